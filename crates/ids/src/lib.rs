@@ -8,9 +8,11 @@
 
 mod blob_id;
 mod time;
+mod uid_set;
 
 pub use blob_id::BlobId;
 pub use time::{Clock, Timestamp};
+pub use uid_set::UidSet;
 
 macro_rules! row_id {
     ($(#[$doc:meta])* $name:ident) => {
