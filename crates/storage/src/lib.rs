@@ -1,1 +1,28 @@
-//! .
+//! Accounts, mailboxes, messages, blobs and the change feed on two engines.
+//!
+//! Protocols see domain verbs on [`ReadTx`], [`WriteTx`] and [`AccountTx`]; rules that limit or
+//! relate data are decided there, inside the transaction that writes.
+//!
+//! **Invariants:** a write's future completes only after its commit is on stable storage; one
+//! [`ModSeq`](ids::ModSeq) per write transaction and account; changes are published after commit
+//! in commit order; message bytes come back bit for bit.
+//! **Absent:** SQL or engine types outside `sql/` and `engine/`; any knowledge of a protocol.
+
+mod blob;
+mod change;
+mod directory;
+mod engine;
+mod error;
+mod mailbox;
+mod message_store;
+mod settings;
+mod spool;
+mod sql;
+mod store;
+mod tx;
+mod view;
+
+pub use change::{Change, Changes, Fact};
+pub use error::{LimitKind, Result, StorageError};
+pub use settings::{Blobs, Database, Settings};
+pub use tx::{AccountTx, Committed, ReadTx, WriteTx};

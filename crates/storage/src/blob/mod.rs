@@ -1,0 +1,4 @@
+//! Blobs.
+
+/// Where the bytes of large blobs live.
+pub(crate) struct BlobStore {}

@@ -1,0 +1,65 @@
+//! The change feed: what a committed transaction did, as typed facts.
+//!
+//! One [`ModSeq`] per write transaction and account, whatever kind of object was touched: IMAP's
+//! HIGHESTMODSEQ, a DAV sync-token and a JMAP state are three spellings of it.
+
+use ids::{AccountId, CollectionId, ModSeq, UidSet};
+
+/// One fact of a committed transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The account whose data changed.
+    pub account: AccountId,
+    /// The transaction's modification sequence in that account.
+    pub modseq: ModSeq,
+    /// The collection concerned; `None` for facts of the account itself.
+    pub collection: Option<CollectionId>,
+    /// What happened.
+    pub fact: Fact,
+}
+
+/// What happened. Facts only: nothing here asks anybody to do anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// A mailbox came into being.
+    MailboxCreated,
+    /// A mailbox (or one above it) was renamed; its id and UIDs stay. Carries the old name.
+    MailboxRenamed {
+        /// The name before.
+        from: String,
+    },
+    /// A mailbox and all its messages are gone. Carries its last name.
+    MailboxDeleted {
+        /// The name it had.
+        name: String,
+    },
+    /// Special use or another attribute of a mailbox changed.
+    MailboxUpdated,
+    /// A name was subscribed to or unsubscribed from.
+    SubscriptionChanged {
+        /// The mailbox name.
+        name: String,
+        /// Whether it is subscribed to now.
+        subscribed: bool,
+    },
+    /// Messages were added under these UIDs.
+    MessagesAdded(UidSet),
+    /// Flags or keywords of these messages changed.
+    FlagsChanged(UidSet),
+    /// These messages were expunged.
+    MessagesExpunged(UidSet),
+    /// The password changed, or the account was blocked: sessions signed in before must end
+    /// (R-ADDR-8, R-ADDR-12).
+    CredentialsChanged,
+    /// Another attribute of the account (quota, name, maintenance …) changed.
+    AccountUpdated,
+}
+
+/// The answer to "what happened since".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changes {
+    /// Everything since, in commit order.
+    List(Vec<Change>),
+    /// The log no longer reaches back that far (below the recorded horizon): read everything anew.
+    TooOld,
+}

@@ -1,0 +1,86 @@
+//! What can go wrong, by meaning. Every protocol maps these to its own replies, once.
+
+/// The result of every storage verb.
+pub type Result<T> = std::result::Result<T, StorageError>;
+
+/// A rule that limits how much there may be. Carried by [`StorageError::Limit`] so that every
+/// front end names the same limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitKind {
+    /// R-ADDR-2: aliases of one account.
+    Aliases,
+    /// R-FOLD-5: mailboxes of one account.
+    Mailboxes,
+    /// R-FOLD-5: bytes of one component of a mailbox name.
+    MailboxNameComponent,
+    /// R-FOLD-5: bytes of a whole mailbox name.
+    MailboxName,
+    /// R-FOLD-5: levels of a mailbox name.
+    MailboxDepth,
+    /// Keywords in use in one mailbox.
+    Keywords,
+    /// UIDs of one mailbox are used up (RFC 9051 §2.3.1.1).
+    Uids,
+    /// Subscriptions of one account.
+    Subscriptions,
+}
+
+/// Why a storage verb changed nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// What was named does not exist.
+    #[error("{0} does not exist")]
+    NotFound(&'static str),
+    /// What should be created exists already.
+    #[error("{0} exists already")]
+    AlreadyExists(&'static str),
+    /// The account may not do this (R-ADDR-7, R-ADDR-12).
+    #[error("not permitted: {0}")]
+    NoPermission(&'static str),
+    /// The account's storage quota would be exceeded (R-ADDR-11). Bytes.
+    #[error("over quota: {used_bytes} of {quota_bytes} bytes are used")]
+    OverQuota {
+        /// Bytes in use before this write.
+        used_bytes: u64,
+        /// Bytes the account may use.
+        quota_bytes: u64,
+    },
+    /// One object is larger than allowed. Bytes.
+    #[error("{size_bytes} bytes are more than the {limit_bytes} allowed")]
+    TooBig {
+        /// Size of the refused object.
+        size_bytes: u64,
+        /// The largest size allowed.
+        limit_bytes: u64,
+    },
+    /// A number of things would be exceeded.
+    #[error("limit of {max} reached: {kind:?}")]
+    Limit {
+        /// Which number.
+        kind: LimitKind,
+        /// The largest number allowed.
+        max: u64,
+    },
+    /// What was to be changed has changed meanwhile.
+    #[error("changed meanwhile: {0}")]
+    Conflict(&'static str),
+    /// Something else depends on what was to be removed, such as children of a ghost (R-FOLD-2).
+    #[error("in use: {0}")]
+    InUse(&'static str),
+    /// The message has been expunged.
+    #[error("the message has been expunged")]
+    Expunged,
+    /// A value breaks a rule of the data model; the text says which and is safe to show.
+    #[error("invalid: {0}")]
+    Invalid(&'static str),
+    /// The store can't take or give data now: disk full, read-only, connection lost, shutting
+    /// down. Nothing was changed; the same call may succeed later.
+    #[error("storage is unavailable: {0}")]
+    Unavailable(String),
+    /// Stored data breaks an invariant or does not match its checksum.
+    #[error("stored data is damaged: {0}")]
+    Corrupt(String),
+    /// A fault of ours or of the engine.
+    #[error("internal storage error: {0}")]
+    Internal(String),
+}

@@ -1,0 +1,82 @@
+//! What the binary decides about a store. Plain values with defaults.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ids::Clock;
+
+/// Where the rows live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Database {
+    /// SQLite in `data_dir/posthorn.db`.
+    Sqlite,
+    /// PostgreSQL, or what speaks its protocol: `postgresql://user@host:port/name`.
+    Postgres(String),
+}
+
+/// Where blobs above [`Settings::inline_bytes_max`] live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Blobs {
+    /// Beside the rows: append-only packs in `data_dir/blobs` with SQLite, rows with PostgreSQL.
+    Database,
+    /// An object store: `s3://bucket?endpoint=…&region=…` or `file:///path`.
+    ObjectStore(String),
+}
+
+/// Everything a store is opened with.
+#[derive(Clone)]
+pub struct Settings {
+    /// The data directory; created if absent.
+    pub data_dir: PathBuf,
+    /// The engine.
+    pub database: Database,
+    /// The place of large blobs.
+    pub blobs: Blobs,
+    /// Stored (compressed) blobs up to this many bytes live in a row. Default 16 KiB.
+    pub inline_bytes_max: usize,
+    /// Connections (SQLite) or pooled connections (PostgreSQL) for reading. Default 4.
+    pub readers: usize,
+    /// Concurrent write transactions with PostgreSQL; SQLite always has one writer. Default 8.
+    pub writers: usize,
+    /// Write transactions that may share one commit. Default 512.
+    pub batch_max: usize,
+    /// Write transactions that may wait; above it writers wait for a place. Default 4096.
+    pub queue_max: usize,
+    /// Days an expunged message can be brought back (R-REST-1). Default 30.
+    pub expunged_retention_days: u32,
+    /// Days the change log reaches back. Default 60.
+    pub change_log_days: u32,
+    /// Largest message in bytes (R-ADDR-11). Default 50 MiB.
+    pub message_bytes_max: u64,
+    /// Mailboxes per account (R-FOLD-5). Default 10,000.
+    pub mailboxes_max: u64,
+    /// Keywords one mailbox may know. Default 1,000.
+    pub keywords_max: u64,
+    /// Messages whose view may stay in memory with no session open. Default 4,000,000.
+    pub view_cache_messages_max: usize,
+    /// Where "now" comes from.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Settings {
+    /// Defaults for SQLite in `data_dir`.
+    pub fn new(data_dir: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            database: Database::Sqlite,
+            blobs: Blobs::Database,
+            inline_bytes_max: 16 * 1024,
+            readers: 4,
+            writers: 8,
+            batch_max: 512,
+            queue_max: 4096,
+            expunged_retention_days: 30,
+            change_log_days: 60,
+            message_bytes_max: 50 * 1024 * 1024,
+            mailboxes_max: 10_000,
+            keywords_max: 1_000,
+            view_cache_messages_max: 4_000_000,
+            clock,
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What one transaction did to one mailbox, with the rows a view needs to follow it.
+
+use ids::{AccountId, CollectionId, ContentId, ModSeq, Timestamp, Uid, UidSet};
+use message::flag::Flags;
+
+/// A message as a view holds it.
+#[derive(Debug, Clone)]
+pub(crate) struct DeltaEntry {
+    pub(crate) uid: Uid,
+    pub(crate) content: ContentId,
+    pub(crate) flags: Flags,
+    pub(crate) internal_date: Timestamp,
+    pub(crate) size_bytes: u32,
+}
+
+/// What one transaction did to one mailbox. Mutators append one per call, next to the
+/// [`Change`](crate::Change) they record; a transaction may hold several for one mailbox, in order.
+#[derive(Debug, Clone)]
+pub(crate) struct MailboxDelta {
+    pub(crate) account: AccountId,
+    pub(crate) mailbox: CollectionId,
+    pub(crate) modseq: ModSeq,
+    /// New messages, ascending UIDs above every UID before.
+    pub(crate) added: Vec<DeltaEntry>,
+    /// New flags of existing messages, ascending UIDs.
+    pub(crate) flags: Vec<(Uid, Flags)>,
+    /// Messages gone.
+    pub(crate) expunged: UidSet,
+    /// The mailbox itself is gone.
+    pub(crate) deleted: bool,
+}
+
+impl MailboxDelta {
+    /// A delta that says nothing yet.
+    pub(crate) fn new(account: AccountId, mailbox: CollectionId, modseq: ModSeq) -> Self {
+        Self {
+            account,
+            mailbox,
+            modseq,
+            added: Vec::new(),
+            flags: Vec::new(),
+            expunged: UidSet::new(),
+            deleted: false,
+        }
+    }
+}
