@@ -1,1 +1,25 @@
-//! .
+//! The configuration file: one table of options, and everything that follows from it.
+//!
+//! Each option is declared once, in [`options`], with its key, type, default and paragraph of
+//! documentation. From that declaration come the plain struct [`Config`] the daemon reads, the
+//! reference ([`render_reference`]) and the sample file ([`render_sample`]). [`parse`] reports
+//! everything that is wrong with a file at once, each problem as `file:line:key: text`.
+//!
+//! **Invariants:** a [`Config`] exists only if every value in it passed its checks; an unknown
+//! key is an error; a secret never stands in the file, only the path of one.
+//! **Absent:** reading files, the environment, the clock, defaults hidden elsewhere in the
+//! workspace. A protocol crate never sees this crate: the binary copies what it needs into
+//! that crate's own settings.
+
+mod options;
+mod parse;
+mod problem;
+mod reader;
+mod render;
+mod value;
+
+pub use options::{Auth, Config, Limits, Listener, Log, Metrics, Storage, Tls};
+pub use parse::parse;
+pub use problem::{Problem, Problems};
+pub use render::{render_reference, render_sample};
+pub use value::{Blobs, Database, Level, LogFormat, Network, Protocol, Secret, TlsMode};

@@ -1,0 +1,310 @@
+//! The option table: every key of the configuration, declared once.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::reader::TableReader;
+use crate::value::{
+    Blobs, Database, Level, LogFormat, Network, OptionValue, Protocol, Secret, TlsMode,
+};
+
+/// What the documents say about one option.
+pub(crate) struct Row {
+    pub(crate) key: &'static str,
+    pub(crate) type_name: &'static str,
+    /// `required`, `optional` or `default`.
+    pub(crate) presence: &'static str,
+    /// The default, or an example for an option without one, as it would be written.
+    pub(crate) value: &'static str,
+    pub(crate) doc: &'static [&'static str],
+    pub(crate) since: &'static str,
+}
+
+/// A table of the file.
+pub(crate) trait Section: Sized {
+    /// The key of the table, empty for the top of the file.
+    const NAME: &'static str;
+    /// Whether the table may stand several times, as `[[name]]`.
+    const REPEATED: bool;
+    /// What the documents say about the table.
+    const DOC: &'static [&'static str];
+    /// Its options, in the order in which they are documented.
+    const ROWS: &'static [Row];
+
+    /// Takes the options out of the table; `None` once anything in it was reported.
+    fn read(reader: &mut TableReader<'_>) -> Option<Self>;
+}
+
+macro_rules! repeated {
+    (table) => {
+        false
+    };
+    (tables) => {
+        true
+    };
+}
+
+macro_rules! sections {
+    ($(
+        $(#[doc = $doc:literal])*
+        $count:ident $section:literal $vis:vis struct $name:ident {
+            $(
+                $(#[doc = $option_doc:literal])*
+                $key:ident: $type:ty = $presence:ident $value:tt, since $since:literal;
+            )+
+        }
+    )+) => {
+        $(
+            $(#[doc = $doc])*
+            #[derive(Debug, Clone, PartialEq, Eq)]
+            $vis struct $name {
+                $($(#[doc = $option_doc])* pub $key: $type,)+
+            }
+
+            impl Section for $name {
+                const NAME: &'static str = $section;
+                const REPEATED: bool = repeated!($count);
+                const DOC: &'static [&'static str] = &[$($doc),*];
+                const ROWS: &'static [Row] = &[$(Row {
+                    key: stringify!($key),
+                    type_name: <$type as OptionValue>::TYPE,
+                    presence: stringify!($presence),
+                    value: stringify!($value),
+                    doc: &[$($option_doc),*],
+                    since: $since,
+                },)+];
+
+                fn read(reader: &mut TableReader<'_>) -> Option<Self> {
+                    $(let $key: Option<$type> =
+                        reader.$presence(stringify!($key), stringify!($value));)+
+                    Some(Self { $($key: $key?,)+ })
+                }
+            }
+        )+
+    };
+}
+
+sections! {
+    /// What stands at the top of the file, before the first table.
+    table "" pub(crate) struct General {
+        /// The name under which this server is known in DNS. It stands in greetings, in
+        /// Received headers and in the self-signed certificate.
+        hostname: String = required "mail.example.test", since "0.1";
+
+        /// The directory of everything the server keeps: the SQLite database, the bytes of
+        /// messages, the control socket, the self-signed certificate. Only the user of the
+        /// daemon may read it. A relative path, here and everywhere in this file, starts at
+        /// the directory of the configuration file.
+        data_dir: PathBuf = default "/var/lib/posthorn", since "0.1";
+    }
+
+    /// Where accounts, mailboxes and messages are kept.
+    table "storage" pub struct Storage {
+        /// The database. `sqlite` needs nothing else and keeps everything in `data_dir`. A
+        /// PostgreSQL URL is for those who outgrow one machine; several daemons may share one
+        /// database. The URL holds no password: that is `database_password_file`.
+        database: Database = default "sqlite", since "0.1";
+
+        /// A file whose first line is the password of the PostgreSQL user.
+        database_password_file: Option<Secret> = optional "/etc/posthorn/database-password", since "0.1";
+
+        /// Where the bytes of large messages are kept. `database` puts them beside the rows.
+        /// An S3-compatible store takes its credentials from the environment
+        /// (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`), as its other programs do.
+        blobs: Blobs = default "database", since "0.1";
+
+        /// Connections to the database that only read. They never wait for a writer; more of
+        /// them help while many sessions read at once on many cores.
+        readers: u32 = default 4, since "0.1";
+
+        /// How long a message that was expunged can be brought back.
+        expunged_retention: Duration = default "30 days", since "0.1";
+
+        /// How far back programs can ask what changed. One that was away for longer reads its
+        /// mailboxes anew, which costs time but loses nothing.
+        change_log: Duration = default "60 days", since "0.1";
+    }
+
+    /// The certificate that listeners with TLS and STARTTLS present.
+    table "tls" pub struct Tls {
+        /// `files` reads `certificate` and `key`, again on every reload (SIGHUP).
+        /// `self-signed` makes a certificate for `hostname` at the first start and keeps it in
+        /// `data_dir`; programs warn about it, so it is for trying out.
+        mode: TlsMode = default "files", since "0.1";
+
+        /// The certificate and its chain, PEM, the server's own first. Needed with
+        /// `mode = "files"`.
+        certificate: Option<PathBuf> = optional "/etc/posthorn/tls/fullchain.pem", since "0.1";
+
+        /// The private key of the certificate, PEM. Needed with `mode = "files"`.
+        key: Option<PathBuf> = optional "/etc/posthorn/tls/key.pem", since "0.1";
+    }
+
+    /// One protocol on one or more addresses. The table stands once for each of them.
+    tables "listener" pub struct Listener {
+        /// What is spoken. `submissions` and `imaps` use TLS from the first byte; `smtp`,
+        /// `submission`, `lmtp` and `imap` offer STARTTLS. `http` answers health checks and
+        /// metrics and uses no TLS.
+        protocol: Protocol = required "imaps", since "0.1";
+
+        /// The address and port, or a list of them. `[::]:993` takes IPv4 connections too.
+        bind: Vec<SocketAddr> = required "[::]:993", since "0.1";
+
+        /// Lets clients sign in without TLS. Only an address of the loopback may do so; it is
+        /// for tests and for a proxy on the same machine that ends TLS itself.
+        plaintext_auth: bool = default false, since "0.1";
+
+        /// Networks of proxies that start each connection with a PROXY protocol header
+        /// (version 1 or 2). A connection from there without the header is refused; the header
+        /// from anywhere else is not believed.
+        proxy_protocol: Vec<Network> = default [], since "0.1";
+    }
+
+    /// Bounds on everything a peer can make grow.
+    table "limits" pub struct Limits {
+        /// Connections at a time, all listeners together. One more is closed at once.
+        connections: u32 = default 10000, since "0.1";
+
+        /// Connections at a time from one IPv4 address or one IPv6 /64 network. Mail programs
+        /// open up to ten each, and a whole office may stand behind one address.
+        connections_per_address: u32 = default 100, since "0.1";
+
+        /// How long the TLS handshake may take.
+        tls_handshake_timeout: Duration = default "15 s", since "0.1";
+
+        /// How long a peer may leave the server's answer unread before it is cut off.
+        write_timeout: Duration = default "1 min", since "0.1";
+
+        /// How long an IMAP connection may stay without signing in.
+        sign_in_timeout: Duration = default "1 min", since "0.1";
+
+        /// How long a signed-in IMAP connection may be silent. Less than 30 minutes is against
+        /// RFC 9051 and makes phones reconnect all day.
+        imap_timeout: Duration = default "30 min", since "0.1";
+
+        /// How long an SMTP or LMTP connection may be silent between commands.
+        smtp_timeout: Duration = default "5 min", since "0.1";
+
+        /// How long an SMTP or LMTP connection may be silent inside a message.
+        smtp_data_timeout: Duration = default "5 min", since "0.1";
+
+        /// How long an HTTP request may take to arrive.
+        http_timeout: Duration = default "15 s", since "0.1";
+
+        /// How long sessions may go on after SIGTERM before they are cut off.
+        shutdown_timeout: Duration = default "10 s", since "0.1";
+
+        /// Commands an IMAP or SMTP connection may send before it signs in or hands in a
+        /// message.
+        commands_before_sign_in: u32 = default 100, since "0.1";
+
+        /// Commands in a row that make no sense before a connection is closed.
+        bad_commands: u32 = default 20, since "0.1";
+
+        /// The longest IMAP command line, literals not counted. Programs that fetch by long
+        /// lists of message numbers need some of it.
+        imap_line: u64 = default "64 KiB", since "0.1";
+
+        /// The largest IMAP literal before sign-in: a name or a password.
+        imap_literal_before_sign_in: u64 = default "4 KiB", since "0.1";
+
+        /// The largest IMAP literal that is part of a command, such as a search text or a
+        /// mailbox name. Messages handed in by APPEND are bounded by `message`.
+        imap_literal: u64 = default "1 MiB", since "0.1";
+
+        /// The longest SMTP or LMTP command line.
+        smtp_line: u64 = default "12 KiB", since "0.1";
+
+        /// The largest message, over SMTP, LMTP and IMAP.
+        message: u64 = default "50 MiB", since "0.1";
+
+        /// Recipients of one message.
+        recipients: u32 = default 1000, since "0.1";
+
+        /// Received headers a message may carry; above it, it is going round in a loop.
+        hops: u32 = default 50, since "0.1";
+
+        /// Mailboxes of one account.
+        mailboxes: u32 = default 10000, since "0.1";
+
+        /// Keywords (flags with a name of their own) one mailbox may know.
+        keywords: u32 = default 1000, since "0.1";
+    }
+
+    /// Signing in.
+    table "auth" pub struct Auth {
+        /// The shortest password that may be set.
+        password_length: u32 = default 10, since "0.1";
+
+        /// Failed sign-ins from one address within `failure_window` before it has to wait.
+        failures_per_address: u32 = default 20, since "0.1";
+
+        /// Failed sign-ins to one account within `failure_window` before other addresses than
+        /// those it signed in from lately have to wait.
+        failures_per_account: u32 = default 50, since "0.1";
+
+        /// How long a failed sign-in counts.
+        failure_window: Duration = default "15 min", since "0.1";
+
+        /// How long a password that was verified need not be verified again. A changed password
+        /// or a blocked account ends it at once.
+        cache_ttl: Duration = default "5 min", since "0.1";
+
+        /// Verified passwords that are remembered at a time.
+        cache_entries: u32 = default 10000, since "0.1";
+
+        /// Passwords that are verified at a time; the rest wait. Each takes `argon2_memory` and
+        /// one core.
+        verifications: u32 = default 4, since "0.1";
+
+        /// Memory of one argon2id hash. It applies to passwords that are set from now on.
+        argon2_memory: u64 = default "19 MiB", since "0.1";
+
+        /// Passes of one argon2id hash over its memory.
+        argon2_passes: u32 = default 2, since "0.1";
+    }
+
+    /// The log, on standard error. It never holds a password or the text of a message.
+    table "log" pub struct Log {
+        /// How much is logged.
+        level: Level = default "info", since "0.1";
+
+        /// `plain` for people, `json` for programs: one object a line.
+        format: LogFormat = default "plain", since "0.1";
+    }
+
+    /// Measurements for Prometheus, at `/metrics`.
+    table "metrics" pub struct Metrics {
+        /// Addresses and ports of their own for `/metrics`. Without it, the listeners of
+        /// protocol `http` answer it.
+        bind: Option<Vec<SocketAddr>> = optional "127.0.0.1:9464", since "0.1";
+
+        /// Networks that may read `/metrics` from the listeners of protocol `http`. Whoever
+        /// reaches `bind` may read it there.
+        allow: Vec<Network> = default ["127.0.0.0/8", "::1"], since "0.1";
+    }
+}
+
+/// A whole configuration that passed every check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The server's name in DNS.
+    pub hostname: String,
+    /// The directory of everything the server keeps.
+    pub data_dir: PathBuf,
+    /// `[storage]`
+    pub storage: Storage,
+    /// `[tls]`
+    pub tls: Tls,
+    /// Each `[[listener]]`, in the order of the file; at least one.
+    pub listeners: Vec<Listener>,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[auth]`
+    pub auth: Auth,
+    /// `[log]`
+    pub log: Log,
+    /// `[metrics]`
+    pub metrics: Metrics,
+}

@@ -1,0 +1,345 @@
+//! From the text of a file to a [`Config`], or to everything that is wrong with it.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::options::{
+    Auth, Config, General, Limits, Listener, Log, Metrics, Section, Storage, Tls,
+};
+use crate::problem::Problems;
+use crate::reader::{Source, TableReader};
+use crate::value::{Protocol, TlsMode};
+
+/// Reads a configuration. `file` is only named in problems, and its directory is where
+/// relative paths start.
+pub fn parse(text: &str, file: &Path) -> Result<Config, Problems> {
+    let directory = file.parent().unwrap_or(Path::new(""));
+    let source = Source::new(text, directory);
+    let (root, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        let offset = error.span().map_or(0, |span| span.start);
+        source.report(offset, "", error.message().replace('\n', " "));
+    }
+    // After an error of syntax the keys are guesses, so nothing more is said about them.
+    let config = if errors.is_empty() {
+        read(&source, root.get_ref())
+    } else {
+        None
+    };
+    let list = source.into_problems();
+    match config {
+        Some(config) if list.is_empty() => Ok(config),
+        _ => Err(Problems {
+            file: file.to_owned(),
+            list,
+        }),
+    }
+}
+
+fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
+    let mut top = TableReader::new(source, General::NAME, Some(root), 0);
+    top.refuse_unknown(&top_keys());
+    let general = General::read(&mut top);
+    let storage = section::<Storage>(source, root, |_, _| {});
+    let tls = section::<Tls>(source, root, check_tls);
+    let listeners = read_listeners(source, root);
+    let limits = section::<Limits>(source, root, check_limits);
+    let auth = section::<Auth>(source, root, check_auth);
+    let log = section::<Log>(source, root, |_, _| {});
+    let metrics = section::<Metrics>(source, root, |_, _| {});
+    let General { hostname, data_dir } = general?;
+    Some(Config {
+        hostname,
+        data_dir,
+        storage: storage?,
+        tls: tls?,
+        listeners: listeners?,
+        limits: limits?,
+        auth: auth?,
+        log: log?,
+        metrics: metrics?,
+    })
+}
+
+fn keys<S: Section>() -> Vec<&'static str> {
+    S::ROWS.iter().map(|row| row.key).collect()
+}
+
+fn top_keys() -> Vec<&'static str> {
+    let mut known = keys::<General>();
+    known.extend([Storage::NAME, Tls::NAME, Listener::NAME, Limits::NAME]);
+    known.extend([Auth::NAME, Log::NAME, Metrics::NAME]);
+    known
+}
+
+/// Reads a table that stands at most once; absent, every option has its default.
+fn section<S: Section>(
+    source: &Source<'_>,
+    root: &DeTable<'_>,
+    check: impl Fn(&S, &TableReader<'_>),
+) -> Option<S> {
+    let found = root.get(S::NAME);
+    let table = match found.map(Spanned::get_ref) {
+        None => None,
+        Some(DeValue::Table(table)) => Some(table),
+        Some(_) => {
+            let offset = found.map_or(0, |value| value.span().start);
+            source.report(offset, S::NAME, format!("expected a table: [{}]", S::NAME));
+            return None;
+        }
+    };
+    let offset = found.map_or(0, |value| value.span().start);
+    read_table(source, table, offset, check)
+}
+
+fn read_table<S: Section>(
+    source: &Source<'_>,
+    table: Option<&DeTable<'_>>,
+    offset: usize,
+    check: impl Fn(&S, &TableReader<'_>),
+) -> Option<S> {
+    let mut reader = TableReader::new(source, S::NAME, table, offset);
+    reader.refuse_unknown(&keys::<S>());
+    let section = S::read(&mut reader)?;
+    check(&section, &reader);
+    Some(section)
+}
+
+fn read_listeners(source: &Source<'_>, root: &DeTable<'_>) -> Option<Vec<Listener>> {
+    let found = root.get(Listener::NAME);
+    let offset = found.map_or(0, |value| value.span().start);
+    let Some(DeValue::Array(tables)) = found.map(Spanned::get_ref) else {
+        let text = match found {
+            Some(_) => "expected a list of tables: [[listener]]",
+            None => "no [[listener]] stands in the file, so nothing would be served",
+        };
+        source.report(offset, Listener::NAME, text);
+        return None;
+    };
+    if tables.is_empty() {
+        source.report(
+            offset,
+            Listener::NAME,
+            "the list is empty, so nothing would be served",
+        );
+        return None;
+    }
+    let mut listeners = Vec::new();
+    let mut taken = HashMap::new();
+    for value in tables.iter() {
+        let offset = value.span().start;
+        let DeValue::Table(table) = value.get_ref() else {
+            source.report(offset, Listener::NAME, "expected a table: [[listener]]");
+            continue;
+        };
+        let mut reader = TableReader::new(source, Listener::NAME, Some(table), offset);
+        reader.refuse_unknown(&keys::<Listener>());
+        if let Some(listener) = Listener::read(&mut reader) {
+            check_listener(&listener, &reader, &mut taken);
+            listeners.push(listener);
+        }
+    }
+    (listeners.len() == tables.len()).then_some(listeners)
+}
+
+fn check_listener(
+    listener: &Listener,
+    reader: &TableReader<'_>,
+    taken: &mut HashMap<SocketAddr, Protocol>,
+) {
+    if listener.plaintext_auth && !listener.bind.iter().all(|bind| bind.ip().is_loopback()) {
+        let text = "passwords without TLS are only taken on a loopback address (127.0.0.1, [::1])";
+        reader.refuse("plaintext_auth", text);
+    }
+    for bind in &listener.bind {
+        // Port 0 asks the system for any free port, so it is never taken.
+        if bind.port() == 0 {
+            continue;
+        }
+        if let Some(other) = taken.insert(*bind, listener.protocol) {
+            reader.refuse(
+                "bind",
+                format!("{bind} is already taken by {}", other.as_str()),
+            );
+        }
+    }
+}
+
+fn check_tls(tls: &Tls, reader: &TableReader<'_>) {
+    for (key, file) in [("certificate", &tls.certificate), ("key", &tls.key)] {
+        match (tls.mode, file) {
+            (TlsMode::Files, None) => {
+                reader.refuse(key, "is missing; mode = \"files\" needs it");
+            }
+            (TlsMode::SelfSigned, Some(_)) => {
+                reader.refuse(
+                    key,
+                    "has no effect with mode = \"self-signed\"; leave it out",
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+fn check_limits(limits: &Limits, reader: &TableReader<'_>) {
+    let at_least = |key: &str, value: u64, least: u64, why: &str| {
+        if value < least {
+            reader.refuse(key, format!("less than {least} {why}"));
+        }
+    };
+    // RFC 5321 §4.5.3.1.4: command lines of 512 octets must be taken.
+    at_least("smtp_line", limits.smtp_line, 512, "octets breaks RFC 5321");
+    // RFC 9051 §4: nothing shorter carries the commands programs send.
+    at_least(
+        "imap_line",
+        limits.imap_line,
+        1024,
+        "octets breaks common programs",
+    );
+    // RFC 5321 §4.5.3.1.8: 100 recipients must be taken.
+    at_least(
+        "recipients",
+        limits.recipients.into(),
+        100,
+        "recipients breaks RFC 5321",
+    );
+    // RFC 5321 §4.5.3.1.7: messages of 64 K octets must be taken.
+    at_least(
+        "message",
+        limits.message,
+        64 << 10,
+        "octets breaks RFC 5321",
+    );
+    // LIMIT: message sizes travel as 32-bit numbers in IMAP (RFC 9051 §9 number).
+    if limits.message > 1 << 31 {
+        reader.refuse("message", "more than 2 GiB cannot be told to IMAP programs");
+    }
+    if limits.connections_per_address > limits.connections {
+        reader.refuse("connections_per_address", "is more than limits.connections");
+    }
+}
+
+fn check_auth(auth: &Auth, reader: &TableReader<'_>) {
+    // LIMIT: what the argon2 parameters are defined for, and what a server can spare.
+    if !(1 << 20..=1 << 30).contains(&auth.argon2_memory) {
+        reader.refuse("argon2_memory", "must lie between 1 MiB and 1 GiB");
+    }
+    if auth.argon2_passes > 100 {
+        reader.refuse("argon2_passes", "must be at most 100");
+    }
+    if auth.password_length > 128 {
+        reader.refuse("password_length", "must be at most 128");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: &str = "hostname = \"mail.example.test\"\n[tls]\nmode = \"self-signed\"\n\
+                        [[listener]]\nprotocol = \"imaps\"\nbind = \"[::]:993\"\n";
+
+    fn problems(text: &str) -> String {
+        parse(text, Path::new("p.toml")).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_least_configuration_has_every_default() {
+        let config = parse(BASE, Path::new("/etc/posthorn/p.toml")).unwrap();
+        assert_eq!(config.data_dir, Path::new("/var/lib/posthorn"));
+        assert_eq!(config.limits.message, 50 << 20);
+        assert_eq!(config.listeners.len(), 1);
+        assert_eq!(config.listeners[0].bind, ["[::]:993".parse().unwrap()]);
+        assert!(!config.listeners[0].plaintext_auth);
+        assert_eq!(config.metrics.allow.len(), 2);
+    }
+
+    #[test]
+    fn relative_paths_start_at_the_file() {
+        let text = format!("data_dir = \"data\"\n{BASE}");
+        let config = parse(&text, Path::new("/etc/posthorn/p.toml")).unwrap();
+        assert_eq!(config.data_dir, Path::new("/etc/posthorn/data"));
+    }
+
+    #[test]
+    fn problems_name_file_line_and_key() {
+        for (text, expected) in [
+            (
+                format!("hostnam = 1\n{BASE}"),
+                "p.toml:1:hostnam: unknown key; was `hostname` meant?",
+            ),
+            (
+                format!("{BASE}[limits]\nmessage = 5\n"),
+                "p.toml:8:limits.message: expected a size such as \"50 MiB\", found an integer",
+            ),
+            (
+                format!("{BASE}plaintext_auth = true\n"),
+                "p.toml:7:listener.plaintext_auth: passwords without TLS are only taken on a \
+                 loopback address (127.0.0.1, [::1])",
+            ),
+            (
+                format!(
+                    "{BASE}[[listener]]\nprotocol = \"imap\"\nbind = [\"[::]:143\", \"[::]:993\"]"
+                ),
+                "p.toml:9:listener.bind: [::]:993 is already taken by imaps",
+            ),
+            (
+                format!("{BASE}[[listener]]\nprotocol = \"imap\"\n"),
+                "p.toml:7:listener.bind: is missing; for example: bind = \"[::]:993\"",
+            ),
+            (
+                BASE.replace("self-signed", "acme"),
+                "p.toml:3:tls.mode: acme is not built into this version; use files or self-signed",
+            ),
+            (
+                BASE.replace("self-signed", "files"),
+                "p.toml:2:tls.certificate: is missing; mode = \"files\" needs it\n\
+                 p.toml:2:tls.key: is missing; mode = \"files\" needs it",
+            ),
+            (
+                format!("{BASE}[storage]\ndatabase = \"postgresql://u:pw@h/n\"\n"),
+                "p.toml:8:storage.database: a password may not stand here; put it into a file and \
+                 name that in storage.database_password_file",
+            ),
+            (
+                "hostname = \n".to_owned(),
+                "p.toml:1:: string values must be quoted, expected literal string",
+            ),
+        ] {
+            assert_eq!(problems(&text), expected);
+        }
+    }
+
+    #[test]
+    fn every_problem_is_listed_in_the_order_of_lines() {
+        let text = "hostname = \"a b\"\nlog = 3\n[limits]\nrecipients = 5\nmesage = 3\n";
+        let found = problems(text);
+        let keys: Vec<_> = found
+            .lines()
+            .filter_map(|line| line.split(": ").next())
+            .collect();
+        assert_eq!(
+            keys,
+            [
+                "p.toml:1:hostname",
+                "p.toml:1:tls.certificate",
+                "p.toml:1:tls.key",
+                "p.toml:1:listener",
+                "p.toml:2:log",
+                "p.toml:4:limits.recipients",
+                "p.toml:5:limits.mesage",
+            ]
+        );
+    }
+
+    #[test]
+    fn every_built_in_default_passes_its_own_checks() {
+        // A default that does not would be reported as a problem of the least configuration.
+        parse(BASE, Path::new("p.toml")).unwrap();
+    }
+}

@@ -1,0 +1,208 @@
+//! The documents that follow from the option table: the reference and the sample file.
+
+use std::fmt::Write;
+
+use crate::options::{Auth, General, Limits, Listener, Log, Metrics, Row, Section, Storage, Tls};
+
+/// The reference of every option, in Markdown: `docs/config.md`.
+pub fn render_reference() -> String {
+    let mut out = String::from(REFERENCE_HEAD);
+    reference::<General>(&mut out);
+    reference::<Storage>(&mut out);
+    reference::<Tls>(&mut out);
+    reference::<Listener>(&mut out);
+    reference::<Limits>(&mut out);
+    reference::<Auth>(&mut out);
+    reference::<Log>(&mut out);
+    reference::<Metrics>(&mut out);
+    out
+}
+
+/// A configuration with every key explained: `etc/posthorn.toml`. What has a default is
+/// written as a comment with that default.
+pub fn render_sample() -> String {
+    let mut out = String::from(SAMPLE_HEAD);
+    sample::<General>(&mut out);
+    sample::<Storage>(&mut out);
+    sample::<Tls>(&mut out);
+    sample::<Listener>(&mut out);
+    out.push_str(SAMPLE_LISTENERS);
+    sample::<Limits>(&mut out);
+    sample::<Auth>(&mut out);
+    sample::<Log>(&mut out);
+    sample::<Metrics>(&mut out);
+    out
+}
+
+const REFERENCE_HEAD: &str = "\
+# Configuration
+
+<!-- Written by `UPDATE=1 cargo t -p config` from the option table; edit that. -->
+
+One TOML file: `posthorn --config FILE`, else `$POSTHORN_CONFIG`, else
+`/etc/posthorn/posthorn.toml`. `posthorn check-config` says what is wrong with it as
+`file:line:key: text`; an unknown key or a bad value stops the start. A size is a number and a
+unit (`B`, `KiB`, `MiB`, `GiB`, `TiB`), a duration likewise (`ms`, `s`, `min`, `h`, `days`).
+";
+
+const SAMPLE_HEAD: &str = "\
+# Posthorn's configuration, with every key. A key behind a # has the value that is shown
+# there as its default, or none. `posthorn check-config` says what is wrong with this file.
+";
+
+/// The further listeners a mail server needs, below the explained one.
+const SAMPLE_LISTENERS: &str = "
+[[listener]]
+protocol = \"smtp\"
+bind = \"[::]:25\"
+
+[[listener]]
+protocol = \"submission\"
+bind = \"[::]:587\"
+
+[[listener]]
+protocol = \"submissions\"
+bind = \"[::]:465\"
+
+[[listener]]
+protocol = \"imap\"
+bind = \"[::]:143\"
+
+[[listener]]
+protocol = \"lmtp\"
+bind = \"127.0.0.1:24\"
+
+[[listener]]
+protocol = \"http\"
+bind = \"127.0.0.1:8080\"
+";
+
+/// Options that stand uncommented in the sample although they need not be there: with them the
+/// sample is a configuration that starts once the certificate lies where it says.
+const SAMPLE_SET: &[(&str, &str)] = &[
+    ("", "data_dir"),
+    ("tls", "mode"),
+    ("tls", "certificate"),
+    ("tls", "key"),
+];
+
+fn heading<S: Section>() -> String {
+    match (S::NAME, S::REPEATED) {
+        ("", _) => "Top of the file".to_owned(),
+        (name, false) => format!("`[{name}]`"),
+        (name, true) => format!("`[[{name}]]`"),
+    }
+}
+
+fn paragraph(lines: &[&str], prefix: &str) -> String {
+    lines
+        .iter()
+        .map(|line| format!("{prefix}{}\n", line.trim()))
+        .collect()
+}
+
+// Writing to a String cannot fail, so the results below carry nothing.
+
+fn reference<S: Section>(out: &mut String) {
+    let _ = write!(out, "\n## {}\n\n{}", heading::<S>(), paragraph(S::DOC, ""));
+    for Row {
+        key,
+        type_name,
+        presence,
+        value,
+        doc,
+        since,
+    } in S::ROWS
+    {
+        let value = match *presence {
+            "required" => format!("required, for example `{key} = {value}`"),
+            "optional" => format!("none by default, for example `{key} = {value}`"),
+            _ => format!("default `{value}`"),
+        };
+        let _ = write!(
+            out,
+            "\n### `{key}`\n\n*{type_name}*; {value}; since {since}\n\n{}",
+            paragraph(doc, "")
+        );
+    }
+}
+
+fn sample<S: Section>(out: &mut String) {
+    let doc = paragraph(S::DOC, "# ");
+    let _ = match (S::NAME, S::REPEATED) {
+        ("", _) => Ok(()),
+        (name, false) => write!(out, "\n{doc}[{name}]\n"),
+        (name, true) => write!(out, "\n{doc}[[{name}]]\n"),
+    };
+    for Row {
+        key,
+        presence,
+        value,
+        doc,
+        ..
+    } in S::ROWS
+    {
+        let set = *presence == "required" || SAMPLE_SET.contains(&(S::NAME, key));
+        let comment = if set { "" } else { "# " };
+        let _ = write!(out, "\n{}{comment}{key} = {value}\n", paragraph(doc, "# "));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    fn check(file: &str, rendered: &str) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../..")
+            .join(file);
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(&path, rendered).unwrap();
+        }
+        let written = fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            written == rendered,
+            "{file} is not what the option table says; run UPDATE=1"
+        );
+    }
+
+    #[test]
+    fn the_reference_is_up_to_date() {
+        check("docs/config.md", &render_reference());
+    }
+
+    #[test]
+    fn the_sample_is_up_to_date() {
+        check("etc/posthorn.toml", &render_sample());
+    }
+
+    #[test]
+    fn the_sample_is_a_configuration_that_passes() {
+        let config = crate::parse(&render_sample(), Path::new("/etc/posthorn/posthorn.toml"));
+        assert_eq!(config.map(|config| config.listeners.len()), Ok(7));
+    }
+
+    #[test]
+    fn the_sample_with_every_key_uncommented_passes_too() {
+        let key_line = |line: &str| {
+            line.strip_prefix("# ")
+                .filter(|line| {
+                    line.split_once(" = ").is_some_and(|(key, _)| {
+                        !key.is_empty()
+                            && key
+                                .bytes()
+                                .all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit())
+                    })
+                })
+                .map(str::to_owned)
+        };
+        let text: String = render_sample()
+            .lines()
+            .map(|line| key_line(line).unwrap_or_else(|| line.to_owned()) + "\n")
+            .collect();
+        crate::parse(&text, Path::new("/etc/posthorn/posthorn.toml")).unwrap();
+    }
+}
