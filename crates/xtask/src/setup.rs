@@ -1,0 +1,109 @@
+//! Installs what the tests need and a fresh Debian machine lacks.
+
+use std::path::PathBuf;
+
+use crate::shell;
+
+/// What to install for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The mail programs and the database that tests run against.
+    Tests,
+    /// Beyond that, the servers that benchmarks compare with.
+    Benchmarks,
+}
+
+/// A program and the Debian package that brings it.
+const FOR_TESTS: &[(&str, &str)] = &[
+    ("swaks", "swaks"),
+    ("curl", "curl"),
+    ("mbsync", "isync"),
+    ("mutt", "mutt"),
+    ("offlineimap", "offlineimap3"),
+    ("openssl", "openssl"),
+    ("setpriv", "util-linux"),
+    ("python3", "python3"),
+];
+
+const FOR_BENCHMARKS: &[(&str, &str)] =
+    &[("dovecot", "dovecot-imapd"), ("doveadm", "dovecot-lmtpd")];
+
+/// Outside Python packages, all of them in a venv of our own.
+const PYTHON_PACKAGES: &[&str] = &["IMAPClient==3.0.1"];
+
+/// Installs what is missing; does nothing where nothing is.
+pub(crate) fn run(purpose: Purpose) -> Result<(), String> {
+    let missing = missing_packages(purpose);
+    if !missing.is_empty() {
+        install(&missing)?;
+    }
+    install_python_packages()?;
+    println!("setup: ok");
+    Ok(())
+}
+
+/// The Python with the packages the tests import.
+pub(crate) fn venv_python() -> PathBuf {
+    shell::target_dir().join("venv/bin/python3")
+}
+
+fn missing_packages(purpose: Purpose) -> Vec<&'static str> {
+    let mut wanted = FOR_TESTS.to_vec();
+    if purpose == Purpose::Benchmarks {
+        wanted.extend(FOR_BENCHMARKS);
+    }
+    let mut missing: Vec<&str> = wanted
+        .into_iter()
+        .filter(|(program, _)| shell::find_program(program).is_none())
+        .map(|(_, package)| package)
+        .collect();
+    let postgresql =
+        std::fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut dir| dir.next().is_some());
+    if !postgresql && shell::find_program("initdb").is_none() {
+        missing.push("postgresql");
+    }
+    if !shell::command("python3", &["-c", "import ensurepip, venv"])
+        .output()
+        .is_ok_and(|output| output.status.success())
+    {
+        missing.push("python3-venv");
+    }
+    missing
+}
+
+fn install(packages: &[&str]) -> Result<(), String> {
+    let apt = |args: &[&str]| {
+        let mut words = vec!["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"];
+        words.extend(["-o", "DPkg::Lock::Timeout=300", "-q", "-y"]);
+        words.extend(args);
+        if !is_root() {
+            words.insert(0, "sudo");
+        }
+        shell::run(shell::command(words[0], &words[1..]))
+    };
+    if shell::find_program("apt-get").is_none() {
+        return Err(format!("please install: {}", packages.join(" ")));
+    }
+    apt(&["update"])?;
+    let mut args = vec!["install", "--no-install-recommends"];
+    args.extend(packages);
+    apt(&args)
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
+}
+
+fn install_python_packages() -> Result<(), String> {
+    let python = venv_python();
+    let imports = shell::command(&python.to_string_lossy(), &["-c", "import imapclient"]).output();
+    if imports.is_ok_and(|output| output.status.success()) {
+        return Ok(());
+    }
+    let venv = shell::target_dir().join("venv");
+    shell::run(shell::command("python3", &["-m", "venv", &venv.to_string_lossy()]))?;
+    let mut args = vec!["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    args.extend(PYTHON_PACKAGES);
+    shell::run(shell::command(&python.to_string_lossy(), &args))
+}
