@@ -1,1 +1,39 @@
-//! .
+//! The network under every protocol: listeners, TLS, the PROXY protocol, bounded reading and
+//! batched writing, limits per address, orderly shutdown, and the system's clock.
+//!
+//! A [`Listener`] is bound from [`ListenerSettings`], then given a [`Service`], which is what a
+//! protocol crate implements. Each accepted peer becomes a [`Connection`]: a [`Stream`] (plain,
+//! TLS, or in memory for tests) with an input buffer and an output buffer. [`TlsKeys`] holds
+//! certificate and key and is reloaded in place; [`Shutdown`] ends everything.
+//!
+//! **Invariant:** everything a peer controls is bounded: connections (in total and per
+//! address), the time of a handshake, the length of a line, the time to send it, the bytes and
+//! time of output not yet taken. A panic in one session ends that session alone. An idle
+//! connection holds no buffer of ours.
+//! **Absent:** any protocol's syntax, storage, configuration files, outgoing connections.
+
+mod address;
+mod bucket;
+mod clock;
+mod connection;
+mod counters;
+mod error;
+mod isolation;
+mod listener;
+mod network;
+mod proxy;
+mod shutdown;
+mod stream;
+mod tls;
+
+pub use address::{AddressKey, AddressLimits, AddressPermit};
+pub use bucket::TokenBucket;
+pub use clock::SystemClock;
+pub use connection::{Connection, ConnectionSettings, LineEnding};
+pub use counters::ConnectionCounters;
+pub use error::{ConnectionError, SetupError};
+pub use listener::{Encryption, Listener, ListenerSettings, Refusal, Service};
+pub use network::IpNetwork;
+pub use shutdown::{Ending, Shutdown};
+pub use stream::{Stream, TlsFacts};
+pub use tls::{TlsKeys, TlsProfile, generate_self_signed};

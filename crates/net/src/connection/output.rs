@@ -1,0 +1,117 @@
+//! The writing half of a connection.
+
+use std::{fmt, future::poll_fn, pin::Pin};
+
+use tokio::{
+    io::AsyncWrite,
+    time::{Instant, timeout_at},
+};
+
+use super::Connection;
+use crate::{ConnectionError, Stream};
+
+/// Bytes queued for the peer.
+#[derive(Default)]
+pub(super) struct Output {
+    bytes: Vec<u8>,
+    sent: usize,
+    /// Something was given to the stream and not flushed yet.
+    unflushed: bool,
+    /// When the queue being sent has to be gone; kept when sending is dropped half-way.
+    deadline: Option<Instant>,
+}
+
+impl Output {
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && !self.unflushed
+    }
+
+    /// Gives the memory back when nothing is queued.
+    pub(super) fn release(&mut self) {
+        if self.bytes.is_empty() {
+            self.bytes = Vec::new();
+        }
+    }
+}
+
+impl Connection {
+    /// Queues a short reply. It leaves with the next flush, which reading brings about.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.output.bytes.extend_from_slice(bytes);
+    }
+
+    /// Queues bytes, sending the queue whenever it is full, so that any amount may be written.
+    /// Not to be dropped half-way.
+    ///
+    /// A peer that takes one full queue no faster than the time allowed is cut off, however
+    /// steadily it trickles.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), ConnectionError> {
+        let full = self.settings.output_bytes_max.max(1);
+        if self.output.bytes.len().saturating_add(bytes.len()) <= full {
+            self.push(bytes);
+            return Ok(());
+        }
+        self.send_queued().await?;
+        if bytes.len() < full {
+            self.push(bytes);
+            return Ok(());
+        }
+        for piece in bytes.chunks(full) {
+            let deadline = Instant::now() + self.settings.write_timeout;
+            let mut sent = 0;
+            while let Some(rest) = piece.get(sent..).filter(|rest| !rest.is_empty()) {
+                sent += send_some(&mut self.stream, rest, deadline).await?;
+                self.output.unflushed = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends everything queued.
+    pub async fn flush(&mut self) -> Result<(), ConnectionError> {
+        self.send_queued().await?;
+        if self.output.unflushed {
+            let deadline = Instant::now() + self.settings.write_timeout;
+            let flushing = poll_fn(|cx| Pin::new(&mut self.stream).poll_flush(cx));
+            timeout_at(deadline, flushing).await.map_err(|_| ConnectionError::TimedOut)??;
+            self.output.unflushed = false;
+        }
+        Ok(())
+    }
+
+    async fn send_queued(&mut self) -> Result<(), ConnectionError> {
+        let Self { stream, output, settings, .. } = self;
+        while let Some(rest) = output.bytes.get(output.sent..).filter(|rest| !rest.is_empty()) {
+            let deadline =
+                *output.deadline.get_or_insert_with(|| Instant::now() + settings.write_timeout);
+            output.sent += send_some(stream, rest, deadline).await?;
+            output.unflushed = true;
+        }
+        output.bytes.clear();
+        output.sent = 0;
+        output.deadline = None;
+        Ok(())
+    }
+}
+
+async fn send_some(
+    stream: &mut Stream,
+    bytes: &[u8],
+    deadline: Instant,
+) -> Result<usize, ConnectionError> {
+    let sending = poll_fn(|cx| Pin::new(&mut *stream).poll_write(cx, bytes));
+    match timeout_at(deadline, sending).await {
+        Ok(Ok(0)) => Err(ConnectionError::Closed),
+        Ok(Ok(count)) => Ok(count),
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => Err(ConnectionError::TimedOut),
+    }
+}
+
+/// Formatted text is queued like [`Connection::push`]; it never fails.
+impl fmt::Write for Connection {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.push(text.as_bytes());
+        Ok(())
+    }
+}

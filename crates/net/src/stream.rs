@@ -1,0 +1,228 @@
+//! One byte stream for every way a peer reaches us.
+
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
+    net::TcpStream,
+};
+use tokio_rustls::server::TlsStream;
+
+use crate::{TlsKeys, TlsProfile};
+
+/// What TLS agreed on, for the `Received` field and the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFacts {
+    /// `TLSv1.2` or `TLSv1.3`.
+    pub version: Box<str>,
+    /// IANA name of the cipher suite, such as `TLS_AES_256_GCM_SHA384`.
+    pub cipher: Box<str>,
+    /// Name of the key exchange group, such as `X25519MLKEM768`; absent when not known.
+    pub group: Option<Box<str>>,
+    /// The server name the client asked for.
+    pub server_name: Option<Box<str>>,
+    /// TLS ended at a trusted proxy that said so, not here.
+    pub at_proxy: bool,
+}
+
+/// A byte stream with a peer: TCP or memory, with TLS over it or without.
+#[derive(Debug)]
+pub struct Stream {
+    io: Io,
+    peer: SocketAddr,
+    local: SocketAddr,
+    tls: Option<Box<TlsFacts>>,
+}
+
+#[derive(Debug)]
+enum Io {
+    Plain(Transport),
+    Tls(Box<TlsStream<Transport>>),
+    /// A TLS handshake failed half-way; nothing can be said any more.
+    Ended,
+}
+
+/// What carries the bytes.
+#[derive(Debug)]
+enum Transport {
+    Tcp(TcpStream),
+    Memory(DuplexStream),
+}
+
+impl Stream {
+    /// Over an accepted TCP connection.
+    pub fn tcp(tcp: TcpStream, peer: SocketAddr) -> io::Result<Self> {
+        let local = canonical(tcp.local_addr()?);
+        Ok(Self { io: Io::Plain(Transport::Tcp(tcp)), peer: canonical(peer), local, tls: None })
+    }
+
+    /// Over memory: a session driven inside one process, as tests and embedders do.
+    pub fn memory(memory: DuplexStream, peer: SocketAddr, local: SocketAddr) -> Self {
+        Self { io: Io::Plain(Transport::Memory(memory)), peer, local, tls: None }
+    }
+
+    /// The peer's address, as told by a trusted proxy where one stands in between.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// The address the peer connected to.
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Whether the peer's bytes are encrypted, here or at a trusted proxy.
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// What TLS agreed on.
+    pub fn tls(&self) -> Option<&TlsFacts> {
+        self.tls.as_deref()
+    }
+
+    /// Replaces what is known about the peer by what a trusted proxy says.
+    pub(crate) fn set_proxied(
+        &mut self,
+        addresses: Option<(SocketAddr, SocketAddr)>,
+        tls: Option<TlsFacts>,
+    ) {
+        if let Some((peer, local)) = addresses {
+            self.peer = canonical(peer);
+            self.local = canonical(local);
+        }
+        self.tls = tls.map(Box::new);
+    }
+
+    /// Runs the server side of a TLS handshake on this stream. After an error, or when the
+    /// future is dropped half-way, the stream is at its end.
+    pub async fn start_tls(&mut self, keys: &TlsKeys, profile: TlsProfile) -> io::Result<()> {
+        let Io::Plain(transport) = std::mem::replace(&mut self.io, Io::Ended) else {
+            return Err(io::Error::other("TLS is already active"));
+        };
+        // Boxed because the state of a handshake is large and a session's future would
+        // otherwise keep room for it for ever.
+        let tls = Box::pin(keys.acceptor(profile).accept(transport)).await?;
+        self.tls = Some(Box::new(facts_of(tls.get_ref().1)));
+        self.io = Io::Tls(Box::new(tls));
+        Ok(())
+    }
+}
+
+/// IPv4 peers of a dual-stack socket are shown as what they are.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+fn facts_of(session: &rustls::ServerConnection) -> TlsFacts {
+    let version = match session.protocol_version() {
+        Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
+        Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
+        _ => "TLS",
+    };
+    let suite = session.negotiated_cipher_suite().map(|suite| suite.suite());
+    let cipher = match suite.and_then(|suite| suite.as_str()) {
+        // rustls marks TLS 1.3 suites in the name, IANA does not.
+        Some(name) => match name.strip_prefix("TLS13_") {
+            Some(rest) => format!("TLS_{rest}").into(),
+            None => name.into(),
+        },
+        None => "unknown".into(),
+    };
+    let group =
+        session.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name()).into());
+    TlsFacts {
+        version: version.into(),
+        cipher,
+        group,
+        server_name: session.server_name().map(Into::into),
+        at_proxy: false,
+    }
+}
+
+/// Calls the method of whichever transport it is.
+macro_rules! on_transport {
+    ($self:ident, $call:ident($($argument:expr),*)) => {
+        match $self.get_mut() {
+            Transport::Tcp(inner) => Pin::new(inner).$call($($argument),*),
+            Transport::Memory(inner) => Pin::new(inner).$call($($argument),*),
+        }
+    };
+}
+
+/// Calls the method of whichever layer is on top.
+macro_rules! on_io {
+    ($self:ident, $call:ident($($argument:expr),*)) => {
+        match &mut $self.get_mut().io {
+            Io::Plain(inner) => Pin::new(inner).$call($($argument),*),
+            Io::Tls(inner) => Pin::new(inner).$call($($argument),*),
+            Io::Ended => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    };
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        on_transport!(self, poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        on_transport!(self, poll_write(cx, bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on_transport!(self, poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on_transport!(self, poll_shutdown(cx))
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match ready!(on_io!(self, poll_read(cx, buf))) {
+            // Programs that end TCP without ending TLS first are many, and every protocol
+            // served here says itself where a command ends, so that is an ordinary end.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
+            other => Poll::Ready(other),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        on_io!(self, poll_write(cx, bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on_io!(self, poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on_io!(self, poll_shutdown(cx))
+    }
+}
