@@ -10,9 +10,11 @@
 
 mod blob;
 mod change;
+mod change_log;
 mod directory;
 mod engine;
 mod error;
+mod feed;
 mod mailbox;
 mod message_store;
 mod settings;
@@ -24,5 +26,7 @@ mod view;
 
 pub use change::{Change, Changes, Fact};
 pub use error::{LimitKind, Result, StorageError};
+pub use feed::{Lagged, Subscription};
 pub use settings::{Blobs, Database, Settings};
 pub use tx::{AccountTx, Committed, ReadTx, WriteTx};
+pub use view::{Diff, Entry, MailboxView, Snapshot, ViewState};

@@ -1,0 +1,162 @@
+//! The next snapshot from the last one and what a transaction did.
+
+use std::sync::Arc;
+
+use ids::{ModSeq, Uid, UidSet};
+use message::flag::Flags;
+
+use super::delta::{DeltaEntry, MailboxDelta};
+use super::snapshot::{CHUNK_MESSAGES, Slot, Snapshot, ViewState};
+
+impl Snapshot {
+    /// An empty snapshot to build on.
+    pub(super) fn empty(
+        mailbox: ids::CollectionId,
+        uid_validity: ids::UidValidity,
+        uid_next: Uid,
+        highest_modseq: ModSeq,
+        complete_to: ModSeq,
+    ) -> Self {
+        Self {
+            mailbox,
+            uid_validity,
+            uid_next,
+            highest_modseq,
+            complete_to,
+            state: ViewState::Live,
+            chunks: Vec::new(),
+            starts: Vec::new(),
+            exists: 0,
+            table: Arc::default(),
+        }
+    }
+
+    /// Adds one message at the end; used while a view is loaded. The UID must be above all others.
+    pub(super) fn push_loaded(&mut self, entry: &DeltaEntry, modseq: ModSeq) {
+        let flags = self.number_of(&entry.flags);
+        self.push(entry, flags, modseq);
+    }
+
+    /// This snapshot with `deltas` applied, those of transactions that it holds already left out.
+    pub(super) fn after<'d>(&self, deltas: impl Iterator<Item = &'d MailboxDelta>) -> Self {
+        let mut next = self.clone();
+        let mut newest = next.complete_to;
+        for delta in deltas.filter(|delta| delta.modseq > self.complete_to) {
+            next.apply(delta);
+            newest = newest.max(delta.modseq);
+        }
+        next.complete_to = newest;
+        next
+    }
+
+    fn apply(&mut self, delta: &MailboxDelta) {
+        self.highest_modseq = self.highest_modseq.max(delta.modseq);
+        if delta.deleted {
+            self.state = ViewState::Deleted;
+        }
+        if !delta.flags.is_empty() {
+            self.set_flags(&delta.flags, delta.modseq);
+        }
+        if !delta.expunged.is_empty() {
+            self.remove(&delta.expunged);
+        }
+        for entry in &delta.added {
+            if entry.uid >= self.uid_next {
+                let flags = self.number_of(&entry.flags);
+                self.push(entry, flags, delta.modseq);
+                self.uid_next = Uid::new(entry.uid.get().saturating_add(1));
+            }
+        }
+    }
+
+    fn number_of(&mut self, flags: &Flags) -> u32 {
+        match self.table.find(flags) {
+            Some(number) => number,
+            None => Arc::make_mut(&mut self.table).intern(flags),
+        }
+    }
+
+    fn push(&mut self, entry: &DeltaEntry, flags: u32, modseq: ModSeq) {
+        let slot = Slot {
+            uid: entry.uid.get(),
+            flags,
+            size_bytes: entry.size_bytes,
+            content: entry.content.get(),
+            modseq: modseq.get(),
+            internal_date: entry.internal_date.as_micros(),
+        };
+        match self.chunks.last_mut().filter(|chunk| chunk.len() < CHUNK_MESSAGES) {
+            Some(chunk) => Arc::make_mut(chunk).push(slot),
+            None => {
+                self.starts.push(self.exists);
+                self.chunks.push(Arc::new(vec![slot]));
+            }
+        }
+        self.exists += 1;
+    }
+
+    fn set_flags(&mut self, changed: &[(Uid, Flags)], modseq: ModSeq) {
+        let mut last: Option<(&Flags, u32)> = None;
+        let mut rest = changed;
+        let mut at = 0;
+        while let Some((first, _)) = rest.first() {
+            at += self.chunks.get(at..).map_or(0, |chunks| {
+                chunks.partition_point(|chunk| ends_before(chunk, first.get()))
+            });
+            let Some(end) = self.chunks.get(at).and_then(|chunk| chunk.last()).map(|slot| slot.uid)
+            else {
+                return;
+            };
+            let (here, later) = rest.split_at(rest.partition_point(|(uid, _)| uid.get() <= end));
+            rest = later;
+            for (uid, flags) in here {
+                let number = match last {
+                    Some((known, number)) if known == flags => number,
+                    _ => self.number_of(flags),
+                };
+                last = Some((flags, number));
+                self.set_slot(at, *uid, number, modseq);
+            }
+        }
+    }
+
+    fn set_slot(&mut self, chunk: usize, uid: Uid, flags: u32, modseq: ModSeq) {
+        let Some(chunk) = self.chunks.get_mut(chunk) else { return };
+        if let Ok(at) = chunk.binary_search_by_key(&uid.get(), |slot| slot.uid)
+            && let Some(slot) = Arc::make_mut(chunk).get_mut(at)
+        {
+            slot.flags = flags;
+            slot.modseq = modseq.get();
+        }
+    }
+
+    fn remove(&mut self, gone: &UidSet) {
+        for range in gone.ranges() {
+            let (first, last) = (range.start().get(), range.end().get());
+            let from = self.chunks.partition_point(|chunk| ends_before(chunk, first));
+            for chunk in self.chunks.iter_mut().skip(from) {
+                if chunk.first().is_none_or(|slot| slot.uid > last) {
+                    break;
+                }
+                if chunk.iter().any(|slot| (first..=last).contains(&slot.uid)) {
+                    Arc::make_mut(chunk).retain(|slot| !(first..=last).contains(&slot.uid));
+                }
+            }
+            self.chunks.retain(|chunk| !chunk.is_empty());
+        }
+        self.number_chunks();
+    }
+
+    fn number_chunks(&mut self) {
+        self.exists = 0;
+        self.starts.clear();
+        for chunk in &self.chunks {
+            self.starts.push(self.exists);
+            self.exists += chunk.len() as u32;
+        }
+    }
+}
+
+fn ends_before(chunk: &[Slot], uid: u32) -> bool {
+    chunk.last().is_none_or(|slot| slot.uid < uid)
+}

@@ -1,0 +1,133 @@
+//! Views and deltas read from the database: when a mailbox is first opened, and when the feed
+//! brings changes of another daemon.
+
+use ids::{CollectionId, ContentId, ModSeq, Timestamp, Uid, UidSet, UidValidity};
+use message::flag::Flags;
+
+use super::delta::{DeltaEntry, MailboxDelta};
+use super::snapshot::Snapshot;
+use crate::sql::{Row, Sql, Value};
+use crate::{Change, Fact, Result, StorageError};
+
+/// Rows of `message` in the order [`entry`] reads them.
+macro_rules! select_messages {
+    ($tail:literal) => {
+        concat!(
+            "SELECT uid, content_id, size_bytes, flags, keywords, internal_date, modseq ",
+            "FROM message WHERE mailbox_id = ?1 ",
+            $tail
+        )
+    };
+}
+
+/// A mailbox as it is in this snapshot of the database.
+pub(crate) fn load_snapshot(sql: &mut (dyn Sql + '_), mailbox: CollectionId) -> Result<Snapshot> {
+    let mut snapshot = sql
+        .query_one(
+            "SELECT m.uid_validity, m.uid_next, m.highest_modseq, a.modseq \
+             FROM mailbox m JOIN account a ON a.id = m.account_id WHERE m.id = ?1",
+            &[Value::Int(mailbox.get())],
+            |row| {
+                Ok(Snapshot::empty(
+                    mailbox,
+                    UidValidity::new(narrow(row.int(0)?)?),
+                    Uid::new(narrow(row.int(1)?)?),
+                    ModSeq::new(row.int(2)? as u64),
+                    ModSeq::new(row.int(3)? as u64),
+                ))
+            },
+        )?
+        .ok_or(StorageError::NotFound("mailbox"))?;
+    let mut decoded = LastFlags::default();
+    sql.query(
+        select_messages!("ORDER BY uid"),
+        &[Value::Int(mailbox.get())],
+        &mut |row| {
+            let (entry, modseq) = entry(row, &mut decoded)?;
+            snapshot.push_loaded(&entry, modseq);
+            Ok(())
+        },
+    )?;
+    Ok(snapshot)
+}
+
+/// The delta of one logged change, with the rows as they are now: later changes follow in the
+/// log and are then no news.
+pub(crate) fn load_delta_rows(
+    sql: &mut (dyn Sql + '_),
+    change: &Change,
+) -> Result<Option<MailboxDelta>> {
+    let Some(mailbox) = change.collection else { return Ok(None) };
+    let mut delta = MailboxDelta::new(change.account, mailbox, change.modseq);
+    match &change.fact {
+        Fact::MessagesAdded(uids) => {
+            for_each_message(sql, mailbox, uids, |entry, _| delta.added.push(entry))?;
+        }
+        Fact::FlagsChanged(uids) => {
+            for_each_message(sql, mailbox, uids, |entry, _| {
+                delta.flags.push((entry.uid, entry.flags));
+            })?;
+        }
+        Fact::MessagesExpunged(uids) => delta.expunged = uids.clone(),
+        Fact::MailboxDeleted { .. } => delta.deleted = true,
+        _ => return Ok(None),
+    }
+    Ok(Some(delta))
+}
+
+fn for_each_message(
+    sql: &mut (dyn Sql + '_),
+    mailbox: CollectionId,
+    uids: &UidSet,
+    mut each: impl FnMut(DeltaEntry, ModSeq),
+) -> Result<()> {
+    let mut decoded = LastFlags::default();
+    for range in uids.ranges() {
+        sql.query(
+            select_messages!("AND uid BETWEEN ?2 AND ?3 ORDER BY uid"),
+            &[
+                Value::Int(mailbox.get()),
+                Value::Int(range.start().get().into()),
+                Value::Int(range.end().get().into()),
+            ],
+            &mut |row| {
+                let (entry, modseq) = entry(row, &mut decoded)?;
+                each(entry, modseq);
+                Ok(())
+            },
+        )?;
+    }
+    Ok(())
+}
+
+/// Neighbours mostly have equal flags: the last ones decoded are kept.
+#[derive(Default)]
+struct LastFlags {
+    columns: (i64, String),
+    flags: Flags,
+}
+
+fn entry(row: &dyn Row, last: &mut LastFlags) -> Result<(DeltaEntry, ModSeq)> {
+    let (system, keywords) = (row.int(3)?, row.text(4)?);
+    if last.columns.0 != system || last.columns.1 != keywords {
+        let bits = u8::try_from(system).map_err(|_| damaged("flags"))?;
+        last.flags = Flags::decode(bits, keywords).map_err(|_| damaged("keywords"))?;
+        last.columns = (system, keywords.to_owned());
+    }
+    let entry = DeltaEntry {
+        uid: Uid::new(narrow(row.int(0)?)?),
+        content: ContentId::new(row.int(1)?),
+        flags: last.flags.clone(),
+        internal_date: Timestamp::from_micros(row.int(5)?),
+        size_bytes: narrow(row.int(2)?)?,
+    };
+    Ok((entry, ModSeq::new(row.int(6)? as u64)))
+}
+
+fn narrow(value: i64) -> Result<u32> {
+    u32::try_from(value).map_err(|_| damaged("number out of range"))
+}
+
+fn damaged(what: &str) -> StorageError {
+    StorageError::Corrupt(format!("message row: {what}"))
+}
