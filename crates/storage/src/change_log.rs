@@ -162,9 +162,13 @@ mod tests {
 
     #[test]
     fn damaged_rows_are_named_corrupt() {
-        for (kind, uids, detail) in
-            [(0, None, None), (99, None, None), (7, None, None), (7, Some(&[0x80][..]), None), (2, None, None)]
-        {
+        for (kind, uids, detail) in [
+            (0, None, None),
+            (99, None, None),
+            (7, None, None),
+            (7, Some(&[0x80][..]), None),
+            (2, None, None),
+        ] {
             assert!(matches!(fact(kind, uids, detail), Err(StorageError::Corrupt(_))), "{kind}");
         }
     }

@@ -16,7 +16,7 @@ use ids::{AccountId, CollectionId, ModSeq};
 use tokio::sync::broadcast;
 
 use crate::sql::{Sql, Value};
-use crate::view::{load_delta_rows, MailboxDelta, MailboxView, SharedView, Snapshot, ViewState};
+use crate::view::{MailboxDelta, MailboxView, SharedView, Snapshot, ViewState, load_delta_rows};
 use crate::{Change, Changes, Result, StorageError, change_log};
 
 /// LIMIT: a subscriber that is this many transactions behind reads anew; a slot costs some 40
@@ -190,7 +190,11 @@ impl Feed {
 
     /// The view of `mailbox`, shared with every other session on it. Blocks on the database if
     /// it isn't in memory.
-    pub(crate) fn open_view(&self, account: AccountId, mailbox: CollectionId) -> Result<MailboxView> {
+    pub(crate) fn open_view(
+        &self,
+        account: AccountId,
+        mailbox: CollectionId,
+    ) -> Result<MailboxView> {
         let tick = self.tick.fetch_add(1, Ordering::Relaxed);
         let feed = self.find_or_create(account)?;
         let known = {
@@ -264,7 +268,12 @@ impl Feed {
             // holder may be waiting for the map of accounts.
             let Ok(feed) = feed.try_lock() else { continue };
             if feed.views.is_empty() {
-                idle.push(IdleView { used: 0, account, mailbox: None, messages: EMPTY_VIEW_MESSAGES });
+                idle.push(IdleView {
+                    used: 0,
+                    account,
+                    mailbox: None,
+                    messages: EMPTY_VIEW_MESSAGES,
+                });
             }
             for (&mailbox, view) in &feed.views {
                 let messages = view.snapshot().exists() as usize + EMPTY_VIEW_MESSAGES;
@@ -339,8 +348,12 @@ impl AccountFeed {
             !publication.deltas.iter().any(|delta| delta.mailbox == *mailbox && delta.deleted)
         });
         if self.subscribers.receiver_count() > 0 {
-            let changes: Vec<Change> =
-                publication.changes.iter().filter(|change| change.account == account).cloned().collect();
+            let changes: Vec<Change> = publication
+                .changes
+                .iter()
+                .filter(|change| change.account == account)
+                .cloned()
+                .collect();
             if !changes.is_empty() {
                 // Only fails when the last receiver went away just now.
                 let _ = self.subscribers.send(Arc::new(changes));

@@ -46,7 +46,11 @@ pub(crate) trait Sql {
     /// Runs a query (or `… RETURNING`) and calls `each` per row. An error of `each` ends it.
     fn query(&mut self, sql: &'static str, params: &[Value<'_>], each: EachRow<'_>) -> Result<()>;
     /// Runs the same statement for many parameter rows: one round trip where the engine can.
-    fn execute_many(&mut self, sql: &'static str, rows: &mut dyn Iterator<Item = Vec<Value<'_>>>) -> Result<u64>;
+    fn execute_many(
+        &mut self,
+        sql: &'static str,
+        rows: &mut dyn Iterator<Item = Vec<Value<'_>>>,
+    ) -> Result<u64>;
     /// Runs `… WHERE id IN (ids)`-like look-ups in chunks. `sql` holds the token `{IN}` once,
     /// where the list of integers goes.
     fn query_in(&mut self, sql: &'static str, ids: &[i64], each: EachRow<'_>) -> Result<()>;

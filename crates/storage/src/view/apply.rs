@@ -38,7 +38,7 @@ impl Snapshot {
     }
 
     /// This snapshot with `deltas` applied, those of transactions that it holds already left out.
-    pub(super) fn after<'d>(&self, deltas: impl Iterator<Item = &'d MailboxDelta>) -> Self {
+    pub(crate) fn after<'d>(&self, deltas: impl Iterator<Item = &'d MailboxDelta>) -> Self {
         let mut next = self.clone();
         let mut newest = next.complete_to;
         for delta in deltas.filter(|delta| delta.modseq > self.complete_to) {

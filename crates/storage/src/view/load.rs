@@ -39,15 +39,11 @@ pub(crate) fn load_snapshot(sql: &mut (dyn Sql + '_), mailbox: CollectionId) -> 
         )?
         .ok_or(StorageError::NotFound("mailbox"))?;
     let mut decoded = LastFlags::default();
-    sql.query(
-        select_messages!("ORDER BY uid"),
-        &[Value::Int(mailbox.get())],
-        &mut |row| {
-            let (entry, modseq) = entry(row, &mut decoded)?;
-            snapshot.push_loaded(&entry, modseq);
-            Ok(())
-        },
-    )?;
+    sql.query(select_messages!("ORDER BY uid"), &[Value::Int(mailbox.get())], &mut |row| {
+        let (entry, modseq) = entry(row, &mut decoded)?;
+        snapshot.push_loaded(&entry, modseq);
+        Ok(())
+    })?;
     Ok(snapshot)
 }
 

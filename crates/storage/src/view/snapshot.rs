@@ -160,9 +160,8 @@ impl Snapshot {
     /// [`exists`](Self::exists) + 1 if there is none.
     pub fn first_seq_from(&self, uid: Uid) -> u32 {
         let uid = uid.get();
-        let at = self
-            .chunks
-            .partition_point(|chunk| chunk.last().is_some_and(|slot| slot.uid < uid));
+        let at =
+            self.chunks.partition_point(|chunk| chunk.last().is_some_and(|slot| slot.uid < uid));
         match (self.chunks.get(at), self.starts.get(at)) {
             (Some(chunk), Some(start)) => {
                 start + chunk.partition_point(|slot| slot.uid < uid) as u32 + 1

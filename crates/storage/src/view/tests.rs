@@ -102,7 +102,12 @@ fn unseen_and_keywords_follow_the_flags() {
 /// The plain model: UID, flags number, modseq.
 type Model = Vec<(u32, usize, u64)>;
 
-fn random_delta(rng: &mut fastrand::Rng, model: &mut Model, next: &mut u32, modseq: u64) -> MailboxDelta {
+fn random_delta(
+    rng: &mut fastrand::Rng,
+    model: &mut Model,
+    next: &mut u32,
+    modseq: u64,
+) -> MailboxDelta {
     let names: [&[&str]; 4] = [&[], &["\\Seen"], &["\\Flagged", "$x"], &["\\Deleted"]];
     let mut delta = delta(modseq);
     match rng.u8(0..3) {
@@ -160,9 +165,7 @@ fn told(old: &Snapshot, new: &Snapshot) -> Vec<(u32, u64)> {
         known.remove(*seq as usize - 1);
     }
     let first_new = new.exists() - diff.appended + 1;
-    known.extend(
-        new.entries(first_new..=u32::MAX).map(|(_, e)| (e.uid().get(), e.modseq().get())),
-    );
+    known.extend(new.entries(first_new..=u32::MAX).map(|(_, e)| (e.uid().get(), e.modseq().get())));
     known
 }
 
