@@ -147,7 +147,7 @@ impl Snapshot {
         self.number_chunks();
     }
 
-    fn number_chunks(&mut self) {
+    pub(super) fn number_chunks(&mut self) {
         self.exists = 0;
         self.starts.clear();
         for chunk in &self.chunks {

@@ -7,6 +7,7 @@ mod apply;
 mod delta;
 mod diff;
 mod flag_table;
+mod hold;
 mod load;
 mod shared;
 mod snapshot;

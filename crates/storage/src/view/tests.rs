@@ -170,6 +170,29 @@ fn told(old: &Snapshot, new: &Snapshot) -> Vec<(u32, u64)> {
 }
 
 #[test]
+fn held_snapshots_lack_only_the_expunges() {
+    let mut rng = fastrand::Rng::with_seed(3);
+    let (mut model, mut next) = (Model::new(), 1);
+    let mut snapshot = add(&empty(), 1, 0..0);
+    for round in 0..60u64 {
+        let old = snapshot.clone();
+        for step in 0..3 {
+            let delta = random_delta(&mut rng, &mut model, &mut next, round * 3 + step + 2);
+            snapshot = snapshot.after([&delta].into_iter());
+        }
+        let held = snapshot.with_expunged_of(&old);
+        let first = held.diff_from(&old);
+        assert!(first.expunged_seqs.is_empty());
+        let second = snapshot.diff_from(&held);
+        assert!(second.changed.is_empty() && second.appended == 0, "round {round}");
+        let whole = snapshot.diff_from(&old);
+        assert_eq!(second.expunged_seqs, whole.expunged_seqs);
+        assert_eq!(first.appended, whole.appended);
+        assert_eq!(first.changed.len(), whole.changed.len());
+    }
+}
+
+#[test]
 fn random_transactions_leave_view_and_diff_equal_to_the_model() {
     let seed = std::env::var("POSTHORN_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(42);
     let mut rng = fastrand::Rng::with_seed(seed);
