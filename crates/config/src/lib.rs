@@ -22,4 +22,6 @@ pub use options::{Auth, Config, Limits, Listener, Log, Metrics, Storage, Tls};
 pub use parse::parse;
 pub use problem::{Problem, Problems};
 pub use render::{render_reference, render_sample};
-pub use value::{Blobs, Database, Level, LogFormat, Network, Protocol, Secret, TlsMode};
+pub use value::{
+    Blobs, Database, Level, LogFormat, Network, Protocol, Secret, TlsMode, parse_size,
+};

@@ -163,11 +163,12 @@ sections! {
 
     /// Bounds on everything a peer can make grow.
     table "limits" pub struct Limits {
-        /// Connections at a time, all listeners together. One more is closed at once.
+        /// Connections at a time to one listener. One more is told so and closed.
         connections: u32 = default 10000, since "0.1";
 
-        /// Connections at a time from one IPv4 address or one IPv6 /64 network. Mail programs
-        /// open up to ten each, and a whole office may stand behind one address.
+        /// Connections at a time from one IPv4 address or one IPv6 /64 network to all listeners
+        /// together. Mail programs open up to ten each, and a whole office may stand behind one
+        /// address. The loopback is exempt.
         connections_per_address: u32 = default 100, since "0.1";
 
         /// How long the TLS handshake may take.
@@ -195,12 +196,17 @@ sections! {
         /// How long sessions may go on after SIGTERM before they are cut off.
         shutdown_timeout: Duration = default "10 s", since "0.1";
 
-        /// Commands an IMAP or SMTP connection may send before it signs in or hands in a
-        /// message.
-        commands_before_sign_in: u32 = default 100, since "0.1";
+        /// How long one message may take to arrive over SMTP or LMTP.
+        smtp_message_timeout: Duration = default "1 h", since "0.1";
 
-        /// Commands in a row that make no sense before a connection is closed.
+        /// Commands a connection may send before it signs in, where signing in is needed.
+        commands_before_sign_in: u32 = default 30, since "0.1";
+
+        /// Commands that are refused before a connection is closed.
         bad_commands: u32 = default 20, since "0.1";
+
+        /// SMTP commands that lead to no message before a connection is closed.
+        idle_commands: u32 = default 100, since "0.1";
 
         /// The longest IMAP command line, literals not counted. Programs that fetch by long
         /// lists of message numbers need some of it.
@@ -214,16 +220,23 @@ sections! {
         imap_literal: u64 = default "1 MiB", since "0.1";
 
         /// The longest SMTP or LMTP command line.
-        smtp_line: u64 = default "12 KiB", since "0.1";
+        smtp_line: u64 = default "4 KiB", since "0.1";
+
+        /// The longest line of a message. The standard says 1,000 bytes; many programs put a
+        /// whole page on one.
+        message_line: u64 = default "64 KiB", since "0.1";
 
         /// The largest message, over SMTP, LMTP and IMAP.
         message: u64 = default "50 MiB", since "0.1";
+
+        /// Messages that arrive at a time are held in this much memory; more of them wait.
+        reception_memory: u64 = default "256 MiB", since "0.1";
 
         /// Recipients of one message.
         recipients: u32 = default 1000, since "0.1";
 
         /// Received headers a message may carry; above it, it is going round in a loop.
-        hops: u32 = default 50, since "0.1";
+        hops: u32 = default 100, since "0.1";
 
         /// Mailboxes of one account.
         mailboxes: u32 = default 10000, since "0.1";

@@ -25,18 +25,11 @@ pub fn parse(text: &str, file: &Path) -> Result<Config, Problems> {
         source.report(offset, "", error.message().replace('\n', " "));
     }
     // After an error of syntax the keys are guesses, so nothing more is said about them.
-    let config = if errors.is_empty() {
-        read(&source, root.get_ref())
-    } else {
-        None
-    };
+    let config = if errors.is_empty() { read(&source, root.get_ref()) } else { None };
     let list = source.into_problems();
     match config {
         Some(config) if list.is_empty() => Ok(config),
-        _ => Err(Problems {
-            file: file.to_owned(),
-            list,
-        }),
+        _ => Err(Problems { file: file.to_owned(), list }),
     }
 }
 
@@ -121,11 +114,7 @@ fn read_listeners(source: &Source<'_>, root: &DeTable<'_>) -> Option<Vec<Listene
         return None;
     };
     if tables.is_empty() {
-        source.report(
-            offset,
-            Listener::NAME,
-            "the list is empty, so nothing would be served",
-        );
+        source.report(offset, Listener::NAME, "the list is empty, so nothing would be served");
         return None;
     }
     let mut listeners = Vec::new();
@@ -161,10 +150,7 @@ fn check_listener(
             continue;
         }
         if let Some(other) = taken.insert(*bind, listener.protocol) {
-            reader.refuse(
-                "bind",
-                format!("{bind} is already taken by {}", other.as_str()),
-            );
+            reader.refuse("bind", format!("{bind} is already taken by {}", other.as_str()));
         }
     }
 }
@@ -176,10 +162,7 @@ fn check_tls(tls: &Tls, reader: &TableReader<'_>) {
                 reader.refuse(key, "is missing; mode = \"files\" needs it");
             }
             (TlsMode::SelfSigned, Some(_)) => {
-                reader.refuse(
-                    key,
-                    "has no effect with mode = \"self-signed\"; leave it out",
-                );
+                reader.refuse(key, "has no effect with mode = \"self-signed\"; leave it out");
             }
             _ => {}
         }
@@ -195,32 +178,21 @@ fn check_limits(limits: &Limits, reader: &TableReader<'_>) {
     // RFC 5321 §4.5.3.1.4: command lines of 512 octets must be taken.
     at_least("smtp_line", limits.smtp_line, 512, "octets breaks RFC 5321");
     // RFC 9051 §4: nothing shorter carries the commands programs send.
-    at_least(
-        "imap_line",
-        limits.imap_line,
-        1024,
-        "octets breaks common programs",
-    );
+    at_least("imap_line", limits.imap_line, 1024, "octets breaks common programs");
     // RFC 5321 §4.5.3.1.8: 100 recipients must be taken.
-    at_least(
-        "recipients",
-        limits.recipients.into(),
-        100,
-        "recipients breaks RFC 5321",
-    );
+    at_least("recipients", limits.recipients.into(), 100, "recipients breaks RFC 5321");
     // RFC 5321 §4.5.3.1.7: messages of 64 K octets must be taken.
-    at_least(
-        "message",
-        limits.message,
-        64 << 10,
-        "octets breaks RFC 5321",
-    );
+    at_least("message", limits.message, 64 << 10, "octets breaks RFC 5321");
     // LIMIT: message sizes travel as 32-bit numbers in IMAP (RFC 9051 §9 number).
     if limits.message > 1 << 31 {
         reader.refuse("message", "more than 2 GiB cannot be told to IMAP programs");
     }
-    if limits.connections_per_address > limits.connections {
-        reader.refuse("connections_per_address", "is more than limits.connections");
+    // RFC 5321 §4.5.3.1.6: text lines of 1000 octets must be taken.
+    at_least("message_line", limits.message_line, 1000, "octets breaks RFC 5321");
+    // RFC 5321 §6.3: loop detection needs a threshold of at least 100 Received fields.
+    at_least("hops", limits.hops.into(), 100, "breaks RFC 5321");
+    if limits.reception_memory < limits.message {
+        reader.refuse("reception_memory", "is less than one message may have (limits.message)");
     }
 }
 
@@ -319,10 +291,7 @@ mod tests {
     fn every_problem_is_listed_in_the_order_of_lines() {
         let text = "hostname = \"a b\"\nlog = 3\n[limits]\nrecipients = 5\nmesage = 3\n";
         let found = problems(text);
-        let keys: Vec<_> = found
-            .lines()
-            .filter_map(|line| line.split(": ").next())
-            .collect();
+        let keys: Vec<_> = found.lines().filter_map(|line| line.split(": ").next()).collect();
         assert_eq!(
             keys,
             [

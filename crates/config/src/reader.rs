@@ -18,26 +18,14 @@ pub(crate) struct Source<'a> {
 
 impl<'a> Source<'a> {
     pub(crate) fn new(text: &'a str, directory: &'a Path) -> Self {
-        Self {
-            text,
-            directory,
-            problems: RefCell::default(),
-        }
+        Self { text, directory, problems: RefCell::default() }
     }
 
     /// Notes a problem at a byte offset of the text.
     pub(crate) fn report(&self, offset: usize, key: &str, text: impl Into<String>) {
-        let before = self
-            .text
-            .as_bytes()
-            .get(..offset)
-            .unwrap_or(self.text.as_bytes());
+        let before = self.text.as_bytes().get(..offset).unwrap_or(self.text.as_bytes());
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        let problem = Problem {
-            line,
-            key: key.to_owned(),
-            text: text.into(),
-        };
+        let problem = Problem { line, key: key.to_owned(), text: text.into() };
         self.problems.borrow_mut().push(problem);
     }
 
@@ -66,12 +54,7 @@ impl<'a> TableReader<'a> {
         table: Option<&'a DeTable<'a>>,
         offset: usize,
     ) -> Self {
-        Self {
-            source,
-            table,
-            offset,
-            name,
-        }
+        Self { source, table, offset, name }
     }
 
     /// An option that has no default and must be there.
@@ -106,10 +89,7 @@ impl<'a> TableReader<'a> {
         match parsed.and_then(|value| T::parse(value.get_ref(), self.source.directory)) {
             Ok(value) => Some(value),
             Err(text) => {
-                self.missing(
-                    key,
-                    &format!("the built-in default {default} is wrong: {text}"),
-                );
+                self.missing(key, &format!("the built-in default {default} is wrong: {text}"));
                 None
             }
         }
@@ -133,9 +113,7 @@ impl<'a> TableReader<'a> {
 
     /// Reports a problem with an option that was read, at its place in the file.
     pub(crate) fn refuse(&self, key: &str, text: impl Into<String>) {
-        let offset = self
-            .find(key)
-            .map_or(self.offset, |value| value.span().start);
+        let offset = self.find(key).map_or(self.offset, |value| value.span().start);
         self.source.report(offset, &self.path(key), text);
     }
 
@@ -147,8 +125,7 @@ impl<'a> TableReader<'a> {
         match T::parse(value.get_ref(), self.source.directory) {
             Ok(value) => Some(value),
             Err(text) => {
-                self.source
-                    .report(value.span().start, &self.path(key), text);
+                self.source.report(value.span().start, &self.path(key), text);
                 None
             }
         }
@@ -159,11 +136,7 @@ impl<'a> TableReader<'a> {
     }
 
     fn path(&self, key: &str) -> String {
-        if self.name.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{}.{key}", self.name)
-        }
+        if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
     }
 }
 
@@ -185,9 +158,7 @@ fn distance(a: &str, b: &str) -> usize {
         let mut diagonal = i;
         let mut left = i + 1;
         for (y, cell) in b.bytes().zip(row.iter_mut().skip(1)) {
-            let here = (diagonal + usize::from(x != y))
-                .min(left + 1)
-                .min(*cell + 1);
+            let here = (diagonal + usize::from(x != y)).min(left + 1).min(*cell + 1);
             diagonal = *cell;
             *cell = here;
             left = here;

@@ -79,12 +79,8 @@ bind = \"127.0.0.1:8080\"
 
 /// Options that stand uncommented in the sample although they need not be there: with them the
 /// sample is a configuration that starts once the certificate lies where it says.
-const SAMPLE_SET: &[(&str, &str)] = &[
-    ("", "data_dir"),
-    ("tls", "mode"),
-    ("tls", "certificate"),
-    ("tls", "key"),
-];
+const SAMPLE_SET: &[(&str, &str)] =
+    &[("", "data_dir"), ("tls", "mode"), ("tls", "certificate"), ("tls", "key")];
 
 fn heading<S: Section>() -> String {
     match (S::NAME, S::REPEATED) {
@@ -95,25 +91,14 @@ fn heading<S: Section>() -> String {
 }
 
 fn paragraph(lines: &[&str], prefix: &str) -> String {
-    lines
-        .iter()
-        .map(|line| format!("{prefix}{}\n", line.trim()))
-        .collect()
+    lines.iter().map(|line| format!("{prefix}{}\n", line.trim())).collect()
 }
 
 // Writing to a String cannot fail, so the results below carry nothing.
 
 fn reference<S: Section>(out: &mut String) {
     let _ = write!(out, "\n## {}\n\n{}", heading::<S>(), paragraph(S::DOC, ""));
-    for Row {
-        key,
-        type_name,
-        presence,
-        value,
-        doc,
-        since,
-    } in S::ROWS
-    {
+    for Row { key, type_name, presence, value, doc, since } in S::ROWS {
         let value = match *presence {
             "required" => format!("required, for example `{key} = {value}`"),
             "optional" => format!("none by default, for example `{key} = {value}`"),
@@ -134,14 +119,7 @@ fn sample<S: Section>(out: &mut String) {
         (name, false) => write!(out, "\n{doc}[{name}]\n"),
         (name, true) => write!(out, "\n{doc}[[{name}]]\n"),
     };
-    for Row {
-        key,
-        presence,
-        value,
-        doc,
-        ..
-    } in S::ROWS
-    {
+    for Row { key, presence, value, doc, .. } in S::ROWS {
         let set = *presence == "required" || SAMPLE_SET.contains(&(S::NAME, key));
         let comment = if set { "" } else { "# " };
         let _ = write!(out, "\n{}{comment}{key} = {value}\n", paragraph(doc, "# "));
@@ -156,17 +134,12 @@ mod tests {
     use super::*;
 
     fn check(file: &str, rendered: &str) {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../..")
-            .join(file);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file);
         if std::env::var_os("UPDATE").is_some() {
             fs::write(&path, rendered).unwrap();
         }
         let written = fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            written == rendered,
-            "{file} is not what the option table says; run UPDATE=1"
-        );
+        assert!(written == rendered, "{file} is not what the option table says; run UPDATE=1");
     }
 
     #[test]

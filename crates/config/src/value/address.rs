@@ -48,10 +48,7 @@ fn bits(address: IpAddr) -> (u128, u32) {
 }
 
 fn same_prefix(a: u128, b: u128, prefix: u32, width: u32) -> bool {
-    (a ^ b)
-        .checked_shr(width.saturating_sub(prefix))
-        .unwrap_or(0)
-        == 0
+    (a ^ b).checked_shr(width.saturating_sub(prefix)).unwrap_or(0) == 0
 }
 
 impl FromStr for Network {
@@ -69,11 +66,7 @@ impl FromStr for Network {
             Some(prefix) => prefix.parse().map_err(|_| refusal())?,
             None => width,
         };
-        if prefix > width {
-            Err(refusal())
-        } else {
-            Ok(Self { address, prefix })
-        }
+        if prefix > width { Err(refusal()) } else { Ok(Self { address, prefix }) }
     }
 }
 
@@ -87,9 +80,7 @@ impl OptionValue for Vec<Network> {
     const TYPE: &'static str = "list of networks";
 
     fn parse(value: &DeValue<'_>, _: &Path) -> Result<Self, String> {
-        list(value, |value| {
-            text(value, "a network such as \"10.0.0.0/8\"")?.parse()
-        })
+        list(value, |value| text(value, "a network such as \"10.0.0.0/8\"")?.parse())
     }
 }
 
@@ -130,25 +121,15 @@ mod tests {
             ("::1", "::1", true),
         ] {
             let parsed: Network = network.parse().unwrap();
-            assert_eq!(
-                parsed.contains(address.parse().unwrap()),
-                inside,
-                "{network} {address}"
-            );
+            assert_eq!(parsed.contains(address.parse().unwrap()), inside, "{network} {address}");
         }
     }
 
     #[test]
     fn networks_are_read_strictly() {
-        for written in [
-            "",
-            "10.0.0.0/33",
-            "::/129",
-            "10.0.0/8",
-            "10.0.0.0/",
-            "host/8",
-            "1.2.3.4/-1",
-        ] {
+        for written in
+            ["", "10.0.0.0/33", "::/129", "10.0.0/8", "10.0.0.0/", "host/8", "1.2.3.4/-1"]
+        {
             assert!(written.parse::<Network>().is_err(), "{written:?}");
         }
     }

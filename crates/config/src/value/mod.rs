@@ -12,6 +12,7 @@ use toml::de::DeValue;
 pub use address::Network;
 pub use choice::{Level, LogFormat, Protocol, TlsMode};
 pub use place::{Blobs, Database, Secret};
+pub use scalar::parse_size;
 
 /// A type an option can have.
 pub(crate) trait OptionValue: Sized {

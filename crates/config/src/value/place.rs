@@ -28,9 +28,7 @@ impl OptionValue for Database {
             return Err("expected \"sqlite\" or \"postgresql://user@host/name\"".to_owned());
         };
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        if authority
-            .rsplit_once('@')
-            .is_some_and(|(user, _)| user.contains(':'))
+        if authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
             || path.contains("password=")
         {
             let text = "a password may not stand here; put it into a file and name that in \
@@ -70,9 +68,7 @@ impl OptionValue for Blobs {
             check_s3(rest)?;
             Ok(Self::ObjectStore(written.to_owned()))
         } else {
-            Err(format!(
-                "\"{written}\" is none of \"database\", \"file:///path\", \"s3://bucket\""
-            ))
+            Err(format!("\"{written}\" is none of \"database\", \"file:///path\", \"s3://bucket\""))
         }
     }
 }
@@ -117,12 +113,7 @@ mod tests {
         assert_eq!(read("sqlite"), Ok(Database::Sqlite));
         let url = "postgresql://posthorn@db.example.test:5432/posthorn";
         assert_eq!(read(url), Ok(Database::Postgresql(url.to_owned())));
-        for bad in [
-            "",
-            "mysql://a@b/c",
-            "postgresql://u@h",
-            "postgresql://u:secret@h/n",
-        ] {
+        for bad in ["", "mysql://a@b/c", "postgresql://u@h", "postgresql://u:secret@h/n"] {
             let error = read::<Database>(bad).unwrap_err();
             assert!(!error.contains("secret"), "{error}");
         }
@@ -131,21 +122,13 @@ mod tests {
     #[test]
     fn blob_places() {
         assert_eq!(read("database"), Ok(Blobs::Database));
-        for url in [
-            "file:///srv/blobs",
-            "s3://mail",
-            "s3://mail?endpoint=https://s3.test&region=ch",
-        ] {
+        for url in
+            ["file:///srv/blobs", "s3://mail", "s3://mail?endpoint=https://s3.test&region=ch"]
+        {
             assert_eq!(read(url), Ok(Blobs::ObjectStore(url.to_owned())));
         }
-        for bad in [
-            "",
-            "file://blobs",
-            "s3://",
-            "s3://a/b",
-            "s3://a?key=x",
-            "s3://a?endpoint=ftp:",
-        ] {
+        for bad in ["", "file://blobs", "s3://", "s3://a/b", "s3://a?key=x", "s3://a?endpoint=ftp:"]
+        {
             assert!(read::<Blobs>(bad).is_err(), "{bad:?}");
         }
     }

@@ -66,9 +66,7 @@ impl OptionValue for String {
         if is_host_name(name) {
             Ok(name.to_ascii_lowercase())
         } else {
-            Err(format!(
-                "\"{name}\" is no host name; write it as in DNS, mail.example.test"
-            ))
+            Err(format!("\"{name}\" is no host name; write it as in DNS, mail.example.test"))
         }
     }
 }
@@ -81,7 +79,8 @@ impl OptionValue for PathBuf {
         if path.is_empty() || path.contains('\0') {
             return Err("expected a path, found an empty string or a NUL".to_owned());
         }
-        Ok(directory.join(path))
+        // Taking it apart and together again drops what means nothing, such as `/.` at the end.
+        Ok(directory.join(path).components().collect())
     }
 }
 
@@ -93,7 +92,8 @@ fn number_and_unit(text: &str) -> Option<(u64, &str)> {
     (number > 0).then_some((number, unit.strip_prefix(' ').unwrap_or(unit)))
 }
 
-fn parse_size(text: &str) -> Option<u64> {
+/// Reads a size as it is written in the file, `50 MiB` or `50MiB`.
+pub fn parse_size(text: &str) -> Option<u64> {
     let (number, unit) = number_and_unit(text)?;
     let bytes: u64 = match unit {
         "B" => 1,
@@ -104,9 +104,7 @@ fn parse_size(text: &str) -> Option<u64> {
         _ => return None,
     };
     // LIMIT: sizes are stored as signed 64-bit numbers by both engines.
-    number
-        .checked_mul(bytes)
-        .filter(|size| i64::try_from(*size).is_ok())
+    number.checked_mul(bytes).filter(|size| i64::try_from(*size).is_ok())
 }
 
 fn parse_duration(text: &str) -> Option<Duration> {
@@ -122,9 +120,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
     // LIMIT: a hundred years; nothing that is configured lasts longer, and sums of it stay
     // far from what an instant can hold.
     let hundred_years = 36_525 * 86_400_000;
-    let total = number
-        .checked_mul(millis)
-        .filter(|total| *total <= hundred_years)?;
+    let total = number.checked_mul(millis).filter(|total| *total <= hundred_years)?;
     Some(Duration::from_millis(total))
 }
 
@@ -133,9 +129,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
 fn is_host_name(name: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
@@ -182,11 +176,7 @@ mod tests {
             ("0 s", None),
             ("40000 days", None),
         ] {
-            assert_eq!(
-                parse_duration(text),
-                millis.map(Duration::from_millis),
-                "{text:?}"
-            );
+            assert_eq!(parse_duration(text), millis.map(Duration::from_millis), "{text:?}");
         }
     }
 
