@@ -59,10 +59,7 @@ impl Address {
         if !is_domain(domain) && !is_literal(domain) {
             return Err(Error::InvalidAddress);
         }
-        Ok(Self {
-            local,
-            domain: domain.to_owned(),
-        })
+        Ok(Self { local, domain: domain.to_owned() })
     }
 
     /// The local part, its quoting removed.
@@ -92,28 +89,18 @@ impl Address {
     /// mailboxes that differ in case only, and people type them in any case.
     #[must_use]
     pub fn normal(&self) -> Self {
-        Self {
-            local: normal_local(&self.local),
-            domain: normal_domain(&self.domain),
-        }
+        Self { local: normal_local(&self.local), domain: normal_domain(&self.domain) }
     }
 
     /// The address without its detail, and the detail, split at the first separator that
     /// follows something (RFC 5233 §4).
     pub fn split_detail(&self, separator: char) -> (Self, Option<&str>) {
-        let at = self
-            .local
-            .char_indices()
-            .skip(1)
-            .find(|(_, found)| *found == separator);
+        let at = self.local.char_indices().skip(1).find(|(_, found)| *found == separator);
         let Some((at, _)) = at else {
             return (self.clone(), None);
         };
         let (user, detail) = self.local.split_at(at);
-        let base = Self {
-            local: user.to_owned(),
-            domain: self.domain.clone(),
-        };
+        let base = Self { local: user.to_owned(), domain: self.domain.clone() };
         (base, detail.strip_prefix(separator))
     }
 
@@ -122,10 +109,7 @@ impl Address {
         if !is_domain(domain) {
             return Err(Error::InvalidAddress);
         }
-        Ok(Self {
-            local: self.local.clone(),
-            domain: domain.to_owned(),
-        })
+        Ok(Self { local: self.local.clone(), domain: domain.to_owned() })
     }
 }
 
@@ -190,16 +174,13 @@ fn is_label(label: &str) -> bool {
 
 // address-literal of RFC 5321 §4.1.3. No General-address-literal was ever registered.
 fn is_literal(domain: &str) -> bool {
-    let Some(inner) = domain
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-    else {
+    let Some(inner) = domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) else {
         return false;
     };
     match inner.get(..5) {
-        Some(tag) if tag.eq_ignore_ascii_case("IPv6:") => inner
-            .get(5..)
-            .is_some_and(|text| text.parse::<Ipv6Addr>().is_ok()),
+        Some(tag) if tag.eq_ignore_ascii_case("IPv6:") => {
+            inner.get(5..).is_some_and(|text| text.parse::<Ipv6Addr>().is_ok())
+        }
         _ => inner.parse::<Ipv4Addr>().is_ok(),
     }
 }
@@ -214,9 +195,7 @@ fn is_atext(char: char) -> bool {
 }
 
 fn is_dot_string(local: &str) -> bool {
-    local
-        .split('.')
-        .all(|atom| !atom.is_empty() && atom.chars().all(is_atext))
+    local.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atext))
 }
 
 // Dot-string = Atom *("." Atom); what follows begins with "@".
@@ -255,10 +234,7 @@ mod tests {
 
     fn check(text: &str, expect: Result<(&str, &str), Error>) {
         let found = Address::parse(text.as_bytes());
-        let parts = found
-            .as_ref()
-            .map(|a| (a.local(), a.domain()))
-            .map_err(|e| *e);
+        let parts = found.as_ref().map(|a| (a.local(), a.domain())).map_err(|e| *e);
         assert_eq!(parts, expect, "{text}");
         if let Ok(address) = found {
             assert_eq!(address.to_string().parse(), Ok(address));
@@ -270,10 +246,7 @@ mod tests {
         const INVALID: Result<(&str, &str), Error> = Err(Error::InvalidAddress);
         check("smith@example.com", Ok(("smith", "example.com")));
         check("o'hara+x/y@Example.COM", Ok(("o'hara+x/y", "Example.COM")));
-        check(
-            "\"a b\"@[IPv6:2001:db8::1]",
-            Ok(("a b", "[IPv6:2001:db8::1]")),
-        );
+        check("\"a b\"@[IPv6:2001:db8::1]", Ok(("a b", "[IPv6:2001:db8::1]")));
         check("\"a\\\"@\\\\\"@example.com", Ok(("a\"@\\", "example.com")));
         check("\"plain\"@example.com", Ok(("plain", "example.com")));
         check("用户@例子.example", Ok(("用户", "例子.example")));
@@ -311,10 +284,7 @@ mod tests {
         ] {
             check(bad, INVALID);
         }
-        assert_eq!(
-            Address::parse(b"caf\xe9@example.com"),
-            Err(Error::InvalidAddress)
-        );
+        assert_eq!(Address::parse(b"caf\xe9@example.com"), Err(Error::InvalidAddress));
     }
 
     #[test]
@@ -323,15 +293,9 @@ mod tests {
             format!("{}@{}.example", "l".repeat(local), "d".repeat(label))
         };
         assert!(Address::parse(at(64, 63).as_bytes()).is_ok());
-        assert_eq!(
-            Address::parse(at(65, 63).as_bytes()),
-            Err(Error::AddressTooLong)
-        );
+        assert_eq!(Address::parse(at(65, 63).as_bytes()), Err(Error::AddressTooLong));
         assert!(Address::parse_path(at(150, 63).as_bytes()).is_ok());
-        assert_eq!(
-            Address::parse(at(64, 64).as_bytes()),
-            Err(Error::InvalidAddress)
-        );
+        assert_eq!(Address::parse(at(64, 64).as_bytes()), Err(Error::InvalidAddress));
         let long = format!("a@{}example", "d.".repeat(123));
         assert_eq!(long.len(), 255);
         assert_eq!(Address::parse(long.as_bytes()), Err(Error::AddressTooLong));
@@ -345,10 +309,7 @@ mod tests {
             ("e\u{301}@xn--BCHER-kva.example", "é@xn--bcher-kva.example"),
             ("A@[IPv6:2001:DB8::1]", "a@[ipv6:2001:db8::1]"),
         ] {
-            assert_eq!(
-                text.parse::<Address>().unwrap().normal().to_string(),
-                normal
-            );
+            assert_eq!(text.parse::<Address>().unwrap().normal().to_string(), normal);
         }
     }
 

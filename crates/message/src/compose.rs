@@ -101,25 +101,16 @@ fn push_word(field: &mut String, word: &str) {
 
 // The inside of a comment.
 fn push_text(field: &mut String, text: &str) {
-    field.extend(
-        bounded(text)
-            .chars()
-            .filter(|c| !c.is_control() && !"()\\".contains(*c)),
-    );
+    field.extend(bounded(text).chars().filter(|c| !c.is_control() && !"()\\".contains(*c)));
 }
 
 // A path keeps its quoting; what could end it or the line goes.
 fn push_path(field: &mut String, path: &str) {
-    field.extend(
-        bounded(path)
-            .chars()
-            .filter(|c| !c.is_control() && !"<>".contains(*c)),
-    );
+    field.extend(bounded(path).chars().filter(|c| !c.is_control() && !"<>".contains(*c)));
 }
 
 fn bounded(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(WORD_BYTES_MAX))
-        .unwrap_or_default()
+    text.get(..text.floor_char_boundary(WORD_BYTES_MAX)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -162,25 +153,13 @@ mod tests {
              \tFri, 21 Nov 1997 09:55:06 -0600\r\n"
         );
         assert_eq!(return_path(None), "Return-Path: <>\r\n");
-        assert_eq!(
-            return_path(Some("\"a b\"@c")),
-            "Return-Path: <\"a b\"@c>\r\n"
-        );
+        assert_eq!(return_path(Some("\"a b\"@c")), "Return-Path: <\"a b\"@c>\r\n");
     }
 
     #[test]
     fn a_peer_cannot_add_lines() {
         let long = "x".repeat(5000);
-        for evil in [
-            "a\r\nX: y",
-            "a\nb\0c",
-            "a) by (b",
-            "<>",
-            "",
-            "\\",
-            "\u{85}\u{2028}",
-            &long,
-        ] {
+        for evil in ["a\r\nX: y", "a\nb\0c", "a) by (b", "<>", "", "\\", "\u{85}\u{2028}", &long] {
             let field = Received {
                 helo: evil,
                 peer_name: Some(evil),

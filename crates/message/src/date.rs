@@ -4,9 +4,8 @@
 //! **Invariant:** a [`DateTime`] lies in the years 1 to 9999, so every form can write it.
 //! **Absent:** the current time and time zone names beyond those of RFC 5322 §4.3.
 
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 
 const DAY_SECS: i64 = 86_400;
@@ -24,25 +23,15 @@ pub struct DateTime {
 impl DateTime {
     /// The instant in UTC, clamped to the years 1 to 9999.
     pub fn from_unix_secs(unix_secs: i64) -> Self {
-        Self {
-            unix_secs: unix_secs.clamp(SECS_MIN, SECS_MAX),
-            offset_mins: 0,
-        }
+        Self { unix_secs: unix_secs.clamp(SECS_MIN, SECS_MAX), offset_mins: 0 }
     }
 
     /// The instant as seen `offset_mins` east of UTC. Out of ±23:59 the offset becomes 0.
     pub fn with_offset(unix_secs: i64, offset_mins: i16) -> Self {
-        let offset_mins = if offset_mins.unsigned_abs() < 1440 {
-            offset_mins
-        } else {
-            0
-        };
+        let offset_mins = if offset_mins.unsigned_abs() < 1440 { offset_mins } else { 0 };
         let local = unix_secs.saturating_add(i64::from(offset_mins) * 60);
         if (SECS_MIN..=SECS_MAX).contains(&local) && (SECS_MIN..=SECS_MAX).contains(&unix_secs) {
-            return Self {
-                unix_secs,
-                offset_mins,
-            };
+            return Self { unix_secs, offset_mins };
         }
         Self::from_unix_secs(unix_secs)
     }
@@ -84,10 +73,7 @@ impl DateTime {
             year,
             time: [rest / 3600, rest / 60 % 60, rest % 60],
             sign: if self.offset_mins < 0 { '-' } else { '+' },
-            zone: [
-                self.offset_mins.unsigned_abs() / 60,
-                self.offset_mins.unsigned_abs() % 60,
-            ],
+            zone: [self.offset_mins.unsigned_abs() / 60, self.offset_mins.unsigned_abs() % 60],
         }
     }
 }
@@ -186,29 +172,13 @@ pub fn parse_internal_date(text: &[u8]) -> Option<DateTime> {
 
 /// Reverses [`parse_internal_date`].
 pub fn format_internal_date(date: DateTime) -> String {
-    let Split {
-        day,
-        month,
-        year,
-        time: [h, m, s],
-        sign,
-        zone: [zh, zm],
-        ..
-    } = date.split();
+    let Split { day, month, year, time: [h, m, s], sign, zone: [zh, zm], .. } = date.split();
     format!("{day:02}-{month}-{year:04} {h:02}:{m:02}:{s:02} {sign}{zh:02}{zm:02}")
 }
 
 /// `date-time` of RFC 5322 §3.3, for Date and Received.
 pub fn format_rfc5322(date: DateTime) -> String {
-    let Split {
-        weekday,
-        day,
-        month,
-        year,
-        time: [h, m, s],
-        sign,
-        zone: [zh, zm],
-    } = date.split();
+    let Split { weekday, day, month, year, time: [h, m, s], sign, zone: [zh, zm] } = date.split();
     format!("{weekday}, {day} {month} {year:04} {h:02}:{m:02}:{s:02} {sign}{zh:02}{zm:02}")
 }
 
@@ -302,18 +272,12 @@ fn number(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() || digits.len() > 6 || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    Some(
-        digits
-            .iter()
-            .fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0')),
-    )
+    Some(digits.iter().fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0')))
 }
 
 fn month_number(name: &[u8]) -> Option<u32> {
     let name = name.get(..3)?;
-    let index = MONTHS
-        .iter()
-        .position(|month| month.as_bytes().eq_ignore_ascii_case(name))?;
+    let index = MONTHS.iter().position(|month| month.as_bytes().eq_ignore_ascii_case(name))?;
     Some(index as u32 + 1)
 }
 
@@ -357,9 +321,7 @@ fn named_zone(name: &[u8]) -> Option<i16> {
     if !name.iter().all(u8::is_ascii_alphabetic) {
         return None;
     }
-    let known = NAMED
-        .iter()
-        .find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name));
+    let known = NAMED.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name));
     Some(known.map_or(0, |(_, mins)| *mins))
 }
 
@@ -391,10 +353,7 @@ mod tests {
             (" Mon, 7 Feb 94 21:52:25 PST ", Some((760_686_745, -480))),
             ("Mon Feb  7 21:52:25 1994", Some((760_657_945, 0))),
             ("7-Feb-1994 21:52:25-0800", Some((760_686_745, -480))),
-            (
-                "Mon, 7 Feb 1994 21:52:25.123 +0000 (a (b) c)",
-                Some((760_657_945, 0)),
-            ),
+            ("Mon, 7 Feb 1994 21:52:25.123 +0000 (a (b) c)", Some((760_657_945, 0))),
             ("Sat, 31 Dec 2016 23:59:60 +0000", Some((1_483_228_800, 0))),
             ("Mon, 7 February 104 00:00:00 Z", Some((1_076_112_000, 0))),
             ("30 Feb 2020 00:00:00 +0000", None),
@@ -427,10 +386,7 @@ mod tests {
             let found = parse_internal_date(text.as_bytes());
             assert_eq!(found.map(DateTime::unix_secs), expect, "{text}");
             if let Some(date) = found {
-                assert_eq!(
-                    parse_internal_date(format_internal_date(date).as_bytes()),
-                    found
-                );
+                assert_eq!(parse_internal_date(format_internal_date(date).as_bytes()), found);
                 assert_eq!(parse_rfc5322(format_rfc5322(date).as_bytes()), found);
             }
         }
@@ -458,10 +414,7 @@ mod tests {
         for secs in [i64::MIN, i64::MAX, SECS_MIN, SECS_MAX] {
             for offset in [-1439, 0, 1439, i16::MIN, i16::MAX] {
                 let date = DateTime::with_offset(secs, offset);
-                assert_eq!(
-                    parse_internal_date(format_internal_date(date).as_bytes()),
-                    Some(date)
-                );
+                assert_eq!(parse_internal_date(format_internal_date(date).as_bytes()), Some(date));
             }
         }
     }

@@ -74,16 +74,8 @@ mod tests {
         ] {
             let encoding = Encoding::of_mechanism(mechanism.as_bytes());
             let decoded = decode_part(body, encoding);
-            assert_eq!(
-                decoded.as_deref(),
-                expect.as_ref().map(|b| *b),
-                "{mechanism}"
-            );
-            assert_eq!(
-                decoded_len(body, encoding),
-                expect.map(<[u8]>::len),
-                "{mechanism}"
-            );
+            assert_eq!(decoded.as_deref(), expect.as_ref().map(|b| *b), "{mechanism}");
+            assert_eq!(decoded_len(body, encoding), expect.map(<[u8]>::len), "{mechanism}");
         }
     }
 }

@@ -83,10 +83,7 @@ impl SystemFlags {
 
     /// The names of the flags in the set, in the order RFC 9051 §2.3.2 lists most of them.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Self::NAMES
-            .iter()
-            .filter(move |(flag, _)| self.contains(*flag))
-            .map(|(_, name)| *name)
+        Self::NAMES.iter().filter(move |(flag, _)| self.contains(*flag)).map(|(_, name)| *name)
     }
 }
 
@@ -163,9 +160,7 @@ impl Flag {
     /// `flag` of RFC 9051 §9. `\Recent` and unknown system flags are refused.
     pub fn parse(name: &[u8]) -> Result<Self, Error> {
         if name.starts_with(b"\\") {
-            return SystemFlags::parse(name)
-                .map(Self::System)
-                .ok_or(Error::InvalidFlag);
+            return SystemFlags::parse(name).map(Self::System).ok_or(Error::InvalidFlag);
         }
         Keyword::parse(name).map(Self::Keyword)
     }
@@ -238,12 +233,7 @@ impl Flags {
     pub fn difference(&self, other: &Self) -> Self {
         Self {
             system: self.system.difference(other.system),
-            keywords: self
-                .keywords
-                .iter()
-                .filter(|k| !other.has_keyword(k))
-                .cloned()
-                .collect(),
+            keywords: self.keywords.iter().filter(|k| !other.has_keyword(k)).cloned().collect(),
         }
     }
 
@@ -301,10 +291,7 @@ mod tests {
     use super::*;
 
     fn flags(names: &[&str]) -> Flags {
-        names
-            .iter()
-            .map(|name| Flag::parse(name.as_bytes()).unwrap())
-            .collect()
+        names.iter().map(|name| Flag::parse(name.as_bytes()).unwrap()).collect()
     }
 
     #[test]
@@ -312,10 +299,7 @@ mod tests {
         for (names, shown) in [
             (&[][..], "()"),
             (&["\\seen", "$Forwarded"], "(\\Seen $Forwarded)"),
-            (
-                &["b", "A", "a", "\\DRAFT", "\\Flagged"],
-                "(\\Flagged \\Draft A b)",
-            ),
+            (&["b", "A", "a", "\\DRAFT", "\\Flagged"], "(\\Flagged \\Draft A b)"),
         ] {
             assert_eq!(flags(names).to_string(), shown);
         }
@@ -345,10 +329,7 @@ mod tests {
     fn sets_ignore_case_and_keep_the_first_spelling() {
         let one = flags(&["\\Seen", "Work", "home"]);
         let two = flags(&["\\Seen", "\\Deleted", "WORK", "zoo"]);
-        assert_eq!(
-            one.union(&two).to_string(),
-            "(\\Deleted \\Seen home Work zoo)"
-        );
+        assert_eq!(one.union(&two).to_string(), "(\\Deleted \\Seen home Work zoo)");
         assert_eq!(one.difference(&two).to_string(), "(home)");
         assert!(one.union(&two).difference(&two).difference(&one).is_empty());
     }
@@ -357,14 +338,8 @@ mod tests {
     fn the_column_is_read_back() {
         let one = flags(&["\\Answered", "Work", "home"]);
         assert_eq!(one.encode_keywords(), "home Work");
-        assert_eq!(
-            Flags::decode(one.system.bits(), &one.encode_keywords()),
-            Ok(one)
-        );
-        assert_eq!(
-            Flags::decode(255, ""),
-            Ok(Flags::new(SystemFlags::ALL, vec![]))
-        );
+        assert_eq!(Flags::decode(one.system.bits(), &one.encode_keywords()), Ok(one));
+        assert_eq!(Flags::decode(255, ""), Ok(Flags::new(SystemFlags::ALL, vec![])));
         assert_eq!(Flags::decode(0, "a\"b"), Err(Error::Corrupt("keyword")));
     }
 }

@@ -32,10 +32,7 @@ impl Field<'_> {
 /// The fields of a header block in order, up to its empty line. Lines end with LF; a line that
 /// begins with a blank continues the field before it (RFC 5322 §2.2.3).
 pub fn header_fields(header_block: &[u8]) -> impl Iterator<Item = Field<'_>> {
-    Fields {
-        block: header_block,
-        at: 0,
-    }
+    Fields { block: header_block, at: 0 }
 }
 
 struct Fields<'a> {
@@ -57,12 +54,7 @@ impl<'a> Iterator for Fields<'a> {
         let text = line.strip_suffix(b"\n").unwrap_or(line);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         let (name, value) = split_name(text).unwrap_or((&[], text));
-        Some(Field {
-            name,
-            value,
-            line,
-            range,
-        })
+        Some(Field { name, value, line, range })
     }
 }
 
@@ -82,9 +74,7 @@ fn field_len(text: &[u8]) -> usize {
 
 // field-name = 1*ftext (RFC 5322 §2.2), obs-FWS before the colon allowed.
 fn split_name(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let colon = text
-        .iter()
-        .position(|&byte| byte == b':' || byte == b'\n')?;
+    let colon = text.iter().position(|&byte| byte == b':' || byte == b'\n')?;
     let (name, rest) = text.split_at(colon);
     let name = name.trim_ascii_end();
     let is_ftext = |byte: &u8| byte.is_ascii_graphic() || *byte >= 0x80;
@@ -125,11 +115,7 @@ pub fn decode_header_text(raw_value: &[u8]) -> String {
         return String::from_utf8_lossy(&value).into_owned();
     }
     let parsed = HeaderForm::Text.parse(&value);
-    parsed
-        .value()
-        .as_text()
-        .unwrap_or_default()
-        .replace(['\r', '\n', '\0'], " ")
+    parsed.value().as_text().unwrap_or_default().replace(['\r', '\n', '\0'], " ")
 }
 
 #[cfg(test)]
@@ -141,9 +127,8 @@ mod tests {
         let block =
             b"Subject: a\r\n b\r\nX-Y : 1\nFrom nobody Mon Jan 1\r\nno colon\r\n\tmore: x\r\n\
                       :empty\r\nlast:\r\n\r\nbody: x\r\n";
-        let found: Vec<(&[u8], &[u8])> = header_fields(block)
-            .map(|field| (field.name, field.value))
-            .collect();
+        let found: Vec<(&[u8], &[u8])> =
+            header_fields(block).map(|field| (field.name, field.value)).collect();
         let expect: [(&[u8], &[u8]); 6] = [
             (b"Subject", b" a\r\n b"),
             (b"X-Y", b" 1"),
@@ -153,9 +138,7 @@ mod tests {
             (b"last", b""),
         ];
         assert_eq!(found, expect);
-        let lines: Vec<u8> = header_fields(block)
-            .flat_map(|field| field.line.to_vec())
-            .collect();
+        let lines: Vec<u8> = header_fields(block).flat_map(|field| field.line.to_vec()).collect();
         assert!(block.starts_with(&lines));
         assert_eq!(block.get(lines.len()..), Some(&b"\r\nbody: x\r\n"[..]));
         for field in header_fields(block) {

@@ -2,14 +2,31 @@
 //! on its way in, and the small languages around it: flags, dates, addresses, trace fields.
 //!
 //! **Invariants:** no input panics, takes more than linear time or recurses deeper than
-//! its limits say; a message is never changed; what BODYSTRUCTURE tells and what the part index
+//! [`Limits`] say; a message is never changed; what BODYSTRUCTURE tells and what the part index
 //! finds are made in one walk and agree.
 //! **Absent:** I/O, the clock, logs, and every protocol beyond the data items that FETCH sends
 //! as they were computed here.
 
+mod address_list;
 mod encoding;
+mod envelope;
 mod error;
+mod fields;
 mod header;
+mod imap_string;
+mod keys;
+mod keys_column;
+mod limits;
+mod lines;
+mod message_id;
+mod parameter;
+mod part_index;
+mod search;
+mod structure;
+mod subject;
+mod summary;
+mod text;
+mod varint;
 
 pub mod address;
 pub mod compose;
@@ -19,3 +36,10 @@ pub mod flag;
 pub use encoding::{Encoding, decode_part, decoded_len};
 pub use error::Error;
 pub use header::{Field, decode_header_text, header_fields};
+pub use keys::Keys;
+pub use keys_column::KeysView;
+pub use limits::Limits;
+pub use part_index::{MessageRanges, Part, PartIndex, PartKind};
+pub use search::{header_line, searchable_text};
+pub use summary::Summary;
+pub use text::casemap;

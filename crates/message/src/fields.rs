@@ -1,0 +1,84 @@
+//! The header fields that ENVELOPE, BODYSTRUCTURE and the keys are made of, found in one pass.
+
+use crate::header::{header_fields, unfold};
+
+/// Raw values, `None` where the field is absent.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Fields<'a> {
+    pub(crate) date: Option<&'a [u8]>,
+    pub(crate) subject: Option<&'a [u8]>,
+    pub(crate) from: Option<&'a [u8]>,
+    pub(crate) sender: Option<&'a [u8]>,
+    pub(crate) reply_to: Option<&'a [u8]>,
+    pub(crate) to: Option<&'a [u8]>,
+    pub(crate) cc: Option<&'a [u8]>,
+    pub(crate) bcc: Option<&'a [u8]>,
+    pub(crate) in_reply_to: Option<&'a [u8]>,
+    pub(crate) message_id: Option<&'a [u8]>,
+    pub(crate) references: Option<&'a [u8]>,
+    pub(crate) content_type: Option<&'a [u8]>,
+    pub(crate) transfer_encoding: Option<&'a [u8]>,
+    pub(crate) content_id: Option<&'a [u8]>,
+    pub(crate) description: Option<&'a [u8]>,
+    pub(crate) md5: Option<&'a [u8]>,
+    pub(crate) disposition: Option<&'a [u8]>,
+    pub(crate) language: Option<&'a [u8]>,
+    pub(crate) location: Option<&'a [u8]>,
+}
+
+// The longest name above, Content-Transfer-Encoding.
+const NAME_BYTES_MAX: usize = 25;
+
+impl<'a> Fields<'a> {
+    /// Reads the first `fields_max` fields of a block. RFC 5322 §3.6 allows each once; of more,
+    /// the first is shown, but the last of a MIME field, as mail-parser takes the structure
+    /// from that one.
+    pub(crate) fn of(header_block: &'a [u8], fields_max: usize) -> Self {
+        let mut all = Self::default();
+        for field in header_fields(header_block).take(fields_max) {
+            let mut name = [0u8; NAME_BYTES_MAX];
+            let Some(name) = name.get_mut(..field.name.len()) else {
+                continue;
+            };
+            name.copy_from_slice(field.name);
+            name.make_ascii_lowercase();
+            all.take(name, field.value);
+        }
+        all
+    }
+
+    fn take(&mut self, name: &[u8], value: &'a [u8]) {
+        let (slot, keep_first) = match name {
+            b"date" => (&mut self.date, true),
+            b"subject" => (&mut self.subject, true),
+            b"from" => (&mut self.from, true),
+            b"sender" => (&mut self.sender, true),
+            b"reply-to" => (&mut self.reply_to, true),
+            b"to" => (&mut self.to, true),
+            b"cc" => (&mut self.cc, true),
+            b"bcc" => (&mut self.bcc, true),
+            b"in-reply-to" => (&mut self.in_reply_to, true),
+            b"message-id" => (&mut self.message_id, true),
+            b"references" => (&mut self.references, true),
+            b"content-type" => (&mut self.content_type, false),
+            b"content-transfer-encoding" => (&mut self.transfer_encoding, false),
+            b"content-id" => (&mut self.content_id, false),
+            b"content-description" => (&mut self.description, false),
+            b"content-md5" => (&mut self.md5, false),
+            b"content-disposition" => (&mut self.disposition, false),
+            b"content-language" => (&mut self.language, false),
+            b"content-location" => (&mut self.location, false),
+            _ => return,
+        };
+        if slot.is_none() || !keep_first {
+            *slot = Some(value);
+        }
+    }
+
+    /// The mechanism of Content-Transfer-Encoding without comments; empty if absent.
+    pub(crate) fn mechanism(&self) -> Vec<u8> {
+        let value = unfold(self.transfer_encoding.unwrap_or_default());
+        let end = value.iter().position(|byte| matches!(byte, b'(' | b';')).unwrap_or(value.len());
+        value.get(..end).unwrap_or_default().trim_ascii().to_vec()
+    }
+}

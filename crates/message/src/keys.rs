@@ -1,0 +1,150 @@
+//! What SORT, THREAD, SEARCH and PREVIEW need of a message without reading it again.
+
+use mail_parser::Message;
+
+use crate::Limits;
+use crate::address_list::{Item, address_list};
+use crate::date::{DateTime, parse_rfc5322};
+use crate::fields::Fields;
+use crate::header::decode_header_text;
+use crate::message_id::{first_message_id, message_ids};
+use crate::subject::base_subject;
+use crate::text::{casemap, cut, one_line};
+
+/// LIMIT: sort keys tell messages apart by their beginning.
+const SORT_BYTES_MAX: usize = 255;
+/// LIMIT: the longest name a file system takes.
+const NAME_BYTES_MAX: usize = 255;
+
+/// Keys of one message. Texts that are compared in order have the form of [`crate::casemap`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Keys {
+    /// The Date field; RFC 5256 §2.2 puts the internal date where there is none.
+    pub sent_date: Option<DateTime>,
+    /// RFC 5256 §2.1, casemapped.
+    pub base_subject: String,
+    /// Whether the subject marks a reply or a forward (RFC 5256 §3, REFERENCES).
+    pub is_reply: bool,
+    /// Local part of the first From address (RFC 5256 §3, SORT FROM), casemapped.
+    pub from_mailbox: String,
+    /// Local part of the first To address, casemapped.
+    pub to_mailbox: String,
+    /// Local part of the first Cc address, casemapped.
+    pub cc_mailbox: String,
+    /// RFC 5957 §3 for the first From address, casemapped.
+    pub display_from: String,
+    /// RFC 5957 §3 for the first To address, casemapped.
+    pub display_to: String,
+    /// Message-ID, normalized.
+    pub message_id: Option<String>,
+    /// In-Reply-To, normalized.
+    pub in_reply_to: Vec<String>,
+    /// References, normalized, oldest first.
+    pub references: Vec<String>,
+    /// Subject, decoded.
+    pub subject: String,
+    /// From, decoded: names and addresses as one text.
+    pub from: String,
+    /// To, decoded.
+    pub to: String,
+    /// Cc, decoded.
+    pub cc: String,
+    /// Bcc, decoded.
+    pub bcc: String,
+    /// Whether one of the five texts above was cut, so that a search that does not find here
+    /// has to look into the header.
+    pub is_cut: bool,
+    /// RFC 8970 §3.3: the beginning of the text in one line.
+    pub preview: String,
+    /// File names of parts, decoded.
+    pub attachments: Vec<String>,
+    /// Whether a part is offered as an attachment, named or not.
+    pub has_attachments: bool,
+}
+
+impl Keys {
+    /// The ids by which THREAD finds the ancestors, oldest first (RFC 5256 §3): References, or
+    /// the first id of In-Reply-To where there are none.
+    pub fn ancestors(&self) -> &[String] {
+        match self.references.as_slice() {
+            [] => self.in_reply_to.get(..1).unwrap_or_default(),
+            references => references,
+        }
+    }
+
+    pub(crate) fn of(fields: &Fields<'_>, message: Option<&Message<'_>>, limits: &Limits) -> Self {
+        let mut keys = Self::default();
+        keys.sent_date = fields.date.and_then(parse_rfc5322);
+        keys.message_id = fields.message_id.and_then(first_message_id);
+        let ids = |raw: Option<&[u8]>| {
+            raw.map(|raw| message_ids(raw, limits.references_max)).unwrap_or_default()
+        };
+        keys.in_reply_to = ids(fields.in_reply_to);
+        keys.references = ids(fields.references);
+        (keys.from_mailbox, keys.display_from) = address_keys(fields.from);
+        (keys.to_mailbox, keys.display_to) = address_keys(fields.to);
+        keys.cc_mailbox = address_keys(fields.cc).0;
+        keys.subject = keys.text(fields.subject, limits);
+        keys.from = keys.text(fields.from, limits);
+        keys.to = keys.text(fields.to, limits);
+        keys.cc = keys.text(fields.cc, limits);
+        keys.bcc = keys.text(fields.bcc, limits);
+        let base = base_subject(&keys.subject);
+        (keys.base_subject, keys.is_reply) = (base.text, base.is_reply);
+        if let Some(message) = message {
+            keys.preview = preview(message, limits.preview_chars_max);
+            keys.has_attachments = message.has_attachments();
+            keys.attachments = message
+                .parts()
+                .filter_map(|part| part.attachment_name().map(one_line))
+                .filter(|name| !name.is_empty())
+                .map(|name| cut(&name, NAME_BYTES_MAX).to_owned())
+                .take(limits.attachments_max)
+                .collect();
+        }
+        keys
+    }
+
+    fn text(&mut self, raw: Option<&[u8]>, limits: &Limits) -> String {
+        let mut text = one_line(&decode_header_text(raw.unwrap_or_default()));
+        let kept = cut(&text, limits.key_bytes_max).len();
+        self.is_cut |= kept < text.len();
+        text.truncate(kept);
+        text
+    }
+}
+
+// addr-mailbox and display value of the first address.
+fn address_keys(raw: Option<&[u8]>) -> (String, String) {
+    let first = raw.and_then(|raw| address_list(raw, 1).into_iter().next());
+    let key = |text: &str| cut(&casemap(cut(text, SORT_BYTES_MAX)), SORT_BYTES_MAX).to_owned();
+    let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match first {
+        None | Some(Item::GroupEnd) => Default::default(),
+        // A group has no name and no host, only an addr-mailbox (RFC 9051 §7.5.2).
+        Some(Item::GroupStart(name)) => {
+            let name = key(&one_line(&lossy(&name)));
+            (name.clone(), name)
+        }
+        Some(Item::Mailbox(listed)) => {
+            let local = one_line(&lossy(&listed.local));
+            let name = one_line(&decode_header_text(listed.name.as_deref().unwrap_or_default()));
+            let display = match name.is_empty() {
+                true => format!("{local}@{}", one_line(&lossy(&listed.host))),
+                false => name,
+            };
+            (key(&local), key(&display))
+        }
+    }
+}
+
+// RFC 8970 §3.3: text/plain, no markup.
+fn preview(message: &Message<'_>, chars_max: usize) -> String {
+    // Blanks that vanish are allowed for, up to a point.
+    let text = message.root().body_preview(chars_max.saturating_mul(6)).unwrap_or_default();
+    let line = one_line(&text);
+    match line.char_indices().nth(chars_max) {
+        Some((end, _)) => line.get(..end).unwrap_or_default().trim_end().to_owned(),
+        None => line,
+    }
+}

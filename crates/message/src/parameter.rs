@@ -1,0 +1,390 @@
+//! Content-Type and Content-Disposition: a value and its parameters (RFC 2045 §5.1, RFC 2183
+//! §2), continuations and character sets decoded (RFC 2231 §3, §4).
+
+use std::borrow::Cow;
+
+use mail_parser::Charset;
+
+use crate::header::unfold;
+use crate::imap_string::push_string;
+
+/// LIMIT: real fields have up to some 10 parameters, continuations included; finding the pieces
+/// of a continued one compares each with each.
+const PARAMETERS_MAX: usize = 128;
+
+/// One parameter, its quoting removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Parameter {
+    pub(crate) name: Vec<u8>,
+    pub(crate) value: Vec<u8>,
+}
+
+/// A field value: `main [ "/" sub ] *( ";" parameter )`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Parameterized {
+    pub(crate) main: Vec<u8>,
+    pub(crate) sub: Vec<u8>,
+    pub(crate) parameters: Vec<Parameter>,
+}
+
+impl Parameterized {
+    /// Reads what can be read; `None` where there is not even a first token.
+    pub(crate) fn parse(raw_value: &[u8]) -> Option<Self> {
+        let text = unfold(raw_value);
+        let mut cursor = Cursor { rest: &text };
+        cursor.skip_blanks();
+        let main = cursor.token().to_vec();
+        if main.is_empty() {
+            return None;
+        }
+        cursor.skip_blanks();
+        let mut sub = Vec::new();
+        if cursor.eat(b'/') {
+            cursor.skip_blanks();
+            sub = cursor.token().to_vec();
+        }
+        let mut pieces = Vec::new();
+        while pieces.len() < PARAMETERS_MAX && cursor.skip_past(b';') {
+            cursor.skip_blanks();
+            let name = cursor.token().to_vec();
+            cursor.skip_blanks();
+            if !name.is_empty() && cursor.eat(b'=') {
+                cursor.skip_blanks();
+                pieces.push(Parameter { name, value: cursor.value() });
+            }
+        }
+        Some(Self { main, sub, parameters: joined(pieces) })
+    }
+
+    /// Whether it is `main/sub`.
+    pub(crate) fn is(&self, main: &str, sub: &str) -> bool {
+        self.is_main(main) && self.sub.eq_ignore_ascii_case(sub.as_bytes())
+    }
+
+    /// Whether it is `main/` anything.
+    pub(crate) fn is_main(&self, main: &str) -> bool {
+        self.main.eq_ignore_ascii_case(main.as_bytes())
+    }
+
+    /// The value of a parameter.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&[u8]> {
+        let is_it = |p: &&Parameter| p.name.eq_ignore_ascii_case(name.as_bytes());
+        self.parameters.iter().find(is_it).map(|p| p.value.as_slice())
+    }
+}
+
+/// `body-fld-param = "(" string SP string *(SP string SP string) ")" / nil` (RFC 9051 §9).
+pub(crate) fn push_parameters(out: &mut Vec<u8>, parameters: &[Parameter]) {
+    if parameters.is_empty() {
+        out.extend_from_slice(b"NIL");
+        return;
+    }
+    for (index, Parameter { name, value }) in parameters.iter().enumerate() {
+        out.push(if index == 0 { b'(' } else { b' ' });
+        push_string(out, name);
+        out.push(b' ');
+        push_string(out, value);
+    }
+    out.push(b')');
+}
+
+struct Cursor<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Cursor<'a> {
+    fn eat(&mut self, byte: u8) -> bool {
+        match self.rest.split_first() {
+            Some((first, rest)) if *first == byte => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn split(&mut self, len: usize) -> &'a [u8] {
+        let (head, rest) = self.rest.split_at_checked(len).unwrap_or((self.rest, &[]));
+        self.rest = rest;
+        head
+    }
+
+    // Blanks and comments.
+    fn skip_blanks(&mut self) {
+        let mut depth = 0usize;
+        while let Some((first, rest)) = self.rest.split_first() {
+            match first {
+                b'(' => depth += 1,
+                b')' if depth > 0 => depth -= 1,
+                b'\\' if depth > 0 => {
+                    self.rest = rest.get(1..).unwrap_or_default();
+                    continue;
+                }
+                b' ' | b'\t' => {}
+                _ if depth > 0 => {}
+                _ => return,
+            }
+            self.rest = rest;
+        }
+    }
+
+    // token of RFC 2045 §5.1, 8-bit bytes let through.
+    fn token(&mut self) -> &'a [u8] {
+        let is_end =
+            |byte: &u8| *byte <= b' ' || *byte == 127 || b"()<>@,;:\\\"/[]?=".contains(byte);
+        let len = self.rest.iter().position(is_end).unwrap_or(self.rest.len());
+        self.split(len)
+    }
+
+    // QUIRK(many mailers): values that need quoting and have none, such as file names with
+    // blanks, run to the next semicolon; a parenthesis in them is a comment after a blank only.
+    fn value(&mut self) -> Vec<u8> {
+        if self.rest.first() == Some(&b'"') {
+            return self.quoted();
+        }
+        let mut len = 0;
+        let mut after_blank = true;
+        for byte in self.rest {
+            match byte {
+                b';' => break,
+                b'(' if after_blank => break,
+                _ => {}
+            }
+            after_blank = matches!(byte, b' ' | b'\t');
+            len += 1;
+        }
+        self.split(len).trim_ascii().to_vec()
+    }
+
+    fn quoted(&mut self) -> Vec<u8> {
+        let mut value = Vec::new();
+        let mut bytes = self.rest.get(1..).unwrap_or_default().iter();
+        while let Some(byte) = bytes.next() {
+            match byte {
+                b'"' => break,
+                b'\\' => value.extend(bytes.next()),
+                _ => value.push(*byte),
+            }
+        }
+        self.rest = bytes.as_slice();
+        value
+    }
+
+    fn skip_past(&mut self, byte: u8) -> bool {
+        match self.rest.iter().position(|found| *found == byte) {
+            Some(at) => {
+                self.split(at + 1);
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+struct Piece<'a> {
+    base: &'a [u8],
+    // RFC 2231 §3: the number of a continuation; a value in one piece is its own first.
+    section: u32,
+    // RFC 2231 §4: percent-encoded.
+    extended: bool,
+    value: &'a [u8],
+}
+
+// parameter name of RFC 2231 §7: attribute [ "*" section ] [ "*" ]
+fn piece(parameter: &Parameter) -> Option<Piece<'_>> {
+    let star = parameter.name.iter().position(|&byte| byte == b'*')?;
+    let (base, suffix) = parameter.name.split_at_checked(star)?;
+    let suffix = suffix.strip_prefix(b"*")?;
+    let (digits, extended) = match suffix.strip_suffix(b"*") {
+        Some(digits) => (digits, true),
+        None => (suffix, suffix.is_empty()),
+    };
+    let section = match digits {
+        [] => 0,
+        digits => std::str::from_utf8(digits).ok()?.parse().ok()?,
+    };
+    (!base.is_empty()).then_some(Piece { base, section, extended, value: &parameter.value })
+}
+
+// Puts the pieces of continued parameters together where the first of them stands. RFC 9051
+// §7.5.2: decoded to UTF-8; as "foo" where that is ASCII, else as "foo*".
+fn joined(parameters: Vec<Parameter>) -> Vec<Parameter> {
+    if !parameters.iter().any(|parameter| parameter.name.contains(&b'*')) {
+        return parameters;
+    }
+    let mut all: Vec<Parameter> = Vec::with_capacity(parameters.len());
+    let mut done: Vec<&[u8]> = Vec::new();
+    for parameter in &parameters {
+        let Some(first) = piece(parameter) else {
+            all.push(parameter.clone());
+            continue;
+        };
+        if done.iter().any(|base| base.eq_ignore_ascii_case(first.base)) {
+            continue;
+        }
+        done.push(first.base);
+        let mut pieces: Vec<Piece<'_>> = parameters.iter().filter_map(piece).collect();
+        pieces.retain(|piece| piece.base.eq_ignore_ascii_case(first.base));
+        pieces.sort_by_key(|piece| piece.section);
+        all.push(join(first.base, &pieces));
+    }
+    all
+}
+
+fn join(base: &[u8], pieces: &[Piece<'_>]) -> Parameter {
+    let mut charset: &[u8] = b"";
+    let mut bytes = Vec::new();
+    for (index, piece) in pieces.iter().enumerate() {
+        let mut value = piece.value;
+        if piece.extended {
+            // RFC 2231 §4: charset'language'text in the first piece only.
+            let mut parts = value.splitn(3, |&byte| byte == b'\'');
+            if let (0, Some(label), Some(_), Some(text)) =
+                (index, parts.next(), parts.next(), parts.next())
+            {
+                (charset, value) = (label, text);
+            }
+            push_percent_decoded(&mut bytes, value);
+        } else {
+            bytes.extend_from_slice(value);
+        }
+    }
+    let text: Cow<'_, str> = Charset::from_label(charset).unwrap_or_default().decode(&bytes);
+    if text.is_ascii() {
+        return Parameter { name: base.to_vec(), value: text.as_bytes().to_vec() };
+    }
+    let mut value = b"UTF-8''".to_vec();
+    push_percent_encoded(&mut value, text.as_bytes());
+    Parameter { name: [base, b"*"].concat(), value }
+}
+
+fn push_percent_decoded(out: &mut Vec<u8>, text: &[u8]) {
+    let mut rest = text;
+    while let Some((first, tail)) = rest.split_first() {
+        let hex = |at: usize| tail.get(at).and_then(|digit| (*digit as char).to_digit(16));
+        match (first, hex(0), hex(1)) {
+            (b'%', Some(high), Some(low)) => {
+                out.push((high * 16 + low) as u8);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            _ => {
+                out.push(*first);
+                rest = tail;
+            }
+        }
+    }
+}
+
+// attribute-char of RFC 2231 §7 stands for itself.
+fn push_percent_encoded(out: &mut Vec<u8>, bytes: &[u8]) {
+    for &byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"!#$&+-.^_`{|}~".contains(&byte) {
+            out.push(byte);
+        } else {
+            let digit = |nibble: u8| b"0123456789ABCDEF".get(usize::from(nibble)).copied();
+            out.push(b'%');
+            out.extend(digit(byte >> 4));
+            out.extend(digit(byte & 15));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(raw: &str, main: &str, sub: &str, parameters: &str) {
+        let found = Parameterized::parse(raw.as_bytes()).unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert_eq!((text(&found.main).as_str(), text(&found.sub).as_str()), (main, sub), "{raw}");
+        let mut out = Vec::new();
+        push_parameters(&mut out, &found.parameters);
+        assert_eq!(text(&out), parameters, "{raw}");
+    }
+
+    #[test]
+    fn types_and_parameters() {
+        check(
+            " text/plain; charset=us-ascii (Plain text)",
+            "text",
+            "plain",
+            "(\"charset\" \"us-ascii\")",
+        );
+        check("text/plain; charset=\"us-\\ascii\"", "text", "plain", "(\"charset\" \"us-ascii\")");
+        check(
+            "Multipart / Mixed (x;y) ;\r\n boundary=\"a;b\"; x=1",
+            "Multipart",
+            "Mixed",
+            "(\"boundary\" \"a;b\" \"x\" \"1\")",
+        );
+        check(
+            "attachment; filename=my file (1).pdf",
+            "attachment",
+            "",
+            "(\"filename\" \"my file\")",
+        );
+        check(
+            "attachment; filename=my(1).pdf ;;; =x; y; z =2",
+            "attachment",
+            "",
+            "(\"filename\" \"my(1).pdf\" \"z\" \"2\")",
+        );
+        check("text", "text", "", "NIL");
+        check("text/; a=\"open", "text", "", "(\"a\" \"open\")");
+        check("a/b; c=\"\"; d=", "a", "b", "(\"c\" \"\" \"d\" \"\")");
+        for raw in ["", " ", ";", "/plain", "(comment", "\"quoted\""] {
+            assert_eq!(Parameterized::parse(raw.as_bytes()), None, "{raw}");
+        }
+    }
+
+    #[test]
+    fn continuations_and_charsets() {
+        // RFC 2231 §3, §4 and §4.1
+        check(
+            "message/external-body; access-type=URL;\r\n URL*0=\"ftp://\";\r\n URL*1=\"cs.utk.edu/pub\"",
+            "message",
+            "external-body",
+            "(\"access-type\" \"URL\" \"URL\" \"ftp://cs.utk.edu/pub\")",
+        );
+        check(
+            "application/x-stuff; title*=us-ascii'en-us'This%20is%20%2A%2A%2Afun%2A%2A%2A",
+            "application",
+            "x-stuff",
+            "(\"title\" \"This is ***fun***\")",
+        );
+        check(
+            "application/x-stuff; title*0*=us-ascii'en'This%20is%20even%20more%20;\r\n \
+               title*1*=%2A%2A%2Afun%2A%2A%2A%20;\r\n title*2=\"isn't it!\"",
+            "application",
+            "x-stuff",
+            "(\"title\" \"This is even more ***fun*** isn't it!\")",
+        );
+        check(
+            "attachment; filename*=iso-8859-1''caf%E9%20x.txt",
+            "attachment",
+            "",
+            "(\"filename*\" \"UTF-8''caf%C3%A9%20x.txt\")",
+        );
+        check(
+            "a/b; f*1=b; x=y; F*0*=utf-8''%e2%98; f*2*=%95",
+            "a",
+            "b",
+            "(\"f*\" \"UTF-8''%EF%BF%BDb%EF%BF%BD\" \"x\" \"y\")",
+        );
+        check(
+            "a/b; *=x; f*z=1; f*99999999999=2",
+            "a",
+            "b",
+            "(\"*\" \"x\" \"f*z\" \"1\" \"f*99999999999\" \"2\")",
+        );
+        check("a/b; f*=100%", "a", "b", "(\"f\" \"100%\")");
+    }
+
+    #[test]
+    fn parameters_are_bounded() {
+        let raw = format!("a/b{}", "; f*0=x".repeat(1000));
+        assert_eq!(Parameterized::parse(raw.as_bytes()).unwrap().parameters.len(), 1);
+        let raw = format!("a/b{}", "; f=x".repeat(1000));
+        assert_eq!(Parameterized::parse(raw.as_bytes()).unwrap().parameters.len(), 128);
+    }
+}

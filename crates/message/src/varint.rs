@@ -1,0 +1,46 @@
+//! Numbers in stored columns: seven bits a byte, the lowest first.
+
+/// Appends a number.
+pub(crate) fn push_varint(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// Takes a number from the front; `None` where there is none or it has more than 64 bits.
+pub(crate) fn take_varint(rest: &mut &[u8]) -> Option<u64> {
+    let mut number = 0u64;
+    for shift in (0..64).step_by(7) {
+        let (&byte, tail) = rest.split_first()?;
+        *rest = tail;
+        let bits = u64::from(byte & 0x7f);
+        if shift == 63 && bits > 1 {
+            return None;
+        }
+        number |= bits << shift;
+        if byte < 0x80 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_round_trip() {
+        for number in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX] {
+            let mut out = Vec::new();
+            push_varint(&mut out, number);
+            let mut rest = out.as_slice();
+            assert_eq!((take_varint(&mut rest), rest.len()), (Some(number), 0));
+        }
+        for bad in [&b""[..], b"\x80", &[0xff; 10], &[0x80; 11]] {
+            assert_eq!(take_varint(&mut { bad }), None);
+        }
+    }
+}
