@@ -1,1 +1,30 @@
-//! .
+//! The receiving side of SMTP: port 25, submission (587, 465) and LMTP.
+//!
+//! RFC 5321, with RFC 1870 (SIZE), 2034 and 3463 (enhanced codes), 2920 (PIPELINING), 3030
+//! (CHUNKING, BINARYMIME), 3207 (STARTTLS), 3461 (DSN parameters, kept for the queue), 3848
+//! (names in Received), 4954 (AUTH), 6152 (8BITMIME), 6409 (submission), 6531 (SMTPUTF8),
+//! 9422 (LIMITS), and RFC 2033 (LMTP).
+//!
+//! A line goes from `server` to [`session::Session`], which parses it (`parse`), decides by its
+//! state, and either renders a reply (`render`) or asks the server to do something: look an
+//! address up, check a password, read a message (`content`). The message is held in memory,
+//! within a budget shared by all connections, and written by one storage transaction for all
+//! its recipients.
+//!
+//! **Invariants:** 250 is sent after storage says that the message is durable; only CRLF `.`
+//! CRLF ends `DATA`; no bare CR or LF gets in; every bound on a peer is in [`Settings`].
+//! **Absent:** sending mail, retrying, filters, spam checks. RFC 8689 (REQUIRETLS) is not
+//! offered, because nothing here could keep its promise.
+
+mod content;
+mod error;
+mod settings;
+
+pub mod parse;
+pub mod render;
+pub mod session;
+pub mod types;
+
+pub use content::{Content, ContentFault, ContentLimits, Encoding, Fed, Framing};
+pub use error::{CommandError, Farewell, Refusal, StateError, SyntaxError};
+pub use settings::{Role, Settings};

@@ -1,0 +1,92 @@
+//! The reply to EHLO and LHLO: which extensions this session offers, and HELP.
+
+use super::reply::render_code;
+
+/// What is offered at this point of the session. What is offered is accepted, and the other
+/// way round: the session asks the same conditions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Extensions<'a> {
+    /// This server's name.
+    pub(crate) hostname: &'a str,
+    /// SIZE (RFC 1870 §4).
+    pub(crate) message_bytes_max: u64,
+    /// LIMITS RCPTMAX (RFC 9422).
+    pub(crate) recipients_max: usize,
+    /// LIMITS MAILMAX (RFC 9422).
+    pub(crate) messages_max: u64,
+    /// STARTTLS (RFC 3207 §2).
+    pub(crate) starttls: bool,
+    /// AUTH (RFC 4954 §3).
+    pub(crate) auth: bool,
+}
+
+impl Extensions<'_> {
+    /// Appends the reply; nothing of what the client sent is repeated in it.
+    pub(crate) fn render(&self, out: &mut Vec<u8>) {
+        // RFC 5321 §4.1.1.1: the first line names the server; one keyword a line follows.
+        line(b'-', &[self.hostname], out);
+        line(b'-', &["PIPELINING"], out);
+        line(b'-', &["SIZE ", &self.message_bytes_max.to_string()], out);
+        if self.starttls {
+            // RFC 3207 §4.2: not offered again once TLS is up.
+            line(b'-', &["STARTTLS"], out);
+        }
+        if self.auth {
+            line(b'-', &["AUTH PLAIN LOGIN"], out);
+        }
+        line(b'-', &["ENHANCEDSTATUSCODES"], out);
+        line(b'-', &["8BITMIME"], out);
+        line(b'-', &["SMTPUTF8"], out);
+        line(b'-', &["DSN"], out);
+        line(b'-', &["CHUNKING"], out);
+        line(b'-', &["BINARYMIME"], out);
+        let (messages, recipients) =
+            (self.messages_max.to_string(), self.recipients_max.to_string());
+        line(b' ', &["LIMITS MAILMAX=", &messages, " RCPTMAX=", &recipients], out);
+    }
+}
+
+/// Appends the reply to HELP, RFC 5321 §4.1.1.8.
+pub(crate) fn render_help(out: &mut Vec<u8>) {
+    out.extend_from_slice(
+        b"214-2.0.0 Commands: EHLO HELO LHLO STARTTLS AUTH MAIL RCPT DATA BDAT\r\n\
+          214 2.0.0 RSET NOOP VRFY HELP QUIT\r\n",
+    );
+}
+
+fn line(separator: u8, parts: &[&str], out: &mut Vec<u8>) {
+    render_code(250, separator, out);
+    parts.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extensions_are_listed_by_what_is_offered() {
+        let mut extensions = Extensions {
+            hostname: "mx.example.test",
+            message_bytes_max: 1000,
+            recipients_max: 7,
+            messages_max: 9,
+            starttls: true,
+            auth: false,
+        };
+        let mut out = Vec::new();
+        extensions.render(&mut out);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "250-mx.example.test\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-STARTTLS\r\n\
+             250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n\
+             250-CHUNKING\r\n250-BINARYMIME\r\n250 LIMITS MAILMAX=9 RCPTMAX=7\r\n"
+        );
+        (extensions.starttls, extensions.auth) = (false, true);
+        let mut out = Vec::new();
+        extensions.render(&mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("\r\n250-AUTH PLAIN LOGIN\r\n"));
+        assert!(!text.contains("STARTTLS"));
+    }
+}

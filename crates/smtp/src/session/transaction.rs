@@ -1,0 +1,220 @@
+//! One mail transaction: MAIL, RCPT, DATA or BDAT (RFC 5321 §3.3, RFC 3030 §2).
+
+use super::{Next, Session};
+use crate::error::{CommandError, Farewell, Refusal, StateError};
+use crate::render::{Enhanced, Reply, render_stored};
+use crate::settings::Role;
+use crate::types::{Body, Envelope, ForwardPath, MailParameters, Recipient, ReversePath};
+
+/// Where a transaction stands.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// There is none.
+    Idle,
+    /// MAIL was accepted.
+    Open(Envelope),
+    /// A chunk of the message was accepted.
+    Chunking(Envelope),
+    /// A chunk was refused; only RSET leads on.
+    Failed,
+}
+
+impl Phase {
+    pub(super) fn envelope(&self) -> Option<&Envelope> {
+        match self {
+            Self::Open(envelope) | Self::Chunking(envelope) => Some(envelope),
+            Self::Idle | Self::Failed => None,
+        }
+    }
+
+    /// The envelope while it may still grow.
+    fn open(&self) -> Result<&Envelope, StateError> {
+        match self {
+            Self::Open(envelope) => Ok(envelope),
+            Self::Idle => Err(StateError::NeedMail),
+            // RFC 3030 §2: DATA and BDAT cannot be used in the same transaction, and
+            // recipients come before both.
+            Self::Chunking(_) => Err(StateError::Chunking),
+            Self::Failed => Err(StateError::TransactionFailed),
+        }
+    }
+}
+
+impl Session {
+    /// Opens the transaction: the sender is accepted.
+    pub fn open(&mut self, envelope: Envelope, out: &mut Vec<u8>) -> Next {
+        self.phase = Phase::Open(envelope);
+        Reply::new(250, Enhanced(2, 1, 0), "Sender accepted").render(out);
+        Next::Command
+    }
+
+    /// The recipient is accepted.
+    pub fn add_recipient(&mut self, recipient: Recipient, out: &mut Vec<u8>) -> Next {
+        if let Phase::Open(envelope) = &mut self.phase {
+            envelope.recipients.push(recipient);
+        }
+        Reply::new(250, Enhanced(2, 1, 5), "Recipient accepted").render(out);
+        Next::Command
+    }
+
+    /// A chunk that is not the last was read. After a refusal the transaction has failed.
+    pub fn answer_chunk(&mut self, outcome: Result<(), CommandError>, out: &mut Vec<u8>) -> Next {
+        match outcome {
+            Ok(()) => {
+                Reply::new(250, Enhanced(2, 0, 0), "Chunk received").render(out);
+                Next::Command
+            }
+            Err(error) => {
+                self.phase = Phase::Failed;
+                self.refuse(&error, out)
+            }
+        }
+    }
+
+    /// The message was read and is stored (under `id`) or refused, for all recipients alike.
+    pub fn answer_message(
+        &mut self,
+        id: u64,
+        outcome: &Result<(), CommandError>,
+        out: &mut Vec<u8>,
+    ) -> Next {
+        // RFC 2033 §4.2: LMTP answers once per accepted recipient, in the order of RCPT.
+        let replies = match self.settings.role {
+            Role::Lmtp => self.envelope().map_or(1, |envelope| envelope.recipients.len()),
+            Role::Mx | Role::Submission => 1,
+        };
+        for _ in 0..replies {
+            self.answer_one(id, outcome, out);
+        }
+        self.end_message(outcome.is_ok())
+    }
+
+    /// Answers an LMTP message recipient by recipient; one outcome for each, in the order of
+    /// RCPT.
+    pub fn answer_each(
+        &mut self,
+        id: u64,
+        outcomes: &[Result<(), CommandError>],
+        out: &mut Vec<u8>,
+    ) -> Next {
+        for outcome in outcomes {
+            self.answer_one(id, outcome, out);
+        }
+        self.end_message(outcomes.iter().any(Result::is_ok))
+    }
+
+    fn answer_one(&mut self, id: u64, outcome: &Result<(), CommandError>, out: &mut Vec<u8>) {
+        match outcome {
+            Ok(()) => render_stored(id, out),
+            Err(error) => {
+                self.refuse(error, out);
+            }
+        }
+    }
+
+    fn end_message(&mut self, stored: bool) -> Next {
+        self.phase = Phase::Idle;
+        self.messages += 1;
+        if stored {
+            self.idle_commands = 0;
+        }
+        Next::Command
+    }
+
+    /// Forgets the transaction under way.
+    pub(super) fn abandon(&mut self) {
+        self.phase = Phase::Idle;
+    }
+
+    pub(super) fn mail(
+        &mut self,
+        reverse_path: ReversePath,
+        parameters: MailParameters,
+        out: &mut Vec<u8>,
+    ) -> Result<Next, CommandError> {
+        if self.hello.is_none() {
+            return Err(StateError::GreetFirst.into());
+        }
+        match self.phase {
+            Phase::Idle => {}
+            // RFC 5321 §4.1.4: no MAIL inside a transaction.
+            Phase::Open(_) => return Err(StateError::NestedMail.into()),
+            Phase::Chunking(_) => return Err(StateError::Chunking.into()),
+            Phase::Failed => return Err(StateError::TransactionFailed.into()),
+        }
+        if self.needs_sign_in() {
+            // RFC 6409 §4.3: no submission without sign-in.
+            let signable = self.offers_auth() || !self.settings.starttls;
+            let refusal = if signable { Refusal::SignInRequired } else { Refusal::TlsRequired };
+            return Err(refusal.into());
+        }
+        if self.messages >= self.settings.messages_max {
+            return Ok(self.close(Farewell::TooManyMessages, out));
+        }
+        let ascii = reverse_path.mailbox().is_none_or(|mailbox| mailbox.is_ascii());
+        if !ascii && !parameters.smtputf8 {
+            return Err(Refusal::SenderNeedsUtf8.into());
+        }
+        // RFC 1870 §6.1: 552 at once for what is announced as too large.
+        if parameters.size_bytes.is_some_and(|size| size > self.settings.message_bytes_max) {
+            return Err(Refusal::MessageTooBig.into());
+        }
+        let envelope = Envelope { reverse_path, parameters, recipients: Vec::new() };
+        if self.signed_in {
+            return Ok(Next::CheckSender(envelope));
+        }
+        Ok(self.open(envelope, out))
+    }
+
+    pub(super) fn rcpt(&mut self, recipient: Recipient) -> Result<Next, CommandError> {
+        let envelope = self.phase.open()?;
+        if envelope.recipients.len() >= self.settings.recipients_max {
+            return Err(Refusal::TooManyRecipients.into());
+        }
+        let ascii = match &recipient.path {
+            ForwardPath::Postmaster => true,
+            ForwardPath::Mailbox(mailbox) => mailbox.is_ascii(),
+        };
+        if !ascii && !envelope.parameters.smtputf8 {
+            return Err(Refusal::RecipientNeedsUtf8.into());
+        }
+        Ok(Next::CheckRecipient(recipient))
+    }
+
+    pub(super) fn data(&mut self, out: &mut Vec<u8>) -> Result<Next, CommandError> {
+        let envelope = self.phase.open()?;
+        if envelope.recipients.is_empty() {
+            return Err(StateError::NeedRecipient.into());
+        }
+        // RFC 3030 §3: a BINARYMIME message cannot be sent with DATA.
+        if envelope.parameters.body == Body::BinaryMime {
+            return Err(StateError::BinaryNeedsBdat.into());
+        }
+        Reply::plain(354, "Send the message, end with <CR><LF>.<CR><LF>").render(out);
+        Ok(Next::ReceiveData)
+    }
+
+    pub(super) fn bdat(&mut self, size_bytes: u64, last: bool, out: &mut Vec<u8>) -> Next {
+        let settings = &self.settings;
+        if size_bytes > settings.message_bytes_max.saturating_add(settings.overrun_bytes_max) {
+            return self.close(Farewell::Endless, out);
+        }
+        // RFC 3030 §2: whatever is wrong, the chunk is read before the reply is sent.
+        let discard = |error| Next::DiscardChunk { size_bytes, error };
+        match std::mem::replace(&mut self.phase, Phase::Failed) {
+            Phase::Idle => {
+                self.phase = Phase::Idle;
+                discard(StateError::NeedMail)
+            }
+            Phase::Failed => discard(StateError::TransactionFailed),
+            Phase::Open(envelope) if envelope.recipients.is_empty() => {
+                self.phase = Phase::Open(envelope);
+                discard(StateError::NeedRecipient)
+            }
+            Phase::Open(envelope) | Phase::Chunking(envelope) => {
+                self.phase = Phase::Chunking(envelope);
+                Next::ReceiveChunk { size_bytes, last }
+            }
+        }
+    }
+}
