@@ -73,14 +73,16 @@ impl Keys {
     }
 
     pub(crate) fn of(fields: &Fields<'_>, message: Option<&Message<'_>>, limits: &Limits) -> Self {
-        let mut keys = Self::default();
-        keys.sent_date = fields.date.and_then(parse_rfc5322);
-        keys.message_id = fields.message_id.and_then(first_message_id);
         let ids = |raw: Option<&[u8]>| {
             raw.map(|raw| message_ids(raw, limits.references_max)).unwrap_or_default()
         };
-        keys.in_reply_to = ids(fields.in_reply_to);
-        keys.references = ids(fields.references);
+        let mut keys = Self {
+            sent_date: fields.date.and_then(parse_rfc5322),
+            message_id: fields.message_id.and_then(first_message_id),
+            in_reply_to: ids(fields.in_reply_to),
+            references: ids(fields.references),
+            ..Self::default()
+        };
         (keys.from_mailbox, keys.display_from) = address_keys(fields.from);
         (keys.to_mailbox, keys.display_to) = address_keys(fields.to);
         keys.cc_mailbox = address_keys(fields.cc).0;

@@ -126,12 +126,14 @@ impl Walk<'_> {
             from = end;
         }
         let mut subtype = b" ".to_vec();
-        let sub = &described.content_type.sub;
-        push_string(&mut subtype, if sub.is_empty() { b"mixed" } else { sub });
+        let Parameterized { sub, parameters, .. } = described.content_type;
+        // mail-parser reads some types that are not read here; RFC 2046 §5.1.3 has the default.
+        let is_read = described.content_type.is_main("multipart") && !sub.is_empty();
+        push_string(&mut subtype, if is_read { sub } else { b"mixed" });
         self.both(&subtype);
         self.body.push(b')');
         self.structure.push(b' ');
-        push_parameters(&mut self.structure, &described.content_type.parameters);
+        push_parameters(&mut self.structure, if is_read { parameters } else { &[] });
         self.extension(described);
     }
 
