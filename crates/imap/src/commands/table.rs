@@ -1,0 +1,193 @@
+//! One row per command.
+
+use crate::parse::{self, Cursor, ParseError};
+use crate::types::Command;
+
+/// The states of a session (RFC 9051 §3), as a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct States(u8);
+
+impl States {
+    /// Before sign-in.
+    pub const NOT_AUTHENTICATED: Self = Self(1);
+    /// Signed in, no mailbox open.
+    pub const AUTHENTICATED: Self = Self(2);
+    /// A mailbox is open.
+    pub const SELECTED: Self = Self(4);
+
+    /// Signed in, with or without an open mailbox.
+    pub const SIGNED_IN: Self = Self(2 | 4);
+    /// All of them.
+    pub const ANY: Self = Self(1 | 2 | 4);
+
+    /// Whether the one state `state` is in the set.
+    pub const fn contains(self, state: Self) -> bool {
+        self.0 & state.0 == state.0
+    }
+}
+
+/// What a command may do, as a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Effects(u8);
+
+impl Effects {
+    /// Nothing worth knowing beforehand.
+    pub const NONE: Self = Self(0);
+    /// Its arguments or its reply hold sequence numbers: no EXPUNGE may be sent while it runs
+    /// (RFC 9051 §7.5.1).
+    pub const USES_SEQS: Self = Self(1);
+    /// The reply may hold EXPUNGE or VANISHED.
+    pub const MAY_EXPUNGE: Self = Self(2);
+    /// It changes the open mailbox and needs it writable.
+    pub const CHANGES_MAILBOX: Self = Self(4);
+    /// It holds secrets: never log its arguments.
+    pub const SECRET: Self = Self(8);
+
+    const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether all of `other` are in the set.
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// A command.
+pub struct Row {
+    /// Its name in capitals, with `UID ` in front for the UID forms.
+    pub name: &'static str,
+    /// Where it is allowed.
+    pub states: States,
+    /// What it may do.
+    pub effects: Effects,
+    /// Where it is specified.
+    pub rfc: &'static str,
+    pub(crate) parse: fn(&mut Cursor<'_>) -> Result<Command, ParseError>,
+}
+
+impl std::fmt::Debug for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl PartialEq for Row {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+macro_rules! row {
+    ($name:literal, $states:ident, [$($effect:ident),*], $rfc:literal, $parse:expr) => {
+        Row {
+            name: $name,
+            states: States::$states,
+            effects: Effects::NONE$(.with(Effects::$effect))*,
+            rfc: $rfc,
+            parse: $parse,
+        }
+    };
+}
+
+/// Sorted by name.
+static ROWS: [Row; 31] = [
+    row!("APPEND", SIGNED_IN, [], "RFC 9051 §6.3.12", parse::append),
+    row!("AUTHENTICATE", NOT_AUTHENTICATED, [SECRET], "RFC 9051 §6.2.2", parse::authenticate),
+    row!("CAPABILITY", ANY, [MAY_EXPUNGE], "RFC 9051 §6.1.1", |_| parse::bare(Command::Capability)),
+    row!("CHECK", SELECTED, [MAY_EXPUNGE], "RFC 3501 §6.4.1", |_| parse::bare(Command::Check)),
+    row!("CLOSE", SELECTED, [], "RFC 9051 §6.4.1", |_| parse::bare(Command::Close)),
+    row!("COPY", SELECTED, [USES_SEQS], "RFC 9051 §6.4.7", parse::copy),
+    row!("CREATE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.4", parse::create),
+    row!("DELETE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.5", parse::delete),
+    row!("ENABLE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.1", parse::enable),
+    row!("EXAMINE", SIGNED_IN, [], "RFC 9051 §6.3.3", parse::examine),
+    row!("EXPUNGE", SELECTED, [MAY_EXPUNGE, CHANGES_MAILBOX], "RFC 9051 §6.4.3", |_| parse::bare(Command::Expunge)),
+    row!("FETCH", SELECTED, [USES_SEQS], "RFC 9051 §6.4.5", parse::fetch),
+    row!("ID", ANY, [MAY_EXPUNGE], "RFC 2971 §3.1", parse::id),
+    row!("IDLE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.13", |_| parse::bare(Command::Idle)),
+    row!("LIST", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.9", parse::list),
+    row!("LOGIN", NOT_AUTHENTICATED, [SECRET], "RFC 9051 §6.2.3", parse::login),
+    row!("LOGOUT", ANY, [], "RFC 9051 §6.1.3", |_| parse::bare(Command::Logout)),
+    row!("LSUB", SIGNED_IN, [MAY_EXPUNGE], "RFC 3501 §6.3.9", parse::lsub),
+    row!("MOVE", SELECTED, [USES_SEQS, MAY_EXPUNGE, CHANGES_MAILBOX], "RFC 9051 §6.4.8", parse::r#move),
+    row!("NAMESPACE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.10", |_| parse::bare(Command::Namespace)),
+    row!("NOOP", ANY, [MAY_EXPUNGE], "RFC 9051 §6.1.2", |_| parse::bare(Command::Noop)),
+    row!("RENAME", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.6", parse::rename),
+    row!("SEARCH", SELECTED, [USES_SEQS], "RFC 9051 §6.4.4", parse::search),
+    row!("SELECT", SIGNED_IN, [], "RFC 9051 §6.3.2", parse::select),
+    row!("STARTTLS", NOT_AUTHENTICATED, [], "RFC 9051 §6.2.1", |_| parse::bare(Command::StartTls)),
+    row!("STATUS", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.11", parse::status),
+    row!("STORE", SELECTED, [USES_SEQS, CHANGES_MAILBOX], "RFC 9051 §6.4.6", parse::store),
+    row!("SUBSCRIBE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.7", parse::subscribe),
+    row!("UNSELECT", SELECTED, [], "RFC 9051 §6.4.2", |_| parse::bare(Command::Unselect)),
+    row!("UNSUBSCRIBE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.8", parse::unsubscribe),
+    row!("XLIST", SIGNED_IN, [MAY_EXPUNGE], "RFC 6154 §2", parse::xlist),
+];
+
+/// Sorted by name. RFC 9051 §6.4.9: UIDs stay valid, so EXPUNGE may be sent while they run;
+/// UID SEARCH may itself hold sequence numbers, which the session asks of its keys.
+static UID_ROWS: [Row; 6] = [
+    row!("UID COPY", SELECTED, [MAY_EXPUNGE], "RFC 9051 §6.4.9", parse::uid_copy),
+    row!("UID EXPUNGE", SELECTED, [MAY_EXPUNGE, CHANGES_MAILBOX], "RFC 9051 §6.4.9", parse::uid_expunge),
+    row!("UID FETCH", SELECTED, [MAY_EXPUNGE], "RFC 9051 §6.4.9", parse::uid_fetch),
+    row!("UID MOVE", SELECTED, [MAY_EXPUNGE, CHANGES_MAILBOX], "RFC 9051 §6.4.9", parse::uid_move),
+    row!("UID SEARCH", SELECTED, [MAY_EXPUNGE], "RFC 9051 §6.4.9", parse::uid_search),
+    row!("UID STORE", SELECTED, [MAY_EXPUNGE, CHANGES_MAILBOX], "RFC 9051 §6.4.9", parse::uid_store),
+];
+
+/// The command called `name`, in any case.
+pub fn find(name: &[u8]) -> Option<&'static Row> {
+    find_in(&ROWS, 0, name)
+}
+
+/// The command called `UID name`, in any case.
+pub fn find_uid(name: &[u8]) -> Option<&'static Row> {
+    find_in(&UID_ROWS, "UID ".len(), name)
+}
+
+fn find_in(rows: &'static [Row], skip: usize, name: &[u8]) -> Option<&'static Row> {
+    let upper = |byte: &u8| byte.to_ascii_uppercase();
+    let found = rows.binary_search_by(|row| {
+        row.name.bytes().skip(skip).cmp(name.iter().map(upper))
+    });
+    found.ok().and_then(|at| rows.get(at))
+}
+
+/// Every command.
+pub fn rows() -> impl Iterator<Item = &'static Row> {
+    ROWS.iter().chain(&UID_ROWS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_sorted_and_found() {
+        assert!(ROWS.is_sorted_by_key(|row| row.name) && UID_ROWS.is_sorted_by_key(|row| row.name));
+        for row in rows() {
+            let name = row.name.to_lowercase();
+            let found = match name.strip_prefix("uid ") {
+                Some(name) => find_uid(name.as_bytes()),
+                None => find(name.as_bytes()),
+            };
+            assert_eq!(found, Some(row));
+        }
+        for name in ["", "FETCHX", "FETC", "UID", "UID FETCH", "\u{e9}", "ZZZ"] {
+            assert_eq!(find(name.as_bytes()), None, "{name}");
+        }
+        assert_eq!(find_uid(b"APPEND"), None);
+    }
+
+    #[test]
+    fn nothing_expunges_while_sequence_numbers_are_in_use() {
+        for row in rows() {
+            let seqs = row.effects.contains(Effects::USES_SEQS);
+            let expunges = row.effects.contains(Effects::MAY_EXPUNGE);
+            // RFC 6851 §3.3: MOVE reports its own expunges.
+            assert!(!(seqs && expunges) || row.name == "MOVE", "{}", row.name);
+            assert!(!seqs || row.states == States::SELECTED, "{}", row.name);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What can be wrong with a command before anything was done about it.
+
+use crate::types::Tag;
+
+/// Why a command was not understood or not taken. One meaning each; the reply is made in
+/// [`crate::render::render_rejection`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ParseError {
+    /// Not the grammar of the command; the text says what was missed.
+    #[error("{0}")]
+    Syntax(&'static str),
+    /// No command of this name.
+    #[error("unknown command")]
+    UnknownCommand,
+    /// More of something than [`super::Limits`] allows; the text says of what.
+    #[error("{0}")]
+    TooMany(&'static str),
+    /// The command line with its arguments is longer than allowed.
+    #[error("command line too long")]
+    LineTooLong,
+    /// A literal that is an argument is larger than allowed.
+    #[error("literal too big")]
+    LiteralTooBig,
+    /// A message to append is larger than allowed.
+    #[error("message too big")]
+    MessageTooBig,
+    /// SEARCH in a charset nobody here reads.
+    #[error("unsupported charset")]
+    BadCharset,
+    /// APPEND with a data item nobody here builds messages from, such as CATENATE.
+    #[error("unsupported append item")]
+    UnsupportedAppend,
+    /// The client sent more than a bounded amount that nobody wants; the connection ends.
+    #[error("too much data refused")]
+    Flood,
+}
+
+/// A command refused before it ran, with the tag to answer to if one could be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// The command's tag; None answers untagged.
+    pub tag: Option<Tag>,
+    /// What was wrong.
+    pub error: ParseError,
+}

@@ -1,0 +1,439 @@
+//! Cuts commands off the stream, with their literals, within the limits.
+//!
+//! It does no I/O: it is given what was read and says what is to be done. A command that cannot
+//! be taken is skipped to its end in bounded memory, so that the next one is found.
+
+use std::fmt;
+
+use super::{Limits, ParseError, Rejection};
+use crate::types::Tag;
+
+/// One command: its text up to CRLF, and the contents of its literals in order.
+///
+/// In `text` the CRLF behind each `{n}` stays and the literal's octets are gone.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Frame {
+    /// The text without the closing CRLF.
+    pub text: Vec<u8>,
+    /// The literals.
+    pub literals: Vec<Vec<u8>>,
+    /// Whether the line ended in LF alone; the parser refuses it with its tag.
+    pub bare_lf: bool,
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // LOGIN carries a password: show sizes only.
+        let sizes: Vec<usize> = self.literals.iter().map(Vec::len).collect();
+        write!(f, "Frame({} bytes, literals {sizes:?})", self.text.len())
+    }
+}
+
+/// What is to be done next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// All input was taken; read more.
+    NeedMore,
+    /// A synchronising literal of this size is acceptable: send a continuation request and go
+    /// on, or [`Framer::refuse_literal`] and send a tagged reply.
+    Continue {
+        /// Octets the client will send.
+        size_bytes: u64,
+    },
+    /// A whole command.
+    Command(Frame),
+    /// A whole line ([`Framer::advance_line`]), without CRLF.
+    Line(Vec<u8>),
+    /// A command that was skipped: answer it and go on.
+    Refused(Rejection),
+    /// The client cannot be followed any more: say BYE and end the connection.
+    End(ParseError),
+}
+
+#[derive(Debug)]
+enum State {
+    /// Reading text; the current stretch, since the last literal, starts at this offset.
+    Text { stretch: usize },
+    /// Reading a literal into the last of `literals`.
+    Literal { remaining: usize },
+    /// Throwing a literal away.
+    SkipLiteral { remaining: u64 },
+    /// Throwing text away; the last bytes of the line, to see a literal announced.
+    SkipText { tail: Vec<u8> },
+}
+
+/// An incremental framer. Its memory is bounded by [`Limits`].
+#[derive(Debug)]
+pub struct Framer {
+    limits: Limits,
+    signed_in: bool,
+    frame: Frame,
+    state: State,
+    argument_bytes: usize,
+    appended_bytes: u64,
+    appended_messages: usize,
+    skipped_bytes: u64,
+    rejection: Option<Rejection>,
+}
+
+/// LIMIT: longer than any literal's announcement whose size is a number below 2^64.
+const TAIL_BYTES: usize = 40;
+
+/// LIMIT: memory taken for a literal before any of it arrived.
+const RESERVE_BYTES_MAX: u64 = 1024 * 1024;
+
+impl Framer {
+    /// A framer at the start of a connection, before sign-in.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            signed_in: false,
+            frame: Frame::default(),
+            state: State::Text { stretch: 0 },
+            argument_bytes: 0,
+            appended_bytes: 0,
+            appended_messages: 0,
+            skipped_bytes: 0,
+            rejection: None,
+        }
+    }
+
+    /// From here on the limits after sign-in hold.
+    pub fn signed_in(&mut self) {
+        self.signed_in = true;
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The text of the command so far: after [`Step::Continue`], all up to the literal.
+    pub fn text(&self) -> &[u8] {
+        &self.frame.text
+    }
+
+    /// Whether nothing of a next command has arrived.
+    pub fn is_between_commands(&self) -> bool {
+        self.frame.text.is_empty() && matches!(self.state, State::Text { .. })
+    }
+
+    /// The literal being read and how many octets it lacks, so that a caller may read into it
+    /// directly; [`Self::literal_extended`] says what it added.
+    pub fn literal_in_progress(&mut self) -> Option<(&mut Vec<u8>, usize)> {
+        match self.state {
+            State::Literal { remaining } => self.frame.literals.last_mut().map(|l| (l, remaining)),
+            _ => None,
+        }
+    }
+
+    /// `count` octets were appended to [`Self::literal_in_progress`].
+    pub fn literal_extended(&mut self, count: usize) {
+        if let State::Literal { remaining } = &mut self.state {
+            *remaining = remaining.saturating_sub(count);
+        }
+    }
+
+    /// Gives a parsed frame's buffer back for the next command.
+    pub fn recycle(&mut self, mut frame: Frame) {
+        if self.frame.text.capacity() == 0 && frame.text.capacity() <= 4096 {
+            frame.text.clear();
+            self.frame.text = frame.text;
+        }
+    }
+
+    /// Drops the command whose literal [`Step::Continue`] offered. RFC 9051 §4.3: a client that
+    /// gets a tagged reply in place of the continuation sends no literal.
+    pub fn refuse_literal(&mut self) {
+        self.reset();
+    }
+
+    /// Takes input from the front of `input` up to the next thing to be done.
+    pub fn advance(&mut self, input: &mut &[u8]) -> Step {
+        loop {
+            let step = match &mut self.state {
+                State::Text { .. } => self.read_text(input),
+                State::Literal { .. } => self.read_literal(input),
+                State::SkipLiteral { remaining } => {
+                    let count = input.len().min(usize::try_from(*remaining).unwrap_or(usize::MAX));
+                    *remaining -= count as u64;
+                    let done = *remaining == 0;
+                    take(input, count);
+                    if done {
+                        self.state = State::SkipText { tail: Vec::new() };
+                        None
+                    } else {
+                        Some(Step::NeedMore)
+                    }
+                }
+                State::SkipText { .. } => self.skip_text(input),
+            };
+            if let Some(step) = step {
+                return step;
+            }
+        }
+    }
+
+    /// Takes one line that is no command: a SASL response or the DONE of IDLE.
+    pub fn advance_line(&mut self, input: &mut &[u8]) -> Step {
+        if let State::SkipText { .. } = self.state {
+            return self.skip_text(input).unwrap_or(Step::NeedMore);
+        }
+        let end = input.iter().position(|&b| b == b'\n');
+        let taken = take(input, end.map_or(input.len(), |at| at + 1));
+        if self.frame.text.len() + taken.len() > self.line_bytes_max() {
+            self.refuse(ParseError::LineTooLong);
+            if let Some(rejection) = &mut self.rejection {
+                rejection.tag = None;
+            }
+            if end.is_none() {
+                return self.skipped(taken.len() as u64).unwrap_or(Step::NeedMore);
+            }
+            return self.finish_refusal();
+        }
+        self.frame.text.extend_from_slice(taken);
+        if end.is_none() {
+            return Step::NeedMore;
+        }
+        let mut line = std::mem::take(&mut self.frame.text);
+        self.reset();
+        line.pop();
+        // A lone LF ends such a line too: base64 and DONE hold none, so nothing can hide in it.
+        if line.last() == Some(&b'\r') {
+            line.pop();
+        }
+        Step::Line(line)
+    }
+
+    fn line_bytes_max(&self) -> usize {
+        if self.signed_in { self.limits.line_bytes_max } else { self.limits.line_bytes_max_before_login }
+    }
+
+    fn read_text(&mut self, input: &mut &[u8]) -> Option<Step> {
+        let end = input.iter().position(|&b| b == b'\n');
+        let taken = take(input, end.map_or(input.len(), |at| at + 1));
+        let room = self.line_bytes_max().saturating_sub(self.frame.text.len() + self.argument_bytes);
+        if taken.len() > room {
+            // Enough for the tag; the rest is of no use.
+            let kept = taken.get(..room.min(Tag::BYTES_MAX + 1)).unwrap_or(taken);
+            self.frame.text.extend_from_slice(kept);
+            self.refuse(ParseError::LineTooLong);
+            let tail = taken.get(taken.len().saturating_sub(TAIL_BYTES)..).unwrap_or(taken).to_vec();
+            self.state = State::SkipText { tail };
+            if let Some(end) = self.skipped(taken.len() as u64) {
+                return Some(end);
+            }
+            return if end.is_some() { self.line_skipped() } else { Some(Step::NeedMore) };
+        }
+        self.frame.text.extend_from_slice(taken);
+        if end.is_none() {
+            return Some(Step::NeedMore);
+        }
+        let State::Text { stretch } = self.state else { return None };
+        let stretch = self.frame.text.get(stretch..).unwrap_or_default();
+        match stretch.strip_suffix(b"\r\n") {
+            None => {
+                self.frame.text.pop();
+                self.frame.bare_lf = true;
+            }
+            Some(line) => {
+                if let Some(announced) = announced_literal(line).filter(|_| !inside_quotes(line)) {
+                    return self.begin_literal(announced);
+                }
+                let length = self.frame.text.len() - 2;
+                self.frame.text.truncate(length);
+            }
+        }
+        let frame = std::mem::take(&mut self.frame);
+        self.reset();
+        Some(Step::Command(frame))
+    }
+
+    fn begin_literal(&mut self, announced: Announced) -> Option<Step> {
+        if let Err(error) = self.admit(&announced) {
+            self.refuse(error);
+            if announced.synchronising {
+                // RFC 9051 §4.3: without a continuation request the literal is not sent.
+                return Some(self.finish_refusal());
+            }
+            return self.skip_literal(announced.size_bytes);
+        }
+        let size = usize::try_from(announced.size_bytes).unwrap_or(usize::MAX);
+        let reserve = announced.size_bytes.min(RESERVE_BYTES_MAX) as usize;
+        self.frame.literals.push(Vec::with_capacity(reserve));
+        self.state = State::Literal { remaining: size };
+        announced.synchronising.then_some(Step::Continue { size_bytes: announced.size_bytes })
+    }
+
+    /// Whether a literal may come, counting it if so.
+    fn admit(&mut self, announced: &Announced) -> Result<(), ParseError> {
+        let size = announced.size_bytes;
+        if self.frame.literals.len() >= self.limits.literals_max {
+            return Err(ParseError::TooMany("too many literals"));
+        }
+        if self.signed_in && self.is_message_of_append() {
+            let total = self.appended_bytes.saturating_add(size);
+            if size > self.limits.append_bytes_max || total > self.limits.append_total_bytes_max {
+                return Err(ParseError::MessageTooBig);
+            }
+            if self.appended_messages >= self.limits.append_messages_max {
+                return Err(ParseError::TooMany("too many messages"));
+            }
+            self.appended_bytes = total;
+            self.appended_messages += 1;
+            return Ok(());
+        }
+        let limit = if self.signed_in {
+            self.limits.literal_bytes_max
+        } else {
+            self.limits.literal_bytes_max_before_login
+        };
+        let room = self.line_bytes_max().saturating_sub(self.frame.text.len() + self.argument_bytes);
+        if size > limit || size > room as u64 {
+            return Err(ParseError::LiteralTooBig);
+        }
+        self.argument_bytes += size as usize;
+        Ok(())
+    }
+
+    /// Whether the literal announced at the end of the text is a message: the command is APPEND
+    /// and this is not its first argument, the mailbox.
+    fn is_message_of_append(&self) -> bool {
+        let mut words = self.frame.text.split(|&b| b == b' ').filter(|word| !word.is_empty());
+        let (_tag, name) = (words.next(), words.next());
+        let mailbox = words.next();
+        name.is_some_and(|name| name.eq_ignore_ascii_case(b"APPEND"))
+            && (words.next().is_some()
+                || !self.frame.literals.is_empty()
+                || mailbox.is_some_and(|word| !word.starts_with(b"{")))
+    }
+
+    fn read_literal(&mut self, input: &mut &[u8]) -> Option<Step> {
+        let State::Literal { remaining } = &mut self.state else { return None };
+        let taken = take(input, (*remaining).min(input.len()));
+        *remaining -= taken.len();
+        let done = *remaining == 0;
+        if let Some(literal) = self.frame.literals.last_mut() {
+            literal.extend_from_slice(taken);
+        }
+        if !done {
+            return Some(Step::NeedMore);
+        }
+        self.state = State::Text { stretch: self.frame.text.len() };
+        None
+    }
+
+    fn skip_literal(&mut self, size_bytes: u64) -> Option<Step> {
+        self.state = State::SkipLiteral { remaining: size_bytes };
+        if size_bytes == 0 {
+            self.state = State::SkipText { tail: Vec::new() };
+        }
+        // RFC 7888 §4: a server that will not take a non-synchronizing literal reads and drops
+        // it, or ends the connection.
+        self.skipped(size_bytes)
+    }
+
+    fn skip_text(&mut self, input: &mut &[u8]) -> Option<Step> {
+        let State::SkipText { tail } = &mut self.state else { return None };
+        let end = input.iter().position(|&b| b == b'\n');
+        let taken = take(input, end.map_or(input.len(), |at| at + 1));
+        tail.extend_from_slice(taken.get(taken.len().saturating_sub(TAIL_BYTES)..).unwrap_or(taken));
+        let surplus = tail.len().saturating_sub(TAIL_BYTES);
+        tail.drain(..surplus);
+        if let Some(end) = self.skipped(taken.len() as u64) {
+            return Some(end);
+        }
+        if end.is_some() { self.line_skipped() } else { Some(Step::NeedMore) }
+    }
+
+    /// The end of a line that is thrown away: another literal may be announced there.
+    fn line_skipped(&mut self) -> Option<Step> {
+        let State::SkipText { tail } = &self.state else { return None };
+        match tail.strip_suffix(b"\r\n").and_then(announced_literal) {
+            Some(announced) if !announced.synchronising => self.skip_literal(announced.size_bytes),
+            _ => Some(self.finish_refusal()),
+        }
+    }
+
+    /// Counts bytes thrown away; the connection ends when they are too many.
+    fn skipped(&mut self, count: u64) -> Option<Step> {
+        self.skipped_bytes = self.skipped_bytes.saturating_add(count);
+        (self.skipped_bytes > self.limits.skip_bytes_max).then_some(Step::End(ParseError::Flood))
+    }
+
+    fn refuse(&mut self, error: ParseError) {
+        let word = self.frame.text.split(|&b| matches!(b, b' ' | b'\r' | b'\n')).next();
+        let tag = word.and_then(Tag::new);
+        self.rejection = Some(Rejection { tag, error });
+        self.frame = Frame::default();
+        self.state = State::SkipText { tail: Vec::new() };
+    }
+
+    fn finish_refusal(&mut self) -> Step {
+        let rejection = self.rejection.take();
+        self.reset();
+        match rejection {
+            Some(rejection) => Step::Refused(rejection),
+            None => Step::NeedMore,
+        }
+    }
+
+    fn reset(&mut self) {
+        self.frame.text.clear();
+        self.frame.literals.clear();
+        self.frame.bare_lf = false;
+        self.state = State::Text { stretch: 0 };
+        self.argument_bytes = 0;
+        self.appended_bytes = 0;
+        self.appended_messages = 0;
+        self.skipped_bytes = 0;
+        self.rejection = None;
+    }
+}
+
+/// Takes `count` bytes off the front of `input`.
+fn take<'a>(input: &mut &'a [u8], count: usize) -> &'a [u8] {
+    let (taken, rest) = input.split_at_checked(count).unwrap_or((input, &[]));
+    *input = rest;
+    taken
+}
+
+struct Announced {
+    size_bytes: u64,
+    synchronising: bool,
+}
+
+/// The literal announced at the end of `line`, `"{" number64 ["+"] "}"`. A size above 2^64 counts
+/// as the largest.
+fn announced_literal(line: &[u8]) -> Option<Announced> {
+    let inside = line.strip_suffix(b"}")?;
+    let (inside, synchronising) = match inside.strip_suffix(b"+") {
+        Some(inside) => (inside, false),
+        None => (inside, true),
+    };
+    let open = inside.iter().rposition(|b| !b.is_ascii_digit())?;
+    let digits = inside.get(open + 1..)?;
+    if inside.get(open) != Some(&b'{') || digits.is_empty() {
+        return None;
+    }
+    let mut size_bytes: u64 = 0;
+    for digit in digits {
+        size_bytes = size_bytes.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
+    }
+    Some(Announced { size_bytes, synchronising })
+}
+
+/// Whether a quoted string is open at the end of `line`: then `{5}` is part of it, and the line
+/// is wrong but announces nothing.
+fn inside_quotes(line: &[u8]) -> bool {
+    let (mut open, mut escaped) = (false, false);
+    for &byte in line {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if open => escaped = true,
+            b'"' => open = !open,
+            _ => {}
+        }
+    }
+    open
+}

@@ -1,0 +1,143 @@
+//! LIST, LSUB, XLIST.
+
+use super::mailbox::pattern;
+use super::status::status_items;
+use super::{Cursor, ParseError, Parsed};
+use crate::types::{Command, ListArgs, ListReturn, ListSelection, MailboxPattern};
+
+/// `list = "LIST" [SP list-select-opts] SP mailbox SP mbox-or-pat [SP list-return-opts]`
+/// (RFC 9051 §9).
+pub(crate) fn list(c: &mut Cursor<'_>) -> Parsed<Command> {
+    c.sp()?;
+    let mut extended = false;
+    let mut selection = ListSelection::default();
+    if c.peek() == Some(b'(') {
+        extended = true;
+        selection = selection_options(c)?;
+        c.sp()?;
+    }
+    let reference = reference(c)?;
+    c.sp()?;
+    let patterns = if c.peek() == Some(b'(') {
+        extended = true;
+        patterns(c)?
+    } else {
+        vec![pattern(c)?]
+    };
+    let mut returns = ListReturn::default();
+    if c.more() {
+        c.sp()?;
+        if !c.eat_word(b"RETURN") {
+            return Err(c.wrong("expected RETURN"));
+        }
+        extended = true;
+        c.sp()?;
+        returns = return_options(c)?;
+    }
+    // RFC 5258 §3.1: SUBSCRIBED as selection implies it as return option.
+    returns.subscribed |= selection.subscribed;
+    // RFC 6154 §2: so does SPECIAL-USE.
+    returns.special_use |= selection.special_use;
+    Ok(Command::List(ListArgs { reference, patterns, selection, returns, extended }))
+}
+
+/// `lsub = "LSUB" SP mailbox SP list-mailbox` (RFC 3501 §9).
+pub(crate) fn lsub(c: &mut Cursor<'_>) -> Parsed<Command> {
+    let mut args = basic(c)?;
+    args.selection.subscribed = true;
+    Ok(Command::Lsub(args))
+}
+
+/// `"XLIST" SP mailbox SP list-mailbox`, LIST as Gmail extended it before RFC 6154.
+pub(crate) fn xlist(c: &mut Cursor<'_>) -> Parsed<Command> {
+    let mut args = basic(c)?;
+    args.returns.special_use = true;
+    Ok(Command::Xlist(args))
+}
+
+fn basic(c: &mut Cursor<'_>) -> Parsed<ListArgs> {
+    c.sp()?;
+    let reference = reference(c)?;
+    c.sp()?;
+    Ok(ListArgs {
+        reference,
+        patterns: vec![pattern(c)?],
+        selection: ListSelection::default(),
+        returns: ListReturn::default(),
+        extended: false,
+    })
+}
+
+fn reference(c: &mut Cursor<'_>) -> Parsed<String> {
+    // QUIRK(hand-written clients): wildcards come unquoted in the reference, where RFC 9051 §9
+    // has a mailbox; they are read as part of it.
+    Ok(pattern(c)?.as_str().to_owned())
+}
+
+/// `patterns = "(" list-mailbox *(SP list-mailbox) ")"` (RFC 5258 §6).
+fn patterns(c: &mut Cursor<'_>) -> Parsed<Vec<MailboxPattern>> {
+    let mut patterns = Vec::new();
+    let max = c.limits.list_patterns_max;
+    c.list(max, "too many patterns", |c| {
+        patterns.push(pattern(c)?);
+        Ok(())
+    })?;
+    if patterns.is_empty() {
+        return Err(ParseError::Syntax("expected a mailbox pattern"));
+    }
+    Ok(patterns)
+}
+
+/// `list-select-opts` (RFC 9051 §9).
+fn selection_options(c: &mut Cursor<'_>) -> Parsed<ListSelection> {
+    let mut selection = ListSelection::default();
+    let max = c.limits.items_max;
+    c.list(max, "too many selection options", |c| {
+        let name = c.atom()?;
+        let option = if name.eq_ignore_ascii_case(b"SUBSCRIBED") {
+            &mut selection.subscribed
+        } else if name.eq_ignore_ascii_case(b"REMOTE") {
+            &mut selection.remote
+        } else if name.eq_ignore_ascii_case(b"RECURSIVEMATCH") {
+            &mut selection.recursive_match
+        } else if name.eq_ignore_ascii_case(b"SPECIAL-USE") {
+            &mut selection.special_use
+        } else {
+            // RFC 5258 §3: an unrecognized option MUST be answered with BAD.
+            return Err(ParseError::Syntax("unknown selection option"));
+        };
+        *option = true;
+        Ok(())
+    })?;
+    // RFC 5258 §3.1: RECURSIVEMATCH is meaningless alone or with REMOTE only, and MUST get BAD.
+    if selection.recursive_match && !selection.subscribed && !selection.special_use {
+        return Err(ParseError::Syntax("RECURSIVEMATCH needs another selection option"));
+    }
+    Ok(selection)
+}
+
+/// `list-return-opts = "RETURN" SP "(" [list-return-opt *(SP list-return-opt)] ")"` (RFC 9051 §9).
+fn return_options(c: &mut Cursor<'_>) -> Parsed<ListReturn> {
+    let mut returns = ListReturn::default();
+    let max = c.limits.items_max;
+    c.list(max, "too many return options", |c| {
+        let name = c.atom()?;
+        if name.eq_ignore_ascii_case(b"STATUS") {
+            c.sp()?;
+            returns.status = status_items(c)?;
+            return Ok(());
+        }
+        let option = if name.eq_ignore_ascii_case(b"SUBSCRIBED") {
+            &mut returns.subscribed
+        } else if name.eq_ignore_ascii_case(b"CHILDREN") {
+            &mut returns.children
+        } else if name.eq_ignore_ascii_case(b"SPECIAL-USE") {
+            &mut returns.special_use
+        } else {
+            return Err(ParseError::Syntax("unknown return option"));
+        };
+        *option = true;
+        Ok(())
+    })?;
+    Ok(returns)
+}

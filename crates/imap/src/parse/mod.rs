@@ -1,0 +1,53 @@
+//! Bytes to types.
+//!
+//! [`Framer`] finds where a command ends and owns its literals and every size limit;
+//! [`parse_command`] reads what it cut off, through a cursor over borrowed bytes.
+//!
+//! **Invariant:** no byte sequence panics or recurses deeper than [`Limits::depth_max`], and the
+//! work is linear in the bytes read.
+//! **Invariant:** parsing has no effect; a command that fails to parse did nothing.
+//! **Absent:** the session's state: whether a command is allowed now is asked afterwards.
+#![deny(clippy::indexing_slicing)]
+
+mod append;
+mod auth;
+pub(crate) mod class;
+mod command;
+mod error;
+mod fetch;
+mod flag;
+mod framer;
+mod id;
+mod lexer;
+mod limits;
+mod list;
+mod mailbox;
+mod search;
+mod section;
+mod select;
+mod sequence_set;
+mod status;
+mod store;
+
+pub(crate) use append::append;
+pub use auth::{SaslLine, parse_sasl_line};
+pub(crate) use auth::{authenticate, enable, login};
+pub use command::{Request, parse_command, parse_head};
+pub(crate) use command::{bare, copy, r#move, uid_copy, uid_expunge, uid_move};
+pub use error::{ParseError, Rejection};
+pub(crate) use fetch::{fetch, uid_fetch};
+pub use framer::{Frame, Framer, Step};
+pub(crate) use id::id;
+pub(crate) use lexer::Cursor;
+pub use limits::{Dialect, Limits};
+pub(crate) use list::{list, lsub, xlist};
+pub(crate) use mailbox::{create, delete, rename, subscribe, unsubscribe};
+pub(crate) use search::{search, uid_search};
+pub use section::parse_section;
+pub(crate) use select::{examine, select};
+pub use sequence_set::parse_sequence_set;
+pub(crate) use status::status;
+pub(crate) use store::{store, uid_store};
+
+/// What a parse function gives.
+pub(crate) type Parsed<T> = Result<T, ParseError>;

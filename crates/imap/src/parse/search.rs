@@ -1,0 +1,246 @@
+//! SEARCH.
+
+use ids::ModSeq;
+use message::date::Day;
+use message::flag::{Keyword, SystemFlags};
+
+use super::lexer::utf8;
+use super::sequence_set::sequence_set;
+use super::{Cursor, ParseError, Parsed};
+use crate::types::{Addressing, Command, SearchArgs, SearchKey, SearchReturn};
+
+/// `search` (RFC 9051 §9).
+pub(crate) fn search(c: &mut Cursor<'_>) -> Parsed<Command> {
+    search_by(c, Addressing::Seq)
+}
+
+/// `"UID" SP search` (RFC 9051 §9).
+pub(crate) fn uid_search(c: &mut Cursor<'_>) -> Parsed<Command> {
+    search_by(c, Addressing::Uid)
+}
+
+/// `search = "SEARCH" [search-return-opts] SP search-program`,
+/// `search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)` (RFC 9051 §9).
+fn search_by(c: &mut Cursor<'_>, by: Addressing) -> Parsed<Command> {
+    c.sp()?;
+    let mut returns = None;
+    if c.eat_word(b"RETURN ") {
+        while c.eat(b' ') {}
+        returns = Some(search_return(c)?);
+        c.sp()?;
+    }
+    if c.eat_word(b"CHARSET ") {
+        while c.eat(b' ') {}
+        // RFC 9051 §6.4.4: US-ASCII and UTF-8 MUST be supported; of others the client is told.
+        let charset = c.astring()?;
+        if !charset.eq_ignore_ascii_case(b"UTF-8") && !charset.eq_ignore_ascii_case(b"US-ASCII") {
+            return Err(ParseError::BadCharset);
+        }
+        c.sp()?;
+    }
+    let mut budget = Budget { keys: c.limits.search_keys_max };
+    let mut keys = vec![search_key(c, &mut budget, c.limits.depth_max)?];
+    while c.more() {
+        c.sp()?;
+        keys.push(search_key(c, &mut budget, c.limits.depth_max)?);
+    }
+    Ok(Command::Search(SearchArgs { by, returns, key: all_of(keys) }))
+}
+
+/// `search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"`
+/// (RFC 9051 §9).
+fn search_return(c: &mut Cursor<'_>) -> Parsed<SearchReturn> {
+    let mut returns = SearchReturn::default();
+    let max = c.limits.items_max;
+    c.list(max, "too many search options", |c| {
+        let name = c.atom()?;
+        let option = if name.eq_ignore_ascii_case(b"MIN") {
+            &mut returns.min
+        } else if name.eq_ignore_ascii_case(b"MAX") {
+            &mut returns.max
+        } else if name.eq_ignore_ascii_case(b"ALL") {
+            &mut returns.all
+        } else if name.eq_ignore_ascii_case(b"COUNT") {
+            &mut returns.count
+        } else if name.eq_ignore_ascii_case(b"SAVE") {
+            &mut returns.save
+        } else {
+            return Err(ParseError::Syntax("unknown search option"));
+        };
+        *option = true;
+        Ok(())
+    })?;
+    // RFC 4731 §3.1: an empty list means ALL.
+    if returns == SearchReturn::default() {
+        returns.all = true;
+    }
+    Ok(returns)
+}
+
+fn all_of(mut keys: Vec<SearchKey>) -> SearchKey {
+    match keys.pop() {
+        Some(only) if keys.is_empty() => only,
+        Some(last) => {
+            keys.push(last);
+            SearchKey::And(keys)
+        }
+        None => SearchKey::All,
+    }
+}
+
+struct Budget {
+    keys: usize,
+}
+
+/// `search-key` (RFC 9051 §9; RFC 3501 §9 for NEW, OLD, RECENT; RFC 5032 §3; RFC 7162 §7;
+/// RFC 8474 §7). `depth` is how much deeper it may go.
+fn search_key(c: &mut Cursor<'_>, budget: &mut Budget, depth: usize) -> Parsed<SearchKey> {
+    budget.keys = budget.keys.checked_sub(1).ok_or(ParseError::TooMany("too many search keys"))?;
+    let depth = depth.checked_sub(1).ok_or(ParseError::TooMany("search keys nested too deep"))?;
+    match c.peek() {
+        Some(b'(') => {
+            let mut keys = Vec::new();
+            let max = c.limits.search_keys_max;
+            c.list(max, "too many search keys", |c| {
+                keys.push(search_key(c, budget, depth)?);
+                Ok(())
+            })?;
+            if keys.is_empty() {
+                return Err(ParseError::Syntax("expected a search key"));
+            }
+            return Ok(all_of(keys));
+        }
+        Some(b'0'..=b'9' | b'*' | b'$') => return sequence_set(c).map(SearchKey::Seqs),
+        _ => {}
+    }
+    let name = c.take_while(|b| b.is_ascii_alphabetic());
+    let mut upper = [0_u8; 18];
+    let upper = match upper.get_mut(..name.len()) {
+        Some(slot) if !slot.is_empty() => {
+            slot.copy_from_slice(name);
+            slot.make_ascii_uppercase();
+            &*slot
+        }
+        _ => return Err(c.wrong("unknown search key")),
+    };
+    if let Some(key) = plain_key(upper) {
+        return Ok(key);
+    }
+    match upper {
+        b"NOT" => {
+            c.sp()?;
+            Ok(SearchKey::Not(Box::new(search_key(c, budget, depth)?)))
+        }
+        b"OR" => {
+            c.sp()?;
+            let left = search_key(c, budget, depth)?;
+            c.sp()?;
+            let right = search_key(c, budget, depth)?;
+            Ok(SearchKey::Or(Box::new(left), Box::new(right)))
+        }
+        _ => key_with_argument(c, upper),
+    }
+}
+
+fn plain_key(name: &[u8]) -> Option<SearchKey> {
+    use SearchKey as K;
+    Some(match name {
+        b"ALL" => K::All,
+        b"ANSWERED" => K::Has(SystemFlags::ANSWERED),
+        b"DELETED" => K::Has(SystemFlags::DELETED),
+        b"DRAFT" => K::Has(SystemFlags::DRAFT),
+        b"FLAGGED" => K::Has(SystemFlags::FLAGGED),
+        b"SEEN" => K::Has(SystemFlags::SEEN),
+        b"UNANSWERED" => K::Lacks(SystemFlags::ANSWERED),
+        b"UNDELETED" => K::Lacks(SystemFlags::DELETED),
+        b"UNDRAFT" => K::Lacks(SystemFlags::DRAFT),
+        b"UNFLAGGED" => K::Lacks(SystemFlags::FLAGGED),
+        b"UNSEEN" => K::Lacks(SystemFlags::SEEN),
+        b"RECENT" => K::Recent,
+        b"NEW" => K::New,
+        b"OLD" => K::Old,
+        b"SAVEDATESUPPORTED" => K::SaveDateSupported,
+        _ => return None,
+    })
+}
+
+fn key_with_argument(c: &mut Cursor<'_>, name: &[u8]) -> Parsed<SearchKey> {
+    use SearchKey as K;
+    let argument = |c: &mut Cursor<'_>| {
+        c.sp()?;
+        c.astring_text()
+    };
+    Ok(match name {
+        b"BCC" => K::Bcc(argument(c)?),
+        b"CC" => K::Cc(argument(c)?),
+        b"FROM" => K::From(argument(c)?),
+        b"TO" => K::To(argument(c)?),
+        b"SUBJECT" => K::Subject(argument(c)?),
+        b"BODY" => K::Body(argument(c)?),
+        b"TEXT" => K::Text(argument(c)?),
+        b"HEADER" => K::Header { field: argument(c)?, value: argument(c)? },
+        b"EMAILID" => K::EmailId(argument(c)?),
+        b"THREADID" => K::ThreadId(argument(c)?),
+        b"BEFORE" => K::Before(day(c)?),
+        b"ON" => K::On(day(c)?),
+        b"SINCE" => K::Since(day(c)?),
+        b"SENTBEFORE" => K::SentBefore(day(c)?),
+        b"SENTON" => K::SentOn(day(c)?),
+        b"SENTSINCE" => K::SentSince(day(c)?),
+        b"SAVEDBEFORE" => K::SavedBefore(day(c)?),
+        b"SAVEDON" => K::SavedOn(day(c)?),
+        b"SAVEDSINCE" => K::SavedSince(day(c)?),
+        b"KEYWORD" => K::Keyword(keyword(c)?),
+        b"UNKEYWORD" => K::Unkeyword(keyword(c)?),
+        b"LARGER" => K::Larger(number64(c)?),
+        b"SMALLER" => K::Smaller(number64(c)?),
+        b"OLDER" => K::Older(interval(c)?),
+        b"YOUNGER" => K::Younger(interval(c)?),
+        b"MODSEQ" => K::ModSeq(modseq(c)?),
+        b"UID" => {
+            c.sp()?;
+            K::Uids(sequence_set(c)?)
+        }
+        _ => return Err(c.wrong("unknown search key")),
+    })
+}
+
+fn number64(c: &mut Cursor<'_>) -> Parsed<u64> {
+    c.sp()?;
+    c.number64()
+}
+
+/// `("OLDER" / "YOUNGER") SP nz-number` (RFC 5032 §3).
+fn interval(c: &mut Cursor<'_>) -> Parsed<u32> {
+    c.sp()?;
+    Ok(c.nz_number()?.get())
+}
+
+/// `date = date-text / DQUOTE date-text DQUOTE` (RFC 9051 §9).
+fn day(c: &mut Cursor<'_>) -> Parsed<Day> {
+    c.sp()?;
+    let text = c.astring()?;
+    Day::parse(&text).ok_or(ParseError::Syntax("not a date"))
+}
+
+/// `flag-keyword` (RFC 9051 §9).
+fn keyword(c: &mut Cursor<'_>) -> Parsed<Keyword> {
+    c.sp()?;
+    Keyword::parse(c.atom()?).map_err(|_| ParseError::TooMany("keyword too long"))
+}
+
+/// `"MODSEQ" [search-modseq-ext] SP mod-sequence-valzer`,
+/// `search-modseq-ext = SP entry-name SP entry-type-req` (RFC 7162 §7).
+fn modseq(c: &mut Cursor<'_>) -> Parsed<ModSeq> {
+    c.sp()?;
+    if c.peek() == Some(b'"') {
+        utf8(&c.string()?)?;
+        c.sp()?;
+        let kind = c.atom()?;
+        if ![&b"priv"[..], b"shared", b"all"].iter().any(|k| kind.eq_ignore_ascii_case(k)) {
+            return Err(ParseError::Syntax("expected priv, shared or all"));
+        }
+        c.sp()?;
+    }
+    c.number64().map(ModSeq::new)
+}

@@ -1,0 +1,69 @@
+//! SELECT and EXAMINE.
+
+use ids::{ModSeq, UidValidity};
+
+use super::mailbox::mailbox;
+use super::sequence_set::number_set;
+use super::{Cursor, ParseError, Parsed};
+use crate::types::{Command, QresyncParams, SelectArgs, SeqMatch};
+
+/// `select = "SELECT" SP mailbox [select-params]` (RFC 4466 §3).
+pub(crate) fn select(c: &mut Cursor<'_>) -> Parsed<Command> {
+    arguments(c).map(Command::Select)
+}
+
+/// `examine = "EXAMINE" SP mailbox [select-params]` (RFC 4466 §3).
+pub(crate) fn examine(c: &mut Cursor<'_>) -> Parsed<Command> {
+    arguments(c).map(Command::Examine)
+}
+
+/// `select-params = SP "(" select-param *(SP select-param) ")"` with `"CONDSTORE"` and
+/// `"QRESYNC" SP "(" … ")"` (RFC 7162 §7).
+fn arguments(c: &mut Cursor<'_>) -> Parsed<SelectArgs> {
+    c.sp()?;
+    let mut args = SelectArgs { mailbox: mailbox(c)?, condstore: false, qresync: None };
+    if c.more() {
+        c.sp()?;
+        let max = c.limits.items_max;
+        c.list(max, "too many select parameters", |c| {
+            let name = c.atom()?;
+            if name.eq_ignore_ascii_case(b"CONDSTORE") {
+                args.condstore = true;
+            } else if name.eq_ignore_ascii_case(b"QRESYNC") {
+                c.sp()?;
+                args.qresync = Some(qresync(c)?);
+            } else {
+                return Err(ParseError::Syntax("unknown select parameter"));
+            }
+            Ok(())
+        })?;
+    }
+    Ok(args)
+}
+
+/// `"(" uidvalidity SP mod-sequence-value [SP known-uids] [SP seq-match-data] ")"` (RFC 7162 §7).
+fn qresync(c: &mut Cursor<'_>) -> Parsed<QresyncParams> {
+    c.expect(b'(', "expected (")?;
+    let uid_validity = UidValidity::new(c.nz_number()?.get());
+    c.sp()?;
+    let modseq = ModSeq::new(c.number64()?);
+    let mut known_uids = None;
+    let mut seq_match = None;
+    if c.more() && !c.sp_before(b'(') {
+        c.sp()?;
+        known_uids = Some(number_set(c)?);
+        if c.peek() == Some(b' ') {
+            c.sp()?;
+        }
+    }
+    if c.peek() == Some(b'(') {
+        c.expect(b'(', "expected (")?;
+        let seqs = number_set(c)?;
+        c.sp()?;
+        let uids = number_set(c)?;
+        c.expect(b')', "expected )")?;
+        seq_match = Some(SeqMatch { seqs, uids });
+    }
+    c.expect(b')', "expected )")?;
+    Ok(QresyncParams { uid_validity, modseq, known_uids, seq_match })
+}

@@ -1,0 +1,195 @@
+//! Response codes.
+
+use ids::{ModSeq, Uid, UidValidity};
+
+use super::{FlagsResponse, number, number_set, permanent_flags};
+use crate::types::NumberSet;
+
+/// A response code (RFC 9051 §7.1, RFC 5530 §3, and those of the extensions served).
+#[derive(Debug, Clone, Copy)]
+pub enum Code<'a> {
+    /// `ALERT`: the text must be shown to the person.
+    Alert,
+    /// `ALREADYEXISTS`.
+    AlreadyExists,
+    /// `APPENDUID`: where APPEND put the messages.
+    AppendUid(UidValidity, &'a NumberSet),
+    /// `AUTHENTICATIONFAILED`.
+    AuthenticationFailed,
+    /// `AUTHORIZATIONFAILED`.
+    AuthorizationFailed,
+    /// `BADCHARSET` with the charsets read here.
+    BadCharset,
+    /// `CANNOT`: what was asked can never be.
+    Cannot,
+    /// `CAPABILITY`, the list without the word.
+    Capability(&'a [&'a str]),
+    /// `CLIENTBUG`.
+    ClientBug,
+    /// `CLOSED` (RFC 7162 §3.2.11): the mailbox open before is closed.
+    Closed,
+    /// `CONTACTADMIN`.
+    ContactAdmin,
+    /// `COPYUID`: UIDs there, here, and there again.
+    CopyUid(UidValidity, &'a NumberSet, &'a NumberSet),
+    /// `CORRUPTION`.
+    Corruption,
+    /// `EXPIRED`.
+    Expired,
+    /// `EXPUNGEISSUED`.
+    ExpungeIssued,
+    /// `HASCHILDREN`.
+    HasChildren,
+    /// `HIGHESTMODSEQ`.
+    HighestModSeq(ModSeq),
+    /// `INUSE`.
+    InUse,
+    /// `LIMIT`.
+    Limit,
+    /// `MAILBOXID` (RFC 8474 §4.1).
+    MailboxId(&'a str),
+    /// `MODIFIED` (RFC 7162 §3.1.3): what STORE left alone.
+    Modified(&'a NumberSet),
+    /// `NOMODSEQ`.
+    NoModSeq,
+    /// `NONEXISTENT`.
+    NonExistent,
+    /// `NOPERM`.
+    NoPerm,
+    /// `NOTSAVED` (RFC 5182 §2.5).
+    NotSaved,
+    /// `OVERQUOTA`.
+    OverQuota,
+    /// `PARSE`.
+    Parse,
+    /// `PERMANENTFLAGS`; the flag says whether new keywords may be made.
+    PermanentFlags(FlagsResponse<'a>, bool),
+    /// `PRIVACYREQUIRED`.
+    PrivacyRequired,
+    /// `READ-ONLY`.
+    ReadOnly,
+    /// `READ-WRITE`.
+    ReadWrite,
+    /// `SERVERBUG`.
+    ServerBug,
+    /// `TOOBIG` (RFC 7889 §4).
+    TooBig,
+    /// `TRYCREATE`.
+    TryCreate,
+    /// `UIDNEXT`.
+    UidNext(Uid),
+    /// `UIDNOTSTICKY`.
+    UidNotSticky,
+    /// `UIDVALIDITY`.
+    UidValidity(UidValidity),
+    /// `UNAVAILABLE`.
+    Unavailable,
+    /// `UNKNOWN-CTE`.
+    UnknownCte,
+    /// `UNSEEN` (RFC 3501 §7.1): sequence number of the first message not seen.
+    Unseen(u32),
+    /// `USEATTR` (RFC 6154 §3): the special use cannot be given.
+    UseAttr,
+}
+
+/// `resp-text-code` (RFC 9051 §9), without its brackets.
+pub fn code(out: &mut Vec<u8>, code: &Code<'_>) {
+    if let Some(word) = word(code) {
+        out.extend_from_slice(word.as_bytes());
+        return;
+    }
+    match *code {
+        Code::AppendUid(validity, uids) => {
+            out.extend_from_slice(b"APPENDUID ");
+            number(out, validity.get());
+            out.push(b' ');
+            number_set(out, uids);
+        }
+        Code::CopyUid(validity, from, to) => {
+            out.extend_from_slice(b"COPYUID ");
+            number(out, validity.get());
+            out.push(b' ');
+            number_set(out, from);
+            out.push(b' ');
+            number_set(out, to);
+        }
+        Code::Capability(names) => {
+            out.extend_from_slice(b"CAPABILITY");
+            words(out, names);
+        }
+        Code::MailboxId(id) => {
+            out.extend_from_slice(b"MAILBOXID (");
+            out.extend_from_slice(id.as_bytes());
+            out.push(b')');
+        }
+        Code::Modified(set) => {
+            out.extend_from_slice(b"MODIFIED ");
+            number_set(out, set);
+        }
+        Code::PermanentFlags(known, new_keywords) => permanent_flags(out, known, new_keywords),
+        Code::HighestModSeq(modseq) => with_number(out, b"HIGHESTMODSEQ ", modseq.get()),
+        Code::UidNext(uid) => with_number(out, b"UIDNEXT ", uid.get().into()),
+        Code::UidValidity(validity) => with_number(out, b"UIDVALIDITY ", validity.get().into()),
+        Code::Unseen(seq) => with_number(out, b"UNSEEN ", seq.into()),
+        _ => {}
+    }
+}
+
+/// The whole of a code that is one word or a fixed text.
+fn word(code: &Code<'_>) -> Option<&'static str> {
+    Some(match code {
+        Code::Alert => "ALERT",
+        Code::AlreadyExists => "ALREADYEXISTS",
+        Code::AuthenticationFailed => "AUTHENTICATIONFAILED",
+        Code::AuthorizationFailed => "AUTHORIZATIONFAILED",
+        Code::BadCharset => "BADCHARSET (US-ASCII UTF-8)",
+        Code::Cannot => "CANNOT",
+        Code::ClientBug => "CLIENTBUG",
+        Code::Closed => "CLOSED",
+        Code::ContactAdmin => "CONTACTADMIN",
+        Code::Corruption => "CORRUPTION",
+        Code::Expired => "EXPIRED",
+        Code::ExpungeIssued => "EXPUNGEISSUED",
+        Code::HasChildren => "HASCHILDREN",
+        Code::InUse => "INUSE",
+        Code::Limit => "LIMIT",
+        Code::NoModSeq => "NOMODSEQ",
+        Code::NonExistent => "NONEXISTENT",
+        Code::NoPerm => "NOPERM",
+        Code::NotSaved => "NOTSAVED",
+        Code::OverQuota => "OVERQUOTA",
+        Code::Parse => "PARSE",
+        Code::PrivacyRequired => "PRIVACYREQUIRED",
+        Code::ReadOnly => "READ-ONLY",
+        Code::ReadWrite => "READ-WRITE",
+        Code::ServerBug => "SERVERBUG",
+        Code::TooBig => "TOOBIG",
+        Code::TryCreate => "TRYCREATE",
+        Code::UidNotSticky => "UIDNOTSTICKY",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::UnknownCte => "UNKNOWN-CTE",
+        Code::UseAttr => "USEATTR",
+        Code::AppendUid(..)
+        | Code::Capability(_)
+        | Code::CopyUid(..)
+        | Code::HighestModSeq(_)
+        | Code::MailboxId(_)
+        | Code::Modified(_)
+        | Code::PermanentFlags(..)
+        | Code::UidNext(_)
+        | Code::UidValidity(_)
+        | Code::Unseen(_) => return None,
+    })
+}
+
+fn with_number(out: &mut Vec<u8>, name: &[u8], value: u64) {
+    out.extend_from_slice(name);
+    number(out, value);
+}
+
+pub(super) fn words(out: &mut Vec<u8>, names: &[&str]) {
+    for name in names {
+        out.push(b' ');
+        out.extend_from_slice(name.as_bytes());
+    }
+}

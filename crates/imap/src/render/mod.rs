@@ -1,0 +1,35 @@
+//! Types to bytes.
+//!
+//! Every function appends to an output buffer and allocates nothing else. Names mirror
+//! [`crate::parse`].
+//!
+//! **Invariant:** what a mailbox, a message or a client's word brings in cannot end a line: text
+//! that does not fit a quoted string goes out as a literal.
+//! **Absent:** replies chosen by state; the session decides what is sent and when.
+
+mod code;
+mod fetch;
+mod flag;
+mod list;
+mod number;
+mod response;
+mod search;
+mod section;
+mod sequence_set;
+mod status;
+mod string;
+
+pub use code::{Code, code};
+pub use fetch::FetchWriter;
+pub use flag::{FlagsResponse, flags, flags_response, permanent_flags};
+pub use list::{ListItem, Namespace, id_response, list_item, lsub_item, namespaces, xlist_item};
+pub use number::number;
+pub use response::{
+    Status, capability, continuation, enabled, exists, expunge, recent, render_rejection, tagged,
+    untagged, vanished,
+};
+pub use search::{Esearch, esearch, search};
+pub use section::{partial, section, section_binary};
+pub use sequence_set::{number_set, sequence_set};
+pub use status::{StatusValues, status};
+pub use string::{astring, literal8_or_string, mailbox, nstring, string};

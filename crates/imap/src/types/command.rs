@@ -1,0 +1,143 @@
+//! A whole command, parsed.
+
+use super::{
+    AppendArgs, EnableItems, FetchArgs, ListArgs, MailboxName, SearchArgs, Secret, SelectArgs,
+    SequenceSet, SpecialUses, StatusItems, StoreArgs,
+};
+
+/// Whether numbers are sequence numbers or UIDs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Addressing {
+    /// Message sequence numbers.
+    Seq,
+    /// Unique identifiers.
+    Uid,
+}
+
+/// `AUTHENTICATE mechanism [initial-response]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthenticateArgs {
+    /// The SASL mechanism, in capitals.
+    pub mechanism: String,
+    /// Decoded initial response (RFC 4959 §3); `=` gives an empty one.
+    pub initial_response: Option<Secret>,
+}
+
+/// `LOGIN user password`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginArgs {
+    /// Who, in UTF-8.
+    pub user: String,
+    /// The password's bytes.
+    pub password: Secret,
+}
+
+/// `CREATE mailbox [(USE (…))]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateArgs {
+    /// What to create.
+    pub mailbox: MailboxName,
+    /// What for (RFC 6154 §3).
+    pub special_uses: SpecialUses,
+}
+
+/// `RENAME from to`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenameArgs {
+    /// The name it has.
+    pub from: MailboxName,
+    /// The name it gets.
+    pub to: MailboxName,
+}
+
+/// `COPY set mailbox` and `MOVE set mailbox`, and their UID forms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyArgs {
+    /// Which messages.
+    pub set: SequenceSet,
+    /// What the numbers in `set` are.
+    pub by: Addressing,
+    /// Where to.
+    pub mailbox: MailboxName,
+}
+
+/// What a client says of itself (RFC 2971 §3.1); empty for NIL.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IdParams(pub Vec<(String, Option<String>)>);
+
+impl IdParams {
+    /// The value of `field`, in any case, if it was sent.
+    pub fn find(&self, field: &str) -> Option<&str> {
+        let (_, value) = self.0.iter().find(|(name, _)| name.eq_ignore_ascii_case(field))?;
+        value.as_deref()
+    }
+}
+
+/// A command with its arguments, one variant for each.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// `CAPABILITY`.
+    Capability,
+    /// `NOOP`.
+    Noop,
+    /// `LOGOUT`.
+    Logout,
+    /// `ID` (RFC 2971 §3.1).
+    Id(IdParams),
+    /// `STARTTLS`.
+    StartTls,
+    /// `AUTHENTICATE`.
+    Authenticate(AuthenticateArgs),
+    /// `LOGIN`.
+    Login(LoginArgs),
+    /// `ENABLE`.
+    Enable(EnableItems),
+    /// `SELECT`.
+    Select(SelectArgs),
+    /// `EXAMINE`.
+    Examine(SelectArgs),
+    /// `CREATE`.
+    Create(CreateArgs),
+    /// `DELETE`.
+    Delete(MailboxName),
+    /// `RENAME`.
+    Rename(RenameArgs),
+    /// `SUBSCRIBE`.
+    Subscribe(MailboxName),
+    /// `UNSUBSCRIBE`.
+    Unsubscribe(MailboxName),
+    /// `LIST`.
+    List(ListArgs),
+    /// `LSUB` (RFC 3501 §6.3.9).
+    Lsub(ListArgs),
+    /// `XLIST`: LIST with special uses, from before RFC 6154; Outlook sends it.
+    Xlist(ListArgs),
+    /// `NAMESPACE`.
+    Namespace,
+    /// `STATUS mailbox (items)`.
+    Status(MailboxName, StatusItems),
+    /// `APPEND`.
+    Append(AppendArgs),
+    /// `IDLE`.
+    Idle,
+    /// `CHECK` (RFC 3501 §6.4.1).
+    Check,
+    /// `CLOSE`.
+    Close,
+    /// `UNSELECT`.
+    Unselect,
+    /// `EXPUNGE`.
+    Expunge,
+    /// `UID EXPUNGE set` (RFC 4315 §2.1).
+    UidExpunge(SequenceSet),
+    /// `SEARCH` and `UID SEARCH`.
+    Search(SearchArgs),
+    /// `FETCH` and `UID FETCH`.
+    Fetch(FetchArgs),
+    /// `STORE` and `UID STORE`.
+    Store(StoreArgs),
+    /// `COPY` and `UID COPY`.
+    Copy(CopyArgs),
+    /// `MOVE` and `UID MOVE`.
+    Move(CopyArgs),
+}

@@ -1,0 +1,42 @@
+//! The nouns of the protocol, apart from their spelling on the wire.
+//!
+//! **Invariant:** a value of these types can be rendered; whatever could not be was refused by
+//! its constructor. Sizes were bounded by the parser that made them.
+
+mod append;
+mod command;
+mod enable;
+mod fetch;
+mod list;
+mod mailbox;
+mod number_set;
+mod pattern;
+mod search;
+mod secret;
+mod section;
+mod select;
+mod sequence_set;
+mod status;
+mod store;
+mod tag;
+
+pub use append::{AppendArgs, AppendMessage};
+pub use command::{
+    Addressing, AuthenticateArgs, Command, CopyArgs, CreateArgs, IdParams, LoginArgs, RenameArgs,
+};
+pub use enable::{EnableItem, EnableItems};
+pub use fetch::{FetchArgs, FetchAttribute};
+pub use list::{
+    ListArgs, ListAttribute, ListAttributes, ListReturn, ListSelection, SpecialUse, SpecialUses,
+};
+pub use mailbox::MailboxName;
+pub use number_set::NumberSet;
+pub use pattern::MailboxPattern;
+pub use search::{SearchArgs, SearchKey, SearchReturn};
+pub use secret::Secret;
+pub use section::{FieldName, PartPath, Partial, Section, SectionText};
+pub use select::{QresyncParams, SelectArgs, SeqMatch};
+pub use sequence_set::{OutOfRange, SeqBound, SeqRange, SequenceSet};
+pub use status::{StatusItem, StatusItems};
+pub use store::{StoreAction, StoreArgs};
+pub use tag::Tag;

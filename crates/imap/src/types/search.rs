@@ -1,0 +1,155 @@
+//! Arguments of SEARCH.
+
+use ids::ModSeq;
+use message::date::Day;
+use message::flag::{Keyword, SystemFlags};
+
+use super::{Addressing, SequenceSet};
+
+/// A condition on a message (RFC 9051 §6.4.4). Text is Unicode, decoded from the charset named.
+///
+/// Depth and count are bounded by the parser, so recursion over it is safe.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SearchKey {
+    /// `ALL`.
+    All,
+    /// All of them: keys in a row, or in parentheses.
+    And(Vec<SearchKey>),
+    /// `OR a b`.
+    Or(Box<SearchKey>, Box<SearchKey>),
+    /// `NOT a`.
+    Not(Box<SearchKey>),
+    /// A sequence set.
+    Seqs(SequenceSet),
+    /// `UID set`.
+    Uids(SequenceSet),
+    /// `ANSWERED`, `DELETED`, `DRAFT`, `FLAGGED`, `SEEN`: exactly one flag, set.
+    Has(SystemFlags),
+    /// `UNANSWERED` and so on: exactly one flag, not set.
+    Lacks(SystemFlags),
+    /// `KEYWORD k`.
+    Keyword(Keyword),
+    /// `UNKEYWORD k`.
+    Unkeyword(Keyword),
+    /// `RECENT` (RFC 3501 §6.4.4).
+    Recent,
+    /// `NEW`: recent and not seen.
+    New,
+    /// `OLD`: not recent.
+    Old,
+    /// `BEFORE date`, by internal date without regard to time and zone.
+    Before(Day),
+    /// `ON date`.
+    On(Day),
+    /// `SINCE date`.
+    Since(Day),
+    /// `SENTBEFORE date`, by the Date field.
+    SentBefore(Day),
+    /// `SENTON date`.
+    SentOn(Day),
+    /// `SENTSINCE date`.
+    SentSince(Day),
+    /// `SAVEDBEFORE date` (RFC 8514 §4.3).
+    SavedBefore(Day),
+    /// `SAVEDON date`.
+    SavedOn(Day),
+    /// `SAVEDSINCE date`.
+    SavedSince(Day),
+    /// `SAVEDATESUPPORTED`: whether the mailbox keeps save dates; it does.
+    SaveDateSupported,
+    /// `OLDER seconds` (RFC 5032 §3), at least 1.
+    Older(u32),
+    /// `YOUNGER seconds` (RFC 5032 §3), at least 1.
+    Younger(u32),
+    /// `LARGER n`.
+    Larger(u64),
+    /// `SMALLER n`.
+    Smaller(u64),
+    /// `BCC text`.
+    Bcc(String),
+    /// `CC text`.
+    Cc(String),
+    /// `FROM text`.
+    From(String),
+    /// `TO text`.
+    To(String),
+    /// `SUBJECT text`.
+    Subject(String),
+    /// `HEADER field text`; an empty text asks whether the field is there.
+    Header {
+        /// The field's name as written.
+        field: String,
+        /// The text in it.
+        value: String,
+    },
+    /// `BODY text`.
+    Body(String),
+    /// `TEXT text`: header or body.
+    Text(String),
+    /// `MODSEQ n` (RFC 7162 §3.1.5): modseq at least `n`. Entry names are parsed and, as there
+    /// is one modseq per message here, make no difference.
+    ModSeq(ModSeq),
+    /// `EMAILID id` (RFC 8474 §6).
+    EmailId(String),
+    /// `THREADID id` (RFC 8474 §6).
+    ThreadId(String),
+}
+
+impl SearchKey {
+    /// Whether any key in the tree satisfies `test`.
+    pub fn any(&self, test: &mut dyn FnMut(&SearchKey) -> bool) -> bool {
+        if test(self) {
+            return true;
+        }
+        match self {
+            Self::And(keys) => keys.iter().any(|key| key.any(test)),
+            Self::Or(left, right) => left.any(test) || right.any(test),
+            Self::Not(key) => key.any(test),
+            _ => false,
+        }
+    }
+
+    /// Whether MODSEQ is searched for, which makes the client CONDSTORE-aware (RFC 7162 §3.1.5)
+    /// and adds MODSEQ to the reply.
+    pub fn uses_modseq(&self) -> bool {
+        self.any(&mut |key| matches!(key, Self::ModSeq(_)))
+    }
+
+    /// Whether sequence numbers are used: then `$` and untagged EXPUNGE need care.
+    pub fn uses_seqs(&self) -> bool {
+        self.any(&mut |key| matches!(key, Self::Seqs(_)))
+    }
+}
+
+/// `RETURN (…)` of SEARCH (RFC 4731 §3.1, RFC 5182 §2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SearchReturn {
+    /// `MIN`.
+    pub min: bool,
+    /// `MAX`.
+    pub max: bool,
+    /// `ALL`; also what an empty `RETURN ()` means.
+    pub all: bool,
+    /// `COUNT`.
+    pub count: bool,
+    /// `SAVE`: keep the result for `$`.
+    pub save: bool,
+}
+
+impl SearchReturn {
+    /// Whether a result is asked to be sent, and not only kept.
+    pub fn sends_result(&self) -> bool {
+        self.min || self.max || self.all || self.count
+    }
+}
+
+/// `SEARCH [RETURN (…)] [CHARSET c] keys` and `UID SEARCH`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SearchArgs {
+    /// Whether sequence numbers or UIDs are answered.
+    pub by: Addressing,
+    /// None without RETURN: IMAP4rev1 answers it with SEARCH, IMAP4rev2 with ESEARCH ALL.
+    pub returns: Option<SearchReturn>,
+    /// What is searched.
+    pub key: SearchKey,
+}

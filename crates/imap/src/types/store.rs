@@ -1,0 +1,34 @@
+//! Arguments of STORE.
+
+use ids::ModSeq;
+use message::flag::Flags;
+
+use super::{Addressing, SequenceSet};
+
+/// What STORE does with the flags given (RFC 9051 §6.4.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreAction {
+    /// `FLAGS`: they become the flags.
+    Replace,
+    /// `+FLAGS`: they are added.
+    Add,
+    /// `-FLAGS`: they are taken away.
+    Remove,
+}
+
+/// `STORE set [(UNCHANGEDSINCE n)] action flags` and `UID STORE`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoreArgs {
+    /// Which messages.
+    pub set: SequenceSet,
+    /// What the numbers in `set` are.
+    pub by: Addressing,
+    /// RFC 7162 §3.1.3: messages changed after it are left alone. 0 fails for every message.
+    pub unchanged_since: Option<ModSeq>,
+    /// What is done.
+    pub action: StoreAction,
+    /// `.SILENT`: the new flags are not sent back.
+    pub silent: bool,
+    /// The flags; `\Recent` is never among them.
+    pub flags: Flags,
+}
