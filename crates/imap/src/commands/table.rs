@@ -94,7 +94,9 @@ macro_rules! row {
 static ROWS: [Row; 31] = [
     row!("APPEND", SIGNED_IN, [], "RFC 9051 §6.3.12", parse::append),
     row!("AUTHENTICATE", NOT_AUTHENTICATED, [SECRET], "RFC 9051 §6.2.2", parse::authenticate),
-    row!("CAPABILITY", ANY, [MAY_EXPUNGE], "RFC 9051 §6.1.1", |_| parse::bare(Command::Capability)),
+    row!("CAPABILITY", ANY, [MAY_EXPUNGE], "RFC 9051 §6.1.1", |_| parse::bare(
+        Command::Capability
+    )),
     row!("CHECK", SELECTED, [MAY_EXPUNGE], "RFC 3501 §6.4.1", |_| parse::bare(Command::Check)),
     row!("CLOSE", SELECTED, [], "RFC 9051 §6.4.1", |_| parse::bare(Command::Close)),
     row!("COPY", SELECTED, [USES_SEQS], "RFC 9051 §6.4.7", parse::copy),
@@ -102,7 +104,9 @@ static ROWS: [Row; 31] = [
     row!("DELETE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.5", parse::delete),
     row!("ENABLE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.1", parse::enable),
     row!("EXAMINE", SIGNED_IN, [], "RFC 9051 §6.3.3", parse::examine),
-    row!("EXPUNGE", SELECTED, [MAY_EXPUNGE, CHANGES_MAILBOX], "RFC 9051 §6.4.3", |_| parse::bare(Command::Expunge)),
+    row!("EXPUNGE", SELECTED, [MAY_EXPUNGE, CHANGES_MAILBOX], "RFC 9051 §6.4.3", |_| parse::bare(
+        Command::Expunge
+    )),
     row!("FETCH", SELECTED, [USES_SEQS], "RFC 9051 §6.4.5", parse::fetch),
     row!("ID", ANY, [MAY_EXPUNGE], "RFC 2971 §3.1", parse::id),
     row!("IDLE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.13", |_| parse::bare(Command::Idle)),
@@ -110,8 +114,16 @@ static ROWS: [Row; 31] = [
     row!("LOGIN", NOT_AUTHENTICATED, [SECRET], "RFC 9051 §6.2.3", parse::login),
     row!("LOGOUT", ANY, [], "RFC 9051 §6.1.3", |_| parse::bare(Command::Logout)),
     row!("LSUB", SIGNED_IN, [MAY_EXPUNGE], "RFC 3501 §6.3.9", parse::lsub),
-    row!("MOVE", SELECTED, [USES_SEQS, MAY_EXPUNGE, CHANGES_MAILBOX], "RFC 9051 §6.4.8", parse::r#move),
-    row!("NAMESPACE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.10", |_| parse::bare(Command::Namespace)),
+    row!(
+        "MOVE",
+        SELECTED,
+        [USES_SEQS, MAY_EXPUNGE, CHANGES_MAILBOX],
+        "RFC 9051 §6.4.8",
+        parse::r#move
+    ),
+    row!("NAMESPACE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.10", |_| parse::bare(
+        Command::Namespace
+    )),
     row!("NOOP", ANY, [MAY_EXPUNGE], "RFC 9051 §6.1.2", |_| parse::bare(Command::Noop)),
     row!("RENAME", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.6", parse::rename),
     row!("SEARCH", SELECTED, [USES_SEQS], "RFC 9051 §6.4.4", parse::search),
@@ -129,11 +141,23 @@ static ROWS: [Row; 31] = [
 /// UID SEARCH may itself hold sequence numbers, which the session asks of its keys.
 static UID_ROWS: [Row; 6] = [
     row!("UID COPY", SELECTED, [MAY_EXPUNGE], "RFC 9051 §6.4.9", parse::uid_copy),
-    row!("UID EXPUNGE", SELECTED, [MAY_EXPUNGE, CHANGES_MAILBOX], "RFC 9051 §6.4.9", parse::uid_expunge),
+    row!(
+        "UID EXPUNGE",
+        SELECTED,
+        [MAY_EXPUNGE, CHANGES_MAILBOX],
+        "RFC 9051 §6.4.9",
+        parse::uid_expunge
+    ),
     row!("UID FETCH", SELECTED, [MAY_EXPUNGE], "RFC 9051 §6.4.9", parse::uid_fetch),
     row!("UID MOVE", SELECTED, [MAY_EXPUNGE, CHANGES_MAILBOX], "RFC 9051 §6.4.9", parse::uid_move),
     row!("UID SEARCH", SELECTED, [MAY_EXPUNGE], "RFC 9051 §6.4.9", parse::uid_search),
-    row!("UID STORE", SELECTED, [MAY_EXPUNGE, CHANGES_MAILBOX], "RFC 9051 §6.4.9", parse::uid_store),
+    row!(
+        "UID STORE",
+        SELECTED,
+        [MAY_EXPUNGE, CHANGES_MAILBOX],
+        "RFC 9051 §6.4.9",
+        parse::uid_store
+    ),
 ];
 
 /// The command called `name`, in any case.
@@ -148,9 +172,8 @@ pub fn find_uid(name: &[u8]) -> Option<&'static Row> {
 
 fn find_in(rows: &'static [Row], skip: usize, name: &[u8]) -> Option<&'static Row> {
     let upper = |byte: &u8| byte.to_ascii_uppercase();
-    let found = rows.binary_search_by(|row| {
-        row.name.bytes().skip(skip).cmp(name.iter().map(upper))
-    });
+    let found =
+        rows.binary_search_by(|row| row.name.bytes().skip(skip).cmp(name.iter().map(upper)));
     found.ok().and_then(|at| rows.get(at))
 }
 

@@ -19,7 +19,8 @@ pub(crate) fn login(c: &mut Cursor<'_>) -> Parsed<Command> {
 pub(crate) fn authenticate(c: &mut Cursor<'_>) -> Parsed<Command> {
     c.sp()?;
     let mechanism = c.atom()?.to_ascii_uppercase();
-    let mechanism = String::from_utf8(mechanism).map_err(|_| ParseError::Syntax("not a mechanism"))?;
+    let mechanism =
+        String::from_utf8(mechanism).map_err(|_| ParseError::Syntax("not a mechanism"))?;
     let mut initial_response = None;
     if c.more() {
         c.sp()?;

@@ -14,7 +14,8 @@ const fn classes() -> [u8; 256] {
     let mut byte = 0x20;
     while byte < 0x7f {
         let mut class = 0;
-        let special = matches!(byte as u8, b'(' | b')' | b'{' | b' ' | b'%' | b'*' | b'"' | b'\\' | b']');
+        let special =
+            matches!(byte as u8, b'(' | b')' | b'{' | b' ' | b'%' | b'*' | b'"' | b'\\' | b']');
         if !special {
             class |= ATOM;
         }

@@ -56,7 +56,11 @@ fn head(c: &mut Cursor<'_>) -> Result<(Tag, &'static Row), Rejection> {
     let untagged = |error| Rejection { tag: None, error };
     let word = c.take_while(class::is_tag);
     let Some(tag) = Tag::new(word) else {
-        let error = if word.is_empty() { c.wrong("expected a tag") } else { ParseError::Syntax("tag too long") };
+        let error = if word.is_empty() {
+            c.wrong("expected a tag")
+        } else {
+            ParseError::Syntax("tag too long")
+        };
         return Err(untagged(error));
     };
     match c.sp().and_then(|()| name(c)) {

@@ -112,7 +112,7 @@ fn fetch_item(c: &mut Cursor<'_>, attributes: &mut Vec<FetchAttribute>) -> Parse
             slot.make_ascii_uppercase();
             &*slot
         }
-        None => return Err(c.wrong("unknown fetch item")),
+        None => return Err(ParseError::Syntax("unknown fetch item")),
     };
     let attribute = match upper {
         b"FLAGS" => A::Flags,
@@ -143,7 +143,8 @@ fn fetch_item(c: &mut Cursor<'_>, attributes: &mut Vec<FetchAttribute>) -> Parse
             expand_macro(upper, attributes);
             return Ok(());
         }
-        _ => return Err(c.wrong("unknown fetch item")),
+        b"" => return Err(c.wrong("expected a fetch item")),
+        _ => return Err(ParseError::Syntax("unknown fetch item")),
     };
     add(attributes, attribute);
     Ok(())

@@ -206,21 +206,29 @@ impl Framer {
     }
 
     fn line_bytes_max(&self) -> usize {
-        if self.signed_in { self.limits.line_bytes_max } else { self.limits.line_bytes_max_before_login }
+        if self.signed_in {
+            self.limits.line_bytes_max
+        } else {
+            self.limits.line_bytes_max_before_login
+        }
     }
 
     fn read_text(&mut self, input: &mut &[u8]) -> Option<Step> {
         let end = input.iter().position(|&b| b == b'\n');
         let taken = take(input, end.map_or(input.len(), |at| at + 1));
-        let room = self.line_bytes_max().saturating_sub(self.frame.text.len() + self.argument_bytes);
+        let room =
+            self.line_bytes_max().saturating_sub(self.frame.text.len() + self.argument_bytes);
         if taken.len() > room {
             // Enough for the tag; the rest is of no use.
             let kept = taken.get(..room.min(Tag::BYTES_MAX + 1)).unwrap_or(taken);
+            let text = &self.frame.text;
+            let mut tail =
+                text.get(text.len().saturating_sub(TAIL_BYTES)..).unwrap_or(text).to_vec();
+            extend_tail(&mut tail, taken);
             self.frame.text.extend_from_slice(kept);
             self.refuse(ParseError::LineTooLong);
-            let tail = taken.get(taken.len().saturating_sub(TAIL_BYTES)..).unwrap_or(taken).to_vec();
             self.state = State::SkipText { tail };
-            if let Some(end) = self.skipped(taken.len() as u64) {
+            if let Some(end) = self.skipped((taken.len() - room) as u64) {
                 return Some(end);
             }
             return if end.is_some() { self.line_skipped() } else { Some(Step::NeedMore) };
@@ -288,7 +296,8 @@ impl Framer {
         } else {
             self.limits.literal_bytes_max_before_login
         };
-        let room = self.line_bytes_max().saturating_sub(self.frame.text.len() + self.argument_bytes);
+        let room =
+            self.line_bytes_max().saturating_sub(self.frame.text.len() + self.argument_bytes);
         if size > limit || size > room as u64 {
             return Err(ParseError::LiteralTooBig);
         }
@@ -337,9 +346,7 @@ impl Framer {
         let State::SkipText { tail } = &mut self.state else { return None };
         let end = input.iter().position(|&b| b == b'\n');
         let taken = take(input, end.map_or(input.len(), |at| at + 1));
-        tail.extend_from_slice(taken.get(taken.len().saturating_sub(TAIL_BYTES)..).unwrap_or(taken));
-        let surplus = tail.len().saturating_sub(TAIL_BYTES);
-        tail.drain(..surplus);
+        extend_tail(tail, taken);
         if let Some(end) = self.skipped(taken.len() as u64) {
             return Some(end);
         }
@@ -389,6 +396,13 @@ impl Framer {
         self.skipped_bytes = 0;
         self.rejection = None;
     }
+}
+
+/// Keeps the last bytes of a line that is thrown away.
+fn extend_tail(tail: &mut Vec<u8>, taken: &[u8]) {
+    tail.extend_from_slice(taken.get(taken.len().saturating_sub(TAIL_BYTES)..).unwrap_or(taken));
+    let surplus = tail.len().saturating_sub(TAIL_BYTES);
+    tail.drain(..surplus);
 }
 
 /// Takes `count` bytes off the front of `input`.

@@ -179,7 +179,11 @@ impl<'a> Cursor<'a> {
                             self.eat(byte);
                             unescaped.push(byte);
                         }
-                        _ => return Err(self.wrong("only \" and \\ may follow \\ in a quoted string")),
+                        _ => {
+                            return Err(
+                                self.wrong("only \" and \\ may follow \\ in a quoted string")
+                            );
+                        }
                     }
                 }
                 None => return Err(ParseError::Syntax("quoted string without closing quote")),
@@ -328,7 +332,11 @@ mod tests {
             (b"{x}\r\n", Err("expected a number")),
         ] {
             let found = cursor(text, &limits).astring_text();
-            assert_eq!(found.as_deref(), expect.map_err(ParseError::Syntax).as_ref().map(|s| *s), "{text:?}");
+            assert_eq!(
+                found.as_deref(),
+                expect.map_err(ParseError::Syntax).as_ref().map(|s| *s),
+                "{text:?}"
+            );
         }
     }
 
@@ -347,7 +355,10 @@ mod tests {
             assert_eq!(found, expect.map_err(ParseError::Syntax), "{text}");
         }
         assert_eq!(cursor(b"4294967295", &limits).number(), Ok(u32::MAX));
-        assert_eq!(cursor(b"4294967296", &limits).number(), Err(ParseError::Syntax("number too large")));
+        assert_eq!(
+            cursor(b"4294967296", &limits).number(),
+            Err(ParseError::Syntax("number too large"))
+        );
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use super::lexer::into_text;
 use super::{Cursor, Dialect, ParseError, Parsed, class};
 use crate::mutf7;
-use crate::types::{Command, CreateArgs, MailboxName, MailboxPattern, RenameArgs, SpecialUse, SpecialUses};
+use crate::types::{
+    Command, CreateArgs, MailboxName, MailboxPattern, RenameArgs, SpecialUse, SpecialUses,
+};
 
 /// `mailbox = "INBOX" / astring` (RFC 9051 §9).
 pub(crate) fn mailbox(c: &mut Cursor<'_>) -> Parsed<MailboxName> {

@@ -51,3 +51,6 @@ pub(crate) use store::{store, uid_store};
 
 /// What a parse function gives.
 pub(crate) type Parsed<T> = Result<T, ParseError>;
+
+#[cfg(test)]
+mod tests;

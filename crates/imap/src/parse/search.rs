@@ -121,7 +121,8 @@ fn search_key(c: &mut Cursor<'_>, budget: &mut Budget, depth: usize) -> Parsed<S
             slot.make_ascii_uppercase();
             &*slot
         }
-        _ => return Err(c.wrong("unknown search key")),
+        Some(_) => return Err(c.wrong("expected a search key")),
+        None => return Err(ParseError::Syntax("unknown search key")),
     };
     if let Some(key) = plain_key(upper) {
         return Ok(key);
@@ -201,7 +202,7 @@ fn key_with_argument(c: &mut Cursor<'_>, name: &[u8]) -> Parsed<SearchKey> {
             c.sp()?;
             K::Uids(sequence_set(c)?)
         }
-        _ => return Err(c.wrong("unknown search key")),
+        _ => return Err(ParseError::Syntax("unknown search key")),
     })
 }
 

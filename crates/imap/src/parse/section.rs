@@ -125,7 +125,10 @@ mod tests {
             ("[4.2.HEADER]", "[4.2.HEADER]"),
             ("[1.MIME]", "[1.MIME]"),
             ("[HEADER.FIELDS (DATE FROM)]", "[HEADER.FIELDS (DATE FROM)]"),
-            ("[3.header.fields.not (\"Subject\" \"a b\")]", "[3.HEADER.FIELDS.NOT (Subject \"a b\")]"),
+            (
+                "[3.header.fields.not (\"Subject\" \"a b\")]",
+                "[3.HEADER.FIELDS.NOT (Subject \"a b\")]",
+            ),
         ] {
             let section = parse_section(text.as_bytes()).unwrap();
             let mut out = Vec::new();
@@ -138,8 +141,21 @@ mod tests {
     #[test]
     fn wrong_sections_are_refused() {
         for text in [
-            "", "[", "[0]", "[1.]", "[1.0]", "[.1]", "[MIME]", "[HEADER.FIELDS]", "[HEADER.FIELDS ()]",
-            "[HEADER.FIELDS (\"\")]", "[1.2.X]", "[4294967296]", "[1 ]", "[]x", "[HEADER.FIELDS(A)]",
+            "",
+            "[",
+            "[0]",
+            "[1.]",
+            "[1.0]",
+            "[.1]",
+            "[MIME]",
+            "[HEADER.FIELDS]",
+            "[HEADER.FIELDS ()]",
+            "[HEADER.FIELDS (\"\")]",
+            "[1.2.X]",
+            "[4294967296]",
+            "[1 ]",
+            "[]x",
+            "[HEADER.FIELDS(A)]",
         ] {
             assert!(parse_section(text.as_bytes()).is_err(), "{text}");
         }

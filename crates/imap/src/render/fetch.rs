@@ -85,7 +85,12 @@ impl<'a> FetchWriter<'a> {
     }
 
     /// `BODY[…]<origin> content`; None is NIL: there is no such part.
-    pub fn body_section(&mut self, which: &Section, origin: Option<&Partial>, content: Option<&[u8]>) {
+    pub fn body_section(
+        &mut self,
+        which: &Section,
+        origin: Option<&Partial>,
+        content: Option<&[u8]>,
+    ) {
         self.body_section_name(which, origin);
         match content {
             // RFC 3501 §4.3: a literal may be empty; clients read all content as literals.
@@ -96,7 +101,12 @@ impl<'a> FetchWriter<'a> {
 
     /// `BODY[…]<origin> {size}` and CRLF: the caller writes exactly `size_bytes` octets next,
     /// through [`Self::raw`] or around this writer.
-    pub fn body_section_header(&mut self, which: &Section, origin: Option<&Partial>, size_bytes: u64) {
+    pub fn body_section_header(
+        &mut self,
+        which: &Section,
+        origin: Option<&Partial>,
+        size_bytes: u64,
+    ) {
         self.body_section_name(which, origin);
         literal_header(self.out, size_bytes);
     }
@@ -190,14 +200,19 @@ mod tests {
     fn items_stand_as_rfc_9051_writes_them() {
         let mut out = Vec::new();
         let mut w = FetchWriter::begin(&mut out, 23);
-        let flags: Flags = [b"\\Seen".as_slice(), b"$Junk"].into_iter().map(|f| Flag::parse(f).unwrap()).collect();
+        let flags: Flags =
+            [b"\\Seen".as_slice(), b"$Junk"].into_iter().map(|f| Flag::parse(f).unwrap()).collect();
         w.flags(&flags, true);
         w.uid(Uid::new(4_827_313));
         w.modseq(ModSeq::new(65_402));
         w.rfc822_size(44_827);
-        w.internal_date(DateTime::with_offset(837_570_205, -420));
+        w.internal_date(DateTime::with_offset(837_596_605, -420));
         w.envelope(b"(NIL)");
-        w.body_section(&parse_section(b"[HEADER.FIELDS (To)]").unwrap(), None, Some(b"To: a\r\n\r\n"));
+        w.body_section(
+            &parse_section(b"[HEADER.FIELDS (To)]").unwrap(),
+            None,
+            Some(b"To: a\r\n\r\n"),
+        );
         let part = PartPath::new(vec![1.try_into().unwrap()]);
         let origin = Partial { offset: 2, length: 9.try_into().unwrap() };
         w.binary(&part, Some(&origin), Some(b"a\0"));

@@ -130,17 +130,37 @@ mod tests {
     fn lines_as_in_rfc_9051_and_5258() {
         let with = |attributes: &[ListAttribute]| attributes.iter().copied().collect();
         for (item, expect) in [
-            (ListItem { attributes: with(&[ListAttribute::Noselect]), ..Default::default() }, "* LIST (\\Noselect) \"/\" \"\"\r\n"),
-            (ListItem { name: "Fruit/Apple", attributes: with(&[ListAttribute::Subscribed, ListAttribute::NonExistent]), ..Default::default() }, "* LIST (\\NonExistent \\Subscribed) \"/\" Fruit/Apple\r\n"),
-            (ListItem { name: "Foo", child_subscribed: true, ..Default::default() }, "* LIST () \"/\" Foo (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n"),
-            (ListItem { name: "NewMailbox", old_name: Some("Old Box"), ..Default::default() }, "* LIST () \"/\" NewMailbox (\"OLDNAME\" (\"Old Box\"))\r\n"),
+            (
+                ListItem { attributes: with(&[ListAttribute::Noselect]), ..Default::default() },
+                "* LIST (\\Noselect) \"/\" \"\"\r\n",
+            ),
+            (
+                ListItem {
+                    name: "Fruit/Apple",
+                    attributes: with(&[ListAttribute::Subscribed, ListAttribute::NonExistent]),
+                    ..Default::default()
+                },
+                "* LIST (\\NonExistent \\Subscribed) \"/\" Fruit/Apple\r\n",
+            ),
+            (
+                ListItem { name: "Foo", child_subscribed: true, ..Default::default() },
+                "* LIST () \"/\" Foo (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n",
+            ),
+            (
+                ListItem { name: "NewMailbox", old_name: Some("Old Box"), ..Default::default() },
+                "* LIST () \"/\" NewMailbox (\"OLDNAME\" (\"Old Box\"))\r\n",
+            ),
         ] {
             let mut out = Vec::new();
             list_item(&mut out, &item, Dialect::Rev1);
             assert_eq!(String::from_utf8_lossy(&out), expect);
         }
         let mut out = Vec::new();
-        let junk = ListItem { name: "Junk", attributes: with(&[ListAttribute::Junk]), ..Default::default() };
+        let junk = ListItem {
+            name: "Junk",
+            attributes: with(&[ListAttribute::Junk]),
+            ..Default::default()
+        };
         xlist_item(&mut out, &junk, Dialect::Rev1);
         lsub_item(&mut out, &junk, Dialect::Rev1);
         assert_eq!(out, b"* XLIST (\\Spam) \"/\" Junk\r\n* LSUB (\\Junk) \"/\" Junk\r\n");
@@ -149,7 +169,11 @@ mod tests {
     #[test]
     fn namespaces_and_id() {
         let mut out = Vec::new();
-        namespaces(&mut out, [&[Namespace { prefix: "" }], &[Namespace { prefix: "Other Users/" }], &[]], Dialect::Rev1);
+        namespaces(
+            &mut out,
+            [&[Namespace { prefix: "" }], &[Namespace { prefix: "Other Users/" }], &[]],
+            Dialect::Rev1,
+        );
         id_response(&mut out, &[("name", Some("Posthorn")), ("os", None)]);
         id_response(&mut out, &[]);
         assert_eq!(

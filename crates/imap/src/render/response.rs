@@ -125,8 +125,12 @@ pub fn render_rejection(out: &mut Vec<u8>, rejection: &Rejection) {
         ParseError::MessageTooBig => (Status::No, Some(Code::TooBig), "Message too big"),
         // RFC 9051 §6.4.4: NO with BADCHARSET.
         ParseError::BadCharset => (Status::No, Some(Code::BadCharset), "Unsupported charset"),
-        ParseError::UnsupportedAppend => (Status::No, Some(Code::Cannot), "CATENATE is not supported"),
-        ParseError::Flood => return untagged(out, Status::Bye, Some(&Code::Limit), "Too much data refused"),
+        ParseError::UnsupportedAppend => {
+            (Status::No, Some(Code::Cannot), "CATENATE is not supported")
+        }
+        ParseError::Flood => {
+            return untagged(out, Status::Bye, Some(&Code::Limit), "Too much data refused");
+        }
     };
     match &rejection.tag {
         Some(tag) => tagged(out, tag, status, with.as_ref(), text),

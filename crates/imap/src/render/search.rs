@@ -74,7 +74,13 @@ pub fn search(out: &mut Vec<u8>, found: &NumberSet, modseq: Option<ModSeq>) {
 mod tests {
     use super::*;
 
-    fn check(returns: SearchReturn, found: &[u32], by: Addressing, modseq: Option<u64>, expect: &str) {
+    fn check(
+        returns: SearchReturn,
+        found: &[u32],
+        by: Addressing,
+        modseq: Option<u64>,
+        expect: &str,
+    ) {
         let (tag, found) = (Tag::new(b"A282").unwrap(), found.iter().copied().collect());
         let mut out = Vec::new();
         let modseq = modseq.map(ModSeq::new);
@@ -85,9 +91,27 @@ mod tests {
     #[test]
     fn esearch_as_in_rfc_4731() {
         let asked = |min, all, count| SearchReturn { min, all, count, ..SearchReturn::default() };
-        check(asked(true, false, true), &[2, 5, 6], Addressing::Seq, None, "* ESEARCH (TAG \"A282\") MIN 2 COUNT 3\r\n");
-        check(asked(false, true, false), &[17, 900, 901], Addressing::Uid, Some(917_162_500), "* ESEARCH (TAG \"A282\") UID ALL 17,900:901 MODSEQ 917162500\r\n");
-        check(asked(true, true, true), &[], Addressing::Seq, Some(3), "* ESEARCH (TAG \"A282\") COUNT 0\r\n");
+        check(
+            asked(true, false, true),
+            &[2, 5, 6],
+            Addressing::Seq,
+            None,
+            "* ESEARCH (TAG \"A282\") MIN 2 COUNT 3\r\n",
+        );
+        check(
+            asked(false, true, false),
+            &[17, 900, 901],
+            Addressing::Uid,
+            Some(917_162_500),
+            "* ESEARCH (TAG \"A282\") UID ALL 17,900:901 MODSEQ 917162500\r\n",
+        );
+        check(
+            asked(true, true, true),
+            &[],
+            Addressing::Seq,
+            Some(3),
+            "* ESEARCH (TAG \"A282\") COUNT 0\r\n",
+        );
         check(asked(true, true, false), &[], Addressing::Seq, None, "* ESEARCH (TAG \"A282\")\r\n");
     }
 

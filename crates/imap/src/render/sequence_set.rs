@@ -54,7 +54,9 @@ mod tests {
             sequence_set(&mut out, &set);
             assert_eq!(String::from_utf8_lossy(&out), text);
         }
-        for text in ["", "0", "1:", ":1", "1,", ",1", "1::2", "$1", "$,1", "4294967296", "a", "1 2", "-1"] {
+        for text in
+            ["", "0", "1:", ":1", "1,", ",1", "1::2", "$1", "$,1", "4294967296", "a", "1 2", "-1"]
+        {
             assert!(parse_sequence_set(text.as_bytes()).is_err(), "{text}");
         }
     }

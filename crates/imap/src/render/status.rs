@@ -32,7 +32,13 @@ pub struct StatusValues<'a> {
 }
 
 /// `"STATUS" SP mailbox SP "(" [status-att-list] ")"` (RFC 9051 §9), the whole untagged line.
-pub fn status(out: &mut Vec<u8>, name: &str, dialect: Dialect, asked: StatusItems, values: &StatusValues<'_>) {
+pub fn status(
+    out: &mut Vec<u8>,
+    name: &str,
+    dialect: Dialect,
+    asked: StatusItems,
+    values: &StatusValues<'_>,
+) {
     out.extend_from_slice(b"* STATUS ");
     mailbox(out, name, dialect);
     out.extend_from_slice(b" (");
@@ -72,10 +78,21 @@ mod tests {
 
     #[test]
     fn items_asked_and_no_others() {
-        let values = StatusValues { messages: 231, uid_next: 44_292, mailbox_id: "F2", ..Default::default() };
+        let values = StatusValues {
+            messages: 231,
+            uid_next: 44_292,
+            mailbox_id: "F2",
+            ..Default::default()
+        };
         for (items, expect) in [
-            (&[StatusItem::UidNext, StatusItem::Messages][..], "* STATUS \"b l\" (MESSAGES 231 UIDNEXT 44292)\r\n"),
-            (&[StatusItem::AppendLimit, StatusItem::MailboxId], "* STATUS \"b l\" (APPENDLIMIT NIL MAILBOXID (F2))\r\n"),
+            (
+                &[StatusItem::UidNext, StatusItem::Messages][..],
+                "* STATUS \"b l\" (MESSAGES 231 UIDNEXT 44292)\r\n",
+            ),
+            (
+                &[StatusItem::AppendLimit, StatusItem::MailboxId],
+                "* STATUS \"b l\" (APPENDLIMIT NIL MAILBOXID (F2))\r\n",
+            ),
         ] {
             let mut out = Vec::new();
             status(&mut out, "b l", Dialect::Rev1, items.iter().copied().collect(), &values);

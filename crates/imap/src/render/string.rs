@@ -38,7 +38,8 @@ pub fn astring(out: &mut Vec<u8>, text: &[u8]) {
 pub fn mailbox(out: &mut Vec<u8>, name: &str, dialect: Dialect) {
     match dialect {
         Dialect::Utf8 => {
-            let printable = name.len() <= QUOTED_BYTES_MAX && !name.bytes().any(|b| b < 0x20 || b == 0x7f);
+            let printable =
+                name.len() <= QUOTED_BYTES_MAX && !name.bytes().any(|b| b < 0x20 || b == 0x7f);
             // RFC 9051 §9 `QUOTED-CHAR` holds UTF-8.
             if printable && !name.is_ascii() {
                 quoted(out, name.as_bytes());

@@ -45,7 +45,10 @@ impl NumberSet {
     /// Whether `number` is in it.
     pub fn contains(&self, number: u32) -> bool {
         let after = self.ranges.partition_point(|&(low, _)| low <= number);
-        after.checked_sub(1).and_then(|i| self.ranges.get(i)).is_some_and(|&(_, high)| number <= high)
+        after
+            .checked_sub(1)
+            .and_then(|i| self.ranges.get(i))
+            .is_some_and(|&(_, high)| number <= high)
     }
 
     /// Every number in ascending order. A client can name four thousand million of them: iterate
@@ -183,7 +186,10 @@ mod tests {
             }
             assert!(ours.iter().eq(plain.iter().copied()), "round {round}: {ours}");
             assert_eq!(ours.len(), plain.len() as u64);
-            assert_eq!((ours.first(), ours.last()), (plain.first().copied(), plain.last().copied()));
+            assert_eq!(
+                (ours.first(), ours.last()),
+                (plain.first().copied(), plain.last().copied())
+            );
             assert!(ours.ranges().windows(2).all(|w| w[0].1 + 1 < w[1].0), "round {round}: {ours}");
             for n in 0..70 {
                 assert_eq!(ours.contains(n), plain.contains(&n), "round {round}: {n} in {ours}");

@@ -75,7 +75,8 @@ impl MailboxPattern {
             return true;
         }
         // RFC 9051 §5.1: INBOX is matched in any case, also as the root of a subtree.
-        let inbox = name == "INBOX" || name.strip_prefix("INBOX").is_some_and(|r| r.starts_with(delimiter));
+        let inbox =
+            name == "INBOX" || name.strip_prefix("INBOX").is_some_and(|r| r.starts_with(delimiter));
         let mut reached = Positions::new(self.steps.len() + 1);
         reached.set(0);
         self.close(&mut reached);

@@ -134,9 +134,14 @@ mod tests {
 
     #[test]
     fn partial_never_leaves_the_text() {
-        for (offset, length, expect) in
-            [(0, 2, "ab"), (1, 9, "bcd"), (4, 1, ""), (9, 9, ""), (u64::MAX, u64::MAX, ""), (0, u64::MAX, "abcd")]
-        {
+        for (offset, length, expect) in [
+            (0, 2, "ab"),
+            (1, 9, "bcd"),
+            (4, 1, ""),
+            (9, 9, ""),
+            (u64::MAX, u64::MAX, ""),
+            (0, u64::MAX, "abcd"),
+        ] {
             let partial = Partial { offset, length: NonZeroU64::new(length).unwrap() };
             assert_eq!(partial.cut(b"abcd"), expect.as_bytes(), "<{offset}.{length}>");
         }
