@@ -210,3 +210,6 @@ impl fmt::Debug for Connection {
         f.debug_struct("Connection").field("stream", &self.stream).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -280,3 +280,6 @@ impl Door {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,8 +102,12 @@ impl Stream {
     /// Runs the server side of a TLS handshake on this stream. After an error, or when the
     /// future is dropped half-way, the stream is at its end.
     pub async fn start_tls(&mut self, keys: &TlsKeys, profile: TlsProfile) -> io::Result<()> {
-        let Io::Plain(transport) = std::mem::replace(&mut self.io, Io::Ended) else {
-            return Err(io::Error::other("TLS is already active"));
+        let transport = match std::mem::replace(&mut self.io, Io::Ended) {
+            Io::Plain(transport) => transport,
+            other => {
+                self.io = other;
+                return Err(io::Error::other("TLS is already active"));
+            }
         };
         // Boxed because the state of a handshake is large and a session's future would
         // otherwise keep room for it for ever.

@@ -181,3 +181,6 @@ fn parse_key(path: &Path, pem: &[u8]) -> Result<PrivateKeyDer<'static>, SetupErr
 fn content(path: &Path, reason: String) -> SetupError {
     SetupError::Content { path: path.to_owned(), reason }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

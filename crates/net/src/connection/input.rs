@@ -48,6 +48,12 @@ impl Input {
         self.taken == self.bytes.len()
     }
 
+    /// Memory held now.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     fn waiting(&self) -> &[u8] {
         self.bytes.get(self.taken..).unwrap_or_default()
     }

@@ -26,6 +26,12 @@ impl Output {
         self.bytes.is_empty() && !self.unflushed
     }
 
+    /// Memory held now.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Gives the memory back when nothing is queued.
     pub(super) fn release(&mut self) {
         if self.bytes.is_empty() {
@@ -35,7 +41,8 @@ impl Output {
 }
 
 impl Connection {
-    /// Queues a short reply. It leaves with the next flush, which reading brings about.
+    /// Queues a short reply. It leaves with the next flush, which reading brings about; a
+    /// command that will take long flushes itself.
     pub fn push(&mut self, bytes: &[u8]) {
         self.output.bytes.extend_from_slice(bytes);
     }
