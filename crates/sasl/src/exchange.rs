@@ -44,9 +44,7 @@ impl Exchange {
     /// `initial` is the initial response as it stood in the command, still base64: a lone `=`
     /// is an empty response, `None` no response (RFC 4954 §4, RFC 9051 §6.2.2).
     pub fn start(name: &[u8], initial: Option<&[u8]>) -> Option<(Self, Reply)> {
-        let mut exchange = Self {
-            mechanism: start(name)?,
-        };
+        let mut exchange = Self { mechanism: start(name)? };
         let reply = match initial {
             None => exchange.advance(None),
             Some(b"=") => exchange.advance(Some(b"")),
@@ -106,39 +104,20 @@ mod tests {
         let (mut exchange, first) =
             Exchange::start(name.as_bytes(), initial.map(str::as_bytes)).unwrap();
         let mut seen = vec![word(&first)];
-        seen.extend(
-            lines
-                .iter()
-                .map(|line| word(&exchange.respond(line.as_bytes()))),
-        );
+        seen.extend(lines.iter().map(|line| word(&exchange.respond(line.as_bytes()))));
         assert_eq!(seen, expect, "{name} {initial:?} {lines:?}");
     }
 
     #[test]
     fn dialogues() {
         // RFC 4954 §4.1: the initial response of its PLAIN examples.
-        check(
-            "PLAIN",
-            Some("dGVzdAB0ZXN0ADEyMzQ="),
-            &[],
-            &["ok test/test/1234"],
-        );
-        check(
-            "plain",
-            None,
-            &["dGVzdAB0ZXN0ADEyMzQ="],
-            &["+", "ok test/test/1234"],
-        );
+        check("PLAIN", Some("dGVzdAB0ZXN0ADEyMzQ="), &[], &["ok test/test/1234"]);
+        check("plain", None, &["dGVzdAB0ZXN0ADEyMzQ="], &["+", "ok test/test/1234"]);
         check("PLAIN", None, &["*"], &["+", "Cancelled"]);
         check("PLAIN", Some("="), &[], &["Malformed"]);
         check("PLAIN", None, &["="], &["+", "NotBase64"]);
         check("PLAIN", None, &[""], &["+", "Malformed"]);
-        check(
-            "PLAIN",
-            Some("dGVzdAB0ZXN0ADEyMzQ"),
-            &[],
-            &["ok test/test/1234"],
-        );
+        check("PLAIN", Some("dGVzdAB0ZXN0ADEyMzQ"), &[], &["ok test/test/1234"]);
         check("PLAIN", Some("dGVz dAB0"), &[], &["NotBase64"]);
         check("PLAIN", Some("*"), &[], &["NotBase64"]);
         check("PLAIN", Some("dGVzdAB0ZXN0ADEyMzQ=="), &[], &["NotBase64"]);
@@ -148,18 +127,8 @@ mod tests {
             &["dGVzdA==", "MTIzNA=="],
             &["+VXNlcm5hbWU6", "+UGFzc3dvcmQ6", "ok -/test/1234"],
         );
-        check(
-            "LOGIN",
-            Some("dGVzdA=="),
-            &["MTIzNA=="],
-            &["+UGFzc3dvcmQ6", "ok -/test/1234"],
-        );
-        check(
-            "LOGIN",
-            None,
-            &["dGVzdA==", "*"],
-            &["+VXNlcm5hbWU6", "+UGFzc3dvcmQ6", "Cancelled"],
-        );
+        check("LOGIN", Some("dGVzdA=="), &["MTIzNA=="], &["+UGFzc3dvcmQ6", "ok -/test/1234"]);
+        check("LOGIN", None, &["dGVzdA==", "*"], &["+VXNlcm5hbWU6", "+UGFzc3dvcmQ6", "Cancelled"]);
         check("LOGIN", None, &["!"], &["+VXNlcm5hbWU6", "NotBase64"]);
     }
 
@@ -175,11 +144,6 @@ mod tests {
         let text = "A".repeat(RESPONSE_BYTES_MAX + 4);
         check("PLAIN", Some(&text), &[], &["TooLong"]);
         check("PLAIN", None, &[&text], &["+", "TooLong"]);
-        check(
-            "PLAIN",
-            None,
-            &[&text[..RESPONSE_BYTES_MAX]],
-            &["+", "Malformed"],
-        );
+        check("PLAIN", None, &[&text[..RESPONSE_BYTES_MAX]], &["+", "Malformed"]);
     }
 }

@@ -65,18 +65,12 @@ mod tests {
         };
         let mut asked = Login::default();
         assert_eq!(asked.step(None), Step::Challenge(b"Username:"));
-        assert_eq!(
-            asked.step(Some(b"tim@example.test")),
-            Step::Challenge(b"Password:")
-        );
+        assert_eq!(asked.step(Some(b"tim@example.test")), Step::Challenge(b"Password:"));
         assert_eq!(asked.step(Some(b"pw")), expected());
         assert_eq!(asked.step(Some(b"pw")), Step::Failed(Failure::Malformed));
 
         let mut unasked = Login::default();
-        assert_eq!(
-            unasked.step(Some(b"tim@example.test")),
-            Step::Challenge(b"Password:")
-        );
+        assert_eq!(unasked.step(Some(b"tim@example.test")), Step::Challenge(b"Password:"));
         assert_eq!(unasked.step(Some(b"pw")), expected());
     }
 
@@ -91,17 +85,10 @@ mod tests {
         for (name, password, expect) in table {
             let mut login = Login::default();
             assert_eq!(login.step(Some(name)), Step::Challenge(b"Password:"));
-            assert_eq!(
-                login.step(Some(password)),
-                Step::Failed(*expect),
-                "{password:?}"
-            );
+            assert_eq!(login.step(Some(password)), Step::Failed(*expect), "{password:?}");
             assert_eq!(login.step(Some(b"pw")), Step::Failed(Failure::Malformed));
         }
-        for (name, expect) in [
-            (&b""[..], Failure::Malformed),
-            (&[b'n'; 513], Failure::TooLong),
-        ] {
+        for (name, expect) in [(&b""[..], Failure::Malformed), (&[b'n'; 513], Failure::TooLong)] {
             assert_eq!(Login::default().step(Some(name)), Step::Failed(expect));
         }
     }

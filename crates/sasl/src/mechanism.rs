@@ -41,10 +41,8 @@ type Make = fn() -> Box<dyn Mechanism>;
 
 /// Mechanism names as announced, with how to start each. PLAIN first: it is what programs
 /// should pick, LOGIN is there for those that know nothing else.
-pub const MECHANISMS: [(&str, Make); 2] = [
-    ("PLAIN", || Box::new(Plain::default())),
-    ("LOGIN", || Box::new(Login::default())),
-];
+pub const MECHANISMS: [(&str, Make); 2] =
+    [("PLAIN", || Box::new(Plain::default())), ("LOGIN", || Box::new(Login::default()))];
 
 /// Starts the mechanism of this name; `None` if there is none.
 ///

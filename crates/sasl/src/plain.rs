@@ -66,22 +66,10 @@ mod tests {
         let widest = [b"\0".as_slice(), &[b'n'; 512], b"\0", &[b'p'; 1_024]].concat();
         let table: &[(&[u8], Step)] = &[
             // RFC 4616 §4, both examples.
-            (
-                b"\0tim\0tanstaaftanstaaf",
-                credentials(None, "tim", "tanstaaftanstaaf"),
-            ),
-            (
-                b"Ursel\0Kurt\0xipj3plmq",
-                credentials(Some("Ursel"), "Kurt", "xipj3plmq"),
-            ),
-            (
-                "\0jul\u{e9}\0p\u{2603}".as_bytes(),
-                credentials(None, "jul\u{e9}", "p\u{2603}"),
-            ),
-            (
-                &widest,
-                credentials(None, &"n".repeat(512), &"p".repeat(1_024)),
-            ),
+            (b"\0tim\0tanstaaftanstaaf", credentials(None, "tim", "tanstaaftanstaaf")),
+            (b"Ursel\0Kurt\0xipj3plmq", credentials(Some("Ursel"), "Kurt", "xipj3plmq")),
+            ("\0jul\u{e9}\0p\u{2603}".as_bytes(), credentials(None, "jul\u{e9}", "p\u{2603}")),
+            (&widest, credentials(None, &"n".repeat(512), &"p".repeat(1_024))),
             (b"", Step::Failed(Failure::Malformed)),
             (b"\0", Step::Failed(Failure::Malformed)),
             (b"\0\0", Step::Failed(Failure::Malformed)),
@@ -104,13 +92,7 @@ mod tests {
     fn empty_challenge_when_nothing_came_along() {
         let mut plain = Plain::default();
         assert_eq!(plain.step(None), Step::Challenge(b""));
-        assert_eq!(
-            plain.step(Some(b"\0tim\0pw")),
-            credentials(None, "tim", "pw")
-        );
-        assert_eq!(
-            plain.step(Some(b"\0tim\0pw")),
-            Step::Failed(Failure::Malformed)
-        );
+        assert_eq!(plain.step(Some(b"\0tim\0pw")), credentials(None, "tim", "pw"));
+        assert_eq!(plain.step(Some(b"\0tim\0pw")), Step::Failed(Failure::Malformed));
     }
 }
