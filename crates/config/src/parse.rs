@@ -22,7 +22,10 @@ pub fn parse(text: &str, file: &Path) -> Result<Config, Problems> {
     let (root, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let offset = error.span().map_or(0, |span| span.start);
-        source.report(offset, "", error.message().replace('\n', " "));
+        // Where a key is the matter, the error spans it; else no key is known.
+        let spanned = error.span().and_then(|span| text.get(span)).unwrap_or("");
+        let key = if error.message() == "duplicate key" { spanned.trim() } else { "" };
+        source.report(offset, key, error.message().replace('\n', " "));
     }
     // After an error of syntax the keys are guesses, so nothing more is said about them.
     let config = if errors.is_empty() { read(&source, root.get_ref()) } else { None };

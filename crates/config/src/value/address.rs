@@ -16,41 +16,6 @@ pub struct Network {
     prefix: u8,
 }
 
-impl Network {
-    /// The address the network was written with.
-    pub const fn address(self) -> IpAddr {
-        self.address
-    }
-
-    /// How many leading bits of the address count.
-    pub const fn prefix(self) -> u8 {
-        self.prefix
-    }
-
-    /// Whether an address lies in the network. An IPv4 address that arrives mapped into IPv6
-    /// (a socket bound to `[::]`) counts as the IPv4 address it is.
-    pub fn contains(self, peer: IpAddr) -> bool {
-        let (ours, theirs) = (bits(self.address.to_canonical()), bits(peer.to_canonical()));
-        let prefix = u32::from(self.prefix);
-        match (ours, theirs) {
-            ((ours, 32), (theirs, 32)) => same_prefix(ours, theirs, prefix, 32),
-            ((ours, 128), (theirs, 128)) => same_prefix(ours, theirs, prefix, 128),
-            _ => false,
-        }
-    }
-}
-
-fn bits(address: IpAddr) -> (u128, u32) {
-    match address {
-        IpAddr::V4(v4) => (u128::from(v4.to_bits()), 32),
-        IpAddr::V6(v6) => (v6.to_bits(), 128),
-    }
-}
-
-fn same_prefix(a: u128, b: u128, prefix: u32, width: u32) -> bool {
-    (a ^ b).checked_shr(width.saturating_sub(prefix)).unwrap_or(0) == 0
-}
-
 impl FromStr for Network {
     type Err = String;
 
@@ -106,22 +71,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn networks_contain_what_their_prefix_says() {
-        for (network, address, inside) in [
-            ("10.0.0.0/8", "10.255.1.2", true),
-            ("10.0.0.0/8", "11.0.0.0", false),
-            ("10.0.0.0/8", "::ffff:10.1.1.1", true),
-            ("127.0.0.1", "127.0.0.1", true),
-            ("127.0.0.1", "127.0.0.2", false),
-            ("0.0.0.0/0", "203.0.113.9", true),
-            ("0.0.0.0/0", "::1", false),
-            ("::/0", "2001:db8::1", true),
-            ("2001:db8::/32", "2001:db8:1::1", true),
-            ("2001:db8::/32", "2001:db9::1", false),
-            ("::1", "::1", true),
-        ] {
-            let parsed: Network = network.parse().unwrap();
-            assert_eq!(parsed.contains(address.parse().unwrap()), inside, "{network} {address}");
+    fn networks_are_written_in_full() {
+        for (written, full) in
+            [("10.0.0.0/8", "10.0.0.0/8"), ("::1", "::1/128"), ("192.0.2.1", "192.0.2.1/32")]
+        {
+            assert_eq!(written.parse::<Network>().unwrap().to_string(), full);
         }
     }
 
