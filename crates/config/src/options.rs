@@ -199,25 +199,32 @@ sections! {
         /// How long one message may take to arrive over SMTP or LMTP.
         smtp_message_timeout: Duration = default "1 h", since "0.1";
 
-        /// Commands a connection may send before it signs in, where signing in is needed.
-        commands_before_sign_in: u32 = default 30, since "0.1";
+        /// Commands an SMTP connection may send before it signs in, where signing in is needed.
+        smtp_commands_before_sign_in: u32 = default 30, since "0.1";
 
-        /// Commands that are refused before a connection is closed.
+        /// Commands a minute an IMAP connection may send before it signs in.
+        imap_commands_before_sign_in: u32 = default 60, since "0.1";
+
+        /// Commands that are refused before a connection is closed; over IMAP only those before
+        /// sign-in count.
         bad_commands: u32 = default 20, since "0.1";
 
         /// SMTP commands that lead to no message before a connection is closed.
-        idle_commands: u32 = default 100, since "0.1";
+        smtp_idle_commands: u32 = default 100, since "0.1";
 
-        /// The longest IMAP command line, literals not counted. Programs that fetch by long
-        /// lists of message numbers need some of it.
-        imap_line: u64 = default "64 KiB", since "0.1";
+        /// The longest IMAP command after sign-in, with its literals but without messages that
+        /// are handed in. Programs that fetch by long lists of message numbers need some of it.
+        imap_line: u64 = default "256 KiB", since "0.1";
 
         /// The largest IMAP literal before sign-in: a name or a password.
         imap_literal_before_sign_in: u64 = default "4 KiB", since "0.1";
 
         /// The largest IMAP literal that is part of a command, such as a search text or a
         /// mailbox name. Messages handed in by APPEND are bounded by `message`.
-        imap_literal: u64 = default "1 MiB", since "0.1";
+        imap_literal: u64 = default "64 KiB", since "0.1";
+
+        /// All messages that one IMAP APPEND hands in together; they are held in memory.
+        imap_append: u64 = default "128 MiB", since "0.1";
 
         /// The longest SMTP or LMTP command line.
         smtp_line: u64 = default "4 KiB", since "0.1";

@@ -180,8 +180,8 @@ fn check_limits(limits: &Limits, reader: &TableReader<'_>) {
     };
     // RFC 5321 §4.5.3.1.4: command lines of 512 octets must be taken.
     at_least("smtp_line", limits.smtp_line, 512, "octets breaks RFC 5321");
-    // RFC 9051 §4: nothing shorter carries the commands programs send.
-    at_least("imap_line", limits.imap_line, 1024, "octets breaks common programs");
+    // RFC 7162 §4: command lines of 8192 octets must be taken.
+    at_least("imap_line", limits.imap_line, 8192, "octets breaks RFC 7162");
     // RFC 5321 §4.5.3.1.8: 100 recipients must be taken.
     at_least("recipients", limits.recipients.into(), 100, "recipients breaks RFC 5321");
     // RFC 5321 §4.5.3.1.7: messages of 64 K octets must be taken.
@@ -194,6 +194,9 @@ fn check_limits(limits: &Limits, reader: &TableReader<'_>) {
     at_least("message_line", limits.message_line, 1000, "octets breaks RFC 5321");
     // RFC 5321 §6.3: loop detection needs a threshold of at least 100 Received fields.
     at_least("hops", limits.hops.into(), 100, "breaks RFC 5321");
+    if limits.imap_append < limits.message {
+        reader.refuse("imap_append", "is less than one message may have (limits.message)");
+    }
     if limits.reception_memory < limits.message {
         reader.refuse("reception_memory", "is less than one message may have (limits.message)");
     }
