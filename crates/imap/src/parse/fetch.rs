@@ -23,7 +23,7 @@ fn fetch_by(c: &mut Cursor<'_>, by: Addressing) -> Parsed<Command> {
     c.sp()?;
     let set = sequence_set(c)?;
     c.sp()?;
-    let mut attributes = Vec::with_capacity(4);
+    let mut attributes = Vec::with_capacity(8);
     // RFC 9051 §6.4.9: the reply to UID FETCH always holds the UID.
     if by == Addressing::Uid {
         attributes.push(FetchAttribute::Uid);

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::announced::{Announced, announced_literal, inside_quotes};
 use super::{Limits, ParseError, Rejection};
 use crate::types::Tag;
 
@@ -410,44 +411,4 @@ fn take<'a>(input: &mut &'a [u8], count: usize) -> &'a [u8] {
     let (taken, rest) = input.split_at_checked(count).unwrap_or((input, &[]));
     *input = rest;
     taken
-}
-
-struct Announced {
-    size_bytes: u64,
-    synchronising: bool,
-}
-
-/// The literal announced at the end of `line`, `"{" number64 ["+"] "}"`. A size above 2^64 counts
-/// as the largest.
-fn announced_literal(line: &[u8]) -> Option<Announced> {
-    let inside = line.strip_suffix(b"}")?;
-    let (inside, synchronising) = match inside.strip_suffix(b"+") {
-        Some(inside) => (inside, false),
-        None => (inside, true),
-    };
-    let open = inside.iter().rposition(|b| !b.is_ascii_digit())?;
-    let digits = inside.get(open + 1..)?;
-    if inside.get(open) != Some(&b'{') || digits.is_empty() {
-        return None;
-    }
-    let mut size_bytes: u64 = 0;
-    for digit in digits {
-        size_bytes = size_bytes.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
-    }
-    Some(Announced { size_bytes, synchronising })
-}
-
-/// Whether a quoted string is open at the end of `line`: then `{5}` is part of it, and the line
-/// is wrong but announces nothing.
-fn inside_quotes(line: &[u8]) -> bool {
-    let (mut open, mut escaped) = (false, false);
-    for &byte in line {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if open => escaped = true,
-            b'"' => open = !open,
-            _ => {}
-        }
-    }
-    open
 }

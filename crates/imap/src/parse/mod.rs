@@ -9,6 +9,7 @@
 //! **Absent:** the session's state: whether a command is allowed now is asked afterwards.
 #![deny(clippy::indexing_slicing)]
 
+mod announced;
 mod append;
 mod auth;
 pub(crate) mod class;

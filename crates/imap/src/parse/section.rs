@@ -73,7 +73,7 @@ fn section_text(c: &mut Cursor<'_>) -> Parsed<SectionText> {
 /// `header-list = "(" header-fld-name *(SP header-fld-name) ")"` (RFC 9051 §9).
 fn header_list(c: &mut Cursor<'_>) -> Parsed<Vec<FieldName>> {
     c.sp()?;
-    let mut names = Vec::new();
+    let mut names = Vec::with_capacity(8);
     let max = c.limits.header_fields_max;
     c.list(max, "too many header fields", |c| {
         let name = into_text(c.astring()?)?;

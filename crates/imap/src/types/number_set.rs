@@ -84,10 +84,9 @@ impl NumberSet {
         let start = self.ranges.partition_point(|&(_, h)| h.saturating_add(1) < low);
         let end = self.ranges.partition_point(|&(l, _)| l <= high.saturating_add(1));
         let mut merged = (low, high);
-        if let Some(touched) = self.ranges.get(start..end.max(start)) {
-            if let (Some(first), Some(last)) = (touched.first(), touched.last()) {
-                merged = (low.min(first.0), high.max(last.1));
-            }
+        let touched = self.ranges.get(start..end.max(start)).unwrap_or_default();
+        if let (Some(first), Some(last)) = (touched.first(), touched.last()) {
+            merged = (low.min(first.0), high.max(last.1));
         }
         self.ranges.splice(start..end.max(start), [merged]);
     }

@@ -461,7 +461,7 @@ fn appending() {
             "a APPEND saved () {2+}\r\nab",
             "a append {5+}\r\nsaved {2+}\r\nab ",
         ],
-        append(&[one.clone()]),
+        append(std::slice::from_ref(&one)),
     );
     let date = message::date::DateTime::with_offset(761_001_905, -480);
     let dated = AppendMessage {

@@ -1,5 +1,4 @@
 //! The whole way from bytes to commands.
-#![expect(clippy::indexing_slicing, reason = "tests index what they made")]
 
 mod accepted;
 mod framing;
