@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use ids::{AccountId, ModSeq, Timestamp};
+use ids::{AccountId, CollectionId, ContentId, ModSeq, Timestamp};
 
-use crate::change::Change;
-use crate::sql::Sql;
+use crate::change::{Change, Fact};
+use crate::sql::{Dialect, Sql, Value};
 use crate::view::MailboxDelta;
+use crate::{Result, StorageError, change_log};
 
 /// One snapshot of the store: every read in it sees the same state.
 pub struct ReadTx<'a> {
@@ -27,6 +28,9 @@ pub struct WriteTx<'a> {
     pub(crate) modseqs: BTreeMap<AccountId, ModSeq>,
     pub(crate) changes: Vec<Change>,
     pub(crate) deltas: Vec<MailboxDelta>,
+    /// Contents written in this transaction by the hash of the message: several recipients of
+    /// one message share one.
+    pub(crate) contents: BTreeMap<[u8; 32], ContentId>,
 }
 
 /// A write transaction's hold on one account: the account's row is locked, its next [`ModSeq`]
@@ -34,6 +38,8 @@ pub struct WriteTx<'a> {
 pub struct AccountTx<'t, 'a> {
     pub(crate) tx: &'t mut WriteTx<'a>,
     pub(crate) account: AccountId,
+    pub(crate) quota_bytes: i64,
+    pub(crate) used_bytes: i64,
 }
 
 impl<'a> std::ops::Deref for WriteTx<'a> {
@@ -46,6 +52,153 @@ impl<'a> std::ops::Deref for WriteTx<'a> {
 impl<'a> std::ops::DerefMut for WriteTx<'a> {
     fn deref_mut(&mut self) -> &mut ReadTx<'a> {
         &mut self.read
+    }
+}
+
+impl<'a> std::ops::Deref for AccountTx<'_, 'a> {
+    type Target = WriteTx<'a>;
+    fn deref(&self) -> &WriteTx<'a> {
+        self.tx
+    }
+}
+
+impl<'a> std::ops::DerefMut for AccountTx<'_, 'a> {
+    fn deref_mut(&mut self) -> &mut WriteTx<'a> {
+        self.tx
+    }
+}
+
+impl<'a> WriteTx<'a> {
+    /// A transaction in which nothing happened yet.
+    pub(crate) fn new(read: ReadTx<'a>, now: Timestamp, settings: &'a crate::Settings) -> Self {
+        Self {
+            read,
+            now,
+            settings,
+            modseqs: BTreeMap::new(),
+            changes: Vec::new(),
+            deltas: Vec::new(),
+            contents: BTreeMap::new(),
+        }
+    }
+
+    /// The instant of this transaction: every row it writes carries the same.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Locks the account until the transaction ends, so that whatever is counted, compared and
+    /// then written for it (quota, aliases, UIDs) is true at commit. Lock several in ascending
+    /// order of their ids, else two transactions can wait for each other.
+    pub fn account(&mut self, account: AccountId) -> Result<AccountTx<'_, 'a>> {
+        let sql = match self.sql.dialect() {
+            Dialect::Sqlite => "SELECT quota_bytes, used_bytes FROM account WHERE id = ?1",
+            Dialect::Postgres => {
+                "SELECT quota_bytes, used_bytes FROM account WHERE id = ?1 FOR UPDATE"
+            }
+        };
+        let (quota_bytes, used_bytes) = self
+            .sql
+            .query_one(sql, &[Value::Int(account.get())], |row| Ok((row.int(0)?, row.int(1)?)))?
+            .ok_or(StorageError::NotFound("account"))?;
+        Ok(AccountTx { tx: self, account, quota_bytes, used_bytes })
+    }
+
+    /// The account's sequence number of this transaction, allotted at its first change.
+    pub(crate) fn modseq(&mut self, account: AccountId) -> Result<ModSeq> {
+        self.change_usage(account, 0, 0)
+    }
+
+    /// Like [`modseq`](Self::modseq), and adds to what the account uses in the same statement.
+    pub(crate) fn change_usage(
+        &mut self,
+        account: AccountId,
+        bytes: i64,
+        messages: i64,
+    ) -> Result<ModSeq> {
+        let allotted = self.modseqs.get(&account).copied();
+        if let Some(modseq) = allotted
+            && bytes == 0
+            && messages == 0
+        {
+            return Ok(modseq);
+        }
+        let modseq = self
+            .sql
+            .query_one(
+                "UPDATE account SET modseq = modseq + ?2, used_bytes = used_bytes + ?3, \
+                 message_count = message_count + ?4 WHERE id = ?1 RETURNING modseq",
+                &[
+                    Value::Int(account.get()),
+                    Value::Int(i64::from(allotted.is_none())),
+                    Value::Int(bytes),
+                    Value::Int(messages),
+                ],
+                |row| row.int(0),
+            )?
+            .ok_or(StorageError::NotFound("account"))?;
+        let modseq = ModSeq::new(modseq.cast_unsigned());
+        self.modseqs.insert(account, modseq);
+        Ok(modseq)
+    }
+
+    /// Writes a fact to the change log and keeps it for publication after the commit.
+    pub(crate) fn record(
+        &mut self,
+        account: AccountId,
+        collection: Option<CollectionId>,
+        fact: Fact,
+    ) -> Result<()> {
+        let modseq = self.modseq(account)?;
+        let change = Change { account, modseq, collection, fact };
+        // The number of facts so far, those of other accounts included, is unique and ascending
+        // within each account, which is all that the order of the log needs.
+        let ordinal = self.changes.len();
+        change_log::append(self.read.sql, &change, ordinal, self.now)?;
+        self.changes.push(change);
+        Ok(())
+    }
+}
+
+impl AccountTx<'_, '_> {
+    /// Whose data this is.
+    pub fn id(&self) -> AccountId {
+        self.account
+    }
+
+    /// [`WriteTx::record`] for this account.
+    pub(crate) fn record_fact(
+        &mut self,
+        collection: Option<CollectionId>,
+        fact: Fact,
+    ) -> Result<()> {
+        self.tx.record(self.account, collection, fact)
+    }
+
+    /// An empty delta of this transaction for `mailbox`.
+    pub(crate) fn new_delta(&mut self, mailbox: CollectionId) -> Result<MailboxDelta> {
+        let modseq = self.tx.modseq(self.account)?;
+        Ok(MailboxDelta::new(self.account, mailbox, modseq))
+    }
+
+    /// Adds to what the account uses (negative: less) and returns the transaction's number.
+    pub(crate) fn add_usage(&mut self, bytes: i64, messages: i64) -> Result<ModSeq> {
+        let modseq = self.tx.change_usage(self.account, bytes, messages)?;
+        self.used_bytes += bytes;
+        Ok(modseq)
+    }
+
+    /// R-ADDR-11: refuses what would exceed the quota; called before anything is written. What
+    /// takes no room is always let through, so that an account over its quota can clean up.
+    pub(crate) fn check_quota(&self, more_bytes: i64) -> Result<()> {
+        let over = self.used_bytes.saturating_add(more_bytes) > self.quota_bytes;
+        if self.quota_bytes > 0 && more_bytes > 0 && over {
+            return Err(StorageError::OverQuota {
+                used_bytes: self.used_bytes.cast_unsigned(),
+                quota_bytes: self.quota_bytes.cast_unsigned(),
+            });
+        }
+        Ok(())
     }
 }
 

@@ -1,0 +1,317 @@
+//! Accounts: creation with their first mailboxes, attributes, removal.
+
+use ids::{AccountId, DomainId, ModSeq, Timestamp};
+
+use crate::change::Fact;
+use crate::mailbox::{MailboxName, SpecialUse};
+use crate::sql::{Row, Value};
+use crate::view::MailboxDelta;
+use crate::{AccountTx, Address, ReadTx, Result, StorageError, WriteTx};
+
+/// LIMIT: a name is shown in lists and headers; 255 bytes hold any person's.
+const NAME_BYTES_MAX: usize = 255;
+
+/// What the holder of an account may do in the organisation (R-ORG-1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Everything.
+    Owner,
+    /// Everything but what concerns owners.
+    Administrator,
+    /// Their own account.
+    Collaborator,
+    /// What was shared with them.
+    External,
+}
+
+impl Role {
+    const NAMES: [(Self, &'static str); 4] = [
+        (Self::Owner, "owner"),
+        (Self::Administrator, "administrator"),
+        (Self::Collaborator, "collaborator"),
+        (Self::External, "external"),
+    ];
+
+    /// The role of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(role, _)| *role)
+    }
+
+    /// Its name, as stored and as written on command lines.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Administrator => "administrator",
+            Self::Collaborator => "collaborator",
+            Self::External => "external",
+        }
+    }
+}
+
+/// What an account is created with.
+#[derive(Clone)]
+pub struct NewAccount {
+    /// The primary address, on a domain of the store.
+    pub address: Address,
+    /// The holder's name; may be empty.
+    pub name: String,
+    /// The role.
+    pub role: Role,
+    /// PHC string; empty: nobody can sign in.
+    pub password_hash: String,
+    /// Bytes of mail it may keep; 0: no limit.
+    pub quota_bytes: u64,
+    /// Whether it has mail and no calendars or contacts.
+    pub mail_only: bool,
+}
+
+/// An account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its row.
+    pub id: AccountId,
+    /// The domain of its primary address.
+    pub domain: DomainId,
+    /// The primary address in normal form.
+    pub address: String,
+    /// The primary address as it was given.
+    pub display_address: String,
+    /// The holder's name.
+    pub name: String,
+    /// The role.
+    pub role: Role,
+    /// R-ADDR-12: cannot sign in anywhere.
+    pub blocked: bool,
+    /// R-ADDR-12: mail is received and kept, reading and sending refused.
+    pub maintenance: bool,
+    /// Whether it has mail and no calendars or contacts.
+    pub mail_only: bool,
+    /// R-ADDR-6: mail to `local+detail` goes to the mailbox `detail` where that exists.
+    pub plus_to_mailbox: bool,
+    /// Bytes it may keep; 0: no limit.
+    pub quota_bytes: u64,
+    /// Bytes it keeps; a copy counts like an original.
+    pub used_bytes: u64,
+    /// Messages in all its mailboxes.
+    pub messages: u64,
+    /// Its mailboxes, ghosts not counted.
+    pub mailboxes: u64,
+    /// Its aliases (R-ADDR-2).
+    pub aliases: u64,
+    /// Of its last write transaction.
+    pub modseq: ModSeq,
+    /// Grows when sessions signed in before must end (R-ADDR-8).
+    pub credential_version: u64,
+    /// When it was created.
+    pub created: Timestamp,
+}
+
+macro_rules! select_account {
+    ($rest:literal) => {
+        concat!(
+            "SELECT a.id, a.domain_id, a.address, a.display_address, a.name, a.role, a.blocked, ",
+            "a.maintenance, a.mail_only, a.plus_to_mailbox, a.quota_bytes, a.used_bytes, ",
+            "a.message_count, a.mailbox_count, a.alias_count, a.modseq, a.credential_version, ",
+            "a.created FROM account a ",
+            $rest
+        )
+    };
+}
+
+fn read(row: &dyn Row) -> Result<Account> {
+    let flag = |column| row.int(column).map(|value| value != 0);
+    let count = |column| row.int(column).map(i64::cast_unsigned);
+    Ok(Account {
+        id: AccountId::new(row.int(0)?),
+        domain: DomainId::new(row.int(1)?),
+        address: row.text(2)?.to_owned(),
+        display_address: row.text(3)?.to_owned(),
+        name: row.text(4)?.to_owned(),
+        role: Role::parse(row.text(5)?)
+            .ok_or_else(|| StorageError::Corrupt("an account has an unknown role".to_owned()))?,
+        blocked: flag(6)?,
+        maintenance: flag(7)?,
+        mail_only: flag(8)?,
+        plus_to_mailbox: flag(9)?,
+        quota_bytes: count(10)?,
+        used_bytes: count(11)?,
+        messages: count(12)?,
+        mailboxes: count(13)?,
+        aliases: count(14)?,
+        modseq: ModSeq::new(count(15)?),
+        credential_version: count(16)?,
+        created: Timestamp::from_micros(row.int(17)?),
+    })
+}
+
+impl ReadTx<'_> {
+    /// Every account, by address.
+    pub fn list_accounts(&mut self) -> Result<Vec<Account>> {
+        self.sql.query_all(select_account!("ORDER BY a.address"), &[], read)
+    }
+
+    /// The account of this id.
+    pub fn load_account(&mut self, account: AccountId) -> Result<Account> {
+        self.sql
+            .query_one(select_account!("WHERE a.id = ?1"), &[Value::Int(account.get())], read)?
+            .ok_or(StorageError::NotFound("account"))
+    }
+
+    /// The account whose primary address this is, also under a domain alias.
+    pub fn find_account(&mut self, address: &Address) -> Result<Option<Account>> {
+        self.sql.query_one(
+            select_account!(
+                "JOIN domain d ON a.domain_id = COALESCE(d.alias_of, d.id) \
+                 JOIN address x ON x.domain_id = a.domain_id AND x.account_id = a.id \
+                 WHERE d.name = ?1 AND x.local = ?2 AND x.kind = 'primary'"
+            ),
+            &[Value::Text(address.domain()), Value::Text(address.local())],
+            read,
+        )
+    }
+}
+
+impl WriteTx<'_> {
+    /// Creates an account with INBOX and, with their special uses, Drafts, Sent, Junk, Trash and
+    /// Archive, all subscribed (R-FOLD-1).
+    pub fn create_account(&mut self, new: NewAccount) -> Result<AccountId> {
+        check_name(&new.name)?;
+        let quota_bytes = bytes_column(new.quota_bytes)?;
+        let (domain, _) = self.lock_real_domain(new.address.domain())?;
+        let address = new.address.normal_text();
+        let display = new.address.to_string();
+        let now = self.now.as_micros();
+        let id = self.sql.query_one(
+            "INSERT INTO account (domain_id, address, display_address, name, role, \
+             password_hash, credential_version, quota_bytes, mail_only, created) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, ?9) \
+             ON CONFLICT (address) DO NOTHING RETURNING id",
+            &[
+                Value::Int(domain.get()),
+                Value::Text(&address),
+                Value::Text(&display),
+                Value::Text(&new.name),
+                Value::Text(new.role.as_str()),
+                Value::Text(&new.password_hash),
+                Value::Int(quota_bytes),
+                Value::Int(i64::from(new.mail_only)),
+                Value::Int(now),
+            ],
+            |row| row.int(0),
+        )?;
+        let id = id.map(AccountId::new).ok_or(StorageError::AlreadyExists("address"))?;
+        self.insert_address(domain, &new.address, id, "primary")?;
+        let mut account = self.account(id)?;
+        account.create_mailbox(&MailboxName::inbox(), None)?;
+        for special_use in SpecialUse::OF_NEW_ACCOUNTS {
+            let name = MailboxName::parse(special_use.mailbox_name())?;
+            account.create_mailbox(&name, Some(special_use))?;
+        }
+        Ok(id)
+    }
+
+    /// Removes an account with everything that is its own. Mail it has spooled still goes out;
+    /// bytes that nothing names any more are given back by maintenance. One fact outlives it in
+    /// the change log, so that its sessions on every daemon end.
+    pub fn remove_account(&mut self, account: AccountId) -> Result<()> {
+        let mailboxes = self.account(account)?.real_mailboxes()?;
+        let modseq = self.modseq(account)?;
+        self.record(account, None, Fact::CredentialsChanged)?;
+        for mailbox in &mailboxes {
+            let mut delta = MailboxDelta::new(account, mailbox.id, modseq);
+            delta.deleted = true;
+            self.deltas.push(delta);
+        }
+        let id = Value::Int(account.get());
+        self.sql.execute(
+            "DELETE FROM change WHERE account_id = ?1 AND modseq < ?2",
+            &[id, Value::Int(modseq.get().cast_signed())],
+        )?;
+        for sql in [
+            "DELETE FROM message WHERE mailbox_id IN (SELECT id FROM mailbox WHERE account_id = ?1)",
+            "DELETE FROM expunged WHERE account_id = ?1",
+            "DELETE FROM mailbox WHERE account_id = ?1",
+            "DELETE FROM subscription WHERE account_id = ?1",
+            "DELETE FROM address WHERE account_id = ?1",
+            "UPDATE domain SET catch_all = NULL WHERE catch_all = ?1",
+            "UPDATE spool SET account_id = NULL WHERE account_id = ?1",
+            "DELETE FROM account WHERE id = ?1",
+        ] {
+            self.sql.execute(sql, &[id])?;
+        }
+        Ok(())
+    }
+}
+
+impl AccountTx<'_, '_> {
+    /// R-ADDR-12: while on, mail is received and kept, reading and sending refused.
+    pub fn set_maintenance(&mut self, maintenance: bool) -> Result<()> {
+        self.set_flag(
+            "UPDATE account SET maintenance = ?2 WHERE id = ?1 AND maintenance <> ?2",
+            maintenance,
+        )
+    }
+
+    /// R-ADDR-6: whether mail to `local+detail` goes to the mailbox `detail` where that exists.
+    pub fn set_plus_to_mailbox(&mut self, plus_to_mailbox: bool) -> Result<()> {
+        self.set_flag(
+            "UPDATE account SET plus_to_mailbox = ?2 WHERE id = ?1 AND plus_to_mailbox <> ?2",
+            plus_to_mailbox,
+        )
+    }
+
+    /// The holder's name.
+    pub fn set_name(&mut self, name: &str) -> Result<()> {
+        check_name(name)?;
+        self.set_column(
+            "UPDATE account SET name = ?2 WHERE id = ?1 AND name <> ?2",
+            Value::Text(name),
+        )
+    }
+
+    /// The role.
+    pub fn set_role(&mut self, role: Role) -> Result<()> {
+        self.set_column(
+            "UPDATE account SET role = ?2 WHERE id = ?1 AND role <> ?2",
+            Value::Text(role.as_str()),
+        )
+    }
+
+    fn set_flag(&mut self, sql: &'static str, value: bool) -> Result<()> {
+        self.set_column(sql, Value::Int(i64::from(value)))
+    }
+
+    /// Sets an attribute; records a fact only if it had another value.
+    pub(super) fn set_column(&mut self, sql: &'static str, value: Value<'_>) -> Result<()> {
+        let account = Value::Int(self.account.get());
+        match self.sql.execute(sql, &[account, value])? {
+            0 => Ok(()),
+            _ => self.record_fact(None, Fact::AccountUpdated),
+        }
+    }
+}
+
+/// A number of bytes as a column holds it.
+pub(super) fn bytes_column(bytes: u64) -> Result<i64> {
+    i64::try_from(bytes).map_err(|_| StorageError::Invalid("the quota is too large"))
+}
+
+fn check_name(name: &str) -> Result<()> {
+    if name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
+        return Err(StorageError::Invalid("the name is too long or holds control characters"));
+    }
+    Ok(())
+}
+
+// The hash must not reach a log.
+impl std::fmt::Debug for NewAccount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewAccount")
+            .field("address", &self.address)
+            .field("name", &self.name)
+            .field("role", &self.role)
+            .field("quota_bytes", &self.quota_bytes)
+            .field("mail_only", &self.mail_only)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,93 @@
+//! Aliases: further local parts of an account, in one name space with every other address
+//! (R-ADDR-2, R-ADDR-3).
+
+use ids::{AccountId, DomainId};
+
+use crate::change::Fact;
+use crate::sql::Value;
+use crate::{Address, LimitKind, ReadTx, Result, StorageError, WriteTx};
+
+/// LIMIT: R-ADDR-2, aliases of one account.
+pub const ALIASES_MAX: u64 = 50;
+
+impl ReadTx<'_> {
+    /// The account's aliases as they were given, sorted by domain and local part.
+    pub fn list_aliases(&mut self, account: AccountId) -> Result<Vec<String>> {
+        self.sql.query_all(
+            "SELECT x.display, d.name FROM address x JOIN domain d ON d.id = x.domain_id \
+             WHERE x.account_id = ?1 AND x.kind = 'alias' ORDER BY d.name, x.local",
+            &[Value::Int(account.get())],
+            |row| Ok(format!("{}@{}", row.text(0)?, row.text(1)?)),
+        )
+    }
+}
+
+impl WriteTx<'_> {
+    /// Adds an alias. Under a domain alias it is added to that one's domain, for then it exists
+    /// under both. The account's row is locked while the aliases are counted, so that of two
+    /// requests for the last place one fails (R-ADDR-2).
+    pub fn add_alias(&mut self, account: AccountId, alias: &Address) -> Result<()> {
+        self.account(account)?;
+        let domain = self
+            .find_target(alias.domain())?
+            .ok_or(StorageError::NotFound("domain"))?;
+        let id = Value::Int(account.get());
+        let count = self.sql.query_one(
+            "SELECT alias_count FROM account WHERE id = ?1",
+            &[id],
+            |row| row.int(0),
+        )?;
+        if count.is_none_or(|count| count.cast_unsigned() >= ALIASES_MAX) {
+            return Err(StorageError::Limit { kind: LimitKind::Aliases, max: ALIASES_MAX });
+        }
+        self.insert_address(domain.id, alias, account, "alias")?;
+        self.sql.execute("UPDATE account SET alias_count = alias_count + 1 WHERE id = ?1", &[id])?;
+        self.record(account, None, Fact::AccountUpdated)
+    }
+
+    /// Removes an alias; its address is free at once.
+    pub fn remove_alias(&mut self, account: AccountId, alias: &Address) -> Result<()> {
+        self.account(account)?;
+        let domain = self
+            .find_target(alias.domain())?
+            .ok_or(StorageError::NotFound("alias"))?;
+        let id = Value::Int(account.get());
+        let removed = self.sql.execute(
+            "DELETE FROM address WHERE domain_id = ?2 AND local = ?3 AND account_id = ?1 \
+             AND kind = 'alias'",
+            &[id, Value::Int(domain.id.get()), Value::Text(alias.local())],
+        )?;
+        if removed == 0 {
+            return Err(StorageError::NotFound("alias"));
+        }
+        self.sql.execute("UPDATE account SET alias_count = alias_count - 1 WHERE id = ?1", &[id])?;
+        self.record(account, None, Fact::AccountUpdated)
+    }
+
+    /// Claims an address for an account, in the one name space of all addresses (R-ADDR-3).
+    pub(super) fn insert_address(
+        &mut self,
+        domain: DomainId,
+        address: &Address,
+        account: AccountId,
+        kind: &'static str,
+    ) -> Result<()> {
+        let now = self.now.as_micros();
+        let inserted = self.sql.execute(
+            "INSERT INTO address (domain_id, local, account_id, kind, display, created) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (domain_id, local) DO NOTHING",
+            &[
+                Value::Int(domain.get()),
+                Value::Text(address.local()),
+                Value::Int(account.get()),
+                Value::Text(kind),
+                Value::Text(&address.given_local()),
+                Value::Int(now),
+            ],
+        )?;
+        match inserted {
+            0 => Err(StorageError::AlreadyExists("address")),
+            _ => Ok(()),
+        }
+    }
+}

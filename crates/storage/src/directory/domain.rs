@@ -1,0 +1,190 @@
+//! Domains and domain aliases (R-ADDR-1).
+
+use ids::{AccountId, DomainId};
+
+use crate::address::parse_domain;
+use crate::sql::{Dialect, Row, Value};
+use crate::{ReadTx, Result, StorageError, WriteTx};
+
+/// A domain of the organisation, or another name of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Domain {
+    /// Its row.
+    pub id: DomainId,
+    /// Lower case, A-labels.
+    pub name: String,
+    /// For a domain alias: the name of the domain whose addresses all exist under it.
+    pub alias_of: Option<String>,
+    /// R-ADDR-12: mail is received and kept, reading and sending refused.
+    pub maintenance: bool,
+    /// R-ADDR-6: the account that takes mail to unknown local parts.
+    pub catch_all: Option<AccountId>,
+}
+
+fn read(row: &dyn Row) -> Result<Domain> {
+    Ok(Domain {
+        id: DomainId::new(row.int(0)?),
+        name: row.text(1)?.to_owned(),
+        alias_of: row.opt_text(2)?.map(str::to_owned),
+        maintenance: row.int(3)? != 0,
+        catch_all: row.opt_int(4)?.map(AccountId::new),
+    })
+}
+
+/// The real domain that a name of ours stands for.
+pub(super) struct Target {
+    pub(super) id: DomainId,
+    pub(super) name: String,
+    pub(super) is_alias: bool,
+    pub(super) maintenance: bool,
+    pub(super) catch_all: Option<AccountId>,
+}
+
+impl ReadTx<'_> {
+    /// The domain or domain alias of this name.
+    pub fn find_domain(&mut self, name: &str) -> Result<Option<Domain>> {
+        let Ok(name) = parse_domain(name) else { return Ok(None) };
+        self.sql.query_one(
+            "SELECT d.id, d.name, t.name, d.maintenance, d.catch_all FROM domain d \
+             LEFT JOIN domain t ON t.id = d.alias_of WHERE d.name = ?1",
+            &[Value::Text(&name)],
+            read,
+        )
+    }
+
+    /// Every domain and domain alias, by name.
+    pub fn list_domains(&mut self) -> Result<Vec<Domain>> {
+        self.sql.query_all(
+            "SELECT d.id, d.name, t.name, d.maintenance, d.catch_all FROM domain d \
+             LEFT JOIN domain t ON t.id = d.alias_of ORDER BY d.name",
+            &[],
+            read,
+        )
+    }
+
+    /// The real domain behind a name in normal form.
+    pub(super) fn find_target(&mut self, name: &str) -> Result<Option<Target>> {
+        self.sql.query_one(
+            "SELECT t.id, t.name, d.alias_of, t.maintenance, t.catch_all FROM domain d \
+             JOIN domain t ON t.id = COALESCE(d.alias_of, d.id) WHERE d.name = ?1",
+            &[Value::Text(name)],
+            |row| {
+                Ok(Target {
+                    id: DomainId::new(row.int(0)?),
+                    name: row.text(1)?.to_owned(),
+                    is_alias: row.opt_int(2)?.is_some(),
+                    maintenance: row.int(3)? != 0,
+                    catch_all: row.opt_int(4)?.map(AccountId::new),
+                })
+            },
+        )
+    }
+}
+
+impl WriteTx<'_> {
+    /// Adds a domain. Domains and domain aliases share one set of names.
+    pub fn create_domain(&mut self, name: &str) -> Result<Domain> {
+        let name = parse_domain(name)?;
+        let id = self.insert_domain(&name, None)?;
+        Ok(Domain { id, name, alias_of: None, maintenance: false, catch_all: None })
+    }
+
+    /// Adds another name for the domain `target` (R-ADDR-1).
+    pub fn create_domain_alias(&mut self, alias: &str, target: &str) -> Result<Domain> {
+        let name = parse_domain(alias)?;
+        let (target_id, target) = self.lock_real_domain(target)?;
+        let id = self.insert_domain(&name, Some(target_id))?;
+        Ok(Domain { id, name, alias_of: Some(target), maintenance: false, catch_all: None })
+    }
+
+    /// Removes a domain that nothing uses: no account, no alias, no domain alias.
+    pub fn remove_domain(&mut self, name: &str) -> Result<()> {
+        let (id, _) = self.lock_real_domain(name)?;
+        let uses = self.sql.query_one(
+            "SELECT (SELECT COUNT(*) FROM account WHERE domain_id = ?1), \
+                    (SELECT COUNT(*) FROM address WHERE domain_id = ?1), \
+                    (SELECT COUNT(*) FROM domain WHERE alias_of = ?1)",
+            &[Value::Int(id.get())],
+            |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?)),
+        )?;
+        match uses {
+            Some((0, 0, 0)) => {}
+            Some((0, 0, _)) => return Err(StorageError::InUse("the domain has domain aliases")),
+            Some((0, ..)) => return Err(StorageError::InUse("the domain has aliases")),
+            _ => return Err(StorageError::InUse("the domain has accounts")),
+        }
+        self.sql.execute("DELETE FROM domain WHERE id = ?1", &[Value::Int(id.get())])?;
+        Ok(())
+    }
+
+    /// Removes a domain alias. Addresses under it are unknown from then on.
+    pub fn remove_domain_alias(&mut self, alias: &str) -> Result<()> {
+        let name = parse_domain(alias)?;
+        let removed = self.sql.execute(
+            "DELETE FROM domain WHERE name = ?1 AND alias_of IS NOT NULL",
+            &[Value::Text(&name)],
+        )?;
+        if removed == 0 {
+            return Err(StorageError::NotFound("domain alias"));
+        }
+        Ok(())
+    }
+
+    /// R-ADDR-12 for every account of the domain.
+    pub fn set_domain_maintenance(&mut self, name: &str, maintenance: bool) -> Result<()> {
+        let (id, _) = self.lock_real_domain(name)?;
+        self.sql.execute(
+            "UPDATE domain SET maintenance = ?2 WHERE id = ?1",
+            &[Value::Int(id.get()), Value::Int(i64::from(maintenance))],
+        )?;
+        Ok(())
+    }
+
+    /// R-ADDR-6: who takes mail to unknown local parts of the domain; `None`: it is refused.
+    pub fn set_catch_all(&mut self, name: &str, account: Option<AccountId>) -> Result<()> {
+        let (id, _) = self.lock_real_domain(name)?;
+        if let Some(account) = account {
+            // The lock keeps the account from being removed before this commits.
+            self.account(account)?;
+        }
+        let value = account.map_or(Value::Null, |account| Value::Int(account.get()));
+        self.sql.execute(
+            "UPDATE domain SET catch_all = ?2 WHERE id = ?1",
+            &[Value::Int(id.get()), value],
+        )?;
+        Ok(())
+    }
+
+    fn insert_domain(&mut self, name: &str, alias_of: Option<DomainId>) -> Result<DomainId> {
+        let now = self.now.as_micros();
+        let inserted = self.sql.query_one(
+            "INSERT INTO domain (name, alias_of, created) VALUES (?1, ?2, ?3) \
+             ON CONFLICT (name) DO NOTHING RETURNING id",
+            &[
+                Value::Text(name),
+                alias_of.map_or(Value::Null, |id| Value::Int(id.get())),
+                Value::Int(now),
+            ],
+            |row| row.int(0),
+        )?;
+        inserted.map(DomainId::new).ok_or(StorageError::AlreadyExists("domain"))
+    }
+
+    /// Locks a domain that is no alias, so that it is neither removed nor loses its last use
+    /// while something is hung on it.
+    pub(super) fn lock_real_domain(&mut self, name: &str) -> Result<(DomainId, String)> {
+        let name = parse_domain(name)?;
+        let sql = match self.sql.dialect() {
+            Dialect::Sqlite => "SELECT id, alias_of FROM domain WHERE name = ?1",
+            Dialect::Postgres => "SELECT id, alias_of FROM domain WHERE name = ?1 FOR UPDATE",
+        };
+        let found = self
+            .sql
+            .query_one(sql, &[Value::Text(&name)], |row| Ok((row.int(0)?, row.opt_int(1)?)))?;
+        match found {
+            None => Err(StorageError::NotFound("domain")),
+            Some((_, Some(_))) => Err(StorageError::Invalid("the domain is a domain alias")),
+            Some((id, None)) => Ok((DomainId::new(id), name)),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! DELETE (RFC 9051 §6.3.5): the mailbox and its messages go, what is below it stays.
+
+use super::MailboxName;
+use crate::change::Fact;
+use crate::sql::Value;
+use crate::{AccountTx, Result, StorageError};
+
+impl AccountTx<'_, '_> {
+    /// Deletes a real mailbox. Its messages can be brought back (R-REST-1). With children it
+    /// leaves a ghost (R-FOLD-3), which cannot be deleted itself (R-FOLD-2). The subscription
+    /// stays, as RFC 9051 §6.3.7 wants.
+    pub fn delete_mailbox(&mut self, name: &MailboxName) -> Result<()> {
+        if name.is_inbox() {
+            // RFC 9051 §6.3.5: it is an error to delete INBOX.
+            return Err(StorageError::NoPermission("INBOX cannot be deleted"));
+        }
+        let account = self.account;
+        let Some(mailbox) = self.find_mailbox(account, name)? else {
+            return match self.mailboxes_below(name)?.is_empty() {
+                true => Err(StorageError::NotFound("mailbox")),
+                false => Err(StorageError::InUse("the mailboxes below it must be deleted first")),
+            };
+        };
+        let id = Value::Int(mailbox.id.get());
+        let now = Value::Int(self.now.as_micros());
+        self.sql.execute(
+            "INSERT INTO expunged (account_id, expunged_at, mailbox_id, uid, mailbox_name, \
+             content_id, flags, keywords, internal_date) \
+             SELECT ?1, ?2, mailbox_id, uid, ?3, content_id, flags, keywords, internal_date \
+             FROM message WHERE mailbox_id = ?4",
+            &[Value::Int(account.get()), now, Value::Text(name.as_str()), id],
+        )?;
+        self.sql.execute("DELETE FROM message WHERE mailbox_id = ?1", &[id])?;
+        self.sql.execute("DELETE FROM mailbox WHERE id = ?1", &[id])?;
+        self.sql.execute(
+            "UPDATE account SET mailbox_count = mailbox_count - 1 WHERE id = ?1",
+            &[Value::Int(account.get())],
+        )?;
+        self.add_usage(-mailbox.size_bytes.cast_signed(), -i64::from(mailbox.messages))?;
+        let name = name.as_str().to_owned();
+        self.record_fact(Some(mailbox.id), Fact::MailboxDeleted { name })?;
+        let mut delta = self.new_delta(mailbox.id)?;
+        delta.deleted = true;
+        self.deltas.push(delta);
+        Ok(())
+    }
+}
