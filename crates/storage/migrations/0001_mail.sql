@@ -119,6 +119,8 @@ CREATE TABLE message (
     PRIMARY KEY (mailbox_id, uid)
 ) {ROWLESS};
 CREATE INDEX message_content ON message (content_id);
+-- Which keywords a mailbox knows, without reading its messages.
+CREATE INDEX message_keywords ON message (mailbox_id, keywords) WHERE keywords <> '';
 
 -- Expunged messages, kept for restore (R-REST-1) and until no session can hold them.
 CREATE TABLE expunged (

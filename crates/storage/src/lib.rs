@@ -8,6 +8,7 @@
 //! in commit order; message bytes come back bit for bit.
 //! **Absent:** SQL or engine types outside `sql/` and `engine/`; any knowledge of a protocol.
 
+mod address;
 mod blob;
 mod change;
 mod change_log;
@@ -24,9 +25,18 @@ mod store;
 mod tx;
 mod view;
 
+pub use address::Address;
 pub use change::{Change, Changes, Fact};
+pub use directory::{
+    ALIASES_MAX, Account, Credentials, Domain, NewAccount, Recipient, Resolution, Role,
+};
 pub use error::{LimitKind, Result, StorageError};
 pub use feed::{Lagged, Subscription};
+pub use mailbox::{Mailbox, MailboxEntry, MailboxName, MailboxTree, SpecialUse};
+pub use message_store::{
+    Append, Appended, Content, Copied, Delivery, FlagChange, PreparedMessage, Stored, Want,
+};
 pub use settings::{Blobs, Database, Settings};
+pub use spool::{SpoolEntry, SpoolRecipient};
 pub use tx::{AccountTx, Committed, ReadTx, WriteTx};
 pub use view::{Diff, Entry, MailboxView, Snapshot, ViewState};

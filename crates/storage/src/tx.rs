@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use ids::{AccountId, CollectionId, ContentId, ModSeq, Timestamp};
 
-use crate::change::{Change, Fact};
+use crate::change::{Change, Changes, Fact};
 use crate::sql::{Dialect, Sql, Value};
 use crate::view::MailboxDelta;
 use crate::{Result, StorageError, change_log};
@@ -65,6 +65,18 @@ impl<'a> std::ops::Deref for AccountTx<'_, 'a> {
 impl<'a> std::ops::DerefMut for AccountTx<'_, 'a> {
     fn deref_mut(&mut self) -> &mut WriteTx<'a> {
         self.tx
+    }
+}
+
+impl ReadTx<'_> {
+    /// What happened in the account, or in one collection of it, after `since`.
+    pub fn changes_since(
+        &mut self,
+        account: AccountId,
+        collection: Option<CollectionId>,
+        since: ModSeq,
+    ) -> Result<Changes> {
+        change_log::since(&mut *self.sql, account, collection, since)
     }
 }
 

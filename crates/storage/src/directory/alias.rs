@@ -28,29 +28,25 @@ impl WriteTx<'_> {
     /// requests for the last place one fails (R-ADDR-2).
     pub fn add_alias(&mut self, account: AccountId, alias: &Address) -> Result<()> {
         self.account(account)?;
-        let domain = self
-            .find_target(alias.domain())?
-            .ok_or(StorageError::NotFound("domain"))?;
+        let domain = self.find_target(alias.domain())?.ok_or(StorageError::NotFound("domain"))?;
         let id = Value::Int(account.get());
-        let count = self.sql.query_one(
-            "SELECT alias_count FROM account WHERE id = ?1",
-            &[id],
-            |row| row.int(0),
-        )?;
+        let count =
+            self.sql.query_one("SELECT alias_count FROM account WHERE id = ?1", &[id], |row| {
+                row.int(0)
+            })?;
         if count.is_none_or(|count| count.cast_unsigned() >= ALIASES_MAX) {
             return Err(StorageError::Limit { kind: LimitKind::Aliases, max: ALIASES_MAX });
         }
         self.insert_address(domain.id, alias, account, "alias")?;
-        self.sql.execute("UPDATE account SET alias_count = alias_count + 1 WHERE id = ?1", &[id])?;
+        self.sql
+            .execute("UPDATE account SET alias_count = alias_count + 1 WHERE id = ?1", &[id])?;
         self.record(account, None, Fact::AccountUpdated)
     }
 
     /// Removes an alias; its address is free at once.
     pub fn remove_alias(&mut self, account: AccountId, alias: &Address) -> Result<()> {
         self.account(account)?;
-        let domain = self
-            .find_target(alias.domain())?
-            .ok_or(StorageError::NotFound("alias"))?;
+        let domain = self.find_target(alias.domain())?.ok_or(StorageError::NotFound("alias"))?;
         let id = Value::Int(account.get());
         let removed = self.sql.execute(
             "DELETE FROM address WHERE domain_id = ?2 AND local = ?3 AND account_id = ?1 \
@@ -60,7 +56,8 @@ impl WriteTx<'_> {
         if removed == 0 {
             return Err(StorageError::NotFound("alias"));
         }
-        self.sql.execute("UPDATE account SET alias_count = alias_count - 1 WHERE id = ?1", &[id])?;
+        self.sql
+            .execute("UPDATE account SET alias_count = alias_count - 1 WHERE id = ?1", &[id])?;
         self.record(account, None, Fact::AccountUpdated)
     }
 

@@ -26,7 +26,8 @@ impl AccountTx<'_, '_> {
         self.sql.execute(
             "INSERT INTO expunged (account_id, expunged_at, mailbox_id, uid, mailbox_name, \
              content_id, flags, keywords, internal_date) \
-             SELECT ?1, ?2, mailbox_id, uid, ?3, content_id, flags, keywords, internal_date \
+             SELECT CAST(?1 AS BIGINT), CAST(?2 AS BIGINT), mailbox_id, uid, \
+             CAST(?3 AS TEXT), content_id, flags, keywords, internal_date \
              FROM message WHERE mailbox_id = ?4",
             &[Value::Int(account.get()), now, Value::Text(name.as_str()), id],
         )?;

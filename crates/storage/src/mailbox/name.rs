@@ -156,13 +156,16 @@ mod tests {
 
     #[test]
     fn names_that_break_a_rule_are_refused() {
-        for bad in ["", "/", "a/", "/a", "a//b", ".", "..", "a/./b", "a/..", "a\0b", "a\tb", "\u{85}"]
+        for bad in
+            ["", "/", "a/", "/a", "a//b", ".", "..", "a/./b", "a/..", "a\0b", "a\tb", "\u{85}"]
         {
             assert!(matches!(MailboxName::parse(bad), Err(StorageError::Invalid(_))), "{bad:?}");
         }
         let component = |bytes| "x".repeat(bytes);
         let levels = |count| vec!["x"; count].join("/");
-        let long = |count, rest| format!("{}{}", format!("{}/", component(255)).repeat(count), component(rest));
+        let long = |count, rest| {
+            format!("{}{}", format!("{}/", component(255)).repeat(count), component(rest))
+        };
         for (name, expect) in [
             (component(255), None),
             (component(256), Some(LimitKind::MailboxNameComponent)),

@@ -61,8 +61,11 @@ impl AccountTx<'_, '_> {
         let mut taken = self.mailboxes_below(to)?;
         taken.extend(self.find_mailbox(account, to)?);
         let leaving: BTreeSet<&MailboxName> = moving.iter().map(|mailbox| &mailbox.name).collect();
-        let taken: BTreeSet<&MailboxName> =
-            taken.iter().map(|mailbox| &mailbox.name).filter(|name| !leaving.contains(name)).collect();
+        let taken: BTreeSet<&MailboxName> = taken
+            .iter()
+            .map(|mailbox| &mailbox.name)
+            .filter(|name| !leaving.contains(name))
+            .collect();
         // RFC 9051 §6.3.6: it is an error to rename to a name that exists; that holds for the
         // names below it too.
         if to.is_inbox() || taken.contains(to) {
@@ -87,7 +90,7 @@ impl AccountTx<'_, '_> {
             &[account, from, to],
         )?;
         self.sql.execute(
-            "UPDATE mailbox SET name = CAST(?4 AS TEXT) || substr(name, ?5) \
+            "UPDATE mailbox SET name = CAST(?4 AS TEXT) || substr(name, CAST(CAST(?5 AS BIGINT) AS INTEGER)) \
              WHERE account_id = ?1 AND name >= ?2 AND name < ?3",
             &[account, Value::Text(&first), Value::Text(&end), to, rest],
         )?;
@@ -141,7 +144,7 @@ impl AccountTx<'_, '_> {
             "SELECT uid, content_id, size_bytes, flags, keywords, internal_date FROM message \
              WHERE mailbox_id = ?1 ORDER BY uid",
             &[source],
-            delta_entry,
+            |row| delta_entry(row),
         )?;
         if added.is_empty() {
             return Ok(());
@@ -170,15 +173,8 @@ impl AccountTx<'_, '_> {
              size_bytes = 0, highest_modseq = ?2 WHERE id = ?1",
             &[source, modseq],
         )?;
-        let uids: UidSet = added.iter().map(|entry| entry.uid).collect::<UidSet>();
-        self.record_fact(Some(created.id), Fact::MessagesAdded(uids.clone()))?;
-        self.record_fact(Some(inbox.id), Fact::MessagesExpunged(uids.clone()))?;
-        let mut delta = self.new_delta(created.id)?;
-        delta.added = added;
-        self.deltas.push(delta);
-        let mut delta = self.new_delta(inbox.id)?;
-        delta.expunged = uids;
-        self.deltas.push(delta);
-        Ok(())
+        let uids: UidSet = added.iter().map(|entry| entry.uid).collect();
+        self.record_added(created.id, added)?;
+        self.record_expunged(inbox.id, uids)
     }
 }

@@ -69,9 +69,9 @@ impl SpecialUse {
             return Ok(None);
         }
         let found = Self::ALL.into_iter().find(|known| known.column() == column);
-        found.map(Some).ok_or_else(|| {
-            StorageError::Corrupt("a mailbox has an unknown special use".to_owned())
-        })
+        found
+            .map(Some)
+            .ok_or_else(|| StorageError::Corrupt("a mailbox has an unknown special use".to_owned()))
     }
 
     pub(crate) fn column(self) -> &'static str {
@@ -96,8 +96,7 @@ impl AccountTx<'_, '_> {
         special_use: Option<SpecialUse>,
     ) -> Result<()> {
         let account = self.account;
-        let mailbox =
-            self.find_mailbox(account, name)?.ok_or(StorageError::NotFound("mailbox"))?;
+        let mailbox = self.find_mailbox(account, name)?.ok_or(StorageError::NotFound("mailbox"))?;
         if mailbox.special_use == special_use {
             return Ok(());
         }

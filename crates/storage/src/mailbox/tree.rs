@@ -174,8 +174,7 @@ fn build(mailboxes: Vec<Mailbox>, subscribed: Vec<MailboxName>) -> MailboxTree {
     for mailbox in mailboxes {
         let mut above = mailbox.name.parent();
         while let Some(name) = above {
-            let entry =
-                entries.entry(name.as_str().to_owned()).or_insert_with(|| nameless(&name));
+            let entry = entries.entry(name.as_str().to_owned()).or_insert_with(|| nameless(&name));
             // Everything further up was marked together with this one.
             if entry.has_children {
                 break;

@@ -1,1 +1,27 @@
-//! .
+//! Messages in mailboxes: added, copied, moved, flagged, expunged, read.
+//!
+//! **Invariants:** a message row and everything counted from it (its mailbox's numbers, its
+//! account's usage) change in one transaction; UIDs are given out in ascending order and never
+//! again; a verb that changes nothing uses up no sequence number and records nothing.
+//! **Absent:** sequence numbers, which are a session's matter.
+
+mod append;
+mod content;
+mod copy;
+mod counts;
+mod deliver;
+mod expunge;
+mod flags;
+mod keywords;
+mod load;
+mod prepare;
+mod selection;
+
+pub use append::{Append, Appended};
+pub use copy::Copied;
+pub use deliver::Delivery;
+pub use flags::{FlagChange, Stored};
+pub use load::{Content, Want};
+pub use prepare::PreparedMessage;
+
+pub(crate) use selection::delta_entry;

@@ -1,0 +1,56 @@
+//! Message texts with what was computed from them, written once and shared by every copy.
+
+use ids::ContentId;
+
+use super::PreparedMessage;
+use crate::sql::Value;
+use crate::{ReadTx, Result, StorageError, WriteTx};
+
+impl WriteTx<'_> {
+    /// R-ADDR-11: refuses a message larger than the store takes.
+    pub(crate) fn check_message_size(&self, message: &PreparedMessage) -> Result<()> {
+        let limit_bytes = self.settings.message_bytes_max;
+        if message.size_bytes > limit_bytes {
+            return Err(StorageError::TooBig { size_bytes: message.size_bytes, limit_bytes });
+        }
+        Ok(())
+    }
+
+    /// The content of `message`, written at its first use in this transaction.
+    pub(crate) fn put_content(&mut self, message: &PreparedMessage) -> Result<ContentId> {
+        if let Some(&content) = self.contents.get(message.hash.as_bytes()) {
+            return Ok(content);
+        }
+        let ReadTx { sql, blobs } = &mut self.read;
+        let body_blob = match &message.body {
+            Some(body) => Value::Int(blobs.insert(&mut **sql, body)?),
+            None => Value::Null,
+        };
+        let summary = &message.summary;
+        let id = sql
+            .query_one(
+                "INSERT INTO content (hash, size_bytes, body_blob, envelope, body, \
+                 body_structure, parts, keys) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+                 RETURNING id",
+                &[
+                    Value::Bytes(message.hash.as_bytes()),
+                    Value::Int(message.size_bytes.cast_signed()),
+                    body_blob,
+                    Value::Bytes(&summary.envelope),
+                    Value::Bytes(&summary.body),
+                    Value::Bytes(&summary.body_structure),
+                    Value::Bytes(&message.parts),
+                    Value::Bytes(&message.keys),
+                ],
+                |row| row.int(0),
+            )?
+            .ok_or_else(|| StorageError::Internal("an inserted row has no id".to_owned()))?;
+        sql.execute(
+            "INSERT INTO content_header (content_id, header) VALUES (?1, ?2)",
+            &[Value::Int(id), Value::Bytes(&message.header)],
+        )?;
+        let content = ContentId::new(id);
+        self.contents.insert(*message.hash.as_bytes(), content);
+        Ok(content)
+    }
+}

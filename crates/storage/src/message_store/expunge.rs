@@ -1,0 +1,61 @@
+//! EXPUNGE (RFC 9051 §6.4.3) and UID EXPUNGE (RFC 9051 §6.4.9).
+
+use ids::{CollectionId, UidSet};
+use message::flag::SystemFlags;
+
+use super::copy::run_params;
+use super::counts::Counts;
+use crate::sql::Value;
+use crate::{AccountTx, Result};
+
+impl AccountTx<'_, '_> {
+    /// Removes the messages that have `\Deleted`, those of `uids` only if given, and says which.
+    /// They can be brought back for a while (R-REST-1) and no longer count against the quota.
+    pub fn expunge(&mut self, mailbox: CollectionId, uids: Option<&UidSet>) -> Result<UidSet> {
+        let mailbox = self.own_mailbox(mailbox)?;
+        if mailbox.deleted == 0 {
+            return Ok(UidSet::new());
+        }
+        let all = UidSet::all();
+        // 8 is \Deleted (see the schema). Other messages with it that are not in the set end a
+        // run; those without it do not, so both statements below name it again.
+        let selection = self.select(
+            &mailbox,
+            uids.unwrap_or(&all),
+            "SELECT uid, size_bytes, flags FROM message \
+             WHERE mailbox_id = ?1 AND uid BETWEEN ?2 AND ?3 AND (flags & 8) <> 0 ORDER BY uid",
+            |uid, row| Ok((uid, row.int(1)?, row.int(2)?)),
+        )?;
+        if selection.rows.is_empty() {
+            return Ok(UidSet::new());
+        }
+        let mut counts = Counts::default();
+        for &(_, bytes, flags) in &selection.rows {
+            let flags = SystemFlags::from_bits(u8::try_from(flags).unwrap_or_default());
+            counts = counts.plus(Counts { bytes, ..Counts::of(flags, 0) });
+        }
+        let account = Value::Int(self.account.get());
+        let now = Value::Int(self.now.as_micros());
+        let name = Value::Text(mailbox.name.as_str());
+        let ranges = || selection.runs.iter().map(|run| run_params(mailbox.id.get(), run));
+        self.sql.execute_many(
+            "INSERT INTO expunged (account_id, expunged_at, mailbox_id, uid, mailbox_name, \
+             content_id, flags, keywords, internal_date) \
+             SELECT CAST(?4 AS BIGINT), CAST(?5 AS BIGINT), mailbox_id, uid, CAST(?6 AS TEXT), \
+             content_id, flags, keywords, internal_date FROM message \
+             WHERE mailbox_id = ?1 AND uid BETWEEN ?2 AND ?3 AND (flags & 8) <> 0",
+            &mut ranges()
+                .map(|[mailbox, first, last]| vec![mailbox, first, last, account, now, name]),
+        )?;
+        self.sql.execute_many(
+            "DELETE FROM message \
+             WHERE mailbox_id = ?1 AND uid BETWEEN ?2 AND ?3 AND (flags & 8) <> 0",
+            &mut ranges().map(|params| params.to_vec()),
+        )?;
+        let modseq = self.add_usage(-counts.bytes, -counts.messages)?;
+        self.add_counts(mailbox.id, counts.negative(), modseq)?;
+        let gone: UidSet = selection.rows.iter().map(|&(uid, ..)| uid).collect();
+        self.record_expunged(mailbox.id, gone.clone())?;
+        Ok(gone)
+    }
+}

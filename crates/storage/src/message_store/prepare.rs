@@ -1,0 +1,50 @@
+//! What can be computed about a message before any transaction: so that the one writer of the
+//! embedded engine never parses, hashes or compresses.
+
+use ids::BlobId;
+use message::{Limits, Summary};
+
+use crate::blob::PreparedBlob;
+
+/// A message ready to be stored: parsed, hashed, its body compressed where that pays.
+#[derive(Debug)]
+pub struct PreparedMessage {
+    pub(crate) hash: BlobId,
+    pub(crate) size_bytes: u64,
+    /// With the empty line, byte for byte.
+    pub(crate) header: Vec<u8>,
+    /// What follows the header; `None` if nothing does.
+    pub(crate) body: Option<PreparedBlob>,
+    pub(crate) summary: Summary,
+    pub(crate) parts: Vec<u8>,
+    pub(crate) keys: Vec<u8>,
+}
+
+impl PreparedMessage {
+    /// Prepares a message, whatever its bytes are. Costs time, does no I/O.
+    pub fn new(mut bytes: Vec<u8>) -> Self {
+        let summary = Summary::of(&bytes, &Limits::default());
+        let hash = BlobId::new(*blake3::hash(&bytes).as_bytes());
+        let size_bytes = bytes.len() as u64;
+        let body = bytes.split_off(summary.header_bytes.min(bytes.len()));
+        Self {
+            hash,
+            size_bytes,
+            header: bytes,
+            body: (!body.is_empty()).then(|| PreparedBlob::new(body)),
+            parts: summary.parts.encode(),
+            keys: summary.keys.encode(),
+            summary,
+        }
+    }
+
+    /// Bytes of the message as it was given (RFC822.SIZE).
+    pub fn size(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// What was computed from it.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+}
