@@ -20,7 +20,7 @@ const FOR_TESTS: &[(&str, &str)] = &[
     ("mbsync", "isync"),
     ("mutt", "mutt"),
     ("offlineimap", "offlineimap3"),
-    ("openssl", "openssl"),
+    ("strace", "strace"),
     ("setpriv", "util-linux"),
     ("python3", "python3"),
 ];

@@ -1,7 +1,8 @@
 //! The testkit for programs that are not written in Rust: the end-to-end and crash tests.
 //!
 //! `testkit postgres [--durable]` starts a private server, prints its URL, and stops it when its
-//! standard input closes. `testkit corpus SEED COUNT DIR` writes messages as `DIR/00000.eml`…
+//! standard input closes. `testkit corpus SEED COUNT DIR` writes messages as
+//! `DIR/NUMBER.KIND.eml`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program")]
 
 use std::io::Read;
@@ -46,7 +47,8 @@ fn write_corpus(seed: &str, count: &str, dir: &str) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("{dir}: {error}");
     std::fs::create_dir_all(dir).map_err(failed)?;
     for (index, message) in testkit::corpus::Corpus::new(seed).take(count).enumerate() {
-        std::fs::write(format!("{dir}/{index:05}.eml"), message.bytes).map_err(failed)?;
+        let name = format!("{dir}/{index:05}.{:?}.eml", message.kind);
+        std::fs::write(name, message.bytes).map_err(failed)?;
     }
     Ok(())
 }
