@@ -3,6 +3,8 @@
 //!
 //! **Invariant:** outside this module and `engine/` nothing knows which engine runs.
 
+pub(crate) mod sqlite;
+
 use crate::Result;
 
 /// A parameter. Integers carry booleans (0/1) and instants (microseconds) too.
