@@ -220,6 +220,25 @@ impl Feed {
         Ok(MailboxView::new(view))
     }
 
+    /// The view of `mailbox` if it is in memory; never blocks on the database.
+    pub(crate) fn opened_view(
+        &self,
+        account: AccountId,
+        mailbox: CollectionId,
+    ) -> Option<MailboxView> {
+        let feed = self.find(account)?;
+        let view = lock(&feed).views.get(&mailbox).cloned()?;
+        view.touch(self.tick.fetch_add(1, Ordering::Relaxed));
+        Some(MailboxView::new(view))
+    }
+
+    /// A subscription if the account is watched already; never blocks on the database.
+    pub(crate) fn subscribe_watched(&self, account: AccountId) -> Option<Subscription> {
+        let feed = self.find(account)?;
+        let feed = lock(&feed);
+        (!feed.stale).then(|| Subscription { changes: feed.subscribers.subscribe() })
+    }
+
     fn find(&self, account: AccountId) -> Option<Arc<Mutex<AccountFeed>>> {
         lock(&self.accounts).get(&account).cloned()
     }

@@ -18,10 +18,14 @@ mod error;
 mod feed;
 mod mailbox;
 mod message_store;
+mod migrate;
 mod settings;
 mod spool;
 mod sql;
+mod statistics;
 mod store;
+#[cfg(test)]
+mod store_tests;
 mod tx;
 mod view;
 
@@ -38,5 +42,7 @@ pub use message_store::{
 };
 pub use settings::{Blobs, Database, Settings};
 pub use spool::{SpoolEntry, SpoolRecipient};
+pub use statistics::StatisticsSnapshot;
+pub use store::Store;
 pub use tx::{AccountTx, Committed, ReadTx, WriteTx};
 pub use view::{Diff, Entry, MailboxView, Snapshot, ViewState};

@@ -1,1 +1,372 @@
-//! .
+//! The store itself: opening, units of work, views, subscriptions.
+
+use std::fs::File;
+use std::sync::{Arc, OnceLock, Weak};
+
+use ids::{AccountId, CollectionId, ModSeq, Timestamp};
+use tokio::sync::oneshot;
+
+use crate::blob::BlobStore;
+use crate::engine::{Engine, Shared, SqliteEngine, Submission, open_sqlite, write_job};
+use crate::feed::{Feed, FeedReader, Publication, read_modseq, read_since};
+use crate::statistics::Statistics;
+use crate::view::{Snapshot, load_snapshot};
+use crate::{
+    AccountTx, Committed, Database, MailboxView, PreparedMessage, ReadTx, Result, Settings,
+    StatisticsSnapshot, StorageError, Subscription, WriteTx,
+};
+
+/// A store. Clones are the same store.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Box<dyn Engine>,
+    shared: Arc<Shared>,
+    /// Keeps every other process off the data directory while it is held.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the store, making what is absent and bringing its schema up to date. Blocks.
+    ///
+    /// # Errors
+    /// [`StorageError::InUse`] where another process has the data directory;
+    /// [`StorageError::Unavailable`] where it can't be read or written, or was made by a newer
+    /// version.
+    pub fn open(settings: Settings) -> Result<Self> {
+        std::fs::create_dir_all(&settings.data_dir).map_err(unavailable)?;
+        let lock = lock_directory(&settings)?;
+        let reader = Arc::new(OnceLock::<Weak<Inner>>::new());
+        let feed_reader = StoreReader { store: reader.clone() };
+        let shared = Arc::new(Shared {
+            blobs: Arc::new(BlobStore::open(&settings)?),
+            feed: Arc::new(Feed::new(Box::new(feed_reader), settings.view_cache_messages_max)),
+            statistics: Arc::new(Statistics::default()),
+            settings,
+        });
+        let engine: Box<dyn Engine> = match &shared.settings.database {
+            Database::Sqlite => {
+                let connection = open_sqlite(&shared.settings)?;
+                Box::new(SqliteEngine::start(connection, shared.clone())?)
+            }
+            Database::Postgres(_) => {
+                return Err(StorageError::Unavailable("no PostgreSQL".to_owned()));
+            }
+        };
+        let inner = Arc::new(Inner { engine, shared, _lock: lock });
+        // Set once, here.
+        let _ = reader.set(Arc::downgrade(&inner));
+        Ok(Self { inner })
+    }
+
+    /// A unit of work: all of it or nothing. Completes when it is on stable storage, in every
+    /// view, and published. The closure runs on a storage thread and has no effect outside `tx`.
+    ///
+    /// # Errors
+    /// What the closure returned; [`StorageError::Unavailable`] where the commit failed.
+    pub async fn write<T, F>(&self, label: &'static str, closure: F) -> Result<Committed<T>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
+    {
+        self.write_with(label, Vec::new(), closure).await
+    }
+
+    /// Like [`write`](Self::write) for a closure that stores `messages`: their large blobs are
+    /// durable before it runs, with one sync for all writers at that time.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub async fn write_with<T, F>(
+        &self,
+        label: &'static str,
+        messages: Vec<Arc<PreparedMessage>>,
+        closure: F,
+    ) -> Result<Committed<T>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
+    {
+        let (job, outcome) = write_job(label, closure);
+        self.inner.engine.submit(Submission { job, messages }).await?;
+        outcome.await.map_err(|_| lost(label))?
+    }
+
+    /// [`write_with`](Self::write_with) for threads. Not for async code.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub fn write_with_blocking<T, F>(
+        &self,
+        label: &'static str,
+        messages: Vec<Arc<PreparedMessage>>,
+        closure: F,
+    ) -> Result<Committed<T>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
+    {
+        let (job, outcome) = write_job(label, closure);
+        self.inner.engine.submit_blocking(Submission { job, messages })?;
+        outcome.blocking_recv().map_err(|_| lost(label))?
+    }
+
+    /// [`write`](Self::write) for threads. Not for async code.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub fn write_blocking<T, F>(&self, label: &'static str, closure: F) -> Result<Committed<T>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
+    {
+        self.write_with_blocking(label, Vec::new(), closure)
+    }
+
+    /// A unit of work on one account.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub async fn account_write<T, F>(
+        &self,
+        account: AccountId,
+        label: &'static str,
+        closure: F,
+    ) -> Result<Committed<T>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut AccountTx<'_, '_>) -> Result<T> + Send + 'static,
+    {
+        self.account_write_with(account, label, Vec::new(), closure).await
+    }
+
+    /// A unit of work on one account that stores `messages`.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub async fn account_write_with<T, F>(
+        &self,
+        account: AccountId,
+        label: &'static str,
+        messages: Vec<Arc<PreparedMessage>>,
+        closure: F,
+    ) -> Result<Committed<T>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut AccountTx<'_, '_>) -> Result<T> + Send + 'static,
+    {
+        self.write_with(label, messages, move |tx| closure(&mut tx.account(account)?)).await
+    }
+
+    /// [`account_write_with`](Self::account_write_with) for threads. Not for async code.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub fn account_write_blocking<T, F>(
+        &self,
+        account: AccountId,
+        label: &'static str,
+        messages: Vec<Arc<PreparedMessage>>,
+        closure: F,
+    ) -> Result<Committed<T>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut AccountTx<'_, '_>) -> Result<T> + Send + 'static,
+    {
+        self.write_with_blocking(label, messages, move |tx| closure(&mut tx.account(account)?))
+    }
+
+    /// Reads in one snapshot, off the async threads. Never waits for a writer.
+    ///
+    /// # Errors
+    /// What the closure returned; [`StorageError::Unavailable`] where nothing can be read now.
+    pub async fn read<T, F>(&self, closure: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut ReadTx<'_>) -> Result<T> + Send + 'static,
+    {
+        let store = self.clone();
+        blocking("read", move || store.read_blocking(closure)).await
+    }
+
+    /// [`read`](Self::read) for threads. Not for async code.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub fn read_blocking<T, F>(&self, closure: F) -> Result<T>
+    where
+        T: Send,
+        F: FnOnce(&mut ReadTx<'_>) -> Result<T> + Send,
+    {
+        self.inner.read(closure)
+    }
+
+    /// Parses, hashes and compresses a message, off the async threads where that takes long.
+    ///
+    /// # Errors
+    /// [`StorageError::TooBig`] for one larger than the store takes.
+    pub async fn prepare(&self, bytes: Vec<u8>) -> Result<PreparedMessage> {
+        /// LIMIT: up to here preparing takes less than moving to another thread would delay.
+        const INLINE_BYTES: usize = 32 * 1024;
+        let (size_bytes, limit_bytes) =
+            (bytes.len() as u64, self.inner.shared.settings.message_bytes_max);
+        if size_bytes > limit_bytes {
+            return Err(StorageError::TooBig { size_bytes, limit_bytes });
+        }
+        if bytes.len() <= INLINE_BYTES {
+            return Ok(PreparedMessage::new(bytes));
+        }
+        blocking("prepare", move || Ok(PreparedMessage::new(bytes))).await
+    }
+
+    /// The shared view of a mailbox of `account`.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is no such mailbox.
+    pub async fn open_view(
+        &self,
+        account: AccountId,
+        mailbox: CollectionId,
+    ) -> Result<MailboxView> {
+        if let Some(view) = self.inner.shared.feed.opened_view(account, mailbox) {
+            return Ok(view);
+        }
+        let store = self.clone();
+        blocking("open view", move || store.open_view_blocking(account, mailbox)).await
+    }
+
+    /// [`open_view`](Self::open_view) for threads. Not for async code.
+    ///
+    /// # Errors
+    /// As for [`open_view`](Self::open_view).
+    pub fn open_view_blocking(
+        &self,
+        account: AccountId,
+        mailbox: CollectionId,
+    ) -> Result<MailboxView> {
+        self.inner.shared.feed.open_view(account, mailbox)
+    }
+
+    /// Every change of `account` from now on. Subscribe before the first read.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is no such account.
+    pub async fn subscribe(&self, account: AccountId) -> Result<Subscription> {
+        if let Some(subscription) = self.inner.shared.feed.subscribe_watched(account) {
+            return Ok(subscription);
+        }
+        let store = self.clone();
+        blocking("subscribe", move || store.subscribe_blocking(account)).await
+    }
+
+    /// [`subscribe`](Self::subscribe) for threads. Not for async code.
+    ///
+    /// # Errors
+    /// As for [`subscribe`](Self::subscribe).
+    pub fn subscribe_blocking(&self, account: AccountId) -> Result<Subscription> {
+        self.inner.shared.feed.subscribe(account)
+    }
+
+    /// What the store was opened with.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.shared.settings
+    }
+
+    /// The current instant by the store's clock.
+    pub fn now(&self) -> Timestamp {
+        self.inner.shared.settings.clock.now()
+    }
+
+    /// What the store has done so far.
+    pub fn statistics(&self) -> StatisticsSnapshot {
+        self.inner.shared.statistics.snapshot()
+    }
+
+    /// Ends writing: what was submitted is done, later writes are refused. Blocks.
+    pub fn close(&self) {
+        self.inner.engine.close();
+    }
+}
+
+impl Inner {
+    fn read<T>(&self, closure: impl FnOnce(&mut ReadTx<'_>) -> Result<T> + Send) -> Result<T>
+    where
+        T: Send,
+    {
+        let (mut closure, mut value) = (Some(closure), None);
+        self.engine.read_blocking(&mut |tx| {
+            if let Some(closure) = closure.take() {
+                value = Some(closure(tx)?);
+            }
+            Ok(())
+        })?;
+        value.ok_or_else(|| StorageError::Internal("a read did not run".to_owned()))
+    }
+}
+
+/// How the feed reads, without keeping the store open.
+struct StoreReader {
+    store: Arc<OnceLock<Weak<Inner>>>,
+}
+
+impl StoreReader {
+    fn inner(&self) -> Result<Arc<Inner>> {
+        self.store
+            .get()
+            .and_then(Weak::upgrade)
+            .ok_or_else(|| StorageError::Unavailable("the store is closed".to_owned()))
+    }
+}
+
+impl FeedReader for StoreReader {
+    fn modseq(&self, account: AccountId) -> Result<ModSeq> {
+        self.inner()?.read(|tx| read_modseq(&mut *tx.sql, account))
+    }
+
+    fn since(&self, account: AccountId, since: ModSeq) -> Result<Option<(Publication, ModSeq)>> {
+        self.inner()?.read(|tx| read_since(&mut *tx.sql, account, since))
+    }
+
+    fn snapshot(&self, mailbox: CollectionId) -> Result<Snapshot> {
+        self.inner()?.read(|tx| load_snapshot(&mut *tx.sql, mailbox))
+    }
+}
+
+/// Two daemons on one SQLite directory would each believe to be the only writer.
+fn lock_directory(settings: &Settings) -> Result<File> {
+    let path = settings.data_dir.join("lock");
+    let file =
+        File::options().create(true).truncate(false).write(true).open(path).map_err(unavailable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            Err(StorageError::InUse("another process has the data directory open"))
+        }
+        Err(std::fs::TryLockError::Error(cause)) => Err(unavailable(cause)),
+    }
+}
+
+fn unavailable(cause: std::io::Error) -> StorageError {
+    StorageError::Unavailable(cause.to_string())
+}
+
+fn lost(label: &'static str) -> StorageError {
+    StorageError::Unavailable(format!("{label} was not finished"))
+}
+
+/// Runs `work` on a thread where blocking is allowed.
+async fn blocking<T, F>(label: &'static str, work: F) -> Result<T>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T> + Send + 'static,
+{
+    let (done, outcome) = oneshot::channel();
+    tokio::task::spawn_blocking(move || {
+        // The receiver is gone where the caller was cancelled.
+        let _ = done.send(work());
+    });
+    outcome.await.map_err(|_| StorageError::Internal(format!("{label} panicked")))?
+}

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use ids::{AccountId, CollectionId, ContentId, ModSeq, Timestamp};
 
 use crate::change::{Change, Changes, Fact};
+use crate::feed::Publication;
 use crate::sql::{Dialect, Sql, Value};
 use crate::view::MailboxDelta;
 use crate::{Result, StorageError, change_log};
@@ -92,6 +93,11 @@ impl<'a> WriteTx<'a> {
             deltas: Vec::new(),
             contents: BTreeMap::new(),
         }
+    }
+
+    /// What the transaction did, for the feed.
+    pub(crate) fn into_publication(self) -> Publication {
+        Publication { changes: self.changes, deltas: self.deltas, modseqs: self.modseqs }
     }
 
     /// The instant of this transaction: every row it writes carries the same.

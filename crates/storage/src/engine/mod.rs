@@ -10,7 +10,7 @@ mod sqlite;
 use std::sync::Arc;
 
 pub(crate) use job::{Finished, ReadWork, WriteJob, write_job};
-pub(crate) use sqlite::SqliteEngine;
+pub(crate) use sqlite::{Shared, SqliteEngine, open_writer as open_sqlite};
 
 use crate::{PreparedMessage, Result};
 

@@ -4,6 +4,7 @@
 //! the cost of durability is shared by whoever writes at the same time.
 
 use std::path::Path;
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -14,8 +15,8 @@ use tokio::sync::mpsc;
 use super::{Engine, Finished, ReadWork, Submission, SubmitFuture};
 use crate::blob::BlobStore;
 use crate::feed::{Feed, Publication};
-use crate::sql::sqlite::{SqliteSql, error};
 use crate::sql::Dialect;
+use crate::sql::sqlite::{SqliteSql, error};
 use crate::statistics::Statistics;
 use crate::{ReadTx, Result, Settings, StorageError, WriteTx, migrate};
 
@@ -119,7 +120,8 @@ impl SqliteEngine {
     /// Starts the writer on an opened database.
     pub(crate) fn start(connection: Connection, shared: Arc<Shared>) -> Result<Self> {
         let (queue, jobs) = mpsc::channel(shared.settings.queue_max.max(1));
-        let writer = Writer { connection, shared: shared.clone() };
+        let copier = start_copier(&shared.settings)?;
+        let writer = Writer { connection, copier, shared: shared.clone() };
         let handle = std::thread::Builder::new()
             .name("storage-writer".to_owned())
             .spawn(move || writer.run(jobs))
@@ -164,10 +166,8 @@ impl Engine for SqliteEngine {
     fn read_blocking(&self, work: ReadWork<'_>) -> Result<()> {
         let connection = self.take_reader()?;
         connection.execute_batch("BEGIN").map_err(error)?;
-        let outcome = work(&mut ReadTx {
-            sql: &mut SqliteSql::new(&connection),
-            blobs: &self.shared.blobs,
-        });
+        let outcome =
+            work(&mut ReadTx { sql: &mut SqliteSql::new(&connection), blobs: &self.shared.blobs });
         // Ends the snapshot; a connection on which that fails is not used again.
         if connection.execute_batch("COMMIT").is_ok() {
             let mut idle = lock(&self.readers);
@@ -197,6 +197,7 @@ impl Drop for SqliteEngine {
 /// The one thread that writes.
 struct Writer {
     connection: Connection,
+    copier: SyncSender<()>,
     shared: Arc<Shared>,
 }
 
@@ -216,11 +217,9 @@ impl Writer {
                 batch.push(next);
             }
             self.commit_batch(batch);
-            if jobs.is_empty() {
-                self.copy_log(CopyLog::Passive);
-            }
+            self.tend_log();
         }
-        self.copy_log(CopyLog::Truncate);
+        copy_log(&self.connection, "PRAGMA wal_checkpoint(TRUNCATE)");
     }
 
     /// Runs a batch in one transaction, then publishes and tells, in order.
@@ -302,18 +301,17 @@ impl Writer {
         statement.raw_execute().map(drop).map_err(error)
     }
 
-    /// Copies the write-ahead log into the database. Failing is no loss: the log stays and is
-    /// copied later.
-    fn copy_log(&self, how: CopyLog) {
+    /// Keeps the write-ahead log short. A thread of its own copies it beside the writing; only
+    /// what that leaves over, when it falls behind, is copied here. Once all is copied and no
+    /// reader needs it, SQLite begins the log anew.
+    fn tend_log(&self) {
         let pages = self.log_pages();
-        let sql = match how {
-            CopyLog::Passive if pages < LOG_PAGES_MAX => return,
-            // RESTART waits for readers of old snapshots a moment; then the log begins anew.
-            CopyLog::Passive => "PRAGMA wal_checkpoint(RESTART)",
-            CopyLog::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
-        };
-        if let Err(cause) = self.connection.query_row(sql, [], |_| Ok(())) {
-            tracing::warn!(%cause, "the write-ahead log could not be copied");
+        if pages >= LOG_PAGES_MAX {
+            // A full channel means that a copy is asked for already.
+            let _ = self.copier.try_send(());
+        }
+        if pages >= 2 * LOG_PAGES_MAX {
+            copy_log(&self.connection, "PRAGMA wal_checkpoint(PASSIVE)");
         }
     }
 
@@ -323,10 +321,27 @@ impl Writer {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum CopyLog {
-    Passive,
-    Truncate,
+/// Copies the log into the database. Failing is no loss: it stays and is copied later.
+fn copy_log(connection: &Connection, sql: &'static str) {
+    if let Err(cause) = connection.query_row(sql, [], |_| Ok(())) {
+        tracing::warn!(%cause, "the write-ahead log could not be copied");
+    }
+}
+
+/// The thread that copies the log while the writer goes on; ends with the writer.
+fn start_copier(settings: &Settings) -> Result<SyncSender<()>> {
+    let connection = Connection::open(database_path(settings)).map_err(error)?;
+    configure(&connection)?;
+    let (ask, asked) = std::sync::mpsc::sync_channel(1);
+    std::thread::Builder::new()
+        .name("storage-log".to_owned())
+        .spawn(move || {
+            while asked.recv().is_ok() {
+                copy_log(&connection, "PRAGMA wal_checkpoint(PASSIVE)");
+            }
+        })
+        .map_err(|cause| StorageError::Unavailable(cause.to_string()))?;
+    Ok(ask)
 }
 
 fn not_run(submission: Submission) -> Ran {

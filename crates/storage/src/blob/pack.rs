@@ -1,0 +1,205 @@
+//! Pack files: large blobs one behind the other, so that one sync serves a whole group.
+//!
+//! A record is a header (magic, length, BLAKE3 of the blob) and the stored bytes. Rows name
+//! records by pack and offset; a record that no row names is garbage, be it of a transaction
+//! that failed or of a blob that was erased, and costs nothing but space.
+//!
+//! **Invariant:** a pack only grows while it is the newest, and never changes afterwards.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ids::BlobId;
+
+use crate::{Result, StorageError};
+
+/// LIMIT: a pack that is mostly garbage is rewritten whole; this is how much that may be.
+const PACK_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// LIMIT: packs kept open for reading.
+const OPEN_PACKS_MAX: usize = 64;
+const MAGIC: &[u8; 4] = b"PHB1";
+/// Magic, length (u64, little-endian), hash.
+const RECORD_HEADER_BYTES: u64 = 4 + 8 + 32;
+
+/// Where a record's bytes begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PackPlace {
+    pub(super) pack: i64,
+    pub(super) offset: i64,
+}
+
+/// The packs of a store.
+pub(super) struct Packs {
+    folder: PathBuf,
+    newest: Mutex<Newest>,
+    open: Mutex<HashMap<i64, Arc<File>>>,
+}
+
+/// The pack that grows.
+struct Newest {
+    pack: i64,
+    file: Option<File>,
+    end: u64,
+}
+
+impl Packs {
+    pub(super) fn open(folder: PathBuf) -> Result<Self> {
+        std::fs::create_dir_all(&folder).map_err(unavailable)?;
+        let newest = pack_numbers(&folder)?.into_iter().max().unwrap_or(0);
+        // A pack of an earlier run may end in half a record: it is not continued.
+        let newest = Newest { pack: newest, file: None, end: PACK_BYTES_MAX };
+        Ok(Self { folder, newest: Mutex::new(newest), open: Mutex::default() })
+    }
+
+    /// Appends blobs and syncs once; their places in the same order.
+    pub(super) fn append<'b>(
+        &self,
+        blobs: impl Iterator<Item = (BlobId, &'b [u8])>,
+    ) -> Result<Vec<PackPlace>> {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = self.append_to(&mut newest, blobs);
+        if written.is_err() {
+            // What the file holds behind the last good record is unknown: begin another.
+            newest.file = None;
+            newest.end = PACK_BYTES_MAX;
+        }
+        written
+    }
+
+    fn append_to<'b>(
+        &self,
+        newest: &mut Newest,
+        blobs: impl Iterator<Item = (BlobId, &'b [u8])>,
+    ) -> Result<Vec<PackPlace>> {
+        let mut places = Vec::new();
+        for (hash, bytes) in blobs {
+            if newest.end >= PACK_BYTES_MAX {
+                if let Some(full) = newest.file.take() {
+                    full.sync_data().map_err(unavailable)?;
+                }
+                self.begin_pack(newest)?;
+            }
+            let file = newest.file.as_mut().ok_or_else(no_pack)?;
+            let mut header = Vec::with_capacity(RECORD_HEADER_BYTES as usize);
+            header.extend_from_slice(MAGIC);
+            header.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+            header.extend_from_slice(hash.as_bytes());
+            file.write_all(&header).and_then(|()| file.write_all(bytes)).map_err(unavailable)?;
+            let offset = newest.end + RECORD_HEADER_BYTES;
+            newest.end = offset + bytes.len() as u64;
+            places.push(PackPlace { pack: newest.pack, offset: offset as i64 });
+        }
+        if !places.is_empty() {
+            newest.file.as_ref().ok_or_else(no_pack)?.sync_data().map_err(unavailable)?;
+        }
+        Ok(places)
+    }
+
+    fn begin_pack(&self, newest: &mut Newest) -> Result<()> {
+        let pack = newest.pack + 1;
+        let file = OpenOptions::new()
+            .create_new(true)
+            .append(true)
+            .open(path(&self.folder, pack))
+            .map_err(unavailable)?;
+        // The name must be durable too, not only the bytes.
+        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(unavailable)?;
+        *newest = Newest { pack, file: Some(file), end: 0 };
+        Ok(())
+    }
+
+    /// The stored bytes of a record.
+    pub(super) fn read(&self, place: PackPlace, stored_bytes: usize) -> Result<Vec<u8>> {
+        let file = self.file(place.pack)?;
+        let mut bytes = vec![0; stored_bytes];
+        match file.read_exact_at(&mut bytes, place.offset as u64) {
+            Ok(()) => Ok(bytes),
+            Err(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => {
+                Err(StorageError::Corrupt(format!("pack {} ends too early", place.pack)))
+            }
+            Err(cause) => Err(unavailable(cause)),
+        }
+    }
+
+    fn file(&self, pack: i64) -> Result<Arc<File>> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = open.get(&pack) {
+            return Ok(file.clone());
+        }
+        let file = File::open(path(&self.folder, pack)).map_err(|cause| match cause.kind() {
+            io::ErrorKind::NotFound => StorageError::Corrupt(format!("pack {pack} is missing")),
+            _ => unavailable(cause),
+        })?;
+        if open.len() >= OPEN_PACKS_MAX {
+            open.clear();
+        }
+        let file = Arc::new(file);
+        open.insert(pack, file.clone());
+        Ok(file)
+    }
+}
+
+fn path(folder: &Path, pack: i64) -> PathBuf {
+    folder.join(format!("{pack:08}.pack"))
+}
+
+fn pack_numbers(folder: &Path) -> Result<Vec<i64>> {
+    let mut numbers = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unavailable)? {
+        let name = entry.map_err(unavailable)?.file_name();
+        let number = name.to_str().and_then(|name| name.strip_suffix(".pack"));
+        numbers.extend(number.and_then(|number| number.parse::<i64>().ok()));
+    }
+    Ok(numbers)
+}
+
+fn no_pack() -> StorageError {
+    StorageError::Internal("no pack is open".to_owned())
+}
+
+fn unavailable(cause: io::Error) -> StorageError {
+    StorageError::Unavailable(format!("blobs: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blob(byte: u8, len: usize) -> (BlobId, Vec<u8>) {
+        let bytes = vec![byte; len];
+        (BlobId::new(*blake3::hash(&bytes).as_bytes()), bytes)
+    }
+
+    #[test]
+    fn records_are_read_back_also_by_a_later_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = [blob(1, 10), blob(2, 0), blob(3, 100_000)];
+        let packs = Packs::open(folder.path().to_owned()).unwrap();
+        let places = packs.append(blobs.iter().map(|(id, b)| (*id, b.as_slice()))).unwrap();
+        let later = Packs::open(folder.path().to_owned()).unwrap();
+        for ((_, bytes), place) in blobs.iter().zip(&places) {
+            assert_eq!(packs.read(*place, bytes.len()).unwrap(), *bytes);
+            assert_eq!(later.read(*place, bytes.len()).unwrap(), *bytes);
+        }
+        let more = blob(4, 5);
+        let next = later.append([(more.0, more.1.as_slice())].into_iter()).unwrap();
+        assert_eq!(next[0].pack, places[0].pack + 1, "an older pack is never continued");
+    }
+
+    #[test]
+    fn a_torn_or_missing_pack_is_named_corrupt() {
+        let folder = tempfile::tempdir().unwrap();
+        let packs = Packs::open(folder.path().to_owned()).unwrap();
+        let (id, bytes) = blob(9, 1000);
+        let place = packs.append([(id, bytes.as_slice())].into_iter()).unwrap()[0];
+        let file = OpenOptions::new().write(true).open(path(folder.path(), place.pack)).unwrap();
+        file.set_len(500).unwrap();
+        assert!(matches!(packs.read(place, 1000), Err(StorageError::Corrupt(_))));
+        let absent = PackPlace { pack: 77, offset: 44 };
+        assert!(matches!(packs.read(absent, 1), Err(StorageError::Corrupt(_))));
+    }
+}
