@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use ids::AccountId;
-use storage::{Address, StorageError};
+use storage::{Address, StorageError, Store};
 
 /// What signing in needs to know about an account.
 #[derive(Clone, PartialEq, Eq)]
@@ -29,6 +29,22 @@ pub trait Directory: Send + Sync + 'static {
     /// The account whose primary address this is. Aliases do not sign in: they come and go,
     /// and a name somebody signs in with is not to be lost with them.
     fn find<'a>(&'a self, address: &'a Address) -> Lookup<'a>;
+}
+
+impl Directory for Store {
+    fn find<'a>(&'a self, address: &'a Address) -> Lookup<'a> {
+        Box::pin(async move {
+            let address = address.clone();
+            let found = self.read(move |tx| tx.credentials(&address)).await?;
+            Ok(found.map(|credentials| Entry {
+                account: credentials.account,
+                password_hash: credentials.password_hash,
+                credential_version: credentials.credential_version,
+                blocked: credentials.blocked,
+                maintenance: credentials.maintenance,
+            }))
+        })
+    }
 }
 
 impl std::fmt::Debug for Entry {
