@@ -89,6 +89,7 @@ pub struct Content {
     line_bytes: usize,
     message_bytes: u64,
     fault: Option<ContentFault>,
+    discarding: bool,
 }
 
 impl Content {
@@ -105,6 +106,7 @@ impl Content {
             line_bytes: 0,
             message_bytes: 0,
             fault: None,
+            discarding: false,
         }
     }
 
@@ -116,6 +118,18 @@ impl Content {
     /// Bytes of the message so far, stuffed periods and the end mark not counted.
     pub fn message_bytes(&self) -> u64 {
         self.message_bytes
+    }
+
+    /// Notes at once that a message of so many more bytes would be too big.
+    pub fn expect(&mut self, bytes: u64) {
+        if self.message_bytes.saturating_add(bytes) > self.limits.message_bytes_max {
+            self.note(ContentFault::TooBig);
+        }
+    }
+
+    /// Stores nothing from here on; only the end of the message is of interest.
+    pub fn discard(&mut self) {
+        self.discarding = true;
     }
 
     /// Takes the next piece of input and appends what belongs to the message to `out`, never
@@ -223,7 +237,7 @@ impl Content {
     }
 
     fn copy(&self, input: &[u8], from: usize, to: usize, out: &mut Vec<u8>) {
-        if self.fault.is_none() {
+        if self.fault.is_none() && !self.discarding {
             out.extend_from_slice(input.get(from..to).unwrap_or_default());
         }
     }

@@ -16,15 +16,16 @@
 //! **Absent:** sending mail, retrying, filters, spam checks. RFC 8689 (REQUIRETLS) is not
 //! offered, because nothing here could keep its promise.
 
-mod content;
-mod error;
+mod header;
+mod server;
 mod settings;
 
+pub mod content;
+pub mod error;
 pub mod parse;
 pub mod render;
 pub mod session;
 pub mod types;
 
-pub use content::{Content, ContentFault, ContentLimits, Encoding, Fed, Framing};
-pub use error::{CommandError, Farewell, Refusal, StateError, SyntaxError};
+pub use server::{Desk, ReceptionMemory, Server};
 pub use settings::{Role, Settings};

@@ -181,7 +181,9 @@ impl Session {
     /// TLS is up. RFC 3207 §4.2: what the client said before is forgotten.
     pub fn tls_started(&mut self) {
         self.tls = true;
+        self.signed_in = false;
         self.hello = None;
+        self.exchange = None;
         self.phase = Phase::Idle;
     }
 

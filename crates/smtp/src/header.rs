@@ -1,0 +1,167 @@
+//! What reception needs to know of a message's header section: how far it has come, what a
+//! submission lacks, and whom it says it is from.
+//!
+//! **Absent:** decoding, the body; `message` computes the rest when the message is stored.
+
+use message::address::Address;
+use message::header_fields;
+
+/// What one pass over the header section finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct HeaderFacts {
+    /// Received fields: RFC 5321 §6.3 finds loops by their number.
+    pub(crate) received_fields: usize,
+    /// A Date field is there.
+    pub(crate) has_date: bool,
+    /// A Message-ID field is there.
+    pub(crate) has_message_id: bool,
+}
+
+impl HeaderFacts {
+    /// Reads the header section of `message`.
+    pub(crate) fn of(message: &[u8]) -> Self {
+        let mut facts = Self::default();
+        for field in header_fields(message) {
+            match field.name.first().map(u8::to_ascii_lowercase) {
+                Some(b'r') if field.is("Received") => facts.received_fields += 1,
+                Some(b'd') if field.is("Date") => facts.has_date = true,
+                Some(b'm') if field.is("Message-ID") => facts.has_message_id = true,
+                _ => {}
+            }
+        }
+        facts
+    }
+}
+
+/// The addresses in the From and Sender fields, at most `max` of them; text that is no address
+/// is passed over.
+pub(crate) fn author_addresses(message: &[u8], max: usize) -> Vec<Address> {
+    let mut found = Vec::new();
+    for field in header_fields(message) {
+        if field.is("From") || field.is("Sender") {
+            found.extend(addresses(field.value).take(max.saturating_sub(found.len())));
+        }
+    }
+    found
+}
+
+/// `address-list` of RFC 5322 §3.4, read for its addr-specs only.
+fn addresses(value: &[u8]) -> impl Iterator<Item = Address> {
+    Specs { rest: value }.filter_map(|spec| Address::parse_path(&spec).ok())
+}
+
+/// What may be an addr-spec: the text between commas, or between angle brackets.
+struct Specs<'a> {
+    rest: &'a [u8],
+}
+
+impl Iterator for Specs<'_> {
+    type Item = Vec<u8>;
+
+    fn next(&mut self) -> Option<Vec<u8>> {
+        let mut spec = Vec::new();
+        let (mut bracketed, mut done) = (false, false);
+        while let Some((&byte, rest)) = self.rest.split_first() {
+            self.rest = rest;
+            match byte {
+                b'(' => self.rest = after_comment(rest),
+                b'"' => {
+                    let end = quoted_len(rest);
+                    let (quoted, after) = rest.split_at(end);
+                    if !done {
+                        spec.push(b'"');
+                        spec.extend(quoted.iter().filter(|byte| !matches!(byte, b'\r' | b'\n')));
+                    }
+                    self.rest = after;
+                }
+                // What stood before the bracket was a display name, or the name of a group.
+                b'<' if !bracketed => {
+                    spec.clear();
+                    (bracketed, done) = (true, false);
+                }
+                b'>' if bracketed => done = true,
+                b',' | b';' if !bracketed || done => return Some(spec),
+                b':' if !bracketed => spec.clear(),
+                // RFC 5322 §4.4: blanks around the parts of an addr-spec are obsolete, but read.
+                byte if byte.is_ascii_whitespace() || done => {}
+                byte => spec.push(byte),
+            }
+        }
+        (!spec.is_empty()).then_some(spec)
+    }
+}
+
+/// RFC 5322 §3.2.2: comments nest; what follows the one that begins before `text`.
+fn after_comment(text: &[u8]) -> &[u8] {
+    let (mut depth, mut escaped) = (1_usize, false);
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'(' => depth += 1,
+            b')' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return text.get(at + 1..).unwrap_or_default();
+        }
+    }
+    &[]
+}
+
+/// The length of a quoted string after its first quote, its last one included.
+fn quoted_len(text: &[u8]) -> usize {
+    let mut escaped = false;
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return at + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_come_from_the_header_section_only() {
+        let message = b"Received: a\r\nreceived: b\r\n\tDate: folded\r\nMessage-Id: <a@b>\r\n\r\n\
+                        Received: body\r\nDate: body\r\n";
+        let expected = HeaderFacts { received_fields: 2, has_date: false, has_message_id: true };
+        assert_eq!(HeaderFacts::of(message), expected);
+        assert_eq!(HeaderFacts::of(b""), HeaderFacts::default());
+        assert!(HeaderFacts::of(b"DATE : x\r\n").has_date);
+    }
+
+    #[test]
+    fn authors_are_found_however_they_are_written() {
+        let cases: &[(&str, &[&str])] = &[
+            ("a@b", &["a@b"]),
+            ("A <a@b>", &["a@b"]),
+            ("\"x, <c@d>\" <a@b>, e@f", &["a@b", "e@f"]),
+            ("(c@d) a@b (nested (comment) \\) here)", &["a@b"]),
+            ("team: a@b, C <c@d>;", &["a@b", "c@d"]),
+            ("a . b @ c", &["a.b@c"]),
+            ("\"a b\"@c", &["\"a b\"@c"]),
+            ("<a@b> x@y", &["a@b"]),
+            ("=?utf-8?q?x?= <a@b>,\r\n c@d", &["a@b", "c@d"]),
+            ("undisclosed-recipients:;", &[]),
+            ("", &[]),
+            ("\"open", &[]),
+            ("(open a@b", &[]),
+            ("<a@b", &["a@b"]),
+            (",,;a@b", &["a@b"]),
+        ];
+        for (value, expected) in cases {
+            let header = format!("Subject: x@y\r\nFrom: {value}\r\n\r\nFrom: body@x\r\n");
+            let found = author_addresses(header.as_bytes(), 10);
+            let found: Vec<String> = found.iter().map(Address::to_string).collect();
+            assert_eq!(found, *expected, "{value:?}");
+        }
+        assert_eq!(author_addresses(b"From: a@b, c@d\r\nSender: e@f\r\n", 2).len(), 2);
+    }
+}

@@ -1,0 +1,276 @@
+//! The async loop of one connection: read a line, give it to the session, do what it asks for,
+//! send the replies when the client waits for them.
+//!
+//! **Invariants:** replies to pipelined commands leave in one write (RFC 2920 §3.2); the reply
+//! to a message is queued after storage answered; a connection that ends in the middle of a
+//! message leaves nothing behind.
+
+mod delivery;
+mod desk;
+mod memory;
+mod reception;
+
+use std::sync::Arc;
+
+use auth::SignedIn;
+use net::{Connection, ConnectionError, LineEnding, Shutdown};
+use sasl::{Credentials, RESPONSE_BYTES_MAX};
+
+use crate::error::{CommandError, Farewell, Refusal, SyntaxError};
+use crate::session::{Next, Session};
+use crate::settings::{Role, Settings};
+use crate::types::{Envelope, Recipient};
+
+pub use desk::Desk;
+pub use memory::ReceptionMemory;
+
+use desk::Target;
+use reception::Incoming;
+
+/// One listener's service.
+pub struct Server {
+    settings: Arc<Settings>,
+    desk: Desk,
+    memory: ReceptionMemory,
+    turned_away: Vec<u8>,
+}
+
+impl Server {
+    /// A service with these settings; `memory` may be shared with other listeners.
+    pub fn new(settings: Settings, desk: Desk, memory: ReceptionMemory) -> Self {
+        let mut turned_away = Vec::new();
+        Farewell::TooManyConnections.reply().render(&mut turned_away);
+        Self { settings: Arc::new(settings), desk, memory, turned_away }
+    }
+}
+
+impl net::Service for Server {
+    fn refusal(&self, _why: net::Refusal) -> &[u8] {
+        &self.turned_away
+    }
+
+    async fn serve(&self, connection: Connection, shutdown: Shutdown) {
+        // A server without a certificate on this connection offers no STARTTLS.
+        let mut settings = self.settings.clone();
+        if settings.starttls != connection.can_start_tls() {
+            Arc::make_mut(&mut settings).starttls = connection.can_start_tls();
+        }
+        let session = Session::new(settings, connection.is_tls());
+        let visit = Visit {
+            server: self,
+            connection,
+            shutdown,
+            session,
+            line: Vec::new(),
+            out: Vec::new(),
+            user: None,
+            targets: Vec::new(),
+            incoming: None,
+        };
+        visit.run().await;
+    }
+}
+
+/// One connection.
+struct Visit<'a> {
+    server: &'a Server,
+    connection: Connection,
+    shutdown: Shutdown,
+    session: Session,
+    /// The line being read.
+    line: Vec<u8>,
+    /// Replies not yet queued on the connection.
+    out: Vec<u8>,
+    /// Who signed in.
+    user: Option<SignedIn>,
+    /// Where each recipient of the envelope gets its mail, in the same order.
+    targets: Vec<Target>,
+    /// The message whose chunks are arriving.
+    incoming: Option<Incoming>,
+}
+
+impl Visit<'_> {
+    async fn run(mut self) {
+        match self.converse().await {
+            Ok(()) => self.connection.close().await,
+            Err(ConnectionError::TimedOut) => self.end(Farewell::TimedOut).await,
+            Err(ConnectionError::Flood) => self.end(Farewell::Endless).await,
+            // Nobody is left to be told.
+            Err(error) => tracing::debug!(%error, "connection ended"),
+        }
+    }
+
+    async fn end(mut self, farewell: Farewell) {
+        tracing::debug!(%farewell, "connection closed");
+        self.session.close(farewell, &mut self.out);
+        self.send_replies();
+        self.connection.close().await;
+    }
+
+    /// Serves commands until one of them, or the daemon, ends the session.
+    async fn converse(&mut self) -> Result<(), ConnectionError> {
+        if self.is_early_talker().await? {
+            self.session.close(Farewell::EarlyTalker, &mut self.out);
+            self.send_replies();
+            return Ok(());
+        }
+        self.connection.set_read_timeout(self.server.settings.idle_timeout);
+        self.session.render_greeting(&mut self.out);
+        loop {
+            self.send_replies();
+            self.line.clear();
+            let next = self.read_command().await?;
+            if self.follow(next).await? == Flow::End {
+                self.send_replies();
+                return Ok(());
+            }
+        }
+    }
+
+    /// RFC 5321 §3.1 has the client wait for the greeting; programs that send junk do not.
+    async fn is_early_talker(&mut self) -> Result<bool, ConnectionError> {
+        let wait = self.server.settings.early_talker_wait;
+        if wait.is_zero() || self.server.settings.role != Role::Mx || self.connection.is_tls() {
+            return Ok(false);
+        }
+        match tokio::time::timeout(wait, self.connection.fill()).await {
+            Ok(arrived) => arrived.map(|_| true),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Reads the next line and lets the session see it.
+    async fn read_command(&mut self) -> Result<Next, ConnectionError> {
+        let idle = self.session.envelope().is_none();
+        if idle && self.shutdown.is_requested() {
+            return Ok(self.session.close(Farewell::ShuttingDown, &mut self.out));
+        }
+        let line_bytes_max = if self.session.in_exchange() {
+            RESPONSE_BYTES_MAX
+        } else {
+            self.server.settings.command_line_bytes_max.saturating_sub(2)
+        };
+        let read = tokio::select! {
+            biased;
+            read = self.connection.read_line(&mut self.line, line_bytes_max) => read,
+            () = self.shutdown.requested() => {
+                return Ok(self.session.close(Farewell::ShuttingDown, &mut self.out));
+            }
+        };
+        let unreadable = match read {
+            Ok(LineEnding::CrLf) => return Ok(self.session.line(&self.line, &mut self.out)),
+            // RFC 5321 §2.3.8: LF alone ends no line. It is answered rather than waited out,
+            // and nothing before it is carried out.
+            Ok(LineEnding::Lf) => SyntaxError::BareLineFeed,
+            Err(ConnectionError::LineTooLong) => SyntaxError::LineTooLong,
+            Err(error) => return Err(error),
+        };
+        Ok(self.session.refuse_unreadable(unreadable, &mut self.out))
+    }
+
+    /// Does what the session asks for.
+    async fn follow(&mut self, next: Next) -> Result<Flow, ConnectionError> {
+        // Whatever ended the last transaction, what belonged to it goes with it.
+        let recipients = self.session.envelope().map_or(0, |e| e.recipients.len());
+        self.targets.truncate(recipients);
+        if recipients == 0 {
+            self.incoming = None;
+        }
+        match next {
+            Next::Command => {}
+            Next::StartTls => self.start_tls().await?,
+            Next::SignIn(credentials) => self.sign_in(credentials).await,
+            Next::CheckSender(envelope) => return Ok(self.check_sender(envelope).await),
+            Next::CheckRecipient(recipient) => self.check_recipient(recipient).await,
+            Next::ReceiveData => return self.receive_data().await,
+            Next::ReceiveChunk { size_bytes, last } => {
+                return self.receive_chunk(size_bytes, last).await;
+            }
+            Next::DiscardChunk { size_bytes, error } => {
+                self.discard_chunk(size_bytes).await?;
+                self.refuse(&error.into());
+            }
+            Next::Close => return Ok(Flow::End),
+        }
+        Ok(Flow::Next)
+    }
+
+    async fn start_tls(&mut self) -> Result<(), ConnectionError> {
+        self.send_replies();
+        self.connection.start_tls().await?;
+        self.session.tls_started();
+        self.user = None;
+        Ok(())
+    }
+
+    async fn sign_in(&mut self, credentials: Credentials) {
+        let peer = self.connection.peer().ip();
+        match self.server.desk.sign_in(&credentials, peer).await {
+            Ok(user) => {
+                self.user = Some(user);
+                self.session.signed_in(&mut self.out);
+            }
+            Err(refusal) => self.refuse(&refusal.into()),
+        }
+    }
+
+    async fn check_sender(&mut self, envelope: Envelope) -> Flow {
+        let Some(user) = &self.user else {
+            self.refuse(&Refusal::SignInRequired.into());
+            return Flow::Next;
+        };
+        match self.server.desk.check_sender(user, &envelope.reverse_path).await {
+            Ok(None) => {
+                self.session.open(envelope, &mut self.out);
+            }
+            Ok(Some(farewell)) => {
+                self.session.close(farewell, &mut self.out);
+                return Flow::End;
+            }
+            Err(error) => self.refuse(&error),
+        }
+        Flow::Next
+    }
+
+    async fn check_recipient(&mut self, recipient: Recipient) {
+        let size_bytes = self.session.envelope().and_then(|e| e.parameters.size_bytes);
+        let relay = self.user.is_some();
+        match self.server.desk.find_target(&recipient.path, relay, size_bytes).await {
+            Ok(target) => {
+                self.targets.push(target);
+                self.session.add_recipient(recipient, &mut self.out);
+            }
+            Err(error) => self.refuse(&error),
+        }
+    }
+
+    fn refuse(&mut self, error: &CommandError) {
+        log_refusal(error);
+        self.session.refuse(error, &mut self.out);
+    }
+
+    /// Queues the replies there are; they leave when the connection has to wait for input.
+    fn send_replies(&mut self) {
+        self.connection.push(&self.out);
+        self.out.clear();
+    }
+}
+
+/// What follows a command.
+#[derive(Debug, PartialEq, Eq)]
+enum Flow {
+    /// The next one.
+    Next,
+    /// Nothing: the goodbye is in the buffer.
+    End,
+}
+
+/// The peer's faults are its own business; ours are not.
+fn log_refusal(error: &CommandError) {
+    match error {
+        CommandError::Storage(error) => tracing::error!(%error, "mail refused by storage"),
+        CommandError::Syntax(_) | CommandError::WrongState(_) | CommandError::Refused(_) => {
+            tracing::debug!(%error, "refused");
+        }
+    }
+}

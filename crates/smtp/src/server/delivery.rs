@@ -1,0 +1,269 @@
+//! One message into the mailboxes and the spool, in one transaction.
+//!
+//! **Invariant:** what [`deliver`] says is stored is on stable storage, for every recipient it
+//! says it of; nothing else is.
+
+use std::sync::{Arc, OnceLock};
+
+use ids::AccountId;
+use storage::{PreparedMessage, SpoolEntry, SpoolRecipient, StorageError, Store, WriteTx};
+
+use super::desk::Target;
+use crate::error::CommandError;
+use crate::settings::Role;
+use crate::types::{Body, Envelope, ForwardPath, Notify, Recipient, Ret, ReversePath};
+
+/// A complete message and where it goes.
+pub(super) struct Delivery<'a> {
+    /// With our trace fields.
+    pub(super) bytes: Vec<u8>,
+    /// Bytes of Return-Path at the start, which relayed mail goes without.
+    pub(super) return_path_bytes: usize,
+    pub(super) envelope: &'a Envelope,
+    /// One for each recipient of the envelope.
+    pub(super) targets: Vec<Target>,
+    pub(super) submitter: Option<AccountId>,
+    pub(super) role: Role,
+}
+
+/// What happened to each recipient, in the order of the envelope.
+pub(super) type Outcomes = Vec<Result<(), CommandError>>;
+
+/// Stores the message: in one transaction for all recipients, unless mailboxes filled up since
+/// their RCPT, when that transaction is given up and another one takes its place.
+pub(super) async fn deliver(
+    store: &Store,
+    delivery: Delivery<'_>,
+) -> Result<Outcomes, CommandError> {
+    let mut plan = Plan::of(store, delivery).await?;
+    loop {
+        let refused = Arc::new(OnceLock::new());
+        let (attempt, noted) = (plan.attempt(), refused.clone());
+        let messages = attempt.messages();
+        let stored =
+            store.write_with("smtp delivery", messages, move |tx| attempt.store(tx, &noted)).await;
+        match (stored, refused.get()) {
+            (Ok(committed), _) => return Ok(committed.value),
+            (Err(_), Some(refused)) => plan.redirect_to_spool(store, refused).await?,
+            (Err(error), None) => return Err(error.into()),
+        }
+    }
+}
+
+/// What there is to do, kept for a second attempt.
+struct Plan {
+    targets: Vec<Target>,
+    /// The message for mailboxes here.
+    local: Option<Arc<PreparedMessage>>,
+    /// The same without Return-Path, for the spool.
+    relayed: Option<Arc<PreparedMessage>>,
+    /// Its bytes, where it may yet be needed.
+    spare: Option<Vec<u8>>,
+    entry: SpoolEntry,
+    role: Role,
+}
+
+impl Plan {
+    async fn of(store: &Store, delivery: Delivery<'_>) -> Result<Self, CommandError> {
+        let Delivery { bytes, return_path_bytes, envelope, targets, submitter, role } = delivery;
+        let here = targets.iter().any(|target| target.account().is_some());
+        let elsewhere = targets.contains(&Target::Elsewhere);
+        let mut spare = (elsewhere || (role != Role::Lmtp && targets.len() > 1))
+            .then(|| bytes.get(return_path_bytes..).unwrap_or_default().to_vec());
+        let relayed = match spare.take_if(|_| elsewhere) {
+            Some(bytes) => Some(Arc::new(store.prepare(bytes).await?)),
+            None => None,
+        };
+        let local = if here { Some(Arc::new(store.prepare(bytes).await?)) } else { None };
+        let entry = spool_entry(envelope, submitter);
+        Ok(Self { targets, local, relayed, spare, entry, role })
+    }
+
+    /// Sends the copies of some recipients to the spool: RFC 5321 §4.4 lets no other answer
+    /// than yes be given when some recipients get a message, and the sending side tells the
+    /// sender if it cannot bring the rest home.
+    async fn redirect_to_spool(
+        &mut self,
+        store: &Store,
+        refused: &[usize],
+    ) -> Result<(), CommandError> {
+        for at in refused {
+            if let Some(target) = self.targets.get_mut(*at) {
+                *target = Target::Elsewhere;
+            }
+        }
+        if let Some(bytes) = self.spare.take() {
+            self.relayed = Some(Arc::new(store.prepare(bytes).await?));
+        }
+        Ok(())
+    }
+
+    fn attempt(&self) -> Attempt {
+        let mut order: Vec<usize> = (0..self.targets.len()).collect();
+        order.sort_by_key(|at| self.targets.get(*at).and_then(Target::account));
+        Attempt {
+            order,
+            targets: self.targets.clone(),
+            local: self.local.clone(),
+            relayed: self.relayed.clone(),
+            entry: self.entry.clone(),
+            role: self.role,
+        }
+    }
+}
+
+/// What one transaction does.
+struct Attempt {
+    targets: Vec<Target>,
+    /// Accounts ascending, since each stays locked until the commit.
+    order: Vec<usize>,
+    local: Option<Arc<PreparedMessage>>,
+    relayed: Option<Arc<PreparedMessage>>,
+    entry: SpoolEntry,
+    role: Role,
+}
+
+impl Attempt {
+    fn messages(&self) -> Vec<Arc<PreparedMessage>> {
+        self.local.iter().chain(&self.relayed).cloned().collect()
+    }
+
+    /// Writes everything. A recipient that alone is refused is told so in its outcome over
+    /// LMTP; elsewhere nothing is written, and `refused` says for whom it must be the spool,
+    /// unless that would be everybody.
+    fn store(
+        mut self,
+        tx: &mut WriteTx<'_>,
+        refused: &OnceLock<Vec<usize>>,
+    ) -> storage::Result<Outcomes> {
+        let mut outcomes: Outcomes = self.targets.iter().map(|_| Ok(())).collect();
+        let mut failed = Vec::new();
+        let mut last_error = None;
+        for at in &self.order {
+            match self.deliver(tx, *at) {
+                Ok(()) => {}
+                Err(error) if !concerns_one_recipient(&error) => return Err(error),
+                Err(error) if self.role == Role::Lmtp => {
+                    if let Some(outcome) = outcomes.get_mut(*at) {
+                        *outcome = Err(error.into());
+                    }
+                }
+                Err(error) => {
+                    failed.push(*at);
+                    last_error = Some(error);
+                }
+            }
+        }
+        if let Some(error) = last_error {
+            if failed.len() < self.targets.len() {
+                // Set once: this is the only place, and the transaction runs once.
+                let _ = refused.set(failed);
+            }
+            return Err(error);
+        }
+        self.spool(tx)?;
+        Ok(outcomes)
+    }
+
+    fn deliver(&self, tx: &mut WriteTx<'_>, at: usize) -> storage::Result<()> {
+        let (Some(Target::Account { account, detail }), Some(message)) =
+            (self.targets.get(at), &self.local)
+        else {
+            return Ok(());
+        };
+        // R-ADDR-4: two addresses of one account are two deliveries.
+        tx.account(*account)?.deliver(message, storage::Delivery { mailbox: detail.clone() })?;
+        Ok(())
+    }
+
+    fn spool(&mut self, tx: &mut WriteTx<'_>) -> storage::Result<()> {
+        let Some(message) = &self.relayed else { return Ok(()) };
+        let mut entry = self.entry.clone();
+        let mut targets = self.targets.iter();
+        entry.recipients.retain(|_| targets.next() == Some(&Target::Elsewhere));
+        tx.spool(entry, message)?;
+        Ok(())
+    }
+}
+
+/// Errors that storage gives before it wrote anything for the recipient, so that the others'
+/// copies can be committed.
+fn concerns_one_recipient(error: &StorageError) -> bool {
+    match error {
+        StorageError::OverQuota { .. }
+        | StorageError::NotFound(_)
+        | StorageError::NoPermission(_) => true,
+        StorageError::AlreadyExists(_)
+        | StorageError::TooBig { .. }
+        | StorageError::Limit { .. }
+        | StorageError::Conflict(_)
+        | StorageError::InUse(_)
+        | StorageError::Expunged
+        | StorageError::Invalid(_)
+        | StorageError::Unavailable(_)
+        | StorageError::Corrupt(_)
+        | StorageError::Internal(_) => false,
+    }
+}
+
+/// The envelope as the spool keeps it, with all its recipients.
+fn spool_entry(envelope: &Envelope, account: Option<AccountId>) -> SpoolEntry {
+    let parameters = &envelope.parameters;
+    let ret = parameters.ret.map(|ret| match ret {
+        Ret::Full => "FULL",
+        Ret::Hdrs => "HDRS",
+    });
+    let body = match parameters.body {
+        Body::SevenBit => "7BIT",
+        Body::EightBitMime => "8BITMIME",
+        Body::BinaryMime => "BINARYMIME",
+    };
+    let envelope_json = serde_json::json!({
+        "body": body,
+        "smtputf8": parameters.smtputf8,
+        "ret": ret,
+        "envid": parameters.envelope_id.as_ref().map(|id| id.as_str()),
+    });
+    SpoolEntry {
+        account,
+        reverse_path: match &envelope.reverse_path {
+            ReversePath::Null => String::new(),
+            ReversePath::Mailbox(mailbox) => mailbox.to_string(),
+        },
+        envelope_json: envelope_json.to_string(),
+        recipients: envelope.recipients.iter().map(spool_recipient).collect(),
+    }
+}
+
+fn spool_recipient(recipient: &Recipient) -> SpoolRecipient {
+    let notify = match recipient.notify {
+        Notify::Unspecified => None,
+        Notify::Never => Some("NEVER".to_owned()),
+        Notify::On { success, failure, delay } => {
+            let words = [("SUCCESS", success), ("FAILURE", failure), ("DELAY", delay)];
+            let wanted: Vec<&str> =
+                words.iter().filter(|(_, on)| *on).map(|(word, _)| *word).collect();
+            Some(wanted.join(","))
+        }
+    };
+    let parameters_json = serde_json::json!({
+        "notify": notify,
+        "orcpt": recipient.original.as_ref().map(|original| original.as_str()),
+    });
+    SpoolRecipient {
+        forward_path: match &recipient.path {
+            ForwardPath::Postmaster => "postmaster".to_owned(),
+            ForwardPath::Mailbox(mailbox) => mailbox.to_string(),
+        },
+        parameters_json: parameters_json.to_string(),
+    }
+}
+
+impl Target {
+    fn account(&self) -> Option<AccountId> {
+        match self {
+            Self::Account { account, .. } => Some(*account),
+            Self::Elsewhere => None,
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! What the session asks of accounts and storage: who may sign in, who may send as whom, where
+//! mail goes, and putting it there.
+//!
+//! **Invariant:** every answer is read in one snapshot; what is refused here is refused for a
+//! reason the client is told.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use auth::{AuthError, Authenticator, Protocol, SignedIn};
+use ids::{AccountId, Timestamp};
+use message::address::Address;
+use sasl::Credentials;
+use storage::{Resolution, Store};
+
+use super::delivery::{Delivery, Outcomes, deliver};
+use crate::error::{CommandError, Farewell, Refusal};
+use crate::types::{ForwardPath, ReversePath};
+
+/// Accounts and storage, as the listeners of one daemon share them.
+#[derive(Clone)]
+pub struct Desk {
+    store: Store,
+    authenticator: Arc<Authenticator>,
+    hostname: Arc<str>,
+}
+
+/// Where a recipient gets the message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Target {
+    /// An account here; with the detail of a plus address (R-ADDR-6).
+    Account {
+        /// The account.
+        account: AccountId,
+        /// What followed the `+`.
+        detail: Option<String>,
+    },
+    /// Another server.
+    Elsewhere,
+}
+
+impl Desk {
+    /// A desk; `hostname` is where mail to a postmaster without a domain goes.
+    pub fn new(store: Store, authenticator: Arc<Authenticator>, hostname: &str) -> Self {
+        Self { store, authenticator, hostname: hostname.into() }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.store.now()
+    }
+
+    /// Checks a name and a password.
+    pub(super) async fn sign_in(
+        &self,
+        credentials: &Credentials,
+        peer: IpAddr,
+    ) -> Result<SignedIn, Refusal> {
+        let outcome = self.authenticator.sign_in(credentials, Protocol::Submission, peer).await;
+        outcome.map_err(|error| match error {
+            AuthError::Wrong => Refusal::BadCredentials,
+            AuthError::Blocked => Refusal::SignInNotPermitted,
+            AuthError::Maintenance => Refusal::SignInMaintenance,
+            AuthError::Throttled { .. } => Refusal::SignInThrottled,
+            AuthError::Unavailable => Refusal::SignInUnavailable,
+        })
+    }
+
+    /// R-ADDR-5: a submission's sender is an address of its account. The null sender is for
+    /// notifications that mail programs write, such as read receipts. The farewell is for who
+    /// may no longer be signed in (R-ADDR-8, R-ADDR-12).
+    pub(super) async fn check_sender(
+        &self,
+        user: &SignedIn,
+        reverse_path: &ReversePath,
+    ) -> Result<Option<Farewell>, CommandError> {
+        let sender = reverse_path.mailbox().cloned().map(storage::Address::from);
+        let (account, address) = (user.account, user.address.clone());
+        let (credentials, owned) = self
+            .store
+            .read(move |tx| {
+                let owned = match &sender {
+                    Some(sender) => tx.may_send_as(account, sender)?,
+                    None => true,
+                };
+                Ok((tx.credentials(&address)?, owned))
+            })
+            .await?;
+        let current = credentials.filter(|found| {
+            found.account == account
+                && found.credential_version == user.credential_version
+                && !found.blocked
+        });
+        match current {
+            None => Ok(Some(Farewell::SignedOut)),
+            // R-ADDR-12: sending is refused, receiving is not.
+            Some(found) if found.maintenance => Err(Refusal::Maintenance.into()),
+            Some(_) if !owned => Err(Refusal::SenderNotOwned.into()),
+            Some(_) => Ok(None),
+        }
+    }
+
+    /// R-ADDR-5 for the header section: addresses of ours that it names as author must be the
+    /// account's own. Addresses of others are not ours to judge.
+    pub(super) async fn check_authors(
+        &self,
+        account: AccountId,
+        authors: Vec<Address>,
+    ) -> Result<(), CommandError> {
+        if authors.is_empty() {
+            return Ok(());
+        }
+        let permitted = self
+            .store
+            .read(move |tx| {
+                for author in authors {
+                    let author = storage::Address::from(author);
+                    let ours = tx.resolve(&author)? != Resolution::Relay;
+                    if ours && !tx.may_send_as(account, &author)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            })
+            .await?;
+        if permitted { Ok(()) } else { Err(Refusal::FromNotOwned.into()) }
+    }
+
+    /// Where mail for `path` goes; elsewhere only if `relay` says so.
+    pub(super) async fn find_target(
+        &self,
+        path: &ForwardPath,
+        relay: bool,
+        size_bytes: Option<u64>,
+    ) -> Result<Target, CommandError> {
+        let addresses = match path {
+            ForwardPath::Mailbox(mailbox) => vec![storage::Address::from(mailbox.clone())],
+            ForwardPath::Postmaster => postmasters(&self.hostname),
+        };
+        let resolution = self
+            .store
+            .read(move |tx| {
+                let mut found = Resolution::UnknownRecipient;
+                for address in &addresses {
+                    found = tx.resolve(address)?;
+                    if matches!(found, Resolution::Account(_)) {
+                        break;
+                    }
+                }
+                Ok(found)
+            })
+            .await?;
+        match resolution {
+            Resolution::Account(recipient) if recipient.blocked => {
+                Err(Refusal::RecipientDisabled.into())
+            }
+            Resolution::Account(recipient) => {
+                // A message has at least one byte, so a full mailbox is full for all of them.
+                let used = recipient.used_bytes.saturating_add(size_bytes.unwrap_or(0).max(1));
+                if recipient.quota_bytes > 0 && used > recipient.quota_bytes {
+                    return Err(Refusal::MailboxFull.into());
+                }
+                Ok(Target::Account { account: recipient.account, detail: recipient.detail })
+            }
+            Resolution::UnknownRecipient => Err(Refusal::UnknownRecipient.into()),
+            Resolution::Relay if relay => Ok(Target::Elsewhere),
+            Resolution::Relay => match path {
+                ForwardPath::Postmaster => Err(Refusal::UnknownRecipient.into()),
+                ForwardPath::Mailbox(_) => Err(Refusal::RelayDenied.into()),
+            },
+        }
+    }
+
+    /// Stores the message for all recipients. The outcomes are one for each recipient in LMTP;
+    /// elsewhere they are all good, or the whole message is refused.
+    pub(super) async fn deliver(&self, delivery: Delivery<'_>) -> Result<Outcomes, CommandError> {
+        deliver(&self.store, delivery).await
+    }
+}
+
+/// RFC 5321 §4.5.1: postmaster without a domain is the one of this server: of its name, or of
+/// the domain its name belongs to.
+fn postmasters(hostname: &str) -> Vec<storage::Address> {
+    let mut found = Vec::new();
+    let mut domain = hostname;
+    loop {
+        found.extend(storage::Address::parse(&format!("postmaster@{domain}")));
+        match domain.split_once('.') {
+            Some((_, parent)) if parent.contains('.') => domain = parent,
+            _ => return found,
+        }
+    }
+}

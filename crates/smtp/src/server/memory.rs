@@ -1,0 +1,121 @@
+//! Memory for messages on their way in, shared by all connections of all listeners.
+//!
+//! **Invariant:** the buffers of all messages in reception together never exceed the budget; a
+//! message that finds none waits a bounded time and is then refused for now, so that no two
+//! messages can wait for each other for ever.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::error::Refusal;
+
+/// Permits are counted in this many bytes.
+const UNIT_BYTES: usize = 1024;
+/// LIMIT: the first reservation of a message that did not announce its size: most are smaller.
+const FIRST_BYTES: usize = 16 * 1024;
+/// LIMIT: what an announced size reserves at most at once; the rest follows as it arrives, so
+/// that announcing costs others nothing.
+const ANNOUNCED_BYTES_MAX: u64 = 1024 * 1024;
+
+/// The budget. Clones are the same budget.
+#[derive(Debug, Clone)]
+pub struct ReceptionMemory {
+    free: Arc<Semaphore>,
+}
+
+impl ReceptionMemory {
+    /// A budget of so many bytes.
+    pub fn new(bytes: usize) -> Self {
+        let units = (bytes / UNIT_BYTES).min(Semaphore::MAX_PERMITS);
+        Self { free: Arc::new(Semaphore::new(units)) }
+    }
+}
+
+/// The bytes of one message and the part of the budget they take.
+#[derive(Debug)]
+pub(super) struct MessageBuffer {
+    pub(super) bytes: Vec<u8>,
+    memory: ReceptionMemory,
+    held: Option<OwnedSemaphorePermit>,
+    wait: Duration,
+}
+
+impl MessageBuffer {
+    pub(super) fn new(memory: ReceptionMemory, wait: Duration) -> Self {
+        Self { bytes: Vec::new(), memory, held: None, wait }
+    }
+
+    /// Makes room for a message of the announced size and `more` bytes of ours.
+    pub(super) async fn announce(
+        &mut self,
+        size_bytes: Option<u64>,
+        more: usize,
+    ) -> Result<(), Refusal> {
+        let announced = match size_bytes {
+            Some(size) => size.min(ANNOUNCED_BYTES_MAX) as usize,
+            None => FIRST_BYTES,
+        };
+        self.grow(announced.saturating_add(more)).await
+    }
+
+    /// Makes room for `more` bytes.
+    pub(super) async fn reserve(&mut self, more: usize) -> Result<(), Refusal> {
+        if self.bytes.capacity() - self.bytes.len() >= more {
+            return Ok(());
+        }
+        // Doubling keeps the number of copies logarithmic.
+        let doubled = self.bytes.capacity().max(FIRST_BYTES).saturating_mul(2);
+        self.grow(doubled.max(self.bytes.len().saturating_add(more))).await
+    }
+
+    /// Gives everything back: what still comes of this message will be thrown away.
+    pub(super) fn release(&mut self) {
+        self.bytes = Vec::new();
+        self.held = None;
+    }
+
+    async fn grow(&mut self, capacity: usize) -> Result<(), Refusal> {
+        let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let missing = capacity.div_ceil(UNIT_BYTES).saturating_sub(held);
+        if missing > 0 {
+            let missing = u32::try_from(missing).map_err(|_| Refusal::Busy)?;
+            let acquiring = self.memory.free.clone().acquire_many_owned(missing);
+            let permit = match tokio::time::timeout(self.wait, acquiring).await {
+                Ok(Ok(permit)) => permit,
+                Ok(Err(_)) | Err(_) => return Err(Refusal::Busy),
+            };
+            match &mut self.held {
+                Some(held) => held.merge(permit),
+                None => self.held = Some(permit),
+            }
+        }
+        self.bytes.reserve_exact(capacity.saturating_sub(self.bytes.len()));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_budget_is_shared_and_given_back() {
+        let memory = ReceptionMemory::new(64 * 1024);
+        let wait = Duration::from_secs(20);
+        let mut first = MessageBuffer::new(memory.clone(), wait);
+        let mut second = MessageBuffer::new(memory.clone(), wait);
+        assert_eq!(first.announce(Some(u64::MAX), 0).await, Err(Refusal::Busy));
+        assert_eq!(first.announce(None, 0).await, Ok(()));
+        first.bytes.extend_from_slice(&[0; 16 * 1024]);
+        assert_eq!(first.reserve(1).await, Ok(()));
+        assert!(first.bytes.capacity() >= 32 * 1024);
+        assert_eq!(second.announce(Some(40 * 1024), 0).await, Err(Refusal::Busy));
+        assert_eq!(second.announce(Some(30 * 1024), 0).await, Ok(()));
+        first.release();
+        assert_eq!(second.reserve(31 * 1024).await, Ok(()));
+        drop(second);
+        assert_eq!(memory.free.available_permits(), 64);
+    }
+}

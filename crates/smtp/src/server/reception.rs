@@ -1,0 +1,338 @@
+//! Reading a message, and what becomes of it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use message::compose::{Received, return_path};
+use message::date::{DateTime, format_rfc5322};
+use net::{ConnectionError, TlsFacts};
+
+use super::delivery::Delivery;
+use super::memory::MessageBuffer;
+use super::{Flow, Visit, log_refusal};
+use crate::content::{Content, ContentLimits, Encoding, Fed, Framing};
+use crate::error::{CommandError, Refusal};
+use crate::header::{HeaderFacts, author_addresses};
+use crate::settings::Role;
+use crate::types::{Body, Envelope, ForwardPath, ReversePath};
+
+/// LIMIT: authors of one message that are looked up; RFC 5322 §3.6.2 sets no bound, people
+/// never name more than a few.
+const AUTHORS_MAX: usize = 50;
+
+/// LIMIT: our fields take some 400 bytes, with the longest names and paths not more than this.
+const OWN_FIELDS_BYTES: usize = 2048;
+
+/// Tells messages apart that begin in the same microsecond.
+static NEXT_MESSAGE: AtomicU64 = AtomicU64::new(0);
+
+/// A message on its way in.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    /// Stands in Received, in the reply and in the log.
+    id: u64,
+    /// When it began.
+    at: DateTime,
+    content: Content,
+    buffer: MessageBuffer,
+    /// Bytes of our trace fields, at the start of the buffer.
+    trace_bytes: usize,
+    /// Bytes of Return-Path, the first of them.
+    return_path_bytes: usize,
+    /// Why it is refused, apart from what the content tells.
+    refusal: Option<Refusal>,
+}
+
+impl Incoming {
+    fn refusal(&self) -> Option<Refusal> {
+        self.content.fault().map(Refusal::Content).or(self.refusal)
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        self.refusal.get_or_insert(refusal);
+        self.content.discard();
+        self.buffer.release();
+    }
+
+    /// Takes a piece of the message.
+    async fn feed(&mut self, input: &[u8]) -> Fed {
+        if self.refusal().is_none()
+            && let Err(refusal) = self.buffer.reserve(input.len()).await
+        {
+            self.refuse(refusal);
+        }
+        let fed = self.content.feed(input, &mut self.buffer.bytes);
+        if self.content.fault().is_some() {
+            self.buffer.release();
+        }
+        fed
+    }
+
+    /// Puts the fields a submission lacks below our trace fields.
+    fn complete(&mut self, facts: HeaderFacts, hostname: &str) {
+        let mut fields = String::new();
+        if !facts.has_date {
+            // RFC 6409 §8.2: a missing Date is added.
+            fields = format!("Date: {}\r\n", format_rfc5322(self.at));
+        }
+        if !facts.has_message_id {
+            // RFC 6409 §8.3: so is a missing Message-ID.
+            fields += &format!("Message-ID: <{:016x}@{hostname}>\r\n", self.id);
+        }
+        self.buffer.bytes.splice(self.trace_bytes..self.trace_bytes, fields.into_bytes());
+    }
+}
+
+impl Visit<'_> {
+    /// Reads a message up to its end mark, stores it and answers.
+    pub(super) async fn receive_data(&mut self) -> Result<Flow, ConnectionError> {
+        let mut incoming = self.begin(Framing::Dotted).await;
+        let limit = self.begin_reading();
+        in_time(limit, self.read_dotted(&mut incoming)).await?;
+        self.end_reading();
+        self.finish(incoming).await;
+        Ok(Flow::Next)
+    }
+
+    /// Reads a chunk of a message; the last one makes it complete.
+    pub(super) async fn receive_chunk(
+        &mut self,
+        size_bytes: u64,
+        last: bool,
+    ) -> Result<Flow, ConnectionError> {
+        let mut incoming = match self.incoming.take() {
+            Some(incoming) => incoming,
+            None => self.begin(Framing::Chunked).await,
+        };
+        incoming.content.expect(size_bytes);
+        let limit = self.begin_reading();
+        in_time(limit, self.read_chunk(Some(&mut incoming), size_bytes)).await?;
+        self.end_reading();
+        if last {
+            incoming.content.finish();
+            self.finish(incoming).await;
+            return Ok(Flow::Next);
+        }
+        let outcome = match incoming.refusal() {
+            Some(refusal) => Err(refusal.into()),
+            None => {
+                self.incoming = Some(incoming);
+                Ok(())
+            }
+        };
+        self.session.answer_chunk(outcome, &mut self.out);
+        Ok(Flow::Next)
+    }
+
+    /// Reads a chunk that nobody wants.
+    pub(super) async fn discard_chunk(&mut self, size_bytes: u64) -> Result<(), ConnectionError> {
+        let limit = self.begin_reading();
+        in_time(limit, self.read_chunk(None, size_bytes)).await?;
+        self.end_reading();
+        Ok(())
+    }
+
+    /// Sets the patience for content; returns how long all of it may take.
+    fn begin_reading(&mut self) -> Duration {
+        self.send_replies();
+        self.connection.set_read_timeout(self.server.settings.data_timeout);
+        self.server.settings.message_timeout
+    }
+
+    fn end_reading(&mut self) {
+        self.connection.set_read_timeout(self.server.settings.idle_timeout);
+    }
+
+    async fn read_dotted(&mut self, incoming: &mut Incoming) -> Result<(), ConnectionError> {
+        let settings = &self.server.settings;
+        let bytes_max = settings.message_bytes_max.saturating_add(settings.overrun_bytes_max);
+        loop {
+            let input = self.connection.fill().await?;
+            match incoming.feed(input).await {
+                Fed::Ended(taken) => {
+                    self.connection.consume(taken);
+                    return Ok(());
+                }
+                Fed::More => {
+                    let taken = input.len();
+                    self.connection.consume(taken);
+                }
+            }
+            if incoming.content.message_bytes() > bytes_max {
+                return Err(ConnectionError::Flood);
+            }
+        }
+    }
+
+    async fn read_chunk(
+        &mut self,
+        mut incoming: Option<&mut Incoming>,
+        size_bytes: u64,
+    ) -> Result<(), ConnectionError> {
+        let mut left = size_bytes;
+        while left > 0 {
+            let input = self.connection.fill().await?;
+            let part = usize::try_from(left).ok().and_then(|left| input.get(..left));
+            let part = part.unwrap_or(input);
+            if let Some(incoming) = &mut incoming {
+                incoming.feed(part).await;
+            }
+            let taken = part.len();
+            left -= taken as u64;
+            self.connection.consume(taken);
+        }
+        Ok(())
+    }
+
+    /// Begins a message: its id, its buffer, and our trace fields at its start.
+    async fn begin(&mut self, framing: Framing) -> Incoming {
+        let settings = &self.server.settings;
+        let now = self.server.desk.now();
+        let limits = ContentLimits {
+            message_bytes_max: settings.message_bytes_max,
+            line_bytes_max: settings.message_line_bytes_max,
+        };
+        let parameters = self.session.envelope().map(|envelope| &envelope.parameters);
+        let encoding = match parameters.map(|parameters| parameters.body) {
+            Some(Body::BinaryMime) => Encoding::Binary,
+            Some(Body::SevenBit | Body::EightBitMime) | None => Encoding::Text,
+        };
+        let size_bytes = parameters.and_then(|parameters| parameters.size_bytes);
+        // Twelve bits keep apart what begins in one microsecond.
+        let ordinal = NEXT_MESSAGE.fetch_add(1, Ordering::Relaxed) & 0xfff;
+        let mut incoming = Incoming {
+            id: now.as_micros().cast_unsigned() << 12 | ordinal,
+            at: DateTime::from_unix_secs(now.as_secs()),
+            content: Content::new(framing, encoding, limits),
+            buffer: MessageBuffer::new(self.server.memory.clone(), settings.memory_wait),
+            trace_bytes: 0,
+            return_path_bytes: 0,
+            refusal: None,
+        };
+        match incoming.buffer.announce(size_bytes, OWN_FIELDS_BYTES).await {
+            Ok(()) => self.write_trace(&mut incoming),
+            Err(refusal) => incoming.refuse(refusal),
+        }
+        incoming
+    }
+
+    /// RFC 5321 §4.4: Return-Path and Received stand before everything else.
+    fn write_trace(&self, incoming: &mut Incoming) {
+        let Some(envelope) = self.session.envelope() else { return };
+        let sender = match &envelope.reverse_path {
+            ReversePath::Null => None,
+            ReversePath::Mailbox(mailbox) => Some(mailbox.to_string()),
+        };
+        let bytes = &mut incoming.buffer.bytes;
+        bytes.extend_from_slice(return_path(sender.as_deref()).as_bytes());
+        incoming.return_path_bytes = bytes.len();
+        let tls = self.connection.tls().map(describe_tls);
+        let recipient = only_recipient(envelope);
+        let id = format!("{:016x}", incoming.id);
+        let received = Received {
+            helo: self.session.client().map_or("", |client| client.as_str()),
+            peer_name: None,
+            peer_ip: Some(self.connection.peer().ip()),
+            by: &self.server.settings.hostname,
+            with: self.session.protocol().name(),
+            tls: tls.as_deref(),
+            id: &id,
+            recipient: recipient.as_deref(),
+            at: incoming.at,
+        };
+        bytes.extend_from_slice(received.render().as_bytes());
+        incoming.trace_bytes = bytes.len();
+    }
+
+    /// Judges a message that was read, stores it, and answers.
+    async fn finish(&mut self, mut incoming: Incoming) {
+        let id = incoming.id;
+        let outcome = match self.judge(&mut incoming).await {
+            Ok(()) => self.deliver(incoming).await,
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(outcomes) if self.server.settings.role == Role::Lmtp => {
+                outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).for_each(log_refusal);
+                self.session.answer_each(id, &outcomes, &mut self.out);
+            }
+            // Only LMTP has an answer for each recipient; see `Desk::deliver`.
+            Ok(_) => {
+                self.session.answer_message(id, &Ok(()), &mut self.out);
+            }
+            Err(error) => {
+                log_refusal(&error);
+                self.session.answer_message(id, &Err(error), &mut self.out);
+            }
+        }
+    }
+
+    /// Says whether the message may be stored; completes a submission.
+    async fn judge(&mut self, incoming: &mut Incoming) -> Result<(), CommandError> {
+        if let Some(refusal) = incoming.refusal() {
+            return Err(refusal.into());
+        }
+        let settings = &self.server.settings;
+        let content = incoming.buffer.bytes.get(incoming.trace_bytes..).unwrap_or_default();
+        let facts = HeaderFacts::of(content);
+        // RFC 5321 §6.3: loops are found by counting Received.
+        if facts.received_fields > settings.received_fields_max {
+            return Err(Refusal::Loop.into());
+        }
+        if let Some(user) = &self.user {
+            let authors = author_addresses(content, AUTHORS_MAX + 1);
+            if authors.len() > AUTHORS_MAX {
+                return Err(Refusal::FromNotOwned.into());
+            }
+            self.server.desk.check_authors(user.account, authors).await?;
+            // RFC 6409 §8 permits no more than is needed, so a Bcc field stays as the client
+            // sent it: RFC 5322 §3.6.3 lets one stand in the copies of blind recipients.
+            incoming.complete(facts, &settings.hostname);
+        }
+        Ok(())
+    }
+
+    async fn deliver(
+        &mut self,
+        mut incoming: Incoming,
+    ) -> Result<Vec<Result<(), CommandError>>, CommandError> {
+        // The buffer gives its part of the budget back when this returns.
+        let bytes = std::mem::take(&mut incoming.buffer.bytes);
+        let Some(envelope) = self.session.envelope() else { return Ok(Vec::new()) };
+        let (size_bytes, recipients) = (bytes.len(), self.targets.len());
+        let delivery = Delivery {
+            bytes,
+            return_path_bytes: incoming.return_path_bytes,
+            envelope,
+            targets: std::mem::take(&mut self.targets),
+            submitter: self.user.as_ref().map(|user| user.account),
+            role: self.server.settings.role,
+        };
+        let outcomes = self.server.desk.deliver(delivery).await?;
+        let id = format_args!("{:016x}", incoming.id);
+        tracing::info!(message = %id, size_bytes, recipients, "message stored");
+        Ok(outcomes)
+    }
+}
+
+async fn in_time(
+    limit: Duration,
+    reading: impl Future<Output = Result<(), ConnectionError>>,
+) -> Result<(), ConnectionError> {
+    tokio::time::timeout(limit, reading).await.unwrap_or(Err(ConnectionError::TimedOut))
+}
+
+/// RFC 5321 §7.2: one of several recipients is not named to the others.
+fn only_recipient(envelope: &Envelope) -> Option<String> {
+    match envelope.recipients.as_slice() {
+        [only] => match &only.path {
+            ForwardPath::Postmaster => Some("postmaster".to_owned()),
+            ForwardPath::Mailbox(mailbox) => Some(mailbox.to_string()),
+        },
+        _ => None,
+    }
+}
+
+fn describe_tls(facts: &TlsFacts) -> String {
+    format!("{} {}", facts.version, facts.cipher)
+}
