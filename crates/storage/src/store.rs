@@ -7,7 +7,9 @@ use ids::{AccountId, CollectionId, ModSeq, Timestamp};
 use tokio::sync::oneshot;
 
 use crate::blob::BlobStore;
-use crate::engine::{Engine, Shared, SqliteEngine, Submission, open_sqlite, write_job};
+use crate::engine::{
+    Engine, PostgresEngine, Shared, SqliteEngine, Submission, open_sqlite, write_job,
+};
 use crate::feed::{Feed, FeedReader, Publication, read_modseq, read_since};
 use crate::statistics::Statistics;
 use crate::view::{Snapshot, load_snapshot};
@@ -52,9 +54,7 @@ impl Store {
                 let connection = open_sqlite(&shared.settings)?;
                 Box::new(SqliteEngine::start(connection, shared.clone())?)
             }
-            Database::Postgres(_) => {
-                return Err(StorageError::Unavailable("no PostgreSQL".to_owned()));
-            }
+            Database::Postgres(url) => Box::new(PostgresEngine::start(url, shared.clone())?),
         };
         let inner = Arc::new(Inner { engine, shared, _lock: lock });
         // Set once, here.

@@ -5,11 +5,14 @@
 //! tells whoever waits. Nothing outside knows how many jobs shared a commit.
 
 mod job;
+mod pool;
+mod postgres;
 mod sqlite;
 
 use std::sync::Arc;
 
 pub(crate) use job::{Finished, ReadWork, WriteJob, write_job};
+pub(crate) use postgres::PostgresEngine;
 pub(crate) use sqlite::{Shared, SqliteEngine, open_writer as open_sqlite};
 
 use crate::{PreparedMessage, Result};

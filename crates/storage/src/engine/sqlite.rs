@@ -12,6 +12,7 @@ use std::time::Instant;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::mpsc;
 
+use super::pool::Pool;
 use super::{Engine, Finished, ReadWork, Submission, SubmitFuture};
 use crate::blob::BlobStore;
 use crate::feed::{Feed, Publication};
@@ -25,14 +26,12 @@ const STATEMENTS: usize = 256;
 /// LIMIT: pages the log may hold before the writer copies it into the database itself. 64 MiB at
 /// 4 KiB a page: reading slows down with a longer log.
 const LOG_PAGES_MAX: i64 = 16 * 1024;
-/// LIMIT: connections kept open for reading beyond those in use.
-const IDLE_READERS: usize = 16;
 
 /// The embedded engine.
 pub(crate) struct SqliteEngine {
     queue: Mutex<Option<mpsc::Sender<Submission>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
-    readers: Mutex<Vec<Connection>>,
+    readers: Pool<Connection>,
     shared: Arc<Shared>,
 }
 
@@ -129,20 +128,13 @@ impl SqliteEngine {
         Ok(Self {
             queue: Mutex::new(Some(queue)),
             writer: Mutex::new(Some(handle)),
-            readers: Mutex::default(),
+            readers: Pool::new(shared.settings.readers),
             shared,
         })
     }
 
     fn queue(&self) -> Result<mpsc::Sender<Submission>> {
         lock(&self.queue).clone().ok_or_else(closed)
-    }
-
-    fn take_reader(&self) -> Result<Connection> {
-        if let Some(connection) = lock(&self.readers).pop() {
-            return Ok(connection);
-        }
-        open_reader(&self.shared.settings)
     }
 }
 
@@ -164,16 +156,13 @@ impl Engine for SqliteEngine {
     }
 
     fn read_blocking(&self, work: ReadWork<'_>) -> Result<()> {
-        let connection = self.take_reader()?;
-        connection.execute_batch("BEGIN").map_err(error)?;
-        let outcome =
-            work(&mut ReadTx { sql: &mut SqliteSql::new(&connection), blobs: &self.shared.blobs });
+        let lease = self.readers.lease(|| open_reader(&self.shared.settings))?;
+        statement(&lease, "BEGIN")?;
+        let sql = &mut SqliteSql::new(&lease);
+        let outcome = work(&mut ReadTx { sql, blobs: &self.shared.blobs });
         // Ends the snapshot; a connection on which that fails is not used again.
-        if connection.execute_batch("COMMIT").is_ok() {
-            let mut idle = lock(&self.readers);
-            if idle.len() < IDLE_READERS {
-                idle.push(connection);
-            }
+        if statement(&lease, "COMMIT").is_ok() {
+            lease.give_back();
         }
         outcome
     }
@@ -184,7 +173,7 @@ impl Engine for SqliteEngine {
             // A writer that panicked has nothing more to say.
             let _ = writer.join();
         }
-        lock(&self.readers).clear();
+        self.readers.close();
     }
 }
 
@@ -297,8 +286,7 @@ impl Writer {
     }
 
     fn statement(&self, sql: &'static str) -> Result<()> {
-        let mut statement = self.connection.prepare_cached(sql).map_err(error)?;
-        statement.raw_execute().map(drop).map_err(error)
+        statement(&self.connection, sql)
     }
 
     /// Keeps the write-ahead log short. A thread of its own copies it beside the writing; only
@@ -326,6 +314,11 @@ fn copy_log(connection: &Connection, sql: &'static str) {
     if let Err(cause) = connection.query_row(sql, [], |_| Ok(())) {
         tracing::warn!(%cause, "the write-ahead log could not be copied");
     }
+}
+
+fn statement(connection: &Connection, sql: &'static str) -> Result<()> {
+    let mut statement = connection.prepare_cached(sql).map_err(error)?;
+    statement.raw_execute().map(drop).map_err(error)
 }
 
 /// The thread that copies the log while the writer goes on; ends with the writer.

@@ -1,0 +1,216 @@
+//! PostgreSQL behind [`Sql`].
+
+use std::collections::HashMap;
+use std::error::Error as StdError;
+
+use postgres::fallible_iterator::FallibleIterator;
+use postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
+use postgres::{Client, Statement, error::SqlState};
+
+use super::{Dialect, EachRow, Row, Sql, Value};
+use crate::{Result, StorageError};
+
+/// LIMIT: ids in one array parameter.
+const IDS_MAX: usize = 2000;
+
+/// A connection with its prepared statements.
+pub(crate) struct PostgresSql {
+    client: Client,
+    /// By the address of the text, which is a literal.
+    statements: HashMap<usize, Statement>,
+}
+
+impl PostgresSql {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client, statements: HashMap::new() }
+    }
+
+    /// Runs a statement without parameters and without an answer.
+    pub(crate) fn batch(&mut self, sql: &str) -> Result<()> {
+        self.client.batch_execute(sql).map_err(error)
+    }
+
+    fn statement(&mut self, sql: &'static str) -> Result<Statement> {
+        let key = sql.as_ptr().addr();
+        if let Some(statement) = self.statements.get(&key) {
+            return Ok(statement.clone());
+        }
+        let statement = self.client.prepare(&translate(sql)).map_err(error)?;
+        self.statements.insert(key, statement.clone());
+        Ok(statement)
+    }
+
+    fn run(
+        &mut self,
+        statement: &Statement,
+        params: &[&(dyn ToSql + Sync)],
+        each: EachRow<'_>,
+    ) -> Result<()> {
+        let params = params.iter().copied();
+        let mut rows = self.client.query_raw(statement, params).map_err(error)?;
+        while let Some(row) = rows.next().map_err(error)? {
+            each(&PostgresRow(&row))?;
+        }
+        Ok(())
+    }
+}
+
+/// The text as PostgreSQL takes it: `?1` becomes `$1` outside quotes, and a list of ids an array.
+fn translate(sql: &str) -> String {
+    let sql = sql.replace("IN ({IN})", "= ANY(?1)");
+    let mut quoted = false;
+    sql.chars()
+        .map(|c| {
+            quoted ^= c == '\'';
+            if c == '?' && !quoted { '$' } else { c }
+        })
+        .collect()
+}
+
+fn as_params<'v, 'b>(values: &'v [Value<'b>]) -> Vec<&'v (dyn ToSql + Sync)> {
+    values.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+}
+
+impl Sql for PostgresSql {
+    fn execute(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64> {
+        let statement = self.statement(sql)?;
+        self.client.execute(&statement, &as_params(params)).map_err(error)
+    }
+
+    fn query(&mut self, sql: &'static str, params: &[Value<'_>], each: EachRow<'_>) -> Result<()> {
+        let statement = self.statement(sql)?;
+        self.run(&statement, &as_params(params), each)
+    }
+
+    fn execute_many(
+        &mut self,
+        sql: &'static str,
+        rows: &mut dyn Iterator<Item = Vec<Value<'_>>>,
+    ) -> Result<u64> {
+        let statement = self.statement(sql)?;
+        let mut changed = 0;
+        for row in rows {
+            changed += self.client.execute(&statement, &as_params(&row)).map_err(error)?;
+        }
+        Ok(changed)
+    }
+
+    fn query_in(&mut self, sql: &'static str, ids: &[i64], each: EachRow<'_>) -> Result<()> {
+        let statement = self.statement(sql)?;
+        for ids in ids.chunks(IDS_MAX) {
+            self.run(&statement, &[&ids], each)?;
+        }
+        Ok(())
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> std::result::Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        match *self {
+            Value::Null => Ok(IsNull::Yes),
+            // A parameter beside an integer literal is an INT4 to PostgreSQL.
+            Value::Int(number) if *ty == Type::INT4 => i32::try_from(number)?.to_sql(ty, out),
+            Value::Int(number) => number.to_sql(ty, out),
+            Value::Text(text) => text.to_sql(ty, out),
+            Value::Bytes(bytes) => bytes.to_sql(ty, out),
+        }
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        [Type::INT8, Type::INT4, Type::TEXT, Type::VARCHAR, Type::BYTEA, Type::UNKNOWN].contains(ty)
+    }
+
+    to_sql_checked!();
+}
+
+struct PostgresRow<'r>(&'r postgres::Row);
+
+fn mistyped(column: usize) -> StorageError {
+    StorageError::Corrupt(format!("column {column} has an unexpected type"))
+}
+
+impl Row for PostgresRow<'_> {
+    fn int(&self, column: usize) -> Result<i64> {
+        self.opt_int(column)?.ok_or_else(|| mistyped(column))
+    }
+
+    fn opt_int(&self, column: usize) -> Result<Option<i64>> {
+        let ty = self.0.columns().get(column).ok_or_else(|| mistyped(column))?.type_();
+        let value = match *ty {
+            // Literals, comparisons and EXISTS come as narrower types.
+            Type::INT4 => self.0.try_get::<_, Option<i32>>(column).map(|n| n.map(i64::from)),
+            Type::BOOL => self.0.try_get::<_, Option<bool>>(column).map(|b| b.map(i64::from)),
+            _ => self.0.try_get::<_, Option<i64>>(column),
+        };
+        value.map_err(|_| mistyped(column))
+    }
+
+    fn text(&self, column: usize) -> Result<&str> {
+        self.opt_text(column)?.ok_or_else(|| mistyped(column))
+    }
+
+    fn opt_text(&self, column: usize) -> Result<Option<&str>> {
+        self.0.try_get(column).map_err(|_| mistyped(column))
+    }
+
+    fn bytes(&self, column: usize) -> Result<&[u8]> {
+        self.opt_bytes(column)?.ok_or_else(|| mistyped(column))
+    }
+
+    fn opt_bytes(&self, column: usize) -> Result<Option<&[u8]>> {
+        self.0.try_get(column).map_err(|_| mistyped(column))
+    }
+}
+
+/// PostgreSQL's errors by meaning.
+pub(crate) fn error(error: postgres::Error) -> StorageError {
+    let text = error.as_db_error().map_or_else(
+        || error.to_string(),
+        |cause| format!("{} ({})", cause.message(), cause.code().code()),
+    );
+    match error.code() {
+        // No answer from the server: the connection is gone.
+        None => StorageError::Unavailable(text),
+        Some(code) if is_passing(code) => StorageError::Unavailable(text),
+        Some(code) if *code == SqlState::DATA_CORRUPTED || *code == SqlState::INDEX_CORRUPTED => {
+            StorageError::Corrupt(text)
+        }
+        Some(_) => StorageError::Internal(text),
+    }
+}
+
+/// Whether the same may succeed later: no room, read-only, shutting down, a deadlock lost.
+fn is_passing(code: &SqlState) -> bool {
+    ["53", "57", "58", "08"].iter().any(|class| code.code().starts_with(class))
+        || [
+            SqlState::READ_ONLY_SQL_TRANSACTION,
+            SqlState::T_R_DEADLOCK_DETECTED,
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            SqlState::LOCK_NOT_AVAILABLE,
+        ]
+        .contains(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_change_outside_quotes_only() {
+        for (ours, theirs) in [
+            ("SELECT ?1, '?2', ?3", "SELECT $1, '?2', $3"),
+            ("WHERE id IN ({IN})", "WHERE id = ANY($1)"),
+            ("LIKE '%''?' || ?1", "LIKE '%''?' || $1"),
+        ] {
+            assert_eq!(translate(ours), theirs);
+        }
+    }
+}
