@@ -1,4 +1,5 @@
 //! Signing in to accounts of a real store, and what its change feed says when that must end.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{net::IpAddr, sync::Arc};
 
