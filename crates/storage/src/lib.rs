@@ -12,6 +12,7 @@ mod address;
 mod blob;
 mod change;
 mod change_log;
+mod check;
 mod directory;
 mod engine;
 mod error;
@@ -26,11 +27,14 @@ mod statistics;
 mod store;
 #[cfg(test)]
 mod store_tests;
+#[cfg(test)]
+mod testing;
 mod tx;
 mod view;
 
 pub use address::Address;
 pub use change::{Change, Changes, Fact};
+pub use check::{Finding, Repaired};
 pub use directory::{
     ALIASES_MAX, Account, Credentials, Domain, NewAccount, Recipient, Resolution, Role,
 };

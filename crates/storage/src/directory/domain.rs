@@ -34,9 +34,6 @@ fn read(row: &dyn Row) -> Result<Domain> {
 /// The real domain that a name of ours stands for.
 pub(super) struct Target {
     pub(super) id: DomainId,
-    pub(super) name: String,
-    pub(super) is_alias: bool,
-    pub(super) maintenance: bool,
     pub(super) catch_all: Option<AccountId>,
 }
 
@@ -65,16 +62,13 @@ impl ReadTx<'_> {
     /// The real domain behind a name in normal form.
     pub(super) fn find_target(&mut self, name: &str) -> Result<Option<Target>> {
         self.sql.query_one(
-            "SELECT t.id, t.name, d.alias_of, t.maintenance, t.catch_all FROM domain d \
+            "SELECT t.id, t.catch_all FROM domain d \
              JOIN domain t ON t.id = COALESCE(d.alias_of, d.id) WHERE d.name = ?1",
             &[Value::Text(name)],
             |row| {
                 Ok(Target {
                     id: DomainId::new(row.int(0)?),
-                    name: row.text(1)?.to_owned(),
-                    is_alias: row.opt_int(2)?.is_some(),
-                    maintenance: row.int(3)? != 0,
-                    catch_all: row.opt_int(4)?.map(AccountId::new),
+                    catch_all: row.opt_int(1)?.map(AccountId::new),
                 })
             },
         )
@@ -99,7 +93,13 @@ impl WriteTx<'_> {
 
     /// Removes a domain that nothing uses: no account, no alias, no domain alias.
     pub fn remove_domain(&mut self, name: &str) -> Result<()> {
-        let (id, _) = self.lock_real_domain(name)?;
+        let (id, _) = self.find_real_domain(
+            name,
+            match self.sql.dialect() {
+                Dialect::Sqlite => "SELECT id, alias_of FROM domain WHERE name = ?1",
+                Dialect::Postgres => "SELECT id, alias_of FROM domain WHERE name = ?1 FOR UPDATE",
+            },
+        )?;
         let uses = self.sql.query_one(
             "SELECT (SELECT COUNT(*) FROM account WHERE domain_id = ?1), \
                     (SELECT COUNT(*) FROM address WHERE domain_id = ?1), \
@@ -170,14 +170,22 @@ impl WriteTx<'_> {
         inserted.map(DomainId::new).ok_or(StorageError::AlreadyExists("domain"))
     }
 
-    /// Locks a domain that is no alias, so that it is neither removed nor loses its last use
-    /// while something is hung on it.
+    /// Finds a domain that is no alias and keeps it from being removed while something is hung
+    /// on it. The lock is the one of foreign keys: others may do the same at the same time.
     pub(super) fn lock_real_domain(&mut self, name: &str) -> Result<(DomainId, String)> {
+        self.find_real_domain(
+            name,
+            match self.sql.dialect() {
+                Dialect::Sqlite => "SELECT id, alias_of FROM domain WHERE name = ?1",
+                Dialect::Postgres => {
+                    "SELECT id, alias_of FROM domain WHERE name = ?1 FOR KEY SHARE"
+                }
+            },
+        )
+    }
+
+    fn find_real_domain(&mut self, name: &str, sql: &'static str) -> Result<(DomainId, String)> {
         let name = parse_domain(name)?;
-        let sql = match self.sql.dialect() {
-            Dialect::Sqlite => "SELECT id, alias_of FROM domain WHERE name = ?1",
-            Dialect::Postgres => "SELECT id, alias_of FROM domain WHERE name = ?1 FOR UPDATE",
-        };
         let found = self
             .sql
             .query_one(sql, &[Value::Text(&name)], |row| Ok((row.int(0)?, row.opt_int(1)?)))?;

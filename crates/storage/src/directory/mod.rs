@@ -15,3 +15,6 @@ pub use alias::ALIASES_MAX;
 pub use credentials::Credentials;
 pub use domain::Domain;
 pub use resolve::{Recipient, Resolution};
+
+#[cfg(test)]
+mod tests;

@@ -17,3 +17,6 @@ pub use special_use::SpecialUse;
 pub use tree::{Mailbox, MailboxEntry, MailboxTree};
 
 pub(crate) use name::check_stored_name;
+
+#[cfg(test)]
+mod tests;

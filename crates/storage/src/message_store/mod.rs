@@ -25,3 +25,6 @@ pub use load::{Content, Want};
 pub use prepare::PreparedMessage;
 
 pub(crate) use selection::delta_entry;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! `check_consistency`: every invariant of the stored data, named and checked.
+//!
+//! Each finding carries the name of an invariant; these are all of them:
+//!
+//! | name | what must hold |
+//! |---|---|
+//! | `mailbox-counts` | a mailbox's numbers are those of its messages |
+//! | `uid-next-above-uids` | UIDs are between 1 and UIDNEXT, those of expunged messages too |
+//! | `uid-validity-unique` | no two mailboxes of an account share a UIDVALIDITY; the account's last one is not below any |
+//! | `used-bytes` | an account's usage, messages and mailboxes are those of its mailboxes |
+//! | `alias-count` | an account's number of aliases is right |
+//! | `alias-limit` | R-ADDR-2: no account has more than 50 |
+//! | `address-primary` | each account has one primary address, in its own domain, and it is the one it shows |
+//! | `address-domain` | addresses hang on domains, not on domain aliases |
+//! | `domain-alias` | a domain alias points at a domain, not at another alias |
+//! | `catch-all` | a catch-all is an account |
+//! | `inbox-exists` | R-FOLD-1: each account has INBOX |
+//! | `special-use-unique` | one mailbox of a special use per account, INBOX has none |
+//! | `modseq-monotonic` | messages are not newer than their mailbox, mailboxes not newer than their account |
+//! | `change-log-within` | the log is not newer than its account, its horizon neither |
+//! | `message-size` | a message's size is that of its content |
+//! | `expunged-disjoint` | no message is both in its mailbox and expunged from it |
+//! | `content-dangling` | what names a content finds it, with its header and its body |
+//! | `spool-recipients` | a spooled message has a recipient |
+//! | `orphan` | nothing belongs to an account that is gone |
+//! | `names-valid` | R-FOLD-5: mailbox names obey every rule |
+//! | `subscription-names-valid` | subscribed names do too |
+//! | `flags-canonical` | flags and keywords are in the one form they are stored in |
+//! | `blob-hash` | a blob's bytes have the hash and size it is named by |
+//! | `content-hash` | header and body together have the content's hash and size |
+//!
+//! Uniqueness of addresses, mailbox names and UIDs is the schema's: both engines refuse a second
+//! row. Contents and blobs that nothing names are no finding: they await maintenance.
+
+mod bytes;
+mod names;
+mod repair;
+mod rows;
+
+use crate::{ReadTx, Result};
+
+pub use repair::Repaired;
+pub(crate) use repair::repair;
+
+/// LIMIT: findings of one invariant; more of a kind tell nothing new.
+const FINDINGS_MAX: usize = 100;
+
+/// One place where stored data breaks an invariant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The invariant's name.
+    pub invariant: &'static str,
+    /// Where; safe to log: numbers of rows, no text of users.
+    pub detail: String,
+}
+
+/// Checks everything, the bytes of every message included; empty means clean. All of it sees one
+/// snapshot.
+pub(crate) fn check_consistency(tx: &mut ReadTx<'_>) -> Result<Vec<Finding>> {
+    let mut findings = Findings::default();
+    rows::check(tx, &mut findings)?;
+    names::check(tx, &mut findings)?;
+    bytes::check(tx, &mut findings)?;
+    Ok(findings.found)
+}
+
+/// Whether what was computed from each message on its way in is what would be computed now. No
+/// invariant: a later version may describe better what it is given.
+#[cfg(test)]
+pub(crate) fn check_summaries(tx: &mut ReadTx<'_>) -> Result<Vec<Finding>> {
+    let mut findings = Findings::default();
+    bytes::check_summaries(tx, &mut findings)?;
+    Ok(findings.found)
+}
+
+#[derive(Default)]
+struct Findings {
+    found: Vec<Finding>,
+}
+
+impl Findings {
+    fn add(&mut self, invariant: &'static str, detail: impl FnOnce() -> String) {
+        let of_this_kind = self.found.iter().filter(|known| known.invariant == invariant).count();
+        if of_this_kind < FINDINGS_MAX {
+            self.found.push(Finding { invariant, detail: detail() });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

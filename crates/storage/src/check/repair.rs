@@ -1,0 +1,91 @@
+//! Putting right what can be computed anew: numbers counted from rows. Everything else needs a
+//! person or a backup.
+
+use crate::{Result, WriteTx};
+
+/// One kind of number that was put right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repaired {
+    /// The invariant's name.
+    pub invariant: &'static str,
+    /// How many rows had it wrong.
+    pub rows: u64,
+}
+
+/// Statements in the order in which one rests on the other.
+const REPAIRS: [(&str, &str); 6] = [
+    (
+        "mailbox-counts",
+        "UPDATE mailbox SET \
+         message_count = (SELECT COUNT(*) FROM message s WHERE s.mailbox_id = mailbox.id), \
+         unseen_count = (SELECT COUNT(*) FROM message s WHERE s.mailbox_id = mailbox.id \
+                         AND (s.flags & 1) = 0), \
+         deleted_count = (SELECT COUNT(*) FROM message s WHERE s.mailbox_id = mailbox.id \
+                          AND (s.flags & 8) <> 0), \
+         size_bytes = (SELECT CAST(COALESCE(SUM(s.size_bytes), 0) AS BIGINT) FROM message s \
+                       WHERE s.mailbox_id = mailbox.id) \
+         WHERE id IN (SELECT m.id FROM mailbox m LEFT JOIN ( \
+           SELECT mailbox_id, COUNT(*) AS messages, \
+           COUNT(CASE WHEN (flags & 1) = 0 THEN 1 END) AS unseen, \
+           COUNT(CASE WHEN (flags & 8) <> 0 THEN 1 END) AS deleted, \
+           CAST(SUM(size_bytes) AS BIGINT) AS bytes \
+           FROM message GROUP BY mailbox_id) s ON s.mailbox_id = m.id \
+           WHERE m.message_count <> COALESCE(s.messages, 0) \
+           OR m.unseen_count <> COALESCE(s.unseen, 0) \
+           OR m.deleted_count <> COALESCE(s.deleted, 0) \
+           OR m.size_bytes <> COALESCE(s.bytes, 0))",
+    ),
+    (
+        "uid-next-above-uids",
+        "UPDATE mailbox SET uid_next = (SELECT MAX(s.uid) + 1 FROM message s \
+         WHERE s.mailbox_id = mailbox.id) WHERE uid_next <= \
+         (SELECT MAX(s.uid) FROM message s WHERE s.mailbox_id = mailbox.id)",
+    ),
+    (
+        "used-bytes",
+        "UPDATE account SET \
+         used_bytes = (SELECT CAST(COALESCE(SUM(m.size_bytes), 0) AS BIGINT) FROM mailbox m \
+                       WHERE m.account_id = account.id), \
+         message_count = (SELECT CAST(COALESCE(SUM(m.message_count), 0) AS BIGINT) \
+                          FROM mailbox m WHERE m.account_id = account.id), \
+         mailbox_count = (SELECT COUNT(*) FROM mailbox m WHERE m.account_id = account.id) \
+         WHERE id IN (SELECT a.id FROM account a LEFT JOIN ( \
+           SELECT account_id, COUNT(*) AS mailboxes, \
+           CAST(SUM(message_count) AS BIGINT) AS messages, \
+           CAST(SUM(size_bytes) AS BIGINT) AS bytes \
+           FROM mailbox GROUP BY account_id) s ON s.account_id = a.id \
+           WHERE a.used_bytes <> COALESCE(s.bytes, 0) \
+           OR a.message_count <> COALESCE(s.messages, 0) \
+           OR a.mailbox_count <> COALESCE(s.mailboxes, 0))",
+    ),
+    (
+        "alias-count",
+        "UPDATE account SET alias_count = (SELECT COUNT(*) FROM address x \
+         WHERE x.account_id = account.id AND x.kind = 'alias') WHERE alias_count <> \
+         (SELECT COUNT(*) FROM address x WHERE x.account_id = account.id AND x.kind = 'alias')",
+    ),
+    (
+        "uid-validity-unique",
+        "UPDATE account SET uid_validity_last = (SELECT MAX(m.uid_validity) FROM mailbox m \
+         WHERE m.account_id = account.id) WHERE uid_validity_last < \
+         (SELECT MAX(m.uid_validity) FROM mailbox m WHERE m.account_id = account.id)",
+    ),
+    (
+        "catch-all",
+        "UPDATE domain SET catch_all = NULL WHERE catch_all IS NOT NULL \
+         AND catch_all NOT IN (SELECT id FROM account)",
+    ),
+];
+
+/// Computes every counted number anew and says which were wrong. Messages, names and addresses
+/// are never touched.
+pub(crate) fn repair(tx: &mut WriteTx<'_>) -> Result<Vec<Repaired>> {
+    let mut repaired = Vec::new();
+    for (invariant, sql) in REPAIRS {
+        let rows = tx.sql.execute(sql, &[])?;
+        if rows > 0 {
+            repaired.push(Repaired { invariant, rows });
+        }
+    }
+    Ok(repaired)
+}

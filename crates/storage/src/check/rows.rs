@@ -1,0 +1,205 @@
+//! Invariants that SQL can say: each statement finds the rows that break one.
+
+use super::Findings;
+use crate::{ReadTx, Result};
+
+/// A statement that answers with the number of each row that breaks an invariant.
+struct Rule {
+    invariant: &'static str,
+    /// What the number counts.
+    row: &'static str,
+    sql: &'static str,
+}
+
+const RULES: [Rule; 25] = [
+    Rule {
+        invariant: "mailbox-counts",
+        row: "mailbox",
+        sql: "SELECT m.id FROM mailbox m LEFT JOIN ( \
+                SELECT mailbox_id, COUNT(*) AS messages, \
+                COUNT(CASE WHEN (flags & 1) = 0 THEN 1 END) AS unseen, \
+                COUNT(CASE WHEN (flags & 8) <> 0 THEN 1 END) AS deleted, \
+                CAST(SUM(size_bytes) AS BIGINT) AS bytes \
+                FROM message GROUP BY mailbox_id) s ON s.mailbox_id = m.id \
+              WHERE m.message_count <> COALESCE(s.messages, 0) \
+              OR m.unseen_count <> COALESCE(s.unseen, 0) \
+              OR m.deleted_count <> COALESCE(s.deleted, 0) \
+              OR m.size_bytes <> COALESCE(s.bytes, 0)",
+    },
+    Rule {
+        invariant: "uid-next-above-uids",
+        row: "mailbox",
+        sql: "SELECT id FROM mailbox WHERE uid_next < 1 OR uid_next > 4294967295",
+    },
+    Rule {
+        invariant: "uid-next-above-uids",
+        row: "mailbox",
+        sql: "SELECT DISTINCT m.id FROM mailbox m JOIN message s ON s.mailbox_id = m.id \
+              WHERE s.uid < 1 OR s.uid >= m.uid_next",
+    },
+    Rule {
+        invariant: "uid-next-above-uids",
+        row: "mailbox",
+        sql: "SELECT DISTINCT m.id FROM mailbox m JOIN expunged s ON s.mailbox_id = m.id \
+              WHERE s.uid < 1 OR s.uid >= m.uid_next",
+    },
+    Rule {
+        invariant: "uid-validity-unique",
+        row: "account",
+        sql: "SELECT account_id FROM mailbox GROUP BY account_id, uid_validity \
+              HAVING COUNT(*) > 1",
+    },
+    Rule {
+        invariant: "uid-validity-unique",
+        row: "mailbox",
+        sql: "SELECT m.id FROM mailbox m JOIN account a ON a.id = m.account_id \
+              WHERE m.uid_validity < 1 OR m.uid_validity > 4294967295 \
+              OR m.uid_validity > a.uid_validity_last",
+    },
+    Rule {
+        invariant: "used-bytes",
+        row: "account",
+        sql: "SELECT a.id FROM account a LEFT JOIN ( \
+                SELECT account_id, COUNT(*) AS mailboxes, \
+                CAST(SUM(message_count) AS BIGINT) AS messages, \
+                CAST(SUM(size_bytes) AS BIGINT) AS bytes \
+                FROM mailbox GROUP BY account_id) s ON s.account_id = a.id \
+              WHERE a.used_bytes <> COALESCE(s.bytes, 0) \
+              OR a.message_count <> COALESCE(s.messages, 0) \
+              OR a.mailbox_count <> COALESCE(s.mailboxes, 0)",
+    },
+    Rule {
+        invariant: "alias-count",
+        row: "account",
+        sql: "SELECT a.id FROM account a WHERE a.alias_count <> (SELECT COUNT(*) FROM address x \
+              WHERE x.account_id = a.id AND x.kind = 'alias')",
+    },
+    Rule {
+        invariant: "alias-limit",
+        row: "account",
+        sql: "SELECT account_id FROM address WHERE kind = 'alias' GROUP BY account_id \
+              HAVING COUNT(*) > 50",
+    },
+    Rule {
+        invariant: "address-primary",
+        row: "account",
+        sql: "SELECT a.id FROM account a WHERE (SELECT COUNT(*) FROM address x \
+              WHERE x.account_id = a.id AND x.kind = 'primary') <> 1",
+    },
+    Rule {
+        invariant: "address-primary",
+        row: "account",
+        // A local part that must be quoted is stored bare, and shown quoted.
+        sql: "SELECT a.id FROM account a JOIN domain d ON d.id = a.domain_id \
+              JOIN address x ON x.account_id = a.id AND x.kind = 'primary' \
+              WHERE x.domain_id <> a.domain_id \
+              OR (a.address <> x.local || '@' || d.name AND a.address NOT LIKE '\"%')",
+    },
+    Rule {
+        invariant: "address-domain",
+        row: "account",
+        sql: "SELECT x.account_id FROM address x JOIN domain d ON d.id = x.domain_id \
+              WHERE d.alias_of IS NOT NULL",
+    },
+    Rule {
+        invariant: "domain-alias",
+        row: "domain",
+        sql: "SELECT d.id FROM domain d JOIN domain t ON t.id = d.alias_of \
+              WHERE t.alias_of IS NOT NULL",
+    },
+    Rule {
+        invariant: "catch-all",
+        row: "domain",
+        sql: "SELECT d.id FROM domain d WHERE d.catch_all IS NOT NULL \
+              AND NOT EXISTS (SELECT 1 FROM account a WHERE a.id = d.catch_all)",
+    },
+    Rule {
+        invariant: "inbox-exists",
+        row: "account",
+        sql: "SELECT a.id FROM account a WHERE NOT EXISTS \
+              (SELECT 1 FROM mailbox m WHERE m.account_id = a.id AND m.name = 'INBOX')",
+    },
+    Rule {
+        invariant: "special-use-unique",
+        row: "account",
+        sql: "SELECT account_id FROM mailbox WHERE special_use <> '' \
+              GROUP BY account_id, special_use HAVING COUNT(*) > 1",
+    },
+    Rule {
+        invariant: "special-use-unique",
+        row: "mailbox",
+        sql: "SELECT id FROM mailbox WHERE (name = 'INBOX' AND special_use <> '') \
+              OR special_use NOT IN \
+              ('', 'drafts', 'sent', 'junk', 'trash', 'archive', 'all', 'flagged')",
+    },
+    Rule {
+        invariant: "modseq-monotonic",
+        row: "mailbox",
+        sql: "SELECT DISTINCT m.id FROM mailbox m JOIN message s ON s.mailbox_id = m.id \
+              WHERE s.modseq > m.highest_modseq OR s.created_modseq > s.modseq OR s.modseq < 1",
+    },
+    Rule {
+        invariant: "modseq-monotonic",
+        row: "mailbox",
+        sql: "SELECT m.id FROM mailbox m JOIN account a ON a.id = m.account_id \
+              WHERE m.highest_modseq > a.modseq OR m.created_modseq > m.highest_modseq \
+              OR m.highest_modseq < 1",
+    },
+    Rule {
+        invariant: "change-log-within",
+        row: "account",
+        sql: "SELECT a.id FROM account a WHERE a.horizon > a.modseq OR EXISTS \
+              (SELECT 1 FROM change c WHERE c.account_id = a.id AND c.modseq > a.modseq)",
+    },
+    Rule {
+        invariant: "message-size",
+        row: "content",
+        sql: "SELECT DISTINCT c.id FROM message m JOIN content c ON c.id = m.content_id \
+              WHERE m.size_bytes <> c.size_bytes",
+    },
+    Rule {
+        invariant: "expunged-disjoint",
+        row: "mailbox",
+        sql: "SELECT DISTINCT m.mailbox_id FROM message m JOIN expunged e \
+              ON e.mailbox_id = m.mailbox_id AND e.uid = m.uid",
+    },
+    Rule {
+        invariant: "content-dangling",
+        row: "content",
+        sql: "SELECT c.id FROM content c WHERE NOT EXISTS \
+              (SELECT 1 FROM content_header h WHERE h.content_id = c.id) \
+              OR (c.body_blob IS NOT NULL AND NOT EXISTS \
+              (SELECT 1 FROM blob b WHERE b.id = c.body_blob)) \
+              UNION SELECT content_id FROM message WHERE content_id NOT IN (SELECT id FROM content) \
+              UNION SELECT content_id FROM expunged WHERE content_id NOT IN (SELECT id FROM content) \
+              UNION SELECT content_id FROM spool WHERE content_id NOT IN (SELECT id FROM content)",
+    },
+    Rule {
+        invariant: "spool-recipients",
+        row: "spool entry",
+        sql: "SELECT s.id FROM spool s WHERE NOT EXISTS \
+              (SELECT 1 FROM spool_recipient r WHERE r.spool_id = s.id)",
+    },
+    Rule {
+        invariant: "orphan",
+        row: "account",
+        sql: "SELECT account_id FROM mailbox WHERE account_id NOT IN (SELECT id FROM account) \
+              UNION SELECT account_id FROM subscription \
+              WHERE account_id NOT IN (SELECT id FROM account) \
+              UNION SELECT account_id FROM address \
+              WHERE account_id NOT IN (SELECT id FROM account) \
+              UNION SELECT account_id FROM expunged \
+              WHERE account_id NOT IN (SELECT id FROM account)",
+    },
+];
+
+pub(super) fn check(tx: &mut ReadTx<'_>, findings: &mut Findings) -> Result<()> {
+    for rule in &RULES {
+        tx.sql.query(rule.sql, &[], &mut |row| {
+            let number = row.int(0)?;
+            findings.add(rule.invariant, || format!("{} {number}", rule.row));
+            Ok(())
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+use crate::testing::{TestStore, flags, on_both_engines};
+use crate::{Delivery, FlagChange, PreparedMessage, Result};
+
+/// Two accounts with some of everything.
+fn fill(store: &TestStore) {
+    let julie = store.account("julie");
+    let paul = store.account("paul");
+    let inbox = store.mailbox(julie, "INBOX");
+    store
+        .write(move |tx| {
+            tx.create_domain_alias("example.org", "example.test")?;
+            tx.add_alias(julie, &crate::Address::parse("info@example.test")?)?;
+            let message = PreparedMessage::new(b"a: b\r\n\r\nbody".to_vec());
+            tx.account(paul)?.deliver(&message, Delivery::default())?;
+            let mut julie = tx.account(julie)?;
+            for _ in 0..3 {
+                julie.deliver(&message, Delivery::default())?;
+            }
+            let one = ids::UidSet::from_range(ids::Uid::new(1)..=ids::Uid::new(1));
+            let change = FlagChange::Add(flags("\\Deleted Work"));
+            julie.store_flags(inbox, &one, change, None)?;
+            julie.expunge(inbox, None)
+        })
+        .unwrap();
+}
+
+/// The names of the invariants that are broken once `damage` was done, without repeats. The
+/// damage is taken back.
+fn broken_by(store: &TestStore, damage: &'static [&'static str]) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let rolled_back: Result<()> = store.write(move |tx| {
+        for sql in damage {
+            assert!(tx.sql.execute(sql, &[])? > 0, "{sql}");
+        }
+        let findings = super::check_consistency(tx)?;
+        sender.send(findings).unwrap();
+        Err(crate::StorageError::Conflict("only a test"))
+    });
+    assert!(rolled_back.is_err());
+    for finding in receiver.recv().expect("the damage can be done") {
+        assert!(!finding.detail.is_empty());
+        if !found.contains(&finding.invariant) {
+            found.push(finding.invariant);
+        }
+    }
+    found
+}
+
+#[test]
+fn every_kind_of_damage_is_found() {
+    on_both_engines(|store| {
+        fill(store);
+        for (damage, expect) in [
+            (&["UPDATE mailbox SET unseen_count = 9 WHERE name = 'INBOX'"][..], "mailbox-counts"),
+            (&["UPDATE mailbox SET deleted_count = 1 WHERE name = 'Junk'"], "mailbox-counts"),
+            (&["UPDATE mailbox SET uid_next = 0 WHERE name = 'Junk'"], "uid-next-above-uids"),
+            (&["UPDATE mailbox SET uid_next = 1 WHERE name = 'INBOX'"], "uid-next-above-uids"),
+            (&["UPDATE mailbox SET uid_validity = 7"], "uid-validity-unique"),
+            (&["UPDATE account SET uid_validity_last = 7"], "uid-validity-unique"),
+            (&["UPDATE account SET used_bytes = used_bytes + 1"], "used-bytes"),
+            (&["UPDATE account SET mailbox_count = 5"], "used-bytes"),
+            (&["UPDATE account SET message_count = message_count + 1"], "used-bytes"),
+            (&["UPDATE account SET alias_count = 7"], "alias-count"),
+            (&["DELETE FROM address WHERE kind = 'primary'"], "address-primary"),
+            (&["UPDATE account SET address = 'x' || address"], "address-primary"),
+            (
+                &["UPDATE address SET domain_id = (SELECT id FROM domain \
+                   WHERE alias_of IS NOT NULL) WHERE kind = 'alias'"],
+                "address-domain",
+            ),
+            (&["UPDATE domain SET alias_of = id WHERE alias_of IS NOT NULL"], "domain-alias"),
+            (&["UPDATE domain SET catch_all = 999"], "catch-all"),
+            (&["UPDATE mailbox SET name = 'out' WHERE name = 'INBOX'"], "inbox-exists"),
+            (
+                &["UPDATE mailbox SET special_use = 'sent' WHERE name = 'Junk'"],
+                "special-use-unique",
+            ),
+            (&["UPDATE mailbox SET special_use = 'x' WHERE name = 'Junk'"], "special-use-unique"),
+            (&["UPDATE message SET modseq = 999"], "modseq-monotonic"),
+            (&["UPDATE account SET modseq = 0", "DELETE FROM change"], "modseq-monotonic"),
+            (&["UPDATE account SET horizon = 999"], "change-log-within"),
+            (&["UPDATE change SET modseq = modseq + 900"], "change-log-within"),
+            (
+                &["UPDATE content SET size_bytes = 13", "UPDATE message SET size_bytes = 12"],
+                "message-size",
+            ),
+            (&["UPDATE expunged SET uid = 2"], "expunged-disjoint"),
+            (&["DELETE FROM content_header"], "content-dangling"),
+            (&["UPDATE mailbox SET name = 'a//b' WHERE name = 'Junk'"], "names-valid"),
+            (&["UPDATE mailbox SET name = 'inbox/x' WHERE name = 'Junk'"], "names-valid"),
+            (
+                &["UPDATE subscription SET name = '..' WHERE name = 'Junk'"],
+                "subscription-names-valid",
+            ),
+            (&["UPDATE message SET keywords = 'b a'"], "flags-canonical"),
+            (&["UPDATE message SET keywords = 'a a'"], "flags-canonical"),
+            (&["UPDATE message SET flags = 32"], "flags-canonical"),
+            (&["UPDATE blob SET size_bytes = 1"], "blob-hash"),
+            (&["UPDATE content_header SET header = hash FROM content"], "content-hash"),
+            (
+                &["INSERT INTO spool (account_id, reverse_path, envelope, content_id, created) \
+                   SELECT NULL, '', '', MAX(id), 0 FROM content"],
+                "spool-recipients",
+            ),
+            (&["UPDATE expunged SET account_id = 999"], "orphan"),
+        ] {
+            let broken = broken_by(store, damage);
+            assert!(broken.contains(&expect), "{damage:?}: {broken:?}");
+        }
+    });
+}
+
+#[test]
+fn counts_are_put_right() {
+    on_both_engines(|store| {
+        fill(store);
+        assert_eq!(store.write(super::repair).unwrap(), []);
+        store
+            .write(|tx| {
+                for sql in [
+                    "UPDATE mailbox SET unseen_count = 9, size_bytes = 1, message_count = 3, \
+                     deleted_count = 2 WHERE name = 'INBOX'",
+                    "UPDATE mailbox SET uid_next = 2 WHERE name = 'INBOX' AND message_count > 0",
+                    "UPDATE account SET used_bytes = 3, mailbox_count = 0, alias_count = 9",
+                    "UPDATE account SET uid_validity_last = 0",
+                    "UPDATE domain SET catch_all = 999 WHERE alias_of IS NULL",
+                ] {
+                    tx.sql.execute(sql, &[])?;
+                }
+                Ok(())
+            })
+            .unwrap();
+        let repaired: Vec<_> = store
+            .write(super::repair)
+            .unwrap()
+            .into_iter()
+            .map(|repaired| (repaired.invariant, repaired.rows))
+            .collect();
+        assert_eq!(
+            repaired,
+            [
+                ("mailbox-counts", 2),
+                ("uid-next-above-uids", 1),
+                ("used-bytes", 2),
+                ("alias-count", 2),
+                ("uid-validity-unique", 2),
+                ("catch-all", 1),
+            ]
+        );
+    });
+}
