@@ -285,6 +285,11 @@ mod tests {
                  name that in storage.database_password_file",
             ),
             (
+                BASE.replace("\"mail.example.test\"", "\'\'\'a\nb\'\'\'"),
+                "p.toml:1:hostname: \"a\u{fffd}b\" is no host name; write it as in DNS, \
+                 mail.example.test",
+            ),
+            (
                 "hostname = \n".to_owned(),
                 "p.toml:1:: string values must be quoted, expected literal string",
             ),

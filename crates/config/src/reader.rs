@@ -25,7 +25,7 @@ impl<'a> Source<'a> {
     pub(crate) fn report(&self, offset: usize, key: &str, text: impl Into<String>) {
         let before = self.text.as_bytes().get(..offset).unwrap_or(self.text.as_bytes());
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        let problem = Problem { line, key: key.to_owned(), text: text.into() };
+        let problem = Problem { line, key: one_line(key), text: one_line(&text.into()) };
         self.problems.borrow_mut().push(problem);
     }
 
@@ -35,6 +35,11 @@ impl<'a> Source<'a> {
         list.sort_by_key(|problem| problem.line);
         list
     }
+}
+
+/// Keys and values quoted from the file may hold line ends; what is told about them may not.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// One table of the file while its options are taken out.

@@ -9,7 +9,8 @@
 //! **Invariant:** everything a peer controls is bounded: connections (in total and per
 //! address), the time of a handshake, the length of a line, the time to send it, the bytes and
 //! time of output not yet taken. A panic in one session ends that session alone. An idle
-//! connection holds no buffer of ours.
+//! connection holds no buffer of ours: of 2,000 idle TLS 1.3 connections each costs some 18 KiB,
+//! nearly all of it state of rustls (`cargo run -p net --example idle_tls` measures it).
 //! **Absent:** any protocol's syntax, storage, configuration files, outgoing connections.
 
 mod address;

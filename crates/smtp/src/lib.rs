@@ -27,5 +27,6 @@ pub mod render;
 pub mod session;
 pub mod types;
 
+pub use content::{Content, ContentLimits, Encoding, Fed, Framing};
 pub use server::{Desk, ReceptionMemory, Server};
 pub use settings::{Role, Settings};

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use auth::SignedIn;
 use net::{Connection, ConnectionError, LineEnding, Shutdown};
 use sasl::{Credentials, RESPONSE_BYTES_MAX};
+use storage::StorageError;
 
 use crate::error::{CommandError, Farewell, Refusal, SyntaxError};
 use crate::session::{Next, Session};
@@ -265,12 +266,17 @@ enum Flow {
     End,
 }
 
-/// The peer's faults are its own business; ours are not.
+/// The peer's faults and full mailboxes are nobody's business here; ours are.
 fn log_refusal(error: &CommandError) {
     match error {
-        CommandError::Storage(error) => tracing::error!(%error, "mail refused by storage"),
-        CommandError::Syntax(_) | CommandError::WrongState(_) | CommandError::Refused(_) => {
-            tracing::debug!(%error, "refused");
-        }
+        CommandError::Storage(
+            error @ (StorageError::Unavailable(_)
+            | StorageError::Corrupt(_)
+            | StorageError::Internal(_)),
+        ) => tracing::error!(%error, "mail refused by storage"),
+        CommandError::Storage(_)
+        | CommandError::Syntax(_)
+        | CommandError::WrongState(_)
+        | CommandError::Refused(_) => tracing::debug!(%error, "refused"),
     }
 }

@@ -37,9 +37,10 @@ pub struct Settings {
     pub overrun_bytes_max: u64,
     /// Messages accepted on one connection.
     pub messages_max: u64,
-    /// Refused commands before the connection is closed.
+    /// Refused commands without a message in between, before the connection is closed.
     pub errors_max: u32,
-    /// Commands that lead to no message before the connection is closed.
+    /// Commands outside transactions without a message in between, before the connection is
+    /// closed.
     pub idle_commands_max: u32,
     /// Commands before sign-in, where sign-in is needed.
     pub commands_before_sign_in_max: u32,

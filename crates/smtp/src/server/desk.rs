@@ -179,6 +179,9 @@ impl Desk {
 
 /// RFC 5321 §4.5.1: postmaster without a domain is the one of this server: of its name, or of
 /// the domain its name belongs to.
+///
+/// DEVIATION(RFC 5321 §4.5.1): there is no postmaster unless somebody made it an address or an
+/// alias, like any other: nobody here knows whose it would be.
 fn postmasters(hostname: &str) -> Vec<storage::Address> {
     let mut found = Vec::new();
     let mut domain = hostname;

@@ -116,7 +116,9 @@ impl Session {
         self.phase = Phase::Idle;
         self.messages += 1;
         if stored {
+            // Who brings mail may go on; the bounds are for who brings none.
             self.idle_commands = 0;
+            self.errors = 0;
         }
         Next::Command
     }

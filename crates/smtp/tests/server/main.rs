@@ -317,6 +317,25 @@ async fn a_mailbox_that_fills_up_does_not_hold_up_the_others() {
 }
 
 #[tokio::test]
+async fn maintenance_stops_sending_and_nothing_else() {
+    let fixture = Fixture::new().await;
+    let alice = storage::Address::parse("alice@here.test").unwrap();
+    let set = move |tx: &mut storage::WriteTx<'_>| {
+        let account = tx.find_account(&alice)?.unwrap().id;
+        tx.account(account)?.set_maintenance(true)
+    };
+    fixture.store.write("test", set).await.unwrap();
+    let wire = b"EHLO a\r\nAUTH PLAIN AGFsaWNlQGhlcmUudGVzdABzZWNyZXQgb25l\r\nQUIT\r\n";
+    let replies = fixture.talk(settings(Role::Submission), wire, wire.len()).await;
+    let refused = "454 4.7.0 This account is in maintenance, try later\r\n221";
+    assert!(replies.contains(refused), "{replies}");
+    let wire = b"EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<alice@here.test>\r\nDATA\r\n.\r\n";
+    let replies = fixture.talk(settings(Role::Mx), wire, wire.len()).await;
+    assert!(replies.contains("250 2.0.0 Stored"), "{replies}");
+    fixture.close().await;
+}
+
+#[tokio::test]
 async fn a_changed_password_ends_the_session() {
     let fixture = Fixture::new().await;
     let mut stream = fixture.connect(settings(Role::Submission));

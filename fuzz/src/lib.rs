@@ -1,0 +1,266 @@
+//! What each fuzz target does with its input. A target fails by panicking.
+//!
+//! The same functions run under libFuzzer (`cargo xtask fuzz`) and, over the committed corpora
+//! and seeded mutations of them, as an ordinary test (`tests/replay.rs`, part of `cargo xtask
+//! ci`).
+//!
+//! **Invariant:** no target reads anything but its input, so that a finding replays.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use imap::mutf7;
+use imap::parse::{Dialect, Framer, Step, parse_command, parse_section, parse_sequence_set};
+use imap::render::{render_rejection, sequence_set};
+use message::{Keys, KeysView, Limits, PartIndex, Summary, decode_part, searchable_text};
+use smtp::content::{Content, ContentLimits, Encoding, Fed, Framing};
+use smtp::session::Session;
+use smtp::{Role, Settings};
+
+/// One target: its name, as in `fuzz_targets/` and `corpus/`, and what it does.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: &[Target] = &[
+    ("message_summary", message_summary),
+    ("imap_command", imap_command),
+    ("imap_framer_session", imap_framer_session),
+    ("smtp_command", smtp_command),
+    ("smtp_data", smtp_data),
+    ("config_file", config_file),
+];
+
+/// A message is described, its columns are written and read back, and every part lies within it.
+pub fn message_summary(input: &[u8]) {
+    let limits = Limits { parts_max: 500, header_fields_max: 500, ..Limits::default() };
+    let summary = Summary::of(input, &limits);
+    assert!(summary.header_bytes <= input.len());
+    for wire in [&summary.envelope, &summary.body, &summary.body_structure] {
+        assert!(parentheses_balance(wire), "{}", wire.escape_ascii());
+    }
+    assert_eq!(PartIndex::decode(&summary.parts.encode()).as_ref(), Ok(&summary.parts));
+    let column = summary.keys.encode();
+    assert_eq!(Keys::decode(&column).as_ref(), Ok(&summary.keys));
+    assert!(KeysView::parse(&column).is_ok());
+    for (number, part) in summary.parts.iter() {
+        let body = input.get(part.body.start as usize..part.body.end as usize);
+        let body = body.unwrap_or_else(|| panic!("part {number:?} lies outside the message"));
+        assert!(part.mime.start <= part.mime.end && part.mime.end as usize <= input.len());
+        assert_eq!(summary.parts.find(&number).as_ref(), Some(&part));
+        // A part that cannot be decoded says so; RFC 9051 §6.4.5 has UNKNOWN-CTE for it.
+        let _ = decode_part(body, part.encoding);
+    }
+    let mut seen = 0;
+    let _ = searchable_text(input, &summary.parts, &limits, &mut |text| {
+        seen += text.len();
+        if seen > 1 << 22 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    // What is no column of ours is refused, not believed.
+    let _ = PartIndex::decode(input);
+    let _ = Keys::decode(input);
+    let _ = KeysView::parse(input);
+}
+
+/// RFC 9051 §9: outside quoted strings and literals, parentheses pair up.
+fn parentheses_balance(wire: &[u8]) -> bool {
+    let mut depth = 0_i64;
+    let mut at = 0;
+    while let Some(&byte) = wire.get(at) {
+        match byte {
+            b'"' => {
+                at += 1;
+                while wire.get(at).is_some_and(|&byte| byte != b'"') {
+                    at += if wire[at] == b'\\' { 2 } else { 1 };
+                }
+            }
+            b'{' => {
+                let digits: Vec<u8> =
+                    wire[at + 1..].iter().copied().take_while(u8::is_ascii_digit).collect();
+                let size: usize = String::from_utf8_lossy(&digits).parse().unwrap_or(0);
+                at += digits.len() + b"}\r\n".len() + size;
+            }
+            b'(' => depth += 1,
+            b')' => depth -= 1,
+            _ => {}
+        }
+        if depth < 0 {
+            return false;
+        }
+        at += 1;
+    }
+    depth == 0
+}
+
+/// Commands one after the other; sets and sections survive being rendered and parsed again.
+pub fn imap_command(input: &[u8]) {
+    let limits = imap_limits();
+    for dialect in [Dialect::Rev1, Dialect::Utf8] {
+        let mut framer = Framer::new(limits.clone());
+        framer.signed_in();
+        let mut rest = input;
+        loop {
+            match framer.advance(&mut rest) {
+                Step::NeedMore | Step::End(_) => break,
+                Step::Continue { .. } | Step::Line(_) => {}
+                Step::Refused(rejection) => expect_one_line(&rejection),
+                Step::Command(mut frame) => {
+                    let mut again = frame.clone();
+                    let parsed = parse_command(&mut frame, &limits, dialect);
+                    assert_eq!(parse_command(&mut again, &limits, dialect), parsed);
+                    if let Err(rejection) = parsed {
+                        expect_one_line(&rejection);
+                    }
+                }
+            }
+        }
+    }
+    if let Ok(set) = parse_sequence_set(input) {
+        let mut out = Vec::new();
+        sequence_set(&mut out, &set);
+        assert_eq!(parse_sequence_set(&out), Ok(set), "{}", out.escape_ascii());
+    }
+    if let Ok(section) = parse_section(input) {
+        let mut out = Vec::new();
+        imap::render::section(&mut out, &section);
+        let inner = out.strip_prefix(b"[").and_then(|out| out.strip_suffix(b"]"));
+        assert_eq!(parse_section(inner.unwrap_or(&out)), Ok(section), "{}", out.escape_ascii());
+    }
+    if let Ok(name) = mutf7::decode(input) {
+        let mut out = Vec::new();
+        mutf7::encode(&name, &mut out);
+        assert_eq!(mutf7::decode(&out), Ok(name), "{}", out.escape_ascii());
+    }
+}
+
+/// The first byte says in what pieces the rest arrives; the pieces must not matter.
+pub fn imap_framer_session(input: &[u8]) {
+    let Some((&piece, stream)) = input.split_first() else { return };
+    let whole = frame_in_pieces(stream, stream.len().max(1));
+    let pieces = frame_in_pieces(stream, usize::from(piece % 17) + 1);
+    assert_eq!(whole, pieces);
+}
+
+/// Everything the framer says, except that it needs more.
+fn frame_in_pieces(stream: &[u8], piece_bytes: usize) -> Vec<String> {
+    let mut framer = Framer::new(imap_limits());
+    let mut said = Vec::new();
+    for piece in stream.chunks(piece_bytes) {
+        let mut rest = piece;
+        loop {
+            match framer.advance(&mut rest) {
+                Step::NeedMore => break,
+                Step::End(error) => {
+                    said.push(format!("end {error:?}"));
+                    return said;
+                }
+                Step::Command(frame) => {
+                    said.push(format!(
+                        "{} {:?} {}",
+                        frame.text.escape_ascii(),
+                        frame.literals,
+                        frame.bare_lf
+                    ));
+                    // As after a LOGIN: larger limits hold from here on.
+                    framer.signed_in();
+                }
+                step => said.push(format!("{step:?}")),
+            }
+        }
+        assert!(rest.is_empty(), "the framer left {} bytes", rest.len());
+    }
+    said
+}
+
+fn imap_limits() -> imap::parse::Limits {
+    // Small enough that a fuzzer reaches the bounds.
+    imap::parse::Limits { skip_bytes_max: 4096, ..imap::parse::Limits::default() }
+}
+
+fn expect_one_line(rejection: &imap::parse::Rejection) {
+    let mut out = Vec::new();
+    render_rejection(&mut out, rejection);
+    assert!(out.ends_with(b"\r\n"), "{}", out.escape_ascii());
+    assert_eq!(out.iter().filter(|&&byte| byte == b'\n').count(), 1, "{}", out.escape_ascii());
+}
+
+/// Lines to an SMTP session of each role: every line gets replies of whole lines, or a request.
+pub fn smtp_command(input: &[u8]) {
+    for role in [Role::Mx, Role::Submission, Role::Lmtp] {
+        let mut session = Session::new(Arc::new(smtp_settings(role)), false);
+        let mut out = Vec::new();
+        session.render_greeting(&mut out);
+        for line in input.split(|&byte| byte == b'\n') {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let _ = smtp::parse::parse_command(line);
+            session.line(line, &mut out);
+        }
+        for line in out.split_inclusive(|&byte| byte == b'\n') {
+            assert!(line.ends_with(b"\r\n"), "{}", line.escape_ascii());
+            assert!(line[..3].iter().all(u8::is_ascii_digit), "{}", line.escape_ascii());
+            // RFC 5321 §4.5.3.1.5: 512 octets with code and CRLF.
+            assert!(line.len() <= 512, "{} octets: {}", line.len(), line.escape_ascii());
+        }
+    }
+}
+
+/// Message content, whole and in pieces: the same end, the same bytes, the same fault; and
+/// nothing with a bare CR or LF gets through.
+pub fn smtp_data(input: &[u8]) {
+    let Some((&how, stream)) = input.split_first() else { return };
+    let framing = if how & 1 == 0 { Framing::Dotted } else { Framing::Chunked };
+    let encoding = if how & 2 == 0 { Encoding::Text } else { Encoding::Binary };
+    let read = |piece_bytes: usize| {
+        let limits = ContentLimits { message_bytes_max: 4096, line_bytes_max: 200 };
+        let mut content = Content::new(framing, encoding, limits);
+        let mut out = Vec::new();
+        let mut taken = 0;
+        for piece in stream.chunks(piece_bytes) {
+            match content.feed(piece, &mut out) {
+                Fed::More => taken += piece.len(),
+                Fed::Ended(count) => {
+                    return (out, Some(taken + count), content.fault(), content.message_bytes());
+                }
+            }
+        }
+        content.finish();
+        (out, None, content.fault(), content.message_bytes())
+    };
+    let whole = read(stream.len().max(1));
+    let pieces = read(usize::from(how >> 2) + 1);
+    assert_eq!(whole.1, pieces.1, "the end");
+    assert_eq!(whole.2, pieces.2, "the fault");
+    if whole.2.is_none() {
+        assert_eq!(whole.0, pieces.0, "the bytes");
+        assert_eq!(whole.3, whole.0.len() as u64, "the count");
+        if encoding == Encoding::Text {
+            assert!(only_crlf(&whole.0), "{}", whole.0.escape_ascii());
+        }
+    }
+}
+
+fn only_crlf(text: &[u8]) -> bool {
+    let bare_lf = text
+        .iter()
+        .enumerate()
+        .any(|(at, &byte)| byte == b'\n' && (at == 0 || text[at - 1] != b'\r'));
+    let bare_cr = text.windows(2).any(|pair| pair[0] == b'\r' && pair[1] != b'\n');
+    !bare_lf && !bare_cr
+}
+
+fn smtp_settings(role: Role) -> Settings {
+    Settings { plaintext_auth: true, recipients_max: 5, ..Settings::new(role, "mail.example.test") }
+}
+
+/// A configuration is read, or told what is wrong with it at a line that exists.
+pub fn config_file(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    if let Err(problems) = config::parse(&text, Path::new("fuzz.toml")) {
+        assert!(!problems.list.is_empty());
+        let lines = text.matches('\n').count() + 1;
+        for problem in &problems.list {
+            assert!((1..=lines).contains(&problem.line), "{problem:?} of {lines} lines");
+            assert!(!problem.text.contains('\n'), "{problem:?}");
+        }
+    }
+}
