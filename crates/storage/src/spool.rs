@@ -71,3 +71,64 @@ impl WriteTx<'_> {
         Ok(SpoolId::new(id))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{on_both_engines, on_both_engines_with};
+
+    fn entry(account: Option<AccountId>, recipients: &[&str]) -> SpoolEntry {
+        SpoolEntry {
+            account,
+            reverse_path: "julie@example.test".to_owned(),
+            envelope_json: "{}".to_owned(),
+            recipients: recipients
+                .iter()
+                .map(|path| SpoolRecipient {
+                    forward_path: (*path).to_owned(),
+                    parameters_json: "{}".to_owned(),
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn what_was_accepted_stays_when_its_account_goes() {
+        on_both_engines(|store| {
+            let julie = store.account("julie");
+            store
+                .write(move |tx| {
+                    let message = PreparedMessage::new(b"a: b\r\n\r\nbody".to_vec());
+                    tx.spool(entry(Some(julie), &["a@x.test", "b@x.test"]), &message)?;
+                    tx.spool(entry(None, &["c@x.test"]), &message)
+                })
+                .unwrap();
+            store.write(move |tx| tx.remove_account(julie)).unwrap();
+            let rows = store.read(|tx| {
+                tx.sql.query_all(
+                    "SELECT s.account_id, r.ordinal, r.forward_path FROM spool s \
+                     JOIN spool_recipient r ON r.spool_id = s.id ORDER BY s.id, r.ordinal",
+                    &[],
+                    |row| Ok((row.opt_int(0)?, row.int(1)?, row.text(2)?.to_owned())),
+                )
+            });
+            let row = |ordinal, path: &str| (None, ordinal, path.to_owned());
+            assert_eq!(rows.unwrap(), [row(0, "a@x.test"), row(1, "b@x.test"), row(0, "c@x.test")]);
+        });
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused() {
+        let small = |settings: &mut crate::Settings| settings.message_bytes_max = 10;
+        on_both_engines_with(small, |store| {
+            let refused = store.write(|tx| {
+                tx.spool(entry(None, &[]), &PreparedMessage::new(b"a: b\r\n".to_vec()))
+            });
+            assert!(matches!(refused, Err(StorageError::Invalid(_))));
+            let refused = store.write(|tx| {
+                tx.spool(entry(None, &["a@x.test"]), &PreparedMessage::new(vec![b'x'; 11]))
+            });
+            assert!(matches!(refused, Err(StorageError::TooBig { .. })));
+        });
+    }
+}

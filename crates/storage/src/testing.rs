@@ -1,6 +1,6 @@
 //! What the tests of this crate share: a store on each engine, and short ways to fill it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use ids::{AccountId, CollectionId, Uid, UidSet};
 use message::flag::{Flag, Flags};
@@ -8,13 +8,15 @@ use testkit::ManualClock;
 
 use crate::sql::{Dialect, EachRow, Sql, Value};
 use crate::{
-    AccountTx, Address, Append, Appended, Database, MailboxName, NewAccount, PreparedMessage,
-    ReadTx, Result, Role, Settings, Store, WriteTx,
+    AccountTx, Address, Append, Appended, Database, MailboxName, MailboxView, NewAccount,
+    PreparedMessage, ReadTx, Result, Role, Settings, Store, ViewState, WriteTx,
 };
 
 /// A store of one test, on one engine.
 pub(crate) struct TestStore {
     store: Store,
+    /// Opened whenever a test looks a mailbox up: what it does then is followed, not read.
+    views: Mutex<Vec<MailboxView>>,
 }
 
 /// Runs `test` on a fresh store of each engine; whatever it did, the store must be consistent
@@ -32,8 +34,10 @@ pub(crate) fn on_both_engines_with(change: impl Fn(&mut Settings), test: impl Fn
         settings.readers = 2;
         settings.writers = 2;
         change(&mut settings);
-        let store = TestStore { store: Store::open(settings).unwrap() };
+        let store = Store::open(settings).unwrap();
+        let store = TestStore { store, views: Mutex::default() };
         test(&store);
+        store.check_views();
         assert_eq!(store.read(crate::check::check_consistency).unwrap(), []);
         assert_eq!(store.read(crate::check::check_summaries).unwrap(), []);
         store.store.close();
@@ -89,8 +93,45 @@ impl TestStore {
 
     pub(crate) fn mailbox(&self, account: AccountId, name: &str) -> CollectionId {
         let name = mailbox_name(name);
-        self.read(move |tx| Ok(tx.find_mailbox(account, &name)?.expect("the mailbox exists").id))
-            .unwrap()
+        let found = self.read(move |tx| tx.find_mailbox(account, &name));
+        let mailbox = found.unwrap().expect("the mailbox exists").id;
+        let view = self.store.open_view_blocking(account, mailbox).unwrap();
+        self.views.lock().unwrap().push(view);
+        mailbox
+    }
+
+    /// Every view that was opened shows what the rows say.
+    fn check_views(&self) {
+        for view in self.views.lock().unwrap().iter() {
+            let snapshot = view.snapshot();
+            let mailbox = view.mailbox();
+            if snapshot.state() == ViewState::Deleted {
+                assert!(self.read(move |tx| tx.load_mailbox(mailbox)).is_err());
+                continue;
+            }
+            let followed: Vec<String> = snapshot
+                .entries(1..=snapshot.exists().max(1))
+                .map(|(_, entry)| {
+                    let (uid, flags, modseq) = (entry.uid(), entry.flags(), entry.modseq());
+                    format!("{uid} {flags} {modseq} {} {}", entry.content(), entry.size_bytes())
+                })
+                .collect();
+            let read = self.read(move |tx| {
+                tx.sql.query_all(
+                    "SELECT uid, flags, keywords, modseq, content_id, size_bytes FROM message \
+                     WHERE mailbox_id = ?1 ORDER BY uid",
+                    &[Value::Int(mailbox.get())],
+                    |row| {
+                        let flags = Flags::decode(row.int(1)? as u8, row.text(2)?).unwrap();
+                        let (uid, modseq, content) = (row.int(0)?, row.int(3)?, row.int(4)?);
+                        Ok(format!("{uid} {flags} {modseq} {content} {}", row.int(5)?))
+                    },
+                )
+            });
+            assert_eq!(followed, read.unwrap(), "mailbox {mailbox}");
+            let highest = self.read(move |tx| tx.load_mailbox(mailbox)).unwrap().highest_modseq;
+            assert_eq!(snapshot.highest_modseq(), highest, "mailbox {mailbox}");
+        }
     }
 
     pub(crate) fn append(

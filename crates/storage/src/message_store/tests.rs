@@ -551,7 +551,11 @@ fn a_delivery_is_few_statements() {
                 let read = crate::ReadTx { sql: &mut counting, blobs: tx.read.blobs };
                 let mut inner = crate::WriteTx::new(read, tx.now, tx.settings);
                 inner.account(account)?.deliver(&message, Delivery::default())?;
-                Ok((counting.count, counting.sql.dialect()))
+                let published = inner.into_publication();
+                let found = (counting.count, counting.sql.dialect());
+                (tx.changes, tx.deltas) = (published.changes, published.deltas);
+                tx.modseqs = published.modseqs;
+                Ok(found)
             })
             .unwrap();
         // The embedded engine looks for the blob first, which costs it no round trip.
