@@ -16,8 +16,16 @@
 //! **Invariant:** everything a client can make grow has a bound in [`parse::Limits`].
 //! **Absent:** a client; RFC 2060 and older; SORT, THREAD, NOTIFY, METADATA, ACL and QUOTA.
 
+mod capabilities;
 pub mod commands;
+mod error;
 pub mod mutf7;
 pub mod parse;
 pub mod render;
+mod server;
+mod session;
+mod settings;
 pub mod types;
+
+pub use server::ImapService;
+pub use settings::Settings;

@@ -1,0 +1,30 @@
+//! ENABLE (RFC 9051 §6.3.1).
+
+use super::{Ctx, Reply};
+use crate::error::Result;
+use crate::render;
+use crate::types::{EnableItem, EnableItems};
+
+/// What can be enabled in this version.
+const OFFERED: [EnableItem; 3] =
+    [EnableItem::Imap4Rev2, EnableItem::Utf8Accept, EnableItem::CondStore];
+
+pub(super) fn run(ctx: &mut Ctx<'_>, asked: EnableItems) -> Result<Reply> {
+    let mut switched_on = EnableItems::new();
+    for item in asked.iter().filter(|item| OFFERED.contains(item)) {
+        if is_off(ctx, item) {
+            continue;
+        }
+        if ctx.enabled.switch_on(item) {
+            switched_on.insert(item);
+        }
+    }
+    // RFC 9051 §7.2.1: ENABLED lists what this command switched on, if only nothing.
+    ctx.push(|out| render::enabled(out, switched_on));
+    Ok(Reply::done())
+}
+
+fn is_off(ctx: &Ctx<'_>, item: EnableItem) -> bool {
+    let off = &ctx.shared.settings.disabled_capabilities;
+    off.iter().any(|name| name.eq_ignore_ascii_case(item.name()))
+}

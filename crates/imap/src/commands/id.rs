@@ -1,0 +1,16 @@
+//! ID (RFC 2971 §3.1).
+
+use super::{Ctx, Reply};
+use crate::error::Result;
+use crate::render;
+use crate::types::IdParams;
+
+pub(super) fn run(ctx: &mut Ctx<'_>, params: &IdParams) -> Result<Reply> {
+    let (name, version) = (params.find("name"), params.find("version"));
+    tracing::info!(name, version, "client says what it is");
+    ctx.push(|out| {
+        let ours = [("name", Some("Posthorn")), ("version", Some(env!("CARGO_PKG_VERSION")))];
+        render::id_response(out, &ours);
+    });
+    Ok(Reply::done())
+}

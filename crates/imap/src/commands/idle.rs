@@ -1,0 +1,78 @@
+//! IDLE (RFC 9051 §6.3.13).
+
+use net::ConnectionError;
+use tokio::time::{Instant, sleep_until};
+
+use super::{Ctx, Reply};
+use crate::error::{CommandError, Result};
+use crate::parse::Step;
+use crate::render::{self, Status};
+use crate::server::{IDLE_KEEPALIVE, next_step};
+use crate::session::Updates;
+
+/// What woke IDLE.
+enum Woken {
+    Input,
+    Mailbox,
+    KeepAlive,
+}
+
+pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
+    ctx.push(|out| render::continuation(out, "idling"));
+    let mut watch = ctx.state.selected().map(|selected| selected.view().watch());
+    let mut keepalive = Instant::now() + IDLE_KEEPALIVE;
+    loop {
+        // What changed before IDLE began is told at once: Thunderbird asks for nothing first.
+        tell(ctx)?;
+        // QUIRK(iOS, 18): sends the next command right behind DONE, or DONE without waiting for
+        // the continuation; the framer leaves what follows the line in the buffer.
+        match next_step(ctx.connection, |input, framer| framer.advance_line(input), ctx.framer) {
+            Step::Line(line) if line.eq_ignore_ascii_case(b"DONE") => return Ok(Reply::done()),
+            Step::Line(_) | Step::Refused(_) => {
+                return Err(CommandError::Bad("Expected DONE"));
+            }
+            Step::End(_) => return Err(CommandError::Bye("Too much data refused")),
+            _ => {}
+        }
+        let woken = tokio::select! {
+            biased;
+            why = ctx.ending.reached() => return Err(CommandError::Bye(why)),
+            arrived = ctx.connection.fill() => match arrived {
+                Ok(_) => Woken::Input,
+                // RFC 9051 §6.3.13: a client that is silent for too long may be logged out.
+                Err(ConnectionError::TimedOut) => return Err(CommandError::Bye("Idle for too long")),
+                Err(error) => return Err(error.into()),
+            },
+            () = changed(&mut watch) => Woken::Mailbox,
+            () = sleep_until(keepalive) => Woken::KeepAlive,
+        };
+        if let Woken::KeepAlive = woken {
+            ctx.push(|out| render::untagged(out, Status::Ok, None, "Still here"));
+        }
+        keepalive = Instant::now() + IDLE_KEEPALIVE;
+    }
+}
+
+fn tell(ctx: &mut Ctx<'_>) -> Result<()> {
+    let enabled = *ctx.enabled;
+    let mut out = Vec::new();
+    if let Some(selected) = ctx.state.selected_mut() {
+        if selected.is_over() {
+            return Err(CommandError::Bye("The selected mailbox is gone"));
+        }
+        selected.tell_updates(Updates::All, enabled, &mut out);
+    }
+    ctx.connection.push(&out);
+    Ok(())
+}
+
+/// Completes at the next snapshot; never where no mailbox is selected.
+async fn changed(
+    watch: &mut Option<tokio::sync::watch::Receiver<std::sync::Arc<storage::Snapshot>>>,
+) {
+    match watch {
+        // The sender lives as long as the view that the session holds.
+        Some(watch) if watch.changed().await.is_ok() => {}
+        _ => std::future::pending().await,
+    }
+}

@@ -1,0 +1,56 @@
+//! LOGIN (RFC 9051 §6.2.3), and the sign-in both LOGIN and AUTHENTICATE end in.
+
+use auth::AuthError;
+use sasl::Credentials;
+
+use super::{Ctx, Reply, ReplyCode};
+use crate::capabilities;
+use crate::error::{CommandError, Result, refused};
+use crate::render::Code;
+use crate::session::{State, User};
+use crate::types::LoginArgs;
+
+pub(super) async fn run(ctx: &mut Ctx<'_>, args: LoginArgs) -> Result<Reply> {
+    require_privacy(ctx)?;
+    let password = String::from_utf8(args.password.expose().to_vec()).map_err(|_| wrong())?;
+    sign_in(ctx, Credentials::new(None, args.user, password.into())).await
+}
+
+/// RFC 9051 §6.2.3, §11.1: no password without TLS.
+pub(super) fn require_privacy(ctx: &Ctx<'_>) -> Result<()> {
+    if capabilities::may_sign_in(&ctx.shared.settings, ctx.connection) {
+        return Ok(());
+    }
+    Err(refused(Code::PrivacyRequired, "Sign-in needs TLS"))
+}
+
+fn wrong() -> CommandError {
+    refused(Code::AuthenticationFailed, "Wrong address or password")
+}
+
+/// Checks the credentials and enters the authenticated state.
+pub(super) async fn sign_in(ctx: &mut Ctx<'_>, credentials: Credentials) -> Result<Reply> {
+    let peer = ctx.connection.peer().ip();
+    let signed_in = ctx.shared.authenticator.sign_in(&credentials, "imap", peer).await;
+    let signed_in = signed_in.map_err(|error| match error {
+        AuthError::Wrong => wrong(),
+        AuthError::Blocked => refused(Code::ContactAdmin, "This account is blocked"),
+        AuthError::Maintenance => {
+            refused(Code::Unavailable, "This account is in maintenance; mail is still received")
+        }
+        AuthError::Throttled { .. } => {
+            refused(Code::Unavailable, "Too many failed sign-ins, try again later")
+        }
+        AuthError::Unavailable => refused(Code::Unavailable, "Sign-in is temporarily unavailable"),
+    })?;
+    // Watching begins before the password is taken as still good: a change in between is seen.
+    crate::server::watch_account(ctx.shared, ctx.ending, signed_in.account).await?;
+    if !ctx.shared.authenticator.is_current(&signed_in).await {
+        return Err(wrong());
+    }
+    *ctx.state =
+        State::Authenticated(User { account: signed_in.account, address: signed_in.address });
+    // RFC 9051 §6.2.2: capabilities may differ now, and saying so saves a round trip.
+    let names = capabilities::names(&ctx.shared.settings, ctx.connection, ctx.state);
+    Ok(Reply { code: Some(ReplyCode::Capability(names)), text: "Signed in", is_sent: false })
+}

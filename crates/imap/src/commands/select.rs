@@ -1,0 +1,69 @@
+//! SELECT (RFC 9051 §6.3.2) and EXAMINE (RFC 9051 §6.3.3).
+
+use super::{Ctx, Reply, ReplyCode, existing_mailbox};
+use crate::error::Result;
+use crate::render::{self, Code, FlagsResponse, ListItem, Status};
+use crate::session::{Access, Enabled, Selected};
+use crate::types::{EnableItem, SelectArgs};
+
+pub(super) async fn run(ctx: &mut Ctx<'_>, args: SelectArgs, access: Access) -> Result<Reply> {
+    let user = ctx.user()?;
+    // RFC 9051 §6.3.2: the mailbox selected before is closed also when this command fails;
+    // RFC 7162 §3.2.11: CLOSED marks where its updates end.
+    if ctx.state.unselect().is_some() {
+        ctx.push(|out| {
+            render::untagged(out, Status::Ok, Some(&Code::Closed), "Previous mailbox closed");
+        });
+    }
+    let mailbox = existing_mailbox(ctx, user.account, &args.mailbox).await?;
+    let view = ctx.shared.store.open_view(user.account, mailbox.id).await?;
+    if args.condstore {
+        // RFC 7162 §3.1.8: the parameter makes the client one that knows CONDSTORE.
+        ctx.enabled.switch_on(EnableItem::CondStore);
+    }
+    let selected = Selected::new(view, access);
+    let (enabled, name) = (*ctx.enabled, mailbox.name.as_str().to_owned());
+    ctx.push(|out| tell_opened(out, &selected, enabled, &name));
+    ctx.state.select(selected);
+    let code = match access {
+        Access::ReadWrite => Code::ReadWrite,
+        Access::ReadOnly => Code::ReadOnly,
+    };
+    Ok(Reply::with_code(ReplyCode::Plain(code)))
+}
+
+fn tell_opened(out: &mut Vec<u8>, selected: &Selected, enabled: Enabled, name: &str) {
+    let known = selected.known();
+    let keywords = known.keywords();
+    let flags = FlagsResponse::new(&keywords);
+    render::flags_response(out, &flags);
+    render::exists(out, known.exists());
+    if !enabled.rev2() {
+        render::recent(out, 0);
+        if let Some(seq) = known.first_unseen() {
+            // RFC 3501 §7.1: UNSEEN, gone in RFC 9051.
+            render::untagged(out, Status::Ok, Some(&Code::Unseen(seq)), "First unseen");
+        }
+    }
+    let permanent = match selected.is_read_only() {
+        true => Code::PermanentFlags(FlagsResponse::none(), false),
+        false => Code::PermanentFlags(flags, true),
+    };
+    render::untagged(out, Status::Ok, Some(&permanent), "Permanent flags");
+    let numbers = [
+        (Code::UidValidity(known.uid_validity()), "UIDs valid"),
+        (Code::UidNext(known.uid_next()), "Predicted next UID"),
+        // RFC 7162 §3.1.2.1: told whether or not the client asked for it.
+        (Code::HighestModSeq(known.highest_modseq()), "Highest"),
+    ];
+    for (code, text) in &numbers {
+        render::untagged(out, Status::Ok, Some(code), text);
+    }
+    let id = known.mailbox().to_string();
+    // RFC 8474 §4.2.
+    render::untagged(out, Status::Ok, Some(&Code::MailboxId(&id)), "Mailbox id");
+    if enabled.rev2() {
+        // RFC 9051 §6.3.2: SELECT answers LIST with the mailbox's name.
+        render::list_item(out, &ListItem { name, ..ListItem::default() }, enabled.dialect());
+    }
+}

@@ -1,0 +1,17 @@
+//! STARTTLS (RFC 9051 §6.2.1).
+
+use super::{Ctx, Reply};
+use crate::error::{CommandError, Result};
+use crate::render::{self, Status};
+
+/// The tagged OK must leave before the handshake, so it is written here, and the dispatcher's
+/// own comes never: see [`Reply::silent`].
+pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
+    if !ctx.connection.can_start_tls() {
+        return Err(CommandError::Bad("TLS is not offered here, or active already"));
+    }
+    let tag = ctx.tag;
+    ctx.push(|out| render::tagged(out, tag, Status::Ok, None, "Begin TLS negotiation now"));
+    ctx.connection.start_tls().await?;
+    Ok(Reply::silent())
+}

@@ -1,0 +1,9 @@
+//! UNSELECT (RFC 9051 §6.4.2).
+
+use super::{Ctx, Reply};
+use crate::error::Result;
+
+pub(super) fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
+    ctx.state.unselect();
+    Ok(Reply::done())
+}

@@ -1,0 +1,396 @@
+//! The session loop: frame, parse, check the state, run, answer. The only file of this crate,
+//! IDLE apart, that waits for anything but storage.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth::Authenticator;
+use ids::AccountId;
+use net::{Connection, ConnectionError, Refusal, Service, Shutdown, TokenBucket};
+use storage::{Fact, Store, Subscription};
+
+use crate::capabilities;
+use crate::commands::table::{Effects, Row, States};
+use crate::commands::{self, Ctx, Reply};
+use crate::error::{Answer, CommandError};
+use crate::parse::{Framer, Step, parse_command, parse_head};
+use crate::render::{self, Status};
+use crate::session::{Enabled, State, Updates};
+use crate::settings::Settings;
+use crate::types::{Command, Tag};
+
+/// IMAP as a listener sees it.
+pub struct ImapService {
+    shared: Arc<Shared>,
+}
+
+/// What all sessions of a service share.
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) settings: Settings,
+}
+
+impl ImapService {
+    /// A service on `store`.
+    pub fn new(store: Store, authenticator: Arc<Authenticator>, settings: Settings) -> Self {
+        Self { shared: Arc::new(Shared { store, authenticator, settings }) }
+    }
+}
+
+impl Service for ImapService {
+    fn refusal(&self, why: Refusal) -> &[u8] {
+        match why {
+            Refusal::Full => b"* BYE [UNAVAILABLE] Too many connections, try again later\r\n",
+            Refusal::AddressFull => b"* BYE [LIMIT] Too many connections from your address\r\n",
+        }
+    }
+
+    async fn serve(&self, connection: Connection, shutdown: Shutdown) {
+        Session::new(self.shared.clone(), connection, shutdown).hold().await;
+    }
+}
+
+/// What ends a session from outside.
+pub(crate) struct Ending {
+    shutdown: Shutdown,
+    account: Option<Subscription>,
+}
+
+impl Ending {
+    /// Watches the account that signed in: its sessions end when the password changes or it is
+    /// blocked (R-ADDR-8, R-ADDR-12). Subscribe before the credentials are checked for the last
+    /// time.
+    pub(crate) fn watch(&mut self, account: Subscription) {
+        self.account = Some(account);
+    }
+
+    /// Completes with the text of BYE when the session must end. Cancel safe.
+    pub(crate) async fn reached(&mut self) -> &'static str {
+        let Some(account) = &mut self.account else {
+            self.shutdown.requested().await;
+            return SHUTTING_DOWN;
+        };
+        loop {
+            tokio::select! {
+                () = self.shutdown.requested() => return SHUTTING_DOWN,
+                next = account.next() => match next {
+                    Ok(changes) if changes.iter().any(|c| c.fact == Fact::CredentialsChanged) => {
+                        return "Credentials have changed, sign in again";
+                    }
+                    Ok(_) => {}
+                    // Missed changes may have been that one.
+                    Err(_) => return "[UNAVAILABLE] Sign in again",
+                },
+            }
+        }
+    }
+}
+
+const SHUTTING_DOWN: &str = "[UNAVAILABLE] Server is shutting down";
+
+/// One connection from greeting to goodbye.
+struct Session {
+    shared: Arc<Shared>,
+    connection: Connection,
+    framer: Framer,
+    state: State,
+    enabled: Enabled,
+    ending: Ending,
+    bucket: TokenBucket,
+    errors_before_login: u32,
+}
+
+/// Whether the session goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    Continue,
+    End,
+}
+
+impl Session {
+    fn new(shared: Arc<Shared>, mut connection: Connection, shutdown: Shutdown) -> Self {
+        let settings = &shared.settings;
+        connection.set_read_timeout(settings.login_timeout);
+        let per_minute = settings.commands_before_login_per_minute;
+        Self {
+            framer: Framer::new(settings.limits.clone()),
+            bucket: TokenBucket::new(per_minute, per_minute, shared.store.now()),
+            connection,
+            state: State::NotAuthenticated,
+            enabled: Enabled::default(),
+            ending: Ending { shutdown, account: None },
+            errors_before_login: 0,
+            shared,
+        }
+    }
+
+    async fn hold(mut self) {
+        self.greet();
+        loop {
+            let flow = match self.next_step() {
+                Step::NeedMore => self.wait().await,
+                Step::Continue { .. } => self.admit_literal(),
+                Step::Command(frame) => Box::pin(self.answer(frame)).await,
+                Step::Refused(rejection) => {
+                    self.push(|out| render::render_rejection(out, &rejection));
+                    self.count_error()
+                }
+                // Lines are only asked for inside AUTHENTICATE and IDLE.
+                Step::Line(_) => Flow::Continue,
+                Step::End(error) => {
+                    let rejection = crate::parse::Rejection { tag: None, error };
+                    self.push(|out| render::render_rejection(out, &rejection));
+                    Flow::End
+                }
+            };
+            if flow == Flow::End {
+                break;
+            }
+        }
+        self.connection.close().await;
+    }
+
+    fn greet(&mut self) {
+        let names = capabilities::names(&self.shared.settings, &self.connection, &self.state);
+        let text = format!("{} Posthorn ready", self.shared.settings.hostname);
+        // RFC 9051 §7.1: the greeting may carry CAPABILITY, which saves a round trip.
+        self.push(|out| {
+            render::untagged(out, Status::Ok, Some(&render::Code::Capability(&names)), &text);
+        });
+    }
+
+    fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut out = Vec::new();
+        write(&mut out);
+        self.connection.push(&out);
+    }
+
+    fn next_step(&mut self) -> Step {
+        next_step(&mut self.connection, |input, framer| framer.advance(input), &mut self.framer)
+    }
+
+    /// Waits for input, having sent what is queued.
+    async fn wait(&mut self) -> Flow {
+        tokio::select! {
+            biased;
+            why = self.ending.reached() => self.bye(why),
+            arrived = self.connection.fill() => match arrived {
+                Ok(_) => Flow::Continue,
+                Err(ConnectionError::TimedOut) => self.bye("Idle for too long"),
+                Err(_) => Flow::End,
+            },
+        }
+    }
+
+    fn bye(&mut self, text: &str) -> Flow {
+        self.push(|out| render::untagged(out, Status::Bye, None, text));
+        Flow::End
+    }
+
+    /// A client wants to send a literal: only for a command that may run now.
+    fn admit_literal(&mut self) -> Flow {
+        let checked = parse_head(self.framer.text(), self.framer.limits())
+            .map(|(tag, row)| (tag, row.states.contains(states_of(&self.state))));
+        match checked {
+            Ok((_, true)) => self.push(|out| render::continuation(out, "OK")),
+            Ok((tag, false)) => {
+                self.framer.refuse_literal();
+                self.push(|out| {
+                    render::tagged(out, &tag, Status::Bad, None, "Not allowed in this state");
+                });
+                return self.count_error();
+            }
+            Err(rejection) => {
+                self.framer.refuse_literal();
+                self.push(|out| render::render_rejection(out, &rejection));
+                return self.count_error();
+            }
+        }
+        Flow::Continue
+    }
+
+    /// Parses, runs and answers one command.
+    async fn answer(&mut self, mut frame: crate::parse::Frame) -> Flow {
+        if self.state.user().is_none()
+            && let Err(wait) = self.bucket.take(self.shared.store.now())
+        {
+            tracing::debug!(wait, "too many commands before sign-in");
+            return self.bye("[LIMIT] Too many commands before sign-in");
+        }
+        let dialect = self.enabled.dialect();
+        let limits = self.framer.limits().clone();
+        let request = match parse_command(&mut frame, &limits, dialect) {
+            Ok(request) => request,
+            Err(rejection) => {
+                self.push(|out| render::render_rejection(out, &rejection));
+                return self.count_error();
+            }
+        };
+        self.framer.recycle(frame);
+        if !request.row.states.contains(states_of(&self.state)) {
+            let text = wrong_state(&self.state, request.row);
+            self.push(|out| render::tagged(out, &request.tag, Status::Bad, None, text));
+            return self.count_error();
+        }
+        let expunges = may_expunge(request.row, &request.command);
+        let result = self.run(&request.tag, request.command).await;
+        self.finish(&request.tag, request.row, expunges, result)
+    }
+
+    async fn run(&mut self, tag: &Tag, command: Command) -> crate::error::Result<Reply> {
+        let signed_in_before = self.state.user().is_some();
+        let mut ctx = Ctx {
+            shared: &self.shared,
+            connection: &mut self.connection,
+            framer: &mut self.framer,
+            state: &mut self.state,
+            enabled: &mut self.enabled,
+            ending: &mut self.ending,
+            tag,
+        };
+        let result = commands::run(&mut ctx, command).await;
+        if !signed_in_before && self.state.user().is_some() {
+            self.framer.signed_in();
+            self.connection.set_read_timeout(self.shared.settings.idle_timeout);
+        }
+        result
+    }
+
+    /// Tells what changed meanwhile, then the tagged response.
+    fn finish(
+        &mut self,
+        tag: &Tag,
+        row: &Row,
+        expunges: Updates,
+        result: crate::error::Result<Reply>,
+    ) -> Flow {
+        let enabled = self.enabled;
+        let mut out = Vec::new();
+        let over = self.state.selected().is_some_and(crate::session::Selected::is_over);
+        if let Some(selected) = self.state.selected_mut() {
+            selected.tell_updates(expunges, enabled, &mut out);
+        }
+        let flow = match result {
+            Ok(reply) if reply.is_sent => Flow::Continue,
+            Ok(reply) => {
+                let completed;
+                let text = if reply.text.is_empty() {
+                    completed = format!("{} completed", row.name);
+                    completed.as_str()
+                } else {
+                    reply.text
+                };
+                let code = reply.code.as_ref().map(commands::ReplyCode::as_code);
+                render::tagged(&mut out, tag, Status::Ok, code.as_ref(), text);
+                if matches!(self.state, State::Logout) { Flow::End } else { Flow::Continue }
+            }
+            Err(error) => self.refuse(tag, error, &mut out),
+        };
+        self.connection.push(&out);
+        if over && flow == Flow::Continue {
+            // The selected mailbox was deleted in another session: nothing sensible can be said
+            // about it any more, and RFC 2180 §3.3 allows to end here.
+            return self.bye("The selected mailbox is gone");
+        }
+        flow
+    }
+
+    fn refuse(&mut self, tag: &Tag, error: CommandError, out: &mut Vec<u8>) -> Flow {
+        match error.into_answer() {
+            Answer::Bad(text) => render::tagged(out, tag, Status::Bad, None, &text),
+            Answer::No(code, text) => render::tagged(out, tag, Status::No, code.as_ref(), &text),
+            Answer::Bye(text) => {
+                render::untagged(out, Status::Bye, None, &text);
+                return Flow::End;
+            }
+            Answer::Silence => return Flow::End,
+        }
+        self.count_error()
+    }
+
+    fn count_error(&mut self) -> Flow {
+        if self.state.user().is_some() {
+            return Flow::Continue;
+        }
+        self.errors_before_login += 1;
+        if self.errors_before_login < self.shared.settings.errors_before_login_max {
+            return Flow::Continue;
+        }
+        self.bye("[LIMIT] Too many errors before sign-in")
+    }
+}
+
+/// Lets the framer take from what has arrived.
+pub(crate) fn next_step(
+    connection: &mut Connection,
+    advance: impl FnOnce(&mut &[u8], &mut Framer) -> Step,
+    framer: &mut Framer,
+) -> Step {
+    let mut input = connection.buffered();
+    let before = input.len();
+    let step = advance(&mut input, framer);
+    let taken = before - input.len();
+    connection.consume(taken);
+    step
+}
+
+/// The next line that is no command, waiting for it.
+pub(crate) async fn next_line(
+    connection: &mut Connection,
+    framer: &mut Framer,
+) -> crate::error::Result<Vec<u8>> {
+    loop {
+        match next_step(connection, |input, framer| framer.advance_line(input), framer) {
+            Step::Line(line) => return Ok(line),
+            Step::Refused(_) => return Err(CommandError::Bad("Line too long")),
+            Step::End(_) => return Err(CommandError::Bye("Too much data refused")),
+            _ => {
+                connection.fill().await?;
+            }
+        }
+    }
+}
+
+fn states_of(state: &State) -> States {
+    match state {
+        State::NotAuthenticated | State::Logout => States::NOT_AUTHENTICATED,
+        State::Authenticated(_) => States::AUTHENTICATED,
+        State::Selected(..) => States::SELECTED,
+    }
+}
+
+fn wrong_state(state: &State, row: &Row) -> &'static str {
+    match state {
+        State::NotAuthenticated | State::Logout => "Sign in first",
+        _ if row.states == States::NOT_AUTHENTICATED => "Already signed in",
+        _ => "Select a mailbox first",
+    }
+}
+
+/// Which updates may be told after this command.
+fn may_expunge(row: &Row, command: &Command) -> Updates {
+    // RFC 9051 §7.5.1: a UID SEARCH whose keys hold sequence numbers is no exception.
+    let uses_seqs = match command {
+        Command::Search(args) => args.key.uses_seqs(),
+        _ => false,
+    };
+    if row.effects.contains(Effects::MAY_EXPUNGE) && !uses_seqs {
+        Updates::All
+    } else {
+        Updates::WithoutExpunge
+    }
+}
+
+/// Accounts are watched from sign-in on.
+pub(crate) async fn watch_account(
+    shared: &Shared,
+    ending: &mut Ending,
+    account: AccountId,
+) -> crate::error::Result<()> {
+    ending.watch(shared.store.subscribe(account).await?);
+    Ok(())
+}
+
+/// How long IDLE waits before it says something, so that NAT boxes keep the connection.
+pub(crate) const IDLE_KEEPALIVE: Duration = Duration::from_secs(2 * 60);

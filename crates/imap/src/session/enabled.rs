@@ -1,0 +1,37 @@
+//! Extensions the client has switched on.
+
+use crate::parse::Dialect;
+use crate::types::{EnableItem, EnableItems};
+
+/// What ENABLE, or a command that implies it, switched on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Enabled(EnableItems);
+
+impl Enabled {
+    /// Switches `item` on; whether it was off.
+    pub(crate) fn switch_on(&mut self, item: EnableItem) -> bool {
+        let was_off = !self.0.contains(item);
+        self.0.insert(item);
+        // RFC 7162 §3.2.3: QRESYNC includes CONDSTORE.
+        if item == EnableItem::QResync {
+            self.0.insert(EnableItem::CondStore);
+        }
+        was_off
+    }
+
+    /// Whether MODSEQ goes with every FLAGS told (RFC 7162 §3.1).
+    pub(crate) fn condstore(self) -> bool {
+        self.0.contains(EnableItem::CondStore)
+    }
+
+    /// Whether the client speaks IMAP4rev2.
+    pub(crate) fn rev2(self) -> bool {
+        self.0.contains(EnableItem::Imap4Rev2)
+    }
+
+    /// How mailbox names and quoted strings are written (RFC 9051 §5.1, RFC 6855 §3).
+    pub(crate) fn dialect(self) -> Dialect {
+        let utf8 = self.rev2() || self.0.contains(EnableItem::Utf8Accept);
+        if utf8 { Dialect::Utf8 } else { Dialect::Rev1 }
+    }
+}

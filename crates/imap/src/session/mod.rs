@@ -1,0 +1,13 @@
+//! What a session knows, and what of it the client has been told.
+//!
+//! **Invariant:** sequence numbers mean positions in [`Selected::known`], which changes only where
+//! the client is told so (RFC 9051 §5.2, §7.5.1).
+//! **Absent:** I/O. Functions here append to a buffer; `server.rs` sends it.
+
+mod enabled;
+mod selected;
+mod state;
+
+pub(crate) use enabled::Enabled;
+pub(crate) use selected::{Access, Selected, Updates};
+pub(crate) use state::{State, User};

@@ -1,0 +1,158 @@
+//! The selected mailbox: the store's view of it beside what the client knows of it.
+
+use std::sync::Arc;
+
+use ids::{ModSeq, Uid};
+use storage::{Entry, MailboxView, Snapshot, ViewState};
+
+use super::Enabled;
+use crate::render::{self, FetchWriter};
+use crate::types::{Addressing, NumberSet, SequenceSet};
+
+/// How a mailbox was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// SELECT.
+    ReadWrite,
+    /// EXAMINE.
+    ReadOnly,
+}
+
+/// Which updates may be told now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Updates {
+    /// Everything.
+    All,
+    /// RFC 9051 §7.5.1: no EXPUNGE while FETCH, STORE or SEARCH by sequence number is answered,
+    /// and none before the next command when a client pipelined it.
+    WithoutExpunge,
+}
+
+/// The selected mailbox.
+#[derive(Debug)]
+pub(crate) struct Selected {
+    view: MailboxView,
+    known: Arc<Snapshot>,
+    access: Access,
+    /// SEARCHRES: UIDs of the last `SEARCH RETURN (SAVE)` (RFC 9051 §6.4.4.1).
+    pub(crate) saved: NumberSet,
+}
+
+impl Selected {
+    /// A mailbox just opened: the client is about to be told `view`'s newest state.
+    pub(crate) fn new(view: MailboxView, access: Access) -> Self {
+        let known = view.snapshot();
+        Self { view, known, access, saved: NumberSet::new() }
+    }
+
+    /// The store's view.
+    pub(crate) fn view(&self) -> &MailboxView {
+        &self.view
+    }
+
+    /// What the client knows; sequence numbers are positions in it.
+    pub(crate) fn known(&self) -> &Arc<Snapshot> {
+        &self.known
+    }
+
+    /// Whether messages may not be changed.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.access == Access::ReadOnly
+    }
+
+    /// Whether the view has ended: the mailbox was deleted, or the feed broke off.
+    pub(crate) fn is_over(&self) -> bool {
+        self.view.snapshot().state() != ViewState::Live
+    }
+
+    /// Sequence numbers of the messages that `set` names and that the client knows. `None` where
+    /// a sequence number is out of range (RFC 9051 §9, `seq-number`: the server answers BAD);
+    /// UIDs that don't exist are no error (RFC 9051 §6.4.9).
+    pub(crate) fn seqs_of(&self, set: &SequenceSet, by: Addressing) -> Option<NumberSet> {
+        if set.is_saved() {
+            return Some(self.seqs_of_uids(&self.saved));
+        }
+        match by {
+            Addressing::Seq => set.resolve_seqs(self.known.exists()).ok(),
+            Addressing::Uid => {
+                let largest = self.known.by_seq(self.known.exists());
+                let largest = largest.map_or(0, |entry| entry.uid().get());
+                Some(self.seqs_of_uids(&set.resolve_uids(largest)))
+            }
+        }
+    }
+
+    fn seqs_of_uids(&self, uids: &NumberSet) -> NumberSet {
+        let mut seqs = NumberSet::new();
+        for &(low, high) in uids.ranges() {
+            let first = self.known.first_seq_from(Uid::new(low));
+            let end = match high.checked_add(1) {
+                Some(after) => self.known.first_seq_from(Uid::new(after)),
+                None => self.known.exists() + 1,
+            };
+            if first < end {
+                seqs.insert_range(first, end - 1);
+            }
+        }
+        seqs
+    }
+
+    /// Appends what has changed since the client was last told and may be told now; from then on
+    /// it is known.
+    pub(crate) fn tell_updates(&mut self, which: Updates, enabled: Enabled, out: &mut Vec<u8>) {
+        self.tell_updates_but(which, enabled, None, out);
+    }
+
+    /// Like [`tell_updates`](Self::tell_updates), without FETCH for changes that carry the
+    /// modification sequence `own`: the command at hand answers for those itself.
+    pub(crate) fn tell_updates_but(
+        &mut self,
+        which: Updates,
+        enabled: Enabled,
+        own: Option<ModSeq>,
+        out: &mut Vec<u8>,
+    ) {
+        let newest = self.view.snapshot();
+        if Arc::ptr_eq(&newest, &self.known) {
+            return;
+        }
+        let mut newest = newest;
+        let mut diff = newest.diff_from(&self.known);
+        if which == Updates::WithoutExpunge && !diff.expunged_seqs.is_empty() {
+            newest = Arc::new(newest.with_expunged_of(&self.known));
+            diff = newest.diff_from(&self.known);
+        }
+        // Expunges come first, in descending order, so that later sequence numbers are those of
+        // the new snapshot.
+        for seq in &diff.expunged_seqs {
+            render::expunge(out, *seq);
+        }
+        if diff.appended > 0 {
+            render::exists(out, newest.exists());
+            if !enabled.rev2() {
+                // RFC 3501 §7.3.2; RFC 9051 has no \Recent any more.
+                render::recent(out, 0);
+            }
+        }
+        for (_, seq) in &diff.changed {
+            if let Some(entry) = newest.by_seq(*seq)
+                && own != Some(entry.modseq())
+            {
+                push_flags(out, *seq, &entry, enabled);
+            }
+        }
+        self.known = newest;
+    }
+}
+
+/// An untagged FETCH that tells the flags of a message, with its UID, which no client minds and
+/// those with CONDSTORE need (RFC 7162 §3.1.4).
+pub(crate) fn push_flags(out: &mut Vec<u8>, seq: u32, entry: &Entry<'_>, enabled: Enabled) {
+    let mut fetch = FetchWriter::begin(out, seq);
+    fetch.uid(entry.uid());
+    fetch.flags_rendered(entry.flags_rendered());
+    if enabled.condstore() {
+        fetch.modseq(entry.modseq());
+    }
+    fetch.finish();
+}

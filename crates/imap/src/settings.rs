@@ -1,0 +1,41 @@
+//! What the binary decides about IMAP.
+
+use std::time::Duration;
+
+use crate::parse::Limits;
+
+/// Everything an IMAP service is given. Plain values.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The name in the greeting.
+    pub hostname: String,
+    /// Bounds on what a client can send.
+    pub limits: Limits,
+    /// How long a client may be silent before sign-in. Default 1 minute.
+    pub login_timeout: Duration,
+    /// How long a client may be silent after sign-in. RFC 9051 §5.4: at least 30 minutes.
+    pub idle_timeout: Duration,
+    /// Whether clients may sign in without TLS: loopback listeners, tests, proxies.
+    pub plaintext_auth: bool,
+    /// Failed commands before sign-in until the session ends. Default 10.
+    pub errors_before_login_max: u32,
+    /// Commands a client may send per minute before sign-in. Default 60.
+    pub commands_before_login_per_minute: u32,
+    /// Capabilities that are neither announced nor allowed, for programs that misbehave.
+    pub disabled_capabilities: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            hostname: "localhost".to_owned(),
+            limits: Limits::default(),
+            login_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(30 * 60),
+            plaintext_auth: false,
+            errors_before_login_max: 10,
+            commands_before_login_per_minute: 60,
+            disabled_capabilities: Vec::new(),
+        }
+    }
+}
