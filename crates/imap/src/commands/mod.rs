@@ -35,9 +35,9 @@ mod store;
 mod subscribe;
 mod unselect;
 
-use ids::{AccountId, UidValidity};
+use ids::{AccountId, UidSet, UidValidity};
 use net::Connection;
-use storage::Mailbox;
+use storage::{Mailbox, Snapshot};
 
 use crate::error::{CommandError, Result, refused};
 use crate::parse::Framer;
@@ -203,4 +203,32 @@ pub(crate) async fn target_mailbox(
     // RFC 9051 §6.3.12, §6.4.7: TRYCREATE tells the client that CREATE would help; also for a
     // ghost, so that nothing is ever lost in one.
     found.ok_or_else(|| refused(Code::TryCreate, "No such mailbox"))
+}
+
+/// The UIDs of messages the client knows.
+pub(crate) fn uids_of(known: &Snapshot, seqs: &NumberSet) -> UidSet {
+    let mut uids = UidSet::new();
+    for &(first, last) in seqs.ranges() {
+        for (_, entry) in known.entries(first..=last) {
+            uids.insert(entry.uid());
+        }
+    }
+    uids
+}
+
+/// UIDs as numbers on the wire.
+pub(crate) fn numbers_of(uids: &UidSet) -> NumberSet {
+    let mut numbers = NumberSet::new();
+    for range in uids.ranges() {
+        numbers.insert_range(range.start().get(), range.end().get());
+    }
+    numbers
+}
+
+/// RFC 9051 §6.3.3: a mailbox opened by EXAMINE can't be changed.
+pub(crate) fn require_writable(ctx: &mut Ctx<'_>) -> Result<()> {
+    if ctx.selected()?.is_read_only() {
+        return Err(CommandError::Refused { code: None, text: "The mailbox is open read-only" });
+    }
+    Ok(())
 }

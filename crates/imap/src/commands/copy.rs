@@ -1,0 +1,41 @@
+//! COPY and UID COPY (RFC 9051 §6.4.7) with COPYUID (RFC 4315 §3).
+
+use ids::UidSet;
+use storage::Copied;
+
+use super::{Ctx, Reply, ReplyCode, numbers_of, target_mailbox, uids_of};
+use crate::error::{CommandError, Result};
+use crate::types::CopyArgs;
+
+pub(super) async fn run(ctx: &mut Ctx<'_>, args: CopyArgs) -> Result<Reply> {
+    let user = ctx.user()?;
+    let selected = ctx.selected()?;
+    let seqs = selected
+        .seqs_of(&args.set, args.by)
+        .ok_or(CommandError::Bad("No such sequence number"))?;
+    let uids = uids_of(selected.known(), &seqs);
+    let source = selected.known().mailbox();
+    let target = target_mailbox(ctx, user.account, &args.mailbox).await?.id;
+    let copied = ctx
+        .shared
+        .store
+        .account_write(user.account, "imap copy", move |tx| tx.copy_messages(source, &uids, target))
+        .await?
+        .value;
+    Ok(copied_reply(&copied))
+}
+
+/// RFC 4315 §3: COPYUID, left out when nothing was copied.
+pub(super) fn copied_reply(copied: &Copied) -> Reply {
+    copy_uid(copied).map_or_else(Reply::done, Reply::with_code)
+}
+
+/// COPYUID for what was copied. Both sets are in ascending order, as the pairs are.
+pub(super) fn copy_uid(copied: &Copied) -> Option<ReplyCode> {
+    if copied.pairs.is_empty() {
+        return None;
+    }
+    let from: UidSet = copied.pairs.iter().map(|pair| pair.0).collect();
+    let to: UidSet = copied.pairs.iter().map(|pair| pair.1).collect();
+    Some(ReplyCode::CopyUid(copied.uid_validity, numbers_of(&from), numbers_of(&to)))
+}

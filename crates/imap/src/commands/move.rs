@@ -1,0 +1,36 @@
+//! MOVE and UID MOVE (RFC 6851, RFC 9051 §6.4.8).
+
+use super::copy::copy_uid;
+use super::{Ctx, Reply, require_writable, target_mailbox, uids_of};
+use crate::error::{CommandError, Result};
+use crate::render::{self, Status};
+use crate::session::Updates;
+use crate::types::CopyArgs;
+
+pub(super) async fn run(ctx: &mut Ctx<'_>, args: CopyArgs) -> Result<Reply> {
+    let user = ctx.user()?;
+    require_writable(ctx)?;
+    let selected = ctx.selected()?;
+    let seqs = selected
+        .seqs_of(&args.set, args.by)
+        .ok_or(CommandError::Bad("No such sequence number"))?;
+    let uids = uids_of(selected.known(), &seqs);
+    let source = selected.known().mailbox();
+    let target = target_mailbox(ctx, user.account, &args.mailbox).await?.id;
+    let moved = ctx
+        .shared
+        .store
+        .account_write(user.account, "imap move", move |tx| tx.move_messages(source, &uids, target))
+        .await?
+        .value;
+    let enabled = *ctx.enabled;
+    let mut out = Vec::new();
+    if let Some(code) = copy_uid(&moved) {
+        // RFC 6851 §4.3: COPYUID in an untagged OK before the EXPUNGE responses.
+        render::untagged(&mut out, Status::Ok, Some(&code.as_code()), "Moved");
+    }
+    // RFC 6851 §3.3: the command answers with EXPUNGE for what it moved away.
+    ctx.selected()?.tell_updates(Updates::All, enabled, &mut out);
+    ctx.connection.write(&out).await?;
+    Ok(Reply::done())
+}
