@@ -4,20 +4,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::Authenticator;
-use ids::AccountId;
+use auth::{Authenticator, SignedIn};
 use net::{Connection, ConnectionError, Refusal, Service, Shutdown, TokenBucket};
 use storage::{Fact, Store, Subscription};
 
 use crate::capabilities;
 use crate::commands::table::{Effects, Row, States};
 use crate::commands::{self, Ctx, Reply};
-use crate::error::{Answer, CommandError};
-use crate::parse::{Framer, Step, parse_command, parse_head};
+use crate::error::{Answer, CommandError, Result};
+use crate::parse::{Frame, Framer, ParseError, Rejection, Step, parse_command, parse_head};
 use crate::render::{self, Status};
 use crate::session::{Enabled, State, Updates};
 use crate::settings::Settings;
-use crate::types::{Command, Tag};
+use crate::types::{Command, NumberSet, Tag};
 
 /// IMAP as a listener sees it.
 pub struct ImapService {
@@ -33,7 +32,10 @@ pub(crate) struct Shared {
 
 impl ImapService {
     /// A service on `store`.
-    pub fn new(store: Store, authenticator: Arc<Authenticator>, settings: Settings) -> Self {
+    pub fn new(store: Store, authenticator: Arc<Authenticator>, mut settings: Settings) -> Self {
+        // Storage would refuse what is larger, but only after all of it was read.
+        let limits = &mut settings.limits;
+        limits.append_bytes_max = limits.append_bytes_max.min(store.settings().message_bytes_max);
         Self { shared: Arc::new(Shared { store, authenticator, settings }) }
     }
 }
@@ -54,15 +56,30 @@ impl Service for ImapService {
 /// What ends a session from outside.
 pub(crate) struct Ending {
     shutdown: Shutdown,
-    account: Option<Subscription>,
+    account: Option<Watched>,
+}
+
+/// An account that signed in.
+struct Watched {
+    shared: Arc<Shared>,
+    signed_in: SignedIn,
+    changes: Subscription,
+    /// Changes were missed: the credentials have to be checked anew.
+    missed: bool,
 }
 
 impl Ending {
     /// Watches the account that signed in: its sessions end when the password changes or it is
     /// blocked (R-ADDR-8, R-ADDR-12). Subscribe before the credentials are checked for the last
     /// time.
-    pub(crate) fn watch(&mut self, account: Subscription) {
-        self.account = Some(account);
+    pub(crate) fn watch(
+        &mut self,
+        shared: &Arc<Shared>,
+        signed_in: SignedIn,
+        changes: Subscription,
+    ) {
+        let shared = shared.clone();
+        self.account = Some(Watched { shared, signed_in, changes, missed: false });
     }
 
     /// Completes with the text of BYE when the session must end. Cancel safe.
@@ -71,22 +88,40 @@ impl Ending {
             self.shutdown.requested().await;
             return SHUTTING_DOWN;
         };
+        tokio::select! {
+            () = self.shutdown.requested() => SHUTTING_DOWN,
+            why = account.ended() => why,
+        }
+    }
+}
+
+impl Watched {
+    async fn ended(&mut self) -> &'static str {
         loop {
-            tokio::select! {
-                () = self.shutdown.requested() => return SHUTTING_DOWN,
-                next = account.next() => match next {
-                    Ok(changes) if changes.iter().any(|c| c.fact == Fact::CredentialsChanged) => {
-                        return "Credentials have changed, sign in again";
-                    }
-                    Ok(_) => {}
-                    // Missed changes may have been that one.
-                    Err(_) => return "[UNAVAILABLE] Sign in again",
-                },
+            if self.missed {
+                // A new subscription first, then the check: nothing falls between the two.
+                match self.shared.store.subscribe(self.signed_in.account).await {
+                    Ok(changes) => self.changes = changes,
+                    Err(_) => return "[UNAVAILABLE] Sign in again later",
+                }
+                if !self.shared.authenticator.is_current(&self.signed_in).await {
+                    return CREDENTIALS_CHANGED;
+                }
+                self.missed = false;
+            }
+            match self.changes.next().await {
+                Ok(changes) if changes.iter().any(|c| c.fact == Fact::CredentialsChanged) => {
+                    return CREDENTIALS_CHANGED;
+                }
+                Ok(_) => {}
+                // One of those missed may have been it.
+                Err(_) => self.missed = true,
             }
         }
     }
 }
 
+const CREDENTIALS_CHANGED: &str = "Credentials have changed, sign in again";
 const SHUTTING_DOWN: &str = "[UNAVAILABLE] Server is shutting down";
 
 /// One connection from greeting to goodbye.
@@ -131,7 +166,10 @@ impl Session {
             let flow = match self.next_step() {
                 Step::NeedMore => self.wait().await,
                 Step::Continue { .. } => self.admit_literal(),
-                Step::Command(frame) => Box::pin(self.answer(frame)).await,
+                Step::Command(frame) => match Box::pin(self.answer(frame)).await {
+                    Flow::Continue => self.check_ending().await,
+                    Flow::End => Flow::End,
+                },
                 Step::Refused(rejection) => {
                     self.push(|out| render::render_rejection(out, &rejection));
                     self.count_error()
@@ -139,7 +177,7 @@ impl Session {
                 // Lines are only asked for inside AUTHENTICATE and IDLE.
                 Step::Line(_) => Flow::Continue,
                 Step::End(error) => {
-                    let rejection = crate::parse::Rejection { tag: None, error };
+                    let rejection = Rejection { tag: None, error };
                     self.push(|out| render::render_rejection(out, &rejection));
                     Flow::End
                 }
@@ -183,6 +221,15 @@ impl Session {
         }
     }
 
+    /// Whether the session must end, for clients that never let it wait.
+    async fn check_ending(&mut self) -> Flow {
+        tokio::select! {
+            biased;
+            why = self.ending.reached() => self.bye(why),
+            () = std::future::ready(()) => Flow::Continue,
+        }
+    }
+
     fn bye(&mut self, text: &str) -> Flow {
         self.push(|out| render::untagged(out, Status::Bye, None, text));
         Flow::End
@@ -211,7 +258,7 @@ impl Session {
     }
 
     /// Parses, runs and answers one command.
-    async fn answer(&mut self, mut frame: crate::parse::Frame) -> Flow {
+    async fn answer(&mut self, mut frame: Frame) -> Flow {
         if self.state.user().is_none()
             && let Err(wait) = self.bucket.take(self.shared.store.now())
         {
@@ -219,10 +266,10 @@ impl Session {
             return self.bye("[LIMIT] Too many commands before sign-in");
         }
         let dialect = self.enabled.dialect();
-        let limits = self.framer.limits().clone();
-        let request = match parse_command(&mut frame, &limits, dialect) {
+        let request = match parse_command(&mut frame, self.framer.limits(), dialect) {
             Ok(request) => request,
             Err(rejection) => {
+                self.forget_search(&rejection, &frame);
                 self.push(|out| render::render_rejection(out, &rejection));
                 return self.count_error();
             }
@@ -233,12 +280,27 @@ impl Session {
             self.push(|out| render::tagged(out, &request.tag, Status::Bad, None, text));
             return self.count_error();
         }
-        let expunges = may_expunge(request.row, &request.command);
+        let expunges = updates_after(request.row, &request.command);
         let result = self.run(&request.tag, request.command).await;
         self.finish(&request.tag, request.row, expunges, result)
     }
 
-    async fn run(&mut self, tag: &Tag, command: Command) -> crate::error::Result<Reply> {
+    /// RFC 9051 §6.4.4.1: a SEARCH with SAVE that is answered with NO leaves nothing saved.
+    fn forget_search(&mut self, rejection: &Rejection, frame: &Frame) {
+        let asks_save = || {
+            let text = frame.text.to_ascii_uppercase();
+            let mut words = text.split(|b| !b.is_ascii_alphanumeric());
+            words.any(|word| word == b"SAVE")
+        };
+        if rejection.error == ParseError::BadCharset
+            && asks_save()
+            && let Some(selected) = self.state.selected_mut()
+        {
+            selected.saved = NumberSet::new();
+        }
+    }
+
+    async fn run(&mut self, tag: &Tag, command: Command) -> Result<Reply> {
         let signed_in_before = self.state.user().is_some();
         let mut ctx = Ctx {
             shared: &self.shared,
@@ -263,11 +325,12 @@ impl Session {
         tag: &Tag,
         row: &Row,
         expunges: Updates,
-        result: crate::error::Result<Reply>,
+        result: Result<Reply>,
     ) -> Flow {
         let enabled = self.enabled;
         let mut out = Vec::new();
         let over = self.state.selected().is_some_and(crate::session::Selected::is_over);
+        let expunges = if self.pipelines_seqs() { Updates::WithoutExpunge } else { expunges };
         if let Some(selected) = self.state.selected_mut() {
             selected.tell_updates(expunges, enabled, &mut out);
         }
@@ -294,6 +357,17 @@ impl Session {
             return self.bye("The selected mailbox is gone");
         }
         flow
+    }
+
+    /// Whether the client has sent a command with sequence numbers already: it chose them
+    /// before it could read of messages expunged, so they are held back (RFC 9051 §5.5).
+    fn pipelines_seqs(&self) -> bool {
+        let waiting = self.connection.buffered();
+        let line = waiting.split(|&byte| matches!(byte, b'\r' | b'\n')).next();
+        let next = line.map(|line| parse_head(line, self.framer.limits()));
+        next.is_some_and(|next| {
+            next.is_ok_and(|(_, row)| row.effects.contains(Effects::USES_SEQS))
+        })
     }
 
     fn refuse(&mut self, tag: &Tag, error: CommandError, out: &mut Vec<u8>) -> Flow {
@@ -336,18 +410,19 @@ pub(crate) fn next_step(
 }
 
 /// The next line that is no command, waiting for it.
-pub(crate) async fn next_line(
-    connection: &mut Connection,
-    framer: &mut Framer,
-) -> crate::error::Result<Vec<u8>> {
+pub(crate) async fn next_line(ctx: &mut Ctx<'_>) -> Result<Vec<u8>> {
     loop {
-        match next_step(connection, |input, framer| framer.advance_line(input), framer) {
+        let step = |input: &mut &[u8], framer: &mut Framer| framer.advance_line(input);
+        match next_step(ctx.connection, step, ctx.framer) {
             Step::Line(line) => return Ok(line),
             Step::Refused(_) => return Err(CommandError::Bad("Line too long")),
             Step::End(_) => return Err(CommandError::Bye("Too much data refused")),
-            _ => {
-                connection.fill().await?;
-            }
+            _ => {}
+        }
+        tokio::select! {
+            biased;
+            why = ctx.ending.reached() => return Err(CommandError::Bye(why)),
+            arrived = ctx.connection.fill() => { arrived?; }
         }
     }
 }
@@ -369,7 +444,7 @@ fn wrong_state(state: &State, row: &Row) -> &'static str {
 }
 
 /// Which updates may be told after this command.
-fn may_expunge(row: &Row, command: &Command) -> Updates {
+fn updates_after(row: &Row, command: &Command) -> Updates {
     // RFC 9051 §7.5.1: a UID SEARCH whose keys hold sequence numbers is no exception.
     let uses_seqs = match command {
         Command::Search(args) => args.key.uses_seqs(),
@@ -380,16 +455,6 @@ fn may_expunge(row: &Row, command: &Command) -> Updates {
     } else {
         Updates::WithoutExpunge
     }
-}
-
-/// Accounts are watched from sign-in on.
-pub(crate) async fn watch_account(
-    shared: &Shared,
-    ending: &mut Ending,
-    account: AccountId,
-) -> crate::error::Result<()> {
-    ending.watch(shared.store.subscribe(account).await?);
-    Ok(())
 }
 
 /// How long IDLE waits before it says something, so that NAT boxes keep the connection.

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use ids::{Timestamp, Uid};
-use storage::{Append, PreparedMessage};
+use storage::Append;
 
 use super::{Ctx, Reply, ReplyCode, target_mailbox};
 use crate::error::Result;
-use crate::session::Updates;
 use crate::types::{AppendArgs, AppendMessage, NumberSet};
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: AppendArgs) -> Result<Reply> {
@@ -34,13 +33,6 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: AppendArgs) -> Result<Reply> {
         })
         .await?
         .value;
-    // RFC 9051 §6.3.12: a session that appends to its selected mailbox is told of it at once.
-    let enabled = *ctx.enabled;
-    let mut out = Vec::new();
-    if let Some(selected) = ctx.state.selected_mut() {
-        selected.tell_updates(Updates::WithoutExpunge, enabled, &mut out);
-    }
-    ctx.connection.push(&out);
     let uids: NumberSet = appended.iter().map(|one| Uid::get(one.uid)).collect();
     // RFC 4315 §3: APPENDUID with a set when several were appended (RFC 3502 §6.3.11).
     let code = appended.first().map(|one| ReplyCode::AppendUid(one.uid_validity, uids));

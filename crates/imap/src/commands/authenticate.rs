@@ -10,7 +10,7 @@ use crate::types::AuthenticateArgs;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: AuthenticateArgs) -> Result<Reply> {
     require_privacy(ctx)?;
-    let Some(mut mechanism) = sasl::start(&args.mechanism) else {
+    let Some(mut mechanism) = sasl::start(args.mechanism.as_bytes()) else {
         return Err(refused(Code::Cannot, "Unknown authentication mechanism"));
     };
     let mut response = args.initial_response;
@@ -19,9 +19,9 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: AuthenticateArgs) -> Result<Rep
         let step = mechanism.step(input.as_ref().map(|secret| secret.expose()));
         match step {
             sasl::Step::Challenge(challenge) => {
-                let text = base64_of(&challenge);
+                let text = base64_of(challenge);
                 ctx.push(|out| render::continuation(out, &text));
-                let line = next_line(ctx.connection, ctx.framer).await?;
+                let line = next_line(ctx).await?;
                 match parse_sasl_line(&line) {
                     Ok(SaslLine::Response(secret)) => response = Some(secret),
                     // RFC 9051 §6.2.2: "*" cancels, answered with BAD.

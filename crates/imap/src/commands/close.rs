@@ -1,19 +1,22 @@
 //! CLOSE (RFC 9051 §6.4.1): expunges without a word, then unselects.
 
+use storage::StorageError;
+
 use super::{Ctx, Reply};
 use crate::error::Result;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
     let user = ctx.user()?;
-    let selected = ctx.selected()?;
+    let Some(selected) = ctx.state.unselect() else { return Ok(Reply::done()) };
     // RFC 9051 §6.4.1: nothing is expunged from a mailbox opened by EXAMINE, and no error given.
-    if !selected.is_read_only() {
-        let mailbox = selected.known().mailbox();
-        let store = ctx.shared.store.clone();
-        store
-            .account_write(user.account, "imap close", move |tx| tx.expunge(mailbox, None))
-            .await?;
+    if selected.is_read_only() {
+        return Ok(Reply::done());
     }
-    ctx.state.unselect();
-    Ok(Reply::done())
+    let mailbox = selected.known().mailbox();
+    let store = ctx.shared.store.clone();
+    match store.account_write(user.account, "imap close", move |tx| tx.expunge(mailbox, None)).await {
+        // A mailbox deleted meanwhile is closed all the same.
+        Ok(_) | Err(StorageError::NotFound(_)) => Ok(Reply::done()),
+        Err(error) => Err(error.into()),
+    }
 }

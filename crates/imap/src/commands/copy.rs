@@ -3,7 +3,7 @@
 use ids::UidSet;
 use storage::Copied;
 
-use super::{Ctx, Reply, ReplyCode, numbers_of, target_mailbox, uids_of};
+use super::{Ctx, Reply, ReplyCode, numbers_of, require_all, target_mailbox, uids_of};
 use crate::error::{CommandError, Result};
 use crate::types::CopyArgs;
 
@@ -19,18 +19,18 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: CopyArgs) -> Result<Reply> {
     let copied = ctx
         .shared
         .store
-        .account_write(user.account, "imap copy", move |tx| tx.copy_messages(source, &uids, target))
+        .account_write(user.account, "imap copy", move |tx| {
+            let copied = tx.copy_messages(source, &uids, target)?;
+            require_all(args.by, uids.len(), copied.pairs.len())?;
+            Ok(copied)
+        })
         .await?
         .value;
-    Ok(copied_reply(&copied))
+    Ok(copy_uid(&copied).map_or_else(Reply::done, Reply::with_code))
 }
 
-/// RFC 4315 §3: COPYUID, left out when nothing was copied.
-pub(super) fn copied_reply(copied: &Copied) -> Reply {
-    copy_uid(copied).map_or_else(Reply::done, Reply::with_code)
-}
-
-/// COPYUID for what was copied. Both sets are in ascending order, as the pairs are.
+/// COPYUID (RFC 4315 §3), left out when nothing was copied. Both sets are in ascending order,
+/// as the pairs are.
 pub(super) fn copy_uid(copied: &Copied) -> Option<ReplyCode> {
     if copied.pairs.is_empty() {
         return None;

@@ -25,10 +25,12 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: CreateArgs) -> Result<Reply> {
                 .ok_or_else(|| refused(Code::UseAttr, "This special use can't be set"))?,
         ),
     };
-    ctx.shared
+    let created = ctx
+        .shared
         .store
         .account_write(user.account, "imap create", move |tx| tx.create_mailbox(&name, wanted))
-        .await
-        .map(|_| Reply::done())
-        .map_err(Into::into)
+        .await?
+        .value;
+    // RFC 8474 §4.1: MAILBOXID in the answer to every CREATE.
+    Ok(Reply::with_code(ReplyCode::MailboxId(created.id.to_string())))
 }

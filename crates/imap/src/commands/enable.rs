@@ -15,7 +15,11 @@ pub(super) fn run(ctx: &mut Ctx<'_>, asked: EnableItems) -> Result<Reply> {
         if is_off(ctx, item) {
             continue;
         }
-        if ctx.enabled.switch_on(item) {
+        let is_new = match item {
+            EnableItem::CondStore => ctx.enable_condstore(),
+            _ => ctx.enabled.switch_on(item),
+        };
+        if is_new {
             switched_on.insert(item);
         }
     }

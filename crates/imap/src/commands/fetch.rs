@@ -10,29 +10,32 @@ use std::sync::Arc;
 
 use ids::{ModSeq, UidSet};
 use message::flag::{Flags, SystemFlags};
-use storage::{FlagChange, ReadTx, Snapshot, Want};
+use storage::{FlagChange, ReadTx, Snapshot};
 
 use self::message::{Plan, render_message};
-use super::{Ctx, Reply, require_writable};
-use crate::error::{CommandError, Result};
+use super::batches::Batches;
+use super::{Ctx, Reply, own_modseq};
+use crate::error::{CommandError, Result, refused};
+use crate::render::Code;
 use crate::session::Updates;
-use crate::types::{Addressing, EnableItem, FetchArgs, FetchAttribute, NumberSet};
+use crate::types::{FetchArgs, FetchAttribute, NumberSet};
 
-/// LIMIT: messages rendered in one read transaction.
-const BATCH_MESSAGES: usize = 512;
-/// LIMIT: bytes of messages (RFC822.SIZE) rendered in one read transaction, one message at
-/// least; so much memory an answer takes, twice.
-const BATCH_BYTES: u64 = 512 * 1024;
+/// LIMIT: what only the view is asked for is handed over in pieces of this size.
+const PIECE_BYTES: usize = 32 * 1024;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: FetchArgs) -> Result<Reply> {
-    if args.changed_since.is_some() || args.attributes.contains(&FetchAttribute::ModSeq) {
-        // RFC 7162 §3.1: both make the client one that knows CONDSTORE.
-        ctx.enabled.switch_on(EnableItem::CondStore);
+    if args.vanished {
+        // RFC 7162 §3.2.6: BAD unless QRESYNC was enabled, which is not offered.
+        return Err(CommandError::Bad("VANISHED needs QRESYNC"));
     }
     let seqs = ctx
         .selected()?
         .seqs_of(&args.set, args.by)
         .ok_or(CommandError::Bad("No such sequence number"))?;
+    if args.changed_since.is_some() || args.attributes.contains(&FetchAttribute::ModSeq) {
+        // RFC 7162 §3.1: both make the client one that knows CONDSTORE.
+        ctx.enable_condstore();
+    }
     // What others changed is told first, so that the answer agrees with what came before it.
     let enabled = *ctx.enabled;
     let mut out = Vec::new();
@@ -41,7 +44,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: FetchArgs) -> Result<Reply> {
     let seqs = changed_since(ctx, seqs, args.changed_since)?;
     let seen = mark_seen(ctx, &args, &seqs).await?;
     let known = ctx.selected()?.known().clone();
-    let plan = Plan::new(&args, enabled.condstore() && args.changed_since.is_some(), seen);
+    let plan = Plan::new(args.attributes, enabled.condstore(), seen);
     answer(ctx, known, &seqs, plan).await?;
     Ok(Reply::done())
 }
@@ -61,12 +64,13 @@ fn changed_since(
 /// Sets `\Seen` where the attributes say so; the UIDs of the messages that got it. Their FLAGS
 /// go into the answer (RFC 9051 §6.4.5, BODY).
 async fn mark_seen(ctx: &mut Ctx<'_>, args: &FetchArgs, seqs: &NumberSet) -> Result<UidSet> {
+    let user = ctx.user()?;
+    let selected = ctx.selected()?;
     // Messages of a mailbox opened by EXAMINE stay unseen (RFC 9051 §6.3.3).
-    if !args.sets_seen() || require_writable(ctx).is_err() {
+    if !args.attributes.iter().any(FetchAttribute::sets_seen) || selected.is_read_only() {
         return Ok(UidSet::new());
     }
-    let user = ctx.user()?;
-    let known = ctx.selected()?.known().clone();
+    let known = selected.known().clone();
     let mailbox = known.mailbox();
     let mut unseen = UidSet::new();
     for &(first, last) in seqs.ranges() {
@@ -81,17 +85,16 @@ async fn mark_seen(ctx: &mut Ctx<'_>, args: &FetchArgs, seqs: &NumberSet) -> Res
     }
     let set = unseen.clone();
     let change = FlagChange::Add(Flags::new(SystemFlags::SEEN, Vec::new()));
-    let stored = ctx
+    let committed = ctx
         .shared
         .store
         .account_write(user.account, "imap fetch", move |tx| {
             tx.store_flags(mailbox, &set, change, None)
         })
-        .await?
-        .value;
+        .await?;
     let enabled = *ctx.enabled;
     let mut out = Vec::new();
-    let own = Some(stored.modseq);
+    let own = own_modseq(&committed);
     ctx.selected()?.tell_updates_but(Updates::WithoutExpunge, enabled, own, &mut out);
     ctx.connection.write(&out).await?;
     Ok(unseen)
@@ -104,34 +107,60 @@ async fn answer(
     seqs: &NumberSet,
     plan: Plan,
 ) -> Result<()> {
-    let plan = Arc::new(plan);
-    let mut batches = Batches::new(&known, seqs, plan.want());
     if plan.want().is_empty() {
-        while let Some(batch) = batches.next() {
-            let mut out = Vec::with_capacity(batch.len() * 64);
-            for &seq in &batch {
-                if let Some(entry) = known.by_seq(seq) {
-                    render_message(&mut out, seq, &entry, &plan, None);
-                }
-            }
-            ctx.connection.write(&out).await?;
-        }
-        return Ok(());
+        return answer_from_view(ctx, &known, seqs, &plan).await;
     }
+    let plan = Arc::new(plan);
     let store = ctx.shared.store.clone();
     let render = |batch: Vec<u32>| {
         let (known, plan) = (known.clone(), plan.clone());
         store.read(move |tx| render_batch(tx, &known, &batch, &plan))
     };
+    let mut batches = Batches::new(&known, seqs, plan.want());
     let Some(first) = batches.next() else { return Ok(()) };
     let mut ready = render(first).await?;
-    while let Some(batch) = batches.next() {
-        let (written, next) = tokio::join!(ctx.connection.write(&ready), render(batch));
+    let mut is_whole = ready.is_whole;
+    for batch in batches {
+        let (written, next) = tokio::join!(ctx.connection.write(&ready.bytes), render(batch));
         written?;
         ready = next?;
+        is_whole &= ready.is_whole;
     }
-    ctx.connection.write(&ready).await?;
+    ctx.connection.write(&ready.bytes).await?;
+    if !is_whole {
+        // RFC 9051 §6.4.5: the request fails where a transfer encoding is not known; what could
+        // be told was told.
+        return Err(refused(Code::UnknownCte, "A part has an unknown transfer encoding"));
+    }
     Ok(())
+}
+
+/// The answer to what the view knows by itself, such as FLAGS.
+async fn answer_from_view(
+    ctx: &mut Ctx<'_>,
+    known: &Snapshot,
+    seqs: &NumberSet,
+    plan: &Plan,
+) -> Result<()> {
+    let mut out = Vec::with_capacity(PIECE_BYTES);
+    for &(first, last) in seqs.ranges() {
+        for (seq, entry) in known.entries(first..=last) {
+            render_message(&mut out, seq, &entry, plan, None);
+            if out.len() >= PIECE_BYTES {
+                ctx.connection.write(&out).await?;
+                out.clear();
+            }
+        }
+    }
+    ctx.connection.write(&out).await?;
+    Ok(())
+}
+
+/// Responses for a batch of messages.
+struct Rendered {
+    bytes: Vec<u8>,
+    /// Nothing asked for had to be left out.
+    is_whole: bool,
 }
 
 fn render_batch(
@@ -139,49 +168,15 @@ fn render_batch(
     known: &Snapshot,
     seqs: &[u32],
     plan: &Plan,
-) -> storage::Result<Vec<u8>> {
+) -> storage::Result<Rendered> {
     let entries: Vec<_> =
         seqs.iter().filter_map(|&seq| known.by_seq(seq).map(|entry| (seq, entry))).collect();
     let ids: Vec<_> = entries.iter().map(|(_, entry)| entry.content()).collect();
     let contents = tx.load_contents(&ids, plan.want())?;
-    let mut out = Vec::with_capacity(plan.estimate(entries.iter().map(|(_, entry)| entry)));
+    let mut bytes = Vec::with_capacity(plan.estimate(entries.iter().map(|(_, entry)| entry)));
+    let mut is_whole = true;
     for ((seq, entry), content) in entries.iter().zip(&contents) {
-        render_message(&mut out, *seq, entry, plan, Some(content));
+        is_whole &= render_message(&mut bytes, *seq, entry, plan, Some(content));
     }
-    Ok(out)
-}
-
-/// Sequence numbers in batches of bounded size.
-struct Batches<'s> {
-    known: &'s Snapshot,
-    seqs: std::iter::Peekable<Box<dyn Iterator<Item = u32> + Send + 's>>,
-    whole_messages: bool,
-}
-
-impl<'s> Batches<'s> {
-    fn new(known: &'s Snapshot, seqs: &'s NumberSet, want: Want) -> Self {
-        let seqs: Box<dyn Iterator<Item = u32> + Send + 's> = Box::new(seqs.iter());
-        Self { known, seqs: seqs.peekable(), whole_messages: want.contains(Want::TEXT) }
-    }
-
-    fn next(&mut self) -> Option<Vec<u32>> {
-        let mut batch = Vec::new();
-        let mut bytes = 0;
-        while let Some(&seq) = self.seqs.peek() {
-            let size = self.known.by_seq(seq).map_or(0, |entry| u64::from(entry.size_bytes()));
-            bytes += if self.whole_messages { size } else { 0 };
-            if batch.len() >= BATCH_MESSAGES || (bytes > BATCH_BYTES && !batch.is_empty()) {
-                break;
-            }
-            batch.push(seq);
-            self.seqs.next();
-        }
-        (!batch.is_empty()).then_some(batch)
-    }
-}
-
-/// Whether UIDs go into the answer.
-pub(super) fn names_uids(args: &FetchArgs) -> bool {
-    // RFC 9051 §6.4.9: UID FETCH answers with UIDs, asked for or not.
-    args.by == Addressing::Uid
+    Ok(Rendered { bytes, is_whole })
 }

@@ -1,7 +1,7 @@
 //! LOGIN (RFC 9051 §6.2.3), and the sign-in both LOGIN and AUTHENTICATE end in.
 
 use auth::AuthError;
-use sasl::Credentials;
+use sasl::{Credentials, Password};
 
 use super::{Ctx, Reply, ReplyCode};
 use crate::capabilities;
@@ -13,7 +13,8 @@ use crate::types::LoginArgs;
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: LoginArgs) -> Result<Reply> {
     require_privacy(ctx)?;
     let password = String::from_utf8(args.password.expose().to_vec()).map_err(|_| wrong())?;
-    sign_in(ctx, Credentials::new(None, args.user, password.into())).await
+    let password = Password::new(password);
+    sign_in(ctx, Credentials { authzid: None, authcid: args.user, password }).await
 }
 
 /// RFC 9051 §6.2.3, §11.1: no password without TLS.
@@ -44,12 +45,13 @@ pub(super) async fn sign_in(ctx: &mut Ctx<'_>, credentials: Credentials) -> Resu
         AuthError::Unavailable => refused(Code::Unavailable, "Sign-in is temporarily unavailable"),
     })?;
     // Watching begins before the password is taken as still good: a change in between is seen.
-    crate::server::watch_account(ctx.shared, ctx.ending, signed_in.account).await?;
+    let changes = ctx.shared.store.subscribe(signed_in.account).await?;
     if !ctx.shared.authenticator.is_current(&signed_in).await {
         return Err(wrong());
     }
-    *ctx.state =
-        State::Authenticated(User { account: signed_in.account, address: signed_in.address });
+    let user = User { account: signed_in.account, address: signed_in.address.clone() };
+    ctx.ending.watch(ctx.shared, signed_in, changes);
+    *ctx.state = State::Authenticated(user);
     // RFC 9051 §6.2.2: capabilities may differ now, and saying so saves a round trip.
     let names = capabilities::names(&ctx.shared.settings, ctx.connection, ctx.state);
     Ok(Reply { code: Some(ReplyCode::Capability(names)), text: "Signed in", is_sent: false })

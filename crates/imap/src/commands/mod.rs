@@ -8,6 +8,7 @@ pub mod table;
 
 mod append;
 mod authenticate;
+mod batches;
 mod capability;
 mod close;
 mod copy;
@@ -35,21 +36,27 @@ mod store;
 mod subscribe;
 mod unselect;
 
-use ids::{AccountId, UidSet, UidValidity};
+use std::future::{Future, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use ids::{AccountId, ModSeq, UidSet, UidValidity};
 use net::Connection;
-use storage::{Mailbox, Snapshot};
+use storage::{Committed, Mailbox, Snapshot, StorageError};
 
 use crate::error::{CommandError, Result, refused};
-use crate::parse::Framer;
-use crate::render::Code;
+use crate::parse::{Dialect, Framer};
+use crate::render::{self, Code, ListItem, Status};
 use crate::server::{Ending, Shared};
 use crate::session::{Access, Enabled, Selected, State, User};
-use crate::types::{Command, MailboxName, NumberSet, Tag};
+use crate::types::{
+    Addressing, Command, EnableItem, ListAttribute, ListAttributes, MailboxName, NumberSet, Tag,
+};
 
 /// What a command may use and change.
 pub(crate) struct Ctx<'s> {
     /// The store, sign-in, settings.
-    pub(crate) shared: &'s Shared,
+    pub(crate) shared: &'s Arc<Shared>,
     /// Where responses go.
     pub(crate) connection: &'s mut Connection,
     /// Where further lines of this command come from (AUTHENTICATE, IDLE).
@@ -88,6 +95,8 @@ pub(crate) enum ReplyCode {
     Modified(NumberSet),
     /// CAPABILITY (RFC 9051 §7.1).
     Capability(Vec<&'static str>),
+    /// MAILBOXID (RFC 8474 §4.1).
+    MailboxId(String),
 }
 
 impl ReplyCode {
@@ -99,6 +108,7 @@ impl ReplyCode {
             Self::CopyUid(validity, from, to) => Code::CopyUid(*validity, from, to),
             Self::Modified(set) => Code::Modified(set),
             Self::Capability(names) => Code::Capability(names),
+            Self::MailboxId(id) => Code::MailboxId(id),
         }
     }
 }
@@ -133,46 +143,73 @@ impl Ctx<'_> {
         self.state.user().cloned().ok_or(CommandError::Bad("Sign in first"))
     }
 
+    /// Notes that the client knows CONDSTORE (RFC 7162 §3.1); whether that is news.
+    pub(crate) fn enable_condstore(&mut self) -> bool {
+        if !self.enabled.switch_on(EnableItem::CondStore) {
+            return false;
+        }
+        // RFC 7162 §3.1: the first such command in a selected mailbox is answered with its
+        // HIGHESTMODSEQ.
+        if let Some(selected) = self.state.selected() {
+            let code = Code::HighestModSeq(selected.known().highest_modseq());
+            self.push(|out| render::untagged(out, Status::Ok, Some(&code), "Highest"));
+        }
+        true
+    }
+
+    /// Answers an empty pattern with the delimiter (RFC 9051 §6.3.9).
+    pub(crate) fn push_delimiter(&mut self, render: fn(&mut Vec<u8>, &ListItem<'_>, Dialect)) {
+        let dialect = self.enabled.dialect();
+        let attributes = ListAttributes::from_iter([ListAttribute::Noselect]);
+        self.push(|out| render(out, &ListItem { attributes, ..ListItem::default() }, dialect));
+    }
+
     /// The selected mailbox. The table lets no command that asks run without one.
     pub(crate) fn selected(&mut self) -> Result<&mut Selected> {
         self.state.selected_mut().ok_or(CommandError::Bad("Select a mailbox first"))
     }
 }
 
+/// A command on its way.
+type Running<'r> = Pin<Box<dyn Future<Output = Result<Reply>> + Send + 'r>>;
+
 /// Runs a command that the session's state allows.
-pub(crate) async fn run(ctx: &mut Ctx<'_>, command: Command) -> Result<Reply> {
+///
+/// Each command is a box of its own size: an idle session holds the small one of IDLE and not
+/// the largest of all.
+pub(crate) fn run<'r>(ctx: &'r mut Ctx<'_>, command: Command) -> Running<'r> {
     match command {
-        Command::Capability => capability::run(ctx),
-        Command::Noop | Command::Check => noop::run(),
-        Command::Logout => logout::run(ctx),
-        Command::Id(params) => id::run(ctx, &params),
-        Command::StartTls => starttls::run(ctx).await,
-        Command::Authenticate(args) => authenticate::run(ctx, args).await,
-        Command::Login(args) => login::run(ctx, args).await,
-        Command::Enable(items) => enable::run(ctx, items),
-        Command::Select(args) => select::run(ctx, args, Access::ReadWrite).await,
-        Command::Examine(args) => select::run(ctx, args, Access::ReadOnly).await,
-        Command::Create(args) => create::run(ctx, args).await,
-        Command::Delete(mailbox) => delete::run(ctx, mailbox).await,
-        Command::Rename(args) => rename::run(ctx, args).await,
-        Command::Subscribe(mailbox) => subscribe::run(ctx, mailbox).await,
-        Command::Unsubscribe(mailbox) => subscribe::run_unsubscribe(ctx, mailbox).await,
-        Command::List(args) => list::run(ctx, args).await,
-        Command::Lsub(args) => lsub::run(ctx, args).await,
-        Command::Xlist(args) => list::run_xlist(ctx, args).await,
-        Command::Namespace => namespace::run(ctx),
-        Command::Status(mailbox, items) => status::run(ctx, mailbox, items).await,
-        Command::Append(args) => append::run(ctx, args).await,
-        Command::Idle => idle::run(ctx).await,
-        Command::Close => close::run(ctx).await,
-        Command::Unselect => unselect::run(ctx),
-        Command::Expunge => expunge::run(ctx, None).await,
-        Command::UidExpunge(set) => expunge::run(ctx, Some(set)).await,
-        Command::Search(args) => search::run(ctx, args).await,
-        Command::Fetch(args) => fetch::run(ctx, args).await,
-        Command::Store(args) => store::run(ctx, args).await,
-        Command::Copy(args) => copy::run(ctx, args).await,
-        Command::Move(args) => r#move::run(ctx, args).await,
+        Command::Capability => Box::pin(ready(capability::run(ctx))),
+        Command::Noop | Command::Check => Box::pin(ready(noop::run())),
+        Command::Logout => Box::pin(ready(logout::run(ctx))),
+        Command::Id(params) => Box::pin(ready(id::run(ctx, &params))),
+        Command::StartTls => Box::pin(starttls::run(ctx)),
+        Command::Authenticate(args) => Box::pin(authenticate::run(ctx, args)),
+        Command::Login(args) => Box::pin(login::run(ctx, args)),
+        Command::Enable(items) => Box::pin(ready(enable::run(ctx, items))),
+        Command::Select(args) => Box::pin(select::run(ctx, args, Access::ReadWrite)),
+        Command::Examine(args) => Box::pin(select::run(ctx, args, Access::ReadOnly)),
+        Command::Create(args) => Box::pin(create::run(ctx, args)),
+        Command::Delete(mailbox) => Box::pin(delete::run(ctx, mailbox)),
+        Command::Rename(args) => Box::pin(rename::run(ctx, args)),
+        Command::Subscribe(mailbox) => Box::pin(subscribe::run(ctx, mailbox)),
+        Command::Unsubscribe(mailbox) => Box::pin(subscribe::run_unsubscribe(ctx, mailbox)),
+        Command::List(args) => Box::pin(list::run(ctx, args)),
+        Command::Lsub(args) => Box::pin(lsub::run(ctx, args)),
+        Command::Xlist(args) => Box::pin(list::run_xlist(ctx, args)),
+        Command::Namespace => Box::pin(ready(namespace::run(ctx))),
+        Command::Status(mailbox, items) => Box::pin(status::run(ctx, mailbox, items)),
+        Command::Append(args) => Box::pin(append::run(ctx, args)),
+        Command::Idle => Box::pin(idle::run(ctx)),
+        Command::Close => Box::pin(close::run(ctx)),
+        Command::Unselect => Box::pin(ready(unselect::run(ctx))),
+        Command::Expunge => Box::pin(expunge::run(ctx, None)),
+        Command::UidExpunge(set) => Box::pin(expunge::run(ctx, Some(set))),
+        Command::Search(args) => Box::pin(search::run(ctx, args)),
+        Command::Fetch(args) => Box::pin(fetch::run(ctx, args)),
+        Command::Store(args) => Box::pin(store::run(ctx, args)),
+        Command::Copy(args) => Box::pin(copy::run(ctx, args)),
+        Command::Move(args) => Box::pin(r#move::run(ctx, args)),
     }
 }
 
@@ -223,6 +260,26 @@ pub(crate) fn numbers_of(uids: &UidSet) -> NumberSet {
         numbers.insert_range(range.start().get(), range.end().get());
     }
     numbers
+}
+
+/// The modification sequence by which a session knows changes as its own; `None` where its
+/// command changed nothing.
+pub(crate) fn own_modseq<T>(committed: &Committed<T>) -> Option<ModSeq> {
+    Some(committed.modseq).filter(|modseq| modseq.get() > 0)
+}
+
+/// Fails a command on sequence numbers, nothing done, where some of the messages are gone that
+/// the client was not told of yet. UIDs of such messages are
+/// passed over instead (RFC 9051 §6.4.9).
+pub(crate) fn require_all(
+    by: Addressing,
+    wanted: u64,
+    found: usize,
+) -> std::result::Result<(), StorageError> {
+    match by == Addressing::Seq && (found as u64) < wanted {
+        true => Err(StorageError::Expunged),
+        false => Ok(()),
+    }
 }
 
 /// RFC 9051 §6.3.3: a mailbox opened by EXAMINE can't be changed.

@@ -1,7 +1,7 @@
 //! MOVE and UID MOVE (RFC 6851, RFC 9051 §6.4.8).
 
 use super::copy::copy_uid;
-use super::{Ctx, Reply, require_writable, target_mailbox, uids_of};
+use super::{Ctx, Reply, require_all, require_writable, target_mailbox, uids_of};
 use crate::error::{CommandError, Result};
 use crate::render::{self, Status};
 use crate::session::Updates;
@@ -20,7 +20,11 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: CopyArgs) -> Result<Reply> {
     let moved = ctx
         .shared
         .store
-        .account_write(user.account, "imap move", move |tx| tx.move_messages(source, &uids, target))
+        .account_write(user.account, "imap move", move |tx| {
+            let moved = tx.move_messages(source, &uids, target)?;
+            require_all(args.by, uids.len(), moved.pairs.len())?;
+            Ok(moved)
+        })
         .await?
         .value;
     let enabled = *ctx.enabled;

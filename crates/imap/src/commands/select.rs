@@ -1,13 +1,17 @@
 //! SELECT (RFC 9051 §6.3.2) and EXAMINE (RFC 9051 §6.3.3).
 
 use super::{Ctx, Reply, ReplyCode, existing_mailbox};
-use crate::error::Result;
-use crate::render::{self, Code, FlagsResponse, ListItem, Status};
+use crate::error::{CommandError, Result};
+use crate::render::{self, Code, ListItem, Status};
 use crate::session::{Access, Enabled, Selected};
-use crate::types::{EnableItem, SelectArgs};
+use crate::types::SelectArgs;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: SelectArgs, access: Access) -> Result<Reply> {
     let user = ctx.user()?;
+    if args.qresync.is_some() {
+        // RFC 7162 §3.2.5: BAD unless QRESYNC was enabled, which is not offered.
+        return Err(CommandError::Bad("QRESYNC was not enabled"));
+    }
     // RFC 9051 §6.3.2: the mailbox selected before is closed also when this command fails;
     // RFC 7162 §3.2.11: CLOSED marks where its updates end.
     if ctx.state.unselect().is_some() {
@@ -19,11 +23,21 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SelectArgs, access: Access) -> 
     let view = ctx.shared.store.open_view(user.account, mailbox.id).await?;
     if args.condstore {
         // RFC 7162 §3.1.8: the parameter makes the client one that knows CONDSTORE.
-        ctx.enabled.switch_on(EnableItem::CondStore);
+        ctx.enable_condstore();
     }
     let selected = Selected::new(view, access);
-    let (enabled, name) = (*ctx.enabled, mailbox.name.as_str().to_owned());
-    ctx.push(|out| tell_opened(out, &selected, enabled, &name));
+    let enabled = *ctx.enabled;
+    let name = mailbox.name.as_str();
+    ctx.push(|out| {
+        tell_opened(out, &selected, enabled);
+        if enabled.rev2() {
+            // RFC 9051 §6.3.2: LIST with the mailbox's name, and under OLDNAME the one asked for
+            // where that is spelled another way (§6.3.9.7).
+            let old_name = Some(args.mailbox.as_str()).filter(|asked| *asked != name);
+            let item = ListItem { name, old_name, ..ListItem::default() };
+            render::list_item(out, &item, enabled.dialect());
+        }
+    });
     ctx.state.select(selected);
     let code = match access {
         Access::ReadWrite => Code::ReadWrite,
@@ -32,11 +46,9 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SelectArgs, access: Access) -> 
     Ok(Reply::with_code(ReplyCode::Plain(code)))
 }
 
-fn tell_opened(out: &mut Vec<u8>, selected: &Selected, enabled: Enabled, name: &str) {
+fn tell_opened(out: &mut Vec<u8>, selected: &Selected, enabled: Enabled) {
     let known = selected.known();
-    let keywords = known.keywords();
-    let flags = FlagsResponse::new(&keywords);
-    render::flags_response(out, &flags);
+    selected.tell_flags(out);
     render::exists(out, known.exists());
     if !enabled.rev2() {
         render::recent(out, 0);
@@ -45,11 +57,6 @@ fn tell_opened(out: &mut Vec<u8>, selected: &Selected, enabled: Enabled, name: &
             render::untagged(out, Status::Ok, Some(&Code::Unseen(seq)), "First unseen");
         }
     }
-    let permanent = match selected.is_read_only() {
-        true => Code::PermanentFlags(FlagsResponse::none(), false),
-        false => Code::PermanentFlags(flags, true),
-    };
-    render::untagged(out, Status::Ok, Some(&permanent), "Permanent flags");
     let numbers = [
         (Code::UidValidity(known.uid_validity()), "UIDs valid"),
         (Code::UidNext(known.uid_next()), "Predicted next UID"),
@@ -62,8 +69,4 @@ fn tell_opened(out: &mut Vec<u8>, selected: &Selected, enabled: Enabled, name: &
     let id = known.mailbox().to_string();
     // RFC 8474 §4.2.
     render::untagged(out, Status::Ok, Some(&Code::MailboxId(&id)), "Mailbox id");
-    if enabled.rev2() {
-        // RFC 9051 §6.3.2: SELECT answers LIST with the mailbox's name.
-        render::list_item(out, &ListItem { name, ..ListItem::default() }, enabled.dialect());
-    }
 }

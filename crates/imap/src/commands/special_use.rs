@@ -4,7 +4,7 @@ use storage::SpecialUse as Stored;
 
 use crate::types::SpecialUse;
 
-/// What storage keeps for an attribute; `None` for those no mailbox of ours can have.
+/// What storage keeps for an attribute; `None` for those no mailbox of ours can be created for.
 pub(super) fn to_storage(attribute: SpecialUse) -> Option<Stored> {
     Some(match attribute {
         SpecialUse::Archive => Stored::Archive,
@@ -21,8 +21,10 @@ pub(super) fn to_storage(attribute: SpecialUse) -> Option<Stored> {
 /// The attribute of a stored special use.
 pub(super) fn from_storage(stored: Stored) -> SpecialUse {
     match stored {
+        Stored::All => SpecialUse::All,
         Stored::Archive => SpecialUse::Archive,
         Stored::Drafts => SpecialUse::Drafts,
+        Stored::Flagged => SpecialUse::Flagged,
         Stored::Junk => SpecialUse::Junk,
         Stored::Sent => SpecialUse::Sent,
         Stored::Trash => SpecialUse::Trash,

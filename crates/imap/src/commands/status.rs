@@ -3,9 +3,9 @@
 use storage::Mailbox;
 
 use super::{Ctx, Reply, existing_mailbox};
-use crate::error::Result;
+use crate::error::{CommandError, Result};
 use crate::render::{self, StatusValues};
-use crate::types::{EnableItem, MailboxName, StatusItem, StatusItems};
+use crate::types::{MailboxName, StatusItem, StatusItems};
 
 pub(super) async fn run(
     ctx: &mut Ctx<'_>,
@@ -13,18 +13,27 @@ pub(super) async fn run(
     items: StatusItems,
 ) -> Result<Reply> {
     let user = ctx.user()?;
-    if items.contains(StatusItem::HighestModSeq) {
-        // RFC 7162 §3.1: asking for it makes the client one that knows CONDSTORE.
-        ctx.enabled.switch_on(EnableItem::CondStore);
-    }
+    require_known(items)?;
     let mailbox = existing_mailbox(ctx, user.account, &name).await?;
+    if items.contains(StatusItem::HighestModSeq) {
+        ctx.enable_condstore();
+    }
     let append_limit = ctx.shared.settings.limits.append_bytes_max;
     let dialect = ctx.enabled.dialect();
     ctx.push(|out| {
         let id = mailbox.id.to_string();
+        // RFC 9051 §6.3.11: under the name asked for, so that the client knows it again.
         render::status(out, name.as_str(), dialect, items, &values(&mailbox, append_limit, &id));
     });
     Ok(Reply::done())
+}
+
+/// RFC 9208 §4.1.4: DELETED-STORAGE belongs to QUOTA, which is not offered.
+pub(super) fn require_known(items: StatusItems) -> Result<()> {
+    match items.contains(StatusItem::DeletedStorage) {
+        true => Err(CommandError::Bad("Unknown status item")),
+        false => Ok(()),
+    }
 }
 
 /// What STATUS says of a mailbox, from the row that holds all its counts.

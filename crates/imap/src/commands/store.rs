@@ -1,21 +1,20 @@
 //! STORE and UID STORE (RFC 9051 §6.4.6), with UNCHANGEDSINCE (RFC 7162 §3.1.3).
 
-use ids::{Uid, UidSet};
-use storage::{FlagChange, Stored};
+use ids::{ModSeq, Uid, UidSet};
+use storage::{Entry, FlagChange, Stored};
 
-use super::{Ctx, Reply, ReplyCode, numbers_of, require_writable, uids_of};
-use crate::error::{CommandError, Result};
-use crate::render::FetchWriter;
+use super::{Ctx, Reply, ReplyCode, numbers_of, own_modseq, require_writable, uids_of};
+use crate::error::{CommandError, Result, refused};
+use crate::render::{Code, FetchWriter};
 use crate::session::{Enabled, Selected, Updates};
-use crate::types::{Addressing, EnableItem, NumberSet, StoreAction, StoreArgs};
+use crate::types::{Addressing, NumberSet, StoreAction, StoreArgs};
+
+/// LIMIT: the answer is handed over in pieces of this size.
+const PIECE_BYTES: usize = 32 * 1024;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: StoreArgs) -> Result<Reply> {
     let user = ctx.user()?;
     require_writable(ctx)?;
-    if args.unchanged_since.is_some() {
-        // RFC 7162 §3.1: the modifier makes the client one that knows CONDSTORE.
-        ctx.enabled.switch_on(EnableItem::CondStore);
-    }
     let selected = ctx.selected()?;
     let seqs = selected
         .seqs_of(&args.set, args.by)
@@ -27,27 +26,38 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: StoreArgs) -> Result<Reply> {
         StoreAction::Remove => FlagChange::Remove(args.flags),
         StoreAction::Replace => FlagChange::Replace(args.flags),
     };
+    if args.unchanged_since.is_some() {
+        // RFC 7162 §3.1: the modifier makes the client one that knows CONDSTORE.
+        ctx.enable_condstore();
+    }
     let (set, since) = (uids.clone(), args.unchanged_since);
-    let stored: Stored = ctx
+    let committed = ctx
         .shared
         .store
         .account_write(user.account, "imap store", move |tx| {
             tx.store_flags(mailbox, &set, change, since)
         })
-        .await?
-        .value;
-    let enabled = *ctx.enabled;
-    let conditional = args.unchanged_since.is_some();
-    let answer = Answer { silent: args.silent, by: args.by, conditional, enabled };
-    let out = answer.tell(ctx.selected()?, &stored);
-    ctx.connection.write(&out).await?;
-    if stored.skipped.is_empty() {
-        return Ok(Reply::done());
+        .await?;
+    let own = own_modseq(&committed);
+    let stored: Stored = committed.value;
+    let answer = Answer { silent: args.silent, by: args.by, enabled: *ctx.enabled };
+    answer.tell(ctx, &stored, own).await?;
+    if !stored.skipped.is_empty() {
+        return modified(ctx.selected()?, args.by, &stored);
     }
-    // RFC 7162 §3.1.3: MODIFIED names what was not changed, in the numbers of the command.
-    let skipped = match args.by {
+    if stored.applied.is_empty() && !uids.is_empty() && args.by == Addressing::Seq {
+        // Nothing was stored, as others have expunged all of them: the client must not believe
+        // otherwise (RFC 9051 §7.1, EXPUNGEISSUED).
+        return Err(refused(Code::ExpungeIssued, "The messages have been expunged"));
+    }
+    Ok(Reply::done())
+}
+
+/// RFC 7162 §3.1.3: MODIFIED names what was not changed, in the numbers of the command.
+fn modified(selected: &Selected, by: Addressing, stored: &Stored) -> Result<Reply> {
+    let skipped = match by {
         Addressing::Uid => numbers_of(&stored.skipped),
-        Addressing::Seq => seqs_in(ctx.selected()?, &stored.skipped),
+        Addressing::Seq => seqs_in(selected, &stored.skipped),
     };
     Ok(Reply {
         text: "Conditional STORE failed for some",
@@ -63,41 +73,54 @@ fn seqs_in(selected: &Selected, uids: &UidSet) -> NumberSet {
 struct Answer {
     silent: bool,
     by: Addressing,
-    conditional: bool,
     enabled: Enabled,
 }
 
 impl Answer {
     /// The untagged responses. Changes of others come along, expunges excepted.
-    fn tell(&self, selected: &mut Selected, stored: &Stored) -> Vec<u8> {
+    async fn tell(
+        &self,
+        ctx: &mut Ctx<'_>,
+        stored: &Stored,
+        own: Option<ModSeq>,
+    ) -> Result<()> {
         let mut out = Vec::new();
-        let own = Some(stored.modseq);
+        let selected = ctx.selected()?;
         selected.tell_updates_but(Updates::WithoutExpunge, self.enabled, own, &mut out);
-        // RFC 7162 §3.1.3: with CONDSTORE the new MODSEQ is told even when silent.
-        let modseq = self.enabled.condstore() || self.conditional;
-        if self.silent && !modseq {
-            return out;
+        let known = selected.known().clone();
+        // RFC 7162 §3.1.3: who knows CONDSTORE is told the new MODSEQ even when silent.
+        if self.silent && !self.enabled.condstore() {
+            ctx.connection.write(&out).await?;
+            return Ok(());
         }
-        let known = selected.known();
         for range in stored.applied.ranges() {
             let first = known.first_seq_from(*range.start());
             let past = range.end().get().checked_add(1);
             let end = past.map_or(known.exists() + 1, |uid| known.first_seq_from(Uid::new(uid)));
             for (seq, entry) in known.entries(first..=end.saturating_sub(1)) {
-                let mut fetch = FetchWriter::begin(&mut out, seq);
-                if self.by == Addressing::Uid || self.enabled.condstore() {
-                    // RFC 9051 §6.4.9: UID commands answer with UIDs.
-                    fetch.uid(entry.uid());
+                self.render(&mut out, seq, &entry);
+                if out.len() >= PIECE_BYTES {
+                    ctx.connection.write(&out).await?;
+                    out.clear();
                 }
-                if !self.silent {
-                    fetch.flags_rendered(entry.flags_rendered());
-                }
-                if modseq {
-                    fetch.modseq(entry.modseq());
-                }
-                fetch.finish();
             }
         }
-        out
+        ctx.connection.write(&out).await?;
+        Ok(())
+    }
+
+    fn render(&self, out: &mut Vec<u8>, seq: u32, entry: &Entry<'_>) {
+        let mut fetch = FetchWriter::begin(out, seq);
+        if self.by == Addressing::Uid || self.enabled.condstore() {
+            // RFC 9051 §6.4.9: UID commands answer with UIDs.
+            fetch.uid(entry.uid());
+        }
+        if !self.silent {
+            fetch.flags_rendered(entry.flags_rendered());
+        }
+        if self.enabled.condstore() {
+            fetch.modseq(entry.modseq());
+        }
+        fetch.finish();
     }
 }

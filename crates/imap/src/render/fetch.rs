@@ -43,6 +43,11 @@ impl<'a> FetchWriter<'a> {
         super::flags(self.name(b"FLAGS "), flags, recent);
     }
 
+    /// `FLAGS` with a list already in wire form, its parentheses included.
+    pub fn flags_rendered(&mut self, list: &str) {
+        self.name(b"FLAGS ").extend_from_slice(list.as_bytes());
+    }
+
     /// `MODSEQ (n)` (RFC 7162 §3.1.4.2).
     pub fn modseq(&mut self, modseq: ModSeq) {
         let out = self.name(b"MODSEQ (");
@@ -57,11 +62,10 @@ impl<'a> FetchWriter<'a> {
         out.push(b'"');
     }
 
-    /// `SAVEDATE "…"` (RFC 8514 §4.2).
-    pub fn save_date(&mut self, date: DateTime) {
-        let out = self.name(b"SAVEDATE \"");
-        out.extend_from_slice(format_internal_date(date).as_bytes());
-        out.push(b'"');
+    /// `SAVEDATE "…"` or `SAVEDATE NIL` (RFC 8514 §4.2).
+    pub fn save_date(&mut self, date: Option<DateTime>) {
+        let out = self.name(b"SAVEDATE ");
+        nstring(out, date.map(format_internal_date).as_deref().map(str::as_bytes));
     }
 
     /// `RFC822.SIZE n`.

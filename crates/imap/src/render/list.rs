@@ -29,18 +29,23 @@ pub fn lsub_item(out: &mut Vec<u8>, item: &ListItem<'_>, dialect: Dialect) {
     line(out, b"* LSUB (", item, dialect);
 }
 
-/// `"XLIST" SP mailbox-list`, the whole untagged line. The junk mailbox is `\Spam` there.
+/// `"XLIST" SP mailbox-list`, the whole untagged line. The junk mailbox is `\Spam`
+/// there, and INBOX `\Inbox`.
 pub fn xlist_item(out: &mut Vec<u8>, item: &ListItem<'_>, dialect: Dialect) {
     line(out, b"* XLIST (", item, dialect);
 }
 
 fn line(out: &mut Vec<u8>, intro: &[u8], item: &ListItem<'_>, dialect: Dialect) {
     out.extend_from_slice(intro);
+    let xlist = intro == b"* XLIST (";
+    if xlist && item.name == "INBOX" {
+        out.extend_from_slice(b"\\Inbox");
+    }
     for (index, attribute) in item.attributes.iter().enumerate() {
-        if index > 0 {
+        if index > 0 || out.last() != Some(&b'(') {
             out.push(b' ');
         }
-        let xlist_junk = attribute == ListAttribute::Junk && intro == b"* XLIST (";
+        let xlist_junk = attribute == ListAttribute::Junk && xlist;
         let name = if xlist_junk { "\\Spam" } else { attribute.name() };
         out.extend_from_slice(name.as_bytes());
     }

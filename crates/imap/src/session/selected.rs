@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use ids::{ModSeq, Uid};
+use message::flag::SystemFlags;
 use storage::{Entry, MailboxView, Snapshot, ViewState};
 
 use super::Enabled;
-use crate::render::{self, FetchWriter};
+use crate::render::{self, Code, FetchWriter, FlagsResponse, Status};
 use crate::types::{Addressing, NumberSet, SequenceSet};
 
 /// How a mailbox was opened.
@@ -34,6 +35,8 @@ pub(crate) struct Selected {
     view: MailboxView,
     known: Arc<Snapshot>,
     access: Access,
+    /// How many keywords FLAGS has told.
+    keywords_told: usize,
     /// SEARCHRES: UIDs of the last `SEARCH RETURN (SAVE)` (RFC 9051 §6.4.4.1).
     pub(crate) saved: NumberSet,
 }
@@ -42,7 +45,24 @@ impl Selected {
     /// A mailbox just opened: the client is about to be told `view`'s newest state.
     pub(crate) fn new(view: MailboxView, access: Access) -> Self {
         let known = view.snapshot();
-        Self { view, known, access, saved: NumberSet::new() }
+        let keywords_told = known.keywords().len();
+        Self { view, known, access, keywords_told, saved: NumberSet::new() }
+    }
+
+    /// FLAGS and PERMANENTFLAGS (RFC 9051 §7.3.5, §7.1).
+    pub(crate) fn tell_flags(&self, out: &mut Vec<u8>) {
+        let keywords = self.known.keywords();
+        let known = FlagsResponse { system: SystemFlags::ALL, keywords: &keywords };
+        render::flags_response(out, known);
+        let permanent = match self.access {
+            // RFC 9051 §6.3.3: no flag can be changed permanently.
+            Access::ReadOnly => {
+                let none = FlagsResponse { system: SystemFlags::EMPTY, keywords: &[] };
+                Code::PermanentFlags(none, false)
+            }
+            Access::ReadWrite => Code::PermanentFlags(known, true),
+        };
+        render::untagged(out, Status::Ok, Some(&permanent), "Permanent flags");
     }
 
     /// The store's view.
@@ -112,11 +132,10 @@ impl Selected {
         own: Option<ModSeq>,
         out: &mut Vec<u8>,
     ) {
-        let newest = self.view.snapshot();
+        let mut newest = self.view.snapshot();
         if Arc::ptr_eq(&newest, &self.known) {
             return;
         }
-        let mut newest = newest;
         let mut diff = newest.diff_from(&self.known);
         if which == Updates::WithoutExpunge && !diff.expunged_seqs.is_empty() {
             newest = Arc::new(newest.with_expunged_of(&self.known));
@@ -134,14 +153,24 @@ impl Selected {
                 render::recent(out, 0);
             }
         }
+        let had = self.known.flag_sets();
+        self.known = newest;
+        // The sets of flags only grow; as long as they do not, there is no new keyword.
+        if self.known.flag_sets() != had {
+            let keywords = self.known.keywords().len();
+            if keywords > self.keywords_told {
+                // RFC 9051 §7.3.5: FLAGS again, as a message may show a keyword not told yet.
+                self.tell_flags(out);
+            }
+            self.keywords_told = keywords;
+        }
         for (_, seq) in &diff.changed {
-            if let Some(entry) = newest.by_seq(*seq)
+            if let Some(entry) = self.known.by_seq(*seq)
                 && own != Some(entry.modseq())
             {
                 push_flags(out, *seq, &entry, enabled);
             }
         }
-        self.known = newest;
     }
 }
 

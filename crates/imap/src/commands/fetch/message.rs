@@ -4,32 +4,24 @@ use ids::UidSet;
 use message::date::DateTime;
 use storage::{Content, Entry, Want};
 
-use super::names_uids;
 use super::section::Bytes;
 use crate::render::FetchWriter;
-use crate::types::{FetchArgs, FetchAttribute};
+use crate::types::FetchAttribute;
 
 /// What a FETCH is to say of each message.
 #[derive(Debug)]
 pub(super) struct Plan {
     attributes: Vec<FetchAttribute>,
     want: Want,
-    uid: bool,
-    modseq: bool,
+    condstore: bool,
     /// Messages that this command marked `\Seen`.
     seen: UidSet,
 }
 
 impl Plan {
-    pub(super) fn new(args: &FetchArgs, modseq: bool, seen: UidSet) -> Self {
-        let has = |attribute| args.attributes.contains(&attribute);
-        Self {
-            want: args.attributes.iter().map(wanted).fold(Want::NONE, Want::union),
-            uid: names_uids(args) && !has(FetchAttribute::Uid),
-            modseq: modseq && !has(FetchAttribute::ModSeq),
-            attributes: args.attributes.clone(),
-            seen,
-        }
+    pub(super) fn new(attributes: Vec<FetchAttribute>, condstore: bool, seen: UidSet) -> Self {
+        let want = attributes.iter().map(wanted).fold(Want::default(), |all, want| all | want);
+        Self { attributes, want, condstore, seen }
     }
 
     /// What must be read from storage.
@@ -40,7 +32,11 @@ impl Plan {
     /// About how many bytes the answer takes.
     pub(super) fn estimate<'e>(&self, entries: impl Iterator<Item = &'e Entry<'e>>) -> usize {
         let whole = self.want.contains(Want::TEXT);
-        entries.map(|entry| 1024 + if whole { entry.size_bytes() as usize } else { 0 }).sum()
+        entries.map(|entry| 512 + if whole { entry.size_bytes() as usize } else { 0 }).sum()
+    }
+
+    fn has(&self, attribute: &FetchAttribute) -> bool {
+        self.attributes.contains(attribute)
     }
 }
 
@@ -53,47 +49,47 @@ fn wanted(attribute: &FetchAttribute) -> Want {
         FetchAttribute::Preview { .. } => Want::KEYS,
         FetchAttribute::Rfc822Header => Want::HEADER,
         FetchAttribute::Rfc822Text => Want::TEXT,
-        FetchAttribute::Rfc822 => Want::HEADER.union(Want::TEXT),
+        FetchAttribute::Rfc822 => Want::HEADER | Want::TEXT,
         FetchAttribute::BodySection { section, .. } => super::section::wanted(section),
         FetchAttribute::Binary { part, .. } | FetchAttribute::BinarySize(part) => {
-            let whole = Want::HEADER.union(Want::TEXT);
-            if part.is_empty() { whole } else { whole.union(Want::PARTS) }
+            let whole = Want::HEADER | Want::TEXT;
+            if part.is_empty() { whole } else { whole | Want::PARTS }
         }
-        FetchAttribute::SaveDate => Want::NONE,
         FetchAttribute::Uid
         | FetchAttribute::Flags
         | FetchAttribute::InternalDate
         | FetchAttribute::Rfc822Size
         | FetchAttribute::ModSeq
         | FetchAttribute::EmailId
-        | FetchAttribute::ThreadId => Want::NONE,
+        | FetchAttribute::ThreadId
+        | FetchAttribute::SaveDate => Want::default(),
     }
 }
 
-/// Appends the FETCH response of one message.
+/// Appends the FETCH response of one message; whether everything asked for is in it.
 pub(super) fn render_message(
     out: &mut Vec<u8>,
     seq: u32,
     entry: &Entry<'_>,
     plan: &Plan,
     content: Option<&Content>,
-) {
+) -> bool {
+    let mut is_whole = true;
     let mut fetch = FetchWriter::begin(out, seq);
-    if plan.uid {
-        fetch.uid(entry.uid());
-    }
-    if plan.modseq {
-        fetch.modseq(entry.modseq());
-    }
-    let mut flags_told = false;
     for attribute in &plan.attributes {
-        flags_told |= *attribute == FetchAttribute::Flags;
-        render_attribute(&mut fetch, attribute, entry, content);
+        is_whole &= render_attribute(&mut fetch, attribute, entry, content);
     }
-    if !flags_told && plan.seen.contains(entry.uid()) {
-        fetch.flags_rendered(entry.flags_rendered());
+    if plan.seen.contains(entry.uid()) {
+        if !plan.has(&FetchAttribute::Flags) {
+            fetch.flags_rendered(entry.flags_rendered());
+        }
+        // RFC 7162 §3.1: a change of flags is told with its modseq.
+        if plan.condstore && !plan.has(&FetchAttribute::ModSeq) {
+            fetch.modseq(entry.modseq());
+        }
     }
     fetch.finish();
+    is_whole
 }
 
 fn render_attribute(
@@ -101,7 +97,7 @@ fn render_attribute(
     attribute: &FetchAttribute,
     entry: &Entry<'_>,
     content: Option<&Content>,
-) {
+) -> bool {
     match attribute {
         FetchAttribute::Uid => fetch.uid(entry.uid()),
         FetchAttribute::Flags => fetch.flags_rendered(entry.flags_rendered()),
@@ -114,15 +110,18 @@ fn render_attribute(
         FetchAttribute::EmailId => fetch.email_id(&format!("M{}", entry.content())),
         // RFC 8474 §5.2: NIL where the server keeps no threads.
         FetchAttribute::ThreadId => fetch.thread_id(None),
-        _ => {
-            if let Some(content) = content {
-                render_content(fetch, attribute, content);
-            }
-        }
+        // RFC 8514 §4.2: NIL where save dates are not kept.
+        FetchAttribute::SaveDate => fetch.save_date(None),
+        _ => return content.is_none_or(|content| render_content(fetch, attribute, content)),
     }
+    true
 }
 
-fn render_content(fetch: &mut FetchWriter<'_>, attribute: &FetchAttribute, content: &Content) {
+fn render_content(
+    fetch: &mut FetchWriter<'_>,
+    attribute: &FetchAttribute,
+    content: &Content,
+) -> bool {
     let bytes = Bytes::new(content);
     match attribute {
         FetchAttribute::Envelope => fetch.envelope(content.envelope.as_deref().unwrap_or_default()),
@@ -138,9 +137,10 @@ fn render_content(fetch: &mut FetchWriter<'_>, attribute: &FetchAttribute, conte
             bytes.render_section(fetch, section, partial.as_ref());
         }
         FetchAttribute::Binary { part, partial, .. } => {
-            bytes.render_binary(fetch, part, partial.as_ref());
+            return bytes.render_binary(fetch, part, partial.as_ref());
         }
-        FetchAttribute::BinarySize(part) => bytes.render_binary_size(fetch, part),
+        FetchAttribute::BinarySize(part) => return bytes.render_binary_size(fetch, part),
         _ => {}
     }
+    true
 }

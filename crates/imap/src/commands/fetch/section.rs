@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use message::{Part, PartIndex, decode_part, header_fields};
+use message::{Part, PartKind, decode_part, header_fields};
 use storage::{Content, Want};
 
 use crate::render::FetchWriter;
@@ -12,9 +12,9 @@ use crate::types::{FieldName, PartPath, Partial, Section, SectionText};
 
 /// What a section needs from storage.
 pub(super) fn wanted(section: &Section) -> Want {
-    let whole = Want::HEADER.union(Want::TEXT);
+    let whole = Want::HEADER | Want::TEXT;
     if !section.part().is_empty() {
-        return whole.union(Want::PARTS);
+        return whole | Want::PARTS;
     }
     match section.text() {
         None => whole,
@@ -102,9 +102,8 @@ impl<'c> Bytes<'c> {
     }
 
     fn part(&self, path: &PartPath) -> Option<Part> {
-        let index = PartIndex::decode(self.content.parts.as_deref()?).ok()?;
         let numbers: Vec<u32> = path.numbers().iter().map(|number| number.get()).collect();
-        index.find(&numbers)
+        self.content.parts.as_ref()?.find(&numbers)
     }
 
     /// Bytes by their place in the whole message.
@@ -112,7 +111,8 @@ impl<'c> Bytes<'c> {
         let (start, end) = (range.start as usize, range.end as usize);
         let (header, text) = (self.header(), self.text());
         if start >= header.len() {
-            return text.get(start - header.len()..end - header.len()).map(Cow::Borrowed);
+            let (start, end) = (start - header.len(), end.checked_sub(header.len())?);
+            return text.get(start..end).map(Cow::Borrowed);
         }
         if end <= header.len() {
             return header.get(start..end).map(Cow::Borrowed);
@@ -122,46 +122,62 @@ impl<'c> Bytes<'c> {
         Some(Cow::Owned(joined))
     }
 
-    /// `BINARY[…]` (RFC 9051 §6.4.5.3).
+    /// `BINARY[…]` (RFC 9051 §6.4.5); false where the part has a transfer encoding nobody here
+    /// knows, and nothing was written.
     pub(super) fn render_binary(
         &self,
         fetch: &mut FetchWriter<'_>,
         path: &PartPath,
         partial: Option<&Partial>,
-    ) {
-        let decoded = self.decoded(path);
+    ) -> bool {
+        let Ok(decoded) = self.decoded(path) else { return false };
         let cut =
             decoded.as_deref().map(|bytes| partial.map_or(bytes, |partial| partial.cut(bytes)));
         fetch.binary(path, partial, cut);
+        true
     }
 
     /// `BINARY.SIZE[…]`: the size of what BINARY gives.
-    pub(super) fn render_binary_size(&self, fetch: &mut FetchWriter<'_>, path: &PartPath) {
-        let size = self.decoded(path).map_or(0, |bytes| bytes.len());
-        fetch.binary_size(path, size as u64);
+    pub(super) fn render_binary_size(&self, fetch: &mut FetchWriter<'_>, path: &PartPath) -> bool {
+        let Ok(decoded) = self.decoded(path) else { return false };
+        fetch.binary_size(path, decoded.map_or(0, |bytes| bytes.len()) as u64);
+        true
     }
 
-    fn decoded(&self, path: &PartPath) -> Option<Cow<'c, [u8]>> {
+    /// The content of a part without its transfer encoding; `None` where there is no such part.
+    fn decoded(&self, path: &PartPath) -> Result<Option<Cow<'c, [u8]>>, message::Error> {
         if path.is_empty() {
-            return Some(self.whole());
+            return Ok(Some(self.whole()));
         }
-        let part = self.part(path)?;
-        match self.slice(&part.body)? {
-            Cow::Borrowed(bytes) => decode_part(bytes, part.encoding).ok(),
-            Cow::Owned(bytes) => {
-                decode_part(&bytes, part.encoding).ok().map(|decoded| Cow::Owned(decoded.into_owned()))
-            }
-        }
+        let Some(part) = self.part(path) else { return Ok(None) };
+        let decoded = match self.slice(&part.body) {
+            None => return Ok(None),
+            Some(Cow::Borrowed(bytes)) => decode_part(bytes, part.encoding)?,
+            Some(Cow::Owned(bytes)) => Cow::Owned(decode_part(&bytes, part.encoding)?.into_owned()),
+        };
+        Ok(Some(match part.kind {
+            PartKind::Text | PartKind::Html => with_crlf(decoded),
+            _ => decoded,
+        }))
     }
+}
 
-    /// Whether a part is written in a transfer encoding nobody here knows (UNKNOWN-CTE).
-    pub(super) fn has_unknown_encoding(&self, path: &PartPath) -> bool {
-        !path.is_empty()
-            && self
-                .part(path)
-                .and_then(|part| self.slice(&part.body).map(|body| (part, body)))
-                .is_some_and(|(part, body)| decode_part(&body, part.encoding).is_err())
+/// RFC 9051 §6.4.5, BINARY: text is sent with CRLF, however its lines ended before it was
+/// encoded.
+fn with_crlf(text: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    let is_bare = |at: usize| text.get(at) == Some(&b'\n') && (at == 0 || text.get(at - 1) != Some(&b'\r'));
+    let bare = (0..text.len()).filter(|&at| is_bare(at)).count();
+    if bare == 0 {
+        return text;
     }
+    let mut out = Vec::with_capacity(text.len() + bare);
+    for (at, &byte) in text.iter().enumerate() {
+        if is_bare(at) {
+            out.push(b'\r');
+        }
+        out.push(byte);
+    }
+    Cow::Owned(out)
 }
 
 fn picked<'h>(header: Cow<'h, [u8]>, names: &[FieldName], listed: bool) -> Cow<'h, [u8]> {

@@ -1,0 +1,229 @@
+//! LIST (RFC 9051 §6.3.9, RFC 5258) with STATUS (RFC 5819) and SPECIAL-USE (RFC 6154), and XLIST.
+//!
+//! One read gives the whole tree with the counts of every mailbox; nothing more is asked of
+//! storage, whatever is to be told.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use storage::{MailboxEntry, MailboxTree};
+
+use super::special_use::from_storage;
+use super::{Ctx, Reply, status};
+use crate::error::Result;
+use crate::render::{self, ListItem};
+use crate::types::{
+    ListArgs, ListAttribute, ListAttributes, ListReturn, ListSelection, MailboxPattern, StatusItem,
+};
+
+/// LIMIT: an answer is handed over in pieces of this size.
+const PIECE_BYTES: usize = 32 * 1024;
+
+pub(super) async fn run(ctx: &mut Ctx<'_>, args: ListArgs) -> Result<Reply> {
+    if args.asks_delimiter() {
+        ctx.push_delimiter(render::list_item);
+        return Ok(Reply::done());
+    }
+    status::require_known(args.returns.status)?;
+    if args.returns.status.contains(StatusItem::HighestModSeq) {
+        ctx.enable_condstore();
+    }
+    let tree = load_tree(ctx).await?;
+    let dialect = ctx.enabled.dialect();
+    let limit = ctx.shared.settings.limits.append_bytes_max;
+    let mut out = Vec::new();
+    for line in Listing::new(&args).lines(&tree) {
+        render::list_item(&mut out, &line.item(), dialect);
+        // RFC 5819 §2: STATUS follows for what can be selected, and for what was asked for
+        // itself, not for a parent shown for its children's sake.
+        if let Some(mailbox) = line.entry.and_then(|entry| entry.mailbox.as_ref())
+            && !args.returns.status.is_empty()
+            && line.is_selected
+        {
+            let id = mailbox.id.to_string();
+            let values = status::values(mailbox, limit, &id);
+            render::status(&mut out, mailbox.name.as_str(), dialect, args.returns.status, &values);
+        }
+        if out.len() >= PIECE_BYTES {
+            ctx.connection.write(&out).await?;
+            out.clear();
+        }
+    }
+    ctx.connection.write(&out).await?;
+    Ok(Reply::done())
+}
+
+/// QUIRK(Outlook, 2013): sends `XLIST "" ""` and `XLIST "" *` where it should send LIST.
+pub(super) async fn run_xlist(ctx: &mut Ctx<'_>, args: ListArgs) -> Result<Reply> {
+    if args.asks_delimiter() {
+        ctx.push_delimiter(render::xlist_item);
+        return Ok(Reply::done());
+    }
+    let tree = load_tree(ctx).await?;
+    let dialect = ctx.enabled.dialect();
+    let mut out = Vec::new();
+    for line in Listing::new(&args).lines(&tree) {
+        render::xlist_item(&mut out, &line.item(), dialect);
+    }
+    ctx.connection.write(&out).await?;
+    Ok(Reply::done())
+}
+
+pub(super) async fn load_tree(ctx: &Ctx<'_>) -> Result<MailboxTree> {
+    let account = ctx.user()?.account;
+    Ok(ctx.shared.store.read(move |tx| tx.list_mailboxes(account)).await?)
+}
+
+/// The patterns below the reference (RFC 9051 §6.3.9).
+pub(super) fn canonical_patterns(args: &ListArgs) -> Vec<MailboxPattern> {
+    args.patterns.iter().map(|pattern| pattern.under(&args.reference)).collect()
+}
+
+/// The attributes of a name.
+pub(super) fn attributes(entry: Option<&MailboxEntry>, returns: ListReturn) -> ListAttributes {
+    let mut attributes = ListAttributes::new();
+    let mailbox = entry.and_then(|entry| entry.mailbox.as_ref());
+    let has_children = entry.is_some_and(|entry| entry.has_children);
+    if mailbox.is_none() {
+        // RFC 9051 §7.3.1: \NonExistent implies \Noselect; programs older than RFC 5258 know the
+        // second only.
+        attributes.insert(ListAttribute::NonExistent);
+        attributes.insert(ListAttribute::Noselect);
+    }
+    // RFC 3348 §3: told unasked, for real mailboxes and ghosts.
+    match has_children {
+        true => attributes.insert(ListAttribute::HasChildren),
+        false if mailbox.is_some() || returns.children => {
+            attributes.insert(ListAttribute::HasNoChildren);
+        }
+        false => {}
+    }
+    if returns.subscribed && entry.is_some_and(|entry| entry.subscribed) {
+        attributes.insert(ListAttribute::Subscribed);
+    }
+    // RFC 6154 §2: they may be told in plain LIST, and most programs look nowhere else.
+    if let Some(special_use) = mailbox.and_then(|mailbox| mailbox.special_use) {
+        attributes.insert(from_storage(special_use).into());
+    }
+    attributes
+}
+
+/// One name to be listed.
+struct Line<'t> {
+    name: &'t str,
+    /// None for a name that is nothing itself, only above something subscribed.
+    entry: Option<&'t MailboxEntry>,
+    attributes: ListAttributes,
+    /// It meets the selection options itself.
+    is_selected: bool,
+    child: ListSelection,
+}
+
+impl Line<'_> {
+    fn item(&self) -> ListItem<'_> {
+        ListItem {
+            attributes: self.attributes,
+            name: self.name,
+            child_subscribed: self.child.subscribed,
+            child_special_use: self.child.special_use,
+            old_name: None,
+        }
+    }
+}
+
+/// What is listed, and how.
+struct Listing {
+    patterns: Vec<MailboxPattern>,
+    selection: ListSelection,
+    returns: ListReturn,
+}
+
+/// What is known of the names below a name.
+#[derive(Default)]
+struct Below {
+    /// One of them meets the selection options and is not listed itself.
+    any_unlisted: bool,
+}
+
+impl Listing {
+    fn new(args: &ListArgs) -> Self {
+        Self {
+            patterns: canonical_patterns(args),
+            selection: args.selection,
+            returns: args.returns,
+        }
+    }
+
+    fn lines<'t>(&self, tree: &'t MailboxTree) -> Vec<Line<'t>> {
+        let below = match self.selection.recursive_match {
+            true => self.names_above(tree),
+            false => BTreeMap::new(),
+        };
+        let known = tree.entries.iter().map(|entry| (entry.name.as_str(), Some(entry)));
+        let mut lines: Vec<Line<'t>> =
+            known.filter_map(|(name, entry)| self.line(name, entry, &below)).collect();
+        if self.selection.recursive_match {
+            let names: BTreeSet<&str> =
+                tree.entries.iter().map(|entry| entry.name.as_str()).collect();
+            let missing = below.keys().filter(|name| !names.contains(*name));
+            lines.extend(missing.filter_map(|name| self.line(name, None, &below)));
+            lines.sort_by(|left, right| tree_order(left.name, right.name));
+        }
+        lines
+    }
+
+    fn line<'t>(
+        &self,
+        name: &'t str,
+        entry: Option<&'t MailboxEntry>,
+        below: &BTreeMap<&'t str, Below>,
+    ) -> Option<Line<'t>> {
+        if !self.matches(name) {
+            return None;
+        }
+        let is_selected = entry.is_some_and(|entry| self.selects(entry));
+        let child = below.get(name);
+        // RFC 9051 §6.3.9.6: a name that is not selected itself is left out where all of its
+        // selected children are listed.
+        if !is_selected && !child.is_some_and(|child| child.any_unlisted) {
+            return None;
+        }
+        let child = child.map_or_else(ListSelection::default, |_| self.selection);
+        Some(Line { name, entry, attributes: attributes(entry, self.returns), is_selected, child })
+    }
+
+    /// The names above those selected (RFC 9051 §6.3.9.1, RECURSIVEMATCH).
+    fn names_above<'t>(&self, tree: &'t MailboxTree) -> BTreeMap<&'t str, Below> {
+        let mut above: BTreeMap<&'t str, Below> = BTreeMap::new();
+        for entry in tree.entries.iter().filter(|entry| self.selects(entry)) {
+            let listed = self.matches(entry.name.as_str());
+            let mut name = entry.name.as_str();
+            while let Some((parent, _)) = name.rsplit_once('/') {
+                above.entry(parent).or_default().any_unlisted |= !listed;
+                name = parent;
+            }
+        }
+        above
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        self.patterns.iter().any(|pattern| pattern.matches(name, '/'))
+    }
+
+    /// Whether the selection options name it.
+    fn selects(&self, entry: &MailboxEntry) -> bool {
+        let ListSelection { subscribed, special_use, .. } = self.selection;
+        // RFC 5258 §3.1: with SUBSCRIBED also names that are no mailbox (any more).
+        if !subscribed && entry.mailbox.is_none() && !entry.ghost {
+            return false;
+        }
+        let has_use = || entry.mailbox.as_ref().is_some_and(|m| m.special_use.is_some());
+        (!subscribed || entry.subscribed) && (!special_use || has_use())
+    }
+}
+
+/// INBOX first, then component by component, as storage orders its tree.
+fn tree_order(left: &str, right: &str) -> Ordering {
+    let other = |name: &str| name.split('/').next() != Some("INBOX");
+    other(left).cmp(&other(right)).then_with(|| left.split('/').cmp(right.split('/')))
+}

@@ -1,0 +1,110 @@
+//! The texts of a message that search keys look into. All comparisons are of substrings in
+//! casemapped form (RFC 9051 §6.4.4: case is ignored; RFC 4790 §9.2 and its Unicode successor).
+
+use std::ops::ControlFlow;
+
+use message::{
+    KeysView, Limits, PartIndex, casemap, decode_header_text, header_fields, header_line,
+    searchable_text,
+};
+use storage::Content;
+
+/// A field whose text was stored at delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeyField {
+    Bcc,
+    Cc,
+    From,
+    Subject,
+    To,
+}
+
+impl KeyField {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Bcc => "Bcc",
+            Self::Cc => "Cc",
+            Self::From => "From",
+            Self::Subject => "Subject",
+            Self::To => "To",
+        }
+    }
+
+    fn text<'k>(self, keys: &KeysView<'k>) -> &'k str {
+        match self {
+            Self::Bcc => keys.bcc(),
+            Self::Cc => keys.cc(),
+            Self::From => keys.from(),
+            Self::Subject => keys.subject(),
+            Self::To => keys.to(),
+        }
+    }
+}
+
+/// What was read of a message. A question that needs what was not read is answered with `None`.
+#[derive(Default)]
+pub(super) struct Texts<'c> {
+    keys: Option<KeysView<'c>>,
+    header: Option<&'c [u8]>,
+    body: Option<(&'c [u8], &'c PartIndex)>,
+}
+
+impl<'c> Texts<'c> {
+    pub(super) fn of(content: &'c Content) -> Self {
+        Self {
+            keys: content.keys.as_deref().and_then(|keys| KeysView::parse(keys).ok()),
+            header: content.header.as_deref(),
+            body: content.text.as_deref().zip(content.parts.as_ref()),
+        }
+    }
+
+    /// The day of the Date field, without regard to time and zone; `Some(None)` where there is
+    /// no such field.
+    pub(super) fn sent_day(&self) -> Option<Option<i32>> {
+        match (&self.keys, self.header) {
+            (Some(keys), _) => Some(keys.sent_date().map(|date| date.local_day().get())),
+            // Keys that cannot be read decide nothing and find nothing.
+            (None, Some(_)) => Some(None),
+            (None, None) => None,
+        }
+    }
+
+    pub(super) fn key_contains(&self, field: KeyField, text: &str) -> Option<bool> {
+        if let Some(keys) = &self.keys {
+            if casemap(field.text(keys)).contains(text) {
+                return Some(true);
+            }
+            if !keys.is_cut() {
+                return Some(false);
+            }
+        }
+        self.field_contains(field.name(), text)
+    }
+
+    /// Whether a field of this name holds the text; an empty text asks for the field
+    /// (RFC 9051 §6.4.4, HEADER).
+    pub(super) fn field_contains(&self, name: &str, text: &str) -> Option<bool> {
+        let mut fields = header_fields(self.header?).filter(|field| field.is(name));
+        Some(fields.any(|field| casemap(&decode_header_text(field.value)).contains(text)))
+    }
+
+    /// RFC 9051 §6.4.4, BODY: the text, without the header of the message.
+    pub(super) fn body_contains(&self, text: &str) -> Option<bool> {
+        let (header, (body, parts)) = (self.header?, self.body?);
+        let whole = [header, body].concat();
+        let mut visit = |part: &str| match casemap(part).contains(text) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        Some(searchable_text(&whole, parts, &Limits::default(), &mut visit).is_break())
+    }
+
+    /// RFC 9051 §6.4.4, TEXT: header or body.
+    pub(super) fn whole_contains(&self, text: &str) -> Option<bool> {
+        let mut fields = header_fields(self.header?);
+        if fields.any(|field| casemap(&header_line(field.name, field.value)).contains(text)) {
+            return Some(true);
+        }
+        self.body_contains(text)
+    }
+}

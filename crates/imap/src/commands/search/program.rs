@@ -1,0 +1,250 @@
+//! Search keys made ready to be asked of each message.
+//!
+//! **Invariant:** [`Program::test`] answers `None` only while a key lacks what a later stage of
+//! [`Program::stages`] brings.
+
+use std::ops::Range;
+
+use ids::{ContentId, ModSeq, Timestamp};
+use message::casemap;
+use message::date::Day;
+use message::flag::Flags;
+use storage::{Content, Entry, Snapshot, Want};
+
+use super::content::{KeyField, Texts};
+use crate::types::{Addressing, NumberSet, OutOfRange, SearchKey, SequenceSet};
+
+const DAY_SECS: i64 = 24 * 60 * 60;
+
+/// What sets of numbers in the keys refer to.
+pub(super) struct Sets<'s> {
+    pub(super) known: &'s Snapshot,
+    /// UIDs that `$` stands for.
+    pub(super) saved: &'s NumberSet,
+}
+
+/// What is known of a message so far.
+pub(super) struct Facts<'f> {
+    seq: u32,
+    entry: &'f Entry<'f>,
+    texts: Texts<'f>,
+}
+
+impl<'f> Facts<'f> {
+    pub(super) fn of_view(seq: u32, entry: &'f Entry<'f>) -> Self {
+        Self { seq, entry, texts: Texts::default() }
+    }
+
+    pub(super) fn of_content(seq: u32, entry: &'f Entry<'f>, content: &'f Content) -> Self {
+        Self { seq, entry, texts: Texts::of(content) }
+    }
+}
+
+/// A compiled search.
+#[derive(Debug)]
+pub(super) struct Program(Node);
+
+#[derive(Debug)]
+enum Node {
+    Always(bool),
+    All(Vec<Node>),
+    Any(Vec<Node>),
+    Not(Box<Node>),
+    Seqs(NumberSet),
+    Uids(NumberSet),
+    /// By number of the flag set: each distinct set of flags was tested once.
+    FlagSets(Vec<bool>),
+    /// Internal date in seconds.
+    Received(Range<i64>),
+    /// Day of the Date field.
+    Sent(Range<i32>),
+    Size(Range<u64>),
+    ModSeqFrom(ModSeq),
+    Content(Option<ContentId>),
+    /// Text in casemapped form, as in the next three.
+    Key(KeyField, String),
+    Header {
+        field: String,
+        text: String,
+    },
+    Body(String),
+    Text(String),
+}
+
+impl Program {
+    /// Compiles `key`; sequence numbers must exist (RFC 9051 §9, `seq-number`).
+    pub(super) fn compile(
+        key: &SearchKey,
+        sets: &Sets<'_>,
+        now: Timestamp,
+    ) -> Result<Self, OutOfRange> {
+        Compiler { sets, now }.node(key).map(Self)
+    }
+
+    /// Whether a message is found, as far as that can be told from `facts`.
+    pub(super) fn test(&self, facts: &Facts<'_>) -> Option<bool> {
+        self.0.test(facts)
+    }
+
+    /// What to read of messages that are still undecided, stage by stage; each includes the ones
+    /// before it.
+    pub(super) fn stages(&self) -> Vec<Want> {
+        let keys = self.0.any(&|node| matches!(node, Node::Key(..) | Node::Sent(_)));
+        // A stored key that was cut leads to the header.
+        let header = self.0.any(&|node| matches!(node, Node::Key(..) | Node::Header { .. }));
+        let text = self.0.any(&|node| matches!(node, Node::Body(_) | Node::Text(_)));
+        let mut stages = Vec::new();
+        let mut want = Want::default();
+        for (is_wanted, more) in [
+            (keys, Want::KEYS),
+            (header, Want::HEADER),
+            (text, Want::HEADER | Want::TEXT | Want::PARTS),
+        ] {
+            if is_wanted {
+                want |= more;
+                stages.push(want);
+            }
+        }
+        stages
+    }
+}
+
+struct Compiler<'c> {
+    sets: &'c Sets<'c>,
+    now: Timestamp,
+}
+
+impl Compiler<'_> {
+    /// The parser bounds how deep keys are nested.
+    fn node(&self, key: &SearchKey) -> Result<Node, OutOfRange> {
+        use SearchKey as K;
+        Ok(match key {
+            K::All => Node::Always(true),
+            K::And(keys) => Node::All(keys.iter().map(|key| self.node(key)).collect::<Result<_, _>>()?),
+            K::Or(left, right) => Node::Any(vec![self.node(left)?, self.node(right)?]),
+            K::Not(key) => Node::Not(Box::new(self.node(key)?)),
+            K::Seqs(set) => self.numbers(set, Addressing::Seq)?,
+            K::Uids(set) => self.numbers(set, Addressing::Uid)?,
+            K::Has(flags) => self.flag_sets(|set| set.system.contains(*flags)),
+            K::Lacks(flags) => self.flag_sets(|set| !set.system.contains(*flags)),
+            K::Keyword(keyword) => self.flag_sets(|set| set.has_keyword(keyword)),
+            K::Unkeyword(keyword) => self.flag_sets(|set| !set.has_keyword(keyword)),
+            // No message is ever \Recent here, as RFC 9051 §2.3.2 allows.
+            K::Recent | K::New => Node::Always(false),
+            K::Old => Node::Always(true),
+            // RFC 8514 §4.3: without save dates, those keys go by the internal date, and no
+            // message matches SAVEDATESUPPORTED.
+            K::Before(day) | K::SavedBefore(day) => Node::Received(i64::MIN..day_start(*day)),
+            K::On(day) | K::SavedOn(day) => Node::Received(day_start(*day)..day_end(*day)),
+            K::Since(day) | K::SavedSince(day) => Node::Received(day_start(*day)..i64::MAX),
+            K::SaveDateSupported => Node::Always(false),
+            K::SentBefore(day) => Node::Sent(i32::MIN..day.get()),
+            K::SentOn(day) => Node::Sent(day.get()..day.get().saturating_add(1)),
+            K::SentSince(day) => Node::Sent(day.get()..i32::MAX),
+            // RFC 5032 §2: both include the very second.
+            K::Older(secs) => Node::Received(i64::MIN..self.ago(*secs).saturating_add(1)),
+            K::Younger(secs) => Node::Received(self.ago(*secs)..i64::MAX),
+            K::Larger(bytes) => Node::Size(bytes.saturating_add(1)..u64::MAX),
+            K::Smaller(bytes) => Node::Size(0..*bytes),
+            K::ModSeq(modseq) => Node::ModSeqFrom(*modseq),
+            K::EmailId(id) => Node::Content(content_id(id)),
+            // No threads are kept: no message has one (RFC 8474 §5.2).
+            K::ThreadId(_) => Node::Always(false),
+            K::Bcc(text) => Node::Key(KeyField::Bcc, casemap(text)),
+            K::Cc(text) => Node::Key(KeyField::Cc, casemap(text)),
+            K::From(text) => Node::Key(KeyField::From, casemap(text)),
+            K::To(text) => Node::Key(KeyField::To, casemap(text)),
+            K::Subject(text) => Node::Key(KeyField::Subject, casemap(text)),
+            K::Header { field, value } => {
+                Node::Header { field: field.clone(), text: casemap(value) }
+            }
+            K::Body(text) => Node::Body(casemap(text)),
+            K::Text(text) => Node::Text(casemap(text)),
+        })
+    }
+
+    fn numbers(&self, set: &SequenceSet, by: Addressing) -> Result<Node, OutOfRange> {
+        // RFC 9051 §6.4.4.1: `$` means the same messages, whatever numbers they are named by.
+        if set.is_saved() {
+            return Ok(Node::Uids(self.sets.saved.clone()));
+        }
+        let known = self.sets.known;
+        Ok(match by {
+            Addressing::Seq => Node::Seqs(set.resolve_seqs(known.exists())?),
+            Addressing::Uid => {
+                let last = known.by_seq(known.exists());
+                Node::Uids(set.resolve_uids(last.map_or(0, |entry| entry.uid().get())))
+            }
+        })
+    }
+
+    fn flag_sets(&self, test: impl Fn(&Flags) -> bool) -> Node {
+        let known = self.sets.known;
+        let sets = (0..known.flag_sets()).map(|set| known.flags_of_set(set).is_some_and(&test));
+        Node::FlagSets(sets.collect())
+    }
+
+    fn ago(&self, secs: u32) -> i64 {
+        self.now.as_secs().saturating_sub(i64::from(secs))
+    }
+}
+
+/// RFC 9051 §6.4.4: "disregarding time and timezone"; internal dates are shown in UTC.
+fn day_start(day: Day) -> i64 {
+    i64::from(day.get()).saturating_mul(DAY_SECS)
+}
+
+fn day_end(day: Day) -> i64 {
+    day_start(day).saturating_add(DAY_SECS)
+}
+
+/// The content that an EMAILID of ours names.
+fn content_id(id: &str) -> Option<ContentId> {
+    id.strip_prefix('M')?.parse().ok().map(ContentId::new)
+}
+
+impl Node {
+    fn any(&self, test: &dyn Fn(&Node) -> bool) -> bool {
+        test(self)
+            || match self {
+                Self::All(nodes) | Self::Any(nodes) => nodes.iter().any(|node| node.any(test)),
+                Self::Not(node) => node.any(test),
+                _ => false,
+            }
+    }
+
+    fn test(&self, facts: &Facts<'_>) -> Option<bool> {
+        let (entry, texts) = (facts.entry, &facts.texts);
+        match self {
+            Self::Always(answer) => Some(*answer),
+            Self::All(nodes) => combine(nodes, facts, false),
+            Self::Any(nodes) => combine(nodes, facts, true),
+            Self::Not(node) => node.test(facts).map(|answer| !answer),
+            Self::Seqs(set) => Some(set.contains(facts.seq)),
+            Self::Uids(set) => Some(set.contains(entry.uid().get())),
+            Self::FlagSets(sets) => Some(sets.get(entry.flag_set()).copied().unwrap_or(false)),
+            Self::Received(secs) => Some(secs.contains(&entry.internal_date().as_secs())),
+            Self::Sent(days) => texts.sent_day().map(|day| day.is_some_and(|day| days.contains(&day))),
+            Self::Size(bytes) => Some(bytes.contains(&u64::from(entry.size_bytes()))),
+            Self::ModSeqFrom(modseq) => Some(entry.modseq() >= *modseq),
+            Self::Content(id) => Some(*id == Some(entry.content())),
+            Self::Key(field, text) => texts.key_contains(*field, text),
+            Self::Header { field, text } => texts.field_contains(field, text),
+            Self::Body(text) => texts.body_contains(text),
+            Self::Text(text) => texts.whole_contains(text),
+        }
+    }
+}
+
+/// One node that answers `decisive` decides; else the first one that does not know.
+fn combine(nodes: &[Node], facts: &Facts<'_>, decisive: bool) -> Option<bool> {
+    let mut answer = Some(!decisive);
+    for node in nodes {
+        match node.test(facts) {
+            Some(found) if found == decisive => return Some(decisive),
+            Some(_) => {}
+            None => answer = None,
+        }
+    }
+    answer
+}
