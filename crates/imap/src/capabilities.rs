@@ -32,7 +32,11 @@ const MAIL: &[&str] = &[
 ];
 
 /// The capabilities of a connection in this state, those switched off left out.
-pub(crate) fn names(settings: &Settings, connection: &Connection, state: &State) -> Vec<&'static str> {
+pub(crate) fn names(
+    settings: &Settings,
+    connection: &Connection,
+    state: &State,
+) -> Vec<&'static str> {
     let mut names = ALWAYS.to_vec();
     if state.user().is_none() {
         if connection.can_start_tls() {
@@ -49,7 +53,9 @@ pub(crate) fn names(settings: &Settings, connection: &Connection, state: &State)
     if state.user().is_some() {
         names.push("APPENDLIMIT");
     }
-    names.retain(|name| !settings.disabled_capabilities.iter().any(|off| off.eq_ignore_ascii_case(name)));
+    names.retain(|name| {
+        !settings.disabled_capabilities.iter().any(|off| off.eq_ignore_ascii_case(name))
+    });
     names
 }
 

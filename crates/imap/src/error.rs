@@ -75,10 +75,9 @@ fn storage_answer(error: StorageError) -> Answer {
             no(Code::AlreadyExists, format!("There is such a {what} already"))
         }
         StorageError::NoPermission(what) => no(Code::NoPerm, capitalized(what)),
-        StorageError::OverQuota { used_bytes, quota_bytes } => no(
-            Code::OverQuota,
-            format!("Over quota: {used_bytes} of {quota_bytes} bytes are used"),
-        ),
+        StorageError::OverQuota { used_bytes, quota_bytes } => {
+            no(Code::OverQuota, format!("Over quota: {used_bytes} of {quota_bytes} bytes are used"))
+        }
         StorageError::TooBig { size_bytes, limit_bytes } => {
             no(Code::TooBig, format!("{size_bytes} bytes are more than the {limit_bytes} allowed"))
         }

@@ -64,8 +64,8 @@ struct Watched {
     shared: Arc<Shared>,
     signed_in: SignedIn,
     changes: Subscription,
-    /// Changes were missed: the credentials have to be checked anew.
-    missed: bool,
+    /// The credentials may have changed: they have to be checked anew.
+    doubtful: bool,
 }
 
 impl Ending {
@@ -79,7 +79,7 @@ impl Ending {
         changes: Subscription,
     ) {
         let shared = shared.clone();
-        self.account = Some(Watched { shared, signed_in, changes, missed: false });
+        self.account = Some(Watched { shared, signed_in, changes, doubtful: false });
     }
 
     /// Completes with the text of BYE when the session must end. Cancel safe.
@@ -96,32 +96,33 @@ impl Ending {
 }
 
 impl Watched {
+    /// Completes when the credentials are no longer good. Cancel safe: what is doubtful stays so
+    /// until it was checked.
     async fn ended(&mut self) -> &'static str {
         loop {
-            if self.missed {
-                // A new subscription first, then the check: nothing falls between the two.
-                match self.shared.store.subscribe(self.signed_in.account).await {
-                    Ok(changes) => self.changes = changes,
-                    Err(_) => return "[UNAVAILABLE] Sign in again later",
+            if self.doubtful {
+                match self.is_current().await {
+                    Ok(true) => self.doubtful = false,
+                    Ok(false) => return "Credentials have changed, sign in again",
+                    Err(()) => return "[UNAVAILABLE] Sign in again later",
                 }
-                if !self.shared.authenticator.is_current(&self.signed_in).await {
-                    return CREDENTIALS_CHANGED;
-                }
-                self.missed = false;
             }
-            match self.changes.next().await {
-                Ok(changes) if changes.iter().any(|c| c.fact == Fact::CredentialsChanged) => {
-                    return CREDENTIALS_CHANGED;
-                }
-                Ok(_) => {}
+            self.doubtful = match self.changes.next().await {
+                Ok(changes) => changes.iter().any(|c| c.fact == Fact::CredentialsChanged),
                 // One of those missed may have been it.
-                Err(_) => self.missed = true,
-            }
+                Err(_) => true,
+            };
         }
+    }
+
+    async fn is_current(&mut self) -> std::result::Result<bool, ()> {
+        // A new subscription first, then the check: nothing falls between the two.
+        let changes = self.shared.store.subscribe(self.signed_in.account).await;
+        self.changes = changes.map_err(|_| ())?;
+        self.shared.authenticator.is_current(&self.signed_in).await.map_err(|_| ())
     }
 }
 
-const CREDENTIALS_CHANGED: &str = "Credentials have changed, sign in again";
 const SHUTTING_DOWN: &str = "[UNAVAILABLE] Server is shutting down";
 
 /// One connection from greeting to goodbye.
@@ -320,13 +321,7 @@ impl Session {
     }
 
     /// Tells what changed meanwhile, then the tagged response.
-    fn finish(
-        &mut self,
-        tag: &Tag,
-        row: &Row,
-        expunges: Updates,
-        result: Result<Reply>,
-    ) -> Flow {
+    fn finish(&mut self, tag: &Tag, row: &Row, expunges: Updates, result: Result<Reply>) -> Flow {
         let enabled = self.enabled;
         let mut out = Vec::new();
         let over = self.state.selected().is_some_and(crate::session::Selected::is_over);
@@ -365,9 +360,7 @@ impl Session {
         let waiting = self.connection.buffered();
         let line = waiting.split(|&byte| matches!(byte, b'\r' | b'\n')).next();
         let next = line.map(|line| parse_head(line, self.framer.limits()));
-        next.is_some_and(|next| {
-            next.is_ok_and(|(_, row)| row.effects.contains(Effects::USES_SEQS))
-        })
+        next.is_some_and(|next| next.is_ok_and(|(_, row)| row.effects.contains(Effects::USES_SEQS)))
     }
 
     fn refuse(&mut self, tag: &Tag, error: CommandError, out: &mut Vec<u8>) -> Flow {

@@ -14,7 +14,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
     }
     let mailbox = selected.known().mailbox();
     let store = ctx.shared.store.clone();
-    match store.account_write(user.account, "imap close", move |tx| tx.expunge(mailbox, None)).await {
+    match store.account_write(user.account, "imap close", move |tx| tx.expunge(mailbox, None)).await
+    {
         // A mailbox deleted meanwhile is closed all the same.
         Ok(_) | Err(StorageError::NotFound(_)) => Ok(Reply::done()),
         Err(error) => Err(error.into()),

@@ -10,9 +10,8 @@ use crate::types::CopyArgs;
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: CopyArgs) -> Result<Reply> {
     let user = ctx.user()?;
     let selected = ctx.selected()?;
-    let seqs = selected
-        .seqs_of(&args.set, args.by)
-        .ok_or(CommandError::Bad("No such sequence number"))?;
+    let seqs =
+        selected.seqs_of(&args.set, args.by).ok_or(CommandError::Bad("No such sequence number"))?;
     let uids = uids_of(selected.known(), &seqs);
     let source = selected.known().mailbox();
     let target = target_mailbox(ctx, user.account, &args.mailbox).await?.id;

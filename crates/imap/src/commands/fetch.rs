@@ -3,7 +3,7 @@
 //! The answer is made in batches: while one is on its way to the client, the next is read and
 //! rendered on a storage thread. No transaction is open while bytes are written.
 
-mod message;
+mod response;
 mod section;
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use ids::{ModSeq, UidSet};
 use message::flag::{Flags, SystemFlags};
 use storage::{FlagChange, ReadTx, Snapshot};
 
-use self::message::{Plan, render_message};
+use self::response::{Plan, render_message};
 use super::batches::Batches;
 use super::{Ctx, Reply, own_modseq};
 use crate::error::{CommandError, Result, refused};
@@ -50,11 +50,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: FetchArgs) -> Result<Reply> {
 }
 
 /// RFC 7162 §3.1.4.1: only messages changed after that.
-fn changed_since(
-    ctx: &mut Ctx<'_>,
-    seqs: NumberSet,
-    since: Option<ModSeq>,
-) -> Result<NumberSet> {
+fn changed_since(ctx: &mut Ctx<'_>, seqs: NumberSet, since: Option<ModSeq>) -> Result<NumberSet> {
     let Some(since) = since else { return Ok(seqs) };
     let known = ctx.selected()?.known();
     let entries = seqs.ranges().iter().flat_map(|&(first, last)| known.entries(first..=last));

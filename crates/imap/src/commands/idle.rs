@@ -70,9 +70,11 @@ fn tell(ctx: &mut Ctx<'_>) -> Result<()> {
 async fn changed(
     watch: &mut Option<tokio::sync::watch::Receiver<std::sync::Arc<storage::Snapshot>>>,
 ) {
-    match watch {
-        // The sender lives as long as the view that the session holds.
-        Some(watch) if watch.changed().await.is_ok() => {}
-        _ => std::future::pending().await,
+    // The sender lives as long as the view that the session holds.
+    if let Some(watch) = watch
+        && watch.changed().await.is_ok()
+    {
+        return;
     }
+    std::future::pending().await
 }

@@ -1,6 +1,6 @@
 //! LOGIN (RFC 9051 §6.2.3), and the sign-in both LOGIN and AUTHENTICATE end in.
 
-use auth::AuthError;
+use auth::{AuthError, Protocol};
 use sasl::{Credentials, Password};
 
 use super::{Ctx, Reply, ReplyCode};
@@ -29,11 +29,8 @@ fn wrong() -> CommandError {
     refused(Code::AuthenticationFailed, "Wrong address or password")
 }
 
-/// Checks the credentials and enters the authenticated state.
-pub(super) async fn sign_in(ctx: &mut Ctx<'_>, credentials: Credentials) -> Result<Reply> {
-    let peer = ctx.connection.peer().ip();
-    let signed_in = ctx.shared.authenticator.sign_in(&credentials, "imap", peer).await;
-    let signed_in = signed_in.map_err(|error| match error {
+fn refusal(error: AuthError) -> CommandError {
+    match error {
         AuthError::Wrong => wrong(),
         AuthError::Blocked => refused(Code::ContactAdmin, "This account is blocked"),
         AuthError::Maintenance => {
@@ -43,13 +40,20 @@ pub(super) async fn sign_in(ctx: &mut Ctx<'_>, credentials: Credentials) -> Resu
             refused(Code::Unavailable, "Too many failed sign-ins, try again later")
         }
         AuthError::Unavailable => refused(Code::Unavailable, "Sign-in is temporarily unavailable"),
-    })?;
+    }
+}
+
+/// Checks the credentials and enters the authenticated state.
+pub(super) async fn sign_in(ctx: &mut Ctx<'_>, credentials: Credentials) -> Result<Reply> {
+    let peer = ctx.connection.peer().ip();
+    let signed_in = ctx.shared.authenticator.sign_in(&credentials, Protocol::Imap, peer).await;
+    let signed_in = signed_in.map_err(refusal)?;
     // Watching begins before the password is taken as still good: a change in between is seen.
     let changes = ctx.shared.store.subscribe(signed_in.account).await?;
-    if !ctx.shared.authenticator.is_current(&signed_in).await {
+    if !ctx.shared.authenticator.is_current(&signed_in).await.map_err(refusal)? {
         return Err(wrong());
     }
-    let user = User { account: signed_in.account, address: signed_in.address.clone() };
+    let user = User { account: signed_in.account };
     ctx.ending.watch(ctx.shared, signed_in, changes);
     *ctx.state = State::Authenticated(user);
     // RFC 9051 §6.2.2: capabilities may differ now, and saying so saves a round trip.

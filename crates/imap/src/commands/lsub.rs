@@ -23,11 +23,16 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ListArgs) -> Result<Reply> {
         if patterns.iter().any(|pattern| pattern.matches(name, '/')) {
             // QUIRK(Outlook, 2013): looks for special uses here and not in LIST.
             let attributes = attributes(Some(entry), ListReturn::default());
-            render::lsub_item(&mut out, &ListItem { attributes, name, ..ListItem::default() }, dialect);
+            render::lsub_item(
+                &mut out,
+                &ListItem { attributes, name, ..ListItem::default() },
+                dialect,
+            );
             continue;
         }
         for parent in parents_shown(&patterns, name) {
-            let is_subscribed = || tree.entries.iter().any(|e| e.subscribed && e.name.as_str() == parent);
+            let is_subscribed =
+                || tree.entries.iter().any(|e| e.subscribed && e.name.as_str() == parent);
             if told.insert(parent) && !is_subscribed() {
                 let attributes = ListAttributes::from_iter([ListAttribute::Noselect]);
                 let item = ListItem { attributes, name: parent, ..ListItem::default() };

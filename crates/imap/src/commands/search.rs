@@ -165,6 +165,8 @@ fn test_batch(
     };
     let facts = entries.iter().zip(&contents);
     Ok(facts
-        .map(|((seq, entry), content)| (*seq, program.test(&Facts::of_content(*seq, entry, content))))
+        .map(|((seq, entry), content)| {
+            (*seq, program.test(&Facts::of_content(*seq, entry, content)))
+        })
         .collect())
 }

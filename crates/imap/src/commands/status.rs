@@ -7,11 +7,7 @@ use crate::error::{CommandError, Result};
 use crate::render::{self, StatusValues};
 use crate::types::{MailboxName, StatusItem, StatusItems};
 
-pub(super) async fn run(
-    ctx: &mut Ctx<'_>,
-    name: MailboxName,
-    items: StatusItems,
-) -> Result<Reply> {
+pub(super) async fn run(ctx: &mut Ctx<'_>, name: MailboxName, items: StatusItems) -> Result<Reply> {
     let user = ctx.user()?;
     require_known(items)?;
     let mailbox = existing_mailbox(ctx, user.account, &name).await?;

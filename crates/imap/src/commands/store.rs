@@ -16,9 +16,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: StoreArgs) -> Result<Reply> {
     let user = ctx.user()?;
     require_writable(ctx)?;
     let selected = ctx.selected()?;
-    let seqs = selected
-        .seqs_of(&args.set, args.by)
-        .ok_or(CommandError::Bad("No such sequence number"))?;
+    let seqs =
+        selected.seqs_of(&args.set, args.by).ok_or(CommandError::Bad("No such sequence number"))?;
     let uids = uids_of(selected.known(), &seqs);
     let mailbox = selected.known().mailbox();
     let change = match args.action {
@@ -78,12 +77,7 @@ struct Answer {
 
 impl Answer {
     /// The untagged responses. Changes of others come along, expunges excepted.
-    async fn tell(
-        &self,
-        ctx: &mut Ctx<'_>,
-        stored: &Stored,
-        own: Option<ModSeq>,
-    ) -> Result<()> {
+    async fn tell(&self, ctx: &mut Ctx<'_>, stored: &Stored, own: Option<ModSeq>) -> Result<()> {
         let mut out = Vec::new();
         let selected = ctx.selected()?;
         selected.tell_updates_but(Updates::WithoutExpunge, self.enabled, own, &mut out);

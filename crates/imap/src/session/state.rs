@@ -8,8 +8,6 @@ use super::Selected;
 #[derive(Debug, Clone)]
 pub(crate) struct User {
     pub(crate) account: AccountId,
-    /// The address signed in with.
-    pub(crate) address: String,
 }
 
 /// The state of a connection (RFC 9051 §3).

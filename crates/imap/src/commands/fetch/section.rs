@@ -165,7 +165,8 @@ impl<'c> Bytes<'c> {
 /// RFC 9051 §6.4.5, BINARY: text is sent with CRLF, however its lines ended before it was
 /// encoded.
 fn with_crlf(text: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
-    let is_bare = |at: usize| text.get(at) == Some(&b'\n') && (at == 0 || text.get(at - 1) != Some(&b'\r'));
+    let is_bare =
+        |at: usize| text.get(at) == Some(&b'\n') && (at == 0 || text.get(at - 1) != Some(&b'\r'));
     let bare = (0..text.len()).filter(|&at| is_bare(at)).count();
     if bare == 0 {
         return text;

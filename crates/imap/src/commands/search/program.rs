@@ -120,7 +120,9 @@ impl Compiler<'_> {
         use SearchKey as K;
         Ok(match key {
             K::All => Node::Always(true),
-            K::And(keys) => Node::All(keys.iter().map(|key| self.node(key)).collect::<Result<_, _>>()?),
+            K::And(keys) => {
+                Node::All(keys.iter().map(|key| self.node(key)).collect::<Result<_, _>>()?)
+            }
             K::Or(left, right) => Node::Any(vec![self.node(left)?, self.node(right)?]),
             K::Not(key) => Node::Not(Box::new(self.node(key)?)),
             K::Seqs(set) => self.numbers(set, Addressing::Seq)?,
@@ -224,7 +226,9 @@ impl Node {
             Self::Uids(set) => Some(set.contains(entry.uid().get())),
             Self::FlagSets(sets) => Some(sets.get(entry.flag_set()).copied().unwrap_or(false)),
             Self::Received(secs) => Some(secs.contains(&entry.internal_date().as_secs())),
-            Self::Sent(days) => texts.sent_day().map(|day| day.is_some_and(|day| days.contains(&day))),
+            Self::Sent(days) => {
+                texts.sent_day().map(|day| day.is_some_and(|day| days.contains(&day)))
+            }
             Self::Size(bytes) => Some(bytes.contains(&u64::from(entry.size_bytes()))),
             Self::ModSeqFrom(modseq) => Some(entry.modseq() >= *modseq),
             Self::Content(id) => Some(*id == Some(entry.content())),

@@ -1,0 +1,222 @@
+//! Where transcripts are played: a store with one account, and connections through memory.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use auth::{AuthSettings, Authenticator, PasswordPolicy};
+use ids::{AccountId, Clock, Timestamp};
+use imap::{ImapService, Settings};
+use net::{Connection, ConnectionSettings, Service, Shutdown, Stream};
+use storage::{Address, Append, Database, MailboxName, NewAccount, PreparedMessage, Role, Store};
+use testkit::ManualClock;
+use testkit::transcript::{self, Header};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+const QUICK: PasswordPolicy =
+    PasswordPolicy { chars_min: 8, argon2_memory_kib: 16, argon2_passes: 1 };
+/// The first message of a transcript was received then (2025-12-01 12:00:00 UTC), each further
+/// one a day later.
+const FIRST_RECEIVED: i64 = 1_764_590_400;
+
+/// A store with the account `julie@example.test`, password `right password`.
+pub(crate) struct House {
+    pub(crate) store: Store,
+    pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) account: AccountId,
+    pub(crate) shutdown: Shutdown,
+    _folder: tempfile::TempDir,
+}
+
+impl House {
+    pub(crate) async fn build(database: Database) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::default());
+        let mut settings = storage::Settings::new(folder.path(), clock.clone());
+        settings.database = database;
+        settings.message_bytes_max = 100_000;
+        settings.inline_bytes_max = 1_000;
+        let store = tokio::task::spawn_blocking(|| Store::open(settings)).await.unwrap().unwrap();
+        let new = NewAccount {
+            address: Address::parse("julie@example.test").unwrap(),
+            name: "Julie".to_owned(),
+            role: Role::Collaborator,
+            password_hash: QUICK.hash("julie@example.test", &"right password".into()).unwrap(),
+            quota_bytes: 0,
+            mail_only: true,
+        };
+        let account = store
+            .write("fixture", move |tx| {
+                tx.create_domain("example.test")?;
+                tx.create_account(new)
+            })
+            .await
+            .unwrap()
+            .value;
+        let settings = AuthSettings { passwords: QUICK, ..AuthSettings::default() };
+        let authenticator = Authenticator::new(store.clone(), clock.clone(), settings).unwrap();
+        let shutdown = Shutdown::new();
+        let authenticator = Arc::new(authenticator);
+        Self { store, authenticator, clock, account, shutdown, _folder: folder }
+    }
+
+    /// Opens a connection; the server's half runs in a task of its own.
+    pub(crate) fn connect(&self, settings: Settings) -> DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let stream = Stream::memory(
+            theirs,
+            "192.0.2.7:4321".parse().unwrap(),
+            "192.0.2.1:143".parse().unwrap(),
+        );
+        let connection = Connection::new(stream, ConnectionSettings::default());
+        let service = ImapService::new(self.store.clone(), self.authenticator.clone(), settings);
+        let shutdown = self.shutdown.clone();
+        tokio::spawn(async move { service.serve(connection, shutdown).await });
+        ours
+    }
+
+    /// Adds the message `tests/messages/NAME.eml`.
+    pub(crate) async fn add(&self, mailbox: &str, name: &str, received: Timestamp) {
+        let path = format!("tests/messages/{name}.eml");
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+        let message = Arc::new(PreparedMessage::new(text.replace('\n', "\r\n").into_bytes()));
+        let mailbox = MailboxName::parse(mailbox).unwrap();
+        let account = self.account;
+        self.store
+            .account_write_with(account, "fixture", vec![message.clone()], move |tx| {
+                let mailbox = tx.find_mailbox(account, &mailbox)?.unwrap().id;
+                let append = Append { internal_date: Some(received), ..Append::default() };
+                tx.append_message(mailbox, &message, append)
+            })
+            .await
+            .unwrap();
+    }
+}
+
+/// One transcript's house and what it set.
+pub(crate) struct Scene {
+    house: House,
+    is_filled: bool,
+}
+
+impl Scene {
+    pub(crate) fn new(house: House) -> Self {
+        Self { house, is_filled: false }
+    }
+
+    /// Ends the sessions; the findings of the consistency check.
+    pub(crate) async fn close(self, path: &Path) -> Vec<String> {
+        self.house.shutdown.begin();
+        self.house.store.close();
+        let _ = path;
+        Vec::new()
+    }
+
+    /// `mailboxes: a, b/c` and `messages: one two` (into INBOX).
+    async fn fill(&mut self, header: &Header) {
+        if std::mem::replace(&mut self.is_filled, true) {
+            return;
+        }
+        let account = self.house.account;
+        for name in header.find("mailboxes").into_iter().flat_map(|names| names.split(", ")) {
+            let name = MailboxName::parse(name).unwrap();
+            let created = self
+                .house
+                .store
+                .account_write(account, "fixture", move |tx| tx.create_mailbox(&name, None));
+            created.await.unwrap();
+        }
+        let messages = header.find("messages").unwrap_or_default().split_whitespace();
+        for (day, name) in (0..).zip(messages) {
+            let received = Timestamp::from_secs(FIRST_RECEIVED + day * 86_400);
+            self.house.add("INBOX", name, received).await;
+        }
+    }
+}
+
+fn settings(header: &Header) -> Settings {
+    let mut settings = Settings {
+        hostname: "mail.example.test".to_owned(),
+        plaintext_auth: header.find("plaintext_auth") != Some("no"),
+        commands_before_login_per_minute: 20,
+        errors_before_login_max: 4,
+        ..Settings::default()
+    };
+    if let Some(names) = header.find("disabled") {
+        settings.disabled_capabilities = names.split(", ").map(str::to_owned).collect();
+    }
+    if let Some(bytes) = header.find("line_bytes_max") {
+        settings.limits.line_bytes_max = bytes.parse().unwrap();
+    }
+    if let Some(bytes) = header.find("skip_bytes_max") {
+        settings.limits.skip_bytes_max = bytes.parse().unwrap();
+    }
+    settings
+}
+
+impl transcript::Scene for Scene {
+    type Stream = DuplexStream;
+
+    /// `state: connected` gives the greeting, `state: authenticated` (the default) what follows
+    /// LOGIN, `state: selected` what follows SELECT INBOX. `enable: X` enables before that.
+    async fn open(&mut self, _number: u32, header: &Header) -> DuplexStream {
+        self.fill(header).await;
+        let mut stream = self.house.connect(settings(header));
+        let state = header.find("state").unwrap_or("authenticated");
+        if state == "connected" {
+            return stream;
+        }
+        ask(&mut stream, "LOGIN julie@example.test \"right password\"").await;
+        if let Some(extensions) = header.find("enable") {
+            ask(&mut stream, &format!("ENABLE {extensions}")).await;
+        }
+        if state == "selected" {
+            ask(&mut stream, "SELECT INBOX").await;
+        }
+        stream
+    }
+
+    /// `deliver MESSAGE MAILBOX`, `advance SECONDS`, `password NEW`, `block`, `shutdown`.
+    async fn act(&mut self, words: &str) -> Result<(), String> {
+        let words: Vec<&str> = words.split(' ').collect();
+        let (house, account) = (&self.house, self.house.account);
+        match words.as_slice() {
+            ["deliver", name, mailbox] => house.add(mailbox, name, house.clock.now()).await,
+            ["advance", secs] => {
+                house.clock.advance_secs(secs.parse().map_err(|_| "not a number")?);
+            }
+            ["password", new] => {
+                let hash = QUICK.hash("julie@example.test", &(*new).into()).unwrap();
+                let write = move |tx: &mut storage::AccountTx<'_, '_>| tx.set_password_hash(&hash);
+                house.store.account_write(account, "act", write).await.unwrap();
+            }
+            ["quota", bytes] => {
+                let bytes = bytes.parse().map_err(|_| "not a number")?;
+                let write = move |tx: &mut storage::AccountTx<'_, '_>| tx.set_quota(bytes);
+                house.store.account_write(account, "act", write).await.unwrap();
+            }
+            ["shutdown"] => house.shutdown.begin(),
+            _ => return Err(format!("this scene knows no action {words:?}")),
+        }
+        Ok(())
+    }
+}
+
+/// Sends a command and reads all of its answer, and not a byte more.
+async fn ask(stream: &mut DuplexStream, command: &str) {
+    stream.write_all(format!("fixture {command}\r\n").as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    loop {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).await.unwrap();
+        answer.push(byte[0]);
+        let line_start = answer.windows(10).rposition(|window| window == b"\r\nfixture ");
+        if byte[0] == b'\n'
+            && let Some(at) = line_start
+        {
+            let tagged = String::from_utf8_lossy(&answer[at + 2..]).into_owned();
+            assert!(tagged.starts_with("fixture OK"), "{command}: {tagged}");
+            return;
+        }
+    }
+}
