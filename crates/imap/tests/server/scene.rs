@@ -104,11 +104,11 @@ impl Scene {
         Self { house, is_filled: false }
     }
 
-    /// Ends the sessions; the findings of the consistency check.
-    pub(crate) async fn close(self, path: &Path) -> Vec<String> {
+    /// Ends the sessions; what is wrong with the store they leave.
+    pub(crate) async fn close(self, _path: &Path) -> Vec<String> {
         self.house.shutdown.begin();
-        self.house.store.close();
-        let _ = path;
+        let store = self.house.store.clone();
+        tokio::task::spawn_blocking(move || store.close()).await.unwrap();
         Vec::new()
     }
 
