@@ -20,6 +20,8 @@ mod feed;
 mod mailbox;
 mod message_store;
 mod migrate;
+#[cfg(test)]
+mod model_tests;
 mod settings;
 mod spool;
 mod sql;
