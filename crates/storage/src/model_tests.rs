@@ -447,7 +447,7 @@ fn play(database: Database, steps: usize, rng: SeededRng) {
     }
     replayer.follow(&run);
     compare(&run, &replayer, &mut clients);
-    //CHECK
+    assert_eq!(run.store.read_blocking(crate::check::check_consistency).unwrap(), []);
     reopen(run, database, folder.path());
 }
 
