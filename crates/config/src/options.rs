@@ -264,7 +264,11 @@ sections! {
         /// those it signed in from lately have to wait.
         failures_per_account: u32 = default 50, since "0.1";
 
-        /// How long a failed sign-in counts.
+        /// Whether addresses of the loopback are not counted: for a webmail or a proxy on the
+        /// same machine that speaks for everybody. The count per account concerns it all the same.
+        loopback_exempt: bool = default false, since "0.1";
+
+        /// How long a failed sign-in counts, and the longest time to wait.
         failure_window: Duration = default "15 min", since "0.1";
 
         /// How long a password that was verified need not be verified again. A changed password

@@ -1,0 +1,230 @@
+//! Accounts, their passwords and their aliases.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use auth::AuthError;
+use ids::AccountId;
+use storage::{Account, AccountTx, Address, ReadTx, Resolution, StorageError};
+
+use super::text::refusal;
+use super::{AccountRow, Admin, NewAccount, Password, Policy, Refusal, Response, Role};
+
+impl Admin {
+    pub(super) async fn add_account(&self, new: NewAccount) -> Result<Response, Refusal> {
+        let address = parse(&new.address)?;
+        let account = storage::NewAccount {
+            address,
+            name: new.name,
+            role: stored_role(new.role),
+            password_hash: self.hash(&new.address, &new.password).await?,
+            // Storage spells "no limit" as zero.
+            quota_bytes: new.quota_bytes.unwrap_or(0),
+            mail_only: new.mail_only,
+        };
+        self.write("account add", move |tx| tx.create_account(account).map(|_| ()))
+            .await
+            .map_err(|error| refusal(&new.address, error))?;
+        Ok(Response::Done)
+    }
+
+    pub(super) async fn list_accounts(&self, domain: Option<&str>) -> Result<Response, Refusal> {
+        let wanted = domain.map(str::to_owned);
+        let rows = self
+            .read(move |tx| {
+                let accounts = tx.list_accounts()?;
+                let Some(name) = wanted else { return Ok(accounts) };
+                let domain = tx.find_domain(&name)?.ok_or(StorageError::NotFound("domain"))?;
+                let of = |account: &Account| account.domain == domain.id;
+                Ok(accounts.into_iter().filter(of).collect())
+            })
+            .await
+            .map_err(|error| refusal(domain.unwrap_or("accounts"), error))?;
+        Ok(Response::Accounts(rows.into_iter().map(|account| row(account, None)).collect()))
+    }
+
+    pub(super) async fn show_account(&self, address: &str) -> Result<Response, Refusal> {
+        let wanted = parse(address)?;
+        let (account, aliases) = self
+            .read(move |tx| {
+                let account = find(tx, &wanted)?;
+                let aliases = tx.list_aliases(account.id)?;
+                Ok((account, aliases))
+            })
+            .await
+            .map_err(|error| refusal(address, error))?;
+        Ok(Response::Account(row(account, Some(aliases))))
+    }
+
+    pub(super) async fn remove_account(&self, address: &str) -> Result<Response, Refusal> {
+        let wanted = parse(address)?;
+        self.write("account remove", move |tx| {
+            let account = load(tx, &wanted)?;
+            tx.remove_account(account)
+        })
+        .await
+        .map_err(|error| refusal(address, error))?;
+        Ok(Response::Done)
+    }
+
+    pub(super) async fn set_password(
+        &self,
+        address: &str,
+        password: Password,
+    ) -> Result<Response, Refusal> {
+        let hash = self.hash(address, &password).await?;
+        self.change(address, "account passwd", move |tx| tx.set_password_hash(&hash)).await
+    }
+
+    pub(super) async fn set_blocked(
+        &self,
+        address: &str,
+        blocked: bool,
+    ) -> Result<Response, Refusal> {
+        self.change(address, "account block", move |tx| tx.set_blocked(blocked)).await
+    }
+
+    pub(super) async fn set_maintenance(
+        &self,
+        address: &str,
+        maintenance: bool,
+    ) -> Result<Response, Refusal> {
+        let verb = "account maintenance";
+        self.change(address, verb, move |tx| tx.set_maintenance(maintenance)).await
+    }
+
+    pub(super) async fn add_alias(&self, account: &str, alias: &str) -> Result<Response, Refusal> {
+        let (wanted, added) = (parse(account)?, parse(alias)?);
+        self.write("alias add", move |tx| {
+            let account = load(tx, &wanted)?;
+            tx.add_alias(account, &added)
+        })
+        .await
+        .map_err(|error| refusal(&format!("{alias} for {account}"), error))?;
+        Ok(Response::Done)
+    }
+
+    pub(super) async fn list_aliases(&self, account: &str) -> Result<Response, Refusal> {
+        let wanted = parse(account)?;
+        let aliases = self
+            .read(move |tx| {
+                let account = load(tx, &wanted)?;
+                tx.list_aliases(account)
+            })
+            .await
+            .map_err(|error| refusal(account, error))?;
+        Ok(Response::Names(aliases))
+    }
+
+    pub(super) async fn remove_alias(
+        &self,
+        account: &str,
+        alias: &str,
+    ) -> Result<Response, Refusal> {
+        let (wanted, removed) = (parse(account)?, parse(alias)?);
+        self.write("alias remove", move |tx| {
+            let account = load(tx, &wanted)?;
+            tx.remove_alias(account, &removed)
+        })
+        .await
+        .map_err(|error| refusal(&format!("{alias} for {account}"), error))?;
+        Ok(Response::Done)
+    }
+
+    /// Changes one account.
+    async fn change(
+        &self,
+        address: &str,
+        verb: &'static str,
+        change: impl FnOnce(&mut AccountTx<'_, '_>) -> storage::Result<()> + Send + 'static,
+    ) -> Result<Response, Refusal> {
+        let wanted = parse(address)?;
+        self.write(verb, move |tx| {
+            let account = load(tx, &wanted)?;
+            change(&mut tx.account(account)?)
+        })
+        .await
+        .map_err(|error| refusal(address, error))?;
+        Ok(Response::Done)
+    }
+
+    /// Checks a password against the policy and hashes it.
+    async fn hash(&self, address: &str, password: &Password) -> Result<String, Refusal> {
+        let address = match self.policy {
+            Policy::Strict => address,
+            // The rules beside the length compare with the address.
+            Policy::TryingOut => "",
+        };
+        let password = sasl::Password::from(password.expose());
+        let hash = self.authenticator.hash_password(address, password).await;
+        hash.map_err(|error| Refusal(error.to_string()))
+    }
+
+    /// Whether the account has this password already.
+    pub(crate) async fn has_password(&self, address: &str, password: &Password) -> bool {
+        let credentials = sasl::Credentials {
+            authzid: None,
+            authcid: address.to_owned(),
+            password: sasl::Password::from(password.expose()),
+        };
+        let here = IpAddr::from(Ipv4Addr::LOCALHOST);
+        let outcome = self.authenticator.sign_in(&credentials, auth::Protocol::Imap, here).await;
+        matches!(outcome, Ok(_) | Err(AuthError::Blocked | AuthError::Maintenance))
+    }
+}
+
+/// Reads an address as it was typed.
+pub(super) fn parse(address: &str) -> Result<Address, Refusal> {
+    Address::parse(address).map_err(|error| refusal(address, error))
+}
+
+/// The account behind a primary address.
+pub(super) fn load(tx: &mut ReadTx<'_>, address: &Address) -> storage::Result<AccountId> {
+    let account = tx.find_account(address)?.ok_or(StorageError::NotFound("account"))?;
+    Ok(account.id)
+}
+
+/// The account behind a primary address or an alias.
+fn find(tx: &mut ReadTx<'_>, address: &Address) -> storage::Result<Account> {
+    if let Some(account) = tx.find_account(address)? {
+        return Ok(account);
+    }
+    match tx.resolve(address)? {
+        // Mail to an unknown local part or with a detail may lead here too, but is no alias.
+        Resolution::Account(found) if tx.may_send_as(found.account, address)? => {
+            tx.load_account(found.account)
+        }
+        _ => Err(StorageError::NotFound("account")),
+    }
+}
+
+fn row(account: Account, aliases: Option<Vec<String>>) -> AccountRow {
+    AccountRow {
+        address: account.display_address,
+        name: account.name,
+        role: shown_role(account.role),
+        mail_only: account.mail_only,
+        quota_bytes: (account.quota_bytes > 0).then_some(account.quota_bytes),
+        used_bytes: account.used_bytes,
+        blocked: account.blocked,
+        maintenance: account.maintenance,
+        aliases,
+    }
+}
+
+fn stored_role(role: Role) -> storage::Role {
+    match role {
+        Role::Owner => storage::Role::Owner,
+        Role::Administrator => storage::Role::Administrator,
+        Role::Collaborator => storage::Role::Collaborator,
+        Role::External => storage::Role::External,
+    }
+}
+
+fn shown_role(role: storage::Role) -> Role {
+    match role {
+        storage::Role::Owner => Role::Owner,
+        storage::Role::Administrator => Role::Administrator,
+        storage::Role::Collaborator => Role::Collaborator,
+        storage::Role::External => Role::External,
+    }
+}

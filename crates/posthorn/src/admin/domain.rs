@@ -1,0 +1,122 @@
+//! Domains and domain aliases.
+
+use std::collections::HashMap;
+
+use storage::{Account, Domain};
+
+use super::text::refusal;
+use super::{Admin, DomainAliasRow, DomainRow, Refusal, Response};
+
+impl Admin {
+    pub(super) async fn add_domain(&self, name: &str) -> Result<Response, Refusal> {
+        let wanted = name.to_owned();
+        self.write("domain add", move |tx| tx.create_domain(&wanted).map(|_| ()))
+            .await
+            .map_err(|error| refusal(name, error))?;
+        Ok(Response::Done)
+    }
+
+    pub(super) async fn remove_domain(&self, name: &str) -> Result<Response, Refusal> {
+        let wanted = name.to_owned();
+        self.write("domain remove", move |tx| tx.remove_domain(&wanted))
+            .await
+            .map_err(|error| refusal(name, error))?;
+        Ok(Response::Done)
+    }
+
+    pub(super) async fn list_domains(&self) -> Result<Response, Refusal> {
+        let (domains, accounts) = self
+            .read(|tx| Ok((tx.list_domains()?, tx.list_accounts()?)))
+            .await
+            .map_err(|error| refusal("domains", error))?;
+        Ok(Response::Domains(rows(&domains, &accounts)))
+    }
+
+    pub(super) async fn show_domain(&self, name: &str) -> Result<Response, Refusal> {
+        let wanted = name.to_owned();
+        let (found, domains, accounts) = self
+            .read(move |tx| Ok((tx.find_domain(&wanted)?, tx.list_domains()?, tx.list_accounts()?)))
+            .await
+            .map_err(|error| refusal(name, error))?;
+        let Some(found) = found else {
+            return Err(refusal(name, storage::StorageError::NotFound("domain")));
+        };
+        let real = found.alias_of.unwrap_or(found.name);
+        let mut rows = rows(&domains, &accounts);
+        rows.retain(|row| row.name == real);
+        Ok(Response::Domains(rows))
+    }
+
+    pub(super) async fn add_domain_alias(
+        &self,
+        domain: &str,
+        alias: &str,
+    ) -> Result<Response, Refusal> {
+        let (target, wanted) = (domain.to_owned(), alias.to_owned());
+        self.write("domain alias add", move |tx| {
+            tx.create_domain_alias(&wanted, &target).map(|_| ())
+        })
+        .await
+        .map_err(|error| refusal(&format!("{alias} for {domain}"), error))?;
+        Ok(Response::Done)
+    }
+
+    pub(super) async fn list_domain_aliases(
+        &self,
+        domain: Option<&str>,
+    ) -> Result<Response, Refusal> {
+        let domains = self
+            .read(|tx| tx.list_domains())
+            .await
+            .map_err(|error| refusal("domain aliases", error))?;
+        if let Some(name) = domain
+            && !domains.iter().any(|row| row.name.eq_ignore_ascii_case(name))
+        {
+            return Err(refusal(name, storage::StorageError::NotFound("domain")));
+        }
+        let aliases = domains
+            .into_iter()
+            .filter_map(|row| Some(DomainAliasRow { alias: row.name, domain: row.alias_of? }))
+            .filter(|row| domain.is_none_or(|name| row.domain.eq_ignore_ascii_case(name)));
+        Ok(Response::DomainAliases(aliases.collect()))
+    }
+
+    pub(super) async fn remove_domain_alias(
+        &self,
+        domain: &str,
+        alias: &str,
+    ) -> Result<Response, Refusal> {
+        let (target, wanted) = (domain.to_owned(), alias.to_owned());
+        self.write("domain alias remove", move |tx| {
+            let found = tx.find_domain(&wanted)?;
+            let of = found.and_then(|found| found.alias_of);
+            if !of.is_some_and(|of| of.eq_ignore_ascii_case(&target)) {
+                return Err(storage::StorageError::NotFound("domain alias"));
+            }
+            tx.remove_domain_alias(&wanted)
+        })
+        .await
+        .map_err(|error| refusal(&format!("{alias} for {domain}"), error))?;
+        Ok(Response::Done)
+    }
+}
+
+/// The domains that are no aliases, each with its aliases and its number of accounts.
+fn rows(domains: &[Domain], accounts: &[Account]) -> Vec<DomainRow> {
+    let mut counts = HashMap::new();
+    for account in accounts {
+        *counts.entry(account.domain).or_insert(0) += 1;
+    }
+    let real = domains.iter().filter(|domain| domain.alias_of.is_none());
+    real.map(|domain| DomainRow {
+        name: domain.name.clone(),
+        accounts: counts.get(&domain.id).copied().unwrap_or(0),
+        aliases: domains
+            .iter()
+            .filter(|alias| alias.alias_of.as_ref() == Some(&domain.name))
+            .map(|alias| alias.name.clone())
+            .collect(),
+        maintenance: domain.maintenance,
+    })
+    .collect()
+}

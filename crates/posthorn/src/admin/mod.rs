@@ -1,0 +1,110 @@
+//! Every verb an operator has, implemented once.
+//!
+//! The daemon executes what comes over its control socket, and a command executes the same
+//! [`Request`] itself when no daemon owns the data directory.
+//!
+//! **Absent:** rules about accounts, addresses and mailboxes; `storage` decides those.
+
+mod account;
+pub(crate) mod dns;
+mod domain;
+mod mailbox;
+mod password;
+mod request;
+mod text;
+
+use std::sync::Arc;
+
+use auth::Authenticator;
+use storage::{ReadTx, Store, WriteTx};
+
+pub(crate) use password::Password;
+pub(crate) use request::{
+    AccountRow, DomainAliasRow, DomainRow, MailboxRow, NewAccount, Request, Response, Role,
+};
+
+/// What the verbs work on.
+pub(crate) struct Admin {
+    pub(crate) store: Store,
+    pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) policy: Policy,
+}
+
+/// How new passwords are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Policy {
+    /// By every rule.
+    Strict,
+    /// Only by their length: a server for trying out takes `max` for `max@example.test`.
+    TryingOut,
+}
+
+/// Why a verb was not done, in words for the operator.
+#[derive(Debug)]
+pub(crate) struct Refusal(pub(crate) String);
+
+impl Admin {
+    /// Executes one verb.
+    pub(crate) async fn execute(&self, request: Request) -> Result<Response, Refusal> {
+        match request {
+            Request::DomainAdd { name } => self.add_domain(&name).await,
+            Request::DomainList => self.list_domains().await,
+            Request::DomainShow { name } => self.show_domain(&name).await,
+            Request::DomainRemove { name } => self.remove_domain(&name).await,
+            Request::DomainAliasAdd { domain, alias } => {
+                self.add_domain_alias(&domain, &alias).await
+            }
+            Request::DomainAliasList { domain } => {
+                self.list_domain_aliases(domain.as_deref()).await
+            }
+            Request::DomainAliasRemove { domain, alias } => {
+                self.remove_domain_alias(&domain, &alias).await
+            }
+            Request::AccountAdd(account) => self.add_account(account).await,
+            Request::AccountList { domain } => self.list_accounts(domain.as_deref()).await,
+            Request::AccountShow { address } => self.show_account(&address).await,
+            Request::AccountRemove { address } => self.remove_account(&address).await,
+            Request::AccountPassword { address, password } => {
+                self.set_password(&address, password).await
+            }
+            Request::AccountBlock { address, blocked } => self.set_blocked(&address, blocked).await,
+            Request::AccountMaintenance { address, maintenance } => {
+                self.set_maintenance(&address, maintenance).await
+            }
+            Request::AliasAdd { account, alias } => self.add_alias(&account, &alias).await,
+            Request::AliasList { account } => self.list_aliases(&account).await,
+            Request::AliasRemove { account, alias } => self.remove_alias(&account, &alias).await,
+            Request::MailboxList { account, mailbox } => {
+                self.list_mailboxes(&account, mailbox.as_deref()).await
+            }
+            Request::MailboxCreate { account, mailbox } => {
+                self.create_mailbox(&account, &mailbox).await
+            }
+            Request::MailboxRename { account, from, to } => {
+                self.rename_mailbox(&account, &from, &to).await
+            }
+            Request::MailboxDelete { account, mailbox } => {
+                self.delete_mailbox(&account, &mailbox).await
+            }
+        }
+    }
+}
+
+impl Admin {
+    /// Reads from one snapshot.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut ReadTx<'_>) -> storage::Result<T> + Send + 'static,
+    ) -> storage::Result<T> {
+        self.store.read(read).await
+    }
+
+    /// Writes in one transaction that is durable when this returns.
+    async fn write<T: Send + 'static>(
+        &self,
+        verb: &'static str,
+        write: impl FnOnce(&mut WriteTx<'_>) -> storage::Result<T> + Send + 'static,
+    ) -> storage::Result<T> {
+        self.store.write(verb, write).await.map(|committed| committed.value)
+    }
+}

@@ -1,0 +1,166 @@
+//! Requests and responses of the verbs, as they also travel over the control socket.
+
+use std::fmt;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use super::Password;
+
+/// One verb with what it needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Request {
+    DomainAdd { name: String },
+    DomainList,
+    DomainShow { name: String },
+    DomainRemove { name: String },
+    DomainAliasAdd { domain: String, alias: String },
+    DomainAliasList { domain: Option<String> },
+    DomainAliasRemove { domain: String, alias: String },
+    AccountAdd(NewAccount),
+    AccountList { domain: Option<String> },
+    AccountShow { address: String },
+    AccountRemove { address: String },
+    AccountPassword { address: String, password: Password },
+    AccountBlock { address: String, blocked: bool },
+    AccountMaintenance { address: String, maintenance: bool },
+    AliasAdd { account: String, alias: String },
+    AliasList { account: String },
+    AliasRemove { account: String, alias: String },
+    MailboxList { account: String, mailbox: Option<String> },
+    MailboxCreate { account: String, mailbox: String },
+    MailboxRename { account: String, from: String, to: String },
+    MailboxDelete { account: String, mailbox: String },
+}
+
+/// What a verb answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Response {
+    Done,
+    Names(Vec<String>),
+    Domains(Vec<DomainRow>),
+    DomainAliases(Vec<DomainAliasRow>),
+    Accounts(Vec<AccountRow>),
+    Account(AccountRow),
+    Mailboxes(Vec<MailboxRow>),
+}
+
+/// An account to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NewAccount {
+    pub(crate) address: String,
+    pub(crate) password: Password,
+    pub(crate) name: String,
+    pub(crate) quota_bytes: Option<u64>,
+    pub(crate) role: Role,
+    pub(crate) mail_only: bool,
+}
+
+/// What an account may do in the organisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Role {
+    /// Everything; the last one cannot be removed.
+    Owner,
+    /// Everything but what touches owners.
+    Administrator,
+    /// An account of the organisation.
+    Collaborator,
+    /// Somebody else's, with limited rights.
+    External,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Owner => "owner",
+            Self::Administrator => "administrator",
+            Self::Collaborator => "collaborator",
+            Self::External => "external",
+        })
+    }
+}
+
+/// A domain in a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DomainRow {
+    pub(crate) name: String,
+    pub(crate) accounts: u64,
+    pub(crate) aliases: Vec<String>,
+    pub(crate) maintenance: bool,
+}
+
+/// A domain alias in a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DomainAliasRow {
+    pub(crate) alias: String,
+    pub(crate) domain: String,
+}
+
+/// An account in a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AccountRow {
+    pub(crate) address: String,
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    pub(crate) mail_only: bool,
+    pub(crate) quota_bytes: Option<u64>,
+    pub(crate) used_bytes: u64,
+    pub(crate) blocked: bool,
+    pub(crate) maintenance: bool,
+    /// Only where one account is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) aliases: Option<Vec<String>>,
+}
+
+impl AccountRow {
+    /// What keeps the account from being used, in one word.
+    pub(crate) fn state(&self) -> &'static str {
+        match (self.blocked, self.maintenance) {
+            (true, _) => "blocked",
+            (false, true) => "maintenance",
+            (false, false) => "active",
+        }
+    }
+}
+
+/// A mailbox in a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MailboxRow {
+    pub(crate) mailbox: String,
+    /// The attribute as IMAP names it, such as `\Sent`.
+    pub(crate) special_use: Option<String>,
+    pub(crate) subscribed: bool,
+    /// Whether it exists only because something below it does (R-FOLD-2).
+    pub(crate) ghost: bool,
+    pub(crate) messages: u32,
+    pub(crate) unseen: u32,
+    pub(crate) size_bytes: u64,
+    pub(crate) uid_validity: u32,
+    pub(crate) uid_next: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_survive_the_socket() {
+        for request in [
+            Request::DomainList,
+            Request::DomainAdd { name: "example.test".to_owned() },
+            Request::AccountPassword {
+                address: "a@example.test".to_owned(),
+                password: Password::new("s3cret"),
+            },
+            Request::MailboxList { account: "a@example.test".to_owned(), mailbox: None },
+        ] {
+            let line = serde_json::to_string(&request).unwrap();
+            assert!(!line.contains('\n'));
+            assert_eq!(serde_json::from_str::<Request>(&line).unwrap(), request);
+            assert!(!format!("{request:?}").contains("s3cret"));
+        }
+    }
+}

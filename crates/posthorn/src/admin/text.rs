@@ -1,0 +1,60 @@
+//! Storage errors in words for the operator.
+
+use storage::{LimitKind, StorageError};
+
+use super::Refusal;
+
+/// What is said when a verb on `subject` failed.
+pub(super) fn refusal(subject: &str, error: StorageError) -> Refusal {
+    let text = match error {
+        StorageError::Limit { kind, max } => limit(kind, max),
+        StorageError::NotFound(_)
+        | StorageError::AlreadyExists(_)
+        | StorageError::NoPermission(_)
+        | StorageError::OverQuota { .. }
+        | StorageError::TooBig { .. }
+        | StorageError::Conflict(_)
+        | StorageError::InUse(_)
+        | StorageError::Expunged
+        | StorageError::Invalid(_)
+        | StorageError::Unavailable(_) => error.to_string(),
+        StorageError::Corrupt(_) | StorageError::Internal(_) => {
+            tracing::error!(%error, subject, "administration");
+            error.to_string()
+        }
+    };
+    Refusal(format!("{subject}: {text}"))
+}
+
+fn limit(kind: LimitKind, max: u64) -> String {
+    match kind {
+        LimitKind::Aliases => format!("an account has at most {max} aliases"),
+        LimitKind::Mailboxes => format!("an account has at most {max} mailboxes"),
+        LimitKind::MailboxNameComponent => {
+            format!("one level of a mailbox name has at most {max} bytes")
+        }
+        LimitKind::MailboxName => format!("a mailbox name has at most {max} bytes"),
+        LimitKind::MailboxDepth => format!("a mailbox name has at most {max} levels"),
+        LimitKind::Keywords => format!("a mailbox knows at most {max} keywords"),
+        LimitKind::Uids => "the UIDs of the mailbox are used up".to_owned(),
+        LimitKind::Subscriptions => format!("an account has at most {max} subscriptions"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_named() {
+        let error = StorageError::Limit { kind: LimitKind::Aliases, max: 50 };
+        let Refusal(text) = refusal("julie@example.test", error);
+        assert_eq!(text, "julie@example.test: an account has at most 50 aliases");
+    }
+
+    #[test]
+    fn the_subject_comes_first() {
+        let Refusal(text) = refusal("x.test", StorageError::NotFound("domain"));
+        assert_eq!(text, "x.test: domain does not exist");
+    }
+}

@@ -1,0 +1,168 @@
+//! `posthorn account …`
+
+use std::path::Path;
+
+use clap::{Subcommand, ValueEnum};
+
+use super::output::{size, yes};
+use super::{Failure, Listing, Output, password, perform, request};
+use crate::admin::{AccountRow, NewAccount, Request, Response, Role};
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Make an account. Its password is asked for.
+    Add {
+        /// The primary address, on a domain of this server.
+        address: String,
+        #[command(flatten)]
+        password: password::Source,
+        /// The person's name.
+        #[arg(long, default_value = "")]
+        name: String,
+        /// How much the account may keep, such as 5GiB. Without it, as much as there is room.
+        #[arg(long, value_parser = parse_quota, value_name = "SIZE")]
+        quota: Option<u64>,
+        /// What the account may do in the organisation.
+        #[arg(long, value_enum, default_value_t = Role::Collaborator)]
+        role: Role,
+        /// Mail only: no calendars, no address books.
+        #[arg(long)]
+        mail_only: bool,
+    },
+    /// List the accounts.
+    List {
+        /// Only those of one domain.
+        #[arg(long)]
+        domain: Option<String>,
+        #[command(flatten)]
+        listing: Listing,
+    },
+    /// Show one account.
+    Show {
+        /// The primary address or an alias.
+        address: String,
+        #[command(flatten)]
+        listing: Listing,
+    },
+    /// Remove an account and everything in it.
+    Remove {
+        /// The primary address.
+        address: String,
+    },
+    /// Set another password, asked for; sessions of the old one end.
+    Passwd {
+        /// The primary address.
+        address: String,
+        #[command(flatten)]
+        password: password::Source,
+    },
+    /// Keep an account from signing in anywhere.
+    Block {
+        /// The primary address.
+        address: String,
+    },
+    /// Let a blocked account sign in again.
+    Unblock {
+        /// The primary address.
+        address: String,
+    },
+    /// Receive and keep mail, but refuse reading and sending.
+    Maintenance {
+        /// The primary address.
+        address: String,
+        /// Whether maintenance begins or ends.
+        #[arg(value_enum, default_value_t = Switch::On)]
+        state: Switch,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Switch {
+    On,
+    Off,
+}
+
+pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Result<(), Failure> {
+    match command {
+        Command::Add { address, password, name, quota, role, mail_only } => {
+            let password = password.read()?;
+            let account =
+                NewAccount { address, password, name, quota_bytes: quota, role, mail_only };
+            perform(config, Request::AccountAdd(account))
+        }
+        Command::List { domain, listing } => list(config, domain, listing, output),
+        Command::Show { address, listing } => show(config, address, listing, output),
+        Command::Remove { address } => perform(config, Request::AccountRemove { address }),
+        Command::Passwd { address, password } => {
+            let password = password.read()?;
+            perform(config, Request::AccountPassword { address, password })
+        }
+        Command::Block { address } => {
+            perform(config, Request::AccountBlock { address, blocked: true })
+        }
+        Command::Unblock { address } => {
+            perform(config, Request::AccountBlock { address, blocked: false })
+        }
+        Command::Maintenance { address, state } => {
+            let maintenance = state == Switch::On;
+            perform(config, Request::AccountMaintenance { address, maintenance })
+        }
+    }
+}
+
+fn list(
+    config: &Path,
+    domain: Option<String>,
+    listing: Listing,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let Response::Accounts(accounts) = request(config, Request::AccountList { domain })? else {
+        return Err(Failure::unexpected());
+    };
+    if listing.json {
+        return output.json(&accounts);
+    }
+    let rows = accounts.into_iter().map(|row| {
+        let quota = row.quota_bytes.map(size).unwrap_or_default();
+        let state = row.state().to_owned();
+        [row.address, row.name, row.role.to_string(), size(row.used_bytes), quota, state]
+    });
+    output.table(["address", "name", "role", "used", "quota", "state"], rows)
+}
+
+fn show(
+    config: &Path,
+    address: String,
+    listing: Listing,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let Response::Account(account) = request(config, Request::AccountShow { address })? else {
+        return Err(Failure::unexpected());
+    };
+    if listing.json {
+        return output.json(&account);
+    }
+    let state = account.state();
+    let AccountRow { address, name, role, mail_only, quota_bytes, used_bytes, aliases, .. } =
+        &account;
+    let quota = quota_bytes.map_or("none".to_owned(), size);
+    let aliases = aliases.as_deref().unwrap_or_default().join(" ");
+    for (label, value) in [
+        ("address", address.clone()),
+        ("name", name.clone()),
+        ("role", role.to_string()),
+        ("mail only", yes(*mail_only)),
+        ("used", size(*used_bytes)),
+        ("quota", quota),
+        ("state", state.to_owned()),
+        ("aliases", aliases),
+    ] {
+        output.line(format!("{label:10}{value}").trim_end())?;
+    }
+    Ok(())
+}
+
+fn parse_quota(text: &str) -> Result<u64, String> {
+    config::parse_size(text)
+        .ok_or_else(|| "write a number and a unit, such as 500MiB or 5GiB".to_owned())
+}

@@ -1,0 +1,114 @@
+//! The command line: one file per command, named as it is typed.
+
+mod account;
+mod alias;
+mod check_config;
+mod domain;
+mod failure;
+mod mailbox;
+mod output;
+mod password;
+mod quickstart;
+mod serve;
+mod version;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use config::Config;
+
+pub(crate) use failure::Failure;
+pub(crate) use output::Output;
+
+use crate::admin::{Request, Response};
+
+/// Groupware server: SMTP, LMTP and IMAP on one store.
+#[derive(Parser)]
+#[command(name = "posthorn", version, max_term_width = 100)]
+struct Arguments {
+    /// The configuration file.
+    #[arg(
+        long,
+        global = true,
+        env = "POSTHORN_CONFIG",
+        default_value = "/etc/posthorn/posthorn.toml",
+        value_name = "FILE"
+    )]
+    config: PathBuf,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the daemon in the foreground.
+    Serve,
+    /// Make a server with nothing else installed, and run it on loopback.
+    Quickstart(quickstart::Arguments),
+    /// Say what is wrong with the configuration.
+    CheckConfig,
+    /// Domains, domain aliases and their DNS records.
+    #[command(subcommand)]
+    Domain(domain::Command),
+    /// Accounts and their passwords.
+    #[command(subcommand)]
+    Account(account::Command),
+    /// Further addresses of an account.
+    #[command(subcommand)]
+    Alias(alias::Command),
+    /// Mailboxes of an account.
+    #[command(subcommand)]
+    Mailbox(mailbox::Command),
+    /// Version, commit and engines.
+    Version(Listing),
+}
+
+/// Every listing can be had for programs.
+#[derive(clap::Args, Clone, Copy)]
+struct Listing {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command that was typed.
+pub(crate) fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    // Every file that is made, by a daemon or by a command, is its user's alone: it holds mail.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let mut output = Output::stdout();
+    let outcome = match arguments.command {
+        Command::Serve => serve::run(&arguments.config, &mut output),
+        Command::Quickstart(arguments) => quickstart::run(arguments, &mut output),
+        Command::CheckConfig => check_config::run(&arguments.config, &mut output),
+        Command::Domain(command) => domain::run(&arguments.config, command, &mut output),
+        Command::Account(command) => account::run(&arguments.config, command, &mut output),
+        Command::Alias(command) => alias::run(&arguments.config, command, &mut output),
+        Command::Mailbox(command) => mailbox::run(&arguments.config, command, &mut output),
+        Command::Version(listing) => version::run(listing, &mut output),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// Reads the configuration and checks it.
+pub(crate) fn load_config(path: &Path) -> Result<Config, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    config::parse(&text, path).map_err(|problems| Failure::new(problems.to_string()))
+}
+
+/// Has a verb executed: by the daemon if one runs, else here.
+fn request(config: &Path, request: Request) -> Result<Response, Failure> {
+    let config = load_config(config)?;
+    crate::control::request(&config, request)
+}
+
+/// Has a verb executed that answers nothing but that it was done.
+fn perform(config: &Path, verb: Request) -> Result<(), Failure> {
+    request(config, verb).map(|_| ())
+}

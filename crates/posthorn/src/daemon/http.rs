@@ -1,0 +1,142 @@
+//! The HTTP listener: `/healthz`, `/readyz`, `/metrics`.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use net::{Connection, IpNetwork, Refusal, Service, Shutdown};
+
+use super::health::Health;
+use super::metrics::Metrics;
+
+/// LIMIT: hyper's smallest buffer; the three paths need a few hundred bytes of it.
+const BUFFER_BYTES_MAX: usize = 8 * 1024;
+
+/// What the pages are made from.
+pub(super) struct Pages {
+    pub(super) health: Health,
+    pub(super) metrics: Arc<Metrics>,
+    /// Set once every listener accepts.
+    pub(super) ready: AtomicBool,
+}
+
+/// One HTTP listener.
+pub(super) struct Http {
+    pub(super) pages: Arc<Pages>,
+    pub(super) metrics: MetricsAccess,
+    /// How long a request may take to arrive.
+    pub(super) timeout: Duration,
+}
+
+/// Who may read `/metrics`.
+pub(super) enum MetricsAccess {
+    /// The listener is for metrics; whoever reaches it may read them.
+    All,
+    /// Peers in these networks.
+    From(Vec<IpNetwork>),
+    /// Nobody: metrics have listeners of their own.
+    None,
+}
+
+impl MetricsAccess {
+    fn permits(&self, peer: IpAddr) -> bool {
+        match self {
+            Self::All => true,
+            Self::From(networks) => networks.iter().any(|network| network.contains(peer)),
+            Self::None => false,
+        }
+    }
+}
+
+impl Service for Http {
+    fn refusal(&self, _: Refusal) -> &[u8] {
+        b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    }
+
+    async fn serve(&self, connection: Connection, shutdown: Shutdown) {
+        let peer = connection.peer().ip();
+        let Some(stream) = connection.into_stream() else { return };
+        let answer = service_fn(async |request| {
+            Ok::<_, Infallible>(self.answer(&request, peer, shutdown.is_requested()).await)
+        });
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.timeout)
+            .max_buf_size(BUFFER_BYTES_MAX)
+            .serve_connection(TokioIo::new(stream), answer);
+        let mut connection = std::pin::pin!(connection);
+        let outcome = tokio::select! {
+            outcome = connection.as_mut() => outcome,
+            () = shutdown.requested() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = outcome {
+            tracing::debug!(%error, "http connection ended");
+        }
+    }
+}
+
+impl Http {
+    async fn answer(
+        &self,
+        request: &Request<Incoming>,
+        peer: IpAddr,
+        ending: bool,
+    ) -> Response<Full<Bytes>> {
+        let path = request.uri().path();
+        if !matches!(path, "/healthz" | "/readyz" | "/metrics") {
+            return text(StatusCode::NOT_FOUND, "not found");
+        }
+        // hyper leaves out the body of an answer to HEAD itself.
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed");
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return response;
+        }
+        match path {
+            "/healthz" => self.health().await,
+            "/readyz" if !ending && self.pages.ready.load(Ordering::Acquire) => {
+                text(StatusCode::OK, "ready")
+            }
+            "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready"),
+            // Whether there are metrics is nobody's business who may not read them.
+            _ if !self.metrics.permits(peer) => text(StatusCode::NOT_FOUND, "not found"),
+            _ => self.render_metrics(),
+        }
+    }
+
+    async fn health(&self) -> Response<Full<Bytes>> {
+        match self.pages.health.check().await {
+            Ok(()) => text(StatusCode::OK, "ok"),
+            Err(reason) => text(StatusCode::SERVICE_UNAVAILABLE, reason),
+        }
+    }
+
+    fn render_metrics(&self) -> Response<Full<Bytes>> {
+        let Ok(page) = self.pages.metrics.render() else {
+            return text(StatusCode::INTERNAL_SERVER_ERROR, "metrics cannot be written");
+        };
+        let mut response = Response::new(Full::from(page));
+        let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(openmetrics));
+        response
+    }
+}
+
+fn text(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(format!("{text}\n")));
+    *response.status_mut() = status;
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, plain);
+    response
+}

@@ -1,0 +1,263 @@
+//! One listener per table of the configuration, each with its service.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use config::{Config, Limits, Network, Protocol};
+use imap::ImapService;
+use net::{
+    AddressLimits, ConnectionSettings, Encryption, IpNetwork, Listener, ListenerSettings, Shutdown,
+    TlsKeys, TlsProfile,
+};
+use smtp::Role;
+
+use super::health::Health;
+use super::http::{Http, MetricsAccess, Pages};
+use super::metrics::Metrics;
+use super::open::count;
+use super::reloadable::Reloadable;
+use super::services::Shared;
+use crate::cli::Failure;
+
+/// Every listener that was started.
+pub(super) struct Listeners {
+    pub(super) pages: Arc<Pages>,
+    shared: Shared,
+    running: Vec<Running>,
+}
+
+/// The service of a listener, whose limits a reload may change.
+enum Running {
+    Http(Arc<Reloadable<Http>>),
+    Imap(Arc<Reloadable<ImapService>>, config::Listener),
+    Smtp(Arc<Reloadable<smtp::Server>>, config::Listener, Role),
+}
+
+/// A listener that is bound and does not serve yet.
+struct Bound {
+    name: String,
+    configured: config::Listener,
+    listener: Listener,
+}
+
+/// Whether any listener needs a certificate.
+pub(super) fn want_tls(config: &Config) -> bool {
+    config.listeners.iter().any(|listener| listener.protocol != Protocol::Http)
+}
+
+impl Listeners {
+    /// Binds every listener, and once all are bound serves them.
+    pub(super) fn start(
+        config: &Config,
+        shared: Shared,
+        keys: Option<Arc<TlsKeys>>,
+        shutdown: &Shutdown,
+    ) -> Result<Self, Failure> {
+        let mut binder = Binder::new(config, keys);
+        let bound = binder.bind_all()?;
+        let own_metrics = binder.bind_metrics()?;
+        let counters = bound.iter().map(|bound| (bound.name.clone(), bound.listener.counters()));
+        let pages = Arc::new(Pages {
+            health: Health::new(shared.store.clone(), &config.data_dir),
+            metrics: Arc::new(Metrics::new(counters.collect(), &shared)),
+            ready: AtomicBool::new(false),
+        });
+        let mut listeners = Self { pages, shared, running: Vec::new() };
+        if let Some(listener) = own_metrics {
+            let service = listeners.http(MetricsAccess::All, &config.limits);
+            listener.serve(Arc::new(service), shutdown);
+        }
+        for bound in bound {
+            let addresses = bound.listener.local_addresses();
+            tracing::info!(listener = bound.name, ?addresses, "listening");
+            let running = listeners.serve(bound, config, shutdown)?;
+            listeners.running.push(running);
+        }
+        Ok(listeners)
+    }
+
+    fn serve(
+        &self,
+        bound: Bound,
+        config: &Config,
+        shutdown: &Shutdown,
+    ) -> Result<Running, Failure> {
+        let Bound { configured, listener, .. } = bound;
+        Ok(match role(configured.protocol) {
+            Speaks::Http => {
+                let access = metrics_access(config)?;
+                let service = Arc::new(Reloadable::new(self.http(access, &config.limits)));
+                listener.serve(service.clone(), shutdown);
+                Running::Http(service)
+            }
+            Speaks::Imap => {
+                let service = Arc::new(Reloadable::new(self.shared.imap(config, &configured)));
+                listener.serve(service.clone(), shutdown);
+                Running::Imap(service, configured)
+            }
+            Speaks::Smtp(role) => {
+                let server = self.shared.smtp(config, &configured, role);
+                let service = Arc::new(Reloadable::new(server));
+                listener.serve(service.clone(), shutdown);
+                Running::Smtp(service, configured, role)
+            }
+        })
+    }
+
+    /// Gives connections that come from now on the limits of another configuration.
+    pub(super) fn take_up(&self, config: &Config) -> Result<(), Failure> {
+        for running in &self.running {
+            match running {
+                Running::Http(service) => {
+                    service.replace(self.http(metrics_access(config)?, &config.limits));
+                }
+                Running::Imap(service, listener) => {
+                    service.replace(self.shared.imap(config, listener));
+                }
+                Running::Smtp(service, listener, role) => {
+                    service.replace(self.shared.smtp(config, listener, *role));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn http(&self, metrics: MetricsAccess, limits: &Limits) -> Http {
+        Http { pages: self.pages.clone(), metrics, timeout: limits.http_timeout }
+    }
+}
+
+/// What a protocol of the configuration is to the crates that speak it.
+enum Speaks {
+    Http,
+    Imap,
+    Smtp(Role),
+}
+
+fn role(protocol: Protocol) -> Speaks {
+    match protocol {
+        Protocol::Smtp => Speaks::Smtp(Role::Mx),
+        Protocol::Lmtp => Speaks::Smtp(Role::Lmtp),
+        Protocol::Submission | Protocol::Submissions => Speaks::Smtp(Role::Submission),
+        Protocol::Imap | Protocol::Imaps => Speaks::Imap,
+        Protocol::Http => Speaks::Http,
+    }
+}
+
+fn metrics_access(config: &Config) -> Result<MetricsAccess, Failure> {
+    Ok(match config.metrics.bind {
+        Some(_) => MetricsAccess::None,
+        None => MetricsAccess::From(networks(&config.metrics.allow)?),
+    })
+}
+
+/// The configuration's networks as `net` has them; both accept the same.
+fn networks(networks: &[Network]) -> Result<Vec<IpNetwork>, Failure> {
+    networks.iter().map(|network| network.to_string().parse().map_err(Failure::new)).collect()
+}
+
+/// Binds listeners one by one.
+struct Binder<'a> {
+    config: &'a Config,
+    keys: Option<Arc<TlsKeys>>,
+    address_limits: Arc<AddressLimits>,
+    /// How many listeners of a protocol there are so far.
+    named: HashMap<Protocol, u32>,
+}
+
+impl<'a> Binder<'a> {
+    fn new(config: &'a Config, keys: Option<Arc<TlsKeys>>) -> Self {
+        let per_address = config.limits.connections_per_address;
+        // Webmail, proxies and tests connect from the machine itself, for many people at once.
+        let address_limits = Arc::new(AddressLimits::new(per_address, true));
+        Self { config, keys, address_limits, named: HashMap::new() }
+    }
+
+    fn bind_all(&mut self) -> Result<Vec<Bound>, Failure> {
+        let mut bound = Vec::new();
+        for listener in &self.config.listeners {
+            let protocol = listener.protocol;
+            let name = self.name(protocol);
+            let settings = ListenerSettings {
+                bind: listener.bind.clone(),
+                encryption: self.encryption(protocol),
+                proxy_from: networks(&listener.proxy_protocol)?,
+                ..self.settings(name.clone(), read_timeout(protocol, &self.config.limits))
+            };
+            let configured = listener.clone();
+            bound.push(Bound { name, configured, listener: bind(settings)? });
+        }
+        Ok(bound)
+    }
+
+    fn bind_metrics(&self) -> Result<Option<Listener>, Failure> {
+        let Some(addresses) = &self.config.metrics.bind else { return Ok(None) };
+        let timeout = self.config.limits.http_timeout;
+        let settings = ListenerSettings {
+            bind: addresses.clone(),
+            ..self.settings("metrics".to_owned(), timeout)
+        };
+        bind(settings).map(Some)
+    }
+
+    /// The settings all listeners share; without addresses and without encryption.
+    fn settings(&self, name: String, read_timeout: Duration) -> ListenerSettings {
+        let limits = &self.config.limits;
+        ListenerSettings {
+            name,
+            bind: Vec::new(),
+            encryption: Encryption::None,
+            proxy_from: Vec::new(),
+            connections_max: count(limits.connections),
+            address_limits: self.address_limits.clone(),
+            connection: ConnectionSettings {
+                read_timeout,
+                write_timeout: limits.write_timeout,
+                handshake_timeout: limits.tls_handshake_timeout,
+                ..ConnectionSettings::default()
+            },
+        }
+    }
+
+    /// `imaps` for the first listener of a protocol, `imaps-2` for the next.
+    fn name(&mut self, protocol: Protocol) -> String {
+        let number = self.named.entry(protocol).or_insert(0);
+        *number += 1;
+        match *number {
+            1 => protocol.as_str().to_owned(),
+            number => format!("{}-{number}", protocol.as_str()),
+        }
+    }
+
+    fn encryption(&self, protocol: Protocol) -> Encryption {
+        let Some(keys) = self.keys.clone() else { return Encryption::None };
+        match protocol {
+            Protocol::Smtp => Encryption::StartTls(keys, TlsProfile::Relays),
+            Protocol::Lmtp | Protocol::Submission | Protocol::Imap => {
+                Encryption::StartTls(keys, TlsProfile::Clients)
+            }
+            Protocol::Submissions | Protocol::Imaps => {
+                Encryption::Implicit(keys, TlsProfile::Clients)
+            }
+            Protocol::Http => Encryption::None,
+        }
+    }
+}
+
+fn bind(settings: ListenerSettings) -> Result<Listener, Failure> {
+    let name = settings.name.clone();
+    Listener::bind(settings).map_err(|error| Failure::new(format!("{name}: {error}")))
+}
+
+/// How long a peer may be silent; a session changes it as it goes on.
+fn read_timeout(protocol: Protocol, limits: &Limits) -> Duration {
+    match protocol {
+        Protocol::Smtp | Protocol::Lmtp | Protocol::Submission | Protocol::Submissions => {
+            limits.smtp_timeout
+        }
+        Protocol::Imap | Protocol::Imaps => limits.sign_in_timeout,
+        Protocol::Http => limits.http_timeout,
+    }
+}

@@ -1,0 +1,67 @@
+//! Structured logs on standard error, whose level can change while the daemon runs.
+
+use std::io::IsTerminal;
+
+use config::{Level, Log, LogFormat};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Registry, fmt, reload};
+
+/// The crates of this workspace that log. Others are only heard when something is wrong.
+const OURS: &[&str] =
+    &["posthorn", "net", "storage", "auth", "imap", "smtp", "message", "sasl", "delivery"];
+
+/// Changes the level of the running log.
+pub(super) struct LevelHandle(reload::Handle<Targets, Registry>);
+
+/// Starts logging. Only the first start in a process counts.
+pub(super) fn start(log: &Log) -> LevelHandle {
+    let (filter, handle) = reload::Layer::new(targets(log.level));
+    let registry = tracing_subscriber::registry().with(filter);
+    let stderr = std::io::stderr;
+    let started = match log.format {
+        LogFormat::Plain => registry
+            .with(fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal()))
+            .try_init(),
+        LogFormat::Json => {
+            registry.with(fmt::layer().json().flatten_event(true).with_writer(stderr)).try_init()
+        }
+    };
+    if started.is_ok() {
+        log_panics();
+    }
+    LevelHandle(handle)
+}
+
+impl LevelHandle {
+    /// Sets another level.
+    pub(super) fn set(&self, level: Level) {
+        if let Err(error) = self.0.reload(targets(level)) {
+            tracing::error!(%error, "the log level cannot be changed");
+        }
+    }
+}
+
+fn targets(level: Level) -> Targets {
+    let level = match level {
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+        Level::Trace => LevelFilter::TRACE,
+    };
+    Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_targets(OURS.iter().map(|target| (*target, level)))
+}
+
+/// Panics go to the log with their place. Their text may quote what was being parsed, which is
+/// somebody's mail, so it stays out.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(location, "panic");
+    }));
+}

@@ -1,0 +1,145 @@
+//! The daemon: opens the store and the listeners, keeps them going, ends them in order.
+//!
+//! Start: open the store, which locks the data directory; load the certificate, bind every
+//! listener (all or none), then serve, then say `ready`. End, on SIGTERM or SIGINT: stop accepting, let
+//! sessions say goodbye for `limits.shutdown_timeout`, cut off the rest, close the store.
+
+mod health;
+mod http;
+mod listeners;
+mod logging;
+mod metrics;
+mod open;
+mod reload;
+mod reloadable;
+mod services;
+mod system;
+mod tls;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use config::Config;
+use net::{Ending, Shutdown};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+pub(crate) use open::{OpenError, in_use, open_admin};
+pub(crate) use tls::files as tls_files;
+
+use self::listeners::Listeners;
+use self::logging::LevelHandle;
+use self::reload::Reload;
+use self::services::Shared;
+use crate::admin::Admin;
+use crate::cli::{Failure, Output};
+use crate::control;
+
+/// Runs the daemon until it is asked to end. `announce` prints what is to stand before `ready`.
+pub(crate) fn run(
+    config: Config,
+    path: &Path,
+    output: &mut Output,
+    announce: impl FnOnce(&mut Output) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let level = logging::start(&config.log);
+    system::raise_open_files(config.limits.connections.into());
+    let admin = open_admin(&config).map_err(|error| match error {
+        OpenError::InUse => in_use(&config.data_dir),
+        OpenError::Failed(failure) => failure,
+    })?;
+    let admin = Arc::new(admin);
+    let store = admin.store.clone();
+    let outcome = block_on(serve(config, path, level, admin, async |listeners| {
+        announce(output)?;
+        listeners.set_ready();
+        system::notify_ready();
+        match output.line("ready") {
+            // Nobody wants to know; that is no reason to serve nobody.
+            Err(Failure::OutputClosed) => Ok(()),
+            other => other,
+        }
+    }));
+    // The runtime and every session on it are gone; what they wrote is made durable here.
+    store.close();
+    outcome?
+}
+
+/// Runs a future on a runtime of its own, on every core.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    Ok(runtime.block_on(future))
+}
+
+async fn serve(
+    config: Config,
+    path: &Path,
+    level: LevelHandle,
+    admin: Arc<Admin>,
+    ready: impl AsyncFnOnce(&Listeners) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut signals = Signals::new()?;
+    let shutdown = Shutdown::new();
+    let outcome = async {
+        let keys = if listeners::want_tls(&config) { Some(tls::load(&config)?) } else { None };
+        let shared = Shared::new(&config, &admin);
+        let listeners = Listeners::start(&config, shared, keys.clone(), &shutdown)?;
+        control::serve(&config.data_dir, admin, &shutdown)
+            .map_err(|error| Failure::new(format!("control socket: {error}")))?;
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), hostname = config.hostname, "started");
+        ready(&listeners).await?;
+        let grace = config.limits.shutdown_timeout;
+        let mut reload = Reload { path: path.to_owned(), config, keys, level, listeners };
+        signals.until_end(&mut reload).await;
+        Ok(grace)
+    }
+    .await;
+    system::notify_stopping();
+    let grace = outcome.as_ref().copied().unwrap_or_default();
+    match shutdown.finish(grace).await {
+        Ending::Clean => tracing::info!("ended"),
+        Ending::CutOff(tasks) => tracing::warn!(tasks, "ended; sessions were cut off"),
+    }
+    outcome.map(|_| ())
+}
+
+/// What the operator tells the daemon by signals.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    /// From here on signals no longer end the process by themselves.
+    fn new() -> Result<Self, Failure> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Reloads as often as it is asked to; returns when the end is asked for.
+    async fn until_end(&mut self, reload: &mut Reload) {
+        loop {
+            tokio::select! {
+                // Who asks for a reload and then for the end gets both.
+                biased;
+                _ = self.hang_up.recv() => {
+                    system::notify_reloading();
+                    reload.run();
+                    system::notify_ready();
+                }
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+            }
+        }
+    }
+}
+
+impl Listeners {
+    fn set_ready(&self) {
+        self.pages.ready.store(true, Ordering::Release);
+    }
+}

@@ -1,0 +1,150 @@
+//! Opens what the configuration names: the store, and the verbs on it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth::{AuthSettings, Authenticator, PasswordPolicy, ThrottleSettings};
+use config::{Config, Secret};
+use net::SystemClock;
+use storage::{StorageError, Store};
+
+use crate::admin::{Admin, Policy};
+use crate::cli::Failure;
+
+/// Why a data directory could not be opened.
+#[derive(Debug)]
+pub(crate) enum OpenError {
+    /// Another process has it.
+    InUse,
+    /// It cannot be used as it is.
+    Failed(Failure),
+}
+
+/// Opens the store for the verbs of an operator and for listeners. From here to
+/// [`Store::close`] this process owns the data directory. Blocks, so it must not run on a
+/// runtime.
+pub(crate) fn open_admin(config: &Config) -> Result<Admin, OpenError> {
+    let settings = storage_settings(config).map_err(OpenError::Failed)?;
+    let named = |error: &dyn std::fmt::Display| {
+        OpenError::Failed(Failure::new(format!("{}: {error}", config.data_dir.display())))
+    };
+    let store = Store::open(settings).map_err(|error| match error {
+        StorageError::InUse(_) => OpenError::InUse,
+        other => named(&other),
+    })?;
+    let authenticator =
+        Authenticator::new(store.clone(), Arc::new(SystemClock), auth_settings(config))
+            .map_err(|error| named(&error))?;
+    Ok(Admin { store, authenticator: Arc::new(authenticator), policy: Policy::Strict })
+}
+
+/// What a process that must own the directory says when another does.
+pub(crate) fn in_use(directory: &Path) -> Failure {
+    let directory = directory.display();
+    Failure::new(format!("{directory} is in use: a daemon or a command owns it"))
+}
+
+fn auth_settings(config: &Config) -> AuthSettings {
+    let auth = &config.auth;
+    AuthSettings {
+        passwords: PasswordPolicy {
+            chars_min: count(auth.password_length),
+            argon2_memory_kib: u32::try_from(auth.argon2_memory / 1024).unwrap_or(u32::MAX),
+            argon2_passes: auth.argon2_passes,
+        },
+        throttle: ThrottleSettings {
+            failures_per_address_max: auth.failures_per_address,
+            failures_per_account_max: auth.failures_per_account,
+            window_secs: seconds(auth.failure_window),
+            loopback_exempt: auth.loopback_exempt,
+        },
+        cache_ttl_secs: seconds(auth.cache_ttl),
+        cache_entries_max: count(auth.cache_entries),
+        verifications_max: count(auth.verifications),
+    }
+}
+
+/// Whole seconds, at least one.
+fn seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX).max(1)
+}
+
+fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
+    let mut settings = storage::Settings::new(&config.data_dir, Arc::new(SystemClock));
+    settings.database = match &config.storage.database {
+        config::Database::Sqlite => storage::Database::Sqlite,
+        config::Database::Postgresql(url) => {
+            storage::Database::Postgres(match &config.storage.database_password_file {
+                Some(file) => with_password(url, &read_secret(file)?),
+                None => url.clone(),
+            })
+        }
+    };
+    settings.blobs = match &config.storage.blobs {
+        config::Blobs::Database => storage::Blobs::Database,
+        config::Blobs::ObjectStore(url) => storage::Blobs::ObjectStore(url.clone()),
+    };
+    settings.readers = count(config.storage.readers);
+    settings.expunged_retention_days = days(config.storage.expunged_retention);
+    settings.change_log_days = days(config.storage.change_log);
+    settings.message_bytes_max = config.limits.message;
+    settings.mailboxes_max = config.limits.mailboxes.into();
+    settings.keywords_max = config.limits.keywords.into();
+    Ok(settings)
+}
+
+/// A number from the configuration as a size in memory.
+pub(super) fn count(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// Whole days, at least one.
+fn days(duration: Duration) -> u32 {
+    let days = duration.as_secs() / 86_400;
+    u32::try_from(days).unwrap_or(u32::MAX).max(1)
+}
+
+fn read_secret(Secret(path): &Secret) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+/// Puts a password into a URL that holds none, percent-encoded.
+fn with_password(url: &str, password: &str) -> String {
+    let mut encoded = String::new();
+    for byte in password.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    match rest.split_once('@') {
+        Some((user, rest)) => format!("{scheme}://{user}:{encoded}@{rest}"),
+        None => format!("{scheme}://posthorn:{encoded}@{rest}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_encoded_into_the_url() {
+        for (url, password, expected) in [
+            ("postgresql://ph@db/mail", "p@ss/w:d", "postgresql://ph:p%40ss%2Fw%3Ad@db/mail"),
+            ("postgresql://db/mail", "simple", "postgresql://posthorn:simple@db/mail"),
+        ] {
+            assert_eq!(with_password(url, password), expected);
+        }
+    }
+
+    #[test]
+    fn durations_become_whole_days() {
+        assert_eq!(days(Duration::from_secs(30 * 86_400)), 30);
+        assert_eq!(days(Duration::from_secs(60)), 1);
+    }
+}

@@ -1,0 +1,117 @@
+//! SIGHUP: reads the TLS files and the configuration again.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use config::Config;
+use net::TlsKeys;
+
+use super::listeners::Listeners;
+use super::logging::LevelHandle;
+use crate::cli::load_config;
+
+/// What can change while the daemon runs, and the configuration it runs with.
+pub(super) struct Reload {
+    pub(super) path: PathBuf,
+    pub(super) config: Config,
+    pub(super) keys: Option<Arc<TlsKeys>>,
+    pub(super) level: LevelHandle,
+    pub(super) listeners: Listeners,
+}
+
+impl Reload {
+    /// Takes up what is new. What is wrong is said in the log and leaves all as it was.
+    pub(super) fn run(&mut self) {
+        if let Some(keys) = &self.keys {
+            match keys.reload() {
+                Ok(true) => tracing::info!("TLS files reloaded"),
+                Ok(false) => tracing::info!("TLS files are unchanged"),
+                Err(error) => tracing::error!(%error, "the old certificate stays in use"),
+            }
+        }
+        match load_config(&self.path) {
+            Ok(config) => self.take_up(config),
+            Err(failure) => {
+                for problem in failure.text().lines() {
+                    tracing::error!(problem, "the old configuration stays in use");
+                }
+            }
+        }
+    }
+
+    fn take_up(&mut self, new: Config) {
+        for option in needs_restart(&self.config, &new) {
+            tracing::warn!(option, "has changed and takes effect with the next start");
+        }
+        self.level.set(new.log.level);
+        // What needs a restart keeps its old value, so that the next reload says so again.
+        let running = Config {
+            limits: new.limits,
+            log: config::Log { level: new.log.level, ..self.config.log.clone() },
+            ..self.config.clone()
+        };
+        if let Err(failure) = self.listeners.take_up(&running) {
+            return tracing::error!(error = failure.text(), "the old limits stay in use");
+        }
+        self.config = running;
+        tracing::info!("configuration reloaded");
+    }
+}
+
+/// The options whose change only a restart takes up.
+fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let limits = (&old.limits, &new.limits);
+    let changed = [
+        ("hostname", old.hostname != new.hostname),
+        ("data_dir", old.data_dir != new.data_dir),
+        ("storage", old.storage != new.storage),
+        ("tls", old.tls != new.tls),
+        ("listener", old.listeners != new.listeners),
+        ("limits.connections", limits.0.connections != limits.1.connections),
+        (
+            "limits.connections_per_address",
+            limits.0.connections_per_address != limits.1.connections_per_address,
+        ),
+        (
+            "limits.tls_handshake_timeout",
+            limits.0.tls_handshake_timeout != limits.1.tls_handshake_timeout,
+        ),
+        ("limits.write_timeout", limits.0.write_timeout != limits.1.write_timeout),
+        ("limits.shutdown_timeout", limits.0.shutdown_timeout != limits.1.shutdown_timeout),
+        ("limits.reception_memory", limits.0.reception_memory != limits.1.reception_memory),
+        ("limits.mailboxes", limits.0.mailboxes != limits.1.mailboxes),
+        ("limits.keywords", limits.0.keywords != limits.1.keywords),
+        ("auth", old.auth != new.auth),
+        ("log.format", old.log.format != new.log.format),
+        ("metrics", old.metrics != new.metrics),
+    ];
+    changed.into_iter().filter(|(_, changed)| *changed).map(|(option, _)| option).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const BASE: &str = "hostname = \"mail.example.test\"\n[tls]\nmode = \"self-signed\"\n\
+                        [[listener]]\nprotocol = \"imaps\"\nbind = \"[::]:993\"\n";
+
+    fn parsed(more: &str) -> Config {
+        config::parse(&format!("{BASE}{more}"), Path::new("p.toml")).unwrap()
+    }
+
+    #[test]
+    fn what_needs_a_restart_is_named() {
+        for (more, options) in [
+            ("", &[][..]),
+            ("[log]\nlevel = \"debug\"\n", &[]),
+            ("[log]\nformat = \"json\"\n", &["log.format"]),
+            ("[limits]\nrecipients = 200\n", &[]),
+            ("[limits]\nconnections = 200\n", &["limits.connections"]),
+            ("[storage]\nreaders = 9\n", &["storage"]),
+        ] {
+            assert_eq!(needs_restart(&parsed(""), &parsed(more)), options, "{more}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What the configuration means for each protocol: plain settings for its crate.
+
+use std::sync::Arc;
+
+use auth::Authenticator;
+use config::{Config, Limits, Listener, Protocol};
+use imap::ImapService;
+use smtp::{Desk, ReceptionMemory, Role};
+use storage::Store;
+
+use super::open::count;
+use crate::admin::Admin;
+
+/// What all services of a daemon share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) store: Store,
+    pub(super) authenticator: Arc<Authenticator>,
+    pub(super) memory: ReceptionMemory,
+}
+
+impl Shared {
+    pub(super) fn new(config: &Config, admin: &Admin) -> Self {
+        Self {
+            store: admin.store.clone(),
+            authenticator: admin.authenticator.clone(),
+            memory: ReceptionMemory::new(bytes(config.limits.reception_memory)),
+        }
+    }
+
+    /// The IMAP service of one listener.
+    pub(super) fn imap(&self, config: &Config, listener: &Listener) -> ImapService {
+        let Limits { message, imap_append, .. } = config.limits;
+        let limits = &config.limits;
+        let defaults = imap::parse::Limits::default();
+        let settings = imap::Settings {
+            hostname: config.hostname.clone(),
+            limits: imap::parse::Limits {
+                line_bytes_max: bytes(limits.imap_line),
+                line_bytes_max_before_login: bytes(limits.imap_line)
+                    .min(defaults.line_bytes_max_before_login),
+                literal_bytes_max_before_login: limits.imap_literal_before_sign_in,
+                literal_bytes_max: limits.imap_literal,
+                append_bytes_max: message,
+                append_total_bytes_max: imap_append,
+                // A whole message of twice the limit is skipped to keep the connection.
+                skip_bytes_max: message.saturating_mul(2),
+                ..defaults
+            },
+            login_timeout: limits.sign_in_timeout,
+            idle_timeout: limits.imap_timeout,
+            plaintext_auth: listener.plaintext_auth,
+            errors_before_login_max: limits.bad_commands,
+            commands_before_login_per_minute: limits.imap_commands_before_sign_in,
+            ..imap::Settings::default()
+        };
+        ImapService::new(self.store.clone(), self.authenticator.clone(), settings)
+    }
+
+    /// The SMTP service of one listener: port 25, submission or LMTP.
+    pub(super) fn smtp(&self, config: &Config, listener: &Listener, role: Role) -> smtp::Server {
+        let limits = &config.limits;
+        let defaults = smtp::Settings::new(role, config.hostname.clone());
+        let lmtp = role == Role::Lmtp;
+        let settings = smtp::Settings {
+            starttls: listener.protocol != Protocol::Submissions,
+            plaintext_auth: listener.plaintext_auth,
+            command_line_bytes_max: bytes(limits.smtp_line),
+            recipients_max: count(limits.recipients),
+            message_bytes_max: limits.message,
+            message_line_bytes_max: bytes(limits.message_line),
+            // As much again as a message, so that every honest client hears the reply.
+            overrun_bytes_max: limits.message,
+            // Local injection is trusted to report its own errors; the defaults know.
+            errors_max: if lmtp { defaults.errors_max } else { limits.bad_commands },
+            idle_commands_max: match lmtp {
+                true => defaults.idle_commands_max,
+                false => limits.smtp_idle_commands,
+            },
+            commands_before_sign_in_max: limits.smtp_commands_before_sign_in,
+            received_fields_max: count(limits.hops),
+            idle_timeout: limits.smtp_timeout,
+            data_timeout: limits.smtp_data_timeout,
+            message_timeout: limits.smtp_message_timeout,
+            ..defaults
+        };
+        let desk = Desk::new(self.store.clone(), self.authenticator.clone(), &config.hostname);
+        smtp::Server::new(settings, desk, self.memory.clone())
+    }
+}
+
+/// A size from the configuration as a size in memory.
+pub(super) fn bytes(size: u64) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,126 @@
+//! The configuration file of a quickstart directory.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use config::{Config, Protocol};
+
+use crate::cli::{Failure, load_config};
+
+/// Protocols served, with their standard ports.
+const SERVED: &[(Protocol, u16)] = &[
+    (Protocol::Smtp, 25),
+    (Protocol::Lmtp, 24),
+    (Protocol::Submission, 587),
+    (Protocol::Submissions, 465),
+    (Protocol::Imap, 143),
+    (Protocol::Imaps, 993),
+    (Protocol::Http, 80),
+];
+
+/// The port base of a new directory, unless another is asked for.
+const PORT_BASE: u16 = 10_000;
+
+/// Writes the file if there is none. If there is one, it stays as it is, but for the ports when
+/// others are asked for.
+pub(super) fn write(path: &Path, port_base: Option<u16>, domain: &str) -> Result<(), Failure> {
+    let named = |error| Failure::new(format!("{}: {error}", path.display()));
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(mut file) => {
+            let text = fresh(port_base.unwrap_or(PORT_BASE), domain);
+            file.write_all(text.as_bytes()).map_err(named)
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => match port_base {
+            Some(base) => {
+                let config = load_config(path)?;
+                let text = fs::read_to_string(path).map_err(named)?;
+                fs::write(path, move_ports(&text, &config, base)).map_err(named)
+            }
+            None => Ok(()),
+        },
+        Err(error) => Err(named(error)),
+    }
+}
+
+fn fresh(port_base: u16, domain: &str) -> String {
+    let mut text = format!(
+        "# Written by `posthorn quickstart`, which goes on with what stands here.\n\
+         # docs/config.md explains every key.\n\
+         hostname = \"mail.{domain}\"\n\
+         data_dir = \".\"\n\
+         \n\
+         [tls]\n\
+         mode = \"self-signed\"\n\
+         \n\
+         [auth]\n\
+         # For trying out: any password goes. A server for others wants the default of 10.\n\
+         password_length = 1\n"
+    );
+    for (protocol, port) in SERVED {
+        let port = port_base.saturating_add(*port);
+        text.push_str(&format!(
+            "\n[[listener]]\nprotocol = \"{}\"\nbind = \"127.0.0.1:{port}\"\n",
+            protocol.as_str()
+        ));
+        if matches!(protocol, Protocol::Submission | Protocol::Imap) {
+            text.push_str("plaintext_auth = true\n");
+        }
+    }
+    text
+}
+
+/// Puts every port of the listeners on another base. All else in the file stays.
+fn move_ports(text: &str, config: &Config, base: u16) -> String {
+    let mut moves = Vec::new();
+    for listener in &config.listeners {
+        let Some((_, port)) = SERVED.iter().find(|(served, _)| *served == listener.protocol) else {
+            continue;
+        };
+        for bind in &listener.bind {
+            let mut moved = *bind;
+            moved.set_port(base.saturating_add(*port));
+            moves.push((format!("\"{bind}\""), format!("\"{moved}\"")));
+        }
+    }
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        // Each line once: an old port of one listener may be the new one of another.
+        let found = moves
+            .iter()
+            .find(|(old, _)| line.trim_start().starts_with("bind") && line.contains(old));
+        match found {
+            Some((old, new)) => out.push_str(&line.replace(old, new)),
+            None => out.push_str(line),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Config {
+        config::parse(text, Path::new("/srv/demo/posthorn.toml")).unwrap()
+    }
+
+    #[test]
+    fn a_fresh_file_is_a_configuration() {
+        let config = parsed(&fresh(20_000, "demo.test"));
+        assert_eq!(config.hostname, "mail.demo.test");
+        assert_eq!(config.data_dir, Path::new("/srv/demo"));
+        let ports: Vec<_> =
+            config.listeners.iter().map(|listener| listener.bind[0].port()).collect();
+        assert_eq!(ports, [20_025, 20_024, 20_587, 20_465, 20_143, 20_993, 20_080]);
+    }
+
+    #[test]
+    fn ports_move_and_nothing_else() {
+        // 10_119 + 24 is the old port of imap.
+        let old = fresh(10_000, "demo.test");
+        let moved = move_ports(&old, &parsed(&old), 10_119);
+        assert_eq!(moved, fresh(10_119, "demo.test"));
+    }
+}

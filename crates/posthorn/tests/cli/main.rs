@@ -1,0 +1,13 @@
+//! The binary as its operators meet it: the command line, with a daemon running and without.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on ends where it stands"
+)]
+
+mod bad_config;
+mod daemon;
+mod process;
+mod quickstart;
+mod verbs;

@@ -1,0 +1,74 @@
+//! `posthorn quickstart`, run once and again.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::process::{Daemon, command, done, free_port_base, http};
+
+fn quickstart(directory: &Path, more: &[&str]) -> Command {
+    let mut command = command();
+    command.arg("quickstart").arg("--dir").arg(directory).args(more);
+    command
+}
+
+#[test]
+fn everything_on_one_machine() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("demo");
+    let config = data.join("posthorn.toml");
+    let base = free_port_base();
+    let ports = base.to_string();
+
+    let first = Daemon::start(quickstart(&data, &["--port-base", &ports]));
+    assert!(first.printed.contains("  user@example.test   password "), "{}", first.printed);
+    for port in [25, 24, 587, 465, 143, 993, 80] {
+        let port = (base + port).to_string();
+        assert!(first.printed.contains(&port), "{port} {}", first.printed);
+    }
+    assert_eq!(http(base + 80, "GET /readyz").0, 200);
+    assert_eq!(done(&config, &["domain", "list", "--json"]).matches("name").count(), 1);
+    first.terminate();
+
+    // Again: nothing is made anew, and what was not asked for stays.
+    let again = Daemon::start(quickstart(&data, &[]));
+    assert!(again.printed.contains("  user@example.test\n"), "{}", again.printed);
+    assert_eq!(http(base + 80, "GET /healthz").0, 200);
+    again.terminate();
+
+    // Again with wishes: another account in another domain, other ports.
+    let other = free_port_base();
+    let ports = other.to_string();
+    let more = ["--port-base", &ports, "--account", "Julie@other.test:a:b"];
+    let wishes = Daemon::start(quickstart(&data, &more));
+    assert!(wishes.printed.contains("  user@example.test\n  Julie@other.test\n"));
+    assert!(!wishes.printed.contains("a:b"));
+    assert_eq!(http(other + 80, "GET /healthz").0, 200);
+    assert_eq!(done(&config, &["domain", "list", "--json"]).matches("name").count(), 2);
+    wishes.terminate();
+}
+
+#[test]
+fn given_accounts_and_domain_are_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let ports = free_port_base().to_string();
+    let more = [
+        "--port-base",
+        &ports,
+        "--domain",
+        "demo.test",
+        "--account",
+        "julie@demo.test:secret",
+        "--account",
+        "tom@demo.test:secret2",
+    ];
+    let daemon = Daemon::start(quickstart(directory.path(), &more));
+    let config = directory.path().join("posthorn.toml");
+    let listed = done(&config, &["account", "list"]);
+    assert_eq!(listed.lines().count(), 3, "{listed}");
+    assert!(listed.contains("owner") && listed.contains("collaborator"), "{listed}");
+    assert!(!daemon.printed.contains("example.test"), "{}", daemon.printed);
+    daemon.terminate();
+    // The same command line again leads to the same server.
+    Daemon::start(quickstart(directory.path(), &more)).terminate();
+    assert_eq!(done(&config, &["account", "list"]), listed);
+}

@@ -1,0 +1,211 @@
+//! Every verb gives the same result with a daemon running and without.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::process::{Daemon, done, free_port_base, refused, run, run_with_input};
+
+/// A directory with a configuration in it.
+pub(crate) struct Site {
+    _directory: tempfile::TempDir,
+    pub(crate) config: PathBuf,
+    pub(crate) http: u16,
+}
+
+impl Site {
+    pub(crate) fn new(more: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let config = directory.path().join("posthorn.toml");
+        let http = free_port_base() + 80;
+        let text = format!(
+            "hostname = \"mail.example.test\"\ndata_dir = \"data\"\n[tls]\nmode = \"self-signed\"\n\
+             [[listener]]\nprotocol = \"http\"\nbind = \"127.0.0.1:{http}\"\n{more}"
+        );
+        fs::write(&config, text).unwrap();
+        Self { _directory: directory, config, http }
+    }
+}
+
+#[test]
+fn without_a_daemon() {
+    let site = Site::new("");
+    every_verb(&site.config);
+}
+
+#[test]
+fn with_a_daemon() {
+    let site = Site::new("");
+    let daemon = Daemon::serve(&site.config);
+    every_verb(&site.config);
+    let log = daemon.terminate();
+    assert!(!log.contains("correct horse"), "{log}");
+}
+
+#[test]
+fn what_a_daemon_did_is_there_without_it_and_the_other_way_round() {
+    let site = Site::new("");
+    done(&site.config, &["domain", "add", "before.test"]);
+    let daemon = Daemon::serve(&site.config);
+    done(&site.config, &["domain", "add", "during.test"]);
+    let during = done(&site.config, &["domain", "list", "--json"]);
+    daemon.terminate();
+    assert_eq!(done(&site.config, &["domain", "list", "--json"]), during);
+    assert!(during.contains("before.test") && during.contains("during.test"));
+}
+
+#[test]
+fn commands_at_the_same_time_wait_for_one_another() {
+    let site = Site::new("");
+    done(&site.config, &["domain", "add", "example.test"]);
+    std::thread::scope(|scope| {
+        for i in 0..8 {
+            let config = &site.config;
+            scope.spawn(move || done(config, &["domain", "add", &format!("d{i}.test")]));
+        }
+    });
+    assert_eq!(done(&site.config, &["domain", "list"]).lines().count(), 10);
+}
+
+fn every_verb(config: &Path) {
+    domains(config);
+    accounts(config);
+    aliases(config);
+    mailboxes(config);
+    removal(config);
+}
+
+fn domains(config: &Path) {
+    assert_eq!(done(config, &["domain", "add", "Example.TEST"]), "");
+    assert_eq!(done(config, &["domain", "alias", "add", "example.test", "example.invalid"]), "");
+    let text = refused(config, &["domain", "add", "example.test"]);
+    assert_eq!(text, "example.test: domain exists already\n");
+    assert_eq!(
+        done(config, &["domain", "list"]),
+        "domain        accounts  aliases          maintenance\n\
+         example.test  0         example.invalid\n"
+    );
+    assert_eq!(
+        done(config, &["domain", "alias", "list", "--json"]),
+        "[\n  {\n    \"alias\": \"example.invalid\",\n    \"domain\": \"example.test\"\n  }\n]\n"
+    );
+    let records = done(config, &["domain", "dns", "example.test"]);
+    assert!(records.contains("example.test. IN TXT \"v=spf1 mx -all\"\n"), "{records}");
+    assert!(records.contains("example.invalid. IN TXT"), "{records}");
+    assert!(refused(config, &["domain", "dns", "absent.test"]).contains("does not exist"));
+}
+
+fn accounts(config: &Path) {
+    let add = |arguments: &[&str], password: &str| {
+        let mut all = vec!["account", "add", "--password-stdin"];
+        all.extend(arguments);
+        run_with_input(config, &all, password)
+    };
+    let julie = ["julie@example.test", "--name", "Julie B.", "--quota", "5GiB", "--role", "owner"];
+    let ended = add(&julie, "correct horse 1\n");
+    assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (0, "", ""));
+    let short = add(&["tom@example.test"], "short\n");
+    assert_eq!(short.stderr, "the password needs at least 10 characters\n");
+    assert_eq!(add(&["tom@example.test", "--mail-only"], "correct horse 2").status, 0);
+    assert_eq!(add(&["tom@example.test"], "correct horse 2").status, 1);
+    assert_eq!(add(&["tom@absent.test"], "correct horse 2").status, 1);
+    assert_eq!(add(&["no address"], "correct horse 2").status, 1);
+    assert_eq!(
+        done(config, &["account", "list"]),
+        "address             name      role          used  quota    state\n\
+         julie@example.test  Julie B.  owner         0 B   5.0 GiB  active\n\
+         tom@example.test              collaborator  0 B            active\n"
+    );
+    let passwd = ["account", "passwd", "tom@example.test", "--password-stdin"];
+    assert_eq!(run_with_input(config, &passwd, "correct horse 3").status, 0);
+    assert_eq!(done(config, &["account", "block", "tom@example.test"]), "");
+    assert!(done(config, &["account", "show", "tom@example.test"]).contains("state     blocked\n"));
+    assert_eq!(done(config, &["account", "unblock", "tom@example.test"]), "");
+    assert_eq!(done(config, &["account", "maintenance", "tom@example.test"]), "");
+    let shown = done(config, &["account", "show", "tom@example.test", "--json"]);
+    assert!(shown.contains("\"maintenance\": true") && shown.contains("\"blocked\": false"));
+    assert!(!shown.contains("argon2"));
+    assert_eq!(done(config, &["account", "maintenance", "tom@example.test", "off"]), "");
+    assert!(refused(config, &["account", "show", "x@example.test"]).contains("does not exist"));
+}
+
+fn aliases(config: &Path) {
+    let tom = "tom@example.test";
+    for i in 0..50 {
+        done(config, &["alias", "add", tom, &format!("tom{i}@example.test")]);
+    }
+    assert_eq!(
+        refused(config, &["alias", "add", tom, "tom50@example.test"]),
+        "tom50@example.test for tom@example.test: an account has at most 50 aliases\n"
+    );
+    assert_eq!(done(config, &["alias", "list", tom]).lines().count(), 50);
+    done(config, &["alias", "remove", tom, "tom7@example.test"]);
+    assert!(!done(config, &["alias", "list", tom]).contains("tom7@"));
+    // An alias shows the account it belongs to; an address with a detail does not.
+    assert!(done(config, &["account", "show", "tom8@example.test"]).contains(tom));
+    refused(config, &["account", "show", "tom+x@example.test"]);
+    refused(config, &["alias", "add", tom, "julie@example.test"]);
+}
+
+fn mailboxes(config: &Path) {
+    let tom = "tom@example.test";
+    done(config, &["mailbox", "create", tom, "Projekte/Füße/2026"]);
+    let listed = done(config, &["mailbox", "list", tom]);
+    let names: Vec<_> = listed.lines().filter_map(|line| line.split("  ").next()).collect();
+    assert_eq!(
+        names,
+        [
+            "mailbox",
+            "INBOX",
+            "Archive",
+            "Drafts",
+            "Junk",
+            "Projekte",
+            "Projekte/Füße",
+            "Projekte/Füße/2026",
+            "Sent",
+            "Trash",
+        ]
+    );
+    done(config, &["mailbox", "rename", tom, "Projekte/Füße", "Projekte/Hände"]);
+    assert!(done(config, &["mailbox", "list", tom]).contains("Projekte/Hände/2026"));
+    refused(config, &["mailbox", "delete", tom, "Projekte"]);
+    done(config, &["mailbox", "delete", tom, "Projekte/Hände/2026"]);
+    assert!(!done(config, &["mailbox", "list", tom]).contains("Projekte"));
+    refused(config, &["mailbox", "delete", tom, "INBOX"]);
+    refused(config, &["mailbox", "create", tom, "a//b"]);
+    let stats = done(config, &["mailbox", "stats", tom, "INBOX"]);
+    assert_eq!(stats, "mailbox  messages  unseen  size\nINBOX    0         0       0 B\n");
+    refused(config, &["mailbox", "stats", tom, "absent"]);
+}
+
+fn removal(config: &Path) {
+    refused(config, &["domain", "remove", "example.test"]);
+    done(config, &["account", "remove", "tom@example.test"]);
+    done(config, &["account", "remove", "julie@example.test"]);
+    done(config, &["domain", "alias", "remove", "example.test", "example.invalid"]);
+    done(config, &["domain", "remove", "example.test"]);
+    assert_eq!(done(config, &["domain", "list", "--json"]), "[]\n");
+}
+
+#[test]
+fn wrong_usage_is_status_2() {
+    let site = Site::new("");
+    for arguments in [
+        &["account", "add"][..],
+        &["account", "add", "julie@example.test"],
+        &["account", "add", "julie@example.test", "--password", "x"],
+        &["account", "add", "julie@example.test", "--password-stdin", "--quota", "5"],
+        &["unheard-of"],
+        &["quickstart", "--account", "julie@example.test"],
+    ] {
+        assert_eq!(run(&site.config, arguments).status, 2, "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_version_names_what_is_built_in() {
+    let printed = done(Path::new("unused.toml"), &["version"]);
+    assert!(printed.starts_with(concat!("posthorn ", env!("CARGO_PKG_VERSION"), "\ncommit ")));
+    assert!(printed.contains("\nengines sqlite postgresql\n"));
+    assert!(done(Path::new("unused.toml"), &["version", "--json"]).contains("\"commit\""));
+}
