@@ -17,7 +17,7 @@ pub(crate) enum Request {
     DomainRemove { name: String },
     DomainAliasAdd { domain: String, alias: String },
     DomainAliasList { domain: Option<String> },
-    DomainAliasRemove { domain: String, alias: String },
+    DomainAliasRemove { names: Vec<String> },
     AccountAdd(NewAccount),
     AccountList { domain: Option<String> },
     AccountShow { address: String },
