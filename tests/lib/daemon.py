@@ -149,7 +149,8 @@ class Daemon:
             self.cli("account", "add", address, "--password-stdin", stdin=password + "\n")
 
     def command(self):
-        if self.engine == "postgres":
+        """quickstart the first time; from then on there is a configuration to serve."""
+        if self.config:
             return [BINARY, "--config", self.config, "serve"]
         command = [BINARY, "quickstart", "--dir", self.data_dir, "--port-base", str(self.base),
                    "--domain", DOMAIN]

@@ -164,6 +164,7 @@ class Raw:
         if tls:
             self.socket = any_certificate().wrap_socket(self.socket, server_hostname="localhost")
         self.pending = b""
+        self.sent = b""
         if greeting:
             self.greeting = self.line()
 
@@ -178,10 +179,12 @@ class Raw:
             self.socket.close()
 
     def send(self, data):
+        self.sent = data
         self.socket.sendall(data)
 
     def try_send(self, data):
         """Sends as much as the server takes; it may close in the middle."""
+        self.sent = data
         try:
             self.socket.sendall(data)
             return True
@@ -195,6 +198,8 @@ class Raw:
                 chunk = self.socket.recv(65536)
             except (ConnectionResetError, BrokenPipeError):
                 chunk = b""
+            except TimeoutError:
+                raise Failure(f"no answer within {PATIENCE} s to {self.sent[-200:]!r}")
             if not chunk:
                 line, self.pending = self.pending, b""
                 return line

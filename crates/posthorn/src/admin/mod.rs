@@ -57,7 +57,9 @@ impl Admin {
             Request::DomainAliasList { domain } => {
                 self.list_domain_aliases(domain.as_deref()).await
             }
-            Request::DomainAliasRemove { names } => self.remove_domain_alias(&names).await,
+            Request::DomainAliasRemove { domain, alias } => {
+                self.remove_domain_alias(&domain, &alias).await
+            }
             Request::AccountAdd(account) => self.add_account(account).await,
             Request::AccountList { domain } => self.list_accounts(domain.as_deref()).await,
             Request::AccountShow { address } => self.show_account(&address).await,

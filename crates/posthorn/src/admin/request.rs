@@ -17,7 +17,7 @@ pub(crate) enum Request {
     DomainRemove { name: String },
     DomainAliasAdd { domain: String, alias: String },
     DomainAliasList { domain: Option<String> },
-    DomainAliasRemove { names: Vec<String> },
+    DomainAliasRemove { domain: String, alias: String },
     AccountAdd(NewAccount),
     AccountList { domain: Option<String> },
     AccountShow { address: String },

@@ -15,7 +15,6 @@ mod flags;
 mod keywords;
 mod load;
 mod prepare;
-mod recent;
 mod selection;
 
 pub use append::{Append, Appended};

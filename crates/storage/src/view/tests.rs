@@ -12,14 +12,7 @@ fn flags(names: &[&str]) -> Flags {
 }
 
 fn empty() -> Snapshot {
-    Snapshot::empty(
-        MAILBOX,
-        UidValidity::new(9),
-        Uid::new(1),
-        ModSeq::new(0),
-        ModSeq::new(0),
-        Uid::new(1),
-    )
+    Snapshot::empty(MAILBOX, UidValidity::new(9), Uid::new(1), ModSeq::new(0), ModSeq::new(0))
 }
 
 fn delta(modseq: u64) -> MailboxDelta {
