@@ -52,8 +52,10 @@ fn targets(level: Level) -> Targets {
         Level::Debug => LevelFilter::DEBUG,
         Level::Trace => LevelFilter::TRACE,
     };
+    // Libraries warn of what peers do wrong, which is the peers' business.
+    let others = if level > LevelFilter::INFO { LevelFilter::WARN } else { LevelFilter::ERROR };
     Targets::new()
-        .with_default(level.min(LevelFilter::WARN))
+        .with_default(others.min(level))
         .with_targets(OURS.iter().map(|target| (*target, level)))
 }
 
