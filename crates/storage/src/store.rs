@@ -7,6 +7,7 @@ use ids::{AccountId, CollectionId, ModSeq, Timestamp};
 use tokio::sync::oneshot;
 
 use crate::blob::BlobStore;
+use crate::check::{check_consistency, repair};
 use crate::engine::{
     Engine, PostgresEngine, Shared, SqliteEngine, Submission, open_sqlite, write_job,
 };
@@ -14,8 +15,8 @@ use crate::feed::{Feed, FeedReader, Publication, read_modseq, read_since};
 use crate::statistics::Statistics;
 use crate::view::{Snapshot, load_snapshot};
 use crate::{
-    AccountTx, Committed, Database, MailboxView, PreparedMessage, ReadTx, Result, Settings,
-    StatisticsSnapshot, StorageError, Subscription, WriteTx,
+    AccountTx, Committed, Database, Finding, MailboxView, PreparedMessage, ReadTx, Repaired, Result,
+    Settings, StatisticsSnapshot, StorageError, Subscription, WriteTx,
 };
 
 /// A store. Clones are the same store.
@@ -268,6 +269,24 @@ impl Store {
     /// As for [`subscribe`](Self::subscribe).
     pub fn subscribe_blocking(&self, account: AccountId) -> Result<Subscription> {
         self.inner.shared.feed.subscribe(account)
+    }
+
+    /// Checks every invariant of the stored data, reading every byte of it; empty means clean.
+    /// Blocks for as long as that takes; writers go on meanwhile.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`] where the data can't be read now.
+    pub fn check_consistency(&self) -> Result<Vec<Finding>> {
+        self.read_blocking(check_consistency)
+    }
+
+    /// Computes every counted number anew and says which were wrong. Messages, names and
+    /// addresses are never touched. Blocks.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`] where the data can't be written now.
+    pub fn repair(&self) -> Result<Vec<Repaired>> {
+        Ok(self.write_blocking("repair", repair)?.value)
     }
 
     /// What the store was opened with.

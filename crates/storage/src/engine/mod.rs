@@ -10,12 +10,24 @@ mod postgres;
 mod sqlite;
 
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 pub(crate) use job::{Finished, ReadWork, WriteJob, write_job};
 pub(crate) use postgres::PostgresEngine;
-pub(crate) use sqlite::{Shared, SqliteEngine, open_writer as open_sqlite};
+pub(crate) use sqlite::{SqliteEngine, open_writer as open_sqlite};
 
-use crate::{PreparedMessage, Result};
+use crate::blob::BlobStore;
+use crate::feed::Feed;
+use crate::statistics::Statistics;
+use crate::{PreparedMessage, Result, Settings, StorageError};
+
+/// What the threads of an engine have in common with the store.
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) blobs: Arc<BlobStore>,
+    pub(crate) feed: Arc<Feed>,
+    pub(crate) statistics: Arc<Statistics>,
+}
 
 /// A write and what must be durable before it runs.
 pub(crate) struct Submission {
@@ -38,3 +50,16 @@ pub(crate) trait Engine: Send + Sync {
 
 /// Completes when a submission has its place in the queue.
 pub(crate) type SubmitFuture<'e> = std::pin::Pin<Box<dyn Future<Output = Result<()>> + Send + 'e>>;
+
+fn closed() -> StorageError {
+    StorageError::Unavailable("the store is closed".to_owned())
+}
+
+/// Waits for a thread of the engine. The last owner of a store can be one of these threads, when
+/// a write closure held it; such a thread ends by itself.
+fn join(thread: JoinHandle<()>) {
+    if thread.thread().id() != std::thread::current().id() {
+        // One that panicked has nothing more to say.
+        let _ = thread.join();
+    }
+}

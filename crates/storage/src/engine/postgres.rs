@@ -15,7 +15,7 @@ use postgres::{Client, Config, NoTls};
 use tokio::sync::mpsc;
 
 use super::pool::Pool;
-use super::{Engine, Finished, ReadWork, Shared, Submission, SubmitFuture};
+use super::{Engine, Finished, ReadWork, Shared, Submission, SubmitFuture, closed, join};
 use crate::feed::Publication;
 use crate::sql::postgres::{PostgresSql, error};
 use crate::sql::{Dialect, Sql, Value};
@@ -127,10 +127,6 @@ impl PostgresEngine {
     }
 }
 
-fn closed() -> StorageError {
-    StorageError::Unavailable("the store is closed".to_owned())
-}
-
 fn connect(config: &Config) -> Result<Client> {
     config.connect(NoTls).map_err(error)
 }
@@ -212,9 +208,8 @@ impl Engine for PostgresEngine {
     fn close(&self) {
         self.closing.request();
         lock(&self.queue).take();
-        for thread in lock(&self.threads).drain(..) {
-            // A thread that panicked has nothing more to say.
-            let _ = thread.join();
+        for thread in std::mem::take(&mut *lock(&self.threads)) {
+            join(thread);
         }
         self.readers.close();
     }

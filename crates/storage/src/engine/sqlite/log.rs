@@ -1,0 +1,77 @@
+//! The write-ahead log: kept short beside the writing, so that neither commits nor reads wait.
+//!
+//! A thread of its own copies the log into the database. Once all of it is copied and no reader
+//! needs it, SQLite writes it anew from its beginning. Under load the writer is always ahead of
+//! that thread by a little; this little the writer then copies itself.
+
+use std::sync::mpsc::SyncSender;
+
+use rusqlite::Connection;
+
+use super::database_path;
+use super::open::configure;
+use crate::sql::sqlite::error;
+use crate::{Result, Settings, StorageError};
+
+/// LIMIT: pages the log may hold before it is copied: reading slows down with a longer log, and
+/// a log in use long before its end is not extended, which makes its syncs much cheaper.
+const PAGES_MAX: i64 = 4 * 1024;
+
+/// Keeps the log short. Belongs to the writer.
+pub(super) struct Log {
+    copier: SyncSender<()>,
+}
+
+/// How long the log is, in pages, and how much of it is in the database already.
+struct Length {
+    pages: i64,
+    copied: i64,
+}
+
+impl Log {
+    /// Starts the thread that copies; it ends with the value.
+    pub(super) fn start(settings: &Settings) -> Result<Self> {
+        let connection = Connection::open(database_path(settings)).map_err(error)?;
+        configure(&connection)?;
+        let (copier, asked) = std::sync::mpsc::sync_channel(1);
+        std::thread::Builder::new()
+            .name("storage-log".to_owned())
+            .spawn(move || {
+                while asked.recv().is_ok() {
+                    run(&connection, "PRAGMA wal_checkpoint(PASSIVE)");
+                }
+            })
+            .map_err(|cause| StorageError::Unavailable(cause.to_string()))?;
+        Ok(Self { copier })
+    }
+
+    /// After a commit.
+    pub(super) fn tend(&self, connection: &Connection) {
+        let Some(log) = run(connection, "PRAGMA wal_checkpoint(NOOP)") else { return };
+        if log.pages < PAGES_MAX {
+            return;
+        }
+        let behind = log.pages - log.copied;
+        if behind >= PAGES_MAX {
+            // A full channel means that a copy is asked for already.
+            let _ = self.copier.try_send(());
+        } else if behind > 0 {
+            run(connection, "PRAGMA wal_checkpoint(PASSIVE)");
+        }
+    }
+
+    /// Nothing more will be written.
+    pub(super) fn finish(&self, connection: &Connection) {
+        run(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+}
+
+/// Failing is no loss: the log stays, and is copied later.
+fn run(connection: &Connection, pragma: &'static str) -> Option<Length> {
+    let mut statement = connection.prepare_cached(pragma).ok()?;
+    let length =
+        statement.query_row([], |row| Ok(Length { pages: row.get(1)?, copied: row.get(2)? }));
+    length
+        .inspect_err(|cause| tracing::warn!(%cause, "the write-ahead log could not be copied"))
+        .ok()
+}

@@ -1,0 +1,107 @@
+//! SQLite: one writer thread whose commits many jobs share, and a pool of connections to read.
+//!
+//! While one commit waits for the disk, further jobs queue; the next commit takes them all. So
+//! the cost of durability is shared by whoever writes at the same time.
+
+mod log;
+mod open;
+mod writer;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::mpsc;
+
+use self::log::Log;
+use self::open::{database_path, open_reader};
+use self::writer::Writer;
+use super::pool::Pool;
+use super::{Engine, ReadWork, Shared, Submission, SubmitFuture, closed, join};
+use crate::sql::sqlite::{SqliteSql, error};
+use crate::{ReadTx, Result, StorageError};
+
+pub(crate) use self::open::open_writer;
+
+/// The embedded engine.
+pub(crate) struct SqliteEngine {
+    queue: Mutex<Option<mpsc::Sender<Submission>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    readers: Pool<Connection>,
+    shared: Arc<Shared>,
+}
+
+impl SqliteEngine {
+    /// Starts the writer on an opened database.
+    pub(crate) fn start(connection: Connection, shared: Arc<Shared>) -> Result<Self> {
+        let (queue, jobs) = mpsc::channel(shared.settings.queue_max.max(1));
+        let log = Log::start(&shared.settings)?;
+        let writer = Writer::new(connection, log, shared.clone());
+        let handle = std::thread::Builder::new()
+            .name("storage-writer".to_owned())
+            .spawn(move || writer.run(jobs))
+            .map_err(|cause| StorageError::Unavailable(cause.to_string()))?;
+        Ok(Self {
+            queue: Mutex::new(Some(queue)),
+            writer: Mutex::new(Some(handle)),
+            readers: Pool::new(shared.settings.readers),
+            shared,
+        })
+    }
+
+    fn queue(&self) -> Result<mpsc::Sender<Submission>> {
+        lock(&self.queue).clone().ok_or_else(closed)
+    }
+}
+
+impl Engine for SqliteEngine {
+    fn submit(&self, submission: Submission) -> SubmitFuture<'_> {
+        Box::pin(async move {
+            self.shared.statistics.queued();
+            self.queue()?.send(submission).await.map_err(|_| closed())
+        })
+    }
+
+    fn submit_blocking(&self, submission: Submission) -> Result<()> {
+        self.shared.statistics.queued();
+        self.queue()?.blocking_send(submission).map_err(|_| closed())
+    }
+
+    fn read_blocking(&self, work: ReadWork<'_>) -> Result<()> {
+        let lease = self.readers.lease(|| open_reader(&self.shared.settings))?;
+        statement(&lease, "BEGIN")?;
+        let sql = &mut SqliteSql::new(&lease);
+        let outcome = work(&mut ReadTx { sql, blobs: &self.shared.blobs });
+        // Ends the snapshot; a connection on which that fails is not used again.
+        if statement(&lease, "COMMIT").is_ok() {
+            lease.give_back();
+        }
+        outcome
+    }
+
+    fn close(&self) {
+        lock(&self.queue).take();
+        if let Some(writer) = lock(&self.writer).take() {
+            join(writer);
+        }
+        self.readers.close();
+    }
+}
+
+impl Drop for SqliteEngine {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn statement(connection: &Connection, sql: &'static str) -> Result<()> {
+    let mut statement = connection.prepare_cached(sql).map_err(error)?;
+    statement.raw_execute().map(drop).map_err(error)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

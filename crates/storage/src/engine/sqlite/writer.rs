@@ -1,0 +1,157 @@
+//! The one thread that writes: takes all jobs that wait, runs them in one transaction, commits.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rusqlite::Connection;
+use tokio::sync::mpsc;
+
+use super::log::Log;
+use super::statement;
+use crate::engine::{Finished, Shared, Submission};
+use crate::feed::Publication;
+use crate::sql::sqlite::SqliteSql;
+use crate::{ReadTx, Result, StorageError, WriteTx};
+
+pub(super) struct Writer {
+    connection: Connection,
+    log: Log,
+    shared: Arc<Shared>,
+}
+
+/// A batch while it runs.
+struct Batch {
+    waiting: VecDeque<Submission>,
+    /// Ran well; told once the commit is done.
+    ran: Vec<(Submission, Publication)>,
+    /// Left nothing behind.
+    failed: Vec<(Submission, StorageError)>,
+}
+
+/// How one job ended.
+enum Ran {
+    Well(Publication),
+    RolledBack,
+}
+
+impl Writer {
+    pub(super) fn new(connection: Connection, log: Log, shared: Arc<Shared>) -> Self {
+        Self { connection, log, shared }
+    }
+
+    /// Writes until the queue is closed and empty.
+    pub(super) fn run(self, mut jobs: mpsc::Receiver<Submission>) {
+        while let Some(first) = jobs.blocking_recv() {
+            let mut waiting = VecDeque::from([first]);
+            while waiting.len() < self.shared.settings.batch_max
+                && let Ok(next) = jobs.try_recv()
+            {
+                waiting.push_back(next);
+            }
+            self.commit(waiting);
+            self.log.tend(&self.connection);
+        }
+        self.log.finish(&self.connection);
+    }
+
+    /// Runs a batch in one transaction, then publishes and tells, in order.
+    fn commit(&self, waiting: VecDeque<Submission>) {
+        let started = Instant::now();
+        let jobs = waiting.len();
+        let mut batch = Batch { waiting, ran: Vec::with_capacity(jobs), failed: Vec::new() };
+        let outcome = self.write(&mut batch);
+        for (submission, cause) in batch.failed {
+            submission.job.finish(Err(cause));
+        }
+        match outcome {
+            Ok(()) => {
+                self.shared.statistics.committed(jobs, started.elapsed());
+                for (submission, publication) in batch.ran {
+                    self.shared.feed.publish(&publication);
+                    submission.job.finish(Ok(Finished::of(&publication)));
+                }
+            }
+            Err(cause) => {
+                tracing::warn!(%cause, jobs, "a commit failed; nothing of it was kept");
+                let ran = batch.ran.into_iter().map(|(submission, _)| submission);
+                for submission in ran.chain(batch.waiting) {
+                    submission.job.finish(Err(again(&cause)));
+                }
+            }
+        }
+    }
+
+    /// The transaction itself. After an error nothing of the batch is in the database.
+    fn write(&self, batch: &mut Batch) -> Result<()> {
+        let messages = batch.waiting.iter().flat_map(|submission| &submission.messages);
+        self.shared.blobs.place_large(&self.connection, messages)?;
+        self.statement("BEGIN IMMEDIATE")?;
+        let written = self.run_jobs(batch).and_then(|()| self.statement("COMMIT"));
+        if written.is_err() && !self.connection.is_autocommit() {
+            // Where even that fails, the next BEGIN does too, and says why.
+            let _ = self.statement("ROLLBACK");
+        }
+        written
+    }
+
+    fn run_jobs(&self, batch: &mut Batch) -> Result<()> {
+        while let Some(mut submission) = batch.waiting.pop_front() {
+            let outcome = self.run_job(&mut submission);
+            // A full disk can end the whole transaction, not only the job that met it. What came
+            // before the job is gone then, and what would follow it would not be in one either.
+            let ended = self.connection.is_autocommit();
+            match outcome {
+                Ok(Ran::Well(publication)) if !ended => batch.ran.push((submission, publication)),
+                // The job knows its own error; this one is not seen.
+                Ok(_) => batch.failed.push((submission, ended_early())),
+                Err(cause) => {
+                    batch.failed.push((submission, again(&cause)));
+                    return Err(cause);
+                }
+            }
+            if ended {
+                return Err(ended_early());
+            }
+        }
+        Ok(())
+    }
+
+    /// One job in its own savepoint. An error means that the state of the transaction is unknown.
+    fn run_job(&self, submission: &mut Submission) -> Result<Ran> {
+        self.statement("SAVEPOINT job")?;
+        let mut sql = SqliteSql::new(&self.connection);
+        let read = ReadTx { sql: &mut sql, blobs: &self.shared.blobs };
+        let now = self.shared.settings.clock.now();
+        let mut tx = WriteTx::new(read, now, &self.shared.settings);
+        let outcome = submission.job.run(&mut tx);
+        let publication = tx.into_publication();
+        if self.connection.is_autocommit() {
+            return Ok(Ran::RolledBack);
+        }
+        if outcome.is_err() {
+            self.statement("ROLLBACK TO job")?;
+            self.statement("RELEASE job")?;
+            return Ok(Ran::RolledBack);
+        }
+        self.statement("RELEASE job")?;
+        Ok(Ran::Well(publication))
+    }
+
+    fn statement(&self, sql: &'static str) -> Result<()> {
+        statement(&self.connection, sql)
+    }
+}
+
+fn ended_early() -> StorageError {
+    StorageError::Unavailable("the database ended the transaction".to_owned())
+}
+
+/// The same error for every job of a failed commit.
+fn again(cause: &StorageError) -> StorageError {
+    match cause {
+        StorageError::Corrupt(text) => StorageError::Corrupt(text.clone()),
+        StorageError::Unavailable(text) => StorageError::Unavailable(text.clone()),
+        other => StorageError::Unavailable(other.to_string()),
+    }
+}
