@@ -20,6 +20,10 @@ use super::metrics::Metrics;
 /// LIMIT: hyper's smallest buffer; the three paths need a few hundred bytes of it.
 const BUFFER_BYTES_MAX: usize = 8 * 1024;
 
+/// LIMIT: a peer that takes its answer byte by byte is cut off after this long; whoever asks
+/// every few seconds just connects again.
+const LIFETIME: Duration = Duration::from_secs(600);
+
 /// What the pages are made from.
 pub(super) struct Pages {
     pub(super) health: Health,
@@ -75,6 +79,7 @@ impl Service for Http {
         let mut connection = std::pin::pin!(connection);
         let outcome = tokio::select! {
             outcome = connection.as_mut() => outcome,
+            () = tokio::time::sleep(LIFETIME) => return,
             () = shutdown.requested() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
