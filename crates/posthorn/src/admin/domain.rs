@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use storage::{Account, Domain};
+use storage::{Account, Domain, StorageError};
 
 use super::text::refusal;
 use super::{Admin, DomainAliasRow, DomainRow, Refusal, Response};
@@ -39,7 +39,7 @@ impl Admin {
             .await
             .map_err(|error| refusal(name, error))?;
         let Some(found) = found else {
-            return Err(refusal(name, storage::StorageError::NotFound("domain")));
+            return Err(refusal(name, StorageError::NotFound("domain")));
         };
         let real = found.alias_of.unwrap_or(found.name);
         let mut rows = rows(&domains, &accounts);
@@ -47,6 +47,8 @@ impl Admin {
         Ok(Response::Domains(rows))
     }
 
+    /// Takes the two names in either order: the one that is there is the domain, the other one
+    /// cannot be, for it is to be made.
     pub(super) async fn add_domain_alias(
         &self,
         domain: &str,
@@ -54,7 +56,9 @@ impl Admin {
     ) -> Result<Response, Refusal> {
         let (target, wanted) = (domain.to_owned(), alias.to_owned());
         self.write("domain alias add", move |tx| {
-            tx.create_domain_alias(&wanted, &target).map(|_| ())
+            let swapped = tx.find_domain(&target)?.is_none() && tx.find_domain(&wanted)?.is_some();
+            let (alias, target) = if swapped { (&target, &wanted) } else { (&wanted, &target) };
+            tx.create_domain_alias(alias, target).map(|_| ())
         })
         .await
         .map_err(|error| refusal(&format!("{alias} for {domain}"), error))?;
@@ -72,7 +76,7 @@ impl Admin {
         if let Some(name) = domain
             && !domains.iter().any(|row| row.name.eq_ignore_ascii_case(name))
         {
-            return Err(refusal(name, storage::StorageError::NotFound("domain")));
+            return Err(refusal(name, StorageError::NotFound("domain")));
         }
         let aliases = domains
             .into_iter()
@@ -81,22 +85,27 @@ impl Admin {
         Ok(Response::DomainAliases(aliases.collect()))
     }
 
-    pub(super) async fn remove_domain_alias(
-        &self,
-        domain: &str,
-        alias: &str,
-    ) -> Result<Response, Refusal> {
-        let (target, wanted) = (domain.to_owned(), alias.to_owned());
+    /// Takes the alias, and its domain before or after it to make sure.
+    pub(super) async fn remove_domain_alias(&self, names: &[String]) -> Result<Response, Refusal> {
+        let wanted = names.to_vec();
         self.write("domain alias remove", move |tx| {
-            let found = tx.find_domain(&wanted)?;
-            let of = found.and_then(|found| found.alias_of);
-            if !of.is_some_and(|of| of.eq_ignore_ascii_case(&target)) {
-                return Err(storage::StorageError::NotFound("domain alias"));
+            let mut found = None;
+            for name in &wanted {
+                let domain = tx.find_domain(name)?;
+                found = found.or(domain.filter(|domain| domain.alias_of.is_some()));
             }
-            tx.remove_domain_alias(&wanted)
+            let found = found.ok_or(StorageError::NotFound("domain alias"))?;
+            let is_meant = |name: &String| {
+                let is = |other: &str| name.eq_ignore_ascii_case(other);
+                is(&found.name) || found.alias_of.as_deref().is_some_and(is)
+            };
+            if !wanted.iter().all(is_meant) {
+                return Err(StorageError::NotFound("domain alias"));
+            }
+            tx.remove_domain_alias(&found.name)
         })
         .await
-        .map_err(|error| refusal(&format!("{alias} for {domain}"), error))?;
+        .map_err(|error| refusal(&names.join(" "), error))?;
         Ok(Response::Done)
     }
 }

@@ -6,6 +6,7 @@
 //! **Absent:** rules about accounts, addresses and mailboxes; `storage` decides those.
 
 mod account;
+mod check_store;
 pub(crate) mod dns;
 mod domain;
 mod mailbox;
@@ -20,7 +21,7 @@ use storage::{ReadTx, Store, WriteTx};
 
 pub(crate) use password::Password;
 pub(crate) use request::{
-    AccountRow, DomainAliasRow, DomainRow, MailboxRow, NewAccount, Request, Response, Role,
+    AccountRow, DomainAliasRow, DomainRow, Finding, MailboxRow, NewAccount, Request, Response, Role,
 };
 
 /// What the verbs work on.
@@ -57,9 +58,7 @@ impl Admin {
             Request::DomainAliasList { domain } => {
                 self.list_domain_aliases(domain.as_deref()).await
             }
-            Request::DomainAliasRemove { domain, alias } => {
-                self.remove_domain_alias(&domain, &alias).await
-            }
+            Request::DomainAliasRemove { names } => self.remove_domain_alias(&names).await,
             Request::AccountAdd(account) => self.add_account(account).await,
             Request::AccountList { domain } => self.list_accounts(domain.as_deref()).await,
             Request::AccountShow { address } => self.show_account(&address).await,
@@ -86,6 +85,7 @@ impl Admin {
             Request::MailboxDelete { account, mailbox } => {
                 self.delete_mailbox(&account, &mailbox).await
             }
+            Request::CheckStore { repair } => self.check_store(repair).await,
         }
     }
 }

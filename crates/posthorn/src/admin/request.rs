@@ -17,7 +17,7 @@ pub(crate) enum Request {
     DomainRemove { name: String },
     DomainAliasAdd { domain: String, alias: String },
     DomainAliasList { domain: Option<String> },
-    DomainAliasRemove { domain: String, alias: String },
+    DomainAliasRemove { names: Vec<String> },
     AccountAdd(NewAccount),
     AccountList { domain: Option<String> },
     AccountShow { address: String },
@@ -32,6 +32,7 @@ pub(crate) enum Request {
     MailboxCreate { account: String, mailbox: String },
     MailboxRename { account: String, from: String, to: String },
     MailboxDelete { account: String, mailbox: String },
+    CheckStore { repair: bool },
 }
 
 /// What a verb answers.
@@ -45,6 +46,7 @@ pub(crate) enum Response {
     Accounts(Vec<AccountRow>),
     Account(AccountRow),
     Mailboxes(Vec<MailboxRow>),
+    Findings(Vec<Finding>),
 }
 
 /// An account to be made.
@@ -140,6 +142,16 @@ pub(crate) struct MailboxRow {
     pub(crate) size_bytes: u64,
     pub(crate) uid_validity: u32,
     pub(crate) uid_next: u32,
+}
+
+/// A broken invariant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Finding {
+    /// The name of the invariant.
+    pub(crate) invariant: String,
+    /// Where and how it is broken.
+    pub(crate) detail: String,
+    pub(crate) repaired: bool,
 }
 
 #[cfg(test)]

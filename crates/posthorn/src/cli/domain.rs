@@ -54,10 +54,9 @@ pub(super) enum AliasCommand {
     },
     /// Remove a domain alias.
     Remove {
-        /// The domain.
-        domain: String,
-        /// The other name of it.
-        alias: String,
+        /// The domain alias; its domain may stand beside it.
+        #[arg(required = true, num_args = 1..=2, value_name = "ALIAS")]
+        names: Vec<String>,
     },
 }
 
@@ -69,8 +68,8 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
         Command::Alias(AliasCommand::Add { domain, alias }) => {
             perform(config, Request::DomainAliasAdd { domain, alias })
         }
-        Command::Alias(AliasCommand::Remove { domain, alias }) => {
-            perform(config, Request::DomainAliasRemove { domain, alias })
+        Command::Alias(AliasCommand::Remove { names }) => {
+            perform(config, Request::DomainAliasRemove { names })
         }
         Command::Alias(AliasCommand::List { domain, listing }) => {
             list_aliases(config, domain, listing, output)

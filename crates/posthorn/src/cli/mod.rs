@@ -3,6 +3,7 @@
 mod account;
 mod alias;
 mod check_config;
+mod check_store;
 mod domain;
 mod failure;
 mod mailbox;
@@ -61,6 +62,8 @@ enum Command {
     /// Mailboxes of an account.
     #[command(subcommand)]
     Mailbox(mailbox::Command),
+    /// Check every invariant of the stored data.
+    CheckStore(check_store::Arguments),
     /// Version, commit and engines.
     Version(Listing),
 }
@@ -87,6 +90,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Account(command) => account::run(&arguments.config, command, &mut output),
         Command::Alias(command) => alias::run(&arguments.config, command, &mut output),
         Command::Mailbox(command) => mailbox::run(&arguments.config, command, &mut output),
+        Command::CheckStore(command) => check_store::run(&arguments.config, command, &mut output),
         Command::Version(listing) => version::run(listing, &mut output),
     };
     match outcome {

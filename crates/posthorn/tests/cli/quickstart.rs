@@ -45,6 +45,7 @@ fn everything_on_one_machine() {
     assert_eq!(http(other + 80, "GET /healthz").0, 200);
     assert_eq!(done(&config, &["domain", "list", "--json"]).matches("name").count(), 2);
     wishes.terminate();
+    assert_eq!(done(&config, &["check-store"]), "ok\n");
 }
 
 #[test]

@@ -39,6 +39,7 @@ fn with_a_daemon() {
     every_verb(&site.config);
     let log = daemon.terminate();
     assert!(!log.contains("correct horse"), "{log}");
+    assert_eq!(done(&site.config, &["check-store"]), "ok\n");
 }
 
 #[test]
@@ -71,6 +72,8 @@ fn every_verb(config: &Path) {
     accounts(config);
     aliases(config);
     mailboxes(config);
+    assert_eq!(done(config, &["check-store"]), "ok\n");
+    assert_eq!(done(config, &["check-store", "--repair", "--json"]), "[]\n");
     removal(config);
 }
 
@@ -88,6 +91,12 @@ fn domains(config: &Path) {
         done(config, &["domain", "alias", "list", "--json"]),
         "[\n  {\n    \"alias\": \"example.invalid\",\n    \"domain\": \"example.test\"\n  }\n]\n"
     );
+    // Either order: only one of the two can be the domain that is there.
+    done(config, &["domain", "alias", "add", "other.invalid", "example.test"]);
+    refused(config, &["domain", "alias", "add", "other.invalid", "example.test"]);
+    refused(config, &["domain", "alias", "remove", "other.invalid", "example.invalid"]);
+    done(config, &["domain", "alias", "remove", "other.invalid"]);
+    refused(config, &["domain", "alias", "remove", "other.invalid"]);
     let records = done(config, &["domain", "dns", "example.test"]);
     assert!(records.contains("example.test. IN TXT \"v=spf1 mx -all\"\n"), "{records}");
     assert!(records.contains("example.invalid. IN TXT"), "{records}");
@@ -185,6 +194,7 @@ fn removal(config: &Path) {
     done(config, &["domain", "alias", "remove", "example.test", "example.invalid"]);
     done(config, &["domain", "remove", "example.test"]);
     assert_eq!(done(config, &["domain", "list", "--json"]), "[]\n");
+    assert_eq!(done(config, &["check-store"]), "ok\n");
 }
 
 #[test]
