@@ -28,6 +28,7 @@ const MAIL: &[&str] = &[
     "CONDSTORE",
     "STATUS=SIZE",
     "OBJECTID",
+    "PREVIEW",
     "UTF8=ACCEPT",
 ];
 

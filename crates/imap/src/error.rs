@@ -72,7 +72,7 @@ fn storage_answer(error: StorageError) -> Answer {
         StorageError::NotFound(what) => no(Code::NonExistent, format!("No such {what}")),
         // RFC 9051 §7.1: ALREADYEXISTS is for CREATE, RENAME and the like.
         StorageError::AlreadyExists(what) => {
-            no(Code::AlreadyExists, format!("There is such a {what} already"))
+            no(Code::AlreadyExists, format!("{} exists already", capitalized(what)))
         }
         StorageError::NoPermission(what) => no(Code::NoPerm, capitalized(what)),
         StorageError::OverQuota { used_bytes, quota_bytes } => {
@@ -132,4 +132,87 @@ fn fault_id() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     // Spreads consecutive numbers, so that two reports are told apart at a glance.
     format!("{:08x}", NEXT.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::{self, Status};
+    use crate::types::Tag;
+
+    fn bytes(error: CommandError) -> String {
+        let tag = Tag::new(b"a1").unwrap();
+        let mut out = Vec::new();
+        match error.into_answer() {
+            Answer::Bad(text) => render::tagged(&mut out, &tag, Status::Bad, None, &text),
+            Answer::No(code, text) => {
+                render::tagged(&mut out, &tag, Status::No, code.as_ref(), &text);
+            }
+            Answer::Bye(text) => render::untagged(&mut out, Status::Bye, None, &text),
+            Answer::Silence => {}
+        }
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn each_failure_has_its_answer() {
+        let limit = |kind, max| CommandError::Storage(StorageError::Limit { kind, max });
+        let quota = StorageError::OverQuota { used_bytes: 9, quota_bytes: 10 };
+        let big = StorageError::TooBig { size_bytes: 11, limit_bytes: 10 };
+        for (error, expect) in [
+            (CommandError::Bad("Expected DONE"), "a1 BAD Expected DONE"),
+            (refused(Code::TryCreate, "No such mailbox"), "a1 NO [TRYCREATE] No such mailbox"),
+            (CommandError::Refused { code: None, text: "No" }, "a1 NO No"),
+            (CommandError::Disconnected(ConnectionError::Closed), ""),
+            (CommandError::Bye("Enough"), "* BYE Enough"),
+            (StorageError::NotFound("mailbox").into(), "a1 NO [NONEXISTENT] No such mailbox"),
+            (
+                StorageError::AlreadyExists("mailbox").into(),
+                "a1 NO [ALREADYEXISTS] Mailbox exists already",
+            ),
+            (StorageError::NoPermission("not this").into(), "a1 NO [NOPERM] Not this"),
+            (quota.into(), "a1 NO [OVERQUOTA] Over quota: 9 of 10 bytes are used"),
+            (big.into(), "a1 NO [TOOBIG] 11 bytes are more than the 10 allowed"),
+            (
+                limit(LimitKind::Mailboxes, 10_000),
+                "a1 NO [LIMIT] At most 10000 mailboxes are allowed",
+            ),
+            (
+                limit(LimitKind::MailboxDepth, 30),
+                "a1 NO [LIMIT] At most 30 levels in a mailbox name are allowed",
+            ),
+            (StorageError::Conflict("it moved").into(), "a1 NO [INUSE] It moved"),
+            (StorageError::InUse("children first").into(), "a1 NO [HASCHILDREN] Children first"),
+            (
+                StorageError::Expunged.into(),
+                "a1 NO [EXPUNGEISSUED] Some messages have been expunged",
+            ),
+            (StorageError::Invalid("a bad name").into(), "a1 NO [CANNOT] A bad name"),
+            (
+                StorageError::Unavailable("/data: disk full".to_owned()).into(),
+                "a1 NO [UNAVAILABLE] Temporarily unavailable, try again later",
+            ),
+        ] {
+            let expect = if expect.is_empty() { String::new() } else { format!("{expect}\r\n") };
+            assert_eq!(bytes(error), expect);
+        }
+    }
+
+    #[test]
+    fn faults_of_ours_are_named_by_a_number_and_nothing_else() {
+        for (error, start) in [
+            (
+                StorageError::Internal("SELECT secret".to_owned()),
+                "a1 NO [SERVERBUG] Internal error ",
+            ),
+            (
+                StorageError::Corrupt("row 7".to_owned()),
+                "a1 NO [CORRUPTION] Stored data is damaged (",
+            ),
+        ] {
+            let answer = bytes(error.into());
+            assert!(answer.starts_with(start), "{answer}");
+            assert!(!answer.contains("secret") && !answer.contains("row"), "{answer}");
+        }
+    }
 }

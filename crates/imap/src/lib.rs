@@ -26,6 +26,7 @@ mod server;
 mod session;
 mod settings;
 pub mod types;
+mod view;
 
 pub use server::ImapService;
 pub use settings::Settings;

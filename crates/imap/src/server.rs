@@ -348,7 +348,7 @@ impl Session {
         self.connection.push(&out);
         if over && flow == Flow::Continue {
             // The selected mailbox was deleted in another session: nothing sensible can be said
-            // about it any more, and RFC 2180 §3.3 allows to end here.
+            // about it any more.
             return self.bye("The selected mailbox is gone");
         }
         flow

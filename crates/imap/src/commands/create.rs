@@ -1,6 +1,6 @@
 //! CREATE (RFC 9051 §6.3.4) with USE (RFC 6154 §3).
 
-use storage::MailboxName;
+use storage::{AccountTx, MailboxName, SpecialUse};
 
 use super::{Ctx, Reply, ReplyCode, special_use};
 use crate::error::{Result, refused};
@@ -28,9 +28,32 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: CreateArgs) -> Result<Reply> {
     let created = ctx
         .shared
         .store
-        .account_write(user.account, "imap create", move |tx| tx.create_mailbox(&name, wanted))
+        .account_write(user.account, "imap create", move |tx| {
+            if is_use_taken(tx, &name, wanted)? {
+                return Ok(None);
+            }
+            tx.create_mailbox(&name, wanted).map(Some)
+        })
         .await?
         .value;
+    let Some(created) = created else {
+        return Err(refused(Code::UseAttr, "Another mailbox has this special use"));
+    };
     // RFC 8474 §4.1: MAILBOXID in the answer to every CREATE.
     Ok(Reply::with_code(ReplyCode::MailboxId(created.id.to_string())))
+}
+
+/// Whether another mailbox than `name` has the use already.
+fn is_use_taken(
+    tx: &mut AccountTx<'_, '_>,
+    name: &MailboxName,
+    wanted: Option<SpecialUse>,
+) -> storage::Result<bool> {
+    let account = tx.id();
+    if wanted.is_none() || tx.find_mailbox(account, name)?.is_some() {
+        return Ok(false);
+    }
+    let tree = tx.list_mailboxes(account)?;
+    let mut mailboxes = tree.entries.iter().filter_map(|entry| entry.mailbox.as_ref());
+    Ok(mailboxes.any(|mailbox| mailbox.special_use == wanted))
 }

@@ -24,6 +24,11 @@ impl<'a> FetchWriter<'a> {
         Self { out, first: true }
     }
 
+    /// Whether no item was written yet.
+    pub fn is_empty(&self) -> bool {
+        self.first
+    }
+
     /// The name of the next item, with the space that parts it from the one before.
     fn name(&mut self, name: &[u8]) -> &mut Vec<u8> {
         if !std::mem::take(&mut self.first) {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use ids::{ModSeq, Uid};
 use message::flag::SystemFlags;
-use storage::{Entry, MailboxView, Snapshot, ViewState};
 
 use super::Enabled;
 use crate::render::{self, Code, FetchWriter, FlagsResponse, Status};
 use crate::types::{Addressing, NumberSet, SequenceSet};
+use crate::view::{Entry, MailboxView, Snapshot, ViewState};
 
 /// How a mailbox was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,9 @@ use auth::{AuthSettings, Authenticator, PasswordPolicy};
 use ids::{AccountId, Clock, Timestamp};
 use imap::{ImapService, Settings};
 use net::{Connection, ConnectionSettings, Service, Shutdown, Stream};
-use storage::{Address, Append, Database, MailboxName, NewAccount, PreparedMessage, Role, Store};
+use storage::{
+    Address, Append, Database, MailboxName, NewAccount, PreparedMessage, Role, StorageError, Store,
+};
 use testkit::ManualClock;
 use testkit::transcript::{self, Header};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -76,7 +78,12 @@ impl House {
     }
 
     /// Adds the message `tests/messages/NAME.eml`.
-    pub(crate) async fn add(&self, mailbox: &str, name: &str, received: Timestamp) {
+    pub(crate) async fn add(
+        &self,
+        mailbox: &str,
+        name: &str,
+        received: Timestamp,
+    ) -> Result<(), String> {
         let path = format!("tests/messages/{name}.eml");
         let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
         let message = Arc::new(PreparedMessage::new(text.replace('\n', "\r\n").into_bytes()));
@@ -84,12 +91,14 @@ impl House {
         let account = self.account;
         self.store
             .account_write_with(account, "fixture", vec![message.clone()], move |tx| {
-                let mailbox = tx.find_mailbox(account, &mailbox)?.unwrap().id;
+                let found = tx.find_mailbox(account, &mailbox)?;
+                let mailbox = found.ok_or(StorageError::NotFound("mailbox"))?.id;
                 let append = Append { internal_date: Some(received), ..Append::default() };
                 tx.append_message(mailbox, &message, append)
             })
             .await
-            .unwrap();
+            .map_err(|error| error.to_string())?;
+        Ok(())
     }
 }
 
@@ -129,7 +138,7 @@ impl Scene {
         let messages = header.find("messages").unwrap_or_default().split_whitespace();
         for (day, name) in (0..).zip(messages) {
             let received = Timestamp::from_secs(FIRST_RECEIVED + day * 86_400);
-            self.house.add("INBOX", name, received).await;
+            self.house.add("INBOX", name, received).await.unwrap();
         }
     }
 }
@@ -181,7 +190,7 @@ impl transcript::Scene for Scene {
         let words: Vec<&str> = words.split(' ').collect();
         let (house, account) = (&self.house, self.house.account);
         match words.as_slice() {
-            ["deliver", name, mailbox] => house.add(mailbox, name, house.clock.now()).await,
+            ["deliver", name, mailbox] => house.add(mailbox, name, house.clock.now()).await?,
             ["advance", secs] => {
                 house.clock.advance_secs(secs.parse().map_err(|_| "not a number")?);
             }

@@ -75,6 +75,7 @@ pub(super) fn render_message(
     content: Option<&Content>,
 ) -> bool {
     let mut is_whole = true;
+    let start = out.len();
     let mut fetch = FetchWriter::begin(out, seq);
     for attribute in &plan.attributes {
         is_whole &= render_attribute(&mut fetch, attribute, entry, content);
@@ -88,7 +89,11 @@ pub(super) fn render_message(
             fetch.modseq(entry.modseq());
         }
     }
-    fetch.finish();
+    match fetch.is_empty() {
+        // RFC 9051 §9, `msg-att`: there is no FETCH response without an item.
+        true => out.truncate(start),
+        false => fetch.finish(),
+    }
     is_whole
 }
 
