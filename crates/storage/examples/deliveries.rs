@@ -53,7 +53,9 @@ fn main() {
                     let deliver = move |tx: &mut AccountTx<'_, '_>| {
                         tx.deliver(&copy, Delivery::default()).map(drop)
                     };
-                    store.account_write_blocking(account, "deliver", vec![message], deliver).unwrap();
+                    store
+                        .account_write_blocking(account, "deliver", vec![message], deliver)
+                        .unwrap();
                 }
             });
         }

@@ -54,6 +54,7 @@ CREATE TABLE mailbox (
     name {TEXT} NOT NULL,                   -- NFC, '/' between levels, INBOX in capitals
     uid_validity BIGINT NOT NULL,
     uid_next BIGINT NOT NULL,
+    recent_uid BIGINT NOT NULL DEFAULT 1,   -- from here on \Recent: no session was told yet
     message_count BIGINT NOT NULL DEFAULT 0,
     unseen_count BIGINT NOT NULL DEFAULT 0,
     deleted_count BIGINT NOT NULL DEFAULT 0,

@@ -15,6 +15,7 @@ mod flags;
 mod keywords;
 mod load;
 mod prepare;
+mod recent;
 mod selection;
 
 pub use append::{Append, Appended};

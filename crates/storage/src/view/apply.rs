@@ -16,6 +16,7 @@ impl Snapshot {
         uid_next: Uid,
         highest_modseq: ModSeq,
         complete_to: ModSeq,
+        recent_at_load: Uid,
     ) -> Self {
         Self {
             mailbox,
@@ -23,6 +24,7 @@ impl Snapshot {
             uid_next,
             highest_modseq,
             complete_to,
+            recent_at_load,
             state: ViewState::Live,
             chunks: Vec::new(),
             starts: Vec::new(),

@@ -24,7 +24,7 @@ macro_rules! select_messages {
 pub(crate) fn load_snapshot(sql: &mut (dyn Sql + '_), mailbox: CollectionId) -> Result<Snapshot> {
     let mut snapshot = sql
         .query_one(
-            "SELECT m.uid_validity, m.uid_next, m.highest_modseq, a.modseq \
+            "SELECT m.uid_validity, m.uid_next, m.highest_modseq, a.modseq, m.recent_uid \
              FROM mailbox m JOIN account a ON a.id = m.account_id WHERE m.id = ?1",
             &[Value::Int(mailbox.get())],
             |row| {
@@ -34,6 +34,7 @@ pub(crate) fn load_snapshot(sql: &mut (dyn Sql + '_), mailbox: CollectionId) -> 
                     Uid::new(narrow(row.int(1)?)?),
                     ModSeq::new(row.int(2)? as u64),
                     ModSeq::new(row.int(3)? as u64),
+                    Uid::new(narrow(row.int(4)?)?),
                 ))
             },
         )?

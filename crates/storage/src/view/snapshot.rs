@@ -53,6 +53,8 @@ pub struct Snapshot {
     /// Every change of the account up to here is in.
     pub(super) complete_to: ModSeq,
     pub(super) state: ViewState,
+    /// What [`SharedView`](super::SharedView) begins to count `\Recent` from.
+    pub(super) recent_at_load: Uid,
     pub(super) chunks: Vec<Arc<Vec<Slot>>>,
     pub(super) starts: Vec<u32>,
     pub(super) exists: u32,

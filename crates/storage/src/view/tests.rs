@@ -12,7 +12,14 @@ fn flags(names: &[&str]) -> Flags {
 }
 
 fn empty() -> Snapshot {
-    Snapshot::empty(MAILBOX, UidValidity::new(9), Uid::new(1), ModSeq::new(0), ModSeq::new(0))
+    Snapshot::empty(
+        MAILBOX,
+        UidValidity::new(9),
+        Uid::new(1),
+        ModSeq::new(0),
+        ModSeq::new(0),
+        Uid::new(1),
+    )
 }
 
 fn delta(modseq: u64) -> MailboxDelta {
