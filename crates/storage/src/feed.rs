@@ -9,6 +9,7 @@
 //! exactly the changes up to its `complete_to`. Accounts nobody looks at cost nothing.
 
 use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -42,7 +43,7 @@ pub(crate) trait FeedReader: Send + Sync {
     /// reaches back that far. The second value is the account's newest modification sequence.
     fn since(&self, account: AccountId, since: ModSeq) -> Result<Option<(Publication, ModSeq)>>;
     /// A mailbox of `account` as it is now.
-    fn snapshot(&self, mailbox: CollectionId) -> Result<Snapshot>;
+    fn snapshot(&self, account: AccountId, mailbox: CollectionId) -> Result<Snapshot>;
 }
 
 /// [`FeedReader::since`] in one read transaction.
@@ -82,17 +83,31 @@ pub(crate) struct Feed {
     /// An upper estimate of the messages in views; counted anew when it passes the maximum.
     cached_messages: AtomicUsize,
     cached_messages_max: usize,
+    /// How many messages must be in memory before they are counted again.
+    survey_at: AtomicUsize,
 }
 
 struct AccountFeed {
     /// Where the account stands must be read before anything is published: the feed is new, or
     /// it broke off.
     stale: bool,
+    /// Grows when the feed breaks off: a view loaded across that lacks changes.
+    epoch: u64,
+    /// The newest transaction heard of, published or not.
+    newest_seen: ModSeq,
     published: ModSeq,
     subscribers: broadcast::Sender<Arc<Vec<Change>>>,
     views: HashMap<CollectionId, Arc<SharedView>>,
     /// Mailboxes being loaded: how many loaders, and what was published meanwhile.
     loading: HashMap<CollectionId, (usize, Vec<MailboxDelta>)>,
+}
+
+/// How opening a view begins.
+enum Loading {
+    /// With a view in memory.
+    InMemory(Arc<SharedView>),
+    /// With reading it, in this epoch of the feed.
+    Begun(u64),
 }
 
 /// A subscriber missed changes: read the state anew.
@@ -132,6 +147,7 @@ impl Feed {
             tick: AtomicU64::new(0),
             cached_messages: AtomicUsize::new(0),
             cached_messages_max,
+            survey_at: AtomicUsize::new(cached_messages_max),
         }
     }
 
@@ -140,11 +156,12 @@ impl Feed {
         for (account, modseq) in &publication.modseqs {
             let Some(feed) = self.find(*account) else { continue };
             let mut feed = lock(&feed);
+            feed.newest_seen = feed.newest_seen.max(*modseq);
             if !feed.stale && modseq.get() > feed.published.get() + 1 {
                 self.catch_up(&mut feed, *account);
             }
             if !feed.stale && *modseq > feed.published {
-                feed.publish(publication, *account, *modseq);
+                feed.publish_or_break_off(publication, *account, *modseq);
             }
         }
     }
@@ -153,6 +170,7 @@ impl Feed {
     pub(crate) fn remote(&self, account: AccountId, modseq: ModSeq) {
         let Some(feed) = self.find(account) else { return };
         let mut feed = lock(&feed);
+        feed.newest_seen = feed.newest_seen.max(modseq);
         if !feed.stale && modseq > feed.published {
             self.catch_up(&mut feed, account);
         }
@@ -175,7 +193,8 @@ impl Feed {
     fn catch_up(&self, feed: &mut AccountFeed, account: AccountId) {
         match self.reader.since(account, feed.published) {
             Ok(Some((publication, newest))) => {
-                feed.publish(&publication, account, newest.max(feed.published));
+                let newest = newest.max(feed.published);
+                feed.publish_or_break_off(&publication, account, newest);
             }
             Ok(None) | Err(_) => feed.break_off(),
         }
@@ -197,19 +216,15 @@ impl Feed {
     ) -> Result<MailboxView> {
         let tick = self.tick.fetch_add(1, Ordering::Relaxed);
         let feed = self.find_or_create(account)?;
-        let known = {
-            let mut feed = lock(&feed);
-            let known = feed.views.get(&mailbox).cloned();
-            if known.is_none() {
-                feed.loading.entry(mailbox).or_default().0 += 1;
-            }
-            known
-        };
-        let view = match known {
-            Some(view) => view,
-            None => {
-                let loaded = self.reader.snapshot(mailbox);
-                let view = lock(&feed).finish_loading(mailbox, loaded)?;
+        let loading = lock(&feed).begin_loading(mailbox);
+        let view = match loading {
+            Loading::InMemory(view) => view,
+            Loading::Begun(epoch) => {
+                let load = AssertUnwindSafe(|| self.reader.snapshot(account, mailbox));
+                let loaded = catch_unwind(load).unwrap_or_else(|_| {
+                    Err(StorageError::Internal("loading a view panicked".to_owned()))
+                });
+                let view = lock(&feed).finish_loading(mailbox, epoch, loaded)?;
                 let messages = view.snapshot().exists() as usize + EMPTY_VIEW_MESSAGES;
                 self.cached_messages.fetch_add(messages, Ordering::Relaxed);
                 view
@@ -243,39 +258,46 @@ impl Feed {
         lock(&self.accounts).get(&account).cloned()
     }
 
-    /// The account's feed, reading where the account stands if need be. Publishers of this
-    /// account wait for that one read, so that none of them is lost.
+    /// The account's feed, having read where the account stands if need be. Nothing is locked
+    /// during that read: whoever publishes meanwhile notes how far, and if that is further than
+    /// what was read, it is read again.
     fn find_or_create(&self, account: AccountId) -> Result<Arc<Mutex<AccountFeed>>> {
         let feed = lock(&self.accounts)
             .entry(account)
             .or_insert_with(|| Arc::new(Mutex::new(AccountFeed::new())))
             .clone();
-        let mut held = lock(&feed);
-        if held.stale {
-            held.published = self.reader.modseq(account)?;
-            held.stale = false;
-            self.cached_messages.fetch_add(EMPTY_VIEW_MESSAGES, Ordering::Relaxed);
+        while lock(&feed).stale {
+            let modseq = self.reader.modseq(account)?;
+            let mut held = lock(&feed);
+            if held.stale && modseq >= held.newest_seen {
+                held.published = modseq;
+                held.stale = false;
+                self.cached_messages.fetch_add(EMPTY_VIEW_MESSAGES, Ordering::Relaxed);
+            }
         }
-        drop(held);
         Ok(feed)
     }
 
     /// Drops views nobody holds, the longest unused first, while too many messages are cached;
     /// and accounts that nobody watches any more.
     fn shrink(&self) {
-        if self.cached_messages.load(Ordering::Relaxed) <= self.cached_messages_max {
+        let max = self.cached_messages_max;
+        if self.cached_messages.load(Ordering::Relaxed) <= self.survey_at.load(Ordering::Relaxed) {
             return;
         }
         let (mut cached, mut idle) = self.survey();
         idle.sort_unstable_by_key(|view| view.used);
         for view in idle {
-            if cached <= self.cached_messages_max / 2 {
+            if cached <= max / 2 {
                 break;
             }
             self.drop_view(view.account, view.mailbox);
             cached -= view.messages.min(cached);
         }
         self.cached_messages.store(cached, Ordering::Relaxed);
+        // What is held can't be dropped, however much it is: looking again is only worth it
+        // after more has come.
+        self.survey_at.store(max.max(cached + max / 4), Ordering::Relaxed);
     }
 
     /// Messages in memory, and the views nobody holds.
@@ -307,18 +329,20 @@ impl Feed {
     }
 
     fn drop_view(&self, account: AccountId, mailbox: Option<CollectionId>) {
-        let Some(feed) = self.find(account) else { return };
-        let mut held = lock(&feed);
+        let mut accounts = lock(&self.accounts);
+        let Some(feed) = accounts.get(&account) else { return };
+        // Nobody else can get hold of the feed while the map is locked; one that is locked, or
+        // that somebody holds, is in use. Waiting for it here could block for ever.
+        let holders = Arc::strong_count(feed);
+        let Ok(mut held) = feed.try_lock() else { return };
         if let Some(mailbox) = mailbox
             && held.views.get(&mailbox).is_some_and(|view| Arc::strong_count(view) == 1)
         {
             held.views.remove(&mailbox);
         }
-        let unwatched = held.is_unwatched();
+        let unwatched = held.is_unwatched() && holders == 1;
         drop(held);
-        let mut accounts = lock(&self.accounts);
-        // Two holders, the map and this function: nobody is about to watch it.
-        if unwatched && Arc::strong_count(&feed) == 2 {
+        if unwatched {
             accounts.remove(&account);
         }
     }
@@ -336,6 +360,8 @@ impl AccountFeed {
     fn new() -> Self {
         Self {
             stale: true,
+            epoch: 0,
+            newest_seen: ModSeq::default(),
             published: ModSeq::default(),
             subscribers: broadcast::Sender::new(SUBSCRIPTION_QUEUE),
             views: HashMap::new(),
@@ -345,6 +371,21 @@ impl AccountFeed {
 
     fn is_unwatched(&self) -> bool {
         self.views.is_empty() && self.loading.is_empty() && self.subscribers.receiver_count() == 0
+    }
+
+    /// Publishes; a panic on the way, which would leave views half changed, ends those views
+    /// and not the thread that writes.
+    fn publish_or_break_off(
+        &mut self,
+        publication: &Publication,
+        account: AccountId,
+        modseq: ModSeq,
+    ) {
+        let publish = AssertUnwindSafe(|| self.publish(publication, account, modseq));
+        if catch_unwind(publish).is_err() {
+            tracing::error!(%account, %modseq, "publishing changes panicked");
+            self.break_off();
+        }
     }
 
     fn publish(&mut self, publication: &Publication, account: AccountId, modseq: ModSeq) {
@@ -380,11 +421,28 @@ impl AccountFeed {
         }
     }
 
+    /// The view if it is in memory; else changes to the mailbox are kept from here on, until
+    /// [`finish_loading`](Self::finish_loading).
+    fn begin_loading(&mut self, mailbox: CollectionId) -> Loading {
+        if let Some(view) = self.views.get(&mailbox) {
+            return Loading::InMemory(view.clone());
+        }
+        self.loading.entry(mailbox).or_default().0 += 1;
+        Loading::Begun(self.epoch)
+    }
+
     fn finish_loading(
         &mut self,
         mailbox: CollectionId,
+        epoch: u64,
         loaded: Result<Snapshot>,
     ) -> Result<Arc<SharedView>> {
+        if self.epoch != epoch {
+            // The feed broke off meanwhile, and what was kept for this loader with it.
+            let view = Arc::new(SharedView::new(loaded?));
+            view.lose();
+            return Ok(view);
+        }
         let buffer = match self.loading.get_mut(&mailbox) {
             Some((loaders, buffer)) if *loaders > 1 => {
                 *loaders -= 1;
@@ -397,10 +455,7 @@ impl AccountFeed {
             return Ok(view.clone());
         }
         let view = Arc::new(SharedView::new(snapshot.after(buffer.iter())));
-        // A view loaded while the feed broke off may lack changes: it is not shared, and lost.
-        if self.stale {
-            view.lose();
-        } else if view.snapshot().state() == ViewState::Live {
+        if view.snapshot().state() == ViewState::Live {
             self.views.insert(mailbox, view.clone());
         }
         Ok(view)
@@ -411,6 +466,7 @@ impl AccountFeed {
         self.views.clear();
         self.loading.clear();
         self.stale = true;
+        self.epoch += 1;
         // Subscribers see a closed channel once the old sender is gone.
         self.subscribers = broadcast::Sender::new(SUBSCRIPTION_QUEUE);
     }
@@ -420,3 +476,6 @@ impl AccountFeed {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

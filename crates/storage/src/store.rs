@@ -349,8 +349,8 @@ impl FeedReader for StoreReader {
         self.inner()?.read(|tx| read_since(&mut *tx.sql, account, since))
     }
 
-    fn snapshot(&self, mailbox: CollectionId) -> Result<Snapshot> {
-        self.inner()?.read(|tx| load_snapshot(&mut *tx.sql, mailbox))
+    fn snapshot(&self, account: AccountId, mailbox: CollectionId) -> Result<Snapshot> {
+        self.inner()?.read(|tx| load_snapshot(&mut *tx.sql, account, mailbox))
     }
 }
 

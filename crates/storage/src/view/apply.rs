@@ -10,7 +10,7 @@ use super::snapshot::{CHUNK_MESSAGES, Slot, Snapshot, ViewState};
 
 impl Snapshot {
     /// An empty snapshot to build on.
-    pub(super) fn empty(
+    pub(crate) fn empty(
         mailbox: ids::CollectionId,
         uid_validity: ids::UidValidity,
         uid_next: Uid,
@@ -48,7 +48,24 @@ impl Snapshot {
             newest = newest.max(delta.modseq);
         }
         next.complete_to = newest;
+        next.forget_unused_flags();
         next
+    }
+
+    /// Numbers the sets of flags anew when most of them are on no message any more.
+    fn forget_unused_flags(&mut self) {
+        if !self.table.may_hold_unused(self.exists) {
+            return;
+        }
+        let mut table = self.table.successor();
+        for chunk in &mut self.chunks {
+            let renumbered = chunk
+                .iter()
+                .map(|slot| Slot { flags: table.intern(self.table.flags(slot.flags)), ..*slot });
+            *chunk = Arc::new(renumbered.collect());
+        }
+        table.note_live();
+        self.table = Arc::new(table);
     }
 
     fn apply(&mut self, delta: &MailboxDelta) {
@@ -69,9 +86,11 @@ impl Snapshot {
                 self.uid_next = Uid::new(entry.uid.get().saturating_add(1));
             }
         }
+        let after = delta.added_up_to.get().saturating_add(1);
+        self.uid_next = self.uid_next.max(Uid::new(after));
     }
 
-    fn number_of(&mut self, flags: &Flags) -> u32 {
+    pub(super) fn number_of(&mut self, flags: &Flags) -> u32 {
         match self.table.find(flags) {
             Some(number) => number,
             None => Arc::make_mut(&mut self.table).intern(flags),
@@ -132,20 +151,27 @@ impl Snapshot {
         }
     }
 
+    /// Each chunk is looked at once, however scattered the UIDs are.
     fn remove(&mut self, gone: &UidSet) {
-        for range in gone.ranges() {
-            let (first, last) = (range.start().get(), range.end().get());
-            let from = self.chunks.partition_point(|chunk| ends_before(chunk, first));
-            for chunk in self.chunks.iter_mut().skip(from) {
-                if chunk.first().is_none_or(|slot| slot.uid > last) {
-                    break;
-                }
-                if chunk.iter().any(|slot| (first..=last).contains(&slot.uid)) {
-                    Arc::make_mut(chunk).retain(|slot| !(first..=last).contains(&slot.uid));
+        let mut ranges = gone.ranges().peekable();
+        let Some(first) = ranges.peek().map(|range| range.start().get()) else { return };
+        let from = self.chunks.partition_point(|chunk| ends_before(chunk, first));
+        for chunk in self.chunks.iter_mut().skip(from) {
+            let (Some(low), Some(high)) = (chunk.first(), chunk.last()) else { continue };
+            let (low, high) = (low.uid, high.uid);
+            while ranges.next_if(|range| range.end().get() < low).is_some() {}
+            match ranges.peek() {
+                None => break,
+                Some(range) if range.start().get() > high => {}
+                Some(_) => {
+                    if chunk.iter().any(|slot| gone.contains(Uid::new(slot.uid))) {
+                        let kept = chunk.iter().filter(|slot| !gone.contains(Uid::new(slot.uid)));
+                        *chunk = Arc::new(kept.copied().collect());
+                    }
                 }
             }
-            self.chunks.retain(|chunk| !chunk.is_empty());
         }
+        self.chunks.retain(|chunk| !chunk.is_empty());
         self.number_chunks();
     }
 

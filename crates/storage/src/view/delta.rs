@@ -22,6 +22,8 @@ pub(crate) struct MailboxDelta {
     pub(crate) modseq: ModSeq,
     /// New messages, ascending UIDs above every UID before.
     pub(crate) added: Vec<DeltaEntry>,
+    /// The last UID given out, where messages added may be gone again; 0 where `added` says it.
+    pub(crate) added_up_to: Uid,
     /// New flags of existing messages, ascending UIDs.
     pub(crate) flags: Vec<(Uid, Flags)>,
     /// Messages gone.
@@ -38,6 +40,7 @@ impl MailboxDelta {
             mailbox,
             modseq,
             added: Vec::new(),
+            added_up_to: Uid::new(0),
             flags: Vec::new(),
             expunged: UidSet::new(),
             deleted: false,

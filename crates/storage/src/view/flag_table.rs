@@ -1,9 +1,14 @@
 //! Distinct sets of flags in one mailbox, each kept once with its wire form.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use message::flag::{Flags, Keyword, SystemFlags};
+
+/// LIMIT: sets a mailbox may collect before those on no message are looked for.
+const UNUSED_SETS: usize = 1024;
 
 #[derive(Debug)]
 struct Set {
@@ -11,14 +16,60 @@ struct Set {
     rendered: String,
 }
 
-/// Distinct sets of flags. Numbers stay valid in every later version of a table.
+/// A set as a key: equal sets of flags are one key, and a copy of the table copies no flags.
+#[derive(Debug, Clone)]
+struct Key(Arc<Set>);
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.flags == other.0.flags
+    }
+}
+impl Eq for Key {}
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.flags.hash(state);
+    }
+}
+impl Borrow<Flags> for Key {
+    fn borrow(&self) -> &Flags {
+        &self.0.flags
+    }
+}
+
+/// Distinct sets of flags. Numbers stay valid in every later version of a table, up to its
+/// [`successor`](Self::successor), which has another generation.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FlagTable {
     sets: Vec<Arc<Set>>,
-    numbers: HashMap<Flags, u32>,
+    numbers: HashMap<Key, u32>,
+    generation: u64,
+    /// How many sets there were when all of them were last on some message.
+    live: usize,
 }
 
 impl FlagTable {
+    /// Which numbering this is.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Whether so many sets came since all were known to be used that it is worth looking.
+    pub(super) fn may_hold_unused(&self, messages: u32) -> bool {
+        let at_most_used = self.live.saturating_mul(2).min(messages as usize);
+        self.sets.len() > at_most_used + UNUSED_SETS
+    }
+
+    /// An empty table for a new numbering.
+    pub(super) fn successor(&self) -> Self {
+        Self { generation: self.generation + 1, ..Self::default() }
+    }
+
+    /// Every set is on some message now.
+    pub(super) fn note_live(&mut self) {
+        self.live = self.sets.len();
+    }
+
     /// The number of `flags`, if it has one already.
     pub(super) fn find(&self, flags: &Flags) -> Option<u32> {
         self.numbers.get(flags).copied()
@@ -30,8 +81,9 @@ impl FlagTable {
             return number;
         }
         let number = self.sets.len() as u32;
-        self.sets.push(Arc::new(Set { flags: flags.clone(), rendered: flags.to_string() }));
-        self.numbers.insert(flags.clone(), number);
+        let set = Arc::new(Set { flags: flags.clone(), rendered: flags.to_string() });
+        self.sets.push(set.clone());
+        self.numbers.insert(Key(set), number);
         number
     }
 

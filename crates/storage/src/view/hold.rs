@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::flag_table::FlagTable;
 use super::snapshot::{Slot, Snapshot};
 
 impl Snapshot {
@@ -12,8 +13,13 @@ impl Snapshot {
     pub fn with_expunged_of(&self, old: &Snapshot) -> Snapshot {
         let mut held = self.clone();
         held.chunks = Vec::with_capacity(self.chunks.len());
+        let renumbered = self.table.generation() != old.table.generation();
         for chunk in &old.chunks {
-            held.chunks.push(self.chunk_up_to_date(chunk));
+            let chunk = match renumbered {
+                false => chunk.clone(),
+                true => held.renumbered(chunk, &old.table),
+            };
+            held.chunks.push(self.chunk_up_to_date(&chunk));
         }
         let last_old = old.chunks.last().and_then(|chunk| chunk.last()).map_or(0, |slot| slot.uid);
         for chunk in &self.chunks {
@@ -28,6 +34,14 @@ impl Snapshot {
         }
         held.number_chunks();
         held
+    }
+
+    /// `chunk` of a snapshot with another numbering of its sets of flags, in this one's.
+    fn renumbered(&mut self, chunk: &[Slot], numbering: &FlagTable) -> Arc<Vec<Slot>> {
+        let slots = chunk
+            .iter()
+            .map(|slot| Slot { flags: self.number_of(numbering.flags(slot.flags)), ..*slot });
+        Arc::new(slots.collect())
     }
 
     /// `chunk` of an older snapshot with the slots as they are now, those gone as they were.

@@ -1,7 +1,7 @@
 //! Views and deltas read from the database: when a mailbox is first opened, and when the feed
 //! brings changes of another daemon.
 
-use ids::{CollectionId, ContentId, ModSeq, Timestamp, Uid, UidSet, UidValidity};
+use ids::{AccountId, CollectionId, ContentId, ModSeq, Timestamp, Uid, UidSet, UidValidity};
 use message::flag::Flags;
 
 use super::delta::{DeltaEntry, MailboxDelta};
@@ -20,13 +20,18 @@ macro_rules! select_messages {
     };
 }
 
-/// A mailbox as it is in this snapshot of the database.
-pub(crate) fn load_snapshot(sql: &mut (dyn Sql + '_), mailbox: CollectionId) -> Result<Snapshot> {
+/// A mailbox of `account` as it is in this snapshot of the database.
+pub(crate) fn load_snapshot(
+    sql: &mut (dyn Sql + '_),
+    account: AccountId,
+    mailbox: CollectionId,
+) -> Result<Snapshot> {
     let mut snapshot = sql
         .query_one(
             "SELECT m.uid_validity, m.uid_next, m.highest_modseq, a.modseq, m.recent_uid \
-             FROM mailbox m JOIN account a ON a.id = m.account_id WHERE m.id = ?1",
-            &[Value::Int(mailbox.get())],
+             FROM mailbox m JOIN account a ON a.id = m.account_id \
+             WHERE m.id = ?1 AND m.account_id = ?2",
+            &[Value::Int(mailbox.get()), Value::Int(account.get())],
             |row| {
                 Ok(Snapshot::empty(
                     mailbox,
@@ -58,6 +63,8 @@ pub(crate) fn load_delta_rows(
     let mut delta = MailboxDelta::new(change.account, mailbox, change.modseq);
     match &change.fact {
         Fact::MessagesAdded(uids) => {
+            // Some may be gone again: their UIDs are used all the same.
+            delta.added_up_to = uids.ranges().last().map_or(delta.added_up_to, |last| *last.end());
             for_each_message(sql, mailbox, uids, |entry, _| delta.added.push(entry))?;
         }
         Fact::FlagsChanged(uids) => {

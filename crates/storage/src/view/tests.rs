@@ -106,6 +106,29 @@ fn unseen_and_keywords_follow_the_flags() {
     assert_eq!(snapshot.keywords().len(), 1);
 }
 
+#[test]
+fn flags_on_no_message_are_forgotten() {
+    let old = add(&empty(), 1, 1..1000);
+    let mut snapshot = old.clone();
+    for round in 0..5000u64 {
+        let mut change = delta(round + 2);
+        change.flags = vec![(Uid::new(7), flags(&[&format!("k{round}")]))];
+        snapshot = snapshot.after([&change].into_iter());
+        assert!(snapshot.flag_sets() <= 1100, "round {round}");
+    }
+    let mut gone = delta(6000);
+    gone.expunged = [Uid::new(7), Uid::new(9)].into_iter().collect();
+    let after = snapshot.after([&gone].into_iter());
+    assert_eq!(after.by_seq(1).unwrap().flags_rendered(), "()");
+    // A session that knew the old numbering sees the newest flags of what it still shows.
+    let held = snapshot.with_expunged_of(&old);
+    assert_eq!(held.by_seq(7).unwrap().flags_rendered(), "(k4999)");
+    let held = after.with_expunged_of(&old);
+    assert_eq!(held.exists(), 999);
+    assert_eq!(held.by_seq(7).unwrap().flags_rendered(), "()");
+    assert_eq!(after.diff_from(&held).expunged_seqs, [9, 7]);
+}
+
 /// The plain model: UID, flags number, modseq.
 type Model = Vec<(u32, usize, u64)>;
 
