@@ -29,12 +29,18 @@ CREATE TABLE account (
     message_count BIGINT NOT NULL DEFAULT 0,
     mailbox_count BIGINT NOT NULL DEFAULT 0,
     alias_count BIGINT NOT NULL DEFAULT 0,
+    subscription_count BIGINT NOT NULL DEFAULT 0,
     modseq BIGINT NOT NULL DEFAULT 0,       -- of the last write transaction
     horizon BIGINT NOT NULL DEFAULT 0,      -- the change log holds what came after this
     uid_validity_last BIGINT NOT NULL DEFAULT 0,
     created BIGINT NOT NULL
 );
 CREATE INDEX account_domain ON account (domain_id);
+
+-- One row: the largest uid_validity_last of accounts that were removed. New accounts begin above,
+-- so that no program takes a mailbox for the one that had its name before.
+CREATE TABLE uid_validity_floor (value BIGINT NOT NULL);
+INSERT INTO uid_validity_floor (value) VALUES (0);
 
 -- Every address that mail can be sent to, one name space (R-ADDR-3).
 CREATE TABLE address (

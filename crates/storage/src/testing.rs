@@ -64,6 +64,14 @@ impl TestStore {
         committed.changes.iter().map(|change| format!("{:?}", change.fact)).collect()
     }
 
+    /// The changes a transaction published.
+    pub(crate) fn write_committed(
+        &self,
+        work: impl FnOnce(&mut WriteTx<'_>) -> Result<()> + Send + 'static,
+    ) -> Vec<crate::Change> {
+        self.store.write_blocking("test", work).unwrap().changes
+    }
+
     pub(crate) fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut ReadTx<'_>) -> Result<T> + Send + 'static,

@@ -13,7 +13,7 @@ pub struct Repaired {
 }
 
 /// Statements in the order in which one rests on the other.
-const REPAIRS: [(&str, &str); 6] = [
+const REPAIRS: [(&str, &str); 7] = [
     (
         "mailbox-counts",
         "UPDATE mailbox SET \
@@ -63,6 +63,12 @@ const REPAIRS: [(&str, &str); 6] = [
         "UPDATE account SET alias_count = (SELECT COUNT(*) FROM address x \
          WHERE x.account_id = account.id AND x.kind = 'alias') WHERE alias_count <> \
          (SELECT COUNT(*) FROM address x WHERE x.account_id = account.id AND x.kind = 'alias')",
+    ),
+    (
+        "subscription-count",
+        "UPDATE account SET subscription_count = (SELECT COUNT(*) FROM subscription s \
+         WHERE s.account_id = account.id) WHERE subscription_count <> \
+         (SELECT COUNT(*) FROM subscription s WHERE s.account_id = account.id)",
     ),
     (
         "uid-validity-unique",

@@ -11,7 +11,7 @@ struct Rule {
     sql: &'static str,
 }
 
-const RULES: [Rule; 25] = [
+const RULES: [Rule; 26] = [
     Rule {
         invariant: "mailbox-counts",
         row: "mailbox",
@@ -73,6 +73,12 @@ const RULES: [Rule; 25] = [
         row: "account",
         sql: "SELECT a.id FROM account a WHERE a.alias_count <> (SELECT COUNT(*) FROM address x \
               WHERE x.account_id = a.id AND x.kind = 'alias')",
+    },
+    Rule {
+        invariant: "subscription-count",
+        row: "account",
+        sql: "SELECT a.id FROM account a WHERE a.subscription_count <> \
+              (SELECT COUNT(*) FROM subscription s WHERE s.account_id = a.id)",
     },
     Rule {
         invariant: "alias-limit",

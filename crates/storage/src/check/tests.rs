@@ -62,6 +62,7 @@ fn every_kind_of_damage_is_found() {
             (&["UPDATE account SET mailbox_count = 5"], "used-bytes"),
             (&["UPDATE account SET message_count = message_count + 1"], "used-bytes"),
             (&["UPDATE account SET alias_count = 7"], "alias-count"),
+            (&["UPDATE account SET subscription_count = 7"], "subscription-count"),
             (&["DELETE FROM address WHERE kind = 'primary'"], "address-primary"),
             (&["UPDATE account SET address = 'x' || address"], "address-primary"),
             (
@@ -122,7 +123,8 @@ fn counts_are_put_right() {
                     "UPDATE mailbox SET unseen_count = 9, size_bytes = 1, message_count = 3, \
                      deleted_count = 2 WHERE name = 'INBOX'",
                     "UPDATE mailbox SET uid_next = 2 WHERE name = 'INBOX' AND message_count > 0",
-                    "UPDATE account SET used_bytes = 3, mailbox_count = 0, alias_count = 9",
+                    "UPDATE account SET used_bytes = 3, mailbox_count = 0, alias_count = 9, \
+                     subscription_count = 9",
                     "UPDATE account SET uid_validity_last = 0",
                     "UPDATE domain SET catch_all = 999 WHERE alias_of IS NULL",
                 ] {
@@ -144,6 +146,7 @@ fn counts_are_put_right() {
                 ("uid-next-above-uids", 1),
                 ("used-bytes", 2),
                 ("alias-count", 2),
+                ("subscription-count", 2),
                 ("uid-validity-unique", 2),
                 ("catch-all", 1),
             ]

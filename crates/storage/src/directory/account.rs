@@ -201,6 +201,13 @@ impl WriteTx<'_> {
         )?;
         let id = id.map(AccountId::new).ok_or(StorageError::AlreadyExists("address"))?;
         self.insert_address(domain, &new.address, id, "primary")?;
+        // A statement of its own: an account of this address that was being removed meanwhile
+        // has raised the floor by now.
+        self.sql.execute(
+            "UPDATE account SET uid_validity_last = (SELECT value FROM uid_validity_floor) \
+             WHERE id = ?1",
+            &[Value::Int(id.get())],
+        )?;
         let mut account = self.account(id)?;
         account.create_mailbox(&MailboxName::inbox(), None)?;
         for special_use in SpecialUse::OF_NEW_ACCOUNTS {
@@ -223,6 +230,7 @@ impl WriteTx<'_> {
             self.deltas.push(delta);
         }
         let id = Value::Int(account.get());
+        self.raise_uid_validity_floor(id)?;
         self.sql.execute(
             "DELETE FROM change WHERE account_id = ?1 AND modseq < ?2",
             &[id, Value::Int(modseq.get().cast_signed())],
@@ -239,6 +247,22 @@ impl WriteTx<'_> {
         ] {
             self.sql.execute(sql, &[id])?;
         }
+        Ok(())
+    }
+
+    /// What an account of the same address gets later must be above what this one had
+    /// (RFC 9051 §2.3.1.1, R-FOLD-6).
+    fn raise_uid_validity_floor(&mut self, account: Value<'_>) -> Result<()> {
+        let last = self
+            .sql
+            .query_one("SELECT uid_validity_last FROM account WHERE id = ?1", &[account], |row| {
+                row.int(0)
+            })?
+            .ok_or(StorageError::NotFound("account"))?;
+        self.sql.execute(
+            "UPDATE uid_validity_floor SET value = ?1 WHERE value < ?1",
+            &[Value::Int(last)],
+        )?;
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use ids::{AccountId, DomainId};
 
 use crate::address::parse_domain;
+use crate::change::Fact;
 use crate::sql::{Dialect, Row, Value};
 use crate::{ReadTx, Result, StorageError, WriteTx};
 
@@ -133,10 +134,26 @@ impl WriteTx<'_> {
     /// R-ADDR-12 for every account of the domain.
     pub fn set_domain_maintenance(&mut self, name: &str, maintenance: bool) -> Result<()> {
         let (id, _) = self.lock_real_domain(name)?;
-        self.sql.execute(
-            "UPDATE domain SET maintenance = ?2 WHERE id = ?1",
+        let changed = self.sql.execute(
+            "UPDATE domain SET maintenance = ?2 WHERE id = ?1 AND maintenance <> ?2",
             &[Value::Int(id.get()), Value::Int(i64::from(maintenance))],
         )?;
+        if changed == 0 {
+            return Ok(());
+        }
+        // Open sessions of these accounts must learn it. Ascending, as accounts are locked.
+        let accounts = self.sql.query_all(
+            "SELECT id FROM account WHERE domain_id = ?1 ORDER BY id",
+            &[Value::Int(id.get())],
+            |row| Ok(AccountId::new(row.int(0)?)),
+        )?;
+        for account in accounts {
+            // One that was removed meanwhile has no session left to tell.
+            match self.record(account, None, Fact::AccountUpdated) {
+                Ok(()) | Err(StorageError::NotFound(_)) => {}
+                Err(cause) => return Err(cause),
+            }
+        }
         Ok(())
     }
 

@@ -383,3 +383,56 @@ fn a_removed_account_leaves_nothing_but_its_last_fact() {
         assert!(again > julie);
     });
 }
+
+#[test]
+fn uid_validity_never_repeats_for_an_address() {
+    let clock = std::sync::Arc::new(testkit::ManualClock::default());
+    let with_clock = clock.clone();
+    crate::testing::on_both_engines_with(
+        move |settings| settings.clock = with_clock.clone(),
+        move |store| {
+            let validity = |account| {
+                let find = move |tx: &mut crate::ReadTx<'_>| {
+                    tx.find_mailbox(account, &crate::MailboxName::inbox())
+                };
+                store.read(find).unwrap().unwrap().uid_validity
+            };
+            let mut last = None;
+            for seconds in [1_700_000_000, 1_700_000_000, 1_600_000_000, 1_700_000_001] {
+                clock.set(ids::Timestamp::from_secs(seconds));
+                let account = store.account("julie");
+                let now = validity(account);
+                assert!(last < Some(now), "{last:?} {now:?}");
+                // What comes after the first mailboxes counts as well.
+                let more = store.with(account, |tx| {
+                    tx.create_mailbox(&crate::testing::mailbox_name("more"), None)
+                });
+                last = Some(more.unwrap().uid_validity);
+                store.write(move |tx| tx.remove_account(account)).unwrap();
+            }
+        },
+    );
+}
+
+#[test]
+fn maintenance_of_a_domain_is_told_to_each_account() {
+    on_both_engines(|store| {
+        let (julie, paul) = (store.account("julie"), store.account("paul"));
+        let set = |maintenance| {
+            let done = store.write_committed(move |tx| {
+                tx.set_domain_maintenance("example.test", maintenance)
+            });
+            let told: Vec<_> = done
+                .iter()
+                .map(|change| {
+                    assert_eq!(change.fact, crate::Fact::AccountUpdated);
+                    change.account
+                })
+                .collect();
+            told
+        };
+        assert_eq!(set(true), [julie, paul]);
+        assert_eq!(set(true), []);
+        assert_eq!(set(false), [julie, paul]);
+    });
+}

@@ -158,7 +158,8 @@ impl AccountTx<'_, '_> {
         )?;
         self.sql.execute(
             "UPDATE mailbox SET message_count = ?2, unseen_count = ?3, deleted_count = ?4, \
-             size_bytes = ?5, highest_modseq = ?6 WHERE id = ?1",
+             size_bytes = ?5, highest_modseq = ?6, \
+             recent_uid = (SELECT i.recent_uid FROM mailbox i WHERE i.id = ?7) WHERE id = ?1",
             &[
                 target,
                 Value::Int(i64::from(inbox.messages)),
@@ -166,6 +167,7 @@ impl AccountTx<'_, '_> {
                 Value::Int(i64::from(inbox.deleted)),
                 Value::Int(inbox.size_bytes.cast_signed()),
                 modseq,
+                source,
             ],
         )?;
         self.sql.execute(

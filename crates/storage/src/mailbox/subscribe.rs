@@ -38,31 +38,43 @@ impl AccountTx<'_, '_> {
     pub(super) fn subscribe_if_room(&mut self, name: &MailboxName) -> Result<bool> {
         let account = Value::Int(self.account.get());
         let name_column = Value::Text(name.as_str());
-        let (count, subscribed) = self
-            .sql
-            .query_one(
-                "SELECT COUNT(*), COUNT(CASE WHEN name = ?2 THEN 1 END) FROM subscription \
-                 WHERE account_id = ?1",
-                &[account, name_column],
-                |row| Ok((row.int(0)?.cast_unsigned(), row.int(1)? > 0)),
-            )?
-            .unwrap_or_default();
-        if subscribed || count >= self.subscriptions_max() {
-            return Ok(subscribed);
-        }
-        self.sql.execute(
-            "INSERT INTO subscription (account_id, name) VALUES (?1, ?2)",
+        let added = self.sql.execute(
+            "INSERT INTO subscription (account_id, name) VALUES (?1, ?2) \
+             ON CONFLICT (account_id, name) DO NOTHING",
             &[account, name_column],
         )?;
+        if added == 0 {
+            return Ok(true);
+        }
+        let count = self
+            .sql
+            .query_one("SELECT subscription_count FROM account WHERE id = ?1", &[account], |row| {
+                Ok(row.int(0)?.cast_unsigned())
+            })?
+            .unwrap_or_default();
+        if count >= self.subscriptions_max() {
+            self.sql.execute(
+                "DELETE FROM subscription WHERE account_id = ?1 AND name = ?2",
+                &[account, name_column],
+            )?;
+            return Ok(false);
+        }
         self.record_subscription(name, true)?;
         Ok(true)
     }
 
+    /// Counts a row of `subscription` that came or went, and tells of it.
     pub(super) fn record_subscription(
         &mut self,
         name: &MailboxName,
         subscribed: bool,
     ) -> Result<()> {
+        let more = if subscribed { 1 } else { -1 };
+        let account = Value::Int(self.account.get());
+        self.sql.execute(
+            "UPDATE account SET subscription_count = subscription_count + ?2 WHERE id = ?1",
+            &[account, Value::Int(more)],
+        )?;
         let name = name.as_str().to_owned();
         self.record_fact(None, Fact::SubscriptionChanged { name, subscribed })
     }

@@ -409,3 +409,45 @@ fn a_change_of_nothing_uses_no_number() {
         assert_eq!(modseq().get(), before.get() + 1);
     });
 }
+
+#[test]
+fn what_was_told_stays_told_when_inbox_is_renamed() {
+    on_both_engines(|store| {
+        let account = store.account("julie");
+        let inbox = store.mailbox(account, "INBOX");
+        for _ in 0..3 {
+            store.append(account, inbox, "a: b\r\n\r\n", "").unwrap();
+        }
+        store.with(account, move |tx| tx.keep_recent(inbox, ids::Uid::new(3))).unwrap();
+        store
+            .with(account, |tx| tx.rename_mailbox(&mailbox_name("INBOX"), &mailbox_name("old")))
+            .unwrap();
+        let old = store.mailbox(account, "old");
+        assert_eq!(store.read(move |tx| tx.count_recent(old)).unwrap(), 1);
+    });
+}
+
+#[test]
+fn subscribing_does_not_count_rows() {
+    on_both_engines(|store| {
+        let account = store.account("julie");
+        let subscribe =
+            |name: &'static str| store.with(account, move |tx| tx.subscribe(&mailbox_name(name)));
+        let set = |count: i64| {
+            store
+                .write(move |tx| {
+                    let sql = "UPDATE account SET subscription_count = ?1";
+                    tx.sql.execute(sql, &[crate::sql::Value::Int(count)])
+                })
+                .unwrap();
+        };
+        let real = 6;
+        set(20_000);
+        let refused = subscribe("new");
+        assert!(matches!(refused, Err(crate::StorageError::Limit { .. })), "{refused:?}");
+        subscribe("INBOX").unwrap();
+        set(real);
+        subscribe("new").unwrap();
+        store.with(account, |tx| tx.unsubscribe(&mailbox_name("new"))).unwrap();
+    });
+}

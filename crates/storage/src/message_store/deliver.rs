@@ -39,11 +39,13 @@ impl AccountTx<'_, '_> {
     fn detail_mailbox(&mut self, detail: &str) -> Result<Option<CollectionId>> {
         let Ok(name) = MailboxName::parse(detail) else { return Ok(None) };
         let account = Value::Int(self.account.get());
+        // Columns fold ASCII only; PostgreSQL folds a parameter as the database's locale says.
+        let folded = name.as_str().to_ascii_lowercase();
         self.sql.query_one(
             "SELECT m.id FROM mailbox m JOIN account a ON a.id = m.account_id \
-             WHERE m.account_id = ?1 AND a.plus_to_mailbox <> 0 AND lower(m.name) = lower(?2) \
+             WHERE m.account_id = ?1 AND a.plus_to_mailbox <> 0 AND lower(m.name) = ?3 \
              ORDER BY CASE WHEN m.name = ?2 THEN 0 ELSE 1 END, m.name LIMIT 1",
-            &[account, Value::Text(name.as_str())],
+            &[account, Value::Text(name.as_str()), Value::Text(&folded)],
             |row| Ok(CollectionId::new(row.int(0)?)),
         )
     }
