@@ -30,7 +30,7 @@ pub struct Appended {
 
 impl AccountTx<'_, '_> {
     /// Adds a message to a mailbox of the account. Several calls in one transaction are added
-    /// together or not at all (RFC 3502 §1).
+    /// together or not at all (RFC 3502 §6.3.11).
     pub fn append_message(
         &mut self,
         mailbox: CollectionId,
