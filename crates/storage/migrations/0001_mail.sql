@@ -89,6 +89,7 @@ CREATE TABLE blob (
     place BIGINT NOT NULL,                  -- 0 this row, 1 pack, 2 object store
     pack BIGINT,
     pack_offset BIGINT,
+    object {TEXT},                          -- key in the object store
     data {BLOB}
 );
 CREATE INDEX blob_pack ON blob (pack) WHERE pack IS NOT NULL;

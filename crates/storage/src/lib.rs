@@ -18,6 +18,7 @@ mod engine;
 mod error;
 mod feed;
 mod mailbox;
+mod maintain;
 mod message_store;
 mod migrate;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use directory::{
 pub use error::{LimitKind, Result, StorageError};
 pub use feed::{Lagged, Subscription};
 pub use mailbox::{Mailbox, MailboxEntry, MailboxName, MailboxTree, SpecialUse};
+pub use maintain::Maintained;
 pub use message_store::{
     Append, Appended, Content, Copied, Delivery, FlagChange, PreparedMessage, Stored, Want,
 };

@@ -1,7 +1,7 @@
 //! The store itself: opening, units of work, views, subscriptions.
 
 use std::fs::File;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use ids::{AccountId, CollectionId, ModSeq, Timestamp};
 use tokio::sync::oneshot;
@@ -12,11 +12,12 @@ use crate::engine::{
     Engine, PostgresEngine, Shared, SqliteEngine, Submission, open_sqlite, write_job,
 };
 use crate::feed::{Feed, FeedReader, Publication, read_modseq, read_since};
+use crate::maintain::{Progress, maintain};
 use crate::statistics::Statistics;
 use crate::view::{Snapshot, load_snapshot};
 use crate::{
-    AccountTx, Committed, Database, Finding, MailboxView, PreparedMessage, ReadTx, Repaired, Result,
-    Settings, StatisticsSnapshot, StorageError, Subscription, WriteTx,
+    AccountTx, Committed, Database, Finding, MailboxView, Maintained, PreparedMessage, ReadTx,
+    Repaired, Result, Settings, StatisticsSnapshot, StorageError, Subscription, WriteTx,
 };
 
 /// A store. Clones are the same store.
@@ -28,6 +29,7 @@ pub struct Store {
 struct Inner {
     engine: Box<dyn Engine>,
     shared: Arc<Shared>,
+    maintenance: Mutex<Progress>,
     /// Keeps every other process off the data directory while it is held.
     _lock: File,
 }
@@ -57,7 +59,7 @@ impl Store {
             }
             Database::Postgres(url) => Box::new(PostgresEngine::start(url, shared.clone())?),
         };
-        let inner = Arc::new(Inner { engine, shared, _lock: lock });
+        let inner = Arc::new(Inner { engine, shared, maintenance: Mutex::default(), _lock: lock });
         // Set once, here.
         let _ = reader.set(Arc::downgrade(&inner));
         Ok(Self { inner })
@@ -91,6 +93,10 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
     {
+        if self.inner.shared.blobs.must_upload(&messages) {
+            let (store, messages) = (self.clone(), messages.clone());
+            blocking("upload", move || store.upload(&messages)).await?;
+        }
         let (job, outcome) = write_job(label, closure);
         self.inner.engine.submit(Submission { job, messages }).await?;
         outcome.await.map_err(|_| lost(label))?
@@ -110,6 +116,9 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
     {
+        if self.inner.shared.blobs.must_upload(&messages) {
+            self.upload(&messages)?;
+        }
         let (job, outcome) = write_job(label, closure);
         self.inner.engine.submit_blocking(Submission { job, messages })?;
         outcome.blocking_recv().map_err(|_| lost(label))?
@@ -287,6 +296,27 @@ impl Store {
     /// [`StorageError::Unavailable`] where the data can't be written now.
     pub fn repair(&self) -> Result<Vec<Repaired>> {
         Ok(self.write_blocking("repair", repair)?.value)
+    }
+
+    /// Gives up what nobody needs any more: expunged messages past their retention, the change
+    /// log past its days, contents and blobs that nothing names, and their space. To be called
+    /// now and then. Blocks for as long as that takes; works in small steps, so that writers hardly
+    /// notice. One call at a time does the work, another waits for it.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`] where the data can't be written now. What was done until
+    /// then is done.
+    pub fn maintain(&self) -> Result<Maintained> {
+        let mut progress =
+            self.inner.maintenance.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        maintain(self, &self.inner.shared.blobs, &mut progress)
+    }
+
+    /// Puts large bodies that no row names yet into the object store.
+    fn upload(&self, messages: &[Arc<PreparedMessage>]) -> Result<()> {
+        let blobs = &self.inner.shared.blobs;
+        let unknown = self.inner.read(|tx| blobs.unknown(tx, messages))?;
+        blobs.upload_large(&unknown)
     }
 
     /// What the store was opened with.

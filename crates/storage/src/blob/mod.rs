@@ -7,16 +7,18 @@
 //! **Invariant:** what [`BlobStore::load`] returns has the hash it was stored under.
 
 mod codec;
+mod object;
 mod pack;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ids::BlobId;
 use rusqlite::Connection;
 
-use self::pack::{PackPlace, Packs};
+pub(crate) use self::object::Objects;
+pub(crate) use self::pack::{PackFile, PackPlace, Packs, RECORD_HEADER_BYTES};
 use crate::sql::{Dialect, Sql, Value};
-use crate::{Blobs, Database, PreparedMessage, Result, Settings, StorageError};
+use crate::{Blobs, Database, PreparedMessage, ReadTx, Result, Settings, StorageError};
 
 /// How the bytes are kept; part of the stored format.
 const AS_IS: i64 = 0;
@@ -25,6 +27,7 @@ const ZSTD: i64 = 1;
 /// Where the bytes are kept; part of the stored format.
 const IN_ROW: i64 = 0;
 const IN_PACK: i64 = 1;
+const IN_OBJECT: i64 = 2;
 
 /// Bytes ready to be stored.
 #[derive(Debug)]
@@ -34,7 +37,15 @@ pub(crate) struct PreparedBlob {
     pub(crate) stored: Vec<u8>,
     codec: i64,
     /// Set once the bytes are durable outside the row.
-    place: OnceLock<PackPlace>,
+    place: Mutex<Option<Place>>,
+}
+
+/// Where bytes are that are not in their row.
+#[derive(Debug, Clone)]
+enum Place {
+    Pack(PackPlace),
+    /// By its key.
+    Object(String),
 }
 
 impl PreparedBlob {
@@ -46,61 +57,142 @@ impl PreparedBlob {
             Some(compressed) => (ZSTD, compressed),
             None => (AS_IS, bytes),
         };
-        Self { hash, size_bytes, stored, codec, place: OnceLock::new() }
+        Self { hash, size_bytes, stored, codec, place: Mutex::default() }
+    }
+
+    fn place(&self) -> Option<Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_place(&self, place: Option<Place>) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = place;
     }
 }
 
 /// Where the bytes of large blobs live.
 pub(crate) struct BlobStore {
     inline_bytes_max: usize,
-    packs: Option<Packs>,
+    elsewhere: Elsewhere,
+}
+
+/// The place of what is too large for a row.
+enum Elsewhere {
+    /// Several daemons have no disk in common: rows hold everything.
+    Nowhere,
+    Packs(Packs),
+    Objects(Objects),
 }
 
 impl BlobStore {
     pub(crate) fn open(settings: &Settings) -> Result<Self> {
-        let packs = match (&settings.database, &settings.blobs) {
+        let elsewhere = match (&settings.database, &settings.blobs) {
+            (_, Blobs::ObjectStore(url)) => Elsewhere::Objects(Objects::open(url)?),
             (Database::Sqlite, Blobs::Database) => {
-                Some(Packs::open(settings.data_dir.join("blobs"))?)
+                Elsewhere::Packs(Packs::open(settings.data_dir.join("blobs"))?)
             }
-            // Several daemons have no disk in common: rows hold everything.
-            (Database::Postgres(_), Blobs::Database) => None,
-            (_, Blobs::ObjectStore(url)) => {
-                return Err(StorageError::Unavailable(format!("unknown object store {url}")));
-            }
+            (Database::Postgres(_), Blobs::Database) => Elsewhere::Nowhere,
         };
-        Ok(Self { inline_bytes_max: settings.inline_bytes_max, packs })
+        Ok(Self { inline_bytes_max: settings.inline_bytes_max, elsewhere })
     }
 
-    /// Makes the large blobs of `messages` durable that are in no row yet: one sync for all.
+    pub(crate) fn packs(&self) -> Option<&Packs> {
+        match &self.elsewhere {
+            Elsewhere::Packs(packs) => Some(packs),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn objects(&self) -> Option<&Objects> {
+        match &self.elsewhere {
+            Elsewhere::Objects(objects) => Some(objects),
+            _ => None,
+        }
+    }
+
+    fn large<'m>(
+        &self,
+        messages: impl Iterator<Item = &'m Arc<PreparedMessage>>,
+    ) -> Vec<&'m PreparedBlob> {
+        messages
+            .filter_map(|message| message.body.as_ref())
+            .filter(|blob| blob.stored.len() > self.inline_bytes_max)
+            .collect()
+    }
+
+    /// Makes the large blobs of `messages` durable in packs that are in no row yet: one sync for
+    /// all. Called by the one writer, before the transaction.
     pub(crate) fn place_large<'m>(
         &self,
         connection: &Connection,
         messages: impl Iterator<Item = &'m Arc<PreparedMessage>>,
     ) -> Result<()> {
-        let Some(packs) = &self.packs else { return Ok(()) };
-        let large: Vec<&PreparedBlob> = messages
-            .filter_map(|message| message.body.as_ref())
-            .filter(|blob| blob.stored.len() > self.inline_bytes_max && blob.place.get().is_none())
-            .collect();
-        if large.is_empty() {
+        let Some(packs) = self.packs() else { return Ok(()) };
+        let mut wanted = self.large(messages);
+        // A pack that is being emptied takes no new rows, not even for what it holds already.
+        wanted.retain(|blob| match blob.place() {
+            Some(Place::Pack(at)) => packs.is_retired(at.pack),
+            Some(Place::Object(_)) => false,
+            None => true,
+        });
+        if wanted.is_empty() {
             return Ok(());
         }
-        let mut wanted = Vec::with_capacity(large.len());
-        for blob in large {
+        let mut unknown = Vec::with_capacity(wanted.len());
+        for blob in wanted {
             let known: bool = connection
                 .prepare_cached("SELECT EXISTS (SELECT 1 FROM blob WHERE hash = ?1)")
                 .and_then(|mut statement| {
                     statement.query_row([blob.hash.as_bytes()], |row| row.get(0))
                 })
                 .map_err(crate::sql::sqlite::error)?;
+            // Should its row go before the transaction names it, the bytes go into a row.
+            blob.set_place(None);
             if !known {
-                wanted.push(blob);
+                unknown.push(blob);
             }
         }
-        let places = packs.append(wanted.iter().map(|blob| (blob.hash, blob.stored.as_slice())))?;
-        for (blob, place) in wanted.iter().zip(places) {
+        let places =
+            packs.append(unknown.iter().map(|blob| (blob.hash, blob.stored.as_slice())))?;
+        for (blob, place) in unknown.iter().zip(places) {
             // Another message of this batch may be the same one; either place will do.
-            let _ = blob.place.set(place);
+            blob.set_place(Some(Place::Pack(place)));
+        }
+        Ok(())
+    }
+
+    /// Whether [`upload_large`](Self::upload_large) has anything to do for these.
+    pub(crate) fn must_upload(&self, messages: &[Arc<PreparedMessage>]) -> bool {
+        self.objects().is_some()
+            && self.large(messages.iter()).iter().any(|blob| blob.place().is_none())
+    }
+
+    /// Which of `messages` have a large body that no row names yet.
+    pub(crate) fn unknown(
+        &self,
+        tx: &mut ReadTx<'_>,
+        messages: &[Arc<PreparedMessage>],
+    ) -> Result<Vec<Arc<PreparedMessage>>> {
+        let mut unknown = Vec::new();
+        for message in messages {
+            let Some(blob) = self.large(std::iter::once(message)).pop() else { continue };
+            let hash = Value::Bytes(blob.hash.as_bytes());
+            let find = "SELECT id FROM blob WHERE hash = ?1";
+            if tx.sql.query_one(find, &[hash], |_| Ok(()))?.is_none() {
+                unknown.push(message.clone());
+            }
+        }
+        Ok(unknown)
+    }
+
+    /// Puts the large bodies of `messages` into the object store. Blocks; not for async threads.
+    pub(crate) fn upload_large(&self, messages: &[Arc<PreparedMessage>]) -> Result<()> {
+        let Some(objects) = self.objects() else { return Ok(()) };
+        let mut wanted = self.large(messages.iter());
+        wanted.retain(|blob| blob.place().is_none());
+        let keys =
+            objects.put_all(wanted.iter().map(|blob| (blob.hash, blob.stored.as_slice())))?;
+        for (blob, key) in wanted.iter().zip(keys) {
+            blob.set_place(Some(Place::Object(key)));
         }
         Ok(())
     }
@@ -108,33 +200,51 @@ impl BlobStore {
     /// The row of a blob, written unless it is there.
     pub(crate) fn insert(&self, sql: &mut dyn Sql, blob: &PreparedBlob) -> Result<i64> {
         let hash = Value::Bytes(blob.hash.as_bytes());
-        let find = "SELECT id FROM blob WHERE hash = ?1";
-        if sql.dialect() == Dialect::Sqlite
-            && let Some(id) = sql.query_one(find, &[hash], |row| row.int(0))?
-        {
-            return Ok(id);
-        }
-        let (place, pack, offset, data) = match blob.place.get() {
-            Some(at) => (IN_PACK, Value::Int(at.pack), Value::Int(at.offset), Value::Null),
-            None => (IN_ROW, Value::Null, Value::Null, Value::Bytes(&blob.stored)),
+        let text = match sql.dialect() {
+            Dialect::Sqlite => {
+                let find = "SELECT id FROM blob WHERE hash = ?1";
+                if let Some(id) = sql.query_one(find, &[hash], |row| row.int(0))? {
+                    return Ok(id);
+                }
+                "INSERT INTO blob (hash, size_bytes, stored_bytes, codec, place, pack, \
+                 pack_offset, object, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
+                 RETURNING id"
+            }
+            // One round trip. A row that is there is shared without being written anew, so that
+            // deliveries of the same message do not wait for each other; held, so that
+            // maintenance can't erase it before this transaction names it.
+            Dialect::Postgres => {
+                "WITH found AS (SELECT id FROM blob WHERE hash = ?1 FOR KEY SHARE), \
+                 made AS (INSERT INTO blob (hash, size_bytes, stored_bytes, codec, place, pack, \
+                 pack_offset, object, data) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 \
+                 WHERE NOT EXISTS (SELECT 1 FROM found) \
+                 ON CONFLICT (hash) DO UPDATE SET place = blob.place RETURNING id) \
+                 SELECT id FROM found UNION ALL SELECT id FROM made"
+            }
         };
-        sql.query_one(
-            "INSERT INTO blob (hash, size_bytes, stored_bytes, codec, place, pack, pack_offset, \
-             data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
-             ON CONFLICT (hash) DO UPDATE SET place = blob.place RETURNING id",
-            &[
-                hash,
-                Value::Int(blob.size_bytes.cast_signed()),
-                Value::Int(blob.stored.len() as i64),
-                Value::Int(blob.codec),
-                Value::Int(place),
-                pack,
-                offset,
-                data,
-            ],
-            |row| row.int(0),
-        )?
-        .ok_or_else(|| StorageError::Internal("an inserted row has no id".to_owned()))
+        let place = blob.place();
+        let (kind, pack, offset, object, data) = match &place {
+            None => (IN_ROW, Value::Null, Value::Null, Value::Null, Value::Bytes(&blob.stored)),
+            Some(Place::Pack(at)) => {
+                (IN_PACK, Value::Int(at.pack), Value::Int(at.offset), Value::Null, Value::Null)
+            }
+            Some(Place::Object(key)) => {
+                (IN_OBJECT, Value::Null, Value::Null, Value::Text(key), Value::Null)
+            }
+        };
+        let params = [
+            hash,
+            Value::Int(blob.size_bytes.cast_signed()),
+            Value::Int(blob.stored.len() as i64),
+            Value::Int(blob.codec),
+            Value::Int(kind),
+            pack,
+            offset,
+            object,
+            data,
+        ];
+        sql.query_one(text, &params, |row| row.int(0))?
+            .ok_or_else(|| StorageError::Internal("an inserted row has no id".to_owned()))
     }
 
     /// The bytes of a blob.
@@ -142,31 +252,59 @@ impl BlobStore {
         let mut elsewhere = None;
         let mut bytes = None;
         sql.query(
-            "SELECT size_bytes, stored_bytes, codec, place, hash, pack, pack_offset, data \
-             FROM blob WHERE id = ?1",
+            "SELECT size_bytes, stored_bytes, codec, place, hash, pack, pack_offset, object, \
+             data FROM blob WHERE id = ?1",
             &[Value::Int(blob)],
             &mut |row| {
-                let (size, codec) = (row.int(0)?, row.int(2)?);
-                if row.int(3)? == IN_ROW {
-                    bytes = Some(codec::expand(codec, row.bytes(7)?, size)?);
-                    return Ok(());
-                }
+                let (size_bytes, codec) = (row.int(0)?, row.int(2)?);
+                let place = match row.int(3)? {
+                    IN_ROW => {
+                        bytes = Some(codec::expand(codec, row.bytes(8)?, size_bytes)?);
+                        return Ok(());
+                    }
+                    IN_PACK => Place::Pack(PackPlace { pack: row.int(5)?, offset: row.int(6)? }),
+                    IN_OBJECT => Place::Object(row.text(7)?.to_owned()),
+                    _ => return Err(damaged(blob)),
+                };
                 let hash = BlobId::from_slice(row.bytes(4)?).ok_or_else(|| damaged(blob))?;
-                let place = PackPlace { pack: row.int(5)?, offset: row.int(6)? };
-                elsewhere = Some((size, codec, row.int(1)?, hash, place));
+                elsewhere =
+                    Some((place, Kept { size_bytes, stored_bytes: row.int(1)?, codec, hash }));
                 Ok(())
             },
         )?;
-        if let Some((size, codec, stored_bytes, hash, place)) = elsewhere {
-            let packs = self.packs.as_ref().ok_or_else(|| damaged(blob))?;
-            let stored = packs.read(place, stored_bytes as usize)?;
-            let expanded = codec::expand(codec, &stored, size)?;
-            if blake3::hash(&expanded).as_bytes() != hash.as_bytes() {
-                return Err(damaged(blob));
-            }
-            bytes = Some(expanded);
+        if let Some((place, kept)) = elsewhere {
+            let length = usize::try_from(kept.stored_bytes).map_err(|_| damaged(blob))?;
+            let stored = match (place, &self.elsewhere) {
+                (Place::Pack(at), Elsewhere::Packs(packs)) => packs.read(at, length)?,
+                (Place::Object(key), Elsewhere::Objects(objects)) => objects.read(&key, length)?,
+                (Place::Pack(_) | Place::Object(_), _) => {
+                    return Err(StorageError::Unavailable(format!(
+                        "blob {blob} is kept in a place this store is not configured with"
+                    )));
+                }
+            };
+            bytes = Some(kept.expand(&stored)?);
         }
         bytes.ok_or_else(|| StorageError::Corrupt(format!("blob {blob} is missing")))
+    }
+}
+
+/// What a row says about bytes that are elsewhere.
+pub(crate) struct Kept {
+    pub(crate) size_bytes: i64,
+    pub(crate) stored_bytes: i64,
+    pub(crate) codec: i64,
+    pub(crate) hash: BlobId,
+}
+
+impl Kept {
+    /// The bytes themselves, if they are the right ones.
+    pub(crate) fn expand(&self, stored: &[u8]) -> Result<Vec<u8>> {
+        let bytes = codec::expand(self.codec, stored, self.size_bytes)?;
+        if blake3::hash(&bytes).as_bytes() != self.hash.as_bytes() {
+            return Err(StorageError::Corrupt(format!("blob {} is damaged", self.hash)));
+        }
+        Ok(bytes)
     }
 }
 

@@ -11,7 +11,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ids::BlobId;
 
@@ -23,20 +23,30 @@ const PACK_BYTES_MAX: u64 = 256 * 1024 * 1024;
 const OPEN_PACKS_MAX: usize = 64;
 const MAGIC: &[u8; 4] = b"PHB1";
 /// Magic, length (u64, little-endian), hash.
-const RECORD_HEADER_BYTES: u64 = 4 + 8 + 32;
+pub(crate) const RECORD_HEADER_BYTES: u64 = 4 + 8 + 32;
 
 /// Where a record's bytes begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PackPlace {
-    pub(super) pack: i64,
-    pub(super) offset: i64,
+pub(crate) struct PackPlace {
+    pub(crate) pack: i64,
+    pub(crate) offset: i64,
 }
 
 /// The packs of a store.
-pub(super) struct Packs {
+pub(crate) struct Packs {
     folder: PathBuf,
     newest: Mutex<Newest>,
     open: Mutex<HashMap<i64, Arc<File>>>,
+    /// Packs that take no new rows any more; with their file once its name is gone, for readers
+    /// whose snapshot is older than that.
+    retired: Mutex<HashMap<i64, Option<Arc<File>>>>,
+}
+
+/// One pack on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PackFile {
+    pub(crate) pack: i64,
+    pub(crate) bytes: u64,
 }
 
 /// The pack that grows.
@@ -47,20 +57,61 @@ struct Newest {
 }
 
 impl Packs {
-    pub(super) fn open(folder: PathBuf) -> Result<Self> {
+    pub(crate) fn open(folder: PathBuf) -> Result<Self> {
         std::fs::create_dir_all(&folder).map_err(unavailable)?;
         let newest = pack_numbers(&folder)?.into_iter().max().unwrap_or(0);
         // A pack of an earlier run may end in half a record: it is not continued.
         let newest = Newest { pack: newest, file: None, end: PACK_BYTES_MAX };
-        Ok(Self { folder, newest: Mutex::new(newest), open: Mutex::default() })
+        let newest = Mutex::new(newest);
+        Ok(Self { folder, newest, open: Mutex::default(), retired: Mutex::default() })
+    }
+
+    /// Every pack, ascending.
+    pub(crate) fn files(&self) -> Result<Vec<PackFile>> {
+        let mut numbers = pack_numbers(&self.folder)?;
+        numbers.sort_unstable();
+        let file = |pack| {
+            let bytes = std::fs::metadata(path(&self.folder, pack)).map_err(unavailable)?.len();
+            Ok(PackFile { pack, bytes })
+        };
+        numbers.into_iter().map(file).collect()
+    }
+
+    /// Lets a pack take no new rows. Those of transactions that have begun may still come.
+    pub(crate) fn retire(&self, pack: i64) {
+        let mut newest = lock(&self.newest);
+        if newest.pack == pack {
+            newest.file = None;
+            newest.end = PACK_BYTES_MAX;
+        }
+        lock(&self.retired).entry(pack).or_default();
+    }
+
+    pub(super) fn is_retired(&self, pack: i64) -> bool {
+        lock(&self.retired).contains_key(&pack)
+    }
+
+    /// Removes a retired pack that no row names. Its space is free once readers that may know it
+    /// have ended, which is taken for granted at [`forget_removed`](Self::forget_removed).
+    pub(crate) fn remove(&self, pack: i64) -> Result<()> {
+        let file = self.file(pack)?;
+        std::fs::remove_file(path(&self.folder, pack)).map_err(unavailable)?;
+        lock(&self.retired).insert(pack, Some(file));
+        lock(&self.open).remove(&pack);
+        Ok(())
+    }
+
+    /// Gives up the files of packs removed since the last call.
+    pub(crate) fn forget_removed(&self) {
+        lock(&self.retired).values_mut().for_each(|file| *file = None);
     }
 
     /// Appends blobs and syncs once; their places in the same order.
-    pub(super) fn append<'b>(
+    pub(crate) fn append<'b>(
         &self,
         blobs: impl Iterator<Item = (BlobId, &'b [u8])>,
     ) -> Result<Vec<PackPlace>> {
-        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut newest = lock(&self.newest);
         let written = self.append_to(&mut newest, blobs);
         if written.is_err() {
             // What the file holds behind the last good record is unknown: begin another.
@@ -113,7 +164,7 @@ impl Packs {
     }
 
     /// The stored bytes of a record.
-    pub(super) fn read(&self, place: PackPlace, stored_bytes: usize) -> Result<Vec<u8>> {
+    pub(crate) fn read(&self, place: PackPlace, stored_bytes: usize) -> Result<Vec<u8>> {
         let file = self.file(place.pack)?;
         let mut bytes = vec![0; stored_bytes];
         match file.read_exact_at(&mut bytes, place.offset as u64) {
@@ -126,7 +177,10 @@ impl Packs {
     }
 
     fn file(&self, pack: i64) -> Result<Arc<File>> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Some(file)) = lock(&self.retired).get(&pack) {
+            return Ok(file.clone());
+        }
+        let mut open = lock(&self.open);
         if let Some(file) = open.get(&pack) {
             return Ok(file.clone());
         }
@@ -155,6 +209,10 @@ fn pack_numbers(folder: &Path) -> Result<Vec<i64>> {
         numbers.extend(number.and_then(|number| number.parse::<i64>().ok()));
     }
     Ok(numbers)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn no_pack() -> StorageError {

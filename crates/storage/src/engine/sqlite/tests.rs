@@ -45,7 +45,8 @@ fn in_one_batch(store: &Store, jobs: Vec<fn(&mut WriteTx<'_>) -> Result<()>>) ->
         let number = jobs.len();
         for (at, job) in jobs.into_iter().enumerate() {
             let store = store.clone();
-            writes.spawn(async move { (at, store.write("test", job).await.map(|done| done.value)) });
+            writes
+                .spawn(async move { (at, store.write("test", job).await.map(|done| done.value)) });
         }
         // Every task submits at its first poll and then waits.
         tokio::task::yield_now().await;

@@ -1,0 +1,90 @@
+//! Message texts that nothing names: no message, no expunged one, nothing in the spool.
+
+use crate::sql::{Dialect, Sql, Value};
+use crate::{Result, Store, WriteTx};
+
+/// LIMIT: numbers of contents that one read looks at.
+const WINDOW: i64 = 10_000;
+/// LIMIT: windows of one call, some two million contents; the next call goes on from there.
+const WINDOWS_MAX: usize = 200;
+
+#[derive(Debug, Default)]
+pub(super) struct Erased {
+    pub(super) contents: u64,
+    pub(super) blobs: u64,
+}
+
+const UNNAMED_WITHIN: &str = "SELECT c.id FROM content c WHERE c.id > ?1 AND c.id <= ?2 \
+     AND NOT EXISTS (SELECT 1 FROM message m WHERE m.content_id = c.id) \
+     AND NOT EXISTS (SELECT 1 FROM expunged e WHERE e.content_id = c.id) \
+     AND NOT EXISTS (SELECT 1 FROM spool s WHERE s.content_id = c.id) ORDER BY c.id";
+const UNNAMED_AMONG: &str = "SELECT c.id FROM content c WHERE c.id IN ({IN}) \
+     AND NOT EXISTS (SELECT 1 FROM message m WHERE m.content_id = c.id) \
+     AND NOT EXISTS (SELECT 1 FROM expunged e WHERE e.content_id = c.id) \
+     AND NOT EXISTS (SELECT 1 FROM spool s WHERE s.content_id = c.id)";
+
+/// Erases what nothing names, from where the last call ended, once around.
+pub(super) fn erase(store: &Store, cursor: &mut i64) -> Result<Erased> {
+    let newest = store.read_blocking(|tx| {
+        tx.sql.query_one("SELECT MAX(id) FROM content", &[], |row| row.opt_int(0))
+    })?;
+    let newest = newest.flatten().unwrap_or(0);
+    let mut erased = Erased::default();
+    let windows = newest / WINDOW + 1;
+    for _ in 0..usize::try_from(windows).unwrap_or(WINDOWS_MAX).min(WINDOWS_MAX) {
+        if *cursor >= newest {
+            *cursor = 0;
+        }
+        let (after, until) = (*cursor, *cursor + WINDOW);
+        let unnamed = store.read_blocking(|tx| {
+            let params = [Value::Int(after), Value::Int(until)];
+            tx.sql.query_all(UNNAMED_WITHIN, &params, |row| row.int(0))
+        })?;
+        for slice in unnamed.chunks(super::ROWS as usize) {
+            let slice = slice.to_vec();
+            let done = store.write_blocking("erase", move |tx| erase_slice(tx, &slice))?.value;
+            erased.contents += done.contents;
+            erased.blobs += done.blobs;
+        }
+        *cursor = until;
+    }
+    Ok(erased)
+}
+
+fn erase_slice(tx: &mut WriteTx<'_>, candidates: &[i64]) -> Result<Erased> {
+    let sql = &mut *tx.sql;
+    lock(sql, "SELECT id FROM content WHERE id IN ({IN}) ORDER BY id FOR UPDATE", candidates)?;
+    let contents = numbers(sql, UNNAMED_AMONG, candidates)?;
+    numbers(sql, "DELETE FROM content_header WHERE content_id IN ({IN})", &contents)?;
+    let mut blobs = Vec::new();
+    let delete = "DELETE FROM content WHERE id IN ({IN}) RETURNING body_blob";
+    sql.query_in(delete, &contents, &mut |row| {
+        blobs.extend(row.opt_int(0)?);
+        Ok(())
+    })?;
+    blobs.sort_unstable();
+    blobs.dedup();
+    lock(sql, "SELECT id FROM blob WHERE id IN ({IN}) ORDER BY id FOR UPDATE", &blobs)?;
+    let delete = "DELETE FROM blob WHERE id IN ({IN}) AND NOT EXISTS \
+                  (SELECT 1 FROM content c WHERE c.body_blob = blob.id) RETURNING id";
+    let blobs = numbers(sql, delete, &blobs)?;
+    Ok(Erased { contents: contents.len() as u64, blobs: blobs.len() as u64 })
+}
+
+/// Keeps other transactions from naming these rows, and waits for those that do. Only what sees
+/// the database after that may say that nothing names them.
+fn lock(sql: &mut dyn Sql, text: &'static str, ids: &[i64]) -> Result<()> {
+    match sql.dialect() {
+        Dialect::Sqlite => Ok(()),
+        Dialect::Postgres => sql.query_in(text, ids, &mut |_| Ok(())),
+    }
+}
+
+fn numbers(sql: &mut dyn Sql, text: &'static str, ids: &[i64]) -> Result<Vec<i64>> {
+    let mut found = Vec::new();
+    sql.query_in(text, ids, &mut |row| {
+        found.push(row.int(0)?);
+        Ok(())
+    })?;
+    Ok(found)
+}

@@ -1,0 +1,90 @@
+//! Maintenance: gives up what nobody needs any more, and its space.
+//!
+//! In this order: expunged messages past their retention, change log past its days, contents
+//! that nothing names with their blobs, packs and objects that no row names, free pages. Each
+//! step is many small transactions, so that writers hardly notice, and each is repeated by the
+//! next call where one is cut short.
+//!
+//! **Invariant:** what a transaction deletes is checked in that transaction to be named by
+//! nothing; files and objects go only after the rows that named them are gone for good.
+
+mod change_log;
+mod contents;
+mod expunged;
+mod objects;
+mod packs;
+mod space;
+#[cfg(test)]
+mod tests;
+
+use ids::Timestamp;
+
+use crate::blob::BlobStore;
+use crate::{Result, Store};
+
+/// LIMIT: rows that one transaction of maintenance deletes.
+const ROWS: i64 = 500;
+
+/// What one call gave up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Maintained {
+    /// Expunged messages that can no longer be brought back.
+    pub expunged: u64,
+    /// Facts of the change log.
+    pub changes: u64,
+    /// Message texts.
+    pub contents: u64,
+    /// Bodies of messages.
+    pub blobs: u64,
+    /// Bytes given back by packs, objects and the database file.
+    pub freed_bytes: u64,
+}
+
+/// What one call leaves for the next.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// Contents up to this one were looked at last.
+    content: i64,
+    /// When objects were last compared with the rows.
+    objects_swept: Option<Timestamp>,
+}
+
+/// One round of maintenance. Blocks.
+pub(crate) fn maintain(
+    store: &Store,
+    blobs: &BlobStore,
+    progress: &mut Progress,
+) -> Result<Maintained> {
+    let settings = store.settings();
+    let mut done = Maintained {
+        expunged: expunged::purge(store, days_ago(store, settings.expunged_retention_days))?,
+        changes: change_log::purge(store, days_ago(store, settings.change_log_days))?,
+        ..Maintained::default()
+    };
+    let erased = contents::erase(store, &mut progress.content)?;
+    (done.contents, done.blobs) = (erased.contents, erased.blobs);
+    if let Some(packs) = blobs.packs() {
+        done.freed_bytes += packs::compact(store, packs)?;
+    }
+    if let Some(objects) = blobs.objects() {
+        done.freed_bytes += objects::sweep(store, objects, &mut progress.objects_swept)?;
+    }
+    done.freed_bytes += space::give_back(store)?;
+    Ok(done)
+}
+
+fn days_ago(store: &Store, days: u32) -> Timestamp {
+    store.now().plus_secs(-i64::from(days) * 24 * 60 * 60)
+}
+
+/// Calls `step` until it has nothing more to do; the sum of what it did.
+fn repeat(mut step: impl FnMut() -> Result<u64>) -> Result<u64> {
+    let mut sum = 0;
+    loop {
+        let done = step()?;
+        sum += done;
+        if done == 0 {
+            return Ok(sum);
+        }
+    }
+}

@@ -1,0 +1,295 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use ids::{AccountId, CollectionId, ContentId, ModSeq, UidSet};
+use message::flag::{Flags, SystemFlags};
+use testkit::ManualClock;
+
+use crate::testing::{mailbox_name, new_account};
+use crate::{
+    Append, Blobs, Changes, Database, FlagChange, Maintained, PreparedMessage, Settings, Store,
+    Want,
+};
+
+const DAY: i64 = 24 * 60 * 60;
+
+struct Fixture {
+    store: Store,
+    clock: Arc<ManualClock>,
+    account: AccountId,
+    inbox: CollectionId,
+    _folder: tempfile::TempDir,
+}
+
+fn on_both_engines(test: impl Fn(&Fixture)) {
+    run(Database::Sqlite, |_, _| {}, &test);
+    let database = testkit::Postgres::shared().create_database();
+    run(Database::Postgres(database.url().to_owned()), |_, _| {}, &test);
+}
+
+fn run(database: Database, change: impl Fn(&mut Settings, &Path), test: &impl Fn(&Fixture)) {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::default());
+    let mut settings = Settings::new(folder.path(), clock.clone());
+    settings.database = database;
+    (settings.readers, settings.writers) = (2, 2);
+    change(&mut settings, folder.path());
+    let store = Store::open(settings).unwrap();
+    let account = store.write_blocking("test", |tx| {
+        tx.create_domain("example.test")?;
+        tx.create_account(new_account("julie@example.test"))
+    });
+    let account = account.unwrap().value;
+    let name = mailbox_name("INBOX");
+    let inbox = store.read_blocking(move |tx| tx.find_mailbox(account, &name)).unwrap().unwrap().id;
+    let fixture = Fixture { store, clock, account, inbox, _folder: folder };
+    test(&fixture);
+    assert_eq!(fixture.store.check_consistency().unwrap(), []);
+    fixture.store.close();
+}
+
+impl Fixture {
+    fn append(&self, bytes: Vec<u8>) {
+        let (inbox, message) = (self.inbox, Arc::new(PreparedMessage::new(bytes)));
+        let copy = message.clone();
+        self.store
+            .account_write_blocking(self.account, "append", vec![message], move |tx| {
+                tx.append_message(inbox, &copy, Append::default())
+            })
+            .unwrap();
+    }
+
+    fn expunge(&self, uids: UidSet) {
+        let inbox = self.inbox;
+        self.store
+            .account_write_blocking(self.account, "expunge", vec![], move |tx| {
+                let deleted = Flags::new(SystemFlags::DELETED, Vec::new());
+                tx.store_flags(inbox, &uids, FlagChange::Add(deleted), None)?;
+                tx.expunge(inbox, Some(&uids))
+            })
+            .unwrap();
+    }
+
+    fn rows(&self) -> (i64, i64, i64) {
+        let count = |table: &'static str| {
+            self.store
+                .read_blocking(move |tx| tx.sql.query_one(table, &[], |row| row.int(0)))
+                .unwrap()
+                .unwrap()
+        };
+        (
+            count("SELECT COUNT(*) FROM content"),
+            count("SELECT COUNT(*) FROM content_header"),
+            count("SELECT COUNT(*) FROM blob"),
+        )
+    }
+
+    fn bodies(&self) -> Vec<Vec<u8>> {
+        let ids = self.store.read_blocking(|tx| {
+            let sql = "SELECT content_id FROM message ORDER BY uid";
+            tx.sql.query_all(sql, &[], |row| Ok(ContentId::new(row.int(0)?)))
+        });
+        let ids = ids.unwrap();
+        let contents = self.store.read_blocking(move |tx| tx.load_contents(&ids, Want::TEXT));
+        contents.unwrap().into_iter().map(|content| content.text.unwrap()).collect()
+    }
+
+    fn packs(&self) -> Vec<u64> {
+        let folder = self.store.settings().data_dir.join("blobs");
+        let mut files: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files.iter().map(|file| std::fs::metadata(file).unwrap().len()).collect()
+    }
+}
+
+fn uid(number: u32) -> UidSet {
+    [ids::Uid::new(number)].into_iter().collect()
+}
+
+fn small(number: usize) -> Vec<u8> {
+    format!("Subject: {number}\r\n\r\nbody {number}\r\n").into_bytes()
+}
+
+/// Does not compress, and is too large for a row.
+fn large(seed: u64) -> Vec<u8> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut bytes = b"Subject: large\r\n\r\n".to_vec();
+    bytes.extend(std::iter::repeat_with(|| rng.u8(..)).take(100_000));
+    bytes
+}
+
+#[test]
+fn expunged_messages_are_kept_for_their_days_and_then_erased() {
+    on_both_engines(|fixture| {
+        // Two share a body, and one of these stays.
+        for text in [small(1), small(2), small(2), b"Subject: none\r\n\r\n".to_vec()] {
+            fixture.append(text);
+        }
+        fixture.expunge([1, 2, 4].into_iter().map(ids::Uid::new).collect());
+        fixture.clock.advance_secs(30 * DAY);
+        assert_eq!(fixture.store.maintain().unwrap(), Maintained::default());
+        assert_eq!(fixture.rows(), (4, 4, 2));
+        fixture.clock.advance_secs(1);
+        let done = fixture.store.maintain().unwrap();
+        let expected = Maintained { expunged: 3, contents: 3, blobs: 1, ..Maintained::default() };
+        assert_eq!(done, expected);
+        assert_eq!(fixture.rows(), (1, 1, 1));
+        assert_eq!(fixture.bodies(), [b"body 2\r\n"]);
+        assert_eq!(fixture.store.maintain().unwrap(), Maintained::default());
+    });
+}
+
+#[test]
+fn the_change_log_says_too_old_below_its_horizon() {
+    on_both_engines(|fixture| {
+        let account = fixture.account;
+        let modseq = || {
+            let sql = "SELECT modseq FROM account";
+            let read =
+                fixture.store.read_blocking(|tx| tx.sql.query_one(sql, &[], |row| row.int(0)));
+            ModSeq::new(read.unwrap().unwrap() as u64)
+        };
+        for number in 0..700 {
+            fixture.append(small(number));
+        }
+        let old = modseq();
+        fixture.clock.advance_secs(60 * DAY);
+        fixture.append(small(0));
+        fixture.clock.advance_secs(1);
+        let since = |modseq| {
+            let read =
+                fixture.store.read_blocking(move |tx| tx.changes_since(account, None, modseq));
+            read.unwrap()
+        };
+        assert!(matches!(since(ModSeq::new(0)), Changes::List(_)));
+        assert!(fixture.store.maintain().unwrap().changes >= 700);
+        assert_eq!(since(ModSeq::new(old.get() - 1)), Changes::TooOld);
+        let Changes::List(left) = since(old) else { panic!("the horizon itself is answered") };
+        assert_eq!((left.len(), modseq().get()), (1, old.get() + 1));
+        assert_eq!(fixture.store.maintain().unwrap().changes, 0);
+    });
+}
+
+#[test]
+fn what_a_removed_account_leaves_is_erased() {
+    on_both_engines(|fixture| {
+        fixture.append(small(1));
+        fixture.append(large(1));
+        let account = fixture.account;
+        fixture.store.write_blocking("test", move |tx| tx.remove_account(account)).unwrap();
+        let done = fixture.store.maintain().unwrap();
+        assert_eq!((done.contents, done.blobs), (2, 2));
+        fixture.clock.advance_secs(61 * DAY);
+        assert!(fixture.store.maintain().unwrap().changes > 0);
+        assert_eq!(fixture.store.maintain().unwrap(), Maintained::default());
+    });
+}
+
+#[test]
+fn packs_that_are_mostly_garbage_are_given_back() {
+    run(Database::Sqlite, |_, _| {}, &|fixture: &Fixture| {
+        let texts: Vec<_> = (0..5).map(large).collect();
+        texts.iter().for_each(|text| fixture.append(text.clone()));
+        assert_eq!(fixture.packs().len(), 1);
+        let before = fixture.packs()[0];
+        fixture.expunge(uid(1));
+        fixture.clock.advance_secs(31 * DAY);
+        assert_eq!(fixture.store.maintain().unwrap().freed_bytes, 0, "most of it is in use");
+        for number in 2..=4 {
+            fixture.expunge(uid(number));
+        }
+        fixture.clock.advance_secs(31 * DAY);
+        let old_reader = fixture.store.clone();
+        let blob = "SELECT MAX(id) FROM blob";
+        let (freed, read) = old_reader
+            .read_blocking(|tx| {
+                // The snapshot begins with the first read in it.
+                let blob = tx.sql.query_one(blob, &[], |row| row.int(0))?.unwrap();
+                let freed = std::thread::scope(|scope| {
+                    scope.spawn(|| fixture.store.maintain().unwrap().freed_bytes).join().unwrap()
+                });
+                Ok((freed, tx.blobs.load(&mut *tx.sql, blob)?))
+            })
+            .unwrap();
+        assert_eq!(read, texts[4][18..], "a reader still finds what has moved");
+        assert!(freed > 350_000, "{freed}");
+        assert_eq!(fixture.packs(), [before - freed]);
+        assert_eq!(fixture.bodies(), [&texts[4][18..]]);
+        // Appends go on in the new pack.
+        fixture.append(large(9));
+        assert_eq!(fixture.packs().len(), 1);
+        assert_eq!(fixture.store.maintain().unwrap().freed_bytes, 0);
+    });
+}
+
+#[test]
+fn a_prepared_message_is_stored_again_when_its_pack_is_gone() {
+    run(Database::Sqlite, |_, _| {}, &|fixture: &Fixture| {
+        let message = Arc::new(PreparedMessage::new(large(1)));
+        let store = |fail: bool| {
+            let (inbox, copy) = (fixture.inbox, message.clone());
+            let messages = vec![message.clone()];
+            fixture.store.account_write_blocking(fixture.account, "append", messages, move |tx| {
+                tx.append_message(inbox, &copy, Append::default())?;
+                if fail { Err(crate::StorageError::Invalid("told to fail")) } else { Ok(()) }
+            })
+        };
+        store(true).unwrap_err();
+        assert_eq!(fixture.packs().len(), 1);
+        assert!(fixture.store.maintain().unwrap().freed_bytes > 100_000);
+        assert_eq!(fixture.packs(), [0; 0]);
+        store(false).unwrap();
+        assert_eq!(fixture.bodies(), [&large(1)[18..]]);
+    });
+}
+
+#[test]
+fn free_pages_are_given_back() {
+    run(
+        Database::Sqlite,
+        |settings, _| settings.inline_bytes_max = usize::MAX,
+        &|fixture: &Fixture| {
+            (0..40).for_each(|seed| fixture.append(large(seed)));
+            fixture.expunge(UidSet::all());
+            fixture.clock.advance_secs(31 * DAY);
+            let done = fixture.store.maintain().unwrap();
+            assert_eq!(done.blobs, 40);
+            assert!(done.freed_bytes > 2_500_000, "{done:?}");
+        },
+    );
+}
+
+#[test]
+fn large_blobs_live_in_the_object_store() {
+    let test = |fixture: &Fixture| {
+        let folder = fixture.store.settings().data_dir.join("objects");
+        let files = || {
+            let count =
+                |folder: std::fs::DirEntry| std::fs::read_dir(folder.path()).unwrap().count();
+            std::fs::read_dir(&folder).unwrap().map(|entry| count(entry.unwrap())).sum::<usize>()
+        };
+        fixture.append(small(1));
+        assert_eq!(files(), 0);
+        for seed in [1, 2, 2] {
+            fixture.append(large(seed));
+        }
+        assert_eq!(files(), 2, "a body that is there is not uploaded again");
+        let bodies = fixture.bodies();
+        assert_eq!(bodies[1..], [&large(1)[18..], &large(2)[18..], &large(2)[18..]]);
+        fixture.expunge(uid(2));
+        // Files carry the real time: the clock of the store must be a day past it.
+        let real = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() as i64;
+        fixture.clock.set(ids::Timestamp::from_secs(real + 31 * DAY));
+        let ancient = fixture.store.maintain().unwrap();
+        assert_eq!((ancient.blobs, files()), (1, 1));
+        assert_eq!(ancient.freed_bytes, 100_000);
+        assert_eq!(fixture.bodies().len(), 3);
+    };
+    let objects = |settings: &mut Settings, folder: &Path| {
+        settings.blobs = Blobs::ObjectStore(format!("file://{}/objects", folder.display()));
+    };
+    run(Database::Sqlite, objects, &test);
+    let database = testkit::Postgres::shared().create_database();
+    run(Database::Postgres(database.url().to_owned()), objects, &test);
+}
