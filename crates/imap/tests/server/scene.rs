@@ -1,6 +1,5 @@
 //! Where transcripts are played: a store with one account, and connections through memory.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use auth::{AuthSettings, Authenticator, PasswordPolicy};
@@ -100,6 +99,25 @@ impl House {
             .map_err(|error| error.to_string())?;
         Ok(())
     }
+
+    /// Ends the sessions; what is wrong with the store they leave.
+    pub(crate) async fn close(&self) -> Vec<String> {
+        self.shutdown.begin();
+        let store = self.store.clone();
+        tokio::task::spawn_blocking(move || store.close()).await.unwrap();
+        Vec::new()
+    }
+}
+
+/// Settings that reach their limits soon.
+pub(crate) fn settings_for_tests() -> Settings {
+    Settings {
+        hostname: "mail.example.test".to_owned(),
+        plaintext_auth: true,
+        commands_before_login_per_minute: 20,
+        errors_before_login_max: 4,
+        ..Settings::default()
+    }
 }
 
 /// One transcript's house and what it set.
@@ -114,11 +132,8 @@ impl Scene {
     }
 
     /// Ends the sessions; what is wrong with the store they leave.
-    pub(crate) async fn close(self, _path: &Path) -> Vec<String> {
-        self.house.shutdown.begin();
-        let store = self.house.store.clone();
-        tokio::task::spawn_blocking(move || store.close()).await.unwrap();
-        Vec::new()
+    pub(crate) async fn close(self) -> Vec<String> {
+        self.house.close().await
     }
 
     /// `mailboxes: a, b/c` and `messages: one two` (into INBOX).
@@ -144,13 +159,8 @@ impl Scene {
 }
 
 fn settings(header: &Header) -> Settings {
-    let mut settings = Settings {
-        hostname: "mail.example.test".to_owned(),
-        plaintext_auth: header.find("plaintext_auth") != Some("no"),
-        commands_before_login_per_minute: 20,
-        errors_before_login_max: 4,
-        ..Settings::default()
-    };
+    let mut settings = settings_for_tests();
+    settings.plaintext_auth = header.find("plaintext_auth") != Some("no");
     if let Some(names) = header.find("disabled") {
         settings.disabled_capabilities = names.split(", ").map(str::to_owned).collect();
     }
