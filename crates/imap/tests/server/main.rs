@@ -56,3 +56,13 @@ async fn play(path: PathBuf, database: fn() -> Option<testkit::Database>) -> Vec
     tokio::task::spawn_blocking(move || drop(held)).await.unwrap();
     failures
 }
+
+/// LIMIT: of the 64 KiB an idle connection may take, TLS needs most; a session's own state, its
+/// buffers aside, stays below an eighth.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_is_small() {
+    let house = House::build(Database::Sqlite).await;
+    let bytes = house.session_bytes();
+    assert!(bytes <= 8 * 1024, "{bytes} bytes");
+    assert_eq!(house.close().await, Vec::<String>::new());
+}

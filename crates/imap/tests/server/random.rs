@@ -30,7 +30,7 @@ async fn random_sessions_in_turns() {
         step(&mut rng, &house, &mut clients[session]).await;
     }
     agree(&house).await;
-    house.close().await;
+    assert_eq!(house.close().await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -53,7 +53,7 @@ async fn random_sessions_at_once() {
         ended.unwrap();
     }
     agree(&house).await;
-    house.close().await;
+    assert_eq!(house.close().await, Vec::<String>::new());
 }
 
 async fn step(rng: &mut SeededRng, house: &House, client: &mut Client) {

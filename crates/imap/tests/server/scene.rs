@@ -76,6 +76,17 @@ impl House {
         ours
     }
 
+    /// What the task of a session takes before its first command.
+    pub(crate) fn session_bytes(&self) -> usize {
+        let (store, authenticator) = (self.store.clone(), self.authenticator.clone());
+        let service = ImapService::new(store, authenticator, settings_for_tests());
+        let (_ours, theirs) = tokio::io::duplex(1);
+        let address = "192.0.2.7:4321".parse().unwrap();
+        let stream = Stream::memory(theirs, address, address);
+        let connection = Connection::new(stream, ConnectionSettings::default());
+        size_of_val(&service.serve(connection, self.shutdown.clone()))
+    }
+
     /// Adds the message `tests/messages/NAME.eml`.
     pub(crate) async fn add(
         &self,
@@ -104,8 +115,12 @@ impl House {
     pub(crate) async fn close(&self) -> Vec<String> {
         self.shutdown.begin();
         let store = self.store.clone();
-        tokio::task::spawn_blocking(move || store.close()).await.unwrap();
-        Vec::new()
+        let findings = tokio::task::spawn_blocking(move || {
+            let findings = store.check_consistency();
+            store.close();
+            findings
+        });
+        findings.await.unwrap().unwrap().iter().map(|finding| format!("{finding:?}")).collect()
     }
 }
 
