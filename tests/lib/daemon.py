@@ -150,6 +150,12 @@ class Daemon:
 
     def command(self):
         """quickstart the first time; from then on there is a configuration to serve."""
+        if shutil.which("setpriv"):
+            # A test that is killed takes its daemon with it.
+            return ["setpriv", "--pdeathsig", "KILL", *self.posthorn()]
+        return self.posthorn()
+
+    def posthorn(self):
         if self.config:
             return [BINARY, "--config", self.config, "serve"]
         command = [BINARY, "quickstart", "--dir", self.data_dir, "--port-base", str(self.base),
