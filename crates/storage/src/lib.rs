@@ -50,7 +50,7 @@ pub use message_store::{
 };
 pub use settings::{Blobs, Database, Settings};
 pub use spool::{SpoolEntry, SpoolRecipient};
-pub use statistics::StatisticsSnapshot;
+pub use statistics::{BATCH_SIZES, COMMIT_MICROS, StatisticsSnapshot};
 pub use store::Store;
 pub use tx::{AccountTx, Committed, ReadTx, WriteTx};
 pub use view::{Diff, Entry, MailboxView, Snapshot, ViewState};

@@ -165,3 +165,20 @@ fn append(store: &Store, account: ids::AccountId, mailbox: ids::CollectionId, by
         })
         .unwrap();
 }
+
+#[test]
+fn a_store_of_a_newer_version_is_refused() {
+    on_both_engines(|database| {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(database, folder.path());
+        let newer = "INSERT INTO schema_version (version, checksum, applied) VALUES (99, '', 0)";
+        store.write_blocking("test", move |tx| tx.sql.execute(newer, &[])).unwrap();
+        store.close();
+        drop(store);
+        let mut settings = Settings::new(folder.path(), Arc::new(Noon));
+        settings.database = database.clone();
+        let refused = Store::open(settings).err();
+        let Some(StorageError::Unavailable(text)) = refused else { panic!("{refused:?}") };
+        assert!(text.contains("version 99, made by a newer Posthorn"), "{text}");
+    });
+}

@@ -419,9 +419,8 @@ fn maintenance_of_a_domain_is_told_to_each_account() {
     on_both_engines(|store| {
         let (julie, paul) = (store.account("julie"), store.account("paul"));
         let set = |maintenance| {
-            let done = store.write_committed(move |tx| {
-                tx.set_domain_maintenance("example.test", maintenance)
-            });
+            let done = store
+                .write_committed(move |tx| tx.set_domain_maintenance("example.test", maintenance));
             let told: Vec<_> = done
                 .iter()
                 .map(|change| {

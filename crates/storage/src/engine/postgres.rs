@@ -240,6 +240,7 @@ impl Writer {
     }
 
     fn run_job(&mut self, mut submission: Submission) {
+        self.shared.statistics.taken(1);
         let started = Instant::now();
         let outcome = self.transaction(&mut submission);
         if outcome.is_err() {

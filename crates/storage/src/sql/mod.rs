@@ -103,3 +103,6 @@ impl dyn Sql + '_ {
         Ok(rows)
     }
 }
+
+#[cfg(test)]
+mod conformance;

@@ -49,6 +49,7 @@ impl Writer {
             {
                 waiting.push_back(next);
             }
+            self.shared.statistics.taken(waiting.len());
             self.commit(waiting);
             self.log.tend(&self.connection);
         }
