@@ -32,6 +32,8 @@ pub struct WriteTx<'a> {
     /// Contents written in this transaction by the hash of the message: several recipients of
     /// one message share one.
     pub(crate) contents: BTreeMap<[u8; 32], ContentId>,
+    /// Blobs found or written in this transaction, by their hashes.
+    pub(crate) bodies: BTreeMap<[u8; 32], i64>,
 }
 
 /// A write transaction's hold on one account: the account's row is locked, its next [`ModSeq`]
@@ -92,6 +94,7 @@ impl<'a> WriteTx<'a> {
             changes: Vec::new(),
             deltas: Vec::new(),
             contents: BTreeMap::new(),
+            bodies: BTreeMap::new(),
         }
     }
 

@@ -7,6 +7,7 @@
 //! **Invariant:** what [`BlobStore::load`] returns has the hash it was stored under.
 
 mod codec;
+mod many;
 mod object;
 mod pack;
 

@@ -1,8 +1,11 @@
 //! Message texts with what was computed from them, written once and shared by every copy.
 
+use std::sync::Arc;
+
 use ids::ContentId;
 
 use super::PreparedMessage;
+use crate::blob::PreparedBlob;
 use crate::sql::Value;
 use crate::{ReadTx, Result, StorageError, WriteTx};
 
@@ -16,16 +19,38 @@ impl WriteTx<'_> {
         Ok(())
     }
 
+    /// Writes the bodies of `messages`, in the order of their hashes. Two writers of one body wait
+    /// for each other: they must do so before either has locked an account, and in one order.
+    pub(crate) fn put_bodies(&mut self, messages: &[Arc<PreparedMessage>]) -> Result<()> {
+        let mut bodies: Vec<&PreparedBlob> =
+            messages.iter().filter_map(|message| message.body.as_ref()).collect();
+        bodies.sort_unstable_by_key(|body| *body.hash.as_bytes());
+        for body in bodies {
+            self.put_body(body)?;
+        }
+        Ok(())
+    }
+
+    fn put_body(&mut self, body: &PreparedBlob) -> Result<i64> {
+        if let Some(&id) = self.bodies.get(body.hash.as_bytes()) {
+            return Ok(id);
+        }
+        let ReadTx { sql, blobs } = &mut self.read;
+        let id = blobs.insert(&mut **sql, body)?;
+        self.bodies.insert(*body.hash.as_bytes(), id);
+        Ok(id)
+    }
+
     /// The content of `message`, written at its first use in this transaction.
     pub(crate) fn put_content(&mut self, message: &PreparedMessage) -> Result<ContentId> {
         if let Some(&content) = self.contents.get(message.hash.as_bytes()) {
             return Ok(content);
         }
-        let ReadTx { sql, blobs } = &mut self.read;
         let body_blob = match &message.body {
-            Some(body) => Value::Int(blobs.insert(&mut **sql, body)?),
+            Some(body) => Value::Int(self.put_body(body)?),
             None => Value::Null,
         };
+        let ReadTx { sql, .. } = &mut self.read;
         let summary = &message.summary;
         let id = sql
             .query_one(

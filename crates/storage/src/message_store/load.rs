@@ -207,17 +207,29 @@ impl ReadTx<'_> {
         if bodies.len() != places.distinct.len() {
             return Err(StorageError::Expunged);
         }
-        for (content, blob) in bodies {
-            let bytes = match blob {
-                Some(blob) => self.blobs.load(&mut *self.sql, blob)?,
-                None => Vec::new(),
-            };
-            places.fill(contents, content, &bytes, |content, bytes| {
+        bodies.sort_unstable_by_key(|(_, blob)| *blob);
+        let mut fill = |content, bytes: &[u8]| {
+            places.fill(contents, content, bytes, |content, bytes| {
                 content.text = Some(bytes);
                 Ok(())
-            })?;
+            })
+        };
+        let some = bodies.partition_point(|(_, blob)| blob.is_none());
+        let (empty, bodies) = bodies.split_at(some);
+        for (content, _) in empty {
+            fill(*content, &[])?;
         }
-        Ok(())
+        let mut blobs: Vec<i64> = bodies.iter().filter_map(|(_, blob)| *blob).collect();
+        blobs.dedup();
+        self.blobs.load_many(&mut *self.sql, &blobs, &mut |blob, bytes| {
+            // Several contents may have one body under different headers.
+            let first = bodies.partition_point(|(_, other)| *other < Some(blob));
+            let same = bodies.iter().skip(first).take_while(|(_, other)| *other == Some(blob));
+            for (content, _) in same {
+                fill(*content, bytes)?;
+            }
+            Ok(())
+        })
     }
 
     /// Hands the search and sort keys ([`message::KeysView`]) of every message of a mailbox to

@@ -562,3 +562,41 @@ fn a_delivery_is_few_statements() {
         assert!(statements <= 8 + usize::from(dialect == Dialect::Sqlite), "{statements}");
     });
 }
+
+#[test]
+fn bodies_are_read_with_one_query() {
+    on_both_engines(|store| {
+        let account = store.account("julie");
+        let inbox = store.mailbox(account, "INBOX");
+        // Two with one body, one without, one too large for a row of SQLite.
+        let noise: String = (0..40_000u32).map(|n| char::from(33 + (n * n % 89) as u8)).collect();
+        let noise = format!("{noise}{}", "x".repeat(3));
+        let bodies = ["same", "same", "", "other", &noise];
+        for (number, body) in bodies.iter().enumerate() {
+            store.append(account, inbox, &format!("a: {number}\r\n\r\n{body}"), "").unwrap();
+        }
+        let (texts, count) = store
+            .read(move |tx| {
+                let ids = tx.sql.query_all(
+                    "SELECT content_id FROM message ORDER BY uid",
+                    &[],
+                    |row| Ok(ids::ContentId::new(row.int(0)?)),
+                )?;
+                let mut counting = crate::testing::Counting { sql: &mut *tx.sql, count: 0 };
+                let mut tx = crate::ReadTx { sql: &mut counting, blobs: tx.blobs };
+                let contents = tx.load_contents(&ids, crate::Want::TEXT)?;
+                let texts: Vec<String> = contents
+                    .into_iter()
+                    .map(|content| String::from_utf8(content.text.unwrap()).unwrap())
+                    .collect();
+                Ok((texts, counting.count))
+            })
+            .unwrap();
+        assert_eq!(texts, bodies_of(&noise));
+        assert!(count <= 3, "{count}");
+    });
+}
+
+fn bodies_of(noise: &str) -> [String; 5] {
+    ["same", "same", "", "other", noise].map(str::to_owned)
+}

@@ -3,6 +3,7 @@
 //!
 //! **Invariant:** outside this module and `engine/` nothing knows which engine runs.
 
+pub(crate) mod connection;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 

@@ -3,31 +3,64 @@
 use std::collections::HashMap;
 use std::error::Error as StdError;
 
-use postgres::fallible_iterator::FallibleIterator;
-use postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
-use postgres::{Client, Statement, error::SqlState};
+use futures_util::future::try_join_all;
+use futures_util::{StreamExt, pin_mut};
+use tokio_postgres::Statement;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
 
+use super::connection::Connection;
 use super::{Dialect, EachRow, Row, Sql, Value};
 use crate::{Result, StorageError};
 
 /// LIMIT: ids in one array parameter.
 const IDS_MAX: usize = 2000;
 
+/// LIMIT: statements under way at once: enough that the time between the two machines does not
+/// count, few enough that their parameters are small in memory.
+const PIPELINED_MAX: usize = 256;
+
 /// A connection with its prepared statements.
 pub(crate) struct PostgresSql {
-    client: Client,
+    connection: Connection,
     /// By the address of the text, which is a literal.
     statements: HashMap<usize, Statement>,
+    /// Of the transaction: a statement failed, so nothing of it can be committed.
+    failure: Option<String>,
 }
 
 impl PostgresSql {
-    pub(crate) fn new(client: Client) -> Self {
-        Self { client, statements: HashMap::new() }
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self { connection, statements: HashMap::new(), failure: None }
     }
 
-    /// Runs a statement without parameters and without an answer.
+    /// Begins a transaction that writes, and says its number, by which the server knows later
+    /// what became of it. One round trip.
+    pub(crate) fn begin(&mut self) -> Result<String> {
+        const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+             SELECT pg_current_xact_id()";
+        self.failure = None;
+        self.connection
+            .simple(BEGIN)?
+            .ok_or_else(|| StorageError::Internal("a transaction has no number".to_owned()))
+    }
+
+    /// Why this transaction can't be committed.
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
+    }
+
+    /// Runs statements without parameters and without an answer.
     pub(crate) fn batch(&mut self, sql: &str) -> Result<()> {
-        self.client.batch_execute(sql).map_err(error)
+        self.connection.wait(self.connection.client().batch_execute(sql))
+    }
+
+    /// Keeps in mind that a statement failed.
+    fn noted<T>(&mut self, outcome: Result<T>) -> Result<T> {
+        if let Err(cause) = &outcome {
+            self.failure.get_or_insert_with(|| cause.to_string());
+        }
+        outcome
     }
 
     fn statement(&mut self, sql: &'static str) -> Result<Statement> {
@@ -35,23 +68,42 @@ impl PostgresSql {
         if let Some(statement) = self.statements.get(&key) {
             return Ok(statement.clone());
         }
-        let statement = self.client.prepare(&translate(sql)).map_err(error)?;
+        let text = translate(sql);
+        let prepared = self.connection.wait(self.connection.client().prepare(&text));
+        let statement = self.noted(prepared)?;
         self.statements.insert(key, statement.clone());
         Ok(statement)
     }
 
+    /// Calls `each` per row; between two rows the thread is free to do other things.
     fn run(
         &mut self,
         statement: &Statement,
         params: &[&(dyn ToSql + Sync)],
         each: EachRow<'_>,
     ) -> Result<()> {
+        let client = self.connection.client();
         let params = params.iter().copied();
-        let mut rows = self.client.query_raw(statement, params).map_err(error)?;
-        while let Some(row) = rows.next().map_err(error)? {
-            each(&PostgresRow(&row))?;
+        let rows = self.connection.wait(client.query_raw(statement, params));
+        let rows = match rows {
+            Ok(rows) => rows,
+            Err(cause) => return self.noted(Err(cause)),
+        };
+        pin_mut!(rows);
+        loop {
+            let next = self.connection.wait(async { rows.next().await.transpose() });
+            match self.noted(next)? {
+                Some(row) => each(&PostgresRow(&row))?,
+                None => return Ok(()),
+            }
         }
-        Ok(())
+    }
+
+    /// Sends all rows before the first answer comes.
+    fn execute_pipelined(&self, statement: &Statement, rows: &[Vec<Value<'_>>]) -> Result<u64> {
+        let client = self.connection.client();
+        let sent = rows.iter().map(|row| client.execute_raw(statement, row.iter().copied()));
+        Ok(self.connection.wait(try_join_all(sent))?.iter().sum())
     }
 }
 
@@ -74,7 +126,9 @@ fn as_params<'v, 'b>(values: &'v [Value<'b>]) -> Vec<&'v (dyn ToSql + Sync)> {
 impl Sql for PostgresSql {
     fn execute(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64> {
         let statement = self.statement(sql)?;
-        self.client.execute(&statement, &as_params(params)).map_err(error)
+        let client = self.connection.client();
+        let done = self.connection.wait(client.execute(&statement, &as_params(params)));
+        self.noted(done)
     }
 
     fn query(&mut self, sql: &'static str, params: &[Value<'_>], each: EachRow<'_>) -> Result<()> {
@@ -89,10 +143,14 @@ impl Sql for PostgresSql {
     ) -> Result<u64> {
         let statement = self.statement(sql)?;
         let mut changed = 0;
-        for row in rows {
-            changed += self.client.execute(&statement, &as_params(&row)).map_err(error)?;
+        loop {
+            let some: Vec<Vec<Value<'_>>> = rows.take(PIPELINED_MAX).collect();
+            if some.is_empty() {
+                return Ok(changed);
+            }
+            let done = self.execute_pipelined(&statement, &some);
+            changed += self.noted(done)?;
         }
-        Ok(changed)
     }
 
     fn query_in(&mut self, sql: &'static str, ids: &[i64], each: EachRow<'_>) -> Result<()> {
@@ -131,7 +189,7 @@ impl ToSql for Value<'_> {
     to_sql_checked!();
 }
 
-struct PostgresRow<'r>(&'r postgres::Row);
+struct PostgresRow<'r>(&'r tokio_postgres::Row);
 
 fn mistyped(column: usize) -> StorageError {
     StorageError::Corrupt(format!("column {column} has an unexpected type"))
@@ -171,7 +229,7 @@ impl Row for PostgresRow<'_> {
 }
 
 /// PostgreSQL's errors by meaning.
-pub(crate) fn error(error: postgres::Error) -> StorageError {
+pub(crate) fn error(error: tokio_postgres::Error) -> StorageError {
     let text = error.as_db_error().map_or_else(
         || error.to_string(),
         |cause| format!("{} ({})", cause.message(), cause.code().code()),
