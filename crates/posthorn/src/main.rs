@@ -3,7 +3,8 @@
 //! `cli` reads arguments and prints results, one file per command. `admin` is the one
 //! implementation of every verb an operator has; it runs in the daemon when one owns the data
 //! directory and in the command's own process when none does (`control` decides which).
-//! `daemon` opens the store and the listeners and keeps them going until SIGTERM.
+//! `daemon` opens the store and the listeners and keeps them going until SIGTERM. `bench`
+//! measures any mail server.
 //!
 //! **Invariants:** a data directory belongs to one process at a time, the one that holds the
 //! lock in it; a password reaches a verb over standard input, a terminal or the control socket
@@ -11,6 +12,7 @@
 //! **Absent:** rules about accounts or mail; those are decided in `storage`.
 
 mod admin;
+mod bench;
 mod cli;
 mod control;
 mod daemon;

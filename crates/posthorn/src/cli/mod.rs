@@ -2,6 +2,7 @@
 
 mod account;
 mod alias;
+mod bench;
 mod check_config;
 mod check_store;
 mod domain;
@@ -64,6 +65,9 @@ enum Command {
     Mailbox(mailbox::Command),
     /// Check every invariant of the stored data.
     CheckStore(check_store::Arguments),
+    /// Measure a mail server, this one or any other.
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// Version, commit and engines.
     Version(Listing),
 }
@@ -91,6 +95,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Alias(command) => alias::run(&arguments.config, command, &mut output),
         Command::Mailbox(command) => mailbox::run(&arguments.config, command, &mut output),
         Command::CheckStore(command) => check_store::run(&arguments.config, command, &mut output),
+        Command::Bench(command) => bench::run(command, &mut output),
         Command::Version(listing) => version::run(listing, &mut output),
     };
     match outcome {

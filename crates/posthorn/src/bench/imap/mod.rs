@@ -1,0 +1,97 @@
+//! IMAP: appending, reading, flags, copies, sign-ins, idle connections.
+//!
+//! One account, one mailbox of `messages` messages made by this client; what a test makes
+//! beside it is deleted again.
+
+mod append;
+mod client;
+mod idle;
+mod mailbox;
+mod sign_in;
+
+use super::BenchError;
+use super::memory::own_cpu_secs;
+use super::report::{Report, Row};
+use super::target::{Credentials, Target};
+
+/// What can be measured, each alone.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ImapTest {
+    /// APPEND on each number of connections.
+    Append,
+    /// Warm FETCH 1:* of flags, envelopes, structures, headers, bodies.
+    Fetch,
+    /// STORE 1:* with replies and silent.
+    Store,
+    /// COPY, MOVE and EXPUNGE of everything.
+    Copy,
+    /// SELECT on a new connection.
+    Select,
+    /// LOGIN on new connections.
+    SignIn,
+    /// Memory of idle connections; needs `--pid`.
+    Idle,
+}
+
+/// What is to be measured.
+pub(crate) struct ImapPlan {
+    pub(crate) tests: Vec<ImapTest>,
+    pub(crate) credentials: Credentials,
+    /// The mailbox that is read; one with another number of messages is filled anew.
+    pub(crate) mailbox: String,
+    pub(crate) messages: usize,
+    /// How many of them one run of APPEND is about.
+    pub(crate) append_messages: usize,
+    pub(crate) size_bytes: usize,
+    /// A row of APPEND for each of these numbers.
+    pub(crate) connections: Vec<usize>,
+    pub(crate) rounds: usize,
+    pub(crate) sign_ins: usize,
+    /// How many of them at once.
+    pub(crate) sign_in_connections: usize,
+    pub(crate) idle_connections: usize,
+    /// The server's process, whose memory is read.
+    pub(crate) pid: Option<u32>,
+    pub(crate) seed: u64,
+}
+
+/// Measures what the plan names, in the order of [`ImapTest`].
+pub(crate) fn measure(target: &Target, plan: &ImapPlan) -> Result<Report, BenchError> {
+    let mut rows: Vec<Row> = Vec::new();
+    let wants = |test| plan.tests.contains(&test);
+    let needs_mailbox =
+        [ImapTest::Fetch, ImapTest::Store, ImapTest::Copy, ImapTest::Select].into_iter().any(wants);
+    if wants(ImapTest::Append) {
+        rows.extend(append::measure(target, plan)?);
+    }
+    if needs_mailbox {
+        append::fill(target, plan)?;
+    }
+    if wants(ImapTest::Fetch) {
+        rows.extend(mailbox::fetch(target, plan)?);
+    }
+    if wants(ImapTest::Store) {
+        rows.extend(mailbox::store(target, plan)?);
+    }
+    if wants(ImapTest::Copy) {
+        rows.extend(mailbox::copy(target, plan)?);
+    }
+    if wants(ImapTest::Select) {
+        rows.push(sign_in::select(target, plan)?);
+    }
+    if wants(ImapTest::SignIn) {
+        rows.push(sign_in::sign_in(target, plan)?);
+    }
+    if wants(ImapTest::Idle) {
+        rows.extend(idle::measure(target, plan)?);
+    }
+    Ok(Report {
+        bench: "imap",
+        server: target.name(),
+        messages: plan.messages,
+        size_bytes: plan.size_bytes,
+        seed: plan.seed,
+        client_cpu_secs: own_cpu_secs(),
+        rows,
+    })
+}

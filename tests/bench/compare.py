@@ -1,0 +1,270 @@
+#!/usr/bin/env python3
+"""Measures Posthorn and Dovecot in turn, with the same client and the same work.
+
+    tests/bench/compare.py [--rounds N] [--only GROUP...] [--write]
+
+Both servers run at once on this machine, each in a fresh directory on the same disk, both durable;
+only one of them has work at a time. Every group of measurements goes to one server, then to the
+other, in every round anew and each round in the other order, so that whatever else the machine
+does meets both. A row's value is the median over all rounds. `--write` puts the table into
+docs/benchmarks.md. Needs root and Debian's dovecot-imapd and dovecot-lmtpd; Python's standard
+library is enough.
+"""
+
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import pathlib
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+from dovecot import Dovecot
+from posthorn import Posthorn
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+DOCUMENT = ROOT / "docs/benchmarks.md"
+MARKS = ("<!-- written by tests/bench/compare.py: start -->",
+         "<!-- written by tests/bench/compare.py: end -->")
+
+PASSWORD = "grey-lamp-over-river-7"
+USER = "bench@example.test"
+RECIPIENTS = [f"recipient{number}@example.test" for number in range(10)]
+ACCOUNTS = {address: PASSWORD for address in [USER, *RECIPIENTS]}
+
+# What has to be reached, as a ratio in Posthorn's favour; for memory, KiB.
+RATIOS = {
+    "LMTP, connections: 10": 10, "LMTP, connections: 64": 25,
+    "APPEND, connections: 1": 1.5, "APPEND, connections: 10": 5,
+    "FETCH FLAGS": 3, "FETCH ENVELOPE": 3, "FETCH BODYSTRUCTURE": 1.5,
+    "FETCH three header fields": 1.5, "FETCH headers": 4, "FETCH bodies": 1.5,
+    "STORE with replies": 1, "STORE silent": 0.5, "COPY": 4, "MOVE": 4, "EXPUNGE": 2,
+    "SELECT on a new connection": 1, "sign-ins, connections: 10": 3,
+}
+IDLE_KIB_MAX = 64
+
+
+def groups(options):
+    """Name, rounds, command line: what one server is measured on before it is the other's turn."""
+    imap = ["imap", "--user", USER, "--messages", options.messages]
+    smtp = ["smtp", "--messages", options.deliveries, "--rounds", 1]
+    for recipient in RECIPIENTS:
+        smtp += ["--recipient", recipient]
+    read = [*imap, "--rounds", 5, "--tests"]
+    return {
+        "lmtp-1": ("lmtp", [*smtp, "--connections", 1]),
+        "lmtp-10": ("lmtp", [*smtp, "--connections", 10]),
+        "lmtp-64": ("lmtp", [*smtp, "--connections", 64]),
+        "append": ("imap", [*imap, "--tests", "append", "--connections", "1,10", "--rounds", 1,
+                            "--append-messages", options.deliveries]),
+        "fetch": ("imap", [*read, "fetch"]),
+        "store": ("imap", [*read, "store"]),
+        "copy": ("imap", [*imap, "--rounds", 2, "--tests", "copy"]),
+        "select": ("imap", [*read, "select"]),
+        "sign-in": ("imap", [*imap, "--rounds", 1, "--tests", "sign-in",
+                             "--sign-ins", options.sign_ins]),
+        "sign-in-tls": ("imaps", [*imap, "--rounds", 1, "--tests", "sign-in", "--tls", "implicit",
+                                  "--sign-ins", options.sign_ins]),
+        "idle": ("imaps", [*imap, "--tests", "idle", "--tls", "implicit",
+                           "--idle-connections", options.idle]),
+    }
+
+
+def measure(binary, server, listener, arguments):
+    """One run of the client against one server; its rows."""
+    words = [binary, "bench", *arguments, "--port", server.port(listener), "--json", "-"]
+    if arguments[0] == "imap":
+        words += ["--password-stdin", "--pid", server.pid]
+    done = subprocess.run([str(word) for word in words], input=PASSWORD + "\n",
+                          capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"{server.name}: {' '.join(map(str, words))}\n{done.stderr}")
+    report = json.loads(done.stdout)
+    for row in report["rows"]:
+        if arguments[0] == "imap" and "--tls" in arguments and "sign-ins" in row["name"]:
+            row["name"] += ", TLS"
+    return report["rows"]
+
+
+class Row:
+    """One measured thing on both servers."""
+
+    def __init__(self, name, unit):
+        self.name = name
+        self.unit = unit
+        self.runs = {}
+
+    def median(self, server):
+        return statistics.median(self.runs[server]) if self.runs.get(server) else None
+
+    def ratio(self):
+        """How much better Posthorn is; None where only one of them was measured."""
+        ours, theirs = self.median("Posthorn"), self.median("Dovecot")
+        if not ours or not theirs:
+            return None
+        return ours / theirs if self.unit.endswith("/s") else theirs / ours
+
+    def goal(self):
+        if self.name.startswith("idle") and "shared" not in self.name:
+            return f"≤ {IDLE_KIB_MAX} KiB"
+        return f"≥ {RATIOS[self.name]}×" if self.name in RATIOS else ""
+
+    def reached(self):
+        ours, ratio = self.median("Posthorn"), self.ratio()
+        if not self.goal() or ours is None:
+            return ""
+        if self.name.startswith("idle"):
+            return "yes" if ours <= IDLE_KIB_MAX else "no"
+        if ratio is None:
+            return ""
+        return "yes" if ratio >= RATIOS[self.name] else "no"
+
+    def cells(self):
+        ratio = self.ratio()
+        return [self.name, self.unit, number(self.median("Posthorn")),
+                number(self.median("Dovecot")), "" if ratio is None else f"{number(ratio)}×",
+                self.goal(), self.reached()]
+
+
+HEADINGS = ["measured", "unit", "Posthorn", "Dovecot", "ratio", "goal", "reached"]
+
+
+def number(value):
+    """Three digits; more would be noise."""
+    if value is None:
+        return ""
+    size = abs(value)
+    return f"{value:.{2 if size < 10 else 1 if size < 100 else 0}f}"
+
+
+def run(options, servers):
+    """All groups, `rounds` times, the servers in turn; the rows in order."""
+    rows = {}
+    wanted = {name: what for name, what in groups(options).items()
+              if not options.only or any(name.startswith(only) for only in options.only)}
+    for round_number in range(options.rounds):
+        for name, (listener, arguments) in wanted.items():
+            # Memory is measured once: a server that keeps freed memory would look better later.
+            if name == "idle" and round_number > 0:
+                continue
+            turn = servers if round_number % 2 == 0 else servers[::-1]
+            for server in turn:
+                for row in measure(options.binary, server, listener, arguments):
+                    known = rows.setdefault(row["name"], Row(row["name"], row["unit"]))
+                    known.runs.setdefault(server.name, []).extend(row["runs"])
+            print(f"round {round_number + 1} of {options.rounds}: {name}", file=sys.stderr,
+                  flush=True)
+    return list(rows.values())
+
+
+def plain(rows):
+    table = [HEADINGS] + [row.cells() for row in rows]
+    widths = [max(len(row[column]) for row in table) for column in range(len(HEADINGS))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+                     for row in table)
+
+
+def machine():
+    """Processor, memory, kernel, in a line."""
+    with contextlib.suppress(OSError, StopIteration):
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        model = next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+        return (f"{os.cpu_count()} × {model}, {memory:.0f} GiB, "
+                f"{platform.system()} {platform.release()}")
+    return platform.platform()
+
+
+def sync_milliseconds(directory):
+    """What the disk itself takes to make 4 KiB durable: the bound of all single writes."""
+    times = []
+    with tempfile.TemporaryFile(dir=directory) as file:
+        for _ in range(200):
+            start = datetime.datetime.now()
+            os.write(file.fileno(), b"x" * 4096)
+            os.fdatasync(file.fileno())
+            times.append((datetime.datetime.now() - start).total_seconds() * 1000)
+    return statistics.median(times)
+
+
+def section(options, rows, versions, sync):
+    """The part of docs/benchmarks.md that this program writes."""
+    command = f"tests/bench/compare.py --rounds {options.rounds} --write"
+    lines = [
+        MARKS[0],
+        f"Measured on {datetime.date.today().isoformat()}: {versions[0]} and {versions[1]}, in turn "
+        f"in one run.",
+        f"Machine: {machine()}; one fdatasync of 4 KiB takes {number(sync)} ms. "
+        f"{options.messages} messages of 8 KiB in the mailbox, {options.deliveries} in a run of "
+        f"APPEND or LMTP; medians of {options.rounds} rounds.",
+        "",
+        "```sh", "cargo build --release --ignore-rust-version -p posthorn", command, "```",
+        "",
+        "| " + " | ".join(HEADINGS) + " |",
+        "|---|---|--:|--:|--:|--:|---|",
+    ]
+    lines += ["| " + " | ".join(row.cells()) + " |" for row in rows]
+    return "\n".join([*lines, MARKS[1]])
+
+
+def write(text):
+    document = DOCUMENT.read_text()
+    before, _, rest = document.partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    DOCUMENT.write_text(before + text + after)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description="Posthorn and Dovecot in turn")
+    parser.add_argument("--binary", type=pathlib.Path, default=TARGET / "release/posthorn",
+                        help="the Posthorn measured, whose client measures both")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--messages", type=int, default=5000, help="in the mailbox that is read")
+    parser.add_argument("--deliveries", type=int, default=1000, help="messages of one run")
+    parser.add_argument("--sign-ins", type=int, default=500, help="of one run")
+    parser.add_argument("--idle", type=int, default=2000, help="idle connections")
+    parser.add_argument("--only", nargs="+", default=[], metavar="GROUP",
+                        help="groups whose name starts so, such as lmtp fetch copy")
+    parser.add_argument("--server", choices=["posthorn", "dovecot"], help="only this one")
+    parser.add_argument("--directory", default="/var/tmp", help="where both keep their data")
+    parser.add_argument("--json", type=pathlib.Path, help="all runs of all rows, to this file")
+    parser.add_argument("--write", action="store_true", help="put the table into the document")
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    if not options.binary.is_file():
+        raise SystemExit(f"{options.binary} is missing: "
+                         "cargo build --release --ignore-rust-version -p posthorn")
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="posthorn-bench-", dir=options.directory))
+    directory.chmod(0o755)
+    makers = {
+        "posthorn": lambda: Posthorn(options.binary, directory / "posthorn", ACCOUNTS),
+        "dovecot": lambda: Dovecot(directory / "dovecot", ACCOUNTS),
+    }
+    try:
+        with contextlib.ExitStack() as stack:
+            servers = [stack.enter_context(make()) for name, make in makers.items()
+                       if options.server in (None, name)]
+            sync = sync_milliseconds(directory)
+            versions = [server.version() for server in servers]
+            rows = run(options, servers)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    print(plain(rows))
+    if options.json:
+        runs = [{"name": row.name, "unit": row.unit, "runs": row.runs} for row in rows]
+        options.json.write_text(json.dumps(runs, indent=1) + "\n")
+    if options.write and len(servers) == 2:
+        write(section(options, rows, versions, sync))
+
+
+if __name__ == "__main__":
+    main()
