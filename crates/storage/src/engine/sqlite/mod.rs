@@ -3,6 +3,7 @@
 //! While one commit waits for the disk, further jobs queue; the next commit takes them all. So
 //! the cost of durability is shared by whoever writes at the same time.
 
+mod gather;
 mod log;
 mod open;
 mod writer;

@@ -7,6 +7,7 @@ use std::time::Instant;
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
+use super::gather::Gathering;
 use super::log::Log;
 use super::statement;
 use crate::engine::{Finished, Shared, Submission};
@@ -42,15 +43,14 @@ impl Writer {
 
     /// Writes until the queue is closed and empty.
     pub(super) fn run(self, mut jobs: mpsc::Receiver<Submission>) {
+        let mut gathering = Gathering::default();
         while let Some(first) = jobs.blocking_recv() {
-            let mut waiting = VecDeque::from([first]);
-            while waiting.len() < self.shared.settings.batch_max
-                && let Ok(next) = jobs.try_recv()
-            {
-                waiting.push_back(next);
-            }
-            self.shared.statistics.taken(waiting.len());
+            let waiting = gathering.take(first, &mut jobs, self.shared.settings.batch_max);
+            let taken = waiting.len();
+            self.shared.statistics.taken(taken);
+            let started = Instant::now();
             self.commit(waiting);
+            gathering.learn(taken, started.elapsed(), jobs.len());
             self.log.tend(&self.connection);
         }
         self.log.finish(&self.connection);

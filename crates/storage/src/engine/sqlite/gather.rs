@@ -1,0 +1,82 @@
+//! How long the writer waits for company before it begins a batch.
+//!
+//! Writers that were told of one commit write again at about the same time, a little after the
+//! first of them. If that first one were a batch of its own, all others would wait for its
+//! commit, then it for theirs, and every second commit would be of one. So the writer waits a
+//! moment for as many as it has just seen. One that writes alone is never waited for.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::Receiver;
+
+/// LIMIT: what waiting may cost, as a share of what a commit takes, and at most.
+const PATIENCE_SHARE: u32 = 8;
+const PATIENCE_MAX: Duration = Duration::from_millis(1);
+/// How often the queue is looked at meanwhile.
+const PAUSE: Duration = Duration::from_micros(20);
+
+/// What the last batch teaches about the next.
+#[derive(Debug, Default)]
+pub(super) struct Gathering {
+    expected: usize,
+    patience: Duration,
+}
+
+impl Gathering {
+    /// A batch of `first` and what comes with it, at most `max`.
+    pub(super) fn take<J>(&self, first: J, jobs: &mut Receiver<J>, max: usize) -> VecDeque<J> {
+        let mut batch = VecDeque::from([first]);
+        let mut deadline = None;
+        loop {
+            while batch.len() < max
+                && let Ok(next) = jobs.try_recv()
+            {
+                batch.push_back(next);
+            }
+            if batch.len() >= self.expected.min(max) {
+                return batch;
+            }
+            let now = Instant::now();
+            if now >= *deadline.get_or_insert(now + self.patience) {
+                return batch;
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// A batch of `jobs` took so long; `queued` came meanwhile.
+    pub(super) fn learn(&mut self, jobs: usize, took: Duration, queued: usize) {
+        self.expected = jobs + queued;
+        self.patience = (took / PATIENCE_SHARE).min(PATIENCE_MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_what_is_there_and_no_more_than_allowed() {
+        let (sender, mut jobs) = tokio::sync::mpsc::channel(10);
+        (1..5).for_each(|number| sender.try_send(number).unwrap());
+        let mut gathering = Gathering::default();
+        assert_eq!(gathering.take(0, &mut jobs, 3), [0, 1, 2]);
+        // As many as expected are there: nobody is waited for.
+        gathering.learn(1, Duration::MAX, 2);
+        assert_eq!(gathering.take(9, &mut jobs, 10), [9, 3, 4]);
+    }
+
+    #[test]
+    fn waits_for_those_who_wrote_before_but_not_for_ever() {
+        let (sender, mut jobs) = tokio::sync::mpsc::channel(10);
+        let mut gathering = Gathering::default();
+        gathering.learn(2, Duration::from_micros(800), 0);
+        assert_eq!(gathering.take(0, &mut jobs, 10), [0]);
+        // Long enough for the other thread, whatever the machine does.
+        gathering.patience = Duration::from_secs(600);
+        let late = std::thread::spawn(move || sender.blocking_send(1).unwrap());
+        assert_eq!(gathering.take(0, &mut jobs, 10), [0, 1]);
+        late.join().unwrap();
+    }
+}
