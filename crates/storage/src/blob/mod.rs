@@ -11,6 +11,7 @@ mod many;
 mod object;
 mod pack;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ids::BlobId;
@@ -138,7 +139,8 @@ impl BlobStore {
         if wanted.is_empty() {
             return Ok(());
         }
-        let mut unknown = Vec::with_capacity(wanted.len());
+        // By hash: the same message may come to many at once, and is kept once.
+        let mut unknown: BTreeMap<BlobId, Vec<&PreparedBlob>> = BTreeMap::new();
         for blob in wanted {
             let known: bool = connection
                 .prepare_cached("SELECT EXISTS (SELECT 1 FROM blob WHERE hash = ?1)")
@@ -149,14 +151,13 @@ impl BlobStore {
             // Should its row go before the transaction names it, the bytes go into a row.
             blob.set_place(None);
             if !known {
-                unknown.push(blob);
+                unknown.entry(blob.hash).or_default().push(blob);
             }
         }
-        let places =
-            packs.append(unknown.iter().map(|blob| (blob.hash, blob.stored.as_slice())))?;
-        for (blob, place) in unknown.iter().zip(places) {
-            // Another message of this batch may be the same one; either place will do.
-            blob.set_place(Some(Place::Pack(place)));
+        let first = unknown.values().filter_map(|same| same.first());
+        let places = packs.append(first.map(|blob| (blob.hash, blob.stored.as_slice())))?;
+        for (same, place) in unknown.values().zip(places) {
+            same.iter().for_each(|blob| blob.set_place(Some(Place::Pack(place))));
         }
         Ok(())
     }

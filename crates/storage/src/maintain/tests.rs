@@ -245,6 +245,27 @@ fn a_prepared_message_is_stored_again_when_its_pack_is_gone() {
 }
 
 #[test]
+fn the_same_message_for_many_is_kept_once() {
+    run(Database::Sqlite, |_, _| {}, &|fixture: &Fixture| {
+        let inbox = fixture.inbox;
+        let messages: Vec<_> =
+            [1, 1, 2].map(|seed| Arc::new(PreparedMessage::new(large(seed)))).into();
+        let copies = messages.clone();
+        fixture
+            .store
+            .account_write_blocking(fixture.account, "append", messages, move |tx| {
+                for message in [&copies[0], &copies[1], &copies[2], &copies[0]] {
+                    tx.append_message(inbox, message, Append::default())?;
+                }
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(fixture.packs(), [2 * (100_000 + crate::blob::RECORD_HEADER_BYTES)]);
+        assert_eq!(fixture.bodies().len(), 4);
+    });
+}
+
+#[test]
 fn free_pages_are_given_back() {
     run(
         Database::Sqlite,
