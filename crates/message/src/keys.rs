@@ -86,11 +86,11 @@ impl Keys {
         (keys.from_mailbox, keys.display_from) = address_keys(fields.from);
         (keys.to_mailbox, keys.display_to) = address_keys(fields.to);
         keys.cc_mailbox = address_keys(fields.cc).0;
-        keys.subject = keys.text(fields.subject, limits);
-        keys.from = keys.text(fields.from, limits);
-        keys.to = keys.text(fields.to, limits);
-        keys.cc = keys.text(fields.cc, limits);
-        keys.bcc = keys.text(fields.bcc, limits);
+        keys.subject = keys.text(decode_header_text(fields.subject.unwrap_or_default()), limits);
+        keys.from = keys.addresses(fields.from, limits);
+        keys.to = keys.addresses(fields.to, limits);
+        keys.cc = keys.addresses(fields.cc, limits);
+        keys.bcc = keys.addresses(fields.bcc, limits);
         let base = base_subject(&keys.subject);
         (keys.base_subject, keys.is_reply) = (base.text, base.is_reply);
         if let Some(message) = message {
@@ -107,13 +107,40 @@ impl Keys {
         keys
     }
 
-    fn text(&mut self, raw: Option<&[u8]>, limits: &Limits) -> String {
-        let mut text = one_line(&decode_header_text(raw.unwrap_or_default()));
+    fn addresses(&mut self, raw: Option<&[u8]>, limits: &Limits) -> String {
+        self.text(decode_address_text(raw.unwrap_or_default()), limits)
+    }
+
+    fn text(&mut self, decoded: String, limits: &Limits) -> String {
+        let mut text = one_line(&decoded);
         let kept = cut(&text, limits.key_bytes_max).len();
         self.is_cut |= kept < text.len();
         text.truncate(kept);
         text
     }
+}
+
+/// LIMIT: addresses looked at one by one; each is sought in the text of the field.
+const ADDRESSES_MAX: usize = 100;
+
+/// The text of a field with addresses, as SEARCH FROM, TO, CC and BCC look into it: decoded, and
+/// behind it those addresses that do not stand there in one piece.
+///
+/// RFC 9051 §6.4.4: those keys are asked of the envelope, in which an address has neither
+/// comments nor blanks.
+pub fn decode_address_text(raw_value: &[u8]) -> String {
+    let mut text = decode_header_text(raw_value);
+    for item in address_list(raw_value, ADDRESSES_MAX) {
+        let Item::Mailbox(listed) = item else { continue };
+        let (local, host) =
+            (String::from_utf8_lossy(&listed.local), String::from_utf8_lossy(&listed.host));
+        let address = format!("{local}@{host}");
+        if !host.is_empty() && !text.contains(&address) {
+            text.push(' ');
+            text.push_str(&address);
+        }
+    }
+    text
 }
 
 // addr-mailbox and display value of the first address.
@@ -148,5 +175,26 @@ fn preview(message: &Message<'_>, chars_max: usize) -> String {
     match line.char_indices().nth(chars_max) {
         Some((end, _)) => line.get(..end).unwrap_or_default().trim_end().to_owned(),
         None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_found_as_the_envelope_has_them() {
+        for (raw, expect) in [
+            (&b" Joe <joe@example.org>, b@c"[..], "Joe <joe@example.org>, b@c"),
+            (
+                b" <a (comment)@ (comment) b.example>",
+                "<a (comment)@ (comment) b.example> a@b.example",
+            ),
+            (b" \"j. d\"@example.org", "\"j. d\"@example.org j. d@example.org"),
+            (b" undisclosed:;", "undisclosed:;"),
+            (b"", ""),
+        ] {
+            assert_eq!(decode_address_text(raw), expect);
+        }
     }
 }

@@ -36,7 +36,7 @@ pub mod flag;
 pub use encoding::{Encoding, decode_part, decoded_len};
 pub use error::Error;
 pub use header::{Field, decode_header_text, header_fields};
-pub use keys::Keys;
+pub use keys::{Keys, decode_address_text};
 pub use keys_column::KeysView;
 pub use limits::Limits;
 pub use part_index::{MessageRanges, Part, PartIndex, PartKind};
