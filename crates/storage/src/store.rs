@@ -248,6 +248,11 @@ impl Store {
         blocking("open view", move || store.open_view_blocking(account, mailbox)).await
     }
 
+    /// The view of a mailbox if it is in memory. No I/O.
+    pub fn held_view(&self, account: AccountId, mailbox: CollectionId) -> Option<MailboxView> {
+        self.inner.shared.feed.opened_view(account, mailbox)
+    }
+
     /// [`open_view`](Self::open_view) for threads. Not for async code.
     ///
     /// # Errors
