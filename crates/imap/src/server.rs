@@ -329,6 +329,7 @@ impl Session {
         if let Some(selected) = self.state.selected_mut() {
             selected.tell_updates(expunges, enabled, &mut out);
         }
+        commands::recent::keep(&self.shared, &mut self.state);
         let flow = match result {
             Ok(reply) if reply.is_sent => Flow::Continue,
             Ok(reply) => {

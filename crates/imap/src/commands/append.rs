@@ -1,12 +1,15 @@
 //! APPEND (RFC 9051 §6.3.12), several messages at once (RFC 3502): all or none.
 
+mod binary;
+
 use std::sync::Arc;
 
 use ids::{Timestamp, Uid};
-use storage::Append;
+use storage::{Append, StorageError};
 
 use super::{Ctx, Reply, ReplyCode, target_mailbox};
-use crate::error::Result;
+use crate::error::{Result, refused};
+use crate::render::Code;
 use crate::types::{AppendArgs, AppendMessage, NumberSet};
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: AppendArgs) -> Result<Reply> {
@@ -15,7 +18,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: AppendArgs) -> Result<Reply> {
     let mut options = Vec::with_capacity(args.messages.len());
     let mut prepared = Vec::with_capacity(args.messages.len());
     for message in args.messages {
-        let AppendMessage { flags, internal_date, bytes, .. } = message;
+        let AppendMessage { flags, internal_date, bytes, binary, .. } = message;
+        let bytes = if binary && bytes.contains(&0) { as_text(bytes).await? } else { bytes };
         let internal_date = internal_date.map(|date| Timestamp::from_secs(date.unix_secs()));
         options.push(Append { flags, internal_date });
         prepared.push(Arc::new(ctx.shared.store.prepare(bytes).await?));
@@ -37,4 +41,12 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: AppendArgs) -> Result<Reply> {
     // RFC 4315 §3: APPENDUID with a set when several were appended (RFC 3502 §6.3.11).
     let code = appended.first().map(|one| ReplyCode::AppendUid(one.uid_validity, uids));
     Ok(Reply { code, ..Reply::done() })
+}
+
+/// A message with NUL in a form that BODY[…] can send.
+async fn as_text(bytes: Vec<u8>) -> Result<Vec<u8>> {
+    let encoded = tokio::task::spawn_blocking(move || binary::without_nul(&bytes)).await;
+    let encoded = encoded.map_err(|error| StorageError::Internal(error.to_string()))?;
+    // RFC 3516 §4.4: NO with UNKNOWN-CTE for what cannot be stored.
+    encoded.ok_or_else(|| refused(Code::UnknownCte, "NUL where no transfer encoding helps"))
 }

@@ -19,6 +19,11 @@ pub(super) fn run(ctx: &mut Ctx<'_>, asked: EnableItems) -> Result<Reply> {
             EnableItem::CondStore => ctx.enable_condstore(),
             _ => ctx.enabled.switch_on(item),
         };
+        if item == EnableItem::Imap4Rev2
+            && let Some(selected) = ctx.state.selected_mut()
+        {
+            selected.forget_recent();
+        }
         if is_new {
             switched_on.insert(item);
         }

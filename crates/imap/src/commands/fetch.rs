@@ -43,8 +43,9 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: FetchArgs) -> Result<Reply> {
     ctx.connection.write(&out).await?;
     let seqs = changed_since(ctx, seqs, args.changed_since)?;
     let seen = mark_seen(ctx, &args, &seqs).await?;
-    let known = ctx.selected()?.known().clone();
-    let plan = Plan::new(args.attributes, enabled.condstore(), seen);
+    let selected = ctx.selected()?;
+    let (known, recent) = (selected.known().clone(), selected.recent().clone());
+    let plan = Plan::new(args.attributes, enabled.condstore(), seen, recent);
     answer(ctx, known, &seqs, plan).await?;
     Ok(Reply::done())
 }

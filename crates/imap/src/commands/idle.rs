@@ -3,7 +3,7 @@
 use net::ConnectionError;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Ctx, Reply};
+use super::{Ctx, Reply, recent};
 use crate::error::{CommandError, Result};
 use crate::parse::Step;
 use crate::render::{self, Status};
@@ -61,6 +61,7 @@ fn tell(ctx: &mut Ctx<'_>) -> Result<()> {
             return Err(CommandError::Bye("The selected mailbox is gone"));
         }
         selected.tell_updates(Updates::All, enabled, &mut out);
+        recent::keep(ctx.shared, ctx.state);
     }
     ctx.connection.push(&out);
     Ok(())

@@ -41,7 +41,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ListArgs) -> Result<Reply> {
             && line.is_selected
         {
             let id = mailbox.id.to_string();
-            let values = status::values(mailbox, limit, &id);
+            let recent = status::count_recent(ctx, args.returns.status, mailbox).await?;
+            let values = status::values(mailbox, recent, limit, &id);
             render::status(&mut out, mailbox.name.as_str(), dialect, args.returns.status, &values);
         }
         if out.len() >= PIECE_BYTES {
@@ -85,10 +86,12 @@ pub(super) fn attributes(entry: Option<&MailboxEntry>, returns: ListReturn) -> L
     let mailbox = entry.and_then(|entry| entry.mailbox.as_ref());
     let has_children = entry.is_some_and(|entry| entry.has_children);
     if mailbox.is_none() {
-        // RFC 9051 §7.3.1: \NonExistent implies \Noselect; programs older than RFC 5258 know the
-        // second only.
+        // RFC 9051 §7.3.1: it implies \Noselect.
         attributes.insert(ListAttribute::NonExistent);
-        attributes.insert(ListAttribute::Noselect);
+        if has_children {
+            // R-FOLD-2: programs older than RFC 5258 know this one only, and are shown ghosts.
+            attributes.insert(ListAttribute::Noselect);
+        }
     }
     // RFC 3348 §3: told unasked, for real mailboxes and ghosts.
     match has_children {

@@ -22,7 +22,11 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ListArgs) -> Result<Reply> {
         let name = entry.name.as_str();
         if patterns.iter().any(|pattern| pattern.matches(name, '/')) {
             // QUIRK(Outlook, 2013): looks for special uses here and not in LIST.
-            let attributes = attributes(Some(entry), ListReturn::default());
+            let mut attributes = attributes(Some(entry), ListReturn::default());
+            if entry.mailbox.is_none() {
+                // LSUB is older than \NonExistent.
+                attributes.insert(ListAttribute::Noselect);
+            }
             render::lsub_item(
                 &mut out,
                 &ListItem { attributes, name, ..ListItem::default() },

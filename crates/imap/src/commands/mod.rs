@@ -26,6 +26,7 @@ mod lsub;
 mod r#move;
 mod namespace;
 mod noop;
+pub(crate) mod recent;
 mod rename;
 mod search;
 mod select;

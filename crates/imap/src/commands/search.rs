@@ -17,7 +17,7 @@ use storage::{ReadTx, Snapshot, StorageError, Want};
 use self::program::{Facts, Program, Sets};
 use super::batches::Batches;
 use super::{Ctx, Reply, numbers_of, uids_of};
-use crate::error::{CommandError, Result};
+use crate::error::Result;
 use crate::render::{self, Esearch};
 use crate::types::{Addressing, NumberSet, SearchArgs, SearchReturn};
 
@@ -26,9 +26,9 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SearchArgs) -> Result<Reply> {
     let uses_modseq = args.key.uses_modseq();
     let selected = ctx.selected()?;
     let known = selected.known().clone();
-    let sets = Sets { known: &known, saved: &selected.saved };
-    let program = Program::compile(&args.key, &sets, now)
-        .map_err(|_| CommandError::Bad("No such sequence number"))?;
+    let recent = numbers_of(selected.recent());
+    let sets = Sets { known: &known, saved: &selected.saved, recent };
+    let program = Program::compile(&args.key, &sets, now);
     if uses_modseq {
         // RFC 7162 §3.1: the key makes the client one that knows CONDSTORE.
         ctx.enable_condstore();

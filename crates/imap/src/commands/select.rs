@@ -25,8 +25,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SelectArgs, access: Access) -> 
         // RFC 7162 §3.1.8: the parameter makes the client one that knows CONDSTORE.
         ctx.enable_condstore();
     }
-    let selected = Selected::new(view, access);
     let enabled = *ctx.enabled;
+    let selected = Selected::new(view, access, enabled);
     let name = mailbox.name.as_str();
     ctx.push(|out| {
         tell_opened(out, &selected, enabled);
@@ -51,7 +51,7 @@ fn tell_opened(out: &mut Vec<u8>, selected: &Selected, enabled: Enabled) {
     selected.tell_flags(out);
     render::exists(out, known.exists());
     if !enabled.rev2() {
-        render::recent(out, 0);
+        render::recent(out, selected.count_recent());
         if let Some(seq) = known.first_unseen() {
             // RFC 3501 §7.1: UNSEEN, gone in RFC 9051.
             render::untagged(out, Status::Ok, Some(&Code::Unseen(seq)), "First unseen");

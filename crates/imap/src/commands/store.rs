@@ -47,7 +47,10 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: StoreArgs) -> Result<Reply> {
     if stored.applied.is_empty() && !uids.is_empty() && args.by == Addressing::Seq {
         // Nothing was stored, as others have expunged all of them: the client must not believe
         // otherwise (RFC 9051 §7.1, EXPUNGEISSUED).
-        return Err(refused(Code::ExpungeIssued, "The messages have been expunged"));
+        return Err(refused(
+            Code::ExpungeIssued,
+            "The messages have been deleted by another session",
+        ));
     }
     Ok(Reply::done())
 }
@@ -81,7 +84,7 @@ impl Answer {
         let mut out = Vec::new();
         let selected = ctx.selected()?;
         selected.tell_updates_but(Updates::WithoutExpunge, self.enabled, own, &mut out);
-        let known = selected.known().clone();
+        let (known, recent) = (selected.known().clone(), selected.recent().clone());
         // RFC 7162 §3.1.3: who knows CONDSTORE is told the new MODSEQ even when silent.
         if self.silent && !self.enabled.condstore() {
             ctx.connection.write(&out).await?;
@@ -92,7 +95,7 @@ impl Answer {
             let past = range.end().get().checked_add(1);
             let end = past.map_or(known.exists() + 1, |uid| known.first_seq_from(Uid::new(uid)));
             for (seq, entry) in known.entries(first..=end.saturating_sub(1)) {
-                self.render(&mut out, seq, &entry);
+                self.render(&mut out, seq, &entry, recent.contains(entry.uid()));
                 if out.len() >= PIECE_BYTES {
                     ctx.connection.write(&out).await?;
                     out.clear();
@@ -103,14 +106,14 @@ impl Answer {
         Ok(())
     }
 
-    fn render(&self, out: &mut Vec<u8>, seq: u32, entry: &Entry<'_>) {
+    fn render(&self, out: &mut Vec<u8>, seq: u32, entry: &Entry<'_>, recent: bool) {
         let mut fetch = FetchWriter::begin(out, seq);
         if self.by == Addressing::Uid || self.enabled.condstore() {
             // RFC 9051 §6.4.9: UID commands answer with UIDs.
             fetch.uid(entry.uid());
         }
         if !self.silent {
-            fetch.flags_rendered(entry.flags_rendered());
+            fetch.flags_rendered(entry.flags_rendered(), recent);
         }
         if self.enabled.condstore() {
             fetch.modseq(entry.modseq());

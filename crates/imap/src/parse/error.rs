@@ -24,6 +24,9 @@ pub enum ParseError {
     /// A message to append is larger than allowed.
     #[error("message too big")]
     MessageTooBig,
+    /// A mailbox name in a spelling that names nothing.
+    #[error("{0}")]
+    BadName(&'static str),
     /// SEARCH in a charset nobody here reads.
     #[error("unsupported charset")]
     BadCharset,

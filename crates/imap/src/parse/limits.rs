@@ -47,8 +47,10 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            // LIMIT: a SASL message of 8 KiB (a Kerberos ticket, a long token) in base64 fits.
-            line_bytes_max_before_login: 16 * 1024,
+            // LIMIT: an ID of 30 fields of 30 and values of 1,024 octets (RFC 2971 §3.3), each
+            // octet escaped; a SASL message of 8 KiB (a Kerberos ticket, a long token) in base64
+            // fits as well.
+            line_bytes_max_before_login: 64 * 1024,
             // LIMIT: RFC 7162 §4 asks for 8192; sets of scattered UIDs from Outlook reach 60,000.
             line_bytes_max: 256 * 1024,
             // LIMIT: user names and passwords.

@@ -71,7 +71,12 @@ fn basic(c: &mut Cursor<'_>) -> Parsed<ListArgs> {
 fn reference(c: &mut Cursor<'_>) -> Parsed<String> {
     // QUIRK(hand-written clients): wildcards come unquoted in the reference, where RFC 9051 §9
     // has a mailbox; they are read as part of it.
-    Ok(pattern(c)?.as_str().to_owned())
+    match pattern(c)? {
+        wrong if wrong.is_nothing() => {
+            Err(ParseError::BadName("Reference is not valid modified UTF-7"))
+        }
+        reference => Ok(reference.as_str().to_owned()),
+    }
 }
 
 /// `patterns = "(" list-mailbox *(SP list-mailbox) ")"` (RFC 5258 §6).

@@ -31,7 +31,7 @@ pub(crate) fn decode_name(c: &Cursor<'_>, raw: Cow<'_, [u8]>) -> Parsed<String> 
         }
         Dialect::Rev1 if !raw.contains(&b'&') => into_text(raw),
         Dialect::Rev1 => mutf7::decode(&raw)
-            .map_err(|_| ParseError::Syntax("mailbox name is not valid modified UTF-7")),
+            .map_err(|_| ParseError::BadName("Mailbox name is not valid modified UTF-7")),
     }
 }
 
@@ -47,7 +47,11 @@ pub(crate) fn pattern(c: &mut Cursor<'_>) -> Parsed<MailboxPattern> {
             Cow::Borrowed(raw)
         }
     };
-    let text = decode_name(c, raw)?;
+    let text = match decode_name(c, raw) {
+        // RFC 9051 §6.3.9: what matches nothing is answered with OK and no LIST.
+        Err(ParseError::BadName(_)) => return Ok(MailboxPattern::nothing()),
+        decoded => decoded?,
+    };
     if text.bytes().any(|b| matches!(b, 0 | b'\r' | b'\n')) {
         return Err(ParseError::Syntax("control character in a mailbox pattern"));
     }

@@ -48,9 +48,20 @@ impl<'a> FetchWriter<'a> {
         super::flags(self.name(b"FLAGS "), flags, recent);
     }
 
-    /// `FLAGS` with a list already in wire form, its parentheses included.
-    pub fn flags_rendered(&mut self, list: &str) {
-        self.name(b"FLAGS ").extend_from_slice(list.as_bytes());
+    /// `FLAGS` with a list already in wire form, its parentheses included; `recent` puts
+    /// `\Recent` in front, which is the session's to know (RFC 3501 §2.3.2).
+    pub fn flags_rendered(&mut self, list: &str, recent: bool) {
+        let out = self.name(b"FLAGS ");
+        match list.strip_prefix('(').filter(|_| recent) {
+            None => out.extend_from_slice(list.as_bytes()),
+            Some(rest) => {
+                out.extend_from_slice(b"(\\Recent");
+                if rest != ")" {
+                    out.push(b' ');
+                }
+                out.extend_from_slice(rest.as_bytes());
+            }
+        }
     }
 
     /// `MODSEQ (n)` (RFC 7162 §3.1.4.2).

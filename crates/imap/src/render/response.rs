@@ -123,6 +123,9 @@ pub fn render_rejection(out: &mut Vec<u8>, rejection: &Rejection) {
         ParseError::LiteralTooBig => (Status::Bad, Some(Code::TooBig), "Literal too big"),
         // RFC 7889 §4: NO with TOOBIG.
         ParseError::MessageTooBig => (Status::No, Some(Code::TooBig), "Message too big"),
+        // RFC 9051 §7.1: CANNOT, "an invalid mailbox name": the grammar allows it, no mailbox
+        // can have it.
+        ParseError::BadName(text) => (Status::No, Some(Code::Cannot), text),
         // RFC 9051 §6.4.4: NO with BADCHARSET.
         ParseError::BadCharset => (Status::No, Some(Code::BadCharset), "Unsupported charset"),
         ParseError::UnsupportedAppend => {

@@ -5,9 +5,11 @@
 //! **Absent:** I/O. Functions here append to a buffer; `server.rs` sends it.
 
 mod enabled;
+mod recent;
 mod selected;
 mod state;
 
 pub(crate) use enabled::Enabled;
+use recent::Recent;
 pub(crate) use selected::{Access, Selected, Updates};
 pub(crate) use state::{State, User};

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use ids::{ModSeq, Uid};
+use ids::{ModSeq, Uid, UidSet};
 use message::flag::SystemFlags;
 
-use super::Enabled;
+use super::{Enabled, Recent};
 use crate::render::{self, Code, FetchWriter, FlagsResponse, Status};
 use crate::types::{Addressing, NumberSet, SequenceSet};
 use crate::view::{Entry, MailboxView, Snapshot, ViewState};
@@ -37,16 +37,42 @@ pub(crate) struct Selected {
     access: Access,
     /// How many keywords FLAGS has told.
     keywords_told: usize,
+    recent: Recent,
     /// SEARCHRES: UIDs of the last `SEARCH RETURN (SAVE)` (RFC 9051 §6.4.4.1).
     pub(crate) saved: NumberSet,
 }
 
 impl Selected {
     /// A mailbox just opened: the client is about to be told `view`'s newest state.
-    pub(crate) fn new(view: MailboxView, access: Access) -> Self {
+    pub(crate) fn new(view: MailboxView, access: Access, enabled: Enabled) -> Self {
         let known = view.snapshot();
         let keywords_told = known.keywords().len();
-        Self { view, known, access, keywords_told, saved: NumberSet::new() }
+        let mut recent = Recent::default();
+        if !enabled.rev2() {
+            recent.claim(&view, &known, access);
+            recent.is_news(&known);
+        }
+        Self { view, known, access, keywords_told, recent, saved: NumberSet::new() }
+    }
+
+    /// UIDs of the messages that are `\Recent` in this session; some of them may be gone.
+    pub(crate) fn recent(&self) -> &UidSet {
+        self.recent.uids()
+    }
+
+    /// How many messages are `\Recent` in this session.
+    pub(crate) fn count_recent(&self) -> u32 {
+        self.recent.count(&self.known)
+    }
+
+    /// The UID below which nothing is `\Recent` in later sessions, where storage must be told.
+    pub(crate) fn take_recent_claim(&mut self) -> Option<Uid> {
+        self.recent.take_claim()
+    }
+
+    /// IMAP4rev2 was enabled, which has no `\Recent`.
+    pub(crate) fn forget_recent(&mut self) {
+        self.recent.forget();
     }
 
     /// FLAGS and PERMANENTFLAGS (RFC 9051 §7.3.5, §7.1).
@@ -148,9 +174,14 @@ impl Selected {
         }
         if diff.appended > 0 {
             render::exists(out, newest.exists());
-            if !enabled.rev2() {
-                // RFC 3501 §7.3.2; RFC 9051 has no \Recent any more.
-                render::recent(out, 0);
+        }
+        if !enabled.rev2() {
+            if diff.appended > 0 {
+                self.recent.claim(&self.view, &newest, self.access);
+            }
+            // RFC 3501 §7.3.2: with EXISTS, and where some of them were expunged.
+            if self.recent.is_news(&newest) || diff.appended > 0 {
+                render::recent(out, self.recent.count(&newest));
             }
         }
         let had = self.known.flag_sets();
@@ -168,7 +199,8 @@ impl Selected {
             if let Some(entry) = self.known.by_seq(*seq)
                 && own != Some(entry.modseq())
             {
-                push_flags(out, *seq, &entry, enabled);
+                let recent = self.recent.uids().contains(entry.uid());
+                push_flags(out, *seq, &entry, recent, enabled);
             }
         }
     }
@@ -176,10 +208,10 @@ impl Selected {
 
 /// An untagged FETCH that tells the flags of a message, with its UID, which no client minds and
 /// those with CONDSTORE need (RFC 7162 §3.1.4).
-pub(crate) fn push_flags(out: &mut Vec<u8>, seq: u32, entry: &Entry<'_>, enabled: Enabled) {
+fn push_flags(out: &mut Vec<u8>, seq: u32, entry: &Entry<'_>, recent: bool, enabled: Enabled) {
     let mut fetch = FetchWriter::begin(out, seq);
     fetch.uid(entry.uid());
-    fetch.flags_rendered(entry.flags_rendered());
+    fetch.flags_rendered(entry.flags_rendered(), recent);
     if enabled.condstore() {
         fetch.modseq(entry.modseq());
     }

@@ -9,6 +9,7 @@
 pub struct MailboxPattern {
     text: String,
     steps: Vec<Step>,
+    nothing: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +37,17 @@ impl MailboxPattern {
                 _ => steps.push(step),
             }
         }
-        Self { text, steps }
+        Self { text, steps, nothing: false }
+    }
+
+    /// A pattern that no name matches: what a client sent is the spelling of no name.
+    pub fn nothing() -> Self {
+        Self { text: String::new(), steps: Vec::new(), nothing: true }
+    }
+
+    /// Whether no name matches.
+    pub fn is_nothing(&self) -> bool {
+        self.nothing
     }
 
     /// The pattern as it was given.
@@ -46,12 +57,12 @@ impl MailboxPattern {
 
     /// Whether it is empty: with LIST the question for the delimiter (RFC 9051 §6.3.9).
     pub fn is_empty(&self) -> bool {
-        self.text.is_empty()
+        self.text.is_empty() && !self.nothing
     }
 
     /// The name this pattern stands for if it has no wildcard.
     pub fn as_plain_name(&self) -> Option<&str> {
-        let plain = self.steps.iter().all(|step| matches!(step, Step::Char(_)));
+        let plain = !self.nothing && self.steps.iter().all(|step| matches!(step, Step::Char(_)));
         plain.then_some(self.text.as_str())
     }
 
@@ -63,7 +74,7 @@ impl MailboxPattern {
     /// The pattern below `reference` (RFC 9051 §6.3.9): the two are joined as they stand.
     #[must_use]
     pub fn under(&self, reference: &str) -> Self {
-        if reference.is_empty() {
+        if reference.is_empty() || self.nothing {
             return self.clone();
         }
         Self::new(format!("{reference}{}", self.text))
@@ -71,8 +82,8 @@ impl MailboxPattern {
 
     /// Whether `name` matches in a hierarchy delimited by `delimiter`.
     pub fn matches(&self, name: &str, delimiter: char) -> bool {
-        if self.is_everything() {
-            return true;
+        if self.nothing || self.is_everything() {
+            return !self.nothing;
         }
         // RFC 9051 §5.1: INBOX is matched in any case, also as the root of a subtree.
         let inbox =
@@ -192,6 +203,13 @@ mod tests {
         ] {
             assert_eq!(MailboxPattern::new(pattern).matches(name, '/'), expect, "{pattern} {name}");
         }
+    }
+
+    #[test]
+    fn nothing_matches_nothing() {
+        let nothing = MailboxPattern::nothing().under("a/");
+        assert!(nothing.is_nothing() && !nothing.is_empty() && nothing.as_plain_name().is_none());
+        assert!(!nothing.matches("", '/') && !nothing.matches("a/", '/'));
     }
 
     /// The same question answered by trying everything.

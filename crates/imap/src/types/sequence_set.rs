@@ -81,6 +81,23 @@ impl SequenceSet {
         Ok(set)
     }
 
+    /// Like [`resolve_seqs`](Self::resolve_seqs), without the numbers that name no message.
+    pub fn seqs_within(&self, exists: u32) -> NumberSet {
+        let mut set = NumberSet::new();
+        for range in self.ranges() {
+            match (range.from, range.to) {
+                (SeqBound::Number(a), SeqBound::Number(b)) => {
+                    let (low, high) = (a.min(b).get(), a.max(b).get().min(exists));
+                    if low <= high {
+                        set.insert_range(low, high);
+                    }
+                }
+                _ => insert_open(&mut set, *range, exists),
+            }
+        }
+        set
+    }
+
     /// The UIDs meant when `largest` is the largest UID in use (0 in an empty mailbox). UIDs
     /// that are not in use are no error (RFC 9051 §6.4.9); the set may still contain them.
     pub fn resolve_uids(&self, largest: u32) -> NumberSet {

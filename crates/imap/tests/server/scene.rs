@@ -7,7 +7,8 @@ use ids::{AccountId, Clock, Timestamp};
 use imap::{ImapService, Settings};
 use net::{Connection, ConnectionSettings, Service, Shutdown, Stream};
 use storage::{
-    Address, Append, Database, MailboxName, NewAccount, PreparedMessage, Role, StorageError, Store,
+    AccountTx, Address, Append, Database, MailboxName, NewAccount, PreparedMessage, Role,
+    StorageError, Store,
 };
 use testkit::ManualClock;
 use testkit::transcript::{self, Header};
@@ -122,6 +123,16 @@ impl House {
         });
         findings.await.unwrap().unwrap().iter().map(|finding| format!("{finding:?}")).collect()
     }
+
+    /// Some session was told of all messages of a mailbox.
+    async fn forget_recent(&self, mailbox: &str) {
+        let (account, mailbox) = (self.account, MailboxName::parse(mailbox).unwrap());
+        let forget = move |tx: &mut AccountTx<'_, '_>| {
+            let found = tx.find_mailbox(account, &mailbox)?.unwrap();
+            tx.keep_recent(found.id, found.uid_next)
+        };
+        self.store.account_write(account, "fixture", forget).await.unwrap();
+    }
 }
 
 /// Settings that reach their limits soon.
@@ -151,7 +162,8 @@ impl Scene {
         self.house.close().await
     }
 
-    /// `mailboxes: a, b/c` and `messages: one two` (into INBOX).
+    /// `mailboxes: a, b/c` and `messages: one two` (into INBOX), which some session was told of
+    /// unless `recent: yes`.
     async fn fill(&mut self, header: &Header) {
         if std::mem::replace(&mut self.is_filled, true) {
             return;
@@ -169,6 +181,9 @@ impl Scene {
         for (day, name) in (0..).zip(messages) {
             let received = Timestamp::from_secs(FIRST_RECEIVED + day * 86_400);
             self.house.add("INBOX", name, received).await.unwrap();
+        }
+        if header.find("recent") != Some("yes") {
+            self.house.forget_recent("INBOX").await;
         }
     }
 }

@@ -16,12 +16,19 @@ pub(super) struct Plan {
     condstore: bool,
     /// Messages that this command marked `\Seen`.
     seen: UidSet,
+    /// Messages that are `\Recent` in this session.
+    recent: UidSet,
 }
 
 impl Plan {
-    pub(super) fn new(attributes: Vec<FetchAttribute>, condstore: bool, seen: UidSet) -> Self {
+    pub(super) fn new(
+        attributes: Vec<FetchAttribute>,
+        condstore: bool,
+        seen: UidSet,
+        recent: UidSet,
+    ) -> Self {
         let want = attributes.iter().map(wanted).fold(Want::default(), |all, want| all | want);
-        Self { attributes, want, condstore, seen }
+        Self { attributes, want, condstore, seen, recent }
     }
 
     /// What must be read from storage.
@@ -33,6 +40,11 @@ impl Plan {
     pub(super) fn estimate<'e>(&self, entries: impl Iterator<Item = &'e Entry<'e>>) -> usize {
         let whole = self.want.contains(Want::TEXT);
         entries.map(|entry| 512 + if whole { entry.size_bytes() as usize } else { 0 }).sum()
+    }
+
+    fn is_recent(&self, entry: &Entry<'_>) -> bool {
+        // Nearly always there is none, and FETCH of flags is asked for whole mailboxes.
+        !self.recent.is_empty() && self.recent.contains(entry.uid())
     }
 
     fn has(&self, attribute: &FetchAttribute) -> bool {
@@ -78,11 +90,17 @@ pub(super) fn render_message(
     let start = out.len();
     let mut fetch = FetchWriter::begin(out, seq);
     for attribute in &plan.attributes {
-        is_whole &= render_attribute(&mut fetch, attribute, entry, content);
+        is_whole &= match attribute {
+            FetchAttribute::Flags => {
+                fetch.flags_rendered(entry.flags_rendered(), plan.is_recent(entry));
+                true
+            }
+            _ => render_attribute(&mut fetch, attribute, entry, content),
+        };
     }
     if plan.seen.contains(entry.uid()) {
         if !plan.has(&FetchAttribute::Flags) {
-            fetch.flags_rendered(entry.flags_rendered());
+            fetch.flags_rendered(entry.flags_rendered(), plan.is_recent(entry));
         }
         // RFC 7162 §3.1: a change of flags is told with its modseq.
         if plan.condstore && !plan.has(&FetchAttribute::ModSeq) {
@@ -105,7 +123,6 @@ fn render_attribute(
 ) -> bool {
     match attribute {
         FetchAttribute::Uid => fetch.uid(entry.uid()),
-        FetchAttribute::Flags => fetch.flags_rendered(entry.flags_rendered()),
         FetchAttribute::InternalDate => {
             fetch.internal_date(DateTime::from_unix_secs(entry.internal_date().as_secs()));
         }

@@ -162,13 +162,13 @@ impl<'c> Bytes<'c> {
     }
 }
 
-/// RFC 9051 §6.4.5, BINARY: text is sent with CRLF, however its lines ended before it was
-/// encoded.
+/// RFC 9051 §7.5.2, BINARY: text is sent with CRLF, however its lines ended before it was
+/// encoded. Where some end in CRLF, an LF alone ends none: it is left as it is.
 fn with_crlf(text: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     let is_bare =
         |at: usize| text.get(at) == Some(&b'\n') && (at == 0 || text.get(at - 1) != Some(&b'\r'));
     let bare = (0..text.len()).filter(|&at| is_bare(at)).count();
-    if bare == 0 {
+    if bare == 0 || text.windows(2).any(|pair| pair == b"\r\n") {
         return text;
     }
     let mut out = Vec::with_capacity(text.len() + bare);

@@ -4,8 +4,8 @@
 use std::ops::ControlFlow;
 
 use message::{
-    KeysView, Limits, PartIndex, casemap, decode_header_text, header_fields, header_line,
-    searchable_text,
+    KeysView, Limits, PartIndex, casemap, decode_address_text, decode_header_text, header_fields,
+    header_line, searchable_text,
 };
 use storage::Content;
 
@@ -78,7 +78,12 @@ impl<'c> Texts<'c> {
                 return Some(false);
             }
         }
-        self.field_contains(field.name(), text)
+        let mut fields = header_fields(self.header?).filter(|found| found.is(field.name()));
+        let decode = match field {
+            KeyField::Subject => decode_header_text,
+            _ => decode_address_text,
+        };
+        Some(fields.any(|found| casemap(&decode(found.value)).contains(text)))
     }
 
     /// Whether a field of this name holds the text; an empty text asks for the field

@@ -8,11 +8,11 @@ use std::ops::Range;
 use ids::{ContentId, ModSeq, Timestamp};
 use message::casemap;
 use message::date::Day;
-use message::flag::Flags;
+use message::flag::{Flags, SystemFlags};
 use storage::{Content, Entry, Snapshot, Want};
 
 use super::content::{KeyField, Texts};
-use crate::types::{Addressing, NumberSet, OutOfRange, SearchKey, SequenceSet};
+use crate::types::{Addressing, NumberSet, SearchKey, SequenceSet};
 
 const DAY_SECS: i64 = 24 * 60 * 60;
 
@@ -21,6 +21,8 @@ pub(super) struct Sets<'s> {
     pub(super) known: &'s Snapshot,
     /// UIDs that `$` stands for.
     pub(super) saved: &'s NumberSet,
+    /// UIDs that are `\Recent` in this session.
+    pub(super) recent: NumberSet,
 }
 
 /// What is known of a message so far.
@@ -72,13 +74,9 @@ enum Node {
 }
 
 impl Program {
-    /// Compiles `key`; sequence numbers must exist (RFC 9051 §9, `seq-number`).
-    pub(super) fn compile(
-        key: &SearchKey,
-        sets: &Sets<'_>,
-        now: Timestamp,
-    ) -> Result<Self, OutOfRange> {
-        Compiler { sets, now }.node(key).map(Self)
+    /// Compiles `key`.
+    pub(super) fn compile(key: &SearchKey, sets: &Sets<'_>, now: Timestamp) -> Self {
+        Self(Compiler { sets, now }.node(key))
     }
 
     /// Whether a message is found, as far as that can be told from `facts`.
@@ -116,24 +114,26 @@ struct Compiler<'c> {
 
 impl Compiler<'_> {
     /// The parser bounds how deep keys are nested.
-    fn node(&self, key: &SearchKey) -> Result<Node, OutOfRange> {
+    fn node(&self, key: &SearchKey) -> Node {
         use SearchKey as K;
-        Ok(match key {
+        match key {
             K::All => Node::Always(true),
-            K::And(keys) => {
-                Node::All(keys.iter().map(|key| self.node(key)).collect::<Result<_, _>>()?)
-            }
-            K::Or(left, right) => Node::Any(vec![self.node(left)?, self.node(right)?]),
-            K::Not(key) => Node::Not(Box::new(self.node(key)?)),
-            K::Seqs(set) => self.numbers(set, Addressing::Seq)?,
-            K::Uids(set) => self.numbers(set, Addressing::Uid)?,
+            K::And(keys) => Node::All(keys.iter().map(|key| self.node(key)).collect()),
+            K::Or(left, right) => Node::Any(vec![self.node(left), self.node(right)]),
+            K::Not(key) => Node::Not(Box::new(self.node(key))),
+            K::Seqs(set) => self.numbers(set, Addressing::Seq),
+            K::Uids(set) => self.numbers(set, Addressing::Uid),
             K::Has(flags) => self.flag_sets(|set| set.system.contains(*flags)),
             K::Lacks(flags) => self.flag_sets(|set| !set.system.contains(*flags)),
             K::Keyword(keyword) => self.flag_sets(|set| set.has_keyword(keyword)),
             K::Unkeyword(keyword) => self.flag_sets(|set| !set.has_keyword(keyword)),
-            // No message is ever \Recent here, as RFC 9051 §2.3.2 allows.
-            K::Recent | K::New => Node::Always(false),
-            K::Old => Node::Always(true),
+            K::Recent => self.recent(),
+            // RFC 3501 §6.4.4: NEW is RECENT UNSEEN.
+            K::New => {
+                let unseen = |set: &Flags| !set.system.contains(SystemFlags::SEEN);
+                Node::All(vec![self.recent(), self.flag_sets(unseen)])
+            }
+            K::Old => Node::Not(Box::new(self.recent())),
             // RFC 8514 §4.3: without save dates, those keys go by the internal date, and no
             // message matches SAVEDATESUPPORTED.
             K::Before(day) | K::SavedBefore(day) => Node::Received(i64::MIN..day_start(*day)),
@@ -162,22 +162,29 @@ impl Compiler<'_> {
             }
             K::Body(text) => Node::Body(casemap(text)),
             K::Text(text) => Node::Text(casemap(text)),
-        })
+        }
     }
 
-    fn numbers(&self, set: &SequenceSet, by: Addressing) -> Result<Node, OutOfRange> {
+    fn numbers(&self, set: &SequenceSet, by: Addressing) -> Node {
         // RFC 9051 §6.4.4.1: `$` means the same messages, whatever numbers they are named by.
         if set.is_saved() {
-            return Ok(Node::Uids(self.sets.saved.clone()));
+            return Node::Uids(self.sets.saved.clone());
         }
         let known = self.sets.known;
-        Ok(match by {
-            Addressing::Seq => Node::Seqs(set.resolve_seqs(known.exists())?),
+        match by {
+            // DEVIATION(RFC 9051 §9): a number above the last message is no error here: the set
+            // is a condition, which such a number does not fulfil, and clients search in ranges
+            // that they have not looked up.
+            Addressing::Seq => Node::Seqs(set.seqs_within(known.exists())),
             Addressing::Uid => {
                 let last = known.by_seq(known.exists());
                 Node::Uids(set.resolve_uids(last.map_or(0, |entry| entry.uid().get())))
             }
-        })
+        }
+    }
+
+    fn recent(&self) -> Node {
+        Node::Uids(self.sets.recent.clone())
     }
 
     fn flag_sets(&self, test: impl Fn(&Flags) -> bool) -> Node {

@@ -209,3 +209,16 @@ fn any_stream_gives_the_same_steps_in_any_pieces() {
         }
     }
 }
+
+#[test]
+fn the_largest_id_fits_before_sign_in() {
+    // RFC 2971 §3.3, with every octet escaped.
+    let pair = format!("\"{}\" \"{}\" ", "\\\"".repeat(30), "\\\"".repeat(1024));
+    let text = format!("a ID ({})", pair.repeat(30).trim_end());
+    let wire = format!("{text}\r\n");
+    let found = steps(wire.as_bytes(), 8192, &Limits::default(), false);
+    assert_eq!(found, [frame(&text, &[])]);
+    let [Step::Command(found)] = found.as_slice() else { return };
+    let parsed = parse_command(&mut found.clone(), &Limits::default(), Dialect::Rev1);
+    assert!(matches!(parsed.unwrap().command, Command::Id(params) if params.0.len() == 30));
+}

@@ -30,7 +30,7 @@ fn replies_name_the_tag_and_the_fault() {
         ),
         (b"a SELECT \"b\xfcx\"\r\n", "a BAD text is not valid UTF-8\r\n"),
         (b"a SELECT \"b\xc3\xbcx\"\r\n", "a BAD 8-bit mailbox name without ENABLE UTF8=ACCEPT\r\n"),
-        (b"a SELECT &Jjo\r\n", "a BAD mailbox name is not valid modified UTF-7\r\n"),
+        (b"a SELECT &Jjo\r\n", "a NO [CANNOT] Mailbox name is not valid modified UTF-7\r\n"),
         (b"a SELECT \"x\r\n", "a BAD quoted string without closing quote\r\n"),
         (b"a SELECT \"x{3}\r\n", "a BAD quoted string without closing quote\r\n"),
         (b"a SELECT {2}\r\na\0\r\n", "a BAD NUL is not allowed in a literal\r\n"),
