@@ -90,6 +90,7 @@ pub struct Content {
     message_bytes: u64,
     fault: Option<ContentFault>,
     discarding: bool,
+    eight_bit: bool,
 }
 
 impl Content {
@@ -107,6 +108,7 @@ impl Content {
             message_bytes: 0,
             fault: None,
             discarding: false,
+            eight_bit: false,
         }
     }
 
@@ -118,6 +120,11 @@ impl Content {
     /// Bytes of the message so far, stuffed periods and the end mark not counted.
     pub fn message_bytes(&self) -> u64 {
         self.message_bytes
+    }
+
+    /// Whether what was stored holds bytes outside ASCII.
+    pub fn is_eight_bit(&self) -> bool {
+        self.eight_bit
     }
 
     /// Notes at once that a message of so many more bytes would be too big.
@@ -236,9 +243,11 @@ impl Content {
         self.fault = self.fault.max(Some(fault));
     }
 
-    fn copy(&self, input: &[u8], from: usize, to: usize, out: &mut Vec<u8>) {
+    fn copy(&mut self, input: &[u8], from: usize, to: usize, out: &mut Vec<u8>) {
         if self.fault.is_none() && !self.discarding {
-            out.extend_from_slice(input.get(from..to).unwrap_or_default());
+            let part = input.get(from..to).unwrap_or_default();
+            self.eight_bit |= !part.is_ascii();
+            out.extend_from_slice(part);
         }
     }
 }
@@ -369,6 +378,21 @@ mod tests {
                 if fault.is_none() {
                     assert_eq!(&out, wire);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_outside_ascii_are_noted() {
+        for (wire, eight_bit) in
+            [(&b"a: b\r\n\r\n..c\r\n.\r\n"[..], false), (b"\xe9\r\n.\r\n", true)]
+        {
+            for step in [1, wire.len()] {
+                let mut content = Content::new(Framing::Dotted, Encoding::Text, LIMITS);
+                wire.chunks(step).for_each(|piece| {
+                    content.feed(piece, &mut Vec::new());
+                });
+                assert_eq!(content.is_eight_bit(), eight_bit, "{wire:?} by {step}");
             }
         }
     }

@@ -4,7 +4,7 @@
 //! **Absent:** decoding, the body; `message` computes the rest when the message is stored.
 
 use message::address::Address;
-use message::header_fields;
+use message::{Field, header_fields};
 
 /// What one pass over the header section finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,6 +31,32 @@ impl HeaderFacts {
         }
         facts
     }
+}
+
+/// Removes from the header section that begins at `start` the fields that are unwanted, in one
+/// pass and in place, however many there are.
+pub(crate) fn remove_fields(
+    message: &mut Vec<u8>,
+    start: usize,
+    unwanted: impl Fn(&Field<'_>) -> bool,
+) {
+    let (mut read, mut written) = (start, start);
+    loop {
+        let field = header_fields(message.get(read..).unwrap_or_default()).next();
+        let Some((length, unwanted)) = field.map(|field| (field.line.len(), unwanted(&field)))
+        else {
+            break;
+        };
+        let end = read + length;
+        if !unwanted {
+            if read > written {
+                message.copy_within(read..end, written);
+            }
+            written += length;
+        }
+        read = end;
+    }
+    message.drain(written..read);
 }
 
 /// The addresses in the From and Sender fields, at most `max` of them; text that is no address
@@ -135,6 +161,23 @@ mod tests {
         assert_eq!(HeaderFacts::of(message), expected);
         assert_eq!(HeaderFacts::of(b""), HeaderFacts::default());
         assert!(HeaderFacts::of(b"DATE : x\r\n").has_date);
+    }
+
+    #[test]
+    fn unwanted_fields_are_removed() {
+        let cases: &[(&str, &str)] = &[
+            ("", ""),
+            ("A: b\r\n\r\nBcc: c\r\n", "A: b\r\n\r\nBcc: c\r\n"),
+            ("Bcc: a\r\n\tb\r\nA: b\r\nbcc : c\r\nB: d\r\n\r\nx", "A: b\r\nB: d\r\n\r\nx"),
+            ("A: b\r\nBCC: c", "A: b\r\n"),
+            ("Bcc: a\r\nBcc: b\r\n\r\n", "\r\n"),
+            ("\tfolded\r\nBcc: a\r\nBccX: b\r\n", "\tfolded\r\nBccX: b\r\n"),
+        ];
+        for (before, after) in cases {
+            let mut message = [b"Bcc: ours\r\n", before.as_bytes()].concat();
+            remove_fields(&mut message, 11, |field| field.is("Bcc"));
+            assert_eq!(message, [b"Bcc: ours\r\n", after.as_bytes()].concat(), "{before:?}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use auth::SignedIn;
 use net::{Connection, ConnectionError, LineEnding, Shutdown};
 use sasl::{Credentials, RESPONSE_BYTES_MAX};
 use storage::StorageError;
+use tokio::time::Instant;
 
 use crate::error::{CommandError, Farewell, Refusal, SyntaxError};
 use crate::session::{Next, Session};
@@ -27,6 +28,9 @@ pub use memory::ReceptionMemory;
 
 use desk::Target;
 use reception::Incoming;
+
+/// The bytes of BDAT, the verb that must be known even in a line that cannot be read.
+const VERB_BYTES: usize = 4;
 
 /// One listener's service.
 pub struct Server {
@@ -102,6 +106,7 @@ impl Visit<'_> {
     }
 
     async fn end(mut self, farewell: Farewell) {
+        self.incoming = None;
         tracing::debug!(%farewell, "connection closed");
         self.session.close(farewell, &mut self.out);
         self.send_replies();
@@ -151,9 +156,12 @@ impl Visit<'_> {
         } else {
             self.server.settings.command_line_bytes_max.saturating_sub(2)
         };
+        let deadline = self.incoming.as_ref().map(|incoming| incoming.deadline);
         let read = tokio::select! {
             biased;
-            read = self.connection.read_line(&mut self.line, line_bytes_max) => read,
+            // Between two chunks a message keeps its memory, so its time goes on.
+            () = reached(deadline) => return Err(ConnectionError::TimedOut),
+            read = read_line(&mut self.connection, &mut self.line, line_bytes_max) => read,
             () = self.shutdown.requested() => {
                 return Ok(self.session.close(Farewell::ShuttingDown, &mut self.out));
             }
@@ -166,7 +174,7 @@ impl Visit<'_> {
             Err(ConnectionError::LineTooLong) => SyntaxError::LineTooLong,
             Err(error) => return Err(error),
         };
-        Ok(self.session.refuse_unreadable(unreadable, &mut self.out))
+        Ok(self.session.refuse_unreadable(&self.line, unreadable, &mut self.out))
     }
 
     /// Does what the session asks for.
@@ -187,9 +195,10 @@ impl Visit<'_> {
             Next::ReceiveChunk { size_bytes, last } => {
                 return self.receive_chunk(size_bytes, last).await;
             }
-            Next::DiscardChunk { size_bytes, error } => {
+            Next::DiscardChunk { size_bytes, error, replies } => {
                 self.discard_chunk(size_bytes).await?;
-                self.refuse(&error.into());
+                log_refusal(&error.into());
+                self.session.refuse_chunk(error, replies, &mut self.out);
             }
             Next::Close => return Ok(Flow::End),
         }
@@ -254,6 +263,40 @@ impl Visit<'_> {
     fn send_replies(&mut self) {
         self.connection.push(&self.out);
         self.out.clear();
+    }
+}
+
+/// Reads a line like [`Connection::read_line`]; of one that is too long, its first four bytes
+/// stay in `line`, because what has to follow depends on the verb. `line` is empty at first.
+async fn read_line(
+    connection: &mut Connection,
+    line: &mut Vec<u8>,
+    line_bytes_max: usize,
+) -> Result<LineEnding, ConnectionError> {
+    if connection.buffered().is_empty() {
+        // Many clients wait long with nothing to say; their lines take no memory meanwhile.
+        *line = Vec::new();
+    }
+    while line.len() < VERB_BYTES {
+        let arrived = connection.fill().await?;
+        let start = arrived.get(..VERB_BYTES - line.len()).unwrap_or(arrived);
+        let end = start.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+        let start = start.get(..end.unwrap_or(start.len())).unwrap_or_default();
+        if start.is_empty() {
+            break;
+        }
+        line.extend_from_slice(start);
+        let taken = start.len();
+        connection.consume(taken);
+    }
+    let more = line_bytes_max.saturating_sub(line.len());
+    connection.read_line(line, more).await
+}
+
+async fn reached(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
     }
 }
 

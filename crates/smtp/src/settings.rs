@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// LIMIT: what the large providers take is between 25 and 50 MiB.
+const MESSAGE_BYTES_MAX: usize = 50 * 1024 * 1024;
+
 /// What a listener is for; it decides who may send what to whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -39,8 +42,8 @@ pub struct Settings {
     pub messages_max: u64,
     /// Refused commands without a message in between, before the connection is closed.
     pub errors_max: u32,
-    /// Commands outside transactions without a message in between, before the connection is
-    /// closed.
+    /// Commands that bring nothing (all but accepted recipients and chunks of content) without
+    /// a message in between, before the connection is closed.
     pub idle_commands_max: u32,
     /// Commands before sign-in, where sign-in is needed.
     pub commands_before_sign_in_max: u32,
@@ -71,11 +74,10 @@ impl Settings {
             command_line_bytes_max: 4096,
             // LIMIT: RFC 5321 §4.5.3.1.8 asks for at least 100; other servers send up to 1,000.
             recipients_max: 1000,
-            // LIMIT: what the large providers take is between 25 and 50 MiB.
-            message_bytes_max: 50 * 1024 * 1024,
-            // LIMIT: RFC 5321 §4.5.3.1.6 asks for 1,000; programs that put a whole HTML body on
-            // one line are many, those beyond 64 KiB are not.
-            message_line_bytes_max: 64 * 1024,
+            message_bytes_max: MESSAGE_BYTES_MAX as u64,
+            // LIMIT: RFC 5321 §4.5.3.1.6 asks for 1,000, yet programs put whole attachments on
+            // one line. No line is held apart from its message, so the message's own bound does.
+            message_line_bytes_max: MESSAGE_BYTES_MAX,
             // LIMIT: as much again as a message, so that every honest client hears the reply.
             overrun_bytes_max: 50 * 1024 * 1024,
             // LIMIT: a mailing over one connection; the client just connects again.

@@ -31,7 +31,7 @@ pub(super) fn parse_forward_path(text: &str) -> Result<(ForwardPath, &str), Synt
 /// What stands between the angle brackets, and what follows them. A bracket in a quoted local
 /// part is not the end.
 fn split_path(text: &str) -> Option<(&str, &str)> {
-    let text = text.strip_prefix('<')?;
+    let Some(text) = text.strip_prefix('<') else { return split_naked(text) };
     let (mut quoted, mut escaped) = (false, false);
     let end = text.bytes().position(|byte| {
         if escaped {
@@ -47,6 +47,13 @@ fn split_path(text: &str) -> Option<(&str, &str)> {
     })?;
     let (inner, rest) = text.split_at_checked(end)?;
     Some((inner, rest.strip_prefix('>')?))
+}
+
+/// QUIRK(scanners and printers, any): `MAIL FROM:a@b` without the brackets RFC 5321 §4.1.2 has.
+/// The null sender is not written so: nothing at all is more likely a mistake.
+fn split_naked(text: &str) -> Option<(&str, &str)> {
+    let end = text.find(' ').unwrap_or(text.len());
+    text.split_at_checked(end).filter(|(inner, _)| !inner.is_empty())
 }
 
 fn parse_mailbox(inner: &str) -> Option<Address> {
@@ -76,6 +83,8 @@ mod tests {
             ("<@hosta.int,@jkl.org:userc@d.bar.org>", "<userc@d.bar.org>", ""),
             (r#"<"a > \" b"@example.org> X"#, r#"<"a > \" b"@example.org>"#, " X"),
             ("<user@[192.0.2.1]>", "<user@[192.0.2.1]>", ""),
+            ("a@b", "<a@b>", ""),
+            ("a@b SIZE=1", "<a@b>", " SIZE=1"),
             ("<büro@münchen.example>", "<büro@münchen.example>", ""),
         ];
         for (text, shown, rest) in cases {
@@ -86,13 +95,17 @@ mod tests {
         }
         assert_eq!(parse_reverse_path("<> RET=HDRS"), Ok((ReversePath::Null, " RET=HDRS")));
         assert_eq!(parse_forward_path("<PostMaster>"), Ok((ForwardPath::Postmaster, "")));
+        assert_eq!(parse_forward_path("postmaster"), Ok((ForwardPath::Postmaster, "")));
     }
 
     #[test]
     fn what_is_no_path_is_refused() {
         let cases = [
             "",
-            "a@b",
+            " SIZE=1",
+            "a",
+            "\"a b\"@c",
+            "a@b<c@d>",
             "<a@b",
             "a@b>",
             "<a>",

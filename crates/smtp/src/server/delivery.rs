@@ -22,6 +22,8 @@ pub(super) struct Delivery<'a> {
     pub(super) envelope: &'a Envelope,
     /// One for each recipient of the envelope.
     pub(super) targets: Vec<Target>,
+    /// Whether the content holds bytes outside ASCII.
+    pub(super) eight_bit: bool,
     pub(super) submitter: Option<AccountId>,
     pub(super) role: Role,
 }
@@ -65,7 +67,8 @@ struct Plan {
 
 impl Plan {
     async fn of(store: &Store, delivery: Delivery<'_>) -> Result<Self, CommandError> {
-        let Delivery { bytes, return_path_bytes, envelope, targets, submitter, role } = delivery;
+        let entry = spool_entry(delivery.envelope, delivery.submitter, delivery.eight_bit);
+        let Delivery { bytes, return_path_bytes, targets, role, .. } = delivery;
         let here = targets.iter().any(|target| target.account().is_some());
         let elsewhere = targets.contains(&Target::Elsewhere);
         let mut spare = (elsewhere || (role != Role::Lmtp && targets.len() > 1))
@@ -75,7 +78,6 @@ impl Plan {
             None => None,
         };
         let local = if here { Some(Arc::new(store.prepare(bytes).await?)) } else { None };
-        let entry = spool_entry(envelope, submitter);
         Ok(Self { targets, local, relayed, spare, entry, role })
     }
 
@@ -207,13 +209,16 @@ fn concerns_one_recipient(error: &StorageError) -> bool {
 }
 
 /// The envelope as the spool keeps it, with all its recipients.
-fn spool_entry(envelope: &Envelope, account: Option<AccountId>) -> SpoolEntry {
+fn spool_entry(envelope: &Envelope, account: Option<AccountId>, eight_bit: bool) -> SpoolEntry {
     let parameters = &envelope.parameters;
     let ret = parameters.ret.map(|ret| match ret {
         Ret::Full => "FULL",
         Ret::Hdrs => "HDRS",
     });
     let body = match parameters.body {
+        // RFC 6152 §3: who says nothing says 7BIT, and many send 8 bits all the same; the next
+        // server must be told what it gets.
+        Body::SevenBit if eight_bit => "8BITMIME",
         Body::SevenBit => "7BIT",
         Body::EightBitMime => "8BITMIME",
         Body::BinaryMime => "BINARYMIME",

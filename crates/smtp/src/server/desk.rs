@@ -125,6 +125,38 @@ impl Desk {
         if permitted { Ok(()) } else { Err(Refusal::FromNotOwned.into()) }
     }
 
+    /// Where storage sends mail for `path`.
+    async fn resolve(&self, path: &ForwardPath) -> Result<Resolution, CommandError> {
+        let hostname = self.hostname.clone();
+        let addresses = match path {
+            ForwardPath::Mailbox(mailbox) => vec![storage::Address::from(mailbox.clone())],
+            ForwardPath::Postmaster => postmasters(&hostname),
+        };
+        let anywhere = *path == ForwardPath::Postmaster;
+        let resolution = self.store.read(move |tx| {
+            let mut postmaster_of = anywhere.then_some(&*hostname);
+            let mut found = Resolution::UnknownRecipient;
+            for address in &addresses {
+                found = tx.resolve(address)?;
+                match found {
+                    Resolution::Account(_) => return Ok(found),
+                    // RFC 5321 §4.5.1: a postmaster exists at every domain served here.
+                    Resolution::UnknownRecipient if is_postmaster(address) => {
+                        postmaster_of = Some(address.domain());
+                    }
+                    Resolution::UnknownRecipient | Resolution::Relay => {}
+                }
+            }
+            if let Some(domain) = postmaster_of
+                && let Some(recipient) = tx.postmaster(domain)?
+            {
+                return Ok(Resolution::Account(recipient));
+            }
+            Ok(found)
+        });
+        Ok(resolution.await?)
+    }
+
     /// Where mail for `path` goes; elsewhere only if `relay` says so.
     pub(super) async fn find_target(
         &self,
@@ -132,24 +164,7 @@ impl Desk {
         relay: bool,
         size_bytes: Option<u64>,
     ) -> Result<Target, CommandError> {
-        let addresses = match path {
-            ForwardPath::Mailbox(mailbox) => vec![storage::Address::from(mailbox.clone())],
-            ForwardPath::Postmaster => postmasters(&self.hostname),
-        };
-        let resolution = self
-            .store
-            .read(move |tx| {
-                let mut found = Resolution::UnknownRecipient;
-                for address in &addresses {
-                    found = tx.resolve(address)?;
-                    if matches!(found, Resolution::Account(_)) {
-                        break;
-                    }
-                }
-                Ok(found)
-            })
-            .await?;
-        match resolution {
+        match self.resolve(path).await? {
             Resolution::Account(recipient) if recipient.blocked => {
                 Err(Refusal::RecipientDisabled.into())
             }
@@ -177,11 +192,13 @@ impl Desk {
     }
 }
 
+/// RFC 5321 §4.5.1: the name is reserved, in any case.
+fn is_postmaster(address: &storage::Address) -> bool {
+    address.local().eq_ignore_ascii_case("postmaster")
+}
+
 /// RFC 5321 §4.5.1: postmaster without a domain is the one of this server: of its name, or of
 /// the domain its name belongs to.
-///
-/// DEVIATION(RFC 5321 §4.5.1): there is no postmaster unless somebody made it an address or an
-/// alias, like any other: nobody here knows whose it would be.
 fn postmasters(hostname: &str) -> Vec<storage::Address> {
     let mut found = Vec::new();
     let mut domain = hostname;

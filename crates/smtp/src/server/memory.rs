@@ -13,11 +13,9 @@ use crate::error::Refusal;
 
 /// Permits are counted in this many bytes.
 const UNIT_BYTES: usize = 1024;
-/// LIMIT: the first reservation of a message that did not announce its size: most are smaller.
+/// LIMIT: the first reservation of a message: most are smaller. A larger one gets more as it
+/// arrives, whatever it announced: promises cost nothing, and must not keep others out.
 const FIRST_BYTES: usize = 16 * 1024;
-/// LIMIT: what an announced size reserves at most at once; the rest follows as it arrives, so
-/// that announcing costs others nothing.
-const ANNOUNCED_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The budget. Clones are the same budget.
 #[derive(Debug, Clone)]
@@ -40,24 +38,26 @@ pub(super) struct MessageBuffer {
     memory: ReceptionMemory,
     held: Option<OwnedSemaphorePermit>,
     wait: Duration,
+    /// Bytes the whole will have if the client announced the truth.
+    expected: usize,
 }
 
 impl MessageBuffer {
     pub(super) fn new(memory: ReceptionMemory, wait: Duration) -> Self {
-        Self { bytes: Vec::new(), memory, held: None, wait }
+        Self { bytes: Vec::new(), memory, held: None, wait, expected: usize::MAX }
     }
 
-    /// Makes room for a message of the announced size and `more` bytes of ours.
+    /// Makes room for the beginning of a message and `more` bytes of ours. The announced size
+    /// makes the room smaller, never larger.
     pub(super) async fn announce(
         &mut self,
         size_bytes: Option<u64>,
         more: usize,
     ) -> Result<(), Refusal> {
-        let announced = match size_bytes {
-            Some(size) => size.min(ANNOUNCED_BYTES_MAX) as usize,
-            None => FIRST_BYTES,
-        };
-        self.grow(announced.saturating_add(more)).await
+        let announced = size_bytes.and_then(|size| usize::try_from(size).ok());
+        let announced = announced.unwrap_or(usize::MAX);
+        self.expected = announced.saturating_add(more);
+        self.grow(announced.min(FIRST_BYTES).saturating_add(more)).await
     }
 
     /// Makes room for `more` bytes.
@@ -65,9 +65,11 @@ impl MessageBuffer {
         if self.bytes.capacity() - self.bytes.len() >= more {
             return Ok(());
         }
-        // Doubling keeps the number of copies logarithmic.
+        // Doubling keeps the number of copies logarithmic, and what is reserved in proportion
+        // to what came.
         let doubled = self.bytes.capacity().max(FIRST_BYTES).saturating_mul(2);
-        self.grow(doubled.max(self.bytes.len().saturating_add(more))).await
+        let needed = self.bytes.len().saturating_add(more);
+        self.grow(doubled.min(self.expected).max(needed)).await
     }
 
     /// Gives everything back: what still comes of this message will be thrown away.
@@ -106,16 +108,34 @@ mod tests {
         let wait = Duration::from_secs(20);
         let mut first = MessageBuffer::new(memory.clone(), wait);
         let mut second = MessageBuffer::new(memory.clone(), wait);
-        assert_eq!(first.announce(Some(u64::MAX), 0).await, Err(Refusal::Busy));
         assert_eq!(first.announce(None, 0).await, Ok(()));
         first.bytes.extend_from_slice(&[0; 16 * 1024]);
         assert_eq!(first.reserve(1).await, Ok(()));
         assert!(first.bytes.capacity() >= 32 * 1024);
-        assert_eq!(second.announce(Some(40 * 1024), 0).await, Err(Refusal::Busy));
-        assert_eq!(second.announce(Some(30 * 1024), 0).await, Ok(()));
+        assert_eq!(second.announce(None, 17 * 1024).await, Err(Refusal::Busy));
+        assert_eq!(second.announce(None, 0).await, Ok(()));
+        assert_eq!(second.reserve(40 * 1024).await, Err(Refusal::Busy));
         first.release();
-        assert_eq!(second.reserve(31 * 1024).await, Ok(()));
+        assert_eq!(second.reserve(40 * 1024).await, Ok(()));
         drop(second);
         assert_eq!(memory.free.available_permits(), 64);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_promise_reserves_no_more_than_a_beginning() {
+        let memory = ReceptionMemory::new(64 * 1024);
+        for (announced, units) in
+            [(None, 18), (Some(u64::MAX), 18), (Some(1_048_576), 18), (Some(5), 3)]
+        {
+            let mut buffer = MessageBuffer::new(memory.clone(), Duration::ZERO);
+            assert_eq!(buffer.announce(announced, 2048).await, Ok(()));
+            assert_eq!(memory.free.available_permits(), 64 - units, "{announced:?}");
+        }
+        // A message as large as it said takes no more than that.
+        let mut buffer = MessageBuffer::new(memory.clone(), Duration::ZERO);
+        assert_eq!(buffer.announce(Some(20 * 1024), 0).await, Ok(()));
+        buffer.bytes.extend_from_slice(&[0; 16 * 1024]);
+        assert_eq!(buffer.reserve(4 * 1024).await, Ok(()));
+        assert_eq!(memory.free.available_permits(), 64 - 20);
     }
 }

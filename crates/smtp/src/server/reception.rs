@@ -1,18 +1,18 @@
 //! Reading a message, and what becomes of it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use message::compose::{Received, return_path};
 use message::date::{DateTime, format_rfc5322};
 use net::{ConnectionError, TlsFacts};
+use tokio::time::Instant;
 
 use super::delivery::Delivery;
 use super::memory::MessageBuffer;
 use super::{Flow, Visit, log_refusal};
 use crate::content::{Content, ContentLimits, Encoding, Fed, Framing};
 use crate::error::{CommandError, Refusal};
-use crate::header::{HeaderFacts, author_addresses};
+use crate::header::{HeaderFacts, author_addresses, remove_fields};
 use crate::settings::Role;
 use crate::types::{Body, Envelope, ForwardPath, ReversePath};
 
@@ -33,6 +33,8 @@ pub(super) struct Incoming {
     id: u64,
     /// When it began.
     at: DateTime,
+    /// When it must be complete, however many chunks it comes in and whatever stands between.
+    pub(super) deadline: Instant,
     content: Content,
     buffer: MessageBuffer,
     /// Bytes of our trace fields, at the start of the buffer.
@@ -87,8 +89,8 @@ impl Visit<'_> {
     /// Reads a message up to its end mark, stores it and answers.
     pub(super) async fn receive_data(&mut self) -> Result<Flow, ConnectionError> {
         let mut incoming = self.begin(Framing::Dotted).await;
-        let limit = self.begin_reading();
-        in_time(limit, self.read_dotted(&mut incoming)).await?;
+        self.begin_reading();
+        in_time(incoming.deadline, self.read_dotted(&mut incoming)).await?;
         self.end_reading();
         self.finish(incoming).await;
         Ok(Flow::Next)
@@ -105,8 +107,8 @@ impl Visit<'_> {
             None => self.begin(Framing::Chunked).await,
         };
         incoming.content.expect(size_bytes);
-        let limit = self.begin_reading();
-        in_time(limit, self.read_chunk(Some(&mut incoming), size_bytes)).await?;
+        self.begin_reading();
+        in_time(incoming.deadline, self.read_chunk(Some(&mut incoming), size_bytes)).await?;
         self.end_reading();
         if last {
             incoming.content.finish();
@@ -126,17 +128,17 @@ impl Visit<'_> {
 
     /// Reads a chunk that nobody wants.
     pub(super) async fn discard_chunk(&mut self, size_bytes: u64) -> Result<(), ConnectionError> {
-        let limit = self.begin_reading();
-        in_time(limit, self.read_chunk(None, size_bytes)).await?;
+        self.begin_reading();
+        let deadline = Instant::now() + self.server.settings.message_timeout;
+        in_time(deadline, self.read_chunk(None, size_bytes)).await?;
         self.end_reading();
         Ok(())
     }
 
-    /// Sets the patience for content; returns how long all of it may take.
-    fn begin_reading(&mut self) -> Duration {
+    /// Sets the patience for content.
+    fn begin_reading(&mut self) {
         self.send_replies();
         self.connection.set_read_timeout(self.server.settings.data_timeout);
-        self.server.settings.message_timeout
     }
 
     fn end_reading(&mut self) {
@@ -203,6 +205,7 @@ impl Visit<'_> {
         let mut incoming = Incoming {
             id: now.as_micros().cast_unsigned() << 12 | ordinal,
             at: DateTime::from_unix_secs(now.as_secs()),
+            deadline: Instant::now() + settings.message_timeout,
             content: Content::new(framing, encoding, limits),
             buffer: MessageBuffer::new(self.server.memory.clone(), settings.memory_wait),
             trace_bytes: 0,
@@ -285,8 +288,17 @@ impl Visit<'_> {
                 return Err(Refusal::FromNotOwned.into());
             }
             self.server.desk.check_authors(user.account, authors).await?;
-            // RFC 6409 §8 permits no more than is needed, so a Bcc field stays as the client
-            // sent it: RFC 5322 §3.6.3 lets one stand in the copies of blind recipients.
+        }
+        let submitted = self.user.is_some();
+        remove_fields(&mut incoming.buffer.bytes, incoming.trace_bytes, |field| {
+            // RFC 5321 §4.4: final delivery removes a Return-Path that was there before and
+            // writes the true one; what is sent on goes without.
+            field.is("Return-Path")
+                // RFC 5322 §3.6.3: a Bcc field is removed before the message is sent, so that
+                // nobody reads who else got it. Many programs leave that to the server.
+                || submitted && (field.is("Bcc") || field.is("Resent-Bcc"))
+        });
+        if submitted {
             incoming.complete(facts, &settings.hostname);
         }
         Ok(())
@@ -305,6 +317,7 @@ impl Visit<'_> {
             return_path_bytes: incoming.return_path_bytes,
             envelope,
             targets: std::mem::take(&mut self.targets),
+            eight_bit: incoming.content.is_eight_bit(),
             submitter: self.user.as_ref().map(|user| user.account),
             role: self.server.settings.role,
         };
@@ -316,10 +329,10 @@ impl Visit<'_> {
 }
 
 async fn in_time(
-    limit: Duration,
+    deadline: Instant,
     reading: impl Future<Output = Result<(), ConnectionError>>,
 ) -> Result<(), ConnectionError> {
-    tokio::time::timeout(limit, reading).await.unwrap_or(Err(ConnectionError::TimedOut))
+    tokio::time::timeout_at(deadline, reading).await.unwrap_or(Err(ConnectionError::TimedOut))
 }
 
 /// RFC 5321 §7.2: one of several recipients is not named to the others.

@@ -46,12 +46,14 @@ pub enum Next {
         /// Whether the message ends with it.
         last: bool,
     },
-    /// Read this many bytes and throw them away, then call [`Session::refuse`] with the error.
+    /// Read this many bytes and throw them away, then call [`Session::refuse_chunk`].
     DiscardChunk {
         /// The size of the chunk.
         size_bytes: u64,
         /// Why it is not taken.
         error: StateError,
+        /// How often the client expects to be told.
+        replies: usize,
     },
     /// Send what is in the buffer and close the connection.
     Close,
@@ -67,6 +69,8 @@ pub struct Session {
     phase: Phase,
     errors: u32,
     idle_commands: u32,
+    /// Recipients of this transaction beyond the limit.
+    surplus_recipients: usize,
     commands_before_sign_in: u32,
     messages: u64,
 }
@@ -83,6 +87,7 @@ impl Session {
             phase: Phase::Idle,
             errors: 0,
             idle_commands: 0,
+            surplus_recipients: 0,
             commands_before_sign_in: 0,
             messages: 0,
         }
@@ -150,8 +155,14 @@ impl Session {
         }
     }
 
-    /// Answers a line that is unfit to be parsed: too long, or not ended by CRLF.
-    pub fn refuse_unreadable(&mut self, error: SyntaxError, out: &mut Vec<u8>) -> Next {
+    /// Answers a line that is unfit to be parsed: too long, or not ended by CRLF. `start` is as
+    /// much of it as is known, its first four bytes at least.
+    pub fn refuse_unreadable(
+        &mut self,
+        start: &[u8],
+        error: SyntaxError,
+        out: &mut Vec<u8>,
+    ) -> Next {
         if let Some(farewell) = self.overstayed() {
             return self.close(farewell, out);
         }
@@ -159,7 +170,7 @@ impl Session {
         if self.exchange.take().is_some() && error == SyntaxError::LineTooLong {
             return self.refuse(&Refusal::AuthTooLong.into(), out);
         }
-        self.refuse(&error.into(), out)
+        self.refuse_line(start, error, out)
     }
 
     /// Refuses the command under way.
@@ -203,20 +214,22 @@ impl Session {
     }
 
     fn count_command(&mut self) {
-        // Commands inside a transaction are bounded by recipients and errors; a transaction
-        // that ends without a message has counted with its MAIL.
-        if matches!(self.phase, Phase::Idle) {
-            self.idle_commands += 1;
-        }
+        self.idle_commands = self.idle_commands.saturating_add(1);
         if self.needs_sign_in() {
             self.commands_before_sign_in += 1;
         }
     }
 
+    /// The command under way brings the message on, which has bounds of its own.
+    fn forgive_command(&mut self) {
+        self.idle_commands = self.idle_commands.saturating_sub(1);
+    }
+
     fn refuse_line(&mut self, line: &[u8], error: SyntaxError, out: &mut Vec<u8>) -> Next {
         let verb = line.get(..4).unwrap_or_default();
         if verb.eq_ignore_ascii_case(b"BDAT") {
-            // The bytes that follow are content, and nobody knows how many they are.
+            // RFC 3030 §2: the bytes that follow are content, and nobody knows how many they
+            // are; taken for commands they would be whatever their author likes.
             return self.close(Farewell::OutOfSync, out);
         }
         self.refuse(&error.into(), out)

@@ -35,7 +35,7 @@ impl Dialog {
             rest = after;
             let next = match line.strip_suffix(b"\r\n") {
                 Some(line) => self.session.line(line, &mut out),
-                None => self.session.refuse_unreadable(SyntaxError::BareLineFeed, &mut out),
+                None => self.session.refuse_unreadable(line, SyntaxError::BareLineFeed, &mut out),
             };
             rest = self.follow(next, rest, &mut out);
         }
@@ -70,8 +70,8 @@ impl Dialog {
                 self.receive_chunk(chunk, last, out);
                 return rest;
             }
-            Next::DiscardChunk { size_bytes, error } => {
-                self.session.refuse(&error.into(), out);
+            Next::DiscardChunk { size_bytes, error, replies } => {
+                self.session.refuse_chunk(error, replies, out);
                 return &rest[size_bytes as usize..];
             }
             Next::Close => self.closed = true,
@@ -478,6 +478,60 @@ fn lmtp_answers_once_per_recipient() {
 }
 
 #[test]
+fn lmtp_answers_the_last_chunk_once_per_recipient_also_when_it_failed() {
+    let failed = "503 5.5.1 The transaction has failed, RSET first\r\n";
+    let mut dialog = Dialog::with_role(Role::Lmtp);
+    dialog.send(b"LHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<a@here.test>\r\nRCPT TO:<b@here.test>\r\n");
+    assert_eq!(dialog.send(b"BDAT 5\r\na\nb\r\n"), "554 5.6.0 Bare LF is not allowed\r\n");
+    assert_eq!(dialog.send(b"BDAT 1\r\nx"), failed);
+    assert_eq!(dialog.send(b"BDAT 3 LAST\r\nabc"), failed.repeat(2));
+    assert_eq!(dialog.send(b"RSET\r\n"), "250 2.0.0 Reset\r\n");
+    dialog.send(b"MAIL FROM:<>\r\nRCPT TO:<nobody@here.test>\r\n");
+    assert_eq!(dialog.send(b"BDAT 5 LAST\r\nhello"), "");
+    assert_eq!(dialog.send(b"BDAT 5\r\nhello"), "503 5.5.1 No valid recipient\r\n");
+    assert_eq!(dialog.send(b"RSET\r\nBDAT 5 LAST\r\nhello"), "250 2.0.0 Reset\r\n");
+}
+
+#[test]
+fn commands_count_in_every_phase() {
+    let over = "421 4.7.0 Too many commands, goodbye\r\n";
+    let mut limits = settings(Role::Mx);
+    (limits.idle_commands_max, limits.errors_max) = (7, 100);
+    for idle in ["NOOP", "VRFY a", "HELP", "RCPT TO:<nobody@here.test>", "BDAT 0"] {
+        let mut dialog = Dialog::new(limits.clone());
+        dialog
+            .send(b"EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<a@here.test>\r\nRCPT TO:<b@here.test>\r\n");
+        // Content is no idle command, however small its chunks: it has bounds of its own.
+        let chunks = if idle.starts_with("RCPT") { 0 } else { 20 };
+        for _ in 0..chunks {
+            assert_eq!(dialog.send(b"BDAT 1\r\nx"), "250 2.0.0 Chunk received\r\n");
+        }
+        for _ in 0..5 {
+            dialog.send(format!("{idle}\r\n").as_bytes());
+            assert!(!dialog.closed, "{idle}");
+        }
+        assert_eq!(dialog.send(b"NOOP\r\n"), over, "{idle}");
+    }
+    // A client that sends its whole list before it reads a reply is not cut off.
+    let mut dialog = Dialog::new(limits);
+    dialog.send(b"EHLO a\r\nMAIL FROM:<>\r\n");
+    dialog.send(&b"RCPT TO:<a@here.test>\r\n".repeat(6));
+    assert_eq!(dialog.send(b"DATA\r\n.\r\n").lines().count(), 2);
+    assert_eq!(dialog.messages.len(), 1);
+}
+
+#[test]
+fn a_chunk_whose_line_cannot_be_read_ends_the_session() {
+    let lost = "421 4.5.4 Size of BDAT not understood, goodbye\r\n";
+    let mut dialog = Dialog::with_role(Role::Mx);
+    assert_eq!(dialog.send(b"bdat 6\nNOOP\r\n"), lost);
+    let mut dialog = Dialog::with_role(Role::Mx);
+    let mut out = Vec::new();
+    dialog.session.refuse_unreadable(b"BDAT", SyntaxError::LineTooLong, &mut out);
+    assert_eq!(out, lost.as_bytes());
+}
+
+#[test]
 fn patience_ends() {
     let mut limits = settings(Role::Mx);
     limits.errors_max = 2;
@@ -526,6 +580,6 @@ fn unreadable_lines_are_answered() {
     assert_eq!(dialog.send(b"EHLO a\n"), bare);
     assert_eq!(dialog.session.client(), None);
     let mut out = Vec::new();
-    dialog.session.refuse_unreadable(SyntaxError::LineTooLong, &mut out);
+    dialog.session.refuse_unreadable(b"NOOP", SyntaxError::LineTooLong, &mut out);
     assert_eq!(out, b"500 5.5.2 Line too long\r\n");
 }

@@ -16,14 +16,17 @@ pub(super) enum Phase {
     /// A chunk of the message was accepted.
     Chunking(Envelope),
     /// A chunk was refused; only RSET leads on.
-    Failed,
+    Failed {
+        /// How many were accepted before.
+        recipients: usize,
+    },
 }
 
 impl Phase {
     pub(super) fn envelope(&self) -> Option<&Envelope> {
         match self {
             Self::Open(envelope) | Self::Chunking(envelope) => Some(envelope),
-            Self::Idle | Self::Failed => None,
+            Self::Idle | Self::Failed { .. } => None,
         }
     }
 
@@ -35,7 +38,7 @@ impl Phase {
             // RFC 3030 §2: DATA and BDAT cannot be used in the same transaction, and
             // recipients come before both.
             Self::Chunking(_) => Err(StateError::Chunking),
-            Self::Failed => Err(StateError::TransactionFailed),
+            Self::Failed { .. } => Err(StateError::TransactionFailed),
         }
     }
 }
@@ -44,6 +47,7 @@ impl Session {
     /// Opens the transaction: the sender is accepted.
     pub fn open(&mut self, envelope: Envelope, out: &mut Vec<u8>) -> Next {
         self.phase = Phase::Open(envelope);
+        self.surplus_recipients = 0;
         Reply::new(250, Enhanced(2, 1, 0), "Sender accepted").render(out);
         Next::Command
     }
@@ -53,6 +57,7 @@ impl Session {
         if let Phase::Open(envelope) = &mut self.phase {
             envelope.recipients.push(recipient);
         }
+        self.forgive_command();
         Reply::new(250, Enhanced(2, 1, 5), "Recipient accepted").render(out);
         Next::Command
     }
@@ -65,9 +70,34 @@ impl Session {
                 Next::Command
             }
             Err(error) => {
-                self.phase = Phase::Failed;
+                self.fail();
                 self.refuse(&error, out)
             }
+        }
+    }
+
+    /// A chunk that stands in the wrong place was read and thrown away.
+    pub fn refuse_chunk(&mut self, error: StateError, replies: usize, out: &mut Vec<u8>) -> Next {
+        let error = error.into();
+        for _ in 0..replies {
+            self.refuse(&error, out);
+        }
+        if replies == 0 {
+            self.errors += 1;
+        }
+        Next::Command
+    }
+
+    fn fail(&mut self) {
+        let recipients = self.accepted_recipients();
+        self.phase = Phase::Failed { recipients };
+    }
+
+    fn accepted_recipients(&self) -> usize {
+        match &self.phase {
+            Phase::Idle => 0,
+            Phase::Open(envelope) | Phase::Chunking(envelope) => envelope.recipients.len(),
+            Phase::Failed { recipients } => *recipients,
         }
     }
 
@@ -142,7 +172,7 @@ impl Session {
             // RFC 5321 §4.1.4: no MAIL inside a transaction.
             Phase::Open(_) => return Err(StateError::NestedMail.into()),
             Phase::Chunking(_) => return Err(StateError::Chunking.into()),
-            Phase::Failed => return Err(StateError::TransactionFailed.into()),
+            Phase::Failed { .. } => return Err(StateError::TransactionFailed.into()),
         }
         if self.needs_sign_in() {
             // RFC 6409 §4.3: no submission without sign-in.
@@ -171,6 +201,12 @@ impl Session {
     pub(super) fn rcpt(&mut self, recipient: Recipient) -> Result<Next, CommandError> {
         let envelope = self.phase.open()?;
         if envelope.recipients.len() >= self.settings.recipients_max {
+            // RFC 5321 §4.5.3.1.10: the client sends the rest in another transaction. It may
+            // have sent its whole list already; that is patience for as many again.
+            if self.surplus_recipients < self.settings.recipients_max {
+                self.surplus_recipients += 1;
+                self.forgive_command();
+            }
             return Err(Refusal::TooManyRecipients.into());
         }
         let ascii = match &recipient.path {
@@ -202,21 +238,35 @@ impl Session {
             return self.close(Farewell::Endless, out);
         }
         // RFC 3030 §2: whatever is wrong, the chunk is read before the reply is sent.
-        let discard = |error| Next::DiscardChunk { size_bytes, error };
-        match std::mem::replace(&mut self.phase, Phase::Failed) {
-            Phase::Idle => {
-                self.phase = Phase::Idle;
-                discard(StateError::NeedMail)
+        let discard = |error, replies| Next::DiscardChunk { size_bytes, error, replies };
+        let replies = self.replies_to_chunk(last);
+        match std::mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Idle => discard(StateError::NeedMail, replies),
+            Phase::Failed { recipients } => {
+                self.phase = Phase::Failed { recipients };
+                discard(StateError::TransactionFailed, replies)
             }
-            Phase::Failed => discard(StateError::TransactionFailed),
             Phase::Open(envelope) if envelope.recipients.is_empty() => {
                 self.phase = Phase::Open(envelope);
-                discard(StateError::NeedRecipient)
+                discard(StateError::NeedRecipient, replies)
             }
             Phase::Open(envelope) | Phase::Chunking(envelope) => {
                 self.phase = Phase::Chunking(envelope);
+                if size_bytes > 0 {
+                    self.forgive_command();
+                }
                 Next::ReceiveChunk { size_bytes, last }
             }
+        }
+    }
+
+    /// How many replies a chunk gets.
+    fn replies_to_chunk(&self, last: bool) -> usize {
+        match self.settings.role {
+            // RFC 2033 §4.3: the last chunk gets one reply for each recipient that was accepted,
+            // and none if there was none. Other chunks get one, as in RFC 3030 §2.
+            Role::Lmtp if last => self.accepted_recipients(),
+            Role::Mx | Role::Submission | Role::Lmtp => 1,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use ids::{AccountId, DomainId};
 
-use crate::sql::Value;
+use crate::sql::{Row, Value};
 use crate::{Address, ReadTx, Result};
 
 /// Where mail to an address goes.
@@ -16,8 +16,9 @@ pub enum Resolution {
     Relay,
 }
 
-/// The account that receives, with what delivery needs to know of it. Blocked accounts and
-/// accounts in maintenance receive (R-ADDR-12): they merely cannot be used.
+/// The account that receives, with what delivery needs to know of it. Accounts in maintenance
+/// receive (R-ADDR-12): they merely cannot be used. Blocked ones are found as well; who takes
+/// mail from outside refuses them by `blocked`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
     /// The account.
@@ -27,7 +28,7 @@ pub struct Recipient {
     pub detail: Option<String>,
     /// R-ADDR-6: whether the account wants such mail in the mailbox of that name.
     pub plus_to_mailbox: bool,
-    /// R-ADDR-12: cannot sign in.
+    /// R-ADDR-12: cannot sign in, and is refused as a recipient.
     pub blocked: bool,
     /// Bytes it keeps.
     pub used_bytes: u64,
@@ -65,6 +66,22 @@ impl ReadTx<'_> {
         }))
     }
 
+    /// Who answers for the domain of this name where nobody made `postmaster` an address of
+    /// theirs (RFC 5321 §4.5.1): its first owner, or else administrator, who is not blocked; for
+    /// a domain without either, or not ours, those of the other domains.
+    pub fn postmaster(&mut self, domain: &str) -> Result<Option<Recipient>> {
+        // No row has the id 0.
+        let domain = self.find_target(domain)?.map_or(0, |target| target.id.get());
+        self.sql.query_one(
+            "SELECT a.id, a.plus_to_mailbox, a.blocked, a.used_bytes, a.quota_bytes \
+             FROM account a WHERE a.role IN ('owner', 'administrator') AND a.blocked = 0 \
+             ORDER BY CASE WHEN a.domain_id = ?1 THEN 0 ELSE 1 END, \
+                      CASE WHEN a.role = 'owner' THEN 0 ELSE 1 END, a.id LIMIT 1",
+            &[Value::Int(domain)],
+            read_recipient,
+        )
+    }
+
     /// R-ADDR-5: whether `address` is the account's primary address or an alias of it, also
     /// under a domain alias. A detail makes it another address.
     pub fn may_send_as(&mut self, account: AccountId, address: &Address) -> Result<bool> {
@@ -81,16 +98,18 @@ impl ReadTx<'_> {
              FROM address x JOIN account a ON a.id = x.account_id \
              WHERE x.domain_id = ?1 AND x.local = ?2",
             &[Value::Int(domain.get()), Value::Text(local)],
-            |row| {
-                Ok(Recipient {
-                    account: AccountId::new(row.int(0)?),
-                    detail: None,
-                    plus_to_mailbox: row.int(1)? != 0,
-                    blocked: row.int(2)? != 0,
-                    used_bytes: row.int(3)?.cast_unsigned(),
-                    quota_bytes: row.int(4)?.cast_unsigned(),
-                })
-            },
+            read_recipient,
         )
     }
+}
+
+fn read_recipient(row: &dyn Row) -> Result<Recipient> {
+    Ok(Recipient {
+        account: AccountId::new(row.int(0)?),
+        detail: None,
+        plus_to_mailbox: row.int(1)? != 0,
+        blocked: row.int(2)? != 0,
+        used_bytes: row.int(3)?.cast_unsigned(),
+        quota_bytes: row.int(4)?.cast_unsigned(),
+    })
 }

@@ -1,0 +1,81 @@
+//! Clients that want to keep others out, or to have content taken for commands.
+
+use std::time::Duration;
+
+use smtp::{ReceptionMemory, Role, Settings};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::support::{Fixture, settings};
+
+const CHUNK: &[u8] = b"EHLO a\r\nMAIL FROM:<s@x.test> SIZE=90000\r\nRCPT TO:<alice@here.test>\r\n\
+                       BDAT 1\r\nx";
+
+#[tokio::test(start_paused = true)]
+async fn a_message_in_chunks_ends_in_time_whatever_stands_between() {
+    let fixture = Fixture::new().await;
+    for more in [&b"NOOP\r\n"[..], b"BDAT 1\r\nx"] {
+        let mut limits = settings(Role::Mx);
+        limits.message_timeout = Duration::from_secs(1800);
+        let mut stream = fixture.connect(limits);
+        stream.write_all(CHUNK).await.unwrap();
+        let (mut reading, mut writing) = tokio::io::split(stream);
+        let began = tokio::time::Instant::now();
+        let trickle = tokio::spawn(async move {
+            while writing.write_all(more).await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(200)).await;
+            }
+        });
+        let mut replies = String::new();
+        reading.read_to_string(&mut replies).await.unwrap();
+        assert!(replies.ends_with("421 4.4.2 Timed out, goodbye\r\n"), "{replies}");
+        assert_eq!(began.elapsed().as_secs(), 1800);
+        trickle.abort();
+    }
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn announced_sizes_keep_nobody_out() {
+    let mut fixture = Fixture::new().await;
+    // Room for four beginnings; each of the three announces more than all of it.
+    fixture.memory = ReceptionMemory::new(72 * 1024);
+    let impatient = Settings { memory_wait: Duration::ZERO, ..settings(Role::Mx) };
+    let mut streams = Vec::new();
+    for _ in 0..3 {
+        let mut stream = fixture.connect(impatient.clone());
+        stream.write_all(CHUNK).await.unwrap();
+        let mut replies = String::new();
+        while !replies.contains("Chunk received") {
+            let mut some = [0; 512];
+            let count = stream.read(&mut some).await.unwrap();
+            replies += str::from_utf8(&some[..count]).unwrap();
+            assert!(count > 0 && !replies.contains("\r\n4"), "{replies}");
+        }
+        streams.push(stream);
+    }
+    let wire = b"EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n";
+    let replies = fixture.talk(impatient, wire, wire.len()).await;
+    assert!(replies.contains("\r\n250 2.0.0 Stored"), "{replies}");
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn content_behind_an_unreadable_bdat_is_never_run() {
+    let fixture = Fixture::new().await;
+    let lost = "220 mx.here.test ESMTP Posthorn\r\n\
+                421 4.5.4 Size of BDAT not understood, goodbye\r\n";
+    let long = [&b"BDAT 6"[..], &[b' '; 5000], b"\r\nNOOP\r\n"].concat();
+    for wire in [&b"BDAT 6\nNOOP\r\n"[..], b"bdat\nNOOP\r\n", &long] {
+        for step in [1, 3, wire.len()] {
+            let replies = fixture.talk(settings(Role::Mx), wire, step).await;
+            assert_eq!(replies, lost, "{:?} by {step}", String::from_utf8_lossy(wire));
+        }
+    }
+    // Lines shorter than a verb, however they arrive.
+    for step in [1, 2, 3, 9] {
+        let replies = fixture.talk(settings(Role::Mx), b"\r\nA\r\nBDA\r\nQUIT\r\n", step).await;
+        let codes: Vec<&str> = replies.lines().map(|line| &line[..3]).collect();
+        assert_eq!(codes, ["220", "500", "500", "500", "221"], "in steps of {step}");
+    }
+    fixture.close().await;
+}
