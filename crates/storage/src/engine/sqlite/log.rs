@@ -2,9 +2,11 @@
 //!
 //! A thread of its own copies the log into the database. Once all of it is copied and no reader
 //! needs it, SQLite writes it anew from its beginning. Under load the writer is always ahead of
-//! that thread by a little; this little the writer then copies itself.
+//! that thread by a little; this little the writer then copies itself. Where the thread falls far
+//! behind, the writer waits for it.
 
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -17,9 +19,16 @@ use crate::{Result, Settings, StorageError};
 /// a log in use long before its end is not extended, which makes its syncs much cheaper.
 const PAGES_MAX: i64 = 4 * 1024;
 
+/// LIMIT: pages that may wait to be copied before writing waits too: the log takes room on the
+/// disk, and a crash leaves all of it to be read at the next start.
+const BEHIND_MAX: i64 = 4 * PAGES_MAX;
+/// LIMIT: how long a commit waits for the copying.
+const WAIT: Duration = Duration::from_secs(1);
+
 /// Keeps the log short. Belongs to the writer.
 pub(super) struct Log {
     copier: SyncSender<()>,
+    copied: Receiver<()>,
 }
 
 /// How long the log is, in pages, and how much of it is in the database already.
@@ -33,16 +42,19 @@ impl Log {
     pub(super) fn start(settings: &Settings) -> Result<Self> {
         let connection = Connection::open(database_path(settings)).map_err(error)?;
         configure(&connection)?;
-        let (copier, asked) = std::sync::mpsc::sync_channel(1);
+        let (copier, asked) = sync_channel(1);
+        let (done, copied) = sync_channel(1);
         std::thread::Builder::new()
             .name("storage-log".to_owned())
             .spawn(move || {
                 while asked.recv().is_ok() {
                     run(&connection, "PRAGMA wal_checkpoint(PASSIVE)");
+                    // A full channel says the same.
+                    let _ = done.try_send(());
                 }
             })
             .map_err(|cause| StorageError::Unavailable(cause.to_string()))?;
-        Ok(Self { copier })
+        Ok(Self { copier, copied })
     }
 
     /// After a commit.
@@ -53,8 +65,15 @@ impl Log {
         }
         let behind = log.pages - log.copied;
         if behind >= PAGES_MAX {
+            // Said of an earlier copy.
+            let _ = self.copied.try_recv();
             // A full channel means that a copy is asked for already.
             let _ = self.copier.try_send(());
+            if behind >= BEHIND_MAX {
+                // A reader in an old snapshot can keep the copying from getting on; it ends soon
+                // then, and only the log grows.
+                let _ = self.copied.recv_timeout(WAIT);
+            }
         } else if behind > 0 {
             run(connection, "PRAGMA wal_checkpoint(PASSIVE)");
         }

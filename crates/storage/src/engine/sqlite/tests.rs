@@ -181,5 +181,6 @@ fn the_log_is_begun_anew_under_steady_writing() {
             .unwrap();
     }
     let length = std::fs::metadata(log).unwrap().len();
-    assert!(length < 64 << 20, "{length} bytes of 120 MiB are still in the log");
+    // What may wait to be copied, and the transaction that comes on top.
+    assert!(length < 80 << 20, "{length} bytes of 120 MiB are still in the log");
 }
