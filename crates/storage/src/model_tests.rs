@@ -195,7 +195,7 @@ impl Run {
             .map(|_| {
                 self.made += 1;
                 // Every tenth text was seen before.
-                let number = if self.made % 10 == 0 { 1 } else { self.made };
+                let number = if self.made.is_multiple_of(10) { 1 } else { self.made };
                 let text = format!("Subject: message {number}\r\n\r\nText {number}\r\n");
                 Arc::new(PreparedMessage::new(text.into_bytes()))
             })

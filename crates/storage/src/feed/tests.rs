@@ -11,6 +11,7 @@ use crate::{Fact, ViewState};
 const ACCOUNT: AccountId = AccountId::new(1);
 const MAILBOX: CollectionId = CollectionId::new(2);
 
+type Meanwhile = Box<dyn FnOnce(&Feed) + Send>;
 type Since = Result<Option<(Publication, ModSeq)>>;
 
 #[derive(Default)]
@@ -18,7 +19,7 @@ struct Script {
     modseqs: VecDeque<u64>,
     since: VecDeque<Since>,
     /// Runs while a view is being read.
-    during_snapshot: Option<Box<dyn FnOnce(&Feed) + Send>>,
+    during_snapshot: Option<Meanwhile>,
     feed: Option<Arc<Feed>>,
 }
 
