@@ -62,7 +62,7 @@ fn field_len(text: &[u8]) -> usize {
     let mut len = 0;
     loop {
         let rest = text.get(len..).unwrap_or_default();
-        match rest.iter().position(|&byte| byte == b'\n') {
+        match memchr::memchr(b'\n', rest) {
             Some(newline) => len += newline + 1,
             None => return text.len(),
         }
@@ -74,7 +74,7 @@ fn field_len(text: &[u8]) -> usize {
 
 // field-name = 1*ftext (RFC 5322 §2.2), obs-FWS before the colon allowed.
 fn split_name(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let colon = text.iter().position(|&byte| byte == b':' || byte == b'\n')?;
+    let colon = memchr::memchr2(b':', b'\n', text)?;
     let (name, rest) = text.split_at(colon);
     let name = name.trim_ascii_end();
     let is_ftext = |byte: &u8| byte.is_ascii_graphic() || *byte >= 0x80;

@@ -25,6 +25,7 @@ use crate::{Blobs, Database, PreparedMessage, ReadTx, Result, Settings, StorageE
 /// How the bytes are kept; part of the stored format.
 const AS_IS: i64 = 0;
 const ZSTD: i64 = 1;
+const LZ4: i64 = 2;
 
 /// Where the bytes are kept; part of the stored format.
 const IN_ROW: i64 = 0;
@@ -56,7 +57,7 @@ impl PreparedBlob {
         let hash = BlobId::new(*blake3::hash(&bytes).as_bytes());
         let size_bytes = bytes.len() as u64;
         let (codec, stored) = match codec::compress(&bytes) {
-            Some(compressed) => (ZSTD, compressed),
+            Some(compressed) => compressed,
             None => (AS_IS, bytes),
         };
         Self { hash, size_bytes, stored, codec, place: Mutex::default() }

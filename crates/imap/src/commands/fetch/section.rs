@@ -188,7 +188,8 @@ fn picked<'h>(header: Cow<'h, [u8]>, names: &[FieldName], listed: bool) -> Cow<'
 /// HEADER.FIELDS and HEADER.FIELDS.NOT: the fields byte for byte, then the empty line
 /// (RFC 9051 §6.4.5.1).
 fn pick<'h>(header: &'h [u8], names: &[FieldName], listed: bool) -> Cow<'h, [u8]> {
-    let mut out = Vec::new();
+    // LIMIT: what the usual handful of fields takes; more grows it.
+    let mut out = Vec::with_capacity(header.len().min(1024));
     for field in header_fields(header) {
         let matches = names.iter().any(|name| field.is(name.as_str()));
         if matches == listed {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::sql::Dialect;
@@ -40,6 +41,9 @@ pub(crate) fn open_writer(settings: &Settings) -> Result<Connection> {
 
 pub(super) fn configure(connection: &Connection) -> Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Plans that don't depend on what is bound: else SQLite prepares a statement anew whenever a
+    // parameter that was 0 or 1 before gets another value, which is most of them.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(error)?;
     connection.busy_timeout(LOCK_TIMEOUT).map_err(error)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(error)?;
     // In KiB: 64 MiB of pages per connection at most.
