@@ -220,6 +220,28 @@ fn mail_finds_its_account() {
 }
 
 #[test]
+fn the_first_of_those_in_charge_is_postmaster() {
+    on_both_engines(|store| {
+        let [julie, paul, anna] = ["julie", "paul", "anna"].map(|name| store.account(name));
+        store.write(|tx| tx.create_domain("other.test")).unwrap();
+        let postmaster = |domain: &'static str| {
+            let found = store.read(move |tx| tx.postmaster(domain)).unwrap();
+            found.map(|found| found.account)
+        };
+        assert_eq!(postmaster("example.test"), None);
+        store.with(paul, |tx| tx.set_role(Role::Administrator)).unwrap();
+        store.with(julie, |tx| tx.set_role(Role::Administrator)).unwrap();
+        assert_eq!(postmaster("example.test"), Some(julie));
+        store.with(anna, |tx| tx.set_role(Role::Owner)).unwrap();
+        assert_eq!(postmaster("example.test"), Some(anna));
+        assert_eq!(postmaster("other.test"), Some(anna));
+        assert_eq!(postmaster("nowhere.test"), Some(anna));
+        store.with(anna, |tx| tx.set_blocked(true)).unwrap();
+        assert_eq!(postmaster("example.test"), Some(julie));
+    });
+}
+
+#[test]
 fn an_account_sends_from_its_own_addresses_only() {
     on_both_engines(|store| {
         let julie = store.account("julie");
