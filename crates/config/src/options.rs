@@ -231,7 +231,7 @@ sections! {
 
         /// The longest line of a message. The standard says 1,000 bytes; many programs put a
         /// whole page on one.
-        message_line: u64 = default "64 KiB", since "0.1";
+        message_line: u64 = default "50 MiB", since "0.1";
 
         /// The largest message, over SMTP, LMTP and IMAP.
         message: u64 = default "50 MiB", since "0.1";
