@@ -6,16 +6,17 @@ use crate::types::NumberSet;
 
 /// LIMIT: messages of one batch.
 const BATCH_MESSAGES: usize = 512;
-/// LIMIT: bytes of messages (RFC822.SIZE) whose text one batch reads, one message at least; so
-/// much memory an answer takes, twice.
-const BATCH_BYTES: u64 = 512 * 1024;
+/// LIMIT: bytes one batch reads of its messages, whatever it wants of them, one message at
+/// least; so much memory an answer takes, four times: read and rendered, the batch on its way to
+/// the client and the next.
+pub(super) const BATCH_BYTES: u64 = 512 * 1024;
 
 /// Sequence numbers, batch by batch.
 pub(super) struct Batches<'s> {
     known: &'s Snapshot,
-    ranges: std::slice::Iter<'s, (u32, u32)>,
-    /// What is left of the range under way.
-    current: std::ops::RangeInclusive<u32>,
+    seqs: &'s NumberSet,
+    /// Where the next batch begins.
+    next: u32,
     whole_messages: bool,
 }
 
@@ -23,11 +24,24 @@ impl<'s> Batches<'s> {
     pub(super) fn new(known: &'s Snapshot, seqs: &'s NumberSet, want: Want) -> Self {
         Self {
             known,
-            ranges: seqs.ranges().iter(),
-            #[expect(clippy::reversed_empty_ranges, reason = "nothing is under way yet")]
-            current: 1..=0,
+            seqs,
+            next: 1,
+            // Known beforehand, so that not the sizes of many are asked to read few.
             whole_messages: want.contains(Want::TEXT),
         }
+    }
+
+    /// The next batch begins with `seq`: it was more than could be read at once.
+    pub(super) fn go_back_to(&mut self, seq: u32) {
+        self.next = seq;
+    }
+
+    /// The first number from `self.next` on.
+    fn following(&self) -> Option<u32> {
+        let ranges = self.seqs.ranges();
+        let at = ranges.partition_point(|&(_, last)| last < self.next);
+        let first = ranges.get(at).map(|&(first, _)| first.max(self.next));
+        first.filter(|&seq| seq <= self.known.exists())
     }
 }
 
@@ -37,13 +51,9 @@ impl Iterator for Batches<'_> {
     fn next(&mut self) -> Option<Vec<u32>> {
         let mut batch = Vec::new();
         let mut bytes = 0;
-        while batch.len() < BATCH_MESSAGES {
-            if self.current.is_empty() {
-                let Some(&(first, last)) = self.ranges.next() else { break };
-                self.current = first..=last.min(self.known.exists());
-                continue;
-            }
-            let seq = *self.current.start();
+        while batch.len() < BATCH_MESSAGES
+            && let Some(seq) = self.following()
+        {
             if self.whole_messages {
                 bytes += self.known.by_seq(seq).map_or(0, |entry| u64::from(entry.size_bytes()));
                 if bytes > BATCH_BYTES && !batch.is_empty() {
@@ -51,7 +61,7 @@ impl Iterator for Batches<'_> {
                 }
             }
             batch.push(seq);
-            self.current.next();
+            self.next = seq.saturating_add(1);
         }
         (!batch.is_empty()).then_some(batch)
     }

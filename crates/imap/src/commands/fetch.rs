@@ -10,15 +10,15 @@ use std::sync::Arc;
 
 use ids::{ModSeq, UidSet};
 use message::flag::{Flags, SystemFlags};
-use storage::{FlagChange, ReadTx, Snapshot};
+use storage::{FlagChange, ReadTx, Snapshot, StorageError};
 
 use self::response::{Plan, render_message};
-use super::batches::Batches;
+use super::batches::{BATCH_BYTES, Batches};
 use super::{Ctx, Reply, own_modseq};
 use crate::error::{CommandError, Result, refused};
 use crate::render::Code;
 use crate::session::Updates;
-use crate::types::{FetchArgs, FetchAttribute, NumberSet};
+use crate::types::{Addressing, FetchArgs, FetchAttribute, NumberSet};
 
 /// LIMIT: what only the view is asked for is handed over in pieces of this size.
 const PIECE_BYTES: usize = 32 * 1024;
@@ -46,7 +46,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: FetchArgs) -> Result<Reply> {
     let selected = ctx.selected()?;
     let (known, recent) = (selected.known().clone(), selected.recent().clone());
     let plan = Plan::new(args.attributes, enabled.condstore(), seen, recent);
-    answer(ctx, known, &seqs, plan).await?;
+    answer(ctx, args.by, known, &seqs, plan).await?;
     Ok(Reply::done())
 }
 
@@ -88,7 +88,15 @@ async fn mark_seen(ctx: &mut Ctx<'_>, args: &FetchArgs, seqs: &NumberSet) -> Res
         .account_write(user.account, "imap fetch", move |tx| {
             tx.store_flags(mailbox, &set, change, None)
         })
-        .await?;
+        .await;
+    let committed = match committed {
+        // Nobody asked for a change: what is there is read all the same.
+        Err(error @ (StorageError::Unavailable(_) | StorageError::NotFound(_))) => {
+            tracing::warn!(%error, "messages that are read stay unseen");
+            return Ok(UidSet::new());
+        }
+        committed => committed?,
+    };
     let enabled = *ctx.enabled;
     let mut out = Vec::new();
     let own = own_modseq(&committed);
@@ -100,6 +108,7 @@ async fn mark_seen(ctx: &mut Ctx<'_>, args: &FetchArgs, seqs: &NumberSet) -> Res
 /// Sends the answer, batch by batch.
 async fn answer(
     ctx: &mut Ctx<'_>,
+    by: Addressing,
     known: Arc<Snapshot>,
     seqs: &NumberSet,
     plan: Plan,
@@ -116,14 +125,23 @@ async fn answer(
     let mut batches = Batches::new(&known, seqs, plan.want());
     let Some(first) = batches.next() else { return Ok(()) };
     let mut ready = render(first).await?;
-    let mut is_whole = ready.is_whole;
-    for batch in batches {
+    let (mut is_whole, mut is_complete) = (true, true);
+    loop {
+        is_whole &= ready.is_whole;
+        is_complete &= ready.is_complete;
+        if let Some(seq) = ready.rest {
+            batches.go_back_to(seq);
+        }
+        let Some(batch) = batches.next() else { break };
         let (written, next) = tokio::join!(ctx.connection.write(&ready.bytes), render(batch));
         written?;
         ready = next?;
-        is_whole &= ready.is_whole;
     }
     ctx.connection.write(&ready.bytes).await?;
+    // RFC 9051 §6.4.9: UIDs of messages that are gone are passed over.
+    if !is_complete && by == Addressing::Seq {
+        return Err(StorageError::Expunged.into());
+    }
     if !is_whole {
         // RFC 9051 §6.4.5: the request fails where a transfer encoding is not known; what could
         // be told was told.
@@ -158,6 +176,10 @@ struct Rendered {
     bytes: Vec<u8>,
     /// Nothing asked for had to be left out.
     is_whole: bool,
+    /// No message was erased under a session that was not told yet.
+    is_complete: bool,
+    /// The first message that was too much for this batch.
+    rest: Option<u32>,
 }
 
 fn render_batch(
@@ -169,11 +191,16 @@ fn render_batch(
     let entries: Vec<_> =
         seqs.iter().filter_map(|&seq| known.by_seq(seq).map(|entry| (seq, entry))).collect();
     let ids: Vec<_> = entries.iter().map(|(_, entry)| entry.content()).collect();
-    let contents = tx.load_contents(&ids, plan.want())?;
-    let mut bytes = Vec::with_capacity(plan.estimate(entries.iter().map(|(_, entry)| entry)));
-    let mut is_whole = true;
-    for ((seq, entry), content) in entries.iter().zip(&contents) {
-        is_whole &= render_message(&mut bytes, *seq, entry, plan, Some(content));
+    let contents = tx.load_contents_within(&ids, plan.want(), BATCH_BYTES)?;
+    let rest = entries.get(contents.len()).map(|(seq, _)| *seq);
+    let read = entries.iter().zip(&contents);
+    let mut bytes = Vec::with_capacity(plan.estimate(read.clone().map(|((_, entry), _)| entry)));
+    let (mut is_whole, mut is_complete) = (true, true);
+    for ((seq, entry), content) in read {
+        match content {
+            Some(_) => is_whole &= render_message(&mut bytes, *seq, entry, plan, content.as_ref()),
+            None => is_complete = false,
+        }
     }
-    Ok(Rendered { bytes, is_whole })
+    Ok(Rendered { bytes, is_whole, is_complete, rest })
 }

@@ -15,11 +15,14 @@ use ids::ModSeq;
 use storage::{ReadTx, Snapshot, StorageError, Want};
 
 use self::program::{Facts, Program, Sets};
-use super::batches::Batches;
+use super::batches::{BATCH_BYTES, Batches};
 use super::{Ctx, Reply, numbers_of, uids_of};
 use crate::error::Result;
 use crate::render::{self, Esearch};
 use crate::types::{Addressing, NumberSet, SearchArgs, SearchReturn};
+
+/// LIMIT: tests of one message by one key that an async thread makes itself: about a millisecond.
+const TESTS_IN_PLACE: u64 = 100_000;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: SearchArgs) -> Result<Reply> {
     let now = ctx.shared.store.now();
@@ -105,27 +108,31 @@ async fn tell(
 
 /// The sequence numbers of the messages found.
 async fn evaluate(ctx: &Ctx<'_>, known: Arc<Snapshot>, program: Program) -> Result<NumberSet> {
-    let (mut found, mut open) = (NumberSet::new(), NumberSet::new());
-    for (seq, entry) in known.entries(1..=known.exists()) {
-        match program.test(&Facts::of_view(seq, &entry)) {
-            Some(true) => found.insert(seq),
-            Some(false) => {}
-            None => open.insert(seq),
-        }
-    }
     let program = Arc::new(program);
+    let tests = u64::from(known.exists()).saturating_mul(program.size());
+    let (mut found, mut open) = if tests <= TESTS_IN_PLACE {
+        first_stage(&known, &program)
+    } else {
+        let (known, program) = (known.clone(), program.clone());
+        let testing = tokio::task::spawn_blocking(move || first_stage(&known, &program));
+        testing.await.map_err(|error| StorageError::Internal(error.to_string()))?
+    };
     for want in program.stages() {
         if open.is_empty() {
             break;
         }
         let mut undecided = NumberSet::new();
-        for batch in Batches::new(&known, &open, want) {
+        let mut batches = Batches::new(&known, &open, want);
+        while let Some(batch) = batches.next() {
             let (known, program) = (known.clone(), program.clone());
-            let tested = ctx
+            let (tested, rest) = ctx
                 .shared
                 .store
                 .read(move |tx| test_batch(tx, &known, &batch, &program, want))
                 .await?;
+            if let Some(seq) = rest {
+                batches.go_back_to(seq);
+            }
             for (seq, outcome) in tested {
                 match outcome {
                     Some(true) => found.insert(seq),
@@ -139,34 +146,40 @@ async fn evaluate(ctx: &Ctx<'_>, known: Arc<Snapshot>, program: Program) -> Resu
     Ok(found)
 }
 
+/// What the view alone decides: the messages found, and those still open.
+fn first_stage(known: &Snapshot, program: &Program) -> (NumberSet, NumberSet) {
+    let (mut found, mut open) = (NumberSet::new(), NumberSet::new());
+    for (seq, entry) in known.entries(1..=known.exists()) {
+        match program.test(&Facts::of_view(seq, &entry)) {
+            Some(true) => found.insert(seq),
+            Some(false) => {}
+            None => open.insert(seq),
+        }
+    }
+    (found, open)
+}
+
+/// Sequence numbers and what came out for each.
+type Tested = Vec<(u32, Option<bool>)>;
+
+/// Tests a batch; with it the first message that was too much for it.
 fn test_batch(
     tx: &mut ReadTx<'_>,
     known: &Snapshot,
     seqs: &[u32],
     program: &Program,
     want: Want,
-) -> storage::Result<Vec<(u32, Option<bool>)>> {
+) -> storage::Result<(Tested, Option<u32>)> {
     let entries: Vec<_> =
         seqs.iter().filter_map(|&seq| known.by_seq(seq).map(|entry| (seq, entry))).collect();
     let ids: Vec<_> = entries.iter().map(|(_, entry)| entry.content()).collect();
-    let contents = match tx.load_contents(&ids, want) {
-        Ok(contents) => contents,
-        // One of them was erased under a session that was not told yet: the others are still
-        // searched, and what is gone is not found.
-        Err(StorageError::Expunged) if entries.len() > 1 => {
-            let mut tested = Vec::with_capacity(seqs.len());
-            for &seq in seqs {
-                tested.extend(test_batch(tx, known, &[seq], program, want)?);
-            }
-            return Ok(tested);
-        }
-        Err(StorageError::Expunged) => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
+    let contents = tx.load_contents_within(&ids, want, BATCH_BYTES)?;
+    let rest = entries.get(contents.len()).map(|(seq, _)| *seq);
     let facts = entries.iter().zip(&contents);
-    Ok(facts
-        .map(|((seq, entry), content)| {
-            (*seq, program.test(&Facts::of_content(*seq, entry, content)))
-        })
-        .collect())
+    // What was erased under a session that was not told yet is not found.
+    let tested = facts.filter_map(|((seq, entry), content)| {
+        let facts = Facts::of_content(*seq, entry, content.as_ref()?);
+        Some((*seq, program.test(&facts)))
+    });
+    Ok((tested.collect(), rest))
 }

@@ -1,5 +1,7 @@
 //! Reading what was stored of messages: as it was computed on the way in, or the bytes.
 
+use std::collections::HashMap;
+
 use ids::{CollectionId, ContentId, Uid};
 use message::PartIndex;
 
@@ -129,6 +131,18 @@ const FIELDS: [Field; 6] = [
     },
 ];
 
+/// The fields whose sizes [`CONTENT_SIZES`] gives, column by column.
+const SIZED: [Want; 6] =
+    [Want::ENVELOPE, Want::BODY, Want::STRUCTURE, Want::PARTS, Want::KEYS, Want::TEXT];
+
+const CONTENT_SIZES: &str = "SELECT id, CAST(length(envelope) AS BIGINT), \
+     CAST(length(body) AS BIGINT), CAST(length(body_structure) AS BIGINT), \
+     CAST(length(parts) AS BIGINT), CAST(length(keys) AS BIGINT), size_bytes \
+     FROM content WHERE id IN ({IN})";
+
+const HEADER_SIZES: &str = "SELECT content_id, CAST(length(header) AS BIGINT) \
+     FROM content_header WHERE content_id IN ({IN})";
+
 /// Where each distinct id of a request stands in the answer.
 struct Places {
     /// Sorted by id, then by position.
@@ -186,6 +200,59 @@ impl ReadTx<'_> {
             self.load_texts(&places, &mut contents)?;
         }
         Ok(contents)
+    }
+
+    /// Like [`load_contents`](Self::load_contents), for as many of `ids`, from the first on, as
+    /// take no more than `bytes_max` together, and for one at least: the answer is as long as
+    /// what was read. `None` stands where the text was erased meanwhile.
+    pub fn load_contents_within(
+        &mut self,
+        ids: &[ContentId],
+        want: Want,
+        bytes_max: u64,
+    ) -> Result<Vec<Option<Content>>> {
+        let sizes = self.content_sizes(ids, want)?;
+        let size_of = |id: &ContentId| sizes.get(&id.get()).copied();
+        let (mut count, mut bytes) = (0, 0_u64);
+        for id in ids {
+            bytes = bytes.saturating_add(size_of(id).unwrap_or_default());
+            if bytes > bytes_max && count > 0 {
+                break;
+            }
+            count += 1;
+        }
+        let read = ids.get(..count).unwrap_or(ids);
+        let there: Vec<ContentId> =
+            read.iter().filter(|id| size_of(id).is_some()).copied().collect();
+        let mut contents = self.load_contents(&there, want)?.into_iter();
+        Ok(read.iter().map(|id| size_of(id).and_then(|_| contents.next())).collect())
+    }
+
+    /// How many bytes each of `ids` has of what is wanted; those erased are left out.
+    fn content_sizes(&mut self, ids: &[ContentId], want: Want) -> Result<HashMap<i64, u64>> {
+        let distinct = Places::of(ids).distinct;
+        let mut sizes = HashMap::with_capacity(distinct.len());
+        if want != Want::HEADER {
+            self.sql.query_in(CONTENT_SIZES, &distinct, &mut |row| {
+                let mut bytes = 0;
+                for (column, field) in (1..).zip(SIZED) {
+                    if want.contains(field) {
+                        bytes += u64::try_from(row.int(column)?).unwrap_or_default();
+                    }
+                }
+                sizes.insert(row.int(0)?, bytes);
+                Ok(())
+            })?;
+        }
+        // The size of a whole message is that of its header as well.
+        if want.contains(Want::HEADER) && !want.contains(Want::TEXT) {
+            self.sql.query_in(HEADER_SIZES, &distinct, &mut |row| {
+                let bytes = u64::try_from(row.int(1)?).unwrap_or_default();
+                *sizes.entry(row.int(0)?).or_default() += bytes;
+                Ok(())
+            })?;
+        }
+        Ok(sizes)
     }
 
     /// The bytes of one message that follow its header.

@@ -84,6 +84,11 @@ impl Program {
         self.0.test(facts)
     }
 
+    /// How many tests it makes of a message at most.
+    pub(super) fn size(&self) -> u64 {
+        self.0.size()
+    }
+
     /// What to read of messages that are still undecided, stage by stage; each includes the ones
     /// before it.
     pub(super) fn stages(&self) -> Vec<Want> {
@@ -213,6 +218,15 @@ fn content_id(id: &str) -> Option<ContentId> {
 }
 
 impl Node {
+    /// The parser bounds how deep keys are nested.
+    fn size(&self) -> u64 {
+        match self {
+            Self::All(nodes) | Self::Any(nodes) => 1 + nodes.iter().map(Self::size).sum::<u64>(),
+            Self::Not(node) => 1 + node.size(),
+            _ => 1,
+        }
+    }
+
     fn any(&self, test: &dyn Fn(&Node) -> bool) -> bool {
         test(self)
             || match self {
