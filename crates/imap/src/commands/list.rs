@@ -28,15 +28,15 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ListArgs) -> Result<Reply> {
     if args.returns.status.contains(StatusItem::HighestModSeq) {
         ctx.enable_condstore();
     }
-    let tree = load_tree(ctx).await?;
+    let lines = load_lines(ctx, &args).await?;
     let dialect = ctx.enabled.dialect();
     let limit = ctx.shared.settings.limits.append_bytes_max;
     let mut out = Vec::new();
-    for line in Listing::new(&args).lines(&tree) {
+    for line in lines {
         render::list_item(&mut out, &line.item(), dialect);
         // RFC 5819 §2: STATUS follows for what can be selected, and for what was asked for
         // itself, not for a parent shown for its children's sake.
-        if let Some(mailbox) = line.entry.and_then(|entry| entry.mailbox.as_ref())
+        if let Some(mailbox) = line.entry.as_ref().and_then(|entry| entry.mailbox.as_ref())
             && !args.returns.status.is_empty()
             && line.is_selected
         {
@@ -60,19 +60,23 @@ pub(super) async fn run_xlist(ctx: &mut Ctx<'_>, args: ListArgs) -> Result<Reply
         ctx.push_delimiter(render::xlist_item);
         return Ok(Reply::done());
     }
-    let tree = load_tree(ctx).await?;
+    let lines = load_lines(ctx, &args).await?;
     let dialect = ctx.enabled.dialect();
     let mut out = Vec::new();
-    for line in Listing::new(&args).lines(&tree) {
+    for line in lines {
         render::xlist_item(&mut out, &line.item(), dialect);
     }
     ctx.connection.write(&out).await?;
     Ok(Reply::done())
 }
 
-pub(super) async fn load_tree(ctx: &Ctx<'_>) -> Result<MailboxTree> {
+/// What is to be listed. Names are matched where storage is read, beside the async threads:
+/// many patterns over many names take their time.
+async fn load_lines(ctx: &Ctx<'_>, args: &ListArgs) -> Result<Vec<Line>> {
     let account = ctx.user()?.account;
-    Ok(ctx.shared.store.read(move |tx| tx.list_mailboxes(account)).await?)
+    let listing = Listing::new(args);
+    let lines = ctx.shared.store.read(move |tx| Ok(listing.lines(&tx.list_mailboxes(account)?)));
+    Ok(lines.await?)
 }
 
 /// The patterns below the reference (RFC 9051 §6.3.9).
@@ -112,21 +116,21 @@ pub(super) fn attributes(entry: Option<&MailboxEntry>, returns: ListReturn) -> L
 }
 
 /// One name to be listed.
-struct Line<'t> {
-    name: &'t str,
+struct Line {
+    name: String,
     /// None for a name that is nothing itself, only above something subscribed.
-    entry: Option<&'t MailboxEntry>,
+    entry: Option<MailboxEntry>,
     attributes: ListAttributes,
     /// It meets the selection options itself.
     is_selected: bool,
     child: ListSelection,
 }
 
-impl Line<'_> {
+impl Line {
     fn item(&self) -> ListItem<'_> {
         ListItem {
             attributes: self.attributes,
-            name: self.name,
+            name: &self.name,
             child_subscribed: self.child.subscribed,
             child_special_use: self.child.special_use,
             old_name: None,
@@ -157,30 +161,30 @@ impl Listing {
         }
     }
 
-    fn lines<'t>(&self, tree: &'t MailboxTree) -> Vec<Line<'t>> {
+    fn lines(&self, tree: &MailboxTree) -> Vec<Line> {
         let below = match self.selection.recursive_match {
             true => self.names_above(tree),
             false => BTreeMap::new(),
         };
         let known = tree.entries.iter().map(|entry| (entry.name.as_str(), Some(entry)));
-        let mut lines: Vec<Line<'t>> =
+        let mut lines: Vec<Line> =
             known.filter_map(|(name, entry)| self.line(name, entry, &below)).collect();
         if self.selection.recursive_match {
             let names: BTreeSet<&str> =
                 tree.entries.iter().map(|entry| entry.name.as_str()).collect();
             let missing = below.keys().filter(|name| !names.contains(*name));
             lines.extend(missing.filter_map(|name| self.line(name, None, &below)));
-            lines.sort_by(|left, right| tree_order(left.name, right.name));
+            lines.sort_by(|left, right| tree_order(&left.name, &right.name));
         }
         lines
     }
 
-    fn line<'t>(
+    fn line(
         &self,
-        name: &'t str,
-        entry: Option<&'t MailboxEntry>,
-        below: &BTreeMap<&'t str, Below>,
-    ) -> Option<Line<'t>> {
+        name: &str,
+        entry: Option<&MailboxEntry>,
+        below: &BTreeMap<&str, Below>,
+    ) -> Option<Line> {
         if !self.matches(name) {
             return None;
         }
@@ -192,7 +196,9 @@ impl Listing {
             return None;
         }
         let child = child.map_or_else(ListSelection::default, |_| self.selection);
-        Some(Line { name, entry, attributes: attributes(entry, self.returns), is_selected, child })
+        let attributes = attributes(entry, self.returns);
+        let (name, entry) = (name.to_owned(), entry.cloned());
+        Some(Line { name, entry, attributes, is_selected, child })
     }
 
     /// The names above those selected (RFC 9051 §6.3.9.1, RECURSIVEMATCH).

@@ -1,8 +1,10 @@
 //! LSUB (RFC 3501 §6.3.9): what is subscribed.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
-use super::list::{attributes, canonical_patterns, load_tree};
+use storage::MailboxTree;
+
+use super::list::{attributes, canonical_patterns};
 use super::{Ctx, Reply};
 use crate::error::Result;
 use crate::render::{self, ListItem};
@@ -13,12 +15,28 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ListArgs) -> Result<Reply> {
         ctx.push_delimiter(render::lsub_item);
         return Ok(Reply::done());
     }
-    let tree = load_tree(ctx).await?;
-    let dialect = ctx.enabled.dialect();
+    let account = ctx.user()?.account;
     let patterns = canonical_patterns(&args);
+    // Names are matched beside the async threads, as those of LIST are.
+    let lines = ctx.shared.store.read(move |tx| Ok(lines(&tx.list_mailboxes(account)?, &patterns)));
+    let lines = lines.await?;
+    let dialect = ctx.enabled.dialect();
     let mut out = Vec::new();
-    let mut told = BTreeSet::new();
-    for entry in tree.entries.iter().filter(|entry| entry.subscribed) {
+    for (name, attributes) in &lines {
+        let item = ListItem { attributes: *attributes, name, ..ListItem::default() };
+        render::lsub_item(&mut out, &item, dialect);
+    }
+    ctx.connection.write(&out).await?;
+    Ok(Reply::done())
+}
+
+/// The names to be told.
+fn lines(tree: &MailboxTree, patterns: &[MailboxPattern]) -> Vec<(String, ListAttributes)> {
+    let subscribed = || tree.entries.iter().filter(|entry| entry.subscribed);
+    let names: HashSet<&str> = subscribed().map(|entry| entry.name.as_str()).collect();
+    let mut told = HashSet::new();
+    let mut lines = Vec::new();
+    for entry in subscribed() {
         let name = entry.name.as_str();
         if patterns.iter().any(|pattern| pattern.matches(name, '/')) {
             // QUIRK(Outlook, 2013): looks for special uses here and not in LIST.
@@ -27,25 +45,17 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ListArgs) -> Result<Reply> {
                 // LSUB is older than \NonExistent.
                 attributes.insert(ListAttribute::Noselect);
             }
-            render::lsub_item(
-                &mut out,
-                &ListItem { attributes, name, ..ListItem::default() },
-                dialect,
-            );
+            lines.push((name.to_owned(), attributes));
             continue;
         }
-        for parent in parents_shown(&patterns, name) {
-            let is_subscribed =
-                || tree.entries.iter().any(|e| e.subscribed && e.name.as_str() == parent);
-            if told.insert(parent) && !is_subscribed() {
+        for parent in parents_shown(patterns, name) {
+            if told.insert(parent) && !names.contains(parent) {
                 let attributes = ListAttributes::from_iter([ListAttribute::Noselect]);
-                let item = ListItem { attributes, name: parent, ..ListItem::default() };
-                render::lsub_item(&mut out, &item, dialect);
+                lines.push((parent.to_owned(), attributes));
             }
         }
     }
-    ctx.connection.write(&out).await?;
-    Ok(Reply::done())
+    lines
 }
 
 /// RFC 3501 §6.3.9: where `%` keeps a subscribed name from matching, the name above it that

@@ -27,6 +27,12 @@ pub enum ParseError {
     /// A mailbox name in a spelling that names nothing.
     #[error("{0}")]
     BadName(&'static str),
+    /// CREATE with a special use that no mailbox can have here.
+    #[error("unknown special use")]
+    UnknownUse,
+    /// The messages being appended on all connections take all the memory there is for them.
+    #[error("no memory for the message now")]
+    NoMemory,
     /// SEARCH in a charset nobody here reads.
     #[error("unsupported charset")]
     BadCharset,

@@ -38,6 +38,8 @@ pub struct Limits {
     pub flags_max: usize,
     /// Patterns of one LIST.
     pub list_patterns_max: usize,
+    /// Octets of all patterns of one LIST with the reference before each.
+    pub list_pattern_bytes_max: usize,
     /// Octets of one mailbox name or pattern as sent.
     pub mailbox_bytes_max: usize,
     /// Options, items or capabilities in any other list.
@@ -75,6 +77,8 @@ impl Default for Limits {
             depth_max: 64,
             flags_max: 256,
             list_patterns_max: 256,
+            // LIMIT: each costs its length times that of every name of the account.
+            list_pattern_bytes_max: 4096,
             // LIMIT: R-FOLD-5 allows 1,024 bytes of UTF-8; modified UTF-7 takes up to 2.7 times that.
             mailbox_bytes_max: 4096,
             items_max: 64,

@@ -24,6 +24,7 @@ pub(crate) fn list(c: &mut Cursor<'_>) -> Parsed<Command> {
     } else {
         vec![pattern(c)?]
     };
+    require_short(c, &reference, &patterns)?;
     let mut returns = ListReturn::default();
     if c.more() {
         c.sp()?;
@@ -59,13 +60,23 @@ fn basic(c: &mut Cursor<'_>) -> Parsed<ListArgs> {
     c.sp()?;
     let reference = reference(c)?;
     c.sp()?;
+    let patterns = vec![pattern(c)?];
+    require_short(c, &reference, &patterns)?;
     Ok(ListArgs {
         reference,
-        patterns: vec![pattern(c)?],
+        patterns,
         selection: ListSelection::default(),
         returns: ListReturn::default(),
         extended: false,
     })
+}
+
+fn require_short(c: &Cursor<'_>, reference: &str, patterns: &[MailboxPattern]) -> Parsed<()> {
+    let bytes: usize = patterns.iter().map(|one| reference.len() + one.as_str().len()).sum();
+    match bytes > c.limits.list_pattern_bytes_max {
+        true => Err(ParseError::TooMany("mailbox patterns too long")),
+        false => Ok(()),
+    }
 }
 
 fn reference(c: &mut Cursor<'_>) -> Parsed<String> {

@@ -80,7 +80,7 @@ pub(crate) fn create(c: &mut Cursor<'_>) -> Parsed<Command> {
                 let name = super::flag::flag_text(c)?;
                 // RFC 6154 §3: a use the server does not know fails the command.
                 let known = SpecialUse::by_name(name);
-                special_uses.insert(known.ok_or(ParseError::Syntax("unknown special use"))?);
+                special_uses.insert(known.ok_or(ParseError::UnknownUse)?);
                 Ok(())
             })
         })?;

@@ -17,9 +17,19 @@ pub(crate) fn sequence_set(c: &mut Cursor<'_>) -> Parsed<SequenceSet> {
         let to = if c.eat(b':') { bound(c)? } else { from };
         ranges.push(SeqRange { from, to });
         if !c.eat(b',') {
+            // In ascending order each is added to a set of numbers in constant time.
+            ranges.sort_by_key(lowest);
             return Ok(SequenceSet::Ranges(ranges));
         }
     }
+}
+
+fn lowest(range: &SeqRange) -> u32 {
+    let number = |bound| match bound {
+        SeqBound::Number(number) => number.get(),
+        SeqBound::Star => u32::MAX,
+    };
+    number(range.from).min(number(range.to))
 }
 
 /// A sequence set of numbers alone: `$` and `*` are refused (RFC 7162 §7 `known-uids`).

@@ -126,6 +126,13 @@ pub fn render_rejection(out: &mut Vec<u8>, rejection: &Rejection) {
         // RFC 9051 §7.1: CANNOT, "an invalid mailbox name": the grammar allows it, no mailbox
         // can have it.
         ParseError::BadName(text) => (Status::No, Some(Code::Cannot), text),
+        // RFC 6154 §3: NO with USEATTR.
+        ParseError::UnknownUse => {
+            (Status::No, Some(Code::UseAttr), "This special use can't be set")
+        }
+        ParseError::NoMemory => {
+            (Status::No, Some(Code::Unavailable), "Too much mail is being appended, try later")
+        }
         // RFC 9051 §6.4.4: NO with BADCHARSET.
         ParseError::BadCharset => (Status::No, Some(Code::BadCharset), "Unsupported charset"),
         ParseError::UnsupportedAppend => {

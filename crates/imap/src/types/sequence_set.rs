@@ -28,7 +28,7 @@ pub struct SeqRange {
 pub enum SequenceSet {
     /// `$`: what the last SEARCH with SAVE found (RFC 5182 §2.1).
     Saved,
-    /// At least one range, in the order written.
+    /// At least one range; the parser puts the lowest first.
     Ranges(Vec<SeqRange>),
 }
 
