@@ -181,15 +181,28 @@ impl Authenticator {
         Ok(SignedIn { account: entry.account, address, credential_version })
     }
 
-    /// Whether a session may go on: its account exists, is not blocked, and has the password
-    /// the session was signed in with (R-ADDR-8).
+    /// Whether a session may go on: its account exists, is neither blocked nor in maintenance
+    /// (R-ADDR-12), and has the password the session was signed in with (R-ADDR-8).
     pub async fn is_current(&self, signed_in: &SignedIn) -> Result<bool, AuthError> {
-        let entry = self.find(&signed_in.address).await?;
-        Ok(entry.is_some_and(|entry| {
-            entry.account == signed_in.account
-                && entry.credential_version == signed_in.credential_version
-                && !entry.blocked
-        }))
+        match self.require_current(signed_in).await {
+            Ok(()) => Ok(true),
+            Err(AuthError::Unavailable) => Err(AuthError::Unavailable),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Like [`is_current`](Self::is_current), telling why a session may not go on:
+    /// [`AuthError::Wrong`] where the password is another or the account is gone.
+    pub async fn require_current(&self, signed_in: &SignedIn) -> Result<(), AuthError> {
+        let entry = self.find(&signed_in.address).await?.ok_or(AuthError::Wrong)?;
+        let is_same = entry.account == signed_in.account
+            && entry.credential_version == signed_in.credential_version;
+        match entry {
+            _ if !is_same => Err(AuthError::Wrong),
+            Entry { blocked: true, .. } => Err(AuthError::Blocked),
+            Entry { maintenance: true, .. } => Err(AuthError::Maintenance),
+            _ => Ok(()),
+        }
     }
 
     /// [`PasswordPolicy::hash`] beside the async threads.

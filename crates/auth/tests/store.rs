@@ -98,6 +98,9 @@ async fn changes_end_sessions_and_remembered_passwords() {
     maintenance(true).await.unwrap();
     let refused = house.sign_in("julie@example.test", "other password").await;
     assert_eq!(refused, Err(AuthError::Maintenance));
+    assert_eq!(house.authenticator.is_current(&session).await, Ok(false));
+    let ended = house.authenticator.require_current(&session).await;
+    assert_eq!(ended, Err(AuthError::Maintenance));
     maintenance(false).await.unwrap();
 
     let blocked = house.store.write("test", move |tx| tx.account(julie)?.set_blocked(true));

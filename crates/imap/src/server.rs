@@ -4,9 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::{Authenticator, SignedIn};
+use auth::{AuthError, Authenticator, SignedIn};
 use net::{Connection, ConnectionError, Refusal, Service, Shutdown, TokenBucket};
 use storage::{Fact, Store, Subscription};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::capabilities;
 use crate::commands::table::{Effects, Row, States};
@@ -28,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) settings: Settings,
+    /// Bytes that messages being appended may still take.
+    append_memory: Arc<Semaphore>,
 }
 
 impl ImapService {
@@ -36,7 +40,10 @@ impl ImapService {
         // Storage would refuse what is larger, but only after all of it was read.
         let limits = &mut settings.limits;
         limits.append_bytes_max = limits.append_bytes_max.min(store.settings().message_bytes_max);
-        Self { shared: Arc::new(Shared { store, authenticator, settings }) }
+        let bytes = settings.append_memory_bytes.max(settings.limits.append_total_bytes_max);
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        let append_memory = Arc::new(Semaphore::new(bytes.max(DRAWN_BYTES as usize)));
+        Self { shared: Arc::new(Shared { store, authenticator, settings, append_memory }) }
     }
 }
 
@@ -57,6 +64,8 @@ impl Service for ImapService {
 pub(crate) struct Ending {
     shutdown: Shutdown,
     account: Option<Watched>,
+    /// When the client must have signed in, or have sent the messages it appends.
+    deadline: Option<Instant>,
 }
 
 /// An account that signed in.
@@ -79,18 +88,38 @@ impl Ending {
         changes: Subscription,
     ) {
         let shared = shared.clone();
+        self.deadline = None;
         self.account = Some(Watched { shared, signed_in, changes, doubtful: false });
     }
 
     /// Completes with the text of BYE when the session must end. Cancel safe.
     pub(crate) async fn reached(&mut self) -> &'static str {
+        let deadline = self.deadline;
+        let late = async move {
+            match deadline {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
         let Some(account) = &mut self.account else {
-            self.shutdown.requested().await;
-            return SHUTTING_DOWN;
+            return tokio::select! {
+                () = self.shutdown.requested() => SHUTTING_DOWN,
+                () = late => "Sign-in took too long",
+            };
         };
         tokio::select! {
             () = self.shutdown.requested() => SHUTTING_DOWN,
             why = account.ended() => why,
+            () = late => "[UNAVAILABLE] APPEND took too long",
+        }
+    }
+
+    /// Checks credentials that are known to be doubtful, however long that takes; the text of
+    /// BYE when the session must end.
+    async fn settled(&mut self) -> Option<&'static str> {
+        match &mut self.account {
+            Some(account) if account.doubtful => account.settle().await,
+            _ => None,
         }
     }
 }
@@ -100,26 +129,42 @@ impl Watched {
     /// until it was checked.
     async fn ended(&mut self) -> &'static str {
         loop {
-            if self.doubtful {
-                match self.is_current().await {
-                    Ok(true) => self.doubtful = false,
-                    Ok(false) => return "Credentials have changed, sign in again",
-                    Err(()) => return "[UNAVAILABLE] Sign in again later",
-                }
+            if self.doubtful
+                && let Some(why) = self.settle().await
+            {
+                return why;
             }
             self.doubtful = match self.changes.next().await {
-                Ok(changes) => changes.iter().any(|c| c.fact == Fact::CredentialsChanged),
+                // R-ADDR-12: maintenance is an attribute of the account.
+                Ok(changes) => changes
+                    .iter()
+                    .any(|c| matches!(c.fact, Fact::CredentialsChanged | Fact::AccountUpdated)),
                 // One of those missed may have been it.
                 Err(_) => true,
             };
         }
     }
 
-    async fn is_current(&mut self) -> std::result::Result<bool, ()> {
+    /// Checks the credentials anew; the text of BYE where they are no longer good.
+    async fn settle(&mut self) -> Option<&'static str> {
+        match self.require_current().await {
+            Ok(()) => {
+                self.doubtful = false;
+                None
+            }
+            Err(AuthError::Unavailable) => Some("[UNAVAILABLE] Sign in again later"),
+            Err(AuthError::Maintenance) => {
+                Some("[UNAVAILABLE] This account is in maintenance; mail is still received")
+            }
+            Err(_) => Some("Credentials have changed, sign in again"),
+        }
+    }
+
+    async fn require_current(&mut self) -> std::result::Result<(), AuthError> {
         // A new subscription first, then the check: nothing falls between the two.
         let changes = self.shared.store.subscribe(self.signed_in.account).await;
-        self.changes = changes.map_err(|_| ())?;
-        self.shared.authenticator.is_current(&self.signed_in).await.map_err(|_| ())
+        self.changes = changes.map_err(|_| AuthError::Unavailable)?;
+        self.shared.authenticator.require_current(&self.signed_in).await
     }
 }
 
@@ -134,6 +179,8 @@ struct Session {
     enabled: Enabled,
     ending: Ending,
     bucket: TokenBucket,
+    /// What the messages being appended have drawn from [`Shared::append_memory`].
+    drawn: Option<OwnedSemaphorePermit>,
     errors_before_login: u32,
 }
 
@@ -155,7 +202,12 @@ impl Session {
             connection,
             state: State::NotAuthenticated,
             enabled: Enabled::default(),
-            ending: Ending { shutdown, account: None },
+            ending: Ending {
+                shutdown,
+                account: None,
+                deadline: Some(Instant::now() + settings.login_timeout),
+            },
+            drawn: None,
             errors_before_login: 0,
             shared,
         }
@@ -168,10 +220,14 @@ impl Session {
                 Step::NeedMore => self.wait().await,
                 Step::Continue { .. } => self.admit_literal(),
                 Step::Command(frame) => match Box::pin(self.answer(frame)).await {
-                    Flow::Continue => self.check_ending().await,
+                    Flow::Continue => {
+                        self.give_memory_back();
+                        self.check_ending().await
+                    }
                     Flow::End => Flow::End,
                 },
                 Step::Refused(rejection) => {
+                    self.give_memory_back();
                     self.push(|out| render::render_rejection(out, &rejection));
                     self.count_error()
                 }
@@ -215,20 +271,65 @@ impl Session {
             biased;
             why = self.ending.reached() => self.bye(why),
             arrived = self.connection.fill() => match arrived {
-                Ok(_) => Flow::Continue,
+                Ok(_) => {
+                    if self.framer.literal_in_progress().is_some() {
+                        Box::pin(self.draw_memory()).await;
+                    }
+                    Flow::Continue
+                }
                 Err(ConnectionError::TimedOut) => self.bye("Idle for too long"),
                 Err(_) => Flow::End,
             },
         }
     }
 
+    /// Draws memory for the literal bytes that have arrived. Where there is none for long, the
+    /// command is given up.
+    async fn draw_memory(&mut self) {
+        let held = self.framer.literal_bytes() + self.connection.buffered().len();
+        let drawn = |permit: &OwnedSemaphorePermit| permit.num_permits();
+        while held > FREE_BYTES + self.drawn.as_ref().map_or(0, drawn) {
+            let memory = self.shared.append_memory.clone();
+            let more = timeout(MEMORY_WAIT, memory.acquire_many_owned(DRAWN_BYTES));
+            let more = tokio::select! {
+                biased;
+                _why = self.ending.reached() => None,
+                more = more => more.ok().and_then(std::result::Result::ok),
+            };
+            match (more, &mut self.drawn) {
+                (Some(more), Some(drawn)) => drawn.merge(more),
+                (Some(more), drawn) => {
+                    *drawn = Some(more);
+                    self.ending.deadline = Some(Instant::now() + APPEND_WAIT);
+                }
+                (None, _) => {
+                    self.framer.give_up(ParseError::NoMemory);
+                    return self.give_memory_back();
+                }
+            }
+        }
+    }
+
+    /// The messages that were being appended are stored or given up.
+    fn give_memory_back(&mut self) {
+        if self.drawn.take().is_some() {
+            self.ending.deadline = None;
+        }
+    }
+
     /// Whether the session must end, for clients that never let it wait.
     async fn check_ending(&mut self) -> Flow {
-        tokio::select! {
+        let reached = tokio::select! {
             biased;
-            why = self.ending.reached() => self.bye(why),
-            () = std::future::ready(()) => Flow::Continue,
-        }
+            why = self.ending.reached() => Some(why),
+            () = std::future::ready(()) => None,
+        };
+        // A check that was begun above and dropped would never come to its end.
+        let why = match reached {
+            None => self.ending.settled().await,
+            why => why,
+        };
+        why.map_or(Flow::Continue, |why| self.bye(why))
     }
 
     fn bye(&mut self, text: &str) -> Flow {
@@ -238,17 +339,24 @@ impl Session {
 
     /// A client wants to send a literal: only for a command that may run now.
     fn admit_literal(&mut self) -> Flow {
-        let checked = parse_head(self.framer.text(), self.framer.limits())
-            .map(|(tag, row)| (tag, row.states.contains(states_of(&self.state))));
-        match checked {
-            Ok((_, true)) => self.push(|out| render::continuation(out, "OK")),
-            Ok((tag, false)) => {
+        match parse_head(self.framer.text(), self.framer.limits()) {
+            Ok((tag, row)) if !row.states.contains(states_of(&self.state)) => {
                 self.framer.refuse_literal();
                 self.push(|out| {
                     render::tagged(out, &tag, Status::Bad, None, "Not allowed in this state");
                 });
                 return self.count_error();
             }
+            // RFC 9051 §11.1: a password is not to be sent in clear only to be refused.
+            Ok((tag, row)) if row.effects.contains(Effects::SECRET) && !self.may_sign_in() => {
+                self.framer.refuse_literal();
+                let code = Some(&render::Code::PrivacyRequired);
+                self.push(|out| {
+                    render::tagged(out, &tag, Status::No, code, "Sign-in needs TLS");
+                });
+                return self.count_error();
+            }
+            Ok(_) => self.push(|out| render::continuation(out, "OK")),
             Err(rejection) => {
                 self.framer.refuse_literal();
                 self.push(|out| render::render_rejection(out, &rejection));
@@ -256,6 +364,10 @@ impl Session {
             }
         }
         Flow::Continue
+    }
+
+    fn may_sign_in(&self) -> bool {
+        capabilities::may_sign_in(&self.shared.settings, &self.connection)
     }
 
     /// Parses, runs and answers one command.
@@ -450,6 +562,16 @@ fn updates_after(row: &Row, command: &Command) -> Updates {
         Updates::WithoutExpunge
     }
 }
+
+/// LIMIT: literal bytes a connection may hold without drawing from the common memory: what
+/// arguments take anyway, and most messages are.
+const FREE_BYTES: usize = 64 * 1024;
+/// LIMIT: how much is drawn from the common memory at a time.
+const DRAWN_BYTES: u32 = 1024 * 1024;
+/// LIMIT: how long an APPEND waits for memory until it is refused.
+const MEMORY_WAIT: Duration = Duration::from_secs(10);
+/// LIMIT: how long an APPEND may hold memory that others wait for: 50 MB over 250 kbit/s fit.
+const APPEND_WAIT: Duration = Duration::from_secs(30 * 60);
 
 /// How long IDLE waits before it says something, so that NAT boxes keep the connection.
 pub(crate) const IDLE_KEEPALIVE: Duration = Duration::from_secs(2 * 60);

@@ -11,10 +11,13 @@ pub struct Settings {
     pub hostname: String,
     /// Bounds on what a client can send.
     pub limits: Limits,
-    /// How long a client may be silent before sign-in. Default 1 minute.
+    /// How long a connection may stay without signing in. Default 1 minute.
     pub login_timeout: Duration,
     /// How long a client may be silent after sign-in. RFC 9051 §5.4: at least 30 minutes.
     pub idle_timeout: Duration,
+    /// Memory that messages being appended may take on all connections together; less than one
+    /// APPEND may bring counts as that. Default 256 MiB.
+    pub append_memory_bytes: u64,
     /// Whether clients may sign in without TLS: loopback listeners, tests, proxies.
     pub plaintext_auth: bool,
     /// Failed commands before sign-in until the session ends. Default 10.
@@ -32,6 +35,7 @@ impl Default for Settings {
             limits: Limits::default(),
             login_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(30 * 60),
+            append_memory_bytes: 256 * 1024 * 1024,
             plaintext_auth: false,
             errors_before_login_max: 10,
             commands_before_login_per_minute: 60,

@@ -263,12 +263,13 @@ async fn sessions_of_an_old_password_are_not_current() {
     let signed_in = desk.try_from(1, "julie@example.test", "right password").await.unwrap();
     assert_eq!(desk.authenticator.is_current(&signed_in).await, Ok(true));
     desk.book.edit("julie@example.test", |entry| entry.maintenance = true);
+    assert_eq!(desk.authenticator.is_current(&signed_in).await, Ok(false));
+    desk.book.edit("julie@example.test", |entry| entry.maintenance = false);
     assert_eq!(desk.authenticator.is_current(&signed_in).await, Ok(true));
     desk.book.edit("julie@example.test", |entry| entry.blocked = true);
     assert_eq!(desk.authenticator.is_current(&signed_in).await, Ok(false));
     desk.book.edit("julie@example.test", |entry| {
         entry.blocked = false;
-        entry.maintenance = false;
     });
     desk.book.set_password("julie@example.test", "other password");
     assert_eq!(desk.authenticator.is_current(&signed_in).await, Ok(false));

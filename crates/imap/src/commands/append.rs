@@ -7,13 +7,17 @@ use std::sync::Arc;
 use ids::{Timestamp, Uid};
 use storage::{Append, StorageError};
 
-use super::{Ctx, Reply, ReplyCode, target_mailbox};
-use crate::error::{Result, refused};
+use super::{Ctx, Reply, ReplyCode, target_gone, target_mailbox};
+use crate::error::{CommandError, Result, refused};
 use crate::render::Code;
 use crate::types::{AppendArgs, AppendMessage, NumberSet};
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: AppendArgs) -> Result<Reply> {
     let user = ctx.user()?;
+    if args.messages.iter().any(|message| message.bytes.is_empty()) {
+        // RFC 3502 §6.3.11: a message of no octets is an error, and how a client cancels.
+        return Err(CommandError::Refused { code: None, text: "A message is empty" });
+    }
     let mailbox = target_mailbox(ctx, user.account, &args.mailbox).await?.id;
     let mut options = Vec::with_capacity(args.messages.len());
     let mut prepared = Vec::with_capacity(args.messages.len());
@@ -35,7 +39,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: AppendArgs) -> Result<Reply> {
             }
             Ok(appended)
         })
-        .await?
+        .await
+        .map_err(target_gone)?
         .value;
     let uids: NumberSet = appended.iter().map(|one| Uid::get(one.uid)).collect();
     // RFC 4315 §3: APPENDUID with a set when several were appended (RFC 3502 §6.3.11).

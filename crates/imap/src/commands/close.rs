@@ -7,9 +7,10 @@ use crate::error::Result;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
     let user = ctx.user()?;
-    let Some(selected) = ctx.state.unselect() else { return Ok(Reply::done()) };
+    let selected = ctx.selected()?;
     // RFC 9051 §6.4.1: nothing is expunged from a mailbox opened by EXAMINE, and no error given.
     if selected.is_read_only() {
+        ctx.state.unselect();
         return Ok(Reply::done());
     }
     let mailbox = selected.known().mailbox();
@@ -17,7 +18,10 @@ pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
     match store.account_write(user.account, "imap close", move |tx| tx.expunge(mailbox, None)).await
     {
         // A mailbox deleted meanwhile is closed all the same.
-        Ok(_) | Err(StorageError::NotFound(_)) => Ok(Reply::done()),
+        Ok(_) | Err(StorageError::NotFound(_)) => {
+            ctx.state.unselect();
+            Ok(Reply::done())
+        }
         Err(error) => Err(error.into()),
     }
 }

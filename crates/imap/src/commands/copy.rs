@@ -3,7 +3,7 @@
 use ids::UidSet;
 use storage::Copied;
 
-use super::{Ctx, Reply, ReplyCode, numbers_of, require_all, target_mailbox, uids_of};
+use super::{Ctx, Reply, ReplyCode, numbers_of, require_all, target_gone, target_mailbox, uids_of};
 use crate::error::{CommandError, Result};
 use crate::types::CopyArgs;
 
@@ -23,7 +23,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: CopyArgs) -> Result<Reply> {
             require_all(args.by, uids.len(), copied.pairs.len())?;
             Ok(copied)
         })
-        .await?
+        .await
+        .map_err(target_gone)?
         .value;
     Ok(copy_uid(&copied).map_or_else(Reply::done, Reply::with_code))
 }

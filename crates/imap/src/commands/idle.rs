@@ -34,6 +34,13 @@ pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
             Step::End(_) => return Err(CommandError::Bye("Too much data refused")),
             _ => {}
         }
+        // Nothing more is said before this was sent: a client that does not read would have all
+        // that happens in a busy mailbox pile up here.
+        tokio::select! {
+            biased;
+            why = ctx.ending.reached() => return Err(CommandError::Bye(why)),
+            sent = ctx.connection.flush() => sent?,
+        }
         let woken = tokio::select! {
             biased;
             why = ctx.ending.reached() => return Err(CommandError::Bye(why)),

@@ -243,6 +243,15 @@ pub(crate) async fn target_mailbox(
     found.ok_or_else(|| refused(Code::TryCreate, "No such mailbox"))
 }
 
+/// A target deleted since it was looked up is answered like one that never was. Where it is the
+/// source that was deleted, the session ends anyway.
+pub(crate) fn target_gone(error: StorageError) -> CommandError {
+    match error {
+        StorageError::NotFound(_) => refused(Code::TryCreate, "No such mailbox"),
+        error => error.into(),
+    }
+}
+
 /// The UIDs of messages the client knows.
 pub(crate) fn uids_of(known: &Snapshot, seqs: &NumberSet) -> UidSet {
     let mut uids = UidSet::new();

@@ -1,7 +1,7 @@
 //! MOVE and UID MOVE (RFC 6851, RFC 9051 §6.4.8).
 
 use super::copy::copy_uid;
-use super::{Ctx, Reply, require_all, require_writable, target_mailbox, uids_of};
+use super::{Ctx, Reply, require_all, require_writable, target_gone, target_mailbox, uids_of};
 use crate::error::{CommandError, Result};
 use crate::render::{self, Status};
 use crate::session::Updates;
@@ -24,7 +24,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: CopyArgs) -> Result<Reply> {
             require_all(args.by, uids.len(), moved.pairs.len())?;
             Ok(moved)
         })
-        .await?
+        .await
+        .map_err(target_gone)?
         .value;
     let enabled = *ctx.enabled;
     let mut out = Vec::new();

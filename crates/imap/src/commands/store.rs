@@ -1,7 +1,9 @@
 //! STORE and UID STORE (RFC 9051 §6.4.6), with UNCHANGEDSINCE (RFC 7162 §3.1.3).
 
+use std::sync::Arc;
+
 use ids::{ModSeq, Uid, UidSet};
-use storage::{Entry, FlagChange, Stored};
+use storage::{Entry, FlagChange, Snapshot, Stored};
 
 use super::{Ctx, Reply, ReplyCode, numbers_of, own_modseq, require_writable, uids_of};
 use crate::error::{CommandError, Result, refused};
@@ -19,7 +21,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: StoreArgs) -> Result<Reply> {
     let seqs =
         selected.seqs_of(&args.set, args.by).ok_or(CommandError::Bad("No such sequence number"))?;
     let uids = uids_of(selected.known(), &seqs);
-    let mailbox = selected.known().mailbox();
+    let before = selected.known().clone();
+    let mailbox = before.mailbox();
     let change = match args.action {
         StoreAction::Add => FlagChange::Add(args.flags),
         StoreAction::Remove => FlagChange::Remove(args.flags),
@@ -29,18 +32,19 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: StoreArgs) -> Result<Reply> {
         // RFC 7162 §3.1: the modifier makes the client one that knows CONDSTORE.
         ctx.enable_condstore();
     }
-    let (set, since) = (uids.clone(), args.unchanged_since);
+    let (set, since, asked) = (uids.clone(), args.unchanged_since, change.clone());
     let committed = ctx
         .shared
         .store
         .account_write(user.account, "imap store", move |tx| {
-            tx.store_flags(mailbox, &set, change, since)
+            tx.store_flags(mailbox, &set, asked, since)
         })
         .await?;
     let own = own_modseq(&committed);
     let stored: Stored = committed.value;
-    let answer = Answer { silent: args.silent, by: args.by, enabled: *ctx.enabled };
-    answer.tell(ctx, &stored, own).await?;
+    let (silent, enabled) = (args.silent, *ctx.enabled);
+    let answer = Answer { silent, by: args.by, enabled, before, change, own };
+    answer.tell(ctx, &stored).await?;
     if !stored.skipped.is_empty() {
         return modified(ctx.selected()?, args.by, &stored);
     }
@@ -76,20 +80,19 @@ struct Answer {
     silent: bool,
     by: Addressing,
     enabled: Enabled,
+    /// What the client knew when it asked for `change`.
+    before: Arc<Snapshot>,
+    change: FlagChange,
+    own: Option<ModSeq>,
 }
 
 impl Answer {
     /// The untagged responses. Changes of others come along, expunges excepted.
-    async fn tell(&self, ctx: &mut Ctx<'_>, stored: &Stored, own: Option<ModSeq>) -> Result<()> {
+    async fn tell(&self, ctx: &mut Ctx<'_>, stored: &Stored) -> Result<()> {
         let mut out = Vec::new();
         let selected = ctx.selected()?;
-        selected.tell_updates_but(Updates::WithoutExpunge, self.enabled, own, &mut out);
+        selected.tell_updates_but(Updates::WithoutExpunge, self.enabled, self.own, &mut out);
         let (known, recent) = (selected.known().clone(), selected.recent().clone());
-        // RFC 7162 §3.1.3: who knows CONDSTORE is told the new MODSEQ even when silent.
-        if self.silent && !self.enabled.condstore() {
-            ctx.connection.write(&out).await?;
-            return Ok(());
-        }
         for range in stored.applied.ranges() {
             let first = known.first_seq_from(*range.start());
             let past = range.end().get().checked_add(1);
@@ -106,13 +109,29 @@ impl Answer {
         Ok(())
     }
 
+    /// Whether a message has other flags than a client can know that asked for silence: another
+    /// session changed them in between (RFC 9051 §6.4.6).
+    fn is_surprise(&self, entry: &Entry<'_>) -> bool {
+        // What this command left as it was has been told with the changes of others.
+        if self.own != Some(entry.modseq()) {
+            return false;
+        }
+        let known = self.before.seq_of(entry.uid()).and_then(|seq| self.before.by_seq(seq));
+        known.is_none_or(|known| self.change.applied_to(known.flags()) != *entry.flags())
+    }
+
     fn render(&self, out: &mut Vec<u8>, seq: u32, entry: &Entry<'_>, recent: bool) {
+        let tells_flags = !self.silent || self.is_surprise(entry);
+        // RFC 7162 §3.1.3: who knows CONDSTORE is told the new MODSEQ even when silent.
+        if !tells_flags && !self.enabled.condstore() {
+            return;
+        }
         let mut fetch = FetchWriter::begin(out, seq);
         if self.by == Addressing::Uid || self.enabled.condstore() {
             // RFC 9051 §6.4.9: UID commands answer with UIDs.
             fetch.uid(entry.uid());
         }
-        if !self.silent {
+        if tells_flags {
             fetch.flags_rendered(entry.flags_rendered(), recent);
         }
         if self.enabled.condstore() {

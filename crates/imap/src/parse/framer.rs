@@ -135,6 +135,20 @@ impl Framer {
         }
     }
 
+    /// Octets of literals held.
+    pub fn literal_bytes(&self) -> usize {
+        self.frame.literals.iter().map(Vec::len).sum()
+    }
+
+    /// Drops the command under way with all that was read of it; what is still to come of its
+    /// literal is skipped.
+    pub fn give_up(&mut self, error: ParseError) {
+        let State::Literal { remaining } = self.state else { return };
+        self.refuse(error);
+        // Should it be too much to skip, the end of the line tells.
+        let _end = self.skip_literal(remaining as u64);
+    }
+
     /// Gives a parsed frame's buffer back for the next command.
     pub fn recycle(&mut self, mut frame: Frame) {
         if self.frame.text.capacity() == 0 && frame.text.capacity() <= 4096 {

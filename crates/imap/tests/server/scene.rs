@@ -64,6 +64,12 @@ impl House {
 
     /// Opens a connection; the server's half runs in a task of its own.
     pub(crate) fn connect(&self, settings: Settings) -> DuplexStream {
+        let service = ImapService::new(self.store.clone(), self.authenticator.clone(), settings);
+        self.open(Arc::new(service))
+    }
+
+    /// Opens a connection to a service that has others.
+    pub(crate) fn open(&self, service: Arc<ImapService>) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let stream = Stream::memory(
             theirs,
@@ -71,7 +77,6 @@ impl House {
             "192.0.2.1:143".parse().unwrap(),
         );
         let connection = Connection::new(stream, ConnectionSettings::default());
-        let service = ImapService::new(self.store.clone(), self.authenticator.clone(), settings);
         let shutdown = self.shutdown.clone();
         tokio::spawn(async move { service.serve(connection, shutdown).await });
         ours
@@ -225,7 +230,7 @@ impl transcript::Scene for Scene {
         stream
     }
 
-    /// `deliver MESSAGE MAILBOX`, `advance SECONDS`, `password NEW`, `block`, `shutdown`.
+    /// `deliver MESSAGE MAILBOX`, `advance SECONDS`, `password NEW`, `maintenance on`, `shutdown`.
     async fn act(&mut self, words: &str) -> Result<(), String> {
         let words: Vec<&str> = words.split(' ').collect();
         let (house, account) = (&self.house, self.house.account);
@@ -237,6 +242,11 @@ impl transcript::Scene for Scene {
             ["password", new] => {
                 let hash = QUICK.hash("julie@example.test", &(*new).into()).unwrap();
                 let write = move |tx: &mut storage::AccountTx<'_, '_>| tx.set_password_hash(&hash);
+                house.store.account_write(account, "act", write).await.unwrap();
+            }
+            ["maintenance", onoff] => {
+                let on = *onoff == "on";
+                let write = move |tx: &mut storage::AccountTx<'_, '_>| tx.set_maintenance(on);
                 house.store.account_write(account, "act", write).await.unwrap();
             }
             ["quota", bytes] => {
@@ -252,7 +262,7 @@ impl transcript::Scene for Scene {
 }
 
 /// Sends a command and reads all of its answer, and not a byte more.
-async fn ask(stream: &mut DuplexStream, command: &str) {
+pub(crate) async fn ask(stream: &mut DuplexStream, command: &str) {
     stream.write_all(format!("fixture {command}\r\n").as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     loop {

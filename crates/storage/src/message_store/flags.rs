@@ -41,7 +41,8 @@ impl FlagChange {
         }
     }
 
-    fn applied_to(&self, before: &Flags) -> Flags {
+    /// What `before` becomes.
+    pub fn applied_to(&self, before: &Flags) -> Flags {
         match self {
             Self::Add(flags) => before.union(flags),
             Self::Remove(flags) => before.difference(flags),

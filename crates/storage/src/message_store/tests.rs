@@ -89,26 +89,6 @@ fn messages_come_back_bit_for_bit() {
         let gone = store.read(|tx| tx.load_contents(&[ContentId::new(999)], Want::KEYS));
         assert!(matches!(gone, Err(StorageError::Expunged)));
         assert!(store.read(|tx| tx.load_contents(&[], Want::TEXT)).unwrap().is_empty());
-
-        // The large one comes first, and again last; an erased one costs nothing.
-        let large = u64::try_from(large.len()).unwrap();
-        ids.insert(1, ContentId::new(999));
-        let all = ids.len();
-        for (want, bytes_max, expect) in [
-            (Want::TEXT, 0, 2),
-            (Want::TEXT | Want::HEADER, large - 1, 2),
-            (Want::TEXT, large + 1000, all - 1),
-            (Want::TEXT, 2 * large + 1000, all),
-            (Want::HEADER, 4000, all),
-            (Want::STRUCTURE, 1, 2),
-            (Want::STRUCTURE | Want::HEADER, 100_000, all),
-        ] {
-            let wanted = ids.clone();
-            let found = store.read(move |tx| tx.load_contents_within(&wanted, want, bytes_max));
-            let found = found.unwrap();
-            assert_eq!(found.len(), expect, "{want:?} in {bytes_max}");
-            assert!(found.iter().enumerate().all(|(at, one)| one.is_none() == (at == 1)));
-        }
     });
 }
 

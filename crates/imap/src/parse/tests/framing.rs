@@ -222,3 +222,17 @@ fn the_largest_id_fits_before_sign_in() {
     let parsed = parse_command(&mut found.clone(), &Limits::default(), Dialect::Rev1);
     assert!(matches!(parsed.unwrap().command, Command::Id(params) if params.0.len() == 30));
 }
+
+#[test]
+fn a_command_given_up_is_skipped() {
+    let mut framer = Framer::new(small());
+    framer.signed_in();
+    let mut input: &[u8] = b"a APPEND b {5+}\r\nhel";
+    assert_eq!(framer.advance(&mut input), Step::NeedMore);
+    assert_eq!(framer.literal_bytes(), 3);
+    framer.give_up(ParseError::NoMemory);
+    assert_eq!(framer.literal_bytes(), 0);
+    let mut input: &[u8] = b"lo {4+}\r\nmore\r\nb NOOP\r\n";
+    assert_eq!(framer.advance(&mut input), refused("a", ParseError::NoMemory));
+    assert_eq!(framer.advance(&mut input), frame("b NOOP", &[]));
+}

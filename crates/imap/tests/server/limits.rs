@@ -1,0 +1,111 @@
+//! Bounds in time, across connections, and over many large messages.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use imap::ImapService;
+use storage::Database;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::time::{Instant, pause, resume, sleep};
+
+use crate::scene::{House, ask, settings_for_tests};
+
+const LOGIN: &str = "LOGIN julie@example.test \"right password\"";
+
+/// Everything up to the tagged line of `tag`, which ends it.
+async fn answer(stream: &mut DuplexStream, tag: &str) -> String {
+    let (mut answer, start) = (Vec::new(), format!("{tag} "));
+    loop {
+        let mut line = Vec::new();
+        while line.last() != Some(&b'\n') {
+            line.push(stream.read_u8().await.unwrap());
+        }
+        answer.extend_from_slice(&line);
+        if line.starts_with(start.as_bytes()) {
+            return String::from_utf8(answer).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_sign_in_is_sent_away_in_time() {
+    let house = House::build(Database::Sqlite).await;
+    let (mut reading, mut writing) = tokio::io::split(house.connect(settings_for_tests()));
+    pause();
+    let begin = Instant::now();
+    let drip = async {
+        loop {
+            sleep(Duration::from_secs(20)).await;
+            // Once the server has closed, nobody takes it.
+            let _gone = writing.write_all(b"x").await;
+        }
+    };
+    let mut answer = String::new();
+    tokio::select! {
+        read = reading.read_to_string(&mut answer) => { read.unwrap(); }
+        () = drip => {}
+    }
+    assert!(answer.ends_with("* BYE Sign-in took too long\r\n"), "{answer}");
+    let lasted = begin.elapsed().as_secs();
+    assert!((55..100).contains(&lasted), "{lasted} s");
+}
+
+#[tokio::test]
+async fn appends_share_their_memory() {
+    let house = House::build(Database::Sqlite).await;
+    let mut settings = settings_for_tests();
+    // No more than one of two that are large.
+    (settings.append_memory_bytes, settings.limits.append_total_bytes_max) = (0, 100_000);
+    let (store, authenticator) = (house.store.clone(), house.authenticator.clone());
+    let service = Arc::new(ImapService::new(store, authenticator, settings));
+    let (mut one, mut two) = (house.open(service.clone()), house.open(service));
+    ask(&mut one, LOGIN).await;
+    ask(&mut two, LOGIN).await;
+    let command = format!("a APPEND INBOX {{90000+}}\r\n{}", "x".repeat(90_000));
+    one.write_all(command.as_bytes()).await.unwrap();
+    let_the_server_run().await;
+    pause();
+    two.write_all(format!("{command}\r\n").as_bytes()).await.unwrap();
+    let refused = answer(&mut two, "a").await;
+    assert_eq!(refused, "a NO [UNAVAILABLE] Too much mail is being appended, try later\r\n");
+    resume();
+    one.write_all(b"\r\n").await.unwrap();
+    assert!(answer(&mut one, "a").await.contains("a OK [APPENDUID"));
+    two.write_all(format!("{command}\r\n").as_bytes()).await.unwrap();
+    assert!(answer(&mut two, "a").await.contains("a OK [APPENDUID"));
+}
+
+/// The server's task shares the thread: it reads all there is.
+async fn let_the_server_run() {
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn many_large_messages_come_in_order_and_once() {
+    let house = House::build(Database::Sqlite).await;
+    let mut stream = house.connect(settings_for_tests());
+    ask(&mut stream, LOGIN).await;
+    // More than any batch takes, all of it header.
+    let header = format!("X: {}\r\n", "x".repeat(60)).repeat(1200);
+    for number in 1..=16 {
+        let message = format!("Subject: {number}\r\n{header}Y: needle\r\n\r\n");
+        let command = format!("a APPEND INBOX {{{}+}}\r\n{message}\r\n", message.len());
+        stream.write_all(command.as_bytes()).await.unwrap();
+        assert!(answer(&mut stream, "a").await.contains("a OK"));
+    }
+    ask(&mut stream, "SELECT INBOX").await;
+    for attribute in ["BODY.PEEK[HEADER]", "(ENVELOPE BODY.PEEK[])"] {
+        let command = format!("b FETCH 1:* {attribute}\r\n");
+        stream.write_all(command.as_bytes()).await.unwrap();
+        let told = answer(&mut stream, "b").await;
+        let subjects: Vec<_> = told.lines().filter_map(|l| l.strip_prefix("Subject: ")).collect();
+        let expect: Vec<_> = (1..=16).map(|number: u32| number.to_string()).collect();
+        assert_eq!(subjects, expect, "{attribute}");
+    }
+    stream.write_all(b"c SEARCH HEADER Y needle\r\n").await.unwrap();
+    let found = answer(&mut stream, "c").await;
+    let all: Vec<_> = (1..=16).map(|number: u32| number.to_string()).collect();
+    assert_eq!(found, format!("* SEARCH {}\r\nc OK SEARCH completed\r\n", all.join(" ")));
+}
