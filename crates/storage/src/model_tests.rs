@@ -180,9 +180,15 @@ impl Run {
         }
         let prefix = format!("{from}/");
         let names: Vec<String> = self.model.mailboxes.keys().cloned().collect();
-        for old in names.iter().filter(|name| *name == from || name.starts_with(&prefix)) {
-            let mailbox = self.model.mailboxes.remove(old).unwrap();
-            let new = format!("{to}{}", &old[from.len()..]);
+        let moved: Vec<(String, Mailbox)> = names
+            .iter()
+            .filter(|name| *name == from || name.starts_with(&prefix))
+            .map(|old| {
+                let mailbox = self.model.mailboxes.remove(old).unwrap();
+                (format!("{to}{}", &old[from.len()..]), mailbox)
+            })
+            .collect();
+        for (new, mailbox) in moved {
             assert!(self.model.mailboxes.insert(new, mailbox).is_none());
         }
     }

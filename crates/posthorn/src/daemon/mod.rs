@@ -8,6 +8,7 @@ mod health;
 mod http;
 mod listeners;
 mod logging;
+mod maintenance;
 mod metrics;
 mod open;
 mod reload;
@@ -65,10 +66,17 @@ pub(crate) fn run(
     outcome?
 }
 
+/// How long work on blocking threads may go on after the last session.
+const BLOCKING_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Runs a future on a runtime of its own, on every core.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    Ok(runtime.block_on(future))
+    let outcome = runtime.block_on(future);
+    // Work on blocking threads, such as maintenance, is not waited for much longer: the store is
+    // closed next, which ends it between two transactions.
+    runtime.shutdown_timeout(BLOCKING_GRACE);
+    Ok(outcome)
 }
 
 async fn serve(
@@ -84,6 +92,7 @@ async fn serve(
         let keys = if listeners::want_tls(&config) { Some(tls::load(&config)?) } else { None };
         let shared = Shared::new(&config, &admin);
         let listeners = Listeners::start(&config, shared, keys.clone(), &shutdown)?;
+        maintenance::start(admin.store.clone(), &shutdown);
         control::serve(&config.data_dir, admin, &shutdown)
             .map_err(|error| Failure::new(format!("control socket: {error}")))?;
         tracing::info!(version = env!("CARGO_PKG_VERSION"), hostname = config.hostname, "started");
