@@ -54,6 +54,8 @@ struct Newest {
     pack: i64,
     file: Option<File>,
     end: u64,
+    /// The end of the last record that was synced.
+    good_end: u64,
 }
 
 impl Packs {
@@ -61,7 +63,7 @@ impl Packs {
         std::fs::create_dir_all(&folder).map_err(unavailable)?;
         let newest = pack_numbers(&folder)?.into_iter().max().unwrap_or(0);
         // A pack of an earlier run may end in half a record: it is not continued.
-        let newest = Newest { pack: newest, file: None, end: PACK_BYTES_MAX };
+        let newest = Newest { pack: newest, file: None, end: PACK_BYTES_MAX, good_end: 0 };
         let newest = Mutex::new(newest);
         Ok(Self { folder, newest, open: Mutex::default(), retired: Mutex::default() })
     }
@@ -113,12 +115,24 @@ impl Packs {
     ) -> Result<Vec<PackPlace>> {
         let mut newest = lock(&self.newest);
         let written = self.append_to(&mut newest, blobs);
-        if written.is_err() {
-            // What the file holds behind the last good record is unknown: begin another.
-            newest.file = None;
-            newest.end = PACK_BYTES_MAX;
+        match written {
+            Ok(_) => newest.good_end = newest.end,
+            Err(_) => self.give_up(&mut newest),
         }
         written
+    }
+
+    /// After a failed append: what the file holds behind the last good record is unknown, so
+    /// another pack is begun next time. Its space is given back, for a full disk to recover from.
+    fn give_up(&self, newest: &mut Newest) {
+        if let Some(file) = newest.file.take() {
+            // Failing is no loss: no row names those bytes.
+            let _ = match newest.good_end {
+                0 => std::fs::remove_file(path(&self.folder, newest.pack)),
+                good_end => file.set_len(good_end),
+            };
+        }
+        newest.end = PACK_BYTES_MAX;
     }
 
     fn append_to<'b>(
@@ -151,16 +165,21 @@ impl Packs {
     }
 
     fn begin_pack(&self, newest: &mut Newest) -> Result<()> {
-        let pack = newest.pack + 1;
-        let file = OpenOptions::new()
-            .create_new(true)
-            .append(true)
-            .open(path(&self.folder, pack))
-            .map_err(unavailable)?;
+        let file = loop {
+            // Counted before it is tried: a number that failed half-way is not tried again.
+            newest.pack += 1;
+            let opened = OpenOptions::new()
+                .create_new(true)
+                .append(true)
+                .open(path(&self.folder, newest.pack));
+            match opened {
+                Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {}
+                other => break other.map_err(unavailable)?,
+            }
+        };
+        *newest = Newest { pack: newest.pack, file: Some(file), end: 0, good_end: 0 };
         // The name must be durable too, not only the bytes.
-        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(unavailable)?;
-        *newest = Newest { pack, file: Some(file), end: 0 };
-        Ok(())
+        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(unavailable)
     }
 
     /// The stored bytes of a record.
@@ -246,6 +265,27 @@ mod tests {
         let more = blob(4, 5);
         let next = later.append([(more.0, more.1.as_slice())].into_iter()).unwrap();
         assert_eq!(next[0].pack, places[0].pack + 1, "an older pack is never continued");
+    }
+
+    #[test]
+    fn a_pack_that_failed_half_way_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let packs = Packs::open(folder.path().to_owned()).unwrap();
+        std::fs::write(path(folder.path(), 1), b"half a record").unwrap();
+        let (id, bytes) = blob(7, 100);
+        let place = packs.append([(id, bytes.as_slice())].into_iter()).unwrap()[0];
+        assert_eq!(place.pack, 2);
+        // An append that fails gives its space back and leaves the good records.
+        {
+            let mut newest = lock(&packs.newest);
+            newest.file.as_mut().unwrap().write_all(&[0; 5000]).unwrap();
+            packs.give_up(&mut newest);
+        }
+        let kept = std::fs::metadata(path(folder.path(), 2)).unwrap().len();
+        assert_eq!(kept, RECORD_HEADER_BYTES + 100);
+        let next = packs.append([(id, bytes.as_slice())].into_iter()).unwrap()[0];
+        assert_eq!(next.pack, 3);
+        assert_eq!(packs.read(place, 100).unwrap(), bytes);
     }
 
     #[test]
