@@ -1,7 +1,5 @@
 //! Reading what was stored of messages: as it was computed on the way in, or the bytes.
 
-use std::collections::HashMap;
-
 use ids::{CollectionId, ContentId, Uid};
 use message::PartIndex;
 
@@ -131,17 +129,26 @@ const FIELDS: [Field; 6] = [
     },
 ];
 
-/// The fields whose sizes [`CONTENT_SIZES`] gives, column by column.
-const SIZED: [Want; 6] =
-    [Want::ENVELOPE, Want::BODY, Want::STRUCTURE, Want::PARTS, Want::KEYS, Want::TEXT];
+/// LIMIT: texts read at once where a budget holds: what was computed of one takes a megabyte at
+/// the worst.
+const GROUP: usize = 32;
+/// LIMIT: the same for headers, any of which may be as long as a message.
+const HEADER_GROUP: usize = 4;
 
-const CONTENT_SIZES: &str = "SELECT id, CAST(length(envelope) AS BIGINT), \
-     CAST(length(body) AS BIGINT), CAST(length(body_structure) AS BIGINT), \
-     CAST(length(parts) AS BIGINT), CAST(length(keys) AS BIGINT), size_bytes \
-     FROM content WHERE id IN ({IN})";
-
-const HEADER_SIZES: &str = "SELECT content_id, CAST(length(header) AS BIGINT) \
-     FROM content_header WHERE content_id IN ({IN})";
+impl Content {
+    /// The bytes held.
+    fn bytes(&self) -> u64 {
+        let fields = [
+            &self.envelope,
+            &self.body,
+            &self.body_structure,
+            &self.keys,
+            &self.header,
+            &self.text,
+        ];
+        fields.into_iter().flatten().map(|bytes| bytes.len() as u64).sum()
+    }
+}
 
 /// Where each distinct id of a request stands in the answer.
 struct Places {
@@ -202,57 +209,49 @@ impl ReadTx<'_> {
         Ok(contents)
     }
 
-    /// Like [`load_contents`](Self::load_contents), for as many of `ids`, from the first on, as
-    /// take no more than `bytes_max` together, and for one at least: the answer is as long as
-    /// what was read. `None` stands where the text was erased meanwhile.
+    /// Like [`load_contents`](Self::load_contents) for as many of `ids` as take about `bytes_max`
+    /// bytes, one at least: the length of the answer says how far it came. `None` stands for a
+    /// text that was erased meanwhile. What is read beyond `bytes_max` is at most one group of
+    /// texts; a caller that wants [`Want::TEXT`] knows the sizes and asks for no more than it
+    /// can hold.
     pub fn load_contents_within(
         &mut self,
         ids: &[ContentId],
         want: Want,
         bytes_max: u64,
     ) -> Result<Vec<Option<Content>>> {
-        let sizes = self.content_sizes(ids, want)?;
-        let size_of = |id: &ContentId| sizes.get(&id.get()).copied();
-        let (mut count, mut bytes) = (0, 0_u64);
-        for id in ids {
-            bytes = bytes.saturating_add(size_of(id).unwrap_or_default());
-            if bytes > bytes_max && count > 0 {
+        let group = match want.contains(Want::HEADER) && !want.contains(Want::TEXT) {
+            true => HEADER_GROUP,
+            false => GROUP,
+        };
+        let mut contents = Vec::with_capacity(ids.len());
+        let mut bytes = 0;
+        for ids in ids.chunks(group) {
+            match self.load_contents(ids, want) {
+                Ok(whole) => contents.extend(whole.into_iter().map(Some)),
+                Err(StorageError::Expunged) => contents.extend(self.load_present(ids, want)?),
+                Err(other) => return Err(other),
+            }
+            let read = contents.iter().rev().take(ids.len()).flatten();
+            bytes += read.map(Content::bytes).sum::<u64>();
+            if bytes > bytes_max {
                 break;
             }
-            count += 1;
         }
-        let read = ids.get(..count).unwrap_or(ids);
-        let there: Vec<ContentId> =
-            read.iter().filter(|id| size_of(id).is_some()).copied().collect();
-        let mut contents = self.load_contents(&there, want)?.into_iter();
-        Ok(read.iter().map(|id| size_of(id).and_then(|_| contents.next())).collect())
+        Ok(contents)
     }
 
-    /// How many bytes each of `ids` has of what is wanted; those erased are left out.
-    fn content_sizes(&mut self, ids: &[ContentId], want: Want) -> Result<HashMap<i64, u64>> {
-        let distinct = Places::of(ids).distinct;
-        let mut sizes = HashMap::with_capacity(distinct.len());
-        if want != Want::HEADER {
-            self.sql.query_in(CONTENT_SIZES, &distinct, &mut |row| {
-                let mut bytes = 0;
-                for (column, field) in (1..).zip(SIZED) {
-                    if want.contains(field) {
-                        bytes += u64::try_from(row.int(column)?).unwrap_or_default();
-                    }
-                }
-                sizes.insert(row.int(0)?, bytes);
-                Ok(())
-            })?;
+    /// What is there of `ids`, `None` for the rest.
+    fn load_present(&mut self, ids: &[ContentId], want: Want) -> Result<Vec<Option<Content>>> {
+        let mut contents = Vec::with_capacity(ids.len());
+        for id in ids {
+            contents.push(match self.load_contents(&[*id], want) {
+                Ok(mut one) => one.pop(),
+                Err(StorageError::Expunged) => None,
+                Err(other) => return Err(other),
+            });
         }
-        // The size of a whole message is that of its header as well.
-        if want.contains(Want::HEADER) && !want.contains(Want::TEXT) {
-            self.sql.query_in(HEADER_SIZES, &distinct, &mut |row| {
-                let bytes = u64::try_from(row.int(1)?).unwrap_or_default();
-                *sizes.entry(row.int(0)?).or_default() += bytes;
-                Ok(())
-            })?;
-        }
-        Ok(sizes)
+        Ok(contents)
     }
 
     /// The bytes of one message that follow its header.
