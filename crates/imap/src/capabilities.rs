@@ -26,6 +26,8 @@ const MAIL: &[&str] = &[
     "WITHIN",
     "BINARY",
     "CONDSTORE",
+    "QRESYNC",
+    "UIDONLY",
     "STATUS=SIZE",
     "OBJECTID",
     "PREVIEW",

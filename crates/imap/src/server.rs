@@ -393,6 +393,13 @@ impl Session {
             self.push(|out| render::tagged(out, &request.tag, Status::Bad, None, text));
             return self.count_error();
         }
+        if self.enabled.uid_only() && uses_seqs(request.row, &request.command) {
+            // RFC 9586 §3.2: BAD with UIDREQUIRED for every use of sequence numbers.
+            let code = Some(&render::Code::UidRequired);
+            let text = "Sequence numbers are not spoken any more";
+            self.push(|out| render::tagged(out, &request.tag, Status::Bad, code, text));
+            return self.count_error();
+        }
         let expunges = updates_after(request.row, &request.command);
         let result = self.run(&request.tag, request.command).await;
         self.finish(&request.tag, request.row, expunges, result)
@@ -440,6 +447,7 @@ impl Session {
         let expunges = if self.pipelines_seqs() { Updates::WithoutExpunge } else { expunges };
         if let Some(selected) = self.state.selected_mut() {
             selected.tell_updates(expunges, enabled, &mut out);
+            selected.tell_modseq(enabled, &mut out);
         }
         commands::recent::keep(&self.shared, &mut self.state);
         let flow = match result {
@@ -547,6 +555,18 @@ fn wrong_state(state: &State, row: &Row) -> &'static str {
         _ if row.states == States::NOT_AUTHENTICATED => "Already signed in",
         _ => "Select a mailbox first",
     }
+}
+
+/// Whether a command holds sequence numbers, or asks for them.
+fn uses_seqs(row: &Row, command: &Command) -> bool {
+    let in_arguments = match command {
+        Command::Search(args) => args.key.uses_seqs(),
+        Command::Select(args) | Command::Examine(args) => {
+            args.qresync.as_ref().is_some_and(|params| params.seq_match.is_some())
+        }
+        _ => false,
+    };
+    in_arguments || row.effects.contains(Effects::USES_SEQS)
 }
 
 /// Which updates may be told after this command.

@@ -102,14 +102,7 @@ pub(crate) fn since(
     collection: Option<CollectionId>,
     since: ModSeq,
 ) -> Result<Changes> {
-    let horizon = sql
-        .query_one(
-            "SELECT horizon FROM account WHERE id = ?1",
-            &[Value::Int(account.get())],
-            |row| row.int(0),
-        )?
-        .ok_or(StorageError::NotFound("account"))?;
-    if (since.get() as i64) < horizon {
+    if is_too_old(sql, account, since)? {
         return Ok(Changes::TooOld);
     }
     let changes = sql.query_all(
@@ -122,6 +115,49 @@ pub(crate) fn since(
         None => changes,
         wanted => changes.into_iter().filter(|change| change.collection == wanted).collect(),
     }))
+}
+
+/// The UIDs expunged from a mailbox after `since`; `None` where the log no longer reaches back
+/// that far.
+pub(crate) fn expunged_since(
+    sql: &mut dyn Sql,
+    account: AccountId,
+    mailbox: CollectionId,
+    since: ModSeq,
+) -> Result<Option<UidSet>> {
+    if is_too_old(sql, account, since)? {
+        return Ok(None);
+    }
+    let sets = sql.query_all(
+        "SELECT uids FROM change WHERE account_id = ?1 AND modseq > ?2 \
+         AND collection_id = ?3 AND kind = ?4 ORDER BY modseq, ordinal",
+        &[
+            Value::Int(account.get()),
+            Value::Int(since.get().cast_signed()),
+            Value::Int(mailbox.get()),
+            Value::Int(MESSAGES_EXPUNGED),
+        ],
+        |row| fact(MESSAGES_EXPUNGED, row.opt_bytes(0)?, None),
+    )?;
+    let mut expunged = UidSet::new();
+    for set in &sets {
+        if let Fact::MessagesExpunged(set) = set {
+            expunged.extend_set(set);
+        }
+    }
+    Ok(Some(expunged))
+}
+
+/// Whether the log begins after `since`.
+fn is_too_old(sql: &mut dyn Sql, account: AccountId, since: ModSeq) -> Result<bool> {
+    let horizon = sql
+        .query_one(
+            "SELECT horizon FROM account WHERE id = ?1",
+            &[Value::Int(account.get())],
+            |row| row.int(0),
+        )?
+        .ok_or(StorageError::NotFound("account"))?;
+    Ok(since.get().cast_signed() < horizon)
 }
 
 fn read(account: AccountId, row: &dyn Row) -> Result<Change> {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use ids::{AccountId, CollectionId, ContentId, ModSeq, Timestamp};
+use ids::{AccountId, CollectionId, ContentId, ModSeq, Timestamp, UidSet};
 
 use crate::change::{Change, Changes, Fact};
 use crate::feed::Publication;
@@ -80,6 +80,17 @@ impl ReadTx<'_> {
         since: ModSeq,
     ) -> Result<Changes> {
         change_log::since(&mut *self.sql, account, collection, since)
+    }
+
+    /// The UIDs expunged from a mailbox of the account after `since`, those of messages that came
+    /// since included; `None` where the change log no longer reaches back that far.
+    pub fn expunged_since(
+        &mut self,
+        account: AccountId,
+        mailbox: CollectionId,
+        since: ModSeq,
+    ) -> Result<Option<UidSet>> {
+        change_log::expunged_since(&mut *self.sql, account, mailbox, since)
     }
 }
 

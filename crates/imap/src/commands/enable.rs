@@ -5,18 +5,19 @@ use crate::error::Result;
 use crate::render;
 use crate::types::{EnableItem, EnableItems};
 
-/// What can be enabled in this version.
-const OFFERED: [EnableItem; 3] =
-    [EnableItem::Imap4Rev2, EnableItem::Utf8Accept, EnableItem::CondStore];
-
 pub(super) fn run(ctx: &mut Ctx<'_>, asked: EnableItems) -> Result<Reply> {
     let mut switched_on = EnableItems::new();
-    for item in asked.iter().filter(|item| OFFERED.contains(item)) {
+    for item in asked.iter() {
         if is_off(ctx, item) {
             continue;
         }
         let is_new = match item {
             EnableItem::CondStore => ctx.enable_condstore(),
+            EnableItem::QResync => {
+                // RFC 7162 §3.2.3: QRESYNC includes CONDSTORE.
+                ctx.enable_condstore();
+                ctx.enabled.switch_on(item)
+            }
             _ => ctx.enabled.switch_on(item),
         };
         if item == EnableItem::Imap4Rev2

@@ -1,7 +1,8 @@
-//! EXPUNGE (RFC 9051 §6.4.3) and UID EXPUNGE (RFC 4315 §2.1).
+//! EXPUNGE (RFC 9051 §6.4.3) and UID EXPUNGE (RFC 4315 §2.1), with HIGHESTMODSEQ (RFC 7162).
 
-use super::{Ctx, Reply, require_writable, uids_of};
+use super::{Ctx, Reply, ReplyCode, require_writable, uids_of};
 use crate::error::{CommandError, Result};
+use crate::render::Code;
 use crate::session::Updates;
 use crate::types::{Addressing, SequenceSet};
 
@@ -25,7 +26,10 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, within: Option<SequenceSet>) -> Resul
         .await?;
     let enabled = *ctx.enabled;
     let mut out = Vec::new();
-    ctx.selected()?.tell_updates(Updates::All, enabled, &mut out);
+    let selected = ctx.selected()?;
+    selected.tell_updates(Updates::All, enabled, &mut out);
+    // RFC 7162 §3.2.7, §3.2.9: the tagged OK says up to where the client knows everything now.
+    let modseq = selected.take_modseq(enabled).map(Code::HighestModSeq).map(ReplyCode::Plain);
     ctx.connection.write(&out).await?;
-    Ok(Reply::done())
+    Ok(Reply { code: modseq, ..Reply::done() })
 }

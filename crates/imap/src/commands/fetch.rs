@@ -14,18 +14,19 @@ use storage::{FlagChange, ReadTx, Snapshot, StorageError};
 
 use self::response::{Plan, render_message};
 use super::batches::{BATCH_BYTES, Batches};
+use super::vanished::{Asked, expunged_since};
 use super::{Ctx, Reply, own_modseq};
 use crate::error::{CommandError, Result, refused};
-use crate::render::Code;
+use crate::render::{self, Code};
 use crate::session::Updates;
-use crate::types::{Addressing, FetchArgs, FetchAttribute, NumberSet};
+use crate::types::{Addressing, FetchArgs, FetchAttribute, NumberSet, SequenceSet};
 
 /// LIMIT: what only the view is asked for is handed over in pieces of this size.
 const PIECE_BYTES: usize = 32 * 1024;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: FetchArgs) -> Result<Reply> {
-    if args.vanished {
-        // RFC 7162 §3.2.6: BAD unless QRESYNC was enabled, which is not offered.
+    if args.vanished && !ctx.enabled.qresync() {
+        // RFC 7162 §3.2.6: BAD unless QRESYNC was enabled.
         return Err(CommandError::Bad("VANISHED needs QRESYNC"));
     }
     let seqs = ctx
@@ -41,13 +42,31 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: FetchArgs) -> Result<Reply> {
     let mut out = Vec::new();
     ctx.selected()?.tell_updates(Updates::WithoutExpunge, enabled, &mut out);
     ctx.connection.write(&out).await?;
+    if let Some(since) = args.changed_since.filter(|_| args.vanished) {
+        tell_vanished(ctx, &args.set, since).await?;
+    }
     let seqs = changed_since(ctx, seqs, args.changed_since)?;
     let seen = mark_seen(ctx, &args, &seqs).await?;
     let selected = ctx.selected()?;
     let (known, recent) = (selected.known().clone(), selected.recent().clone());
-    let plan = Plan::new(args.attributes, enabled.condstore(), seen, recent);
-    answer(ctx, args.by, known, &seqs, plan).await?;
+    let by = args.by;
+    let plan = Plan::new(args, enabled, seen, recent);
+    answer(ctx, by, known, &seqs, plan).await?;
     Ok(Reply::done())
+}
+
+/// RFC 7162 §3.2.6: what was expunged comes before the first FETCH.
+async fn tell_vanished(ctx: &mut Ctx<'_>, set: &SequenceSet, since: ModSeq) -> Result<()> {
+    let account = ctx.user()?.account;
+    let selected = ctx.selected()?;
+    let known = selected.known().clone();
+    // `*` reaches up to what was expunged last, and not only to the last message there is.
+    let last = known.uid_next().get().saturating_sub(1);
+    let uids = if set.is_saved() { selected.saved.clone() } else { set.resolve_uids(last) };
+    let asked = Asked { since, uids, matched_to: 0 };
+    let gone = expunged_since(ctx, account, known, asked).await?;
+    ctx.push(|out| render::vanished(out, &gone, true));
+    Ok(())
 }
 
 /// RFC 7162 §3.1.4.1: only messages changed after that.

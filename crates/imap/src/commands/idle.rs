@@ -68,6 +68,7 @@ fn tell(ctx: &mut Ctx<'_>) -> Result<()> {
             return Err(CommandError::Bye("The selected mailbox is gone"));
         }
         selected.tell_updates(Updates::All, enabled, &mut out);
+        selected.tell_modseq(enabled, &mut out);
         recent::keep(ctx.shared, ctx.state);
     }
     ctx.connection.push(&out);

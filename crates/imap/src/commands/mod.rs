@@ -36,6 +36,7 @@ mod status;
 mod store;
 mod subscribe;
 mod unselect;
+mod vanished;
 
 use std::future::{Future, ready};
 use std::pin::Pin;

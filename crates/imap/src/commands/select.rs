@@ -1,5 +1,8 @@
 //! SELECT (RFC 9051 §6.3.2) and EXAMINE (RFC 9051 §6.3.3).
 
+mod resync;
+
+use self::resync::Resync;
 use super::{Ctx, Reply, ReplyCode, existing_mailbox};
 use crate::error::{CommandError, Result};
 use crate::render::{self, Code, ListItem, Status};
@@ -8,8 +11,8 @@ use crate::types::SelectArgs;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: SelectArgs, access: Access) -> Result<Reply> {
     let user = ctx.user()?;
-    if args.qresync.is_some() {
-        // RFC 7162 §3.2.5: BAD unless QRESYNC was enabled, which is not offered.
+    if args.qresync.is_some() && !ctx.enabled.qresync() {
+        // RFC 7162 §3.2.5: BAD unless QRESYNC was enabled.
         return Err(CommandError::Bad("QRESYNC was not enabled"));
     }
     // RFC 9051 §6.3.2: the mailbox selected before is closed also when this command fails;
@@ -27,6 +30,13 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SelectArgs, access: Access) -> 
     }
     let enabled = *ctx.enabled;
     let selected = Selected::new(view, access, enabled);
+    let resync = match args.qresync {
+        // RFC 7162 §3.2.5: what a client remembers of another mailbox is passed over.
+        Some(params) if params.uid_validity == selected.known().uid_validity() => {
+            Some(Resync::load(ctx, user.account, selected.known(), &params).await?)
+        }
+        _ => None,
+    };
     let name = mailbox.name.as_str();
     ctx.push(|out| {
         tell_opened(out, &selected, enabled);
@@ -39,6 +49,9 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SelectArgs, access: Access) -> 
         }
     });
     ctx.state.select(selected);
+    if let Some(resync) = resync {
+        resync.tell(ctx).await?;
+    }
     let code = match access {
         Access::ReadWrite => Code::ReadWrite,
         Access::ReadOnly => Code::ReadOnly,
@@ -52,7 +65,9 @@ fn tell_opened(out: &mut Vec<u8>, selected: &Selected, enabled: Enabled) {
     render::exists(out, known.exists());
     if !enabled.rev2() {
         render::recent(out, selected.count_recent());
-        if let Some(seq) = known.first_unseen() {
+        if let Some(seq) = known.first_unseen()
+            && !enabled.uid_only()
+        {
             // RFC 3501 §7.1: UNSEEN, gone in RFC 9051.
             render::untagged(out, Status::Ok, Some(&Code::Unseen(seq)), "First unseen");
         }

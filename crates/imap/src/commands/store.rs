@@ -7,8 +7,8 @@ use storage::{Entry, FlagChange, Snapshot, Stored};
 
 use super::{Ctx, Reply, ReplyCode, numbers_of, own_modseq, require_writable, uids_of};
 use crate::error::{CommandError, Result, refused};
-use crate::render::{Code, FetchWriter};
-use crate::session::{Enabled, Selected, Updates};
+use crate::render::Code;
+use crate::session::{Enabled, Selected, Updates, begin_fetch};
 use crate::types::{Addressing, NumberSet, StoreAction, StoreArgs};
 
 /// LIMIT: the answer is handed over in pieces of this size.
@@ -126,8 +126,9 @@ impl Answer {
         if !tells_flags && !self.enabled.condstore() {
             return;
         }
-        let mut fetch = FetchWriter::begin(out, seq);
-        if self.by == Addressing::Uid || self.enabled.condstore() {
+        let mut fetch = begin_fetch(out, seq, entry, self.enabled);
+        let tells_uid = self.by == Addressing::Uid || self.enabled.condstore();
+        if tells_uid && !self.enabled.uid_only() {
             // RFC 9051 §6.4.9: UID commands answer with UIDs.
             fetch.uid(entry.uid());
         }

@@ -24,10 +24,6 @@ fn fetch_by(c: &mut Cursor<'_>, by: Addressing) -> Parsed<Command> {
     let set = sequence_set(c)?;
     c.sp()?;
     let mut attributes = Vec::with_capacity(8);
-    // RFC 9051 §6.4.9: the reply to UID FETCH always holds the UID.
-    if by == Addressing::Uid {
-        attributes.push(FetchAttribute::Uid);
-    }
     if c.peek() == Some(b'(') {
         let max = c.limits.fetch_attributes_max;
         let mut count = 0;
@@ -41,7 +37,14 @@ fn fetch_by(c: &mut Cursor<'_>, by: Addressing) -> Parsed<Command> {
     } else {
         fetch_item(c, &mut attributes)?;
     }
-    let mut args = FetchArgs { set, by, attributes, changed_since: None, vanished: false };
+    let asks_uid = attributes.contains(&FetchAttribute::Uid);
+    if by == Addressing::Uid {
+        // RFC 9051 §6.4.9: the reply to UID FETCH always holds the UID.
+        attributes.retain(|attribute| *attribute != FetchAttribute::Uid);
+        attributes.insert(0, FetchAttribute::Uid);
+    }
+    let (changed_since, vanished) = (None, false);
+    let mut args = FetchArgs { set, by, attributes, asks_uid, changed_since, vanished };
     if c.more() {
         c.sp()?;
         fetch_modifiers(c, &mut args)?;

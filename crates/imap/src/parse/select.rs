@@ -62,6 +62,10 @@ fn qresync(c: &mut Cursor<'_>) -> Parsed<QresyncParams> {
         c.sp()?;
         let uids = number_set(c)?;
         c.expect(b')', "expected )")?;
+        // RFC 7162 §3.2.5.2: each sequence number has its UID.
+        if seqs.resolve_uids(0).len() != uids.resolve_uids(0).len() {
+            return Err(ParseError::Syntax("as many UIDs as sequence numbers are needed"));
+        }
         seq_match = Some(SeqMatch { seqs, uids });
     }
     c.expect(b')', "expected )")?;

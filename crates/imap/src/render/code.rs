@@ -76,6 +76,8 @@ pub enum Code<'a> {
     TooBig,
     /// `TRYCREATE`.
     TryCreate,
+    /// `UIDREQUIRED` (RFC 9586 §3): sequence numbers mean nothing any more.
+    UidRequired,
     /// `UIDNEXT`.
     UidNext(Uid),
     /// `UIDNOTSTICKY`.
@@ -166,6 +168,7 @@ fn word(code: &Code<'_>) -> Option<&'static str> {
         Code::TooBig => "TOOBIG",
         Code::TryCreate => "TRYCREATE",
         Code::UidNotSticky => "UIDNOTSTICKY",
+        Code::UidRequired => "UIDREQUIRED",
         Code::Unavailable => "UNAVAILABLE",
         Code::UnknownCte => "UNKNOWN-CTE",
         Code::UseAttr => "USEATTR",

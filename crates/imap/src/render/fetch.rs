@@ -24,6 +24,15 @@ impl<'a> FetchWriter<'a> {
         Self { out, first: true }
     }
 
+    /// Begins the reply for the message with that UID where sequence numbers are not spoken:
+    /// `* uid UIDFETCH (…)` (RFC 9586 §3.3).
+    pub fn begin_uid(out: &'a mut Vec<u8>, uid: Uid) -> Self {
+        out.extend_from_slice(b"* ");
+        number(out, uid.get());
+        out.extend_from_slice(b" UIDFETCH (");
+        Self { out, first: true }
+    }
+
     /// Whether no item was written yet.
     pub fn is_empty(&self) -> bool {
         self.first

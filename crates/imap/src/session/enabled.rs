@@ -24,6 +24,21 @@ impl Enabled {
         self.0.contains(EnableItem::CondStore)
     }
 
+    /// Whether VANISHED stands in for EXPUNGE, and HIGHESTMODSEQ is kept up (RFC 7162 §3.2.3).
+    pub(crate) fn qresync(self) -> bool {
+        self.0.contains(EnableItem::QResync)
+    }
+
+    /// Whether no sequence number is sent or understood any more (RFC 9586 §3).
+    pub(crate) fn uid_only(self) -> bool {
+        self.0.contains(EnableItem::UidOnly)
+    }
+
+    /// Whether messages gone are told by VANISHED (RFC 7162 §3.2.10, RFC 9586 §3.4).
+    pub(crate) fn vanished(self) -> bool {
+        self.qresync() || self.uid_only()
+    }
+
     /// Whether the client speaks IMAP4rev2.
     pub(crate) fn rev2(self) -> bool {
         self.0.contains(EnableItem::Imap4Rev2)

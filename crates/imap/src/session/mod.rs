@@ -5,11 +5,13 @@
 //! **Absent:** I/O. Functions here append to a buffer; `server.rs` sends it.
 
 mod enabled;
+mod modseq;
 mod recent;
 mod selected;
 mod state;
 
 pub(crate) use enabled::Enabled;
+use modseq::ToldModSeq;
 use recent::Recent;
-pub(crate) use selected::{Access, Selected, Updates};
+pub(crate) use selected::{Access, Selected, Updates, begin_fetch};
 pub(crate) use state::{State, User};

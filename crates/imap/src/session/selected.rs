@@ -5,10 +5,10 @@ use std::sync::Arc;
 use ids::{ModSeq, Uid, UidSet};
 use message::flag::SystemFlags;
 
-use super::{Enabled, Recent};
+use super::{Enabled, Recent, ToldModSeq};
 use crate::render::{self, Code, FetchWriter, FlagsResponse, Status};
 use crate::types::{Addressing, NumberSet, SequenceSet};
-use crate::view::{Entry, MailboxView, Snapshot, ViewState};
+use crate::view::{Diff, Entry, MailboxView, Snapshot, ViewState};
 
 /// How a mailbox was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,7 @@ pub(crate) struct Selected {
     /// How many keywords FLAGS has told.
     keywords_told: usize,
     recent: Recent,
+    modseq: ToldModSeq,
     /// SEARCHRES: UIDs of the last `SEARCH RETURN (SAVE)` (RFC 9051 §6.4.4.1).
     pub(crate) saved: NumberSet,
 }
@@ -52,7 +53,8 @@ impl Selected {
             recent.claim(&view, &known, access);
             recent.is_news(&known);
         }
-        Self { view, known, access, keywords_told, recent, saved: NumberSet::new() }
+        let modseq = ToldModSeq::new(known.highest_modseq());
+        Self { view, known, access, keywords_told, recent, modseq, saved: NumberSet::new() }
     }
 
     /// UIDs of the messages that are `\Recent` in this session; some of them may be gone.
@@ -128,7 +130,8 @@ impl Selected {
         }
     }
 
-    fn seqs_of_uids(&self, uids: &NumberSet) -> NumberSet {
+    /// Sequence numbers of the messages with these UIDs that the client knows.
+    pub(crate) fn seqs_of_uids(&self, uids: &NumberSet) -> NumberSet {
         let mut seqs = NumberSet::new();
         for &(low, high) in uids.ranges() {
             let first = self.known.first_seq_from(Uid::new(low));
@@ -163,15 +166,14 @@ impl Selected {
             return;
         }
         let mut diff = newest.diff_from(&self.known);
-        if which == Updates::WithoutExpunge && !diff.expunged_seqs.is_empty() {
+        let holds = which == Updates::WithoutExpunge && !diff.expunged_seqs.is_empty();
+        if holds {
             newest = Arc::new(newest.with_expunged_of(&self.known));
             diff = newest.diff_from(&self.known);
         }
-        // Expunges come first, in descending order, so that later sequence numbers are those of
-        // the new snapshot.
-        for seq in &diff.expunged_seqs {
-            render::expunge(out, *seq);
-        }
+        // Expunges come first, so that later sequence numbers are those of the new snapshot.
+        tell_expunged(&diff, enabled, out);
+        self.modseq.note(&newest, holds, !diff.expunged_seqs.is_empty());
         if diff.appended > 0 {
             render::exists(out, newest.exists());
         }
@@ -199,18 +201,71 @@ impl Selected {
             if let Some(entry) = self.known.by_seq(*seq)
                 && own != Some(entry.modseq())
             {
-                let recent = self.recent.uids().contains(entry.uid());
-                push_flags(out, *seq, &entry, recent, enabled);
+                self.tell_message(out, *seq, &entry, enabled);
             }
         }
+    }
+
+    /// An untagged FETCH that tells the flags of a message.
+    pub(crate) fn tell_message(
+        &self,
+        out: &mut Vec<u8>,
+        seq: u32,
+        entry: &Entry<'_>,
+        enabled: Enabled,
+    ) {
+        push_flags(out, seq, entry, self.recent.uids().contains(entry.uid()), enabled);
+    }
+
+    /// HIGHESTMODSEQ where a client that resynchronizes needs it, in an untagged OK.
+    pub(crate) fn tell_modseq(&mut self, enabled: Enabled, out: &mut Vec<u8>) {
+        if let Some(modseq) = self.modseq.take(enabled) {
+            render::untagged(out, Status::Ok, Some(&Code::HighestModSeq(modseq)), "Highest");
+        }
+    }
+
+    /// The same for a command that says it in its own OK.
+    pub(crate) fn take_modseq(&mut self, enabled: Enabled) -> Option<ModSeq> {
+        self.modseq.take(enabled)
+    }
+}
+
+/// EXPUNGE in descending order, or one VANISHED where the client knows of it
+/// (RFC 7162 §3.2.10, RFC 9586 §3.4).
+fn tell_expunged(diff: &Diff, enabled: Enabled, out: &mut Vec<u8>) {
+    if !enabled.vanished() {
+        for seq in &diff.expunged_seqs {
+            render::expunge(out, *seq);
+        }
+        return;
+    }
+    let mut uids = NumberSet::new();
+    for range in diff.expunged_uids.ranges() {
+        uids.insert_range(range.start().get(), range.end().get());
+    }
+    render::vanished(out, &uids, false);
+}
+
+/// Begins the FETCH response of a message, which is UIDFETCH to those that speak UIDs only.
+pub(crate) fn begin_fetch<'o>(
+    out: &'o mut Vec<u8>,
+    seq: u32,
+    entry: &Entry<'_>,
+    enabled: Enabled,
+) -> FetchWriter<'o> {
+    match enabled.uid_only() {
+        true => FetchWriter::begin_uid(out, entry.uid()),
+        false => FetchWriter::begin(out, seq),
     }
 }
 
 /// An untagged FETCH that tells the flags of a message, with its UID, which no client minds and
-/// those with CONDSTORE need (RFC 7162 §3.1.4).
+/// those with CONDSTORE need (RFC 7162 §3.2.4).
 fn push_flags(out: &mut Vec<u8>, seq: u32, entry: &Entry<'_>, recent: bool, enabled: Enabled) {
-    let mut fetch = FetchWriter::begin(out, seq);
-    fetch.uid(entry.uid());
+    let mut fetch = begin_fetch(out, seq, entry, enabled);
+    if !enabled.uid_only() {
+        fetch.uid(entry.uid());
+    }
     fetch.flags_rendered(entry.flags_rendered(), recent);
     if enabled.condstore() {
         fetch.modseq(entry.modseq());

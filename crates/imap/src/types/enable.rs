@@ -12,11 +12,14 @@ pub enum EnableItem {
     CondStore = 2,
     /// `QRESYNC` (RFC 7162 §3.2.3).
     QResync = 3,
+    /// `UIDONLY` (RFC 9586 §3).
+    UidOnly = 4,
 }
 
 impl EnableItem {
     /// All, in the order replies give them.
-    pub const ALL: [Self; 4] = [Self::Imap4Rev2, Self::Utf8Accept, Self::CondStore, Self::QResync];
+    pub const ALL: [Self; 5] =
+        [Self::Imap4Rev2, Self::Utf8Accept, Self::CondStore, Self::QResync, Self::UidOnly];
 
     /// Its name as a capability.
     pub const fn name(self) -> &'static str {
@@ -25,6 +28,7 @@ impl EnableItem {
             Self::Utf8Accept => "UTF8=ACCEPT",
             Self::CondStore => "CONDSTORE",
             Self::QResync => "QRESYNC",
+            Self::UidOnly => "UIDONLY",
         }
     }
 

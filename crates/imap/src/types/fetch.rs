@@ -99,6 +99,8 @@ pub struct FetchArgs {
     /// [`FetchAttribute::Uid`] in front when it is missing (RFC 9051 §6.4.9), and with
     /// CHANGEDSINCE [`FetchAttribute::ModSeq`] at the end (RFC 7162 §3.1.4.1).
     pub attributes: Vec<FetchAttribute>,
+    /// Whether the client asked for `UID` itself.
+    pub asks_uid: bool,
     /// `CHANGEDSINCE` (RFC 7162 §3.1.4.1): only messages changed after it. 0 is accepted: iOS sends it.
     pub changed_since: Option<ModSeq>,
     /// `VANISHED` (RFC 7162 §3.2.6): also report what was expunged. Only with UID FETCH and

@@ -99,6 +99,9 @@ impl Client {
     }
 
     fn note(&mut self, command: &str, line: &str) {
+        if let Some(set) = line.strip_prefix("* VANISHED ") {
+            return self.note_vanished(command, set);
+        }
         let mut words = line.splitn(4, ' ');
         let (_, number, what, rest) = (words.next(), words.next(), words.next(), words.next());
         let Some(number) = number.and_then(|word| word.parse::<usize>().ok()) else { return };
@@ -113,6 +116,28 @@ impl Client {
             }
             Some("FETCH") => self.note_fetch(number, rest.unwrap_or_default(), line),
             _ => {}
+        }
+    }
+
+    /// Each UID must be one that the client was told of, RFC 7162 §3.2.10.2; it may know it by its
+    /// sequence number only.
+    fn note_vanished(&mut self, command: &str, set: &str) {
+        let earlier = set.starts_with("(EARLIER)");
+        assert!(!earlier || command.contains("VANISHED") || command.contains("QRESYNC"), "{set}");
+        if earlier {
+            return;
+        }
+        let by_seq = ["FETCH", "STORE", "SEARCH"].iter().any(|c| command.starts_with(c));
+        assert!(!by_seq, "VANISHED while {command:?} is answered");
+        let uids = self.uids.as_mut().unwrap_or_else(|| panic!("nothing open: {set}"));
+        for uid in set.split(',').flat_map(expand) {
+            let at = uids.iter().position(|known| *known == Some(uid)).unwrap_or_else(|| {
+                // Its place is between the neighbours that are known.
+                let after = uids.iter().position(|known| known.is_some_and(|known| known > uid));
+                let at = after.unwrap_or(uids.len()).checked_sub(1);
+                at.filter(|at| uids[*at].is_none()).unwrap_or_else(|| panic!("no {uid}: {uids:?}"))
+            });
+            uids.remove(at);
         }
     }
 
@@ -134,6 +159,11 @@ impl Client {
         let known: Vec<u32> = uids.iter().flatten().copied().collect();
         assert!(known.is_sorted_by(|left, right| left < right), "UIDs out of order: {known:?}");
     }
+}
+
+fn expand(range: &str) -> std::ops::RangeInclusive<u32> {
+    let (first, last) = range.split_once(':').unwrap_or((range, range));
+    first.parse().unwrap()..=last.parse().unwrap()
 }
 
 fn literal_size(line: &[u8]) -> Option<usize> {

@@ -5,6 +5,7 @@
 mod client;
 mod limits;
 mod random;
+mod resync;
 mod scene;
 
 use std::path::{Path, PathBuf};

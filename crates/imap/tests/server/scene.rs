@@ -230,7 +230,8 @@ impl transcript::Scene for Scene {
         stream
     }
 
-    /// `deliver MESSAGE MAILBOX`, `advance SECONDS`, `password NEW`, `maintenance on`, `shutdown`.
+    /// `deliver MESSAGE MAILBOX`, `advance SECONDS`, `password NEW`, `maintenance on`,
+    /// `quota BYTES`, `maintain`, `shutdown`.
     async fn act(&mut self, words: &str) -> Result<(), String> {
         let words: Vec<&str> = words.split(' ').collect();
         let (house, account) = (&self.house, self.house.account);
@@ -253,6 +254,10 @@ impl transcript::Scene for Scene {
                 let bytes = bytes.parse().map_err(|_| "not a number")?;
                 let write = move |tx: &mut storage::AccountTx<'_, '_>| tx.set_quota(bytes);
                 house.store.account_write(account, "act", write).await.unwrap();
+            }
+            ["maintain"] => {
+                let store = house.store.clone();
+                tokio::task::spawn_blocking(move || store.maintain()).await.unwrap().unwrap();
             }
             ["shutdown"] => house.shutdown.begin(),
             _ => return Err(format!("this scene knows no action {words:?}")),

@@ -172,6 +172,35 @@ fn the_change_log_says_too_old_below_its_horizon() {
 }
 
 #[test]
+fn what_was_expunged_is_told_until_it_is_forgotten() {
+    on_both_engines(|fixture| {
+        let (account, inbox) = (fixture.account, fixture.inbox);
+        (1..=4).for_each(|number| fixture.append(small(number)));
+        let since = |modseq: u64| {
+            let modseq = ModSeq::new(modseq);
+            let read = fixture.store.read_blocking(move |tx| {
+                let now = crate::feed::read_modseq(&mut *tx.sql, account)?;
+                Ok((tx.expunged_since(account, inbox, modseq)?, now))
+            });
+            read.unwrap()
+        };
+        let (none, before) = since(0);
+        let before = before.get();
+        assert_eq!(none, Some(UidSet::new()));
+        fixture.expunge(uid(2));
+        let between = since(before).1.get();
+        fixture.expunge(uid(4));
+        let both: UidSet = [2, 4].into_iter().map(ids::Uid::new).collect();
+        assert_eq!(since(before).0, Some(both));
+        assert_eq!(since(between).0, Some(uid(4)));
+        assert_eq!(since(since(0).1.get()).0, Some(UidSet::new()));
+        fixture.clock.advance_secs(61 * DAY);
+        fixture.store.maintain().unwrap();
+        assert_eq!(since(before).0, None);
+    });
+}
+
+#[test]
 fn what_a_removed_account_leaves_is_erased() {
     on_both_engines(|fixture| {
         fixture.append(small(1));

@@ -6,14 +6,15 @@ use storage::{Content, Entry, Want};
 
 use super::section::Bytes;
 use crate::render::FetchWriter;
-use crate::types::FetchAttribute;
+use crate::session::{Enabled, begin_fetch};
+use crate::types::{FetchArgs, FetchAttribute};
 
 /// What a FETCH is to say of each message.
 #[derive(Debug)]
 pub(super) struct Plan {
     attributes: Vec<FetchAttribute>,
     want: Want,
-    condstore: bool,
+    enabled: Enabled,
     /// Messages that this command marked `\Seen`.
     seen: UidSet,
     /// Messages that are `\Recent` in this session.
@@ -21,14 +22,14 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(
-        attributes: Vec<FetchAttribute>,
-        condstore: bool,
-        seen: UidSet,
-        recent: UidSet,
-    ) -> Self {
+    pub(super) fn new(args: FetchArgs, enabled: Enabled, seen: UidSet, recent: UidSet) -> Self {
+        let mut attributes = args.attributes;
+        if enabled.uid_only() && !args.asks_uid {
+            // RFC 9586 §3.3: UIDFETCH begins with the UID.
+            attributes.retain(|attribute| *attribute != FetchAttribute::Uid);
+        }
         let want = attributes.iter().map(wanted).fold(Want::default(), |all, want| all | want);
-        Self { attributes, want, condstore, seen, recent }
+        Self { attributes, want, enabled, seen, recent }
     }
 
     /// What must be read from storage.
@@ -88,7 +89,7 @@ pub(super) fn render_message(
 ) -> bool {
     let mut is_whole = true;
     let start = out.len();
-    let mut fetch = FetchWriter::begin(out, seq);
+    let mut fetch = begin_fetch(out, seq, entry, plan.enabled);
     for attribute in &plan.attributes {
         is_whole &= match attribute {
             FetchAttribute::Flags => {
@@ -102,10 +103,7 @@ pub(super) fn render_message(
         if !plan.has(&FetchAttribute::Flags) {
             fetch.flags_rendered(entry.flags_rendered(), plan.is_recent(entry));
         }
-        // RFC 7162 §3.1: a change of flags is told with its modseq.
-        if plan.condstore && !plan.has(&FetchAttribute::ModSeq) {
-            fetch.modseq(entry.modseq());
-        }
+        render_change(&mut fetch, entry, plan);
     }
     match fetch.is_empty() {
         // RFC 9051 §9, `msg-att`: there is no FETCH response without an item.
@@ -113,6 +111,19 @@ pub(super) fn render_message(
         false => fetch.finish(),
     }
     is_whole
+}
+
+/// RFC 7162 §3.2.4: a change of flags is told with UID and modseq.
+fn render_change(fetch: &mut FetchWriter<'_>, entry: &Entry<'_>, plan: &Plan) {
+    if !plan.enabled.condstore() {
+        return;
+    }
+    if !plan.enabled.uid_only() && !plan.has(&FetchAttribute::Uid) {
+        fetch.uid(entry.uid());
+    }
+    if !plan.has(&FetchAttribute::ModSeq) {
+        fetch.modseq(entry.modseq());
+    }
 }
 
 fn render_attribute(

@@ -229,6 +229,7 @@ fn fetching() {
         set: set(text),
         by,
         attributes: attributes.to_vec(),
+        asks_uid: false,
         changed_since: None,
         vanished: false,
     };
@@ -262,8 +263,13 @@ fn fetching() {
         )),
     );
     check(
-        &["a UID FETCH 1:* (FLAGS)", "a UID FETCH 1:* FLAGS", "a uid  fetch 1:* (UID FLAGS)"],
+        &["a UID FETCH 1:* (FLAGS)", "a UID FETCH 1:* FLAGS"],
         Command::Fetch(fetch("1:*", Addressing::Uid, &[A::Uid, A::Flags])),
+    );
+    let asked = fetch("1:*", Addressing::Uid, &[A::Uid, A::Flags]);
+    check(
+        &["a uid  fetch 1:* (UID FLAGS)", "a UID FETCH 1:* (FLAGS UID)"],
+        Command::Fetch(FetchArgs { asks_uid: true, ..asked }),
     );
     let part = PartPath::new(vec![1.try_into().unwrap(), 2.try_into().unwrap()]);
     let partial = Some(Partial { offset: 0, length: 2048.try_into().unwrap() });

@@ -63,6 +63,10 @@ fn replies_name_the_tag_and_the_fault() {
         (b"a AUTHENTICATE PLAIN !!!\r\n", "a BAD malformed base64\r\n"),
         (b"a APPEND x CATENATE (TEXT {1}\r\nx)\r\n", "a NO [CANNOT] CATENATE is not supported\r\n"),
         (b"a SELECT x (QRESYNC (1 2 1:*))\r\n", "a BAD * is not allowed here\r\n"),
+        (
+            b"a SELECT x (QRESYNC (1 2 1:9 (1,2 5)))\r\n",
+            "a BAD as many UIDs as sequence numbers are needed\r\n",
+        ),
         (b"a APPEND x {99999999999}\r\n", "a NO [TOOBIG] Message too big\r\n"),
         (b"a SELECT {99999999999999999999999999}\r\n", "a BAD [TOOBIG] Literal too big\r\n"),
     ] {
