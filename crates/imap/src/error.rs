@@ -75,8 +75,8 @@ fn storage_answer(error: StorageError) -> Answer {
             no(Code::AlreadyExists, format!("{} exists already", capitalized(what)))
         }
         StorageError::NoPermission(what) => no(Code::NoPerm, capitalized(what)),
-        StorageError::OverQuota { used_bytes, quota_bytes } => {
-            no(Code::OverQuota, format!("Over quota: {used_bytes} of {quota_bytes} bytes are used"))
+        StorageError::OverQuota { resource, used, limit } => {
+            no(Code::OverQuota, format!("Over quota: {used} of {limit} {resource} are used"))
         }
         StorageError::TooBig { size_bytes, limit_bytes } => {
             no(Code::TooBig, format!("{size_bytes} bytes are more than the {limit_bytes} allowed"))
@@ -157,7 +157,8 @@ mod tests {
     #[test]
     fn each_failure_has_its_answer() {
         let limit = |kind, max| CommandError::Storage(StorageError::Limit { kind, max });
-        let quota = StorageError::OverQuota { used_bytes: 9, quota_bytes: 10 };
+        let quota =
+            StorageError::OverQuota { resource: storage::QuotaResource::Bytes, used: 9, limit: 10 };
         let big = StorageError::TooBig { size_bytes: 11, limit_bytes: 10 };
         for (error, expect) in [
             (CommandError::Bad("Expected DONE"), "a1 BAD Expected DONE"),

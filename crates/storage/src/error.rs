@@ -37,13 +37,15 @@ pub enum StorageError {
     /// The account may not do this (R-ADDR-7, R-ADDR-12).
     #[error("not permitted: {0}")]
     NoPermission(&'static str),
-    /// The account's storage quota would be exceeded (R-ADDR-11). Bytes.
-    #[error("over quota: {used_bytes} of {quota_bytes} bytes are used")]
+    /// A quota of the account's would be exceeded (R-ADDR-11).
+    #[error("over quota: {used} of {limit} {resource} are used")]
     OverQuota {
-        /// Bytes in use before this write.
-        used_bytes: u64,
-        /// Bytes the account may use.
-        quota_bytes: u64,
+        /// What there is too much of.
+        resource: crate::QuotaResource,
+        /// In use before this write.
+        used: u64,
+        /// What the account may use.
+        limit: u64,
     },
     /// One object is larger than allowed. Bytes.
     #[error("{size_bytes} bytes are more than the {limit_bytes} allowed")]

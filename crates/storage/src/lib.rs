@@ -39,7 +39,8 @@ pub use address::Address;
 pub use change::{Change, Changes, Fact};
 pub use check::{Finding, Repaired};
 pub use directory::{
-    ALIASES_MAX, Account, Credentials, Domain, NewAccount, Recipient, Resolution, Role,
+    ALIASES_MAX, Account, Credentials, Domain, NewAccount, QuotaResource, Quotas, Recipient,
+    Resolution, Role,
 };
 pub use error::{LimitKind, Result, StorageError};
 pub use feed::{Lagged, Subscription};

@@ -15,8 +15,10 @@ pub(crate) struct Migration {
 }
 
 /// Every migration in order.
-pub(crate) const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, sql: include_str!("../migrations/0001_mail.sql") }];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, sql: include_str!("../migrations/0001_mail.sql") },
+    Migration { version: 2, sql: include_str!("../migrations/0002_quota.sql") },
+];
 
 /// Where applied migrations are recorded; the same text on both engines.
 pub(crate) const VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version \

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use ids::{AccountId, CollectionId, ContentId, ModSeq, Timestamp, UidSet};
 
 use crate::change::{Change, Changes, Fact};
+use crate::directory::Usage;
 use crate::feed::Publication;
-use crate::sql::{Dialect, Sql, Value};
+use crate::sql::{Sql, Value};
 use crate::view::MailboxDelta;
 use crate::{Result, StorageError, change_log};
 
@@ -41,8 +42,7 @@ pub struct WriteTx<'a> {
 pub struct AccountTx<'t, 'a> {
     pub(crate) tx: &'t mut WriteTx<'a>,
     pub(crate) account: AccountId,
-    pub(crate) quota_bytes: i64,
-    pub(crate) used_bytes: i64,
+    pub(crate) usage: Usage,
 }
 
 impl<'a> std::ops::Deref for WriteTx<'a> {
@@ -123,17 +123,8 @@ impl<'a> WriteTx<'a> {
     /// then written for it (quota, aliases, UIDs) is true at commit. Lock several in ascending
     /// order of their ids, else two transactions can wait for each other.
     pub fn account(&mut self, account: AccountId) -> Result<AccountTx<'_, 'a>> {
-        let sql = match self.sql.dialect() {
-            Dialect::Sqlite => "SELECT quota_bytes, used_bytes FROM account WHERE id = ?1",
-            Dialect::Postgres => {
-                "SELECT quota_bytes, used_bytes FROM account WHERE id = ?1 FOR UPDATE"
-            }
-        };
-        let (quota_bytes, used_bytes) = self
-            .sql
-            .query_one(sql, &[Value::Int(account.get())], |row| Ok((row.int(0)?, row.int(1)?)))?
-            .ok_or(StorageError::NotFound("account"))?;
-        Ok(AccountTx { tx: self, account, quota_bytes, used_bytes })
+        let usage = self.lock_usage(account)?;
+        Ok(AccountTx { tx: self, account, usage })
     }
 
     /// The account's sequence number of this transaction, allotted at its first change.
@@ -216,21 +207,9 @@ impl AccountTx<'_, '_> {
     /// Adds to what the account uses (negative: less) and returns the transaction's number.
     pub(crate) fn add_usage(&mut self, bytes: i64, messages: i64) -> Result<ModSeq> {
         let modseq = self.tx.change_usage(self.account, bytes, messages)?;
-        self.used_bytes += bytes;
+        self.usage.bytes += bytes;
+        self.usage.messages += messages;
         Ok(modseq)
-    }
-
-    /// R-ADDR-11: refuses what would exceed the quota; called before anything is written. What
-    /// takes no room is always let through, so that an account over its quota can clean up.
-    pub(crate) fn check_quota(&self, more_bytes: i64) -> Result<()> {
-        let over = self.used_bytes.saturating_add(more_bytes) > self.quota_bytes;
-        if self.quota_bytes > 0 && more_bytes > 0 && over {
-            return Err(StorageError::OverQuota {
-                used_bytes: self.used_bytes.cast_unsigned(),
-                quota_bytes: self.quota_bytes.cast_unsigned(),
-            });
-        }
-        Ok(())
     }
 }
 

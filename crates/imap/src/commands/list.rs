@@ -24,7 +24,6 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ListArgs) -> Result<Reply> {
         ctx.push_delimiter(render::list_item);
         return Ok(Reply::done());
     }
-    status::require_known(args.returns.status)?;
     if args.returns.status.contains(StatusItem::HighestModSeq) {
         ctx.enable_condstore();
     }
@@ -41,8 +40,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ListArgs) -> Result<Reply> {
             && line.is_selected
         {
             let id = mailbox.id.to_string();
-            let recent = status::count_recent(ctx, args.returns.status, mailbox).await?;
-            let values = status::values(mailbox, recent, limit, &id);
+            let counted = status::count(ctx, args.returns.status, mailbox).await?;
+            let values = status::values(mailbox, counted, limit, &id);
             render::status(&mut out, mailbox.name.as_str(), dialect, args.returns.status, &values);
         }
         if out.len() >= PIECE_BYTES {

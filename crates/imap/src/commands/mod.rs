@@ -26,6 +26,7 @@ mod lsub;
 mod r#move;
 mod namespace;
 mod noop;
+mod quota;
 pub(crate) mod recent;
 mod rename;
 mod search;
@@ -201,6 +202,7 @@ pub(crate) fn run<'r>(ctx: &'r mut Ctx<'_>, command: Command) -> Running<'r> {
         Command::Xlist(args) => Box::pin(list::run_xlist(ctx, args)),
         Command::Namespace => Box::pin(ready(namespace::run(ctx))),
         Command::Status(mailbox, items) => Box::pin(status::run(ctx, mailbox, items)),
+        Command::Quota(args) => Box::pin(quota::run(ctx, args)),
         Command::Append(args) => Box::pin(append::run(ctx, args)),
         Command::Idle => Box::pin(idle::run(ctx)),
         Command::Close => Box::pin(close::run(ctx)),

@@ -12,6 +12,7 @@ mod fetch;
 mod flag;
 mod list;
 mod number;
+mod quota;
 mod response;
 mod search;
 mod section;
@@ -24,6 +25,7 @@ pub use fetch::FetchWriter;
 pub use flag::{FlagsResponse, flags, flags_response, permanent_flags};
 pub use list::{ListItem, Namespace, id_response, list_item, lsub_item, namespaces, xlist_item};
 pub use number::number;
+pub use quota::{QuotaLine, quota, quota_root};
 pub use response::{
     Status, capability, continuation, enabled, exists, expunge, recent, render_rejection, tagged,
     untagged, vanished,

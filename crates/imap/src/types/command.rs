@@ -1,8 +1,8 @@
 //! A whole command, parsed.
 
 use super::{
-    AppendArgs, EnableItems, FetchArgs, ListArgs, MailboxName, SearchArgs, Secret, SelectArgs,
-    SequenceSet, SpecialUses, StatusItems, StoreArgs,
+    AppendArgs, EnableItems, FetchArgs, ListArgs, MailboxName, QuotaArgs, SearchArgs, Secret,
+    SelectArgs, SequenceSet, SpecialUses, StatusItems, StoreArgs,
 };
 
 /// Whether numbers are sequence numbers or UIDs.
@@ -116,6 +116,8 @@ pub enum Command {
     Namespace,
     /// `STATUS mailbox (items)`.
     Status(MailboxName, StatusItems),
+    /// `GETQUOTA`, `GETQUOTAROOT`, `SETQUOTA` (RFC 9208 §4.1).
+    Quota(QuotaArgs),
     /// `APPEND`.
     Append(AppendArgs),
     /// `IDLE`.

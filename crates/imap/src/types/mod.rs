@@ -11,6 +11,7 @@ mod list;
 mod mailbox;
 mod number_set;
 mod pattern;
+mod quota;
 mod search;
 mod secret;
 mod section;
@@ -32,6 +33,7 @@ pub use list::{
 pub use mailbox::MailboxName;
 pub use number_set::NumberSet;
 pub use pattern::MailboxPattern;
+pub use quota::{QuotaArgs, QuotaResource};
 pub use search::{SearchArgs, SearchKey, SearchReturn};
 pub use secret::Secret;
 pub use section::{FieldName, PartPath, Partial, Section, SectionText};

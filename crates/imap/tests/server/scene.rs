@@ -30,6 +30,17 @@ pub(crate) struct House {
     _folder: tempfile::TempDir,
 }
 
+fn new_account(address: &str) -> NewAccount {
+    NewAccount {
+        address: Address::parse(address).unwrap(),
+        name: String::new(),
+        role: Role::Collaborator,
+        password_hash: QUICK.hash(address, &"right password".into()).unwrap(),
+        quota_bytes: 0,
+        mail_only: true,
+    }
+}
+
 impl House {
     pub(crate) async fn build(database: Database) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -39,14 +50,7 @@ impl House {
         settings.message_bytes_max = 100_000;
         settings.inline_bytes_max = 1_000;
         let store = tokio::task::spawn_blocking(|| Store::open(settings)).await.unwrap().unwrap();
-        let new = NewAccount {
-            address: Address::parse("julie@example.test").unwrap(),
-            name: "Julie".to_owned(),
-            role: Role::Collaborator,
-            password_hash: QUICK.hash("julie@example.test", &"right password".into()).unwrap(),
-            quota_bytes: 0,
-            mail_only: true,
-        };
+        let new = new_account("julie@example.test");
         let account = store
             .write("fixture", move |tx| {
                 tx.create_domain("example.test")?;
@@ -173,6 +177,10 @@ impl Scene {
         if std::mem::replace(&mut self.is_filled, true) {
             return;
         }
+        for local in header.find("accounts").into_iter().flat_map(|names| names.split(", ")) {
+            let new = new_account(&format!("{local}@example.test"));
+            self.house.store.write("fixture", move |tx| tx.create_account(new)).await.unwrap();
+        }
         let account = self.house.account;
         for name in header.find("mailboxes").into_iter().flat_map(|names| names.split(", ")) {
             let name = MailboxName::parse(name).unwrap();
@@ -211,16 +219,18 @@ fn settings(header: &Header) -> Settings {
 impl transcript::Scene for Scene {
     type Stream = DuplexStream;
 
+    /// `user2: max` signs connection 2 in as another account of `accounts: max, eve`.
     /// `state: connected` gives the greeting, `state: authenticated` (the default) what follows
     /// LOGIN, `state: selected` what follows SELECT INBOX. `enable: X` enables before that.
-    async fn open(&mut self, _number: u32, header: &Header) -> DuplexStream {
+    async fn open(&mut self, number: u32, header: &Header) -> DuplexStream {
         self.fill(header).await;
         let mut stream = self.house.connect(settings(header));
         let state = header.find("state").unwrap_or("authenticated");
         if state == "connected" {
             return stream;
         }
-        ask(&mut stream, "LOGIN julie@example.test \"right password\"").await;
+        let user = header.find(&format!("user{number}")).unwrap_or("julie");
+        ask(&mut stream, &format!("LOGIN {user}@example.test \"right password\"")).await;
         if let Some(extensions) = header.find("enable") {
             ask(&mut stream, &format!("ENABLE {extensions}")).await;
         }
@@ -231,7 +241,7 @@ impl transcript::Scene for Scene {
     }
 
     /// `deliver MESSAGE MAILBOX`, `advance SECONDS`, `password NEW`, `maintenance on`,
-    /// `quota BYTES`, `maintain`, `shutdown`.
+    /// `quota BYTES`, `role administrator`, `maintain`, `shutdown`.
     async fn act(&mut self, words: &str) -> Result<(), String> {
         let words: Vec<&str> = words.split(' ').collect();
         let (house, account) = (&self.house, self.house.account);
@@ -258,6 +268,11 @@ impl transcript::Scene for Scene {
             ["maintain"] => {
                 let store = house.store.clone();
                 tokio::task::spawn_blocking(move || store.maintain()).await.unwrap().unwrap();
+            }
+            ["role", role] => {
+                let role = Role::parse(role).ok_or("not a role")?;
+                let write = move |tx: &mut storage::AccountTx<'_, '_>| tx.set_role(role);
+                house.store.account_write(account, "act", write).await.unwrap();
             }
             ["shutdown"] => house.shutdown.begin(),
             _ => return Err(format!("this scene knows no action {words:?}")),

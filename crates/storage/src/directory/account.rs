@@ -90,6 +90,10 @@ pub struct Account {
     pub plus_to_mailbox: bool,
     /// Bytes it may keep; 0: no limit.
     pub quota_bytes: u64,
+    /// Messages it may keep; 0: no limit.
+    pub quota_messages: u64,
+    /// Mailboxes it may have; 0: the store's limit.
+    pub quota_mailboxes: u64,
     /// Bytes it keeps; a copy counts like an original.
     pub used_bytes: u64,
     /// Messages in all its mailboxes.
@@ -112,7 +116,7 @@ macro_rules! select_account {
             "SELECT a.id, a.domain_id, a.address, a.display_address, a.name, a.role, a.blocked, ",
             "a.maintenance, a.mail_only, a.plus_to_mailbox, a.quota_bytes, a.used_bytes, ",
             "a.message_count, a.mailbox_count, a.alias_count, a.modseq, a.credential_version, ",
-            "a.created FROM account a ",
+            "a.created, a.quota_messages, a.quota_mailboxes FROM account a ",
             $rest
         )
     };
@@ -141,6 +145,8 @@ fn read(row: &dyn Row) -> Result<Account> {
         modseq: ModSeq::new(count(15)?),
         credential_version: count(16)?,
         created: Timestamp::from_micros(row.int(17)?),
+        quota_messages: count(18)?,
+        quota_mailboxes: count(19)?,
     })
 }
 

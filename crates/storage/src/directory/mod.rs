@@ -14,6 +14,8 @@ pub use account::{Account, NewAccount, Role};
 pub use alias::ALIASES_MAX;
 pub use credentials::Credentials;
 pub use domain::Domain;
+pub(crate) use quota::Usage;
+pub use quota::{QuotaResource, Quotas};
 pub use resolve::{Recipient, Resolution};
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use ids::AccountId;
 
 use super::{Recipient, Resolution};
 use crate::testing::{TestStore, mailbox_name, new_account, on_both_engines, on_both_engines_with};
-use crate::{ALIASES_MAX, Address, LimitKind, Result, Role, StorageError};
+use crate::{ALIASES_MAX, Address, LimitKind, Quotas, Result, Role, StorageError};
 
 fn address(text: &str) -> Address {
     Address::parse(text).unwrap()
@@ -330,6 +330,76 @@ fn attributes_are_kept() {
         assert_eq!((account.quota_bytes, account.mailboxes), (1000, 6));
         assert_eq!(store.read(|tx| tx.list_accounts()).unwrap(), [account]);
         assert_eq!(store.read(|tx| tx.find_account(&address("x@example.test"))).unwrap(), None);
+    });
+}
+
+#[test]
+fn messages_and_mailboxes_have_quotas_too() {
+    on_both_engines(|store| {
+        let julie = store.account("julie");
+        let inbox = store.mailbox(julie, "INBOX");
+        store.with(julie, |tx| tx.set_message_quota(2)).unwrap();
+        store.append(julie, inbox, "a", "").unwrap();
+        let two = store.with(julie, move |tx| {
+            let copied = tx.copy_messages(inbox, &ids::UidSet::all(), inbox)?;
+            tx.copy_messages(inbox, &ids::UidSet::all(), inbox).map(|_| copied)
+        });
+        assert_eq!(outcome(two), "over quota: 2 of 2 messages are used");
+        store.append(julie, inbox, "b", "").unwrap();
+        let full = "over quota: 2 of 2 messages are used";
+        assert_eq!(outcome(store.append(julie, inbox, "c", "")), full);
+        store.with(julie, |tx| tx.set_mailbox_quota(7)).unwrap();
+        let create = |name| {
+            let name = mailbox_name(name);
+            store.with(julie, move |tx| tx.create_mailbox(&name, None))
+        };
+        assert_eq!(outcome(create("seventh")), "ok");
+        assert_eq!(outcome(create("eighth")), "over quota: 7 of 7 mailboxes are used");
+    });
+}
+
+#[test]
+fn the_last_place_is_given_once() {
+    on_both_engines(|store| {
+        let julie = store.account("julie");
+        let inbox = store.mailbox(julie, "INBOX");
+        store.with(julie, |tx| tx.set_message_quota(5)).unwrap();
+        let taken = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..20)
+                .map(|_| scope.spawn(move || store.append(julie, inbox, "x", "").is_ok()))
+                .collect();
+            all.into_iter().map(|one| one.join().unwrap()).filter(|ok| *ok).count()
+        });
+        assert_eq!(taken, 5);
+        assert_eq!(store.read(move |tx| tx.load_account(julie)).unwrap().messages, 5);
+    });
+}
+
+#[test]
+fn administrators_of_the_domain_set_quotas() {
+    on_both_engines(|store| {
+        let (julie, max) = (store.account("julie"), store.account("max"));
+        let quotas = Quotas { bytes: 9, messages: 8, mailboxes: 7 };
+        let set = |actor, root: &'static str| {
+            outcome(store.write(move |tx| tx.set_quotas(actor, root, quotas)))
+        };
+        // Whether there is such an account is none of an ordinary account's business.
+        assert_eq!(set(max, "julie@example.test"), "quota root does not exist");
+        assert_eq!(set(max, "nobody@example.test"), "quota root does not exist");
+        assert_eq!(set(max, "max@example.test"), "not permitted: only administrators set quotas");
+        store.with(max, |tx| tx.set_role(Role::Administrator)).unwrap();
+        assert_eq!(set(max, "julie@example.test"), "ok");
+        let account = store.read(move |tx| tx.load_account(julie)).unwrap();
+        let limits = (account.quota_bytes, account.quota_messages, account.quota_mailboxes);
+        assert_eq!(limits, (9, 8, 7));
+        let other = new_account("eve@other.test");
+        let eve = store.write(move |tx| {
+            tx.create_domain("other.test")?;
+            tx.create_account(other)
+        });
+        let eve = eve.unwrap();
+        store.with(eve, |tx| tx.set_role(Role::Owner)).unwrap();
+        assert_eq!(set(eve, "julie@example.test"), "quota root does not exist");
     });
 }
 

@@ -5,7 +5,7 @@ use ids::{Uid, UidValidity};
 use super::{Mailbox, MailboxName, SpecialUse};
 use crate::change::Fact;
 use crate::sql::Value;
-use crate::{AccountTx, LimitKind, Result, StorageError};
+use crate::{AccountTx, LimitKind, QuotaResource, Result, StorageError};
 
 impl AccountTx<'_, '_> {
     /// Creates a mailbox and subscribes to it: programs that show only what is subscribed would
@@ -59,16 +59,21 @@ impl AccountTx<'_, '_> {
         let account = Value::Int(self.account.get());
         let now = self.now.as_secs().clamp(1, i64::from(u32::MAX));
         let max = self.settings.mailboxes_max;
-        let (count, uid_validity) = self
+        let (count, uid_validity, quota) = self
             .sql
             .query_one(
                 "UPDATE account SET mailbox_count = mailbox_count + 1, uid_validity_last = \
                  CASE WHEN uid_validity_last >= ?2 THEN uid_validity_last + 1 ELSE ?2 END \
-                 WHERE id = ?1 RETURNING mailbox_count, uid_validity_last",
+                 WHERE id = ?1 RETURNING mailbox_count, uid_validity_last, \
+                 quota_mailboxes",
                 &[account, Value::Int(now)],
-                |row| Ok((row.int(0)?.cast_unsigned(), row.int(1)?)),
+                |row| Ok((row.int(0)?.cast_unsigned(), row.int(1)?, row.int(2)?.cast_unsigned())),
             )?
             .ok_or(StorageError::NotFound("account"))?;
+        if quota > 0 && count > quota {
+            let (resource, used) = (QuotaResource::Mailboxes, count - 1);
+            return Err(StorageError::OverQuota { resource, used, limit: quota });
+        }
         if count > max {
             return Err(StorageError::Limit { kind: LimitKind::Mailboxes, max });
         }

@@ -48,7 +48,7 @@ impl AccountTx<'_, '_> {
     /// Everything that may refuse a message, before anything is written (R-ADDR-11).
     pub(super) fn check_room(&self, message: &PreparedMessage) -> Result<()> {
         self.check_message_size(message)?;
-        self.check_quota(message.size_bytes.cast_signed())
+        self.check_quota(message.size_bytes.cast_signed(), 1)
     }
 
     /// Writes the message under a UID that was reserved, and tells of it.

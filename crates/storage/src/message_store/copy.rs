@@ -35,7 +35,7 @@ impl AccountTx<'_, '_> {
             return Ok(Copied { uid_validity, pairs: Vec::new() });
         }
         let counts = Counts::of_all(&selection.rows);
-        self.check_quota(counts.bytes)?;
+        self.check_quota(counts.bytes, counts.messages)?;
         self.check_keywords(target, selection.rows.iter().map(|entry| &entry.flags))?;
         let modseq = self.add_usage(counts.bytes, counts.messages)?;
         let place = self.reserve_uids(target, counts, modseq)?;

@@ -6,7 +6,20 @@ use message::flag::SystemFlags;
 use super::copy::run_params;
 use super::counts::Counts;
 use crate::sql::Value;
-use crate::{AccountTx, Result};
+use crate::{AccountTx, ReadTx, Result};
+
+impl ReadTx<'_> {
+    /// Bytes of the messages with `\Deleted` (RFC 9208 §4.1.4): what EXPUNGE would free.
+    pub fn sum_deleted(&mut self, mailbox: CollectionId) -> Result<u64> {
+        let sum = self.sql.query_one(
+            "SELECT CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) FROM message \
+             WHERE mailbox_id = ?1 AND (flags & 8) <> 0",
+            &[Value::Int(mailbox.get())],
+            |row| row.int(0),
+        )?;
+        Ok(sum.unwrap_or(0).cast_unsigned())
+    }
+}
 
 impl AccountTx<'_, '_> {
     /// Removes the messages that have `\Deleted`, those of `uids` only if given, and says which.

@@ -121,7 +121,8 @@ fn farewells_have_their_replies() {
 #[test]
 fn storage_errors_have_their_replies() {
     let text = || "detail that stays here".to_owned();
-    let quota = StorageError::OverQuota { used_bytes: 1, quota_bytes: 1 };
+    let quota =
+        StorageError::OverQuota { resource: storage::QuotaResource::Bytes, used: 1, limit: 1 };
     let size = StorageError::TooBig { size_bytes: 2, limit_bytes: 1 };
     let limit = StorageError::Limit { kind: storage::LimitKind::Uids, max: 1 };
     let internal = "451 4.3.0 Internal error, try later";
