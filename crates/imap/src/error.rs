@@ -118,6 +118,8 @@ fn limit_noun(kind: LimitKind) -> &'static str {
         LimitKind::Keywords => "keywords in a mailbox are",
         LimitKind::Uids => "messages in the life of a mailbox are",
         LimitKind::Subscriptions => "subscriptions are",
+        LimitKind::MetadataEntries => "annotations are",
+        LimitKind::MetadataBytes => "bytes of annotations are",
     }
 }
 

@@ -5,6 +5,8 @@
 
 use ids::{AccountId, CollectionId, ModSeq, UidSet};
 
+use crate::MetadataEntry;
+
 /// One fact of a committed transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -41,6 +43,12 @@ pub enum Fact {
         name: String,
         /// Whether it is subscribed to now.
         subscribed: bool,
+    },
+    /// An annotation of a mailbox, or of the server where no collection is named, was set or
+    /// removed. Facts about private ones are those of the account that sees them.
+    MetadataChanged {
+        /// Its name.
+        entry: MetadataEntry,
     },
     /// Messages were added under these UIDs.
     MessagesAdded(UidSet),

@@ -3,7 +3,7 @@
 use ids::{AccountId, CollectionId, ModSeq, Timestamp, UidSet};
 
 use crate::sql::{Row, Sql, Value};
-use crate::{Change, Changes, Fact, Result, StorageError};
+use crate::{Change, Changes, Fact, MetadataEntry, MetadataScope, Result, StorageError};
 
 /// How a fact is stored: its number, its UIDs, its text.
 struct Stored<'a> {
@@ -24,6 +24,8 @@ const FLAGS_CHANGED: i64 = 8;
 const MESSAGES_EXPUNGED: i64 = 9;
 const CREDENTIALS_CHANGED: i64 = 10;
 const ACCOUNT_UPDATED: i64 = 11;
+const PRIVATE_METADATA: i64 = 12;
+const SHARED_METADATA: i64 = 13;
 
 fn stored(fact: &Fact) -> Stored<'_> {
     let plain = |kind| Stored { kind, uids: None, detail: None };
@@ -36,6 +38,10 @@ fn stored(fact: &Fact) -> Stored<'_> {
         Fact::MailboxUpdated => plain(MAILBOX_UPDATED),
         Fact::SubscriptionChanged { name, subscribed: true } => text(SUBSCRIBED, name),
         Fact::SubscriptionChanged { name, subscribed: false } => text(UNSUBSCRIBED, name),
+        Fact::MetadataChanged { entry } => match entry.scope {
+            MetadataScope::Private => text(PRIVATE_METADATA, &entry.name),
+            MetadataScope::Shared => text(SHARED_METADATA, &entry.name),
+        },
         Fact::MessagesAdded(set) => uids(MESSAGES_ADDED, set),
         Fact::FlagsChanged(set) => uids(FLAGS_CHANGED, set),
         Fact::MessagesExpunged(set) => uids(MESSAGES_EXPUNGED, set),
@@ -61,6 +67,14 @@ fn fact(kind: i64, uids: Option<&[u8]>, detail: Option<&str>) -> Result<Fact> {
         MAILBOX_UPDATED => Fact::MailboxUpdated,
         SUBSCRIBED => Fact::SubscriptionChanged { name: name()?, subscribed: true },
         UNSUBSCRIBED => Fact::SubscriptionChanged { name: name()?, subscribed: false },
+        PRIVATE_METADATA => {
+            let entry = MetadataEntry { scope: MetadataScope::Private, name: name()? };
+            Fact::MetadataChanged { entry }
+        }
+        SHARED_METADATA => {
+            let entry = MetadataEntry { scope: MetadataScope::Shared, name: name()? };
+            Fact::MetadataChanged { entry }
+        }
         MESSAGES_ADDED => Fact::MessagesAdded(set()?),
         FLAGS_CHANGED => Fact::FlagsChanged(set()?),
         MESSAGES_EXPUNGED => Fact::MessagesExpunged(set()?),
@@ -183,7 +197,11 @@ mod tests {
             Fact::MailboxDeleted { name: name.clone() },
             Fact::MailboxUpdated,
             Fact::SubscriptionChanged { name: name.clone(), subscribed: true },
-            Fact::SubscriptionChanged { name, subscribed: false },
+            Fact::SubscriptionChanged { name: name.clone(), subscribed: false },
+            Fact::MetadataChanged {
+                entry: MetadataEntry { scope: MetadataScope::Private, name: name.clone() },
+            },
+            Fact::MetadataChanged { entry: MetadataEntry { scope: MetadataScope::Shared, name } },
             Fact::MessagesAdded(set.clone()),
             Fact::FlagsChanged(set.clone()),
             Fact::MessagesExpunged(set),

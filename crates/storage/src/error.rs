@@ -23,6 +23,10 @@ pub enum LimitKind {
     Uids,
     /// Subscriptions of one account.
     Subscriptions,
+    /// Annotations of one mailbox, or of the server, that one account sees.
+    MetadataEntries,
+    /// Bytes of all annotations of one account.
+    MetadataBytes,
 }
 
 /// Why a storage verb changed nothing.

@@ -20,6 +20,7 @@ mod feed;
 mod mailbox;
 mod maintain;
 mod message_store;
+mod metadata;
 mod migrate;
 #[cfg(test)]
 mod model_tests;
@@ -49,6 +50,7 @@ pub use maintain::Maintained;
 pub use message_store::{
     Append, Appended, Content, Copied, Delivery, FlagChange, PreparedMessage, Stored, Want,
 };
+pub use metadata::{Metadata, MetadataEntry, MetadataScope};
 pub use settings::{Blobs, Database, Settings};
 pub use spool::{SpoolEntry, SpoolRecipient};
 pub use statistics::{BATCH_SIZES, COMMIT_MICROS, StatisticsSnapshot};

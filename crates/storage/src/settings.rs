@@ -52,6 +52,13 @@ pub struct Settings {
     pub mailboxes_max: u64,
     /// Keywords one mailbox may know. Default 1,000.
     pub keywords_max: u64,
+    /// Bytes of one annotation (RFC 5464 §4.1: at least 1,024). Default 32 KiB.
+    pub metadata_value_bytes_max: u64,
+    /// Annotations of one mailbox, or of the server, shared ones and those of one account each
+    /// (RFC 5464 §4.1: at least 10). Default 100.
+    pub metadata_entries_max: u64,
+    /// Bytes of all annotations in the space of one account. Default 10 MiB.
+    pub metadata_bytes_max: u64,
     /// Messages whose view may stay in memory with no session open. Default 4,000,000.
     pub view_cache_messages_max: usize,
     /// Where "now" comes from.
@@ -75,6 +82,9 @@ impl Settings {
             message_bytes_max: 50 * 1024 * 1024,
             mailboxes_max: 10_000,
             keywords_max: 1_000,
+            metadata_value_bytes_max: 32 * 1024,
+            metadata_entries_max: 100,
+            metadata_bytes_max: 10 * 1024 * 1024,
             view_cache_messages_max: 4_000_000,
             clock,
         }

@@ -1,23 +1,28 @@
-//! LIST (RFC 9051 §6.3.9, RFC 5258) with STATUS (RFC 5819) and SPECIAL-USE (RFC 6154), and XLIST.
+//! LIST (RFC 9051 §6.3.9, RFC 5258) with STATUS (RFC 5819), METADATA (RFC 9590)
+//! and SPECIAL-USE (RFC 6154), and XLIST.
 //!
-//! One read gives the whole tree with the counts of every mailbox; nothing more is asked of
-//! storage, whatever is to be told.
+//! One read gives the whole tree with the counts of every mailbox; only what stands in no row of
+//! it is asked of storage beside that.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use storage::{MailboxEntry, MailboxTree};
+use ids::CollectionId;
+use storage::{Mailbox, MailboxEntry, MailboxTree, Metadata};
 
 use super::special_use::from_storage;
-use super::{Ctx, Reply, status};
+use super::{Ctx, Reply, metadata, status};
 use crate::error::Result;
 use crate::render::{self, ListItem};
 use crate::types::{
-    ListArgs, ListAttribute, ListAttributes, ListReturn, ListSelection, MailboxPattern, StatusItem,
+    EntryName, ListArgs, ListAttribute, ListAttributes, ListReturn, ListSelection, MailboxPattern,
+    StatusItem,
 };
 
 /// LIMIT: an answer is handed over in pieces of this size.
 const PIECE_BYTES: usize = 32 * 1024;
+/// LIMIT: mailboxes whose annotations are read at a time.
+const GROUP_LINES: usize = 64;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: ListArgs) -> Result<Reply> {
     if args.asks_delimiter() {
@@ -28,29 +33,59 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ListArgs) -> Result<Reply> {
         ctx.enable_condstore();
     }
     let lines = load_lines(ctx, &args).await?;
-    let dialect = ctx.enabled.dialect();
-    let limit = ctx.shared.settings.limits.append_bytes_max;
     let mut out = Vec::new();
-    for line in lines {
-        render::list_item(&mut out, &line.item(), dialect);
-        // RFC 5819 §2: STATUS follows for what can be selected, and for what was asked for
-        // itself, not for a parent shown for its children's sake.
-        if let Some(mailbox) = line.entry.as_ref().and_then(|entry| entry.mailbox.as_ref())
-            && !args.returns.status.is_empty()
-            && line.is_selected
-        {
-            let id = mailbox.id.to_string();
-            let counted = status::count(ctx, args.returns.status, mailbox).await?;
-            let values = status::values(mailbox, counted, limit, &id);
-            render::status(&mut out, mailbox.name.as_str(), dialect, args.returns.status, &values);
-        }
-        if out.len() >= PIECE_BYTES {
-            ctx.connection.write(&out).await?;
-            out.clear();
+    for lines in lines.chunks(GROUP_LINES) {
+        let annotations = annotations(ctx, lines, &args.metadata).await?;
+        for line in lines {
+            render::list_item(&mut out, &line.item(), ctx.enabled.dialect());
+            tell_more(ctx, &mut out, line, &args, &annotations).await?;
+            if out.len() >= PIECE_BYTES {
+                ctx.connection.write(&out).await?;
+                out.clear();
+            }
         }
     }
     ctx.connection.write(&out).await?;
     Ok(Reply::done())
+}
+
+/// The annotations asked for of the mailboxes of `lines`.
+async fn annotations(
+    ctx: &Ctx<'_>,
+    lines: &[Line],
+    entries: &[EntryName],
+) -> Result<BTreeMap<CollectionId, Vec<Metadata>>> {
+    if entries.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let ids = lines.iter().filter_map(|line| line.mailbox().map(|mailbox| mailbox.id)).collect();
+    metadata::of_mailboxes(ctx, ids, entries).await
+}
+
+/// STATUS and METADATA of a mailbox that was listed.
+async fn tell_more(
+    ctx: &Ctx<'_>,
+    out: &mut Vec<u8>,
+    line: &Line,
+    args: &ListArgs,
+    annotations: &BTreeMap<CollectionId, Vec<Metadata>>,
+) -> Result<()> {
+    // RFC 5819 §2, RFC 9590 §3: for what exists, and for what was asked for itself, not for a
+    // parent shown for its children's sake.
+    let Some(mailbox) = line.mailbox().filter(|_| line.is_selected) else { return Ok(()) };
+    let (name, dialect) = (mailbox.name.as_str(), ctx.enabled.dialect());
+    if !args.returns.status.is_empty() {
+        let id = mailbox.id.to_string();
+        let limit = ctx.shared.settings.limits.append_bytes_max;
+        let counted = status::count(ctx, args.returns.status, mailbox).await?;
+        let values = status::values(mailbox, counted, limit, &id);
+        render::status(out, name, dialect, args.returns.status, &values);
+    }
+    if !args.metadata.is_empty() {
+        let found = annotations.get(&mailbox.id).map_or(&[][..], Vec::as_slice);
+        render::metadata(out, name, dialect, &metadata::all_values(found, &args.metadata));
+    }
+    Ok(())
 }
 
 /// QUIRK(Outlook, 2013): sends `XLIST "" ""` and `XLIST "" *` where it should send LIST.
@@ -126,6 +161,10 @@ struct Line {
 }
 
 impl Line {
+    fn mailbox(&self) -> Option<&Mailbox> {
+        self.entry.as_ref()?.mailbox.as_ref()
+    }
+
     fn item(&self) -> ListItem<'_> {
         ListItem {
             attributes: self.attributes,

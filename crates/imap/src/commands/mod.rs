@@ -23,6 +23,7 @@ mod list;
 mod login;
 mod logout;
 mod lsub;
+mod metadata;
 mod r#move;
 mod namespace;
 mod noop;
@@ -203,6 +204,8 @@ pub(crate) fn run<'r>(ctx: &'r mut Ctx<'_>, command: Command) -> Running<'r> {
         Command::Namespace => Box::pin(ready(namespace::run(ctx))),
         Command::Status(mailbox, items) => Box::pin(status::run(ctx, mailbox, items)),
         Command::Quota(args) => Box::pin(quota::run(ctx, args)),
+        Command::Metadata(args) => Box::pin(metadata::run(ctx, args)),
+        Command::SetMetadata(args) => Box::pin(metadata::run_set(ctx, args)),
         Command::Append(args) => Box::pin(append::run(ctx, args)),
         Command::Idle => Box::pin(idle::run(ctx)),
         Command::Close => Box::pin(close::run(ctx)),

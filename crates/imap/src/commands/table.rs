@@ -91,7 +91,7 @@ macro_rules! row {
 }
 
 /// Sorted by name.
-static ROWS: [Row; 34] = [
+static ROWS: [Row; 36] = [
     row!("APPEND", SIGNED_IN, [], "RFC 9051 §6.3.12", parse::append),
     row!("AUTHENTICATE", NOT_AUTHENTICATED, [SECRET], "RFC 9051 §6.2.2", parse::authenticate),
     row!("CAPABILITY", ANY, [MAY_EXPUNGE], "RFC 9051 §6.1.1", |_| parse::bare(
@@ -108,6 +108,7 @@ static ROWS: [Row; 34] = [
         Command::Expunge
     )),
     row!("FETCH", SELECTED, [USES_SEQS], "RFC 9051 §6.4.5", parse::fetch),
+    row!("GETMETADATA", SIGNED_IN, [MAY_EXPUNGE], "RFC 5464 §4.2", parse::metadata),
     row!("GETQUOTA", SIGNED_IN, [MAY_EXPUNGE], "RFC 9208 §4.1.1", parse::quota),
     row!("GETQUOTAROOT", SIGNED_IN, [MAY_EXPUNGE], "RFC 9208 §4.1.2", parse::quota_root),
     row!("ID", ANY, [MAY_EXPUNGE], "RFC 2971 §3.1", parse::id),
@@ -130,6 +131,7 @@ static ROWS: [Row; 34] = [
     row!("RENAME", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.6", parse::rename),
     row!("SEARCH", SELECTED, [USES_SEQS], "RFC 9051 §6.4.4", parse::search),
     row!("SELECT", SIGNED_IN, [], "RFC 9051 §6.3.2", parse::select),
+    row!("SETMETADATA", SIGNED_IN, [MAY_EXPUNGE], "RFC 5464 §4.3", parse::set_metadata),
     row!("SETQUOTA", SIGNED_IN, [MAY_EXPUNGE], "RFC 9208 §4.1.3", parse::set_quota),
     row!("STARTTLS", NOT_AUTHENTICATED, [], "RFC 9051 §6.2.1", |_| parse::bare(Command::StartTls)),
     row!("STATUS", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.11", parse::status),

@@ -1,9 +1,10 @@
 //! LIST, LSUB, XLIST.
 
 use super::mailbox::pattern;
+use super::metadata::entries;
 use super::status::status_items;
 use super::{Cursor, ParseError, Parsed};
-use crate::types::{Command, ListArgs, ListReturn, ListSelection, MailboxPattern};
+use crate::types::{Command, EntryName, ListArgs, ListReturn, ListSelection, MailboxPattern};
 
 /// `list = "LIST" [SP list-select-opts] SP mailbox SP mbox-or-pat [SP list-return-opts]`
 /// (RFC 9051 §9).
@@ -25,7 +26,7 @@ pub(crate) fn list(c: &mut Cursor<'_>) -> Parsed<Command> {
         vec![pattern(c)?]
     };
     require_short(c, &reference, &patterns)?;
-    let mut returns = ListReturn::default();
+    let (mut returns, mut metadata) = (ListReturn::default(), Vec::new());
     if c.more() {
         c.sp()?;
         if !c.eat_word(b"RETURN") {
@@ -33,13 +34,13 @@ pub(crate) fn list(c: &mut Cursor<'_>) -> Parsed<Command> {
         }
         extended = true;
         c.sp()?;
-        returns = return_options(c)?;
+        (returns, metadata) = return_options(c)?;
     }
     // RFC 5258 §3.1: SUBSCRIBED as selection implies it as return option.
     returns.subscribed |= selection.subscribed;
     // RFC 6154 §2: so does SPECIAL-USE.
     returns.special_use |= selection.special_use;
-    Ok(Command::List(ListArgs { reference, patterns, selection, returns, extended }))
+    Ok(Command::List(ListArgs { reference, patterns, selection, returns, metadata, extended }))
 }
 
 /// `lsub = "LSUB" SP mailbox SP list-mailbox` (RFC 3501 §9).
@@ -67,6 +68,7 @@ fn basic(c: &mut Cursor<'_>) -> Parsed<ListArgs> {
         patterns,
         selection: ListSelection::default(),
         returns: ListReturn::default(),
+        metadata: Vec::new(),
         extended: false,
     })
 }
@@ -133,14 +135,19 @@ fn selection_options(c: &mut Cursor<'_>) -> Parsed<ListSelection> {
 }
 
 /// `list-return-opts = "RETURN" SP "(" [list-return-opt *(SP list-return-opt)] ")"` (RFC 9051 §9).
-fn return_options(c: &mut Cursor<'_>) -> Parsed<ListReturn> {
-    let mut returns = ListReturn::default();
+fn return_options(c: &mut Cursor<'_>) -> Parsed<(ListReturn, Vec<EntryName>)> {
+    let (mut returns, mut metadata) = (ListReturn::default(), Vec::new());
     let max = c.limits.items_max;
     c.list(max, "too many return options", |c| {
         let name = c.atom()?;
         if name.eq_ignore_ascii_case(b"STATUS") {
             c.sp()?;
             returns.status = status_items(c)?;
+            return Ok(());
+        }
+        if name.eq_ignore_ascii_case(b"METADATA") {
+            c.sp()?;
+            metadata = entries(c)?;
             return Ok(());
         }
         let option = if name.eq_ignore_ascii_case(b"SUBSCRIBED") {
@@ -155,5 +162,5 @@ fn return_options(c: &mut Cursor<'_>) -> Parsed<ListReturn> {
         *option = true;
         Ok(())
     })?;
-    Ok(returns)
+    Ok((returns, metadata))
 }

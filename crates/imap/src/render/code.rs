@@ -48,6 +48,12 @@ pub enum Code<'a> {
     Limit,
     /// `MAILBOXID` (RFC 8474 §4.1).
     MailboxId(&'a str),
+    /// `METADATA LONGENTRIES` (RFC 5464 §4.2.1): the largest value that was left out.
+    MetadataLongEntries(u64),
+    /// `METADATA MAXSIZE` (RFC 5464 §4.3): the largest value taken.
+    MetadataMaxSize(u64),
+    /// `METADATA TOOMANY` (RFC 5464 §4.3).
+    MetadataTooMany,
     /// `MODIFIED` (RFC 7162 §3.1.3): what STORE left alone.
     Modified(&'a NumberSet),
     /// `NOMODSEQ`.
@@ -130,6 +136,8 @@ pub fn code(out: &mut Vec<u8>, code: &Code<'_>) {
         }
         Code::PermanentFlags(known, new_keywords) => permanent_flags(out, known, new_keywords),
         Code::HighestModSeq(modseq) => with_number(out, b"HIGHESTMODSEQ ", modseq.get()),
+        Code::MetadataLongEntries(bytes) => with_number(out, b"METADATA LONGENTRIES ", bytes),
+        Code::MetadataMaxSize(bytes) => with_number(out, b"METADATA MAXSIZE ", bytes),
         Code::UidNext(uid) => with_number(out, b"UIDNEXT ", uid.get().into()),
         Code::UidValidity(validity) => with_number(out, b"UIDVALIDITY ", validity.get().into()),
         Code::Unseen(seq) => with_number(out, b"UNSEEN ", seq.into()),
@@ -155,6 +163,7 @@ fn word(code: &Code<'_>) -> Option<&'static str> {
         Code::HasChildren => "HASCHILDREN",
         Code::InUse => "INUSE",
         Code::Limit => "LIMIT",
+        Code::MetadataTooMany => "METADATA TOOMANY",
         Code::NoModSeq => "NOMODSEQ",
         Code::NonExistent => "NONEXISTENT",
         Code::NoPerm => "NOPERM",
@@ -177,6 +186,8 @@ fn word(code: &Code<'_>) -> Option<&'static str> {
         | Code::CopyUid(..)
         | Code::HighestModSeq(_)
         | Code::MailboxId(_)
+        | Code::MetadataLongEntries(_)
+        | Code::MetadataMaxSize(_)
         | Code::Modified(_)
         | Code::PermanentFlags(..)
         | Code::UidNext(_)

@@ -11,6 +11,7 @@ mod code;
 mod fetch;
 mod flag;
 mod list;
+mod metadata;
 mod number;
 mod quota;
 mod response;
@@ -24,6 +25,7 @@ pub use code::{Code, code};
 pub use fetch::FetchWriter;
 pub use flag::{FlagsResponse, flags, flags_response, permanent_flags};
 pub use list::{ListItem, Namespace, id_response, list_item, lsub_item, namespaces, xlist_item};
+pub use metadata::metadata;
 pub use number::number;
 pub use quota::{QuotaLine, quota, quota_root};
 pub use response::{

@@ -1,8 +1,8 @@
 //! A whole command, parsed.
 
 use super::{
-    AppendArgs, EnableItems, FetchArgs, ListArgs, MailboxName, QuotaArgs, SearchArgs, Secret,
-    SelectArgs, SequenceSet, SpecialUses, StatusItems, StoreArgs,
+    AppendArgs, EnableItems, FetchArgs, ListArgs, MailboxName, MetadataArgs, QuotaArgs, SearchArgs,
+    Secret, SelectArgs, SequenceSet, SetMetadataArgs, SpecialUses, StatusItems, StoreArgs,
 };
 
 /// Whether numbers are sequence numbers or UIDs.
@@ -118,6 +118,10 @@ pub enum Command {
     Status(MailboxName, StatusItems),
     /// `GETQUOTA`, `GETQUOTAROOT`, `SETQUOTA` (RFC 9208 §4.1).
     Quota(QuotaArgs),
+    /// `GETMETADATA` (RFC 5464 §4.2).
+    Metadata(MetadataArgs),
+    /// `SETMETADATA` (RFC 5464 §4.3).
+    SetMetadata(SetMetadataArgs),
     /// `APPEND`.
     Append(AppendArgs),
     /// `IDLE`.

@@ -1,6 +1,6 @@
 //! Arguments of LIST and its relatives, and the attributes its replies carry.
 
-use super::{MailboxPattern, StatusItems};
+use super::{EntryName, MailboxPattern, StatusItems};
 
 macro_rules! named_set {
     ($(#[$set_doc:meta])* $set:ident of $(#[$doc:meta])* $item:ident {
@@ -196,6 +196,8 @@ pub struct ListArgs {
     pub selection: ListSelection,
     /// What is told of each.
     pub returns: ListReturn,
+    /// `METADATA (…)` (RFC 9590 §3): the annotations told of each.
+    pub metadata: Vec<EntryName>,
     /// Whether any of the extended syntax of RFC 5258 was used, even if empty: then a lone empty
     /// pattern is not the question for the delimiter.
     pub extended: bool,

@@ -9,6 +9,7 @@ mod enable;
 mod fetch;
 mod list;
 mod mailbox;
+mod metadata;
 mod number_set;
 mod pattern;
 mod quota;
@@ -31,6 +32,7 @@ pub use list::{
     ListArgs, ListAttribute, ListAttributes, ListReturn, ListSelection, SpecialUse, SpecialUses,
 };
 pub use mailbox::MailboxName;
+pub use metadata::{EntryDepth, EntryName, MetadataArgs, SetMetadataArgs};
 pub use number_set::NumberSet;
 pub use pattern::MailboxPattern;
 pub use quota::{QuotaArgs, QuotaResource};

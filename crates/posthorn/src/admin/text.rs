@@ -37,6 +37,8 @@ fn limit(kind: LimitKind, max: u64) -> String {
         LimitKind::MailboxDepth => format!("a mailbox name has at most {max} levels"),
         LimitKind::Keywords => format!("a mailbox knows at most {max} keywords"),
         LimitKind::Uids => "the UIDs of the mailbox are used up".to_owned(),
+        LimitKind::MetadataEntries => format!("a mailbox has at most {max} annotations"),
+        LimitKind::MetadataBytes => format!("an account has at most {max} bytes of annotations"),
         LimitKind::Subscriptions => format!("an account has at most {max} subscriptions"),
     }
 }

@@ -11,7 +11,7 @@ struct Rule {
     sql: &'static str,
 }
 
-const RULES: [Rule; 26] = [
+const RULES: [Rule; 27] = [
     Rule {
         invariant: "mailbox-counts",
         row: "mailbox",
@@ -196,6 +196,16 @@ const RULES: [Rule; 26] = [
               WHERE account_id NOT IN (SELECT id FROM account) \
               UNION SELECT account_id FROM expunged \
               WHERE account_id NOT IN (SELECT id FROM account)",
+    },
+    Rule {
+        invariant: "metadata-place",
+        row: "mailbox",
+        sql: "SELECT m.mailbox_id FROM metadata m WHERE \
+              (m.mailbox_id <> 0 AND m.mailbox_id NOT IN (SELECT id FROM mailbox)) \
+              OR (m.scope > 0 AND m.scope NOT IN (SELECT id FROM account)) \
+              OR (m.scope < 0 AND (m.mailbox_id <> 0 OR -m.scope NOT IN (SELECT id FROM domain))) \
+              OR m.account_id <> CASE WHEN m.scope > 0 THEN m.scope WHEN m.scope < 0 THEN 0 \
+                 ELSE COALESCE((SELECT b.account_id FROM mailbox b WHERE b.id = m.mailbox_id), 0) END",
     },
 ];
 

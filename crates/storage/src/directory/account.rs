@@ -244,6 +244,8 @@ impl WriteTx<'_> {
         for sql in [
             "DELETE FROM message WHERE mailbox_id IN (SELECT id FROM mailbox WHERE account_id = ?1)",
             "DELETE FROM expunged WHERE account_id = ?1",
+            "DELETE FROM metadata WHERE mailbox_id IN (SELECT id FROM mailbox WHERE account_id = ?1)",
+            "DELETE FROM metadata WHERE account_id = ?1",
             "DELETE FROM mailbox WHERE account_id = ?1",
             "DELETE FROM subscription WHERE account_id = ?1",
             "DELETE FROM address WHERE account_id = ?1",

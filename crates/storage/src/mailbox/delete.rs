@@ -32,6 +32,7 @@ impl AccountTx<'_, '_> {
             &[Value::Int(account.get()), now, Value::Text(name.as_str()), id],
         )?;
         self.sql.execute("DELETE FROM message WHERE mailbox_id = ?1", &[id])?;
+        self.sql.execute("DELETE FROM metadata WHERE mailbox_id = ?1", &[id])?;
         self.sql.execute("DELETE FROM mailbox WHERE id = ?1", &[id])?;
         self.sql.execute(
             "UPDATE account SET mailbox_count = mailbox_count - 1 WHERE id = ?1",

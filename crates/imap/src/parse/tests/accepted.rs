@@ -177,6 +177,7 @@ fn listing() {
         patterns: patterns.iter().map(|p| MailboxPattern::new(*p)).collect(),
         selection: ListSelection::default(),
         returns: ListReturn::default(),
+        metadata: Vec::new(),
         extended: false,
     };
     check(&["A101 LIST \"\" \"\""], Command::List(basic("", &[""])));

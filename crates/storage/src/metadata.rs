@@ -1,0 +1,264 @@
+//! Annotations of mailboxes and of the server (RFC 5464).
+//!
+//! A private one is seen by the account that set it; a shared one of a mailbox by everybody who
+//! sees the mailbox; a shared one of the server by the accounts of one domain, whose
+//! administrators set it.
+
+use ids::{AccountId, CollectionId};
+
+use crate::change::Fact;
+use crate::directory::Role;
+use crate::sql::{Row, Value};
+use crate::{LimitKind, ReadTx, Result, StorageError, WriteTx};
+
+/// LIMIT: bytes of an entry's name.
+const NAME_BYTES_MAX: usize = 512;
+
+/// The server in the place of a mailbox.
+const SERVER: i64 = 0;
+/// Shared by everybody who sees the mailbox.
+const SHARED: i64 = 0;
+
+/// Who sees an annotation (RFC 5464 §3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MetadataScope {
+    /// The account that set it.
+    Private,
+    /// Everybody who sees what is annotated.
+    Shared,
+}
+
+/// The name of an annotation.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MetadataEntry {
+    /// Who sees it.
+    pub scope: MetadataScope,
+    /// The name below `/private` or `/shared`, in lower case, from its slash on.
+    pub name: String,
+}
+
+/// One annotation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metadata {
+    /// The mailbox it belongs to; `None`: the server.
+    pub mailbox: Option<CollectionId>,
+    /// Its name.
+    pub entry: MetadataEntry,
+    /// Its value.
+    pub value: Vec<u8>,
+}
+
+impl ReadTx<'_> {
+    /// The annotations of mailboxes that `account` sees and `wanted` names, by mailbox, scope and
+    /// name.
+    pub fn load_metadata(
+        &mut self,
+        account: AccountId,
+        mailboxes: &[CollectionId],
+        wanted: impl Fn(&MetadataEntry) -> bool,
+    ) -> Result<Vec<Metadata>> {
+        let ids: Vec<i64> = mailboxes.iter().map(|mailbox| mailbox.get()).collect();
+        let mut found = Vec::new();
+        self.sql.query_in(
+            "SELECT mailbox_id, scope, entry, value FROM metadata WHERE mailbox_id IN ({IN})",
+            &ids,
+            &mut |row| {
+                found.extend(read(row, account, SHARED, &wanted)?);
+                Ok(())
+            },
+        )?;
+        found.sort_unstable_by(|left: &Metadata, right| {
+            (left.mailbox, &left.entry).cmp(&(right.mailbox, &right.entry))
+        });
+        Ok(found)
+    }
+
+    /// The annotations of the server that `account` sees and `wanted` names.
+    pub fn load_server_metadata(
+        &mut self,
+        account: AccountId,
+        wanted: impl Fn(&MetadataEntry) -> bool,
+    ) -> Result<Vec<Metadata>> {
+        let domain = -self.load_account(account)?.domain.get();
+        let mut found = Vec::new();
+        self.sql.query(
+            "SELECT mailbox_id, scope, entry, value FROM metadata \
+             WHERE mailbox_id = 0 AND scope IN (?1, ?2) ORDER BY entry",
+            &[Value::Int(account.get()), Value::Int(domain)],
+            &mut |row| {
+                found.extend(read(row, account, domain, &wanted)?);
+                Ok(())
+            },
+        )?;
+        Ok(found)
+    }
+}
+
+/// The row's annotation, if it is for `account`, which sees `shared` too, and wanted.
+fn read(
+    row: &dyn Row,
+    account: AccountId,
+    shared: i64,
+    wanted: &impl Fn(&MetadataEntry) -> bool,
+) -> Result<Option<Metadata>> {
+    let scope = match row.int(1)? {
+        scope if scope == shared => MetadataScope::Shared,
+        scope if scope == account.get() => MetadataScope::Private,
+        _ => return Ok(None),
+    };
+    let entry = MetadataEntry { scope, name: row.text(2)?.to_owned() };
+    if !wanted(&entry) {
+        return Ok(None);
+    }
+    let mailbox = Some(row.int(0)?).filter(|id| *id != SERVER).map(CollectionId::new);
+    Ok(Some(Metadata { mailbox, entry, value: row.bytes(3)?.to_vec() }))
+}
+
+/// Where one annotation is kept.
+struct Place {
+    mailbox: i64,
+    scope: i64,
+    /// In whose space it counts; 0: nobody's.
+    charged: i64,
+}
+
+impl WriteTx<'_> {
+    /// Sets annotations of a mailbox at the word of `actor`, all or none; `None` as a value
+    /// removes.
+    pub fn set_metadata(
+        &mut self,
+        actor: AccountId,
+        mailbox: CollectionId,
+        values: &[(MetadataEntry, Option<Vec<u8>>)],
+    ) -> Result<()> {
+        let owner = self.load_mailbox(mailbox)?.account;
+        // In ascending order: see `WriteTx::account`.
+        for account in [actor.min(owner), actor.max(owner)] {
+            self.lock_usage(account)?;
+        }
+        // The mailbox may have gone before its account was locked.
+        self.load_mailbox(mailbox)?;
+        for (entry, value) in values {
+            let (scope, charged) = match entry.scope {
+                MetadataScope::Private => (actor.get(), actor),
+                MetadataScope::Shared => (SHARED, owner),
+            };
+            let place = Place { mailbox: mailbox.get(), scope, charged: charged.get() };
+            if self.put_metadata(&place, &entry.name, value.as_deref())? {
+                let fact = Fact::MetadataChanged { entry: entry.clone() };
+                self.record(charged, Some(mailbox), fact)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets annotations of the server at the word of `actor`, all or none. Shared ones are for
+    /// administrators to set (RFC 5464 §3.3) and seen in their domain.
+    pub fn set_server_metadata(
+        &mut self,
+        actor: AccountId,
+        values: &[(MetadataEntry, Option<Vec<u8>>)],
+    ) -> Result<()> {
+        let account = self.load_account(actor)?;
+        self.lock_usage(actor)?;
+        for (entry, value) in values {
+            let place = match entry.scope {
+                MetadataScope::Private => {
+                    Place { mailbox: SERVER, scope: actor.get(), charged: actor.get() }
+                }
+                MetadataScope::Shared => {
+                    if !matches!(account.role, Role::Owner | Role::Administrator) {
+                        return Err(StorageError::NoPermission(
+                            "only administrators annotate the server for others",
+                        ));
+                    }
+                    Place { mailbox: SERVER, scope: -account.domain.get(), charged: 0 }
+                }
+            };
+            if self.put_metadata(&place, &entry.name, value.as_deref())? {
+                let fact = Fact::MetadataChanged { entry: entry.clone() };
+                self.record(actor, None, fact)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets or removes one value; whether anything changed.
+    fn put_metadata(&mut self, place: &Place, name: &str, value: Option<&[u8]>) -> Result<bool> {
+        let (mailbox, scope) = (Value::Int(place.mailbox), Value::Int(place.scope));
+        let key = [mailbox, scope, Value::Text(name)];
+        let Some(value) = value else {
+            let removed = self.sql.execute(
+                "DELETE FROM metadata WHERE mailbox_id = ?1 AND scope = ?2 AND entry = ?3",
+                &key,
+            )?;
+            return Ok(removed > 0);
+        };
+        self.check_metadata(place, name, value)?;
+        self.sql.execute(
+            "INSERT INTO metadata (mailbox_id, scope, entry, value, size_bytes, account_id) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (mailbox_id, scope, entry) \
+             DO UPDATE SET value = ?4, size_bytes = ?5",
+            &[
+                mailbox,
+                scope,
+                Value::Text(name),
+                Value::Bytes(value),
+                Value::Int((name.len() + value.len()) as i64),
+                Value::Int(place.charged),
+            ],
+        )?;
+        Ok(true)
+    }
+
+    /// Refuses what is too big, too many or too much.
+    fn check_metadata(&mut self, place: &Place, name: &str, value: &[u8]) -> Result<()> {
+        let settings = self.settings;
+        let (size_bytes, limit_bytes) = (value.len() as u64, settings.metadata_value_bytes_max);
+        if size_bytes > limit_bytes {
+            return Err(StorageError::TooBig { size_bytes, limit_bytes });
+        }
+        if name.len() > NAME_BYTES_MAX {
+            return Err(StorageError::Invalid("the name of the annotation is too long"));
+        }
+        let (count, bytes) = self
+            .sql
+            .query_one(
+                "SELECT (SELECT COUNT(*) FROM metadata \
+                 WHERE mailbox_id = ?1 AND scope = ?2 AND entry <> ?3), \
+                 (SELECT CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) FROM metadata \
+                 WHERE account_id = ?4 AND account_id <> 0)",
+                &[
+                    Value::Int(place.mailbox),
+                    Value::Int(place.scope),
+                    Value::Text(name),
+                    Value::Int(place.charged),
+                ],
+                |row| Ok((row.int(0)?.cast_unsigned(), row.int(1)?.cast_unsigned())),
+            )?
+            .unwrap_or_default();
+        let (kind, max) = (LimitKind::MetadataEntries, settings.metadata_entries_max);
+        if count >= max {
+            return Err(StorageError::Limit { kind, max });
+        }
+        let (kind, max) = (LimitKind::MetadataBytes, settings.metadata_bytes_max);
+        if bytes + size_bytes + name.len() as u64 > max {
+            return Err(StorageError::Limit { kind, max });
+        }
+        Ok(())
+    }
+
+    /// RFC 5464 §4.1: renaming INBOX copies its annotations.
+    pub(crate) fn copy_metadata(&mut self, from: CollectionId, to: CollectionId) -> Result<()> {
+        self.sql.execute(
+            "INSERT INTO metadata (mailbox_id, scope, entry, value, size_bytes, account_id) \
+             SELECT CAST(?2 AS BIGINT), scope, entry, value, size_bytes, account_id \
+             FROM metadata WHERE mailbox_id = ?1",
+            &[Value::Int(from.get()), Value::Int(to.get())],
+        )?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+use ids::{AccountId, CollectionId};
+
+use super::{MetadataEntry, MetadataScope};
+use crate::testing::{TestStore, mailbox_name, new_account, on_both_engines, on_both_engines_with};
+use crate::{Result, Role};
+
+fn entry(scope: MetadataScope, name: &str) -> MetadataEntry {
+    MetadataEntry { scope, name: name.to_owned() }
+}
+
+fn private(name: &str) -> MetadataEntry {
+    entry(MetadataScope::Private, name)
+}
+
+fn shared(name: &str) -> MetadataEntry {
+    entry(MetadataScope::Shared, name)
+}
+
+fn set(
+    store: &TestStore,
+    actor: AccountId,
+    mailbox: CollectionId,
+    values: &[(MetadataEntry, Option<&str>)],
+) -> Result<()> {
+    let values: Vec<_> = values
+        .iter()
+        .map(|(entry, value)| (entry.clone(), value.map(|value| value.as_bytes().to_vec())))
+        .collect();
+    store.write(move |tx| tx.set_metadata(actor, mailbox, &values))
+}
+
+/// `scope name=value` of everything `account` sees.
+fn seen(store: &TestStore, account: AccountId, mailbox: CollectionId) -> Vec<String> {
+    let found = store.read(move |tx| tx.load_metadata(account, &[mailbox], |_| true)).unwrap();
+    found
+        .iter()
+        .map(|one| {
+            let value = String::from_utf8_lossy(&one.value);
+            format!("{:?} {}={value}", one.entry.scope, one.entry.name)
+        })
+        .collect()
+}
+
+fn outcome<T>(result: Result<T>) -> String {
+    result.map_or_else(|error| error.to_string(), |_| "ok".to_owned())
+}
+
+#[test]
+fn annotations_belong_to_their_mailbox() {
+    on_both_engines(|store| {
+        let (julie, max) = (store.account("julie"), store.account("max"));
+        let archive = store.mailbox(julie, "Archive");
+        let (note, color) = (private("/comment"), shared("/vendor/x/color"));
+        set(store, julie, archive, &[(note.clone(), Some("a")), (color.clone(), Some("b"))])
+            .unwrap();
+        set(store, max, archive, &[(note.clone(), Some("c"))]).unwrap();
+        let both = ["Private /comment=a", "Shared /vendor/x/color=b"];
+        assert_eq!(seen(store, julie, archive), both);
+        assert_eq!(seen(store, max, archive), ["Private /comment=c", "Shared /vendor/x/color=b"]);
+        store
+            .with(julie, |tx| tx.rename_mailbox(&mailbox_name("Archive"), &mailbox_name("Old")))
+            .unwrap();
+        assert_eq!(seen(store, julie, archive), both);
+        set(store, julie, archive, &[(color, None), (note, Some("d"))]).unwrap();
+        assert_eq!(seen(store, julie, archive), ["Private /comment=d"]);
+        store.with(julie, |tx| tx.delete_mailbox(&mailbox_name("Old"))).unwrap();
+        assert_eq!(seen(store, julie, archive), [""; 0]);
+        assert_eq!(outcome(set(store, julie, archive, &[])), "mailbox does not exist");
+    });
+}
+
+#[test]
+fn a_renamed_inbox_leaves_and_takes_its_annotations() {
+    on_both_engines(|store| {
+        let julie = store.account("julie");
+        let inbox = store.mailbox(julie, "INBOX");
+        set(store, julie, inbox, &[(private("/comment"), Some("a"))]).unwrap();
+        store
+            .with(julie, |tx| tx.rename_mailbox(&mailbox_name("INBOX"), &mailbox_name("Old")))
+            .unwrap();
+        let old = store.mailbox(julie, "Old");
+        assert_eq!(seen(store, julie, inbox), seen(store, julie, old));
+        assert_eq!(seen(store, julie, old), ["Private /comment=a"]);
+    });
+}
+
+#[test]
+fn what_is_too_much_changes_nothing() {
+    let small = |settings: &mut crate::Settings| {
+        settings.metadata_value_bytes_max = 4;
+        settings.metadata_entries_max = 2;
+        settings.metadata_bytes_max = 20;
+    };
+    on_both_engines_with(small, |store| {
+        let julie = store.account("julie");
+        let (inbox, sent) = (store.mailbox(julie, "INBOX"), store.mailbox(julie, "Sent"));
+        let both = [(private("/a"), Some("1234")), (private("/b"), Some("12345"))];
+        assert_eq!(outcome(set(store, julie, inbox, &both)), "5 bytes are more than the 4 allowed");
+        assert_eq!(seen(store, julie, inbox), [""; 0]);
+        let two = [(private("/a"), Some("1")), (private("/b"), Some("1"))];
+        set(store, julie, inbox, &two).unwrap();
+        let third = [(private("/c"), Some("1"))];
+        let limit = "limit of 2 reached: MetadataEntries";
+        assert_eq!(outcome(set(store, julie, inbox, &third)), limit);
+        assert_eq!(outcome(set(store, julie, inbox, &[(private("/a"), Some("2"))])), "ok");
+        assert_eq!(outcome(set(store, julie, inbox, &[(shared("/c"), Some("1"))])), "ok");
+        let much = [(shared("/long"), Some("1234")), (shared("/d"), Some("1234"))];
+        let limit = "limit of 20 reached: MetadataBytes";
+        assert_eq!(outcome(set(store, julie, sent, &much)), limit);
+        assert_eq!(seen(store, julie, sent), [""; 0]);
+    });
+}
+
+#[test]
+fn the_server_is_annotated_for_one_domain() {
+    on_both_engines(|store| {
+        let (julie, max) = (store.account("julie"), store.account("max"));
+        let eve = store
+            .write(|tx| {
+                tx.create_domain("other.test")?;
+                tx.create_account(new_account("eve@other.test"))
+            })
+            .unwrap();
+        let write = |actor, entry: MetadataEntry| {
+            let values = [(entry, Some(b"x".to_vec()))];
+            outcome(store.write(move |tx| tx.set_server_metadata(actor, &values)))
+        };
+        let seen = |account| {
+            store.read(move |tx| tx.load_server_metadata(account, |_| true)).unwrap().len()
+        };
+        let refused = "not permitted: only administrators annotate the server for others";
+        assert_eq!(write(julie, shared("/comment")), refused);
+        assert_eq!(write(julie, private("/vendor/x/y")), "ok");
+        assert_eq!((seen(julie), seen(max), seen(eve)), (1, 0, 0));
+        store.with(julie, |tx| tx.set_role(Role::Administrator)).unwrap();
+        assert_eq!(write(julie, shared("/comment")), "ok");
+        assert_eq!((seen(julie), seen(max), seen(eve)), (2, 1, 0));
+        store.write(move |tx| tx.remove_account(julie)).unwrap();
+        assert_eq!((seen(max), seen(eve)), (1, 0));
+    });
+}
