@@ -45,6 +45,8 @@ RATIOS = {
     "FETCH FLAGS": 3, "FETCH ENVELOPE": 3, "FETCH BODYSTRUCTURE": 1.5,
     "FETCH three header fields": 1.5, "FETCH headers": 4, "FETCH bodies": 1.5,
     "STORE with replies": 1, "STORE silent": 0.5, "COPY": 4, "MOVE": 4, "EXPUNGE": 2,
+    "SORT by arrival": 2, "SORT by date": 2, "SORT by subject": 2, "SORT by sender and date": 2,
+    "THREAD by references": 2, "THREAD by subject": 2,
     "SELECT on a new connection": 1, "sign-ins, connections: 10": 3,
 }
 IDLE_KIB_MAX = 64
@@ -66,6 +68,7 @@ def groups(options):
         "fetch": ("imap", [*read, "fetch"]),
         "store": ("imap", [*read, "store"]),
         "copy": ("imap", [*imap, "--rounds", 2, "--tests", "copy"]),
+        "sort": ("imap", [*read, "sort"]),
         "select": ("imap", [*read, "select"]),
         "sign-in": ("imap", [*imap, "--rounds", 1, "--tests", "sign-in",
                              "--sign-ins", options.sign_ins]),

@@ -4,6 +4,7 @@ use net::Connection;
 
 use crate::session::State;
 use crate::settings::Settings;
+use crate::types::{Command, SearchReturn, SortKey, ThreadAlgorithm};
 
 /// Announced always.
 const ALWAYS: &[&str] = &["IMAP4rev2", "IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE"];
@@ -23,6 +24,12 @@ const MAIL: &[&str] = &[
     "MULTIAPPEND",
     "ESEARCH",
     "SEARCHRES",
+    "SORT",
+    "SORT=DISPLAY",
+    "THREAD=ORDEREDSUBJECT",
+    "THREAD=REFERENCES",
+    "ESORT",
+    "PARTIAL",
     "WITHIN",
     "BINARY",
     "CONDSTORE",
@@ -64,9 +71,52 @@ pub(crate) fn names(
     if state.user().is_some() {
         names.push("APPENDLIMIT");
     }
-    names.retain(|name| {
-        !settings.disabled_capabilities.iter().any(|off| off.eq_ignore_ascii_case(name))
-    });
+    names.retain(|name| !is_off(settings, name));
+    names
+}
+
+/// Whether a capability is switched off.
+pub(crate) fn is_off(settings: &Settings, name: &str) -> bool {
+    settings.disabled_capabilities.iter().any(|off| off.eq_ignore_ascii_case(name))
+}
+
+/// A capability that `command` needs and that is switched off.
+pub(crate) fn switched_off(settings: &Settings, command: &Command) -> Option<&'static str> {
+    if settings.disabled_capabilities.is_empty() {
+        return None;
+    }
+    needed(command).into_iter().find(|name| is_off(settings, name))
+}
+
+/// The extensions of searching that a command makes use of.
+fn needed(command: &Command) -> Vec<&'static str> {
+    match command {
+        Command::Search(args) => needed_by_return(args.returns, "ESEARCH"),
+        Command::Sort(args) => {
+            let mut names = vec!["SORT"];
+            names.extend(needed_by_return(args.returns, "ESORT"));
+            let displays = |key| matches!(key, SortKey::DisplayFrom | SortKey::DisplayTo);
+            if args.criteria.iter().any(|criterion| displays(criterion.key)) {
+                names.push("SORT=DISPLAY");
+            }
+            names
+        }
+        Command::Thread(args) => vec![match args.algorithm {
+            ThreadAlgorithm::OrderedSubject => "THREAD=ORDEREDSUBJECT",
+            ThreadAlgorithm::References => "THREAD=REFERENCES",
+        }],
+        _ => Vec::new(),
+    }
+}
+
+fn needed_by_return(returns: Option<SearchReturn>, extended: &'static str) -> Vec<&'static str> {
+    let Some(returns) = returns else { return Vec::new() };
+    let mut names = vec![extended];
+    for (is_used, name) in [(returns.save, "SEARCHRES"), (returns.partial.is_some(), "PARTIAL")] {
+        if is_used {
+            names.push(name);
+        }
+    }
     names
 }
 

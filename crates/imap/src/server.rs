@@ -388,6 +388,11 @@ impl Session {
             }
         };
         self.framer.recycle(frame);
+        if let Some(off) = capabilities::switched_off(&self.shared.settings, &request.command) {
+            let text = format!("{off} is switched off");
+            self.push(|out| render::tagged(out, &request.tag, Status::Bad, None, &text));
+            return self.count_error();
+        }
         if !request.row.states.contains(states_of(&self.state)) {
             let text = wrong_state(&self.state, request.row);
             self.push(|out| render::tagged(out, &request.tag, Status::Bad, None, text));
@@ -560,7 +565,7 @@ fn wrong_state(state: &State, row: &Row) -> &'static str {
 /// Whether a command holds sequence numbers, or asks for them.
 fn uses_seqs(row: &Row, command: &Command) -> bool {
     let in_arguments = match command {
-        Command::Search(args) => args.key.uses_seqs(),
+        _ if searches_seqs(command) => true,
         Command::Select(args) | Command::Examine(args) => {
             args.qresync.as_ref().is_some_and(|params| params.seq_match.is_some())
         }
@@ -569,14 +574,21 @@ fn uses_seqs(row: &Row, command: &Command) -> bool {
     in_arguments || row.effects.contains(Effects::USES_SEQS)
 }
 
+/// Whether sequence numbers are searched for.
+fn searches_seqs(command: &Command) -> bool {
+    let key = match command {
+        Command::Search(args) => &args.key,
+        Command::Sort(args) => &args.key,
+        Command::Thread(args) => &args.key,
+        _ => return false,
+    };
+    key.uses_seqs()
+}
+
 /// Which updates may be told after this command.
 fn updates_after(row: &Row, command: &Command) -> Updates {
     // RFC 9051 §7.5.1: a UID SEARCH whose keys hold sequence numbers is no exception.
-    let uses_seqs = match command {
-        Command::Search(args) => args.key.uses_seqs(),
-        _ => false,
-    };
-    if row.effects.contains(Effects::MAY_EXPUNGE) && !uses_seqs {
+    if row.effects.contains(Effects::MAY_EXPUNGE) && !searches_seqs(command) {
         Updates::All
     } else {
         Updates::WithoutExpunge

@@ -8,11 +8,10 @@ use crate::date::{DateTime, parse_rfc5322};
 use crate::fields::Fields;
 use crate::header::decode_header_text;
 use crate::message_id::{first_message_id, message_ids};
+use crate::sort_text::address_texts;
 use crate::subject::base_subject;
-use crate::text::{casemap, cut, one_line};
+use crate::text::{Collation, casemap, cut, one_line};
 
-/// LIMIT: sort keys tell messages apart by their beginning.
-const SORT_BYTES_MAX: usize = 255;
 /// LIMIT: the longest name a file system takes.
 const NAME_BYTES_MAX: usize = 255;
 
@@ -83,16 +82,17 @@ impl Keys {
             references: ids(fields.references),
             ..Self::default()
         };
-        (keys.from_mailbox, keys.display_from) = address_keys(fields.from);
-        (keys.to_mailbox, keys.display_to) = address_keys(fields.to);
-        keys.cc_mailbox = address_keys(fields.cc).0;
+        let texts = |raw| address_texts(raw, Collation::default());
+        (keys.from_mailbox, keys.display_from) = texts(fields.from);
+        (keys.to_mailbox, keys.display_to) = texts(fields.to);
+        keys.cc_mailbox = texts(fields.cc).0;
         keys.subject = keys.text(decode_header_text(fields.subject.unwrap_or_default()), limits);
         keys.from = keys.addresses(fields.from, limits);
         keys.to = keys.addresses(fields.to, limits);
         keys.cc = keys.addresses(fields.cc, limits);
         keys.bcc = keys.addresses(fields.bcc, limits);
         let base = base_subject(&keys.subject);
-        (keys.base_subject, keys.is_reply) = (base.text, base.is_reply);
+        (keys.base_subject, keys.is_reply) = (casemap(&base.text), base.is_reply);
         if let Some(message) = message {
             keys.preview = preview(message, limits.preview_chars_max);
             keys.has_attachments = message.has_attachments();
@@ -141,30 +141,6 @@ pub fn decode_address_text(raw_value: &[u8]) -> String {
         }
     }
     text
-}
-
-// addr-mailbox and display value of the first address.
-fn address_keys(raw: Option<&[u8]>) -> (String, String) {
-    let first = raw.and_then(|raw| address_list(raw, 1).into_iter().next());
-    let key = |text: &str| cut(&casemap(cut(text, SORT_BYTES_MAX)), SORT_BYTES_MAX).to_owned();
-    let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    match first {
-        None | Some(Item::GroupEnd) => Default::default(),
-        // A group has no name and no host, only an addr-mailbox (RFC 9051 §7.5.2).
-        Some(Item::GroupStart(name)) => {
-            let name = key(&one_line(&lossy(&name)));
-            (name.clone(), name)
-        }
-        Some(Item::Mailbox(listed)) => {
-            let local = one_line(&lossy(&listed.local));
-            let name = one_line(&decode_header_text(listed.name.as_deref().unwrap_or_default()));
-            let display = match name.is_empty() {
-                true => format!("{local}@{}", one_line(&lossy(&listed.host))),
-                false => name,
-            };
-            (key(&local), key(&display))
-        }
-    }
 }
 
 // RFC 8970 §3.3: text/plain, no markup.

@@ -1,6 +1,6 @@
 //! The base subject (RFC 5256 §2.1), by which SORT and THREAD compare messages.
 
-use crate::text::{casemap, cut, one_line};
+use crate::text::{cut, one_line};
 
 /// LIMIT: a subject line of RFC 5322 §2.1.1 has at most 998 octets; what follows does not tell
 /// messages apart, and the procedure takes quadratic time.
@@ -9,7 +9,7 @@ const SUBJECT_BYTES_MAX: usize = 998;
 /// What the procedure finds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BaseSubject {
-    /// The base subject in the form of [`casemap`].
+    /// The base subject as it is written.
     pub(crate) text: String,
     /// Whether something marks a reply or a forward (RFC 5256 §3, REFERENCES step 5).
     pub(crate) is_reply: bool,
@@ -47,7 +47,7 @@ pub(crate) fn base_subject(decoded: &str) -> BaseSubject {
         }
         is_reply = true;
     }
-    BaseSubject { text: casemap(rest), is_reply }
+    BaseSubject { text: rest.to_owned(), is_reply }
 }
 
 // subj-leader = *subj-blob subj-refwd, its WSP aside
@@ -85,32 +85,45 @@ mod tests {
     #[test]
     fn base_subjects() {
         for (subject, expect, is_reply) in [
-            ("hello", "HELLO", false),
-            ("Re: hello", "HELLO", true),
-            ("RE : hello", "HELLO", true),
-            ("re[2]: hello", "HELLO", true),
-            ("Re [x] : hello", "HELLO", true),
-            ("Fwd: Re: FW:hello", "HELLO", true),
-            ("[list] hello", "HELLO", false),
-            ("[list] Re: [other] hello", "HELLO", true),
-            ("[list][a] Fw[b]: hello", "HELLO", true),
-            ("[only]", "[ONLY]", false),
-            ("Re: [only]", "[ONLY]", true),
-            ("[a] [b]", "[B]", false),
-            ("hello (fwd) (FWD) ", "HELLO", true),
-            ("[fwd: hello]", "HELLO", true),
-            ("[Fwd: Re: [x] hello (fwd)]", "HELLO", true),
+            ("hello", "hello", false),
+            ("Re: hello", "hello", true),
+            ("RE : hello", "hello", true),
+            ("re[2]: hello", "hello", true),
+            ("Re [x] : hello", "hello", true),
+            ("Fwd: Re: FW:hello", "hello", true),
+            ("[list] hello", "hello", false),
+            ("[list] Re: [other] hello", "hello", true),
+            ("[list][a] Fw[b]: hello", "hello", true),
+            ("[only]", "[only]", false),
+            ("Re: [only]", "[only]", true),
+            ("[a] [b]", "[b]", false),
+            ("hello (fwd) (FWD) ", "hello", true),
+            ("[fwd: hello]", "hello", true),
+            ("[Fwd: Re: [x] hello (fwd)]", "hello", true),
             ("[fwd: ]", "", true),
-            ("[fwd:[fwd:x]]", "X", true),
+            ("[fwd:[fwd:x]]", "x", true),
+            ("[fwd:[fwd:x]", "[fwd:x", true),
+            ("[list] [fwd: hello]", "hello", true),
+            ("Re: [fwd: Fw: [a] hello (fwd)] (fwd)", "hello", true),
             ("Re:", "", true),
             ("Re: ", "", true),
+            ("Re: Re:", "", true),
+            ("(fwd)", "", true),
+            ("x(fwd)", "x", true),
             ("", "", false),
-            ("  a \t b\r\n c ", "A B C", false),
-            ("reply", "REPLY", false),
-            ("Re", "RE", false),
-            ("[a[b]] x", "[A[B]] X", false),
-            ("é", "E\u{301}", false),
-            ("ré: x", "RE\u{301}: X", false),
+            ("  a \t b\r\n c ", "a b c", false),
+            ("reply", "reply", false),
+            ("Re", "Re", false),
+            ("Re[1][2]: x", "Re[1][2]: x", false),
+            ("[a]Re[1]:[b]x", "x", true),
+            ("fw d: x", "fw d: x", false),
+            ("AW: x", "AW: x", false),
+            ("[a[b]] x", "[a[b]] x", false),
+            ("[] x", "x", false),
+            ("[x", "[x", false),
+            ("é", "é", false),
+            ("ré: x", "ré: x", false),
+            ("Re: É", "É", true),
         ] {
             let expect = BaseSubject { text: expect.to_owned(), is_reply };
             assert_eq!(base_subject(subject), expect, "{subject}");

@@ -25,6 +25,7 @@ mod migrate;
 #[cfg(test)]
 mod model_tests;
 mod settings;
+mod sort_keys;
 mod spool;
 mod sql;
 mod statistics;
@@ -52,6 +53,7 @@ pub use message_store::{
 };
 pub use metadata::{Metadata, MetadataEntry, MetadataScope};
 pub use settings::{Blobs, Database, Settings};
+pub use sort_keys::{MailboxKeys, SortKeys, SortWant, ThreadRow};
 pub use spool::{SpoolEntry, SpoolRecipient};
 pub use statistics::{BATCH_SIZES, COMMIT_MICROS, StatisticsSnapshot};
 pub use store::Store;

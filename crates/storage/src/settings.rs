@@ -61,6 +61,9 @@ pub struct Settings {
     pub metadata_bytes_max: u64,
     /// Messages whose view may stay in memory with no session open. Default 4,000,000.
     pub view_cache_messages_max: usize,
+    /// Bytes of sort keys that may stay in memory from one SORT or THREAD to the next. Default
+    /// 128 MiB.
+    pub sort_keys_bytes_max: usize,
     /// Where "now" comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -86,6 +89,7 @@ impl Settings {
             metadata_entries_max: 100,
             metadata_bytes_max: 10 * 1024 * 1024,
             view_cache_messages_max: 4_000_000,
+            sort_keys_bytes_max: 128 * 1024 * 1024,
             clock,
         }
     }

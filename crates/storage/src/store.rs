@@ -13,6 +13,7 @@ use crate::engine::{
 };
 use crate::feed::{Feed, FeedReader, Publication, read_modseq, read_since};
 use crate::maintain::{Progress, maintain};
+use crate::sort_keys::SortKeyCache;
 use crate::statistics::Statistics;
 use crate::view::{Snapshot, load_snapshot};
 use crate::{
@@ -30,6 +31,7 @@ struct Inner {
     engine: Box<dyn Engine>,
     shared: Arc<Shared>,
     maintenance: Mutex<Progress>,
+    sort_keys: SortKeyCache,
     /// Keeps every other process off the data directory while it is held.
     _lock: File,
 }
@@ -59,7 +61,9 @@ impl Store {
             }
             Database::Postgres(url) => Box::new(PostgresEngine::start(url, shared.clone())?),
         };
-        let inner = Arc::new(Inner { engine, shared, maintenance: Mutex::default(), _lock: lock });
+        let sort_keys = SortKeyCache::new(shared.settings.sort_keys_bytes_max);
+        let maintenance = Mutex::default();
+        let inner = Arc::new(Inner { engine, shared, maintenance, sort_keys, _lock: lock });
         // Set once, here.
         let _ = reader.set(Arc::downgrade(&inner));
         Ok(Self { inner })
@@ -334,6 +338,10 @@ impl Store {
         self.inner.shared.settings.clock.now()
     }
 
+    pub(crate) fn sort_key_cache(&self) -> &SortKeyCache {
+        &self.inner.sort_keys
+    }
+
     /// What the store has done so far.
     pub fn statistics(&self) -> StatisticsSnapshot {
         self.inner.shared.statistics.snapshot()
@@ -412,7 +420,7 @@ fn lost(label: &'static str) -> StorageError {
 }
 
 /// Runs `work` on a thread where blocking is allowed.
-async fn blocking<T, F>(label: &'static str, work: F) -> Result<T>
+pub(crate) async fn blocking<T, F>(label: &'static str, work: F) -> Result<T>
 where
     T: Send + 'static,
     F: FnOnce() -> Result<T> + Send + 'static,

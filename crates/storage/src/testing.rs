@@ -48,6 +48,11 @@ pub(crate) fn on_both_engines_with(change: impl Fn(&mut Settings), test: impl Fn
 }
 
 impl TestStore {
+    /// The store itself, for what is asked of it and not of a transaction.
+    pub(crate) fn inner(&self) -> &Store {
+        &self.store
+    }
+
     pub(crate) fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,

@@ -32,11 +32,13 @@ pub(crate) mod recent;
 mod rename;
 mod search;
 mod select;
+mod sort;
 mod special_use;
 mod starttls;
 mod status;
 mod store;
 mod subscribe;
+mod thread;
 mod unselect;
 mod vanished;
 
@@ -213,6 +215,8 @@ pub(crate) fn run<'r>(ctx: &'r mut Ctx<'_>, command: Command) -> Running<'r> {
         Command::Expunge => Box::pin(expunge::run(ctx, None)),
         Command::UidExpunge(set) => Box::pin(expunge::run(ctx, Some(set))),
         Command::Search(args) => Box::pin(search::run(ctx, args)),
+        Command::Sort(args) => Box::pin(sort::run(ctx, args)),
+        Command::Thread(args) => Box::pin(thread::run(ctx, args)),
         Command::Fetch(args) => Box::pin(fetch::run(ctx, args)),
         Command::Store(args) => Box::pin(store::run(ctx, args)),
         Command::Copy(args) => Box::pin(copy::run(ctx, args)),

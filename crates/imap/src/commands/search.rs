@@ -19,91 +19,155 @@ use super::batches::{BATCH_BYTES, Batches};
 use super::{Ctx, Reply, numbers_of, uids_of};
 use crate::error::Result;
 use crate::render::{self, Esearch};
-use crate::types::{Addressing, NumberSet, SearchArgs, SearchReturn};
+use crate::types::{Addressing, NumberSet, Results, SearchArgs, SearchKey, SearchReturn};
 
 /// LIMIT: tests of one message by one key that an async thread makes itself: about a millisecond.
 const TESTS_IN_PLACE: u64 = 100_000;
 
+/// LIMIT: messages that an async thread orders itself: about half a millisecond.
+const ORDERED_IN_PLACE: usize = 2000;
+
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: SearchArgs) -> Result<Reply> {
+    let saves = args.returns.is_some_and(|returns| returns.save);
+    let Found { known, seqs } = find(ctx, &args.key, saves).await?;
+    let results = Results::Mailbox(seqs);
+    if saves {
+        save(ctx, &known, &results, args.returns)?;
+    }
+    let modseq = args.key.uses_modseq();
+    let modseq = modseq.then(|| highest_modseq(&known, &results, args.returns)).flatten();
+    // RFC 9051 §6.4.4: who speaks IMAP4rev2 is answered with ESEARCH, asked for or not.
+    let all = SearchReturn { all: true, ..SearchReturn::default() };
+    let returns = args.returns.or(ctx.enabled.rev2().then_some(all));
+    tell(ctx, &known, results, args.by, returns, modseq).await?;
+    Ok(Reply::done())
+}
+
+/// What a search found.
+pub(super) struct Found {
+    /// What the client knew.
+    pub(super) known: Arc<Snapshot>,
+    /// The sequence numbers in it.
+    pub(super) seqs: NumberSet,
+}
+
+/// Searches the selected mailbox.
+pub(super) async fn find(ctx: &mut Ctx<'_>, key: &SearchKey, saves: bool) -> Result<Found> {
     let now = ctx.shared.store.now();
-    let uses_modseq = args.key.uses_modseq();
     let selected = ctx.selected()?;
     let known = selected.known().clone();
     let recent = numbers_of(selected.recent());
     let sets = Sets { known: &known, saved: &selected.saved, recent };
-    let program = Program::compile(&args.key, &sets, now);
-    if uses_modseq {
+    let program = Program::compile(key, &sets, now);
+    if key.uses_modseq() {
         // RFC 7162 §3.1: the key makes the client one that knows CONDSTORE.
         ctx.enable_condstore();
     }
-    let saves = args.returns.is_some_and(|returns| returns.save);
     if saves {
         // RFC 9051 §6.4.4.1: what was saved before is gone also when this command fails; the
         // program has resolved its own `$` already.
         ctx.selected()?.saved = NumberSet::new();
     }
-    let found = evaluate(ctx, known.clone(), program).await?;
-    if saves {
-        let kept = kept(&found, args.returns.unwrap_or_default());
-        ctx.selected()?.saved = numbers_of(&uids_of(&known, &kept));
-    }
-    let modseq = uses_modseq.then(|| highest_modseq(&known, &found, args.returns)).flatten();
-    tell(ctx, &args, &known, &found, modseq).await?;
-    Ok(Reply::done())
+    let seqs = evaluate(ctx, known.clone(), program).await?;
+    Ok(Found { known, seqs })
 }
 
-/// RFC 9051 §6.4.4.1: MIN and MAX alone save only what they name.
-fn kept(found: &NumberSet, returns: SearchReturn) -> NumberSet {
-    if returns.all || returns.count || !(returns.min || returns.max) {
-        return found.clone();
+/// Keeps what `$` stands for from now on.
+pub(super) fn save(
+    ctx: &mut Ctx<'_>,
+    known: &Snapshot,
+    results: &Results,
+    returns: Option<SearchReturn>,
+) -> Result<()> {
+    let kept = kept(results, returns.unwrap_or_default());
+    ctx.selected()?.saved = numbers_of(&uids_of(known, &kept));
+    Ok(())
+}
+
+/// RFC 9051 §6.4.4.4: MIN and MAX save only what they name, unless ALL or COUNT stand beside
+/// them; RFC 9394 §3.2: so does PARTIAL.
+fn kept(found: &Results, returns: SearchReturn) -> NumberSet {
+    let names_some = returns.min || returns.max || returns.partial.is_some();
+    if returns.all || returns.count || !names_some {
+        return found.to_set();
     }
+    let mut kept = match returns.partial {
+        Some(partial) => found.slice(partial.positions(found.len())).to_set(),
+        None => NumberSet::new(),
+    };
     let min = found.first().filter(|_| returns.min);
     let max = found.last().filter(|_| returns.max);
-    min.into_iter().chain(max).collect()
+    for seq in min.into_iter().chain(max) {
+        kept.insert(seq);
+    }
+    kept
 }
 
 /// The highest modseq of what is returned: of all found (RFC 7162 §3.1.6), or with MIN and MAX
 /// only of those two (RFC 4731 §3.2).
-fn highest_modseq(
+pub(super) fn highest_modseq(
     known: &Snapshot,
-    found: &NumberSet,
+    found: &Results,
     returns: Option<SearchReturn>,
 ) -> Option<ModSeq> {
-    let returned = returns.map_or_else(|| found.clone(), |returns| kept(found, returns));
+    let returned = kept(found, returns.unwrap_or_default());
     let ranges = returned.ranges().iter();
     ranges.flat_map(|&(first, last)| known.entries(first..=last)).map(|(_, e)| e.modseq()).max()
 }
 
-async fn tell(
+/// Answers with what was found, in the numbers asked for.
+pub(super) async fn tell(
     ctx: &mut Ctx<'_>,
-    args: &SearchArgs,
-    known: &Snapshot,
-    found: &NumberSet,
+    known: &Arc<Snapshot>,
+    results: Results,
+    by: Addressing,
+    returns: Option<SearchReturn>,
     modseq: Option<ModSeq>,
 ) -> Result<()> {
-    let uids;
-    let found = match args.by {
-        Addressing::Seq => found,
-        Addressing::Uid => {
-            uids = numbers_of(&uids_of(known, found));
-            &uids
+    let results = match (by, results) {
+        (Addressing::Seq, results) => results,
+        (Addressing::Uid, Results::Mailbox(seqs)) => {
+            Results::Mailbox(numbers_of(&uids_of(known, &seqs)))
         }
+        (Addressing::Uid, Results::Sorted(seqs)) => Results::Sorted(uids_in_order(known, &seqs)),
     };
-    // RFC 9051 §6.4.4: who speaks IMAP4rev2 is answered with ESEARCH, asked for or not.
-    let all = SearchReturn { all: true, ..SearchReturn::default() };
-    let returns = args.returns.or(ctx.enabled.rev2().then_some(all));
     let mut out = Vec::new();
     match returns {
-        None => render::search(&mut out, found, modseq),
+        None => render::found(&mut out, &results, modseq),
         // RFC 5182 §2.1: SAVE alone keeps the result and sends none.
         Some(returns) if !returns.sends_result() => {}
         Some(returns) => {
-            let reply = Esearch { tag: ctx.tag, by: args.by, returns, found, modseq };
+            let reply = Esearch { tag: ctx.tag, by, returns, found: &results, modseq };
             render::esearch(&mut out, &reply);
         }
     }
     ctx.connection.write(&out).await?;
     Ok(())
+}
+
+/// The UIDs of messages, in the order given.
+pub(super) fn uids_in_order(known: &Snapshot, seqs: &[u32]) -> Vec<u32> {
+    // Looked up one by one, unless one walk over the mailbox costs less.
+    if seqs.len() < known.exists() as usize / 16 {
+        let uid = |seq: &u32| known.by_seq(*seq).map_or(0, |entry| entry.uid().get());
+        return seqs.iter().map(uid).collect();
+    }
+    let all: Vec<u32> =
+        known.entries(1..=known.exists()).map(|(_, entry)| entry.uid().get()).collect();
+    let uid = |seq: &u32| all.get(seq.saturating_sub(1) as usize).copied().unwrap_or_default();
+    seqs.iter().map(uid).collect()
+}
+
+/// Does what takes time for each of `messages`, beside the async threads if there are many.
+pub(super) async fn off_thread<T: Send + 'static>(
+    messages: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    if messages <= ORDERED_IN_PLACE {
+        return Ok(work());
+    }
+    let done = tokio::task::spawn_blocking(work).await;
+    Ok(done.map_err(|error| StorageError::Internal(error.to_string()))?)
 }
 
 /// The sequence numbers of the messages found.

@@ -91,7 +91,7 @@ macro_rules! row {
 }
 
 /// Sorted by name.
-static ROWS: [Row; 36] = [
+static ROWS: &[Row] = &[
     row!("APPEND", SIGNED_IN, [], "RFC 9051 §6.3.12", parse::append),
     row!("AUTHENTICATE", NOT_AUTHENTICATED, [SECRET], "RFC 9051 §6.2.2", parse::authenticate),
     row!("CAPABILITY", ANY, [MAY_EXPUNGE], "RFC 9051 §6.1.1", |_| parse::bare(
@@ -133,10 +133,12 @@ static ROWS: [Row; 36] = [
     row!("SELECT", SIGNED_IN, [], "RFC 9051 §6.3.2", parse::select),
     row!("SETMETADATA", SIGNED_IN, [MAY_EXPUNGE], "RFC 5464 §4.3", parse::set_metadata),
     row!("SETQUOTA", SIGNED_IN, [MAY_EXPUNGE], "RFC 9208 §4.1.3", parse::set_quota),
+    row!("SORT", SELECTED, [USES_SEQS], "RFC 5256 §3", parse::sort),
     row!("STARTTLS", NOT_AUTHENTICATED, [], "RFC 9051 §6.2.1", |_| parse::bare(Command::StartTls)),
     row!("STATUS", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.11", parse::status),
     row!("STORE", SELECTED, [USES_SEQS, CHANGES_MAILBOX], "RFC 9051 §6.4.6", parse::store),
     row!("SUBSCRIBE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.7", parse::subscribe),
+    row!("THREAD", SELECTED, [USES_SEQS], "RFC 5256 §3", parse::thread),
     row!("UNSELECT", SELECTED, [], "RFC 9051 §6.4.2", |_| parse::bare(Command::Unselect)),
     row!("UNSUBSCRIBE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.8", parse::unsubscribe),
     row!("XLIST", SIGNED_IN, [MAY_EXPUNGE], "RFC 6154 §2", parse::xlist),
@@ -144,7 +146,7 @@ static ROWS: [Row; 36] = [
 
 /// Sorted by name. RFC 9051 §6.4.9: UIDs stay valid, so EXPUNGE may be sent while they run;
 /// UID SEARCH may itself hold sequence numbers, which the session asks of its keys.
-static UID_ROWS: [Row; 6] = [
+static UID_ROWS: &[Row] = &[
     row!("UID COPY", SELECTED, [MAY_EXPUNGE], "RFC 9051 §6.4.9", parse::uid_copy),
     row!(
         "UID EXPUNGE",
@@ -156,6 +158,7 @@ static UID_ROWS: [Row; 6] = [
     row!("UID FETCH", SELECTED, [MAY_EXPUNGE], "RFC 9051 §6.4.9", parse::uid_fetch),
     row!("UID MOVE", SELECTED, [MAY_EXPUNGE, CHANGES_MAILBOX], "RFC 9051 §6.4.9", parse::uid_move),
     row!("UID SEARCH", SELECTED, [MAY_EXPUNGE], "RFC 9051 §6.4.9", parse::uid_search),
+    row!("UID SORT", SELECTED, [MAY_EXPUNGE], "RFC 5256 §3", parse::uid_sort),
     row!(
         "UID STORE",
         SELECTED,
@@ -163,16 +166,17 @@ static UID_ROWS: [Row; 6] = [
         "RFC 9051 §6.4.9",
         parse::uid_store
     ),
+    row!("UID THREAD", SELECTED, [MAY_EXPUNGE], "RFC 5256 §3", parse::uid_thread),
 ];
 
 /// The command called `name`, in any case.
 pub fn find(name: &[u8]) -> Option<&'static Row> {
-    find_in(&ROWS, 0, name)
+    find_in(ROWS, 0, name)
 }
 
 /// The command called `UID name`, in any case.
 pub fn find_uid(name: &[u8]) -> Option<&'static Row> {
-    find_in(&UID_ROWS, "UID ".len(), name)
+    find_in(UID_ROWS, "UID ".len(), name)
 }
 
 fn find_in(rows: &'static [Row], skip: usize, name: &[u8]) -> Option<&'static Row> {
@@ -184,7 +188,7 @@ fn find_in(rows: &'static [Row], skip: usize, name: &[u8]) -> Option<&'static Ro
 
 /// Every command.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().chain(&UID_ROWS)
+    ROWS.iter().chain(UID_ROWS)
 }
 
 #[cfg(test)]

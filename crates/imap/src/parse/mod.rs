@@ -29,6 +29,7 @@ mod search;
 mod section;
 mod select;
 mod sequence_set;
+mod sort;
 mod status;
 mod store;
 
@@ -51,6 +52,7 @@ pub(crate) use search::{search, uid_search};
 pub use section::parse_section;
 pub(crate) use select::{examine, select};
 pub use sequence_set::parse_sequence_set;
+pub(crate) use sort::{sort, thread, uid_sort, uid_thread};
 pub(crate) use status::status;
 pub(crate) use store::{store, uid_store};
 

@@ -7,7 +7,7 @@ use message::flag::{Keyword, SystemFlags};
 use super::lexer::utf8;
 use super::sequence_set::sequence_set;
 use super::{Cursor, ParseError, Parsed};
-use crate::types::{Addressing, Command, SearchArgs, SearchKey, SearchReturn};
+use crate::types::{Addressing, Command, PartialRange, SearchArgs, SearchKey, SearchReturn};
 
 /// `search` (RFC 9051 §9).
 pub(crate) fn search(c: &mut Cursor<'_>) -> Parsed<Command> {
@@ -23,37 +23,61 @@ pub(crate) fn uid_search(c: &mut Cursor<'_>) -> Parsed<Command> {
 /// `search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)` (RFC 9051 §9).
 fn search_by(c: &mut Cursor<'_>, by: Addressing) -> Parsed<Command> {
     c.sp()?;
-    let mut returns = None;
-    if c.eat_word(b"RETURN ") {
-        while c.eat(b' ') {}
-        returns = Some(search_return(c)?);
-        c.sp()?;
-    }
+    let returns = search_return(c)?;
     if c.eat_word(b"CHARSET ") {
         while c.eat(b' ') {}
-        // RFC 9051 §6.4.4: US-ASCII and UTF-8 MUST be supported; of others the client is told.
-        let charset = c.astring()?;
-        if !charset.eq_ignore_ascii_case(b"UTF-8") && !charset.eq_ignore_ascii_case(b"US-ASCII") {
-            return Err(ParseError::BadCharset);
-        }
+        charset(c)?;
         c.sp()?;
     }
+    Ok(Command::Search(SearchArgs { by, returns, key: search_keys(c)? }))
+}
+
+/// `charset = atom / quoted` (RFC 9051 §9).
+pub(super) fn charset(c: &mut Cursor<'_>) -> Parsed<()> {
+    let charset = c.astring()?;
+    // RFC 9051 §6.4.4: US-ASCII and UTF-8 MUST be supported; of others the client is told.
+    if !charset.eq_ignore_ascii_case(b"UTF-8") && !charset.eq_ignore_ascii_case(b"US-ASCII") {
+        return Err(ParseError::BadCharset);
+    }
+    Ok(())
+}
+
+/// `search-key *(SP search-key)` (RFC 9051 §9), to the end of the command.
+pub(super) fn search_keys(c: &mut Cursor<'_>) -> Parsed<SearchKey> {
     let mut budget = Budget { keys: c.limits.search_keys_max };
     let mut keys = vec![search_key(c, &mut budget, c.limits.depth_max)?];
     while c.more() {
         c.sp()?;
         keys.push(search_key(c, &mut budget, c.limits.depth_max)?);
     }
-    Ok(Command::Search(SearchArgs { by, returns, key: all_of(keys) }))
+    Ok(all_of(keys))
 }
 
 /// `search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"`
-/// (RFC 9051 §9).
-fn search_return(c: &mut Cursor<'_>) -> Parsed<SearchReturn> {
+/// (RFC 9051 §9), if it is next, with the space after it.
+pub(super) fn search_return(c: &mut Cursor<'_>) -> Parsed<Option<SearchReturn>> {
+    if !c.eat_word(b"RETURN ") {
+        return Ok(None);
+    }
+    while c.eat(b' ') {}
+    let returns = return_options(c)?;
+    c.sp()?;
+    Ok(Some(returns))
+}
+
+fn return_options(c: &mut Cursor<'_>) -> Parsed<SearchReturn> {
     let mut returns = SearchReturn::default();
     let max = c.limits.items_max;
     c.list(max, "too many search options", |c| {
         let name = c.atom()?;
+        if name.eq_ignore_ascii_case(b"PARTIAL") {
+            c.sp()?;
+            // RFC 5267 §4.4, RFC 9394 §3.1: one PARTIAL at most.
+            if returns.partial.replace(partial_range(c)?).is_some() {
+                return Err(ParseError::Syntax("PARTIAL more than once"));
+            }
+            return Ok(());
+        }
         let option = if name.eq_ignore_ascii_case(b"MIN") {
             &mut returns.min
         } else if name.eq_ignore_ascii_case(b"MAX") {
@@ -74,7 +98,24 @@ fn search_return(c: &mut Cursor<'_>) -> Parsed<SearchReturn> {
     if returns == SearchReturn::default() {
         returns.all = true;
     }
+    // RFC 5267 §4.4: either PARTIAL or ALL.
+    if returns.all && returns.partial.is_some() {
+        return Err(ParseError::Syntax("PARTIAL and ALL exclude each other"));
+    }
     Ok(returns)
+}
+
+/// `partial-range = partial-range-first / partial-range-last`, that is
+/// `nz-number ":" nz-number` or `MINUS nz-number ":" MINUS nz-number` (RFC 9394 §4, RFC 5267 §5).
+pub(super) fn partial_range(c: &mut Cursor<'_>) -> Parsed<PartialRange> {
+    let from_end = c.eat(b'-');
+    let one = c.nz_number()?.get();
+    c.expect(b':', "expected a range")?;
+    if c.eat(b'-') != from_end {
+        return Err(ParseError::Syntax("a range counts from one end only"));
+    }
+    let other = c.nz_number()?.get();
+    Ok(PartialRange { one, other, from_end })
 }
 
 fn all_of(mut keys: Vec<SearchKey>) -> SearchKey {

@@ -20,6 +20,7 @@ mod section;
 mod sequence_set;
 mod status;
 mod string;
+mod thread;
 
 pub use code::{Code, code};
 pub use fetch::FetchWriter;
@@ -32,8 +33,9 @@ pub use response::{
     Status, capability, continuation, enabled, exists, expunge, recent, render_rejection, tagged,
     untagged, vanished,
 };
-pub use search::{Esearch, esearch, search};
+pub use search::{Esearch, esearch, found};
 pub use section::{partial, section, section_binary};
 pub use sequence_set::{number_set, sequence_set};
 pub use status::{StatusValues, status};
 pub use string::{astring, literal8_or_string, mailbox, nstring, string};
+pub use thread::{ThreadPart, thread};

@@ -3,7 +3,7 @@
 use ids::ModSeq;
 
 use super::{number, number_set, string};
-use crate::types::{Addressing, NumberSet, SearchReturn, Tag};
+use crate::types::{Addressing, PartialRange, Results, SearchReturn, Tag};
 
 /// An ESEARCH reply (RFC 9051 §7.3.4).
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct Esearch<'a> {
     /// What was asked for.
     pub returns: SearchReturn,
     /// What was found.
-    pub found: &'a NumberSet,
+    pub found: &'a Results,
     /// The highest modseq of what is returned, when MODSEQ was searched (RFC 7162 §3.1.10).
     pub modseq: Option<ModSeq>,
 }
@@ -41,11 +41,14 @@ pub fn esearch(out: &mut Vec<u8>, reply: &Esearch<'_>) {
     }
     if reply.returns.all && !reply.found.is_empty() {
         out.extend_from_slice(b" ALL ");
-        number_set(out, reply.found);
+        results(out, reply.found);
+    }
+    if let Some(range) = reply.returns.partial {
+        partial(out, range, reply.found);
     }
     if reply.returns.count {
         out.extend_from_slice(b" COUNT ");
-        number(out, reply.found.len());
+        number(out, reply.found.len() as u64);
     }
     if let (Some(modseq), false) = (reply.modseq, reply.found.is_empty()) {
         out.extend_from_slice(b" MODSEQ ");
@@ -54,13 +57,59 @@ pub fn esearch(out: &mut Vec<u8>, reply: &Esearch<'_>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// `"SEARCH" *(SP nz-number)` (RFC 3501 §7.2.5), with `SP "(" "MODSEQ" SP n ")"` when asked
-/// (RFC 7162 §3.1.6), the whole line.
-pub fn search(out: &mut Vec<u8>, found: &NumberSet, modseq: Option<ModSeq>) {
-    out.extend_from_slice(b"* SEARCH");
-    for value in found.iter() {
-        out.push(b' ');
-        number(out, value);
+/// `ret-data-partial = "PARTIAL" SP "(" partial-range SP partial-results ")"` (RFC 9394 §4).
+fn partial(out: &mut Vec<u8>, range: PartialRange, found: &Results) {
+    let sign: &[u8] = if range.from_end { b"-" } else { b"" };
+    out.extend_from_slice(b" PARTIAL (");
+    out.extend_from_slice(sign);
+    number(out, range.one);
+    out.push(b':');
+    out.extend_from_slice(sign);
+    number(out, range.other);
+    out.push(b' ');
+    let some = found.slice(range.positions(found.len()));
+    match some.is_empty() {
+        // RFC 5267 §4.4: NIL where the range names no result.
+        true => out.extend_from_slice(b"NIL"),
+        false => results(out, &some),
+    }
+    out.push(b')');
+}
+
+/// Results as a sequence-set. RFC 5267 §3.2: those in another order than that of the mailbox
+/// are joined only where they ascend one by one.
+fn results(out: &mut Vec<u8>, found: &Results) {
+    let numbers = match found {
+        Results::Mailbox(set) => return number_set(out, set),
+        Results::Sorted(numbers) => numbers,
+    };
+    let runs = numbers.chunk_by(|one, next| one.checked_add(1) == Some(*next));
+    for (at, run) in runs.enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        if let Some(first) = run.first() {
+            number(out, *first);
+        }
+        if let [_, .., last] = run {
+            out.push(b':');
+            number(out, *last);
+        }
+    }
+}
+
+/// `"SEARCH" *(SP nz-number)` (RFC 3501 §7.2.5) or `"SORT" *(SP nz-number)` (RFC 5256 §5), with
+/// `SP "(" "MODSEQ" SP n ")"` when asked (RFC 7162 §3.1.6), the whole line.
+pub fn found(out: &mut Vec<u8>, found: &Results, modseq: Option<ModSeq>) {
+    match found {
+        Results::Mailbox(set) => {
+            out.extend_from_slice(b"* SEARCH");
+            set.iter().for_each(|value| numbered(out, value));
+        }
+        Results::Sorted(numbers) => {
+            out.extend_from_slice(b"* SORT");
+            numbers.iter().for_each(|value| numbered(out, *value));
+        }
     }
     if let (Some(modseq), false) = (modseq, found.is_empty()) {
         out.extend_from_slice(b" (MODSEQ ");
@@ -68,6 +117,11 @@ pub fn search(out: &mut Vec<u8>, found: &NumberSet, modseq: Option<ModSeq>) {
         out.push(b')');
     }
     out.extend_from_slice(b"\r\n");
+}
+
+fn numbered(out: &mut Vec<u8>, value: u32) {
+    out.push(b' ');
+    number(out, value);
 }
 
 #[cfg(test)]
@@ -81,7 +135,8 @@ mod tests {
         modseq: Option<u64>,
         expect: &str,
     ) {
-        let (tag, found) = (Tag::new(b"A282").unwrap(), found.iter().copied().collect());
+        let tag = Tag::new(b"A282").unwrap();
+        let found = Results::Mailbox(found.iter().copied().collect());
         let mut out = Vec::new();
         let modseq = modseq.map(ModSeq::new);
         esearch(&mut out, &Esearch { tag: &tag, by, returns, found: &found, modseq });
@@ -124,7 +179,34 @@ mod tests {
             (&[], Some(1), "* SEARCH\r\n"),
         ] {
             let mut out = Vec::new();
-            search(&mut out, &found.iter().copied().collect(), modseq.map(ModSeq::new));
+            let set = Results::Mailbox(found.iter().copied().collect());
+            super::found(&mut out, &set, modseq.map(ModSeq::new));
+            assert_eq!(String::from_utf8_lossy(&out), expect);
+            out.clear();
+            super::found(&mut out, &Results::Sorted(found.to_vec()), modseq.map(ModSeq::new));
+            assert_eq!(String::from_utf8_lossy(&out), expect.replace("SEARCH", "SORT"));
+        }
+    }
+
+    #[test]
+    fn sorted_results_as_in_rfc_5267() {
+        let tag = Tag::new(b"E01").unwrap();
+        let partial = |one, other, from_end| SearchReturn {
+            partial: Some(PartialRange { one, other, from_end }),
+            ..SearchReturn::default()
+        };
+        let all = SearchReturn { all: true, min: true, max: true, ..SearchReturn::default() };
+        for (returns, expect) in [
+            (all, "MIN 23765 MAX 6 ALL 23765,23764,23763,23761,2:4,6"),
+            (partial(5, 6, false), "PARTIAL (5:6 2:3)"),
+            (partial(3, 1, true), "PARTIAL (-3:-1 3:4,6)"),
+            (partial(9, 12, false), "PARTIAL (9:12 NIL)"),
+        ] {
+            let found = Results::Sorted(vec![23765, 23764, 23763, 23761, 2, 3, 4, 6]);
+            let mut out = Vec::new();
+            let by = Addressing::Uid;
+            esearch(&mut out, &Esearch { tag: &tag, by, returns, found: &found, modseq: None });
+            let expect = format!("* ESEARCH (TAG \"E01\") UID {expect}\r\n");
             assert_eq!(String::from_utf8_lossy(&out), expect);
         }
     }

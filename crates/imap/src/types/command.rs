@@ -2,7 +2,8 @@
 
 use super::{
     AppendArgs, EnableItems, FetchArgs, ListArgs, MailboxName, MetadataArgs, QuotaArgs, SearchArgs,
-    Secret, SelectArgs, SequenceSet, SetMetadataArgs, SpecialUses, StatusItems, StoreArgs,
+    Secret, SelectArgs, SequenceSet, SetMetadataArgs, SortArgs, SpecialUses, StatusItems,
+    StoreArgs, ThreadArgs,
 };
 
 /// Whether numbers are sequence numbers or UIDs.
@@ -138,6 +139,10 @@ pub enum Command {
     UidExpunge(SequenceSet),
     /// `SEARCH` and `UID SEARCH`.
     Search(SearchArgs),
+    /// `SORT` and `UID SORT` (RFC 5256 §3).
+    Sort(SortArgs),
+    /// `THREAD` and `UID THREAD` (RFC 5256 §3).
+    Thread(ThreadArgs),
     /// `FETCH` and `UID FETCH`.
     Fetch(FetchArgs),
     /// `STORE` and `UID STORE`.

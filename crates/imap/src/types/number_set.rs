@@ -1,6 +1,7 @@
 //! Sorted sets of numbers, kept as ranges: what a sequence set means and what replies report.
 
 use std::fmt;
+use std::ops::Range;
 
 /// Sequence numbers or UIDs, sorted, as disjoint ranges that do not touch.
 ///
@@ -89,6 +90,25 @@ impl NumberSet {
             merged = (low.min(first.0), high.max(last.1));
         }
         self.ranges.splice(start..end.max(start), [merged]);
+    }
+
+    /// The numbers at these positions in ascending order, counted from 0.
+    #[must_use]
+    pub fn slice(&self, positions: Range<usize>) -> Self {
+        let (mut out, mut passed) = (Self::new(), 0_usize);
+        for &(low, high) in &self.ranges {
+            let len = (high - low) as usize + 1;
+            let from = positions.start.saturating_sub(passed).min(len);
+            let to = positions.end.saturating_sub(passed).min(len);
+            if from < to {
+                out.insert_range(low + from as u32, low + to as u32 - 1);
+            }
+            passed = passed.saturating_add(len);
+            if passed >= positions.end {
+                break;
+            }
+        }
+        out
     }
 
     /// The numbers in both sets.
@@ -193,6 +213,9 @@ mod tests {
             for n in 0..70 {
                 assert_eq!(ours.contains(n), plain.contains(&n), "round {round}: {n} in {ours}");
             }
+            let (from, to) = (rng.usize(0..70), rng.usize(0..70));
+            let some = plain.iter().copied().take(to).skip(from);
+            assert!(ours.slice(from..to).iter().eq(some), "round {round}: {from}..{to} of {ours}");
             let both: Vec<u32> = plain.intersection(&other_plain).copied().collect();
             assert!(ours.intersection(&other).iter().eq(both), "round {round}");
             let rest: Vec<u32> = plain.difference(&other_plain).copied().collect();

@@ -1,5 +1,7 @@
 //! Arguments of SEARCH.
 
+use std::ops::Range;
+
 use ids::ModSeq;
 use message::date::Day;
 use message::flag::{Keyword, SystemFlags};
@@ -121,7 +123,31 @@ impl SearchKey {
     }
 }
 
-/// `RETURN (…)` of SEARCH (RFC 4731 §3.1, RFC 5182 §2.1).
+/// A part of an ordered result, counted from 1 (RFC 5267 §4.4, RFC 9394 §3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartialRange {
+    /// The end written first.
+    pub one: u32,
+    /// The end written last; the ends come in either order.
+    pub other: u32,
+    /// Whether -1 is the last result and so on.
+    pub from_end: bool,
+}
+
+impl PartialRange {
+    /// The positions meant in a result of `len`, from 0, the end excluded; empty where there are
+    /// none.
+    pub fn positions(self, len: usize) -> Range<usize> {
+        let (low, high) = (self.one.min(self.other) as usize, self.one.max(self.other) as usize);
+        let before = low.saturating_sub(1);
+        match self.from_end {
+            true => len.saturating_sub(high)..len.saturating_sub(before),
+            false => before.min(len)..high.min(len),
+        }
+    }
+}
+
+/// `RETURN (…)` of SEARCH and SORT (RFC 4731 §3.1, RFC 5182 §2.1, RFC 5267 §4, RFC 9394 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SearchReturn {
     /// `MIN`.
@@ -134,12 +160,14 @@ pub struct SearchReturn {
     pub count: bool,
     /// `SAVE`: keep the result for `$`.
     pub save: bool,
+    /// `PARTIAL`: a part of the result.
+    pub partial: Option<PartialRange>,
 }
 
 impl SearchReturn {
     /// Whether a result is asked to be sent, and not only kept.
     pub fn sends_result(&self) -> bool {
-        self.min || self.max || self.all || self.count
+        self.min || self.max || self.all || self.count || self.partial.is_some()
     }
 }
 
@@ -152,4 +180,28 @@ pub struct SearchArgs {
     pub returns: Option<SearchReturn>,
     /// What is searched.
     pub key: SearchKey,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_counted_from_either_end() {
+        for (one, other, from_end, len, expect) in [
+            (1, 500, false, 264, 0..264),
+            (500, 1, false, 1000, 0..500),
+            (24_000, 24_500, false, 23_764, 23_764..23_764),
+            (3, 3, false, 3, 2..3),
+            (1, 100, true, 264, 164..264),
+            (100, 1, true, 30, 0..30),
+            (31, 60, true, 30, 0..0),
+            (2, 3, true, 4, 1..3),
+            (1, u32::MAX, false, 0, 0..0),
+            (1, u32::MAX, true, 0, 0..0),
+        ] {
+            let range = PartialRange { one, other, from_end };
+            assert_eq!(range.positions(len), expect, "{range:?} of {len}");
+        }
+    }
 }

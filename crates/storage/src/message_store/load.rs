@@ -1,5 +1,7 @@
 //! Reading what was stored of messages: as it was computed on the way in, or the bytes.
 
+use std::ops::RangeInclusive;
+
 use ids::{CollectionId, ContentId, Uid};
 use message::PartIndex;
 
@@ -296,6 +298,30 @@ impl ReadTx<'_> {
             }
             Ok(())
         })
+    }
+
+    /// Hands the search and sort keys ([`message::KeysView`]) of the messages of a mailbox with
+    /// UIDs in `uids` to `each`, in the order of their UIDs, without holding them all.
+    pub(crate) fn load_keys_between(
+        &mut self,
+        mailbox: CollectionId,
+        uids: RangeInclusive<Uid>,
+        mut each: impl FnMut(Uid, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        self.sql.query(
+            "SELECT m.uid, c.keys FROM message m JOIN content c ON c.id = m.content_id \
+             WHERE m.mailbox_id = ?1 AND m.uid BETWEEN ?2 AND ?3 ORDER BY m.uid",
+            &[
+                Value::Int(mailbox.get()),
+                Value::Int(uids.start().get().into()),
+                Value::Int(uids.end().get().into()),
+            ],
+            &mut |row: &dyn Row| {
+                let uid = u32::try_from(row.int(0)?)
+                    .map_err(|_| StorageError::Corrupt("an impossible UID".to_owned()))?;
+                each(Uid::new(uid), row.bytes(1)?)
+            },
+        )
     }
 
     /// Hands the search and sort keys ([`message::KeysView`]) of every message of a mailbox to

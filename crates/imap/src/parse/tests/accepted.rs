@@ -369,6 +369,54 @@ fn storing_and_copying() {
 }
 
 #[test]
+fn sorting_and_threading() {
+    let criterion = |key, reverse| SortCriterion { key, reverse };
+    let sort = |by, returns, criteria: &[SortCriterion], key| {
+        Command::Sort(SortArgs { by, returns, criteria: criteria.to_vec(), key })
+    };
+    let subject = criterion(SortKey::Subject, false);
+    check(
+        &[
+            "A283 SORT (SUBJECT REVERSE DATE) UTF-8 ALL",
+            "A283 sort ( subject  reverse date ) \"utf-8\" all",
+        ],
+        sort(Addressing::Seq, None, &[subject, criterion(SortKey::Date, true)], SearchKey::All),
+    );
+    let all = SearchReturn { all: true, ..Default::default() };
+    check(
+        &["E01 UID SORT RETURN () (DISPLAYFROM DISPLAYTO) US-ASCII UNDELETED"],
+        sort(
+            Addressing::Uid,
+            Some(all),
+            &[criterion(SortKey::DisplayFrom, false), criterion(SortKey::DisplayTo, false)],
+            SearchKey::Lacks(SystemFlags::DELETED),
+        ),
+    );
+    let part = |one, other, from_end| {
+        let partial = Some(PartialRange { one, other, from_end });
+        Some(SearchReturn { partial, count: true, ..Default::default() })
+    };
+    for (text, returns) in [
+        ("COUNT PARTIAL 23500:24000", part(23_500, 24_000, false)),
+        ("partial 5:1 count", part(5, 1, false)),
+        ("COUNT PARTIAL -1:-100", part(1, 100, true)),
+    ] {
+        let search =
+            Command::Search(SearchArgs { by: Addressing::Seq, returns, key: SearchKey::All });
+        check(&[&format!("A SEARCH RETURN ({text}) ALL")], search);
+        let line = format!("A SORT RETURN ({text}) (SUBJECT) UTF-8 ALL");
+        check(&[&line], sort(Addressing::Seq, returns, &[subject], SearchKey::All));
+    }
+    for (line, by, algorithm) in [
+        ("a THREAD REFERENCES UTF-8 ALL", Addressing::Seq, ThreadAlgorithm::References),
+        ("a uid thread references utf-8 all", Addressing::Uid, ThreadAlgorithm::References),
+        ("a THREAD ORDEREDSUBJECT US-ASCII ALL", Addressing::Seq, ThreadAlgorithm::OrderedSubject),
+    ] {
+        check(&[line], Command::Thread(ThreadArgs { by, algorithm, key: SearchKey::All }));
+    }
+}
+
+#[test]
 fn searching() {
     use SearchKey as K;
     let found = |by, returns, key| Command::Search(SearchArgs { by, returns, key });

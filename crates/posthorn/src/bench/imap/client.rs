@@ -11,6 +11,8 @@ pub(super) struct Counts {
     pub(super) fetches: u64,
     /// EXPUNGE responses.
     pub(super) expunges: u64,
+    /// Numbers in SORT and THREAD responses.
+    pub(super) ordered: u64,
     /// The last number of messages told.
     pub(super) exists: Option<u64>,
     /// Whether `LITERAL+` or `LITERAL-` stood in a CAPABILITY response.
@@ -164,6 +166,10 @@ impl Counts {
         match word {
             _ if word.starts_with(b" FETCH") => self.fetches += 1,
             b" EXPUNGE" => self.expunges += 1,
+            _ if word.starts_with(b"SORT") || word.starts_with(b"THREAD") => {
+                let numbers = word.split(|byte| !byte.is_ascii_digit());
+                self.ordered += numbers.filter(|number| !number.is_empty()).count() as u64;
+            }
             b" EXISTS" => self.exists = parse_number(number),
             _ if word.starts_with(b"CAPABILITY ") => {
                 for capability in word.split(|byte| *byte == b' ') {
@@ -239,11 +245,15 @@ mod tests {
             b"FLAGS (\\Seen)",
             b"CAPABILITY IMAP4rev1 LITERAL+ LITERAL- IDLE",
             b"OK [UIDNEXT 4] x",
+            b"SORT 12 1 3",
+            b"THREAD (2)(3 6 (4 23)(44 7 96))",
             b"",
         ] {
             counts.count(response);
         }
-        let expected = Counts { fetches: 2, expunges: 1, exists: Some(6), literals: Literals::Any };
+        let (fetches, expunges, ordered) = (2, 1, 11);
+        let (exists, literals) = (Some(6), Literals::Any);
+        let expected = Counts { fetches, expunges, ordered, exists, literals };
         assert_eq!(counts, expected);
     }
 

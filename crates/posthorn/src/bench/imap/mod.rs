@@ -8,6 +8,7 @@ mod client;
 mod idle;
 mod mailbox;
 mod sign_in;
+mod sort;
 
 use super::BenchError;
 use super::memory::own_cpu_secs;
@@ -27,6 +28,8 @@ pub(crate) enum ImapTest {
     Copy,
     /// SELECT on a new connection.
     Select,
+    /// Warm SORT and THREAD of everything.
+    Sort,
     /// LOGIN on new connections.
     SignIn,
     /// Memory of idle connections; needs `--pid`.
@@ -59,8 +62,10 @@ pub(crate) struct ImapPlan {
 pub(crate) fn measure(target: &Target, plan: &ImapPlan) -> Result<Report, BenchError> {
     let mut rows: Vec<Row> = Vec::new();
     let wants = |test| plan.tests.contains(&test);
-    let needs_mailbox =
-        [ImapTest::Fetch, ImapTest::Store, ImapTest::Copy, ImapTest::Select].into_iter().any(wants);
+    let needs_mailbox = plan
+        .tests
+        .iter()
+        .any(|test| !matches!(test, ImapTest::Append | ImapTest::SignIn | ImapTest::Idle));
     if wants(ImapTest::Append) {
         rows.extend(append::measure(target, plan)?);
     }
@@ -78,6 +83,9 @@ pub(crate) fn measure(target: &Target, plan: &ImapPlan) -> Result<Report, BenchE
     }
     if wants(ImapTest::Select) {
         rows.push(sign_in::select(target, plan)?);
+    }
+    if wants(ImapTest::Sort) {
+        rows.extend(sort::sort(target, plan)?);
     }
     if wants(ImapTest::SignIn) {
         rows.push(sign_in::sign_in(target, plan)?);

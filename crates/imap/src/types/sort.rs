@@ -1,0 +1,68 @@
+//! Arguments of SORT and THREAD.
+
+use super::{Addressing, SearchKey, SearchReturn};
+
+/// What messages are ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortKey {
+    /// `ARRIVAL`: internal date and time.
+    Arrival,
+    /// `CC`: local part of the first Cc address.
+    Cc,
+    /// `DATE`: the sent date in UTC.
+    Date,
+    /// `DISPLAYFROM` (RFC 5957 §4).
+    DisplayFrom,
+    /// `DISPLAYTO` (RFC 5957 §4).
+    DisplayTo,
+    /// `FROM`: local part of the first From address.
+    From,
+    /// `SIZE` in octets.
+    Size,
+    /// `SUBJECT`: the base subject.
+    Subject,
+    /// `TO`: local part of the first To address.
+    To,
+}
+
+/// `["REVERSE" SP] sort-key` (RFC 5256 §5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SortCriterion {
+    /// By what.
+    pub key: SortKey,
+    /// Whether descending.
+    pub reverse: bool,
+}
+
+/// `SORT [RETURN (…)] (criteria) charset keys` and `UID SORT`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SortArgs {
+    /// Whether sequence numbers or UIDs are answered.
+    pub by: Addressing,
+    /// None without RETURN: answered with SORT.
+    pub returns: Option<SearchReturn>,
+    /// At least one, the most important first.
+    pub criteria: Vec<SortCriterion>,
+    /// What is searched.
+    pub key: SearchKey,
+}
+
+/// How THREAD puts messages together (RFC 5256 §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ThreadAlgorithm {
+    /// `ORDEREDSUBJECT`.
+    OrderedSubject,
+    /// `REFERENCES`.
+    References,
+}
+
+/// `THREAD algorithm charset keys` and `UID THREAD`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ThreadArgs {
+    /// Whether sequence numbers or UIDs are answered.
+    pub by: Addressing,
+    /// How.
+    pub algorithm: ThreadAlgorithm,
+    /// What is searched.
+    pub key: SearchKey,
+}

@@ -1,0 +1,263 @@
+//! Reading keys: those that are not in memory yet, some thousand messages at a time.
+
+use std::sync::Arc;
+
+use ids::{CollectionId, ContentId, Timestamp, Uid};
+
+use super::columns::{Rows, SortKeys, SortWant};
+use crate::store::blocking;
+use crate::{Entry, ReadTx, Result, Snapshot, Store, Want};
+
+/// LIMIT: messages of one read transaction: some 50 ms, after which others may read, and the
+/// whole ends where nobody waits for it any more.
+const READ_MESSAGES: u32 = 8192;
+/// LIMIT: bytes held at a time of messages that are read one by one.
+const READ_BYTES: u64 = 4 * 1024 * 1024;
+/// LIMIT: up to here a walk over the messages takes less than moving to another thread.
+const WALK_IN_PLACE: u32 = 20_000;
+
+/// LIMIT: where so many times fewer messages are wanted than there are, only those are read.
+const FEW: usize = 16;
+
+/// The keys of messages of one snapshot.
+#[derive(Debug, Clone)]
+pub struct MailboxKeys {
+    keys: Arc<SortKeys>,
+    rows: RowsOf,
+}
+
+/// Where the rows of messages are.
+#[derive(Debug, Clone)]
+enum RowsOf {
+    /// In the place of their sequence number.
+    Seq,
+    /// By sequence number less one.
+    Table(Vec<u32>),
+    /// In the place that their sequence number has among these.
+    Few(Vec<u32>),
+}
+
+impl MailboxKeys {
+    /// The columns.
+    pub fn keys(&self) -> &SortKeys {
+        &self.keys
+    }
+
+    /// The row of a message that was asked for.
+    pub fn row(&self, seq: u32) -> usize {
+        let at = seq.saturating_sub(1) as usize;
+        match &self.rows {
+            RowsOf::Seq => at,
+            RowsOf::Table(rows) => rows.get(at).copied().unwrap_or_default() as usize,
+            RowsOf::Few(seqs) => seqs.partition_point(|other| *other < seq),
+        }
+    }
+}
+
+/// How the keys in memory suffice for a snapshot.
+enum Cover {
+    /// All of it.
+    Whole(RowsOf),
+    /// All but messages newer than any known: those from this sequence number on.
+    From(u32),
+    /// Not messages between those known: they were gone when the others were read.
+    Gaps,
+}
+
+fn cover(keys: &SortKeys, snapshot: &Snapshot) -> Cover {
+    let known = keys.uids();
+    let (mut rows, mut at, mut is_identity) = (Vec::new(), 0, true);
+    rows.reserve_exact(snapshot.exists() as usize);
+    for (seq, entry) in snapshot.entries(1..=snapshot.exists()) {
+        let uid = entry.uid().get();
+        while known.get(at).is_some_and(|known| *known < uid) {
+            at += 1;
+        }
+        match known.get(at) {
+            Some(known) if *known == uid => {
+                is_identity &= at == (seq - 1) as usize;
+                rows.push(at as u32);
+            }
+            None => return Cover::From(seq),
+            Some(_) => return Cover::Gaps,
+        }
+    }
+    Cover::Whole(if is_identity { RowsOf::Seq } else { RowsOf::Table(rows) })
+}
+
+impl Store {
+    /// The sort keys of the messages of `snapshot` with the sequence numbers `seqs`, ascending:
+    /// those in memory, and the others read. Work is done off the async threads, and given up
+    /// where the future is dropped.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`](crate::StorageError::Unavailable) where nothing can be read.
+    pub async fn sort_keys(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        seqs: &[u32],
+        want: &SortWant,
+    ) -> Result<MailboxKeys> {
+        let name = (snapshot.mailbox(), snapshot.uid_validity());
+        let place = self.sort_key_cache().place(name);
+        if seqs.len().saturating_mul(FEW) < snapshot.exists() as usize {
+            if let Ok(held) = place.try_lock()
+                && held.has(want)
+                && let Cover::Whole(rows) = self.cover(&held, snapshot).await?
+            {
+                return Ok(MailboxKeys { keys: held.clone(), rows });
+            }
+            return self.read_few(snapshot, seqs, want).await;
+        }
+        let mut held = place.lock().await;
+        let cover = match held.has(want) {
+            true => self.cover(&held, snapshot).await?,
+            false => Cover::From(1),
+        };
+        let first = match cover {
+            Cover::Whole(rows) => return Ok(MailboxKeys { keys: held.clone(), rows }),
+            Cover::From(seq) => seq,
+            Cover::Gaps => {
+                // A session that was not told of expunges yet sorts what it knows.
+                let rows = Rows::anew(&SortKeys::default(), want);
+                let keys = Arc::new(self.read_rows(snapshot, rows, 1).await?);
+                return Ok(MailboxKeys { keys, rows: RowsOf::Seq });
+            }
+        };
+        // Rows of messages gone long ago are dropped by reading anew.
+        let is_sparse = held.uids().len() > 1024 + 2 * snapshot.exists() as usize;
+        let (rows, first) = match first == 1 || is_sparse {
+            true => (Rows::anew(&held, want), 1),
+            false => (Rows::after(SortKeys::clone(&held)), first),
+        };
+        let keys = Arc::new(self.read_rows(snapshot, rows, first).await?);
+        let rows = match self.cover(&keys, snapshot).await? {
+            Cover::Whole(rows) => rows,
+            // Every message of the snapshot was read just now.
+            Cover::From(_) | Cover::Gaps => RowsOf::Seq,
+        };
+        *held = keys.clone();
+        self.sort_key_cache().note(name, keys.size_bytes());
+        Ok(MailboxKeys { keys, rows })
+    }
+
+    async fn read_few(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        seqs: &[u32],
+        want: &SortWant,
+    ) -> Result<MailboxKeys> {
+        let mut rows = Rows::anew(&SortKeys::default(), want);
+        for seqs in seqs.chunks(READ_MESSAGES as usize) {
+            let (snapshot, seqs) = (snapshot.clone(), seqs.to_vec());
+            rows = self
+                .read(move |tx| {
+                    let entries = seqs.iter().filter_map(|seq| snapshot.by_seq(*seq));
+                    let messages: Vec<Message> = entries.map(|e| Message::of(&e)).collect();
+                    push_by_content(tx, &messages, &mut rows)?;
+                    Ok(rows)
+                })
+                .await?;
+        }
+        let keys = blocking("rank sort keys", move || Ok(rows.finish())).await?;
+        Ok(MailboxKeys { keys: Arc::new(keys), rows: RowsOf::Few(seqs.to_vec()) })
+    }
+
+    async fn cover(&self, keys: &Arc<SortKeys>, snapshot: &Arc<Snapshot>) -> Result<Cover> {
+        if snapshot.exists() <= WALK_IN_PLACE {
+            return Ok(cover(keys, snapshot));
+        }
+        let (keys, snapshot) = (keys.clone(), snapshot.clone());
+        blocking("sort keys", move || Ok(cover(&keys, &snapshot))).await
+    }
+
+    /// Adds the messages from sequence number `first` on to `rows`.
+    async fn read_rows(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        mut rows: Rows,
+        mut first: u32,
+    ) -> Result<SortKeys> {
+        while first <= snapshot.exists() {
+            let last = first.saturating_add(READ_MESSAGES - 1).min(snapshot.exists());
+            let snapshot = snapshot.clone();
+            rows = self
+                .read(move |tx| {
+                    let entries = snapshot.entries(first..=last);
+                    let messages: Vec<Message> = entries.map(|(_, e)| Message::of(&e)).collect();
+                    match rows.needs_header() {
+                        true => push_by_content(tx, &messages, &mut rows)?,
+                        false => push_from_mailbox(tx, snapshot.mailbox(), &messages, &mut rows)?,
+                    }
+                    Ok(rows)
+                })
+                .await?;
+            first = last.saturating_add(1);
+        }
+        blocking("rank sort keys", move || Ok(rows.finish())).await
+    }
+}
+
+/// A message whose keys are to be read.
+struct Message {
+    uid: Uid,
+    content: ContentId,
+    received: Timestamp,
+}
+
+impl Message {
+    fn of(entry: &Entry<'_>) -> Self {
+        Self { uid: entry.uid(), content: entry.content(), received: entry.internal_date() }
+    }
+}
+
+/// Reads along the mailbox, which is faster than message by message, unless some of them are no
+/// longer in it.
+fn push_from_mailbox(
+    tx: &mut ReadTx<'_>,
+    mailbox: CollectionId,
+    messages: &[Message],
+    rows: &mut Rows,
+) -> Result<()> {
+    let (Some(low), Some(high)) = (messages.first(), messages.last()) else { return Ok(()) };
+    let mut waiting = messages.iter().peekable();
+    // From the first message on that is gone, rows would be out of order.
+    let mut first_gone = None;
+    tx.load_keys_between(mailbox, low.uid..=high.uid, |uid, keys| {
+        if first_gone.is_none()
+            && let Some(message) = waiting.next_if(|message| message.uid <= uid)
+        {
+            match message.uid == uid {
+                true => rows.push(message.uid, message.received.as_secs(), keys, &[]),
+                false => first_gone = Some(message.uid),
+            }
+        }
+        Ok(())
+    })?;
+    let first_gone = first_gone.or(waiting.next().map(|message| message.uid));
+    let Some(first_gone) = first_gone else { return Ok(()) };
+    let from = messages.partition_point(|message| message.uid < first_gone);
+    push_by_content(tx, messages.get(from..).unwrap_or_default(), rows)
+}
+
+/// Reads message by message. One that was erased has no keys.
+fn push_by_content(tx: &mut ReadTx<'_>, messages: &[Message], rows: &mut Rows) -> Result<()> {
+    let want = match rows.needs_header() {
+        true => Want::KEYS | Want::HEADER,
+        false => Want::KEYS,
+    };
+    let mut rest = messages;
+    while !rest.is_empty() {
+        let ids: Vec<ContentId> = rest.iter().map(|message| message.content).collect();
+        let contents = tx.load_contents_within(&ids, want, READ_BYTES)?;
+        let (read, later) = rest.split_at(contents.len().min(rest.len()));
+        for (message, content) in read.iter().zip(contents) {
+            let content = content.unwrap_or_default();
+            let keys = content.keys.unwrap_or_default();
+            let header = content.header.unwrap_or_default();
+            rows.push(message.uid, message.received.as_secs(), &keys, &header);
+        }
+        rest = later;
+    }
+    Ok(())
+}
