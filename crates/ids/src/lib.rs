@@ -61,6 +61,10 @@ row_id!(
     /// One entry of the outgoing mail spool.
     SpoolId
 );
+row_id!(
+    /// One app password or access token of an account.
+    AccessKeyId
+);
 
 macro_rules! counter {
     ($(#[$doc:meta])* $name:ident, $raw:ty) => {

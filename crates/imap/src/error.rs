@@ -120,6 +120,7 @@ fn limit_noun(kind: LimitKind) -> &'static str {
         LimitKind::Subscriptions => "subscriptions are",
         LimitKind::MetadataEntries => "annotations are",
         LimitKind::MetadataBytes => "bytes of annotations are",
+        LimitKind::AccessKeys => "app passwords or tokens are",
     }
 }
 

@@ -1,26 +1,7 @@
-//! The base64 dress of an exchange, the same in IMAP, SMTP, POP3 and ManageSieve.
+//! PLAIN and LOGIN in base64, for protocols that do not drive `auth::Dialog` yet.
 
-use base64::{
-    Engine as _,
-    alphabet::STANDARD,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
-use zeroize::Zeroizing;
-
-use crate::{Credentials, Failure, Mechanism, Step, start};
-
-/// LIMIT: longest base64 text taken from a peer in one response, without its line end:
-/// RFC 4954 §4 calls 12288 octets sufficient for any mechanism in use.
-pub const RESPONSE_BYTES_MAX: usize = 12_288;
-
-/// Strict alphabet; padding must be right if present.
-///
-/// QUIRK(hand-written SMTP clients, many): leave the `=` at the end away. Nothing else can be
-/// meant by such a text, so it is taken.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+use crate::wire::{self, Response};
+use crate::{Credentials, Failure, Mechanism, Question, Step, start_password};
 
 /// What the session does next.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,40 +25,33 @@ impl Exchange {
     /// `initial` is the initial response as it stood in the command, still base64: a lone `=`
     /// is an empty response, `None` no response (RFC 4954 §4, RFC 9051 §6.2.2).
     pub fn start(name: &[u8], initial: Option<&[u8]>) -> Option<(Self, Reply)> {
-        let mut exchange = Self { mechanism: start(name)? };
+        let mut exchange = Self { mechanism: start_password(name)? };
         let reply = match initial {
             None => exchange.advance(None),
-            Some(b"=") => exchange.advance(Some(b"")),
-            Some(text) => exchange.decode(text),
+            Some(text) => exchange.take(wire::decode_initial(text)),
         };
         Some((exchange, reply))
     }
 
     /// Takes the next line of the client, without its line end.
     pub fn respond(&mut self, line: &[u8]) -> Reply {
-        // RFC 4422 §3.5: the protocols spell "abort" as a single asterisk (RFC 4954 §4,
-        // RFC 9051 §6.2.2), which is not base64.
-        if line == b"*" {
-            return Reply::Failed(Failure::Cancelled);
-        }
-        self.decode(line)
+        self.take(wire::decode_line(line))
     }
 
-    fn decode(&mut self, text: &[u8]) -> Reply {
-        if text.len() > RESPONSE_BYTES_MAX {
-            return Reply::Failed(Failure::TooLong);
-        }
-        match BASE64.decode(text) {
-            Ok(bytes) => self.advance(Some(&Zeroizing::new(bytes))),
-            Err(_) => Reply::Failed(Failure::NotBase64),
+    fn take(&mut self, response: Result<Response, Failure>) -> Reply {
+        match response {
+            Ok(bytes) => self.advance(Some(&bytes)),
+            Err(failure) => Reply::Failed(failure),
         }
     }
 
     fn advance(&mut self, response: Option<&[u8]>) -> Reply {
         match self.mechanism.step(response) {
-            Step::Challenge(bytes) => Reply::Continue(BASE64.encode(bytes)),
-            Step::Credentials(credentials) => Reply::Credentials(credentials),
+            Step::Challenge(bytes) => Reply::Continue(wire::encode(&bytes)),
+            Step::Ask(Question::Password(credentials)) => Reply::Credentials(credentials),
             Step::Failed(failure) => Reply::Failed(failure),
+            // Neither mechanism asks anything else, and neither ends without an answer.
+            Step::Ask(_) | Step::Accepted => Reply::Failed(Failure::Malformed),
         }
     }
 }
@@ -85,6 +59,7 @@ impl Exchange {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::RESPONSE_BYTES_MAX;
 
     /// Renders a reply as one word for the tables.
     fn word(reply: &Reply) -> String {

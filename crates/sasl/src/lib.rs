@@ -1,21 +1,35 @@
-//! SASL mechanisms as pure state machines (RFC 4422): PLAIN (RFC 4616) and LOGIN.
+//! SASL mechanisms as pure state machines, server side (RFC 4422): PLAIN (RFC 4616), LOGIN,
+//! SCRAM-SHA-1 and SCRAM-SHA-256 with and without channel binding (RFC 5802, RFC 7677,
+//! RFC 5929, RFC 9266), OAUTHBEARER (RFC 7628), XOAUTH2 and EXTERNAL (RFC 4422 §A).
 //!
-//! [`Exchange`] is what a protocol crate drives: it is given base64 text as it came from the
-//! peer and answers with base64 text to send, or with [`Credentials`] for `auth` to check.
-//! Below it each mechanism is one file that implements [`Mechanism`]; a new one is a new file
-//! and one row in [`MECHANISMS`].
+//! [`start`] gives the [`Mechanism`] of a [`Name`]. It consumes decoded responses and says what
+//! comes next; what only accounts can tell it asks for by a [`Question`] and takes as an
+//! [`Answer`]. `auth::Dialog` drives it for every protocol; [`wire`] is the base64 dress that
+//! they share. A new mechanism is a new file, a [`Name`] and one row in [`start`].
 //!
 //! **Invariant:** every input is bounded before it is decoded; nothing a peer sends panics; a
-//! password lives in a [`Password`], which is wiped when dropped and prints as `Password(…)`.
-//! **Absent:** I/O, clocks, randomness, and the decision whether a password is right. Whether a
-//! mechanism may be used at all without TLS is the session's business.
+//! password or token lives in a [`Password`], which is wiped when dropped and prints as
+//! `Password(…)`; proofs are compared in constant time.
+//! **Absent:** I/O, clocks, randomness (the nonce is given), and every decision about accounts.
+//! `tls-unique` is absent too: rustls does not tell it, and TLS 1.3 has none.
 
+mod bearer;
+mod channel;
 mod credentials;
 mod exchange;
+mod external;
 mod login;
 mod mechanism;
+mod name;
 mod plain;
+mod question;
+pub mod scram;
+pub mod wire;
 
+pub use channel::{Channel, ChannelBindings};
 pub use credentials::{Credentials, Password};
-pub use exchange::{Exchange, RESPONSE_BYTES_MAX, Reply};
-pub use mechanism::{Failure, MECHANISMS, Mechanism, Step, start};
+pub use exchange::{Exchange, Reply};
+pub use mechanism::{Failure, MECHANISMS, Mechanism, Step, start, start_password};
+pub use name::{Name, offered};
+pub use question::{Answer, BearerToken, Question, ScramIdentity};
+pub use wire::RESPONSE_BYTES_MAX;

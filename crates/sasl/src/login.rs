@@ -2,8 +2,8 @@
 //! (draft-murchison-sasl-login), but Outlook and many devices speak nothing else to SMTP.
 
 use crate::{
-    Credentials, Failure, Mechanism, Password, Step,
-    mechanism::{NAME_BYTES_MAX, PASSWORD_BYTES_MAX, parse_text},
+    Answer, Credentials, Failure, Mechanism, Password, Step,
+    mechanism::{NAME_BYTES_MAX, PASSWORD_BYTES_MAX, ask, conclude, parse_text},
 };
 
 /// The state of a LOGIN exchange: what is expected next.
@@ -24,20 +24,20 @@ impl Mechanism for Login {
         match (std::mem::replace(self, Self::Finished), response) {
             (Self::Name, None) => {
                 *self = Self::Name;
-                Step::Challenge(b"Username:")
+                Step::Challenge(b"Username:".to_vec())
             }
             // QUIRK(Outlook, all): sends the user name as initial response, which the draft
             // does not know.
             (Self::Name, Some(name)) => match parse_text(name, NAME_BYTES_MAX) {
                 Ok(name) => {
                     *self = Self::Password(name);
-                    Step::Challenge(b"Password:")
+                    Step::Challenge(b"Password:".to_vec())
                 }
                 Err(failure) => Step::Failed(failure),
             },
             (Self::Password(authcid), Some(password)) => {
                 match parse_text(password, PASSWORD_BYTES_MAX) {
-                    Ok(password) => Step::Credentials(Credentials {
+                    Ok(password) => ask(Credentials {
                         authzid: None,
                         authcid,
                         password: Password::new(password),
@@ -48,6 +48,10 @@ impl Mechanism for Login {
             (Self::Password(_), None) | (Self::Finished, _) => Step::Failed(Failure::Malformed),
         }
     }
+
+    fn answer(&mut self, answer: Answer) -> Step {
+        conclude(&answer)
+    }
 }
 
 #[cfg(test)]
@@ -57,20 +61,20 @@ mod tests {
     #[test]
     fn prompts_then_credentials() {
         let expected = || {
-            Step::Credentials(Credentials {
+            ask(Credentials {
                 authzid: None,
                 authcid: "tim@example.test".into(),
                 password: "pw".into(),
             })
         };
         let mut asked = Login::default();
-        assert_eq!(asked.step(None), Step::Challenge(b"Username:"));
-        assert_eq!(asked.step(Some(b"tim@example.test")), Step::Challenge(b"Password:"));
+        assert_eq!(asked.step(None), Step::Challenge(b"Username:".to_vec()));
+        assert_eq!(asked.step(Some(b"tim@example.test")), Step::Challenge(b"Password:".to_vec()));
         assert_eq!(asked.step(Some(b"pw")), expected());
         assert_eq!(asked.step(Some(b"pw")), Step::Failed(Failure::Malformed));
 
         let mut unasked = Login::default();
-        assert_eq!(unasked.step(Some(b"tim@example.test")), Step::Challenge(b"Password:"));
+        assert_eq!(unasked.step(Some(b"tim@example.test")), Step::Challenge(b"Password:".to_vec()));
         assert_eq!(unasked.step(Some(b"pw")), expected());
     }
 
@@ -84,7 +88,7 @@ mod tests {
         ];
         for (name, password, expect) in table {
             let mut login = Login::default();
-            assert_eq!(login.step(Some(name)), Step::Challenge(b"Password:"));
+            assert_eq!(login.step(Some(name)), Step::Challenge(b"Password:".to_vec()));
             assert_eq!(login.step(Some(password)), Step::Failed(*expect), "{password:?}");
             assert_eq!(login.step(Some(b"pw")), Step::Failed(Failure::Malformed));
         }

@@ -1,29 +1,37 @@
-//! The shape every mechanism has, and the table of those that exist.
+//! The shape every mechanism has, and how each is started.
 
-use crate::{Credentials, login::Login, plain::Plain};
+use crate::{
+    Answer, Channel, Credentials, Name, Question, bearer::Bearer, external::External, login::Login,
+    plain::Plain, scram::Scram,
+};
 
 /// One running exchange of one mechanism, on decoded bytes.
 ///
 /// `step` is called first with `None` when the client sent no initial response, else with that
-/// response; afterwards with each response in turn. After anything but a challenge the exchange
-/// is over, and a further step fails.
+/// response; afterwards with each response in turn. A question is followed by `answer`. After
+/// anything but a challenge or a question the exchange is over, and a further step fails.
 pub trait Mechanism: Send {
     /// Consumes one client response and says what comes next.
     fn step(&mut self, response: Option<&[u8]>) -> Step;
+
+    /// Takes the answer to the question of the last step and says what comes next.
+    fn answer(&mut self, answer: Answer) -> Step;
 }
 
 /// What a mechanism wants after one step.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Send these bytes (base64 added by [`crate::Exchange`]) and come back with the response.
-    Challenge(&'static [u8]),
-    /// The exchange is complete; the credentials are to be checked.
-    Credentials(Credentials),
+    /// Send these bytes and come back with the response.
+    Challenge(Vec<u8>),
+    /// Find this out and come back with the answer.
+    Ask(Question),
+    /// The exchange is complete: who was asked about last is signed in.
+    Accepted,
     /// The exchange is over without result.
     Failed(Failure),
 }
 
-/// Why an exchange ended without credentials.
+/// Why an exchange ended without anybody signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
     /// The client sent `*` (RFC 4422 §3.5): answered like a refusal, but nobody's fault.
@@ -34,25 +42,49 @@ pub enum Failure {
     Malformed,
     /// The response or a part of it is longer than we take.
     TooLong,
+    /// The channel binding is missing, unknown or another than ours: somebody may stand between
+    /// the client and us.
+    ChannelBinding,
+    /// The answer was no.
+    Refused,
 }
 
-/// Makes a mechanism ready for its first step.
-type Make = fn() -> Box<dyn Mechanism>;
+/// Starts a mechanism on a connection. `plus_offered` says whether a `-PLUS` form was announced
+/// on it; `nonce` is fresh, random and printable (RFC 5802 §5.1).
+pub fn start(name: Name, channel: &Channel, plus_offered: bool, nonce: &str) -> Box<dyn Mechanism> {
+    match name {
+        Name::Plain => Box::new(Plain::default()),
+        Name::Login => Box::new(Login::default()),
+        Name::Scram { hash, plus } => {
+            let bindings = channel.bindings.clone();
+            Box::new(Scram::new(hash, plus, plus_offered, bindings, nonce))
+        }
+        Name::OauthBearer => Box::new(Bearer::oauthbearer()),
+        Name::Xoauth2 => Box::new(Bearer::xoauth2()),
+        Name::External => Box::new(External::default()),
+    }
+}
 
-/// Mechanism names as announced, with how to start each. PLAIN first: it is what programs
-/// should pick, LOGIN is there for those that know nothing else.
-pub const MECHANISMS: [(&str, Make); 2] =
-    [("PLAIN", || Box::new(Plain::default())), ("LOGIN", || Box::new(Login::default()))];
+/// The mechanisms that come down to a name and a password, as announced.
+pub const MECHANISMS: [Name; 2] = [Name::Plain, Name::Login];
 
-/// Starts the mechanism of this name; `None` if there is none.
-///
-/// RFC 4422 §3.1: names are upper case by definition; clients send any case in SMTP and IMAP,
-/// whose own grammar makes the word case-insensitive.
-pub fn start(name: &[u8]) -> Option<Box<dyn Mechanism>> {
-    MECHANISMS
-        .iter()
-        .find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name))
-        .map(|(_, make)| make())
+/// Starts one of [`MECHANISMS`].
+pub fn start_password(name: &[u8]) -> Option<Box<dyn Mechanism>> {
+    let name = Name::parse(name).filter(|name| MECHANISMS.contains(name))?;
+    Some(start(name, &Channel::default(), false, ""))
+}
+
+/// What PLAIN and LOGIN end in.
+pub(crate) fn ask(credentials: Credentials) -> Step {
+    Step::Ask(Question::Password(credentials))
+}
+
+/// What mechanisms without a last word make of an answer.
+pub(crate) fn conclude(answer: &Answer) -> Step {
+    match answer {
+        Answer::Accepted => Step::Accepted,
+        Answer::Refused | Answer::Verifiers(_) => Step::Failed(Failure::Refused),
+    }
 }
 
 /// LIMIT: longest user name, twice over what RFC 5321 §4.5.3.1 allows an address (254 octets),

@@ -1,8 +1,8 @@
 //! PLAIN (RFC 4616): one message with everything in it.
 
 use crate::{
-    Credentials, Failure, Mechanism, Password, Step,
-    mechanism::{NAME_BYTES_MAX, PASSWORD_BYTES_MAX, parse_text},
+    Answer, Credentials, Failure, Mechanism, Password, Step,
+    mechanism::{NAME_BYTES_MAX, PASSWORD_BYTES_MAX, ask, conclude, parse_text},
 };
 
 /// The state of a PLAIN exchange: whether its one message was seen.
@@ -15,16 +15,20 @@ impl Mechanism for Plain {
     fn step(&mut self, response: Option<&[u8]>) -> Step {
         let Some(message) = response else {
             // RFC 4616 §2: the server has nothing to say first, so its challenge is empty.
-            return Step::Challenge(b"");
+            return Step::Challenge(Vec::new());
         };
         if self.finished {
             return Step::Failed(Failure::Malformed);
         }
         self.finished = true;
         match parse_message(message) {
-            Ok(credentials) => Step::Credentials(credentials),
+            Ok(credentials) => ask(credentials),
             Err(failure) => Step::Failed(failure),
         }
+    }
+
+    fn answer(&mut self, answer: Answer) -> Step {
+        conclude(&answer)
     }
 }
 
@@ -52,7 +56,7 @@ mod tests {
     use super::*;
 
     fn credentials(authzid: Option<&str>, authcid: &str, password: &str) -> Step {
-        Step::Credentials(Credentials {
+        ask(Credentials {
             authzid: authzid.map(str::to_owned),
             authcid: authcid.into(),
             password: password.into(),
@@ -91,7 +95,7 @@ mod tests {
     #[test]
     fn empty_challenge_when_nothing_came_along() {
         let mut plain = Plain::default();
-        assert_eq!(plain.step(None), Step::Challenge(b""));
+        assert_eq!(plain.step(None), Step::Challenge(Vec::new()));
         assert_eq!(plain.step(Some(b"\0tim\0pw")), credentials(None, "tim", "pw"));
         assert_eq!(plain.step(Some(b"\0tim\0pw")), Step::Failed(Failure::Malformed));
     }

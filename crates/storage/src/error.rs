@@ -27,6 +27,8 @@ pub enum LimitKind {
     MetadataEntries,
     /// Bytes of all annotations of one account.
     MetadataBytes,
+    /// R-ADDR-9: app passwords of one account; access tokens are counted apart.
+    AccessKeys,
 }
 
 /// Why a storage verb changed nothing.

@@ -41,8 +41,9 @@ pub use address::Address;
 pub use change::{Change, Changes, Fact};
 pub use check::{Finding, Repaired};
 pub use directory::{
-    ALIASES_MAX, Account, Credentials, Domain, NewAccount, QuotaResource, Quotas, Recipient,
-    Resolution, Role,
+    ACCESS_KEYS_MAX, ALIASES_MAX, AccessKey, AccessKeyKind, Account, Credentials, Domain, Grant,
+    NewAccessKey, NewAccount, Protocol, Protocols, QuotaResource, Quotas, Recipient, Resolution,
+    Role, ScramVerifier,
 };
 pub use error::{LimitKind, Result, StorageError};
 pub use feed::{Lagged, Subscription};

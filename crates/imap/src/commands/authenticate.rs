@@ -10,7 +10,7 @@ use crate::types::AuthenticateArgs;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: AuthenticateArgs) -> Result<Reply> {
     require_privacy(ctx)?;
-    let Some(mut mechanism) = sasl::start(args.mechanism.as_bytes()) else {
+    let Some(mut mechanism) = sasl::start_password(args.mechanism.as_bytes()) else {
         return Err(refused(Code::Cannot, "Unknown authentication mechanism"));
     };
     let mut response = args.initial_response;
@@ -19,7 +19,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: AuthenticateArgs) -> Result<Rep
         let step = mechanism.step(input.as_ref().map(|secret| secret.expose()));
         match step {
             sasl::Step::Challenge(challenge) => {
-                let text = base64_of(challenge);
+                let text = sasl::wire::encode(&challenge);
                 ctx.push(|out| render::continuation(out, &text));
                 let line = next_line(ctx).await?;
                 match parse_sasl_line(&line) {
@@ -29,15 +29,12 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: AuthenticateArgs) -> Result<Rep
                     Err(_) => return Err(CommandError::Bad("Malformed base64")),
                 }
             }
-            sasl::Step::Credentials(credentials) => return sign_in(ctx, credentials).await,
-            sasl::Step::Failed(_) => {
+            sasl::Step::Ask(sasl::Question::Password(credentials)) => {
+                return sign_in(ctx, credentials).await;
+            }
+            sasl::Step::Ask(_) | sasl::Step::Accepted | sasl::Step::Failed(_) => {
                 return Err(refused(Code::AuthenticationFailed, "Malformed response"));
             }
         }
     }
-}
-
-fn base64_of(bytes: &[u8]) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(bytes)
 }

@@ -40,6 +40,7 @@ fn limit(kind: LimitKind, max: u64) -> String {
         LimitKind::MetadataEntries => format!("a mailbox has at most {max} annotations"),
         LimitKind::MetadataBytes => format!("an account has at most {max} bytes of annotations"),
         LimitKind::Subscriptions => format!("an account has at most {max} subscriptions"),
+        LimitKind::AccessKeys => format!("an account has at most {max} of them"),
     }
 }
 

@@ -74,6 +74,7 @@ impl Session {
                     Failure::Cancelled => Refusal::AuthCancelled,
                     Failure::NotBase64 | Failure::Malformed => Refusal::AuthMalformed,
                     Failure::TooLong => Refusal::AuthTooLong,
+                    Failure::ChannelBinding | Failure::Refused => Refusal::BadCredentials,
                 };
                 self.refuse(&refusal.into(), out)
             }

@@ -11,7 +11,7 @@ struct Rule {
     sql: &'static str,
 }
 
-const RULES: [Rule; 27] = [
+const RULES: [Rule; 28] = [
     Rule {
         invariant: "mailbox-counts",
         row: "mailbox",
@@ -195,6 +195,10 @@ const RULES: [Rule; 27] = [
               UNION SELECT account_id FROM address \
               WHERE account_id NOT IN (SELECT id FROM account) \
               UNION SELECT account_id FROM expunged \
+              WHERE account_id NOT IN (SELECT id FROM account) \
+              UNION SELECT account_id FROM access_key \
+              WHERE account_id NOT IN (SELECT id FROM account) \
+              UNION SELECT account_id FROM scram_verifier \
               WHERE account_id NOT IN (SELECT id FROM account)",
     },
     Rule {
@@ -206,6 +210,16 @@ const RULES: [Rule; 27] = [
               OR (m.scope < 0 AND (m.mailbox_id <> 0 OR -m.scope NOT IN (SELECT id FROM domain))) \
               OR m.account_id <> CASE WHEN m.scope > 0 THEN m.scope WHEN m.scope < 0 THEN 0 \
                  ELSE COALESCE((SELECT b.account_id FROM mailbox b WHERE b.id = m.mailbox_id), 0) END",
+    },
+    Rule {
+        invariant: "scram-verifier-of-password",
+        row: "account",
+        sql: "SELECT s.account_id FROM scram_verifier s WHERE s.access_key_id <> 0 AND NOT EXISTS \
+              (SELECT 1 FROM access_key k WHERE k.id = s.access_key_id \
+               AND k.account_id = s.account_id AND k.kind = 'app-password') \
+              UNION SELECT s.account_id FROM scram_verifier s \
+              JOIN account a ON a.id = s.account_id \
+              WHERE s.access_key_id = 0 AND a.password_hash = ''",
     },
 ];
 

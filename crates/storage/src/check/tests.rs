@@ -13,6 +13,9 @@ fn fill(store: &TestStore) {
             let message = PreparedMessage::new(b"a: b\r\n\r\nbody".to_vec());
             tx.account(paul)?.deliver(&message, Delivery::default())?;
             let mut julie = tx.account(julie)?;
+            let verifier =
+                crate::ScramVerifier { salt: vec![1], iterations: 1, sealed_keys: vec![2] };
+            julie.put_scram_verifier(None, &verifier)?;
             for _ in 0..3 {
                 julie.deliver(&message, Delivery::default())?;
             }
@@ -53,6 +56,8 @@ fn every_kind_of_damage_is_found() {
         fill(store);
         for (damage, expect) in [
             (&["UPDATE mailbox SET unseen_count = 9 WHERE name = 'INBOX'"][..], "mailbox-counts"),
+            (&["UPDATE scram_verifier SET access_key_id = 77"], "scram-verifier-of-password"),
+            (&["UPDATE account SET password_hash = ''"], "scram-verifier-of-password"),
             (&["UPDATE mailbox SET deleted_count = 1 WHERE name = 'Junk'"], "mailbox-counts"),
             (&["UPDATE mailbox SET uid_next = 0 WHERE name = 'Junk'"], "uid-next-above-uids"),
             (&["UPDATE mailbox SET uid_next = 1 WHERE name = 'INBOX'"], "uid-next-above-uids"),

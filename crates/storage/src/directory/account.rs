@@ -249,6 +249,8 @@ impl WriteTx<'_> {
             "DELETE FROM mailbox WHERE account_id = ?1",
             "DELETE FROM subscription WHERE account_id = ?1",
             "DELETE FROM address WHERE account_id = ?1",
+            "DELETE FROM scram_verifier WHERE account_id = ?1",
+            "DELETE FROM access_key WHERE account_id = ?1",
             "UPDATE domain SET catch_all = NULL WHERE catch_all = ?1",
             "UPDATE spool SET account_id = NULL WHERE account_id = ?1",
             "DELETE FROM account WHERE id = ?1",

@@ -1,7 +1,7 @@
 //! What signing in needs: the password hash and whether the account may be used (R-ADDR-8,
 //! R-ADDR-12). Passwords themselves never reach this crate.
 
-use ids::AccountId;
+use ids::{AccessKeyId, AccountId, Timestamp};
 
 use crate::change::Fact;
 use crate::sql::Value;
@@ -20,6 +20,17 @@ pub struct Credentials {
     pub blocked: bool,
     /// R-ADDR-12, of the account or of its domain.
     pub maintenance: bool,
+}
+
+/// What somebody signed in with, as far as it can be taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grant {
+    /// The account's password.
+    Password,
+    /// An app password or an access token.
+    AccessKey(AccessKeyId),
+    /// A TLS client certificate.
+    Certificate,
 }
 
 // The hash must not reach a log.
@@ -54,11 +65,30 @@ impl ReadTx<'_> {
             },
         )
     }
+
+    /// Whether a session of `account` that was signed in to at `credential_version` by `grant` may
+    /// go on: the credentials, or `None` where it may not.
+    pub fn standing_credentials(
+        &mut self,
+        address: &Address,
+        account: AccountId,
+        credential_version: u64,
+        grant: Grant,
+        now: Timestamp,
+    ) -> Result<Option<Credentials>> {
+        let Some(found) = self.credentials(address)? else { return Ok(None) };
+        let is_same = found.account == account && found.credential_version == credential_version;
+        let stands = match grant {
+            Grant::Password | Grant::Certificate => true,
+            Grant::AccessKey(id) => self.access_key_stands(account, id, now)?,
+        };
+        Ok((is_same && stands).then_some(found))
+    }
 }
 
 impl AccountTx<'_, '_> {
-    /// Sets the password (a PHC string; empty: no password opens the account) and ends the
-    /// sessions signed in with the old one (R-ADDR-8).
+    /// Sets the password (a PHC string; empty: no password opens the account), forgets what SCRAM
+    /// compared with, and ends the sessions signed in with the old one (R-ADDR-8).
     pub fn set_password_hash(&mut self, password_hash: &str) -> Result<()> {
         let account = Value::Int(self.account.get());
         self.sql.execute(
@@ -66,6 +96,7 @@ impl AccountTx<'_, '_> {
              WHERE id = ?1",
             &[account, Value::Text(password_hash)],
         )?;
+        self.drop_scram_verifier(None)?;
         self.record_fact(None, Fact::CredentialsChanged)
     }
 

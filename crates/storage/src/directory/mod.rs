@@ -3,20 +3,26 @@
 //! **Invariant:** an address leads to one account; a domain alias has no addresses of its own,
 //! every address of its domain exists under it.
 
+mod access_key;
 mod account;
 mod alias;
 mod credentials;
 mod domain;
+mod protocol;
 mod quota;
 mod resolve;
+mod scram;
 
+pub use access_key::{ACCESS_KEYS_MAX, AccessKey, AccessKeyKind, NewAccessKey};
 pub use account::{Account, NewAccount, Role};
 pub use alias::ALIASES_MAX;
-pub use credentials::Credentials;
+pub use credentials::{Credentials, Grant};
 pub use domain::Domain;
+pub use protocol::{Protocol, Protocols};
 pub(crate) use quota::Usage;
 pub use quota::{QuotaResource, Quotas};
 pub use resolve::{Recipient, Resolution};
+pub use scram::ScramVerifier;
 
 #[cfg(test)]
 mod tests;
