@@ -45,6 +45,7 @@ const MAIL: &[&str] = &[
     "QUOTA=RES-MESSAGE",
     "QUOTA=RES-MAILBOX",
     "OBJECTID",
+    "SAVEDATE",
     "PREVIEW",
     "UTF8=ACCEPT",
 ];

@@ -50,7 +50,8 @@ pub use feed::{Lagged, Subscription};
 pub use mailbox::{Mailbox, MailboxEntry, MailboxName, MailboxTree, SpecialUse};
 pub use maintain::Maintained;
 pub use message_store::{
-    Append, Appended, Content, Copied, Delivery, FlagChange, PreparedMessage, Stored, Want,
+    Append, Appended, Content, Copied, Delivery, FlagChange, PreparedMessage, Stored, ThreadId,
+    Want,
 };
 pub use metadata::{Metadata, MetadataEntry, MetadataScope};
 pub use settings::{Blobs, Database, Settings};

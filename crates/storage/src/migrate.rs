@@ -20,6 +20,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, sql: include_str!("../migrations/0002_quota.sql") },
     Migration { version: 3, sql: include_str!("../migrations/0003_metadata.sql") },
     Migration { version: 4, sql: include_str!("../migrations/0004_sign_in.sql") },
+    Migration { version: 5, sql: include_str!("../migrations/0005_thread.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

@@ -8,11 +8,11 @@ mod section;
 
 use std::sync::Arc;
 
-use ids::{ModSeq, UidSet};
+use ids::{ContentId, ModSeq, Timestamp, Uid, UidSet};
 use message::flag::{Flags, SystemFlags};
-use storage::{FlagChange, ReadTx, Snapshot, StorageError};
+use storage::{Content, Entry, FlagChange, ReadTx, Snapshot, StorageError, ThreadId};
 
-use self::response::{Plan, render_message};
+use self::response::{Plan, Read, render_message};
 use super::batches::{BATCH_BYTES, Batches};
 use super::vanished::{Asked, expunged_since};
 use super::{Ctx, Reply, own_modseq};
@@ -132,7 +132,7 @@ async fn answer(
     seqs: &NumberSet,
     plan: Plan,
 ) -> Result<()> {
-    if plan.want().is_empty() {
+    if plan.is_of_view() {
         return answer_from_view(ctx, &known, seqs, &plan).await;
     }
     let plan = Arc::new(plan);
@@ -179,7 +179,7 @@ async fn answer_from_view(
     let mut out = Vec::with_capacity(PIECE_BYTES);
     for &(first, last) in seqs.ranges() {
         for (seq, entry) in known.entries(first..=last) {
-            render_message(&mut out, seq, &entry, plan, None);
+            render_message(&mut out, seq, &entry, plan, Read::default());
             if out.len() >= PIECE_BYTES {
                 ctx.connection.write(&out).await?;
                 out.clear();
@@ -212,14 +212,57 @@ fn render_batch(
     let ids: Vec<_> = entries.iter().map(|(_, entry)| entry.content()).collect();
     let contents = tx.load_contents_within(&ids, plan.want(), BATCH_BYTES)?;
     let rest = entries.get(contents.len()).map(|(seq, _)| *seq);
+    let rows = Rows::load(tx, known, &entries, plan)?;
     let read = entries.iter().zip(&contents);
     let mut bytes = Vec::with_capacity(plan.estimate(read.clone().map(|((_, entry), _)| entry)));
     let (mut is_whole, mut is_complete) = (true, true);
     for ((seq, entry), content) in read {
         match content {
-            Some(_) => is_whole &= render_message(&mut bytes, *seq, entry, plan, content.as_ref()),
+            Some(content) => {
+                let read = rows.of(entry, content);
+                is_whole &= render_message(&mut bytes, *seq, entry, plan, read);
+            }
             None => is_complete = false,
         }
     }
     Ok(Rendered { bytes, is_whole, is_complete, rest })
+}
+
+/// What single columns say of the messages of a batch.
+#[derive(Default)]
+struct Rows {
+    threads: Vec<(ContentId, ThreadId)>,
+    save_dates: Vec<(Uid, Timestamp)>,
+}
+
+impl Rows {
+    fn load(
+        tx: &mut ReadTx<'_>,
+        known: &Snapshot,
+        entries: &[(u32, Entry<'_>)],
+        plan: &Plan,
+    ) -> storage::Result<Self> {
+        let mut rows = Self::default();
+        if plan.wants_threads() {
+            let contents: Vec<_> = entries.iter().map(|(_, entry)| entry.content()).collect();
+            rows.threads = tx.load_threads(&contents)?;
+        }
+        if plan.wants_save_dates()
+            && let (Some((_, first)), Some((_, last))) = (entries.first(), entries.last())
+        {
+            rows.save_dates = tx.load_save_dates(known.mailbox(), first.uid()..=last.uid())?;
+        }
+        Ok(rows)
+    }
+
+    fn of<'r>(&self, entry: &Entry<'_>, content: &'r Content) -> Read<'r> {
+        let (id, uid) = (entry.content(), entry.uid());
+        let thread = self.threads.binary_search_by_key(&id, |(content, _)| *content).ok();
+        let saved = self.save_dates.binary_search_by_key(&uid, |(uid, _)| *uid).ok();
+        Read {
+            content: Some(content),
+            thread: thread.and_then(|at| self.threads.get(at)).map(|(_, thread)| *thread),
+            saved: saved.and_then(|at| self.save_dates.get(at)).map(|(_, saved)| *saved),
+        }
+    }
 }

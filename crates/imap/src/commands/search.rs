@@ -8,6 +8,7 @@
 
 mod content;
 mod program;
+mod rows;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use ids::ModSeq;
 use storage::{ReadTx, Snapshot, StorageError, Want};
 
 use self::program::{Facts, Program, Sets};
+use self::rows::RowKeys;
 use super::batches::{BATCH_BYTES, Batches};
 use super::{Ctx, Reply, numbers_of, uids_of};
 use crate::error::Result;
@@ -54,10 +56,12 @@ pub(super) struct Found {
 /// Searches the selected mailbox.
 pub(super) async fn find(ctx: &mut Ctx<'_>, key: &SearchKey, saves: bool) -> Result<Found> {
     let now = ctx.shared.store.now();
+    let store = ctx.shared.store.clone();
+    let known = ctx.selected()?.known().clone();
+    let rows = RowKeys::load(&store, known.mailbox(), key).await?;
     let selected = ctx.selected()?;
-    let known = selected.known().clone();
     let recent = numbers_of(selected.recent());
-    let sets = Sets { known: &known, saved: &selected.saved, recent };
+    let sets = Sets { known: &known, saved: &selected.saved, recent, rows };
     let program = Program::compile(key, &sets, now);
     if key.uses_modseq() {
         // RFC 7162 §3.1: the key makes the client one that knows CONDSTORE.

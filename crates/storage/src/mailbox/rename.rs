@@ -152,10 +152,12 @@ impl AccountTx<'_, '_> {
         }
         let modseq = self.modseq(account)?;
         let modseq = Value::Int(modseq.get().cast_signed());
+        let now = Value::Int(self.now.as_micros());
         self.sql.execute(
-            "UPDATE message SET mailbox_id = ?2, modseq = ?3, created_modseq = ?3 \
+            // RFC 8514 §3: they come into that mailbox now.
+            "UPDATE message SET mailbox_id = ?2, modseq = ?3, created_modseq = ?3, save_date = ?4 \
              WHERE mailbox_id = ?1",
-            &[source, target, modseq],
+            &[source, target, modseq, now],
         )?;
         self.sql.execute(
             "UPDATE mailbox SET message_count = ?2, unseen_count = ?3, deleted_count = ?4, \

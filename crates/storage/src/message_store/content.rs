@@ -55,7 +55,8 @@ impl WriteTx<'_> {
         let id = sql
             .query_one(
                 "INSERT INTO content (hash, size_bytes, body_blob, envelope, body, \
-                 body_structure, parts, keys) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+                 body_structure, parts, keys, thread_id) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
                  RETURNING id",
                 &[
                     Value::Bytes(message.hash.as_bytes()),
@@ -66,6 +67,7 @@ impl WriteTx<'_> {
                     Value::Bytes(&summary.body_structure),
                     Value::Bytes(&message.parts),
                     Value::Bytes(&message.keys),
+                    Value::Int(message.thread.column()),
                 ],
                 |row| row.int(0),
             )?

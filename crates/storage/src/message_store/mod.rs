@@ -16,7 +16,9 @@ mod keywords;
 mod load;
 mod prepare;
 mod recent;
+mod saved;
 mod selection;
+mod thread;
 
 pub use append::{Append, Appended};
 pub use copy::Copied;
@@ -24,6 +26,7 @@ pub use deliver::Delivery;
 pub use flags::{FlagChange, Stored};
 pub use load::{Content, Want};
 pub use prepare::PreparedMessage;
+pub use thread::ThreadId;
 
 pub(crate) use selection::delta_entry;
 

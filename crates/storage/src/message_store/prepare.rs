@@ -4,6 +4,7 @@
 use ids::BlobId;
 use message::{Limits, Summary};
 
+use super::ThreadId;
 use crate::blob::PreparedBlob;
 
 /// A message ready to be stored: parsed, hashed, its body compressed where that pays.
@@ -18,6 +19,7 @@ pub struct PreparedMessage {
     pub(crate) summary: Summary,
     pub(crate) parts: Vec<u8>,
     pub(crate) keys: Vec<u8>,
+    pub(crate) thread: ThreadId,
 }
 
 impl PreparedMessage {
@@ -34,6 +36,7 @@ impl PreparedMessage {
             body: (!body.is_empty()).then(|| PreparedBlob::new(body)),
             parts: summary.parts.encode(),
             keys: summary.keys.encode(),
+            thread: ThreadId::of(&summary.keys, hash.as_bytes()),
             summary,
         }
     }

@@ -1,8 +1,8 @@
 //! One message of a FETCH answer.
 
-use ids::UidSet;
+use ids::{Timestamp, UidSet};
 use message::date::DateTime;
-use storage::{Content, Entry, Want};
+use storage::{Content, Entry, ThreadId, Want};
 
 use super::section::Bytes;
 use crate::render::FetchWriter;
@@ -21,6 +21,14 @@ pub(super) struct Plan {
     recent: UidSet,
 }
 
+/// What is known of a message beside its view.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Read<'r> {
+    pub(super) content: Option<&'r Content>,
+    pub(super) thread: Option<ThreadId>,
+    pub(super) saved: Option<Timestamp>,
+}
+
 impl Plan {
     pub(super) fn new(args: FetchArgs, enabled: Enabled, seen: UidSet, recent: UidSet) -> Self {
         let mut attributes = args.attributes;
@@ -35,6 +43,19 @@ impl Plan {
     /// What must be read from storage.
     pub(super) fn want(&self) -> Want {
         self.want
+    }
+
+    /// Whether nothing must be read from storage.
+    pub(super) fn is_of_view(&self) -> bool {
+        self.want.is_empty() && !self.wants_threads() && !self.wants_save_dates()
+    }
+
+    pub(super) fn wants_threads(&self) -> bool {
+        self.has(&FetchAttribute::ThreadId)
+    }
+
+    pub(super) fn wants_save_dates(&self) -> bool {
+        self.has(&FetchAttribute::SaveDate)
     }
 
     /// About how many bytes the answer takes.
@@ -85,7 +106,7 @@ pub(super) fn render_message(
     seq: u32,
     entry: &Entry<'_>,
     plan: &Plan,
-    content: Option<&Content>,
+    read: Read<'_>,
 ) -> bool {
     let mut is_whole = true;
     let start = out.len();
@@ -96,7 +117,7 @@ pub(super) fn render_message(
                 fetch.flags_rendered(entry.flags_rendered(), plan.is_recent(entry));
                 true
             }
-            _ => render_attribute(&mut fetch, attribute, entry, content),
+            _ => render_attribute(&mut fetch, attribute, entry, read),
         };
     }
     if plan.seen.contains(entry.uid()) {
@@ -130,7 +151,7 @@ fn render_attribute(
     fetch: &mut FetchWriter<'_>,
     attribute: &FetchAttribute,
     entry: &Entry<'_>,
-    content: Option<&Content>,
+    read: Read<'_>,
 ) -> bool {
     match attribute {
         FetchAttribute::Uid => fetch.uid(entry.uid()),
@@ -141,11 +162,14 @@ fn render_attribute(
         FetchAttribute::ModSeq => fetch.modseq(entry.modseq()),
         // RFC 8474 §5.1: copies share their content, so its number names what they have in common.
         FetchAttribute::EmailId => fetch.email_id(&format!("M{}", entry.content())),
-        // RFC 8474 §5.2: NIL where the server keeps no threads.
-        FetchAttribute::ThreadId => fetch.thread_id(None),
-        // RFC 8514 §4.2: NIL where save dates are not kept.
-        FetchAttribute::SaveDate => fetch.save_date(None),
-        _ => return content.is_none_or(|content| render_content(fetch, attribute, content)),
+        // RFC 8474 §5.2: no EMAILID looks like a THREADID.
+        FetchAttribute::ThreadId => {
+            fetch.thread_id(read.thread.map(|thread| format!("T{thread}")).as_deref());
+        }
+        FetchAttribute::SaveDate => {
+            fetch.save_date(read.saved.map(|saved| DateTime::from_unix_secs(saved.as_secs())));
+        }
+        _ => return read.content.is_none_or(|content| render_content(fetch, attribute, content)),
     }
     true
 }
@@ -162,7 +186,9 @@ fn render_content(
         FetchAttribute::BodyStructure => {
             fetch.body_structure(content.body_structure.as_deref().unwrap_or_default());
         }
-        FetchAttribute::Preview { .. } => fetch.preview(bytes.preview()),
+        // RFC 8970 §3.2: it was made at delivery and is at hand, LAZY or not; NIL is for LAZY
+        // alone.
+        FetchAttribute::Preview { .. } => fetch.preview(Some(bytes.preview().unwrap_or_default())),
         FetchAttribute::Rfc822 => fetch.rfc822(&bytes.whole()),
         FetchAttribute::Rfc822Header => fetch.rfc822_header(bytes.header()),
         FetchAttribute::Rfc822Text => fetch.rfc822_text(bytes.text()),

@@ -12,6 +12,7 @@ use message::flag::{Flags, SystemFlags};
 use storage::{Content, Entry, Snapshot, Want};
 
 use super::content::{KeyField, Texts};
+use super::rows::RowKeys;
 use crate::types::{Addressing, NumberSet, SearchKey, SequenceSet};
 
 const DAY_SECS: i64 = 24 * 60 * 60;
@@ -23,6 +24,8 @@ pub(super) struct Sets<'s> {
     pub(super) saved: &'s NumberSet,
     /// UIDs that are `\Recent` in this session.
     pub(super) recent: NumberSet,
+    /// What storage found by itself.
+    pub(super) rows: RowKeys,
 }
 
 /// What is known of a message so far.
@@ -139,12 +142,14 @@ impl Compiler<'_> {
                 Node::All(vec![self.recent(), self.flag_sets(unseen)])
             }
             K::Old => Node::Not(Box::new(self.recent())),
-            // RFC 8514 §4.3: without save dates, those keys go by the internal date, and no
-            // message matches SAVEDATESUPPORTED.
-            K::Before(day) | K::SavedBefore(day) => Node::Received(i64::MIN..day_start(*day)),
-            K::On(day) | K::SavedOn(day) => Node::Received(day_start(*day)..day_end(*day)),
-            K::Since(day) | K::SavedSince(day) => Node::Received(day_start(*day)..i64::MAX),
-            K::SaveDateSupported => Node::Always(false),
+            K::Before(day) => Node::Received(i64::MIN..day_start(*day)),
+            K::On(day) => Node::Received(day_start(*day)..day_end(*day)),
+            K::Since(day) => Node::Received(day_start(*day)..i64::MAX),
+            K::SavedBefore(_) | K::SavedOn(_) | K::SavedSince(_) | K::ThreadId(_) => {
+                Node::Uids(self.sets.rows.uids_of(key).unwrap_or_default())
+            }
+            // RFC 8514 §4.3: every message, as save dates are kept.
+            K::SaveDateSupported => Node::Always(true),
             K::SentBefore(day) => Node::Sent(i32::MIN..day.get()),
             K::SentOn(day) => Node::Sent(day.get()..day.get().saturating_add(1)),
             K::SentSince(day) => Node::Sent(day.get()..i32::MAX),
@@ -155,8 +160,6 @@ impl Compiler<'_> {
             K::Smaller(bytes) => Node::Size(0..*bytes),
             K::ModSeq(modseq) => Node::ModSeqFrom(*modseq),
             K::EmailId(id) => Node::Content(content_id(id)),
-            // No threads are kept: no message has one (RFC 8474 §5.2).
-            K::ThreadId(_) => Node::Always(false),
             K::Bcc(text) => Node::Key(KeyField::Bcc, casemap(text)),
             K::Cc(text) => Node::Key(KeyField::Cc, casemap(text)),
             K::From(text) => Node::Key(KeyField::From, casemap(text)),
@@ -204,11 +207,11 @@ impl Compiler<'_> {
 }
 
 /// RFC 9051 §6.4.4: "disregarding time and timezone"; internal dates are shown in UTC.
-fn day_start(day: Day) -> i64 {
+pub(super) fn day_start(day: Day) -> i64 {
     i64::from(day.get()).saturating_mul(DAY_SECS)
 }
 
-fn day_end(day: Day) -> i64 {
+pub(super) fn day_end(day: Day) -> i64 {
     day_start(day).saturating_add(DAY_SECS)
 }
 
