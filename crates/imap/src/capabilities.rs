@@ -29,6 +29,8 @@ const MAIL: &[&str] = &[
     "THREAD=ORDEREDSUBJECT",
     "THREAD=REFERENCES",
     "ESORT",
+    "CONTEXT=SEARCH",
+    "CONTEXT=SORT",
     "PARTIAL",
     "WITHIN",
     "BINARY",
@@ -92,10 +94,12 @@ pub(crate) fn switched_off(settings: &Settings, command: &Command) -> Option<&'s
 /// The extensions of searching that a command makes use of.
 fn needed(command: &Command) -> Vec<&'static str> {
     match command {
-        Command::Search(args) => needed_by_return(args.returns, "ESEARCH"),
+        Command::Search(args) => needed_by_return(args.returns, "ESEARCH", "CONTEXT=SEARCH"),
+        Command::CancelUpdate(_) => vec!["CONTEXT=SEARCH"],
+        Command::Fetch(args) if args.partial.is_some() => vec!["PARTIAL"],
         Command::Sort(args) => {
             let mut names = vec!["SORT"];
-            names.extend(needed_by_return(args.returns, "ESORT"));
+            names.extend(needed_by_return(args.returns, "ESORT", "CONTEXT=SORT"));
             let displays = |key| matches!(key, SortKey::DisplayFrom | SortKey::DisplayTo);
             if args.criteria.iter().any(|criterion| displays(criterion.key)) {
                 names.push("SORT=DISPLAY");
@@ -110,10 +114,18 @@ fn needed(command: &Command) -> Vec<&'static str> {
     }
 }
 
-fn needed_by_return(returns: Option<SearchReturn>, extended: &'static str) -> Vec<&'static str> {
+fn needed_by_return(
+    returns: Option<SearchReturn>,
+    extended: &'static str,
+    context: &'static str,
+) -> Vec<&'static str> {
     let Some(returns) = returns else { return Vec::new() };
     let mut names = vec![extended];
-    for (is_used, name) in [(returns.save, "SEARCHRES"), (returns.partial.is_some(), "PARTIAL")] {
+    for (is_used, name) in [
+        (returns.save, "SEARCHRES"),
+        (returns.partial.is_some(), "PARTIAL"),
+        (returns.context || returns.update, context),
+    ] {
         if is_used {
             names.push(name);
         }

@@ -407,7 +407,7 @@ impl Session {
         }
         let expunges = updates_after(request.row, &request.command);
         let result = self.run(&request.tag, request.command).await;
-        self.finish(&request.tag, request.row, expunges, result)
+        self.finish(&request.tag, request.row, expunges, result).await
     }
 
     /// RFC 9051 §6.4.4.1: a SEARCH with SAVE that is answered with NO leaves nothing saved.
@@ -445,7 +445,13 @@ impl Session {
     }
 
     /// Tells what changed meanwhile, then the tagged response.
-    fn finish(&mut self, tag: &Tag, row: &Row, expunges: Updates, result: Result<Reply>) -> Flow {
+    async fn finish(
+        &mut self,
+        tag: &Tag,
+        row: &Row,
+        expunges: Updates,
+        result: Result<Reply>,
+    ) -> Flow {
         let enabled = self.enabled;
         let mut out = Vec::new();
         let over = self.state.selected().is_some_and(crate::session::Selected::is_over);
@@ -455,6 +461,7 @@ impl Session {
             selected.tell_modseq(enabled, &mut out);
         }
         commands::recent::keep(&self.shared, &mut self.state);
+        commands::contexts::refresh(&self.shared, &mut self.state, &mut out).await;
         let flow = match result {
             Ok(reply) if reply.is_sent => Flow::Continue,
             Ok(reply) => {

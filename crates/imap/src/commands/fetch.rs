@@ -45,7 +45,11 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: FetchArgs) -> Result<Reply> {
     if let Some(since) = args.changed_since.filter(|_| args.vanished) {
         tell_vanished(ctx, &args.set, since).await?;
     }
-    let seqs = changed_since(ctx, seqs, args.changed_since)?;
+    let mut seqs = changed_since(ctx, seqs, args.changed_since)?;
+    if let Some(partial) = args.partial {
+        // RFC 9394 §3.3: of those that the other modifiers leave.
+        seqs = seqs.slice(partial.positions(seqs.len() as usize));
+    }
     let seen = mark_seen(ctx, &args, &seqs).await?;
     let selected = ctx.selected()?;
     let (known, recent) = (selected.known().clone(), selected.recent().clone());

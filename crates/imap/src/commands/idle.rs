@@ -3,7 +3,7 @@
 use net::ConnectionError;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Ctx, Reply, recent};
+use super::{Ctx, Reply, contexts, recent};
 use crate::error::{CommandError, Result};
 use crate::parse::Step;
 use crate::render::{self, Status};
@@ -23,7 +23,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
     let mut keepalive = Instant::now() + IDLE_KEEPALIVE;
     loop {
         // What changed before IDLE began is told at once: Thunderbird asks for nothing first.
-        tell(ctx)?;
+        tell(ctx).await?;
         // QUIRK(iOS, 18): sends the next command right behind DONE, or DONE without waiting for
         // the continuation; the framer leaves what follows the line in the buffer.
         match next_step(ctx.connection, |input, framer| framer.advance_line(input), ctx.framer) {
@@ -60,7 +60,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
     }
 }
 
-fn tell(ctx: &mut Ctx<'_>) -> Result<()> {
+async fn tell(ctx: &mut Ctx<'_>) -> Result<()> {
     let enabled = *ctx.enabled;
     let mut out = Vec::new();
     if let Some(selected) = ctx.state.selected_mut() {
@@ -71,6 +71,7 @@ fn tell(ctx: &mut Ctx<'_>) -> Result<()> {
         selected.tell_modseq(enabled, &mut out);
         recent::keep(ctx.shared, ctx.state);
     }
+    contexts::refresh(ctx.shared, ctx.state, &mut out).await;
     ctx.connection.push(&out);
     Ok(())
 }

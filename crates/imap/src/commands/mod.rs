@@ -11,6 +11,7 @@ mod authenticate;
 mod batches;
 mod capability;
 mod close;
+pub(crate) mod contexts;
 mod copy;
 mod create;
 mod delete;
@@ -216,6 +217,7 @@ pub(crate) fn run<'r>(ctx: &'r mut Ctx<'_>, command: Command) -> Running<'r> {
         Command::UidExpunge(set) => Box::pin(expunge::run(ctx, Some(set))),
         Command::Search(args) => Box::pin(search::run(ctx, args)),
         Command::Sort(args) => Box::pin(sort::run(ctx, args)),
+        Command::CancelUpdate(tags) => Box::pin(ready(contexts::run_cancel(ctx, &tags))),
         Command::Thread(args) => Box::pin(thread::run(ctx, args)),
         Command::Fetch(args) => Box::pin(fetch::run(ctx, args)),
         Command::Store(args) => Box::pin(store::run(ctx, args)),

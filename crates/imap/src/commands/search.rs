@@ -13,12 +13,12 @@ mod rows;
 use std::sync::Arc;
 
 use ids::ModSeq;
-use storage::{ReadTx, Snapshot, StorageError, Want};
+use storage::{ReadTx, Snapshot, StorageError, Store, Want};
 
 use self::program::{Facts, Program, Sets};
 use self::rows::RowKeys;
 use super::batches::{BATCH_BYTES, Batches};
-use super::{Ctx, Reply, numbers_of, uids_of};
+use super::{Ctx, Reply, contexts, numbers_of, uids_of};
 use crate::error::Result;
 use crate::render::{self, Esearch};
 use crate::types::{Addressing, NumberSet, Results, SearchArgs, SearchKey, SearchReturn};
@@ -30,9 +30,14 @@ const TESTS_IN_PLACE: u64 = 100_000;
 const ORDERED_IN_PLACE: usize = 2000;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: SearchArgs) -> Result<Reply> {
+    contexts::require_new_tag(ctx, args.returns)?;
+    let followed = followed(ctx, args.returns, &args.key)?;
     let saves = args.returns.is_some_and(|returns| returns.save);
     let Found { known, seqs } = find(ctx, &args.key, saves).await?;
     let results = Results::Mailbox(seqs);
+    if let Some(key) = followed {
+        contexts::open(ctx, key, args.by, Vec::new(), known.clone(), &results)?;
+    }
     if saves {
         save(ctx, &known, &results, args.returns)?;
     }
@@ -55,14 +60,11 @@ pub(super) struct Found {
 
 /// Searches the selected mailbox.
 pub(super) async fn find(ctx: &mut Ctx<'_>, key: &SearchKey, saves: bool) -> Result<Found> {
-    let now = ctx.shared.store.now();
     let store = ctx.shared.store.clone();
-    let known = ctx.selected()?.known().clone();
-    let rows = RowKeys::load(&store, known.mailbox(), key).await?;
     let selected = ctx.selected()?;
+    let (known, saved) = (selected.known().clone(), selected.saved.clone());
     let recent = numbers_of(selected.recent());
-    let sets = Sets { known: &known, saved: &selected.saved, recent, rows };
-    let program = Program::compile(key, &sets, now);
+    let program = compile(&store, key, &known, &saved, &recent).await?;
     if key.uses_modseq() {
         // RFC 7162 §3.1: the key makes the client one that knows CONDSTORE.
         ctx.enable_condstore();
@@ -72,8 +74,34 @@ pub(super) async fn find(ctx: &mut Ctx<'_>, key: &SearchKey, saves: bool) -> Res
         // program has resolved its own `$` already.
         ctx.selected()?.saved = NumberSet::new();
     }
-    let seqs = evaluate(ctx, known.clone(), program).await?;
+    let mut all = NumberSet::new();
+    all.insert_range(1, known.exists());
+    let seqs = evaluate(&ctx.shared.store, known.clone(), &all, program).await?;
     Ok(Found { known, seqs })
+}
+
+/// Makes a search ready. `saved` and `recent` are UIDs.
+pub(super) async fn compile(
+    store: &Store,
+    key: &SearchKey,
+    known: &Snapshot,
+    saved: &NumberSet,
+    recent: &NumberSet,
+) -> Result<Program> {
+    let rows = RowKeys::load(store, known.mailbox(), key).await?;
+    Ok(Program::compile(key, &Sets { known, saved, recent, rows }, store.now()))
+}
+
+/// What is to be followed, where UPDATE asks for it.
+pub(super) fn followed(
+    ctx: &mut Ctx<'_>,
+    returns: Option<SearchReturn>,
+    key: &SearchKey,
+) -> Result<Option<SearchKey>> {
+    match returns.is_some_and(|returns| returns.update) {
+        true => contexts::frozen(ctx, key).map(Some),
+        false => Ok(None),
+    }
 }
 
 /// Keeps what `$` stands for from now on.
@@ -174,15 +202,20 @@ pub(super) async fn off_thread<T: Send + 'static>(
     Ok(done.map_err(|error| StorageError::Internal(error.to_string()))?)
 }
 
-/// The sequence numbers of the messages found.
-async fn evaluate(ctx: &Ctx<'_>, known: Arc<Snapshot>, program: Program) -> Result<NumberSet> {
+/// The sequence numbers of the messages found among some.
+pub(super) async fn evaluate(
+    store: &Store,
+    known: Arc<Snapshot>,
+    among: &NumberSet,
+    program: Program,
+) -> Result<NumberSet> {
     let program = Arc::new(program);
-    let tests = u64::from(known.exists()).saturating_mul(program.size());
+    let tests = among.len().saturating_mul(program.size());
     let (mut found, mut open) = if tests <= TESTS_IN_PLACE {
-        first_stage(&known, &program)
+        first_stage(&known, among, &program)
     } else {
-        let (known, program) = (known.clone(), program.clone());
-        let testing = tokio::task::spawn_blocking(move || first_stage(&known, &program));
+        let (known, among, program) = (known.clone(), among.clone(), program.clone());
+        let testing = tokio::task::spawn_blocking(move || first_stage(&known, &among, &program));
         testing.await.map_err(|error| StorageError::Internal(error.to_string()))?
     };
     for want in program.stages() {
@@ -193,11 +226,8 @@ async fn evaluate(ctx: &Ctx<'_>, known: Arc<Snapshot>, program: Program) -> Resu
         let mut batches = Batches::new(&known, &open, want);
         while let Some(batch) = batches.next() {
             let (known, program) = (known.clone(), program.clone());
-            let (tested, rest) = ctx
-                .shared
-                .store
-                .read(move |tx| test_batch(tx, &known, &batch, &program, want))
-                .await?;
+            let (tested, rest) =
+                store.read(move |tx| test_batch(tx, &known, &batch, &program, want)).await?;
             if let Some(seq) = rest {
                 batches.go_back_to(seq);
             }
@@ -215,9 +245,10 @@ async fn evaluate(ctx: &Ctx<'_>, known: Arc<Snapshot>, program: Program) -> Resu
 }
 
 /// What the view alone decides: the messages found, and those still open.
-fn first_stage(known: &Snapshot, program: &Program) -> (NumberSet, NumberSet) {
+fn first_stage(known: &Snapshot, among: &NumberSet, program: &Program) -> (NumberSet, NumberSet) {
     let (mut found, mut open) = (NumberSet::new(), NumberSet::new());
-    for (seq, entry) in known.entries(1..=known.exists()) {
+    let ranges = among.ranges().iter();
+    for (seq, entry) in ranges.flat_map(|&(first, last)| known.entries(first..=last)) {
         match program.test(&Facts::of_view(seq, &entry)) {
             Some(true) => found.insert(seq),
             Some(false) => {}

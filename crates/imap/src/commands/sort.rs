@@ -7,15 +7,22 @@ use message::{Collation, SortText};
 use storage::{MailboxKeys, Snapshot, SortWant};
 
 use super::search::{self, Found, off_thread};
-use super::{Ctx, Reply};
+use super::{Ctx, Reply, contexts};
 use crate::error::Result;
+use crate::server::Shared;
 use crate::types::{Results, SortArgs, SortCriterion, SortKey};
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: SortArgs) -> Result<Reply> {
-    let saves = args.returns.is_some_and(|returns| returns.save);
-    let found = search::find(ctx, &args.key, saves).await?;
-    let results = Results::Sorted(in_order(ctx, &found, args.criteria).await?);
     let returns = args.returns;
+    contexts::require_new_tag(ctx, returns)?;
+    let followed = search::followed(ctx, returns, &args.key)?;
+    let saves = returns.is_some_and(|returns| returns.save);
+    let found = search::find(ctx, &args.key, saves).await?;
+    let criteria = args.criteria.clone();
+    let results = Results::Sorted(in_order(ctx.shared, &found, criteria).await?);
+    if let Some(key) = followed {
+        contexts::open(ctx, key, args.by, args.criteria, found.known.clone(), &results)?;
+    }
     if saves {
         search::save(ctx, &found.known, &results, returns)?;
     }
@@ -27,11 +34,15 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SortArgs) -> Result<Reply> {
 }
 
 /// The sequence numbers found, in the order that `criteria` ask for.
-async fn in_order(ctx: &Ctx<'_>, found: &Found, criteria: Vec<SortCriterion>) -> Result<Vec<u32>> {
+pub(super) async fn in_order(
+    shared: &Shared,
+    found: &Found,
+    criteria: Vec<SortCriterion>,
+) -> Result<Vec<u32>> {
     let seqs: Vec<u32> = found.seqs.iter().collect();
     let collation = Collation::default();
     let keys = match want(&criteria, collation) {
-        Some(want) => Some(ctx.shared.store.sort_keys(&found.known, &seqs, &want).await?),
+        Some(want) => Some(shared.store.sort_keys(&found.known, &seqs, &want).await?),
         None => None,
     };
     let known = found.known.clone();

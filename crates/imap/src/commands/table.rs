@@ -94,6 +94,7 @@ macro_rules! row {
 static ROWS: &[Row] = &[
     row!("APPEND", SIGNED_IN, [], "RFC 9051 §6.3.12", parse::append),
     row!("AUTHENTICATE", NOT_AUTHENTICATED, [SECRET], "RFC 9051 §6.2.2", parse::authenticate),
+    row!("CANCELUPDATE", SELECTED, [MAY_EXPUNGE], "RFC 5267 §4.3.5", parse::cancel_update),
     row!("CAPABILITY", ANY, [MAY_EXPUNGE], "RFC 9051 §6.1.1", |_| parse::bare(
         Command::Capability
     )),

@@ -2,6 +2,7 @@
 
 use ids::ModSeq;
 
+use super::search::partial_range;
 use super::section::{partial, section, section_binary};
 use super::sequence_set::sequence_set;
 use super::{Cursor, ParseError, Parsed};
@@ -44,7 +45,8 @@ fn fetch_by(c: &mut Cursor<'_>, by: Addressing) -> Parsed<Command> {
         attributes.insert(0, FetchAttribute::Uid);
     }
     let (changed_since, vanished) = (None, false);
-    let mut args = FetchArgs { set, by, attributes, asks_uid, changed_since, vanished };
+    let mut args =
+        FetchArgs { set, by, attributes, asks_uid, changed_since, vanished, partial: None };
     if c.more() {
         c.sp()?;
         fetch_modifiers(c, &mut args)?;
@@ -68,7 +70,8 @@ fn field_count(attribute: &FetchAttribute) -> usize {
 }
 
 /// `fetch-modifiers = SP "(" fetch-modifier *(SP fetch-modifier) ")"` (RFC 4466 §3) with
-/// `"CHANGEDSINCE" SP mod-sequence-value` and `"VANISHED"` (RFC 7162 §7).
+/// `"CHANGEDSINCE" SP mod-sequence-value` and `"VANISHED"` (RFC 7162 §7), and
+/// `"PARTIAL" SP partial-range` (RFC 9394 §4).
 fn fetch_modifiers(c: &mut Cursor<'_>, args: &mut FetchArgs) -> Parsed<()> {
     let max = c.limits.items_max;
     c.list(max, "too many fetch modifiers", |c| {
@@ -81,6 +84,12 @@ fn fetch_modifiers(c: &mut Cursor<'_>, args: &mut FetchArgs) -> Parsed<()> {
         } else if name.eq_ignore_ascii_case(b"VANISHED") {
             args.vanished = true;
             Ok(())
+        } else if name.eq_ignore_ascii_case(b"PARTIAL") {
+            c.sp()?;
+            match args.partial.replace(partial_range(c)?) {
+                None => Ok(()),
+                Some(_) => Err(ParseError::Syntax("PARTIAL more than once")),
+            }
         } else {
             Err(ParseError::Syntax("unknown fetch modifier"))
         }

@@ -32,6 +32,8 @@ pub struct Limits {
     pub part_depth_max: usize,
     /// Keys in one SEARCH.
     pub search_keys_max: usize,
+    /// Searches whose results one session may follow.
+    pub contexts_max: usize,
     /// Parentheses, OR and NOT inside each other.
     pub depth_max: usize,
     /// Flags and keywords in one list.
@@ -74,6 +76,9 @@ impl Default for Limits {
             part_depth_max: 128,
             // LIMIT: large rule sets of webmail programs stay below 1,000 keys.
             search_keys_max: 2000,
+            // LIMIT: a program shows some views of a mailbox at a time; each costs a test of every
+            // message that changes.
+            contexts_max: 16,
             depth_max: 64,
             flags_max: 256,
             list_patterns_max: 256,

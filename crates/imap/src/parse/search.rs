@@ -7,7 +7,7 @@ use message::flag::{Keyword, SystemFlags};
 use super::lexer::utf8;
 use super::sequence_set::sequence_set;
 use super::{Cursor, ParseError, Parsed};
-use crate::types::{Addressing, Command, PartialRange, SearchArgs, SearchKey, SearchReturn};
+use crate::types::{Addressing, Command, PartialRange, SearchArgs, SearchKey, SearchReturn, Tag};
 
 /// `search` (RFC 9051 §9).
 pub(crate) fn search(c: &mut Cursor<'_>) -> Parsed<Command> {
@@ -30,6 +30,20 @@ fn search_by(c: &mut Cursor<'_>, by: Addressing) -> Parsed<Command> {
         c.sp()?;
     }
     Ok(Command::Search(SearchArgs { by, returns, key: search_keys(c)? }))
+}
+
+/// `"CANCELUPDATE" 1*(SP quoted)` (RFC 5267 §5).
+pub(crate) fn cancel_update(c: &mut Cursor<'_>) -> Parsed<Command> {
+    let mut tags = Vec::new();
+    while tags.is_empty() || c.more() {
+        c.sp()?;
+        if tags.len() >= c.limits.items_max {
+            return Err(ParseError::TooMany("too many tags"));
+        }
+        let tag = c.astring()?;
+        tags.push(Tag::new(&tag).ok_or(ParseError::Syntax("not a tag"))?);
+    }
+    Ok(Command::CancelUpdate(tags))
 }
 
 /// `charset = atom / quoted` (RFC 9051 §9).
@@ -88,6 +102,10 @@ fn return_options(c: &mut Cursor<'_>) -> Parsed<SearchReturn> {
             &mut returns.count
         } else if name.eq_ignore_ascii_case(b"SAVE") {
             &mut returns.save
+        } else if name.eq_ignore_ascii_case(b"CONTEXT") {
+            &mut returns.context
+        } else if name.eq_ignore_ascii_case(b"UPDATE") {
+            &mut returns.update
         } else {
             return Err(ParseError::Syntax("unknown search option"));
         };

@@ -2,8 +2,8 @@
 
 use ids::{ModSeq, Uid, UidValidity};
 
-use super::{FlagsResponse, number, number_set, permanent_flags};
-use crate::types::NumberSet;
+use super::{FlagsResponse, number, number_set, permanent_flags, string};
+use crate::types::{NumberSet, Tag};
 
 /// A response code (RFC 9051 §7.1, RFC 5530 §3, and those of the extensions served).
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +62,8 @@ pub enum Code<'a> {
     NonExistent,
     /// `NOPERM`.
     NoPerm,
+    /// `NOUPDATE` (RFC 5267 §4.3.1): the results of this command are not followed.
+    NoUpdate(&'a Tag),
     /// `NOTSAVED` (RFC 5182 §2.5).
     NotSaved,
     /// `OVERQUOTA`.
@@ -130,6 +132,10 @@ pub fn code(out: &mut Vec<u8>, code: &Code<'_>) {
             out.extend_from_slice(id.as_bytes());
             out.push(b')');
         }
+        Code::NoUpdate(tag) => {
+            out.extend_from_slice(b"NOUPDATE ");
+            string(out, tag.as_bytes());
+        }
         Code::Modified(set) => {
             out.extend_from_slice(b"MODIFIED ");
             number_set(out, set);
@@ -189,6 +195,7 @@ fn word(code: &Code<'_>) -> Option<&'static str> {
         | Code::MetadataLongEntries(_)
         | Code::MetadataMaxSize(_)
         | Code::Modified(_)
+        | Code::NoUpdate(_)
         | Code::PermanentFlags(..)
         | Code::UidNext(_)
         | Code::UidValidity(_)

@@ -3,7 +3,7 @@
 use ids::ModSeq;
 
 use super::{number, number_set, string};
-use crate::types::{Addressing, PartialRange, Results, SearchReturn, Tag};
+use crate::types::{Addressing, PartialRange, Placed, Results, SearchReturn, Tag};
 
 /// An ESEARCH reply (RFC 9051 §7.3.4).
 #[derive(Debug)]
@@ -23,13 +23,7 @@ pub struct Esearch<'a> {
 /// `esearch-response = "ESEARCH" [search-correlator] [SP "UID"] *(SP search-return-data)`
 /// (RFC 9051 §9), the whole line.
 pub fn esearch(out: &mut Vec<u8>, reply: &Esearch<'_>) {
-    // QUIRK(Outlook): the correlator's tag must be quoted; the grammar lets it be an astring.
-    out.extend_from_slice(b"* ESEARCH (TAG ");
-    string(out, reply.tag.as_bytes());
-    out.push(b')');
-    if reply.by == Addressing::Uid {
-        out.extend_from_slice(b" UID");
-    }
+    begin(out, reply.tag, reply.by);
     // RFC 4731 §3.1: MIN, MAX and ALL are left out when nothing was found, COUNT is not.
     if let (true, Some(min)) = (reply.returns.min, reply.found.first()) {
         out.extend_from_slice(b" MIN ");
@@ -55,6 +49,50 @@ pub fn esearch(out: &mut Vec<u8>, reply: &Esearch<'_>) {
         number(out, modseq.get());
     }
     out.extend_from_slice(b"\r\n");
+}
+
+/// How the results of a search have changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContextUpdate {
+    /// `ADDTO` (RFC 5267 §4.3.3).
+    AddTo,
+    /// `REMOVEFROM` (RFC 5267 §4.3.4).
+    RemoveFrom,
+}
+
+/// An ESEARCH response that tells of changes, with
+/// `("ADDTO" / "REMOVEFROM") SP "(" context-position SP sequence-set *(…) ")"` (RFC 5267 §5).
+pub fn context_update(
+    out: &mut Vec<u8>,
+    tag: &Tag,
+    by: Addressing,
+    update: ContextUpdate,
+    placed: &[Placed],
+) {
+    begin(out, tag, by);
+    out.extend_from_slice(match update {
+        ContextUpdate::AddTo => b" ADDTO (",
+        ContextUpdate::RemoveFrom => b" REMOVEFROM (",
+    });
+    for (index, (position, some)) in placed.iter().enumerate() {
+        if index > 0 {
+            out.push(b' ');
+        }
+        number(out, *position as u64);
+        out.push(b' ');
+        results(out, some);
+    }
+    out.extend_from_slice(b")\r\n");
+}
+
+fn begin(out: &mut Vec<u8>, tag: &Tag, by: Addressing) {
+    // QUIRK(Outlook): the correlator's tag must be quoted; the grammar lets it be an astring.
+    out.extend_from_slice(b"* ESEARCH (TAG ");
+    string(out, tag.as_bytes());
+    out.push(b')');
+    if by == Addressing::Uid {
+        out.extend_from_slice(b" UID");
+    }
 }
 
 /// `ret-data-partial = "PARTIAL" SP "(" partial-range SP partial-results ")"` (RFC 9394 §4).
@@ -185,6 +223,33 @@ mod tests {
             out.clear();
             super::found(&mut out, &Results::Sorted(found.to_vec()), modseq.map(ModSeq::new));
             assert_eq!(String::from_utf8_lossy(&out), expect.replace("SEARCH", "SORT"));
+        }
+    }
+
+    #[test]
+    fn changes_as_in_rfc_5267() {
+        let tag = Tag::new(b"B01").unwrap();
+        let set = |numbers: &[u32]| Results::Mailbox(numbers.iter().copied().collect());
+        for (update, placed, expect) in [
+            (
+                ContextUpdate::AddTo,
+                &[(0, set(&[32768, 32769]))][..],
+                "* ESEARCH (TAG \"B01\") UID ADDTO (0 32768:32769)\r\n",
+            ),
+            (
+                ContextUpdate::AddTo,
+                &[(1, Results::Sorted(vec![2733])), (4, Results::Sorted(vec![9, 8]))],
+                "* ESEARCH (TAG \"B01\") UID ADDTO (1 2733 4 9,8)\r\n",
+            ),
+            (
+                ContextUpdate::RemoveFrom,
+                &[(0, set(&[32768]))],
+                "* ESEARCH (TAG \"B01\") UID REMOVEFROM (0 32768)\r\n",
+            ),
+        ] {
+            let mut out = Vec::new();
+            context_update(&mut out, &tag, Addressing::Uid, update, placed);
+            assert_eq!(String::from_utf8_lossy(&out), expect);
         }
     }
 

@@ -4,12 +4,14 @@
 //! the client is told so (RFC 9051 §5.2, §7.5.1).
 //! **Absent:** I/O. Functions here append to a buffer; `server.rs` sends it.
 
+mod contexts;
 mod enabled;
 mod modseq;
 mod recent;
 mod selected;
 mod state;
 
+pub(crate) use contexts::{Context, Contexts};
 pub(crate) use enabled::Enabled;
 use modseq::ToldModSeq;
 use recent::Recent;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ids::{ModSeq, Uid, UidSet};
 use message::flag::SystemFlags;
 
-use super::{Enabled, Recent, ToldModSeq};
+use super::{Contexts, Enabled, Recent, ToldModSeq};
 use crate::render::{self, Code, FetchWriter, FlagsResponse, Status};
 use crate::types::{Addressing, NumberSet, SequenceSet};
 use crate::view::{Diff, Entry, MailboxView, Snapshot, ViewState};
@@ -41,6 +41,8 @@ pub(crate) struct Selected {
     modseq: ToldModSeq,
     /// SEARCHRES: UIDs of the last `SEARCH RETURN (SAVE)` (RFC 9051 §6.4.4.1).
     pub(crate) saved: NumberSet,
+    /// Searches whose results the client follows.
+    pub(crate) contexts: Contexts,
 }
 
 impl Selected {
@@ -54,7 +56,8 @@ impl Selected {
             recent.is_news(&known);
         }
         let modseq = ToldModSeq::new(known.highest_modseq());
-        Self { view, known, access, keywords_told, recent, modseq, saved: NumberSet::new() }
+        let (saved, contexts) = (NumberSet::new(), Contexts::default());
+        Self { view, known, access, keywords_told, recent, modseq, saved, contexts }
     }
 
     /// UIDs of the messages that are `\Recent` in this session; some of them may be gone.
@@ -171,6 +174,7 @@ impl Selected {
             newest = Arc::new(newest.with_expunged_of(&self.known));
             diff = newest.diff_from(&self.known);
         }
+        self.contexts.tell_expunged(&self.known, &diff.expunged_uids, out);
         // Expunges come first, so that later sequence numbers are those of the new snapshot.
         tell_expunged(&diff, enabled, out);
         self.modseq.note(&newest, holds, !diff.expunged_seqs.is_empty());

@@ -3,7 +3,7 @@
 use super::{
     AppendArgs, EnableItems, FetchArgs, ListArgs, MailboxName, MetadataArgs, QuotaArgs, SearchArgs,
     Secret, SelectArgs, SequenceSet, SetMetadataArgs, SortArgs, SpecialUses, StatusItems,
-    StoreArgs, ThreadArgs,
+    StoreArgs, Tag, ThreadArgs,
 };
 
 /// Whether numbers are sequence numbers or UIDs.
@@ -141,6 +141,8 @@ pub enum Command {
     Search(SearchArgs),
     /// `SORT` and `UID SORT` (RFC 5256 §3).
     Sort(SortArgs),
+    /// `CANCELUPDATE tags` (RFC 5267 §4.3.5).
+    CancelUpdate(Vec<Tag>),
     /// `THREAD` and `UID THREAD` (RFC 5256 §3).
     Thread(ThreadArgs),
     /// `FETCH` and `UID FETCH`.

@@ -2,7 +2,7 @@
 
 use ids::ModSeq;
 
-use super::{Addressing, PartPath, Partial, Section, SequenceSet};
+use super::{Addressing, PartPath, Partial, PartialRange, Section, SequenceSet};
 
 /// One data item asked of FETCH (RFC 9051 §6.4.5). Macros are expanded by the parser.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,6 +106,8 @@ pub struct FetchArgs {
     /// `VANISHED` (RFC 7162 §3.2.6): also report what was expunged. Only with UID FETCH and
     /// CHANGEDSINCE.
     pub vanished: bool,
+    /// `PARTIAL` (RFC 9394 §3.3): only some of the messages, counted in mailbox order.
+    pub partial: Option<PartialRange>,
 }
 
 impl FetchArgs {

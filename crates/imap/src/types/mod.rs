@@ -38,7 +38,7 @@ pub use metadata::{EntryDepth, EntryName, MetadataArgs, SetMetadataArgs};
 pub use number_set::NumberSet;
 pub use pattern::MailboxPattern;
 pub use quota::{QuotaArgs, QuotaResource};
-pub use results::Results;
+pub use results::{Placed, Results};
 pub use search::{PartialRange, SearchArgs, SearchKey, SearchReturn};
 pub use secret::Secret;
 pub use section::{FieldName, PartPath, Partial, Section, SectionText};

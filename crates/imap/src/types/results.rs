@@ -4,6 +4,17 @@ use std::ops::Range;
 
 use super::NumberSet;
 
+/// Numbers with the position of the first of them, from 1; 0 where mailbox order tells it.
+pub type Placed = (usize, Results);
+
+/// RFC 5267 §4.3.3: position 0 lets the client keep mailbox order itself.
+fn in_any_place(numbers: NumberSet) -> Vec<Placed> {
+    match numbers.is_empty() {
+        true => Vec::new(),
+        false => vec![(0, Results::Mailbox(numbers))],
+    }
+}
+
 /// Sequence numbers or UIDs in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Results {
@@ -54,6 +65,62 @@ impl Results {
         }
     }
 
+    /// Other numbers for these, in the same order; those without one are left out.
+    #[must_use]
+    pub fn map(&self, number: impl Fn(u32) -> Option<u32>) -> Self {
+        match self {
+            Self::Mailbox(set) => Self::Mailbox(set.iter().filter_map(number).collect()),
+            Self::Sorted(numbers) => {
+                Self::Sorted(numbers.iter().copied().filter_map(number).collect())
+            }
+        }
+    }
+
+    /// Takes numbers out, and says which and from where (RFC 5267 §4.3.4).
+    pub fn remove(&mut self, gone: &NumberSet) -> Vec<Placed> {
+        match self {
+            Self::Mailbox(set) => {
+                let removed = set.intersection(gone);
+                *set = set.difference(gone);
+                in_any_place(removed)
+            }
+            Self::Sorted(numbers) => {
+                let is_gone = |number: &u32| gone.contains(*number);
+                let (mut placed, mut at) = (Vec::new(), 0);
+                for run in numbers.chunk_by(|one, next| is_gone(one) == is_gone(next)) {
+                    match run.first().is_some_and(is_gone) {
+                        // Those removed before have moved it up already.
+                        true => placed.push((at + 1, Self::Sorted(run.to_vec()))),
+                        false => at += run.len(),
+                    }
+                }
+                numbers.retain(|number| !is_gone(number));
+                placed
+            }
+        }
+    }
+
+    /// Becomes `next`, which holds the same numbers in the same order and others between them, and
+    /// says which and where (RFC 5267 §4.3.3).
+    pub fn grow(&mut self, next: Self) -> Vec<Placed> {
+        let held = self.to_set();
+        *self = next;
+        match self {
+            Self::Mailbox(set) => in_any_place(set.difference(&held)),
+            Self::Sorted(numbers) => {
+                let is_new = |number: &u32| !held.contains(*number);
+                let (mut placed, mut at) = (Vec::new(), 0);
+                for run in numbers.chunk_by(|one, next| is_new(one) == is_new(next)) {
+                    if run.first().is_some_and(is_new) {
+                        placed.push((at + 1, Self::Sorted(run.to_vec())));
+                    }
+                    at += run.len();
+                }
+                placed
+            }
+        }
+    }
+
     /// The numbers without their order.
     pub fn to_set(&self) -> NumberSet {
         match self {
@@ -63,6 +130,43 @@ impl Results {
                 sorted.sort_unstable();
                 sorted.into_iter().collect()
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a client does with what it is told.
+    fn replay(numbers: &mut Vec<u32>, placed: &[Placed], adds: bool) {
+        for (position, results) in placed {
+            let Results::Sorted(run) = results else { panic!("sorted results only") };
+            let at = position - 1;
+            match adds {
+                true => drop(numbers.splice(at..at, run.iter().copied())),
+                false => assert!(numbers.drain(at..at + run.len()).eq(run.iter().copied())),
+            }
+        }
+    }
+
+    #[test]
+    fn clients_can_follow_sorted_results() {
+        let mut rng = fastrand::Rng::with_seed(11);
+        for _ in 0..500 {
+            let mut all: Vec<u32> = (1..20).collect();
+            rng.shuffle(&mut all);
+            let pick = |rng: &mut fastrand::Rng| -> Vec<u32> {
+                all.iter().copied().filter(|_| rng.bool()).collect()
+            };
+            let before = pick(&mut rng);
+            let after = pick(&mut rng);
+            let gone = before.iter().copied().filter(|number| !after.contains(number)).collect();
+            let (mut ours, mut theirs) = (Results::Sorted(before.clone()), before.clone());
+            replay(&mut theirs, &ours.remove(&gone), false);
+            replay(&mut theirs, &ours.grow(Results::Sorted(after.clone())), true);
+            assert_eq!(ours, Results::Sorted(after.clone()));
+            assert_eq!(theirs, after, "from {before:?}");
         }
     }
 }

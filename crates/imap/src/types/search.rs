@@ -111,6 +111,22 @@ impl SearchKey {
         }
     }
 
+    /// The same key with what `change` puts in the place of keys in it.
+    #[must_use]
+    pub fn map_sets(&self, change: &dyn Fn(&SearchKey) -> Option<SearchKey>) -> SearchKey {
+        if let Some(changed) = change(self) {
+            return changed;
+        }
+        match self {
+            Self::And(keys) => Self::And(keys.iter().map(|key| key.map_sets(change)).collect()),
+            Self::Or(left, right) => {
+                Self::Or(Box::new(left.map_sets(change)), Box::new(right.map_sets(change)))
+            }
+            Self::Not(key) => Self::Not(Box::new(key.map_sets(change))),
+            key => key.clone(),
+        }
+    }
+
     /// Whether MODSEQ is searched for, which makes the client CONDSTORE-aware (RFC 7162 §3.1.5)
     /// and adds MODSEQ to the reply.
     pub fn uses_modseq(&self) -> bool {
@@ -162,12 +178,17 @@ pub struct SearchReturn {
     pub save: bool,
     /// `PARTIAL`: a part of the result.
     pub partial: Option<PartialRange>,
+    /// `CONTEXT`: a hint that the same will be asked again.
+    pub context: bool,
+    /// `UPDATE`: tell of later changes to the result.
+    pub update: bool,
 }
 
 impl SearchReturn {
     /// Whether a result is asked to be sent, and not only kept.
     pub fn sends_result(&self) -> bool {
-        self.min || self.max || self.all || self.count || self.partial.is_some()
+        let names_some = self.min || self.max || self.partial.is_some();
+        names_some || self.all || self.count || self.context || self.update
     }
 }
 

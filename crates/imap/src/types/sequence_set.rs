@@ -28,7 +28,7 @@ pub struct SeqRange {
 pub enum SequenceSet {
     /// `$`: what the last SEARCH with SAVE found (RFC 5182 §2.1).
     Saved,
-    /// At least one range; the parser puts the lowest first.
+    /// Ranges; at least one where a client wrote them.
     Ranges(Vec<SeqRange>),
 }
 
@@ -41,6 +41,14 @@ impl SequenceSet {
     pub fn single(number: NonZeroU32) -> Self {
         let bound = SeqBound::Number(number);
         Self::Ranges(vec![SeqRange { from: bound, to: bound }])
+    }
+
+    /// The set of these numbers.
+    pub fn from_numbers(numbers: &NumberSet) -> Self {
+        let bound = |number| NonZeroU32::new(number).map(SeqBound::Number);
+        let range =
+            |&(low, high): &(u32, u32)| Some(SeqRange { from: bound(low)?, to: bound(high)? });
+        Self::Ranges(numbers.ranges().iter().filter_map(range).collect())
     }
 
     /// Whether this is `$`.

@@ -23,7 +23,7 @@ pub(super) struct Sets<'s> {
     /// UIDs that `$` stands for.
     pub(super) saved: &'s NumberSet,
     /// UIDs that are `\Recent` in this session.
-    pub(super) recent: NumberSet,
+    pub(super) recent: &'s NumberSet,
     /// What storage found by itself.
     pub(super) rows: RowKeys,
 }
@@ -47,7 +47,7 @@ impl<'f> Facts<'f> {
 
 /// A compiled search.
 #[derive(Debug)]
-pub(super) struct Program(Node);
+pub(in crate::commands) struct Program(Node);
 
 #[derive(Debug)]
 enum Node {

@@ -231,6 +231,7 @@ fn fetching() {
         by,
         attributes: attributes.to_vec(),
         asks_uid: false,
+        partial: None,
         changed_since: None,
         vanished: false,
     };
@@ -366,6 +367,34 @@ fn storing_and_copying() {
     check(&["a MOVE $ MEETING"], Command::Move(copy("$", seq)));
     check(&["a UID MOVE 42:69 MEETING"], Command::Move(copy("42:69", uid)));
     check(&["A003 UID EXPUNGE 3000:3002"], Command::UidExpunge(set("3000:3002")));
+}
+
+#[test]
+fn parts_of_a_fetch() {
+    for (text, one, other, from_end) in
+        [("1:100", 1, 100, false), ("-1:-30", 1, 30, true), ("5:1", 5, 1, false)]
+    {
+        let expect = Some(PartialRange { one, other, from_end });
+        let line = format!("a UID FETCH 25900:26600 (UID FLAGS) (PARTIAL {text})");
+        assert!(matches!(command(&line), Command::Fetch(args) if args.partial == expect), "{line}");
+    }
+}
+
+#[test]
+fn following_searches() {
+    let tags = |tags: &[&str]| tags.iter().map(|tag| Tag::new(tag.as_bytes()).unwrap()).collect();
+    check(&["B04 CANCELUPDATE \"B01\""], Command::CancelUpdate(tags(&["B01"])));
+    check(&["B04 cancelupdate \"B01\" \"c\""], Command::CancelUpdate(tags(&["B01", "c"])));
+    let returns =
+        SearchReturn { update: true, context: true, count: true, ..SearchReturn::default() };
+    check(
+        &["B01 SEARCH RETURN (UPDATE CONTEXT COUNT) ALL"],
+        Command::Search(SearchArgs {
+            by: Addressing::Seq,
+            returns: Some(returns),
+            key: SearchKey::All,
+        }),
+    );
 }
 
 #[test]

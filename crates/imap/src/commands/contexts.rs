@@ -1,0 +1,162 @@
+//! Following the results of a search (RFC 5267 §4.3): UPDATE, and CANCELUPDATE.
+
+use std::sync::Arc;
+
+use storage::{Diff, Snapshot};
+
+use super::search::{self, Found, evaluate};
+use super::sort::in_order;
+use super::{Ctx, Reply, numbers_of, uids_of};
+use crate::error::{CommandError, Result};
+use crate::render::{self, Code, ContextUpdate, Status};
+use crate::server::Shared;
+use crate::session::{Context, State};
+use crate::types::{
+    Addressing, NumberSet, Results, SearchKey, SearchReturn, SequenceSet, SortCriterion, Tag,
+};
+
+/// LIMIT: results that all searches followed in a session may have together; four bytes each.
+const RESULTS_MAX: usize = 1_000_000;
+
+/// RFC 5267 §4.3: a tag that is followed already is refused before anything is done.
+pub(super) fn require_new_tag(ctx: &mut Ctx<'_>, returns: Option<SearchReturn>) -> Result<()> {
+    let tag = ctx.tag;
+    if returns.is_some_and(|returns| returns.update) && ctx.selected()?.contexts.has(tag) {
+        return Err(CommandError::Bad("Tag reuse"));
+    }
+    Ok(())
+}
+
+/// What is searched, as it can be asked again: sequence numbers and `$` replaced by the messages
+/// they name now (RFC 5267 §4.3).
+pub(super) fn frozen(ctx: &mut Ctx<'_>, key: &SearchKey) -> Result<SearchKey> {
+    let selected = ctx.selected()?;
+    let (known, saved) = (selected.known().clone(), selected.saved.clone());
+    let uids = |set: &SequenceSet| match set.is_saved() {
+        true => saved.clone(),
+        false => numbers_of(&uids_of(&known, &set.seqs_within(known.exists()))),
+    };
+    Ok(key.map_sets(&|key| match key {
+        SearchKey::Seqs(set) => Some(SearchKey::Uids(SequenceSet::from_numbers(&uids(set)))),
+        SearchKey::Uids(set) if set.is_saved() => {
+            Some(SearchKey::Uids(SequenceSet::from_numbers(&saved)))
+        }
+        _ => None,
+    }))
+}
+
+/// Follows results from now on, or says that they are not.
+pub(super) fn open(
+    ctx: &mut Ctx<'_>,
+    key: SearchKey,
+    by: Addressing,
+    criteria: Vec<SortCriterion>,
+    known: Arc<Snapshot>,
+    results: &Results,
+) -> Result<()> {
+    let (tag, contexts_max) = (ctx.tag, ctx.shared.settings.limits.contexts_max);
+    let contexts = &mut ctx.selected()?.contexts;
+    let (count, size) = contexts.size();
+    if count >= contexts_max || size + results.len() > RESULTS_MAX {
+        // RFC 5267 §4.3.1: the rest of the command is done all the same.
+        let code = Code::NoUpdate(tag);
+        ctx.push(|out| render::untagged(out, Status::No, Some(&code), "Too many contexts"));
+        return Ok(());
+    }
+    let results = match results {
+        Results::Mailbox(seqs) => Results::Mailbox(numbers_of(&uids_of(&known, seqs))),
+        Results::Sorted(seqs) => Results::Sorted(search::uids_in_order(&known, seqs)),
+    };
+    contexts.open(Context { tag: tag.clone(), by, key, criteria, results, seen: known });
+    Ok(())
+}
+
+/// CANCELUPDATE (RFC 5267 §4.3.5).
+pub(super) fn run_cancel(ctx: &mut Ctx<'_>, tags: &[Tag]) -> Result<Reply> {
+    let contexts = &mut ctx.selected()?.contexts;
+    if !tags.iter().all(|tag| contexts.has(tag)) {
+        return Err(CommandError::Bad("No such context"));
+    }
+    for tag in tags {
+        contexts.close(tag);
+    }
+    Ok(Reply::done())
+}
+
+/// Tells what has changed in the results of searches since the client was last told: to be
+/// called after it was told of the changes that caused it. What cannot be found out now is told
+/// later.
+pub(crate) async fn refresh(shared: &Shared, state: &mut State, out: &mut Vec<u8>) {
+    let Some(selected) = state.selected_mut().filter(|selected| !selected.contexts.is_empty())
+    else {
+        return;
+    };
+    let known = selected.known().clone();
+    let recent = numbers_of(selected.recent());
+    for context in selected.contexts.iter_mut() {
+        if let Err(error) = refresh_one(shared, context, &known, &recent, out).await {
+            tracing::debug!(%error, "a context is not up to date");
+        }
+    }
+}
+
+async fn refresh_one(
+    shared: &Shared,
+    context: &mut Context,
+    known: &Arc<Snapshot>,
+    recent: &NumberSet,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    if Arc::ptr_eq(&context.seen, known) {
+        return Ok(());
+    }
+    let fresh = fresh(known, &known.diff_from(&context.seen));
+    if !fresh.is_empty() {
+        let nothing = NumberSet::new();
+        let program = search::compile(&shared.store, &context.key, known, &nothing, recent).await?;
+        let matched = evaluate(&shared.store, known.clone(), &fresh, program).await?;
+        let matched = numbers_of(&uids_of(known, &matched));
+        let held = context.results.to_set();
+        let gone = numbers_of(&uids_of(known, &fresh)).intersection(&held).difference(&matched);
+        let new = matched.difference(&held);
+        let left = held.difference(&gone);
+        let next = next_results(shared, context, known, &left, &new).await?;
+        // RFC 5267 §4.3.2: the client works them off in this order.
+        let removed = context.results.remove(&gone);
+        context.tell(ContextUpdate::RemoveFrom, removed, known, out);
+        let added = context.results.grow(next);
+        context.tell(ContextUpdate::AddTo, added, known, out);
+    }
+    context.seen = known.clone();
+    Ok(())
+}
+
+/// The messages that may be found now and were not, or the other way round.
+fn fresh(known: &Snapshot, diff: &Diff) -> NumberSet {
+    let mut fresh: NumberSet = diff.changed.iter().map(|(_, seq)| *seq).collect();
+    if diff.appended > 0 {
+        fresh.insert_range(known.exists() - diff.appended + 1, known.exists());
+    }
+    fresh
+}
+
+/// The results with those that are new, in their order.
+async fn next_results(
+    shared: &Shared,
+    context: &Context,
+    known: &Arc<Snapshot>,
+    left: &NumberSet,
+    new: &NumberSet,
+) -> Result<Results> {
+    let mut all = left.clone();
+    for &(low, high) in new.ranges() {
+        all.insert_range(low, high);
+    }
+    if context.criteria.is_empty() {
+        return Ok(Results::Mailbox(all));
+    }
+    let seqs = all.iter().filter_map(|uid| known.seq_of(ids::Uid::new(uid))).collect();
+    let found = Found { known: known.clone(), seqs };
+    let seqs = in_order(shared, &found, context.criteria.clone()).await?;
+    Ok(Results::Sorted(search::uids_in_order(known, &seqs)))
+}

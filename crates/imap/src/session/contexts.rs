@@ -1,0 +1,99 @@
+//! Searches whose results the client follows (RFC 5267 §4.3).
+//!
+//! **Invariant:** what a context holds is what the client was told of its results.
+
+use std::sync::Arc;
+
+use ids::UidSet;
+
+use crate::render::{ContextUpdate, context_update};
+use crate::types::{Addressing, NumberSet, Placed, Results, SearchKey, SortCriterion, Tag};
+use crate::view::Snapshot;
+
+/// A search being followed.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// The command that asked for it.
+    pub(crate) tag: Tag,
+    /// Whether sequence numbers or UIDs are told.
+    pub(crate) by: Addressing,
+    /// What is searched, without sequence numbers: RFC 5267 §4.3 has them evaluated once.
+    pub(crate) key: SearchKey,
+    /// The order; mailbox order where empty.
+    pub(crate) criteria: Vec<SortCriterion>,
+    /// The UIDs of the results.
+    pub(crate) results: Results,
+    /// The state of the mailbox that the results are of, but for messages expunged since.
+    pub(crate) seen: Arc<Snapshot>,
+}
+
+/// The searches followed in a mailbox.
+#[derive(Debug, Default)]
+pub(crate) struct Contexts(Vec<Context>);
+
+impl Contexts {
+    /// Whether nothing is followed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many searches are followed, and how many results they have together.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.0.len(), self.0.iter().map(|context| context.results.len()).sum())
+    }
+
+    /// Whether a command with this tag is followed.
+    pub(crate) fn has(&self, tag: &Tag) -> bool {
+        self.0.iter().any(|context| context.tag == *tag)
+    }
+
+    pub(crate) fn open(&mut self, context: Context) {
+        self.0.push(context);
+    }
+
+    pub(crate) fn close(&mut self, tag: &Tag) {
+        self.0.retain(|context| context.tag != *tag);
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Context> {
+        self.0.iter_mut()
+    }
+
+    /// Takes messages out that are about to be expunged: RFC 5267 §4.3.4, REMOVEFROM comes before
+    /// EXPUNGE, while their sequence numbers in `known` are valid.
+    pub(crate) fn tell_expunged(&mut self, known: &Snapshot, gone: &UidSet, out: &mut Vec<u8>) {
+        if self.0.is_empty() || gone.is_empty() {
+            return;
+        }
+        let mut uids = NumberSet::new();
+        for range in gone.ranges() {
+            uids.insert_range(range.start().get(), range.end().get());
+        }
+        for context in &mut self.0 {
+            let removed = context.results.remove(&uids);
+            context.tell(ContextUpdate::RemoveFrom, removed, known, out);
+        }
+    }
+}
+
+impl Context {
+    /// Tells of results that came or went; nothing where there are none.
+    pub(crate) fn tell(
+        &self,
+        update: ContextUpdate,
+        mut placed: Vec<Placed>,
+        known: &Snapshot,
+        out: &mut Vec<u8>,
+    ) {
+        if placed.is_empty() {
+            return;
+        }
+        if self.by == Addressing::Seq {
+            let seq = |uid: u32| known.seq_of(ids::Uid::new(uid));
+            for (_, results) in &mut placed {
+                *results = results.map(seq);
+            }
+        }
+        context_update(out, &self.tag, self.by, update, &placed);
+    }
+}
