@@ -5,10 +5,9 @@
 //! that storage keeps.
 //!
 //! **Ending sessions of an old password (R-ADDR-8).** [`SignedIn`] carries the credential
-//! version the sign-in was good for. A session subscribes to its account's changes right after
-//! signing in and asks [`Authenticator::is_current`] once then, and again whenever it sees
-//! `storage::Fact::CredentialsChanged` or lagged behind; `false` means goodbye. Asking once
-//! after subscribing closes the gap between the two.
+//! version the sign-in was good for. A session that lasts holds a [`SessionWatch`], which follows
+//! the account's changes and asks [`Authenticator::require_current`] whenever one of them may
+//! concern credentials, or it lagged behind.
 //!
 //! **Invariants:** an unknown account costs the same work and gets the same answer as a wrong
 //! password; blocked and maintenance are only told to who knows the password; a verified
@@ -26,9 +25,11 @@ mod mac;
 mod password;
 mod throttle;
 mod user_name;
+mod watch;
 
 pub use authenticator::{AuthSettings, Authenticator, Protocol, SignInCounts, SignedIn};
 pub use directory::{Directory, Entry, Lookup};
 pub use error::{AuthError, PasswordError};
 pub use password::PasswordPolicy;
 pub use throttle::ThrottleSettings;
+pub use watch::SessionWatch;

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::{AuthError, Authenticator, SignedIn};
+use auth::{AuthError, Authenticator, SessionWatch};
 use net::{Connection, ConnectionError, Refusal, Service, Shutdown, TokenBucket};
-use storage::{Fact, Store, Subscription};
+use storage::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -63,33 +63,16 @@ impl Service for ImapService {
 /// What ends a session from outside.
 pub(crate) struct Ending {
     shutdown: Shutdown,
-    account: Option<Watched>,
+    account: Option<SessionWatch>,
     /// When the client must have signed in, or have sent the messages it appends.
     deadline: Option<Instant>,
 }
 
-/// An account that signed in.
-struct Watched {
-    shared: Arc<Shared>,
-    signed_in: SignedIn,
-    changes: Subscription,
-    /// The credentials may have changed: they have to be checked anew.
-    doubtful: bool,
-}
-
 impl Ending {
-    /// Watches the account that signed in: its sessions end when the password changes or it is
-    /// blocked (R-ADDR-8, R-ADDR-12). Subscribe before the credentials are checked for the last
-    /// time.
-    pub(crate) fn watch(
-        &mut self,
-        shared: &Arc<Shared>,
-        signed_in: SignedIn,
-        changes: Subscription,
-    ) {
-        let shared = shared.clone();
+    /// Ends the session when the credentials it signed in with do.
+    pub(crate) fn watch(&mut self, account: SessionWatch) {
         self.deadline = None;
-        self.account = Some(Watched { shared, signed_in, changes, doubtful: false });
+        self.account = Some(account);
     }
 
     /// Completes with the text of BYE when the session must end. Cancel safe.
@@ -109,7 +92,7 @@ impl Ending {
         };
         tokio::select! {
             () = self.shutdown.requested() => SHUTTING_DOWN,
-            why = account.ended() => why,
+            why = account.ended() => farewell(&why),
             () = late => "[UNAVAILABLE] APPEND took too long",
         }
     }
@@ -117,54 +100,20 @@ impl Ending {
     /// Checks credentials that are known to be doubtful, however long that takes; the text of
     /// BYE when the session must end.
     async fn settled(&mut self) -> Option<&'static str> {
-        match &mut self.account {
-            Some(account) if account.doubtful => account.settle().await,
-            _ => None,
-        }
+        self.account.as_mut()?.settled().await.map(|why| farewell(&why))
     }
 }
 
-impl Watched {
-    /// Completes when the credentials are no longer good. Cancel safe: what is doubtful stays so
-    /// until it was checked.
-    async fn ended(&mut self) -> &'static str {
-        loop {
-            if self.doubtful
-                && let Some(why) = self.settle().await
-            {
-                return why;
-            }
-            self.doubtful = match self.changes.next().await {
-                // R-ADDR-12: maintenance is an attribute of the account.
-                Ok(changes) => changes
-                    .iter()
-                    .any(|c| matches!(c.fact, Fact::CredentialsChanged | Fact::AccountUpdated)),
-                // One of those missed may have been it.
-                Err(_) => true,
-            };
+/// The text of BYE for credentials that are no longer good.
+fn farewell(why: &AuthError) -> &'static str {
+    match why {
+        AuthError::Unavailable => "[UNAVAILABLE] Sign in again later",
+        AuthError::Maintenance => {
+            "[UNAVAILABLE] This account is in maintenance; mail is still received"
         }
-    }
-
-    /// Checks the credentials anew; the text of BYE where they are no longer good.
-    async fn settle(&mut self) -> Option<&'static str> {
-        match self.require_current().await {
-            Ok(()) => {
-                self.doubtful = false;
-                None
-            }
-            Err(AuthError::Unavailable) => Some("[UNAVAILABLE] Sign in again later"),
-            Err(AuthError::Maintenance) => {
-                Some("[UNAVAILABLE] This account is in maintenance; mail is still received")
-            }
-            Err(_) => Some("Credentials have changed, sign in again"),
+        AuthError::Wrong | AuthError::Blocked | AuthError::Throttled { .. } => {
+            "Credentials have changed, sign in again"
         }
-    }
-
-    async fn require_current(&mut self) -> std::result::Result<(), AuthError> {
-        // A new subscription first, then the check: nothing falls between the two.
-        let changes = self.shared.store.subscribe(self.signed_in.account).await;
-        self.changes = changes.map_err(|_| AuthError::Unavailable)?;
-        self.shared.authenticator.require_current(&self.signed_in).await
     }
 }
 

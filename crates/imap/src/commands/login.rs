@@ -1,6 +1,6 @@
 //! LOGIN (RFC 9051 §6.2.3), and the sign-in both LOGIN and AUTHENTICATE end in.
 
-use auth::{AuthError, Protocol};
+use auth::{AuthError, Protocol, SessionWatch};
 use sasl::{Credentials, Password};
 
 use super::{Ctx, Reply, ReplyCode};
@@ -48,13 +48,9 @@ pub(super) async fn sign_in(ctx: &mut Ctx<'_>, credentials: Credentials) -> Resu
     let peer = ctx.connection.peer().ip();
     let signed_in = ctx.shared.authenticator.sign_in(&credentials, Protocol::Imap, peer).await;
     let signed_in = signed_in.map_err(refusal)?;
-    // Watching begins before the password is taken as still good: a change in between is seen.
-    let changes = ctx.shared.store.subscribe(signed_in.account).await?;
-    if !ctx.shared.authenticator.is_current(&signed_in).await.map_err(refusal)? {
-        return Err(wrong());
-    }
     let user = User { account: signed_in.account };
-    ctx.ending.watch(ctx.shared, signed_in, changes);
+    let watch = SessionWatch::begin(&ctx.shared.store, &ctx.shared.authenticator, signed_in).await;
+    ctx.ending.watch(watch.map_err(refusal)?);
     *ctx.state = State::Authenticated(user);
     // RFC 9051 §6.2.2: capabilities may differ now, and saying so saves a round trip.
     let names = capabilities::names(&ctx.shared.settings, ctx.connection, ctx.state);
