@@ -300,11 +300,13 @@ impl Run {
     fn expunge(&mut self) {
         let (name, id) = self.pick();
         let within = (self.rng.u8(..2) == 0).then(|| self.some_uids(&name));
+        let whatever_flags = within.is_some() && self.rng.u8(..2) == 0;
         let asked = within.clone();
         let gone = self
             .store
-            .account_write_blocking(self.account, "model", vec![], move |tx| {
-                tx.expunge(id, asked.as_ref())
+            .account_write_blocking(self.account, "model", vec![], move |tx| match asked {
+                Some(asked) if whatever_flags => tx.remove_messages(id, &asked),
+                asked => tx.expunge(id, asked.as_ref()),
             })
             .unwrap()
             .value;
@@ -313,7 +315,7 @@ impl Run {
         let mut expected = UidSet::new();
         mailbox.messages.retain(|uid, held| {
             let in_set = within.as_ref().is_none_or(|set| set.contains(Uid::new(*uid)));
-            let goes = in_set && held.system.contains(deleted);
+            let goes = in_set && (whatever_flags || held.system.contains(deleted));
             if goes {
                 expected.insert(Uid::new(*uid));
             }

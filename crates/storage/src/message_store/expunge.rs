@@ -1,10 +1,11 @@
-//! EXPUNGE (RFC 9051 §6.4.3) and UID EXPUNGE (RFC 9051 §6.4.9).
+//! EXPUNGE (RFC 9051 §6.4.3), UID EXPUNGE (RFC 9051 §6.4.9) and what POP3 deletes (RFC 1939 §6).
 
 use ids::{CollectionId, UidSet};
 use message::flag::SystemFlags;
 
 use super::copy::run_params;
 use super::counts::Counts;
+use crate::mailbox::Mailbox;
 use crate::sql::Value;
 use crate::{AccountTx, ReadTx, Result};
 
@@ -21,6 +22,44 @@ impl ReadTx<'_> {
     }
 }
 
+/// Statements on the messages from ?2 to ?3 of mailbox ?1 that meet a condition.
+struct Statements {
+    select: &'static str,
+    keep: &'static str,
+    delete: &'static str,
+}
+
+macro_rules! statements {
+    ($condition:literal) => {
+        Statements {
+            select: concat!(
+                "SELECT uid, size_bytes, flags FROM message ",
+                "WHERE mailbox_id = ?1 AND uid BETWEEN ?2 AND ?3",
+                $condition,
+                " ORDER BY uid"
+            ),
+            keep: concat!(
+                "INSERT INTO expunged (account_id, expunged_at, mailbox_id, uid, mailbox_name, ",
+                "content_id, flags, keywords, internal_date) ",
+                "SELECT CAST(?4 AS BIGINT), CAST(?5 AS BIGINT), mailbox_id, uid, ",
+                "CAST(?6 AS TEXT), content_id, flags, keywords, internal_date FROM message ",
+                "WHERE mailbox_id = ?1 AND uid BETWEEN ?2 AND ?3",
+                $condition
+            ),
+            delete: concat!(
+                "DELETE FROM message WHERE mailbox_id = ?1 AND uid BETWEEN ?2 AND ?3",
+                $condition
+            ),
+        }
+    };
+}
+
+// 8 is \Deleted (see the schema). Messages with it that are not in the set end a run; those
+// without it do not, so each statement names it again.
+const DELETED: Statements = statements!(" AND (flags & 8) <> 0");
+/// A run of these holds no other message.
+const ANY: Statements = statements!("");
+
 impl AccountTx<'_, '_> {
     /// Removes the messages that have `\Deleted`, those of `uids` only if given, and says which.
     /// They can be brought back for a while (R-REST-1) and no longer count against the quota.
@@ -30,15 +69,25 @@ impl AccountTx<'_, '_> {
             return Ok(UidSet::new());
         }
         let all = UidSet::all();
-        // 8 is \Deleted (see the schema). Other messages with it that are not in the set end a
-        // run; those without it do not, so both statements below name it again.
-        let selection = self.select(
-            &mailbox,
-            uids.unwrap_or(&all),
-            "SELECT uid, size_bytes, flags FROM message \
-             WHERE mailbox_id = ?1 AND uid BETWEEN ?2 AND ?3 AND (flags & 8) <> 0 ORDER BY uid",
-            |uid, row| Ok((uid, row.int(1)?, row.int(2)?)),
-        )?;
+        self.take_out(&mailbox, uids.unwrap_or(&all), &DELETED)
+    }
+
+    /// Like [`expunge`](Self::expunge) for these messages whatever their flags are. UIDs that
+    /// are not there are passed over.
+    pub fn remove_messages(&mut self, mailbox: CollectionId, uids: &UidSet) -> Result<UidSet> {
+        let mailbox = self.own_mailbox(mailbox)?;
+        self.take_out(&mailbox, uids, &ANY)
+    }
+
+    fn take_out(
+        &mut self,
+        mailbox: &Mailbox,
+        uids: &UidSet,
+        statements: &Statements,
+    ) -> Result<UidSet> {
+        let selection = self.select(mailbox, uids, statements.select, |uid, row| {
+            Ok((uid, row.int(1)?, row.int(2)?))
+        })?;
         if selection.rows.is_empty() {
             return Ok(UidSet::new());
         }
@@ -52,19 +101,11 @@ impl AccountTx<'_, '_> {
         let name = Value::Text(mailbox.name.as_str());
         let ranges = || selection.runs.iter().map(|run| run_params(mailbox.id.get(), run));
         self.sql.execute_many(
-            "INSERT INTO expunged (account_id, expunged_at, mailbox_id, uid, mailbox_name, \
-             content_id, flags, keywords, internal_date) \
-             SELECT CAST(?4 AS BIGINT), CAST(?5 AS BIGINT), mailbox_id, uid, CAST(?6 AS TEXT), \
-             content_id, flags, keywords, internal_date FROM message \
-             WHERE mailbox_id = ?1 AND uid BETWEEN ?2 AND ?3 AND (flags & 8) <> 0",
+            statements.keep,
             &mut ranges()
                 .map(|[mailbox, first, last]| vec![mailbox, first, last, account, now, name]),
         )?;
-        self.sql.execute_many(
-            "DELETE FROM message \
-             WHERE mailbox_id = ?1 AND uid BETWEEN ?2 AND ?3 AND (flags & 8) <> 0",
-            &mut ranges().map(|params| params.to_vec()),
-        )?;
+        self.sql.execute_many(statements.delete, &mut ranges().map(|params| params.to_vec()))?;
         let modseq = self.add_usage(-counts.bytes, -counts.messages)?;
         self.add_counts(mailbox.id, counts.negative(), modseq)?;
         let gone: UidSet = selection.rows.iter().map(|&(uid, ..)| uid).collect();

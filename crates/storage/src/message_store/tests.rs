@@ -414,6 +414,29 @@ fn deleted_messages_are_expunged() {
 }
 
 #[test]
+fn messages_are_removed_whatever_their_flags() {
+    on_both_engines(|store| {
+        let (account, inbox) = five(store);
+        let remove = |set: &str| {
+            let set = uids(set);
+            let gone = store.with(account, move |tx| tx.remove_messages(inbox, &set));
+            gone.unwrap().to_string()
+        };
+        assert_eq!(remove(""), "");
+        assert_eq!(remove("7:9"), "");
+        assert_eq!(remove("1,3,5:9"), "1,3,5");
+        assert_eq!(remove("1,3"), "");
+        assert_eq!(store.messages(inbox), ["2 (\\Seen)", "4 (\\Seen Work)"]);
+        let mailbox = store.read(move |tx| tx.load_mailbox(inbox)).unwrap();
+        assert_eq!((mailbox.messages, mailbox.unseen, mailbox.deleted), (2, 0, 0));
+        let kept = store.read(|tx| {
+            tx.sql.query_all("SELECT uid FROM expunged ORDER BY uid", &[], |row| row.int(0))
+        });
+        assert_eq!(kept.unwrap(), [1, 3, 5]);
+    });
+}
+
+#[test]
 fn uids_are_never_given_out_again() {
     on_both_engines(|store| {
         let (account, inbox) = five(store);
