@@ -138,10 +138,11 @@ class Daemon:
             f'hostname = "mail.{DOMAIN}"', f'data_dir = "{self.data_dir}"', "[storage]",
             f'database = "{self.postgres.url}"', "[tls]", 'mode = "self-signed"',
         ]
-        for protocol in ("smtp", "lmtp", "submission", "submissions", "imap", "imaps", "http"):
+        for protocol in ("smtp", "lmtp", "submission", "submissions", "imap", "imaps", "pop3",
+                         "pop3s", "http"):
             lines += ["[[listener]]", f'protocol = "{protocol}"',
                       f'bind = "127.0.0.1:{self.port(protocol)}"']
-            if protocol in ("submission", "imap"):
+            if protocol in ("submission", "imap", "pop3"):
                 lines.append("plaintext_auth = true")
         self.config.write_text("\n".join(lines) + "\n")
         self.cli("domain", "add", DOMAIN)

@@ -143,9 +143,9 @@ sections! {
 
     /// One protocol on one or more addresses. The table stands once for each of them.
     tables "listener" pub struct Listener {
-        /// What is spoken. `submissions` and `imaps` use TLS from the first byte; `smtp`,
-        /// `submission`, `lmtp` and `imap` offer STARTTLS. `http` answers health checks and
-        /// metrics and uses no TLS.
+        /// What is spoken. `submissions`, `imaps` and `pop3s` use TLS from the first byte; `smtp`,
+        /// `submission`, `lmtp`, `imap` and `pop3` offer STARTTLS. `http` answers health checks
+        /// and metrics and uses no TLS.
         protocol: Protocol = required "imaps", since "0.1";
 
         /// The address and port, or a list of them. `[::]:993` takes IPv4 connections too.
@@ -177,12 +177,16 @@ sections! {
         /// How long a peer may leave the server's answer unread before it is cut off.
         write_timeout: Duration = default "1 min", since "0.1";
 
-        /// How long an IMAP connection may stay without signing in.
+        /// How long an IMAP or POP3 connection may stay without signing in.
         sign_in_timeout: Duration = default "1 min", since "0.1";
 
         /// How long a signed-in IMAP connection may be silent. Less than 30 minutes is against
         /// RFC 9051 and makes phones reconnect all day.
         imap_timeout: Duration = default "30 min", since "0.1";
+
+        /// How long a signed-in POP3 connection may be silent. Less than 10 minutes is against
+        /// RFC 1939. What it marked as deleted is then kept.
+        pop3_timeout: Duration = default "10 min", since "0.1";
 
         /// How long an SMTP or LMTP connection may be silent between commands.
         smtp_timeout: Duration = default "5 min", since "0.1";
@@ -205,8 +209,11 @@ sections! {
         /// Commands a minute an IMAP connection may send before it signs in.
         imap_commands_before_sign_in: u32 = default 60, since "0.1";
 
-        /// Commands that are refused before a connection is closed; over IMAP only those before
-        /// sign-in count.
+        /// Commands a minute a POP3 connection may send before it signs in.
+        pop3_commands_before_sign_in: u32 = default 60, since "0.1";
+
+        /// Commands that are refused before a connection is closed; over IMAP and POP3 only those
+        /// before sign-in count.
         bad_commands: u32 = default 20, since "0.1";
 
         /// SMTP commands that lead to no message before a connection is closed.
@@ -225,6 +232,9 @@ sections! {
 
         /// All messages that one IMAP APPEND hands in together; they are held in memory.
         imap_append: u64 = default "128 MiB", since "0.1";
+
+        /// The longest POP3 command line.
+        pop3_line: u64 = default "4 KiB", since "0.1";
 
         /// The longest SMTP or LMTP command line.
         smtp_line: u64 = default "4 KiB", since "0.1";
@@ -289,6 +299,14 @@ sections! {
         argon2_passes: u32 = default 2, since "0.1";
     }
 
+    /// What POP3 does beyond its limits.
+    table "pop3" pub struct Pop3 {
+        /// Whether a message that was retrieved shows as read in other programs. It takes effect
+        /// when the POP3 session ends with QUIT. By default a machine that collects mail is not
+        /// taken for somebody who has read it.
+        mark_seen: bool = default false, since "0.1";
+    }
+
     /// The log, on standard error. It never holds a password or the text of a message.
     table "log" pub struct Log {
         /// How much is logged.
@@ -327,6 +345,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[auth]`
     pub auth: Auth,
+    /// `[pop3]`
+    pub pop3: Pop3,
     /// `[log]`
     pub log: Log,
     /// `[metrics]`

@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::options::{
-    Auth, Config, General, Limits, Listener, Log, Metrics, Section, Storage, Tls,
+    Auth, Config, General, Limits, Listener, Log, Metrics, Pop3, Section, Storage, Tls,
 };
 use crate::problem::Problems;
 use crate::reader::{Source, TableReader};
@@ -45,6 +45,7 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
     let listeners = read_listeners(source, root);
     let limits = section::<Limits>(source, root, check_limits);
     let auth = section::<Auth>(source, root, check_auth);
+    let pop3 = section::<Pop3>(source, root, |_, _| {});
     let log = section::<Log>(source, root, |_, _| {});
     let metrics = section::<Metrics>(source, root, |_, _| {});
     let General { hostname, data_dir } = general?;
@@ -56,6 +57,7 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
         listeners: listeners?,
         limits: limits?,
         auth: auth?,
+        pop3: pop3?,
         log: log?,
         metrics: metrics?,
     })
@@ -68,7 +70,7 @@ fn keys<S: Section>() -> Vec<&'static str> {
 fn top_keys() -> Vec<&'static str> {
     let mut known = keys::<General>();
     known.extend([Storage::NAME, Tls::NAME, Listener::NAME, Limits::NAME]);
-    known.extend([Auth::NAME, Log::NAME, Metrics::NAME]);
+    known.extend([Auth::NAME, Pop3::NAME, Log::NAME, Metrics::NAME]);
     known
 }
 
@@ -182,6 +184,8 @@ fn check_limits(limits: &Limits, reader: &TableReader<'_>) {
     at_least("smtp_line", limits.smtp_line, 512, "octets breaks RFC 5321");
     // RFC 7162 §4: command lines of 8192 octets must be taken.
     at_least("imap_line", limits.imap_line, 8192, "octets breaks RFC 7162");
+    // RFC 2449 §4: command lines of 255 octets must be taken.
+    at_least("pop3_line", limits.pop3_line, 255, "octets breaks RFC 2449");
     // RFC 5321 §4.5.3.1.8: 100 recipients must be taken.
     at_least("recipients", limits.recipients.into(), 100, "recipients breaks RFC 5321");
     // RFC 5321 §4.5.3.1.7: messages of 64 K octets must be taken.

@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::options::{Auth, General, Limits, Listener, Log, Metrics, Row, Section, Storage, Tls};
+use crate::options::{
+    Auth, General, Limits, Listener, Log, Metrics, Pop3, Row, Section, Storage, Tls,
+};
 
 /// The reference of every option, in Markdown: `docs/config.md`.
 pub fn render_reference() -> String {
@@ -13,6 +15,7 @@ pub fn render_reference() -> String {
     reference::<Listener>(&mut out);
     reference::<Limits>(&mut out);
     reference::<Auth>(&mut out);
+    reference::<Pop3>(&mut out);
     reference::<Log>(&mut out);
     reference::<Metrics>(&mut out);
     out
@@ -29,6 +32,7 @@ pub fn render_sample() -> String {
     out.push_str(SAMPLE_LISTENERS);
     sample::<Limits>(&mut out);
     sample::<Auth>(&mut out);
+    sample::<Pop3>(&mut out);
     sample::<Log>(&mut out);
     sample::<Metrics>(&mut out);
     out
@@ -67,6 +71,14 @@ bind = \"[::]:465\"
 [[listener]]
 protocol = \"imap\"
 bind = \"[::]:143\"
+
+[[listener]]
+protocol = \"pop3s\"
+bind = \"[::]:995\"
+
+[[listener]]
+protocol = \"pop3\"
+bind = \"[::]:110\"
 
 [[listener]]
 protocol = \"lmtp\"
@@ -155,7 +167,7 @@ mod tests {
     #[test]
     fn the_sample_is_a_configuration_that_passes() {
         let config = crate::parse(&render_sample(), Path::new("/etc/posthorn/posthorn.toml"));
-        assert_eq!(config.map(|config| config.listeners.len()), Ok(7));
+        assert_eq!(config.map(|config| config.listeners.len()), Ok(9));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Small blocking IMAP and SMTP clients, written from the RFCs for tests alone.
+//! Small blocking IMAP, POP3 and SMTP clients, written from the RFCs for tests alone.
 //!
 //! They say what was sent and what came back, byte for byte, and interpret only what they need
 //! to go on: where a response ends, and whether it is the one that was waited for. TLS accepts
@@ -7,12 +7,14 @@
 //! **Invariant:** every read gives up after [`PATIENCE`]; a server that hangs fails the test.
 
 mod imap;
+mod pop3;
 mod smtp;
 mod stream;
 
 use std::time::Duration;
 
 pub use imap::{ImapClient, ImapReply};
+pub use pop3::Pop3Client;
 pub use smtp::{Delivery, Protocol, SmtpClient, SmtpReply};
 pub use stream::Security;
 

@@ -20,6 +20,8 @@ const FOR_TESTS: &[(&str, &str)] = &[
     ("mbsync", "isync"),
     ("mutt", "mutt"),
     ("offlineimap", "offlineimap3"),
+    ("getmail", "getmail6"),
+    ("fetchmail", "fetchmail"),
     ("strace", "strace"),
     ("setpriv", "util-linux"),
     ("python3", "python3"),

@@ -45,7 +45,7 @@ macro_rules! choice {
 fn refusal(typed: &str, choices: &str) -> String {
     match typed {
         "acme" => "acme is not built into this version; use files or self-signed".to_owned(),
-        "pop3" | "pop3s" | "managesieve" | "https" => {
+        "managesieve" | "https" => {
             format!("{typed} is not built into this version; one of {choices}")
         }
         _ => format!("\"{typed}\" is none of {choices}"),
@@ -64,7 +64,7 @@ choice! {
 
 choice! {
     /// What a listener speaks.
-    Protocol: "`smtp`, `lmtp`, `submission`, `submissions`, `imap`, `imaps`, `http`" {
+    Protocol: "`smtp`, `lmtp`, `submission`, `submissions`, `imap`, `imaps`, `pop3`, `pop3s`, `http`" {
         /// Mail from other servers, port 25.
         Smtp = "smtp",
         /// Mail from a server on the same machine, port 24.
@@ -77,6 +77,10 @@ choice! {
         Imap = "imap",
         /// Reading mail, port 993, TLS from the first byte.
         Imaps = "imaps",
+        /// Collecting mail, port 110, STLS.
+        Pop3 = "pop3",
+        /// Collecting mail, port 995, TLS from the first byte.
+        Pop3s = "pop3s",
         /// Health checks and metrics.
         Http = "http",
     }

@@ -34,11 +34,14 @@ pub(crate) fn records(domain: &str, config: &Config) -> Vec<Record> {
     }
     // RFC 7208 §5.4: `mx` lets the hosts that receive the domain's mail send it too.
     records.push(record("", "TXT", "\"v=spf1 mx -all\"".to_owned()));
-    // RFC 6186 §3.1 names submission, imap and imaps; RFC 8314 §5.1 adds submissions. Those
-    // with TLS from the first byte are preferred (RFC 8314 §3), which is the priority below.
+    // RFC 6186 §3 names submission, imap, imaps, pop3 and pop3s; RFC 8314 §5.1 adds submissions.
+    // Those with TLS from the first byte are preferred (RFC 8314 §3), and IMAP to POP3 (RFC 6186
+    // §3.4), which is the priority below.
     for (service, protocol, priority) in [
         ("_imaps._tcp.", Protocol::Imaps, 0),
         ("_imap._tcp.", Protocol::Imap, 10),
+        ("_pop3s._tcp.", Protocol::Pop3s, 20),
+        ("_pop3._tcp.", Protocol::Pop3, 30),
         ("_submissions._tcp.", Protocol::Submissions, 0),
         ("_submission._tcp.", Protocol::Submission, 10),
     ] {
@@ -65,7 +68,8 @@ mod tests {
     fn only_what_is_served_is_published() {
         let text = "hostname = \"mail.example.test\"\n[tls]\nmode = \"self-signed\"\n\
                     [[listener]]\nprotocol = \"smtp\"\nbind = \"[::]:25\"\n\
-                    [[listener]]\nprotocol = \"imaps\"\nbind = \"[::]:993\"\n";
+                    [[listener]]\nprotocol = \"imaps\"\nbind = \"[::]:993\"\n\
+                    [[listener]]\nprotocol = \"pop3s\"\nbind = \"[::]:995\"\n";
         let config = config::parse(text, Path::new("p.toml")).unwrap();
         let lines: Vec<_> =
             records("example.test", &config).iter().map(ToString::to_string).collect();
@@ -75,6 +79,7 @@ mod tests {
                 "example.test. IN MX 10 mail.example.test.",
                 "example.test. IN TXT \"v=spf1 mx -all\"",
                 "_imaps._tcp.example.test. IN SRV 0 1 993 mail.example.test.",
+                "_pop3s._tcp.example.test. IN SRV 20 1 995 mail.example.test.",
             ]
         );
     }

@@ -17,7 +17,17 @@ const VERSION: Version = Version {
     version: env!("CARGO_PKG_VERSION"),
     commit: env!("POSTHORN_COMMIT"),
     engines: &["sqlite", "postgresql"],
-    protocols: &["smtp", "lmtp", "submission", "submissions", "imap", "imaps", "http"],
+    protocols: &[
+        "smtp",
+        "lmtp",
+        "submission",
+        "submissions",
+        "imap",
+        "imaps",
+        "pop3",
+        "pop3s",
+        "http",
+    ],
 };
 
 pub(super) fn run(listing: Listing, output: &mut Output) -> Result<(), Failure> {

@@ -11,6 +11,7 @@ use net::{
     AddressLimits, ConnectionSettings, Encryption, IpNetwork, Listener, ListenerSettings, Shutdown,
     TlsKeys, TlsProfile,
 };
+use pop3::Pop3Service;
 use smtp::Role;
 
 use super::health::Health;
@@ -32,6 +33,7 @@ pub(super) struct Listeners {
 enum Running {
     Http(Arc<Reloadable<Http>>),
     Imap(Arc<Reloadable<ImapService>>, config::Listener),
+    Pop3(Arc<Reloadable<Pop3Service>>, config::Listener),
     Smtp(Arc<Reloadable<smtp::Server>>, config::Listener, Role),
 }
 
@@ -97,6 +99,11 @@ impl Listeners {
                 listener.serve(service.clone(), shutdown);
                 Running::Imap(service, configured)
             }
+            Speaks::Pop3 => {
+                let service = Arc::new(Reloadable::new(self.shared.pop3(config, &configured)));
+                listener.serve(service.clone(), shutdown);
+                Running::Pop3(service, configured)
+            }
             Speaks::Smtp(role) => {
                 let server = self.shared.smtp(config, &configured, role);
                 let service = Arc::new(Reloadable::new(server));
@@ -116,6 +123,9 @@ impl Listeners {
                 Running::Imap(service, listener) => {
                     service.replace(self.shared.imap(config, listener));
                 }
+                Running::Pop3(service, listener) => {
+                    service.replace(self.shared.pop3(config, listener));
+                }
                 Running::Smtp(service, listener, role) => {
                     service.replace(self.shared.smtp(config, listener, *role));
                 }
@@ -133,6 +143,7 @@ impl Listeners {
 enum Speaks {
     Http,
     Imap,
+    Pop3,
     Smtp(Role),
 }
 
@@ -142,6 +153,7 @@ fn role(protocol: Protocol) -> Speaks {
         Protocol::Lmtp => Speaks::Smtp(Role::Lmtp),
         Protocol::Submission | Protocol::Submissions => Speaks::Smtp(Role::Submission),
         Protocol::Imap | Protocol::Imaps => Speaks::Imap,
+        Protocol::Pop3 | Protocol::Pop3s => Speaks::Pop3,
         Protocol::Http => Speaks::Http,
     }
 }
@@ -235,10 +247,10 @@ impl<'a> Binder<'a> {
         let Some(keys) = self.keys.clone() else { return Encryption::None };
         match protocol {
             Protocol::Smtp => Encryption::StartTls(keys, TlsProfile::Relays),
-            Protocol::Lmtp | Protocol::Submission | Protocol::Imap => {
+            Protocol::Lmtp | Protocol::Submission | Protocol::Imap | Protocol::Pop3 => {
                 Encryption::StartTls(keys, TlsProfile::Clients)
             }
-            Protocol::Submissions | Protocol::Imaps => {
+            Protocol::Submissions | Protocol::Imaps | Protocol::Pop3s => {
                 Encryption::Implicit(keys, TlsProfile::Clients)
             }
             Protocol::Http => Encryption::None,
@@ -257,7 +269,9 @@ fn read_timeout(protocol: Protocol, limits: &Limits) -> Duration {
         Protocol::Smtp | Protocol::Lmtp | Protocol::Submission | Protocol::Submissions => {
             limits.smtp_timeout
         }
-        Protocol::Imap | Protocol::Imaps => limits.sign_in_timeout,
+        Protocol::Imap | Protocol::Imaps | Protocol::Pop3 | Protocol::Pop3s => {
+            limits.sign_in_timeout
+        }
         Protocol::Http => limits.http_timeout,
     }
 }

@@ -11,7 +11,7 @@ use tracing_subscriber::{Registry, fmt, reload};
 
 /// The crates of this workspace that log. Others are only heard when something is wrong.
 const OURS: &[&str] =
-    &["posthorn", "net", "storage", "auth", "imap", "smtp", "message", "sasl", "delivery"];
+    &["posthorn", "net", "storage", "auth", "imap", "pop3", "smtp", "message", "sasl", "delivery"];
 
 /// Changes the level of the running log.
 pub(super) struct LevelHandle(reload::Handle<Targets, Registry>);

@@ -47,6 +47,7 @@ impl Reload {
         // What needs a restart keeps its old value, so that the next reload says so again.
         let running = Config {
             limits: new.limits,
+            pop3: new.pop3,
             log: config::Log { level: new.log.level, ..self.config.log.clone() },
             ..self.config.clone()
         };
@@ -108,6 +109,7 @@ mod tests {
             ("[log]\nlevel = \"debug\"\n", &[]),
             ("[log]\nformat = \"json\"\n", &["log.format"]),
             ("[limits]\nrecipients = 200\n", &[]),
+            ("[pop3]\nmark_seen = true\n", &[]),
             ("[limits]\nconnections = 200\n", &["limits.connections"]),
             ("[storage]\nreaders = 9\n", &["storage"]),
         ] {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use auth::Authenticator;
 use config::{Config, Limits, Listener, Protocol};
 use imap::ImapService;
+use pop3::Pop3Service;
 use smtp::{Desk, ReceptionMemory, Role};
 use storage::Store;
 
@@ -55,6 +56,22 @@ impl Shared {
             ..imap::Settings::default()
         };
         ImapService::new(self.store.clone(), self.authenticator.clone(), settings)
+    }
+
+    /// The POP3 service of one listener.
+    pub(super) fn pop3(&self, config: &Config, listener: &Listener) -> Pop3Service {
+        let limits = &config.limits;
+        let settings = pop3::Settings {
+            hostname: config.hostname.clone(),
+            line_bytes_max: bytes(limits.pop3_line),
+            login_timeout: limits.sign_in_timeout,
+            idle_timeout: limits.pop3_timeout,
+            plaintext_auth: listener.plaintext_auth,
+            errors_before_login_max: limits.bad_commands,
+            commands_before_login_per_minute: limits.pop3_commands_before_sign_in,
+            retrieving_marks_seen: config.pop3.mark_seen,
+        };
+        Pop3Service::new(self.store.clone(), self.authenticator.clone(), settings)
     }
 
     /// The SMTP service of one listener: port 25, submission or LMTP.

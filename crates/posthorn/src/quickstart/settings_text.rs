@@ -53,6 +53,8 @@ fn programs(out: &mut String, config: &Config) {
     for (label, protocol, security) in [
         ("incoming", Protocol::Imaps, "IMAP, SSL/TLS"),
         ("   or", Protocol::Imap, "IMAP, STARTTLS"),
+        ("   or", Protocol::Pop3s, "POP3, SSL/TLS"),
+        ("   or", Protocol::Pop3, "POP3, STARTTLS"),
         ("outgoing", Protocol::Submissions, "SMTP, SSL/TLS"),
         ("   or", Protocol::Submission, "SMTP, STARTTLS"),
     ] {
@@ -71,6 +73,7 @@ fn scripts(out: &mut String, config: &Config) {
     let _ = writeln!(out, "\nTests and scripts on this machine (no TLS needed)");
     for (label, protocol) in [
         ("IMAP", Protocol::Imap),
+        ("POP3", Protocol::Pop3),
         ("submission", Protocol::Submission),
         ("SMTP", Protocol::Smtp),
         ("LMTP", Protocol::Lmtp),
@@ -102,7 +105,7 @@ mod tests {
         let text = render(&config, Path::new("/d"), Path::new("/d/tls/c.pem"), &accounts);
         assert!(text.contains("  a@example.test   password pw\n  b@example.test\n"));
         assert!(text.contains("server 127.0.0.1  port 10993  IMAP, SSL/TLS"));
-        assert!(!text.contains("SMTP"));
+        assert!(!text.contains("SMTP") && !text.contains("POP3"));
         assert!(!text.contains("http:"));
     }
 }

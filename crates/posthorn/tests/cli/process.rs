@@ -174,7 +174,7 @@ pub(crate) fn free_port_base() -> u16 {
             Some(port) => TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok(),
             None => false,
         };
-        if base <= 64_000 && [24, 25, 80, 143, 465, 587, 993].iter().all(free) {
+        if base <= 64_000 && [24, 25, 80, 110, 143, 465, 587, 993, 995].iter().all(free) {
             return base;
         }
     }

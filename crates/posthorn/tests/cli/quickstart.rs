@@ -21,7 +21,7 @@ fn everything_on_one_machine() {
 
     let first = Daemon::start(quickstart(&data, &["--port-base", &ports]));
     assert!(first.printed.contains("  user@example.test   password "), "{}", first.printed);
-    for port in [25, 24, 587, 465, 143, 993, 80] {
+    for port in [25, 24, 587, 465, 143, 993, 110, 995, 80] {
         let port = (base + port).to_string();
         assert!(first.printed.contains(&port), "{port} {}", first.printed);
     }

@@ -1,0 +1,96 @@
+//! The AUTHORIZATION state: USER and PASS (RFC 1939 §7), AUTH (RFC 5034), STLS (RFC 2595 §4).
+
+use auth::{Protocol, SessionWatch};
+use sasl::{Credentials, Exchange, Password, RESPONSE_BYTES_MAX};
+
+use crate::capabilities;
+use crate::error::{CommandError, Result};
+use crate::maildrop::Maildrop;
+use crate::reply::counted;
+use crate::server::{Reply, Session, State};
+
+impl Session {
+    /// Says nothing of whether there is such an account (RFC 3206 §5).
+    pub(crate) fn user(&mut self, name: String) -> Result<Reply> {
+        self.require_privacy()?;
+        self.state = State::Authorization { user: Some(name) };
+        Ok(Reply::text("Send the password"))
+    }
+
+    /// Only right after USER (RFC 1939 §7).
+    pub(crate) async fn pass(&mut self, user: Option<String>, password: Password) -> Result<Reply> {
+        self.require_privacy()?;
+        let authcid = user.ok_or(CommandError::Refused("Say USER first"))?;
+        self.sign_in(Credentials { authzid: None, authcid, password }).await
+    }
+
+    /// The mechanisms, one a line: what AUTH alone meant before there was CAPA.
+    pub(crate) fn list_mechanisms(&mut self) -> Result<Reply> {
+        self.require_privacy()?;
+        let mut out = b"+OK\r\n".to_vec();
+        for mechanism in capabilities::mechanisms() {
+            out.extend_from_slice(mechanism.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(b".\r\n");
+        self.connection.push(&out);
+        Ok(Reply::Sent)
+    }
+
+    /// A SASL exchange (RFC 5034 §4).
+    pub(crate) async fn auth(&mut self, mechanism: &str, initial: Option<&str>) -> Result<Reply> {
+        self.require_privacy()?;
+        let started = Exchange::start(mechanism.as_bytes(), initial.map(str::as_bytes));
+        let (mut exchange, mut reply) =
+            started.ok_or(CommandError::Refused("Unknown authentication mechanism"))?;
+        loop {
+            match reply {
+                sasl::Reply::Continue(challenge) => {
+                    // RFC 5034 §4: the space stands there even where the challenge is empty.
+                    self.connection.push(format!("+ {challenge}\r\n").as_bytes());
+                    let mut line = Vec::new();
+                    self.read_line(&mut line, RESPONSE_BYTES_MAX).await?;
+                    reply = exchange.respond(&line);
+                }
+                sasl::Reply::Credentials(credentials) => return self.sign_in(credentials).await,
+                sasl::Reply::Failed(failure) => return Err(CommandError::Sasl(failure)),
+            }
+        }
+    }
+
+    /// Checks the credentials and enters the TRANSACTION state.
+    async fn sign_in(&mut self, credentials: Credentials) -> Result<Reply> {
+        let peer = self.connection.peer().ip();
+        let authenticator = &self.shared.authenticator;
+        let signed_in = authenticator.sign_in(&credentials, Protocol::Pop3, peer).await?;
+        let account = signed_in.account;
+        let watch = SessionWatch::begin(&self.shared.store, authenticator, signed_in).await?;
+        let maildrop = Maildrop::open(&self.shared.store, account).await?;
+        let messages = counted(maildrop.count().into(), "message");
+        self.ending.watch(watch);
+        self.connection.set_read_timeout(self.shared.settings.idle_timeout);
+        self.state = State::Transaction(Box::new(maildrop));
+        Ok(Reply::text(format!("Signed in, maildrop has {messages}")))
+    }
+
+    /// TLS from here on. What was said before counts for nothing.
+    pub(crate) async fn stls(&mut self) -> Result<Reply> {
+        if !self.connection.can_start_tls() {
+            let active = self.connection.is_tls();
+            let text = if active { "TLS is active already" } else { "TLS is not offered" };
+            return Err(CommandError::Refused(text));
+        }
+        self.connection.push(b"+OK Begin TLS negotiation\r\n");
+        self.connection.start_tls().await?;
+        self.state = State::Authorization { user: None };
+        Ok(Reply::Sent)
+    }
+
+    /// RFC 5034 §4: no password without TLS.
+    fn require_privacy(&self) -> Result<()> {
+        if capabilities::may_sign_in(&self.shared.settings, &self.connection) {
+            return Ok(());
+        }
+        Err(CommandError::Refused("Sign-in needs TLS, say STLS first"))
+    }
+}
