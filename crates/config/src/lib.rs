@@ -18,7 +18,7 @@ mod reader;
 mod render;
 mod value;
 
-pub use options::{Auth, Config, Limits, Listener, Log, Metrics, Storage, Tls};
+pub use options::{Auth, Config, Limits, Listener, Log, Metrics, Search, Storage, Tls};
 pub use parse::parse;
 pub use problem::{Problem, Problems};
 pub use render::{render_reference, render_sample};

@@ -126,6 +126,20 @@ sections! {
         change_log: Duration = default "60 days", since "0.1";
     }
 
+    /// The index of the texts of all messages, from which searches are answered.
+    table "search" pub struct Search {
+        /// Whether new messages are indexed, some seconds behind their delivery. Without it, a
+        /// search reads every message that was not indexed before.
+        index: bool = default true, since "0.1";
+
+        /// How much text of one message is indexed, its header and its body each. A message with
+        /// more is read by each search in that part.
+        text_per_message: u64 = default "4 MiB", since "0.1";
+
+        /// The memory in which new parts of the index are made.
+        memory: u64 = default "32 MiB", since "0.1";
+    }
+
     /// The certificate that listeners with TLS and STARTTLS present.
     table "tls" pub struct Tls {
         /// `files` reads `certificate` and `key`, again on every reload (SIGHUP).
@@ -337,6 +351,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `[storage]`
     pub storage: Storage,
+    /// `[search]`
+    pub search: Search,
     /// `[tls]`
     pub tls: Tls,
     /// Each `[[listener]]`, in the order of the file; at least one.

@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::options::{
-    Auth, Config, General, Limits, Listener, Log, Metrics, Pop3, Section, Storage, Tls,
+    Auth, Config, General, Limits, Listener, Log, Metrics, Pop3, Search, Section, Storage, Tls,
 };
 use crate::problem::Problems;
 use crate::reader::{Source, TableReader};
@@ -41,6 +41,7 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
     top.refuse_unknown(&top_keys());
     let general = General::read(&mut top);
     let storage = section::<Storage>(source, root, |_, _| {});
+    let search = section::<Search>(source, root, |_, _| {});
     let tls = section::<Tls>(source, root, check_tls);
     let listeners = read_listeners(source, root);
     let limits = section::<Limits>(source, root, check_limits);
@@ -53,6 +54,7 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
         hostname,
         data_dir,
         storage: storage?,
+        search: search?,
         tls: tls?,
         listeners: listeners?,
         limits: limits?,
@@ -69,7 +71,7 @@ fn keys<S: Section>() -> Vec<&'static str> {
 
 fn top_keys() -> Vec<&'static str> {
     let mut known = keys::<General>();
-    known.extend([Storage::NAME, Tls::NAME, Listener::NAME, Limits::NAME]);
+    known.extend([Storage::NAME, Search::NAME, Tls::NAME, Listener::NAME, Limits::NAME]);
     known.extend([Auth::NAME, Pop3::NAME, Log::NAME, Metrics::NAME]);
     known
 }

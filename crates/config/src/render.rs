@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::options::{
-    Auth, General, Limits, Listener, Log, Metrics, Pop3, Row, Section, Storage, Tls,
+    Auth, General, Limits, Listener, Log, Metrics, Pop3, Row, Search, Section, Storage, Tls,
 };
 
 /// The reference of every option, in Markdown: `docs/config.md`.
@@ -11,6 +11,7 @@ pub fn render_reference() -> String {
     let mut out = String::from(REFERENCE_HEAD);
     reference::<General>(&mut out);
     reference::<Storage>(&mut out);
+    reference::<Search>(&mut out);
     reference::<Tls>(&mut out);
     reference::<Listener>(&mut out);
     reference::<Limits>(&mut out);
@@ -27,6 +28,7 @@ pub fn render_sample() -> String {
     let mut out = String::from(SAMPLE_HEAD);
     sample::<General>(&mut out);
     sample::<Storage>(&mut out);
+    sample::<Search>(&mut out);
     sample::<Tls>(&mut out);
     sample::<Listener>(&mut out);
     out.push_str(SAMPLE_LISTENERS);

@@ -44,4 +44,4 @@ pub use part_index::{MessageRanges, Part, PartIndex, PartKind};
 pub use search::{header_line, searchable_text};
 pub use sort_text::SortText;
 pub use summary::Summary;
-pub use text::{Collation, casemap};
+pub use text::{Collation, casemap, search_form};

@@ -50,6 +50,34 @@ pub fn casemap(text: &str) -> String {
     text.chars().map(title_case).nfkd().collect()
 }
 
+/// The form in which SEARCH compares texts: that of [`casemap`], in which what a compatibility
+/// character stands for has no case either, without the accents of Latin, Greek and Cyrillic. So
+/// `resume` finds `Résumé`, and everything is found that i;unicode-casemap finds. The marks of
+/// other scripts tell words apart and stay.
+pub fn search_form(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_uppercase();
+    }
+    let mut form = String::with_capacity(text.len());
+    for run in text.as_bytes().chunk_by(|left, right| left.is_ascii() == right.is_ascii()) {
+        // A run ends between two characters: all bytes of one are ASCII or none is.
+        let run = std::str::from_utf8(run).unwrap_or_default();
+        if run.is_ascii() {
+            form.extend(run.chars().map(|char| char.to_ascii_uppercase()));
+        } else {
+            let folded = run.chars().map(title_case).nfkd().map(title_case);
+            form.extend(folded.filter(|char| !is_accent(*char)));
+        }
+    }
+    form
+}
+
+// The blocks of combining diacritical marks, all of them.
+fn is_accent(char: char) -> bool {
+    matches!(char, '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}'
+        | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
+}
+
 // Simple case mapping: a character whose upper case is several stays itself.
 fn title_case(char: char) -> char {
     match char {
@@ -125,6 +153,36 @@ mod tests {
             (Collation::Octet, "aé", "aé"),
         ] {
             assert_eq!(collation.form(text), form, "{}", collation.name());
+        }
+    }
+
+    #[test]
+    fn search_form_ignores_accents_too() {
+        for (text, form) in [
+            ("Résumé, e\u{301}", "RESUME, E"),
+            ("Ёж и Йод", "ЕЖ И ИОД"),
+            ("ﬁn straße", "FIN STRAßE"),
+            ("Việt ơ Ångström", "VIET O ANGSTROM"),
+            ("が ガ", "か\u{3099} カ\u{3099}"),
+            ("ά", "Α"),
+            ("\u{301}", ""),
+        ] {
+            assert_eq!(search_form(text), form, "{text}");
+        }
+    }
+
+    #[test]
+    fn search_form_finds_what_casemap_finds() {
+        let chars: Vec<char> = "aÀéß ﬁǆΩά\u{301}\u{327}й東がﾊﾟ한ｋ①".chars().collect();
+        let mut rng = fastrand::Rng::with_seed(1);
+        for _ in 0..20_000 {
+            let mut text = |max| -> String {
+                (0..rng.usize(1..max)).map(|_| chars[rng.usize(..chars.len())]).collect()
+            };
+            let (text, needle) = (text(12), text(4));
+            if casemap(&text).contains(&casemap(&needle)) {
+                assert!(search_form(&text).contains(&search_form(&needle)), "{text:?} {needle:?}");
+            }
         }
     }
 

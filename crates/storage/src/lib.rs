@@ -24,6 +24,7 @@ mod metadata;
 mod migrate;
 #[cfg(test)]
 mod model_tests;
+mod search;
 mod settings;
 mod sort_keys;
 mod spool;
@@ -54,6 +55,7 @@ pub use message_store::{
     Want,
 };
 pub use metadata::{Metadata, MetadataEntry, MetadataScope};
+pub use search::{Found, Indexed, SearchField, SearchTerm};
 pub use settings::{Blobs, Database, Settings};
 pub use sort_keys::{MailboxKeys, SortKeys, SortWant, ThreadRow};
 pub use spool::{SpoolEntry, SpoolRecipient};

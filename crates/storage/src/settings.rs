@@ -64,6 +64,13 @@ pub struct Settings {
     /// Bytes of sort keys that may stay in memory from one SORT or THREAD to the next. Default
     /// 128 MiB.
     pub sort_keys_bytes_max: usize,
+    /// Whether new messages are indexed for searching. Default true.
+    pub search_index: bool,
+    /// Text of one message, header and body each, that is indexed; a longer one is looked at by
+    /// each search. Default 4 MiB.
+    pub index_text_bytes_max: usize,
+    /// Memory for a part of the index being made. Default 32 MiB.
+    pub index_memory_bytes: usize,
     /// Where "now" comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -90,6 +97,9 @@ impl Settings {
             metadata_bytes_max: 10 * 1024 * 1024,
             view_cache_messages_max: 4_000_000,
             sort_keys_bytes_max: 128 * 1024 * 1024,
+            search_index: true,
+            index_text_bytes_max: 4 * 1024 * 1024,
+            index_memory_bytes: 32 * 1024 * 1024,
             clock,
         }
     }

@@ -20,6 +20,7 @@ pub(crate) struct Statistics {
     jobs: AtomicU64,
     commit_micros: AtomicU64,
     largest_batch: AtomicU64,
+    indexed: AtomicU64,
     batch_sizes: [AtomicU64; BATCH_SIZES.len()],
     commit_times: [AtomicU64; COMMIT_MICROS.len()],
 }
@@ -39,6 +40,8 @@ pub struct StatisticsSnapshot {
     pub commit_micros: u64,
     /// The most transactions that shared a commit.
     pub largest_batch: u64,
+    /// Messages that were put into the search index.
+    pub indexed: u64,
     /// Commits by how many transactions shared them, within [`BATCH_SIZES`].
     pub batch_sizes: [u64; BATCH_SIZES.len()],
     /// Commits by how long they took, within [`COMMIT_MICROS`].
@@ -65,6 +68,10 @@ impl Statistics {
         count(&self.commit_times, &COMMIT_MICROS, micros);
     }
 
+    pub(crate) fn indexed(&self, messages: u64) {
+        add(&self.indexed, messages);
+    }
+
     pub(crate) fn snapshot(&self) -> StatisticsSnapshot {
         // In this order, so that nothing has left that was not queued.
         let left = read(&self.left);
@@ -76,6 +83,7 @@ impl Statistics {
             transactions: read(&self.jobs),
             commit_micros: read(&self.commit_micros),
             largest_batch: read(&self.largest_batch),
+            indexed: read(&self.indexed),
             batch_sizes: self.batch_sizes.each_ref().map(read),
             commit_times: self.commit_times.each_ref().map(read),
         }

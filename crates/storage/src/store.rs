@@ -13,12 +13,13 @@ use crate::engine::{
 };
 use crate::feed::{Feed, FeedReader, Publication, read_modseq, read_since};
 use crate::maintain::{Progress, maintain};
+use crate::search::{self, Waiting};
 use crate::sort_keys::SortKeyCache;
 use crate::statistics::Statistics;
 use crate::view::{Snapshot, load_snapshot};
 use crate::{
-    AccountTx, Committed, Database, Finding, MailboxView, Maintained, PreparedMessage, ReadTx,
-    Repaired, Result, Settings, StatisticsSnapshot, StorageError, Subscription, WriteTx,
+    AccountTx, Committed, Database, Finding, Indexed, MailboxView, Maintained, PreparedMessage,
+    ReadTx, Repaired, Result, Settings, StatisticsSnapshot, StorageError, Subscription, WriteTx,
 };
 
 /// A store. Clones are the same store.
@@ -52,6 +53,7 @@ impl Store {
             blobs: Arc::new(BlobStore::open(&settings)?),
             feed: Arc::new(Feed::new(Box::new(feed_reader), settings.view_cache_messages_max)),
             statistics: Arc::new(Statistics::default()),
+            waiting: Waiting::default(),
             settings,
         });
         let engine: Box<dyn Engine> = match &shared.settings.database {
@@ -304,7 +306,9 @@ impl Store {
     /// # Errors
     /// [`StorageError::Unavailable`] where the data can't be written now.
     pub fn repair(&self) -> Result<Vec<Repaired>> {
-        Ok(self.write_blocking("repair", repair)?.value)
+        let repaired = self.write_blocking("repair", repair)?.value;
+        self.inner.shared.waiting.look_again();
+        Ok(repaired)
     }
 
     /// Gives up what nobody needs any more: expunged messages past their retention, the change
@@ -319,6 +323,44 @@ impl Store {
         let mut progress =
             self.inner.maintenance.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         maintain(self, &self.inner.shared.blobs, &mut progress)
+    }
+
+    /// Brings the search index up to date with the accounts that have waited long enough, in
+    /// small transactions; what came in the last seconds is left to the next call. Between two of
+    /// them it ends where `ended` says so. Blocks for as long as that takes.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`] where the data can't be read or written now. What was done
+    /// until then is done, the rest is done by a later call.
+    pub fn index(&self, ended: &dyn Fn() -> bool) -> Result<Indexed> {
+        let waiting = &self.inner.shared.waiting;
+        let mut done = Indexed::default();
+        while self.settings().search_index
+            && !ended()
+            && let Some(account) = waiting.take(self)?
+        {
+            let indexed = search::update(self, account, ended).inspect_err(|_| {
+                waiting.look_again();
+            })?;
+            if ended() {
+                waiting.look_again();
+            }
+            done.messages += indexed.messages;
+            done.merged += indexed.merged;
+        }
+        self.inner.shared.statistics.indexed(done.messages);
+        Ok(done)
+    }
+
+    /// Has the next [`index`](Self::index) look at every account: for what other daemons wrote
+    /// and did not come to index.
+    pub fn index_all(&self) {
+        self.inner.shared.waiting.look_again();
+    }
+
+    /// How many messages wait to be indexed, as far as is known, and since when the first.
+    pub fn index_lag(&self) -> (u64, Option<Timestamp>) {
+        self.inner.shared.waiting.lag()
     }
 
     /// Puts large bodies that no row names yet into the object store.

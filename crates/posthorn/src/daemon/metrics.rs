@@ -110,6 +110,7 @@ impl Collector for Inside {
             ("storage_writes_submitted", "Write transactions submitted", storage.submitted),
             ("storage_writes", "Write transactions on stable storage", storage.transactions),
             ("storage_commits", "Commits; several transactions share one", storage.commits),
+            ("search_indexed", "Messages put into the search index", storage.indexed),
         ] {
             counter(&mut encoder, name, help, value)?;
         }
@@ -124,11 +125,26 @@ impl Collector for Inside {
         let descriptor =
             encoder.encode_descriptor("storage_batch_max", help, None, MetricType::Gauge)?;
         ConstGauge::new(largest).encode(descriptor)?;
+        self.encode_index_lag(&mut encoder)?;
         self.encode_sign_ins(encoder)
     }
 }
 
 impl Inside {
+    fn encode_index_lag(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let (messages, since) = self.store.index_lag();
+        let help = "Messages that wait to be indexed";
+        let waiting = i64::try_from(messages).unwrap_or(i64::MAX);
+        let descriptor =
+            encoder.encode_descriptor("search_waiting", help, None, MetricType::Gauge)?;
+        ConstGauge::new(waiting).encode(descriptor)?;
+        let help = "How long the first of them has waited";
+        let seconds = since.map_or(0, |since| self.store.now().as_secs() - since.as_secs());
+        let (unit, kind) = (Some(&Unit::Seconds), MetricType::Gauge);
+        let descriptor = encoder.encode_descriptor("search_lag", help, unit, kind)?;
+        ConstGauge::new(seconds.max(0)).encode(descriptor)
+    }
+
     fn encode_sign_ins(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let counts = self.authenticator.counts();
         let help = "Sign-ins by their result";

@@ -6,6 +6,7 @@
 
 mod health;
 mod http;
+mod indexing;
 mod listeners;
 mod logging;
 mod maintenance;
@@ -93,6 +94,7 @@ async fn serve(
         let shared = Shared::new(&config, &admin);
         let listeners = Listeners::start(&config, shared, keys.clone(), &shutdown)?;
         maintenance::start(admin.store.clone(), &shutdown);
+        indexing::start(admin.store.clone(), &shutdown)?;
         control::serve(&config.data_dir, admin, &shutdown)
             .map_err(|error| Failure::new(format!("control socket: {error}")))?;
         tracing::info!(version = env!("CARGO_PKG_VERSION"), hostname = config.hostname, "started");

@@ -85,6 +85,9 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
         config::Blobs::Database => storage::Blobs::Database,
         config::Blobs::ObjectStore(url) => storage::Blobs::ObjectStore(url.clone()),
     };
+    settings.search_index = config.search.index;
+    settings.index_text_bytes_max = bytes(config.search.text_per_message);
+    settings.index_memory_bytes = bytes(config.search.memory);
     settings.readers = count(config.storage.readers);
     settings.expunged_retention_days = days(config.storage.expunged_retention);
     settings.change_log_days = days(config.storage.change_log);
@@ -97,6 +100,11 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
 /// A number from the configuration as a size in memory.
 pub(super) fn count(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// A size from the configuration as one in memory.
+fn bytes(size: u64) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
 }
 
 /// Whole days, at least one.

@@ -1,6 +1,6 @@
 //! What the daemon asks of the operating system: open files, and telling systemd.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
 use sd_notify::NotifyState;
 
 /// Raises the number of files that may be open to what the system lets us have: each
@@ -18,6 +18,15 @@ pub(super) fn raise_open_files(connections: u64) {
             tracing::warn!(open, needed, "fewer files may be open than limits.connections needs");
         }
         _ => {}
+    }
+}
+
+/// Lets all other threads go before the one that calls this: on Linux each thread has a priority
+/// of its own (sched(7)).
+pub(super) fn give_way() {
+    const NICE: i32 = 10;
+    if let Err(error) = setpriority_process(None, NICE) {
+        tracing::debug!(%error, "the priority of a thread cannot be lowered");
     }
 }
 

@@ -28,6 +28,8 @@
 //! | `subscription-names-valid` | subscribed names do too |
 //! | `flags-canonical` | flags and keywords are in the one form they are stored in |
 //! | `blob-hash` | a blob's bytes have the hash and size it is named by |
+//! | `search-segment` | a segment of the search index in use can be read whole, has what its row says, and shares no content with another of its account |
+//! | `search-complete` | what a mailbox says is indexed is in the index of its account |
 //! | `content-hash` | header and body together have the content's hash and size |
 //!
 //! Uniqueness of addresses, mailbox names and UIDs is the schema's: both engines refuse a second
@@ -62,7 +64,21 @@ pub(crate) fn check_consistency(tx: &mut ReadTx<'_>) -> Result<Vec<Finding>> {
     rows::check(tx, &mut findings)?;
     names::check(tx, &mut findings)?;
     bytes::check(tx, &mut findings)?;
+    check_search(tx, &mut findings)?;
     Ok(findings.found)
+}
+
+fn check_search(tx: &mut ReadTx<'_>, findings: &mut Findings) -> Result<()> {
+    let (mut damaged, mut missing) = (Vec::new(), Vec::new());
+    let sql = &mut *tx.sql;
+    crate::search::check(sql, &mut |id| damaged.push(id), &mut |id| missing.push(id))?;
+    for segment in damaged {
+        findings.add("search-segment", || format!("segment {segment}"));
+    }
+    for mailbox in missing {
+        findings.add("search-complete", || format!("mailbox {mailbox}"));
+    }
+    Ok(())
 }
 
 /// Whether what was computed from each message on its way in is what would be computed now. No

@@ -83,7 +83,8 @@ const REPAIRS: [(&str, &str); 7] = [
     ),
 ];
 
-/// Computes every counted number anew and says which were wrong. Messages, names and addresses
+/// Computes every counted number anew and says which were wrong, and has what is damaged of the
+/// search index made anew. Messages, names and addresses
 /// are never touched.
 pub(crate) fn repair(tx: &mut WriteTx<'_>) -> Result<Vec<Repaired>> {
     let mut repaired = Vec::new();
@@ -92,6 +93,11 @@ pub(crate) fn repair(tx: &mut WriteTx<'_>) -> Result<Vec<Repaired>> {
         if rows > 0 {
             repaired.push(Repaired { invariant, rows });
         }
+    }
+    // Both of its invariants: what is given up is indexed anew.
+    let rows = crate::search::repair(tx)?;
+    if rows > 0 {
+        repaired.push(Repaired { invariant: "search-segment", rows });
     }
     Ok(repaired)
 }

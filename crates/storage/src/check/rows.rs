@@ -11,7 +11,7 @@ struct Rule {
     sql: &'static str,
 }
 
-const RULES: [Rule; 28] = [
+const RULES: [Rule; 29] = [
     Rule {
         invariant: "mailbox-counts",
         row: "mailbox",
@@ -185,6 +185,12 @@ const RULES: [Rule; 28] = [
         row: "spool entry",
         sql: "SELECT s.id FROM spool s WHERE NOT EXISTS \
               (SELECT 1 FROM spool_recipient r WHERE r.spool_id = s.id)",
+    },
+    Rule {
+        invariant: "orphan",
+        row: "search segment",
+        sql: "SELECT id FROM search_segment WHERE state = 1 \
+              AND account_id NOT IN (SELECT id FROM account)",
     },
     Rule {
         invariant: "orphan",

@@ -253,6 +253,7 @@ impl WriteTx<'_> {
             "DELETE FROM access_key WHERE account_id = ?1",
             "UPDATE domain SET catch_all = NULL WHERE catch_all = ?1",
             "UPDATE spool SET account_id = NULL WHERE account_id = ?1",
+            "UPDATE search_segment SET state = 2 WHERE account_id = ?1",
             "DELETE FROM account WHERE id = ?1",
         ] {
             self.sql.execute(sql, &[id])?;

@@ -17,7 +17,8 @@ pub(crate) use postgres::PostgresEngine;
 pub(crate) use sqlite::{SqliteEngine, open_writer as open_sqlite};
 
 use crate::blob::BlobStore;
-use crate::feed::Feed;
+use crate::feed::{Feed, Publication};
+use crate::search::Waiting;
 use crate::statistics::Statistics;
 use crate::{PreparedMessage, Result, Settings, StorageError};
 
@@ -27,6 +28,17 @@ pub(crate) struct Shared {
     pub(crate) blobs: Arc<BlobStore>,
     pub(crate) feed: Arc<Feed>,
     pub(crate) statistics: Arc<Statistics>,
+    pub(crate) waiting: Waiting,
+}
+
+impl Shared {
+    /// Tells whoever has to know what was committed.
+    fn publish(&self, publication: &Publication) {
+        self.feed.publish(publication);
+        if self.settings.search_index {
+            self.waiting.note(publication, self.settings.clock.now());
+        }
+    }
 }
 
 /// A write and what must be durable before it runs.

@@ -78,7 +78,7 @@ macro_rules! select_mailbox {
 }
 
 fn read(row: &dyn Row) -> Result<Mailbox> {
-    let small = |column| Ok(number(row.int(column)?));
+    let small = |column| -> Result<u32> { Ok(number(row.int(column)?)) };
     Ok(Mailbox {
         id: CollectionId::new(row.int(0)?),
         account: AccountId::new(row.int(1)?),

@@ -1,7 +1,7 @@
 //! Maintenance: gives up what nobody needs any more, and its space.
 //!
 //! In this order: expunged messages past their retention, change log past its days, contents
-//! that nothing names with their blobs, packs and objects that no row names, free pages. Each
+//! that nothing names with their blobs, segments of the search index, packs and objects that no row names, free pages. Each
 //! step is many small transactions, so that writers hardly notice, and each is repeated by the
 //! next call where one is cut short.
 //!
@@ -20,7 +20,7 @@ mod tests;
 use ids::Timestamp;
 
 use crate::blob::BlobStore;
-use crate::{Result, Store};
+use crate::{Result, Store, search};
 
 /// LIMIT: rows that one transaction of maintenance deletes.
 const ROWS: i64 = 500;
@@ -36,6 +36,8 @@ pub struct Maintained {
     pub contents: u64,
     /// Bodies of messages.
     pub blobs: u64,
+    /// Segments of the search index: those out of use, and those of contents mostly gone.
+    pub segments: u64,
     /// Bytes given back by packs, objects and the database file.
     pub freed_bytes: u64,
 }
@@ -45,6 +47,8 @@ pub struct Maintained {
 pub(crate) struct Progress {
     /// Contents up to this one were looked at last.
     content: i64,
+    /// Segments of the search index up to this one were looked at last.
+    segment: i64,
     /// When objects were last compared with the rows.
     objects_swept: Option<Timestamp>,
 }
@@ -63,6 +67,7 @@ pub(crate) fn maintain(
     };
     let erased = contents::erase(store, &mut progress.content)?;
     (done.contents, done.blobs) = (erased.contents, erased.blobs);
+    done.segments = search::sweep(store, &mut progress.segment)? + search::give_up(store)?;
     if let Some(packs) = blobs.packs() {
         done.freed_bytes += packs::compact(store, packs)?;
     }

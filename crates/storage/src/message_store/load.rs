@@ -28,6 +28,11 @@ impl Want {
     /// [`Content::text`].
     pub const TEXT: Self = Self(64);
 
+    /// Both.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether every field of `other` is wanted.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0

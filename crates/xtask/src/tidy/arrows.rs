@@ -33,20 +33,31 @@ const fn row(name: &'static str, layer: Layer, may_depend_on: &'static [&'static
 }
 
 /// What every protocol crate may use: layers 0 to 2 without `config` and `delivery`.
-const BELOW_PROTOCOLS: &[&str] =
-    &["ids", "message", "ical", "sasl", "mailauth", "responder", "net", "storage", "auth"];
+const BELOW_PROTOCOLS: &[&str] = &[
+    "ids",
+    "message",
+    "textindex",
+    "ical",
+    "sasl",
+    "mailauth",
+    "responder",
+    "net",
+    "storage",
+    "auth",
+];
 
 /// A crate that is not in this table does not belong to the workspace yet.
 const TABLE: &[Row] = &[
     row("ids", Layer::Pure, &[]),
     row("message", Layer::Pure, &[]),
+    row("textindex", Layer::Pure, &[]),
     row("ical", Layer::Pure, &[]),
     row("sasl", Layer::Pure, &[]),
     row("mailauth", Layer::Pure, &["message"]),
     row("responder", Layer::Pure, &["message"]),
     row("config", Layer::Pure, &[]),
     row("net", Layer::Base, &["ids"]),
-    row("storage", Layer::Base, &["ids", "message", "ical"]),
+    row("storage", Layer::Base, &["ids", "message", "textindex", "ical"]),
     row("auth", Layer::Service, &["ids", "sasl", "net", "storage"]),
     row("delivery", Layer::Service, &["ids", "storage", "message", "responder"]),
     row("imap", Layer::Protocol, BELOW_PROTOCOLS),

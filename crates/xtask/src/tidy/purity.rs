@@ -4,7 +4,8 @@
 use crate::tree::{Finding, Source};
 
 /// Crates whose code neither waits, looks at a clock, nor draws random numbers.
-const PURE: &[&str] = &["ids", "message", "ical", "sasl", "mailauth", "responder", "config"];
+const PURE: &[&str] =
+    &["ids", "message", "textindex", "ical", "sasl", "mailauth", "responder", "config"];
 
 /// What reads a clock or opens a socket.
 const IMPURE: &[&str] =

@@ -45,7 +45,7 @@ impl Writer {
         let started = Instant::now();
         let finished = self.transaction(&mut submission).map(|publication| {
             self.shared.statistics.committed(1, started.elapsed());
-            self.shared.feed.publish(&publication);
+            self.shared.publish(&publication);
             self.outbox.tell(&publication.modseqs);
             Finished::of(&publication)
         });

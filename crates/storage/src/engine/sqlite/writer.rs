@@ -69,7 +69,7 @@ impl Writer {
             Ok(()) => {
                 self.shared.statistics.committed(jobs, started.elapsed());
                 for (submission, publication) in batch.ran {
-                    self.shared.feed.publish(&publication);
+                    self.shared.publish(&publication);
                     submission.job.finish(Ok(Finished::of(&publication)));
                 }
             }

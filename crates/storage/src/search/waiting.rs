@@ -1,0 +1,100 @@
+//! Which accounts have something to be indexed: a hint in memory, made complete by looking.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use ids::{AccountId, Timestamp};
+
+use crate::feed::Publication;
+use crate::{Result, Store};
+
+/// LIMIT: accounts remembered; beyond it, all are looked at again.
+const ACCOUNTS_MAX: usize = 100_000;
+/// A message waits so long for others, so that one segment is written for them.
+const PAUSE_SECS: i64 = 3;
+/// So many do not wait.
+const MESSAGES_MAX: u64 = 500;
+
+/// Accounts and how many messages of each wait, since when.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    accounts: HashMap<AccountId, (u64, Timestamp)>,
+    /// Whether accounts may wait that are not among them.
+    is_partial: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        // Nothing is known of what a process before this one left.
+        Self { accounts: HashMap::new(), is_partial: true }
+    }
+}
+
+impl Waiting {
+    /// Remembers what a transaction added.
+    pub(crate) fn note(&self, publication: &Publication, now: Timestamp) {
+        for delta in publication.deltas.iter().filter(|delta| !delta.added.is_empty()) {
+            self.add(delta.account, delta.added.len() as u64, now);
+        }
+    }
+
+    pub(super) fn add(&self, account: AccountId, messages: u64, since: Timestamp) {
+        let mut state = self.lock();
+        if state.accounts.len() >= ACCOUNTS_MAX && !state.accounts.contains_key(&account) {
+            state.is_partial = true;
+            return;
+        }
+        let (count, _) = state.accounts.entry(account).or_insert((0, since));
+        *count = count.saturating_add(messages);
+    }
+
+    /// Has everything looked at again by the next [`Store::index`].
+    pub(crate) fn look_again(&self) {
+        self.lock().is_partial = true;
+    }
+
+    /// Messages that wait, as far as is known, and since when the longest.
+    pub(crate) fn lag(&self) -> (u64, Option<Timestamp>) {
+        let state = self.lock();
+        let messages = state.accounts.values().map(|(count, _)| *count).sum();
+        (messages, state.accounts.values().map(|(_, since)| *since).min())
+    }
+
+    /// Takes an account whose turn it is.
+    pub(crate) fn take(&self, store: &Store) -> Result<Option<AccountId>> {
+        let now = store.now();
+        if std::mem::take(&mut self.lock().is_partial) {
+            let found = store.read_blocking(|tx| {
+                let sql = "SELECT account_id, CAST(SUM(uid_next - 1 - indexed_uid) AS BIGINT) \
+                           FROM mailbox WHERE indexed_uid < uid_next - 1 GROUP BY account_id";
+                tx.sql.query_all(sql, &[], |row| {
+                    Ok((AccountId::new(row.int(0)?), row.int(1)?.cast_unsigned()))
+                })
+            });
+            let found = found.inspect_err(|_| self.look_again())?;
+            for (account, messages) in found {
+                self.add(account, messages, now);
+            }
+        }
+        let mut state = self.lock();
+        let is_due = |messages: u64, since: Timestamp| {
+            messages >= MESSAGES_MAX || since.plus_secs(PAUSE_SECS) <= now
+        };
+        let due = state.accounts.iter().filter(|(_, (messages, since))| is_due(*messages, *since));
+        // The one that has waited longest, so that none waits for ever.
+        let account = due.min_by_key(|(_, (_, since))| *since).map(|(account, _)| *account);
+        if let Some(account) = account {
+            state.accounts.remove(&account);
+        }
+        Ok(account)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,95 @@
+//! A substring index over texts: which documents contain these very characters, wherever they
+//! stand, without reading the texts again.
+//!
+//! A text is a row of **items**: a word with whatever follows it up to the next word, or one
+//! ideograph or kana with what follows it ([`item`]). A segment keeps each distinct item once,
+//! sorted, with the positions at which it stands. A needle without an item boundary is found in
+//! the items that contain it; one with boundaries is a suffix of an item, then whole items, then
+//! a prefix of one, at successive positions. So every answer is exact and no text is verified.
+//! Where a text begins or ends is a gap in the positions. Needles of one character, and of two
+//! with a boundary between, would be found nearly everywhere: for these, long texts have lists of
+//! documents beside the positions.
+//!
+//! A segment is a [`Head`] and [`Block`]s. It is made by a [`Builder`] or by [`merge`], never
+//! changed, and asked with [`search`]. Texts and needles are compared byte by byte: who folds
+//! case or accents does so before.
+//!
+//! **Invariants:** nothing that is read back panics or is believed beyond its own length; what is
+//! no segment is [`Corrupt`]. **Absent:** I/O; what the documents are.
+
+mod block;
+mod builder;
+mod head;
+mod item;
+mod merge;
+mod query;
+#[cfg(test)]
+mod tests;
+mod varint;
+
+pub use block::{Block, BlockWriter};
+pub use builder::Builder;
+pub use head::Head;
+pub use merge::{Input, merge};
+pub use query::{EachTerms, Needle, Source, UNKNOWN, search};
+
+/// Texts of a document that are searched apart from each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Field {
+    /// What the message says.
+    Body = 0,
+    /// Its header, each field one text.
+    Header = 1,
+    /// Its subject.
+    Subject = 2,
+    /// Its senders.
+    From = 3,
+    /// Its recipients.
+    To = 4,
+    /// Who got a copy.
+    Cc = 5,
+    /// Who got a copy that others do not know of.
+    Bcc = 6,
+}
+
+impl Field {
+    /// Every field.
+    pub const ALL: [Self; 7] =
+        [Self::Body, Self::Header, Self::Subject, Self::From, Self::To, Self::Cc, Self::Bcc];
+
+    fn index(self) -> usize {
+        usize::from(self as u8)
+    }
+
+    /// What the keys of its items begin with: a byte that is in no UTF-8.
+    fn items_key(self) -> u8 {
+        FIRST_KEY + self as u8
+    }
+
+    /// What the keys of its lists of documents begin with; short texts have none.
+    fn documents_key(self) -> Option<u8> {
+        match self {
+            Self::Body => Some(FIRST_KEY + 7),
+            Self::Header => Some(FIRST_KEY + 8),
+            Self::Subject | Self::From | Self::To | Self::Cc | Self::Bcc => None,
+        }
+    }
+}
+
+/// RFC 3629 §4: UTF-8 has no byte from here on. Nine kinds of keys follow each other, the last
+/// byte ends an item.
+const FIRST_KEY: u8 = 0xf5;
+const END: u8 = 0xff;
+
+/// Bytes that are no segment of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Corrupt(pub &'static str);
+
+impl std::fmt::Display for Corrupt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a damaged {} in the search index", self.0)
+    }
+}
+
+impl std::error::Error for Corrupt {}
