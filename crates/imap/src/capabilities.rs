@@ -4,7 +4,7 @@ use net::Connection;
 
 use crate::session::State;
 use crate::settings::Settings;
-use crate::types::{Command, SearchReturn, SortKey, ThreadAlgorithm};
+use crate::types::{Command, SearchKey, SearchReturn, SortKey, ThreadAlgorithm};
 
 /// Announced always.
 const ALWAYS: &[&str] = &["IMAP4rev2", "IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE"];
@@ -29,6 +29,9 @@ const MAIL: &[&str] = &[
     "THREAD=ORDEREDSUBJECT",
     "THREAD=REFERENCES",
     "ESORT",
+    "MULTISEARCH",
+    "SEARCH=FUZZY",
+    "I18NLEVEL=2",
     "CONTEXT=SEARCH",
     "CONTEXT=SORT",
     "PARTIAL",
@@ -94,43 +97,56 @@ pub(crate) fn switched_off(settings: &Settings, command: &Command) -> Option<&'s
 /// The extensions of searching that a command makes use of.
 fn needed(command: &Command) -> Vec<&'static str> {
     match command {
-        Command::Search(args) => needed_by_return(args.returns, "ESEARCH", "CONTEXT=SEARCH"),
-        Command::CancelUpdate(_) => vec!["CONTEXT=SEARCH"],
-        Command::Fetch(args) if args.partial.is_some() => vec!["PARTIAL"],
+        Command::Search(args) => {
+            needed_to_search(&args.key, args.returns, ["ESEARCH", "CONTEXT=SEARCH"])
+        }
+        Command::Esearch(args) => {
+            let mut names = vec!["MULTISEARCH"];
+            names.extend(needed_to_search(&args.key, args.returns, ["ESEARCH", "CONTEXT=SEARCH"]));
+            names
+        }
         Command::Sort(args) => {
             let mut names = vec!["SORT"];
-            names.extend(needed_by_return(args.returns, "ESORT", "CONTEXT=SORT"));
+            names.extend(needed_to_search(&args.key, args.returns, ["ESORT", "CONTEXT=SORT"]));
             let displays = |key| matches!(key, SortKey::DisplayFrom | SortKey::DisplayTo);
             if args.criteria.iter().any(|criterion| displays(criterion.key)) {
                 names.push("SORT=DISPLAY");
             }
             names
         }
-        Command::Thread(args) => vec![match args.algorithm {
-            ThreadAlgorithm::OrderedSubject => "THREAD=ORDEREDSUBJECT",
-            ThreadAlgorithm::References => "THREAD=REFERENCES",
-        }],
+        Command::Thread(args) => {
+            let mut names = needed_to_search(&args.key, None, ["ESEARCH", "CONTEXT=SEARCH"]);
+            names.push(match args.algorithm {
+                ThreadAlgorithm::OrderedSubject => "THREAD=ORDEREDSUBJECT",
+                ThreadAlgorithm::References => "THREAD=REFERENCES",
+            });
+            names
+        }
+        Command::CancelUpdate(_) => vec!["CONTEXT=SEARCH"],
+        Command::Comparator(_) => vec!["I18NLEVEL=2"],
+        Command::Fetch(args) if args.partial.is_some() => vec!["PARTIAL"],
         _ => Vec::new(),
     }
 }
 
-fn needed_by_return(
+/// The same for keys and result options; `extended` and `context` are the capabilities that stand
+/// for RETURN and for following its results.
+fn needed_to_search(
+    key: &SearchKey,
     returns: Option<SearchReturn>,
-    extended: &'static str,
-    context: &'static str,
+    [extended, context]: [&'static str; 2],
 ) -> Vec<&'static str> {
-    let Some(returns) = returns else { return Vec::new() };
-    let mut names = vec![extended];
-    for (is_used, name) in [
-        (returns.save, "SEARCHRES"),
-        (returns.partial.is_some(), "PARTIAL"),
-        (returns.context || returns.update, context),
-    ] {
-        if is_used {
-            names.push(name);
-        }
-    }
-    names
+    let asked = returns.unwrap_or_default();
+    let within = |key: &SearchKey| matches!(key, SearchKey::Older(_) | SearchKey::Younger(_));
+    let used = [
+        (returns.is_some(), extended),
+        (asked.save, "SEARCHRES"),
+        (asked.partial.is_some(), "PARTIAL"),
+        (asked.context || asked.update, context),
+        (asked.relevancy || key.is_fuzzy(), "SEARCH=FUZZY"),
+        (key.any(&mut |key| within(key)), "WITHIN"),
+    ];
+    used.into_iter().filter(|(is_used, _)| *is_used).map(|(_, name)| name).collect()
 }
 
 /// Whether a password may be sent on this connection (RFC 9051 §11.1).

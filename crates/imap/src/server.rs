@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::{AuthError, Authenticator, SessionWatch};
+use message::Collation;
 use net::{Connection, ConnectionError, Refusal, Service, Shutdown, TokenBucket};
 use storage::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -127,6 +128,7 @@ struct Session {
     state: State,
     enabled: Enabled,
     ending: Ending,
+    collation: Collation,
     bucket: TokenBucket,
     /// What the messages being appended have drawn from [`Shared::append_memory`].
     drawn: Option<OwnedSemaphorePermit>,
@@ -151,6 +153,7 @@ impl Session {
             connection,
             state: State::NotAuthenticated,
             enabled: Enabled::default(),
+            collation: Collation::default(),
             ending: Ending {
                 shutdown,
                 account: None,
@@ -383,6 +386,7 @@ impl Session {
             state: &mut self.state,
             enabled: &mut self.enabled,
             ending: &mut self.ending,
+            collation: &mut self.collation,
             tag,
         };
         let result = commands::run(&mut ctx, command).await;
@@ -535,6 +539,7 @@ fn searches_seqs(command: &Command) -> bool {
     let key = match command {
         Command::Search(args) => &args.key,
         Command::Sort(args) => &args.key,
+        Command::Esearch(args) => &args.key,
         Command::Thread(args) => &args.key,
         _ => return false,
     };

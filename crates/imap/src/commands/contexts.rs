@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use storage::{Diff, Snapshot};
 
-use super::search::{self, Found, evaluate};
-use super::sort::in_order;
+use super::search::{self, Asked, Found, evaluate};
+use super::sort::{Order, in_order};
 use super::{Ctx, Reply, numbers_of, uids_of};
 use crate::error::{CommandError, Result};
 use crate::render::{self, Code, ContextUpdate, Status};
 use crate::server::Shared;
 use crate::session::{Context, State};
 use crate::types::{
-    Addressing, NumberSet, Results, SearchKey, SearchReturn, SequenceSet, SortCriterion, Tag,
+    Addressing, NumberSet, Results, SearchKey, SearchReturn, SequenceSet, SortCriterion, SortKey,
+    Tag,
 };
 
 /// LIMIT: results that all searches followed in a session may have together; four bytes each.
@@ -55,19 +56,24 @@ pub(super) fn open(
     results: &Results,
 ) -> Result<()> {
     let (tag, contexts_max) = (ctx.tag, ctx.shared.settings.limits.contexts_max);
+    let collation = *ctx.collation;
     let contexts = &mut ctx.selected()?.contexts;
     let (count, size) = contexts.size();
-    if count >= contexts_max || size + results.len() > RESULTS_MAX {
+    // How relevant a message is changes with the others: that order cannot be followed.
+    let by_relevancy = criteria.iter().any(|criterion| criterion.key == SortKey::Relevancy);
+    if by_relevancy || count >= contexts_max || size + results.len() > RESULTS_MAX {
         // RFC 5267 §4.3.1: the rest of the command is done all the same.
         let code = Code::NoUpdate(tag);
-        ctx.push(|out| render::untagged(out, Status::No, Some(&code), "Too many contexts"));
+        let text = if by_relevancy { "No order to be followed" } else { "Too many contexts" };
+        ctx.push(|out| render::untagged(out, Status::No, Some(&code), text));
         return Ok(());
     }
     let results = match results {
         Results::Mailbox(seqs) => Results::Mailbox(numbers_of(&uids_of(&known, seqs))),
         Results::Sorted(seqs) => Results::Sorted(search::uids_in_order(&known, seqs)),
     };
-    contexts.open(Context { tag: tag.clone(), by, key, criteria, results, seen: known });
+    let tag = tag.clone();
+    contexts.open(Context { tag, by, key, criteria, collation, results, seen: known });
     Ok(())
 }
 
@@ -113,7 +119,9 @@ async fn refresh_one(
     let fresh = fresh(known, &known.diff_from(&context.seen));
     if !fresh.is_empty() {
         let nothing = NumberSet::new();
-        let program = search::compile(&shared.store, &context.key, known, &nothing, recent).await?;
+        let (key, collation) = (&context.key, context.collation);
+        let asked = Asked { key, known, saved: &nothing, recent, collation };
+        let program = search::compile(&shared.store, asked).await?;
         let matched = evaluate(&shared.store, known.clone(), &fresh, program).await?;
         let matched = numbers_of(&uids_of(known, &matched));
         let held = context.results.to_set();
@@ -157,6 +165,8 @@ async fn next_results(
     }
     let seqs = all.iter().filter_map(|uid| known.seq_of(ids::Uid::new(uid))).collect();
     let found = Found { known: known.clone(), seqs };
-    let seqs = in_order(shared, &found, context.criteria.clone()).await?;
+    let (criteria, collation) = (context.criteria.clone(), context.collation);
+    let order = Order { criteria, collation, scores: None };
+    let seqs = in_order(shared, &found, order).await?;
     Ok(Results::Sorted(search::uids_in_order(known, &seqs)))
 }

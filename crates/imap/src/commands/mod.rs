@@ -11,11 +11,13 @@ mod authenticate;
 mod batches;
 mod capability;
 mod close;
+mod comparator;
 pub(crate) mod contexts;
 mod copy;
 mod create;
 mod delete;
 mod enable;
+mod esearch;
 mod expunge;
 mod fetch;
 mod id;
@@ -24,6 +26,7 @@ mod list;
 mod login;
 mod logout;
 mod lsub;
+mod mailbox_filter;
 mod metadata;
 mod r#move;
 mod namespace;
@@ -48,6 +51,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use ids::{AccountId, ModSeq, UidSet, UidValidity};
+use message::Collation;
 use net::Connection;
 use storage::{Committed, Mailbox, Snapshot, StorageError};
 
@@ -74,6 +78,8 @@ pub(crate) struct Ctx<'s> {
     pub(crate) enabled: &'s mut Enabled,
     /// Ends the session from outside: shutdown, changed password.
     pub(crate) ending: &'s mut Ending,
+    /// How texts are compared (RFC 5255 §4.2, "active comparator").
+    pub(crate) collation: &'s mut Collation,
     /// The command's tag: ESEARCH names it.
     pub(crate) tag: &'s Tag,
 }
@@ -217,6 +223,8 @@ pub(crate) fn run<'r>(ctx: &'r mut Ctx<'_>, command: Command) -> Running<'r> {
         Command::UidExpunge(set) => Box::pin(expunge::run(ctx, Some(set))),
         Command::Search(args) => Box::pin(search::run(ctx, args)),
         Command::Sort(args) => Box::pin(sort::run(ctx, args)),
+        Command::Comparator(wanted) => Box::pin(ready(comparator::run(ctx, &wanted))),
+        Command::Esearch(args) => Box::pin(esearch::run(ctx, args)),
         Command::CancelUpdate(tags) => Box::pin(ready(contexts::run_cancel(ctx, &tags))),
         Command::Thread(args) => Box::pin(thread::run(ctx, args)),
         Command::Fetch(args) => Box::pin(fetch::run(ctx, args)),

@@ -8,18 +8,21 @@
 
 mod content;
 mod program;
+mod relevance;
 mod rows;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ids::ModSeq;
+use message::Collation;
 use storage::{ReadTx, Snapshot, StorageError, Store, Want};
 
 use self::program::{Facts, Program, Sets};
 use self::rows::RowKeys;
 use super::batches::{BATCH_BYTES, Batches};
 use super::{Ctx, Reply, contexts, numbers_of, uids_of};
-use crate::error::Result;
+use crate::error::{CommandError, Result};
 use crate::render::{self, Esearch};
 use crate::types::{Addressing, NumberSet, Results, SearchArgs, SearchKey, SearchReturn};
 
@@ -31,6 +34,7 @@ const ORDERED_IN_PLACE: usize = 2000;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: SearchArgs) -> Result<Reply> {
     contexts::require_new_tag(ctx, args.returns)?;
+    require_fuzzy(args.returns.unwrap_or_default(), &args.key)?;
     let followed = followed(ctx, args.returns, &args.key)?;
     let saves = args.returns.is_some_and(|returns| returns.save);
     let Found { known, seqs } = find(ctx, &args.key, saves).await?;
@@ -38,16 +42,68 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SearchArgs) -> Result<Reply> {
     if let Some(key) = followed {
         contexts::open(ctx, key, args.by, Vec::new(), known.clone(), &results)?;
     }
-    if saves {
-        save(ctx, &known, &results, args.returns)?;
-    }
-    let modseq = args.key.uses_modseq();
-    let modseq = modseq.then(|| highest_modseq(&known, &results, args.returns)).flatten();
     // RFC 9051 §6.4.4: who speaks IMAP4rev2 is answered with ESEARCH, asked for or not.
     let all = SearchReturn { all: true, ..SearchReturn::default() };
     let returns = args.returns.or(ctx.enabled.rev2().then_some(all));
-    tell(ctx, &known, results, args.by, returns, modseq).await?;
+    answer(ctx, &known, results, args.by, returns, &args.key).await?;
     Ok(Reply::done())
+}
+
+/// RFC 6203 §4: RELEVANCY needs a FUZZY key.
+pub(super) fn require_fuzzy(returns: SearchReturn, key: &SearchKey) -> Result<()> {
+    match returns.relevancy && !key.is_fuzzy() {
+        true => Err(CommandError::Bad("RELEVANCY needs FUZZY")),
+        false => Ok(()),
+    }
+}
+
+/// The words of a text that is sought fuzzily, in the form of a collation.
+fn words(text: &str, collation: Collation) -> Vec<String> {
+    text.split_whitespace().map(|word| collation.form(word).into_owned()).collect()
+}
+
+/// A score for each result, in their order (RFC 6203 §4).
+pub(super) async fn relevance(
+    ctx: &Ctx<'_>,
+    known: &Arc<Snapshot>,
+    results: &Results,
+    key: &SearchKey,
+) -> Result<Vec<u8>> {
+    let seqs = results.to_set();
+    let scores = relevance::scores(&ctx.shared.store, known, &seqs, key, *ctx.collation).await?;
+    Ok(match results {
+        Results::Mailbox(_) => scores,
+        Results::Sorted(numbers) => {
+            let by_seq: BTreeMap<u32, u8> = seqs.iter().zip(scores).collect();
+            numbers.iter().map(|seq| by_seq.get(seq).copied().unwrap_or(1)).collect()
+        }
+    })
+}
+
+/// Saves and tells what was found, as far as it was asked for.
+pub(super) async fn answer(
+    ctx: &mut Ctx<'_>,
+    known: &Arc<Snapshot>,
+    results: Results,
+    by: Addressing,
+    returns: Option<SearchReturn>,
+    key: &SearchKey,
+) -> Result<()> {
+    if returns.is_some_and(|returns| returns.save) {
+        save(ctx, known, &results, returns)?;
+    }
+    let relevancy = match returns.is_some_and(|returns| returns.relevancy) {
+        true => Some(relevance(ctx, known, &results, key).await?),
+        false => None,
+    };
+    let modseq = key.uses_modseq().then(|| highest_modseq(known, &results, returns)).flatten();
+    tell(ctx, known, results, by, returns, Told { relevancy, modseq }).await
+}
+
+/// What is told beside the results.
+struct Told {
+    relevancy: Option<Vec<u8>>,
+    modseq: Option<ModSeq>,
 }
 
 /// What a search found.
@@ -61,10 +117,12 @@ pub(super) struct Found {
 /// Searches the selected mailbox.
 pub(super) async fn find(ctx: &mut Ctx<'_>, key: &SearchKey, saves: bool) -> Result<Found> {
     let store = ctx.shared.store.clone();
+    let collation = *ctx.collation;
     let selected = ctx.selected()?;
     let (known, saved) = (selected.known().clone(), selected.saved.clone());
     let recent = numbers_of(selected.recent());
-    let program = compile(&store, key, &known, &saved, &recent).await?;
+    let asked = Asked { key, known: &known, saved: &saved, recent: &recent, collation };
+    let program = compile(&store, asked).await?;
     if key.uses_modseq() {
         // RFC 7162 §3.1: the key makes the client one that knows CONDSTORE.
         ctx.enable_condstore();
@@ -80,16 +138,22 @@ pub(super) async fn find(ctx: &mut Ctx<'_>, key: &SearchKey, saves: bool) -> Res
     Ok(Found { known, seqs })
 }
 
-/// Makes a search ready. `saved` and `recent` are UIDs.
-pub(super) async fn compile(
-    store: &Store,
-    key: &SearchKey,
-    known: &Snapshot,
-    saved: &NumberSet,
-    recent: &NumberSet,
-) -> Result<Program> {
+/// A search and what its keys refer to.
+pub(super) struct Asked<'a> {
+    pub(super) key: &'a SearchKey,
+    pub(super) known: &'a Snapshot,
+    /// UIDs that `$` stands for.
+    pub(super) saved: &'a NumberSet,
+    /// UIDs that are `\Recent`.
+    pub(super) recent: &'a NumberSet,
+    pub(super) collation: Collation,
+}
+
+/// Makes a search ready.
+pub(super) async fn compile(store: &Store, asked: Asked<'_>) -> Result<Program> {
+    let Asked { key, known, saved, recent, collation } = asked;
     let rows = RowKeys::load(store, known.mailbox(), key).await?;
-    Ok(Program::compile(key, &Sets { known, saved, recent, rows }, store.now()))
+    Ok(Program::compile(key, &Sets { known, saved, recent, rows, collation }, store.now()))
 }
 
 /// What is to be followed, where UPDATE asks for it.
@@ -148,13 +212,13 @@ pub(super) fn highest_modseq(
 }
 
 /// Answers with what was found, in the numbers asked for.
-pub(super) async fn tell(
+async fn tell(
     ctx: &mut Ctx<'_>,
     known: &Arc<Snapshot>,
     results: Results,
     by: Addressing,
     returns: Option<SearchReturn>,
-    modseq: Option<ModSeq>,
+    told: Told,
 ) -> Result<()> {
     let results = match (by, results) {
         (Addressing::Seq, results) => results,
@@ -165,11 +229,19 @@ pub(super) async fn tell(
     };
     let mut out = Vec::new();
     match returns {
-        None => render::found(&mut out, &results, modseq),
+        None => render::found(&mut out, &results, told.modseq),
         // RFC 5182 §2.1: SAVE alone keeps the result and sends none.
         Some(returns) if !returns.sends_result() => {}
         Some(returns) => {
-            let reply = Esearch { tag: ctx.tag, by, returns, found: &results, modseq };
+            let reply = Esearch {
+                tag: ctx.tag,
+                mailbox: None,
+                by,
+                returns,
+                found: &results,
+                relevancy: told.relevancy.as_deref(),
+                modseq: told.modseq,
+            };
             render::esearch(&mut out, &reply);
         }
     }
@@ -277,7 +349,7 @@ fn test_batch(
     let facts = entries.iter().zip(&contents);
     // What was erased under a session that was not told yet is not found.
     let tested = facts.filter_map(|((seq, entry), content)| {
-        let facts = Facts::of_content(*seq, entry, content.as_ref()?);
+        let facts = Facts::of_content(*seq, entry, content.as_ref()?, program.collation());
         Some((*seq, program.test(&facts)))
     });
     Ok((tested.collect(), rest))

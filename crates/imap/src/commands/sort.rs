@@ -10,52 +10,58 @@ use super::search::{self, Found, off_thread};
 use super::{Ctx, Reply, contexts};
 use crate::error::Result;
 use crate::server::Shared;
-use crate::types::{Results, SortArgs, SortCriterion, SortKey};
+use crate::types::{Results, SearchReturn, SortArgs, SortCriterion, SortKey};
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: SortArgs) -> Result<Reply> {
     let returns = args.returns;
     contexts::require_new_tag(ctx, returns)?;
+    let by_relevancy = args.criteria.iter().any(|criterion| criterion.key == SortKey::Relevancy);
+    // RFC 6203 §6: the sort criterion needs a FUZZY key as the return option does.
+    let relevancy = by_relevancy || returns.is_some_and(|returns| returns.relevancy);
+    search::require_fuzzy(SearchReturn { relevancy, ..SearchReturn::default() }, &args.key)?;
     let followed = search::followed(ctx, returns, &args.key)?;
     let saves = returns.is_some_and(|returns| returns.save);
     let found = search::find(ctx, &args.key, saves).await?;
-    let criteria = args.criteria.clone();
-    let results = Results::Sorted(in_order(ctx.shared, &found, criteria).await?);
+    let scores = match by_relevancy {
+        true => {
+            let results = Results::Mailbox(found.seqs.clone());
+            Some(search::relevance(ctx, &found.known, &results, &args.key).await?)
+        }
+        false => None,
+    };
+    let order = Order { criteria: args.criteria.clone(), collation: *ctx.collation, scores };
+    let results = Results::Sorted(in_order(ctx.shared, &found, order).await?);
     if let Some(key) = followed {
         contexts::open(ctx, key, args.by, args.criteria, found.known.clone(), &results)?;
     }
-    if saves {
-        search::save(ctx, &found.known, &results, returns)?;
-    }
-    let modseq = args.key.uses_modseq();
-    let known = found.known.clone();
-    let modseq = modseq.then(|| search::highest_modseq(&known, &results, returns)).flatten();
-    search::tell(ctx, &known, results, args.by, returns, modseq).await?;
+    search::answer(ctx, &found.known, results, args.by, returns, &args.key).await?;
     Ok(Reply::done())
 }
 
-/// The sequence numbers found, in the order that `criteria` ask for.
-pub(super) async fn in_order(
-    shared: &Shared,
-    found: &Found,
-    criteria: Vec<SortCriterion>,
-) -> Result<Vec<u32>> {
+/// The order asked for.
+pub(super) struct Order {
+    pub(super) criteria: Vec<SortCriterion>,
+    pub(super) collation: Collation,
+    /// How relevant each message is, in mailbox order, where that matters.
+    pub(super) scores: Option<Vec<u8>>,
+}
+
+/// The sequence numbers found, in order.
+pub(super) async fn in_order(shared: &Shared, found: &Found, order: Order) -> Result<Vec<u32>> {
     let seqs: Vec<u32> = found.seqs.iter().collect();
-    let collation = Collation::default();
-    let keys = match want(&criteria, collation) {
+    let keys = match want(&order.criteria, order.collation) {
         Some(want) => Some(shared.store.sort_keys(&found.known, &seqs, &want).await?),
         None => None,
     };
     let known = found.known.clone();
-    let sorting = move || {
-        let sorter = Sorter { known: &known, keys: keys.as_ref(), collation, seqs: &seqs };
-        sorter.sorted(&criteria)
-    };
+    let sorting =
+        move || Sorter { known: &known, keys: keys.as_ref(), order: &order, seqs: &seqs }.sorted();
     off_thread(found.seqs.len() as usize, sorting).await
 }
 
 /// The keys that have to be read; `None` where the view has all that is needed.
 fn want(criteria: &[SortCriterion], collation: Collation) -> Option<SortWant> {
-    let is_known = |key| matches!(key, SortKey::Arrival | SortKey::Size);
+    let is_known = |key| matches!(key, SortKey::Arrival | SortKey::Relevancy | SortKey::Size);
     if criteria.iter().all(|criterion| is_known(criterion.key)) {
         return None;
     }
@@ -74,7 +80,7 @@ fn text_of(key: SortKey) -> Option<SortText> {
         SortKey::Cc => Some(SortText::Cc),
         SortKey::DisplayFrom => Some(SortText::DisplayFrom),
         SortKey::DisplayTo => Some(SortText::DisplayTo),
-        SortKey::Arrival | SortKey::Date | SortKey::Size => None,
+        SortKey::Arrival | SortKey::Date | SortKey::Relevancy | SortKey::Size => None,
     }
 }
 
@@ -82,19 +88,19 @@ fn text_of(key: SortKey) -> Option<SortText> {
 struct Sorter<'s> {
     known: &'s Snapshot,
     keys: Option<&'s MailboxKeys>,
-    collation: Collation,
+    order: &'s Order,
     /// Ascending.
     seqs: &'s [u32],
 }
 
 impl Sorter<'_> {
     /// Sorts all by the first criterion, then those that are equal by the next, and so on.
-    fn sorted(&self, criteria: &[SortCriterion]) -> Vec<u32> {
+    fn sorted(&self) -> Vec<u32> {
         // A value to compare, and the place of a message in mailbox order, which decides last:
         // RFC 5256 §3, "an implicit sort criterion of sequence number".
         let mut places: Vec<(u64, u32)> = (0..self.seqs.len() as u32).map(|at| (0, at)).collect();
         let mut runs: Vec<Range<usize>> = std::iter::once(0..places.len()).collect();
-        for criterion in criteria {
+        for criterion in &self.order.criteria {
             let mut equal = Vec::new();
             for run in runs {
                 let (start, Some(run)) = (run.start, places.get_mut(run)) else { continue };
@@ -125,9 +131,14 @@ impl Sorter<'_> {
                 ordered(received.map_or(i64::MIN, |received| received.as_micros()))
             }
             SortKey::Size => self.known.by_seq(seq).map_or(0, |entry| entry.size_bytes().into()),
+            // RFC 6203 §6: the most relevant message comes first.
+            SortKey::Relevancy => {
+                let score = self.order.scores.as_ref().and_then(|all| all.get(at as usize));
+                u64::from(u8::MAX - score.copied().unwrap_or_default())
+            }
             SortKey::Date => ordered(self.keys.map_or(0, |keys| keys.keys().sent(keys.row(seq)))),
             _ => text_of(key).zip(self.keys).map_or(0, |(text, keys)| {
-                keys.keys().rank(text, self.collation, keys.row(seq)).into()
+                keys.keys().rank(text, self.order.collation, keys.row(seq)).into()
             }),
         };
         // RFC 5256 §3: REVERSE turns one criterion, and not the order of those that are equal.

@@ -100,10 +100,12 @@ static ROWS: &[Row] = &[
     )),
     row!("CHECK", SELECTED, [MAY_EXPUNGE], "RFC 3501 §6.4.1", |_| parse::bare(Command::Check)),
     row!("CLOSE", SELECTED, [], "RFC 9051 §6.4.1", |_| parse::bare(Command::Close)),
+    row!("COMPARATOR", SIGNED_IN, [MAY_EXPUNGE], "RFC 5255 §4.7", parse::comparator),
     row!("COPY", SELECTED, [USES_SEQS], "RFC 9051 §6.4.7", parse::copy),
     row!("CREATE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.4", parse::create),
     row!("DELETE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.5", parse::delete),
     row!("ENABLE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.1", parse::enable),
+    row!("ESEARCH", SIGNED_IN, [MAY_EXPUNGE], "RFC 7377 §2", parse::esearch),
     row!("EXAMINE", SIGNED_IN, [], "RFC 9051 §6.3.3", parse::examine),
     row!("EXPUNGE", SELECTED, [MAY_EXPUNGE, CHANGES_MAILBOX], "RFC 9051 §6.4.3", |_| parse::bare(
         Command::Expunge
@@ -149,6 +151,8 @@ static ROWS: &[Row] = &[
 /// UID SEARCH may itself hold sequence numbers, which the session asks of its keys.
 static UID_ROWS: &[Row] = &[
     row!("UID COPY", SELECTED, [MAY_EXPUNGE], "RFC 9051 §6.4.9", parse::uid_copy),
+    // RFC 7377 §2 writes it with UID in an example; it answers with UIDs anyway.
+    row!("UID ESEARCH", SIGNED_IN, [MAY_EXPUNGE], "RFC 7377 §2", parse::esearch),
     row!(
         "UID EXPUNGE",
         SELECTED,

@@ -23,8 +23,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ThreadArgs) -> Result<Reply> {
     let seqs: Vec<u32> = found.seqs.iter().collect();
     let want = SortWant {
         texts: vec![SortText::Subject],
+        collation: *ctx.collation,
         threads: args.algorithm == ThreadAlgorithm::References,
-        ..SortWant::default()
     };
     let keys = ctx.shared.store.sort_keys(&found.known, &seqs, &want).await?;
     let known = found.known.clone();

@@ -34,6 +34,8 @@ pub struct Limits {
     pub search_keys_max: usize,
     /// Searches whose results one session may follow.
     pub contexts_max: usize,
+    /// Mailboxes searched by one command.
+    pub searched_mailboxes_max: usize,
     /// Parentheses, OR and NOT inside each other.
     pub depth_max: usize,
     /// Flags and keywords in one list.
@@ -79,6 +81,8 @@ impl Default for Limits {
             // LIMIT: a program shows some views of a mailbox at a time; each costs a test of every
             // message that changes.
             contexts_max: 16,
+            // LIMIT: people have some hundred; the views of those searched may all stay in memory.
+            searched_mailboxes_max: 2000,
             depth_max: 64,
             flags_max: 256,
             list_patterns_max: 256,

@@ -24,12 +24,35 @@ pub(crate) fn uid_search(c: &mut Cursor<'_>) -> Parsed<Command> {
 fn search_by(c: &mut Cursor<'_>, by: Addressing) -> Parsed<Command> {
     c.sp()?;
     let returns = search_return(c)?;
+    optional_charset(c)?;
+    Ok(Command::Search(SearchArgs { by, returns, key: search_keys(c)? }))
+}
+
+/// `["CHARSET" SP charset SP]` (RFC 9051 §9).
+pub(super) fn optional_charset(c: &mut Cursor<'_>) -> Parsed<()> {
     if c.eat_word(b"CHARSET ") {
         while c.eat(b' ') {}
         charset(c)?;
         c.sp()?;
     }
-    Ok(Command::Search(SearchArgs { by, returns, key: search_keys(c)? }))
+    Ok(())
+}
+
+/// `"COMPARATOR" *(SP comp-order-quoted)` (RFC 5255 §4.10).
+pub(crate) fn comparator(c: &mut Cursor<'_>) -> Parsed<Command> {
+    let mut wanted = Vec::new();
+    while c.more() {
+        c.sp()?;
+        if wanted.len() >= c.limits.items_max {
+            return Err(ParseError::TooMany("too many comparators"));
+        }
+        wanted.push(match c.peek() {
+            Some(b'"' | b'{') => c.astring_text()?,
+            // `*` is no astring character and needs no quotes from us.
+            _ => utf8(c.take_while(|b| b.is_ascii_graphic()))?.to_owned(),
+        });
+    }
+    Ok(Command::Comparator(wanted))
 }
 
 /// `"CANCELUPDATE" 1*(SP quoted)` (RFC 5267 §5).
@@ -102,6 +125,8 @@ fn return_options(c: &mut Cursor<'_>) -> Parsed<SearchReturn> {
             &mut returns.count
         } else if name.eq_ignore_ascii_case(b"SAVE") {
             &mut returns.save
+        } else if name.eq_ignore_ascii_case(b"RELEVANCY") {
+            &mut returns.relevancy
         } else if name.eq_ignore_ascii_case(b"CONTEXT") {
             &mut returns.context
         } else if name.eq_ignore_ascii_case(b"UPDATE") {
@@ -151,8 +176,8 @@ struct Budget {
     keys: usize,
 }
 
-/// `search-key` (RFC 9051 §9; RFC 3501 §9 for NEW, OLD, RECENT; RFC 5032 §3; RFC 7162 §7;
-/// RFC 8474 §7). `depth` is how much deeper it may go.
+/// `search-key` (RFC 9051 §9; RFC 3501 §9 for NEW, OLD, RECENT; RFC 5032 §3; RFC 6203 §7;
+/// RFC 7162 §7; RFC 8474 §7). `depth` is how much deeper it may go.
 fn search_key(c: &mut Cursor<'_>, budget: &mut Budget, depth: usize) -> Parsed<SearchKey> {
     budget.keys = budget.keys.checked_sub(1).ok_or(ParseError::TooMany("too many search keys"))?;
     let depth = depth.checked_sub(1).ok_or(ParseError::TooMany("search keys nested too deep"))?;
@@ -190,6 +215,10 @@ fn search_key(c: &mut Cursor<'_>, budget: &mut Budget, depth: usize) -> Parsed<S
         b"NOT" => {
             c.sp()?;
             Ok(SearchKey::Not(Box::new(search_key(c, budget, depth)?)))
+        }
+        b"FUZZY" => {
+            c.sp()?;
+            Ok(SearchKey::Fuzzy(Box::new(search_key(c, budget, depth)?)))
         }
         b"OR" => {
             c.sp()?;

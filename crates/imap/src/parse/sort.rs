@@ -47,7 +47,7 @@ fn sort_by(c: &mut Cursor<'_>, by: Addressing) -> Parsed<Command> {
     Ok(Command::Sort(SortArgs { by, returns, criteria, key: search_keys(c)? }))
 }
 
-/// `sort-criterion = ["REVERSE" SP] sort-key` (RFC 5256 §5, RFC 5957 §5).
+/// `sort-criterion = ["REVERSE" SP] sort-key` (RFC 5256 §5, RFC 5957 §5, RFC 6203 §7).
 fn criterion(c: &mut Cursor<'_>) -> Parsed<SortCriterion> {
     let mut name = c.atom()?;
     let reverse = name.eq_ignore_ascii_case(b"REVERSE");
@@ -55,13 +55,14 @@ fn criterion(c: &mut Cursor<'_>) -> Parsed<SortCriterion> {
         c.sp()?;
         name = c.atom()?;
     }
-    const KEYS: [(&[u8], SortKey); 9] = [
+    const KEYS: [(&[u8], SortKey); 10] = [
         (b"ARRIVAL", SortKey::Arrival),
         (b"CC", SortKey::Cc),
         (b"DATE", SortKey::Date),
         (b"DISPLAYFROM", SortKey::DisplayFrom),
         (b"DISPLAYTO", SortKey::DisplayTo),
         (b"FROM", SortKey::From),
+        (b"RELEVANCY", SortKey::Relevancy),
         (b"SIZE", SortKey::Size),
         (b"SUBJECT", SortKey::Subject),
         (b"TO", SortKey::To),

@@ -20,6 +20,8 @@ pub enum Code<'a> {
     AuthorizationFailed,
     /// `BADCHARSET` with the charsets read here.
     BadCharset,
+    /// `BADCOMPARATOR` (RFC 5255 §4.9).
+    BadComparator,
     /// `CANNOT`: what was asked can never be.
     Cannot,
     /// `CAPABILITY`, the list without the word.
@@ -159,6 +161,7 @@ fn word(code: &Code<'_>) -> Option<&'static str> {
         Code::AuthenticationFailed => "AUTHENTICATIONFAILED",
         Code::AuthorizationFailed => "AUTHORIZATIONFAILED",
         Code::BadCharset => "BADCHARSET (US-ASCII UTF-8)",
+        Code::BadComparator => "BADCOMPARATOR",
         Code::Cannot => "CANNOT",
         Code::ClientBug => "CLIENTBUG",
         Code::Closed => "CLOSED",

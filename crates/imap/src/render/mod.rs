@@ -33,7 +33,7 @@ pub use response::{
     Status, capability, continuation, enabled, exists, expunge, recent, render_rejection, tagged,
     untagged, vanished,
 };
-pub use search::{ContextUpdate, Esearch, context_update, esearch, found};
+pub use search::{ContextUpdate, Correlated, Esearch, comparator, context_update, esearch, found};
 pub use section::{partial, section, section_binary};
 pub use sequence_set::{number_set, sequence_set};
 pub use status::{StatusValues, status};

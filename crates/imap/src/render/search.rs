@@ -1,21 +1,38 @@
 //! What SEARCH found.
 
-use ids::ModSeq;
+use ids::{ModSeq, UidValidity};
 
-use super::{number, number_set, string};
+use super::{astring, number, number_set, string};
+use crate::parse::Dialect;
 use crate::types::{Addressing, PartialRange, Placed, Results, SearchReturn, Tag};
+
+/// The mailbox that an ESEARCH reply is about, where it need not be the selected one (RFC 7377
+/// §2.1).
+#[derive(Debug, Clone, Copy)]
+pub struct Correlated<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its UIDVALIDITY.
+    pub uid_validity: UidValidity,
+    /// How the client spells names.
+    pub dialect: Dialect,
+}
 
 /// An ESEARCH reply (RFC 9051 §7.3.4).
 #[derive(Debug)]
 pub struct Esearch<'a> {
     /// The command it answers.
     pub tag: &'a Tag,
+    /// The mailbox, in reply to ESEARCH.
+    pub mailbox: Option<Correlated<'a>>,
     /// Whether the numbers are UIDs.
     pub by: Addressing,
     /// What was asked for.
     pub returns: SearchReturn,
     /// What was found.
     pub found: &'a Results,
+    /// A score for each result, from 1 to 100, when RELEVANCY was asked for.
+    pub relevancy: Option<&'a [u8]>,
     /// The highest modseq of what is returned, when MODSEQ was searched (RFC 7162 §3.1.10).
     pub modseq: Option<ModSeq>,
 }
@@ -23,7 +40,7 @@ pub struct Esearch<'a> {
 /// `esearch-response = "ESEARCH" [search-correlator] [SP "UID"] *(SP search-return-data)`
 /// (RFC 9051 §9), the whole line.
 pub fn esearch(out: &mut Vec<u8>, reply: &Esearch<'_>) {
-    begin(out, reply.tag, reply.by);
+    begin(out, reply.tag, reply.mailbox, reply.by);
     // RFC 4731 §3.1: MIN, MAX and ALL are left out when nothing was found, COUNT is not.
     if let (true, Some(min)) = (reply.returns.min, reply.found.first()) {
         out.extend_from_slice(b" MIN ");
@@ -44,9 +61,46 @@ pub fn esearch(out: &mut Vec<u8>, reply: &Esearch<'_>) {
         out.extend_from_slice(b" COUNT ");
         number(out, reply.found.len() as u64);
     }
+    if let Some(scores) = reply.relevancy {
+        // RFC 6203 §7: for PARTIAL the scores of those that are told.
+        let whole = 0..reply.found.len();
+        let some = reply.returns.partial.map_or(whole, |range| range.positions(scores.len()));
+        relevancy(out, scores.get(some).unwrap_or_default());
+    }
     if let (Some(modseq), false) = (reply.modseq, reply.found.is_empty()) {
         out.extend_from_slice(b" MODSEQ ");
         number(out, modseq.get());
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// `"RELEVANCY" SP score-list`, `score-list = "(" [score *(SP score)] ")"` (RFC 6203 §7).
+fn relevancy(out: &mut Vec<u8>, scores: &[u8]) {
+    out.extend_from_slice(b" RELEVANCY (");
+    for (index, score) in scores.iter().enumerate() {
+        if index > 0 {
+            out.push(b' ');
+        }
+        number(out, *score);
+    }
+    out.push(b')');
+}
+
+/// `comparator-data = "COMPARATOR" SP comp-sel-quoted [SP "(" comp-id-quoted *(SP
+/// comp-id-quoted) ")"]` (RFC 5255 §4.10), the whole untagged line. `matching` are those that were
+/// asked for.
+pub fn comparator(out: &mut Vec<u8>, active: &str, matching: &[&str]) {
+    out.extend_from_slice(b"* COMPARATOR ");
+    astring(out, active.as_bytes());
+    // RFC 5255 §4.8: the list is there only if more than one matches.
+    if matching.len() > 1 {
+        let mut before: &[u8] = b" (";
+        for name in matching {
+            out.extend_from_slice(before);
+            astring(out, name.as_bytes());
+            before = b" ";
+        }
+        out.push(b')');
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -69,7 +123,7 @@ pub fn context_update(
     update: ContextUpdate,
     placed: &[Placed],
 ) {
-    begin(out, tag, by);
+    begin(out, tag, None, by);
     out.extend_from_slice(match update {
         ContextUpdate::AddTo => b" ADDTO (",
         ContextUpdate::RemoveFrom => b" REMOVEFROM (",
@@ -85,10 +139,17 @@ pub fn context_update(
     out.extend_from_slice(b")\r\n");
 }
 
-fn begin(out: &mut Vec<u8>, tag: &Tag, by: Addressing) {
+/// `search-correlator = SP "(" one-correlator *(SP one-correlator) ")"` (RFC 7377 §4).
+fn begin(out: &mut Vec<u8>, tag: &Tag, mailbox: Option<Correlated<'_>>, by: Addressing) {
     // QUIRK(Outlook): the correlator's tag must be quoted; the grammar lets it be an astring.
     out.extend_from_slice(b"* ESEARCH (TAG ");
     string(out, tag.as_bytes());
+    if let Some(Correlated { name, uid_validity, dialect }) = mailbox {
+        out.extend_from_slice(b" MAILBOX ");
+        super::mailbox(out, name, dialect);
+        out.extend_from_slice(b" UIDVALIDITY ");
+        number(out, uid_validity.get());
+    }
     out.push(b')');
     if by == Addressing::Uid {
         out.extend_from_slice(b" UID");
@@ -177,7 +238,9 @@ mod tests {
         let found = Results::Mailbox(found.iter().copied().collect());
         let mut out = Vec::new();
         let modseq = modseq.map(ModSeq::new);
-        esearch(&mut out, &Esearch { tag: &tag, by, returns, found: &found, modseq });
+        let (mailbox, relevancy) = (None, None);
+        let found = &found;
+        esearch(&mut out, &Esearch { tag: &tag, mailbox, by, returns, found, relevancy, modseq });
         assert_eq!(String::from_utf8_lossy(&out), expect);
     }
 
@@ -227,6 +290,49 @@ mod tests {
     }
 
     #[test]
+    fn correlators_as_in_rfc_7377_and_scores_as_in_rfc_6203() {
+        let mailbox = Correlated {
+            name: "folder1",
+            uid_validity: UidValidity::new(1),
+            dialect: Dialect::Rev1,
+        };
+        let all = SearchReturn { all: true, relevancy: true, ..SearchReturn::default() };
+        let partial = SearchReturn {
+            partial: Some(PartialRange { one: 2, other: 3, from_end: false }),
+            relevancy: true,
+            ..SearchReturn::default()
+        };
+        for (mailbox, returns, expect) in [
+            (Some(mailbox), all, "MAILBOX folder1 UIDVALIDITY 1) UID ALL 5,10,1"),
+            (None, all, ") UID ALL 5,10,1 RELEVANCY (99 42 4)"),
+            (None, partial, ") UID PARTIAL (2:3 10,1) RELEVANCY (42 4)"),
+        ] {
+            let tag = &Tag::new(b"t").unwrap();
+            let found = &Results::Sorted(vec![5, 10, 1]);
+            let relevancy = mailbox.is_none().then_some(&[99, 42, 4][..]);
+            let (by, modseq) = (Addressing::Uid, None);
+            let mut out = Vec::new();
+            esearch(&mut out, &Esearch { tag, mailbox, by, returns, found, relevancy, modseq });
+            let space = if mailbox.is_some() { " " } else { "" };
+            let expect = format!("* ESEARCH (TAG \"t\"{space}{expect}\r\n");
+            assert_eq!(String::from_utf8_lossy(&out), expect);
+        }
+    }
+
+    #[test]
+    fn comparators() {
+        for (matching, expect) in [
+            (&[][..], "* COMPARATOR i;octet\r\n"),
+            (&["i;octet"], "* COMPARATOR i;octet\r\n"),
+            (&["i;octet", "i;basic"], "* COMPARATOR i;octet (i;octet i;basic)\r\n"),
+        ] {
+            let mut out = Vec::new();
+            comparator(&mut out, "i;octet", matching);
+            assert_eq!(String::from_utf8_lossy(&out), expect);
+        }
+    }
+
+    #[test]
     fn changes_as_in_rfc_5267() {
         let tag = Tag::new(b"B01").unwrap();
         let set = |numbers: &[u32]| Results::Mailbox(numbers.iter().copied().collect());
@@ -270,7 +376,9 @@ mod tests {
             let found = Results::Sorted(vec![23765, 23764, 23763, 23761, 2, 3, 4, 6]);
             let mut out = Vec::new();
             let by = Addressing::Uid;
-            esearch(&mut out, &Esearch { tag: &tag, by, returns, found: &found, modseq: None });
+            let (tag, found) = (&tag, &found);
+            let (mailbox, relevancy, modseq) = (None, None, None);
+            esearch(&mut out, &Esearch { tag, mailbox, by, returns, found, relevancy, modseq });
             let expect = format!("* ESEARCH (TAG \"E01\") UID {expect}\r\n");
             assert_eq!(String::from_utf8_lossy(&out), expect);
         }

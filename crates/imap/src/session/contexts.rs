@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use ids::UidSet;
+use message::Collation;
 
 use crate::render::{ContextUpdate, context_update};
 use crate::types::{Addressing, NumberSet, Placed, Results, SearchKey, SortCriterion, Tag};
@@ -21,6 +22,8 @@ pub(crate) struct Context {
     pub(crate) key: SearchKey,
     /// The order; mailbox order where empty.
     pub(crate) criteria: Vec<SortCriterion>,
+    /// How texts are compared.
+    pub(crate) collation: Collation,
     /// The UIDs of the results.
     pub(crate) results: Results,
     /// The state of the mailbox that the results are of, but for messages expunged since.

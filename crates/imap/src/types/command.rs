@@ -1,9 +1,9 @@
 //! A whole command, parsed.
 
 use super::{
-    AppendArgs, EnableItems, FetchArgs, ListArgs, MailboxName, MetadataArgs, QuotaArgs, SearchArgs,
-    Secret, SelectArgs, SequenceSet, SetMetadataArgs, SortArgs, SpecialUses, StatusItems,
-    StoreArgs, Tag, ThreadArgs,
+    AppendArgs, EnableItems, EsearchArgs, FetchArgs, ListArgs, MailboxName, MetadataArgs,
+    QuotaArgs, SearchArgs, Secret, SelectArgs, SequenceSet, SetMetadataArgs, SortArgs, SpecialUses,
+    StatusItems, StoreArgs, Tag, ThreadArgs,
 };
 
 /// Whether numbers are sequence numbers or UIDs.
@@ -141,6 +141,10 @@ pub enum Command {
     Search(SearchArgs),
     /// `SORT` and `UID SORT` (RFC 5256 §3).
     Sort(SortArgs),
+    /// `COMPARATOR order` (RFC 5255 §4.7).
+    Comparator(Vec<String>),
+    /// `ESEARCH` (RFC 7377 §2).
+    Esearch(EsearchArgs),
     /// `CANCELUPDATE tags` (RFC 5267 §4.3.5).
     CancelUpdate(Vec<Tag>),
     /// `THREAD` and `UID THREAD` (RFC 5256 §3).

@@ -9,6 +9,7 @@ mod enable;
 mod fetch;
 mod list;
 mod mailbox;
+mod mailbox_filter;
 mod metadata;
 mod number_set;
 mod pattern;
@@ -34,12 +35,13 @@ pub use list::{
     ListArgs, ListAttribute, ListAttributes, ListReturn, ListSelection, SpecialUse, SpecialUses,
 };
 pub use mailbox::MailboxName;
+pub use mailbox_filter::MailboxFilter;
 pub use metadata::{EntryDepth, EntryName, MetadataArgs, SetMetadataArgs};
 pub use number_set::NumberSet;
 pub use pattern::MailboxPattern;
 pub use quota::{QuotaArgs, QuotaResource};
 pub use results::{Placed, Results};
-pub use search::{PartialRange, SearchArgs, SearchKey, SearchReturn};
+pub use search::{EsearchArgs, PartialRange, SearchArgs, SearchKey, SearchReturn};
 pub use secret::Secret;
 pub use section::{FieldName, PartPath, Partial, Section, SectionText};
 pub use select::{QresyncParams, SelectArgs, SeqMatch};

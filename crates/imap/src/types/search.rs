@@ -6,7 +6,7 @@ use ids::ModSeq;
 use message::date::Day;
 use message::flag::{Keyword, SystemFlags};
 
-use super::{Addressing, SequenceSet};
+use super::{Addressing, MailboxFilter, SequenceSet};
 
 /// A condition on a message (RFC 9051 §6.4.4). Text is Unicode, decoded from the charset named.
 ///
@@ -91,6 +91,8 @@ pub enum SearchKey {
     /// `MODSEQ n` (RFC 7162 §3.1.5): modseq at least `n`. Entry names are parsed and, as there
     /// is one modseq per message here, make no difference.
     ModSeq(ModSeq),
+    /// `FUZZY key` (RFC 6203 §3): what comes near the key.
+    Fuzzy(Box<SearchKey>),
     /// `EMAILID id` (RFC 8474 §6).
     EmailId(String),
     /// `THREADID id` (RFC 8474 §6).
@@ -106,7 +108,7 @@ impl SearchKey {
         match self {
             Self::And(keys) => keys.iter().any(|key| key.any(test)),
             Self::Or(left, right) => left.any(test) || right.any(test),
-            Self::Not(key) => key.any(test),
+            Self::Not(key) | Self::Fuzzy(key) => key.any(test),
             _ => false,
         }
     }
@@ -123,6 +125,7 @@ impl SearchKey {
                 Self::Or(Box::new(left.map_sets(change)), Box::new(right.map_sets(change)))
             }
             Self::Not(key) => Self::Not(Box::new(key.map_sets(change))),
+            Self::Fuzzy(key) => Self::Fuzzy(Box::new(key.map_sets(change))),
             key => key.clone(),
         }
     }
@@ -131,6 +134,11 @@ impl SearchKey {
     /// and adds MODSEQ to the reply.
     pub fn uses_modseq(&self) -> bool {
         self.any(&mut |key| matches!(key, Self::ModSeq(_)))
+    }
+
+    /// Whether something is sought fuzzily, so that there is a relevancy (RFC 6203 §4).
+    pub fn is_fuzzy(&self) -> bool {
+        self.any(&mut |key| matches!(key, Self::Fuzzy(_)))
     }
 
     /// Whether sequence numbers are used: then `$` and untagged EXPUNGE need care.
@@ -180,6 +188,8 @@ pub struct SearchReturn {
     pub partial: Option<PartialRange>,
     /// `CONTEXT`: a hint that the same will be asked again.
     pub context: bool,
+    /// `RELEVANCY` (RFC 6203 §4): how much each result is about what was sought.
+    pub relevancy: bool,
     /// `UPDATE`: tell of later changes to the result.
     pub update: bool,
 }
@@ -188,7 +198,8 @@ impl SearchReturn {
     /// Whether a result is asked to be sent, and not only kept.
     pub fn sends_result(&self) -> bool {
         let names_some = self.min || self.max || self.partial.is_some();
-        names_some || self.all || self.count || self.context || self.update
+        let tells_more = self.context || self.update || self.relevancy;
+        names_some || self.all || self.count || tells_more
     }
 }
 
@@ -198,6 +209,17 @@ pub struct SearchArgs {
     /// Whether sequence numbers or UIDs are answered.
     pub by: Addressing,
     /// None without RETURN: IMAP4rev1 answers it with SEARCH, IMAP4rev2 with ESEARCH ALL.
+    pub returns: Option<SearchReturn>,
+    /// What is searched.
+    pub key: SearchKey,
+}
+
+/// `ESEARCH [IN (…)] [RETURN (…)] [CHARSET c] keys` (RFC 7377 §2).
+#[derive(Debug, Clone, PartialEq)]
+pub struct EsearchArgs {
+    /// The mailboxes to search; the selected one where empty.
+    pub sources: Vec<MailboxFilter>,
+    /// What is to be told.
     pub returns: Option<SearchReturn>,
     /// What is searched.
     pub key: SearchKey,

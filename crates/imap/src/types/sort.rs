@@ -17,6 +17,8 @@ pub enum SortKey {
     DisplayTo,
     /// `FROM`: local part of the first From address.
     From,
+    /// `RELEVANCY` (RFC 6203 §6): the most relevant first.
+    Relevancy,
     /// `SIZE` in octets.
     Size,
     /// `SUBJECT`: the base subject.

@@ -6,13 +6,14 @@
 use std::ops::Range;
 
 use ids::{ContentId, ModSeq, Timestamp};
-use message::casemap;
+use message::Collation;
 use message::date::Day;
 use message::flag::{Flags, SystemFlags};
 use storage::{Content, Entry, Snapshot, Want};
 
 use super::content::{KeyField, Texts};
 use super::rows::RowKeys;
+use super::words;
 use crate::types::{Addressing, NumberSet, SearchKey, SequenceSet};
 
 const DAY_SECS: i64 = 24 * 60 * 60;
@@ -26,6 +27,8 @@ pub(super) struct Sets<'s> {
     pub(super) recent: &'s NumberSet,
     /// What storage found by itself.
     pub(super) rows: RowKeys,
+    /// How texts are compared.
+    pub(super) collation: Collation,
 }
 
 /// What is known of a message so far.
@@ -40,14 +43,22 @@ impl<'f> Facts<'f> {
         Self { seq, entry, texts: Texts::default() }
     }
 
-    pub(super) fn of_content(seq: u32, entry: &'f Entry<'f>, content: &'f Content) -> Self {
-        Self { seq, entry, texts: Texts::of(content) }
+    pub(super) fn of_content(
+        seq: u32,
+        entry: &'f Entry<'f>,
+        content: &'f Content,
+        collation: Collation,
+    ) -> Self {
+        Self { seq, entry, texts: Texts::of(content, collation) }
     }
 }
 
 /// A compiled search.
 #[derive(Debug)]
-pub(in crate::commands) struct Program(Node);
+pub(in crate::commands) struct Program {
+    node: Node,
+    collation: Collation,
+}
 
 #[derive(Debug)]
 enum Node {
@@ -79,26 +90,32 @@ enum Node {
 impl Program {
     /// Compiles `key`.
     pub(super) fn compile(key: &SearchKey, sets: &Sets<'_>, now: Timestamp) -> Self {
-        Self(Compiler { sets, now }.node(key))
+        let compiler = Compiler { sets, now, is_fuzzy: false };
+        Self { node: compiler.node(key), collation: sets.collation }
     }
 
     /// Whether a message is found, as far as that can be told from `facts`.
     pub(super) fn test(&self, facts: &Facts<'_>) -> Option<bool> {
-        self.0.test(facts)
+        self.node.test(facts)
+    }
+
+    /// How it compares texts.
+    pub(super) fn collation(&self) -> Collation {
+        self.collation
     }
 
     /// How many tests it makes of a message at most.
     pub(super) fn size(&self) -> u64 {
-        self.0.size()
+        self.node.size()
     }
 
     /// What to read of messages that are still undecided, stage by stage; each includes the ones
     /// before it.
     pub(super) fn stages(&self) -> Vec<Want> {
-        let keys = self.0.any(&|node| matches!(node, Node::Key(..) | Node::Sent(_)));
+        let keys = self.node.any(&|node| matches!(node, Node::Key(..) | Node::Sent(_)));
         // A stored key that was cut leads to the header.
-        let header = self.0.any(&|node| matches!(node, Node::Key(..) | Node::Header { .. }));
-        let text = self.0.any(&|node| matches!(node, Node::Body(_) | Node::Text(_)));
+        let header = self.node.any(&|node| matches!(node, Node::Key(..) | Node::Header { .. }));
+        let text = self.node.any(&|node| matches!(node, Node::Body(_) | Node::Text(_)));
         let mut stages = Vec::new();
         let mut want = Want::default();
         for (is_wanted, more) in [
@@ -118,6 +135,8 @@ impl Program {
 struct Compiler<'c> {
     sets: &'c Sets<'c>,
     now: Timestamp,
+    /// Inside FUZZY.
+    is_fuzzy: bool,
 }
 
 impl Compiler<'_> {
@@ -160,16 +179,30 @@ impl Compiler<'_> {
             K::Smaller(bytes) => Node::Size(0..*bytes),
             K::ModSeq(modseq) => Node::ModSeqFrom(*modseq),
             K::EmailId(id) => Node::Content(content_id(id)),
-            K::Bcc(text) => Node::Key(KeyField::Bcc, casemap(text)),
-            K::Cc(text) => Node::Key(KeyField::Cc, casemap(text)),
-            K::From(text) => Node::Key(KeyField::From, casemap(text)),
-            K::To(text) => Node::Key(KeyField::To, casemap(text)),
-            K::Subject(text) => Node::Key(KeyField::Subject, casemap(text)),
+            K::Fuzzy(key) => Compiler { is_fuzzy: true, ..*self }.node(key),
+            K::Bcc(text) => self.text(text, |text| Node::Key(KeyField::Bcc, text)),
+            K::Cc(text) => self.text(text, |text| Node::Key(KeyField::Cc, text)),
+            K::From(text) => self.text(text, |text| Node::Key(KeyField::From, text)),
+            K::To(text) => self.text(text, |text| Node::Key(KeyField::To, text)),
+            K::Subject(text) => self.text(text, |text| Node::Key(KeyField::Subject, text)),
             K::Header { field, value } => {
-                Node::Header { field: field.clone(), text: casemap(value) }
+                self.text(value, |text| Node::Header { field: field.clone(), text })
             }
-            K::Body(text) => Node::Body(casemap(text)),
-            K::Text(text) => Node::Text(casemap(text)),
+            K::Body(text) => self.text(text, Node::Body),
+            K::Text(text) => self.text(text, Node::Text),
+        }
+    }
+
+    /// A node that seeks a text. RFC 6203 §3: fuzzily, it is found where each of its words is,
+    /// wherever in the field they stand.
+    fn text(&self, text: &str, node: impl Fn(String) -> Node) -> Node {
+        let words = match self.is_fuzzy {
+            true => words(text, self.sets.collation),
+            false => Vec::new(),
+        };
+        match words.is_empty() {
+            true => node(self.sets.collation.form(text).into_owned()),
+            false => Node::All(words.into_iter().map(node).collect()),
         }
     }
 

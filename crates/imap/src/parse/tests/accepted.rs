@@ -398,6 +398,62 @@ fn following_searches() {
 }
 
 #[test]
+fn searching_mailboxes() {
+    use MailboxFilter as F;
+    let names = |names: &[&str]| names.iter().map(|name| mailbox(name)).collect();
+    let esearch =
+        |sources: Vec<F>, returns, key| Command::Esearch(EsearchArgs { sources, returns, key });
+    let unseen = SearchKey::Lacks(SystemFlags::SEEN);
+    check(
+        &[
+            "tag1 ESEARCH IN (mailboxes \"folder1\" subtree \"folder2\") unseen",
+            "tag1 UID ESEARCH IN ( mailboxes (folder1) subtree (folder2) ) UNSEEN",
+        ],
+        esearch(
+            vec![F::Mailboxes(names(&["folder1"])), F::Subtree(names(&["folder2"]))],
+            None,
+            unseen.clone(),
+        ),
+    );
+    check(
+        &[
+            "t ESEARCH IN (selected inboxes personal subscribed subtree-one (a b)) RETURN (COUNT) ALL",
+        ],
+        esearch(
+            vec![
+                F::Selected,
+                F::Inboxes,
+                F::Personal,
+                F::Subscribed,
+                F::SubtreeOne(names(&["a", "b"])),
+            ],
+            Some(SearchReturn { count: true, ..SearchReturn::default() }),
+            SearchKey::All,
+        ),
+    );
+    check(&["t ESEARCH CHARSET UTF-8 UNSEEN"], esearch(Vec::new(), None, unseen));
+}
+
+#[test]
+fn comparing_and_coming_near() {
+    let wanted =
+        |names: &[&str]| Command::Comparator(names.iter().map(|name| (*name).to_owned()).collect());
+    check(&["A001 COMPARATOR \"cz;*\" i;basic"], wanted(&["cz;*", "i;basic"]));
+    check(&["A001 COMPARATOR", "A001 comparator "], wanted(&[]));
+    check(&["A001 COMPARATOR i;*"], wanted(&["i;*"]));
+    let subject = SearchKey::Fuzzy(Box::new(SearchKey::Subject("work".into())));
+    let from = SearchKey::From("user@example.com".into());
+    check(
+        &["A2 SEARCH FUZZY SUBJECT work FROM user@example.com"],
+        Command::Search(SearchArgs {
+            by: Addressing::Seq,
+            returns: None,
+            key: SearchKey::And(vec![subject, from]),
+        }),
+    );
+}
+
+#[test]
 fn sorting_and_threading() {
     let criterion = |key, reverse| SortCriterion { key, reverse };
     let sort = |by, returns, criteria: &[SortCriterion], key| {

@@ -1,0 +1,184 @@
+//! ESEARCH (RFC 7377): one search in several mailboxes.
+//!
+//! Mailboxes are searched one after the other, each in its shared view, and told of as soon as
+//! something was found.
+
+use std::sync::Arc;
+
+use ids::{AccountId, CollectionId, UidValidity};
+use storage::{Mailbox, Snapshot, StorageError};
+
+use super::mailbox_filter::mailboxes_of;
+use super::search::{self, Asked, Found, evaluate, relevance};
+use super::{Ctx, Reply, contexts, numbers_of};
+use crate::error::{CommandError, Result, refused};
+use crate::render::{self, Code, Correlated, Esearch};
+use crate::types::{Addressing, EsearchArgs, MailboxFilter, NumberSet, Results, SearchReturn};
+
+/// A mailbox to be searched.
+struct Source {
+    id: CollectionId,
+    name: String,
+    uid_validity: UidValidity,
+}
+
+impl Source {
+    fn of(mailbox: &Mailbox) -> Self {
+        let name = mailbox.name.as_str().to_owned();
+        Self { id: mailbox.id, name, uid_validity: mailbox.uid_validity }
+    }
+}
+
+pub(super) async fn run(ctx: &mut Ctx<'_>, args: EsearchArgs) -> Result<Reply> {
+    let all = SearchReturn { all: true, ..SearchReturn::default() };
+    // RFC 7377 §2.1: without result options ALL is meant.
+    let returns = args.returns.unwrap_or(all);
+    let selected = ctx.state.selected().map(|selected| selected.known().mailbox());
+    let only_selected = args.sources.iter().all(|source| *source == MailboxFilter::Selected);
+    let wants_selected = only_selected || args.sources.contains(&MailboxFilter::Selected);
+    // RFC 7377 §2.2: each of these is BAD.
+    if (wants_selected || returns.update) && selected.is_none() {
+        return Err(CommandError::Bad("Select a mailbox first"));
+    }
+    if returns.save && !only_selected {
+        return Err(CommandError::Bad("SAVE is for the selected mailbox alone"));
+    }
+    search::require_fuzzy(returns, &args.key)?;
+    if returns.update {
+        contexts::require_new_tag(ctx, Some(returns))?;
+    }
+    let account = ctx.user()?.account;
+    let also = selected.filter(|_| wants_selected);
+    let sources = sources(ctx, account, args.sources.clone(), also).await?;
+    // The program is frozen before anything is searched, as `$` may change below.
+    let followed = match selected {
+        Some(_) => search::followed(ctx, Some(returns), &args.key)?,
+        None => None,
+    };
+    let mut is_followed = false;
+    for source in &sources {
+        let is_selected = selected == Some(source.id);
+        let found = match is_selected {
+            true => search::find(ctx, &args.key, returns.save).await?,
+            false => match find_elsewhere(ctx, account, source.id, &args).await? {
+                Some(found) => found,
+                None => continue,
+            },
+        };
+        if is_selected && let Some(key) = &followed {
+            let results = Results::Mailbox(found.seqs.clone());
+            let (key, known) = (key.clone(), found.known.clone());
+            contexts::open(ctx, key, Addressing::Uid, Vec::new(), known, &results)?;
+            is_followed = true;
+        }
+        tell(ctx, source, found, &args, returns).await?;
+    }
+    if returns.update && !is_followed {
+        // RFC 7377 §2.2: UPDATE applies to the selected mailbox only, which was not searched.
+        let code = Code::NoUpdate(ctx.tag);
+        ctx.push(|out| {
+            let text = "Only the selected mailbox can be followed";
+            render::untagged(out, render::Status::No, Some(&code), text);
+        });
+    }
+    Ok(Reply::done())
+}
+
+/// The mailboxes to search, the selected one among them where it is wanted.
+async fn sources(
+    ctx: &Ctx<'_>,
+    account: AccountId,
+    filters: Vec<MailboxFilter>,
+    selected: Option<CollectionId>,
+) -> Result<Vec<Source>> {
+    let read = ctx.shared.store.read(move |tx| {
+        let tree = tx.list_mailboxes(account)?;
+        let mut sources: Vec<Source> =
+            mailboxes_of(&tree, &filters).into_iter().map(Source::of).collect();
+        if let Some(id) = selected
+            && !sources.iter().any(|source| source.id == id)
+        {
+            sources.insert(0, Source::of(&tx.load_mailbox(id)?));
+        }
+        Ok(sources)
+    });
+    let sources = read.await?;
+    if sources.len() > ctx.shared.settings.limits.searched_mailboxes_max {
+        // RFC 7377 §2.4: refused up front.
+        return Err(refused(Code::Limit, "Too many mailboxes to search at once"));
+    }
+    Ok(sources)
+}
+
+/// Searches a mailbox that is not selected; `None` where it is gone meanwhile.
+async fn find_elsewhere(
+    ctx: &mut Ctx<'_>,
+    account: AccountId,
+    mailbox: CollectionId,
+    args: &EsearchArgs,
+) -> Result<Option<Found>> {
+    let store = ctx.shared.store.clone();
+    let collation = *ctx.collation;
+    let searching = async {
+        let known: Arc<Snapshot> = match store.open_view(account, mailbox).await {
+            Ok(view) => view.snapshot(),
+            Err(StorageError::NotFound(_)) => return Ok(None),
+            Err(error) => return Err(CommandError::from(error)),
+        };
+        // Neither `$` nor \Recent says anything of another mailbox.
+        let nothing = NumberSet::new();
+        let (saved, recent) = (&nothing, &nothing);
+        let asked = Asked { key: &args.key, known: &known, saved, recent, collation };
+        let program = search::compile(&store, asked).await?;
+        let mut all = NumberSet::new();
+        all.insert_range(1, known.exists());
+        let seqs = evaluate(&store, known.clone(), &all, program).await?;
+        Ok(Some(Found { known, seqs }))
+    };
+    tokio::select! {
+        biased;
+        why = ctx.ending.reached() => Err(CommandError::Bye(why)),
+        found = searching => found,
+    }
+}
+
+/// RFC 7377 §2.1: one response for a mailbox where something was found, and none for another.
+async fn tell(
+    ctx: &mut Ctx<'_>,
+    source: &Source,
+    found: Found,
+    args: &EsearchArgs,
+    returns: SearchReturn,
+) -> Result<()> {
+    let Found { known, seqs } = found;
+    let results = Results::Mailbox(seqs);
+    if returns.save {
+        search::save(ctx, &known, &results, Some(returns))?;
+    }
+    if results.is_empty() || !returns.sends_result() {
+        return Ok(());
+    }
+    let relevancy = match returns.relevancy {
+        true => Some(relevance(ctx, &known, &results, &args.key).await?),
+        false => None,
+    };
+    let modseq = args.key.uses_modseq();
+    let modseq = modseq.then(|| search::highest_modseq(&known, &results, Some(returns))).flatten();
+    let uids = Results::Mailbox(numbers_of(&super::uids_of(&known, &results.to_set())));
+    let dialect = ctx.enabled.dialect();
+    let mailbox =
+        Some(Correlated { name: &source.name, uid_validity: source.uid_validity, dialect });
+    let reply = Esearch {
+        tag: ctx.tag,
+        mailbox,
+        by: Addressing::Uid,
+        returns,
+        found: &uids,
+        relevancy: relevancy.as_deref(),
+        modseq,
+    };
+    let mut out = Vec::new();
+    render::esearch(&mut out, &reply);
+    ctx.connection.write(&out).await?;
+    Ok(())
+}
