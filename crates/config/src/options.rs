@@ -118,6 +118,11 @@ sections! {
         /// them help while many sessions read at once on many cores.
         readers: u32 = default 4, since "0.1";
 
+        /// Memory for the envelopes, structures and headers that were read last. Mail programs
+        /// ask for the same ones again and again; what is in memory is answered several times
+        /// faster. A message takes some 2 KiB of it.
+        content_cache: u64 = default "64 MiB", since "0.1";
+
         /// How long a message that was expunged can be brought back.
         expunged_retention: Duration = default "30 days", since "0.1";
 

@@ -38,8 +38,9 @@ impl Session {
         let content: ContentId = self.maildrop()?.find_present(number)?.content();
         let read = self.shared.store.read(move |tx| {
             let loaded = tx.load_contents(&[content], want)?.pop();
-            let Content { header, text, .. } = loaded.ok_or(StorageError::Expunged)?;
-            Ok(make(header.unwrap_or_default(), text.unwrap_or_default()))
+            let content: Content = loaded.ok_or(StorageError::Expunged)?;
+            let header = content.header().unwrap_or_default().to_vec();
+            Ok(make(header, content.into_text().unwrap_or_default()))
         });
         match read.await {
             Ok(message) => Ok(message),

@@ -71,6 +71,8 @@ pub struct Settings {
     pub index_text_bytes_max: usize,
     /// Memory for a part of the index being made. Default 32 MiB.
     pub index_memory_bytes: usize,
+    /// Memory that envelopes, structures and headers read before may take. Default 64 MiB.
+    pub content_cache_bytes: u64,
     /// Where "now" comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -100,6 +102,7 @@ impl Settings {
             search_index: true,
             index_text_bytes_max: 4 * 1024 * 1024,
             index_memory_bytes: 32 * 1024 * 1024,
+            content_cache_bytes: 64 * 1024 * 1024,
             clock,
         }
     }

@@ -13,6 +13,7 @@ use crate::engine::{
 };
 use crate::feed::{Feed, FeedReader, Publication, read_modseq, read_since};
 use crate::maintain::{Progress, maintain};
+use crate::message_store::ContentCache;
 use crate::search::{self, Waiting};
 use crate::sort_keys::SortKeyCache;
 use crate::statistics::Statistics;
@@ -52,6 +53,7 @@ impl Store {
         let shared = Arc::new(Shared {
             blobs: Arc::new(BlobStore::open(&settings)?),
             feed: Arc::new(Feed::new(Box::new(feed_reader), settings.view_cache_messages_max)),
+            contents: ContentCache::new(settings.content_cache_bytes),
             statistics: Arc::new(Statistics::default()),
             waiting: Waiting::default(),
             settings,
@@ -297,7 +299,8 @@ impl Store {
     /// # Errors
     /// [`StorageError::Unavailable`] where the data can't be read now.
     pub fn check_consistency(&self) -> Result<Vec<Finding>> {
-        self.read_blocking(check_consistency)
+        // What is in memory says nothing about what is stored.
+        self.read_blocking(|tx| check_consistency(&mut tx.passing_by()))
     }
 
     /// Computes every counted number anew and says which were wrong. Messages, names and

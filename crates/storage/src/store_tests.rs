@@ -87,7 +87,7 @@ fn promised_is_there(database: &Database) {
         .read_blocking(move |tx| tx.load_contents(&contents, Want::HEADER | Want::TEXT))
         .unwrap();
     for (content, original) in loaded.iter().zip([text, large]) {
-        let whole = [content.header.clone().unwrap(), content.text.clone().unwrap()].concat();
+        let whole = [content.header().unwrap(), content.text().unwrap()].concat();
         assert!(whole == original);
     }
 }

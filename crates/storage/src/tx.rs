@@ -19,6 +19,8 @@ pub struct ReadTx<'a> {
     pub(crate) sql: &'a mut (dyn Sql + 'a),
     /// Where the bytes of large blobs are read from.
     pub(crate) blobs: &'a crate::blob::BlobStore,
+    /// Contents in memory. Only for reads of committed state, which may fill it.
+    pub(crate) contents: Option<&'a crate::message_store::ContentCache>,
 }
 
 /// A write transaction. Nothing in it is visible to anybody before its commit is durable.
@@ -72,6 +74,11 @@ impl<'a> std::ops::DerefMut for AccountTx<'_, 'a> {
 }
 
 impl ReadTx<'_> {
+    /// The same, past what is in memory: for work that goes through everything once.
+    pub(crate) fn passing_by(&mut self) -> ReadTx<'_> {
+        ReadTx { sql: &mut *self.sql, blobs: self.blobs, contents: None }
+    }
+
     /// What happened in the account, or in one collection of it, after `since`.
     pub fn changes_since(
         &mut self,

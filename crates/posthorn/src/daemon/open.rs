@@ -89,6 +89,7 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
     settings.index_text_bytes_max = bytes(config.search.text_per_message);
     settings.index_memory_bytes = bytes(config.search.memory);
     settings.readers = count(config.storage.readers);
+    settings.content_cache_bytes = config.storage.content_cache;
     settings.expunged_retention_days = days(config.storage.expunged_retention);
     settings.change_log_days = days(config.storage.change_log);
     settings.message_bytes_max = config.limits.message;

@@ -65,7 +65,8 @@ impl Fixture {
         let ids: Vec<ContentId> =
             snapshot.entries(1..=snapshot.exists()).map(|(_, entry)| entry.content()).collect();
         let contents = self.store.read(move |tx| tx.load_contents(&ids, Want::HEADER | Want::TEXT));
-        let whole = |content: Content| [content.header.unwrap(), content.text.unwrap()].concat();
+        let whole =
+            |content: Content| [content.header().unwrap(), content.text().unwrap()].concat();
         contents.await.unwrap().into_iter().map(whole).collect()
     }
 

@@ -4,12 +4,14 @@
 //! whole group of writers, or put into an object store. In every case the bytes are durable
 //! before the row that names them is committed.
 //!
-//! **Invariant:** what [`BlobStore::load`] returns has the hash it was stored under.
+//! **Invariant:** what [`BlobStore::load`] returns has the hash it was stored under; what
+//! [`BlobStore::load_many`] returns had it when this process read it first.
 
 mod codec;
 mod many;
 mod object;
 mod pack;
+mod verified;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +21,7 @@ use rusqlite::Connection;
 
 pub(crate) use self::object::Objects;
 pub(crate) use self::pack::{PackFile, PackPlace, Packs, RECORD_HEADER_BYTES};
+use self::verified::Verified;
 use crate::sql::{Dialect, Sql, Value};
 use crate::{Blobs, Database, PreparedMessage, ReadTx, Result, Settings, StorageError};
 
@@ -76,6 +79,7 @@ impl PreparedBlob {
 pub(crate) struct BlobStore {
     inline_bytes_max: usize,
     elsewhere: Elsewhere,
+    verified: Verified,
 }
 
 /// The place of what is too large for a row.
@@ -95,7 +99,8 @@ impl BlobStore {
             }
             (Database::Postgres(_), Blobs::Database) => Elsewhere::Nowhere,
         };
-        Ok(Self { inline_bytes_max: settings.inline_bytes_max, elsewhere })
+        let verified = Verified::new();
+        Ok(Self { inline_bytes_max: settings.inline_bytes_max, elsewhere, verified })
     }
 
     pub(crate) fn packs(&self) -> Option<&Packs> {

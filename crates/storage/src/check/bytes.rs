@@ -76,15 +76,15 @@ pub(super) fn check_summaries(tx: &mut ReadTx<'_>, findings: &mut Findings) -> R
         | Want::TEXT;
     for id in ids {
         for content in tx.load_contents(&[id], want)? {
-            let mut bytes = content.header.clone().unwrap_or_default();
-            bytes.extend(content.text.unwrap_or_default());
+            let mut bytes = content.header().unwrap_or_default().to_vec();
+            bytes.extend_from_slice(content.text().unwrap_or_default());
             let now = PreparedMessage::new(bytes);
-            let sound = content.envelope.as_ref() == Some(&now.summary.envelope)
-                && content.body.as_ref() == Some(&now.summary.body)
-                && content.body_structure.as_ref() == Some(&now.summary.body_structure)
-                && content.parts.as_ref() == Some(&now.summary.parts)
-                && content.keys.as_ref() == Some(&now.keys)
-                && content.header.as_ref() == Some(&now.header);
+            let sound = content.envelope() == Some(now.summary.envelope.as_slice())
+                && content.body() == Some(now.summary.body.as_slice())
+                && content.body_structure() == Some(now.summary.body_structure.as_slice())
+                && content.parts() == Some(&now.summary.parts)
+                && content.keys() == Some(now.keys.as_slice())
+                && content.header() == Some(now.header.as_slice());
             if !sound {
                 findings.add("summary-recomputes", || format!("content {id}"));
             }

@@ -18,14 +18,17 @@ pub(crate) use sqlite::{SqliteEngine, open_writer as open_sqlite};
 
 use crate::blob::BlobStore;
 use crate::feed::{Feed, Publication};
+use crate::message_store::ContentCache;
 use crate::search::Waiting;
+use crate::sql::Sql;
 use crate::statistics::Statistics;
-use crate::{PreparedMessage, Result, Settings, StorageError};
+use crate::{PreparedMessage, ReadTx, Result, Settings, StorageError};
 
 /// What the threads of an engine have in common with the store.
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) blobs: Arc<BlobStore>,
+    pub(crate) contents: ContentCache,
     pub(crate) feed: Arc<Feed>,
     pub(crate) statistics: Arc<Statistics>,
     pub(crate) waiting: Waiting,
@@ -38,6 +41,13 @@ impl Shared {
         if self.settings.search_index {
             self.waiting.note(publication, self.settings.clock.now());
         }
+    }
+}
+
+impl Shared {
+    /// A transaction that reads committed state over `sql`.
+    pub(crate) fn reading<'s>(&'s self, sql: &'s mut dyn Sql) -> ReadTx<'s> {
+        ReadTx { sql, blobs: &self.blobs, contents: Some(&self.contents) }
     }
 }
 

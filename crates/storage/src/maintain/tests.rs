@@ -91,7 +91,7 @@ impl Fixture {
         });
         let ids = ids.unwrap();
         let contents = self.store.read_blocking(move |tx| tx.load_contents(&ids, Want::TEXT));
-        contents.unwrap().into_iter().map(|content| content.text.unwrap()).collect()
+        contents.unwrap().into_iter().map(|content| content.into_text().unwrap()).collect()
     }
 
     fn packs(&self) -> Vec<u64> {

@@ -35,7 +35,7 @@ impl WriteTx<'_> {
         if let Some(&id) = self.bodies.get(body.hash.as_bytes()) {
             return Ok(id);
         }
-        let ReadTx { sql, blobs } = &mut self.read;
+        let ReadTx { sql, blobs, .. } = &mut self.read;
         let id = blobs.insert(&mut **sql, body)?;
         self.bodies.insert(*body.hash.as_bytes(), id);
         Ok(id)

@@ -1,10 +1,12 @@
 //! Reading what was stored of messages: as it was computed on the way in, or the bytes.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use ids::{CollectionId, ContentId, Uid};
 use message::PartIndex;
 
+use super::cache::Computed;
 use crate::sql::{Row, Value};
 use crate::{ReadTx, Result, StorageError};
 
@@ -27,6 +29,8 @@ impl Want {
     pub const HEADER: Self = Self(32);
     /// [`Content::text`].
     pub const TEXT: Self = Self(64);
+    /// What is kept in one row.
+    const COMPUTED: Self = Self(1 | 2 | 4 | 8 | 16);
 
     /// Both.
     pub(crate) const fn and(self, other: Self) -> Self {
@@ -36,6 +40,11 @@ impl Want {
     /// Whether every field of `other` is wanted.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Whether anything of `other` is wanted.
+    const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 
     /// Whether nothing is wanted.
@@ -57,105 +66,69 @@ impl std::ops::BitOrAssign for Want {
     }
 }
 
-/// What was wanted of one message text; the rest is `None`.
+/// What was wanted of one message text; the rest is `None`, or there all the same.
 #[derive(Debug, Clone, Default)]
 pub struct Content {
+    computed: Option<Arc<Computed>>,
+    parts: Option<PartIndex>,
+    header: Option<Arc<[u8]>>,
+    text: Option<Vec<u8>>,
+}
+
+impl Content {
     /// ENVELOPE as FETCH sends it (RFC 9051 §7.5.2).
-    pub envelope: Option<Vec<u8>>,
+    pub fn envelope(&self) -> Option<&[u8]> {
+        self.computed.as_deref().map(Computed::envelope)
+    }
+
     /// BODY, the form without extension data.
-    pub body: Option<Vec<u8>>,
+    pub fn body(&self) -> Option<&[u8]> {
+        self.computed.as_deref().map(Computed::body)
+    }
+
     /// BODYSTRUCTURE.
-    pub body_structure: Option<Vec<u8>>,
+    pub fn body_structure(&self) -> Option<&[u8]> {
+        self.computed.as_deref().map(Computed::body_structure)
+    }
+
     /// Where each part lies; offsets count from the first byte of the header.
-    pub parts: Option<PartIndex>,
+    pub fn parts(&self) -> Option<&PartIndex> {
+        self.parts.as_ref()
+    }
+
     /// The column that [`message::KeysView`] reads.
-    pub keys: Option<Vec<u8>>,
+    pub fn keys(&self) -> Option<&[u8]> {
+        self.computed.as_deref().map(Computed::keys)
+    }
+
     /// The header with its empty line, byte for byte.
-    pub header: Option<Vec<u8>>,
+    pub fn header(&self) -> Option<&[u8]> {
+        self.header.as_deref()
+    }
+
     /// What follows the header, byte for byte.
-    pub text: Option<Vec<u8>>,
-}
+    pub fn text(&self) -> Option<&[u8]> {
+        self.text.as_deref()
+    }
 
-/// How one wanted field is read.
-struct Field {
-    want: Want,
-    sql: &'static str,
-    fill: fn(&mut Content, Vec<u8>) -> Result<()>,
-}
+    /// [`text`](Self::text), given away.
+    pub fn into_text(self) -> Option<Vec<u8>> {
+        self.text
+    }
 
-const FIELDS: [Field; 6] = [
-    Field {
-        want: Want::ENVELOPE,
-        sql: "SELECT id, envelope FROM content WHERE id IN ({IN})",
-        fill: |content, bytes| {
-            content.envelope = Some(bytes);
-            Ok(())
-        },
-    },
-    Field {
-        want: Want::BODY,
-        sql: "SELECT id, body FROM content WHERE id IN ({IN})",
-        fill: |content, bytes| {
-            content.body = Some(bytes);
-            Ok(())
-        },
-    },
-    Field {
-        want: Want::STRUCTURE,
-        sql: "SELECT id, body_structure FROM content WHERE id IN ({IN})",
-        fill: |content, bytes| {
-            content.body_structure = Some(bytes);
-            Ok(())
-        },
-    },
-    Field {
-        want: Want::PARTS,
-        sql: "SELECT id, parts FROM content WHERE id IN ({IN})",
-        fill: |content, bytes| {
-            let parts = PartIndex::decode(&bytes)
-                .map_err(|_| StorageError::Corrupt("a stored part index".to_owned()))?;
-            content.parts = Some(parts);
-            Ok(())
-        },
-    },
-    Field {
-        want: Want::KEYS,
-        sql: "SELECT id, keys FROM content WHERE id IN ({IN})",
-        fill: |content, bytes| {
-            content.keys = Some(bytes);
-            Ok(())
-        },
-    },
-    Field {
-        want: Want::HEADER,
-        sql: "SELECT content_id, header FROM content_header WHERE content_id IN ({IN})",
-        fill: |content, bytes| {
-            content.header = Some(bytes);
-            Ok(())
-        },
-    },
-];
+    /// The bytes held.
+    fn bytes(&self) -> u64 {
+        let computed = self.computed.as_ref().map_or(0, |computed| computed.len());
+        let header = self.header.as_ref().map_or(0, |header| header.len());
+        (computed + header + self.text.as_ref().map_or(0, Vec::len)) as u64
+    }
+}
 
 /// LIMIT: texts read at once where a budget holds: what was computed of one takes a megabyte at
 /// the worst.
 const GROUP: usize = 32;
 /// LIMIT: the same for headers, any of which may be as long as a message.
 const HEADER_GROUP: usize = 4;
-
-impl Content {
-    /// The bytes held.
-    fn bytes(&self) -> u64 {
-        let fields = [
-            &self.envelope,
-            &self.body,
-            &self.body_structure,
-            &self.keys,
-            &self.header,
-            &self.text,
-        ];
-        fields.into_iter().flatten().map(|bytes| bytes.len() as u64).sum()
-    }
-}
 
 /// Where each distinct id of a request stands in the answer.
 struct Places {
@@ -166,31 +139,51 @@ struct Places {
 
 impl Places {
     fn of(ids: &[ContentId]) -> Self {
-        let mut sorted: Vec<(i64, usize)> =
-            ids.iter().enumerate().map(|(at, id)| (id.get(), at)).collect();
+        Self::sort(ids.iter().enumerate().map(|(at, id)| (id.get(), at)).collect())
+    }
+
+    fn at(ids: &[(ContentId, usize)]) -> Self {
+        Self::sort(ids.iter().map(|&(id, at)| (id.get(), at)).collect())
+    }
+
+    fn sort(mut sorted: Vec<(i64, usize)>) -> Self {
         sorted.sort_unstable();
         let mut distinct: Vec<i64> = sorted.iter().map(|(id, _)| *id).collect();
         distinct.dedup();
         Self { sorted, distinct }
     }
 
-    /// Fills every place of `id` with `bytes`.
-    fn fill(
-        &self,
-        contents: &mut [Content],
-        id: i64,
-        bytes: &[u8],
-        fill: fn(&mut Content, Vec<u8>) -> Result<()>,
-    ) -> Result<()> {
+    fn count(&self, id: i64) -> usize {
+        let first = self.sorted.partition_point(|(other, _)| *other < id);
+        self.sorted.iter().skip(first).take_while(|(other, _)| *other == id).count()
+    }
+
+    /// Calls `fill` for every place of `id`.
+    fn fill(&self, contents: &mut [Content], id: i64, mut fill: impl FnMut(&mut Content)) {
         let first = self.sorted.partition_point(|(other, _)| *other < id);
         let places = self.sorted.iter().skip(first).take_while(|(other, _)| *other == id);
         for (_, at) in places {
             if let Some(content) = contents.get_mut(*at) {
-                fill(content, bytes.to_vec())?;
+                fill(content);
             }
         }
-        Ok(())
     }
+}
+
+/// Offers each of `contents` to `fill`, which says whether it knew what is wanted; the others,
+/// with their places.
+fn fill_known(
+    ids: &[ContentId],
+    contents: &mut [Content],
+    mut fill: impl FnMut(&mut Content, ContentId) -> bool,
+) -> Vec<(ContentId, usize)> {
+    let mut missing = Vec::new();
+    for (at, (content, &id)) in contents.iter_mut().zip(ids).enumerate() {
+        if !fill(content, id) {
+            missing.push((id, at));
+        }
+    }
+    missing
 }
 
 impl ReadTx<'_> {
@@ -198,22 +191,89 @@ impl ReadTx<'_> {
     /// text was erased meanwhile (its last message expunged, its retention over) fails the whole
     /// call with [`StorageError::Expunged`].
     pub fn load_contents(&mut self, ids: &[ContentId], want: Want) -> Result<Vec<Content>> {
-        let places = Places::of(ids);
         let mut contents = vec![Content::default(); ids.len()];
-        for field in FIELDS.iter().filter(|field| want.contains(field.want)) {
-            let mut found = 0;
-            self.sql.query_in(field.sql, &places.distinct, &mut |row| {
-                found += 1;
-                places.fill(&mut contents, row.int(0)?, row.bytes(1)?, field.fill)
-            })?;
-            if found != places.distinct.len() {
-                return Err(StorageError::Expunged);
+        if want.intersects(Want::COMPUTED) {
+            self.load_computed(ids, &mut contents)?;
+        }
+        if want.contains(Want::PARTS) {
+            for content in &mut contents {
+                let stored = content.computed.as_deref().map(Computed::parts).unwrap_or_default();
+                let parts = PartIndex::decode(stored)
+                    .map_err(|_| StorageError::Corrupt("a stored part index".to_owned()))?;
+                content.parts = Some(parts);
             }
         }
+        if want.contains(Want::HEADER) {
+            self.load_headers(ids, &mut contents)?;
+        }
         if want.contains(Want::TEXT) {
-            self.load_texts(&places, &mut contents)?;
+            self.load_texts(&Places::of(ids), &mut contents)?;
         }
         Ok(contents)
+    }
+
+    fn load_computed(&mut self, ids: &[ContentId], contents: &mut [Content]) -> Result<()> {
+        let cache = self.contents;
+        let missing = fill_known(ids, contents, |content, id| {
+            content.computed = cache.and_then(|cache| cache.computed(id));
+            content.computed.is_some()
+        });
+        self.load_missing(
+            "SELECT id, envelope, body, body_structure, parts, keys FROM content \
+             WHERE id IN ({IN})",
+            &missing,
+            &mut |places, row| {
+                let columns =
+                    [row.bytes(1)?, row.bytes(2)?, row.bytes(3)?, row.bytes(4)?, row.bytes(5)?];
+                let computed = Computed::new(columns)
+                    .ok_or_else(|| StorageError::Corrupt("a content of 4 GiB".to_owned()))?;
+                let (id, computed) = (row.int(0)?, Arc::new(computed));
+                if let Some(cache) = cache {
+                    cache.keep_computed(ContentId::new(id), &computed);
+                }
+                places.fill(contents, id, |content| content.computed = Some(computed.clone()));
+                Ok(())
+            },
+        )
+    }
+
+    fn load_headers(&mut self, ids: &[ContentId], contents: &mut [Content]) -> Result<()> {
+        let cache = self.contents;
+        let missing = fill_known(ids, contents, |content, id| {
+            content.header = cache.and_then(|cache| cache.header(id));
+            content.header.is_some()
+        });
+        self.load_missing(
+            "SELECT content_id, header FROM content_header WHERE content_id IN ({IN})",
+            &missing,
+            &mut |places, row| {
+                let (id, header) = (row.int(0)?, Arc::<[u8]>::from(row.bytes(1)?));
+                if let Some(cache) = cache {
+                    cache.keep_header(ContentId::new(id), &header);
+                }
+                places.fill(contents, id, |content| content.header = Some(header.clone()));
+                Ok(())
+            },
+        )
+    }
+
+    /// Hands the row of each of `missing` to `each`; all of them must be there.
+    fn load_missing(
+        &mut self,
+        sql: &'static str,
+        missing: &[(ContentId, usize)],
+        each: &mut dyn FnMut(&Places, &dyn Row) -> Result<()>,
+    ) -> Result<()> {
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let places = Places::at(missing);
+        let mut found = 0;
+        self.sql.query_in(sql, &places.distinct, &mut |row| {
+            found += 1;
+            each(&places, row)
+        })?;
+        if found == places.distinct.len() { Ok(()) } else { Err(StorageError::Expunged) }
     }
 
     /// Like [`load_contents`](Self::load_contents) for as many of `ids` as take about `bytes_max`
@@ -264,7 +324,7 @@ impl ReadTx<'_> {
     /// The bytes of one message that follow its header.
     pub fn body_text(&mut self, content: ContentId) -> Result<Vec<u8>> {
         let mut contents = self.load_contents(&[content], Want::TEXT)?;
-        contents.pop().and_then(|content| content.text).ok_or(StorageError::Expunged)
+        contents.pop().and_then(Content::into_text).ok_or(StorageError::Expunged)
     }
 
     fn load_texts(&mut self, places: &Places, contents: &mut [Content]) -> Result<()> {
@@ -281,16 +341,19 @@ impl ReadTx<'_> {
             return Err(StorageError::Expunged);
         }
         bodies.sort_unstable_by_key(|(_, blob)| *blob);
-        let mut fill = |content, bytes: &[u8]| {
-            places.fill(contents, content, bytes, |content, bytes| {
-                content.text = Some(bytes);
-                Ok(())
-            })
+        let mut fill = |id, bytes: Vec<u8>| {
+            // The last place takes the bytes, the others copies.
+            let mut bytes = Some(bytes);
+            let mut left = places.count(id);
+            places.fill(contents, id, |content| {
+                left -= 1;
+                content.text = if left == 0 { bytes.take() } else { bytes.clone() };
+            });
         };
         let some = bodies.partition_point(|(_, blob)| blob.is_none());
         let (empty, bodies) = bodies.split_at(some);
         for (content, _) in empty {
-            fill(*content, &[])?;
+            fill(*content, Vec::new());
         }
         let mut blobs: Vec<i64> = bodies.iter().filter_map(|(_, blob)| *blob).collect();
         blobs.dedup();
@@ -298,8 +361,12 @@ impl ReadTx<'_> {
             // Several contents may have one body under different headers.
             let first = bodies.partition_point(|(_, other)| *other < Some(blob));
             let same = bodies.iter().skip(first).take_while(|(_, other)| *other == Some(blob));
-            for (content, _) in same {
-                fill(*content, bytes)?;
+            let mut same = same.map(|(content, _)| *content).peekable();
+            while let Some(content) = same.next() {
+                match same.peek() {
+                    Some(_) => fill(content, bytes.clone()),
+                    None => return Ok(fill(content, bytes)),
+                }
             }
             Ok(())
         })

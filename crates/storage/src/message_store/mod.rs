@@ -6,6 +6,7 @@
 //! **Absent:** sequence numbers, which are a session's matter.
 
 mod append;
+mod cache;
 mod content;
 mod copy;
 mod counts;
@@ -28,6 +29,7 @@ pub use load::{Content, Want};
 pub use prepare::PreparedMessage;
 pub use thread::ThreadId;
 
+pub(crate) use cache::ContentCache;
 pub(crate) use selection::delta_entry;
 
 #[cfg(test)]

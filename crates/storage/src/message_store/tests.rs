@@ -79,10 +79,10 @@ fn messages_come_back_bit_for_bit() {
             .unwrap();
         assert_eq!(found.len(), expect.len());
         for (content, expect) in found.into_iter().zip(expect) {
-            let whole = [content.header.unwrap(), content.text.unwrap()].concat();
+            let whole = [content.header().unwrap(), content.text().unwrap()].concat();
             assert_eq!(whole, expect);
-            assert!(content.envelope.unwrap().starts_with(b"("));
-            assert!(content.body.is_none() && content.keys.is_none() && content.parts.is_none());
+            assert!(content.envelope().unwrap().starts_with(b"("));
+            assert!(content.parts().is_none());
         }
         let last = *ids.last().unwrap();
         assert!(store.read(move |tx| tx.body_text(last)).unwrap().ends_with(b"cdef\r\n"));
@@ -571,7 +571,8 @@ fn a_delivery_is_few_statements() {
             .write(move |tx| {
                 let message = PreparedMessage::new(TEXT.replace("body", "another").into());
                 let mut counting = crate::testing::Counting { sql: &mut *tx.read.sql, count: 0 };
-                let read = crate::ReadTx { sql: &mut counting, blobs: tx.read.blobs };
+                let read =
+                    crate::ReadTx { sql: &mut counting, blobs: tx.read.blobs, contents: None };
                 let mut inner = crate::WriteTx::new(read, tx.now, tx.settings);
                 inner.account(account)?.deliver(&message, Delivery::default())?;
                 let published = inner.into_publication();
@@ -606,11 +607,11 @@ fn bodies_are_read_with_one_query() {
                     |row| Ok(ids::ContentId::new(row.int(0)?)),
                 )?;
                 let mut counting = crate::testing::Counting { sql: &mut *tx.sql, count: 0 };
-                let mut tx = crate::ReadTx { sql: &mut counting, blobs: tx.blobs };
+                let mut tx = crate::ReadTx { sql: &mut counting, blobs: tx.blobs, contents: None };
                 let contents = tx.load_contents(&ids, crate::Want::TEXT)?;
                 let texts: Vec<String> = contents
                     .into_iter()
-                    .map(|content| String::from_utf8(content.text.unwrap()).unwrap())
+                    .map(|content| String::from_utf8(content.into_text().unwrap()).unwrap())
                     .collect();
                 Ok((texts, counting.count))
             })

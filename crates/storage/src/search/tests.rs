@@ -168,19 +168,19 @@ const FIELDS: [SearchField; 8] = [
 
 /// RFC 9051 §6.4.4 by reading everything.
 fn scan(content: &Content, field: SearchField, needle: &str) -> bool {
-    let header = content.header.as_deref().unwrap();
+    let header = content.header().unwrap();
     let holds = |text: &str| search_form(text).contains(needle);
     let in_header = || header_fields(header).any(|f| holds(&header_line(f.name, f.value)));
     let in_body = || {
-        let whole = [header, content.text.as_deref().unwrap()].concat();
-        let parts = content.parts.as_ref().unwrap();
+        let whole = [header, content.text().unwrap()].concat();
+        let parts = content.parts().unwrap();
         let mut visit = |text: &str| match holds(text) {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         };
         searchable_text(&whole, parts, &Limits::default(), &mut visit).is_break()
     };
-    let keys = KeysView::parse(content.keys.as_deref().unwrap()).unwrap();
+    let keys = KeysView::parse(content.keys().unwrap()).unwrap();
     match field {
         SearchField::Body => in_body(),
         SearchField::Text => in_header() || in_body(),

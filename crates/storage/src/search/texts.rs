@@ -20,7 +20,7 @@ pub(super) fn add(builder: &mut Builder, id: ContentId, content: &Content, bytes
     };
     put(Field::Header, header(content, bytes_max));
     put(Field::Body, body(content, bytes_max));
-    let keys = content.keys.as_deref().and_then(|keys| KeysView::parse(keys).ok());
+    let keys = content.keys().and_then(|keys| KeysView::parse(keys).ok());
     // Where a key was cut, the field itself has to be looked at.
     let keys = keys.filter(|keys| !keys.is_cut());
     for (field, text) in [
@@ -41,23 +41,22 @@ pub(super) fn add_unknown(builder: &mut Builder, id: ContentId) {
 }
 
 fn header(content: &Content, bytes_max: usize) -> Option<Vec<String>> {
-    let header = content.header.as_deref().filter(|header| header.len() <= bytes_max)?;
+    let header = content.header().filter(|header| header.len() <= bytes_max)?;
     let lines = header_fields(header).map(|field| header_line(field.name, field.value));
     Some(lines.map(|line| search_form(&line)).collect())
 }
 
 fn body(content: &Content, bytes_max: usize) -> Option<Vec<String>> {
-    let (header, text) = (content.header.as_deref()?, content.text.as_deref()?);
+    let (header, text) = (content.header()?, content.text()?);
     let whole = [header, text].concat();
     let (mut texts, mut bytes) = (Vec::new(), 0usize);
-    let visited =
-        searchable_text(&whole, content.parts.as_ref()?, &Limits::default(), &mut |text| {
-            bytes = bytes.saturating_add(text.len());
-            if bytes > bytes_max {
-                return ControlFlow::Break(());
-            }
-            texts.push(search_form(text));
-            ControlFlow::Continue(())
-        });
+    let visited = searchable_text(&whole, content.parts()?, &Limits::default(), &mut |text| {
+        bytes = bytes.saturating_add(text.len());
+        if bytes > bytes_max {
+            return ControlFlow::Break(());
+        }
+        texts.push(search_form(text));
+        ControlFlow::Continue(())
+    });
     visited.is_continue().then_some(texts)
 }

@@ -165,7 +165,9 @@ fn read(store: &Store, ids: &[ContentId]) -> Result<Vec<(ContentId, Text)>> {
     let mut texts = Vec::with_capacity(ids.len());
     while let Some(rest) = ids.get(texts.len()..).filter(|rest| !rest.is_empty()) {
         let one = rest.get(..1).unwrap_or(rest);
-        let some = |ids| store.read_blocking(|tx| tx.load_contents_within(ids, WANT, READ_BYTES));
+        let some = |ids| {
+            store.read_blocking(|tx| tx.passing_by().load_contents_within(ids, WANT, READ_BYTES))
+        };
         let (ids, contents) = match some(rest) {
             // One of them is damaged: from here on one by one.
             Err(StorageError::Corrupt(_)) => (one, some(one)),

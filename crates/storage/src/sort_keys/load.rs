@@ -249,13 +249,13 @@ fn push_by_content(tx: &mut ReadTx<'_>, messages: &[Message], rows: &mut Rows) -
     let mut rest = messages;
     while !rest.is_empty() {
         let ids: Vec<ContentId> = rest.iter().map(|message| message.content).collect();
-        let contents = tx.load_contents_within(&ids, want, READ_BYTES)?;
+        let contents = tx.passing_by().load_contents_within(&ids, want, READ_BYTES)?;
         let (read, later) = rest.split_at(contents.len().min(rest.len()));
         for (message, content) in read.iter().zip(contents) {
             let content = content.unwrap_or_default();
-            let keys = content.keys.unwrap_or_default();
-            let header = content.header.unwrap_or_default();
-            rows.push(message.uid, message.received.as_secs(), &keys, &header);
+            let keys = content.keys().unwrap_or_default();
+            let header = content.header().unwrap_or_default();
+            rows.push(message.uid, message.received.as_secs(), keys, header);
         }
         rest = later;
     }

@@ -181,10 +181,10 @@ fn render_content(
 ) -> bool {
     let bytes = Bytes::new(content);
     match attribute {
-        FetchAttribute::Envelope => fetch.envelope(content.envelope.as_deref().unwrap_or_default()),
-        FetchAttribute::Body => fetch.body(content.body.as_deref().unwrap_or_default()),
+        FetchAttribute::Envelope => fetch.envelope(content.envelope().unwrap_or_default()),
+        FetchAttribute::Body => fetch.body(content.body().unwrap_or_default()),
         FetchAttribute::BodyStructure => {
-            fetch.body_structure(content.body_structure.as_deref().unwrap_or_default());
+            fetch.body_structure(content.body_structure().unwrap_or_default());
         }
         // RFC 8970 §3.2: it was made at delivery and is at hand, LAZY or not; NIL is for LAZY
         // alone.

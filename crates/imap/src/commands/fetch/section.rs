@@ -34,11 +34,11 @@ impl<'c> Bytes<'c> {
     }
 
     pub(super) fn header(&self) -> &'c [u8] {
-        self.content.header.as_deref().unwrap_or_default()
+        self.content.header().unwrap_or_default()
     }
 
     pub(super) fn text(&self) -> &'c [u8] {
-        self.content.text.as_deref().unwrap_or_default()
+        self.content.text().unwrap_or_default()
     }
 
     /// The message byte for byte.
@@ -51,7 +51,7 @@ impl<'c> Bytes<'c> {
     }
 
     pub(super) fn preview(&self) -> Option<&'c str> {
-        let keys = message::KeysView::parse(self.content.keys.as_deref()?).ok()?;
+        let keys = message::KeysView::parse(self.content.keys()?).ok()?;
         Some(keys.preview())
     }
 
@@ -103,7 +103,7 @@ impl<'c> Bytes<'c> {
 
     fn part(&self, path: &PartPath) -> Option<Part> {
         let numbers: Vec<u32> = path.numbers().iter().map(|number| number.get()).collect();
-        self.content.parts.as_ref()?.find(&numbers)
+        self.content.parts()?.find(&numbers)
     }
 
     /// Bytes by their place in the whole message.

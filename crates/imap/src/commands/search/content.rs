@@ -54,9 +54,9 @@ pub(super) struct Texts<'c> {
 impl<'c> Texts<'c> {
     pub(super) fn of(content: &'c Content, collation: Collation) -> Self {
         Self {
-            keys: content.keys.as_deref().and_then(|keys| KeysView::parse(keys).ok()),
-            header: content.header.as_deref(),
-            body: content.text.as_deref().zip(content.parts.as_ref()),
+            keys: content.keys().and_then(|keys| KeysView::parse(keys).ok()),
+            header: content.header(),
+            body: content.text().zip(content.parts()),
             collation,
         }
     }

@@ -26,7 +26,7 @@ use super::pool::Pool;
 use super::{Engine, ReadWork, Shared, Submission, SubmitFuture, closed, join};
 use crate::sql::postgres::PostgresSql;
 use crate::sql::{Dialect, Sql, Value};
-use crate::{ReadTx, Result, StorageError, migrate};
+use crate::{Result, StorageError, migrate};
 
 /// Serialises migrations of daemons that start together. Any constant number would do.
 const MIGRATION_LOCK: i64 = 0x706f_7374_686f_726e;
@@ -177,7 +177,7 @@ impl Engine for PostgresEngine {
             lease = self.readers.lease(connect)?;
             lease.batch(BEGIN)?;
         }
-        let outcome = work(&mut ReadTx { sql: &mut *lease, blobs: &self.shared.blobs });
+        let outcome = work(&mut self.shared.reading(&mut *lease));
         if lease.batch("COMMIT").is_ok() {
             lease.give_back();
         }

@@ -20,7 +20,7 @@ use self::writer::Writer;
 use super::pool::Pool;
 use super::{Engine, ReadWork, Shared, Submission, SubmitFuture, closed, join};
 use crate::sql::sqlite::{SqliteSql, error};
-use crate::{ReadTx, Result, StorageError};
+use crate::{Result, StorageError};
 
 pub(crate) use self::open::open_writer;
 
@@ -72,7 +72,7 @@ impl Engine for SqliteEngine {
         let lease = self.readers.lease(|| open_reader(&self.shared.settings))?;
         statement(&lease, "BEGIN")?;
         let sql = &mut SqliteSql::new(&lease);
-        let outcome = work(&mut ReadTx { sql, blobs: &self.shared.blobs });
+        let outcome = work(&mut self.shared.reading(sql));
         // Ends the snapshot; a connection on which that fails is not used again.
         if statement(&lease, "COMMIT").is_ok() {
             lease.give_back();

@@ -122,7 +122,7 @@ impl Writer {
     fn run_job(&self, submission: &mut Submission) -> Result<Ran> {
         self.statement("SAVEPOINT job")?;
         let mut sql = SqliteSql::new(&self.connection);
-        let read = ReadTx { sql: &mut sql, blobs: &self.shared.blobs };
+        let read = ReadTx { sql: &mut sql, blobs: &self.shared.blobs, contents: None };
         let now = self.shared.settings.clock.now();
         let mut tx = WriteTx::new(read, now, &self.shared.settings);
         let outcome = submission.job.run(&mut tx);
