@@ -363,10 +363,11 @@ impl ReadTx<'_> {
             let same = bodies.iter().skip(first).take_while(|(_, other)| *other == Some(blob));
             let mut same = same.map(|(content, _)| *content).peekable();
             while let Some(content) = same.next() {
-                match same.peek() {
-                    Some(_) => fill(content, bytes.clone()),
-                    None => return Ok(fill(content, bytes)),
+                if same.peek().is_none() {
+                    fill(content, bytes);
+                    break;
                 }
+                fill(content, bytes.clone());
             }
             Ok(())
         })
