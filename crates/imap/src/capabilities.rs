@@ -41,6 +41,8 @@ const MAIL: &[&str] = &[
     "QRESYNC",
     "UIDONLY",
     "STATUS=SIZE",
+    "REPLACE",
+    "CATENATE",
     "METADATA",
     "METADATA-SERVER",
     "LIST-METADATA",

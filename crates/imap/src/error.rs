@@ -20,6 +20,9 @@ pub(crate) enum CommandError {
         /// The text after it.
         text: &'static str,
     },
+    /// A URL names nothing that can be read: NO with BADURL (RFC 4469 §4.1).
+    #[error("bad URL")]
+    BadUrl(String),
     /// Storage refused or failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -41,6 +44,8 @@ pub(crate) enum Answer {
     Bad(String),
     /// `tag NO [code] text`.
     No(Option<Code<'static>>, String),
+    /// `tag NO [BADURL url] text`.
+    BadUrl(String),
     /// `* BYE text`, and the end.
     Bye(String),
     /// The end without a word.
@@ -59,6 +64,7 @@ impl CommandError {
         match self {
             Self::Bad(text) => Answer::Bad(text.to_owned()),
             Self::Refused { code, text } => Answer::No(code, text.to_owned()),
+            Self::BadUrl(url) => Answer::BadUrl(url),
             Self::Storage(error) => storage_answer(error),
             Self::Disconnected(_) => Answer::Silence,
             Self::Bye(text) => Answer::Bye(text.to_owned()),
@@ -151,6 +157,10 @@ mod tests {
             Answer::No(code, text) => {
                 render::tagged(&mut out, &tag, Status::No, code.as_ref(), &text);
             }
+            Answer::BadUrl(url) => {
+                let code = Some(&Code::BadUrl(&url));
+                render::tagged(&mut out, &tag, Status::No, code, "x");
+            }
             Answer::Bye(text) => render::untagged(&mut out, Status::Bye, None, &text),
             Answer::Silence => {}
         }
@@ -167,6 +177,8 @@ mod tests {
             (CommandError::Bad("Expected DONE"), "a1 BAD Expected DONE"),
             (refused(Code::TryCreate, "No such mailbox"), "a1 NO [TRYCREATE] No such mailbox"),
             (CommandError::Refused { code: None, text: "No" }, "a1 NO No"),
+            (CommandError::BadUrl("/a/;UID=1".to_owned()), "a1 NO [BADURL \"/a/;UID=1\"] x"),
+            (CommandError::BadUrl("a]\r\nb".to_owned()), "a1 NO [BADURL \"\"] x"),
             (CommandError::Disconnected(ConnectionError::Closed), ""),
             (CommandError::Bye("Enough"), "* BYE Enough"),
             (StorageError::NotFound("mailbox").into(), "a1 NO [NONEXISTENT] No such mailbox"),

@@ -28,6 +28,7 @@ mod server;
 mod session;
 mod settings;
 pub mod types;
+pub mod url;
 mod view;
 
 pub use server::ImapService;

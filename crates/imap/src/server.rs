@@ -32,7 +32,7 @@ pub(crate) struct Shared {
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) settings: Settings,
     /// Bytes that messages being appended may still take.
-    append_memory: Arc<Semaphore>,
+    pub(crate) append_memory: Arc<Semaphore>,
 }
 
 impl ImapService {
@@ -453,6 +453,10 @@ impl Session {
         match error.into_answer() {
             Answer::Bad(text) => render::tagged(out, tag, Status::Bad, None, &text),
             Answer::No(code, text) => render::tagged(out, tag, Status::No, code.as_ref(), &text),
+            Answer::BadUrl(url) => {
+                let code = Some(&render::Code::BadUrl(&url));
+                render::tagged(out, tag, Status::No, code, "The URL names nothing here");
+            }
             Answer::Bye(text) => {
                 render::untagged(out, Status::Bye, None, &text);
                 return Flow::End;
@@ -562,7 +566,7 @@ const FREE_BYTES: usize = 64 * 1024;
 /// LIMIT: how much is drawn from the common memory at a time.
 const DRAWN_BYTES: u32 = 1024 * 1024;
 /// LIMIT: how long an APPEND waits for memory until it is refused.
-const MEMORY_WAIT: Duration = Duration::from_secs(10);
+pub(crate) const MEMORY_WAIT: Duration = Duration::from_secs(10);
 /// LIMIT: how long an APPEND may hold memory that others wait for: 50 MB over 250 kbit/s fit.
 const APPEND_WAIT: Duration = Duration::from_secs(30 * 60);
 

@@ -1,32 +1,31 @@
-//! APPEND (RFC 9051 §6.3.12), several messages at once (RFC 3502): all or none.
+//! APPEND (RFC 9051 §6.3.12), several messages at once (RFC 3502): all or none,
+//! each whole or put together (RFC 4469).
 
 mod binary;
+mod catenate;
 
 use std::sync::Arc;
 
 use ids::{Timestamp, Uid};
-use storage::{Append, StorageError};
+use storage::{Append, PreparedMessage, StorageError};
 
 use super::{Ctx, Reply, ReplyCode, target_gone, target_mailbox};
 use crate::error::{CommandError, Result, refused};
 use crate::render::Code;
-use crate::types::{AppendArgs, AppendMessage, NumberSet};
+use crate::types::{AppendArgs, AppendData, AppendMessage, NumberSet};
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: AppendArgs) -> Result<Reply> {
     let user = ctx.user()?;
-    if args.messages.iter().any(|message| message.bytes.is_empty()) {
-        // RFC 3502 §6.3.11: a message of no octets is an error, and how a client cancels.
+    if args.messages.iter().any(is_cancelled) {
         return Err(CommandError::Refused { code: None, text: "A message is empty" });
     }
     let mailbox = target_mailbox(ctx, user.account, &args.mailbox).await?.id;
     let mut options = Vec::with_capacity(args.messages.len());
     let mut prepared = Vec::with_capacity(args.messages.len());
     for message in args.messages {
-        let AppendMessage { flags, internal_date, bytes, binary, .. } = message;
-        let bytes = if binary && bytes.contains(&0) { as_text(bytes).await? } else { bytes };
-        let internal_date = internal_date.map(|date| Timestamp::from_secs(date.unix_secs()));
-        options.push(Append { flags, internal_date });
-        prepared.push(Arc::new(ctx.shared.store.prepare(bytes).await?));
+        let (message, append) = prepare(ctx, message).await?;
+        options.push(append);
+        prepared.push(message);
     }
     let messages = prepared.clone();
     let appended = ctx
@@ -46,6 +45,30 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: AppendArgs) -> Result<Reply> {
     // RFC 4315 §3: APPENDUID with a set when several were appended (RFC 3502 §6.3.11).
     let code = appended.first().map(|one| ReplyCode::AppendUid(one.uid_validity, uids));
     Ok(Reply { code, ..Reply::done() })
+}
+
+/// RFC 3502 §6.3.11: a message of no octets is an error, and how a client cancels.
+pub(super) fn is_cancelled(message: &AppendMessage) -> bool {
+    matches!(&message.data, AppendData::Whole { bytes, .. } if bytes.is_empty())
+}
+
+/// Makes a message ready to be stored, having put it together if need be.
+pub(super) async fn prepare(
+    ctx: &mut Ctx<'_>,
+    message: AppendMessage,
+) -> Result<(Arc<PreparedMessage>, Append)> {
+    let AppendMessage { flags, internal_date, data } = message;
+    let (bytes, binary) = match data {
+        AppendData::Whole { bytes, binary, .. } => (bytes, binary),
+        AppendData::Catenate(parts) => catenate::put_together(ctx, parts).await?,
+    };
+    if bytes.is_empty() {
+        return Err(CommandError::Refused { code: None, text: "A message is empty" });
+    }
+    let bytes = if binary && bytes.contains(&0) { as_text(bytes).await? } else { bytes };
+    let internal_date = internal_date.map(|date| Timestamp::from_secs(date.unix_secs()));
+    let prepared = Arc::new(ctx.shared.store.prepare(bytes).await?);
+    Ok((prepared, Append { flags, internal_date }))
 }
 
 /// A message with NUL in a form that BODY[…] can send.

@@ -4,7 +4,7 @@
 //! rendered on a storage thread. No transaction is open while bytes are written.
 
 mod response;
-mod section;
+pub(super) mod section;
 
 use std::sync::Arc;
 

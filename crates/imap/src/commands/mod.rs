@@ -31,9 +31,11 @@ mod metadata;
 mod r#move;
 mod namespace;
 mod noop;
+mod part;
 mod quota;
 pub(crate) mod recent;
 mod rename;
+mod replace;
 mod search;
 mod select;
 mod sort;
@@ -215,6 +217,7 @@ pub(crate) fn run<'r>(ctx: &'r mut Ctx<'_>, command: Command) -> Running<'r> {
         Command::Quota(args) => Box::pin(quota::run(ctx, args)),
         Command::Metadata(args) => Box::pin(metadata::run(ctx, args)),
         Command::SetMetadata(args) => Box::pin(metadata::run_set(ctx, args)),
+        Command::Replace(args) => Box::pin(replace::run(ctx, *args)),
         Command::Append(args) => Box::pin(append::run(ctx, args)),
         Command::Idle => Box::pin(idle::run(ctx)),
         Command::Close => Box::pin(close::run(ctx)),

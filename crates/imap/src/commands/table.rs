@@ -132,6 +132,13 @@ static ROWS: &[Row] = &[
     )),
     row!("NOOP", ANY, [MAY_EXPUNGE], "RFC 9051 §6.1.2", |_| parse::bare(Command::Noop)),
     row!("RENAME", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.6", parse::rename),
+    row!(
+        "REPLACE",
+        SELECTED,
+        [USES_SEQS, MAY_EXPUNGE, CHANGES_MAILBOX],
+        "RFC 8508 §3.2",
+        parse::replace
+    ),
     row!("SEARCH", SELECTED, [USES_SEQS], "RFC 9051 §6.4.4", parse::search),
     row!("SELECT", SIGNED_IN, [], "RFC 9051 §6.3.2", parse::select),
     row!("SETMETADATA", SIGNED_IN, [MAY_EXPUNGE], "RFC 5464 §4.3", parse::set_metadata),
@@ -162,6 +169,13 @@ static UID_ROWS: &[Row] = &[
     ),
     row!("UID FETCH", SELECTED, [MAY_EXPUNGE], "RFC 9051 §6.4.9", parse::uid_fetch),
     row!("UID MOVE", SELECTED, [MAY_EXPUNGE, CHANGES_MAILBOX], "RFC 9051 §6.4.9", parse::uid_move),
+    row!(
+        "UID REPLACE",
+        SELECTED,
+        [MAY_EXPUNGE, CHANGES_MAILBOX],
+        "RFC 8508 §3.3",
+        parse::uid_replace
+    ),
     row!("UID SEARCH", SELECTED, [MAY_EXPUNGE], "RFC 9051 §6.4.9", parse::uid_search),
     row!("UID SORT", SELECTED, [MAY_EXPUNGE], "RFC 5256 §3", parse::uid_sort),
     row!(
@@ -222,8 +236,9 @@ mod tests {
         for row in rows() {
             let seqs = row.effects.contains(Effects::USES_SEQS);
             let expunges = row.effects.contains(Effects::MAY_EXPUNGE);
-            // RFC 6851 §3.3: MOVE reports its own expunges.
-            assert!(!(seqs && expunges) || row.name == "MOVE", "{}", row.name);
+            // RFC 6851 §3.3, RFC 8508 §3.4: these report their own expunges.
+            let own = ["MOVE", "REPLACE"].contains(&row.name);
+            assert!(!(seqs && expunges) || own, "{}", row.name);
             assert!(!seqs || row.states == States::SELECTED, "{}", row.name);
         }
     }

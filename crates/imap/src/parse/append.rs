@@ -1,11 +1,15 @@
-//! APPEND.
+//! APPEND and REPLACE.
 
 use message::date::{DateTime, parse_internal_date};
+use message::flag::Flags;
 
 use super::flag::flag_list;
 use super::mailbox::mailbox;
+use super::sequence_set::sequence_set;
 use super::{Cursor, ParseError, Parsed};
-use crate::types::{AppendArgs, AppendMessage, Command};
+use crate::types::{
+    Addressing, AppendArgs, AppendData, AppendMessage, CatenatePart, Command, ReplaceArgs,
+};
 
 /// `append = "APPEND" SP mailbox 1*append-message` (RFC 3502 §6.3.11).
 pub(crate) fn append(c: &mut Cursor<'_>) -> Parsed<Command> {
@@ -23,50 +27,81 @@ pub(crate) fn append(c: &mut Cursor<'_>) -> Parsed<Command> {
     }
 }
 
+/// `replace = "REPLACE" SP seq-number SP mailbox append-message` (RFC 8508 §5).
+pub(crate) fn replace(c: &mut Cursor<'_>) -> Parsed<Command> {
+    replace_by(c, Addressing::Seq)
+}
+
+/// `"UID" SP replace` (RFC 8508 §5).
+pub(crate) fn uid_replace(c: &mut Cursor<'_>) -> Parsed<Command> {
+    replace_by(c, Addressing::Uid)
+}
+
+fn replace_by(c: &mut Cursor<'_>, by: Addressing) -> Parsed<Command> {
+    c.sp()?;
+    let set = sequence_set(c)?;
+    if !set.is_one() {
+        return Err(ParseError::Syntax("expected one number"));
+    }
+    c.sp()?;
+    let mailbox = mailbox(c)?;
+    let message = append_message(c)?;
+    Ok(Command::Replace(Box::new(ReplaceArgs { set, by, mailbox, message })))
+}
+
 /// `append-message = [SP flag-list] [SP date-time] SP append-data` (RFC 4466 §3).
 fn append_message(c: &mut Cursor<'_>) -> Parsed<AppendMessage> {
     c.sp()?;
-    let mut message = AppendMessage {
-        flags: Default::default(),
-        internal_date: None,
-        bytes: Vec::new(),
-        binary: false,
-        utf8: false,
-    };
+    let (mut flags, mut internal_date) = (Flags::default(), None);
     if c.peek() == Some(b'(') {
-        message.flags = flag_list(c)?;
+        flags = flag_list(c)?;
         c.sp()?;
     }
     if c.peek() == Some(b'"') {
-        message.internal_date = Some(date_time(c)?);
+        internal_date = Some(date_time(c)?);
         c.sp()?;
     }
-    match c.peek() {
-        Some(b'{') => message.bytes = c.literal()?,
-        Some(b'~') => {
-            message.binary = true;
-            message.bytes = c.literal8()?;
+    let whole = |bytes, binary, utf8| AppendData::Whole { bytes, binary, utf8 };
+    let data = match c.peek() {
+        Some(b'{') => whole(c.literal()?, false, false),
+        Some(b'~') => whole(c.literal8()?, true, false),
+        _ if c.eat_word(b"UTF8 (") => {
+            // `"UTF8" SP "(" literal8 ")"` (RFC 6855 §4).
+            let bytes = c.literal8()?;
+            c.expect(b')', "expected )")?;
+            whole(bytes, true, true)
         }
-        _ => utf8_data(c, &mut message)?,
-    }
-    Ok(message)
+        _ if c.eat_word(b"CATENATE ") => AppendData::Catenate(catenate(c)?),
+        _ => return Err(c.wrong("expected a message")),
+    };
+    Ok(AppendMessage { flags, internal_date, data })
 }
 
-/// `"UTF8" SP "(" literal8 ")"` (RFC 6855 §4).
-fn utf8_data(c: &mut Cursor<'_>, message: &mut AppendMessage) -> Parsed<()> {
-    if !c.eat_word(b"UTF8 (") {
-        let rest = c.rest();
-        let word = rest.split(|&b| b == b' ').next().unwrap_or_default();
-        return Err(if word.eq_ignore_ascii_case(b"CATENATE") {
-            ParseError::UnsupportedAppend
+/// `append-data =/ "CATENATE" SP "(" cat-part *(SP cat-part) ")"`,
+/// `cat-part = "TEXT" SP literal / "URL" SP astring` (RFC 4469 §5).
+fn catenate(c: &mut Cursor<'_>) -> Parsed<Vec<CatenatePart>> {
+    let mut parts = Vec::new();
+    let max = c.limits.append_messages_max;
+    c.list(max, "too many parts", |c| {
+        let name = c.atom()?;
+        c.sp()?;
+        parts.push(if name.eq_ignore_ascii_case(b"TEXT") {
+            match c.peek() {
+                // RFC 3516 §4.4: wherever APPEND takes a literal.
+                Some(b'~') => CatenatePart::Text { bytes: c.literal8()?, binary: true },
+                _ => CatenatePart::Text { bytes: c.literal()?, binary: false },
+            }
+        } else if name.eq_ignore_ascii_case(b"URL") {
+            CatenatePart::Url(c.astring_text()?)
         } else {
-            c.wrong("expected a message")
+            return Err(ParseError::Syntax("expected TEXT or URL"));
         });
+        Ok(())
+    })?;
+    match parts.is_empty() {
+        true => Err(ParseError::Syntax("expected TEXT or URL")),
+        false => Ok(parts),
     }
-    message.utf8 = true;
-    message.binary = true;
-    message.bytes = c.literal8()?;
-    c.expect(b')', "expected )")
 }
 
 /// `date-time = DQUOTE date-day-fixed "-" date-month "-" date-year SP time SP zone DQUOTE`

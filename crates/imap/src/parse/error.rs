@@ -36,9 +36,6 @@ pub enum ParseError {
     /// SEARCH in a charset nobody here reads.
     #[error("unsupported charset")]
     BadCharset,
-    /// APPEND with a data item nobody here builds messages from, such as CATENATE.
-    #[error("unsupported append item")]
-    UnsupportedAppend,
     /// The client sent more than a bounded amount that nobody wants; the connection ends.
     #[error("too much data refused")]
     Flood,

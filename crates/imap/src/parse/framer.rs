@@ -320,16 +320,28 @@ impl Framer {
         Ok(())
     }
 
-    /// Whether the literal announced at the end of the text is a message: the command is APPEND
-    /// and this is not its first argument, the mailbox.
+    /// Whether the literal announced at the end of the text is a message or part of one: the
+    /// command is APPEND or REPLACE, and this is not the mailbox, the last argument before.
     fn is_message_of_append(&self) -> bool {
+        let is = |word: Option<&[u8]>, name: &[u8]| {
+            word.is_some_and(|word| word.eq_ignore_ascii_case(name))
+        };
         let mut words = self.frame.text.split(|&b| b == b' ').filter(|word| !word.is_empty());
-        let (_tag, name) = (words.next(), words.next());
+        let _tag = words.next();
+        let mut name = words.next();
+        if is(name, b"UID") {
+            name = words.next();
+        }
+        if is(name, b"REPLACE") {
+            // What is to be replaced.
+            words.next();
+        } else if !is(name, b"APPEND") {
+            return false;
+        }
         let mailbox = words.next();
-        name.is_some_and(|name| name.eq_ignore_ascii_case(b"APPEND"))
-            && (words.next().is_some()
-                || !self.frame.literals.is_empty()
-                || mailbox.is_some_and(|word| !word.starts_with(b"{")))
+        words.next().is_some()
+            || mailbox.is_some() && !self.frame.literals.is_empty()
+            || mailbox.is_some_and(|word| !word.starts_with(b"{"))
     }
 
     fn read_literal(&mut self, input: &mut &[u8]) -> Option<Step> {

@@ -35,7 +35,7 @@ mod sort;
 mod status;
 mod store;
 
-pub(crate) use append::append;
+pub(crate) use append::{append, replace, uid_replace};
 pub use auth::{SaslLine, parse_sasl_line};
 pub(crate) use auth::{authenticate, enable, login};
 pub use command::{Request, parse_command, parse_head};

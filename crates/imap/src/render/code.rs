@@ -22,6 +22,8 @@ pub enum Code<'a> {
     BadCharset,
     /// `BADCOMPARATOR` (RFC 5255 §4.9).
     BadComparator,
+    /// `BADURL` (RFC 4469 §4.1): the URL that names nothing.
+    BadUrl(&'a str),
     /// `CANNOT`: what was asked can never be.
     Cannot,
     /// `CAPABILITY`, the list without the word.
@@ -117,6 +119,13 @@ pub fn code(out: &mut Vec<u8>, code: &Code<'_>) {
             out.push(b' ');
             number_set(out, uids);
         }
+        Code::BadUrl(url) => {
+            // RFC 4469 §5: `url-resp-text` can't hold everything that a client may send.
+            let fits = |byte: u8| (0x20..0x7f).contains(&byte) && !b"]\\\"".contains(&byte);
+            out.extend_from_slice(b"BADURL \"");
+            out.extend_from_slice(if url.bytes().all(fits) { url.as_bytes() } else { b"" });
+            out.push(b'"');
+        }
         Code::CopyUid(validity, from, to) => {
             out.extend_from_slice(b"COPYUID ");
             number(out, validity.get());
@@ -191,6 +200,7 @@ fn word(code: &Code<'_>) -> Option<&'static str> {
         Code::UnknownCte => "UNKNOWN-CTE",
         Code::UseAttr => "USEATTR",
         Code::AppendUid(..)
+        | Code::BadUrl(_)
         | Code::Capability(_)
         | Code::CopyUid(..)
         | Code::HighestModSeq(_)

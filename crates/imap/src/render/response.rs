@@ -135,9 +135,6 @@ pub fn render_rejection(out: &mut Vec<u8>, rejection: &Rejection) {
         }
         // RFC 9051 §6.4.4: NO with BADCHARSET.
         ParseError::BadCharset => (Status::No, Some(Code::BadCharset), "Unsupported charset"),
-        ParseError::UnsupportedAppend => {
-            (Status::No, Some(Code::Cannot), "CATENATE is not supported")
-        }
         ParseError::Flood => {
             return untagged(out, Status::Bye, Some(&Code::Limit), "Too much data refused");
         }

@@ -1,36 +1,74 @@
-//! Arguments of APPEND.
+//! Arguments of APPEND and REPLACE.
 
 use std::fmt;
 
 use message::date::DateTime;
 use message::flag::Flags;
 
-use super::MailboxName;
+use super::{Addressing, MailboxName, SequenceSet};
 
-/// One message of an APPEND. Its bytes are the literal's own buffer, never copied.
+/// What a message is made of.
 #[derive(Clone, PartialEq)]
+pub enum AppendData {
+    /// The message as it is.
+    Whole {
+        /// The literal's own buffer, never copied; free of NUL unless `binary`.
+        bytes: Vec<u8>,
+        /// Sent as a literal8, which may hold NUL (RFC 3516 §4.4).
+        binary: bool,
+        /// Sent as `UTF8 (…)` (RFC 6855 §4): headers may hold UTF-8.
+        utf8: bool,
+    },
+    /// `CATENATE (…)` (RFC 4469 §3): parts put one behind the other.
+    Catenate(Vec<CatenatePart>),
+}
+
+/// One part of a message to be put together.
+#[derive(Clone, PartialEq, Eq)]
+pub enum CatenatePart {
+    /// `TEXT`: these bytes.
+    Text {
+        /// The literal's own buffer.
+        bytes: Vec<u8>,
+        /// Sent as a literal8, which may hold NUL.
+        binary: bool,
+    },
+    /// `URL`: what an IMAP URL names.
+    Url(String),
+}
+
+/// One message of an APPEND.
+#[derive(Debug, Clone, PartialEq)]
 pub struct AppendMessage {
     /// Flags to set; `\Recent` is never among them.
     pub flags: Flags,
     /// Internal date, now if None.
     pub internal_date: Option<DateTime>,
-    /// The message; free of NUL unless `binary`.
-    pub bytes: Vec<u8>,
-    /// Sent as a literal8, which may hold NUL (RFC 3516 §4.4).
-    pub binary: bool,
-    /// Sent as `UTF8 (…)` (RFC 6855 §4): headers may hold UTF-8.
-    pub utf8: bool,
+    /// The message.
+    pub data: AppendData,
 }
 
-impl fmt::Debug for AppendMessage {
+impl fmt::Debug for AppendData {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AppendMessage")
-            .field("flags", &self.flags)
-            .field("internal_date", &self.internal_date)
-            .field("size_bytes", &self.bytes.len())
-            .field("binary", &self.binary)
-            .field("utf8", &self.utf8)
-            .finish()
+        match self {
+            Self::Whole { bytes, binary, utf8 } => f
+                .debug_struct("Whole")
+                .field("size_bytes", &bytes.len())
+                .field("binary", binary)
+                .field("utf8", utf8)
+                .finish(),
+            Self::Catenate(parts) => f.debug_tuple("Catenate").field(parts).finish(),
+        }
+    }
+}
+
+impl fmt::Debug for CatenatePart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text { bytes, .. } => write!(f, "Text({} bytes)", bytes.len()),
+            // A URL may hold an authorization.
+            Self::Url(url) => write!(f, "Url({} bytes)", url.len()),
+        }
     }
 }
 
@@ -41,4 +79,17 @@ pub struct AppendArgs {
     pub mailbox: MailboxName,
     /// At least one message; all or none are appended.
     pub messages: Vec<AppendMessage>,
+}
+
+/// `REPLACE number mailbox message` and `UID REPLACE` (RFC 8508 §3).
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReplaceArgs {
+    /// What is replaced: one number.
+    pub set: SequenceSet,
+    /// What the number is.
+    pub by: Addressing,
+    /// Where the new message goes.
+    pub mailbox: MailboxName,
+    /// The new message.
+    pub message: AppendMessage,
 }

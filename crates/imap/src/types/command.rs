@@ -2,8 +2,8 @@
 
 use super::{
     AppendArgs, EnableItems, EsearchArgs, FetchArgs, ListArgs, MailboxName, MetadataArgs,
-    QuotaArgs, SearchArgs, Secret, SelectArgs, SequenceSet, SetMetadataArgs, SortArgs, SpecialUses,
-    StatusItems, StoreArgs, Tag, ThreadArgs,
+    QuotaArgs, ReplaceArgs, SearchArgs, Secret, SelectArgs, SequenceSet, SetMetadataArgs, SortArgs,
+    SpecialUses, StatusItems, StoreArgs, Tag, ThreadArgs,
 };
 
 /// Whether numbers are sequence numbers or UIDs.
@@ -125,6 +125,8 @@ pub enum Command {
     SetMetadata(SetMetadataArgs),
     /// `APPEND`.
     Append(AppendArgs),
+    /// `REPLACE` and `UID REPLACE` (RFC 8508 §3); boxed, as it is larger than most.
+    Replace(Box<ReplaceArgs>),
     /// `IDLE`.
     Idle,
     /// `CHECK` (RFC 3501 §6.4.1).

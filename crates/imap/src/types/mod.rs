@@ -25,7 +25,7 @@ mod status;
 mod store;
 mod tag;
 
-pub use append::{AppendArgs, AppendMessage};
+pub use append::{AppendArgs, AppendData, AppendMessage, CatenatePart, ReplaceArgs};
 pub use command::{
     Addressing, AuthenticateArgs, Command, CopyArgs, CreateArgs, IdParams, LoginArgs, RenameArgs,
 };

@@ -56,6 +56,14 @@ impl SequenceSet {
         matches!(self, Self::Saved)
     }
 
+    /// Whether it is one number, or `*`.
+    pub fn is_one(&self) -> bool {
+        match self {
+            Self::Saved => false,
+            Self::Ranges(ranges) => matches!(ranges.as_slice(), [one] if one.from == one.to),
+        }
+    }
+
     /// Whether `*` stands in it.
     pub fn has_star(&self) -> bool {
         match self {

@@ -17,6 +17,7 @@ mod keywords;
 mod load;
 mod prepare;
 mod recent;
+mod replace;
 mod saved;
 mod selection;
 mod thread;

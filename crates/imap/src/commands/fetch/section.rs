@@ -11,7 +11,7 @@ use crate::render::FetchWriter;
 use crate::types::{FieldName, PartPath, Partial, Section, SectionText};
 
 /// What a section needs from storage.
-pub(super) fn wanted(section: &Section) -> Want {
+pub(in crate::commands) fn wanted(section: &Section) -> Want {
     let whole = Want::HEADER | Want::TEXT;
     if !section.part().is_empty() {
         return whole | Want::PARTS;
@@ -24,12 +24,12 @@ pub(super) fn wanted(section: &Section) -> Want {
 }
 
 /// A message's bytes as storage gave them: header and text apart.
-pub(super) struct Bytes<'c> {
+pub(in crate::commands) struct Bytes<'c> {
     content: &'c Content,
 }
 
 impl<'c> Bytes<'c> {
-    pub(super) fn new(content: &'c Content) -> Self {
+    pub(in crate::commands) fn new(content: &'c Content) -> Self {
         Self { content }
     }
 
@@ -75,7 +75,8 @@ impl<'c> Bytes<'c> {
         fetch.body_section(section, partial, cut);
     }
 
-    fn section(&self, section: &Section) -> Option<Cow<'c, [u8]>> {
+    /// The bytes of `BODY[…]`; `None` where there is no such part.
+    pub(in crate::commands) fn section(&self, section: &Section) -> Option<Cow<'c, [u8]>> {
         if section.part().is_empty() {
             return Some(match section.text() {
                 None => self.whole(),

@@ -585,12 +585,12 @@ fn searching() {
 
 #[test]
 fn appending() {
+    let whole =
+        |bytes: &[u8], binary, utf8| AppendData::Whole { bytes: bytes.to_vec(), binary, utf8 };
     let one = AppendMessage {
         flags: Flags::default(),
         internal_date: None,
-        bytes: b"ab".to_vec(),
-        binary: false,
-        utf8: false,
+        data: whole(b"ab", false, false),
     };
     let append = |messages: &[AppendMessage]| {
         Command::Append(AppendArgs { mailbox: mailbox("saved"), messages: messages.to_vec() })
@@ -615,10 +615,34 @@ fn appending() {
     );
     check(
         &["a APPEND saved ~{2}\r\na\0"],
-        append(&[AppendMessage { bytes: b"a\0".to_vec(), binary: true, ..one.clone() }]),
+        append(&[AppendMessage { data: whole(b"a\0", true, false), ..one.clone() }]),
     );
     check(
         &["a APPEND saved UTF8 (~{2+}\r\nab)"],
-        append(&[AppendMessage { binary: true, utf8: true, ..one }]),
+        append(&[AppendMessage { data: whole(b"ab", true, true), ..one.clone() }]),
+    );
+    let text = |bytes: &[u8], binary| CatenatePart::Text { bytes: bytes.to_vec(), binary };
+    let parts = AppendData::Catenate(vec![
+        text(b"a", false),
+        CatenatePart::Url("/Drafts/;UID=30".to_owned()),
+        text(b"\0", true),
+    ]);
+    let put_together = AppendMessage { data: parts, ..one };
+    check(
+        &[
+            "a APPEND saved CATENATE (TEXT {1}\r\na URL \"/Drafts/;UID=30\" TEXT ~{1+}\r\n\0)",
+            "a append saved catenate (text {1+}\r\na url {15}\r\n/Drafts/;UID=30 text ~{1}\r\n\0)",
+        ],
+        append(std::slice::from_ref(&put_together)),
+    );
+    let replace = ReplaceArgs {
+        set: set("4"),
+        by: Addressing::Uid,
+        mailbox: mailbox("saved"),
+        message: put_together,
+    };
+    check(
+        &["a UID REPLACE 4 saved CATENATE (TEXT {1}\r\na URL \"/Drafts/;UID=30\" TEXT ~{1}\r\n\0)"],
+        Command::Replace(Box::new(replace)),
     );
 }

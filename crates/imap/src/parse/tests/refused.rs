@@ -61,7 +61,12 @@ fn replies_name_the_tag_and_the_fault() {
         (b"a CREATE x (USE (\\Foo))\r\n", "a NO [USEATTR] This special use can't be set\r\n"),
         (b"a STATUS x ()\r\n", "a BAD expected a status item\r\n"),
         (b"a AUTHENTICATE PLAIN !!!\r\n", "a BAD malformed base64\r\n"),
-        (b"a APPEND x CATENATE (TEXT {1}\r\nx)\r\n", "a NO [CANNOT] CATENATE is not supported\r\n"),
+        (
+            b"a APPEND x CATENATE (TEXT {1}\r\nx MIME {1}\r\nx)\r\n",
+            "a BAD expected TEXT or URL\r\n",
+        ),
+        (b"a APPEND x CATENATE ()\r\n", "a BAD expected TEXT or URL\r\n"),
+        (b"a REPLACE 1:2 x {1}\r\nx\r\n", "a BAD expected one number\r\n"),
         (b"a SELECT x (QRESYNC (1 2 1:*))\r\n", "a BAD * is not allowed here\r\n"),
         (
             b"a SELECT x (QRESYNC (1 2 1:9 (1,2 5)))\r\n",

@@ -1,0 +1,116 @@
+//! What an IMAP URL names on this server (RFC 5092): a message, or a part of one.
+
+use ids::Uid;
+use storage::{Mailbox, StorageError};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+
+use super::fetch::section::{Bytes, wanted};
+use super::{Ctx, existing_mailbox};
+use crate::error::{CommandError, Result, refused};
+use crate::parse::parse_section;
+use crate::render::Code;
+use crate::server::MEMORY_WAIT;
+use crate::types::{MailboxName, Section};
+use crate::url::ImapUrl;
+
+/// A part of a message in memory.
+pub(super) struct Part {
+    pub(super) bytes: Vec<u8>,
+    /// What it takes of the memory that messages on their way in share.
+    _memory: OwnedSemaphorePermit,
+}
+
+/// A place on this server that a URL names.
+pub(super) struct Place {
+    mailbox: Mailbox,
+    uid: Uid,
+    section: Section,
+    range: (usize, Option<usize>),
+}
+
+/// The place that `url` names to the account signed in; `None` where it names none.
+pub(super) async fn find_place(ctx: &mut Ctx<'_>, url: &ImapUrl) -> Result<Option<Place>> {
+    let (Some(uid), None) = (url.uid, &url.search) else { return Ok(None) };
+    let Some(section) = section(url.section.as_deref()) else { return Ok(None) };
+    let Some(mailbox) = mailbox(ctx, url).await? else { return Ok(None) };
+    if url.uid_validity.is_some_and(|validity| validity.get() != mailbox.uid_validity.get()) {
+        return Ok(None);
+    }
+    let range = url.partial.map_or((0, None), |partial| {
+        (partial.offset as usize, partial.length.map(|length| length.get() as usize))
+    });
+    Ok(Some(Place { mailbox, uid: Uid::new(uid.get()), section, range }))
+}
+
+async fn mailbox(ctx: &mut Ctx<'_>, url: &ImapUrl) -> Result<Option<Mailbox>> {
+    let account = ctx.user()?.account;
+    let Some(name) = &url.mailbox else {
+        let Some(selected) = ctx.state.selected() else { return Ok(None) };
+        let id = selected.known().mailbox();
+        return Ok(Some(ctx.shared.store.read(move |tx| tx.load_mailbox(id)).await?));
+    };
+    let Some(name) = MailboxName::new(name.as_str()) else { return Ok(None) };
+    match existing_mailbox(ctx, account, &name).await {
+        Ok(mailbox) => Ok(Some(mailbox)),
+        Err(CommandError::Refused { .. }) => Ok(None),
+        Err(CommandError::Storage(StorageError::Invalid(_) | StorageError::Limit { .. })) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// `BODY[…]` as the URL writes it; the whole message without.
+fn section(text: Option<&str>) -> Option<Section> {
+    match text {
+        None => Some(Section::default()),
+        Some(text) => parse_section(format!("[{text}]").as_bytes()).ok(),
+    }
+}
+
+/// Reads the bytes at a place, at most `bytes_max` of them; `None` where there is no such message
+/// or part. `\Seen` stays as it is (RFC 4469 §3).
+pub(super) async fn read(ctx: &Ctx<'_>, place: Place, bytes_max: u64) -> Result<Option<Part>> {
+    let (mailbox, uid) = (place.mailbox.id, place.uid);
+    let store = &ctx.shared.store;
+    let found = store.read(move |tx| tx.find_content(mailbox, uid)).await?;
+    let Some((content, size_bytes)) = found else { return Ok(None) };
+    let mut memory = draw_memory(ctx, size_bytes).await?;
+    let (section, (offset, length)) = (place.section, place.range);
+    let read = store.read(move |tx| {
+        let contents = tx.load_contents(&[content], wanted(&section))?;
+        let content = contents.first().ok_or(StorageError::Expunged)?;
+        let bytes = Bytes::new(content);
+        let Some(found) = bytes.section(&section) else { return Ok(None) };
+        let rest = found.get(offset.min(found.len())..).unwrap_or_default();
+        let cut = rest.get(..length.unwrap_or(rest.len()).min(rest.len())).unwrap_or_default();
+        if cut.len() as u64 > bytes_max {
+            let size_bytes = cut.len() as u64;
+            return Err(StorageError::TooBig { size_bytes, limit_bytes: bytes_max });
+        }
+        Ok(Some(cut.to_vec()))
+    });
+    match read.await {
+        Ok(None) => Ok(None),
+        Ok(Some(bytes)) => {
+            // The rest of the message is not held any more.
+            let kept = memory.split(bytes.len());
+            Ok(Some(Part { bytes, _memory: kept.unwrap_or(memory) }))
+        }
+        // Erased since it was found.
+        Err(StorageError::Expunged) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Waits for a share of the memory that messages on their way in have on all connections.
+async fn draw_memory(ctx: &Ctx<'_>, bytes: u64) -> Result<OwnedSemaphorePermit> {
+    let memory = ctx.shared.append_memory.clone();
+    let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+    let drawn = timeout(MEMORY_WAIT, memory.acquire_many_owned(bytes)).await;
+    drawn
+        .ok()
+        .and_then(std::result::Result::ok)
+        .ok_or_else(|| refused(Code::Unavailable, "Too much mail is being appended, try later"))
+}

@@ -1,0 +1,46 @@
+//! REPLACE and UID REPLACE (RFC 8508).
+
+use super::append::{is_cancelled, prepare};
+use super::{Ctx, Reply, ReplyCode, require_writable, target_gone, target_mailbox};
+use crate::error::{CommandError, Result};
+use crate::render::{self, Status};
+use crate::session::Updates;
+use crate::types::{NumberSet, ReplaceArgs};
+use storage::StorageError;
+
+pub(super) async fn run(ctx: &mut Ctx<'_>, args: ReplaceArgs) -> Result<Reply> {
+    let user = ctx.user()?;
+    require_writable(ctx)?;
+    if is_cancelled(&args.message) {
+        return Err(CommandError::Refused { code: None, text: "A message is empty" });
+    }
+    let selected = ctx.selected()?;
+    let seqs =
+        selected.seqs_of(&args.set, args.by).ok_or(CommandError::Bad("No such sequence number"))?;
+    let source = selected.known().mailbox();
+    let old = seqs.first().and_then(|seq| selected.known().by_seq(seq)).map(|entry| entry.uid());
+    // RFC 8508 §3.2: NO where the message can't be removed.
+    let old = old.ok_or(StorageError::Expunged)?;
+    let target = target_mailbox(ctx, user.account, &args.mailbox).await?.id;
+    let (message, append) = prepare(ctx, args.message).await?;
+    let messages = vec![message.clone()];
+    let replaced = ctx
+        .shared
+        .store
+        .account_write_with(user.account, "imap replace", messages, move |tx| {
+            tx.replace_message(source, old, target, &message, append)
+        })
+        .await
+        .map_err(target_gone)?
+        .value;
+    let uids: NumberSet = [replaced.uid.get()].into_iter().collect();
+    let code = ReplyCode::AppendUid(replaced.uid_validity, uids);
+    let enabled = *ctx.enabled;
+    let mut out = Vec::new();
+    // RFC 8508 §4.3: APPENDUID comes before EXPUNGE.
+    let text = "Replacement message ready";
+    render::untagged(&mut out, Status::Ok, Some(&code.as_code()), text);
+    ctx.selected()?.tell_updates(Updates::All, enabled, &mut out);
+    ctx.connection.write(&out).await?;
+    Ok(Reply::done())
+}

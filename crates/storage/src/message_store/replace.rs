@@ -1,0 +1,55 @@
+//! REPLACE (RFC 8508): a message in the place of another, in one transaction.
+
+use ids::{CollectionId, ContentId, Uid, UidSet};
+
+use super::PreparedMessage;
+use super::append::{Append, Appended, message_counts};
+use crate::sql::Value;
+use crate::{AccountTx, ReadTx, Result, StorageError};
+
+impl ReadTx<'_> {
+    /// The text of a message and its size in bytes; `None` where there is no such message.
+    pub fn find_content(
+        &mut self,
+        mailbox: CollectionId,
+        uid: Uid,
+    ) -> Result<Option<(ContentId, u64)>> {
+        self.sql.query_one(
+            "SELECT content_id, size_bytes FROM message WHERE mailbox_id = ?1 AND uid = ?2",
+            &[Value::Int(mailbox.get()), Value::Int(uid.get().into())],
+            |row| Ok((ContentId::new(row.int(0)?), row.int(1)?.cast_unsigned())),
+        )
+    }
+}
+
+impl AccountTx<'_, '_> {
+    /// Adds `message` to `target` and removes the message `uid` from `source`. The quota is
+    /// asked for the difference (RFC 8508 §3.4). The old one can be brought back (R-REST-1).
+    pub fn replace_message(
+        &mut self,
+        source: CollectionId,
+        uid: Uid,
+        target: CollectionId,
+        message: &PreparedMessage,
+        append: Append,
+    ) -> Result<Appended> {
+        self.own_mailbox(source)?;
+        let Some((_, old_bytes)) = self.find_content(source, uid)? else {
+            return Err(StorageError::Expunged);
+        };
+        self.check_message_size(message)?;
+        let counts = message_counts(message, &append.flags);
+        self.check_quota(counts.bytes - old_bytes.cast_signed(), 0)?;
+        self.check_keywords(target, std::iter::once(&append.flags))?;
+        let modseq = self.add_usage(counts.bytes, 1)?;
+        let place = self.reserve_uids(target, counts, modseq)?;
+        // The new message first: were both in one mailbox, its view learns them in the order of
+        // their UIDs.
+        let appended = self.insert_message(place, message, append)?;
+        self.remove_messages(source, &UidSet::from_iter([uid]))?;
+        Ok(appended)
+    }
+}
+
+#[cfg(test)]
+mod tests;
