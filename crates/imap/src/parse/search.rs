@@ -158,7 +158,7 @@ pub(super) fn partial_range(c: &mut Cursor<'_>) -> Parsed<PartialRange> {
         return Err(ParseError::Syntax("a range counts from one end only"));
     }
     let other = c.nz_number()?.get();
-    Ok(PartialRange { one, other, from_end })
+    Ok(PartialRange { low: one.min(other), high: one.max(other), from_end })
 }
 
 fn all_of(mut keys: Vec<SearchKey>) -> SearchKey {

@@ -161,10 +161,10 @@ fn partial(out: &mut Vec<u8>, range: PartialRange, found: &Results) {
     let sign: &[u8] = if range.from_end { b"-" } else { b"" };
     out.extend_from_slice(b" PARTIAL (");
     out.extend_from_slice(sign);
-    number(out, range.one);
+    number(out, range.low);
     out.push(b':');
     out.extend_from_slice(sign);
-    number(out, range.other);
+    number(out, range.high);
     out.push(b' ');
     let some = found.slice(range.positions(found.len()));
     match some.is_empty() {
@@ -298,7 +298,7 @@ mod tests {
         };
         let all = SearchReturn { all: true, relevancy: true, ..SearchReturn::default() };
         let partial = SearchReturn {
-            partial: Some(PartialRange { one: 2, other: 3, from_end: false }),
+            partial: Some(PartialRange { low: 2, high: 3, from_end: false }),
             relevancy: true,
             ..SearchReturn::default()
         };
@@ -362,15 +362,15 @@ mod tests {
     #[test]
     fn sorted_results_as_in_rfc_5267() {
         let tag = Tag::new(b"E01").unwrap();
-        let partial = |one, other, from_end| SearchReturn {
-            partial: Some(PartialRange { one, other, from_end }),
+        let partial = |low, high, from_end| SearchReturn {
+            partial: Some(PartialRange { low, high, from_end }),
             ..SearchReturn::default()
         };
         let all = SearchReturn { all: true, min: true, max: true, ..SearchReturn::default() };
         for (returns, expect) in [
             (all, "MIN 23765 MAX 6 ALL 23765,23764,23763,23761,2:4,6"),
             (partial(5, 6, false), "PARTIAL (5:6 2:3)"),
-            (partial(3, 1, true), "PARTIAL (-3:-1 3:4,6)"),
+            (partial(1, 3, true), "PARTIAL (-1:-3 3:4,6)"),
             (partial(9, 12, false), "PARTIAL (9:12 NIL)"),
         ] {
             let found = Results::Sorted(vec![23765, 23764, 23763, 23761, 2, 3, 4, 6]);

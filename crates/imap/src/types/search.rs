@@ -150,10 +150,11 @@ impl SearchKey {
 /// A part of an ordered result, counted from 1 (RFC 5267 §4.4, RFC 9394 §3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartialRange {
-    /// The end written first.
-    pub one: u32,
-    /// The end written last; the ends come in either order.
-    pub other: u32,
+    /// The end nearer to where it is counted from; the client may have written it last (RFC 5267
+    /// §5, "500:400 is the same as 400:500").
+    pub low: u32,
+    /// The other end, included.
+    pub high: u32,
     /// Whether -1 is the last result and so on.
     pub from_end: bool,
 }
@@ -162,8 +163,7 @@ impl PartialRange {
     /// The positions meant in a result of `len`, from 0, the end excluded; empty where there are
     /// none.
     pub fn positions(self, len: usize) -> Range<usize> {
-        let (low, high) = (self.one.min(self.other) as usize, self.one.max(self.other) as usize);
-        let before = low.saturating_sub(1);
+        let (before, high) = (self.low.saturating_sub(1) as usize, self.high as usize);
         match self.from_end {
             true => len.saturating_sub(high)..len.saturating_sub(before),
             false => before.min(len)..high.min(len),
@@ -231,19 +231,19 @@ mod tests {
 
     #[test]
     fn parts_are_counted_from_either_end() {
-        for (one, other, from_end, len, expect) in [
+        for (low, high, from_end, len, expect) in [
             (1, 500, false, 264, 0..264),
-            (500, 1, false, 1000, 0..500),
+            (1, 500, false, 1000, 0..500),
             (24_000, 24_500, false, 23_764, 23_764..23_764),
             (3, 3, false, 3, 2..3),
             (1, 100, true, 264, 164..264),
-            (100, 1, true, 30, 0..30),
+            (1, 100, true, 30, 0..30),
             (31, 60, true, 30, 0..0),
             (2, 3, true, 4, 1..3),
             (1, u32::MAX, false, 0, 0..0),
             (1, u32::MAX, true, 0, 0..0),
         ] {
-            let range = PartialRange { one, other, from_end };
+            let range = PartialRange { low, high, from_end };
             assert_eq!(range.positions(len), expect, "{range:?} of {len}");
         }
     }

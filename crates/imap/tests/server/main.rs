@@ -7,6 +7,7 @@ mod limits;
 mod random;
 mod resync;
 mod scene;
+mod sorting;
 
 use std::path::{Path, PathBuf};
 

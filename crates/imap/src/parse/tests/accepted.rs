@@ -371,10 +371,10 @@ fn storing_and_copying() {
 
 #[test]
 fn parts_of_a_fetch() {
-    for (text, one, other, from_end) in
-        [("1:100", 1, 100, false), ("-1:-30", 1, 30, true), ("5:1", 5, 1, false)]
+    for (text, low, high, from_end) in
+        [("1:100", 1, 100, false), ("-1:-30", 1, 30, true), ("5:1", 1, 5, false)]
     {
-        let expect = Some(PartialRange { one, other, from_end });
+        let expect = Some(PartialRange { low, high, from_end });
         let line = format!("a UID FETCH 25900:26600 (UID FLAGS) (PARTIAL {text})");
         assert!(matches!(command(&line), Command::Fetch(args) if args.partial == expect), "{line}");
     }
@@ -477,13 +477,13 @@ fn sorting_and_threading() {
             SearchKey::Lacks(SystemFlags::DELETED),
         ),
     );
-    let part = |one, other, from_end| {
-        let partial = Some(PartialRange { one, other, from_end });
+    let part = |low, high, from_end| {
+        let partial = Some(PartialRange { low, high, from_end });
         Some(SearchReturn { partial, count: true, ..Default::default() })
     };
     for (text, returns) in [
         ("COUNT PARTIAL 23500:24000", part(23_500, 24_000, false)),
-        ("partial 5:1 count", part(5, 1, false)),
+        ("partial 5:1 count", part(1, 5, false)),
         ("COUNT PARTIAL -1:-100", part(1, 100, true)),
     ] {
         let search =
