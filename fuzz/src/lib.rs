@@ -14,6 +14,7 @@ use imap::mutf7;
 use imap::parse::{Dialect, Framer, Step, parse_command, parse_section, parse_sequence_set};
 use imap::render::{render_rejection, sequence_set};
 use message::{Keys, KeysView, Limits, PartIndex, Summary, decode_part, searchable_text};
+use pop3::MessageText;
 use smtp::content::{Content, ContentLimits, Encoding, Fed, Framing};
 use smtp::session::Session;
 use smtp::{Role, Settings};
@@ -26,6 +27,8 @@ pub const TARGETS: &[Target] = &[
     ("message_summary", message_summary),
     ("imap_command", imap_command),
     ("imap_framer_session", imap_framer_session),
+    ("pop3_command", pop3_command),
+    ("pop3_message", pop3_message),
     ("smtp_command", smtp_command),
     ("smtp_data", smtp_data),
     ("config_file", config_file),
@@ -182,6 +185,59 @@ fn expect_one_line(rejection: &imap::parse::Rejection) {
     render_rejection(&mut out, rejection);
     assert!(out.ends_with(b"\r\n"), "{}", out.escape_ascii());
     assert_eq!(out.iter().filter(|&&byte| byte == b'\n').count(), 1, "{}", out.escape_ascii());
+}
+
+/// Lines as POP3 commands: each is one, the same with its name in another case, or is told what
+/// is wrong with it in one line.
+pub fn pop3_command(input: &[u8]) {
+    for line in input.split(|&byte| byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let parsed = pop3::parse_command(line);
+        let name = line.iter().position(|&byte| byte == b' ').unwrap_or(line.len());
+        let (name, rest) = line.split_at(name);
+        let lower = [&name.to_ascii_lowercase(), rest].concat();
+        assert_eq!(pop3::parse_command(&lower), parsed, "{}", line.escape_ascii());
+        if let Err(error) = parsed {
+            let text = error.to_string();
+            assert!(text.len() < 100 && !text.contains(['\r', '\n']) && !text.starts_with('['));
+        }
+    }
+}
+
+/// The first two bytes say where the header ends and how much TOP asks for. A client that takes
+/// LF for a line end, as most do, gets the message back, and nothing in it can end its response.
+pub fn pop3_message(input: &[u8]) {
+    let [at, lines, message @ ..] = input else { return };
+    let (header, body) = message.split_at(usize::from(*at).min(message.len()));
+    let whole = MessageText::new(header.to_vec(), body.to_vec());
+    let mut expected: Vec<u8> =
+        message.iter().map(|&byte| if byte == 0 { 0x80 } else { byte }).collect();
+    if !expected.is_empty() && !expected.ends_with(b"\r\n") {
+        expected.extend_from_slice(b"\r\n");
+    }
+    let received = receive_pop3(&whole.pieces().collect::<Vec<_>>().concat());
+    assert_eq!(received, expected, "{}", received.escape_ascii());
+    assert_eq!(whole.octets(), expected.len() as u64);
+    let top = MessageText::top(header.to_vec(), body.to_vec(), u32::from(*lines));
+    let received = receive_pop3(&top.pieces().collect::<Vec<_>>().concat());
+    let count = |text: &[u8]| text.iter().filter(|&&byte| byte == b'\n').count();
+    // The empty line, and the line end that a piece of a line gets.
+    assert!(count(&received) <= count(header) + usize::from(*lines) + 2);
+}
+
+/// The message in a multi-line response (RFC 1939 §3), by a client that takes LF for a line end.
+fn receive_pop3(wire: &[u8]) -> Vec<u8> {
+    let mut received = Vec::new();
+    let mut lines = wire.split_inclusive(|&byte| byte == b'\n');
+    for line in lines.by_ref() {
+        if matches!(line, b".\r\n" | b".\n") {
+            break;
+        }
+        received.extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
+    }
+    assert_eq!(lines.next(), None, "ended before its end: {}", wire.escape_ascii());
+    assert!(wire.ends_with(b".\r\n"));
+    received
 }
 
 /// Lines to an SMTP session of each role: every line gets replies of whole lines, or a request.

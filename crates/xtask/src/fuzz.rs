@@ -9,6 +9,8 @@ const TARGETS: &[&str] = &[
     "message_summary",
     "imap_command",
     "imap_framer_session",
+    "pop3_command",
+    "pop3_message",
     "smtp_command",
     "smtp_data",
     "config_file",
