@@ -8,6 +8,7 @@
 //! - While it waits, a connection holds no buffer: bytes are read into the stack and only what
 //!   arrived is kept.
 
+mod compression;
 mod input;
 mod output;
 
@@ -64,6 +65,7 @@ pub struct Connection {
     counters: Arc<ConnectionCounters>,
     input: input::Input,
     output: output::Output,
+    compression: Option<Box<compression::Compression>>,
     /// When the read under way is over; set when it first waits, kept when it is dropped.
     read_deadline: Option<Instant>,
 }
@@ -78,6 +80,7 @@ impl Connection {
             counters: Arc::default(),
             input: input::Input::default(),
             output: output::Output::default(),
+            compression: None,
             read_deadline: None,
         }
     }
@@ -135,10 +138,34 @@ impl Connection {
         // RFC 3207 §4.2: what came before TLS counts for nothing. A client has no reason to
         // send anything between its command and its handshake, so whoever does is injecting
         // commands, and the connection ends.
-        if !self.input.is_empty() {
+        if !self.input.is_empty() || self.compression.as_ref().is_some_and(|c| !c.is_empty()) {
             return Err(ConnectionError::PlaintextBeforeTls);
         }
         self.handshake(&keys, profile).await
+    }
+
+    /// Compresses both ways from here on (RFC 4978), after the reply that says so was queued. What
+    /// has arrived behind the command is taken as compressed.
+    pub async fn start_compression(&mut self) -> Result<(), ConnectionError> {
+        self.flush().await?;
+        let arrived = self.input.take_all();
+        self.compression = Some(Box::new(compression::Compression::new(arrived)));
+        Ok(())
+    }
+
+    /// Ends compression both ways, after the last reply under it was queued; the peer ended its
+    /// own with the flush behind its last command.
+    pub async fn stop_compression(&mut self) -> Result<(), ConnectionError> {
+        self.flush().await?;
+        if let Some(compression) = self.compression.take() {
+            self.input.put(&compression.into_rest());
+        }
+        Ok(())
+    }
+
+    /// Whether both ways are compressed.
+    pub fn is_compressed(&self) -> bool {
+        self.compression.is_some()
     }
 
     /// Runs a TLS handshake in the time allowed, counting failures.

@@ -4,7 +4,7 @@ use std::{
     future::poll_fn,
     mem::MaybeUninit,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use tokio::{
@@ -52,6 +52,18 @@ impl Input {
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         self.bytes.capacity()
+    }
+
+    /// Takes everything.
+    pub(super) fn take_all(&mut self) -> Vec<u8> {
+        self.bytes.drain(..self.taken);
+        self.taken = 0;
+        std::mem::take(&mut self.bytes)
+    }
+
+    /// Adds bytes at the end.
+    pub(super) fn put(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
     }
 
     fn waiting(&self) -> &[u8] {
@@ -149,8 +161,21 @@ impl Connection {
         self.input.take(count);
     }
 
-    /// Bytes that have arrived already; empty when the peer waits for us.
+    /// Bytes that have arrived already; empty when the peer waits for us, or when they are
+    /// compressed: see [`Self::look_ahead`].
     pub fn buffered(&self) -> &[u8] {
+        self.input.waiting()
+    }
+
+    /// Bytes that have arrived already, those up to the next flush of a compressed stream
+    /// included.
+    pub fn look_ahead(&mut self) -> &[u8] {
+        if self.input.is_empty()
+            && let Some(compression) = &mut self.compression
+        {
+            // What is wrong with it is told to whoever waits for it.
+            let _ = compression.inflate(&mut self.input.bytes);
+        }
         self.input.waiting()
     }
 
@@ -191,6 +216,28 @@ impl Connection {
     fn poll_input(
         &mut self,
         cx: &mut Context<'_>,
+        mut line: Option<&mut Vec<u8>>,
+    ) -> Poll<Result<(), ConnectionError>> {
+        loop {
+            if let Some(compression) = &mut self.compression {
+                if compression.inflate(&mut self.input.bytes)? {
+                    return Poll::Ready(Ok(()));
+                }
+                if compression.is_over() {
+                    return Poll::Ready(Err(ConnectionError::Closed));
+                }
+            }
+            ready!(self.poll_stream(cx, line.as_deref_mut()))?;
+            if self.compression.is_none() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    /// Reads what has arrived, to where it is kept.
+    fn poll_stream(
+        &mut self,
+        cx: &mut Context<'_>,
         line: Option<&mut Vec<u8>>,
     ) -> Poll<Result<(), ConnectionError>> {
         let mut space = [const { MaybeUninit::<u8>::uninit() }; READ_BYTES_MAX];
@@ -200,20 +247,31 @@ impl Connection {
                 Poll::Ready(Err(ConnectionError::Closed))
             }
             Poll::Ready(Ok(())) => {
-                self.input.bytes.extend_from_slice(arrived.filled());
+                match &mut self.compression {
+                    Some(compression) => compression.feed(arrived.filled()),
+                    None => self.input.put(arrived.filled()),
+                }
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
             Poll::Pending => {
-                self.input.bytes = Vec::new();
-                self.output.release();
-                if let Some(line) = line
-                    && line.is_empty()
-                {
-                    *line = Vec::new();
-                }
+                self.release(line);
                 Poll::Pending
             }
+        }
+    }
+
+    /// Gives back the memory of a connection that waits.
+    fn release(&mut self, line: Option<&mut Vec<u8>>) {
+        self.input.bytes = Vec::new();
+        self.output.release();
+        if let Some(compression) = &mut self.compression {
+            compression.release();
+        }
+        if let Some(line) = line
+            && line.is_empty()
+        {
+            *line = Vec::new();
         }
     }
 }

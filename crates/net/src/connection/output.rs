@@ -15,6 +15,8 @@ use crate::{ConnectionError, Stream};
 pub(super) struct Output {
     bytes: Vec<u8>,
     sent: usize,
+    /// What is still to be compressed, behind those.
+    plain: Vec<u8>,
     /// Something was given to the stream and not flushed yet.
     unflushed: bool,
     /// When the queue being sent has to be gone; kept when sending is dropped half-way.
@@ -23,19 +25,27 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) fn is_empty(&self) -> bool {
-        self.bytes.is_empty() && !self.unflushed
+        self.queued() == 0 && !self.unflushed
+    }
+
+    /// Bytes waiting to be sent.
+    fn queued(&self) -> usize {
+        self.bytes.len().saturating_add(self.plain.len())
     }
 
     /// Memory held now.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
-        self.bytes.capacity()
+        self.bytes.capacity() + self.plain.capacity()
     }
 
     /// Gives the memory back when nothing is queued.
     pub(super) fn release(&mut self) {
         if self.bytes.is_empty() {
             self.bytes = Vec::new();
+        }
+        if self.plain.is_empty() {
+            self.plain = Vec::new();
         }
     }
 }
@@ -44,7 +54,10 @@ impl Connection {
     /// Queues a short reply. It leaves with the next flush, which reading brings about; a
     /// command that will take long flushes itself.
     pub fn push(&mut self, bytes: &[u8]) {
-        self.output.bytes.extend_from_slice(bytes);
+        match self.compression {
+            Some(_) => self.output.plain.extend_from_slice(bytes),
+            None => self.output.bytes.extend_from_slice(bytes),
+        }
     }
 
     /// Queues bytes, sending the queue whenever it is full, so that any amount may be written.
@@ -54,7 +67,7 @@ impl Connection {
     /// steadily it trickles.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), ConnectionError> {
         let full = self.settings.output_bytes_max.max(1);
-        if self.output.bytes.len().saturating_add(bytes.len()) <= full {
+        if self.output.queued().saturating_add(bytes.len()) <= full {
             self.push(bytes);
             return Ok(());
         }
@@ -64,6 +77,11 @@ impl Connection {
             return Ok(());
         }
         for piece in bytes.chunks(full) {
+            if self.compression.is_some() {
+                self.push(piece);
+                self.send_queued().await?;
+                continue;
+            }
             let deadline = Instant::now() + self.settings.write_timeout;
             let mut sent = 0;
             while let Some(rest) = piece.get(sent..).filter(|rest| !rest.is_empty()) {
@@ -87,6 +105,18 @@ impl Connection {
     }
 
     async fn send_queued(&mut self) -> Result<(), ConnectionError> {
+        self.send_bytes().await?;
+        if let Some(compression) = &mut self.compression
+            && !self.output.plain.is_empty()
+        {
+            compression.compress(&self.output.plain, &mut self.output.bytes)?;
+            self.output.plain.clear();
+            self.send_bytes().await?;
+        }
+        Ok(())
+    }
+
+    async fn send_bytes(&mut self) -> Result<(), ConnectionError> {
         let Self { stream, output, settings, .. } = self;
         while let Some(rest) = output.bytes.get(output.sent..).filter(|rest| !rest.is_empty()) {
             let deadline =

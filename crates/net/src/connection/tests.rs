@@ -312,3 +312,89 @@ async fn the_bare_stream_is_handed_over_only_untouched() {
     connection.fill().await.unwrap();
     assert!(connection.into_stream().is_none());
 }
+
+/// Inflates what the server sends, and deflates what is sent to it.
+struct Peer {
+    stream: DuplexStream,
+    inflate: flate2::Decompress,
+    deflate: flate2::Compress,
+}
+
+impl Peer {
+    fn new(stream: DuplexStream) -> Self {
+        let deflate = flate2::Compress::new(flate2::Compression::default(), false);
+        Self { stream, inflate: flate2::Decompress::new(false), deflate }
+    }
+
+    async fn send(&mut self, text: &[u8]) {
+        let mut wire = Vec::with_capacity(text.len() + 100);
+        self.deflate.compress_vec(text, &mut wire, flate2::FlushCompress::Sync).unwrap();
+        self.stream.write_all(&wire).await.unwrap();
+    }
+
+    async fn receive(&mut self, count: usize) -> Vec<u8> {
+        let mut plain = Vec::with_capacity(count + 1);
+        while plain.len() < count {
+            // One at a time: what follows the last may be plain.
+            let mut wire = [0; 1];
+            let arrived = self.stream.read(&mut wire).await.unwrap();
+            let flush = flate2::FlushDecompress::Sync;
+            self.inflate.decompress_vec(&wire[..arrived], &mut plain, flush).unwrap();
+        }
+        plain
+    }
+}
+
+#[tokio::test]
+async fn compression_begins_and_ends_where_it_is_told() {
+    let (mut connection, mut theirs) = connection();
+    connection.push(b"plain\r\n");
+    connection.start_compression().await.unwrap();
+    let mut plain = [0; 7];
+    theirs.read_exact(&mut plain).await.unwrap();
+    assert_eq!(&plain, b"plain\r\n");
+    let mut peer = Peer::new(theirs);
+    // Longer than the queue, so that it goes out in several pieces.
+    let long = "* 1 FETCH (FLAGS ())\r\n".repeat(100);
+    let talk = async {
+        peer.send(b"a NOOP\r\n").await;
+        assert_eq!(peer.receive(long.len() + 4).await, [long.as_bytes(), b"ok\r\n"].concat());
+        peer.send(b"end\r\n").await;
+        peer.stream.write_all(b"after\r\n").await.unwrap();
+        assert_eq!(peer.receive(4).await, b"bye\r");
+        peer
+    };
+    let serve = async {
+        let mut line = Vec::new();
+        connection.read_line(&mut line, 100).await.unwrap();
+        assert_eq!(line, b"a NOOP");
+        connection.write(long.as_bytes()).await.unwrap();
+        connection.push(b"ok\r\n");
+        line.clear();
+        connection.read_line(&mut line, 100).await.unwrap();
+        assert_eq!(line, b"end");
+        connection.push(b"bye\r");
+        connection.stop_compression().await.unwrap();
+        connection.push(b"plain\n");
+        line.clear();
+        connection.read_line(&mut line, 100).await.unwrap();
+        assert_eq!(line, b"after");
+        connection.flush().await.unwrap();
+    };
+    let (mut peer, ()) = tokio::join!(talk, serve);
+    let mut plain = [0; 6];
+    peer.stream.read_exact(&mut plain).await.unwrap();
+    assert_eq!(&plain, b"plain\n");
+}
+
+#[tokio::test]
+async fn an_idle_compressed_connection_holds_no_buffer() {
+    let (mut connection, theirs) = connection();
+    connection.start_compression().await.unwrap();
+    let mut peer = Peer::new(theirs);
+    connection.push(&[b'x'; 3000]);
+    let reading = tokio::time::timeout(Duration::from_millis(20), connection.fill());
+    let (waited, _) = tokio::join!(reading, peer.receive(3000));
+    assert!(waited.is_err());
+    assert_eq!((connection.input.capacity(), connection.output.capacity()), (0, 0));
+}
