@@ -18,10 +18,10 @@ mod reader;
 mod render;
 mod value;
 
-pub use options::{Auth, Config, Limits, Listener, Log, Metrics, Search, Storage, Tls};
+pub use options::{Auth, Config, ImapClient, Limits, Listener, Log, Metrics, Search, Storage, Tls};
 pub use parse::parse;
 pub use problem::{Problem, Problems};
 pub use render::{render_reference, render_sample};
 pub use value::{
-    Blobs, Database, Level, LogFormat, Network, Protocol, Secret, TlsMode, parse_size,
+    Blobs, Database, Level, LogFormat, Network, Protocol, Secret, TlsMode, Word, parse_size,
 };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::reader::TableReader;
 use crate::value::{
-    Blobs, Database, Level, LogFormat, Network, OptionValue, Protocol, Secret, TlsMode,
+    Blobs, Database, Level, LogFormat, Network, OptionValue, Protocol, Secret, TlsMode, Word,
 };
 
 /// What the documents say about one option.
@@ -178,6 +178,24 @@ sections! {
         /// (version 1 or 2). A connection from there without the header is refused; the header
         /// from anywhere else is not believed.
         proxy_protocol: Vec<Network> = default [], since "0.1";
+
+        /// IMAP capabilities that this listener neither announces nor allows, such as
+        /// `["COMPRESS=DEFLATE", "NOTIFY"]`. For one account there is
+        /// `posthorn account capability`.
+        capabilities_off: Vec<Word> = default [], since "0.1";
+    }
+
+    /// IMAP capabilities switched off for a program that misbehaves and says by ID what it is.
+    /// The table stands once for each such program.
+    tables "imap_client" pub struct ImapClient {
+        /// How the name begins that the program gives of itself, in any case.
+        name: Word = required "Example Mail", since "0.1";
+
+        /// How its version begins; without it, every version is meant.
+        version: Option<Word> = optional "16.", since "0.1";
+
+        /// What it is neither told of nor allowed.
+        capabilities_off: Vec<Word> = required ["QRESYNC"], since "0.1";
     }
 
     /// Bounds on everything a peer can make grow.
@@ -362,6 +380,8 @@ pub struct Config {
     pub tls: Tls,
     /// Each `[[listener]]`, in the order of the file; at least one.
     pub listeners: Vec<Listener>,
+    /// Each `[[imap_client]]`, in the order of the file.
+    pub imap_clients: Vec<ImapClient>,
     /// `[limits]`
     pub limits: Limits,
     /// `[auth]`

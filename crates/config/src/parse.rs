@@ -8,7 +8,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::options::{
-    Auth, Config, General, Limits, Listener, Log, Metrics, Pop3, Search, Section, Storage, Tls,
+    Auth, Config, General, ImapClient, Limits, Listener, Log, Metrics, Pop3, Search, Section,
+    Storage, Tls,
 };
 use crate::problem::Problems;
 use crate::reader::{Source, TableReader};
@@ -44,6 +45,7 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
     let search = section::<Search>(source, root, |_, _| {});
     let tls = section::<Tls>(source, root, check_tls);
     let listeners = read_listeners(source, root);
+    let imap_clients = read_imap_clients(source, root);
     let limits = section::<Limits>(source, root, check_limits);
     let auth = section::<Auth>(source, root, check_auth);
     let pop3 = section::<Pop3>(source, root, |_, _| {});
@@ -57,6 +59,7 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
         search: search?,
         tls: tls?,
         listeners: listeners?,
+        imap_clients: imap_clients?,
         limits: limits?,
         auth: auth?,
         pop3: pop3?,
@@ -73,6 +76,7 @@ fn top_keys() -> Vec<&'static str> {
     let mut known = keys::<General>();
     known.extend([Storage::NAME, Search::NAME, Tls::NAME, Listener::NAME, Limits::NAME]);
     known.extend([Auth::NAME, Pop3::NAME, Log::NAME, Metrics::NAME]);
+    known.push(ImapClient::NAME);
     known
 }
 
@@ -107,6 +111,25 @@ fn read_table<S: Section>(
     let section = S::read(&mut reader)?;
     check(&section, &reader);
     Some(section)
+}
+
+fn read_imap_clients(source: &Source<'_>, root: &DeTable<'_>) -> Option<Vec<ImapClient>> {
+    let Some(found) = root.get(ImapClient::NAME) else { return Some(Vec::new()) };
+    let DeValue::Array(tables) = found.get_ref() else {
+        let text = "expected a list of tables: [[imap_client]]";
+        source.report(found.span().start, ImapClient::NAME, text);
+        return None;
+    };
+    let mut clients = Vec::new();
+    for value in tables.iter() {
+        let offset = value.span().start;
+        let DeValue::Table(table) = value.get_ref() else {
+            source.report(offset, ImapClient::NAME, "expected a table: [[imap_client]]");
+            continue;
+        };
+        clients.extend(read_table::<ImapClient>(source, Some(table), offset, |_, _| {}));
+    }
+    (clients.len() == tables.len()).then_some(clients)
 }
 
 fn read_listeners(source: &Source<'_>, root: &DeTable<'_>) -> Option<Vec<Listener>> {
@@ -150,6 +173,10 @@ fn check_listener(
     if listener.plaintext_auth && !listener.bind.iter().all(|bind| bind.ip().is_loopback()) {
         let text = "passwords without TLS are only taken on a loopback address (127.0.0.1, [::1])";
         reader.refuse("plaintext_auth", text);
+    }
+    let is_imap = matches!(listener.protocol, Protocol::Imap | Protocol::Imaps);
+    if !is_imap && !listener.capabilities_off.is_empty() {
+        reader.refuse("capabilities_off", "only imap and imaps have capabilities to switch off");
     }
     for bind in &listener.bind {
         // Port 0 asks the system for any free port, so it is never taken.

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use crate::options::{
-    Auth, General, Limits, Listener, Log, Metrics, Pop3, Row, Search, Section, Storage, Tls,
+    Auth, General, ImapClient, Limits, Listener, Log, Metrics, Pop3, Row, Search, Section, Storage,
+    Tls,
 };
 
 /// The reference of every option, in Markdown: `docs/config.md`.
@@ -14,6 +15,7 @@ pub fn render_reference() -> String {
     reference::<Search>(&mut out);
     reference::<Tls>(&mut out);
     reference::<Listener>(&mut out);
+    reference::<ImapClient>(&mut out);
     reference::<Limits>(&mut out);
     reference::<Auth>(&mut out);
     reference::<Pop3>(&mut out);
@@ -32,6 +34,7 @@ pub fn render_sample() -> String {
     sample::<Tls>(&mut out);
     sample::<Listener>(&mut out);
     out.push_str(SAMPLE_LISTENERS);
+    sample_unset::<ImapClient>(&mut out);
     sample::<Limits>(&mut out);
     sample::<Auth>(&mut out);
     sample::<Pop3>(&mut out);
@@ -133,11 +136,23 @@ fn sample<S: Section>(out: &mut String) {
         (name, false) => write!(out, "\n{doc}[{name}]\n"),
         (name, true) => write!(out, "\n{doc}[[{name}]]\n"),
     };
-    for Row { key, presence, value, doc, .. } in S::ROWS {
-        let set = *presence == "required" || SAMPLE_SET.contains(&(S::NAME, key));
-        let comment = if set { "" } else { "# " };
-        let _ = write!(out, "\n{}{comment}{key} = {value}\n", paragraph(doc, "# "));
+    for row in S::ROWS {
+        let set = row.presence == "required" || SAMPLE_SET.contains(&(S::NAME, row.key));
+        sample_option(out, row, if set { "" } else { "# " });
     }
+}
+
+/// A table that need not stand in the file: all of it is a comment.
+fn sample_unset<S: Section>(out: &mut String) {
+    let _ = write!(out, "\n{}# [[{}]]\n", paragraph(S::DOC, "# "), S::NAME);
+    for row in S::ROWS {
+        sample_option(out, row, "# ");
+    }
+}
+
+fn sample_option(out: &mut String, row: &Row, comment: &str) {
+    let Row { key, value, doc, .. } = row;
+    let _ = write!(out, "\n{}{comment}{key} = {value}\n", paragraph(doc, "# "));
 }
 
 #[cfg(test)]
@@ -177,12 +192,13 @@ mod tests {
         let key_line = |line: &str| {
             line.strip_prefix("# ")
                 .filter(|line| {
-                    line.split_once(" = ").is_some_and(|(key, _)| {
-                        !key.is_empty()
-                            && key
-                                .bytes()
-                                .all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit())
-                    })
+                    line.starts_with("[[")
+                        || line.split_once(" = ").is_some_and(|(key, _)| {
+                            !key.is_empty()
+                                && key.bytes().all(|b| {
+                                    b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit()
+                                })
+                        })
                 })
                 .map(str::to_owned)
         };

@@ -2,9 +2,12 @@
 
 use net::Connection;
 
-use crate::session::State;
+use crate::session::{State, SwitchedOff};
 use crate::settings::Settings;
-use crate::types::{Command, SearchKey, SearchReturn, SortKey, ThreadAlgorithm};
+
+mod needed;
+
+pub(crate) use needed::needed;
 
 /// Announced always.
 const ALWAYS: &[&str] = &["IMAP4rev2", "IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE"];
@@ -12,6 +15,7 @@ const ALWAYS: &[&str] = &["IMAP4rev2", "IMAP4rev1", "LITERAL+", "SASL-IR", "ID",
 /// Announced after sign-in too; clients that ask before may plan with them.
 const MAIL: &[&str] = &[
     "IDLE",
+    "COMPRESS=DEFLATE",
     "NAMESPACE",
     "UIDPLUS",
     "UNSELECT",
@@ -57,11 +61,24 @@ const MAIL: &[&str] = &[
     "UTF8=ACCEPT",
 ];
 
+/// Announced after sign-in only.
+const SIGNED_IN: &[&str] = &["APPENDLIMIT", "UNAUTHENTICATE"];
+
+/// Whether this server knows a capability of that name, in any case, so that it can be switched
+/// off; with the names of families, such as AUTH.
+pub fn is_capability(name: &str) -> bool {
+    let others = ["AUTH=PLAIN", "AUTH=LOGIN", "STARTTLS"];
+    let known = [ALWAYS, MAIL, SIGNED_IN, &others].into_iter().flatten();
+    let is = |wanted: &str| wanted.eq_ignore_ascii_case(name);
+    known.into_iter().any(|known| is(known) || known.split_once('=').is_some_and(|(f, _)| is(f)))
+}
+
 /// The capabilities of a connection in this state, those switched off left out.
 pub(crate) fn names(
     settings: &Settings,
     connection: &Connection,
     state: &State,
+    off: &SwitchedOff,
 ) -> Vec<&'static str> {
     let mut names = ALWAYS.to_vec();
     if state.user().is_none() {
@@ -77,78 +94,10 @@ pub(crate) fn names(
     }
     names.extend(MAIL);
     if state.user().is_some() {
-        names.push("APPENDLIMIT");
+        names.extend(SIGNED_IN);
     }
-    names.retain(|name| !is_off(settings, name));
+    names.retain(|name| !off.contains(settings, name));
     names
-}
-
-/// Whether a capability is switched off.
-pub(crate) fn is_off(settings: &Settings, name: &str) -> bool {
-    settings.disabled_capabilities.iter().any(|off| off.eq_ignore_ascii_case(name))
-}
-
-/// A capability that `command` needs and that is switched off.
-pub(crate) fn switched_off(settings: &Settings, command: &Command) -> Option<&'static str> {
-    if settings.disabled_capabilities.is_empty() {
-        return None;
-    }
-    needed(command).into_iter().find(|name| is_off(settings, name))
-}
-
-/// The extensions of searching that a command makes use of.
-fn needed(command: &Command) -> Vec<&'static str> {
-    match command {
-        Command::Search(args) => {
-            needed_to_search(&args.key, args.returns, ["ESEARCH", "CONTEXT=SEARCH"])
-        }
-        Command::Esearch(args) => {
-            let mut names = vec!["MULTISEARCH"];
-            names.extend(needed_to_search(&args.key, args.returns, ["ESEARCH", "CONTEXT=SEARCH"]));
-            names
-        }
-        Command::Sort(args) => {
-            let mut names = vec!["SORT"];
-            names.extend(needed_to_search(&args.key, args.returns, ["ESORT", "CONTEXT=SORT"]));
-            let displays = |key| matches!(key, SortKey::DisplayFrom | SortKey::DisplayTo);
-            if args.criteria.iter().any(|criterion| displays(criterion.key)) {
-                names.push("SORT=DISPLAY");
-            }
-            names
-        }
-        Command::Thread(args) => {
-            let mut names = needed_to_search(&args.key, None, ["ESEARCH", "CONTEXT=SEARCH"]);
-            names.push(match args.algorithm {
-                ThreadAlgorithm::OrderedSubject => "THREAD=ORDEREDSUBJECT",
-                ThreadAlgorithm::References => "THREAD=REFERENCES",
-            });
-            names
-        }
-        Command::CancelUpdate(_) => vec!["CONTEXT=SEARCH"],
-        Command::Comparator(_) => vec!["I18NLEVEL=2"],
-        Command::Fetch(args) if args.partial.is_some() => vec!["PARTIAL"],
-        _ => Vec::new(),
-    }
-}
-
-/// The same for keys and result options; `extended` and `context` are the capabilities that stand
-/// for RETURN and for following its results.
-fn needed_to_search(
-    key: &SearchKey,
-    returns: Option<SearchReturn>,
-    [extended, context]: [&'static str; 2],
-) -> Vec<&'static str> {
-    let asked = returns.unwrap_or_default();
-    let within = |key: &SearchKey| matches!(key, SearchKey::Older(_) | SearchKey::Younger(_));
-    let used = [
-        (returns.is_some(), extended),
-        (asked.save, "SEARCHRES"),
-        (asked.partial.is_some(), "PARTIAL"),
-        (asked.context || asked.update, context),
-        (asked.relevancy || key.is_fuzzy(), "SEARCH=FUZZY"),
-        (key.any(&mut |key| within(key)), "WITHIN"),
-    ];
-    used.into_iter().filter(|(is_used, _)| *is_used).map(|(_, name)| name).collect()
 }
 
 /// Whether a password may be sent on this connection (RFC 9051 §11.1).

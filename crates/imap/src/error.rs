@@ -12,6 +12,14 @@ pub(crate) enum CommandError {
     /// The arguments make no sense in this session: BAD.
     #[error("{0}")]
     Bad(&'static str),
+    /// The same with a response code.
+    #[error("{text}")]
+    BadWith {
+        /// The response code.
+        code: Code<'static>,
+        /// The text after it.
+        text: &'static str,
+    },
     /// Refused: NO with a code where one fits.
     #[error("{text}")]
     Refused {
@@ -40,8 +48,8 @@ pub(crate) type Result<T> = std::result::Result<T, CommandError>;
 /// How a failed command is answered.
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
-    /// `tag BAD text`.
-    Bad(String),
+    /// `tag BAD [code] text`.
+    Bad(Option<Code<'static>>, String),
     /// `tag NO [code] text`.
     No(Option<Code<'static>>, String),
     /// `tag NO [BADURL url] text`.
@@ -62,7 +70,8 @@ impl CommandError {
     /// did wrong is not an error of ours.
     pub(crate) fn into_answer(self) -> Answer {
         match self {
-            Self::Bad(text) => Answer::Bad(text.to_owned()),
+            Self::Bad(text) => Answer::Bad(None, text.to_owned()),
+            Self::BadWith { code, text } => Answer::Bad(Some(code), text.to_owned()),
             Self::Refused { code, text } => Answer::No(code, text.to_owned()),
             Self::BadUrl(url) => Answer::BadUrl(url),
             Self::Storage(error) => storage_answer(error),
@@ -153,7 +162,9 @@ mod tests {
         let tag = Tag::new(b"a1").unwrap();
         let mut out = Vec::new();
         match error.into_answer() {
-            Answer::Bad(text) => render::tagged(&mut out, &tag, Status::Bad, None, &text),
+            Answer::Bad(code, text) => {
+                render::tagged(&mut out, &tag, Status::Bad, code.as_ref(), &text);
+            }
             Answer::No(code, text) => {
                 render::tagged(&mut out, &tag, Status::No, code.as_ref(), &text);
             }

@@ -17,7 +17,7 @@ use crate::commands::{self, Ctx, Reply};
 use crate::error::{Answer, CommandError, Result};
 use crate::parse::{Frame, Framer, ParseError, Rejection, Step, parse_command, parse_head};
 use crate::render::{self, Status};
-use crate::session::{Enabled, State, Updates};
+use crate::session::{Enabled, State, SwitchedOff, Updates};
 use crate::settings::Settings;
 use crate::types::{Command, NumberSet, Tag};
 
@@ -76,6 +76,12 @@ impl Ending {
         self.account = Some(account);
     }
 
+    /// Nobody is signed in any more; somebody must be in time.
+    pub(crate) fn forget(&mut self, login_timeout: Duration) {
+        self.account = None;
+        self.deadline = Some(Instant::now() + login_timeout);
+    }
+
     /// Completes with the text of BYE when the session must end. Cancel safe.
     pub(crate) async fn reached(&mut self) -> &'static str {
         let deadline = self.deadline;
@@ -127,6 +133,7 @@ struct Session {
     framer: Framer,
     state: State,
     enabled: Enabled,
+    off: SwitchedOff,
     ending: Ending,
     collation: Collation,
     bucket: TokenBucket,
@@ -154,6 +161,7 @@ impl Session {
             state: State::NotAuthenticated,
             enabled: Enabled::default(),
             collation: Collation::default(),
+            off: SwitchedOff::default(),
             ending: Ending {
                 shutdown,
                 account: None,
@@ -199,7 +207,8 @@ impl Session {
     }
 
     fn greet(&mut self) {
-        let names = capabilities::names(&self.shared.settings, &self.connection, &self.state);
+        let names =
+            capabilities::names(&self.shared.settings, &self.connection, &self.state, &self.off);
         let text = format!("{} Posthorn ready", self.shared.settings.hostname);
         // RFC 9051 §7.1: the greeting may carry CAPABILITY, which saves a round trip.
         self.push(|out| {
@@ -340,7 +349,7 @@ impl Session {
             }
         };
         self.framer.recycle(frame);
-        if let Some(off) = capabilities::switched_off(&self.shared.settings, &request.command) {
+        if let Some(off) = self.switched_off(request.row, &request.command) {
             let text = format!("{off} is switched off");
             self.push(|out| render::tagged(out, &request.tag, Status::Bad, None, &text));
             return self.count_error();
@@ -377,6 +386,17 @@ impl Session {
         }
     }
 
+    /// The capability that a command needs and that is switched off.
+    fn switched_off(&self, row: &Row, command: &Command) -> Option<&'static str> {
+        let settings = &self.shared.settings;
+        // Nearly always nothing is, and commands are many.
+        if self.off.is_empty(settings) {
+            return None;
+        }
+        let needed = capabilities::needed(row, command);
+        needed.into_iter().find(|name| self.off.contains(settings, name))
+    }
+
     async fn run(&mut self, tag: &Tag, command: Command) -> Result<Reply> {
         let signed_in_before = self.state.user().is_some();
         let mut ctx = Ctx {
@@ -385,14 +405,22 @@ impl Session {
             framer: &mut self.framer,
             state: &mut self.state,
             enabled: &mut self.enabled,
+            off: &mut self.off,
             ending: &mut self.ending,
             collation: &mut self.collation,
             tag,
         };
         let result = commands::run(&mut ctx, command).await;
-        if !signed_in_before && self.state.user().is_some() {
-            self.framer.signed_in();
-            self.connection.set_read_timeout(self.shared.settings.idle_timeout);
+        match (signed_in_before, self.state.user().is_some()) {
+            (false, true) => {
+                self.framer.signed_in();
+                self.connection.set_read_timeout(self.shared.settings.idle_timeout);
+            }
+            (true, false) => {
+                self.framer.signed_out();
+                self.connection.set_read_timeout(self.shared.settings.login_timeout);
+            }
+            _ => {}
         }
         result
     }
@@ -442,8 +470,8 @@ impl Session {
 
     /// Whether the client has sent a command with sequence numbers already: it chose them
     /// before it could read of messages expunged, so they are held back (RFC 9051 §5.5).
-    fn pipelines_seqs(&self) -> bool {
-        let waiting = self.connection.buffered();
+    fn pipelines_seqs(&mut self) -> bool {
+        let waiting = self.connection.look_ahead();
         let line = waiting.split(|&byte| matches!(byte, b'\r' | b'\n')).next();
         let next = line.map(|line| parse_head(line, self.framer.limits()));
         next.is_some_and(|next| next.is_ok_and(|(_, row)| row.effects.contains(Effects::USES_SEQS)))
@@ -451,7 +479,7 @@ impl Session {
 
     fn refuse(&mut self, tag: &Tag, error: CommandError, out: &mut Vec<u8>) -> Flow {
         match error.into_answer() {
-            Answer::Bad(text) => render::tagged(out, tag, Status::Bad, None, &text),
+            Answer::Bad(code, text) => render::tagged(out, tag, Status::Bad, code.as_ref(), &text),
             Answer::No(code, text) => render::tagged(out, tag, Status::No, code.as_ref(), &text),
             Answer::BadUrl(url) => {
                 let code = Some(&render::Code::BadUrl(&url));

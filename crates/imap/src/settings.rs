@@ -26,6 +26,30 @@ pub struct Settings {
     pub commands_before_login_per_minute: u32,
     /// Capabilities that are neither announced nor allowed, for programs that misbehave.
     pub disabled_capabilities: Vec<String>,
+    /// The same for programs that name themselves.
+    pub client_rules: Vec<ClientRule>,
+}
+
+/// What is switched off for a program that says by ID what it is (RFC 2971 §3.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientRule {
+    /// How its name begins, in any case.
+    pub name: String,
+    /// How its version begins; empty for every version.
+    pub version: String,
+    /// The capabilities that are neither announced nor allowed.
+    pub capabilities_off: Vec<String>,
+}
+
+impl ClientRule {
+    /// Whether a program of that name and version is meant.
+    pub(crate) fn matches(&self, name: &str, version: &str) -> bool {
+        begins(name, &self.name) && begins(version, &self.version)
+    }
+}
+
+fn begins(text: &str, with: &str) -> bool {
+    text.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with))
 }
 
 impl Default for Settings {
@@ -40,6 +64,7 @@ impl Default for Settings {
             errors_before_login_max: 10,
             commands_before_login_per_minute: 60,
             disabled_capabilities: Vec::new(),
+            client_rules: Vec::new(),
         }
     }
 }

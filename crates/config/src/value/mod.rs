@@ -4,6 +4,7 @@ mod address;
 mod choice;
 mod place;
 mod scalar;
+mod word;
 
 use std::path::Path;
 
@@ -13,6 +14,7 @@ pub use address::Network;
 pub use choice::{Level, LogFormat, Protocol, TlsMode};
 pub use place::{Blobs, Database, Secret};
 pub use scalar::parse_size;
+pub use word::Word;
 
 /// A type an option can have.
 pub(crate) trait OptionValue: Sized {

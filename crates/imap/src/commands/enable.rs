@@ -35,6 +35,5 @@ pub(super) fn run(ctx: &mut Ctx<'_>, asked: EnableItems) -> Result<Reply> {
 }
 
 fn is_off(ctx: &Ctx<'_>, item: EnableItem) -> bool {
-    let off = &ctx.shared.settings.disabled_capabilities;
-    off.iter().any(|name| name.eq_ignore_ascii_case(item.name()))
+    ctx.off.contains(&ctx.shared.settings, item.name())
 }

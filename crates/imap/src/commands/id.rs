@@ -8,6 +8,13 @@ use crate::types::IdParams;
 pub(super) fn run(ctx: &mut Ctx<'_>, params: &IdParams) -> Result<Reply> {
     let (name, version) = (params.find("name"), params.find("version"));
     tracing::info!(name, version, "client says what it is");
+    let before = ctx.capabilities();
+    ctx.off.note_client(&ctx.shared.settings, params);
+    let names = ctx.capabilities();
+    if names != before {
+        // What was announced before is not so for this program.
+        ctx.push(|out| render::capability(out, &names));
+    }
     ctx.push(|out| {
         let ours = [("name", Some("Posthorn")), ("version", Some(env!("CARGO_PKG_VERSION")))];
         render::id_response(out, &ours);

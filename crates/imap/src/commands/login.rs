@@ -48,11 +48,14 @@ pub(super) async fn sign_in(ctx: &mut Ctx<'_>, credentials: Credentials) -> Resu
     let peer = ctx.connection.peer().ip();
     let signed_in = ctx.shared.authenticator.sign_in(&credentials, Protocol::Imap, peer).await;
     let signed_in = signed_in.map_err(refusal)?;
+    let account = signed_in.account;
+    let account = ctx.shared.store.read(move |tx| tx.load_account(account)).await?;
     let user = User { account: signed_in.account };
     let watch = SessionWatch::begin(&ctx.shared.store, &ctx.shared.authenticator, signed_in).await;
     ctx.ending.watch(watch.map_err(refusal)?);
+    ctx.off.note_account(account.capabilities_off);
     *ctx.state = State::Authenticated(user);
     // RFC 9051 §6.2.2: capabilities may differ now, and saying so saves a round trip.
-    let names = capabilities::names(&ctx.shared.settings, ctx.connection, ctx.state);
+    let names = ctx.capabilities();
     Ok(Reply { code: Some(ReplyCode::Capability(names)), text: "Signed in", is_sent: false })
 }

@@ -12,6 +12,7 @@ mod batches;
 mod capability;
 mod close;
 mod comparator;
+mod compress;
 pub(crate) mod contexts;
 mod copy;
 mod create;
@@ -45,6 +46,7 @@ mod status;
 mod store;
 mod subscribe;
 mod thread;
+mod unauthenticate;
 mod unselect;
 mod vanished;
 
@@ -57,11 +59,12 @@ use message::Collation;
 use net::Connection;
 use storage::{Committed, Mailbox, Snapshot, StorageError};
 
+use crate::capabilities;
 use crate::error::{CommandError, Result, refused};
 use crate::parse::{Dialect, Framer};
 use crate::render::{self, Code, ListItem, Status};
 use crate::server::{Ending, Shared};
-use crate::session::{Access, Enabled, Selected, State, User};
+use crate::session::{Access, Enabled, Selected, State, SwitchedOff, User};
 use crate::types::{
     Addressing, Command, EnableItem, ListAttribute, ListAttributes, MailboxName, NumberSet, Tag,
 };
@@ -78,6 +81,8 @@ pub(crate) struct Ctx<'s> {
     pub(crate) state: &'s mut State,
     /// Extensions switched on.
     pub(crate) enabled: &'s mut Enabled,
+    /// Capabilities switched off for this program and this account.
+    pub(crate) off: &'s mut SwitchedOff,
     /// Ends the session from outside: shutdown, changed password.
     pub(crate) ending: &'s mut Ending,
     /// How texts are compared (RFC 5255 §4.2, "active comparator").
@@ -153,6 +158,11 @@ impl Ctx<'_> {
         self.connection.push(&out);
     }
 
+    /// The capabilities of the connection as it is now.
+    pub(crate) fn capabilities(&self) -> Vec<&'static str> {
+        capabilities::names(&self.shared.settings, self.connection, self.state, self.off)
+    }
+
     /// Who signed in. The table lets no command that asks run before sign-in.
     pub(crate) fn user(&self) -> Result<User> {
         self.state.user().cloned().ok_or(CommandError::Bad("Sign in first"))
@@ -221,6 +231,8 @@ pub(crate) fn run<'r>(ctx: &'r mut Ctx<'_>, command: Command) -> Running<'r> {
         Command::Append(args) => Box::pin(append::run(ctx, args)),
         Command::Idle => Box::pin(idle::run(ctx)),
         Command::Close => Box::pin(close::run(ctx)),
+        Command::Compress => Box::pin(compress::run(ctx)),
+        Command::Unauthenticate => Box::pin(unauthenticate::run(ctx)),
         Command::Unselect => Box::pin(ready(unselect::run(ctx))),
         Command::Expunge => Box::pin(expunge::run(ctx, None)),
         Command::UidExpunge(set) => Box::pin(expunge::run(ctx, Some(set))),

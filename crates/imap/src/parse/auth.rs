@@ -53,6 +53,16 @@ pub fn parse_sasl_line(line: &[u8]) -> Result<SaslLine, ParseError> {
     decode_base64(line).map(|bytes| SaslLine::Response(Secret::new(bytes)))
 }
 
+/// `compress = "COMPRESS" SP algorithm`, `algorithm = "DEFLATE"` (RFC 4978 §5).
+pub(crate) fn compress(c: &mut Cursor<'_>) -> Parsed<Command> {
+    c.sp()?;
+    match c.atom()?.eq_ignore_ascii_case(b"DEFLATE") {
+        true => Ok(Command::Compress),
+        // RFC 4978 §3: BAD for an unknown mechanism.
+        false => Err(ParseError::Syntax("only DEFLATE is known")),
+    }
+}
+
 /// `enable = "ENABLE" 1*(SP capability)` (RFC 9051 §9).
 pub(crate) fn enable(c: &mut Cursor<'_>) -> Parsed<Command> {
     let mut items = EnableItems::new();

@@ -104,6 +104,11 @@ impl Framer {
         self.signed_in = true;
     }
 
+    /// From here on those before sign-in do, as in a new session.
+    pub fn signed_out(&mut self) {
+        self.signed_in = false;
+    }
+
     /// The limits in force.
     pub fn limits(&self) -> &Limits {
         &self.limits

@@ -37,7 +37,7 @@ mod store;
 
 pub(crate) use append::{append, replace, uid_replace};
 pub use auth::{SaslLine, parse_sasl_line};
-pub(crate) use auth::{authenticate, enable, login};
+pub(crate) use auth::{authenticate, compress, enable, login};
 pub use command::{Request, parse_command, parse_head};
 pub(crate) use command::{bare, copy, r#move, uid_copy, uid_expunge, uid_move};
 pub use error::{ParseError, Rejection};

@@ -32,6 +32,8 @@ pub enum Code<'a> {
     ClientBug,
     /// `CLOSED` (RFC 7162 §3.2.11): the mailbox open before is closed.
     Closed,
+    /// `COMPRESSIONACTIVE` (RFC 4978 §3).
+    CompressionActive,
     /// `CONTACTADMIN`.
     ContactAdmin,
     /// `COPYUID`: UIDs there, here, and there again.
@@ -174,6 +176,7 @@ fn word(code: &Code<'_>) -> Option<&'static str> {
         Code::Cannot => "CANNOT",
         Code::ClientBug => "CLIENTBUG",
         Code::Closed => "CLOSED",
+        Code::CompressionActive => "COMPRESSIONACTIVE",
         Code::ContactAdmin => "CONTACTADMIN",
         Code::Corruption => "CORRUPTION",
         Code::Expired => "EXPIRED",

@@ -10,6 +10,7 @@ mod modseq;
 mod recent;
 mod selected;
 mod state;
+mod switched_off;
 
 pub(crate) use contexts::{Context, Contexts};
 pub(crate) use enabled::Enabled;
@@ -17,3 +18,4 @@ use modseq::ToldModSeq;
 use recent::Recent;
 pub(crate) use selected::{Access, Selected, Updates, begin_fetch};
 pub(crate) use state::{State, User};
+pub(crate) use switched_off::SwitchedOff;

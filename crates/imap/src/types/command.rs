@@ -129,6 +129,10 @@ pub enum Command {
     Replace(Box<ReplaceArgs>),
     /// `IDLE`.
     Idle,
+    /// `COMPRESS DEFLATE` (RFC 4978 §3).
+    Compress,
+    /// `UNAUTHENTICATE` (RFC 8437 §3).
+    Unauthenticate,
     /// `CHECK` (RFC 3501 §6.4.1).
     Check,
     /// `CLOSE`.

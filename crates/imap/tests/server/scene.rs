@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auth::{AuthSettings, Authenticator, PasswordPolicy};
 use ids::{AccountId, Clock, Timestamp};
-use imap::{ImapService, Settings};
+use imap::{ClientRule, ImapService, Settings};
 use net::{Connection, ConnectionSettings, Service, Shutdown, Stream};
 use storage::{
     AccountTx, Address, Append, Database, MailboxName, NewAccount, PreparedMessage, Role,
@@ -207,6 +207,15 @@ fn settings(header: &Header) -> Settings {
     if let Some(names) = header.find("disabled") {
         settings.disabled_capabilities = names.split(", ").map(str::to_owned).collect();
     }
+    for rule in header.find("rules").into_iter().flat_map(|rules| rules.split(", ")) {
+        let (program, off) = rule.split_once('=').unwrap();
+        let (name, version) = program.split_once('/').unwrap_or((program, ""));
+        settings.client_rules.push(ClientRule {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            capabilities_off: off.split('+').map(str::to_owned).collect(),
+        });
+    }
     if let Some(bytes) = header.find("line_bytes_max") {
         settings.limits.line_bytes_max = bytes.parse().unwrap();
     }
@@ -241,7 +250,7 @@ impl transcript::Scene for Scene {
     }
 
     /// `deliver MESSAGE MAILBOX`, `advance SECONDS`, `password NEW`, `maintenance on`,
-    /// `quota BYTES`, `role administrator`, `maintain`, `shutdown`.
+    /// `quota BYTES`, `role administrator`, `capability off NAMES`, `capability on`, `maintain`, `shutdown`.
     async fn act(&mut self, words: &str) -> Result<(), String> {
         let words: Vec<&str> = words.split(' ').collect();
         let (house, account) = (&self.house, self.house.account);
@@ -263,6 +272,12 @@ impl transcript::Scene for Scene {
             ["quota", bytes] => {
                 let bytes = bytes.parse().map_err(|_| "not a number")?;
                 let write = move |tx: &mut storage::AccountTx<'_, '_>| tx.set_quota(bytes);
+                house.store.account_write(account, "act", write).await.unwrap();
+            }
+            ["capability", _onoff, names @ ..] => {
+                let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+                let write =
+                    move |tx: &mut storage::AccountTx<'_, '_>| tx.set_capabilities_off(&names);
                 house.store.account_write(account, "act", write).await.unwrap();
             }
             ["maintain"] => {

@@ -92,6 +92,32 @@ impl Admin {
         self.change(address, verb, move |tx| tx.set_maintenance(maintenance)).await
     }
 
+    /// Switches IMAP capabilities off, or on again; on without names: all of them.
+    pub(super) async fn set_capabilities(
+        &self,
+        address: &str,
+        names: Vec<String>,
+        off: bool,
+    ) -> Result<Response, Refusal> {
+        if let Some(unknown) = names.iter().find(|name| !imap::is_capability(name)) {
+            return Err(Refusal(format!("{unknown}: no IMAP capability of this server")));
+        }
+        self.change(address, "account capability", move |tx| {
+            let account = tx.id();
+            let mut switched_off = tx.load_account(account)?.capabilities_off;
+            if off {
+                switched_off.extend(names);
+            } else if names.is_empty() {
+                switched_off.clear();
+            } else {
+                let is_named = |known: &String| names.iter().any(|n| n.eq_ignore_ascii_case(known));
+                switched_off.retain(|known| !is_named(known));
+            }
+            tx.set_capabilities_off(&switched_off)
+        })
+        .await
+    }
+
     pub(super) async fn add_alias(&self, account: &str, alias: &str) -> Result<Response, Refusal> {
         let (wanted, added) = (parse(account)?, parse(alias)?);
         self.write("alias add", move |tx| {
@@ -207,6 +233,7 @@ fn row(account: Account, aliases: Option<Vec<String>>) -> AccountRow {
         used_bytes: account.used_bytes,
         blocked: account.blocked,
         maintenance: account.maintenance,
+        capabilities_off: account.capabilities_off,
         aliases,
     }
 }

@@ -70,6 +70,9 @@ impl Admin {
             Request::AccountMaintenance { address, maintenance } => {
                 self.set_maintenance(&address, maintenance).await
             }
+            Request::AccountCapabilities { address, names, off } => {
+                self.set_capabilities(&address, names, off).await
+            }
             Request::AliasAdd { account, alias } => self.add_alias(&account, &alias).await,
             Request::AliasList { account } => self.list_aliases(&account).await,
             Request::AliasRemove { account, alias } => self.remove_alias(&account, &alias).await,

@@ -25,6 +25,7 @@ pub(crate) enum Request {
     AccountPassword { address: String, password: Password },
     AccountBlock { address: String, blocked: bool },
     AccountMaintenance { address: String, maintenance: bool },
+    AccountCapabilities { address: String, names: Vec<String>, off: bool },
     AliasAdd { account: String, alias: String },
     AliasList { account: String },
     AliasRemove { account: String, alias: String },
@@ -112,6 +113,9 @@ pub(crate) struct AccountRow {
     pub(crate) used_bytes: u64,
     pub(crate) blocked: bool,
     pub(crate) maintenance: bool,
+    /// IMAP capabilities that are switched off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) capabilities_off: Vec<String>,
     /// Only where one account is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) aliases: Option<Vec<String>>,

@@ -74,6 +74,18 @@ pub(super) enum Command {
         #[arg(value_enum, default_value_t = Switch::On)]
         state: Switch,
     },
+    /// Switch IMAP capabilities off for an account whose program misbehaves, or on again. What is
+    /// off stands in `account show`; sessions learn of it when they sign in.
+    Capability {
+        /// The primary address.
+        address: String,
+        /// Off or on.
+        #[arg(value_enum)]
+        state: Switch,
+        /// Capabilities such as QRESYNC or COMPRESS=DEFLATE; with `on`, none means all.
+        #[arg(required_if_eq("state", "off"))]
+        names: Vec<String>,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -106,6 +118,10 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
         Command::Maintenance { address, state } => {
             let maintenance = state == Switch::On;
             perform(config, Request::AccountMaintenance { address, maintenance })
+        }
+        Command::Capability { address, state, names } => {
+            let off = state == Switch::Off;
+            perform(config, Request::AccountCapabilities { address, names, off })
         }
     }
 }
@@ -156,6 +172,7 @@ fn show(
         ("quota", quota),
         ("state", state.to_owned()),
         ("aliases", aliases),
+        ("imap off", account.capabilities_off.join(" ")),
     ] {
         output.line(format!("{label:10}{value}").trim_end())?;
     }

@@ -108,7 +108,26 @@ pub(crate) fn run() -> ExitCode {
 pub(crate) fn load_config(path: &Path) -> Result<Config, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
-    config::parse(&text, path).map_err(|problems| Failure::new(problems.to_string()))
+    let config =
+        config::parse(&text, path).map_err(|problems| Failure::new(problems.to_string()))?;
+    check_capabilities(&config, path)?;
+    Ok(config)
+}
+
+/// Whether what is to be switched off are capabilities.
+fn check_capabilities(config: &Config, path: &Path) -> Result<(), Failure> {
+    let listeners = config.listeners.iter().map(|one| ("listener", &one.capabilities_off));
+    let clients = config.imap_clients.iter().map(|one| ("imap_client", &one.capabilities_off));
+    for (table, words) in listeners.chain(clients) {
+        if let Some(word) = words.iter().find(|word| !imap::is_capability(word.as_str())) {
+            let text = format!(
+                "{}: {table}.capabilities_off: \"{word}\" is no IMAP capability of this server",
+                path.display()
+            );
+            return Err(Failure::new(text));
+        }
+    }
+    Ok(())
 }
 
 /// Has a verb executed: by the daemon if one runs, else here.

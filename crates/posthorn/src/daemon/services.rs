@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auth::Authenticator;
-use config::{Config, Limits, Listener, Protocol};
+use config::{Config, ImapClient, Limits, Listener, Protocol, Word};
 use imap::ImapService;
 use pop3::Pop3Service;
 use smtp::{Desk, ReceptionMemory, Role};
@@ -53,6 +53,8 @@ impl Shared {
             plaintext_auth: listener.plaintext_auth,
             errors_before_login_max: limits.bad_commands,
             commands_before_login_per_minute: limits.imap_commands_before_sign_in,
+            disabled_capabilities: names(&listener.capabilities_off),
+            client_rules: config.imap_clients.iter().map(client_rule).collect(),
             ..imap::Settings::default()
         };
         ImapService::new(self.store.clone(), self.authenticator.clone(), settings)
@@ -104,6 +106,18 @@ impl Shared {
         let desk = Desk::new(self.store.clone(), self.authenticator.clone(), &config.hostname);
         smtp::Server::new(settings, desk, self.memory.clone())
     }
+}
+
+fn client_rule(client: &ImapClient) -> imap::ClientRule {
+    imap::ClientRule {
+        name: client.name.to_string(),
+        version: client.version.as_ref().map(Word::to_string).unwrap_or_default(),
+        capabilities_off: names(&client.capabilities_off),
+    }
+}
+
+fn names(words: &[Word]) -> Vec<String> {
+    words.iter().map(Word::to_string).collect()
 }
 
 /// A size from the configuration as a size in memory.

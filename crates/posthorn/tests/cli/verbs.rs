@@ -135,6 +135,24 @@ fn accounts(config: &Path) {
     assert!(!shown.contains("argon2"));
     assert_eq!(done(config, &["account", "maintenance", "tom@example.test", "off"]), "");
     assert!(refused(config, &["account", "show", "x@example.test"]).contains("does not exist"));
+    capabilities(config);
+}
+
+fn capabilities(config: &Path) {
+    let switch = |state: &str, names: &[&str]| {
+        let verb = ["account", "capability", "tom@example.test", state];
+        done(config, &[&verb, names].concat());
+        let shown = done(config, &["account", "show", "tom@example.test"]);
+        shown.lines().find_map(|line| line.strip_prefix("imap off")).unwrap().trim().to_owned()
+    };
+    assert_eq!(switch("off", &["qresync", "COMPRESS=DEFLATE"]), "COMPRESS=DEFLATE QRESYNC");
+    assert_eq!(switch("off", &["IDLE"]), "COMPRESS=DEFLATE IDLE QRESYNC");
+    assert_eq!(switch("on", &["compress=deflate"]), "IDLE QRESYNC");
+    assert_eq!(switch("on", &[]), "");
+    assert_eq!(
+        refused(config, &["account", "capability", "tom@example.test", "off", "QRESYNCX"]),
+        "QRESYNCX: no IMAP capability of this server\n"
+    );
 }
 
 fn aliases(config: &Path) {

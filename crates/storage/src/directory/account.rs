@@ -108,6 +108,8 @@ pub struct Account {
     pub credential_version: u64,
     /// When it was created.
     pub created: Timestamp,
+    /// IMAP capabilities that are switched off for it.
+    pub capabilities_off: Vec<String>,
 }
 
 macro_rules! select_account {
@@ -116,7 +118,7 @@ macro_rules! select_account {
             "SELECT a.id, a.domain_id, a.address, a.display_address, a.name, a.role, a.blocked, ",
             "a.maintenance, a.mail_only, a.plus_to_mailbox, a.quota_bytes, a.used_bytes, ",
             "a.message_count, a.mailbox_count, a.alias_count, a.modseq, a.credential_version, ",
-            "a.created, a.quota_messages, a.quota_mailboxes FROM account a ",
+            "a.created, a.quota_messages, a.quota_mailboxes, a.capabilities_off FROM account a ",
             $rest
         )
     };
@@ -147,6 +149,7 @@ fn read(row: &dyn Row) -> Result<Account> {
         created: Timestamp::from_micros(row.int(17)?),
         quota_messages: count(18)?,
         quota_mailboxes: count(19)?,
+        capabilities_off: row.text(20)?.split_ascii_whitespace().map(str::to_owned).collect(),
     })
 }
 

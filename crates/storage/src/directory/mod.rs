@@ -6,6 +6,7 @@
 mod access_key;
 mod account;
 mod alias;
+mod capabilities;
 mod credentials;
 mod domain;
 mod protocol;
