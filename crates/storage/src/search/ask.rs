@@ -1,9 +1,10 @@
 //! Asking the index of an account.
 
-use ids::{AccountId, ContentId};
+use ids::{AccountId, CollectionId, ContentId};
 use textindex::{Field, Head, Needle, UNKNOWN, search};
 
 use super::rows::{Blocks, heads};
+use crate::sql::Value;
 use crate::{ReadTx, Result, StorageError};
 
 /// Where a text is sought.
@@ -139,9 +140,13 @@ fn in_order<T: Copy>(values: &[T], order: &[usize]) -> Vec<T> {
 }
 
 impl ReadTx<'_> {
-    /// What the index of `account` says of `terms`. Its cost is that of the account's index,
-    /// whatever else the store holds.
-    pub fn search(&mut self, account: AccountId, terms: &[SearchTerm]) -> Result<Found> {
+    /// What the index of the account that has `mailbox` says of `terms`. Its cost is that of the
+    /// account's index, whatever else the store holds.
+    pub fn search(&mut self, mailbox: CollectionId, terms: &[SearchTerm]) -> Result<Found> {
+        let sql = "SELECT account_id FROM mailbox WHERE id = ?1";
+        let account = self.sql.query_one(sql, &[Value::Int(mailbox.get())], |row| row.int(0))?;
+        // Of a mailbox that is gone nothing is known.
+        let account = AccountId::new(account.unwrap_or(0));
         let needles: Vec<Needle<'_>> = terms
             .iter()
             .flat_map(|term| term.field.fields().iter().map(|field| (*field, &term.text)))

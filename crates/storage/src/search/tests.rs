@@ -105,9 +105,9 @@ impl Scene {
     }
 
     fn search(&self, field: SearchField, text: &str) -> Found {
-        let (account, text) = (self.account, search_form(text));
+        let (mailbox, text) = (self.mailboxes[1], search_form(text));
         let term = SearchTerm { field, text };
-        self.store.read_blocking(move |tx| tx.search(account, &[term])).unwrap()
+        self.store.read_blocking(move |tx| tx.search(mailbox, &[term])).unwrap()
     }
 
     /// What the index says is what a scan says.
