@@ -30,6 +30,17 @@ impl Collation {
         }
     }
 
+    /// The form in which SEARCH compares `text`: with i;unicode-casemap that of [`search_form`].
+    ///
+    /// DEVIATION(RFC 5255 §4.6): the default comparator ignores accents too. Who looks for
+    /// `Müller` means `Muller` as well, and all that the comparator itself finds is found.
+    pub fn search_form(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Self::UnicodeCasemap => Cow::Owned(search_form(text)),
+            other => other.form(text),
+        }
+    }
+
     /// The form of `text` that is compared.
     pub fn form(self, text: &str) -> Cow<'_, str> {
         match self {

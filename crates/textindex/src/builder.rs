@@ -20,6 +20,8 @@ pub struct Builder {
     documents: Vec<Document>,
     /// Where the next item of each field stands.
     next: [u32; Field::ALL.len()],
+    /// By field: the list of its [`Field::no_blank_key`].
+    no_blank: [ListWriter; Field::ALL.len()],
     /// Of the document under way and one field: what it has lists of documents for.
     seen: Seen,
     key: Vec<u8>,
@@ -79,9 +81,13 @@ impl Builder {
                 self.key.truncate(1);
                 self.key.extend_from_slice(item.as_bytes());
                 self.push(position);
+                if !item.ends_with(' ') {
+                    self.push_no_blank(field, position);
+                }
                 position += 1;
             }
             // A gap: nothing reaches from one text into the next.
+            self.push_no_blank(field, position);
             position += 1;
             if field.documents_key().is_some() {
                 self.seen.add(text);
@@ -95,6 +101,14 @@ impl Builder {
             if let Some(length) = document.lengths.get_mut(field.index()) {
                 *length = position - start;
             }
+        }
+    }
+
+    fn push_no_blank(&mut self, field: Field, position: u32) {
+        let Some(list) = self.no_blank.get_mut(field.index()) else { return };
+        if field.no_blank_key().is_some() {
+            list.push(position);
+            self.bytes += 1;
         }
     }
 
@@ -128,7 +142,12 @@ impl Builder {
 
     /// The segment: its head and its blocks, in order.
     pub fn finish(self) -> (Head, Vec<Block>) {
-        let mut lists: Vec<_> = self.lists.into_iter().collect();
+        let mut lists: Vec<(Box<[u8]>, ListWriter)> = self.lists.into_iter().collect();
+        let no_blank = Field::ALL.into_iter().zip(self.no_blank);
+        lists.extend(no_blank.filter_map(|(field, list)| {
+            let key = field.no_blank_key().filter(|_| !list.bytes.is_empty())?;
+            Some(([key].into(), list))
+        }));
         lists.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
         let mut writer = BlockWriter::default();
         let mut blocks: Vec<Block> =

@@ -67,6 +67,17 @@ impl Field {
         FIRST_KEY + self as u8
     }
 
+    /// The one key whose list has the positions that are no item with a blank at its end. Most
+    /// items have one, and a needle with a blank in front asks for it. Short texts have no such
+    /// key; the bytes are in no UTF-8 either.
+    fn no_blank_key(self) -> Option<u8> {
+        match self {
+            Self::Body => Some(0xc0),
+            Self::Header => Some(0xc1),
+            Self::Subject | Self::From | Self::To | Self::Cc | Self::Bcc => None,
+        }
+    }
+
     /// What the keys of its lists of documents begin with; short texts have none.
     fn documents_key(self) -> Option<u8> {
         match self {
@@ -77,8 +88,8 @@ impl Field {
     }
 }
 
-/// RFC 3629 §4: UTF-8 has no byte from here on. Nine kinds of keys follow each other, the last
-/// byte ends an item.
+/// RFC 3629 §4: UTF-8 has no byte from here on. The kinds of keys follow each other; the last
+/// byte ends a key.
 const FIRST_KEY: u8 = 0xf5;
 const END: u8 = 0xff;
 

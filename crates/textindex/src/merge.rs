@@ -101,7 +101,7 @@ impl Places {
 
     /// Appends what stays of a list to `out`.
     fn append(&self, kind: u8, list: &[u8], out: &mut ListWriter) {
-        let is_of = |field: &Field| field.items_key() == kind;
+        let is_of = |field: &Field| field.items_key() == kind || field.no_blank_key() == Some(kind);
         let Some(field) = Field::ALL.into_iter().find(is_of) else {
             let documents = List::new(list).filter_map(|at| *self.documents.get(at as usize)?);
             return documents.for_each(|document| out.push(document));

@@ -15,10 +15,6 @@ use crate::{Corrupt, END, Field};
 /// In place of a count: the document was left out, so nobody knows.
 pub const UNKNOWN: u16 = u16::MAX;
 
-/// LIMIT: up to here the positions of the rarest piece are compared one by one; above it, a bit
-/// each.
-const FEW_BYTES: usize = 64 * 1024;
-
 /// A text to be found in a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needle<'n> {
@@ -107,6 +103,8 @@ struct Plan {
     /// Pieces at successive positions, or one key of a list of documents; none for an empty text.
     patterns: Vec<Pattern>,
     lists_documents: bool,
+    /// Whether the first piece is a blank alone: its list then says where there is none.
+    starts_with_blank: bool,
 }
 
 /// Keys that are looked for.
@@ -123,11 +121,20 @@ impl Plan {
     fn of(needle: Needle<'_>) -> Self {
         let Needle { field, text } = needle;
         if let Some(pattern) = listed(field, text) {
-            return Self { field, patterns: vec![pattern], lists_documents: true };
+            let patterns = vec![pattern];
+            return Self { field, patterns, lists_documents: true, starts_with_blank: false };
         }
         let pieces: Vec<&str> = items(text).collect();
         let last = pieces.len().saturating_sub(1);
+        let starts_with_blank =
+            field.no_blank_key().is_some() && last > 0 && pieces.first() == Some(&" ");
         let patterns = pieces.iter().enumerate().map(|(at, piece)| {
+            if at == 0
+                && starts_with_blank
+                && let Some(key) = field.no_blank_key()
+            {
+                return Pattern::new(vec![key], &[key, END]);
+            }
             let kind = [field.items_key()];
             let (is_start, is_end) = (at > 0, at < last);
             let mut sought = Vec::with_capacity(piece.len() + 2);
@@ -137,14 +144,15 @@ impl Plan {
             sought.extend_from_slice(if is_end { &[END] } else { &[] });
             Pattern::new(prefix, &sought)
         });
-        Self { field, patterns: patterns.collect(), lists_documents: false }
+        let patterns = patterns.collect();
+        Self { field, patterns, lists_documents: false, starts_with_blank }
     }
 
     fn count<S: Source>(&self, head: &Head, source: &mut S) -> Result<Vec<u16>, S::Error> {
         let mut counts = Counts::new(head, self.field);
         if self.patterns.is_empty() {
             counts.all();
-        } else if self.patterns.iter().all(|pattern| !pattern.hits.is_empty()) {
+        } else if self.patterns.iter().skip(usize::from(self.starts_with_blank)).all(Pattern::hit) {
             match self.patterns.as_slice() {
                 [documents] if self.lists_documents => {
                     documents.each_list(source, &mut |list| {
@@ -164,20 +172,35 @@ impl Plan {
     fn phrase<S: Source>(&self, head: &Head, source: &mut S) -> Result<Vec<u32>, S::Error> {
         let mut pieces = Vec::with_capacity(self.patterns.len());
         for (at, pattern) in self.patterns.iter().enumerate() {
-            let mut lists: Vec<Vec<u8>> = Vec::with_capacity(pattern.hits.len());
-            pattern.each_list(source, &mut |list| lists.push(list.to_vec()))?;
-            let bytes: usize = lists.iter().map(Vec::len).sum();
             // A needle is bounded by the length of a command.
             let offset = u32::try_from(at).unwrap_or(u32::MAX);
-            pieces.push(Piece { offset, bytes, lists });
+            let mut piece = Piece { offset, ..Piece::default() };
+            piece.excludes = at == 0 && self.starts_with_blank;
+            pattern.each_list(source, &mut |list| piece.push(list))?;
+            pieces.push(piece);
         }
-        pieces.sort_by_key(|piece| piece.bytes);
+        // What excludes can only follow; else the fewer come first.
+        pieces.sort_by_key(|piece| (piece.excludes, piece.lists.len()));
         let positions = head.starts(self.field).last().copied().unwrap_or_default();
-        Ok(match pieces.split_first() {
-            Some((rarest, others)) if rarest.bytes <= FEW_BYTES => few(rarest, others),
-            Some((rarest, others)) => many(rarest, others, positions),
-            None => Vec::new(),
-        })
+        let mut pieces = pieces.iter();
+        let mut starts = Bits::new(positions);
+        if let Some(rarest) = pieces.next() {
+            rarest.each(&mut |start| starts.set(start));
+        }
+        for piece in pieces {
+            if piece.excludes {
+                piece.each(&mut |start| starts.clear(start));
+                continue;
+            }
+            let mut both = Bits::new(positions);
+            piece.each(&mut |start| {
+                if starts.has(start) {
+                    both.set(start);
+                }
+            });
+            starts = both;
+        }
+        Ok(starts.numbers())
     }
 }
 
@@ -201,6 +224,10 @@ fn listed(field: Field, text: &str) -> Option<Pattern> {
 impl Pattern {
     fn new(prefix: Vec<u8>, sought: &[u8]) -> Self {
         Self { prefix, finder: Finder::new(sought).into_owned(), hits: Vec::new() }
+    }
+
+    fn hit(&self) -> bool {
+        !self.hits.is_empty()
     }
 
     fn scan(&mut self, block: usize, keys: &[u8]) {
@@ -239,63 +266,36 @@ impl Pattern {
 }
 
 /// One piece of a needle with boundaries.
+#[derive(Default)]
 struct Piece {
     /// How many pieces stand before it.
     offset: u32,
-    bytes: usize,
-    lists: Vec<Vec<u8>>,
+    /// Whether its positions are where the needle is not.
+    excludes: bool,
+    /// One behind the other.
+    lists: Vec<u8>,
+    ends: Vec<usize>,
 }
 
 impl Piece {
-    /// Where the needle begins if this piece is right, list by list.
-    fn starts(&self) -> impl Iterator<Item = impl Iterator<Item = u32> + '_> + '_ {
-        let offset = self.offset;
-        let begins = move |at: u32| at.checked_sub(offset);
-        self.lists.iter().map(move |list| List::new(list).filter_map(begins))
+    fn push(&mut self, list: &[u8]) {
+        self.lists.extend_from_slice(list);
+        self.ends.push(self.lists.len());
     }
-}
 
-fn few(rarest: &Piece, others: &[Piece]) -> Vec<u32> {
-    let mut starts: Vec<u32> = rarest.starts().flatten().collect();
-    starts.sort_unstable();
-    for piece in others {
-        let mut is_right = vec![false; starts.len()];
-        for list in piece.starts() {
-            let mut at = 0;
-            for start in list {
-                let rest = starts.get(at..).unwrap_or_default();
-                if rest.first().is_some_and(|first| *first < start) {
-                    at += rest.partition_point(|other| *other < start);
-                }
-                match (starts.get(at), is_right.get_mut(at)) {
-                    (Some(other), Some(is_right)) if *other == start => *is_right = true,
-                    (None, _) => break,
-                    _ => {}
+    /// Where the needle begins if this piece is right.
+    fn each(&self, each: &mut impl FnMut(u32)) {
+        let mut from = 0;
+        for end in &self.ends {
+            let list = self.lists.get(from..*end).unwrap_or_default();
+            from = *end;
+            for at in List::new(list) {
+                if let Some(start) = at.checked_sub(self.offset) {
+                    each(start);
                 }
             }
         }
-        let mut is_right = is_right.into_iter();
-        starts.retain(|_| is_right.next().unwrap_or(false));
-        if starts.is_empty() {
-            break;
-        }
     }
-    starts
-}
-
-fn many(rarest: &Piece, others: &[Piece], positions: u32) -> Vec<u32> {
-    let mut starts = Bits::new(positions);
-    rarest.starts().flatten().for_each(|start| starts.set(start));
-    for piece in others {
-        let mut both = Bits::new(positions);
-        for start in piece.starts().flatten() {
-            if starts.has(start) {
-                both.set(start);
-            }
-        }
-        starts = both;
-    }
-    starts.numbers()
 }
 
 struct Bits(Vec<u64>);
@@ -308,6 +308,12 @@ impl Bits {
     fn set(&mut self, at: u32) {
         if let Some(word) = self.0.get_mut(at as usize / 64) {
             *word |= 1 << (at % 64);
+        }
+    }
+
+    fn clear(&mut self, at: u32) {
+        if let Some(word) = self.0.get_mut(at as usize / 64) {
+            *word &= !(1 << (at % 64));
         }
     }
 

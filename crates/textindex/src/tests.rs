@@ -80,7 +80,10 @@ fn needle(rng: &mut Rng, documents: &[Document]) -> String {
     match rng.choice(&texts) {
         Some(text) if rng.u8(..) < 220 => {
             let chars: Vec<char> = text.chars().collect();
-            let start = rng.usize(..=chars.len());
+            let mut start = rng.usize(..=chars.len());
+            if rng.bool() {
+                start += chars.iter().skip(start).position(|char| *char == ' ').unwrap_or(0);
+            }
             chars.iter().skip(start).take(length).collect()
         }
         _ => text(rng, length),

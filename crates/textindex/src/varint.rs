@@ -79,6 +79,12 @@ impl Iterator for List<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<u32> {
+        // Most gaps are short.
+        if let [gap @ ..0x80, rest @ ..] = self.rest {
+            self.rest = rest;
+            self.last = self.last.checked_add(u32::from(*gap))?;
+            return Some(self.last);
+        }
         let gap = take(&mut self.rest)?;
         self.last = self.last.checked_add(u32::try_from(gap).ok()?)?;
         Some(self.last)

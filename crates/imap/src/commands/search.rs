@@ -2,14 +2,16 @@
 //! (RFC 5032), and MODSEQ (RFC 7162 §3.1.5).
 //!
 //! Keys are compiled to a [`Program`](program::Program), which is asked in stages: first with
-//! what the view knows of each message, then, for the messages it could not decide, with what
-//! was computed of them at delivery, then with their headers, and last with their text. So an
-//! expensive key reads only the messages that every cheap one has let pass.
+//! what the view knows of each message, then, for the messages it could not decide, with what the
+//! search index says, then with what was computed of them at delivery, with their headers, and
+//! last with their text. So an expensive key reads only the messages that every cheap one has let
+//! pass, and of those the index knows mostly none.
 
 mod content;
 mod program;
 mod relevance;
 mod rows;
+mod sought;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use storage::{ReadTx, Snapshot, StorageError, Store, Want};
 
 use self::program::{Facts, Program, Sets};
 use self::rows::RowKeys;
+use self::sought::Indexed;
 use super::batches::{BATCH_BYTES, Batches};
 use super::{Ctx, Reply, contexts, numbers_of, uids_of};
 use crate::error::{CommandError, Result};
@@ -28,6 +31,9 @@ use crate::types::{Addressing, NumberSet, Results, SearchArgs, SearchKey, Search
 
 /// LIMIT: tests of one message by one key that an async thread makes itself: about a millisecond.
 const TESTS_IN_PLACE: u64 = 100_000;
+
+/// LIMIT: up to so many messages are read themselves, sooner than the index is asked.
+const READ_WITHOUT_INDEX: u64 = 16;
 
 /// LIMIT: messages that an async thread orders itself: about half a millisecond.
 const ORDERED_IN_PLACE: usize = 2000;
@@ -59,7 +65,7 @@ pub(super) fn require_fuzzy(returns: SearchReturn, key: &SearchKey) -> Result<()
 
 /// The words of a text that is sought fuzzily, in the form of a collation.
 fn words(text: &str, collation: Collation) -> Vec<String> {
-    text.split_whitespace().map(|word| collation.form(word).into_owned()).collect()
+    text.split_whitespace().map(|word| collation.search_form(word).into_owned()).collect()
 }
 
 /// A score for each result, in their order (RFC 6203 §4).
@@ -290,6 +296,16 @@ pub(super) async fn evaluate(
         let testing = tokio::task::spawn_blocking(move || first_stage(&known, &among, &program));
         testing.await.map_err(|error| StorageError::Internal(error.to_string()))?
     };
+    let mut index = None;
+    if open.len() > READ_WITHOUT_INDEX && !program.terms().is_empty() {
+        let (known, program, asked) = (known.clone(), program.clone(), open);
+        let asking = store.read(move |tx| index_stage(tx, &known, &asked, &program));
+        let (more, rest, answer) = asking.await?;
+        for &(first, last) in more.ranges() {
+            found.insert_range(first, last);
+        }
+        (open, index) = (rest, Some(Arc::new(answer)));
+    }
     for want in program.stages() {
         if open.is_empty() {
             break;
@@ -297,9 +313,9 @@ pub(super) async fn evaluate(
         let mut undecided = NumberSet::new();
         let mut batches = Batches::new(&known, &open, want);
         while let Some(batch) = batches.next() {
-            let (known, program) = (known.clone(), program.clone());
-            let (tested, rest) =
-                store.read(move |tx| test_batch(tx, &known, &batch, &program, want)).await?;
+            let (known, program, index) = (known.clone(), program.clone(), index.clone());
+            let tester = Tester { known, program, index };
+            let (tested, rest) = store.read(move |tx| tester.test(tx, &batch, want)).await?;
             if let Some(seq) = rest {
                 batches.go_back_to(seq);
             }
@@ -318,10 +334,34 @@ pub(super) async fn evaluate(
 
 /// What the view alone decides: the messages found, and those still open.
 fn first_stage(known: &Snapshot, among: &NumberSet, program: &Program) -> (NumberSet, NumberSet) {
+    stage(known, among, program, None)
+}
+
+/// What the index decides beside it, and all that it said.
+fn index_stage(
+    tx: &mut ReadTx<'_>,
+    known: &Snapshot,
+    among: &NumberSet,
+    program: &Program,
+) -> storage::Result<(NumberSet, NumberSet, storage::Found)> {
+    let index = tx.search(known.mailbox(), program.terms())?;
+    let (found, open) = stage(known, among, program, Some(&index));
+    Ok((found, open, index))
+}
+
+fn stage(
+    known: &Snapshot,
+    among: &NumberSet,
+    program: &Program,
+    index: Option<&storage::Found>,
+) -> (NumberSet, NumberSet) {
     let (mut found, mut open) = (NumberSet::new(), NumberSet::new());
     let ranges = among.ranges().iter();
+    let mut place = None;
     for (seq, entry) in ranges.flat_map(|&(first, last)| known.entries(first..=last)) {
-        match program.test(&Facts::of_view(seq, &entry)) {
+        let indexed = Indexed::find(index, entry.content(), place);
+        place = indexed.map_or(place, |indexed| Some(indexed.place));
+        match program.test(&Facts::of_view(seq, &entry, indexed)) {
             Some(true) => found.insert(seq),
             Some(false) => {}
             None => open.insert(seq),
@@ -333,24 +373,33 @@ fn first_stage(known: &Snapshot, among: &NumberSet, program: &Program) -> (Numbe
 /// Sequence numbers and what came out for each.
 type Tested = Vec<(u32, Option<bool>)>;
 
-/// Tests a batch; with it the first message that was too much for it.
-fn test_batch(
-    tx: &mut ReadTx<'_>,
-    known: &Snapshot,
-    seqs: &[u32],
-    program: &Program,
-    want: Want,
-) -> storage::Result<(Tested, Option<u32>)> {
-    let entries: Vec<_> =
-        seqs.iter().filter_map(|&seq| known.by_seq(seq).map(|entry| (seq, entry))).collect();
-    let ids: Vec<_> = entries.iter().map(|(_, entry)| entry.content()).collect();
-    let contents = tx.load_contents_within(&ids, want, BATCH_BYTES)?;
-    let rest = entries.get(contents.len()).map(|(seq, _)| *seq);
-    let facts = entries.iter().zip(&contents);
-    // What was erased under a session that was not told yet is not found.
-    let tested = facts.filter_map(|((seq, entry), content)| {
-        let facts = Facts::of_content(*seq, entry, content.as_ref()?, program.collation());
-        Some((*seq, program.test(&facts)))
-    });
-    Ok((tested.collect(), rest))
+/// What messages are tested with that have to be read.
+struct Tester {
+    known: Arc<Snapshot>,
+    program: Arc<Program>,
+    index: Option<Arc<storage::Found>>,
+}
+
+impl Tester {
+    /// Tests a batch; with it the first message that was too much for it.
+    fn test(
+        &self,
+        tx: &mut ReadTx<'_>,
+        seqs: &[u32],
+        want: Want,
+    ) -> storage::Result<(Tested, Option<u32>)> {
+        let entry = |&seq: &u32| self.known.by_seq(seq).map(|entry| (seq, entry));
+        let entries: Vec<_> = seqs.iter().filter_map(entry).collect();
+        let ids: Vec<_> = entries.iter().map(|(_, entry)| entry.content()).collect();
+        let contents = tx.load_contents_within(&ids, want, BATCH_BYTES)?;
+        let rest = entries.get(contents.len()).map(|(seq, _)| *seq);
+        // What was erased under a session that was not told yet is not found.
+        let tested = entries.iter().zip(&contents).filter_map(|((seq, entry), content)| {
+            let indexed = Indexed::find(self.index.as_deref(), entry.content(), None);
+            let facts = Facts::of_view(*seq, entry, indexed);
+            let facts = facts.with_content(content.as_ref()?, self.program.collation());
+            Some((*seq, self.program.test(&facts)))
+        });
+        Ok((tested.collect(), rest))
+    }
 }

@@ -8,6 +8,7 @@ mod limits;
 mod random;
 mod resync;
 mod scene;
+mod search_index;
 mod sorting;
 
 use std::path::{Path, PathBuf};

@@ -63,7 +63,7 @@ impl<'c> Texts<'c> {
 
     /// Whether a text holds another that is in the form compared.
     fn holds(&self, text: &str, sought: &str) -> bool {
-        self.collation.form(text).contains(sought)
+        self.collation.search_form(text).contains(sought)
     }
 
     /// The day of the Date field, without regard to time and zone; `Some(None)` where there is
@@ -144,7 +144,7 @@ impl<'c> Texts<'c> {
     fn count(&self, text: &str, word: &str) -> usize {
         match word.is_empty() {
             true => 0,
-            false => self.collation.form(text).matches(word).count(),
+            false => self.collation.search_form(text).matches(word).count(),
         }
     }
 

@@ -9,10 +9,11 @@ use ids::{ContentId, ModSeq, Timestamp};
 use message::Collation;
 use message::date::Day;
 use message::flag::{Flags, SystemFlags};
-use storage::{Content, Entry, Snapshot, Want};
+use storage::{Content, Entry, SearchTerm, Snapshot, Want};
 
 use super::content::{KeyField, Texts};
 use super::rows::RowKeys;
+use super::sought::{Indexed, Place, Sought};
 use super::words;
 use crate::types::{Addressing, NumberSet, SearchKey, SequenceSet};
 
@@ -35,21 +36,20 @@ pub(super) struct Sets<'s> {
 pub(super) struct Facts<'f> {
     seq: u32,
     entry: &'f Entry<'f>,
+    indexed: Option<Indexed<'f>>,
     texts: Texts<'f>,
 }
 
 impl<'f> Facts<'f> {
-    pub(super) fn of_view(seq: u32, entry: &'f Entry<'f>) -> Self {
-        Self { seq, entry, texts: Texts::default() }
+    /// What the view says, and the index if it was asked.
+    pub(super) fn of_view(seq: u32, entry: &'f Entry<'f>, indexed: Option<Indexed<'f>>) -> Self {
+        Self { seq, entry, indexed, texts: Texts::default() }
     }
 
-    pub(super) fn of_content(
-        seq: u32,
-        entry: &'f Entry<'f>,
-        content: &'f Content,
-        collation: Collation,
-    ) -> Self {
-        Self { seq, entry, texts: Texts::of(content, collation) }
+    /// The same with what was read of the message.
+    pub(super) fn with_content(mut self, content: &'f Content, collation: Collation) -> Self {
+        self.texts = Texts::of(content, collation);
+        self
     }
 }
 
@@ -58,6 +58,7 @@ impl<'f> Facts<'f> {
 pub(in crate::commands) struct Program {
     node: Node,
     collation: Collation,
+    terms: Vec<SearchTerm>,
 }
 
 #[derive(Debug)]
@@ -77,21 +78,22 @@ enum Node {
     Size(Range<u64>),
     ModSeqFrom(ModSeq),
     Content(Option<ContentId>),
-    /// Text in casemapped form, as in the next three.
-    Key(KeyField, String),
-    Header {
-        field: String,
-        text: String,
-    },
-    Body(String),
-    Text(String),
+    Sought(Sought),
 }
 
 impl Program {
     /// Compiles `key`.
     pub(super) fn compile(key: &SearchKey, sets: &Sets<'_>, now: Timestamp) -> Self {
         let compiler = Compiler { sets, now, is_fuzzy: false };
-        Self { node: compiler.node(key), collation: sets.collation }
+        let mut node = compiler.node(key);
+        let mut terms = Vec::new();
+        node.number(&mut terms);
+        Self { node, collation: sets.collation, terms }
+    }
+
+    /// What the search index can be asked.
+    pub(super) fn terms(&self) -> &[SearchTerm] {
+        &self.terms
     }
 
     /// Whether a message is found, as far as that can be told from `facts`.
@@ -112,10 +114,14 @@ impl Program {
     /// What to read of messages that are still undecided, stage by stage; each includes the ones
     /// before it.
     pub(super) fn stages(&self) -> Vec<Want> {
-        let keys = self.node.any(&|node| matches!(node, Node::Key(..) | Node::Sent(_)));
+        let seeks = |test: fn(&Place) -> bool| {
+            self.node.any(&|node| matches!(node, Node::Sought(sought) if test(&sought.place)))
+        };
+        let keys = seeks(|place| matches!(place, Place::Key(_)))
+            || self.node.any(&|node| matches!(node, Node::Sent(_)));
         // A stored key that was cut leads to the header.
-        let header = self.node.any(&|node| matches!(node, Node::Key(..) | Node::Header { .. }));
-        let text = self.node.any(&|node| matches!(node, Node::Body(_) | Node::Text(_)));
+        let header = seeks(|place| matches!(place, Place::Key(_) | Place::Header(_)));
+        let text = seeks(|place| matches!(place, Place::Body | Place::Whole));
         let mut stages = Vec::new();
         let mut want = Want::default();
         for (is_wanted, more) in [
@@ -180,28 +186,28 @@ impl Compiler<'_> {
             K::ModSeq(modseq) => Node::ModSeqFrom(*modseq),
             K::EmailId(id) => Node::Content(content_id(id)),
             K::Fuzzy(key) => Compiler { is_fuzzy: true, ..*self }.node(key),
-            K::Bcc(text) => self.text(text, |text| Node::Key(KeyField::Bcc, text)),
-            K::Cc(text) => self.text(text, |text| Node::Key(KeyField::Cc, text)),
-            K::From(text) => self.text(text, |text| Node::Key(KeyField::From, text)),
-            K::To(text) => self.text(text, |text| Node::Key(KeyField::To, text)),
-            K::Subject(text) => self.text(text, |text| Node::Key(KeyField::Subject, text)),
-            K::Header { field, value } => {
-                self.text(value, |text| Node::Header { field: field.clone(), text })
-            }
-            K::Body(text) => self.text(text, Node::Body),
-            K::Text(text) => self.text(text, Node::Text),
+            K::Bcc(text) => self.text(text, &Place::Key(KeyField::Bcc)),
+            K::Cc(text) => self.text(text, &Place::Key(KeyField::Cc)),
+            K::From(text) => self.text(text, &Place::Key(KeyField::From)),
+            K::To(text) => self.text(text, &Place::Key(KeyField::To)),
+            K::Subject(text) => self.text(text, &Place::Key(KeyField::Subject)),
+            K::Header { field, value } => self.text(value, &Place::Header(field.clone())),
+            K::Body(text) => self.text(text, &Place::Body),
+            K::Text(text) => self.text(text, &Place::Whole),
         }
     }
 
     /// A node that seeks a text. RFC 6203 §3: fuzzily, it is found where each of its words is,
     /// wherever in the field they stand.
-    fn text(&self, text: &str, node: impl Fn(String) -> Node) -> Node {
+    fn text(&self, text: &str, place: &Place) -> Node {
+        let collation = self.sets.collation;
         let words = match self.is_fuzzy {
-            true => words(text, self.sets.collation),
+            true => words(text, collation),
             false => Vec::new(),
         };
+        let node = |text| Node::Sought(Sought::new(place.clone(), text, collation));
         match words.is_empty() {
-            true => node(self.sets.collation.form(text).into_owned()),
+            true => node(collation.search_form(text).into_owned()),
             false => Node::All(words.into_iter().map(node).collect()),
         }
     }
@@ -263,6 +269,17 @@ impl Node {
         }
     }
 
+    fn number(&mut self, terms: &mut Vec<SearchTerm>) {
+        match self {
+            Self::All(nodes) | Self::Any(nodes) => {
+                nodes.iter_mut().for_each(|node| node.number(terms));
+            }
+            Self::Not(node) => node.number(terms),
+            Self::Sought(sought) => sought.number(terms),
+            _ => {}
+        }
+    }
+
     fn any(&self, test: &dyn Fn(&Node) -> bool) -> bool {
         test(self)
             || match self {
@@ -289,10 +306,7 @@ impl Node {
             Self::Size(bytes) => Some(bytes.contains(&u64::from(entry.size_bytes()))),
             Self::ModSeqFrom(modseq) => Some(entry.modseq() >= *modseq),
             Self::Content(id) => Some(*id == Some(entry.content())),
-            Self::Key(field, text) => texts.key_contains(*field, text),
-            Self::Header { field, text } => texts.field_contains(field, text),
-            Self::Body(text) => texts.body_contains(text),
-            Self::Text(text) => texts.whole_contains(text),
+            Self::Sought(sought) => sought.test(facts.indexed, texts),
         }
     }
 }
