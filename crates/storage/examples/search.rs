@@ -3,12 +3,7 @@
 //! Fills a mailbox with messages of 8 kB, indexes them, and asks for needles of several kinds.
 //! What is printed is the time of the index alone; `posthorn bench imap` measures whole commands.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    missing_docs,
-    reason = "an example that prints measurements"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement for people")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
