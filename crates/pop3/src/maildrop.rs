@@ -17,6 +17,8 @@ pub(crate) struct Maildrop {
     view: MailboxView,
     /// What it was at sign-in.
     snapshot: Arc<Snapshot>,
+    /// Messages that get a CRLF at their end when they are sent.
+    open_ended: UidSet,
     deleted: Marks,
     retrieved: Marks,
     /// Messages not deleted, and their octets.
@@ -31,10 +33,12 @@ impl Maildrop {
         let inbox = inbox.ok_or(StorageError::NotFound("mailbox"))?;
         let view = store.open_view(account, inbox.id).await?;
         let snapshot = view.snapshot();
+        let open_ended = store.read(move |tx| tx.open_ended(inbox.id)).await?;
         let mut maildrop = Self {
             account,
             view,
             snapshot,
+            open_ended,
             deleted: Marks::default(),
             retrieved: Marks::default(),
             count: 0,
@@ -75,9 +79,10 @@ impl Maildrop {
         all.filter(|(number, _)| !self.deleted.contains(*number))
     }
 
-    /// The octets of a message as RETR sends them.
+    /// The octets of a message as RETR sends them (RFC 1939 §11).
     pub(crate) fn octets_of(&self, entry: &Entry<'_>) -> u64 {
-        u64::from(entry.size_bytes())
+        let crlf = if self.open_ended.contains(entry.uid()) { 2 } else { 0 };
+        u64::from(entry.size_bytes()) + crlf
     }
 
     /// The message of this number, unless it was deleted in this session.

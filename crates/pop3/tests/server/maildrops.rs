@@ -71,16 +71,25 @@ async fn messages_come_back_byte_for_byte() {
         ".\r\n",
         "Subject: gr\u{fc}\u{df}e\r\n\r\n\u{e4}\u{1f4ef}\r\n",
         large.as_str(),
+        "Subject: x\r\n\r\nno end",
+        "Subject: x\r\n\r\nhalf an end\n",
+        "x",
+        "",
     ];
+    // RFC 1939 §3: the last line of a response has its CRLF, whatever the message has.
+    let sent = |text: &str| match text.is_empty() || text.ends_with("\r\n") {
+        true => text.to_owned(),
+        false => format!("{text}\r\n"),
+    };
     for text in texts {
         house.deliver(text.as_bytes().to_vec()).await;
     }
     let listed = say(&house, "LIST\r\n").await;
     let mut total = 0;
-    for (number, text) in (1..).zip(texts) {
+    for (number, text) in (1..).zip(texts.map(sent)) {
         let response = say(&house, &format!("RETR {number}\r\n")).await;
         assert_eq!(unstuffed(&response), text);
-        assert!(response.starts_with(&format!("+OK {} octets\r\n", text.len())));
+        assert!(response.starts_with(&format!("+OK {} octets\r\n", text.len())), "{number}");
         assert!(listed.contains(&format!("\r\n{number} {}\r\n", text.len())), "{listed}");
         total += text.len();
     }

@@ -1,5 +1,7 @@
 //! Invariants on bytes: everything is read and hashed again.
 
+use std::collections::HashSet;
+
 #[cfg(test)]
 use ids::ContentId;
 
@@ -29,6 +31,9 @@ pub(super) fn check(tx: &mut ReadTx<'_>, findings: &mut Findings) -> Result<()> 
 
 fn check_contents(tx: &mut ReadTx<'_>, findings: &mut Findings) -> Result<()> {
     let ids = tx.sql.query_all("SELECT id FROM content ORDER BY id", &[], |row| row.int(0))?;
+    let named = "SELECT content_id FROM content_open_end";
+    let mut open_ended: HashSet<i64> =
+        tx.sql.query_all(named, &[], |row| row.int(0))?.into_iter().collect();
     for id in ids {
         let found = tx.sql.query_one(
             "SELECT c.hash, c.size_bytes, c.body_blob, h.header FROM content c \
@@ -56,6 +61,11 @@ fn check_contents(tx: &mut ReadTx<'_>, findings: &mut Findings) -> Result<()> {
         if !sound {
             findings.add("content-hash", || format!("content {id}"));
         }
+        let last = [&header, &body].into_iter().flat_map(|part| part.iter()).rev().take(2);
+        let is_open = (header.len() + body.len()) > 0 && !last.eq(b"\n\r");
+        if open_ended.remove(&id) && !is_open {
+            findings.add("open-end", || format!("content {id}"));
+        }
     }
     Ok(())
 }
@@ -79,7 +89,13 @@ pub(super) fn check_summaries(tx: &mut ReadTx<'_>, findings: &mut Findings) -> R
             let mut bytes = content.header().unwrap_or_default().to_vec();
             bytes.extend_from_slice(content.text().unwrap_or_default());
             let now = PreparedMessage::new(bytes);
-            let sound = content.envelope() == Some(now.summary.envelope.as_slice())
+            let open_end = tx.sql.query_one(
+                "SELECT content_id FROM content_open_end WHERE content_id = ?1",
+                &[Value::Int(id.get())],
+                |row| row.int(0),
+            )?;
+            let sound = open_end.is_some() == now.has_open_end
+                && content.envelope() == Some(now.summary.envelope.as_slice())
                 && content.body() == Some(now.summary.body.as_slice())
                 && content.body_structure() == Some(now.summary.body_structure.as_slice())
                 && content.parts() == Some(&now.summary.parts)

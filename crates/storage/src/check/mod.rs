@@ -30,6 +30,7 @@
 //! | `blob-hash` | a blob's bytes have the hash and size it is named by |
 //! | `search-segment` | a segment of the search index in use can be read whole, has what its row says, and shares no content with another of its account |
 //! | `search-complete` | what a mailbox says is indexed is in the index of its account |
+//! | `open-end` | a text that is said to end without CRLF is there and does |
 //! | `content-hash` | header and body together have the content's hash and size |
 //!
 //! Uniqueness of addresses, mailbox names and UIDs is the schema's: both engines refuse a second

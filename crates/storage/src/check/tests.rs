@@ -10,7 +10,7 @@ fn fill(store: &TestStore) {
         .write(move |tx| {
             tx.create_domain_alias("example.org", "example.test")?;
             tx.add_alias(julie, &crate::Address::parse("info@example.test")?)?;
-            let message = PreparedMessage::new(b"a: b\r\n\r\nbody".to_vec());
+            let message = PreparedMessage::new(b"a: b\r\n\r\nbody\r\n".to_vec());
             tx.account(paul)?.deliver(&message, Delivery::default())?;
             let mut julie = tx.account(julie)?;
             let verifier =
@@ -104,6 +104,7 @@ fn every_kind_of_damage_is_found() {
             (&["UPDATE message SET flags = 32"], "flags-canonical"),
             (&["UPDATE blob SET size_bytes = 1"], "blob-hash"),
             (&["UPDATE content_header SET header = hash FROM content"], "content-hash"),
+            (&["INSERT INTO content_open_end SELECT MAX(id) FROM content"], "open-end"),
             (
                 &["INSERT INTO spool (account_id, reverse_path, envelope, content_id, created) \
                    SELECT NULL, '', '', MAX(id), 0 FROM content"],

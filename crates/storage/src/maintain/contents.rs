@@ -55,6 +55,7 @@ fn erase_slice(tx: &mut WriteTx<'_>, candidates: &[i64]) -> Result<Erased> {
     let sql = &mut *tx.sql;
     lock(sql, "SELECT id FROM content WHERE id IN ({IN}) ORDER BY id FOR UPDATE", candidates)?;
     let contents = numbers(sql, UNNAMED_AMONG, candidates)?;
+    numbers(sql, "DELETE FROM content_open_end WHERE content_id IN ({IN})", &contents)?;
     numbers(sql, "DELETE FROM content_header WHERE content_id IN ({IN})", &contents)?;
     let mut blobs = Vec::new();
     let delete = "DELETE FROM content WHERE id IN ({IN}) RETURNING body_blob";

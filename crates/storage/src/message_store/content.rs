@@ -76,6 +76,10 @@ impl WriteTx<'_> {
             "INSERT INTO content_header (content_id, header) VALUES (?1, ?2)",
             &[Value::Int(id), Value::Bytes(&message.header)],
         )?;
+        if message.has_open_end {
+            let insert = "INSERT INTO content_open_end (content_id) VALUES (?1)";
+            sql.execute(insert, &[Value::Int(id)])?;
+        }
         let content = ContentId::new(id);
         self.contents.insert(*message.hash.as_bytes(), content);
         Ok(content)

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use ids::{CollectionId, ContentId, Uid};
+use ids::{CollectionId, ContentId, Uid, UidSet};
 use message::PartIndex;
 
 use super::cache::Computed;
@@ -371,6 +371,28 @@ impl ReadTx<'_> {
             }
             Ok(())
         })
+    }
+
+    /// The messages of a mailbox whose last line has no CRLF.
+    pub fn open_ended(&mut self, mailbox: CollectionId) -> Result<UidSet> {
+        let any = "SELECT content_id FROM content_open_end LIMIT 1";
+        if self.sql.query_one(any, &[], |row| row.int(0))?.is_none() {
+            return Ok(UidSet::new());
+        }
+        let mut found = UidSet::new();
+        // CROSS JOIN: SQLite goes through the mailbox, not through all texts of all accounts.
+        self.sql.query(
+            "SELECT m.uid FROM message m CROSS JOIN content_open_end o \
+             WHERE m.mailbox_id = ?1 AND o.content_id = m.content_id ORDER BY m.uid",
+            &[Value::Int(mailbox.get())],
+            &mut |row: &dyn Row| {
+                let uid = u32::try_from(row.int(0)?)
+                    .map_err(|_| StorageError::Corrupt("an impossible UID".to_owned()))?;
+                found.insert(Uid::new(uid));
+                Ok(())
+            },
+        )?;
+        Ok(found)
     }
 
     /// Hands the search and sort keys ([`message::KeysView`]) of the messages of a mailbox with

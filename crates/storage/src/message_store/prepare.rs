@@ -20,6 +20,8 @@ pub struct PreparedMessage {
     pub(crate) parts: Vec<u8>,
     pub(crate) keys: Vec<u8>,
     pub(crate) thread: ThreadId,
+    /// The last line has no CRLF.
+    pub(crate) has_open_end: bool,
 }
 
 impl PreparedMessage {
@@ -28,6 +30,7 @@ impl PreparedMessage {
         let summary = Summary::of(&bytes, &Limits::default());
         let hash = BlobId::new(*blake3::hash(&bytes).as_bytes());
         let size_bytes = bytes.len() as u64;
+        let has_open_end = !bytes.is_empty() && !bytes.ends_with(b"\r\n");
         let body = bytes.split_off(summary.header_bytes.min(bytes.len()));
         Self {
             hash,
@@ -38,6 +41,7 @@ impl PreparedMessage {
             keys: summary.keys.encode(),
             thread: ThreadId::of(&summary.keys, hash.as_bytes()),
             summary,
+            has_open_end,
         }
     }
 

@@ -414,6 +414,36 @@ fn deleted_messages_are_expunged() {
 }
 
 #[test]
+fn messages_with_an_open_end_are_known() {
+    on_both_engines(|store| {
+        let account = store.account("julie");
+        let inbox = store.mailbox(account, "INBOX");
+        let archive = store.mailbox(account, "Archive");
+        let open = |mailbox| store.read(move |tx| tx.open_ended(mailbox)).unwrap().to_string();
+        assert_eq!(open(inbox), "");
+        let large = "x".repeat(100_000);
+        for text in [
+            "",
+            "a",
+            "a: b\r\n",
+            "\r\n",
+            "\r\n\n",
+            "a: b\r\n\r\nc\r",
+            "\r\n\r\nc\r\n",
+            &large,
+            TEXT,
+        ] {
+            store.append(account, inbox, text, "").unwrap();
+        }
+        assert_eq!(open(inbox), "2,5:6,8");
+        store.with(account, move |tx| tx.copy_messages(inbox, &uids("1:3"), archive)).unwrap();
+        assert_eq!(open(archive), "2");
+        store.with(account, move |tx| tx.remove_messages(inbox, &uids("2,8"))).unwrap();
+        assert_eq!(open(inbox), "5:6");
+    });
+}
+
+#[test]
 fn messages_are_removed_whatever_their_flags() {
     on_both_engines(|store| {
         let (account, inbox) = five(store);
