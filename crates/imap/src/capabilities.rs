@@ -36,6 +36,7 @@ const MAIL: &[&str] = &[
     "MULTISEARCH",
     "SEARCH=FUZZY",
     "I18NLEVEL=2",
+    "LANGUAGE",
     "CONTEXT=SEARCH",
     "CONTEXT=SORT",
     "PARTIAL",

@@ -1,6 +1,7 @@
 //! The session loop: frame, parse, check the state, run, answer. The only file of this crate,
 //! IDLE apart, that waits for anything but storage.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::parse::{Frame, Framer, ParseError, Rejection, Step, parse_command, pa
 use crate::render::{self, Status};
 use crate::session::{Enabled, State, SwitchedOff, Updates};
 use crate::settings::Settings;
-use crate::types::{Command, NumberSet, Tag};
+use crate::types::{Command, Language, NumberSet, Tag};
 
 /// IMAP as a listener sees it.
 pub struct ImapService {
@@ -136,6 +137,7 @@ struct Session {
     off: SwitchedOff,
     ending: Ending,
     collation: Collation,
+    language: Language,
     bucket: TokenBucket,
     /// What the messages being appended have drawn from [`Shared::append_memory`].
     drawn: Option<OwnedSemaphorePermit>,
@@ -161,6 +163,7 @@ impl Session {
             state: State::NotAuthenticated,
             enabled: Enabled::default(),
             collation: Collation::default(),
+            language: Language::default(),
             off: SwitchedOff::default(),
             ending: Ending {
                 shutdown,
@@ -294,7 +297,8 @@ impl Session {
     }
 
     fn bye(&mut self, text: &str) -> Flow {
-        self.push(|out| render::untagged(out, Status::Bye, None, text));
+        let text = self.say(text);
+        self.push(|out| render::untagged(out, Status::Bye, None, &text));
         Flow::End
     }
 
@@ -312,9 +316,8 @@ impl Session {
             Ok((tag, row)) if row.effects.contains(Effects::SECRET) && !self.may_sign_in() => {
                 self.framer.refuse_literal();
                 let code = Some(&render::Code::PrivacyRequired);
-                self.push(|out| {
-                    render::tagged(out, &tag, Status::No, code, "Sign-in needs TLS");
-                });
+                let text = self.say("Sign-in needs TLS");
+                self.push(|out| render::tagged(out, &tag, Status::No, code, &text));
                 return self.count_error();
             }
             Ok(_) => self.push(|out| render::continuation(out, "OK")),
@@ -325,6 +328,11 @@ impl Session {
             }
         }
         Flow::Continue
+    }
+
+    /// A text of ours in the language that the client chose (RFC 5255 §3.2).
+    fn say<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        render::in_language(self.language, text)
     }
 
     fn may_sign_in(&self) -> bool {
@@ -355,8 +363,8 @@ impl Session {
             return self.count_error();
         }
         if !request.row.states.contains(states_of(&self.state)) {
-            let text = wrong_state(&self.state, request.row);
-            self.push(|out| render::tagged(out, &request.tag, Status::Bad, None, text));
+            let text = self.say(wrong_state(&self.state, request.row));
+            self.push(|out| render::tagged(out, &request.tag, Status::Bad, None, &text));
             return self.count_error();
         }
         if self.enabled.uid_only() && uses_seqs(request.row, &request.command) {
@@ -408,6 +416,7 @@ impl Session {
             off: &mut self.off,
             ending: &mut self.ending,
             collation: &mut self.collation,
+            language: &mut self.language,
             tag,
         };
         let result = commands::run(&mut ctx, command).await;
@@ -454,7 +463,7 @@ impl Session {
                     reply.text
                 };
                 let code = reply.code.as_ref().map(commands::ReplyCode::as_code);
-                render::tagged(&mut out, tag, Status::Ok, code.as_ref(), text);
+                render::tagged(&mut out, tag, Status::Ok, code.as_ref(), &self.say(text));
                 if matches!(self.state, State::Logout) { Flow::End } else { Flow::Continue }
             }
             Err(error) => self.refuse(tag, error, &mut out),
@@ -479,14 +488,18 @@ impl Session {
 
     fn refuse(&mut self, tag: &Tag, error: CommandError, out: &mut Vec<u8>) -> Flow {
         match error.into_answer() {
-            Answer::Bad(code, text) => render::tagged(out, tag, Status::Bad, code.as_ref(), &text),
-            Answer::No(code, text) => render::tagged(out, tag, Status::No, code.as_ref(), &text),
+            Answer::Bad(code, text) => {
+                render::tagged(out, tag, Status::Bad, code.as_ref(), &self.say(&text));
+            }
+            Answer::No(code, text) => {
+                render::tagged(out, tag, Status::No, code.as_ref(), &self.say(&text));
+            }
             Answer::BadUrl(url) => {
                 let code = Some(&render::Code::BadUrl(&url));
                 render::tagged(out, tag, Status::No, code, "The URL names nothing here");
             }
             Answer::Bye(text) => {
-                render::untagged(out, Status::Bye, None, &text);
+                render::untagged(out, Status::Bye, None, &self.say(&text));
                 return Flow::End;
             }
             Answer::Silence => return Flow::End,

@@ -23,6 +23,7 @@ mod expunge;
 mod fetch;
 mod id;
 mod idle;
+mod language;
 mod list;
 mod login;
 mod logout;
@@ -66,7 +67,8 @@ use crate::render::{self, Code, ListItem, Status};
 use crate::server::{Ending, Shared};
 use crate::session::{Access, Enabled, Selected, State, SwitchedOff, User};
 use crate::types::{
-    Addressing, Command, EnableItem, ListAttribute, ListAttributes, MailboxName, NumberSet, Tag,
+    Addressing, Command, EnableItem, Language, ListAttribute, ListAttributes, MailboxName,
+    NumberSet, Tag,
 };
 
 /// What a command may use and change.
@@ -87,6 +89,8 @@ pub(crate) struct Ctx<'s> {
     pub(crate) ending: &'s mut Ending,
     /// How texts are compared (RFC 5255 §4.2, "active comparator").
     pub(crate) collation: &'s mut Collation,
+    /// The language of texts for people.
+    pub(crate) language: &'s mut Language,
     /// The command's tag: ESEARCH names it.
     pub(crate) tag: &'s Tag,
 }
@@ -238,6 +242,7 @@ pub(crate) fn run<'r>(ctx: &'r mut Ctx<'_>, command: Command) -> Running<'r> {
         Command::UidExpunge(set) => Box::pin(expunge::run(ctx, Some(set))),
         Command::Search(args) => Box::pin(search::run(ctx, args)),
         Command::Sort(args) => Box::pin(sort::run(ctx, args)),
+        Command::Language(ranges) => Box::pin(ready(language::run(ctx, &ranges))),
         Command::Comparator(wanted) => Box::pin(ready(comparator::run(ctx, &wanted))),
         Command::Esearch(args) => Box::pin(esearch::run(ctx, args)),
         Command::CancelUpdate(tags) => Box::pin(ready(contexts::run_cancel(ctx, &tags))),

@@ -117,6 +117,7 @@ static ROWS: &[Row] = &[
     row!("GETQUOTAROOT", SIGNED_IN, [MAY_EXPUNGE], "RFC 9208 §4.1.2", parse::quota_root),
     row!("ID", ANY, [MAY_EXPUNGE], "RFC 2971 §3.1", parse::id),
     row!("IDLE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.13", |_| parse::bare(Command::Idle)),
+    row!("LANGUAGE", ANY, [MAY_EXPUNGE], "RFC 5255 §3.2", parse::language),
     row!("LIST", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.9", parse::list),
     row!("LOGIN", NOT_AUTHENTICATED, [SECRET], "RFC 9051 §6.2.3", parse::login),
     row!("LOGOUT", ANY, [], "RFC 9051 §6.1.3", |_| parse::bare(Command::Logout)),

@@ -11,6 +11,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
     *ctx.state = State::NotAuthenticated;
     *ctx.enabled = Enabled::default();
     *ctx.collation = Default::default();
+    *ctx.language = Default::default();
     ctx.off.forget_account();
     ctx.ending.forget(ctx.shared.settings.login_timeout);
     let tag = ctx.tag;

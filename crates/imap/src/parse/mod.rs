@@ -51,7 +51,7 @@ pub(crate) use list::{list, lsub, xlist};
 pub(crate) use mailbox::{create, delete, rename, subscribe, unsubscribe};
 pub(crate) use metadata::{metadata, set_metadata};
 pub(crate) use quota::{quota, quota_root, set_quota};
-pub(crate) use search::{cancel_update, comparator, search, uid_search};
+pub(crate) use search::{cancel_update, comparator, language, search, uid_search};
 pub use section::parse_section;
 pub(crate) use select::{examine, select};
 pub use sequence_set::parse_sequence_set;

@@ -40,11 +40,21 @@ pub(super) fn optional_charset(c: &mut Cursor<'_>) -> Parsed<()> {
 
 /// `"COMPARATOR" *(SP comp-order-quoted)` (RFC 5255 §4.10).
 pub(crate) fn comparator(c: &mut Cursor<'_>) -> Parsed<Command> {
+    preferences(c).map(Command::Comparator)
+}
+
+/// `"LANGUAGE" *(SP lang-range-quoted)` (RFC 5255 §3.5).
+pub(crate) fn language(c: &mut Cursor<'_>) -> Parsed<Command> {
+    preferences(c).map(Command::Language)
+}
+
+/// `*(SP astring)`, the most wanted first.
+fn preferences(c: &mut Cursor<'_>) -> Parsed<Vec<String>> {
     let mut wanted = Vec::new();
     while c.more() {
         c.sp()?;
         if wanted.len() >= c.limits.items_max {
-            return Err(ParseError::TooMany("too many comparators"));
+            return Err(ParseError::TooMany("too many preferences"));
         }
         wanted.push(match c.peek() {
             Some(b'"' | b'{') => c.astring_text()?,
@@ -52,7 +62,7 @@ pub(crate) fn comparator(c: &mut Cursor<'_>) -> Parsed<Command> {
             _ => utf8(c.take_while(|b| b.is_ascii_graphic()))?.to_owned(),
         });
     }
-    Ok(Command::Comparator(wanted))
+    Ok(wanted)
 }
 
 /// `"CANCELUPDATE" 1*(SP quoted)` (RFC 5267 §5).

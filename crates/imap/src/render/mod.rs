@@ -10,6 +10,7 @@
 mod code;
 mod fetch;
 mod flag;
+mod language;
 mod list;
 mod metadata;
 mod number;
@@ -25,6 +26,7 @@ mod thread;
 pub use code::{Code, code};
 pub use fetch::FetchWriter;
 pub use flag::{FlagsResponse, flags, flags_response, permanent_flags};
+pub use language::{in_language, language};
 pub use list::{ListItem, Namespace, id_response, list_item, lsub_item, namespaces, xlist_item};
 pub use metadata::metadata;
 pub use number::number;

@@ -147,6 +147,8 @@ pub enum Command {
     Search(SearchArgs),
     /// `SORT` and `UID SORT` (RFC 5256 §3).
     Sort(SortArgs),
+    /// `LANGUAGE ranges` (RFC 5255 §3.2).
+    Language(Vec<String>),
     /// `COMPARATOR order` (RFC 5255 §4.7).
     Comparator(Vec<String>),
     /// `ESEARCH` (RFC 7377 §2).

@@ -7,6 +7,7 @@ mod append;
 mod command;
 mod enable;
 mod fetch;
+mod language;
 mod list;
 mod mailbox;
 mod mailbox_filter;
@@ -31,6 +32,7 @@ pub use command::{
 };
 pub use enable::{EnableItem, EnableItems};
 pub use fetch::{FetchArgs, FetchAttribute};
+pub use language::Language;
 pub use list::{
     ListArgs, ListAttribute, ListAttributes, ListReturn, ListSelection, SpecialUse, SpecialUses,
 };

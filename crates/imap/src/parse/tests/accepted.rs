@@ -440,6 +440,11 @@ fn comparing_and_coming_near() {
         |names: &[&str]| Command::Comparator(names.iter().map(|name| (*name).to_owned()).collect());
     check(&["A001 COMPARATOR \"cz;*\" i;basic"], wanted(&["cz;*", "i;basic"]));
     check(&["A001 COMPARATOR", "A001 comparator "], wanted(&[]));
+    let ranges = |ranges: &[&str]| {
+        Command::Language(ranges.iter().map(|range| (*range).to_owned()).collect())
+    };
+    check(&["A003 LANGUAGE"], ranges(&[]));
+    check(&["E001 LANGUAGE FR-CA \"EN-CA\""], ranges(&["FR-CA", "EN-CA"]));
     check(&["A001 COMPARATOR i;*"], wanted(&["i;*"]));
     let subject = SearchKey::Fuzzy(Box::new(SearchKey::Subject("work".into())));
     let from = SearchKey::From("user@example.com".into());

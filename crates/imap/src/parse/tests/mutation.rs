@@ -21,6 +21,7 @@ const SEEDS: &[&[u8]] = &[
     b"a UID FETCH 25900:26600 (UID FLAGS) (PARTIAL -1:-30)\r\n",
     b"a SEARCH RETURN (UPDATE CONTEXT COUNT) DELETED KEYWORD $Junk\r\n",
     b"a ESEARCH IN (mailboxes \"folder1\" subtree-one (a {1+}\r\nb) personal) RETURN (COUNT) FUZZY TEXT x\r\n",
+    b"a LANGUAGE \"FR-CA\" de\r\n",
     b"a COMPARATOR \"cz;*\" i;* default\r\n",
     b"a CANCELUPDATE \"B01\" \"B02\"\r\n",
     b"a THREAD REFERENCES UTF-8 SINCE 5-MAR-2000\r\n",

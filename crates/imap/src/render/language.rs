@@ -1,0 +1,140 @@
+//! Texts for people in their language (RFC 5255 §3).
+
+use std::borrow::Cow;
+
+use crate::types::Language;
+
+/// `language-data = "LANGUAGE" SP "(" lang-tag-quoted *(SP lang-tag-quoted) ")"` (RFC 5255 §3.5), the
+/// whole untagged line: one language now spoken, or all that could be.
+pub fn language(out: &mut Vec<u8>, languages: &[Language]) {
+    out.extend_from_slice(b"* LANGUAGE");
+    let mut before: &[u8] = b" (";
+    for language in languages {
+        out.extend_from_slice(before);
+        out.extend_from_slice(language.tag().as_bytes());
+        before = b" ";
+    }
+    out.extend_from_slice(b")\r\n");
+}
+
+/// `text`, one of the server's own, in a language; what nobody has translated stays English.
+pub fn in_language(language: Language, text: &str) -> Cow<'_, str> {
+    match language {
+        Language::Default | Language::English => Cow::Borrowed(text),
+        Language::German => german(text),
+    }
+}
+
+/// A response code may stand before the text.
+fn german(text: &str) -> Cow<'_, str> {
+    if let Some((code, rest)) = text.split_once("] ").filter(|_| text.starts_with('[')) {
+        return Cow::Owned(format!("{code}] {}", german(rest)));
+    }
+    if let Some(command) = text.strip_suffix(" completed") {
+        return Cow::Owned(format!("{command} ausgeführt"));
+    }
+    let known = GERMAN.iter().find(|(english, _)| *english == text);
+    known.map_or(Cow::Borrowed(text), |(_, german)| Cow::Borrowed(german))
+}
+
+/// What a person may get to read; what only programmers see is not among it.
+const GERMAN: &[(&str, &str)] = &[
+    ("Signed in", "Angemeldet"),
+    ("Signed out", "Abgemeldet"),
+    ("Sign in first", "Bitte erst anmelden"),
+    ("Already signed in", "Schon angemeldet"),
+    ("Wrong address or password", "Adresse oder Passwort ist falsch"),
+    (
+        "Too many failed sign-ins, try again later",
+        "Zu viele fehlgeschlagene Anmeldungen, bitte später noch einmal",
+    ),
+    ("Sign-in is temporarily unavailable", "Die Anmeldung ist vorübergehend nicht möglich"),
+    ("Sign-in needs TLS", "Die Anmeldung geht nur über TLS"),
+    ("This account is blocked", "Dieses Konto ist gesperrt"),
+    (
+        "This account is in maintenance; mail is still received",
+        "Dieses Konto wird gewartet; Post wird weiter empfangen",
+    ),
+    (
+        "Credentials have changed, sign in again",
+        "Die Zugangsdaten haben sich geändert, bitte neu anmelden",
+    ),
+    ("Select a mailbox first", "Erst ein Postfach öffnen"),
+    ("No such mailbox", "Dieses Postfach gibt es nicht"),
+    ("Mailbox exists already", "Dieses Postfach gibt es schon"),
+    ("The mailbox is open read-only", "Das Postfach ist nur zum Lesen geöffnet"),
+    ("The selected mailbox is gone", "Das geöffnete Postfach gibt es nicht mehr"),
+    ("Some messages have been expunged", "Einige Nachrichten wurden inzwischen gelöscht"),
+    (
+        "The messages have been deleted by another session",
+        "Die Nachrichten wurden in einer anderen Sitzung gelöscht",
+    ),
+    ("This special use can't be set", "Dieser Zweck kann nicht gesetzt werden"),
+    ("Another mailbox has this special use", "Ein anderes Postfach hat diesen Zweck schon"),
+    (
+        "Too much mail is being appended, try later",
+        "Es wird gerade zu viel Post abgelegt, bitte später noch einmal",
+    ),
+    ("Too many mailboxes to search at once", "Zu viele Postfächer auf einmal"),
+    (
+        "Temporarily unavailable, try again later",
+        "Vorübergehend nicht möglich, bitte später noch einmal",
+    ),
+    ("Idle for too long", "Zu lange nichts getan"),
+    ("Server is shutting down", "Der Server wird beendet"),
+    ("Sign-in took too long", "Die Anmeldung hat zu lange gedauert"),
+    ("Unsupported language", "Diese Sprache wird nicht gesprochen"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_translated_with_their_codes() {
+        for (text, expect) in [
+            ("UID FETCH completed", "UID FETCH ausgeführt"),
+            ("No such mailbox", "Dieses Postfach gibt es nicht"),
+            ("[UNAVAILABLE] Server is shutting down", "[UNAVAILABLE] Der Server wird beendet"),
+            ("expected a space", "expected a space"),
+            ("", ""),
+        ] {
+            assert_eq!(in_language(Language::German, text), expect);
+            assert_eq!(in_language(Language::Default, text), text);
+        }
+    }
+
+    /// A text that was reworded where it is said would no longer be found here.
+    #[test]
+    fn every_translated_text_is_said_somewhere() {
+        let mut sources = String::new();
+        let mut folders = vec![std::path::PathBuf::from("src")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path != std::path::Path::new("src/render/language.rs") {
+                    sources.push_str(&std::fs::read_to_string(path).unwrap());
+                }
+            }
+        }
+        // Made of parts in `error.rs`.
+        let made = ["Mailbox exists already"];
+        for (english, _) in GERMAN.iter().filter(|(english, _)| !made.contains(english)) {
+            assert!(sources.contains(english), "nobody says {english:?}");
+        }
+    }
+
+    #[test]
+    fn languages_as_in_rfc_5255() {
+        for (languages, expect) in [
+            (&[Language::German][..], "* LANGUAGE (de)\r\n"),
+            (&Language::ALL, "* LANGUAGE (en de i-default)\r\n"),
+        ] {
+            let mut out = Vec::new();
+            language(&mut out, languages);
+            assert_eq!(String::from_utf8_lossy(&out), expect);
+        }
+    }
+}
