@@ -15,8 +15,10 @@ use imap::parse::{Dialect, Framer, Step, parse_command, parse_section, parse_seq
 use imap::render::{render_rejection, sequence_set};
 use message::{Keys, KeysView, Limits, PartIndex, Summary, decode_part, searchable_text};
 use pop3::MessageText;
+use sasl::scram::{Hash, ScramKeys, Verifiers};
+use sasl::{Answer, Channel, ChannelBindings, Mechanism, Name, Question};
 use smtp::content::{Content, ContentLimits, Encoding, Fed, Framing};
-use smtp::session::Session;
+use smtp::session::{Next, Session};
 use smtp::{Role, Settings};
 
 /// One target: its name, as in `fuzz_targets/` and `corpus/`, and what it does.
@@ -32,6 +34,7 @@ pub const TARGETS: &[Target] = &[
     ("smtp_command", smtp_command),
     ("smtp_data", smtp_data),
     ("config_file", config_file),
+    ("sasl_exchange", sasl_exchange),
 ];
 
 /// A message is described, its columns are written and read back, and every part lies within it.
@@ -244,12 +247,16 @@ fn receive_pop3(wire: &[u8]) -> Vec<u8> {
 pub fn smtp_command(input: &[u8]) {
     for role in [Role::Mx, Role::Submission, Role::Lmtp] {
         let mut session = Session::new(Arc::new(smtp_settings(role)), false);
+        session.offer(Name::ALL.to_vec());
         let mut out = Vec::new();
         session.render_greeting(&mut out);
         for line in input.split(|&byte| byte == b'\n') {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             let _ = smtp::parse::parse_command(line);
-            session.line(line, &mut out);
+            match session.line(line, &mut out) {
+                Next::SignIn { .. } | Next::Respond(_) => session.challenge(b"", &mut out),
+                _ => Next::Command,
+            };
         }
         for line in out.split_inclusive(|&byte| byte == b'\n') {
             assert!(line.ends_with(b"\r\n"), "{}", line.escape_ascii());
@@ -258,6 +265,59 @@ pub fn smtp_command(input: &[u8]) {
             assert!(line.len() <= 512, "{} octets: {}", line.len(), line.escape_ascii());
         }
     }
+}
+
+/// The first byte chooses a mechanism and who answers its questions; each line after it is a
+/// response in base64. Nobody is signed in whom nobody was asked about, and an exchange that is
+/// over stays so.
+pub fn sasl_exchange(input: &[u8]) {
+    let Some((&how, lines)) = input.split_first() else { return };
+    let name = Name::ALL[usize::from(how) % Name::ALL.len()];
+    let bindings = ChannelBindings {
+        tls_exporter: Some(vec![1; 32]),
+        tls_server_end_point: Some(vec![2; 32]),
+    };
+    let channel = Channel { bindings, ..Channel::default() };
+    let mut mechanism = sasl::start(name, &channel, how & 64 != 0, "3rfcNHYJY1ZVvWVs7j");
+    let agrees = how & 128 != 0;
+    let mut accepted = false;
+    let mut step = mechanism.step(None);
+    for line in lines.split(|&byte| byte == b'\n') {
+        step = match step {
+            sasl::Step::Ask(question) => {
+                accepted =
+                    agrees && !matches!(question, Question::Scram(_) | Question::Proof(None));
+                mechanism.answer(answer(&question, accepted))
+            }
+            sasl::Step::Accepted => {
+                assert!(accepted, "{name:?} signed somebody in");
+                return expect_over(&mut *mechanism);
+            }
+            sasl::Step::Failed(_) => return expect_over(&mut *mechanism),
+            sasl::Step::Challenge(_) => match sasl::wire::decode_line(line) {
+                Ok(response) => mechanism.step(Some(&response)),
+                Err(_) => return,
+            },
+        };
+    }
+}
+
+fn answer(question: &Question, agrees: bool) -> Answer {
+    match question {
+        Question::Scram(identity) => {
+            let bytes = identity.hash.output_bytes();
+            assert!(matches!((identity.hash, bytes), (Hash::Sha1, 20) | (Hash::Sha256, 32)));
+            let keys = ScramKeys { stored: vec![3; bytes].into(), server: vec![4; bytes].into() };
+            Answer::Verifiers(Verifiers { salt: vec![5; 16], iterations: 4096, keys: vec![keys] })
+        }
+        _ if agrees => Answer::Accepted,
+        _ => Answer::Refused,
+    }
+}
+
+fn expect_over(mechanism: &mut dyn Mechanism) {
+    let again = mechanism.step(Some(b""));
+    assert!(matches!(again, sasl::Step::Failed(_)), "{again:?}");
 }
 
 /// Message content, whole and in pieces: the same end, the same bytes, the same fault; and

@@ -1,5 +1,9 @@
 //! Signing in.
 
+mod bearer;
+mod passwords;
+mod scram;
+
 use std::{
     net::IpAddr,
     sync::{
@@ -8,14 +12,14 @@ use std::{
     },
 };
 
-use ids::{AccountId, Clock};
+use ids::{AccountId, Clock, Timestamp};
 use net::AddressKey;
 use sasl::{Credentials, Password};
-use storage::Address;
-use tokio::sync::Semaphore;
+use storage::{AccessKey, AccessKeyKind, Address, Grant, Protocol, StorageError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    AuthError, Directory, Entry, PasswordError, PasswordPolicy, ThrottleSettings,
+    AuthError, Directory, Entry, PasswordPolicy, ScramSettings, ThrottleSettings, access_key,
     cache::VerifiedCache,
     mac::{Mac, MacKey},
     password::{prepare, verify},
@@ -23,12 +27,21 @@ use crate::{
     user_name::parse_user_name,
 };
 
+pub use passwords::NewPassword;
+pub(crate) use scram::ScramAttempt;
+
 /// LIMIT: sign-ins that may wait for a verification. Above that the wait would be longer than
 /// programs have patience, so they are told to come back.
 const WAITING_MAX: usize = 1_000;
 
+/// LIMIT: how often the time of last use is written; more often would tell nobody more.
+const TOUCH_SECS: i64 = 3600;
+
+/// Stands for attempts that look different each time they are repeated. No hash is zero.
+const UNREPEATABLE: Mac = [0; 32];
+
 /// Everything signing in is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthSettings {
     /// What new passwords are like.
     pub passwords: PasswordPolicy,
@@ -40,6 +53,8 @@ pub struct AuthSettings {
     pub cache_entries_max: usize,
     /// How many passwords are verified at a time; never more than there are cores.
     pub verifications_max: usize,
+    /// Whether verifiers for SCRAM are kept, and how; `None` keeps none and offers no SCRAM.
+    pub scram: Option<ScramSettings>,
 }
 
 impl Default for AuthSettings {
@@ -50,23 +65,9 @@ impl Default for AuthSettings {
             cache_ttl_secs: 300,
             cache_entries_max: 10_000,
             verifications_max: 4,
+            scram: None,
         }
     }
-}
-
-/// Where somebody signs in, for the log and for app passwords that are limited to protocols.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
-    /// IMAP.
-    Imap,
-    /// Message submission.
-    Submission,
-    /// POP3.
-    Pop3,
-    /// ManageSieve.
-    ManageSieve,
-    /// CalDAV, CardDAV and the API.
-    Http,
 }
 
 /// Somebody who signed in.
@@ -78,6 +79,15 @@ pub struct SignedIn {
     pub address: Address,
     /// What [`Authenticator::is_current`] compares.
     pub credential_version: u64,
+    /// What was signed in with.
+    pub grant: Grant,
+}
+
+impl SignedIn {
+    fn new(entry: &Entry, address: Address, grant: Grant) -> Self {
+        let Entry { account, credential_version, .. } = *entry;
+        Self { account, address, credential_version, grant }
+    }
 }
 
 /// Checks names and passwords for every protocol of the daemon.
@@ -123,6 +133,7 @@ pub struct SignInCounts {
 }
 
 /// One attempt, as far as it is known before the password is looked at.
+#[derive(Clone, Copy)]
 struct Attempt<'a> {
     address: Option<&'a Address>,
     name: Mac,
@@ -175,14 +186,18 @@ impl Authenticator {
         let attempt = Attempt { address: address.as_ref(), name, peer, protocol };
         let outcome = self.check(&attempt, credentials).await;
         self.note(&attempt, &outcome);
-        let entry = outcome?;
-        let address = address.ok_or(AuthError::Wrong)?;
-        let credential_version = entry.credential_version;
-        Ok(SignedIn { account: entry.account, address, credential_version })
+        let (entry, grant) = outcome?;
+        Ok(SignedIn::new(&entry, address.ok_or(AuthError::Wrong)?, grant))
+    }
+
+    /// Whether SCRAM is served.
+    pub fn has_scram(&self) -> bool {
+        self.settings.scram.is_some()
     }
 
     /// Whether a session may go on: its account exists, is neither blocked nor in maintenance
-    /// (R-ADDR-12), and has the password the session was signed in with (R-ADDR-8).
+    /// (R-ADDR-12), and has the password, app password or token the session was signed in with
+    /// (R-ADDR-8, R-ADDR-9).
     pub async fn is_current(&self, signed_in: &SignedIn) -> Result<bool, AuthError> {
         match self.require_current(signed_in).await {
             Ok(()) => Ok(true),
@@ -194,29 +209,9 @@ impl Authenticator {
     /// Like [`is_current`](Self::is_current), telling why a session may not go on:
     /// [`AuthError::Wrong`] where the password is another or the account is gone.
     pub async fn require_current(&self, signed_in: &SignedIn) -> Result<(), AuthError> {
-        let entry = self.find(&signed_in.address).await?.ok_or(AuthError::Wrong)?;
-        let is_same = entry.account == signed_in.account
-            && entry.credential_version == signed_in.credential_version;
-        match entry {
-            _ if !is_same => Err(AuthError::Wrong),
-            Entry { blocked: true, .. } => Err(AuthError::Blocked),
-            Entry { maintenance: true, .. } => Err(AuthError::Maintenance),
-            _ => Ok(()),
-        }
-    }
-
-    /// [`PasswordPolicy::hash`] beside the async threads.
-    pub async fn hash_password(
-        &self,
-        address: &str,
-        password: Password,
-    ) -> Result<String, PasswordError> {
-        let _turn = self.verifying.acquire().await.map_err(|_| PasswordError::Unavailable)?;
-        let policy = self.settings.passwords;
-        let address = address.to_owned();
-        tokio::task::spawn_blocking(move || policy.hash(&address, &password))
-            .await
-            .map_err(|_| PasswordError::Unavailable)?
+        let standing = self.directory.find_standing(signed_in, self.clock.now()).await;
+        let standing = standing.map_err(|error| unavailable(&error))?;
+        admit(standing.ok_or(AuthError::Wrong)?).map(drop)
     }
 
     /// How many sign-ins there have been.
@@ -234,42 +229,62 @@ impl Authenticator {
         &self,
         attempt: &Attempt<'_>,
         credentials: &Credentials,
-    ) -> Result<Entry, AuthError> {
+    ) -> Result<(Entry, Grant), AuthError> {
         self.check_throttle(attempt)?;
         let entry = match attempt.address {
             Some(address) => self.find(address).await?,
             None => None,
         };
-        // RFC 4616 §2: the credentials must permit to act as the authorization identity. Nobody
-        // acts as somebody else here, so it is the same address or none.
-        let acts_as_self = match &credentials.authzid {
-            None => true,
-            Some(authzid) => parse_user_name(authzid).as_ref() == attempt.address,
-        };
-        let stored_hash = match &entry {
-            Some(entry) if !entry.password_hash.is_empty() => entry.password_hash.as_str(),
-            _ => &self.dummy_hash,
-        };
         // A password that nothing can equal is looked at like any other wrong one.
         let prepared = prepare(&credentials.password).unwrap_or_else(|| Password::from(""));
-        let right = self.is_right(attempt, stored_hash, prepared).await?;
-        match entry {
-            Some(entry) if right && acts_as_self => match entry {
-                Entry { blocked: true, .. } => Err(AuthError::Blocked),
-                Entry { maintenance: true, .. } => Err(AuthError::Maintenance),
-                entry => Ok(entry),
-            },
+        let mut grant = self.find_app_password(attempt, entry.as_ref(), &prepared).await?;
+        if grant.is_none() && self.is_right(attempt, entry.as_ref(), prepared).await? {
+            grant = Some(Grant::Password);
+        }
+        // RFC 4616 §2: the credentials must permit to act as the authorization identity.
+        let acts_as_self = acts_as_self(credentials.authzid.as_deref(), attempt.address);
+        match (entry, grant) {
+            (Some(entry), Some(grant)) if acts_as_self => admit(entry).map(|entry| (entry, grant)),
             _ => Err(AuthError::Wrong),
         }
+    }
+
+    /// Whether the password is an app password of the account, good for the protocol
+    /// (R-ADDR-9). These are random, so that finding the hash is proof enough.
+    async fn find_app_password(
+        &self,
+        attempt: &Attempt<'_>,
+        entry: Option<&Entry>,
+        password: &Password,
+    ) -> Result<Option<Grant>, AuthError> {
+        let Some(entry) = entry.filter(|_| access_key::is_like_app_password(password)) else {
+            return Ok(None);
+        };
+        let hash = access_key::hash(password);
+        let found = self.directory.find_key(&hash).await.map_err(|error| unavailable(&error))?;
+        let now = self.clock.now();
+        let found = found.map(|found| found.key).filter(|key| {
+            key.account == entry.account
+                && key.kind == AccessKeyKind::AppPassword
+                && is_good(key, attempt.protocol, now)
+        });
+        let Some(key) = found else { return Ok(None) };
+        self.memory().throttle.succeeded(attempt.peer, attempt.name, now);
+        self.touch(&key).await;
+        Ok(Some(Grant::AccessKey(key.id)))
     }
 
     /// Looks at the password: from memory where possible, else by computing it in turn.
     async fn is_right(
         &self,
         attempt: &Attempt<'_>,
-        stored_hash: &str,
+        entry: Option<&Entry>,
         password: Password,
     ) -> Result<bool, AuthError> {
+        let stored_hash = match entry {
+            Some(entry) if !entry.password_hash.is_empty() => entry.password_hash.as_str(),
+            _ => &self.dummy_hash,
+        };
         let name = attempt.address.map(normal_name).unwrap_or_default();
         let mac = self.key.of_attempt(&name, stored_hash, &password);
         {
@@ -283,25 +298,33 @@ impl Authenticator {
                 return Ok(false);
             }
         }
-        let right = self.verify_in_turn(attempt, stored_hash, password).await?;
-        let mut memory = self.memory();
-        let now = self.clock.now();
-        if right {
-            memory.cache.put(mac, now);
-            memory.throttle.succeeded(attempt.peer, attempt.name, now);
-        } else {
-            memory.throttle.failed(attempt.peer, attempt.name, mac, now);
+        let (right, turn) = self.verify_in_turn(attempt, stored_hash, password.clone()).await?;
+        {
+            let mut memory = self.memory();
+            let now = self.clock.now();
+            if right {
+                memory.cache.put(mac, now);
+                memory.throttle.succeeded(attempt.peer, attempt.name, now);
+            } else {
+                memory.throttle.failed(attempt.peer, attempt.name, mac, now);
+            }
+        }
+        // Only now, so that whoever is next sees what came of this one.
+        drop(turn);
+        if let (true, Some(entry), Some(address)) = (right, entry, attempt.address) {
+            self.upgrade(address, entry, password).await;
         }
         Ok(right)
     }
 
-    /// Computes the hash on a blocking thread, not more at a time than allowed.
+    /// Computes the hash on a blocking thread, not more at a time than allowed. The turn is over
+    /// when the permit is dropped.
     async fn verify_in_turn(
         &self,
         attempt: &Attempt<'_>,
         stored_hash: &str,
         password: Password,
-    ) -> Result<bool, AuthError> {
+    ) -> Result<(bool, OwnedSemaphorePermit), AuthError> {
         let _place = WaitingPlace::take(&self.waiting).ok_or(AuthError::Unavailable)?;
         let turn = self.verifying.clone().acquire_owned().await;
         let turn = turn.map_err(|_| AuthError::Unavailable)?;
@@ -312,8 +335,7 @@ impl Authenticator {
         let verification = tokio::task::spawn_blocking(move || {
             // Held by the computation itself: a session that goes away meanwhile does not stop
             // it, and must not let another one begin.
-            let _turn = turn;
-            verify(&password, &stored_hash)
+            (verify(&password, &stored_hash), turn)
         });
         verification.await.map_err(|_| AuthError::Unavailable)
     }
@@ -326,10 +348,19 @@ impl Authenticator {
     }
 
     async fn find(&self, address: &Address) -> Result<Option<Entry>, AuthError> {
-        self.directory.find(address).await.map_err(|error| {
-            tracing::error!(%error, "account lookup failed");
-            AuthError::Unavailable
-        })
+        self.directory.find(address).await.map_err(|error| unavailable(&error))
+    }
+
+    /// Writes down that a key was used, if that was not done lately. Signing in does not fail
+    /// over it.
+    async fn touch(&self, key: &AccessKey) {
+        let now = self.clock.now();
+        let lately = |used: Timestamp| used <= now && now < used.plus_secs(TOUCH_SECS);
+        if !key.last_used.is_some_and(lately)
+            && let Err(error) = self.directory.touch(key.id).await
+        {
+            tracing::warn!(%error, "the time of last use was not kept");
+        }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -338,7 +369,7 @@ impl Authenticator {
 
     /// Counts and logs an outcome. A name is logged only where it parsed as an address: people
     /// type passwords into the wrong field.
-    fn note(&self, attempt: &Attempt<'_>, outcome: &Result<Entry, AuthError>) {
+    fn note(&self, attempt: &Attempt<'_>, outcome: &Result<(Entry, Grant), AuthError>) {
         let name = attempt.address.map(Address::to_string).unwrap_or_default();
         let (peer, protocol) = (attempt.peer, attempt.protocol);
         let counter = match outcome {
@@ -348,12 +379,39 @@ impl Authenticator {
         };
         counter.fetch_add(1, Ordering::Relaxed);
         match outcome {
-            Ok(entry) => {
-                tracing::debug!(account = %entry.account, name, ?protocol, "signed in");
+            Ok((entry, grant)) => {
+                tracing::debug!(account = %entry.account, name, ?protocol, ?grant, "signed in");
             }
             Err(error) => tracing::info!(name, %peer, ?protocol, %error, "sign-in refused"),
         }
     }
+}
+
+/// Whether an account may be used by who proved to be its holder (R-ADDR-12).
+fn admit(entry: Entry) -> Result<Entry, AuthError> {
+    match entry {
+        Entry { blocked: true, .. } => Err(AuthError::Blocked),
+        Entry { maintenance: true, .. } => Err(AuthError::Maintenance),
+        entry => Ok(entry),
+    }
+}
+
+/// Nobody acts as somebody else here, so the authorization identity is the same address or none.
+fn acts_as_self(authzid: Option<&str>, address: Option<&Address>) -> bool {
+    match authzid {
+        None => true,
+        Some(authzid) => parse_user_name(authzid).as_ref() == address,
+    }
+}
+
+/// Whether a key may be used at this moment for a protocol.
+fn is_good(key: &AccessKey, protocol: Protocol, now: Timestamp) -> bool {
+    !key.is_expired(now) && key.protocols.contains(protocol)
+}
+
+fn unavailable(error: &StorageError) -> AuthError {
+    tracing::error!(%error, "account lookup failed");
+    AuthError::Unavailable
 }
 
 /// What an address is known by between sign-ins: its parts in normal form.

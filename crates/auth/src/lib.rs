@@ -1,8 +1,13 @@
 //! Who may sign in: accounts, passwords, and what slows down guessing.
 //!
-//! Every protocol calls [`Authenticator::sign_in`] with what `sasl` (or a LOGIN command, or HTTP
-//! Basic) gave it, and maps [`AuthError`] to its own reply. [`PasswordPolicy`] makes the hashes
-//! that storage keeps.
+//! A protocol drives a [`Dialog`] for SASL, or calls [`Authenticator::sign_in`] with the name and
+//! password of a LOGIN command or HTTP Basic, and maps [`AuthError`] to its own reply.
+//! [`PasswordPolicy`] makes the hashes that storage keeps.
+//!
+//! **What opens an account:** its password; an app password wherever a password does (R-ADDR-9);
+//! a token of ours with OAUTHBEARER and XOAUTH2; a TLS client certificate issued to its address
+//! with EXTERNAL. SCRAM proves a password or app password by verifiers that are sealed with
+//! [`ScramKey`] and go with the password; see `scram.rs`.
 //!
 //! **Ending sessions of an old password (R-ADDR-8).** [`SignedIn`] carries the credential
 //! version the sign-in was good for. A session that lasts holds a [`SessionWatch`], which follows
@@ -16,20 +21,27 @@
 //! threads; no password is logged, stored or kept beyond the call.
 //! **Absent:** any wire format; rights of an account beyond signing in.
 
+mod access_key;
 mod authenticator;
 mod bounded;
 mod cache;
+mod dialog;
 mod directory;
 mod error;
 mod mac;
 mod password;
+mod scram;
 mod throttle;
 mod user_name;
 mod watch;
 
-pub use authenticator::{AuthSettings, Authenticator, Protocol, SignInCounts, SignedIn};
-pub use directory::{Directory, Entry, Lookup};
+pub use access_key::NewSecret;
+pub use authenticator::{AuthSettings, Authenticator, NewPassword, SignInCounts, SignedIn};
+pub use dialog::{Dialog, Link, Turn};
+pub use directory::{Directory, Entry, Found, KeyEntry, Lookup, ScramEntry};
 pub use error::{AuthError, PasswordError};
 pub use password::PasswordPolicy;
+pub use scram::{SCRAM_ITERATIONS_MIN, ScramKey, ScramSettings};
+pub use storage::Protocol;
 pub use throttle::ThrottleSettings;
 pub use watch::SessionWatch;

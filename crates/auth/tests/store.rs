@@ -82,8 +82,9 @@ async fn changes_end_sessions_and_remembered_passwords() {
     let mut changes = house.store.subscribe(julie).await.unwrap();
     assert_eq!(house.authenticator.is_current(&session).await, Ok(true));
 
-    let new = house.authenticator.hash_password("julie@example.test", "other password".into());
-    let new = new.await.unwrap();
+    let address = Address::parse("julie@example.test").unwrap();
+    let new = house.authenticator.new_password(&address, "", "other password".into());
+    let new = new.await.unwrap().hash;
     let written = house.store.write("test", move |tx| tx.account(julie)?.set_password_hash(&new));
     written.await.unwrap();
     let facts = changes.next().await.unwrap();

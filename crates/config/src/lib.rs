@@ -23,5 +23,6 @@ pub use parse::parse;
 pub use problem::{Problem, Problems};
 pub use render::{render_reference, render_sample};
 pub use value::{
-    Blobs, Database, Level, LogFormat, Network, Protocol, Secret, TlsMode, Word, parse_size,
+    Blobs, Database, Level, LogFormat, Network, Protocol, SaslMechanism, Secret, TlsMode, Word,
+    parse_size,
 };

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::reader::TableReader;
 use crate::value::{
-    Blobs, Database, Level, LogFormat, Network, OptionValue, Protocol, Secret, TlsMode, Word,
+    Blobs, Database, Level, LogFormat, Network, OptionValue, Protocol, SaslMechanism, Secret,
+    TlsMode, Word,
 };
 
 /// What the documents say about one option.
@@ -158,6 +159,12 @@ sections! {
 
         /// The private key of the certificate, PEM. Needed with `mode = "files"`.
         key: Option<PathBuf> = optional "/etc/posthorn/tls/key.pem", since "0.1";
+
+        /// PEM certificates of those who vouch for people. With it, mail programs are asked for
+        /// a certificate of their own, and one that was issued to the address of an account
+        /// (its subject alternative name, else its common name) signs in to that account by
+        /// EXTERNAL. None is required; one that nobody here vouches for ends the connection.
+        client_ca: Option<PathBuf> = optional "/etc/posthorn/tls/client-ca.pem", since "0.1";
     }
 
     /// One protocol on one or more addresses. The table stands once for each of them.
@@ -173,6 +180,15 @@ sections! {
         /// Lets clients sign in without TLS. Only an address of the loopback may do so; it is
         /// for tests and for a proxy on the same machine that ends TLS itself.
         plaintext_auth: bool = default false, since "0.1";
+
+        /// The ways to sign in that are offered here, `all` or a list of `PLAIN`, `LOGIN`,
+        /// `SCRAM-SHA-256-PLUS`, `SCRAM-SHA-256`, `SCRAM-SHA-1-PLUS`, `SCRAM-SHA-1`,
+        /// `OAUTHBEARER`, `XOAUTH2`, `EXTERNAL`, which are announced in its order; each of them
+        /// only where the connection allows it. The `-PLUS` forms need TLS 1.3 that
+        /// ends here, tokens TLS, and EXTERNAL a client certificate (`tls.client_ca`). Shorten
+        /// the list for programs that stumble over a name they do not know. Without PLAIN and
+        /// LOGIN in it the commands of IMAP and POP3 that send a password are refused too.
+        sasl_mechanisms: Vec<SaslMechanism> = default "all", since "0.1";
 
         /// Networks of proxies that start each connection with a PROXY protocol header
         /// (version 1 or 2). A connection from there without the header is refused; the header
@@ -334,6 +350,21 @@ sections! {
 
         /// Passes of one argon2id hash over its memory.
         argon2_passes: u32 = default 2, since "0.1";
+
+        /// Whether SCRAM is offered, by which programs prove a password without sending it. The
+        /// server must keep another hash of each password for it (PBKDF2), which is weaker than
+        /// argon2id: who has it can try passwords some hundred times faster. It is therefore
+        /// encrypted with `scram.key` in `data_dir`, which is made at the first start; a stolen
+        /// database or backup without that file gives nothing away. Daemons that share a
+        /// database need the same file, and where it is lost passwords work by SCRAM again after
+        /// they were used once without. With `false` no such hash is made, and the start erases
+        /// those there are.
+        scram: bool = default true, since "0.1";
+
+        /// Iterations of PBKDF2 for passwords that are set from now on; others follow when they
+        /// are next used without SCRAM, app passwords when they are made anew. Programs compute
+        /// them at every sign-in: 100,000 take a phone about a tenth of a second.
+        scram_iterations: u32 = default 100000, since "0.1";
     }
 
     /// What POP3 does beyond its limits.

@@ -243,6 +243,10 @@ fn check_auth(auth: &Auth, reader: &TableReader<'_>) {
     if auth.argon2_passes > 100 {
         reader.refuse("argon2_passes", "must be at most 100");
     }
+    // RFC 7677 §4: at least 4096 iterations. LIMIT: above ten million programs give up.
+    if !(4_096..=10_000_000).contains(&auth.scram_iterations) {
+        reader.refuse("scram_iterations", "must lie between 4096 and 10000000");
+    }
     if auth.password_length > 128 {
         reader.refuse("password_length", "must be at most 128");
     }

@@ -1,7 +1,10 @@
 //! What the server says it can do, which depends on the state and on TLS.
 
+use auth::{Link, Protocol};
 use net::Connection;
+use sasl::Name;
 
+use crate::server::Shared;
 use crate::session::{State, SwitchedOff};
 use crate::settings::Settings;
 
@@ -68,28 +71,30 @@ const SIGNED_IN: &[&str] = &["APPENDLIMIT", "UNAUTHENTICATE"];
 /// Whether this server knows a capability of that name, in any case, so that it can be switched
 /// off; with the names of families, such as AUTH.
 pub fn is_capability(name: &str) -> bool {
-    let others = ["AUTH=PLAIN", "AUTH=LOGIN", "STARTTLS"];
-    let known = [ALWAYS, MAIL, SIGNED_IN, &others].into_iter().flatten();
+    let others = ["STARTTLS"];
+    let known = [ALWAYS, MAIL, SIGNED_IN, &others].into_iter().flatten().copied();
+    let known = known.chain(Name::ALL.map(Name::as_capability));
     let is = |wanted: &str| wanted.eq_ignore_ascii_case(name);
     known.into_iter().any(|known| is(known) || known.split_once('=').is_some_and(|(f, _)| is(f)))
 }
 
 /// The capabilities of a connection in this state, those switched off left out.
 pub(crate) fn names(
-    settings: &Settings,
+    shared: &Shared,
     connection: &Connection,
     state: &State,
     off: &SwitchedOff,
 ) -> Vec<&'static str> {
+    let settings = &shared.settings;
     let mut names = ALWAYS.to_vec();
     if state.user().is_none() {
         if connection.can_start_tls() {
             names.push("STARTTLS");
         }
-        if may_sign_in(settings, connection) {
-            names.extend(["AUTH=PLAIN", "AUTH=LOGIN"]);
-        } else {
-            // RFC 9051 §6.2.3: LOGIN would be refused without TLS.
+        let offered = link(shared, connection).offered(&settings.mechanisms);
+        names.extend(offered.into_iter().map(Name::as_capability));
+        if !may_log_in(settings, connection) {
+            // RFC 9051 §6.2.3: LOGIN would be refused.
             names.push("LOGINDISABLED");
         }
     }
@@ -104,4 +109,16 @@ pub(crate) fn names(
 /// Whether a password may be sent on this connection (RFC 9051 §11.1).
 pub(crate) fn may_sign_in(settings: &Settings, connection: &Connection) -> bool {
     connection.is_tls() || settings.plaintext_auth
+}
+
+/// Whether LOGIN may be used: where a mechanism that sends passwords may be.
+pub(crate) fn may_log_in(settings: &Settings, connection: &Connection) -> bool {
+    let sends = |name: &Name| matches!(name, Name::Plain | Name::Login);
+    may_sign_in(settings, connection) && settings.mechanisms.iter().any(sends)
+}
+
+/// The connection as somebody signs in over it.
+pub(crate) fn link(shared: &Shared, connection: &Connection) -> Link {
+    let plaintext_auth = shared.settings.plaintext_auth;
+    Link::new(&shared.authenticator, Protocol::Imap, connection, plaintext_auth)
 }

@@ -210,8 +210,7 @@ impl Session {
     }
 
     fn greet(&mut self) {
-        let names =
-            capabilities::names(&self.shared.settings, &self.connection, &self.state, &self.off);
+        let names = capabilities::names(&self.shared, &self.connection, &self.state, &self.off);
         let text = format!("{} Posthorn ready", self.shared.settings.hostname);
         // RFC 9051 §7.1: the greeting may carry CAPABILITY, which saves a round trip.
         self.push(|out| {

@@ -20,6 +20,9 @@ pub struct Settings {
     pub append_memory_bytes: u64,
     /// Whether clients may sign in without TLS: loopback listeners, tests, proxies.
     pub plaintext_auth: bool,
+    /// The SASL mechanisms offered where the connection allows them, in the order of announcing.
+    /// Without PLAIN and LOGIN among them the LOGIN command is refused. Default: all.
+    pub mechanisms: Vec<sasl::Name>,
     /// Failed commands before sign-in until the session ends. Default 10.
     pub errors_before_login_max: u32,
     /// Commands a client may send per minute before sign-in. Default 60.
@@ -61,6 +64,7 @@ impl Default for Settings {
             idle_timeout: Duration::from_secs(30 * 60),
             append_memory_bytes: 256 * 1024 * 1024,
             plaintext_auth: false,
+            mechanisms: sasl::Name::ALL.to_vec(),
             errors_before_login_max: 10,
             commands_before_login_per_minute: 60,
             disabled_capabilities: Vec::new(),

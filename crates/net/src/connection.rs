@@ -21,7 +21,9 @@ use std::{
 
 use tokio::{io::AsyncReadExt, io::AsyncWriteExt, time::Instant};
 
-use crate::{ConnectionCounters, ConnectionError, Stream, TlsFacts, TlsKeys, TlsProfile};
+use crate::{
+    ChannelBindings, ConnectionCounters, ConnectionError, Stream, TlsFacts, TlsKeys, TlsProfile,
+};
 
 pub use input::LineEnding;
 
@@ -115,6 +117,16 @@ impl Connection {
     /// What TLS agreed on.
     pub fn tls(&self) -> Option<&TlsFacts> {
         self.stream.tls()
+    }
+
+    /// What signing in over this connection can be bound to.
+    pub fn channel_bindings(&self) -> ChannelBindings {
+        self.stream.channel_bindings()
+    }
+
+    /// The mail addresses the client's certificate was issued to, if it presented one.
+    pub fn client_mail_addresses(&self) -> Vec<String> {
+        self.stream.client_mail_addresses()
     }
 
     /// Whether STARTTLS is to be offered now.

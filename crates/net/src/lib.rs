@@ -36,5 +36,5 @@ pub use error::{ConnectionError, SetupError};
 pub use listener::{Encryption, Listener, ListenerSettings, Refusal, Service};
 pub use network::IpNetwork;
 pub use shutdown::{Ending, Shutdown};
-pub use stream::{Stream, TlsFacts};
+pub use stream::{ChannelBindings, Stream, TlsFacts};
 pub use tls::{TlsKeys, TlsProfile, generate_self_signed};

@@ -4,6 +4,7 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -13,7 +14,7 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
-use crate::{TlsKeys, TlsProfile};
+use crate::{TlsKeys, TlsProfile, tls::mail_addresses};
 
 /// What TLS agreed on, for the `Received` field and the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,18 @@ pub struct Stream {
     peer: SocketAddr,
     local: SocketAddr,
     tls: Option<Box<TlsFacts>>,
+    /// `tls-server-end-point` of the certificate we presented.
+    end_point: Option<Arc<[u8]>>,
+}
+
+/// What signing in can be bound to, so that nobody in between can make use of it. Absent without
+/// TLS, and where TLS ends at a proxy.
+#[derive(Default, Clone, PartialEq, Eq)]
+pub struct ChannelBindings {
+    /// `tls-exporter` (RFC 9266), with TLS 1.3 only.
+    pub tls_exporter: Option<Vec<u8>>,
+    /// `tls-server-end-point` (RFC 5929 §4).
+    pub tls_server_end_point: Option<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -58,12 +71,14 @@ impl Stream {
     /// Over an accepted TCP connection.
     pub fn tcp(tcp: TcpStream, peer: SocketAddr) -> io::Result<Self> {
         let local = canonical(tcp.local_addr()?);
-        Ok(Self { io: Io::Plain(Transport::Tcp(tcp)), peer: canonical(peer), local, tls: None })
+        let peer = canonical(peer);
+        Ok(Self { io: Io::Plain(Transport::Tcp(tcp)), peer, local, tls: None, end_point: None })
     }
 
     /// Over memory: a session driven inside one process, as tests and embedders do.
     pub fn memory(memory: DuplexStream, peer: SocketAddr, local: SocketAddr) -> Self {
-        Self { io: Io::Plain(Transport::Memory(memory)), peer, local, tls: None }
+        let io = Io::Plain(Transport::Memory(memory));
+        Self { io, peer, local, tls: None, end_point: None }
     }
 
     /// The peer's address, as told by a trusted proxy where one stands in between.
@@ -84,6 +99,27 @@ impl Stream {
     /// What TLS agreed on.
     pub fn tls(&self) -> Option<&TlsFacts> {
         self.tls.as_deref()
+    }
+
+    /// What signing in over this connection can be bound to.
+    pub fn channel_bindings(&self) -> ChannelBindings {
+        let Io::Tls(tls) = &self.io else { return ChannelBindings::default() };
+        let session = tls.get_ref().1;
+        // RFC 9266 §4.2: with TLS 1.2 only under the extended master secret, which rustls
+        // negotiates where it can but does not tell.
+        let exporter = (session.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3))
+            .then(|| session.export_keying_material(vec![0; 32], EXPORTER_LABEL, Some(b"")));
+        ChannelBindings {
+            tls_exporter: exporter.and_then(Result::ok),
+            tls_server_end_point: self.end_point.as_deref().map(<[u8]>::to_vec),
+        }
+    }
+
+    /// The mail addresses the client's certificate was issued to, if it presented one.
+    pub fn client_mail_addresses(&self) -> Vec<String> {
+        let Io::Tls(tls) = &self.io else { return Vec::new() };
+        let chain = tls.get_ref().1.peer_certificates();
+        chain.and_then(<[_]>::first).map(|leaf| mail_addresses(leaf)).unwrap_or_default()
     }
 
     /// Replaces what is known about the peer by what a trusted proxy says.
@@ -111,12 +147,17 @@ impl Stream {
         };
         // Boxed because the state of a handshake is large and a session's future would
         // otherwise keep room for it for ever.
-        let tls = Box::pin(keys.acceptor(profile).accept(transport)).await?;
+        let acceptor = keys.acceptor(profile);
+        let tls = Box::pin(acceptor.tls.accept(transport)).await?;
         self.tls = Some(Box::new(facts_of(tls.get_ref().1)));
+        self.end_point = acceptor.end_point;
         self.io = Io::Tls(Box::new(tls));
         Ok(())
     }
 }
+
+/// RFC 9266 §4.
+const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 
 /// IPv4 peers of a dual-stack socket are shown as what they are.
 fn canonical(address: SocketAddr) -> SocketAddr {

@@ -4,6 +4,7 @@
 //! library installs for the whole process. TLS 1.2 and 1.3; the hybrid X25519MLKEM768 is the
 //! preferred key exchange.
 
+mod certificate;
 mod self_signed;
 
 use std::{
@@ -12,16 +13,17 @@ use std::{
 };
 
 use rustls::{
-    ServerConfig,
+    RootCertStore, ServerConfig,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    server::ProducesTickets,
+    server::{ProducesTickets, WebPkiClientVerifier, danger::ClientCertVerifier},
     version::{TLS12, TLS13},
 };
 use tokio_rustls::TlsAcceptor;
 
 use crate::SetupError;
 
+pub(crate) use certificate::mail_addresses;
 pub use self_signed::generate_self_signed;
 
 /// LIMIT: largest PEM file read. The longest chains in use are some 20 KiB.
@@ -42,109 +44,166 @@ pub enum TlsProfile {
 /// Certificate and key of the server. Shared by all listeners; [`Self::reload`] takes effect
 /// for handshakes that begin afterwards and leaves running sessions alone.
 pub struct TlsKeys {
+    files: Files,
+    current: RwLock<Loaded>,
+}
+
+/// Where everything lies.
+struct Files {
     certificate: PathBuf,
     key: PathBuf,
-    /// Lives through reloads, so that a new certificate does not end resumption.
-    tickets: Arc<dyn ProducesTickets>,
-    current: RwLock<Loaded>,
+    client_ca: Option<PathBuf>,
 }
 
 /// One state of the files, made ready.
 struct Loaded {
     pem: Pem,
+    /// Lives through reloads, so that a new certificate does not end resumption. Not through a
+    /// change of who vouches for clients: a resumed session brings its client's certificate
+    /// along unchecked.
+    tickets: Arc<dyn ProducesTickets>,
     clients: Arc<ServerConfig>,
     relays: Arc<ServerConfig>,
+    end_point: Option<Arc<[u8]>>,
 }
 
-/// The bytes of both files.
+/// The bytes of the files.
 #[derive(PartialEq)]
 struct Pem {
     certificate: Vec<u8>,
     key: Vec<u8>,
+    client_ca: Option<Vec<u8>>,
+}
+
+/// What a handshake is done with.
+pub(crate) struct Acceptor {
+    pub(crate) tls: TlsAcceptor,
+    /// `tls-server-end-point` of the certificate that is presented.
+    pub(crate) end_point: Option<Arc<[u8]>>,
 }
 
 impl TlsKeys {
     /// Loads a PEM chain (leaf first) and its PEM key (PKCS #8, PKCS #1 or SEC 1). Both may be
     /// in one file.
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, SetupError> {
-        let tickets = aws_lc_rs::Ticketer::new()?;
-        let loaded = Loaded::make(certificate, key, read_both(certificate, key)?, &tickets)?;
-        Ok(Self {
+        Self::load_asking(certificate, key, None)
+    }
+
+    /// The same, and asks people's programs (not other servers) for a certificate that one of
+    /// the PEM certificates in `client_ca` vouches for. It is never required; one that is
+    /// presented and not vouched for ends the handshake.
+    pub fn load_asking(
+        certificate: &Path,
+        key: &Path,
+        client_ca: Option<&Path>,
+    ) -> Result<Self, SetupError> {
+        let files = Files {
             certificate: certificate.to_owned(),
             key: key.to_owned(),
-            tickets,
-            current: RwLock::new(loaded),
-        })
+            client_ca: client_ca.map(Path::to_owned),
+        };
+        let loaded = files.make(files.read()?, aws_lc_rs::Ticketer::new()?)?;
+        Ok(Self { files, current: RwLock::new(loaded) })
     }
 
     /// Reads the files again if their content changed; `true` when something new is in use.
     /// On an error the old certificate stays in use.
     pub fn reload(&self) -> Result<bool, SetupError> {
-        let pem = read_both(&self.certificate, &self.key)?;
-        if self.current.read().unwrap_or_else(PoisonError::into_inner).pem == pem {
-            return Ok(false);
-        }
-        let loaded = Loaded::make(&self.certificate, &self.key, pem, &self.tickets)?;
+        let pem = self.files.read()?;
+        let tickets = {
+            let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+            match &current.pem {
+                same if *same == pem => return Ok(false),
+                old if old.client_ca == pem.client_ca => current.tickets.clone(),
+                _ => aws_lc_rs::Ticketer::new()?,
+            }
+        };
+        let loaded = self.files.make(pem, tickets)?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = loaded;
-        tracing::info!(certificate = %self.certificate.display(), "TLS certificate reloaded");
+        let certificate = self.files.certificate.display();
+        tracing::info!(%certificate, "TLS certificate reloaded");
         Ok(true)
     }
 
     /// What accepts the next handshake.
-    pub fn acceptor(&self, profile: TlsProfile) -> TlsAcceptor {
+    pub(crate) fn acceptor(&self, profile: TlsProfile) -> Acceptor {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        TlsAcceptor::from(match profile {
-            TlsProfile::Clients => current.clients.clone(),
-            TlsProfile::Relays => current.relays.clone(),
-        })
+        let config = match profile {
+            TlsProfile::Clients => &current.clients,
+            TlsProfile::Relays => &current.relays,
+        };
+        Acceptor { tls: TlsAcceptor::from(config.clone()), end_point: current.end_point.clone() }
     }
 }
 
 impl std::fmt::Debug for TlsKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TlsKeys")
-            .field("certificate", &self.certificate)
-            .field("key", &self.key)
+            .field("certificate", &self.files.certificate)
+            .field("key", &self.files.key)
+            .field("client_ca", &self.files.client_ca)
             .finish_non_exhaustive()
     }
 }
 
-impl Loaded {
-    fn make(
-        certificate: &Path,
-        key: &Path,
-        pem: Pem,
-        tickets: &Arc<dyn ProducesTickets>,
-    ) -> Result<Self, SetupError> {
-        let chain = parse_chain(certificate, &pem.certificate)?;
-        let secret = parse_key(key, &pem.key)?;
+impl Files {
+    fn read(&self) -> Result<Pem, SetupError> {
+        Ok(Pem {
+            certificate: read_pem(&self.certificate)?,
+            key: read_pem(&self.key)?,
+            client_ca: self.client_ca.as_deref().map(read_pem).transpose()?,
+        })
+    }
+
+    fn make(&self, pem: Pem, tickets: Arc<dyn ProducesTickets>) -> Result<Loaded, SetupError> {
+        let chain = parse_chain(&self.certificate, &pem.certificate)?;
+        let secret = parse_key(&self.key, &pem.key)?;
+        let end_point = chain.first().and_then(|leaf| certificate::end_point(leaf));
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut clients = ServerConfig::builder_with_provider(provider)
+        let mut relays = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13, &TLS12])?
             .with_no_client_auth()
-            .with_single_cert(chain, secret)
-            .map_err(|error| {
-                content(
-                    key,
-                    match error {
-                        rustls::Error::InconsistentKeys(_) => {
-                            format!("is not the key of {}", certificate.display())
-                        }
-                        other => format!("cannot be used with {}: {other}", certificate.display()),
-                    },
-                )
-            })?;
-        let mut relays = clients.clone();
+            .with_single_cert(chain.clone(), secret.clone_key())
+            .map_err(|error| self.unusable(error))?;
+        let mut clients = relays.clone();
+        if let (Some(path), Some(pem)) = (&self.client_ca, &pem.client_ca) {
+            let provider = Arc::new(aws_lc_rs::default_provider());
+            clients = ServerConfig::builder_with_provider(provider)
+                .with_protocol_versions(&[&TLS13, &TLS12])?
+                .with_client_cert_verifier(client_verifier(path, pem)?)
+                .with_single_cert(chain, secret)
+                .map_err(|error| self.unusable(error))?;
+        }
         relays.send_tls13_tickets = 0;
         clients.ticketer = tickets.clone();
         // One ticket is enough: each resumption brings a new one.
         clients.send_tls13_tickets = 1;
-        Ok(Self { pem, clients: Arc::new(clients), relays: Arc::new(relays) })
+        let (clients, relays) = (Arc::new(clients), Arc::new(relays));
+        Ok(Loaded { pem, tickets, clients, relays, end_point: end_point.map(Arc::from) })
+    }
+
+    fn unusable(&self, error: rustls::Error) -> SetupError {
+        let certificate = self.certificate.display();
+        let reason = match error {
+            rustls::Error::InconsistentKeys(_) => format!("is not the key of {certificate}"),
+            other => format!("cannot be used with {certificate}: {other}"),
+        };
+        content(&self.key, reason)
     }
 }
 
-fn read_both(certificate: &Path, key: &Path) -> Result<Pem, SetupError> {
-    Ok(Pem { certificate: read_pem(certificate)?, key: read_pem(key)? })
+/// Believes clients whose certificate one of these vouches for, and goes on with those that have
+/// none.
+fn client_verifier(path: &Path, pem: &[u8]) -> Result<Arc<dyn ClientCertVerifier>, SetupError> {
+    let mut roots = RootCertStore::empty();
+    for root in parse_chain(path, pem)? {
+        roots.add(root).map_err(|error| content(path, format!("cannot be used: {error}")))?;
+    }
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .allow_unauthenticated()
+        .build()
+        .map_err(|error| content(path, format!("cannot be used: {error}")))
 }
 
 fn read_pem(path: &Path) -> Result<Vec<u8>, SetupError> {

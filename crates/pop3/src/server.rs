@@ -259,7 +259,7 @@ impl Session {
     fn capa(&mut self) -> Reply {
         let is_signed_in = matches!(self.state, State::Transaction(_));
         let mut out = Vec::new();
-        capabilities::render(&mut out, &self.shared.settings, &self.connection, is_signed_in);
+        capabilities::render(&mut out, &self.shared, &self.connection, is_signed_in);
         self.connection.push(&out);
         Reply::Sent
     }

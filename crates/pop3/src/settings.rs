@@ -15,6 +15,9 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// Whether clients may sign in without TLS: loopback listeners, tests, proxies.
     pub plaintext_auth: bool,
+    /// The SASL mechanisms offered where the connection allows them, in the order of announcing.
+    /// Without PLAIN and LOGIN among them USER is refused. Default: all.
+    pub mechanisms: Vec<sasl::Name>,
     /// Failed commands before sign-in until the session ends. Default 10.
     pub errors_before_login_max: u32,
     /// Commands a client may send per minute before sign-in. Default 60.
@@ -32,6 +35,7 @@ impl Default for Settings {
             login_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(10 * 60),
             plaintext_auth: false,
+            mechanisms: sasl::Name::ALL.to_vec(),
             errors_before_login_max: 10,
             commands_before_login_per_minute: 60,
             retrieving_marks_seen: false,

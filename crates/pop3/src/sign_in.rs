@@ -1,7 +1,8 @@
 //! The AUTHORIZATION state: USER and PASS (RFC 1939 §7), AUTH (RFC 5034), STLS (RFC 2595 §4).
 
-use auth::{Protocol, SessionWatch};
-use sasl::{Credentials, Exchange, Password, RESPONSE_BYTES_MAX};
+use auth::{Protocol, SessionWatch, SignedIn, Turn};
+use sasl::wire::{self, RESPONSE_BYTES_MAX};
+use sasl::{Credentials, Password};
 
 use crate::capabilities;
 use crate::error::{CommandError, Result};
@@ -13,6 +14,9 @@ impl Session {
     /// Says nothing of whether there is such an account (RFC 3206 §5).
     pub(crate) fn user(&mut self, name: String) -> Result<Reply> {
         self.require_privacy()?;
+        if !capabilities::may_say_password(&self.shared.settings, &self.connection) {
+            return Err(CommandError::Refused("USER is switched off"));
+        }
         self.state = State::Authorization { user: Some(name) };
         Ok(Reply::text("Send the password"))
     }
@@ -21,15 +25,19 @@ impl Session {
     pub(crate) async fn pass(&mut self, user: Option<String>, password: Password) -> Result<Reply> {
         self.require_privacy()?;
         let authcid = user.ok_or(CommandError::Refused("Say USER first"))?;
-        self.sign_in(Credentials { authzid: None, authcid, password }).await
+        let credentials = Credentials { authzid: None, authcid, password };
+        let peer = self.connection.peer().ip();
+        let authenticator = &self.shared.authenticator;
+        let signed_in = authenticator.sign_in(&credentials, Protocol::Pop3, peer).await?;
+        self.enter(signed_in).await
     }
 
     /// The mechanisms, one a line: what AUTH alone meant before there was CAPA.
     pub(crate) fn list_mechanisms(&mut self) -> Result<Reply> {
         self.require_privacy()?;
         let mut out = b"+OK\r\n".to_vec();
-        for mechanism in capabilities::mechanisms() {
-            out.extend_from_slice(mechanism.as_bytes());
+        for mechanism in capabilities::mechanisms(&self.shared, &self.connection) {
+            out.extend_from_slice(mechanism.as_str().as_bytes());
             out.extend_from_slice(b"\r\n");
         }
         out.extend_from_slice(b".\r\n");
@@ -40,29 +48,35 @@ impl Session {
     /// A SASL exchange (RFC 5034 §4).
     pub(crate) async fn auth(&mut self, mechanism: &str, initial: Option<&str>) -> Result<Reply> {
         self.require_privacy()?;
-        let started = Exchange::start(mechanism.as_bytes(), initial.map(str::as_bytes));
-        let (mut exchange, mut reply) =
-            started.ok_or(CommandError::Refused("Unknown authentication mechanism"))?;
+        let shared = self.shared.clone();
+        let link = capabilities::link(&shared, &self.connection);
+        let begun =
+            shared.authenticator.begin(link, &shared.settings.mechanisms, mechanism.as_bytes())?;
+        let mut dialog = begun.ok_or(CommandError::Refused("Unknown authentication mechanism"))?;
+        let initial = initial.map(|text| wire::decode_initial(text.as_bytes())).transpose();
+        let mut response = initial.map_err(CommandError::Sasl)?;
         loop {
-            match reply {
-                sasl::Reply::Continue(challenge) => {
+            let taken = response.take();
+            let taken = taken.as_ref().map(|bytes| bytes.as_slice());
+            match dialog.advance(&shared.authenticator, taken).await {
+                Turn::Challenge(challenge) => {
                     // RFC 5034 §4: the space stands there even where the challenge is empty.
+                    let challenge = wire::encode(&challenge);
                     self.connection.push(format!("+ {challenge}\r\n").as_bytes());
                     let mut line = Vec::new();
                     self.read_line(&mut line, RESPONSE_BYTES_MAX).await?;
-                    reply = exchange.respond(&line);
+                    response = Some(wire::decode_line(&line).map_err(CommandError::Sasl)?);
                 }
-                sasl::Reply::Credentials(credentials) => return self.sign_in(credentials).await,
-                sasl::Reply::Failed(failure) => return Err(CommandError::Sasl(failure)),
+                Turn::SignedIn(signed_in) => return self.enter(signed_in).await,
+                Turn::Refused(error) => return Err(error.into()),
+                Turn::Failed(failure) => return Err(CommandError::Sasl(failure)),
             }
         }
     }
 
-    /// Checks the credentials and enters the TRANSACTION state.
-    async fn sign_in(&mut self, credentials: Credentials) -> Result<Reply> {
-        let peer = self.connection.peer().ip();
+    /// Enters the TRANSACTION state.
+    async fn enter(&mut self, signed_in: SignedIn) -> Result<Reply> {
         let authenticator = &self.shared.authenticator;
-        let signed_in = authenticator.sign_in(&credentials, Protocol::Pop3, peer).await?;
         let account = signed_in.account;
         let watch = SessionWatch::begin(&self.shared.store, authenticator, signed_in).await?;
         let maildrop = Maildrop::open(&self.shared.store, account).await?;

@@ -16,7 +16,6 @@
 mod bearer;
 mod channel;
 mod credentials;
-mod exchange;
 mod external;
 mod login;
 mod mechanism;
@@ -28,8 +27,7 @@ pub mod wire;
 
 pub use channel::{Channel, ChannelBindings};
 pub use credentials::{Credentials, Password};
-pub use exchange::{Exchange, Reply};
-pub use mechanism::{Failure, MECHANISMS, Mechanism, Step, start, start_password};
+pub use mechanism::{Failure, Mechanism, Step, start};
 pub use name::{Name, offered};
 pub use question::{Answer, BearerToken, Question, ScramIdentity};
 pub use wire::RESPONSE_BYTES_MAX;

@@ -65,15 +65,6 @@ pub fn start(name: Name, channel: &Channel, plus_offered: bool, nonce: &str) -> 
     }
 }
 
-/// The mechanisms that come down to a name and a password, as announced.
-pub const MECHANISMS: [Name; 2] = [Name::Plain, Name::Login];
-
-/// Starts one of [`MECHANISMS`].
-pub fn start_password(name: &[u8]) -> Option<Box<dyn Mechanism>> {
-    let name = Name::parse(name).filter(|name| MECHANISMS.contains(name))?;
-    Some(start(name, &Channel::default(), false, ""))
-}
-
 /// What PLAIN and LOGIN end in.
 pub(crate) fn ask(credentials: Credentials) -> Step {
     Step::Ask(Question::Password(credentials))

@@ -12,9 +12,9 @@ mod reception;
 
 use std::sync::Arc;
 
-use auth::SignedIn;
+use auth::{Dialog, SignedIn, Turn};
 use net::{Connection, ConnectionError, LineEnding, Shutdown};
-use sasl::{Credentials, RESPONSE_BYTES_MAX};
+use sasl::{Name, RESPONSE_BYTES_MAX};
 use storage::StorageError;
 use tokio::time::Instant;
 
@@ -61,17 +61,19 @@ impl net::Service for Server {
             Arc::make_mut(&mut settings).starttls = connection.can_start_tls();
         }
         let session = Session::new(settings, connection.is_tls());
-        let visit = Visit {
+        let mut visit = Visit {
             server: self,
             connection,
             shutdown,
             session,
             line: Vec::new(),
             out: Vec::new(),
+            dialog: None,
             user: None,
             targets: Vec::new(),
             incoming: None,
         };
+        visit.offer();
         visit.run().await;
     }
 }
@@ -86,6 +88,8 @@ struct Visit<'a> {
     line: Vec<u8>,
     /// Replies not yet queued on the connection.
     out: Vec<u8>,
+    /// The exchange that somebody is signing in by.
+    dialog: Option<Dialog>,
     /// Who signed in.
     user: Option<SignedIn>,
     /// Where each recipient of the envelope gets its mail, in the same order.
@@ -188,7 +192,10 @@ impl Visit<'_> {
         match next {
             Next::Command => {}
             Next::StartTls => self.start_tls().await?,
-            Next::SignIn(credentials) => self.sign_in(credentials).await,
+            Next::SignIn { mechanism, initial } => {
+                self.sign_in(mechanism, initial.as_ref().map(|bytes| bytes.as_slice())).await;
+            }
+            Next::Respond(response) => self.advance(Some(response.as_slice())).await,
             Next::CheckSender(envelope) => return Ok(self.check_sender(envelope).await),
             Next::CheckRecipient(recipient) => self.check_recipient(recipient).await,
             Next::ReceiveData => return self.receive_data().await,
@@ -209,18 +216,50 @@ impl Visit<'_> {
         self.send_replies();
         self.connection.start_tls().await?;
         self.session.tls_started();
+        self.offer();
         self.user = None;
         Ok(())
     }
 
-    async fn sign_in(&mut self, credentials: Credentials) {
-        let peer = self.connection.peer().ip();
-        match self.server.desk.sign_in(&credentials, peer).await {
-            Ok(user) => {
+    /// Tells the session what can be used to sign in.
+    fn offer(&mut self) {
+        let settings = self.session.settings();
+        if settings.role == Role::Submission {
+            let link = self.server.desk.link(&self.connection, settings.plaintext_auth);
+            let offered = link.offered(&settings.mechanisms);
+            self.session.offer(offered);
+        }
+    }
+
+    async fn sign_in(&mut self, mechanism: Name, initial: Option<&[u8]>) {
+        let desk = &self.server.desk;
+        let link = desk.link(&self.connection, self.session.settings().plaintext_auth);
+        match desk.begin(link, mechanism) {
+            Ok(dialog) => {
+                self.dialog = Some(dialog);
+                self.advance(initial).await;
+            }
+            Err(refusal) => self.refuse(&refusal.into()),
+        }
+    }
+
+    async fn advance(&mut self, response: Option<&[u8]>) {
+        let Some(mut dialog) = self.dialog.take() else {
+            return self.refuse(&Refusal::AuthMalformed.into());
+        };
+        match self.server.desk.advance(&mut dialog, response).await {
+            Turn::Challenge(challenge) => {
+                self.dialog = Some(dialog);
+                self.session.challenge(&challenge, &mut self.out);
+            }
+            Turn::SignedIn(user) => {
                 self.user = Some(user);
                 self.session.signed_in(&mut self.out);
             }
-            Err(refusal) => self.refuse(&refusal.into()),
+            Turn::Refused(error) => self.refuse(&desk::refusal(error).into()),
+            Turn::Failed(failure) => {
+                self.session.break_off(failure, &mut self.out);
+            }
         }
     }
 

@@ -27,6 +27,8 @@ pub struct Settings {
     pub starttls: bool,
     /// Whether sign-in is allowed without TLS.
     pub plaintext_auth: bool,
+    /// The SASL mechanisms offered where the connection allows them, in the order of announcing.
+    pub mechanisms: Vec<sasl::Name>,
     /// Bytes of a command line with its CRLF.
     pub command_line_bytes_max: usize,
     /// Accepted recipients of one message.
@@ -69,6 +71,7 @@ impl Settings {
             hostname: hostname.into(),
             starttls: false,
             plaintext_auth: false,
+            mechanisms: sasl::Name::ALL.to_vec(),
             // LIMIT: RFC 5321 §4.5.3.1.4 asks for 512, extensions for about 600 more; 4 KiB
             // leaves room for long addresses with ORCPT and costs nothing.
             command_line_bytes_max: 4096,

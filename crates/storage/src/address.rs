@@ -53,7 +53,7 @@ impl Address {
     }
 
     /// The whole normal form, quoted where it must be.
-    pub(crate) fn normal_text(&self) -> String {
+    pub fn normal_text(&self) -> String {
         self.normal.to_string()
     }
 

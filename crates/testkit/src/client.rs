@@ -6,8 +6,10 @@
 //!
 //! **Invariant:** every read gives up after [`PATIENCE`]; a server that hangs fails the test.
 
+pub mod base64;
 mod imap;
 mod pop3;
+mod scram;
 mod smtp;
 mod stream;
 
@@ -15,6 +17,7 @@ use std::time::Duration;
 
 pub use imap::{ImapClient, ImapReply};
 pub use pop3::Pop3Client;
+pub use scram::{Binding, ScramClient};
 pub use smtp::{Delivery, Protocol, SmtpClient, SmtpReply};
 pub use stream::Security;
 

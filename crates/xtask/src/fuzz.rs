@@ -13,6 +13,7 @@ const TARGETS: &[&str] = &[
     "pop3_message",
     "smtp_command",
     "smtp_data",
+    "sasl_exchange",
     "config_file",
 ];
 

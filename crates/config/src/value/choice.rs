@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::de::DeValue;
 
-use super::{OptionValue, text};
+use super::{OptionValue, list, text};
 
 macro_rules! choice {
     ($(#[$doc:meta])* $name:ident: $type:literal {
@@ -109,5 +109,64 @@ choice! {
         Plain = "plain",
         /// One JSON object a line, for programs.
         Json = "json",
+    }
+}
+
+choice! {
+    /// A way to sign in, by its registered name.
+    SaslMechanism: "`PLAIN`, `LOGIN`, `SCRAM-SHA-256-PLUS`, `SCRAM-SHA-256`, `SCRAM-SHA-1-PLUS`, \
+                    `SCRAM-SHA-1`, `OAUTHBEARER`, `XOAUTH2`, `EXTERNAL`" {
+        /// Name and password in one message.
+        Plain = "PLAIN",
+        /// Name and password, asked for.
+        Login = "LOGIN",
+        /// A proof of the password, bound to TLS.
+        ScramSha256Plus = "SCRAM-SHA-256-PLUS",
+        /// A proof of the password.
+        ScramSha256 = "SCRAM-SHA-256",
+        /// The same with the older hash, bound to TLS.
+        ScramSha1Plus = "SCRAM-SHA-1-PLUS",
+        /// The same with the older hash.
+        ScramSha1 = "SCRAM-SHA-1",
+        /// A token.
+        OauthBearer = "OAUTHBEARER",
+        /// A token, as Google's programs send it.
+        Xoauth2 = "XOAUTH2",
+        /// A TLS client certificate.
+        External = "EXTERNAL",
+    }
+}
+
+impl OptionValue for Vec<SaslMechanism> {
+    const TYPE: &'static str = "`all`, or a list of mechanisms";
+
+    fn parse(value: &DeValue<'_>, directory: &Path) -> Result<Self, String> {
+        if text(value, "a list").is_ok_and(|word| word == "all") {
+            return Ok(SaslMechanism::WORDS.iter().map(|(_, mechanism)| *mechanism).collect());
+        }
+        let mechanisms = list(value, |value| SaslMechanism::parse(value, directory))?;
+        if mechanisms.is_empty() {
+            return Err("expected at least one mechanism".to_owned());
+        }
+        Ok(mechanisms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mechanisms() {
+        let read = |written: &str| {
+            let value = DeValue::parse(written).unwrap();
+            Vec::<SaslMechanism>::parse(value.get_ref(), Path::new(""))
+        };
+        assert_eq!(read("\"all\"").unwrap().len(), 9);
+        let two = vec![SaslMechanism::ScramSha256, SaslMechanism::Plain];
+        assert_eq!(read("[\"SCRAM-SHA-256\", \"PLAIN\"]"), Ok(two));
+        assert_eq!(read("\"EXTERNAL\""), Ok(vec![SaslMechanism::External]));
+        assert!(read("[\"CRAM-MD5\"]").unwrap_err().starts_with("\"CRAM-MD5\" is none of"));
+        assert_eq!(read("[]"), Err("expected at least one mechanism".to_owned()));
     }
 }

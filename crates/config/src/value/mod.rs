@@ -11,7 +11,7 @@ use std::path::Path;
 use toml::de::DeValue;
 
 pub use address::Network;
-pub use choice::{Level, LogFormat, Protocol, TlsMode};
+pub use choice::{Level, LogFormat, Protocol, SaslMechanism, TlsMode};
 pub use place::{Blobs, Database, Secret};
 pub use scalar::parse_size;
 pub use word::Word;

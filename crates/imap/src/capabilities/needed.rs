@@ -83,11 +83,7 @@ pub(crate) fn needed(row: &Row, command: &Command) -> Vec<&'static str> {
 }
 
 fn mechanism(name: &str) -> Option<&'static str> {
-    match name {
-        "PLAIN" => Some("AUTH=PLAIN"),
-        "LOGIN" => Some("AUTH=LOGIN"),
-        _ => None,
-    }
+    sasl::Name::parse(name.as_bytes()).map(sasl::Name::as_capability)
 }
 
 fn append(args: &AppendArgs, needed: &mut Vec<&'static str>) {

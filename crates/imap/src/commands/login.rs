@@ -1,6 +1,6 @@
 //! LOGIN (RFC 9051 §6.2.3), and the sign-in both LOGIN and AUTHENTICATE end in.
 
-use auth::{AuthError, Protocol, SessionWatch};
+use auth::{AuthError, Protocol, SessionWatch, SignedIn};
 use sasl::{Credentials, Password};
 
 use super::{Ctx, Reply, ReplyCode};
@@ -12,9 +12,15 @@ use crate::types::LoginArgs;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: LoginArgs) -> Result<Reply> {
     require_privacy(ctx)?;
+    if !capabilities::may_log_in(&ctx.shared.settings, ctx.connection) {
+        return Err(refused(Code::Cannot, "LOGIN is switched off"));
+    }
     let password = String::from_utf8(args.password.expose().to_vec()).map_err(|_| wrong())?;
     let password = Password::new(password);
-    sign_in(ctx, Credentials { authzid: None, authcid: args.user, password }).await
+    let credentials = Credentials { authzid: None, authcid: args.user, password };
+    let peer = ctx.connection.peer().ip();
+    let signed_in = ctx.shared.authenticator.sign_in(&credentials, Protocol::Imap, peer).await;
+    enter(ctx, signed_in.map_err(refusal)?).await
 }
 
 /// RFC 9051 §6.2.3, §11.1: no password without TLS.
@@ -29,7 +35,8 @@ fn wrong() -> CommandError {
     refused(Code::AuthenticationFailed, "Wrong address or password")
 }
 
-fn refusal(error: AuthError) -> CommandError {
+/// Why nobody was signed in.
+pub(super) fn refusal(error: AuthError) -> CommandError {
     match error {
         AuthError::Wrong => wrong(),
         AuthError::Blocked => refused(Code::ContactAdmin, "This account is blocked"),
@@ -43,11 +50,8 @@ fn refusal(error: AuthError) -> CommandError {
     }
 }
 
-/// Checks the credentials and enters the authenticated state.
-pub(super) async fn sign_in(ctx: &mut Ctx<'_>, credentials: Credentials) -> Result<Reply> {
-    let peer = ctx.connection.peer().ip();
-    let signed_in = ctx.shared.authenticator.sign_in(&credentials, Protocol::Imap, peer).await;
-    let signed_in = signed_in.map_err(refusal)?;
+/// Enters the authenticated state.
+pub(super) async fn enter(ctx: &mut Ctx<'_>, signed_in: SignedIn) -> Result<Reply> {
     let account = signed_in.account;
     let account = ctx.shared.store.read(move |tx| tx.load_account(account)).await?;
     let user = User { account: signed_in.account };

@@ -164,7 +164,7 @@ impl Ctx<'_> {
 
     /// The capabilities of the connection as it is now.
     pub(crate) fn capabilities(&self) -> Vec<&'static str> {
-        capabilities::names(&self.shared.settings, self.connection, self.state, self.off)
+        capabilities::names(self.shared, self.connection, self.state, self.off)
     }
 
     /// Who signed in. The table lets no command that asks run before sign-in.

@@ -7,6 +7,7 @@ mod compress;
 mod limits;
 mod random;
 mod resync;
+mod sasl;
 mod scene;
 mod search_index;
 mod sorting;

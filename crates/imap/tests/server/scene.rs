@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auth::{AuthSettings, Authenticator, PasswordPolicy};
+use auth::{AuthSettings, Authenticator, PasswordPolicy, ScramKey, ScramSettings};
 use ids::{AccountId, Clock, Timestamp};
 use imap::{ClientRule, ImapService, Settings};
 use net::{Connection, ConnectionSettings, Service, Shutdown, Stream};
@@ -43,6 +43,16 @@ fn new_account(address: &str) -> NewAccount {
 
 impl House {
     pub(crate) async fn build(database: Database) -> Self {
+        Self::build_with(database, None).await
+    }
+
+    /// The same with SCRAM.
+    pub(crate) async fn with_scram() -> Self {
+        let scram = ScramSettings { key: ScramKey::new([7; 32]), iterations: 4096 };
+        Self::build_with(Database::Sqlite, Some(scram)).await
+    }
+
+    async fn build_with(database: Database, scram: Option<ScramSettings>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::default());
         let mut settings = storage::Settings::new(folder.path(), clock.clone());
@@ -59,7 +69,7 @@ impl House {
             .await
             .unwrap()
             .value;
-        let settings = AuthSettings { passwords: QUICK, ..AuthSettings::default() };
+        let settings = AuthSettings { passwords: QUICK, scram, ..AuthSettings::default() };
         let authenticator = Authenticator::new(store.clone(), clock.clone(), settings).unwrap();
         let shutdown = Shutdown::new();
         let authenticator = Arc::new(authenticator);

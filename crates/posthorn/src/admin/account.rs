@@ -12,18 +12,26 @@ use super::{AccountRow, Admin, NewAccount, Password, Policy, Refusal, Response, 
 impl Admin {
     pub(super) async fn add_account(&self, new: NewAccount) -> Result<Response, Refusal> {
         let address = parse(&new.address)?;
+        let auth::NewPassword { hash, scram } =
+            self.hash(&address, &new.address, &new.password).await?;
         let account = storage::NewAccount {
             address,
             name: new.name,
             role: stored_role(new.role),
-            password_hash: self.hash(&new.address, &new.password).await?,
+            password_hash: hash,
             // Storage spells "no limit" as zero.
             quota_bytes: new.quota_bytes.unwrap_or(0),
             mail_only: new.mail_only,
         };
-        self.write("account add", move |tx| tx.create_account(account).map(|_| ()))
-            .await
-            .map_err(|error| refusal(&new.address, error))?;
+        self.write("account add", move |tx| {
+            let account = tx.create_account(account)?;
+            match &scram {
+                Some(verifier) => tx.account(account)?.put_scram_verifier(None, verifier),
+                None => Ok(()),
+            }
+        })
+        .await
+        .map_err(|error| refusal(&new.address, error))?;
         Ok(Response::Done)
     }
 
@@ -71,8 +79,16 @@ impl Admin {
         address: &str,
         password: Password,
     ) -> Result<Response, Refusal> {
-        let hash = self.hash(address, &password).await?;
-        self.change(address, "account passwd", move |tx| tx.set_password_hash(&hash)).await
+        let auth::NewPassword { hash, scram } =
+            self.hash(&parse(address)?, address, &password).await?;
+        self.change(address, "account passwd", move |tx| {
+            tx.set_password_hash(&hash)?;
+            match &scram {
+                Some(verifier) => tx.put_scram_verifier(None, verifier),
+                None => Ok(()),
+            }
+        })
+        .await
     }
 
     pub(super) async fn set_blocked(
@@ -157,7 +173,7 @@ impl Admin {
     }
 
     /// Changes one account.
-    async fn change(
+    pub(super) async fn change(
         &self,
         address: &str,
         verb: &'static str,
@@ -173,16 +189,21 @@ impl Admin {
         Ok(Response::Done)
     }
 
-    /// Checks a password against the policy and hashes it.
-    async fn hash(&self, address: &str, password: &Password) -> Result<String, Refusal> {
-        let address = match self.policy {
+    /// Checks a password against the policy and computes what is stored of it.
+    async fn hash(
+        &self,
+        account: &Address,
+        address: &str,
+        password: &Password,
+    ) -> Result<auth::NewPassword, Refusal> {
+        let compare_with = match self.policy {
             Policy::Strict => address,
             // The rules beside the length compare with the address.
             Policy::TryingOut => "",
         };
         let password = sasl::Password::from(password.expose());
-        let hash = self.authenticator.hash_password(address, password).await;
-        hash.map_err(|error| Refusal(error.to_string()))
+        let made = self.authenticator.new_password(account, compare_with, password).await;
+        made.map_err(|error| Refusal(error.to_string()))
     }
 
     /// Whether the account has this password already.

@@ -5,6 +5,7 @@
 //!
 //! **Absent:** rules about accounts, addresses and mailboxes; `storage` decides those.
 
+mod access_key;
 mod account;
 mod check_store;
 pub(crate) mod dns;
@@ -21,7 +22,8 @@ use storage::{ReadTx, Store, WriteTx};
 
 pub(crate) use password::Password;
 pub(crate) use request::{
-    AccountRow, DomainAliasRow, DomainRow, Finding, MailboxRow, NewAccount, Request, Response, Role,
+    AccessKeyKind, AccessKeyRow, AccountRow, DomainAliasRow, DomainRow, Finding, MailboxRow,
+    NewAccessKey, NewAccount, Request, Response, Role, SecretRow,
 };
 
 /// What the verbs work on.
@@ -76,6 +78,11 @@ impl Admin {
             Request::AliasAdd { account, alias } => self.add_alias(&account, &alias).await,
             Request::AliasList { account } => self.list_aliases(&account).await,
             Request::AliasRemove { account, alias } => self.remove_alias(&account, &alias).await,
+            Request::AccessKeyAdd(new) => self.add_access_key(new).await,
+            Request::AccessKeyList { kind, account } => self.list_access_keys(kind, &account).await,
+            Request::AccessKeyRevoke { kind, account, name } => {
+                self.revoke_access_key(kind, &account, name).await
+            }
             Request::MailboxList { account, mailbox } => {
                 self.list_mailboxes(&account, mailbox.as_deref()).await
             }

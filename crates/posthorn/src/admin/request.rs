@@ -29,6 +29,9 @@ pub(crate) enum Request {
     AliasAdd { account: String, alias: String },
     AliasList { account: String },
     AliasRemove { account: String, alias: String },
+    AccessKeyAdd(NewAccessKey),
+    AccessKeyList { kind: AccessKeyKind, account: String },
+    AccessKeyRevoke { kind: AccessKeyKind, account: String, name: String },
     MailboxList { account: String, mailbox: Option<String> },
     MailboxCreate { account: String, mailbox: String },
     MailboxRename { account: String, from: String, to: String },
@@ -47,6 +50,8 @@ pub(crate) enum Response {
     Accounts(Vec<AccountRow>),
     Account(AccountRow),
     Mailboxes(Vec<MailboxRow>),
+    AccessKeys(Vec<AccessKeyRow>),
+    Secret(SecretRow),
     Findings(Vec<Finding>),
 }
 
@@ -130,6 +135,47 @@ impl AccountRow {
             (false, false) => "active",
         }
     }
+}
+
+/// What opens an account beside its password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum AccessKeyKind {
+    /// For a program that can say a password only.
+    AppPassword,
+    /// For a program that says bearer tokens.
+    Token,
+}
+
+/// An app password or token to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NewAccessKey {
+    pub(crate) kind: AccessKeyKind,
+    pub(crate) account: String,
+    /// `None`: a free one is chosen.
+    pub(crate) name: Option<String>,
+    /// Names separated by commas, or `all`.
+    pub(crate) protocols: String,
+    /// `None`: for ever.
+    pub(crate) valid_days: Option<u32>,
+}
+
+/// An app password or token in a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AccessKeyRow {
+    pub(crate) name: String,
+    pub(crate) protocols: String,
+    /// Instants are written as in RFC 3339.
+    pub(crate) created: String,
+    pub(crate) expires: Option<String>,
+    pub(crate) last_used: Option<String>,
+}
+
+/// A secret that was made, shown this once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SecretRow {
+    pub(crate) name: String,
+    pub(crate) secret: Password,
 }
 
 /// A mailbox in a listing.

@@ -1,5 +1,6 @@
 //! The command line: one file per command, named as it is typed.
 
+mod access_key;
 mod account;
 mod alias;
 mod bench;
@@ -23,7 +24,7 @@ use config::Config;
 pub(crate) use failure::Failure;
 pub(crate) use output::Output;
 
-use crate::admin::{Request, Response};
+use crate::admin::{AccessKeyKind, Request, Response};
 
 /// Groupware server: SMTP, LMTP and IMAP on one store.
 #[derive(Parser)]
@@ -60,6 +61,12 @@ enum Command {
     /// Further addresses of an account.
     #[command(subcommand)]
     Alias(alias::Command),
+    /// Passwords for single devices and programs.
+    #[command(subcommand)]
+    AppPassword(access_key::Command),
+    /// Bearer tokens, for programs that sign in by OAUTHBEARER or XOAUTH2.
+    #[command(subcommand)]
+    Token(access_key::Command),
     /// Mailboxes of an account.
     #[command(subcommand)]
     Mailbox(mailbox::Command),
@@ -93,6 +100,13 @@ pub(crate) fn run() -> ExitCode {
         Command::Domain(command) => domain::run(&arguments.config, command, &mut output),
         Command::Account(command) => account::run(&arguments.config, command, &mut output),
         Command::Alias(command) => alias::run(&arguments.config, command, &mut output),
+        Command::AppPassword(command) => {
+            let kind = AccessKeyKind::AppPassword;
+            access_key::run(&arguments.config, kind, command, &mut output)
+        }
+        Command::Token(command) => {
+            access_key::run(&arguments.config, AccessKeyKind::Token, command, &mut output)
+        }
         Command::Mailbox(command) => mailbox::run(&arguments.config, command, &mut output),
         Command::CheckStore(command) => check_store::run(&arguments.config, command, &mut output),
         Command::Bench(command) => bench::run(command, &mut output),

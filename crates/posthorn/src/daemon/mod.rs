@@ -14,6 +14,7 @@ mod metrics;
 mod open;
 mod reload;
 mod reloadable;
+mod scram_key;
 mod services;
 mod system;
 mod tls;
@@ -90,6 +91,9 @@ async fn serve(
     let mut signals = Signals::new()?;
     let shutdown = Shutdown::new();
     let outcome = async {
+        if !config.auth.scram {
+            forget_scram(&admin).await?;
+        }
         let keys = if listeners::want_tls(&config) { Some(tls::load(&config)?) } else { None };
         let shared = Shared::new(&config, &admin);
         let listeners = Listeners::start(&config, shared, keys.clone(), &shutdown)?;
@@ -112,6 +116,19 @@ async fn serve(
         Ending::CutOff(tasks) => tracing::warn!(tasks, "ended; sessions were cut off"),
     }
     outcome.map(|_| ())
+}
+
+/// Without SCRAM nothing is kept for it.
+async fn forget_scram(admin: &Admin) -> Result<(), Failure> {
+    let forgotten = admin.store.write("scram off", |tx| tx.drop_scram_verifiers()).await;
+    match forgotten {
+        Ok(forgotten) if forgotten.value == 0 => Ok(()),
+        Ok(forgotten) => {
+            tracing::info!(verifiers = forgotten.value, "auth.scram is off: verifiers erased");
+            Ok(())
+        }
+        Err(error) => Err(Failure::new(format!("SCRAM verifiers: {error}"))),
+    }
 }
 
 /// What the operator tells the daemon by signals.

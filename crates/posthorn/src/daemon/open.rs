@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::{AuthSettings, Authenticator, PasswordPolicy, ThrottleSettings};
+use auth::{AuthSettings, Authenticator, PasswordPolicy, ScramSettings, ThrottleSettings};
 use config::{Config, Secret};
 use net::SystemClock;
 use storage::{StorageError, Store};
@@ -33,9 +33,17 @@ pub(crate) fn open_admin(config: &Config) -> Result<Admin, OpenError> {
         StorageError::InUse(_) => OpenError::InUse,
         other => named(&other),
     })?;
-    let authenticator =
-        Authenticator::new(store.clone(), Arc::new(SystemClock), auth_settings(config))
-            .map_err(|error| named(&error))?;
+    // The directory is this process's own by now, so that no other one makes the file too.
+    let scram = match scram(config) {
+        Ok(scram) => scram,
+        Err(failure) => {
+            store.close();
+            return Err(OpenError::Failed(failure));
+        }
+    };
+    let settings = auth_settings(config, scram);
+    let authenticator = Authenticator::new(store.clone(), Arc::new(SystemClock), settings)
+        .map_err(|error| named(&error))?;
     Ok(Admin { store, authenticator: Arc::new(authenticator), policy: Policy::Strict })
 }
 
@@ -45,7 +53,7 @@ pub(crate) fn in_use(directory: &Path) -> Failure {
     Failure::new(format!("{directory} is in use: a daemon or a command owns it"))
 }
 
-fn auth_settings(config: &Config) -> AuthSettings {
+fn auth_settings(config: &Config, scram: Option<ScramSettings>) -> AuthSettings {
     let auth = &config.auth;
     AuthSettings {
         passwords: PasswordPolicy {
@@ -62,7 +70,18 @@ fn auth_settings(config: &Config) -> AuthSettings {
         cache_ttl_secs: seconds(auth.cache_ttl),
         cache_entries_max: count(auth.cache_entries),
         verifications_max: count(auth.verifications),
+        scram,
     }
+}
+
+/// How SCRAM is served, where it is.
+fn scram(config: &Config) -> Result<Option<ScramSettings>, Failure> {
+    if !config.auth.scram {
+        return Ok(None);
+    }
+    let path = config.data_dir.join("scram.key");
+    let key = super::scram_key::load_or_make(&path)?;
+    Ok(Some(ScramSettings { key, iterations: config.auth.scram_iterations }))
 }
 
 /// Whole seconds, at least one.

@@ -51,6 +51,7 @@ impl Shared {
             login_timeout: limits.sign_in_timeout,
             idle_timeout: limits.imap_timeout,
             plaintext_auth: listener.plaintext_auth,
+            mechanisms: mechanisms(listener),
             errors_before_login_max: limits.bad_commands,
             commands_before_login_per_minute: limits.imap_commands_before_sign_in,
             disabled_capabilities: names(&listener.capabilities_off),
@@ -69,6 +70,7 @@ impl Shared {
             login_timeout: limits.sign_in_timeout,
             idle_timeout: limits.pop3_timeout,
             plaintext_auth: listener.plaintext_auth,
+            mechanisms: mechanisms(listener),
             errors_before_login_max: limits.bad_commands,
             commands_before_login_per_minute: limits.pop3_commands_before_sign_in,
             retrieving_marks_seen: config.pop3.mark_seen,
@@ -84,6 +86,7 @@ impl Shared {
         let settings = smtp::Settings {
             starttls: listener.protocol != Protocol::Submissions,
             plaintext_auth: listener.plaintext_auth,
+            mechanisms: mechanisms(listener),
             command_line_bytes_max: bytes(limits.smtp_line),
             recipients_max: count(limits.recipients),
             message_bytes_max: limits.message,
@@ -120,7 +123,26 @@ fn names(words: &[Word]) -> Vec<String> {
     words.iter().map(Word::to_string).collect()
 }
 
+/// The configuration's mechanisms as `sasl` has them; both know the same.
+fn mechanisms(listener: &Listener) -> Vec<sasl::Name> {
+    let names = listener.sasl_mechanisms.iter().map(|mechanism| mechanism.as_str().as_bytes());
+    names.filter_map(sasl::Name::parse).collect()
+}
+
 /// A size from the configuration as a size in memory.
 pub(super) fn bytes(size: u64) -> usize {
     usize::try_from(size).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_mechanisms_of_the_configuration_are_known() {
+        let text = "hostname = \"mail.example.test\"\n[tls]\nmode = \"self-signed\"\n\
+                    [[listener]]\nprotocol = \"imaps\"\nbind = \"[::]:993\"\n";
+        let config = config::parse(text, std::path::Path::new("p.toml")).unwrap();
+        assert_eq!(mechanisms(&config.listeners[0]), sasl::Name::ALL);
+    }
 }

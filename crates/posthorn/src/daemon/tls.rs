@@ -22,7 +22,9 @@ pub(crate) fn files(config: &Config) -> Result<(PathBuf, PathBuf), Failure> {
 /// Loads the certificate, making it first if it is to be self-signed.
 pub(super) fn load(config: &Config) -> Result<Arc<TlsKeys>, Failure> {
     let (certificate, key) = files(config)?;
-    TlsKeys::load(&certificate, &key).map(Arc::new).map_err(|error| Failure::new(error.to_string()))
+    TlsKeys::load_asking(&certificate, &key, config.tls.client_ca.as_deref())
+        .map(Arc::new)
+        .map_err(|error| Failure::new(error.to_string()))
 }
 
 fn self_signed(config: &Config) -> Result<(PathBuf, PathBuf), Failure> {

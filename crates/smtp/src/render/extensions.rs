@@ -1,5 +1,7 @@
 //! The reply to EHLO and LHLO: which extensions this session offers, and HELP.
 
+use sasl::Name;
+
 use super::reply::render_code;
 
 /// What is offered at this point of the session. What is offered is accepted, and the other
@@ -16,8 +18,8 @@ pub(crate) struct Extensions<'a> {
     pub(crate) messages_max: u64,
     /// STARTTLS (RFC 3207 §2).
     pub(crate) starttls: bool,
-    /// AUTH (RFC 4954 §3).
-    pub(crate) auth: bool,
+    /// AUTH (RFC 4954 §3) with these; none, no AUTH.
+    pub(crate) mechanisms: &'a [Name],
 }
 
 impl Extensions<'_> {
@@ -31,8 +33,10 @@ impl Extensions<'_> {
             // RFC 3207 §4.2: not offered again once TLS is up.
             line(b'-', &["STARTTLS"], out);
         }
-        if self.auth {
-            line(b'-', &["AUTH PLAIN LOGIN"], out);
+        if !self.mechanisms.is_empty() {
+            let names = self.mechanisms.iter().flat_map(|name| [" ", name.as_str()]);
+            let parts: Vec<&str> = std::iter::once("AUTH").chain(names).collect();
+            line(b'-', &parts, out);
         }
         line(b'-', &["ENHANCEDSTATUSCODES"], out);
         line(b'-', &["8BITMIME"], out);
@@ -72,7 +76,7 @@ mod tests {
             recipients_max: 7,
             messages_max: 9,
             starttls: true,
-            auth: false,
+            mechanisms: &[],
         };
         let mut out = Vec::new();
         extensions.render(&mut out);
@@ -82,7 +86,7 @@ mod tests {
              250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n\
              250-CHUNKING\r\n250-BINARYMIME\r\n250 LIMITS MAILMAX=9 RCPTMAX=7\r\n"
         );
-        (extensions.starttls, extensions.auth) = (false, true);
+        (extensions.starttls, extensions.mechanisms) = (false, &[Name::Plain, Name::Login]);
         let mut out = Vec::new();
         extensions.render(&mut out);
         let text = String::from_utf8(out).unwrap();

@@ -4,13 +4,13 @@
 //! **Invariant:** every answer is read in one snapshot; what is refused here is refused for a
 //! reason the client is told.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use auth::{AuthError, Authenticator, Protocol, SignedIn};
+use auth::{AuthError, Authenticator, Dialog, Link, Protocol, SignedIn, Turn};
 use ids::{AccountId, Timestamp};
 use message::address::Address;
-use sasl::Credentials;
+use net::Connection;
+use sasl::Name;
 use storage::{Resolution, Store};
 
 use super::delivery::{Delivery, Outcomes, deliver};
@@ -23,6 +23,17 @@ pub struct Desk {
     store: Store,
     authenticator: Arc<Authenticator>,
     hostname: Arc<str>,
+}
+
+/// Why nobody was signed in.
+pub(super) fn refusal(error: AuthError) -> Refusal {
+    match error {
+        AuthError::Wrong => Refusal::BadCredentials,
+        AuthError::Blocked => Refusal::SignInNotPermitted,
+        AuthError::Maintenance => Refusal::SignInMaintenance,
+        AuthError::Throttled { .. } => Refusal::SignInThrottled,
+        AuthError::Unavailable => Refusal::SignInUnavailable,
+    }
 }
 
 /// Where a recipient gets the message.
@@ -49,20 +60,21 @@ impl Desk {
         self.store.now()
     }
 
-    /// Checks a name and a password.
-    pub(super) async fn sign_in(
-        &self,
-        credentials: &Credentials,
-        peer: IpAddr,
-    ) -> Result<SignedIn, Refusal> {
-        let outcome = self.authenticator.sign_in(credentials, Protocol::Submission, peer).await;
-        outcome.map_err(|error| match error {
-            AuthError::Wrong => Refusal::BadCredentials,
-            AuthError::Blocked => Refusal::SignInNotPermitted,
-            AuthError::Maintenance => Refusal::SignInMaintenance,
-            AuthError::Throttled { .. } => Refusal::SignInThrottled,
-            AuthError::Unavailable => Refusal::SignInUnavailable,
-        })
+    /// The connection as somebody signs in over it.
+    pub(super) fn link(&self, connection: &Connection, plaintext_auth: bool) -> Link {
+        Link::new(&self.authenticator, Protocol::Submission, connection, plaintext_auth)
+    }
+
+    /// Starts an exchange with one of the mechanisms offered.
+    pub(super) fn begin(&self, link: Link, mechanism: Name) -> Result<Dialog, Refusal> {
+        let name = mechanism.as_str().as_bytes();
+        let begun = self.authenticator.begin(link, &Name::ALL, name).map_err(refusal)?;
+        begun.ok_or(Refusal::UnknownMechanism)
+    }
+
+    /// Takes an exchange on by one response.
+    pub(super) async fn advance(&self, dialog: &mut Dialog, response: Option<&[u8]>) -> Turn {
+        dialog.advance(&self.authenticator, response).await
     }
 
     /// R-ADDR-5: a submission's sender is an address of its account. The null sender is for
@@ -74,7 +86,8 @@ impl Desk {
         reverse_path: &ReversePath,
     ) -> Result<Option<Farewell>, CommandError> {
         let sender = reverse_path.mailbox().cloned().map(storage::Address::from);
-        let (account, address) = (user.account, user.address.clone());
+        let now = self.now();
+        let SignedIn { account, address, credential_version, grant } = user.clone();
         let (credentials, owned) = self
             .store
             .read(move |tx| {
@@ -82,15 +95,12 @@ impl Desk {
                     Some(sender) => tx.may_send_as(account, sender)?,
                     None => true,
                 };
-                Ok((tx.credentials(&address)?, owned))
+                let version = credential_version;
+                let found = tx.standing_credentials(&address, account, version, grant, now)?;
+                Ok((found, owned))
             })
             .await?;
-        let current = credentials.filter(|found| {
-            found.account == account
-                && found.credential_version == user.credential_version
-                && !found.blocked
-        });
-        match current {
+        match credentials.filter(|found| !found.blocked) {
             None => Ok(Some(Farewell::SignedOut)),
             // R-ADDR-12: sending is refused, receiving is not.
             Some(found) if found.maintenance => Err(Refusal::Maintenance.into()),

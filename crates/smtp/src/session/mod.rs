@@ -11,7 +11,8 @@ mod transaction;
 
 use std::sync::Arc;
 
-use sasl::{Credentials, Exchange};
+use sasl::Name;
+use sasl::wire::Response;
 
 use crate::error::{CommandError, Farewell, Refusal, StateError, SyntaxError};
 use crate::parse::{Command, Greeting, parse_command};
@@ -28,8 +29,16 @@ pub enum Next {
     Command,
     /// Send the reply, forget unread input, negotiate TLS, call [`Session::tls_started`].
     StartTls,
-    /// Check these, then call [`Session::signed_in`] or [`Session::refuse`].
-    SignIn(Credentials),
+    /// Start this mechanism, then call [`Session::challenge`], [`Session::signed_in`],
+    /// [`Session::break_off`] or [`Session::refuse`].
+    SignIn {
+        /// One of those offered.
+        mechanism: Name,
+        /// The initial response.
+        initial: Option<Response>,
+    },
+    /// Give this to the mechanism that was started, then call the same.
+    Respond(Response),
     /// Check that the signed-in account may use this sender, then call [`Session::open`] or
     /// [`Session::refuse`].
     CheckSender(Envelope),
@@ -65,7 +74,10 @@ pub struct Session {
     tls: bool,
     signed_in: bool,
     hello: Option<(Greeting, ClientName)>,
-    exchange: Option<Exchange>,
+    /// What can be used to sign in on this connection.
+    offered: Vec<Name>,
+    /// Whether the next line answers a challenge.
+    in_exchange: bool,
     phase: Phase,
     errors: u32,
     idle_commands: u32,
@@ -83,7 +95,8 @@ impl Session {
             tls,
             signed_in: false,
             hello: None,
-            exchange: None,
+            offered: Vec::new(),
+            in_exchange: false,
             phase: Phase::Idle,
             errors: 0,
             idle_commands: 0,
@@ -110,7 +123,7 @@ impl Session {
 
     /// Whether the next line belongs to an AUTH exchange, whose lines may be longer.
     pub fn in_exchange(&self) -> bool {
-        self.exchange.is_some()
+        self.in_exchange
     }
 
     /// How the client called itself.
@@ -142,8 +155,8 @@ impl Session {
             return self.close(farewell, out);
         }
         self.count_command();
-        if let Some(exchange) = self.exchange.take() {
-            return self.respond(exchange, line, out);
+        if std::mem::take(&mut self.in_exchange) {
+            return self.respond(line, out);
         }
         let command = match parse_command(line) {
             Ok(command) => command,
@@ -167,7 +180,7 @@ impl Session {
             return self.close(farewell, out);
         }
         self.count_command();
-        if self.exchange.take().is_some() && error == SyntaxError::LineTooLong {
+        if std::mem::take(&mut self.in_exchange) && error == SyntaxError::LineTooLong {
             return self.refuse(&Refusal::AuthTooLong.into(), out);
         }
         self.refuse_line(start, error, out)
@@ -194,7 +207,8 @@ impl Session {
         self.tls = true;
         self.signed_in = false;
         self.hello = None;
-        self.exchange = None;
+        self.offered = Vec::new();
+        self.in_exchange = false;
         self.phase = Phase::Idle;
     }
 
@@ -290,7 +304,7 @@ impl Session {
             recipients_max: settings.recipients_max,
             messages_max: settings.messages_max,
             starttls: settings.starttls && !self.tls,
-            auth: self.offers_auth() && !self.signed_in,
+            mechanisms: self.announced(),
         }
         .render(out);
         Ok(())

@@ -1,5 +1,7 @@
 //! Dialogs with a session whose world is a closure: no sockets, no store.
 
+use sasl::{Mechanism, Question, Step};
+
 use super::*;
 use crate::content::{Content, ContentLimits, Encoding, Fed, Framing};
 use crate::types::{Body, ForwardPath, Notify, Ret};
@@ -10,6 +12,7 @@ const LINE_FEED: u8 = b'\n';
 /// from who signed in (`user` with `secret`), whose own sender is `user@here.test`.
 struct Dialog {
     session: Session,
+    mechanism: Option<Box<dyn Mechanism>>,
     messages: Vec<(Envelope, Vec<u8>)>,
     content: Option<(Content, Vec<u8>)>,
     closed: bool,
@@ -17,8 +20,11 @@ struct Dialog {
 
 impl Dialog {
     fn new(settings: Settings) -> Self {
-        let session = Session::new(Arc::new(settings), false);
-        Self { session, messages: Vec::new(), content: None, closed: false }
+        let mut session = Session::new(Arc::new(settings), false);
+        if session.settings().plaintext_auth {
+            session.offer(vec![Name::Plain, Name::Login]);
+        }
+        Self { session, mechanism: None, messages: Vec::new(), content: None, closed: false }
     }
 
     fn with_role(role: Role) -> Self {
@@ -47,14 +53,18 @@ impl Dialog {
             Next::Command => {}
             Next::StartTls => {
                 self.session.tls_started();
+                self.session.offer(vec![Name::Plain, Name::Login]);
                 return b"";
             }
-            Next::SignIn(credentials) => {
-                if credentials.authcid == "user" && credentials.password.as_str() == "secret" {
-                    self.session.signed_in(out);
-                } else {
-                    self.session.refuse(&Refusal::BadCredentials.into(), out);
-                }
+            Next::SignIn { mechanism, initial } => {
+                let mut started = sasl::start(mechanism, &sasl::Channel::default(), false, "");
+                let step = started.step(initial.as_ref().map(|bytes| bytes.as_slice()));
+                self.mechanism = Some(started);
+                self.take_step(step, out);
+            }
+            Next::Respond(response) => {
+                let step = self.mechanism.as_mut().unwrap().step(Some(&response));
+                self.take_step(step, out);
             }
             Next::CheckSender(envelope) => {
                 if envelope.reverse_path.to_string() == "<user@here.test>" {
@@ -77,6 +87,21 @@ impl Dialog {
             Next::Close => self.closed = true,
         }
         rest
+    }
+
+    fn take_step(&mut self, step: Step, out: &mut Vec<u8>) {
+        match step {
+            Step::Challenge(challenge) => self.session.challenge(&challenge, out),
+            Step::Ask(Question::Password(asked))
+                if asked.authcid == "user" && asked.password.as_str() == "secret" =>
+            {
+                self.session.signed_in(out)
+            }
+            Step::Failed(failure) => self.session.break_off(failure, out),
+            Step::Ask(_) | Step::Accepted => {
+                self.session.refuse(&Refusal::BadCredentials.into(), out)
+            }
+        };
     }
 
     fn check_recipient(&mut self, recipient: Recipient, out: &mut Vec<u8>) {

@@ -176,7 +176,7 @@ impl Session {
         }
         if self.needs_sign_in() {
             // RFC 6409 §4.3: no submission without sign-in.
-            let signable = self.offers_auth() || !self.settings.starttls;
+            let signable = !self.offered.is_empty() || !self.settings.starttls;
             let refusal = if signable { Refusal::SignInRequired } else { Refusal::TlsRequired };
             return Err(refusal.into());
         }

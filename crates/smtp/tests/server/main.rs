@@ -3,6 +3,7 @@
 
 mod hostile;
 mod rewriting;
+mod sasl;
 mod support;
 mod tls;
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use auth::{AuthSettings, Authenticator, PasswordPolicy};
+use auth::{AuthSettings, Authenticator, PasswordPolicy, ScramKey, ScramSettings};
 use ids::{AccountId, CollectionId, ContentId, Timestamp};
 use net::{Connection, ConnectionSettings, Service, Shutdown, Stream};
 use sasl::Password;
@@ -27,6 +27,16 @@ impl Fixture {
     /// Domain `here.test` with the alias `also.test`. Accounts: `alice` (alias `ally`, password
     /// `secret one`), `bob`, `full` with a quota of 100 bytes, `blocked`.
     pub(crate) async fn new() -> Self {
+        Self::build(None).await
+    }
+
+    /// The same with SCRAM.
+    pub(crate) async fn with_scram() -> Self {
+        let key = ScramKey::new([7; 32]);
+        Self::build(Some(ScramSettings { key, iterations: 4096 })).await
+    }
+
+    async fn build(scram: Option<ScramSettings>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(NOW));
         let opened = storage::Settings::new(folder.path(), clock.clone());
@@ -34,7 +44,7 @@ impl Fixture {
         let passwords = PasswordPolicy::default();
         let hash = passwords.hash("alice@here.test", &Password::from("secret one")).unwrap();
         store.write("fixture", move |tx| fill(tx, hash)).await.unwrap();
-        let settings = AuthSettings { passwords, ..AuthSettings::default() };
+        let settings = AuthSettings { passwords, scram, ..AuthSettings::default() };
         let authenticator = Authenticator::new(store.clone(), clock, settings).unwrap();
         Self {
             desk: Desk::new(store.clone(), Arc::new(authenticator), "mx.here.test"),

@@ -13,7 +13,7 @@ use testkit::client::{Security, SmtpClient};
 
 const SIGN_IN: &str = "AUTH PLAIN AGFsaWNlQGhlcmUudGVzdABzZWNyZXQgb25l";
 
-fn serve(fixture: &Fixture, settings: Settings, encryption: Encryption) -> SocketAddr {
+pub(crate) fn serve(fixture: &Fixture, settings: Settings, encryption: Encryption) -> SocketAddr {
     let listener = Listener::bind(ListenerSettings {
         name: "smtp".to_owned(),
         bind: vec!["127.0.0.1:0".parse().unwrap()],
@@ -30,7 +30,7 @@ fn serve(fixture: &Fixture, settings: Settings, encryption: Encryption) -> Socke
     address
 }
 
-fn keys() -> (tempfile::TempDir, Arc<TlsKeys>) {
+pub(crate) fn keys() -> (tempfile::TempDir, Arc<TlsKeys>) {
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
     generate_self_signed(&certificate, &key, &["mx.here.test".to_owned()]).unwrap();
@@ -39,11 +39,11 @@ fn keys() -> (tempfile::TempDir, Arc<TlsKeys>) {
 }
 
 /// Submission as the binary sets it up: no sign-in without TLS.
-fn submission() -> Settings {
+pub(crate) fn submission() -> Settings {
     Settings { plaintext_auth: false, ..settings(Role::Submission) }
 }
 
-async fn blocking<T: Send + 'static>(dialog: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) async fn blocking<T: Send + 'static>(dialog: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(dialog).await.unwrap()
 }
 
@@ -63,7 +63,7 @@ async fn sign_in_after_starttls() {
         assert_eq!(client.command("MAIL FROM:<alice@here.test>").unwrap().code, 503);
         let extensions = client.command("EHLO a").unwrap().lines;
         assert!(!extensions.contains(&"STARTTLS".to_owned()));
-        assert!(extensions.contains(&"AUTH PLAIN LOGIN".to_owned()));
+        assert!(extensions.contains(&"AUTH PLAIN LOGIN OAUTHBEARER XOAUTH2".to_owned()));
         assert_eq!(client.command(SIGN_IN).unwrap().code, 235);
         let protocol = testkit::client::Protocol::Smtp;
         let delivery = client
@@ -105,7 +105,7 @@ async fn implicit_tls_offers_sign_in_at_once() {
     blocking(move || {
         let mut client = SmtpClient::connect(address, Security::Tls).unwrap();
         let extensions = client.command("EHLO a").unwrap().lines;
-        assert!(extensions.contains(&"AUTH PLAIN LOGIN".to_owned()));
+        assert!(extensions.contains(&"AUTH PLAIN LOGIN OAUTHBEARER XOAUTH2".to_owned()));
         assert_eq!(client.command("STARTTLS").unwrap().code, 503);
         assert_eq!(client.command(SIGN_IN).unwrap().code, 235);
         assert_eq!(client.command("QUIT").unwrap().code, 221);

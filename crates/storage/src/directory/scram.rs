@@ -4,7 +4,7 @@
 use ids::{AccessKeyId, AccountId};
 
 use crate::sql::Value;
-use crate::{AccountTx, ReadTx, Result, StorageError};
+use crate::{AccountTx, ReadTx, Result, StorageError, WriteTx};
 
 /// The verifier of one password.
 #[derive(Clone, PartialEq, Eq)]
@@ -40,6 +40,13 @@ impl ReadTx<'_> {
                 Ok(((key != 0).then_some(AccessKeyId::new(key)), verifier))
             },
         )
+    }
+}
+
+impl WriteTx<'_> {
+    /// Removes every verifier of the store; how many there were.
+    pub fn drop_scram_verifiers(&mut self) -> Result<u64> {
+        self.sql.execute("DELETE FROM scram_verifier", &[])
     }
 }
 
@@ -126,6 +133,9 @@ mod tests {
             assert_eq!(list(), [(None, verifier(2))]);
             store.with(julie, |tx| tx.put_scram_verifier(None, &verifier(3))).unwrap();
             assert_eq!(list(), [(None, verifier(3))]);
+            assert_eq!(store.write(|tx| tx.drop_scram_verifiers()).unwrap(), 1);
+            assert_eq!(store.write(|tx| tx.drop_scram_verifiers()).unwrap(), 0);
+            store.with(julie, |tx| tx.put_scram_verifier(None, &verifier(3))).unwrap();
             store.with(julie, |tx| tx.set_password_hash("$new")).unwrap();
             assert_eq!(list(), []);
             store.with(julie, |tx| tx.put_scram_verifier(None, &verifier(4))).unwrap();

@@ -84,6 +84,11 @@ impl SmtpClient {
         Ok(delivery)
     }
 
+    /// What SCRAM can be bound to (`tls-exporter`); fails the test where there is no TLS.
+    pub fn exporter(&self) -> Vec<u8> {
+        self.stream.exporter()
+    }
+
     /// Sends bytes as they are.
     pub fn send_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.send(bytes)

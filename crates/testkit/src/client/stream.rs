@@ -75,6 +75,14 @@ impl Stream {
         Ok(())
     }
 
+    /// `tls-exporter` of this connection (RFC 9266 §4); fails the test where there is no TLS.
+    pub(super) fn exporter(&self) -> Vec<u8> {
+        let Transport::Tls(tls) = self.0.get_ref() else { panic!("no TLS, no exporter") };
+        let label = b"EXPORTER-Channel-Binding";
+        let exporter = tls.conn.export_keying_material(vec![0; 32], label, Some(b""));
+        exporter.unwrap_or_else(|error| panic!("TLS has begun: {error}"))
+    }
+
     pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self.0.get_mut() {
             Transport::Plain(stream) => stream.write_all(bytes),
