@@ -35,6 +35,9 @@ pub(crate) enum CommandError {
     /// A SASL exchange came to no end.
     #[error("SASL: {0:?}")]
     Sasl(sasl::Failure),
+    /// Large messages on their way to other clients take all the memory there is.
+    #[error("no memory for a large message")]
+    NoMemory,
     /// Storage refused or failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -102,6 +105,10 @@ impl CommandError {
             Self::Sasl(failure) => {
                 let (code, text) = sasl_answer(failure);
                 Answer::Err(code, text.to_owned())
+            }
+            Self::NoMemory => {
+                let text = "Too much mail is being retrieved, try again later";
+                Answer::Err(Some(Code::SysTemp), text.to_owned())
             }
             Self::Storage(error) => {
                 let (code, text) = storage_answer(error);
@@ -261,6 +268,7 @@ mod tests {
             (Sasl(sasl::Failure::TooLong), "-ERR Response too long\r\n"),
             (Sasl(sasl::Failure::ChannelBinding), "-ERR Channel binding does not fit\r\n"),
             (Sasl(sasl::Failure::Refused), "-ERR [AUTH] Wrong address or password\r\n"),
+            (NoMemory, "-ERR [SYS/TEMP] Too much mail is being retrieved, try again later\r\n"),
             (
                 Storage(StorageError::Unavailable("/data: disk full".to_owned())),
                 "-ERR [SYS/TEMP] Temporarily unavailable, try again later\r\n",

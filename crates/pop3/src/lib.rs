@@ -29,6 +29,7 @@ mod language;
 mod listing;
 mod maildrop;
 mod marks;
+mod memory;
 mod reply;
 mod retrieval;
 mod server;

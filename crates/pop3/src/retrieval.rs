@@ -1,16 +1,24 @@
 //! RETR (RFC 1939 §5) and TOP (RFC 1939 §7).
 
+use std::time::Duration;
+
 use ids::ContentId;
 use storage::{Content, StorageError, Want};
+use tokio::time::timeout;
 
 use crate::dot_stuffing::MessageText;
-use crate::error::{CommandError, Result};
+use crate::error::{CommandError, Farewell, Result};
+use crate::memory::Drawn;
 use crate::reply::counted;
 use crate::server::{Reply, Session};
+
+/// LIMIT: how long a message may hold memory that others wait for: 50 MB over 250 kbit/s fit.
+const SEND_TIME: Duration = Duration::from_secs(30 * 60);
 
 impl Session {
     /// Sends a whole message, byte for byte.
     pub(crate) async fn retr(&mut self, number: u32) -> Result<Reply> {
+        let _memory = self.draw_memory(number).await?;
         let message = self.load(number, Want::HEADER | Want::TEXT, MessageText::new).await?;
         if self.shared.settings.retrieving_marks_seen {
             self.maildrop_mut()?.note_retrieved(number);
@@ -21,6 +29,7 @@ impl Session {
 
     /// Sends the header and the first lines of the body.
     pub(crate) async fn top(&mut self, number: u32, lines: u32) -> Result<Reply> {
+        let _memory = self.draw_memory(number).await?;
         let want = if lines == 0 { Want::HEADER } else { Want::HEADER | Want::TEXT };
         let message =
             self.load(number, want, move |header, body| MessageText::top(header, body, lines));
@@ -49,11 +58,35 @@ impl Session {
         }
     }
 
-    async fn send(&mut self, begin: String, message: &MessageText) -> Result<Reply> {
-        self.connection.write(begin.as_bytes()).await?;
-        for piece in message.pieces() {
-            self.connection.write(piece).await?;
+    /// Draws memory for a message that is about to be read.
+    async fn draw_memory(&mut self, number: u32) -> Result<Drawn> {
+        let bytes = u64::from(self.maildrop()?.find_present(number)?.size_bytes());
+        let units = match self.shared.memory.try_draw(bytes) {
+            Ok(drawn) => return Ok(drawn),
+            Err(units) => units,
+        };
+        // The client shall not wait for earlier responses meanwhile.
+        self.connection.flush().await?;
+        tokio::select! {
+            biased;
+            why = self.ending.reached() => Err(CommandError::Ended(why)),
+            drawn = self.shared.memory.wait(units) => drawn.ok_or(CommandError::NoMemory),
         }
-        Ok(Reply::Sent)
+    }
+
+    async fn send(&mut self, begin: String, message: &MessageText) -> Result<Reply> {
+        let connection = &mut self.connection;
+        let sending = async {
+            connection.write(begin.as_bytes()).await?;
+            for piece in message.pieces() {
+                connection.write(piece).await?;
+            }
+            Ok(Reply::Sent)
+        };
+        match timeout(SEND_TIME, sending).await {
+            Ok(sent) => sent,
+            // What was sent has no end, so that no client takes it for whole.
+            Err(_) => Err(CommandError::Ended(Farewell::Silent)),
+        }
     }
 }

@@ -15,6 +15,7 @@ use crate::command::{Allowed, Command, parse_command};
 use crate::error::{Answer, CommandError, Farewell, Result};
 use crate::language::{find_language, render_languages};
 use crate::maildrop::Maildrop;
+use crate::memory::RetrievalMemory;
 use crate::reply::{counted, render_err, render_ok};
 use crate::settings::Settings;
 
@@ -28,12 +29,14 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) settings: Settings,
+    pub(crate) memory: RetrievalMemory,
 }
 
 impl Pop3Service {
     /// A service on `store`.
     pub fn new(store: Store, authenticator: Arc<Authenticator>, settings: Settings) -> Self {
-        Self { shared: Arc::new(Shared { store, authenticator, settings }) }
+        let memory = RetrievalMemory::new(settings.retrieval_memory_bytes);
+        Self { shared: Arc::new(Shared { store, authenticator, settings, memory }) }
     }
 }
 
@@ -66,7 +69,7 @@ impl Ending {
     }
 
     /// Completes when the session must end. Cancel safe.
-    async fn reached(&mut self) -> Farewell {
+    pub(crate) async fn reached(&mut self) -> Farewell {
         let Some(account) = &mut self.account else {
             let deadline = self.deadline;
             let late = async move {

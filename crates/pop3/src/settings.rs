@@ -22,6 +22,9 @@ pub struct Settings {
     pub errors_before_login_max: u32,
     /// Commands a client may send per minute before sign-in. Default 60.
     pub commands_before_login_per_minute: u32,
+    /// Memory that large messages on their way to clients may take on all connections together.
+    /// Default 256 MiB.
+    pub retrieval_memory_bytes: u64,
     /// Whether messages that were retrieved get `\Seen` at QUIT. Default no: a machine that
     /// collects mail is not somebody who has read it.
     pub retrieving_marks_seen: bool,
@@ -38,6 +41,7 @@ impl Default for Settings {
             mechanisms: sasl::Name::ALL.to_vec(),
             errors_before_login_max: 10,
             commands_before_login_per_minute: 60,
+            retrieval_memory_bytes: 256 * 1024 * 1024,
             retrieving_marks_seen: false,
         }
     }

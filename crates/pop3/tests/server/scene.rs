@@ -81,6 +81,11 @@ impl House {
     /// Opens a connection; the server's half runs in a task of its own.
     pub(crate) fn connect(&self, settings: Settings) -> DuplexStream {
         let service = Pop3Service::new(self.store.clone(), self.authenticator.clone(), settings);
+        self.open(Arc::new(service))
+    }
+
+    /// Opens a connection to a service that has others.
+    pub(crate) fn open(&self, service: Arc<Pop3Service>) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let stream = Stream::memory(
             theirs,

@@ -1,0 +1,73 @@
+//! Memory for large messages: drawn before one is read, given back when it was sent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+/// LIMIT: messages up to here draw nothing: most are so, and a connection may hold as much anyway.
+const FREE_BYTES: u64 = 64 * 1024;
+/// LIMIT: how long a message waits for memory until it is refused.
+const WAIT: Duration = Duration::from_secs(10);
+/// What is drawn is counted in these.
+const UNIT_BYTES: u64 = 1024;
+
+/// What all sessions of a service share.
+pub(crate) struct RetrievalMemory {
+    units: Arc<Semaphore>,
+    units_max: u32,
+}
+
+/// Memory of one message.
+pub(crate) struct Drawn {
+    _units: Option<OwnedSemaphorePermit>,
+}
+
+impl RetrievalMemory {
+    pub(crate) fn new(bytes: u64) -> Self {
+        let units_max = u32::try_from(bytes / UNIT_BYTES).unwrap_or(u32::MAX).max(1);
+        let permits = usize::try_from(units_max).unwrap_or(usize::MAX);
+        let units = Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
+        Self { units, units_max }
+    }
+
+    /// Draws for a message of so many bytes if there is enough; the error says how much to
+    /// [wait](Self::wait) for. A message larger than all of it draws all of it.
+    pub(crate) fn try_draw(&self, bytes: u64) -> Result<Drawn, u32> {
+        if bytes <= FREE_BYTES {
+            return Ok(Drawn { _units: None });
+        }
+        let units = u32::try_from(bytes / UNIT_BYTES).unwrap_or(u32::MAX).min(self.units_max);
+        match self.units.clone().try_acquire_many_owned(units) {
+            Ok(permit) => Ok(Drawn { _units: Some(permit) }),
+            Err(_) => Err(units),
+        }
+    }
+
+    /// Waits for memory; `None` where there is none for long.
+    pub(crate) async fn wait(&self, units: u32) -> Option<Drawn> {
+        let permit = timeout(WAIT, self.units.clone().acquire_many_owned(units)).await;
+        Some(Drawn { _units: Some(permit.ok()?.ok()?) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_drawn_comes_back() {
+        let memory = RetrievalMemory::new(200 * 1024);
+        let small: Vec<_> = (0..10).map(|_| memory.try_draw(FREE_BYTES)).collect();
+        assert!(small.iter().all(Result::is_ok));
+        let large = memory.try_draw(150 * 1024).ok().unwrap();
+        let units = memory.try_draw(100 * 1024).err().unwrap();
+        assert_eq!(units, 100);
+        assert!(memory.wait(units).await.is_none());
+        drop(large);
+        let all = memory.try_draw(50 * 1024 * 1024).ok().unwrap();
+        let (waited, ()) = tokio::join!(memory.wait(units), async { drop(all) });
+        assert!(waited.is_some());
+    }
+}
