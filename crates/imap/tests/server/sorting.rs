@@ -269,3 +269,31 @@ async fn results_can_be_followed() {
     }
     assert_eq!(house.close().await, Vec::<String>::new());
 }
+
+/// However messages are weighed, by the index or one by one: what stands in the subject is more
+/// relevant than what is said once in a long text.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_most_relevant_come_first() {
+    let house = House::build(Database::Sqlite).await;
+    let mut client = Client::sign_in(house.connect(settings_for_tests())).await;
+    for number in 1..=30 {
+        let subject = if number == 17 { "needle" } else { "hay" };
+        let filler = "straw ".repeat(200 + number);
+        let text = format!("Subject: {subject}\r\n\r\na needle in {filler}\r\n");
+        let command = format!("APPEND INBOX {{{}+}}\r\n{text}", text.len());
+        assert_eq!(client.run(&command).await, Status::Ok);
+    }
+    assert_eq!(client.run("SELECT INBOX").await, Status::Ok);
+    let command = "UID SORT RETURN (ALL RELEVANCY) (RELEVANCY) UTF-8 FUZZY TEXT needle";
+    assert_eq!(client.run(command).await, Status::Ok);
+    let line = client.lines.iter().find(|line| line.starts_with("* ESEARCH")).unwrap();
+    let (_, rest) = line.split_once(" ALL ").unwrap();
+    let (set, scores) = rest.split_once(" RELEVANCY ").unwrap();
+    assert_eq!(numbers(set).first(), Some(&17), "{line}");
+    assert_eq!(numbers(set).len(), 30, "{line}");
+    let scores: Vec<u8> =
+        scores.trim_matches(['(', ')']).split(' ').map(|score| score.parse().unwrap()).collect();
+    assert_eq!((scores.len(), scores[0]), (30, 100), "{line}");
+    assert!(scores.is_sorted_by(|one, next| one >= next), "{line}");
+    assert_eq!(house.close().await, Vec::<String>::new());
+}

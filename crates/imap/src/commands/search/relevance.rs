@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use message::Collation;
-use storage::{ReadTx, Snapshot, Store, Want};
+use storage::{ReadTx, SearchField, SearchTerm, Snapshot, Store, Want};
 
 use super::super::batches::{BATCH_BYTES, Batches};
 use super::content::{KeyField, Texts};
-use super::words;
+use super::sought::Place;
+use super::{READ_WITHOUT_INDEX, words};
 use crate::error::Result;
 use crate::types::{NumberSet, SearchKey};
 
@@ -24,12 +25,21 @@ struct Term {
     collation: Collation,
 }
 
-#[derive(Debug, Clone)]
-enum Place {
-    Key(KeyField),
-    Header(String),
-    Body,
-    Text,
+impl Term {
+    /// What the index is asked for. A word of the subject or of a sender counts as such and as a
+    /// word of the message.
+    fn sought(&self) -> impl Iterator<Item = SearchTerm> + use<> {
+        let fields: &[SearchField] = match &self.place {
+            Place::Whole => &[SearchField::Subject, SearchField::From, SearchField::Text],
+            other => &[other.field()],
+        };
+        let fields = fields.to_vec();
+        let words = self.words.clone().into_iter();
+        words.flat_map(move |word| {
+            let text = message::search_form(&word);
+            fields.clone().into_iter().map(move |field| SearchTerm { field, text: text.clone() })
+        })
+    }
 }
 
 /// Scores from 1 to 100 for each of `found`, ascending: the best one has 100.
@@ -44,11 +54,16 @@ pub(super) async fn scores(
     collect(key, false, collation, &mut terms);
     let whole = found.len() <= WHOLE_MESSAGES_MAX
         && terms.iter().any(|term| !matches!(term.place, Place::Key(_)));
+    let terms = Arc::new(terms);
+    if found.len() > READ_WITHOUT_INDEX
+        && let Some(weights) = indexed_weights(store, known, found, &terms).await?
+    {
+        return Ok(scaled(&weights));
+    }
     let want = match whole {
         true => Want::KEYS | Want::HEADER | Want::TEXT | Want::PARTS,
         false => Want::KEYS,
     };
-    let terms = Arc::new(terms);
     let mut weights = Vec::with_capacity(found.len() as usize);
     let mut batches = Batches::new(known, found, want);
     while let Some(batch) = batches.next() {
@@ -61,6 +76,35 @@ pub(super) async fn scores(
         weights.extend(more);
     }
     Ok(scaled(&weights))
+}
+
+/// Weights by the search index; `None` where it does not know all of the messages.
+async fn indexed_weights(
+    store: &Store,
+    known: &Arc<Snapshot>,
+    found: &NumberSet,
+    terms: &Arc<Vec<Term>>,
+) -> Result<Option<Vec<u32>>> {
+    let (known, found, terms) = (known.clone(), found.clone(), terms.clone());
+    let weights = store.read(move |tx| {
+        let sought: Vec<SearchTerm> = terms.iter().flat_map(Term::sought).collect();
+        if sought.is_empty() {
+            return Ok(None);
+        }
+        let index = tx.search(known.mailbox(), &sought)?;
+        let scores = index.scores();
+        let mut place = None;
+        let ranges = found.ranges().iter();
+        let entries = ranges.flat_map(|&(first, last)| known.entries(first..=last));
+        let weights = entries.map(|(_, entry)| {
+            place = Some(index.place(entry.content(), place)?);
+            let score = scores.get(place?).copied().unwrap_or_default();
+            // Scores are some ten at most: three digits behind the point tell messages apart.
+            Some((score * 1000.0) as u32)
+        });
+        Ok(weights.collect())
+    });
+    Ok(weights.await?)
 }
 
 /// RFC 6203 §4: scores use the whole range.
@@ -93,7 +137,7 @@ fn collect(key: &SearchKey, is_fuzzy: bool, collation: Collation, terms: &mut Ve
         SearchKey::Subject(text) => add(Place::Key(KeyField::Subject), text),
         SearchKey::Header { field, value } => add(Place::Header(field.clone()), value),
         SearchKey::Body(text) => add(Place::Body, text),
-        SearchKey::Text(text) => add(Place::Text, text),
+        SearchKey::Text(text) => add(Place::Whole, text),
         _ => {}
     }
 }
@@ -131,7 +175,7 @@ fn weight(texts: &Texts<'_>, term: &Term) -> u32 {
         Place::Key(field) => saturated(texts.count_in_key(*field, word), 4),
         Place::Header(name) => saturated(texts.count_in_field(name, word), 3),
         Place::Body => saturated(texts.count_in_body(word), 1),
-        Place::Text => {
+        Place::Whole => {
             saturated(texts.count_in_key(KeyField::Subject, word), 8)
                 + saturated(texts.count_in_key(KeyField::From, word), 4)
                 + saturated(texts.count_in_key(KeyField::To, word), 2)

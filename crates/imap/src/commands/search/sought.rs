@@ -23,7 +23,7 @@ pub(super) enum Place {
 }
 
 impl Place {
-    fn field(&self) -> SearchField {
+    pub(super) fn field(&self) -> SearchField {
         match self {
             Self::Key(KeyField::Bcc) => SearchField::Bcc,
             Self::Key(KeyField::Cc) => SearchField::Cc,
