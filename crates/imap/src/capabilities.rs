@@ -48,6 +48,7 @@ const MAIL: &[&str] = &[
     "CONDSTORE",
     "QRESYNC",
     "UIDONLY",
+    "NOTIFY",
     "STATUS=SIZE",
     "REPLACE",
     "CATENATE",

@@ -8,11 +8,12 @@ use std::time::Duration;
 use auth::{AuthError, Authenticator, SessionWatch};
 use message::Collation;
 use net::{Connection, ConnectionError, Refusal, Service, Shutdown, TokenBucket};
-use storage::Store;
+use storage::{MailboxName, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::capabilities;
+use crate::commands::notify::{self, Notify};
 use crate::commands::table::{Effects, Row, States};
 use crate::commands::{self, Ctx, Reply};
 use crate::error::{Answer, CommandError, Result};
@@ -135,6 +136,7 @@ struct Session {
     state: State,
     enabled: Enabled,
     off: SwitchedOff,
+    notify: Option<Box<Notify>>,
     ending: Ending,
     collation: Collation,
     language: Language,
@@ -165,6 +167,7 @@ impl Session {
             collation: Collation::default(),
             language: Language::default(),
             off: SwitchedOff::default(),
+            notify: None,
             ending: Ending {
                 shutdown,
                 account: None,
@@ -230,6 +233,16 @@ impl Session {
 
     /// Waits for input, having sent what is queued.
     async fn wait(&mut self) -> Flow {
+        if self.notify.is_some() {
+            // Nothing more is said before this was sent, as in IDLE.
+            tokio::select! {
+                biased;
+                why = self.ending.reached() => return self.bye(why),
+                sent = self.connection.flush() => if sent.is_err() { return Flow::End },
+            }
+        }
+        // Not into the middle of a command: it may hold sequence numbers.
+        let may_tell = self.framer.text().is_empty();
         tokio::select! {
             biased;
             why = self.ending.reached() => self.bye(why),
@@ -243,7 +256,22 @@ impl Session {
                 Err(ConnectionError::TimedOut) => self.bye("Idle for too long"),
                 Err(_) => Flow::End,
             },
+            () = notify::happened(&mut self.notify), if may_tell => {
+                Box::pin(self.tell_unasked()).await
+            }
         }
+    }
+
+    /// Tells what NOTIFY has asked for (RFC 5465 §3.1).
+    async fn tell_unasked(&mut self) -> Flow {
+        if self.state.selected().is_some_and(crate::session::Selected::is_over) {
+            return self.bye("The selected mailbox is gone");
+        }
+        let mut out = Vec::new();
+        let Self { shared, state, enabled, notify, .. } = self;
+        notify::tell_unasked(shared, state, enabled, notify, false, &mut out).await;
+        self.connection.push(&out);
+        Flow::Continue
     }
 
     /// Draws memory for the literal bytes that have arrived. Where there is none for long, the
@@ -373,9 +401,10 @@ impl Session {
             self.push(|out| render::tagged(out, &request.tag, Status::Bad, code, text));
             return self.count_error();
         }
+        let own = own_names(&request.command);
         let expunges = updates_after(request.row, &request.command);
         let result = self.run(&request.tag, request.command).await;
-        self.finish(&request.tag, request.row, expunges, result).await
+        self.finish(&request.tag, request.row, expunges, &own, result).await
     }
 
     /// RFC 9051 §6.4.4.1: a SEARCH with SAVE that is answered with NO leaves nothing saved.
@@ -413,6 +442,7 @@ impl Session {
             state: &mut self.state,
             enabled: &mut self.enabled,
             off: &mut self.off,
+            notify: &mut self.notify,
             ending: &mut self.ending,
             collation: &mut self.collation,
             language: &mut self.language,
@@ -439,18 +469,27 @@ impl Session {
         tag: &Tag,
         row: &Row,
         expunges: Updates,
+        own: &[MailboxName],
         result: Result<Reply>,
     ) -> Flow {
         let enabled = self.enabled;
         let mut out = Vec::new();
         let over = self.state.selected().is_some_and(crate::session::Selected::is_over);
         let expunges = if self.pipelines_seqs() { Updates::WithoutExpunge } else { expunges };
+        let mut new = 0;
         if let Some(selected) = self.state.selected_mut() {
-            selected.tell_updates(expunges, enabled, &mut out);
+            new = selected.tell_updates(expunges, enabled, &mut out);
             selected.tell_modseq(enabled, &mut out);
         }
         commands::recent::keep(&self.shared, &mut self.state);
         commands::contexts::refresh(&self.shared, &mut self.state, &mut out).await;
+        if self.notify.is_some() {
+            let Self { shared, state, enabled, notify, .. } = self;
+            // RFC 5465 §5.2: what the client put there itself it knows.
+            let new = if adds_messages(row) { 0 } else { new };
+            notify::tell_new(shared, state, *enabled, notify, new, &mut out).await;
+            notify::tell_others(shared, state, enabled, notify, own, &mut out).await;
+        }
         let flow = match result {
             Ok(reply) if reply.is_sent => Flow::Continue,
             Ok(reply) => {
@@ -588,6 +627,25 @@ fn searches_seqs(command: &Command) -> bool {
         _ => return false,
     };
     key.uses_seqs()
+}
+
+/// Whether a command adds messages to a mailbox.
+fn adds_messages(row: &Row) -> bool {
+    ["APPEND", "COPY", "MOVE", "REPLACE"].contains(&row.name.trim_start_matches("UID "))
+}
+
+/// The names that a command itself changes.
+fn own_names(command: &Command) -> Vec<MailboxName> {
+    let names: Vec<&str> = match command {
+        Command::Create(args) => vec![args.mailbox.as_str()],
+        Command::Delete(name) | Command::Subscribe(name) | Command::Unsubscribe(name) => {
+            vec![name.as_str()]
+        }
+        Command::Rename(args) => vec![args.from.as_str(), args.to.as_str()],
+        _ => Vec::new(),
+    };
+    let name = |name: &str| MailboxName::parse(name.strip_suffix('/').unwrap_or(name)).ok();
+    names.into_iter().filter_map(name).collect()
 }
 
 /// Which updates may be told after this command.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use ids::{ContentId, ModSeq, Timestamp, Uid, UidSet};
 use message::flag::{Flags, SystemFlags};
-use storage::{Content, Entry, FlagChange, ReadTx, Snapshot, StorageError, ThreadId};
+use storage::{Content, Entry, FlagChange, ReadTx, Snapshot, StorageError, Store, ThreadId};
 
 use self::response::{Plan, Read, render_message};
 use super::batches::{BATCH_BYTES, Batches};
@@ -18,7 +18,7 @@ use super::vanished::{Asked, expunged_since};
 use super::{Ctx, Reply, own_modseq};
 use crate::error::{CommandError, Result, refused};
 use crate::render::{self, Code};
-use crate::session::Updates;
+use crate::session::{Enabled, Updates};
 use crate::types::{Addressing, FetchArgs, FetchAttribute, NumberSet, SequenceSet};
 
 /// LIMIT: what only the view is asked for is handed over in pieces of this size.
@@ -192,6 +192,35 @@ async fn answer_from_view(
     }
     ctx.connection.write(&out).await?;
     Ok(())
+}
+
+/// LIMIT: what is told unasked of messages that came; a client asks for the rest itself.
+const NEWS_BYTES: usize = 1024 * 1024;
+
+/// FETCH responses of messages that came, as NOTIFY has asked for (RFC 5465 §5.2). None of them
+/// is seen by that.
+pub(super) async fn of_new(
+    store: &Store,
+    known: Arc<Snapshot>,
+    seqs: &NumberSet,
+    attributes: Vec<FetchAttribute>,
+    enabled: Enabled,
+    recent: UidSet,
+) -> Result<Vec<u8>> {
+    let plan = Arc::new(Plan::of_new(attributes, enabled, recent));
+    let mut batches = Batches::new(&known, seqs, plan.want());
+    let mut out = Vec::new();
+    while out.len() < NEWS_BYTES
+        && let Some(batch) = batches.next()
+    {
+        let (known, plan) = (known.clone(), plan.clone());
+        let rendered = store.read(move |tx| render_batch(tx, &known, &batch, &plan)).await?;
+        out.extend_from_slice(&rendered.bytes);
+        if let Some(seq) = rendered.rest {
+            batches.go_back_to(seq);
+        }
+    }
+    Ok(out)
 }
 
 /// Responses for a batch of messages.

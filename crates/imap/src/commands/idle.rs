@@ -3,12 +3,12 @@
 use net::ConnectionError;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Ctx, Reply, contexts, recent};
+use super::{Ctx, Reply, contexts, notify, recent};
 use crate::error::{CommandError, Result};
 use crate::parse::Step;
 use crate::render::{self, Status};
 use crate::server::{IDLE_KEEPALIVE, next_step};
-use crate::session::Updates;
+use crate::session::{Selected, Updates};
 
 /// What woke IDLE.
 enum Woken {
@@ -50,7 +50,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
                 Err(ConnectionError::TimedOut) => return Err(CommandError::Bye("Idle for too long")),
                 Err(error) => return Err(error.into()),
             },
-            () = changed(&mut watch) => Woken::Mailbox,
+            () = changed(&mut watch), if ctx.notify.is_none() => Woken::Mailbox,
+            () = notify::happened(ctx.notify) => Woken::Mailbox,
             () = sleep_until(keepalive) => Woken::KeepAlive,
         };
         if let Woken::KeepAlive = woken {
@@ -63,10 +64,16 @@ pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
 async fn tell(ctx: &mut Ctx<'_>) -> Result<()> {
     let enabled = *ctx.enabled;
     let mut out = Vec::new();
+    if ctx.state.selected().is_some_and(Selected::is_over) {
+        return Err(CommandError::Bye("The selected mailbox is gone"));
+    }
+    if ctx.notify.is_some() {
+        // RFC 5465 §4: exactly what NOTIFY has asked for.
+        notify::tell_unasked(ctx.shared, ctx.state, ctx.enabled, ctx.notify, true, &mut out).await;
+        ctx.connection.push(&out);
+        return Ok(());
+    }
     if let Some(selected) = ctx.state.selected_mut() {
-        if selected.is_over() {
-            return Err(CommandError::Bye("The selected mailbox is gone"));
-        }
         selected.tell_updates(Updates::All, enabled, &mut out);
         selected.tell_modseq(enabled, &mut out);
         recent::keep(ctx.shared, ctx.state);

@@ -15,7 +15,8 @@ pub(super) fn mailboxes_of<'t>(
     named.filter_map(|entry| entry.mailbox.as_ref()).collect()
 }
 
-fn names(filter: &MailboxFilter, entry: &MailboxEntry) -> bool {
+/// Whether a name is among those of the group.
+pub(super) fn names(filter: &MailboxFilter, entry: &MailboxEntry) -> bool {
     let name = entry.name.as_str();
     let any = |names: &[MailboxName], test: &dyn Fn(&str) -> bool| {
         names.iter().any(|named| test(named.as_str()))

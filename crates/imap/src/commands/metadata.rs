@@ -150,7 +150,7 @@ async fn administrator(ctx: &Ctx<'_>) -> Result<Metadata> {
     Ok(Metadata { mailbox: None, entry: to_storage(admin_entry()), value })
 }
 
-fn from_storage(entry: &MetadataEntry) -> EntryName {
+pub(super) fn from_storage(entry: &MetadataEntry) -> EntryName {
     EntryName { is_private: entry.scope == MetadataScope::Private, name: entry.name.clone() }
 }
 

@@ -33,6 +33,7 @@ mod metadata;
 mod r#move;
 mod namespace;
 mod noop;
+pub(crate) mod notify;
 mod part;
 mod quota;
 pub(crate) mod recent;
@@ -60,6 +61,7 @@ use message::Collation;
 use net::Connection;
 use storage::{Committed, Mailbox, Snapshot, StorageError};
 
+use self::notify::Notify;
 use crate::capabilities;
 use crate::error::{CommandError, Result, refused};
 use crate::parse::{Dialect, Framer};
@@ -83,6 +85,8 @@ pub(crate) struct Ctx<'s> {
     pub(crate) state: &'s mut State,
     /// Extensions switched on.
     pub(crate) enabled: &'s mut Enabled,
+    /// What is told unasked (RFC 5465).
+    pub(crate) notify: &'s mut Option<Box<Notify>>,
     /// Capabilities switched off for this program and this account.
     pub(crate) off: &'s mut SwitchedOff,
     /// Ends the session from outside: shutdown, changed password.
@@ -235,6 +239,7 @@ pub(crate) fn run<'r>(ctx: &'r mut Ctx<'_>, command: Command) -> Running<'r> {
         Command::Append(args) => Box::pin(append::run(ctx, args)),
         Command::Idle => Box::pin(idle::run(ctx)),
         Command::Close => Box::pin(close::run(ctx)),
+        Command::Notify(args) => Box::pin(notify::run(ctx, args)),
         Command::Compress => Box::pin(compress::run(ctx)),
         Command::Unauthenticate => Box::pin(unauthenticate::run(ctx)),
         Command::Unselect => Box::pin(ready(unselect::run(ctx))),

@@ -68,6 +68,11 @@ fn recent_in(newest: &Snapshot, from: Uid) -> u32 {
     newest.exists() + 1 - newest.first_seq_from(from)
 }
 
+/// The counts of a mailbox that its row holds.
+pub(super) fn counts(mailbox: &Mailbox) -> StatusValues<'static> {
+    values(mailbox, Counted::default(), 0, "")
+}
+
 /// What STATUS says of a mailbox, from the row that holds all its counts.
 pub(super) fn values<'m>(
     mailbox: &Mailbox,

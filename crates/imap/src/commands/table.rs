@@ -133,6 +133,7 @@ static ROWS: &[Row] = &[
         Command::Namespace
     )),
     row!("NOOP", ANY, [MAY_EXPUNGE], "RFC 9051 §6.1.2", |_| parse::bare(Command::Noop)),
+    row!("NOTIFY", SIGNED_IN, [MAY_EXPUNGE], "RFC 5465 §3.1", parse::notify),
     row!("RENAME", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.6", parse::rename),
     row!(
         "REPLACE",

@@ -12,6 +12,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
     *ctx.enabled = Enabled::default();
     *ctx.collation = Default::default();
     *ctx.language = Default::default();
+    *ctx.notify = None;
     ctx.off.forget_account();
     ctx.ending.forget(ctx.shared.settings.login_timeout);
     let tag = ctx.tag;

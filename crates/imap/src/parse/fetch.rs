@@ -114,7 +114,7 @@ fn add(attributes: &mut Vec<FetchAttribute>, attribute: FetchAttribute) {
 /// `fetch-att` (RFC 9051 §9) or a macro, which RFC 9051 §6.4.5 allows alone only.
 ///
 /// QUIRK(several libraries): macros inside the parentheses too; they mean the same there.
-fn fetch_item(c: &mut Cursor<'_>, attributes: &mut Vec<FetchAttribute>) -> Parsed<()> {
+pub(super) fn fetch_item(c: &mut Cursor<'_>, attributes: &mut Vec<FetchAttribute>) -> Parsed<()> {
     use FetchAttribute as A;
     let name = c.take_while(|b| b.is_ascii_alphanumeric() || b == b'.');
     let mut upper = [0_u8; 16];

@@ -18,6 +18,8 @@ pub enum Code<'a> {
     AuthenticationFailed,
     /// `AUTHORIZATIONFAILED`.
     AuthorizationFailed,
+    /// `BADEVENT` (RFC 5465 §8) with the events known here.
+    BadEvent,
     /// `BADCHARSET` with the charsets read here.
     BadCharset,
     /// `BADCOMPARATOR` (RFC 5255 §4.9).
@@ -72,6 +74,8 @@ pub enum Code<'a> {
     NoUpdate(&'a Tag),
     /// `NOTSAVED` (RFC 5182 §2.5).
     NotSaved,
+    /// `NOTIFICATIONOVERFLOW` (RFC 5465 §5.8).
+    NotificationOverflow,
     /// `OVERQUOTA`.
     OverQuota,
     /// `PARSE`.
@@ -189,6 +193,11 @@ fn word(code: &Code<'_>) -> Option<&'static str> {
         Code::NonExistent => "NONEXISTENT",
         Code::NoPerm => "NOPERM",
         Code::NotSaved => "NOTSAVED",
+        Code::BadEvent => {
+            "BADEVENT (MessageNew MessageExpunge FlagChange AnnotationChange MailboxName \
+             SubscriptionChange MailboxMetadataChange ServerMetadataChange)"
+        }
+        Code::NotificationOverflow => "NOTIFICATIONOVERFLOW",
         Code::OverQuota => "OVERQUOTA",
         Code::Parse => "PARSE",
         Code::PrivacyRequired => "PRIVACYREQUIRED",

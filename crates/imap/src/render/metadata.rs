@@ -32,6 +32,18 @@ pub fn metadata(
     out.extend_from_slice(b")\r\n");
 }
 
+/// `"METADATA" SP mailbox SP entry-list` (RFC 5464 §5), the whole untagged line: entries that
+/// changed, without their values.
+pub fn metadata_changed(out: &mut Vec<u8>, name: &str, dialect: Dialect, entries: &[EntryName]) {
+    out.extend_from_slice(b"* METADATA ");
+    mailbox(out, name, dialect);
+    for entry in entries {
+        out.push(b' ');
+        astring(out, entry.to_wire().as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

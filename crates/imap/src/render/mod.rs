@@ -28,7 +28,7 @@ pub use fetch::FetchWriter;
 pub use flag::{FlagsResponse, flags, flags_response, permanent_flags};
 pub use language::{in_language, language};
 pub use list::{ListItem, Namespace, id_response, list_item, lsub_item, namespaces, xlist_item};
-pub use metadata::metadata;
+pub use metadata::{metadata, metadata_changed};
 pub use number::number;
 pub use quota::{QuotaLine, quota, quota_root};
 pub use response::{

@@ -5,33 +5,47 @@ use crate::types::{EnableItem, EnableItems};
 
 /// What ENABLE, or a command that implies it, switched on.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Enabled(EnableItems);
+pub(crate) struct Enabled {
+    items: EnableItems,
+    /// NOTIFY left FlagChange out: changes of flags by others are not told.
+    without_flags: bool,
+}
 
 impl Enabled {
     /// Switches `item` on; whether it was off.
     pub(crate) fn switch_on(&mut self, item: EnableItem) -> bool {
-        let was_off = !self.0.contains(item);
-        self.0.insert(item);
+        let was_off = !self.items.contains(item);
+        self.items.insert(item);
         // RFC 7162 §3.2.3: QRESYNC includes CONDSTORE.
         if item == EnableItem::QResync {
-            self.0.insert(EnableItem::CondStore);
+            self.items.insert(EnableItem::CondStore);
         }
         was_off
     }
 
+    /// Whether changes of flags by others are told (RFC 5465 §5.1).
+    pub(crate) fn tells_flags(self) -> bool {
+        !self.without_flags
+    }
+
+    /// Lets changes of flags by others be told, or not.
+    pub(crate) fn tell_flags(&mut self, tell: bool) {
+        self.without_flags = !tell;
+    }
+
     /// Whether MODSEQ goes with every FLAGS told (RFC 7162 §3.1).
     pub(crate) fn condstore(self) -> bool {
-        self.0.contains(EnableItem::CondStore)
+        self.items.contains(EnableItem::CondStore)
     }
 
     /// Whether VANISHED stands in for EXPUNGE, and HIGHESTMODSEQ is kept up (RFC 7162 §3.2.3).
     pub(crate) fn qresync(self) -> bool {
-        self.0.contains(EnableItem::QResync)
+        self.items.contains(EnableItem::QResync)
     }
 
     /// Whether no sequence number is sent or understood any more (RFC 9586 §3).
     pub(crate) fn uid_only(self) -> bool {
-        self.0.contains(EnableItem::UidOnly)
+        self.items.contains(EnableItem::UidOnly)
     }
 
     /// Whether messages gone are told by VANISHED (RFC 7162 §3.2.10, RFC 9586 §3.4).
@@ -41,12 +55,12 @@ impl Enabled {
 
     /// Whether the client speaks IMAP4rev2.
     pub(crate) fn rev2(self) -> bool {
-        self.0.contains(EnableItem::Imap4Rev2)
+        self.items.contains(EnableItem::Imap4Rev2)
     }
 
     /// How mailbox names and quoted strings are written (RFC 9051 §5.1, RFC 6855 §3).
     pub(crate) fn dialect(self) -> Dialect {
-        let utf8 = self.rev2() || self.0.contains(EnableItem::Utf8Accept);
+        let utf8 = self.rev2() || self.items.contains(EnableItem::Utf8Accept);
         if utf8 { Dialect::Utf8 } else { Dialect::Rev1 }
     }
 }

@@ -151,8 +151,14 @@ impl Selected {
 
     /// Appends what has changed since the client was last told and may be told now; from then on
     /// it is known.
-    pub(crate) fn tell_updates(&mut self, which: Updates, enabled: Enabled, out: &mut Vec<u8>) {
-        self.tell_updates_but(which, enabled, None, out);
+    /// How many messages are new to it.
+    pub(crate) fn tell_updates(
+        &mut self,
+        which: Updates,
+        enabled: Enabled,
+        out: &mut Vec<u8>,
+    ) -> u32 {
+        self.tell_updates_but(which, enabled, None, out)
     }
 
     /// Like [`tell_updates`](Self::tell_updates), without FETCH for changes that carry the
@@ -163,10 +169,10 @@ impl Selected {
         enabled: Enabled,
         own: Option<ModSeq>,
         out: &mut Vec<u8>,
-    ) {
+    ) -> u32 {
         let mut newest = self.view.snapshot();
         if Arc::ptr_eq(&newest, &self.known) {
-            return;
+            return 0;
         }
         let mut diff = newest.diff_from(&self.known);
         let holds = which == Updates::WithoutExpunge && !diff.expunged_seqs.is_empty();
@@ -201,13 +207,16 @@ impl Selected {
             }
             self.keywords_told = keywords;
         }
-        for (_, seq) in &diff.changed {
-            if let Some(entry) = self.known.by_seq(*seq)
-                && own != Some(entry.modseq())
-            {
-                self.tell_message(out, *seq, &entry, enabled);
+        if enabled.tells_flags() {
+            for (_, seq) in &diff.changed {
+                if let Some(entry) = self.known.by_seq(*seq)
+                    && own != Some(entry.modseq())
+                {
+                    self.tell_message(out, *seq, &entry, enabled);
+                }
             }
         }
+        diff.appended
     }
 
     /// An untagged FETCH that tells the flags of a message.

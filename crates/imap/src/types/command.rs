@@ -2,8 +2,8 @@
 
 use super::{
     AppendArgs, EnableItems, EsearchArgs, FetchArgs, ListArgs, MailboxName, MetadataArgs,
-    QuotaArgs, ReplaceArgs, SearchArgs, Secret, SelectArgs, SequenceSet, SetMetadataArgs, SortArgs,
-    SpecialUses, StatusItems, StoreArgs, Tag, ThreadArgs,
+    NotifyArgs, QuotaArgs, ReplaceArgs, SearchArgs, Secret, SelectArgs, SequenceSet,
+    SetMetadataArgs, SortArgs, SpecialUses, StatusItems, StoreArgs, Tag, ThreadArgs,
 };
 
 /// Whether numbers are sequence numbers or UIDs.
@@ -131,6 +131,8 @@ pub enum Command {
     Idle,
     /// `COMPRESS DEFLATE` (RFC 4978 §3).
     Compress,
+    /// `NOTIFY` (RFC 5465 §3.1).
+    Notify(NotifyArgs),
     /// `UNAUTHENTICATE` (RFC 8437 §3).
     Unauthenticate,
     /// `CHECK` (RFC 3501 §6.4.1).

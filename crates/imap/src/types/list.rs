@@ -78,6 +78,8 @@ macro_rules! named_set {
     };
 }
 
+pub(super) use named_set;
+
 named_set!(
     /// A set of [`ListAttribute`]s.
     ListAttributes of

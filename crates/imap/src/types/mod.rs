@@ -12,6 +12,7 @@ mod list;
 mod mailbox;
 mod mailbox_filter;
 mod metadata;
+mod notify;
 mod number_set;
 mod pattern;
 mod quota;
@@ -39,6 +40,7 @@ pub use list::{
 pub use mailbox::MailboxName;
 pub use mailbox_filter::MailboxFilter;
 pub use metadata::{EntryDepth, EntryName, MetadataArgs, SetMetadataArgs};
+pub use notify::{EventGroup, NotifyArgs, NotifyEvent, NotifyEvents};
 pub use number_set::NumberSet;
 pub use pattern::MailboxPattern;
 pub use quota::{QuotaArgs, QuotaResource};

@@ -5,6 +5,7 @@
 mod client;
 mod compress;
 mod limits;
+mod notify;
 mod random;
 mod resync;
 mod sasl;

@@ -40,6 +40,16 @@ impl Plan {
         Self { attributes, want, enabled, seen, recent }
     }
 
+    /// What is told of messages that came.
+    pub(super) fn of_new(
+        attributes: Vec<FetchAttribute>,
+        enabled: Enabled,
+        recent: UidSet,
+    ) -> Self {
+        let want = attributes.iter().map(wanted).fold(Want::default(), |all, want| all | want);
+        Self { attributes, want, enabled, seen: UidSet::new(), recent }
+    }
+
     /// What must be read from storage.
     pub(super) fn want(&self) -> Want {
         self.want

@@ -83,6 +83,52 @@ fn enable_and_id() {
 }
 
 #[test]
+fn watching() {
+    use NotifyEvent::{FlagChange, MailboxName as Name, MessageExpunge, MessageNew};
+    let group = |filter, events: &[NotifyEvent], fetch: &[FetchAttribute]| EventGroup {
+        filter,
+        events: events.iter().copied().collect(),
+        fetch: fetch.to_vec(),
+        is_unknown: false,
+    };
+    check(&["a NOTIFY NONE", "a notify none"], Command::Notify(NotifyArgs::None));
+    let header = FetchAttribute::BodySection {
+        section: parse_section(b"[HEADER.FIELDS (From To Subject)]").unwrap(),
+        partial: None,
+        peek: true,
+    };
+    let selected = group(
+        MailboxFilter::Selected,
+        &[MessageNew, MessageExpunge],
+        &[FetchAttribute::Uid, header],
+    );
+    let lists = MailboxFilter::Subtree(vec![mailbox("Lists")]);
+    let groups = vec![selected, group(lists, &[MessageNew, MessageExpunge], &[])];
+    check(
+        &[
+            "b notify set status (selected MessageNew (uid body.peek[header.fields (From To Subject)]) \
+             MessageExpunge) (subtree Lists MessageNew MessageExpunge)",
+            "b NOTIFY SET STATUS (selected (MessageNew (UID BODY.PEEK[HEADER.FIELDS (From To Subject)]) \
+             MessageExpunge)) (subtree (Lists) (MessageNew MessageExpunge))",
+        ],
+        Command::Notify(NotifyArgs::Set { status: true, groups }),
+    );
+    let names = MailboxFilter::Mailboxes(vec![mailbox("a"), mailbox("b c")]);
+    let groups = vec![
+        group(MailboxFilter::SelectedDelayed, &[], &[]),
+        group(MailboxFilter::Personal, &[Name], &[]),
+        group(names, &[MessageNew, MessageExpunge, FlagChange], &[]),
+    ];
+    check(
+        &["a NOTIFY SET (selected-delayed NONE) (personal (MailboxName)) (mailboxes (a \"b c\") \
+           (MessageNew FlagChange MessageExpunge))"],
+        Command::Notify(NotifyArgs::Set { status: false, groups }),
+    );
+    check(&["a COMPRESS deflate"], Command::Compress);
+    check(&["a UNAUTHENTICATE"], Command::Unauthenticate);
+}
+
+#[test]
 fn selecting() {
     let args = |name: &str| SelectArgs { mailbox: mailbox(name), condstore: false, qresync: None };
     check(

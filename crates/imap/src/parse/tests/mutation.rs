@@ -26,6 +26,8 @@ const SEEDS: &[&[u8]] = &[
     b"a CANCELUPDATE \"B01\" \"B02\"\r\n",
     b"a THREAD REFERENCES UTF-8 SINCE 5-MAR-2000\r\n",
     b"a ENABLE IMAP4rev2 UTF8=ACCEPT\r\n",
+    b"a NOTIFY SET STATUS (selected (MessageNew (UID BODY.PEEK[TEXT]) MessageExpunge)) (subtree (a \"b c\") NONE)\r\n",
+    b"a COMPRESS DEFLATE\r\n",
     b"a UID MOVE 42:69 foo\r\n",
 ];
 

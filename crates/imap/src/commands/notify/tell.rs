@@ -1,0 +1,292 @@
+//! What a session that watches is told.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use ids::CollectionId;
+use storage::{Change, Fact, Mailbox, MailboxEntry, MailboxName, MailboxTree};
+
+use super::super::list::attributes;
+use super::super::mailbox_filter::names;
+use super::super::metadata::from_storage;
+use super::super::{contexts, fetch, recent, status};
+use super::{Notify, is_of};
+use crate::render::{self, Code, ListItem, Status};
+use crate::server::Shared;
+use crate::session::{Enabled, State, Updates};
+use crate::types::{
+    EventGroup, ListReturn, NotifyEvent, NotifyEvents, NumberSet, StatusItem, StatusItems,
+};
+
+/// Tells what happened while no command runs, or while IDLE does, which lets expunges be told
+/// that otherwise wait.
+pub(crate) async fn tell_unasked(
+    shared: &Arc<Shared>,
+    state: &mut State,
+    enabled: &mut Enabled,
+    notify: &mut Option<Box<Notify>>,
+    is_idle: bool,
+    out: &mut Vec<u8>,
+) {
+    let Some(watch) = notify.as_ref() else { return };
+    if watch.selected().is_some()
+        && let Some(selected) = state.selected_mut()
+    {
+        let which = match watch.delays_expunges() && !is_idle {
+            true => Updates::WithoutExpunge,
+            false => Updates::All,
+        };
+        let new = selected.tell_updates(which, *enabled, out);
+        selected.tell_modseq(*enabled, out);
+        recent::keep(shared, state);
+        contexts::refresh(shared, state, out).await;
+        tell_new(shared, state, *enabled, notify, new, out).await;
+    }
+    tell_others(shared, state, enabled, notify, &[], out).await;
+}
+
+/// FETCH of the `count` newest messages of the open mailbox, as MessageNew has asked for
+/// (RFC 5465 §5.2).
+pub(crate) async fn tell_new(
+    shared: &Shared,
+    state: &mut State,
+    enabled: Enabled,
+    notify: &Option<Box<Notify>>,
+    count: u32,
+    out: &mut Vec<u8>,
+) {
+    let Some(group) = notify.as_ref().and_then(|notify| notify.selected()) else { return };
+    let Some(selected) = state.selected().filter(|_| count > 0 && !group.fetch.is_empty()) else {
+        return;
+    };
+    let (known, recent) = (selected.known().clone(), selected.recent().clone());
+    let mut seqs = NumberSet::new();
+    seqs.insert_range(known.exists().saturating_sub(count) + 1, known.exists());
+    let attributes = group.fetch.clone();
+    match fetch::of_new(&shared.store, known, &seqs, attributes, enabled, recent).await {
+        Ok(bytes) => out.extend_from_slice(&bytes),
+        // The client has been told of them, and can ask.
+        Err(error) => tracing::debug!(%error, "new messages are told without what was asked"),
+    }
+}
+
+/// Tells what happened elsewhere in the account; `own` are the names that the client's command
+/// itself changed (RFC 5465 §5: of those it need not hear).
+pub(crate) async fn tell_others(
+    shared: &Shared,
+    state: &State,
+    enabled: &mut Enabled,
+    notify: &mut Option<Box<Notify>>,
+    own: &[MailboxName],
+    out: &mut Vec<u8>,
+) {
+    let Some(watch) = notify.as_mut() else { return };
+    let told = match watch.take(&shared.store).await {
+        Ok(changes) => tell_changes(shared, state, *enabled, watch, changes, own, out).await,
+        Err(_) => false,
+    };
+    if !told {
+        // RFC 5465 §5.8: and from here on it is as after NOTIFY NONE.
+        let code = Code::NotificationOverflow;
+        render::untagged(out, Status::Ok, Some(&code), "Too much happened at once");
+        *notify = None;
+        enabled.tell_flags(true);
+    }
+}
+
+async fn tell_changes(
+    shared: &Shared,
+    state: &State,
+    enabled: Enabled,
+    watch: &Notify,
+    mut changes: Vec<Change>,
+    own: &[MailboxName],
+    out: &mut Vec<u8>,
+) -> bool {
+    let selected = state.selected().map(|selected| selected.known().mailbox());
+    changes.retain(|change| !is_of(change, selected));
+    if changes.is_empty() || !watch.watches_others() {
+        return true;
+    }
+    let account = watch.account;
+    let Ok(tree) = shared.store.read(move |tx| tx.list_mailboxes(account)).await else {
+        return false;
+    };
+    let mut teller = Teller::new(&tree, &watch.groups, enabled, own);
+    let renamed: Vec<&str> = changes.iter().filter_map(renamed_from).collect();
+    for change in &changes {
+        teller.look_at(change, &renamed, out);
+    }
+    teller.finish(out);
+    true
+}
+
+fn renamed_from(change: &Change) -> Option<&str> {
+    match &change.fact {
+        Fact::MailboxRenamed { from } => Some(from),
+        _ => None,
+    }
+}
+
+/// Makes responses of facts.
+struct Teller<'t> {
+    tree: &'t MailboxTree,
+    by_id: HashMap<CollectionId, &'t MailboxEntry>,
+    groups: &'t [EventGroup],
+    enabled: Enabled,
+    own: &'t [MailboxName],
+    /// One STATUS for each mailbox, whatever happened in it.
+    statuses: BTreeMap<CollectionId, StatusItems>,
+    /// Names told already.
+    listed: Vec<MailboxName>,
+}
+
+impl<'t> Teller<'t> {
+    fn new(
+        tree: &'t MailboxTree,
+        groups: &'t [EventGroup],
+        enabled: Enabled,
+        own: &'t [MailboxName],
+    ) -> Self {
+        let real =
+            tree.entries.iter().filter_map(|entry| Some((entry.mailbox.as_ref()?.id, entry)));
+        let (statuses, listed) = (BTreeMap::new(), Vec::new());
+        Self { tree, by_id: real.collect(), groups, enabled, own, statuses, listed }
+    }
+
+    fn look_at(&mut self, change: &Change, renamed: &[&str], out: &mut Vec<u8>) {
+        let entry = change.collection.and_then(|id| self.by_id.get(&id).copied());
+        match &change.fact {
+            Fact::MessagesAdded(_) => self.note(entry, NotifyEvent::MessageNew),
+            Fact::MessagesExpunged(_) => self.note(entry, NotifyEvent::MessageExpunge),
+            Fact::FlagsChanged(_) => self.note(entry, NotifyEvent::FlagChange),
+            Fact::MailboxCreated => {
+                if let Some(entry) = entry {
+                    self.list_with_parent(&entry.name, out);
+                }
+            }
+            Fact::MailboxDeleted { name } => {
+                if let Ok(name) = MailboxName::parse(name) {
+                    self.list_with_parent(&name, out);
+                }
+            }
+            Fact::MailboxRenamed { from } => {
+                // RFC 5465 §5.4: no events for the children of what was renamed.
+                let is_child = renamed.iter().any(|above| {
+                    from.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'))
+                });
+                if let Some(entry) = entry.filter(|_| !is_child) {
+                    self.list(&entry.name, NotifyEvent::MailboxName, Some(from), out);
+                }
+            }
+            Fact::SubscriptionChanged { name, .. } => {
+                if let Ok(name) = MailboxName::parse(name) {
+                    self.list(&name, NotifyEvent::SubscriptionChange, None, out);
+                }
+            }
+            Fact::MetadataChanged { entry: metadata } => {
+                let name = entry.map(|entry| entry.name.as_str());
+                let wanted = match (change.collection, entry) {
+                    (None, _) => self.asks(NotifyEvent::ServerMetadataChange),
+                    (_, Some(entry)) => {
+                        self.wants(entry).contains(NotifyEvent::MailboxMetadataChange)
+                    }
+                    _ => false,
+                };
+                if wanted {
+                    let dialect = self.enabled.dialect();
+                    let changed = [from_storage(metadata)];
+                    render::metadata_changed(out, name.unwrap_or(""), dialect, &changed);
+                }
+            }
+            Fact::MailboxUpdated | Fact::CredentialsChanged | Fact::AccountUpdated => {}
+        }
+    }
+
+    /// Whether an event that is about no mailbox is asked for.
+    fn asks(&self, event: NotifyEvent) -> bool {
+        self.groups.iter().any(|group| group.events.contains(event))
+    }
+
+    /// What is asked of a name.
+    fn wants(&self, entry: &MailboxEntry) -> NotifyEvents {
+        let groups = self.groups.iter().filter(|group| names(&group.filter, entry));
+        groups.flat_map(|group| group.events.iter()).collect()
+    }
+
+    /// Messages of a mailbox that is not open changed.
+    fn note(&mut self, entry: Option<&MailboxEntry>, event: NotifyEvent) {
+        let Some((entry, mailbox)) = entry.and_then(|e| Some((e, e.mailbox.as_ref()?))) else {
+            return;
+        };
+        if !self.wants(entry).contains(event) {
+            return;
+        }
+        let items = self.statuses.entry(mailbox.id).or_default();
+        let with_modseq = match event {
+            // RFC 5465 §5.1: UNSEEN may be told, and must be where there is no modseq to tell.
+            NotifyEvent::FlagChange => {
+                items.insert(StatusItem::UidValidity);
+                items.insert(StatusItem::Unseen);
+                self.enabled.condstore()
+            }
+            NotifyEvent::MessageExpunge => self.enabled.qresync(),
+            _ => self.enabled.condstore(),
+        };
+        if event != NotifyEvent::FlagChange {
+            items.insert(StatusItem::Messages);
+            items.insert(StatusItem::UidNext);
+        }
+        if with_modseq {
+            items.insert(StatusItem::HighestModSeq);
+        }
+    }
+
+    /// RFC 5465 §5.4: a mailbox that came or went, and the name right above it.
+    fn list_with_parent(&mut self, name: &MailboxName, out: &mut Vec<u8>) {
+        self.list(name, NotifyEvent::MailboxName, None, out);
+        let parent = name.as_str().rsplit_once('/').map(|(parent, _)| MailboxName::parse(parent));
+        if let Some(Ok(parent)) = parent {
+            self.list(&parent, NotifyEvent::MailboxName, None, out);
+        }
+    }
+
+    fn list(
+        &mut self,
+        name: &MailboxName,
+        event: NotifyEvent,
+        old_name: Option<&str>,
+        out: &mut Vec<u8>,
+    ) {
+        let gone = || MailboxEntry {
+            name: name.clone(),
+            mailbox: None,
+            ghost: false,
+            subscribed: false,
+            has_children: false,
+        };
+        let entry = self.tree.find(name).cloned().unwrap_or_else(gone);
+        let is_news = !self.listed.contains(name) && !self.own.contains(name);
+        if !is_news || !self.wants(&entry).contains(event) {
+            return;
+        }
+        self.listed.push(name.clone());
+        let returns = ListReturn { subscribed: true, ..ListReturn::default() };
+        let attributes = attributes(Some(&entry), returns);
+        let item = ListItem { attributes, name: name.as_str(), old_name, ..ListItem::default() };
+        render::list_item(out, &item, self.enabled.dialect());
+    }
+
+    /// The counts of mailboxes where something happened.
+    fn finish(self, out: &mut Vec<u8>) {
+        for (id, items) in &self.statuses {
+            let mailbox: Option<&Mailbox> =
+                self.by_id.get(id).and_then(|entry| entry.mailbox.as_ref());
+            if let Some(mailbox) = mailbox {
+                let values = status::counts(mailbox);
+                let dialect = self.enabled.dialect();
+                render::status(out, mailbox.name.as_str(), dialect, *items, &values);
+            }
+        }
+    }
+}

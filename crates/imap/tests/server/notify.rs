@@ -1,0 +1,104 @@
+//! A client that watches everything with NOTIFY, keeps a copy of the open mailbox and the counts
+//! of the others from what it is told unasked, while others change them: at the end both must be
+//! what a fresh reader sees. And how a burst is survived.
+
+use std::collections::BTreeMap;
+
+use storage::Database;
+use testkit::SeededRng;
+
+use crate::client::{Client, Status};
+use crate::scene::{House, settings_for_tests};
+
+const CHANGES: usize = 200;
+const WATCH: &str = "NOTIFY SET STATUS (selected (MessageNew (UID FLAGS) MessageExpunge FlagChange)) \
+                     (personal (MessageNew MessageExpunge FlagChange MailboxName))";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_watches_knows_everything() {
+    let mut rng = SeededRng::from_env("who_watches_knows_everything");
+    let house = House::build(Database::Sqlite).await;
+    let mut other = open(&house, "Sent").await;
+    let mut watcher = open(&house, "INBOX").await;
+    let mut known = BTreeMap::new();
+    assert_eq!(watcher.run(WATCH).await, Status::Ok);
+    learn(&mut known, &watcher);
+    for _ in 0..CHANGES {
+        assert_ne!(other.run(&random_change(&mut rng)).await, Status::Bye);
+        if rng.u8(0..20) == 0 {
+            let command = ["NOOP", "UID SEARCH ALL", "LIST \"\" *"][rng.usize(0..3)];
+            assert_eq!(watcher.run(command).await, Status::Ok);
+            learn(&mut known, &watcher);
+        }
+    }
+    assert_eq!(watcher.run("NOOP").await, Status::Ok);
+    learn(&mut known, &watcher);
+    let mut fresh = BTreeMap::new();
+    let mut reader = open(&house, "Drafts").await;
+    let command = "LIST \"\" * RETURN (STATUS (MESSAGES UIDNEXT))";
+    assert_eq!(reader.run(command).await, Status::Ok);
+    learn(&mut fresh, &reader);
+    for (name, counts) in &fresh {
+        if name != "INBOX" && counts[0] > 0 {
+            assert_eq!(known.get(name), Some(counts), "{name}, {rng:?}");
+        }
+    }
+    let known = watcher.uids.clone().unwrap();
+    assert_eq!(reader.run("SELECT INBOX").await, Status::Ok);
+    assert_eq!(reader.run("UID FETCH 1:* (FLAGS)").await, Status::Ok);
+    assert_eq!(known, reader.uids.clone().unwrap());
+    assert_eq!(house.close().await, Vec::<String>::new());
+}
+
+/// More than the feed keeps for a session that does not listen is read from the change log.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_burst_is_caught_up_with() {
+    let house = House::build(Database::Sqlite).await;
+    let mut watcher = open(&house, "INBOX").await;
+    assert_eq!(watcher.run(WATCH).await, Status::Ok);
+    let mut other = open(&house, "Drafts").await;
+    for _ in 0..80 {
+        assert_eq!(other.run("APPEND Sent {6+}\r\na: b\r\n").await, Status::Ok);
+    }
+    assert_eq!(watcher.run("NOOP").await, Status::Ok);
+    let mut known = BTreeMap::new();
+    learn(&mut known, &watcher);
+    assert_eq!(known["Sent"], [80, 81]);
+    assert!(!watcher.lines.iter().any(|line| line.contains("NOTIFICATIONOVERFLOW")));
+    assert_eq!(house.close().await, Vec::<String>::new());
+}
+
+/// MESSAGES and UIDNEXT of each mailbox, as told last.
+fn learn(known: &mut BTreeMap<String, [u32; 2]>, client: &Client) {
+    for line in &client.lines {
+        let Some(rest) = line.strip_prefix("* STATUS ") else { continue };
+        let (name, items) = rest.split_once(" (").unwrap();
+        let number = |item: &str| {
+            let (_, rest) = items.split_once(&format!("{item} "))?;
+            rest.split([' ', ')']).next()?.parse::<u32>().ok()
+        };
+        if let (Some(messages), Some(next)) = (number("MESSAGES"), number("UIDNEXT")) {
+            known.insert(name.to_owned(), [messages, next]);
+        }
+    }
+}
+
+async fn open(house: &House, mailbox: &str) -> Client {
+    let mut client = Client::sign_in(house.connect(settings_for_tests())).await;
+    assert_eq!(client.run(&format!("SELECT {mailbox}")).await, Status::Ok);
+    client
+}
+
+fn random_change(rng: &mut SeededRng) -> String {
+    let mailbox = ["INBOX", "INBOX", "Sent", "Archive"][rng.usize(0..4)];
+    let uid = rng.u32(1..40);
+    match rng.u8(0..9) {
+        0..=2 => format!("APPEND {mailbox} (\\Seen) {{9+}}\r\na: b\r\n\r\nc"),
+        3 => format!("SELECT {mailbox}"),
+        4 => format!("UID STORE {uid}:{} +FLAGS.SILENT (\\Deleted)", uid + 3),
+        5 => "EXPUNGE".to_owned(),
+        6 => format!("UID COPY {uid} {mailbox}"),
+        7 => format!("UID MOVE {uid} {mailbox}"),
+        _ => format!("UID STORE {uid} -FLAGS.SILENT (\\Seen)"),
+    }
+}
