@@ -8,8 +8,9 @@ use tokio::sync::oneshot;
 
 use crate::blob::BlobStore;
 use crate::check::{check_consistency, repair};
+use crate::directory::RecipientCache;
 use crate::engine::{
-    Engine, PostgresEngine, Shared, SqliteEngine, Submission, open_sqlite, write_job,
+    Engine, PostgresEngine, Reach, Shared, SqliteEngine, Submission, open_sqlite, write_job,
 };
 use crate::feed::{Feed, FeedReader, Publication, read_modseq, read_since};
 use crate::maintain::{Progress, maintain};
@@ -19,8 +20,9 @@ use crate::sort_keys::SortKeyCache;
 use crate::statistics::Statistics;
 use crate::view::{Snapshot, load_snapshot};
 use crate::{
-    AccountTx, Committed, Database, Finding, Indexed, MailboxView, Maintained, PreparedMessage,
-    ReadTx, Repaired, Result, Settings, StatisticsSnapshot, StorageError, Subscription, WriteTx,
+    AccountTx, Address, Committed, Database, Finding, Indexed, MailboxView, Maintained,
+    PreparedMessage, ReadTx, Repaired, Resolution, Result, Settings, StatisticsSnapshot,
+    StorageError, Subscription, WriteTx,
 };
 
 /// A store. Clones are the same store.
@@ -54,6 +56,7 @@ impl Store {
             blobs: Arc::new(BlobStore::open(&settings)?),
             feed: Arc::new(Feed::new(Box::new(feed_reader), settings.view_cache_messages_max)),
             contents: ContentCache::new(settings.content_cache_bytes),
+            recipients: RecipientCache::new(&settings.database),
             statistics: Arc::new(Statistics::default()),
             waiting: Waiting::default(),
             settings,
@@ -101,12 +104,44 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
     {
+        self.write_reaching(Reach::All, label, messages, closure).await
+    }
+
+    /// Like [`write_with`](Self::write_with) for a closure that adds `messages` and changes
+    /// nothing else: no account, address or domain. What is known of recipients stays so.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub async fn write_messages<T, F>(
+        &self,
+        label: &'static str,
+        messages: Vec<Arc<PreparedMessage>>,
+        closure: F,
+    ) -> Result<Committed<T>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
+    {
+        self.write_reaching(Reach::Messages, label, messages, closure).await
+    }
+
+    async fn write_reaching<T, F>(
+        &self,
+        reach: Reach,
+        label: &'static str,
+        messages: Vec<Arc<PreparedMessage>>,
+        closure: F,
+    ) -> Result<Committed<T>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
+    {
         if self.inner.shared.blobs.must_upload(&messages) {
             let (store, messages) = (self.clone(), messages.clone());
             blocking("upload", move || store.upload(&messages)).await?;
         }
         let (job, outcome) = write_job(label, closure);
-        self.inner.engine.submit(Submission { job, messages }).await?;
+        self.inner.engine.submit(Submission { job, messages, reach }).await?;
         outcome.await.map_err(|_| lost(label))?
     }
 
@@ -128,7 +163,7 @@ impl Store {
             self.upload(&messages)?;
         }
         let (job, outcome) = write_job(label, closure);
-        self.inner.engine.submit_blocking(Submission { job, messages })?;
+        self.inner.engine.submit_blocking(Submission { job, messages, reach: Reach::All })?;
         outcome.blocking_recv().map_err(|_| lost(label))?
     }
 
@@ -220,6 +255,22 @@ impl Store {
         F: FnOnce(&mut ReadTx<'_>) -> Result<T> + Send,
     {
         self.inner.read(closure)
+    }
+
+    /// Where mail to `address` goes, see [`ReadTx::resolve`]. What was asked before and cannot
+    /// have changed is answered from memory.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub async fn find_recipient(&self, address: &Address) -> Result<Resolution> {
+        let recipients = &self.inner.shared.recipients;
+        if let Some(recipient) = recipients.find(&address.to_string()) {
+            return Ok(Resolution::Account(recipient));
+        }
+        let (edition, asked) = (recipients.edition(), address.clone());
+        let found = self.read(move |tx| tx.resolve(&asked)).await?;
+        recipients.keep(edition, address, &found);
+        Ok(found)
     }
 
     /// Parses, hashes and compresses a message, off the async threads where that takes long.

@@ -42,8 +42,9 @@ pub(super) async fn deliver(
         let refused = Arc::new(OnceLock::new());
         let (attempt, noted) = (plan.attempt(), refused.clone());
         let messages = attempt.messages();
-        let stored =
-            store.write_with("smtp delivery", messages, move |tx| attempt.store(tx, &noted)).await;
+        let stored = store
+            .write_messages("smtp delivery", messages, move |tx| attempt.store(tx, &noted))
+            .await;
         match (stored, refused.get()) {
             (Ok(committed), _) => return Ok(committed.value),
             (Err(_), Some(refused)) => plan.redirect_to_spool(store, refused).await?,

@@ -139,7 +139,14 @@ impl Desk {
     async fn resolve(&self, path: &ForwardPath) -> Result<Resolution, CommandError> {
         let hostname = self.hostname.clone();
         let addresses = match path {
-            ForwardPath::Mailbox(mailbox) => vec![storage::Address::from(mailbox.clone())],
+            ForwardPath::Mailbox(mailbox) => {
+                let address = storage::Address::from(mailbox.clone());
+                let found = self.store.find_recipient(&address).await?;
+                if found != Resolution::UnknownRecipient || !is_postmaster(&address) {
+                    return Ok(found);
+                }
+                vec![address]
+            }
             ForwardPath::Postmaster => postmasters(&hostname),
         };
         let anywhere = *path == ForwardPath::Postmaster;

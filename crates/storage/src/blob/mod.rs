@@ -1,8 +1,9 @@
 //! Blobs: bytes kept once, named by their BLAKE3 hash.
 //!
 //! Small ones live in their row. Large ones are appended to a pack file, where one sync serves a
-//! whole group of writers, or put into an object store. In every case the bytes are durable
-//! before the row that names them is committed.
+//! whole group of writers, or put into an object store; where many write at once, small ones go
+//! into the pack too. In every case the bytes are durable before the row that names them is
+//! committed.
 //!
 //! **Invariant:** what [`BlobStore::load`] returns has the hash it was stored under; what
 //! [`BlobStore::load_many`] returns had it when this process read it first.
@@ -13,7 +14,7 @@ mod object;
 mod pack;
 mod verified;
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ids::BlobId;
@@ -34,6 +35,12 @@ const LZ4: i64 = 2;
 const IN_ROW: i64 = 0;
 const IN_PACK: i64 = 1;
 const IN_OBJECT: i64 = 2;
+
+/// LIMIT: writers of one group from which on small bodies go into packs too. For fewer, the pages
+/// that are saved cost less than the second sync.
+const PACKING_WRITERS_MIN: usize = 24;
+/// LIMIT: stored bytes up to which a body stays in its row all the same: it shares a page.
+const PACKING_BYTES_MIN: usize = 1024;
 
 /// Bytes ready to be stored.
 #[derive(Debug)]
@@ -127,27 +134,45 @@ impl BlobStore {
             .collect()
     }
 
-    /// Makes the large blobs of `messages` durable in packs that are in no row yet: one sync for
-    /// all. Called by the one writer, before the transaction.
-    pub(crate) fn place_large<'m>(
+    /// The bodies that a group of `writers` puts into packs: the large ones, and where a sync is
+    /// shared by many, all but the smallest. In its row a body is written twice, into the log and
+    /// from there into the database, in whole pages each time.
+    fn packed<'m>(
         &self,
-        connection: &Connection,
+        packs: &Packs,
         messages: impl Iterator<Item = &'m Arc<PreparedMessage>>,
-    ) -> Result<()> {
-        let Some(packs) = self.packs() else { return Ok(()) };
-        let mut wanted = self.large(messages);
+        writers: usize,
+    ) -> Vec<&'m PreparedBlob> {
+        let above = match writers >= PACKING_WRITERS_MIN {
+            true => PACKING_BYTES_MIN.min(self.inline_bytes_max),
+            false => self.inline_bytes_max,
+        };
+        let mut wanted: Vec<&PreparedBlob> =
+            messages.filter_map(|message| message.body.as_ref()).collect();
         // A pack that is being emptied takes no new rows, not even for what it holds already.
         wanted.retain(|blob| match blob.place() {
             Some(Place::Pack(at)) => packs.is_retired(at.pack),
             Some(Place::Object(_)) => false,
-            None => true,
+            None => blob.stored.len() > above,
         });
-        if wanted.is_empty() {
-            return Ok(());
-        }
+        wanted
+    }
+
+    /// Appends the bodies to packs that belong there and are in no row yet, for a group of
+    /// `writers`. Called by the one writer, before the transaction; what was appended must be
+    /// [synced](Self::sync_packs) before the commit. Whether there is anything to be synced.
+    pub(crate) fn place_large<'m>(
+        &self,
+        connection: &Connection,
+        messages: impl Iterator<Item = &'m Arc<PreparedMessage>>,
+        writers: usize,
+    ) -> Result<bool> {
+        let Some(packs) = self.packs() else { return Ok(false) };
+        let mut unknown: Vec<&PreparedBlob> = Vec::new();
         // By hash: the same message may come to many at once, and is kept once.
-        let mut unknown: BTreeMap<BlobId, Vec<&PreparedBlob>> = BTreeMap::new();
-        for blob in wanted {
+        let mut first: HashMap<BlobId, usize> = HashMap::new();
+        let mut same: Vec<(&PreparedBlob, usize)> = Vec::new();
+        for blob in self.packed(packs, messages, writers) {
             let known: bool = connection
                 .prepare_cached("SELECT EXISTS (SELECT 1 FROM blob WHERE hash = ?1)")
                 .and_then(|mut statement| {
@@ -157,15 +182,27 @@ impl BlobStore {
             // Should its row go before the transaction names it, the bytes go into a row.
             blob.set_place(None);
             if !known {
-                unknown.entry(blob.hash).or_default().push(blob);
+                let at = *first.entry(blob.hash).or_insert_with(|| {
+                    unknown.push(blob);
+                    unknown.len() - 1
+                });
+                same.push((blob, at));
             }
         }
-        let first = unknown.values().filter_map(|same| same.first());
-        let places = packs.append(first.map(|blob| (blob.hash, blob.stored.as_slice())))?;
-        for (same, place) in unknown.values().zip(places) {
-            same.iter().for_each(|blob| blob.set_place(Some(Place::Pack(place))));
+        if unknown.is_empty() {
+            return Ok(false);
         }
-        Ok(())
+        let places =
+            packs.append(unknown.iter().map(|blob| (blob.hash, blob.stored.as_slice())))?;
+        for (blob, at) in same {
+            blob.set_place(places.get(at).copied().map(Place::Pack));
+        }
+        Ok(true)
+    }
+
+    /// Makes durable what [`place_large`](Self::place_large) appended.
+    pub(crate) fn sync_packs(&self) -> Result<()> {
+        self.packs().map_or(Ok(()), Packs::sync)
     }
 
     /// Whether [`upload_large`](Self::upload_large) has anything to do for these.

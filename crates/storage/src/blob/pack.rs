@@ -21,6 +21,8 @@ use crate::{Result, StorageError};
 const PACK_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// LIMIT: packs kept open for reading.
 const OPEN_PACKS_MAX: usize = 64;
+/// LIMIT: records gathered for one write.
+const WRITE_BYTES: usize = 1024 * 1024;
 const MAGIC: &[u8; 4] = b"PHB1";
 /// Magic, length (u64, little-endian), hash.
 pub(crate) const RECORD_HEADER_BYTES: u64 = 4 + 8 + 32;
@@ -56,6 +58,18 @@ struct Newest {
     end: u64,
     /// The end of the last record that was synced.
     good_end: u64,
+}
+
+impl Newest {
+    /// Writes what was gathered.
+    fn write(&mut self, records: &mut Vec<u8>) -> Result<()> {
+        if !records.is_empty() {
+            let file = self.file.as_mut().ok_or_else(no_pack)?;
+            file.write_all(records).map_err(unavailable)?;
+            records.clear();
+        }
+        Ok(())
+    }
 }
 
 impl Packs {
@@ -108,18 +122,35 @@ impl Packs {
         lock(&self.retired).values_mut().for_each(|file| *file = None);
     }
 
-    /// Appends blobs and syncs once; their places in the same order.
+    /// Appends blobs; their places in the same order. They are durable after [`sync`](Self::sync).
     pub(crate) fn append<'b>(
         &self,
         blobs: impl Iterator<Item = (BlobId, &'b [u8])>,
     ) -> Result<Vec<PackPlace>> {
         let mut newest = lock(&self.newest);
         let written = self.append_to(&mut newest, blobs);
-        match written {
-            Ok(_) => newest.good_end = newest.end,
-            Err(_) => self.give_up(&mut newest),
+        if written.is_err() {
+            self.give_up(&mut newest);
         }
         written
+    }
+
+    /// Makes durable what was appended. After an error nothing of it can be relied on.
+    pub(crate) fn sync(&self) -> Result<()> {
+        let mut newest = lock(&self.newest);
+        let Some(file) = newest.file.as_ref().filter(|_| newest.good_end < newest.end) else {
+            return Ok(());
+        };
+        match file.sync_data() {
+            Ok(()) => {
+                newest.good_end = newest.end;
+                Ok(())
+            }
+            Err(cause) => {
+                self.give_up(&mut newest);
+                Err(unavailable(cause))
+            }
+        }
     }
 
     /// After a failed append: what the file holds behind the last good record is unknown, so
@@ -140,27 +171,27 @@ impl Packs {
         newest: &mut Newest,
         blobs: impl Iterator<Item = (BlobId, &'b [u8])>,
     ) -> Result<Vec<PackPlace>> {
-        let mut places = Vec::new();
+        let (mut places, mut records) = (Vec::new(), Vec::new());
         for (hash, bytes) in blobs {
             if newest.end >= PACK_BYTES_MAX {
+                newest.write(&mut records)?;
                 if let Some(full) = newest.file.take() {
                     full.sync_data().map_err(unavailable)?;
                 }
                 self.begin_pack(newest)?;
             }
-            let file = newest.file.as_mut().ok_or_else(no_pack)?;
-            let mut header = Vec::with_capacity(RECORD_HEADER_BYTES as usize);
-            header.extend_from_slice(MAGIC);
-            header.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-            header.extend_from_slice(hash.as_bytes());
-            file.write_all(&header).and_then(|()| file.write_all(bytes)).map_err(unavailable)?;
+            records.extend_from_slice(MAGIC);
+            records.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+            records.extend_from_slice(hash.as_bytes());
+            records.extend_from_slice(bytes);
             let offset = newest.end + RECORD_HEADER_BYTES;
             newest.end = offset + bytes.len() as u64;
             places.push(PackPlace { pack: newest.pack, offset: offset as i64 });
+            if records.len() >= WRITE_BYTES {
+                newest.write(&mut records)?;
+            }
         }
-        if !places.is_empty() {
-            newest.file.as_ref().ok_or_else(no_pack)?.sync_data().map_err(unavailable)?;
-        }
+        newest.write(&mut records)?;
         Ok(places)
     }
 
@@ -182,7 +213,7 @@ impl Packs {
         File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(unavailable)
     }
 
-    /// The stored bytes of a record.
+    /// Bytes of a pack: a record's, or those of several and what lies between.
     pub(crate) fn read(&self, place: PackPlace, stored_bytes: usize) -> Result<Vec<u8>> {
         let file = self.file(place.pack)?;
         let mut bytes = vec![0; stored_bytes];
@@ -274,6 +305,7 @@ mod tests {
         std::fs::write(path(folder.path(), 1), b"half a record").unwrap();
         let (id, bytes) = blob(7, 100);
         let place = packs.append([(id, bytes.as_slice())].into_iter()).unwrap()[0];
+        packs.sync().unwrap();
         assert_eq!(place.pack, 2);
         // An append that fails gives its space back and leaves the good records.
         {

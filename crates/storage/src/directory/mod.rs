@@ -6,6 +6,7 @@
 mod access_key;
 mod account;
 mod alias;
+mod cache;
 mod capabilities;
 mod credentials;
 mod domain;
@@ -17,6 +18,7 @@ mod scram;
 pub use access_key::{ACCESS_KEYS_MAX, AccessKey, AccessKeyKind, NewAccessKey};
 pub use account::{Account, NewAccount, Role};
 pub use alias::ALIASES_MAX;
+pub(crate) use cache::RecipientCache;
 pub use credentials::{Credentials, Grant};
 pub use domain::Domain;
 pub use protocol::{Protocol, Protocols};

@@ -17,6 +17,7 @@ pub(crate) use postgres::PostgresEngine;
 pub(crate) use sqlite::{SqliteEngine, open_writer as open_sqlite};
 
 use crate::blob::BlobStore;
+use crate::directory::RecipientCache;
 use crate::feed::{Feed, Publication};
 use crate::message_store::ContentCache;
 use crate::search::Waiting;
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) blobs: Arc<BlobStore>,
     pub(crate) contents: ContentCache,
+    pub(crate) recipients: RecipientCache,
     pub(crate) feed: Arc<Feed>,
     pub(crate) statistics: Arc<Statistics>,
     pub(crate) waiting: Waiting,
@@ -56,6 +58,16 @@ pub(crate) struct Submission {
     pub(crate) job: Box<dyn WriteJob>,
     /// Messages whose large blobs the job will name.
     pub(crate) messages: Vec<Arc<PreparedMessage>>,
+    pub(crate) reach: Reach,
+}
+
+/// What a write may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Anything.
+    All,
+    /// Messages and what is counted of them; no account, address or domain.
+    Messages,
 }
 
 /// One engine. Object safe, so that a store is one type whatever runs below it.

@@ -1,5 +1,7 @@
 //! STORE (RFC 9051 §6.4.6), conditional too (RFC 7162 §3.1.3).
 
+mod alike;
+
 use ids::{CollectionId, ModSeq, Uid, UidSet};
 use message::flag::{Flags, SystemFlags};
 
@@ -90,6 +92,9 @@ impl AccountTx<'_, '_> {
         if !matches!(change, FlagChange::Remove(_)) {
             self.check_keywords(mailbox.id, std::iter::once(change.flags()))?;
         }
+        if let Some(stored) = self.store_flags_alike(&mailbox, uids, &change, since)? {
+            return Ok(stored);
+        }
         let selection = self.select(
             &mailbox,
             uids,
@@ -117,7 +122,10 @@ impl AccountTx<'_, '_> {
             Some(mask) => self.update_masked(&mailbox, &selection.runs, mask, modseq, since)?,
             None => self.update_equal_runs(&mailbox, &selection, modseq)?,
         }
-        self.record_flags(&mailbox, selection.rows, modseq)?;
+        let rows = selection.rows;
+        let counts = rows.iter().fold(Counts::default(), |sum, row| sum.plus(row.counts));
+        let changed = rows.into_iter().filter_map(|row| Some((row.uid, row.after?)));
+        self.record_flags(&mailbox, changed.collect(), counts, modseq)?;
         Ok(Stored { applied, skipped, modseq })
     }
 
@@ -191,13 +199,11 @@ impl AccountTx<'_, '_> {
     fn record_flags(
         &mut self,
         mailbox: &Mailbox,
-        rows: Vec<Outcome>,
+        changed: Vec<(Uid, Flags)>,
+        counts: Counts,
         modseq: ModSeq,
     ) -> Result<()> {
-        let counts = rows.iter().fold(Counts::default(), |sum, row| sum.plus(row.counts));
         self.add_counts(mailbox.id, counts, modseq)?;
-        let changed: Vec<(Uid, Flags)> =
-            rows.into_iter().filter_map(|row| Some((row.uid, row.after?))).collect();
         let uids: UidSet = changed.iter().map(|(uid, _)| *uid).collect();
         self.record_fact(Some(mailbox.id), Fact::FlagsChanged(uids))?;
         let mut delta = self.new_delta(mailbox.id)?;

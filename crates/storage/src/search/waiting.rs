@@ -10,10 +10,29 @@ use crate::{Result, Store};
 
 /// LIMIT: accounts remembered; beyond it, all are looked at again.
 const ACCOUNTS_MAX: usize = 100_000;
-/// A message waits so long for others, so that one segment is written for them.
+/// An account waits until nothing came for so long, so that one segment is written for all that
+/// came, and so that indexing does not take its share of the machine while mail pours in.
 const PAUSE_SECS: i64 = 3;
-/// So many do not wait.
-const MESSAGES_MAX: u64 = 500;
+/// It waits no longer than this.
+const WAIT_SECS_MAX: i64 = 60;
+/// So many do not wait: until they are indexed, a search reads them.
+const MESSAGES_MAX: u64 = 20_000;
+
+/// What waits of one account.
+#[derive(Debug, Clone, Copy)]
+struct Backlog {
+    messages: u64,
+    since: Timestamp,
+    last: Timestamp,
+}
+
+impl Backlog {
+    fn is_due(self, now: Timestamp) -> bool {
+        self.messages >= MESSAGES_MAX
+            || self.last.plus_secs(PAUSE_SECS) <= now
+            || self.since.plus_secs(WAIT_SECS_MAX) <= now
+    }
+}
 
 /// Accounts and how many messages of each wait, since when.
 #[derive(Debug, Default)]
@@ -23,7 +42,7 @@ pub(crate) struct Waiting {
 
 #[derive(Debug)]
 struct State {
-    accounts: HashMap<AccountId, (u64, Timestamp)>,
+    accounts: HashMap<AccountId, Backlog>,
     /// Whether accounts may wait that are not among them.
     is_partial: bool,
 }
@@ -43,14 +62,16 @@ impl Waiting {
         }
     }
 
-    pub(super) fn add(&self, account: AccountId, messages: u64, since: Timestamp) {
+    pub(super) fn add(&self, account: AccountId, messages: u64, now: Timestamp) {
         let mut state = self.lock();
         if state.accounts.len() >= ACCOUNTS_MAX && !state.accounts.contains_key(&account) {
             state.is_partial = true;
             return;
         }
-        let (count, _) = state.accounts.entry(account).or_insert((0, since));
-        *count = count.saturating_add(messages);
+        let none = Backlog { messages: 0, since: now, last: now };
+        let backlog = state.accounts.entry(account).or_insert(none);
+        backlog.messages = backlog.messages.saturating_add(messages);
+        backlog.last = now;
     }
 
     /// Has everything looked at again by the next [`Store::index`].
@@ -61,8 +82,8 @@ impl Waiting {
     /// Messages that wait, as far as is known, and since when the longest.
     pub(crate) fn lag(&self) -> (u64, Option<Timestamp>) {
         let state = self.lock();
-        let messages = state.accounts.values().map(|(count, _)| *count).sum();
-        (messages, state.accounts.values().map(|(_, since)| *since).min())
+        let messages = state.accounts.values().map(|backlog| backlog.messages).sum();
+        (messages, state.accounts.values().map(|backlog| backlog.since).min())
     }
 
     /// Takes an account whose turn it is.
@@ -82,12 +103,9 @@ impl Waiting {
             }
         }
         let mut state = self.lock();
-        let is_due = |messages: u64, since: Timestamp| {
-            messages >= MESSAGES_MAX || since.plus_secs(PAUSE_SECS) <= now
-        };
-        let due = state.accounts.iter().filter(|(_, (messages, since))| is_due(*messages, *since));
+        let due = state.accounts.iter().filter(|(_, backlog)| backlog.is_due(now));
         // The one that has waited longest, so that none waits for ever.
-        let account = due.min_by_key(|(_, (_, since))| *since).map(|(account, _)| *account);
+        let account = due.min_by_key(|(_, backlog)| backlog.since).map(|(account, _)| *account);
         if let Some(account) = account {
             state.accounts.remove(&account);
         }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::gather::Gathering;
 use super::log::Log;
 use super::statement;
-use crate::engine::{Finished, Shared, Submission};
+use crate::engine::{Finished, Reach, Shared, Submission};
 use crate::feed::Publication;
 use crate::sql::sqlite::SqliteSql;
 use crate::{ReadTx, Result, StorageError, WriteTx};
@@ -68,6 +68,9 @@ impl Writer {
         match outcome {
             Ok(()) => {
                 self.shared.statistics.committed(jobs, started.elapsed());
+                if batch.ran.iter().any(|(submission, _)| submission.reach == Reach::All) {
+                    self.shared.recipients.renew();
+                }
                 for (submission, publication) in batch.ran {
                     self.shared.publish(&publication);
                     submission.job.finish(Ok(Finished::of(&publication)));
@@ -85,10 +88,30 @@ impl Writer {
 
     /// The transaction itself. After an error nothing of the batch is in the database.
     fn write(&self, batch: &mut Batch) -> Result<()> {
+        let writers = batch.waiting.len();
         let messages = batch.waiting.iter().flat_map(|submission| &submission.messages);
-        self.shared.blobs.place_large(&self.connection, messages)?;
+        let blobs = &self.shared.blobs;
+        if !blobs.place_large(&self.connection, messages, writers)? {
+            return self.transact(batch, || Ok(()));
+        }
+        // The bodies become durable while the rows that name them are written.
+        std::thread::scope(|scope| {
+            let syncing = std::thread::Builder::new()
+                .name("storage-packs".to_owned())
+                .spawn_scoped(scope, || blobs.sync_packs());
+            self.transact(batch, || match syncing {
+                Ok(syncing) => syncing.join().unwrap_or_else(|_| Err(ended_early())),
+                // There are no threads to be had.
+                Err(_) => blobs.sync_packs(),
+            })
+        })
+    }
+
+    /// Runs the jobs, and commits once `ready` says that all they name is durable.
+    fn transact(&self, batch: &mut Batch, ready: impl FnOnce() -> Result<()>) -> Result<()> {
         self.statement("BEGIN IMMEDIATE")?;
-        let written = self.run_jobs(batch).and_then(|()| self.statement("COMMIT"));
+        let written =
+            self.run_jobs(batch).and_then(|()| ready()).and_then(|()| self.statement("COMMIT"));
         if written.is_err() && !self.connection.is_autocommit() {
             // Where even that fails, the next BEGIN does too, and says why.
             let _ = self.statement("ROLLBACK");
