@@ -13,27 +13,23 @@ pub(crate) struct External {
 
 impl Mechanism for External {
     fn step(&mut self, response: Option<&[u8]>) -> Step {
+        if std::mem::replace(&mut self.finished, response.is_some()) {
+            return Step::Failed(Failure::Malformed);
+        }
         // RFC 4422 §A.1: initial-response = *( UTF8-char-no-nul ), possibly empty.
-        match response {
-            _ if self.finished => Step::Failed(Failure::Malformed),
-            None => Step::Challenge(Vec::new()),
-            Some(b"") => self.ask(None),
-            Some(authzid) => match parse_text(authzid, NAME_BYTES_MAX) {
-                Ok(authzid) => self.ask(Some(authzid)),
-                Err(failure) => Step::Failed(failure),
-            },
+        let authzid = match response {
+            None => return Step::Challenge(Vec::new()),
+            Some(b"") => Ok(None),
+            Some(authzid) => parse_text(authzid, NAME_BYTES_MAX).map(Some),
+        };
+        match authzid {
+            Ok(authzid) => Step::Ask(Question::Certificate { authzid }),
+            Err(failure) => Step::Failed(failure),
         }
     }
 
     fn answer(&mut self, answer: Answer) -> Step {
         conclude(&answer)
-    }
-}
-
-impl External {
-    fn ask(&mut self, authzid: Option<String>) -> Step {
-        self.finished = true;
-        Step::Ask(Question::Certificate { authzid })
     }
 }
 
@@ -58,6 +54,8 @@ mod tests {
             let mut external = External::default();
             assert_eq!(external.step(None), Step::Challenge(Vec::new()));
             assert_eq!(external.step(Some(message)), *expect, "{message:?}");
+            // Whatever came of it, there is no second time.
+            assert_eq!(external.step(Some(b"")), Step::Failed(Failure::Malformed));
         }
         let mut external = External::default();
         external.step(Some(b""));
