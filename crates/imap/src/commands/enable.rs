@@ -25,6 +25,11 @@ pub(super) fn run(ctx: &mut Ctx<'_>, asked: EnableItems) -> Result<Reply> {
         {
             selected.forget_recent();
         }
+        if item == EnableItem::UidOnly
+            && let Some(selected) = ctx.state.selected_mut()
+        {
+            selected.contexts.speak_uids();
+        }
         if is_new {
             switched_on.insert(item);
         }

@@ -58,6 +58,13 @@ impl Contexts {
         self.0.retain(|context| context.tag != *tag);
     }
 
+    /// RFC 9586 §3: sequence numbers are not told any more.
+    pub(crate) fn speak_uids(&mut self) {
+        for context in &mut self.0 {
+            context.by = Addressing::Uid;
+        }
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Context> {
         self.0.iter_mut()
     }
