@@ -61,7 +61,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: NotifyArgs) -> Result<Reply> {
     if status {
         tell_status(ctx, &groups, &tree);
     }
-    let flags = groups.iter().find(|group| group.is_selected());
+    let of_selected = |group: &&EventGroup| group.is_selected() && !group.events.is_empty();
+    let flags = groups.iter().find(of_selected);
     // RFC 5465 §3.1: no SELECTED is SELECTED NONE: nothing unasked. What a command of the client
     // itself brings to light is told as ever, or its numbers would be wrong.
     let flags = flags.is_none_or(|group| group.events.contains(NotifyEvent::FlagChange));

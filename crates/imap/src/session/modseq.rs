@@ -17,22 +17,29 @@ pub(crate) struct ToldModSeq {
     holds: bool,
     /// Messages gone were told since HIGHESTMODSEQ was.
     is_due: bool,
+    /// Changes of flags were left out, as NOTIFY wanted.
+    is_lossy: bool,
 }
 
 impl ToldModSeq {
     /// What SELECT told.
     pub(crate) fn new(complete_to: ModSeq) -> Self {
-        Self { complete_to, holds: false, is_due: false }
+        Self { complete_to, holds: false, is_due: false, is_lossy: false }
     }
 
     /// The client was told of `known`, which still shows messages gone if it `holds`, and
     /// whether of messages gone.
     pub(crate) fn note(&mut self, known: &Snapshot, holds: bool, told_expunged: bool) {
-        self.holds = holds;
-        if !holds {
+        self.holds = holds || self.is_lossy;
+        if !self.holds {
             self.complete_to = known.highest_modseq();
         }
         self.is_due |= told_expunged;
+    }
+
+    /// Changes of flags are not told: the next session has to be.
+    pub(crate) fn note_loss(&mut self) {
+        self.is_lossy = true;
     }
 
     /// What to tell now, if anything.
@@ -52,7 +59,7 @@ mod tests {
     #[test]
     fn nothing_is_said_to_those_who_do_not_resynchronize() {
         let mut enabled = Enabled::default();
-        let mut told = ToldModSeq { complete_to: ModSeq::new(7), holds: false, is_due: true };
+        let mut told = ToldModSeq { is_due: true, ..ToldModSeq::new(ModSeq::new(7)) };
         assert_eq!(told.take(enabled), None);
         told.is_due = true;
         enabled.switch_on(EnableItem::QResync);

@@ -183,6 +183,9 @@ impl Selected {
         self.contexts.tell_expunged(&self.known, &diff.expunged_uids, out);
         // Expunges come first, so that later sequence numbers are those of the new snapshot.
         tell_expunged(&diff, enabled, out);
+        if !enabled.tells_flags() && !diff.changed.is_empty() {
+            self.modseq.note_loss();
+        }
         self.modseq.note(&newest, holds, !diff.expunged_seqs.is_empty());
         if diff.appended > 0 {
             render::exists(out, newest.exists());
