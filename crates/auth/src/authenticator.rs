@@ -257,14 +257,15 @@ impl Authenticator {
         entry: Option<&Entry>,
         password: &Password,
     ) -> Result<Option<Grant>, AuthError> {
-        let Some(entry) = entry.filter(|_| access_key::is_like_app_password(password)) else {
+        if !access_key::is_like_app_password(password) {
             return Ok(None);
-        };
+        }
+        // Looked up for accounts that do not exist too: they cost the same work.
         let hash = access_key::hash(password);
         let found = self.directory.find_key(&hash).await.map_err(|error| unavailable(&error))?;
         let now = self.clock.now();
         let found = found.map(|found| found.key).filter(|key| {
-            key.account == entry.account
+            entry.is_some_and(|entry| entry.account == key.account)
                 && key.kind == AccessKeyKind::AppPassword
                 && is_good(key, attempt.protocol, now)
         });

@@ -90,8 +90,11 @@ impl Authenticator {
         let mut random = [0; 18];
         getrandom::fill(&mut random).map_err(|_| AuthError::Unavailable)?;
         let nonce = sasl::wire::encode(&random);
-        let is_plus = |name: &Name| matches!(name, Name::Scram { plus: true, .. });
-        let plus_offered = offered.iter().any(is_plus);
+        // RFC 5802 §6: whether a client that could bind to the channel was told so.
+        let plus_offered = match name {
+            Name::Scram { hash, .. } => offered.contains(&Name::Scram { hash, plus: true }),
+            _ => false,
+        };
         let mechanism = sasl::start(name, &link.channel, plus_offered, &nonce);
         Ok(Some(Dialog { mechanism, link, scram: None, outcome: None }))
     }

@@ -233,8 +233,9 @@ impl Visit<'_> {
 
     async fn sign_in(&mut self, mechanism: Name, initial: Option<&[u8]>) {
         let desk = &self.server.desk;
-        let link = desk.link(&self.connection, self.session.settings().plaintext_auth);
-        match desk.begin(link, mechanism) {
+        let settings = self.session.settings();
+        let link = desk.link(&self.connection, settings.plaintext_auth);
+        match desk.begin(link, &settings.mechanisms, mechanism) {
             Ok(dialog) => {
                 self.dialog = Some(dialog);
                 self.advance(initial).await;

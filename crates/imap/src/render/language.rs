@@ -50,6 +50,11 @@ const GERMAN: &[(&str, &str)] = &[
     ),
     ("Sign-in is temporarily unavailable", "Die Anmeldung ist vorübergehend nicht möglich"),
     ("Sign-in needs TLS", "Die Anmeldung geht nur über TLS"),
+    ("LOGIN is switched off", "LOGIN ist abgeschaltet"),
+    (
+        "Channel binding does not match",
+        "Die Verbindung ist nicht die, für die sich das Programm ausgewiesen hat",
+    ),
     ("This account is blocked", "Dieses Konto ist gesperrt"),
     (
         "This account is in maintenance; mail is still received",

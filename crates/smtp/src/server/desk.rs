@@ -66,9 +66,14 @@ impl Desk {
     }
 
     /// Starts an exchange with one of the mechanisms offered.
-    pub(super) fn begin(&self, link: Link, mechanism: Name) -> Result<Dialog, Refusal> {
+    pub(super) fn begin(
+        &self,
+        link: Link,
+        configured: &[Name],
+        mechanism: Name,
+    ) -> Result<Dialog, Refusal> {
         let name = mechanism.as_str().as_bytes();
-        let begun = self.authenticator.begin(link, &Name::ALL, name).map_err(refusal)?;
+        let begun = self.authenticator.begin(link, configured, name).map_err(refusal)?;
         begun.ok_or(Refusal::UnknownMechanism)
     }
 

@@ -112,16 +112,25 @@ async fn tokens_and_app_passwords() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shorter_list_of_mechanisms() {
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::with_scram().await;
     let (_folder, keys) = keys();
-    let mechanisms = vec![::sasl::Name::Login];
+    let scram_without_plus = ::sasl::Name::parse(b"SCRAM-SHA-256").unwrap();
+    let mechanisms = vec![::sasl::Name::Login, scram_without_plus];
     let settings = Settings { mechanisms, ..submission() };
     let address = serve(&fixture, settings, Encryption::Implicit(keys, TlsProfile::Clients));
     blocking(move || {
         let mut client = SmtpClient::connect(address, Security::Tls).unwrap();
         let extensions = client.command("EHLO a").unwrap().lines;
-        assert!(extensions.contains(&"AUTH LOGIN".to_owned()), "{extensions:?}");
+        assert!(extensions.contains(&"AUTH LOGIN SCRAM-SHA-256".to_owned()), "{extensions:?}");
         assert_eq!(client.command(PLAIN).unwrap().code, 504);
+        // LOGIN once, for what SCRAM needs; then a client that could bind and was not offered to.
+        client.command("AUTH LOGIN").unwrap();
+        client.command(&base64::encode(ALICE.as_bytes())).unwrap();
+        assert_eq!(client.command(&base64::encode(PASSWORD.as_bytes())).unwrap().code, 235);
+        let mut client = SmtpClient::connect(address, Security::Tls).unwrap();
+        client.command("EHLO a").unwrap();
+        let played = ScramClient::new("SCRAM-SHA-256", ALICE, PASSWORD, Binding::NotOffered);
+        assert_eq!(scram(&mut client, "SCRAM-SHA-256", played), 235);
     })
     .await;
     fixture.close().await;
