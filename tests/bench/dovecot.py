@@ -76,6 +76,9 @@ service imap-login {{
   service_count = 0
   process_min_avail = 2
 }}
+service imap {{
+  process_limit = 5000
+}}
 service lmtp {{
   inet_listener lmtp {{
     port = {lmtp}
