@@ -134,6 +134,7 @@ fn limit_noun(kind: LimitKind) -> &'static str {
         LimitKind::Uids => "messages in the life of a mailbox are",
         LimitKind::Subscriptions => "subscriptions are",
         LimitKind::MetadataEntries => "annotations are",
+        LimitKind::AclEntries => "entries in an access control list are",
         LimitKind::MetadataBytes => "bytes of annotations are",
         LimitKind::AccessKeys => "app passwords or tokens are",
     }

@@ -402,6 +402,15 @@ impl Session {
             return self.count_error();
         }
         let own = own_names(&request.command);
+        let mut out = Vec::new();
+        // RFC 4314 §5.1.1: rights are those of this moment.
+        if let Err(error) = commands::rights::refresh(&self.shared, &mut self.state, &mut out).await
+        {
+            let flow = self.refuse(&request.tag, error, &mut out);
+            self.connection.push(&out);
+            return flow;
+        }
+        self.connection.push(&out);
         let expunges = updates_after(request.row, &request.command);
         let result = self.run(&request.tag, request.command).await;
         self.finish(&request.tag, request.row, expunges, &own, result).await

@@ -35,6 +35,8 @@ pub enum Fact {
         /// The name it had.
         name: String,
     },
+    /// Others may do more or less with a mailbox than before.
+    AclChanged,
     /// Special use or another attribute of a mailbox changed.
     MailboxUpdated,
     /// A name was subscribed to or unsubscribed from.

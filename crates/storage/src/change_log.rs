@@ -26,6 +26,7 @@ const CREDENTIALS_CHANGED: i64 = 10;
 const ACCOUNT_UPDATED: i64 = 11;
 const PRIVATE_METADATA: i64 = 12;
 const SHARED_METADATA: i64 = 13;
+const ACL_CHANGED: i64 = 14;
 
 fn stored(fact: &Fact) -> Stored<'_> {
     let plain = |kind| Stored { kind, uids: None, detail: None };
@@ -36,6 +37,7 @@ fn stored(fact: &Fact) -> Stored<'_> {
         Fact::MailboxRenamed { from } => text(MAILBOX_RENAMED, from),
         Fact::MailboxDeleted { name } => text(MAILBOX_DELETED, name),
         Fact::MailboxUpdated => plain(MAILBOX_UPDATED),
+        Fact::AclChanged => plain(ACL_CHANGED),
         Fact::SubscriptionChanged { name, subscribed: true } => text(SUBSCRIBED, name),
         Fact::SubscriptionChanged { name, subscribed: false } => text(UNSUBSCRIBED, name),
         Fact::MetadataChanged { entry } => match entry.scope {
@@ -65,6 +67,7 @@ fn fact(kind: i64, uids: Option<&[u8]>, detail: Option<&str>) -> Result<Fact> {
         MAILBOX_RENAMED => Fact::MailboxRenamed { from: name()? },
         MAILBOX_DELETED => Fact::MailboxDeleted { name: name()? },
         MAILBOX_UPDATED => Fact::MailboxUpdated,
+        ACL_CHANGED => Fact::AclChanged,
         SUBSCRIBED => Fact::SubscriptionChanged { name: name()?, subscribed: true },
         UNSUBSCRIBED => Fact::SubscriptionChanged { name: name()?, subscribed: false },
         PRIVATE_METADATA => {
@@ -196,6 +199,7 @@ mod tests {
             Fact::MailboxRenamed { from: name.clone() },
             Fact::MailboxDeleted { name: name.clone() },
             Fact::MailboxUpdated,
+            Fact::AclChanged,
             Fact::SubscriptionChanged { name: name.clone(), subscribed: true },
             Fact::SubscriptionChanged { name: name.clone(), subscribed: false },
             Fact::MetadataChanged {

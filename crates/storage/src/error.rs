@@ -27,6 +27,8 @@ pub enum LimitKind {
     MetadataEntries,
     /// Bytes of all annotations of one account.
     MetadataBytes,
+    /// Entries of the access control list of one mailbox.
+    AclEntries,
     /// R-ADDR-9: app passwords of one account; access tokens are counted apart.
     AccessKeys,
 }

@@ -8,6 +8,7 @@
 //! in commit order; message bytes come back bit for bit.
 //! **Absent:** SQL or engine types outside `sql/` and `engine/`; any knowledge of a protocol.
 
+mod acl;
 mod address;
 mod blob;
 mod change;
@@ -38,6 +39,7 @@ mod testing;
 mod tx;
 mod view;
 
+pub use acl::{AclChange, AclEntry, Place, Rights, Share, ShareRights};
 pub use address::Address;
 pub use change::{Change, Changes, Fact};
 pub use check::{Finding, Repaired};

@@ -6,10 +6,11 @@
 
 use ids::{AccountId, CollectionId};
 
+use crate::acl::check_rights;
 use crate::change::Fact;
 use crate::directory::Role;
 use crate::sql::{Row, Value};
-use crate::{LimitKind, ReadTx, Result, StorageError, WriteTx};
+use crate::{LimitKind, Mailbox, MailboxName, ReadTx, Result, Rights, StorageError, WriteTx};
 
 /// LIMIT: bytes of an entry's name.
 const NAME_BYTES_MAX: usize = 512;
@@ -48,7 +49,29 @@ pub struct Metadata {
     pub value: Vec<u8>,
 }
 
+/// RFC 5464 §3.3: `l` and one of the rights on messages.
+fn check_annotating(rights: Rights) -> Result<()> {
+    let some = Rights::READ | Rights::SEEN | Rights::WRITE | Rights::INSERT | Rights::POST;
+    match rights.intersects(some) {
+        true => check_rights(rights, Rights::LOOKUP),
+        false => check_rights(rights, Rights::LOOKUP | Rights::READ),
+    }
+}
+
 impl ReadTx<'_> {
+    /// The mailbox that `name` is to `actor`, if it may see its annotations.
+    pub fn find_annotated(
+        &mut self,
+        actor: AccountId,
+        name: &MailboxName,
+    ) -> Result<Option<Mailbox>> {
+        let Some(found) = self.find_mailbox_as(actor, name, Rights::LOOKUP)? else {
+            return Ok(None);
+        };
+        check_annotating(self.rights_of(actor, found.id)?)?;
+        Ok(Some(found))
+    }
+
     /// The annotations of mailboxes that `account` sees and `wanted` names, by mailbox, scope and
     /// name.
     pub fn load_metadata(
@@ -137,7 +160,7 @@ impl WriteTx<'_> {
             self.lock_usage(account)?;
         }
         // The mailbox may have gone before its account was locked.
-        self.load_mailbox(mailbox)?;
+        check_annotating(self.rights_of(actor, mailbox)?)?;
         for (entry, value) in values {
             let (scope, charged) = match entry.scope {
                 MetadataScope::Private => (actor.get(), actor),

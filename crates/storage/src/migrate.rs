@@ -24,6 +24,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 6, sql: include_str!("../migrations/0006_search.sql") },
     Migration { version: 7, sql: include_str!("../migrations/0007_capabilities.sql") },
     Migration { version: 8, sql: include_str!("../migrations/0008_open_end.sql") },
+    Migration { version: 9, sql: include_str!("../migrations/0009_acl.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

@@ -59,6 +59,8 @@ pub struct Settings {
     pub metadata_entries_max: u64,
     /// Bytes of all annotations in the space of one account. Default 10 MiB.
     pub metadata_bytes_max: u64,
+    /// Entries of the access control list of one mailbox. Default 1,000.
+    pub acl_entries_max: u64,
     /// Messages whose view may stay in memory with no session open. Default 4,000,000.
     pub view_cache_messages_max: usize,
     /// Bytes of sort keys that may stay in memory from one SORT or THREAD to the next. Default
@@ -97,6 +99,7 @@ impl Settings {
             metadata_value_bytes_max: 32 * 1024,
             metadata_entries_max: 100,
             metadata_bytes_max: 10 * 1024 * 1024,
+            acl_entries_max: 1_000,
             view_cache_messages_max: 4_000_000,
             sort_keys_bytes_max: 128 * 1024 * 1024,
             search_index: true,

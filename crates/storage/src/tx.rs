@@ -45,6 +45,8 @@ pub struct AccountTx<'t, 'a> {
     pub(crate) tx: &'t mut WriteTx<'a>,
     pub(crate) account: AccountId,
     pub(crate) usage: Usage,
+    /// At whose word: every verb on messages and mailboxes asks for this account's rights.
+    pub(crate) actor: AccountId,
 }
 
 impl<'a> std::ops::Deref for WriteTx<'a> {
@@ -131,7 +133,7 @@ impl<'a> WriteTx<'a> {
     /// order of their ids, else two transactions can wait for each other.
     pub fn account(&mut self, account: AccountId) -> Result<AccountTx<'_, 'a>> {
         let usage = self.lock_usage(account)?;
-        Ok(AccountTx { tx: self, account, usage })
+        Ok(AccountTx { tx: self, account, usage, actor: account })
     }
 
     /// The account's sequence number of this transaction, allotted at its first change.

@@ -19,7 +19,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: AppendArgs) -> Result<Reply> {
     if args.messages.iter().any(is_cancelled) {
         return Err(CommandError::Refused { code: None, text: "A message is empty" });
     }
-    let mailbox = target_mailbox(ctx, user.account, &args.mailbox).await?.id;
+    let target = target_mailbox(ctx, user.account, &args.mailbox).await?;
+    let (owner, mailbox) = (target.account, target.id);
     let mut options = Vec::with_capacity(args.messages.len());
     let mut prepared = Vec::with_capacity(args.messages.len());
     for message in args.messages {
@@ -31,7 +32,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: AppendArgs) -> Result<Reply> {
     let appended = ctx
         .shared
         .store
-        .account_write_with(user.account, "imap append", prepared, move |tx| {
+        .write_with("imap append", prepared, move |tx| {
+            let mut tx = tx.account_as(owner, user.account)?;
             let mut appended = Vec::with_capacity(messages.len());
             for (message, options) in messages.iter().zip(options) {
                 appended.push(tx.append_message(mailbox, message, options)?);

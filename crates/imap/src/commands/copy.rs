@@ -18,8 +18,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: CopyArgs) -> Result<Reply> {
     let copied = ctx
         .shared
         .store
-        .account_write(user.account, "imap copy", move |tx| {
-            let copied = tx.copy_messages(source, &uids, target)?;
+        .write("imap copy", move |tx| {
+            let copied = tx.copy_messages_as(user.account, source, &uids, target)?;
             require_all(args.by, uids.len(), copied.pairs.len())?;
             Ok(copied)
         })

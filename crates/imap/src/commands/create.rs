@@ -28,11 +28,13 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: CreateArgs) -> Result<Reply> {
     let created = ctx
         .shared
         .store
-        .account_write(user.account, "imap create", move |tx| {
-            if is_use_taken(tx, &name, wanted)? {
+        .write("imap create", move |tx| {
+            let place = tx.find_place(user.account, &name)?;
+            let mut tx = tx.account_as(place.account, user.account)?;
+            if is_use_taken(&mut tx, &place.name, wanted)? {
                 return Ok(None);
             }
-            tx.create_mailbox(&name, wanted).map(Some)
+            tx.create_mailbox(&place.name, wanted).map(Some)
         })
         .await?
         .value;

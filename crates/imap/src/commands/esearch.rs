@@ -17,6 +17,7 @@ use crate::types::{Addressing, EsearchArgs, MailboxFilter, NumberSet, Results, S
 
 /// A mailbox to be searched.
 struct Source {
+    owner: AccountId,
     id: CollectionId,
     name: String,
     uid_validity: UidValidity,
@@ -25,7 +26,7 @@ struct Source {
 impl Source {
     fn of(mailbox: &Mailbox) -> Self {
         let name = mailbox.name.as_str().to_owned();
-        Self { id: mailbox.id, name, uid_validity: mailbox.uid_validity }
+        Self { owner: mailbox.account, id: mailbox.id, name, uid_validity: mailbox.uid_validity }
     }
 }
 
@@ -60,7 +61,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: EsearchArgs) -> Result<Reply> {
         let is_selected = selected == Some(source.id);
         let found = match is_selected {
             true => search::find(ctx, &args.key, returns.save).await?,
-            false => match find_elsewhere(ctx, account, source.id, &args).await? {
+            false => match find_elsewhere(ctx, source.owner, source.id, &args).await? {
                 Some(found) => found,
                 None => continue,
             },
@@ -92,13 +93,16 @@ async fn sources(
     selected: Option<CollectionId>,
 ) -> Result<Vec<Source>> {
     let read = ctx.shared.store.read(move |tx| {
-        let tree = tx.list_mailboxes(account)?;
+        let tree = tx.list_mailboxes_as(account)?;
         let mut sources: Vec<Source> =
             mailboxes_of(&tree, &filters).into_iter().map(Source::of).collect();
         if let Some(id) = selected
             && !sources.iter().any(|source| source.id == id)
         {
-            sources.insert(0, Source::of(&tx.load_mailbox(id)?));
+            let listed = tree.entries.iter().filter_map(|entry| entry.mailbox.as_ref());
+            let source = listed.into_iter().find(|mailbox| mailbox.id == id).map(Source::of);
+            sources
+                .insert(0, source.map_or_else(|| tx.load_mailbox(id).map(|m| Source::of(&m)), Ok)?);
         }
         Ok(sources)
     });

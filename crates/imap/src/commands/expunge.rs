@@ -7,7 +7,6 @@ use crate::session::Updates;
 use crate::types::{Addressing, SequenceSet};
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, within: Option<SequenceSet>) -> Result<Reply> {
-    let user = ctx.user()?;
     require_writable(ctx)?;
     let selected = ctx.selected()?;
     let mailbox = selected.known().mailbox();
@@ -20,10 +19,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, within: Option<SequenceSet>) -> Resul
             Some(uids_of(selected.known(), &seqs))
         }
     };
-    ctx.shared
-        .store
-        .account_write(user.account, "imap expunge", move |tx| tx.expunge(mailbox, uids.as_ref()))
-        .await?;
+    ctx.change_selected("imap expunge", move |tx| tx.expunge(mailbox, uids.as_ref())).await?;
     let enabled = *ctx.enabled;
     let mut out = Vec::new();
     let selected = ctx.selected()?;

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use ids::{ContentId, ModSeq, Timestamp, Uid, UidSet};
 use message::flag::{Flags, SystemFlags};
-use storage::{Content, Entry, FlagChange, ReadTx, Snapshot, StorageError, Store, ThreadId};
+use storage::{
+    Content, Entry, FlagChange, ReadTx, Rights, Snapshot, StorageError, Store, ThreadId,
+};
 
 use self::response::{Plan, Read, render_message};
 use super::batches::{BATCH_BYTES, Batches};
@@ -61,8 +63,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: FetchArgs) -> Result<Reply> {
 
 /// RFC 7162 §3.2.6: what was expunged comes before the first FETCH.
 async fn tell_vanished(ctx: &mut Ctx<'_>, set: &SequenceSet, since: ModSeq) -> Result<()> {
-    let account = ctx.user()?.account;
     let selected = ctx.selected()?;
+    let account = selected.tenure().owner;
     let known = selected.known().clone();
     // `*` reaches up to what was expunged last, and not only to the last message there is.
     let last = known.uid_next().get().saturating_sub(1);
@@ -84,10 +86,13 @@ fn changed_since(ctx: &mut Ctx<'_>, seqs: NumberSet, since: Option<ModSeq>) -> R
 /// Sets `\Seen` where the attributes say so; the UIDs of the messages that got it. Their FLAGS
 /// go into the answer (RFC 9051 §6.4.5, BODY).
 async fn mark_seen(ctx: &mut Ctx<'_>, args: &FetchArgs, seqs: &NumberSet) -> Result<UidSet> {
-    let user = ctx.user()?;
     let selected = ctx.selected()?;
     // Messages of a mailbox opened by EXAMINE stay unseen (RFC 9051 §6.3.3).
     if !args.attributes.iter().any(FetchAttribute::sets_seen) || selected.is_read_only() {
+        return Ok(UidSet::new());
+    }
+    // RFC 4314 §4: nor do those whose \Seen this user may not change.
+    if !selected.tenure().rights.contains(Rights::SEEN) {
         return Ok(UidSet::new());
     }
     let known = selected.known().clone();
@@ -106,15 +111,15 @@ async fn mark_seen(ctx: &mut Ctx<'_>, args: &FetchArgs, seqs: &NumberSet) -> Res
     let set = unseen.clone();
     let change = FlagChange::Add(Flags::new(SystemFlags::SEEN, Vec::new()));
     let committed = ctx
-        .shared
-        .store
-        .account_write(user.account, "imap fetch", move |tx| {
-            tx.store_flags(mailbox, &set, change, None)
-        })
+        .change_selected("imap fetch", move |tx| tx.store_flags(mailbox, &set, change, None))
         .await;
     let committed = match committed {
         // Nobody asked for a change: what is there is read all the same.
-        Err(error @ (StorageError::Unavailable(_) | StorageError::NotFound(_))) => {
+        Err(CommandError::Storage(
+            error @ (StorageError::Unavailable(_)
+            | StorageError::NotFound(_)
+            | StorageError::NoPermission(_)),
+        )) => {
             tracing::warn!(%error, "messages that are read stay unseen");
             return Ok(UidSet::new());
         }

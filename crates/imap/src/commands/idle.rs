@@ -3,7 +3,7 @@
 use net::ConnectionError;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Ctx, Reply, contexts, notify, recent};
+use super::{Ctx, Reply, contexts, notify, recent, rights};
 use crate::error::{CommandError, Result};
 use crate::parse::Step;
 use crate::render::{self, Status};
@@ -62,6 +62,9 @@ pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
 }
 
 async fn tell(ctx: &mut Ctx<'_>) -> Result<()> {
+    let mut out = Vec::new();
+    rights::refresh(ctx.shared, ctx.state, &mut out).await?;
+    ctx.connection.push(&out);
     let enabled = *ctx.enabled;
     let mut out = Vec::new();
     if ctx.state.selected().is_some_and(Selected::is_over) {

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ids::CollectionId;
-use storage::{Mailbox, MailboxEntry, MailboxTree, Metadata};
+use storage::{Mailbox, MailboxEntry, MailboxTree, Metadata, Rights};
 
 use super::special_use::from_storage;
 use super::{Ctx, Reply, metadata, status};
@@ -74,7 +74,13 @@ async fn tell_more(
     // parent shown for its children's sake.
     let Some(mailbox) = line.mailbox().filter(|_| line.is_selected) else { return Ok(()) };
     let (name, dialect) = (mailbox.name.as_str(), ctx.enabled.dialect());
-    if !args.returns.status.is_empty() {
+    let rights = line.entry.as_ref().map_or(Rights::NONE, |entry| entry.rights);
+    if args.returns.my_rights {
+        // RFC 8440 §3: only what exists and is listed.
+        render::my_rights(out, name, dialect, &rights.to_string());
+    }
+    // RFC 5819 §2: none for a mailbox that this user may not read.
+    if !args.returns.status.is_empty() && rights.contains(Rights::READ) {
         let id = mailbox.id.to_string();
         let limit = ctx.shared.settings.limits.append_bytes_max;
         let counted = status::count(ctx, args.returns.status, mailbox).await?;
@@ -109,7 +115,7 @@ pub(super) async fn run_xlist(ctx: &mut Ctx<'_>, args: ListArgs) -> Result<Reply
 async fn load_lines(ctx: &Ctx<'_>, args: &ListArgs) -> Result<Vec<Line>> {
     let account = ctx.user()?.account;
     let listing = Listing::new(args);
-    let lines = ctx.shared.store.read(move |tx| Ok(listing.lines(&tx.list_mailboxes(account)?)));
+    let lines = ctx.shared.store.read(move |tx| Ok(listing.lines(&tx.list_mailboxes_as(account)?)));
     Ok(lines.await?)
 }
 

@@ -18,7 +18,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ListArgs) -> Result<Reply> {
     let account = ctx.user()?.account;
     let patterns = canonical_patterns(&args);
     // Names are matched beside the async threads, as those of LIST are.
-    let lines = ctx.shared.store.read(move |tx| Ok(lines(&tx.list_mailboxes(account)?, &patterns)));
+    let lines =
+        ctx.shared.store.read(move |tx| Ok(lines(&tx.list_mailboxes_as(account)?, &patterns)));
     let lines = lines.await?;
     let dialect = ctx.enabled.dialect();
     let mut out = Vec::new();

@@ -1,6 +1,6 @@
 //! The mailboxes that a group names (RFC 5465 §6, RFC 7377 §2.2).
 
-use storage::{Mailbox, MailboxEntry, MailboxTree};
+use storage::{Mailbox, MailboxEntry, MailboxTree, Rights};
 
 use crate::types::{MailboxFilter, MailboxName};
 
@@ -12,7 +12,8 @@ pub(super) fn mailboxes_of<'t>(
 ) -> Vec<&'t Mailbox> {
     let named = tree.entries.iter().filter(|entry| filters.iter().any(|f| names(f, entry)));
     // A ghost, and what is merely subscribed to, holds no messages (R-FOLD-2).
-    named.filter_map(|entry| entry.mailbox.as_ref()).collect()
+    let readable = named.filter(|entry| entry.rights.contains(Rights::READ));
+    readable.filter_map(|entry| entry.mailbox.as_ref()).collect()
 }
 
 /// Whether a name is among those of the group.
@@ -28,7 +29,7 @@ pub(super) fn names(filter: &MailboxFilter, entry: &MailboxEntry) -> bool {
         MailboxFilter::Selected | MailboxFilter::SelectedDelayed => false,
         // RFC 5465 §6.3: plus addresses and scripts may deliver to any mailbox, so that the two
         // are one.
-        MailboxFilter::Inboxes | MailboxFilter::Personal => true,
+        MailboxFilter::Inboxes | MailboxFilter::Personal => below("Other Users").is_none(),
         MailboxFilter::Subscribed => entry.subscribed,
         MailboxFilter::Mailboxes(list) => any(list, &is),
         MailboxFilter::Subtree(list) => any(list, &|named| is(named) || below(named).is_some()),

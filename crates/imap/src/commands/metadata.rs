@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use ids::CollectionId;
 use storage::{LimitKind, Metadata, MetadataEntry, MetadataScope, StorageError};
 
-use super::{Ctx, Reply, ReplyCode, existing_mailbox};
+use super::{Ctx, Reply, ReplyCode, storage_name};
 use crate::error::{CommandError, Result, refused};
 use crate::render::{self, Code};
-use crate::types::{EntryDepth, EntryName, MetadataArgs, SetMetadataArgs};
+use crate::types::{EntryDepth, EntryName, MailboxName, MetadataArgs, SetMetadataArgs};
 
 /// RFC 5464 §3.2.1.1: how to reach the administrator; always read-only.
 const ADMIN: &str = "/admin";
@@ -20,7 +20,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: MetadataArgs) -> Result<Reply> 
     let store = ctx.shared.store.clone();
     let mut found = match &args.mailbox {
         Some(name) => {
-            let id = existing_mailbox(ctx, account, name).await?.id;
+            let id = annotated(ctx, name).await?;
             store.read(move |tx| tx.load_metadata(account, &[id], wanted)).await?
         }
         None => store.read(move |tx| tx.load_server_metadata(account, wanted)).await?,
@@ -55,7 +55,7 @@ pub(super) async fn run_set(ctx: &mut Ctx<'_>, args: SetMetadataArgs) -> Result<
     let store = ctx.shared.store.clone();
     let written = match &args.mailbox {
         Some(name) => {
-            let id = existing_mailbox(ctx, account, name).await?.id;
+            let id = annotated(ctx, name).await?;
             store.write("imap setmetadata", move |tx| tx.set_metadata(account, id, &values)).await
         }
         None => {
@@ -65,6 +65,14 @@ pub(super) async fn run_set(ctx: &mut Ctx<'_>, args: SetMetadataArgs) -> Result<
         }
     };
     written.map(|_| Reply::done()).map_err(too_much)
+}
+
+/// A mailbox whose annotations may be seen and set.
+async fn annotated(ctx: &Ctx<'_>, name: &MailboxName) -> Result<CollectionId> {
+    let actor = ctx.user()?.account;
+    let name = storage_name(name)?;
+    let found = ctx.shared.store.read(move |tx| tx.find_annotated(actor, &name)).await?;
+    found.map(|found| found.id).ok_or_else(|| refused(Code::NonExistent, "No such mailbox"))
 }
 
 /// RFC 5464 §4.3: MAXSIZE and TOOMANY say what was too much.

@@ -6,6 +6,7 @@
 
 pub mod table;
 
+mod acl;
 mod append;
 mod authenticate;
 mod batches;
@@ -39,6 +40,7 @@ mod quota;
 pub(crate) mod recent;
 mod rename;
 mod replace;
+pub(crate) mod rights;
 mod search;
 mod select;
 mod sort;
@@ -59,7 +61,7 @@ use std::sync::Arc;
 use ids::{AccountId, ModSeq, UidSet, UidValidity};
 use message::Collation;
 use net::Connection;
-use storage::{Committed, Mailbox, Snapshot, StorageError};
+use storage::{Committed, Mailbox, ReadTx, Rights, Snapshot, StorageError};
 
 use self::notify::Notify;
 use crate::capabilities;
@@ -236,6 +238,7 @@ pub(crate) fn run<'r>(ctx: &'r mut Ctx<'_>, command: Command) -> Running<'r> {
         Command::Metadata(args) => Box::pin(metadata::run(ctx, args)),
         Command::SetMetadata(args) => Box::pin(metadata::run_set(ctx, args)),
         Command::Replace(args) => Box::pin(replace::run(ctx, *args)),
+        Command::Acl(args) => Box::pin(acl::run(ctx, args)),
         Command::Append(args) => Box::pin(append::run(ctx, args)),
         Command::Idle => Box::pin(idle::run(ctx)),
         Command::Close => Box::pin(close::run(ctx)),
@@ -271,7 +274,8 @@ pub(crate) async fn existing_mailbox(
     name: &MailboxName,
 ) -> Result<Mailbox> {
     let name = storage_name(name)?;
-    let found = ctx.shared.store.read(move |tx| tx.find_mailbox(account, &name)).await?;
+    let read = move |tx: &mut ReadTx<'_>| tx.find_mailbox_as(account, &name, Rights::READ);
+    let found = ctx.shared.store.read(read).await?;
     found.ok_or_else(|| refused(Code::NonExistent, "No such mailbox"))
 }
 
@@ -282,7 +286,8 @@ pub(crate) async fn target_mailbox(
     name: &MailboxName,
 ) -> Result<Mailbox> {
     let name = storage_name(name)?;
-    let found = ctx.shared.store.read(move |tx| tx.find_mailbox(account, &name)).await?;
+    let read = move |tx: &mut ReadTx<'_>| tx.find_mailbox_as(account, &name, Rights::INSERT);
+    let found = ctx.shared.store.read(read).await?;
     // RFC 9051 §6.3.12, §6.4.7: TRYCREATE tells the client that CREATE would help; also for a
     // ghost, so that nothing is ever lost in one.
     found.ok_or_else(|| refused(Code::TryCreate, "No such mailbox"))

@@ -19,8 +19,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: CopyArgs) -> Result<Reply> {
     let moved = ctx
         .shared
         .store
-        .account_write(user.account, "imap move", move |tx| {
-            let moved = tx.move_messages(source, &uids, target)?;
+        .write("imap move", move |tx| {
+            let moved = tx.move_messages_as(user.account, source, &uids, target)?;
             require_all(args.by, uids.len(), moved.pairs.len())?;
             Ok(moved)
         })

@@ -54,9 +54,9 @@ async fn mailbox(ctx: &mut Ctx<'_>, url: &ImapUrl) -> Result<Option<Mailbox>> {
     match existing_mailbox(ctx, account, &name).await {
         Ok(mailbox) => Ok(Some(mailbox)),
         Err(CommandError::Refused { .. }) => Ok(None),
-        Err(CommandError::Storage(StorageError::Invalid(_) | StorageError::Limit { .. })) => {
-            Ok(None)
-        }
+        Err(CommandError::Storage(
+            StorageError::Invalid(_) | StorageError::Limit { .. } | StorageError::NoPermission(_),
+        )) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -8,9 +8,9 @@ use crate::session::State;
 /// Lets storage keep what the session has claimed, if it has. Nobody waits for it: should it
 /// fail, the messages are recent once more, which RFC 3501 §2.3.2 prefers to the contrary.
 pub(crate) fn keep(shared: &Arc<Shared>, state: &mut State) {
-    let Some(account) = state.user().map(|user| user.account) else { return };
     let Some(selected) = state.selected_mut() else { return };
     let Some(end) = selected.take_recent_claim() else { return };
+    let account = selected.tenure().owner;
     let mailbox = selected.known().mailbox();
     let store = shared.store.clone();
     tokio::spawn(async move {

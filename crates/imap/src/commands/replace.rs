@@ -27,8 +27,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ReplaceArgs) -> Result<Reply> {
     let replaced = ctx
         .shared
         .store
-        .account_write_with(user.account, "imap replace", messages, move |tx| {
-            tx.replace_message(source, old, target, &message, append)
+        .write_with("imap replace", messages, move |tx| {
+            tx.replace_message_as(user.account, (source, old), target, &message, append)
         })
         .await
         .map_err(target_gone)?

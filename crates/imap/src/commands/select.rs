@@ -3,10 +3,12 @@
 mod resync;
 
 use self::resync::Resync;
+use storage::{Mailbox, Rights};
+
 use super::{Ctx, Reply, ReplyCode, existing_mailbox};
-use crate::error::{CommandError, Result};
+use crate::error::{CommandError, Result, refused};
 use crate::render::{self, Code, ListItem, Status};
-use crate::session::{Access, Enabled, Selected};
+use crate::session::{Access, Enabled, Selected, Tenure};
 use crate::types::SelectArgs;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: SelectArgs, access: Access) -> Result<Reply> {
@@ -23,21 +25,31 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SelectArgs, access: Access) -> 
         });
     }
     let mailbox = existing_mailbox(ctx, user.account, &args.mailbox).await?;
-    let view = ctx.shared.store.open_view(user.account, mailbox.id).await?;
+    let view = ctx.shared.store.open_view(mailbox.account, mailbox.id).await?;
+    let tenure = tenure(ctx, &mailbox).await?;
+    // RFC 4314 §5.2: READ-ONLY where this user may change nothing.
+    let access = match tenure.rights.intersects(Rights::CHANGING) {
+        true => access,
+        false => Access::ReadOnly,
+    };
     if args.condstore {
         // RFC 7162 §3.1.8: the parameter makes the client one that knows CONDSTORE.
         ctx.enable_condstore();
     }
     let enabled = *ctx.enabled;
-    let selected = Selected::new(view, access, enabled);
+    let selected = Selected::new(view, tenure, access, enabled);
     let resync = match args.qresync {
         // RFC 7162 §3.2.5: what a client remembers of another mailbox is passed over.
         Some(params) if params.uid_validity == selected.known().uid_validity() => {
-            Some(Resync::load(ctx, user.account, selected.known(), &params).await?)
+            Some(Resync::load(ctx, mailbox.account, selected.known(), &params).await?)
         }
         _ => None,
     };
-    let name = mailbox.name.as_str();
+    // A mailbox of another has the name asked for: to its owner it has another.
+    let name = match mailbox.account == user.account {
+        true => mailbox.name.as_str(),
+        false => args.mailbox.as_str(),
+    };
     ctx.push(|out| {
         tell_opened(out, &selected, enabled);
         if enabled.rev2() {
@@ -57,6 +69,20 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SelectArgs, access: Access) -> 
         Access::ReadOnly => Code::ReadOnly,
     };
     Ok(Reply::with_code(ReplyCode::Plain(code)))
+}
+
+/// What may be done with a mailbox whose view is open: were that changed from here on, the view
+/// would tell.
+async fn tenure(ctx: &Ctx<'_>, mailbox: &Mailbox) -> Result<Tenure> {
+    let (actor, owner, id) = (ctx.user()?.account, mailbox.account, mailbox.id);
+    if actor == owner {
+        return Ok(Tenure { owner, rights: Rights::ALL });
+    }
+    let rights = ctx.shared.store.read(move |tx| tx.rights_of(actor, id)).await?;
+    match rights.contains(Rights::READ) {
+        true => Ok(Tenure { owner, rights }),
+        false => Err(refused(Code::NonExistent, "No such mailbox")),
+    }
 }
 
 fn tell_opened(out: &mut Vec<u8>, selected: &Selected, enabled: Enabled) {

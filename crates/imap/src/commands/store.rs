@@ -15,7 +15,6 @@ use crate::types::{Addressing, NumberSet, StoreAction, StoreArgs};
 const PIECE_BYTES: usize = 32 * 1024;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: StoreArgs) -> Result<Reply> {
-    let user = ctx.user()?;
     require_writable(ctx)?;
     let selected = ctx.selected()?;
     let seqs =
@@ -34,11 +33,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: StoreArgs) -> Result<Reply> {
     }
     let (set, since, asked) = (uids.clone(), args.unchanged_since, change.clone());
     let committed = ctx
-        .shared
-        .store
-        .account_write(user.account, "imap store", move |tx| {
-            tx.store_flags(mailbox, &set, asked, since)
-        })
+        .change_selected("imap store", move |tx| tx.store_flags(mailbox, &set, asked, since))
         .await?;
     let own = own_modseq(&committed);
     let stored: Stored = committed.value;

@@ -105,6 +105,7 @@ static ROWS: &[Row] = &[
     row!("COPY", SELECTED, [USES_SEQS], "RFC 9051 §6.4.7", parse::copy),
     row!("CREATE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.4", parse::create),
     row!("DELETE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.5", parse::delete),
+    row!("DELETEACL", SIGNED_IN, [MAY_EXPUNGE], "RFC 4314 §3.2", parse::delete_acl),
     row!("ENABLE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.1", parse::enable),
     row!("ESEARCH", SIGNED_IN, [MAY_EXPUNGE], "RFC 7377 §2", parse::esearch),
     row!("EXAMINE", SIGNED_IN, [], "RFC 9051 §6.3.3", parse::examine),
@@ -112,6 +113,7 @@ static ROWS: &[Row] = &[
         Command::Expunge
     )),
     row!("FETCH", SELECTED, [USES_SEQS], "RFC 9051 §6.4.5", parse::fetch),
+    row!("GETACL", SIGNED_IN, [MAY_EXPUNGE], "RFC 4314 §3.3", parse::acl),
     row!("GETMETADATA", SIGNED_IN, [MAY_EXPUNGE], "RFC 5464 §4.2", parse::metadata),
     row!("GETQUOTA", SIGNED_IN, [MAY_EXPUNGE], "RFC 9208 §4.1.1", parse::quota),
     row!("GETQUOTAROOT", SIGNED_IN, [MAY_EXPUNGE], "RFC 9208 §4.1.2", parse::quota_root),
@@ -119,6 +121,7 @@ static ROWS: &[Row] = &[
     row!("IDLE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.13", |_| parse::bare(Command::Idle)),
     row!("LANGUAGE", ANY, [MAY_EXPUNGE], "RFC 5255 §3.2", parse::language),
     row!("LIST", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.9", parse::list),
+    row!("LISTRIGHTS", SIGNED_IN, [MAY_EXPUNGE], "RFC 4314 §3.4", parse::list_rights),
     row!("LOGIN", NOT_AUTHENTICATED, [SECRET], "RFC 9051 §6.2.3", parse::login),
     row!("LOGOUT", ANY, [], "RFC 9051 §6.1.3", |_| parse::bare(Command::Logout)),
     row!("LSUB", SIGNED_IN, [MAY_EXPUNGE], "RFC 3501 §6.3.9", parse::lsub),
@@ -129,6 +132,7 @@ static ROWS: &[Row] = &[
         "RFC 9051 §6.4.8",
         parse::r#move
     ),
+    row!("MYRIGHTS", SIGNED_IN, [MAY_EXPUNGE], "RFC 4314 §3.5", parse::my_rights),
     row!("NAMESPACE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.10", |_| parse::bare(
         Command::Namespace
     )),
@@ -144,6 +148,7 @@ static ROWS: &[Row] = &[
     ),
     row!("SEARCH", SELECTED, [USES_SEQS], "RFC 9051 §6.4.4", parse::search),
     row!("SELECT", SIGNED_IN, [], "RFC 9051 §6.3.2", parse::select),
+    row!("SETACL", SIGNED_IN, [MAY_EXPUNGE], "RFC 4314 §3.1", parse::set_acl),
     row!("SETMETADATA", SIGNED_IN, [MAY_EXPUNGE], "RFC 5464 §4.3", parse::set_metadata),
     row!("SETQUOTA", SIGNED_IN, [MAY_EXPUNGE], "RFC 9208 §4.1.3", parse::set_quota),
     row!("SORT", SELECTED, [USES_SEQS], "RFC 5256 §3", parse::sort),

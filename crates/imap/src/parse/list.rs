@@ -154,6 +154,8 @@ fn return_options(c: &mut Cursor<'_>) -> Parsed<(ListReturn, Vec<EntryName>)> {
             &mut returns.subscribed
         } else if name.eq_ignore_ascii_case(b"CHILDREN") {
             &mut returns.children
+        } else if name.eq_ignore_ascii_case(b"MYRIGHTS") {
+            &mut returns.my_rights
         } else if name.eq_ignore_ascii_case(b"SPECIAL-USE") {
             &mut returns.special_use
         } else {

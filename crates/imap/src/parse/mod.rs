@@ -9,6 +9,7 @@
 //! **Absent:** the session's state: whether a command is allowed now is asked afterwards.
 #![deny(clippy::indexing_slicing)]
 
+mod acl;
 mod announced;
 mod append;
 mod auth;
@@ -36,6 +37,7 @@ mod sort;
 mod status;
 mod store;
 
+pub(crate) use acl::{acl, delete_acl, list_rights, my_rights, set_acl};
 pub(crate) use append::{append, replace, uid_replace};
 pub use auth::{SaslLine, parse_sasl_line};
 pub(crate) use auth::{authenticate, compress, enable, login};

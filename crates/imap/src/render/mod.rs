@@ -7,6 +7,7 @@
 //! that does not fit a quoted string goes out as a literal.
 //! **Absent:** replies chosen by state; the session decides what is sent and when.
 
+mod acl;
 mod code;
 mod fetch;
 mod flag;
@@ -23,6 +24,7 @@ mod status;
 mod string;
 mod thread;
 
+pub use acl::{acl, list_rights, my_rights};
 pub use code::{Code, code};
 pub use fetch::FetchWriter;
 pub use flag::{FlagsResponse, flags, flags_response, permanent_flags};

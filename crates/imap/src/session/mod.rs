@@ -16,6 +16,6 @@ pub(crate) use contexts::{Context, Contexts};
 pub(crate) use enabled::Enabled;
 use modseq::ToldModSeq;
 use recent::Recent;
-pub(crate) use selected::{Access, Selected, Updates, begin_fetch};
+pub(crate) use selected::{Access, Selected, Tenure, Updates, begin_fetch};
 pub(crate) use state::{State, User};
 pub(crate) use switched_off::SwitchedOff;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use ids::{ModSeq, Uid, UidSet};
+use ids::{AccountId, ModSeq, Uid, UidSet};
 use message::flag::SystemFlags;
 
 use super::{Contexts, Enabled, Recent, ToldModSeq};
 use crate::render::{self, Code, FetchWriter, FlagsResponse, Status};
 use crate::types::{Addressing, NumberSet, SequenceSet};
-use crate::view::{Diff, Entry, MailboxView, Snapshot, ViewState};
+use crate::view::{Diff, Entry, MailboxView, Rights, Snapshot, ViewState};
 
 /// How a mailbox was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +29,21 @@ pub(crate) enum Updates {
     WithoutExpunge,
 }
 
+/// Whose mailbox is selected, and what may be done with it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tenure {
+    /// The account it is in.
+    pub(crate) owner: AccountId,
+    /// What the one signed in may do.
+    pub(crate) rights: Rights,
+}
+
 /// The selected mailbox.
 #[derive(Debug)]
 pub(crate) struct Selected {
+    tenure: Tenure,
+    /// [`Snapshot::acl_changes`] when the rights were read.
+    acl_changes: u32,
     view: MailboxView,
     known: Arc<Snapshot>,
     access: Access,
@@ -47,8 +59,9 @@ pub(crate) struct Selected {
 
 impl Selected {
     /// A mailbox just opened: the client is about to be told `view`'s newest state.
-    pub(crate) fn new(view: MailboxView, access: Access, enabled: Enabled) -> Self {
+    pub(crate) fn new(view: MailboxView, tenure: Tenure, access: Access, enabled: Enabled) -> Self {
         let known = view.snapshot();
+        let acl_changes = known.acl_changes();
         let keywords_told = known.keywords().len();
         let mut recent = Recent::default();
         if !enabled.rev2() {
@@ -57,7 +70,38 @@ impl Selected {
         }
         let modseq = ToldModSeq::new(known.highest_modseq());
         let (saved, contexts) = (NumberSet::new(), Contexts::default());
-        Self { view, known, access, keywords_told, recent, modseq, saved, contexts }
+        Self {
+            tenure,
+            acl_changes,
+            view,
+            known,
+            access,
+            keywords_told,
+            recent,
+            modseq,
+            saved,
+            contexts,
+        }
+    }
+
+    /// Whose mailbox it is, and what may be done with it.
+    pub(crate) fn tenure(&self) -> Tenure {
+        self.tenure
+    }
+
+    /// Whether somebody changed what others may do with the mailbox since the rights were read.
+    pub(crate) fn are_rights_doubtful(&self) -> bool {
+        self.view.snapshot().acl_changes() != self.acl_changes
+    }
+
+    /// The rights as they were read after `acl_changes` changes; FLAGS again where they allow
+    /// other changes (RFC 4314 §5.1.1).
+    pub(crate) fn renew_rights(&mut self, rights: Rights, acl_changes: u32, out: &mut Vec<u8>) {
+        let before = std::mem::replace(&mut self.tenure.rights, rights);
+        self.acl_changes = acl_changes;
+        if before.changeable() != rights.changeable() {
+            self.tell_flags(out);
+        }
     }
 
     /// UIDs of the messages that are `\Recent` in this session; some of them may be gone.
@@ -91,7 +135,12 @@ impl Selected {
                 let none = FlagsResponse { system: SystemFlags::EMPTY, keywords: &[] };
                 Code::PermanentFlags(none, false)
             }
-            Access::ReadWrite => Code::PermanentFlags(known, true),
+            // RFC 4314 §5.1.1: what this user may change.
+            Access::ReadWrite => {
+                let (system, new_keywords) = self.tenure.rights.changeable();
+                let keywords = if new_keywords { known.keywords } else { &[] };
+                Code::PermanentFlags(FlagsResponse { system, keywords }, new_keywords)
+            }
         };
         render::untagged(out, Status::Ok, Some(&permanent), "Permanent flags");
     }

@@ -1,7 +1,7 @@
 //! A whole command, parsed.
 
 use super::{
-    AppendArgs, EnableItems, EsearchArgs, FetchArgs, ListArgs, MailboxName, MetadataArgs,
+    AclArgs, AppendArgs, EnableItems, EsearchArgs, FetchArgs, ListArgs, MailboxName, MetadataArgs,
     NotifyArgs, QuotaArgs, ReplaceArgs, SearchArgs, Secret, SelectArgs, SequenceSet,
     SetMetadataArgs, SortArgs, SpecialUses, StatusItems, StoreArgs, Tag, ThreadArgs,
 };
@@ -123,6 +123,8 @@ pub enum Command {
     Metadata(MetadataArgs),
     /// `SETMETADATA` (RFC 5464 §4.3).
     SetMetadata(SetMetadataArgs),
+    /// `SETACL`, `DELETEACL`, `GETACL`, `LISTRIGHTS`, `MYRIGHTS` (RFC 4314 §3).
+    Acl(AclArgs),
     /// `APPEND`.
     Append(AppendArgs),
     /// `REPLACE` and `UID REPLACE` (RFC 8508 §3); boxed, as it is larger than most.

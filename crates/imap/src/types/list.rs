@@ -183,6 +183,8 @@ pub struct ListReturn {
     pub children: bool,
     /// `SPECIAL-USE`.
     pub special_use: bool,
+    /// `MYRIGHTS` (RFC 8440 §3).
+    pub my_rights: bool,
     /// `STATUS (…)` (RFC 5819 §2); empty when not asked for.
     pub status: StatusItems,
 }

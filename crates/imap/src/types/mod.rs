@@ -3,6 +3,7 @@
 //! **Invariant:** a value of these types can be rendered; whatever could not be was refused by
 //! its constructor. Sizes were bounded by the parser that made them.
 
+mod acl;
 mod append;
 mod command;
 mod enable;
@@ -27,6 +28,7 @@ mod status;
 mod store;
 mod tag;
 
+pub use acl::{AclArgs, RightsAction};
 pub use append::{AppendArgs, AppendData, AppendMessage, CatenatePart, ReplaceArgs};
 pub use command::{
     Addressing, AuthenticateArgs, Command, CopyArgs, CreateArgs, IdParams, LoginArgs, RenameArgs,

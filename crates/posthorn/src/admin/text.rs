@@ -38,6 +38,7 @@ fn limit(kind: LimitKind, max: u64) -> String {
         LimitKind::Keywords => format!("a mailbox knows at most {max} keywords"),
         LimitKind::Uids => "the UIDs of the mailbox are used up".to_owned(),
         LimitKind::MetadataEntries => format!("a mailbox has at most {max} annotations"),
+        LimitKind::AclEntries => format!("a mailbox is shared with at most {max}"),
         LimitKind::MetadataBytes => format!("an account has at most {max} bytes of annotations"),
         LimitKind::Subscriptions => format!("an account has at most {max} subscriptions"),
         LimitKind::AccessKeys => format!("an account has at most {max} of them"),

@@ -23,6 +23,7 @@
 //! | `content-dangling` | what names a content finds it, with its header and its body |
 //! | `spool-recipients` | a spooled message has a recipient |
 //! | `orphan` | nothing belongs to an account that is gone |
+//! | `acl-grantee` | rights are given to accounts and domains that exist, and never to the owner |
 //! | `metadata-place` | an annotation belongs to a mailbox or the server, and counts where it should |
 //! | `names-valid` | R-FOLD-5: mailbox names obey every rule |
 //! | `subscription-names-valid` | subscribed names do too |

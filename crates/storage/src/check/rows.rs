@@ -11,7 +11,7 @@ struct Rule {
     sql: &'static str,
 }
 
-const RULES: [Rule; 29] = [
+const RULES: [Rule; 30] = [
     Rule {
         invariant: "mailbox-counts",
         row: "mailbox",
@@ -206,6 +206,16 @@ const RULES: [Rule; 29] = [
               WHERE account_id NOT IN (SELECT id FROM account) \
               UNION SELECT account_id FROM scram_verifier \
               WHERE account_id NOT IN (SELECT id FROM account)",
+    },
+    Rule {
+        invariant: "acl-grantee",
+        row: "mailbox",
+        sql: "SELECT x.mailbox_id FROM acl x LEFT JOIN mailbox b ON b.id = x.mailbox_id \
+              LEFT JOIN account o ON o.id = b.account_id WHERE o.id IS NULL \
+              OR x.rights < 1 OR x.rights > 2047 OR x.negative NOT IN (0, 1) \
+              OR x.grantee = b.account_id \
+              OR (x.grantee > 0 AND x.grantee NOT IN (SELECT id FROM account)) \
+              OR (x.grantee < 0 AND x.grantee <> -o.domain_id)",
     },
     Rule {
         invariant: "metadata-place",

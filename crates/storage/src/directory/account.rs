@@ -247,6 +247,9 @@ impl WriteTx<'_> {
         for sql in [
             "DELETE FROM message WHERE mailbox_id IN (SELECT id FROM mailbox WHERE account_id = ?1)",
             "DELETE FROM expunged WHERE account_id = ?1",
+            "DELETE FROM acl WHERE mailbox_id IN (SELECT id FROM mailbox WHERE account_id = ?1)",
+            "DELETE FROM acl WHERE grantee = ?1",
+            "DELETE FROM account_share WHERE account_id = ?1 OR grantee = ?1",
             "DELETE FROM metadata WHERE mailbox_id IN (SELECT id FROM mailbox WHERE account_id = ?1)",
             "DELETE FROM metadata WHERE account_id = ?1",
             "DELETE FROM mailbox WHERE account_id = ?1",

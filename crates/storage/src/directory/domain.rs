@@ -114,6 +114,7 @@ impl WriteTx<'_> {
             Some((0, ..)) => return Err(StorageError::InUse("the domain has aliases")),
             _ => return Err(StorageError::InUse("the domain has accounts")),
         }
+        self.sql.execute("DELETE FROM acl WHERE grantee = ?1", &[Value::Int(-id.get())])?;
         self.sql.execute("DELETE FROM metadata WHERE scope = ?1", &[Value::Int(-id.get())])?;
         self.sql.execute("DELETE FROM domain WHERE id = ?1", &[Value::Int(id.get())])?;
         Ok(())

@@ -3,7 +3,7 @@
 use ids::{AccountId, DomainId};
 
 use crate::sql::{Row, Value};
-use crate::{Address, ReadTx, Result};
+use crate::{Address, ReadTx, Result, ShareRights};
 
 /// Where mail to an address goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +89,10 @@ impl ReadTx<'_> {
             return Ok(false);
         };
         let owner = self.recipient_at(domain.id, address.local())?;
-        Ok(owner.is_some_and(|owner| owner.account == account))
+        let Some(owner) = owner else { return Ok(false) };
+        // R-SHARE-6: or of one that was shared for that.
+        Ok(owner.account == account
+            || self.share_of(owner.account, account)?.contains(ShareRights::SEND_AS))
     }
 
     fn recipient_at(&mut self, domain: DomainId, local: &str) -> Result<Option<Recipient>> {

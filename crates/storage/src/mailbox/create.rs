@@ -3,6 +3,7 @@
 use ids::{Uid, UidValidity};
 
 use super::{Mailbox, MailboxName, SpecialUse};
+use crate::acl::is_reserved;
 use crate::change::Fact;
 use crate::sql::Value;
 use crate::{AccountTx, LimitKind, QuotaResource, Result, StorageError};
@@ -15,6 +16,7 @@ impl AccountTx<'_, '_> {
         name: &MailboxName,
         special_use: Option<SpecialUse>,
     ) -> Result<Mailbox> {
+        self.require_parent(name)?;
         let mailbox = self.insert_mailbox(name, special_use, Uid::new(1))?;
         self.record_fact(Some(mailbox.id), Fact::MailboxCreated)?;
         self.subscribe_if_room(name)?;
@@ -29,6 +31,9 @@ impl AccountTx<'_, '_> {
         uid_next: Uid,
     ) -> Result<Mailbox> {
         let account = self.account;
+        if is_reserved(name) {
+            return Err(StorageError::Invalid("this name is for the mailboxes of others"));
+        }
         if self.find_mailbox(account, name)?.is_some() {
             return Err(StorageError::AlreadyExists("mailbox"));
         }
@@ -49,7 +54,9 @@ impl AccountTx<'_, '_> {
                 Value::Int(now),
             ],
         )?;
-        self.find_mailbox(account, name)?.ok_or(StorageError::NotFound("mailbox"))
+        let mailbox = self.find_mailbox(account, name)?.ok_or(StorageError::NotFound("mailbox"))?;
+        self.inherit_acl(name, mailbox.id)?;
+        Ok(mailbox)
     }
 
     /// Counts one more mailbox and gives it a UIDVALIDITY larger than any before in the account,

@@ -3,7 +3,7 @@
 use super::MailboxName;
 use crate::change::Fact;
 use crate::sql::Value;
-use crate::{AccountTx, Result, StorageError};
+use crate::{AccountTx, Result, Rights, StorageError};
 
 impl AccountTx<'_, '_> {
     /// Deletes a real mailbox. Its messages can be brought back (R-REST-1). With children it
@@ -15,12 +15,16 @@ impl AccountTx<'_, '_> {
             return Err(StorageError::NoPermission("INBOX cannot be deleted"));
         }
         let account = self.account;
+        if self.find_mailbox(account, name)?.is_none() && self.actor != account {
+            return Err(StorageError::NotFound("mailbox"));
+        }
         let Some(mailbox) = self.find_mailbox(account, name)? else {
             return match self.mailboxes_below(name)?.is_empty() {
                 true => Err(StorageError::NotFound("mailbox")),
                 false => Err(StorageError::InUse("the mailboxes below it must be deleted first")),
             };
         };
+        self.require(mailbox.id, Rights::DELETE_MAILBOX)?;
         let id = Value::Int(mailbox.id.get());
         let now = Value::Int(self.now.as_micros());
         self.sql.execute(
@@ -32,6 +36,7 @@ impl AccountTx<'_, '_> {
             &[Value::Int(account.get()), now, Value::Text(name.as_str()), id],
         )?;
         self.sql.execute("DELETE FROM message WHERE mailbox_id = ?1", &[id])?;
+        self.sql.execute("DELETE FROM acl WHERE mailbox_id = ?1", &[id])?;
         self.sql.execute("DELETE FROM metadata WHERE mailbox_id = ?1", &[id])?;
         self.sql.execute("DELETE FROM mailbox WHERE id = ?1", &[id])?;
         self.sql.execute(

@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use ids::UidSet;
 
 use super::{Mailbox, MailboxName};
+use crate::acl::is_reserved;
 use crate::change::Fact;
 use crate::message_store::delta_entry;
 use crate::sql::Value;
 use crate::view::DeltaEntry;
-use crate::{AccountTx, Result, StorageError};
+use crate::{AccountTx, Result, Rights, StorageError};
 
 impl AccountTx<'_, '_> {
     /// Renames a mailbox or a ghost and everything below it, in one transaction. Ids, UIDs and
@@ -21,6 +22,7 @@ impl AccountTx<'_, '_> {
     /// that shows only subscribed mailboxes would otherwise lose what its user renamed in
     /// another.
     pub fn rename_mailbox(&mut self, from: &MailboxName, to: &MailboxName) -> Result<()> {
+        self.require_rename(from, to)?;
         if from.is_inbox() {
             return self.rename_inbox(to);
         }
@@ -48,6 +50,28 @@ impl AccountTx<'_, '_> {
             self.record_fact(Some(mailbox.id), Fact::MailboxRenamed { from })?;
         }
         self.move_subscriptions(from, to)
+    }
+
+    /// RFC 4314 §4: `x` on the mailbox, or on all below a ghost, and `k` on the new parent.
+    fn require_rename(&mut self, from: &MailboxName, to: &MailboxName) -> Result<()> {
+        if is_reserved(to) {
+            return Err(StorageError::Invalid("this name is for the mailboxes of others"));
+        }
+        if self.actor == self.account {
+            return Ok(());
+        }
+        let account = self.account;
+        let moving = match self.find_mailbox(account, from)? {
+            Some(mailbox) => vec![mailbox],
+            None => self.mailboxes_below(from)?,
+        };
+        for mailbox in &moving {
+            self.require(mailbox.id, Rights::DELETE_MAILBOX)?;
+        }
+        match moving.is_empty() {
+            true => Err(StorageError::NotFound("mailbox")),
+            false => self.require_parent(to),
+        }
     }
 
     /// Every name that the move makes must be allowed and free; names that move away are free.

@@ -7,7 +7,7 @@ use ids::{AccountId, CollectionId, ModSeq, Uid, UidValidity};
 
 use super::{MailboxName, SpecialUse};
 use crate::sql::{Row, Value};
-use crate::{AccountTx, ReadTx, Result, StorageError};
+use crate::{AccountTx, ReadTx, Result, Rights, StorageError};
 
 /// A real mailbox. Its numbers are of the moment it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub struct MailboxEntry {
     pub subscribed: bool,
     /// Whether a real mailbox or a ghost stands below it.
     pub has_children: bool,
+    /// What whoever asked may do with it.
+    pub rights: Rights,
 }
 
 /// The names of an account: INBOX and what is below it first, then by components, so that
@@ -120,11 +122,32 @@ impl ReadTx<'_> {
             .ok_or(StorageError::NotFound("mailbox"))
     }
 
+    /// The mailboxes of these ids that are there, by id.
+    pub(crate) fn load_mailboxes(&mut self, mailboxes: &[CollectionId]) -> Result<Vec<Mailbox>> {
+        let ids: Vec<i64> = mailboxes.iter().map(|mailbox| mailbox.get()).collect();
+        let mut found = Vec::with_capacity(ids.len());
+        self.sql.query_in(select_mailbox!("WHERE id IN ({IN})"), &ids, &mut |row| {
+            found.push(read(row)?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
     /// The account's names: real mailboxes, ghosts, and what is merely subscribed to.
     pub fn list_mailboxes(&mut self, account: AccountId) -> Result<MailboxTree> {
+        self.list_mailboxes_with(account, Vec::new())
+    }
+
+    /// The account's names, and `others` under the names they have.
+    pub(crate) fn list_mailboxes_with(
+        &mut self,
+        account: AccountId,
+        others: Vec<Mailbox>,
+    ) -> Result<MailboxTree> {
         let id = Value::Int(account.get());
-        let mailboxes =
+        let mut mailboxes =
             self.sql.query_all(select_mailbox!("WHERE account_id = ?1"), &[id], read)?;
+        mailboxes.extend(others);
         let subscribed = self.sql.query_all(
             "SELECT name FROM subscription WHERE account_id = ?1",
             &[id],
@@ -170,6 +193,7 @@ fn build(mailboxes: Vec<Mailbox>, subscribed: Vec<MailboxName>) -> MailboxTree {
         ghost: false,
         subscribed: false,
         has_children: false,
+        rights: Rights::ALL,
     };
     for mailbox in mailboxes {
         let mut above = mailbox.name.parent();

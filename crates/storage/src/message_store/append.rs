@@ -8,7 +8,7 @@ use super::counts::{Counts, Reserved};
 use crate::change::Fact;
 use crate::sql::Value;
 use crate::view::DeltaEntry;
-use crate::{AccountTx, Result, StorageError};
+use crate::{AccountTx, Result, Rights, StorageError};
 
 /// How a message is added.
 #[derive(Debug, Clone, Default)]
@@ -35,8 +35,9 @@ impl AccountTx<'_, '_> {
         &mut self,
         mailbox: CollectionId,
         message: &PreparedMessage,
-        append: Append,
+        mut append: Append,
     ) -> Result<Appended> {
+        append.flags = self.require(mailbox, Rights::INSERT)?.permitted(append.flags);
         self.check_room(message)?;
         self.check_keywords(mailbox, std::iter::once(&append.flags))?;
         let counts = message_counts(message, &append.flags);

@@ -6,9 +6,10 @@ use ids::{CollectionId, ModSeq, Uid, UidSet, UidValidity};
 use super::counts::{Counts, Reserved};
 use super::selection::{Run, Selection};
 use crate::change::Fact;
+use crate::mailbox::Mailbox;
 use crate::sql::Value;
 use crate::view::DeltaEntry;
-use crate::{AccountTx, Result};
+use crate::{AccountTx, Result, Rights};
 
 /// What was copied or moved (RFC 4315 §3, COPYUID).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,17 +30,30 @@ impl AccountTx<'_, '_> {
         target: CollectionId,
     ) -> Result<Copied> {
         let source = self.own_mailbox(source)?;
+        self.require(source.id, Rights::READ)?;
+        self.copy_into(source, uids, target)
+    }
+
+    /// Copies from a mailbox of any account, whose right to be read was asked for.
+    pub(crate) fn copy_into(
+        &mut self,
+        source: Mailbox,
+        uids: &UidSet,
+        target: CollectionId,
+    ) -> Result<Copied> {
         let uid_validity = self.own_mailbox(target)?.uid_validity;
-        let selection = self.select_entries(&source, uids)?;
+        let rights = self.require(target, Rights::INSERT)?;
+        let mut selection = self.select_entries(&source, uids)?;
         if selection.rows.is_empty() {
             return Ok(Copied { uid_validity, pairs: Vec::new() });
         }
+        permit(&mut selection, rights);
         let counts = Counts::of_all(&selection.rows);
         self.check_quota(counts.bytes, counts.messages)?;
         self.check_keywords(target, selection.rows.iter().map(|entry| &entry.flags))?;
         let modseq = self.add_usage(counts.bytes, counts.messages)?;
         let place = self.reserve_uids(target, counts, modseq)?;
-        self.insert_copies(source.id, &selection.runs, place, modseq)?;
+        self.insert_copies(source.id, &selection.runs, place, modseq, rights)?;
         self.record_copies(selection, place)
     }
 
@@ -54,23 +68,27 @@ impl AccountTx<'_, '_> {
     ) -> Result<Copied> {
         let source = self.own_mailbox(source)?;
         let uid_validity = self.own_mailbox(target)?.uid_validity;
-        let selection = self.select_entries(&source, uids)?;
+        self.require(source.id, Rights::READ | Rights::DELETE_MESSAGES | Rights::EXPUNGE)?;
+        let rights = self.require(target, Rights::INSERT)?;
+        let mut selection = self.select_entries(&source, uids)?;
         if selection.rows.is_empty() {
             return Ok(Copied { uid_validity, pairs: Vec::new() });
         }
+        let gone_counts = Counts::of_all(&selection.rows);
+        permit(&mut selection, rights);
         let counts = Counts::of_all(&selection.rows);
         self.check_keywords(target, selection.rows.iter().map(|entry| &entry.flags))?;
         let account = self.account;
         let modseq = self.modseq(account)?;
         let place = self.reserve_uids(target, counts, modseq)?;
-        self.insert_copies(source.id, &selection.runs, place, modseq)?;
+        self.insert_copies(source.id, &selection.runs, place, modseq, rights)?;
         let mailbox = source.id.get();
         let mut ranges = selection.runs.iter().map(|run| run_params(mailbox, run).to_vec());
         self.sql.execute_many(
             "DELETE FROM message WHERE mailbox_id = ?1 AND uid BETWEEN ?2 AND ?3",
             &mut ranges,
         )?;
-        self.add_counts(source.id, counts.negative(), modseq)?;
+        self.add_counts(source.id, gone_counts.negative(), modseq)?;
         let gone: UidSet = selection.rows.iter().map(|entry| entry.uid).collect();
         // The new messages first: were source and target one mailbox, its view learns them in
         // the order of their UIDs.
@@ -85,8 +103,12 @@ impl AccountTx<'_, '_> {
         runs: &[Run],
         place: Reserved,
         modseq: ModSeq,
+        rights: Rights,
     ) -> Result<()> {
         let now = Value::Int(self.now.as_micros());
+        let (system, keywords) = rights.changeable();
+        let system = Value::Int(system.bits().into());
+        let keywords = Value::Int(i64::from(keywords));
         let mut before = i64::from(place.first.get()) - 1;
         let mut rows = runs.iter().map(|run| {
             let [source, first, last] = run_params(source.get(), run);
@@ -94,13 +116,15 @@ impl AccountTx<'_, '_> {
             before += i64::from(run.count);
             let target = Value::Int(place.mailbox.get());
             let modseq = Value::Int(modseq.get().cast_signed());
-            vec![source, first, last, target, offset, now, modseq]
+            vec![source, first, last, target, offset, now, modseq, system, keywords]
         });
         self.tx.read.sql.execute_many(
             "INSERT INTO message (mailbox_id, uid, content_id, size_bytes, flags, keywords, \
              internal_date, save_date, modseq, created_modseq) \
              SELECT CAST(?4 AS BIGINT), ?5 + row_number() OVER (ORDER BY uid), content_id, \
-             size_bytes, flags, keywords, internal_date, CAST(?6 AS BIGINT), \
+             size_bytes, flags & CAST(?8 AS BIGINT), \
+             CASE WHEN CAST(?9 AS BIGINT) = 1 THEN keywords ELSE '' END, \
+             internal_date, CAST(?6 AS BIGINT), \
              CAST(?7 AS BIGINT), CAST(?7 AS BIGINT) \
              FROM message WHERE mailbox_id = ?1 AND uid BETWEEN ?2 AND ?3",
             &mut rows,
@@ -130,6 +154,13 @@ impl AccountTx<'_, '_> {
         delta.expunged = gone;
         self.deltas.push(delta);
         Ok(())
+    }
+}
+
+/// RFC 4314 §4: only flags that may be set in the target go with the copies.
+fn permit(selection: &mut Selection<DeltaEntry>, rights: Rights) {
+    for entry in &mut selection.rows {
+        entry.flags = rights.permitted(std::mem::take(&mut entry.flags));
     }
 }
 

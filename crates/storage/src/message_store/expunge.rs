@@ -7,7 +7,7 @@ use super::copy::run_params;
 use super::counts::Counts;
 use crate::mailbox::Mailbox;
 use crate::sql::Value;
-use crate::{AccountTx, ReadTx, Result};
+use crate::{AccountTx, ReadTx, Result, Rights};
 
 impl ReadTx<'_> {
     /// Bytes of the messages with `\Deleted` (RFC 9208 §4.1.4): what EXPUNGE would free.
@@ -65,6 +65,7 @@ impl AccountTx<'_, '_> {
     /// They can be brought back for a while (R-REST-1) and no longer count against the quota.
     pub fn expunge(&mut self, mailbox: CollectionId, uids: Option<&UidSet>) -> Result<UidSet> {
         let mailbox = self.own_mailbox(mailbox)?;
+        self.require(mailbox.id, Rights::EXPUNGE)?;
         if mailbox.deleted == 0 {
             return Ok(UidSet::new());
         }
@@ -76,6 +77,7 @@ impl AccountTx<'_, '_> {
     /// are not there are passed over.
     pub fn remove_messages(&mut self, mailbox: CollectionId, uids: &UidSet) -> Result<UidSet> {
         let mailbox = self.own_mailbox(mailbox)?;
+        self.require(mailbox.id, Rights::DELETE_MESSAGES | Rights::EXPUNGE)?;
         self.take_out(&mailbox, uids, &ANY)
     }
 

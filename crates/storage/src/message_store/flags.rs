@@ -9,10 +9,11 @@ use super::copy::run_params;
 use super::counts::Counts;
 use super::keywords::decode;
 use super::selection::{Run, Selection};
+use crate::acl::check_rights;
 use crate::change::Fact;
 use crate::mailbox::Mailbox;
 use crate::sql::Value;
-use crate::{AccountTx, Result};
+use crate::{AccountTx, Result, Rights, StorageError};
 
 /// How flags are changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +53,36 @@ impl FlagChange {
         }
     }
 
+    /// The change as far as `rights` allow it; an error where they allow none of it
+    /// (RFC 4314 §4).
+    fn within(self, rights: Rights) -> Result<Self> {
+        let (system, keywords) = rights.changeable();
+        let is_empty =
+            |flags: &Flags| flags.system == SystemFlags::EMPTY && flags.keywords().is_empty();
+        let refused = || match system == SystemFlags::EMPTY && !keywords {
+            true => check_rights(rights, Rights::WRITE),
+            false => Err(StorageError::NoPermission("you have no right to change these flags")),
+        };
+        let permitted = |flags: Flags| {
+            let asked = !is_empty(&flags);
+            let flags = rights.permitted(flags);
+            match asked && is_empty(&flags) {
+                true => refused().map(|()| flags),
+                false => Ok(flags),
+            }
+        };
+        Ok(match self {
+            Self::Add(flags) => Self::Add(permitted(flags)?),
+            Self::Remove(flags) => Self::Remove(permitted(flags)?),
+            Self::Replace(flags) => {
+                if system == SystemFlags::EMPTY && !keywords {
+                    refused()?;
+                }
+                Self::Replace(permitted(flags)?)
+            }
+        })
+    }
+
     /// For changes of system flags alone: the bits kept and the bits set, the same whatever a
     /// message had before.
     fn mask(&self) -> Option<(SystemFlags, SystemFlags)> {
@@ -87,6 +118,8 @@ impl AccountTx<'_, '_> {
         unless_changed_since: Option<ModSeq>,
     ) -> Result<Stored> {
         let mailbox = self.own_mailbox(mailbox)?;
+        let rights = self.rights(mailbox.id)?;
+        let change = change.within(rights)?;
         let since = unless_changed_since
             .map_or(i64::MAX, |since| i64::try_from(since.get()).unwrap_or(i64::MAX));
         if !matches!(change, FlagChange::Remove(_)) {
@@ -103,7 +136,7 @@ impl AccountTx<'_, '_> {
             |uid, row| {
                 let modseq = row.int(3)?;
                 let before = decode(row.int(1)?, row.text(2)?)?;
-                Ok(outcome(uid, modseq, &before, &change, modseq > since))
+                Ok(outcome(uid, modseq, &before, &change, rights, modseq > since))
             },
         )?;
         let (mut applied, mut skipped) = (UidSet::new(), UidSet::new());
@@ -213,12 +246,22 @@ impl AccountTx<'_, '_> {
     }
 }
 
-fn outcome(uid: Uid, modseq: i64, before: &Flags, change: &FlagChange, skip: bool) -> Outcome {
+fn outcome(
+    uid: Uid,
+    modseq: i64,
+    before: &Flags,
+    change: &FlagChange,
+    rights: Rights,
+    skip: bool,
+) -> Outcome {
     let unchanged = Outcome { uid, modseq, after: None, counts: Counts::default() };
     if skip {
         return unchanged;
     }
-    let after = change.applied_to(before);
+    let mut after = change.applied_to(before);
+    if rights != Rights::ALL {
+        after = rights.merged(before, &after);
+    }
     if after == *before {
         return unchanged;
     }

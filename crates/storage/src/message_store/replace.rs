@@ -5,7 +5,7 @@ use ids::{CollectionId, ContentId, Uid, UidSet};
 use super::PreparedMessage;
 use super::append::{Append, Appended, message_counts};
 use crate::sql::Value;
-use crate::{AccountTx, ReadTx, Result, StorageError};
+use crate::{AccountTx, ReadTx, Result, Rights, StorageError};
 
 impl ReadTx<'_> {
     /// The text of a message and its size in bytes; `None` where there is no such message.
@@ -31,8 +31,9 @@ impl AccountTx<'_, '_> {
         uid: Uid,
         target: CollectionId,
         message: &PreparedMessage,
-        append: Append,
+        mut append: Append,
     ) -> Result<Appended> {
+        append.flags = self.require(target, Rights::INSERT)?.permitted(append.flags);
         self.own_mailbox(source)?;
         let Some((_, old_bytes)) = self.find_content(source, uid)? else {
             return Err(StorageError::Expunged);

@@ -53,7 +53,15 @@ fn annotations_belong_to_their_mailbox() {
         let (note, color) = (private("/comment"), shared("/vendor/x/color"));
         set(store, julie, archive, &[(note.clone(), Some("a")), (color.clone(), Some("b"))])
             .unwrap();
-        set(store, max, archive, &[(note.clone(), Some("c"))]).unwrap();
+        let theirs = [(note.clone(), Some("c"))];
+        assert_eq!(outcome(set(store, max, archive, &theirs)), "mailbox does not exist");
+        store
+            .write(move |tx| {
+                let change = crate::AclChange::Set(crate::Rights::LOOKUP | crate::Rights::READ);
+                tx.set_acl(julie, archive, "max@example.test", change)
+            })
+            .unwrap();
+        set(store, max, archive, &theirs).unwrap();
         let both = ["Private /comment=a", "Shared /vendor/x/color=b"];
         assert_eq!(seen(store, julie, archive), both);
         assert_eq!(seen(store, max, archive), ["Private /comment=c", "Shared /vendor/x/color=b"]);

@@ -26,6 +26,7 @@ impl Snapshot {
             complete_to,
             recent_at_load,
             state: ViewState::Live,
+            acl_changes: 0,
             chunks: Vec::new(),
             starts: Vec::new(),
             exists: 0,
@@ -69,6 +70,10 @@ impl Snapshot {
     }
 
     fn apply(&mut self, delta: &MailboxDelta) {
+        if delta.acl_changed {
+            self.acl_changes += 1;
+            return;
+        }
         self.highest_modseq = self.highest_modseq.max(delta.modseq);
         if delta.deleted {
             self.state = ViewState::Deleted;

@@ -30,6 +30,8 @@ pub(crate) struct MailboxDelta {
     pub(crate) expunged: UidSet,
     /// The mailbox itself is gone.
     pub(crate) deleted: bool,
+    /// Others may do more or less with the mailbox; nothing of it has changed.
+    pub(crate) acl_changed: bool,
 }
 
 impl MailboxDelta {
@@ -44,6 +46,7 @@ impl MailboxDelta {
             flags: Vec::new(),
             expunged: UidSet::new(),
             deleted: false,
+            acl_changed: false,
         }
     }
 }

@@ -74,6 +74,7 @@ pub(crate) fn load_delta_rows(
         }
         Fact::MessagesExpunged(uids) => delta.expunged = uids.clone(),
         Fact::MailboxDeleted { .. } => delta.deleted = true,
+        Fact::AclChanged => delta.acl_changed = true,
         _ => return Ok(None),
     }
     Ok(Some(delta))

@@ -53,6 +53,8 @@ pub struct Snapshot {
     /// Every change of the account up to here is in.
     pub(super) complete_to: ModSeq,
     pub(super) state: ViewState,
+    /// How often the rights of others changed since the view was opened.
+    pub(super) acl_changes: u32,
     /// What [`SharedView`](super::SharedView) begins to count `\Recent` from.
     pub(super) recent_at_load: Uid,
     pub(super) chunks: Vec<Arc<Vec<Slot>>>,
@@ -128,6 +130,10 @@ impl Snapshot {
     /// Whether the mailbox is still there and followed.
     pub fn state(&self) -> ViewState {
         self.state
+    }
+    /// A number that grows when others may do more or less with the mailbox than before.
+    pub fn acl_changes(&self) -> u32 {
+        self.acl_changes
     }
     /// Number of distinct sets of flags known; see [`Entry::flag_set`].
     pub fn flag_sets(&self) -> usize {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use ids::CollectionId;
-use storage::{Change, Fact, Mailbox, MailboxEntry, MailboxName, MailboxTree};
+use storage::{Change, Fact, Mailbox, MailboxEntry, MailboxName, MailboxTree, Rights};
 
 use super::super::list::attributes;
 use super::super::mailbox_filter::names;
@@ -199,7 +199,10 @@ impl<'t> Teller<'t> {
                     render::metadata_changed(out, name.unwrap_or(""), dialect, &changed);
                 }
             }
-            Fact::MailboxUpdated | Fact::CredentialsChanged | Fact::AccountUpdated => {}
+            Fact::MailboxUpdated
+            | Fact::AclChanged
+            | Fact::CredentialsChanged
+            | Fact::AccountUpdated => {}
         }
     }
 
@@ -264,6 +267,7 @@ impl<'t> Teller<'t> {
             ghost: false,
             subscribed: false,
             has_children: false,
+            rights: Rights::ALL,
         };
         let entry = self.tree.find(name).cloned().unwrap_or_else(gone);
         let is_news = !self.listed.contains(name) && !self.own.contains(name);
