@@ -185,9 +185,9 @@ sections! {
         /// `SCRAM-SHA-256-PLUS`, `SCRAM-SHA-256`, `SCRAM-SHA-1-PLUS`, `SCRAM-SHA-1`,
         /// `OAUTHBEARER`, `XOAUTH2`, `EXTERNAL`, which are announced in its order; each of them
         /// only where the connection allows it. The `-PLUS` forms need TLS 1.3 that
-        /// ends here, tokens TLS, and EXTERNAL a client certificate (`tls.client_ca`). Shorten
-        /// the list for programs that stumble over a name they do not know. Without PLAIN and
-        /// LOGIN in it the commands of IMAP and POP3 that send a password are refused too.
+        /// ends here, tokens TLS, and EXTERNAL a client certificate (`tls.client_ca`). On
+        /// submission `all` leaves the `-PLUS` forms out, over which mutt stumbles. Shorten the
+        /// list for programs that stumble over another name. Without PLAIN and LOGIN in it the commands of IMAP and POP3 that send a password are refused too.
         sasl_mechanisms: Vec<SaslMechanism> = default "all", since "0.1";
 
         /// Networks of proxies that start each connection with a PROXY protocol header

@@ -64,11 +64,15 @@ fn missing_packages(purpose: Purpose) -> Vec<&'static str> {
     if !postgresql && shell::find_program("initdb").is_none() {
         missing.push("postgresql");
     }
-    if !shell::command("python3", &["-c", "import ensurepip, venv"])
-        .output()
-        .is_ok_and(|output| output.status.success())
-    {
-        missing.push("python3-venv");
+    // swaks only recommends what it needs for TLS.
+    for (program, args, package) in [
+        ("python3", ["-c", "import ensurepip, venv"], "python3-venv"),
+        ("perl", ["-MNet::SSLeay", "-e1"], "libnet-ssleay-perl"),
+    ] {
+        let done = shell::command(program, &args).output();
+        if !done.is_ok_and(|output| output.status.success()) {
+            missing.push(package);
+        }
     }
     missing
 }

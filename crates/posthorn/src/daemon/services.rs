@@ -87,7 +87,7 @@ impl Shared {
         let settings = smtp::Settings {
             starttls: listener.protocol != Protocol::Submissions,
             plaintext_auth: listener.plaintext_auth,
-            mechanisms: mechanisms(listener),
+            mechanisms: submission_mechanisms(listener),
             command_line_bytes_max: bytes(limits.smtp_line),
             recipients_max: count(limits.recipients),
             message_bytes_max: limits.message,
@@ -128,6 +128,19 @@ fn names(words: &[Word]) -> Vec<String> {
 fn mechanisms(listener: &Listener) -> Vec<sasl::Name> {
     let names = listener.sasl_mechanisms.iter().map(|mechanism| mechanism.as_str().as_bytes());
     names.filter_map(sasl::Name::parse).collect()
+}
+
+/// Those of a listener for submission.
+///
+/// QUIRK(mutt, 2.2 with gsasl): takes a `-PLUS` form where one is offered, has nothing to bind it
+/// to, and gives up; over IMAP it goes on to the next way. So they are offered for submission
+/// only where the list names them.
+fn submission_mechanisms(listener: &Listener) -> Vec<sasl::Name> {
+    let mut mechanisms = mechanisms(listener);
+    if mechanisms == sasl::Name::ALL {
+        mechanisms.retain(|name| !matches!(name, sasl::Name::Scram { plus: true, .. }));
+    }
+    mechanisms
 }
 
 /// A size from the configuration as a size in memory.
