@@ -47,6 +47,11 @@ RATIOS = {
     "STORE with replies": 1, "STORE silent": 0.5, "COPY": 4, "MOVE": 4, "EXPUNGE": 2,
     "SORT by arrival": 2, "SORT by date": 2, "SORT by subject": 2, "SORT by sender and date": 2,
     "THREAD by references": 2, "THREAD by subject": 2,
+    **{f"SEARCH {key}": 100 for key in [
+        "BODY absent", "BODY rare phrase", "BODY part of words", "BODY common word",
+        "BODY common phrase", "BODY two characters", "BODY one character",
+        "TEXT absent", "TEXT rare", "TEXT common"]},
+    "SEARCH SUBJECT": 5, "SEARCH FROM": 5, "SEARCH HEADER": 5,
     "SELECT on a new connection": 1, "sign-ins, connections: 10": 3,
 }
 IDLE_KIB_MAX = 64
@@ -69,6 +74,8 @@ def groups(options):
         "store": ("imap", [*read, "store"]),
         "copy": ("imap", [*imap, "--rounds", 2, "--tests", "copy"]),
         "sort": ("imap", [*read, "sort"]),
+        # Indexing some thousand messages a second ends well within the pause.
+        "search": ("imap", [*read, "search", "--settle", 10 + options.messages // 1000]),
         "select": ("imap", [*read, "select"]),
         "sign-in": ("imap", [*imap, "--rounds", 1, "--tests", "sign-in",
                              "--sign-ins", options.sign_ins]),
@@ -102,6 +109,17 @@ class Row:
         self.name = name
         self.unit = unit
         self.runs = {}
+        self.found = None
+
+    def check_found(self, server, found):
+        """Times of servers that found different things are not compared."""
+        if found is None:
+            return
+        if self.found is None:
+            self.found = (server.name, found)
+        if self.found[1] != found:
+            raise SystemExit(f"{self.name}: {self.found[0]} found {self.found[1]}, "
+                             f"{server.name} {found}")
 
     def median(self, server):
         return statistics.median(self.runs[server]) if self.runs.get(server) else None
@@ -161,6 +179,7 @@ def run(options, servers):
                 for row in measure(options.binary, server, listener, arguments):
                     known = rows.setdefault(row["name"], Row(row["name"], row["unit"]))
                     known.runs.setdefault(server.name, []).extend(row["runs"])
+                    known.check_found(server, row.get("found"))
             print(f"round {round_number + 1} of {options.rounds}: {name}", file=sys.stderr,
                   flush=True)
     return list(rows.values())

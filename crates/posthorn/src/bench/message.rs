@@ -62,6 +62,11 @@ impl Texts {
         (0..count).map(|_| self.message()).collect()
     }
 
+    /// The word that is picked most.
+    pub(super) fn common_word(&self) -> &str {
+        self.vocabulary.first().map_or("and", String::as_str)
+    }
+
     /// One message: CRLF at every line end, none of them starting with a dot.
     fn message(&mut self) -> Vec<u8> {
         let mut text = String::with_capacity(self.size_bytes + 128);

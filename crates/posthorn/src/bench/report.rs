@@ -69,6 +69,9 @@ pub(crate) struct Row {
     pub(crate) best: f64,
     /// Every repetition, in order.
     pub(crate) runs: Vec<f64>,
+    /// How much was found each time, where servers may differ in that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) found: Option<u64>,
 }
 
 impl Row {
@@ -78,7 +81,13 @@ impl Row {
         sorted.sort_by(f64::total_cmp);
         let best = if unit.more_is_better() { sorted.last() } else { sorted.first() };
         let best = best.copied().unwrap_or_default();
-        Self { name: name.into(), unit, median: median(&sorted), best, runs }
+        Self { name: name.into(), unit, median: median(&sorted), best, runs, found: None }
+    }
+
+    /// The row of something that was found so often.
+    pub(super) fn found(mut self, count: u64) -> Self {
+        self.found = Some(count);
+        self
     }
 }
 

@@ -85,6 +85,10 @@ pub(super) struct ImapArguments {
     /// Messages of one run of APPEND [default: a fifth of the mailbox].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     append_messages: Option<u32>,
+    /// Seconds to wait before SEARCH is measured, for servers that index behind deliveries.
+    #[arg(long, value_name = "SECONDS", default_value = "0",
+          value_parser = clap::value_parser!(u32).range(..=3600))]
+    settle: u32,
     /// Sign-ins of one run.
     #[arg(long, value_name = "N", default_value = "500",
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -150,6 +154,7 @@ fn imap(arguments: ImapArguments, output: &mut Output) -> Result<(), Failure> {
         size_bytes: count(common.size),
         connections: common.connections.iter().copied().map(count).collect(),
         rounds: count(common.rounds),
+        settle_secs: arguments.settle.into(),
         sign_ins: count(arguments.sign_ins),
         sign_in_connections: count(arguments.sign_in_connections),
         idle_connections: count(arguments.idle_connections),

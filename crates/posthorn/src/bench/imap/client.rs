@@ -11,7 +11,7 @@ pub(super) struct Counts {
     pub(super) fetches: u64,
     /// EXPUNGE responses.
     pub(super) expunges: u64,
-    /// Numbers in SORT and THREAD responses.
+    /// Numbers in SEARCH, SORT and THREAD responses.
     pub(super) ordered: u64,
     /// The last number of messages told.
     pub(super) exists: Option<u64>,
@@ -166,7 +166,7 @@ impl Counts {
         match word {
             _ if word.starts_with(b" FETCH") => self.fetches += 1,
             b" EXPUNGE" => self.expunges += 1,
-            _ if word.starts_with(b"SORT") || word.starts_with(b"THREAD") => {
+            _ if [&b"SORT"[..], b"THREAD", b"SEARCH"].iter().any(|name| word.starts_with(name)) => {
                 let numbers = word.split(|byte| !byte.is_ascii_digit());
                 self.ordered += numbers.filter(|number| !number.is_empty()).count() as u64;
             }
@@ -246,12 +246,13 @@ mod tests {
             b"CAPABILITY IMAP4rev1 LITERAL+ LITERAL- IDLE",
             b"OK [UIDNEXT 4] x",
             b"SORT 12 1 3",
+            b"SEARCH 2 84",
             b"THREAD (2)(3 6 (4 23)(44 7 96))",
             b"",
         ] {
             counts.count(response);
         }
-        let (fetches, expunges, ordered) = (2, 1, 11);
+        let (fetches, expunges, ordered) = (2, 1, 13);
         let (exists, literals) = (Some(6), Literals::Any);
         let expected = Counts { fetches, expunges, ordered, exists, literals };
         assert_eq!(counts, expected);

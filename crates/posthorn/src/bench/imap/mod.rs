@@ -7,6 +7,7 @@ mod append;
 mod client;
 mod idle;
 mod mailbox;
+mod search;
 mod sign_in;
 mod sort;
 
@@ -30,6 +31,8 @@ pub(crate) enum ImapTest {
     Select,
     /// Warm SORT and THREAD of everything.
     Sort,
+    /// Warm SEARCH for texts.
+    Search,
     /// LOGIN on new connections.
     SignIn,
     /// Memory of idle connections; needs `--pid`.
@@ -49,6 +52,8 @@ pub(crate) struct ImapPlan {
     /// A row of APPEND for each of these numbers.
     pub(crate) connections: Vec<usize>,
     pub(crate) rounds: usize,
+    /// How long to wait before searching.
+    pub(crate) settle_secs: u64,
     pub(crate) sign_ins: usize,
     /// How many of them at once.
     pub(crate) sign_in_connections: usize,
@@ -86,6 +91,9 @@ pub(crate) fn measure(target: &Target, plan: &ImapPlan) -> Result<Report, BenchE
     }
     if wants(ImapTest::Sort) {
         rows.extend(sort::sort(target, plan)?);
+    }
+    if wants(ImapTest::Search) {
+        rows.extend(search::search(target, plan)?);
     }
     if wants(ImapTest::SignIn) {
         rows.push(sign_in::sign_in(target, plan)?);
