@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** no target reads anything but its input, so that a finding replays.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use sasl::{Answer, Channel, ChannelBindings, Mechanism, Name, Question};
 use smtp::content::{Content, ContentLimits, Encoding, Fed, Framing};
 use smtp::session::{Next, Session};
 use smtp::{Role, Settings};
+use textindex::{Block, Builder, Field, Head, Input, Needle, merge, search};
 
 /// One target: its name, as in `fuzz_targets/` and `corpus/`, and what it does.
 pub type Target = (&'static str, fn(&[u8]));
@@ -35,7 +37,46 @@ pub const TARGETS: &[Target] = &[
     ("smtp_data", smtp_data),
     ("config_file", config_file),
     ("sasl_exchange", sasl_exchange),
+    ("search_index", search_index),
 ];
+
+/// Lines are texts, the last one a needle: what the index finds is what a scan finds, merged or
+/// not. As the bytes of a segment, the same input is an error at the worst.
+pub fn search_index(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let mut texts: Vec<String> = text.split('\n').take(64).map(str::to_owned).collect();
+    let needle = texts.pop().unwrap_or_default();
+    let mut builder = Builder::default();
+    for (id, texts) in (0..).zip(texts.chunks(2)) {
+        builder.begin(id);
+        builder.add(Field::Body, texts);
+    }
+    let expected: Vec<bool> =
+        texts.chunks(2).map(|texts| texts.iter().any(|text| text.contains(&needle))).collect();
+    let (head, blocks) = builder.finish();
+    assert_eq!(Head::parse(&head.encode()).as_ref(), Ok(&head));
+    let mut source: BTreeMap<usize, Block> = blocks.into_iter().enumerate().collect();
+    let needle = Needle { field: Field::Body, text: &needle };
+    let found = search(&head, &[needle], &mut source).unwrap_or_default();
+    let found: Vec<bool> = found.iter().flatten().map(|count| *count > 0).collect();
+    assert_eq!(found, expected);
+    let keep = vec![true; found.len()];
+    let mut again = BTreeMap::new();
+    let inputs = vec![Input { head: &head, keep, source: &mut source }];
+    let merged = merge(inputs, &mut |number, block| {
+        again.insert(number, block);
+        Ok(())
+    });
+    assert_eq!((merged.as_ref(), &again), (Ok(&head), &source));
+    let stranger = Block { terms: input.to_vec(), postings: input.to_vec() };
+    let strange_head = Head::parse(input).unwrap_or(head);
+    let mut source: BTreeMap<usize, Block> =
+        (0..strange_head.blocks().min(8)).map(|number| (number, stranger.clone())).collect();
+    let _ = search(&strange_head, &[needle], &mut source);
+    let keep = vec![true; strange_head.documents().len()];
+    let inputs = vec![Input { head: &strange_head, keep, source: &mut source }];
+    let _ = merge(inputs, &mut |_, _| Ok(()));
+}
 
 /// A message is described, its columns are written and read back, and every part lies within it.
 pub fn message_summary(input: &[u8]) {

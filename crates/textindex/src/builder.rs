@@ -4,12 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use crate::Field;
 use crate::block::{Block, BlockWriter};
-use crate::head::{Document, Head};
+use crate::head::{Document, Head, POSITIONS_MAX};
 use crate::item::{is_listed, is_seam, items};
 use crate::varint::ListWriter;
 
-/// LIMIT: positions of one field in one segment; far below what a position can count.
-const POSITIONS_MAX: u32 = 1 << 30;
 /// What a key costs in memory beside its bytes.
 const KEY_BYTES: usize = 96;
 

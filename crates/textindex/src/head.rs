@@ -6,6 +6,9 @@ const VERSION: u8 = 1;
 /// LIMIT: of the first key of a block: enough to tell blocks apart.
 const FIRST_BYTES: usize = 32;
 
+/// LIMIT: positions of one field in one segment: what a search with a bit for each can hold.
+pub(crate) const POSITIONS_MAX: u32 = 1 << 30;
+
 /// The beginning of the first key of a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct First(Vec<u8>);
@@ -107,7 +110,7 @@ impl Head {
             for document in &mut documents {
                 let length = varint::take(&mut rest).and_then(|length| u32::try_from(length).ok());
                 let length = length.ok_or(CORRUPT)?;
-                sum = sum.checked_add(length).ok_or(CORRUPT)?;
+                sum = sum.checked_add(length).filter(|sum| *sum <= POSITIONS_MAX).ok_or(CORRUPT)?;
                 if let Some(place) = document.lengths.get_mut(field) {
                     *place = length;
                 }

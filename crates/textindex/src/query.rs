@@ -15,6 +15,10 @@ use crate::{Corrupt, END, Field};
 /// In place of a count: the document was left out, so nobody knows.
 pub const UNKNOWN: u16 = u16::MAX;
 
+/// LIMIT: pieces of a needle that are looked at: each costs the decoding of its positions. Where
+/// the first so many do not stand, the needle does not; where they do, nobody knows.
+const PIECES_MAX: usize = 32;
+
 /// A text to be found in a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needle<'n> {
@@ -105,6 +109,8 @@ struct Plan {
     lists_documents: bool,
     /// Whether the first piece is a blank alone: its list then says where there is none.
     starts_with_blank: bool,
+    /// Whether the needle goes on behind the patterns.
+    is_cut: bool,
 }
 
 /// Keys that are looked for.
@@ -122,13 +128,13 @@ impl Plan {
         let Needle { field, text } = needle;
         if let Some(pattern) = listed(field, text) {
             let patterns = vec![pattern];
-            return Self { field, patterns, lists_documents: true, starts_with_blank: false };
+            return Self { patterns, lists_documents: true, ..Self::nothing(field) };
         }
         let pieces: Vec<&str> = items(text).collect();
         let last = pieces.len().saturating_sub(1);
         let starts_with_blank =
             field.no_blank_key().is_some() && last > 0 && pieces.first() == Some(&" ");
-        let patterns = pieces.iter().enumerate().map(|(at, piece)| {
+        let patterns = pieces.iter().take(PIECES_MAX).enumerate().map(|(at, piece)| {
             if at == 0
                 && starts_with_blank
                 && let Some(key) = field.no_blank_key()
@@ -145,7 +151,18 @@ impl Plan {
             Pattern::new(prefix, &sought)
         });
         let patterns = patterns.collect();
-        Self { field, patterns, lists_documents: false, starts_with_blank }
+        let is_cut = pieces.len() > PIECES_MAX;
+        Self { patterns, starts_with_blank, is_cut, ..Self::nothing(field) }
+    }
+
+    fn nothing(field: Field) -> Self {
+        Self {
+            field,
+            patterns: Vec::new(),
+            lists_documents: false,
+            starts_with_blank: false,
+            is_cut: false,
+        }
     }
 
     fn count<S: Source>(&self, head: &Head, source: &mut S) -> Result<Vec<u16>, S::Error> {
@@ -165,7 +182,11 @@ impl Plan {
                 _ => counts.add_positions(self.phrase(head, source)?.into_iter()),
             }
         }
-        Ok(counts.finish())
+        let mut counts = counts.finish();
+        if self.is_cut {
+            counts.iter_mut().filter(|count| **count > 0).for_each(|count| *count = UNKNOWN);
+        }
+        Ok(counts)
     }
 
     /// Where the pieces stand one behind the other: the positions of the first.

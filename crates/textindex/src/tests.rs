@@ -173,6 +173,19 @@ fn occurrences_are_counted_and_what_was_left_out_is_unknown() {
 }
 
 #[test]
+fn long_needles_are_excluded_or_not_known() {
+    let long = "A FOX. ".repeat(40);
+    let mut builder = Builder::default();
+    for (id, text) in [(1, long.clone()), (2, "A FOX. ".repeat(10)), (3, long.repeat(2))] {
+        builder.begin(id);
+        builder.add(Field::Body, &[text]);
+    }
+    let (head, mut source) = stored(builder.finish());
+    let counts = search(&head, &[Needle { field: Field::Body, text: &long }], &mut source);
+    assert_eq!(counts, Ok(vec![vec![UNKNOWN, 0, UNKNOWN]]));
+}
+
+#[test]
 fn damage_is_an_error_not_a_panic() {
     let mut rng = Rng::with_seed(3);
     let documents: Vec<_> = (0..20).map(|id| document(&mut rng, id)).collect();

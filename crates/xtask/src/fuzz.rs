@@ -11,6 +11,7 @@ const TARGETS: &[&str] = &[
     "imap_framer_session",
     "pop3_command",
     "pop3_message",
+    "search_index",
     "smtp_command",
     "smtp_data",
     "sasl_exchange",

@@ -32,6 +32,11 @@ pub(super) fn merge_small(
         match rewrite(store, account, &all, &group) {
             Ok(()) => merged += group.len() as u64,
             Err(StorageError::Conflict(_) | StorageError::NotFound(_)) => break,
+            // It stays as it is until it is repaired; what is new is indexed all the same.
+            Err(StorageError::Corrupt(cause)) => {
+                tracing::error!(%account, cause, "segments cannot be merged");
+                break;
+            }
             Err(other) => return Err(other),
         }
     }

@@ -11,6 +11,11 @@ use storage::{Found, SearchField, SearchTerm};
 
 use super::content::{KeyField, Texts};
 
+/// LIMIT: terms that the index is asked for at once: two bytes a message and term.
+const TERMS_MAX: usize = 64;
+/// Of what the index is not asked.
+const NOT_ASKED: usize = usize::MAX;
+
 /// Where a text is sought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
@@ -50,14 +55,21 @@ pub(super) struct Sought {
 
 impl Sought {
     pub(super) fn new(place: Place, text: String, collation: Collation) -> Self {
-        Self { place, text, collation, term: 0 }
+        Self { place, text, collation, term: NOT_ASKED }
     }
 
     /// Adds to the terms that the index is asked for.
     pub(super) fn number(&mut self, terms: &mut Vec<SearchTerm>) {
-        let term = SearchTerm { field: self.place.field(), text: message::search_form(&self.text) };
-        self.term = terms.iter().position(|known| *known == term).unwrap_or(terms.len());
-        if self.term == terms.len() {
+        // Decomposed, marks of one character change places; who compares octets sees that.
+        if self.collation != Collation::UnicodeCasemap && !self.text.is_ascii() {
+            return;
+        }
+        let text = message::search_form(&self.text);
+        let term = SearchTerm { field: self.place.field(), text };
+        if let Some(known) = terms.iter().position(|known| *known == term) {
+            self.term = known;
+        } else if terms.len() < TERMS_MAX {
+            self.term = terms.len();
             terms.push(term);
         }
     }
