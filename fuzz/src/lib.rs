@@ -14,6 +14,7 @@ use std::sync::Arc;
 use imap::mutf7;
 use imap::parse::{Dialect, Framer, Step, parse_command, parse_section, parse_sequence_set};
 use imap::render::{render_rejection, sequence_set};
+use imap::url::{ImapUrl, expire_secs};
 use message::{Keys, KeysView, Limits, PartIndex, Summary, decode_part, searchable_text};
 use pop3::MessageText;
 use sasl::scram::{Hash, ScramKeys, Verifiers};
@@ -31,6 +32,7 @@ pub const TARGETS: &[Target] = &[
     ("message_summary", message_summary),
     ("imap_command", imap_command),
     ("imap_framer_session", imap_framer_session),
+    ("imap_url", imap_url),
     ("pop3_command", pop3_command),
     ("pop3_message", pop3_message),
     ("smtp_command", smtp_command),
@@ -39,6 +41,21 @@ pub const TARGETS: &[Target] = &[
     ("sasl_exchange", sasl_exchange),
     ("search_index", search_index),
 ];
+
+/// What is a URL is written so that it reads the same; the date of one that expires is one.
+pub fn imap_url(input: &[u8]) {
+    let Some(url) = std::str::from_utf8(input).ok().and_then(ImapUrl::parse) else { return };
+    let written = url.to_string();
+    if let Some(date) = url.url_auth.as_ref().and_then(|auth| auth.expire.as_deref()) {
+        assert!(expire_secs(date).is_some(), "{date}");
+    }
+    // What is written may be escaped where it was not, and so be longer than a URL may be.
+    if let Some(again) = ImapUrl::parse(&written) {
+        assert_eq!(again, url, "{written}");
+    } else {
+        assert!(written.len() > input.len(), "{written}");
+    }
+}
 
 /// Lines are texts, the last one a needle: what the index finds is what a scan finds, merged or
 /// not. As the bytes of a segment, the same input is an error at the worst.

@@ -1,3 +1,4 @@
+use super::parse::URL_BYTES_MAX;
 use super::*;
 
 fn number(value: u32) -> Option<NonZeroU32> {

@@ -1,0 +1,76 @@
+//! What a command may do in the state of a session, by its row and its arguments.
+
+use storage::MailboxName;
+
+use crate::commands::table::{Effects, Row, States};
+use crate::session::{State, Updates};
+use crate::types::Command;
+
+pub(super) fn states_of(state: &State) -> States {
+    match state {
+        State::NotAuthenticated | State::Logout => States::NOT_AUTHENTICATED,
+        State::Authenticated(_) => States::AUTHENTICATED,
+        State::Selected(..) => States::SELECTED,
+    }
+}
+
+pub(super) fn wrong_state(state: &State, row: &Row) -> &'static str {
+    match state {
+        State::NotAuthenticated | State::Logout => "Sign in first",
+        _ if row.states == States::NOT_AUTHENTICATED => "Already signed in",
+        _ => "Select a mailbox first",
+    }
+}
+
+/// Whether a command holds sequence numbers, or asks for them.
+pub(super) fn uses_seqs(row: &Row, command: &Command) -> bool {
+    let in_arguments = match command {
+        _ if searches_seqs(command) => true,
+        Command::Select(args) | Command::Examine(args) => {
+            args.qresync.as_ref().is_some_and(|params| params.seq_match.is_some())
+        }
+        _ => false,
+    };
+    in_arguments || row.effects.contains(Effects::USES_SEQS)
+}
+
+/// Whether sequence numbers are searched for.
+fn searches_seqs(command: &Command) -> bool {
+    let key = match command {
+        Command::Search(args) => &args.key,
+        Command::Sort(args) => &args.key,
+        Command::Esearch(args) => &args.key,
+        Command::Thread(args) => &args.key,
+        _ => return false,
+    };
+    key.uses_seqs()
+}
+
+/// Whether a command adds messages to a mailbox.
+pub(super) fn adds_messages(row: &Row) -> bool {
+    ["APPEND", "COPY", "MOVE", "REPLACE"].contains(&row.name.trim_start_matches("UID "))
+}
+
+/// The names that a command itself changes.
+pub(super) fn own_names(command: &Command) -> Vec<MailboxName> {
+    let names: Vec<&str> = match command {
+        Command::Create(args) => vec![args.mailbox.as_str()],
+        Command::Delete(name) | Command::Subscribe(name) | Command::Unsubscribe(name) => {
+            vec![name.as_str()]
+        }
+        Command::Rename(args) => vec![args.from.as_str(), args.to.as_str()],
+        _ => Vec::new(),
+    };
+    let name = |name: &str| MailboxName::parse(name.strip_suffix('/').unwrap_or(name)).ok();
+    names.into_iter().filter_map(name).collect()
+}
+
+/// Which updates may be told after this command.
+pub(super) fn updates_after(row: &Row, command: &Command) -> Updates {
+    // RFC 9051 §7.5.1: a UID SEARCH whose keys hold sequence numbers is no exception.
+    if row.effects.contains(Effects::MAY_EXPUNGE) && !searches_seqs(command) {
+        Updates::All
+    } else {
+        Updates::WithoutExpunge
+    }
+}

@@ -1,0 +1,214 @@
+//! One command: parsed, allowed, run, answered.
+
+use super::allowed::{adds_messages, own_names, states_of, updates_after, uses_seqs, wrong_state};
+use super::{Flow, Session};
+use crate::capabilities;
+use crate::commands::notify;
+use crate::commands::table::{Effects, Row};
+use crate::commands::{self, Ctx, Reply};
+use crate::error::{Answer, CommandError, Result};
+use crate::parse::{Frame, ParseError, Rejection, parse_command, parse_head};
+use crate::render::{self, Status};
+use crate::session::{Selected, State, Updates};
+use crate::types::{Command, NumberSet, Tag};
+
+impl Session {
+    /// Parses, runs and answers one command.
+    pub(super) async fn answer(&mut self, mut frame: Frame) -> Flow {
+        if self.state.user().is_none()
+            && let Err(wait) = self.bucket.take(self.shared.store.now())
+        {
+            tracing::debug!(wait, "too many commands before sign-in");
+            return self.bye("[LIMIT] Too many commands before sign-in");
+        }
+        let dialect = self.enabled.dialect();
+        let request = match parse_command(&mut frame, self.framer.limits(), dialect) {
+            Ok(request) => request,
+            Err(rejection) => {
+                self.forget_search(&rejection, &frame);
+                self.push(|out| render::render_rejection(out, &rejection));
+                return self.count_error();
+            }
+        };
+        self.framer.recycle(frame);
+        if let Some(off) = self.switched_off(request.row, &request.command) {
+            let text = format!("{off} is switched off");
+            self.push(|out| render::tagged(out, &request.tag, Status::Bad, None, &text));
+            return self.count_error();
+        }
+        if !request.row.states.contains(states_of(&self.state)) {
+            let text = self.say(wrong_state(&self.state, request.row));
+            self.push(|out| render::tagged(out, &request.tag, Status::Bad, None, &text));
+            return self.count_error();
+        }
+        if self.enabled.uid_only() && uses_seqs(request.row, &request.command) {
+            // RFC 9586 §3.2: BAD with UIDREQUIRED for every use of sequence numbers.
+            let code = Some(&render::Code::UidRequired);
+            let text = "Sequence numbers are not spoken any more";
+            self.push(|out| render::tagged(out, &request.tag, Status::Bad, code, text));
+            return self.count_error();
+        }
+        let own = own_names(&request.command);
+        let mut out = Vec::new();
+        // RFC 4314 §5.1.1: rights are those of this moment.
+        if let Err(error) = commands::rights::refresh(&self.shared, &mut self.state, &mut out).await
+        {
+            let flow = self.refuse(&request.tag, error, &mut out);
+            self.connection.push(&out);
+            return flow;
+        }
+        self.connection.push(&out);
+        let expunges = updates_after(request.row, &request.command);
+        let result = self.run(&request.tag, request.command).await;
+        self.finish(&request.tag, request.row, expunges, &own, result).await
+    }
+
+    /// RFC 9051 §6.4.4.1: a SEARCH with SAVE that is answered with NO leaves nothing saved.
+    fn forget_search(&mut self, rejection: &Rejection, frame: &Frame) {
+        let asks_save = || {
+            let text = frame.text.to_ascii_uppercase();
+            let mut words = text.split(|b| !b.is_ascii_alphanumeric());
+            words.any(|word| word == b"SAVE")
+        };
+        if rejection.error == ParseError::BadCharset
+            && asks_save()
+            && let Some(selected) = self.state.selected_mut()
+        {
+            selected.saved = NumberSet::new();
+        }
+    }
+
+    /// The capability that a command needs and that is switched off.
+    fn switched_off(&self, row: &Row, command: &Command) -> Option<&'static str> {
+        let settings = &self.shared.settings;
+        // Nearly always nothing is, and commands are many.
+        if self.off.is_empty(settings) {
+            return None;
+        }
+        let needed = capabilities::needed(row, command);
+        needed.into_iter().find(|name| self.off.contains(settings, name))
+    }
+
+    async fn run(&mut self, tag: &Tag, command: Command) -> Result<Reply> {
+        let signed_in_before = self.state.user().is_some();
+        let mut ctx = Ctx {
+            shared: &self.shared,
+            connection: &mut self.connection,
+            framer: &mut self.framer,
+            state: &mut self.state,
+            enabled: &mut self.enabled,
+            off: &mut self.off,
+            notify: &mut self.notify,
+            ending: &mut self.ending,
+            collation: &mut self.collation,
+            language: &mut self.language,
+            tag,
+        };
+        let result = commands::run(&mut ctx, command).await;
+        match (signed_in_before, self.state.user().is_some()) {
+            (false, true) => {
+                self.framer.signed_in();
+                self.connection.set_read_timeout(self.shared.settings.idle_timeout);
+            }
+            (true, false) => {
+                self.framer.signed_out();
+                self.connection.set_read_timeout(self.shared.settings.login_timeout);
+            }
+            _ => {}
+        }
+        result
+    }
+
+    /// Tells what changed meanwhile, then the tagged response.
+    async fn finish(
+        &mut self,
+        tag: &Tag,
+        row: &Row,
+        expunges: Updates,
+        own: &[storage::MailboxName],
+        result: Result<Reply>,
+    ) -> Flow {
+        let enabled = self.enabled;
+        let mut out = Vec::new();
+        let over = self.state.selected().is_some_and(Selected::is_over);
+        let expunges = if self.pipelines_seqs() { Updates::WithoutExpunge } else { expunges };
+        let mut new = 0;
+        if let Some(selected) = self.state.selected_mut() {
+            new = selected.tell_updates(expunges, enabled, &mut out);
+            selected.tell_modseq(enabled, &mut out);
+        }
+        commands::recent::keep(&self.shared, &mut self.state);
+        commands::contexts::refresh(&self.shared, &mut self.state, &mut out).await;
+        if self.notify.is_some() {
+            let Self { shared, state, enabled, notify, .. } = self;
+            // RFC 5465 §5.2: what the client put there itself it knows.
+            let new = if adds_messages(row) { 0 } else { new };
+            notify::tell_new(shared, state, *enabled, notify, new, &mut out).await;
+            notify::tell_others(shared, state, enabled, notify, own, &mut out).await;
+        }
+        let flow = match result {
+            Ok(reply) if reply.is_sent => Flow::Continue,
+            Ok(reply) => {
+                let completed;
+                let text = if reply.text.is_empty() {
+                    completed = format!("{} completed", row.name);
+                    completed.as_str()
+                } else {
+                    reply.text
+                };
+                let code = reply.code.as_ref().map(commands::ReplyCode::as_code);
+                render::tagged(&mut out, tag, Status::Ok, code.as_ref(), &self.say(text));
+                if matches!(self.state, State::Logout) { Flow::End } else { Flow::Continue }
+            }
+            Err(error) => self.refuse(tag, error, &mut out),
+        };
+        self.connection.push(&out);
+        if over && flow == Flow::Continue {
+            // The selected mailbox was deleted in another session: nothing sensible can be said
+            // about it any more.
+            return self.bye("The selected mailbox is gone");
+        }
+        flow
+    }
+
+    /// Whether the client has sent a command with sequence numbers already: it chose them
+    /// before it could read of messages expunged, so they are held back (RFC 9051 §5.5).
+    fn pipelines_seqs(&mut self) -> bool {
+        let waiting = self.connection.look_ahead();
+        let line = waiting.split(|&byte| matches!(byte, b'\r' | b'\n')).next();
+        let next = line.map(|line| parse_head(line, self.framer.limits()));
+        next.is_some_and(|next| next.is_ok_and(|(_, row)| row.effects.contains(Effects::USES_SEQS)))
+    }
+
+    fn refuse(&mut self, tag: &Tag, error: CommandError, out: &mut Vec<u8>) -> Flow {
+        match error.into_answer() {
+            Answer::Bad(code, text) => {
+                render::tagged(out, tag, Status::Bad, code.as_ref(), &self.say(&text));
+            }
+            Answer::No(code, text) => {
+                render::tagged(out, tag, Status::No, code.as_ref(), &self.say(&text));
+            }
+            Answer::BadUrl(url) => {
+                let code = Some(&render::Code::BadUrl(&url));
+                render::tagged(out, tag, Status::No, code, "The URL names nothing here");
+            }
+            Answer::Bye(text) => {
+                render::untagged(out, Status::Bye, None, &self.say(&text));
+                return Flow::End;
+            }
+            Answer::Silence => return Flow::End,
+        }
+        self.count_error()
+    }
+
+    pub(super) fn count_error(&mut self) -> Flow {
+        if self.state.user().is_some() {
+            return Flow::Continue;
+        }
+        self.errors_before_login += 1;
+        if self.errors_before_login < self.shared.settings.errors_before_login_max {
+            return Flow::Continue;
+        }
+        self.bye("[LIMIT] Too many errors before sign-in")
+    }
+}
