@@ -68,6 +68,8 @@ def groups(options):
         "lmtp-1": ("lmtp", [*smtp, "--connections", 1]),
         "lmtp-10": ("lmtp", [*smtp, "--connections", 10]),
         "lmtp-64": ("lmtp", [*smtp, "--connections", 64]),
+        "lmtp-data-10": ("lmtp", [*smtp, "--connections", 10, "--data"]),
+        "lmtp-data-64": ("lmtp", [*smtp, "--connections", 64, "--data"]),
         "append": ("imap", [*imap, "--tests", "append", "--connections", "1,10", "--rounds", 1,
                             "--append-messages", options.deliveries]),
         "fetch": ("imap", [*read, "fetch"]),

@@ -118,7 +118,15 @@ fn title_case(char: char) -> char {
 /// Blanks and controls, each run of them one blank; none at the ends.
 pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
-    for char in text.chars() {
+    let mut rest = text;
+    loop {
+        // Most texts are words of ASCII with one blank between them, which are as they should be.
+        let plain = rest.bytes().take_while(u8::is_ascii_graphic).count();
+        let (word, after) = rest.split_at(plain);
+        line.push_str(word);
+        let mut chars = after.chars();
+        let Some(char) = chars.next() else { break };
+        rest = chars.as_str();
         if !char.is_whitespace() && !char.is_control() {
             line.push(char);
         } else if !line.is_empty() && !line.ends_with(' ') {

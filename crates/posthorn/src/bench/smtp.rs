@@ -2,7 +2,8 @@
 //!
 //! A connection has one message under way: the next is offered when the last is acknowledged,
 //! as a relay in front does it. MAIL, RCPT and DATA go out together where the server offers
-//! PIPELINING (RFC 2920 §3.1).
+//! PIPELINING (RFC 2920 §3.1), and the message with them where it offers CHUNKING too (RFC 3030
+//! §4.2), unless DATA is asked for.
 
 use std::time::Duration;
 
@@ -52,6 +53,8 @@ pub(crate) struct SmtpPlan {
     pub(crate) connections: Vec<usize>,
     pub(crate) rounds: usize,
     pub(crate) seed: u64,
+    /// Messages go out with DATA even where CHUNKING is offered.
+    pub(crate) data: bool,
 }
 
 /// Delivers, `rounds` times on each number of connections.
@@ -67,7 +70,8 @@ pub(crate) fn measure(target: &Target, plan: &SmtpPlan) -> Result<Report, BenchE
             let elapsed = deliver(target, plan, *connections, &texts.take(plan.messages))?;
             runs.push(per_second(plan.messages, elapsed));
         }
-        let name = format!("{}, connections: {connections}", plan.dialect.as_str());
+        let means = if plan.data { " with DATA" } else { "" };
+        let name = format!("{}{means}, connections: {connections}", plan.dialect.as_str());
         rows.push(Row::new(name, Unit::MessagesPerSecond, runs));
     }
     Ok(Report {
@@ -104,6 +108,8 @@ fn deliver(
 struct Client {
     wire: Wire,
     pipelining: bool,
+    /// BDAT may be used, and the server offers it.
+    chunking: bool,
     /// The server takes the SIZE parameter (RFC 1870 §6).
     size: bool,
     /// Commands or a message with its final dot, to be sent in one piece.
@@ -113,7 +119,8 @@ struct Client {
 impl Client {
     fn open(target: &Target, plan: &SmtpPlan) -> Result<Self, BenchError> {
         let wire = target.connect()?;
-        let mut client = Self { wire, pipelining: false, size: false, out: Vec::new() };
+        let mut client =
+            Self { wire, pipelining: false, chunking: false, size: false, out: Vec::new() };
         client.expect("the connection", b'2')?;
         client.greet(plan.dialect)?;
         if target.wants_starttls() {
@@ -128,13 +135,14 @@ impl Client {
             client.wire.send(format!("AUTH PLAIN {response}\r\n").as_bytes())?;
             client.expect("AUTH PLAIN", b'2')?;
         }
+        client.chunking &= !plan.data;
         Ok(client)
     }
 
     fn greet(&mut self, dialect: Dialect) -> Result<(), BenchError> {
         let verb = if dialect == Dialect::Lmtp { "LHLO" } else { "EHLO" };
         self.wire.send(format!("{verb} bench.example.test\r\n").as_bytes())?;
-        (self.pipelining, self.size) = (false, false);
+        (self.pipelining, self.chunking, self.size) = (false, false, false);
         loop {
             let line = self.wire.line()?;
             if line.first() != Some(&b'2') {
@@ -144,6 +152,7 @@ impl Client {
             let mut words = keyword.split(|byte| *byte == b' ');
             match words.next().map(<[u8]>::to_ascii_uppercase).as_deref() {
                 Some(b"PIPELINING") => self.pipelining = true,
+                Some(b"CHUNKING") => self.chunking = true,
                 Some(b"SIZE") => self.size = true,
                 _ => {}
             }
@@ -155,33 +164,40 @@ impl Client {
 
     fn deliver(&mut self, from: &str, to: &str, message: &[u8]) -> Result<(), BenchError> {
         let size = if self.size { format!(" SIZE={}", message.len()) } else { String::new() };
-        let steps: [(&str, String, u8); 3] = [
-            ("MAIL", format!("MAIL FROM:<{from}>{size}\r\n"), b'2'),
-            ("RCPT", format!("RCPT TO:<{to}>\r\n"), b'2'),
-            ("DATA", "DATA\r\n".to_owned(), b'3'),
-        ];
-        if self.pipelining {
-            self.out.clear();
-            for (_, command, _) in &steps {
-                self.out.extend_from_slice(command.as_bytes());
-            }
-            self.wire.send(&self.out)?;
-            for (step, _, class) in steps {
-                self.expect(step, class)?;
-            }
+        let mail = format!("MAIL FROM:<{from}>{size}\r\n");
+        let rcpt = format!("RCPT TO:<{to}>\r\n");
+        if self.pipelining && self.chunking {
+            // RFC 3030 §2: a refused recipient would leave the chunk to be refused too.
+            let bdat = format!("BDAT {} LAST\r\n", message.len());
+            let pieces = [mail.as_bytes(), rcpt.as_bytes(), bdat.as_bytes(), message];
+            self.send(&pieces)?;
+            self.expect("MAIL", b'2')?;
+            self.expect("RCPT", b'2')?;
+        } else if self.pipelining {
+            self.send(&[mail.as_bytes(), rcpt.as_bytes(), b"DATA\r\n"])?;
+            self.expect("MAIL", b'2')?;
+            self.expect("RCPT", b'2')?;
+            self.expect("DATA", b'3')?;
+            self.send(&[message, b".\r\n"])?;
         } else {
-            for (step, command, class) in steps {
-                self.wire.send(command.as_bytes())?;
-                self.expect(step, class)?;
-            }
+            self.send(&[mail.as_bytes()])?;
+            self.expect("MAIL", b'2')?;
+            self.send(&[rcpt.as_bytes()])?;
+            self.expect("RCPT", b'2')?;
+            self.send(&[b"DATA\r\n"])?;
+            self.expect("DATA", b'3')?;
+            // No line of the generated texts starts with a dot, so none has to be doubled.
+            self.send(&[message, b".\r\n"])?;
         }
-        // No line of the generated texts starts with a dot, so none has to be doubled.
-        self.out.clear();
-        self.out.extend_from_slice(message);
-        self.out.extend_from_slice(b".\r\n");
-        self.wire.send(&self.out)?;
         // RFC 2033 §4.2: one reply for each accepted recipient, and there is one.
         self.expect("the message", b'2')
+    }
+
+    /// Sends the pieces as one.
+    fn send(&mut self, pieces: &[&[u8]]) -> Result<(), BenchError> {
+        self.out.clear();
+        pieces.iter().for_each(|piece| self.out.extend_from_slice(piece));
+        self.wire.send(&self.out)
     }
 
     /// Reads one reply with all its lines; its first digit has to be that one.
@@ -217,6 +233,7 @@ mod tests {
             connections: vec![1],
             rounds: 1,
             seed: 1,
+            data: false,
         }
     }
 
@@ -236,6 +253,8 @@ mod tests {
                 }
                 socket.write_all(answer.as_bytes()).unwrap();
             }
+            // Closing before all has come would take the answers back.
+            socket.read_to_end(&mut all).unwrap();
             all
         });
         (port, move || thread.join().unwrap())
@@ -258,6 +277,21 @@ mod tests {
         let text = String::from_utf8(received()).unwrap();
         assert_eq!(text.matches("MAIL FROM:<a@example.org> SIZE=").count(), 2);
         assert_eq!(text.matches("RCPT TO:<b@example.test>\r\nDATA\r\n").count(), 2);
+    }
+
+    #[test]
+    fn messages_go_out_in_one_piece_where_offered() {
+        let (port, received) = server(vec![
+            (b"", "220 hello\r\n"),
+            (b"LHLO bench.example.test\r\n", "250-hello\r\n250-CHUNKING\r\n250 PIPELINING\r\n"),
+            (b" LAST\r\n", "250 ok\r\n250 ok\r\n250 ok\r\n"),
+        ]);
+        let target = Target::new("127.0.0.1", port, Tls::Off).unwrap();
+        measure(&target, &SmtpPlan { messages: 1, ..plan() }).unwrap();
+        let text = String::from_utf8(received()).unwrap();
+        let commands = "MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.test>\r\nBDAT ";
+        assert!(text.contains(commands), "{text}");
+        assert!(!text.contains("DATA\r\n"), "{text}");
     }
 
     #[test]

@@ -125,6 +125,9 @@ pub(super) struct SmtpArguments {
     /// Who gets the messages, in turn.
     #[arg(long = "recipient", value_name = "ADDRESS", required = true, value_parser = address)]
     recipients: Vec<String>,
+    /// Send messages with DATA, even where the server offers CHUNKING.
+    #[arg(long)]
+    data: bool,
     /// Messages of one run.
     #[arg(long, value_name = "N", default_value = "1000",
           value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
@@ -189,6 +192,7 @@ fn smtp(arguments: SmtpArguments, output: &mut Output) -> Result<(), Failure> {
         connections: common.connections.iter().copied().map(count).collect(),
         rounds: count(common.rounds),
         seed: common.seed,
+        data: arguments.data,
     };
     show(&measure_smtp(&target, &plan)?, &common, output)
 }
