@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 
+from disk import limit_writes
 from dovecot import Dovecot
 from posthorn import Posthorn
 
@@ -220,11 +221,12 @@ def sync_milliseconds(directory):
 def section(options, rows, versions, sync):
     """The part of docs/benchmarks.md that this program writes."""
     command = f"tests/bench/compare.py --rounds {options.rounds} --write"
+    limit = f", {options.write_iops} writes a second at most" if options.write_iops else ""
     lines = [
         MARKS[0],
         f"Measured on {datetime.date.today().isoformat()}: {versions[0]} and {versions[1]}, in turn "
         f"in one run.",
-        f"Machine: {machine()}; one fdatasync of 4 KiB takes {number(sync)} ms. "
+        f"Machine: {machine()}; one fdatasync of 4 KiB takes {number(sync)} ms{limit}. "
         f"{options.messages} messages of 8 KiB in the mailbox, {options.deliveries} in a run of "
         f"APPEND or LMTP; medians of {options.rounds} rounds.",
         "",
@@ -257,6 +259,8 @@ def arguments():
                         help="groups whose name starts so, such as lmtp fetch copy")
     parser.add_argument("--server", choices=["posthorn", "dovecot"], help="only this one")
     parser.add_argument("--directory", default="/var/tmp", help="where both keep their data")
+    parser.add_argument("--write-iops", type=int, metavar="N",
+                        help="let the disk take N writes a second")
     parser.add_argument("--json", type=pathlib.Path, help="all runs of all rows, to this file")
     parser.add_argument("--write", action="store_true", help="put the table into the document")
     return parser.parse_args()
@@ -269,6 +273,8 @@ def main():
                          "cargo build --release --ignore-rust-version -p posthorn")
     directory = pathlib.Path(tempfile.mkdtemp(prefix="posthorn-bench-", dir=options.directory))
     directory.chmod(0o755)
+    if options.write_iops:
+        limit_writes(directory, options.write_iops)
     makers = {
         "posthorn": lambda: Posthorn(options.binary, directory / "posthorn", ACCOUNTS),
         "dovecot": lambda: Dovecot(directory / "dovecot", ACCOUNTS),
