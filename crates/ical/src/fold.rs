@@ -1,0 +1,72 @@
+//! Folding (RFC 5545 §3.1, RFC 6350 §3.2).
+
+/// Octets of a line without its break.
+const LINE_BYTES: usize = 75;
+
+/// The physical lines of one content line: `bytes` up to and with its break.
+pub(crate) fn logical_end(bytes: &[u8]) -> usize {
+    let mut from = 0;
+    loop {
+        let rest = bytes.get(from..).unwrap_or_default();
+        let Some(at) = rest.iter().position(|byte| *byte == b'\n') else { return bytes.len() };
+        from += at + 1;
+        if !matches!(bytes.get(from), Some(b' ' | b'\t')) {
+            return from;
+        }
+    }
+}
+
+/// One content line without its folds and its break. Bytes come first: some programs fold in the
+/// middle of a character.
+pub(crate) fn unfold(raw: &[u8]) -> Vec<u8> {
+    let mut line = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\n') {
+        let (part, after) = rest.split_at(at);
+        line.extend_from_slice(part.strip_suffix(b"\r").unwrap_or(part));
+        // The blank after a break belongs to the fold.
+        rest = after.get(2..).unwrap_or_default();
+    }
+    line.extend_from_slice(rest);
+    line
+}
+
+/// Writes a content line, folded between characters.
+pub(crate) fn fold(line: &str, out: &mut Vec<u8>) {
+    let mut rest = line;
+    let mut room = LINE_BYTES;
+    while rest.len() > room {
+        let (part, after) = rest.split_at(rest.floor_char_boundary(room));
+        out.extend_from_slice(part.as_bytes());
+        out.extend_from_slice(b"\r\n ");
+        (rest, room) = (after, LINE_BYTES - 1);
+    }
+    out.extend_from_slice(rest.as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_folded_unfolds() {
+        let text = "DESCRIPTION:".to_owned() + &"größer ".repeat(40);
+        let mut folded = Vec::new();
+        fold(&text, &mut folded);
+        assert!(folded.split(|byte| *byte == b'\n').all(|line| line.len() <= LINE_BYTES + 1));
+        assert!(std::str::from_utf8(&folded).is_ok());
+        assert_eq!(logical_end(&folded), folded.len());
+        assert_eq!(unfold(&folded), text.as_bytes());
+    }
+
+    #[test]
+    fn folds_in_characters_and_bare_line_feeds_are_read() {
+        assert_eq!(
+            unfold(b"SUMMARY:gr\xc3\r\n \xb6\xc3\n\t\x9fer\r\n"),
+            "SUMMARY:größer".as_bytes()
+        );
+        assert_eq!(logical_end(b"A:1\r\n 2\r\nB:3"), 9);
+        assert_eq!(logical_end(b"A:1"), 3);
+    }
+}

@@ -1,0 +1,33 @@
+//! iCalendar (RFC 5545) and vCard (RFC 6350): content lines, the values a server looks at,
+//! recurrence and time zones.
+//!
+//! A [`Component`] is read from bytes and written to bytes: every property, parameter and unknown
+//! thing stays as its client wrote it, its folding included, unless it is changed here. Values
+//! are looked at only where somebody asks ([`Line::text`], [`Time::of`], [`Rule::parse`]).
+//!
+//! [`Rule`] makes local times, without any zone (RFC 5545 §3.3.10, RFC 7529); [`Zones`] maps them
+//! to instants by the VTIMEZONE of the object, the IANA database, or a Windows name;
+//! [`Occurrences`] puts both together with RDATE, EXDATE and overridden instances.
+//!
+//! **Invariants:** nothing that is read panics; work and memory are bounded by [`Limits`], and an
+//! expansion by the window and count it is asked for. **Absent:** the clock, I/O, what CalDAV
+//! makes of an object.
+
+mod component;
+mod error;
+mod fold;
+mod limits;
+mod line;
+mod recur;
+mod text;
+mod time;
+mod zone;
+
+pub use component::Component;
+pub use error::Error;
+pub use limits::Limits;
+pub use line::{Line, Parameter};
+pub use recur::{ByDay, Frequency, Occurrence, Occurrences, Rule, Skip, Times, Until};
+pub use text::{escape_text, split_list, split_structured, unescape_text};
+pub use time::{Duration, End, Period, Time, Value};
+pub use zone::{Zone, Zones};

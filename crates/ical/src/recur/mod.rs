@@ -1,0 +1,14 @@
+//! Recurrence: rules (RFC 5545 §3.3.10, RFC 7529), the times they make, and sets of occurrences.
+
+mod dates;
+mod parse;
+mod period;
+mod rule;
+mod set;
+#[cfg(test)]
+mod tests;
+mod times;
+
+pub use rule::{ByDay, Frequency, Rule, Skip, Until};
+pub use set::{Occurrence, Occurrences};
+pub use times::Times;

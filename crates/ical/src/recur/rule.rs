@@ -1,0 +1,145 @@
+//! What a recurrence rule says.
+
+use jiff::civil::{DateTime, Weekday};
+
+use crate::time::Value;
+
+/// FREQ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Frequency {
+    /// SECONDLY
+    Secondly,
+    /// MINUTELY
+    Minutely,
+    /// HOURLY
+    Hourly,
+    /// DAILY
+    Daily,
+    /// WEEKLY
+    Weekly,
+    /// MONTHLY
+    Monthly,
+    /// YEARLY
+    Yearly,
+}
+
+/// What becomes of a day that a month does not have (RFC 7529 §4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub enum Skip {
+    /// There is none: the rule of RFC 5545.
+    #[default]
+    Omit,
+    /// The last day of the month is taken.
+    Backward,
+    /// The first day of the next month is taken.
+    Forward,
+}
+
+/// The last time a rule may make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Until(pub Value);
+
+/// One value of BYDAY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ByDay {
+    /// The first, second … of the month or year; from its end below 0; 0: each of them.
+    pub nth: i16,
+    /// Which day of the week.
+    pub weekday: Weekday,
+}
+
+/// A rule. Numbers stand in ascending order, each of them once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// FREQ
+    pub frequency: Frequency,
+    /// INTERVAL, from 1
+    pub interval: u32,
+    /// COUNT, from 1
+    pub count: Option<u32>,
+    /// UNTIL
+    pub until: Option<Until>,
+    /// BYSECOND
+    pub by_second: Vec<i8>,
+    /// BYMINUTE
+    pub by_minute: Vec<i8>,
+    /// BYHOUR
+    pub by_hour: Vec<i8>,
+    /// BYDAY
+    pub by_day: Vec<ByDay>,
+    /// BYMONTHDAY, -31 to 31
+    pub by_month_day: Vec<i8>,
+    /// BYYEARDAY, -366 to 366
+    pub by_year_day: Vec<i16>,
+    /// BYWEEKNO, -53 to 53
+    pub by_week_no: Vec<i8>,
+    /// BYMONTH, 1 to 12
+    pub by_month: Vec<i8>,
+    /// BYSETPOS, -366 to 366
+    pub by_set_pos: Vec<i16>,
+    /// WKST
+    pub week_start: Weekday,
+    /// SKIP
+    pub skip: Skip,
+}
+
+impl Rule {
+    /// A rule with a frequency alone.
+    pub fn new(frequency: Frequency) -> Self {
+        Self {
+            frequency,
+            interval: 1,
+            count: None,
+            until: None,
+            by_second: Vec::new(),
+            by_minute: Vec::new(),
+            by_hour: Vec::new(),
+            by_day: Vec::new(),
+            by_month_day: Vec::new(),
+            by_year_day: Vec::new(),
+            by_week_no: Vec::new(),
+            by_month: Vec::new(),
+            by_set_pos: Vec::new(),
+            week_start: Weekday::Monday,
+            skip: Skip::Omit,
+        }
+    }
+
+    /// Whether it goes on for ever.
+    pub fn is_endless(&self) -> bool {
+        self.count.is_none() && self.until.is_none()
+    }
+
+    /// RFC 5545 §3.3.10: what a rule leaves open is taken from its start.
+    pub(super) fn completed(&self, start: DateTime) -> Self {
+        let mut rule = self.clone();
+        if rule.frequency >= Frequency::Daily && rule.by_hour.is_empty() {
+            rule.by_hour = vec![start.hour()];
+        }
+        if rule.frequency >= Frequency::Hourly && rule.by_minute.is_empty() {
+            rule.by_minute = vec![start.minute()];
+        }
+        if rule.frequency >= Frequency::Minutely && rule.by_second.is_empty() {
+            rule.by_second = vec![start.second()];
+        }
+        let weekday = ByDay { nth: 0, weekday: start.weekday() };
+        let has_days = !(rule.by_day.is_empty()
+            && rule.by_month_day.is_empty()
+            && rule.by_year_day.is_empty());
+        match rule.frequency {
+            Frequency::Yearly if !rule.by_week_no.is_empty() && !has_days => {
+                rule.by_day = vec![weekday];
+            }
+            Frequency::Yearly if !has_days => {
+                rule.by_month_day = vec![start.day()];
+                if rule.by_month.is_empty() {
+                    rule.by_month = vec![start.month()];
+                }
+            }
+            Frequency::Monthly if !has_days => rule.by_month_day = vec![start.day()],
+            Frequency::Weekly if rule.by_day.is_empty() => rule.by_day = vec![weekday],
+            _ => {}
+        }
+        rule
+    }
+}

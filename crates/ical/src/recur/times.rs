@@ -1,0 +1,203 @@
+//! The local times that a rule makes, in order.
+
+use std::collections::VecDeque;
+
+use jiff::Span;
+use jiff::civil::{Date, DateTime, Time};
+
+use super::dates::dates;
+use super::period::Period;
+use super::rule::{Frequency, Rule};
+use crate::limits::Limits;
+
+/// An iterator over local times, the first of which is the start whatever the rule says of it
+/// (RFC 5545 §3.8.5.3: DTSTART always counts as the first instance).
+#[derive(Debug, Clone)]
+pub struct Times {
+    rule: Rule,
+    start: DateTime,
+    until: Option<DateTime>,
+    period: Option<Period>,
+    ready: VecDeque<DateTime>,
+    last: Option<DateTime>,
+    left: Option<u32>,
+    idle_periods_max: usize,
+}
+
+impl Times {
+    /// The times of `rule` from `start`. `until` stands for the UNTIL of the rule, which may be
+    /// in UTC, as a local time.
+    pub fn new(rule: &Rule, start: DateTime, until: Option<DateTime>, limits: &Limits) -> Self {
+        let rule = rule.completed(start);
+        Self {
+            period: Some(Period::of(&rule, start)),
+            start,
+            until,
+            ready: VecDeque::new(),
+            last: None,
+            left: rule.count,
+            idle_periods_max: limits.idle_periods_max,
+            rule,
+        }
+    }
+
+    /// Passes over periods that end before `time`. Only where nothing has been taken yet, and
+    /// nothing is counted.
+    pub fn skip_to(&mut self, time: DateTime) {
+        let Some(period) = self.period.filter(|_| self.left.is_none() && self.last.is_none())
+        else {
+            return;
+        };
+        if time <= self.start {
+            return;
+        }
+        // One too few: a week or a period with a skipped day reaches into the next.
+        let steps = whole_intervals(&self.rule, period.start, time) - 2;
+        if steps > 0 {
+            self.period = period.later(&self.rule, steps);
+            self.last = Some(self.start);
+        }
+    }
+
+    /// Goes on to the next period that has any time in it.
+    fn fill(&mut self) {
+        for _ in 0..self.idle_periods_max {
+            let Some(period) = self.period else { return };
+            if self.until.is_some_and(|until| period_is_after(period, until)) {
+                break;
+            }
+            let days = dates(&self.rule, period.start.date());
+            self.period = self.next_period(period, days.is_empty());
+            let times = positions(&self.rule, times_of_day(&self.rule, period.start, &days));
+            self.ready.extend(times);
+            if !self.ready.is_empty() {
+                return;
+            }
+        }
+        // The end is reached, or the days that the rule names never come.
+        self.period = None;
+    }
+
+    /// The period behind this one. Short ones that cannot have any time are passed over together.
+    fn next_period(&self, period: Period, no_day: bool) -> Option<Period> {
+        let rule = &self.rule;
+        let (hour, minute) = (period.start.hour(), period.start.minute());
+        let is_short = rule.frequency < Frequency::Daily;
+        let no_hour = !rule.by_hour.is_empty() && !rule.by_hour.contains(&hour);
+        let no_minute = !rule.by_minute.is_empty() && !rule.by_minute.contains(&minute);
+        let day = period.start.date().to_datetime(Time::midnight());
+        let after = match rule.frequency {
+            _ if is_short && no_day => Some((day, Span::new().days(1))),
+            Frequency::Minutely | Frequency::Secondly if no_hour => {
+                Some((day, Span::new().hours(i64::from(hour) + 1)))
+            }
+            Frequency::Secondly if no_minute => {
+                let minutes = i64::from(hour) * 60 + i64::from(minute) + 1;
+                Some((day, Span::new().minutes(minutes)))
+            }
+            _ => None,
+        };
+        let steps = match after {
+            Some((day, span)) => period.steps_to(rule, day.checked_add(span).ok()?),
+            None => 1,
+        };
+        period.later(rule, steps)
+    }
+
+    /// The next time behind the start, whatever UNTIL and COUNT say.
+    fn take(&mut self) -> Option<DateTime> {
+        loop {
+            while let Some(time) = self.ready.pop_front() {
+                if time > self.start && Some(time) > self.last {
+                    return Some(time);
+                }
+            }
+            self.fill();
+            if self.ready.is_empty() {
+                return None;
+            }
+        }
+    }
+}
+
+impl Iterator for Times {
+    type Item = DateTime;
+
+    fn next(&mut self) -> Option<DateTime> {
+        if self.left == Some(0) {
+            return None;
+        }
+        let time = match self.last {
+            None => self.start,
+            Some(_) => self.take().filter(|time| self.until.is_none_or(|until| *time <= until))?,
+        };
+        self.left = self.left.map(|left| left - 1);
+        self.last = Some(time);
+        Some(time)
+    }
+}
+
+fn period_is_after(period: Period, until: DateTime) -> bool {
+    // A week of BYWEEKNO may begin in the year before.
+    let slack = Span::new().days(7);
+    until.checked_add(slack).is_ok_and(|until| period.start > until)
+}
+
+/// How many intervals of the rule fit between two times, or a few less.
+fn whole_intervals(rule: &Rule, from: DateTime, to: DateTime) -> i64 {
+    let secs = from.duration_until(to).as_secs();
+    let unit_secs: i64 = match rule.frequency {
+        Frequency::Yearly => 366 * 86_400,
+        Frequency::Monthly => 31 * 86_400,
+        Frequency::Weekly => 7 * 86_400,
+        Frequency::Daily => 86_400,
+        Frequency::Hourly => 3600,
+        Frequency::Minutely => 60,
+        Frequency::Secondly => 1,
+    };
+    secs / unit_secs / i64::from(rule.interval)
+}
+
+/// The times on those days, ascending.
+fn times_of_day(rule: &Rule, start: DateTime, days: &[Date]) -> Vec<DateTime> {
+    if days.is_empty() {
+        return Vec::new();
+    }
+    let own = |from: Frequency, value: i8, list: &[i8]| match rule.frequency < from {
+        // The period is this very hour, minute or second: the list only says whether it counts.
+        true if list.is_empty() || list.contains(&value) => vec![value],
+        true => Vec::new(),
+        false => list.to_vec(),
+    };
+    let hours = own(Frequency::Daily, start.hour(), &rule.by_hour);
+    let minutes = own(Frequency::Hourly, start.minute(), &rule.by_minute);
+    let seconds = own(Frequency::Minutely, start.second(), &rule.by_second);
+    let mut times = Vec::with_capacity(days.len() * hours.len() * minutes.len() * seconds.len());
+    for day in days {
+        for hour in &hours {
+            for minute in &minutes {
+                times.extend(seconds.iter().map(|second| day.at(*hour, *minute, *second, 0)));
+            }
+        }
+    }
+    times
+}
+
+/// BYSETPOS.
+fn positions(rule: &Rule, times: Vec<DateTime>) -> Vec<DateTime> {
+    if rule.by_set_pos.is_empty() {
+        return times;
+    }
+    let mut chosen: Vec<DateTime> = Vec::new();
+    for position in &rule.by_set_pos {
+        let at = usize::from(position.unsigned_abs());
+        let found = match *position > 0 {
+            true => times.get(at - 1),
+            false => times.len().checked_sub(at).and_then(|at| times.get(at)),
+        };
+        chosen.extend(found);
+    }
+    chosen.sort_unstable();
+    chosen.dedup();
+    chosen
+}

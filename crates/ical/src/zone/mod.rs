@@ -1,0 +1,133 @@
+//! From local times to instants (RFC 5545 §3.3.5, §3.6.5).
+
+mod observances;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+use self::observances::Observances;
+use crate::component::Component;
+use crate::limits::Limits;
+use crate::time::{Time, Value};
+
+/// One time zone.
+#[derive(Debug, Clone)]
+pub enum Zone {
+    /// Of the IANA database.
+    Known(TimeZone),
+    /// As the object itself says.
+    Own(Arc<Observances>),
+}
+
+impl Zone {
+    /// When a local time is. RFC 5545 §3.3.5: what is there twice is the first of both; what is
+    /// not there is counted with the offset before the gap.
+    pub fn instant(&self, local: DateTime) -> Timestamp {
+        match self {
+            Self::Known(zone) => {
+                let zoned = zone.to_ambiguous_zoned(local).compatible();
+                zoned.map_or_else(|_| edge(local), |zoned| zoned.timestamp())
+            }
+            Self::Own(observances) => {
+                let offset = observances.offset_at_local(local);
+                TimeZone::UTC
+                    .to_timestamp(local)
+                    .and_then(|utc| utc.checked_sub(jiff::SignedDuration::from_secs(offset)))
+                    .unwrap_or_else(|_| edge(local))
+            }
+        }
+    }
+
+    /// What the clock says at an instant.
+    pub fn local(&self, instant: Timestamp) -> DateTime {
+        match self {
+            Self::Known(zone) => zone.to_datetime(instant),
+            Self::Own(observances) => {
+                let offset = observances.offset_at_instant(instant.as_second());
+                let shifted = instant.checked_add(jiff::SignedDuration::from_secs(offset));
+                TimeZone::UTC.to_datetime(shifted.unwrap_or(instant))
+            }
+        }
+    }
+}
+
+/// The calendar ends a day earlier than the clock of some zones.
+fn edge(local: DateTime) -> Timestamp {
+    if local.year() > 0 { Timestamp::MAX } else { Timestamp::MIN }
+}
+
+/// The zones that an object may name.
+#[derive(Debug, Clone)]
+pub struct Zones {
+    own: HashMap<String, Zone>,
+    /// Where floating times and dates are looked at from.
+    floating: Zone,
+}
+
+impl Zones {
+    /// Those of a VCALENDAR. Floating times are taken as times in `floating`.
+    pub fn of(calendar: &Component, floating: TimeZone, limits: &Limits) -> Self {
+        let mut own = HashMap::new();
+        for component in calendar.components_named("VTIMEZONE") {
+            let Some(id) = component.line("TZID").map(|line| line.text().trim().to_owned()) else {
+                continue;
+            };
+            if let Some(observances) = Observances::of(component, limits) {
+                own.entry(id).or_insert(Zone::Own(Arc::new(observances)));
+            }
+        }
+        Self { own, floating: Zone::Known(floating) }
+    }
+
+    /// The zone of that TZID: the one of the IANA database, else what the object says of it, else
+    /// the one that Windows calls so. A zone that nobody knows is the floating one.
+    ///
+    /// The database comes first, because many programs write a VTIMEZONE of one year only.
+    pub fn find(&self, id: Option<&str>) -> Zone {
+        // QUIRK(Exchange): a blank behind the name.
+        let Some(id) = id.map(str::trim) else { return self.floating.clone() };
+        known(id)
+            .map(Zone::Known)
+            .or_else(|| self.own.get(id).cloned())
+            .or_else(|| windows(id).map(Zone::Known))
+            .unwrap_or_else(|| self.floating.clone())
+    }
+
+    /// When a time is. A date is when its day begins.
+    pub fn instant(&self, time: &Time) -> Timestamp {
+        match time.value {
+            Value::Utc(utc) => Zone::Known(TimeZone::UTC).instant(utc),
+            Value::Date(_) => self.floating.instant(time.value.civil()),
+            Value::Local(local) => self.find(time.zone.as_deref()).instant(local),
+        }
+    }
+}
+
+/// `Europe/Vienna`, also as the globally unique names of RFC 5545 §3.8.3.1 have it at their end.
+fn known(id: &str) -> Option<TimeZone> {
+    if matches!(id, "Z" | "UTC" | "Etc/UTC" | "GMT") {
+        return Some(TimeZone::UTC);
+    }
+    let has_area = id.contains('/');
+    let found = has_area.then(|| TimeZone::get(id.trim_start_matches('/')).ok()).flatten();
+    // QUIRK(Mozilla, Evolution): `/freeassociation.sourceforge.net/Tzfile/Europe/Vienna`.
+    found.or_else(|| {
+        let mut names = id.strip_prefix('/')?;
+        while let Some((_, rest)) = names.split_once('/') {
+            names = rest;
+            if let Some(zone) = names.contains('/').then(|| TimeZone::get(names).ok()).flatten() {
+                return Some(zone);
+            }
+        }
+        None
+    })
+}
+
+fn windows(id: &str) -> Option<TimeZone> {
+    let zone: windows_timezones::WindowsTimezone = id.parse().ok()?;
+    TimeZone::get(zone.tzdb_id()).ok()
+}
