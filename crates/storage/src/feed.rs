@@ -247,6 +247,20 @@ impl Feed {
         Some(MailboxView::new(view))
     }
 
+    /// The state of `mailbox` if it is in memory and is the one that its change `modseq` made.
+    /// Never waits: whoever asks holds the account in a transaction.
+    pub(crate) fn state_at(
+        &self,
+        account: AccountId,
+        mailbox: CollectionId,
+        modseq: ModSeq,
+    ) -> Option<Arc<Snapshot>> {
+        let feed = self.find(account)?;
+        let snapshot = feed.try_lock().ok()?.views.get(&mailbox)?.snapshot();
+        let is_it = snapshot.state() == ViewState::Live && snapshot.highest_modseq() == modseq;
+        is_it.then_some(snapshot)
+    }
+
     /// A subscription if the account is watched already; never blocks on the database.
     pub(crate) fn subscribe_watched(&self, account: AccountId) -> Option<Subscription> {
         let feed = self.find(account)?;

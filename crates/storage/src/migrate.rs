@@ -26,6 +26,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 8, sql: include_str!("../migrations/0008_open_end.sql") },
     Migration { version: 9, sql: include_str!("../migrations/0009_acl.sql") },
     Migration { version: 10, sql: include_str!("../migrations/0010_header_key.sql") },
+    Migration { version: 11, sql: include_str!("../migrations/0011_flag_sweep.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.
@@ -84,6 +85,9 @@ pub(crate) fn pending(applied: &[(i64, String)]) -> Result<&'static [Migration]>
     }
     Ok(MIGRATIONS.get(applied.len()..).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod older;
 
 #[cfg(test)]
 mod tests {

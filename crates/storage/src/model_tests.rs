@@ -59,6 +59,7 @@ impl Run {
         let clock = Arc::new(ManualClock::new(ids::Timestamp::from_secs(1_700_000_000)));
         let mut settings = Settings::new(folder, clock);
         settings.database = database;
+        settings.sweep_messages_min = 2;
         let store = Store::open(settings).unwrap();
         let new = NewAccount {
             address: Address::parse("model@example.test").unwrap(),
@@ -104,7 +105,7 @@ impl Run {
     }
 
     fn step(&mut self) {
-        match self.rng.u8(..20) {
+        match self.rng.u8(..21) {
             0 => self.create(),
             1 => self.delete(),
             2 | 3 => self.rename(),
@@ -112,6 +113,7 @@ impl Run {
             10 | 11 => self.copy(),
             12 | 13 => self.r#move(),
             14..=17 => self.store_flags(),
+            18 => drop(self.store.maintain().unwrap()),
             _ => self.expunge(),
         }
     }
@@ -425,8 +427,10 @@ fn compare(run: &Run, replayer: &Replayer, clients: &mut BTreeMap<CollectionId, 
             assert_eq!(client.told, expected, "{name}: client");
         }
         let row = run.store.read_blocking(move |tx| tx.load_mailbox(id)).unwrap();
-        let unseen =
-            mailbox.messages.values().filter(|f| !f.system.contains(flags(&["\\Seen"]).system));
+        let is_unseen = |f: &&Flags| !f.system.contains(flags(&["\\Seen"]).system);
+        let first = mailbox.messages.values().position(|flags| is_unseen(&flags));
+        assert_eq!(view.snapshot().first_unseen(), first.map(|at| at as u32 + 1), "{name}");
+        let unseen = mailbox.messages.values().filter(is_unseen);
         assert_eq!(
             (row.messages as usize, row.unseen as usize),
             (mailbox.messages.len(), unseen.count())

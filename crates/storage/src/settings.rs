@@ -48,6 +48,9 @@ pub struct Settings {
     pub change_log_days: u32,
     /// Largest message in bytes (R-ADDR-11). Default 50 MiB.
     pub message_bytes_max: u64,
+    /// Messages side by side from which on a change of their flags is one row first, and written
+    /// into theirs later. Default 64.
+    pub sweep_messages_min: u64,
     /// Mailboxes per account (R-FOLD-5). Default 10,000.
     pub mailboxes_max: u64,
     /// Keywords one mailbox may know. Default 1,000.
@@ -94,6 +97,7 @@ impl Settings {
             expunged_retention_days: 30,
             change_log_days: 60,
             message_bytes_max: 50 * 1024 * 1024,
+            sweep_messages_min: 64,
             mailboxes_max: 10_000,
             keywords_max: 1_000,
             metadata_value_bytes_max: 32 * 1024,

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
-use ids::{AccountId, CollectionId, ModSeq, Timestamp};
+use ids::{AccountId, CollectionId, ContentId, ModSeq, Timestamp};
 use tokio::sync::oneshot;
 
 use crate::blob::BlobStore;
@@ -14,7 +14,7 @@ use crate::engine::{
 };
 use crate::feed::{Feed, FeedReader, Publication, read_modseq, read_since};
 use crate::maintain::{Progress, maintain};
-use crate::message_store::ContentCache;
+use crate::message_store::{Content, ContentCache, Want};
 use crate::search::{self, Waiting};
 use crate::sort_keys::SortKeyCache;
 use crate::statistics::Statistics;
@@ -305,6 +305,14 @@ impl Store {
         }
         let store = self.clone();
         blocking("open view", move || store.open_view_blocking(account, mailbox)).await
+    }
+
+    /// What is wanted of `ids`, where all of it is in memory, which bodies and part indices never
+    /// are: no I/O, nothing waits. The same as [`ReadTx::load_contents`] would read, as contents
+    /// never change.
+    pub fn held_contents(&self, ids: &[ContentId], want: Want) -> Option<Vec<Content>> {
+        let held = self.inner.shared.contents.contents(ids, want);
+        (held.len() == ids.len()).then_some(held)
     }
 
     /// The view of a mailbox if it is in memory. No I/O.

@@ -6,7 +6,8 @@ use ids::{AccountId, CollectionId, Uid, UidSet};
 use message::flag::{Flag, Flags};
 use testkit::ManualClock;
 
-use crate::sql::{Dialect, EachRow, Sql, Value};
+use crate::message_store::{FlagColumns, Sweeps};
+use crate::sql::{Dialect, EachRow, Row, Sql, Value};
 use crate::{
     AccountTx, Address, Append, Appended, Database, MailboxName, MailboxView, NewAccount,
     PreparedMessage, ReadTx, Result, Role, Settings, Store, ViewState, WriteTx,
@@ -130,13 +131,14 @@ impl TestStore {
                 })
                 .collect();
             let read = self.read(move |tx| {
+                let sweeps = Sweeps::load(&mut *tx.sql, mailbox)?;
                 tx.sql.query_all(
                     "SELECT uid, flags, keywords, modseq, content_id, size_bytes FROM message \
                      WHERE mailbox_id = ?1 ORDER BY uid",
                     &[Value::Int(mailbox.get())],
                     |row| {
-                        let flags = Flags::decode(row.int(1)? as u8, row.text(2)?).unwrap();
-                        let (uid, modseq, content) = (row.int(0)?, row.int(3)?, row.int(4)?);
+                        let (uid, content) = (row.int(0)?, row.int(4)?);
+                        let (flags, modseq) = flags_of(row, &sweeps, row.int(3)?);
                         Ok(format!("{uid} {flags} {modseq} {content} {}", row.int(5)?))
                     },
                 )
@@ -176,17 +178,27 @@ impl TestStore {
     /// `uid flags` of every message, ascending.
     pub(crate) fn messages(&self, mailbox: CollectionId) -> Vec<String> {
         self.read(move |tx| {
+            let sweeps = Sweeps::load(&mut *tx.sql, mailbox)?;
             tx.sql.query_all(
-                "SELECT uid, flags, keywords FROM message WHERE mailbox_id = ?1 ORDER BY uid",
+                "SELECT uid, flags, keywords, modseq FROM message \
+                 WHERE mailbox_id = ?1 ORDER BY uid",
                 &[Value::Int(mailbox.get())],
                 |row| {
-                    let flags = Flags::decode(row.int(1)? as u8, row.text(2)?).unwrap();
+                    let (flags, _) = flags_of(row, &sweeps, row.int(3)?);
                     Ok(format!("{} {flags}", row.int(0)?))
                 },
             )
         })
         .unwrap()
     }
+}
+
+/// Of a row of `uid, flags, keywords`.
+fn flags_of(row: &dyn Row, sweeps: &Sweeps, modseq: i64) -> (Flags, i64) {
+    let (system, keywords) = (row.int(1).unwrap(), row.text(2).unwrap());
+    let columns = FlagColumns { system, keywords, modseq };
+    let now = sweeps.resolve(row.int(0).unwrap(), columns);
+    (Flags::decode(now.system as u8, now.keywords).unwrap(), now.modseq)
 }
 
 pub(crate) fn new_account(address: &str) -> NewAccount {

@@ -9,7 +9,7 @@ use ids::{AccountId, CollectionId, ContentId, ModSeq, Timestamp, UidSet};
 
 use crate::change::{Change, Changes, Fact};
 use crate::directory::Usage;
-use crate::feed::Publication;
+use crate::feed::{Feed, Publication};
 use crate::sql::{Sql, Value};
 use crate::view::MailboxDelta;
 use crate::{Result, StorageError, change_log};
@@ -28,6 +28,8 @@ pub struct WriteTx<'a> {
     pub(crate) read: ReadTx<'a>,
     pub(crate) now: Timestamp,
     pub(crate) settings: &'a crate::Settings,
+    /// Views to look at instead of rows, where they are known to say the same.
+    pub(crate) feed: Option<&'a Feed>,
     /// The sequence number each account touched got in this transaction.
     pub(crate) modseqs: BTreeMap<AccountId, ModSeq>,
     pub(crate) changes: Vec<Change>,
@@ -105,11 +107,17 @@ impl ReadTx<'_> {
 
 impl<'a> WriteTx<'a> {
     /// A transaction in which nothing happened yet.
-    pub(crate) fn new(read: ReadTx<'a>, now: Timestamp, settings: &'a crate::Settings) -> Self {
+    pub(crate) fn new(
+        read: ReadTx<'a>,
+        now: Timestamp,
+        settings: &'a crate::Settings,
+        feed: Option<&'a Feed>,
+    ) -> Self {
         Self {
             read,
             now,
             settings,
+            feed,
             modseqs: BTreeMap::new(),
             changes: Vec::new(),
             deltas: Vec::new(),

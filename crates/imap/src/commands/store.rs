@@ -88,12 +88,15 @@ impl Answer {
         let selected = ctx.selected()?;
         selected.tell_updates_but(Updates::WithoutExpunge, self.enabled, self.own, &mut out);
         let (known, recent) = (selected.known().clone(), selected.recent().clone());
+        let mut surprises = Surprises { answer: self, last: None };
         for range in stored.applied.ranges() {
-            let first = known.first_seq_from(*range.start());
-            let past = range.end().get().checked_add(1);
-            let end = past.map_or(known.exists() + 1, |uid| known.first_seq_from(Uid::new(uid)));
-            for (seq, entry) in known.entries(first..=end.saturating_sub(1)) {
-                self.render(&mut out, seq, &entry, recent.contains(entry.uid()));
+            let mut before = self.before.between(range.clone()).peekable();
+            for (seq, entry) in known.between(range) {
+                while before.next_if(|(_, before)| before.uid() < entry.uid()).is_some() {}
+                let before = before.next_if(|(_, before)| before.uid() == entry.uid());
+                let before = before.as_ref().map(|(_, before)| before);
+                let tells_flags = !self.silent || surprises.hold(before, &entry);
+                self.render(&mut out, seq, &entry, tells_flags, &recent);
                 if out.len() >= PIECE_BYTES {
                     ctx.connection.write(&out).await?;
                     out.clear();
@@ -104,19 +107,14 @@ impl Answer {
         Ok(())
     }
 
-    /// Whether a message has other flags than a client can know that asked for silence: another
-    /// session changed them in between (RFC 9051 §6.4.6).
-    fn is_surprise(&self, entry: &Entry<'_>) -> bool {
-        // What this command left as it was has been told with the changes of others.
-        if self.own != Some(entry.modseq()) {
-            return false;
-        }
-        let known = self.before.seq_of(entry.uid()).and_then(|seq| self.before.by_seq(seq));
-        known.is_none_or(|known| self.change.applied_to(known.flags()) != *entry.flags())
-    }
-
-    fn render(&self, out: &mut Vec<u8>, seq: u32, entry: &Entry<'_>, recent: bool) {
-        let tells_flags = !self.silent || self.is_surprise(entry);
+    fn render(
+        &self,
+        out: &mut Vec<u8>,
+        seq: u32,
+        entry: &Entry<'_>,
+        tells_flags: bool,
+        recent: &UidSet,
+    ) {
         // RFC 7162 §3.1.3: who knows CONDSTORE is told the new MODSEQ even when silent.
         if !tells_flags && !self.enabled.condstore() {
             return;
@@ -128,11 +126,40 @@ impl Answer {
             fetch.uid(entry.uid());
         }
         if tells_flags {
+            let recent = !recent.is_empty() && recent.contains(entry.uid());
             fetch.flags_rendered(entry.flags_rendered(), recent);
         }
         if self.enabled.condstore() {
             fetch.modseq(entry.modseq());
         }
         fetch.finish();
+    }
+}
+
+/// Messages that have other flags than a client can know that asked for silence: another session
+/// changed them in between (RFC 9051 §6.4.6).
+struct Surprises<'a> {
+    answer: &'a Answer,
+    /// The last sets of flags compared, before and after: mostly the next ones are the same.
+    last: Option<(usize, usize, bool)>,
+}
+
+impl Surprises<'_> {
+    /// Whether one of them is a message that the client knew as `before` and that is now `entry`.
+    fn hold(&mut self, before: Option<&Entry<'_>>, entry: &Entry<'_>) -> bool {
+        // What this command left as it was has been told with the changes of others.
+        if self.answer.own != Some(entry.modseq()) {
+            return false;
+        }
+        let Some(before) = before else { return true };
+        let sets = (before.flag_set(), entry.flag_set());
+        if let Some((was, is, surprise)) = self.last
+            && (was, is) == sets
+        {
+            return surprise;
+        }
+        let surprise = self.answer.change.applied_to(before.flags()) != *entry.flags();
+        self.last = Some((sets.0, sets.1, surprise));
+        surprise
     }
 }

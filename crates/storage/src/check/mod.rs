@@ -17,6 +17,7 @@
 //! | `inbox-exists` | R-FOLD-1: each account has INBOX |
 //! | `special-use-unique` | one mailbox of a special use per account, INBOX has none |
 //! | `modseq-monotonic` | messages are not newer than their mailbox, mailboxes not newer than their account |
+//! | `sweep-place` | a sweep is about UIDs of its mailbox, which knows how many it has |
 //! | `change-log-within` | the log is not newer than its account, its horizon neither |
 //! | `message-size` | a message's size is that of its content |
 //! | `expunged-disjoint` | no message is both in its mailbox and expunged from it |
@@ -41,6 +42,7 @@ mod bytes;
 mod names;
 mod repair;
 mod rows;
+mod sweeps;
 
 use crate::{ReadTx, Result};
 
@@ -64,6 +66,7 @@ pub struct Finding {
 pub(crate) fn check_consistency(tx: &mut ReadTx<'_>) -> Result<Vec<Finding>> {
     let mut findings = Findings::default();
     rows::check(tx, &mut findings)?;
+    sweeps::check(tx, &mut findings)?;
     names::check(tx, &mut findings)?;
     bytes::check(tx, &mut findings)?;
     check_search(tx, &mut findings)?;

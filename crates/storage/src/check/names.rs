@@ -35,7 +35,7 @@ pub(super) fn check(tx: &mut ReadTx<'_>, findings: &mut Findings) -> Result<()> 
     )
 }
 
-fn is_canonical(system: i64, keywords: &str) -> bool {
+pub(super) fn is_canonical(system: i64, keywords: &str) -> bool {
     u8::try_from(system).ok().and_then(|bits| Flags::decode(bits, keywords).ok()).is_some_and(
         |flags| i64::from(flags.system.bits()) == system && flags.encode_keywords() == keywords,
     )

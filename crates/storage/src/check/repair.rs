@@ -1,6 +1,9 @@
 //! Putting right what can be computed anew: numbers counted from rows. Everything else needs a
 //! person or a backup.
 
+use ids::{AccountId, CollectionId};
+
+use crate::message_store::Sweeps;
 use crate::{Result, WriteTx};
 
 /// One kind of number that was put right.
@@ -13,7 +16,8 @@ pub struct Repaired {
 }
 
 /// Statements in the order in which one rests on the other.
-const REPAIRS: [(&str, &str); 7] = [
+const REPAIRS: [(&str, &str); 8] = [
+    ("sweep-place", "UPDATE mailbox SET sweeps = 0 WHERE sweeps <> 0"),
     (
         "mailbox-counts",
         "UPDATE mailbox SET \
@@ -88,6 +92,8 @@ const REPAIRS: [(&str, &str); 7] = [
 /// are never touched.
 pub(crate) fn repair(tx: &mut WriteTx<'_>) -> Result<Vec<Repaired>> {
     let mut repaired = Vec::new();
+    // What is counted below is counted from rows.
+    settle_all(tx)?;
     for (invariant, sql) in REPAIRS {
         let rows = tx.sql.execute(sql, &[])?;
         if rows > 0 {
@@ -100,4 +106,21 @@ pub(crate) fn repair(tx: &mut WriteTx<'_>) -> Result<Vec<Repaired>> {
         repaired.push(Repaired { invariant: "search-segment", rows });
     }
     Ok(repaired)
+}
+
+/// Writes every sweep into the rows. The mailboxes' own numbers of them are not relied on.
+fn settle_all(tx: &mut WriteTx<'_>) -> Result<()> {
+    // In this order accounts may be locked.
+    let swept = tx.sql.query_all(
+        "SELECT DISTINCT m.account_id, m.id FROM flag_sweep f JOIN mailbox m ON m.id = f.mailbox_id \
+         ORDER BY m.account_id, m.id",
+        &[],
+        |row| Ok((AccountId::new(row.int(0)?), CollectionId::new(row.int(1)?))),
+    )?;
+    for (account, mailbox) in swept {
+        tx.account(account)?;
+        let sweeps = Sweeps::load(&mut *tx.sql, mailbox)?;
+        tx.settle_up_to(mailbox, &sweeps, i64::from(u32::MAX))?;
+    }
+    Ok(())
 }

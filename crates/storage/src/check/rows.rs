@@ -11,7 +11,7 @@ struct Rule {
     sql: &'static str,
 }
 
-const RULES: [Rule; 30] = [
+const RULES: [Rule; 31] = [
     Rule {
         invariant: "mailbox-counts",
         row: "mailbox",
@@ -22,8 +22,8 @@ const RULES: [Rule; 30] = [
                 CAST(SUM(size_bytes) AS BIGINT) AS bytes \
                 FROM message GROUP BY mailbox_id) s ON s.mailbox_id = m.id \
               WHERE m.message_count <> COALESCE(s.messages, 0) \
-              OR m.unseen_count <> COALESCE(s.unseen, 0) \
-              OR m.deleted_count <> COALESCE(s.deleted, 0) \
+              OR (m.sweeps = 0 AND (m.unseen_count <> COALESCE(s.unseen, 0) \
+                                    OR m.deleted_count <> COALESCE(s.deleted, 0))) \
               OR m.size_bytes <> COALESCE(s.bytes, 0)",
     },
     Rule {
@@ -150,6 +150,16 @@ const RULES: [Rule; 30] = [
         sql: "SELECT m.id FROM mailbox m JOIN account a ON a.id = m.account_id \
               WHERE m.highest_modseq > a.modseq OR m.created_modseq > m.highest_modseq \
               OR m.highest_modseq < 1",
+    },
+    Rule {
+        invariant: "sweep-place",
+        row: "mailbox",
+        sql: "SELECT m.id FROM mailbox m WHERE m.sweeps <> \
+              (SELECT COUNT(*) FROM flag_sweep f WHERE f.mailbox_id = m.id) \
+              UNION SELECT f.mailbox_id FROM flag_sweep f \
+              LEFT JOIN mailbox m ON m.id = f.mailbox_id WHERE m.id IS NULL \
+              OR f.modseq > m.highest_modseq OR f.modseq <= m.created_modseq \
+              OR f.first_uid < 1 OR f.first_uid > f.last_uid OR f.last_uid >= m.uid_next",
     },
     Rule {
         invariant: "change-log-within",

@@ -85,6 +85,12 @@ fn every_kind_of_damage_is_found() {
             (&["UPDATE mailbox SET special_use = 'x' WHERE name = 'Junk'"], "special-use-unique"),
             (&["UPDATE message SET modseq = 999"], "modseq-monotonic"),
             (&["UPDATE account SET modseq = 0", "DELETE FROM change"], "modseq-monotonic"),
+            (&["UPDATE mailbox SET sweeps = 1 WHERE name = 'Junk'"], "sweep-place"),
+            (
+                &["INSERT INTO flag_sweep SELECT id, highest_modseq, 1, 2, 32, 0, NULL \
+                   FROM mailbox WHERE name = 'INBOX'"],
+                "flags-canonical",
+            ),
             (&["UPDATE account SET horizon = 999"], "change-log-within"),
             (&["UPDATE change SET modseq = modseq + 900"], "change-log-within"),
             (

@@ -25,6 +25,7 @@ impl AccountTx<'_, '_> {
             };
         };
         self.require(mailbox.id, Rights::DELETE_MAILBOX)?;
+        self.settle_flags(&mailbox)?;
         let id = Value::Int(mailbox.id.get());
         let now = Value::Int(self.now.as_micros());
         self.sql.execute(
@@ -36,6 +37,7 @@ impl AccountTx<'_, '_> {
             &[Value::Int(account.get()), now, Value::Text(name.as_str()), id],
         )?;
         self.sql.execute("DELETE FROM message WHERE mailbox_id = ?1", &[id])?;
+        self.sql.execute("DELETE FROM flag_sweep WHERE mailbox_id = ?1", &[id])?;
         self.sql.execute("DELETE FROM acl WHERE mailbox_id = ?1", &[id])?;
         self.sql.execute("DELETE FROM metadata WHERE mailbox_id = ?1", &[id])?;
         self.sql.execute("DELETE FROM mailbox WHERE id = ?1", &[id])?;

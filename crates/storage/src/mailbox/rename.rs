@@ -164,6 +164,7 @@ impl AccountTx<'_, '_> {
         self.record_fact(Some(created.id), Fact::MailboxCreated)?;
         self.subscribe_if_room(to)?;
         self.copy_metadata(inbox.id, created.id)?;
+        self.settle_flags(&inbox)?;
         let (source, target) = (Value::Int(inbox.id.get()), Value::Int(created.id.get()));
         let added: Vec<DeltaEntry> = self.sql.query_all(
             "SELECT uid, content_id, size_bytes, flags, keywords, internal_date FROM message \

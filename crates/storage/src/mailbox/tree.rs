@@ -34,6 +34,8 @@ pub struct Mailbox {
     pub highest_modseq: ModSeq,
     /// What it is for.
     pub special_use: Option<SpecialUse>,
+    /// Changes of flags not yet written into the rows of messages.
+    pub(crate) sweeps: u32,
 }
 
 /// A name in the tree.
@@ -73,7 +75,7 @@ macro_rules! select_mailbox {
     ($rest:literal) => {
         concat!(
             "SELECT id, account_id, name, uid_validity, uid_next, message_count, unseen_count, ",
-            "deleted_count, size_bytes, highest_modseq, special_use FROM mailbox ",
+            "deleted_count, size_bytes, highest_modseq, special_use, sweeps FROM mailbox ",
             $rest
         )
     };
@@ -93,6 +95,7 @@ fn read(row: &dyn Row) -> Result<Mailbox> {
         size_bytes: row.int(8)?.cast_unsigned(),
         highest_modseq: ModSeq::new(row.int(9)?.cast_unsigned()),
         special_use: SpecialUse::from_column(row.text(10)?)?,
+        sweeps: small(11)?,
     })
 }
 

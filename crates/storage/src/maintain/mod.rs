@@ -1,6 +1,6 @@
 //! Maintenance: gives up what nobody needs any more, and its space.
 //!
-//! In this order: expunged messages past their retention, change log past its days, contents
+//! In this order: changes of flags not yet in their rows, expunged messages past their retention, change log past its days, contents
 //! that nothing names with their blobs, segments of the search index, packs and objects that no row names, free pages. Each
 //! step is many small transactions, so that writers hardly notice, and each is repeated by the
 //! next call where one is cut short.
@@ -14,6 +14,7 @@ mod expunged;
 mod objects;
 mod packs;
 mod space;
+mod sweeps;
 #[cfg(test)]
 mod tests;
 
@@ -60,6 +61,7 @@ pub(crate) fn maintain(
     progress: &mut Progress,
 ) -> Result<Maintained> {
     let settings = store.settings();
+    sweeps::settle(store)?;
     let mut done = Maintained {
         expunged: expunged::purge(store, days_ago(store, settings.expunged_retention_days))?,
         changes: change_log::purge(store, days_ago(store, settings.change_log_days))?,

@@ -11,6 +11,8 @@ use ids::ContentId;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
+use super::load::{Content, Want};
+
 /// LIMIT: what an entry takes beside its bytes.
 const ENTRY_BYTES: u64 = 96;
 /// About what one entry takes with its bytes; from it the cache knows how many it will hold.
@@ -102,6 +104,27 @@ impl ContentCache {
     pub(crate) fn new(bytes_max: u64) -> Self {
         let expected = usize::try_from(bytes_max / ENTRY_BYTES_EXPECTED).unwrap_or(usize::MAX);
         Self { kept: Cache::with_weighter(expected, bytes_max, ByBytes) }
+    }
+
+    /// What is wanted of a content, where all of it is here.
+    fn content(&self, id: ContentId, want: Want) -> Option<Content> {
+        // Part indices are decoded for each request: those of many are not held at once.
+        if want.intersects(Want::TEXT.and(Want::PARTS)) {
+            return None;
+        }
+        let mut content = Content::default();
+        if want.intersects(Want::COMPUTED) {
+            content.computed = Some(self.computed(id)?);
+        }
+        if want.contains(Want::HEADER) {
+            content.header = Some(self.header(id)?);
+        }
+        Some(content)
+    }
+
+    /// What is wanted of the first of `ids`, as far as all of it is here.
+    pub(crate) fn contents(&self, ids: &[ContentId], want: Want) -> Vec<Content> {
+        ids.iter().map_while(|id| self.content(*id, want)).collect()
     }
 
     pub(super) fn computed(&self, content: ContentId) -> Option<Arc<Computed>> {

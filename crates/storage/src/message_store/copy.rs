@@ -43,6 +43,7 @@ impl AccountTx<'_, '_> {
     ) -> Result<Copied> {
         let uid_validity = self.own_mailbox(target)?.uid_validity;
         let rights = self.require(target, Rights::INSERT)?;
+        self.settle_flags(&source)?;
         let mut selection = self.select_entries(&source, uids)?;
         if selection.rows.is_empty() {
             return Ok(Copied { uid_validity, pairs: Vec::new() });
@@ -70,6 +71,7 @@ impl AccountTx<'_, '_> {
         let uid_validity = self.own_mailbox(target)?.uid_validity;
         self.require(source.id, Rights::READ | Rights::DELETE_MESSAGES | Rights::EXPUNGE)?;
         let rights = self.require(target, Rights::INSERT)?;
+        self.settle_flags(&source)?;
         let mut selection = self.select_entries(&source, uids)?;
         if selection.rows.is_empty() {
             return Ok(Copied { uid_validity, pairs: Vec::new() });

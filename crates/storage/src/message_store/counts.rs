@@ -46,16 +46,6 @@ impl Counts {
         }
     }
 
-    /// Of so many messages of one kind.
-    pub(super) fn times(self, messages: i64) -> Self {
-        Self {
-            messages: self.messages * messages,
-            unseen: self.unseen * messages,
-            deleted: self.deleted * messages,
-            bytes: self.bytes * messages,
-        }
-    }
-
     pub(super) fn negative(self) -> Self {
         Self {
             messages: -self.messages,

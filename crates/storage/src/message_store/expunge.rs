@@ -5,6 +5,7 @@ use message::flag::SystemFlags;
 
 use super::copy::run_params;
 use super::counts::Counts;
+use super::sweep::{Sweeps, for_each_flags};
 use crate::mailbox::Mailbox;
 use crate::sql::Value;
 use crate::{AccountTx, ReadTx, Result, Rights};
@@ -12,6 +13,10 @@ use crate::{AccountTx, ReadTx, Result, Rights};
 impl ReadTx<'_> {
     /// Bytes of the messages with `\Deleted` (RFC 9208 §4.1.4): what EXPUNGE would free.
     pub fn sum_deleted(&mut self, mailbox: CollectionId) -> Result<u64> {
+        let sweeps = Sweeps::load(&mut *self.sql, mailbox)?;
+        if !sweeps.is_empty() {
+            return self.sum_deleted_swept(mailbox, &sweeps);
+        }
         let sum = self.sql.query_one(
             "SELECT CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) FROM message \
              WHERE mailbox_id = ?1 AND (flags & 8) <> 0",
@@ -19,6 +24,16 @@ impl ReadTx<'_> {
             |row| row.int(0),
         )?;
         Ok(sum.unwrap_or(0).cast_unsigned())
+    }
+
+    fn sum_deleted_swept(&mut self, mailbox: CollectionId, sweeps: &Sweeps) -> Result<u64> {
+        let mut sum = 0;
+        for_each_flags(&mut *self.sql, mailbox, sweeps, |flags, size_bytes| {
+            if SystemFlags::from_bits(flags as u8).contains(SystemFlags::DELETED) {
+                sum += size_bytes;
+            }
+        })?;
+        Ok(sum.cast_unsigned())
     }
 }
 
@@ -87,6 +102,7 @@ impl AccountTx<'_, '_> {
         uids: &UidSet,
         statements: &Statements,
     ) -> Result<UidSet> {
+        self.settle_flags(mailbox)?;
         let selection = self.select(mailbox, uids, statements.select, |uid, row| {
             Ok((uid, row.int(1)?, row.int(2)?))
         })?;

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use ids::CollectionId;
 use message::flag::{Flags, Keyword};
 
+use super::sweep::Sweeps;
 use crate::sql::Value;
 use crate::{AccountTx, LimitKind, Result, StorageError};
 
@@ -21,18 +22,29 @@ impl AccountTx<'_, '_> {
         if added.is_empty() {
             return Ok(());
         }
-        let known = self.keywords_in_use(mailbox)?;
-        let new = added.iter().filter(|keyword| !known.contains(**keyword)).count();
         let max = self.settings.keywords_max;
-        if new > 0 && (known.len() + new) as u64 > max {
-            return Err(StorageError::Limit { kind: LimitKind::Keywords, max });
+        let too_many = |known: &BTreeSet<Keyword>| {
+            let new = added.iter().filter(|keyword| !known.contains(**keyword)).count();
+            new > 0 && (known.len() + new) as u64 > max
+        };
+        if too_many(&self.keywords_in_use(mailbox)?) {
+            // Some of them may be in use by what sweeps have replaced.
+            let mailbox = self.load_mailbox(mailbox)?;
+            self.settle_flags(&mailbox)?;
+            if mailbox.sweeps == 0 || too_many(&self.keywords_in_use(mailbox.id)?) {
+                return Err(StorageError::Limit { kind: LimitKind::Keywords, max });
+            }
         }
         Ok(())
     }
 
     /// Steps through the distinct values in the index instead of reading every message.
     fn keywords_in_use(&mut self, mailbox: CollectionId) -> Result<BTreeSet<Keyword>> {
+        let sweeps = Sweeps::load(&mut *self.sql, mailbox)?;
         let mut known = BTreeSet::new();
+        for keywords in sweeps.keywords() {
+            known.extend(decode(0, keywords)?.keywords().iter().cloned());
+        }
         self.sql.query(
             "WITH RECURSIVE used (keywords) AS ( \
                SELECT MIN(keywords) FROM message WHERE mailbox_id = ?1 AND keywords <> '' \

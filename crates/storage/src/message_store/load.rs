@@ -30,7 +30,7 @@ impl Want {
     /// [`Content::text`].
     pub const TEXT: Self = Self(64);
     /// What is kept in one row.
-    const COMPUTED: Self = Self(1 | 2 | 4 | 8 | 16);
+    pub(super) const COMPUTED: Self = Self(1 | 2 | 4 | 8 | 16);
 
     /// Both.
     pub(crate) const fn and(self, other: Self) -> Self {
@@ -43,7 +43,7 @@ impl Want {
     }
 
     /// Whether anything of `other` is wanted.
-    const fn intersects(self, other: Self) -> bool {
+    pub(super) const fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
@@ -69,9 +69,9 @@ impl std::ops::BitOrAssign for Want {
 /// What was wanted of one message text; the rest is `None`, or there all the same.
 #[derive(Debug, Clone, Default)]
 pub struct Content {
-    computed: Option<Arc<Computed>>,
+    pub(super) computed: Option<Arc<Computed>>,
     parts: Option<PartIndex>,
-    header: Option<Arc<[u8]>>,
+    pub(super) header: Option<Arc<[u8]>>,
     text: Option<Vec<u8>>,
 }
 
@@ -114,6 +114,14 @@ impl Content {
     /// [`text`](Self::text), given away.
     pub fn into_text(self) -> Option<Vec<u8>> {
         self.text
+    }
+
+    fn decode_parts(&mut self) -> Result<()> {
+        let stored = self.computed.as_deref().map(Computed::parts).unwrap_or_default();
+        let parts = PartIndex::decode(stored)
+            .map_err(|_| StorageError::Corrupt("a stored part index".to_owned()))?;
+        self.parts = Some(parts);
+        Ok(())
     }
 
     /// The bytes held.
@@ -196,12 +204,7 @@ impl ReadTx<'_> {
             self.load_computed(ids, &mut contents)?;
         }
         if want.contains(Want::PARTS) {
-            for content in &mut contents {
-                let stored = content.computed.as_deref().map(Computed::parts).unwrap_or_default();
-                let parts = PartIndex::decode(stored)
-                    .map_err(|_| StorageError::Corrupt("a stored part index".to_owned()))?;
-                content.parts = Some(parts);
-            }
+            contents.iter_mut().try_for_each(Content::decode_parts)?;
         }
         if want.contains(Want::HEADER) {
             self.load_headers(ids, &mut contents)?;

@@ -20,6 +20,7 @@ mod recent;
 mod replace;
 mod saved;
 mod selection;
+mod sweep;
 mod thread;
 
 pub use append::{Append, Appended};
@@ -32,6 +33,7 @@ pub use thread::ThreadId;
 
 pub(crate) use cache::ContentCache;
 pub(crate) use selection::delta_entry;
+pub(crate) use sweep::{FlagColumns, Sweeps, for_each_flags};
 
 #[cfg(test)]
 mod tests;

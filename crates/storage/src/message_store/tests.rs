@@ -603,7 +603,7 @@ fn a_delivery_is_few_statements() {
                 let mut counting = crate::testing::Counting { sql: &mut *tx.read.sql, count: 0 };
                 let read =
                     crate::ReadTx { sql: &mut counting, blobs: tx.read.blobs, contents: None };
-                let mut inner = crate::WriteTx::new(read, tx.now, tx.settings);
+                let mut inner = crate::WriteTx::new(read, tx.now, tx.settings, None);
                 inner.account(account)?.deliver(&message, Delivery::default())?;
                 let published = inner.into_publication();
                 let found = (counting.count, counting.sql.dialect());
@@ -653,48 +653,4 @@ fn bodies_are_read_with_one_query() {
 
 fn bodies_of(noise: &str) -> [String; 5] {
     ["same", "same", "", "other", noise].map(str::to_owned)
-}
-
-#[test]
-fn messages_that_are_alike_are_flagged_as_one_by_one() {
-    use FlagChange::{Add, Remove, Replace};
-    on_both_engines(|store| {
-        let account = store.account("julie");
-        let inbox = store.mailbox(account, "INBOX");
-        for _ in 1..=100 {
-            store.append(account, inbox, TEXT, "").unwrap();
-        }
-        let store_flags = |set: &str, change: &FlagChange, since: Option<u64>| {
-            let (set, change) = (uids(set), change.clone());
-            let since = since.map(ModSeq::new);
-            store.with(account, move |tx| tx.store_flags(inbox, &set, change, since)).unwrap()
-        };
-        let expected = |first: &str, others: &str| -> Vec<String> {
-            let of = |uid: u32| format!("{uid} ({})", if uid == 50 { first } else { others });
-            (1..=100).map(of).collect()
-        };
-        for (set, change, fifty, others) in [
-            ("1:100", Add(flags("\\Seen")), "\\Seen", "\\Seen"),
-            ("1:100", Add(flags("\\Seen")), "\\Seen", "\\Seen"),
-            ("1:100", Add(flags("Work")), "\\Seen Work", "\\Seen Work"),
-            ("50", Remove(flags("Work")), "\\Seen", "\\Seen Work"),
-            // No longer alike, and more UIDs than messages.
-            ("1:100", Add(flags("\\Deleted")), "\\Deleted \\Seen", "\\Deleted \\Seen Work"),
-            ("1:200", Replace(flags("\\Draft")), "\\Draft", "\\Draft"),
-            ("1:100", Replace(flags("a b")), "a b", "a b"),
-        ] {
-            let stored = store_flags(set, &change, None);
-            assert_eq!(stored.applied, uids(if set == "50" { "50" } else { "1:100" }));
-            assert_eq!(store.messages(inbox), expected(fifty, others), "{set} {change:?}");
-        }
-        let before = store.read(move |tx| tx.load_mailbox(inbox)).unwrap();
-        assert_eq!((before.unseen, before.deleted), (100, 0));
-        // Changed since: one by one, and all are left alone.
-        let since = before.highest_modseq.get() - 1;
-        let stored = store_flags("1:100", &Add(flags("\\Seen")), Some(since));
-        assert_eq!((stored.applied.len(), stored.skipped.len()), (0, 100));
-        let stored = store_flags("1:100", &Add(flags("\\Seen")), Some(since + 1));
-        assert_eq!((stored.applied.len(), stored.skipped.len()), (100, 0));
-        assert_eq!(store.read(move |tx| tx.load_mailbox(inbox)).unwrap().unseen, 0);
-    });
 }

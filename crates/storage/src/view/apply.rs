@@ -5,8 +5,9 @@ use std::sync::Arc;
 use ids::{ModSeq, Uid, UidSet};
 use message::flag::Flags;
 
+use super::chunk::{CHUNK_MESSAGES, Slot};
 use super::delta::{DeltaEntry, MailboxDelta};
-use super::snapshot::{CHUNK_MESSAGES, Slot, Snapshot, ViewState};
+use super::snapshot::{Snapshot, ViewState};
 
 impl Snapshot {
     /// An empty snapshot to build on.
@@ -36,7 +37,12 @@ impl Snapshot {
 
     /// Adds one message at the end; used while a view is loaded. The UID must be above all others.
     pub(super) fn push_loaded(&mut self, entry: &DeltaEntry, modseq: ModSeq) {
-        let flags = self.number_of(&entry.flags);
+        // Neighbours mostly have equal flags.
+        let last = self.chunks.last().and_then(|chunk| chunk.last()).map(|slot| slot.flags);
+        let flags = match last.filter(|last| self.table.flags(*last) == &entry.flags) {
+            Some(last) => last,
+            None => self.number_of(&entry.flags),
+        };
         self.push(entry, flags, modseq);
     }
 
@@ -115,7 +121,7 @@ impl Snapshot {
             Some(chunk) => Arc::make_mut(chunk).push(slot),
             None => {
                 self.starts.push(self.exists);
-                self.chunks.push(Arc::new(vec![slot]));
+                self.chunks.push(Arc::new(vec![slot].into()));
             }
         }
         self.exists += 1;
@@ -135,24 +141,18 @@ impl Snapshot {
             };
             let (here, later) = rest.split_at(rest.partition_point(|(uid, _)| uid.get() <= end));
             rest = later;
-            for (uid, flags) in here {
+            let mut numbers = Vec::with_capacity(here.len());
+            for (_, flags) in here {
                 let number = match last {
                     Some((known, number)) if known == flags => number,
                     _ => self.number_of(flags),
                 };
                 last = Some((flags, number));
-                self.set_slot(at, *uid, number, modseq);
+                numbers.push(number);
             }
-        }
-    }
-
-    fn set_slot(&mut self, chunk: usize, uid: Uid, flags: u32, modseq: ModSeq) {
-        let Some(chunk) = self.chunks.get_mut(chunk) else { return };
-        if let Ok(at) = chunk.binary_search_by_key(&uid.get(), |slot| slot.uid)
-            && let Some(slot) = Arc::make_mut(chunk).get_mut(at)
-        {
-            slot.flags = flags;
-            slot.modseq = modseq.get();
+            if let Some(chunk) = self.chunks.get_mut(at) {
+                set_slots(Arc::make_mut(chunk).as_mut_slice(), here, &numbers, modseq);
+            }
         }
     }
 
@@ -186,6 +186,22 @@ impl Snapshot {
         for chunk in &self.chunks {
             self.starts.push(self.exists);
             self.exists += chunk.len() as u32;
+        }
+    }
+}
+
+/// Sets the flags with these numbers. Mostly the messages stand side by side.
+fn set_slots(slots: &mut [Slot], changed: &[(Uid, Flags)], numbers: &[u32], modseq: ModSeq) {
+    let mut rest = slots;
+    for ((uid, _), number) in changed.iter().zip(numbers) {
+        let is_before = |slot: &Slot| slot.uid < uid.get();
+        let at = match rest {
+            [_, next, ..] if !is_before(next) => usize::from(rest.first().is_some_and(is_before)),
+            _ => rest.partition_point(is_before),
+        };
+        (_, rest) = rest.split_at_mut(at);
+        if let Some(slot) = rest.first_mut().filter(|slot| slot.uid == uid.get()) {
+            (slot.flags, slot.modseq) = (*number, modseq.get());
         }
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use ids::{Uid, UidSet};
 
-use super::snapshot::{Slot, Snapshot};
+use super::chunk::{Chunk, Slot};
+use super::snapshot::Snapshot;
 
 /// What changed between two snapshots.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,7 +31,7 @@ impl Diff {
 
 /// A place in a snapshot's messages.
 struct Cursor<'s> {
-    chunks: &'s [Arc<Vec<Slot>>],
+    chunks: &'s [Arc<Chunk>],
     chunk: usize,
     slot: usize,
     /// Messages before this place.
@@ -46,7 +47,7 @@ impl<'s> Cursor<'s> {
         self.chunks.get(self.chunk)?.get(self.slot)
     }
 
-    fn whole_chunk(&self) -> Option<&'s Arc<Vec<Slot>>> {
+    fn whole_chunk(&self) -> Option<&'s Arc<Chunk>> {
         self.chunks.get(self.chunk).filter(|_| self.slot == 0)
     }
 

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use super::chunk::{Chunk, Slot};
 use super::flag_table::FlagTable;
-use super::snapshot::{Slot, Snapshot};
+use super::snapshot::Snapshot;
 
 impl Snapshot {
     /// This snapshot with the messages that `old` still shows kept in their places: new messages
@@ -37,7 +38,7 @@ impl Snapshot {
     }
 
     /// `chunk` of a snapshot with another numbering of its sets of flags, in this one's.
-    fn renumbered(&mut self, chunk: &[Slot], numbering: &FlagTable) -> Arc<Vec<Slot>> {
+    fn renumbered(&mut self, chunk: &[Slot], numbering: &FlagTable) -> Arc<Chunk> {
         let slots = chunk
             .iter()
             .map(|slot| Slot { flags: self.number_of(numbering.flags(slot.flags)), ..*slot });
@@ -45,7 +46,7 @@ impl Snapshot {
     }
 
     /// `chunk` of an older snapshot with the slots as they are now, those gone as they were.
-    fn chunk_up_to_date(&self, chunk: &Arc<Vec<Slot>>) -> Arc<Vec<Slot>> {
+    fn chunk_up_to_date(&self, chunk: &Arc<Chunk>) -> Arc<Chunk> {
         let Some(first) = chunk.first() else { return chunk.clone() };
         let at = self.chunks.partition_point(|new| new.last().is_some_and(|s| s.uid < first.uid));
         if self.chunks.get(at).is_some_and(|new| Arc::ptr_eq(new, chunk)) {
@@ -63,6 +64,6 @@ impl Snapshot {
                 }
             }
         }
-        changed.map_or_else(|| chunk.clone(), Arc::new)
+        changed.map_or_else(|| chunk.clone(), |slots| Arc::new(slots.into()))
     }
 }

@@ -6,6 +6,7 @@ use message::flag::Flags;
 
 use super::delta::{DeltaEntry, MailboxDelta};
 use super::snapshot::Snapshot;
+use crate::message_store::{FlagColumns, Sweeps};
 use crate::sql::{Row, Sql, Value};
 use crate::{Change, Fact, Result, StorageError};
 
@@ -44,9 +45,10 @@ pub(crate) fn load_snapshot(
             },
         )?
         .ok_or(StorageError::NotFound("mailbox"))?;
+    let sweeps = Sweeps::load(sql, mailbox)?;
     let mut decoded = LastFlags::default();
     sql.query(select_messages!("ORDER BY uid"), &[Value::Int(mailbox.get())], &mut |row| {
-        let (entry, modseq) = entry(row, &mut decoded)?;
+        let (entry, modseq) = entry(row, &sweeps, &mut decoded)?;
         snapshot.push_loaded(&entry, modseq);
         Ok(())
     })?;
@@ -86,6 +88,7 @@ fn for_each_message(
     uids: &UidSet,
     mut each: impl FnMut(DeltaEntry, ModSeq),
 ) -> Result<()> {
+    let sweeps = Sweeps::load(sql, mailbox)?;
     let mut decoded = LastFlags::default();
     for range in uids.ranges() {
         sql.query(
@@ -96,7 +99,7 @@ fn for_each_message(
                 Value::Int(range.end().get().into()),
             ],
             &mut |row| {
-                let (entry, modseq) = entry(row, &mut decoded)?;
+                let (entry, modseq) = entry(row, &sweeps, &mut decoded)?;
                 each(entry, modseq);
                 Ok(())
             },
@@ -112,8 +115,9 @@ struct LastFlags {
     flags: Flags,
 }
 
-fn entry(row: &dyn Row, last: &mut LastFlags) -> Result<(DeltaEntry, ModSeq)> {
-    let (system, keywords) = (row.int(3)?, row.text(4)?);
+fn entry(row: &dyn Row, sweeps: &Sweeps, last: &mut LastFlags) -> Result<(DeltaEntry, ModSeq)> {
+    let columns = FlagColumns { system: row.int(3)?, keywords: row.text(4)?, modseq: row.int(6)? };
+    let FlagColumns { system, keywords, modseq } = sweeps.resolve(row.int(0)?, columns);
     if last.columns.0 != system || last.columns.1 != keywords {
         let bits = u8::try_from(system).map_err(|_| damaged("flags"))?;
         last.flags = Flags::decode(bits, keywords).map_err(|_| damaged("keywords"))?;
@@ -126,7 +130,7 @@ fn entry(row: &dyn Row, last: &mut LastFlags) -> Result<(DeltaEntry, ModSeq)> {
         internal_date: Timestamp::from_micros(row.int(5)?),
         size_bytes: narrow(row.int(2)?)?,
     };
-    Ok((entry, ModSeq::new(row.int(6)? as u64)))
+    Ok((entry, ModSeq::new(modseq.cast_unsigned())))
 }
 
 fn narrow(value: i64) -> Result<u32> {

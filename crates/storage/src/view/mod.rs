@@ -4,6 +4,7 @@
 //! costs what changed. See [`Snapshot`] for how.
 
 mod apply;
+mod chunk;
 mod delta;
 mod diff;
 mod flag_table;

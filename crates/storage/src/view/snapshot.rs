@@ -14,23 +14,8 @@ use std::sync::Arc;
 use ids::{CollectionId, ContentId, ModSeq, Timestamp, Uid, UidValidity};
 use message::flag::{Flags, Keyword};
 
+use super::chunk::{Chunk, Slot};
 use super::flag_table::FlagTable;
-
-/// LIMIT: copying one chunk for each delivery (20 KiB) stays near a microsecond, and a million
-/// messages still make only 2,000 chunks.
-pub(super) const CHUNK_MESSAGES: usize = 512;
-
-/// One message as held in memory: 40 bytes.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Slot {
-    pub(super) uid: u32,
-    /// Index into the flag table.
-    pub(super) flags: u32,
-    pub(super) size_bytes: u32,
-    pub(super) content: i64,
-    pub(super) modseq: u64,
-    pub(super) internal_date: i64,
-}
 
 /// Whether a view can still follow its mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +42,7 @@ pub struct Snapshot {
     pub(super) acl_changes: u32,
     /// What [`SharedView`](super::SharedView) begins to count `\Recent` from.
     pub(super) recent_at_load: Uid,
-    pub(super) chunks: Vec<Arc<Vec<Slot>>>,
+    pub(super) chunks: Vec<Arc<Chunk>>,
     pub(super) starts: Vec<u32>,
     pub(super) exists: u32,
     pub(super) table: Arc<FlagTable>,
@@ -195,17 +180,28 @@ impl Snapshot {
             .map(|(slot, seq)| (seq, Entry { slot, table: &self.table }))
     }
 
+    /// Messages by ascending UID, those within `uids`.
+    pub fn between(&self, uids: RangeInclusive<Uid>) -> impl Iterator<Item = (u32, Entry<'_>)> {
+        let first = self.first_seq_from(*uids.start());
+        let past = uids.end().get().checked_add(1).map(Uid::new);
+        let end = past.map_or(self.exists + 1, |past| self.first_seq_from(past));
+        self.entries(first..=end - 1)
+    }
+
     /// Messages without `\Seen`. Walks the mailbox.
     pub fn unseen(&self) -> u32 {
         let unseen = self.table.unseen_sets();
         self.slots().filter(|slot| is_in(&unseen, slot.flags)).count() as u32
     }
 
-    /// The sequence number of the first message without `\Seen` (RFC 3501 §7.1, UNSEEN).
+    /// The sequence number of the first message without `\Seen` (RFC 3501 §7.1, UNSEEN). Walks
+    /// only the chunks that nobody has asked for theirs.
     pub fn first_unseen(&self) -> Option<u32> {
         let unseen = self.table.unseen_sets();
-        let at = self.slots().position(|slot| is_in(&unseen, slot.flags))?;
-        Some(at as u32 + 1)
+        self.chunks.iter().zip(&self.starts).find_map(|(chunk, start)| {
+            let at = chunk.first_unseen(|slot| is_in(&unseen, slot.flags))?;
+            Some(start + at + 1)
+        })
     }
 
     /// Every keyword that some message has, or had since the view was opened.

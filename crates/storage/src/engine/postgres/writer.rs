@@ -144,7 +144,7 @@ enum Outcome {
 fn run(sql: &mut PostgresSql, shared: &Shared, submission: &mut Submission) -> Result<Publication> {
     let now = shared.settings.clock.now();
     let read = ReadTx { sql: &mut *sql, blobs: &shared.blobs, contents: None };
-    let mut tx = WriteTx::new(read, now, &shared.settings);
+    let mut tx = WriteTx::new(read, now, &shared.settings, Some(&shared.feed));
     tx.put_bodies(&submission.messages)?;
     let outcome = submission.job.run(&mut tx);
     let publication = tx.into_publication();

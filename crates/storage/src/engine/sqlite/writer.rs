@@ -147,7 +147,7 @@ impl Writer {
         let mut sql = SqliteSql::new(&self.connection);
         let read = ReadTx { sql: &mut sql, blobs: &self.shared.blobs, contents: None };
         let now = self.shared.settings.clock.now();
-        let mut tx = WriteTx::new(read, now, &self.shared.settings);
+        let mut tx = WriteTx::new(read, now, &self.shared.settings, Some(&self.shared.feed));
         let outcome = submission.job.run(&mut tx);
         let publication = tx.into_publication();
         if self.connection.is_autocommit() {

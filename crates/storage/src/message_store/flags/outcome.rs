@@ -1,0 +1,114 @@
+//! What messages become by a change of flags: from the mailbox's view where that is known to be
+//! what the rows say, else from the rows.
+
+use ids::{Uid, UidSet};
+use message::flag::Flags;
+
+use super::FlagChange;
+use crate::mailbox::Mailbox;
+use crate::message_store::counts::Counts;
+use crate::message_store::keywords::decode;
+use crate::message_store::selection::{Run, Selection};
+use crate::message_store::sweep::{FlagColumns, Sweeps};
+use crate::view::Snapshot;
+use crate::{AccountTx, Result, Rights};
+
+/// What a message becomes; `after` is `None` where nothing changes.
+#[derive(Debug, Clone)]
+pub(super) struct Outcome {
+    pub(super) uid: Uid,
+    /// Changed after the instant asked for: left alone (RFC 7162 §3.1.3).
+    pub(super) skipped: bool,
+    pub(super) after: Option<Flags>,
+    /// What is added to the mailbox's numbers.
+    pub(super) counts: Counts,
+}
+
+/// A change as it was asked for.
+pub(super) struct Asked<'c> {
+    pub(super) change: &'c FlagChange,
+    pub(super) rights: Rights,
+    /// Messages changed later are left alone.
+    pub(super) since: i64,
+}
+
+impl Asked<'_> {
+    fn outcome(&self, uid: Uid, modseq: i64, before: &Flags) -> Outcome {
+        let skipped = modseq > self.since;
+        let unchanged = Outcome { uid, skipped, after: None, counts: Counts::default() };
+        if skipped {
+            return unchanged;
+        }
+        let mut after = self.change.applied_to(before);
+        if self.rights != Rights::ALL {
+            after = self.rights.merged(before, &after);
+        }
+        if after == *before {
+            return unchanged;
+        }
+        let (now, then) = (Counts::of(after.system, 0), Counts::of(before.system, 0));
+        Outcome { after: Some(after), counts: now.plus(then.negative()), ..unchanged }
+    }
+}
+
+impl AccountTx<'_, '_> {
+    /// What the messages of `uids` become.
+    pub(super) fn outcomes(
+        &mut self,
+        mailbox: &Mailbox,
+        uids: &UidSet,
+        asked: &Asked<'_>,
+    ) -> Result<Selection<Outcome>> {
+        let newest = mailbox.highest_modseq;
+        if let Some(feed) = self.feed
+            && let Some(snapshot) = feed.state_at(self.account, mailbox.id, newest)
+        {
+            return Ok(outcomes_in(&snapshot, uids, asked));
+        }
+        let sweeps = Sweeps::of(&mut *self.sql, mailbox)?;
+        self.select(
+            mailbox,
+            uids,
+            "SELECT uid, flags, keywords, modseq FROM message \
+             WHERE mailbox_id = ?1 AND uid BETWEEN ?2 AND ?3 ORDER BY uid",
+            |uid, row| {
+                let columns = FlagColumns {
+                    system: row.int(1)?,
+                    keywords: row.text(2)?,
+                    modseq: row.int(3)?,
+                };
+                let columns = sweeps.resolve(uid.get().into(), columns);
+                let before = decode(columns.system, columns.keywords)?;
+                Ok(asked.outcome(uid, columns.modseq, &before))
+            },
+        )
+    }
+}
+
+/// The same from a view: each set of flags is changed once.
+fn outcomes_in(snapshot: &Snapshot, uids: &UidSet, asked: &Asked<'_>) -> Selection<Outcome> {
+    let mut selection = Selection { rows: Vec::new(), runs: Vec::new() };
+    let mut known: Vec<Option<Outcome>> = vec![None; snapshot.flag_sets()];
+    let mut beside = 0;
+    for range in uids.ranges() {
+        for (seq, entry) in snapshot.between(range) {
+            let (uid, modseq) = (entry.uid(), entry.modseq().get().cast_signed());
+            let outcome = match known.get_mut(entry.flag_set()) {
+                Some(known) if modseq <= asked.since => {
+                    known.get_or_insert_with(|| asked.outcome(uid, modseq, entry.flags())).clone()
+                }
+                _ => asked.outcome(uid, modseq, entry.flags()),
+            };
+            selection.rows.push(Outcome { uid, ..outcome });
+            match selection.runs.last_mut().filter(|_| seq == beside) {
+                Some(run) => {
+                    run.last = uid;
+                    run.count += 1;
+                }
+                None => selection.runs.push(Run { first: uid, last: uid, count: 1 }),
+            }
+            beside = seq + 1;
+        }
+    }
+    selection
+}
