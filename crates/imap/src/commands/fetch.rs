@@ -146,13 +146,20 @@ async fn answer(
     }
     let plan = Arc::new(plan);
     let store = ctx.shared.store.clone();
-    let render = |batch: Vec<u32>| {
-        let (known, plan) = (known.clone(), plan.clone());
-        store.read(move |tx| render_batch(tx, &known, &batch, &plan))
+    let render = |batch: Vec<u32>, mut out: Vec<u8>| {
+        let (store, known, plan) = (store.clone(), known.clone(), plan.clone());
+        async move {
+            out.clear();
+            if let Some(contents) = held_contents(&store, &known, &batch, &plan) {
+                return Ok(render_held(out, &known, &batch, &plan, &contents));
+            }
+            store.read(move |tx| render_batch(tx, out, &known, &batch, &plan)).await
+        }
     };
     let mut batches = Batches::new(&known, seqs, plan.want());
     let Some(first) = batches.next() else { return Ok(()) };
-    let mut ready = render(first).await?;
+    let mut ready = render(first, Vec::new()).await?;
+    let mut spare = Vec::new();
     let (mut is_whole, mut is_complete) = (true, true);
     loop {
         is_whole &= ready.is_whole;
@@ -161,9 +168,10 @@ async fn answer(
             batches.go_back_to(seq);
         }
         let Some(batch) = batches.next() else { break };
-        let (written, next) = tokio::join!(ctx.connection.write(&ready.bytes), render(batch));
+        let next = render(batch, std::mem::take(&mut spare));
+        let (written, next) = tokio::join!(ctx.connection.write(&ready.bytes), next);
         written?;
-        ready = next?;
+        spare = std::mem::replace(&mut ready, next?).bytes;
     }
     ctx.connection.write(&ready.bytes).await?;
     // RFC 9051 §6.4.9: UIDs of messages that are gone are passed over.
@@ -219,7 +227,8 @@ pub(super) async fn of_new(
         && let Some(batch) = batches.next()
     {
         let (known, plan) = (known.clone(), plan.clone());
-        let rendered = store.read(move |tx| render_batch(tx, &known, &batch, &plan)).await?;
+        let rendered =
+            store.read(move |tx| render_batch(tx, Vec::new(), &known, &batch, &plan)).await?;
         out.extend_from_slice(&rendered.bytes);
         if let Some(seq) = rendered.rest {
             batches.go_back_to(seq);
@@ -239,8 +248,45 @@ struct Rendered {
     rest: Option<u32>,
 }
 
+/// What a batch asks for, where all of it is in memory: it needs no transaction then, and no
+/// other thread, which for small messages takes longer than rendering them.
+fn held_contents(
+    store: &Store,
+    known: &Snapshot,
+    seqs: &[u32],
+    plan: &Plan,
+) -> Option<Vec<Content>> {
+    if plan.wants_threads() || plan.wants_save_dates() {
+        return None;
+    }
+    let entries = seqs.iter().filter_map(|&seq| known.by_seq(seq));
+    let ids: Vec<_> = entries.map(|entry| entry.content()).collect();
+    store.held_contents(&ids, plan.want())
+}
+
+/// Responses for as many messages of a batch as make no more than one may.
+fn render_held(
+    mut bytes: Vec<u8>,
+    known: &Snapshot,
+    seqs: &[u32],
+    plan: &Plan,
+    contents: &[Content],
+) -> Rendered {
+    let mut is_whole = true;
+    let entries = seqs.iter().filter_map(|&seq| known.by_seq(seq).map(|entry| (seq, entry)));
+    for ((seq, entry), content) in entries.zip(contents) {
+        if bytes.len() as u64 > BATCH_BYTES {
+            return Rendered { bytes, is_whole, is_complete: true, rest: Some(seq) };
+        }
+        let read = Read { content: Some(content), ..Read::default() };
+        is_whole &= render_message(&mut bytes, seq, &entry, plan, read);
+    }
+    Rendered { bytes, is_whole, is_complete: true, rest: None }
+}
+
 fn render_batch(
     tx: &mut ReadTx<'_>,
+    mut bytes: Vec<u8>,
     known: &Snapshot,
     seqs: &[u32],
     plan: &Plan,
@@ -252,7 +298,7 @@ fn render_batch(
     let rest = entries.get(contents.len()).map(|(seq, _)| *seq);
     let rows = Rows::load(tx, known, &entries, plan)?;
     let read = entries.iter().zip(&contents);
-    let mut bytes = Vec::with_capacity(plan.estimate(read.clone().map(|((_, entry), _)| entry)));
+    bytes.reserve(plan.estimate(read.clone().map(|((_, entry), _)| entry)));
     let (mut is_whole, mut is_complete) = (true, true);
     for ((seq, entry), content) in read {
         match content {
