@@ -43,9 +43,11 @@ ACCOUNTS = {address: PASSWORD for address in [USER, *RECIPIENTS]}
 RATIOS = {
     "LMTP, connections: 10": 10, "LMTP, connections: 64": 25,
     "APPEND, connections: 1": 1.5, "APPEND, connections: 10": 5,
-    "FETCH FLAGS": 3, "FETCH ENVELOPE": 3, "FETCH BODYSTRUCTURE": 1.5,
-    "FETCH three header fields": 1.5, "FETCH headers": 4, "FETCH bodies": 1.5,
-    "STORE with replies": 1, "STORE silent": 0.5, "COPY": 4, "MOVE": 4, "EXPUNGE": 2,
+    "FETCH FLAGS": 4, "FETCH ENVELOPE": 4, "FETCH BODYSTRUCTURE": 2,
+    "FETCH three header fields": 2, "FETCH headers": 5.3, "FETCH bodies": 2,
+    "STORE with replies": 1, "STORE silent": 0.5,
+    "STORE of one message, connections: 1": 2, "STORE of one message, connections: 10": 2,
+    "COPY": 4, "MOVE": 4, "EXPUNGE": 2,
     "SORT by arrival": 2, "SORT by date": 2, "SORT by subject": 2, "SORT by sender and date": 2,
     "THREAD by references": 2, "THREAD by subject": 2,
     **{f"SEARCH {key}": 100 for key in [
@@ -75,6 +77,8 @@ def groups(options):
                             "--append-messages", options.deliveries]),
         "fetch": ("imap", [*read, "fetch"]),
         "store": ("imap", [*read, "store"]),
+        "store-one": ("imap", [*imap, "--tests", "store-one", "--connections", "1,10",
+                               "--rounds", 2, "--append-messages", options.deliveries]),
         "copy": ("imap", [*imap, "--rounds", 2, "--tests", "copy"]),
         "sort": ("imap", [*read, "sort"]),
         # Indexing some thousand messages a second ends well within the pause.

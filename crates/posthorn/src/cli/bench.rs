@@ -72,7 +72,7 @@ pub(super) struct ImapArguments {
         value_enum,
         value_delimiter = ',',
         value_name = "TEST,…",
-        default_value = "append,fetch,store,copy,select,sign-in"
+        default_value = "append,fetch,store,store-one,copy,select,sign-in"
     )]
     tests: Vec<ImapTest>,
     /// The mailbox to work in. It is made, and emptied if it holds another number of messages.
@@ -82,7 +82,11 @@ pub(super) struct ImapArguments {
     #[arg(long, value_name = "N", default_value = "5000",
           value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     messages: u32,
-    /// Messages of one run of APPEND [default: a fifth of the mailbox].
+    /// Messages appended to fill it; the others are copies of these [default: all of them]. For
+    /// mailboxes that would take too long to fill otherwise.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    distinct: Option<u32>,
+    /// Messages of one run of APPEND and of `store-one` [default: a fifth of the mailbox].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     append_messages: Option<u32>,
     /// Seconds to wait before SEARCH is measured, for servers that index behind deliveries.
@@ -153,6 +157,7 @@ fn imap(arguments: ImapArguments, output: &mut Output) -> Result<(), Failure> {
         tests: arguments.tests,
         mailbox: arguments.mailbox,
         messages: count(arguments.messages),
+        distinct: count(arguments.distinct.unwrap_or(arguments.messages)),
         append_messages: count(append_messages),
         size_bytes: count(common.size),
         connections: common.connections.iter().copied().map(count).collect(),

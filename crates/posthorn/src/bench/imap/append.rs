@@ -13,6 +13,9 @@ use super::client::Client;
 /// Connections that fill the mailbox before the clock of any test runs.
 const FILLING_CONNECTIONS: usize = 8;
 
+/// Messages copied by one command.
+const COPIES_MAX: usize = 100_000;
+
 /// A row for each number of connections, all of them on one mailbox.
 pub(super) fn measure(target: &Target, plan: &ImapPlan) -> Result<Vec<Row>, BenchError> {
     let mailbox = format!("{}-append", plan.mailbox);
@@ -48,8 +51,23 @@ pub(super) fn fill(target: &Target, plan: &ImapPlan) -> Result<(), BenchError> {
     }
     drop(client);
     recreate(target, plan, &plan.mailbox)?;
-    let messages = Texts::new(plan.seed, plan.size_bytes).take(plan.messages);
-    append(target, plan, &plan.mailbox, FILLING_CONNECTIONS, &messages).map(|_| ())
+    let appended = plan.distinct.min(plan.messages);
+    let messages = Texts::new(plan.seed, plan.size_bytes).take(appended);
+    append(target, plan, &plan.mailbox, FILLING_CONNECTIONS, &messages)?;
+    double(target, plan, appended)
+}
+
+/// Copies messages within the mailbox until it has all it should have.
+fn double(target: &Target, plan: &ImapPlan, filled: usize) -> Result<(), BenchError> {
+    let mut filled = filled;
+    let mut client = Client::open(target, &plan.credentials)?;
+    client.command(&format!("SELECT {}", plan.mailbox))?;
+    while filled < plan.messages {
+        let copies = filled.min(plan.messages - filled).min(COPIES_MAX);
+        client.command(&format!("COPY 1:{copies} {}", plan.mailbox))?;
+        filled += copies;
+    }
+    Ok(())
 }
 
 fn recreate(target: &Target, plan: &ImapPlan, mailbox: &str) -> Result<(), BenchError> {

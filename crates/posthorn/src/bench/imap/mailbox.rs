@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::super::BenchError;
-use super::super::report::{Row, Unit, milliseconds};
+use super::super::race::race;
+use super::super::report::{Row, Unit, milliseconds, per_second};
 use super::super::target::Target;
 use super::ImapPlan;
 use super::client::{Client, Counts};
@@ -37,12 +38,14 @@ pub(super) fn fetch(target: &Target, plan: &ImapPlan) -> Result<Vec<Row>, BenchE
     Ok(rows)
 }
 
-/// STORE that changes every message, with replies and silent, and takes it back unmeasured.
+/// What takes back what [`store`] and [`store_one`] do, unmeasured.
+const RESTORE: &str = "STORE 1:* -FLAGS.SILENT (\\Flagged)";
+
+/// STORE that changes every message, with replies and silent.
 pub(super) fn store(target: &Target, plan: &ImapPlan) -> Result<Vec<Row>, BenchError> {
     let mut client = Client::open(target, &plan.credentials)?;
     client.command(&format!("SELECT {}", plan.mailbox))?;
-    let restore = "STORE 1:* -FLAGS.SILENT (\\Flagged)";
-    client.command(restore)?;
+    client.command(RESTORE)?;
     let mut rows = Vec::new();
     for (name, item, replies) in [
         ("STORE with replies", "+FLAGS", plan.messages as u64),
@@ -54,9 +57,40 @@ pub(super) fn store(target: &Target, plan: &ImapPlan) -> Result<Vec<Row>, BenchE
             let (counts, elapsed) = timed(&mut client, &command)?;
             BenchError::unless_equal(&command, replies, counts.fetches)?;
             runs.push(elapsed);
-            client.command(restore)?;
+            client.command(RESTORE)?;
         }
         rows.push(Row::new(name, Unit::Milliseconds, runs));
+    }
+    Ok(rows)
+}
+
+/// STORE of one message after the other, each told as done before the connection sends its next;
+/// a row for each number of connections, all of them in one mailbox.
+pub(super) fn store_one(target: &Target, plan: &ImapPlan) -> Result<Vec<Row>, BenchError> {
+    let mut rows = Vec::new();
+    let stores = plan.append_messages.min(plan.messages);
+    for connections in &plan.connections {
+        let mut runs = Vec::new();
+        for _ in 0..plan.rounds {
+            let mut clients = Vec::new();
+            for _ in 0..*connections {
+                let mut client = Client::open(target, &plan.credentials)?;
+                select(&mut client, &plan.mailbox, plan.messages as u64)?;
+                clients.push(client);
+            }
+            let elapsed = race(clients, stores, |client, number| {
+                let command = format!("STORE {} +FLAGS (\\Flagged)", number + 1);
+                let counts = client.command(&command)?;
+                // What other connections changed is told in between.
+                BenchError::unless_equal(&command, 1, counts.fetches.min(1))
+            })?;
+            runs.push(per_second(stores, elapsed));
+            let mut client = Client::open(target, &plan.credentials)?;
+            select(&mut client, &plan.mailbox, plan.messages as u64)?;
+            client.command(RESTORE)?;
+        }
+        let name = format!("STORE of one message, connections: {connections}");
+        rows.push(Row::new(name, Unit::MessagesPerSecond, runs));
     }
     Ok(rows)
 }

@@ -25,8 +25,12 @@ pub(crate) enum ImapTest {
     Fetch,
     /// STORE 1:* with replies and silent.
     Store,
+    /// STORE of single messages on each number of connections.
+    StoreOne,
     /// COPY, MOVE and EXPUNGE of everything.
     Copy,
+    /// SELECT as the first thing asked of a server that was just started; fills nothing.
+    FirstSelect,
     /// SELECT on a new connection.
     Select,
     /// Warm SORT and THREAD of everything.
@@ -46,10 +50,12 @@ pub(crate) struct ImapPlan {
     /// The mailbox that is read; one with another number of messages is filled anew.
     pub(crate) mailbox: String,
     pub(crate) messages: usize,
-    /// How many of them one run of APPEND is about.
+    /// How many of them are appended; the others are copies.
+    pub(crate) distinct: usize,
+    /// How many of them one run of APPEND, or of STORE of single messages, is about.
     pub(crate) append_messages: usize,
     pub(crate) size_bytes: usize,
-    /// A row of APPEND for each of these numbers.
+    /// A row of APPEND and of STORE of single messages for each of these numbers.
     pub(crate) connections: Vec<usize>,
     pub(crate) rounds: usize,
     /// How long to wait before searching.
@@ -65,12 +71,14 @@ pub(crate) struct ImapPlan {
 
 /// Measures what the plan names, in the order of [`ImapTest`].
 pub(crate) fn measure(target: &Target, plan: &ImapPlan) -> Result<Report, BenchError> {
+    use ImapTest::{Append, FirstSelect, Idle, SignIn};
     let mut rows: Vec<Row> = Vec::new();
     let wants = |test| plan.tests.contains(&test);
-    let needs_mailbox = plan
-        .tests
-        .iter()
-        .any(|test| !matches!(test, ImapTest::Append | ImapTest::SignIn | ImapTest::Idle));
+    let needs_mailbox =
+        plan.tests.iter().any(|test| !matches!(test, Append | FirstSelect | SignIn | Idle));
+    if wants(FirstSelect) {
+        rows.push(sign_in::first_select(target, plan)?);
+    }
     if wants(ImapTest::Append) {
         rows.extend(append::measure(target, plan)?);
     }
@@ -82,6 +90,9 @@ pub(crate) fn measure(target: &Target, plan: &ImapPlan) -> Result<Report, BenchE
     }
     if wants(ImapTest::Store) {
         rows.extend(mailbox::store(target, plan)?);
+    }
+    if wants(ImapTest::StoreOne) {
+        rows.extend(mailbox::store_one(target, plan)?);
     }
     if wants(ImapTest::Copy) {
         rows.extend(mailbox::copy(target, plan)?);

@@ -31,6 +31,16 @@ pub(super) fn select(target: &Target, plan: &ImapPlan) -> Result<Row, BenchError
     Ok(Row::new("SELECT on a new connection", Unit::Milliseconds, runs))
 }
 
+/// The very first SELECT: once, as the server has the mailbox in memory from then on.
+pub(super) fn first_select(target: &Target, plan: &ImapPlan) -> Result<Row, BenchError> {
+    let mut client = Client::connect(target)?;
+    client.sign_in(&plan.credentials)?;
+    let start = Instant::now();
+    mailbox::select(&mut client, &plan.mailbox, plan.messages as u64)?;
+    let runs = vec![milliseconds(start.elapsed())];
+    Ok(Row::new("SELECT after a start of the server", Unit::Milliseconds, runs))
+}
+
 /// Connect, LOGIN, LOGOUT, several at once.
 pub(super) fn sign_in(target: &Target, plan: &ImapPlan) -> Result<Row, BenchError> {
     let mut runs = Vec::new();
