@@ -62,6 +62,10 @@ row_id!(
     SpoolId
 );
 row_id!(
+    /// One daemon that works on the queue, from its start to its end. Never used again.
+    QueueDaemonId
+);
+row_id!(
     /// One app password or access token of an account.
     AccessKeyId
 );

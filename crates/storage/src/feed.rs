@@ -33,6 +33,9 @@ pub(crate) struct Publication {
     pub(crate) changes: Vec<Change>,
     pub(crate) deltas: Vec<MailboxDelta>,
     pub(crate) modseqs: BTreeMap<AccountId, ModSeq>,
+    /// Destinations for which something was spooled, and when it is due. Only this daemon's queue
+    /// hears of it so.
+    pub(crate) spooled: BTreeMap<String, ids::Timestamp>,
 }
 
 /// Reads from the database for the feed; blocks.

@@ -60,7 +60,11 @@ pub use metadata::{Metadata, MetadataEntry, MetadataScope};
 pub use search::{Found, Indexed, SearchField, SearchTerm};
 pub use settings::{Blobs, Database, Settings};
 pub use sort_keys::{MailboxKeys, SortKeys, SortWant, ThreadRow};
-pub use spool::{SpoolEntry, SpoolRecipient};
+pub use spool::{
+    Claim, ClaimedMessage, ClaimedRecipient, DestinationBacklog, Fate, Overdue, Settlement,
+    SpoolChange, SpoolEntry, SpoolFilter, SpoolNotices, SpoolRecipient, SpoolRow,
+    SpoolRowRecipient, SpoolTotals, TraceEvent, TraceRow,
+};
 pub use statistics::{BATCH_SIZES, COMMIT_MICROS, StatisticsSnapshot};
 pub use store::Store;
 pub use tx::{AccountTx, Committed, ReadTx, WriteTx};

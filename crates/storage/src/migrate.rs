@@ -27,6 +27,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 9, sql: include_str!("../migrations/0009_acl.sql") },
     Migration { version: 10, sql: include_str!("../migrations/0010_header_key.sql") },
     Migration { version: 11, sql: include_str!("../migrations/0011_flag_sweep.sql") },
+    Migration { version: 12, sql: include_str!("../migrations/0012_queue.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

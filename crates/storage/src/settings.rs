@@ -46,6 +46,8 @@ pub struct Settings {
     pub expunged_retention_days: u32,
     /// Days the change log reaches back. Default 60.
     pub change_log_days: u32,
+    /// Days it can be said what happened to a message that was sent. Default 14.
+    pub trace_days: u32,
     /// Largest message in bytes (R-ADDR-11). Default 50 MiB.
     pub message_bytes_max: u64,
     /// Messages side by side from which on a change of their flags is one row first, and written
@@ -96,6 +98,7 @@ impl Settings {
             queue_max: 4096,
             expunged_retention_days: 30,
             change_log_days: 60,
+            trace_days: 14,
             message_bytes_max: 50 * 1024 * 1024,
             sweep_messages_min: 64,
             mailboxes_max: 10_000,

@@ -17,6 +17,7 @@ use crate::maintain::{Progress, maintain};
 use crate::message_store::{Content, ContentCache, Want};
 use crate::search::{self, Waiting};
 use crate::sort_keys::SortKeyCache;
+use crate::spool::SpoolNotices;
 use crate::statistics::Statistics;
 use crate::view::{Snapshot, load_snapshot};
 use crate::{
@@ -59,6 +60,7 @@ impl Store {
             recipients: RecipientCache::new(&settings.database),
             statistics: Arc::new(Statistics::default()),
             waiting: Waiting::default(),
+            spooled: SpoolNotices::default(),
             settings,
         });
         let engine: Box<dyn Engine> = match &shared.settings.database {
@@ -423,6 +425,11 @@ impl Store {
     /// How many messages wait to be indexed, as far as is known, and since when the first.
     pub fn index_lag(&self) -> (u64, Option<Timestamp>) {
         self.inner.shared.waiting.lag()
+    }
+
+    /// Where the queue hears of what was spooled.
+    pub fn spool_notices(&self) -> &SpoolNotices {
+        &self.inner.shared.spooled
     }
 
     /// Puts large bodies that no row names yet into the object store.

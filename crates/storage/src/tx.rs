@@ -39,6 +39,8 @@ pub struct WriteTx<'a> {
     pub(crate) contents: BTreeMap<[u8; 32], ContentId>,
     /// Blobs found or written in this transaction, by their hashes.
     pub(crate) bodies: BTreeMap<[u8; 32], i64>,
+    /// Destinations for which something became due.
+    pub(crate) spooled: BTreeMap<String, Timestamp>,
 }
 
 /// A write transaction's hold on one account: the account's row is locked, its next [`ModSeq`]
@@ -123,12 +125,18 @@ impl<'a> WriteTx<'a> {
             deltas: Vec::new(),
             contents: BTreeMap::new(),
             bodies: BTreeMap::new(),
+            spooled: BTreeMap::new(),
         }
     }
 
     /// What the transaction did, for the feed.
     pub(crate) fn into_publication(self) -> Publication {
-        Publication { changes: self.changes, deltas: self.deltas, modseqs: self.modseqs }
+        Publication {
+            changes: self.changes,
+            deltas: self.deltas,
+            modseqs: self.modseqs,
+            spooled: self.spooled,
+        }
     }
 
     /// The instant of this transaction: every row it writes carries the same.

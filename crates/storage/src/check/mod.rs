@@ -23,6 +23,7 @@
 //! | `expunged-disjoint` | no message is both in its mailbox and expunged from it |
 //! | `content-dangling` | what names a content finds it, with its header and its body |
 //! | `spool-recipients` | a spooled message has a recipient |
+//! | `spool-owner` | whoever owns a recipient of the spool is a daemon that is known |
 //! | `orphan` | nothing belongs to an account that is gone |
 //! | `acl-grantee` | rights are given to accounts and domains that exist, and never to the owner |
 //! | `metadata-place` | an annotation belongs to a mailbox or the server, and counts where it should |

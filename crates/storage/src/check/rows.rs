@@ -11,7 +11,7 @@ struct Rule {
     sql: &'static str,
 }
 
-const RULES: [Rule; 31] = [
+const RULES: [Rule; 32] = [
     Rule {
         invariant: "mailbox-counts",
         row: "mailbox",
@@ -195,6 +195,14 @@ const RULES: [Rule; 31] = [
         row: "spool entry",
         sql: "SELECT s.id FROM spool s WHERE NOT EXISTS \
               (SELECT 1 FROM spool_recipient r WHERE r.spool_id = s.id)",
+    },
+    Rule {
+        invariant: "spool-owner",
+        row: "spool entry",
+        sql: "SELECT spool_id FROM spool_recipient WHERE (owner <> 0 \
+              AND owner NOT IN (SELECT id FROM queue_daemon)) \
+              OR held NOT IN (0, 1) OR warned NOT IN (0, 1) OR attempts < 0 \
+              OR spool_id NOT IN (SELECT id FROM spool)",
     },
     Rule {
         invariant: "orphan",

@@ -116,6 +116,15 @@ fn every_kind_of_damage_is_found() {
                    SELECT NULL, '', '', MAX(id), 0 FROM content"],
                 "spool-recipients",
             ),
+            (
+                &[
+                    "INSERT INTO spool (account_id, reverse_path, envelope, content_id, created) \
+                     SELECT NULL, '', '', MAX(id), 0 FROM content",
+                    "INSERT INTO spool_recipient (spool_id, ordinal, forward_path, parameters, \
+                     owner) SELECT MAX(id), 0, 'a@x.test', '{}', 7 FROM spool",
+                ],
+                "spool-owner",
+            ),
             (&["UPDATE expunged SET account_id = 999"], "orphan"),
         ] {
             let broken = broken_by(store, damage);

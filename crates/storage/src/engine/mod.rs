@@ -21,6 +21,7 @@ use crate::directory::RecipientCache;
 use crate::feed::{Feed, Publication};
 use crate::message_store::ContentCache;
 use crate::search::Waiting;
+use crate::spool::SpoolNotices;
 use crate::sql::Sql;
 use crate::statistics::Statistics;
 use crate::{PreparedMessage, ReadTx, Result, Settings, StorageError};
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) feed: Arc<Feed>,
     pub(crate) statistics: Arc<Statistics>,
     pub(crate) waiting: Waiting,
+    pub(crate) spooled: SpoolNotices,
 }
 
 impl Shared {
@@ -42,6 +44,9 @@ impl Shared {
         self.feed.publish(publication);
         if self.settings.search_index {
             self.waiting.note(publication, self.settings.clock.now());
+        }
+        if !publication.spooled.is_empty() {
+            self.spooled.note(&publication.spooled);
         }
     }
 }

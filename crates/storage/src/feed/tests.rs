@@ -78,6 +78,7 @@ fn adds(modseq: u64, uid: u32) -> Publication {
         changes: vec![Change { account: ACCOUNT, modseq, collection: Some(MAILBOX), fact }],
         deltas: vec![delta],
         modseqs: [(ACCOUNT, modseq)].into(),
+        ..Publication::default()
     }
 }
 

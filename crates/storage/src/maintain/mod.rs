@@ -1,6 +1,6 @@
 //! Maintenance: gives up what nobody needs any more, and its space.
 //!
-//! In this order: changes of flags not yet in their rows, expunged messages past their retention, change log past its days, contents
+//! In this order: changes of flags not yet in their rows, expunged messages past their retention, change log and trace past their days, contents
 //! that nothing names with their blobs, segments of the search index, packs and objects that no row names, free pages. Each
 //! step is many small transactions, so that writers hardly notice, and each is repeated by the
 //! next call where one is cut short.
@@ -17,6 +17,7 @@ mod space;
 mod sweeps;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use ids::Timestamp;
 
@@ -33,6 +34,8 @@ pub struct Maintained {
     pub expunged: u64,
     /// Facts of the change log.
     pub changes: u64,
+    /// What happened to messages sent.
+    pub traces: u64,
     /// Message texts.
     pub contents: u64,
     /// Bodies of messages.
@@ -65,6 +68,7 @@ pub(crate) fn maintain(
     let mut done = Maintained {
         expunged: expunged::purge(store, days_ago(store, settings.expunged_retention_days))?,
         changes: change_log::purge(store, days_ago(store, settings.change_log_days))?,
+        traces: trace::purge(store, days_ago(store, settings.trace_days))?,
         ..Maintained::default()
     };
     let erased = contents::erase(store, &mut progress.content)?;

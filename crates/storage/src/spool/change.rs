@@ -1,0 +1,93 @@
+//! What operators do to the spool.
+
+use ids::{SpoolId, Timestamp};
+
+use super::{SpoolFilter, TraceEvent};
+use crate::sql::{Row, Value};
+use crate::{Result, WriteTx};
+
+/// What is done to messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpoolChange {
+    /// They stay where they are until they are released.
+    Hold,
+    /// They go on.
+    Release,
+    /// They are tried now, whenever they are due.
+    Retry,
+    /// They are gone; nobody is told.
+    Remove,
+}
+
+const HOLD: &str = "UPDATE spool_recipient SET held = 1 WHERE spool_id = ?1 AND held = 0 \
+     AND (?2 = '*' OR forward_path = ?2) AND (?3 = '*' OR destination = ?3) \
+     RETURNING destination, forward_path";
+const RELEASE: &str = "UPDATE spool_recipient SET held = 0 WHERE spool_id = ?1 AND held = 1 \
+     AND (?2 = '*' OR forward_path = ?2) AND (?3 = '*' OR destination = ?3) \
+     RETURNING destination, forward_path";
+const RETRY: &str = "UPDATE spool_recipient SET due = 0 \
+     WHERE spool_id = ?1 AND held = 0 AND owner = 0 \
+     AND (?2 = '*' OR forward_path = ?2) AND (?3 = '*' OR destination = ?3) \
+     RETURNING destination, forward_path";
+const REMOVE: &str = "DELETE FROM spool_recipient WHERE spool_id = ?1 \
+     AND (?2 = '*' OR forward_path = ?2) AND (?3 = '*' OR destination = ?3) \
+     RETURNING destination, forward_path";
+
+impl WriteTx<'_> {
+    /// Changes the next messages that a filter means, after `after`, at most `limit`: of each, the
+    /// recipients it means. Gives how many recipients were changed, and the last message looked
+    /// at, `None` when there are no more. One that a daemon has in hand and that is held now goes
+    /// no further than that attempt.
+    pub fn change_spooled(
+        &mut self,
+        change: SpoolChange,
+        filter: &SpoolFilter,
+        after: SpoolId,
+        limit: usize,
+    ) -> Result<(u64, Option<SpoolId>)> {
+        let ids = self.select_spooled(filter, after, limit)?;
+        let mut changed = 0;
+        for id in &ids {
+            changed += self.change_one(change, filter, SpoolId::new(*id))?;
+        }
+        Ok((changed, ids.last().copied().map(SpoolId::new)))
+    }
+
+    fn change_one(
+        &mut self,
+        change: SpoolChange,
+        filter: &SpoolFilter,
+        spool: SpoolId,
+    ) -> Result<u64> {
+        let Some(sender) = self.lock_spooled(spool)? else { return Ok(0) };
+        let sql = match change {
+            SpoolChange::Hold => HOLD,
+            SpoolChange::Release => RELEASE,
+            SpoolChange::Retry => RETRY,
+            SpoolChange::Remove => REMOVE,
+        };
+        let [_, _, forward_path, destination, _] = filter.params();
+        let both = |row: &dyn Row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()));
+        let params = [Value::Int(spool.get()), forward_path, destination];
+        let changed = self.sql.query_all(sql, &params, both)?;
+        let event = match change {
+            SpoolChange::Hold => Some(TraceEvent::Held),
+            SpoolChange::Release => Some(TraceEvent::Released),
+            SpoolChange::Remove => Some(TraceEvent::Removed),
+            SpoolChange::Retry => None,
+        };
+        for (destination, forward_path) in &changed {
+            if let Some(event) = event {
+                let texts = [sender.reverse_path.as_str(), forward_path, ""];
+                self.trace_spooled(spool, event, sender.created, texts)?;
+            }
+            if matches!(change, SpoolChange::Release | SpoolChange::Retry) {
+                self.note_due(destination.clone(), Timestamp::from_micros(0));
+            }
+        }
+        if change == SpoolChange::Remove {
+            self.drop_finished(spool)?;
+        }
+        Ok(changed.len() as u64)
+    }
+}

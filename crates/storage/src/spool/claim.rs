@@ -1,0 +1,176 @@
+//! Taking recipients that are due into one's own hands.
+
+use std::collections::BTreeMap;
+
+use ids::{AccountId, ContentId, QueueDaemonId, SpoolId, Timestamp};
+
+use crate::sql::{Dialect, Row, Value};
+use crate::{ReadTx, Result, WriteTx};
+
+/// What to claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Who claims.
+    pub daemon: QueueDaemonId,
+    /// Where the recipients are.
+    pub destination: String,
+    /// At most so many recipients.
+    pub limit: usize,
+}
+
+/// A message with those of its recipients that were claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimedMessage {
+    /// Its number in the spool.
+    pub id: SpoolId,
+    /// Who submitted it.
+    pub account: Option<AccountId>,
+    /// MAIL FROM; empty for the null sender.
+    pub reverse_path: String,
+    /// The parameters of MAIL FROM.
+    pub envelope_json: String,
+    /// Its text.
+    pub content: ContentId,
+    /// Bytes of the text.
+    pub size_bytes: u64,
+    /// When it was accepted.
+    pub created: Timestamp,
+    /// At least one, in the order of the envelope.
+    pub recipients: Vec<ClaimedRecipient>,
+}
+
+/// One recipient in hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimedRecipient {
+    /// Its place in the envelope.
+    pub ordinal: i64,
+    /// RCPT TO.
+    pub forward_path: String,
+    /// Its parameters.
+    pub parameters_json: String,
+    /// Attempts before this one.
+    pub attempts: u32,
+    /// Whether the sender was told that it is late.
+    pub warned: bool,
+    /// What the last attempt came to; empty before the first.
+    pub answer: String,
+}
+
+/// What waits for one destination, neither held nor in anybody's hands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DestinationBacklog {
+    /// The destination.
+    pub destination: String,
+    /// Recipients.
+    pub recipients: u64,
+    /// When the first of them is due.
+    pub due: Timestamp,
+}
+
+const CLAIM_SQLITE: &str = "UPDATE spool_recipient SET owner = ?1 \
+     WHERE (spool_id, ordinal) IN (SELECT spool_id, ordinal FROM spool_recipient \
+     WHERE destination = ?2 AND held = 0 AND owner = 0 AND due <= ?3 \
+     ORDER BY due, spool_id, ordinal LIMIT ?4) \
+     RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer";
+const CLAIM_POSTGRES: &str = "UPDATE spool_recipient SET owner = ?1 \
+     WHERE (spool_id, ordinal) IN (SELECT spool_id, ordinal FROM spool_recipient \
+     WHERE destination = ?2 AND held = 0 AND owner = 0 AND due <= ?3 \
+     ORDER BY due, spool_id, ordinal LIMIT ?4 FOR UPDATE SKIP LOCKED) \
+     RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer";
+
+/// From the columns that a claim returns.
+pub(super) fn read_recipient(row: &dyn Row) -> Result<ClaimedRecipient> {
+    Ok(ClaimedRecipient {
+        ordinal: row.int(1)?,
+        forward_path: row.text(2)?.to_owned(),
+        parameters_json: row.text(3)?.to_owned(),
+        attempts: u32::try_from(row.int(4)?).unwrap_or(u32::MAX),
+        warned: row.int(5)? != 0,
+        answer: row.text(6)?.to_owned(),
+    })
+}
+
+impl WriteTx<'_> {
+    /// Claims recipients that are due, the longest waiting first, by message.
+    pub fn claim_spooled(&mut self, claim: &Claim) -> Result<Vec<ClaimedMessage>> {
+        self.hold_queue_daemon(claim.daemon)?;
+        let sql = match self.sql.dialect() {
+            Dialect::Sqlite => CLAIM_SQLITE,
+            Dialect::Postgres => CLAIM_POSTGRES,
+        };
+        let limit = i64::try_from(claim.limit).unwrap_or(i64::MAX);
+        let now = self.now.as_micros();
+        let params = [
+            Value::Int(claim.daemon.get()),
+            Value::Text(&claim.destination),
+            Value::Int(now),
+            Value::Int(limit),
+        ];
+        let mut recipients: BTreeMap<i64, Vec<ClaimedRecipient>> = BTreeMap::new();
+        self.sql.query(sql, &params, &mut |row| {
+            recipients.entry(row.int(0)?).or_default().push(read_recipient(row)?);
+            Ok(())
+        })?;
+        self.load_claimed(recipients)
+    }
+
+    pub(super) fn load_claimed(
+        &mut self,
+        mut recipients: BTreeMap<i64, Vec<ClaimedRecipient>>,
+    ) -> Result<Vec<ClaimedMessage>> {
+        let ids: Vec<i64> = recipients.keys().copied().collect();
+        let mut messages = Vec::with_capacity(ids.len());
+        let sql = "SELECT s.id, s.account_id, s.reverse_path, s.envelope, s.content_id, \
+                   c.size_bytes, s.created FROM spool s JOIN content c ON c.id = s.content_id \
+                   WHERE s.id IN ({IN})";
+        self.sql.query_in(sql, &ids, &mut |row| {
+            let id = row.int(0)?;
+            let mut recipients = recipients.remove(&id).unwrap_or_default();
+            recipients.sort_by_key(|recipient| recipient.ordinal);
+            messages.push(ClaimedMessage {
+                id: SpoolId::new(id),
+                account: row.opt_int(1)?.map(AccountId::new),
+                reverse_path: row.text(2)?.to_owned(),
+                envelope_json: row.text(3)?.to_owned(),
+                content: ContentId::new(row.int(4)?),
+                size_bytes: row.int(5)?.cast_unsigned(),
+                created: Timestamp::from_micros(row.int(6)?),
+                recipients,
+            });
+            Ok(())
+        })?;
+        messages.sort_by_key(|message| message.id);
+        Ok(messages)
+    }
+}
+
+impl ReadTx<'_> {
+    /// When the next free recipient of a destination is due.
+    pub fn next_due_spooled(&mut self, destination: &str) -> Result<Option<Timestamp>> {
+        let due = self.sql.query_one(
+            "SELECT MIN(due) FROM spool_recipient \
+             WHERE destination = ?1 AND held = 0 AND owner = 0",
+            &[Value::Text(destination)],
+            |row| row.opt_int(0),
+        )?;
+        Ok(due.flatten().map(Timestamp::from_micros))
+    }
+
+    /// What waits, by destination, those with the earliest first; at most `limit` of them.
+    pub fn spool_backlog(&mut self, limit: usize) -> Result<Vec<DestinationBacklog>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.sql.query_all(
+            "SELECT destination, COUNT(*), MIN(due) FROM spool_recipient \
+             WHERE held = 0 AND owner = 0 AND destination <> '' \
+             GROUP BY destination ORDER BY 3, 1 LIMIT ?1",
+            &[Value::Int(limit)],
+            |row| {
+                Ok(DestinationBacklog {
+                    destination: row.text(0)?.to_owned(),
+                    recipients: row.int(1)?.cast_unsigned(),
+                    due: Timestamp::from_micros(row.int(2)?),
+                })
+            },
+        )
+    }
+}

@@ -1,0 +1,197 @@
+//! The spool as operators see it.
+
+use ids::{AccountId, SpoolId, Timestamp};
+
+use crate::sql::{Row, Value};
+use crate::{ReadTx, Result};
+
+/// Which messages are meant: those to which all of this applies.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SpoolFilter {
+    /// With this number.
+    pub id: Option<SpoolId>,
+    /// With this MAIL FROM; empty for the null sender.
+    pub reverse_path: Option<String>,
+    /// With this RCPT TO among others.
+    pub forward_path: Option<String>,
+    /// With a recipient at this destination.
+    pub destination: Option<String>,
+    /// With a recipient that is held, or that is not.
+    pub held: Option<bool>,
+}
+
+/// A message of the spool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpoolRow {
+    /// Its number.
+    pub id: SpoolId,
+    /// Who submitted it.
+    pub account: Option<AccountId>,
+    /// MAIL FROM; empty for the null sender.
+    pub reverse_path: String,
+    /// When it was accepted.
+    pub created: Timestamp,
+    /// Bytes of its text.
+    pub size_bytes: u64,
+    /// Those it has not reached yet.
+    pub recipients: Vec<SpoolRowRecipient>,
+}
+
+/// One recipient of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpoolRowRecipient {
+    /// RCPT TO.
+    pub forward_path: String,
+    /// Where it goes.
+    pub destination: String,
+    /// Whether an operator holds it.
+    pub held: bool,
+    /// Whether a daemon works on it now.
+    pub owned: bool,
+    /// When it is tried next.
+    pub due: Timestamp,
+    /// How often it was tried.
+    pub attempts: u64,
+    /// When it was tried last.
+    pub attempted: Option<Timestamp>,
+    /// What that came to.
+    pub answer: String,
+}
+
+/// How much there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SpoolTotals {
+    /// Messages.
+    pub messages: u64,
+    /// Recipients that were not tried yet.
+    pub fresh: u64,
+    /// Recipients that were tried, and wait for the next time.
+    pub deferred: u64,
+    /// Recipients that a daemon works on.
+    pub owned: u64,
+    /// Recipients that are held.
+    pub held: u64,
+    /// When the oldest message was accepted.
+    pub oldest: Option<Timestamp>,
+}
+
+/// Says of a text that it may be any; no path is that.
+const ANY: &str = "*";
+
+impl SpoolFilter {
+    /// Parameters ?2 to ?6 of the statements that select by it.
+    pub(super) fn params(&self) -> [Value<'_>; 5] {
+        [
+            Value::Int(self.id.map_or(0, SpoolId::get)),
+            Value::Text(self.reverse_path.as_deref().unwrap_or(ANY)),
+            Value::Text(self.forward_path.as_deref().unwrap_or(ANY)),
+            Value::Text(self.destination.as_deref().unwrap_or(ANY)),
+            Value::Int(self.held.map_or(2, i64::from)),
+        ]
+    }
+}
+
+/// The next messages after ?1 that a filter (?2 to ?6) means.
+const SELECT: &str = "SELECT s.id FROM spool s WHERE s.id > ?1 AND (?2 = 0 OR s.id = ?2) \
+     AND (?3 = '*' OR s.reverse_path = ?3) AND EXISTS (SELECT 1 FROM spool_recipient r \
+     WHERE r.spool_id = s.id AND (?4 = '*' OR r.forward_path = ?4) \
+     AND (?5 = '*' OR r.destination = ?5) AND (?6 = 2 OR r.held = ?6)) ORDER BY s.id LIMIT ?7";
+
+impl ReadTx<'_> {
+    /// The next messages that a filter means, after `after`; at most `limit`.
+    pub(super) fn select_spooled(
+        &mut self,
+        filter: &SpoolFilter,
+        after: SpoolId,
+        limit: usize,
+    ) -> Result<Vec<i64>> {
+        let [id, reverse_path, forward_path, destination, held] = filter.params();
+        let limit = Value::Int(i64::try_from(limit).unwrap_or(i64::MAX));
+        let params =
+            [Value::Int(after.get()), id, reverse_path, forward_path, destination, held, limit];
+        self.sql.query_all(SELECT, &params, |row| row.int(0))
+    }
+
+    /// The messages a filter means, in order, after `after`; at most `limit`.
+    pub fn list_spooled(
+        &mut self,
+        filter: &SpoolFilter,
+        after: SpoolId,
+        limit: usize,
+    ) -> Result<Vec<SpoolRow>> {
+        let ids = self.select_spooled(filter, after, limit)?;
+        let mut rows = Vec::with_capacity(ids.len());
+        let sql = "SELECT s.id, s.account_id, s.reverse_path, s.created, c.size_bytes \
+                   FROM spool s JOIN content c ON c.id = s.content_id WHERE s.id IN ({IN})";
+        self.sql.query_in(sql, &ids, &mut |row| {
+            rows.push(SpoolRow {
+                id: SpoolId::new(row.int(0)?),
+                account: row.opt_int(1)?.map(AccountId::new),
+                reverse_path: row.text(2)?.to_owned(),
+                created: Timestamp::from_micros(row.int(3)?),
+                size_bytes: row.int(4)?.cast_unsigned(),
+                recipients: Vec::new(),
+            });
+            Ok(())
+        })?;
+        rows.sort_by_key(|row| row.id);
+        let sql = "SELECT spool_id, forward_path, destination, held, owner, due, attempts, \
+                   attempted, answer FROM spool_recipient WHERE spool_id IN ({IN})";
+        self.sql.query_in(sql, &ids, &mut |row| {
+            let id = SpoolId::new(row.int(0)?);
+            let recipient = read_recipient(row)?;
+            if let Ok(at) = rows.binary_search_by_key(&id, |row| row.id)
+                && let Some(row) = rows.get_mut(at)
+            {
+                row.recipients.push(recipient);
+            }
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// How much there is. Looks at every recipient.
+    pub fn spool_totals(&mut self) -> Result<SpoolTotals> {
+        let now = self.sql.query_one(
+            "SELECT (SELECT COUNT(*) FROM spool), (SELECT MIN(created) FROM spool)",
+            &[],
+            |row| Ok((row.int(0)?, row.opt_int(1)?)),
+        )?;
+        let (messages, oldest) = now.unwrap_or_default();
+        let mut totals = SpoolTotals {
+            messages: messages.cast_unsigned(),
+            oldest: oldest.map(Timestamp::from_micros),
+            ..SpoolTotals::default()
+        };
+        self.sql.query(
+            "SELECT CASE WHEN held <> 0 THEN 3 WHEN owner <> 0 THEN 2 WHEN attempts > 0 THEN 1 \
+             ELSE 0 END, COUNT(*) FROM spool_recipient GROUP BY 1",
+            &[],
+            &mut |row| {
+                let count = row.int(1)?.cast_unsigned();
+                match row.int(0)? {
+                    0 => totals.fresh = count,
+                    1 => totals.deferred = count,
+                    2 => totals.owned = count,
+                    _ => totals.held = count,
+                }
+                Ok(())
+            },
+        )?;
+        Ok(totals)
+    }
+}
+
+fn read_recipient(row: &dyn Row) -> Result<SpoolRowRecipient> {
+    let attempted = row.int(7)?;
+    Ok(SpoolRowRecipient {
+        forward_path: row.text(1)?.to_owned(),
+        destination: row.text(2)?.to_owned(),
+        held: row.int(3)? != 0,
+        owned: row.int(4)? != 0,
+        due: Timestamp::from_micros(row.int(5)?),
+        attempts: row.int(6)?.cast_unsigned(),
+        attempted: (attempted != 0).then(|| Timestamp::from_micros(attempted)),
+        answer: row.text(8)?.to_owned(),
+    })
+}

@@ -1,0 +1,123 @@
+//! The spool: mail accepted for elsewhere. A message stands here from the moment its sender was
+//! told 250 until the queue has brought it out to each recipient, or has said that it cannot.
+//!
+//! The queue (`crates/queue`) claims recipients that are due, one destination at a time, and
+//! settles what became of them. docs/decisions/002-queue.md says why it is as it is.
+//!
+//! **Invariants:** a recipient is worked on by the daemon that owns its row and by no other; what
+//! has an end has no row; a message goes in the transaction that ends its last recipient.
+//! **Absent:** schedules, reports to senders and anything of SMTP, which belong to the queue.
+
+mod change;
+mod claim;
+mod lease;
+mod list;
+mod notices;
+mod overdue;
+mod settle;
+#[cfg(test)]
+mod tests;
+mod trace;
+
+use ids::{AccountId, SpoolId, Timestamp};
+use message::address::normal_domain;
+
+use crate::message_store::PreparedMessage;
+use crate::sql::Value;
+use crate::{Result, StorageError, WriteTx};
+
+pub use change::SpoolChange;
+pub use claim::{Claim, ClaimedMessage, ClaimedRecipient, DestinationBacklog};
+pub use list::{SpoolFilter, SpoolRow, SpoolRowRecipient, SpoolTotals};
+pub use notices::SpoolNotices;
+pub use overdue::Overdue;
+pub use settle::{Fate, Settlement};
+pub use trace::{TraceEvent, TraceRow};
+
+/// An envelope to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpoolEntry {
+    /// Who submitted it; `None` for mail of the server itself.
+    pub account: Option<AccountId>,
+    /// MAIL FROM; empty for the null sender (RFC 5321 §4.5.5).
+    pub reverse_path: String,
+    /// The parameters of MAIL FROM, as JSON.
+    pub envelope_json: String,
+    /// Whom it goes to; at least one.
+    pub recipients: Vec<SpoolRecipient>,
+}
+
+/// One recipient of a spooled message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpoolRecipient {
+    /// RCPT TO.
+    pub forward_path: String,
+    /// Its parameters (NOTIFY, ORCPT), as JSON.
+    pub parameters_json: String,
+}
+
+/// What the queue goes by: the domain in normal form, or the path itself where it has none
+/// (`postmaster`).
+fn destination_of(forward_path: &str) -> String {
+    match forward_path.rsplit_once('@') {
+        Some((_, domain)) => normal_domain(domain),
+        None => forward_path.to_ascii_lowercase(),
+    }
+}
+
+impl WriteTx<'_> {
+    /// Takes a message into the spool, due at once. It does not count against anybody's storage
+    /// quota.
+    pub fn spool(&mut self, entry: SpoolEntry, message: &PreparedMessage) -> Result<SpoolId> {
+        if entry.recipients.is_empty() {
+            return Err(StorageError::Invalid("a spooled message has no recipient"));
+        }
+        self.check_message_size(message)?;
+        let content = self.put_content(message)?;
+        let now = self.now.as_micros();
+        let id = self
+            .sql
+            .query_one(
+                "INSERT INTO spool (account_id, reverse_path, envelope, content_id, created) \
+                 VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id",
+                &[
+                    entry.account.map_or(Value::Null, |account| Value::Int(account.get())),
+                    Value::Text(&entry.reverse_path),
+                    Value::Text(&entry.envelope_json),
+                    Value::Int(content.get()),
+                    Value::Int(now),
+                ],
+                |row| row.int(0),
+            )?
+            .ok_or_else(|| StorageError::Internal("an inserted row has no id".to_owned()))?;
+        let destinations: Vec<String> =
+            entry.recipients.iter().map(|one| destination_of(&one.forward_path)).collect();
+        let numbered = entry.recipients.iter().zip(&destinations).zip(0i64..);
+        let mut rows = numbered.map(|((recipient, destination), ordinal)| {
+            vec![
+                Value::Int(id),
+                Value::Int(ordinal),
+                Value::Text(&recipient.forward_path),
+                Value::Text(&recipient.parameters_json),
+                Value::Text(destination),
+                Value::Int(now),
+            ]
+        });
+        self.sql.execute_many(
+            "INSERT INTO spool_recipient \
+             (spool_id, ordinal, forward_path, parameters, destination, due) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            &mut rows,
+        )?;
+        for destination in destinations {
+            self.note_due(destination, self.now);
+        }
+        Ok(SpoolId::new(id))
+    }
+
+    /// Has the queue of this daemon hear of it after the commit.
+    fn note_due(&mut self, destination: String, due: Timestamp) {
+        let earliest = self.spooled.entry(destination).or_insert(due);
+        *earliest = due.min(*earliest);
+    }
+}

@@ -1,0 +1,155 @@
+//! What became of recipients in hand.
+
+use ids::{QueueDaemonId, SpoolId, Timestamp};
+
+use super::TraceEvent;
+use crate::sql::{Dialect, Value};
+use crate::{Result, WriteTx};
+
+/// LIMIT: bytes kept of what a server answered.
+const ANSWER_BYTES_MAX: usize = 1000;
+
+/// What became of one recipient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// The next server has it, or the mailbox here.
+    Delivered,
+    /// It is tried again at that instant.
+    Deferred(Timestamp),
+    /// It cannot be brought there.
+    Failed,
+    /// It was not tried: it is free again as it was before.
+    Untried,
+    /// The same, and its sender was told that it is late.
+    Warned,
+}
+
+/// The outcome of one recipient in hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// The message.
+    pub spool: SpoolId,
+    /// The recipient's place in its envelope.
+    pub ordinal: i64,
+    /// What became of it.
+    pub fate: Fate,
+    /// What the other side said, or why there was none. Safe to show to the sender.
+    pub answer: String,
+}
+
+/// A message as it stands before an outcome.
+pub(super) struct Sender {
+    pub(super) reverse_path: String,
+    pub(super) created: Timestamp,
+}
+
+impl WriteTx<'_> {
+    /// Writes down outcomes of recipients of one message. `false` for one that is no longer in
+    /// `daemon`'s hands: it was taken over or removed, and nothing was changed.
+    pub fn settle_spooled(
+        &mut self,
+        daemon: QueueDaemonId,
+        spool: SpoolId,
+        outcomes: &[Settlement],
+    ) -> Result<Vec<bool>> {
+        let Some(sender) = self.lock_spooled(spool)? else {
+            return Ok(vec![false; outcomes.len()]);
+        };
+        let mut settled = Vec::with_capacity(outcomes.len());
+        let mut ended = false;
+        for outcome in outcomes.iter().filter(|outcome| outcome.spool == spool) {
+            let done = self.settle_one(daemon, &sender, outcome)?;
+            ended |= done && matches!(outcome.fate, Fate::Delivered | Fate::Failed);
+            settled.push(done);
+        }
+        if ended {
+            self.drop_finished(spool)?;
+        }
+        Ok(settled)
+    }
+
+    /// Locks the message, so that of two daemons that end its last recipients one sees that
+    /// nothing is left.
+    pub(super) fn lock_spooled(&mut self, spool: SpoolId) -> Result<Option<Sender>> {
+        let sql = match self.sql.dialect() {
+            Dialect::Sqlite => "SELECT reverse_path, created FROM spool WHERE id = ?1",
+            Dialect::Postgres => "SELECT reverse_path, created FROM spool WHERE id = ?1 FOR UPDATE",
+        };
+        self.sql.query_one(sql, &[Value::Int(spool.get())], |row| {
+            Ok(Sender {
+                reverse_path: row.text(0)?.to_owned(),
+                created: Timestamp::from_micros(row.int(1)?),
+            })
+        })
+    }
+
+    fn settle_one(
+        &mut self,
+        daemon: QueueDaemonId,
+        sender: &Sender,
+        outcome: &Settlement,
+    ) -> Result<bool> {
+        let now = self.now.as_micros();
+        let answer = bounded(&outcome.answer);
+        let key = [
+            Value::Int(outcome.spool.get()),
+            Value::Int(outcome.ordinal),
+            Value::Int(daemon.get()),
+        ];
+        let forward_path = |row: &dyn crate::sql::Row| Ok(row.text(0)?.to_owned());
+        let [spool, ordinal, owner] = key;
+        let found = match outcome.fate {
+            Fate::Delivered | Fate::Failed => self.sql.query_one(
+                "DELETE FROM spool_recipient WHERE spool_id = ?1 AND ordinal = ?2 AND owner = ?3 \
+                 RETURNING forward_path",
+                &key,
+                forward_path,
+            )?,
+            Fate::Deferred(due) => self.sql.query_one(
+                "UPDATE spool_recipient SET owner = 0, due = ?4, attempts = attempts + 1, \
+                 attempted = ?5, answer = ?6 \
+                 WHERE spool_id = ?1 AND ordinal = ?2 AND owner = ?3 RETURNING forward_path",
+                &[
+                    spool,
+                    ordinal,
+                    owner,
+                    Value::Int(due.as_micros()),
+                    Value::Int(now),
+                    Value::Text(answer),
+                ],
+                forward_path,
+            )?,
+            Fate::Untried | Fate::Warned => self.sql.query_one(
+                "UPDATE spool_recipient SET owner = 0, warned = warned | ?4 \
+                 WHERE spool_id = ?1 AND ordinal = ?2 AND owner = ?3 RETURNING forward_path",
+                &[spool, ordinal, owner, Value::Int(i64::from(outcome.fate == Fate::Warned))],
+                forward_path,
+            )?,
+        };
+        let Some(forward_path) = found else { return Ok(false) };
+        let event = match outcome.fate {
+            Fate::Delivered => TraceEvent::Delivered,
+            Fate::Deferred(_) => TraceEvent::Deferred,
+            Fate::Failed => TraceEvent::Failed,
+            Fate::Warned => TraceEvent::Warned,
+            Fate::Untried => return Ok(true),
+        };
+        let texts = [&sender.reverse_path, &forward_path, answer];
+        self.trace_spooled(outcome.spool, event, sender.created, texts)?;
+        Ok(true)
+    }
+
+    /// The message goes with its last recipient.
+    pub(super) fn drop_finished(&mut self, spool: SpoolId) -> Result<()> {
+        self.sql.execute(
+            "DELETE FROM spool WHERE id = ?1 \
+             AND NOT EXISTS (SELECT 1 FROM spool_recipient r WHERE r.spool_id = ?1)",
+            &[Value::Int(spool.get())],
+        )?;
+        Ok(())
+    }
+}
+
+fn bounded(answer: &str) -> &str {
+    answer.get(..answer.floor_char_boundary(ANSWER_BYTES_MAX)).unwrap_or(answer)
+}

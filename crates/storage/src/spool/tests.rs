@@ -1,0 +1,336 @@
+//! The spool on both engines: claims, outcomes, leases, lists.
+
+use std::sync::Arc;
+
+use ids::{AccountId, Clock, QueueDaemonId, SpoolId};
+use testkit::ManualClock;
+
+use super::*;
+use crate::sql::Value;
+use crate::testing::{TestStore, on_both_engines, on_both_engines_with};
+use crate::{PreparedMessage, StorageError, WriteTx};
+
+fn entry(account: Option<AccountId>, recipients: &[&str]) -> SpoolEntry {
+    SpoolEntry {
+        account,
+        reverse_path: "julie@example.test".to_owned(),
+        envelope_json: "{}".to_owned(),
+        recipients: recipients
+            .iter()
+            .map(|path| SpoolRecipient {
+                forward_path: (*path).to_owned(),
+                parameters_json: "{}".to_owned(),
+            })
+            .collect(),
+    }
+}
+
+fn spool(store: &TestStore, recipients: &'static [&'static str]) -> SpoolId {
+    let message = PreparedMessage::new(b"a: b\r\n\r\nbody".to_vec());
+    store.write(move |tx| tx.spool(entry(None, recipients), &message)).unwrap()
+}
+
+fn register(store: &TestStore) -> QueueDaemonId {
+    store.write(|tx| tx.register_queue_daemon(tx.now().plus_secs(60))).unwrap()
+}
+
+fn claim(tx: &mut WriteTx<'_>, daemon: QueueDaemonId, destination: &str) -> Result<Vec<String>> {
+    let claim = Claim { daemon, destination: destination.to_owned(), limit: 10 };
+    let claimed = tx.claim_spooled(&claim)?;
+    Ok(claimed
+        .iter()
+        .flat_map(|message| {
+            message.recipients.iter().map(|recipient| {
+                format!("{} {} {}", message.id, recipient.forward_path, recipient.attempts)
+            })
+        })
+        .collect())
+}
+
+fn claimed(store: &TestStore, daemon: QueueDaemonId, destination: &'static str) -> Vec<String> {
+    store.write(move |tx| claim(tx, daemon, destination)).unwrap()
+}
+
+fn settle(
+    store: &TestStore,
+    daemon: QueueDaemonId,
+    (spool, ordinal): (SpoolId, i64),
+    fate: Fate,
+) -> Vec<bool> {
+    let outcome = Settlement { spool, ordinal, fate, answer: "250 2.0.0 ok".to_owned() };
+    store.write(move |tx| tx.settle_spooled(daemon, spool, &[outcome])).unwrap()
+}
+
+/// `event forward-path` of everything that happened.
+fn traces(store: &TestStore, spool: SpoolId) -> Vec<String> {
+    let rows = store.read(move |tx| tx.spool_trace(spool)).unwrap();
+    rows.iter().map(|row| format!("{} {}", row.event.as_str(), row.forward_path)).collect()
+}
+
+fn with_clock(test: impl Fn(&TestStore, &ManualClock)) {
+    let clock = Arc::new(ManualClock::default());
+    on_both_engines_with(|settings| settings.clock = clock.clone(), |store| test(store, &clock));
+}
+
+#[test]
+fn what_was_accepted_stays_when_its_account_goes() {
+    on_both_engines(|store| {
+        let julie = store.account("julie");
+        store
+            .write(move |tx| {
+                let message = PreparedMessage::new(b"a: b\r\n\r\nbody".to_vec());
+                tx.spool(entry(Some(julie), &["a@x.test", "b@X.test"]), &message)?;
+                tx.spool(entry(None, &["postmaster"]), &message)
+            })
+            .unwrap();
+        store.write(move |tx| tx.remove_account(julie)).unwrap();
+        let rows = store.read(|tx| {
+            tx.sql.query_all(
+                "SELECT s.account_id, r.ordinal, r.destination FROM spool s \
+                 JOIN spool_recipient r ON r.spool_id = s.id ORDER BY s.id, r.ordinal",
+                &[],
+                |row| Ok((row.opt_int(0)?, row.int(1)?, row.text(2)?.to_owned())),
+            )
+        });
+        let row = |ordinal, destination: &str| (None, ordinal, destination.to_owned());
+        assert_eq!(rows.unwrap(), [row(0, "x.test"), row(1, "x.test"), row(0, "postmaster")]);
+    });
+}
+
+#[test]
+fn what_cannot_be_sent_is_refused() {
+    let small = |settings: &mut crate::Settings| settings.message_bytes_max = 10;
+    on_both_engines_with(small, |store| {
+        let refused = store
+            .write(|tx| tx.spool(entry(None, &[]), &PreparedMessage::new(b"a: b\r\n".to_vec())));
+        assert!(matches!(refused, Err(StorageError::Invalid(_))));
+        let refused = store.write(|tx| {
+            tx.spool(entry(None, &["a@x.test"]), &PreparedMessage::new(vec![b'x'; 11]))
+        });
+        assert!(matches!(refused, Err(StorageError::TooBig { .. })));
+    });
+}
+
+#[test]
+fn a_recipient_is_in_one_pair_of_hands() {
+    on_both_engines(|store| {
+        let one = spool(store, &["a@x.test", "b@y.test", "c@X.test"]);
+        let two = spool(store, &["d@x.test"]);
+        let daemon = register(store);
+        let expect =
+            [format!("{one} a@x.test 0"), format!("{one} c@X.test 0"), format!("{two} d@x.test 0")];
+        assert_eq!(claimed(store, daemon, "x.test"), expect);
+        assert_eq!(claimed(store, daemon, "x.test"), [""; 0]);
+        assert_eq!(claimed(store, daemon, "z.test"), [""; 0]);
+        let backlog = store.read(|tx| tx.spool_backlog(10)).unwrap();
+        let left: Vec<_> = backlog.iter().map(|one| (&*one.destination, one.recipients)).collect();
+        assert_eq!(left, [("y.test", 1)]);
+        // Given back untried, it is as it was.
+        assert_eq!(settle(store, daemon, (one, 2), Fate::Untried), [true]);
+        assert_eq!(claimed(store, daemon, "x.test"), [format!("{one} c@X.test 0")]);
+    });
+}
+
+#[test]
+fn outcomes_end_recipients_and_then_the_message() {
+    with_clock(|store, clock| {
+        let one = spool(store, &["a@x.test", "b@x.test", "c@x.test"]);
+        let daemon = register(store);
+        assert_eq!(claimed(store, daemon, "x.test").len(), 3);
+        assert_eq!(settle(store, daemon, (one, 0), Fate::Delivered), [true]);
+        assert_eq!(settle(store, daemon, (one, 0), Fate::Delivered), [false]);
+        let later = clock.now().plus_secs(300);
+        assert_eq!(settle(store, daemon, (one, 1), Fate::Deferred(later)), [true]);
+        assert_eq!(settle(store, daemon, (one, 2), Fate::Failed), [true]);
+        assert_eq!(claimed(store, daemon, "x.test"), [""; 0]);
+        let row = store.read(|tx| tx.list_spooled(&SpoolFilter::default(), SpoolId::new(0), 10));
+        let row = row.unwrap().pop().unwrap();
+        assert_eq!((row.id, row.recipients.len(), row.size_bytes), (one, 1, 12));
+        let recipient = &row.recipients[0];
+        assert_eq!((recipient.attempts, recipient.due), (1, later));
+        assert_eq!((recipient.attempted, &*recipient.answer), (Some(clock.now()), "250 2.0.0 ok"));
+        clock.advance_secs(300);
+        assert_eq!(claimed(store, daemon, "x.test"), [format!("{one} b@x.test 1")]);
+        assert_eq!(settle(store, daemon, (one, 1), Fate::Delivered), [true]);
+        let totals = store.read(|tx| tx.spool_totals()).unwrap();
+        assert_eq!(totals, SpoolTotals::default());
+        let expect =
+            ["delivered a@x.test", "deferred b@x.test", "failed c@x.test", "delivered b@x.test"];
+        assert_eq!(traces(store, one), expect);
+        let found = store.read(|tx| tx.find_spool_traces("b@x.test", 1)).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].spool, found[0].event), (one, TraceEvent::Delivered));
+    });
+}
+
+#[test]
+fn the_dead_are_followed_by_the_living() {
+    with_clock(|store, clock| {
+        let one = spool(store, &["a@x.test"]);
+        let dead = register(store);
+        assert_eq!(claimed(store, dead, "x.test").len(), 1);
+        assert_eq!(store.write(|tx| tx.end_dead_queue_daemons()).unwrap(), 0);
+        clock.advance_secs(30);
+        store.write(move |tx| tx.renew_queue_lease(dead, tx.now().plus_secs(60))).unwrap();
+        clock.advance_secs(61);
+        assert_eq!(store.write(|tx| tx.end_dead_queue_daemons()).unwrap(), 1);
+        let renewed = store.write(move |tx| tx.renew_queue_lease(dead, tx.now().plus_secs(60)));
+        assert!(matches!(renewed, Err(StorageError::Conflict(_))));
+        let refused = store.write(move |tx| claim(tx, dead, "x.test"));
+        assert!(matches!(refused, Err(StorageError::Conflict(_))));
+        let living = register(store);
+        assert!(living > dead);
+        assert_eq!(claimed(store, living, "x.test"), [format!("{one} a@x.test 0")]);
+        // What the one before says about it counts for nothing.
+        assert_eq!(settle(store, dead, (one, 0), Fate::Delivered), [false]);
+        store.write(move |tx| tx.end_queue_daemon(living)).unwrap();
+        let last = register(store);
+        assert_eq!(claimed(store, last, "x.test").len(), 1);
+    });
+}
+
+#[test]
+fn what_is_late_is_found_whatever_it_is_due() {
+    with_clock(|store, clock| {
+        let one = spool(store, &["a@x.test"]);
+        let held = spool(store, &["b@x.test"]);
+        let hold = SpoolFilter { id: Some(held), ..SpoolFilter::default() };
+        store
+            .write(move |tx| tx.change_spooled(SpoolChange::Hold, &hold, SpoolId::new(0), 10))
+            .unwrap();
+        let daemon = register(store);
+        claimed(store, daemon, "x.test");
+        settle(store, daemon, (one, 0), Fate::Deferred(clock.now().plus_secs(99_999)));
+        clock.advance_secs(3600);
+        let young = spool(store, &["c@x.test"]);
+        let before = clock.now();
+        let late = |which| {
+            store.read(move |tx| tx.spooled_before(before, which, SpoolId::new(0), 10)).unwrap()
+        };
+        assert_eq!(late(Overdue::Unwarned), [one]);
+        let message = store.write(move |tx| tx.claim_overdue(daemon, one)).unwrap().unwrap();
+        assert_eq!(message.recipients[0].answer, "250 2.0.0 ok");
+        assert_eq!(settle(store, daemon, (one, 0), Fate::Warned), [true]);
+        assert_eq!(late(Overdue::Unwarned), []);
+        assert_eq!(late(Overdue::All), [one]);
+        assert_eq!(traces(store, one), ["deferred a@x.test", "warned a@x.test"]);
+        assert_eq!(store.write(move |tx| tx.claim_overdue(daemon, held)).unwrap(), None);
+        assert!(young > held);
+    });
+}
+
+#[test]
+fn operators_hold_release_hurry_and_remove() {
+    with_clock(|store, clock| {
+        let one = spool(store, &["a@x.test", "b@y.test"]);
+        let two = spool(store, &["c@x.test"]);
+        let change = |change, filter: SpoolFilter| {
+            store.write(move |tx| tx.change_spooled(change, &filter, SpoolId::new(0), 10)).unwrap()
+        };
+        let at_x = SpoolFilter { destination: Some("x.test".to_owned()), ..SpoolFilter::default() };
+        assert_eq!(change(SpoolChange::Hold, at_x.clone()), (2, Some(two)));
+        assert_eq!(change(SpoolChange::Hold, at_x.clone()), (0, Some(two)));
+        let daemon = register(store);
+        assert_eq!(claimed(store, daemon, "x.test"), [""; 0]);
+        assert_eq!(claimed(store, daemon, "y.test").len(), 1);
+        store.inner().spool_notices().take();
+        let to_c =
+            SpoolFilter { forward_path: Some("c@x.test".to_owned()), ..SpoolFilter::default() };
+        assert_eq!(change(SpoolChange::Release, to_c.clone()), (1, Some(two)));
+        let noticed = store.inner().spool_notices().take();
+        assert_eq!(noticed.into_keys().collect::<Vec<_>>(), ["x.test"]);
+        assert_eq!(claimed(store, daemon, "x.test"), [format!("{two} c@x.test 0")]);
+        settle(store, daemon, (two, 0), Fate::Deferred(clock.now().plus_secs(1000)));
+        assert_eq!(change(SpoolChange::Retry, to_c), (1, Some(two)));
+        assert_eq!(claimed(store, daemon, "x.test"), [format!("{two} c@x.test 1")]);
+        let totals = store.read(|tx| tx.spool_totals()).unwrap();
+        assert_eq!((totals.messages, totals.held, totals.owned), (2, 1, 2));
+        assert_eq!(change(SpoolChange::Remove, SpoolFilter::default()), (3, Some(two)));
+        // It was removed while it was in hand.
+        assert_eq!(settle(store, daemon, (two, 0), Fate::Delivered), [false]);
+        assert_eq!(store.read(|tx| tx.spool_totals()).unwrap(), SpoolTotals::default());
+        let held = ["held a@x.test", "removed a@x.test", "removed b@y.test"];
+        let mut found = traces(store, one);
+        found.sort();
+        assert_eq!(found, held);
+    });
+}
+
+#[test]
+fn filters_mean_what_all_their_parts_mean() {
+    on_both_engines(|store| {
+        let one = spool(store, &["a@x.test", "b@y.test"]);
+        let two = spool(store, &["c@x.test"]);
+        let ids = |filter: SpoolFilter, after: SpoolId| -> Vec<SpoolId> {
+            let rows = store.read(move |tx| tx.list_spooled(&filter, after, 10)).unwrap();
+            rows.iter().map(|row| row.id).collect()
+        };
+        let none = SpoolFilter::default;
+        let text = |text: &str| Some(text.to_owned());
+        let start = SpoolId::new(0);
+        assert_eq!(ids(none(), start), [one, two]);
+        assert_eq!(ids(none(), one), [two]);
+        assert_eq!(ids(SpoolFilter { id: Some(two), ..none() }, start), [two]);
+        assert_eq!(ids(SpoolFilter { destination: text("y.test"), ..none() }, start), [one]);
+        assert_eq!(ids(SpoolFilter { reverse_path: text(""), ..none() }, start), []);
+        let julie = SpoolFilter { reverse_path: text("julie@example.test"), ..none() };
+        assert_eq!(ids(SpoolFilter { forward_path: text("c@x.test"), ..julie }, start), [two]);
+        assert_eq!(ids(SpoolFilter { held: Some(true), ..none() }, start), []);
+        assert_eq!(ids(SpoolFilter { held: Some(false), ..none() }, start), [one, two]);
+    });
+}
+
+#[test]
+fn what_an_older_version_spooled_is_adopted() {
+    on_both_engines(|store| {
+        let one = spool(store, &["a@x.test", "\"b@c\"@Y.test"]);
+        store
+            .write(|tx| tx.sql.execute("UPDATE spool_recipient SET destination = '', due = 0", &[]))
+            .unwrap();
+        store.inner().spool_notices().take();
+        assert_eq!(store.write(|tx| tx.adopt_spooled()).unwrap(), 2);
+        assert_eq!(store.write(|tx| tx.adopt_spooled()).unwrap(), 0);
+        let noticed = store.inner().spool_notices().take();
+        assert_eq!(noticed.into_keys().collect::<Vec<_>>(), ["x.test", "y.test"]);
+        let daemon = register(store);
+        assert_eq!(claimed(store, daemon, "y.test"), [format!("{one} \"b@c\"@Y.test 0")]);
+    });
+}
+
+#[test]
+fn claims_go_by_the_index() {
+    on_both_engines(|store| {
+        spool(store, &["a@x.test"]);
+        let daemon = register(store);
+        // The oldest first, and no more than asked for.
+        for _ in 0..5 {
+            spool(store, &["b@x.test", "c@x.test"]);
+        }
+        let claim = Claim { daemon, destination: "x.test".to_owned(), limit: 4 };
+        let messages = store.write(move |tx| tx.claim_spooled(&claim)).unwrap();
+        let counts: Vec<usize> = messages.iter().map(|one| one.recipients.len()).collect();
+        assert_eq!(counts, [1, 2, 1]);
+        let owned = store.read(move |tx| {
+            let sql = "SELECT COUNT(*) FROM spool_recipient WHERE owner = ?1";
+            tx.sql.query_one(sql, &[Value::Int(daemon.get())], |row| row.int(0))
+        });
+        assert_eq!(owned.unwrap(), Some(4));
+    });
+}
+
+#[test]
+fn traces_go_when_their_days_are_over() {
+    with_clock(|store, clock| {
+        let one = spool(store, &["a@x.test", "b@x.test"]);
+        let daemon = register(store);
+        claimed(store, daemon, "x.test");
+        settle(store, daemon, (one, 0), Fate::Delivered);
+        clock.advance_secs(8 * 86_400);
+        settle(store, daemon, (one, 1), Fate::Delivered);
+        store.inner().maintain().unwrap();
+        assert_eq!(traces(store, one).len(), 2);
+        clock.advance_secs(7 * 86_400);
+        store.inner().maintain().unwrap();
+        assert_eq!(traces(store, one), ["delivered b@x.test"]);
+    });
+}

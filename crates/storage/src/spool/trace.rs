@@ -1,0 +1,136 @@
+//! What happened to a message and when: kept for `Settings::trace_days`, whatever became of it.
+
+use ids::{SpoolId, Timestamp};
+
+use crate::sql::{Row, Value};
+use crate::{ReadTx, Result, StorageError, WriteTx};
+
+/// What happened to one recipient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TraceEvent {
+    /// The next server has it, or the mailbox here.
+    Delivered,
+    /// It could not be brought there now.
+    Deferred,
+    /// It cannot be brought there.
+    Failed,
+    /// Its sender was told that it is late.
+    Warned,
+    /// An operator held it.
+    Held,
+    /// An operator let it go on.
+    Released,
+    /// An operator removed it.
+    Removed,
+}
+
+impl TraceEvent {
+    const ALL: [Self; 7] = [
+        Self::Delivered,
+        Self::Deferred,
+        Self::Failed,
+        Self::Warned,
+        Self::Held,
+        Self::Released,
+        Self::Removed,
+    ];
+
+    /// In one word, as it is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Deferred => "deferred",
+            Self::Failed => "failed",
+            Self::Warned => "warned",
+            Self::Held => "held",
+            Self::Released => "released",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+/// One event of the trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceRow {
+    /// The message's number in the spool.
+    pub spool: SpoolId,
+    /// When it happened.
+    pub at: Timestamp,
+    /// When the message was accepted.
+    pub accepted: Timestamp,
+    /// What happened.
+    pub event: TraceEvent,
+    /// MAIL FROM; empty for the null sender.
+    pub reverse_path: String,
+    /// RCPT TO.
+    pub forward_path: String,
+    /// What the other side said.
+    pub answer: String,
+}
+
+fn read(row: &dyn Row) -> Result<TraceRow> {
+    let event = row.text(3)?;
+    let event = TraceEvent::ALL.into_iter().find(|known| known.as_str() == event);
+    Ok(TraceRow {
+        spool: SpoolId::new(row.int(0)?),
+        at: Timestamp::from_micros(row.int(1)?),
+        accepted: Timestamp::from_micros(row.int(2)?),
+        event: event.ok_or_else(|| StorageError::Corrupt("a trace of no event".to_owned()))?,
+        reverse_path: row.text(4)?.to_owned(),
+        forward_path: row.text(5)?.to_owned(),
+        answer: row.text(6)?.to_owned(),
+    })
+}
+
+impl ReadTx<'_> {
+    /// What happened to one message, in order.
+    pub fn spool_trace(&mut self, spool: SpoolId) -> Result<Vec<TraceRow>> {
+        self.sql.query_all(
+            "SELECT spool_id, at, accepted, event, reverse_path, forward_path, answer \
+             FROM spool_trace WHERE spool_id = ?1 ORDER BY id",
+            &[Value::Int(spool.get())],
+            read,
+        )
+    }
+
+    /// What happened last to messages from or to `address`, the newest first.
+    pub fn find_spool_traces(&mut self, address: &str, limit: usize) -> Result<Vec<TraceRow>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.sql.query_all(
+            "SELECT spool_id, at, accepted, event, reverse_path, forward_path, answer \
+             FROM spool_trace WHERE reverse_path = ?1 OR forward_path = ?1 \
+             ORDER BY id DESC LIMIT ?2",
+            &[Value::Text(address), Value::Int(limit)],
+            read,
+        )
+    }
+}
+
+impl WriteTx<'_> {
+    /// Writes one event down; `texts` are MAIL FROM, RCPT TO and the answer.
+    pub(super) fn trace_spooled(
+        &mut self,
+        spool: SpoolId,
+        event: TraceEvent,
+        accepted: Timestamp,
+        texts: [&str; 3],
+    ) -> Result<()> {
+        let [reverse_path, forward_path, answer] = texts;
+        let now = self.now.as_micros();
+        self.sql.execute(
+            "INSERT INTO spool_trace \
+             (spool_id, at, accepted, event, reverse_path, forward_path, answer) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            &[
+                Value::Int(spool.get()),
+                Value::Int(now),
+                Value::Int(accepted.as_micros()),
+                Value::Text(event.as_str()),
+                Value::Text(reverse_path),
+                Value::Text(forward_path),
+                Value::Text(answer),
+            ],
+        )?;
+        Ok(())
+    }
+}
