@@ -22,7 +22,8 @@ use std::{
 use tokio::{io::AsyncReadExt, io::AsyncWriteExt, time::Instant};
 
 use crate::{
-    ChannelBindings, ConnectionCounters, ConnectionError, Stream, TlsFacts, TlsKeys, TlsProfile,
+    ChannelBindings, ConnectionCounters, ConnectionError, Stream, TlsClient, TlsDemand, TlsFacts,
+    TlsKeys, TlsProfile,
 };
 
 pub use input::LineEnding;
@@ -154,6 +155,26 @@ impl Connection {
             return Err(ConnectionError::PlaintextBeforeTls);
         }
         self.handshake(&keys, profile).await
+    }
+
+    /// Starts TLS as the client, after the server said that it is ready. After an error the
+    /// connection is of no more use.
+    pub async fn start_tls_as_client(
+        &mut self,
+        client: &TlsClient,
+        demand: TlsDemand,
+        name: &str,
+    ) -> Result<(), ConnectionError> {
+        // RFC 3207 §4.2 from the other side: what stands behind the server's reply and is not
+        // TLS was put there by somebody in between.
+        if !self.input.is_empty() {
+            return Err(ConnectionError::PlaintextBeforeTls);
+        }
+        let handshake = self.stream.start_tls_as_client(client, demand, name);
+        match tokio::time::timeout(self.settings.handshake_timeout, handshake).await {
+            Ok(done) => done.map_err(ConnectionError::Handshake),
+            Err(_) => Err(ConnectionError::TimedOut),
+        }
     }
 
     /// Compresses both ways from here on (RFC 4978), after the reply that says so was queued. What

@@ -37,6 +37,9 @@ pub enum SetupError {
         /// What is wrong with them.
         reason: String,
     },
+    /// The DNS servers cannot be set up.
+    #[error("DNS cannot be set up: {0}")]
+    Dns(String),
     /// The TLS library refuses our own settings.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),

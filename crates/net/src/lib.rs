@@ -4,24 +4,27 @@
 //! A [`Listener`] is bound from [`ListenerSettings`], then given a [`Service`], which is what a
 //! protocol crate implements. Each accepted peer becomes a [`Connection`]: a [`Stream`] (plain,
 //! TLS, or in memory for tests) with an input buffer and an output buffer. [`TlsKeys`] holds
-//! certificate and key and is reloaded in place; [`Shutdown`] ends everything.
+//! certificate and key and is reloaded in place; [`Shutdown`] ends everything. [`connect`] opens a
+//! connection to another server, [`TlsClient`] is TLS on it, [`Dns`] says where it is.
 //!
 //! **Invariant:** everything a peer controls is bounded: connections (in total and per
 //! address), the time of a handshake, the length of a line, the time to send it, the bytes and
 //! time of output not yet taken. A panic in one session ends that session alone. An idle
 //! connection holds no buffer of ours: of 2,000 idle TLS 1.3 connections each costs some 18 KiB,
 //! nearly all of it state of rustls (`cargo run -p net --example idle_tls` measures it).
-//! **Absent:** any protocol's syntax, storage, configuration files, outgoing connections.
+//! **Absent:** any protocol's syntax, storage, configuration files.
 
 mod address;
 mod bucket;
 mod clock;
 mod connection;
 mod counters;
+mod dns;
 mod error;
 mod isolation;
 mod listener;
 mod network;
+mod outgoing;
 mod proxy;
 mod shutdown;
 mod stream;
@@ -32,9 +35,11 @@ pub use bucket::TokenBucket;
 pub use clock::SystemClock;
 pub use connection::{Connection, ConnectionSettings, LineEnding};
 pub use counters::ConnectionCounters;
+pub use dns::{Dns, DnsError, DnsFuture, MailExchanger, SystemDns};
 pub use error::{ConnectionError, SetupError};
 pub use listener::{Encryption, Listener, ListenerSettings, Refusal, Service};
 pub use network::IpNetwork;
+pub use outgoing::connect;
 pub use shutdown::{Ending, Shutdown};
 pub use stream::{ChannelBindings, Stream, TlsFacts};
-pub use tls::{TlsKeys, TlsProfile, generate_self_signed};
+pub use tls::{TlsClient, TlsDemand, TlsKeys, TlsProfile, generate_self_signed};

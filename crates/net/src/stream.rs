@@ -8,13 +8,14 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
     net::TcpStream,
 };
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::{client, server::TlsStream};
 
-use crate::{TlsKeys, TlsProfile, tls::mail_addresses};
+use crate::{TlsClient, TlsDemand, TlsKeys, TlsProfile, tls::mail_addresses};
 
 /// What TLS agreed on, for the `Received` field and the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +57,7 @@ pub struct ChannelBindings {
 enum Io {
     Plain(Transport),
     Tls(Box<TlsStream<Transport>>),
+    TlsClient(Box<client::TlsStream<Transport>>),
     /// A TLS handshake failed half-way; nothing can be said any more.
     Ended,
 }
@@ -138,21 +140,46 @@ impl Stream {
     /// Runs the server side of a TLS handshake on this stream. After an error, or when the
     /// future is dropped half-way, the stream is at its end.
     pub async fn start_tls(&mut self, keys: &TlsKeys, profile: TlsProfile) -> io::Result<()> {
-        let transport = match std::mem::replace(&mut self.io, Io::Ended) {
-            Io::Plain(transport) => transport,
-            other => {
-                self.io = other;
-                return Err(io::Error::other("TLS is already active"));
-            }
-        };
+        let transport = self.take_plain()?;
         // Boxed because the state of a handshake is large and a session's future would
         // otherwise keep room for it for ever.
         let acceptor = keys.acceptor(profile);
         let tls = Box::pin(acceptor.tls.accept(transport)).await?;
-        self.tls = Some(Box::new(facts_of(tls.get_ref().1)));
+        let session = tls.get_ref().1;
+        self.tls = Some(Box::new(facts_of(session, session.server_name())));
         self.end_point = acceptor.end_point;
         self.io = Io::Tls(Box::new(tls));
         Ok(())
+    }
+
+    /// Runs the client side of a handshake with the server `name`, a host name or an address.
+    /// After an error, or when the future is dropped half-way, the stream is at its end.
+    pub async fn start_tls_as_client(
+        &mut self,
+        client: &TlsClient,
+        demand: TlsDemand,
+        name: &str,
+    ) -> io::Result<()> {
+        let connector = client.connector(demand).ok_or_else(|| {
+            io::Error::other("there is nobody here whose certificates are trusted")
+        })?;
+        let server_name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
+        let transport = self.take_plain()?;
+        let tls = Box::pin(connector.connect(server_name, transport)).await?;
+        self.tls = Some(Box::new(facts_of(tls.get_ref().1, Some(name))));
+        self.io = Io::TlsClient(Box::new(tls));
+        Ok(())
+    }
+
+    /// What a handshake begins on.
+    fn take_plain(&mut self) -> io::Result<Transport> {
+        match std::mem::replace(&mut self.io, Io::Ended) {
+            Io::Plain(transport) => Ok(transport),
+            other => {
+                self.io = other;
+                Err(io::Error::other("TLS is already active"))
+            }
+        }
     }
 }
 
@@ -164,7 +191,7 @@ fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-fn facts_of(session: &rustls::ServerConnection) -> TlsFacts {
+fn facts_of(session: &rustls::CommonState, server_name: Option<&str>) -> TlsFacts {
     let version = match session.protocol_version() {
         Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
         Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
@@ -185,7 +212,7 @@ fn facts_of(session: &rustls::ServerConnection) -> TlsFacts {
         version: version.into(),
         cipher,
         group,
-        server_name: session.server_name().map(Into::into),
+        server_name: server_name.map(Into::into),
         at_proxy: false,
     }
 }
@@ -206,6 +233,7 @@ macro_rules! on_io {
         match &mut $self.get_mut().io {
             Io::Plain(inner) => Pin::new(inner).$call($($argument),*),
             Io::Tls(inner) => Pin::new(inner).$call($($argument),*),
+            Io::TlsClient(inner) => Pin::new(inner).$call($($argument),*),
             Io::Ended => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     };

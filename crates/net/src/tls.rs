@@ -5,6 +5,7 @@
 //! preferred key exchange.
 
 mod certificate;
+mod client;
 mod self_signed;
 
 use std::{
@@ -24,6 +25,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::SetupError;
 
 pub(crate) use certificate::mail_addresses;
+pub use client::{TlsClient, TlsDemand};
 pub use self_signed::generate_self_signed;
 
 /// LIMIT: largest PEM file read. The longest chains in use are some 20 KiB.

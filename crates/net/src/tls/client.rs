@@ -1,0 +1,141 @@
+//! TLS as the client of another server.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rustls::{
+    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
+    version::{TLS12, TLS13},
+};
+use tokio_rustls::TlsConnector;
+
+use super::PEM_BYTES_MAX;
+use crate::SetupError;
+
+/// Where the machine keeps the certificates it trusts: Debian, Red Hat, Alpine, the BSDs.
+const SYSTEM_ROOTS: &[&str] = &[
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+    "/usr/local/etc/ssl/cert.pem",
+];
+
+/// What is asked of the other side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsDemand {
+    /// Encryption, whoever it is (RFC 7435 §3): it keeps those out who only listen.
+    Encrypted,
+    /// A certificate for its name, from somebody we trust.
+    Verified,
+}
+
+/// How TLS is used with servers we connect to. Sessions are resumed.
+#[derive(Clone)]
+pub struct TlsClient {
+    encrypted: TlsConnector,
+    /// Absent where nobody is trusted.
+    verified: Option<TlsConnector>,
+}
+
+impl TlsClient {
+    /// Trusts who is in the PEM file `roots`, or without one whom the machine trusts.
+    pub fn new(roots: Option<&Path>) -> Result<Self, SetupError> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let anyone = Arc::new(Anyone(provider.clone()));
+        let encrypted = ClientConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(&[&TLS13, &TLS12])?
+            .dangerous()
+            .with_custom_certificate_verifier(anyone)
+            .with_no_client_auth();
+        let verified = match roots.map(Path::to_owned).or_else(system_roots) {
+            None => None,
+            Some(path) => Some(
+                ClientConfig::builder_with_provider(provider)
+                    .with_protocol_versions(&[&TLS13, &TLS12])?
+                    .with_root_certificates(load_roots(&path)?)
+                    .with_no_client_auth(),
+            ),
+        };
+        Ok(Self {
+            encrypted: TlsConnector::from(Arc::new(encrypted)),
+            verified: verified.map(|config| TlsConnector::from(Arc::new(config))),
+        })
+    }
+
+    /// What makes the handshake; `None` where nobody could be verified.
+    pub(crate) fn connector(&self, demand: TlsDemand) -> Option<&TlsConnector> {
+        match demand {
+            TlsDemand::Encrypted => Some(&self.encrypted),
+            TlsDemand::Verified => self.verified.as_ref(),
+        }
+    }
+}
+
+impl std::fmt::Debug for TlsClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsClient").finish_non_exhaustive()
+    }
+}
+
+fn system_roots() -> Option<PathBuf> {
+    SYSTEM_ROOTS.iter().map(PathBuf::from).find(|path| path.is_file())
+}
+
+fn load_roots(path: &Path) -> Result<RootCertStore, SetupError> {
+    let file = |source| SetupError::File { path: path.to_owned(), source };
+    let content = |reason| SetupError::Content { path: path.to_owned(), reason };
+    if std::fs::metadata(path).map_err(file)?.len() > PEM_BYTES_MAX {
+        return Err(content("too large for certificates".to_owned()));
+    }
+    let pem = std::fs::read(path).map_err(file)?;
+    let mut roots = RootCertStore::empty();
+    // Bundles hold old ones in forms that are no longer understood; the others count.
+    for certificate in CertificateDer::pem_slice_iter(&pem).flatten() {
+        let _ = roots.add(certificate);
+    }
+    if roots.is_empty() { Err(content("holds no certificate".to_owned())) } else { Ok(roots) }
+}
+
+/// Takes every certificate; the handshake must be signed by its key all the same.
+#[derive(Debug)]
+struct Anyone(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
