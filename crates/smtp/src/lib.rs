@@ -1,4 +1,5 @@
-//! The receiving side of SMTP: port 25, submission (587, 465) and LMTP.
+//! SMTP: port 25, submission (587, 465) and LMTP on the receiving side; for the sending side see
+//! [`client`].
 //!
 //! RFC 5321, with RFC 1870 (SIZE), 2034 and 3463 (enhanced codes), 2920 (PIPELINING), 3030
 //! (CHUNKING, BINARYMIME), 3207 (STARTTLS), 3461 (DSN parameters, kept for the queue), 3848
@@ -13,13 +14,14 @@
 //!
 //! **Invariants:** 250 is sent after storage says that the message is durable; only CRLF `.`
 //! CRLF ends `DATA`; no bare CR or LF gets in; every bound on a peer is in [`Settings`].
-//! **Absent:** sending mail, retrying, filters, spam checks. RFC 8689 (REQUIRETLS) is not
+//! **Absent:** when and where to send, retrying, filters, spam checks. RFC 8689 (REQUIRETLS) is not
 //! offered, because nothing here could keep its promise.
 
 mod header;
 mod server;
 mod settings;
 
+pub mod client;
 pub mod content;
 pub mod error;
 pub mod parse;

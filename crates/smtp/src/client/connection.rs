@@ -1,0 +1,266 @@
+//! The bytes of a connection to another server, moved as the state machines say.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use net::{Connection, ConnectionError, ConnectionSettings, Stream, TlsClient, TlsDemand};
+use tokio::time::timeout;
+
+use super::content::Piece;
+use super::reply::LINE_BYTES_MAX;
+use super::{
+    Act, Capabilities, Failure, Opening, OpeningSettings, Outbound, OutboundContent, Outcome,
+    ReplyReader, ServerReply, Step, TlsUse, Transaction, Wait,
+};
+
+/// LIMIT: content that is sent before it is known whether somebody wants it.
+pub(super) const EAGER_BYTES_MAX: usize = 64 * 1024;
+/// LIMIT: RFC 5321 §4.5.3.2 sets none; TCP itself gives up after two minutes.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// LIMIT: RFC 5321 §4.5.3.2.5, for one block of the content.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(180);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
+/// LIMIT: one message, whatever the server does: some keep those they suspect waiting for hours.
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(3600);
+/// How long a server that does not listen any more may take to say why.
+const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(5);
+/// RFC 5321 §4.1.1.10: the reply to QUIT should be waited for; the mail is sent, so not long.
+const QUIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where a server is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// Its name, or its address as text where it has none.
+    pub name: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// From which of our addresses.
+    pub source: Option<IpAddr>,
+}
+
+/// `mx.example.org[192.0.2.1]:25`.
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}]:{}", self.name, self.address.ip(), self.address.port())
+    }
+}
+
+/// Why a server could not be used.
+#[derive(Debug)]
+pub enum ConnectError {
+    /// The network, or a server that does not speak SMTP.
+    Broken(String),
+    /// The TLS handshake; without TLS it may do.
+    Handshake(String),
+    /// It refused, or is not what we may use.
+    Refused(Failure),
+}
+
+/// A connection on which mail can be sent.
+pub struct Client {
+    connection: Connection,
+    server: Capabilities,
+    reader: ReplyReader,
+    needs_reset: bool,
+    messages: u64,
+}
+
+impl Client {
+    /// Connects to a server and brings it to where mail can be sent.
+    pub async fn connect(
+        host: &Host,
+        settings: &OpeningSettings,
+        tls: &TlsClient,
+        demand: TlsDemand,
+    ) -> Result<Self, ConnectError> {
+        let stream = net::connect(host.address, host.source, CONNECT_TIMEOUT)
+            .await
+            .map_err(|error| ConnectError::Broken(format!("connecting: {error}")))?;
+        Self::open(stream, &host.name, settings, tls, demand).await
+    }
+
+    /// The same on a stream that is connected.
+    pub async fn open(
+        stream: Stream,
+        name: &str,
+        settings: &OpeningSettings,
+        tls: &TlsClient,
+        demand: TlsDemand,
+    ) -> Result<Self, ConnectError> {
+        let connection = Connection::new(
+            stream,
+            ConnectionSettings {
+                write_timeout: WRITE_TIMEOUT,
+                handshake_timeout: HANDSHAKE_TIMEOUT,
+                ..ConnectionSettings::default()
+            },
+        );
+        let mut client = Self {
+            connection,
+            server: Capabilities::default(),
+            reader: ReplyReader::default(),
+            needs_reset: false,
+            messages: 0,
+        };
+        if settings.tls == TlsUse::FromTheStart {
+            client.handshake(name, tls, demand).await?;
+        }
+        client.server = client.negotiate(name, settings, tls, demand).await?;
+        Ok(client)
+    }
+
+    /// What the server can do.
+    pub fn server(&self) -> &Capabilities {
+        &self.server
+    }
+
+    /// Whether the connection is encrypted.
+    pub fn is_tls(&self) -> bool {
+        self.connection.is_tls()
+    }
+
+    /// Messages sent on it.
+    pub fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    /// Whether the server takes another message on this connection (RFC 9422 §4.1).
+    pub fn takes_more(&self) -> bool {
+        self.server.messages_max.is_none_or(|max| self.messages < max)
+    }
+
+    async fn handshake(
+        &mut self,
+        name: &str,
+        tls: &TlsClient,
+        demand: TlsDemand,
+    ) -> Result<(), ConnectError> {
+        let done = self.connection.start_tls_as_client(tls, demand, name).await;
+        done.map_err(|error| ConnectError::Handshake(error.to_string()))
+    }
+
+    async fn negotiate(
+        &mut self,
+        name: &str,
+        settings: &OpeningSettings,
+        tls: &TlsClient,
+        demand: TlsDemand,
+    ) -> Result<Capabilities, ConnectError> {
+        let broken = |error: Broken| ConnectError::Broken(error.to_string());
+        let mut opening = Opening::new(settings.clone());
+        let mut out = Vec::new();
+        let mut act = Act::Reply(Wait::Greeting);
+        loop {
+            match act {
+                Act::Reply(wait) => {
+                    let reply = self.exchange(&mut out, &[], wait).await.map_err(broken)?;
+                    act = opening.reply(&reply, &mut out);
+                }
+                Act::StartTls => {
+                    self.handshake(name, tls, demand).await?;
+                    act = opening.tls_started(&mut out);
+                }
+                Act::Ready(capabilities) => return Ok(capabilities),
+                Act::Failed(failure) => {
+                    self.part().await;
+                    return Err(ConnectError::Refused(failure));
+                }
+            }
+        }
+    }
+
+    /// Sends one message. After an outcome that says so, the connection is of no more use.
+    pub async fn send(&mut self, message: &Outbound, content: &OutboundContent) -> Outcome {
+        let server = std::mem::take(&mut self.server);
+        let reset = std::mem::replace(&mut self.needs_reset, true);
+        let mut transaction = Transaction::new(&server, message, content.len(), reset);
+        let driven = timeout(MESSAGE_TIMEOUT, self.drive(&mut transaction, content)).await;
+        let whole = matches!(driven, Ok(Ok(())));
+        if let Ok(Err(error)) = driven {
+            tracing::debug!(%error, server = server.name, "sending");
+        }
+        self.needs_reset = transaction.needs_reset();
+        self.messages += 1;
+        let outcome = transaction.into_outcome(whole);
+        self.server = server;
+        outcome
+    }
+
+    async fn drive(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        content: &OutboundContent,
+    ) -> Result<(), Broken> {
+        let mut out = Vec::new();
+        let mut step = transaction.start(&mut out);
+        loop {
+            let reply = match step {
+                Step::Done => return Ok(()),
+                Step::Reply(wait) => self.exchange(&mut out, &[], wait).await?,
+                Step::Data => self.exchange(&mut out, &content.data_pieces(), Wait::End).await?,
+                Step::Chunk => self.exchange(&mut out, &content.raw_pieces(), Wait::End).await?,
+            };
+            step = transaction.reply(reply, &mut out);
+        }
+    }
+
+    /// Sends what is in the buffer and these pieces, and reads one reply.
+    async fn exchange(
+        &mut self,
+        out: &mut Vec<u8>,
+        pieces: &[Piece<'_>],
+        wait: Wait,
+    ) -> Result<ServerReply, Broken> {
+        let written = self.write(out, pieces).await;
+        out.clear();
+        if let Err(error) = written {
+            // A server that closed in the middle may have said why before.
+            let last = timeout(LAST_WORDS_TIMEOUT, self.read_reply(wait)).await;
+            return last.unwrap_or(Err(error.into()));
+        }
+        self.read_reply(wait).await
+    }
+
+    async fn write(&mut self, out: &[u8], pieces: &[Piece<'_>]) -> Result<(), ConnectionError> {
+        self.connection.write(out).await?;
+        for piece in pieces {
+            self.connection.write(piece.0).await?;
+        }
+        self.connection.flush().await
+    }
+
+    async fn read_reply(&mut self, wait: Wait) -> Result<ServerReply, Broken> {
+        self.connection.set_read_timeout(Duration::from_secs(wait.secs()));
+        loop {
+            let mut line = Vec::new();
+            // A bare LF ends a line here as well: what a server means is plain, and nothing
+            // of it is passed on.
+            self.connection.read_line(&mut line, LINE_BYTES_MAX).await?;
+            if let Some(reply) = self.reader.line(&line)? {
+                return Ok(reply);
+            }
+        }
+    }
+
+    /// Says goodbye.
+    pub async fn quit(mut self) {
+        self.part().await;
+        self.connection.close().await;
+    }
+
+    async fn part(&mut self) {
+        // Whatever comes of it, the connection is over.
+        let mut out = b"QUIT\r\n".to_vec();
+        let _ = timeout(QUIT_TIMEOUT, self.exchange(&mut out, &[], Wait::Command)).await;
+    }
+}
+
+/// Why a connection ended in the middle.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error("{0}")]
+    Network(#[from] ConnectionError),
+    #[error("{0}")]
+    Reply(#[from] super::ReplyFault),
+}

@@ -1,0 +1,237 @@
+use super::*;
+use crate::client::{OutboundRecipient, ReplyReader};
+
+const FULL: &[&str] = &["PIPELINING", "SIZE 1000", "8BITMIME", "SMTPUTF8", "DSN"];
+
+fn server(keywords: &[&str]) -> Capabilities {
+    let lines = [&["mx.there.test"], keywords].concat();
+    let lines = lines.iter().map(|line| (*line).to_owned()).collect();
+    Capabilities::of(&ServerReply { code: 250, status: None, lines })
+}
+
+fn message(recipients: &[&str]) -> Outbound {
+    Outbound {
+        reverse_path: "julie@here.test".to_owned(),
+        body: Body::EightBitMime,
+        utf8_header: false,
+        size_bytes: 100,
+        ret: Some("HDRS".to_owned()),
+        envelope_id: Some("q1".to_owned()),
+        recipients: recipients
+            .iter()
+            .map(|path| OutboundRecipient {
+                forward_path: (*path).to_owned(),
+                notify: Some("FAILURE,DELAY".to_owned()),
+                original: None,
+            })
+            .collect(),
+    }
+}
+
+/// Plays replies and gives what was sent, in groups (`//` where it waits), and the outcome.
+fn play(
+    server: &Capabilities,
+    message: &Outbound,
+    reset: bool,
+    replies: &[&str],
+) -> (String, Outcome) {
+    let mut transaction = Transaction::new(server, message, 100, reset);
+    let mut sent = String::new();
+    let mut out = Vec::new();
+    let mut step = transaction.start(&mut out);
+    let mut replies = replies.iter();
+    loop {
+        sent += &String::from_utf8(std::mem::take(&mut out)).unwrap().replace("\r\n", "|");
+        match step {
+            Step::Done => break,
+            Step::Data => sent += "(data)",
+            Step::Chunk => sent += "(chunk)",
+            Step::Reply(_) => {}
+        }
+        let Some(reply) = replies.next() else { break };
+        if !sent.ends_with("//") {
+            sent += "//";
+        }
+        let reply = ReplyReader::default().line(reply.as_bytes()).unwrap().unwrap();
+        step = transaction.reply(reply, &mut out);
+    }
+    assert_eq!(replies.next(), None, "replies left over after {sent}");
+    let usable = step == Step::Done;
+    (sent, transaction.into_outcome(usable))
+}
+
+fn verdicts(outcome: &Outcome) -> Vec<String> {
+    outcome
+        .verdicts
+        .iter()
+        .map(|verdict| match verdict {
+            Verdict::Accepted(reply) => format!("accepted {reply}"),
+            Verdict::Refused(stage, reply) => format!("{stage:?} {reply}"),
+            Verdict::Unfit(unfit) => format!("unfit {}", unfit.status),
+            Verdict::Unanswered => "unanswered".to_owned(),
+        })
+        .collect()
+}
+
+const MAIL: &str = "MAIL FROM:<julie@here.test> SIZE=100 BODY=8BITMIME RET=HDRS ENVID=q1|";
+
+#[test]
+fn commands_leave_together() {
+    let (sent, outcome) = play(
+        &server(FULL),
+        &message(&["a@x.test", "b@x.test"]),
+        false,
+        &["250 ok", "250 ok", "550 5.1.1 no", "354 go", "250 2.0.0 queued"],
+    );
+    let rcpt = |path| format!("RCPT TO:<{path}> NOTIFY=FAILURE,DELAY|");
+    let group = format!("{MAIL}{}{}DATA|//(data)//", rcpt("a@x.test"), rcpt("b@x.test"));
+    assert_eq!(sent, group);
+    assert_eq!(verdicts(&outcome), ["accepted 250 2.0.0 queued", "Rcpt 550 5.1.1 no"]);
+    assert!(outcome.usable);
+}
+
+#[test]
+fn without_pipelining_one_at_a_time() {
+    let (sent, outcome) = play(
+        &server(&[]),
+        &message(&["a@x.test", "b@x.test"]),
+        true,
+        &["250 reset", "250 ok", "250 ok", "450 later", "354 go", "250 queued"],
+    );
+    let steps = "RSET|//MAIL FROM:<julie@here.test>|//RCPT TO:<a@x.test>|//RCPT TO:<b@x.test>|//\
+                 DATA|//(data)//";
+    assert_eq!(sent, steps);
+    assert_eq!(verdicts(&outcome), ["accepted 250 queued", "Rcpt 450 later"]);
+}
+
+#[test]
+fn chunks_follow_at_once() {
+    let chunking = server(&["PIPELINING", "CHUNKING", "BINARYMIME"]);
+    let binary = Outbound { body: Body::BinaryMime, ..message(&["a@x.test"]) };
+    let (sent, outcome) =
+        play(&chunking, &binary, true, &["250 reset", "250 ok", "250 ok", "250 queued"]);
+    let group = "RSET|MAIL FROM:<julie@here.test> BODY=BINARYMIME|RCPT TO:<a@x.test>|\
+                 BDAT 100 LAST|(chunk)//";
+    assert_eq!(sent, group);
+    assert_eq!(verdicts(&outcome), ["accepted 250 queued"]);
+    let replies = ["250 ok", "550 no", "503 no recipients"];
+    let (_, outcome) = play(&chunking, &binary, false, &replies);
+    assert_eq!(verdicts(&outcome), ["Rcpt 550 no"]);
+    assert!(outcome.usable);
+}
+
+#[test]
+fn a_refused_sender_concerns_all() {
+    let (_, outcome) = play(
+        &server(FULL),
+        &message(&["a@x.test", "b@x.test"]),
+        false,
+        &["451 4.3.0 busy", "503 mail first", "503 mail first", "503 mail first"],
+    );
+    assert_eq!(verdicts(&outcome), ["Mail 451 4.3.0 busy", "Mail 451 4.3.0 busy"]);
+    assert!(outcome.usable);
+}
+
+#[test]
+fn a_server_that_takes_data_for_nobody_gets_nothing() {
+    let (sent, outcome) = play(
+        &server(FULL),
+        &message(&["a@x.test"]),
+        false,
+        &["250 ok", "550 no", "354 go", "554 nobody"],
+    );
+    assert!(sent.ends_with("DATA|//.|//"), "{sent}");
+    assert_eq!(verdicts(&outcome), ["Rcpt 550 no"]);
+}
+
+#[test]
+fn refusals_after_the_recipients() {
+    let envelope = ["250 ok", "250 ok"];
+    let after = |rest: &[&str]| {
+        let replies = [&envelope[..], rest].concat();
+        play(&server(FULL), &message(&["a@x.test"]), false, &replies).1
+    };
+    let outcome = after(&["452 4.3.1 full"]);
+    assert_eq!(verdicts(&outcome), ["Data 452 4.3.1 full"]);
+    let outcome = after(&["354 go", "554 5.6.0 spam"]);
+    assert_eq!(verdicts(&outcome), ["End 554 5.6.0 spam"]);
+    let outcome = after(&["354 go", "421 4.3.2 bye"]);
+    assert_eq!(verdicts(&outcome), ["End 421 4.3.2 bye"]);
+    assert!(!outcome.usable);
+    // The connection broke after the content.
+    let outcome = after(&["354 go"]);
+    assert_eq!(verdicts(&outcome), ["unanswered"]);
+    assert!(!outcome.usable);
+}
+
+#[test]
+fn a_farewell_ends_it_at_once() {
+    let (_, outcome) = play(
+        &server(FULL),
+        &message(&["a@x.test", "b@x.test"]),
+        false,
+        &["250 ok", "421 4.3.2 bye"],
+    );
+    assert_eq!(verdicts(&outcome), ["Rcpt 421 4.3.2 bye", "unanswered"]);
+    assert!(!outcome.usable);
+}
+
+#[test]
+fn too_many_recipients_come_again() {
+    // RFC 9422 §4.2
+    let limited = server(&["PIPELINING", "LIMITS RCPTMAX=1"]);
+    let two = message(&["a@x.test", "b@x.test"]);
+    let (sent, outcome) =
+        play(&limited, &two, false, &["250 ok", "250 ok", "354 go", "250 queued"]);
+    assert!(!sent.contains("b@x.test"));
+    assert_eq!(verdicts(&outcome), ["accepted 250 queued", "unanswered"]);
+    // RFC 5321 §4.5.3.1.10
+    let replies = ["250 ok", "250 ok", "452 4.5.3 too many", "354 go", "250 queued"];
+    let (_, outcome) = play(&server(FULL), &two, false, &replies);
+    assert_eq!(verdicts(&outcome), ["accepted 250 queued", "unanswered"]);
+}
+
+#[test]
+fn many_recipients_go_in_groups() {
+    let paths: Vec<String> = (0..150).map(|at| format!("r{at}@x.test")).collect();
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let mut replies = vec!["250 ok"; 151];
+    replies.extend(["354 go", "250 queued"]);
+    let (sent, outcome) = play(&server(FULL), &message(&paths), false, &replies);
+    let groups: Vec<usize> = sent.split("//").map(|group| group.matches("RCPT").count()).collect();
+    assert_eq!(groups, [100, 50, 0, 0]);
+    assert!(outcome.verdicts.iter().all(|verdict| matches!(verdict, Verdict::Accepted(_))));
+}
+
+#[test]
+fn what_a_server_cannot_take_is_not_sent() {
+    let check = |keywords: &[&str], message: &Outbound, expect: &[&str]| {
+        let server = server(keywords);
+        let mut transaction = Transaction::new(&server, message, 100, false);
+        let step = transaction.start(&mut Vec::new());
+        let outcome = transaction.into_outcome(true);
+        assert_eq!(verdicts(&outcome), expect);
+        step
+    };
+    let large = Outbound { size_bytes: 1001, ..message(&["a@x.test"]) };
+    assert_eq!(check(FULL, &large, &["unfit 5.3.4"]), Step::Done);
+    let binary = Outbound { body: Body::BinaryMime, ..message(&["a@x.test"]) };
+    assert_eq!(check(&["CHUNKING"], &binary, &["unfit 5.6.1"]), Step::Done);
+    let header = Outbound { utf8_header: true, ..message(&["a@x.test"]) };
+    assert_eq!(check(&["8BITMIME"], &header, &["unfit 5.6.7"]), Step::Done);
+    // One address needs SMTPUTF8, the other does not.
+    let mixed = message(&["ü@x.test", "a@x.test"]);
+    check(&["8BITMIME"], &mixed, &["unfit 5.6.7", "unanswered"]);
+}
+
+#[test]
+fn domains_are_written_as_the_server_reads_them() {
+    let umlaut = Outbound { ret: None, envelope_id: None, ..message(&["a@bücher.example"]) };
+    let (sent, _) = play(&server(&["PIPELINING"]), &umlaut, false, &[]);
+    assert!(sent.contains("RCPT TO:<a@xn--bcher-kva.example>|"), "{sent}");
+    let (sent, _) = play(&server(&["PIPELINING", "SMTPUTF8"]), &umlaut, false, &[]);
+    assert!(
+        sent.contains("MAIL FROM:<julie@here.test> SMTPUTF8|RCPT TO:<a@bücher.example>|"),
+        "{sent}"
+    );
+}
