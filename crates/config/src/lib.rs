@@ -18,11 +18,13 @@ mod reader;
 mod render;
 mod value;
 
-pub use options::{Auth, Config, ImapClient, Limits, Listener, Log, Metrics, Search, Storage, Tls};
+pub use options::{
+    Auth, Config, ImapClient, Limits, Listener, Log, Metrics, Queue, Route, Search, Storage, Tls,
+};
 pub use parse::parse;
 pub use problem::{Problem, Problems};
 pub use render::{render_reference, render_sample};
 pub use value::{
-    Blobs, Database, Level, LogFormat, Network, Protocol, SaslMechanism, Secret, TlsMode, Word,
-    parse_size,
+    Blobs, Database, Endpoint, Level, LogFormat, Network, Protocol, RouteTls, SaslMechanism,
+    Secret, TlsMode, Word, parse_size,
 };

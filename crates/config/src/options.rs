@@ -1,13 +1,13 @@
 //! The option table: every key of the configuration, declared once.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::reader::TableReader;
 use crate::value::{
-    Blobs, Database, Level, LogFormat, Network, OptionValue, Protocol, SaslMechanism, Secret,
-    TlsMode, Word,
+    Blobs, Database, Endpoint, Level, LogFormat, Network, OptionValue, Protocol, RouteTls,
+    SaslMechanism, Secret, TlsMode, Word,
 };
 
 /// What the documents say about one option.
@@ -368,6 +368,83 @@ sections! {
         scram_iterations: u32 = default 60000, since "0.1";
     }
 
+    /// Sending mail to other servers: to where the MX records of a domain point, or a
+    /// `[[route]]`. `posthorn queue` shows what waits.
+    table "queue" pub struct Queue {
+        /// Whether the queue is worked on. With `false` what is accepted for other servers stays
+        /// where it is until this changes.
+        enabled: bool = default true, since "0.2";
+
+        /// How long a message is tried before its sender gets it back. Less than 4 days is
+        /// against RFC 5321.
+        lifetime: Duration = default "5 days", since "0.2";
+
+        /// Whether senders are told that a message is late.
+        warnings: bool = default true, since "0.2";
+
+        /// How long a message may wait before its sender is told so.
+        warn_after: Duration = default "4 h", since "0.2";
+
+        /// The pause after the first attempt that fails; it doubles with each.
+        retry_first: Duration = default "5 min", since "0.2";
+
+        /// The longest pause between two attempts.
+        retry_max: Duration = default "4 h", since "0.2";
+
+        /// Connections to other servers at a time.
+        connections: u32 = default 200, since "0.2";
+
+        /// Connections at a time to the servers of one domain. They begin with two and grow while
+        /// messages are taken.
+        connections_per_destination: u32 = default 20, since "0.2";
+
+        /// Messages on one connection.
+        messages_per_connection: u32 = default 100, since "0.2";
+
+        /// Memory for messages on their way out; more of them wait.
+        memory: u64 = default "256 MiB", since "0.2";
+
+        /// How long it can be said what happened to a message (`posthorn queue trace`).
+        trace: Duration = default "14 days", since "0.2";
+
+        /// The port of other servers. Another than 25 is for tests.
+        port: u32 = default 25, since "0.2";
+
+        /// Addresses to send from, at most one of IPv4 and one of IPv6. Without any, the system
+        /// chooses; with one family only, the other is not used.
+        source: Option<Vec<IpAddr>> = optional ["192.0.2.7", "2001:db8::7"], since "0.2";
+
+        /// DNS servers. Without any, those of the machine (`/etc/resolv.conf`) are asked.
+        dns: Option<Vec<SocketAddr>> = optional "127.0.0.1:53", since "0.2";
+
+        /// PEM certificates of those whose word is taken for servers that must be verified.
+        /// Without it, those whom the machine trusts.
+        trusted_ca: Option<PathBuf> = optional "/etc/ssl/certs/ca-certificates.crt", since "0.2";
+    }
+
+    /// Where mail for a domain goes in place of where its MX records point. The table stands once
+    /// for each domain.
+    tables "route" pub struct Route {
+        /// The domain; `.example.net` means every one below it, `*` all that have no other
+        /// route: that is a smart host.
+        domain: Word = required "*", since "0.2";
+
+        /// The server that takes it, with its port if that is not 25.
+        host: Endpoint = required "smtp.example.net:587", since "0.2";
+
+        /// How TLS is used: `opportunistic` where the server offers it, whoever it is;
+        /// `verified` always, with a certificate for its name; `implicit` the same from the first
+        /// byte (port 465); `never`.
+        tls: RouteTls = default "opportunistic", since "0.2";
+
+        /// The user to sign in as. It needs `tls` to be `verified` or `implicit`, but on the
+        /// loopback.
+        user: Option<Word> = optional "relay@example.net", since "0.2";
+
+        /// A file whose first line is that user's password.
+        password_file: Option<Secret> = optional "/etc/posthorn/relay-password", since "0.2";
+    }
+
     /// What POP3 does beyond its limits.
     table "pop3" pub struct Pop3 {
         /// Whether a message that was retrieved shows as read in other programs. It takes effect
@@ -418,6 +495,10 @@ pub struct Config {
     pub limits: Limits,
     /// `[auth]`
     pub auth: Auth,
+    /// `[queue]`
+    pub queue: Queue,
+    /// Each `[[route]]`, in the order of the file.
+    pub routes: Vec<Route>,
     /// `[pop3]`
     pub pop3: Pop3,
     /// `[log]`

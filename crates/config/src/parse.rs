@@ -8,12 +8,12 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::options::{
-    Auth, Config, General, ImapClient, Limits, Listener, Log, Metrics, Pop3, Search, Section,
-    Storage, Tls,
+    Auth, Config, General, ImapClient, Limits, Listener, Log, Metrics, Pop3, Queue, Route, Search,
+    Section, Storage, Tls,
 };
 use crate::problem::Problems;
 use crate::reader::{Source, TableReader};
-use crate::value::{Protocol, TlsMode};
+use crate::value::{Protocol, RouteTls, TlsMode};
 
 /// Reads a configuration. `file` is only named in problems, and its directory is where
 /// relative paths start.
@@ -45,9 +45,11 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
     let search = section::<Search>(source, root, |_, _| {});
     let tls = section::<Tls>(source, root, check_tls);
     let listeners = read_listeners(source, root);
-    let imap_clients = read_imap_clients(source, root);
+    let imap_clients = repeated::<ImapClient>(source, root, |_, _| {});
     let limits = section::<Limits>(source, root, check_limits);
     let auth = section::<Auth>(source, root, check_auth);
+    let queue = section::<Queue>(source, root, check_queue);
+    let routes = repeated::<Route>(source, root, check_route);
     let pop3 = section::<Pop3>(source, root, |_, _| {});
     let log = section::<Log>(source, root, |_, _| {});
     let metrics = section::<Metrics>(source, root, |_, _| {});
@@ -62,6 +64,8 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
         imap_clients: imap_clients?,
         limits: limits?,
         auth: auth?,
+        queue: queue?,
+        routes: routes?,
         pop3: pop3?,
         log: log?,
         metrics: metrics?,
@@ -76,7 +80,7 @@ fn top_keys() -> Vec<&'static str> {
     let mut known = keys::<General>();
     known.extend([Storage::NAME, Search::NAME, Tls::NAME, Listener::NAME, Limits::NAME]);
     known.extend([Auth::NAME, Pop3::NAME, Log::NAME, Metrics::NAME]);
-    known.push(ImapClient::NAME);
+    known.extend([ImapClient::NAME, Queue::NAME, Route::NAME]);
     known
 }
 
@@ -113,23 +117,28 @@ fn read_table<S: Section>(
     Some(section)
 }
 
-fn read_imap_clients(source: &Source<'_>, root: &DeTable<'_>) -> Option<Vec<ImapClient>> {
-    let Some(found) = root.get(ImapClient::NAME) else { return Some(Vec::new()) };
+/// Reads a table that stands as often as it is wanted, or not at all.
+fn repeated<S: Section>(
+    source: &Source<'_>,
+    root: &DeTable<'_>,
+    check: impl Fn(&S, &TableReader<'_>),
+) -> Option<Vec<S>> {
+    let Some(found) = root.get(S::NAME) else { return Some(Vec::new()) };
     let DeValue::Array(tables) = found.get_ref() else {
-        let text = "expected a list of tables: [[imap_client]]";
-        source.report(found.span().start, ImapClient::NAME, text);
+        let text = format!("expected a list of tables: [[{}]]", S::NAME);
+        source.report(found.span().start, S::NAME, text);
         return None;
     };
-    let mut clients = Vec::new();
+    let mut read = Vec::new();
     for value in tables.iter() {
         let offset = value.span().start;
         let DeValue::Table(table) = value.get_ref() else {
-            source.report(offset, ImapClient::NAME, "expected a table: [[imap_client]]");
+            source.report(offset, S::NAME, format!("expected a table: [[{}]]", S::NAME));
             continue;
         };
-        clients.extend(read_table::<ImapClient>(source, Some(table), offset, |_, _| {}));
+        read.extend(read_table::<S>(source, Some(table), offset, &check));
     }
-    (clients.len() == tables.len()).then_some(clients)
+    (read.len() == tables.len()).then_some(read)
 }
 
 fn read_listeners(source: &Source<'_>, root: &DeTable<'_>) -> Option<Vec<Listener>> {
@@ -235,6 +244,31 @@ fn check_limits(limits: &Limits, reader: &TableReader<'_>) {
     }
 }
 
+fn check_queue(queue: &Queue, reader: &TableReader<'_>) {
+    if u16::try_from(queue.port).is_err() {
+        reader.refuse("port", "must be at most 65535");
+    }
+    let sources = queue.source.as_deref().unwrap_or_default();
+    if [true, false].iter().any(|six| sources.iter().filter(|ip| ip.is_ipv6() == *six).count() > 1)
+    {
+        reader.refuse("source", "at most one address of IPv4 and one of IPv6");
+    }
+}
+
+fn check_route(route: &Route, reader: &TableReader<'_>) {
+    match (&route.user, &route.password_file) {
+        (Some(_), None) => reader.refuse("password_file", "is missing; user needs it"),
+        (None, Some(_)) => reader.refuse("user", "is missing; password_file needs it"),
+        _ => {}
+    }
+    let encrypted = matches!(route.tls, RouteTls::Verified | RouteTls::Implicit);
+    if route.user.is_some() && !encrypted && !route.host.is_loopback() {
+        let text = "a password is only sent with tls = \"verified\" or \"implicit\", but on the \
+                    loopback";
+        reader.refuse("tls", text);
+    }
+}
+
 fn check_auth(auth: &Auth, reader: &TableReader<'_>) {
     // LIMIT: what the argon2 parameters are defined for, and what a server can spare.
     if !(1 << 20..=1 << 30).contains(&auth.argon2_memory) {
@@ -306,6 +340,18 @@ mod tests {
             (
                 format!("{BASE}[[listener]]\nprotocol = \"imap\"\n"),
                 "p.toml:7:listener.bind: is missing; for example: bind = \"[::]:993\"",
+            ),
+            (
+                format!(
+                    "{BASE}[[route]]\ndomain = \"*\"\nhost = \"smtp.example.net:587\"\n\
+                     user = \"u\"\npassword_file = \"p\"\n"
+                ),
+                "p.toml:7:route.tls: a password is only sent with tls = \"verified\" or \
+                 \"implicit\", but on the loopback",
+            ),
+            (
+                format!("{BASE}[queue]\nport = 70000\n"),
+                "p.toml:8:queue.port: must be at most 65535",
             ),
             (
                 BASE.replace("self-signed", "acme"),

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use crate::options::{
-    Auth, General, ImapClient, Limits, Listener, Log, Metrics, Pop3, Row, Search, Section, Storage,
-    Tls,
+    Auth, General, ImapClient, Limits, Listener, Log, Metrics, Pop3, Queue, Route, Row, Search,
+    Section, Storage, Tls,
 };
 
 /// The reference of every option, in Markdown: `docs/config.md`.
@@ -18,6 +18,8 @@ pub fn render_reference() -> String {
     reference::<ImapClient>(&mut out);
     reference::<Limits>(&mut out);
     reference::<Auth>(&mut out);
+    reference::<Queue>(&mut out);
+    reference::<Route>(&mut out);
     reference::<Pop3>(&mut out);
     reference::<Log>(&mut out);
     reference::<Metrics>(&mut out);
@@ -37,6 +39,8 @@ pub fn render_sample() -> String {
     sample_unset::<ImapClient>(&mut out);
     sample::<Limits>(&mut out);
     sample::<Auth>(&mut out);
+    sample::<Queue>(&mut out);
+    sample_unset::<Route>(&mut out);
     sample::<Pop3>(&mut out);
     sample::<Log>(&mut out);
     sample::<Metrics>(&mut out);

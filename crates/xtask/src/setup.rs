@@ -22,6 +22,8 @@ const FOR_TESTS: &[(&str, &str)] = &[
     ("offlineimap", "offlineimap3"),
     ("getmail", "getmail6"),
     ("fetchmail", "fetchmail"),
+    ("postfix", "postfix"),
+    ("nsd", "nsd"),
     ("strace", "strace"),
     ("setpriv", "util-linux"),
     ("python3", "python3"),

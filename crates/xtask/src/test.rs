@@ -57,6 +57,10 @@ fn run_crashes(extent: Extent, postgres: &SharedPostgres) -> Result<(), String> 
         let mut command = python("tests/crash/run", postgres);
         command.args(["--rounds", rounds, "--engine", engine]);
         shell::run(command)?;
+        let mut command = python("tests/crash/queue.py", postgres);
+        let (messages, kills) = if extent == Extent::Quick { ("200", "5") } else { ("2000", "30") };
+        command.args(["--messages", messages, "--kills", kills, "--engine", engine]);
+        shell::run(command)?;
     }
     let mut command = python("tests/crash/disk", postgres);
     command.args(["--engine", "sqlite"]);

@@ -66,6 +66,17 @@ impl OptionValue for Vec<SocketAddr> {
     }
 }
 
+impl OptionValue for Vec<IpAddr> {
+    const TYPE: &'static str = "address, or a list of them";
+
+    fn parse(value: &DeValue<'_>, _: &Path) -> Result<Self, String> {
+        list(value, |value| {
+            let written = text(value, "an address such as \"192.0.2.7\"")?;
+            written.parse().map_err(|_| format!("\"{written}\" is no IP address"))
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

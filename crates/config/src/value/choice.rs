@@ -63,6 +63,20 @@ choice! {
 }
 
 choice! {
+    /// How TLS is used with the server of a route.
+    RouteTls: "`opportunistic`, `verified`, `implicit`, `never`" {
+        /// Where it is offered, whoever it is.
+        Opportunistic = "opportunistic",
+        /// By STARTTLS, with a certificate for the server's name.
+        Verified = "verified",
+        /// From the first byte, with a certificate for the server's name.
+        Implicit = "implicit",
+        /// Not at all.
+        Never = "never",
+    }
+}
+
+choice! {
     /// What a listener speaks.
     Protocol: "`smtp`, `lmtp`, `submission`, `submissions`, `imap`, `imaps`, `pop3`, `pop3s`, `http`" {
         /// Mail from other servers, port 25.

@@ -2,6 +2,7 @@
 
 mod address;
 mod choice;
+mod endpoint;
 mod place;
 mod scalar;
 mod word;
@@ -11,7 +12,8 @@ use std::path::Path;
 use toml::de::DeValue;
 
 pub use address::Network;
-pub use choice::{Level, LogFormat, Protocol, SaslMechanism, TlsMode};
+pub use choice::{Level, LogFormat, Protocol, RouteTls, SaslMechanism, TlsMode};
+pub use endpoint::Endpoint;
 pub use place::{Blobs, Database, Secret};
 pub use scalar::parse_size;
 pub use word::Word;

@@ -12,6 +12,7 @@ pub(crate) mod dns;
 mod domain;
 mod mailbox;
 mod password;
+mod queue;
 mod request;
 mod text;
 
@@ -23,7 +24,8 @@ use storage::{ReadTx, Store, WriteTx};
 pub(crate) use password::Password;
 pub(crate) use request::{
     AccessKeyKind, AccessKeyRow, AccountRow, DomainAliasRow, DomainRow, Finding, MailboxRow,
-    NewAccessKey, NewAccount, Request, Response, Role, SecretRow,
+    NewAccessKey, NewAccount, QueueChange, QueueFilter, QueueRecipientRow, QueueRow, QueueTotals,
+    QueueTraceRow, Request, Response, Role, SecretRow,
 };
 
 /// What the verbs work on.
@@ -95,6 +97,10 @@ impl Admin {
             Request::MailboxDelete { account, mailbox } => {
                 self.delete_mailbox(&account, &mailbox).await
             }
+            Request::QueueList { filter, limit } => self.list_queue(filter, limit).await,
+            Request::QueueTotals => self.queue_totals().await,
+            Request::QueueTrace { of } => self.trace_queue(&of).await,
+            Request::QueueChange { change, filter } => self.change_queue(change, filter).await,
             Request::CheckStore { repair } => self.check_store(repair).await,
         }
     }

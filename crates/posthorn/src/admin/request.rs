@@ -36,6 +36,10 @@ pub(crate) enum Request {
     MailboxCreate { account: String, mailbox: String },
     MailboxRename { account: String, from: String, to: String },
     MailboxDelete { account: String, mailbox: String },
+    QueueList { filter: QueueFilter, limit: usize },
+    QueueTotals,
+    QueueTrace { of: String },
+    QueueChange { change: QueueChange, filter: QueueFilter },
     CheckStore { repair: bool },
 }
 
@@ -52,6 +56,10 @@ pub(crate) enum Response {
     Mailboxes(Vec<MailboxRow>),
     AccessKeys(Vec<AccessKeyRow>),
     Secret(SecretRow),
+    Queue(Vec<QueueRow>),
+    QueueTotals(QueueTotals),
+    QueueTrace(Vec<QueueTraceRow>),
+    QueueChanged(u64),
     Findings(Vec<Finding>),
 }
 
@@ -192,6 +200,73 @@ pub(crate) struct MailboxRow {
     pub(crate) size_bytes: u64,
     pub(crate) uid_validity: u32,
     pub(crate) uid_next: u32,
+}
+
+/// Which messages of the queue: those to which all of this applies.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct QueueFilter {
+    pub(crate) id: Option<String>,
+    pub(crate) sender: Option<String>,
+    pub(crate) recipient: Option<String>,
+    pub(crate) domain: Option<String>,
+    pub(crate) held: Option<bool>,
+}
+
+/// What is done to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum QueueChange {
+    Hold,
+    Release,
+    Retry,
+    Remove,
+}
+
+/// A message that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct QueueRow {
+    pub(crate) id: i64,
+    /// Empty for reports.
+    pub(crate) sender: String,
+    pub(crate) accepted: String,
+    pub(crate) size_bytes: u64,
+    pub(crate) recipients: Vec<QueueRecipientRow>,
+}
+
+/// A recipient it has not reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct QueueRecipientRow {
+    pub(crate) recipient: String,
+    pub(crate) domain: String,
+    /// `waiting`, `active`, `deferred` or `held`.
+    pub(crate) state: String,
+    pub(crate) attempts: u64,
+    pub(crate) next_attempt: String,
+    pub(crate) last_attempt: Option<String>,
+    pub(crate) answer: String,
+}
+
+/// How much waits: recipients, but for the messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct QueueTotals {
+    pub(crate) messages: u64,
+    pub(crate) fresh: u64,
+    pub(crate) deferred: u64,
+    pub(crate) active: u64,
+    pub(crate) held: u64,
+    pub(crate) oldest: Option<String>,
+}
+
+/// Something that happened to a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct QueueTraceRow {
+    pub(crate) id: i64,
+    pub(crate) at: String,
+    pub(crate) accepted: String,
+    pub(crate) event: String,
+    pub(crate) sender: String,
+    pub(crate) recipient: String,
+    pub(crate) answer: String,
 }
 
 /// A broken invariant.

@@ -11,6 +11,7 @@ mod failure;
 mod mailbox;
 mod output;
 mod password;
+mod queue;
 mod quickstart;
 mod serve;
 mod version;
@@ -70,6 +71,9 @@ enum Command {
     /// Mailboxes of an account.
     #[command(subcommand)]
     Mailbox(mailbox::Command),
+    /// Mail on its way to other servers.
+    #[command(subcommand)]
+    Queue(queue::Command),
     /// Check every invariant of the stored data.
     CheckStore(check_store::Arguments),
     /// Measure a mail server, this one or any other.
@@ -108,6 +112,7 @@ pub(crate) fn run() -> ExitCode {
             access_key::run(&arguments.config, AccessKeyKind::Token, command, &mut output)
         }
         Command::Mailbox(command) => mailbox::run(&arguments.config, command, &mut output),
+        Command::Queue(command) => queue::run(&arguments.config, command, &mut output),
         Command::CheckStore(command) => check_store::run(&arguments.config, command, &mut output),
         Command::Bench(command) => bench::run(command, &mut output),
         Command::Version(listing) => version::run(listing, &mut output),

@@ -12,6 +12,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
+use queue::Queue;
 use storage::Store;
 
 use super::services::Shared;
@@ -28,6 +29,9 @@ impl Metrics {
         registry.register_collector(Box::new(Connections { listeners }));
         let (store, authenticator) = (shared.store.clone(), shared.authenticator.clone());
         registry.register_collector(Box::new(Inside { store, authenticator }));
+        if let Some(queue) = shared.queue.clone() {
+            registry.register_collector(Box::new(Sending { queue }));
+        }
         Self { registry }
     }
 
@@ -157,6 +161,47 @@ impl Inside {
         }
         let help = "Passwords that were hashed to verify them; the rest were remembered";
         counter(&mut encoder, "password_verifications", help, counts.verified)
+    }
+}
+
+/// What the queue counts.
+struct Sending {
+    queue: Queue,
+}
+
+impl fmt::Debug for Sending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sending").finish_non_exhaustive()
+    }
+}
+
+impl Collector for Sending {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let queue = self.queue.counters();
+        for (name, help, value) in [
+            ("queue_delivered", "Recipients that the next server has", queue.delivered),
+            ("queue_deferred", "Attempts that did not succeed", queue.deferred),
+            ("queue_failed", "Recipients that could not be reached", queue.failed),
+            ("queue_reports", "Reports to senders", queue.reports),
+            ("queue_connections", "Connections to other servers", queue.connections),
+            ("queue_connections_tls", "Those with TLS", queue.connections_tls),
+            (
+                "queue_connections_failed",
+                "Servers that could not be used",
+                queue.connections_failed,
+            ),
+        ] {
+            counter(&mut encoder, name, help, value)?;
+        }
+        for (name, help, value) in [
+            ("queue_active", "Destinations being visited now, by connection", queue.active),
+            ("queue_waiting", "Recipients that waited at the last look", queue.waiting),
+            ("queue_destinations", "Destinations that they wait for", queue.destinations),
+        ] {
+            let descriptor = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)).encode(descriptor)?;
+        }
+        Ok(())
     }
 }
 

@@ -15,6 +15,7 @@ mod open;
 mod reload;
 mod reloadable;
 mod scram_key;
+mod sending;
 mod services;
 mod system;
 mod tls;
@@ -95,7 +96,8 @@ async fn serve(
             forget_scram(&admin).await?;
         }
         let keys = if listeners::want_tls(&config) { Some(tls::load(&config)?) } else { None };
-        let shared = Shared::new(&config, &admin);
+        let sending = sending::start(&config, &admin.store, &shutdown)?;
+        let shared = Shared::new(&config, &admin, sending);
         let listeners = Listeners::start(&config, shared, keys.clone(), &shutdown)?;
         maintenance::start(admin.store.clone(), &shutdown);
         indexing::start(admin.store.clone(), &shutdown)?;

@@ -111,6 +111,7 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
     settings.content_cache_bytes = config.storage.content_cache;
     settings.expunged_retention_days = days(config.storage.expunged_retention);
     settings.change_log_days = days(config.storage.change_log);
+    settings.trace_days = days(config.queue.trace);
     settings.message_bytes_max = config.limits.message;
     settings.mailboxes_max = config.limits.mailboxes.into();
     settings.keywords_max = config.limits.keywords.into();
@@ -133,7 +134,8 @@ fn days(duration: Duration) -> u32 {
     u32::try_from(days).unwrap_or(u32::MAX).max(1)
 }
 
-fn read_secret(Secret(path): &Secret) -> Result<String, Failure> {
+/// The first line of a file.
+pub(super) fn read_secret(Secret(path): &Secret) -> Result<String, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
     Ok(text.lines().next().unwrap_or_default().to_owned())

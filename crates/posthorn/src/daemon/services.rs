@@ -6,6 +6,7 @@ use auth::Authenticator;
 use config::{Config, ImapClient, Limits, Listener, Protocol, Word};
 use imap::ImapService;
 use pop3::Pop3Service;
+use queue::Queue;
 use smtp::{Desk, ReceptionMemory, Role};
 use storage::Store;
 
@@ -18,14 +19,17 @@ pub(super) struct Shared {
     pub(super) store: Store,
     pub(super) authenticator: Arc<Authenticator>,
     pub(super) memory: ReceptionMemory,
+    /// Absent where nothing is sent.
+    pub(super) queue: Option<Queue>,
 }
 
 impl Shared {
-    pub(super) fn new(config: &Config, admin: &Admin) -> Self {
+    pub(super) fn new(config: &Config, admin: &Admin, queue: Option<Queue>) -> Self {
         Self {
             store: admin.store.clone(),
             authenticator: admin.authenticator.clone(),
             memory: ReceptionMemory::new(bytes(config.limits.reception_memory)),
+            queue,
         }
     }
 

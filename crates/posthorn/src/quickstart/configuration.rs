@@ -58,7 +58,11 @@ fn fresh(port_base: u16, domain: &str) -> String {
          \n\
          [auth]\n\
          # For trying out: any password goes. A server for others wants the default of 10.\n\
-         password_length = 1\n"
+         password_length = 1\n\
+         \n\
+         [queue]\n\
+         # For trying out: nothing leaves this machine. `posthorn queue list` shows what would.\n\
+         enabled = false\n"
     );
     for (protocol, port) in SERVED {
         let port = port_base.saturating_add(*port);

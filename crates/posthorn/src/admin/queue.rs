@@ -1,0 +1,148 @@
+//! The queue of outgoing mail.
+
+use ids::{SpoolId, Timestamp};
+use message::address::normal_domain;
+use message::date::{DateTime, format_rfc5322};
+use storage::{SpoolChange, SpoolFilter, SpoolRow, TraceRow};
+
+use super::text::refusal;
+use super::{
+    Admin, QueueChange, QueueFilter, QueueRecipientRow, QueueRow, QueueTotals, QueueTraceRow,
+    Refusal, Response,
+};
+
+/// LIMIT: messages that one transaction changes.
+const SLICE: usize = 200;
+/// LIMIT: events that a search by address shows.
+const EVENTS: usize = 1000;
+
+impl Admin {
+    /// What waits, in the order in which it was accepted.
+    pub(super) async fn list_queue(
+        &self,
+        filter: QueueFilter,
+        limit: usize,
+    ) -> Result<Response, Refusal> {
+        let filter = spool_filter(filter)?;
+        let rows = self
+            .read(move |tx| tx.list_spooled(&filter, SpoolId::new(0), limit))
+            .await
+            .map_err(|error| refusal("queue", error))?;
+        Ok(Response::Queue(rows.into_iter().map(row).collect()))
+    }
+
+    /// How much waits.
+    pub(super) async fn queue_totals(&self) -> Result<Response, Refusal> {
+        let totals =
+            self.read(|tx| tx.spool_totals()).await.map_err(|error| refusal("queue", error))?;
+        Ok(Response::QueueTotals(QueueTotals {
+            messages: totals.messages,
+            fresh: totals.fresh,
+            deferred: totals.deferred,
+            active: totals.owned,
+            held: totals.held,
+            oldest: totals.oldest.map(date),
+        }))
+    }
+
+    /// What happened to one message, by its number, or to those from or to an address.
+    pub(super) async fn trace_queue(&self, of: &str) -> Result<Response, Refusal> {
+        let wanted = of.to_owned();
+        let rows = self
+            .read(move |tx| match wanted.parse().map(SpoolId::new) {
+                Ok(spool) => tx.spool_trace(spool),
+                Err(_) => tx.find_spool_traces(&wanted, EVENTS).map(|mut rows| {
+                    rows.reverse();
+                    rows
+                }),
+            })
+            .await
+            .map_err(|error| refusal(of, error))?;
+        Ok(Response::QueueTrace(rows.into_iter().map(event).collect()))
+    }
+
+    /// Holds, releases, hurries or removes what the filter means.
+    pub(super) async fn change_queue(
+        &self,
+        change: QueueChange,
+        filter: QueueFilter,
+    ) -> Result<Response, Refusal> {
+        let filter = spool_filter(filter)?;
+        let change = match change {
+            QueueChange::Hold => SpoolChange::Hold,
+            QueueChange::Release => SpoolChange::Release,
+            QueueChange::Retry => SpoolChange::Retry,
+            QueueChange::Remove => SpoolChange::Remove,
+        };
+        let (mut changed, mut after) = (0, SpoolId::new(0));
+        loop {
+            let slice = filter.clone();
+            let (count, last) = self
+                .write("queue change", move |tx| tx.change_spooled(change, &slice, after, SLICE))
+                .await
+                .map_err(|error| refusal("queue", error))?;
+            changed += count;
+            match last {
+                Some(last) => after = last,
+                None => return Ok(Response::QueueChanged(changed)),
+            }
+        }
+    }
+}
+
+fn spool_filter(filter: QueueFilter) -> Result<SpoolFilter, Refusal> {
+    let id = filter.id.map(|id| id.parse().map(SpoolId::new).map_err(|_| id));
+    let id = id.transpose().map_err(|id| Refusal(format!("{id}: no number of a message")))?;
+    Ok(SpoolFilter {
+        id,
+        reverse_path: filter.sender,
+        forward_path: filter.recipient,
+        destination: filter.domain.map(|domain| normal_domain(&domain)),
+        held: filter.held,
+    })
+}
+
+fn row(row: SpoolRow) -> QueueRow {
+    QueueRow {
+        id: row.id.get(),
+        sender: row.reverse_path,
+        accepted: date(row.created),
+        size_bytes: row.size_bytes,
+        recipients: row
+            .recipients
+            .into_iter()
+            .map(|recipient| QueueRecipientRow {
+                state: match (recipient.held, recipient.owned, recipient.attempts) {
+                    (true, ..) => "held",
+                    (_, true, _) => "active",
+                    (.., 0) => "waiting",
+                    _ => "deferred",
+                }
+                .to_owned(),
+                recipient: recipient.forward_path,
+                domain: recipient.destination,
+                attempts: recipient.attempts,
+                // The beginning of time stands for "now".
+                next_attempt: date(recipient.due.max(row.created)),
+                last_attempt: recipient.attempted.map(date),
+                answer: recipient.answer,
+            })
+            .collect(),
+    }
+}
+
+fn event(row: TraceRow) -> QueueTraceRow {
+    QueueTraceRow {
+        id: row.spool.get(),
+        at: date(row.at),
+        accepted: date(row.accepted),
+        event: row.event.as_str().to_owned(),
+        sender: row.reverse_path,
+        recipient: row.forward_path,
+        answer: row.answer,
+    }
+}
+
+fn date(at: Timestamp) -> String {
+    format_rfc5322(DateTime::from_unix_secs(at.as_secs()))
+}

@@ -1,0 +1,210 @@
+//! `posthorn queue …`
+
+use std::path::Path;
+
+use clap::Subcommand;
+
+use super::output::size;
+use super::{Failure, Listing, Output, request};
+use crate::admin::{QueueChange, QueueFilter, QueueRow, Request, Response};
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// List what waits.
+    List {
+        #[command(flatten)]
+        filter: Filter,
+        /// At most so many messages.
+        #[arg(long, default_value_t = 1000)]
+        limit: usize,
+        #[command(flatten)]
+        listing: Listing,
+    },
+    /// Show one message with each of its recipients.
+    Show {
+        /// Its number.
+        id: String,
+        #[command(flatten)]
+        listing: Listing,
+    },
+    /// Say what happened to a message, or to those from or to an address, and when.
+    Trace {
+        /// The number of a message, or an address.
+        of: String,
+        #[command(flatten)]
+        listing: Listing,
+    },
+    /// Try now.
+    Retry(Selection),
+    /// Keep messages from going on until they are released.
+    Hold(Selection),
+    /// Let held messages go on.
+    Release(Selection),
+    /// Remove messages; nobody is told.
+    Remove(Selection),
+    /// Count what waits.
+    Stats(Listing),
+}
+
+/// Which messages: those to which all of this applies.
+#[derive(clap::Args)]
+pub(super) struct Filter {
+    /// From this address; "" for reports.
+    #[arg(long, value_name = "ADDRESS")]
+    sender: Option<String>,
+    /// To this address.
+    #[arg(long, value_name = "ADDRESS")]
+    recipient: Option<String>,
+    /// To this domain.
+    #[arg(long, value_name = "DOMAIN")]
+    domain: Option<String>,
+    /// Held ones only.
+    #[arg(long)]
+    held: bool,
+}
+
+/// What is changed: one message, those of a filter, or all.
+#[derive(clap::Args)]
+pub(super) struct Selection {
+    /// The number of a message.
+    #[arg(required_unless_present_any = ["sender", "recipient", "domain", "held", "all"])]
+    id: Option<String>,
+    #[command(flatten)]
+    filter: Filter,
+    /// Everything there is.
+    #[arg(long, conflicts_with_all = ["id", "sender", "recipient", "domain", "held"])]
+    all: bool,
+}
+
+impl Filter {
+    fn with(self, id: Option<String>) -> QueueFilter {
+        QueueFilter {
+            id,
+            sender: self.sender,
+            recipient: self.recipient,
+            domain: self.domain,
+            held: self.held.then_some(true),
+        }
+    }
+}
+
+pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Result<(), Failure> {
+    match command {
+        Command::List { filter, limit, listing } => {
+            let rows = list(config, filter.with(None), limit)?;
+            if listing.json {
+                return output.json(&rows);
+            }
+            print_list(rows, output)
+        }
+        Command::Show { id, listing } => {
+            let filter = QueueFilter { id: Some(id.clone()), ..QueueFilter::default() };
+            let mut rows = list(config, filter, 1)?;
+            let row = rows.pop().ok_or_else(|| {
+                Failure::new(format!("{id}: no such message waits; queue trace may know of it"))
+            })?;
+            if listing.json {
+                return output.json(&row);
+            }
+            print_message(&row, output)
+        }
+        Command::Trace { of, listing } => trace(config, of, listing, output),
+        Command::Retry(selection) => change(config, QueueChange::Retry, selection, output),
+        Command::Hold(selection) => change(config, QueueChange::Hold, selection, output),
+        Command::Release(selection) => change(config, QueueChange::Release, selection, output),
+        Command::Remove(selection) => change(config, QueueChange::Remove, selection, output),
+        Command::Stats(listing) => stats(config, listing, output),
+    }
+}
+
+fn list(config: &Path, filter: QueueFilter, limit: usize) -> Result<Vec<QueueRow>, Failure> {
+    match request(config, Request::QueueList { filter, limit })? {
+        Response::Queue(rows) => Ok(rows),
+        _ => Err(Failure::unexpected()),
+    }
+}
+
+fn print_list(rows: Vec<QueueRow>, output: &mut Output) -> Result<(), Failure> {
+    let rows = rows.into_iter().flat_map(|row| {
+        let (id, sender) = (row.id.to_string(), sender(&row.sender));
+        let bytes = size(row.size_bytes);
+        row.recipients.into_iter().map(move |recipient| {
+            let attempts = recipient.attempts.to_string();
+            let next = recipient.next_attempt;
+            let (to, state) = (recipient.recipient, recipient.state);
+            [id.clone(), bytes.clone(), sender.clone(), to, state, attempts, next, recipient.answer]
+        })
+    });
+    let headings =
+        ["id", "size", "sender", "recipient", "state", "attempts", "next attempt", "last answer"];
+    output.table(headings, rows)
+}
+
+fn print_message(row: &QueueRow, output: &mut Output) -> Result<(), Failure> {
+    output.line(&format!("id        {}", row.id))?;
+    output.line(&format!("sender    {}", sender(&row.sender)))?;
+    output.line(&format!("accepted  {}", row.accepted))?;
+    output.line(&format!("size      {}", size(row.size_bytes)))?;
+    for recipient in &row.recipients {
+        output.line("")?;
+        output.line(&format!("recipient     {}", recipient.recipient))?;
+        output.line(&format!("state         {}", recipient.state))?;
+        output.line(&format!("attempts      {}", recipient.attempts))?;
+        output.line(&format!("next attempt  {}", recipient.next_attempt))?;
+        if let Some(last) = &recipient.last_attempt {
+            output.line(&format!("last attempt  {last}"))?;
+            output.line(&format!("last answer   {}", recipient.answer))?;
+        }
+    }
+    Ok(())
+}
+
+fn trace(config: &Path, of: String, listing: Listing, output: &mut Output) -> Result<(), Failure> {
+    let Response::QueueTrace(rows) = request(config, Request::QueueTrace { of })? else {
+        return Err(Failure::unexpected());
+    };
+    if listing.json {
+        return output.json(&rows);
+    }
+    let rows = rows.into_iter().map(|row| {
+        let sender = sender(&row.sender);
+        [row.at, row.id.to_string(), row.event, sender, row.recipient, row.answer]
+    });
+    output.table(["at", "id", "event", "sender", "recipient", "answer"], rows)
+}
+
+fn change(
+    config: &Path,
+    change: QueueChange,
+    selection: Selection,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let filter = selection.filter.with(selection.id);
+    match request(config, Request::QueueChange { change, filter })? {
+        Response::QueueChanged(1) => output.line("1 recipient"),
+        Response::QueueChanged(count) => output.line(&format!("{count} recipients")),
+        _ => Err(Failure::unexpected()),
+    }
+}
+
+fn stats(config: &Path, listing: Listing, output: &mut Output) -> Result<(), Failure> {
+    let Response::QueueTotals(totals) = request(config, Request::QueueTotals)? else {
+        return Err(Failure::unexpected());
+    };
+    if listing.json {
+        return output.json(&totals);
+    }
+    output.line(&format!("messages   {}", totals.messages))?;
+    output.line(&format!("waiting    {}", totals.fresh))?;
+    output.line(&format!("active     {}", totals.active))?;
+    output.line(&format!("deferred   {}", totals.deferred))?;
+    output.line(&format!("held       {}", totals.held))?;
+    match &totals.oldest {
+        Some(oldest) => output.line(&format!("oldest     {oldest}")),
+        None => Ok(()),
+    }
+}
+
+fn sender(path: &str) -> String {
+    if path.is_empty() { "<>".to_owned() } else { path.to_owned() }
+}

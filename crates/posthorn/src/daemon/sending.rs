@@ -1,0 +1,78 @@
+//! What the configuration means for the queue.
+
+use std::sync::Arc;
+
+use config::{Config, RouteTls};
+use net::{Shutdown, SystemDns, TlsClient};
+use queue::{Queue, Relay, RelayTls, Route, Settings};
+use smtp::client::Credentials;
+use storage::Store;
+
+use super::open::{count, read_secret};
+use super::services::bytes;
+use crate::cli::Failure;
+
+/// Starts the queue, unless the configuration says that nothing is sent.
+pub(super) fn start(
+    config: &Config,
+    store: &Store,
+    shutdown: &Shutdown,
+) -> Result<Option<Queue>, Failure> {
+    if !config.queue.enabled {
+        tracing::info!("queue.enabled is false: mail for other servers waits");
+        return Ok(None);
+    }
+    let failure = |error: net::SetupError| Failure::new(format!("queue: {error}"));
+    let servers = config.queue.dns.as_deref().unwrap_or_default();
+    let dns = SystemDns::new(servers).map_err(failure)?;
+    let tls = TlsClient::new(config.queue.trusted_ca.as_deref()).map_err(failure)?;
+    let settings = settings(config)?;
+    Ok(Some(Queue::start(store.clone(), settings, Arc::new(dns), tls, shutdown)))
+}
+
+fn settings(config: &Config) -> Result<Settings, Failure> {
+    let queue = &config.queue;
+    let mut settings = Settings {
+        lifetime: queue.lifetime,
+        warn_after: if queue.warnings { queue.warn_after } else { std::time::Duration::ZERO },
+        retry_first: queue.retry_first,
+        retry_max: queue.retry_max,
+        connections_max: count(queue.connections),
+        connections_per_destination_max: count(queue.connections_per_destination),
+        messages_per_connection_max: queue.messages_per_connection.into(),
+        memory_bytes: bytes(queue.memory),
+        port: u16::try_from(queue.port).unwrap_or(u16::MAX),
+        sources: queue.source.clone().unwrap_or_default(),
+        ..Settings::new(config.hostname.clone())
+    };
+    for route in &config.routes {
+        let relay = relay(route)?;
+        match route.domain.as_str() {
+            "*" => settings.smart_host = Some(relay),
+            domain => settings
+                .routes
+                .push(Route { domain: message::address::normal_domain(domain), relay }),
+        }
+    }
+    Ok(settings)
+}
+
+fn relay(route: &config::Route) -> Result<Relay, Failure> {
+    let credentials = match (&route.user, &route.password_file) {
+        (Some(user), Some(file)) => {
+            Some(Credentials { user: user.to_string(), password: read_secret(file)? })
+        }
+        _ => None,
+    };
+    Ok(Relay {
+        host: route.host.host().to_owned(),
+        port: route.host.port(),
+        tls: match route.tls {
+            RouteTls::Opportunistic => RelayTls::Opportunistic,
+            RouteTls::Verified => RelayTls::Verified,
+            RouteTls::Implicit => RelayTls::Implicit,
+            RouteTls::Never => RelayTls::Never,
+        },
+        credentials,
+    })
+}

@@ -1,0 +1,75 @@
+//! What an attempt came to, in one line that is stored, shown to operators, and taken apart again
+//! for reports.
+
+use std::fmt;
+
+use smtp::client::{ServerReply, Status};
+
+/// `5.1.1 mx.x.test[192.0.2.1]:25 550 5.1.1 No such user`, or with `-` for the host where it was
+/// not a host that said so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// What it amounts to (RFC 3463).
+    pub(crate) status: Status,
+    /// Who said it.
+    pub(crate) host: Option<String>,
+    /// What was said.
+    pub(crate) text: String,
+}
+
+impl Answer {
+    /// Something found out here.
+    pub(crate) fn ours(class: u8, subject: u16, detail: u16, text: impl Into<String>) -> Self {
+        Self { status: Status::new(class, subject, detail), host: None, text: text.into() }
+    }
+
+    /// What a server said.
+    pub(crate) fn of(host: &str, reply: &ServerReply) -> Self {
+        Self { status: reply.status(), host: Some(host.to_owned()), text: reply.to_string() }
+    }
+
+    /// From the form in which it is stored.
+    pub(crate) fn parse(stored: &str) -> Option<Self> {
+        let mut words = stored.splitn(3, ' ');
+        let mut parts = words.next()?.split('.');
+        let class = parts.next()?.parse().ok()?;
+        let status = Status::new(class, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        let host = words.next().filter(|host| *host != "-").map(str::to_owned);
+        Some(Self { status, host, text: words.next().unwrap_or_default().to_owned() })
+    }
+
+    /// The same, for a recipient that will not be tried again: RFC 3463 §2, the class tells which.
+    pub(crate) fn with_class(mut self, class: u8) -> Self {
+        self.status.class = class;
+        self
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = self.host.as_deref().unwrap_or("-");
+        write!(f, "{} {host} {}", self.status, self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_survive_storage() {
+        for answer in [
+            Answer::ours(4, 4, 1, "connecting: timed out"),
+            Answer {
+                status: Status::new(5, 1, 1),
+                host: Some("mx.x.test[192.0.2.1]:25".to_owned()),
+                text: "550 5.1.1 No such user".to_owned(),
+            },
+            Answer::ours(5, 0, 0, ""),
+        ] {
+            assert_eq!(Answer::parse(&answer.to_string()), Some(answer));
+        }
+        assert_eq!(Answer::parse(""), None);
+        assert_eq!(Answer::parse("queued by an older version"), None);
+    }
+}

@@ -1,0 +1,280 @@
+//! What is known in memory of each destination: when something is due, how many connections it
+//! has and may have, and whether it is left alone for a while. No I/O, no clock.
+
+use std::collections::{BTreeSet, HashMap};
+
+use ids::Timestamp;
+
+use crate::schedule::{after, destination_pause};
+
+/// LIMIT: destinations held; of more, those left out are found by a later look at the spool.
+pub(crate) const DESTINATIONS_MAX: usize = 100_000;
+/// Connections that a destination of which nothing is known may have. Few, so that a daemon that
+/// is killed again and again sends little twice, and a server is not met with a crowd.
+const CONNECTIONS_FIRST: usize = 2;
+
+/// The table.
+#[derive(Debug)]
+pub(crate) struct Destinations {
+    entries: HashMap<String, Entry>,
+    /// Those that may be visited, by when.
+    ready: BTreeSet<(Timestamp, String)>,
+    active: usize,
+    active_max: usize,
+    per_destination_max: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    /// The earliest that is due, as far as is known.
+    due: Option<Timestamp>,
+    active: usize,
+    allowed: usize,
+    /// Messages brought there since `allowed` grew.
+    successes: usize,
+    /// Visits in a row that found no server.
+    failures: u32,
+    blocked_until: Timestamp,
+}
+
+impl Entry {
+    fn new(per_destination_max: usize) -> Self {
+        Self {
+            due: None,
+            active: 0,
+            allowed: CONNECTIONS_FIRST.min(per_destination_max),
+            successes: 0,
+            failures: 0,
+            blocked_until: Timestamp::default(),
+        }
+    }
+
+    /// When it may be visited; `None`: not before something else happens.
+    fn place(&self) -> Option<Timestamp> {
+        // One that could not be reached is tried by one connection.
+        let allowed = if self.failures > 0 { 1 } else { self.allowed };
+        let due = self.due.filter(|_| self.active < allowed)?;
+        Some(due.max(self.blocked_until))
+    }
+
+    fn is_forgettable(&self, now: Timestamp) -> bool {
+        self.due.is_none() && self.active == 0 && (self.failures == 0 || self.blocked_until < now)
+    }
+}
+
+impl Destinations {
+    pub(crate) fn new(active_max: usize, per_destination_max: usize) -> Self {
+        Self {
+            entries: HashMap::new(),
+            ready: BTreeSet::new(),
+            active: 0,
+            active_max: active_max.max(1),
+            per_destination_max: per_destination_max.max(1),
+        }
+    }
+
+    /// Something is due there at that instant.
+    pub(crate) fn note(&mut self, destination: &str, due: Timestamp) {
+        if !self.entries.contains_key(destination) {
+            if self.entries.len() >= DESTINATIONS_MAX {
+                return;
+            }
+            self.entries.insert(destination.to_owned(), Entry::new(self.per_destination_max));
+        }
+        self.change(destination, |entry| {
+            entry.due = Some(entry.due.map_or(due, |known| known.min(due)));
+        });
+    }
+
+    /// Begins a visit to the destination that has waited longest, if one may be visited now.
+    pub(crate) fn begin_visit(&mut self, now: Timestamp) -> Option<String> {
+        if self.active >= self.active_max {
+            return None;
+        }
+        let (at, destination) = self.ready.first()?;
+        if *at > now {
+            return None;
+        }
+        let destination = destination.clone();
+        self.active += 1;
+        self.change(&destination, |entry| {
+            entry.active += 1;
+            entry.due = None;
+        });
+        Some(destination)
+    }
+
+    /// A visit is about to claim: what is noted from here on may not be in its hands.
+    pub(crate) fn claiming(&mut self, destination: &str) {
+        self.change(destination, |entry| entry.due = None);
+    }
+
+    /// A visit ended.
+    pub(crate) fn end_visit(&mut self, destination: &str, now: Timestamp) {
+        self.active = self.active.saturating_sub(1);
+        self.change(destination, |entry| entry.active = entry.active.saturating_sub(1));
+        if self.entries.get(destination).is_some_and(|entry| entry.is_forgettable(now)) {
+            self.entries.remove(destination);
+        }
+    }
+
+    /// A server there took a message: it may have more connections.
+    pub(crate) fn succeeded(&mut self, destination: &str) {
+        let most = self.per_destination_max;
+        self.change(destination, |entry| {
+            entry.failures = 0;
+            entry.blocked_until = Timestamp::default();
+            entry.successes += 1;
+            if entry.successes >= entry.allowed {
+                entry.successes = 0;
+                entry.allowed = (entry.allowed + 1).min(most);
+            }
+        });
+    }
+
+    /// No server there could be used: it is left alone for a while, until the instant given back.
+    pub(crate) fn failed(&mut self, destination: &str, now: Timestamp, chance: f64) -> Timestamp {
+        let mut until = now;
+        self.change(destination, |entry| {
+            // Several connections that fail at once are one failure.
+            if entry.blocked_until <= now {
+                entry.failures = entry.failures.saturating_add(1);
+                entry.blocked_until = after(now, destination_pause(entry.failures, chance));
+                entry.allowed = CONNECTIONS_FIRST.min(entry.allowed);
+                entry.successes = 0;
+            }
+            until = entry.blocked_until;
+        });
+        until
+    }
+
+    /// Until when it is left alone, if it is.
+    pub(crate) fn blocked_until(&self, destination: &str, now: Timestamp) -> Option<Timestamp> {
+        let entry = self.entries.get(destination)?;
+        Some(entry.blocked_until).filter(|until| *until > now)
+    }
+
+    /// Lets a destination be tried at once: an operator asked for it.
+    pub(crate) fn unblock(&mut self, destination: &str) {
+        self.change(destination, |entry| entry.blocked_until = Timestamp::default());
+    }
+
+    /// When the next visit may begin.
+    pub(crate) fn next(&self) -> Option<Timestamp> {
+        if self.active >= self.active_max {
+            return None;
+        }
+        self.ready.first().map(|(at, _)| *at)
+    }
+
+    fn change(&mut self, destination: &str, change: impl FnOnce(&mut Entry)) {
+        let Some(entry) = self.entries.get_mut(destination) else { return };
+        let before = entry.place();
+        change(entry);
+        let after = entry.place();
+        if before == after {
+            return;
+        }
+        if let Some(before) = before {
+            self.ready.remove(&(before, destination.to_owned()));
+        }
+        if let Some(after) = after {
+            self.ready.insert((after, destination.to_owned()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_secs(secs)
+    }
+
+    fn table() -> Destinations {
+        Destinations::new(10, 4)
+    }
+
+    #[test]
+    fn the_longest_waiting_comes_first() {
+        let mut table = table();
+        table.note("b", at(2));
+        table.note("a", at(3));
+        table.note("c", at(9));
+        assert_eq!(table.next(), Some(at(2)));
+        assert_eq!(table.begin_visit(at(1)), None);
+        assert_eq!(table.begin_visit(at(5)).as_deref(), Some("b"));
+        assert_eq!(table.begin_visit(at(5)).as_deref(), Some("a"));
+        assert_eq!(table.begin_visit(at(5)), None);
+        assert_eq!(table.next(), Some(at(9)));
+        table.end_visit("b", at(5));
+        assert!(!table.entries.contains_key("b"));
+    }
+
+    #[test]
+    fn connections_grow_with_success() {
+        let mut table = table();
+        let fill = |table: &mut Destinations| {
+            let mut begun = 0;
+            table.note("a", at(1));
+            while table.begin_visit(at(1)).is_some() {
+                begun += 1;
+                table.note("a", at(1));
+            }
+            begun
+        };
+        assert_eq!(fill(&mut table), 2);
+        table.succeeded("a");
+        assert_eq!(fill(&mut table), 0);
+        table.succeeded("a");
+        assert_eq!(fill(&mut table), 1);
+        (0..100).for_each(|_| table.succeeded("a"));
+        assert_eq!(fill(&mut table), 1, "four at most");
+    }
+
+    #[test]
+    fn what_cannot_be_reached_is_left_alone() {
+        let mut table = table();
+        table.note("a", at(1));
+        table.begin_visit(at(1)).unwrap();
+        table.note("a", at(1));
+        table.begin_visit(at(1)).unwrap();
+        assert_eq!(table.failed("a", at(1), 0.5), at(61));
+        // The second connection failed at the same time.
+        assert_eq!(table.failed("a", at(1), 0.5), at(61));
+        table.note("a", at(1));
+        table.end_visit("a", at(1));
+        table.end_visit("a", at(1));
+        assert_eq!(table.begin_visit(at(60)), None);
+        assert_eq!(table.blocked_until("a", at(60)), Some(at(61)));
+        assert_eq!(table.begin_visit(at(61)).as_deref(), Some("a"));
+        table.note("a", at(61));
+        assert_eq!(table.begin_visit(at(61)), None, "one connection tries");
+        assert_eq!(table.failed("a", at(61), 0.5), at(181));
+        table.unblock("a");
+        table.succeeded("a");
+        assert_eq!(table.begin_visit(at(62)).as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn all_together_are_bounded() {
+        let mut table = Destinations::new(1, 4);
+        table.note("a", at(1));
+        table.note("b", at(1));
+        assert!(table.begin_visit(at(1)).is_some());
+        assert_eq!((table.begin_visit(at(1)), table.next()), (None, None));
+        table.end_visit("a", at(1));
+        assert_eq!(table.begin_visit(at(1)).as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn what_comes_during_a_claim_is_not_forgotten() {
+        let mut table = table();
+        table.note("a", at(1));
+        table.begin_visit(at(1)).unwrap();
+        table.claiming("a");
+        table.note("a", at(2));
+        assert_eq!(table.next(), Some(at(2)));
+    }
+}

@@ -1,0 +1,127 @@
+//! The envelope as reception left it in the spool, typed.
+
+use serde::{Deserialize, Serialize};
+use smtp::client::{Outbound, OutboundRecipient};
+use smtp::types::Body;
+use storage::{ClaimedMessage, ClaimedRecipient};
+
+/// The parameters of MAIL.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct MailParameters {
+    pub(crate) body: Option<String>,
+    pub(crate) smtputf8: bool,
+    pub(crate) ret: Option<String>,
+    pub(crate) envid: Option<String>,
+}
+
+/// The parameters of RCPT.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct RcptParameters {
+    pub(crate) notify: Option<String>,
+    pub(crate) orcpt: Option<String>,
+}
+
+impl MailParameters {
+    /// Those of a message. What is no JSON says nothing: reception wrote it, so it is none.
+    pub(crate) fn of(message: &ClaimedMessage) -> Self {
+        serde_json::from_str(&message.envelope_json).unwrap_or_default()
+    }
+
+    /// Whether it can only be sent as it is, by BDAT (RFC 3030 §3).
+    pub(crate) fn is_binary(&self) -> bool {
+        self.body() == Body::BinaryMime
+    }
+
+    pub(crate) fn body(&self) -> Body {
+        match self.body.as_deref() {
+            Some("8BITMIME") => Body::EightBitMime,
+            Some("BINARYMIME") => Body::BinaryMime,
+            _ => Body::SevenBit,
+        }
+    }
+}
+
+impl RcptParameters {
+    /// Those of a recipient.
+    pub(crate) fn of(recipient: &ClaimedRecipient) -> Self {
+        serde_json::from_str(&recipient.parameters_json).unwrap_or_default()
+    }
+
+    /// Whether the sender wants to hear of this: RFC 3461 §4.1. Who says nothing wants failures
+    /// and delays.
+    pub(crate) fn wants(&self, what: Wish) -> bool {
+        match self.notify.as_deref() {
+            None => what != Wish::Success,
+            Some(list) => list.split(',').any(|word| word.eq_ignore_ascii_case(what.word())),
+        }
+    }
+}
+
+/// What a sender can ask to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    Success,
+    Failure,
+    Delay,
+}
+
+impl Wish {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Success => "SUCCESS",
+            Self::Failure => "FAILURE",
+            Self::Delay => "DELAY",
+        }
+    }
+}
+
+/// What is sent to a server of these recipients.
+pub(crate) fn outbound(
+    message: &ClaimedMessage,
+    recipients: &[ClaimedRecipient],
+    utf8_header: bool,
+) -> Outbound {
+    let parameters = MailParameters::of(message);
+    Outbound {
+        reverse_path: message.reverse_path.clone(),
+        body: parameters.body(),
+        utf8_header,
+        size_bytes: message.size_bytes,
+        ret: parameters.ret,
+        envelope_id: parameters.envid,
+        recipients: recipients
+            .iter()
+            .map(|recipient| {
+                let RcptParameters { notify, orcpt } = RcptParameters::of(recipient);
+                let forward_path = recipient.forward_path.clone();
+                OutboundRecipient { forward_path, notify, original: orcpt }
+            })
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wishes_are_understood() {
+        let of = |notify: Option<&str>| RcptParameters {
+            notify: notify.map(str::to_owned),
+            ..RcptParameters::default()
+        };
+        for (notify, success, failure, delay) in [
+            (None, false, true, true),
+            (Some("NEVER"), false, false, false),
+            (Some("SUCCESS,DELAY"), true, false, true),
+            (Some("FAILURE"), false, true, false),
+        ] {
+            let found = of(notify);
+            let wants =
+                (found.wants(Wish::Success), found.wants(Wish::Failure), found.wants(Wish::Delay));
+            assert_eq!(wants, (success, failure, delay), "{notify:?}");
+        }
+    }
+}

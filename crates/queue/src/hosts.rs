@@ -1,0 +1,281 @@
+//! From a destination to the hosts that take its mail: RFC 5321 §5.1, RFC 7505.
+
+use std::net::{IpAddr, SocketAddr};
+
+use net::{Dns, DnsError, MailExchanger};
+use smtp::client::Host;
+
+use crate::answer::Answer;
+use crate::settings::{Relay, Settings};
+
+/// LIMIT: RFC 5321 §5.1 asks for at least two addresses to be tried; large providers have many.
+const HOSTS_MAX: usize = 5;
+/// LIMIT: exchangers whose addresses are asked for.
+const EXCHANGERS_MAX: usize = 10;
+
+/// Finds the hosts of a destination, in the order in which they are tried.
+pub(crate) async fn find_hosts(
+    dns: &dyn Dns,
+    settings: &Settings,
+    destination: &str,
+    shuffle: &mut (dyn FnMut(&mut Vec<MailExchanger>) + Send),
+) -> Result<Vec<Host>, Answer> {
+    // RFC 5321 §4.1.3: mail to an address in place of a domain is for the host's own postmaster;
+    // nobody sends it today but to get around what a domain says of itself.
+    if destination.starts_with('[') {
+        return Err(Answer::ours(5, 1, 2, "mail to an address literal is not sent"));
+    }
+    let exchangers = match dns.mail_exchangers(destination).await {
+        Ok(exchangers) => exchangers,
+        Err(DnsError::NoSuchName) => {
+            return Err(Answer::ours(5, 1, 2, "the domain does not exist"));
+        }
+        Err(error) => return Err(Answer::ours(4, 4, 3, error.to_string())),
+    };
+    // RFC 7505 §3: one MX whose host is the root says that there is no mail.
+    if exchangers.iter().any(|exchanger| exchanger.host.is_empty()) {
+        return Err(Answer::ours(5, 1, 10, "the domain takes no mail (null MX)"));
+    }
+    // RFC 5321 §5.1: a domain without MX is its own, with preference 0.
+    let implicit = exchangers.is_empty();
+    let mut exchangers = if implicit {
+        vec![MailExchanger { preference: 0, host: destination.to_owned() }]
+    } else {
+        exchangers
+    };
+    leave_out_ourselves(&mut exchangers, &settings.hostname)?;
+    shuffle(&mut exchangers);
+    exchangers.truncate(EXCHANGERS_MAX);
+    let found = addresses_of(dns, settings, &exchangers).await;
+    match found {
+        Found { hosts, .. } if !hosts.is_empty() => Ok(hosts),
+        Found { temporary: Some(error), .. } => Err(Answer::ours(4, 4, 3, error)),
+        // RFC 5321 §5.1: nothing but names without addresses is an error of the domain's owner,
+        // who may yet mend it; a domain with no record at all is one nobody can mail to.
+        _ if implicit => Err(Answer::ours(5, 4, 4, "the domain has no host that takes mail")),
+        _ => Err(Answer::ours(4, 4, 4, "no host of the domain has an address")),
+    }
+}
+
+/// The addresses of a relay.
+pub(crate) async fn find_relay(
+    dns: &dyn Dns,
+    settings: &Settings,
+    relay: &Relay,
+) -> Result<Vec<Host>, Answer> {
+    let addresses = match relay.host.parse::<IpAddr>() {
+        Ok(address) => vec![address],
+        Err(_) => match dns.addresses(&relay.host).await {
+            Ok(addresses) => addresses,
+            // A route that leads nowhere is for the operator to mend; the mail waits for it.
+            Err(error) => return Err(Answer::ours(4, 4, 3, format!("{}: {error}", relay.host))),
+        },
+    };
+    if addresses.is_empty() {
+        return Err(Answer::ours(4, 4, 4, format!("{}: no address", relay.host)));
+    }
+    let mut hosts = hosts_of(settings, &relay.host, relay.port, interleaved(addresses));
+    hosts.truncate(HOSTS_MAX);
+    Ok(hosts)
+}
+
+/// RFC 5321 §5.1: if we are among the exchangers, only those that are preferred to us may be
+/// tried, and where there are none the mail would come back to us.
+fn leave_out_ourselves(exchangers: &mut Vec<MailExchanger>, hostname: &str) -> Result<(), Answer> {
+    let ours = exchangers
+        .iter()
+        .filter(|exchanger| exchanger.host.eq_ignore_ascii_case(hostname))
+        .map(|exchanger| exchanger.preference)
+        .min();
+    if let Some(ours) = ours {
+        exchangers.retain(|exchanger| exchanger.preference < ours);
+        if exchangers.is_empty() {
+            let text = "mail for the domain is to come to this server, which does not serve it";
+            return Err(Answer::ours(5, 4, 6, text));
+        }
+    }
+    Ok(())
+}
+
+struct Found {
+    hosts: Vec<Host>,
+    temporary: Option<String>,
+}
+
+async fn addresses_of(dns: &dyn Dns, settings: &Settings, exchangers: &[MailExchanger]) -> Found {
+    let mut found = Found { hosts: Vec::new(), temporary: None };
+    for exchanger in exchangers {
+        if found.hosts.len() >= HOSTS_MAX {
+            break;
+        }
+        match dns.addresses(&exchanger.host).await {
+            Ok(addresses) => {
+                let addresses = interleaved(addresses);
+                found.hosts.extend(hosts_of(settings, &exchanger.host, settings.port, addresses));
+            }
+            Err(DnsError::NoSuchName) => {}
+            Err(error) => found.temporary = Some(format!("{}: {error}", exchanger.host)),
+        }
+    }
+    found.hosts.truncate(HOSTS_MAX);
+    found
+}
+
+/// IPv6 and IPv4 in turn, so that a host of which one does not work is reached by the other
+/// before all of the first were tried.
+fn interleaved(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+    let (six, four): (Vec<_>, Vec<_>) = addresses.into_iter().partition(IpAddr::is_ipv6);
+    let longest = six.len().max(four.len());
+    (0..longest).flat_map(|at| [six.get(at), four.get(at)]).flatten().copied().collect()
+}
+
+fn hosts_of<'a>(
+    settings: &'a Settings,
+    name: &'a str,
+    port: u16,
+    addresses: Vec<IpAddr>,
+) -> Vec<Host> {
+    let source = |address: &IpAddr| {
+        settings.sources.iter().find(|source| source.is_ipv6() == address.is_ipv6()).copied()
+    };
+    // With addresses to send from, of one family only, the other is not used.
+    let usable = |address: &IpAddr| settings.sources.is_empty() || source(address).is_some();
+    addresses
+        .into_iter()
+        .filter(usable)
+        .map(|address| Host {
+            name: name.to_owned(),
+            address: SocketAddr::new(address, port),
+            source: source(&address),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use net::DnsFuture;
+
+    use super::*;
+
+    /// Answers from tables; `?` stands for a server that fails.
+    #[derive(Default)]
+    struct Table {
+        mx: HashMap<&'static str, Vec<(u16, &'static str)>>,
+        addresses: HashMap<&'static str, Vec<&'static str>>,
+    }
+
+    impl Dns for Table {
+        fn mail_exchangers<'a>(&'a self, domain: &'a str) -> DnsFuture<'a, Vec<MailExchanger>> {
+            let found = match self.mx.get(domain) {
+                None => Err(DnsError::NoSuchName),
+                Some(rows) if rows.iter().any(|row| row.1 == "?") => {
+                    Err(DnsError::Temporary("no answer".to_owned()))
+                }
+                Some(rows) => Ok(rows
+                    .iter()
+                    .map(|(preference, host)| MailExchanger {
+                        preference: *preference,
+                        host: (*host).to_owned(),
+                    })
+                    .collect()),
+            };
+            Box::pin(async { found })
+        }
+
+        fn addresses<'a>(&'a self, host: &'a str) -> DnsFuture<'a, Vec<IpAddr>> {
+            let found = match self.addresses.get(host) {
+                None => Err(DnsError::NoSuchName),
+                Some(rows) if rows.contains(&"?") => {
+                    Err(DnsError::Temporary("no answer".to_owned()))
+                }
+                Some(rows) => Ok(rows.iter().map(|row| row.parse().unwrap()).collect()),
+            };
+            Box::pin(async { found })
+        }
+    }
+
+    async fn hosts(table: &Table, sources: &[&str]) -> Result<String, String> {
+        let mut settings = Settings::new("mail.here.test");
+        settings.sources = sources.iter().map(|source| source.parse().unwrap()).collect();
+        let found = find_hosts(table, &settings, "x.test", &mut |_| {}).await;
+        let text = |hosts: Vec<Host>| {
+            hosts.iter().map(|host| format!("{host} ")).collect::<String>().trim().to_owned()
+        };
+        found.map(text).map_err(|answer| answer.to_string())
+    }
+
+    fn table(mx: &[(u16, &'static str)], addresses: &[(&'static str, &[&'static str])]) -> Table {
+        Table {
+            mx: [("x.test", mx.to_vec())].into(),
+            addresses: addresses.iter().map(|(host, rows)| (*host, rows.to_vec())).collect(),
+        }
+    }
+
+    #[tokio::test]
+    async fn hosts_stand_in_the_order_of_preference() {
+        let found = table(
+            &[(10, "a.test"), (20, "b.test")],
+            &[("a.test", &["192.0.2.1", "192.0.2.2", "2001:db8::1"]), ("b.test", &["192.0.2.9"])],
+        );
+        let all = "a.test[2001:db8::1]:25 a.test[192.0.2.1]:25 a.test[192.0.2.2]:25 \
+                   b.test[192.0.2.9]:25";
+        assert_eq!(hosts(&found, &[]).await.as_deref(), Ok(all));
+        let four = "a.test[192.0.2.1]:25 a.test[192.0.2.2]:25 b.test[192.0.2.9]:25";
+        assert_eq!(hosts(&found, &["192.0.2.77"]).await.as_deref(), Ok(four));
+    }
+
+    #[tokio::test]
+    async fn a_domain_without_mx_is_its_own_host() {
+        let found = table(&[], &[("x.test", &["192.0.2.1"])]);
+        assert_eq!(hosts(&found, &[]).await.as_deref(), Ok("x.test[192.0.2.1]:25"));
+        let nothing = table(&[], &[("x.test", &[])]);
+        let answer = "5.4.4 - the domain has no host that takes mail";
+        assert_eq!(hosts(&nothing, &[]).await.unwrap_err(), answer);
+    }
+
+    #[tokio::test]
+    async fn what_takes_no_mail_is_told() {
+        let null = table(&[(0, "")], &[]);
+        let text = "5.1.10 - the domain takes no mail (null MX)";
+        assert_eq!(hosts(&null, &[]).await.unwrap_err(), text);
+        assert_eq!(
+            hosts(&Table::default(), &[]).await.unwrap_err(),
+            "5.1.2 - the domain does not exist"
+        );
+        let mut settings = Settings::new("mail.here.test");
+        settings.port = 25;
+        let literal = find_hosts(&Table::default(), &settings, "[192.0.2.1]", &mut |_| {}).await;
+        assert_eq!(literal.unwrap_err().status.to_string(), "5.1.2");
+    }
+
+    #[tokio::test]
+    async fn what_the_dns_does_not_say_may_be_said_later() {
+        let broken = table(&[(0, "?")], &[]);
+        assert!(hosts(&broken, &[]).await.unwrap_err().starts_with("4.4.3"));
+        let lame = table(&[(10, "a.test"), (20, "b.test")], &[("a.test", &["?"])]);
+        assert!(hosts(&lame, &[]).await.unwrap_err().starts_with("4.4.3"));
+        let names = table(&[(10, "a.test")], &[]);
+        assert!(hosts(&names, &[]).await.unwrap_err().starts_with("4.4.4"));
+        // One that does answer is enough.
+        let half = table(
+            &[(10, "a.test"), (20, "b.test")],
+            &[("a.test", &["?"]), ("b.test", &["192.0.2.9"])],
+        );
+        assert_eq!(hosts(&half, &[]).await.as_deref(), Ok("b.test[192.0.2.9]:25"));
+    }
+
+    #[tokio::test]
+    async fn we_send_nothing_to_ourselves() {
+        let addresses: &[(&'static str, &[&'static str])] = &[
+            ("a.test", &["192.0.2.1"]),
+            ("mail.here.test", &["192.0.2.7"]),
+            ("b.test", &["192.0.2.9"]),
+        ];
+        let second = table(&[(10, "a.test"), (20, "MAIL.here.test"), (20, "b.test")], addresses);
+        assert_eq!(hosts(&second, &[]).await.as_deref(), Ok("a.test[192.0.2.1]:25"));
+        let first = table(&[(10, "mail.here.test"), (20, "b.test")], addresses);
+        assert!(hosts(&first, &[]).await.unwrap_err().starts_with("5.4.6"));
+    }
+}

@@ -1,0 +1,151 @@
+//! What senders are told: failures, delays, and successes if they asked (RFC 3461, 3464).
+//!
+//! **Invariants:** nothing is told to the null sender (RFC 5321 §4.5.5), nor with any other sender
+//! than it; a report is in the transaction that settles what it tells of.
+
+mod render;
+mod xtext;
+
+use ids::Timestamp;
+use storage::{
+    Address, ClaimedMessage, ClaimedRecipient, Delivery, PreparedMessage, Resolution, SpoolEntry,
+    SpoolRecipient, StorageError, Store, WriteTx,
+};
+
+use crate::answer::Answer;
+use crate::envelope::{RcptParameters, Wish};
+use smtp::client::OutboundContent;
+
+/// What is told of a recipient (RFC 3464 §2.3.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// It cannot be reached.
+    Failed,
+    /// It could not be reached yet.
+    Delayed,
+    /// The message is in its mailbox.
+    Delivered,
+    /// A server that tells nothing has the message.
+    Relayed,
+}
+
+impl Action {
+    const fn wish(self) -> Wish {
+        match self {
+            Self::Failed => Wish::Failure,
+            Self::Delayed => Wish::Delay,
+            Self::Delivered | Self::Relayed => Wish::Success,
+        }
+    }
+}
+
+/// One recipient of a report.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    pub(crate) recipient: ClaimedRecipient,
+    pub(crate) action: Action,
+    pub(crate) answer: Answer,
+}
+
+impl Line {
+    /// What is to be told of a recipient, if its sender wants to hear it.
+    pub(crate) fn wanted(
+        recipient: &ClaimedRecipient,
+        action: Action,
+        answer: &Answer,
+    ) -> Option<Self> {
+        RcptParameters::of(recipient).wants(action.wish()).then(|| Self {
+            recipient: recipient.clone(),
+            action,
+            answer: answer.clone(),
+        })
+    }
+}
+
+/// What a report is about.
+#[derive(Debug)]
+pub(crate) struct Report<'a> {
+    pub(crate) hostname: &'a str,
+    pub(crate) message: &'a ClaimedMessage,
+    pub(crate) content: &'a OutboundContent,
+    pub(crate) lines: &'a [Line],
+    pub(crate) now: Timestamp,
+    /// Until when it is tried.
+    pub(crate) until: Timestamp,
+    /// Makes the message unlike every other.
+    pub(crate) number: u64,
+}
+
+/// A report ready to be stored.
+pub(crate) struct Prepared {
+    to: Address,
+    message: std::sync::Arc<PreparedMessage>,
+    entry: SpoolEntry,
+}
+
+/// Writes a report and finds out where it goes; `None` where nobody is to be told.
+pub(crate) async fn prepare(
+    store: &Store,
+    report: &Report<'_>,
+) -> Result<Option<Prepared>, StorageError> {
+    let reverse_path = report.message.reverse_path.as_str();
+    if report.lines.is_empty() || reverse_path.is_empty() {
+        return Ok(None);
+    }
+    let Ok(to) = Address::parse(reverse_path) else { return Ok(None) };
+    let rendered = report.render();
+    let bytes = match store.find_recipient(&to).await? {
+        Resolution::Account(_) => {
+            [message::compose::return_path(None).into_bytes(), rendered.bytes].concat()
+        }
+        Resolution::Relay => rendered.bytes,
+        // An address of ours that is no longer.
+        Resolution::UnknownRecipient => return Ok(None),
+    };
+    let message = std::sync::Arc::new(store.prepare(bytes).await?);
+    let body = if rendered.eight_bit { "8BITMIME" } else { "7BIT" };
+    let entry = SpoolEntry {
+        account: None,
+        // RFC 3464 §2: a report has the null sender.
+        reverse_path: String::new(),
+        envelope_json: serde_json::json!({ "body": body, "smtputf8": rendered.utf8 }).to_string(),
+        recipients: vec![SpoolRecipient {
+            forward_path: reverse_path.to_owned(),
+            // RFC 3461 §5.2.9: of the fate of a report nobody is told.
+            parameters_json: serde_json::json!({ "notify": "NEVER" }).to_string(),
+        }],
+    };
+    Ok(Some(Prepared { to, message, entry }))
+}
+
+impl Prepared {
+    /// What has to be durable before it is filed.
+    pub(crate) fn message(&self) -> std::sync::Arc<PreparedMessage> {
+        self.message.clone()
+    }
+
+    /// Files it: into the mailbox of a sender of ours, else into the spool. A mailbox that takes
+    /// nothing gets nothing: RFC 5321 §4.5.5, of a report nobody is told.
+    pub(crate) fn file(self, tx: &mut WriteTx<'_>) -> storage::Result<()> {
+        let Resolution::Account(recipient) = tx.resolve(&self.to)? else {
+            return tx.spool(self.entry, &self.message).map(|_| ());
+        };
+        let mut account = match tx.account(recipient.account) {
+            Ok(account) => account,
+            Err(StorageError::NotFound(_)) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        match account.deliver(&self.message, Delivery { mailbox: recipient.detail }) {
+            Ok(_) => Ok(()),
+            Err(
+                error @ (StorageError::OverQuota { .. }
+                | StorageError::NotFound(_)
+                | StorageError::NoPermission(_)),
+            ) => {
+                tracing::info!(%error, "a report found no room");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

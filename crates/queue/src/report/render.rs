@@ -1,0 +1,403 @@
+//! A report as a message: `multipart/report` (RFC 6522) of a text for people, the fields for
+//! programs (RFC 3464 §2), and the message or its header section (RFC 3461 §6.2).
+
+use std::fmt::Write as _;
+
+use ids::Timestamp;
+use message::date::{DateTime, format_rfc5322};
+use message::header_fields;
+
+use super::xtext::decode;
+use super::{Action, Line, Report};
+use crate::envelope::{MailParameters, RcptParameters};
+
+/// LIMIT: a returned message is no longer than this; of a longer one its header section is.
+const RETURNED_BYTES_MAX: usize = 1024 * 1024;
+/// LIMIT: a returned header section.
+const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// LIMIT: bytes of one line that are shown of what a server said; RFC 5322 §2.1.1 bounds lines.
+const TEXT_BYTES_MAX: usize = 900;
+
+/// A report in its final form.
+pub(super) struct Rendered {
+    pub(super) bytes: Vec<u8>,
+    pub(super) eight_bit: bool,
+    /// Whether it needs SMTPUTF8 (RFC 6533 §1).
+    pub(super) utf8: bool,
+}
+
+impl Report<'_> {
+    pub(super) fn render(&self) -> Rendered {
+        let parameters = MailParameters::of(self.message);
+        let original = self.original(&parameters);
+        // RFC 6533 §3: addresses in UTF-8 have part types of their own.
+        let utf8 = parameters.smtputf8
+            && (!self.message.reverse_path.is_ascii()
+                || self.lines.iter().any(|line| !line.recipient.forward_path.is_ascii())
+                || !self.content.header.is_ascii());
+        let boundary = format!("=_report_{:016x}", self.number);
+        let mut out = self.header(&boundary);
+        let text = self.text();
+        let encoding = if text.is_ascii() { "7bit" } else { "8bit" };
+        let _ = write!(
+            out,
+            "--{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\n\
+             Content-Transfer-Encoding: {encoding}\r\n\r\n{text}\r\n"
+        );
+        let kind = if utf8 { "message/global-delivery-status" } else { "message/delivery-status" };
+        let fields = self.fields(&parameters, utf8);
+        let _ = write!(out, "--{boundary}\r\nContent-Type: {kind}\r\n");
+        if !fields.is_ascii() {
+            out.push_str("Content-Transfer-Encoding: 8bit\r\n");
+        }
+        let _ = write!(out, "\r\n{fields}\r\n--{boundary}\r\nContent-Type: ");
+        out.push_str(match (original.whole, utf8) {
+            (true, true) => "message/global",
+            (true, false) => "message/rfc822",
+            (false, true) => "message/global-headers",
+            (false, false) => "text/rfc822-headers",
+        });
+        let encoding = if original.bytes.is_ascii() { "7bit" } else { "8bit" };
+        let _ = write!(out, "\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n");
+        let mut bytes = out.into_bytes();
+        bytes.extend_from_slice(&original.bytes);
+        bytes.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+        Rendered { eight_bit: !bytes.is_ascii(), bytes, utf8 }
+    }
+
+    fn failed(&self) -> bool {
+        self.lines.iter().any(|line| line.action == Action::Failed)
+    }
+
+    fn header(&self, boundary: &str) -> String {
+        let subject = match self.lines.first().map(|line| line.action) {
+            Some(Action::Delayed) => "Your message is delayed",
+            Some(Action::Delivered | Action::Relayed) if !self.failed() => {
+                "Your message was delivered"
+            }
+            _ => "Your message could not be delivered",
+        };
+        let hostname = self.hostname;
+        let date = date(self.now);
+        let mut out = format!(
+            "From: Mail Delivery System <MAILER-DAEMON@{hostname}>\r\nTo: <{}>\r\n\
+             Subject: {subject}\r\nDate: {date}\r\nMessage-ID: <report.{:016x}.{}@{hostname}>\r\n",
+            self.message.reverse_path, self.number, self.message.id,
+        );
+        if let Some(id) = self.message_id() {
+            let _ = write!(out, "In-Reply-To: {id}\r\nReferences: {id}\r\n");
+        }
+        // RFC 3834 §5: so that nothing answers it.
+        let _ = write!(
+            out,
+            "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n\
+             Content-Type: multipart/report; report-type=delivery-status;\r\n\
+             \tboundary=\"{boundary}\"\r\n\r\n"
+        );
+        out
+    }
+
+    /// The message's own Message-ID, if it can stand in ours as it is.
+    fn message_id(&self) -> Option<String> {
+        let field = header_fields(&self.content.header).find(|field| field.is("Message-ID"))?;
+        let id = std::str::from_utf8(field.value).ok()?.trim();
+        let fits = id.starts_with('<')
+            && id.ends_with('>')
+            && id.len() <= TEXT_BYTES_MAX
+            && id.bytes().all(|byte| byte.is_ascii_graphic());
+        fits.then(|| id.to_owned())
+    }
+
+    /// For people.
+    fn text(&self) -> String {
+        let mut out = format!(
+            "This is the mail system at {}.\r\n\r\nYour message of {}\r\n",
+            self.hostname,
+            date(self.message.created)
+        );
+        for (action, words) in [
+            (Action::Failed, "could not be delivered to:"),
+            (Action::Delayed, "could not be delivered yet to:"),
+            (Action::Delivered, "was delivered to:"),
+            (Action::Relayed, "was passed on, to a server that may not confirm its delivery, for:"),
+        ] {
+            let lines: Vec<&Line> =
+                self.lines.iter().filter(|line| line.action == action).collect();
+            if lines.is_empty() {
+                continue;
+            }
+            let _ = write!(out, "\r\n{words}\r\n");
+            for line in lines {
+                let _ = write!(out, "\r\n  <{}>\r\n", line.recipient.forward_path);
+                if let Some(host) =
+                    line.answer.host.as_ref().filter(|_| action != Action::Delivered)
+                {
+                    let _ = write!(out, "    {host} said:\r\n");
+                }
+                let _ = write!(out, "    {}\r\n", bounded(&line.answer.text));
+            }
+            if action == Action::Delayed {
+                let until = date(self.until);
+                let _ = write!(
+                    out,
+                    "\r\nYou need not do anything: it is tried again until {until}.\r\n"
+                );
+            }
+        }
+        out
+    }
+
+    /// RFC 3464 §2.2 and §2.3.
+    fn fields(&self, parameters: &MailParameters, utf8: bool) -> String {
+        let mut out = String::new();
+        if let Some(id) = &parameters.envid {
+            // RFC 3464 §2.2.1: decoded from xtext.
+            let _ = write!(out, "Original-Envelope-Id: {}\r\n", decode(id));
+        }
+        let _ = write!(out, "Reporting-MTA: dns; {}\r\n", self.hostname);
+        let _ = write!(out, "Arrival-Date: {}\r\n", date(self.message.created));
+        for line in self.lines {
+            out.push_str("\r\n");
+            self.recipient_fields(line, utf8, &mut out);
+        }
+        out
+    }
+
+    fn recipient_fields(&self, line: &Line, utf8: bool, out: &mut String) {
+        if let Some(original) = RcptParameters::of(&line.recipient).orcpt
+            && let Some((kind, address)) = original.split_once(';')
+        {
+            // RFC 3461 §6.3: the address as the sender wrote it.
+            let _ = write!(out, "Original-Recipient: {kind}; {}\r\n", decode(address));
+        }
+        let path = &line.recipient.forward_path;
+        let kind = if utf8 && !path.is_ascii() { "utf-8" } else { "rfc822" };
+        let _ = write!(out, "Final-Recipient: {kind}; {path}\r\n");
+        let (action, class) = match line.action {
+            Action::Failed => ("failed", 5),
+            Action::Delayed => ("delayed", 4),
+            Action::Delivered => ("delivered", 2),
+            Action::Relayed => ("relayed", 2),
+        };
+        let answer = line.answer.clone().with_class(class);
+        let _ = write!(out, "Action: {action}\r\nStatus: {}\r\n", answer.status);
+        if let Some(host) = &answer.host {
+            let name = host.split('[').next().unwrap_or(host);
+            let _ = write!(out, "Remote-MTA: dns; {name}\r\n");
+            let _ = write!(out, "Diagnostic-Code: smtp; {}\r\n", bounded(&answer.text));
+        } else if line.action != Action::Delivered {
+            let _ = write!(out, "Diagnostic-Code: X-Posthorn; {}\r\n", bounded(&answer.text));
+        }
+        let _ = write!(out, "Last-Attempt-Date: {}\r\n", date(self.now));
+        if line.action == Action::Delayed {
+            let _ = write!(out, "Will-Retry-Until: {}\r\n", date(self.until));
+        }
+    }
+
+    fn original(&self, parameters: &MailParameters) -> Original {
+        // RFC 3461 §4.3: RET speaks of failures only; without it, or where the message cannot
+        // stand in a text, its header section is enough.
+        let full = parameters.ret.as_deref() == Some("FULL") && self.failed();
+        if full && self.content.len() <= RETURNED_BYTES_MAX && self.content.is_text() {
+            let bytes = [&self.content.header[..], &self.content.body].concat();
+            return Original { whole: true, bytes };
+        }
+        let mut bytes = Vec::new();
+        for field in header_fields(&self.content.header) {
+            if bytes.len() + field.line.len() > HEADER_BYTES_MAX {
+                break;
+            }
+            bytes.extend_from_slice(field.line);
+        }
+        Original { whole: false, bytes }
+    }
+}
+
+struct Original {
+    whole: bool,
+    bytes: Vec<u8>,
+}
+
+fn date(at: Timestamp) -> String {
+    format_rfc5322(DateTime::from_unix_secs(at.as_secs()))
+}
+
+fn bounded(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(TEXT_BYTES_MAX)).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use ids::{ContentId, SpoolId};
+    use smtp::client::{OutboundContent, Status};
+    use storage::{ClaimedMessage, ClaimedRecipient};
+
+    use super::*;
+    use crate::answer::Answer;
+
+    fn recipient(path: &str, parameters: &str) -> ClaimedRecipient {
+        ClaimedRecipient {
+            ordinal: 0,
+            forward_path: path.to_owned(),
+            parameters_json: parameters.to_owned(),
+            attempts: 1,
+            warned: false,
+            answer: String::new(),
+        }
+    }
+
+    fn message(envelope: &str) -> ClaimedMessage {
+        ClaimedMessage {
+            id: SpoolId::new(7),
+            account: None,
+            reverse_path: "julie@here.test".to_owned(),
+            envelope_json: envelope.to_owned(),
+            content: ContentId::new(1),
+            size_bytes: 10,
+            created: Timestamp::from_secs(1_767_600_000),
+            recipients: Vec::new(),
+        }
+    }
+
+    fn render(envelope: &str, lines: &[Line], header: &str) -> String {
+        let content = OutboundContent { header: header.into(), body: b"Hello.\r\n".to_vec() };
+        let report = Report {
+            hostname: "mail.here.test",
+            message: &message(envelope),
+            content: &content,
+            lines,
+            now: Timestamp::from_secs(1_767_600_060),
+            until: Timestamp::from_secs(1_768_032_000),
+            number: 0xabc,
+        };
+        String::from_utf8(report.render().bytes).unwrap()
+    }
+
+    fn refused() -> Answer {
+        Answer {
+            status: Status::new(5, 1, 1),
+            host: Some("mx.x.test[192.0.2.1]:25".to_owned()),
+            text: "550 5.1.1 No such user".to_owned(),
+        }
+    }
+
+    const HEADER: &str = "Subject: x\r\nMessage-ID: <1@here.test>\r\n\r\n";
+
+    #[test]
+    fn a_failure_in_full() {
+        let line = Line {
+            recipient: recipient("a@x.test", r#"{"orcpt":"rfc822;A+2Bb@x.test"}"#),
+            action: Action::Failed,
+            answer: refused(),
+        };
+        let text = render(r#"{"ret":"FULL","envid":"q+2B1"}"#, &[line], HEADER);
+        let expect = "From: Mail Delivery System <MAILER-DAEMON@mail.here.test>\r\n\
+            To: <julie@here.test>\r\n\
+            Subject: Your message could not be delivered\r\n\
+            Date: Mon, 5 Jan 2026 08:01:00 +0000\r\n\
+            Message-ID: <report.0000000000000abc.7@mail.here.test>\r\n\
+            In-Reply-To: <1@here.test>\r\n\
+            References: <1@here.test>\r\n\
+            Auto-Submitted: auto-replied\r\n\
+            MIME-Version: 1.0\r\n\
+            Content-Type: multipart/report; report-type=delivery-status;\r\n\
+            \tboundary=\"=_report_0000000000000abc\"\r\n\
+            \r\n\
+            --=_report_0000000000000abc\r\n\
+            Content-Type: text/plain; charset=utf-8\r\n\
+            Content-Transfer-Encoding: 7bit\r\n\
+            \r\n\
+            This is the mail system at mail.here.test.\r\n\
+            \r\n\
+            Your message of Mon, 5 Jan 2026 08:00:00 +0000\r\n\
+            \r\n\
+            could not be delivered to:\r\n\
+            \r\n  <a@x.test>\r\n\
+            \x20   mx.x.test[192.0.2.1]:25 said:\r\n\
+            \x20   550 5.1.1 No such user\r\n\
+            \r\n\
+            --=_report_0000000000000abc\r\n\
+            Content-Type: message/delivery-status\r\n\
+            \r\n\
+            Original-Envelope-Id: q+1\r\n\
+            Reporting-MTA: dns; mail.here.test\r\n\
+            Arrival-Date: Mon, 5 Jan 2026 08:00:00 +0000\r\n\
+            \r\n\
+            Original-Recipient: rfc822; A+b@x.test\r\n\
+            Final-Recipient: rfc822; a@x.test\r\n\
+            Action: failed\r\n\
+            Status: 5.1.1\r\n\
+            Remote-MTA: dns; mx.x.test\r\n\
+            Diagnostic-Code: smtp; 550 5.1.1 No such user\r\n\
+            Last-Attempt-Date: Mon, 5 Jan 2026 08:01:00 +0000\r\n\
+            \r\n\
+            --=_report_0000000000000abc\r\n\
+            Content-Type: message/rfc822\r\n\
+            Content-Transfer-Encoding: 7bit\r\n\
+            \r\n\
+            Subject: x\r\nMessage-ID: <1@here.test>\r\n\r\nHello.\r\n\
+            \r\n--=_report_0000000000000abc--\r\n";
+        assert_eq!(text, expect);
+    }
+
+    #[test]
+    fn a_delay_returns_the_header_only() {
+        let line = Line {
+            recipient: recipient("a@x.test", "{}"),
+            action: Action::Delayed,
+            answer: Answer::ours(4, 4, 1, "connecting: timed out"),
+        };
+        let text = render(r#"{"ret":"FULL"}"#, &[line], HEADER);
+        for part in [
+            "Subject: Your message is delayed\r\n",
+            "Action: delayed\r\nStatus: 4.4.1\r\n",
+            "Diagnostic-Code: X-Posthorn; connecting: timed out\r\n",
+            "Will-Retry-Until: Sat, 10 Jan 2026 08:00:00 +0000\r\n",
+            "Content-Type: text/rfc822-headers\r\n",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!text.contains("Hello."));
+    }
+
+    #[test]
+    fn what_has_failed_in_the_end_has_a_status_of_failure() {
+        let line = Line {
+            recipient: recipient("a@x.test", "{}"),
+            action: Action::Failed,
+            answer: Answer::ours(4, 4, 7, "it was tried for too long"),
+        };
+        assert!(render("{}", &[line], HEADER).contains("Status: 5.4.7\r\n"));
+    }
+
+    #[test]
+    fn addresses_in_utf8_have_types_of_their_own() {
+        // RFC 6533 §3
+        let line = Line {
+            recipient: recipient("ü@x.test", "{}"),
+            action: Action::Failed,
+            answer: refused(),
+        };
+        let text = render(r#"{"smtputf8":true}"#, &[line], HEADER);
+        for part in [
+            "Content-Type: message/global-delivery-status\r\n",
+            "Final-Recipient: utf-8; ü@x.test\r\n",
+            "Content-Type: message/global-headers\r\n",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+
+    #[test]
+    fn nothing_of_others_breaks_a_line() {
+        let line = Line {
+            recipient: recipient("a@x.test", r#"{"orcpt":"rfc822;a+0D+0ABcc:+20b"}"#),
+            action: Action::Failed,
+            answer: refused(),
+        };
+        let text = render(r#"{"envid":"a+0D+0Ab"}"#, &[line], "Message-ID: <a\r\n b>\r\n\r\n");
+        assert!(text.contains("Original-Recipient: rfc822; a??Bcc: b\r\n"));
+        assert!(text.contains("Original-Envelope-Id: a??b\r\n"));
+        assert!(!text.contains("In-Reply-To"));
+    }
+}

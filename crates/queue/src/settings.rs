@@ -1,0 +1,144 @@
+//! What the binary decides about the queue. Plain values with defaults.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use smtp::client::Credentials;
+
+/// A server that takes mail for others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relay {
+    /// A name, looked up by its addresses alone, or an address.
+    pub host: String,
+    /// Where it listens.
+    pub port: u16,
+    /// How TLS is used with it.
+    pub tls: RelayTls,
+    /// Whom to sign in as.
+    pub credentials: Option<Credentials>,
+}
+
+/// How TLS is used with a relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RelayTls {
+    /// Not at all.
+    Never,
+    /// Where it is offered, whoever it is.
+    Opportunistic,
+    /// Always, and its certificate must be for its name.
+    Verified,
+    /// The same from the first byte (RFC 8314 §3.3).
+    Implicit,
+}
+
+/// Where mail for a domain goes instead of where its MX points.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The domain in normal form; a leading dot means every domain below it.
+    pub domain: String,
+    /// Who takes it.
+    pub relay: Relay,
+}
+
+/// Everything the queue is started with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What we call ourselves.
+    pub hostname: String,
+    /// How long a message may wait before it goes back to its sender.
+    pub lifetime: Duration,
+    /// How long it may wait before its sender is told; zero tells nobody.
+    pub warn_after: Duration,
+    /// The pause before the second attempt; it doubles with each.
+    pub retry_first: Duration,
+    /// The longest pause.
+    pub retry_max: Duration,
+    /// Connections at a time.
+    pub connections_max: usize,
+    /// Connections at a time to one destination.
+    pub connections_per_destination_max: usize,
+    /// Messages on one connection.
+    pub messages_per_connection_max: u64,
+    /// Bytes of messages in memory at a time.
+    pub memory_bytes: usize,
+    /// The port of other servers.
+    pub port: u16,
+    /// Our addresses to send from, the first of each family; without any, the system chooses.
+    pub sources: Vec<IpAddr>,
+    /// Domains with a way of their own; the most exact name counts.
+    pub routes: Vec<Route>,
+    /// Who takes everything else, in place of its MX.
+    pub smart_host: Option<Relay>,
+    /// Where chance begins; `None`: anywhere.
+    pub seed: Option<u64>,
+}
+
+impl Settings {
+    /// The defaults.
+    pub fn new(hostname: impl Into<String>) -> Self {
+        Self {
+            hostname: hostname.into(),
+            // RFC 5321 §4.5.4.1: at least four to five days.
+            lifetime: Duration::from_secs(5 * 86_400),
+            warn_after: Duration::from_secs(4 * 3600),
+            retry_first: Duration::from_secs(300),
+            retry_max: Duration::from_secs(4 * 3600),
+            connections_max: 200,
+            connections_per_destination_max: 20,
+            messages_per_connection_max: 100,
+            memory_bytes: 256 * 1024 * 1024,
+            port: 25,
+            sources: Vec::new(),
+            routes: Vec::new(),
+            smart_host: None,
+            seed: None,
+        }
+    }
+
+    /// The relay for a destination, if it does not go by MX.
+    pub(crate) fn relay_for(&self, destination: &str) -> Option<&Relay> {
+        let matches = |route: &&Route| match route.domain.strip_prefix('.') {
+            Some(parent) => {
+                destination.strip_suffix(parent).is_some_and(|rest| rest.ends_with('.'))
+            }
+            None => route.domain == destination,
+        };
+        let exact = self.routes.iter().filter(matches).max_by_key(|route| {
+            // A name itself is more exact than all below a name of the same length.
+            (route.domain.len(), !route.domain.starts_with('.'))
+        });
+        exact.map(|route| &route.relay).or(self.smart_host.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn relay(host: &str) -> Relay {
+        Relay { host: host.to_owned(), port: 25, tls: RelayTls::Opportunistic, credentials: None }
+    }
+
+    #[test]
+    fn the_most_exact_route_counts() {
+        let mut settings = Settings::new("mail.here.test");
+        assert_eq!(settings.relay_for("x.test"), None);
+        for (domain, host) in
+            [("x.test", "a"), (".x.test", "b"), (".y.x.test", "c"), (".test", "d")]
+        {
+            settings.routes.push(Route { domain: domain.to_owned(), relay: relay(host) });
+        }
+        settings.smart_host = Some(relay("smart"));
+        for (destination, host) in [
+            ("x.test", "a"),
+            ("z.x.test", "b"),
+            ("y.x.test", "b"),
+            ("z.y.x.test", "c"),
+            ("ax.test", "d"),
+            ("x.example", "smart"),
+        ] {
+            let found = settings.relay_for(destination).map(|relay| relay.host.as_str());
+            assert_eq!(found, Some(host), "{destination}");
+        }
+    }
+}

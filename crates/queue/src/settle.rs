@@ -1,0 +1,187 @@
+//! Writing down what became of recipients, with the report to their sender.
+
+use ids::{QueueDaemonId, Timestamp};
+use smtp::client::OutboundContent;
+use storage::{ClaimedMessage, ClaimedRecipient, Fate, Settlement, StorageError};
+
+use crate::answer::Answer;
+use crate::counters::add;
+use crate::queue::Inner;
+use crate::report::{self, Action, Line, Prepared, Report};
+use crate::schedule::{after, pause};
+
+/// What an attempt came to for one recipient.
+#[derive(Debug, Clone)]
+pub(crate) enum End {
+    /// The next server has it. `confirms`: it passes on what the sender asked to be told.
+    Sent { answer: Answer, confirms: bool },
+    /// It may be done later.
+    Deferred(Answer),
+    /// It can never be done.
+    Failed(Answer),
+    /// Nothing was tried.
+    Untried,
+    /// The same, and its sender is told that it is late.
+    Late(Answer),
+}
+
+/// A message in hand and what became of some of its recipients.
+pub(crate) struct Settling<'a> {
+    pub(crate) daemon: QueueDaemonId,
+    pub(crate) destination: &'a str,
+    pub(crate) message: &'a ClaimedMessage,
+    pub(crate) content: &'a OutboundContent,
+    pub(crate) ends: Vec<(ClaimedRecipient, End)>,
+}
+
+impl Inner {
+    /// Settles them all in one transaction; whether it is on stable storage now.
+    pub(crate) async fn settle(&self, settling: Settling<'_>) -> bool {
+        match self.try_to_settle(&settling).await {
+            Ok(()) => true,
+            Err(StorageError::Conflict(_)) if settling.ends.len() > 1 => {
+                // Some were taken over or removed meanwhile: each by itself, so that the report
+                // tells of those alone that are still ours.
+                let mut all = true;
+                for end in settling.ends {
+                    let one = Settling { ends: vec![end], ..settling };
+                    all &= self.try_to_settle(&one).await.is_ok();
+                }
+                all
+            }
+            Err(error) => {
+                let spool = settling.message.id;
+                tracing::warn!(%error, %spool, "an outcome could not be written down");
+                false
+            }
+        }
+    }
+
+    async fn try_to_settle(&self, settling: &Settling<'_>) -> Result<(), StorageError> {
+        let now = self.store.now();
+        let decided: Vec<Decided> =
+            settling.ends.iter().map(|(one, end)| self.decide(settling, one, end, now)).collect();
+        let lines: Vec<Line> = decided.iter().filter_map(|one| one.line.clone()).collect();
+        let report = self.prepare_report(settling, &lines, now).await?;
+        let reported = report.is_some();
+        let (daemon, spool) = (settling.daemon, settling.message.id);
+        let outcomes: Vec<Settlement> = decided.iter().map(|one| one.outcome.clone()).collect();
+        let messages = report.iter().map(Prepared::message).collect();
+        self.store
+            .write_messages("queue settle", messages, move |tx| {
+                let settled = tx.settle_spooled(daemon, spool, &outcomes)?;
+                if !settled.iter().all(|ours| *ours) {
+                    return Err(StorageError::Conflict("the recipient is no longer in our hands"));
+                }
+                report.map_or(Ok(()), |report| report.file(tx))
+            })
+            .await?;
+        self.settled(settling, &decided, reported);
+        Ok(())
+    }
+
+    /// What becomes of one recipient.
+    fn decide(
+        &self,
+        settling: &Settling<'_>,
+        recipient: &ClaimedRecipient,
+        end: &End,
+        now: Timestamp,
+    ) -> Decided {
+        let expired = self.until(settling.message) <= now;
+        let (fate, action, answer) = match end {
+            End::Sent { answer, confirms } => {
+                let action = (!confirms).then_some(Action::Relayed);
+                (Fate::Delivered, action, Some(answer.clone()))
+            }
+            End::Deferred(answer) if expired => {
+                let text = format!("{} (given up: it was tried for too long)", answer.text);
+                let answer = Answer { text, ..answer.clone() };
+                (Fate::Failed, Some(Action::Failed), Some(answer))
+            }
+            End::Deferred(answer) => {
+                let due = self.retry_at(settling.destination, recipient.attempts + 1, now);
+                (Fate::Deferred(due), None, Some(answer.clone()))
+            }
+            End::Failed(answer) => (Fate::Failed, Some(Action::Failed), Some(answer.clone())),
+            End::Untried => (Fate::Untried, None, None),
+            End::Late(answer) => (Fate::Warned, Some(Action::Delayed), Some(answer.clone())),
+        };
+        let line = action.zip(answer.as_ref());
+        let line = line.and_then(|(action, answer)| Line::wanted(recipient, action, answer));
+        let outcome = Settlement {
+            spool: settling.message.id,
+            ordinal: recipient.ordinal,
+            fate,
+            answer: answer.as_ref().map(Answer::to_string).unwrap_or_default(),
+        };
+        Decided { outcome, line }
+    }
+
+    /// When a recipient is tried again.
+    fn retry_at(&self, destination: &str, attempts: u32, now: Timestamp) -> Timestamp {
+        let settings = &self.settings;
+        let own =
+            after(now, pause(settings.retry_first, settings.retry_max, attempts, self.chance()));
+        self.table().blocked_until(destination, now).map_or(own, |until| until.max(own))
+    }
+
+    /// Until when a message is tried.
+    pub(crate) fn until(&self, message: &ClaimedMessage) -> Timestamp {
+        after(message.created, self.settings.lifetime)
+    }
+
+    async fn prepare_report(
+        &self,
+        settling: &Settling<'_>,
+        lines: &[Line],
+        now: Timestamp,
+    ) -> Result<Option<Prepared>, StorageError> {
+        let report = Report {
+            hostname: &self.settings.hostname,
+            message: settling.message,
+            content: settling.content,
+            lines,
+            now,
+            until: self.until(settling.message),
+            number: self.random(),
+        };
+        report::prepare(&self.store, &report).await
+    }
+
+    /// Remembers, counts and logs what is on stable storage.
+    fn settled(&self, settling: &Settling<'_>, decided: &[Decided], reported: bool) {
+        if reported {
+            add(&self.counters.reports, 1);
+        }
+        let spool = settling.message.id;
+        for (Decided { outcome, .. }, (recipient, _)) in decided.iter().zip(&settling.ends) {
+            let (recipient, answer) = (&recipient.forward_path, &outcome.answer);
+            match outcome.fate {
+                Fate::Delivered => {
+                    add(&self.counters.delivered, 1);
+                    tracing::info!(%spool, recipient, answer, "sent");
+                }
+                Fate::Deferred(due) => {
+                    add(&self.counters.deferred, 1);
+                    self.table().note(settling.destination, due);
+                    tracing::info!(%spool, recipient, answer, "deferred");
+                }
+                Fate::Failed => {
+                    add(&self.counters.failed, 1);
+                    tracing::info!(%spool, recipient, answer, "failed");
+                }
+                Fate::Untried => self.table().note(settling.destination, self.store.now()),
+                Fate::Warned => {
+                    self.table().note(settling.destination, self.store.now());
+                    tracing::info!(%spool, recipient, "its sender was told that it is late");
+                }
+            }
+        }
+    }
+}
+
+struct Decided {
+    outcome: Settlement,
+    line: Option<Line>,
+}

@@ -1,0 +1,123 @@
+//! What has waited too long: given up, or its sender told. Independent of destinations, so that
+//! one that is dead keeps nobody in the dark.
+
+use std::time::Duration;
+
+use ids::{QueueDaemonId, SpoolId, Timestamp};
+use storage::{ClaimedMessage, Overdue, StorageError};
+
+use crate::answer::Answer;
+use crate::queue::Inner;
+use crate::settle::{End, Settling};
+use crate::visit::load;
+
+/// LIMIT: messages one read finds.
+const SLICE: usize = 200;
+
+/// Where the search for late messages goes on: those before were looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cursor(SpoolId);
+
+impl Default for Cursor {
+    fn default() -> Self {
+        Self(SpoolId::new(0))
+    }
+}
+
+impl Inner {
+    /// Gives up what is past its lifetime, then tells the senders of what is late.
+    pub(crate) async fn sweep(
+        &self,
+        daemon: QueueDaemonId,
+        cursor: &mut Cursor,
+    ) -> Result<(), StorageError> {
+        let now = self.store.now();
+        let mut start = Cursor::default();
+        let expired = before(now, self.settings.lifetime);
+        self.sweep_one(daemon, expired, Overdue::All, &mut start).await?;
+        if self.settings.warn_after.is_zero() {
+            return Ok(());
+        }
+        let late = before(now, self.settings.warn_after);
+        self.sweep_one(daemon, late, Overdue::Unwarned, cursor).await
+    }
+
+    async fn sweep_one(
+        &self,
+        daemon: QueueDaemonId,
+        before: Timestamp,
+        which: Overdue,
+        cursor: &mut Cursor,
+    ) -> Result<(), StorageError> {
+        loop {
+            let Cursor(after) = *cursor;
+            let found =
+                self.store.read(move |tx| tx.spooled_before(before, which, after, SLICE)).await?;
+            for spool in &found {
+                if self.shutdown.is_requested() || self.lease.daemon(self.store.now()).is_none() {
+                    return Ok(());
+                }
+                self.end_overdue(daemon, *spool, which).await?;
+                *cursor = Cursor(*spool);
+            }
+            if found.len() < SLICE {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn end_overdue(
+        &self,
+        daemon: QueueDaemonId,
+        spool: SpoolId,
+        which: Overdue,
+    ) -> Result<(), StorageError> {
+        let claimed = self
+            .store
+            .write_messages("queue overdue", Vec::new(), move |tx| tx.claim_overdue(daemon, spool));
+        let Some(message) = claimed.await?.value else { return Ok(()) };
+        // One that cannot be read any more is reported without its text.
+        let content = load(&self.store, message.content).await.unwrap_or_default();
+        for (destination, ends) in ends_by_destination(&message, which) {
+            let settling = Settling {
+                daemon,
+                destination: &destination,
+                message: &message,
+                content: &content,
+                ends,
+            };
+            self.settle(settling).await;
+        }
+        Ok(())
+    }
+}
+
+type Ends = Vec<(storage::ClaimedRecipient, End)>;
+
+fn ends_by_destination(message: &ClaimedMessage, which: Overdue) -> Vec<(String, Ends)> {
+    let mut found: Vec<(String, Ends)> = Vec::new();
+    for recipient in &message.recipients {
+        let answer = Answer::parse(&recipient.answer).unwrap_or_else(|| {
+            Answer::ours(4, 4, 1, "its destination could not be reached until now")
+        });
+        let end = match which {
+            Overdue::All => {
+                let text = format!("{} (given up: it was tried for too long)", answer.text);
+                End::Failed(Answer { text, ..answer })
+            }
+            Overdue::Unwarned if recipient.warned => End::Untried,
+            Overdue::Unwarned => End::Late(answer),
+        };
+        let domain = recipient.forward_path.rsplit_once('@').map_or("postmaster", |path| path.1);
+        let destination = message::address::normal_domain(domain);
+        match found.iter_mut().find(|(known, _)| *known == destination) {
+            Some((_, ends)) => ends.push((recipient.clone(), end)),
+            None => found.push((destination, vec![(recipient.clone(), end)])),
+        }
+    }
+    found
+}
+
+fn before(now: Timestamp, age: Duration) -> Timestamp {
+    now.plus_secs(-i64::try_from(age.as_secs()).unwrap_or(i64::MAX))
+}

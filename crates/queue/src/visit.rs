@@ -1,0 +1,345 @@
+//! A visit: what is due at one destination is claimed and sent, message by message, over one
+//! connection.
+
+use std::sync::Arc;
+
+use ids::{ContentId, QueueDaemonId, Timestamp};
+use smtp::client::{Host, OutboundContent, Outcome, Verdict};
+use storage::{
+    Claim, ClaimedMessage, ClaimedRecipient, Fate, Settlement, StorageError, Store, Want,
+};
+
+use crate::answer::Answer;
+use crate::delivery::{Server, concerns_server, end_of};
+use crate::envelope::outbound;
+use crate::queue::Inner;
+use crate::settle::{End, Settling};
+
+/// LIMIT: recipients in hand at a time, so that a crash leaves few for others to take over.
+const CLAIM_MAX: usize = 50;
+/// How long a destination waits after storage failed.
+const PAUSE_SECS: i64 = 30;
+
+/// One visit.
+pub(crate) struct Visit {
+    inner: Arc<Inner>,
+    destination: String,
+    hosts: Option<Result<Vec<Host>, Answer>>,
+    server: Option<Server>,
+}
+
+/// What a claim brought.
+struct Claimed {
+    messages: Vec<ClaimedMessage>,
+    next_due: Option<Timestamp>,
+    full: bool,
+    here: bool,
+}
+
+/// What a server said to one transaction.
+struct Answered {
+    name: String,
+    /// It passes on what the sender asked to be told.
+    confirms: bool,
+    outcome: Outcome,
+}
+
+/// Whether the visit goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    On,
+    Over,
+}
+
+impl Visit {
+    pub(crate) fn new(inner: Arc<Inner>, destination: String) -> Self {
+        Self { inner, destination, hosts: None, server: None }
+    }
+
+    /// Sends until nothing is due there, or it cannot go on.
+    pub(crate) async fn run(mut self) {
+        while let Some(daemon) = self.may_go_on() {
+            self.inner.table().claiming(&self.destination);
+            let claimed = match self.claim(daemon).await {
+                Ok(claimed) => claimed,
+                Err(error) => {
+                    tracing::warn!(%error, destination = self.destination, "claiming failed");
+                    let later = self.inner.store.now().plus_secs(PAUSE_SECS);
+                    self.inner.table().note(&self.destination, later);
+                    break;
+                }
+            };
+            self.note_rest(&claimed);
+            if claimed.messages.is_empty() || self.send_all(daemon, claimed).await == Course::Over {
+                break;
+            }
+        }
+        if let Some(server) = self.server.take() {
+            server.client.quit().await;
+        }
+    }
+
+    fn may_go_on(&self) -> Option<QueueDaemonId> {
+        let now = self.inner.store.now();
+        let blocked = self.inner.table().blocked_until(&self.destination, now).is_some();
+        if self.inner.shutdown.is_requested() || blocked {
+            self.inner.table().note(&self.destination, now);
+            return None;
+        }
+        let daemon = self.inner.lease.daemon(now);
+        if daemon.is_none() {
+            self.inner.table().note(&self.destination, now);
+        }
+        daemon
+    }
+
+    async fn claim(&self, daemon: QueueDaemonId) -> Result<Claimed, StorageError> {
+        let claim = Claim { daemon, destination: self.destination.clone(), limit: CLAIM_MAX };
+        let claimed = self.inner.store.write_messages("queue claim", Vec::new(), move |tx| {
+            let messages = tx.claim_spooled(&claim)?;
+            let count: usize = messages.iter().map(|message| message.recipients.len()).sum();
+            let full = count >= claim.limit;
+            let next_due = if full { None } else { tx.next_due_spooled(&claim.destination)? };
+            let domain = tx.find_domain(&claim.destination)?;
+            // RFC 5321 §4.1.1.3: postmaster without a domain is the one of this server.
+            let here = domain.is_some() || claim.destination == "postmaster";
+            Ok(Claimed { messages, next_due, full, here })
+        });
+        claimed.await.map(|committed| committed.value)
+    }
+
+    /// More is due than was claimed: another connection may take it.
+    fn note_rest(&self, claimed: &Claimed) {
+        let mut table = self.inner.table();
+        if claimed.full {
+            table.note(&self.destination, self.inner.store.now());
+            drop(table);
+            self.inner.wake();
+        } else if let Some(due) = claimed.next_due {
+            table.note(&self.destination, due);
+        }
+    }
+
+    async fn send_all(&mut self, daemon: QueueDaemonId, claimed: Claimed) -> Course {
+        let here = claimed.here;
+        let mut messages = claimed.messages.into_iter();
+        while let Some(message) = messages.next() {
+            let course = match self.may_go_on() == Some(daemon) {
+                true => self.send(daemon, &message, here).await,
+                false => {
+                    self.give_back(daemon, vec![message]).await;
+                    Course::Over
+                }
+            };
+            if course == Course::Over {
+                self.give_back(daemon, messages.collect()).await;
+                return Course::Over;
+            }
+        }
+        Course::On
+    }
+
+    /// Frees what was claimed and not tried.
+    async fn give_back(&self, daemon: QueueDaemonId, messages: Vec<ClaimedMessage>) {
+        if messages.is_empty() {
+            return;
+        }
+        self.inner.table().note(&self.destination, self.inner.store.now());
+        let written = self.inner.store.write_messages("queue return", Vec::new(), move |tx| {
+            for message in &messages {
+                let outcome = |recipient: &ClaimedRecipient| Settlement {
+                    spool: message.id,
+                    ordinal: recipient.ordinal,
+                    fate: Fate::Untried,
+                    answer: String::new(),
+                };
+                let outcomes: Vec<Settlement> = message.recipients.iter().map(outcome).collect();
+                tx.settle_spooled(daemon, message.id, &outcomes)?;
+            }
+            Ok(())
+        });
+        if let Err(error) = written.await {
+            // They stay in our hands until this daemon ends.
+            tracing::warn!(%error, "what was not tried could not be given back");
+        }
+    }
+
+    async fn send(
+        &mut self,
+        daemon: QueueDaemonId,
+        message: &ClaimedMessage,
+        here: bool,
+    ) -> Course {
+        let _room = self.inner.memory.take(message.size_bytes).await;
+        let content = match load(&self.inner.store, message.content).await {
+            Ok(content) => content,
+            Err(error) => {
+                let spool = message.id;
+                tracing::error!(%error, %spool, "a message cannot be read");
+                let end = End::Deferred(Answer::ours(4, 3, 0, "the message cannot be read now"));
+                let ends = message.recipients.iter().map(|one| (one.clone(), end.clone()));
+                let ends = ends.collect();
+                self.settle(daemon, message, &OutboundContent::default(), ends).await;
+                return Course::On;
+            }
+        };
+        if here {
+            self.inner.deliver_here(daemon, &self.destination, message, &content).await;
+            return Course::On;
+        }
+        let (ends, course) = self.send_out(message, &content).await;
+        let settled = self.settle(daemon, message, &content, ends).await;
+        // What is not on stable storage may be sent again; nothing follows it from here.
+        if settled { course } else { Course::Over }
+    }
+
+    async fn settle(
+        &self,
+        daemon: QueueDaemonId,
+        message: &ClaimedMessage,
+        content: &OutboundContent,
+        ends: Vec<(ClaimedRecipient, End)>,
+    ) -> bool {
+        let destination = &self.destination;
+        self.inner.settle(Settling { daemon, destination, message, content, ends }).await
+    }
+
+    /// Sends one message to all its recipients there, in as many transactions as the server
+    /// wants.
+    async fn send_out(
+        &mut self,
+        message: &ClaimedMessage,
+        content: &OutboundContent,
+    ) -> (Vec<(ClaimedRecipient, End)>, Course) {
+        let mut pending = message.recipients.clone();
+        let mut ends = Vec::new();
+        let mut course = Course::On;
+        if !content.is_text() && !crate::envelope::MailParameters::of(message).is_binary() {
+            // RFC 5321 §2.3.8: bare CR and LF are not sent; nothing that came by SMTP has them.
+            let end = End::Failed(Answer::ours(5, 6, 0, "the message has bare CR or LF"));
+            return (pending.into_iter().map(|one| (one, end.clone())).collect(), course);
+        }
+        while !pending.is_empty() && course == Course::On {
+            if let Err(answer) = self.open_server().await {
+                let end = self.no_server(answer, &mut course);
+                ends.extend(pending.drain(..).map(|one| (one, end.clone())));
+                break;
+            }
+            let before = pending.len();
+            let Some(outcome) = self.transact(message, &pending, content).await else {
+                // The server ended the connection after the message before, as it may: another.
+                continue;
+            };
+            let (done, again) = self.judge(pending, outcome, &mut course);
+            ends.extend(done);
+            pending = again;
+            if pending.len() == before {
+                let answer = Answer::ours(4, 5, 3, "the server takes none of the recipients now");
+                ends.extend(pending.drain(..).map(|one| (one, End::Deferred(answer.clone()))));
+            }
+        }
+        let rest = pending.into_iter().map(|one| (one, End::Untried));
+        ends.extend(rest);
+        (ends, course)
+    }
+
+    /// One transaction; `None` where the connection turned out to be over before it began.
+    async fn transact(
+        &mut self,
+        message: &ClaimedMessage,
+        recipients: &[ClaimedRecipient],
+        content: &OutboundContent,
+    ) -> Option<Answered> {
+        let mut server = self.server.take()?;
+        let envelope = outbound(message, recipients, !content.header.is_ascii());
+        let outcome = server.client.send(&envelope, content).await;
+        let reused = server.client.messages() > 1;
+        if reused && !outcome.usable && !outcome.content_sent && is_silent(&outcome.verdicts) {
+            return None;
+        }
+        let answered =
+            Answered { name: server.name.clone(), confirms: server.client.server().dsn, outcome };
+        let most = self.inner.settings.messages_per_connection_max;
+        if !answered.outcome.usable {
+            return Some(answered);
+        }
+        if server.client.takes_more() && server.client.messages() < most {
+            self.server = Some(server);
+        } else {
+            // The goodbye need not be waited for.
+            self.inner.shutdown.spawn(server.client.quit());
+        }
+        Some(answered)
+    }
+
+    /// Who is done, and who is to be named again.
+    fn judge(
+        &self,
+        recipients: Vec<ClaimedRecipient>,
+        answered: Answered,
+        course: &mut Course,
+    ) -> (Vec<(ClaimedRecipient, End)>, Vec<ClaimedRecipient>) {
+        let Answered { name, confirms, outcome } = answered;
+        if concerns_server(&outcome) {
+            self.leave_alone();
+            *course = Course::Over;
+        } else {
+            self.inner.table().succeeded(&self.destination);
+        }
+        let (mut done, mut again) = (Vec::new(), Vec::new());
+        for (recipient, verdict) in recipients.into_iter().zip(outcome.verdicts) {
+            match end_of(verdict, &name, confirms, outcome.usable) {
+                Some(end) => done.push((recipient, end)),
+                None => again.push(recipient),
+            }
+        }
+        (done, again)
+    }
+
+    async fn open_server(&mut self) -> Result<(), Answer> {
+        if self.server.is_some() {
+            return Ok(());
+        }
+        let hosts = match self.hosts.take() {
+            Some(hosts) => hosts,
+            None => self.inner.hosts(&self.destination).await,
+        };
+        let hosts = self.hosts.insert(hosts).clone()?;
+        self.server = Some(self.inner.connect(&self.destination, &hosts).await?);
+        Ok(())
+    }
+
+    /// No server can be used: for ever, which is so for every message, or for now, when the
+    /// destination is left alone.
+    fn no_server(&self, answer: Answer, course: &mut Course) -> End {
+        if answer.status.class == 5 {
+            return End::Failed(answer);
+        }
+        self.leave_alone();
+        *course = Course::Over;
+        End::Deferred(answer)
+    }
+
+    fn leave_alone(&self) {
+        let (now, chance) = (self.inner.store.now(), self.inner.chance());
+        self.inner.table().failed(&self.destination, now, chance);
+    }
+}
+
+fn is_silent(verdicts: &[Verdict]) -> bool {
+    verdicts.iter().all(|verdict| matches!(verdict, Verdict::Unanswered | Verdict::Unfit(_)))
+}
+
+/// The text of a message.
+pub(crate) async fn load(
+    store: &Store,
+    content: ContentId,
+) -> Result<OutboundContent, StorageError> {
+    let found =
+        store.read(move |tx| tx.load_contents(&[content], Want::HEADER | Want::TEXT)).await?.pop();
+    let found = found.ok_or(StorageError::Expunged)?;
+    Ok(OutboundContent {
+        header: found.header().unwrap_or_default().to_vec(),
+        body: found.text().unwrap_or_default().to_vec(),
+    })
+}

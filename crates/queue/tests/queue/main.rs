@@ -1,0 +1,230 @@
+//! The queue over a real store and servers on loopback ports; its clock is the tests'.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod scene;
+mod server;
+
+use scene::Scene;
+use server::{Behaviour, Drop, Server};
+
+fn replying(replies: &[(&'static str, &'static str)]) -> Behaviour {
+    Behaviour { replies: replies.to_vec(), ..Behaviour::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_reaches_each_of_its_recipients_once() {
+    let (a, b) = (Server::start().await, Server::start().await);
+    let scene = Scene::new(&[&a, &b]).await;
+    let id = scene.send(&["one@a.test", "two@A.test", "three@b.test"]).await;
+    scene.queue.wait_until(|counters| counters.delivered == 3 && counters.active == 0).await;
+    let taken = a.taken();
+    assert_eq!(taken.len(), 1);
+    assert_eq!(taken[0].mail, "MAIL FROM:<julie@here.test>");
+    assert_eq!(taken[0].rcpts, ["RCPT TO:<one@a.test>", "RCPT TO:<two@A.test>"]);
+    let text = "Subject: x\r\nMessage-ID: <1@here.test>\r\n\r\nHello.\r\n.dot\r\n";
+    assert_eq!(taken[0].content, text);
+    assert_eq!(b.taken().len(), 1);
+    assert_eq!(scene.spool().await, []);
+    let trace = scene.trace(id).await;
+    assert_eq!(trace.len(), 3);
+    assert!(trace[0].starts_with("delivered "), "{trace:?}");
+    assert!(trace[0].contains("250 2.0.0 taken"), "{trace:?}");
+    assert_eq!(scene.inbox().await, [""; 0]);
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_for_now_is_tried_again() {
+    let a = Server::start().await;
+    a.then(replying(&[("RCPT TO:<two", "450 4.2.0 greylisted")]));
+    let scene = Scene::new(&[&a]).await;
+    let id = scene.send(&["one@a.test", "two@a.test"]).await;
+    scene.queue.wait_until(|counters| counters.deferred == 1 && counters.active == 0).await;
+    assert_eq!(a.taken()[0].rcpts, ["RCPT TO:<one@a.test>"]);
+    let waiting = scene.spool().await;
+    assert_eq!(waiting[0].recipients[0].attempts, 1);
+    scene.advance(200);
+    assert_eq!(a.taken().len(), 1);
+    scene.advance(200);
+    scene.queue.wait_until(|counters| counters.delivered == 2 && counters.active == 0).await;
+    assert_eq!(a.taken()[1].rcpts, ["RCPT TO:<two@a.test>"]);
+    assert!(scene.trace(id).await.iter().any(|event| event.contains("greylisted")));
+    assert_eq!(scene.spool().await, []);
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_for_ever_is_told_to_its_sender() {
+    let a = Server::start().await;
+    a.then(replying(&[("RCPT TO:<two", "550 5.1.1 no such user")]));
+    let scene = Scene::new(&[&a]).await;
+    scene.send(&["one@a.test", "two@a.test", "three@nowhere.test"]).await;
+    scene.queue.wait_until(|counters| counters.failed == 2 && counters.active == 0).await;
+    let reports = scene.inbox().await;
+    assert_eq!(reports.len(), 2);
+    let of = |part: &str| reports.iter().find(|report| report.contains(part)).unwrap().clone();
+    let two = of("Final-Recipient: rfc822; two@a.test\r\nAction: failed\r\nStatus: 5.1.1\r\n");
+    assert!(two.starts_with("Return-Path: <>\r\nFrom: Mail Delivery System"), "{two}");
+    assert!(two.contains("Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n"));
+    assert!(!two.contains("one@a.test"));
+    let three = of("Final-Recipient: rfc822; three@nowhere.test\r\nAction: failed\r\n");
+    assert!(three.contains("Status: 5.1.2\r\n"));
+    assert_eq!(scene.spool().await, []);
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_go_to_who_wants_them_alone() {
+    let a = Server::start().await;
+    let refusing = replying(&[("RCPT", "550 5.1.1 no such user")]);
+    (0..8).for_each(|_| a.then(refusing.clone()));
+    let scene = Scene::new(&[&a]).await;
+    // RFC 5321 §4.5.5: of the null sender's mail nobody is told, nor where nobody wants it.
+    scene.send_from("", &["x@a.test"], "{}").await;
+    scene.send_from("julie@here.test", &["x@a.test"], r#"{"notify":"NEVER"}"#).await;
+    scene.send_from("gone@here.test", &["x@a.test"], "{}").await;
+    scene.queue.wait_until(|counters| counters.failed == 3 && counters.active == 0).await;
+    assert_eq!(scene.queue.counters().reports, 0);
+    // A sender elsewhere is told through the spool, with the null sender.
+    scene.send_from("max@b.test", &["x@a.test"], "{}").await;
+    scene.queue.wait_until(|counters| counters.reports == 1).await;
+    let waiting = scene.spool().await;
+    assert_eq!((waiting.len(), &*waiting[0].reverse_path), (1, ""));
+    assert_eq!(waiting[0].recipients[0].forward_path, "max@b.test");
+    assert_eq!(scene.inbox().await, [""; 0]);
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn success_is_told_where_nobody_else_tells_it() {
+    let (plain, dsn) = (Server::start().await, Server::start().await);
+    dsn.then(Behaviour { keywords: &["DSN", "PIPELINING"], ..Behaviour::default() });
+    let scene = Scene::new(&[&plain, &dsn]).await;
+    let wish = r#"{"notify":"SUCCESS","orcpt":"rfc822;x@a.test"}"#;
+    scene.send_from("julie@here.test", &["x@a.test"], wish).await;
+    scene.send_from("julie@here.test", &["x@b.test"], wish).await;
+    scene.queue.wait_until(|counters| counters.delivered == 2 && counters.active == 0).await;
+    // RFC 3461 §5.2.2: the wish is passed on to a server that knows it.
+    let rcpt = "RCPT TO:<x@b.test> NOTIFY=SUCCESS ORCPT=rfc822;x@a.test";
+    assert_eq!(dsn.taken()[0].rcpts, [rcpt]);
+    let reports = scene.inbox().await;
+    assert_eq!(reports.len(), 1);
+    assert!(reports[0].contains("Final-Recipient: rfc822; x@a.test\r\nAction: relayed\r\n"));
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_that_is_down_slows_no_other() {
+    let (a, b) = (Server::start().await, Server::start().await);
+    (0..50)
+        .for_each(|_| a.then(Behaviour { drop_at: Some(Drop::Greeting), ..Behaviour::default() }));
+    let scene = Scene::new(&[&a, &b]).await;
+    for _ in 0..20 {
+        scene.send(&["x@a.test"]).await;
+    }
+    scene.queue.wait_until(|counters| counters.deferred >= 1 && counters.active == 0).await;
+    scene.send(&["y@b.test"]).await;
+    scene.queue.wait_until(|counters| counters.delivered == 1).await;
+    // Of what waits for the first, only what was in hand was touched.
+    let tried = |rows: &[storage::SpoolRow]| {
+        rows.iter().filter(|row| row.recipients[0].attempts > 0).count()
+    };
+    let (before, connections) = (tried(&scene.spool().await), a.connections());
+    assert!((1..=2).contains(&before), "{before}");
+    scene.advance(30);
+    scene.send(&["y@b.test"]).await;
+    scene.queue.wait_until(|counters| counters.delivered == 2 && counters.active == 0).await;
+    assert_eq!(a.connections(), connections, "it is left alone for a while");
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_may_break_at_every_step() {
+    for at in [Drop::Greeting, Drop::Ehlo, Drop::Mail, Drop::Rcpt, Drop::Data, Drop::Content] {
+        let a = Server::start().await;
+        a.then(Behaviour { drop_at: Some(at), ..Behaviour::default() });
+        let scene = Scene::new(&[&a]).await;
+        scene.send(&["x@a.test"]).await;
+        scene.queue.wait_until(|counters| counters.deferred == 1 && counters.active == 0).await;
+        assert_eq!(a.taken(), [], "{at:?}");
+        scene.advance(400);
+        scene.queue.wait_until(|counters| counters.delivered == 1).await;
+        assert_eq!(a.taken().len(), 1, "{at:?}");
+        assert_eq!(scene.spool().await, []);
+        scene.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_closes_after_each_message_gets_all_of_them() {
+    let a = Server::start().await;
+    (0..20).for_each(|_| a.then(Behaviour { drop_at: Some(Drop::Next), ..Behaviour::default() }));
+    let scene = Scene::new(&[&a]).await;
+    for _ in 0..10 {
+        scene.send(&["x@a.test"]).await;
+    }
+    scene.queue.wait_until(|counters| counters.delivered == 10 && counters.active == 0).await;
+    assert_eq!((a.taken().len(), scene.queue.counters().deferred), (10, 0));
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_of_nonsense_are_no_end() {
+    let a = Server::start().await;
+    a.then(replying(&[("EHLO", "what?")]));
+    a.then(replying(&[("MAIL", "250-never\r\n251 ending")]));
+    a.then(replying(&[(".", "451 4.3.0 disk full")]));
+    let scene = Scene::new(&[&a]).await;
+    scene.send(&["x@a.test"]).await;
+    for attempt in 1..=3 {
+        scene
+            .queue
+            .wait_until(|counters| counters.deferred == attempt && counters.active == 0)
+            .await;
+        scene.advance(3 * 3600);
+    }
+    scene.queue.wait_until(|counters| counters.delivered == 1).await;
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_too_long_is_told_and_then_given_up() {
+    // It is due again after all that happens here, so that no attempt has it in hand meanwhile.
+    let seldom = std::time::Duration::from_secs(30 * 86_400);
+    let scene = Scene::with(&[], |settings| {
+        (settings.retry_first, settings.retry_max) = (seldom, seldom);
+    });
+    let scene = scene.await;
+    let id = scene.send(&["x@lame.test"]).await;
+    scene.queue.wait_until(|counters| counters.deferred == 1 && counters.active == 0).await;
+    scene.advance(4 * 3600 + 1);
+    scene.queue.wait_until(|counters| counters.reports == 1 && counters.active == 0).await;
+    let reports = scene.inbox().await;
+    assert!(reports[0].contains("Action: delayed\r\nStatus: 4.4.3\r\n"), "{}", reports[0]);
+    // It is told once.
+    scene.advance(3600);
+    scene.queue.wait_until(|counters| counters.active == 0).await;
+    scene.advance(5 * 86_400);
+    scene.queue.wait_until(|counters| counters.failed == 1 && counters.active == 0).await;
+    let reports = scene.inbox().await;
+    assert_eq!(reports.len(), 2);
+    assert!(reports[1].contains("Action: failed\r\nStatus: 5.4.3\r\n"), "{}", reports[1]);
+    assert_eq!(scene.spool().await, []);
+    let trace = scene.trace(id).await;
+    assert!(trace.iter().any(|event| event.starts_with("warned ")), "{trace:?}");
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_for_a_mailbox_here_gets_there() {
+    let scene = Scene::new(&[]).await;
+    let id = scene.send(&["julie@here.test", "nobody@here.test", "Postmaster@here.test"]).await;
+    scene.queue.wait_until(|counters| counters.failed == 1 && counters.delivered == 2).await;
+    let inbox = scene.inbox().await;
+    let copies = inbox
+        .iter()
+        .filter(|text| text.starts_with("Return-Path: <julie@here.test>\r\nSubject: x\r\n"));
+    assert_eq!((copies.count(), inbox.len()), (2, 3));
+    assert_eq!(scene.trace(id).await.len(), 3);
+    scene.close().await;
+}

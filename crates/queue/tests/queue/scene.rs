@@ -1,0 +1,154 @@
+//! A store with `julie@here.test`, a queue over it, and servers that it knows by routes.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ids::{ContentId, SpoolId, Timestamp};
+use net::{Dns, DnsError, DnsFuture, MailExchanger, Shutdown, TlsClient};
+use queue::{Queue, Relay, RelayTls, Route, Settings};
+use storage::{
+    Address, Content, MailboxName, NewAccount, PreparedMessage, SpoolEntry, SpoolFilter,
+    SpoolRecipient, SpoolRow, Store, Want,
+};
+use testkit::ManualClock;
+
+use crate::server::Server;
+
+/// Knows the domains `*.test` but `nowhere.test`, and of none where it is.
+struct FewNames;
+
+impl Dns for FewNames {
+    fn mail_exchangers<'a>(&'a self, domain: &'a str) -> DnsFuture<'a, Vec<MailExchanger>> {
+        let found = match domain {
+            "nowhere.test" => Err(DnsError::NoSuchName),
+            _ => Err(DnsError::Temporary("no server answers".to_owned())),
+        };
+        Box::pin(async move { found })
+    }
+
+    fn addresses<'a>(&'a self, _: &'a str) -> DnsFuture<'a, Vec<IpAddr>> {
+        Box::pin(async { Err(DnsError::Temporary("no server answers".to_owned())) })
+    }
+}
+
+pub(crate) struct Scene {
+    pub(crate) store: Store,
+    pub(crate) queue: Queue,
+    pub(crate) clock: Arc<ManualClock>,
+    shutdown: Shutdown,
+    _folder: tempfile::TempDir,
+}
+
+impl Scene {
+    /// A queue that reaches these servers as `a.test`, `b.test` and so on.
+    pub(crate) async fn new(servers: &[&Server]) -> Self {
+        Self::with(servers, |_| {}).await
+    }
+
+    pub(crate) async fn with(servers: &[&Server], change: impl FnOnce(&mut Settings)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::default());
+        let store = Store::open(storage::Settings::new(folder.path(), clock.clone())).unwrap();
+        store
+            .write("scene", |tx| {
+                tx.create_domain("here.test")?;
+                tx.create_account(NewAccount {
+                    address: Address::parse("julie@here.test")?,
+                    name: String::new(),
+                    role: storage::Role::Owner,
+                    password_hash: String::new(),
+                    quota_bytes: 0,
+                    mail_only: true,
+                })
+            })
+            .await
+            .unwrap();
+        let mut settings = Settings::new("mail.here.test");
+        settings.seed = Some(7);
+        for (server, letter) in servers.iter().zip('a'..) {
+            settings.routes.push(Route {
+                domain: format!("{letter}.test"),
+                relay: Relay {
+                    host: server.address.ip().to_string(),
+                    port: server.address.port(),
+                    tls: RelayTls::Opportunistic,
+                    credentials: None,
+                },
+            });
+        }
+        change(&mut settings);
+        let shutdown = Shutdown::new();
+        let tls = TlsClient::new(None).unwrap();
+        let queue = Queue::start(store.clone(), settings, Arc::new(FewNames), tls, &shutdown);
+        Self { store, queue, clock, shutdown, _folder: folder }
+    }
+
+    /// Spools a message from julie.
+    pub(crate) async fn send(&self, to: &[&str]) -> SpoolId {
+        self.send_from("julie@here.test", to, "{}").await
+    }
+
+    pub(crate) async fn send_from(&self, from: &str, to: &[&str], parameters: &str) -> SpoolId {
+        let text = b"Subject: x\r\nMessage-ID: <1@here.test>\r\n\r\nHello.\r\n.dot\r\n".to_vec();
+        let message = PreparedMessage::new(text);
+        let recipient = |path: &&str| SpoolRecipient {
+            forward_path: (*path).to_owned(),
+            parameters_json: parameters.to_owned(),
+        };
+        let entry = SpoolEntry {
+            account: None,
+            reverse_path: from.to_owned(),
+            envelope_json: r#"{"body":"7BIT"}"#.to_owned(),
+            recipients: to.iter().map(recipient).collect(),
+        };
+        self.store.write("send", move |tx| tx.spool(entry, &message)).await.unwrap().value
+    }
+
+    pub(crate) fn advance(&self, secs: i64) -> Timestamp {
+        let now = self.clock.advance_secs(secs);
+        self.queue.wake();
+        now
+    }
+
+    pub(crate) async fn spool(&self) -> Vec<SpoolRow> {
+        let filter = SpoolFilter::default();
+        self.store.read(move |tx| tx.list_spooled(&filter, SpoolId::new(0), 100)).await.unwrap()
+    }
+
+    pub(crate) async fn trace(&self, spool: SpoolId) -> Vec<String> {
+        let rows = self.store.read(move |tx| tx.spool_trace(spool)).await.unwrap();
+        rows.iter()
+            .map(|row| format!("{} {} {}", row.event.as_str(), row.forward_path, row.answer))
+            .collect()
+    }
+
+    /// Julie's INBOX.
+    pub(crate) async fn inbox(&self) -> Vec<String> {
+        let found = self.store.read(|tx| {
+            let julie = tx.find_account(&Address::parse("julie@here.test")?)?.unwrap().id;
+            Ok((julie, tx.find_mailbox(julie, &MailboxName::inbox())?.unwrap().id))
+        });
+        let (julie, inbox) = found.await.unwrap();
+        let snapshot = self.store.open_view(julie, inbox).await.unwrap().snapshot();
+        let ids: Vec<ContentId> =
+            snapshot.entries(1..=snapshot.exists()).map(|(_, entry)| entry.content()).collect();
+        let whole = |content: Content| {
+            let bytes = [content.header().unwrap(), content.text().unwrap()].concat();
+            String::from_utf8(bytes).unwrap()
+        };
+        let contents = self.store.read(move |tx| tx.load_contents(&ids, Want::HEADER | Want::TEXT));
+        contents.await.unwrap().into_iter().map(whole).collect()
+    }
+
+    /// Ends the queue; what it leaves must be whole.
+    pub(crate) async fn close(self) {
+        self.shutdown.finish(std::time::Duration::from_secs(60)).await;
+        let store = self.store.clone();
+        let findings = tokio::task::spawn_blocking(move || {
+            let findings = store.check_consistency().unwrap();
+            store.close();
+            findings
+        });
+        assert_eq!(findings.await.unwrap(), []);
+    }
+}

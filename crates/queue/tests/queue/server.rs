@@ -1,0 +1,156 @@
+//! A server of few words on a loopback port: it records what it took, and misbehaves as told.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Where a connection ends without a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Drop {
+    Greeting,
+    Ehlo,
+    Mail,
+    Rcpt,
+    Data,
+    Content,
+    /// After the message was taken.
+    Next,
+}
+
+/// How the next connections behave; after the last one, all is well.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Behaviour {
+    pub(crate) drop_at: Option<Drop>,
+    /// What is said in place of 250 to a command with this beginning.
+    pub(crate) replies: Vec<(&'static str, &'static str)>,
+    pub(crate) keywords: &'static [&'static str],
+}
+
+/// A message that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) mail: String,
+    pub(crate) rcpts: Vec<String>,
+    pub(crate) content: String,
+}
+
+#[derive(Clone)]
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    behaviours: Arc<Mutex<VecDeque<Behaviour>>>,
+    taken: Arc<Mutex<Vec<Taken>>>,
+    connections: Arc<Mutex<usize>>,
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = Self {
+            address: listener.local_addr().unwrap(),
+            behaviours: Arc::default(),
+            taken: Arc::default(),
+            connections: Arc::default(),
+        };
+        let own = server.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                *own.connections.lock().unwrap() += 1;
+                let behaviour = own.behaviours.lock().unwrap().pop_front().unwrap_or_default();
+                let server = own.clone();
+                tokio::spawn(async move {
+                    let _ = server.converse(stream, behaviour).await;
+                });
+            }
+        });
+        server
+    }
+
+    pub(crate) fn then(&self, behaviour: Behaviour) {
+        self.behaviours.lock().unwrap().push_back(behaviour);
+    }
+
+    pub(crate) fn taken(&self) -> Vec<Taken> {
+        self.taken.lock().unwrap().clone()
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        *self.connections.lock().unwrap()
+    }
+
+    async fn converse(&self, stream: TcpStream, behaviour: Behaviour) -> std::io::Result<()> {
+        let (read, mut write) = stream.into_split();
+        let mut lines = BufReader::new(read).lines();
+        let ends = |at| behaviour.drop_at == Some(at);
+        if ends(Drop::Greeting) {
+            return Ok(());
+        }
+        write.write_all(b"220 there.test hello\r\n").await?;
+        let (mut mail, mut rcpts) = (String::new(), Vec::new());
+        while let Some(line) = lines.next_line().await? {
+            let special = behaviour.replies.iter().find(|(start, _)| line.starts_with(start));
+            let verb = line.split([' ', ':']).next().unwrap_or_default().to_owned();
+            let (drop, reply) = match verb.as_str() {
+                "EHLO" => (Drop::Ehlo, self.ehlo(&behaviour)),
+                "MAIL" => (Drop::Mail, "250 ok\r\n".to_owned()),
+                "RCPT" => (Drop::Rcpt, "250 ok\r\n".to_owned()),
+                "DATA" if rcpts.is_empty() => (Drop::Data, "503 nobody\r\n".to_owned()),
+                "DATA" => (Drop::Data, "354 go\r\n".to_owned()),
+                "QUIT" => {
+                    write.write_all(b"221 bye\r\n").await?;
+                    return Ok(());
+                }
+                _ => (Drop::Ehlo, "250 ok\r\n".to_owned()),
+            };
+            if ends(drop) && verb != "RSET" {
+                return Ok(());
+            }
+            if let Some((_, reply)) = special {
+                write.write_all(format!("{reply}\r\n").as_bytes()).await?;
+                continue;
+            }
+            match verb.as_str() {
+                "MAIL" => (mail, rcpts) = (line.clone(), Vec::new()),
+                "RCPT" => rcpts.push(line.clone()),
+                _ => {}
+            }
+            write.write_all(reply.as_bytes()).await?;
+            if !reply.starts_with("354") {
+                continue;
+            }
+            let mut content = String::new();
+            loop {
+                let Some(line) = lines.next_line().await? else { return Ok(()) };
+                if line == "." {
+                    break;
+                }
+                content += line.strip_prefix('.').unwrap_or(&line);
+                content += "\r\n";
+            }
+            if ends(Drop::Content) {
+                return Ok(());
+            }
+            if let Some((_, reply)) = behaviour.replies.iter().find(|(start, _)| *start == ".") {
+                write.write_all(format!("{reply}\r\n").as_bytes()).await?;
+                continue;
+            }
+            let rcpts = std::mem::take(&mut rcpts);
+            self.taken.lock().unwrap().push(Taken { mail: mail.clone(), rcpts, content });
+            write.write_all(b"250 2.0.0 taken\r\n").await?;
+            if ends(Drop::Next) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn ehlo(&self, behaviour: &Behaviour) -> String {
+        let mut reply = "250-there.test\r\n".to_owned();
+        for keyword in behaviour.keywords {
+            reply += &format!("250-{keyword}\r\n");
+        }
+        reply + "250 ENHANCEDSTATUSCODES\r\n"
+    }
+}
