@@ -115,7 +115,8 @@ impl AccountTx<'_, '_> {
         if !matches!(change, FlagChange::Remove(_)) {
             self.check_keywords(mailbox.id, std::iter::once(change.flags()))?;
         }
-        let selection = self.outcomes(&mailbox, uids, &Asked { change: &change, rights, since })?;
+        let asked = Asked { change: &change, rights, since };
+        let (selection, counts) = self.outcomes(&mailbox, uids, &asked)?;
         let (mut applied, mut skipped) = (UidSet::new(), UidSet::new());
         for row in &selection.rows {
             match row.skipped {
@@ -129,9 +130,7 @@ impl AccountTx<'_, '_> {
         let account = self.account;
         let modseq = self.modseq(account)?;
         self.write_flags(&mailbox, &selection, change.mask(), modseq, since)?;
-        let rows = selection.rows;
-        let counts = rows.iter().fold(Counts::default(), |sum, row| sum.plus(row.counts));
-        let changed = rows.into_iter().filter_map(|row| Some((row.uid, row.after?)));
+        let changed = selection.rows.into_iter().filter_map(|row| Some((row.uid, row.after?)));
         self.record_flags(&mailbox, changed.collect(), counts, modseq)?;
         Ok(Stored { applied, skipped, modseq })
     }

@@ -27,25 +27,26 @@ pub(crate) fn load_snapshot(
     account: AccountId,
     mailbox: CollectionId,
 ) -> Result<Snapshot> {
-    let mut snapshot = sql
+    let (mut snapshot, is_swept) = sql
         .query_one(
-            "SELECT m.uid_validity, m.uid_next, m.highest_modseq, a.modseq, m.recent_uid \
+            "SELECT m.uid_validity, m.uid_next, m.highest_modseq, a.modseq, m.recent_uid, m.sweeps \
              FROM mailbox m JOIN account a ON a.id = m.account_id \
              WHERE m.id = ?1 AND m.account_id = ?2",
             &[Value::Int(mailbox.get()), Value::Int(account.get())],
             |row| {
-                Ok(Snapshot::empty(
+                let snapshot = Snapshot::empty(
                     mailbox,
                     UidValidity::new(narrow(row.int(0)?)?),
                     Uid::new(narrow(row.int(1)?)?),
                     ModSeq::new(row.int(2)? as u64),
                     ModSeq::new(row.int(3)? as u64),
                     Uid::new(narrow(row.int(4)?)?),
-                ))
+                );
+                Ok((snapshot, row.int(5)? != 0))
             },
         )?
         .ok_or(StorageError::NotFound("mailbox"))?;
-    let sweeps = Sweeps::load(sql, mailbox)?;
+    let sweeps = if is_swept { Sweeps::load(sql, mailbox)? } else { Sweeps::default() };
     let mut decoded = LastFlags::default();
     sql.query(select_messages!("ORDER BY uid"), &[Value::Int(mailbox.get())], &mut |row| {
         let (entry, modseq) = entry(row, &sweeps, &mut decoded)?;

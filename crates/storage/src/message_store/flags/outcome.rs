@@ -20,8 +20,6 @@ pub(super) struct Outcome {
     /// Changed after the instant asked for: left alone (RFC 7162 §3.1.3).
     pub(super) skipped: bool,
     pub(super) after: Option<Flags>,
-    /// What is added to the mailbox's numbers.
-    pub(super) counts: Counts,
 }
 
 /// A change as it was asked for.
@@ -33,9 +31,10 @@ pub(super) struct Asked<'c> {
 }
 
 impl Asked<'_> {
-    fn outcome(&self, uid: Uid, modseq: i64, before: &Flags) -> Outcome {
+    /// What a message becomes, and what that adds to the mailbox's numbers.
+    fn outcome(&self, uid: Uid, modseq: i64, before: &Flags) -> (Outcome, Counts) {
         let skipped = modseq > self.since;
-        let unchanged = Outcome { uid, skipped, after: None, counts: Counts::default() };
+        let unchanged = (Outcome { uid, skipped, after: None }, Counts::default());
         if skipped {
             return unchanged;
         }
@@ -47,18 +46,18 @@ impl Asked<'_> {
             return unchanged;
         }
         let (now, then) = (Counts::of(after.system, 0), Counts::of(before.system, 0));
-        Outcome { after: Some(after), counts: now.plus(then.negative()), ..unchanged }
+        (Outcome { uid, skipped, after: Some(after) }, now.plus(then.negative()))
     }
 }
 
 impl AccountTx<'_, '_> {
-    /// What the messages of `uids` become.
+    /// What the messages of `uids` become, and what that adds to the mailbox's numbers.
     pub(super) fn outcomes(
         &mut self,
         mailbox: &Mailbox,
         uids: &UidSet,
         asked: &Asked<'_>,
-    ) -> Result<Selection<Outcome>> {
+    ) -> Result<(Selection<Outcome>, Counts)> {
         let newest = mailbox.highest_modseq;
         if let Some(feed) = self.feed
             && let Some(snapshot) = feed.state_at(self.account, mailbox.id, newest)
@@ -66,7 +65,8 @@ impl AccountTx<'_, '_> {
             return Ok(outcomes_in(&snapshot, uids, asked));
         }
         let sweeps = Sweeps::of(&mut *self.sql, mailbox)?;
-        self.select(
+        let mut sum = Counts::default();
+        let selection = self.select(
             mailbox,
             uids,
             "SELECT uid, flags, keywords, modseq FROM message \
@@ -79,27 +79,38 @@ impl AccountTx<'_, '_> {
                 };
                 let columns = sweeps.resolve(uid.get().into(), columns);
                 let before = decode(columns.system, columns.keywords)?;
-                Ok(asked.outcome(uid, columns.modseq, &before))
+                let (outcome, counts) = asked.outcome(uid, columns.modseq, &before);
+                sum = sum.plus(counts);
+                Ok(outcome)
             },
-        )
+        )?;
+        Ok((selection, sum))
     }
 }
 
 /// The same from a view: each set of flags is changed once.
-fn outcomes_in(snapshot: &Snapshot, uids: &UidSet, asked: &Asked<'_>) -> Selection<Outcome> {
+fn outcomes_in(
+    snapshot: &Snapshot,
+    uids: &UidSet,
+    asked: &Asked<'_>,
+) -> (Selection<Outcome>, Counts) {
     let mut selection = Selection { rows: Vec::new(), runs: Vec::new() };
-    let mut known: Vec<Option<Outcome>> = vec![None; snapshot.flag_sets()];
+    let mut sum = Counts::default();
+    // For fewer messages than there are sets, that is not worth the room.
+    let sets = Some(snapshot.flag_sets()).filter(|sets| *sets as u64 <= uids.len());
+    let mut known: Vec<Option<(Outcome, Counts)>> = vec![None; sets.unwrap_or(0)];
     let mut beside = 0;
     for range in uids.ranges() {
         for (seq, entry) in snapshot.between(range) {
             let (uid, modseq) = (entry.uid(), entry.modseq().get().cast_signed());
-            let outcome = match known.get_mut(entry.flag_set()) {
+            let (outcome, counts) = match known.get_mut(entry.flag_set()) {
                 Some(known) if modseq <= asked.since => {
                     known.get_or_insert_with(|| asked.outcome(uid, modseq, entry.flags())).clone()
                 }
                 _ => asked.outcome(uid, modseq, entry.flags()),
             };
             selection.rows.push(Outcome { uid, ..outcome });
+            sum = sum.plus(counts);
             match selection.runs.last_mut().filter(|_| seq == beside) {
                 Some(run) => {
                     run.last = uid;
@@ -110,5 +121,5 @@ fn outcomes_in(snapshot: &Snapshot, uids: &UidSet, asked: &Asked<'_>) -> Selecti
             beside = seq + 1;
         }
     }
-    selection
+    (selection, sum)
 }
