@@ -41,8 +41,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: AppendArgs) -> Result<Reply> {
             Ok(appended)
         })
         .await
-        .map_err(target_gone)?
-        .value;
+        .map_err(target_gone)?;
+    let appended = ctx.note_own(appended);
     let uids: NumberSet = appended.iter().map(|one| Uid::get(one.uid)).collect();
     // RFC 4315 §3: APPENDUID with a set when several were appended (RFC 3502 §6.3.11).
     let code = appended.first().map(|one| ReplyCode::AppendUid(one.uid_validity, uids));

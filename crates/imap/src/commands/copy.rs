@@ -24,8 +24,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: CopyArgs) -> Result<Reply> {
             Ok(copied)
         })
         .await
-        .map_err(target_gone)?
-        .value;
+        .map_err(target_gone)?;
+    let copied = ctx.note_own(copied);
     Ok(copy_uid(&copied).map_or_else(Reply::done, Reply::with_code))
 }
 

@@ -29,7 +29,9 @@ pub(super) fn names(filter: &MailboxFilter, entry: &MailboxEntry) -> bool {
         MailboxFilter::Selected | MailboxFilter::SelectedDelayed => false,
         // RFC 5465 §6.3: plus addresses and scripts may deliver to any mailbox, so that the two
         // are one.
-        MailboxFilter::Inboxes | MailboxFilter::Personal => below("Other Users").is_none(),
+        MailboxFilter::Inboxes | MailboxFilter::Personal => {
+            !is("Other Users") && below("Other Users").is_none()
+        }
         MailboxFilter::Subscribed => entry.subscribed,
         MailboxFilter::Mailboxes(list) => any(list, &is),
         MailboxFilter::Subtree(list) => any(list, &|named| is(named) || below(named).is_some()),

@@ -199,6 +199,14 @@ impl Ctx<'_> {
         self.push(|out| render(out, &ListItem { attributes, ..ListItem::default() }, dialect));
     }
 
+    /// A transaction of the client's own: of that NOTIFY tells nothing (RFC 5465 §5).
+    pub(crate) fn note_own<T>(&mut self, committed: Committed<T>) -> T {
+        if let Some(notify) = self.notify {
+            notify.note_own(&committed.changes);
+        }
+        committed.value
+    }
+
     /// The selected mailbox. The table lets no command that asks run without one.
     pub(crate) fn selected(&mut self) -> Result<&mut Selected> {
         self.state.selected_mut().ok_or(CommandError::Bad("Select a mailbox first"))

@@ -25,8 +25,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: CopyArgs) -> Result<Reply> {
             Ok(moved)
         })
         .await
-        .map_err(target_gone)?
-        .value;
+        .map_err(target_gone)?;
+    let moved = ctx.note_own(moved);
     let enabled = *ctx.enabled;
     let mut out = Vec::new();
     if let Some(code) = copy_uid(&moved) {

@@ -1,50 +1,59 @@
 //! NOTIFY (RFC 5465): what a session watches, and what it is told of it.
 //!
-//! A registration holds the account's change feed and nothing else; it is woken by it, looks at
-//! the facts, and reads mailboxes only where something is to be told. What was missed in a
-//! burst is read from the change log.
+//! A registration holds the change feeds of the account and of those whose mailboxes it watches,
+//! and nothing else; it is woken by them, looks at the facts, and reads mailboxes only where
+//! something is to be told. What was missed in a burst is read from the change log.
+//!
+//! LIMIT: an account that begins to share, with somebody who watches none of its mailboxes, is
+//! seen when anything else is told: the feed of every account would have to be heard.
 
+mod others;
 mod tell;
+mod watched;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
 
 use ids::{AccountId, CollectionId, ModSeq};
-use storage::{Change, Changes, MailboxTree, StorageError, Store, Subscription};
+use storage::{Change, MailboxEntry, MailboxName, MailboxTree, Rights, Store};
 
+use self::watched::{Overflow, Watched};
+use super::list::attributes;
 use super::mailbox_filter::names;
 use super::{Ctx, Reply, status};
 use crate::error::{Result, refused};
-use crate::render::{self, Code};
+use crate::parse::Dialect;
+use crate::render::{self, Code, ListItem};
 use crate::types::{
-    EventGroup, MailboxFilter, NotifyArgs, NotifyEvent, NotifyEvents, StatusItem, StatusItems,
+    EventGroup, ListAttribute, ListReturn, MailboxFilter, NotifyArgs, NotifyEvent, NotifyEvents,
+    StatusItem, StatusItems,
 };
 
 pub(crate) use tell::{tell_new, tell_others, tell_unasked};
 
-/// LIMIT: facts looked at together; more is an overflow, and the client asks what is so.
-const CHANGES_MAX: usize = 10_000;
+/// LIMIT: accounts of which one session watches mailboxes.
+const ACCOUNTS_MAX: usize = 64;
 
 /// What a session watches.
 pub(crate) struct Notify {
-    account: AccountId,
+    actor: AccountId,
+    /// None after NOTIFY NONE: nothing is told unasked any more.
     groups: Vec<EventGroup>,
-    changes: Subscription,
-    /// What woke the session.
-    heard: Vec<Arc<Vec<Change>>>,
-    /// Something was missed.
-    is_behind: bool,
-    /// Everything up to here was looked at.
-    seen: ModSeq,
+    watched: Vec<Watched>,
+    /// The mailboxes of others under the names they were last seen by.
+    others: BTreeMap<CollectionId, MailboxName>,
+    /// The transactions that a command of the client itself made.
+    own: Vec<(AccountId, ModSeq)>,
 }
 
-/// Something was missed for good (RFC 5465 §5.8).
-struct Overflow;
-
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: NotifyArgs) -> Result<Reply> {
-    let account = ctx.user()?.account;
+    let actor = ctx.user()?.account;
     let NotifyArgs::Set { status, groups } = args else {
-        // What remains is what was so before NOTIFY: updates while a command runs.
-        *ctx.notify = None;
+        // What a command of the client itself brings to light is told as ever, or its numbers
+        // would be wrong.
+        *ctx.notify = Some(Box::new(Notify::of_nothing(actor)));
         ctx.enabled.tell_flags(true);
         return Ok(Reply::done());
     };
@@ -52,24 +61,59 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: NotifyArgs) -> Result<Reply> {
         // RFC 5465 §3.1: NO with the events that are known.
         return Err(refused(Code::BadEvent, "An event is not known here"));
     }
-    // Before the first read: nothing falls between.
-    let changes = ctx.shared.store.subscribe(account).await?;
-    let read = move |tx: &mut storage::ReadTx<'_>| {
-        Ok((tx.load_account(account)?.modseq, tx.list_mailboxes(account)?))
-    };
-    let (seen, tree) = ctx.shared.store.read(read).await?;
-    if status {
-        tell_status(ctx, &groups, &tree);
-    }
     let of_selected = |group: &&EventGroup| group.is_selected() && !group.events.is_empty();
     let flags = groups.iter().find(of_selected);
     // RFC 5465 §3.1: no SELECTED is SELECTED NONE: nothing unasked. What a command of the client
     // itself brings to light is told as ever, or its numbers would be wrong.
     let flags = flags.is_none_or(|group| group.events.contains(NotifyEvent::FlagChange));
+    let mut notify = Box::new(Notify { groups, ..Notify::of_nothing(actor) });
+    notify.watched.push(Watched::begin(&ctx.shared.store, actor).await?);
+    let list = move |tx: &mut storage::ReadTx<'_>| tx.list_mailboxes_as(actor);
+    let mut tree = ctx.shared.store.read(list).await?;
+    if notify.follow(&ctx.shared.store, &tree).await? {
+        // What happened to mailboxes of others before their feeds were heard.
+        tree = ctx.shared.store.read(list).await?;
+    }
+    if notify.watched.len() > ACCOUNTS_MAX {
+        // RFC 5465 §3.1: what would be too expensive may be refused.
+        return Err(refused(Code::NotificationOverflow, "Mailboxes of too many accounts"));
+    }
+    notify.others = others::names_of(actor, &tree);
+    tell_no_access(ctx, &notify.groups, &tree);
+    if status {
+        tell_status(ctx, &notify.groups, &tree);
+    }
     ctx.enabled.tell_flags(flags);
-    let (heard, is_behind) = (Vec::new(), false);
-    *ctx.notify = Some(Box::new(Notify { account, groups, changes, heard, is_behind, seen }));
+    *ctx.notify = Some(notify);
     Ok(Reply::done())
+}
+
+/// RFC 5465 §3.1: what may be listed but not read is said to be out of reach.
+fn tell_no_access(ctx: &mut Ctx<'_>, groups: &[EventGroup], tree: &MailboxTree) {
+    let dialect = ctx.enabled.dialect();
+    let asks = |entry: &MailboxEntry| {
+        groups.iter().any(|group| {
+            group.events.iter().any(NotifyEvent::is_of_messages) && names(&group.filter, entry)
+        })
+    };
+    let mut out = Vec::new();
+    for entry in tree.entries.iter().filter(|entry| entry.mailbox.is_some() && asks(entry)) {
+        if !entry.rights.contains(Rights::READ) {
+            push_list(&mut out, entry, None, dialect);
+        }
+    }
+    ctx.connection.push(&out);
+}
+
+/// A LIST response for a name as it is now.
+fn push_list(out: &mut Vec<u8>, entry: &MailboxEntry, old_name: Option<&str>, dialect: Dialect) {
+    let returns = ListReturn { subscribed: true, ..ListReturn::default() };
+    let mut attributes = attributes(Some(entry), returns);
+    if entry.mailbox.is_some() && !entry.rights.contains(Rights::READ) {
+        attributes.insert(ListAttribute::NoAccess);
+    }
+    let item = ListItem { attributes, name: entry.name.as_str(), old_name, ..ListItem::default() };
+    render::list_item(out, &item, dialect);
 }
 
 /// RFC 5465 §3.1: STATUS of every mailbox whose messages are watched.
@@ -77,7 +121,7 @@ fn tell_status(ctx: &mut Ctx<'_>, groups: &[EventGroup], tree: &MailboxTree) {
     let selected = ctx.state.selected().map(|selected| selected.known().mailbox());
     let dialect = ctx.enabled.dialect();
     let mut out = Vec::new();
-    for entry in &tree.entries {
+    for entry in tree.entries.iter().filter(|entry| entry.rights.contains(Rights::READ)) {
         let Some(mailbox) = entry.mailbox.as_ref().filter(|m| Some(m.id) != selected) else {
             continue;
         };
@@ -108,16 +152,37 @@ fn first_items(events: NotifyEvents) -> Vec<StatusItem> {
     items
 }
 
-/// Completes when something happened in the account. Cancel safe.
+/// Completes when something happened in an account that is watched. Cancel safe.
 pub(crate) async fn happened(notify: &mut Option<Box<Notify>>) {
     let Some(notify) = notify else { return std::future::pending().await };
-    match notify.changes.next().await {
-        Ok(changes) => notify.heard.push(changes),
-        Err(_) => notify.is_behind = true,
-    }
+    let mut hearing: Vec<Pin<Box<_>>> =
+        notify.watched.iter_mut().map(|watched| Box::pin(watched.hear())).collect();
+    poll_fn(|context| {
+        let is_ready = hearing.iter_mut().any(|one| one.as_mut().poll(context).is_ready());
+        if is_ready { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
 impl Notify {
+    /// NOTIFY NONE: nothing is told but while a command of the client runs; IDLE is silent too
+    /// (RFC 5465 §4).
+    fn of_nothing(actor: AccountId) -> Self {
+        let (groups, watched) = (Vec::new(), Vec::new());
+        Self { actor, groups, watched, others: BTreeMap::new(), own: Vec::new() }
+    }
+
+    /// Nothing more is told, as after NOTIFY NONE (RFC 5465 §5.8).
+    fn give_up(&mut self) {
+        *self = Self::of_nothing(self.actor);
+    }
+
+    /// A transaction was the client's own: of that it need not hear (RFC 5465 §5).
+    pub(crate) fn note_own(&mut self, changes: &[Change]) {
+        self.own.extend(changes.iter().map(|change| (change.account, change.modseq)));
+        self.own.dedup();
+    }
+
     /// What is asked of the open mailbox.
     fn selected(&self) -> Option<&EventGroup> {
         self.groups.iter().find(|group| group.is_selected() && !group.events.is_empty())
@@ -133,42 +198,34 @@ impl Notify {
         self.groups.iter().any(|group| !group.is_selected())
     }
 
-    /// Takes everything that happened and was not looked at.
+    /// Hears the accounts whose mailboxes the groups name; whether one is new. Those heard once
+    /// stay: what is taken away may be given back (RFC 5465 §5.9).
+    async fn follow(&mut self, store: &Store, tree: &MailboxTree) -> storage::Result<bool> {
+        let is_named =
+            |entry: &&MailboxEntry| self.groups.iter().any(|group| names(&group.filter, entry));
+        let named = tree.entries.iter().filter(is_named);
+        let owners = named.filter_map(|entry| Some(entry.mailbox.as_ref()?.account));
+        let mut new: Vec<AccountId> = owners
+            .filter(|owner| self.watched.iter().all(|watched| watched.account != *owner))
+            .collect();
+        new.sort_unstable();
+        new.dedup();
+        // One more than may be is enough to know that there are too many.
+        for owner in new.iter().take((ACCOUNTS_MAX + 1).saturating_sub(self.watched.len())) {
+            self.watched.push(Watched::begin(store, *owner).await?);
+        }
+        Ok(!new.is_empty())
+    }
+
+    /// Takes everything that happened, was not looked at, and was not the client's own.
     async fn take(&mut self, store: &Store) -> std::result::Result<Vec<Change>, Overflow> {
-        let mut lists = std::mem::take(&mut self.heard);
-        while let Some(next) = self.changes.try_next() {
-            match next {
-                Ok(changes) => lists.push(changes),
-                Err(_) => {
-                    self.is_behind = true;
-                    break;
-                }
-            }
+        let own = std::mem::take(&mut self.own);
+        let mut all = Vec::new();
+        for watched in &mut self.watched {
+            let changes = watched.take(store).await?;
+            all.extend(changes.into_iter().filter(|c| !own.contains(&(c.account, c.modseq))));
         }
-        if std::mem::take(&mut self.is_behind) {
-            return self.catch_up(store).await.map_err(|_| Overflow);
-        }
-        let seen = self.seen;
-        let changes = lists.iter().flat_map(|list| list.iter());
-        let changes: Vec<Change> = changes.filter(|c| c.modseq > seen).cloned().collect();
-        self.note(changes)
-    }
-
-    /// Reads what was missed from the change log.
-    async fn catch_up(&mut self, store: &Store) -> storage::Result<Vec<Change>> {
-        let (account, since) = (self.account, self.seen);
-        self.changes = store.subscribe(account).await?;
-        match store.read(move |tx| tx.changes_since(account, None, since)).await? {
-            Changes::List(changes) => {
-                self.note(changes).map_err(|_| StorageError::Conflict("too much happened"))
-            }
-            Changes::TooOld => Err(StorageError::Conflict("too much happened")),
-        }
-    }
-
-    fn note(&mut self, changes: Vec<Change>) -> std::result::Result<Vec<Change>, Overflow> {
-        self.seen = changes.iter().map(|change| change.modseq).max().unwrap_or(self.seen);
-        if changes.len() > CHANGES_MAX { Err(Overflow) } else { Ok(changes) }
+        Ok(all)
     }
 }
 

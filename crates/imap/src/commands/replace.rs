@@ -31,8 +31,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ReplaceArgs) -> Result<Reply> {
             tx.replace_message_as(user.account, (source, old), target, &message, append)
         })
         .await
-        .map_err(target_gone)?
-        .value;
+        .map_err(target_gone)?;
+    let replaced = ctx.note_own(replaced);
     let uids: NumberSet = [replaced.uid.get()].into_iter().collect();
     let code = ReplyCode::AppendUid(replaced.uid_validity, uids);
     let enabled = *ctx.enabled;

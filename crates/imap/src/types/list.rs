@@ -87,6 +87,8 @@ named_set!(
     ListAttribute {
         /// The name is no mailbox; it implies `\Noselect`.
         NonExistent = "\\NonExistent",
+        /// It can't be read by whoever asks (RFC 5465 §8).
+        NoAccess = "\\NoAccess",
         /// It cannot be selected.
         Noselect = "\\Noselect",
         /// It can have no children.

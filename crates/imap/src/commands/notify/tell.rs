@@ -4,19 +4,20 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use ids::CollectionId;
-use storage::{Change, Fact, Mailbox, MailboxEntry, MailboxName, MailboxTree, Rights};
+use storage::{
+    Change, Fact, Mailbox, MailboxEntry, MailboxName, MailboxTree, MetadataEntry, MetadataScope,
+    Rights,
+};
 
-use super::super::list::attributes;
 use super::super::mailbox_filter::names;
 use super::super::metadata::from_storage;
 use super::super::{contexts, fetch, recent, status};
-use super::{Notify, is_of};
-use crate::render::{self, Code, ListItem, Status};
+use super::others::{self, Turn};
+use super::{Notify, is_of, push_list};
+use crate::render::{self, Code, Status};
 use crate::server::Shared;
 use crate::session::{Enabled, State, Updates};
-use crate::types::{
-    EventGroup, ListReturn, NotifyEvent, NotifyEvents, NumberSet, StatusItem, StatusItems,
-};
+use crate::types::{EventGroup, NotifyEvent, NotifyEvents, NumberSet, StatusItem, StatusItems};
 
 /// Tells what happened while no command runs, or while IDLE does, which lets expunges be told
 /// that otherwise wait.
@@ -89,7 +90,7 @@ pub(crate) async fn tell_others(
         // RFC 5465 §5.8: and from here on it is as after NOTIFY NONE.
         let code = Code::NotificationOverflow;
         render::untagged(out, Status::Ok, Some(&code), "Too much happened at once");
-        *notify = None;
+        watch.give_up();
         enabled.tell_flags(true);
     }
 }
@@ -98,7 +99,7 @@ async fn tell_changes(
     shared: &Shared,
     state: &State,
     enabled: Enabled,
-    watch: &Notify,
+    watch: &mut Notify,
     mut changes: Vec<Change>,
     own: &[MailboxName],
     out: &mut Vec<u8>,
@@ -108,17 +109,27 @@ async fn tell_changes(
     if changes.is_empty() || !watch.watches_others() {
         return true;
     }
-    let account = watch.account;
-    let Ok(tree) = shared.store.read(move |tx| tx.list_mailboxes(account)).await else {
+    let actor = watch.actor;
+    let Ok(tree) = shared.store.read(move |tx| tx.list_mailboxes_as(actor)).await else {
         return false;
     };
     let mut teller = Teller::new(&tree, &watch.groups, enabled, own);
-    let renamed: Vec<&str> = changes.iter().filter_map(renamed_from).collect();
-    for change in &changes {
+    let (mine, of_others): (Vec<Change>, Vec<Change>) =
+        changes.into_iter().partition(|change| change.account == actor);
+    let renamed: Vec<&str> = mine.iter().filter_map(renamed_from).collect();
+    for change in &mine {
         teller.look_at(change, &renamed, out);
     }
+    for change in &of_others {
+        teller.look_at_other(change, out);
+    }
+    let now = others::names_of(actor, &tree);
+    for turn in others::turns(&watch.others, &now) {
+        teller.tell_turn(&turn, out);
+    }
     teller.finish(out);
-    true
+    watch.others = now;
+    watch.follow(&shared.store, &tree).await.is_ok()
 }
 
 fn renamed_from(change: &Change) -> Option<&str> {
@@ -185,24 +196,59 @@ impl<'t> Teller<'t> {
                 }
             }
             Fact::MetadataChanged { entry: metadata } => {
-                let name = entry.map(|entry| entry.name.as_str());
-                let wanted = match (change.collection, entry) {
-                    (None, _) => self.asks(NotifyEvent::ServerMetadataChange),
-                    (_, Some(entry)) => {
-                        self.wants(entry).contains(NotifyEvent::MailboxMetadataChange)
-                    }
-                    _ => false,
-                };
-                if wanted {
-                    let dialect = self.enabled.dialect();
-                    let changed = [from_storage(metadata)];
-                    render::metadata_changed(out, name.unwrap_or(""), dialect, &changed);
-                }
+                self.tell_metadata(change.collection.is_none(), entry, metadata, out);
             }
             Fact::MailboxUpdated
             | Fact::AclChanged
             | Fact::CredentialsChanged
             | Fact::AccountUpdated => {}
+        }
+    }
+
+    /// A fact of the account of another: of what the session sees of it, messages and what is
+    /// shared. Names are told by [`tell_turn`](Self::tell_turn).
+    fn look_at_other(&mut self, change: &Change, out: &mut Vec<u8>) {
+        let Some(entry) = change.collection.and_then(|id| self.by_id.get(&id).copied()) else {
+            return;
+        };
+        match &change.fact {
+            Fact::MessagesAdded(_) => self.note(Some(entry), NotifyEvent::MessageNew),
+            Fact::MessagesExpunged(_) => self.note(Some(entry), NotifyEvent::MessageExpunge),
+            Fact::FlagsChanged(_) => self.note(Some(entry), NotifyEvent::FlagChange),
+            Fact::MetadataChanged { entry: metadata }
+                if metadata.scope == MetadataScope::Shared =>
+            {
+                self.tell_metadata(false, Some(entry), metadata, out);
+            }
+            _ => {}
+        }
+    }
+
+    /// RFC 5465 §5.4: rights given and taken are as mailboxes that come and go.
+    fn tell_turn(&mut self, turn: &Turn<'_>, out: &mut Vec<u8>) {
+        match turn {
+            Turn::CameOrWent(name) => self.list_with_parent(name, out),
+            Turn::Renamed(old, new) => {
+                self.list(new, NotifyEvent::MailboxName, Some(old.as_str()), out);
+            }
+        }
+    }
+
+    fn tell_metadata(
+        &self,
+        of_server: bool,
+        entry: Option<&MailboxEntry>,
+        metadata: &MetadataEntry,
+        out: &mut Vec<u8>,
+    ) {
+        let wanted = match entry {
+            Some(entry) => self.wants(entry).contains(NotifyEvent::MailboxMetadataChange),
+            None => of_server && self.asks(NotifyEvent::ServerMetadataChange),
+        };
+        if wanted {
+            let name = entry.map_or("", |entry| entry.name.as_str());
+            let changed = [from_storage(metadata)];
+            render::metadata_changed(out, name, self.enabled.dialect(), &changed);
         }
     }
 
@@ -222,7 +268,8 @@ impl<'t> Teller<'t> {
         let Some((entry, mailbox)) = entry.and_then(|e| Some((e, e.mailbox.as_ref()?))) else {
             return;
         };
-        if !self.wants(entry).contains(event) {
+        // RFC 5465 §5: events need the rights `l` and `r`.
+        if !entry.rights.contains(Rights::READ) || !self.wants(entry).contains(event) {
             return;
         }
         let items = self.statuses.entry(mailbox.id).or_default();
@@ -275,10 +322,7 @@ impl<'t> Teller<'t> {
             return;
         }
         self.listed.push(name.clone());
-        let returns = ListReturn { subscribed: true, ..ListReturn::default() };
-        let attributes = attributes(Some(&entry), returns);
-        let item = ListItem { attributes, name: name.as_str(), old_name, ..ListItem::default() };
-        render::list_item(out, &item, self.enabled.dialect());
+        push_list(out, &entry, old_name, self.enabled.dialect());
     }
 
     /// The counts of mailboxes where something happened.

@@ -1,0 +1,76 @@
+//! Mailboxes of others that come into sight, go out of it, or change their names.
+//!
+//! What happened in the account of another is told by what the session could see before and can
+//! see now: names that were never within its rights do not become known.
+
+use std::collections::BTreeMap;
+
+use ids::{AccountId, CollectionId};
+use storage::{MailboxName, MailboxTree};
+
+/// The mailboxes of others in a tree.
+pub(super) fn names_of(
+    actor: AccountId,
+    tree: &MailboxTree,
+) -> BTreeMap<CollectionId, MailboxName> {
+    let real = tree.entries.iter().filter_map(|entry| Some((entry.mailbox.as_ref()?, entry)));
+    let others = real.filter(|(mailbox, _)| mailbox.account != actor);
+    others.map(|(mailbox, entry)| (mailbox.id, entry.name.clone())).collect()
+}
+
+/// What became of a mailbox of another.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Turn<'t> {
+    /// It, and the name above it, came or went.
+    CameOrWent(&'t MailboxName),
+    /// It has another name.
+    Renamed(&'t MailboxName, &'t MailboxName),
+}
+
+/// What happened between two looks, the children of what was renamed left out (RFC 5465 §5.4).
+pub(super) fn turns<'t>(
+    before: &'t BTreeMap<CollectionId, MailboxName>,
+    now: &'t BTreeMap<CollectionId, MailboxName>,
+) -> Vec<Turn<'t>> {
+    let renamed = |(id, new): (&CollectionId, &'t MailboxName)| {
+        before.get(id).filter(|old| *old != new).map(|old| (old, new))
+    };
+    let renames: Vec<_> = now.iter().filter_map(renamed).collect();
+    let is_below = |name: &MailboxName, above: &MailboxName| {
+        name.as_str().strip_prefix(above.as_str()).is_some_and(|rest| rest.starts_with('/'))
+    };
+    let went = before.iter().filter(|(id, _)| !now.contains_key(id));
+    let came = now.iter().filter(|(id, _)| !before.contains_key(id));
+    let mut turns: Vec<Turn<'t>> =
+        went.chain(came).map(|(_, name)| Turn::CameOrWent(name)).collect();
+    for (old, new) in &renames {
+        let is_child = renames.iter().any(|(from, to)| is_below(old, from) && is_below(new, to));
+        if !is_child {
+            turns.push(Turn::Renamed(old, new));
+        }
+    }
+    turns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_in_sight_and_is() {
+        let names = |names: &[(i64, &str)]| -> BTreeMap<CollectionId, MailboxName> {
+            let parse = |name: &str| MailboxName::parse(name).unwrap();
+            names.iter().map(|(id, name)| (CollectionId::new(*id), parse(name))).collect()
+        };
+        let before = names(&[(1, "a"), (2, "a/b"), (3, "c"), (4, "d")]);
+        let now = names(&[(1, "x"), (2, "x/b"), (3, "c"), (5, "e"), (6, "e/f")]);
+        let expect = [
+            Turn::CameOrWent(&before[&CollectionId::new(4)]),
+            Turn::CameOrWent(&now[&CollectionId::new(5)]),
+            Turn::CameOrWent(&now[&CollectionId::new(6)]),
+            Turn::Renamed(&before[&CollectionId::new(1)], &now[&CollectionId::new(1)]),
+        ];
+        assert_eq!(turns(&before, &now), expect);
+        assert_eq!(turns(&now, &now), []);
+    }
+}
