@@ -26,6 +26,7 @@ mod sort_text;
 mod structure;
 mod subject;
 mod summary;
+mod surrogate;
 mod text;
 mod varint;
 
@@ -44,4 +45,5 @@ pub use part_index::{MessageRanges, Part, PartIndex, PartKind};
 pub use search::{header_line, searchable_text};
 pub use sort_text::SortText;
 pub use summary::Summary;
+pub use surrogate::{surrogate_body, surrogate_header};
 pub use text::{Collation, casemap, search_form};

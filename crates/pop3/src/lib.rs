@@ -11,9 +11,9 @@
 //! there to keep messages from being removed under a session, which the snapshot does without
 //! turning away the second device of a person, or the first again after its connection broke off.
 //!
-//! DEVIATION(RFC 6856 §2.1): a message whose header holds UTF-8 is sent as it is to clients that
-//! did not ask for UTF8 too. They have met such headers for decades; an error would keep them at
-//! that message for good, and a surrogate is another message than the one that was signed.
+//! A message with UTF-8 in its header, or in those of its parts, is sent as a surrogate (RFC 6858)
+//! to clients that did not ask for UTF8: refusing it would keep them at that message for good.
+//! LIST and STAT tell the size of the message itself, as RFC 6858 §4 allows.
 //!
 //! **Invariant:** parsing has no effect; a session that ends without QUIT changes nothing.
 //! **Invariant:** everything a client can make grow has a bound in [`Settings`] or is as large

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use ids::ContentId;
-use storage::{Content, StorageError, Want};
+use message::{surrogate_body, surrogate_header};
+use storage::{Content, ReadTx, StorageError, Want};
 use tokio::time::timeout;
 
 use crate::dot_stuffing::MessageText;
@@ -45,11 +46,16 @@ impl Session {
         make: impl FnOnce(Vec<u8>, Vec<u8>) -> MessageText + Send + 'static,
     ) -> Result<MessageText> {
         let content: ContentId = self.maildrop()?.find_present(number)?.content();
+        let utf8 = self.utf8;
         let read = self.shared.store.read(move |tx| {
-            let loaded = tx.load_contents(&[content], want)?.pop();
-            let content: Content = loaded.ok_or(StorageError::Expunged)?;
-            let header = content.header().unwrap_or_default().to_vec();
-            Ok(make(header, content.into_text().unwrap_or_default()))
+            let loaded = load_one(tx, content, want)?;
+            let header = loaded.header().unwrap_or_default().to_vec();
+            let body = loaded.into_text().unwrap_or_default();
+            if utf8 || (header.is_ascii() && body.is_ascii()) {
+                return Ok(make(header, body));
+            }
+            let (header, body) = conventional(tx, content, header, body)?;
+            Ok(make(header, body))
         });
         match read.await {
             Ok(message) => Ok(message),
@@ -89,4 +95,26 @@ impl Session {
             Err(_) => Err(CommandError::Ended(Farewell::Silent)),
         }
     }
+}
+
+fn load_one(tx: &mut ReadTx<'_>, content: ContentId, want: Want) -> storage::Result<Content> {
+    tx.load_contents(&[content], want)?.pop().ok_or(StorageError::Expunged)
+}
+
+/// A message as a client can read it that knows no UTF-8 in headers (RFC 6858). Of a body in
+/// US-ASCII nothing has to be known.
+fn conventional(
+    tx: &mut ReadTx<'_>,
+    content: ContentId,
+    header: Vec<u8>,
+    body: Vec<u8>,
+) -> storage::Result<(Vec<u8>, Vec<u8>)> {
+    let surrogate = match body.is_ascii() {
+        true => None,
+        false => {
+            let parts = load_one(tx, content, Want::PARTS)?;
+            parts.parts().and_then(|parts| surrogate_body(&body, header.len(), parts))
+        }
+    };
+    Ok((surrogate_header(&header).into_owned(), surrogate.unwrap_or(body)))
 }

@@ -135,6 +135,8 @@ pub(crate) struct Session {
     pub(crate) connection: Connection,
     pub(crate) state: State,
     pub(crate) ending: Ending,
+    /// The client reads UTF-8 in headers (RFC 6856 §2.1).
+    pub(crate) utf8: bool,
     bucket: TokenBucket,
     errors_before_login: u32,
 }
@@ -157,6 +159,7 @@ impl Session {
             connection,
             state: State::Authorization { user: None },
             ending: Ending { shutdown, account: None, deadline },
+            utf8: false,
             errors_before_login: 0,
             shared,
         }
@@ -254,8 +257,11 @@ impl Session {
             Command::Top { number, lines } => self.top(number, lines).await,
             Command::Uidl(number) => self.uidl(number).await,
             Command::User(name) => self.user(name),
-            // RFC 6856 §2.1: from here on messages are UTF-8; they are sent as they are anyway.
-            Command::Utf8 => Ok(Reply::text("UTF-8 it is")),
+            // RFC 6856 §2.1: from here on messages are sent as they are.
+            Command::Utf8 => {
+                self.utf8 = true;
+                Ok(Reply::text("UTF-8 it is"))
+            }
         }
     }
 
