@@ -445,6 +445,13 @@ sections! {
         password_file: Option<Secret> = optional "/etc/posthorn/relay-password", since "0.2";
     }
 
+    /// What IMAP does beyond its limits.
+    table "imap" pub struct Imap {
+        /// Addresses of the accounts as which submission servers elsewhere sign in to fetch what
+        /// users let them have by URL (URLAUTH); nobody else may use such URLs.
+        submission_servers: Vec<Word> = default [], since "0.2";
+    }
+
     /// What POP3 does beyond its limits.
     table "pop3" pub struct Pop3 {
         /// Whether a message that was retrieved shows as read in other programs. It takes effect
@@ -499,6 +506,8 @@ pub struct Config {
     pub queue: Queue,
     /// Each `[[route]]`, in the order of the file.
     pub routes: Vec<Route>,
+    /// `[imap]`
+    pub imap: Imap,
     /// `[pop3]`
     pub pop3: Pop3,
     /// `[log]`

@@ -8,8 +8,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::options::{
-    Auth, Config, General, ImapClient, Limits, Listener, Log, Metrics, Pop3, Queue, Route, Search,
-    Section, Storage, Tls,
+    Auth, Config, General, Imap, ImapClient, Limits, Listener, Log, Metrics, Pop3, Queue, Route,
+    Search, Section, Storage, Tls,
 };
 use crate::problem::Problems;
 use crate::reader::{Source, TableReader};
@@ -50,6 +50,7 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
     let auth = section::<Auth>(source, root, check_auth);
     let queue = section::<Queue>(source, root, check_queue);
     let routes = repeated::<Route>(source, root, check_route);
+    let imap = section::<Imap>(source, root, |_, _| {});
     let pop3 = section::<Pop3>(source, root, |_, _| {});
     let log = section::<Log>(source, root, |_, _| {});
     let metrics = section::<Metrics>(source, root, |_, _| {});
@@ -66,6 +67,7 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
         auth: auth?,
         queue: queue?,
         routes: routes?,
+        imap: imap?,
         pop3: pop3?,
         log: log?,
         metrics: metrics?,
@@ -79,7 +81,7 @@ fn keys<S: Section>() -> Vec<&'static str> {
 fn top_keys() -> Vec<&'static str> {
     let mut known = keys::<General>();
     known.extend([Storage::NAME, Search::NAME, Tls::NAME, Listener::NAME, Limits::NAME]);
-    known.extend([Auth::NAME, Pop3::NAME, Log::NAME, Metrics::NAME]);
+    known.extend([Auth::NAME, Imap::NAME, Pop3::NAME, Log::NAME, Metrics::NAME]);
     known.extend([ImapClient::NAME, Queue::NAME, Route::NAME]);
     known
 }

@@ -52,6 +52,8 @@ const MAIL: &[&str] = &[
     "STATUS=SIZE",
     "REPLACE",
     "CATENATE",
+    "URLAUTH",
+    "URL-PARTIAL",
     "ACL",
     "RIGHTS=texk",
     "LIST-MYRIGHTS",

@@ -2,11 +2,11 @@
 //!
 //! Folded in or beside them: RFC 2177 IDLE, 2342 NAMESPACE, 2971 ID, 3348 CHILDREN, 3502
 //! MULTIAPPEND, 3516 BINARY, 3691 UNSELECT, 4315 UIDPLUS, 4731 ESEARCH, 4959 SASL-IR, 4978
-//! COMPRESS=DEFLATE, 5032 WITHIN, 5161 ENABLE, 5182 SEARCHRES, 5255 I18NLEVEL=2 and LANGUAGE, 5256
-//! SORT and THREAD, 5258 LIST-EXTENDED, 5267 CONTEXT and ESORT, 5465 NOTIFY, 5819 LIST-STATUS,
-//! 5957 SORT=DISPLAY, 6154 SPECIAL-USE, 6203 SEARCH=FUZZY, 6851 MOVE, 6855 UTF8=ACCEPT, 7162
-//! CONDSTORE and QRESYNC, 7377 MULTISEARCH, 7888 LITERAL+, 7889 APPENDLIMIT, 8437 UNAUTHENTICATE,
-//! 8438 STATUS=SIZE, 8474 OBJECTID, 8970 PREVIEW, 9394 PARTIAL, 9586 UIDONLY.
+//! COMPRESS=DEFLATE, 4467 URLAUTH, 4469 CATENATE, 5032 WITHIN, 5161 ENABLE, 5182 SEARCHRES, 5255
+//! I18NLEVEL=2 and LANGUAGE, 5256 SORT and THREAD, 5258 LIST-EXTENDED, 5267 CONTEXT and ESORT, 5465
+//! NOTIFY, 5819 LIST-STATUS, 5957 SORT=DISPLAY, 6154 SPECIAL-USE, 6203 SEARCH=FUZZY, 6851 MOVE,
+//! 6855 UTF8=ACCEPT, 7162 CONDSTORE and QRESYNC, 7377 MULTISEARCH, 7888 LITERAL+, 7889 APPENDLIMIT,
+//! 8437 UNAUTHENTICATE, 8438 STATUS=SIZE, 8474 OBJECTID, 8970 PREVIEW, 9394 PARTIAL, 9586 UIDONLY.
 //!
 //! Bytes become values in [`parse`], values become bytes in [`render`]; what lies between is
 //! [`types`], which cannot hold an invalid value. A command takes one fixed road: the
@@ -16,7 +16,7 @@
 //!
 //! **Invariant:** `types`, `parse` and `render` do no I/O, read no clock and know no storage.
 //! **Invariant:** everything a client can make grow has a bound in [`parse::Limits`].
-//! **Absent:** a client; RFC 2060 and older; ACL.
+//! **Absent:** a client; RFC 2060 and older; annotations of messages (RFC 5257).
 
 mod capabilities;
 pub mod commands;

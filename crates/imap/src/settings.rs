@@ -23,6 +23,9 @@ pub struct Settings {
     /// The SASL mechanisms offered where the connection allows them, in the order of announcing.
     /// Without PLAIN and LOGIN among them the LOGIN command is refused. Default: all.
     pub mechanisms: Vec<sasl::Name>,
+    /// Addresses of the accounts as which submission servers sign in: they, and nobody else, may
+    /// use URLs that were authorized for submission (RFC 4467 §3). Default: none.
+    pub submission_servers: Vec<String>,
     /// Failed commands before sign-in until the session ends. Default 10.
     pub errors_before_login_max: u32,
     /// Commands a client may send per minute before sign-in. Default 60.
@@ -65,6 +68,7 @@ impl Default for Settings {
             append_memory_bytes: 256 * 1024 * 1024,
             plaintext_auth: false,
             mechanisms: sasl::Name::ALL.to_vec(),
+            submission_servers: Vec::new(),
             errors_before_login_max: 10,
             commands_before_login_per_minute: 60,
             disabled_capabilities: Vec::new(),

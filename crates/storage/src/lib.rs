@@ -37,6 +37,7 @@ mod store_tests;
 #[cfg(test)]
 mod testing;
 mod tx;
+mod url_key;
 mod view;
 
 pub use acl::{AclChange, AclEntry, Place, Rights, Share, ShareRights};
@@ -68,4 +69,5 @@ pub use spool::{
 pub use statistics::{BATCH_SIZES, COMMIT_MICROS, StatisticsSnapshot};
 pub use store::Store;
 pub use tx::{AccountTx, Committed, ReadTx, WriteTx};
+pub use url_key::UrlKey;
 pub use view::{Diff, Entry, MailboxView, Snapshot, ViewState};

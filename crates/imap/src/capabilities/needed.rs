@@ -3,9 +3,10 @@
 
 use crate::commands::table::Row;
 use crate::types::{
-    AppendArgs, AppendData, Command, FetchArgs, FetchAttribute, ListArgs, SearchKey, SearchReturn,
-    SelectArgs, SortKey, StatusItem, StatusItems, ThreadAlgorithm,
+    AppendArgs, AppendData, CatenatePart, Command, FetchArgs, FetchAttribute, ListArgs, SearchKey,
+    SearchReturn, SelectArgs, SortKey, StatusItem, StatusItems, ThreadAlgorithm,
 };
+use crate::url::ImapUrl;
 
 /// Commands that a capability brings as a whole, by their names with and without `UID `.
 const COMMANDS: &[(&str, &str)] = &[
@@ -15,6 +16,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("DELETEACL", "ACL"),
     ("ENABLE", "ENABLE"),
     ("ESEARCH", "MULTISEARCH"),
+    ("GENURLAUTH", "URLAUTH"),
     ("GETACL", "ACL"),
     ("GETMETADATA", "METADATA"),
     ("GETQUOTA", "QUOTA"),
@@ -28,6 +30,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("NAMESPACE", "NAMESPACE"),
     ("NOTIFY", "NOTIFY"),
     ("REPLACE", "REPLACE"),
+    ("RESETKEY", "URLAUTH"),
     ("SETACL", "ACL"),
     ("SETMETADATA", "METADATA"),
     ("SETQUOTA", "QUOTASET"),
@@ -36,6 +39,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("UID EXPUNGE", "UIDPLUS"),
     ("UNAUTHENTICATE", "UNAUTHENTICATE"),
     ("UNSELECT", "UNSELECT"),
+    ("URLFETCH", "URLAUTH"),
     ("XLIST", "SPECIAL-USE"),
 ];
 
@@ -52,6 +56,10 @@ pub(crate) fn needed(row: &Row, command: &Command) -> Vec<&'static str> {
             needed.extend(mechanism(&args.mechanism));
         }
         Command::Append(args) => append(args, &mut needed),
+        Command::GenUrlAuth(urls) => {
+            urls.iter().for_each(|url| partial_url(&url.rump, &mut needed));
+        }
+        Command::UrlFetch(urls) => urls.iter().for_each(|url| partial_url(url, &mut needed)),
         Command::Create(args) if !args.special_uses.is_empty() => needed.push("CREATE-SPECIAL-USE"),
         Command::Select(args) | Command::Examine(args) => select(args, &mut needed),
         Command::List(args) => list(args, &mut needed),
@@ -93,9 +101,22 @@ fn append(args: &AppendArgs, needed: &mut Vec<&'static str>) {
             AppendData::Whole { utf8: true, .. } => needed.push("UTF8=ACCEPT"),
             AppendData::Whole { binary: true, .. } => needed.push("BINARY"),
             AppendData::Whole { .. } => {}
-            AppendData::Catenate(_) => needed.push("CATENATE"),
+            AppendData::Catenate(parts) => {
+                needed.push("CATENATE");
+                for part in parts {
+                    if let CatenatePart::Url(url) = part {
+                        partial_url(url, needed);
+                    }
+                }
+            }
         }
     }
+}
+
+/// RFC 5550 §5: a URL of a stretch of bytes.
+fn partial_url(url: &str, needed: &mut Vec<&'static str>) {
+    let has_partial = ImapUrl::parse(url).is_some_and(|url| url.partial.is_some());
+    needed.extend(has_partial.then_some("URL-PARTIAL"));
 }
 
 fn select(args: &SelectArgs, needed: &mut Vec<&'static str>) {

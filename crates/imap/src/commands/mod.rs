@@ -22,6 +22,7 @@ mod enable;
 mod esearch;
 mod expunge;
 mod fetch;
+mod genurlauth;
 mod id;
 mod idle;
 mod language;
@@ -40,6 +41,7 @@ mod quota;
 pub(crate) mod recent;
 mod rename;
 mod replace;
+mod resetkey;
 pub(crate) mod rights;
 mod search;
 mod select;
@@ -52,6 +54,8 @@ mod subscribe;
 mod thread;
 mod unauthenticate;
 mod unselect;
+mod url_auth;
+mod urlfetch;
 mod vanished;
 
 use std::future::{Future, ready};
@@ -247,6 +251,9 @@ pub(crate) fn run<'r>(ctx: &'r mut Ctx<'_>, command: Command) -> Running<'r> {
         Command::SetMetadata(args) => Box::pin(metadata::run_set(ctx, args)),
         Command::Replace(args) => Box::pin(replace::run(ctx, *args)),
         Command::Acl(args) => Box::pin(acl::run(ctx, args)),
+        Command::ResetKey(args) => Box::pin(resetkey::run(ctx, args)),
+        Command::GenUrlAuth(urls) => Box::pin(genurlauth::run(ctx, urls)),
+        Command::UrlFetch(urls) => Box::pin(urlfetch::run(ctx, urls)),
         Command::Append(args) => Box::pin(append::run(ctx, args)),
         Command::Idle => Box::pin(idle::run(ctx)),
         Command::Close => Box::pin(close::run(ctx)),

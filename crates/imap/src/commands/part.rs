@@ -1,6 +1,6 @@
 //! What an IMAP URL names on this server (RFC 5092): a message, or a part of one.
 
-use ids::Uid;
+use ids::{AccountId, Uid};
 use storage::{Mailbox, StorageError};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
@@ -31,25 +31,42 @@ pub(super) struct Place {
 
 /// The place that `url` names to the account signed in; `None` where it names none.
 pub(super) async fn find_place(ctx: &mut Ctx<'_>, url: &ImapUrl) -> Result<Option<Place>> {
-    let (Some(uid), None) = (url.uid, &url.search) else { return Ok(None) };
-    let Some(section) = section(url.section.as_deref()) else { return Ok(None) };
-    let Some(mailbox) = mailbox(ctx, url).await? else { return Ok(None) };
+    let mailbox = match &url.mailbox {
+        Some(_) => {
+            let account = ctx.user()?.account;
+            find_mailbox(ctx, account, url).await?
+        }
+        None => selected_mailbox(ctx).await?,
+    };
+    Ok(mailbox.and_then(|mailbox| place_in(mailbox, url)))
+}
+
+/// The place that `url` names in a mailbox.
+pub(super) fn place_in(mailbox: Mailbox, url: &ImapUrl) -> Option<Place> {
+    let (Some(uid), None) = (url.uid, &url.search) else { return None };
+    let section = section(url.section.as_deref())?;
     if url.uid_validity.is_some_and(|validity| validity.get() != mailbox.uid_validity.get()) {
-        return Ok(None);
+        return None;
     }
     let range = url.partial.map_or((0, None), |partial| {
         (partial.offset as usize, partial.length.map(|length| length.get() as usize))
     });
-    Ok(Some(Place { mailbox, uid: Uid::new(uid.get()), section, range }))
+    Some(Place { mailbox, uid: Uid::new(uid.get()), section, range })
 }
 
-async fn mailbox(ctx: &mut Ctx<'_>, url: &ImapUrl) -> Result<Option<Mailbox>> {
-    let account = ctx.user()?.account;
-    let Some(name) = &url.mailbox else {
-        let Some(selected) = ctx.state.selected() else { return Ok(None) };
-        let id = selected.known().mailbox();
-        return Ok(Some(ctx.shared.store.read(move |tx| tx.load_mailbox(id)).await?));
-    };
+async fn selected_mailbox(ctx: &Ctx<'_>) -> Result<Option<Mailbox>> {
+    let Some(selected) = ctx.state.selected() else { return Ok(None) };
+    let id = selected.known().mailbox();
+    Ok(Some(ctx.shared.store.read(move |tx| tx.load_mailbox(id)).await?))
+}
+
+/// The mailbox that `url` names to an account, which may read it.
+pub(super) async fn find_mailbox(
+    ctx: &Ctx<'_>,
+    account: AccountId,
+    url: &ImapUrl,
+) -> Result<Option<Mailbox>> {
+    let Some(name) = &url.mailbox else { return Ok(None) };
     let Some(name) = MailboxName::new(name.as_str()) else { return Ok(None) };
     match existing_mailbox(ctx, account, &name).await {
         Ok(mailbox) => Ok(Some(mailbox)),

@@ -110,4 +110,9 @@ fn tell_opened(out: &mut Vec<u8>, selected: &Selected, enabled: Enabled) {
     let id = known.mailbox().to_string();
     // RFC 8474 §4.2.
     render::untagged(out, Status::Ok, Some(&Code::MailboxId(&id)), "Mailbox id");
+    // DEVIATION(RFC 4467 §8): only to those who make such URLs. The list never changes, and with
+    // the one mechanism there is it says no more than the capability.
+    if enabled.speaks_url_auth() {
+        render::untagged(out, Status::Ok, Some(&Code::UrlMech), "Mechanisms");
+    }
 }

@@ -113,6 +113,7 @@ static ROWS: &[Row] = &[
         Command::Expunge
     )),
     row!("FETCH", SELECTED, [USES_SEQS], "RFC 9051 §6.4.5", parse::fetch),
+    row!("GENURLAUTH", SIGNED_IN, [MAY_EXPUNGE], "RFC 4467 §7", parse::gen_url_auth),
     row!("GETACL", SIGNED_IN, [MAY_EXPUNGE], "RFC 4314 §3.3", parse::acl),
     row!("GETMETADATA", SIGNED_IN, [MAY_EXPUNGE], "RFC 5464 §4.2", parse::metadata),
     row!("GETQUOTA", SIGNED_IN, [MAY_EXPUNGE], "RFC 9208 §4.1.1", parse::quota),
@@ -146,6 +147,7 @@ static ROWS: &[Row] = &[
         "RFC 8508 §3.2",
         parse::replace
     ),
+    row!("RESETKEY", SIGNED_IN, [MAY_EXPUNGE], "RFC 4467 §7", parse::reset_key),
     row!("SEARCH", SELECTED, [USES_SEQS], "RFC 9051 §6.4.4", parse::search),
     row!("SELECT", SIGNED_IN, [], "RFC 9051 §6.3.2", parse::select),
     row!("SETACL", SIGNED_IN, [MAY_EXPUNGE], "RFC 4314 §3.1", parse::set_acl),
@@ -160,6 +162,7 @@ static ROWS: &[Row] = &[
     row!("UNAUTHENTICATE", SIGNED_IN, [], "RFC 8437 §3", |_| parse::bare(Command::Unauthenticate)),
     row!("UNSELECT", SELECTED, [], "RFC 9051 §6.4.2", |_| parse::bare(Command::Unselect)),
     row!("UNSUBSCRIBE", SIGNED_IN, [MAY_EXPUNGE], "RFC 9051 §6.3.8", parse::unsubscribe),
+    row!("URLFETCH", SIGNED_IN, [MAY_EXPUNGE], "RFC 4467 §7", parse::url_fetch),
     row!("XLIST", SIGNED_IN, [MAY_EXPUNGE], "RFC 6154 §2", parse::xlist),
 ];
 

@@ -36,6 +36,7 @@ mod sequence_set;
 mod sort;
 mod status;
 mod store;
+mod url_auth;
 
 pub(crate) use acl::{acl, delete_acl, list_rights, my_rights, set_acl};
 pub(crate) use append::{append, replace, uid_replace};
@@ -62,6 +63,7 @@ pub use sequence_set::parse_sequence_set;
 pub(crate) use sort::{sort, thread, uid_sort, uid_thread};
 pub(crate) use status::status;
 pub(crate) use store::{store, uid_store};
+pub(crate) use url_auth::{gen_url_auth, reset_key, url_fetch};
 
 /// What a parse function gives.
 pub(crate) type Parsed<T> = Result<T, ParseError>;

@@ -108,6 +108,8 @@ pub enum Code<'a> {
     UnknownCte,
     /// `UNSEEN` (RFC 3501 §7.1): sequence number of the first message not seen.
     Unseen(u32),
+    /// `URLMECH` (RFC 4467 §8): the mechanisms that authorize URLs.
+    UrlMech,
     /// `USEATTR` (RFC 6154 §3): the special use cannot be given.
     UseAttr,
 }
@@ -210,6 +212,7 @@ fn word(code: &Code<'_>) -> Option<&'static str> {
         Code::UidRequired => "UIDREQUIRED",
         Code::Unavailable => "UNAVAILABLE",
         Code::UnknownCte => "UNKNOWN-CTE",
+        Code::UrlMech => "URLMECH INTERNAL",
         Code::UseAttr => "USEATTR",
         Code::AppendUid(..)
         | Code::BadUrl(_)

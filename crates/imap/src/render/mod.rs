@@ -23,6 +23,7 @@ mod sequence_set;
 mod status;
 mod string;
 mod thread;
+mod url_auth;
 
 pub use acl::{acl, list_rights, my_rights};
 pub use code::{Code, code};
@@ -43,3 +44,4 @@ pub use sequence_set::{number_set, sequence_set};
 pub use status::{StatusValues, status};
 pub use string::{astring, literal8_or_string, mailbox, nstring, string};
 pub use thread::{ThreadPart, thread};
+pub use url_auth::{gen_url_auth, url_fetch};

@@ -9,6 +9,8 @@ pub(crate) struct Enabled {
     items: EnableItems,
     /// NOTIFY left FlagChange out: changes of flags by others are not told.
     without_flags: bool,
+    /// The client has authorized URLs (RFC 4467).
+    url_auth: bool,
 }
 
 impl Enabled {
@@ -21,6 +23,16 @@ impl Enabled {
             self.items.insert(EnableItem::CondStore);
         }
         was_off
+    }
+
+    /// The client has shown that it knows URLAUTH.
+    pub(crate) fn speak_url_auth(&mut self) {
+        self.url_auth = true;
+    }
+
+    /// Whether it has.
+    pub(crate) fn speaks_url_auth(self) -> bool {
+        self.url_auth
     }
 
     /// Whether changes of flags by others are told (RFC 5465 §5.1).

@@ -2,8 +2,9 @@
 
 use super::{
     AclArgs, AppendArgs, EnableItems, EsearchArgs, FetchArgs, ListArgs, MailboxName, MetadataArgs,
-    NotifyArgs, QuotaArgs, ReplaceArgs, SearchArgs, Secret, SelectArgs, SequenceSet,
+    NotifyArgs, QuotaArgs, ReplaceArgs, ResetKeyArgs, SearchArgs, Secret, SelectArgs, SequenceSet,
     SetMetadataArgs, SortArgs, SpecialUses, StatusItems, StoreArgs, Tag, ThreadArgs,
+    UrlToAuthorize,
 };
 
 /// Whether numbers are sequence numbers or UIDs.
@@ -125,6 +126,12 @@ pub enum Command {
     SetMetadata(SetMetadataArgs),
     /// `SETACL`, `DELETEACL`, `GETACL`, `LISTRIGHTS`, `MYRIGHTS` (RFC 4314 §3).
     Acl(AclArgs),
+    /// `RESETKEY` (RFC 4467 §7).
+    ResetKey(ResetKeyArgs),
+    /// `GENURLAUTH` (RFC 4467 §7).
+    GenUrlAuth(Vec<UrlToAuthorize>),
+    /// `URLFETCH` (RFC 4467 §7).
+    UrlFetch(Vec<String>),
     /// `APPEND`.
     Append(AppendArgs),
     /// `REPLACE` and `UID REPLACE` (RFC 8508 §3); boxed, as it is larger than most.

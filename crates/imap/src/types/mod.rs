@@ -27,6 +27,7 @@ mod sort;
 mod status;
 mod store;
 mod tag;
+mod url_auth;
 
 pub use acl::{AclArgs, RightsAction};
 pub use append::{AppendArgs, AppendData, AppendMessage, CatenatePart, ReplaceArgs};
@@ -56,3 +57,4 @@ pub use sort::{SortArgs, SortCriterion, SortKey, ThreadAlgorithm, ThreadArgs};
 pub use status::{StatusItem, StatusItems};
 pub use store::{StoreAction, StoreArgs};
 pub use tag::Tag;
+pub use url_auth::{ResetKeyArgs, UrlToAuthorize};

@@ -226,6 +226,9 @@ fn settings(header: &Header) -> Settings {
             capabilities_off: off.split('+').map(str::to_owned).collect(),
         });
     }
+    if let Some(addresses) = header.find("submission_servers") {
+        settings.submission_servers = addresses.split(", ").map(str::to_owned).collect();
+    }
     if let Some(bytes) = header.find("line_bytes_max") {
         settings.limits.line_bytes_max = bytes.parse().unwrap();
     }

@@ -253,6 +253,8 @@ impl WriteTx<'_> {
             "DELETE FROM account_share WHERE account_id = ?1 OR grantee = ?1",
             "DELETE FROM metadata WHERE mailbox_id IN (SELECT id FROM mailbox WHERE account_id = ?1)",
             "DELETE FROM metadata WHERE account_id = ?1",
+            "DELETE FROM url_key WHERE mailbox_id IN (SELECT id FROM mailbox WHERE account_id = ?1)",
+            "DELETE FROM url_key WHERE account_id = ?1",
             "DELETE FROM mailbox WHERE account_id = ?1",
             "DELETE FROM subscription WHERE account_id = ?1",
             "DELETE FROM address WHERE account_id = ?1",

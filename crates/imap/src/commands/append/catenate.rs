@@ -2,6 +2,7 @@
 
 use super::super::Ctx;
 use super::super::part::{self, Part};
+use super::super::url_auth;
 use crate::error::{CommandError, Result};
 use crate::types::CatenatePart;
 use crate::url::ImapUrl;
@@ -38,12 +39,13 @@ pub(super) async fn put_together(
     Ok((whole, is_binary))
 }
 
-/// RFC 4469 §3: relative URLs only, on this server and as this user.
+/// RFC 4469 §3: relative URLs, on this server and as this user; and those that were authorized
+/// here, for whoever they are for (RFC 4467 §1).
 async fn named(ctx: &mut Ctx<'_>, text: String, bytes_max: u64) -> Result<Part> {
-    let url = ImapUrl::parse(&text).filter(|url| url.server.is_none() && url.url_auth.is_none());
-    let place = match url {
-        Some(url) => part::find_place(ctx, &url).await?,
-        None => None,
+    let place = match ImapUrl::parse(&text) {
+        Some(url) if url.url_auth.is_some() => url_auth::redeem(ctx, &text).await?,
+        Some(url) if url.server.is_none() => part::find_place(ctx, &url).await?,
+        _ => None,
     };
     let Some(place) = place else { return Err(CommandError::BadUrl(text)) };
     part::read(ctx, place, bytes_max).await?.ok_or(CommandError::BadUrl(text))

@@ -1,0 +1,26 @@
+//! RESETKEY (RFC 4467 §7): what was authorized before is void.
+
+use super::url_auth::INTERNAL;
+use super::{Ctx, Reply, ReplyCode, existing_mailbox};
+use crate::error::{CommandError, Result};
+use crate::render::Code;
+use crate::types::ResetKeyArgs;
+
+/// DEVIATION(RFC 4467 §7): other sessions that have the mailbox open are not told. They would
+/// learn the data of mechanisms by it, and the one mechanism here has none.
+pub(super) async fn run(ctx: &mut Ctx<'_>, args: ResetKeyArgs) -> Result<Reply> {
+    let account = ctx.user()?.account;
+    if args.mechanisms.iter().any(|mechanism| mechanism != INTERNAL) {
+        return Err(CommandError::Refused { code: None, text: "INTERNAL is the only mechanism" });
+    }
+    ctx.enabled.speak_url_auth();
+    let Some(name) = args.mailbox else {
+        let remove = move |tx: &mut storage::WriteTx<'_>| tx.remove_url_keys(account);
+        ctx.shared.store.write("imap resetkey", remove).await?;
+        return Ok(Reply { text: "All keys removed", ..Reply::done() });
+    };
+    let mailbox = existing_mailbox(ctx, account, &name).await?.id;
+    let reset = move |tx: &mut storage::WriteTx<'_>| tx.reset_url_key(account, mailbox);
+    ctx.shared.store.write("imap resetkey", reset).await?;
+    Ok(Reply::with_code(ReplyCode::Plain(Code::UrlMech)))
+}
