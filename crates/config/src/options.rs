@@ -450,6 +450,15 @@ sections! {
         /// Addresses of the accounts as which submission servers elsewhere sign in to fetch what
         /// users let them have by URL (URLAUTH); nobody else may use such URLs.
         submission_servers: Vec<Word> = default [], since "0.2";
+
+        /// Messages that one command works on; of more it works on those with the highest UIDs,
+        /// and says so (MESSAGELIMIT). The standard wants 1,000 at least. Without it there is no
+        /// limit, which is what most programs expect.
+        message_limit: Option<u32> = optional 1000, since "0.2";
+
+        /// Messages that one command adds to a mailbox (SAVELIMIT), where `message_limit` does not
+        /// limit that among the rest.
+        save_limit: Option<u32> = optional 1000, since "0.2";
     }
 
     /// What POP3 does beyond its limits.

@@ -1,5 +1,7 @@
 //! What the server says it can do, which depends on the state and on TLS.
 
+use std::borrow::Cow;
+
 use auth::{Link, Protocol};
 use net::Connection;
 use sasl::Name;
@@ -49,6 +51,7 @@ const MAIL: &[&str] = &[
     "QRESYNC",
     "UIDONLY",
     "NOTIFY",
+    "INPROGRESS",
     "STATUS=SIZE",
     "REPLACE",
     "CATENATE",
@@ -77,7 +80,7 @@ const SIGNED_IN: &[&str] = &["APPENDLIMIT", "UNAUTHENTICATE"];
 /// Whether this server knows a capability of that name, in any case, so that it can be switched
 /// off; with the names of families, such as AUTH.
 pub fn is_capability(name: &str) -> bool {
-    let others = ["STARTTLS"];
+    let others = ["STARTTLS", "MESSAGELIMIT", "SAVELIMIT"];
     let known = [ALWAYS, MAIL, SIGNED_IN, &others].into_iter().flatten().copied();
     let known = known.chain(Name::ALL.map(Name::as_capability));
     let is = |wanted: &str| wanted.eq_ignore_ascii_case(name);
@@ -90,7 +93,7 @@ pub(crate) fn names(
     connection: &Connection,
     state: &State,
     off: &SwitchedOff,
-) -> Vec<&'static str> {
+) -> Vec<Cow<'static, str>> {
     let settings = &shared.settings;
     let mut names = ALWAYS.to_vec();
     if state.user().is_none() {
@@ -108,8 +111,20 @@ pub(crate) fn names(
     if state.user().is_some() {
         names.extend(SIGNED_IN);
     }
+    let limits = limits(settings).into_iter().map(Cow::Owned);
+    let mut names: Vec<Cow<'static, str>> =
+        names.into_iter().map(Cow::Borrowed).chain(limits).collect();
     names.retain(|name| !off.contains(settings, name));
     names
+}
+
+/// RFC 9738 §3: one of the two, or none.
+fn limits(settings: &Settings) -> Option<String> {
+    match (settings.message_limit, settings.save_limit) {
+        (0, 0) => None,
+        (0, save) => Some(format!("SAVELIMIT={save}")),
+        (messages, _) => Some(format!("MESSAGELIMIT={messages}")),
+    }
 }
 
 /// Whether a password may be sent on this connection (RFC 9051 §11.1).

@@ -26,6 +26,11 @@ pub struct Settings {
     /// Addresses of the accounts as which submission servers sign in: they, and nobody else, may
     /// use URLs that were authorized for submission (RFC 4467 §3). Default: none.
     pub submission_servers: Vec<String>,
+    /// Messages that one command works on (RFC 9738); 0 for no limit. Default 0.
+    pub message_limit: u32,
+    /// Messages that one command adds to a mailbox, where that alone is limited; 0 for no limit.
+    /// Default 0.
+    pub save_limit: u32,
     /// Failed commands before sign-in until the session ends. Default 10.
     pub errors_before_login_max: u32,
     /// Commands a client may send per minute before sign-in. Default 60.
@@ -69,6 +74,8 @@ impl Default for Settings {
             plaintext_auth: false,
             mechanisms: sasl::Name::ALL.to_vec(),
             submission_servers: Vec::new(),
+            message_limit: 0,
+            save_limit: 0,
             errors_before_login_max: 10,
             commands_before_login_per_minute: 60,
             disabled_capabilities: Vec::new(),

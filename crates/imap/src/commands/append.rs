@@ -9,13 +9,14 @@ use std::sync::Arc;
 use ids::{Timestamp, Uid};
 use storage::{Append, PreparedMessage, StorageError};
 
-use super::{Ctx, Reply, ReplyCode, target_gone, target_mailbox};
+use super::{Ctx, Reply, ReplyCode, message_limit, target_gone, target_mailbox};
 use crate::error::{CommandError, Result, refused};
 use crate::render::Code;
 use crate::types::{AppendArgs, AppendData, AppendMessage, NumberSet};
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: AppendArgs) -> Result<Reply> {
     let user = ctx.user()?;
+    message_limit::refuse_above(ctx.save_limit(), args.messages.len() as u64)?;
     if args.messages.iter().any(is_cancelled) {
         return Err(CommandError::Refused { code: None, text: "A message is empty" });
     }

@@ -17,6 +17,7 @@ pub(super) struct Batches<'s> {
     seqs: &'s NumberSet,
     /// Where the next batch begins.
     next: u32,
+    descending: bool,
     whole_messages: bool,
 }
 
@@ -26,9 +27,16 @@ impl<'s> Batches<'s> {
             known,
             seqs,
             next: 1,
+            descending: false,
             // Known beforehand, so that not the sizes of many are asked to read few.
             whole_messages: want.contains(Want::TEXT),
         }
+    }
+
+    /// From the highest number to the lowest.
+    pub(super) fn descending(mut self) -> Self {
+        (self.next, self.descending) = (self.known.exists(), true);
+        self
     }
 
     /// The next batch begins with `seq`: it was more than could be read at once.
@@ -39,6 +47,11 @@ impl<'s> Batches<'s> {
     /// The first number from `self.next` on.
     fn following(&self) -> Option<u32> {
         let ranges = self.seqs.ranges();
+        if self.descending {
+            let above = ranges.partition_point(|&(first, _)| first <= self.next);
+            let range = above.checked_sub(1).and_then(|at| ranges.get(at));
+            return range.map(|&(_, last)| last.min(self.next));
+        }
         let at = ranges.partition_point(|&(_, last)| last < self.next);
         let first = ranges.get(at).map(|&(first, _)| first.max(self.next));
         first.filter(|&seq| seq <= self.known.exists())
@@ -61,7 +74,10 @@ impl Iterator for Batches<'_> {
                 }
             }
             batch.push(seq);
-            self.next = seq.saturating_add(1);
+            self.next = match self.descending {
+                true => seq - 1,
+                false => seq.saturating_add(1),
+            };
         }
         (!batch.is_empty()).then_some(batch)
     }

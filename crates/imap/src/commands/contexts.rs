@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use storage::{Diff, Snapshot};
 
+use super::progress::Progress;
 use super::search::{self, Asked, Found, evaluate};
 use super::sort::{Order, in_order};
 use super::{Ctx, Reply, numbers_of, uids_of};
@@ -122,7 +123,8 @@ async fn refresh_one(
         let (key, collation) = (&context.key, context.collation);
         let asked = Asked { key, known, saved: &nothing, recent, collation };
         let program = search::compile(&shared.store, asked).await?;
-        let matched = evaluate(&shared.store, known.clone(), &fresh, program).await?;
+        let matched =
+            evaluate(&shared.store, known.clone(), &fresh, program, &Progress::default()).await?;
         let matched = numbers_of(&uids_of(known, &matched));
         let held = context.results.to_set();
         let gone = numbers_of(&uids_of(known, &fresh)).intersection(&held).difference(&matched);
@@ -164,7 +166,7 @@ async fn next_results(
         return Ok(Results::Mailbox(all));
     }
     let seqs = all.iter().filter_map(|uid| known.seq_of(ids::Uid::new(uid))).collect();
-    let found = Found { known: known.clone(), seqs };
+    let found = Found { known: known.clone(), seqs, reached: None };
     let (criteria, collation) = (context.criteria.clone(), context.collation);
     let order = Order { criteria, collation, scores: None };
     let seqs = in_order(shared, &found, order).await?;

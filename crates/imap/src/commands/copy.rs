@@ -3,28 +3,30 @@
 use ids::UidSet;
 use storage::Copied;
 
-use super::{Ctx, Reply, ReplyCode, numbers_of, require_all, target_gone, target_mailbox, uids_of};
-use crate::error::{CommandError, Result};
+use super::progress::Progress;
+use super::{
+    Ctx, Reply, ReplyCode, message_limit, numbers_of, require_all, target_gone, target_mailbox,
+    uids_of,
+};
+use crate::error::Result;
 use crate::types::CopyArgs;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: CopyArgs) -> Result<Reply> {
     let user = ctx.user()?;
+    let seqs = ctx.seqs_of(&args.set, args.by)?;
+    // RFC 9738 §3.1: all or none, as COPY is.
+    message_limit::refuse_above(ctx.save_limit(), seqs.len())?;
     let selected = ctx.selected()?;
-    let seqs =
-        selected.seqs_of(&args.set, args.by).ok_or(CommandError::Bad("No such sequence number"))?;
     let uids = uids_of(selected.known(), &seqs);
     let source = selected.known().mailbox();
     let target = target_mailbox(ctx, user.account, &args.mailbox).await?.id;
-    let copied = ctx
-        .shared
-        .store
-        .write("imap copy", move |tx| {
-            let copied = tx.copy_messages_as(user.account, source, &uids, target)?;
-            require_all(args.by, uids.len(), copied.pairs.len())?;
-            Ok(copied)
-        })
-        .await
-        .map_err(target_gone)?;
+    let store = ctx.shared.store.clone();
+    let work = store.write("imap copy", move |tx| {
+        let copied = tx.copy_messages_as(user.account, source, &uids, target)?;
+        require_all(args.by, uids.len(), copied.pairs.len())?;
+        Ok(copied)
+    });
+    let copied = ctx.wait_for(&Progress::default(), work).await?.map_err(target_gone)?;
     let copied = ctx.note_own(copied);
     Ok(copy_uid(&copied).map_or_else(Reply::done, Reply::with_code))
 }

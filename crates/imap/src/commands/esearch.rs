@@ -9,6 +9,7 @@ use ids::{AccountId, CollectionId, UidValidity};
 use storage::{Mailbox, Snapshot, StorageError};
 
 use super::mailbox_filter::mailboxes_of;
+use super::progress::Progress;
 use super::search::{self, Asked, Found, evaluate, relevance};
 use super::{Ctx, Reply, contexts, numbers_of};
 use crate::error::{CommandError, Result, refused};
@@ -60,7 +61,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: EsearchArgs) -> Result<Reply> {
     for source in &sources {
         let is_selected = selected == Some(source.id);
         let found = match is_selected {
-            true => search::find(ctx, &args.key, returns.save).await?,
+            true => search::find(ctx, &args.key, returns.save, None).await?,
             false => match find_elsewhere(ctx, source.owner, source.id, &args).await? {
                 Some(found) => found,
                 None => continue,
@@ -136,8 +137,8 @@ async fn find_elsewhere(
         let program = search::compile(&store, asked).await?;
         let mut all = NumberSet::new();
         all.insert_range(1, known.exists());
-        let seqs = evaluate(&store, known.clone(), &all, program).await?;
-        Ok(Some(Found { known, seqs }))
+        let seqs = evaluate(&store, known.clone(), &all, program, &Progress::default()).await?;
+        Ok(Some(Found { known, seqs, reached: None }))
     };
     tokio::select! {
         biased;
@@ -154,7 +155,7 @@ async fn tell(
     args: &EsearchArgs,
     returns: SearchReturn,
 ) -> Result<()> {
-    let Found { known, seqs } = found;
+    let Found { known, seqs, .. } = found;
     let results = Results::Mailbox(seqs);
     if returns.save {
         search::save(ctx, &known, &results, Some(returns))?;

@@ -17,7 +17,7 @@ use storage::{
 use self::response::{Plan, Read, render_message};
 use super::batches::{BATCH_BYTES, Batches};
 use super::vanished::{Asked, expunged_since};
-use super::{Ctx, Reply, own_modseq};
+use super::{Ctx, Reply, message_limit, own_modseq};
 use crate::error::{CommandError, Result, refused};
 use crate::render::{self, Code};
 use crate::session::{Enabled, Updates};
@@ -31,10 +31,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: FetchArgs) -> Result<Reply> {
         // RFC 7162 §3.2.6: BAD unless QRESYNC was enabled.
         return Err(CommandError::Bad("VANISHED needs QRESYNC"));
     }
-    let seqs = ctx
-        .selected()?
-        .seqs_of(&args.set, args.by)
-        .ok_or(CommandError::Bad("No such sequence number"))?;
+    let seqs = ctx.seqs_of(&args.set, args.by)?;
     if args.changed_since.is_some() || args.attributes.contains(&FetchAttribute::ModSeq) {
         // RFC 7162 §3.1: both make the client one that knows CONDSTORE.
         ctx.enable_condstore();
@@ -48,17 +45,23 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: FetchArgs) -> Result<Reply> {
         tell_vanished(ctx, &args.set, since).await?;
     }
     let mut seqs = changed_since(ctx, seqs, args.changed_since)?;
+    let limit = ctx.message_limit();
     if let Some(partial) = args.partial {
+        // RFC 9738 §3.1: what is asked for is known to be too much.
+        message_limit::refuse_above(limit, u64::from(partial.high - partial.low) + 1)?;
         // RFC 9394 §3.3: of those that the other modifiers leave.
         seqs = seqs.slice(partial.positions(seqs.len() as usize));
     }
+    let (seqs, reached) = message_limit::cut(limit, ctx.selected()?.known(), seqs);
     let seen = mark_seen(ctx, &args, &seqs).await?;
     let selected = ctx.selected()?;
     let (known, recent) = (selected.known().clone(), selected.recent().clone());
     let by = args.by;
-    let plan = Plan::new(args, enabled, seen, recent);
+    let mut plan = Plan::new(args, enabled, seen, recent);
+    // RFC 9738 §3.1: where not all is told, the highest comes first.
+    plan.descending = reached.is_some();
     answer(ctx, by, known, &seqs, plan).await?;
-    Ok(Reply::done())
+    Ok(message_limit::reply(ctx, reached, Reply::done()))
 }
 
 /// RFC 7162 §3.2.6: what was expunged comes before the first FETCH.
@@ -157,6 +160,9 @@ async fn answer(
         }
     };
     let mut batches = Batches::new(&known, seqs, plan.want());
+    if plan.descending {
+        batches = batches.descending();
+    }
     let Some(first) = batches.next() else { return Ok(()) };
     let mut ready = render(first, Vec::new()).await?;
     let mut spare = Vec::new();
@@ -194,13 +200,25 @@ async fn answer_from_view(
     plan: &Plan,
 ) -> Result<()> {
     let mut out = Vec::with_capacity(PIECE_BYTES);
-    for &(first, last) in seqs.ranges() {
-        for (seq, entry) in known.entries(first..=last) {
-            render_message(&mut out, seq, &entry, plan, Read::default());
+    let ranges = seqs.ranges();
+    if plan.descending {
+        for seq in ranges.iter().rev().flat_map(|&(first, last)| (first..=last).rev()) {
+            if let Some(entry) = known.by_seq(seq) {
+                render_message(&mut out, seq, &entry, plan, Read::default());
+            }
             if out.len() >= PIECE_BYTES {
                 ctx.connection.write(&out).await?;
                 out.clear();
             }
+        }
+        ctx.connection.write(&out).await?;
+        return Ok(());
+    }
+    for (seq, entry) in ranges.iter().flat_map(|&(first, last)| known.entries(first..=last)) {
+        render_message(&mut out, seq, &entry, plan, Read::default());
+        if out.len() >= PIECE_BYTES {
+            ctx.connection.write(&out).await?;
+            out.clear();
         }
     }
     ctx.connection.write(&out).await?;

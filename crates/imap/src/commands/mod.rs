@@ -31,12 +31,14 @@ mod login;
 mod logout;
 mod lsub;
 mod mailbox_filter;
+mod message_limit;
 mod metadata;
 mod r#move;
 mod namespace;
 mod noop;
 pub(crate) mod notify;
 mod part;
+mod progress;
 mod quota;
 pub(crate) mod recent;
 mod rename;
@@ -58,6 +60,7 @@ mod url_auth;
 mod urlfetch;
 mod vanished;
 
+use std::borrow::Cow;
 use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -68,6 +71,7 @@ use net::Connection;
 use storage::{Committed, Mailbox, ReadTx, Rights, Snapshot, StorageError};
 
 use self::notify::Notify;
+use self::progress::{Progress, while_telling};
 use crate::capabilities;
 use crate::error::{CommandError, Result, refused};
 use crate::parse::{Dialect, Framer};
@@ -76,7 +80,7 @@ use crate::server::{Ending, Shared};
 use crate::session::{Access, Enabled, Selected, State, SwitchedOff, User};
 use crate::types::{
     Addressing, Command, EnableItem, Language, ListAttribute, ListAttributes, MailboxName,
-    NumberSet, Tag,
+    NumberSet, SequenceSet, Tag,
 };
 
 /// What a command may use and change.
@@ -128,7 +132,7 @@ pub(crate) enum ReplyCode {
     /// MODIFIED (RFC 7162 §3.1.3).
     Modified(NumberSet),
     /// CAPABILITY (RFC 9051 §7.1).
-    Capability(Vec<&'static str>),
+    Capability(Vec<Cow<'static, str>>),
     /// MAILBOXID (RFC 8474 §4.1).
     MailboxId(String),
 }
@@ -173,7 +177,7 @@ impl Ctx<'_> {
     }
 
     /// The capabilities of the connection as it is now.
-    pub(crate) fn capabilities(&self) -> Vec<&'static str> {
+    pub(crate) fn capabilities(&self) -> Vec<Cow<'static, str>> {
         capabilities::names(self.shared, self.connection, self.state, self.off)
     }
 
@@ -203,12 +207,30 @@ impl Ctx<'_> {
         self.push(|out| render(out, &ListItem { attributes, ..ListItem::default() }, dialect));
     }
 
+    /// Waits for `work`; a client that waits for long is told how far it is.
+    async fn wait_for<T>(
+        &mut self,
+        progress: &Progress,
+        work: impl Future<Output = T>,
+    ) -> Result<T> {
+        if self.off.contains(&self.shared.settings, "INPROGRESS") {
+            return Ok(work.await);
+        }
+        Ok(while_telling(self.connection, self.tag, progress, work).await?)
+    }
+
     /// A transaction of the client's own: of that NOTIFY tells nothing (RFC 5465 §5).
     pub(crate) fn note_own<T>(&mut self, committed: Committed<T>) -> T {
         if let Some(notify) = self.notify {
             notify.note_own(&committed.changes);
         }
         committed.value
+    }
+
+    /// The messages of the selected mailbox that a set names.
+    fn seqs_of(&mut self, set: &SequenceSet, by: Addressing) -> Result<NumberSet> {
+        let seqs = self.selected()?.seqs_of(set, by);
+        seqs.ok_or(CommandError::Bad("No such sequence number"))
     }
 
     /// The selected mailbox. The table lets no command that asks run without one.

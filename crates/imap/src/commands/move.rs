@@ -1,8 +1,11 @@
 //! MOVE and UID MOVE (RFC 6851, RFC 9051 §6.4.8).
 
 use super::copy::copy_uid;
-use super::{Ctx, Reply, require_all, require_writable, target_gone, target_mailbox, uids_of};
-use crate::error::{CommandError, Result};
+use super::progress::Progress;
+use super::{
+    Ctx, Reply, message_limit, require_all, require_writable, target_gone, target_mailbox, uids_of,
+};
+use crate::error::Result;
 use crate::render::{self, Status};
 use crate::session::Updates;
 use crate::types::CopyArgs;
@@ -10,22 +13,19 @@ use crate::types::CopyArgs;
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: CopyArgs) -> Result<Reply> {
     let user = ctx.user()?;
     require_writable(ctx)?;
+    let (limit, seqs) = (ctx.message_limit(), ctx.seqs_of(&args.set, args.by)?);
     let selected = ctx.selected()?;
-    let seqs =
-        selected.seqs_of(&args.set, args.by).ok_or(CommandError::Bad("No such sequence number"))?;
+    let (seqs, reached) = message_limit::cut(limit, selected.known(), seqs);
     let uids = uids_of(selected.known(), &seqs);
     let source = selected.known().mailbox();
     let target = target_mailbox(ctx, user.account, &args.mailbox).await?.id;
-    let moved = ctx
-        .shared
-        .store
-        .write("imap move", move |tx| {
-            let moved = tx.move_messages_as(user.account, source, &uids, target)?;
-            require_all(args.by, uids.len(), moved.pairs.len())?;
-            Ok(moved)
-        })
-        .await
-        .map_err(target_gone)?;
+    let store = ctx.shared.store.clone();
+    let work = store.write("imap move", move |tx| {
+        let moved = tx.move_messages_as(user.account, source, &uids, target)?;
+        require_all(args.by, uids.len(), moved.pairs.len())?;
+        Ok(moved)
+    });
+    let moved = ctx.wait_for(&Progress::default(), work).await?.map_err(target_gone)?;
     let moved = ctx.note_own(moved);
     let enabled = *ctx.enabled;
     let mut out = Vec::new();
@@ -36,5 +36,5 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: CopyArgs) -> Result<Reply> {
     // RFC 6851 §3.3: the command answers with EXPUNGE for what it moved away.
     ctx.selected()?.tell_updates(Updates::All, enabled, &mut out);
     ctx.connection.write(&out).await?;
-    Ok(Reply::done())
+    Ok(message_limit::reply(ctx, reached, Reply::done()))
 }

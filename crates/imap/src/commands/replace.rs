@@ -14,9 +14,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ReplaceArgs) -> Result<Reply> {
     if is_cancelled(&args.message) {
         return Err(CommandError::Refused { code: None, text: "A message is empty" });
     }
+    let seqs = ctx.seqs_of(&args.set, args.by)?;
     let selected = ctx.selected()?;
-    let seqs =
-        selected.seqs_of(&args.set, args.by).ok_or(CommandError::Bad("No such sequence number"))?;
     let source = selected.known().mailbox();
     let old = seqs.first().and_then(|seq| selected.known().by_seq(seq)).map(|entry| entry.uid());
     // RFC 8508 §3.2: NO where the message can't be removed.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use storage::{AccountTx, Committed, Rights, StorageError};
 
 use super::Ctx;
+use super::progress::Progress;
 use crate::error::{CommandError, Result};
 use crate::server::Shared;
 use crate::session::State;
@@ -49,8 +50,8 @@ impl Ctx<'_> {
     {
         let actor = self.user()?.account;
         let owner = self.selected()?.tenure().owner;
-        let write =
-            self.shared.store.write(label, move |tx| closure(&mut tx.account_as(owner, actor)?));
-        Ok(write.await?)
+        let store = self.shared.store.clone();
+        let write = store.write(label, move |tx| closure(&mut tx.account_as(owner, actor)?));
+        Ok(self.wait_for(&Progress::default(), write).await??)
     }
 }

@@ -24,8 +24,11 @@ use self::program::{Facts, Program, Sets};
 use self::rows::RowKeys;
 use self::sought::Indexed;
 use super::batches::{BATCH_BYTES, Batches};
-use super::{Ctx, Reply, contexts, numbers_of};
+use super::message_limit::Reached;
+use super::progress::Progress;
+use super::{Ctx, Reply, contexts, message_limit, numbers_of};
 use crate::error::{CommandError, Result};
+use crate::render::{self, Code, Status};
 use crate::types::{NumberSet, Results, SearchArgs, SearchKey, SearchReturn};
 
 /// LIMIT: tests of one message by one key that an async thread makes itself: about a millisecond.
@@ -42,16 +45,21 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SearchArgs) -> Result<Reply> {
     require_fuzzy(args.returns.unwrap_or_default(), &args.key)?;
     let followed = followed(ctx, args.returns, &args.key)?;
     let saves = args.returns.is_some_and(|returns| returns.save);
-    let Found { known, seqs } = find(ctx, &args.key, saves).await?;
+    let limit = ctx.message_limit();
+    let Found { known, seqs, reached } = find(ctx, &args.key, saves, limit).await?;
     let results = Results::Mailbox(seqs);
-    if let Some(key) = followed {
+    if followed.is_some() && reached.is_some() {
+        // RFC 5267 §4.3.1: what was not looked at can't be followed.
+        let code = Code::NoUpdate(ctx.tag);
+        ctx.push(|out| render::untagged(out, Status::No, Some(&code), "Not all was searched"));
+    } else if let Some(key) = followed {
         contexts::open(ctx, key, args.by, Vec::new(), known.clone(), &results)?;
     }
     // RFC 9051 §6.4.4: who speaks IMAP4rev2 is answered with ESEARCH, asked for or not.
     let all = SearchReturn { all: true, ..SearchReturn::default() };
     let returns = args.returns.or(ctx.enabled.rev2().then_some(all));
     answer(ctx, &known, results, args.by, returns, &args.key).await?;
-    Ok(Reply::done())
+    Ok(message_limit::reply(ctx, reached, Reply::done()))
 }
 
 /// RFC 6203 §4: RELEVANCY needs a FUZZY key.
@@ -73,16 +81,24 @@ pub(super) struct Found {
     pub(super) known: Arc<Snapshot>,
     /// The sequence numbers in it.
     pub(super) seqs: NumberSet,
+    /// How far down messages were looked at, where that is not all of them.
+    pub(super) reached: Option<Reached>,
 }
 
 /// Searches the selected mailbox.
-pub(super) async fn find(ctx: &mut Ctx<'_>, key: &SearchKey, saves: bool) -> Result<Found> {
+pub(super) async fn find(
+    ctx: &mut Ctx<'_>,
+    key: &SearchKey,
+    saves: bool,
+    limit: Option<u32>,
+) -> Result<Found> {
     let store = ctx.shared.store.clone();
     let collation = *ctx.collation;
     let selected = ctx.selected()?;
     let (known, saved) = (selected.known().clone(), selected.saved.clone());
     let recent = numbers_of(selected.recent());
     let asked = Asked { key, known: &known, saved: &saved, recent: &recent, collation };
+    let (among, reached) = among(&store, limit, &asked).await?;
     let program = compile(&store, asked).await?;
     if key.uses_modseq() {
         // RFC 7162 §3.1: the key makes the client one that knows CONDSTORE.
@@ -93,13 +109,45 @@ pub(super) async fn find(ctx: &mut Ctx<'_>, key: &SearchKey, saves: bool) -> Res
         // program has resolved its own `$` already.
         ctx.selected()?.saved = NumberSet::new();
     }
+    let progress = Progress::default();
+    let work = evaluate(&store, known.clone(), &among, program, &progress);
+    let seqs = ctx.wait_for(&progress, work).await??;
+    Ok(Found { known, seqs, reached })
+}
+
+/// The messages to look at. RFC 9738 §3.1: those count that are looked at and not those found;
+/// the numbers that all of them must have bound them beforehand.
+async fn among(
+    store: &Store,
+    limit: Option<u32>,
+    asked: &Asked<'_>,
+) -> Result<(NumberSet, Option<Reached>)> {
+    let known = asked.known;
     let mut all = NumberSet::new();
     all.insert_range(1, known.exists());
-    let seqs = evaluate(&ctx.shared.store, known.clone(), &all, program).await?;
-    Ok(Found { known, seqs })
+    if limit.is_none_or(|limit| known.exists() <= limit) {
+        return Ok((all, None));
+    }
+    let numbers = asked.key.numbers();
+    let program = compile(store, Asked { key: &numbers, ..*asked }).await?;
+    // Numbers are all known to the view.
+    let (found, _) = first_stage(known, &all, &program);
+    Ok(message_limit::cut(limit, known, found))
+}
+
+/// A search that works on messages in their order, for commands that would be of no use for some
+/// of them (RFC 9738 §3.3).
+pub(super) async fn find_all(ctx: &mut Ctx<'_>, key: &SearchKey, saves: bool) -> Result<Found> {
+    let limit = ctx.message_limit();
+    let found = find(ctx, key, saves, limit).await?;
+    match found.reached {
+        Some(reached) => Err(reached.refusal()),
+        None => Ok(found),
+    }
 }
 
 /// A search and what its keys refer to.
+#[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
     pub(super) key: &'a SearchKey,
     pub(super) known: &'a Snapshot,
@@ -147,6 +195,7 @@ pub(super) async fn evaluate(
     known: Arc<Snapshot>,
     among: &NumberSet,
     program: Program,
+    progress: &Progress,
 ) -> Result<NumberSet> {
     let program = Arc::new(program);
     let tests = among.len().saturating_mul(program.size());
@@ -167,12 +216,14 @@ pub(super) async fn evaluate(
         }
         (open, index) = (rest, Some(Arc::new(answer)));
     }
+    progress.begin(u32::try_from(among.len()).unwrap_or(u32::MAX));
     for want in program.stages() {
         if open.is_empty() {
             break;
         }
         let mut undecided = NumberSet::new();
         let mut batches = Batches::new(&known, &open, want);
+        let mut left = open.len();
         while let Some(batch) = batches.next() {
             let (known, program, index) = (known.clone(), program.clone(), index.clone());
             let tester = Tester { known, program, index };
@@ -181,12 +232,14 @@ pub(super) async fn evaluate(
                 batches.go_back_to(seq);
             }
             for (seq, outcome) in tested {
+                left -= u64::from(outcome.is_some());
                 match outcome {
                     Some(true) => found.insert(seq),
                     Some(false) => {}
                     None => undecided.insert(seq),
                 }
             }
+            progress.left(u32::try_from(left).unwrap_or(u32::MAX));
         }
         open = undecided;
     }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use message::{Collation, SortText};
 use storage::{MailboxKeys, Snapshot, SortWant};
 
+use super::progress::Progress;
 use super::search::{self, Found, off_thread};
 use super::{Ctx, Reply, contexts};
 use crate::error::Result;
@@ -21,7 +22,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SortArgs) -> Result<Reply> {
     search::require_fuzzy(SearchReturn { relevancy, ..SearchReturn::default() }, &args.key)?;
     let followed = search::followed(ctx, returns, &args.key)?;
     let saves = returns.is_some_and(|returns| returns.save);
-    let found = search::find(ctx, &args.key, saves).await?;
+    let found = search::find_all(ctx, &args.key, saves).await?;
     let scores = match by_relevancy {
         true => {
             let results = Results::Mailbox(found.seqs.clone());
@@ -30,7 +31,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SortArgs) -> Result<Reply> {
         false => None,
     };
     let order = Order { criteria: args.criteria.clone(), collation: *ctx.collation, scores };
-    let results = Results::Sorted(in_order(ctx.shared, &found, order).await?);
+    let sorting = in_order(ctx.shared, &found, order);
+    let results = Results::Sorted(ctx.wait_for(&Progress::default(), sorting).await??);
     if let Some(key) = followed {
         contexts::open(ctx, key, args.by, args.criteria, found.known.clone(), &results)?;
     }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use ids::{ModSeq, Uid, UidSet};
 use storage::{Entry, FlagChange, Snapshot, Stored};
 
-use super::{Ctx, Reply, ReplyCode, numbers_of, own_modseq, require_writable, uids_of};
-use crate::error::{CommandError, Result, refused};
+use super::{
+    Ctx, Reply, ReplyCode, message_limit, numbers_of, own_modseq, require_writable, uids_of,
+};
+use crate::error::{Result, refused};
 use crate::render::Code;
 use crate::session::{Enabled, Selected, Updates, begin_fetch};
 use crate::types::{Addressing, NumberSet, StoreAction, StoreArgs};
@@ -16,9 +18,9 @@ const PIECE_BYTES: usize = 32 * 1024;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: StoreArgs) -> Result<Reply> {
     require_writable(ctx)?;
+    let (limit, seqs) = (ctx.message_limit(), ctx.seqs_of(&args.set, args.by)?);
     let selected = ctx.selected()?;
-    let seqs =
-        selected.seqs_of(&args.set, args.by).ok_or(CommandError::Bad("No such sequence number"))?;
+    let (seqs, reached) = message_limit::cut(limit, selected.known(), seqs);
     let uids = uids_of(selected.known(), &seqs);
     let before = selected.known().clone();
     let mailbox = before.mailbox();
@@ -41,7 +43,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: StoreArgs) -> Result<Reply> {
     let answer = Answer { silent, by: args.by, enabled, before, change, own };
     answer.tell(ctx, &stored).await?;
     if !stored.skipped.is_empty() {
-        return modified(ctx.selected()?, args.by, &stored);
+        let reply = modified(ctx.selected()?, args.by, &stored)?;
+        return Ok(message_limit::reply(ctx, reached, reply));
     }
     if stored.applied.is_empty() && !uids.is_empty() && args.by == Addressing::Seq {
         // Nothing was stored, as others have expunged all of them: the client must not believe
@@ -51,7 +54,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: StoreArgs) -> Result<Reply> {
             "The messages have been deleted by another session",
         ));
     }
-    Ok(Reply::done())
+    Ok(message_limit::reply(ctx, reached, Reply::done()))
 }
 
 /// RFC 7162 §3.1.3: MODIFIED names what was not changed, in the numbers of the command.

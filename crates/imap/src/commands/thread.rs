@@ -19,7 +19,7 @@ use crate::render::{Code, thread};
 use crate::types::{Addressing, ThreadAlgorithm, ThreadArgs};
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: ThreadArgs) -> Result<Reply> {
-    let found = search::find(ctx, &args.key, false).await?;
+    let found = search::find_all(ctx, &args.key, false).await?;
     let seqs: Vec<u32> = found.seqs.iter().collect();
     let want = SortWant {
         texts: vec![SortText::Subject],

@@ -7,7 +7,10 @@ use message::flag::{Keyword, SystemFlags};
 use super::lexer::utf8;
 use super::sequence_set::sequence_set;
 use super::{Cursor, ParseError, Parsed};
-use crate::types::{Addressing, Command, PartialRange, SearchArgs, SearchKey, SearchReturn, Tag};
+use crate::types::{
+    Addressing, Command, NumberSet, PartialRange, SearchArgs, SearchKey, SearchReturn, SequenceSet,
+    Tag,
+};
 
 /// `search` (RFC 9051 §9).
 pub(crate) fn search(c: &mut Cursor<'_>) -> Parsed<Command> {
@@ -296,6 +299,8 @@ fn key_with_argument(c: &mut Cursor<'_>, name: &[u8]) -> Parsed<SearchKey> {
         b"OLDER" => K::Older(interval(c)?),
         b"YOUNGER" => K::Younger(interval(c)?),
         b"MODSEQ" => K::ModSeq(modseq(c)?),
+        b"UIDAFTER" => K::Uids(uids(nz_number(c)?.checked_add(1), u32::MAX)),
+        b"UIDBEFORE" => K::Uids(uids(Some(1), nz_number(c)? - 1)),
         b"UID" => {
             c.sp()?;
             K::Uids(sequence_set(c)?)
@@ -309,10 +314,22 @@ fn number64(c: &mut Cursor<'_>) -> Parsed<u64> {
     c.number64()
 }
 
-/// `("OLDER" / "YOUNGER") SP nz-number` (RFC 5032 §3).
-fn interval(c: &mut Cursor<'_>) -> Parsed<u32> {
+/// `("UIDAFTER" / "UIDBEFORE") SP uniqueid` (RFC 9738 §3.2).
+fn nz_number(c: &mut Cursor<'_>) -> Parsed<u32> {
     c.sp()?;
     Ok(c.nz_number()?.get())
+}
+
+/// The UIDs between two, both included; none where there is no first.
+fn uids(first: Option<u32>, last: u32) -> SequenceSet {
+    let mut uids = NumberSet::new();
+    uids.insert_range(first.unwrap_or(u32::MAX), if first.is_some() { last } else { 0 });
+    SequenceSet::from_numbers(&uids)
+}
+
+/// `("OLDER" / "YOUNGER") SP nz-number` (RFC 5032 §3).
+fn interval(c: &mut Cursor<'_>) -> Parsed<u32> {
+    nz_number(c)
 }
 
 /// `date = date-text / DQUOTE date-text DQUOTE` (RFC 9051 §9).

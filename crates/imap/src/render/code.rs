@@ -1,5 +1,7 @@
 //! Response codes.
 
+use std::borrow::Cow;
+
 use ids::{ModSeq, Uid, UidValidity};
 
 use super::{FlagsResponse, number, number_set, permanent_flags, string};
@@ -29,7 +31,7 @@ pub enum Code<'a> {
     /// `CANNOT`: what was asked can never be.
     Cannot,
     /// `CAPABILITY`, the list without the word.
-    Capability(&'a [&'a str]),
+    Capability(&'a [Cow<'static, str>]),
     /// `CLIENTBUG`.
     ClientBug,
     /// `CLOSED` (RFC 7162 §3.2.11): the mailbox open before is closed.
@@ -50,12 +52,18 @@ pub enum Code<'a> {
     HasChildren,
     /// `HIGHESTMODSEQ`.
     HighestModSeq(ModSeq),
+    /// `INPROGRESS` (RFC 9585 §4): the command that runs, how much of it is done, and how much
+    /// there is.
+    InProgress(&'a Tag, Option<(u32, u32)>),
     /// `INUSE`.
     InUse,
     /// `LIMIT`.
     Limit,
     /// `MAILBOXID` (RFC 8474 §4.1).
     MailboxId(&'a str),
+    /// `MESSAGELIMIT` (RFC 9738 §3.1): how many messages a command works on, and the lowest UID it
+    /// worked on.
+    MessageLimit(u32, Option<Uid>),
     /// `METADATA LONGENTRIES` (RFC 5464 §4.2.1): the largest value that was left out.
     MetadataLongEntries(u64),
     /// `METADATA MAXSIZE` (RFC 5464 §4.3): the largest value taken.
@@ -146,6 +154,13 @@ pub fn code(out: &mut Vec<u8>, code: &Code<'_>) {
             out.extend_from_slice(b"CAPABILITY");
             words(out, names);
         }
+        Code::InProgress(tag, counts) => in_progress(out, tag, counts),
+        Code::MessageLimit(messages, lowest) => {
+            with_number(out, b"MESSAGELIMIT ", messages.into());
+            if let Some(uid) = lowest {
+                with_number(out, b" ", uid.get().into());
+            }
+        }
         Code::MailboxId(id) => {
             out.extend_from_slice(b"MAILBOXID (");
             out.extend_from_slice(id.as_bytes());
@@ -219,7 +234,9 @@ fn word(code: &Code<'_>) -> Option<&'static str> {
         | Code::Capability(_)
         | Code::CopyUid(..)
         | Code::HighestModSeq(_)
+        | Code::InProgress(..)
         | Code::MailboxId(_)
+        | Code::MessageLimit(..)
         | Code::MetadataLongEntries(_)
         | Code::MetadataMaxSize(_)
         | Code::Modified(_)
@@ -231,14 +248,32 @@ fn word(code: &Code<'_>) -> Option<&'static str> {
     })
 }
 
+/// `"INPROGRESS" SP "(" inprogress-tag SP inprogress-state ")"` (RFC 9585 §5). A tag with `]`
+/// would end the code for many a client.
+fn in_progress(out: &mut Vec<u8>, tag: &Tag, counts: Option<(u32, u32)>) {
+    out.extend_from_slice(b"INPROGRESS (");
+    match tag.as_bytes().contains(&b']') {
+        true => out.extend_from_slice(b"NIL"),
+        false => string(out, tag.as_bytes()),
+    }
+    match counts {
+        Some((done, goal)) => {
+            with_number(out, b" ", done.into());
+            with_number(out, b" ", goal.into());
+        }
+        None => out.extend_from_slice(b" NIL NIL"),
+    }
+    out.push(b')');
+}
+
 fn with_number(out: &mut Vec<u8>, name: &[u8], value: u64) {
     out.extend_from_slice(name);
     number(out, value);
 }
 
-pub(super) fn words(out: &mut Vec<u8>, names: &[&str]) {
+pub(super) fn words(out: &mut Vec<u8>, names: &[impl AsRef<str>]) {
     for name in names {
         out.push(b' ');
-        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(name.as_ref().as_bytes());
     }
 }

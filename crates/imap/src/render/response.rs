@@ -65,7 +65,7 @@ pub fn continuation(out: &mut Vec<u8>, text: &str) {
 }
 
 /// `capability-data` (RFC 9051 §9), the whole untagged line.
-pub fn capability(out: &mut Vec<u8>, names: &[&str]) {
+pub fn capability(out: &mut Vec<u8>, names: &[impl AsRef<str>]) {
     out.extend_from_slice(b"* CAPABILITY");
     words(out, names);
     out.extend_from_slice(b"\r\n");

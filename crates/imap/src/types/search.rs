@@ -130,6 +130,16 @@ impl SearchKey {
         }
     }
 
+    /// What the key demands of the numbers of every message it finds, and nothing else.
+    #[must_use]
+    pub fn numbers(&self) -> Self {
+        match self {
+            Self::And(keys) => Self::And(keys.iter().map(Self::numbers).collect()),
+            Self::Seqs(_) | Self::Uids(_) => self.clone(),
+            _ => Self::All,
+        }
+    }
+
     /// Whether MODSEQ is searched for, which makes the client CONDSTORE-aware (RFC 7162 §3.1.5)
     /// and adds MODSEQ to the reply.
     pub fn uses_modseq(&self) -> bool {

@@ -226,6 +226,8 @@ fn settings(header: &Header) -> Settings {
             capabilities_off: off.split('+').map(str::to_owned).collect(),
         });
     }
+    let number = |key: &str| header.find(key).map_or(0, |number| number.parse().unwrap());
+    (settings.message_limit, settings.save_limit) = (number("message_limit"), number("save_limit"));
     if let Some(addresses) = header.find("submission_servers") {
         settings.submission_servers = addresses.split(", ").map(str::to_owned).collect();
     }

@@ -56,6 +56,8 @@ impl Shared {
             idle_timeout: limits.imap_timeout,
             plaintext_auth: listener.plaintext_auth,
             mechanisms: mechanisms(listener),
+            message_limit: config.imap.message_limit.unwrap_or(0),
+            save_limit: config.imap.save_limit.unwrap_or(0),
             submission_servers: names(&config.imap.submission_servers),
             errors_before_login_max: limits.bad_commands,
             commands_before_login_per_minute: limits.imap_commands_before_sign_in,

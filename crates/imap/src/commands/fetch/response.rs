@@ -19,6 +19,8 @@ pub(super) struct Plan {
     seen: UidSet,
     /// Messages that are `\Recent` in this session.
     recent: UidSet,
+    /// The highest number comes first.
+    pub(super) descending: bool,
 }
 
 /// What is known of a message beside its view.
@@ -37,7 +39,7 @@ impl Plan {
             attributes.retain(|attribute| *attribute != FetchAttribute::Uid);
         }
         let want = attributes.iter().map(wanted).fold(Want::default(), |all, want| all | want);
-        Self { attributes, want, enabled, seen, recent }
+        Self { attributes, want, enabled, seen, recent, descending: false }
     }
 
     /// What is told of messages that came.
@@ -47,7 +49,7 @@ impl Plan {
         recent: UidSet,
     ) -> Self {
         let want = attributes.iter().map(wanted).fold(Want::default(), |all, want| all | want);
-        Self { attributes, want, enabled, seen: UidSet::new(), recent }
+        Self { attributes, want, enabled, seen: UidSet::new(), recent, descending: false }
     }
 
     /// What must be read from storage.

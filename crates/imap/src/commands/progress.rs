@@ -1,0 +1,109 @@
+//! INPROGRESS (RFC 9585): a client that waits for a command is told that the server still works,
+//! and how far it is where that is known.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use net::{Connection, ConnectionError};
+use tokio::time::{Instant, sleep_until};
+
+use crate::render::{self, Code, Status};
+use crate::types::Tag;
+
+/// How long the client hears nothing. RFC 9585 §4: seconds apart, and well before it gives up.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// How far a command is. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Progress {
+    counts: Arc<[AtomicU32; 2]>,
+}
+
+impl Progress {
+    /// There are `goal` messages to look at; 0 where nobody can say.
+    pub(super) fn begin(&self, goal: u32) {
+        let [_, known] = &*self.counts;
+        known.store(goal, Ordering::Relaxed);
+    }
+
+    /// `left` of them are still to be looked at.
+    pub(super) fn left(&self, left: u32) {
+        let [done, goal] = &*self.counts;
+        done.fetch_max(goal.load(Ordering::Relaxed).saturating_sub(left), Ordering::Relaxed);
+    }
+
+    fn counts(&self) -> Option<(u32, u32)> {
+        let [done, goal] = &*self.counts;
+        let goal = goal.load(Ordering::Relaxed);
+        (goal > 0).then(|| (done.load(Ordering::Relaxed), goal))
+    }
+}
+
+/// Waits for `work`, telling the client from time to time how far it is.
+///
+/// # Errors
+/// Where the client can't be told any more; the work is given up.
+pub(super) async fn while_telling<T>(
+    connection: &mut Connection,
+    tag: &Tag,
+    progress: &Progress,
+    work: impl Future<Output = T>,
+) -> Result<T, ConnectionError> {
+    let mut work = pin!(work);
+    loop {
+        let silent = sleep_until(Instant::now() + SILENCE);
+        tokio::select! {
+            biased;
+            done = &mut work => return Ok(done),
+            () = silent => {
+                let mut out = Vec::new();
+                let code = Code::InProgress(tag, progress.counts());
+                render::untagged(&mut out, Status::Ok, Some(&code), "Still at it");
+                connection.write(&out).await?;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use net::{ConnectionSettings, Stream};
+    use tokio::io::AsyncReadExt;
+    use tokio::time::sleep;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn clients_hear_that_work_goes_on() {
+        let (mut ours, theirs) = tokio::io::duplex(4096);
+        let address = "192.0.2.7:4321".parse().unwrap();
+        let stream = Stream::memory(theirs, address, address);
+        let mut connection = Connection::new(stream, ConnectionSettings::default());
+        let (tag, progress) = (Tag::new(b"A1").unwrap(), Progress::default());
+        let work = async {
+            sleep(Duration::from_secs(11)).await;
+            progress.begin(1000);
+            progress.left(825);
+            sleep(Duration::from_secs(10)).await;
+            // It never goes back.
+            progress.left(900);
+            sleep(Duration::from_secs(10)).await;
+            7
+        };
+        assert_eq!(while_telling(&mut connection, &tag, &progress, work).await.unwrap(), 7);
+        // What is quick is told nothing of.
+        while_telling(&mut connection, &tag, &progress, async {}).await.unwrap();
+        connection.close().await;
+        let mut told = String::new();
+        ours.read_to_string(&mut told).await.unwrap();
+        assert_eq!(
+            told,
+            "* OK [INPROGRESS (\"A1\" NIL NIL)] Still at it\r\n\
+             * OK [INPROGRESS (\"A1\" 175 1000)] Still at it\r\n\
+             * OK [INPROGRESS (\"A1\" 175 1000)] Still at it\r\n"
+        );
+    }
+}
