@@ -9,6 +9,7 @@ const TARGETS: &[&str] = &[
     "message_summary",
     "imap_command",
     "imap_framer_session",
+    "imap_url",
     "pop3_command",
     "pop3_message",
     "search_index",
