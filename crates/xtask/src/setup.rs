@@ -24,13 +24,17 @@ const FOR_TESTS: &[(&str, &str)] = &[
     ("fetchmail", "fetchmail"),
     ("postfix", "postfix"),
     ("nsd", "nsd"),
+    ("aerc", "aerc"),
+    ("msmtp", "msmtp"),
+    ("gsasl", "gsasl"),
+    // What accounts are copied from and to; no daemon of it is used.
+    ("dovecot", "dovecot-imapd"),
     ("strace", "strace"),
     ("setpriv", "util-linux"),
     ("python3", "python3"),
 ];
 
-const FOR_BENCHMARKS: &[(&str, &str)] =
-    &[("dovecot", "dovecot-imapd"), ("doveadm", "dovecot-lmtpd")];
+const FOR_BENCHMARKS: &[(&str, &str)] = &[("/usr/lib/dovecot/lmtp", "dovecot-lmtpd")];
 
 /// Outside Python packages, all of them in a venv of our own.
 const PYTHON_PACKAGES: &[&str] = &["IMAPClient==3.0.1"];
