@@ -245,7 +245,8 @@ pub(crate) fn error(error: tokio_postgres::Error) -> StorageError {
     }
 }
 
-/// Whether the same may succeed later: no room, read-only, shutting down, a deadlock lost.
+/// Whether the same may succeed later: no room, read-only, shutting down, a deadlock lost, or this
+/// process was stopped in the middle of a transaction, as with a machine that is moved.
 fn is_passing(code: &SqlState) -> bool {
     ["53", "57", "58", "08"].iter().any(|class| code.code().starts_with(class))
         || [
@@ -253,6 +254,7 @@ fn is_passing(code: &SqlState) -> bool {
             SqlState::T_R_DEADLOCK_DETECTED,
             SqlState::T_R_SERIALIZATION_FAILURE,
             SqlState::LOCK_NOT_AVAILABLE,
+            SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
         ]
         .contains(code)
 }
@@ -260,6 +262,25 @@ fn is_passing(code: &SqlState) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_passes_is_told_from_what_is_wrong() {
+        for (code, passes) in [
+            ("08006", true),  // connection_failure
+            ("25006", true),  // read_only_sql_transaction
+            ("25P03", true),  // idle_in_transaction_session_timeout
+            ("40001", true),  // serialization_failure
+            ("40P01", true),  // deadlock_detected
+            ("53100", true),  // disk_full
+            ("55P03", true),  // lock_not_available
+            ("57P01", true),  // admin_shutdown
+            ("23505", false), // unique_violation
+            ("42601", false), // syntax_error
+            ("25P02", false), // in_failed_sql_transaction
+        ] {
+            assert_eq!(is_passing(&SqlState::from_code(code)), passes, "{code}");
+        }
+    }
 
     #[test]
     fn placeholders_change_outside_quotes_only() {
