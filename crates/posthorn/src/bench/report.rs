@@ -38,6 +38,9 @@ pub(crate) enum Unit {
     /// Less is better.
     #[serde(rename = "KiB/connection")]
     KibibytesPerConnection,
+    /// Less is better.
+    #[serde(rename = "MiB")]
+    Mebibytes,
 }
 
 impl Unit {
@@ -48,6 +51,7 @@ impl Unit {
             Self::SignInsPerSecond => "sign-ins/s",
             Self::Milliseconds => "ms",
             Self::KibibytesPerConnection => "KiB/connection",
+            Self::Mebibytes => "MiB",
         }
     }
 
@@ -135,6 +139,7 @@ mod tests {
             Unit::SignInsPerSecond,
             Unit::Milliseconds,
             Unit::KibibytesPerConnection,
+            Unit::Mebibytes,
         ] {
             assert_eq!(serde_json::to_value(unit).unwrap(), unit.as_str());
         }

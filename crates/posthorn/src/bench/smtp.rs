@@ -91,8 +91,8 @@ fn deliver(
     connections: usize,
     messages: &[Vec<u8>],
 ) -> Result<Duration, BenchError> {
-    let clients: Vec<Client> =
-        (0..connections).map(|_| Client::open(target, plan)).collect::<Result<_, _>>()?;
+    let open = |_| Client::open(target, plan.dialect, plan.credentials.as_ref());
+    let clients: Vec<Client> = (0..connections).map(open).collect::<Result<_, _>>()?;
     race(clients, messages.len(), |client, number| {
         let recipient = plan.recipients.get(number % plan.recipients.len());
         let message = messages.get(number);
@@ -102,6 +102,25 @@ fn deliver(
             message.map_or(&[][..], Vec::as_slice),
         )
     })
+}
+
+/// A connection on which single messages are delivered over LMTP.
+pub(super) struct LmtpClient(Client);
+
+impl LmtpClient {
+    pub(super) fn open(target: &Target) -> Result<Self, BenchError> {
+        Client::open(target, Dialect::Lmtp, None).map(Self)
+    }
+
+    /// Comes back when the message is acknowledged.
+    pub(super) fn deliver(
+        &mut self,
+        from: &str,
+        to: &str,
+        message: &[u8],
+    ) -> Result<(), BenchError> {
+        self.0.deliver(from, to, message)
+    }
 }
 
 /// One connection that has said its greeting.
@@ -117,19 +136,23 @@ struct Client {
 }
 
 impl Client {
-    fn open(target: &Target, plan: &SmtpPlan) -> Result<Self, BenchError> {
+    fn open(
+        target: &Target,
+        dialect: Dialect,
+        credentials: Option<&Credentials>,
+    ) -> Result<Self, BenchError> {
         let wire = target.connect()?;
         let mut client =
             Self { wire, pipelining: false, chunking: false, size: false, out: Vec::new() };
         client.expect("the connection", b'2')?;
-        client.greet(plan.dialect)?;
+        client.greet(dialect)?;
         if target.wants_starttls() {
             client.wire.send(b"STARTTLS\r\n")?;
             client.expect("STARTTLS", b'2')?;
             client.wire = target.encrypt(client.wire)?;
-            client.greet(plan.dialect)?;
+            client.greet(dialect)?;
         }
-        if let (Dialect::Submission, Some(credentials)) = (plan.dialect, &plan.credentials) {
+        if let (Dialect::Submission, Some(credentials)) = (dialect, credentials) {
             let Credentials { user, password } = credentials;
             let response = STANDARD.encode(format!("\0{user}\0{password}"));
             client.wire.send(format!("AUTH PLAIN {response}\r\n").as_bytes())?;

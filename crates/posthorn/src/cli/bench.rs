@@ -66,7 +66,7 @@ pub(super) struct ImapArguments {
     /// The account that signs in.
     #[arg(long, value_name = "ADDRESS")]
     user: String,
-    /// What to measure; all but `idle` unless named.
+    /// What to measure; all but `sort`, `search`, `idle` and `watch` unless named.
     #[arg(
         long,
         value_enum,
@@ -105,6 +105,17 @@ pub(super) struct ImapArguments {
     #[arg(long, value_name = "N", default_value = "2000",
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     idle_connections: u32,
+    /// An account whose connections wait in the watch test, with the same password; more than one
+    /// if given again.
+    #[arg(long = "watcher", value_name = "ADDRESS", value_parser = address)]
+    watchers: Vec<String>,
+    /// Connections of the watch test, of all watchers together.
+    #[arg(long, value_name = "N", default_value = "10000",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    watching_connections: u32,
+    /// Where the watch test delivers over LMTP.
+    #[arg(long, value_name = "PORT")]
+    lmtp_port: Option<u16>,
     /// The server's process, on this machine; its memory and its children's is read.
     #[arg(long)]
     pid: Option<u32>,
@@ -166,6 +177,10 @@ fn imap(arguments: ImapArguments, output: &mut Output) -> Result<(), Failure> {
         sign_ins: count(arguments.sign_ins),
         sign_in_connections: count(arguments.sign_in_connections),
         idle_connections: count(arguments.idle_connections),
+        watchers: arguments.watchers,
+        watching_connections: count(arguments.watching_connections),
+        host: common.host.clone(),
+        lmtp_port: arguments.lmtp_port,
         pid: arguments.pid,
         seed: common.seed,
     };

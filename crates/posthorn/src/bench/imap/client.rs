@@ -117,6 +117,12 @@ impl Client {
         self.continuation("IDLE")
     }
 
+    /// Reads until the server has told how many messages there are.
+    pub(super) fn wait_for_exists(&mut self) -> Result<(), BenchError> {
+        while !self.wire.line()?.ends_with(b" EXISTS") {}
+        Ok(())
+    }
+
     fn run(&mut self, step: &str, command: &str) -> Result<Counts, BenchError> {
         self.tag += 1;
         self.wire.send(format!("b{} {command}\r\n", self.tag).as_bytes())?;

@@ -15,9 +15,9 @@ use super::ImapPlan;
 use super::client::Client;
 
 /// Connections that sign in at once.
-const OPENING_CONNECTIONS: usize = 8;
+pub(super) const OPENING_CONNECTIONS: usize = 8;
 /// The server's last answers are out, yet it may still be tidying up after them.
-const SETTLING: Duration = Duration::from_secs(1);
+pub(super) const SETTLING: Duration = Duration::from_secs(1);
 
 /// Opens the connections, signs in, selects INBOX, idles; answers the growth of memory for each.
 ///
@@ -62,7 +62,7 @@ pub(super) fn measure(target: &Target, plan: &ImapPlan) -> Result<Vec<Row>, Benc
 }
 
 /// A connection is an open file, and the usual limit is 1,024 of them.
-fn raise_file_limit() {
+pub(super) fn raise_file_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     // If it cannot be raised, opening the connections says so.

@@ -1,4 +1,4 @@
-//! IMAP: appending, reading, flags, copies, sign-ins, idle connections.
+//! IMAP: appending, reading, flags, copies, sign-ins, connections that wait.
 //!
 //! One account, one mailbox of `messages` messages made by this client; what a test makes
 //! beside it is deleted again.
@@ -10,6 +10,7 @@ mod mailbox;
 mod search;
 mod sign_in;
 mod sort;
+mod watch;
 
 use super::BenchError;
 use super::memory::own_cpu_secs;
@@ -41,6 +42,9 @@ pub(crate) enum ImapTest {
     SignIn,
     /// Memory of idle connections; needs `--pid`.
     Idle,
+    /// Memory of waiting connections of many accounts, and how soon each is told of a message;
+    /// needs `--pid`, `--lmtp-port` and `--watcher`.
+    Watch,
 }
 
 /// What is to be measured.
@@ -66,16 +70,24 @@ pub(crate) struct ImapPlan {
     pub(crate) idle_connections: usize,
     /// The server's process, whose memory is read.
     pub(crate) pid: Option<u32>,
+    /// The accounts that the waiting connections belong to, all with the password given.
+    pub(crate) watchers: Vec<String>,
+    pub(crate) watching_connections: usize,
+    pub(crate) host: String,
+    /// Where messages for the watchers are delivered.
+    pub(crate) lmtp_port: Option<u16>,
     pub(crate) seed: u64,
 }
 
 /// Measures what the plan names, in the order of [`ImapTest`].
 pub(crate) fn measure(target: &Target, plan: &ImapPlan) -> Result<Report, BenchError> {
-    use ImapTest::{Append, FirstSelect, Idle, SignIn};
+    use ImapTest::{Append, FirstSelect, Idle, SignIn, Watch};
     let mut rows: Vec<Row> = Vec::new();
     let wants = |test| plan.tests.contains(&test);
-    let needs_mailbox =
-        plan.tests.iter().any(|test| !matches!(test, Append | FirstSelect | SignIn | Idle));
+    let needs_mailbox = plan
+        .tests
+        .iter()
+        .any(|test| !matches!(test, Append | FirstSelect | SignIn | Idle | Watch));
     if wants(FirstSelect) {
         rows.push(sign_in::first_select(target, plan)?);
     }
@@ -111,6 +123,9 @@ pub(crate) fn measure(target: &Target, plan: &ImapPlan) -> Result<Report, BenchE
     }
     if wants(ImapTest::Idle) {
         rows.extend(idle::measure(target, plan)?);
+    }
+    if wants(ImapTest::Watch) {
+        rows.extend(watch::measure(target, plan)?);
     }
     Ok(Report {
         bench: "imap",
