@@ -84,10 +84,8 @@ pub(crate) fn measure(target: &Target, plan: &ImapPlan) -> Result<Report, BenchE
     use ImapTest::{Append, FirstSelect, Idle, SignIn, Watch};
     let mut rows: Vec<Row> = Vec::new();
     let wants = |test| plan.tests.contains(&test);
-    let needs_mailbox = plan
-        .tests
-        .iter()
-        .any(|test| !matches!(test, Append | FirstSelect | SignIn | Idle | Watch));
+    let needs_mailbox =
+        plan.tests.iter().any(|test| !matches!(test, Append | FirstSelect | SignIn | Idle | Watch));
     if wants(FirstSelect) {
         rows.push(sign_in::first_select(target, plan)?);
     }
