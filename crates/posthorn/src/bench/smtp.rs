@@ -91,7 +91,11 @@ fn deliver(
     connections: usize,
     messages: &[Vec<u8>],
 ) -> Result<Duration, BenchError> {
-    let open = |_| Client::open(target, plan.dialect, plan.credentials.as_ref());
+    let open = |_| {
+        let mut client = Client::open(target, plan.dialect, plan.credentials.as_ref())?;
+        client.chunking &= !plan.data;
+        Ok::<_, BenchError>(client)
+    };
     let clients: Vec<Client> = (0..connections).map(open).collect::<Result<_, _>>()?;
     race(clients, messages.len(), |client, number| {
         let recipient = plan.recipients.get(number % plan.recipients.len());
@@ -158,7 +162,6 @@ impl Client {
             client.wire.send(format!("AUTH PLAIN {response}\r\n").as_bytes())?;
             client.expect("AUTH PLAIN", b'2')?;
         }
-        client.chunking &= !plan.data;
         Ok(client)
     }
 
