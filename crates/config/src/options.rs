@@ -313,6 +313,14 @@ sections! {
 
         /// Keywords (flags with a name of their own) one mailbox may know.
         keywords: u32 = default 1000, since "0.1";
+
+        /// Entries of the access control list of one mailbox, and accounts with which one
+        /// account is shared as a whole.
+        shares: u32 = default 1000, since "0.1";
+
+        /// Mailboxes of others that one account is shown. Where there are more, those shared
+        /// with it come before those that are there for anyone.
+        shared_mailboxes: u32 = default 10000, since "0.1";
     }
 
     /// Signing in.

@@ -90,6 +90,9 @@ fn storage_answer(error: StorageError) -> Answer {
             no(Code::AlreadyExists, format!("{} exists already", capitalized(what)))
         }
         StorageError::NoPermission(what) => no(Code::NoPerm, capitalized(what)),
+        StorageError::Maintenance => {
+            no(Code::Unavailable, "This account is in maintenance; mail is still received".into())
+        }
         StorageError::OverQuota { resource, used, limit } => {
             no(Code::OverQuota, format!("Over quota: {used} of {limit} {resource} are used"))
         }
@@ -199,6 +202,10 @@ mod tests {
                 "a1 NO [ALREADYEXISTS] Mailbox exists already",
             ),
             (StorageError::NoPermission("not this").into(), "a1 NO [NOPERM] Not this"),
+            (
+                StorageError::Maintenance.into(),
+                "a1 NO [UNAVAILABLE] This account is in maintenance; mail is still received",
+            ),
             (quota.into(), "a1 NO [OVERQUOTA] Over quota: 9 of 10 bytes are used"),
             (big.into(), "a1 NO [TOOBIG] 11 bytes are more than the 10 allowed"),
             (

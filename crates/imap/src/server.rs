@@ -6,6 +6,7 @@ mod answer;
 mod ending;
 mod input;
 mod memory;
+mod rights;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -204,6 +205,7 @@ impl Session {
             () = notify::happened(&mut self.notify), if may_tell => {
                 Box::pin(self.tell_unasked()).await
             }
+            () = commands::rights::changed(&self.state) => Box::pin(self.check_rights()).await,
         }
     }
 
@@ -212,12 +214,16 @@ impl Session {
         if self.state.selected().is_some_and(Selected::is_over) {
             return self.bye("The selected mailbox is gone");
         }
+        if self.check_rights().await == Flow::End {
+            return Flow::End;
+        }
         let mut out = Vec::new();
         let Self { shared, state, enabled, notify, .. } = self;
         notify::tell_unasked(shared, state, enabled, notify, false, &mut out).await;
         self.connection.push(&out);
         Flow::Continue
     }
+
     /// Whether the session must end, for clients that never let it wait.
     async fn check_ending(&mut self) -> Flow {
         let reached = tokio::select! {

@@ -202,6 +202,7 @@ fn storage_answer(error: StorageError) -> (Code, String) {
         refused @ (StorageError::NotFound(_)
         | StorageError::AlreadyExists(_)
         | StorageError::NoPermission(_)
+        | StorageError::Maintenance
         | StorageError::OverQuota { .. }
         | StorageError::TooBig { .. }
         | StorageError::Limit { .. }

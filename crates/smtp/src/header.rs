@@ -59,16 +59,34 @@ pub(crate) fn remove_fields(
     message.drain(written..read);
 }
 
-/// The addresses in the From and Sender fields, at most `max` of them; text that is no address
-/// is passed over.
-pub(crate) fn author_addresses(message: &[u8], max: usize) -> Vec<Address> {
-    let mut found = Vec::new();
-    for field in header_fields(message) {
-        if field.is("From") || field.is("Sender") {
-            found.extend(addresses(field.value).take(max.saturating_sub(found.len())));
+/// Whom a message names as its origin (RFC 5322 §3.6.2).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Originators {
+    /// The addresses in From.
+    pub(crate) authors: Vec<Address>,
+    /// Those in Sender.
+    pub(crate) senders: Vec<Address>,
+}
+
+impl Originators {
+    /// Those that `message` names, at most `max` in all; text that is no address is passed over.
+    pub(crate) fn of(message: &[u8], max: usize) -> Self {
+        let mut found = Self::default();
+        for field in header_fields(message) {
+            let rest = max.saturating_sub(found.len());
+            if field.is("From") {
+                found.authors.extend(addresses(field.value).take(rest));
+            } else if field.is("Sender") {
+                found.senders.extend(addresses(field.value).take(rest));
+            }
         }
+        found
     }
-    found
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.authors.len() + self.senders.len()
+    }
 }
 
 /// `address-list` of RFC 5322 §3.4, read for its addr-specs only.
@@ -201,10 +219,13 @@ mod tests {
         ];
         for (value, expected) in cases {
             let header = format!("Subject: x@y\r\nFrom: {value}\r\n\r\nFrom: body@x\r\n");
-            let found = author_addresses(header.as_bytes(), 10);
+            let found = Originators::of(header.as_bytes(), 10).authors;
             let found: Vec<String> = found.iter().map(Address::to_string).collect();
             assert_eq!(found, *expected, "{value:?}");
         }
-        assert_eq!(author_addresses(b"From: a@b, c@d\r\nSender: e@f\r\n", 2).len(), 2);
+        let both = b"From: a@b, c@d\r\nSender: e@f\r\nsender: g@h\r\n";
+        assert_eq!(Originators::of(both, 2).len(), 2);
+        let found = Originators::of(both, 10);
+        assert_eq!((found.authors.len(), found.senders.len()), (2, 2));
     }
 }

@@ -45,6 +45,9 @@ pub enum StorageError {
     /// The account may not do this (R-ADDR-7, R-ADDR-12).
     #[error("not permitted: {0}")]
     NoPermission(&'static str),
+    /// R-ADDR-12: the account whose mail it is about is in maintenance.
+    #[error("this account is in maintenance; mail is still received")]
+    Maintenance,
     /// A quota of the account's would be exceeded (R-ADDR-11).
     #[error("over quota: {used} of {limit} {resource} are used")]
     OverQuota {

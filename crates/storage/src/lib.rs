@@ -45,9 +45,9 @@ pub use address::Address;
 pub use change::{Change, Changes, Fact};
 pub use check::{Finding, Repaired};
 pub use directory::{
-    ACCESS_KEYS_MAX, ALIASES_MAX, AccessKey, AccessKeyKind, Account, Credentials, Domain, Grant,
-    NewAccessKey, NewAccount, Protocol, Protocols, QuotaResource, Quotas, Recipient, Resolution,
-    Role, ScramVerifier,
+    ACCESS_KEYS_MAX, ALIASES_MAX, AccessKey, AccessKeyKind, Account, Authorship, Credentials,
+    Domain, Grant, NewAccessKey, NewAccount, Protocol, Protocols, QuotaResource, Quotas, Recipient,
+    Resolution, Role, ScramVerifier, Sending,
 };
 pub use error::{LimitKind, Result, StorageError};
 pub use feed::{Lagged, Subscription};

@@ -73,14 +73,20 @@ impl ReadTx<'_> {
     }
 
     /// The annotations of mailboxes that `account` sees and `wanted` names, by mailbox, scope and
-    /// name.
+    /// name. Mailboxes whose annotations are not for it to see are passed over.
     pub fn load_metadata(
         &mut self,
         account: AccountId,
         mailboxes: &[CollectionId],
         wanted: impl Fn(&MetadataEntry) -> bool,
     ) -> Result<Vec<Metadata>> {
-        let ids: Vec<i64> = mailboxes.iter().map(|mailbox| mailbox.get()).collect();
+        let mut ids = Vec::with_capacity(mailboxes.len());
+        for mailbox in self.load_mailboxes(mailboxes)? {
+            let is_own = mailbox.account == account;
+            if is_own || check_annotating(self.rights_of(account, mailbox.id)?).is_ok() {
+                ids.push(mailbox.id.get());
+            }
+        }
         let mut found = Vec::new();
         self.sql.query_in(
             "SELECT mailbox_id, scope, entry, value FROM metadata WHERE mailbox_id IN ({IN})",
@@ -155,10 +161,7 @@ impl WriteTx<'_> {
         values: &[(MetadataEntry, Option<Vec<u8>>)],
     ) -> Result<()> {
         let owner = self.load_mailbox(mailbox)?.account;
-        // In ascending order: see `WriteTx::account`.
-        for account in [actor.min(owner), actor.max(owner)] {
-            self.lock_usage(account)?;
-        }
+        self.lock_accounts([actor, owner])?;
         // The mailbox may have gone before its account was locked.
         check_annotating(self.rights_of(actor, mailbox)?)?;
         for (entry, value) in values {

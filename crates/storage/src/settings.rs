@@ -64,8 +64,12 @@ pub struct Settings {
     pub metadata_entries_max: u64,
     /// Bytes of all annotations in the space of one account. Default 10 MiB.
     pub metadata_bytes_max: u64,
-    /// Entries of the access control list of one mailbox. Default 1,000.
+    /// Entries of the access control list of one mailbox, and accounts with which one account is
+    /// shared as a whole. Default 1,000.
     pub acl_entries_max: u64,
+    /// Mailboxes of others that an account is shown; what was shared with it comes before what
+    /// is there for anyone. Default 10,000.
+    pub shared_mailboxes_max: u64,
     /// Messages whose view may stay in memory with no session open. Default 4,000,000.
     pub view_cache_messages_max: usize,
     /// Bytes of sort keys that may stay in memory from one SORT or THREAD to the next. Default
@@ -107,6 +111,7 @@ impl Settings {
             metadata_entries_max: 100,
             metadata_bytes_max: 10 * 1024 * 1024,
             acl_entries_max: 1_000,
+            shared_mailboxes_max: 10_000,
             view_cache_messages_max: 4_000_000,
             sort_keys_bytes_max: 128 * 1024 * 1024,
             search_index: true,

@@ -21,6 +21,8 @@ pub struct ReadTx<'a> {
     pub(crate) blobs: &'a crate::blob::BlobStore,
     /// Contents in memory. Only for reads of committed state, which may fill it.
     pub(crate) contents: Option<&'a crate::message_store::ContentCache>,
+    /// [`Settings::shared_mailboxes_max`](crate::Settings).
+    pub(crate) others_max: u64,
 }
 
 /// A write transaction. Nothing in it is visible to anybody before its commit is durable.
@@ -82,7 +84,8 @@ impl<'a> std::ops::DerefMut for AccountTx<'_, 'a> {
 impl ReadTx<'_> {
     /// The same, past what is in memory: for work that goes through everything once.
     pub(crate) fn passing_by(&mut self) -> ReadTx<'_> {
-        ReadTx { sql: &mut *self.sql, blobs: self.blobs, contents: None }
+        let (blobs, others_max) = (self.blobs, self.others_max);
+        ReadTx { sql: &mut *self.sql, blobs, contents: None, others_max }
     }
 
     /// What happened in the account, or in one collection of it, after `since`.

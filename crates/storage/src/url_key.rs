@@ -95,11 +95,8 @@ impl WriteTx<'_> {
     /// Nobody else makes this key meanwhile, or deletes the mailbox.
     fn lock_for_key(&mut self, account: AccountId, mailbox: CollectionId) -> Result<()> {
         let owner = self.load_mailbox(mailbox)?.account;
-        // In ascending order: see `WriteTx::account`.
-        for account in [account.min(owner), account.max(owner)] {
-            self.lock_usage(account)?;
-        }
-        crate::acl::check_rights(self.rights_of(account, mailbox)?, Rights::READ)
+        self.lock_accounts([account, owner])?;
+        self.require_as(account, mailbox, Rights::READ).map(|_| ())
     }
 
     fn put_url_key(&mut self, account: AccountId, mailbox: CollectionId) -> Result<UrlKey> {

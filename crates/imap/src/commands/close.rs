@@ -17,7 +17,9 @@ pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
         // A mailbox deleted meanwhile is closed all the same; so is one from which this user may
         // not expunge (RFC 4314 §4).
         Ok(_)
-        | Err(CommandError::Storage(StorageError::NotFound(_) | StorageError::NoPermission(_))) => {
+        | Err(CommandError::Storage(
+            StorageError::NotFound(_) | StorageError::NoPermission(_) | StorageError::Maintenance,
+        )) => {
             ctx.state.unselect();
             Ok(Reply::done())
         }

@@ -29,12 +29,11 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: CreateArgs) -> Result<Reply> {
         .shared
         .store
         .write("imap create", move |tx| {
-            let place = tx.find_place(user.account, &name)?;
-            let mut tx = tx.account_as(place.account, user.account)?;
-            if is_use_taken(&mut tx, &place.name, wanted)? {
+            let is_own = tx.find_place(user.account, &name)?.account == user.account;
+            if is_own && is_use_taken(&mut tx.account(user.account)?, &name, wanted)? {
                 return Ok(None);
             }
-            tx.create_mailbox(&place.name, wanted).map(Some)
+            tx.create_mailbox_as(user.account, &name, wanted).map(Some)
         })
         .await?
         .value;

@@ -9,10 +9,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, mailbox: MailboxName) -> Result<Reply
     let name = storage_name(&mailbox)?;
     ctx.shared
         .store
-        .write("imap delete", move |tx| {
-            let place = tx.find_place(user.account, &name)?;
-            tx.account_as(place.account, user.account)?.delete_mailbox(&place.name)
-        })
+        .write("imap delete", move |tx| tx.delete_mailbox_as(user.account, &name))
         .await?;
     // The session's own view of a mailbox it deleted ends: RFC 9051 §6.3.5 leaves that open, and
     // commands on nothing would only fail.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use ids::{AccountId, CollectionId, UidValidity};
-use storage::{Mailbox, Snapshot, StorageError};
+use storage::{Mailbox, MailboxView, Rights, Snapshot, StorageError, Store};
 
 use super::mailbox_filter::mailboxes_of;
 use super::progress::Progress;
@@ -100,10 +100,10 @@ async fn sources(
         if let Some(id) = selected
             && !sources.iter().any(|source| source.id == id)
         {
-            let listed = tree.entries.iter().filter_map(|entry| entry.mailbox.as_ref());
-            let source = listed.into_iter().find(|mailbox| mailbox.id == id).map(Source::of);
-            sources
-                .insert(0, source.map_or_else(|| tx.load_mailbox(id).map(|m| Source::of(&m)), Ok)?);
+            // It need not be among those listed: `r` is enough to select one.
+            let mut mailbox = tx.load_mailbox(id)?;
+            mailbox.name = tx.name_as(account, &mailbox)?;
+            sources.insert(0, Source::of(&mailbox));
         }
         Ok(sources)
     });
@@ -115,6 +115,20 @@ async fn sources(
     Ok(sources)
 }
 
+/// Opens a mailbox that was found a while ago: its owner may have withdrawn it.
+async fn open(
+    store: &Store,
+    actor: AccountId,
+    owner: AccountId,
+    mailbox: CollectionId,
+) -> storage::Result<MailboxView> {
+    let view = store.open_view(owner, mailbox).await?;
+    if actor != owner {
+        store.read(move |tx| tx.require_as(actor, mailbox, Rights::READ)).await?;
+    }
+    Ok(view)
+}
+
 /// Searches a mailbox that is not selected; `None` where it is gone meanwhile.
 async fn find_elsewhere(
     ctx: &mut Ctx<'_>,
@@ -122,12 +136,14 @@ async fn find_elsewhere(
     mailbox: CollectionId,
     args: &EsearchArgs,
 ) -> Result<Option<Found>> {
-    let store = ctx.shared.store.clone();
+    let (store, actor) = (ctx.shared.store.clone(), ctx.user()?.account);
     let collation = *ctx.collation;
     let searching = async {
-        let known: Arc<Snapshot> = match store.open_view(account, mailbox).await {
+        let known: Arc<Snapshot> = match open(&store, actor, account, mailbox).await {
             Ok(view) => view.snapshot(),
-            Err(StorageError::NotFound(_)) => return Ok(None),
+            Err(
+                StorageError::NotFound(_) | StorageError::NoPermission(_) | StorageError::Maintenance,
+            ) => return Ok(None),
             Err(error) => return Err(CommandError::from(error)),
         };
         // Neither `$` nor \Recent says anything of another mailbox.

@@ -121,7 +121,8 @@ async fn mark_seen(ctx: &mut Ctx<'_>, args: &FetchArgs, seqs: &NumberSet) -> Res
         Err(CommandError::Storage(
             error @ (StorageError::Unavailable(_)
             | StorageError::NotFound(_)
-            | StorageError::NoPermission(_)),
+            | StorageError::NoPermission(_)
+            | StorageError::Maintenance),
         )) => {
             tracing::warn!(%error, "messages that are read stay unseen");
             return Ok(UidSet::new());
@@ -177,6 +178,7 @@ async fn answer(
         let next = render(batch, std::mem::take(&mut spare));
         let (written, next) = tokio::join!(ctx.connection.write(&ready.bytes), next);
         written?;
+        ctx.check_rights().await?;
         spare = std::mem::replace(&mut ready, next?).bytes;
     }
     ctx.connection.write(&ready.bytes).await?;
@@ -207,6 +209,7 @@ async fn answer_from_view(
                 render_message(&mut out, seq, &entry, plan, Read::default());
             }
             if out.len() >= PIECE_BYTES {
+                ctx.check_rights().await?;
                 ctx.connection.write(&out).await?;
                 out.clear();
             }

@@ -52,9 +52,14 @@ pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
             },
             () = changed(&mut watch), if ctx.notify.is_none() => Woken::Mailbox,
             () = notify::happened(ctx.notify) => Woken::Mailbox,
+            () = rights::changed(ctx.state), if ctx.notify.is_some() => Woken::Mailbox,
             () = sleep_until(keepalive) => Woken::KeepAlive,
         };
         if let Woken::KeepAlive = woken {
+            // Roles change what `anyone` may do, and no mailbox tells of that.
+            let mut out = Vec::new();
+            rights::refresh(ctx.shared, ctx.state, &mut out).await?;
+            ctx.connection.push(&out);
             ctx.push(|out| render::untagged(out, Status::Ok, None, "Still here"));
         }
         keepalive = Instant::now() + IDLE_KEEPALIVE;
@@ -62,9 +67,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
 }
 
 async fn tell(ctx: &mut Ctx<'_>) -> Result<()> {
-    let mut out = Vec::new();
-    rights::refresh(ctx.shared, ctx.state, &mut out).await?;
-    ctx.connection.push(&out);
+    ctx.check_rights().await?;
     let enabled = *ctx.enabled;
     let mut out = Vec::new();
     if ctx.state.selected().is_some_and(Selected::is_over) {

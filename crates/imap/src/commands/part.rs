@@ -23,6 +23,8 @@ pub(super) struct Part {
 
 /// A place on this server that a URL names.
 pub(super) struct Place {
+    /// With whose rights it is read.
+    reader: AccountId,
     mailbox: Mailbox,
     uid: Uid,
     section: Section,
@@ -31,18 +33,16 @@ pub(super) struct Place {
 
 /// The place that `url` names to the account signed in; `None` where it names none.
 pub(super) async fn find_place(ctx: &mut Ctx<'_>, url: &ImapUrl) -> Result<Option<Place>> {
+    let reader = ctx.user()?.account;
     let mailbox = match &url.mailbox {
-        Some(_) => {
-            let account = ctx.user()?.account;
-            find_mailbox(ctx, account, url).await?
-        }
+        Some(_) => find_mailbox(ctx, reader, url).await?,
         None => selected_mailbox(ctx).await?,
     };
-    Ok(mailbox.and_then(|mailbox| place_in(mailbox, url)))
+    Ok(mailbox.and_then(|mailbox| place_in(mailbox, reader, url)))
 }
 
-/// The place that `url` names in a mailbox.
-pub(super) fn place_in(mailbox: Mailbox, url: &ImapUrl) -> Option<Place> {
+/// The place that `url` names in a mailbox to an account.
+pub(super) fn place_in(mailbox: Mailbox, reader: AccountId, url: &ImapUrl) -> Option<Place> {
     let (Some(uid), None) = (url.uid, &url.search) else { return None };
     let section = section(url.section.as_deref())?;
     if url.uid_validity.is_some_and(|validity| validity.get() != mailbox.uid_validity.get()) {
@@ -51,7 +51,7 @@ pub(super) fn place_in(mailbox: Mailbox, url: &ImapUrl) -> Option<Place> {
     let range = url.partial.map_or((0, None), |partial| {
         (partial.offset as usize, partial.length.map(|length| length.get() as usize))
     });
-    Some(Place { mailbox, uid: Uid::new(uid.get()), section, range })
+    Some(Place { reader, mailbox, uid: Uid::new(uid.get()), section, range })
 }
 
 async fn selected_mailbox(ctx: &Ctx<'_>) -> Result<Option<Mailbox>> {
@@ -72,7 +72,10 @@ pub(super) async fn find_mailbox(
         Ok(mailbox) => Ok(Some(mailbox)),
         Err(CommandError::Refused { .. }) => Ok(None),
         Err(CommandError::Storage(
-            StorageError::Invalid(_) | StorageError::Limit { .. } | StorageError::NoPermission(_),
+            StorageError::Invalid(_)
+            | StorageError::Limit { .. }
+            | StorageError::NoPermission(_)
+            | StorageError::Maintenance,
         )) => Ok(None),
         Err(error) => Err(error),
     }
@@ -89,9 +92,15 @@ fn section(text: Option<&str>) -> Option<Section> {
 /// Reads the bytes at a place, at most `bytes_max` of them; `None` where there is no such message
 /// or part. `\Seen` stays as it is (RFC 4469 §3).
 pub(super) async fn read(ctx: &Ctx<'_>, place: Place, bytes_max: u64) -> Result<Option<Part>> {
-    let (mailbox, uid) = (place.mailbox.id, place.uid);
+    let (reader, mailbox, uid) = (place.reader, place.mailbox.id, place.uid);
     let store = &ctx.shared.store;
-    let found = store.read(move |tx| tx.find_content(mailbox, uid)).await?;
+    let found = match store.read(move |tx| tx.find_content_as(reader, mailbox, uid)).await {
+        // The mailbox is gone since, or not for this user to read any more.
+        Err(
+            StorageError::NotFound(_) | StorageError::NoPermission(_) | StorageError::Maintenance,
+        ) => None,
+        found => found?,
+    };
     let Some((content, size_bytes)) = found else { return Ok(None) };
     let mut memory = draw_memory(ctx, size_bytes).await?;
     let (section, (offset, length)) = (place.section, place.range);

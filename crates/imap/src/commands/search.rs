@@ -112,6 +112,7 @@ pub(super) async fn find(
     let progress = Progress::default();
     let work = evaluate(&store, known.clone(), &among, program, &progress);
     let seqs = ctx.wait_for(&progress, work).await??;
+    ctx.check_rights().await?;
     Ok(Found { known, seqs, reached })
 }
 

@@ -42,7 +42,7 @@ pub(super) async fn redeem(ctx: &Ctx<'_>, text: &str) -> Result<Option<Place>> {
     {
         let id = mailbox.id;
         key = ctx.shared.store.read(move |tx| tx.find_url_key(owner, id)).await?;
-        found = part::place_in(mailbox, &url);
+        found = part::place_in(mailbox, owner, &url);
     }
     // RFC 4467 §6: who probes for names of mailboxes learns nothing from the time this takes.
     let has_key = key.is_some();

@@ -133,6 +133,14 @@ impl Session {
         let over = self.state.selected().is_some_and(Selected::is_over);
         let expunges = if self.pipelines_seqs() { Updates::WithoutExpunge } else { expunges };
         let mut new = 0;
+        // What happened since the rights were taken away is not told.
+        if let Err(error) =
+            commands::rights::refresh_if_doubtful(&self.shared, &mut self.state, &mut out).await
+        {
+            let flow = self.refuse(tag, error, &mut out);
+            self.connection.push(&out);
+            return flow;
+        }
         if let Some(selected) = self.state.selected_mut() {
             new = selected.tell_updates(expunges, enabled, &mut out);
             selected.tell_modseq(enabled, &mut out);

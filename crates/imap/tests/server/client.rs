@@ -20,16 +20,24 @@ pub(crate) struct Client {
     pub(crate) uids: Option<Vec<Option<u32>>>,
     /// Untagged lines of the last command, literals included.
     pub(crate) lines: Vec<String>,
+    /// The tagged line of the last command, without its tag.
+    pub(crate) said: String,
 }
 
 impl Client {
     /// Reads the greeting and signs in.
     pub(crate) async fn sign_in(stream: DuplexStream) -> Self {
-        let mut client =
-            Self { stream: BufReader::new(stream), tags: 0, uids: None, lines: Vec::new() };
+        Self::sign_in_as(stream, "julie").await
+    }
+
+    /// The same as another account of the domain.
+    pub(crate) async fn sign_in_as(stream: DuplexStream, local: &str) -> Self {
+        let (stream, said) = (BufReader::new(stream), String::new());
+        let mut client = Self { stream, tags: 0, uids: None, lines: Vec::new(), said };
         let greeting = client.line().await.unwrap();
         assert!(greeting.starts_with("* OK"), "{greeting}");
-        let status = client.run("LOGIN julie@example.test \"right password\"").await;
+        let login = format!("LOGIN {local}@example.test \"right password\"");
+        let status = client.run(&login).await;
         assert_eq!(status, Status::Ok);
         client
     }
@@ -53,6 +61,7 @@ impl Client {
         }
         loop {
             let Some(line) = self.line().await else {
+                self.said.clear();
                 let said = self.lines.iter().any(|line| line.starts_with("* BYE"));
                 assert!(said, "the server went without a word: {text}");
                 return Status::Bye;
@@ -66,6 +75,7 @@ impl Client {
     }
 
     fn ended(&mut self, name: &str, rest: &str) -> Status {
+        rest.clone_into(&mut self.said);
         let status = match rest.split(' ').next() {
             Some("OK") => Status::Ok,
             Some("NO") => Status::No,

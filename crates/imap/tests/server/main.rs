@@ -8,6 +8,7 @@ mod limits;
 mod notify;
 mod random;
 mod resync;
+mod rights;
 mod sasl;
 mod scene;
 mod search_index;

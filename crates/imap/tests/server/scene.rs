@@ -131,6 +131,12 @@ impl House {
         Ok(())
     }
 
+    /// Makes another account of the domain, with the same password.
+    pub(crate) async fn add_account(&self, local: &str) -> AccountId {
+        let new = new_account(&format!("{local}@example.test"));
+        self.store.write("fixture", move |tx| tx.create_account(new)).await.unwrap().value
+    }
+
     /// Ends the sessions; what is wrong with the store they leave.
     pub(crate) async fn close(&self) -> Vec<String> {
         self.shutdown.begin();

@@ -14,6 +14,7 @@ mod mailbox;
 mod password;
 mod queue;
 mod request;
+mod share;
 mod text;
 
 use std::sync::Arc;
@@ -25,7 +26,7 @@ pub(crate) use password::Password;
 pub(crate) use request::{
     AccessKeyKind, AccessKeyRow, AccountRow, DomainAliasRow, DomainRow, Finding, MailboxRow,
     NewAccessKey, NewAccount, QueueChange, QueueFilter, QueueRecipientRow, QueueRow, QueueTotals,
-    QueueTraceRow, Request, Response, Role, SecretRow,
+    QueueTraceRow, Request, Response, Role, SecretRow, ShareRow,
 };
 
 /// What the verbs work on.
@@ -101,6 +102,13 @@ impl Admin {
             Request::QueueTotals => self.queue_totals().await,
             Request::QueueTrace { of } => self.trace_queue(&of).await,
             Request::QueueChange { change, filter } => self.change_queue(change, filter).await,
+            Request::ShareGrant { account, grantee, mailbox, rights } => {
+                self.grant(&account, &grantee, mailbox.as_deref(), &rights).await
+            }
+            Request::ShareRevoke { account, grantee, mailbox } => {
+                self.revoke(&account, &grantee, mailbox.as_deref()).await
+            }
+            Request::ShareList { account } => self.list_shares(&account).await,
             Request::CheckStore { repair } => self.check_store(repair).await,
         }
     }

@@ -40,6 +40,9 @@ pub(crate) enum Request {
     QueueTotals,
     QueueTrace { of: String },
     QueueChange { change: QueueChange, filter: QueueFilter },
+    ShareGrant { account: String, grantee: String, mailbox: Option<String>, rights: String },
+    ShareRevoke { account: String, grantee: String, mailbox: Option<String> },
+    ShareList { account: String },
     CheckStore { repair: bool },
 }
 
@@ -60,6 +63,7 @@ pub(crate) enum Response {
     QueueTotals(QueueTotals),
     QueueTrace(Vec<QueueTraceRow>),
     QueueChanged(u64),
+    Shares(Vec<ShareRow>),
     Findings(Vec<Finding>),
 }
 
@@ -267,6 +271,17 @@ pub(crate) struct QueueTraceRow {
     pub(crate) sender: String,
     pub(crate) recipient: String,
     pub(crate) answer: String,
+}
+
+/// What somebody may do with an account or a mailbox of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ShareRow {
+    /// An address or `anyone`; behind `-` where rights are taken away.
+    pub(crate) grantee: String,
+    /// `None`: the whole account.
+    pub(crate) mailbox: Option<String>,
+    /// Names for the whole account, letters of RFC 4314 for one mailbox.
+    pub(crate) rights: String,
 }
 
 /// A broken invariant.

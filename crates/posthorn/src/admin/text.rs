@@ -11,6 +11,7 @@ pub(super) fn refusal(subject: &str, error: StorageError) -> Refusal {
         StorageError::NotFound(_)
         | StorageError::AlreadyExists(_)
         | StorageError::NoPermission(_)
+        | StorageError::Maintenance
         | StorageError::OverQuota { .. }
         | StorageError::TooBig { .. }
         | StorageError::Conflict(_)

@@ -14,6 +14,7 @@ mod password;
 mod queue;
 mod quickstart;
 mod serve;
+mod share;
 mod version;
 
 use std::path::{Path, PathBuf};
@@ -74,6 +75,9 @@ enum Command {
     /// Mail on its way to other servers.
     #[command(subcommand)]
     Queue(queue::Command),
+    /// Accounts and mailboxes shared with others.
+    #[command(subcommand)]
+    Share(share::Command),
     /// Check every invariant of the stored data.
     CheckStore(check_store::Arguments),
     /// Measure a mail server, this one or any other.
@@ -113,6 +117,7 @@ pub(crate) fn run() -> ExitCode {
         }
         Command::Mailbox(command) => mailbox::run(&arguments.config, command, &mut output),
         Command::Queue(command) => queue::run(&arguments.config, command, &mut output),
+        Command::Share(command) => share::run(&arguments.config, command, &mut output),
         Command::CheckStore(command) => check_store::run(&arguments.config, command, &mut output),
         Command::Bench(command) => bench::run(command, &mut output),
         Command::Version(listing) => version::run(listing, &mut output),

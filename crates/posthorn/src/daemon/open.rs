@@ -115,6 +115,8 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
     settings.message_bytes_max = config.limits.message;
     settings.mailboxes_max = config.limits.mailboxes.into();
     settings.keywords_max = config.limits.keywords.into();
+    settings.acl_entries_max = config.limits.shares.into();
+    settings.shared_mailboxes_max = config.limits.shared_mailboxes.into();
     Ok(settings)
 }
 

@@ -150,6 +150,7 @@ fn storage_reply(error: &StorageError) -> Reply {
     match error {
         StorageError::NotFound(_) => refusal_reply(Refusal::UnknownRecipient),
         StorageError::NoPermission(_) => refusal_reply(Refusal::RecipientDisabled),
+        StorageError::Maintenance => refusal_reply(Refusal::Maintenance),
         StorageError::OverQuota { .. } => refusal_reply(Refusal::MailboxFull),
         StorageError::TooBig { .. } => content_reply(ContentFault::TooBig),
         // RFC 3463 §3.4: X.3.1 mail system full: something countable is used up.

@@ -201,6 +201,7 @@ fn concerns_one_recipient(error: &StorageError) -> bool {
         | StorageError::Limit { .. }
         | StorageError::Conflict(_)
         | StorageError::InUse(_)
+        | StorageError::Maintenance
         | StorageError::Expunged
         | StorageError::Invalid(_)
         | StorageError::Unavailable(_)

@@ -11,10 +11,11 @@ use ids::{AccountId, Timestamp};
 use message::address::Address;
 use net::Connection;
 use sasl::Name;
-use storage::{Resolution, Store};
+use storage::{Authorship, Resolution, Store};
 
 use super::delivery::{Delivery, Outcomes, deliver};
 use crate::error::{CommandError, Farewell, Refusal};
+use crate::header::Originators;
 use crate::types::{ForwardPath, ReversePath};
 
 /// Accounts and storage, as the listeners of one daemon share them.
@@ -82,8 +83,8 @@ impl Desk {
         dialog.advance(&self.authenticator, response).await
     }
 
-    /// R-ADDR-5: a submission's sender is an address of its account. The null sender is for
-    /// notifications that mail programs write, such as read receipts. The farewell is for who
+    /// R-ADDR-5: a submission's sender is an address of its account, or of one that it sends for
+    /// (R-SHARE-6). The null sender is for notifications that mail programs write, such as read receipts. The farewell is for who
     /// may no longer be signed in (R-ADDR-8, R-ADDR-12).
     pub(super) async fn check_sender(
         &self,
@@ -97,7 +98,7 @@ impl Desk {
             .store
             .read(move |tx| {
                 let owned = match &sender {
-                    Some(sender) => tx.may_send_as(account, sender)?,
+                    Some(sender) => tx.sending(account, sender)?.is_some(),
                     None => true,
                 };
                 let version = credential_version;
@@ -114,30 +115,26 @@ impl Desk {
         }
     }
 
-    /// R-ADDR-5 for the header section: addresses of ours that it names as author must be the
-    /// account's own. Addresses of others are not ours to judge.
+    /// R-ADDR-5 and R-SHARE-6 for the header section: addresses of ours that it names must be
+    /// those that the account sends from. Addresses of others are not ours to judge. What comes
+    /// back is the address that a Sender field must be added for.
     pub(super) async fn check_authors(
         &self,
         account: AccountId,
-        authors: Vec<Address>,
-    ) -> Result<(), CommandError> {
-        if authors.is_empty() {
-            return Ok(());
+        named: Originators,
+    ) -> Result<Option<String>, CommandError> {
+        if named.len() == 0 {
+            return Ok(None);
         }
-        let permitted = self
-            .store
-            .read(move |tx| {
-                for author in authors {
-                    let author = storage::Address::from(author);
-                    let ours = tx.resolve(&author)? != Resolution::Relay;
-                    if ours && !tx.may_send_as(account, &author)? {
-                        return Ok(false);
-                    }
-                }
-                Ok(true)
-            })
-            .await?;
-        if permitted { Ok(()) } else { Err(Refusal::FromNotOwned.into()) }
+        let ours = |list: Vec<Address>| list.into_iter().map(storage::Address::from).collect();
+        let (authors, senders): (Vec<_>, Vec<_>) = (ours(named.authors), ours(named.senders));
+        let checked = self.store.read(move |tx| tx.check_authors(account, &authors, &senders));
+        match checked.await? {
+            Authorship::Permitted => Ok(None),
+            // One outside ASCII would make another message of it (RFC 6531 §3.1).
+            Authorship::NeedsSender(address) if address.is_ascii() => Ok(Some(address)),
+            Authorship::NeedsSender(_) | Authorship::Refused => Err(Refusal::FromNotOwned.into()),
+        }
     }
 
     /// Where storage sends mail for `path`.

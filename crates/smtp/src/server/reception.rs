@@ -12,7 +12,7 @@ use super::memory::MessageBuffer;
 use super::{Flow, Visit, log_refusal};
 use crate::content::{Content, ContentLimits, Encoding, Fed, Framing};
 use crate::error::{CommandError, Refusal};
-use crate::header::{HeaderFacts, author_addresses, remove_fields};
+use crate::header::{HeaderFacts, Originators, remove_fields};
 use crate::settings::Role;
 use crate::types::{Body, Envelope, ForwardPath, ReversePath};
 
@@ -71,11 +71,15 @@ impl Incoming {
     }
 
     /// Puts the fields a submission lacks below our trace fields.
-    fn complete(&mut self, facts: HeaderFacts, hostname: &str) {
+    fn complete(&mut self, facts: HeaderFacts, hostname: &str, sender: Option<String>) {
         let mut fields = String::new();
+        if let Some(sender) = sender {
+            // RFC 6409 §8.1: the sender is known, and is not the author (R-SHARE-6).
+            fields += &format!("Sender: <{sender}>\r\n");
+        }
         if !facts.has_date {
             // RFC 6409 §8.2: a missing Date is added.
-            fields = format!("Date: {}\r\n", format_rfc5322(self.at));
+            fields += &format!("Date: {}\r\n", format_rfc5322(self.at));
         }
         if !facts.has_message_id {
             // RFC 6409 §8.3: so is a missing Message-ID.
@@ -282,12 +286,13 @@ impl Visit<'_> {
         if facts.received_fields > settings.received_fields_max {
             return Err(Refusal::Loop.into());
         }
+        let mut sender = None;
         if let Some(user) = &self.user {
-            let authors = author_addresses(content, AUTHORS_MAX + 1);
-            if authors.len() > AUTHORS_MAX {
+            let named = Originators::of(content, AUTHORS_MAX + 1);
+            if named.len() > AUTHORS_MAX {
                 return Err(Refusal::FromNotOwned.into());
             }
-            self.server.desk.check_authors(user.account, authors).await?;
+            sender = self.server.desk.check_authors(user.account, named).await?;
         }
         let submitted = self.user.is_some();
         remove_fields(&mut incoming.buffer.bytes, incoming.trace_bytes, |field| {
@@ -299,7 +304,7 @@ impl Visit<'_> {
                 || submitted && (field.is("Bcc") || field.is("Resent-Bcc"))
         });
         if submitted {
-            incoming.complete(facts, &settings.hostname);
+            incoming.complete(facts, &settings.hostname, sender);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ mod client;
 mod hostile;
 mod rewriting;
 mod sasl;
+mod sending;
 mod support;
 mod tls;
 

@@ -18,7 +18,7 @@ impl WriteTx<'_> {
         let (_, to) = self.lock_both(source, target)?;
         let mut tx = self.account_as(to, actor)?;
         let source = tx.load_mailbox(source)?;
-        super::check_rights(tx.rights_of(actor, source.id)?, Rights::READ)?;
+        tx.require_as(actor, source.id, Rights::READ)?;
         tx.copy_into(source, uids, target)
     }
 
@@ -72,10 +72,7 @@ impl WriteTx<'_> {
     ) -> Result<(AccountId, AccountId)> {
         let from = self.load_mailbox(source)?.account;
         let to = self.load_mailbox(target)?.account;
-        // In ascending order: see `WriteTx::account`.
-        for account in [from.min(to), from.max(to)] {
-            self.lock_usage(account)?;
-        }
+        self.lock_accounts([from, to])?;
         Ok((from, to))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use ids::{AccountId, CollectionId};
 
-use super::{Rights, Sum, check_rights};
+use super::{Rights, Sum};
 use crate::mailbox::{Mailbox, MailboxName, MailboxTree};
 use crate::sql::Value;
 use crate::{Address, ReadTx, Result, StorageError};
@@ -25,6 +25,11 @@ pub struct Place {
 /// Whether a name is kept for mailboxes of others.
 pub(crate) fn is_reserved(name: &MailboxName) -> bool {
     name.as_str().split('/').next() == Some(OTHERS)
+}
+
+/// The name by which others see a mailbox of the account with this address.
+fn seen_name(owner: &str, name: &MailboxName) -> MailboxName {
+    MailboxName::stored(&format!("{OTHERS}/{}/{name}", component(owner)))
 }
 
 /// An address as one component of a name.
@@ -59,19 +64,45 @@ impl ReadTx<'_> {
         needed: Rights,
     ) -> Result<Option<Mailbox>> {
         let place = match self.find_place(actor, name) {
+            Ok(place) if place.account == actor => return self.find_mailbox(actor, &place.name),
             Ok(place) => place,
             Err(StorageError::NotFound(_)) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let Some(mailbox) = self.find_mailbox(place.account, &place.name)? else {
-            return Ok(None);
-        };
-        let rights = self.rights_of(actor, mailbox.id)?;
-        match check_rights(rights, needed) {
-            Ok(()) if !rights.is_empty() => Ok(Some(mailbox)),
-            Ok(()) | Err(StorageError::NotFound(_)) => Ok(None),
+        let Some(id) = self.find_granted(actor, &place)? else { return Ok(None) };
+        match self.require_as(actor, id, needed) {
+            Ok(rights) if !rights.is_empty() => self.load_mailbox(id).map(Some),
+            Ok(_) | Err(StorageError::NotFound(_)) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The mailbox of another at a place, if `actor` has any entry for it. RFC 4314 §6: one
+    /// statement for a mailbox that is not there and for one that is nobody else's business, so
+    /// that not even time tells them apart.
+    fn find_granted(&mut self, actor: AccountId, place: &Place) -> Result<Option<CollectionId>> {
+        let anyone = self.anyone_of(actor)?;
+        self.sql.query_one(
+            "SELECT b.id FROM mailbox b JOIN acl x ON x.mailbox_id = b.id \
+             WHERE b.account_id = ?1 AND b.name = ?2 AND x.negative = 0 \
+             AND x.grantee IN (?3, ?4) LIMIT 1",
+            &[
+                Value::Int(place.account.get()),
+                Value::Text(place.name.as_str()),
+                Value::Int(actor.get()),
+                Value::Int(anyone),
+            ],
+            |row| Ok(CollectionId::new(row.int(0)?)),
+        )
+    }
+
+    /// The name by which `actor` sees a mailbox.
+    pub fn name_as(&mut self, actor: AccountId, mailbox: &Mailbox) -> Result<MailboxName> {
+        if mailbox.account == actor {
+            return Ok(mailbox.name.clone());
+        }
+        let owner = self.load_account(mailbox.account)?.address;
+        Ok(seen_name(&owner, &mailbox.name))
     }
 
     /// The names that `actor` sees: its own, and below `Other Users/` those it may look up.
@@ -95,27 +126,20 @@ impl ReadTx<'_> {
 
     /// Mailboxes of others that `actor` may look up, under the names by which it sees them.
     fn shared_with(&mut self, actor: AccountId) -> Result<Vec<(Mailbox, Rights)>> {
-        let anyone = self.anyone_of(actor)?;
-        let mut sums: BTreeMap<i64, Sum> = BTreeMap::new();
-        self.sql.query(
-            "SELECT mailbox_id, negative, rights FROM acl WHERE grantee IN (?1, ?2)",
-            &[Value::Int(actor.get()), Value::Int(anyone)],
-            &mut |row| {
-                sums.entry(row.int(0)?).or_default().add(row.int(1)?, row.int(2)?);
-                Ok(())
-            },
-        )?;
-        sums.retain(|_, sum| sum.rights().contains(Rights::LOOKUP));
+        let sums = self.rights_given(actor)?;
         let ids: Vec<CollectionId> = sums.keys().copied().map(CollectionId::new).collect();
         let mut mailboxes = self.load_mailboxes(&ids)?;
         mailboxes.retain(|mailbox| mailbox.account != actor);
-        let addresses = self.addresses_of(&mailboxes)?;
+        let owners = self.owners_of(&mailboxes)?;
         let mut shared = Vec::with_capacity(mailboxes.len());
         for mut mailbox in mailboxes {
-            let Some(address) = addresses.get(&mailbox.account) else { continue };
-            let rights = sums.get(&mailbox.id.get()).copied().unwrap_or_default().rights();
-            let seen = format!("{OTHERS}/{}/{}", component(address), mailbox.name);
-            mailbox.name = MailboxName::stored(&seen);
+            let Some(owner) = owners.get(&mailbox.account) else { continue };
+            let mut rights = sums.get(&mailbox.id.get()).copied().unwrap_or_default();
+            if owner.in_maintenance {
+                // R-ADDR-12: see `rights_of`.
+                rights = rights.within(Rights::LOOKUP);
+            }
+            mailbox.name = seen_name(&owner.address, &mailbox.name);
             // What it is for is its owner's matter: programs would file their user's mail there.
             mailbox.special_use = None;
             shared.push((mailbox, rights));
@@ -123,19 +147,57 @@ impl ReadTx<'_> {
         Ok(shared)
     }
 
-    fn addresses_of(&mut self, mailboxes: &[Mailbox]) -> Result<BTreeMap<AccountId, String>> {
-        let mut owners: Vec<i64> = mailboxes.iter().map(|mailbox| mailbox.account.get()).collect();
-        owners.sort_unstable();
-        owners.dedup();
-        let mut addresses = BTreeMap::new();
-        self.sql.query_in(
-            "SELECT id, address FROM account WHERE id IN ({IN})",
-            &owners,
+    /// What entries give `actor`, by mailbox, of those that it may look up. LIMIT: where they are
+    /// too many, those for it come before those for anyone, the oldest mailboxes first: nobody's
+    /// gifts to everybody hide what was meant for one.
+    fn rights_given(&mut self, actor: AccountId) -> Result<BTreeMap<i64, Rights>> {
+        let anyone = self.anyone_of(actor)?;
+        let mut sums: BTreeMap<i64, (bool, Sum)> = BTreeMap::new();
+        self.sql.query(
+            "SELECT mailbox_id, negative, rights, grantee FROM acl WHERE grantee IN (?1, ?2)",
+            &[Value::Int(actor.get()), Value::Int(anyone)],
             &mut |row| {
-                addresses.insert(AccountId::new(row.int(0)?), row.text(1)?.to_owned());
+                let (for_anyone, sum) = sums.entry(row.int(0)?).or_insert((true, Sum::default()));
+                *for_anyone &= row.int(3)? != actor.get();
+                sum.add(row.int(1)?, row.int(2)?);
                 Ok(())
             },
         )?;
-        Ok(addresses)
+        let mut given: Vec<(bool, i64, Rights)> = sums
+            .into_iter()
+            .map(|(mailbox, (for_anyone, sum))| (for_anyone, mailbox, sum.rights()))
+            .filter(|(_, _, rights)| rights.contains(Rights::LOOKUP))
+            .collect();
+        let max = usize::try_from(self.others_max).unwrap_or(usize::MAX);
+        if given.len() > max {
+            given.sort_unstable_by_key(|(for_anyone, mailbox, _)| (*for_anyone, *mailbox));
+            given.truncate(max);
+        }
+        Ok(given.into_iter().map(|(_, mailbox, rights)| (mailbox, rights)).collect())
     }
+
+    fn owners_of(&mut self, mailboxes: &[Mailbox]) -> Result<BTreeMap<AccountId, Owner>> {
+        let mut ids: Vec<i64> = mailboxes.iter().map(|mailbox| mailbox.account.get()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut owners = BTreeMap::new();
+        self.sql.query_in(
+            "SELECT a.id, a.address, a.maintenance, d.maintenance FROM account a \
+             JOIN domain d ON d.id = a.domain_id WHERE a.id IN ({IN})",
+            &ids,
+            &mut |row| {
+                let in_maintenance = row.int(2)? != 0 || row.int(3)? != 0;
+                let owner = Owner { address: row.text(1)?.to_owned(), in_maintenance };
+                owners.insert(AccountId::new(row.int(0)?), owner);
+                Ok(())
+            },
+        )?;
+        Ok(owners)
+    }
+}
+
+/// What is to be known of the owner of mailboxes that are shown.
+struct Owner {
+    address: String,
+    in_maintenance: bool,
 }

@@ -40,6 +40,9 @@ impl Rights {
     /// Those that change flags or messages (RFC 4314 §5.2).
     pub const CHANGING: Self = Self(4 | 8 | 16 | 256 | 512);
 
+    /// Those that it takes to see messages and make them go at once: what MOVE and REPLACE do.
+    pub(crate) const REMOVING: Self = Self(2 | 256 | 512);
+
     /// The rights these letters stand for; `None` where one stands for none. `c` and `d` are what
     /// RFC 2086 had (RFC 4314 §2.1.1).
     pub fn parse(letters: &str) -> Option<Self> {
@@ -69,6 +72,12 @@ impl Rights {
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
+    }
+
+    /// Those of it that are in `other` too.
+    #[must_use]
+    pub(crate) const fn within(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
     /// Whether there is none.

@@ -3,9 +3,10 @@
 
 use ids::{AccountId, CollectionId};
 
-use super::{Grantee, Rights};
+use super::{AclEntry, Grantee, Rights};
+use crate::mailbox::MailboxName;
 use crate::sql::Value;
-use crate::{AccountTx, ReadTx, Result, StorageError, WriteTx};
+use crate::{AccountTx, LimitKind, ReadTx, Result, StorageError, WriteTx};
 
 /// What may be done with an account shared as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,8 +14,8 @@ pub struct ShareRights(u8);
 
 impl ShareRights {
     /// Names of all, in the order of the bits, which is part of the stored format.
-    pub const NAMES: [&'static str; 7] =
-        ["read", "write", "send-as", "send-on-behalf", "aliases", "responder", "filters"];
+    pub const NAMES: [&'static str; 8] =
+        ["read", "write", "send-as", "send-on-behalf", "aliases", "responder", "filters", "admin"];
 
     /// Reading its mail.
     pub const READ: Self = Self(1);
@@ -22,6 +23,16 @@ impl ShareRights {
     pub const WRITE: Self = Self(2);
     /// Sending with its address as the author's.
     pub const SEND_AS: Self = Self(4);
+    /// The same with one's own address as the sender's (RFC 5322 §3.6.2).
+    pub const SEND_ON_BEHALF: Self = Self(8);
+    /// Adding and removing its aliases (R-ADDR-7).
+    pub const ALIASES: Self = Self(16);
+    /// Everything with its responders (R-RESP).
+    pub const RESPONDER: Self = Self(32);
+    /// Everything with its filters (R-FILT).
+    pub const FILTERS: Self = Self(64);
+    /// Giving others rights on its mailboxes.
+    pub const ADMIN: Self = Self(128);
 
     /// The rights named, with commas between; `None` where one of them is none.
     pub fn parse(names: &str) -> Option<Self> {
@@ -37,13 +48,16 @@ impl ShareRights {
     }
 
     /// The rights on each mailbox.
-    fn of_mailboxes(self) -> Rights {
+    pub fn of_mailboxes(self) -> Rights {
         let mut rights = Rights::NONE;
         if self.contains(Self::READ) {
             rights = rights | Rights::LOOKUP | Rights::READ | Rights::SEEN;
         }
         if self.contains(Self::WRITE) {
             rights = rights | Rights::ALL.without(Rights::ADMINISTER);
+        }
+        if self.contains(Self::ADMIN) {
+            rights = rights | Rights::LOOKUP | Rights::ADMINISTER;
         }
         rights
     }
@@ -83,6 +97,20 @@ impl ReadTx<'_> {
         )
     }
 
+    /// Every entry of the access control lists of an account's mailboxes, by mailbox.
+    pub fn list_acl(&mut self, account: AccountId) -> Result<Vec<(MailboxName, AclEntry)>> {
+        self.sql.query_all(
+            "SELECT b.name, x.negative, x.rights, a.address FROM mailbox b \
+             JOIN acl x ON x.mailbox_id = b.id LEFT JOIN account a ON a.id = x.grantee \
+             WHERE b.account_id = ?1 ORDER BY b.name, a.address, x.negative",
+            &[Value::Int(account.get())],
+            |row| {
+                let entry = AclEntry::read(row.int(1)?, row.int(2)?, row.opt_text(3)?);
+                Ok((MailboxName::stored(row.text(0)?), entry))
+            },
+        )
+    }
+
     /// What `grantee` may do with an account that is shared as a whole.
     pub(crate) fn share_of(
         &mut self,
@@ -110,14 +138,12 @@ impl WriteTx<'_> {
         if account == grantee {
             return Err(StorageError::Invalid("an account is not shared with itself"));
         }
-        // In ascending order: see `WriteTx::account`.
-        for one in [account.min(grantee), account.max(grantee)] {
-            self.lock_usage(one)?;
-        }
+        self.lock_accounts([account, grantee])?;
         let key = [Value::Int(account.get()), Value::Int(grantee.get())];
         self.sql
             .execute("DELETE FROM account_share WHERE account_id = ?1 AND grantee = ?2", &key)?;
         if rights != ShareRights::default() {
+            self.check_shares(account)?;
             let [account, grantee] = key;
             self.sql.execute(
                 "INSERT INTO account_share (account_id, grantee, rights) VALUES (?1, ?2, ?3)",
@@ -136,7 +162,38 @@ impl WriteTx<'_> {
     }
 }
 
+impl WriteTx<'_> {
+    /// Refuses one more account to share with where there are too many.
+    fn check_shares(&mut self, account: AccountId) -> Result<()> {
+        let count = self.sql.query_one(
+            "SELECT COUNT(*) FROM account_share WHERE account_id = ?1",
+            &[Value::Int(account.get())],
+            |row| Ok(row.int(0)?.cast_unsigned()),
+        )?;
+        let (kind, max) = (LimitKind::AclEntries, self.settings.acl_entries_max);
+        match count.unwrap_or(0) >= max {
+            true => Err(StorageError::Limit { kind, max }),
+            false => Ok(()),
+        }
+    }
+}
+
 impl AccountTx<'_, '_> {
+    /// Refuses whoever is neither the account itself nor was given these rights on all of it.
+    pub(crate) fn require_share(&mut self, needed: ShareRights) -> Result<()> {
+        if self.is_own() {
+            return Ok(());
+        }
+        let (account, actor) = (self.account, self.actor);
+        if !self.share_of(account, actor)?.contains(needed) {
+            return Err(StorageError::NoPermission("you have no right to do this"));
+        }
+        match self.is_in_maintenance(account)? {
+            true => Err(StorageError::Maintenance),
+            false => Ok(()),
+        }
+    }
+
     /// Gives a new mailbox to those with whom the account is shared as a whole.
     pub(super) fn inherit_shares(&mut self, mailbox: CollectionId) -> Result<()> {
         let account = Value::Int(self.account.get());

@@ -1,9 +1,14 @@
+mod model;
+mod verbs;
+
 use std::sync::Barrier;
 
 use ids::{AccountId, CollectionId, UidSet};
 
 use super::{AclChange, Rights, ShareRights};
-use crate::testing::{TestStore, flags, mailbox_name, new_account, on_both_engines};
+use crate::testing::{
+    TestStore, flags, mailbox_name, new_account, on_both_engines, on_both_engines_with,
+};
 use crate::{FlagChange, Result, Role};
 
 fn outcome<T>(result: Result<T>) -> String {
@@ -128,6 +133,8 @@ fn whoever_has_no_right_learns_nothing() {
             outcome(store.write(move |tx| tx.set_metadata(max, inbox, &[]))),
             outcome(grant(store, max, inbox, "max@example.test", "lr")),
             outcome(store.read(move |tx| tx.load_acl(max, inbox))),
+            // Not even who is known here.
+            outcome(grant(store, max, inbox, "nobody@example.test", "lr")),
         ] {
             assert_eq!(refused, none);
         }
@@ -170,7 +177,8 @@ fn each_verb_asks_for_its_right() {
         assert_eq!(outcome(copy()), "ok");
         assert_eq!(store.messages(own), ["1 (\\Deleted \\Seen Work)"]);
         assert_eq!((outcome(back()), outcome(expunge())), (refused.to_owned(), refused.to_owned()));
-        assert_eq!(outcome(mark("\\Flagged")), refused);
+        let of_flags = "not permitted: you have no right to change these flags";
+        assert_eq!(outcome(mark("\\Flagged")), of_flags);
         give("lrw");
         assert_eq!(outcome(mark("\\Flagged Other")), "ok");
         assert_eq!(store.messages(inbox), ["1 (\\Flagged \\Deleted \\Seen Other)"]);
@@ -269,6 +277,203 @@ fn an_account_is_shared_as_a_whole() {
         share("");
         assert_eq!((rights(store, max, inbox).as_str(), may_send()), ("", false));
         assert_eq!(seen(store, max), [""; 0]);
+    });
+}
+
+#[test]
+fn maintenance_closes_an_account_to_others_too() {
+    on_both_engines(|store| {
+        let (julie, max) = (store.account("julie"), store.account("max"));
+        let (inbox, own) = (store.mailbox(julie, "INBOX"), store.mailbox(max, "INBOX"));
+        store.append(julie, inbox, "one", "").unwrap();
+        let all = ShareRights::parse("read,write,send-as").unwrap();
+        store.write(move |tx| tx.share_account(julie, max, all)).unwrap();
+        let copy = || {
+            store.write(move |tx| tx.copy_messages_as(max, inbox, &UidSet::all(), own).map(drop))
+        };
+        let from = crate::Address::parse("julie@example.test").unwrap();
+        let sends = || {
+            let from = from.clone();
+            outcome(store.read(move |tx| tx.may_send_as(max, &from)))
+        };
+        let view = store.inner().open_view_blocking(julie, inbox).unwrap();
+        let told = || view.snapshot().acl_changes();
+        let closed = "this account is in maintenance; mail is still received";
+        let of_domain = |on| store.write(move |tx| tx.set_domain_maintenance("example.test", on));
+        let of_account = |on| store.with(julie, move |tx| tx.set_maintenance(on));
+        type Switch<'a> = &'a dyn Fn(bool) -> Result<()>;
+        for switch in [&of_account as Switch<'_>, &of_domain] {
+            let before = told();
+            switch(true).unwrap();
+            assert_eq!((outcome(copy()).as_str(), sends().as_str()), (closed, closed));
+            assert_eq!(rights(store, max, inbox), "l");
+            assert_eq!(rights(store, julie, inbox), "lrswipkxtea");
+            assert_eq!(seen(store, max).len(), 2 + 6);
+            switch(false).unwrap();
+            assert_eq!((outcome(copy()).as_str(), sends().as_str()), ("ok", "ok"));
+            assert_eq!(told(), before + 2, "sessions of others are told");
+        }
+    });
+}
+
+#[test]
+fn rights_on_an_account_are_asked_for() {
+    on_both_engines(|store| {
+        let (julie, max) = (store.account("julie"), store.account("max"));
+        let share = |names: &str| {
+            let rights = ShareRights::parse(names).unwrap_or_default();
+            store.write(move |tx| tx.share_account(julie, max, rights)).unwrap();
+        };
+        let alias = crate::Address::parse("info@example.test").unwrap();
+        let alias = || alias.clone();
+        let add = || {
+            let alias = alias();
+            outcome(store.write(move |tx| tx.account_as(julie, max)?.add_alias(&alias)))
+        };
+        let remove = || {
+            let alias = alias();
+            outcome(store.write(move |tx| tx.account_as(julie, max)?.remove_alias(&alias)))
+        };
+        let refused = "not permitted: you have no right to do this";
+        share("");
+        assert_eq!((add().as_str(), remove().as_str()), (refused, refused));
+        share("read,write,send-as,send-on-behalf,responder,filters,admin");
+        assert_eq!((add().as_str(), remove().as_str()), (refused, refused));
+        let inbox = store.mailbox(julie, "INBOX");
+        assert_eq!(rights(store, max, inbox), "lrswipkxtea");
+        share("aliases");
+        assert_eq!(rights(store, max, inbox), "");
+        assert_eq!((add().as_str(), add().as_str()), ("ok", "address exists already"));
+        store.with(julie, |tx| tx.set_maintenance(true)).unwrap();
+        assert_eq!(remove(), "this account is in maintenance; mail is still received");
+        store.with(julie, |tx| tx.set_maintenance(false)).unwrap();
+        assert_eq!(remove(), "ok");
+        share("admin");
+        assert_eq!(rights(store, max, inbox), "la");
+        let acl = store.read(move |tx| tx.list_acl(julie)).unwrap();
+        let acl: Vec<String> = acl
+            .iter()
+            .map(|(name, entry)| format!("{name} {} {}", entry.identifier, entry.rights))
+            .collect();
+        assert_eq!(acl.len(), 6);
+        assert_eq!(acl[1], "Drafts max@example.test la");
+    });
+}
+
+#[test]
+fn authors_are_those_that_an_account_sends_as() {
+    use crate::{Authorship, Sending};
+    on_both_engines(|store| {
+        let (julie, max) = (store.account("julie"), store.account("max"));
+        store.account("eve");
+        let address = |text: &str| crate::Address::parse(text).unwrap();
+        let info = address("info@example.test");
+        store.write(move |tx| tx.add_alias(julie, &info)).unwrap();
+        let share = |names: &str| {
+            let rights = ShareRights::parse(names).unwrap_or_default();
+            store.write(move |tx| tx.share_account(julie, max, rights)).unwrap();
+        };
+        let check = |authors: &str, senders: &str| {
+            let list =
+                |text: &str| text.split_whitespace().map(address).collect::<Vec<crate::Address>>();
+            let (authors, senders) = (list(authors), list(senders));
+            store.read(move |tx| tx.check_authors(max, &authors, &senders)).unwrap()
+        };
+        let sending = |from: &str| {
+            let from = address(from);
+            store.read(move |tx| tx.sending(max, &from)).unwrap()
+        };
+        let (own, hers) = ("max@example.test", "julie@example.test");
+        assert_eq!((sending(own), sending(hers)), (Some(Sending::Own), None));
+        assert_eq!(check(own, ""), Authorship::Permitted);
+        assert_eq!(check("x@elsewhere.test", ""), Authorship::Permitted);
+        assert_eq!(check(hers, own), Authorship::Refused);
+        assert_eq!(check(own, hers), Authorship::Refused);
+        share("send-on-behalf");
+        assert_eq!(sending("info@example.test"), Some(Sending::OnBehalf));
+        assert_eq!(check(hers, own), Authorship::Permitted);
+        assert_eq!(check(hers, ""), Authorship::NeedsSender(own.to_owned()));
+        for senders in [hers, "eve@example.test", "x@elsewhere.test", "max@example.test julie@example.test"] {
+            assert_eq!(check(hers, senders), Authorship::Refused, "{senders}");
+        }
+        assert_eq!(check("julie@example.test eve@example.test", own), Authorship::Refused);
+        let may = |from: &str| {
+            let from = address(from);
+            store.read(move |tx| tx.may_send_as(max, &from)).unwrap()
+        };
+        assert!(!may(hers));
+        share("send-on-behalf,send-as");
+        assert_eq!(sending("info@example.test"), Some(Sending::As));
+        assert_eq!(check(hers, ""), Authorship::Permitted);
+        assert_eq!(check(hers, hers), Authorship::Permitted);
+        assert!(may(hers) && !may("julie+x@example.test"));
+        share("");
+        assert_eq!(check(hers, own), Authorship::Refused);
+    });
+}
+
+#[test]
+fn lists_of_rights_are_bounded() {
+    let few = |settings: &mut crate::Settings| {
+        (settings.acl_entries_max, settings.shared_mailboxes_max) = (2, 3);
+    };
+    on_both_engines_with(few, |store| {
+        let (julie, max) = (store.account("julie"), store.account("max"));
+        let (eve, bob) = (store.account("eve"), store.account("bob"));
+        let inbox = store.mailbox(julie, "INBOX");
+        let give = |who: &str, rights: &str| outcome(grant(store, julie, inbox, who, rights));
+        assert_eq!(give("anyone", "lr"), "ok");
+        assert_eq!(give("max@example.test", "lr"), "ok");
+        assert_eq!(give("eve@example.test", "lr"), "limit of 2 reached: AclEntries");
+        // What is there can still be changed, and taken away.
+        assert_eq!(give("max@example.test", "+s"), "ok");
+        assert_eq!(give("max@example.test", ""), "ok");
+        assert_eq!(give("anyone", ""), "ok");
+        let share = |with, names: &str| {
+            let rights = ShareRights::parse(names).unwrap();
+            outcome(store.write(move |tx| tx.share_account(julie, with, rights)))
+        };
+        assert_eq!(share(max, "send-as"), "ok");
+        assert_eq!(share(eve, "send-as"), "ok");
+        assert_eq!(share(bob, "send-as"), "limit of 2 reached: AclEntries");
+        // Bob gives everybody everything; what is meant for max is shown all the same.
+        for name in ["INBOX", "Drafts", "Sent", "Junk", "Trash"] {
+            let mailbox = store.mailbox(bob, name);
+            grant(store, bob, mailbox, "anyone", "lr").unwrap();
+        }
+        let last = store.mailbox(bob, "Archive");
+        grant(store, bob, last, "max@example.test", "lr").unwrap();
+        let names = seen(store, max);
+        assert_eq!(
+            names[2..],
+            [
+                "Other Users/bob@example.test/Archive ",
+                "Other Users/bob@example.test/Drafts ",
+                "Other Users/bob@example.test/INBOX ",
+            ]
+        );
+    });
+}
+
+#[test]
+fn who_creates_for_another_sees_it() {
+    on_both_engines(|store| {
+        let (julie, max) = (store.account("julie"), store.account("max"));
+        let sent = store.mailbox(julie, "Sent");
+        grant(store, julie, sent, "max@example.test", "lk").unwrap();
+        let name = mailbox_name("Other Users/julie@example.test/Sent/2026");
+        let wanted = name.clone();
+        store.write(move |tx| tx.create_mailbox_as(max, &wanted, None)).unwrap();
+        let subscribed = |account, name| {
+            let tree = store.read(move |tx| tx.list_mailboxes_as(account)).unwrap();
+            tree.find(&name).is_some_and(|entry| entry.subscribed)
+        };
+        assert!(subscribed(max, name));
+        assert!(subscribed(julie, mailbox_name("Sent/2026")));
+        let made = store.mailbox(julie, "Sent/2026");
+        let mailbox = store.read(move |tx| tx.load_mailbox(made)).unwrap();
+        let seen = store.read(move |tx| tx.name_as(max, &mailbox)).unwrap();
+        assert_eq!(seen.as_str(), "Other Users/julie@example.test/Sent/2026");
     });
 }
 

@@ -172,6 +172,7 @@ impl AccountTx<'_, '_> {
     /// Adds an access key. The account is locked while its keys are counted, so that of two
     /// requests for the last place one fails.
     pub fn add_access_key(&mut self, new: NewAccessKey) -> Result<AccessKey> {
+        self.require_own()?;
         let name = new.name.as_deref().map(parse_name).transpose()?;
         let (account, now) = (Value::Int(self.account.get()), self.now.as_micros());
         let kind = Value::Text(new.kind.as_str());
@@ -207,6 +208,7 @@ impl AccountTx<'_, '_> {
 
     /// Revokes an access key; the sessions signed in with it end (R-ADDR-9).
     pub fn revoke_access_key(&mut self, kind: AccessKeyKind, name: &str) -> Result<()> {
+        self.require_own()?;
         let name = parse_name(name)?;
         let account = Value::Int(self.account.get());
         let removed = self.sql.query_one(

@@ -290,10 +290,15 @@ impl WriteTx<'_> {
 impl AccountTx<'_, '_> {
     /// R-ADDR-12: while on, mail is received and kept, reading and sending refused.
     pub fn set_maintenance(&mut self, maintenance: bool) -> Result<()> {
+        let changes = self.changes.len();
         self.set_flag(
             "UPDATE account SET maintenance = ?2 WHERE id = ?1 AND maintenance <> ?2",
             maintenance,
-        )
+        )?;
+        match self.changes.len() == changes {
+            true => Ok(()),
+            false => self.tx.record_acl_of(self.account),
+        }
     }
 
     /// R-ADDR-6: whether mail to `local+detail` goes to the mailbox `detail` where that exists.
@@ -327,6 +332,7 @@ impl AccountTx<'_, '_> {
 
     /// Sets an attribute; records a fact only if it had another value.
     pub(super) fn set_column(&mut self, sql: &'static str, value: Value<'_>) -> Result<()> {
+        self.require_own()?;
         let account = Value::Int(self.account.get());
         match self.sql.execute(sql, &[account, value])? {
             0 => Ok(()),

@@ -5,7 +5,7 @@ use ids::{AccountId, DomainId};
 
 use crate::change::Fact;
 use crate::sql::Value;
-use crate::{Address, LimitKind, ReadTx, Result, StorageError, WriteTx};
+use crate::{AccountTx, Address, LimitKind, ReadTx, Result, ShareRights, StorageError, WriteTx};
 
 /// LIMIT: R-ADDR-2, aliases of one account.
 pub const ALIASES_MAX: u64 = 50;
@@ -23,42 +23,14 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Adds an alias. Under a domain alias it is added to that one's domain, for then it exists
-    /// under both. The account's row is locked while the aliases are counted, so that of two
-    /// requests for the last place one fails (R-ADDR-2).
+    /// [`AccountTx::add_alias`], for who runs the server.
     pub fn add_alias(&mut self, account: AccountId, alias: &Address) -> Result<()> {
-        self.account(account)?;
-        let domain = self.find_target(alias.domain())?.ok_or(StorageError::NotFound("domain"))?;
-        let id = Value::Int(account.get());
-        let count =
-            self.sql.query_one("SELECT alias_count FROM account WHERE id = ?1", &[id], |row| {
-                row.int(0)
-            })?;
-        if count.is_none_or(|count| count.cast_unsigned() >= ALIASES_MAX) {
-            return Err(StorageError::Limit { kind: LimitKind::Aliases, max: ALIASES_MAX });
-        }
-        self.insert_address(domain.id, alias, account, "alias")?;
-        self.sql
-            .execute("UPDATE account SET alias_count = alias_count + 1 WHERE id = ?1", &[id])?;
-        self.record(account, None, Fact::AccountUpdated)
+        self.account(account)?.add_alias(alias)
     }
 
-    /// Removes an alias; its address is free at once.
+    /// [`AccountTx::remove_alias`], for who runs the server.
     pub fn remove_alias(&mut self, account: AccountId, alias: &Address) -> Result<()> {
-        self.account(account)?;
-        let domain = self.find_target(alias.domain())?.ok_or(StorageError::NotFound("alias"))?;
-        let id = Value::Int(account.get());
-        let removed = self.sql.execute(
-            "DELETE FROM address WHERE domain_id = ?2 AND local = ?3 AND account_id = ?1 \
-             AND kind = 'alias'",
-            &[id, Value::Int(domain.id.get()), Value::Text(alias.local())],
-        )?;
-        if removed == 0 {
-            return Err(StorageError::NotFound("alias"));
-        }
-        self.sql
-            .execute("UPDATE account SET alias_count = alias_count - 1 WHERE id = ?1", &[id])?;
-        self.record(account, None, Fact::AccountUpdated)
+        self.account(account)?.remove_alias(alias)
     }
 
     /// Claims an address for an account, in the one name space of all addresses (R-ADDR-3).
@@ -86,5 +58,47 @@ impl WriteTx<'_> {
             0 => Err(StorageError::AlreadyExists("address")),
             _ => Ok(()),
         }
+    }
+}
+
+impl AccountTx<'_, '_> {
+    /// Adds an alias. Under a domain alias it is added to that one's domain, for then it exists
+    /// under both. The account's row is locked while the aliases are counted, so that of two
+    /// requests for the last place one fails (R-ADDR-2). Others need to have the account shared
+    /// with them for that (R-SHARE-6).
+    pub fn add_alias(&mut self, alias: &Address) -> Result<()> {
+        self.require_share(ShareRights::ALIASES)?;
+        let domain = self.find_target(alias.domain())?.ok_or(StorageError::NotFound("domain"))?;
+        let account = self.account;
+        let id = Value::Int(account.get());
+        let count =
+            self.sql.query_one("SELECT alias_count FROM account WHERE id = ?1", &[id], |row| {
+                row.int(0)
+            })?;
+        if count.is_none_or(|count| count.cast_unsigned() >= ALIASES_MAX) {
+            return Err(StorageError::Limit { kind: LimitKind::Aliases, max: ALIASES_MAX });
+        }
+        self.insert_address(domain.id, alias, account, "alias")?;
+        self.sql
+            .execute("UPDATE account SET alias_count = alias_count + 1 WHERE id = ?1", &[id])?;
+        self.record_fact(None, Fact::AccountUpdated)
+    }
+
+    /// Removes an alias; its address is free at once.
+    pub fn remove_alias(&mut self, alias: &Address) -> Result<()> {
+        self.require_share(ShareRights::ALIASES)?;
+        let domain = self.find_target(alias.domain())?.ok_or(StorageError::NotFound("alias"))?;
+        let id = Value::Int(self.account.get());
+        let removed = self.sql.execute(
+            "DELETE FROM address WHERE domain_id = ?2 AND local = ?3 AND account_id = ?1 \
+             AND kind = 'alias'",
+            &[id, Value::Int(domain.id.get()), Value::Text(alias.local())],
+        )?;
+        if removed == 0 {
+            return Err(StorageError::NotFound("alias"));
+        }
+        self.sql
+            .execute("UPDATE account SET alias_count = alias_count - 1 WHERE id = ?1", &[id])?;
+        self.record_fact(None, Fact::AccountUpdated)
     }
 }

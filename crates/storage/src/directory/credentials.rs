@@ -90,6 +90,7 @@ impl AccountTx<'_, '_> {
     /// Sets the password (a PHC string; empty: no password opens the account), forgets what SCRAM
     /// compared with, and ends the sessions signed in with the old one (R-ADDR-8).
     pub fn set_password_hash(&mut self, password_hash: &str) -> Result<()> {
+        self.require_own()?;
         let account = Value::Int(self.account.get());
         self.sql.execute(
             "UPDATE account SET password_hash = ?2, credential_version = credential_version + 1 \
@@ -102,6 +103,7 @@ impl AccountTx<'_, '_> {
 
     /// R-ADDR-12: a blocked account cannot sign in anywhere; its open sessions end.
     pub fn set_blocked(&mut self, blocked: bool) -> Result<()> {
+        self.require_own()?;
         let account = Value::Int(self.account.get());
         let changed = self.sql.execute(
             "UPDATE account SET blocked = ?2, credential_version = credential_version + 1 \

@@ -152,7 +152,8 @@ impl WriteTx<'_> {
         for account in accounts {
             // One that was removed meanwhile has no session left to tell.
             match self.record(account, None, Fact::AccountUpdated) {
-                Ok(()) | Err(StorageError::NotFound(_)) => {}
+                Ok(()) => self.record_acl_of(account)?,
+                Err(StorageError::NotFound(_)) => {}
                 Err(cause) => return Err(cause),
             }
         }

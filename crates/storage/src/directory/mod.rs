@@ -24,7 +24,7 @@ pub use domain::Domain;
 pub use protocol::{Protocol, Protocols};
 pub(crate) use quota::Usage;
 pub use quota::{QuotaResource, Quotas};
-pub use resolve::{Recipient, Resolution};
+pub use resolve::{Authorship, Recipient, Resolution, Sending};
 pub use scram::ScramVerifier;
 
 #[cfg(test)]

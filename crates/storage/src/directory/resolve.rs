@@ -3,7 +3,7 @@
 use ids::{AccountId, DomainId};
 
 use crate::sql::{Row, Value};
-use crate::{Address, ReadTx, Result, ShareRights};
+use crate::{Address, ReadTx, Result, ShareRights, StorageError};
 
 /// Where mail to an address goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,28 @@ pub struct Recipient {
     pub used_bytes: u64,
     /// Bytes it may keep; 0: no limit.
     pub quota_bytes: u64,
+}
+
+/// At what right an account sends from an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sending {
+    /// The address is its own.
+    Own,
+    /// The address is that of an account that lets it send as itself.
+    As,
+    /// The address is that of an account on whose behalf it sends, with its own as the sender.
+    OnBehalf,
+}
+
+/// Whether the authors that a message names may be named by who submits it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Authorship {
+    /// They may.
+    Permitted,
+    /// They may, with this address in a Sender field that must be added.
+    NeedsSender(String),
+    /// One of them may not.
+    Refused,
 }
 
 impl ReadTx<'_> {
@@ -83,16 +105,68 @@ impl ReadTx<'_> {
     }
 
     /// R-ADDR-5: whether `address` is the account's primary address or an alias of it, also
-    /// under a domain alias. A detail makes it another address.
+    /// under a domain alias, or of an account that was shared for that. A detail makes it another
+    /// address.
     pub fn may_send_as(&mut self, account: AccountId, address: &Address) -> Result<bool> {
-        let Some(domain) = self.find_target(address.domain())? else {
-            return Ok(false);
+        Ok(matches!(self.sending(account, address)?, Some(Sending::Own | Sending::As)))
+    }
+
+    /// At what right an account sends from `address`; `None`: at none.
+    pub fn sending(&mut self, account: AccountId, address: &Address) -> Result<Option<Sending>> {
+        let Some(domain) = self.find_target(address.domain())? else { return Ok(None) };
+        let Some(owner) = self.recipient_at(domain.id, address.local())? else { return Ok(None) };
+        if owner.account == account {
+            return Ok(Some(Sending::Own));
+        }
+        let share = self.share_of(owner.account, account)?;
+        let right = match share {
+            // R-SHARE-6.
+            share if share.contains(ShareRights::SEND_AS) => Some(Sending::As),
+            share if share.contains(ShareRights::SEND_ON_BEHALF) => Some(Sending::OnBehalf),
+            _ => None,
         };
-        let owner = self.recipient_at(domain.id, address.local())?;
-        let Some(owner) = owner else { return Ok(false) };
-        // R-SHARE-6: or of one that was shared for that.
-        Ok(owner.account == account
-            || self.share_of(owner.account, account)?.contains(ShareRights::SEND_AS))
+        // R-ADDR-12: while an account is in maintenance, sending is refused.
+        match right.is_some() && self.is_in_maintenance(owner.account)? {
+            true => Err(StorageError::Maintenance),
+            false => Ok(right),
+        }
+    }
+
+    /// R-ADDR-5 and R-SHARE-6 for the header section of a message that `account` submits: each
+    /// author of ours is an address that it sends from. Where one of them is somebody's on whose
+    /// behalf it sends, the sender must be an address of its own (RFC 5322 §3.6.2).
+    pub fn check_authors(
+        &mut self,
+        account: AccountId,
+        authors: &[Address],
+        senders: &[Address],
+    ) -> Result<Authorship> {
+        for sender in senders {
+            if self.resolve(sender)? != Resolution::Relay && !self.may_send_as(account, sender)? {
+                return Ok(Authorship::Refused);
+            }
+        }
+        let mut on_behalf = false;
+        for author in authors {
+            if self.resolve(author)? == Resolution::Relay {
+                continue;
+            }
+            match self.sending(account, author)? {
+                Some(Sending::Own | Sending::As) => {}
+                Some(Sending::OnBehalf) => on_behalf = true,
+                None => return Ok(Authorship::Refused),
+            }
+        }
+        if !on_behalf {
+            return Ok(Authorship::Permitted);
+        }
+        match senders {
+            [] => Ok(Authorship::NeedsSender(self.load_account(account)?.display_address)),
+            [sender] if self.sending(account, sender)? == Some(Sending::Own) => {
+                Ok(Authorship::Permitted)
+            }
+            _ => Ok(Authorship::Refused),
+        }
     }
 
     fn recipient_at(&mut self, domain: DomainId, local: &str) -> Result<Option<Recipient>> {

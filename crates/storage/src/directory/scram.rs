@@ -57,6 +57,7 @@ impl AccountTx<'_, '_> {
         key: Option<AccessKeyId>,
         verifier: &ScramVerifier,
     ) -> Result<()> {
+        self.require_own()?;
         let key = key.map_or(0, AccessKeyId::get);
         let sql = "INSERT INTO scram_verifier \
                    (account_id, access_key_id, salt, iterations, sealed_keys) \

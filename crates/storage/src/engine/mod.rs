@@ -54,7 +54,8 @@ impl Shared {
 impl Shared {
     /// A transaction that reads committed state over `sql`.
     pub(crate) fn reading<'s>(&'s self, sql: &'s mut dyn Sql) -> ReadTx<'s> {
-        ReadTx { sql, blobs: &self.blobs, contents: Some(&self.contents) }
+        let others_max = self.settings.shared_mailboxes_max;
+        ReadTx { sql, blobs: &self.blobs, contents: Some(&self.contents), others_max }
     }
 }
 

@@ -17,6 +17,9 @@ impl AccountTx<'_, '_> {
         special_use: Option<SpecialUse>,
     ) -> Result<Mailbox> {
         self.require_parent(name)?;
+        if special_use.is_some() {
+            self.require_own()?;
+        }
         let mailbox = self.insert_mailbox(name, special_use, Uid::new(1))?;
         self.record_fact(Some(mailbox.id), Fact::MailboxCreated)?;
         self.subscribe_if_room(name)?;

@@ -10,21 +10,19 @@ impl AccountTx<'_, '_> {
     /// leaves a ghost (R-FOLD-3), which cannot be deleted itself (R-FOLD-2). The subscription
     /// stays, as RFC 9051 §6.3.7 wants.
     pub fn delete_mailbox(&mut self, name: &MailboxName) -> Result<()> {
-        if name.is_inbox() {
-            // RFC 9051 §6.3.5: it is an error to delete INBOX.
-            return Err(StorageError::NoPermission("INBOX cannot be deleted"));
-        }
         let account = self.account;
-        if self.find_mailbox(account, name)?.is_none() && self.actor != account {
-            return Err(StorageError::NotFound("mailbox"));
-        }
         let Some(mailbox) = self.find_mailbox(account, name)? else {
-            return match self.mailboxes_below(name)?.is_empty() {
+            // What is below it is for the owner to know.
+            return match !self.is_own() || self.mailboxes_below(name)?.is_empty() {
                 true => Err(StorageError::NotFound("mailbox")),
                 false => Err(StorageError::InUse("the mailboxes below it must be deleted first")),
             };
         };
         self.require(mailbox.id, Rights::DELETE_MAILBOX)?;
+        if name.is_inbox() {
+            // RFC 9051 §6.3.5: it is an error to delete INBOX.
+            return Err(StorageError::NoPermission("INBOX cannot be deleted"));
+        }
         self.settle_flags(&mailbox)?;
         let id = Value::Int(mailbox.id.get());
         let now = Value::Int(self.now.as_micros());

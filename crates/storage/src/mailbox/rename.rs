@@ -11,7 +11,7 @@ use crate::change::Fact;
 use crate::message_store::delta_entry;
 use crate::sql::Value;
 use crate::view::DeltaEntry;
-use crate::{AccountTx, Result, Rights, StorageError};
+use crate::{AccountTx, Result, StorageError};
 
 impl AccountTx<'_, '_> {
     /// Renames a mailbox or a ghost and everything below it, in one transaction. Ids, UIDs and
@@ -52,25 +52,13 @@ impl AccountTx<'_, '_> {
         self.move_subscriptions(from, to)
     }
 
-    /// RFC 4314 §4: `x` on the mailbox, or on all below a ghost, and `k` on the new parent.
+    /// RFC 4314 §4: `x` on what moves and `k` on the new parent.
     fn require_rename(&mut self, from: &MailboxName, to: &MailboxName) -> Result<()> {
-        if is_reserved(to) {
-            return Err(StorageError::Invalid("this name is for the mailboxes of others"));
-        }
-        if self.actor == self.account {
-            return Ok(());
-        }
-        let account = self.account;
-        let moving = match self.find_mailbox(account, from)? {
-            Some(mailbox) => vec![mailbox],
-            None => self.mailboxes_below(from)?,
-        };
-        for mailbox in &moving {
-            self.require(mailbox.id, Rights::DELETE_MAILBOX)?;
-        }
-        match moving.is_empty() {
-            true => Err(StorageError::NotFound("mailbox")),
-            false => self.require_parent(to),
+        self.require_movable(from)?;
+        self.require_parent(to)?;
+        match is_reserved(to) {
+            true => Err(StorageError::Invalid("this name is for the mailboxes of others")),
+            false => Ok(()),
         }
     }
 

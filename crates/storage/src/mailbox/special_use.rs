@@ -4,7 +4,7 @@
 use crate::change::Fact;
 use crate::mailbox::MailboxName;
 use crate::sql::Value;
-use crate::{AccountTx, Result, Rights, StorageError};
+use crate::{AccountTx, Result, StorageError};
 
 /// What a mailbox is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,7 +97,7 @@ impl AccountTx<'_, '_> {
     ) -> Result<()> {
         let account = self.account;
         let mailbox = self.find_mailbox(account, name)?.ok_or(StorageError::NotFound("mailbox"))?;
-        self.require(mailbox.id, Rights::ADMINISTER)?;
+        self.require_own()?;
         if mailbox.special_use == special_use {
             return Ok(());
         }

@@ -11,6 +11,7 @@ impl AccountTx<'_, '_> {
     /// ghost's or nobody's: RFC 9051 §6.3.7 lets a server take it, and a name stays subscribed
     /// when its mailbox goes.
     pub fn subscribe(&mut self, name: &MailboxName) -> Result<()> {
+        self.require_own()?;
         match self.subscribe_if_room(name)? {
             true => Ok(()),
             false => Err(StorageError::Limit {
@@ -23,6 +24,7 @@ impl AccountTx<'_, '_> {
     /// Unsubscribes from a name; one that is not subscribed to is no error (R-FOLD-7: no program
     /// is led into a loop).
     pub fn unsubscribe(&mut self, name: &MailboxName) -> Result<()> {
+        self.require_own()?;
         let account = Value::Int(self.account.get());
         let removed = self.sql.execute(
             "DELETE FROM subscription WHERE account_id = ?1 AND name = ?2",
@@ -35,7 +37,7 @@ impl AccountTx<'_, '_> {
     }
 
     /// Subscribes unless there are too many subscriptions; whether the name is subscribed to now.
-    pub(super) fn subscribe_if_room(&mut self, name: &MailboxName) -> Result<bool> {
+    pub(crate) fn subscribe_if_room(&mut self, name: &MailboxName) -> Result<bool> {
         let account = Value::Int(self.account.get());
         let name_column = Value::Text(name.as_str());
         let added = self.sql.execute(

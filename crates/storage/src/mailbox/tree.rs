@@ -168,7 +168,7 @@ impl AccountTx<'_, '_> {
     }
 
     /// The real mailboxes below `name`, by name.
-    pub(super) fn mailboxes_below(&mut self, name: &MailboxName) -> Result<Vec<Mailbox>> {
+    pub(crate) fn mailboxes_below(&mut self, name: &MailboxName) -> Result<Vec<Mailbox>> {
         let (first, end) = name.range_below();
         let account = Value::Int(self.account.get());
         self.sql.query_all(

@@ -69,7 +69,7 @@ impl AccountTx<'_, '_> {
     ) -> Result<Copied> {
         let source = self.own_mailbox(source)?;
         let uid_validity = self.own_mailbox(target)?.uid_validity;
-        self.require(source.id, Rights::READ | Rights::DELETE_MESSAGES | Rights::EXPUNGE)?;
+        self.require(source.id, Rights::REMOVING)?;
         let rights = self.require(target, Rights::INSERT)?;
         self.settle_flags(&source)?;
         let mut selection = self.select_entries(&source, uids)?;

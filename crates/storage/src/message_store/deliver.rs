@@ -19,6 +19,7 @@ impl AccountTx<'_, '_> {
     /// Delivers a message: into INBOX, or the mailbox its address named. It comes unseen, its
     /// internal date is now.
     pub fn deliver(&mut self, message: &PreparedMessage, delivery: Delivery) -> Result<Appended> {
+        self.require_own()?;
         self.check_room(message)?;
         let named = match &delivery.mailbox {
             Some(detail) => self.detail_mailbox(detail)?,

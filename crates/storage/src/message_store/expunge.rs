@@ -80,7 +80,8 @@ impl AccountTx<'_, '_> {
     /// They can be brought back for a while (R-REST-1) and no longer count against the quota.
     pub fn expunge(&mut self, mailbox: CollectionId, uids: Option<&UidSet>) -> Result<UidSet> {
         let mailbox = self.own_mailbox(mailbox)?;
-        self.require(mailbox.id, Rights::EXPUNGE)?;
+        // RFC 4314 §4: `r` is implied, for the mailbox is open; the answer names messages.
+        self.require(mailbox.id, Rights::READ | Rights::EXPUNGE)?;
         if mailbox.deleted == 0 {
             return Ok(UidSet::new());
         }
@@ -92,7 +93,7 @@ impl AccountTx<'_, '_> {
     /// are not there are passed over.
     pub fn remove_messages(&mut self, mailbox: CollectionId, uids: &UidSet) -> Result<UidSet> {
         let mailbox = self.own_mailbox(mailbox)?;
-        self.require(mailbox.id, Rights::DELETE_MESSAGES | Rights::EXPUNGE)?;
+        self.require(mailbox.id, Rights::REMOVING)?;
         self.take_out(&mailbox, uids, &ANY)
     }
 

@@ -8,7 +8,6 @@ use message::flag::{Flags, SystemFlags};
 
 use self::outcome::Asked;
 use super::counts::Counts;
-use crate::acl::check_rights;
 use crate::change::Fact;
 use crate::mailbox::Mailbox;
 use crate::{AccountTx, Result, Rights, StorageError};
@@ -57,15 +56,12 @@ impl FlagChange {
         let (system, keywords) = rights.changeable();
         let is_empty =
             |flags: &Flags| flags.system == SystemFlags::EMPTY && flags.keywords().is_empty();
-        let refused = || match system == SystemFlags::EMPTY && !keywords {
-            true => check_rights(rights, Rights::WRITE),
-            false => Err(StorageError::NoPermission("you have no right to change these flags")),
-        };
+        let refusal = || StorageError::NoPermission("you have no right to change these flags");
         let permitted = |flags: Flags| {
             let asked = !is_empty(&flags);
             let flags = rights.permitted(flags);
             match asked && is_empty(&flags) {
-                true => refused().map(|()| flags),
+                true => Err(refusal()),
                 false => Ok(flags),
             }
         };
@@ -74,7 +70,7 @@ impl FlagChange {
             Self::Remove(flags) => Self::Remove(permitted(flags)?),
             Self::Replace(flags) => {
                 if system == SystemFlags::EMPTY && !keywords {
-                    refused()?;
+                    return Err(refusal());
                 }
                 Self::Replace(permitted(flags)?)
             }
@@ -108,7 +104,8 @@ impl AccountTx<'_, '_> {
         unless_changed_since: Option<ModSeq>,
     ) -> Result<Stored> {
         let mailbox = self.own_mailbox(mailbox)?;
-        let rights = self.rights(mailbox.id)?;
+        // RFC 4314 §4: `r` is implied, for the mailbox is open; the answer names messages.
+        let rights = self.require(mailbox.id, Rights::READ)?;
         let change = change.within(rights)?;
         let since = unless_changed_since
             .map_or(i64::MAX, |since| i64::try_from(since.get()).unwrap_or(i64::MAX));

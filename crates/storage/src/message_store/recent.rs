@@ -4,7 +4,7 @@
 use ids::{CollectionId, Uid};
 
 use crate::sql::Value;
-use crate::{AccountTx, ReadTx, Result};
+use crate::{AccountTx, ReadTx, Result, Rights, StorageError};
 
 impl ReadTx<'_> {
     /// How many messages of a mailbox no session was told of yet, as far as the rows know.
@@ -23,6 +23,11 @@ impl AccountTx<'_, '_> {
     /// Messages below `end` were told to some session. No change that anybody must hear of: it
     /// takes no modification sequence.
     pub fn keep_recent(&mut self, mailbox: CollectionId, end: Uid) -> Result<()> {
+        let mailbox = self.own_mailbox(mailbox)?.id;
+        // RFC 4314 §5.2: opened to be changed.
+        if !self.require(mailbox, Rights::READ)?.intersects(Rights::CHANGING) {
+            return Err(StorageError::NoPermission("you have no right to do this"));
+        }
         self.sql.execute(
             "UPDATE mailbox SET recent_uid = ?2 WHERE id = ?1 AND recent_uid < ?2",
             &[Value::Int(mailbox.get()), Value::Int(end.get().into())],

@@ -1,6 +1,6 @@
 //! REPLACE (RFC 8508): a message in the place of another, in one transaction.
 
-use ids::{CollectionId, ContentId, Uid, UidSet};
+use ids::{AccountId, CollectionId, ContentId, Uid, UidSet};
 
 use super::PreparedMessage;
 use super::append::{Append, Appended, message_counts};
@@ -8,6 +8,17 @@ use crate::sql::Value;
 use crate::{AccountTx, ReadTx, Result, Rights, StorageError};
 
 impl ReadTx<'_> {
+    /// [`find_content`](Self::find_content) for `actor`, who needs `r` on the mailbox.
+    pub fn find_content_as(
+        &mut self,
+        actor: AccountId,
+        mailbox: CollectionId,
+        uid: Uid,
+    ) -> Result<Option<(ContentId, u64)>> {
+        self.require_as(actor, mailbox, Rights::READ)?;
+        self.find_content(mailbox, uid)
+    }
+
     /// The text of a message and its size in bytes; `None` where there is no such message.
     pub fn find_content(
         &mut self,
@@ -34,7 +45,8 @@ impl AccountTx<'_, '_> {
         mut append: Append,
     ) -> Result<Appended> {
         append.flags = self.require(target, Rights::INSERT)?.permitted(append.flags);
-        self.own_mailbox(source)?;
+        let source = self.own_mailbox(source)?.id;
+        self.require(source, Rights::REMOVING)?;
         let Some((_, old_bytes)) = self.find_content(source, uid)? else {
             return Err(StorageError::Expunged);
         };

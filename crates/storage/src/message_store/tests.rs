@@ -601,8 +601,9 @@ fn a_delivery_is_few_statements() {
             .write(move |tx| {
                 let message = PreparedMessage::new(TEXT.replace("body", "another").into());
                 let mut counting = crate::testing::Counting { sql: &mut *tx.read.sql, count: 0 };
+                let blobs = tx.read.blobs;
                 let read =
-                    crate::ReadTx { sql: &mut counting, blobs: tx.read.blobs, contents: None };
+                    crate::ReadTx { sql: &mut counting, blobs, contents: None, others_max: 0 };
                 let mut inner = crate::WriteTx::new(read, tx.now, tx.settings, None);
                 inner.account(account)?.deliver(&message, Delivery::default())?;
                 let published = inner.into_publication();
@@ -637,7 +638,9 @@ fn bodies_are_read_with_one_query() {
                     |row| Ok(ids::ContentId::new(row.int(0)?)),
                 )?;
                 let mut counting = crate::testing::Counting { sql: &mut *tx.sql, count: 0 };
-                let mut tx = crate::ReadTx { sql: &mut counting, blobs: tx.blobs, contents: None };
+                let blobs = tx.blobs;
+                let mut tx =
+                    crate::ReadTx { sql: &mut counting, blobs, contents: None, others_max: 0 };
                 let contents = tx.load_contents(&ids, crate::Want::TEXT)?;
                 let texts: Vec<String> = contents
                     .into_iter()

@@ -145,7 +145,8 @@ impl Writer {
     fn run_job(&self, submission: &mut Submission) -> Result<Ran> {
         self.statement("SAVEPOINT job")?;
         let mut sql = SqliteSql::new(&self.connection);
-        let read = ReadTx { sql: &mut sql, blobs: &self.shared.blobs, contents: None };
+        let others_max = self.shared.settings.shared_mailboxes_max;
+        let read = ReadTx { sql: &mut sql, blobs: &self.shared.blobs, contents: None, others_max };
         let now = self.shared.settings.clock.now();
         let mut tx = WriteTx::new(read, now, &self.shared.settings, Some(&self.shared.feed));
         let outcome = submission.job.run(&mut tx);

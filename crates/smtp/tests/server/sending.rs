@@ -1,0 +1,99 @@
+//! From whose addresses an account may send (R-ADDR-5, R-SHARE-6).
+
+use smtp::Role;
+use storage::{Address, ShareRights};
+
+use crate::support::{Fixture, settings};
+
+const SIGN_IN: &str = "EHLO a\r\nAUTH PLAIN AGFsaWNlQGhlcmUudGVzdABzZWNyZXQgb25l\r\n";
+
+/// Bob shares his account with alice.
+async fn share(fixture: &Fixture, names: &str) {
+    let rights = ShareRights::parse(names).unwrap_or_default();
+    let write = fixture.store.write("share", move |tx| {
+        let id = |tx: &mut storage::WriteTx<'_>, address: &str| {
+            Ok::<_, storage::StorageError>(tx.find_account(&Address::parse(address)?)?.unwrap().id)
+        };
+        let (bob, alice) = (id(tx, "bob@here.test")?, id(tx, "alice@here.test")?);
+        tx.share_account(bob, alice, rights)
+    });
+    write.await.unwrap();
+}
+
+async fn maintenance(fixture: &Fixture, on: bool) {
+    let write = fixture.store.write("maintenance", move |tx| {
+        let bob = tx.find_account(&Address::parse("bob@here.test")?)?.unwrap().id;
+        tx.account(bob)?.set_maintenance(on)
+    });
+    write.await.unwrap();
+}
+
+/// The replies to MAIL and, where that is good, to the message.
+async fn send(fixture: &Fixture, from: &str, header: &str) -> (String, String) {
+    let wire = format!(
+        "{SIGN_IN}MAIL FROM:<{from}>\r\nRCPT TO:<alice@here.test>\r\nDATA\r\n\
+         {header}\r\nDate: Mon, 23 Nov 2026 00:00:00 +0000\r\nMessage-ID: <a@b>\r\n\r\nx\r\n.\r\nQUIT\r\n"
+    );
+    let replies = fixture.talk(settings(Role::Submission), wire.as_bytes(), wire.len()).await;
+    let after: Vec<&str> = replies.lines().skip_while(|line| !line.starts_with("235 ")).collect();
+    let reply = |at: usize| after.get(at).copied().unwrap_or_default();
+    let code = |line: &str| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
+    (code(reply(1)), code(reply(4)))
+}
+
+#[tokio::test]
+async fn an_account_sends_for_others_at_their_word_only() {
+    let fixture = Fixture::new().await;
+    let (good, stored) = ("250 2.1.0".to_owned(), "250 2.0.0".to_owned());
+    let refused = "550 5.7.1".to_owned();
+    let own = "alice@here.test";
+    // What bob has given, sender of the envelope, header section; replies to MAIL and message.
+    let table = [
+        ("", own, "From: ally@also.test", &good, &stored),
+        ("", own, "From: bob@here.test", &good, &refused),
+        ("", own, "From: bob@here.test\r\nSender: alice@here.test", &good, &refused),
+        ("", own, "From: alice@here.test\r\nSender: bob@here.test", &good, &refused),
+        ("read,write,admin", own, "From: bob@here.test", &good, &refused),
+        ("send-as", own, "From: Bob <bob@here.test>", &good, &stored),
+        ("send-as", "bob@also.test", "From: bob@also.test", &good, &stored),
+        ("send-as", own, "From: full@here.test", &good, &refused),
+        ("send-as", own, "From: alice@here.test, full@here.test", &good, &refused),
+        ("send-on-behalf", "bob@here.test", "From: bob@here.test", &good, &stored),
+        ("send-on-behalf", own, "From: bob@here.test\r\nSender: ally@here.test", &good, &stored),
+        ("send-on-behalf", own, "From: bob@here.test\r\nSender: bob@here.test", &good, &refused),
+        ("send-on-behalf", own, "From: bob@here.test\r\nSender: x@y.test", &good, &refused),
+        (
+            "send-on-behalf",
+            own,
+            "From: bob@here.test\r\nSender: alice@here.test\r\nSender: bob@here.test",
+            &good,
+            &refused,
+        ),
+    ];
+    for (given, from, header, mail, message) in table {
+        share(&fixture, given).await;
+        let found = send(&fixture, from, header).await;
+        assert_eq!(found, (mail.clone(), message.clone()), "{given:?}: {from} {header:?}");
+    }
+    share(&fixture, "").await;
+    assert_eq!(send(&fixture, "bob@here.test", "From: alice@here.test").await.0, refused);
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn who_sends_on_behalf_of_another_is_named() {
+    let fixture = Fixture::new().await;
+    share(&fixture, "send-on-behalf").await;
+    let header = "From: bob@here.test";
+    assert_eq!(send(&fixture, "alice@here.test", header).await.1, "250 2.0.0");
+    let text = String::from_utf8(fixture.inbox("alice@here.test").await.remove(0)).unwrap();
+    assert!(text.contains("\r\nSender: <alice@here.test>\r\nFrom: bob@here.test\r\n"), "{text}");
+    // R-ADDR-12: nobody sends for an account in maintenance.
+    maintenance(&fixture, true).await;
+    let closed = "450 4.7.1";
+    assert_eq!(send(&fixture, "bob@here.test", header).await.0, closed);
+    assert_eq!(send(&fixture, "alice@here.test", header).await.1, closed);
+    maintenance(&fixture, false).await;
+    assert_eq!(send(&fixture, "alice@here.test", header).await.1, "250 2.0.0");
+    fixture.close().await;
+}
