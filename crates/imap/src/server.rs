@@ -205,7 +205,9 @@ impl Session {
             () = notify::happened(&mut self.notify), if may_tell => {
                 Box::pin(self.tell_unasked()).await
             }
-            () = commands::rights::changed(&self.state) => Box::pin(self.check_rights()).await,
+            () = crate::commands::rights::changed(&self.state) => {
+                Box::pin(self.check_rights()).await
+            }
         }
     }
 

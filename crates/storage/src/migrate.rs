@@ -29,6 +29,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 11, sql: include_str!("../migrations/0011_flag_sweep.sql") },
     Migration { version: 12, sql: include_str!("../migrations/0012_queue.sql") },
     Migration { version: 13, sql: include_str!("../migrations/0013_url_key.sql") },
+    Migration { version: 14, sql: include_str!("../migrations/0014_shared_account.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

@@ -142,7 +142,9 @@ async fn find_elsewhere(
         let known: Arc<Snapshot> = match open(&store, actor, account, mailbox).await {
             Ok(view) => view.snapshot(),
             Err(
-                StorageError::NotFound(_) | StorageError::NoPermission(_) | StorageError::Maintenance,
+                StorageError::NotFound(_)
+                | StorageError::NoPermission(_)
+                | StorageError::Maintenance,
             ) => return Ok(None),
             Err(error) => return Err(CommandError::from(error)),
         };

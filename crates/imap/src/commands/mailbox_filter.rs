@@ -30,7 +30,8 @@ pub(super) fn names(filter: &MailboxFilter, entry: &MailboxEntry) -> bool {
         // RFC 5465 §6.3: plus addresses and scripts may deliver to any mailbox, so that the two
         // are one.
         MailboxFilter::Inboxes | MailboxFilter::Personal => {
-            !is("Other Users") && below("Other Users").is_none()
+            let of_others = |above: &str| is(above) || below(above).is_some();
+            !of_others("Other Users") && !of_others("Shared")
         }
         MailboxFilter::Subscribed => entry.subscribed,
         MailboxFilter::Mailboxes(list) => any(list, &is),

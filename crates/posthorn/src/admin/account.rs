@@ -12,8 +12,11 @@ use super::{AccountRow, Admin, NewAccount, Password, Policy, Refusal, Response, 
 impl Admin {
     pub(super) async fn add_account(&self, new: NewAccount) -> Result<Response, Refusal> {
         let address = parse(&new.address)?;
-        let auth::NewPassword { hash, scram } =
-            self.hash(&address, &new.address, &new.password).await?;
+        let auth::NewPassword { hash, scram } = match new.shared {
+            // Nobody's: nobody signs in to it.
+            true => auth::NewPassword { hash: String::new(), scram: None },
+            false => self.hash(&address, &new.address, &new.password).await?,
+        };
         let account = storage::NewAccount {
             address,
             name: new.name,
@@ -23,8 +26,10 @@ impl Admin {
             quota_bytes: new.quota_bytes.unwrap_or(0),
             mail_only: new.mail_only,
         };
+        let shared = new.shared;
         self.write("account add", move |tx| {
             let account = tx.create_account(account)?;
+            tx.account(account)?.set_shared(shared)?;
             match &scram {
                 Some(verifier) => tx.account(account)?.put_scram_verifier(None, verifier),
                 None => Ok(()),
@@ -254,6 +259,7 @@ fn row(account: Account, aliases: Option<Vec<String>>) -> AccountRow {
         used_bytes: account.used_bytes,
         blocked: account.blocked,
         maintenance: account.maintenance,
+        shared: account.is_shared,
         capabilities_off: account.capabilities_off,
         aliases,
     }

@@ -76,6 +76,9 @@ pub(crate) struct NewAccount {
     pub(crate) quota_bytes: Option<u64>,
     pub(crate) role: Role,
     pub(crate) mail_only: bool,
+    /// Nobody's: others see its mailboxes below `Shared/`.
+    #[serde(default)]
+    pub(crate) shared: bool,
 }
 
 /// What an account may do in the organisation.
@@ -130,6 +133,9 @@ pub(crate) struct AccountRow {
     pub(crate) used_bytes: u64,
     pub(crate) blocked: bool,
     pub(crate) maintenance: bool,
+    /// Nobody's: others see its mailboxes below `Shared/`.
+    #[serde(default)]
+    pub(crate) shared: bool,
     /// IMAP capabilities that are switched off.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) capabilities_off: Vec<String>,

@@ -17,9 +17,7 @@ impl Admin {
     ) -> Result<Response, Refusal> {
         match mailbox {
             None => self.share(account, grantee, parse_share(rights)?).await,
-            Some(mailbox) => {
-                self.set_acl(account, grantee, mailbox, parse_rights(rights)?).await
-            }
+            Some(mailbox) => self.set_acl(account, grantee, mailbox, parse_rights(rights)?).await,
         }
     }
 
@@ -124,11 +122,7 @@ fn is_of_share(shares: &[Share], entry: &AclEntry) -> bool {
 }
 
 fn share_row(share: &Share) -> ShareRow {
-    ShareRow {
-        grantee: share.grantee.clone(),
-        mailbox: None,
-        rights: share.rights.to_string(),
-    }
+    ShareRow { grantee: share.grantee.clone(), mailbox: None, rights: share.rights.to_string() }
 }
 
 fn acl_row(mailbox: &MailboxName, entry: &AclEntry) -> ShareRow {

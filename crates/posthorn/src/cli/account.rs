@@ -6,7 +6,7 @@ use clap::{Subcommand, ValueEnum};
 
 use super::output::{size, yes};
 use super::{Failure, Listing, Output, password, perform, request};
-use crate::admin::{AccountRow, NewAccount, Request, Response, Role};
+use crate::admin::{AccountRow, NewAccount, Password, Request, Response, Role};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -28,6 +28,10 @@ pub(super) enum Command {
         /// Mail only: no calendars, no address books.
         #[arg(long)]
         mail_only: bool,
+        /// An account of nobody, such as info@, without a password: with whom it is shared sees
+        /// its mailboxes below `Shared/`.
+        #[arg(long, conflicts_with = "password_stdin")]
+        shared: bool,
     },
     /// List the accounts.
     List {
@@ -96,10 +100,11 @@ pub(super) enum Switch {
 
 pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Result<(), Failure> {
     match command {
-        Command::Add { address, password, name, quota, role, mail_only } => {
-            let password = password.read()?;
+        Command::Add { address, password, name, quota, role, mail_only, shared } => {
+            let password = if shared { Password::new("") } else { password.read()? };
+            let quota_bytes = quota;
             let account =
-                NewAccount { address, password, name, quota_bytes: quota, role, mail_only };
+                NewAccount { address, password, name, quota_bytes, role, mail_only, shared };
             perform(config, Request::AccountAdd(account))
         }
         Command::List { domain, listing } => list(config, domain, listing, output),
@@ -168,6 +173,7 @@ fn show(
         ("name", name.clone()),
         ("role", role.to_string()),
         ("mail only", yes(*mail_only)),
+        ("shared", yes(account.shared)),
         ("used", size(*used_bytes)),
         ("quota", quota),
         ("state", state.to_owned()),

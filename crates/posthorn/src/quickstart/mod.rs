@@ -127,6 +127,7 @@ impl Preparation {
             quota_bytes: None,
             role,
             mail_only: false,
+            shared: false,
         };
         self.execute(Request::AccountAdd(account)).await.map(|_| ())
     }

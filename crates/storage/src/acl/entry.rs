@@ -85,12 +85,11 @@ impl AccountTx<'_, '_> {
     }
 
     pub(super) fn entry(&mut self, mailbox: CollectionId, grantee: Grantee) -> Result<Rights> {
-        let rights =
-            self.sql.query_one(
-                "SELECT rights FROM acl WHERE mailbox_id = ?1 AND grantee = ?2 AND negative = ?3",
-                &grantee.key(mailbox),
-                |row| row.int(0),
-            )?;
+        let rights = self.sql.query_one(
+            "SELECT rights FROM acl WHERE mailbox_id = ?1 AND grantee = ?2 AND negative = ?3",
+            &grantee.key(mailbox),
+            |row| row.int(0),
+        )?;
         Ok(rights.map_or(Rights::NONE, Rights::from_column))
     }
 

@@ -1,5 +1,6 @@
-//! Names of mailboxes as an account sees them: its own, and those of others below `Other Users/`
-//! and the address of their owner (RFC 2342).
+//! Names of mailboxes as an account sees them: its own, and those of others below the address of
+//! their owner, which stands below `Other Users/`, or below `Shared/` where the account is
+//! nobody's (RFC 2342).
 
 use std::collections::BTreeMap;
 
@@ -10,8 +11,10 @@ use crate::mailbox::{Mailbox, MailboxName, MailboxTree};
 use crate::sql::Value;
 use crate::{Address, ReadTx, Result, StorageError};
 
-/// Below it are the mailboxes of others.
+/// Below it are the mailboxes of other people.
 const OTHERS: &str = "Other Users";
+/// Below it are the mailboxes of accounts that are nobody's.
+const SHARED: &str = "Shared";
 
 /// Whose mailbox a name is, and its name there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,12 +27,13 @@ pub struct Place {
 
 /// Whether a name is kept for mailboxes of others.
 pub(crate) fn is_reserved(name: &MailboxName) -> bool {
-    name.as_str().split('/').next() == Some(OTHERS)
+    matches!(name.as_str().split('/').next(), Some(OTHERS | SHARED))
 }
 
 /// The name by which others see a mailbox of the account with this address.
-fn seen_name(owner: &str, name: &MailboxName) -> MailboxName {
-    MailboxName::stored(&format!("{OTHERS}/{}/{name}", component(owner)))
+fn seen_name(owner: &str, is_shared: bool, name: &MailboxName) -> MailboxName {
+    let above = if is_shared { SHARED } else { OTHERS };
+    MailboxName::stored(&format!("{above}/{}/{name}", component(owner)))
 }
 
 /// An address as one component of a name.
@@ -44,14 +48,16 @@ impl ReadTx<'_> {
             return Ok(Place { account: actor, name: name.clone() });
         }
         let nowhere = || StorageError::NotFound("mailbox");
-        let below = name.as_str().get(OTHERS.len() + 1..).ok_or_else(nowhere)?;
+        let (above, below) = name.as_str().split_once('/').ok_or_else(nowhere)?;
+        let is_shared = above == SHARED;
         let (owner, name) = below.split_once('/').ok_or_else(nowhere)?;
         let owner = owner.replace("%2F", "/").replace("%25", "%");
         let owner = match Address::parse(&owner) {
             Ok(address) => self.find_account(&address)?,
             Err(_) => None,
         };
-        let account = owner.map(|owner| owner.id).filter(|id| *id != actor).ok_or_else(nowhere)?;
+        let owner = owner.filter(|owner| owner.is_shared == is_shared && owner.id != actor);
+        let account = owner.ok_or_else(nowhere)?.id;
         Ok(Place { account, name: MailboxName::parse(name)? })
     }
 
@@ -101,11 +107,11 @@ impl ReadTx<'_> {
         if mailbox.account == actor {
             return Ok(mailbox.name.clone());
         }
-        let owner = self.load_account(mailbox.account)?.address;
-        Ok(seen_name(&owner, &mailbox.name))
+        let owner = self.load_account(mailbox.account)?;
+        Ok(seen_name(&owner.address, owner.is_shared, &mailbox.name))
     }
 
-    /// The names that `actor` sees: its own, and below `Other Users/` those it may look up.
+    /// The names that `actor` sees: its own, and those of others that it may look up.
     pub fn list_mailboxes_as(&mut self, actor: AccountId) -> Result<MailboxTree> {
         let shared = self.shared_with(actor)?;
         let mut rights = BTreeMap::new();
@@ -139,7 +145,7 @@ impl ReadTx<'_> {
                 // R-ADDR-12: see `rights_of`.
                 rights = rights.within(Rights::LOOKUP);
             }
-            mailbox.name = seen_name(&owner.address, &mailbox.name);
+            mailbox.name = seen_name(&owner.address, owner.is_shared, &mailbox.name);
             // What it is for is its owner's matter: programs would file their user's mail there.
             mailbox.special_use = None;
             shared.push((mailbox, rights));
@@ -182,12 +188,13 @@ impl ReadTx<'_> {
         ids.dedup();
         let mut owners = BTreeMap::new();
         self.sql.query_in(
-            "SELECT a.id, a.address, a.maintenance, d.maintenance FROM account a \
+            "SELECT a.id, a.address, a.maintenance, d.maintenance, a.shared FROM account a \
              JOIN domain d ON d.id = a.domain_id WHERE a.id IN ({IN})",
             &ids,
             &mut |row| {
                 let in_maintenance = row.int(2)? != 0 || row.int(3)? != 0;
-                let owner = Owner { address: row.text(1)?.to_owned(), in_maintenance };
+                let (address, is_shared) = (row.text(1)?.to_owned(), row.int(4)? != 0);
+                let owner = Owner { address, is_shared, in_maintenance };
                 owners.insert(AccountId::new(row.int(0)?), owner);
                 Ok(())
             },
@@ -199,5 +206,6 @@ impl ReadTx<'_> {
 /// What is to be known of the owner of mailboxes that are shown.
 struct Owner {
     address: String,
+    is_shared: bool,
     in_maintenance: bool,
 }

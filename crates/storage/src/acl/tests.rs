@@ -1,4 +1,5 @@
 mod model;
+mod share;
 mod verbs;
 
 use std::sync::Barrier;
@@ -251,164 +252,42 @@ fn mailboxes_of_others_stand_below_their_owner() {
 }
 
 #[test]
-fn an_account_is_shared_as_a_whole() {
+fn mailboxes_of_nobody_stand_apart() {
     on_both_engines(|store| {
-        let (julie, max) = (store.account("julie"), store.account("max"));
-        let share = |names: &str| {
-            let rights = ShareRights::parse(names).unwrap_or_default();
-            store.write(move |tx| tx.share_account(julie, max, rights)).unwrap();
+        let (info, max) = (store.account("info"), store.account("max"));
+        store.with(info, |tx| tx.set_shared(true)).unwrap();
+        let inbox = store.mailbox(info, "INBOX");
+        grant(store, info, inbox, "anyone", "lrsik").unwrap();
+        let ghosts = ["Shared ghost", "Shared/info@example.test ghost"];
+        let shown = [&ghosts[..], &["Shared/info@example.test/INBOX "]].concat();
+        assert_eq!(seen(store, max), shown);
+        let find = |name: &'static str| {
+            let name = mailbox_name(name);
+            store.read(move |tx| tx.find_mailbox_as(max, &name, Rights::READ)).unwrap()
         };
-        let from = crate::Address::parse("julie@example.test").unwrap();
-        let may_send = || {
-            let from = from.clone();
-            store.read(move |tx| tx.may_send_as(max, &from)).unwrap()
+        let found = find("Shared/info@example.test/INBOX").unwrap();
+        assert_eq!(found.id, inbox);
+        let name = store.read(move |tx| tx.name_as(max, &found)).unwrap();
+        assert_eq!(name.as_str(), "Shared/info@example.test/INBOX");
+        assert_eq!(find("Other Users/info@example.test/INBOX"), None);
+        assert_eq!(find("Shared/max@example.test/INBOX"), None);
+        assert_eq!(find("Shared/info@example.test"), None);
+        let create = |name: &'static str| {
+            let name = mailbox_name(name);
+            outcome(store.write(move |tx| tx.create_mailbox_as(max, &name, None)))
         };
-        let inbox = store.mailbox(julie, "INBOX");
-        share("read");
-        assert_eq!((rights(store, max, inbox).as_str(), may_send()), ("lrs", false));
-        assert_eq!(seen(store, max).len(), 2 + 6);
-        share("read,write,send-as");
-        assert_eq!((rights(store, max, inbox).as_str(), may_send()), ("lrswipkxte", true));
-        store.with(julie, |tx| tx.create_mailbox(&mailbox_name("New"), None)).unwrap();
-        let new = store.mailbox(julie, "New");
-        assert_eq!(rights(store, max, new), "lrswipkxte");
-        let shares = store.read(move |tx| tx.list_shares(julie)).unwrap();
-        assert_eq!(shares[0].rights.to_string(), "read,write,send-as");
-        share("");
-        assert_eq!((rights(store, max, inbox).as_str(), may_send()), ("", false));
-        assert_eq!(seen(store, max), [""; 0]);
-    });
-}
-
-#[test]
-fn maintenance_closes_an_account_to_others_too() {
-    on_both_engines(|store| {
-        let (julie, max) = (store.account("julie"), store.account("max"));
-        let (inbox, own) = (store.mailbox(julie, "INBOX"), store.mailbox(max, "INBOX"));
-        store.append(julie, inbox, "one", "").unwrap();
-        let all = ShareRights::parse("read,write,send-as").unwrap();
-        store.write(move |tx| tx.share_account(julie, max, all)).unwrap();
-        let copy = || {
-            store.write(move |tx| tx.copy_messages_as(max, inbox, &UidSet::all(), own).map(drop))
-        };
-        let from = crate::Address::parse("julie@example.test").unwrap();
-        let sends = || {
-            let from = from.clone();
-            outcome(store.read(move |tx| tx.may_send_as(max, &from)))
-        };
-        let view = store.inner().open_view_blocking(julie, inbox).unwrap();
-        let told = || view.snapshot().acl_changes();
-        let closed = "this account is in maintenance; mail is still received";
-        let of_domain = |on| store.write(move |tx| tx.set_domain_maintenance("example.test", on));
-        let of_account = |on| store.with(julie, move |tx| tx.set_maintenance(on));
-        type Switch<'a> = &'a dyn Fn(bool) -> Result<()>;
-        for switch in [&of_account as Switch<'_>, &of_domain] {
-            let before = told();
-            switch(true).unwrap();
-            assert_eq!((outcome(copy()).as_str(), sends().as_str()), (closed, closed));
-            assert_eq!(rights(store, max, inbox), "l");
-            assert_eq!(rights(store, julie, inbox), "lrswipkxtea");
-            assert_eq!(seen(store, max).len(), 2 + 6);
-            switch(false).unwrap();
-            assert_eq!((outcome(copy()).as_str(), sends().as_str()), ("ok", "ok"));
-            assert_eq!(told(), before + 2, "sessions of others are told");
-        }
-    });
-}
-
-#[test]
-fn rights_on_an_account_are_asked_for() {
-    on_both_engines(|store| {
-        let (julie, max) = (store.account("julie"), store.account("max"));
-        let share = |names: &str| {
-            let rights = ShareRights::parse(names).unwrap_or_default();
-            store.write(move |tx| tx.share_account(julie, max, rights)).unwrap();
-        };
-        let alias = crate::Address::parse("info@example.test").unwrap();
-        let alias = || alias.clone();
-        let add = || {
-            let alias = alias();
-            outcome(store.write(move |tx| tx.account_as(julie, max)?.add_alias(&alias)))
-        };
-        let remove = || {
-            let alias = alias();
-            outcome(store.write(move |tx| tx.account_as(julie, max)?.remove_alias(&alias)))
-        };
-        let refused = "not permitted: you have no right to do this";
-        share("");
-        assert_eq!((add().as_str(), remove().as_str()), (refused, refused));
-        share("read,write,send-as,send-on-behalf,responder,filters,admin");
-        assert_eq!((add().as_str(), remove().as_str()), (refused, refused));
-        let inbox = store.mailbox(julie, "INBOX");
-        assert_eq!(rights(store, max, inbox), "lrswipkxtea");
-        share("aliases");
-        assert_eq!(rights(store, max, inbox), "");
-        assert_eq!((add().as_str(), add().as_str()), ("ok", "address exists already"));
-        store.with(julie, |tx| tx.set_maintenance(true)).unwrap();
-        assert_eq!(remove(), "this account is in maintenance; mail is still received");
-        store.with(julie, |tx| tx.set_maintenance(false)).unwrap();
-        assert_eq!(remove(), "ok");
-        share("admin");
-        assert_eq!(rights(store, max, inbox), "la");
-        let acl = store.read(move |tx| tx.list_acl(julie)).unwrap();
-        let acl: Vec<String> = acl
-            .iter()
-            .map(|(name, entry)| format!("{name} {} {}", entry.identifier, entry.rights))
-            .collect();
-        assert_eq!(acl.len(), 6);
-        assert_eq!(acl[1], "Drafts max@example.test la");
-    });
-}
-
-#[test]
-fn authors_are_those_that_an_account_sends_as() {
-    use crate::{Authorship, Sending};
-    on_both_engines(|store| {
-        let (julie, max) = (store.account("julie"), store.account("max"));
-        store.account("eve");
-        let address = |text: &str| crate::Address::parse(text).unwrap();
-        let info = address("info@example.test");
-        store.write(move |tx| tx.add_alias(julie, &info)).unwrap();
-        let share = |names: &str| {
-            let rights = ShareRights::parse(names).unwrap_or_default();
-            store.write(move |tx| tx.share_account(julie, max, rights)).unwrap();
-        };
-        let check = |authors: &str, senders: &str| {
-            let list =
-                |text: &str| text.split_whitespace().map(address).collect::<Vec<crate::Address>>();
-            let (authors, senders) = (list(authors), list(senders));
-            store.read(move |tx| tx.check_authors(max, &authors, &senders)).unwrap()
-        };
-        let sending = |from: &str| {
-            let from = address(from);
-            store.read(move |tx| tx.sending(max, &from)).unwrap()
-        };
-        let (own, hers) = ("max@example.test", "julie@example.test");
-        assert_eq!((sending(own), sending(hers)), (Some(Sending::Own), None));
-        assert_eq!(check(own, ""), Authorship::Permitted);
-        assert_eq!(check("x@elsewhere.test", ""), Authorship::Permitted);
-        assert_eq!(check(hers, own), Authorship::Refused);
-        assert_eq!(check(own, hers), Authorship::Refused);
-        share("send-on-behalf");
-        assert_eq!(sending("info@example.test"), Some(Sending::OnBehalf));
-        assert_eq!(check(hers, own), Authorship::Permitted);
-        assert_eq!(check(hers, ""), Authorship::NeedsSender(own.to_owned()));
-        for senders in [hers, "eve@example.test", "x@elsewhere.test", "max@example.test julie@example.test"] {
-            assert_eq!(check(hers, senders), Authorship::Refused, "{senders}");
-        }
-        assert_eq!(check("julie@example.test eve@example.test", own), Authorship::Refused);
-        let may = |from: &str| {
-            let from = address(from);
-            store.read(move |tx| tx.may_send_as(max, &from)).unwrap()
-        };
-        assert!(!may(hers));
-        share("send-on-behalf,send-as");
-        assert_eq!(sending("info@example.test"), Some(Sending::As));
-        assert_eq!(check(hers, ""), Authorship::Permitted);
-        assert_eq!(check(hers, hers), Authorship::Permitted);
-        assert!(may(hers) && !may("julie+x@example.test"));
-        share("");
-        assert_eq!(check(hers, own), Authorship::Refused);
+        assert_eq!(create("Shared/info@example.test/INBOX/2026"), "ok");
+        assert_eq!(create("Shared/mine"), "mailbox does not exist");
+        // What others put there counts against the account itself.
+        let own = store.mailbox(max, "INBOX");
+        store.append(max, own, "one", "").unwrap();
+        let copied = store.write(move |tx| tx.copy_messages_as(max, own, &UidSet::all(), inbox));
+        assert_eq!(copied.unwrap().pairs.len(), 1);
+        let used = |account| store.read(move |tx| tx.load_account(account)).unwrap().used_bytes;
+        assert_eq!((used(info), used(max)), (3, 3));
+        store.with(info, |tx| tx.set_quota(3)).unwrap();
+        let full = store.write(move |tx| tx.copy_messages_as(max, own, &UidSet::all(), inbox));
+        assert_eq!(outcome(full), "over quota: 3 of 3 bytes are used");
     });
 }
 

@@ -110,6 +110,8 @@ pub struct Account {
     pub created: Timestamp,
     /// IMAP capabilities that are switched off for it.
     pub capabilities_off: Vec<String>,
+    /// It is nobody's: others see its mailboxes below `Shared/`.
+    pub is_shared: bool,
 }
 
 macro_rules! select_account {
@@ -118,7 +120,8 @@ macro_rules! select_account {
             "SELECT a.id, a.domain_id, a.address, a.display_address, a.name, a.role, a.blocked, ",
             "a.maintenance, a.mail_only, a.plus_to_mailbox, a.quota_bytes, a.used_bytes, ",
             "a.message_count, a.mailbox_count, a.alias_count, a.modseq, a.credential_version, ",
-            "a.created, a.quota_messages, a.quota_mailboxes, a.capabilities_off FROM account a ",
+            "a.created, a.quota_messages, a.quota_mailboxes, a.capabilities_off, a.shared ",
+            "FROM account a ",
             $rest
         )
     };
@@ -150,6 +153,7 @@ fn read(row: &dyn Row) -> Result<Account> {
         quota_messages: count(18)?,
         quota_mailboxes: count(19)?,
         capabilities_off: row.text(20)?.split_ascii_whitespace().map(str::to_owned).collect(),
+        is_shared: flag(21)?,
     })
 }
 
@@ -324,6 +328,12 @@ impl AccountTx<'_, '_> {
             "UPDATE account SET role = ?2 WHERE id = ?1 AND role <> ?2",
             Value::Text(role.as_str()),
         )
+    }
+
+    /// Whether the account is nobody's, such as `info@`: its mailboxes are seen below `Shared/`,
+    /// and change their names for everybody who sees them.
+    pub fn set_shared(&mut self, shared: bool) -> Result<()> {
+        self.set_flag("UPDATE account SET shared = ?2 WHERE id = ?1 AND shared <> ?2", shared)
     }
 
     fn set_flag(&mut self, sql: &'static str, value: bool) -> Result<()> {

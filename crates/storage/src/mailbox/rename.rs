@@ -24,6 +24,8 @@ impl AccountTx<'_, '_> {
     pub fn rename_mailbox(&mut self, from: &MailboxName, to: &MailboxName) -> Result<()> {
         self.require_rename(from, to)?;
         if from.is_inbox() {
+            // The messages would get into a mailbox with another access control list.
+            self.require_own()?;
             return self.rename_inbox(to);
         }
         if to == from || to.is_below(from) {

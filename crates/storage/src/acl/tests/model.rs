@@ -110,7 +110,14 @@ impl<'s> Run<'s> {
                 let (messages, acl) = (BTreeMap::new(), BTreeMap::new());
                 let (id, uid_next, acl_changes) = (mailbox, 1, 0);
                 run.mailboxes.push(Mailbox {
-                    id, owner, name, messages, uid_next, acl, acl_changes, view,
+                    id,
+                    owner,
+                    name,
+                    messages,
+                    uid_next,
+                    acl,
+                    acl_changes,
+                    view,
                 });
             }
         }
@@ -270,9 +277,9 @@ impl<'s> Run<'s> {
         let append = Append { flags: as_flags(&set), internal_date: None };
         let (by, id) = (self.accounts[actor].id, self.mailboxes[at].id);
         let owner = self.accounts[self.mailboxes[at].owner].id;
-        let done = self.store.write(move |tx| {
-            tx.account_as(owner, by)?.append_message(id, &message, append)
-        });
+        let done = self
+            .store
+            .write(move |tx| tx.account_as(owner, by)?.append_message(id, &message, append));
         assert_eq!(answer(&done), self.expected(actor, at, "i"), "append by {actor} to {at}");
         if let Ok(appended) = done {
             let kept = permitted(&set, &self.rights(actor, at));
@@ -330,13 +337,13 @@ impl<'s> Run<'s> {
         };
         let (by, id, asked) = (self.accounts[actor].id, self.mailboxes[at].id, uids.clone());
         let owner = self.accounts[self.mailboxes[at].owner].id;
-        let done = self.store.write(move |tx| {
-            tx.account_as(owner, by)?.store_flags(id, &asked, change, None)
-        });
+        let done = self
+            .store
+            .write(move |tx| tx.account_as(owner, by)?.store_flags(id, &asked, change, None));
         let rights = self.rights(actor, at);
         let given = permitted(&set, &rights);
-        let nothing = !set.is_empty() && given.is_empty()
-            || kind == 2 && rights.is_disjoint(&letters("swt"));
+        let nothing =
+            !set.is_empty() && given.is_empty() || kind == 2 && rights.is_disjoint(&letters("swt"));
         let expected = match self.expected(actor, at, "r") {
             Answer::Done if nothing => Answer::Refused,
             expected => expected,

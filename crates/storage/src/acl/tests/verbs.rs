@@ -71,7 +71,8 @@ const VERBS: [Verb; 33] = [
     ("select", "r", |case, tx| find(case, tx, Rights::READ)),
     ("look up", "l", |case, tx| find(case, tx, Rights::LOOKUP)),
     ("read", "r", |case, tx| {
-        tx.find_content_as(case.actor, case.shared, Uid::new(1)).map(|found| assert!(found.is_some()))
+        tx.find_content_as(case.actor, case.shared, Uid::new(1))
+            .map(|found| assert!(found.is_some()))
     }),
     ("append", "i", |case, tx| append(case, tx, case.shared)),
     ("copy out", "r", |case, tx| copy(case, tx, case.shared, case.own)),
@@ -130,9 +131,7 @@ const NEVER: [(&str, Act); 14] = [
         let wanted = Some(SpecialUse::Flagged);
         guest(case, tx)?.create_mailbox(&mailbox_name("Box/Starred"), wanted).map(drop)
     }),
-    ("rename to the top", |case, tx| {
-        tx.rename_mailbox_as(case.actor, &name("Box"), &name("Top"))
-    }),
+    ("rename to the top", |case, tx| tx.rename_mailbox_as(case.actor, &name("Box"), &name("Top"))),
     ("rename away", |case, tx| {
         tx.rename_mailbox_as(case.actor, &name("Box"), &mailbox_name("Mine"))
     }),
@@ -141,9 +140,7 @@ const NEVER: [(&str, Act); 14] = [
     }),
     ("subscribe", |case, tx| guest(case, tx)?.subscribe(&mailbox_name("Box"))),
     ("unsubscribe", |case, tx| guest(case, tx)?.unsubscribe(&mailbox_name("Box"))),
-    ("deliver", |case, tx| {
-        guest(case, tx)?.deliver(&case.message, Delivery::default()).map(drop)
-    }),
+    ("deliver", |case, tx| guest(case, tx)?.deliver(&case.message, Delivery::default()).map(drop)),
     ("name", |case, tx| guest(case, tx)?.set_name("Max")),
     ("role", |case, tx| guest(case, tx)?.set_role(Role::Owner)),
     ("quota", |case, tx| guest(case, tx)?.set_quota(0)),
@@ -250,13 +247,29 @@ fn what_is_shown_takes_its_rights_too() {
             let annotations = store.read(move |tx| tx.load_metadata(actor, &[shared], |_| true));
             let shown = expected("annotate", "", &rights) == "ok";
             assert_eq!(annotations.unwrap().len(), usize::from(shown), "{rights:?}");
-            let kept = store.write(move |tx| {
-                tx.account_as(owner, actor)?.keep_recent(shared, Uid::new(2))
-            });
+            let kept = store
+                .write(move |tx| tx.account_as(owner, actor)?.keep_recent(shared, Uid::new(2)));
             // RFC 4314 §5.2: who may change nothing opens it read-only.
             let changes = "swite".chars().any(|letter| rights.contains(letter));
             assert_eq!(kept.is_ok(), rights.contains('r') && changes, "{rights:?}");
         }
+    });
+}
+
+/// Messages of INBOX would get into a mailbox that others may read (R-FOLD-4).
+#[test]
+fn nobody_else_renames_an_inbox() {
+    on_both_engines(|store| {
+        let case = case(store);
+        let inbox = store.mailbox(case.owner, "INBOX");
+        grant(store, case.owner, inbox, "max@example.test", "lxk").unwrap();
+        let found = attempt(store, &case, |case, tx| {
+            tx.rename_mailbox_as(case.actor, &name("INBOX"), &name("Open/Box"))
+        });
+        assert_eq!(found, "not permitted: this is for the account itself to do");
+        let found =
+            attempt(store, &case, |case, tx| tx.delete_mailbox_as(case.actor, &name("INBOX")));
+        assert_eq!(found, "not permitted: INBOX cannot be deleted");
     });
 }
 
@@ -297,9 +310,11 @@ fn what_is_there_and_what_is_not_are_answered_alike() {
                 outcome(store.write(move |tx| tx.create_mailbox_as(actor, &four, None))),
                 outcome(store.write(move |tx| tx.rename_mailbox_as(actor, &two, &own))),
                 // A name of one's own may be moved: where to is not told.
-                outcome(store.write(move |tx| {
-                    tx.rename_mailbox_as(actor, &mailbox_name("Drafts"), &three)
-                })),
+                outcome(
+                    store.write(move |tx| {
+                        tx.rename_mailbox_as(actor, &mailbox_name("Drafts"), &three)
+                    }),
+                ),
             ]);
         }
         let none = "mailbox does not exist".to_owned();
