@@ -39,6 +39,7 @@ pub const TARGETS: &[Target] = &[
     ("smtp_data", smtp_data),
     ("config_file", config_file),
     ("sasl_exchange", sasl_exchange),
+    ("sieve_script", sieve_script),
     ("search_index", search_index),
 ];
 
@@ -54,6 +55,49 @@ pub fn imap_url(input: &[u8]) {
         assert_eq!(again, url, "{written}");
     } else {
         assert!(written.len() > input.len(), "{written}");
+    }
+}
+
+/// A script, and after a line of `%%` a message: what is wrong is told at a place that exists, and
+/// what runs ends within its steps, in the same way each time.
+pub fn sieve_script(input: &[u8]) {
+    let at = input.windows(4).position(|window| window == b"\n%%\n");
+    let (script, message) = match at {
+        Some(at) => (&input[..at + 1], &input[at + 4..]),
+        None => (input, &b"From: a@b\r\nTo: c@d\r\nSubject: x\r\n\r\nbody\r\n"[..]),
+    };
+    let limits = responder::Limits { steps_max: 50_000, ..responder::Limits::default() };
+    let language = responder::Language { limits, ..responder::Language::default() };
+    let program = match responder::Program::compile(script, &language) {
+        Ok(program) => program,
+        Err(errors) => {
+            let lines = script.iter().filter(|&&byte| byte == b'\n').count() as u32 + 1;
+            assert!(!errors.is_empty());
+            for error in errors {
+                assert!((1..=lines).contains(&error.at.line) && error.at.column > 0, "{error}");
+            }
+            return;
+        }
+    };
+    let run = || {
+        let envelope = responder::Envelope {
+            from: "a@b".into(),
+            to: "c@d".into(),
+            ..responder::Envelope::default()
+        };
+        let delivery = responder::Delivery {
+            message,
+            envelope: Some(envelope),
+            now: message::date::DateTime::from_unix_secs(1_000_000_000),
+            detail_separator: '+',
+            event: responder::Event::Delivery,
+        };
+        program.run(&language, &delivery, &mut responder::EmptyEnv)
+    };
+    let outcome = run();
+    assert_eq!(outcome, run());
+    if let Ok(outcome) = outcome {
+        assert!(outcome.actions.len() <= limits.actions_max && outcome.steps <= limits.steps_max);
     }
 }
 

@@ -6,7 +6,7 @@
 
 /// One element of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Item {
+pub enum Item {
     /// A mailbox.
     Mailbox(Listed),
     /// The beginning of a group, with its name.
@@ -17,19 +17,19 @@ pub(crate) enum Item {
 
 /// A mailbox of a list: what it is made of, its quoting removed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Listed {
+pub struct Listed {
     /// The display name, or a comment where there is none.
-    pub(crate) name: Option<Vec<u8>>,
+    pub name: Option<Vec<u8>>,
     /// The obsolete source route, without its colon.
-    pub(crate) route: Option<Vec<u8>>,
+    pub route: Option<Vec<u8>>,
     /// The local part.
-    pub(crate) local: Vec<u8>,
+    pub local: Vec<u8>,
     /// The domain; empty where the address has none.
-    pub(crate) host: Vec<u8>,
+    pub host: Vec<u8>,
 }
 
 /// The first `max` elements of a list.
-pub(crate) fn address_list(raw_value: &[u8], max: usize) -> Vec<Item> {
+pub fn address_list(raw_value: &[u8], max: usize) -> Vec<Item> {
     let mut list = List { items: Vec::new(), max, in_group: false, entry: Entry::default() };
     let mut lexer = Lexer { text: raw_value, at: 0, spaced: false };
     while let Some(token) = lexer.token() {

@@ -127,7 +127,8 @@ impl Day {
         Some(Self(days_before + day_of_year - 719_468))
     }
 
-    fn civil(self) -> (i32, u32, u32) {
+    /// Year, month (1 to 12) and day of the month.
+    pub fn civil(self) -> (i32, u32, u32) {
         let days = self.0 + 719_468;
         let era = days.div_euclid(146_097);
         let day_of_era = days.rem_euclid(146_097);

@@ -35,14 +35,16 @@ pub mod compose;
 pub mod date;
 pub mod flag;
 
+pub use address_list::{Item as ListItem, Listed, address_list};
 pub use encoding::{Encoding, decode_part, decoded_len};
 pub use error::Error;
 pub use header::{Field, decode_header_text, header_fields};
 pub use keys::{Keys, decode_address_text};
 pub use keys_column::KeysView;
 pub use limits::Limits;
+pub use parameter::{Parameter, Parameterized};
 pub use part_index::{MessageRanges, Part, PartIndex, PartKind};
-pub use search::{header_line, searchable_text};
+pub use search::{header_line, part_text, searchable_text};
 pub use sort_text::SortText;
 pub use summary::Summary;
 pub use surrogate::{surrogate_body, surrogate_header};

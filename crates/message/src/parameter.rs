@@ -14,22 +14,27 @@ const PARAMETERS_MAX: usize = 128;
 
 /// One parameter, its quoting removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Parameter {
-    pub(crate) name: Vec<u8>,
-    pub(crate) value: Vec<u8>,
+pub struct Parameter {
+    /// Its name; ends with `*` where the value is encoded (RFC 2231 §4).
+    pub name: Vec<u8>,
+    /// Its value.
+    pub value: Vec<u8>,
 }
 
 /// A field value: `main [ "/" sub ] *( ";" parameter )`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Parameterized {
-    pub(crate) main: Vec<u8>,
-    pub(crate) sub: Vec<u8>,
-    pub(crate) parameters: Vec<Parameter>,
+pub struct Parameterized {
+    /// The first token: a main type, a disposition.
+    pub main: Vec<u8>,
+    /// The subtype; empty where there is none.
+    pub sub: Vec<u8>,
+    /// The parameters in order.
+    pub parameters: Vec<Parameter>,
 }
 
 impl Parameterized {
     /// Reads what can be read; `None` where there is not even a first token.
-    pub(crate) fn parse(raw_value: &[u8]) -> Option<Self> {
+    pub fn parse(raw_value: &[u8]) -> Option<Self> {
         let text = unfold(raw_value);
         let mut cursor = Cursor { rest: &text };
         cursor.skip_blanks();
@@ -57,17 +62,17 @@ impl Parameterized {
     }
 
     /// Whether it is `main/sub`.
-    pub(crate) fn is(&self, main: &str, sub: &str) -> bool {
+    pub fn is(&self, main: &str, sub: &str) -> bool {
         self.is_main(main) && self.sub.eq_ignore_ascii_case(sub.as_bytes())
     }
 
     /// Whether it is `main/` anything.
-    pub(crate) fn is_main(&self, main: &str) -> bool {
+    pub fn is_main(&self, main: &str) -> bool {
         self.main.eq_ignore_ascii_case(main.as_bytes())
     }
 
     /// The value of a parameter.
-    pub(crate) fn parameter(&self, name: &str) -> Option<&[u8]> {
+    pub fn parameter(&self, name: &str) -> Option<&[u8]> {
         let is_it = |p: &&Parameter| p.name.eq_ignore_ascii_case(name.as_bytes());
         self.parameters.iter().find(is_it).map(|p| p.value.as_slice())
     }

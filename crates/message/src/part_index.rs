@@ -71,6 +71,11 @@ const VERSION: u8 = 1;
 const DEPTH_MAX: usize = 2 * crate::Limits::DEPTH_CEILING + 2;
 
 impl PartIndex {
+    /// Finds the parts of a message, for who needs nothing else of it.
+    pub fn of(message: &[u8], limits: &crate::Limits) -> Self {
+        crate::summary::part_index(message, limits)
+    }
+
     /// The part of this number (`1.2.3`); the empty number is the whole message.
     pub fn find(&self, number: &[u32]) -> Option<Part> {
         let mut at = 0;

@@ -45,7 +45,9 @@ pub fn header_line(name: &[u8], raw_value: &[u8]) -> String {
     format!("{}: {}", String::from_utf8_lossy(name), decode_header_text(raw_value))
 }
 
-fn part_text<'a>(message: &'a [u8], part: &Part, limits: &Limits) -> Option<Cow<'a, str>> {
+/// The text of a text part, decoded to UTF-8, HTML without its markup; `None` where its encoding
+/// is unknown.
+pub fn part_text<'a>(message: &'a [u8], part: &Part, limits: &Limits) -> Option<Cow<'a, str>> {
     let fields = Fields::of(slice(message, &part.mime), limits.header_fields_max);
     let content_type = fields.content_type.and_then(Parameterized::parse);
     let charset = content_type

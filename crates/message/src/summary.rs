@@ -32,11 +32,7 @@ impl Summary {
     /// Reads a message. There is one for every sequence of bytes: what is no MIME is text, what
     /// is no field is left out.
     pub fn of(message: &[u8], limits: &Limits) -> Self {
-        let parsed = PARSER
-            .clone()
-            .max_depth(limits.depth_max.min(Limits::DEPTH_CEILING))
-            .max_parts(limits.parts_max)
-            .parse(message);
+        let parsed = parser(limits).parse(message);
         let structure = describe(message, parsed.as_ref().map(|parsed| parsed.root_part()), limits);
         let header_bytes = structure.parts.header_bytes() as usize;
         let header = message.get(..header_bytes).unwrap_or_default();
@@ -52,6 +48,19 @@ impl Summary {
             keys: Keys::of(&fields, parsed.as_ref(), limits),
         }
     }
+}
+
+/// The part index alone.
+pub(crate) fn part_index(message: &[u8], limits: &Limits) -> PartIndex {
+    let parsed = parser(limits).parse(message);
+    describe(message, parsed.as_ref().map(|parsed| parsed.root_part()), limits).parts
+}
+
+fn parser(limits: &Limits) -> MessageParser {
+    PARSER
+        .clone()
+        .max_depth(limits.depth_max.min(Limits::DEPTH_CEILING))
+        .max_parts(limits.parts_max)
 }
 
 // mail-parser finds the parts; the fields it would decode as well are read here, raw. Encoded

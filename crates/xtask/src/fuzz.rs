@@ -13,6 +13,7 @@ const TARGETS: &[&str] = &[
     "pop3_command",
     "pop3_message",
     "search_index",
+    "sieve_script",
     "smtp_command",
     "smtp_data",
     "sasl_exchange",

@@ -1,0 +1,127 @@
+//! `redirect-deliverby` (RFC 6009 §7): by when a redirected message has to arrive.
+
+use message::date::{DateTime, Day};
+
+use crate::action::DeliverBy;
+use crate::capability::Capability;
+use crate::compile::{Arguments, Compiler};
+use crate::error::{ScriptError, Trouble};
+use crate::run::State;
+use crate::text::Text;
+
+#[derive(Debug)]
+enum By {
+    Seconds(i64),
+    Instant(Text),
+}
+
+/// `":bytimerelative" <number> / ":bytimeabsolute" <string>`, `[":bymode" <string>] [":bytrace"]`
+#[derive(Debug)]
+pub(crate) struct DeliverByTags {
+    by: By,
+    mode: char,
+    trace: bool,
+}
+
+impl DeliverByTags {
+    pub(crate) fn take(
+        arguments: &mut Arguments<'_>,
+        compiler: &Compiler<'_>,
+    ) -> Result<Option<Self>, ScriptError> {
+        let relative = arguments.tagged_number("bytimerelative")?;
+        let absolute = arguments.tagged_text(compiler, "bytimeabsolute")?;
+        let mode = arguments.tagged_literal("bymode")?;
+        let trace = arguments.tag("bytrace").is_some();
+        let by = match (relative, absolute) {
+            (Some(_), Some(_)) => {
+                return Err(
+                    arguments.wrong(":bytimerelative and :bytimeabsolute exclude each other")
+                );
+            }
+            (Some(seconds), None) => By::Seconds(i64::try_from(seconds).unwrap_or(i64::MAX)),
+            (None, Some(text)) => By::Instant(text),
+            (None, None) if mode.is_some() || trace => {
+                return Err(arguments.wrong(":bymode and :bytrace need a time"));
+            }
+            (None, None) => return Ok(None),
+        };
+        compiler.needs(arguments.at(), ":bytimerelative", &[Capability::RedirectDeliverby])?;
+        let mode = match mode.map(|literal| literal.text.to_ascii_lowercase()).as_deref() {
+            // RFC 6009 §7: the default is to return the message.
+            None | Some("return") => 'R',
+            Some("notify") => 'N',
+            Some(other) => return Err(arguments.wrong(format!("there is no mode \"{other}\""))),
+        };
+        Ok(Some(Self { by, mode, trace }))
+    }
+
+    pub(crate) fn value(&self, state: &mut State<'_>) -> Result<DeliverBy, Trouble> {
+        let seconds = match &self.by {
+            By::Seconds(seconds) => *seconds,
+            By::Instant(text) => {
+                let text = state.text(text)?;
+                let instant = parse_instant(&text)
+                    .ok_or_else(|| Trouble::Value(format!("{text:?} is no instant")))?;
+                instant.unix_secs() - state.now.unix_secs()
+            }
+        };
+        Ok(DeliverBy { seconds, mode: self.mode, trace: self.trace })
+    }
+}
+
+// date-time of RFC 3339 §5.6; the zone may lack its colon, as the RFC's own example has it.
+fn parse_instant(text: &str) -> Option<DateTime> {
+    let number = |range| -> Option<i64> {
+        let digits: &str = text.get(range)?;
+        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+    };
+    let marks = [(4, "-"), (7, "-"), (10, "T"), (13, ":"), (16, ":")];
+    if marks.iter().any(|(at, mark)| text.get(*at..at + 1) != Some(mark)) {
+        return None;
+    }
+    let day = Day::from_civil(
+        i32::try_from(number(0..4)?).ok()?,
+        u32::try_from(number(5..7)?).ok()?,
+        u32::try_from(number(8..10)?).ok()?,
+    )?;
+    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    if hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let zone = match text.get(19..)? {
+        "Z" => 0,
+        zone => {
+            let sign = if zone.starts_with('-') { -1 } else { 1 };
+            let digits = zone.strip_prefix(['+', '-'])?.replacen(':', "", 1);
+            if digits.len() != 4 {
+                return None;
+            }
+            let digits: i64 = digits.parse().ok()?;
+            sign * (digits / 100 * 60 + digits % 100)
+        }
+    };
+    let secs = i64::from(day.get()) * 86_400 + hour * 3600 + minute * 60 + second - zone * 60;
+    Some(DateTime::from_unix_secs(secs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants() {
+        for (text, expect) in [
+            ("1970-01-02T00:00:00Z", Some(86_400)),
+            ("1970-01-01T20:00:00+0100", Some(68_400)),
+            ("1970-01-01T20:00:00-01:00", Some(75_600)),
+            ("1970-01-01 20:00:00Z", None),
+            ("1970-13-01T20:00:00Z", None),
+            ("1970-01-01T24:00:00Z", None),
+            ("1970-01-01T20:00:00", None),
+            ("x", None),
+            ("1970-01-01T20:00:é0Z", None),
+        ] {
+            assert_eq!(parse_instant(text).map(DateTime::unix_secs), expect, "{text}");
+        }
+    }
+}

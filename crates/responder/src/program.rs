@@ -1,0 +1,74 @@
+//! Compiled scripts.
+
+use crate::action::Outcome;
+use crate::capability::CapabilitySet;
+use crate::env::{Delivery, Env};
+use crate::error::{Failure, ScriptError};
+use crate::host::HostWord;
+use crate::limits::Limits;
+use crate::run::Block;
+use crate::{compile, run, syntax};
+
+/// What scripts may use, and how much of it.
+#[derive(Debug, Clone)]
+pub struct Language {
+    /// The bounds.
+    pub limits: Limits,
+    /// What `require` may name.
+    pub capabilities: CapabilitySet,
+    /// What `require` names for the words of the program that runs scripts.
+    pub host_capability: Option<&'static str>,
+    /// Commands and tests of that program.
+    pub host_words: &'static [HostWord],
+}
+
+impl Default for Language {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            capabilities: CapabilitySet::ALL,
+            host_capability: None,
+            host_words: &[],
+        }
+    }
+}
+
+/// A script without mistakes, ready to run on any number of messages, on several at once.
+pub struct Program {
+    block: Block,
+    required: CapabilitySet,
+}
+
+impl std::fmt::Debug for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Program").field("required", &self.required).finish_non_exhaustive()
+    }
+}
+
+impl Program {
+    /// Compiles a script, or tells its mistakes; there is at least one then.
+    pub fn compile(script: &[u8], language: &Language) -> Result<Self, Vec<ScriptError>> {
+        let nodes = syntax::parse(script, &language.limits).map_err(|error| vec![error])?;
+        let (block, required) = compile::compile(&nodes, language)?;
+        Ok(Self { block, required })
+    }
+
+    /// What the script required.
+    pub fn required(&self) -> CapabilitySet {
+        self.required
+    }
+
+    /// Runs it on a message. On failure no action counts, and the message is to be kept.
+    pub fn run(
+        &self,
+        language: &Language,
+        delivery: &Delivery<'_>,
+        env: &mut dyn Env,
+    ) -> Result<Outcome, Failure> {
+        run::run(&self.block, language, delivery, env)
+    }
+
+    pub(crate) fn block(&self) -> &Block {
+        &self.block
+    }
+}

@@ -1,0 +1,15 @@
+//! What a run may take.
+
+use crate::error::Trouble;
+use crate::run::State;
+
+impl State<'_> {
+    /// Pays for some steps.
+    pub(crate) fn charge(&mut self, steps: u64) -> Result<(), Trouble> {
+        self.steps = self.steps.saturating_add(steps);
+        if self.steps > self.limits.steps_max {
+            return Err(Trouble::TooMuch("the script takes too long"));
+        }
+        Ok(())
+    }
+}

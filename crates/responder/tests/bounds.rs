@@ -1,0 +1,112 @@
+//! Scripts and messages that would take too much, and how fast ordinary ones are.
+
+use std::time::{Duration, Instant};
+
+use message::date::DateTime;
+use responder::{Delivery, EmptyEnv, Envelope, Event, Language, Limits, Outcome, Program};
+
+fn run(script: &str, message: &[u8], limits: Limits) -> Result<Outcome, String> {
+    let language = Language { limits, ..Language::default() };
+    let program = Program::compile(script.as_bytes(), &language)
+        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+    let delivery = Delivery {
+        message,
+        envelope: Some(Envelope { from: "a@b".into(), to: "c@d".into(), ..Envelope::default() }),
+        now: DateTime::from_unix_secs(0),
+        detail_separator: '+',
+        event: Event::Delivery,
+    };
+    program.run(&language, &delivery, &mut EmptyEnv).map_err(|failure| failure.trouble.to_string())
+}
+
+#[test]
+fn what_takes_too_long_ends() {
+    // A tenth of the default, for the sake of debug builds.
+    let limits = Limits { steps_max: 1_000_000, ..Limits::default() };
+    let message = [b"Subject: x\r\n\r\n".to_vec(), b"ab".repeat(500_000)].concat();
+    let tests = "body :raw :matches \"*a?c*\",".repeat(1000);
+    for script in [
+        format!("require \"body\"; if anyof ({tests} false) {{}}"),
+        "require [\"variables\"]; set \"a\" \"aaaaaaaaaa\";".to_owned()
+            + &"set \"a\" \"${a}${a}${a}${a}\"; if string :matches \"${a}\" \"*b*\" {}"
+                .repeat(2000),
+        "require [\"regex\", \"variables\"]; set \"a\" \"(a|b)*c\";".to_owned()
+            + &"if header :regex \"subject\" \"${a}\" {}".repeat(5000),
+    ] {
+        let begun = Instant::now();
+        assert_eq!(run(&script, &message, limits), Err("the script takes too long".to_owned()));
+        // In a debug build on a busy machine; a release build takes a hundredth of it.
+        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn every_bound_is_told() {
+    let limits = Limits {
+        actions_max: 2,
+        redirects_max: 1,
+        notifications_max: 1,
+        variables_max: 1,
+        edits_max: 1,
+        flags_max: 1,
+        string_bytes_max: 10,
+        ..Limits::default()
+    };
+    for (script, expect) in [
+        (
+            "require \"fileinto\"; fileinto \"a\"; fileinto \"b\"; fileinto \"c\";",
+            "too many actions",
+        ),
+        ("redirect \"a@b\"; redirect \"c@d\";", "too many redirections"),
+        (
+            "require \"enotify\"; notify \"mailto:a@b\"; notify \"mailto:c@d\";",
+            "too many notifications",
+        ),
+        ("require \"variables\"; set \"a\" \"1\"; set \"b\" \"2\";", "too many variables"),
+        (
+            "require \"editheader\"; addheader \"a\" \"1\"; addheader \"b\" \"2\";",
+            "the message is changed too often",
+        ),
+        ("require \"imap4flags\"; setflag \"a b\";", "too many flags"),
+        (
+            "require \"variables\"; set \"a\" \"123456\"; redirect \"${a}${a}\";",
+            "a string becomes too long",
+        ),
+    ] {
+        assert_eq!(run(script, b"Subject: x\r\n\r\n", limits), Err(expect.to_owned()), "{script}");
+    }
+}
+
+#[test]
+fn long_variables_are_cut() {
+    let limits = Limits { variable_bytes_max: 5, ..Limits::default() };
+    let script = "require [\"variables\", \"fileinto\"]; set \"a\" \"äöü\"; \
+        if header :matches \"subject\" \"*\" {} fileinto \"${a} ${1}\";";
+    let outcome = run(script, b"Subject: abcdefgh\r\n\r\n", limits).unwrap();
+    assert!(format!("{:?}", outcome.actions).contains("\"äö abcde\""), "{:?}", outcome.actions);
+}
+
+/// A script of 100 rules as rule editors write them, none of which fits.
+fn hundred_rules() -> String {
+    let mut script = String::from("require [\"fileinto\", \"imap4flags\"];\r\n");
+    for rule in 0..100 {
+        script.push_str(&format!(
+            "if anyof (header :contains \"subject\" \"word {rule}\", \
+             address :is \"from\" \"person{rule}@example.com\", \
+             header :contains [\"to\", \"cc\"] \"list-{rule}@\") \
+             {{ fileinto \"Folder {rule}\"; stop; }}\r\n"
+        ));
+    }
+    script
+}
+
+#[test]
+fn a_hundred_rules_are_cheap() {
+    let message = b"Received: from a by b; Mon, 20 Jul 2009 21:44:43 +0300\r\nFrom: Somebody <somebody@example.net>\r\n\
+        To: One <one@example.org>, Two <two@example.org>\r\nCc: Three <three@example.org>\r\n\
+        Subject: What we talked about yesterday, and a little more\r\nDate: Mon, 20 Jul 2009 21:44:43 +0300\r\n\
+        Message-ID: <1@example.net>\r\nContent-Type: text/plain\r\n\r\nText.\r\n";
+    let outcome = run(&hundred_rules(), message, Limits::default()).unwrap();
+    assert_eq!(outcome.actions.len(), 1);
+    assert!(outcome.steps < 5_000, "{}", outcome.steps);
+}

@@ -1,0 +1,198 @@
+//! What decides which commands run, and who is told.
+
+use responder::{Delivery, DuplicateKey, Event, Language, Program};
+
+use crate::scene::{MESSAGE, World, check, check_tests, delivery, run_with, shown};
+
+#[test]
+fn ihave() {
+    check(&[
+        ("require \"ihave\"; if ihave \"fileinto\" { fileinto \"a\"; }", "fileinto a"),
+        ("require \"ihave\"; if ihave \"frop\" { frop \"a\"; } else { discard; }", ""),
+        ("require \"ihave\"; if allof (ihave \"frop\", frop \"a\") { frop; }", "keep implicitly"),
+        (
+            "require \"ihave\"; if not ihave [\"fileinto\", \"frop\"] { error \"sorry\"; }",
+            "line 1, column 54: sorry",
+        ),
+        // RFC 5463 §4
+        ("require \"ihave\"; if ihave \"variables\" { discard; }", "keep implicitly"),
+        ("require [\"ihave\", \"variables\"]; if ihave \"variables\" { discard; }", ""),
+        (
+            "require \"ihave\"; fileinto \"a\"; if ihave \"fileinto\" {}",
+            "line 1, column 18: fileinto needs require \"fileinto\"",
+        ),
+    ]);
+}
+
+#[test]
+fn include() {
+    let run = |script: &str| {
+        let scripts = [
+            ("a", "require \"fileinto\"; fileinto \"from-a\";"),
+            ("returns", "require \"include\"; return; discard;"),
+            ("stops", "stop;"),
+            ("itself", "require \"include\"; include \"itself\";"),
+            ("broken", "keep"),
+            ("fails", "require \"ihave\";\nerror \"oh\";"),
+            (
+                "subject_tests",
+                "require [\"include\", \"variables\"]; global [\"test\", \"test_mailbox\"]; \
+                 if header :contains \"Subject\" \"${test}\" { set \"test_mailbox\" \"spam-${test}\"; }",
+            ),
+            (
+                "own",
+                "require [\"include\", \"variables\"]; set \"x\" \"changed\"; set \"global.y\" \"2\";",
+            ),
+        ];
+        let mut world = World { scripts: scripts.into_iter().collect(), ..World::default() };
+        let script = format!("require [\"include\", \"variables\", \"fileinto\"]; {script}");
+        match run_with(&script, MESSAGE, &mut world) {
+            Ok(outcome) => shown(&outcome),
+            Err(error) => error,
+        }
+    };
+    for (script, expect) in [
+        ("include \"a\"; include :once \"a\";", "fileinto from-a"),
+        ("include \"returns\"; keep;", "keep"),
+        ("include \"stops\"; discard;", "keep implicitly"),
+        ("include :optional \"none\"; keep;", "keep"),
+        ("include \"none\";", "line 1, column 47: there is no script \"none\""),
+        ("include \"itself\";", "line 1, column 20: the script \"itself\" includes itself"),
+        (
+            "include \"broken\";",
+            "line 1, column 47: in the script \"broken\": line 1, column 5: a command must end with ; or a block",
+        ),
+        ("include \"fails\";", "line 2, column 1: oh"),
+        // RFC 6609 §3.4.1
+        (
+            "global \"test\"; global \"test_mailbox\"; set \"test\" \"$$\"; include \"subject_tests\"; \
+             set \"test\" \"present\"; include \"subject_tests\"; fileinto \"${test_mailbox}\";",
+            "fileinto spam-present",
+        ),
+        ("set \"x\" \"mine\"; include \"own\"; fileinto \"${x}${global.y}\";", "fileinto mine2"),
+        ("set \"x\" \"1\"; global \"x\";", "line 1, column 67: the variable \"x\" was set before"),
+        ("include \"a/b\";", "line 1, column 55: \"a/b\" is no name of a script"),
+    ] {
+        assert_eq!(run(script), expect, "{script}");
+    }
+}
+
+#[test]
+fn duplicate() {
+    let key = |handle: &str, id: &str| DuplicateKey { handle: handle.into(), id: id.into() };
+    let own = "<1@desert.example.org>";
+    for (test, seen, holds, remembered) in [
+        ("duplicate", vec![], false, vec![(key("", own), 604_800)]),
+        ("duplicate", vec![key("", own)], true, vec![]),
+        ("duplicate :last", vec![key("", own)], true, vec![(key("", own), 604_800)]),
+        (
+            "duplicate :handle \"h\" :seconds 60",
+            vec![key("", own)],
+            false,
+            vec![(key("h", own), 60)],
+        ),
+        ("duplicate :header \"x-tag\"", vec![key("", "one")], true, vec![]),
+        ("duplicate :header \"x none\"", vec![], false, vec![]),
+        ("duplicate :header \"x-none\"", vec![], false, vec![]),
+        ("duplicate :uniqueid \"u\" :seconds 0", vec![key("", "u")], false, vec![]),
+        ("anyof (duplicate, duplicate)", vec![], false, vec![(key("", own), 604_800)]),
+    ] {
+        let script = format!("require \"duplicate\"; if {test} {{ discard; }}");
+        let outcome = run_with(&script, MESSAGE, &mut World { seen, ..World::default() }).unwrap();
+        assert_eq!(outcome.actions.is_empty(), holds, "{test}");
+        assert_eq!(outcome.seen, remembered, "{test}");
+    }
+    check(&[(
+        "require \"duplicate\"; if duplicate :header \"a\" :uniqueid \"b\" {}",
+        "line 1, column 25: duplicate: :header and :uniqueid exclude each other",
+    )]);
+}
+
+#[test]
+fn external_lists() {
+    check_tests(
+        "\"extlists\", \"envelope\"",
+        &[
+            ("address :list \"from\" \":addrbook:default\"", true),
+            ("address :list \"to\" \"urn:ietf:params:sieve:addrbook:default\"", false),
+            ("valid_ext_list \":addrbook:default\"", true),
+            ("valid_ext_list [\":addrbook:default\", \"tag:x\"]", false),
+        ],
+    );
+    check(&[
+        (
+            "require \"extlists\"; redirect :list \":addrbook:default\";",
+            "redirect a@example.com; redirect b@example.com",
+        ),
+        (
+            "require \"extlists\"; if header :list \"from\" \"tag:x\" {}",
+            "line 1, column 21: there is no list \"tag:x\"",
+        ),
+        (
+            "require \"extlists\"; if header :list :comparator \"i;octet\" \"a\" \"b\" {}",
+            "line 1, column 24: header: :list takes no comparator",
+        ),
+    ]);
+}
+
+#[test]
+fn redirect_and_envelope_extensions() {
+    check(&[
+        (
+            "require [\"copy\", \"redirect-dsn\"]; redirect :copy :notify \"NEVER\" :ret \"hdrs\" \"e@example.com\";",
+            "redirect e@example.com NEVER HDRS; keep implicitly",
+        ),
+        (
+            "require \"redirect-deliverby\"; redirect :bytimerelative 600 \"c@example.com\";",
+            "redirect c@example.com 600Rfalse",
+        ),
+        (
+            "require \"redirect-deliverby\"; redirect :bytimeabsolute \"2009-07-20T21:45:43+0300\" :bymode \"notify\" :bytrace \"c@example.com\";",
+            "redirect c@example.com 60Ntrue",
+        ),
+        (
+            "require \"redirect-dsn\"; redirect :notify \"NEVER,DELAY\" \"a@b\";",
+            "line 1, column 25: redirect: \"NEVER,DELAY\" is no value of NOTIFY",
+        ),
+    ]);
+    check_tests(
+        "\"envelope\", \"envelope-dsn\", \"envelope-deliverby\", \"relational\"",
+        &[
+            ("envelope \"notify\" \"FAILURE\"", true),
+            ("envelope :count \"eq\" \"notify\" \"2\"", true),
+            ("envelope \"ret\" \"HDRS\"", true),
+            ("envelope :count \"eq\" \"orcpt\" \"0\"", true),
+            ("envelope \"bytimerelative\" \"600\"", true),
+            ("envelope :zone \"+0000\" \"bytimeabsolute\" \"2009-07-20T18:54:43Z\"", true),
+            ("envelope \"bymode\" \"return\"", true),
+            ("envelope \"bytrace\" \"trace\"", true),
+        ],
+    );
+    check(&[(
+        "require \"envelope\"; if envelope \"notify\" \"x\" {}",
+        "line 1, column 33: notify needs require \"envelope-dsn\"",
+    )]);
+}
+
+#[test]
+fn imap_events() {
+    let language = Language::default();
+    let run = |script: &str| {
+        let program = Program::compile(script.as_bytes(), &language).unwrap();
+        let delivery = Delivery { envelope: None, event: Event::Imap, ..delivery(MESSAGE) };
+        match program.run(&language, &delivery, &mut World::default()) {
+            Ok(outcome) => shown(&outcome),
+            Err(failure) => failure.trouble.to_string(),
+        }
+    };
+    // RFC 6785 §3.11, RFC 6785 §4.6
+    for (script, expect) in [
+        ("require \"reject\"; reject \"x\";", "only a message that arrives can be rejected"),
+        ("require \"vacation\"; vacation \"x\";", "only a message that arrives can be answered"),
+        ("require \"envelope\"; if envelope \"to\" \"x\" {}", "there is no envelope to test"),
+        ("require \"environment\"; if environment \"phase\" \"post\" { discard; }", ""),
+        ("redirect \"a@b\";", "redirect a@b"),
+    ] {
+        assert_eq!(run(script), expect, "{script}");
+    }
+}
