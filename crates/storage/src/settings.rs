@@ -42,6 +42,9 @@ pub struct Settings {
     pub batch_max: usize,
     /// Write transactions that may wait; above it writers wait for a place. Default 4096.
     pub queue_max: usize,
+    /// Memory for the messages of write transactions that wait or run; above it writers wait for
+    /// room. One that brings more takes all of it. Default 256 MiB.
+    pub queue_bytes_max: u64,
     /// Days an expunged message can be brought back (R-REST-1). Default 30.
     pub expunged_retention_days: u32,
     /// Days the change log reaches back. Default 60.
@@ -100,6 +103,7 @@ impl Settings {
             writers: 8,
             batch_max: 512,
             queue_max: 4096,
+            queue_bytes_max: 256 * 1024 * 1024,
             expunged_retention_days: 30,
             change_log_days: 60,
             trace_days: 14,

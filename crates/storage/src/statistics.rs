@@ -21,6 +21,7 @@ pub(crate) struct Statistics {
     commit_micros: AtomicU64,
     largest_batch: AtomicU64,
     indexed: AtomicU64,
+    queued_bytes: AtomicU64,
     batch_sizes: [AtomicU64; BATCH_SIZES.len()],
     commit_times: [AtomicU64; COMMIT_MICROS.len()],
 }
@@ -42,6 +43,8 @@ pub struct StatisticsSnapshot {
     pub largest_batch: u64,
     /// Messages that were put into the search index.
     pub indexed: u64,
+    /// Memory of the messages that wait for a writer or are being written now.
+    pub queued_bytes: u64,
     /// Commits by how many transactions shared them, within [`BATCH_SIZES`].
     pub batch_sizes: [u64; BATCH_SIZES.len()],
     /// Commits by how long they took, within [`COMMIT_MICROS`].
@@ -51,6 +54,16 @@ pub struct StatisticsSnapshot {
 impl Statistics {
     pub(crate) fn queued(&self) {
         add(&self.queued, 1);
+    }
+
+    /// Messages take so much memory in the queue.
+    pub(crate) fn entered(&self, bytes: u64) {
+        add(&self.queued_bytes, bytes);
+    }
+
+    /// They are written, or refused.
+    pub(crate) fn left(&self, bytes: u64) {
+        self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// A writer took these from the queue.
@@ -84,6 +97,7 @@ impl Statistics {
             commit_micros: read(&self.commit_micros),
             largest_batch: read(&self.largest_batch),
             indexed: read(&self.indexed),
+            queued_bytes: read(&self.queued_bytes),
             batch_sizes: self.batch_sizes.each_ref().map(read),
             commit_times: self.commit_times.each_ref().map(read),
         }

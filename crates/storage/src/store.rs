@@ -143,7 +143,7 @@ impl Store {
             blocking("upload", move || store.upload(&messages)).await?;
         }
         let (job, outcome) = write_job(label, closure);
-        self.inner.engine.submit(Submission { job, messages, reach }).await?;
+        self.inner.engine.submit(Submission::new(job, messages, reach)).await?;
         outcome.await.map_err(|_| lost(label))?
     }
 
@@ -165,7 +165,7 @@ impl Store {
             self.upload(&messages)?;
         }
         let (job, outcome) = write_job(label, closure);
-        self.inner.engine.submit_blocking(Submission { job, messages, reach: Reach::All })?;
+        self.inner.engine.submit_blocking(Submission::new(job, messages, Reach::All))?;
         outcome.blocking_recv().map_err(|_| lost(label))?
     }
 

@@ -7,6 +7,7 @@
 mod job;
 mod pool;
 mod postgres;
+mod queue;
 mod sqlite;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use std::thread::JoinHandle;
 
 pub(crate) use job::{Finished, ReadWork, WriteJob, write_job};
 pub(crate) use postgres::PostgresEngine;
+pub(crate) use queue::Room;
 pub(crate) use sqlite::{SqliteEngine, open_writer as open_sqlite};
 
 use crate::blob::BlobStore;
@@ -65,6 +67,18 @@ pub(crate) struct Submission {
     /// Messages whose large blobs the job will name.
     pub(crate) messages: Vec<Arc<PreparedMessage>>,
     pub(crate) reach: Reach,
+    /// Given by the queue.
+    pub(crate) room: Option<Room>,
+}
+
+impl Submission {
+    pub(crate) fn new(
+        job: Box<dyn WriteJob>,
+        messages: Vec<Arc<PreparedMessage>>,
+        reach: Reach,
+    ) -> Self {
+        Self { job, messages, reach, room: None }
+    }
 }
 
 /// What a write may change.

@@ -50,6 +50,13 @@ impl PreparedMessage {
         self.size_bytes
     }
 
+    /// About what it takes in memory.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let body = self.body.as_ref().map_or(0, |body| body.stored.capacity());
+        let computed = self.parts.len() + self.keys.len();
+        (self.header.capacity() + body + computed) as u64
+    }
+
     /// What was computed from it.
     pub fn summary(&self) -> &Summary {
         &self.summary

@@ -23,7 +23,9 @@ use self::connect::{connect, warn_of_unsafe_server};
 use self::notice::{Listener, Notifier, Outbox, daemon_id};
 use self::writer::Writer;
 use super::pool::Pool;
-use super::{Engine, ReadWork, Shared, Submission, SubmitFuture, closed, join};
+use super::queue::Queue;
+use super::{Engine, ReadWork, Shared, Submission, SubmitFuture, join};
+use crate::sql::connection::Target;
 use crate::sql::postgres::PostgresSql;
 use crate::sql::{Dialect, Sql, Value};
 use crate::{Result, StorageError, migrate};
@@ -33,7 +35,7 @@ const MIGRATION_LOCK: i64 = 0x706f_7374_686f_726e;
 
 /// The engine for those who outgrow one machine.
 pub(crate) struct PostgresEngine {
-    queue: Mutex<Option<mpsc::Sender<Submission>>>,
+    queue: Queue,
     /// Writers and the listener.
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Ends after the writers, with what they left to tell.
@@ -52,9 +54,9 @@ impl PostgresEngine {
         let connection = connect(&config)?;
         warn_of_unsafe_server(&connection)?;
         migrate(&mut PostgresSql::new(connection), &shared)?;
-        let (queue, jobs) = mpsc::channel(shared.settings.queue_max.max(1));
+        let (queue, jobs) = Queue::new(&shared.settings, shared.statistics.clone());
         let engine = Self {
-            queue: Mutex::new(Some(queue)),
+            queue,
             threads: Mutex::default(),
             notifier: Mutex::default(),
             outbox: Arc::default(),
@@ -108,10 +110,6 @@ impl PostgresEngine {
         }
         Ok(())
     }
-
-    fn queue(&self) -> Result<mpsc::Sender<Submission>> {
-        lock(&self.queue).clone().ok_or_else(closed)
-    }
 }
 
 fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
@@ -155,15 +153,11 @@ fn migrate_locked(sql: &mut PostgresSql, shared: &Shared) -> Result<()> {
 
 impl Engine for PostgresEngine {
     fn submit(&self, submission: Submission) -> SubmitFuture<'_> {
-        Box::pin(async move {
-            self.shared.statistics.queued();
-            self.queue()?.send(submission).await.map_err(|_| closed())
-        })
+        Box::pin(self.queue.submit(submission))
     }
 
     fn submit_blocking(&self, submission: Submission) -> Result<()> {
-        self.shared.statistics.queued();
-        self.queue()?.blocking_send(submission).map_err(|_| closed())
+        self.queue.submit_blocking(submission)
     }
 
     fn read_blocking(&self, work: ReadWork<'_>) -> Result<()> {
@@ -186,7 +180,7 @@ impl Engine for PostgresEngine {
 
     fn close(&self) {
         self.closing.request();
-        lock(&self.queue).take();
+        self.queue.close();
         for thread in std::mem::take(&mut *lock(&self.threads)) {
             join(thread);
         }

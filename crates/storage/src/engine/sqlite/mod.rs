@@ -12,13 +12,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
-use tokio::sync::mpsc;
 
 use self::log::Log;
 use self::open::{database_path, open_reader};
 use self::writer::Writer;
 use super::pool::Pool;
-use super::{Engine, ReadWork, Shared, Submission, SubmitFuture, closed, join};
+use super::queue::Queue;
+use super::{Engine, ReadWork, Shared, Submission, SubmitFuture, join};
 use crate::sql::sqlite::{SqliteSql, error};
 use crate::{Result, StorageError};
 
@@ -26,7 +26,7 @@ pub(crate) use self::open::open_writer;
 
 /// The embedded engine.
 pub(crate) struct SqliteEngine {
-    queue: Mutex<Option<mpsc::Sender<Submission>>>,
+    queue: Queue,
     writer: Mutex<Option<JoinHandle<()>>>,
     readers: Pool<Connection>,
     shared: Arc<Shared>,
@@ -35,7 +35,7 @@ pub(crate) struct SqliteEngine {
 impl SqliteEngine {
     /// Starts the writer on an opened database.
     pub(crate) fn start(connection: Connection, shared: Arc<Shared>) -> Result<Self> {
-        let (queue, jobs) = mpsc::channel(shared.settings.queue_max.max(1));
+        let (queue, jobs) = Queue::new(&shared.settings, shared.statistics.clone());
         let log = Log::start(&shared.settings)?;
         let writer = Writer::new(connection, log, shared.clone());
         let handle = std::thread::Builder::new()
@@ -43,29 +43,21 @@ impl SqliteEngine {
             .spawn(move || writer.run(jobs))
             .map_err(|cause| StorageError::Unavailable(cause.to_string()))?;
         Ok(Self {
-            queue: Mutex::new(Some(queue)),
+            queue,
             writer: Mutex::new(Some(handle)),
             readers: Pool::new(shared.settings.readers),
             shared,
         })
     }
-
-    fn queue(&self) -> Result<mpsc::Sender<Submission>> {
-        lock(&self.queue).clone().ok_or_else(closed)
-    }
 }
 
 impl Engine for SqliteEngine {
     fn submit(&self, submission: Submission) -> SubmitFuture<'_> {
-        Box::pin(async move {
-            self.shared.statistics.queued();
-            self.queue()?.send(submission).await.map_err(|_| closed())
-        })
+        Box::pin(self.queue.submit(submission))
     }
 
     fn submit_blocking(&self, submission: Submission) -> Result<()> {
-        self.shared.statistics.queued();
-        self.queue()?.blocking_send(submission).map_err(|_| closed())
+        self.queue.submit_blocking(submission)
     }
 
     fn read_blocking(&self, work: ReadWork<'_>) -> Result<()> {
@@ -81,7 +73,7 @@ impl Engine for SqliteEngine {
     }
 
     fn close(&self) {
-        lock(&self.queue).take();
+        self.queue.close();
         if let Some(writer) = lock(&self.writer).take() {
             join(writer);
         }
