@@ -113,6 +113,11 @@ fn storage_answer(error: StorageError) -> Answer {
             tracing::warn!(detail, "storage is unavailable");
             no(Code::Unavailable, "Temporarily unavailable, try again later".to_owned())
         }
+        // RFC 5530 §3: UNAVAILABLE is for what passes; OVERQUOTA would blame the account.
+        StorageError::NoSpace(detail) => {
+            tracing::error!(detail, "storage has no room");
+            no(Code::Unavailable, "The mail store has no room, try again later".to_owned())
+        }
         StorageError::Corrupt(detail) => {
             let id = fault_id();
             tracing::error!(id, detail, "stored data is damaged");
@@ -226,6 +231,10 @@ mod tests {
             (
                 StorageError::Unavailable("/data: disk full".to_owned()).into(),
                 "a1 NO [UNAVAILABLE] Temporarily unavailable, try again later",
+            ),
+            (
+                StorageError::NoSpace("/data".to_owned()).into(),
+                "a1 NO [UNAVAILABLE] The mail store has no room, try again later",
             ),
         ] {
             let expect = if expect.is_empty() { String::new() } else { format!("{expect}\r\n") };

@@ -188,6 +188,10 @@ fn storage_answer(error: StorageError) -> (Code, String) {
             tracing::warn!(detail, "storage is unavailable");
             (Code::SysTemp, "Temporarily unavailable, try again later".to_owned())
         }
+        StorageError::NoSpace(detail) => {
+            tracing::error!(detail, "storage has no room");
+            (Code::SysTemp, "The mail store has no room, try again later".to_owned())
+        }
         StorageError::Corrupt(detail) => {
             let id = fault_id();
             tracing::error!(id, detail, "stored data is damaged");
@@ -273,6 +277,10 @@ mod tests {
             (
                 Storage(StorageError::Unavailable("/data: disk full".to_owned())),
                 "-ERR [SYS/TEMP] Temporarily unavailable, try again later\r\n",
+            ),
+            (
+                Storage(StorageError::NoSpace("/data".to_owned())),
+                "-ERR [SYS/TEMP] The mail store has no room, try again later\r\n",
             ),
             (
                 Storage(StorageError::NotFound("mailbox")),

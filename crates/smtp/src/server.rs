@@ -354,6 +354,7 @@ fn log_refusal(error: &CommandError) {
     match error {
         CommandError::Storage(
             error @ (StorageError::Unavailable(_)
+            | StorageError::NoSpace(_)
             | StorageError::Corrupt(_)
             | StorageError::Internal(_)),
         ) => tracing::error!(%error, "mail refused by storage"),

@@ -1,5 +1,7 @@
 //! What can go wrong, by meaning. Every protocol maps these to its own replies, once.
 
+use std::io::ErrorKind;
+
 /// The result of every storage verb.
 pub type Result<T> = std::result::Result<T, StorageError>;
 
@@ -86,14 +88,29 @@ pub enum StorageError {
     /// A value breaks a rule of the data model; the text says which and is safe to show.
     #[error("invalid: {0}")]
     Invalid(&'static str),
-    /// The store can't take or give data now: disk full, read-only, connection lost, shutting
+    /// The store can't take or give data now: read-only, connection lost, shutting
     /// down. Nothing was changed; the same call may succeed later.
     #[error("storage is unavailable: {0}")]
     Unavailable(String),
+    /// There is no room for it: a full disk, a full database. Nothing was changed; the same call
+    /// succeeds once there is.
+    #[error("there is no room: {0}")]
+    NoSpace(String),
     /// Stored data breaks an invariant or does not match its checksum.
     #[error("stored data is damaged: {0}")]
     Corrupt(String),
     /// A fault of ours or of the engine.
     #[error("internal storage error: {0}")]
     Internal(String),
+}
+
+impl StorageError {
+    /// What the operating system says about reading or writing `what`.
+    pub(crate) fn of_io(what: &str, cause: &std::io::Error) -> Self {
+        let text = format!("{what}: {cause}");
+        match cause.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::NoSpace(text),
+            _ => Self::Unavailable(text),
+        }
+    }
 }

@@ -449,6 +449,11 @@ impl Store {
         self.inner.shared.settings.clock.now()
     }
 
+    #[cfg(test)]
+    pub(crate) fn packs(&self) -> Option<&crate::blob::Packs> {
+        self.inner.shared.blobs.packs()
+    }
+
     pub(crate) fn sort_key_cache(&self) -> &SortKeyCache {
         &self.inner.sort_keys
     }
@@ -523,7 +528,7 @@ fn lock_directory(settings: &Settings) -> Result<File> {
 }
 
 fn unavailable(cause: std::io::Error) -> StorageError {
-    StorageError::Unavailable(cause.to_string())
+    StorageError::of_io("data directory", &cause)
 }
 
 fn lost(label: &'static str) -> StorageError {

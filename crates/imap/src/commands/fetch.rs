@@ -120,6 +120,7 @@ async fn mark_seen(ctx: &mut Ctx<'_>, args: &FetchArgs, seqs: &NumberSet) -> Res
         // Nobody asked for a change: what is there is read all the same.
         Err(CommandError::Storage(
             error @ (StorageError::Unavailable(_)
+            | StorageError::NoSpace(_)
             | StorageError::NotFound(_)
             | StorageError::NoPermission(_)
             | StorageError::Maintenance),

@@ -89,6 +89,10 @@ const GERMAN: &[(&str, &str)] = &[
     ("Server is shutting down", "Der Server wird beendet"),
     ("Sign-in took too long", "Die Anmeldung hat zu lange gedauert"),
     ("Unsupported language", "Diese Sprache wird nicht gesprochen"),
+    (
+        "The mail store has no room, try again later",
+        "Der Server hat keinen Platz mehr, bitte später noch einmal",
+    ),
 ];
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub(super) fn refusal(subject: &str, error: StorageError) -> Refusal {
         | StorageError::InUse(_)
         | StorageError::Expunged
         | StorageError::Invalid(_)
+        | StorageError::NoSpace(_)
         | StorageError::Unavailable(_) => error.to_string(),
         StorageError::Corrupt(_) | StorageError::Internal(_) => {
             tracing::error!(%error, subject, "administration");

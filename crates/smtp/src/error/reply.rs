@@ -163,6 +163,10 @@ fn storage_reply(error: &StorageError) -> Reply {
         StorageError::Unavailable(_) => {
             Reply::new(451, Enhanced(4, 3, 0), "The mail store is not available, try later")
         }
+        // RFC 5321 §4.2.2: 452 insufficient system storage; RFC 3463 §3.4: X.3.1.
+        StorageError::NoSpace(_) => {
+            Reply::new(452, Enhanced(4, 3, 1), "The mail store has no room, try later")
+        }
         StorageError::AlreadyExists(_)
         | StorageError::Conflict(_)
         | StorageError::InUse(_)

@@ -205,6 +205,7 @@ fn concerns_one_recipient(error: &StorageError) -> bool {
         | StorageError::Expunged
         | StorageError::Invalid(_)
         | StorageError::Unavailable(_)
+        | StorageError::NoSpace(_)
         | StorageError::Corrupt(_)
         | StorageError::Internal(_) => false,
     }

@@ -21,7 +21,7 @@ use ids::BlobId;
 use rusqlite::Connection;
 
 pub(crate) use self::object::Objects;
-pub(crate) use self::pack::{PackFile, PackPlace, Packs, RECORD_HEADER_BYTES};
+pub(crate) use self::pack::{Epoch, PackFile, PackPlace, Packs, RECORD_HEADER_BYTES};
 use self::verified::Verified;
 use crate::sql::{Dialect, Sql, Value};
 use crate::{Blobs, Database, PreparedMessage, ReadTx, Result, Settings, StorageError};
@@ -73,6 +73,11 @@ impl PreparedBlob {
         Self { hash, size_bytes, stored, codec, place: Mutex::default() }
     }
 
+    /// Whether it was appended to a pack.
+    pub(crate) fn is_packed(&self) -> bool {
+        matches!(self.place(), Some(Place::Pack(_)))
+    }
+
     fn place(&self) -> Option<Place> {
         self.place.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -80,6 +85,17 @@ impl PreparedBlob {
     fn set_place(&self, place: Option<Place>) {
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = place;
     }
+}
+
+/// What became of the bodies of a group.
+#[derive(Debug, Default)]
+pub(crate) struct Placed {
+    /// Some were appended, and are durable once [synced](BlobStore::sync_packs).
+    pub(crate) to_sync: Option<Epoch>,
+    /// Could not be written anywhere.
+    pub(crate) lost: Vec<BlobId>,
+    /// Why not.
+    pub(crate) failure: Option<StorageError>,
 }
 
 /// Where the bytes of large blobs live.
@@ -160,14 +176,15 @@ impl BlobStore {
 
     /// Appends the bodies to packs that belong there and are in no row yet, for a group of
     /// `writers`. Called by the one writer, before the transaction; what was appended must be
-    /// [synced](Self::sync_packs) before the commit. Whether there is anything to be synced.
+    /// [synced](Self::sync_packs) before the commit. Where appending fails, small bodies go into
+    /// rows.
     pub(crate) fn place_large<'m>(
         &self,
         connection: &Connection,
         messages: impl Iterator<Item = &'m Arc<PreparedMessage>>,
         writers: usize,
-    ) -> Result<bool> {
-        let Some(packs) = self.packs() else { return Ok(false) };
+    ) -> Result<Placed> {
+        let Some(packs) = self.packs() else { return Ok(Placed::default()) };
         let mut unknown: Vec<&PreparedBlob> = Vec::new();
         // By hash: the same message may come to many at once, and is kept once.
         let mut first: HashMap<BlobId, usize> = HashMap::new();
@@ -190,19 +207,36 @@ impl BlobStore {
             }
         }
         if unknown.is_empty() {
-            return Ok(false);
+            return Ok(Placed::default());
         }
-        let places =
-            packs.append(unknown.iter().map(|blob| (blob.hash, blob.stored.as_slice())))?;
+        let bodies: Vec<_> =
+            unknown.iter().map(|blob| (blob.hash, blob.stored.as_slice())).collect();
+        let appended = packs.append(&bodies);
         for (blob, at) in same {
-            blob.set_place(places.get(at).copied().map(Place::Pack));
+            blob.set_place(appended.places.get(at).copied().flatten().map(Place::Pack));
         }
-        Ok(true)
+        let is_lost = |blob: &&&PreparedBlob| {
+            blob.place().is_none() && blob.stored.len() > self.inline_bytes_max
+        };
+        Ok(Placed {
+            to_sync: appended.places.iter().any(Option::is_some).then_some(appended.epoch),
+            lost: unknown.iter().filter(is_lost).map(|blob| blob.hash).collect(),
+            failure: appended.failure,
+        })
+    }
+
+    /// Forgets where bodies were appended: they may not be there.
+    pub(crate) fn forget_places(&self, messages: &[Arc<PreparedMessage>]) {
+        for blob in messages.iter().filter_map(|message| message.body.as_ref()) {
+            if let Some(Place::Pack(_)) = blob.place() {
+                blob.set_place(None);
+            }
+        }
     }
 
     /// Makes durable what [`place_large`](Self::place_large) appended.
-    pub(crate) fn sync_packs(&self) -> Result<()> {
-        self.packs().map_or(Ok(()), Packs::sync)
+    pub(crate) fn sync_packs(&self, epoch: Epoch) -> Result<()> {
+        self.packs().map_or(Ok(()), |packs| packs.sync(epoch))
     }
 
     /// Whether [`upload_large`](Self::upload_large) has anything to do for these.

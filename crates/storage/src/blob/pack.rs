@@ -34,6 +34,21 @@ pub(crate) struct PackPlace {
     pub(crate) offset: i64,
 }
 
+/// What an append came to.
+#[derive(Debug, Default)]
+pub(crate) struct Appended {
+    /// In the order of the blobs; `None` for one that could not be written.
+    pub(crate) places: Vec<Option<PackPlace>>,
+    /// Why not.
+    pub(crate) failure: Option<StorageError>,
+    /// What [`Packs::sync`] is to be told.
+    pub(crate) epoch: Epoch,
+}
+
+/// A time in which nothing that was appended was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Epoch(u64);
+
 /// The packs of a store.
 pub(crate) struct Packs {
     folder: PathBuf,
@@ -58,9 +73,21 @@ struct Newest {
     end: u64,
     /// The end of the last record that was synced.
     good_end: u64,
+    epoch: Epoch,
+}
+
+/// Where the next record begins.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    pack: i64,
+    end: u64,
 }
 
 impl Newest {
+    fn here(&self) -> End {
+        End { pack: self.pack, end: self.end }
+    }
+
     /// Writes what was gathered.
     fn write(&mut self, records: &mut Vec<u8>) -> Result<()> {
         if !records.is_empty() {
@@ -77,8 +104,13 @@ impl Packs {
         std::fs::create_dir_all(&folder).map_err(unavailable)?;
         let newest = pack_numbers(&folder)?.into_iter().max().unwrap_or(0);
         // A pack of an earlier run may end in half a record: it is not continued.
-        let newest = Newest { pack: newest, file: None, end: PACK_BYTES_MAX, good_end: 0 };
-        let newest = Mutex::new(newest);
+        let newest = Mutex::new(Newest {
+            pack: newest,
+            file: None,
+            end: PACK_BYTES_MAX,
+            good_end: 0,
+            epoch: Epoch::default(),
+        });
         Ok(Self { folder, newest, open: Mutex::default(), retired: Mutex::default() })
     }
 
@@ -96,9 +128,17 @@ impl Packs {
     /// Lets a pack take no new rows. Those of transactions that have begun may still come.
     pub(crate) fn retire(&self, pack: i64) {
         let mut newest = lock(&self.newest);
-        if newest.pack == pack {
-            newest.file = None;
-            newest.end = PACK_BYTES_MAX;
+        if newest.pack == pack
+            && let Some(file) = &newest.file
+        {
+            // Transactions under way may name what was appended and not synced yet.
+            match file.sync_data() {
+                Ok(()) => (newest.file, newest.end) = (None, PACK_BYTES_MAX),
+                Err(cause) => {
+                    tracing::warn!(%cause, pack, "a pack could not be synced");
+                    self.give_up(&mut newest);
+                }
+            }
         }
         lock(&self.retired).entry(pack).or_default();
     }
@@ -122,22 +162,72 @@ impl Packs {
         lock(&self.retired).values_mut().for_each(|file| *file = None);
     }
 
-    /// Appends blobs; their places in the same order. They are durable after [`sync`](Self::sync).
-    pub(crate) fn append<'b>(
-        &self,
-        blobs: impl Iterator<Item = (BlobId, &'b [u8])>,
-    ) -> Result<Vec<PackPlace>> {
+    /// Appends blobs. They are durable after [`sync`](Self::sync). Where the disk is full, those
+    /// are written that it has room for.
+    pub(crate) fn append(&self, blobs: &[(BlobId, &[u8])]) -> Appended {
         let mut newest = lock(&self.newest);
-        let written = self.append_to(&mut newest, blobs);
-        if written.is_err() {
-            self.give_up(&mut newest);
-        }
-        written
+        let before = newest.here();
+        let mut appended = match self.append_to(&mut newest, blobs.iter().copied()) {
+            Ok(places) => {
+                Appended { places: places.into_iter().map(Some).collect(), ..Appended::default() }
+            }
+            Err(cause) => {
+                tracing::warn!(%cause, "blobs could not be written; trying them one by one");
+                self.go_back(&mut newest, before);
+                self.append_each(&mut newest, blobs)
+            }
+        };
+        appended.epoch = newest.epoch;
+        appended
     }
 
-    /// Makes durable what was appended. After an error nothing of it can be relied on.
-    pub(crate) fn sync(&self) -> Result<()> {
+    fn append_each(&self, newest: &mut Newest, blobs: &[(BlobId, &[u8])]) -> Appended {
+        let mut appended = Appended::default();
+        // What is no smaller than one that did not fit is not tried.
+        let mut too_large = usize::MAX;
+        for &(hash, bytes) in blobs {
+            let before = newest.here();
+            let written = match bytes.len() < too_large {
+                true => self.append_to(newest, std::iter::once((hash, bytes))),
+                false => Ok(Vec::new()),
+            };
+            let place = written.map(|places| places.first().copied()).unwrap_or_else(|cause| {
+                too_large = bytes.len();
+                appended.failure = Some(cause);
+                if !self.go_back(newest, before) {
+                    let lost = |at: &PackPlace| at.pack == before.pack;
+                    appended
+                        .places
+                        .iter_mut()
+                        .for_each(|place| *place = place.filter(|at| !lost(at)));
+                }
+                None
+            });
+            appended.places.push(place);
+        }
+        appended
+    }
+
+    /// Takes back what a failed append may have written, so that its space is free again. False
+    /// where all that was not synced is lost.
+    fn go_back(&self, newest: &mut Newest, to: End) -> bool {
+        let same = newest.file.as_ref().filter(|_| newest.pack == to.pack);
+        if same.is_some_and(|file| file.set_len(to.end).is_ok()) {
+            newest.end = to.end;
+            return true;
+        }
+        self.give_up(newest);
+        false
+    }
+
+    /// Makes durable what was appended in this epoch. After an error nothing of it can be relied
+    /// on.
+    pub(crate) fn sync(&self, epoch: Epoch) -> Result<()> {
         let mut newest = lock(&self.newest);
+        if newest.epoch != epoch {
+            // Another thread met an error meanwhile, and could not tell what of it was good.
+            return Err(StorageError::Unavailable("a pack was given up".to_owned()));
+        }
         let Some(file) = newest.file.as_ref().filter(|_| newest.good_end < newest.end) else {
             return Ok(());
         };
@@ -164,6 +254,7 @@ impl Packs {
             };
         }
         newest.end = PACK_BYTES_MAX;
+        newest.epoch.0 += 1;
     }
 
     fn append_to<'b>(
@@ -208,7 +299,7 @@ impl Packs {
                 other => break other.map_err(unavailable)?,
             }
         };
-        *newest = Newest { pack: newest.pack, file: Some(file), end: 0, good_end: 0 };
+        (newest.file, newest.end, newest.good_end) = (Some(file), 0, 0);
         // The name must be durable too, not only the bytes.
         File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(unavailable)
     }
@@ -247,6 +338,18 @@ impl Packs {
     }
 }
 
+#[cfg(test)]
+impl Packs {
+    /// Lets the newest pack be written to another place.
+    pub(crate) fn write_to(&self, path: &Path) {
+        let file = OpenOptions::new().append(true).open(path).unwrap();
+        let mut newest = lock(&self.newest);
+        (newest.end, newest.good_end, newest.file) = (0, 0, Some(file));
+        // Not the name of one that is good.
+        newest.pack += 1;
+    }
+}
+
 fn path(folder: &Path, pack: i64) -> PathBuf {
     folder.join(format!("{pack:08}.pack"))
 }
@@ -270,12 +373,23 @@ fn no_pack() -> StorageError {
 }
 
 fn unavailable(cause: io::Error) -> StorageError {
-    StorageError::Unavailable(format!("blobs: {cause}"))
+    StorageError::of_io("blobs", &cause)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn all(appended: Appended) -> Vec<PackPlace> {
+        assert!(appended.failure.is_none(), "{:?}", appended.failure);
+        appended.places.into_iter().map(Option::unwrap).collect()
+    }
+
+    fn all_synced(packs: &Packs, blobs: &[(BlobId, &[u8])]) -> Vec<PackPlace> {
+        let appended = packs.append(blobs);
+        packs.sync(appended.epoch).unwrap();
+        all(appended)
+    }
 
     fn blob(byte: u8, len: usize) -> (BlobId, Vec<u8>) {
         let bytes = vec![byte; len];
@@ -287,14 +401,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let blobs = [blob(1, 10), blob(2, 0), blob(3, 100_000)];
         let packs = Packs::open(folder.path().to_owned()).unwrap();
-        let places = packs.append(blobs.iter().map(|(id, b)| (*id, b.as_slice()))).unwrap();
+        let slices: Vec<_> = blobs.iter().map(|(id, b)| (*id, b.as_slice())).collect();
+        let places = all(packs.append(&slices));
         let later = Packs::open(folder.path().to_owned()).unwrap();
         for ((_, bytes), place) in blobs.iter().zip(&places) {
             assert_eq!(packs.read(*place, bytes.len()).unwrap(), *bytes);
             assert_eq!(later.read(*place, bytes.len()).unwrap(), *bytes);
         }
         let more = blob(4, 5);
-        let next = later.append([(more.0, more.1.as_slice())].into_iter()).unwrap();
+        let next = all(later.append(&[(more.0, more.1.as_slice())]));
         assert_eq!(next[0].pack, places[0].pack + 1, "an older pack is never continued");
     }
 
@@ -304,8 +419,7 @@ mod tests {
         let packs = Packs::open(folder.path().to_owned()).unwrap();
         std::fs::write(path(folder.path(), 1), b"half a record").unwrap();
         let (id, bytes) = blob(7, 100);
-        let place = packs.append([(id, bytes.as_slice())].into_iter()).unwrap()[0];
-        packs.sync().unwrap();
+        let place = all_synced(&packs, &[(id, bytes.as_slice())])[0];
         assert_eq!(place.pack, 2);
         // An append that fails gives its space back and leaves the good records.
         {
@@ -315,9 +429,67 @@ mod tests {
         }
         let kept = std::fs::metadata(path(folder.path(), 2)).unwrap().len();
         assert_eq!(kept, RECORD_HEADER_BYTES + 100);
-        let next = packs.append([(id, bytes.as_slice())].into_iter()).unwrap()[0];
+        let next = all(packs.append(&[(id, bytes.as_slice())]))[0];
         assert_eq!(next.pack, 3);
         assert_eq!(packs.read(place, 100).unwrap(), bytes);
+    }
+
+    #[test]
+    fn what_a_failing_disk_has_room_for_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let packs = Packs::open(folder.path().join("packs")).unwrap();
+        let blobs = [blob(1, 2_000_000), blob(2, 100), blob(3, 5_000)];
+        let slices: Vec<_> = blobs.iter().map(|(id, b)| (*id, b.as_slice())).collect();
+        let first = all_synced(&packs, &slices[1..2])[0];
+        // A device that is always full, in place of the pack: the next one takes them all.
+        packs.write_to(Path::new("/dev/full"));
+        let appended = packs.append(&slices);
+        assert!(appended.failure.is_none(), "{:?}", appended.failure);
+        assert_eq!(appended.places.iter().flatten().count(), 3);
+        // A full disk on which no pack can be begun takes none, and says why.
+        packs.write_to(Path::new("/dev/full"));
+        let aside = folder.path().join("aside");
+        std::fs::rename(folder.path().join("packs"), &aside).unwrap();
+        let appended = packs.append(&slices);
+        assert_eq!(appended.places, [None, None, None]);
+        assert!(appended.failure.is_some());
+        std::fs::rename(&aside, folder.path().join("packs")).unwrap();
+        let later = all_synced(&packs, &slices);
+        for ((_, bytes), place) in blobs.iter().zip(&later) {
+            assert_eq!(packs.read(*place, bytes.len()).unwrap(), *bytes);
+        }
+        assert_eq!(packs.read(first, 100).unwrap(), blobs[1].1);
+    }
+
+    #[test]
+    fn an_append_that_failed_gives_its_space_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let packs = Packs::open(folder.path().to_owned()).unwrap();
+        let (id, bytes) = blob(7, 100);
+        let place = all(packs.append(&[(id, bytes.as_slice())]))[0];
+        {
+            let mut newest = lock(&packs.newest);
+            let before = newest.here();
+            newest.file.as_mut().unwrap().write_all(&[0; 5000]).unwrap();
+            newest.end += 5000;
+            assert!(packs.go_back(&mut newest, before));
+        }
+        // The same pack goes on, and what it held is good.
+        let next = all(packs.append(&[(id, bytes.as_slice())]))[0];
+        assert_eq!((next.pack, next.offset), (place.pack, place.offset + 144));
+        assert_eq!(packs.read(place, 100).unwrap(), bytes);
+        assert_eq!(packs.read(next, 100).unwrap(), bytes);
+    }
+
+    #[test]
+    fn what_another_thread_gave_up_is_not_called_durable() {
+        let folder = tempfile::tempdir().unwrap();
+        let packs = Packs::open(folder.path().to_owned()).unwrap();
+        let (id, bytes) = blob(7, 100);
+        let appended = packs.append(&[(id, bytes.as_slice())]);
+        packs.give_up(&mut lock(&packs.newest));
+        assert!(packs.sync(appended.epoch).is_err());
+        all_synced(&packs, &[(id, bytes.as_slice())]);
     }
 
     #[test]
@@ -325,7 +497,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let packs = Packs::open(folder.path().to_owned()).unwrap();
         let (id, bytes) = blob(9, 1000);
-        let place = packs.append([(id, bytes.as_slice())].into_iter()).unwrap()[0];
+        let place = all(packs.append(&[(id, bytes.as_slice())]))[0];
         let file = OpenOptions::new().write(true).open(path(folder.path(), place.pack)).unwrap();
         file.set_len(500).unwrap();
         assert!(matches!(packs.read(place, 1000), Err(StorageError::Corrupt(_))));

@@ -126,8 +126,15 @@ fn load_step(store: &Store, packs: &Packs, pack: i64, after: i64) -> Result<Step
 
 /// Writes records to the newest pack, then lets their rows name them there.
 fn move_step(store: &Store, packs: &Packs, records: Vec<(Live, Vec<u8>)>) -> Result<u64> {
-    let blobs = records.iter().map(|(live, stored)| (live.kept.hash, stored.as_slice()));
-    let places = packs.append(blobs)?;
+    let blobs: Vec<_> =
+        records.iter().map(|(live, stored)| (live.kept.hash, stored.as_slice())).collect();
+    let appended = packs.append(&blobs);
+    if let Some(cause) = appended.failure {
+        return Err(cause);
+    }
+    // Before any row names them there: the pack they come from goes afterwards.
+    packs.sync(appended.epoch)?;
+    let places = appended.places.into_iter().flatten();
     let moved_bytes =
         records.iter().map(|(_, stored)| stored.len() as u64 + RECORD_HEADER_BYTES).sum();
     let moves: Vec<_> =

@@ -237,6 +237,7 @@ pub(crate) fn error(error: tokio_postgres::Error) -> StorageError {
     match error.code() {
         // No answer from the server: the connection is gone.
         None => StorageError::Unavailable(text),
+        Some(code) if *code == SqlState::DISK_FULL => StorageError::NoSpace(text),
         Some(code) if is_passing(code) => StorageError::Unavailable(text),
         Some(code) if *code == SqlState::DATA_CORRUPTED || *code == SqlState::INDEX_CORRUPTED => {
             StorageError::Corrupt(text)

@@ -146,9 +146,9 @@ pub(crate) fn error(error: rusqlite::Error) -> StorageError {
     let code = error.sqlite_error_code();
     let text = error.to_string();
     match code {
+        Some(ErrorCode::DiskFull) => StorageError::NoSpace(text),
         Some(
-            ErrorCode::DiskFull
-            | ErrorCode::ReadOnly
+            ErrorCode::ReadOnly
             | ErrorCode::SystemIoFailure
             | ErrorCode::CannotOpen
             | ErrorCode::DatabaseBusy

@@ -138,6 +138,7 @@ fn storage_errors_have_their_replies() {
         (StorageError::Expunged, internal),
         (StorageError::Invalid("a"), "554 5.6.0 The message cannot be stored"),
         (StorageError::Unavailable(text()), "451 4.3.0 The mail store is not available, try later"),
+        (StorageError::NoSpace(text()), "452 4.3.1 The mail store has no room, try later"),
         (StorageError::Corrupt(text()), internal),
         (StorageError::Internal(text()), internal),
     ];

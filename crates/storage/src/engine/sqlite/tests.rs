@@ -2,10 +2,14 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 
-use ids::{Clock, Timestamp};
+use ids::{AccountId, Clock, Timestamp};
 
 use crate::sql::Value;
-use crate::{Result, Settings, StorageError, Store, WriteTx};
+use crate::testing::new_account;
+use crate::{
+    Append, Content, MailboxName, PreparedMessage, Result, Settings, StorageError, Store, Want,
+    WriteTx,
+};
 
 struct Noon;
 impl Clock for Noon {
@@ -104,9 +108,12 @@ fn a_full_disk_fails_the_whole_commit_and_is_recovered_from() {
             |tx| create(tx, "after.test"),
         ],
     );
-    for outcome in outcomes {
-        assert!(matches!(outcome, Err(StorageError::Unavailable(_))), "{outcome:?}");
+    for outcome in &outcomes {
+        let passes =
+            matches!(outcome, Err(StorageError::Unavailable(_) | StorageError::NoSpace(_)));
+        assert!(passes, "{outcome:?}");
     }
+    assert!(matches!(outcomes[1], Err(StorageError::NoSpace(_))), "{:?}", outcomes[1]);
     assert_eq!(domains(&store), [""; 0]);
     let room = |tx: &mut WriteTx<'_>| limit_pages(tx, "PRAGMA max_page_count = 1000000");
     store.write_blocking("test", room).unwrap();
@@ -134,6 +141,112 @@ fn a_job_that_ends_the_transaction_takes_its_batch_along() {
     assert_eq!(domains(&store), [""; 0]);
     store.write_blocking("test", |tx| create(tx, "later.test")).unwrap();
     assert_eq!(domains(&store), ["later.test"]);
+}
+
+/// A message whose stored body has about so many bytes.
+fn message(number: usize, bytes: usize) -> Arc<PreparedMessage> {
+    let mut rng = fastrand::Rng::with_seed(number as u64);
+    let text: String = std::iter::repeat_with(|| rng.alphanumeric()).take(bytes).collect();
+    Arc::new(PreparedMessage::new(format!("Subject: {number}\r\n\r\n{text}\r\n").into_bytes()))
+}
+
+/// Puts each message into INBOX by a write of its own, all of them in one batch.
+fn deliver_in_one_batch(
+    store: &Store,
+    account: AccountId,
+    messages: &[Arc<PreparedMessage>],
+) -> Vec<Result<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let held = hold(store);
+    runtime.block_on(async {
+        let mut writes = tokio::task::JoinSet::new();
+        for (at, message) in messages.iter().cloned().enumerate() {
+            let store = store.clone();
+            writes.spawn(async move {
+                let named = vec![message.clone()];
+                let done = store.write_messages("test", named, move |tx| {
+                    let mut tx = tx.account(account)?;
+                    let inbox = tx.find_mailbox(account, &MailboxName::parse("INBOX")?)?;
+                    let inbox = inbox.ok_or(StorageError::NotFound("mailbox"))?.id;
+                    tx.append_message(inbox, &message, Append::default()).map(drop)
+                });
+                (at, done.await.map(|done| done.value))
+            });
+        }
+        // Every task submits at its first poll and then waits.
+        tokio::task::yield_now().await;
+        drop(held);
+        let mut outcomes = writes.join_all().await;
+        outcomes.sort_by_key(|(at, _)| *at);
+        outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+    })
+}
+
+fn account(store: &Store) -> AccountId {
+    let created = store.write_blocking("test", |tx| {
+        tx.create_domain("example.test")?;
+        tx.create_account(new_account("julie@example.test"))
+    });
+    created.unwrap().value
+}
+
+/// The subjects of the messages in INBOX, every byte of which is there.
+fn delivered(store: &Store, account: AccountId) -> Vec<String> {
+    assert_eq!(store.check_consistency().unwrap(), []);
+    let subjects = store.read_blocking(|tx| {
+        let inbox = tx.find_mailbox(account, &MailboxName::parse("INBOX")?)?.unwrap().id;
+        let mut contents = Vec::new();
+        tx.load_keys(inbox, |_, content, _| {
+            contents.push(content);
+            Ok(())
+        })?;
+        let contents = tx.load_contents(&contents, Want::HEADER | Want::TEXT)?;
+        let header =
+            |content: &Content| String::from_utf8_lossy(content.header().unwrap()).into_owned();
+        Ok(contents.iter().map(header).collect::<Vec<_>>())
+    });
+    let subjects = subjects.unwrap();
+    subjects.iter().map(|header| header[9..header.len() - 4].to_owned()).collect()
+}
+
+#[test]
+fn a_pack_that_cannot_be_written_fails_only_those_who_need_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let account = account(&store);
+    // 30 that go into packs only because so many write at once, and two that have to.
+    let mut messages: Vec<_> = (0..30).map(|number| message(number, 4_000)).collect();
+    messages.extend([message(30, 100_000), message(31, 100_000)]);
+    let (packs, aside) = (folder.path().join("blobs"), folder.path().join("aside"));
+    std::fs::rename(&packs, &aside).unwrap();
+    let outcomes = deliver_in_one_batch(&store, account, &messages);
+    assert!(outcomes[..30].iter().all(Result::is_ok), "{outcomes:?}");
+    for outcome in &outcomes[30..] {
+        assert!(matches!(outcome, Err(StorageError::Unavailable(_))), "{outcome:?}");
+    }
+    std::fs::rename(&aside, &packs).unwrap();
+    assert_eq!(delivered(&store, account).len(), 30);
+    let outcomes = deliver_in_one_batch(&store, account, &messages[30..]);
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    assert_eq!(delivered(&store, account)[30..], ["30", "31"]);
+}
+
+#[test]
+fn a_pack_that_does_not_become_durable_fails_only_those_who_name_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let account = account(&store);
+    let messages = [message(0, 100), message(1, 100_000), message(2, 100), message(3, 100_000)];
+    // Takes what is written, and refuses to sync it.
+    store.packs().unwrap().write_to(std::path::Path::new("/dev/null"));
+    let outcomes = deliver_in_one_batch(&store, account, &messages);
+    assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true, false]);
+    assert_eq!(delivered(&store, account), ["0", "2"]);
+    // The same once more: what was appended before is not relied on.
+    let outcomes =
+        deliver_in_one_batch(&store, account, &[messages[1].clone(), messages[3].clone()]);
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    assert_eq!(delivered(&store, account), ["0", "2", "1", "3"]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::gather::Gathering;
 use super::log::Log;
 use super::statement;
+use crate::blob::{Placed, PreparedBlob};
 use crate::engine::{Finished, Reach, Shared, Submission};
 use crate::feed::Publication;
 use crate::sql::sqlite::SqliteSql;
@@ -24,10 +25,30 @@ pub(super) struct Writer {
 /// A batch while it runs.
 struct Batch {
     waiting: VecDeque<Submission>,
+    /// Wait as well: they name what was appended to packs, and run last, so that they alone fail
+    /// where that does not become durable.
+    packed: VecDeque<Submission>,
     /// Ran well; told once the commit is done.
     ran: Vec<(Submission, Publication)>,
     /// Left nothing behind.
     failed: Vec<(Submission, StorageError)>,
+}
+
+impl Batch {
+    /// Takes out the jobs whose bodies could not be written, and those that name what was.
+    fn set_apart(&mut self, placed: &Placed) {
+        for submission in std::mem::take(&mut self.waiting) {
+            let bodies = || submission.messages.iter().filter_map(|message| message.body.as_ref());
+            let is_lost = bodies().any(|body| placed.lost.contains(&body.hash));
+            match &placed.failure {
+                Some(cause) if is_lost => self.failed.push((submission, again(cause))),
+                _ if placed.to_sync.is_some() && bodies().any(PreparedBlob::is_packed) => {
+                    self.packed.push_back(submission);
+                }
+                _ => self.waiting.push_back(submission),
+            }
+        }
+    }
 }
 
 /// How one job ended.
@@ -60,7 +81,8 @@ impl Writer {
     fn commit(&self, waiting: VecDeque<Submission>) {
         let started = Instant::now();
         let jobs = waiting.len();
-        let mut batch = Batch { waiting, ran: Vec::with_capacity(jobs), failed: Vec::new() };
+        let (packed, ran) = (VecDeque::new(), Vec::with_capacity(jobs));
+        let mut batch = Batch { waiting, packed, ran, failed: Vec::new() };
         let outcome = self.write(&mut batch);
         for (submission, cause) in batch.failed {
             submission.job.finish(Err(cause));
@@ -79,7 +101,8 @@ impl Writer {
             Err(cause) => {
                 tracing::warn!(%cause, jobs, "a commit failed; nothing of it was kept");
                 let ran = batch.ran.into_iter().map(|(submission, _)| submission);
-                for submission in ran.chain(batch.waiting) {
+                for submission in ran.chain(batch.waiting).chain(batch.packed) {
+                    self.shared.blobs.forget_places(&submission.messages);
                     submission.job.finish(Err(again(&cause)));
                 }
             }
@@ -91,32 +114,55 @@ impl Writer {
         let writers = batch.waiting.len();
         let messages = batch.waiting.iter().flat_map(|submission| &submission.messages);
         let blobs = &self.shared.blobs;
-        if !blobs.place_large(&self.connection, messages, writers)? {
-            return self.transact(batch, || Ok(()));
-        }
+        let placed = blobs.place_large(&self.connection, messages, writers)?;
+        batch.set_apart(&placed);
+        let Some(epoch) = placed.to_sync else { return self.transact(batch, || Ok(())) };
         // The bodies become durable while the rows that name them are written.
         std::thread::scope(|scope| {
             let syncing = std::thread::Builder::new()
                 .name("storage-packs".to_owned())
-                .spawn_scoped(scope, || blobs.sync_packs());
+                .spawn_scoped(scope, move || blobs.sync_packs(epoch));
             self.transact(batch, || match syncing {
                 Ok(syncing) => syncing.join().unwrap_or_else(|_| Err(ended_early())),
                 // There are no threads to be had.
-                Err(_) => blobs.sync_packs(),
+                Err(_) => blobs.sync_packs(epoch),
             })
         })
     }
 
-    /// Runs the jobs, and commits once `ready` says that all they name is durable.
-    fn transact(&self, batch: &mut Batch, ready: impl FnOnce() -> Result<()>) -> Result<()> {
+    /// Runs the jobs, and commits those of which `sync` says that all they name is durable.
+    fn transact(&self, batch: &mut Batch, sync: impl FnOnce() -> Result<()>) -> Result<()> {
         self.statement("BEGIN IMMEDIATE")?;
-        let written =
-            self.run_jobs(batch).and_then(|()| ready()).and_then(|()| self.statement("COMMIT"));
+        let written = self
+            .run_jobs(batch)
+            .and_then(|()| self.run_packed(batch, sync))
+            .and_then(|()| self.statement("COMMIT"));
         if written.is_err() && !self.connection.is_autocommit() {
             // Where even that fails, the next BEGIN does too, and says why.
             let _ = self.statement("ROLLBACK");
         }
         written
+    }
+
+    /// Runs the jobs that name what was appended to packs; rolled back where `sync` fails.
+    fn run_packed(&self, batch: &mut Batch, sync: impl FnOnce() -> Result<()>) -> Result<()> {
+        if batch.packed.is_empty() {
+            return Ok(());
+        }
+        self.statement("SAVEPOINT packed")?;
+        let before = batch.ran.len();
+        // None of the others waits any more.
+        std::mem::swap(&mut batch.waiting, &mut batch.packed);
+        self.run_jobs(batch)?;
+        if let Err(cause) = sync() {
+            tracing::warn!(%cause, "bodies did not become durable; what names them is not kept");
+            self.statement("ROLLBACK TO packed")?;
+            for (submission, _) in batch.ran.drain(before..) {
+                self.shared.blobs.forget_places(&submission.messages);
+                batch.failed.push((submission, again(&cause)));
+            }
+        }
+        self.statement("RELEASE packed")
     }
 
     fn run_jobs(&self, batch: &mut Batch) -> Result<()> {
@@ -176,6 +222,7 @@ fn ended_early() -> StorageError {
 fn again(cause: &StorageError) -> StorageError {
     match cause {
         StorageError::Corrupt(text) => StorageError::Corrupt(text.clone()),
+        StorageError::NoSpace(text) => StorageError::NoSpace(text.clone()),
         StorageError::Unavailable(text) => StorageError::Unavailable(text.clone()),
         other => StorageError::Unavailable(other.to_string()),
     }
