@@ -60,6 +60,17 @@ impl Postgres {
         Self { url: server.url(), _server: Some(server) }
     }
 
+    /// Starts a server of one's own that takes no connection without TLS. `certificate` and `key`
+    /// are PEM; the user `scram` signs in with the password `scram`, everybody else without one.
+    ///
+    /// # Panics
+    /// If no server can be started, with the reason.
+    pub fn start_with_tls(certificate: &str, key: &str) -> Self {
+        let server = Server::start_with_tls(certificate, key)
+            .unwrap_or_else(|reason| panic!("cannot start PostgreSQL for the tests: {reason}"));
+        Self { url: server.url(), _server: Some(server) }
+    }
+
     /// The connection URL without a database name: `postgresql://postgres@127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.url

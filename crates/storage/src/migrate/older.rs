@@ -8,7 +8,7 @@ use testkit::ManualClock;
 
 use super::{MIGRATIONS, Migration, VERSION_TABLE};
 use crate::sql::Dialect;
-use crate::sql::connection::Connection;
+use crate::sql::connection::{Connection, Target};
 use crate::testing::uids;
 use crate::{Database, FlagChange, Settings, Store};
 
@@ -96,7 +96,7 @@ fn stores_of_every_version_keep_what_is_in_them() {
         let folder = tempfile::tempdir().unwrap();
         settings.data_dir = folder.path().to_owned();
         let database = testkit::Postgres::shared().create_database();
-        let connection = Connection::open(&database.url().parse().unwrap()).unwrap();
+        let connection = Connection::open(&Target::parse(database.url()).unwrap()).unwrap();
         connection.simple(&script(version, Dialect::Postgres)).unwrap();
         drop(connection);
         settings.database = Database::Postgres(database.url().to_owned());

@@ -9,11 +9,27 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tokio_postgres::tls::NoTlsStream;
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls, SimpleQueryMessage, Socket};
+use tokio_postgres::{AsyncMessage, Client, Config, Error, SimpleQueryMessage, Socket};
 
 use super::postgres::error;
+use super::tls::{Tls, TlsStream};
 use crate::{Result, StorageError};
+
+/// A server, and how it is connected to.
+pub(crate) struct Target {
+    pub(crate) config: Config,
+    pub(crate) tls: Tls,
+}
+
+impl Target {
+    /// What a URL names; the error is told to the operator.
+    pub(crate) fn parse(url: &str) -> std::result::Result<Self, String> {
+        let (url, tls) = Tls::from_url(url)?;
+        let mut config: Config = url.parse().map_err(|cause: Error| cause.to_string())?;
+        config.ssl_mode(tls.ssl_mode());
+        Ok(Self { config, tls })
+    }
+}
 
 /// A connection with a runtime of its own.
 pub(crate) struct Connection {
@@ -25,13 +41,14 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Connects as `config` says.
-    pub(crate) fn open(config: &Config) -> Result<Self> {
+    /// Connects to `target`.
+    pub(crate) fn open(target: &Target) -> Result<Self> {
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|cause| StorageError::Unavailable(cause.to_string()))?;
-        let (client, link) = runtime.block_on(config.connect(NoTls)).map_err(error)?;
+        let (client, link) =
+            runtime.block_on(target.config.connect(target.tls.clone())).map_err(error)?;
         let (heard, notices) = mpsc::unbounded_channel();
         runtime.spawn(drive(link, heard));
         Ok(Self { runtime, client, notices })
@@ -84,7 +101,7 @@ impl Connection {
 
 /// Moves bytes until the connection ends, and keeps the notices.
 async fn drive(
-    mut link: tokio_postgres::Connection<Socket, NoTlsStream>,
+    mut link: tokio_postgres::Connection<Socket, TlsStream>,
     heard: mpsc::UnboundedSender<String>,
 ) {
     // An error ends the connection; whoever waits for an answer is told by the client.

@@ -6,6 +6,7 @@
 pub(crate) mod connection;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
+pub(crate) mod tls;
 
 use crate::Result;
 

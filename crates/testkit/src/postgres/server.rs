@@ -35,8 +35,30 @@ pub(super) struct Server {
     port: u16,
 }
 
+/// Who may connect to a server with TLS, and how.
+const ACCESS_WITH_TLS: &str = "hostssl all scram 127.0.0.1/32 scram-sha-256\n\
+                               hostssl all all 127.0.0.1/32 trust\n";
+
 impl Server {
     pub(super) fn start(durability: Durability) -> Result<Self, String> {
+        Self::start_in(settings(durability), |_, _| Ok(()))
+    }
+
+    pub(super) fn start_with_tls(certificate: &str, key: &str) -> Result<Self, String> {
+        let mut settings = settings(Durability::Relaxed);
+        settings.extend(["ssl=on", "ssl_cert_file=tls.crt", "ssl_key_file=tls.key"]);
+        Self::start_in(settings, |user, dir| {
+            let data = dir.join("data");
+            let files =
+                [("tls.crt", certificate), ("tls.key", key), ("pg_hba.conf", ACCESS_WITH_TLS)];
+            files.iter().try_for_each(|(name, text)| write_file(user, &data.join(name), text))
+        })
+    }
+
+    fn start_in(
+        settings: Vec<&'static str>,
+        prepare: impl FnOnce(Option<&str>, &Path) -> Result<(), String>,
+    ) -> Result<Self, String> {
         let binaries = find_binaries()?;
         let user = find_user()?;
         let dir = make_directory(user.as_deref())?;
@@ -45,10 +67,11 @@ impl Server {
             reason
         };
         init(&binaries, user.as_deref(), &dir).map_err(keep)?;
+        prepare(user.as_deref(), &dir).map_err(keep)?;
         // Another process may take the port between choosing and listening.
         let mut last = String::new();
         for _ in 0..5 {
-            match Self::launch(&binaries, user.as_deref(), &dir, durability) {
+            match Self::launch(&binaries, user.as_deref(), &dir, &settings) {
                 Ok(server) => return Ok(server),
                 Err(reason) => last = reason,
             }
@@ -64,12 +87,12 @@ impl Server {
         binaries: &Path,
         user: Option<&str>,
         dir: &Path,
-        durability: Durability,
+        settings: &[&str],
     ) -> Result<Self, String> {
         let port = free_port()?;
         let mut server = as_user(user, &binaries.join("postgres"));
         server.arg("-D").arg(dir.join("data")).arg("-k").arg(dir).arg("-p").arg(port.to_string());
-        for setting in settings(durability) {
+        for setting in settings {
             server.arg("-c").arg(setting);
         }
         let mut keeper = Command::new("/bin/sh")
@@ -245,6 +268,17 @@ fn make_directory(user: Option<&str>) -> Result<PathBuf, String> {
             }
         });
     prepared.map(|()| dir.clone()).map_err(|error| format!("{}: {error}", dir.display()))
+}
+
+/// A file that only the server's user reads.
+fn write_file(user: Option<&str>, path: &Path, text: &str) -> Result<(), String> {
+    let written = std::fs::write(path, text)
+        .and_then(|()| std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)))
+        .and_then(|()| match user.and_then(lookup) {
+            Some((uid, gid)) => std::os::unix::fs::chown(path, Some(uid), Some(gid)),
+            None => Ok(()),
+        });
+    written.map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn free_port() -> Result<u16, String> {

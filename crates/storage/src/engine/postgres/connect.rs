@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use tokio_postgres::Config;
-
-use crate::sql::connection::Connection;
+use crate::sql::connection::{Connection, Target};
 use crate::{Result, StorageError};
 
 /// How long connecting may take.
@@ -30,11 +28,11 @@ const SESSION: &str = "SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval
 const WRITER: &str = "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'";
 
 /// What connections are made with.
-pub(super) fn parse(url: &str) -> Result<Config> {
-    let mut config: Config = url
-        .parse()
+pub(super) fn parse(url: &str) -> Result<Target> {
+    let mut target = Target::parse(url)
         .map_err(|cause| StorageError::Unavailable(format!("database address: {cause}")))?;
-    config
+    target
+        .config
         .application_name("posthorn")
         .connect_timeout(CONNECT_TIMEOUT)
         .keepalives(true)
@@ -42,19 +40,19 @@ pub(super) fn parse(url: &str) -> Result<Config> {
         .keepalives_interval(KEEPALIVE_INTERVAL)
         .keepalives_retries(KEEPALIVE_RETRIES)
         .tcp_user_timeout(UNANSWERED_TIMEOUT);
-    Ok(config)
+    Ok(target)
 }
 
 /// A session as every thread wants it.
-pub(super) fn connect(config: &Config) -> Result<Connection> {
-    let connection = Connection::open(config)?;
+pub(super) fn connect(target: &Target) -> Result<Connection> {
+    let connection = Connection::open(target)?;
     connection.simple(SESSION)?;
     Ok(connection)
 }
 
 /// A session that writes.
-pub(super) fn connect_writer(config: &Config) -> Result<Connection> {
-    let connection = connect(config)?;
+pub(super) fn connect_writer(target: &Target) -> Result<Connection> {
+    let connection = connect(target)?;
     connection.simple(WRITER)?;
     Ok(connection)
 }
@@ -73,7 +71,7 @@ mod tests {
 
     #[test]
     fn dead_connections_are_noticed() {
-        let config = parse("postgresql://posthorn@db.example.test/mail").unwrap();
+        let config = parse("postgresql://posthorn@db.example.test/mail").unwrap().config;
         assert!(config.get_keepalives());
         assert_eq!(config.get_keepalives_idle(), KEEPALIVE_IDLE);
         assert_eq!(config.get_keepalives_interval(), Some(KEEPALIVE_INTERVAL));

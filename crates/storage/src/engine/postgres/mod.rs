@@ -16,7 +16,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use tokio::sync::mpsc;
-use tokio_postgres::Config;
 
 use self::closing::Closing;
 use self::connect::{connect, warn_of_unsafe_server};
@@ -43,7 +42,7 @@ pub(crate) struct PostgresEngine {
     outbox: Arc<Outbox>,
     readers: Pool<PostgresSql>,
     shared: Arc<Shared>,
-    config: Arc<Config>,
+    config: Arc<Target>,
     closing: Arc<Closing>,
 }
 

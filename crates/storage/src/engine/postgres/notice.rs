@@ -11,12 +11,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ids::{AccountId, ModSeq};
-use tokio_postgres::Config;
 
 use super::connect::connect;
 use super::{Closing, lock};
 use crate::engine::Shared;
-use crate::sql::connection::Connection;
+use crate::sql::connection::{Connection, Target};
 use crate::{Result, StorageError};
 
 /// The channel that daemons tell each other their commits on.
@@ -93,7 +92,7 @@ impl Outbox {
 
 /// The thread that tells other daemons.
 pub(super) struct Notifier {
-    pub(super) config: Arc<Config>,
+    pub(super) config: Arc<Target>,
     pub(super) outbox: Arc<Outbox>,
     pub(super) closing: Arc<Closing>,
     pub(super) daemon: i64,
@@ -102,7 +101,7 @@ pub(super) struct Notifier {
 impl Notifier {
     /// A connection that holds this daemon's lock, and has told the others that it is there. Its
     /// commits hold nothing but notices, which do not outlive the server anyway.
-    pub(super) fn connect(config: &Config, daemon: i64) -> Result<Connection> {
+    pub(super) fn connect(config: &Target, daemon: i64) -> Result<Connection> {
         let connection = connect(config)?;
         connection.simple(&format!(
             "SET synchronous_commit = off; SELECT pg_advisory_lock_shared({daemon}); \
@@ -137,7 +136,7 @@ impl Notifier {
 
 /// The thread that hears what other daemons commit.
 pub(super) struct Listener {
-    pub(super) config: Arc<Config>,
+    pub(super) config: Arc<Target>,
     pub(super) shared: Arc<Shared>,
     pub(super) closing: Arc<Closing>,
     pub(super) daemon: i64,
@@ -146,7 +145,7 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) fn connect(config: &Config) -> Result<Connection> {
+    pub(super) fn connect(config: &Target) -> Result<Connection> {
         let connection = connect(config)?;
         connection.simple(&format!("LISTEN {CHANNEL}"))?;
         Ok(connection)

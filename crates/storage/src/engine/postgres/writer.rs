@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
-use tokio_postgres::Config;
 
 use super::connect::{connect, connect_writer};
 use super::lock;
 use super::notice::Outbox;
 use crate::engine::{Finished, Shared, Submission};
 use crate::feed::Publication;
+use crate::sql::connection::Target;
 use crate::sql::postgres::PostgresSql;
 use crate::{ReadTx, Result, StorageError, WriteTx};
 
@@ -25,7 +25,7 @@ const SETTLE_PAUSE: Duration = Duration::from_millis(200);
 /// One of the threads that write.
 pub(super) struct Writer {
     pub(super) sql: Option<PostgresSql>,
-    pub(super) config: Arc<Config>,
+    pub(super) config: Arc<Target>,
     pub(super) shared: Arc<Shared>,
     pub(super) outbox: Arc<Outbox>,
 }

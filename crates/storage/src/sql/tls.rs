@@ -1,0 +1,353 @@
+//! TLS to PostgreSQL, said in the URL as libpq says it: `sslmode` and `sslrootcert`.
+//!
+//! Certificates are checked for whom they name only by `verify-full`, for who vouches for them
+//! also by `verify-ca`; the other modes keep out who only listens.
+
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use aws_lc_rs::digest;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_postgres::Socket;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect};
+use tokio_rustls::TlsConnector;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// What is asked of a server, by libpq's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Disable,
+    Prefer,
+    Require,
+    VerifyCa,
+    VerifyFull,
+}
+
+impl Mode {
+    fn parse(name: &str) -> Result<Self, String> {
+        Ok(match name {
+            "disable" => Self::Disable,
+            "prefer" => Self::Prefer,
+            "require" => Self::Require,
+            "verify-ca" => Self::VerifyCa,
+            "verify-full" => Self::VerifyFull,
+            _ => {
+                let modes = "disable, prefer, require, verify-ca, verify-full";
+                return Err(format!("sslmode is one of {modes}"));
+            }
+        })
+    }
+}
+
+/// How connections to one server are secured.
+#[derive(Clone)]
+pub(crate) struct Tls {
+    mode: Mode,
+    connector: TlsConnector,
+}
+
+impl Tls {
+    /// Takes what concerns TLS out of a URL; the rest of it.
+    pub(crate) fn from_url(url: &str) -> Result<(String, Self), String> {
+        let (mut rest, query) = match url.split_once('?') {
+            Some((rest, query)) => (rest.to_owned(), query),
+            None => (url.to_owned(), ""),
+        };
+        let (mut mode, mut roots, mut joint) = (None, None, '?');
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            match pair.split_once('=') {
+                Some(("sslmode", name)) => mode = Some(Mode::parse(name)?),
+                Some(("sslrootcert", file)) => roots = Some(load_roots(&decoded(file))?),
+                _ => {
+                    rest.push(std::mem::replace(&mut joint, '&'));
+                    rest.push_str(pair);
+                }
+            }
+        }
+        let tls = Self::new(mode.unwrap_or(Mode::Prefer), roots)?;
+        Ok((rest, tls))
+    }
+
+    fn new(mode: Mode, roots: Option<RootCertStore>) -> Result<Self, String> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verifier = verifier(mode, roots, &provider)?;
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|cause| cause.to_string())?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_no_client_auth();
+        Ok(Self { mode, connector: TlsConnector::from(Arc::new(config)) })
+    }
+
+    /// The mode as the client below knows it.
+    pub(crate) fn ssl_mode(&self) -> SslMode {
+        match self.mode {
+            Mode::Disable => SslMode::Disable,
+            Mode::Prefer => SslMode::Prefer,
+            Mode::Require | Mode::VerifyCa | Mode::VerifyFull => SslMode::Require,
+        }
+    }
+}
+
+/// A value of a URL; `+` stands for itself there.
+fn decoded(value: &str) -> String {
+    let pair = format!("v={}", value.replace('+', "%2B"));
+    let decoded = url::form_urlencoded::parse(pair.as_bytes()).next();
+    decoded.map(|(_, value)| value.into_owned()).unwrap_or_default()
+}
+
+fn load_roots(file: &str) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    let failed = |cause: String| format!("sslrootcert {file}: {cause}");
+    let certificates = CertificateDer::pem_file_iter(Path::new(file))
+        .map_err(|cause| failed(cause.to_string()))?;
+    for certificate in certificates {
+        let certificate = certificate.map_err(|cause| failed(cause.to_string()))?;
+        roots.add(certificate).map_err(|cause| failed(cause.to_string()))?;
+    }
+    if roots.is_empty() { Err(failed("it holds no certificate".to_owned())) } else { Ok(roots) }
+}
+
+fn verifier(
+    mode: Mode,
+    roots: Option<RootCertStore>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, String> {
+    let Some(roots) = roots else {
+        return match mode {
+            Mode::VerifyCa | Mode::VerifyFull => {
+                Err("sslmode=verify-ca and verify-full need sslrootcert=FILE".to_owned())
+            }
+            Mode::Disable | Mode::Prefer | Mode::Require => {
+                Ok(Arc::new(Unchecked(provider.clone())))
+            }
+        };
+    };
+    let full = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+        .build()
+        .map_err(|cause| cause.to_string())?;
+    Ok(match mode {
+        Mode::VerifyFull => full,
+        // As libpq does: where a file says who is trusted, `require` asks for that, too.
+        Mode::VerifyCa | Mode::Require => Arc::new(AnyName(full)),
+        Mode::Disable | Mode::Prefer => Arc::new(Unchecked(provider.clone())),
+    })
+}
+
+/// Takes a certificate of those who are trusted, whomever it names.
+#[derive(Debug)]
+struct AnyName(Arc<WebPkiServerVerifier>);
+
+impl ServerCertVerifier for AnyName {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verified =
+            self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        match verified {
+            // The name is looked at after the chain was found good.
+            Err(Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Ok(ServerCertVerified::assertion()),
+            verified => verified,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
+/// Takes any certificate whose key the server has.
+#[derive(Debug)]
+struct Unchecked(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Unchecked {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+impl MakeTlsConnect<Socket> for Tls {
+    type Stream = TlsStream;
+    type TlsConnect = Handshake;
+    type Error = io::Error;
+
+    fn make_tls_connect(&mut self, host: &str) -> io::Result<Handshake> {
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        Ok(Handshake { name, connector: self.connector.clone() })
+    }
+}
+
+/// One connection to be secured.
+pub(crate) struct Handshake {
+    name: ServerName<'static>,
+    connector: TlsConnector,
+}
+
+impl TlsConnect<Socket> for Handshake {
+    type Stream = TlsStream;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<TlsStream>> + Send>>;
+
+    fn connect(self, stream: Socket) -> Self::Future {
+        Box::pin(async move { self.connector.connect(self.name, stream).await.map(TlsStream) })
+    }
+}
+
+/// A connection under TLS.
+pub(crate) struct TlsStream(tokio_rustls::client::TlsStream<Socket>);
+
+impl tokio_postgres::tls::TlsStream for TlsStream {
+    fn channel_binding(&self) -> ChannelBinding {
+        let (_, session) = self.0.get_ref();
+        let certificate = session.peer_certificates().and_then(<[_]>::first);
+        certificate
+            .and_then(|certificate| end_point(certificate))
+            .map_or_else(ChannelBinding::none, ChannelBinding::tls_server_end_point)
+    }
+}
+
+/// `tls-server-end-point` (RFC 5929 §4.1): the certificate under the hash it was signed with, but
+/// never a weak one.
+fn end_point(certificate: &[u8]) -> Option<Vec<u8>> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let hash = match parsed.signature_algorithm.algorithm.to_id_string().as_str() {
+        // RSA with MD5, SHA-1 and SHA-256; ECDSA with SHA-1 and SHA-256.
+        "1.2.840.113549.1.1.4"
+        | "1.2.840.113549.1.1.5"
+        | "1.2.840.113549.1.1.11"
+        | "1.2.840.10045.4.1"
+        | "1.2.840.10045.4.3.2" => &digest::SHA256,
+        "1.2.840.113549.1.1.12" | "1.2.840.10045.4.3.3" => &digest::SHA384,
+        "1.2.840.113549.1.1.13" | "1.2.840.10045.4.3.4" => &digest::SHA512,
+        _ => return None,
+    };
+    Some(digest::digest(hash, certificate).as_ref().to_vec())
+}
+
+impl AsyncRead for TlsStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for TlsStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_concerns_tls_is_taken_out_of_urls() {
+        for (url, rest, mode) in [
+            ("postgresql://u@h/n", "postgresql://u@h/n", SslMode::Prefer),
+            ("postgresql://u@h/n?sslmode=disable", "postgresql://u@h/n", SslMode::Disable),
+            (
+                "postgresql://u@h/n?a=1&sslmode=require&b=2",
+                "postgresql://u@h/n?a=1&b=2",
+                SslMode::Require,
+            ),
+        ] {
+            let (left, tls) = Tls::from_url(url).unwrap();
+            assert_eq!((left.as_str(), tls.ssl_mode()), (rest, mode), "{url}");
+        }
+        for (query, why) in [
+            ("sslmode=allow", "sslmode is one of"),
+            ("sslmode=verify-full", "need sslrootcert"),
+            ("sslmode=verify-ca", "need sslrootcert"),
+            ("sslrootcert=/no%2Bsuch+file", "sslrootcert /no+such+file: "),
+            ("sslrootcert=/dev/null", "no certificate"),
+        ] {
+            let told = Tls::from_url(&format!("postgresql://u@h/n?{query}")).err().unwrap();
+            assert!(told.contains(why), "{query}: {told}");
+        }
+    }
+}
