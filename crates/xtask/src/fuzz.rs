@@ -76,3 +76,20 @@ fn run_target(target: &str, seconds: &str) -> Result<(), String> {
         .current_dir(crate::tree::root());
     shell::run(fuzzer)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_is_listed() {
+        let folder = crate::tree::root().join("fuzz/fuzz_targets");
+        let files = std::fs::read_dir(folder).unwrap().flatten();
+        let mut names: Vec<_> =
+            files.filter_map(|file| Some(file.path().file_stem()?.to_str()?.to_owned())).collect();
+        names.sort();
+        let mut listed = TARGETS.to_vec();
+        listed.sort_unstable();
+        assert_eq!(names, listed);
+    }
+}

@@ -37,7 +37,7 @@ const FOR_TESTS: &[(&str, &str)] = &[
 const FOR_BENCHMARKS: &[(&str, &str)] = &[("/usr/lib/dovecot/lmtp", "dovecot-lmtpd")];
 
 /// Outside Python packages, all of them in a venv of our own.
-const PYTHON_PACKAGES: &[&str] = &["IMAPClient==3.0.1"];
+const PYTHON_PACKAGES: &[&str] = &["IMAPClient==3.0.1", "moto[server]==5.2.5"];
 
 /// Installs what is missing; does nothing where nothing is.
 pub(crate) fn run(purpose: Purpose) -> Result<(), String> {
@@ -109,7 +109,9 @@ fn is_root() -> bool {
 
 fn install_python_packages() -> Result<(), String> {
     let python = venv_python();
-    let imports = shell::command(&python.to_string_lossy(), &["-c", "import imapclient"]).output();
+    let imports =
+        shell::command(&python.to_string_lossy(), &["-c", "import imapclient, moto.server"])
+            .output();
     if imports.is_ok_and(|output| output.status.success()) {
         return Ok(());
     }
