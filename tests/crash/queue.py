@@ -37,7 +37,7 @@ def route(server, port):
     text = server.config.read_text()
     text = text.replace("enabled = false\n", "", 1)
     server.config.write_text(
-        f'{text}\n[[route]]\ndomain = "*"\nhost = "127.0.0.1:{port}"\n')
+        f'{text}\n[[route]]\ndomain = "*"\nhost = "127.0.0.1:{port}"\ntls = "never"\n')
 
 
 def waiting(server):

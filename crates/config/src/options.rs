@@ -440,10 +440,10 @@ sections! {
         /// The server that takes it, with its port if that is not 25.
         host: Endpoint = required "smtp.example.net:587", since "0.2";
 
-        /// How TLS is used: `opportunistic` where the server offers it, whoever it is;
-        /// `verified` always, with a certificate for its name; `implicit` the same from the first
-        /// byte (port 465); `never`.
-        tls: RouteTls = default "opportunistic", since "0.2";
+        /// How TLS is used: `verified` always, with a certificate for the server's name;
+        /// `implicit` the same from the first byte (port 465); `opportunistic` where the server
+        /// offers it, whoever it is; `never`.
+        tls: RouteTls = default "verified", since "0.2";
 
         /// The user to sign in as. It needs `tls` to be `verified` or `implicit`, but on the
         /// loopback.

@@ -346,9 +346,9 @@ mod tests {
             (
                 format!(
                     "{BASE}[[route]]\ndomain = \"*\"\nhost = \"smtp.example.net:587\"\n\
-                     user = \"u\"\npassword_file = \"p\"\n"
+                     tls = \"never\"\nuser = \"u\"\npassword_file = \"p\"\n"
                 ),
-                "p.toml:7:route.tls: a password is only sent with tls = \"verified\" or \
+                "p.toml:10:route.tls: a password is only sent with tls = \"verified\" or \
                  \"implicit\", but on the loopback",
             ),
             (

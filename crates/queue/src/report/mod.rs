@@ -111,7 +111,7 @@ pub(crate) async fn prepare(
         envelope_json: serde_json::json!({ "body": body, "smtputf8": rendered.utf8 }).to_string(),
         recipients: vec![SpoolRecipient {
             forward_path: reverse_path.to_owned(),
-            // RFC 3461 §5.2.9: of the fate of a report nobody is told.
+            // RFC 3461 §6.1: of the fate of a report nobody is told.
             parameters_json: serde_json::json!({ "notify": "NEVER" }).to_string(),
         }],
     };
