@@ -60,6 +60,19 @@ impl SortKeys {
         self.threads.as_ref().map_or(0, ThreadColumn::ids)
     }
 
+    /// Adds the rows of others, whose UIDs are higher, which were made
+    /// [`beside`](Rows::beside).
+    pub(super) fn append(&mut self, other: Self) {
+        self.uids.extend(other.uids);
+        self.sent.extend(other.sent);
+        for ((_, column), (_, more)) in self.texts.iter_mut().zip(other.texts) {
+            column.append(more);
+        }
+        if let (Some(threads), Some(more)) = (&mut self.threads, other.threads) {
+            threads.append(more);
+        }
+    }
+
     pub(super) fn uids(&self) -> &[u32] {
         &self.uids
     }
@@ -101,6 +114,13 @@ impl Rows {
         Self::after(keys)
     }
 
+    /// Empty ones with the same columns, whose keys can be appended to those of these.
+    pub(super) fn beside(&self) -> Self {
+        let texts = self.keys.texts.iter().map(|(key, _)| (*key, TextColumn::default()));
+        let threads = self.keys.threads.as_ref().map(ThreadColumn::beside);
+        Self::after(SortKeys { texts: texts.collect(), threads, ..SortKeys::default() })
+    }
+
     /// Whether the header of a message is needed beside its keys.
     pub(super) fn needs_header(&self) -> bool {
         self.texts.iter().any(|((_, collation), _)| *collation != Collation::UnicodeCasemap)
@@ -130,7 +150,7 @@ impl Rows {
     pub(super) fn finish(self) -> SortKeys {
         let Self { mut keys, texts } = self;
         for ((_, column), (_, texts)) in keys.texts.iter_mut().zip(&texts) {
-            column.extend(texts);
+            column.append(TextColumn::of(texts));
         }
         keys
     }

@@ -1,5 +1,6 @@
 //! Reading keys: those that are not in memory yet, some thousand messages at a time.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use ids::{CollectionId, ContentId, Timestamp, Uid};
@@ -171,15 +172,39 @@ impl Store {
         blocking("sort keys", move || Ok(cover(&keys, &snapshot))).await
     }
 
-    /// Adds the messages from sequence number `first` on to `rows`.
+    /// Adds the messages from sequence number `first` on to `rows`. Two halves of many are read at
+    /// once, since this is mostly work for the processor.
     async fn read_rows(
         &self,
         snapshot: &Arc<Snapshot>,
-        mut rows: Rows,
-        mut first: u32,
+        rows: Rows,
+        first: u32,
     ) -> Result<SortKeys> {
-        while first <= snapshot.exists() {
-            let last = first.saturating_add(READ_MESSAGES - 1).min(snapshot.exists());
+        let last = snapshot.exists();
+        let count = last.saturating_sub(first).saturating_add(1);
+        if count < 2 * READ_MESSAGES {
+            return self.read_part(snapshot, rows, first..=last).await;
+        }
+        let middle = first + count / 2;
+        let behind = self.read_part(snapshot, rows.beside(), middle + 1..=last);
+        let (mut keys, behind) =
+            tokio::try_join!(self.read_part(snapshot, rows, first..=middle), behind)?;
+        let append = move || {
+            keys.append(behind);
+            Ok(keys)
+        };
+        blocking("join sort keys", append).await
+    }
+
+    async fn read_part(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        mut rows: Rows,
+        seqs: RangeInclusive<u32>,
+    ) -> Result<SortKeys> {
+        let (mut first, end) = seqs.into_inner();
+        while first <= end {
+            let last = first.saturating_add(READ_MESSAGES - 1).min(end);
             let snapshot = snapshot.clone();
             rows = self
                 .read(move |tx| {

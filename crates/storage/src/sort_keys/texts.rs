@@ -1,5 +1,7 @@
 //! Texts as ranks: what is compared over and over is a number.
 
+use std::iter::Peekable;
+
 /// Texts one after the other in one allocation.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Texts {
@@ -21,6 +23,10 @@ impl Texts {
         let end = |at: usize| self.ends.get(at).copied().unwrap_or_default();
         let start = at.checked_sub(1).map_or(0, end);
         self.bytes.get(start..end(at)).unwrap_or_default()
+    }
+
+    fn texts(&self) -> Peekable<impl Iterator<Item = &str>> {
+        (0..self.len()).map(|at| self.text(at)).peekable()
     }
 
     fn size_bytes(&self) -> usize {
@@ -76,47 +82,43 @@ impl TextColumn {
         self.distinct.size_bytes() + self.ranks.capacity() * size_of::<u32>()
     }
 
-    /// Adds a row for each of `new`.
-    pub(super) fn extend(&mut self, new: &Texts) {
-        let order = new.in_order();
-        let (mut merged, mut old_at) = (Texts::default(), 0);
-        let mut moved = vec![0_u32; self.distinct.len()];
-        let mut added = vec![0_u32; new.len()];
-        let keep_old_below = |merged: &mut Texts, moved: &mut [u32], at: &mut usize, end: &str| {
-            while *at < self.distinct.len() && self.distinct.text(*at) <= end {
-                if let Some(place) = moved.get_mut(*at) {
-                    *place = merged.len() as u32;
-                }
-                merged.push(self.distinct.text(*at));
-                *at += 1;
+    /// A column of these texts.
+    pub(super) fn of(texts: &Texts) -> Self {
+        let mut column = Self::default();
+        column.ranks = vec![0; texts.len()];
+        for at in texts.in_order() {
+            let text = texts.text(at as usize);
+            let mut last = column.distinct.len() - 1;
+            if column.distinct.text(last) != text {
+                column.distinct.push(text);
+                last += 1;
             }
-        };
-        for at in order {
-            let text = new.text(at as usize);
-            keep_old_below(&mut merged, &mut moved, &mut old_at, text);
-            let last = merged.len().checked_sub(1);
-            let rank = match last.filter(|last| merged.text(*last) == text) {
-                Some(last) => last,
-                None => {
-                    merged.push(text);
-                    merged.len() - 1
-                }
-            };
-            if let Some(place) = added.get_mut(at as usize) {
-                *place = rank as u32;
+            if let Some(rank) = column.ranks.get_mut(at as usize) {
+                *rank = last as u32;
             }
         }
-        while old_at < self.distinct.len() {
-            if let Some(place) = moved.get_mut(old_at) {
-                *place = merged.len() as u32;
+        column
+    }
+
+    /// Adds the rows of another one behind its own.
+    pub(super) fn append(&mut self, other: Self) {
+        let (mut merged, mut our_ranks, mut their_ranks) = (Texts::default(), vec![], vec![]);
+        {
+            let (mut ours, mut theirs) = (self.distinct.texts(), other.distinct.texts());
+            while let Some(text) = [ours.peek(), theirs.peek()].into_iter().flatten().min().copied()
+            {
+                let rank = merged.len() as u32;
+                merged.push(text);
+                our_ranks.extend(ours.next_if_eq(&text).map(|_| rank));
+                their_ranks.extend(theirs.next_if_eq(&text).map(|_| rank));
             }
-            merged.push(self.distinct.text(old_at));
-            old_at += 1;
         }
+        let moved =
+            |ranks: &[u32], rank: u32| ranks.get(rank as usize).copied().unwrap_or_default();
         for rank in &mut self.ranks {
-            *rank = moved.get(*rank as usize).copied().unwrap_or_default();
+            *rank = moved(&our_ranks, *rank);
         }
-        self.ranks.extend(added);
+        self.ranks.extend(other.ranks.iter().map(|rank| moved(&their_ranks, *rank)));
         self.distinct = merged;
     }
 }
@@ -138,7 +140,7 @@ mod tests {
                     new.push(&text);
                     plain.push(text);
                 }
-                column.extend(&new);
+                column.append(TextColumn::of(&new));
             }
             let mut distinct: Vec<&String> = plain.iter().collect();
             let empty = String::new();

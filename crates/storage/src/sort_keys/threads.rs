@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 
 use message::KeysView;
 
@@ -26,7 +26,7 @@ pub(super) struct ThreadColumn {
     /// LIMIT: ids are told apart by 64 bits of a hash with a secret key, so that nobody can make
     /// two alike; among a million ids the odds of a pair by chance are 1 to 30 million.
     hasher: RandomState,
-    numbers: HashMap<u64, u32>,
+    numbers: HashMap<u64, u32, BuildHasherDefault<Hashed>>,
     own: Vec<u32>,
     replies: Vec<bool>,
     /// Where each row's ancestors end.
@@ -34,7 +34,50 @@ pub(super) struct ThreadColumn {
     ancestors: Vec<u32>,
 }
 
+/// Of numbers that are hashes already.
+#[derive(Debug, Clone, Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Only numbers are asked for; any other key has a hash too.
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
 impl ThreadColumn {
+    /// An empty one whose rows can be appended to this one.
+    pub(super) fn beside(&self) -> Self {
+        Self { hasher: self.hasher.clone(), ..Self::default() }
+    }
+
+    /// Adds the rows of one that was made [`beside`](Self::beside) behind its own.
+    pub(super) fn append(&mut self, other: Self) {
+        let mut moved = vec![NONE; other.numbers.len()];
+        for (hash, number) in other.numbers {
+            let next = self.numbers.len() as u32;
+            if let Some(place) = moved.get_mut(number as usize) {
+                *place = *self.numbers.entry(hash).or_insert(next);
+            }
+        }
+        let moved = |number: u32| moved.get(number as usize).copied().unwrap_or(NONE);
+        self.own.extend(other.own.iter().map(|number| moved(*number)));
+        self.replies.extend(other.replies);
+        let before = self.ancestors.len();
+        self.ends.extend(other.ends.iter().map(|end| before + end));
+        self.ancestors.extend(other.ancestors.iter().map(|number| moved(*number)));
+    }
+
     pub(super) fn push(&mut self, keys: Option<&KeysView<'_>>) {
         let own = keys.and_then(KeysView::message_id).map_or(NONE, |id| self.number(id));
         self.own.push(own);
