@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Measures Posthorn and Dovecot in turn, with the same client and the same work.
 
-    tests/bench/compare.py [--rounds N] [--only GROUP...] [--write]
+    tests/bench/compare.py [--rounds N] [--only GROUP...] [--write [--table NAME]]
 
 Both servers run at once on this machine, each in a fresh directory on the same disk, both durable;
 only one of them has work at a time. Every group of measurements goes to one server, then to the
 other, in every round anew and each round in the other order, so that whatever else the machine
 does meets both. A row's value is the median over all rounds. `--write` puts the table into
-docs/benchmarks.md. Needs root and Debian's dovecot-imapd and dovecot-lmtpd; Python's standard
-library is enough.
+docs/benchmarks.md, which has more than one. `--keep` takes a directory for both servers' data that
+stays and is found again: a large mailbox is filled once. Needs root and Debian's dovecot-imapd and
+dovecot-lmtpd; Python's standard library is enough.
 """
 
 import argparse
@@ -31,8 +32,6 @@ from posthorn import Posthorn
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 DOCUMENT = ROOT / "docs/benchmarks.md"
-MARKS = ("<!-- written by tests/bench/compare.py: start -->",
-         "<!-- written by tests/bench/compare.py: end -->")
 
 PASSWORD = "grey-lamp-over-river-7"
 USER = "bench@example.test"
@@ -53,9 +52,11 @@ RATIOS = {
     "THREAD by references": 2, "THREAD by subject": 2,
     **{f"SEARCH {key}": 100 for key in [
         "BODY absent", "BODY rare phrase", "BODY part of words", "BODY common word",
-        "BODY common phrase", "BODY two characters", "BODY one character",
-        "TEXT absent", "TEXT rare", "TEXT common"]},
-    "SEARCH SUBJECT": 5, "SEARCH FROM": 5, "SEARCH HEADER": 5,
+        "BODY common phrase", "BODY across words", "BODY three characters",
+        "BODY two characters", "BODY one character",
+        "TEXT absent", "TEXT rare", "TEXT common", "BODY, first after a start"]},
+    "SEARCH SUBJECT": 5, "SEARCH FROM": 5, "SEARCH HEADER": 5, "SEARCH HEADER in all": 5,
+    "SORT, first after a start": 2, "THREAD, first after a start": 2,
     "SELECT on a new connection": 1, "sign-ins, connections: 10": 3,
 }
 # No more than that, in the unit of the row.
@@ -89,6 +90,9 @@ def groups(options):
         "sort": ("imap", [*read, "sort"]),
         # Indexing some thousand messages a second ends well within the pause.
         "search": ("imap", [*read, "search", "--settle", 10 + options.messages // 1000]),
+        # A server just started has nothing in memory; each of these is its first command.
+        **{f"first-{what}": ("imap", [*imap, "--rounds", 1, "--tests", f"first-{what}"])
+           for what in ("sort", "thread", "search")},
         "select": ("imap", [*read, "select"]),
         "sign-in": ("imap", [*imap, "--rounds", 1, "--tests", "sign-in",
                              "--sign-ins", options.sign_ins]),
@@ -206,6 +210,8 @@ def run(options, servers):
                 # for each connection, which this machine has no room for.
                 if name == "watch" and server.name != "Posthorn":
                     continue
+                if name.startswith("first-"):
+                    server.restart()
                 with own_server(options, server, name) as measured:
                     found = measure(options.binary, measured, listener, arguments)
                 for row in found:
@@ -249,10 +255,16 @@ def sync_milliseconds(directory):
 
 def section(options, rows, versions, sync):
     """The part of docs/benchmarks.md that this program writes."""
-    command = f"tests/bench/compare.py --rounds {options.rounds} --write"
     limit = f", {options.write_iops} writes a second at most" if options.write_iops else ""
+    # As it was called, but for where this machine keeps the data.
+    words, skip = [], False
+    for word in sys.argv[1:]:
+        if not skip and word not in ("--keep", "--directory", "--json"):
+            words.append(word)
+        skip = word in ("--keep", "--directory", "--json")
+    command = " ".join(["tests/bench/compare.py", *words])
     lines = [
-        MARKS[0],
+        marks(options.table)[0],
         f"Measured on {datetime.date.today().isoformat()}: {versions[0]} and {versions[1]}, in turn "
         f"in one run.",
         f"Machine: {machine()}; one fdatasync of 4 KiB takes {number(sync)} ms{limit}. "
@@ -265,13 +277,22 @@ def section(options, rows, versions, sync):
         "|---|---|--:|--:|--:|--:|---|",
     ]
     lines += ["| " + " | ".join(row.cells()) + " |" for row in rows]
-    return "\n".join([*lines, MARKS[1]])
+    return "\n".join([*lines, marks(options.table)[1]])
 
 
-def write(text):
+def marks(table):
+    """The lines around a table that this program writes."""
+    return [f"<!-- written by tests/bench/compare.py, {table}: {end} -->"
+            for end in ("start", "end")]
+
+
+def write(table, text):
     document = DOCUMENT.read_text()
-    before, _, rest = document.partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
+    start, end = marks(table)
+    if start not in document or end not in document:
+        raise SystemExit(f"{DOCUMENT} has no table {table}: {start}")
+    before, _, rest = document.partition(start)
+    _, _, after = rest.partition(end)
     DOCUMENT.write_text(before + text + after)
 
 
@@ -291,8 +312,11 @@ def arguments():
     parser.add_argument("--directory", default="/var/tmp", help="where both keep their data")
     parser.add_argument("--write-iops", type=int, metavar="N",
                         help="let the disk take N writes a second")
+    parser.add_argument("--keep", type=pathlib.Path, metavar="DIRECTORY",
+                        help="keep their data here, or go on with what is here")
     parser.add_argument("--json", type=pathlib.Path, help="all runs of all rows, to this file")
     parser.add_argument("--write", action="store_true", help="put the table into the document")
+    parser.add_argument("--table", default="all", help="which one of the document")
     return parser.parse_args()
 
 
@@ -301,7 +325,9 @@ def main():
     if not options.binary.is_file():
         raise SystemExit(f"{options.binary} is missing: "
                          "cargo build --release --ignore-rust-version -p posthorn")
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="posthorn-bench-", dir=options.directory))
+    directory = options.keep or pathlib.Path(
+        tempfile.mkdtemp(prefix="posthorn-bench-", dir=options.directory))
+    directory.mkdir(exist_ok=True)
     directory.chmod(0o755)
     if options.write_iops:
         limit_writes(directory, options.write_iops)
@@ -317,13 +343,14 @@ def main():
             versions = [server.version() for server in servers]
             rows = run(options, servers)
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        if not options.keep:
+            shutil.rmtree(directory, ignore_errors=True)
     print(plain(rows))
     if options.json:
         runs = [{"name": row.name, "unit": row.unit, "runs": row.runs} for row in rows]
         options.json.write_text(json.dumps(runs, indent=1) + "\n")
     if options.write and len(servers) == 2:
-        write(section(options, rows, versions, sync))
+        write(options.table, section(options, rows, versions, sync))
 
 
 if __name__ == "__main__":

@@ -38,6 +38,14 @@ class Server:
         return self
 
     def __exit__(self, *_):
+        self.stop()
+
+    def restart(self):
+        """Ends the server and starts it again on the same directory and ports."""
+        self.stop()
+        self.start()
+
+    def stop(self):
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:

@@ -77,7 +77,7 @@ impl Texts {
             text.push_str("MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n");
             text.push_str("Content-Transfer-Encoding: 8bit\r\n\r\n");
             let end = self.size_bytes;
-            self.prose(&mut text, end);
+            self.prose(&mut text, end, "\r\n");
         }
         text.into_bytes()
     }
@@ -126,7 +126,7 @@ impl Texts {
         text.push_str(&format!("--{boundary}\r\nContent-Type: text/plain; charset=UTF-8\r\n"));
         text.push_str("Content-Transfer-Encoding: 8bit\r\n\r\n");
         let middle = text.len() + self.size_bytes.saturating_sub(text.len()) / 2;
-        self.prose(text, middle);
+        self.prose(text, middle, "\r\n");
         text.push_str(&format!("--{boundary}\r\nContent-Type: text/html; charset=UTF-8\r\n"));
         text.push_str("Content-Transfer-Encoding: 8bit\r\n\r\n<!DOCTYPE html>\r\n<html><head>\r\n");
         text.push_str(
@@ -135,17 +135,19 @@ impl Texts {
         let end = format!("</p>\r\n</body></html>\r\n--{boundary}--\r\n");
         text.push_str("<p style=\"margin: 0px; font-family: sans-serif\">\r\n");
         let stop = self.size_bytes.saturating_sub(end.len());
-        self.prose(text, stop);
+        // Lines are told apart as in the text: a server that searches what people read finds the
+        // same as one that searches the source.
+        self.prose(text, stop, "<br>\r\n");
         text.push_str(&end);
     }
 
     /// Lines of words until the text is exactly that long, or was already.
-    fn prose(&mut self, text: &mut String, end: usize) {
+    fn prose(&mut self, text: &mut String, end: usize, line_end: &str) {
         let mut quoted = false;
         while text.len() + LINE_COLUMNS + 16 < end {
             match self.rng.u8(..) {
                 0..16 => quoted = !quoted,
-                16..48 => text.push_str("\r\n"),
+                16..48 => text.push_str(line_end),
                 _ => {}
             }
             if quoted {
@@ -156,7 +158,7 @@ impl Texts {
                 text.push_str(self.pick_word());
                 text.push(' ');
             }
-            text.push_str("\r\n");
+            text.push_str(line_end);
         }
         let fill = end.saturating_sub(text.len() + 2);
         text.extend(std::iter::repeat_n('-', fill));

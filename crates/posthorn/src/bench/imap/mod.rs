@@ -38,6 +38,12 @@ pub(crate) enum ImapTest {
     Sort,
     /// Warm SEARCH for texts.
     Search,
+    /// The first SEARCH after the server's start, which whoever calls sees to.
+    FirstSearch,
+    /// Likewise the first SORT, by subject.
+    FirstSort,
+    /// Likewise the first THREAD, by references.
+    FirstThread,
     /// LOGIN on new connections.
     SignIn,
     /// Memory of idle connections; needs `--pid`.
@@ -115,6 +121,15 @@ pub(crate) fn measure(target: &Target, plan: &ImapPlan) -> Result<Report, BenchE
     }
     if wants(ImapTest::Search) {
         rows.extend(search::search(target, plan)?);
+    }
+    if wants(ImapTest::FirstSearch) {
+        rows.push(search::first(target, plan)?);
+    }
+    if wants(ImapTest::FirstSort) {
+        rows.push(sort::first(target, plan, "SORT (SUBJECT) UTF-8 ALL")?);
+    }
+    if wants(ImapTest::FirstThread) {
+        rows.push(sort::first(target, plan, "THREAD REFERENCES UTF-8 ALL")?);
     }
     if wants(ImapTest::SignIn) {
         rows.push(sign_in::sign_in(target, plan)?);

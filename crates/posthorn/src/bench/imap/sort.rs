@@ -18,6 +18,19 @@ const COMMANDS: &[(&str, &str)] = &[
     ("THREAD by subject", "THREAD ORDEREDSUBJECT UTF-8 ALL"),
 ];
 
+/// The first SORT or THREAD on a new connection, of which a server just started keeps nothing in
+/// memory.
+pub(super) fn first(target: &Target, plan: &ImapPlan, command: &str) -> Result<Row, BenchError> {
+    let mut client = Client::open(target, &plan.credentials)?;
+    client.command(&format!("SELECT {}", plan.mailbox))?;
+    let start = Instant::now();
+    let counts = client.command(command)?;
+    let runs = vec![milliseconds(start.elapsed())];
+    BenchError::unless_equal(command, plan.messages as u64, counts.ordered)?;
+    let name = command.split(' ').next().unwrap_or_default();
+    Ok(Row::new(format!("{name}, first after a start"), Unit::Milliseconds, runs))
+}
+
 /// Warm SORT and THREAD: each is asked once before its clock runs. A server that knows a way not
 /// at all has no row for it.
 pub(super) fn sort(target: &Target, plan: &ImapPlan) -> Result<Vec<Row>, BenchError> {
