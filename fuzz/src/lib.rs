@@ -22,7 +22,7 @@ use sasl::{Answer, Channel, ChannelBindings, Mechanism, Name, Question};
 use smtp::content::{Content, ContentLimits, Encoding, Fed, Framing};
 use smtp::session::{Next, Session};
 use smtp::{Role, Settings};
-use textindex::{Block, Builder, Field, Head, Input, Needle, merge, search};
+use textindex::{Block, Builder, Field, Head, Input, Needle, What, merge, search};
 
 /// One target: its name, as in `fuzz_targets/` and `corpus/`, and what it does.
 pub type Target = (&'static str, fn(&[u8]));
@@ -116,8 +116,8 @@ pub fn search_index(input: &[u8]) {
         texts.chunks(2).map(|texts| texts.iter().any(|text| text.contains(&needle))).collect();
     let (head, blocks) = builder.finish();
     assert_eq!(Head::parse(&head.encode()).as_ref(), Ok(&head));
-    let mut source: BTreeMap<usize, Block> = blocks.into_iter().enumerate().collect();
-    let needle = Needle { field: Field::Body, text: &needle };
+    let mut source: BTreeMap<usize, Block> = blocks.into_iter().collect();
+    let needle = Needle { field: Field::Body, what: What::Text(&needle) };
     let found = search(&head, &[needle], &mut source).unwrap_or_default();
     let found: Vec<bool> = found.iter().flatten().map(|count| *count > 0).collect();
     assert_eq!(found, expected);

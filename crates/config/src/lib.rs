@@ -25,6 +25,6 @@ pub use parse::parse;
 pub use problem::{Problem, Problems};
 pub use render::{render_reference, render_sample};
 pub use value::{
-    Blobs, Database, Endpoint, Level, LogFormat, Network, Protocol, RouteTls, SaslMechanism,
-    Secret, TlsMode, Word, parse_size,
+    Blobs, Database, Endpoint, Level, LogFormat, MediaRange, Network, Protocol, RouteTls,
+    SaslMechanism, Secret, TlsMode, Word, parse_size,
 };

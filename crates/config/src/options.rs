@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::reader::TableReader;
 use crate::value::{
-    Blobs, Database, Endpoint, Level, LogFormat, Network, OptionValue, Protocol, RouteTls,
-    SaslMechanism, Secret, TlsMode, Word,
+    Blobs, Database, Endpoint, Level, LogFormat, MediaRange, Network, OptionValue, Protocol,
+    RouteTls, SaslMechanism, Secret, TlsMode, Word,
 };
 
 /// What the documents say about one option.
@@ -139,11 +139,20 @@ sections! {
         index: bool = default true, since "0.1";
 
         /// How much text of one message is indexed, its header and its body each. A message with
-        /// more is read by each search in that part.
+        /// more is read by each search that does not find what it seeks in the rest.
         text_per_message: u64 = default "4 MiB", since "0.1";
+
+        /// The kinds of attachments whose text is indexed, `text/*` for all kinds of text. Only
+        /// text is searched at all; messages with attachments of other kinds of text are read by
+        /// each search that does not find what it seeks in the rest. A change holds for messages
+        /// that are indexed from then on.
+        attachments: Vec<MediaRange> = default ["text/*"], since "0.1";
 
         /// The memory in which new parts of the index are made.
         memory: u64 = default "32 MiB", since "0.1";
+
+        /// The memory that what searches read of the index may take, from one search to the next.
+        cache: u64 = default "128 MiB", since "0.1";
     }
 
     /// The certificate that listeners with TLS and STARTTLS present.

@@ -44,7 +44,9 @@ pub use keys_column::KeysView;
 pub use limits::Limits;
 pub use parameter::{Parameter, Parameterized};
 pub use part_index::{MessageRanges, Part, PartIndex, PartKind};
-pub use search::{header_line, part_text, searchable_text};
+pub use search::{
+    SearchablePart, header_line, part_headers, part_text, searchable_text, searchable_text_of,
+};
 pub use sort_text::SortText;
 pub use summary::Summary;
 pub use surrogate::{surrogate_body, surrogate_header};

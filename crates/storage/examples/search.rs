@@ -12,7 +12,7 @@ use std::time::Instant;
 use ids::{AccountId, Clock, ContentId, Timestamp};
 use storage::{
     AccountTx, Address, Database, Delivery, MailboxName, NewAccount, PreparedMessage, Role,
-    SearchField, SearchTerm, Settings, Store,
+    SearchField, SearchTerm, Settings, Sought, Store,
 };
 
 /// Four seconds later with each look, so that nothing waits for company.
@@ -69,7 +69,8 @@ fn main() {
     let inbox = MailboxName::parse("INBOX").unwrap();
     let inbox = store.read_blocking(move |tx| tx.find_mailbox(account, &inbox)).unwrap().unwrap();
     for (field, text) in NEEDLES {
-        let term = SearchTerm { field: *field, text: message::search_form(text) };
+        let sought = Sought::Text(message::search_form(text));
+        let term = SearchTerm { field: *field, sought };
         let mut times = Vec::new();
         let mut hits = 0;
         for _ in 0..5 {

@@ -30,6 +30,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 12, sql: include_str!("../migrations/0012_queue.sql") },
     Migration { version: 13, sql: include_str!("../migrations/0013_url_key.sql") },
     Migration { version: 14, sql: include_str!("../migrations/0014_shared_account.sql") },
+    Migration { version: 15, sql: include_str!("../migrations/0015_search_again.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

@@ -83,8 +83,13 @@ pub struct Settings {
     /// Text of one message, header and body each, that is indexed; a longer one is looked at by
     /// each search. Default 4 MiB.
     pub index_text_bytes_max: usize,
+    /// Media types of attachments whose texts are indexed, in lower case, `text/*` for all of a
+    /// kind; others are looked at by each search. Default `text/*`.
+    pub index_attachments: Vec<String>,
     /// Memory for a part of the index being made. Default 32 MiB.
     pub index_memory_bytes: usize,
+    /// Memory for what searches read of the index, from one to the next. Default 128 MiB.
+    pub index_cache_bytes: usize,
     /// Memory that envelopes, structures and headers read before may take. Default 64 MiB.
     pub content_cache_bytes: u64,
     /// Where "now" comes from.
@@ -120,7 +125,9 @@ impl Settings {
             sort_keys_bytes_max: 128 * 1024 * 1024,
             search_index: true,
             index_text_bytes_max: 4 * 1024 * 1024,
+            index_attachments: vec!["text/*".to_owned()],
             index_memory_bytes: 32 * 1024 * 1024,
+            index_cache_bytes: 128 * 1024 * 1024,
             content_cache_bytes: 64 * 1024 * 1024,
             clock,
         }

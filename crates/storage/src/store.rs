@@ -15,7 +15,7 @@ use crate::engine::{
 use crate::feed::{Feed, FeedReader, Publication, read_modseq, read_since};
 use crate::maintain::{Progress, maintain};
 use crate::message_store::{Content, ContentCache, Want};
-use crate::search::{self, Waiting};
+use crate::search::{self, SearchCache, Waiting};
 use crate::sort_keys::SortKeyCache;
 use crate::spool::SpoolNotices;
 use crate::statistics::Statistics;
@@ -57,6 +57,7 @@ impl Store {
             blobs: Arc::new(BlobStore::open(&settings)?),
             feed: Arc::new(Feed::new(Box::new(feed_reader), settings.view_cache_messages_max)),
             contents: ContentCache::new(settings.content_cache_bytes),
+            index: SearchCache::new(settings.index_cache_bytes),
             recipients: RecipientCache::new(&settings.database),
             statistics: Arc::new(Statistics::default()),
             waiting: Waiting::default(),

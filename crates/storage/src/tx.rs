@@ -23,6 +23,8 @@ pub struct ReadTx<'a> {
     pub(crate) contents: Option<&'a crate::message_store::ContentCache>,
     /// [`Settings::shared_mailboxes_max`](crate::Settings).
     pub(crate) others_max: u64,
+    /// What searches read of the index, in memory. Likewise.
+    pub(crate) index: Option<&'a crate::search::SearchCache>,
 }
 
 /// A write transaction. Nothing in it is visible to anybody before its commit is durable.
@@ -85,7 +87,7 @@ impl ReadTx<'_> {
     /// The same, past what is in memory: for work that goes through everything once.
     pub(crate) fn passing_by(&mut self) -> ReadTx<'_> {
         let (blobs, others_max) = (self.blobs, self.others_max);
-        ReadTx { sql: &mut *self.sql, blobs, contents: None, others_max }
+        ReadTx { sql: &mut *self.sql, blobs, contents: None, index: None, others_max }
     }
 
     /// What happened in the account, or in one collection of it, after `since`.

@@ -1,7 +1,10 @@
 //! Blocks: a run of sorted keys and, apart from them, their lists.
 //!
 //! Keys stand one behind the other, each with [`END`](crate::END) behind it, so that one search
-//! over the bytes is a search over all of them. The lists have their lengths in front.
+//! over the bytes is a search over all of them. The lists have their lengths in front. A long list
+//! is stored by itself, so that whoever wants it reads no others, and the others without it.
+
+use std::ops::Range;
 
 use memchr::{memchr, memrchr};
 
@@ -10,15 +13,22 @@ use crate::{Corrupt, END, varint};
 
 /// LIMIT: bytes of keys of a block: what a look-up of one key reads.
 const KEYS_BYTES: usize = 32 * 1024;
-/// LIMIT: bytes of lists of a block, one list at least.
-const LISTS_BYTES: usize = 128 * 1024;
+/// LIMIT: bytes of the lists in a block, but for those apart.
+const LISTS_BYTES: usize = 64 * 1024;
+/// LIMIT: a list of so many bytes stands apart.
+const LONG_BYTES: usize = 1024;
+/// LIMIT: of such a list in one block, so that no row is too long for one transaction.
+const APART_BYTES: usize = 256 * 1024;
 /// LIMIT: of what is believed of a block; one text may be one key.
 const KEYS_BYTES_MAX: usize = 1 << 28;
+
+/// Numbers of lists that stand apart begin here; blocks of keys are numbered from 0.
+pub(crate) const APART: usize = 1 << 31;
 
 const AS_IS: u8 = 0;
 const LZ4: u8 = 1;
 
-/// A block as it is stored.
+/// A block as it is stored, or the stored form of a list that stands apart, which has no terms.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Block {
     /// The keys.
@@ -34,35 +44,57 @@ impl Block {
     }
 }
 
+/// Who takes blocks as they are ready, each with its number.
+pub type EachBlock<'f, E> = &'f mut dyn FnMut(usize, Block) -> Result<(), E>;
+
 /// Cuts sorted keys and their lists into blocks.
 #[derive(Debug, Default)]
-pub struct BlockWriter {
+pub(crate) struct BlockWriter {
     keys: Vec<u8>,
     lengths: Vec<u8>,
     lists: Vec<u8>,
     count: u64,
+    apart: usize,
     pub(crate) firsts: Vec<First>,
 }
 
 impl BlockWriter {
-    /// Appends a key above those before it; gives the block that is full with it.
-    pub(crate) fn push(&mut self, key: &[u8], list: &[u8]) -> Option<Block> {
+    /// Appends a key above those before it with its list, which is not empty.
+    pub(crate) fn push<E>(
+        &mut self,
+        key: &[u8],
+        list: &[u8],
+        each: EachBlock<'_, E>,
+    ) -> Result<(), E> {
         if self.count == 0 {
             self.firsts.push(First::of(key));
         }
         self.keys.extend_from_slice(key);
         self.keys.push(END);
-        varint::push(&mut self.lengths, list.len() as u64);
-        self.lists.extend_from_slice(list);
         self.count += 1;
+        if list.len() >= LONG_BYTES {
+            // No list is empty: this says that it stands apart, and where.
+            varint::push(&mut self.lengths, 0);
+            varint::push(&mut self.lengths, self.apart as u64);
+            let chunks = list.chunks(APART_BYTES);
+            varint::push(&mut self.lengths, chunks.len() as u64);
+            for chunk in chunks {
+                let block = Block { terms: Vec::new(), postings: chunk.to_vec() };
+                each(APART + self.apart, block)?;
+                self.apart += 1;
+            }
+        } else {
+            varint::push(&mut self.lengths, list.len() as u64);
+            self.lists.extend_from_slice(list);
+        }
         let is_full = self.keys.len() >= KEYS_BYTES || self.lists.len() >= LISTS_BYTES;
-        if is_full { self.finish() } else { None }
+        if is_full { self.finish(each) } else { Ok(()) }
     }
 
     /// The last block, if anything is left.
-    pub(crate) fn finish(&mut self) -> Option<Block> {
+    pub(crate) fn finish<E>(&mut self, each: EachBlock<'_, E>) -> Result<(), E> {
         if self.count == 0 {
-            return None;
+            return Ok(());
         }
         let mut postings = Vec::with_capacity(self.lengths.len() + self.lists.len() + 9);
         varint::push(&mut postings, self.count);
@@ -71,7 +103,7 @@ impl BlockWriter {
         self.count = 0;
         let terms = pack(&self.keys);
         self.keys.clear();
-        Some(Block { terms, postings })
+        each(self.firsts.len() - 1, Block { terms, postings })
     }
 }
 
@@ -89,8 +121,11 @@ fn pack(keys: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The keys of a stored block.
-pub(crate) fn unpack(terms: &[u8]) -> Result<Vec<u8>, Corrupt> {
+/// The keys of a stored block, from its [`terms`](Block::terms).
+///
+/// # Errors
+/// [`Corrupt`] for what is none.
+pub fn unpack(terms: &[u8]) -> Result<Vec<u8>, Corrupt> {
     const CORRUPT: Corrupt = Corrupt("block of terms");
     let keys = match terms.split_first().ok_or(CORRUPT)? {
         (&AS_IS, rest) => rest.to_vec(),
@@ -107,11 +142,20 @@ pub(crate) fn unpack(terms: &[u8]) -> Result<Vec<u8>, Corrupt> {
     if keys.last() == Some(&END) { Ok(keys) } else { Err(CORRUPT) }
 }
 
+/// Where a list is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum At<'a> {
+    Here(&'a [u8]),
+    /// Cut into the blocks of these numbers.
+    Apart(Range<usize>),
+}
+
 /// Where the lists of a stored block are in it.
 #[derive(Debug, Default)]
 pub(crate) struct Lists {
     start: usize,
-    ends: Vec<usize>,
+    /// Where each ends, and the blocks of one that stands apart.
+    ends: Vec<(usize, Range<usize>)>,
 }
 
 impl Lists {
@@ -127,8 +171,12 @@ impl Lists {
         let mut end = 0usize;
         for _ in 0..count {
             let length = varint::take_size(&mut rest).ok_or(CORRUPT)?;
+            let apart = match length {
+                0 => parse_apart(&mut rest).ok_or(CORRUPT)?,
+                _ => 0..0,
+            };
             end = end.checked_add(length).ok_or(CORRUPT)?;
-            ends.push(end);
+            ends.push((end, apart));
         }
         let start = postings.len() - rest.len();
         if end == rest.len() { Ok(Self { start, ends }) } else { Err(CORRUPT) }
@@ -139,10 +187,21 @@ impl Lists {
     }
 
     /// A list of the block that was parsed.
-    pub(crate) fn list<'a>(&self, postings: &'a [u8], at: usize) -> Option<&'a [u8]> {
-        let start = at.checked_sub(1).map_or(Some(0), |at| self.ends.get(at).copied())?;
-        postings.get(self.start + start..self.start + self.ends.get(at)?)
+    pub(crate) fn list<'a>(&self, postings: &'a [u8], at: usize) -> Option<At<'a>> {
+        let (end, apart) = self.ends.get(at)?;
+        if !apart.is_empty() {
+            return Some(At::Apart(apart.clone()));
+        }
+        let before = at.checked_sub(1);
+        let start = before.map_or(Some(0), |at| self.ends.get(at).map(|(end, _)| *end))?;
+        postings.get(self.start + start..self.start + *end).map(At::Here)
     }
+}
+
+fn parse_apart(rest: &mut &[u8]) -> Option<Range<usize>> {
+    let first = varint::take_size(rest).filter(|first| *first < APART)?;
+    let count = varint::take_size(rest).filter(|count| (1..APART).contains(count))?;
+    Some(APART + first..APART + first + count)
 }
 
 /// Where the key around `at` begins and ends.

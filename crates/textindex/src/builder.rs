@@ -1,15 +1,26 @@
 //! Making a segment of texts.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::Field;
 use crate::block::{Block, BlockWriter};
+use crate::characters::Characters;
+use crate::documents;
 use crate::head::{Document, Head, POSITIONS_MAX};
-use crate::item::{is_listed, is_seam, items};
-use crate::varint::ListWriter;
+use crate::item::items;
+use crate::varint::{List, ListWriter};
 
 /// What a key costs in memory beside its bytes.
 const KEY_BYTES: usize = 96;
+
+/// A field of a header as a text: `NAME: value`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderLine {
+    /// The whole line.
+    pub text: String,
+    /// How many of its bytes are the name, in front of `: `, where a search may name it.
+    pub name_bytes: Option<usize>,
+}
 
 /// Texts on their way into a segment, in memory.
 #[derive(Debug, Default)]
@@ -20,24 +31,10 @@ pub struct Builder {
     next: [u32; Field::ALL.len()],
     /// By field: the list of its [`Field::no_blank_key`].
     no_blank: [ListWriter; Field::ALL.len()],
-    /// Of the document under way and one field: what it has lists of documents for.
-    seen: Seen,
+    /// Characters and pairs that have lists of documents: of the body and of the header.
+    characters: [Characters; 2],
     key: Vec<u8>,
     bytes: usize,
-}
-
-/// Characters and pairs of one text.
-#[derive(Debug)]
-struct Seen {
-    ascii: [bool; 128],
-    ascii_pairs: Vec<bool>,
-    others: HashSet<(char, Option<char>)>,
-}
-
-impl Default for Seen {
-    fn default() -> Self {
-        Self { ascii: [false; 128], ascii_pairs: vec![false; 128 * 128], others: HashSet::new() }
-    }
 }
 
 impl Builder {
@@ -56,7 +53,8 @@ impl Builder {
         self.bytes
     }
 
-    /// Says that a field of this document is not looked at: what it holds is not known.
+    /// Says that not all of a field of this document is added: what is not found in the rest is
+    /// not known.
     pub fn leave_out(&mut self, field: Field) {
         if let Some(document) = self.documents.last_mut() {
             document.left_out |= 1 << field.index();
@@ -65,33 +63,47 @@ impl Builder {
 
     /// Adds the texts of a field of this document; to be called once for each field.
     pub fn add(&mut self, field: Field, texts: &[String]) {
+        self.add_all(field, texts.iter().map(|text| (text.as_str(), None)));
+    }
+
+    /// Adds the header of this document; to be called once.
+    pub fn add_header(&mut self, lines: &[HeaderLine]) {
+        let lines = lines.iter().map(|line| (line.text.as_str(), line.name_bytes));
+        self.add_all(Field::Header, lines);
+    }
+
+    fn add_all<'t>(
+        &mut self,
+        field: Field,
+        texts: impl Iterator<Item = (&'t str, Option<usize>)> + Clone,
+    ) {
         let start = self.next.get(field.index()).copied().unwrap_or_default();
         // No item is shorter than a byte.
-        let positions_max: usize = texts.iter().map(|text| text.len() + 1).sum();
+        let positions_max: usize = texts.clone().map(|(text, _)| text.len() + 1).sum();
         if positions_max > POSITIONS_MAX.saturating_sub(start) as usize {
             return self.leave_out(field);
         }
         let mut position = start;
-        for text in texts {
-            self.key.clear();
-            self.key.push(field.items_key());
-            for item in items(text) {
-                self.key.truncate(1);
-                self.key.extend_from_slice(item.as_bytes());
-                self.push(position);
-                if !item.ends_with(' ') {
-                    self.push_no_blank(field, position);
-                }
-                position += 1;
+        for (text, name_bytes) in texts {
+            let first = position;
+            position = self.add_items(field, text, position);
+            if let Some(name) = name_bytes.and_then(|bytes| text.get(..bytes)) {
+                self.add_name(name, text, first, position);
             }
             // A gap: nothing reaches from one text into the next.
             self.push_no_blank(field, position);
             position += 1;
-            if field.documents_key().is_some() {
-                self.seen.add(text);
+            if let Some(characters) =
+                field.with_documents().and_then(|at| self.characters.get_mut(at))
+            {
+                characters.see(text, field.lists_inner_pairs());
             }
         }
-        self.list_documents(field);
+        let document = u32::try_from(self.documents.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        if let Some(characters) = field.with_documents().and_then(|at| self.characters.get_mut(at))
+        {
+            self.bytes += characters.list(document);
+        }
         if let (Some(next), Some(document)) =
             (self.next.get_mut(field.index()), self.documents.last_mut())
         {
@@ -100,6 +112,34 @@ impl Builder {
                 *length = position - start;
             }
         }
+    }
+
+    /// Where the next item stands.
+    fn add_items(&mut self, field: Field, text: &str, mut position: u32) -> u32 {
+        self.key.clear();
+        self.key.push(field.items_key());
+        for item in items(text) {
+            self.key.truncate(1);
+            self.key.extend_from_slice(item.as_bytes());
+            self.push(position);
+            if !item.ends_with(' ') {
+                self.push_no_blank(field, position);
+            }
+            position += 1;
+        }
+        position
+    }
+
+    /// Notes what is of the field of this name: behind the item that has the end of `NAME: `, and
+    /// before `end`.
+    fn add_name(&mut self, name: &str, text: &str, first: u32, end: u32) {
+        let head = text.get(..name.len() + 2).unwrap_or(text);
+        let last = items(head).count().saturating_sub(1);
+        self.key.clear();
+        self.key.push(Field::NAMES_KEY);
+        self.key.extend_from_slice(name.as_bytes());
+        self.push(first.saturating_add(u32::try_from(last).unwrap_or(u32::MAX)));
+        self.push(end);
     }
 
     fn push_no_blank(&mut self, field: Field, position: u32) {
@@ -124,82 +164,34 @@ impl Builder {
         self.lists.insert(self.key.as_slice().into(), list);
     }
 
-    fn list_documents(&mut self, field: Field) {
-        let Some(first) = field.documents_key() else { return };
-        let document = u32::try_from(self.documents.len().saturating_sub(1)).unwrap_or(u32::MAX);
-        for (left, right) in self.seen.take() {
-            self.key.clear();
-            self.key.push(first);
-            push_char(&mut self.key, left);
-            if let Some(right) = right {
-                push_char(&mut self.key, right);
+    /// The segment: its head, and its blocks with their numbers.
+    pub fn finish(self) -> (Head, Vec<(usize, Block)>) {
+        let total = self.documents.len();
+        let mut lists: Vec<(Box<[u8]>, Vec<u8>)> =
+            self.lists.into_iter().map(|(key, list)| (key, list.bytes)).collect();
+        for (field, list) in Field::ALL.into_iter().zip(self.no_blank) {
+            if let Some(key) = field.no_blank_key().filter(|_| !list.bytes.is_empty()) {
+                lists.push(([key].into(), list.bytes));
             }
-            self.push(document);
         }
-    }
-
-    /// The segment: its head and its blocks, in order.
-    pub fn finish(self) -> (Head, Vec<Block>) {
-        let mut lists: Vec<(Box<[u8]>, ListWriter)> = self.lists.into_iter().collect();
-        let no_blank = Field::ALL.into_iter().zip(self.no_blank);
-        lists.extend(no_blank.filter_map(|(field, list)| {
-            let key = field.no_blank_key().filter(|_| !list.bytes.is_empty())?;
-            Some(([key].into(), list))
-        }));
+        for (field, characters) in Field::WITH_DOCUMENTS.into_iter().zip(&self.characters) {
+            let Some(key) = field.documents_key() else { continue };
+            for (chars, list) in characters.lists() {
+                let documents: Vec<u32> = List::new(&list.bytes).collect();
+                let key = [&[key], chars.as_bytes()].concat().into_boxed_slice();
+                lists.push((key, documents::encode(&documents, total)));
+            }
+        }
         lists.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
-        let mut writer = BlockWriter::default();
-        let mut blocks: Vec<Block> =
-            lists.iter().filter_map(|(key, list)| writer.push(key, &list.bytes)).collect();
-        blocks.extend(writer.finish());
+        let (mut writer, mut blocks) = (BlockWriter::default(), Vec::new());
+        let mut keep = |number, block| -> Result<(), std::convert::Infallible> {
+            blocks.push((number, block));
+            Ok(())
+        };
+        for (key, list) in lists {
+            let Ok(()) = writer.push(&key, &list, &mut keep);
+        }
+        let Ok(()) = writer.finish(&mut keep);
         (Head { documents: self.documents, firsts: writer.firsts }, blocks)
-    }
-}
-
-pub(crate) fn push_char(out: &mut Vec<u8>, char: char) {
-    out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
-}
-
-impl Seen {
-    fn add(&mut self, text: &str) {
-        let mut before: Option<char> = None;
-        for char in text.chars() {
-            match self.ascii.get_mut(char as usize) {
-                Some(seen) => *seen = true,
-                None if is_listed(char) => {
-                    self.others.insert((char, None));
-                }
-                None => {}
-            }
-            if let Some(before) = before
-                && is_seam(before, char)
-            {
-                self.add_pair(before, char);
-            }
-            before = Some(char);
-        }
-    }
-
-    fn add_pair(&mut self, left: char, right: char) {
-        if left.is_ascii() && right.is_ascii() {
-            if let Some(seen) = self.ascii_pairs.get_mut(left as usize * 128 + right as usize) {
-                *seen = true;
-            }
-        } else {
-            self.others.insert((left, Some(right)));
-        }
-    }
-
-    /// What was seen; forgets it.
-    fn take(&mut self) -> Vec<(char, Option<char>)> {
-        let mut all: Vec<_> = self.others.drain().collect();
-        for (at, seen) in self.ascii.iter_mut().enumerate().filter(|(_, seen)| **seen) {
-            *seen = false;
-            all.push((char::from(at as u8), None));
-        }
-        for (at, seen) in self.ascii_pairs.iter_mut().enumerate().filter(|(_, seen)| **seen) {
-            *seen = false;
-            all.push((char::from((at / 128) as u8), Some(char::from((at % 128) as u8))));
-        }
-        all
     }
 }

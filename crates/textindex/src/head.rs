@@ -2,7 +2,7 @@
 
 use crate::{Corrupt, Field, varint};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// LIMIT: of the first key of a block: enough to tell blocks apart.
 const FIRST_BYTES: usize = 32;
 
@@ -31,7 +31,7 @@ impl First {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Document {
     pub(crate) id: i64,
-    /// A bit for each field that was left out.
+    /// A bit for each field of which something was left out.
     pub(crate) left_out: u8,
     /// Positions that each field takes.
     pub(crate) lengths: [u32; Field::ALL.len()],

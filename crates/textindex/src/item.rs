@@ -70,6 +70,23 @@ impl<'a> Iterator for Items<'a> {
     }
 }
 
+/// How much of a field a text takes: its items, and the gap behind it.
+pub fn length(text: &str) -> usize {
+    items(text).count() + 1
+}
+
+/// The words of a text, each with what [`What::Word`](crate::What::Word) is asked about.
+pub fn words(text: &str) -> impl Iterator<Item = &str> {
+    items(text).map(word).filter(|word| !word.is_empty())
+}
+
+/// The word that an item begins with; empty where it begins with something else, as the first of
+/// a text may.
+pub(crate) fn word(item: &str) -> &str {
+    let end = item.char_indices().find(|(_, char)| class(*char) == Class::Between);
+    item.get(..end.map_or(item.len(), |(at, _)| at)).unwrap_or_default()
+}
+
 /// Whether a list of documents is kept for this character alone: ideographs are items anyway.
 pub(crate) fn is_listed(char: char) -> bool {
     class(char) != Class::Ideograph

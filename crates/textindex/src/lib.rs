@@ -6,9 +6,9 @@
 //! sorted, with the positions at which it stands. A needle without an item boundary is found in
 //! the items that contain it; one with boundaries is a suffix of an item, then whole items, then
 //! a prefix of one, at successive positions. So every answer is exact and no text is verified.
-//! Where a text begins or ends is a gap in the positions. Needles of one character, and of two
-//! with a boundary between, would be found nearly everywhere: for these, long texts have lists of
-//! documents beside the positions.
+//! Where a text begins or ends is a gap in the positions. Needles of one character and of two,
+//! and of two around a blank, would be found nearly everywhere: for these, long texts have lists of
+//! documents beside the positions. Which positions are of a header field of some name is kept as well.
 //!
 //! A segment is a [`Head`] and [`Block`]s. It is made by a [`Builder`] or by [`merge`], never
 //! changed, and asked with [`search`]. Texts and needles are compared byte by byte: who folds
@@ -19,19 +19,24 @@
 
 mod block;
 mod builder;
+mod characters;
+mod documents;
 mod head;
 mod item;
 mod merge;
+mod phrase;
+mod plan;
 mod query;
 #[cfg(test)]
 mod tests;
 mod varint;
 
-pub use block::{Block, BlockWriter};
-pub use builder::Builder;
+pub use block::{Block, EachBlock, unpack};
+pub use builder::{Builder, HeaderLine};
 pub use head::Head;
+pub use item::{length, words};
 pub use merge::{Input, merge};
-pub use query::{EachTerms, Needle, Source, UNKNOWN, search};
+pub use query::{EachKeys, Needle, Source, UNKNOWN, What, search};
 
 /// Texts of a document that are searched apart from each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -76,6 +81,23 @@ impl Field {
             Self::Header => Some(0xc1),
             Self::Subject | Self::From | Self::To | Self::Cc | Self::Bcc => None,
         }
+    }
+
+    /// What the keys begin with that have the positions of header fields by their name: of each
+    /// text the item in which its value begins, and its end.
+    const NAMES_KEY: u8 = FIRST_KEY + 9;
+
+    /// The fields with lists of documents.
+    const WITH_DOCUMENTS: [Self; 2] = [Self::Body, Self::Header];
+
+    /// The place among [`Self::WITH_DOCUMENTS`].
+    fn with_documents(self) -> Option<usize> {
+        Self::WITH_DOCUMENTS.iter().position(|field| *field == self)
+    }
+
+    /// Whether pairs inside of items and around blanks have lists of documents too.
+    fn lists_inner_pairs(self) -> bool {
+        self == Self::Body
     }
 
     /// What the keys of its lists of documents begin with; short texts have none.

@@ -1,8 +1,9 @@
 //! Several segments made one, without what is not kept.
 
-use crate::block::{Block, BlockWriter, Lists, unpack};
+use crate::block::{At, BlockWriter, EachBlock, Lists};
+use crate::documents::{self, Places};
 use crate::head::{Document, Head};
-use crate::query::{Source, document_at};
+use crate::query::{Source, read_apart};
 use crate::varint::{List, ListWriter};
 use crate::{Corrupt, END, Field};
 
@@ -16,78 +17,99 @@ pub struct Input<'i, S> {
     pub source: &'i mut S,
 }
 
-/// Hands the blocks of the merged segment to `each`, numbered, as they are ready; its head comes
-/// last. Holds a block of each input in memory, and the longest list.
+/// Hands the blocks of the merged segment to `each` as they are ready; its head comes last. Holds a block of each input in memory, and the longest list.
 ///
 /// # Errors
 /// What reading fails with, and that of `each`.
 pub fn merge<S: Source>(
     inputs: Vec<Input<'_, S>>,
-    each: &mut dyn FnMut(usize, Block) -> Result<(), S::Error>,
+    each: EachBlock<'_, S::Error>,
 ) -> Result<Head, S::Error> {
     let mut documents = Vec::new();
     let mut cursors = Vec::with_capacity(inputs.len());
     for input in inputs {
-        let places = Places::of(&input, &mut documents);
-        cursors.push(Cursor::open(input, places)?);
+        let moves = Moves::of(&input, &mut documents);
+        cursors.push(Cursor::open(input, moves)?);
     }
     let mut writer = BlockWriter::default();
-    let mut number = 0;
-    let mut hand_over = |block: Option<Block>| {
-        let Some(block) = block else { return Ok(()) };
-        number += 1;
-        each(number - 1, block)
-    };
     while let Some(key) = cursors.iter().filter_map(Cursor::key).min() {
         let key = key.to_vec();
-        let mut list = ListWriter::default();
+        let mut list = Merged::of(&key);
         for cursor in cursors.iter_mut().filter(|cursor| cursor.key() == Some(&key)) {
             cursor.append_list(&mut list)?;
             cursor.advance()?;
         }
-        // What stood only in documents that go is gone.
-        if !list.bytes.is_empty() {
-            hand_over(writer.push(&key, &list.bytes))?;
+        if let Some(list) = list.finish(documents.len()) {
+            writer.push(&key, &list, each)?;
         }
     }
-    hand_over(writer.finish())?;
+    writer.finish(each)?;
     Ok(Head { documents, firsts: writer.firsts })
 }
 
-/// Where the documents of an input come to lie.
-struct Places {
-    /// By document: its new number.
-    documents: Vec<Option<u32>>,
-    fields: [FieldPlaces; Field::ALL.len()],
+/// A list being put together.
+enum Merged {
+    Positions(Field, ListWriter),
+    Documents(Vec<u32>),
 }
 
-#[derive(Default)]
-struct FieldPlaces {
-    old: Vec<u32>,
+impl Merged {
+    fn of(key: &[u8]) -> Self {
+        let kind = key.first().copied().unwrap_or_default();
+        let is_of = |field: &Field| {
+            let names = *field == Field::Header && kind == Field::NAMES_KEY;
+            field.items_key() == kind || field.no_blank_key() == Some(kind) || names
+        };
+        match Field::ALL.into_iter().find(is_of) {
+            Some(field) => Self::Positions(field, ListWriter::default()),
+            None => Self::Documents(Vec::new()),
+        }
+    }
+
+    /// None of what stood only in documents that go.
+    fn finish(self, documents: usize) -> Option<Vec<u8>> {
+        match self {
+            Self::Positions(_, list) => (!list.bytes.is_empty()).then_some(list.bytes),
+            Self::Documents(list) => {
+                (!list.is_empty()).then(|| documents::encode(&list, documents))
+            }
+        }
+    }
+}
+
+/// Where the documents of an input come to lie.
+struct Moves {
+    /// By document: its new number.
+    documents: Vec<Option<u32>>,
+    fields: [FieldMoves; Field::ALL.len()],
+}
+
+struct FieldMoves {
+    old: Places,
     /// By document: where its text begins now.
     new: Vec<Option<u32>>,
 }
 
-impl Places {
+impl Moves {
     /// Appends the documents of `input` that stay to `documents`.
     fn of<S>(input: &Input<'_, S>, documents: &mut Vec<Document>) -> Self {
         let mut next = Field::ALL.map(|field| {
             documents.iter().fold(0u32, |sum, document| sum.saturating_add(document.length(field)))
         });
-        let mut places = Self {
+        let mut moves = Self {
             documents: Vec::new(),
             fields: Field::ALL
-                .map(|field| FieldPlaces { old: input.head.starts(field), new: Vec::new() }),
+                .map(|field| FieldMoves { old: Places::of(input.head, field), new: Vec::new() }),
         };
         let mut keep = input.keep.iter().copied();
         for document in &input.head.documents {
             let stays = keep.next().unwrap_or(false);
             let number = u32::try_from(documents.len()).unwrap_or(u32::MAX);
-            places.documents.push(stays.then_some(number));
-            for (field, (places, next)) in
-                Field::ALL.into_iter().zip(places.fields.iter_mut().zip(&mut next))
+            moves.documents.push(stays.then_some(number));
+            for (field, (moves, next)) in
+                Field::ALL.into_iter().zip(moves.fields.iter_mut().zip(&mut next))
             {
-                places.new.push(stays.then_some(*next));
+                moves.new.push(stays.then_some(*next));
                 if stays {
                     *next = next.saturating_add(document.length(field));
                 }
@@ -96,31 +118,37 @@ impl Places {
                 documents.push(*document);
             }
         }
-        places
+        moves
     }
 
     /// Appends what stays of a list to `out`.
-    fn append(&self, kind: u8, list: &[u8], out: &mut ListWriter) {
-        let is_of = |field: &Field| field.items_key() == kind || field.no_blank_key() == Some(kind);
-        let Some(field) = Field::ALL.into_iter().find(is_of) else {
-            let documents = List::new(list).filter_map(|at| *self.documents.get(at as usize)?);
-            return documents.for_each(|document| out.push(document));
-        };
-        let Some(FieldPlaces { old, new }) = self.fields.get(field.index()) else { return };
-        let mut document = 0;
-        for position in List::new(list) {
-            document = document_at(old, document, position);
-            if let (Some(old), Some(Some(new))) = (old.get(document), new.get(document)) {
-                out.push(new.saturating_add(position - old));
+    fn append(&self, list: &[u8], out: &mut Merged) -> Result<(), Corrupt> {
+        match out {
+            Merged::Documents(out) => {
+                documents::decode(list, self.documents.len(), &mut |document| {
+                    out.extend(self.documents.get(document as usize).copied().flatten());
+                })?;
+            }
+            Merged::Positions(field, out) => {
+                let Some(FieldMoves { old, new }) = self.fields.get(field.index()) else {
+                    return Ok(());
+                };
+                for position in List::new(list) {
+                    let document = old.document(position);
+                    if let Some(Some(new)) = new.get(document) {
+                        out.push(new.saturating_add(position - old.start(document)));
+                    }
+                }
             }
         }
+        Ok(())
     }
 }
 
 /// Where a merge stands in one of its inputs.
 struct Cursor<'i, S> {
     input: Input<'i, S>,
-    places: Places,
+    moves: Moves,
     /// The next block.
     next: usize,
     keys: Vec<u8>,
@@ -133,10 +161,10 @@ struct Cursor<'i, S> {
 }
 
 impl<'i, S: Source> Cursor<'i, S> {
-    fn open(input: Input<'i, S>, places: Places) -> Result<Self, S::Error> {
+    fn open(input: Input<'i, S>, moves: Moves) -> Result<Self, S::Error> {
         let mut cursor = Self {
             input,
-            places,
+            moves,
             next: 0,
             keys: Vec::new(),
             postings: Vec::new(),
@@ -157,8 +185,8 @@ impl<'i, S: Source> Cursor<'i, S> {
             return Ok(());
         }
         let keys = &mut self.keys;
-        self.input.source.terms(self.next, self.next, &mut |_, terms| {
-            *keys = unpack(terms)?;
+        self.input.source.keys(self.next, self.next, &mut |_, block| {
+            keys.extend_from_slice(block);
             Ok(())
         })?;
         self.postings = self.input.source.postings(self.next)?;
@@ -181,11 +209,14 @@ impl<'i, S: Source> Cursor<'i, S> {
         self.keys.get(self.start..self.end).filter(|key| !key.is_empty())
     }
 
-    fn append_list(&self, out: &mut ListWriter) -> Result<(), Corrupt> {
+    fn append_list(&mut self, out: &mut Merged) -> Result<(), S::Error> {
         let list = self.lists.list(&self.postings, self.place);
-        let list = list.ok_or(Corrupt("block of postings"))?;
-        if let Some(kind) = self.key().and_then(<[u8]>::first) {
-            self.places.append(*kind, list, out);
+        match list.ok_or(Corrupt("block of postings"))? {
+            At::Here(list) => self.moves.append(list, out)?,
+            At::Apart(blocks) => {
+                let list = read_apart(self.input.source, blocks)?;
+                self.moves.append(&list, out)?;
+            }
         }
         Ok(())
     }

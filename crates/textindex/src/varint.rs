@@ -46,7 +46,7 @@ pub(crate) fn unzigzag(code: u64) -> i64 {
 }
 
 /// An ascending list being written.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct ListWriter {
     pub(crate) bytes: Vec<u8>,
     last: u32,
@@ -74,19 +74,42 @@ impl<'a> List<'a> {
     }
 }
 
+impl List<'_> {
+    /// Hands the numbers below `end` to `each`; the others stay.
+    #[inline]
+    pub(crate) fn each_below(&mut self, end: u32, mut each: impl FnMut(u32)) {
+        // In registers while it runs.
+        let Self { mut rest, mut last } = *self;
+        let mut behind = rest;
+        while let Some(number) = take_gap(&mut behind).and_then(|gap| last.checked_add(gap)) {
+            if number >= end {
+                break;
+            }
+            (rest, last) = (behind, number);
+            each(number);
+        }
+        *self = Self { rest, last };
+    }
+}
+
+/// Most gaps have one byte or two.
+#[inline]
+fn take_gap(rest: &mut &[u8]) -> Option<u32> {
+    let (gap, behind) = match *rest {
+        [a @ ..0x80, behind @ ..] => (u32::from(*a), behind),
+        [a, b @ ..0x80, behind @ ..] => (u32::from(a & 0x7f) | u32::from(*b) << 7, behind),
+        _ => return take(rest).and_then(|gap| u32::try_from(gap).ok()),
+    };
+    *rest = behind;
+    Some(gap)
+}
+
 impl Iterator for List<'_> {
     type Item = u32;
 
     #[inline]
     fn next(&mut self) -> Option<u32> {
-        // Most gaps are short.
-        if let [gap @ ..0x80, rest @ ..] = self.rest {
-            self.rest = rest;
-            self.last = self.last.checked_add(u32::from(*gap))?;
-            return Some(self.last);
-        }
-        let gap = take(&mut self.rest)?;
-        self.last = self.last.checked_add(u32::try_from(gap).ok()?)?;
+        self.last = self.last.checked_add(take_gap(&mut self.rest)?)?;
         Some(self.last)
     }
 }
@@ -117,6 +140,13 @@ mod tests {
         let mut list = ListWriter::default();
         numbers.iter().for_each(|number| list.push(*number));
         assert_eq!(List::new(&list.bytes).collect::<Vec<_>>(), numbers);
+        let mut windows = List::new(&list.bytes);
+        let mut below = |end| {
+            let mut below = Vec::new();
+            windows.each_below(end, |number| below.push(number));
+            below
+        };
+        assert_eq!((below(2), below(500), below(501)), (vec![0, 1], vec![2], vec![500]));
         assert_eq!(List::new(&[0xff; 20]).count(), 0);
         assert_eq!(List::new(&[&list.bytes[..], &[1]].concat()).count(), 5, "none above the last");
     }

@@ -3,6 +3,7 @@
 mod address;
 mod choice;
 mod endpoint;
+mod media;
 mod place;
 mod scalar;
 mod word;
@@ -14,6 +15,7 @@ use toml::de::DeValue;
 pub use address::Network;
 pub use choice::{Level, LogFormat, Protocol, RouteTls, SaslMechanism, TlsMode};
 pub use endpoint::Endpoint;
+pub use media::MediaRange;
 pub use place::{Blobs, Database, Secret};
 pub use scalar::parse_size;
 pub use word::Word;

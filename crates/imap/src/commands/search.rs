@@ -17,7 +17,7 @@ mod sought;
 use std::sync::Arc;
 
 use message::Collation;
-use storage::{ReadTx, Snapshot, StorageError, Store, Want};
+use storage::{Near, ReadTx, Snapshot, StorageError, Store, Want};
 
 pub(super) use self::answer::{answer, highest_modseq, relevance, save, uids_in_order};
 use self::program::{Facts, Program, Sets};
@@ -73,6 +73,11 @@ pub(super) fn require_fuzzy(returns: SearchReturn, key: &SearchKey) -> Result<()
 /// The words of a text that is sought fuzzily, in the form of a collation.
 fn words(text: &str, collation: Collation) -> Vec<String> {
     text.split_whitespace().map(|word| collation.search_form(word).into_owned()).collect()
+}
+
+/// The words spelled nearly like one that is sought fuzzily.
+fn near(word: &str) -> Option<Near> {
+    Near::new(&message::search_form(word))
 }
 
 /// What a search found.

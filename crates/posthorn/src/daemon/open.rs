@@ -106,7 +106,10 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
     };
     settings.search_index = config.search.index;
     settings.index_text_bytes_max = bytes(config.search.text_per_message);
+    let attachments = config.search.attachments.iter();
+    settings.index_attachments = attachments.map(|kind| kind.as_str().to_owned()).collect();
     settings.index_memory_bytes = bytes(config.search.memory);
+    settings.index_cache_bytes = bytes(config.search.cache);
     settings.readers = count(config.storage.readers);
     settings.content_cache_bytes = config.storage.content_cache;
     settings.expunged_retention_days = days(config.storage.expunged_retention);

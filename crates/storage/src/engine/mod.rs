@@ -22,7 +22,7 @@ use crate::blob::BlobStore;
 use crate::directory::RecipientCache;
 use crate::feed::{Feed, Publication};
 use crate::message_store::ContentCache;
-use crate::search::Waiting;
+use crate::search::{SearchCache, Waiting};
 use crate::spool::SpoolNotices;
 use crate::sql::Sql;
 use crate::statistics::Statistics;
@@ -33,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) blobs: Arc<BlobStore>,
     pub(crate) contents: ContentCache,
+    pub(crate) index: SearchCache,
     pub(crate) recipients: RecipientCache,
     pub(crate) feed: Arc<Feed>,
     pub(crate) statistics: Arc<Statistics>,
@@ -57,7 +58,13 @@ impl Shared {
     /// A transaction that reads committed state over `sql`.
     pub(crate) fn reading<'s>(&'s self, sql: &'s mut dyn Sql) -> ReadTx<'s> {
         let others_max = self.settings.shared_mailboxes_max;
-        ReadTx { sql, blobs: &self.blobs, contents: Some(&self.contents), others_max }
+        ReadTx {
+            sql,
+            blobs: &self.blobs,
+            contents: Some(&self.contents),
+            index: Some(&self.index),
+            others_max,
+        }
     }
 }
 

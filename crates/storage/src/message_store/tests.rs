@@ -602,8 +602,13 @@ fn a_delivery_is_few_statements() {
                 let message = PreparedMessage::new(TEXT.replace("body", "another").into());
                 let mut counting = crate::testing::Counting { sql: &mut *tx.read.sql, count: 0 };
                 let blobs = tx.read.blobs;
-                let read =
-                    crate::ReadTx { sql: &mut counting, blobs, contents: None, others_max: 0 };
+                let read = crate::ReadTx {
+                    sql: &mut counting,
+                    blobs,
+                    contents: None,
+                    index: None,
+                    others_max: 0,
+                };
                 let mut inner = crate::WriteTx::new(read, tx.now, tx.settings, None);
                 inner.account(account)?.deliver(&message, Delivery::default())?;
                 let published = inner.into_publication();
@@ -639,8 +644,13 @@ fn bodies_are_read_with_one_query() {
                 )?;
                 let mut counting = crate::testing::Counting { sql: &mut *tx.sql, count: 0 };
                 let blobs = tx.blobs;
-                let mut tx =
-                    crate::ReadTx { sql: &mut counting, blobs, contents: None, others_max: 0 };
+                let mut tx = crate::ReadTx {
+                    sql: &mut counting,
+                    blobs,
+                    contents: None,
+                    index: None,
+                    others_max: 0,
+                };
                 let contents = tx.load_contents(&ids, crate::Want::TEXT)?;
                 let texts: Vec<String> = contents
                     .into_iter()

@@ -1,9 +1,12 @@
 //! Asking the index of an account.
 
 use ids::{AccountId, CollectionId, ContentId};
-use textindex::{Field, Head, Needle, UNKNOWN, search};
+use textindex::{Field, Head, Needle, UNKNOWN, What, search};
 
-use super::rows::{Blocks, heads};
+use super::cache::{KeptSegment, SearchCache};
+use super::near::Near;
+use super::ranking::Ranking;
+use super::rows::{Blocks, find_head, segments};
 use crate::sql::Value;
 use crate::{ReadTx, Result, StorageError};
 
@@ -14,7 +17,7 @@ pub enum SearchField {
     Body,
     /// Header or body (TEXT).
     Text,
-    /// Any field of the header as `name: value`: what HEADER can find is among it.
+    /// Any field of the header as `name: value`.
     Header,
     /// SUBJECT.
     Subject,
@@ -43,13 +46,25 @@ impl SearchField {
     }
 }
 
-/// A text sought in a field.
+/// Something sought in a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchTerm {
     /// Where.
     pub field: SearchField,
-    /// What, in the form of [`message::search_form`].
-    pub text: String,
+    /// What.
+    pub sought: Sought,
+}
+
+/// What is sought, in the form of [`message::search_form`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sought {
+    /// A text, wherever it stands.
+    Text(String),
+    /// A text in the values of header fields of one name, which is ASCII; nothing at all asks for
+    /// such a field (RFC 9051 §6.4.4, HEADER).
+    Named(String, String),
+    /// Words spelled nearly so.
+    Near(Near),
 }
 
 /// What the index of an account says of its contents.
@@ -85,26 +100,26 @@ impl Found {
         }
     }
 
-    /// How much each content is about all terms together, in the order of their places; more is
-    /// better, nothing is 0. Terms in few contents weigh more, long texts less (BM25).
-    pub fn scores(&self) -> Vec<f32> {
-        let total = self.contents.len() as f32;
-        let mean = self.lengths.iter().map(|length| *length as f32).sum::<f32>() / total.max(1.0);
-        let mut scores = vec![0.0; self.contents.len()];
-        for counts in &self.counts {
-            let is_hit = |count: &&u16| **count > 0 && **count != UNKNOWN;
-            let hits = counts.iter().filter(is_hit).count() as f32;
-            let weight = (1.0 + (total - hits + 0.5) / (hits + 0.5)).ln();
-            let lengths = counts.iter().zip(&self.lengths);
-            for (score, (count, length)) in scores.iter_mut().zip(lengths) {
-                if is_hit(&count) {
-                    let count = f32::from(*count);
-                    let relative = *length as f32 / mean.max(1.0);
-                    *score += weight * count * 2.2 / (count + 1.2 * (0.25 + 0.75 * relative));
-                }
-            }
-        }
-        scores
+    /// How often a term stands in the content at `place`; `None` where that is not known.
+    pub fn count(&self, term: usize, place: usize) -> Option<u16> {
+        let count = *self.counts.get(term)?.get(place)?;
+        (count != UNKNOWN).then_some(count)
+    }
+
+    /// How long the text of the content at `place` is, in words about.
+    pub fn length(&self, place: usize) -> u32 {
+        self.lengths.get(place).copied().unwrap_or_default()
+    }
+
+    /// How texts are ranked by these terms, each with a weight of its own.
+    pub fn ranking(&self, weights: &[f32]) -> Ranking {
+        let total = self.contents.len();
+        let length: f32 = self.lengths.iter().map(|length| *length as f32).sum();
+        let hits = |counts: &Vec<u16>| {
+            counts.iter().filter(|count| **count > 0 && **count != UNKNOWN).count()
+        };
+        let terms = weights.iter().copied().zip(self.counts.iter().map(hits));
+        Ranking::new(terms, total, length / total.max(1) as f32)
     }
 
     /// The contents the index knows, ascending: what [`place`](Self::place) counts.
@@ -147,25 +162,62 @@ impl ReadTx<'_> {
         let account = self.sql.query_one(sql, &[Value::Int(mailbox.get())], |row| row.int(0))?;
         // Of a mailbox that is gone nothing is known.
         let account = AccountId::new(account.unwrap_or(0));
+        let accepts: Vec<Accepts<'_>> = terms.iter().map(accepts).collect();
+        let whats = terms.iter().zip(&accepts).map(|(term, accepts)| match &term.sought {
+            Sought::Text(text) => What::Text(text),
+            Sought::Named(name, text) => What::Named(name, text),
+            Sought::Near(_) => What::Word(accepts),
+        });
+        let fields = |term: &SearchTerm| term.field.fields().iter().copied();
         let needles: Vec<Needle<'_>> = terms
             .iter()
-            .flat_map(|term| term.field.fields().iter().map(|field| (*field, &term.text)))
-            .map(|(field, text)| Needle { field, text })
+            .zip(whats)
+            .flat_map(|(term, what)| fields(term).map(move |field| Needle { field, what }))
             .collect();
         let mut found = Found { counts: vec![Vec::new(); terms.len()], ..Found::default() };
-        for (segment, head) in heads(&mut *self.sql, account)? {
-            let mut blocks = Blocks { sql: &mut *self.sql, segment };
+        let number = self.index.map_or(0, SearchCache::begin);
+        for segment in segments(&mut *self.sql, account)? {
+            let Some(mut kept) = self.segment(number, segment.id)? else { continue };
+            let head = kept.head.clone();
+            let keys = Some(&mut kept.keys);
+            let mut blocks = Blocks { sql: &mut *self.sql, segment: segment.id, kept: keys };
             match search(&head, &needles, &mut blocks) {
                 Ok(counts) => found.append(&head, by_term(terms, counts)),
                 // Its contents are looked at one by one, as if they were not indexed yet.
                 Err(StorageError::Corrupt(cause)) => {
-                    tracing::error!(segment, cause, "a segment cannot be searched");
+                    tracing::error!(segment.id, cause, "a segment cannot be searched");
                 }
                 Err(other) => return Err(other),
+            }
+            if let Some(index) = self.index {
+                index.keep(number, segment.id, kept);
             }
         }
         found.sort();
         Ok(found)
+    }
+
+    /// What is in memory of a segment, its head at least; `None` where that is damaged.
+    fn segment(&mut self, search: u64, segment: i64) -> Result<Option<KeptSegment>> {
+        if let Some(kept) = self.index.and_then(|index| index.find(search, segment)) {
+            return Ok(Some(kept));
+        }
+        let head = find_head(&mut *self.sql, segment)?;
+        let nothing = |head| match self.index {
+            Some(index) => index.nothing_of(head),
+            None => SearchCache::new(0).nothing_of(head),
+        };
+        Ok(head.map(nothing))
+    }
+}
+
+/// Whether a word is what a term seeks.
+type Accepts<'t> = Box<dyn Fn(&str) -> bool + 't>;
+
+fn accepts(term: &SearchTerm) -> Accepts<'_> {
+    match &term.sought {
+        Sought::Near(near) => Box::new(|word| near.accepts(word)),
+        Sought::Text(_) | Sought::Named(..) => Box::new(|_| false),
     }
 }
 

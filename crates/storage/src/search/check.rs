@@ -64,7 +64,7 @@ pub(crate) fn check(
 fn contents(sql: &mut dyn Sql, segment: Segment, head: &[u8]) -> Result<Vec<i64>> {
     let head = textindex::Head::parse(head)?;
     let keep = vec![true; head.documents().len()];
-    let mut source = Blocks { sql, segment: segment.id };
+    let mut source = Blocks { sql, segment: segment.id, kept: None };
     let mut bytes = 0;
     // Written anew it must be what it is.
     let input = Input { head: &head, keep, source: &mut source };

@@ -34,18 +34,21 @@ pub(crate) fn give_up(store: &Store) -> Result<u64> {
 
 /// Erases a segment that is not in use.
 pub(super) fn give_up_of(store: &Store, segment: i64) -> Result<()> {
-    const ERASE: &str = "DELETE FROM search_block WHERE segment_id = ?1 \
-                         AND number >= ?2 AND number < ?3";
-    let last = store.read_blocking(|tx| {
-        let sql = "SELECT MAX(number) FROM search_block WHERE segment_id = ?1";
-        tx.sql.query_one(sql, &[Value::Int(segment)], |row| row.opt_int(0))
-    })?;
-    let last = last.flatten().unwrap_or(-1);
-    for first in (0..=last).step_by(BLOCKS as usize) {
-        let params = [segment, first, first + BLOCKS];
+    const BEHIND: &str = "SELECT number FROM search_block WHERE segment_id = ?1 \
+                          ORDER BY number LIMIT 1 OFFSET ?2";
+    const ERASE: &str = "DELETE FROM search_block WHERE segment_id = ?1 AND number < ?2";
+    loop {
+        let behind = store.read_blocking(|tx| {
+            let params = [segment, BLOCKS].map(Value::Int);
+            tx.sql.query_one(BEHIND, &params, |row| row.int(0))
+        })?;
+        let params = [segment, behind.unwrap_or(i64::MAX)];
         store.write_blocking("erase index", move |tx| {
             tx.sql.execute(ERASE, &params.map(Value::Int))
         })?;
+        if behind.is_none() {
+            break;
+        }
     }
     store.write_blocking("erase index", move |tx| {
         let sql = "DELETE FROM search_segment WHERE id = ?1 AND state <> 1";

@@ -12,10 +12,11 @@ use crate::{ReadTx, Result, StorageError, Store};
 /// Segments of one size that are merged. More of them make searches slower, fewer merges dearer:
 /// a content is written anew about as often as the logarithm of the account's size to this base.
 const FAN_IN: usize = 4;
-/// LIMIT: contents from which on a segment is not merged further.
-const CONTENTS_FULL: i64 = 4_096;
+/// LIMIT: contents from which on a segment is not merged further. Words that all segments have are
+/// searched in each of them.
+const CONTENTS_FULL: i64 = 16_384;
 /// LIMIT: the same in bytes: a merge reads and writes up to four times as much.
-const BYTES_FULL: i64 = 32 * 1024 * 1024;
+const BYTES_FULL: i64 = 128 * 1024 * 1024;
 /// LIMIT: contents looked up in one read.
 const LOOK_UPS: usize = 256;
 

@@ -11,9 +11,12 @@
 //! found: a mailbox's view says which contents are in it.
 
 mod ask;
+mod cache;
 mod check;
 mod garbage;
 mod merging;
+mod near;
+mod ranking;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -22,9 +25,12 @@ mod update;
 mod waiting;
 mod writer;
 
-pub use ask::{Found, SearchField, SearchTerm};
+pub use ask::{Found, SearchField, SearchTerm, Sought};
+pub(crate) use cache::SearchCache;
 pub(crate) use check::{check, repair};
 pub(crate) use garbage::{give_up, sweep};
+pub use near::Near;
+pub use ranking::{Ranking, length_of};
 pub use update::Indexed;
 pub(crate) use update::update;
 pub(crate) use waiting::Waiting;

@@ -1,8 +1,9 @@
 //! The rows of the index.
 
 use ids::AccountId;
-use textindex::{Corrupt, EachTerms, Head, Source};
+use textindex::{Corrupt, EachKeys, Head, Source};
 
+use super::cache::KeptKeys;
 use crate::sql::{Sql, Value};
 use crate::{Result, StorageError, Store};
 
@@ -39,19 +40,26 @@ pub(super) fn segments(sql: &mut dyn Sql, account: AccountId) -> Result<Vec<Segm
 /// contents are not known, and `check_consistency` names it.
 pub(super) fn heads(sql: &mut dyn Sql, account: AccountId) -> Result<Vec<(i64, Head)>> {
     let mut heads = Vec::new();
-    sql.query(
-        "SELECT id, head FROM search_segment WHERE account_id = ?1 AND state = 1 ORDER BY id",
-        &[Value::Int(account.get())],
-        &mut |row| {
-            let id = row.int(0)?;
-            match Head::parse(row.bytes(1)?) {
-                Ok(head) => heads.push((id, head)),
-                Err(cause) => tracing::error!(segment = id, %cause, "a segment cannot be read"),
-            }
-            Ok(())
-        },
-    )?;
+    for Segment { id, .. } in segments(sql, account)? {
+        if let Some(head) = find_head(sql, id)? {
+            heads.push((id, head));
+        }
+    }
     Ok(heads)
+}
+
+/// The head of a segment, unless it cannot be read.
+pub(super) fn find_head(sql: &mut dyn Sql, segment: i64) -> Result<Option<Head>> {
+    let query = "SELECT head FROM search_segment WHERE id = ?1";
+    let head =
+        sql.query_one(query, &[Value::Int(segment)], |row| Ok(Head::parse(row.bytes(0)?)))?;
+    match head.transpose() {
+        Ok(head) => Ok(head),
+        Err(cause) => {
+            tracing::error!(segment, %cause, "a segment cannot be read");
+            Ok(None)
+        }
+    }
 }
 
 /// Whether some message of the account has this content.
@@ -71,23 +79,49 @@ const POSTINGS: &str = "SELECT postings FROM search_block WHERE segment_id = ?1 
 pub(super) struct Blocks<'s> {
     pub(super) sql: &'s mut dyn Sql,
     pub(super) segment: i64,
+    /// Keys that are in memory, by block; those read are put there.
+    pub(super) kept: Option<&'s mut KeptKeys>,
 }
 
-impl Source for Blocks<'_> {
-    type Error = StorageError;
-
-    fn terms(&mut self, first: usize, last: usize, each: EachTerms<'_>) -> Result<()> {
+impl Blocks<'_> {
+    fn read_keys(&mut self, first: usize, last: usize, each: EachKeys<'_>) -> Result<()> {
         let mut next = first;
         let params = [Value::Int(self.segment), Value::Int(first as i64), Value::Int(last as i64)];
+        let kept = &mut self.kept;
         self.sql.query(TERMS, &params, &mut |row| {
             let number = usize::try_from(row.int(0)?).unwrap_or(usize::MAX);
             if number != next {
                 return Err(Corrupt("run of blocks").into());
             }
             next += 1;
-            Ok(each(number, row.bytes(1)?)?)
+            let keys = textindex::unpack(row.bytes(1)?)?;
+            each(number, &keys)?;
+            if let Some(kept) = kept {
+                kept.put(number, keys);
+            }
+            Ok(())
         })?;
         if next == last + 1 { Ok(()) } else { Err(Corrupt("run of blocks").into()) }
+    }
+}
+
+impl Source for Blocks<'_> {
+    type Error = StorageError;
+
+    fn keys(&mut self, first: usize, last: usize, each: EachKeys<'_>) -> Result<()> {
+        let mut next = first;
+        while next <= last {
+            let kept = |at: usize| self.kept.as_ref().and_then(|kept| kept.get(at));
+            if let Some(keys) = kept(next) {
+                each(next, &keys)?;
+                next += 1;
+                continue;
+            }
+            let end = (next..=last).find(|at| kept(*at).is_some()).unwrap_or(last + 1);
+            self.read_keys(next, end - 1, each)?;
+            next = end;
+        }
+        Ok(())
     }
 
     fn postings(&mut self, block: usize) -> Result<Vec<u8>> {
@@ -107,22 +141,25 @@ pub(super) struct StoredBlocks<'s> {
 impl Source for StoredBlocks<'_> {
     type Error = StorageError;
 
-    fn terms(&mut self, first: usize, last: usize, each: EachTerms<'_>) -> Result<()> {
+    fn keys(&mut self, first: usize, last: usize, each: EachKeys<'_>) -> Result<()> {
         let segment = self.segment;
         let mut read = Vec::new();
         self.store.read_blocking(|tx| {
-            let mut blocks = Blocks { sql: &mut *tx.sql, segment };
-            blocks.terms(first, last, &mut |number, terms| {
-                read.push((number, terms.to_vec()));
+            let mut blocks = Blocks { sql: &mut *tx.sql, segment, kept: None };
+            blocks.keys(first, last, &mut |number, keys| {
+                read.push((number, keys.to_vec()));
                 Ok(())
             })
         })?;
-        read.iter().try_for_each(|(number, terms)| each(*number, terms))?;
+        read.iter().try_for_each(|(number, keys)| each(*number, keys))?;
         Ok(())
     }
 
     fn postings(&mut self, block: usize) -> Result<Vec<u8>> {
         let segment = self.segment;
-        self.store.read_blocking(move |tx| Blocks { sql: &mut *tx.sql, segment }.postings(block))
+        let read = |tx: &mut crate::ReadTx<'_>| {
+            Blocks { sql: &mut *tx.sql, segment, kept: None }.postings(block)
+        };
+        self.store.read_blocking(read)
     }
 }

@@ -8,9 +8,13 @@ use std::sync::Arc;
 use fastrand::Rng;
 use ids::{AccountId, CollectionId, ContentId, UidSet};
 use message::flag::{Flags, SystemFlags};
-use message::{KeysView, Limits, header_fields, header_line, search_form, searchable_text};
+use message::{
+    KeysView, Limits, decode_header_text, header_fields, header_line, part_headers, search_form,
+    searchable_text,
+};
 use testkit::ManualClock;
 
+use super::rows::StoredBlocks;
 use super::texts::WANT;
 use super::writer::SegmentWriter;
 use super::*;
@@ -105,27 +109,29 @@ impl Scene {
     }
 
     fn search(&self, field: SearchField, text: &str) -> Found {
-        let (mailbox, text) = (self.mailboxes[1], search_form(text));
-        let term = SearchTerm { field, text };
+        self.ask(SearchTerm { field, sought: Sought::Text(search_form(text)) })
+    }
+
+    fn ask(&self, term: SearchTerm) -> Found {
+        let mailbox = self.mailboxes[1];
         self.store.read_blocking(move |tx| tx.search(mailbox, &[term])).unwrap()
     }
 
     /// What the index says is what a scan says.
-    fn compare(&self, contents: &BTreeMap<ContentId, Content>, field: SearchField, text: &str) {
-        let found = self.search(field, text);
+    fn compare(&self, contents: &BTreeMap<ContentId, Content>, term: &SearchTerm) {
+        let found = self.ask(term.clone());
         for (id, content) in contents {
             let Some(holds) = found.place(*id, None).and_then(|place| found.holds(0, place)) else {
                 continue;
             };
-            assert_eq!(holds, scan(content, field, &search_form(text)), "{field:?} {text:?} {id}");
+            assert_eq!(holds, scan(content, term), "{term:?} {id}");
         }
     }
 
     fn compare_some(&self, rng: &mut Rng, count: usize) {
         let contents = self.contents();
         for _ in 0..count {
-            let field = *rng.choice(&FIELDS).unwrap();
-            self.compare(&contents, field, &needle(rng));
+            self.compare(&contents, &term(rng));
         }
     }
 
@@ -143,6 +149,33 @@ impl Scene {
             count("SELECT COUNT(*) FROM search_segment").unwrap().unwrap(),
             count("SELECT COUNT(DISTINCT segment_id) FROM search_block").unwrap().unwrap(),
         )
+    }
+
+    /// Ends as a process does that is killed while it merges.
+    fn crash_in_a_merge(&mut self) {
+        let account = self.account;
+        let of = |tx: &mut crate::ReadTx<'_>| super::rows::heads(&mut *tx.sql, account);
+        let heads = self.store.read_blocking(of).unwrap();
+        let mut sources: Vec<_> = heads
+            .iter()
+            .map(|(segment, _)| StoredBlocks { store: &self.store, segment: *segment })
+            .collect();
+        let inputs = heads.iter().zip(&mut sources).map(|((_, head), source)| textindex::Input {
+            head,
+            keep: vec![true; head.documents().len()],
+            source,
+        });
+        let mut writer = SegmentWriter::new(&self.store, account);
+        let mut left = 2;
+        let merged = textindex::merge(inputs.collect(), &mut |number, block| {
+            left -= 1;
+            match left {
+                0 => Err(crate::StorageError::Unavailable("killed".to_owned())),
+                _ => writer.push(number, block),
+            }
+        });
+        drop((merged, writer));
+        self.reopen();
     }
 
     fn reopen(&mut self) {
@@ -167,21 +200,29 @@ const FIELDS: [SearchField; 8] = [
 ];
 
 /// RFC 9051 §6.4.4 by reading everything.
-fn scan(content: &Content, field: SearchField, needle: &str) -> bool {
+fn scan(content: &Content, term: &SearchTerm) -> bool {
     let header = content.header().unwrap();
-    let holds = |text: &str| search_form(text).contains(needle);
-    let in_header = || header_fields(header).any(|f| holds(&header_line(f.name, f.value)));
-    let in_body = || {
-        let whole = [header, content.text().unwrap()].concat();
-        let parts = content.parts().unwrap();
-        let mut visit = |text: &str| match holds(text) {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        };
-        searchable_text(&whole, parts, &Limits::default(), &mut visit).is_break()
+    let holds = |text: &str| match &term.sought {
+        Sought::Text(needle) | Sought::Named(_, needle) => search_form(text).contains(needle),
+        Sought::Near(near) => near.count_in(&search_form(text)) > 0,
     };
+    if let Sought::Named(name, _) = &term.sought {
+        let mut fields = header_fields(header).filter(|field| field.is(name));
+        return fields.any(|field| holds(&decode_header_text(field.value)));
+    }
+    let whole = [header, content.text().unwrap()].concat();
+    let (parts, limits) = (content.parts().unwrap(), Limits::default());
+    let visit = |text: &str| match holds(text) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    };
+    let in_header = || {
+        header_fields(header).any(|f| holds(&header_line(f.name, f.value)))
+            || part_headers(&whole, parts, &limits, &mut { visit }).is_break()
+    };
+    let in_body = || searchable_text(&whole, parts, &limits, &mut { visit }).is_break();
     let keys = KeysView::parse(content.keys().unwrap()).unwrap();
-    match field {
+    match term.field {
         SearchField::Body => in_body(),
         SearchField::Text => in_header() || in_body(),
         SearchField::Header => in_header(),
@@ -190,6 +231,25 @@ fn scan(content: &Content, field: SearchField, needle: &str) -> bool {
         SearchField::To => holds(keys.to()),
         SearchField::Cc => holds(keys.cc()),
         SearchField::Bcc => holds(keys.bcc()),
+    }
+}
+
+/// Something to be sought.
+fn term(rng: &mut Rng) -> SearchTerm {
+    const NAMES: &[&str] = &["SUBJECT", "FROM", "X-OTHER", "CONTENT-TYPE", "X"];
+    let text = search_form(&needle(rng));
+    let field = *rng.choice(&FIELDS).unwrap();
+    match rng.u8(..8) {
+        0 => {
+            let name = (*rng.choice(NAMES).unwrap()).to_owned();
+            SearchTerm { field: SearchField::Header, sought: Sought::Named(name, text) }
+        }
+        1 => {
+            let near = textindex::words(&text).find_map(Near::new);
+            let sought = near.map_or(Sought::Text(text), Sought::Near);
+            SearchTerm { field, sought }
+        }
+        _ => SearchTerm { field, sought: Sought::Text(text) },
     }
 }
 
@@ -221,6 +281,34 @@ const WORDS: &[&str] = &[
     "(no)",
     "ﬁn",
     "C++",
+    // Case that is not one to one, and the Turkish letters.
+    "STRASSE",
+    "GROẞ",
+    "İstanbul",
+    "ılık",
+    "I\u{307}",
+    "Ǆ",
+    "ΌΣΟΣ",
+    // Composed and not, in more than one way.
+    "\u{212b}ngstro\u{308}m",
+    "A\u{30a}ngström",
+    "q\u{323}\u{307}",
+    "q\u{307}\u{323}",
+    "ｶﾞｷﾞ",
+    "①②",
+    // Beyond the first plane, and joined.
+    "🎉",
+    "👩\u{200d}👩\u{200d}👧",
+    "𝔘nicode",
+    "𠀋",
+    // Right to left, with marks and controls.
+    "مَرْحَبًا",
+    "ﷺ",
+    "\u{202e}abc\u{202c}",
+    "שָׁלוֹם",
+    "नमस्ते",
+    "&amp;",
+    "a<b",
 ];
 
 fn words(rng: &mut Rng, count: usize) -> String {
@@ -259,7 +347,11 @@ fn base64(bytes: &[u8]) -> String {
 fn part(rng: &mut Rng) -> Vec<u8> {
     let count = rng.usize(..12);
     let text = words(rng, count);
-    match rng.u8(..7) {
+    let encoded = |kind: &str, bytes: &[u8]| {
+        let head = "Content-Disposition: attachment\r\nContent-Transfer-Encoding: base64";
+        format!("Content-Type: {kind}\r\n{head}\r\n\r\n{}", base64(bytes)).into_bytes()
+    };
+    match rng.u8(..14) {
         0 => {
             let latin: Vec<u8> = text.chars().filter_map(|c| u8::try_from(c as u32).ok()).collect();
             let lines: String = latin.iter().map(|byte| format!("={byte:02X}")).collect();
@@ -269,14 +361,10 @@ fn part(rng: &mut Rng) -> Vec<u8> {
             )
             .into_bytes()
         }
-        1 => format!(
-            "Content-Type: text/csv; charset=utf-8\r\nContent-Disposition: attachment\r\n\
-             Content-Transfer-Encoding: base64\r\n\r\n{}",
-            base64(text.as_bytes())
-        )
-        .into_bytes(),
+        1 => encoded("text/csv; charset=utf-8", text.as_bytes()),
         2 => format!(
-            "Content-Type: text/html; charset=utf-8\r\n\r\n<p class=\"fox\">{text}<b>{text}</b>"
+            "Content-Type: text/html; charset=utf-8\r\n\r\n<p class=\"fox\">{text}<b>{text}</b>\
+             qui<i>ck</i> &eacute;t&#233; a&nbsp;b<!-- the fox --><style>fox</style>"
         )
         .into_bytes(),
         3 => format!("Content-Type: application/pdf\r\n\r\n{text}").into_bytes(),
@@ -289,6 +377,20 @@ fn part(rng: &mut Rng) -> Vec<u8> {
             let head: &[u8] = b"Content-Type: text/plain; charset=koi8-r\r\n\r\n";
             [head, b"\xe4\xcf\xcd fox \xe4\xef\xed"].concat()
         }
+        6 => encoded(
+            "text/calendar; charset=utf-8; method=REQUEST",
+            format!("BEGIN:VEVENT\r\nSUMMARY:{text}\r\n folded\r\nEND:VEVENT\r\n").as_bytes(),
+        ),
+        7 => encoded(
+            "text/vcard; charset=utf-8",
+            format!("BEGIN:VCARD\r\nFN:{text}\r\nEND:VCARD\r\n").as_bytes(),
+        ),
+        8 => encoded("text/x-log", text.as_bytes()),
+        // "東京都" and "ソフト", "é" between; then Turkish.
+        9 => encoded("text/plain; charset=shift_jis", b"\x93\x8c\x8b\x9e\x93s \x83\\\x83t\x83g"),
+        10 => encoded("text/plain; charset=iso-2022-jp", b"\x1b$BEl5~\x1b(B fox"),
+        11 => encoded("text/plain; charset=gb18030", b"\xb6\xab\xbe\xa9 quick"),
+        12 => encoded("text/plain; charset=windows-1254", b"\xddstanbul \xfdl\xfdk I\xc7"),
         _ => format!("Content-Type: text/plain; charset=utf-8\r\n\r\n{text}").into_bytes(),
     }
 }
@@ -340,14 +442,18 @@ fn some(rng: &mut Rng) -> UidSet {
 #[test]
 fn what_the_index_knows_is_what_a_scan_finds() {
     on_both_engines(
-        |settings| settings.index_text_bytes_max = 600,
+        |settings| {
+            settings.index_text_bytes_max = 600;
+            settings.index_attachments = vec!["text/csv".to_owned(), "text/v*".to_owned()];
+        },
         |scene| {
             let mut rng = seeded();
             for round in 0..30 {
                 for _ in 0..rng.usize(1..5) {
                     scene.append(rng.usize(..2), message(&mut rng));
                 }
-                match rng.u8(..8) {
+                match rng.u8(..9) {
+                    8 => scene.crash_in_a_merge(),
                     0 => scene.copy(rng.usize(..2), some(&mut rng)),
                     1 => scene.expunge(rng.usize(..2), some(&mut rng)),
                     2 => {
@@ -373,6 +479,65 @@ fn what_the_index_knows_is_what_a_scan_finds() {
             scene.index();
             scene.compare_some(&mut rng, 100);
             assert!(scene.rows().0 < 20);
+        },
+    );
+}
+
+#[test]
+fn the_comparison_sees_an_answer_that_is_wrong() {
+    on_both_engines(
+        |_| {},
+        |scene| {
+            let mut rng = Rng::with_seed(12);
+            (0..20).for_each(|_| scene.append(0, message(&mut rng)));
+            scene.index();
+            scene.compare_some(&mut rng, 50);
+            // Each text under the name of another.
+            let contents = scene.contents();
+            let (ids, mut texts): (Vec<_>, Vec<_>) = contents.into_iter().unzip();
+            texts.rotate_left(1);
+            let moved: BTreeMap<_, _> = ids.into_iter().zip(texts).collect();
+            let mut wrong = 0;
+            for _ in 0..50 {
+                let term = term(&mut rng);
+                let compare = std::panic::AssertUnwindSafe(|| scene.compare(&moved, &term));
+                wrong += usize::from(std::panic::catch_unwind(compare).is_err());
+            }
+            assert!(wrong > 10, "{wrong}");
+        },
+    );
+}
+
+#[test]
+fn what_is_left_out_is_not_known_and_the_rest_is() {
+    on_both_engines(
+        |settings| {
+            settings.index_text_bytes_max = 100;
+            settings.index_attachments = vec!["text/calendar".to_owned()];
+        },
+        |scene| {
+            let attached = |kind: &str| {
+                format!(
+                    "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nfox\r\n\
+                     --b\r\nContent-Type: {kind}\r\nContent-Disposition: attachment\r\n\r\n\
+                     hound\r\n--b--\r\n"
+                )
+            };
+            scene.append(0, attached("text/csv"));
+            scene.append(0, attached("TEXT/Calendar"));
+            scene.append(0, format!("X: fox\r\nY: {}\r\n\r\nfox\r\n", "hound ".repeat(20)));
+            scene.index();
+            let says = |field, text| {
+                let found = scene.search(field, text);
+                [0, 1, 2].map(|place| found.holds(0, place))
+            };
+            use SearchField as F;
+            assert_eq!(says(F::Body, "fox"), [Some(true); 3]);
+            assert_eq!(says(F::Body, "hound"), [None, Some(true), Some(false)]);
+            assert_eq!(says(F::Body, "cat"), [None, Some(false), Some(false)]);
+            assert_eq!(says(F::Header, "fox"), [Some(false), Some(false), Some(true)]);
+            assert_eq!(says(F::Header, "hound"), [Some(false), Some(false), None]);
+            assert_eq!(says(F::Text, "hound"), [None, Some(true), None]);
         },
     );
 }
@@ -518,7 +683,8 @@ fn who_comes_second_changes_nothing() {
 #[test]
 fn a_damaged_segment_is_not_believed_and_made_anew() {
     on_both_engines(
-        |_| {},
+        // What was read before the damage was right.
+        |settings| settings.index_cache_bytes = 0,
         |scene| {
             let mut rng = Rng::with_seed(8);
             (0..5).for_each(|_| scene.append(0, message(&mut rng)));
@@ -596,7 +762,11 @@ fn better_matches_have_higher_scores() {
             scene.append(0, format!("Subject: c\r\n\r\nfox {}\r\n", "word ".repeat(200)));
             scene.append(0, "Subject: d\r\n\r\nnothing\r\n");
             scene.index();
-            let scores = scene.search(SearchField::Body, "fox").scores();
+            let found = scene.search(SearchField::Body, "fox");
+            let ranking = found.ranking(&[1.0]);
+            let score =
+                |place| ranking.score(found.count(0, place).into_iter(), found.length(place));
+            let scores = [0, 1, 2, 3].map(score);
             let mut order: Vec<usize> = (0..4).collect();
             order.sort_by(|left, right| scores[*right].total_cmp(&scores[*left]));
             assert_eq!((order, scores[3]), (vec![1, 0, 2, 3], 0.0));

@@ -132,7 +132,7 @@ fn index(store: &Store, account: AccountId, plan: &Plan) -> Result<u64> {
         for (id, content) in read(store, &ids)? {
             match content {
                 Text::Read(content) => {
-                    add(&mut builder, id, &content, settings.index_text_bytes_max);
+                    add(&mut builder, id, &content, settings);
                 }
                 Text::Damaged => add_unknown(&mut builder, id),
                 Text::Erased => {}
@@ -145,7 +145,7 @@ fn index(store: &Store, account: AccountId, plan: &Plan) -> Result<u64> {
         Change { known: plan.segments.clone(), marks: marks(plan, done), ..Change::default() };
     let mut writer = SegmentWriter::new(store, account);
     let (head, blocks) = builder.finish();
-    for (number, block) in blocks.into_iter().enumerate() {
+    for (number, block) in blocks {
         writer.push(number, block)?;
     }
     writer.finish(&head, change)?;

@@ -84,8 +84,7 @@ impl TextColumn {
 
     /// A column of these texts.
     pub(super) fn of(texts: &Texts) -> Self {
-        let mut column = Self::default();
-        column.ranks = vec![0; texts.len()];
+        let mut column = Self { ranks: vec![0; texts.len()], ..Self::default() };
         for at in texts.in_order() {
             let text = texts.text(at as usize);
             let mut last = column.distinct.len() - 1;

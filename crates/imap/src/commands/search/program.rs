@@ -13,8 +13,8 @@ use storage::{Content, Entry, SearchTerm, Snapshot, Want};
 
 use super::content::{KeyField, Texts};
 use super::rows::RowKeys;
-use super::sought::{Indexed, Place, Sought};
-use super::words;
+use super::sought::{Indexed, Place, Sought, What};
+use super::{near, words};
 use crate::types::{Addressing, NumberSet, SearchKey, SequenceSet};
 
 const DAY_SECS: i64 = 24 * 60 * 60;
@@ -197,18 +197,22 @@ impl Compiler<'_> {
         }
     }
 
-    /// A node that seeks a text. RFC 6203 §3: fuzzily, it is found where each of its words is,
-    /// wherever in the field they stand.
+    /// A node that seeks a text. RFC 6203 §3: fuzzily, it is found where each of its words is or
+    /// one spelled nearly so, wherever in the field they stand.
     fn text(&self, text: &str, place: &Place) -> Node {
         let collation = self.sets.collation;
-        let words = match self.is_fuzzy {
+        let node = |what| Node::Sought(Sought::new(place.clone(), what, collation));
+        let fuzzy = match self.is_fuzzy {
             true => words(text, collation),
             false => Vec::new(),
         };
-        let node = |text| Node::Sought(Sought::new(place.clone(), text, collation));
-        match words.is_empty() {
-            true => node(collation.search_form(text).into_owned()),
-            false => Node::All(words.into_iter().map(node).collect()),
+        let word = |word: String| match near(&word) {
+            Some(near) => Node::Any(vec![node(What::Text(word)), node(What::Near(near))]),
+            None => node(What::Text(word)),
+        };
+        match fuzzy.is_empty() {
+            true => node(What::Text(collation.search_form(text).into_owned())),
+            false => Node::All(fuzzy.into_iter().map(word).collect()),
         }
     }
 

@@ -1,45 +1,132 @@
 //! How much messages are about what a fuzzy search is for (RFC 6203 §4).
+//!
+//! What is sought is counted in each message, by the index where it knows, else in the texts; the
+//! same formula makes scores of both.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use message::Collation;
-use storage::{ReadTx, SearchField, SearchTerm, Snapshot, Store, Want};
+use storage::{Found, Ranking, ReadTx, SearchTerm, Snapshot, Store, Want};
 
 use super::super::batches::{BATCH_BYTES, Batches};
 use super::content::{KeyField, Texts};
-use super::sought::Place;
-use super::{READ_WITHOUT_INDEX, words};
+use super::sought::{Place, What};
+use super::{READ_WITHOUT_INDEX, near, words};
 use crate::error::Result;
 use crate::types::{NumberSet, SearchKey};
 
-/// LIMIT: where more messages were found, only what was computed of them at delivery is looked
+/// LIMIT: where more messages are to be read, only what was computed of them at delivery is looked
 /// at, not their bodies.
 const WHOLE_MESSAGES_MAX: u64 = 2000;
+/// LIMIT: terms that are counted: two bytes a message for each.
+const TERMS_MAX: usize = 64;
+
+/// A word spelled nearly like one that is sought counts as so much of it.
+const NEAR_WEIGHT: f32 = 0.25;
+/// Where all of a message is searched, a word of the subject counts so often, as a word of the
+/// message beside.
+const SUBJECT_WEIGHT: f32 = 2.0;
 
 /// What is counted.
 #[derive(Debug, Clone)]
 struct Term {
     place: Place,
-    /// In the form of the collation.
-    words: Vec<String>,
+    what: What,
+    weight: f32,
+}
+
+/// Everything that is counted, and how texts are compared.
+struct Terms {
+    terms: Vec<Term>,
     collation: Collation,
 }
 
-impl Term {
-    /// What the index is asked for. A word of the subject or of a sender counts as such and as a
-    /// word of the message.
-    fn sought(&self) -> impl Iterator<Item = SearchTerm> + use<> {
-        let fields: &[SearchField] = match &self.place {
-            Place::Whole => &[SearchField::Subject, SearchField::From, SearchField::Text],
-            other => &[other.field()],
-        };
-        let fields = fields.to_vec();
-        let words = self.words.clone().into_iter();
-        words.flat_map(move |word| {
-            let text = message::search_form(&word);
-            fields.clone().into_iter().map(move |field| SearchTerm { field, text: text.clone() })
-        })
+impl Terms {
+    fn of(key: &SearchKey, collation: Collation) -> Self {
+        let mut all = Self { terms: Vec::new(), collation };
+        all.collect(key, false);
+        all.terms.truncate(TERMS_MAX);
+        all
     }
+
+    /// What is sought fuzzily; what must not be there adds nothing.
+    fn collect(&mut self, key: &SearchKey, is_fuzzy: bool) {
+        let mut add = |place: Place, text: &str| {
+            if is_fuzzy {
+                self.add(&place, text);
+            }
+        };
+        match key {
+            SearchKey::Fuzzy(key) => self.collect(key, true),
+            SearchKey::And(keys) => keys.iter().for_each(|key| self.collect(key, is_fuzzy)),
+            SearchKey::Or(left, right) => {
+                self.collect(left, is_fuzzy);
+                self.collect(right, is_fuzzy);
+            }
+            SearchKey::Bcc(text) => add(Place::Key(KeyField::Bcc), text),
+            SearchKey::Cc(text) => add(Place::Key(KeyField::Cc), text),
+            SearchKey::From(text) => add(Place::Key(KeyField::From), text),
+            SearchKey::To(text) => add(Place::Key(KeyField::To), text),
+            SearchKey::Subject(text) => add(Place::Key(KeyField::Subject), text),
+            SearchKey::Header { field, value } => add(Place::Header(field.clone()), value),
+            SearchKey::Body(text) => add(Place::Body, text),
+            SearchKey::Text(text) => add(Place::Whole, text),
+            _ => {}
+        }
+    }
+
+    fn add(&mut self, place: &Place, text: &str) {
+        let mut places = vec![(place.clone(), 1.0)];
+        if *place == Place::Whole {
+            places.push((Place::Key(KeyField::Subject), SUBJECT_WEIGHT));
+            places.push((Place::Key(KeyField::From), 1.0));
+        }
+        for word in words(text, self.collation) {
+            let near = near(&word).map(|near| (What::Near(near), NEAR_WEIGHT));
+            for (what, of_word) in near.into_iter().chain([(What::Text(word), 1.0)]) {
+                let term = |(place, of_place): &(Place, f32)| {
+                    let (place, weight) = (place.clone(), of_place * of_word);
+                    Term { place, what: what.clone(), weight }
+                };
+                self.terms.extend(places.iter().map(term));
+            }
+        }
+    }
+
+    /// What has to be read where the index does not know.
+    fn want(&self, messages: u64) -> Want {
+        let in_text = self.terms.iter().any(|term| !matches!(term.place, Place::Key(_)));
+        match in_text && messages <= WHOLE_MESSAGES_MAX {
+            true => Want::KEYS | Want::HEADER | Want::TEXT | Want::PARTS,
+            false => Want::KEYS,
+        }
+    }
+
+    fn search_terms(&self) -> Vec<SearchTerm> {
+        self.terms.iter().map(|term| term.what.term(&term.place)).collect()
+    }
+
+    /// What stands in a message that was read.
+    fn count(&self, texts: &Texts<'_>) -> Counted {
+        let count = |term: &Term| {
+            let count = match &term.place {
+                Place::Key(field) => texts.count_in_key(*field, &term.what),
+                Place::Header(name) => texts.count_in_field(name, &term.what),
+                Place::Body => texts.count_in_body(&term.what),
+                Place::Whole => texts.count_in_whole(&term.what),
+            };
+            u16::try_from(count).unwrap_or(u16::MAX)
+        };
+        Counted { counts: self.terms.iter().map(count).collect(), length: texts.body_length() }
+    }
+}
+
+/// How often each term stands in a message, and how long its text is.
+#[derive(Debug, Clone, Default)]
+struct Counted {
+    counts: Vec<u16>,
+    length: u32,
 }
 
 /// Scores from 1 to 100 for each of `found`, ascending: the best one has 100.
@@ -50,139 +137,110 @@ pub(super) async fn scores(
     key: &SearchKey,
     collation: Collation,
 ) -> Result<Vec<u8>> {
-    let mut terms = Vec::new();
-    collect(key, false, collation, &mut terms);
-    let whole = found.len() <= WHOLE_MESSAGES_MAX
-        && terms.iter().any(|term| !matches!(term.place, Place::Key(_)));
-    let terms = Arc::new(terms);
-    if found.len() > READ_WITHOUT_INDEX
-        && let Some(weights) = indexed_weights(store, known, found, &terms).await?
-    {
-        return Ok(scaled(&weights));
+    let terms = Arc::new(Terms::of(key, collation));
+    let mut index = None;
+    if found.len() > READ_WITHOUT_INDEX && !terms.terms.is_empty() {
+        let (mailbox, asked) = (known.mailbox(), terms.search_terms());
+        index = Some(store.read(move |tx| tx.search(mailbox, &asked)).await?);
     }
-    let want = match whole {
-        true => Want::KEYS | Want::HEADER | Want::TEXT | Want::PARTS,
-        false => Want::KEYS,
+    let index = index.filter(|index| index.contents().len() > 0);
+    let mut counted = BTreeMap::new();
+    let mut unknown = NumberSet::new();
+    for (seq, entry) in entries(known, found) {
+        let place = index.as_ref().and_then(|index| index.place(entry.content(), None));
+        match index.as_ref().zip(place).and_then(|(index, place)| of_index(index, &terms, place)) {
+            Some(known) => {
+                counted.insert(seq, known);
+            }
+            None => unknown.insert(seq),
+        }
+    }
+    read(store, known, &unknown, &terms, &mut counted).await?;
+    let ranking = match &index {
+        Some(index) => {
+            index.ranking(&terms.terms.iter().map(|term| term.weight).collect::<Vec<_>>())
+        }
+        None => ranking_of(&terms, &counted, known.exists()),
     };
-    let mut weights = Vec::with_capacity(found.len() as usize);
-    let mut batches = Batches::new(known, found, want);
+    let score = |(_, counted): (&u32, &Counted)| {
+        ranking.score(counted.counts.iter().copied(), counted.length)
+    };
+    Ok(scaled(&counted.iter().map(score).collect::<Vec<f32>>()))
+}
+
+fn entries<'k>(
+    known: &'k Snapshot,
+    seqs: &'k NumberSet,
+) -> impl Iterator<Item = (u32, storage::Entry<'k>)> {
+    seqs.ranges().iter().flat_map(|&(first, last)| known.entries(first..=last))
+}
+
+/// What the index says of a message, if it knows of every term.
+fn of_index(index: &Found, terms: &Terms, place: usize) -> Option<Counted> {
+    let counts = (0..terms.terms.len()).map(|term| index.count(term, place));
+    Some(Counted { counts: counts.collect::<Option<_>>()?, length: index.length(place) })
+}
+
+/// Counts in messages that have to be read.
+async fn read(
+    store: &Store,
+    known: &Arc<Snapshot>,
+    seqs: &NumberSet,
+    terms: &Arc<Terms>,
+    counted: &mut BTreeMap<u32, Counted>,
+) -> Result<()> {
+    let want = terms.want(seqs.len());
+    let mut batches = Batches::new(known, seqs, want);
     while let Some(batch) = batches.next() {
         let (known, terms) = (known.clone(), terms.clone());
         let (more, rest) =
-            store.read(move |tx| weigh_batch(tx, &known, &batch, &terms, want)).await?;
+            store.read(move |tx| read_batch(tx, &known, &batch, &terms, want)).await?;
         if let Some(seq) = rest {
             batches.go_back_to(seq);
         }
-        weights.extend(more);
+        counted.extend(more);
     }
-    Ok(scaled(&weights))
+    Ok(())
 }
 
-/// Weights by the search index; `None` where it does not know all of the messages.
-async fn indexed_weights(
-    store: &Store,
-    known: &Arc<Snapshot>,
-    found: &NumberSet,
-    terms: &Arc<Vec<Term>>,
-) -> Result<Option<Vec<u32>>> {
-    let (known, found, terms) = (known.clone(), found.clone(), terms.clone());
-    let weights = store.read(move |tx| {
-        let sought: Vec<SearchTerm> = terms.iter().flat_map(Term::sought).collect();
-        if sought.is_empty() {
-            return Ok(None);
-        }
-        let index = tx.search(known.mailbox(), &sought)?;
-        let scores = index.scores();
-        let mut place = None;
-        let ranges = found.ranges().iter();
-        let entries = ranges.flat_map(|&(first, last)| known.entries(first..=last));
-        let weights = entries.map(|(_, entry)| {
-            place = Some(index.place(entry.content(), place)?);
-            let score = scores.get(place?).copied().unwrap_or_default();
-            // Scores are some ten at most: three digits behind the point tell messages apart.
-            Some((score * 1000.0) as u32)
-        });
-        Ok(weights.collect())
-    });
-    Ok(weights.await?)
-}
+/// What was counted by sequence number, and the first message that was too much for the batch.
+type Batch = (Vec<(u32, Counted)>, Option<u32>);
 
-/// RFC 6203 §4: scores use the whole range.
-fn scaled(weights: &[u32]) -> Vec<u8> {
-    let most = u64::from(weights.iter().copied().max().unwrap_or_default()).max(1);
-    let score = |weight: &u32| (1 + u64::from(*weight) * 99 / most) as u8;
-    weights.iter().map(score).collect()
-}
-
-/// What is sought fuzzily; what must not be there adds nothing.
-fn collect(key: &SearchKey, is_fuzzy: bool, collation: Collation, terms: &mut Vec<Term>) {
-    let mut add = |place, text: &str| {
-        if is_fuzzy {
-            terms.push(Term { place, words: words(text, collation), collation });
-        }
-    };
-    match key {
-        SearchKey::Fuzzy(key) => collect(key, true, collation, terms),
-        SearchKey::And(keys) => {
-            keys.iter().for_each(|key| collect(key, is_fuzzy, collation, terms));
-        }
-        SearchKey::Or(left, right) => {
-            collect(left, is_fuzzy, collation, terms);
-            collect(right, is_fuzzy, collation, terms);
-        }
-        SearchKey::Bcc(text) => add(Place::Key(KeyField::Bcc), text),
-        SearchKey::Cc(text) => add(Place::Key(KeyField::Cc), text),
-        SearchKey::From(text) => add(Place::Key(KeyField::From), text),
-        SearchKey::To(text) => add(Place::Key(KeyField::To), text),
-        SearchKey::Subject(text) => add(Place::Key(KeyField::Subject), text),
-        SearchKey::Header { field, value } => add(Place::Header(field.clone()), value),
-        SearchKey::Body(text) => add(Place::Body, text),
-        SearchKey::Text(text) => add(Place::Whole, text),
-        _ => {}
-    }
-}
-
-/// Weights, and the first message that was too much for the batch.
-fn weigh_batch(
+fn read_batch(
     tx: &mut ReadTx<'_>,
     known: &Snapshot,
     seqs: &[u32],
-    terms: &[Term],
+    terms: &Terms,
     want: Want,
-) -> storage::Result<(Vec<u32>, Option<u32>)> {
+) -> storage::Result<Batch> {
     let entries: Vec<_> = seqs.iter().filter_map(|&seq| known.by_seq(seq)).collect();
     let ids: Vec<_> = entries.iter().map(|entry| entry.content()).collect();
     let contents = tx.load_contents_within(&ids, want, BATCH_BYTES)?;
     let rest = seqs.get(contents.len()).copied();
-    let weights = contents.iter().map(|content| {
-        let texts = |term: &Term| content.as_ref().map(|c| Texts::of(c, term.collation));
-        let weight = |term: &Term| texts(term).map_or(0, |texts| weight(&texts, term));
-        terms.iter().map(weight).sum()
+    let counts = seqs.iter().zip(&contents).map(|(seq, content)| {
+        // Of what was erased meanwhile nothing is left.
+        let counted =
+            content.as_ref().map(|content| terms.count(&Texts::of(content, terms.collation)));
+        (*seq, counted.unwrap_or_default())
     });
-    Ok((weights.collect(), rest))
+    Ok((counts.collect(), rest))
 }
 
-/// How much a message is about a term. A word in the subject weighs more than one among the
-/// addresses, and that more than one in the text; said often it weighs more, with less and less
-/// added each time.
-fn weight(texts: &Texts<'_>, term: &Term) -> u32 {
-    let saturated = |count: usize, weight: u32| {
-        let count = count.min(1000) as u32;
-        weight * 1000 * count / (count + 2)
+/// Without an index, the messages found stand for all: what all of them have weighs little.
+fn ranking_of(terms: &Terms, counted: &BTreeMap<u32, Counted>, exists: u32) -> Ranking {
+    let length: f32 = counted.values().map(|counted| counted.length as f32).sum();
+    let hits = |at: usize| {
+        counted.values().filter(|counted| counted.counts.get(at).is_some_and(|n| *n > 0)).count()
     };
-    let in_word = |word: &String| match &term.place {
-        Place::Key(KeyField::Subject) => saturated(texts.count_in_key(KeyField::Subject, word), 8),
-        Place::Key(field) => saturated(texts.count_in_key(*field, word), 4),
-        Place::Header(name) => saturated(texts.count_in_field(name, word), 3),
-        Place::Body => saturated(texts.count_in_body(word), 1),
-        Place::Whole => {
-            saturated(texts.count_in_key(KeyField::Subject, word), 8)
-                + saturated(texts.count_in_key(KeyField::From, word), 4)
-                + saturated(texts.count_in_key(KeyField::To, word), 2)
-                + saturated(texts.count_in_body(word), 1)
-        }
-    };
-    term.words.iter().map(in_word).sum()
+    let weighted = terms.terms.iter().enumerate().map(|(at, term)| (term.weight, hits(at)));
+    let total = counted.len().max(exists as usize);
+    Ranking::new(weighted, total, length / counted.len().max(1) as f32)
+}
+
+/// RFC 6203 §4: scores use the whole range.
+fn scaled(weights: &[f32]) -> Vec<u8> {
+    let most = weights.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
+    weights.iter().map(|weight| (1.0 + weight * 99.0 / most) as u8).collect()
 }
 
 #[cfg(test)]
@@ -191,9 +249,9 @@ mod tests {
 
     #[test]
     fn scores_use_the_whole_range() {
-        assert_eq!(scaled(&[0, 5, 10]), [1, 50, 100]);
-        assert_eq!(scaled(&[7]), [100]);
-        assert_eq!(scaled(&[0, 0]), [1, 1]);
+        assert_eq!(scaled(&[0.0, 0.5, 1.0]), [1, 50, 100]);
+        assert_eq!(scaled(&[7.0]), [100]);
+        assert_eq!(scaled(&[0.0, 0.0]), [1, 1]);
         assert_eq!(scaled(&[]), [0; 0]);
     }
 }

@@ -1,13 +1,12 @@
 //! Texts that keys seek, and what the search index says of them.
 //!
 //! The index compares texts in [`message::search_form`], the coarsest of all forms: what it does
-//! not find no comparator finds. What it finds is found where that form is the comparator's;
-//! with another the text itself is looked at, and so it is for HEADER, since the index does not
-//! tell one field from the next.
+//! not find no comparator finds. What it finds is found where that form is the comparator's; with
+//! another the text itself is looked at.
 
 use ids::ContentId;
 use message::Collation;
-use storage::{Found, SearchField, SearchTerm};
+use storage::{Found, Near, SearchField, SearchTerm};
 
 use super::content::{KeyField, Texts};
 
@@ -42,30 +41,59 @@ impl Place {
     }
 }
 
+/// What is sought there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum What {
+    /// A text in the form compared.
+    Text(String),
+    /// Words spelled nearly so, by whatever comparator.
+    Near(Near),
+}
+
+impl What {
+    /// How the index is asked for it at some place.
+    pub(super) fn term(&self, place: &Place) -> SearchTerm {
+        let sought = match self {
+            Self::Near(near) => storage::Sought::Near(near.clone()),
+            Self::Text(text) => {
+                let text = message::search_form(text);
+                match place {
+                    // The index knows names in ASCII and capitals.
+                    Place::Header(name) if name.is_ascii() => {
+                        storage::Sought::Named(name.to_ascii_uppercase(), text)
+                    }
+                    _ => storage::Sought::Text(text),
+                }
+            }
+        };
+        SearchTerm { field: place.field(), sought }
+    }
+}
+
 /// A text that is sought.
 #[derive(Debug)]
 pub(super) struct Sought {
     pub(super) place: Place,
-    /// In the form compared.
-    text: String,
+    what: What,
     collation: Collation,
     /// Its number among the terms that the index is asked for.
     term: usize,
 }
 
 impl Sought {
-    pub(super) fn new(place: Place, text: String, collation: Collation) -> Self {
-        Self { place, text, collation, term: NOT_ASKED }
+    pub(super) fn new(place: Place, what: What, collation: Collation) -> Self {
+        Self { place, what, collation, term: NOT_ASKED }
     }
 
     /// Adds to the terms that the index is asked for.
     pub(super) fn number(&mut self, terms: &mut Vec<SearchTerm>) {
         // Decomposed, marks of one character change places; who compares octets sees that.
-        if self.collation != Collation::UnicodeCasemap && !self.text.is_ascii() {
+        if self.collation != Collation::UnicodeCasemap
+            && matches!(&self.what, What::Text(text) if !text.is_ascii())
+        {
             return;
         }
-        let text = message::search_form(&self.text);
-        let term = SearchTerm { field: self.place.field(), text };
+        let term = self.what.term(&self.place);
         if let Some(known) = terms.iter().position(|known| *known == term) {
             self.term = known;
         } else if terms.len() < TERMS_MAX {
@@ -74,20 +102,29 @@ impl Sought {
         }
     }
 
+    /// Whether what the index finds is found.
+    fn is_exact(&self) -> bool {
+        match (&self.what, &self.place) {
+            // Of these it does not tell one field from the next.
+            (What::Near(_), Place::Header(_)) => false,
+            (What::Near(_), _) => true,
+            (What::Text(_), Place::Header(name)) if !name.is_ascii() => false,
+            (What::Text(_), _) => self.collation == Collation::UnicodeCasemap,
+        }
+    }
+
     /// Whether a message holds it, if that can be told.
     pub(super) fn test(&self, indexed: Option<Indexed<'_>>, texts: &Texts<'_>) -> Option<bool> {
-        let is_exact =
-            self.collation == Collation::UnicodeCasemap && !matches!(self.place, Place::Header(_));
         match indexed.and_then(|indexed| indexed.found.holds(self.term, indexed.place)) {
             Some(false) => return Some(false),
-            Some(true) if is_exact => return Some(true),
+            Some(true) if self.is_exact() => return Some(true),
             _ => {}
         }
         match &self.place {
-            Place::Key(field) => texts.key_contains(*field, &self.text),
-            Place::Header(name) => texts.field_contains(name, &self.text),
-            Place::Body => texts.body_contains(&self.text),
-            Place::Whole => texts.whole_contains(&self.text),
+            Place::Key(field) => texts.key_contains(*field, &self.what),
+            Place::Header(name) => texts.field_contains(name, &self.what),
+            Place::Body => texts.body_contains(&self.what),
+            Place::Whole => texts.whole_contains(&self.what),
         }
     }
 }

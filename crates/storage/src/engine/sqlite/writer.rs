@@ -192,7 +192,13 @@ impl Writer {
         self.statement("SAVEPOINT job")?;
         let mut sql = SqliteSql::new(&self.connection);
         let others_max = self.shared.settings.shared_mailboxes_max;
-        let read = ReadTx { sql: &mut sql, blobs: &self.shared.blobs, contents: None, others_max };
+        let read = ReadTx {
+            sql: &mut sql,
+            blobs: &self.shared.blobs,
+            contents: None,
+            index: None,
+            others_max,
+        };
         let now = self.shared.settings.clock.now();
         let mut tx = WriteTx::new(read, now, &self.shared.settings, Some(&self.shared.feed));
         let outcome = submission.job.run(&mut tx);
