@@ -10,9 +10,10 @@ const SIGN_IN: &str = "USER julie@example.test\r\nPASS right password\r\n";
 
 /// Says these commands after signing in; the responses to them.
 async fn say(house: &House, commands: &str) -> String {
-    let wire = format!("{SIGN_IN}{commands}");
+    // RFC 6856 §2.1: only then are messages sent as they are.
+    let wire = format!("UTF8\r\n{SIGN_IN}{commands}");
     let came = house.talk(settings_for_tests(), wire.as_bytes(), wire.len()).await;
-    came.splitn(4, "\r\n").nth(3).unwrap().to_owned()
+    came.splitn(5, "\r\n").nth(4).unwrap().to_owned()
 }
 
 /// The text of a multi-line response, its dots taken away (RFC 1939 §3).
