@@ -38,7 +38,8 @@ impl ImapUrl {
     /// `icommand` (RFC 5092 §11).
     fn parse_command(&mut self, text: &str) -> Option<()> {
         if text.is_empty() {
-            return Some(());
+            // Without a server it names nothing.
+            return self.server.is_some().then_some(());
         }
         let (text, search) = match text.split_once('?') {
             Some((text, search)) => (text, Some(decode(search, is_bchar)?)),
