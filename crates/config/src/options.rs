@@ -484,6 +484,12 @@ sections! {
         /// when the POP3 session ends with QUIT. By default a machine that collects mail is not
         /// taken for somebody who has read it.
         mark_seen: bool = default false, since "0.1";
+
+        /// Whether a program that knows no UTF-8 in headers gets a surrogate of a message that has
+        /// some: its subject and names encoded, addresses that it cannot show replaced, other such
+        /// fields left out. Programs that collect mail to keep it elsewhere never say that they
+        /// know UTF-8; for these, `false` sends every message byte for byte.
+        surrogates: bool = default true, since "0.2";
     }
 
     /// The log, on standard error. It never holds a password or the text of a message.

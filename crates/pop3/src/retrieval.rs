@@ -46,12 +46,13 @@ impl Session {
         make: impl FnOnce(Vec<u8>, Vec<u8>) -> MessageText + Send + 'static,
     ) -> Result<MessageText> {
         let content: ContentId = self.maildrop()?.find_present(number)?.content();
-        let utf8 = self.utf8;
+        // DEVIATION(RFC 6856 §2.1): where surrogates are off, everybody gets the bytes as they are.
+        let as_is = self.utf8 || !self.shared.settings.surrogates;
         let read = self.shared.store.read(move |tx| {
             let loaded = load_one(tx, content, want)?;
             let header = loaded.header().unwrap_or_default().to_vec();
             let body = loaded.into_text().unwrap_or_default();
-            if utf8 || (header.is_ascii() && body.is_ascii()) {
+            if as_is || (header.is_ascii() && body.is_ascii()) {
                 return Ok(make(header, body));
             }
             let (header, body) = conventional(tx, content, header, body)?;

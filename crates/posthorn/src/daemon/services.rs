@@ -81,6 +81,7 @@ impl Shared {
             errors_before_login_max: limits.bad_commands,
             commands_before_login_per_minute: limits.pop3_commands_before_sign_in,
             retrieving_marks_seen: config.pop3.mark_seen,
+            surrogates: config.pop3.surrogates,
             ..pop3::Settings::default()
         };
         Pop3Service::new(self.store.clone(), self.authenticator.clone(), settings)
