@@ -190,9 +190,10 @@ impl Session {
     }
 
     async fn read_command(&mut self, line: &mut Vec<u8>) -> Result<()> {
-        self.ending.check().await?;
         let line_bytes_max = self.shared.settings.line_bytes_max.saturating_sub(2);
-        self.read_line(line, line_bytes_max).await
+        self.read_line(line, line_bytes_max).await?;
+        // A command may come while it is found out whether the credentials still hold.
+        self.ending.check().await
     }
 
     /// Reads one line without its ending, having sent what is queued if it has to wait. LF alone
