@@ -24,7 +24,7 @@ use self::memory::DRAWN_BYTES;
 use crate::capabilities;
 use crate::commands::notify::{self, Notify};
 use crate::commands::table::Effects;
-use crate::parse::{Framer, Rejection, Step, parse_head};
+use crate::parse::{Frame, Framer, Rejection, Step, parse_head};
 use crate::render::{self, Status};
 use crate::session::{Enabled, Selected, State, SwitchedOff};
 use crate::settings::Settings;
@@ -131,13 +131,7 @@ impl Session {
             let flow = match self.next_step() {
                 Step::NeedMore => self.wait().await,
                 Step::Continue { .. } => self.admit_literal(),
-                Step::Command(frame) => match Box::pin(self.answer(frame)).await {
-                    Flow::Continue => {
-                        self.give_memory_back();
-                        self.check_ending().await
-                    }
-                    Flow::End => Flow::End,
-                },
+                Step::Command(frame) => self.serve_command(frame).await,
                 Step::Refused(rejection) => {
                     self.give_memory_back();
                     self.push(|out| render::render_rejection(out, &rejection));
@@ -224,6 +218,18 @@ impl Session {
         notify::tell_unasked(shared, state, enabled, notify, false, &mut out).await;
         self.connection.push(&out);
         Flow::Continue
+    }
+
+    /// Answers a command, unless the session has ended: also where that is still being found out.
+    async fn serve_command(&mut self, frame: Frame) -> Flow {
+        if self.check_ending().await == Flow::End {
+            return Flow::End;
+        }
+        let flow = Box::pin(self.answer(frame)).await;
+        if flow == Flow::Continue {
+            self.give_memory_back();
+        }
+        flow
     }
 
     /// Whether the session must end, for clients that never let it wait.
