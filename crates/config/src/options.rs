@@ -104,7 +104,10 @@ sections! {
     table "storage" pub struct Storage {
         /// The database. `sqlite` needs nothing else and keeps everything in `data_dir`. A
         /// PostgreSQL URL is for those who outgrow one machine; several daemons may share one
-        /// database. The URL holds no password: that is `database_password_file`.
+        /// database. The URL holds no password: that is `database_password_file`. After it, as in
+        /// libpq, `?sslmode=verify-full&sslrootcert=/path/ca.pem` asks for TLS and for a
+        /// certificate of the host that one of those in the file vouches for; the other modes are
+        /// `disable`, `prefer` (without `sslmode`), `require` and `verify-ca`.
         database: Database = default "sqlite", since "0.1";
 
         /// A file whose first line is the password of the PostgreSQL user.
@@ -123,6 +126,9 @@ sections! {
         /// ask for the same ones again and again; what is in memory is answered several times
         /// faster. A message takes some 2 KiB of it.
         content_cache: u64 = default "64 MiB", since "0.1";
+
+        /// Memory for messages that wait to be written; more of them wait before that.
+        write_queue: u64 = default "256 MiB", since "0.1";
 
         /// How long a message that was expunged can be brought back.
         expunged_retention: Duration = default "30 days", since "0.1";
@@ -265,6 +271,16 @@ sections! {
         /// How long one message may take to arrive over SMTP or LMTP.
         smtp_message_timeout: Duration = default "1 h", since "0.1";
 
+        /// How long the messages of one IMAP APPEND may take to arrive.
+        imap_append_timeout: Duration = default "30 min", since "0.1";
+
+        /// How many bytes of a message must arrive in a second on the average, over SMTP, LMTP
+        /// and IMAP. Who sends more slowly is cut off.
+        message_rate: u64 = default "128 B", since "0.1";
+
+        /// How much longer a message may take than it should at that rate.
+        message_grace: Duration = default "1 min", since "0.1";
+
         /// Commands an SMTP connection may send before it signs in, where signing in is needed.
         smtp_commands_before_sign_in: u32 = default 30, since "0.1";
 
@@ -295,6 +311,17 @@ sections! {
         /// All messages that one IMAP APPEND hands in together; they are held in memory.
         imap_append: u64 = default "128 MiB", since "0.1";
 
+        /// Messages that IMAP clients hand in at a time take this much memory on each listener;
+        /// more of them wait, and are refused for now where there is none for ten seconds.
+        imap_append_memory: u64 = default "256 MiB", since "0.1";
+
+        /// Large messages that IMAP sends at a time take this much memory on each listener; more
+        /// of them wait, and are refused for now where there is none for ten seconds.
+        imap_fetch_memory: u64 = default "256 MiB", since "0.1";
+
+        /// The same for POP3.
+        pop3_memory: u64 = default "256 MiB", since "0.1";
+
         /// The longest POP3 command line.
         pop3_line: u64 = default "4 KiB", since "0.1";
 
@@ -319,6 +346,17 @@ sections! {
 
         /// Mailboxes of one account.
         mailboxes: u32 = default 10000, since "0.1";
+
+        /// Bytes of one annotation of a mailbox or of the server (IMAP METADATA). RFC 5464 asks
+        /// for 1,024 at least.
+        metadata_value: u64 = default "32 KiB", since "0.1";
+
+        /// Annotations of one mailbox, or of the server, shared ones and those of one account
+        /// each. RFC 5464 asks for 10 at least.
+        metadata_entries: u32 = default 100, since "0.1";
+
+        /// Bytes of all annotations in the mailboxes of one account.
+        metadata: u64 = default "10 MiB", since "0.1";
 
         /// Keywords (flags with a name of their own) one mailbox may know.
         keywords: u32 = default 1000, since "0.1";

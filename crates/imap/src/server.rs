@@ -14,7 +14,10 @@ use std::time::Duration;
 
 use auth::Authenticator;
 use message::Collation;
-use net::{Connection, ConnectionError, Refusal, Service, Shutdown, TokenBucket};
+use net::{
+    Connection, ConnectionError, MemoryBudget, Pace, ProtocolCounts, Refusal, Service, Shutdown,
+    TokenBucket,
+};
 use storage::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -23,7 +26,7 @@ use self::allowed::states_of;
 use self::memory::DRAWN_BYTES;
 use crate::capabilities;
 use crate::commands::notify::{self, Notify};
-use crate::commands::table::Effects;
+use crate::commands::table::{self, Effects};
 use crate::parse::{Frame, Framer, Rejection, Step, parse_head};
 use crate::render::{self, Status};
 use crate::session::{Enabled, Selected, State, SwitchedOff};
@@ -46,6 +49,9 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     /// Bytes that messages being appended may still take.
     pub(crate) append_memory: Arc<Semaphore>,
+    /// What large messages on their way to clients may still take.
+    pub(crate) fetch_memory: MemoryBudget,
+    pub(crate) counts: Arc<ProtocolCounts>,
 }
 
 impl ImapService {
@@ -57,7 +63,21 @@ impl ImapService {
         let bytes = settings.append_memory_bytes.max(settings.limits.append_total_bytes_max);
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         let append_memory = Arc::new(Semaphore::new(bytes.max(DRAWN_BYTES as usize)));
-        Self { shared: Arc::new(Shared { store, authenticator, settings, append_memory }) }
+        let fetch_memory = MemoryBudget::new(settings.fetch_memory_bytes);
+        let counts = Arc::new(Self::new_counts());
+        let shared = Shared { store, authenticator, settings, append_memory, fetch_memory, counts };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Counters that all services of a daemon may share.
+    pub fn new_counts() -> ProtocolCounts {
+        ProtocolCounts::new(table::names(), &["ok", "no", "bad", "bye"])
+    }
+
+    /// The same service, counting in `counts`.
+    pub fn counting(self, counts: Arc<ProtocolCounts>) -> Self {
+        let shared = Arc::try_unwrap(self.shared).map(|shared| Shared { counts, ..shared });
+        Self { shared: shared.map_or_else(|shared| shared, Arc::new) }
     }
 }
 
@@ -89,6 +109,8 @@ struct Session {
     bucket: TokenBucket,
     /// What the messages being appended have drawn from [`Shared::append_memory`].
     drawn: Option<OwnedSemaphorePermit>,
+    /// How fast the literals of the command under way come.
+    arriving: Option<Pace>,
     errors_before_login: u32,
 }
 
@@ -120,6 +142,7 @@ impl Session {
                 deadline: Some(Instant::now() + settings.login_timeout),
             },
             drawn: None,
+            arriving: None,
             errors_before_login: 0,
             shared,
         }
@@ -131,11 +154,14 @@ impl Session {
             let flow = match self.next_step() {
                 Step::NeedMore => self.wait().await,
                 Step::Continue { .. } => self.admit_literal(),
-                Step::Command(frame) => self.serve_command(frame).await,
+                Step::Command(frame) => {
+                    self.literals_ended();
+                    self.serve_command(frame).await
+                }
                 Step::Refused(rejection) => {
+                    self.literals_ended();
                     self.give_memory_back();
-                    self.push(|out| render::render_rejection(out, &rejection));
-                    self.count_error()
+                    self.reject(&rejection)
                 }
                 // Lines are only asked for inside AUTHENTICATE and IDLE.
                 Step::Line(_) => Flow::Continue,
@@ -181,13 +207,17 @@ impl Session {
                 sent = self.connection.flush() => if sent.is_err() { return Flow::End },
             }
         }
+        self.expect_literal();
         // Not into the middle of a command: it may hold sequence numbers.
         let may_tell = self.framer.text().is_empty();
         tokio::select! {
             biased;
             why = self.ending.reached() => self.bye(why),
             arrived = self.connection.fill() => match arrived {
-                Ok(_) => {
+                Ok(arrived) => {
+                    if let Some(arriving) = &mut self.arriving {
+                        arriving.add(arrived.len());
+                    }
                     if self.framer.literal_in_progress().is_some() {
                         Box::pin(self.draw_memory()).await;
                     }
@@ -257,7 +287,7 @@ impl Session {
     fn admit_literal(&mut self) -> Flow {
         match parse_head(self.framer.text(), self.framer.limits()) {
             Ok((tag, row)) if !row.states.contains(states_of(&self.state)) => {
-                self.framer.refuse_literal();
+                self.refuse_literal();
                 self.push(|out| {
                     render::tagged(out, &tag, Status::Bad, None, "Not allowed in this state");
                 });
@@ -265,7 +295,7 @@ impl Session {
             }
             // RFC 9051 §11.1: a password is not to be sent in clear only to be refused.
             Ok((tag, row)) if row.effects.contains(Effects::SECRET) && !self.may_sign_in() => {
-                self.framer.refuse_literal();
+                self.refuse_literal();
                 let code = Some(&render::Code::PrivacyRequired);
                 let text = self.say("Sign-in needs TLS");
                 self.push(|out| render::tagged(out, &tag, Status::No, code, &text));
@@ -273,12 +303,17 @@ impl Session {
             }
             Ok(_) => self.push(|out| render::continuation(out, "OK")),
             Err(rejection) => {
-                self.framer.refuse_literal();
+                self.refuse_literal();
                 self.push(|out| render::render_rejection(out, &rejection));
                 return self.count_error();
             }
         }
         Flow::Continue
+    }
+
+    fn refuse_literal(&mut self) {
+        self.framer.refuse_literal();
+        self.literals_ended();
     }
 
     /// A text of ours in the language that the client chose (RFC 5255 §3.2).

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use net::PaceSettings;
+
 use crate::parse::Limits;
 
 /// Everything an IMAP service is given. Plain values.
@@ -15,9 +17,14 @@ pub struct Settings {
     pub login_timeout: Duration,
     /// How long a client may be silent after sign-in. RFC 9051 §5.4: at least 30 minutes.
     pub idle_timeout: Duration,
+    /// How slowly the literals of one command may come after sign-in.
+    pub pace: PaceSettings,
     /// Memory that messages being appended may take on all connections together; less than one
     /// APPEND may bring counts as that. Default 256 MiB.
     pub append_memory_bytes: u64,
+    /// Memory that large messages on their way to clients may take on all connections together.
+    /// One message that takes more takes all of it. Default 256 MiB.
+    pub fetch_memory_bytes: u64,
     /// Whether clients may sign in without TLS: loopback listeners, tests, proxies.
     pub plaintext_auth: bool,
     /// The SASL mechanisms offered where the connection allows them, in the order of announcing.
@@ -70,7 +77,14 @@ impl Default for Settings {
             limits: Limits::default(),
             login_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(30 * 60),
+            // LIMIT: how long an APPEND may hold memory that others wait for: 50 MB over 250
+            // kbit/s fit.
+            pace: PaceSettings {
+                time_max: Duration::from_secs(30 * 60),
+                ..PaceSettings::default()
+            },
             append_memory_bytes: 256 * 1024 * 1024,
+            fetch_memory_bytes: 256 * 1024 * 1024,
             plaintext_auth: false,
             mechanisms: sasl::Name::ALL.to_vec(),
             submission_servers: Vec::new(),

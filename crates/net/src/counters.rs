@@ -19,12 +19,21 @@ pub struct ConnectionCounters {
     pub proxy_failed: AtomicU64,
     /// Sessions ended by a panic.
     pub panicked: AtomicU64,
+    /// Bytes from peers, those of TLS itself not counted.
+    pub received_bytes: AtomicU64,
+    /// Bytes to peers, the same.
+    pub sent_bytes: AtomicU64,
 }
 
 impl ConnectionCounters {
     /// Counts one more.
     pub(crate) fn count(counter: &AtomicU64) {
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts bytes.
+    pub(crate) fn add(counter: &AtomicU64, bytes: usize) {
+        counter.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     /// The value of one counter.

@@ -136,6 +136,16 @@ const TABLE: &[Row] = &[
     row("UTF8", BeforeSignIn, |rest| bare(rest, Command::Utf8)),
 ];
 
+/// The keywords of all commands.
+pub(crate) fn keywords() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|row| row.keyword)
+}
+
+/// The first word of a line, which may be no command.
+pub(crate) fn keyword_of(line: &[u8]) -> &[u8] {
+    line.split(|&byte| byte == b' ').next().unwrap_or_default()
+}
+
 /// Reads a line without its ending.
 ///
 /// RFC 2449 §3, `command = keyword *(SP param) CRLF`; keywords in any case (RFC 1939 §3).

@@ -29,7 +29,6 @@ mod language;
 mod listing;
 mod maildrop;
 mod marks;
-mod memory;
 mod reply;
 mod retrieval;
 mod server;

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use ids::ContentId;
 use message::{surrogate_body, surrogate_header};
+use net::DrawnMemory;
 use storage::{Content, ReadTx, StorageError, Want};
 use tokio::time::timeout;
 
 use crate::dot_stuffing::MessageText;
 use crate::error::{CommandError, Farewell, Result};
-use crate::memory::Drawn;
 use crate::reply::counted;
 use crate::server::{Reply, Session};
 
@@ -66,7 +66,7 @@ impl Session {
     }
 
     /// Draws memory for a message that is about to be read.
-    async fn draw_memory(&mut self, number: u32) -> Result<Drawn> {
+    async fn draw_memory(&mut self, number: u32) -> Result<DrawnMemory> {
         let bytes = u64::from(self.maildrop()?.find_present(number)?.size_bytes());
         let units = match self.shared.memory.try_draw(bytes) {
             Ok(drawn) => return Ok(drawn),

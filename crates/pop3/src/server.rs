@@ -6,16 +6,15 @@
 use std::sync::Arc;
 
 use auth::{Authenticator, SessionWatch};
-use net::{Connection, Refusal, Service, Shutdown, TokenBucket};
+use net::{Connection, MemoryBudget, ProtocolCounts, Refusal, Service, Shutdown, TokenBucket};
 use storage::Store;
 use tokio::time::{Instant, sleep_until};
 
 use crate::capabilities;
-use crate::command::{Allowed, Command, parse_command};
+use crate::command::{Allowed, Command, keyword_of, keywords, parse_command};
 use crate::error::{Answer, CommandError, Farewell, Result};
 use crate::language::{find_language, render_languages};
 use crate::maildrop::Maildrop;
-use crate::memory::RetrievalMemory;
 use crate::reply::{counted, render_err, render_ok};
 use crate::settings::Settings;
 
@@ -29,14 +28,27 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) settings: Settings,
-    pub(crate) memory: RetrievalMemory,
+    pub(crate) memory: MemoryBudget,
+    counts: Arc<ProtocolCounts>,
 }
 
 impl Pop3Service {
     /// A service on `store`.
     pub fn new(store: Store, authenticator: Arc<Authenticator>, settings: Settings) -> Self {
-        let memory = RetrievalMemory::new(settings.retrieval_memory_bytes);
-        Self { shared: Arc::new(Shared { store, authenticator, settings, memory }) }
+        let memory = MemoryBudget::new(settings.retrieval_memory_bytes);
+        let counts = Arc::new(Self::new_counts());
+        Self { shared: Arc::new(Shared { store, authenticator, settings, memory, counts }) }
+    }
+
+    /// Counters that all services of a daemon may share.
+    pub fn new_counts() -> ProtocolCounts {
+        ProtocolCounts::new(keywords(), &["ok", "err"])
+    }
+
+    /// The same service, counting in `counts`.
+    pub fn counting(self, counts: Arc<ProtocolCounts>) -> Self {
+        let shared = Arc::try_unwrap(self.shared).map(|shared| Shared { counts, ..shared });
+        Self { shared: shared.map_or_else(|shared| shared, Arc::new) }
     }
 }
 
@@ -173,7 +185,12 @@ impl Session {
         loop {
             line.clear();
             let result = match self.read_command(&mut line).await {
-                Ok(()) => Box::pin(self.answer(&line)).await,
+                Ok(()) => {
+                    let result = Box::pin(self.answer(&line)).await;
+                    let how = if result.is_ok() { "ok" } else { "err" };
+                    self.shared.counts.count_command(keyword_of(&line), how);
+                    result
+                }
                 Err(error) => Err(error),
             };
             if self.finish(result) == Flow::End {

@@ -13,12 +13,13 @@ mod reception;
 use std::sync::Arc;
 
 use auth::{Dialog, SignedIn, Turn};
-use net::{Connection, ConnectionError, LineEnding, Shutdown};
+use net::{Connection, ConnectionError, LineEnding, ProtocolCounts, Shutdown};
 use sasl::{Name, RESPONSE_BYTES_MAX};
 use storage::StorageError;
 use tokio::time::Instant;
 
 use crate::error::{CommandError, Farewell, Refusal, SyntaxError};
+use crate::parse::{VERBS, verb_of};
 use crate::session::{Next, Session};
 use crate::settings::{Role, Settings};
 use crate::types::{Envelope, Recipient};
@@ -37,6 +38,7 @@ pub struct Server {
     settings: Arc<Settings>,
     desk: Desk,
     memory: ReceptionMemory,
+    counts: Arc<ProtocolCounts>,
     turned_away: Vec<u8>,
 }
 
@@ -45,7 +47,18 @@ impl Server {
     pub fn new(settings: Settings, desk: Desk, memory: ReceptionMemory) -> Self {
         let mut turned_away = Vec::new();
         Farewell::TooManyConnections.reply().render(&mut turned_away);
-        Self { settings: Arc::new(settings), desk, memory, turned_away }
+        let counts = Arc::new(Self::new_counts());
+        Self { settings: Arc::new(settings), desk, memory, counts, turned_away }
+    }
+
+    /// Counters that all servers of a role may share.
+    pub fn new_counts() -> ProtocolCounts {
+        ProtocolCounts::new(VERBS, &["2xx", "3xx", "4xx", "5xx"])
+    }
+
+    /// The same server, counting in `counts`.
+    pub fn counting(self, counts: Arc<ProtocolCounts>) -> Self {
+        Self { counts, ..self }
     }
 }
 
@@ -129,8 +142,12 @@ impl Visit<'_> {
         loop {
             self.send_replies();
             self.line.clear();
+            let in_exchange = self.session.in_exchange();
             let next = self.read_command().await?;
-            if self.follow(next).await? == Flow::End {
+            let flow = self.follow(next).await?;
+            let verb = if in_exchange { b"AUTH" } else { verb_of(&self.line) };
+            self.server.counts.count_command(verb, last_reply_class(&self.out));
+            if flow == Flow::End {
                 self.send_replies();
                 return Ok(());
             }
@@ -160,7 +177,7 @@ impl Visit<'_> {
         } else {
             self.server.settings.command_line_bytes_max.saturating_sub(2)
         };
-        let deadline = self.incoming.as_ref().map(|incoming| incoming.deadline);
+        let deadline = self.incoming.as_ref().map(|incoming| incoming.pace.deadline());
         let read = tokio::select! {
             biased;
             // Between two chunks a message keeps its memory, so its time goes on.
@@ -303,6 +320,18 @@ impl Visit<'_> {
     fn send_replies(&mut self) {
         self.connection.push(&self.out);
         self.out.clear();
+    }
+}
+
+/// How a command was answered in the end, by the last reply that waits to be sent.
+fn last_reply_class(replies: &[u8]) -> &'static str {
+    let mut lines = replies.rsplit(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    match lines.next().and_then(|line| line.first()) {
+        // TLS begins after 220 was sent.
+        None | Some(b'2') => "2xx",
+        Some(b'3') => "3xx",
+        Some(b'4') => "4xx",
+        Some(_) => "5xx",
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use net::PaceSettings;
+
 /// LIMIT: what the large providers take is between 25 and 50 MiB.
 const MESSAGE_BYTES_MAX: usize = 50 * 1024 * 1024;
 
@@ -55,8 +57,8 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// How long a client may be silent inside a message.
     pub data_timeout: Duration,
-    /// How long one message may take as a whole.
-    pub message_timeout: Duration,
+    /// How slowly one message may come, whatever stands between its chunks.
+    pub pace: PaceSettings,
     /// How long a message waits for reception memory before it is refused for now.
     pub memory_wait: Duration,
     /// How long a client is watched for speaking before the greeting; zero does not watch.
@@ -100,8 +102,7 @@ impl Settings {
             idle_timeout: Duration::from_secs(300),
             // LIMIT: RFC 5321 §4.5.3.2.5 has clients wait 3 minutes for each block.
             data_timeout: Duration::from_secs(300),
-            // LIMIT: 50 MiB in an hour is a modem.
-            message_timeout: Duration::from_secs(3600),
+            pace: PaceSettings::default(),
             // LIMIT: well below the time a client waits (RFC 5321 §4.5.3.2.6).
             memory_wait: Duration::from_secs(20),
             early_talker_wait: Duration::ZERO,

@@ -29,7 +29,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: AppendArgs) -> Result<Reply> {
         options.push(append);
         prepared.push(message);
     }
-    let messages = prepared.clone();
+    let (messages, counted) = (prepared.clone(), prepared.clone());
     let appended = ctx
         .shared
         .store
@@ -44,6 +44,9 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: AppendArgs) -> Result<Reply> {
         .await
         .map_err(target_gone)?;
     let appended = ctx.note_own(appended);
+    for message in &counted {
+        ctx.count_message(message);
+    }
     let uids: NumberSet = appended.iter().map(|one| Uid::get(one.uid)).collect();
     // RFC 4315 §3: APPENDUID with a set when several were appended (RFC 3502 §6.3.11).
     let code = appended.first().map(|one| ReplyCode::AppendUid(one.uid_validity, uids));

@@ -11,6 +11,9 @@ const BATCH_MESSAGES: usize = 512;
 /// the client and the next.
 pub(super) const BATCH_BYTES: u64 = 512 * 1024;
 
+/// How often a batch holds its messages: each attribute that gives the whole is one more.
+pub(super) type Copies = u64;
+
 /// Sequence numbers, batch by batch.
 pub(super) struct Batches<'s> {
     known: &'s Snapshot,
@@ -18,7 +21,7 @@ pub(super) struct Batches<'s> {
     /// Where the next batch begins.
     next: u32,
     descending: bool,
-    whole_messages: bool,
+    copies: Option<Copies>,
 }
 
 impl<'s> Batches<'s> {
@@ -29,7 +32,7 @@ impl<'s> Batches<'s> {
             next: 1,
             descending: false,
             // Known beforehand, so that not the sizes of many are asked to read few.
-            whole_messages: want.contains(Want::TEXT),
+            copies: want.contains(Want::TEXT).then_some(1),
         }
     }
 
@@ -37,6 +40,34 @@ impl<'s> Batches<'s> {
     pub(super) fn descending(mut self) -> Self {
         (self.next, self.descending) = (self.known.exists(), true);
         self
+    }
+
+    /// The same for an answer that gives whole messages so many times.
+    pub(super) fn giving(mut self, copies: Copies) -> Self {
+        self.copies = self.copies.map(|one| one.max(copies));
+        self
+    }
+
+    /// The next batch, unless it is a single message that is too large for one.
+    pub(super) fn next_small(&mut self) -> Option<Vec<u32>> {
+        let before = self.next;
+        let batch = self.next()?;
+        if self.is_large(&batch) {
+            self.next = before;
+            return None;
+        }
+        Some(batch)
+    }
+
+    /// Whether it is a single message that is too large for a batch.
+    pub(super) fn is_large(&self, batch: &[u32]) -> bool {
+        matches!(batch, [seq] if self.bytes_of(*seq) > BATCH_BYTES)
+    }
+
+    /// What a message takes, as far as is known beforehand.
+    fn bytes_of(&self, seq: u32) -> u64 {
+        let copies = self.copies.unwrap_or(0);
+        self.known.by_seq(seq).map_or(0, |entry| copies * u64::from(entry.size_bytes()))
     }
 
     /// The next batch begins with `seq`: it was more than could be read at once.
@@ -67,11 +98,9 @@ impl Iterator for Batches<'_> {
         while batch.len() < BATCH_MESSAGES
             && let Some(seq) = self.following()
         {
-            if self.whole_messages {
-                bytes += self.known.by_seq(seq).map_or(0, |entry| u64::from(entry.size_bytes()));
-                if bytes > BATCH_BYTES && !batch.is_empty() {
-                    break;
-                }
+            bytes += self.bytes_of(seq);
+            if bytes > BATCH_BYTES && !batch.is_empty() {
+                break;
             }
             batch.push(seq);
             self.next = match self.descending {

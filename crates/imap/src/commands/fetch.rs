@@ -3,6 +3,7 @@
 //! The answer is made in batches: while one is on its way to the client, the next is read and
 //! rendered on a storage thread. No transaction is open while bytes are written.
 
+mod large;
 mod response;
 pub(super) mod section;
 
@@ -14,6 +15,7 @@ use storage::{
     Content, Entry, FlagChange, ReadTx, Rights, Snapshot, StorageError, Store, ThreadId,
 };
 
+use self::large::Large;
 use self::response::{Plan, Read, render_message};
 use super::batches::{BATCH_BYTES, Batches};
 use super::vanished::{Asked, expunged_since};
@@ -151,38 +153,55 @@ async fn answer(
     }
     let plan = Arc::new(plan);
     let store = ctx.shared.store.clone();
-    let render = |batch: Vec<u32>, mut out: Vec<u8>| {
+    let render = |batch: Vec<u32>, out: Vec<u8>| {
         let (store, known, plan) = (store.clone(), known.clone(), plan.clone());
         async move {
-            out.clear();
             if let Some(contents) = held_contents(&store, &known, &batch, &plan) {
-                return Ok(render_held(out, &known, &batch, &plan, &contents));
+                return Ok(render_held(out, &known, &batch, &plan, contents));
             }
             store.read(move |tx| render_batch(tx, out, &known, &batch, &plan)).await
         }
     };
-    let mut batches = Batches::new(&known, seqs, plan.want());
+    let mut batches = Batches::new(&known, seqs, plan.want()).giving(plan.copies());
     if plan.descending {
         batches = batches.descending();
     }
-    let Some(first) = batches.next() else { return Ok(()) };
-    let mut ready = render(first, Vec::new()).await?;
     let mut spare = Vec::new();
     let (mut is_whole, mut is_complete) = (true, true);
+    let (mut ahead, mut has_begun) = (None, false);
     loop {
+        let (ready, memory) = match ahead.take() {
+            Some(ready) => (ready, None),
+            None => {
+                let Some(batch) = batches.next() else { break };
+                if std::mem::replace(&mut has_begun, true) {
+                    ctx.check_rights().await?;
+                }
+                let large = batches.is_large(&batch).then(|| batch.first().copied()).flatten();
+                let memory = large::draw_memory(ctx, &plan, &known, large).await?;
+                (render(batch, Vec::new()).await?, memory)
+            }
+        };
         is_whole &= ready.is_whole;
         is_complete &= ready.is_complete;
         if let Some(seq) = ready.rest {
             batches.go_back_to(seq);
         }
-        let Some(batch) = batches.next() else { break };
+        if let Some(large) = ready.large {
+            is_whole &= large::send(ctx, &known, &plan, large, memory).await?;
+            continue;
+        }
+        let Some(batch) = batches.next_small() else {
+            ctx.connection.write(&ready.bytes).await?;
+            continue;
+        };
         let next = render(batch, std::mem::take(&mut spare));
         let (written, next) = tokio::join!(ctx.connection.write(&ready.bytes), next);
         written?;
         ctx.check_rights().await?;
-        spare = std::mem::replace(&mut ready, next?).bytes;
+        ahead = Some(next?);
+        spare = ready.bytes;
     }
-    ctx.connection.write(&ready.bytes).await?;
     // RFC 9051 §6.4.9: UIDs of messages that are gone are passed over.
     if !is_complete && by == Addressing::Seq {
         return Err(StorageError::Expunged.into());
@@ -243,7 +262,7 @@ pub(super) async fn of_new(
     recent: UidSet,
 ) -> Result<Vec<u8>> {
     let plan = Arc::new(Plan::of_new(attributes, enabled, recent));
-    let mut batches = Batches::new(&known, seqs, plan.want());
+    let mut batches = Batches::new(&known, seqs, plan.want()).giving(plan.copies());
     let mut out = Vec::new();
     while out.len() < NEWS_BYTES
         && let Some(batch) = batches.next()
@@ -251,6 +270,7 @@ pub(super) async fn of_new(
         let (known, plan) = (known.clone(), plan.clone());
         let rendered =
             store.read(move |tx| render_batch(tx, Vec::new(), &known, &batch, &plan)).await?;
+        // What a large message has to tell is left to the client to ask for.
         out.extend_from_slice(&rendered.bytes);
         if let Some(seq) = rendered.rest {
             batches.go_back_to(seq);
@@ -258,6 +278,9 @@ pub(super) async fn of_new(
     }
     Ok(out)
 }
+
+/// LIMIT: what is rendered at once; a message with more to tell is sent item by item.
+const RENDERED_BYTES: u64 = 2 * BATCH_BYTES;
 
 /// Responses for a batch of messages.
 struct Rendered {
@@ -268,6 +291,8 @@ struct Rendered {
     is_complete: bool,
     /// The first message that was too much for this batch.
     rest: Option<u32>,
+    /// A message with more to tell than is rendered at once; it is the whole batch.
+    large: Option<Large>,
 }
 
 /// What a batch asks for, where all of it is in memory: it needs no transaction then, and no
@@ -286,29 +311,77 @@ fn held_contents(
     store.held_contents(&ids, plan.want())
 }
 
+impl Rendered {
+    /// Nothing yet, to be rendered into a buffer that was used before.
+    fn begin(mut bytes: Vec<u8>) -> Self {
+        bytes.clear();
+        Self { bytes, is_whole: true, is_complete: true, rest: None, large: None }
+    }
+
+    /// Adds a message, if it fits; the first one that does not fit at all is the batch.
+    fn add(
+        &mut self,
+        (seq, entry): (u32, &Entry<'_>),
+        content: Content,
+        read: Read<'static>,
+        plan: &Plan,
+    ) -> Added {
+        let more = plan.bytes_max(&content);
+        if more.saturating_add(self.bytes.len() as u64) <= RENDERED_BYTES {
+            let read = read.with(&content);
+            self.is_whole &= render_message(&mut self.bytes, seq, entry, plan, read);
+            return Added::Rendered;
+        }
+        if !self.bytes.is_empty() {
+            self.rest = Some(seq);
+            return Added::Full;
+        }
+        self.large = Some(Large::new(seq, content, read));
+        Added::Large
+    }
+}
+
+/// What became of a message of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Added {
+    Rendered,
+    /// It is left to the next batch.
+    Full,
+    /// The batch is this message.
+    Large,
+}
+
 /// Responses for as many messages of a batch as make no more than one may.
 fn render_held(
-    mut bytes: Vec<u8>,
+    bytes: Vec<u8>,
     known: &Snapshot,
     seqs: &[u32],
     plan: &Plan,
-    contents: &[Content],
+    contents: Vec<Content>,
 ) -> Rendered {
-    let mut is_whole = true;
+    let mut rendered = Rendered::begin(bytes);
     let entries = seqs.iter().filter_map(|&seq| known.by_seq(seq).map(|entry| (seq, entry)));
-    for ((seq, entry), content) in entries.zip(contents) {
-        if bytes.len() as u64 > BATCH_BYTES {
-            return Rendered { bytes, is_whole, is_complete: true, rest: Some(seq) };
+    let mut pairs = entries.zip(contents);
+    while let Some(((seq, entry), content)) = pairs.next() {
+        if rendered.bytes.len() as u64 > BATCH_BYTES {
+            rendered.rest = Some(seq);
+            break;
         }
-        let read = Read { content: Some(content), ..Read::default() };
-        is_whole &= render_message(&mut bytes, seq, &entry, plan, read);
+        match rendered.add((seq, &entry), content, Read::default(), plan) {
+            Added::Rendered => {}
+            Added::Full => break,
+            Added::Large => {
+                rendered.rest = pairs.next().map(|((seq, _), _)| seq);
+                break;
+            }
+        }
     }
-    Rendered { bytes, is_whole, is_complete: true, rest: None }
+    rendered
 }
 
 fn render_batch(
     tx: &mut ReadTx<'_>,
-    mut bytes: Vec<u8>,
+    bytes: Vec<u8>,
     known: &Snapshot,
     seqs: &[u32],
     plan: &Plan,
@@ -317,21 +390,26 @@ fn render_batch(
         seqs.iter().filter_map(|&seq| known.by_seq(seq).map(|entry| (seq, entry))).collect();
     let ids: Vec<_> = entries.iter().map(|(_, entry)| entry.content()).collect();
     let contents = tx.load_contents_within(&ids, plan.want(), BATCH_BYTES)?;
-    let rest = entries.get(contents.len()).map(|(seq, _)| *seq);
     let rows = Rows::load(tx, known, &entries, plan)?;
-    let read = entries.iter().zip(&contents);
-    bytes.reserve(plan.estimate(read.clone().map(|((_, entry), _)| entry)));
-    let (mut is_whole, mut is_complete) = (true, true);
-    for ((seq, entry), content) in read {
-        match content {
-            Some(content) => {
-                let read = rows.of(entry, content);
-                is_whole &= render_message(&mut bytes, *seq, entry, plan, read);
+    let loaded = entries.iter().map(|(_, entry)| entry).take(contents.len());
+    let mut rendered = Rendered::begin(bytes);
+    rendered.bytes.reserve(plan.estimate(loaded).min(RENDERED_BYTES as usize));
+    rendered.rest = entries.get(contents.len()).map(|(seq, _)| *seq);
+    for (at, ((seq, entry), content)) in entries.iter().zip(contents).enumerate() {
+        let Some(content) = content else {
+            rendered.is_complete = false;
+            continue;
+        };
+        match rendered.add((*seq, entry), content, rows.of(entry), plan) {
+            Added::Rendered => {}
+            Added::Full => break,
+            Added::Large => {
+                rendered.rest = entries.get(at + 1).map(|(seq, _)| *seq);
+                break;
             }
-            None => is_complete = false,
         }
     }
-    Ok(Rendered { bytes, is_whole, is_complete, rest })
+    Ok(rendered)
 }
 
 /// What single columns say of the messages of a batch.
@@ -361,12 +439,12 @@ impl Rows {
         Ok(rows)
     }
 
-    fn of<'r>(&self, entry: &Entry<'_>, content: &'r Content) -> Read<'r> {
+    fn of(&self, entry: &Entry<'_>) -> Read<'static> {
         let (id, uid) = (entry.content(), entry.uid());
         let thread = self.threads.binary_search_by_key(&id, |(content, _)| *content).ok();
         let saved = self.save_dates.binary_search_by_key(&uid, |(uid, _)| *uid).ok();
         Read {
-            content: Some(content),
+            content: None,
             thread: thread.and_then(|at| self.threads.get(at)).map(|(_, thread)| *thread),
             saved: saved.and_then(|at| self.save_dates.get(at)).map(|(_, saved)| *saved),
         }

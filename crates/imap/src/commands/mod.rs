@@ -67,8 +67,8 @@ use std::sync::Arc;
 
 use ids::{AccountId, ModSeq, UidSet, UidValidity};
 use message::Collation;
-use net::Connection;
-use storage::{Committed, Mailbox, ReadTx, Rights, Snapshot, StorageError};
+use net::{Connection, MessageResult};
+use storage::{Committed, Mailbox, PreparedMessage, ReadTx, Rights, Snapshot, StorageError};
 
 use self::notify::Notify;
 use self::progress::{Progress, while_telling};
@@ -231,6 +231,12 @@ impl Ctx<'_> {
     fn seqs_of(&mut self, set: &SequenceSet, by: Addressing) -> Result<NumberSet> {
         let seqs = self.selected()?.seqs_of(set, by);
         seqs.ok_or(CommandError::Bad("No such sequence number"))
+    }
+
+    /// A message that the client handed in is stored.
+    pub(crate) fn count_message(&self, message: &PreparedMessage) {
+        self.shared.counts.count_message(MessageResult::Stored);
+        self.shared.counts.count_message_bytes(message.size());
     }
 
     /// The selected mailbox. The table lets no command that asks run without one.

@@ -22,7 +22,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ReplaceArgs) -> Result<Reply> {
     let old = old.ok_or(StorageError::Expunged)?;
     let target = target_mailbox(ctx, user.account, &args.mailbox).await?.id;
     let (message, append) = prepare(ctx, args.message).await?;
-    let messages = vec![message.clone()];
+    let (messages, counted) = (vec![message.clone()], message.clone());
     let replaced = ctx
         .shared
         .store
@@ -32,6 +32,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ReplaceArgs) -> Result<Reply> {
         .await
         .map_err(target_gone)?;
     let replaced = ctx.note_own(replaced);
+    ctx.count_message(&counted);
     let uids: NumberSet = [replaced.uid.get()].into_iter().collect();
     let code = ReplyCode::AppendUid(replaced.uid_validity, uids);
     let enabled = *ctx.enabled;

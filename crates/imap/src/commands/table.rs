@@ -90,6 +90,11 @@ macro_rules! row {
     };
 }
 
+/// The names of all commands.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    ROWS.iter().map(|row| row.name)
+}
+
 /// Sorted by name.
 static ROWS: &[Row] = &[
     row!("APPEND", SIGNED_IN, [], "RFC 9051 §6.3.12", parse::append),

@@ -33,6 +33,11 @@ impl<'a> FetchWriter<'a> {
         Self { out, first: true }
     }
 
+    /// Goes on with a reply that was begun, where what was written may be gone from `out` already.
+    pub fn resume(out: &'a mut Vec<u8>, is_empty: bool) -> Self {
+        Self { out, first: is_empty }
+    }
+
     /// Whether no item was written yet.
     pub fn is_empty(&self) -> bool {
         self.first
@@ -170,6 +175,11 @@ impl<'a> FetchWriter<'a> {
     /// `RFC822 content` (RFC 3501 §7.4.2).
     pub fn rfc822(&mut self, content: &[u8]) {
         literal(self.name(b"RFC822 "), content);
+    }
+
+    /// `RFC822 {size}` and CRLF, see [`Self::body_section_header`].
+    pub fn rfc822_announced(&mut self, size_bytes: u64) {
+        literal_header(self.name(b"RFC822 "), size_bytes);
     }
 
     /// `RFC822.HEADER content`.

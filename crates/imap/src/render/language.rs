@@ -80,19 +80,23 @@ const GERMAN: &[(&str, &str)] = &[
         "Too much mail is being appended, try later",
         "Es wird gerade zu viel Post abgelegt, bitte später noch einmal",
     ),
+    (
+        "Too much mail is being fetched, try later",
+        "Es wird gerade zu viel Post abgeholt, bitte später noch einmal",
+    ),
     ("Too many mailboxes to search at once", "Zu viele Postfächer auf einmal"),
     (
         "Temporarily unavailable, try again later",
         "Vorübergehend nicht möglich, bitte später noch einmal",
     ),
-    ("Idle for too long", "Zu lange nichts getan"),
-    ("Server is shutting down", "Der Server wird beendet"),
-    ("Sign-in took too long", "Die Anmeldung hat zu lange gedauert"),
-    ("Unsupported language", "Diese Sprache wird nicht gesprochen"),
     (
         "The mail store has no room, try again later",
         "Der Server hat keinen Platz mehr, bitte später noch einmal",
     ),
+    ("Idle for too long", "Zu lange nichts getan"),
+    ("Server is shutting down", "Der Server wird beendet"),
+    ("Sign-in took too long", "Die Anmeldung hat zu lange gedauert"),
+    ("Unsupported language", "Diese Sprache wird nicht gesprochen"),
 ];
 
 #[cfg(test)]

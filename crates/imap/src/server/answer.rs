@@ -1,5 +1,7 @@
 //! One command: parsed, allowed, run, answered.
 
+use net::ProtocolCounts;
+
 use super::allowed::{adds_messages, own_names, states_of, updates_after, uses_seqs, wrong_state};
 use super::{Flow, Session};
 use crate::capabilities;
@@ -26,19 +28,20 @@ impl Session {
             Ok(request) => request,
             Err(rejection) => {
                 self.forget_search(&rejection, &frame);
-                self.push(|out| render::render_rejection(out, &rejection));
-                return self.count_error();
+                return self.reject(&rejection);
             }
         };
         self.framer.recycle(frame);
         if let Some(off) = self.switched_off(request.row, &request.command) {
             let text = format!("{off} is switched off");
             self.push(|out| render::tagged(out, &request.tag, Status::Bad, None, &text));
+            self.count(request.row.name, "bad");
             return self.count_error();
         }
         if !request.row.states.contains(states_of(&self.state)) {
             let text = self.say(wrong_state(&self.state, request.row));
             self.push(|out| render::tagged(out, &request.tag, Status::Bad, None, &text));
+            self.count(request.row.name, "bad");
             return self.count_error();
         }
         if self.enabled.uid_only() && uses_seqs(request.row, &request.command) {
@@ -46,6 +49,7 @@ impl Session {
             let code = Some(&render::Code::UidRequired);
             let text = "Sequence numbers are not spoken any more";
             self.push(|out| render::tagged(out, &request.tag, Status::Bad, code, text));
+            self.count(request.row.name, "bad");
             return self.count_error();
         }
         let own = own_names(&request.command);
@@ -53,7 +57,7 @@ impl Session {
         // RFC 4314 §5.1.1: rights are those of this moment.
         if let Err(error) = commands::rights::refresh(&self.shared, &mut self.state, &mut out).await
         {
-            let flow = self.refuse(&request.tag, error, &mut out);
+            let flow = self.refuse(&request.tag, request.row, error, &mut out);
             self.connection.push(&out);
             return flow;
         }
@@ -137,7 +141,7 @@ impl Session {
         if let Err(error) =
             commands::rights::refresh_if_doubtful(&self.shared, &mut self.state, &mut out).await
         {
-            let flow = self.refuse(tag, error, &mut out);
+            let flow = self.refuse(tag, row, error, &mut out);
             self.connection.push(&out);
             return flow;
         }
@@ -155,8 +159,12 @@ impl Session {
             notify::tell_others(shared, state, enabled, notify, own, &mut out).await;
         }
         let flow = match result {
-            Ok(reply) if reply.is_sent => Flow::Continue,
+            Ok(reply) if reply.is_sent => {
+                self.count(row.name, "ok");
+                Flow::Continue
+            }
             Ok(reply) => {
+                self.count(row.name, "ok");
                 let completed;
                 let text = if reply.text.is_empty() {
                     completed = format!("{} completed", row.name);
@@ -168,7 +176,7 @@ impl Session {
                 render::tagged(&mut out, tag, Status::Ok, code.as_ref(), &self.say(text));
                 if matches!(self.state, State::Logout) { Flow::End } else { Flow::Continue }
             }
-            Err(error) => self.refuse(tag, error, &mut out),
+            Err(error) => self.refuse(tag, row, error, &mut out),
         };
         self.connection.push(&out);
         if over && flow == Flow::Continue {
@@ -188,25 +196,40 @@ impl Session {
         next.is_some_and(|next| next.is_ok_and(|(_, row)| row.effects.contains(Effects::USES_SEQS)))
     }
 
-    fn refuse(&mut self, tag: &Tag, error: CommandError, out: &mut Vec<u8>) -> Flow {
-        match error.into_answer() {
+    fn refuse(&mut self, tag: &Tag, row: &Row, error: CommandError, out: &mut Vec<u8>) -> Flow {
+        let result = match error.into_answer() {
             Answer::Bad(code, text) => {
                 render::tagged(out, tag, Status::Bad, code.as_ref(), &self.say(&text));
+                "bad"
             }
             Answer::No(code, text) => {
                 render::tagged(out, tag, Status::No, code.as_ref(), &self.say(&text));
+                "no"
             }
             Answer::BadUrl(url) => {
                 let code = Some(&render::Code::BadUrl(&url));
                 render::tagged(out, tag, Status::No, code, "The URL names nothing here");
+                "no"
             }
             Answer::Bye(text) => {
                 render::untagged(out, Status::Bye, None, &self.say(&text));
-                return Flow::End;
+                "bye"
             }
-            Answer::Silence => return Flow::End,
-        }
+            Answer::Silence => "bye",
+        };
+        self.count(row.name, result);
+        if result == "bye" { Flow::End } else { self.count_error() }
+    }
+
+    /// Answers what is no command, or none that can be read.
+    pub(super) fn reject(&mut self, rejection: &Rejection) -> Flow {
+        self.push(|out| render::render_rejection(out, rejection));
+        self.count(ProtocolCounts::OTHER, "bad");
         self.count_error()
+    }
+
+    fn count(&self, command: &str, result: &str) {
+        self.shared.counts.count_command(command.as_bytes(), result);
     }
 
     pub(super) fn count_error(&mut self) -> Flow {

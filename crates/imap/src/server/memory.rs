@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use net::Pace;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::Session;
 use crate::parse::ParseError;
@@ -24,10 +25,7 @@ impl Session {
             };
             match (more, &mut self.drawn) {
                 (Some(more), Some(drawn)) => drawn.merge(more),
-                (Some(more), drawn) => {
-                    *drawn = Some(more);
-                    self.ending.deadline = Some(Instant::now() + APPEND_WAIT);
-                }
+                (Some(more), drawn) => *drawn = Some(more),
                 (None, _) => {
                     self.framer.give_up(ParseError::NoMemory);
                     return self.give_memory_back();
@@ -38,7 +36,24 @@ impl Session {
 
     /// The messages that were being appended are stored or given up.
     pub(super) fn give_memory_back(&mut self) {
-        if self.drawn.take().is_some() {
+        self.drawn = None;
+    }
+
+    /// Gives a literal that is awaited its time; before sign-in, there is a time for all of that.
+    pub(super) fn expect_literal(&mut self) {
+        if self.state.user().is_none()
+            || self.arriving.is_none() && self.framer.literal_in_progress().is_none()
+        {
+            return;
+        }
+        let settings = self.shared.settings.pace;
+        let arriving = self.arriving.get_or_insert_with(|| Pace::begin(settings));
+        self.ending.deadline = Some(arriving.deadline());
+    }
+
+    /// The command under way has come, or is given up.
+    pub(super) fn literals_ended(&mut self) {
+        if self.arriving.take().is_some() {
             self.ending.deadline = None;
         }
     }
@@ -51,5 +66,3 @@ const FREE_BYTES: usize = 64 * 1024;
 pub(super) const DRAWN_BYTES: u32 = 1024 * 1024;
 /// LIMIT: how long an APPEND waits for memory until it is refused.
 pub(crate) const MEMORY_WAIT: Duration = Duration::from_secs(10);
-/// LIMIT: how long an APPEND may hold memory that others wait for: 50 MB over 250 kbit/s fit.
-const APPEND_WAIT: Duration = Duration::from_secs(30 * 60);

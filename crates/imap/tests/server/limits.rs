@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use imap::ImapService;
+use net::PaceSettings;
 use storage::Database;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::{Instant, pause, resume, sleep};
@@ -48,6 +49,42 @@ async fn who_does_not_sign_in_is_sent_away_in_time() {
     assert!(answer.ends_with("* BYE Sign-in took too long\r\n"), "{answer}");
     let lasted = begin.elapsed().as_secs();
     assert!((55..100).contains(&lasted), "{lasted} s");
+}
+
+/// A byte a minute is within every time of silence.
+#[tokio::test]
+async fn who_trickles_a_message_is_cut_off() {
+    let house = House::build(Database::Sqlite).await;
+    for command in
+        ["a APPEND INBOX {90000+}\r\n", "a APPEND INBOX {10+}\r\nSubject: x {90000+}\r\n"]
+    {
+        let mut settings = settings_for_tests();
+        settings.pace = PaceSettings { rate_min: 10, ..settings.pace };
+        let mut stream = house.connect(settings);
+        ask(&mut stream, LOGIN).await;
+        let (mut reading, mut writing) = tokio::io::split(stream);
+        writing.write_all(command.as_bytes()).await.unwrap();
+        let_the_server_run().await;
+        pause();
+        let begin = Instant::now();
+        let drip = async {
+            loop {
+                // Once the server has closed, nobody takes it.
+                let _gone = writing.write_all(&[b'x'; 100]).await;
+                sleep(Duration::from_secs(20)).await;
+            }
+        };
+        let mut answer = String::new();
+        tokio::select! {
+            read = reading.read_to_string(&mut answer) => { read.unwrap(); }
+            () = drip => {}
+        }
+        assert_eq!(answer, "* BYE [UNAVAILABLE] APPEND took too long\r\n");
+        // Half as fast as it should be: a minute, and as long again.
+        let lasted = begin.elapsed().as_secs();
+        assert!((100..=140).contains(&lasted), "{lasted} s");
+        resume();
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 mod client;
 mod compress;
+mod large;
 mod limits;
 mod notify;
 mod random;

@@ -20,6 +20,9 @@ const QUICK: PasswordPolicy =
 /// one a day later.
 const FIRST_RECEIVED: i64 = 1_764_590_400;
 
+/// The largest message, unless a test is about larger ones.
+const MESSAGE_BYTES_MAX: u64 = 100_000;
+
 /// A store with the account `julie@example.test`, password `right password`.
 pub(crate) struct House {
     pub(crate) store: Store,
@@ -43,21 +46,26 @@ fn new_account(address: &str) -> NewAccount {
 
 impl House {
     pub(crate) async fn build(database: Database) -> Self {
-        Self::build_with(database, None).await
+        Self::build_with(database, None, MESSAGE_BYTES_MAX).await
+    }
+
+    /// The same for messages of up to so many bytes.
+    pub(crate) async fn for_messages_of(database: Database, bytes: u64) -> Self {
+        Self::build_with(database, None, bytes).await
     }
 
     /// The same with SCRAM.
     pub(crate) async fn with_scram() -> Self {
         let scram = ScramSettings { key: ScramKey::new([7; 32]), iterations: 4096 };
-        Self::build_with(Database::Sqlite, Some(scram)).await
+        Self::build_with(Database::Sqlite, Some(scram), MESSAGE_BYTES_MAX).await
     }
 
-    async fn build_with(database: Database, scram: Option<ScramSettings>) -> Self {
+    async fn build_with(database: Database, scram: Option<ScramSettings>, bytes: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::default());
         let mut settings = storage::Settings::new(folder.path(), clock.clone());
         settings.database = database;
-        settings.message_bytes_max = 100_000;
+        settings.message_bytes_max = bytes;
         settings.inline_bytes_max = 1_000;
         let store = tokio::task::spawn_blocking(|| Store::open(settings)).await.unwrap().unwrap();
         let new = new_account("julie@example.test");

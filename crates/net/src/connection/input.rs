@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::Connection;
-use crate::ConnectionError;
+use crate::{ConnectionCounters, ConnectionError};
 
 /// LIMIT: most bytes read at once: one TLS record. It is stack, not memory kept.
 const READ_BYTES_MAX: usize = 16 * 1024;
@@ -247,6 +247,7 @@ impl Connection {
                 Poll::Ready(Err(ConnectionError::Closed))
             }
             Poll::Ready(Ok(())) => {
+                ConnectionCounters::add(&self.counters.received_bytes, arrived.filled().len());
                 match &mut self.compression {
                     Some(compression) => compression.feed(arrived.filled()),
                     None => self.input.put(arrived.filled()),

@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::Connection;
-use crate::{ConnectionError, Stream};
+use crate::{ConnectionCounters, ConnectionError, Stream};
 
 /// Bytes queued for the peer.
 #[derive(Default)]
@@ -85,7 +85,9 @@ impl Connection {
             let deadline = Instant::now() + self.settings.write_timeout;
             let mut sent = 0;
             while let Some(rest) = piece.get(sent..).filter(|rest| !rest.is_empty()) {
-                sent += send_some(&mut self.stream, rest, deadline).await?;
+                let count = send_some(&mut self.stream, rest, deadline).await?;
+                ConnectionCounters::add(&self.counters.sent_bytes, count);
+                sent += count;
                 self.output.unflushed = true;
             }
         }
@@ -117,11 +119,13 @@ impl Connection {
     }
 
     async fn send_bytes(&mut self) -> Result<(), ConnectionError> {
-        let Self { stream, output, settings, .. } = self;
+        let Self { stream, output, settings, counters, .. } = self;
         while let Some(rest) = output.bytes.get(output.sent..).filter(|rest| !rest.is_empty()) {
             let deadline =
                 *output.deadline.get_or_insert_with(|| Instant::now() + settings.write_timeout);
-            output.sent += send_some(stream, rest, deadline).await?;
+            let count = send_some(stream, rest, deadline).await?;
+            ConnectionCounters::add(&counters.sent_bytes, count);
+            output.sent += count;
             output.unflushed = true;
         }
         output.bytes.clear();

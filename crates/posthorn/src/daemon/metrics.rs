@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::Authenticator;
-use net::ConnectionCounters;
+use net::{ConnectionCounters, ProtocolCounts};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
-use queue::Queue;
-use storage::Store;
+use queue::CountersSnapshot;
+use storage::{BATCH_SIZES, COMMIT_MICROS, StatisticsSnapshot, Store};
 
-use super::services::Shared;
+use super::services::{Counts, Shared};
 
 /// Everything that is measured.
 pub(super) struct Metrics {
@@ -29,8 +29,10 @@ impl Metrics {
         registry.register_collector(Box::new(Connections { listeners }));
         let (store, authenticator) = (shared.store.clone(), shared.authenticator.clone());
         registry.register_collector(Box::new(Inside { store, authenticator }));
+        registry.register_collector(Box::new(Protocols { counts: shared.counts.clone() }));
         if let Some(queue) = shared.queue.clone() {
-            registry.register_collector(Box::new(Sending { queue }));
+            let counters = Box::new(move || queue.counters());
+            registry.register_collector(Box::new(Sending { counters }));
         }
         Self { registry }
     }
@@ -68,6 +70,12 @@ const COUNTERS: &[(&str, &str, Read)] = &[
     ("proxy_failures", "PROXY headers missing or malformed", |counters| {
         ConnectionCounters::read(&counters.proxy_failed)
     }),
+    ("received_bytes", "Bytes from clients, without those of TLS", |counters| {
+        ConnectionCounters::read(&counters.received_bytes)
+    }),
+    ("sent_bytes", "Bytes to clients, without those of TLS", |counters| {
+        ConnectionCounters::read(&counters.sent_bytes)
+    }),
     ("session_panics", "Sessions ended by a panic", |counters| {
         ConnectionCounters::read(&counters.panicked)
     }),
@@ -92,6 +100,54 @@ impl Collector for Connections {
             gauge.encode(family.encode_family(&labels)?)?;
         }
         Ok(())
+    }
+}
+
+/// What the protocols count.
+struct Protocols {
+    counts: Arc<Counts>,
+}
+
+impl fmt::Debug for Protocols {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Protocols").finish_non_exhaustive()
+    }
+}
+
+impl Collector for Protocols {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let kind = MetricType::Counter;
+        let help = "Commands by how they were answered";
+        let mut family = encoder.encode_descriptor("commands", help, None, kind)?;
+        for (protocol, counts) in self.counts.each() {
+            for (command, result, value) in counts.commands() {
+                let labels = [("protocol", protocol), ("command", command), ("result", result)];
+                ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        let help = "Messages handed in by what became of them; over LMTP for each recipient";
+        let mut family = encoder.encode_descriptor("messages", help, None, kind)?;
+        for (protocol, counts) in self.takers() {
+            for (result, value) in counts.messages() {
+                let labels = [("protocol", protocol), ("result", result)];
+                ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        let help = "Bytes of messages that were stored";
+        let unit = Some(&Unit::Bytes);
+        let mut family = encoder.encode_descriptor("message", help, unit, kind)?;
+        for (protocol, counts) in self.takers() {
+            let labels = [("protocol", protocol)];
+            ConstCounter::new(counts.message_bytes()).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Protocols {
+    /// The protocols by which messages come in.
+    fn takers(&self) -> impl Iterator<Item = (&'static str, &ProtocolCounts)> {
+        self.counts.each().into_iter().filter(|(protocol, _)| *protocol != "pop3")
     }
 }
 
@@ -129,6 +185,7 @@ impl Collector for Inside {
         let descriptor =
             encoder.encode_descriptor("storage_batch_max", help, None, MetricType::Gauge)?;
         ConstGauge::new(largest).encode(descriptor)?;
+        encode_commits(&mut encoder, &storage)?;
         self.encode_index_lag(&mut encoder)?;
         self.encode_sign_ins(encoder)
     }
@@ -166,7 +223,7 @@ impl Inside {
 
 /// What the queue counts.
 struct Sending {
-    queue: Queue,
+    counters: Box<dyn Fn() -> CountersSnapshot + Send + Sync>,
 }
 
 impl fmt::Debug for Sending {
@@ -177,7 +234,7 @@ impl fmt::Debug for Sending {
 
 impl Collector for Sending {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let queue = self.queue.counters();
+        let queue = (self.counters)();
         for (name, help, value) in [
             ("queue_delivered", "Recipients that the next server has", queue.delivered),
             ("queue_deferred", "Attempts that did not succeed", queue.deferred),
@@ -205,6 +262,49 @@ impl Collector for Sending {
     }
 }
 
+/// The queue before the writers, and what comes out of it.
+fn encode_commits(
+    encoder: &mut DescriptorEncoder<'_>,
+    storage: &StatisticsSnapshot,
+) -> Result<(), fmt::Error> {
+    let help = "Write transactions that wait for a writer";
+    let waiting = i64::try_from(storage.waiting).unwrap_or(i64::MAX);
+    let descriptor = encoder.encode_descriptor("storage_waiting", help, None, MetricType::Gauge)?;
+    ConstGauge::new(waiting).encode(descriptor)?;
+    let help = "Memory of messages that wait for a writer or are being written";
+    let (unit, kind) = (Some(&Unit::Bytes), MetricType::Gauge);
+    let queued = i64::try_from(storage.queued_bytes).unwrap_or(i64::MAX);
+    let descriptor = encoder.encode_descriptor("storage_queue", help, unit, kind)?;
+    ConstGauge::new(queued).encode(descriptor)?;
+    let help = "Write transactions that shared a commit";
+    let bounds =
+        BATCH_SIZES.map(|bound| if bound == u64::MAX { f64::INFINITY } else { bound as f64 });
+    let sum = storage.transactions as f64;
+    histogram(encoder, "storage_batch", help, None, sum, &bounds, &storage.batch_sizes)?;
+    let help = "How long commits took with their transactions";
+    let bounds = COMMIT_MICROS.map(|bound| match bound {
+        u64::MAX => f64::INFINITY,
+        micros => Duration::from_micros(micros).as_secs_f64(),
+    });
+    let sum = Duration::from_micros(storage.commit_micros).as_secs_f64();
+    let unit = Some(&Unit::Seconds);
+    histogram(encoder, "storage_commit_duration", help, unit, sum, &bounds, &storage.commit_times)
+}
+
+fn histogram(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    unit: Option<&Unit>,
+    sum: f64,
+    bounds: &[f64],
+    counts: &[u64],
+) -> Result<(), fmt::Error> {
+    let mut descriptor = encoder.encode_descriptor(name, help, unit, MetricType::Histogram)?;
+    let buckets: Vec<_> = bounds.iter().copied().zip(counts.iter().copied()).collect();
+    descriptor.encode_histogram::<NoLabelSet>(sum, counts.iter().sum(), &buckets, None)
+}
+
 fn counter(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
@@ -213,4 +313,94 @@ fn counter(
 ) -> Result<(), fmt::Error> {
     let descriptor = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
     ConstCounter::new(value).encode(descriptor)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fmt::Write;
+    use std::path::Path;
+
+    use auth::AuthSettings;
+    use net::SystemClock;
+
+    use super::*;
+
+    /// The page of a daemon that has one listener and did nothing.
+    fn page() -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(SystemClock);
+        let store = Store::open(storage::Settings::new(folder.path(), clock.clone())).unwrap();
+        let settings = AuthSettings::default();
+        let authenticator = Arc::new(Authenticator::new(store.clone(), clock, settings).unwrap());
+        let memory = smtp::ReceptionMemory::new(0);
+        let counts = Arc::new(Counts::new());
+        let shared = Shared { store, authenticator, memory, queue: None, counts };
+        let listeners = vec![("imap".to_owned(), Arc::default())];
+        let mut metrics = Metrics::new(listeners, &shared);
+        let counters = Box::new(CountersSnapshot::default);
+        metrics.registry.register_collector(Box::new(Sending { counters }));
+        metrics.render().unwrap()
+    }
+
+    /// One line of the table for each metric, from what the page says of it.
+    fn reference(page: &str) -> String {
+        let mut out = String::from(
+            "# Metrics\n\nWhat `/metrics` tells, in the OpenMetrics text format. This table is \
+             made from the page itself\nby `UPDATE=1 cargo t -p posthorn metrics`.\n\n\
+             Labels take values from short lists only: names of listeners, protocols, commands \
+             and results. What a\nclient sends never becomes a label; what is no command is \
+             counted as `other`.\n\n| metric | kind | labels | what it says |\n|---|---|---|---|\n",
+        );
+        for line in page.lines() {
+            let Some((name, help)) = line.strip_prefix("# HELP ").and_then(|l| l.split_once(' '))
+            else {
+                continue;
+            };
+            let kind = page.lines().find_map(|l| l.strip_prefix(&format!("# TYPE {name} ")));
+            let kind = kind.unwrap();
+            let shown = if kind == "counter" { format!("{name}_total") } else { name.to_owned() };
+            let samples = page
+                .lines()
+                .filter(|l| l.starts_with(&format!("{name}_")) || l.starts_with(&shown));
+            let labels: BTreeSet<_> = samples.flat_map(labels_of).collect();
+            let labels: Vec<_> = labels.iter().map(|label| format!("`{label}`")).collect();
+            let help = help.trim_end_matches('.');
+            writeln!(out, "| `{shown}` | {kind} | {} | {help} |", labels.join(", ")).unwrap();
+        }
+        out
+    }
+
+    fn labels_of(sample: &str) -> Vec<&str> {
+        let labels = sample.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
+        let labels = labels.map_or("", |(labels, _)| labels);
+        labels.split(',').filter_map(|label| label.split_once('=')).map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn the_documents_name_every_metric() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/metrics.md");
+        let rendered = reference(&page());
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&path, &rendered).unwrap();
+        }
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(written == rendered, "docs/metrics.md is not what the page says; run UPDATE=1");
+    }
+
+    #[test]
+    fn the_page_stays_small() {
+        let page = page();
+        // Each command with each result once for a protocol; some hundred of them in all.
+        let samples = page.lines().filter(|line| !line.starts_with('#')).count();
+        assert!((100..1000).contains(&samples), "{samples}");
+        for line in [
+            "posthorn_commands_total{protocol=\"imap\",command=\"FETCH\",result=\"ok\"} 0",
+            "posthorn_commands_total{protocol=\"lmtp\",command=\"other\",result=\"5xx\"} 0",
+            "posthorn_messages_total{protocol=\"imap\",result=\"stored\"} 0",
+            "posthorn_storage_batch_bucket{le=\"+Inf\"} ",
+        ] {
+            assert!(page.contains(line), "{line}: {page}");
+        }
+    }
 }

@@ -111,6 +111,7 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
     settings.index_memory_bytes = bytes(config.search.memory);
     settings.index_cache_bytes = bytes(config.search.cache);
     settings.readers = count(config.storage.readers);
+    settings.queue_bytes_max = config.storage.write_queue;
     settings.content_cache_bytes = config.storage.content_cache;
     settings.expunged_retention_days = days(config.storage.expunged_retention);
     settings.change_log_days = days(config.storage.change_log);
@@ -120,6 +121,9 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
     settings.keywords_max = config.limits.keywords.into();
     settings.acl_entries_max = config.limits.shares.into();
     settings.shared_mailboxes_max = config.limits.shared_mailboxes.into();
+    settings.metadata_value_bytes_max = config.limits.metadata_value;
+    settings.metadata_entries_max = config.limits.metadata_entries.into();
+    settings.metadata_bytes_max = config.limits.metadata;
     Ok(settings)
 }
 

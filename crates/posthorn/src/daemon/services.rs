@@ -1,10 +1,12 @@
 //! What the configuration means for each protocol: plain settings for its crate.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth::Authenticator;
 use config::{Config, ImapClient, Limits, Listener, Protocol, Word};
 use imap::ImapService;
+use net::{PaceSettings, ProtocolCounts};
 use pop3::Pop3Service;
 use queue::Queue;
 use smtp::{Desk, ReceptionMemory, Role};
@@ -21,6 +23,47 @@ pub(super) struct Shared {
     pub(super) memory: ReceptionMemory,
     /// Absent where nothing is sent.
     pub(super) queue: Option<Queue>,
+    pub(super) counts: Arc<Counts>,
+}
+
+/// What the sessions of each protocol count, over all listeners and reloads.
+pub(super) struct Counts {
+    pub(super) imap: Arc<ProtocolCounts>,
+    pub(super) pop3: Arc<ProtocolCounts>,
+    pub(super) smtp: Arc<ProtocolCounts>,
+    pub(super) submission: Arc<ProtocolCounts>,
+    pub(super) lmtp: Arc<ProtocolCounts>,
+}
+
+impl Counts {
+    pub(super) fn new() -> Self {
+        Self {
+            imap: Arc::new(ImapService::new_counts()),
+            pop3: Arc::new(Pop3Service::new_counts()),
+            smtp: Arc::new(smtp::Server::new_counts()),
+            submission: Arc::new(smtp::Server::new_counts()),
+            lmtp: Arc::new(smtp::Server::new_counts()),
+        }
+    }
+
+    /// Each protocol by its name.
+    pub(super) fn each(&self) -> [(&'static str, &ProtocolCounts); 5] {
+        [
+            ("imap", &self.imap),
+            ("pop3", &self.pop3),
+            ("smtp", &self.smtp),
+            ("submission", &self.submission),
+            ("lmtp", &self.lmtp),
+        ]
+    }
+
+    fn of(&self, role: Role) -> Arc<ProtocolCounts> {
+        match role {
+            Role::Mx => self.smtp.clone(),
+            Role::Submission => self.submission.clone(),
+            Role::Lmtp => self.lmtp.clone(),
+        }
+    }
 }
 
 impl Shared {
@@ -30,6 +73,7 @@ impl Shared {
             authenticator: admin.authenticator.clone(),
             memory: ReceptionMemory::new(bytes(config.limits.reception_memory)),
             queue,
+            counts: Arc::new(Counts::new()),
         }
     }
 
@@ -54,6 +98,9 @@ impl Shared {
             },
             login_timeout: limits.sign_in_timeout,
             idle_timeout: limits.imap_timeout,
+            append_memory_bytes: limits.imap_append_memory,
+            fetch_memory_bytes: limits.imap_fetch_memory,
+            pace: pace(limits, limits.imap_append_timeout),
             plaintext_auth: listener.plaintext_auth,
             mechanisms: mechanisms(listener),
             message_limit: config.imap.message_limit.unwrap_or(0),
@@ -63,9 +110,9 @@ impl Shared {
             commands_before_login_per_minute: limits.imap_commands_before_sign_in,
             disabled_capabilities: names(&listener.capabilities_off),
             client_rules: config.imap_clients.iter().map(client_rule).collect(),
-            ..imap::Settings::default()
         };
         ImapService::new(self.store.clone(), self.authenticator.clone(), settings)
+            .counting(self.counts.imap.clone())
     }
 
     /// The POP3 service of one listener.
@@ -76,15 +123,16 @@ impl Shared {
             line_bytes_max: bytes(limits.pop3_line),
             login_timeout: limits.sign_in_timeout,
             idle_timeout: limits.pop3_timeout,
+            retrieval_memory_bytes: limits.pop3_memory,
             plaintext_auth: listener.plaintext_auth,
             mechanisms: mechanisms(listener),
             errors_before_login_max: limits.bad_commands,
             commands_before_login_per_minute: limits.pop3_commands_before_sign_in,
             retrieving_marks_seen: config.pop3.mark_seen,
             surrogates: config.pop3.surrogates,
-            ..pop3::Settings::default()
         };
         Pop3Service::new(self.store.clone(), self.authenticator.clone(), settings)
+            .counting(self.counts.pop3.clone())
     }
 
     /// The SMTP service of one listener: port 25, submission or LMTP.
@@ -112,11 +160,11 @@ impl Shared {
             received_fields_max: count(limits.hops),
             idle_timeout: limits.smtp_timeout,
             data_timeout: limits.smtp_data_timeout,
-            message_timeout: limits.smtp_message_timeout,
+            pace: pace(limits, limits.smtp_message_timeout),
             ..defaults
         };
         let desk = Desk::new(self.store.clone(), self.authenticator.clone(), &config.hostname);
-        smtp::Server::new(settings, desk, self.memory.clone())
+        smtp::Server::new(settings, desk, self.memory.clone()).counting(self.counts.of(role))
     }
 }
 
@@ -149,6 +197,11 @@ fn submission_mechanisms(listener: &Listener) -> Vec<sasl::Name> {
         mechanisms.retain(|name| !matches!(name, sasl::Name::Scram { plus: true, .. }));
     }
     mechanisms
+}
+
+/// How slowly a message may come.
+fn pace(limits: &Limits, time_max: Duration) -> PaceSettings {
+    PaceSettings { rate_min: limits.message_rate, grace: limits.message_grace, time_max }
 }
 
 /// A size from the configuration as a size in memory.

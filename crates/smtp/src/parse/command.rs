@@ -52,6 +52,17 @@ pub enum Command<'a> {
     Quit,
 }
 
+/// All verbs, sorted.
+pub const VERBS: [&str; 15] = [
+    "AUTH", "BDAT", "DATA", "EHLO", "EXPN", "HELO", "HELP", "LHLO", "MAIL", "NOOP", "QUIT", "RCPT",
+    "RSET", "STARTTLS", "VRFY",
+];
+
+/// The first word of a line, which may be no verb.
+pub fn verb_of(line: &[u8]) -> &[u8] {
+    line.split(|&byte| byte == b' ').next().unwrap_or_default()
+}
+
 /// Parses one line, its CRLF already removed.
 ///
 /// RFC 5321 §4.1.1: `command = verb [SP arguments] CRLF`; verbs in any case.

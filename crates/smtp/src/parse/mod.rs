@@ -8,4 +8,4 @@ mod command;
 mod parameters;
 mod path;
 
-pub use command::{Command, Greeting, parse_command};
+pub use command::{Command, Greeting, VERBS, parse_command, verb_of};

@@ -4,8 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use message::compose::{Received, return_path};
 use message::date::{DateTime, format_rfc5322};
-use net::{ConnectionError, TlsFacts};
-use tokio::time::Instant;
+use net::{Connection, ConnectionError, MessageResult, Pace, TlsFacts};
 
 use super::delivery::Delivery;
 use super::memory::MessageBuffer;
@@ -15,6 +14,9 @@ use crate::error::{CommandError, Refusal};
 use crate::header::{HeaderFacts, Originators, remove_fields};
 use crate::settings::Role;
 use crate::types::{Body, Envelope, ForwardPath, ReversePath};
+
+/// What became of a message for each recipient.
+type Outcomes = Vec<Result<(), CommandError>>;
 
 /// LIMIT: authors of one message that are looked up; RFC 5322 §3.6.2 sets no bound, people
 /// never name more than a few.
@@ -33,8 +35,8 @@ pub(super) struct Incoming {
     id: u64,
     /// When it began.
     at: DateTime,
-    /// When it must be complete, however many chunks it comes in and whatever stands between.
-    pub(super) deadline: Instant,
+    /// How fast it comes, however many chunks it comes in and whatever stands between.
+    pub(super) pace: Pace,
     content: Content,
     buffer: MessageBuffer,
     /// Bytes of our trace fields, at the start of the buffer.
@@ -94,7 +96,7 @@ impl Visit<'_> {
     pub(super) async fn receive_data(&mut self) -> Result<Flow, ConnectionError> {
         let mut incoming = self.begin(Framing::Dotted).await;
         self.begin_reading();
-        in_time(incoming.deadline, self.read_dotted(&mut incoming)).await?;
+        self.read_dotted(&mut incoming).await?;
         self.end_reading();
         self.finish(incoming).await;
         Ok(Flow::Next)
@@ -112,7 +114,7 @@ impl Visit<'_> {
         };
         incoming.content.expect(size_bytes);
         self.begin_reading();
-        in_time(incoming.deadline, self.read_chunk(Some(&mut incoming), size_bytes)).await?;
+        self.read_chunk(Some(&mut incoming), size_bytes).await?;
         self.end_reading();
         if last {
             incoming.content.finish();
@@ -133,8 +135,7 @@ impl Visit<'_> {
     /// Reads a chunk that nobody wants.
     pub(super) async fn discard_chunk(&mut self, size_bytes: u64) -> Result<(), ConnectionError> {
         self.begin_reading();
-        let deadline = Instant::now() + self.server.settings.message_timeout;
-        in_time(deadline, self.read_chunk(None, size_bytes)).await?;
+        self.read_chunk(None, size_bytes).await?;
         self.end_reading();
         Ok(())
     }
@@ -153,7 +154,7 @@ impl Visit<'_> {
         let settings = &self.server.settings;
         let bytes_max = settings.message_bytes_max.saturating_add(settings.overrun_bytes_max);
         loop {
-            let input = self.connection.fill().await?;
+            let input = fill_in_time(&mut self.connection, &incoming.pace).await?;
             match incoming.feed(input).await {
                 Fed::Ended(taken) => {
                     self.connection.consume(taken);
@@ -161,6 +162,7 @@ impl Visit<'_> {
                 }
                 Fed::More => {
                     let taken = input.len();
+                    incoming.pace.add(taken);
                     self.connection.consume(taken);
                 }
             }
@@ -176,10 +178,13 @@ impl Visit<'_> {
         size_bytes: u64,
     ) -> Result<(), ConnectionError> {
         let mut left = size_bytes;
+        let mut unwanted = Pace::begin(self.server.settings.pace);
         while left > 0 {
-            let input = self.connection.fill().await?;
+            let pace = incoming.as_mut().map_or(&mut unwanted, |incoming| &mut incoming.pace);
+            let input = fill_in_time(&mut self.connection, pace).await?;
             let part = usize::try_from(left).ok().and_then(|left| input.get(..left));
             let part = part.unwrap_or(input);
+            pace.add(part.len());
             if let Some(incoming) = &mut incoming {
                 incoming.feed(part).await;
             }
@@ -209,7 +214,7 @@ impl Visit<'_> {
         let mut incoming = Incoming {
             id: now.as_micros().cast_unsigned() << 12 | ordinal,
             at: DateTime::from_unix_secs(now.as_secs()),
-            deadline: Instant::now() + settings.message_timeout,
+            pace: Pace::begin(settings.pace),
             content: Content::new(framing, encoding, limits),
             buffer: MessageBuffer::new(self.server.memory.clone(), settings.memory_wait),
             trace_bytes: 0,
@@ -254,10 +259,12 @@ impl Visit<'_> {
     /// Judges a message that was read, stores it, and answers.
     async fn finish(&mut self, mut incoming: Incoming) {
         let id = incoming.id;
+        let size_bytes = incoming.content.message_bytes();
         let outcome = match self.judge(&mut incoming).await {
             Ok(()) => self.deliver(incoming).await,
             Err(error) => Err(error),
         };
+        self.count(&outcome, size_bytes);
         match outcome {
             Ok(outcomes) if self.server.settings.role == Role::Lmtp => {
                 outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).for_each(log_refusal);
@@ -271,6 +278,27 @@ impl Visit<'_> {
                 log_refusal(&error);
                 self.session.answer_message(id, &Err(error), &mut self.out);
             }
+        }
+    }
+
+    /// Counts a message; over LMTP once for each recipient, as it is answered.
+    fn count(&self, outcome: &Result<Outcomes, CommandError>, size_bytes: u64) {
+        let counts = &self.server.counts;
+        let result = |outcome: Result<(), &CommandError>| match outcome {
+            Ok(()) => MessageResult::Stored,
+            Err(error) if error.reply().is_temporary() => MessageResult::Deferred,
+            Err(_) => MessageResult::Refused,
+        };
+        match outcome {
+            Ok(outcomes) if self.server.settings.role == Role::Lmtp => {
+                let each = outcomes.iter().map(|outcome| outcome.as_ref().copied());
+                each.for_each(|outcome| counts.count_message(result(outcome)));
+            }
+            Ok(_) => counts.count_message(MessageResult::Stored),
+            Err(error) => counts.count_message(result(Err(error))),
+        }
+        if outcome.is_ok() {
+            counts.count_message_bytes(size_bytes);
         }
     }
 
@@ -309,10 +337,7 @@ impl Visit<'_> {
         Ok(())
     }
 
-    async fn deliver(
-        &mut self,
-        mut incoming: Incoming,
-    ) -> Result<Vec<Result<(), CommandError>>, CommandError> {
+    async fn deliver(&mut self, mut incoming: Incoming) -> Result<Outcomes, CommandError> {
         // The buffer gives its part of the budget back when this returns.
         let bytes = std::mem::take(&mut incoming.buffer.bytes);
         let Some(envelope) = self.session.envelope() else { return Ok(Vec::new()) };
@@ -333,11 +358,16 @@ impl Visit<'_> {
     }
 }
 
-async fn in_time(
-    deadline: Instant,
-    reading: impl Future<Output = Result<(), ConnectionError>>,
-) -> Result<(), ConnectionError> {
-    tokio::time::timeout_at(deadline, reading).await.unwrap_or(Err(ConnectionError::TimedOut))
+/// What has arrived, from a client that is not too slow.
+async fn fill_in_time<'c>(
+    connection: &'c mut Connection,
+    pace: &Pace,
+) -> Result<&'c [u8], ConnectionError> {
+    if pace.is_late() {
+        return Err(ConnectionError::TimedOut);
+    }
+    let arrived = tokio::time::timeout_at(pace.deadline(), connection.fill()).await;
+    arrived.unwrap_or(Err(ConnectionError::TimedOut))
 }
 
 /// RFC 5321 §7.2: one of several recipients is not named to the others.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use net::PaceSettings;
 use smtp::{ReceptionMemory, Role, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -15,7 +16,8 @@ async fn a_message_in_chunks_ends_in_time_whatever_stands_between() {
     let fixture = Fixture::new().await;
     for more in [&b"NOOP\r\n"[..], b"BDAT 1\r\nx"] {
         let mut limits = settings(Role::Mx);
-        limits.message_timeout = Duration::from_secs(1800);
+        limits.pace.time_max = Duration::from_secs(1800);
+        limits.pace.grace = Duration::from_secs(2000);
         let mut stream = fixture.connect(limits);
         stream.write_all(CHUNK).await.unwrap();
         let (mut reading, mut writing) = tokio::io::split(stream);
@@ -29,6 +31,42 @@ async fn a_message_in_chunks_ends_in_time_whatever_stands_between() {
         reading.read_to_string(&mut replies).await.unwrap();
         assert!(replies.ends_with("421 4.4.2 Timed out, goodbye\r\n"), "{replies}");
         assert_eq!(began.elapsed().as_secs(), 1800);
+        trickle.abort();
+    }
+    fixture.close().await;
+}
+
+/// A byte a minute is within every time of silence.
+#[tokio::test(start_paused = true)]
+async fn who_trickles_is_cut_off() {
+    let fixture = Fixture::new().await;
+    let begin = "EHLO a\r\nMAIL FROM:<s@x.test>\r\nRCPT TO:<alice@here.test>\r\n";
+    for (role, command) in [
+        (Role::Mx, "DATA\r\n"),
+        (Role::Mx, "BDAT 5000 LAST\r\n"),
+        // Of a transaction that was never begun: nobody wants it.
+        (Role::Mx, "RSET\r\nBDAT 5000\r\n"),
+        (Role::Lmtp, "DATA\r\n"),
+    ] {
+        let mut limits = settings(role);
+        limits.pace = PaceSettings { rate_min: 10, ..PaceSettings::default() };
+        let mut stream = fixture.connect(limits);
+        let hello =
+            if role == Role::Lmtp { begin.replace("EHLO", "LHLO") } else { begin.to_owned() };
+        stream.write_all(format!("{hello}{command}").as_bytes()).await.unwrap();
+        let (mut reading, mut writing) = tokio::io::split(stream);
+        let began = tokio::time::Instant::now();
+        let trickle = tokio::spawn(async move {
+            while writing.write_all(&[b'x'; 100]).await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(20)).await;
+            }
+        });
+        let mut replies = String::new();
+        reading.read_to_string(&mut replies).await.unwrap();
+        assert!(replies.ends_with("421 4.4.2 Timed out, goodbye\r\n"), "{replies}");
+        // Half as fast as it should be: a minute, and as long again.
+        let lasted = began.elapsed().as_secs();
+        assert!((100..=130).contains(&lasted), "{command}: {lasted} s");
         trickle.abort();
     }
     fixture.close().await;

@@ -4,6 +4,7 @@ use ids::{Timestamp, UidSet};
 use message::date::DateTime;
 use storage::{Content, Entry, ThreadId, Want};
 
+use super::super::batches::Copies;
 use super::section::Bytes;
 use crate::render::FetchWriter;
 use crate::session::{Enabled, begin_fetch};
@@ -14,7 +15,7 @@ use crate::types::{FetchArgs, FetchAttribute};
 pub(super) struct Plan {
     attributes: Vec<FetchAttribute>,
     want: Want,
-    enabled: Enabled,
+    pub(super) enabled: Enabled,
     /// Messages that this command marked `\Seen`.
     seen: UidSet,
     /// Messages that are `\Recent` in this session.
@@ -29,6 +30,13 @@ pub(super) struct Read<'r> {
     pub(super) content: Option<&'r Content>,
     pub(super) thread: Option<ThreadId>,
     pub(super) saved: Option<Timestamp>,
+}
+
+impl<'r> Read<'r> {
+    /// The same with what was read of the text.
+    pub(super) fn with(self, content: &'r Content) -> Self {
+        Self { content: Some(content), ..self }
+    }
 }
 
 impl Plan {
@@ -68,6 +76,21 @@ impl Plan {
 
     pub(super) fn wants_save_dates(&self) -> bool {
         self.has(&FetchAttribute::SaveDate)
+    }
+
+    pub(super) fn attributes(&self) -> &[FetchAttribute] {
+        &self.attributes
+    }
+
+    /// How often the answer gives a whole message, or what may be as long as one.
+    pub(super) fn copies(&self) -> Copies {
+        self.attributes.iter().filter(|attribute| wanted(attribute).contains(Want::TEXT)).count()
+            as Copies
+    }
+
+    /// The most that the answer says of a message, its view aside.
+    pub(super) fn bytes_max(&self, content: &Content) -> u64 {
+        self.attributes.iter().map(|attribute| bytes_max(attribute, content)).sum()
     }
 
     /// About how many bytes the answer takes.
@@ -112,6 +135,31 @@ fn wanted(attribute: &FetchAttribute) -> Want {
     }
 }
 
+/// The most that an attribute says of a message.
+fn bytes_max(attribute: &FetchAttribute, content: &Content) -> u64 {
+    let len = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len) as u64;
+    match attribute {
+        FetchAttribute::Envelope => len(content.envelope()),
+        FetchAttribute::Body => len(content.body()),
+        FetchAttribute::BodyStructure => len(content.body_structure()),
+        FetchAttribute::Rfc822Header => len(content.header()),
+        FetchAttribute::Rfc822Text => len(content.text()),
+        FetchAttribute::Rfc822 => len(content.header()) + len(content.text()),
+        FetchAttribute::BodySection { section, partial, .. } => {
+            let want = super::section::wanted(section);
+            let header = if want.contains(Want::HEADER) { len(content.header()) } else { 0 };
+            let text = if want.contains(Want::TEXT) { len(content.text()) } else { 0 };
+            partial.map_or(header + text, |partial| partial.length.get().min(header + text))
+        }
+        FetchAttribute::Binary { partial, .. } => {
+            // No line has less than one byte, and gets one more (see `with_crlf`).
+            let decoded = 2 * (len(content.header()) + len(content.text()));
+            partial.map_or(decoded, |partial| partial.length.get().min(decoded))
+        }
+        _ => 0,
+    }
+}
+
 /// Appends the FETCH response of one message; whether everything asked for is in it.
 pub(super) fn render_message(
     out: &mut Vec<u8>,
@@ -124,26 +172,41 @@ pub(super) fn render_message(
     let start = out.len();
     let mut fetch = begin_fetch(out, seq, entry, plan.enabled);
     for attribute in &plan.attributes {
-        is_whole &= match attribute {
-            FetchAttribute::Flags => {
-                fetch.flags_rendered(entry.flags_rendered(), plan.is_recent(entry));
-                true
-            }
-            _ => render_attribute(&mut fetch, attribute, entry, read),
-        };
+        is_whole &= render_item(&mut fetch, attribute, entry, plan, read);
     }
-    if plan.seen.contains(entry.uid()) {
-        if !plan.has(&FetchAttribute::Flags) {
-            fetch.flags_rendered(entry.flags_rendered(), plan.is_recent(entry));
-        }
-        render_change(&mut fetch, entry, plan);
-    }
+    render_seen(&mut fetch, entry, plan);
     match fetch.is_empty() {
         // RFC 9051 §9, `msg-att`: there is no FETCH response without an item.
         true => out.truncate(start),
         false => fetch.finish(),
     }
     is_whole
+}
+
+/// The item of one attribute; whether it is there.
+pub(super) fn render_item(
+    fetch: &mut FetchWriter<'_>,
+    attribute: &FetchAttribute,
+    entry: &Entry<'_>,
+    plan: &Plan,
+    read: Read<'_>,
+) -> bool {
+    if *attribute == FetchAttribute::Flags {
+        fetch.flags_rendered(entry.flags_rendered(), plan.is_recent(entry));
+        return true;
+    }
+    render_attribute(fetch, attribute, entry, read)
+}
+
+/// What is told of a message that this command marked `\Seen`.
+pub(super) fn render_seen(fetch: &mut FetchWriter<'_>, entry: &Entry<'_>, plan: &Plan) {
+    if !plan.seen.contains(entry.uid()) {
+        return;
+    }
+    if !plan.has(&FetchAttribute::Flags) {
+        fetch.flags_rendered(entry.flags_rendered(), plan.is_recent(entry));
+    }
+    render_change(fetch, entry, plan);
 }
 
 /// RFC 7162 §3.2.4: a change of flags is told with UID and modseq.

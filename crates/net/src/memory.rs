@@ -1,4 +1,5 @@
-//! Memory for large messages: drawn before one is read, given back when it was sent.
+//! Memory for large messages on their way out: drawn before one is read, given back when it was
+//! sent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,18 +15,21 @@ const WAIT: Duration = Duration::from_secs(10);
 const UNIT_BYTES: u64 = 1024;
 
 /// What all sessions of a service share.
-pub(crate) struct RetrievalMemory {
+#[derive(Debug)]
+pub struct MemoryBudget {
     units: Arc<Semaphore>,
     units_max: u32,
 }
 
-/// Memory of one message.
-pub(crate) struct Drawn {
+/// Memory of one message, given back when dropped.
+#[derive(Debug)]
+pub struct DrawnMemory {
     _units: Option<OwnedSemaphorePermit>,
 }
 
-impl RetrievalMemory {
-    pub(crate) fn new(bytes: u64) -> Self {
+impl MemoryBudget {
+    /// A budget of so many bytes.
+    pub fn new(bytes: u64) -> Self {
         let units_max = u32::try_from(bytes / UNIT_BYTES).unwrap_or(u32::MAX).max(1);
         let permits = usize::try_from(units_max).unwrap_or(usize::MAX);
         let units = Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
@@ -34,21 +38,24 @@ impl RetrievalMemory {
 
     /// Draws for a message of so many bytes if there is enough; the error says how much to
     /// [wait](Self::wait) for. A message larger than all of it draws all of it.
-    pub(crate) fn try_draw(&self, bytes: u64) -> Result<Drawn, u32> {
+    ///
+    /// # Errors
+    /// The units that are missing.
+    pub fn try_draw(&self, bytes: u64) -> Result<DrawnMemory, u32> {
         if bytes <= FREE_BYTES {
-            return Ok(Drawn { _units: None });
+            return Ok(DrawnMemory { _units: None });
         }
         let units = u32::try_from(bytes / UNIT_BYTES).unwrap_or(u32::MAX).min(self.units_max);
         match self.units.clone().try_acquire_many_owned(units) {
-            Ok(permit) => Ok(Drawn { _units: Some(permit) }),
+            Ok(permit) => Ok(DrawnMemory { _units: Some(permit) }),
             Err(_) => Err(units),
         }
     }
 
     /// Waits for memory; `None` where there is none for long.
-    pub(crate) async fn wait(&self, units: u32) -> Option<Drawn> {
+    pub async fn wait(&self, units: u32) -> Option<DrawnMemory> {
         let permit = timeout(WAIT, self.units.clone().acquire_many_owned(units)).await;
-        Some(Drawn { _units: Some(permit.ok()?.ok()?) })
+        Some(DrawnMemory { _units: Some(permit.ok()?.ok()?) })
     }
 }
 
@@ -58,7 +65,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_drawn_comes_back() {
-        let memory = RetrievalMemory::new(200 * 1024);
+        let memory = MemoryBudget::new(200 * 1024);
         let small: Vec<_> = (0..10).map(|_| memory.try_draw(FREE_BYTES)).collect();
         assert!(small.iter().all(Result::is_ok));
         let large = memory.try_draw(150 * 1024).ok().unwrap();

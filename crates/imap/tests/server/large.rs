@@ -1,0 +1,162 @@
+//! Messages that are large, and clients that ask for them many times over.
+
+use std::sync::Arc;
+
+use imap::ImapService;
+use storage::Database;
+use testkit::Postgres;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+use crate::scene::{House, ask, settings_for_tests};
+
+const LOGIN: &str = "LOGIN julie@example.test \"right password\"";
+const HEADER: &str = "Subject: large\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n\
+                      Content-Transfer-Encoding: base64\r\n\r\n";
+
+/// A message of about so many bytes; what its text says is only zeros.
+fn message(bytes: usize) -> String {
+    let line = format!("{}\r\n", "AAAA".repeat(19));
+    format!("{HEADER}{}", line.repeat(bytes / line.len()))
+}
+
+async fn append(stream: &mut DuplexStream, message: &str) {
+    let command = format!("fixture APPEND INBOX {{{}+}}\r\n{message}\r\n", message.len());
+    stream.write_all(command.as_bytes()).await.unwrap();
+    let mut line = Vec::new();
+    while line.last() != Some(&b'\n') {
+        line.push(stream.read_u8().await.unwrap());
+        if line.ends_with(b"\r\n") && line.starts_with(b"* ") {
+            line.clear();
+        }
+    }
+    assert!(line.starts_with(b"fixture OK"), "{}", String::from_utf8_lossy(&line));
+}
+
+/// Reads as many bytes as `expect` has, comparing piece by piece.
+async fn expect(stream: &mut DuplexStream, expect: &[u8]) {
+    let mut piece = vec![0; 64 * 1024];
+    for want in expect.chunks(piece.len()) {
+        let got = &mut piece[..want.len()];
+        stream.read_exact(got).await.unwrap();
+        assert!(
+            got == want,
+            "{} for {}",
+            String::from_utf8_lossy(got),
+            String::from_utf8_lossy(want)
+        );
+    }
+}
+
+async fn expect_item(stream: &mut DuplexStream, name: &str, bytes: &str) {
+    expect(stream, format!(" {name} {{{}}}\r\n", bytes.len()).as_bytes()).await;
+    expect(stream, bytes.as_bytes()).await;
+}
+
+/// The most memory this process has taken so far.
+fn peak_bytes() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+}
+
+/// A message of 8 MiB, 98 times in one answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_answer_takes_the_memory_of_few_copies() {
+    const TIMES: usize = 96;
+    let house = House::for_messages_of(Database::Sqlite, 16 * 1024 * 1024).await;
+    let mut stream = house.connect(settings_for_tests());
+    ask(&mut stream, LOGIN).await;
+    let message = message(8 * 1024 * 1024);
+    append(&mut stream, &message).await;
+    ask(&mut stream, "EXAMINE INBOX").await;
+    let before = peak_bytes();
+    let (text, whole) = (&message[HEADER.len()..], message.as_str());
+    // The same item twice is answered once: each begins a little later than the one before.
+    let mut names = String::from("BODY.PEEK[] RFC822 ");
+    for number in 0..TIMES / 2 {
+        names += &format!("BODY.PEEK[]<{number}.9999999> BODY.PEEK[1]<{number}.9999999> ");
+    }
+    let command = format!("a FETCH 1 (FLAGS {names}BINARY.SIZE[1])\r\n");
+    stream.write_all(command.as_bytes()).await.unwrap();
+    expect(&mut stream, b"* 1 FETCH (FLAGS (\\Recent)").await;
+    expect_item(&mut stream, "BODY[]", whole).await;
+    expect_item(&mut stream, "RFC822", whole).await;
+    for number in 0..TIMES / 2 {
+        expect_item(&mut stream, &format!("BODY[]<{number}>"), &whole[number..]).await;
+        expect_item(&mut stream, &format!("BODY[1]<{number}>"), &text[number..]).await;
+    }
+    let decoded = text.len() / 78 * 57;
+    let end = format!(" BINARY.SIZE[1] {decoded})\r\na OK FETCH completed\r\n");
+    expect(&mut stream, end.as_bytes()).await;
+    let more = (peak_bytes() - before) / message.len();
+    assert!(more < TIMES / 4, "as much as {more} messages");
+    assert_eq!(house.close().await, Vec::<String>::new());
+}
+
+/// Large and small, by every way of asking, with an answer that is whole or not.
+async fn check_mixture(database: Database) {
+    let house = House::for_messages_of(database, 4 * 1024 * 1024).await;
+    let mut stream = house.connect(settings_for_tests());
+    ask(&mut stream, LOGIN).await;
+    let small = "Subject: small\r\n\r\nx\r\n";
+    let large = message(1_500_000);
+    let unknown = large.replace("base64", "x-none");
+    for message in [small, &large, small, &unknown, &large] {
+        append(&mut stream, message).await;
+    }
+    ask(&mut stream, "EXAMINE INBOX").await;
+    let of = |seq: u32, message: &str| {
+        format!("* {seq} FETCH (BODY[] {{{}}}\r\n{message} UID {seq})\r\n", message.len())
+    };
+    stream.write_all(b"a FETCH 1:* (BODY.PEEK[] UID)\r\n").await.unwrap();
+    for (seq, message) in (1..).zip([small, &large, small, &unknown, &large]) {
+        expect(&mut stream, of(seq, message).as_bytes()).await;
+    }
+    expect(&mut stream, b"a OK FETCH completed\r\n").await;
+    // RFC 9051 §6.4.5: a part of unknown encoding has no BINARY; the rest is told.
+    stream.write_all(b"b FETCH 3:4 (BINARY.PEEK[1] BINARY.PEEK[1]<5.3>)\r\n").await.unwrap();
+    expect(&mut stream, b"* 3 FETCH (BINARY[1] {3}\r\nx\r\n BINARY[1]<5> \"\")\r\n").await;
+    expect(&mut stream, b"b NO [UNKNOWN-CTE] A part has an unknown transfer encoding\r\n").await;
+    stream.write_all(b"c FETCH 2 (BINARY.PEEK[1]<5.3> BODY.PEEK[9])\r\n").await.unwrap();
+    expect(&mut stream, b"* 2 FETCH (BINARY[1]<5> ~{3}\r\n\0\0\0 BODY[9] NIL)\r\n").await;
+    expect(&mut stream, b"c OK FETCH completed\r\n").await;
+    assert_eq!(house.close().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_and_small_in_one_answer() {
+    check_mixture(Database::Sqlite).await;
+    let database = Postgres::shared().create_database();
+    check_mixture(Database::Postgres(database.url().to_owned())).await;
+}
+
+#[tokio::test]
+async fn large_answers_share_their_memory() {
+    let house = House::for_messages_of(Database::Sqlite, 4 * 1024 * 1024).await;
+    let mut settings = settings_for_tests();
+    settings.fetch_memory_bytes = 1024 * 1024;
+    let (store, authenticator) = (house.store.clone(), house.authenticator.clone());
+    let service = Arc::new(ImapService::new(store, authenticator, settings));
+    let (mut one, mut two) = (house.open(service.clone()), house.open(service));
+    let large = message(1_500_000);
+    for stream in [&mut one, &mut two] {
+        ask(stream, LOGIN).await;
+    }
+    append(&mut one, &large).await;
+    for stream in [&mut one, &mut two] {
+        ask(stream, "EXAMINE INBOX").await;
+    }
+    let begin = format!("* 1 FETCH (BODY[] {{{}}}\r\n", large.len());
+    // The first holds all there is as long as it does not read.
+    one.write_all(b"a FETCH 1 BODY.PEEK[]\r\n").await.unwrap();
+    expect(&mut one, begin.as_bytes()).await;
+    tokio::time::pause();
+    two.write_all(b"a FETCH 1 BODY.PEEK[]\r\n").await.unwrap();
+    let refused = b"a NO [UNAVAILABLE] Too much mail is being fetched, try later\r\n";
+    expect(&mut two, refused).await;
+    tokio::time::resume();
+    let end = format!("{large})\r\na OK FETCH completed\r\n");
+    expect(&mut one, end.as_bytes()).await;
+    two.write_all(b"a FETCH 1 BODY.PEEK[]\r\n").await.unwrap();
+    expect(&mut two, format!("{begin}{end}").as_bytes()).await;
+}
