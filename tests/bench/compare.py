@@ -33,6 +33,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 DOCUMENT = ROOT / "docs/benchmarks.md"
 
+# Options that say where things are on this machine; the document has no use for them.
+PLACES = ("--binary", "--keep", "--directory", "--json")
+
 PASSWORD = "grey-lamp-over-river-7"
 USER = "bench@example.test"
 RECIPIENTS = [f"recipient{number}@example.test" for number in range(10)]
@@ -259,9 +262,9 @@ def section(options, rows, versions, sync):
     # As it was called, but for where this machine keeps the data.
     words, skip = [], False
     for word in sys.argv[1:]:
-        if not skip and word not in ("--keep", "--directory", "--json"):
+        if not skip and word not in PLACES:
             words.append(word)
-        skip = word in ("--keep", "--directory", "--json")
+        skip = word in PLACES
     command = " ".join(["tests/bench/compare.py", *words])
     lines = [
         marks(options.table)[0],
