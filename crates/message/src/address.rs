@@ -62,6 +62,13 @@ impl Address {
         Ok(Self { local, domain: domain.to_owned() })
     }
 
+    /// An address of a local part without its quoting, and a domain, bounded like
+    /// [`Address::parse_path`].
+    pub fn of(local: &str, domain: &str) -> Result<Self, Error> {
+        let address = Self { local: local.to_owned(), domain: domain.to_owned() };
+        Self::parse_path(address.to_string().as_bytes())
+    }
+
     /// The local part, its quoting removed.
     pub fn local(&self) -> &str {
         &self.local
