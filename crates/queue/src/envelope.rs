@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use smtp::client::{Outbound, OutboundRecipient};
 use smtp::types::Body;
-use storage::{ClaimedMessage, ClaimedRecipient};
+use storage::{ClaimedMessage, ClaimedRecipient, Placement};
 
 /// The parameters of MAIL.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,8 @@ pub(crate) struct MailParameters {
     pub(crate) smtputf8: bool,
     pub(crate) ret: Option<String>,
     pub(crate) envid: Option<String>,
+    /// Not of MAIL: reception found that it belongs in quarantine.
+    pub(crate) quarantine: bool,
 }
 
 /// The parameters of RCPT.
@@ -40,6 +42,11 @@ impl MailParameters {
             Some("BINARYMIME") => Body::BinaryMime,
             _ => Body::SevenBit,
         }
+    }
+
+    /// Where it belongs in a mailbox here.
+    pub(crate) fn placement(&self) -> Placement {
+        if self.quarantine { Placement::Junk } else { Placement::Inbox }
     }
 }
 

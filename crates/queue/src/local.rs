@@ -13,6 +13,7 @@ use storage::{
 
 use crate::answer::Answer;
 use crate::counters::add;
+use crate::envelope::MailParameters;
 use crate::queue::Inner;
 use crate::settle::{End, Settling};
 
@@ -67,9 +68,10 @@ impl Inner {
             fate: Fate::Delivered,
             answer,
         };
+        let placement = MailParameters::of(message).placement();
         let (spool, prepared, messages) = (message.id, prepared.clone(), vec![prepared.clone()]);
         let delivered = self.store.write_messages("queue delivery", messages, move |tx| {
-            let delivery = Delivery { mailbox: found.detail };
+            let delivery = Delivery { mailbox: found.detail, placement };
             tx.account(found.account)?.deliver(&prepared, delivery)?;
             match tx.settle_spooled(daemon, spool, &[outcome])?.first() {
                 Some(true) => Ok(()),

@@ -54,8 +54,8 @@ pub use feed::{Lagged, Subscription};
 pub use mailbox::{Mailbox, MailboxEntry, MailboxName, MailboxTree, SpecialUse};
 pub use maintain::Maintained;
 pub use message_store::{
-    Append, Appended, Content, Copied, Delivery, FlagChange, PreparedMessage, Stored, ThreadId,
-    Want,
+    Append, Appended, Content, Copied, Delivery, FlagChange, Placement, PreparedMessage, Stored,
+    ThreadId, Want,
 };
 pub use metadata::{Metadata, MetadataEntry, MetadataScope};
 pub use search::{Found, Indexed, Near, Ranking, SearchField, SearchTerm, Sought, length_of};

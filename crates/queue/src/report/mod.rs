@@ -135,7 +135,8 @@ impl Prepared {
             Err(StorageError::NotFound(_)) => return Ok(()),
             Err(error) => return Err(error),
         };
-        match account.deliver(&self.message, Delivery { mailbox: recipient.detail }) {
+        let delivery = Delivery { mailbox: recipient.detail, ..Delivery::default() };
+        match account.deliver(&self.message, delivery) {
             Ok(_) => Ok(()),
             Err(
                 error @ (StorageError::OverQuota { .. }

@@ -6,7 +6,9 @@
 use std::sync::{Arc, OnceLock};
 
 use ids::AccountId;
-use storage::{PreparedMessage, SpoolEntry, SpoolRecipient, StorageError, Store, WriteTx};
+use storage::{
+    Placement, PreparedMessage, SpoolEntry, SpoolRecipient, StorageError, Store, WriteTx,
+};
 
 use super::desk::Target;
 use crate::error::CommandError;
@@ -22,6 +24,8 @@ pub(super) struct Delivery<'a> {
     pub(super) envelope: &'a Envelope,
     /// One for each recipient of the envelope.
     pub(super) targets: Vec<Target>,
+    /// Where it belongs in mailboxes here.
+    pub(super) placement: Placement,
     /// Whether the content holds bytes outside ASCII.
     pub(super) eight_bit: bool,
     pub(super) submitter: Option<AccountId>,
@@ -56,6 +60,7 @@ pub(super) async fn deliver(
 /// What there is to do, kept for a second attempt.
 struct Plan {
     targets: Vec<Target>,
+    placement: Placement,
     /// The message for mailboxes here.
     local: Option<Arc<PreparedMessage>>,
     /// The same without Return-Path, for the spool.
@@ -68,8 +73,8 @@ struct Plan {
 
 impl Plan {
     async fn of(store: &Store, delivery: Delivery<'_>) -> Result<Self, CommandError> {
-        let entry = spool_entry(delivery.envelope, delivery.submitter, delivery.eight_bit);
-        let Delivery { bytes, return_path_bytes, targets, role, .. } = delivery;
+        let entry = spool_entry(&delivery);
+        let Delivery { bytes, return_path_bytes, targets, placement, role, .. } = delivery;
         let here = targets.iter().any(|target| target.account().is_some());
         let elsewhere = targets.contains(&Target::Elsewhere);
         let mut spare = (elsewhere || (role != Role::Lmtp && targets.len() > 1))
@@ -79,7 +84,7 @@ impl Plan {
             None => None,
         };
         let local = if here { Some(Arc::new(store.prepare(bytes).await?)) } else { None };
-        Ok(Self { targets, local, relayed, spare, entry, role })
+        Ok(Self { targets, placement, local, relayed, spare, entry, role })
     }
 
     /// Sends the copies of some recipients to the spool: RFC 5321 §4.4 lets no other answer
@@ -107,6 +112,7 @@ impl Plan {
         Attempt {
             order,
             targets: self.targets.clone(),
+            placement: self.placement,
             local: self.local.clone(),
             relayed: self.relayed.clone(),
             entry: self.entry.clone(),
@@ -118,6 +124,7 @@ impl Plan {
 /// What one transaction does.
 struct Attempt {
     targets: Vec<Target>,
+    placement: Placement,
     /// Accounts ascending, since each stays locked until the commit.
     order: Vec<usize>,
     local: Option<Arc<PreparedMessage>>,
@@ -174,8 +181,9 @@ impl Attempt {
         else {
             return Ok(());
         };
+        let delivery = storage::Delivery { placement: self.placement, mailbox: detail.clone() };
         // R-ADDR-4: two addresses of one account are two deliveries.
-        tx.account(*account)?.deliver(message, storage::Delivery { mailbox: detail.clone() })?;
+        tx.account(*account)?.deliver(message, delivery)?;
         Ok(())
     }
 
@@ -212,7 +220,8 @@ fn concerns_one_recipient(error: &StorageError) -> bool {
 }
 
 /// The envelope as the spool keeps it, with all its recipients.
-fn spool_entry(envelope: &Envelope, account: Option<AccountId>, eight_bit: bool) -> SpoolEntry {
+fn spool_entry(delivery: &Delivery<'_>) -> SpoolEntry {
+    let (envelope, account) = (delivery.envelope, delivery.submitter);
     let parameters = &envelope.parameters;
     let ret = parameters.ret.map(|ret| match ret {
         Ret::Full => "FULL",
@@ -221,17 +230,21 @@ fn spool_entry(envelope: &Envelope, account: Option<AccountId>, eight_bit: bool)
     let body = match parameters.body {
         // RFC 6152 §3: who says nothing says 7BIT, and many send 8 bits all the same; the next
         // server must be told what it gets.
-        Body::SevenBit if eight_bit => "8BITMIME",
+        Body::SevenBit if delivery.eight_bit => "8BITMIME",
         Body::SevenBit => "7BIT",
         Body::EightBitMime => "8BITMIME",
         Body::BinaryMime => "BINARYMIME",
     };
-    let envelope_json = serde_json::json!({
+    let mut envelope_json = serde_json::json!({
         "body": body,
         "smtputf8": parameters.smtputf8,
         "ret": ret,
         "envid": parameters.envelope_id.as_ref().map(|id| id.as_str()),
     });
+    if delivery.placement == Placement::Junk {
+        // The queue brings it to a mailbox here that was full.
+        envelope_json["quarantine"] = true.into();
+    }
     SpoolEntry {
         account,
         reverse_path: match &envelope.reverse_path {

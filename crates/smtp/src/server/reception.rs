@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use message::compose::{Received, return_path};
 use message::date::{DateTime, format_rfc5322};
 use net::{Connection, ConnectionError, MessageResult, Pace, TlsFacts};
+use storage::Placement;
 
 use super::delivery::Delivery;
 use super::memory::MessageBuffer;
@@ -347,6 +348,7 @@ impl Visit<'_> {
             return_path_bytes: incoming.return_path_bytes,
             envelope,
             targets: std::mem::take(&mut self.targets),
+            placement: Placement::Inbox,
             eight_bit: incoming.content.is_eight_bit(),
             submitter: self.user.as_ref().map(|user| user.account),
             role: self.server.settings.role,

@@ -2,29 +2,39 @@
 
 use super::PreparedMessage;
 use super::append::{Append, Appended, message_counts};
-use crate::mailbox::MailboxName;
+use crate::mailbox::{MailboxName, SpecialUse};
 use crate::sql::Value;
 use crate::{AccountTx, Result};
 use ids::CollectionId;
 
+/// What those who checked a message say of where it belongs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Placement {
+    /// Where its owner has mail put.
+    #[default]
+    Inbox,
+    /// In quarantine: the mailbox that is `\Junk`. An account that has none did away with it, and
+    /// gets the message as it gets others.
+    Junk,
+}
+
 /// Where received mail goes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Delivery {
+    /// Junk goes before what the address named.
+    pub placement: Placement,
     /// The detail of the recipient's address (R-ADDR-6): the mailbox of that name takes the
     /// message if it exists and the account asks for it; else INBOX does, as without a detail.
     pub mailbox: Option<String>,
 }
 
 impl AccountTx<'_, '_> {
-    /// Delivers a message: into INBOX, or the mailbox its address named. It comes unseen, its
+    /// Delivers a message: into INBOX, the mailbox its address named, or Junk. It comes unseen, its
     /// internal date is now.
     pub fn deliver(&mut self, message: &PreparedMessage, delivery: Delivery) -> Result<Appended> {
         self.require_own()?;
         self.check_room(message)?;
-        let named = match &delivery.mailbox {
-            Some(detail) => self.detail_mailbox(detail)?,
-            None => None,
-        };
+        let named = self.destination(&delivery)?;
         let append = Append::default();
         let counts = message_counts(message, &append.flags);
         let modseq = self.add_usage(counts.bytes, 1)?;
@@ -33,6 +43,28 @@ impl AccountTx<'_, '_> {
             None => self.reserve_uids_in_inbox(counts, modseq)?,
         };
         self.insert_message(place, message, append)
+    }
+
+    /// The mailbox it goes to; `None` is INBOX.
+    fn destination(&mut self, delivery: &Delivery) -> Result<Option<CollectionId>> {
+        if delivery.placement == Placement::Junk
+            && let Some(junk) = self.junk_mailbox()?
+        {
+            return Ok(Some(junk));
+        }
+        match &delivery.mailbox {
+            Some(detail) => self.detail_mailbox(detail),
+            None => Ok(None),
+        }
+    }
+
+    fn junk_mailbox(&mut self) -> Result<Option<CollectionId>> {
+        let account = Value::Int(self.account.get());
+        self.sql.query_one(
+            "SELECT id FROM mailbox WHERE account_id = ?1 AND special_use = ?2",
+            &[account, Value::Text(SpecialUse::Junk.column())],
+            |row| Ok(CollectionId::new(row.int(0)?)),
+        )
     }
 
     /// The mailbox of this name, else one that differs in ASCII case only: senders and forms

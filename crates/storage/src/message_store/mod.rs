@@ -25,7 +25,7 @@ mod thread;
 
 pub use append::{Append, Appended};
 pub use copy::Copied;
-pub use deliver::Delivery;
+pub use deliver::{Delivery, Placement};
 pub use flags::{FlagChange, Stored};
 pub use load::{Content, Want};
 pub use prepare::PreparedMessage;

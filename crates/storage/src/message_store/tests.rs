@@ -1,6 +1,6 @@
 use ids::{AccountId, CollectionId, ContentId, ModSeq, Uid};
 
-use super::{Append, Copied, Delivery, FlagChange, PreparedMessage, Want};
+use super::{Append, Copied, Delivery, FlagChange, Placement, PreparedMessage, Want};
 use crate::sql::Dialect;
 use crate::testing::{TestStore, flags, mailbox_name, on_both_engines, on_both_engines_with, uids};
 use crate::{LimitKind, StorageError};
@@ -131,7 +131,7 @@ fn a_detail_names_a_mailbox_if_the_account_asks() {
             store
                 .with(account, move |tx| {
                     let message = PreparedMessage::new(TEXT.into());
-                    tx.deliver(&message, Delivery { mailbox })
+                    tx.deliver(&message, Delivery { mailbox, ..Delivery::default() })
                 })
                 .unwrap();
             let tree = store.read(move |tx| tx.list_mailboxes(account)).unwrap();
@@ -170,6 +170,31 @@ fn a_detail_names_a_mailbox_if_the_account_asks() {
         ] {
             assert_eq!(deliver(detail), expect, "{detail}");
         }
+    });
+}
+
+#[test]
+fn quarantine_is_the_mailbox_for_junk() {
+    on_both_engines(|store| {
+        let account = store.account("julie");
+        let deliver = |mailbox: Option<&str>| {
+            let mailbox = mailbox.map(str::to_owned);
+            let delivery = Delivery { placement: Placement::Junk, mailbox };
+            store.with(account, move |tx| tx.deliver(&PreparedMessage::new(TEXT.into()), delivery))
+        };
+        store.with(account, |tx| tx.set_plus_to_mailbox(true)).unwrap();
+        let (junk, spam) = (mailbox_name("Junk"), mailbox_name("Spam"));
+        store.with(account, move |tx| tx.rename_mailbox(&junk, &spam)).unwrap();
+        deliver(None).unwrap();
+        // What a stranger wrote behind the plus does not get it out of quarantine.
+        deliver(Some("Archive")).unwrap();
+        assert_eq!(store.messages(store.mailbox(account, "Spam")), ["1 ()", "2 ()"]);
+        let spam = mailbox_name("Spam");
+        store.with(account, move |tx| tx.set_special_use(&spam, None)).unwrap();
+        deliver(None).unwrap();
+        deliver(Some("Archive")).unwrap();
+        assert_eq!(store.messages(store.mailbox(account, "INBOX")), ["1 ()"]);
+        assert_eq!(store.messages(store.mailbox(account, "Archive")), ["1 ()"]);
     });
 }
 
