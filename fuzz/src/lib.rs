@@ -22,7 +22,7 @@ use sasl::{Answer, Channel, ChannelBindings, Mechanism, Name, Question};
 use smtp::content::{Content, ContentLimits, Encoding, Fed, Framing};
 use smtp::session::{Next, Session};
 use smtp::{Role, Settings};
-use textindex::{Block, Builder, Field, Head, Input, Needle, What, merge, search};
+use textindex::{Asked, Block, Builder, Field, Head, Input, Needle, What, merge, search};
 
 /// One target: its name, as in `fuzz_targets/` and `corpus/`, and what it does.
 pub type Target = (&'static str, fn(&[u8]));
@@ -118,8 +118,12 @@ pub fn search_index(input: &[u8]) {
     assert_eq!(Head::parse(&head.encode()).as_ref(), Ok(&head));
     let mut source: BTreeMap<usize, Block> = blocks.into_iter().collect();
     let needle = Needle { field: Field::Body, what: What::Text(&needle) };
-    let found = search(&head, &[needle], &mut source).unwrap_or_default();
-    let found: Vec<bool> = found.iter().flatten().map(|count| *count > 0).collect();
+    let mut found = |asked| {
+        let found = search(&head, &[needle], asked, &mut source).unwrap_or_default();
+        found.iter().flatten().map(|count| *count > 0).collect::<Vec<bool>>()
+    };
+    assert_eq!(found(Asked::HowOften), expected);
+    let found = found(Asked::Whether);
     assert_eq!(found, expected);
     let keep = vec![true; found.len()];
     let mut again = BTreeMap::new();
@@ -133,7 +137,7 @@ pub fn search_index(input: &[u8]) {
     let strange_head = Head::parse(input).unwrap_or(head);
     let mut source: BTreeMap<usize, Block> =
         (0..strange_head.blocks().min(8)).map(|number| (number, stranger.clone())).collect();
-    let _ = search(&strange_head, &[needle], &mut source);
+    let _ = search(&strange_head, &[needle], Asked::Whether, &mut source);
     let keep = vec![true; strange_head.documents().len()];
     let inputs = vec![Input { head: &strange_head, keep, source: &mut source }];
     let _ = merge(inputs, &mut |_, _| Ok(()));

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use ids::{AccountId, Clock, ContentId, Timestamp};
 use storage::{
-    AccountTx, Address, Database, Delivery, MailboxName, NewAccount, PreparedMessage, Role,
+    AccountTx, Address, Asked, Database, Delivery, MailboxName, NewAccount, PreparedMessage, Role,
     SearchField, SearchTerm, Settings, Sought, Store,
 };
 
@@ -76,7 +76,8 @@ fn main() {
         for _ in 0..5 {
             let term = term.clone();
             let started = Instant::now();
-            let found = store.read_blocking(|tx| tx.search(inbox.id, &[term])).unwrap();
+            let found =
+                store.read_blocking(|tx| tx.search(inbox.id, &[term], Asked::Whether)).unwrap();
             times.push(started.elapsed().as_secs_f64() * 1000.0);
             let places = 0..found.contents().len();
             hits = places.filter(|place| found.holds(0, *place) == Some(true)).count();

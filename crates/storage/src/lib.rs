@@ -58,7 +58,9 @@ pub use message_store::{
     ThreadId, Want,
 };
 pub use metadata::{Metadata, MetadataEntry, MetadataScope};
-pub use search::{Found, Indexed, Near, Ranking, SearchField, SearchTerm, Sought, length_of};
+pub use search::{
+    Asked, Found, Indexed, Near, Ranking, SearchField, SearchTerm, Sought, length_of,
+};
 pub use settings::{Blobs, Database, Settings};
 pub use sort_keys::{MailboxKeys, SortKeys, SortWant, ThreadRow};
 pub use spool::{

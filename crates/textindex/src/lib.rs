@@ -36,7 +36,7 @@ pub use builder::{Builder, HeaderLine};
 pub use head::Head;
 pub use item::{length, words};
 pub use merge::{Input, merge};
-pub use query::{EachKeys, Needle, Source, UNKNOWN, What, search};
+pub use query::{Asked, EachKeys, Needle, Source, UNKNOWN, What, search};
 
 /// Texts of a document that are searched apart from each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -27,11 +27,14 @@ impl Piece {
         self.ends.push(self.lists.len());
     }
 
-    fn cursors(&self) -> Cursors<'_> {
+    pub(crate) fn lists(&self) -> impl Iterator<Item = List<'_>> {
         let starts = std::iter::once(&0).chain(&self.ends);
         let lists = starts.zip(&self.ends);
-        let lists = lists.map(|(from, to)| List::new(self.lists.get(*from..*to).unwrap_or(&[])));
-        Cursors { offset: self.offset, lists: lists.collect() }
+        lists.map(|(from, to)| List::new(self.lists.get(*from..*to).unwrap_or(&[])))
+    }
+
+    fn cursors(&self) -> Cursors<'_> {
+        Cursors { offset: self.offset, lists: self.lists().collect() }
     }
 }
 

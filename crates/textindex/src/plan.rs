@@ -1,5 +1,7 @@
 //! How one needle is found: which keys, and what their lists then say.
 
+use std::cmp::Reverse;
+
 use memchr::memchr_iter;
 use memchr::memmem::Finder;
 
@@ -9,7 +11,7 @@ use crate::documents::{self, Places};
 use crate::head::Head;
 use crate::item::{items, word};
 use crate::phrase::{Piece, successive};
-use crate::query::{Counts, Needle, Source, What, read_apart};
+use crate::query::{Asked, Counts, Needle, Source, What, read_apart};
 use crate::varint::List;
 use crate::{Corrupt, END, Field};
 
@@ -111,6 +113,7 @@ impl<'n> Plan<'n> {
         &self,
         head: &Head,
         places: &Places,
+        asked: Asked,
         source: &mut S,
     ) -> Result<Vec<u16>, S::Error> {
         let mut counts = Counts::new(head, self.field, places);
@@ -131,6 +134,7 @@ impl<'n> Plan<'n> {
                     documents::decode(list, total, &mut |document| counts.add(document as usize))
                 })?;
             }
+            ([piece], None) if asked == Asked::Whether => whether(piece, &mut counts, source)?,
             (pieces, values) => {
                 let Some(values) = values else {
                     self.positions(pieces, places, source, |at| counts.add_position(at))?;
@@ -247,12 +251,60 @@ impl<'n> Pattern<'n> {
 /// What is called for each list, with the number of its pattern.
 type EachList<'f> = &'f mut dyn FnMut(usize, &[u8]) -> Result<(), Corrupt>;
 
-/// Hands the list of each key found to `each`, with the number of its pattern. No block is read
-/// twice.
+/// Hands the list of each key found to `each`, with the number of its pattern.
 fn each_list<S: Source>(
     patterns: &[Pattern<'_>],
     source: &mut S,
     each: EachList<'_>,
+) -> Result<(), S::Error> {
+    each_place(patterns, source, &mut |source, pattern, at| match at {
+        At::Here(list) => Ok(each(pattern, list)?),
+        At::Apart(blocks) => Ok(each(pattern, &read_apart(source, blocks)?)?),
+    })
+}
+
+/// Whether the only piece of a needle stands in each document. The longest lists come first, and
+/// those left over are not read once it stands in all.
+fn whether<S: Source>(
+    piece: &Pattern<'_>,
+    counts: &mut Counts<'_>,
+    source: &mut S,
+) -> Result<(), S::Error> {
+    let (mut here, mut apart) = (Piece::default(), Vec::new());
+    each_place(std::slice::from_ref(piece), source, &mut |_, _, at| {
+        match at {
+            At::Here(list) => here.push(list),
+            At::Apart(blocks) => apart.push(blocks),
+        }
+        Ok(())
+    })?;
+    apart.sort_by_key(|blocks| Reverse(blocks.len()));
+    let mut without = counts.without();
+    let mut look = |list: List<'_>, without: &mut usize| {
+        list.for_each(|position| *without -= usize::from(counts.is_first(position)));
+    };
+    for blocks in apart {
+        if without == 0 {
+            return Ok(());
+        }
+        look(List::new(&read_apart(source, blocks)?), &mut without);
+    }
+    for list in here.lists() {
+        look(list, &mut without);
+    }
+    Ok(())
+}
+
+/// What is called for each list with the number of its pattern and the place of the list.
+type EachPlace<'f, S> =
+    &'f mut dyn FnMut(&mut S, usize, At<'_>) -> Result<(), <S as Source>::Error>;
+
+/// Hands the place of the list of each key found to `each`, with the number of its pattern. No
+/// block is read twice.
+fn each_place<S: Source>(
+    patterns: &[Pattern<'_>],
+    source: &mut S,
+    each: EachPlace<'_, S>,
 ) -> Result<(), S::Error> {
     let hits = patterns.iter().enumerate();
     let hits =
@@ -265,10 +317,7 @@ fn each_list<S: Source>(
         let lists = Lists::parse(&postings)?;
         for (_, pattern, place) in hits {
             let list = lists.list(&postings, *place);
-            match list.ok_or(Corrupt("block of postings"))? {
-                At::Here(list) => each(*pattern, list)?,
-                At::Apart(blocks) => each(*pattern, &read_apart(source, blocks)?)?,
-            }
+            each(source, *pattern, list.ok_or(Corrupt("block of postings"))?)?;
         }
     }
     Ok(())

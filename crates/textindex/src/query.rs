@@ -32,6 +32,15 @@ pub enum What<'n> {
     Word(&'n dyn Fn(&str) -> bool),
 }
 
+/// What is asked of a needle in a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Whether it stands there: any number that is not 0 says yes.
+    Whether,
+    /// How often.
+    HowOften,
+}
+
 /// What is called for the keys of each block, with its number.
 pub type EachKeys<'f> = &'f mut dyn FnMut(usize, &[u8]) -> Result<(), Corrupt>;
 
@@ -66,7 +75,7 @@ pub(crate) fn read_apart<S: Source>(
     Ok(list)
 }
 
-/// How often each needle stands in each document, [`UNKNOWN`] where that is not known, in the
+/// What is asked of each needle in each document, [`UNKNOWN`] where that is not known, in the
 /// order of [`Head::documents`]. A needle that is looked up in lists of documents counts once.
 ///
 /// # Errors
@@ -74,6 +83,7 @@ pub(crate) fn read_apart<S: Source>(
 pub fn search<S: Source>(
     head: &Head,
     needles: &[Needle<'_>],
+    asked: Asked,
     source: &mut S,
 ) -> Result<Vec<Vec<u16>>, S::Error> {
     let mut plans: Vec<Plan<'_>> = needles.iter().map(|needle| Plan::of(*needle)).collect();
@@ -95,7 +105,7 @@ pub fn search<S: Source>(
         .iter()
         .map(|plan| {
             let places = places.entry(plan.field).or_insert_with(|| Places::of(head, plan.field));
-            plan.count(head, places, source)
+            plan.count(head, places, asked, source)
         })
         .collect()
 }
@@ -157,6 +167,24 @@ impl<'h> Counts<'h> {
     #[inline]
     pub(crate) fn add_position(&mut self, position: u32) {
         self.add(self.places.document(position));
+    }
+
+    /// How many documents have a text and nothing found in it.
+    pub(crate) fn without(&self) -> usize {
+        let counts = self.counts.iter().zip(self.head.lengths(self.field));
+        counts.filter(|(count, length)| **count == 0 && *length > 0).count()
+    }
+
+    /// Says whether it is the first in its document.
+    #[inline]
+    pub(crate) fn is_first(&mut self, position: u32) -> bool {
+        match self.counts.get_mut(self.places.document(position)) {
+            Some(count @ 0) => {
+                *count = 1;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// What cannot be told from the index at this position.

@@ -67,10 +67,15 @@ fn scan(documents: &[Document], field: Field, needle: &str) -> Vec<i64> {
 }
 
 fn found((head, source): &mut Segment, field: Field, needle: &str) -> Vec<i64> {
-    let counts =
-        search(head, &[Needle { field, what: What::Text(needle) }], source).unwrap().remove(0);
-    let hits = head.documents().zip(counts).filter(|(_, count)| *count > 0);
-    hits.map(|(id, _)| id).collect()
+    let mut ask = |asked| {
+        let needles = [Needle { field, what: What::Text(needle) }];
+        let counts = search(head, &needles, asked, source).unwrap().remove(0);
+        let hits = head.documents().zip(counts).filter(|(_, count)| *count > 0);
+        hits.map(|(id, _)| id).collect::<Vec<_>>()
+    };
+    let hits = ask(Asked::Whether);
+    assert_eq!(hits, ask(Asked::HowOften));
+    hits
 }
 
 /// A piece of one of the texts, or something made up.
@@ -198,7 +203,8 @@ fn header_fields_are_found_by_their_names() {
             let from = rng.usize(..=chars.len());
             let needle: String = chars.into_iter().skip(from).take(rng.usize(..6)).collect();
             let needles = [Needle { field: Field::Header, what: What::Named(name, &needle) }];
-            let counts = search(&joined.0, &needles, &mut joined.1).unwrap().remove(0);
+            let counts =
+                search(&joined.0, &needles, Asked::HowOften, &mut joined.1).unwrap().remove(0);
             for (lines, count) in headers.iter().zip(counts) {
                 let of_name = lines.iter().filter(|line| line.name_bytes.is_some());
                 let mut values =
@@ -224,7 +230,7 @@ fn words_are_found_by_what_accepts_them() {
     let (head, mut source) = stored(builder.finish());
     let mut ask = |accepts: &dyn Fn(&str) -> bool| {
         let needle = Needle { field: Field::Body, what: What::Word(accepts) };
-        search(&head, &[needle], &mut source).unwrap().remove(0)
+        search(&head, &[needle], Asked::HowOften, &mut source).unwrap().remove(0)
     };
     assert_eq!(ask(&|word| word == "FOX"), [1, 1, 1]);
     assert_eq!(ask(&|word| word.starts_with("FO")), [1, 2, 2]);
@@ -244,7 +250,7 @@ fn occurrences_are_counted_and_what_was_left_out_is_unknown() {
     let (head, mut source) = stored(builder.finish());
     let needle = |text| Needle { field: Field::Body, what: What::Text(text) };
     let needles = ["FOX", "FOX F", "", "DOG"].map(needle);
-    let counts = search(&head, &needles, &mut source).unwrap();
+    let counts = search(&head, &needles, Asked::HowOften, &mut source).unwrap();
     let unknown = UNKNOWN;
     assert_eq!(counts, [[3, unknown, 0], [1, unknown, 0], [1, 1, 1], [0, 1, 0]]);
     assert_eq!(head.lengths(Field::Body).collect::<Vec<_>>(), [5, 3, 1]);
@@ -259,8 +265,8 @@ fn long_needles_are_excluded_or_not_known() {
         builder.add(Field::Body, &[text]);
     }
     let (head, mut source) = stored(builder.finish());
-    let counts =
-        search(&head, &[Needle { field: Field::Body, what: What::Text(&long) }], &mut source);
+    let needle = Needle { field: Field::Body, what: What::Text(&long) };
+    let counts = search(&head, &[needle], Asked::Whether, &mut source);
     assert_eq!(counts, Ok(vec![vec![UNKNOWN, 0, UNKNOWN]]));
 }
 
@@ -289,8 +295,11 @@ fn damage_is_an_error_not_a_panic() {
             .collect();
         for text in ["A", "THE QUICK", "京", "", " F"] {
             for what in [What::Text(text), What::Named("X", text), What::Word(&|_| true)] {
-                let _ = search(&head, &[Needle { field: Field::Header, what }], &mut source);
-                let _ = search(&head, &[Needle { field: Field::Body, what }], &mut source);
+                for (field, asked) in
+                    [(Field::Header, Asked::HowOften), (Field::Body, Asked::Whether)]
+                {
+                    let _ = search(&head, &[Needle { field, what }], asked, &mut source);
+                }
             }
         }
         let keep = vec![true; head.documents().len()];

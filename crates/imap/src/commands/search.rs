@@ -264,7 +264,7 @@ fn index_stage(
     among: &NumberSet,
     program: &Program,
 ) -> storage::Result<(NumberSet, NumberSet, storage::Found)> {
-    let index = tx.search(known.mailbox(), program.terms())?;
+    let index = tx.search(known.mailbox(), program.terms(), storage::Asked::Whether)?;
     let (found, open) = stage(known, among, program, Some(&index));
     Ok((found, open, index))
 }

@@ -1,7 +1,7 @@
 //! Asking the index of an account.
 
 use ids::{AccountId, CollectionId, ContentId};
-use textindex::{Field, Head, Needle, UNKNOWN, What, search};
+use textindex::{Asked, Field, Head, Needle, UNKNOWN, What, search};
 
 use super::cache::{KeptSegment, SearchCache};
 use super::near::Near;
@@ -155,9 +155,15 @@ fn in_order<T: Copy>(values: &[T], order: &[usize]) -> Vec<T> {
 }
 
 impl ReadTx<'_> {
-    /// What the index of the account that has `mailbox` says of `terms`. Its cost is that of the
+    /// What the index of the account that has `mailbox` says of `terms`; asked
+    /// [whether](Asked::Whether) they stand in a content, it counts no further than it has to. Its cost is that of the
     /// account's index, whatever else the store holds.
-    pub fn search(&mut self, mailbox: CollectionId, terms: &[SearchTerm]) -> Result<Found> {
+    pub fn search(
+        &mut self,
+        mailbox: CollectionId,
+        terms: &[SearchTerm],
+        asked: Asked,
+    ) -> Result<Found> {
         let sql = "SELECT account_id FROM mailbox WHERE id = ?1";
         let account = self.sql.query_one(sql, &[Value::Int(mailbox.get())], |row| row.int(0))?;
         // Of a mailbox that is gone nothing is known.
@@ -181,7 +187,7 @@ impl ReadTx<'_> {
             let head = kept.head.clone();
             let keys = Some(&mut kept.keys);
             let mut blocks = Blocks { sql: &mut *self.sql, segment: segment.id, kept: keys };
-            match search(&head, &needles, &mut blocks) {
+            match search(&head, &needles, asked, &mut blocks) {
                 Ok(counts) => found.append(&head, by_term(terms, counts)),
                 // Its contents are looked at one by one, as if they were not indexed yet.
                 Err(StorageError::Corrupt(cause)) => {

@@ -31,6 +31,7 @@ pub(crate) use check::{check, repair};
 pub(crate) use garbage::{give_up, sweep};
 pub use near::Near;
 pub use ranking::{Ranking, length_of};
+pub use textindex::Asked;
 pub use update::Indexed;
 pub(crate) use update::update;
 pub(crate) use waiting::Waiting;

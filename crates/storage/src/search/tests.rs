@@ -113,18 +113,25 @@ impl Scene {
     }
 
     fn ask(&self, term: SearchTerm) -> Found {
+        self.ask_for(term, Asked::HowOften)
+    }
+
+    fn ask_for(&self, term: SearchTerm, asked: Asked) -> Found {
         let mailbox = self.mailboxes[1];
-        self.store.read_blocking(move |tx| tx.search(mailbox, &[term])).unwrap()
+        self.store.read_blocking(move |tx| tx.search(mailbox, &[term], asked)).unwrap()
     }
 
     /// What the index says is what a scan says.
     fn compare(&self, contents: &BTreeMap<ContentId, Content>, term: &SearchTerm) {
         let found = self.ask(term.clone());
+        let whether = self.ask_for(term.clone(), Asked::Whether);
         for (id, content) in contents {
-            let Some(holds) = found.place(*id, None).and_then(|place| found.holds(0, place)) else {
-                continue;
-            };
-            assert_eq!(holds, scan(content, term), "{term:?} {id}");
+            let Some(place) = found.place(*id, None) else { continue };
+            let holds = found.holds(0, place);
+            assert_eq!(whether.holds(0, place), holds, "{term:?} {id}");
+            if let Some(holds) = holds {
+                assert_eq!(holds, scan(content, term), "{term:?} {id}");
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use message::Collation;
-use storage::{Found, Ranking, ReadTx, SearchTerm, Snapshot, Store, Want};
+use storage::{Asked, Found, Ranking, ReadTx, SearchTerm, Snapshot, Store, Want};
 
 use super::super::batches::{BATCH_BYTES, Batches};
 use super::content::{KeyField, Texts};
@@ -140,8 +140,8 @@ pub(super) async fn scores(
     let terms = Arc::new(Terms::of(key, collation));
     let mut index = None;
     if found.len() > READ_WITHOUT_INDEX && !terms.terms.is_empty() {
-        let (mailbox, asked) = (known.mailbox(), terms.search_terms());
-        index = Some(store.read(move |tx| tx.search(mailbox, &asked)).await?);
+        let (mailbox, sought) = (known.mailbox(), terms.search_terms());
+        index = Some(store.read(move |tx| tx.search(mailbox, &sought, Asked::HowOften)).await?);
     }
     let index = index.filter(|index| index.contents().len() > 0);
     let mut counted = BTreeMap::new();
