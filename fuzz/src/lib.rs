@@ -11,6 +11,10 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
+use dav::xml::{
+    Element, LockInfo, Multistatus, PropertyChange, PropertyRequest, Report, SharingRequest,
+    Status, parse_acl, parse_mkcol,
+};
 use imap::mutf7;
 use imap::parse::{Dialect, Framer, Step, parse_command, parse_section, parse_sequence_set};
 use imap::render::{render_rejection, sequence_set};
@@ -41,7 +45,39 @@ pub const TARGETS: &[Target] = &[
     ("sasl_exchange", sasl_exchange),
     ("sieve_script", sieve_script),
     ("search_index", search_index),
+    ("dav_body", dav_body),
 ];
+
+/// A body is an error or a tree that is written so that it reads the same, also within an answer;
+/// what a method makes of it is an error or a value.
+pub fn dav_body(input: &[u8]) {
+    let limits = dav::xml::Limits { bytes_max: 1 << 16, ..dav::xml::Limits::default() };
+    let Ok(tree) = Element::parse(input, &limits) else { return };
+    let written = tree.to_xml();
+    assert_eq!(Element::parse(written.as_bytes(), &limits).as_ref(), Ok(&tree), "{written}");
+    let mut answer = Multistatus::new();
+    answer.response(&tree.text(), |response| {
+        response.propstat(Status::OK, |properties| {
+            properties.tree(&tree);
+            properties.empty(&tree.name);
+        });
+    });
+    // The answer is a few elements deeper, has more names in scope and longer references.
+    let wider =
+        dav::xml::Limits { depth_max: 64, namespaces_max: 100, ..dav::xml::Limits::default() };
+    let answer = Element::parse(&answer.finish(), &wider).expect("answers are well-formed");
+    let properties = answer.elements().flat_map(Element::elements).flat_map(Element::elements);
+    let found: Vec<_> = properties.flat_map(Element::elements).collect();
+    assert_eq!(found.first(), Some(&&tree));
+    assert_eq!(found.get(1).map(|element| &element.name), Some(&tree.name));
+    let _ = PropertyRequest::parse(input, &limits);
+    let _ = PropertyChange::parse(input, &limits);
+    let _ = parse_mkcol(input, &limits);
+    let _ = LockInfo::parse(input, &limits);
+    let _ = parse_acl(input, &limits);
+    let _ = Report::parse(input, &limits);
+    let _ = SharingRequest::parse(input, &limits);
+}
 
 /// What is a URL is written so that it reads the same; the date of one that expires is one.
 pub fn imap_url(input: &[u8]) {

@@ -18,6 +18,7 @@ mod error;
 mod fold;
 mod limits;
 mod line;
+mod query;
 mod recur;
 mod text;
 mod time;
@@ -27,6 +28,12 @@ pub use component::Component;
 pub use error::Error;
 pub use limits::Limits;
 pub use line::{Line, Parameter};
+pub use query::{
+    CalendarSelection, CardFilter, CardPropertyFilter, CardPropertyTest, Collation,
+    ComponentFilter, ComponentSelection, ComponentTest, MatchKind, ParameterFilter, Presence,
+    PropertyFilter, PropertySelection, PropertyTest, Quantifier, RecurrenceSelection, TextMatch,
+    TimeRange, ValueTest, Which,
+};
 pub use recur::{ByDay, Frequency, Occurrence, Occurrences, Rule, Skip, Times, Until};
 pub use text::{escape_text, split_list, split_structured, unescape_text};
 pub use time::{Duration, End, Period, Time, Value};

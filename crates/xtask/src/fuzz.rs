@@ -18,6 +18,7 @@ const TARGETS: &[&str] = &[
     "smtp_data",
     "sasl_exchange",
     "config_file",
+    "dav_body",
 ];
 
 /// What cargo-fuzz passes to the compiler. `RUSTC_BOOTSTRAP` lets a stable compiler take the two

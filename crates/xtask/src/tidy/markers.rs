@@ -20,7 +20,7 @@ pub(super) fn check(sources: &[Source]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for source in sources {
         for (line, text) in source.lines() {
-            for (mark, instead) in BANNED.iter().filter(|(mark, _)| text.contains(mark)) {
+            for (mark, instead) in BANNED.iter().filter(|(mark, _)| stands_in(mark, text)) {
                 let place = format!("{}:{line}", source.path);
                 findings.push(Finding::new(place, format!("{mark}: {instead}")));
             }
@@ -30,6 +30,13 @@ pub(super) fn check(sources: &[Source]) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether a mark stands there, and is not the end of a longer word, as of a component of
+/// iCalendar.
+fn stands_in(mark: &str, text: &str) -> bool {
+    text.match_indices(mark)
+        .any(|(at, _)| !text[..at].ends_with(|before: char| before.is_ascii_uppercase()))
 }
 
 fn is_crate_root(path: &str) -> bool {
