@@ -145,6 +145,12 @@ fn limit_noun(kind: LimitKind) -> &'static str {
         LimitKind::AclEntries => "entries in an access control list are",
         LimitKind::MetadataBytes => "bytes of annotations are",
         LimitKind::AccessKeys => "app passwords or tokens are",
+        LimitKind::Scripts => "scripts are",
+        LimitKind::ScriptBytes => "bytes of scripts are",
+        LimitKind::Responders => "responders are",
+        LimitKind::Exclusions => "addresses without an answer are",
+        LimitKind::Redirections => "redirections are",
+        LimitKind::Confirmations => "addresses that have not answered yet are",
     }
 }
 

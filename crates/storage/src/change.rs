@@ -61,6 +61,11 @@ pub enum Fact {
     /// The password changed, or the account was blocked: sessions signed in before must end
     /// (R-ADDR-8, R-ADDR-12).
     CredentialsChanged,
+    /// Another Sieve script runs from now on.
+    ScriptActivated {
+        /// Its name; empty: none runs.
+        name: String,
+    },
     /// Another attribute of the account (quota, name, maintenance …) changed.
     AccountUpdated,
 }

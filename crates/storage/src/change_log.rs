@@ -27,6 +27,7 @@ const ACCOUNT_UPDATED: i64 = 11;
 const PRIVATE_METADATA: i64 = 12;
 const SHARED_METADATA: i64 = 13;
 const ACL_CHANGED: i64 = 14;
+const SCRIPT_ACTIVATED: i64 = 15;
 
 fn stored(fact: &Fact) -> Stored<'_> {
     let plain = |kind| Stored { kind, uids: None, detail: None };
@@ -49,6 +50,7 @@ fn stored(fact: &Fact) -> Stored<'_> {
         Fact::MessagesExpunged(set) => uids(MESSAGES_EXPUNGED, set),
         Fact::CredentialsChanged => plain(CREDENTIALS_CHANGED),
         Fact::AccountUpdated => plain(ACCOUNT_UPDATED),
+        Fact::ScriptActivated { name } => text(SCRIPT_ACTIVATED, name),
     }
 }
 
@@ -83,6 +85,7 @@ fn fact(kind: i64, uids: Option<&[u8]>, detail: Option<&str>) -> Result<Fact> {
         MESSAGES_EXPUNGED => Fact::MessagesExpunged(set()?),
         CREDENTIALS_CHANGED => Fact::CredentialsChanged,
         ACCOUNT_UPDATED => Fact::AccountUpdated,
+        SCRIPT_ACTIVATED => Fact::ScriptActivated { name: name()? },
         _ => return Err(StorageError::Corrupt(format!("change of unknown kind {kind}"))),
     })
 }
@@ -205,6 +208,7 @@ mod tests {
             Fact::MetadataChanged {
                 entry: MetadataEntry { scope: MetadataScope::Private, name: name.clone() },
             },
+            Fact::ScriptActivated { name: name.clone() },
             Fact::MetadataChanged { entry: MetadataEntry { scope: MetadataScope::Shared, name } },
             Fact::MessagesAdded(set.clone()),
             Fact::FlagsChanged(set.clone()),

@@ -33,6 +33,18 @@ pub enum LimitKind {
     AclEntries,
     /// R-ADDR-9: app passwords of one account; access tokens are counted apart.
     AccessKeys,
+    /// R-FILT-1: scripts of one account.
+    Scripts,
+    /// Bytes of all scripts of one account.
+    ScriptBytes,
+    /// R-RESP-1: responders of one account.
+    Responders,
+    /// R-RESP-2: addresses and domains that get no answer.
+    Exclusions,
+    /// R-ADDR-10: redirections of one account.
+    Redirections,
+    /// Addresses that one account has asked and that did not answer yet.
+    Confirmations,
 }
 
 /// Why a storage verb changed nothing.

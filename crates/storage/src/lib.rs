@@ -25,6 +25,7 @@ mod metadata;
 mod migrate;
 #[cfg(test)]
 mod model_tests;
+mod rules;
 mod search;
 mod settings;
 mod sort_keys;
@@ -58,6 +59,10 @@ pub use message_store::{
     ThreadId, Want,
 };
 pub use metadata::{Metadata, MetadataEntry, MetadataScope};
+pub use rules::{
+    ActiveResponder, ActiveScript, Agreement, AnswerSource, Claimed, Confirmed, LocalTime, Purpose,
+    Redirection, Responder, ResponderBody, ResponderId, Rules, Script, ScriptName, Weekdays,
+};
 pub use search::{
     Asked, Found, Indexed, Near, Ranking, SearchField, SearchTerm, Sought, length_of,
 };

@@ -31,6 +31,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 13, sql: include_str!("../migrations/0013_url_key.sql") },
     Migration { version: 14, sql: include_str!("../migrations/0014_shared_account.sql") },
     Migration { version: 15, sql: include_str!("../migrations/0015_search_again.sql") },
+    Migration { version: 16, sql: include_str!("../migrations/0016_rules.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

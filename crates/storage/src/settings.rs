@@ -73,6 +73,14 @@ pub struct Settings {
     /// Mailboxes of others that an account is shown; what was shared with it comes before what
     /// is there for anyone. Default 10,000.
     pub shared_mailboxes_max: u64,
+    /// Sieve scripts of one account. Default 100.
+    pub scripts_max: u64,
+    /// Bytes of one script. Default 1 MiB.
+    pub script_bytes_max: u64,
+    /// Bytes of all scripts of one account. Default 4 MiB.
+    pub scripts_bytes_max: u64,
+    /// Redirections of one account (R-ADDR-10). Default 10.
+    pub redirections_max: u64,
     /// Messages whose view may stay in memory with no session open. Default 4,000,000.
     pub view_cache_messages_max: usize,
     /// Bytes of sort keys that may stay in memory from one SORT or THREAD to the next. Default
@@ -121,6 +129,10 @@ impl Settings {
             metadata_bytes_max: 10 * 1024 * 1024,
             acl_entries_max: 1_000,
             shared_mailboxes_max: 10_000,
+            scripts_max: 100,
+            script_bytes_max: 1 << 20,
+            scripts_bytes_max: 4 << 20,
+            redirections_max: 10,
             view_cache_messages_max: 4_000_000,
             sort_keys_bytes_max: 128 * 1024 * 1024,
             search_index: true,

@@ -44,6 +44,14 @@ fn limit(kind: LimitKind, max: u64) -> String {
         LimitKind::MetadataBytes => format!("an account has at most {max} bytes of annotations"),
         LimitKind::Subscriptions => format!("an account has at most {max} subscriptions"),
         LimitKind::AccessKeys => format!("an account has at most {max} of them"),
+        LimitKind::Scripts => format!("an account has at most {max} scripts"),
+        LimitKind::ScriptBytes => format!("the scripts of an account have at most {max} bytes"),
+        LimitKind::Responders => format!("an account has at most {max} responders"),
+        LimitKind::Exclusions => format!("at most {max} addresses and domains are excluded"),
+        LimitKind::Redirections => format!("an account has at most {max} redirections"),
+        LimitKind::Confirmations => {
+            format!("at most {max} addresses can be asked before one of them answers")
+        }
     }
 }
 

@@ -27,6 +27,10 @@
 //! | `orphan` | nothing belongs to an account that is gone |
 //! | `acl-grantee` | rights are given to accounts and domains that exist, and never to the owner |
 //! | `metadata-place` | an annotation belongs to a mailbox or the server, and counts where it should |
+//! | `rules-flag` | an account is said to have rules if and only if something is active |
+//! | `rules-single` | R-RESP-1: at most one script and one responder of an account are active |
+//! | `script-size` | a script has the size that its row says |
+//! | `answered-source` | what answered and is remembered is a script or a responder there is |
 //! | `names-valid` | R-FOLD-5: mailbox names obey every rule |
 //! | `subscription-names-valid` | subscribed names do too |
 //! | `flags-canonical` | flags and keywords are in the one form they are stored in |

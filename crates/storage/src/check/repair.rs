@@ -16,7 +16,7 @@ pub struct Repaired {
 }
 
 /// Statements in the order in which one rests on the other.
-const REPAIRS: [(&str, &str); 8] = [
+const REPAIRS: [(&str, &str); 9] = [
     ("sweep-place", "UPDATE mailbox SET sweeps = 0 WHERE sweeps <> 0"),
     (
         "mailbox-counts",
@@ -79,6 +79,15 @@ const REPAIRS: [(&str, &str); 8] = [
         "UPDATE account SET uid_validity_last = (SELECT MAX(m.uid_validity) FROM mailbox m \
          WHERE m.account_id = account.id) WHERE uid_validity_last < \
          (SELECT MAX(m.uid_validity) FROM mailbox m WHERE m.account_id = account.id)",
+    ),
+    (
+        "rules-flag",
+        "UPDATE account SET rules_version = rules_version + 1, has_rules = 1 - has_rules \
+         WHERE has_rules <> CASE WHEN \
+         EXISTS (SELECT 1 FROM script s WHERE s.account_id = account.id AND s.active = 1) \
+         OR EXISTS (SELECT 1 FROM responder r WHERE r.account_id = account.id AND r.active = 1) \
+         OR EXISTS (SELECT 1 FROM redirection x WHERE x.account_id = account.id) \
+         THEN 1 ELSE 0 END",
     ),
     (
         "catch-all",

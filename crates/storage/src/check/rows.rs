@@ -11,7 +11,7 @@ struct Rule {
     sql: &'static str,
 }
 
-const RULES: [Rule; 32] = [
+const RULES: [Rule; 36] = [
     Rule {
         invariant: "mailbox-counts",
         row: "mailbox",
@@ -223,7 +223,45 @@ const RULES: [Rule; 32] = [
               UNION SELECT account_id FROM access_key \
               WHERE account_id NOT IN (SELECT id FROM account) \
               UNION SELECT account_id FROM scram_verifier \
+              WHERE account_id NOT IN (SELECT id FROM account) \
+              UNION SELECT account_id FROM script WHERE account_id NOT IN (SELECT id FROM account) \
+              UNION SELECT account_id FROM responder \
+              WHERE account_id NOT IN (SELECT id FROM account) \
+              UNION SELECT account_id FROM answered \
+              WHERE account_id NOT IN (SELECT id FROM account) \
+              UNION SELECT account_id FROM seen WHERE account_id NOT IN (SELECT id FROM account) \
+              UNION SELECT account_id FROM redirection \
+              WHERE account_id NOT IN (SELECT id FROM account) \
+              UNION SELECT account_id FROM confirmation \
               WHERE account_id NOT IN (SELECT id FROM account)",
+    },
+    Rule {
+        invariant: "rules-flag",
+        row: "account",
+        sql: "SELECT a.id FROM account a WHERE a.has_rules <> CASE WHEN \
+              EXISTS (SELECT 1 FROM script s WHERE s.account_id = a.id AND s.active = 1) \
+              OR EXISTS (SELECT 1 FROM responder r WHERE r.account_id = a.id AND r.active = 1) \
+              OR EXISTS (SELECT 1 FROM redirection x WHERE x.account_id = a.id) \
+              THEN 1 ELSE 0 END",
+    },
+    Rule {
+        invariant: "rules-single",
+        row: "account",
+        sql: "SELECT account_id FROM script GROUP BY account_id HAVING SUM(active) > 1 \
+              UNION SELECT account_id FROM responder GROUP BY account_id HAVING SUM(active) > 1 \
+              UNION SELECT account_id FROM script WHERE active NOT IN (0, 1) \
+              UNION SELECT account_id FROM responder WHERE active NOT IN (0, 1)",
+    },
+    Rule {
+        invariant: "script-size",
+        row: "script",
+        sql: "SELECT id FROM script WHERE size_bytes <> length(text)",
+    },
+    Rule {
+        invariant: "answered-source",
+        row: "account",
+        sql: "SELECT n.account_id FROM answered n WHERE length(n.source) NOT IN (8, 32) \
+              OR n.expires < n.at",
     },
     Rule {
         invariant: "acl-grantee",

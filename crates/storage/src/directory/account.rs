@@ -264,6 +264,12 @@ impl WriteTx<'_> {
             "DELETE FROM address WHERE account_id = ?1",
             "DELETE FROM scram_verifier WHERE account_id = ?1",
             "DELETE FROM access_key WHERE account_id = ?1",
+            "DELETE FROM script WHERE account_id = ?1",
+            "DELETE FROM responder WHERE account_id = ?1",
+            "DELETE FROM answered WHERE account_id = ?1",
+            "DELETE FROM seen WHERE account_id = ?1",
+            "DELETE FROM redirection WHERE account_id = ?1",
+            "DELETE FROM confirmation WHERE account_id = ?1",
             "UPDATE domain SET catch_all = NULL WHERE catch_all = ?1",
             "UPDATE spool SET account_id = NULL WHERE account_id = ?1",
             "UPDATE search_segment SET state = 2 WHERE account_id = ?1",
@@ -319,7 +325,8 @@ impl AccountTx<'_, '_> {
         self.set_column(
             "UPDATE account SET name = ?2 WHERE id = ?1 AND name <> ?2",
             Value::Text(name),
-        )
+        )?;
+        self.touch_rules()
     }
 
     /// The role.
@@ -341,7 +348,7 @@ impl AccountTx<'_, '_> {
     }
 
     /// Sets an attribute; records a fact only if it had another value.
-    pub(super) fn set_column(&mut self, sql: &'static str, value: Value<'_>) -> Result<()> {
+    pub(crate) fn set_column(&mut self, sql: &'static str, value: Value<'_>) -> Result<()> {
         self.require_own()?;
         let account = Value::Int(self.account.get());
         match self.sql.execute(sql, &[account, value])? {

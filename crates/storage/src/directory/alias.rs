@@ -81,6 +81,7 @@ impl AccountTx<'_, '_> {
         self.insert_address(domain.id, alias, account, "alias")?;
         self.sql
             .execute("UPDATE account SET alias_count = alias_count + 1 WHERE id = ?1", &[id])?;
+        self.touch_rules()?;
         self.record_fact(None, Fact::AccountUpdated)
     }
 
@@ -99,6 +100,7 @@ impl AccountTx<'_, '_> {
         }
         self.sql
             .execute("UPDATE account SET alias_count = alias_count - 1 WHERE id = ?1", &[id])?;
+        self.touch_rules()?;
         self.record_fact(None, Fact::AccountUpdated)
     }
 }

@@ -89,6 +89,7 @@ impl WriteTx<'_> {
         let name = parse_domain(alias)?;
         let (target_id, target) = self.lock_real_domain(target)?;
         let id = self.insert_domain(&name, Some(target_id))?;
+        self.touch_rules_of_domain(target_id)?;
         Ok(Domain { id, name, alias_of: Some(target), maintenance: false, catch_all: None })
     }
 
@@ -123,14 +124,13 @@ impl WriteTx<'_> {
     /// Removes a domain alias. Addresses under it are unknown from then on.
     pub fn remove_domain_alias(&mut self, alias: &str) -> Result<()> {
         let name = parse_domain(alias)?;
-        let removed = self.sql.execute(
-            "DELETE FROM domain WHERE name = ?1 AND alias_of IS NOT NULL",
+        let target = self.sql.query_one(
+            "DELETE FROM domain WHERE name = ?1 AND alias_of IS NOT NULL RETURNING alias_of",
             &[Value::Text(&name)],
+            |row| Ok(DomainId::new(row.int(0)?)),
         )?;
-        if removed == 0 {
-            return Err(StorageError::NotFound("domain alias"));
-        }
-        Ok(())
+        let target = target.ok_or(StorageError::NotFound("domain alias"))?;
+        self.touch_rules_of_domain(target)
     }
 
     /// R-ADDR-12 for every account of the domain.

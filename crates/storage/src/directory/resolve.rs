@@ -34,6 +34,9 @@ pub struct Recipient {
     pub used_bytes: u64,
     /// Bytes it may keep; 0: no limit.
     pub quota_bytes: u64,
+    /// Where something is active that decides what becomes of its mail: the version of
+    /// [`crate::Rules`] that holds.
+    pub rules: Option<u64>,
 }
 
 /// At what right an account sends from an address.
@@ -85,6 +88,7 @@ impl ReadTx<'_> {
             blocked: account.blocked,
             used_bytes: account.used_bytes,
             quota_bytes: account.quota_bytes,
+            rules: self.rules_of(catch_all)?,
         }))
     }
 
@@ -95,7 +99,8 @@ impl ReadTx<'_> {
         // No row has the id 0.
         let domain = self.find_target(domain)?.map_or(0, |target| target.id.get());
         self.sql.query_one(
-            "SELECT a.id, a.plus_to_mailbox, a.blocked, a.used_bytes, a.quota_bytes \
+            "SELECT a.id, a.plus_to_mailbox, a.blocked, a.used_bytes, a.quota_bytes, \
+             a.has_rules, a.rules_version \
              FROM account a WHERE a.role IN ('owner', 'administrator') AND a.blocked = 0 \
              ORDER BY CASE WHEN a.domain_id = ?1 THEN 0 ELSE 1 END, \
                       CASE WHEN a.role = 'owner' THEN 0 ELSE 1 END, a.id LIMIT 1",
@@ -169,9 +174,20 @@ impl ReadTx<'_> {
         }
     }
 
+    /// See [`Recipient::rules`].
+    fn rules_of(&mut self, account: AccountId) -> Result<Option<u64>> {
+        let found = self.sql.query_one(
+            "SELECT has_rules, rules_version FROM account WHERE id = ?1",
+            &[Value::Int(account.get())],
+            |row| Ok((row.int(0)? != 0).then_some(row.int(1)?.cast_unsigned())),
+        )?;
+        Ok(found.flatten())
+    }
+
     fn recipient_at(&mut self, domain: DomainId, local: &str) -> Result<Option<Recipient>> {
         self.sql.query_one(
-            "SELECT a.id, a.plus_to_mailbox, a.blocked, a.used_bytes, a.quota_bytes \
+            "SELECT a.id, a.plus_to_mailbox, a.blocked, a.used_bytes, a.quota_bytes, \
+             a.has_rules, a.rules_version \
              FROM address x JOIN account a ON a.id = x.account_id \
              WHERE x.domain_id = ?1 AND x.local = ?2",
             &[Value::Int(domain.get()), Value::Text(local)],
@@ -188,5 +204,6 @@ fn read_recipient(row: &dyn Row) -> Result<Recipient> {
         blocked: row.int(2)? != 0,
         used_bytes: row.int(3)?.cast_unsigned(),
         quota_bytes: row.int(4)?.cast_unsigned(),
+        rules: (row.int(5)? != 0).then_some(row.int(6)?.cast_unsigned()),
     })
 }

@@ -1,6 +1,7 @@
 //! Maintenance: gives up what nobody needs any more, and its space.
 //!
-//! In this order: changes of flags not yet in their rows, expunged messages past their retention, change log and trace past their days, contents
+//! In this order: changes of flags not yet in their rows, expunged messages past their retention, change log and trace past their days,
+//! what deliveries remembered past its time, contents
 //! that nothing names with their blobs, segments of the search index, packs and objects that no row names, free pages. Each
 //! step is many small transactions, so that writers hardly notice, and each is repeated by the
 //! next call where one is cut short.
@@ -13,6 +14,7 @@ mod contents;
 mod expunged;
 mod objects;
 mod packs;
+mod rules;
 mod space;
 mod sweeps;
 #[cfg(test)]
@@ -36,6 +38,8 @@ pub struct Maintained {
     pub changes: u64,
     /// What happened to messages sent.
     pub traces: u64,
+    /// Who was answered, what was seen, and requests nobody answered.
+    pub memories: u64,
     /// Message texts.
     pub contents: u64,
     /// Bodies of messages.
@@ -69,6 +73,7 @@ pub(crate) fn maintain(
         expunged: expunged::purge(store, days_ago(store, settings.expunged_retention_days))?,
         changes: change_log::purge(store, days_ago(store, settings.change_log_days))?,
         traces: trace::purge(store, days_ago(store, settings.trace_days))?,
+        memories: rules::purge(store, store.now())?,
         ..Maintained::default()
     };
     let erased = contents::erase(store, &mut progress.content)?;

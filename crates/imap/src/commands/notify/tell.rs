@@ -201,6 +201,7 @@ impl<'t> Teller<'t> {
             Fact::MailboxUpdated
             | Fact::AclChanged
             | Fact::CredentialsChanged
+            | Fact::ScriptActivated { .. }
             | Fact::AccountUpdated => {}
         }
     }
