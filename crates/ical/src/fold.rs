@@ -1,5 +1,7 @@
 //! Folding (RFC 5545 §3.1, RFC 6350 §3.2).
 
+use std::borrow::Cow;
+
 /// Octets of a line without its break.
 const LINE_BYTES: usize = 75;
 
@@ -14,6 +16,36 @@ pub(crate) fn logical_end(bytes: &[u8]) -> usize {
             return from;
         }
     }
+}
+
+/// The content lines of an object, with their folds and breaks.
+pub(crate) fn logical_lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let (line, after) = rest.split_at(logical_end(rest));
+        rest = after;
+        (!line.is_empty()).then_some(line)
+    })
+}
+
+/// An object as text, for where bytes cannot be said: as it is, or folded anew where a fold stands
+/// within a character. What is not UTF-8 at all is replaced.
+pub fn to_utf8(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = Vec::with_capacity(bytes.len());
+    for raw in logical_lines(bytes) {
+        match std::str::from_utf8(raw) {
+            Ok(_) => text.extend_from_slice(raw),
+            Err(_) => {
+                let line = unfold(raw);
+                let line = String::from_utf8_lossy(&line);
+                fold(line.trim_end_matches(['\r', '\n']), &mut text);
+            }
+        }
+    }
+    Cow::Owned(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// One content line without its folds and its break. Bytes come first: some programs fold in the
@@ -58,6 +90,15 @@ mod tests {
         assert!(std::str::from_utf8(&folded).is_ok());
         assert_eq!(logical_end(&folded), folded.len());
         assert_eq!(unfold(&folded), text.as_bytes());
+    }
+
+    #[test]
+    fn objects_become_text() {
+        assert_eq!(to_utf8(b"A:1\r\n 2\r\n"), "A:1\r\n 2\r\n");
+        assert_eq!(
+            to_utf8(b"A:1\n 2\nB:gr\xc3\r\n \xb6\xc3\x9fe\r\nC:\xff"),
+            "A:1\n 2\nB:gr\u{f6}\u{df}e\r\nC:\u{fffd}\r\n"
+        );
     }
 
     #[test]

@@ -9,6 +9,9 @@
 //! to instants by the VTIMEZONE of the object, the IANA database, or a Windows name;
 //! [`Occurrences`] puts both together with RDATE, EXDATE and overridden instances.
 //!
+//! [`CalendarObject`] is what may be stored as one resource, [`ObjectFacts`] what a store keeps of
+//! it beside its bytes.
+//!
 //! **Invariants:** nothing that is read panics; work and memory are bounded by [`Limits`], and an
 //! expansion by the window and count it is asked for. **Absent:** the clock, I/O, what CalDAV
 //! makes of an object.
@@ -18,6 +21,7 @@ mod error;
 mod fold;
 mod limits;
 mod line;
+mod object;
 mod query;
 mod recur;
 mod text;
@@ -26,8 +30,10 @@ mod zone;
 
 pub use component::Component;
 pub use error::Error;
+pub use fold::to_utf8;
 pub use limits::Limits;
 pub use line::{Line, Parameter};
+pub use object::{CalendarObject, ComponentKind, Invalid, ObjectFacts};
 pub use query::{
     CalendarSelection, CardFilter, CardPropertyFilter, CardPropertyTest, Collation,
     ComponentFilter, ComponentSelection, ComponentTest, MatchKind, ParameterFilter, Presence,

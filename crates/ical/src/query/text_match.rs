@@ -131,9 +131,10 @@ mod tests {
             (Octet, "EVENT", "Daily EVENT", true),
             (UnicodeCasemap, "ÉTÉ", "un été", true),
             (UnicodeCasemap, "Привет", "ПРИВЕТ!", true),
-            // Composed or not is the same, and so are forms for display.
+            // Composed or not is the same, and so are forms for display; case goes first.
             (UnicodeCasemap, "e\u{301}te\u{301}", "ÉTÉ", true),
-            (UnicodeCasemap, "file", "ﬁle", true),
+            (UnicodeCasemap, "①", "1", true),
+            (UnicodeCasemap, "file", "ﬁle", false),
             // RFC 5051 maps one character to one.
             (UnicodeCasemap, "ss", "ß", false),
             (UnicodeCasemap, "", "anything", true),

@@ -1,10 +1,12 @@
 //! Recurrence: rules (RFC 5545 §3.3.10, RFC 7529), the times they make, and sets of occurrences.
 
 mod dates;
+mod master;
 mod parse;
 mod period;
 mod rule;
 mod set;
+mod single;
 #[cfg(test)]
 mod tests;
 mod times;

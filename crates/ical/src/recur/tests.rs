@@ -203,7 +203,7 @@ fn occurrences(events: &str, from: &str, to: &str) -> Vec<String> {
     let parts: Vec<&Component> = calendar.components_named("VEVENT").collect();
     let set = Occurrences::of(&parts, &zones, &limits).unwrap();
     let window = from.parse::<Timestamp>().unwrap()..to.parse::<Timestamp>().unwrap();
-    let found = set.within(&window, 1000).unwrap();
+    let found = set.within(&window).unwrap();
     let show = |o: &crate::Occurrence| {
         let minutes = o.end.duration_since(o.start).as_mins();
         format!("{} {minutes} {} {}", o.start, o.id.value, o.component)

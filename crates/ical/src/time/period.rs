@@ -1,8 +1,11 @@
 //! PERIOD (RFC 5545 §3.3.9).
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::{Duration, Time, Value};
 use crate::error::Error;
 use crate::line::Line;
+use crate::zone::Zones;
 
 /// From a time to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +35,22 @@ impl Period {
             false => End::At(Value::parse(end)?),
         };
         Ok(Self { start, end })
+    }
+
+    /// When it begins and ends; it never ends before it begins.
+    pub fn instants(&self, zones: &Zones) -> (Timestamp, Timestamp) {
+        let zone = zones.zone_of(&self.start);
+        let start = zone.instant(self.start.value.civil());
+        let end = match self.end {
+            End::At(value) => zones.instant(&Time { value, zone: self.start.zone.clone() }),
+            End::After(duration) => {
+                let days = Duration { seconds: 0, ..duration };
+                let day = days.after(self.start.value.civil()).map(|day| zone.instant(day));
+                let rest = SignedDuration::from_secs(duration.seconds);
+                day.unwrap_or(start).checked_add(rest).unwrap_or(Timestamp::MAX)
+            }
+        };
+        (start, end.max(start))
     }
 }
 

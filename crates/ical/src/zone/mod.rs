@@ -63,7 +63,7 @@ fn edge(local: DateTime) -> Timestamp {
 /// The zones that an object may name.
 #[derive(Debug, Clone)]
 pub struct Zones {
-    own: HashMap<String, Zone>,
+    own: Arc<HashMap<String, Zone>>,
     /// Where floating times and dates are looked at from.
     floating: Zone,
 }
@@ -80,7 +80,7 @@ impl Zones {
                 own.entry(id).or_insert(Zone::Own(Arc::new(observances)));
             }
         }
-        Self { own, floating: Zone::Known(floating) }
+        Self { own: Arc::new(own), floating: Zone::Known(floating) }
     }
 
     /// The zone of that TZID: the one of the IANA database, else what the object says of it, else
@@ -88,22 +88,45 @@ impl Zones {
     ///
     /// The database comes first, because many programs write a VTIMEZONE of one year only.
     pub fn find(&self, id: Option<&str>) -> Zone {
+        id.and_then(|id| self.named(id)).unwrap_or_else(|| self.floating.clone())
+    }
+
+    fn named(&self, id: &str) -> Option<Zone> {
         // QUIRK(Exchange): a blank behind the name.
-        let Some(id) = id.map(str::trim) else { return self.floating.clone() };
+        let id = id.trim();
         known(id)
             .map(Zone::Known)
             .or_else(|| self.own.get(id).cloned())
             .or_else(|| windows(id).map(Zone::Known))
-            .unwrap_or_else(|| self.floating.clone())
+    }
+
+    /// The zone that a time is in.
+    pub fn zone_of(&self, time: &Time) -> Zone {
+        match time.value {
+            Value::Utc(_) => Zone::Known(TimeZone::UTC),
+            Value::Date(_) => self.floating.clone(),
+            Value::Local(_) => self.find(time.zone.as_deref()),
+        }
+    }
+
+    /// Whether it depends on the place of who looks at it when a time is.
+    pub fn is_floating(&self, time: &Time) -> bool {
+        match time.value {
+            Value::Utc(_) => false,
+            Value::Date(_) => true,
+            Value::Local(_) => time.zone.as_deref().and_then(|id| self.named(id)).is_none(),
+        }
+    }
+
+    /// The same with another zone for floating times.
+    #[must_use]
+    pub fn seen_from(&self, floating: TimeZone) -> Self {
+        Self { own: Arc::clone(&self.own), floating: Zone::Known(floating) }
     }
 
     /// When a time is. A date is when its day begins.
     pub fn instant(&self, time: &Time) -> Timestamp {
-        match time.value {
-            Value::Utc(utc) => Zone::Known(TimeZone::UTC).instant(utc),
-            Value::Date(_) => self.floating.instant(time.value.civil()),
-            Value::Local(local) => self.find(time.zone.as_deref()).instant(local),
-        }
+        self.zone_of(time).instant(time.value.civil())
     }
 }
 

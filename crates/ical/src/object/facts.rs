@@ -1,0 +1,81 @@
+//! What a store keeps of an object beside its bytes.
+
+use jiff::tz::TimeZone;
+
+use super::kind::ComponentKind;
+use super::parse::CalendarObject;
+use super::span::span;
+use crate::component::Component;
+use crate::limits::Limits;
+use crate::query::TimeRange;
+
+/// What is known of an object without looking at it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectFacts {
+    /// UID
+    pub uid: String,
+    /// What it is about.
+    pub kind: ComponentKind,
+    /// The range that all its occurrences lie in, whatever the zone of floating times; both ends
+    /// belong to it. [`TimeRange::ALWAYS`] has no end on either side. `None` where no range of
+    /// time finds it. An object that is found by a range of time touches it.
+    pub span: Option<TimeRange>,
+    /// Whether it has more occurrences than one, or might.
+    pub recurs: bool,
+    /// Who invites, as it is written; in lower case where it is an address.
+    pub organizer: Option<String>,
+    /// Who is invited, in the same way, each once.
+    pub attendees: Vec<String>,
+    /// Bytes of its largest inline attachment, decoded.
+    pub attachment_bytes_max: usize,
+}
+
+impl CalendarObject {
+    /// Looks at everything once.
+    pub fn facts(&self, limits: &Limits) -> ObjectFacts {
+        let zones = self.zones(TimeZone::UTC, limits);
+        let occurrences = self.occurrences(&zones, limits);
+        let mut attendees: Vec<String> = Vec::new();
+        for line in self.parts().flat_map(|part| part.lines_named("ATTENDEE")) {
+            attendees.push(calendar_user(line.value()));
+        }
+        attendees.sort_unstable();
+        attendees.dedup();
+        let organizer = self.parts().find_map(|part| part.line("ORGANIZER"));
+        ObjectFacts {
+            uid: self.uid().to_owned(),
+            kind: self.kind(),
+            span: span(self, &zones, limits),
+            recurs: occurrences.is_ok_and(|all| all.recurs()),
+            organizer: organizer.map(|line| calendar_user(line.value())),
+            attendees,
+            attachment_bytes_max: self.parts().map(attachment_bytes).max().unwrap_or(0),
+        }
+    }
+}
+
+/// RFC 5545 §3.3.3: an address of a calendar user. Those of mail are compared without case.
+pub(crate) fn calendar_user(value: &str) -> String {
+    let value = value.trim();
+    match value.split_at_checked(7) {
+        Some((scheme, _)) if scheme.eq_ignore_ascii_case("mailto:") => value.to_lowercase(),
+        _ => value.to_owned(),
+    }
+}
+
+/// The largest of ATTACH that stands in the object itself; alarms have them, too. As deep as
+/// [`Limits::depth_max`].
+fn attachment_bytes(part: &Component) -> usize {
+    let own = part.lines_named("ATTACH").filter_map(|line| {
+        let inline = line.parameter("ENCODING").is_some()
+            || line.parameter("VALUE").is_some_and(|kind| kind.eq_ignore_ascii_case("BINARY"));
+        let text = match line.value().split_once(',') {
+            // RFC 2397: what a URI holds is inline as well.
+            Some((scheme, text)) if scheme.starts_with("data:") => Some(text),
+            _ => inline.then_some(line.value()),
+        };
+        text.map(|text| text.len().div_ceil(4) * 3)
+    });
+    let within = part.components.iter().map(attachment_bytes);
+    own.chain(within).max().unwrap_or(0)
+}

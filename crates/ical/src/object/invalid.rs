@@ -1,0 +1,43 @@
+//! Why bytes are no calendar object.
+
+use std::fmt;
+
+use crate::error::Error;
+
+/// What is wrong; each fails a precondition of RFC 4791 §5.3.2.1 (of RFC 7529 §7 the last).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Invalid {
+    /// No iCalendar, or with values that are none: CALDAV:valid-calendar-data.
+    Data(Error),
+    /// A text that is not UTF-8, or lacks what it needs: CALDAV:valid-calendar-data.
+    Lacks(&'static str),
+    /// Not what may be one resource: CALDAV:valid-calendar-object-resource.
+    Object(&'static str),
+    /// In another calendar than the Gregorian: CALDAV:supported-calendar-data.
+    Scale,
+    /// A rule in such a calendar: CALDAV:supported-rscale.
+    RuleScale,
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Data(error) => fmt::Display::fmt(error, f),
+            Self::Lacks(what) => write!(f, "without {what}"),
+            Self::Object(what) => write!(f, "no calendar object: {what}"),
+            Self::Scale => f.write_str("another calendar than the Gregorian"),
+            Self::RuleScale => f.write_str("a rule in another calendar than the Gregorian"),
+        }
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+impl From<Error> for Invalid {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Rule("RSCALE") => Self::RuleScale,
+            error => Self::Data(error),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What may be stored as one resource (RFC 4791 §4.1).
+
+use jiff::tz::TimeZone;
+
+use super::invalid::Invalid;
+use super::kind::ComponentKind;
+use crate::component::Component;
+use crate::error::Error;
+use crate::fold::{logical_lines, unfold};
+use crate::limits::Limits;
+use crate::recur::Occurrences;
+use crate::recur::Rule;
+use crate::time::{Duration, Period, Time, Value};
+use crate::zone::Zones;
+
+/// One UID's components, in a VCALENDAR that may be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CalendarObject {
+    calendar: Component,
+    kind: ComponentKind,
+    uid: String,
+}
+
+impl CalendarObject {
+    /// Reads and checks. What RFC 5545 asks for and nobody misses (DTSTAMP, PRODID, a VTIMEZONE for
+    /// each TZID) is not asked for: what a client cannot store, its user loses.
+    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, Invalid> {
+        is_text(bytes).then_some(()).ok_or(Invalid::Lacks("text in UTF-8"))?;
+        Self::of(Component::parse(bytes, limits)?)
+    }
+
+    /// The same of what is read already.
+    pub fn of(calendar: Component) -> Result<Self, Invalid> {
+        if !calendar.is("VCALENDAR") {
+            return Err(Invalid::Lacks("VCALENDAR"));
+        }
+        let says = |name, value: &str| {
+            calendar.lines_named(name).all(|line| line.value().trim().eq_ignore_ascii_case(value))
+        };
+        // RFC 5545 §3.7.4: 1.0 is vCalendar, which is another format.
+        if !says("VERSION", "2.0") {
+            return Err(Invalid::Lacks("VERSION:2.0"));
+        }
+        if !says("CALSCALE", "GREGORIAN") {
+            return Err(Invalid::Scale);
+        }
+        // RFC 4791 §4.1: METHOD makes a message of an object.
+        if calendar.line("METHOD").is_some() {
+            return Err(Invalid::Object("it has a METHOD"));
+        }
+        let (kind, uid) = kind_and_uid(&calendar)?;
+        let object = Self { calendar, kind, uid };
+        object.parts().try_for_each(|part| check(part, kind))?;
+        Ok(object)
+    }
+
+    /// The VCALENDAR.
+    pub fn calendar(&self) -> &Component {
+        &self.calendar
+    }
+
+    /// The same to be changed or given away.
+    pub fn into_calendar(self) -> Component {
+        self.calendar
+    }
+
+    /// What it is about.
+    pub fn kind(&self) -> ComponentKind {
+        self.kind
+    }
+
+    /// What names it, everywhere.
+    pub fn uid(&self) -> &str {
+        &self.uid
+    }
+
+    /// Its components of that kind: the one that recurs, and those that override instances of it.
+    pub fn parts(&self) -> impl Iterator<Item = &Component> {
+        self.calendar.components.iter().filter(|part| part.is(self.kind.name()))
+    }
+
+    /// The zones it may name.
+    pub fn zones(&self, floating: TimeZone, limits: &Limits) -> Zones {
+        Zones::of(&self.calendar, floating, limits)
+    }
+
+    /// When it takes place.
+    pub fn occurrences(&self, zones: &Zones, limits: &Limits) -> Result<Occurrences, Error> {
+        let parts: Vec<&Component> = self.parts().collect();
+        Occurrences::of(&parts, zones, limits)
+    }
+}
+
+/// RFC 5545 §3.1.4. Some programs fold within a character, so folds are no part of the question.
+pub(crate) fn is_text(bytes: &[u8]) -> bool {
+    !bytes.contains(&0)
+        && (std::str::from_utf8(bytes).is_ok()
+            || logical_lines(bytes).all(|raw| std::str::from_utf8(&unfold(raw)).is_ok()))
+}
+
+fn kind_and_uid(calendar: &Component) -> Result<(ComponentKind, String), Invalid> {
+    let mut found: Option<(ComponentKind, String)> = None;
+    let mut has_master = false;
+    for part in &calendar.components {
+        // Of components that nobody knows, one resource holds what its client put there.
+        let Some(kind) = ComponentKind::find(&part.name()) else { continue };
+        let uid = part.line("UID").map(|line| line.text().trim().to_owned());
+        let uid = uid.filter(|uid| !uid.is_empty()).ok_or(Invalid::Object("it has no UID"))?;
+        match &found {
+            // RFC 4791 §4.1: one type of component, one UID.
+            Some((other, _)) if *other != kind => {
+                return Err(Invalid::Object("it has components of several types"));
+            }
+            Some((_, other)) if *other != uid => {
+                return Err(Invalid::Object("it has several UIDs"));
+            }
+            _ => found = Some((kind, uid)),
+        }
+        let is_master = part.line("RECURRENCE-ID").is_none();
+        if is_master && has_master {
+            return Err(Invalid::Object("it has several components without RECURRENCE-ID"));
+        }
+        has_master |= is_master;
+    }
+    found.ok_or(Invalid::Object("it has no component"))
+}
+
+/// Whether the values that a server looks at are what they have to be.
+fn check(part: &Component, kind: ComponentKind) -> Result<(), Invalid> {
+    let has = |name| part.line(name).is_some();
+    if kind == ComponentKind::Event && !has("DTSTART") {
+        // RFC 5545 §3.6.1: required where there is no METHOD.
+        return Err(Invalid::Lacks("DTSTART"));
+    }
+    if kind == ComponentKind::Todo && has("RRULE") && !has("DTSTART") && !has("DUE") {
+        return Err(Invalid::Lacks("DTSTART"));
+    }
+    for line in &part.lines {
+        match line.name() {
+            "DTSTART" | "DTEND" | "DUE" | "RECURRENCE-ID" | "COMPLETED" | "CREATED" | "DTSTAMP"
+            | "LAST-MODIFIED" => {
+                Time::of(line)?;
+            }
+            "EXDATE" => Time::list(line).try_for_each(|time| time.map(drop))?,
+            "RDATE" => {
+                for text in crate::text::split_list(line.value()) {
+                    match text.trim() {
+                        "" => {}
+                        text if text.contains('/') => drop(Period::of(line, text)?),
+                        text => drop(Value::parse(text)?),
+                    }
+                }
+            }
+            "FREEBUSY" => {
+                for text in crate::text::split_list(line.value()) {
+                    Period::of(line, text)?;
+                }
+            }
+            "RRULE" | "EXRULE" => drop(Rule::parse(line.value())?),
+            "DURATION" => drop(Duration::parse(line.value())?),
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! When one component takes place, recurrence apart.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::component::Component;
+use crate::error::Error;
+use crate::time::{Duration, Time, Value};
+use crate::zone::{Zone, Zones};
+
+/// What one component says of its own time.
+#[derive(Debug, Clone)]
+pub(super) struct Single {
+    pub(super) component: usize,
+    /// RECURRENCE-ID, or the start.
+    pub(super) id: Time,
+    pub(super) start: Time,
+    /// Of the start.
+    pub(super) zone: Zone,
+    pub(super) length: Length,
+}
+
+/// How long it takes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Length {
+    /// As the calendar and the clock count.
+    Nominal(Duration),
+    /// In seconds that pass.
+    Exact(SignedDuration),
+}
+
+impl Single {
+    pub(super) fn of(
+        component: &Component,
+        at: usize,
+        zones: &Zones,
+    ) -> Result<Option<Self>, Error> {
+        let named = |name| component.line(name).map(Time::of).transpose();
+        let end = match named("DTEND")? {
+            Some(end) => Some(end),
+            None => named("DUE")?,
+        };
+        let Some(start) = named("DTSTART")?.or_else(|| end.clone()) else { return Ok(None) };
+        let length = match (component.line("DURATION"), end) {
+            (_, Some(end)) if end.value.is_date() && start.value.is_date() => {
+                let days = start.value.civil().date().until(end.value.civil().date());
+                let days = days.map_or(0, |span| i64::from(span.get_days()));
+                Length::Nominal(Duration { days: days.max(1), seconds: 0 })
+            }
+            // RFC 5545 §3.8.5.3: with DTEND, all of them take as long as the first.
+            (_, Some(end)) => {
+                let exact = zones.instant(&end).duration_since(zones.instant(&start));
+                Length::Exact(exact.max(SignedDuration::ZERO))
+            }
+            (Some(line), None) => Length::Nominal(Duration::parse(line.value())?),
+            // RFC 5545 §3.6.1: a date alone is a day, a time alone has no length.
+            (None, None) => {
+                Length::Nominal(Duration { days: i64::from(start.value.is_date()), seconds: 0 })
+            }
+        };
+        let zone = zones.zone_of(&start);
+        Ok(Some(Self { component: at, id: start.clone(), start, zone, length }))
+    }
+
+    /// When the first of it begins.
+    pub(super) fn begin(&self) -> Timestamp {
+        self.zone.instant(self.start.value.civil())
+    }
+
+    /// When it ends if it begins at `start`, which is `begin`.
+    pub(super) fn end(&self, start: Value, begin: Timestamp, length: Option<Length>) -> Timestamp {
+        length.unwrap_or(self.length).end(start, begin, &self.zone).max(begin)
+    }
+}
+
+impl Length {
+    fn end(self, start: Value, begin: Timestamp, zone: &Zone) -> Timestamp {
+        let (day, rest) = match self {
+            Self::Exact(exact) => (begin, exact),
+            Self::Nominal(duration) => {
+                // RFC 5545 §3.3.6: days as the calendar counts, then the exact rest.
+                let days = Duration { seconds: 0, ..duration };
+                let day = days.after(start.civil()).unwrap_or(start.civil());
+                let day = if duration.days == 0 { begin } else { zone.instant(day) };
+                (day, SignedDuration::from_secs(duration.seconds))
+            }
+        };
+        day.checked_add(rest).unwrap_or(Timestamp::MAX)
+    }
+
+    /// No occurrence takes longer.
+    pub(super) fn longest(self) -> SignedDuration {
+        match self {
+            Self::Exact(exact) => exact,
+            Self::Nominal(duration) => {
+                SignedDuration::from_secs(duration.days.saturating_mul(90_000) + duration.seconds)
+            }
+        }
+    }
+}
