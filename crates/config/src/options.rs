@@ -459,6 +459,13 @@ sections! {
         /// Memory for messages on their way out; more of them wait.
         memory: u64 = default "256 MiB", since "0.2";
 
+        /// For how long people may have the server hold what is to be sent later (FUTURERELEASE);
+        /// `0 s` offers it to nobody.
+        hold_max: Duration = default "60 days", since "0.2";
+
+        /// How many messages of one account may be held at a time.
+        held_messages: u32 = default 1000, since "0.2";
+
         /// How long it can be said what happened to a message (`posthorn queue trace`).
         trace: Duration = default "14 days", since "0.2";
 

@@ -138,6 +138,7 @@ fn limit_noun(kind: LimitKind) -> &'static str {
         LimitKind::MailboxNameComponent => "bytes in one level of a mailbox name are",
         LimitKind::MailboxName => "bytes in a mailbox name are",
         LimitKind::MailboxDepth => "levels in a mailbox name are",
+        LimitKind::ScheduledMessages => "messages to be sent later are",
         LimitKind::Keywords => "keywords in a mailbox are",
         LimitKind::Uids => "messages in the life of a mailbox are",
         LimitKind::Subscriptions => "subscriptions are",

@@ -31,6 +31,8 @@ pub struct Received<'a> {
     /// The recipient, only where there is one: more would tell recipients of each other
     /// (RFC 5321 §7.2).
     pub recipient: Option<&'a str>,
+    /// Its priority, where it was told (RFC 6710 §4.1).
+    pub priority: Option<i8>,
     /// When it came.
     pub at: DateTime,
 }
@@ -70,6 +72,9 @@ impl Received<'_> {
             field.push_str("\r\n\tfor <");
             push_path(&mut field, recipient);
             field.push('>');
+        }
+        if let Some(priority) = self.priority {
+            let _ = write!(field, "\r\n\tPRIORITY {priority}");
         }
         field.push_str(";\r\n\t");
         field.push_str(&format_rfc5322(self.at));
@@ -126,6 +131,7 @@ mod tests {
             with: "ESMTPS",
             tls: Some("TLSv1.3 TLS13_AES_256_GCM_SHA384"),
             id: "7f3a",
+            priority: None,
             recipient: Some("julie@example.com"),
             at: DateTime::with_offset(880_127_706, -360),
         }
@@ -144,6 +150,7 @@ mod tests {
             peer_ip: Some("2001:db8::1".parse().unwrap()),
             tls: None,
             recipient: None,
+            priority: None,
             ..received()
         };
         assert_eq!(
@@ -167,6 +174,7 @@ mod tests {
                 tls: Some(evil),
                 id: evil,
                 recipient: Some(evil),
+                priority: None,
                 ..received()
             };
             let text = field.render() + &return_path(Some(evil));

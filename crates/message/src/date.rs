@@ -183,6 +183,15 @@ pub fn format_rfc5322(date: DateTime) -> String {
     format!("{weekday}, {day} {month} {year:04} {h:02}:{m:02}:{s:02} {sign}{zh:02}{zm:02}")
 }
 
+/// `date-time` of RFC 3339 §5.6, in UTC to the second.
+pub fn format_rfc3339(date: DateTime) -> String {
+    let DateTime { unix_secs, .. } = date;
+    let (year, month, day) = date.utc_day().civil();
+    let rest = unix_secs.rem_euclid(DAY_SECS);
+    let (h, m, s) = (rest / 3600, rest / 60 % 60, rest % 60);
+    format!("{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}Z")
+}
+
 /// `date-time` of RFC 5322 §3.3 with the obsolete forms of RFC 5322 §4.3, and forms that many
 /// programs wrote: C's `asctime` order, hyphens in the date, no zone (taken as UTC).
 pub fn parse_rfc5322(value: &[u8]) -> Option<DateTime> {

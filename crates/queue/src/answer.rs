@@ -23,6 +23,11 @@ impl Answer {
         Self { status: Status::new(class, subject, detail), host: None, text: text.into() }
     }
 
+    /// It is not there by when it was to be: RFC 2852 §4.1.3.
+    pub(crate) fn past_deadline() -> Self {
+        Self::ours(5, 4, 7, "the time within which it was to be delivered is over")
+    }
+
     /// What a server said.
     pub(crate) fn of(host: &str, reply: &ServerReply) -> Self {
         Self { status: reply.status(), host: Some(host.to_owned()), text: reply.to_string() }

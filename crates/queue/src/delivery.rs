@@ -8,7 +8,7 @@ use crate::counters::add;
 use crate::hosts::{find_hosts, find_relay};
 use crate::queue::Inner;
 use crate::settings::{Relay, RelayTls};
-use crate::settle::End;
+use crate::settle::{Confirms, End};
 
 /// A connection, and whom it is with.
 pub(crate) struct Server {
@@ -99,7 +99,12 @@ impl Inner {
 
 /// What an outcome means for one recipient; `None` for one that is to be named again in another
 /// transaction.
-pub(crate) fn end_of(verdict: Verdict, server: &str, confirms: bool, usable: bool) -> Option<End> {
+pub(crate) fn end_of(
+    verdict: Verdict,
+    server: &str,
+    confirms: Confirms,
+    usable: bool,
+) -> Option<End> {
     Some(match verdict {
         Verdict::Accepted(reply) => End::Sent { answer: Answer::of(server, &reply), confirms },
         Verdict::Refused(_, reply) if reply.is_permanent() => {

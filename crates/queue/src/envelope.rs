@@ -1,8 +1,9 @@
 //! The envelope as reception left it in the spool, typed.
 
+use ids::Timestamp;
 use serde::{Deserialize, Serialize};
 use smtp::client::{Outbound, OutboundRecipient};
-use smtp::types::Body;
+use smtp::types::{Body, ByMode, DeliverBy, Priority};
 use storage::{ClaimedMessage, ClaimedRecipient, Placement};
 
 /// The parameters of MAIL.
@@ -15,6 +16,44 @@ pub(crate) struct MailParameters {
     pub(crate) envid: Option<String>,
     /// Not of MAIL: reception found that it belongs in quarantine.
     pub(crate) quarantine: bool,
+    /// As it is told in reports (RFC 4865 §5.1.2).
+    pub(crate) hold: Option<String>,
+    pub(crate) by: Option<Deadline>,
+    pub(crate) priority: Option<i8>,
+    pub(crate) requiretls: bool,
+    /// The header section says `TLS-Required: No` (RFC 8689 §3).
+    pub(crate) tls_optional: bool,
+}
+
+/// By when a message is to be delivered (RFC 2852).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Deadline {
+    /// In microseconds.
+    at: i64,
+    /// `N` or `R`.
+    mode: String,
+    pub(crate) trace: bool,
+}
+
+impl Deadline {
+    pub(crate) fn at(&self) -> Timestamp {
+        Timestamp::from_micros(self.at)
+    }
+
+    pub(crate) fn mode(&self) -> ByMode {
+        if self.mode == "R" { ByMode::Return } else { ByMode::Notify }
+    }
+
+    /// What is past it goes back and nowhere else: RFC 2852 §4.1.3.
+    pub(crate) fn ended(&self, now: Timestamp) -> bool {
+        self.mode() == ByMode::Return && self.at() <= now
+    }
+
+    /// RFC 2852 §4.1.4: the time that is left; of what must not be late, rounded down.
+    fn left(&self, now: Timestamp) -> DeliverBy {
+        let micros = self.at.saturating_sub(now.as_micros());
+        DeliverBy { secs: micros.div_euclid(1_000_000), mode: self.mode(), trace: self.trace }
+    }
 }
 
 /// The parameters of RCPT.
@@ -36,6 +75,10 @@ impl MailParameters {
         self.body() == Body::BinaryMime
     }
 
+    pub(crate) fn priority(&self) -> Option<Priority> {
+        self.priority.and_then(Priority::new)
+    }
+
     pub(crate) fn body(&self) -> Body {
         match self.body.as_deref() {
             Some("8BITMIME") => Body::EightBitMime,
@@ -54,6 +97,11 @@ impl RcptParameters {
     /// Those of a recipient.
     pub(crate) fn of(recipient: &ClaimedRecipient) -> Self {
         serde_json::from_str(&recipient.parameters_json).unwrap_or_default()
+    }
+
+    /// Whether the sender wants to hear of nothing.
+    pub(crate) fn is_never(&self) -> bool {
+        self.notify.as_deref() == Some("NEVER")
     }
 
     /// Whether the sender wants to hear of this: RFC 3461 §4.1. Who says nothing wants failures
@@ -89,6 +137,7 @@ pub(crate) fn outbound(
     message: &ClaimedMessage,
     recipients: &[ClaimedRecipient],
     utf8_header: bool,
+    now: Timestamp,
 ) -> Outbound {
     let parameters = MailParameters::of(message);
     Outbound {
@@ -96,6 +145,9 @@ pub(crate) fn outbound(
         body: parameters.body(),
         utf8_header,
         size_bytes: message.size_bytes,
+        deliver_by: parameters.by.as_ref().map(|by| by.left(now)),
+        priority: parameters.priority(),
+        require_tls: parameters.requiretls,
         ret: parameters.ret,
         envelope_id: parameters.envid,
         recipients: recipients

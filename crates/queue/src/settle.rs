@@ -6,6 +6,7 @@ use storage::{ClaimedMessage, ClaimedRecipient, Fate, Settlement, StorageError};
 
 use crate::answer::Answer;
 use crate::counters::add;
+use crate::envelope::MailParameters;
 use crate::queue::Inner;
 use crate::report::{self, Action, Line, Prepared, Report};
 use crate::schedule::{after, pause};
@@ -13,8 +14,8 @@ use crate::schedule::{after, pause};
 /// What an attempt came to for one recipient.
 #[derive(Debug, Clone)]
 pub(crate) enum End {
-    /// The next server has it. `confirms`: it passes on what the sender asked to be told.
-    Sent { answer: Answer, confirms: bool },
+    /// The next server has it.
+    Sent { answer: Answer, confirms: Confirms },
     /// It may be done later.
     Deferred(Answer),
     /// It can never be done.
@@ -23,6 +24,19 @@ pub(crate) enum End {
     Untried,
     /// The same, and its sender is told that it is late.
     Late(Answer),
+    /// The same, and its sender is told that its deadline is past.
+    PastDeadline(Answer),
+}
+
+/// Who tells the sender that a message was passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Confirms {
+    /// The next server, as the sender wished.
+    Server,
+    /// We do, if the sender wants to hear it.
+    Us,
+    /// We do, unless the sender wants to hear nothing (RFC 2852 §4.1.4).
+    UsUnasked,
 }
 
 /// A message in hand and what became of some of its recipients.
@@ -88,16 +102,20 @@ impl Inner {
         end: &End,
         now: Timestamp,
     ) -> Decided {
+        let by = MailParameters::of(settling.message).by;
         let expired = self.until(settling.message) <= now;
         let (fate, action, answer) = match end {
             End::Sent { answer, confirms } => {
-                let action = (!confirms).then_some(Action::Relayed);
+                let action = (*confirms != Confirms::Server).then_some(Action::Relayed);
                 (Fate::Delivered, action, Some(answer.clone()))
             }
             End::Deferred(answer) if expired => {
                 let text = format!("{} (given up: it was tried for too long)", answer.text);
                 let answer = Answer { text, ..answer.clone() };
                 (Fate::Failed, Some(Action::Failed), Some(answer))
+            }
+            End::Deferred(_) if by.is_some_and(|by| by.ended(now)) => {
+                (Fate::Failed, Some(Action::Failed), Some(Answer::past_deadline()))
             }
             End::Deferred(answer) => {
                 let due = self.retry_at(settling.destination, recipient.attempts + 1, now);
@@ -106,9 +124,16 @@ impl Inner {
             End::Failed(answer) => (Fate::Failed, Some(Action::Failed), Some(answer.clone())),
             End::Untried => (Fate::Untried, None, None),
             End::Late(answer) => (Fate::Warned, Some(Action::Delayed), Some(answer.clone())),
+            End::PastDeadline(answer) => {
+                (Fate::ToldDeadline, Some(Action::Delayed), Some(answer.clone()))
+            }
         };
         let line = action.zip(answer.as_ref());
-        let line = line.and_then(|(action, answer)| Line::wanted(recipient, action, answer));
+        let unasked = matches!(end, End::Sent { confirms: Confirms::UsUnasked, .. });
+        let line = line.and_then(|(action, answer)| match unasked {
+            true => Line::unasked(recipient, action, answer),
+            false => Line::wanted(recipient, action, answer),
+        });
         let outcome = Settlement {
             spool: settling.message.id,
             ordinal: recipient.ordinal,
@@ -128,7 +153,7 @@ impl Inner {
 
     /// Until when a message is tried.
     pub(crate) fn until(&self, message: &ClaimedMessage) -> Timestamp {
-        after(message.created, self.settings.lifetime)
+        after(message.begins, self.settings.lifetime)
     }
 
     async fn prepare_report(
@@ -172,7 +197,7 @@ impl Inner {
                     tracing::info!(%spool, recipient, answer, "failed");
                 }
                 Fate::Untried => self.table().note(settling.destination, self.store.now()),
-                Fate::Warned => {
+                Fate::Warned | Fate::ToldDeadline => {
                     self.table().note(settling.destination, self.store.now());
                     tracing::info!(%spool, recipient, "its sender was told that it is late");
                 }

@@ -7,6 +7,7 @@ use ids::{QueueDaemonId, SpoolId, Timestamp};
 use storage::{ClaimedMessage, Overdue, StorageError};
 
 use crate::answer::Answer;
+use crate::envelope::MailParameters;
 use crate::queue::Inner;
 use crate::settle::{End, Settling};
 use crate::visit::load;
@@ -35,6 +36,7 @@ impl Inner {
         let mut start = Cursor::default();
         let expired = before(now, self.settings.lifetime);
         self.sweep_one(daemon, expired, Overdue::All, &mut start).await?;
+        self.sweep_one(daemon, now, Overdue::PastDeadline, &mut Cursor::default()).await?;
         if self.settings.warn_after.is_zero() {
             return Ok(());
         }
@@ -78,7 +80,7 @@ impl Inner {
         let Some(message) = claimed.await?.value else { return Ok(()) };
         // One that cannot be read any more is reported without its text.
         let content = load(&self.store, message.content).await.unwrap_or_default();
-        for (destination, ends) in ends_by_destination(&message, which) {
+        for (destination, ends) in ends_by_destination(&message, which, self.store.now()) {
             let settling = Settling {
                 daemon,
                 destination: &destination,
@@ -94,7 +96,12 @@ impl Inner {
 
 type Ends = Vec<(storage::ClaimedRecipient, End)>;
 
-fn ends_by_destination(message: &ClaimedMessage, which: Overdue) -> Vec<(String, Ends)> {
+fn ends_by_destination(
+    message: &ClaimedMessage,
+    which: Overdue,
+    now: Timestamp,
+) -> Vec<(String, Ends)> {
+    let returned = MailParameters::of(message).by.is_some_and(|by| by.ended(now));
     let mut found: Vec<(String, Ends)> = Vec::new();
     for recipient in &message.recipients {
         let answer = Answer::parse(&recipient.answer).unwrap_or_else(|| {
@@ -107,6 +114,10 @@ fn ends_by_destination(message: &ClaimedMessage, which: Overdue) -> Vec<(String,
             }
             Overdue::Unwarned if recipient.warned => End::Untried,
             Overdue::Unwarned => End::Late(answer),
+            Overdue::PastDeadline if returned => End::Failed(Answer::past_deadline()),
+            Overdue::PastDeadline if recipient.told_deadline => End::Untried,
+            // RFC 2852 §4.1.3: 4.4.7 for what is tried further.
+            Overdue::PastDeadline => End::PastDeadline(Answer::past_deadline().with_class(4)),
         };
         let domain = recipient.forward_path.rsplit_once('@').map_or("postmaster", |path| path.1);
         let destination = message::address::normal_domain(domain);

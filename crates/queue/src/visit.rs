@@ -4,16 +4,18 @@
 use std::sync::Arc;
 
 use ids::{ContentId, QueueDaemonId, Timestamp};
-use smtp::client::{Host, OutboundContent, Outcome, Verdict};
+use smtp::client::{Capabilities, Host, Outbound, OutboundContent, Outcome, Verdict};
+use smtp::types::ByMode;
 use storage::{
     Claim, ClaimedMessage, ClaimedRecipient, Fate, Settlement, StorageError, Store, Want,
 };
 
 use crate::answer::Answer;
 use crate::delivery::{Server, concerns_server, end_of};
-use crate::envelope::outbound;
+use crate::envelope::{MailParameters, outbound};
 use crate::queue::Inner;
-use crate::settle::{End, Settling};
+use crate::settings::RelayTls;
+use crate::settle::{Confirms, End, Settling};
 
 /// LIMIT: recipients in hand at a time, so that a crash leaves few for others to take over.
 const CLAIM_MAX: usize = 50;
@@ -39,8 +41,8 @@ struct Claimed {
 /// What a server said to one transaction.
 struct Answered {
     name: String,
-    /// It passes on what the sender asked to be told.
-    confirms: bool,
+    /// Who tells the sender.
+    confirms: Confirms,
     outcome: Outcome,
 }
 
@@ -183,6 +185,14 @@ impl Visit {
                 return Course::On;
             }
         };
+        let deadline = MailParameters::of(message).by;
+        if deadline.is_some_and(|by| by.ended(self.inner.store.now())) {
+            // RFC 2852 §4.1.3: no further attempt.
+            let end = End::Failed(Answer::past_deadline());
+            let ends = message.recipients.iter().map(|one| (one.clone(), end.clone())).collect();
+            self.settle(daemon, message, &content, ends).await;
+            return Course::On;
+        }
         if here {
             self.inner.deliver_here(daemon, &self.destination, message, &content).await;
             return Course::On;
@@ -214,9 +224,17 @@ impl Visit {
         let mut pending = message.recipients.clone();
         let mut ends = Vec::new();
         let mut course = Course::On;
-        if !content.is_text() && !crate::envelope::MailParameters::of(message).is_binary() {
+        if !content.is_text() && !MailParameters::of(message).is_binary() {
             // RFC 5321 §2.3.8: bare CR and LF are not sent; nothing that came by SMTP has them.
             let end = End::Failed(Answer::ours(5, 6, 0, "the message has bare CR or LF"));
+            return (pending.into_iter().map(|one| (one, end.clone())).collect(), course);
+        }
+        if MailParameters::of(message).requiretls
+            && !message.reverse_path.is_empty()
+            && !self.is_way_verified()
+        {
+            // RFC 8689 §4.2.1: the server's name is not known for certain.
+            let end = End::Failed(Answer::ours(5, 7, 10, "no way there is known to be encrypted"));
             return (pending.into_iter().map(|one| (one, end.clone())).collect(), course);
         }
         while !pending.is_empty() && course == Course::On {
@@ -243,6 +261,12 @@ impl Visit {
         (ends, course)
     }
 
+    /// Whether the server's name and certificate are known to be right: a route says which it is.
+    fn is_way_verified(&self) -> bool {
+        let relay = self.inner.settings.relay_for(&self.destination);
+        relay.is_some_and(|relay| matches!(relay.tls, RelayTls::Verified | RelayTls::Implicit))
+    }
+
     /// One transaction; `None` where the connection turned out to be over before it began.
     async fn transact(
         &mut self,
@@ -251,14 +275,15 @@ impl Visit {
         content: &OutboundContent,
     ) -> Option<Answered> {
         let mut server = self.server.take()?;
-        let envelope = outbound(message, recipients, !content.header.is_ascii());
+        let now = self.inner.store.now();
+        let envelope = outbound(message, recipients, !content.header.is_ascii(), now);
         let outcome = server.client.send(&envelope, content).await;
         let reused = server.client.messages() > 1;
         if reused && !outcome.usable && !outcome.content_sent && is_silent(&outcome.verdicts) {
             return None;
         }
-        let answered =
-            Answered { name: server.name.clone(), confirms: server.client.server().dsn, outcome };
+        let confirms = confirms(&envelope, server.client.server());
+        let answered = Answered { name: server.name.clone(), confirms, outcome };
         let most = self.inner.settings.messages_per_connection_max;
         if !answered.outcome.usable {
             return Some(answered);
@@ -323,6 +348,19 @@ impl Visit {
     fn leave_alone(&self) {
         let (now, chance) = (self.inner.store.now(), self.inner.chance());
         self.inner.table().failed(&self.destination, now, chance);
+    }
+}
+
+/// RFC 3461 §5.2.2: a server that knows DSN tells what the sender asked to be told. RFC 2852 §4.1.4:
+/// the sender hears of each server that was to be traced, and of one that knows no deadlines.
+fn confirms(message: &Outbound, server: &Capabilities) -> Confirms {
+    let by = message.deliver_by;
+    let unasked =
+        by.is_some_and(|by| by.trace || (!server.deliver_by && by.mode == ByMode::Notify));
+    match (unasked, server.dsn) {
+        (true, _) => Confirms::UsUnasked,
+        (false, true) => Confirms::Server,
+        (false, false) => Confirms::Us,
     }
 }
 

@@ -115,6 +115,12 @@ pub enum Refusal {
     /// R-ADDR-5: the sender is not an address of the account.
     #[error("sender address not owned")]
     SenderNotOwned,
+    /// The message is to be there sooner than can be promised (RFC 2852 §3).
+    #[error("deadline too soon")]
+    DeadlineTooSoon,
+    /// The account has as many messages held for later as it may (RFC 4865 §6).
+    #[error("too many messages held")]
+    TooManyHeld,
     /// R-ADDR-12: sending is switched off by maintenance.
     #[error("maintenance")]
     Maintenance,

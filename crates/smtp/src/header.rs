@@ -15,20 +15,29 @@ pub(crate) struct HeaderFacts {
     pub(crate) has_date: bool,
     /// A Message-ID field is there.
     pub(crate) has_message_id: bool,
+    /// `TLS-Required: No` (RFC 8689 §3).
+    pub(crate) tls_optional: bool,
 }
 
 impl HeaderFacts {
     /// Reads the header section of `message`.
     pub(crate) fn of(message: &[u8]) -> Self {
         let mut facts = Self::default();
+        let (mut tls_fields, mut tls_no) = (0, false);
         for field in header_fields(message) {
             match field.name.first().map(u8::to_ascii_lowercase) {
                 Some(b'r') if field.is("Received") => facts.received_fields += 1,
                 Some(b'd') if field.is("Date") => facts.has_date = true,
                 Some(b'm') if field.is("Message-ID") => facts.has_message_id = true,
+                Some(b't') if field.is("TLS-Required") => {
+                    tls_fields += 1;
+                    tls_no = field.value.trim_ascii().eq_ignore_ascii_case(b"No");
+                }
                 _ => {}
             }
         }
+        // RFC 8689 §3: more than one of it says nothing.
+        facts.tls_optional = tls_fields == 1 && tls_no;
         facts
     }
 }
@@ -175,7 +184,12 @@ mod tests {
     fn facts_come_from_the_header_section_only() {
         let message = b"Received: a\r\nreceived: b\r\n\tDate: folded\r\nMessage-Id: <a@b>\r\n\r\n\
                         Received: body\r\nDate: body\r\n";
-        let expected = HeaderFacts { received_fields: 2, has_date: false, has_message_id: true };
+        let expected = HeaderFacts {
+            received_fields: 2,
+            has_date: false,
+            has_message_id: true,
+            tls_optional: false,
+        };
         assert_eq!(HeaderFacts::of(message), expected);
         assert_eq!(HeaderFacts::of(b""), HeaderFacts::default());
         assert!(HeaderFacts::of(b"DATE : x\r\n").has_date);
@@ -227,5 +241,18 @@ mod tests {
         assert_eq!(Originators::of(both, 2).len(), 2);
         let found = Originators::of(both, 10);
         assert_eq!((found.authors.len(), found.senders.len()), (2, 2));
+    }
+
+    #[test]
+    fn tls_is_optional_where_one_field_says_so() {
+        for (header, optional) in [
+            ("TLS-Required: No\r\n", true),
+            ("tls-required:no \r\n", true),
+            ("TLS-Required: Yes\r\n", false),
+            ("TLS-Required: No\r\nTLS-Required: No\r\n", false),
+            ("X: a\r\n\r\nTLS-Required: No\r\n", false),
+        ] {
+            assert_eq!(HeaderFacts::of(header.as_bytes()).tls_optional, optional, "{header:?}");
+        }
     }
 }

@@ -4,7 +4,8 @@
 //! RFC 5321, with RFC 1870 (SIZE), 2034 and 3463 (enhanced codes), 2920 (PIPELINING), 3030
 //! (CHUNKING, BINARYMIME), 3207 (STARTTLS), 3461 (DSN parameters, kept for the queue), 3848
 //! (names in Received), 4954 (AUTH), 6152 (8BITMIME), 6409 (submission), 6531 (SMTPUTF8),
-//! 9422 (LIMITS), and RFC 2033 (LMTP).
+//! 2852 (DELIVERBY), 4865 (FUTURERELEASE), 6710 (MT-PRIORITY), 8689 (REQUIRETLS), 9422 (LIMITS), and
+//! RFC 2033 (LMTP).
 //!
 //! A line goes from `server` to [`session::Session`], which parses it (`parse`), decides by its
 //! state, and either renders a reply (`render`) or asks the server to do something: look an
@@ -14,8 +15,7 @@
 //!
 //! **Invariants:** 250 is sent after storage says that the message is durable; only CRLF `.`
 //! CRLF ends `DATA`; no bare CR or LF gets in; every bound on a peer is in [`Settings`].
-//! **Absent:** when and where to send, retrying, filters, spam checks. RFC 8689 (REQUIRETLS) is not
-//! offered, because nothing here could keep its promise.
+//! **Absent:** when and where to send, retrying, filters, spam checks.
 
 mod header;
 mod server;

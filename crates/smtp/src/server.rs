@@ -188,7 +188,10 @@ impl Visit<'_> {
             }
         };
         let unreadable = match read {
-            Ok(LineEnding::CrLf) => return Ok(self.session.line(&self.line, &mut self.out)),
+            Ok(LineEnding::CrLf) => {
+                self.session.set_time(self.server.desk.now());
+                return Ok(self.session.line(&self.line, &mut self.out));
+            }
             // RFC 5321 §2.3.8: LF alone ends no line. It is answered rather than waited out,
             // and nothing before it is carried out.
             Ok(LineEnding::Lf) => SyntaxError::BareLineFeed,
@@ -286,7 +289,7 @@ impl Visit<'_> {
             self.refuse(&Refusal::SignInRequired.into());
             return Flow::Next;
         };
-        match self.server.desk.check_sender(user, &envelope.reverse_path).await {
+        match self.server.desk.check_sender(user, &envelope).await {
             Ok(None) => {
                 self.session.open(envelope, &mut self.out);
             }

@@ -53,6 +53,8 @@ pub struct Settings {
     pub commands_before_sign_in_max: u32,
     /// Received fields of a message; more are taken for a loop.
     pub received_fields_max: usize,
+    /// For how many seconds a submission may be held (RFC 4865); none, it is not offered.
+    pub hold_secs_max: u32,
     /// How long a client may be silent between commands.
     pub idle_timeout: Duration,
     /// How long a client may be silent inside a message.
@@ -98,6 +100,7 @@ impl Settings {
             commands_before_sign_in_max: 30,
             // LIMIT: RFC 5321 §6.3 asks for at least 100.
             received_fields_max: 100,
+            hold_secs_max: 0,
             // LIMIT: RFC 5321 §4.5.3.2.7 asks for 5 minutes.
             idle_timeout: Duration::from_secs(300),
             // LIMIT: RFC 5321 §4.5.3.2.5 has clients wait 3 minutes for each block.

@@ -19,6 +19,8 @@ pub enum LimitKind {
     MailboxName,
     /// R-FOLD-5: levels of a mailbox name.
     MailboxDepth,
+    /// R-SMTP-4: messages of one account that are held to be sent later.
+    ScheduledMessages,
     /// Keywords in use in one mailbox.
     Keywords,
     /// UIDs of one mailbox are used up (RFC 9051 §2.3.1.1).

@@ -71,7 +71,7 @@ pub use sort_keys::{MailboxKeys, SortKeys, SortWant, ThreadRow};
 pub use spool::{
     Claim, ClaimedMessage, ClaimedRecipient, DestinationBacklog, Fate, Overdue, Settlement,
     SpoolChange, SpoolEntry, SpoolFilter, SpoolNotices, SpoolRecipient, SpoolRow,
-    SpoolRowRecipient, SpoolTotals, TraceEvent, TraceRow,
+    SpoolRowRecipient, SpoolTerms, SpoolTotals, TraceEvent, TraceRow, Urgency,
 };
 pub use statistics::{BATCH_SIZES, COMMIT_MICROS, StatisticsSnapshot};
 pub use store::Store;

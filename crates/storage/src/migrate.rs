@@ -32,6 +32,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 14, sql: include_str!("../migrations/0014_shared_account.sql") },
     Migration { version: 15, sql: include_str!("../migrations/0015_search_again.sql") },
     Migration { version: 16, sql: include_str!("../migrations/0016_rules.sql") },
+    Migration { version: 17, sql: include_str!("../migrations/0017_terms.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

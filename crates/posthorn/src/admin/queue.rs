@@ -3,7 +3,7 @@
 use ids::{SpoolId, Timestamp};
 use message::address::normal_domain;
 use message::date::{DateTime, format_rfc5322};
-use storage::{SpoolChange, SpoolFilter, SpoolRow, TraceRow};
+use storage::{SpoolChange, SpoolFilter, SpoolRow, TraceRow, Urgency};
 
 use super::text::refusal;
 use super::{
@@ -23,12 +23,13 @@ impl Admin {
         filter: QueueFilter,
         limit: usize,
     ) -> Result<Response, Refusal> {
-        let filter = spool_filter(filter)?;
+        let now = self.store.now();
+        let filter = spool_filter(filter, now)?;
         let rows = self
             .read(move |tx| tx.list_spooled(&filter, SpoolId::new(0), limit))
             .await
             .map_err(|error| refusal("queue", error))?;
-        Ok(Response::Queue(rows.into_iter().map(row).collect()))
+        Ok(Response::Queue(rows.into_iter().map(|found| row(found, now)).collect()))
     }
 
     /// How much waits.
@@ -67,7 +68,7 @@ impl Admin {
         change: QueueChange,
         filter: QueueFilter,
     ) -> Result<Response, Refusal> {
-        let filter = spool_filter(filter)?;
+        let filter = spool_filter(filter, self.store.now())?;
         let change = match change {
             QueueChange::Hold => SpoolChange::Hold,
             QueueChange::Release => SpoolChange::Release,
@@ -90,7 +91,7 @@ impl Admin {
     }
 }
 
-fn spool_filter(filter: QueueFilter) -> Result<SpoolFilter, Refusal> {
+fn spool_filter(filter: QueueFilter, now: Timestamp) -> Result<SpoolFilter, Refusal> {
     let id = filter.id.map(|id| id.parse().map(SpoolId::new).map_err(|_| id));
     let id = id.transpose().map_err(|id| Refusal(format!("{id}: no number of a message")))?;
     Ok(SpoolFilter {
@@ -99,14 +100,25 @@ fn spool_filter(filter: QueueFilter) -> Result<SpoolFilter, Refusal> {
         forward_path: filter.recipient,
         destination: filter.domain.map(|domain| normal_domain(&domain)),
         held: filter.held,
+        begins_after: filter.scheduled.then_some(now),
     })
 }
 
-fn row(row: SpoolRow) -> QueueRow {
+fn row(row: SpoolRow, now: Timestamp) -> QueueRow {
+    let scheduled = row.begins.is_some_and(|begins| begins > now);
+    let urgency = row.recipients.first().map(|one| one.urgency).unwrap_or_default();
     QueueRow {
         id: row.id.get(),
         sender: row.reverse_path,
         accepted: date(row.created),
+        scheduled: row.begins.map(date),
+        deadline: row.deadline.map(date),
+        urgency: match urgency {
+            Urgency::Urgent => "urgent",
+            Urgency::Normal => "normal",
+            Urgency::Bulk => "bulk",
+        }
+        .to_owned(),
         size_bytes: row.size_bytes,
         recipients: row
             .recipients
@@ -115,6 +127,7 @@ fn row(row: SpoolRow) -> QueueRow {
                 state: match (recipient.held, recipient.owned, recipient.attempts) {
                     (true, ..) => "held",
                     (_, true, _) => "active",
+                    (.., 0) if scheduled => "scheduled",
                     (.., 0) => "waiting",
                     _ => "deferred",
                 }

@@ -220,6 +220,9 @@ pub(crate) struct QueueFilter {
     pub(crate) recipient: Option<String>,
     pub(crate) domain: Option<String>,
     pub(crate) held: Option<bool>,
+    /// To be sent later.
+    #[serde(default)]
+    pub(crate) scheduled: bool,
 }
 
 /// What is done to them.
@@ -239,6 +242,15 @@ pub(crate) struct QueueRow {
     /// Empty for reports.
     pub(crate) sender: String,
     pub(crate) accepted: String,
+    /// When it is to be sent, where that is not at once.
+    #[serde(default)]
+    pub(crate) scheduled: Option<String>,
+    /// By when it is to be delivered.
+    #[serde(default)]
+    pub(crate) deadline: Option<String>,
+    /// `urgent`, `normal` or `bulk`.
+    #[serde(default)]
+    pub(crate) urgency: String,
     pub(crate) size_bytes: u64,
     pub(crate) recipients: Vec<QueueRecipientRow>,
 }
@@ -248,7 +260,7 @@ pub(crate) struct QueueRow {
 pub(crate) struct QueueRecipientRow {
     pub(crate) recipient: String,
     pub(crate) domain: String,
-    /// `waiting`, `active`, `deferred` or `held`.
+    /// `waiting`, `scheduled`, `active`, `deferred` or `held`.
     pub(crate) state: String,
     pub(crate) attempts: u64,
     pub(crate) next_attempt: String,

@@ -37,6 +37,9 @@ fn limit(kind: LimitKind, max: u64) -> String {
         }
         LimitKind::MailboxName => format!("a mailbox name has at most {max} bytes"),
         LimitKind::MailboxDepth => format!("a mailbox name has at most {max} levels"),
+        LimitKind::ScheduledMessages => {
+            format!("an account has at most {max} messages to be sent later")
+        }
         LimitKind::Keywords => format!("a mailbox knows at most {max} keywords"),
         LimitKind::Uids => "the UIDs of the mailbox are used up".to_owned(),
         LimitKind::MetadataEntries => format!("a mailbox has at most {max} annotations"),

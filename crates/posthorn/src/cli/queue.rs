@@ -61,18 +61,21 @@ pub(super) struct Filter {
     /// Held ones only.
     #[arg(long)]
     held: bool,
+    /// Only those that are to be sent later.
+    #[arg(long)]
+    scheduled: bool,
 }
 
 /// What is changed: one message, those of a filter, or all.
 #[derive(clap::Args)]
 pub(super) struct Selection {
     /// The number of a message.
-    #[arg(required_unless_present_any = ["sender", "recipient", "domain", "held", "all"])]
+    #[arg(required_unless_present_any = ["sender", "recipient", "domain", "held", "scheduled", "all"])]
     id: Option<String>,
     #[command(flatten)]
     filter: Filter,
     /// Everything there is.
-    #[arg(long, conflicts_with_all = ["id", "sender", "recipient", "domain", "held"])]
+    #[arg(long, conflicts_with_all = ["id", "sender", "recipient", "domain", "held", "scheduled"])]
     all: bool,
 }
 
@@ -84,6 +87,7 @@ impl Filter {
             recipient: self.recipient,
             domain: self.domain,
             held: self.held.then_some(true),
+            scheduled: self.scheduled,
         }
     }
 }
@@ -144,6 +148,13 @@ fn print_message(row: &QueueRow, output: &mut Output) -> Result<(), Failure> {
     output.line(&format!("id        {}", row.id))?;
     output.line(&format!("sender    {}", sender(&row.sender)))?;
     output.line(&format!("accepted  {}", row.accepted))?;
+    if let Some(at) = &row.scheduled {
+        output.line(&format!("send at   {at}"))?;
+    }
+    if let Some(at) = &row.deadline {
+        output.line(&format!("deadline  {at}"))?;
+    }
+    output.line(&format!("urgency   {}", row.urgency))?;
     output.line(&format!("size      {}", size(row.size_bytes)))?;
     for recipient in &row.recipients {
         output.line("")?;

@@ -116,6 +116,7 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
     settings.expunged_retention_days = days(config.storage.expunged_retention);
     settings.change_log_days = days(config.storage.change_log);
     settings.trace_days = days(config.queue.trace);
+    settings.scheduled_messages_max = config.queue.held_messages.into();
     settings.message_bytes_max = config.limits.message;
     settings.mailboxes_max = config.limits.mailboxes.into();
     settings.keywords_max = config.limits.keywords.into();

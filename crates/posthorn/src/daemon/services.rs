@@ -158,6 +158,12 @@ impl Shared {
             },
             commands_before_sign_in_max: limits.smtp_commands_before_sign_in,
             received_fields_max: count(limits.hops),
+            hold_secs_max: match config.queue.enabled {
+                true => u32::try_from(config.queue.hold_max.as_secs())
+                    .unwrap_or(u32::MAX)
+                    .min(999_999_999),
+                false => 0,
+            },
             idle_timeout: limits.smtp_timeout,
             data_timeout: limits.smtp_data_timeout,
             pace: pace(limits, limits.smtp_message_timeout),

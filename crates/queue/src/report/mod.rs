@@ -9,11 +9,11 @@ mod xtext;
 use ids::Timestamp;
 use storage::{
     Address, ClaimedMessage, ClaimedRecipient, Delivery, PreparedMessage, Resolution, SpoolEntry,
-    SpoolRecipient, StorageError, Store, WriteTx,
+    SpoolRecipient, SpoolTerms, StorageError, Store, Urgency, WriteTx,
 };
 
 use crate::answer::Answer;
-use crate::envelope::{RcptParameters, Wish};
+use crate::envelope::{MailParameters, RcptParameters, Wish};
 use smtp::client::OutboundContent;
 
 /// What is told of a recipient (RFC 3464 §2.3.3).
@@ -62,6 +62,21 @@ impl Line {
     }
 }
 
+impl Line {
+    /// The same, though the sender did not ask, unless nothing is to be told.
+    pub(crate) fn unasked(
+        recipient: &ClaimedRecipient,
+        action: Action,
+        answer: &Answer,
+    ) -> Option<Self> {
+        (!RcptParameters::of(recipient).is_never()).then(|| Self {
+            recipient: recipient.clone(),
+            action,
+            answer: answer.clone(),
+        })
+    }
+}
+
 /// What a report is about.
 #[derive(Debug)]
 pub(crate) struct Report<'a> {
@@ -81,6 +96,7 @@ pub(crate) struct Prepared {
     to: Address,
     message: std::sync::Arc<PreparedMessage>,
     entry: SpoolEntry,
+    terms: SpoolTerms,
 }
 
 /// Writes a report and finds out where it goes; `None` where nobody is to be told.
@@ -103,19 +119,37 @@ pub(crate) async fn prepare(
         Resolution::UnknownRecipient => return Ok(None),
     };
     let message = std::sync::Arc::new(store.prepare(bytes).await?);
-    let body = if rendered.eight_bit { "8BITMIME" } else { "7BIT" };
+    let parameters = MailParameters::of(report.message);
+    // RFC 6710 §4.6 and RFC 8689 §5: a report has the priority of what it is about, and goes by as
+    // safe a way.
+    let envelope = MailParameters {
+        body: Some(if rendered.eight_bit { "8BITMIME" } else { "7BIT" }.to_owned()),
+        smtputf8: rendered.utf8,
+        priority: parameters.priority,
+        requiretls: parameters.requiretls,
+        ..MailParameters::default()
+    };
+    let terms = SpoolTerms { urgency: urgency(&parameters), ..SpoolTerms::default() };
     let entry = SpoolEntry {
         account: None,
         // RFC 3464 §2: a report has the null sender.
         reverse_path: String::new(),
-        envelope_json: serde_json::json!({ "body": body, "smtputf8": rendered.utf8 }).to_string(),
+        envelope_json: serde_json::json!(envelope).to_string(),
         recipients: vec![SpoolRecipient {
             forward_path: reverse_path.to_owned(),
             // RFC 3461 §6.1: of the fate of a report nobody is told.
             parameters_json: serde_json::json!({ "notify": "NEVER" }).to_string(),
         }],
     };
-    Ok(Some(Prepared { to, message, entry }))
+    Ok(Some(Prepared { to, message, entry, terms }))
+}
+
+fn urgency(parameters: &MailParameters) -> Urgency {
+    match parameters.priority.unwrap_or_default() {
+        1.. => Urgency::Urgent,
+        0 => Urgency::Normal,
+        _ => Urgency::Bulk,
+    }
 }
 
 impl Prepared {
@@ -128,7 +162,7 @@ impl Prepared {
     /// nothing gets nothing: RFC 5321 §4.5.5, of a report nobody is told.
     pub(crate) fn file(self, tx: &mut WriteTx<'_>) -> storage::Result<()> {
         let Resolution::Account(recipient) = tx.resolve(&self.to)? else {
-            return tx.spool(self.entry, &self.message).map(|_| ());
+            return tx.spool_on(self.terms, self.entry, &self.message).map(|_| ());
         };
         let mut account = match tx.account(recipient.account) {
             Ok(account) => account,

@@ -156,6 +156,13 @@ impl Report<'_> {
         }
         let _ = write!(out, "Reporting-MTA: dns; {}\r\n", self.hostname);
         let _ = write!(out, "Arrival-Date: {}\r\n", date(self.message.created));
+        if let Some(by) = &parameters.by {
+            let _ = write!(out, "Deliver-By-Date: {}\r\n", date(by.at()));
+        }
+        if let Some(hold) = &parameters.hold {
+            // RFC 4865 §5.1.2: as MAIL had it.
+            let _ = write!(out, "Future-Release-Request: {hold}\r\n");
+        }
         for line in self.lines {
             out.push_str("\r\n");
             self.recipient_fields(line, utf8, &mut out);
@@ -197,7 +204,9 @@ impl Report<'_> {
     fn original(&self, parameters: &MailParameters) -> Original {
         // RFC 3461 §4.3: RET speaks of failures only; without it, or where the message cannot
         // stand in a text, its header section is enough.
-        let full = parameters.ret.as_deref() == Some("FULL") && self.failed();
+        // RFC 8689 §5: what needed TLS goes back as if RET=HDRS had been asked for.
+        let full =
+            parameters.ret.as_deref() == Some("FULL") && self.failed() && !parameters.requiretls;
         if full && self.content.len() <= RETURNED_BYTES_MAX && self.content.is_text() {
             let bytes = [&self.content.header[..], &self.content.body].concat();
             return Original { whole: true, bytes };
@@ -242,6 +251,7 @@ mod tests {
             parameters_json: parameters.to_owned(),
             attempts: 1,
             warned: false,
+            told_deadline: false,
             answer: String::new(),
         }
     }
@@ -255,6 +265,7 @@ mod tests {
             content: ContentId::new(1),
             size_bytes: 10,
             created: Timestamp::from_secs(1_767_600_000),
+            begins: Timestamp::from_secs(1_767_600_000),
             recipients: Vec::new(),
         }
     }

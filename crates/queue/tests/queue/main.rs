@@ -3,6 +3,7 @@
 
 mod scene;
 mod server;
+mod terms;
 
 use scene::Scene;
 use server::{Behaviour, Drop, Server};

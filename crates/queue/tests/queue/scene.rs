@@ -8,7 +8,7 @@ use net::{Dns, DnsError, DnsFuture, MailExchanger, Shutdown, TlsClient};
 use queue::{Queue, Relay, RelayTls, Route, Settings};
 use storage::{
     Address, Content, MailboxName, NewAccount, PreparedMessage, SpoolEntry, SpoolFilter,
-    SpoolRecipient, SpoolRow, Store, Want,
+    SpoolRecipient, SpoolRow, SpoolTerms, Store, Want,
 };
 use testkit::ManualClock;
 
@@ -89,6 +89,18 @@ impl Scene {
     }
 
     pub(crate) async fn send_from(&self, from: &str, to: &[&str], parameters: &str) -> SpoolId {
+        self.send_on(SpoolTerms::default(), r#"{"body":"7BIT"}"#, from, to, parameters).await
+    }
+
+    /// Spools a message with these parameters of MAIL.
+    pub(crate) async fn send_on(
+        &self,
+        terms: SpoolTerms,
+        envelope: &str,
+        from: &str,
+        to: &[&str],
+        parameters: &str,
+    ) -> SpoolId {
         let text = b"Subject: x\r\nMessage-ID: <1@here.test>\r\n\r\nHello.\r\n.dot\r\n".to_vec();
         let message = PreparedMessage::new(text);
         let recipient = |path: &&str| SpoolRecipient {
@@ -98,10 +110,10 @@ impl Scene {
         let entry = SpoolEntry {
             account: None,
             reverse_path: from.to_owned(),
-            envelope_json: r#"{"body":"7BIT"}"#.to_owned(),
+            envelope_json: envelope.to_owned(),
             recipients: to.iter().map(recipient).collect(),
         };
-        self.store.write("send", move |tx| tx.spool(entry, &message)).await.unwrap().value
+        self.store.write("send", move |tx| tx.spool_on(terms, entry, &message)).await.unwrap().value
     }
 
     pub(crate) fn advance(&self, secs: i64) -> Timestamp {

@@ -31,6 +31,14 @@ pub struct Capabilities {
     pub messages_max: Option<u64>,
     /// LIMITS RCPTDOMAINMAX: domains of one message's recipients. One is all we send.
     pub domains_max: Option<u64>,
+    /// DELIVERBY (RFC 2852).
+    pub deliver_by: bool,
+    /// With this many seconds at least for what goes back when it is late.
+    pub deliver_by_secs_min: Option<u32>,
+    /// MT-PRIORITY (RFC 6710).
+    pub mt_priority: bool,
+    /// REQUIRETLS (RFC 8689).
+    pub require_tls: bool,
     /// AUTH PLAIN.
     pub auth_plain: bool,
     /// AUTH LOGIN.
@@ -71,6 +79,12 @@ impl Capabilities {
                 self.size_max =
                     words.next().and_then(|word| word.parse().ok()).filter(|max| *max > 0);
             }
+            "DELIVERBY" => {
+                self.deliver_by = true;
+                self.deliver_by_secs_min = words.next().and_then(|word| word.parse().ok());
+            }
+            "MT-PRIORITY" => self.mt_priority = true,
+            "REQUIRETLS" => self.require_tls = true,
             "LIMITS" => words.for_each(|word| self.limit(word)),
             "AUTH" => words.for_each(|word| self.mechanism(word)),
             // QUIRK(Exchange 5.5 and copies): `AUTH=LOGIN` as one word.
@@ -124,6 +138,9 @@ mod tests {
             "AUTH PLAIN login XOAUTH2",
             "LIMITS RCPTMAX=20 MAILMAX=5 FOO=1",
             "X-UNKNOWN a b",
+            "DELIVERBY 240",
+            "MT-PRIORITY MIXER",
+            "REQUIRETLS",
         ]);
         let expect = Capabilities {
             name: "mx.example.org".to_owned(),
@@ -139,6 +156,10 @@ mod tests {
             recipients_max: Some(20),
             messages_max: Some(5),
             domains_max: None,
+            deliver_by: true,
+            deliver_by_secs_min: Some(240),
+            mt_priority: true,
+            require_tls: true,
             auth_plain: true,
             auth_login: true,
         };

@@ -1,8 +1,8 @@
 //! The sending side of SMTP: one connection to another server.
 //!
 //! RFC 5321, with RFC 1870 (SIZE), 2920 (PIPELINING), 3030 (CHUNKING, BINARYMIME), 3207
-//! (STARTTLS), 3461 (DSN parameters), 4954 (AUTH), 6152 (8BITMIME), 6531 (SMTPUTF8) and 9422
-//! (LIMITS).
+//! (STARTTLS), 3461 (DSN parameters), 4954 (AUTH), 6152 (8BITMIME), 6531 (SMTPUTF8), 2852
+//! (DELIVERBY), 6710 (MT-PRIORITY), 8689 (REQUIRETLS) and 9422 (LIMITS).
 //!
 //! [`Opening`] takes a connection from the greeting to where mail can be sent, [`Transaction`]
 //! sends one message: state machines that are given replies, append commands to a buffer and say

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use message::address::Address;
 
 use super::{Capabilities, Status};
-use crate::types::Body;
+use crate::types::{Body, ByMode, DeliverBy, Priority};
 
 /// The envelope of a message to send. Its parameters are in the form in which they came (RFC
 /// 3461 §5.2.1: they are passed on unchanged).
@@ -23,6 +23,12 @@ pub struct Outbound {
     pub ret: Option<String>,
     /// ENVID.
     pub envelope_id: Option<String>,
+    /// BY, with the time that is left.
+    pub deliver_by: Option<DeliverBy>,
+    /// MT-PRIORITY.
+    pub priority: Option<Priority>,
+    /// REQUIRETLS: it goes only to servers that are who they should be, and promise the same.
+    pub require_tls: bool,
     /// At least one.
     pub recipients: Vec<OutboundRecipient>,
 }
@@ -60,6 +66,12 @@ impl Outbound {
             let text = "the message is binary and the server takes only text";
             return Err(Unfit { status: Status::new(5, 6, 1), text });
         }
+        self.check_deadline(server)?;
+        // RFC 8689 §4.2.1; §5: a report goes on without, rather than not at all.
+        if self.require_tls && !server.require_tls && !self.reverse_path.is_empty() {
+            let text = "the message needs REQUIRETLS, which the server does not offer";
+            return Err(Unfit { status: Status::new(5, 7, 30), text });
+        }
         // RFC 6531 §3.2: such a message goes to a server that offers SMTPUTF8, or back.
         let sender = path_for(&self.reverse_path, server).is_some();
         if !server.smtputf8 && (self.utf8_header || !sender) {
@@ -67,6 +79,20 @@ impl Outbound {
             return Err(Unfit { status: Status::new(5, 6, 7), text });
         }
         Ok(())
+    }
+
+    /// RFC 2852 §4.1.4.1: what goes back when it is late goes to no server that would not send it
+    /// back, nor to one that wants more time.
+    fn check_deadline(&self, server: &Capabilities) -> Result<(), Unfit> {
+        let Some(by) = self.deliver_by.filter(|by| by.mode == ByMode::Return) else {
+            return Ok(());
+        };
+        let least = server.deliver_by_secs_min.map_or(1, i64::from);
+        if server.deliver_by && by.secs >= least {
+            return Ok(());
+        }
+        let text = "the server cannot promise to deliver the message in time";
+        Err(Unfit { status: Status::new(5, 3, 3), text })
     }
 
     /// Whether the server can be told of this recipient.
@@ -110,12 +136,45 @@ impl Outbound {
                 let _ = write!(line, " ENVID={id}");
             }
         }
+        self.render_terms(server, &mut line);
         out.extend_from_slice(line.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
 
+    fn render_terms(&self, server: &Capabilities, line: &mut String) {
+        if let Some(by) = self.deliver_by.filter(|_| server.deliver_by) {
+            let mode = match by.mode {
+                ByMode::Notify => "N",
+                ByMode::Return => "R",
+            };
+            // RFC 2852 §4: nine digits and no more.
+            let secs = by.secs.clamp(-999_999_999, 999_999_999);
+            let _ = write!(line, " BY={secs};{mode}{}", if by.trace { "T" } else { "" });
+        }
+        if let Some(priority) = self.priority.filter(|_| server.mt_priority) {
+            let _ = write!(line, " MT-PRIORITY={}", priority.get());
+        }
+        if self.require_tls && server.require_tls {
+            line.push_str(" REQUIRETLS");
+        }
+    }
+
+    /// RFC 2852 §4.1.4.2: where the next server knows nothing of the deadline, it is at least to
+    /// tell of delays.
+    fn notify(&self, recipient: &OutboundRecipient, server: &Capabilities) -> Option<String> {
+        let blind = !server.deliver_by && self.deliver_by.is_some();
+        match recipient.notify.as_deref() {
+            None if blind => Some("FAILURE,DELAY".to_owned()),
+            Some(list) if blind && list != "NEVER" && !list.contains("DELAY") => {
+                Some(format!("{list},DELAY"))
+            }
+            notify => notify.map(str::to_owned),
+        }
+    }
+
     /// Appends RCPT.
     pub(super) fn render_rcpt(
+        &self,
         recipient: &OutboundRecipient,
         server: &Capabilities,
         out: &mut Vec<u8>,
@@ -123,7 +182,7 @@ impl Outbound {
         let path = path_for(&recipient.forward_path, server).unwrap_or_default();
         let mut line = format!("RCPT TO:<{path}>");
         if server.dsn {
-            if let Some(notify) = &recipient.notify {
+            if let Some(notify) = self.notify(recipient, server) {
                 let _ = write!(line, " NOTIFY={notify}");
             }
             // RFC 6533 §3: an address of type utf-8 in UTF-8 needs SMTPUTF8; without it, it is

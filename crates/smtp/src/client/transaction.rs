@@ -229,7 +229,7 @@ impl<'a> Transaction<'a> {
             for _ in 0..together {
                 let Some(at) = self.next_recipient() else { break };
                 if let Some(recipient) = self.message.recipients.get(at) {
-                    Outbound::render_rcpt(recipient, self.server, out);
+                    self.message.render_rcpt(recipient, self.server, out);
                 }
                 self.expected.push_back(Expected::Rcpt(at));
                 self.next = at + 1;

@@ -1,6 +1,6 @@
 //! The only mapping from what went wrong to what the client is told.
 
-use storage::StorageError;
+use storage::{LimitKind, StorageError};
 
 use super::{CommandError, Farewell, Refusal, StateError, SyntaxError};
 use crate::content::ContentFault;
@@ -102,6 +102,14 @@ fn refusal_reply(refusal: Refusal) -> Reply {
         Refusal::FromNotOwned => {
             (550, Enhanced(5, 7, 1), "This account may not use the address in From")
         }
+        // RFC 2852 §3: 55z for less time than announced.
+        Refusal::DeadlineTooSoon => {
+            (555, Enhanced(5, 5, 4), "That deadline is sooner than can be promised here")
+        }
+        // RFC 4865 §6: 552 and X.7.16.
+        Refusal::TooManyHeld => {
+            (552, Enhanced(5, 7, 16), "Too many messages of this account wait for their time")
+        }
         Refusal::Maintenance => {
             (450, Enhanced(4, 7, 1), "Sending is closed for maintenance, try later")
         }
@@ -153,6 +161,9 @@ fn storage_reply(error: &StorageError) -> Reply {
         StorageError::Maintenance => refusal_reply(Refusal::Maintenance),
         StorageError::OverQuota { .. } => refusal_reply(Refusal::MailboxFull),
         StorageError::TooBig { .. } => content_reply(ContentFault::TooBig),
+        StorageError::Limit { kind: LimitKind::ScheduledMessages, .. } => {
+            refusal_reply(Refusal::TooManyHeld)
+        }
         // RFC 3463 §3.4: X.3.1 mail system full: something countable is used up.
         StorageError::Limit { .. } => {
             Reply::new(452, Enhanced(4, 3, 1), "A limit of the mail store is reached")

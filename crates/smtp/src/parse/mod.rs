@@ -7,5 +7,6 @@
 mod command;
 mod parameters;
 mod path;
+mod terms;
 
 pub use command::{Command, Greeting, VERBS, parse_command, verb_of};

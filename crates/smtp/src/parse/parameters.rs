@@ -2,6 +2,7 @@
 //!
 //! RFC 5321 §4.1.2: `esmtp-param = esmtp-keyword ["=" esmtp-value]`, separated by spaces.
 
+use super::terms::{parse_deliver_by, parse_hold_for, parse_hold_until, parse_priority};
 use crate::error::SyntaxError;
 use crate::types::{Body, EnvelopeId, MailParameters, Notify, OriginalRecipient, Ret};
 
@@ -35,6 +36,21 @@ pub(super) fn parse_mail_parameters(text: &str) -> Result<MailParameters, Syntax
             // RFC 4954 §5: a server that does not trust the client to vouch for others
             // treats every value as `<>`; checking its form is all there is to do.
             once(&mut auth, parse_auth(value)?)?;
+        } else if keyword.eq_ignore_ascii_case("HOLDFOR") {
+            // RFC 4865 §4.2: not more than one of the two.
+            once(&mut parameters.hold, parse_hold_for(value)?)?;
+        } else if keyword.eq_ignore_ascii_case("HOLDUNTIL") {
+            once(&mut parameters.hold, parse_hold_until(value)?)?;
+        } else if keyword.eq_ignore_ascii_case("BY") {
+            once(&mut parameters.deliver_by, parse_deliver_by(value)?)?;
+        } else if keyword.eq_ignore_ascii_case("MT-PRIORITY") {
+            once(&mut parameters.priority, parse_priority(value)?)?;
+        } else if keyword.eq_ignore_ascii_case("REQUIRETLS") {
+            // RFC 8689 §2: no value is associated with it.
+            if value.is_some() || parameters.require_tls {
+                return Err(SyntaxError::ParameterValue);
+            }
+            parameters.require_tls = true;
         } else {
             return Err(SyntaxError::UnknownParameter);
         }
@@ -202,6 +218,7 @@ mod tests {
             smtputf8: true,
             ret: Some(Ret::Hdrs),
             envelope_id: Some(EnvelopeId("QQ314159+2B".into())),
+            ..MailParameters::default()
         };
         assert_eq!(parsed, Ok(expected));
         assert_eq!(parse_mail_parameters(""), Ok(MailParameters::default()));
@@ -235,13 +252,17 @@ mod tests {
         let mail = [
             ("SIZE=1", Arguments),
             (" FOO", UnknownParameter),
-            (" REQUIRETLS", UnknownParameter),
             (" NOTIFY=NEVER", UnknownParameter),
             (" SIZE", ParameterValue),
             (" SIZE=", ParameterValue),
             (" SIZE=-1", ParameterValue),
             (" SIZE=123456789012345678901", ParameterValue),
             (" SIZE=1 SIZE=1", ParameterValue),
+            (" REQUIRETLS=1", ParameterValue),
+            (" REQUIRETLS REQUIRETLS", ParameterValue),
+            (" HOLDFOR=1 HOLDUNTIL=2026-01-01T00:00:00Z", ParameterValue),
+            (" MT-PRIORITY=1 MT-PRIORITY=1", ParameterValue),
+            (" BY=1;N BY=1;N", ParameterValue),
             (" BODY=9BIT", ParameterValue),
             (" SMTPUTF8=1", ParameterValue),
             (" RET=ALL", ParameterValue),

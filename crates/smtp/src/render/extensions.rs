@@ -1,5 +1,7 @@
 //! The reply to EHLO and LHLO: which extensions this session offers, and HELP.
 
+use ids::Timestamp;
+use message::date::{DateTime, format_rfc3339};
 use sasl::Name;
 
 use super::reply::render_code;
@@ -20,6 +22,12 @@ pub(crate) struct Extensions<'a> {
     pub(crate) starttls: bool,
     /// AUTH (RFC 4954 §3) with these; none, no AUTH.
     pub(crate) mechanisms: &'a [Name],
+    /// FUTURERELEASE (RFC 4865 §3): for how many seconds, and until when.
+    pub(crate) future_release: Option<(u32, Timestamp)>,
+    /// DELIVERBY (RFC 2852 §2), with the least time for what goes back when it is late.
+    pub(crate) deliver_by_secs_min: Option<i64>,
+    /// REQUIRETLS (RFC 8689 §2), where there is TLS.
+    pub(crate) require_tls: bool,
 }
 
 impl Extensions<'_> {
@@ -44,6 +52,17 @@ impl Extensions<'_> {
         line(b'-', &["DSN"], out);
         line(b'-', &["CHUNKING"], out);
         line(b'-', &["BINARYMIME"], out);
+        line(b'-', &["MT-PRIORITY"], out);
+        if let Some(secs) = self.deliver_by_secs_min {
+            line(b'-', &["DELIVERBY ", &secs.to_string()], out);
+        }
+        if self.require_tls {
+            line(b'-', &["REQUIRETLS"], out);
+        }
+        if let Some((secs, until)) = self.future_release {
+            let until = format_rfc3339(DateTime::from_unix_secs(until.as_secs()));
+            line(b'-', &["FUTURERELEASE ", &secs.to_string(), " ", &until], out);
+        }
         let (messages, recipients) =
             (self.messages_max.to_string(), self.recipients_max.to_string());
         line(b' ', &["LIMITS MAILMAX=", &messages, " RCPTMAX=", &recipients], out);
@@ -77,6 +96,9 @@ mod tests {
             messages_max: 9,
             starttls: true,
             mechanisms: &[],
+            future_release: None,
+            deliver_by_secs_min: None,
+            require_tls: false,
         };
         let mut out = Vec::new();
         extensions.render(&mut out);
@@ -84,13 +106,17 @@ mod tests {
             String::from_utf8(out).unwrap(),
             "250-mx.example.test\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-STARTTLS\r\n\
              250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n\
-             250-CHUNKING\r\n250-BINARYMIME\r\n250 LIMITS MAILMAX=9 RCPTMAX=7\r\n"
+             250-CHUNKING\r\n250-BINARYMIME\r\n250-MT-PRIORITY\r\n250 LIMITS MAILMAX=9 RCPTMAX=7\r\n"
         );
         (extensions.starttls, extensions.mechanisms) = (false, &[Name::Plain, Name::Login]);
+        extensions.future_release = Some((86_400, Timestamp::from_secs(1_767_600_060)));
+        (extensions.deliver_by_secs_min, extensions.require_tls) = (Some(60), true);
         let mut out = Vec::new();
         extensions.render(&mut out);
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains("\r\n250-AUTH PLAIN LOGIN\r\n"));
+        assert!(text.contains("\r\n250-DELIVERBY 60\r\n250-REQUIRETLS\r\n"));
+        assert!(text.contains("\r\n250-FUTURERELEASE 86400 2026-01-05T08:01:00Z\r\n"));
         assert!(!text.contains("STARTTLS"));
     }
 }

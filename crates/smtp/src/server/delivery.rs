@@ -5,15 +5,19 @@
 
 use std::sync::{Arc, OnceLock};
 
-use ids::AccountId;
+use ids::{AccountId, Timestamp};
+use message::date::{DateTime, format_rfc3339};
 use storage::{
-    Placement, PreparedMessage, SpoolEntry, SpoolRecipient, StorageError, Store, WriteTx,
+    Placement, PreparedMessage, SpoolEntry, SpoolRecipient, SpoolTerms, StorageError, Store,
+    Urgency, WriteTx,
 };
 
 use super::desk::Target;
 use crate::error::CommandError;
 use crate::settings::Role;
-use crate::types::{Body, Envelope, ForwardPath, Notify, Recipient, Ret, ReversePath};
+use crate::types::{
+    Body, ByMode, DeliverBy, Envelope, ForwardPath, Hold, Notify, Recipient, Ret, ReversePath,
+};
 
 /// A complete message and where it goes.
 pub(super) struct Delivery<'a> {
@@ -28,6 +32,8 @@ pub(super) struct Delivery<'a> {
     pub(super) placement: Placement,
     /// Whether the content holds bytes outside ASCII.
     pub(super) eight_bit: bool,
+    /// Whether its author would rather have it sent without TLS than not at all (RFC 8689 §3).
+    pub(super) tls_optional: bool,
     pub(super) submitter: Option<AccountId>,
     pub(super) role: Role,
 }
@@ -68,13 +74,18 @@ struct Plan {
     /// Its bytes, where it may yet be needed.
     spare: Option<Vec<u8>>,
     entry: SpoolEntry,
+    terms: SpoolTerms,
     role: Role,
 }
 
 impl Plan {
     async fn of(store: &Store, delivery: Delivery<'_>) -> Result<Self, CommandError> {
-        let entry = spool_entry(&delivery);
-        let Delivery { bytes, return_path_bytes, targets, placement, role, .. } = delivery;
+        let (entry, terms) = (spool_entry(&delivery), spool_terms(delivery.envelope));
+        let Delivery { bytes, return_path_bytes, mut targets, placement, role, .. } = delivery;
+        if terms.begins.is_some() {
+            // RFC 4865 §4.2: it waits in the spool, wherever it goes.
+            targets.fill(Target::Elsewhere);
+        }
         let here = targets.iter().any(|target| target.account().is_some());
         let elsewhere = targets.contains(&Target::Elsewhere);
         let mut spare = (elsewhere || (role != Role::Lmtp && targets.len() > 1))
@@ -84,7 +95,7 @@ impl Plan {
             None => None,
         };
         let local = if here { Some(Arc::new(store.prepare(bytes).await?)) } else { None };
-        Ok(Self { targets, placement, local, relayed, spare, entry, role })
+        Ok(Self { targets, placement, local, relayed, spare, entry, terms, role })
     }
 
     /// Sends the copies of some recipients to the spool: RFC 5321 §4.4 lets no other answer
@@ -116,6 +127,7 @@ impl Plan {
             local: self.local.clone(),
             relayed: self.relayed.clone(),
             entry: self.entry.clone(),
+            terms: self.terms,
             role: self.role,
         }
     }
@@ -130,6 +142,7 @@ struct Attempt {
     local: Option<Arc<PreparedMessage>>,
     relayed: Option<Arc<PreparedMessage>>,
     entry: SpoolEntry,
+    terms: SpoolTerms,
     role: Role,
 }
 
@@ -192,7 +205,7 @@ impl Attempt {
         let mut entry = self.entry.clone();
         let mut targets = self.targets.iter();
         entry.recipients.retain(|_| targets.next() == Some(&Target::Elsewhere));
-        tx.spool(entry, message)?;
+        tx.spool_on(self.terms, entry, message)?;
         Ok(())
     }
 }
@@ -221,7 +234,7 @@ fn concerns_one_recipient(error: &StorageError) -> bool {
 
 /// The envelope as the spool keeps it, with all its recipients.
 fn spool_entry(delivery: &Delivery<'_>) -> SpoolEntry {
-    let (envelope, account) = (delivery.envelope, delivery.submitter);
+    let Delivery { envelope, submitter, tls_optional, .. } = *delivery;
     let parameters = &envelope.parameters;
     let ret = parameters.ret.map(|ret| match ret {
         Ret::Full => "FULL",
@@ -241,18 +254,62 @@ fn spool_entry(delivery: &Delivery<'_>) -> SpoolEntry {
         "ret": ret,
         "envid": parameters.envelope_id.as_ref().map(|id| id.as_str()),
     });
-    if delivery.placement == Placement::Junk {
+    // Hardly any message has one of these.
+    for (name, value) in [
+        ("hold", parameters.hold.map(|hold| render_hold(hold).into())),
+        ("by", parameters.deliver_by.map(|by| deadline_json(by, envelope.at))),
+        ("priority", parameters.priority.map(|priority| priority.get().into())),
+        ("requiretls", parameters.require_tls.then(|| true.into())),
+        ("tls_optional", tls_optional.then(|| true.into())),
         // The queue brings it to a mailbox here that was full.
-        envelope_json["quarantine"] = true.into();
+        ("quarantine", (delivery.placement == Placement::Junk).then(|| true.into())),
+    ] {
+        if let Some(value) = value {
+            envelope_json[name] = value;
+        }
     }
     SpoolEntry {
-        account,
+        account: submitter,
         reverse_path: match &envelope.reverse_path {
             ReversePath::Null => String::new(),
             ReversePath::Mailbox(mailbox) => mailbox.to_string(),
         },
         envelope_json: envelope_json.to_string(),
         recipients: envelope.recipients.iter().map(spool_recipient).collect(),
+    }
+}
+
+/// As RFC 4865 §5.1.2 has it in reports.
+fn render_hold(hold: Hold) -> String {
+    match hold {
+        Hold::For(secs) => format!("for;{secs}"),
+        Hold::Until(at) => {
+            format!("until;{}", format_rfc3339(DateTime::from_unix_secs(at.as_secs())))
+        }
+    }
+}
+
+/// RFC 2852 §4: the span of time becomes an instant at once.
+fn deadline_json(by: DeliverBy, now: Timestamp) -> serde_json::Value {
+    let mode = match by.mode {
+        ByMode::Notify => "N",
+        ByMode::Return => "R",
+    };
+    let at = by.deadline(now).as_micros();
+    serde_json::json!({ "at": at, "mode": mode, "trace": by.trace })
+}
+
+fn spool_terms(envelope: &Envelope) -> SpoolTerms {
+    let parameters = &envelope.parameters;
+    SpoolTerms {
+        begins: parameters.hold.map(|hold| hold.until(envelope.at)),
+        deadline: parameters.deliver_by.map(|by| by.deadline(envelope.at)),
+        // RFC 6710 §5: levels between these are rounded up.
+        urgency: match parameters.priority.unwrap_or_default().get() {
+            1.. => Urgency::Urgent,
+            0 => Urgency::Normal,
+            _ => Urgency::Bulk,
+        },
     }
 }
 

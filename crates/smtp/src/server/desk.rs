@@ -16,7 +16,7 @@ use storage::{Authorship, Resolution, Store};
 use super::delivery::{Delivery, Outcomes, deliver};
 use crate::error::{CommandError, Farewell, Refusal};
 use crate::header::Originators;
-use crate::types::{ForwardPath, ReversePath};
+use crate::types::{Envelope, ForwardPath};
 
 /// Accounts and storage, as the listeners of one daemon share them.
 #[derive(Clone)]
@@ -89,12 +89,13 @@ impl Desk {
     pub(super) async fn check_sender(
         &self,
         user: &SignedIn,
-        reverse_path: &ReversePath,
+        envelope: &Envelope,
     ) -> Result<Option<Farewell>, CommandError> {
-        let sender = reverse_path.mailbox().cloned().map(storage::Address::from);
-        let now = self.now();
+        let sender = envelope.reverse_path.mailbox().cloned().map(storage::Address::from);
+        let (now, held) = (self.now(), envelope.parameters.hold.is_some());
+        let most = self.store.settings().scheduled_messages_max;
         let SignedIn { account, address, credential_version, grant } = user.clone();
-        let (credentials, owned) = self
+        let (credentials, owned, room) = self
             .store
             .read(move |tx| {
                 let owned = match &sender {
@@ -103,7 +104,9 @@ impl Desk {
                 };
                 let version = credential_version;
                 let found = tx.standing_credentials(&address, account, version, grant, now)?;
-                Ok((found, owned))
+                // RFC 4865 §6: MAIL is refused when there are too many.
+                let room = !held || tx.count_scheduled(account, now)? < most;
+                Ok((found, owned, room))
             })
             .await?;
         match credentials.filter(|found| !found.blocked) {
@@ -111,6 +114,7 @@ impl Desk {
             // R-ADDR-12: sending is refused, receiving is not.
             Some(found) if found.maintenance => Err(Refusal::Maintenance.into()),
             Some(_) if !owned => Err(Refusal::SenderNotOwned.into()),
+            Some(_) if !room => Err(Refusal::TooManyHeld.into()),
             Some(_) => Ok(None),
         }
     }

@@ -14,7 +14,7 @@ use crate::content::{Content, ContentLimits, Encoding, Fed, Framing};
 use crate::error::{CommandError, Refusal};
 use crate::header::{HeaderFacts, Originators, remove_fields};
 use crate::settings::Role;
-use crate::types::{Body, Envelope, ForwardPath, ReversePath};
+use crate::types::{Body, Envelope, ForwardPath, Priority, ReversePath};
 
 /// What became of a message for each recipient.
 type Outcomes = Vec<Result<(), CommandError>>;
@@ -46,6 +46,8 @@ pub(super) struct Incoming {
     return_path_bytes: usize,
     /// Why it is refused, apart from what the content tells.
     refusal: Option<Refusal>,
+    /// Its header section says `TLS-Required: No`.
+    tls_optional: bool,
 }
 
 impl Incoming {
@@ -221,6 +223,7 @@ impl Visit<'_> {
             trace_bytes: 0,
             return_path_bytes: 0,
             refusal: None,
+            tls_optional: false,
         };
         match incoming.buffer.announce(size_bytes, OWN_FIELDS_BYTES).await {
             Ok(()) => self.write_trace(&mut incoming),
@@ -251,6 +254,7 @@ impl Visit<'_> {
             tls: tls.as_deref(),
             id: &id,
             recipient: recipient.as_deref(),
+            priority: envelope.parameters.priority.map(Priority::get),
             at: incoming.at,
         };
         bytes.extend_from_slice(received.render().as_bytes());
@@ -311,6 +315,7 @@ impl Visit<'_> {
         let settings = &self.server.settings;
         let content = incoming.buffer.bytes.get(incoming.trace_bytes..).unwrap_or_default();
         let facts = HeaderFacts::of(content);
+        incoming.tls_optional = facts.tls_optional;
         // RFC 5321 §6.3: loops are found by counting Received.
         if facts.received_fields > settings.received_fields_max {
             return Err(Refusal::Loop.into());
@@ -350,6 +355,7 @@ impl Visit<'_> {
             targets: std::mem::take(&mut self.targets),
             placement: Placement::Inbox,
             eight_bit: incoming.content.is_eight_bit(),
+            tls_optional: incoming.tls_optional,
             submitter: self.user.as_ref().map(|user| user.account),
             role: self.server.settings.role,
         };

@@ -7,10 +7,12 @@
 //! **Absent:** addresses looked up, passwords checked, messages read or stored.
 
 mod sign_in;
+mod terms;
 mod transaction;
 
 use std::sync::Arc;
 
+use ids::Timestamp;
 use sasl::Name;
 use sasl::wire::Response;
 
@@ -85,6 +87,10 @@ pub struct Session {
     surplus_recipients: usize,
     commands_before_sign_in: u32,
     messages: u64,
+    /// What time it was at the last line.
+    now: Timestamp,
+    /// The priority that MAIL asked for is not given.
+    priority_lowered: bool,
 }
 
 impl Session {
@@ -103,6 +109,8 @@ impl Session {
             surplus_recipients: 0,
             commands_before_sign_in: 0,
             messages: 0,
+            now: Timestamp::default(),
+            priority_lowered: false,
         }
     }
 
@@ -119,6 +127,11 @@ impl Session {
         out.extend_from_slice(self.settings.hostname.as_bytes());
         out.extend_from_slice(protocol);
         out.extend_from_slice(b"\r\n");
+    }
+
+    /// Tells what time it is.
+    pub fn set_time(&mut self, now: Timestamp) {
+        self.now = now;
     }
 
     /// Whether the next line belongs to an AUTH exchange, whose lines may be longer.
@@ -305,6 +318,9 @@ impl Session {
             messages_max: settings.messages_max,
             starttls: settings.starttls && !self.tls,
             mechanisms: self.announced(),
+            future_release: self.future_release(),
+            deliver_by_secs_min: self.deliver_by_secs_min(),
+            require_tls: self.tls,
         }
         .render(out);
         Ok(())

@@ -232,6 +232,8 @@ fn an_aborted_transaction_as_in_rfc_5321_appendix_d_2() {
          S: 250-DSN
          S: 250-CHUNKING
          S: 250-BINARYMIME
+         S: 250-MT-PRIORITY
+         S: 250-DELIVERBY 60
          S: 250 LIMITS MAILMAX=10000 RCPTMAX=3
          C: MAIL FROM:<Smith@bar.com>
          S: 250 2.1.0 Sender accepted
@@ -305,7 +307,7 @@ fn parameters_reach_the_envelope() {
          C: MAIL FROM:<\u{e9}@b>
          S: 550 5.6.7 This sender needs SMTPUTF8
          C: MAIL FROM:<a@b> REQUIRETLS
-         S: 555 5.5.4 Unknown parameter
+         S: 530 5.7.0 Must issue a STARTTLS command first
          C: MAIL FROM:<a@b> SIZE=10 BODY=8BITMIME RET=HDRS ENVID=QQ314159
          S: 250 2.1.0 Sender accepted
          C: RCPT TO:<\u{e9}@here.test>
@@ -596,6 +598,74 @@ fn patience_ends() {
     let mut dialog = Dialog::with_role(Role::Mx);
     let reply = dialog.send(b"BDAT 99999999999 LAST\r\nx");
     assert_eq!(reply, "421 4.7.0 Endless input, goodbye\r\n");
+}
+
+#[test]
+fn holds_are_for_submission_alone() {
+    let mut held = settings(Role::Submission);
+    held.hold_secs_max = 86_400;
+    let mut dialog = Dialog::new(held);
+    dialog.session.tls_started();
+    dialog.session.offer(vec![Name::Plain]);
+    dialog.session.set_time(ids::Timestamp::from_secs(1_767_600_000));
+    let greeting = dialog.send(b"EHLO a\r\nAUTH PLAIN AHVzZXIAc2VjcmV0\r\n");
+    assert!(greeting.contains("250-FUTURERELEASE 86400 2026-01-06T08:00:00Z\r\n"), "{greeting}");
+    let bad = "501 5.5.4 Invalid value of a parameter\r\n";
+    let good = "250 2.1.0 Sender accepted\r\n250 2.0.0 Reset\r\n";
+    for (parameters, reply) in [
+        ("HOLDFOR=86400", good),
+        ("HOLDFOR=86401", bad),
+        ("HOLDUNTIL=2026-01-06T08:00:00Z", good),
+        ("HOLDUNTIL=2026-01-06T08:00:01Z", bad),
+        // RFC 4865 §5.2.2: the deadline is not before the release.
+        ("HOLDFOR=600 BY=600;R", good),
+        ("HOLDFOR=601 BY=600;N", bad),
+    ] {
+        let line = format!("MAIL FROM:<user@here.test> {parameters}\r\nRSET\r\n");
+        let replies = dialog.send(line.as_bytes());
+        let reset = reply.strip_suffix("250 2.0.0 Reset\r\n").is_some();
+        let expect = if reset { reply.to_owned() } else { format!("{reply}250 2.0.0 Reset\r\n") };
+        assert_eq!(replies, expect, "{parameters}");
+    }
+    let mut mx = settings(Role::Mx);
+    mx.hold_secs_max = 86_400;
+    let mut dialog = Dialog::new(mx);
+    assert!(!dialog.send(b"EHLO a\r\n").contains("FUTURERELEASE"));
+    let refused = dialog.send(b"MAIL FROM:<a@b.test> HOLDFOR=1\r\n");
+    assert_eq!(refused, "555 5.5.4 Unknown parameter\r\n");
+}
+
+#[test]
+fn terms_are_judged_by_who_asks() {
+    let mut dialog = Dialog::with_role(Role::Mx);
+    dialog.send(b"EHLO a\r\n");
+    dialog.play(
+        "C: MAIL FROM:<a@b.test> MT-PRIORITY=4
+         S: 250 2.3.6 0 is the priority without sign-in
+         C: RSET
+         S: 250 2.0.0 Reset
+         C: MAIL FROM:<a@b.test> MT-PRIORITY=-4
+         S: 250 2.1.0 Sender accepted
+         C: RSET
+         S: 250 2.0.0 Reset
+         C: MAIL FROM:<a@b.test> BY=59;R
+         S: 555 5.5.4 That deadline is sooner than can be promised here
+         C: MAIL FROM:<a@b.test> BY=-59;N
+         S: 250 2.1.0 Sender accepted
+         C: RSET
+         S: 250 2.0.0 Reset
+         C: MAIL FROM:<a@b.test> REQUIRETLS
+         S: 530 5.7.0 Must issue a STARTTLS command first",
+    );
+    let mut dialog = Dialog::with_role(Role::Mx);
+    dialog.session.tls_started();
+    assert!(dialog.send(b"EHLO a\r\n").contains("250-REQUIRETLS\r\n"));
+    let taken = dialog.send(b"MAIL FROM:<a@b.test> REQUIRETLS\r\n");
+    assert_eq!(taken, "250 2.1.0 Sender accepted\r\n");
+    let mut dialog = Dialog::with_role(Role::Lmtp);
+    assert!(!dialog.send(b"LHLO a\r\n").contains("DELIVERBY"));
+    let refused = dialog.send(b"MAIL FROM:<a@b.test> BY=100;N\r\n");
+    assert_eq!(refused, "555 5.5.4 Unknown parameter\r\n");
 }
 
 #[test]

@@ -48,7 +48,12 @@ impl Session {
     pub fn open(&mut self, envelope: Envelope, out: &mut Vec<u8>) -> Next {
         self.phase = Phase::Open(envelope);
         self.surplus_recipients = 0;
-        Reply::new(250, Enhanced(2, 1, 0), "Sender accepted").render(out);
+        let accepted = match std::mem::take(&mut self.priority_lowered) {
+            false => Reply::new(250, Enhanced(2, 1, 0), "Sender accepted"),
+            // RFC 6710 §4.1: X.3.6 and the new priority.
+            true => Reply::new(250, Enhanced(2, 3, 6), "0 is the priority without sign-in"),
+        };
+        accepted.render(out);
         Next::Command
     }
 
@@ -161,7 +166,7 @@ impl Session {
     pub(super) fn mail(
         &mut self,
         reverse_path: ReversePath,
-        parameters: MailParameters,
+        mut parameters: MailParameters,
         out: &mut Vec<u8>,
     ) -> Result<Next, CommandError> {
         if self.hello.is_none() {
@@ -191,7 +196,9 @@ impl Session {
         if parameters.size_bytes.is_some_and(|size| size > self.settings.message_bytes_max) {
             return Err(Refusal::MessageTooBig.into());
         }
-        let envelope = Envelope { reverse_path, parameters, recipients: Vec::new() };
+        self.check_terms(&mut parameters)?;
+        let at = self.now;
+        let envelope = Envelope { reverse_path, parameters, at, recipients: Vec::new() };
         if self.signed_in {
             return Ok(Next::CheckSender(envelope));
         }

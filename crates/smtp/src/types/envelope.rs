@@ -1,6 +1,10 @@
 //! The envelope of one mail transaction.
 
-use super::{EnvelopeId, ForwardPath, Notify, OriginalRecipient, Ret, ReversePath};
+use ids::Timestamp;
+
+use super::{
+    DeliverBy, EnvelopeId, ForwardPath, Hold, Notify, OriginalRecipient, Priority, Ret, ReversePath,
+};
 
 /// What the client promises about the content: RFC 6152 and RFC 3030 §3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,6 +31,14 @@ pub struct MailParameters {
     pub ret: Option<Ret>,
     /// ENVID.
     pub envelope_id: Option<EnvelopeId>,
+    /// HOLDFOR or HOLDUNTIL (RFC 4865 §3).
+    pub hold: Option<Hold>,
+    /// BY (RFC 2852 §4).
+    pub deliver_by: Option<DeliverBy>,
+    /// MT-PRIORITY (RFC 6710 §3).
+    pub priority: Option<Priority>,
+    /// REQUIRETLS (RFC 8689 §2).
+    pub require_tls: bool,
 }
 
 /// One recipient with the parameters of its RCPT.
@@ -47,6 +59,8 @@ pub struct Envelope {
     pub reverse_path: ReversePath,
     /// Parameters of MAIL.
     pub parameters: MailParameters,
+    /// When MAIL came: spans of time among its parameters begin there.
+    pub at: Timestamp,
     /// The accepted recipients in the order of their RCPT commands.
     pub recipients: Vec<Recipient>,
 }

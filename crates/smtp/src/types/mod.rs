@@ -6,8 +6,10 @@ mod client_name;
 mod dsn;
 mod envelope;
 mod path;
+mod terms;
 
 pub use client_name::ClientName;
 pub use dsn::{EnvelopeId, Notify, OriginalRecipient, Ret};
 pub use envelope::{Body, Envelope, MailParameters, Recipient};
 pub use path::{ForwardPath, ReversePath};
+pub use terms::{ByMode, DeliverBy, Hold, Priority};

@@ -27,6 +27,9 @@ fn message(recipients: &[&str], body: Body, size_bytes: usize) -> Outbound {
         size_bytes: size_bytes as u64,
         ret: Some("HDRS".to_owned()),
         envelope_id: Some("q+2B1".to_owned()),
+        deliver_by: None,
+        priority: None,
+        require_tls: false,
         recipients: recipients
             .iter()
             .map(|path| OutboundRecipient {

@@ -201,7 +201,8 @@ const RULES: [Rule; 36] = [
         row: "spool entry",
         sql: "SELECT spool_id FROM spool_recipient WHERE (owner <> 0 \
               AND owner NOT IN (SELECT id FROM queue_daemon)) \
-              OR held NOT IN (0, 1) OR warned NOT IN (0, 1) OR attempts < 0 \
+              OR held NOT IN (0, 1) OR warned NOT IN (0, 1, 2, 3) \
+              OR urgency NOT IN (0, 1, 2) OR attempts < 0 \
               OR spool_id NOT IN (SELECT id FROM spool)",
     },
     Rule {

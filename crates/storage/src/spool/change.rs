@@ -13,7 +13,7 @@ pub enum SpoolChange {
     Hold,
     /// They go on.
     Release,
-    /// They are tried now, whenever they are due.
+    /// They are tried now, whenever they are due; those that are held for later are not.
     Retry,
     /// They are gone; nobody is told.
     Remove,
@@ -60,13 +60,17 @@ impl WriteTx<'_> {
         spool: SpoolId,
     ) -> Result<u64> {
         let Some(sender) = self.lock_spooled(spool)? else { return Ok(0) };
+        if change == SpoolChange::Retry && sender.begins > self.now {
+            // RFC 4865 §4.2: it must not go before its time.
+            return Ok(0);
+        }
         let sql = match change {
             SpoolChange::Hold => HOLD,
             SpoolChange::Release => RELEASE,
             SpoolChange::Retry => RETRY,
             SpoolChange::Remove => REMOVE,
         };
-        let [_, _, forward_path, destination, _] = filter.params();
+        let [_, _, forward_path, destination, ..] = filter.params();
         let both = |row: &dyn Row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()));
         let params = [Value::Int(spool.get()), forward_path, destination];
         let changed = self.sql.query_all(sql, &params, both)?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ids::{AccountId, ContentId, QueueDaemonId, SpoolId, Timestamp};
 
+use super::Urgency;
 use crate::sql::{Dialect, Row, Value};
 use crate::{ReadTx, Result, WriteTx};
 
@@ -35,6 +36,8 @@ pub struct ClaimedMessage {
     pub size_bytes: u64,
     /// When it was accepted.
     pub created: Timestamp,
+    /// When it was to be sent: not before that.
+    pub begins: Timestamp,
     /// At least one, in the order of the envelope.
     pub recipients: Vec<ClaimedRecipient>,
 }
@@ -52,6 +55,8 @@ pub struct ClaimedRecipient {
     pub attempts: u32,
     /// Whether the sender was told that it is late.
     pub warned: bool,
+    /// Whether the sender was told that its deadline is past.
+    pub told_deadline: bool,
     /// What the last attempt came to; empty before the first.
     pub answer: String,
 }
@@ -69,14 +74,18 @@ pub struct DestinationBacklog {
 
 const CLAIM_SQLITE: &str = "UPDATE spool_recipient SET owner = ?1 \
      WHERE (spool_id, ordinal) IN (SELECT spool_id, ordinal FROM spool_recipient \
-     WHERE destination = ?2 AND held = 0 AND owner = 0 AND due <= ?3 \
+     WHERE destination = ?2 AND urgency = ?5 AND held = 0 AND owner = 0 AND due <= ?3 \
      ORDER BY due, spool_id, ordinal LIMIT ?4) \
      RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer";
 const CLAIM_POSTGRES: &str = "UPDATE spool_recipient SET owner = ?1 \
      WHERE (spool_id, ordinal) IN (SELECT spool_id, ordinal FROM spool_recipient \
-     WHERE destination = ?2 AND held = 0 AND owner = 0 AND due <= ?3 \
+     WHERE destination = ?2 AND urgency = ?5 AND held = 0 AND owner = 0 AND due <= ?3 \
      ORDER BY due, spool_id, ordinal LIMIT ?4 FOR UPDATE SKIP LOCKED) \
      RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer";
+
+/// What the column `warned` is made of.
+pub(super) const WARNED: i64 = 1;
+pub(super) const TOLD_DEADLINE: i64 = 2;
 
 /// From the columns that a claim returns.
 pub(super) fn read_recipient(row: &dyn Row) -> Result<ClaimedRecipient> {
@@ -85,33 +94,47 @@ pub(super) fn read_recipient(row: &dyn Row) -> Result<ClaimedRecipient> {
         forward_path: row.text(2)?.to_owned(),
         parameters_json: row.text(3)?.to_owned(),
         attempts: u32::try_from(row.int(4)?).unwrap_or(u32::MAX),
-        warned: row.int(5)? != 0,
+        warned: row.int(5)? & WARNED != 0,
+        told_deadline: row.int(5)? & TOLD_DEADLINE != 0,
         answer: row.text(6)?.to_owned(),
     })
 }
 
 impl WriteTx<'_> {
-    /// Claims recipients that are due, the longest waiting first, by message.
+    /// Claims recipients that are due, the most urgent first and of these the longest waiting, by
+    /// message.
     pub fn claim_spooled(&mut self, claim: &Claim) -> Result<Vec<ClaimedMessage>> {
         self.hold_queue_daemon(claim.daemon)?;
         let sql = match self.sql.dialect() {
             Dialect::Sqlite => CLAIM_SQLITE,
             Dialect::Postgres => CLAIM_POSTGRES,
         };
-        let limit = i64::try_from(claim.limit).unwrap_or(i64::MAX);
         let now = self.now.as_micros();
-        let params = [
-            Value::Int(claim.daemon.get()),
-            Value::Text(&claim.destination),
-            Value::Int(now),
-            Value::Int(limit),
-        ];
         let mut recipients: BTreeMap<i64, Vec<ClaimedRecipient>> = BTreeMap::new();
-        self.sql.query(sql, &params, &mut |row| {
-            recipients.entry(row.int(0)?).or_default().push(read_recipient(row)?);
-            Ok(())
-        })?;
-        self.load_claimed(recipients)
+        let (mut order, mut claimed) = (BTreeMap::new(), 0);
+        for urgency in Urgency::ALL {
+            let limit = claim.limit - claimed;
+            if limit == 0 {
+                break;
+            }
+            let params = [
+                Value::Int(claim.daemon.get()),
+                Value::Text(&claim.destination),
+                Value::Int(now),
+                Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)),
+                Value::Int(urgency.column()),
+            ];
+            self.sql.query(sql, &params, &mut |row| {
+                let id = row.int(0)?;
+                recipients.entry(id).or_default().push(read_recipient(row)?);
+                order.insert(id, urgency);
+                claimed += 1;
+                Ok(())
+            })?;
+        }
+        let mut messages = self.load_claimed(recipients)?;
+        messages.sort_by_key(|message| order.get(&message.id.get()).copied());
+        Ok(messages)
     }
 
     pub(super) fn load_claimed(
@@ -121,10 +144,11 @@ impl WriteTx<'_> {
         let ids: Vec<i64> = recipients.keys().copied().collect();
         let mut messages = Vec::with_capacity(ids.len());
         let sql = "SELECT s.id, s.account_id, s.reverse_path, s.envelope, s.content_id, \
-                   c.size_bytes, s.created FROM spool s JOIN content c ON c.id = s.content_id \
+                   c.size_bytes, s.created, s.begins FROM spool s JOIN content c ON c.id = s.content_id \
                    WHERE s.id IN ({IN})";
         self.sql.query_in(sql, &ids, &mut |row| {
             let id = row.int(0)?;
+            let created = row.int(6)?;
             let mut recipients = recipients.remove(&id).unwrap_or_default();
             recipients.sort_by_key(|recipient| recipient.ordinal);
             messages.push(ClaimedMessage {
@@ -134,7 +158,8 @@ impl WriteTx<'_> {
                 envelope_json: row.text(3)?.to_owned(),
                 content: ContentId::new(row.int(4)?),
                 size_bytes: row.int(5)?.cast_unsigned(),
-                created: Timestamp::from_micros(row.int(6)?),
+                created: Timestamp::from_micros(created),
+                begins: Timestamp::from_micros(row.int(7)?.max(created)),
                 recipients,
             });
             Ok(())
@@ -147,13 +172,17 @@ impl WriteTx<'_> {
 impl ReadTx<'_> {
     /// When the next free recipient of a destination is due.
     pub fn next_due_spooled(&mut self, destination: &str) -> Result<Option<Timestamp>> {
-        let due = self.sql.query_one(
-            "SELECT MIN(due) FROM spool_recipient \
-             WHERE destination = ?1 AND held = 0 AND owner = 0",
-            &[Value::Text(destination)],
-            |row| row.opt_int(0),
-        )?;
-        Ok(due.flatten().map(Timestamp::from_micros))
+        let mut earliest = None;
+        for urgency in Urgency::ALL {
+            let due = self.sql.query_one(
+                "SELECT MIN(due) FROM spool_recipient \
+                 WHERE destination = ?1 AND urgency = ?2 AND held = 0 AND owner = 0",
+                &[Value::Text(destination), Value::Int(urgency.column())],
+                |row| row.opt_int(0),
+            )?;
+            earliest = [earliest, due.flatten()].into_iter().flatten().min();
+        }
+        Ok(earliest.map(Timestamp::from_micros))
     }
 
     /// What waits, by destination, those with the earliest first; at most `limit` of them.

@@ -2,6 +2,7 @@
 
 use ids::{AccountId, SpoolId, Timestamp};
 
+use super::Urgency;
 use crate::sql::{Row, Value};
 use crate::{ReadTx, Result};
 
@@ -18,6 +19,8 @@ pub struct SpoolFilter {
     pub destination: Option<String>,
     /// With a recipient that is held, or that is not.
     pub held: Option<bool>,
+    /// Held to be sent later than that (R-SMTP-4).
+    pub begins_after: Option<Timestamp>,
 }
 
 /// A message of the spool.
@@ -31,6 +34,10 @@ pub struct SpoolRow {
     pub reverse_path: String,
     /// When it was accepted.
     pub created: Timestamp,
+    /// When it was to be sent, where that was not at once.
+    pub begins: Option<Timestamp>,
+    /// By when it was to be there.
+    pub deadline: Option<Timestamp>,
     /// Bytes of its text.
     pub size_bytes: u64,
     /// Those it has not reached yet.
@@ -48,6 +55,8 @@ pub struct SpoolRowRecipient {
     pub held: bool,
     /// Whether a daemon works on it now.
     pub owned: bool,
+    /// Before or behind others.
+    pub urgency: Urgency,
     /// When it is tried next.
     pub due: Timestamp,
     /// How often it was tried.
@@ -79,23 +88,24 @@ pub struct SpoolTotals {
 const ANY: &str = "*";
 
 impl SpoolFilter {
-    /// Parameters ?2 to ?6 of the statements that select by it.
-    pub(super) fn params(&self) -> [Value<'_>; 5] {
+    /// Parameters ?2 to ?7 of the statements that select by it.
+    pub(super) fn params(&self) -> [Value<'_>; 6] {
         [
             Value::Int(self.id.map_or(0, SpoolId::get)),
             Value::Text(self.reverse_path.as_deref().unwrap_or(ANY)),
             Value::Text(self.forward_path.as_deref().unwrap_or(ANY)),
             Value::Text(self.destination.as_deref().unwrap_or(ANY)),
             Value::Int(self.held.map_or(2, i64::from)),
+            Value::Int(self.begins_after.map_or(-1, Timestamp::as_micros)),
         ]
     }
 }
 
-/// The next messages after ?1 that a filter (?2 to ?6) means.
+/// The next messages after ?1 that a filter (?2 to ?7) means.
 const SELECT: &str = "SELECT s.id FROM spool s WHERE s.id > ?1 AND (?2 = 0 OR s.id = ?2) \
-     AND (?3 = '*' OR s.reverse_path = ?3) AND EXISTS (SELECT 1 FROM spool_recipient r \
+     AND (?3 = '*' OR s.reverse_path = ?3) AND s.begins > ?7 AND EXISTS (SELECT 1 FROM spool_recipient r \
      WHERE r.spool_id = s.id AND (?4 = '*' OR r.forward_path = ?4) \
-     AND (?5 = '*' OR r.destination = ?5) AND (?6 = 2 OR r.held = ?6)) ORDER BY s.id LIMIT ?7";
+     AND (?5 = '*' OR r.destination = ?5) AND (?6 = 2 OR r.held = ?6)) ORDER BY s.id LIMIT ?8";
 
 impl ReadTx<'_> {
     /// The next messages that a filter means, after `after`; at most `limit`.
@@ -105,10 +115,10 @@ impl ReadTx<'_> {
         after: SpoolId,
         limit: usize,
     ) -> Result<Vec<i64>> {
-        let [id, reverse_path, forward_path, destination, held] = filter.params();
+        let [id, reverse_path, forward_path, destination, held, begins] = filter.params();
         let limit = Value::Int(i64::try_from(limit).unwrap_or(i64::MAX));
-        let params =
-            [Value::Int(after.get()), id, reverse_path, forward_path, destination, held, limit];
+        let after = Value::Int(after.get());
+        let params = [after, id, reverse_path, forward_path, destination, held, begins, limit];
         self.sql.query_all(SELECT, &params, |row| row.int(0))
     }
 
@@ -121,7 +131,8 @@ impl ReadTx<'_> {
     ) -> Result<Vec<SpoolRow>> {
         let ids = self.select_spooled(filter, after, limit)?;
         let mut rows = Vec::with_capacity(ids.len());
-        let sql = "SELECT s.id, s.account_id, s.reverse_path, s.created, c.size_bytes \
+        let sql = "SELECT s.id, s.account_id, s.reverse_path, s.created, c.size_bytes, \
+                   s.begins, s.deadline \
                    FROM spool s JOIN content c ON c.id = s.content_id WHERE s.id IN ({IN})";
         self.sql.query_in(sql, &ids, &mut |row| {
             rows.push(SpoolRow {
@@ -130,13 +141,15 @@ impl ReadTx<'_> {
                 reverse_path: row.text(2)?.to_owned(),
                 created: Timestamp::from_micros(row.int(3)?),
                 size_bytes: row.int(4)?.cast_unsigned(),
+                begins: instant(row.int(5)?),
+                deadline: instant(row.int(6)?),
                 recipients: Vec::new(),
             });
             Ok(())
         })?;
         rows.sort_by_key(|row| row.id);
         let sql = "SELECT spool_id, forward_path, destination, held, owner, due, attempts, \
-                   attempted, answer FROM spool_recipient WHERE spool_id IN ({IN})";
+                   attempted, answer, urgency FROM spool_recipient WHERE spool_id IN ({IN})";
         self.sql.query_in(sql, &ids, &mut |row| {
             let id = SpoolId::new(row.int(0)?);
             let recipient = read_recipient(row)?;
@@ -183,7 +196,8 @@ impl ReadTx<'_> {
 }
 
 fn read_recipient(row: &dyn Row) -> Result<SpoolRowRecipient> {
-    let attempted = row.int(7)?;
+    let urgency = row.int(9)?;
+    let urgency = Urgency::ALL.into_iter().find(|one| one.column() == urgency);
     Ok(SpoolRowRecipient {
         forward_path: row.text(1)?.to_owned(),
         destination: row.text(2)?.to_owned(),
@@ -191,7 +205,13 @@ fn read_recipient(row: &dyn Row) -> Result<SpoolRowRecipient> {
         owned: row.int(4)? != 0,
         due: Timestamp::from_micros(row.int(5)?),
         attempts: row.int(6)?.cast_unsigned(),
-        attempted: (attempted != 0).then(|| Timestamp::from_micros(attempted)),
+        urgency: urgency.unwrap_or_default(),
+        attempted: instant(row.int(7)?),
         answer: row.text(8)?.to_owned(),
     })
+}
+
+/// Zero stands for none.
+fn instant(micros: i64) -> Option<Timestamp> {
+    (micros != 0).then(|| Timestamp::from_micros(micros))
 }

@@ -15,6 +15,7 @@ mod list;
 mod notices;
 mod overdue;
 mod settle;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -32,6 +33,7 @@ pub use list::{SpoolFilter, SpoolRow, SpoolRowRecipient, SpoolTotals};
 pub use notices::SpoolNotices;
 pub use overdue::Overdue;
 pub use settle::{Fate, Settlement};
+pub use terms::{SpoolTerms, Urgency};
 pub use trace::{TraceEvent, TraceRow};
 
 /// An envelope to send.
@@ -69,23 +71,42 @@ impl WriteTx<'_> {
     /// Takes a message into the spool, due at once. It does not count against anybody's storage
     /// quota.
     pub fn spool(&mut self, entry: SpoolEntry, message: &PreparedMessage) -> Result<SpoolId> {
+        self.spool_on(SpoolTerms::default(), entry, message)
+    }
+
+    /// The same on terms of its own.
+    pub fn spool_on(
+        &mut self,
+        terms: SpoolTerms,
+        entry: SpoolEntry,
+        message: &PreparedMessage,
+    ) -> Result<SpoolId> {
         if entry.recipients.is_empty() {
             return Err(StorageError::Invalid("a spooled message has no recipient"));
         }
         self.check_message_size(message)?;
+        let begins = terms.begins.filter(|begins| *begins > self.now);
+        if let (Some(account), Some(_)) = (entry.account, begins) {
+            self.check_scheduled(account)?;
+        }
         let content = self.put_content(message)?;
         let now = self.now.as_micros();
+        let due = begins.unwrap_or(self.now);
+        let instant = |at: Option<Timestamp>| Value::Int(at.map_or(0, Timestamp::as_micros));
         let id = self
             .sql
             .query_one(
-                "INSERT INTO spool (account_id, reverse_path, envelope, content_id, created) \
-                 VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id",
+                "INSERT INTO spool \
+                 (account_id, reverse_path, envelope, content_id, created, begins, deadline) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
                 &[
                     entry.account.map_or(Value::Null, |account| Value::Int(account.get())),
                     Value::Text(&entry.reverse_path),
                     Value::Text(&entry.envelope_json),
                     Value::Int(content.get()),
                     Value::Int(now),
+                    instant(begins),
+                    instant(terms.deadline),
                 ],
                 |row| row.int(0),
             )?
@@ -100,17 +121,18 @@ impl WriteTx<'_> {
                 Value::Text(&recipient.forward_path),
                 Value::Text(&recipient.parameters_json),
                 Value::Text(destination),
-                Value::Int(now),
+                Value::Int(due.as_micros()),
+                Value::Int(terms.urgency.column()),
             ]
         });
         self.sql.execute_many(
             "INSERT INTO spool_recipient \
-             (spool_id, ordinal, forward_path, parameters, destination, due) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+             (spool_id, ordinal, forward_path, parameters, destination, due, urgency) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             &mut rows,
         )?;
         for destination in destinations {
-            self.note_due(destination, self.now);
+            self.note_due(destination, due);
         }
         Ok(SpoolId::new(id))
     }

@@ -4,7 +4,7 @@
 use ids::{QueueDaemonId, SpoolId, Timestamp};
 
 use super::ClaimedMessage;
-use super::claim::read_recipient;
+use super::claim::{TOLD_DEADLINE, WARNED, read_recipient};
 use crate::sql::{Dialect, Value};
 use crate::{ReadTx, Result, WriteTx};
 
@@ -15,6 +15,8 @@ pub enum Overdue {
     All,
     /// Those of which the sender does not know yet.
     Unwarned,
+    /// Those whose deadline is past, where the sender does not know yet (RFC 2852 §4.1.3).
+    PastDeadline,
 }
 
 const TAKE_SQLITE: &str = "UPDATE spool_recipient SET owner = ?1 \
@@ -25,10 +27,20 @@ const TAKE_POSTGRES: &str = "UPDATE spool_recipient SET owner = ?1 \
      WHERE spool_id = ?2 AND held = 0 AND owner = 0 FOR UPDATE SKIP LOCKED) \
      RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer";
 
+const BY_AGE: &str = "SELECT s.id FROM spool s \
+     WHERE s.id > ?1 AND s.created < ?2 AND s.begins < ?2 AND EXISTS \
+     (SELECT 1 FROM spool_recipient r WHERE r.spool_id = s.id \
+     AND r.held = 0 AND r.owner = 0 AND r.warned & ?4 = 0) ORDER BY s.id LIMIT ?3";
+const BY_DEADLINE: &str = "SELECT s.id FROM spool s \
+     WHERE s.id > ?1 AND s.deadline <> 0 AND s.deadline < ?2 AND EXISTS \
+     (SELECT 1 FROM spool_recipient r WHERE r.spool_id = s.id \
+     AND r.held = 0 AND r.owner = 0 AND r.warned & ?4 = 0) ORDER BY s.id LIMIT ?3";
+
 impl ReadTx<'_> {
-    /// Messages accepted before `before`, with recipients that are neither held nor in anybody's
+    /// Messages accepted, or to be sent, before `before`, with recipients that are neither held nor in anybody's
     /// hands, after `after`; at most `limit`. With [`Overdue::Unwarned`] only those of which their
-    /// sender does not know that they are late.
+    /// sender does not know that they are late; with [`Overdue::PastDeadline`] those whose deadline
+    /// lies before `before`.
     pub fn spooled_before(
         &mut self,
         before: Timestamp,
@@ -37,15 +49,18 @@ impl ReadTx<'_> {
         limit: usize,
     ) -> Result<Vec<SpoolId>> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let (sql, told) = match which {
+            Overdue::All => (BY_AGE, 0),
+            Overdue::Unwarned => (BY_AGE, WARNED),
+            Overdue::PastDeadline => (BY_DEADLINE, TOLD_DEADLINE),
+        };
         self.sql.query_all(
-            "SELECT s.id FROM spool s WHERE s.id > ?1 AND s.created < ?2 AND EXISTS \
-             (SELECT 1 FROM spool_recipient r WHERE r.spool_id = s.id \
-              AND r.held = 0 AND r.owner = 0 AND r.warned <= ?4) ORDER BY s.id LIMIT ?3",
+            sql,
             &[
                 Value::Int(after.get()),
                 Value::Int(before.as_micros()),
                 Value::Int(limit),
-                Value::Int(i64::from(which == Overdue::All)),
+                Value::Int(told),
             ],
             |row| Ok(SpoolId::new(row.int(0)?)),
         )

@@ -3,6 +3,7 @@
 use ids::{QueueDaemonId, SpoolId, Timestamp};
 
 use super::TraceEvent;
+use super::claim::{TOLD_DEADLINE, WARNED};
 use crate::sql::{Dialect, Value};
 use crate::{Result, WriteTx};
 
@@ -22,6 +23,8 @@ pub enum Fate {
     Untried,
     /// The same, and its sender was told that it is late.
     Warned,
+    /// The same, and its sender was told that its deadline is past.
+    ToldDeadline,
 }
 
 /// The outcome of one recipient in hand.
@@ -41,6 +44,7 @@ pub struct Settlement {
 pub(super) struct Sender {
     pub(super) reverse_path: String,
     pub(super) created: Timestamp,
+    pub(super) begins: Timestamp,
 }
 
 impl WriteTx<'_> {
@@ -72,13 +76,16 @@ impl WriteTx<'_> {
     /// nothing is left.
     pub(super) fn lock_spooled(&mut self, spool: SpoolId) -> Result<Option<Sender>> {
         let sql = match self.sql.dialect() {
-            Dialect::Sqlite => "SELECT reverse_path, created FROM spool WHERE id = ?1",
-            Dialect::Postgres => "SELECT reverse_path, created FROM spool WHERE id = ?1 FOR UPDATE",
+            Dialect::Sqlite => "SELECT reverse_path, created, begins FROM spool WHERE id = ?1",
+            Dialect::Postgres => {
+                "SELECT reverse_path, created, begins FROM spool WHERE id = ?1 FOR UPDATE"
+            }
         };
         self.sql.query_one(sql, &[Value::Int(spool.get())], |row| {
             Ok(Sender {
                 reverse_path: row.text(0)?.to_owned(),
                 created: Timestamp::from_micros(row.int(1)?),
+                begins: Timestamp::from_micros(row.int(2)?),
             })
         })
     }
@@ -119,10 +126,10 @@ impl WriteTx<'_> {
                 ],
                 forward_path,
             )?,
-            Fate::Untried | Fate::Warned => self.sql.query_one(
+            Fate::Untried | Fate::Warned | Fate::ToldDeadline => self.sql.query_one(
                 "UPDATE spool_recipient SET owner = 0, warned = warned | ?4 \
                  WHERE spool_id = ?1 AND ordinal = ?2 AND owner = ?3 RETURNING forward_path",
-                &[spool, ordinal, owner, Value::Int(i64::from(outcome.fate == Fate::Warned))],
+                &[spool, ordinal, owner, Value::Int(told(outcome.fate))],
                 forward_path,
             )?,
         };
@@ -131,7 +138,7 @@ impl WriteTx<'_> {
             Fate::Delivered => TraceEvent::Delivered,
             Fate::Deferred(_) => TraceEvent::Deferred,
             Fate::Failed => TraceEvent::Failed,
-            Fate::Warned => TraceEvent::Warned,
+            Fate::Warned | Fate::ToldDeadline => TraceEvent::Warned,
             Fate::Untried => return Ok(true),
         };
         let texts = [&sender.reverse_path, &forward_path, answer];
@@ -147,6 +154,15 @@ impl WriteTx<'_> {
             &[Value::Int(spool.get())],
         )?;
         Ok(())
+    }
+}
+
+/// What its sender was told by that.
+fn told(fate: Fate) -> i64 {
+    match fate {
+        Fate::Warned => WARNED,
+        Fate::ToldDeadline => TOLD_DEADLINE,
+        Fate::Untried | Fate::Delivered | Fate::Failed | Fate::Deferred(_) => 0,
     }
 }
 

@@ -220,6 +220,129 @@ fn what_is_late_is_found_whatever_it_is_due() {
 }
 
 #[test]
+fn what_is_to_be_sent_later_is_not_due_before() {
+    with_clock(|store, clock| {
+        let julie = store.account("julie");
+        let begins = clock.now().plus_secs(3600);
+        let terms = SpoolTerms { begins: Some(begins), ..SpoolTerms::default() };
+        let message = PreparedMessage::new(b"a: b\r\n\r\nbody".to_vec());
+        let put = move |tx: &mut WriteTx<'_>| {
+            tx.spool_on(terms, entry(Some(julie), &["a@x.test"]), &message)
+        };
+        let later = store.write(put).unwrap();
+        let daemon = register(store);
+        assert_eq!(claimed(store, daemon, "x.test"), [""; 0]);
+        let noticed = store.inner().spool_notices().take();
+        assert_eq!(noticed.get("x.test"), Some(&begins));
+        // An operator hurries it in vain.
+        let all = SpoolFilter::default;
+        let hurried = store
+            .write(move |tx| tx.change_spooled(SpoolChange::Retry, &all(), SpoolId::new(0), 10));
+        assert_eq!(hurried.unwrap(), (0, Some(later)));
+        let now = clock.now();
+        let listed = |begins_after| {
+            let filter = SpoolFilter { begins_after, ..SpoolFilter::default() };
+            store.read(move |tx| tx.list_spooled(&filter, SpoolId::new(0), 10)).unwrap()
+        };
+        assert_eq!(listed(Some(now))[0].begins, Some(begins));
+        assert_eq!(listed(Some(begins)), []);
+        assert_eq!(store.read(move |tx| tx.count_scheduled(julie, now)).unwrap(), 1);
+        // Its patience begins when it does.
+        clock.advance_secs(3601);
+        let (start, which) = (SpoolId::new(0), Overdue::All);
+        let old = store.read(move |tx| tx.spooled_before(begins, which, start, 10)).unwrap();
+        assert_eq!(old, []);
+        let claim = Claim { daemon, destination: "x.test".to_owned(), limit: 10 };
+        let taken = store.write(move |tx| tx.claim_spooled(&claim)).unwrap();
+        assert_eq!((taken.len(), taken[0].begins), (1, begins));
+        let now = clock.now();
+        assert_eq!(store.read(move |tx| tx.count_scheduled(julie, now)).unwrap(), 0);
+    });
+}
+
+#[test]
+fn what_is_to_be_sent_later_is_bounded() {
+    on_both_engines_with(
+        |settings| settings.scheduled_messages_max = 2,
+        |store| {
+            let julie = store.account("julie");
+            let put = |account| {
+                store.write(move |tx| {
+                    let begins = Some(tx.now().plus_secs(60));
+                    let terms = SpoolTerms { begins, ..SpoolTerms::default() };
+                    let message = PreparedMessage::new(b"a: b\r\n\r\nbody".to_vec());
+                    tx.spool_on(terms, entry(account, &["a@x.test"]), &message)
+                })
+            };
+            put(Some(julie)).unwrap();
+            put(Some(julie)).unwrap();
+            assert!(matches!(put(Some(julie)), Err(StorageError::Limit { max: 2, .. })));
+            put(None).unwrap();
+        },
+    );
+}
+
+#[test]
+fn the_urgent_go_first_and_bulk_last() {
+    with_clock(|store, clock| {
+        let put = |urgency| {
+            clock.advance_secs(1);
+            store
+                .write(move |tx| {
+                    let terms = SpoolTerms { urgency, ..SpoolTerms::default() };
+                    let message = PreparedMessage::new(b"a: b\r\n\r\nbody".to_vec());
+                    tx.spool_on(terms, entry(None, &["a@x.test", "b@x.test"]), &message)
+                })
+                .unwrap()
+        };
+        let (bulk, normal) = (put(Urgency::Bulk), put(Urgency::Normal));
+        let (urgent, last) = (put(Urgency::Urgent), put(Urgency::Bulk));
+        let daemon = register(store);
+        let claim = Claim { daemon, destination: "x.test".to_owned(), limit: 5 };
+        let taken = store.write(move |tx| tx.claim_spooled(&claim)).unwrap();
+        let taken: Vec<_> = taken.iter().map(|one| (one.id, one.recipients.len())).collect();
+        assert_eq!(taken, [(urgent, 2), (normal, 2), (bulk, 1)]);
+        let due = store.read(|tx| tx.next_due_spooled("x.test")).unwrap();
+        assert_eq!(due, Some(clock.now().plus_secs(-3)));
+        let filter = SpoolFilter { id: Some(last), ..SpoolFilter::default() };
+        let rows = store.read(move |tx| tx.list_spooled(&filter, SpoolId::new(0), 1)).unwrap();
+        assert_eq!(rows[0].recipients[0].urgency, Urgency::Bulk);
+    });
+}
+
+#[test]
+fn deadlines_are_found_and_told_once() {
+    with_clock(|store, clock| {
+        let deadline = clock.now().plus_secs(120);
+        let terms = SpoolTerms { deadline: Some(deadline), ..SpoolTerms::default() };
+        let one = store
+            .write(move |tx| {
+                let message = PreparedMessage::new(b"a: b\r\n\r\nbody".to_vec());
+                tx.spool_on(terms, entry(None, &["a@x.test"]), &message)
+            })
+            .unwrap();
+        spool(store, &["b@x.test"]);
+        let past = |before| {
+            let (which, start) = (Overdue::PastDeadline, SpoolId::new(0));
+            store.read(move |tx| tx.spooled_before(before, which, start, 10)).unwrap()
+        };
+        assert_eq!(past(clock.now()), []);
+        clock.advance_secs(121);
+        assert_eq!(past(clock.now()), [one]);
+        let daemon = register(store);
+        let message = store.write(move |tx| tx.claim_overdue(daemon, one)).unwrap().unwrap();
+        assert!(!message.recipients[0].told_deadline);
+        assert_eq!(settle(store, daemon, (one, 0), Fate::ToldDeadline), [true]);
+        assert_eq!(past(clock.now()), []);
+        assert_eq!(traces(store, one), ["warned a@x.test"]);
+        let message = store.write(move |tx| tx.claim_overdue(daemon, one)).unwrap().unwrap();
+        let recipient = &message.recipients[0];
+        assert_eq!((recipient.told_deadline, recipient.warned), (true, false));
+        settle(store, daemon, (one, 0), Fate::Untried);
+    });
+}
+
+#[test]
 fn operators_hold_release_hurry_and_remove() {
     with_clock(|store, clock| {
         let one = spool(store, &["a@x.test", "b@y.test"]);

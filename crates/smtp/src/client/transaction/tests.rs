@@ -1,5 +1,6 @@
 use super::*;
-use crate::client::{OutboundRecipient, ReplyReader};
+use crate::client::{OutboundRecipient, ReplyReader, Status, Unfit};
+use crate::types::{ByMode, DeliverBy, Priority};
 
 const FULL: &[&str] = &["PIPELINING", "SIZE 1000", "8BITMIME", "SMTPUTF8", "DSN"];
 
@@ -17,6 +18,9 @@ fn message(recipients: &[&str]) -> Outbound {
         size_bytes: 100,
         ret: Some("HDRS".to_owned()),
         envelope_id: Some("q1".to_owned()),
+        deliver_by: None,
+        priority: None,
+        require_tls: false,
         recipients: recipients
             .iter()
             .map(|path| OutboundRecipient {
@@ -234,4 +238,62 @@ fn domains_are_written_as_the_server_reads_them() {
         sent.contains("MAIL FROM:<julie@here.test> SMTPUTF8|RCPT TO:<a@bücher.example>|"),
         "{sent}"
     );
+}
+
+#[test]
+fn terms_are_passed_on_to_who_knows_them() {
+    let by = |secs, mode, trace| Some(DeliverBy { secs, mode, trace });
+    let with = |deliver_by, notify: Option<&str>| {
+        let mut message = message(&["a@x.test"]);
+        (message.ret, message.envelope_id) = (None, None);
+        message.deliver_by = deliver_by;
+        message.priority = Priority::new(-3);
+        message.recipients[0].notify = notify.map(str::to_owned);
+        message
+    };
+    let sent = |keywords: &[&str], message: &Outbound| {
+        play(&server(keywords), message, false, &["550 no"]).0
+    };
+    let all = &["DELIVERBY 60", "MT-PRIORITY", "DSN"];
+    let line = sent(all, &with(by(98, ByMode::Return, true), None));
+    assert_eq!(line, "MAIL FROM:<julie@here.test> BY=98;RT MT-PRIORITY=-3|//");
+    let line = sent(&[], &with(by(98, ByMode::Notify, false), None));
+    assert_eq!(line, "MAIL FROM:<julie@here.test>|//");
+    // RFC 2852 §4.1.4.1: what must not be late goes to nobody who does not know of it.
+    let late = Unfit {
+        status: Status::new(5, 3, 3),
+        text: "the server cannot promise to deliver the message in time",
+    };
+    for keywords in [&["DSN"][..], &["DELIVERBY 99"]] {
+        let message = with(by(98, ByMode::Return, false), None);
+        let (line, outcome) = play(&server(keywords), &message, false, &[]);
+        assert_eq!((&*line, outcome.verdicts), ("", vec![Verdict::Unfit(late.clone())]));
+    }
+    // RFC 2852 §4.1.4.2: one that does not know of it is asked to tell of delays.
+    for (notify, expect) in [
+        (None, " NOTIFY=FAILURE,DELAY"),
+        (Some("SUCCESS"), " NOTIFY=SUCCESS,DELAY"),
+        (Some("NEVER"), " NOTIFY=NEVER"),
+    ] {
+        let message = with(by(98, ByMode::Notify, false), notify);
+        let dsn = server(&["DSN", "PIPELINING"]);
+        let (line, _) = play(&dsn, &message, false, &["250 ok", "550 no", "503 no"]);
+        assert!(line.contains(&format!("RCPT TO:<a@x.test>{expect}|")), "{line}");
+    }
+}
+
+#[test]
+fn what_needs_tls_goes_on_with_the_same_need() {
+    let message = Outbound { require_tls: true, ..message(&["a@x.test"]) };
+    let needs = server(&["REQUIRETLS"]);
+    let (line, _) = play(&needs, &message, false, &["550 no"]);
+    assert!(line.contains(" REQUIRETLS|"), "{line}");
+    let (line, outcome) = play(&server(&[]), &message, false, &[]);
+    assert_eq!(line, "");
+    assert!(matches!(&outcome.verdicts[..], [Verdict::Unfit(unfit)]
+        if unfit.status == Status::new(5, 7, 30)));
+    // RFC 8689 §5: a report goes on all the same.
+    let report = Outbound { reverse_path: String::new(), ..message };
+    let (line, _) = play(&server(&[]), &report, false, &["550 no"]);
+    assert_eq!(line, "MAIL FROM:<>|//");
 }

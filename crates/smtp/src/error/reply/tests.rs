@@ -66,6 +66,8 @@ fn refusals_have_their_replies() {
         (Refusal::SignInMaintenance, "454 4.7.0 This account is in maintenance, try later"),
         (Refusal::SignInUnavailable, "454 4.7.0 Sign-in unavailable, try later"),
         (Refusal::SenderNotOwned, "550 5.7.1 This account may not send from this address"),
+        (Refusal::DeadlineTooSoon, "555 5.5.4 That deadline is sooner than can be promised here"),
+        (Refusal::TooManyHeld, "552 5.7.16 Too many messages of this account wait for their time"),
         (Refusal::Maintenance, "450 4.7.1 Sending is closed for maintenance, try later"),
         (Refusal::SenderNeedsUtf8, "550 5.6.7 This sender needs SMTPUTF8"),
         (Refusal::RecipientNeedsUtf8, "553 5.6.7 This recipient needs SMTPUTF8"),

@@ -1,0 +1,68 @@
+//! On what terms a message is sent on: not before, by when, before or behind others.
+
+use ids::{AccountId, Timestamp};
+
+use crate::error::LimitKind;
+use crate::sql::Value;
+use crate::{ReadTx, Result, StorageError, WriteTx};
+
+/// Which messages of a destination go first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Urgency {
+    /// Before all others.
+    Urgent,
+    /// As most are.
+    #[default]
+    Normal,
+    /// When nothing else is due.
+    Bulk,
+}
+
+impl Urgency {
+    /// The first first.
+    pub(super) const ALL: [Self; 3] = [Self::Urgent, Self::Normal, Self::Bulk];
+
+    pub(super) const fn column(self) -> i64 {
+        match self {
+            Self::Urgent => 0,
+            Self::Normal => 1,
+            Self::Bulk => 2,
+        }
+    }
+}
+
+/// The terms of a message; the default is: at once, like others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SpoolTerms {
+    /// Not before this instant.
+    pub begins: Option<Timestamp>,
+    /// Its sender hears, or gets it back, when it is not there by then.
+    pub deadline: Option<Timestamp>,
+    /// Before or behind others.
+    pub urgency: Urgency,
+}
+
+impl ReadTx<'_> {
+    /// How many messages of an account are held for later.
+    pub fn count_scheduled(&mut self, account: AccountId, now: Timestamp) -> Result<u64> {
+        let count = self.sql.query_one(
+            "SELECT COUNT(*) FROM spool WHERE account_id = ?1 AND begins <> 0 AND begins > ?2",
+            &[Value::Int(account.get()), Value::Int(now.as_micros())],
+            |row| row.int(0),
+        )?;
+        Ok(count.unwrap_or(0).cast_unsigned())
+    }
+}
+
+impl WriteTx<'_> {
+    /// R-SMTP-4: what people have sent later is bounded, so that it fills nobody's disk.
+    pub(super) fn check_scheduled(&mut self, account: AccountId) -> Result<()> {
+        // Its row is locked, so that two who come for the last place do not both get it.
+        self.account(account)?;
+        let (max, now) = (self.settings.scheduled_messages_max, self.now);
+        if self.count_scheduled(account, now)? >= max {
+            return Err(StorageError::Limit { kind: LimitKind::ScheduledMessages, max });
+        }
+        Ok(())
+    }
+}
