@@ -1,0 +1,167 @@
+//! DMARC policy records: RFC 9989 §4.7, and what RFC 7489 §6.3 had beside it.
+
+use crate::tags::Tags;
+
+/// What a domain asks for mail that is not its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Policy {
+    /// Nothing.
+    None,
+    /// That it be treated as suspicious.
+    Quarantine,
+    /// That it be refused.
+    Reject,
+}
+
+impl Policy {
+    /// As a record has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Quarantine => "quarantine",
+            Self::Reject => "reject",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::None, Self::Quarantine, Self::Reject]
+            .into_iter()
+            .find(|policy| text.eq_ignore_ascii_case(policy.as_str()))
+    }
+
+    /// RFC 9989 §4.7, tag "t": one step less.
+    fn relaxed(self) -> Self {
+        match self {
+            Self::Reject => Self::Quarantine,
+            Self::Quarantine | Self::None => Self::None,
+        }
+    }
+}
+
+/// `psd`: whether the domain is one that others register names under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PublicSuffix {
+    Yes,
+    No,
+    Unknown,
+}
+
+/// A policy record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Record {
+    policy: Policy,
+    subdomains: Option<Policy>,
+    absent: Option<Policy>,
+    testing: bool,
+    pub(super) dkim_strict: bool,
+    pub(super) spf_strict: bool,
+    pub(super) suffix: PublicSuffix,
+}
+
+/// Of what the author's domain is, seen from the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Relation {
+    /// The record is its own.
+    Itself,
+    /// It is below the record's.
+    Below,
+    /// It is below, and does not exist.
+    Absent,
+}
+
+impl Record {
+    /// `None` for what is no policy record, or one to be ignored.
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?;
+        let tags = Tags::parse(text)?;
+        // RFC 9989 §4.7: the version is the first tag, in this case of its letters.
+        if tags.first() != Some(("v", "DMARC1")) {
+            return None;
+        }
+        let policy = match tags.find("p").map(Policy::parse) {
+            Some(Some(policy)) => policy,
+            // RFC 9989 §4.7: a record without a policy asks for nothing.
+            None => Policy::None,
+            // RFC 9989 §4.10.1: with one that cannot be read, a record that wants reports means
+            // "none", and another is no record.
+            _ if tags.find("rua").is_some_and(|uris| uris.contains("mailto:")) => Policy::None,
+            _ => return None,
+        };
+        let is = |name, value| tags.find(name).is_some_and(|v| v.eq_ignore_ascii_case(value));
+        Some(Self {
+            policy,
+            subdomains: tags.find("sp").and_then(Policy::parse),
+            absent: tags.find("np").and_then(Policy::parse),
+            // RFC 7489 §6.3: "pct=0" was how "t=y" was said before there was one.
+            testing: is("t", "y") || is("pct", "0"),
+            dkim_strict: is("adkim", "s"),
+            spf_strict: is("aspf", "s"),
+            suffix: match tags.find("psd").map(str::to_ascii_lowercase).as_deref() {
+                Some("y") => PublicSuffix::Yes,
+                Some("n") => PublicSuffix::No,
+                _ => PublicSuffix::Unknown,
+            },
+        })
+    }
+
+    /// What it asks for, and what is left of that while the domain is trying it out.
+    pub(super) fn policy_for(&self, relation: Relation) -> (Policy, Policy) {
+        let below = self.subdomains.unwrap_or(self.policy);
+        let policy = match relation {
+            Relation::Itself => self.policy,
+            Relation::Below => below,
+            Relation::Absent => self.absent.unwrap_or(below),
+        };
+        (policy, if self.testing { policy.relaxed() } else { policy })
+    }
+
+    pub(super) fn tells_absent_apart(&self) -> bool {
+        self.absent.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policies_by_relation() {
+        use Policy::{None, Quarantine, Reject};
+        for (text, expected) in [
+            ("v=DMARC1; p=none", [(None, None); 3]),
+            ("v=DMARC1", [(None, None); 3]),
+            ("v=DMARC1;p=Reject;", [(Reject, Reject); 3]),
+            (
+                "v=DMARC1; p=reject; sp=quarantine; np=reject",
+                [(Reject, Reject), (Quarantine, Quarantine), (Reject, Reject)],
+            ),
+            (
+                "v=DMARC1; p=reject; sp=none; t=y",
+                [(Reject, Quarantine), (None, None), (None, None)],
+            ),
+            ("v=DMARC1; p=quarantine; pct=0", [(Quarantine, None); 3]),
+            ("v=DMARC1; p=quarantine; pct=50", [(Quarantine, Quarantine); 3]),
+            ("v=DMARC1; p=x; rua=mailto:a@b.example", [(None, None); 3]),
+            ("v=DMARC1; p=reject; sp=x", [(Reject, Reject); 3]),
+        ] {
+            let record = Record::parse(text.as_bytes()).unwrap();
+            let relations = [Relation::Itself, Relation::Below, Relation::Absent];
+            assert_eq!(relations.map(|relation| record.policy_for(relation)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_record() {
+        for bad in [
+            "v=dmarc1; p=none",
+            "v=DMARC2; p=none",
+            "p=none; v=DMARC1",
+            "v=DMARC1; p=x",
+            "v=DMARC1 p=none",
+            "v=spf1 -all",
+            "v=DMARC1; p=none; p=reject",
+        ] {
+            assert_eq!(Record::parse(bad.as_bytes()), None, "{bad}");
+        }
+    }
+}
