@@ -12,6 +12,9 @@
 //! [`CalendarObject`] is what may be stored as one resource, [`ObjectFacts`] what a store keeps of
 //! it beside its bytes.
 //!
+//! Filters ([`ComponentFilter`]) and selections ([`CalendarSelection`]) are what clients of CalDAV
+//! ask; a [`Schedule`] is an object's times made ready for them, [`BusyTimes`] what comes of many.
+//!
 //! **Invariants:** nothing that is read panics; work and memory are bounded by [`Limits`], and an
 //! expansion by the window and count it is asked for. **Absent:** the clock, I/O, what CalDAV
 //! makes of an object.
@@ -33,12 +36,12 @@ pub use error::Error;
 pub use fold::to_utf8;
 pub use limits::Limits;
 pub use line::{Line, Parameter};
-pub use object::{CalendarObject, ComponentKind, Invalid, ObjectFacts};
+pub use object::{CalendarObject, ComponentKind, Invalid, ObjectFacts, Schedule};
 pub use query::{
-    CalendarSelection, CardFilter, CardPropertyFilter, CardPropertyTest, Collation,
-    ComponentFilter, ComponentSelection, ComponentTest, MatchKind, ParameterFilter, Presence,
-    PropertyFilter, PropertySelection, PropertyTest, Quantifier, RecurrenceSelection, TextMatch,
-    TimeRange, ValueTest, Which,
+    Busy, BusyTimes, CalendarSelection, CardFilter, CardPropertyFilter, CardPropertyTest,
+    Collation, ComponentFilter, ComponentSelection, ComponentTest, MatchKind, ParameterFilter,
+    Preselection, Presence, PropertyFilter, PropertySelection, PropertyTest, Quantifier,
+    RecurrenceSelection, TextMatch, TimeRange, ValueTest, Which,
 };
 pub use recur::{ByDay, Frequency, Occurrence, Occurrences, Rule, Skip, Times, Until};
 pub use text::{escape_text, split_list, split_structured, unescape_text};

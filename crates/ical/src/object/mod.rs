@@ -1,14 +1,19 @@
 //! Calendar object resources: what one may be, and what is known of it (RFC 4791 §4.1).
 
+mod alarm;
 mod facts;
 mod invalid;
 mod kind;
 mod parse;
+mod schedule;
 mod span;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use alarm::Alarm;
 pub use facts::ObjectFacts;
+pub(crate) use facts::calendar_user;
 pub use invalid::Invalid;
 pub use kind::ComponentKind;
 pub use parse::CalendarObject;
+pub use schedule::Schedule;

@@ -169,7 +169,7 @@ impl Occurrences {
     /// [`Error::Endless`] where finding them would cost more than the limits allow.
     pub fn within(&self, window: &Range<Timestamp>) -> Result<Vec<Occurrence>, Error> {
         let mut found = Vec::new();
-        self.each(window, &mut |occurrence| {
+        self.each(None, window, &mut |occurrence| {
             if occurrence.overlaps(window) {
                 found.push(occurrence);
             }
@@ -179,14 +179,15 @@ impl Occurrences {
         Ok(found)
     }
 
-    /// Whether one that touches the window is such.
+    /// Whether one that touches the window is such; if a component is named, one of its own.
     pub fn any(
         &self,
+        component: Option<usize>,
         window: &Range<Timestamp>,
         mut is_such: impl FnMut(&Occurrence) -> bool,
     ) -> Result<bool, Error> {
         let mut found = false;
-        self.each(window, &mut |occurrence| {
+        self.each(component, window, &mut |occurrence| {
             found = is_such(&occurrence);
             if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
@@ -195,8 +196,14 @@ impl Occurrences {
 
     /// Shows those that touch the window, in any order: ends that meet are enough, so that the
     /// caller may draw the line.
-    fn each(&self, window: &Range<Timestamp>, visit: Visit<'_>) -> Result<(), Error> {
-        for single in self.overridden.values() {
+    fn each(
+        &self,
+        component: Option<usize>,
+        window: &Range<Timestamp>,
+        visit: Visit<'_>,
+    ) -> Result<(), Error> {
+        let is_meant = |single: &Single| component.is_none_or(|at| at == single.component);
+        for single in self.overridden.values().filter(|single| is_meant(single)) {
             let zone = single.id.zone.as_deref();
             let candidate =
                 Candidate { id: single.id.value, zone, instant: Timestamp::MIN, length: None };
@@ -204,10 +211,27 @@ impl Occurrences {
                 return Ok(());
             }
         }
-        match &self.master {
-            Some(master) => self.expand(master, window, visit),
-            None => self.show_loose(window, visit),
+        match (&self.master, self.ids_of(component)) {
+            (Some(master), Some(ids)) => self.expand(master, &ids, window, visit),
+            (None, Some(_)) => self.show_loose(window, visit),
+            (_, None) => Ok(()),
         }
+    }
+
+    /// The range that the ids of a component's occurrences are in; `None` where a rule makes none
+    /// of them. So an endless series is not gone through for an instance that is elsewhere.
+    fn ids_of(&self, component: Option<usize>) -> Option<Range<Timestamp>> {
+        let Some(component) = component else { return Some(Timestamp::MIN..Timestamp::MAX) };
+        let is_master = self.master.as_ref().is_some_and(|m| m.single.component == component);
+        let at = self.from_there.iter().position(|(_, single)| single.component == component);
+        let next = match at {
+            Some(at) => at + 1,
+            None if is_master => 0,
+            None => return None,
+        };
+        let from = at.and_then(|at| self.from_there.get(at)).map_or(Timestamp::MIN, |(id, _)| *id);
+        let to = self.from_there.get(next).map_or(Timestamp::MAX, |(id, _)| *id);
+        Some(from..to)
     }
 
     /// What is changed from some instance on, of a series that is not here: that instance is.
@@ -226,11 +250,12 @@ impl Occurrences {
     fn expand(
         &self,
         master: &Master,
+        ids: &Range<Timestamp>,
         window: &Range<Timestamp>,
         visit: Visit<'_>,
     ) -> Result<(), Error> {
-        let first = earlier(window.start, self.reach);
-        let last = later(window.end, self.reach);
+        let first = earlier(window.start, self.reach).max(ids.start);
+        let last = later(window.end, self.reach).min(ids.end);
         let except = master.except.listed(master, first, last, &self.limits);
         let mut seen: Vec<Timestamp> = Vec::new();
         let mut looked_at = 0;

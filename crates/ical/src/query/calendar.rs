@@ -1,0 +1,192 @@
+//! Whether an object is what a filter asks for (RFC 4791 §9.7, §9.9).
+
+use jiff::Timestamp;
+
+use super::filter::{
+    ComponentFilter, ComponentTest, ParameterFilter, Presence, PropertyFilter, PropertyTest,
+    ValueTest,
+};
+use super::range::TimeRange;
+use crate::component::Component;
+use crate::error::Error;
+use crate::line::Line;
+use crate::object::{Alarm, CalendarObject, ComponentKind, Schedule};
+use crate::time::Time;
+use crate::zone::Zones;
+
+/// What every object that matches a filter is like, as far as a store knows it without looking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Preselection {
+    /// It is about this.
+    pub kind: Option<ComponentKind>,
+    /// It touches this range.
+    pub range: Option<TimeRange>,
+    /// Nothing else is asked: an object of the kind whose [`Schedule`] overlaps the range matches.
+    pub is_all: bool,
+}
+
+impl ComponentFilter {
+    /// What can be said of objects beforehand.
+    pub fn preselection(&self) -> Preselection {
+        let nothing = Preselection { kind: None, range: None, is_all: false };
+        let Presence::Present(calendar) = &self.test else { return nothing };
+        let known = |filter: &&ComponentFilter| {
+            matches!(filter.test, Presence::Present(_))
+                && ComponentKind::find(&filter.name).is_some()
+        };
+        let Some(filter) = calendar.components.iter().find(known) else {
+            let asks_nothing = calendar.components.is_empty() && calendar.properties.is_empty();
+            return Preselection { is_all: asks_nothing, ..nothing };
+        };
+        let Presence::Present(test) = &filter.test else { return nothing };
+        Preselection {
+            kind: ComponentKind::find(&filter.name),
+            range: test.time_range,
+            is_all: calendar.components.len() == 1
+                && calendar.properties.is_empty()
+                && test.components.is_empty()
+                && test.properties.is_empty(),
+        }
+    }
+
+    /// Whether the object matches. One whose recurrence takes too long to follow does: who asked
+    /// will see it then, and can look closer.
+    pub fn matches(&self, object: &CalendarObject, schedule: &Schedule, zones: &Zones) -> bool {
+        let Presence::Present(test) = &self.test else { return false };
+        let evaluation = Evaluation { object, schedule, zones };
+        let calendar = object.calendar();
+        calendar.is(&self.name)
+            && test.properties.iter().all(|filter| evaluation.has_property(calendar, None, filter))
+            && test.components.iter().all(|filter| evaluation.has_component(filter))
+    }
+}
+
+struct Evaluation<'o> {
+    object: &'o CalendarObject,
+    schedule: &'o Schedule,
+    zones: &'o Zones,
+}
+
+impl Evaluation<'_> {
+    /// A component of the VCALENDAR.
+    fn has_component(&self, filter: &ComponentFilter) -> bool {
+        let Presence::Present(test) = &filter.test else {
+            return self.object.calendar().components_named(&filter.name).next().is_none();
+        };
+        if filter.name == self.object.kind().name() {
+            return self.object.parts().enumerate().any(|(at, part)| self.is_part(part, at, test));
+        }
+        // VTIMEZONE and what nobody knows: times of them are not defined.
+        let mut others = self.object.calendar().components_named(&filter.name);
+        test.time_range.is_none()
+            && others.any(|other| {
+                test.properties.iter().all(|filter| self.has_property(other, None, filter))
+                    && test.components.iter().all(|filter| self.has_inner(other, None, filter))
+            })
+    }
+
+    /// RFC 4791 §9.7.1: one component is all that is asked for; overridden instances are components
+    /// of their own.
+    fn is_part(&self, part: &Component, at: usize, test: &ComponentTest) -> bool {
+        test.properties.iter().all(|filter| self.has_property(part, Some(at), filter))
+            && test.components.iter().all(|filter| self.has_inner(part, Some(at), filter))
+            && test.time_range.is_none_or(|range| or_match(self.schedule.part_overlaps(at, &range)))
+    }
+
+    /// A component within a component: an alarm, mostly. As deep as the filter is.
+    fn has_inner(&self, outer: &Component, at: Option<usize>, filter: &ComponentFilter) -> bool {
+        let mut inner = outer.components_named(&filter.name);
+        let Presence::Present(test) = &filter.test else { return inner.next().is_none() };
+        inner.any(|component| {
+            let in_time = test.time_range.is_none_or(|range| match at {
+                Some(at) if component.is("VALARM") => Alarm::of(component, self.zones)
+                    .is_some_and(|alarm| or_match(alarm.overlaps(self.schedule, at, &range))),
+                _ => false,
+            });
+            in_time
+                && test.properties.iter().all(|filter| self.has_property(component, None, filter))
+                && test.components.iter().all(|filter| self.has_inner(component, None, filter))
+        })
+    }
+
+    fn has_property(
+        &self,
+        component: &Component,
+        at: Option<usize>,
+        filter: &PropertyFilter,
+    ) -> bool {
+        let mut lines = component.lines_named(&filter.name);
+        match &filter.test {
+            Presence::Absent => lines.next().is_none(),
+            Presence::Present(test) => match (&test.value, at) {
+                (ValueTest::Time(range), Some(at)) if is_of_occurrence(component, &filter.name) => {
+                    let mut lines = lines.peekable();
+                    let fits = lines.peek().is_none()
+                        || lines.any(|line| has_parameters(line, &test.parameters));
+                    fits && or_match(self.occurrence_is_in(at, &filter.name, range))
+                }
+                _ => lines.any(|line| self.is_property(line, test)),
+            },
+        }
+    }
+
+    /// RFC 4791 §9.9: each occurrence has a start and an end of its own.
+    fn occurrence_is_in(&self, at: usize, name: &str, range: &TimeRange) -> Result<bool, Error> {
+        let window = range.window();
+        self.schedule.any_of_part(at, &window, |one| {
+            let instant = if name == "DTSTART" { one.start } else { one.end };
+            window.contains(&instant)
+        })
+    }
+
+    fn is_property(&self, line: &Line, test: &PropertyTest) -> bool {
+        let value = match &test.value {
+            ValueTest::Any => true,
+            ValueTest::Text(text) => text.holds(&line.text()),
+            ValueTest::Time(range) => {
+                Time::list(line).any(|time| time.is_ok_and(|time| self.is_in(&time, range)))
+            }
+        };
+        value && has_parameters(line, &test.parameters)
+    }
+
+    fn is_in(&self, time: &Time, range: &TimeRange) -> bool {
+        let instant: Timestamp = self.zones.instant(time);
+        range.window().contains(&instant)
+    }
+}
+
+/// Whether a property is another one at each occurrence; RFC 4791 §9.9: also where it has to be
+/// worked out from DURATION.
+fn is_of_occurrence(component: &Component, name: &str) -> bool {
+    let has = |name| component.line(name).is_some();
+    match name {
+        "DTSTART" => has("DTSTART"),
+        "DTEND" => component.is("VEVENT") && (has("DTEND") || has("DURATION")),
+        "DUE" => component.is("VTODO") && (has("DUE") || has("DURATION")),
+        _ => false,
+    }
+}
+
+/// Whether all filters of parameters hold.
+pub(super) fn has_parameters(line: &Line, filters: &[ParameterFilter]) -> bool {
+    filters.iter().all(|filter| has_parameter(line, filter))
+}
+
+/// A text that must not be there is in none of the values.
+pub(super) fn has_parameter(line: &Line, filter: &ParameterFilter) -> bool {
+    let mut named = line.parameters().iter().filter(|other| other.name == filter.name).peekable();
+    let is_there = named.peek().is_some();
+    match &filter.test {
+        Presence::Absent => !is_there,
+        Presence::Present(None) => is_there,
+        Presence::Present(Some(text)) => {
+            let found = named.flat_map(|parameter| &parameter.values).any(|v| text.finds(v));
+            is_there && found != text.is_negated()
+        }
+    }
+}
+
+fn or_match(found: Result<bool, Error>) -> bool {
+    found.unwrap_or(true)
+}

@@ -1,0 +1,148 @@
+use super::*;
+
+/// Every row of the tables of RFC 4791 §9.9, at its borders: ranges are said in hours of the 5th
+/// of January 2026.
+#[test]
+fn rows_of_the_tables() {
+    let event = |lines: &str| format!("BEGIN:VEVENT\nUID:1\n{lines}END:VEVENT\n");
+    let todo = |lines: &str| format!("BEGIN:VTODO\nUID:1\n{lines}END:VTODO\n");
+    let journal = |lines: &str| format!("BEGIN:VJOURNAL\nUID:1\n{lines}END:VJOURNAL\n");
+    let busy = |lines: &str| format!("BEGIN:VFREEBUSY\nUID:1\n{lines}END:VFREEBUSY\n");
+    const START: &str = "DTSTART:20260105T100000Z\n";
+    const DUE: &str = "DUE:20260105T120000Z\n";
+    let created_completed = "CREATED:20260105T100000Z\nCOMPLETED:20260105T120000Z\n";
+    // A row has the component, ranges that find it, and such that do not.
+    type Row = (String, &'static [(u8, u8)], &'static [(u8, u8)]);
+    let rows: &[Row] = &[
+        (
+            event(&format!("{START}DTEND:20260105T120000Z\n")),
+            &[(9, 11), (11, 13), (0, 23), (10, 11), (11, 12)],
+            &[(8, 10), (12, 13)],
+        ),
+        (
+            event(&format!("{START}DURATION:PT2H\n")),
+            &[(9, 11), (11, 13), (0, 23), (10, 11), (11, 12)],
+            &[(8, 10), (12, 13)],
+        ),
+        (event(&format!("{START}DURATION:PT0S\n")), &[(10, 11), (9, 11)], &[(8, 10), (11, 12)]),
+        (event(START), &[(10, 11), (9, 11)], &[(8, 10), (11, 12)]),
+        (
+            todo(&format!("{START}DURATION:PT2H\n")),
+            &[(9, 11), (11, 13), (12, 13)],
+            &[(8, 10), (13, 14)],
+        ),
+        (todo(&format!("{START}{DUE}")), &[(9, 11), (11, 13), (10, 11)], &[(8, 10), (12, 13)]),
+        (
+            todo(&format!("{START}DUE:20260105T100000Z\n")),
+            &[(10, 11), (8, 10)],
+            &[(11, 12), (8, 9)],
+        ),
+        (todo(START), &[(10, 11), (9, 11)], &[(8, 10), (11, 12)]),
+        (todo(DUE), &[(11, 12), (11, 13)], &[(12, 13), (10, 11)]),
+        (todo(created_completed), &[(9, 10), (12, 13), (10, 12), (11, 13)], &[(8, 9), (13, 14)]),
+        (todo("COMPLETED:20260105T120000Z\n"), &[(12, 13), (11, 12)], &[(10, 11), (13, 14)]),
+        (todo("CREATED:20260105T100000Z\n"), &[(20, 21), (10, 11)], &[(9, 10), (8, 9)]),
+        (todo(""), &[(0, 1), (22, 23)], &[]),
+        (journal(START), &[(10, 11), (9, 11)], &[(8, 10), (11, 12)]),
+        (journal(""), &[], &[(0, 23)]),
+        (
+            busy(&format!("{START}DTEND:20260105T120000Z\n")),
+            &[(9, 11), (11, 13), (12, 13)],
+            &[(8, 10), (13, 14)],
+        ),
+        (
+            busy("FREEBUSY:20260105T100000Z/PT1H,20260105T140000Z/20260105T150000Z\n"),
+            &[(10, 11), (14, 15), (9, 16)],
+            &[(8, 10), (11, 14), (15, 16)],
+        ),
+        (busy(START), &[], &[(0, 23)]),
+    ];
+    for (components, within, without) in rows {
+        let scene = Scene::new(components);
+        let name = scene.object.kind().name();
+        let holds = |hours: &(u8, u8)| {
+            let at = |hour: u8| format!("20260105T{hour:02}0000Z");
+            scene.matches(&timed(name, range(&at(hours.0), &at(hours.1))))
+        };
+        for hours in *within {
+            assert!(holds(hours), "{components} {hours:?}");
+        }
+        for hours in *without {
+            assert!(!holds(hours), "{components} {hours:?}");
+        }
+    }
+}
+
+/// Days and floating times are looked at from Vienna, where the day begins an hour before that of
+/// UTC.
+#[test]
+fn days_begin_where_one_is() {
+    let event = |lines: &str| Scene::new(&format!("BEGIN:VEVENT\nUID:1\n{lines}END:VEVENT\n"));
+    let journal = "BEGIN:VJOURNAL\nUID:1\nDTSTART;VALUE=DATE:20260105\nEND:VJOURNAL\n";
+    for scene in [
+        event("DTSTART;VALUE=DATE:20260105\n"),
+        event("DTSTART;VALUE=DATE:20260105\nDTEND;VALUE=DATE:20260106\n"),
+        event("DTSTART:20260105T000000\nDURATION:P1D\n"),
+        event("DTSTART;VALUE=DATE:20200105\nRRULE:FREQ=YEARLY\n"),
+        Scene::new(journal),
+    ] {
+        let name = scene.object.kind().name();
+        for (start, end, holds) in [
+            ("20260104T220000Z", "20260104T230000Z", false),
+            ("20260104T220000Z", "20260104T230001Z", true),
+            ("20260105T225959Z", "20260105T230001Z", true),
+            ("20260105T230000Z", "20260106T000000Z", false),
+        ] {
+            assert_eq!(scene.matches(&timed(name, range(start, end))), holds, "{start} {end}");
+        }
+    }
+    // All-day events that recur, and their exceptions.
+    let scene =
+        event("DTSTART;VALUE=DATE:20260105\nRRULE:FREQ=WEEKLY\nEXDATE;VALUE=DATE:20260112\n");
+    for (day, holds) in [(5, true), (6, false), (12, false), (19, true)] {
+        let filter = timed(
+            "VEVENT",
+            range(&format!("202601{day:02}T110000Z"), &format!("202601{day:02}T120000Z")),
+        );
+        assert_eq!(scene.matches(&filter), holds, "{day}");
+    }
+}
+
+#[test]
+fn ranges_may_be_open() {
+    let scene = Scene::new(
+        "BEGIN:VEVENT\nUID:1\nDTSTART:20260105T100000Z\nRRULE:FREQ=DAILY;COUNT=3\nEND:VEVENT\n",
+    );
+    for (start, end, holds) in [
+        (Some("20260107T100000Z"), None, true),
+        (Some("20260107T100001Z"), None, false),
+        (None, Some("20260105T100001Z"), true),
+        (None, Some("20260105T100000Z"), false),
+    ] {
+        let filter = timed("VEVENT", TimeRange::parse(start, end).unwrap());
+        assert_eq!(scene.matches(&filter), holds, "{start:?} {end:?}");
+    }
+}
+
+#[test]
+fn instances_from_one_on_are_where_they_were_moved() {
+    let scene = Scene::new(
+        "BEGIN:VEVENT\nUID:1\nDTSTART:20260105T100000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY\n\
+         SUMMARY:a\nEND:VEVENT\nBEGIN:VEVENT\nUID:1\n\
+         RECURRENCE-ID;RANGE=THISANDFUTURE:20260110T100000Z\nDTSTART:20260110T150000Z\n\
+         DURATION:PT1H\nSUMMARY:b\nEND:VEVENT\n",
+    );
+    let named = |summary: &str, start: &str, end: Option<&str>| {
+        let test = ComponentTest {
+            time_range: Some(TimeRange::parse(Some(start), end).unwrap()),
+            properties: vec![property("SUMMARY", ValueTest::Text(text(summary)), Vec::new())],
+            ..ComponentTest::default()
+        };
+        scene.matches(&calendar(vec![component("VEVENT", test)]))
+    };
+    assert!(named("a", "20260109T100000Z", Some("20260109T110000Z")));
+    assert!(!named("a", "20260110T100000Z", None));
+    assert!(!named("b", "20260110T100000Z", Some("20260110T150000Z")));
+    assert!(named("b", "20260110T150000Z", Some("20260110T151000Z")));
+    assert!(named("b", "20900110T150000Z", None));
+}
