@@ -19,12 +19,13 @@ mod render;
 mod value;
 
 pub use options::{
-    Auth, Config, ImapClient, Limits, Listener, Log, Metrics, Queue, Route, Search, Storage, Tls,
+    Auth, Authenticity, Config, ImapClient, Limits, Listener, Log, Metrics, Queue, Route, Search,
+    Storage, Tls,
 };
 pub use parse::parse;
 pub use problem::{Problem, Problems};
 pub use render::{render_reference, render_sample};
 pub use value::{
-    Blobs, Database, Endpoint, Level, LogFormat, MediaRange, Network, Protocol, RouteTls,
-    SaslMechanism, Secret, TlsMode, Word, parse_size,
+    Blobs, Database, DmarcPolicy, DnsFailure, Endpoint, Level, LogFormat, MediaRange, Network,
+    Protocol, RouteTls, SaslMechanism, Secret, TlsMode, Word, parse_size,
 };

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::reader::TableReader;
 use crate::value::{
-    Blobs, Database, Endpoint, Level, LogFormat, MediaRange, Network, OptionValue, Protocol,
-    RouteTls, SaslMechanism, Secret, TlsMode, Word,
+    Blobs, Database, DmarcPolicy, DnsFailure, Endpoint, Level, LogFormat, MediaRange, Network,
+    OptionValue, Protocol, RouteTls, SaslMechanism, Secret, TlsMode, Word,
 };
 
 /// What the documents say about one option.
@@ -507,6 +507,44 @@ sections! {
         password_file: Option<Secret> = optional "/etc/posthorn/relay-password", since "0.2";
     }
 
+    /// Whether mail from other servers is what it says it is. What was found stands in its
+    /// Authentication-Results header; the DNS servers of `[queue]` are asked.
+    table "authenticity" pub struct Authenticity {
+        /// Whether SPF is checked: may the host send for the domain of the envelope.
+        spf: bool = default true, since "0.2";
+
+        /// Whether DKIM signatures are checked.
+        dkim: bool = default true, since "0.2";
+
+        /// Whether ARC chains are checked: what servers found that the message passed through.
+        arc: bool = default true, since "0.2";
+
+        /// What is done with mail that fails the policy its author's domain publishes (DMARC).
+        /// `obey` refuses what the domain wants refused, and delivers to Junk what it wants put
+        /// aside; `mark` only tells; `off` does not ask.
+        dmarc: DmarcPolicy = default "obey", since "0.2";
+
+        /// What is done with mail whose policy cannot be had now: `accept` takes it, `defer` asks
+        /// the sender to come again later.
+        dns_failure: DnsFailure = default "accept", since "0.2";
+
+        /// Domains whose ARC seals are believed: mail that they found good, and passed on changed,
+        /// as mailing lists do, is not measured by DMARC again.
+        trusted_sealers: Vec<Word> = default [], since "0.2";
+
+        /// Networks of servers of one's own, whose mail is not checked.
+        trusted_networks: Vec<Network> = default ["127.0.0.0/8", "::1"], since "0.2";
+
+        /// The name that stands in Authentication-Results, and that nobody outside may use there:
+        /// fields that have it are removed. Servers of one organisation share it. Without it, it
+        /// is `hostname`.
+        authserv_id: Option<Word> = optional "example.test", since "0.2";
+
+        /// How long the DNS may take for one message; what was not found out by then counts as
+        /// not answered.
+        timeout: Duration = default "20 s", since "0.2";
+    }
+
     /// What IMAP does beyond its limits.
     table "imap" pub struct Imap {
         /// Addresses of the accounts as which submission servers elsewhere sign in to fetch what
@@ -583,6 +621,8 @@ pub struct Config {
     pub queue: Queue,
     /// Each `[[route]]`, in the order of the file.
     pub routes: Vec<Route>,
+    /// `[authenticity]`
+    pub authenticity: Authenticity,
     /// `[imap]`
     pub imap: Imap,
     /// `[pop3]`

@@ -8,8 +8,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::options::{
-    Auth, Config, General, Imap, ImapClient, Limits, Listener, Log, Metrics, Pop3, Queue, Route,
-    Search, Section, Storage, Tls,
+    Auth, Authenticity, Config, General, Imap, ImapClient, Limits, Listener, Log, Metrics, Pop3,
+    Queue, Route, Search, Section, Storage, Tls,
 };
 use crate::problem::Problems;
 use crate::reader::{Source, TableReader};
@@ -50,6 +50,7 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
     let auth = section::<Auth>(source, root, check_auth);
     let queue = section::<Queue>(source, root, check_queue);
     let routes = repeated::<Route>(source, root, check_route);
+    let authenticity = section::<Authenticity>(source, root, check_authenticity);
     let imap = section::<Imap>(source, root, |_, _| {});
     let pop3 = section::<Pop3>(source, root, |_, _| {});
     let log = section::<Log>(source, root, |_, _| {});
@@ -67,6 +68,7 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
         auth: auth?,
         queue: queue?,
         routes: routes?,
+        authenticity: authenticity?,
         imap: imap?,
         pop3: pop3?,
         log: log?,
@@ -82,7 +84,7 @@ fn top_keys() -> Vec<&'static str> {
     let mut known = keys::<General>();
     known.extend([Storage::NAME, Search::NAME, Tls::NAME, Listener::NAME, Limits::NAME]);
     known.extend([Auth::NAME, Imap::NAME, Pop3::NAME, Log::NAME, Metrics::NAME]);
-    known.extend([ImapClient::NAME, Queue::NAME, Route::NAME]);
+    known.extend([ImapClient::NAME, Queue::NAME, Route::NAME, Authenticity::NAME]);
     known
 }
 
@@ -257,6 +259,15 @@ fn check_queue(queue: &Queue, reader: &TableReader<'_>) {
     }
 }
 
+fn check_authenticity(authenticity: &Authenticity, reader: &TableReader<'_>) {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if let Some(id) = &authenticity.authserv_id
+        && !id.as_str().bytes().all(is_token)
+    {
+        reader.refuse("authserv_id", "must be a name such as that of a host");
+    }
+}
+
 fn check_route(route: &Route, reader: &TableReader<'_>) {
     match (&route.user, &route.password_file) {
         (Some(_), None) => reader.refuse("password_file", "is missing; user needs it"),
@@ -350,6 +361,10 @@ mod tests {
                 ),
                 "p.toml:10:route.tls: a password is only sent with tls = \"verified\" or \
                  \"implicit\", but on the loopback",
+            ),
+            (
+                format!("{BASE}[authenticity]\nauthserv_id = \"a b\"\n"),
+                "p.toml:8:authenticity.authserv_id: must be a name such as that of a host",
             ),
             (
                 format!("{BASE}[queue]\nport = 70000\n"),

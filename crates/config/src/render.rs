@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use crate::options::{
-    Auth, General, Imap, ImapClient, Limits, Listener, Log, Metrics, Pop3, Queue, Route, Row,
-    Search, Section, Storage, Tls,
+    Auth, Authenticity, General, Imap, ImapClient, Limits, Listener, Log, Metrics, Pop3, Queue,
+    Route, Row, Search, Section, Storage, Tls,
 };
 
 /// The reference of every option, in Markdown: `docs/config.md`.
@@ -20,6 +20,7 @@ pub fn render_reference() -> String {
     reference::<Auth>(&mut out);
     reference::<Queue>(&mut out);
     reference::<Route>(&mut out);
+    reference::<Authenticity>(&mut out);
     reference::<Imap>(&mut out);
     reference::<Pop3>(&mut out);
     reference::<Log>(&mut out);
@@ -42,6 +43,7 @@ pub fn render_sample() -> String {
     sample::<Auth>(&mut out);
     sample::<Queue>(&mut out);
     sample_unset::<Route>(&mut out);
+    sample::<Authenticity>(&mut out);
     sample::<Imap>(&mut out);
     sample::<Pop3>(&mut out);
     sample::<Log>(&mut out);

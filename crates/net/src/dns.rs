@@ -1,4 +1,4 @@
-//! What sending mail asks the DNS: where a domain takes its mail, and where a host is.
+//! What mail asks the DNS: where a domain takes it, where a host is, what a domain says of itself.
 //!
 //! [`Dns`] is a trait, so that tests answer from a table; [`SystemDns`] asks real servers, with a
 //! cache, within bounds of time and number.
@@ -22,6 +22,9 @@ use crate::SetupError;
 const EXCHANGERS_MAX: usize = 50;
 /// LIMIT: addresses of one host that are looked at.
 const ADDRESSES_MAX: usize = 20;
+/// LIMIT: texts of one name, and names of one address, that are looked at.
+const TEXTS_MAX: usize = 50;
+const NAMES_MAX: usize = 20;
 /// LIMIT: answers remembered.
 const CACHE_ENTRIES: u64 = 10_000;
 /// How long one server may take to answer, and how often it is asked.
@@ -49,6 +52,15 @@ pub enum DnsError {
     Temporary(String),
 }
 
+/// Which addresses of a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IpFamily {
+    /// A records.
+    V4,
+    /// AAAA records.
+    V6,
+}
+
 /// An answer on its way.
 pub type DnsFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, DnsError>> + Send + 'a>>;
 
@@ -58,6 +70,24 @@ pub trait Dns: Send + Sync + 'static {
     fn mail_exchangers<'a>(&'a self, domain: &'a str) -> DnsFuture<'a, Vec<MailExchanger>>;
     /// The addresses of a host, IPv6 and IPv4; empty where it exists without any.
     fn addresses<'a>(&'a self, host: &'a str) -> DnsFuture<'a, Vec<IpAddr>>;
+
+    /// The addresses of a host of one family; empty where it exists without any.
+    fn addresses_of<'a>(&'a self, host: &'a str, family: IpFamily) -> DnsFuture<'a, Vec<IpAddr>> {
+        let all = self.addresses(host);
+        let wanted = move |address: &IpAddr| address.is_ipv4() == (family == IpFamily::V4);
+        Box::pin(async move { Ok(all.await?.into_iter().filter(wanted).collect()) })
+    }
+
+    /// The TXT records of a name, each with its strings put together; empty where it exists
+    /// without any.
+    fn texts<'a>(&'a self, _name: &'a str) -> DnsFuture<'a, Vec<Vec<u8>>> {
+        Box::pin(std::future::ready(Err(DnsError::NoSuchName)))
+    }
+
+    /// The names that an address is said to have.
+    fn names(&self, _address: IpAddr) -> DnsFuture<'_, Vec<String>> {
+        Box::pin(std::future::ready(Err(DnsError::NoSuchName)))
+    }
 }
 
 /// The DNS as the machine, or the configuration, knows it.
@@ -101,7 +131,7 @@ impl SystemDns {
         }
     }
 
-    async fn addresses_of(&self, host: &str) -> Result<Vec<IpAddr>, DnsError> {
+    async fn all_addresses_of(&self, host: &str) -> Result<Vec<IpAddr>, DnsError> {
         let (six, four) =
             tokio::join!(self.look_up(host, RecordType::AAAA), self.look_up(host, RecordType::A));
         let (six, four) = match (six, four) {
@@ -111,12 +141,39 @@ impl SystemDns {
             (Ok(found), Err(_)) | (Err(_), Ok(found)) if !found.is_empty() => (found, Vec::new()),
             (Err(error), _) | (_, Err(error)) => return Err(error),
         };
-        let address = |data: RData| match data {
-            RData::A(four) => Some(IpAddr::V4(four.0)),
-            RData::AAAA(six) => Some(IpAddr::V6(six.0)),
+        Ok(six.into_iter().chain(four).filter_map(address).take(ADDRESSES_MAX).collect())
+    }
+
+    async fn addresses_of_family(
+        &self,
+        host: &str,
+        family: IpFamily,
+    ) -> Result<Vec<IpAddr>, DnsError> {
+        let kind = match family {
+            IpFamily::V4 => RecordType::A,
+            IpFamily::V6 => RecordType::AAAA,
+        };
+        let found = self.look_up(host, kind).await?;
+        Ok(found.into_iter().filter_map(address).take(ADDRESSES_MAX).collect())
+    }
+
+    async fn texts_of(&self, name: &str) -> Result<Vec<Vec<u8>>, DnsError> {
+        let found = self.look_up(name, RecordType::TXT).await?;
+        let text = |data: RData| match data {
+            RData::TXT(txt) => Some(txt.txt_data.concat()),
             _ => None,
         };
-        Ok(six.into_iter().chain(four).filter_map(address).take(ADDRESSES_MAX).collect())
+        Ok(found.into_iter().filter_map(text).take(TEXTS_MAX).collect())
+    }
+
+    async fn names_of(&self, address: IpAddr) -> Result<Vec<String>, DnsError> {
+        // RFC 1035 §3.5 and RFC 3596 §2.5: where the names of addresses stand.
+        let found = self.look_up(&reverse_name(address), RecordType::PTR).await?;
+        let name = |data: RData| match data {
+            RData::PTR(name) => Some(name.to_ascii().trim_end_matches('.').to_ascii_lowercase()),
+            _ => None,
+        };
+        Ok(found.into_iter().filter_map(name).take(NAMES_MAX).collect())
     }
 
     async fn exchangers_of(&self, domain: &str) -> Result<Vec<MailExchanger>, DnsError> {
@@ -132,6 +189,28 @@ impl SystemDns {
         exchangers.sort();
         exchangers.truncate(EXCHANGERS_MAX);
         Ok(exchangers)
+    }
+}
+
+fn address(data: RData) -> Option<IpAddr> {
+    match data {
+        RData::A(four) => Some(IpAddr::V4(four.0)),
+        RData::AAAA(six) => Some(IpAddr::V6(six.0)),
+        _ => None,
+    }
+}
+
+fn reverse_name(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(four) => {
+            let [a, b, c, d] = four.octets();
+            format!("{d}.{c}.{b}.{a}.in-addr.arpa")
+        }
+        IpAddr::V6(six) => {
+            let bytes = six.octets().into_iter().rev();
+            let digits = bytes.map(|byte| format!("{:x}.{:x}.", byte & 15, byte >> 4));
+            digits.collect::<String>() + "ip6.arpa"
+        }
     }
 }
 
@@ -162,6 +241,37 @@ impl Dns for SystemDns {
     }
 
     fn addresses<'a>(&'a self, host: &'a str) -> DnsFuture<'a, Vec<IpAddr>> {
-        Box::pin(self.addresses_of(host))
+        Box::pin(self.all_addresses_of(host))
+    }
+
+    fn addresses_of<'a>(&'a self, host: &'a str, family: IpFamily) -> DnsFuture<'a, Vec<IpAddr>> {
+        Box::pin(self.addresses_of_family(host, family))
+    }
+
+    fn texts<'a>(&'a self, name: &'a str) -> DnsFuture<'a, Vec<Vec<u8>>> {
+        Box::pin(self.texts_of(name))
+    }
+
+    fn names(&self, address: IpAddr) -> DnsFuture<'_, Vec<String>> {
+        Box::pin(self.names_of(address))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_asked_for_backwards() {
+        for (address, name) in [
+            ("192.0.2.7", "7.2.0.192.in-addr.arpa"),
+            ("::ffff:192.0.2.7", "7.2.0.192.in-addr.arpa"),
+            (
+                "2001:db8::567:89ab",
+                "b.a.9.8.7.6.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa",
+            ),
+        ] {
+            assert_eq!(reverse_name(address.parse().unwrap()), name);
+        }
     }
 }

@@ -38,7 +38,7 @@ pub use bucket::TokenBucket;
 pub use clock::SystemClock;
 pub use connection::{Connection, ConnectionSettings, LineEnding};
 pub use counters::ConnectionCounters;
-pub use dns::{Dns, DnsError, DnsFuture, MailExchanger, SystemDns};
+pub use dns::{Dns, DnsError, DnsFuture, IpFamily, MailExchanger, SystemDns};
 pub use error::{ConnectionError, SetupError};
 pub use listener::{Encryption, Listener, ListenerSettings, Refusal, Service};
 pub use memory::{DrawnMemory, MemoryBudget};

@@ -17,6 +17,7 @@ mod cli;
 mod control;
 mod daemon;
 mod quickstart;
+mod seal_key;
 
 use std::process::ExitCode;
 

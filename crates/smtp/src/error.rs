@@ -157,6 +157,15 @@ pub enum Refusal {
     /// The content breaks a rule of its form.
     #[error("content refused: {0:?}")]
     Content(ContentFault),
+    /// A rewritten address of ours takes bounces, and this is none.
+    #[error("rewritten address takes bounces only")]
+    BouncesOnly,
+    /// The author's domain wants the message refused (DMARC).
+    #[error("refused by the policy of the author's domain")]
+    PolicyOfAuthor,
+    /// Whether the author's domain wants the message refused cannot be found out now.
+    #[error("the policy of the author's domain is unknown")]
+    AuthorUnknown,
     /// No memory is left for messages in reception.
     #[error("reception memory used up")]
     Busy,

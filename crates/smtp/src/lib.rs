@@ -15,6 +15,7 @@
 //!
 //! **Invariants:** 250 is sent after storage says that the message is durable; only CRLF `.`
 //! CRLF ends `DATA`; no bare CR or LF gets in; every bound on a peer is in [`Settings`].
+//! Mail from outside is checked by `mailauth` before it is stored (RFC 8601).
 //! **Absent:** when and where to send, retrying, filters, spam checks.
 
 mod header;
@@ -30,5 +31,5 @@ pub mod session;
 pub mod types;
 
 pub use content::{Content, ContentLimits, Encoding, Fed, Framing};
-pub use server::{Desk, ReceptionMemory, Server};
+pub use server::{Authenticity, AuthenticitySettings, Desk, ReceptionMemory, Server};
 pub use settings::{Role, Settings};

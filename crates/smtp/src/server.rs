@@ -5,6 +5,7 @@
 //! to a message is queued after storage answered; a connection that ends in the middle of a
 //! message leaves nothing behind.
 
+mod authenticity;
 mod delivery;
 mod desk;
 mod memory;
@@ -22,8 +23,9 @@ use crate::error::{CommandError, Farewell, Refusal, SyntaxError};
 use crate::parse::{VERBS, verb_of};
 use crate::session::{Next, Session};
 use crate::settings::{Role, Settings};
-use crate::types::{Envelope, Recipient};
+use crate::types::{Envelope, ForwardPath, Recipient, ReversePath};
 
+pub use authenticity::{Authenticity, AuthenticitySettings};
 pub use desk::Desk;
 pub use memory::ReceptionMemory;
 
@@ -302,16 +304,28 @@ impl Visit<'_> {
         Flow::Next
     }
 
-    async fn check_recipient(&mut self, recipient: Recipient) {
-        let size_bytes = self.session.envelope().and_then(|e| e.parameters.size_bytes);
-        let relay = self.user.is_some();
-        match self.server.desk.find_target(&recipient.path, relay, size_bytes).await {
+    async fn check_recipient(&mut self, mut recipient: Recipient) {
+        match self.find_target(&mut recipient).await {
             Ok(target) => {
                 self.targets.push(target);
                 self.session.add_recipient(recipient, &mut self.out);
             }
             Err(error) => self.refuse(&error),
         }
+    }
+
+    /// Where the recipient gets the message; a rewritten address becomes what it stands for.
+    async fn find_target(&mut self, recipient: &mut Recipient) -> Result<Target, CommandError> {
+        let desk = &self.server.desk;
+        let envelope = self.session.envelope();
+        let size_bytes = envelope.and_then(|envelope| envelope.parameters.size_bytes);
+        let mut relay = self.user.is_some();
+        let is_bounce = envelope.is_some_and(|e| e.reverse_path == ReversePath::Null);
+        if let Some(original) = desk.find_rewritten(&recipient.path, is_bounce).await? {
+            recipient.path = ForwardPath::Mailbox(original);
+            relay = true;
+        }
+        desk.find_target(&recipient.path, relay, size_bytes).await
     }
 
     fn refuse(&mut self, error: &CommandError) {

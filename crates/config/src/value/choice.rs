@@ -77,6 +77,28 @@ choice! {
 }
 
 choice! {
+    /// What is done with mail that its author's domain disowns.
+    DmarcPolicy: "`obey`, `mark`, `off`" {
+        /// What the domain asks for.
+        Obey = "obey",
+        /// It is only told.
+        Mark = "mark",
+        /// The domain is not asked.
+        Off = "off",
+    }
+}
+
+choice! {
+    /// What is done with mail that cannot be judged now.
+    DnsFailure: "`accept`, `defer`" {
+        /// It is taken.
+        Accept = "accept",
+        /// It is to come again.
+        Defer = "defer",
+    }
+}
+
+choice! {
     /// What a listener speaks.
     Protocol: "`smtp`, `lmtp`, `submission`, `submissions`, `imap`, `imaps`, `pop3`, `pop3s`, `http`" {
         /// Mail from other servers, port 25.

@@ -13,7 +13,9 @@ use std::path::Path;
 use toml::de::DeValue;
 
 pub use address::Network;
-pub use choice::{Level, LogFormat, Protocol, RouteTls, SaslMechanism, TlsMode};
+pub use choice::{
+    DmarcPolicy, DnsFailure, Level, LogFormat, Protocol, RouteTls, SaslMechanism, TlsMode,
+};
 pub use endpoint::Endpoint;
 pub use media::MediaRange;
 pub use place::{Blobs, Database, Secret};

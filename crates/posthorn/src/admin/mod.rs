@@ -22,6 +22,8 @@ use std::sync::Arc;
 use auth::Authenticator;
 use storage::{ReadTx, Store, WriteTx};
 
+use crate::seal_key::SealKey;
+
 pub(crate) use password::Password;
 pub(crate) use request::{
     AccessKeyKind, AccessKeyRow, AccountRow, DomainAliasRow, DomainRow, Finding, MailboxRow,
@@ -34,6 +36,7 @@ pub(crate) struct Admin {
     pub(crate) store: Store,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) policy: Policy,
+    pub(crate) seal_key: SealKey,
 }
 
 /// How new passwords are judged.

@@ -335,7 +335,9 @@ mod tests {
         let authenticator = Arc::new(Authenticator::new(store.clone(), clock, settings).unwrap());
         let memory = smtp::ReceptionMemory::new(0);
         let counts = Arc::new(Counts::new());
-        let shared = Shared { store, authenticator, memory, queue: None, counts };
+        let srs_key = mailauth::srs::SrsKey::new([0; 32]);
+        let shared =
+            Shared { store, authenticator, memory, dns: None, srs_key, queue: None, counts };
         let listeners = vec![("imap".to_owned(), Arc::default())];
         let mut metrics = Metrics::new(listeners, &shared);
         let counters = Box::new(CountersSnapshot::default);

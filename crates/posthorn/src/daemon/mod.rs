@@ -4,9 +4,11 @@
 //! listener (all or none), then serve, then say `ready`. End, on SIGTERM or SIGINT: stop accepting, let
 //! sessions say goodbye for `limits.shutdown_timeout`, cut off the rest, close the store.
 
+mod dns;
 mod health;
 mod http;
 mod indexing;
+mod key_file;
 mod listeners;
 mod logging;
 mod maintenance;
@@ -14,7 +16,6 @@ mod metrics;
 mod open;
 mod reload;
 mod reloadable;
-mod scram_key;
 mod sending;
 mod services;
 mod system;
@@ -104,8 +105,9 @@ async fn serve(
             forget_scram(&admin).await?;
         }
         let keys = if listeners::want_tls(&config) { Some(tls::load(&config)?) } else { None };
-        let sending = sending::start(&config, &admin.store, &shutdown)?;
-        let shared = Shared::new(&config, &admin, sending);
+        let dns = dns::open(&config)?;
+        let sending = sending::start(&config, &admin.store, dns.clone(), &shutdown)?;
+        let shared = Shared::new(&config, &admin, dns, sending);
         let listeners = Listeners::start(&config, shared, keys.clone(), &shutdown)?;
         maintenance::start(admin.store.clone(), &shutdown);
         indexing::start(admin.store.clone(), &shutdown)?;

@@ -4,13 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::{AuthSettings, Authenticator, PasswordPolicy, ScramSettings, ThrottleSettings};
+use auth::{
+    AuthSettings, Authenticator, PasswordPolicy, ScramKey, ScramSettings, ThrottleSettings,
+};
 use config::{Config, Secret};
 use net::SystemClock;
 use storage::{StorageError, Store};
 
 use crate::admin::{Admin, Policy};
 use crate::cli::Failure;
+use crate::seal_key::SealKey;
 
 /// Why a data directory could not be opened.
 #[derive(Debug)]
@@ -33,9 +36,10 @@ pub(crate) fn open_admin(config: &Config) -> Result<Admin, OpenError> {
         StorageError::InUse(_) => OpenError::InUse,
         other => named(&other),
     })?;
-    // The directory is this process's own by now, so that no other one makes the file too.
-    let scram = match scram(config) {
-        Ok(scram) => scram,
+    // The directory is this process's own by now, so that no other one makes the files too.
+    let keys = scram(config).and_then(|scram| Ok((scram, seal_key(config)?)));
+    let (scram, seal_key) = match keys {
+        Ok(keys) => keys,
         Err(failure) => {
             store.close();
             return Err(OpenError::Failed(failure));
@@ -44,7 +48,8 @@ pub(crate) fn open_admin(config: &Config) -> Result<Admin, OpenError> {
     let settings = auth_settings(config, scram);
     let authenticator = Authenticator::new(store.clone(), Arc::new(SystemClock), settings)
         .map_err(|error| named(&error))?;
-    Ok(Admin { store, authenticator: Arc::new(authenticator), policy: Policy::Strict })
+    let authenticator = Arc::new(authenticator);
+    Ok(Admin { store, authenticator, policy: Policy::Strict, seal_key })
 }
 
 /// What a process that must own the directory says when another does.
@@ -80,8 +85,13 @@ fn scram(config: &Config) -> Result<Option<ScramSettings>, Failure> {
         return Ok(None);
     }
     let path = config.data_dir.join("scram.key");
-    let key = super::scram_key::load_or_make(&path)?;
+    let key = ScramKey::new(super::key_file::load_or_make(&path)?);
     Ok(Some(ScramSettings { key, iterations: config.auth.scram_iterations }))
+}
+
+/// What secrets of mail are sealed with.
+fn seal_key(config: &Config) -> Result<SealKey, Failure> {
+    super::key_file::load_or_make(&config.data_dir.join("seal.key")).map(SealKey::new)
 }
 
 /// Whole seconds, at least one.

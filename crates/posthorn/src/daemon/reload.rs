@@ -47,6 +47,7 @@ impl Reload {
         // What needs a restart keeps its old value, so that the next reload says so again.
         let running = Config {
             limits: new.limits,
+            authenticity: new.authenticity,
             imap: new.imap,
             pop3: new.pop3,
             log: config::Log { level: new.log.level, ..self.config.log.clone() },

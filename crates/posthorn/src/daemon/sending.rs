@@ -16,6 +16,7 @@ use crate::cli::Failure;
 pub(super) fn start(
     config: &Config,
     store: &Store,
+    dns: Option<Arc<SystemDns>>,
     shutdown: &Shutdown,
 ) -> Result<Option<Queue>, Failure> {
     if !config.queue.enabled {
@@ -23,11 +24,12 @@ pub(super) fn start(
         return Ok(None);
     }
     let failure = |error: net::SetupError| Failure::new(format!("queue: {error}"));
-    let servers = config.queue.dns.as_deref().unwrap_or_default();
-    let dns = SystemDns::new(servers).map_err(failure)?;
+    let Some(dns) = dns else {
+        return Err(Failure::new("queue: no DNS servers are known"));
+    };
     let tls = TlsClient::new(config.queue.trusted_ca.as_deref()).map_err(failure)?;
     let settings = settings(config)?;
-    Ok(Some(Queue::start(store.clone(), settings, Arc::new(dns), tls, shutdown)))
+    Ok(Some(Queue::start(store.clone(), settings, dns, tls, shutdown)))
 }
 
 fn settings(config: &Config) -> Result<Settings, Failure> {

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::Authenticator;
-use config::{Config, ImapClient, Limits, Listener, Protocol, Word};
+use config::{Config, DmarcPolicy, DnsFailure, ImapClient, Limits, Listener, Protocol, Word};
 use imap::ImapService;
-use net::{PaceSettings, ProtocolCounts};
+use mailauth::Methods;
+use mailauth::srs::SrsKey;
+use net::{PaceSettings, ProtocolCounts, SystemDns};
 use pop3::Pop3Service;
 use queue::Queue;
-use smtp::{Desk, ReceptionMemory, Role};
+use smtp::{Authenticity, AuthenticitySettings, Desk, ReceptionMemory, Role};
 use storage::Store;
 
 use super::open::count;
@@ -21,6 +23,10 @@ pub(super) struct Shared {
     pub(super) store: Store,
     pub(super) authenticator: Arc<Authenticator>,
     pub(super) memory: ReceptionMemory,
+    /// Absent where none is known, which is an error only for who sends.
+    pub(super) dns: Option<Arc<SystemDns>>,
+    /// What reverse-paths are rewritten with.
+    pub(super) srs_key: SrsKey,
     /// Absent where nothing is sent.
     pub(super) queue: Option<Queue>,
     pub(super) counts: Arc<Counts>,
@@ -67,11 +73,18 @@ impl Counts {
 }
 
 impl Shared {
-    pub(super) fn new(config: &Config, admin: &Admin, queue: Option<Queue>) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        admin: &Admin,
+        dns: Option<Arc<SystemDns>>,
+        queue: Option<Queue>,
+    ) -> Self {
         Self {
             store: admin.store.clone(),
             authenticator: admin.authenticator.clone(),
             memory: ReceptionMemory::new(bytes(config.limits.reception_memory)),
+            dns,
+            srs_key: admin.seal_key.srs(),
             queue,
             counts: Arc::new(Counts::new()),
         }
@@ -169,7 +182,11 @@ impl Shared {
             pace: pace(limits, limits.smtp_message_timeout),
             ..defaults
         };
-        let desk = Desk::new(self.store.clone(), self.authenticator.clone(), &config.hostname);
+        let mut desk = Desk::new(self.store.clone(), self.authenticator.clone(), &config.hostname)
+            .rewriting(self.srs_key.clone());
+        if let Some(dns) = &self.dns {
+            desk = desk.checking(Arc::new(authenticity(config, dns.clone())));
+        }
         smtp::Server::new(settings, desk, self.memory.clone()).counting(self.counts.of(role))
     }
 }
@@ -203,6 +220,30 @@ fn submission_mechanisms(listener: &Listener) -> Vec<sasl::Name> {
         mechanisms.retain(|name| !matches!(name, sasl::Name::Scram { plus: true, .. }));
     }
     mechanisms
+}
+
+/// How mail from other servers is checked.
+fn authenticity(config: &Config, dns: Arc<SystemDns>) -> Authenticity {
+    let authenticity = &config.authenticity;
+    let id = authenticity.authserv_id.as_ref().map_or(config.hostname.as_str(), Word::as_str);
+    let normal = |word: &Word| message::address::normal_domain(word.as_str());
+    let networks = authenticity.trusted_networks.iter();
+    let settings = AuthenticitySettings {
+        authserv_id: id.to_ascii_lowercase(),
+        methods: Methods {
+            spf: authenticity.spf,
+            dkim: authenticity.dkim,
+            dmarc: authenticity.dmarc != DmarcPolicy::Off,
+            arc: authenticity.arc,
+        },
+        obey: authenticity.dmarc == DmarcPolicy::Obey,
+        defer: authenticity.dns_failure == DnsFailure::Defer,
+        trusted_sealers: authenticity.trusted_sealers.iter().map(normal).collect(),
+        // Both crates read networks alike.
+        trusted_networks: networks.filter_map(|it| it.to_string().parse().ok()).collect(),
+        timeout: authenticity.timeout,
+    };
+    Authenticity::new(dns, settings)
 }
 
 /// How slowly a message may come.

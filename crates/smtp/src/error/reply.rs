@@ -132,6 +132,17 @@ fn refusal_reply(refusal: Refusal) -> Reply {
         // RFC 3463 §3.5: X.4.6 routing loop detected; RFC 5321 §6.3 counts Received fields.
         Refusal::Loop => (554, Enhanced(5, 4, 6), "Too many hops, this is a mail loop"),
         Refusal::Content(fault) => return content_reply(fault),
+        Refusal::BouncesOnly => {
+            (550, Enhanced(5, 7, 1), "This address takes reports of delivery only")
+        }
+        // RFC 7489 §10.3: 550 5.7.1 for what a policy refuses.
+        Refusal::PolicyOfAuthor => {
+            (550, Enhanced(5, 7, 1), "Refused by the DMARC policy of the domain in From")
+        }
+        // RFC 7208 §2.6.6: 451 4.4.3 while the DNS does not answer.
+        Refusal::AuthorUnknown => {
+            (451, Enhanced(4, 4, 3), "The domain in From cannot be checked now, try later")
+        }
         // RFC 3463 §3.4: X.3.1 mail system full.
         Refusal::Busy => (452, Enhanced(4, 3, 1), "Too much mail at once, try later"),
     };

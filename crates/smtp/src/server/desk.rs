@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use auth::{AuthError, Authenticator, Dialog, Link, Protocol, SignedIn, Turn};
 use ids::{AccountId, Timestamp};
+use mailauth::srs::{self, SrsError, SrsKey};
 use message::address::Address;
 use net::Connection;
 use sasl::Name;
 use storage::{Authorship, Resolution, Store};
 
+use super::authenticity::Authenticity;
 use super::delivery::{Delivery, Outcomes, deliver};
 use crate::error::{CommandError, Farewell, Refusal};
 use crate::header::Originators;
@@ -24,6 +26,8 @@ pub struct Desk {
     store: Store,
     authenticator: Arc<Authenticator>,
     hostname: Arc<str>,
+    authenticity: Option<Arc<Authenticity>>,
+    rewriting: Option<SrsKey>,
 }
 
 /// Why nobody was signed in.
@@ -54,7 +58,29 @@ pub(super) enum Target {
 impl Desk {
     /// A desk; `hostname` is where mail to a postmaster without a domain goes.
     pub fn new(store: Store, authenticator: Arc<Authenticator>, hostname: &str) -> Self {
-        Self { store, authenticator, hostname: hostname.into() }
+        let hostname = hostname.into();
+        Self { store, authenticator, hostname, authenticity: None, rewriting: None }
+    }
+
+    /// The same desk, checking mail from outside.
+    #[must_use]
+    pub fn checking(self, authenticity: Arc<Authenticity>) -> Self {
+        Self { authenticity: Some(authenticity), ..self }
+    }
+
+    /// The same desk, taking bounces to addresses that were rewritten with this key.
+    #[must_use]
+    pub fn rewriting(self, key: SrsKey) -> Self {
+        Self { rewriting: Some(key), ..self }
+    }
+
+    pub(super) fn authenticity(&self) -> Option<&Authenticity> {
+        self.authenticity.as_deref()
+    }
+
+    /// Our name in Authentication-Results.
+    pub(super) fn authserv_id(&self) -> &str {
+        self.authenticity().map_or(&*self.hostname, Authenticity::authserv_id)
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -178,6 +204,32 @@ impl Desk {
             Ok(found)
         });
         Ok(resolution.await?)
+    }
+
+    /// The address that a rewritten one of ours stands for (R-ADDR-10). Only bounces go back that
+    /// way: for other mail we would be a relay.
+    pub(super) async fn find_rewritten(
+        &self,
+        path: &ForwardPath,
+        is_bounce: bool,
+    ) -> Result<Option<Address>, CommandError> {
+        let (Some(key), ForwardPath::Mailbox(address)) = (&self.rewriting, path) else {
+            return Ok(None);
+        };
+        if !srs::is_rewritten(address) {
+            return Ok(None);
+        }
+        let ours = storage::Address::from(address.clone());
+        if self.store.find_recipient(&ours).await? == Resolution::Relay {
+            return Ok(None);
+        }
+        let day = u32::try_from(self.now().as_secs() / 86_400).unwrap_or(0);
+        match srs::reverse(address, key, day) {
+            Ok(original) if is_bounce => Ok(Some(original)),
+            Ok(_) => Err(Refusal::BouncesOnly.into()),
+            Err(SrsError::TooOld) => Err(Refusal::UnknownRecipient.into()),
+            Err(SrsError::Forged | SrsError::NotRewritten) => Ok(None),
+        }
     }
 
     /// Where mail for `path` goes; elsewhere only if `relay` says so.

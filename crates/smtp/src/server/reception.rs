@@ -2,11 +2,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use mailauth::Sender;
+use mailauth::results::is_forged;
 use message::compose::{Received, return_path};
 use message::date::{DateTime, format_rfc5322};
 use net::{Connection, ConnectionError, MessageResult, Pace, TlsFacts};
 use storage::Placement;
 
+use super::authenticity::Judged;
 use super::delivery::Delivery;
 use super::memory::MessageBuffer;
 use super::{Flow, Visit, log_refusal};
@@ -44,6 +47,8 @@ pub(super) struct Incoming {
     trace_bytes: usize,
     /// Bytes of Return-Path, the first of them.
     return_path_bytes: usize,
+    /// Where it belongs in mailboxes here.
+    placement: Placement,
     /// Why it is refused, apart from what the content tells.
     refusal: Option<Refusal>,
     /// Its header section says `TLS-Required: No`.
@@ -73,6 +78,16 @@ impl Incoming {
             self.buffer.release();
         }
         fed
+    }
+
+    /// Puts a field between Return-Path and Received: RFC 8601 §4.1 wants it above what was there
+    /// when it was made.
+    async fn put_above_trace(&mut self, field: &str) -> Result<(), Refusal> {
+        self.buffer.reserve(field.len()).await?;
+        let at = self.return_path_bytes;
+        self.buffer.bytes.splice(at..at, field.bytes());
+        self.trace_bytes += field.len();
+        Ok(())
     }
 
     /// Puts the fields a submission lacks below our trace fields.
@@ -222,6 +237,7 @@ impl Visit<'_> {
             buffer: MessageBuffer::new(self.server.memory.clone(), settings.memory_wait),
             trace_bytes: 0,
             return_path_bytes: 0,
+            placement: Placement::Inbox,
             refusal: None,
             tls_optional: false,
         };
@@ -328,7 +344,10 @@ impl Visit<'_> {
             }
             sender = self.server.desk.check_authors(user.account, named).await?;
         }
+        let found = self.check_authenticity(incoming).await?;
         let submitted = self.user.is_some();
+        let authserv_id = self.server.desk.authserv_id();
+        let from_outside = settings.role != Role::Lmtp;
         remove_fields(&mut incoming.buffer.bytes, incoming.trace_bytes, |field| {
             // RFC 5321 §4.4: final delivery removes a Return-Path that was there before and
             // writes the true one; what is sent on goes without.
@@ -336,11 +355,45 @@ impl Visit<'_> {
                 // RFC 5322 §3.6.3: a Bcc field is removed before the message is sent, so that
                 // nobody reads who else got it. Many programs leave that to the server.
                 || submitted && (field.is("Bcc") || field.is("Resent-Bcc"))
+                // RFC 8601 §5: a field from outside that has our name is forged.
+                || from_outside
+                    && field.is("Authentication-Results")
+                    && is_forged(field.value, authserv_id)
         });
         if submitted {
             incoming.complete(facts, &settings.hostname, sender);
         }
+        if let Some(Judged { field, placement }) = found {
+            incoming.placement = placement;
+            incoming.put_above_trace(&field).await?;
+        }
         Ok(())
+    }
+
+    /// Finds out whether a message from another server is what it says it is.
+    async fn check_authenticity(
+        &mut self,
+        incoming: &mut Incoming,
+    ) -> Result<Option<Judged>, CommandError> {
+        let Some(authenticity) = self.server.desk.authenticity() else { return Ok(None) };
+        let peer = self.connection.peer().ip();
+        let (Role::Mx, Some(envelope)) = (self.server.settings.role, self.session.envelope())
+        else {
+            return Ok(None);
+        };
+        if !authenticity.concerns(peer) {
+            return Ok(None);
+        }
+        let sender = Sender {
+            ip: peer,
+            helo: self.session.client().map_or("", |client| client.as_str()),
+            mail_from: envelope.reverse_path.mailbox().map(|path| (path.local(), path.domain())),
+        };
+        let bytes = std::mem::take(&mut incoming.buffer.bytes);
+        let now = self.server.desk.now();
+        let (bytes, judged) = authenticity.check(bytes, incoming.trace_bytes, sender, now).await;
+        incoming.buffer.bytes = bytes;
+        Ok(Some(judged?))
     }
 
     async fn deliver(&mut self, mut incoming: Incoming) -> Result<Outcomes, CommandError> {
@@ -353,7 +406,7 @@ impl Visit<'_> {
             return_path_bytes: incoming.return_path_bytes,
             envelope,
             targets: std::mem::take(&mut self.targets),
-            placement: Placement::Inbox,
+            placement: incoming.placement,
             eight_bit: incoming.content.is_eight_bit(),
             tls_optional: incoming.tls_optional,
             submitter: self.user.as_ref().map(|user| user.account),

@@ -57,11 +57,17 @@ impl Fixture {
 
     /// Every message in the INBOX of `address`, whole.
     pub(crate) async fn inbox(&self, address: &str) -> Vec<Vec<u8>> {
+        self.mailbox(address, "INBOX").await
+    }
+
+    /// Every message in a mailbox of `address`, whole.
+    pub(crate) async fn mailbox(&self, address: &str, name: &str) -> Vec<Vec<u8>> {
         let address = Address::parse(address).unwrap();
+        let name = MailboxName::parse(name).unwrap();
         self.store
             .read(move |tx| {
                 let account = tx.find_account(&address)?.unwrap().id;
-                let inbox = tx.find_mailbox(account, &MailboxName::inbox())?.unwrap().id;
+                let inbox = tx.find_mailbox(account, &name)?.unwrap().id;
                 Ok((account, inbox))
             })
             .await

@@ -1,22 +1,20 @@
-//! The key that SCRAM verifiers are sealed with: a file of its own, so that the database alone
-//! gives nothing away.
+//! Keys that secrets in the database are sealed with: files of their own, so that the database
+//! alone gives nothing away.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use auth::ScramKey;
-
 use crate::cli::Failure;
 
 /// Reads the key; makes one where there is none yet.
-pub(super) fn load_or_make(path: &Path) -> Result<ScramKey, Failure> {
+pub(super) fn load_or_make(path: &Path) -> Result<[u8; 32], Failure> {
     let named =
         |error: &dyn std::fmt::Display| Failure::new(format!("{}: {error}", path.display()));
     match fs::read(path) {
         Ok(bytes) => match <[u8; 32]>::try_from(bytes) {
-            Ok(key) => Ok(ScramKey::new(key)),
+            Ok(key) => Ok(key),
             Err(_) => Err(named(&"is not a key of 32 bytes")),
         },
         Err(error) if error.kind() == ErrorKind::NotFound => make(path).map_err(|e| named(&e)),
@@ -25,7 +23,7 @@ pub(super) fn load_or_make(path: &Path) -> Result<ScramKey, Failure> {
 }
 
 /// Writes beside the target and renames: a key that was half written would be none for ever.
-fn make(path: &Path) -> std::io::Result<ScramKey> {
+fn make(path: &Path) -> std::io::Result<[u8; 32]> {
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(|error| std::io::Error::other(error.to_string()))?;
     let beside = path.with_extension("key.new");
@@ -38,7 +36,7 @@ fn make(path: &Path) -> std::io::Result<ScramKey> {
     if let Some(directory) = path.parent() {
         File::open(directory)?.sync_all()?;
     }
-    Ok(ScramKey::new(key))
+    Ok(key)
 }
 
 #[cfg(test)]
@@ -50,13 +48,13 @@ mod tests {
     #[test]
     fn the_key_is_made_once_and_for_its_owner() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("scram.key");
+        let path = folder.path().join("some.key");
         let made = load_or_make(&path).map_err(|failure| failure.text().to_owned()).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let read = load_or_make(&path).map_err(|failure| failure.text().to_owned()).unwrap();
         assert!(made == read);
         fs::write(&path, b"short").unwrap();
         let refused = load_or_make(&path).map_err(|failure| failure.text().to_owned());
-        assert!(refused.unwrap_err().ends_with("scram.key: is not a key of 32 bytes"));
+        assert!(refused.unwrap_err().ends_with("some.key: is not a key of 32 bytes"));
     }
 }
