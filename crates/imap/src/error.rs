@@ -152,6 +152,12 @@ fn limit_noun(kind: LimitKind) -> &'static str {
         LimitKind::Exclusions => "addresses without an answer are",
         LimitKind::Redirections => "redirections are",
         LimitKind::Confirmations => "addresses that have not answered yet are",
+        LimitKind::Collections => "collections are",
+        LimitKind::CollectionDepth => "levels in a collection name are",
+        LimitKind::CollectionName => "bytes in a collection name are",
+        LimitKind::Objects => "objects in a collection are",
+        LimitKind::DeadProperties => "properties are",
+        LimitKind::Locks => "locks are",
     }
 }
 

@@ -58,6 +58,25 @@ pub enum Fact {
     FlagsChanged(UidSet),
     /// These messages were expunged.
     MessagesExpunged(UidSet),
+    /// A calendar, address book or folder came into being.
+    CollectionCreated,
+    /// Its properties, its name or who may do what with it changed.
+    CollectionUpdated,
+    /// It and all that was in it are gone.
+    CollectionDeleted {
+        /// The name it had.
+        name: String,
+    },
+    /// An object came or changed.
+    ObjectPut {
+        /// Its name.
+        name: String,
+    },
+    /// An object is gone.
+    ObjectDeleted {
+        /// The name it had.
+        name: String,
+    },
     /// The password changed, or the account was blocked: sessions signed in before must end
     /// (R-ADDR-8, R-ADDR-12).
     CredentialsChanged,

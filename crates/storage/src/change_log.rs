@@ -28,6 +28,11 @@ const PRIVATE_METADATA: i64 = 12;
 const SHARED_METADATA: i64 = 13;
 const ACL_CHANGED: i64 = 14;
 const SCRIPT_ACTIVATED: i64 = 15;
+const COLLECTION_CREATED: i64 = 16;
+const COLLECTION_UPDATED: i64 = 17;
+const COLLECTION_DELETED: i64 = 18;
+const OBJECT_PUT: i64 = 19;
+const OBJECT_DELETED: i64 = 20;
 
 fn stored(fact: &Fact) -> Stored<'_> {
     let plain = |kind| Stored { kind, uids: None, detail: None };
@@ -48,6 +53,11 @@ fn stored(fact: &Fact) -> Stored<'_> {
         Fact::MessagesAdded(set) => uids(MESSAGES_ADDED, set),
         Fact::FlagsChanged(set) => uids(FLAGS_CHANGED, set),
         Fact::MessagesExpunged(set) => uids(MESSAGES_EXPUNGED, set),
+        Fact::CollectionCreated => plain(COLLECTION_CREATED),
+        Fact::CollectionUpdated => plain(COLLECTION_UPDATED),
+        Fact::CollectionDeleted { name } => text(COLLECTION_DELETED, name),
+        Fact::ObjectPut { name } => text(OBJECT_PUT, name),
+        Fact::ObjectDeleted { name } => text(OBJECT_DELETED, name),
         Fact::CredentialsChanged => plain(CREDENTIALS_CHANGED),
         Fact::AccountUpdated => plain(ACCOUNT_UPDATED),
         Fact::ScriptActivated { name } => text(SCRIPT_ACTIVATED, name),
@@ -83,6 +93,11 @@ fn fact(kind: i64, uids: Option<&[u8]>, detail: Option<&str>) -> Result<Fact> {
         MESSAGES_ADDED => Fact::MessagesAdded(set()?),
         FLAGS_CHANGED => Fact::FlagsChanged(set()?),
         MESSAGES_EXPUNGED => Fact::MessagesExpunged(set()?),
+        COLLECTION_CREATED => Fact::CollectionCreated,
+        COLLECTION_UPDATED => Fact::CollectionUpdated,
+        COLLECTION_DELETED => Fact::CollectionDeleted { name: name()? },
+        OBJECT_PUT => Fact::ObjectPut { name: name()? },
+        OBJECT_DELETED => Fact::ObjectDeleted { name: name()? },
         CREDENTIALS_CHANGED => Fact::CredentialsChanged,
         ACCOUNT_UPDATED => Fact::AccountUpdated,
         SCRIPT_ACTIVATED => Fact::ScriptActivated { name: name()? },
@@ -209,6 +224,11 @@ mod tests {
                 entry: MetadataEntry { scope: MetadataScope::Private, name: name.clone() },
             },
             Fact::ScriptActivated { name: name.clone() },
+            Fact::CollectionCreated,
+            Fact::CollectionUpdated,
+            Fact::CollectionDeleted { name: name.clone() },
+            Fact::ObjectPut { name: name.clone() },
+            Fact::ObjectDeleted { name: name.clone() },
             Fact::MetadataChanged { entry: MetadataEntry { scope: MetadataScope::Shared, name } },
             Fact::MessagesAdded(set.clone()),
             Fact::FlagsChanged(set.clone()),

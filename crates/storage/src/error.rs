@@ -33,6 +33,18 @@ pub enum LimitKind {
     MetadataBytes,
     /// Entries of the access control list of one mailbox.
     AclEntries,
+    /// Calendars, address books and folders of one account.
+    Collections,
+    /// Levels of folders, or of the home of calendars.
+    CollectionDepth,
+    /// Bytes of the name of a collection or object.
+    CollectionName,
+    /// Objects in one collection.
+    Objects,
+    /// Properties of one resource that mean nothing to the server.
+    DeadProperties,
+    /// Write locks on what is one account's.
+    Locks,
     /// R-ADDR-9: app passwords of one account; access tokens are counted apart.
     AccessKeys,
     /// R-FILT-1: scripts of one account.

@@ -1,4 +1,5 @@
-//! Accounts, mailboxes, messages, blobs and the change feed on two engines.
+//! Accounts, mailboxes, messages, calendars, address books, blobs and the change feed on two
+//! engines.
 //!
 //! Protocols see domain verbs on [`ReadTx`], [`WriteTx`] and [`AccountTx`]; rules that limit or
 //! relate data are decided there, inside the transaction that writes.
@@ -14,10 +15,12 @@ mod blob;
 mod change;
 mod change_log;
 mod check;
+mod collection;
 mod directory;
 mod engine;
 mod error;
 mod feed;
+mod lock;
 mod mailbox;
 mod maintain;
 mod message_store;
@@ -25,6 +28,7 @@ mod metadata;
 mod migrate;
 #[cfg(test)]
 mod model_tests;
+mod object;
 mod rules;
 mod search;
 mod settings;
@@ -45,6 +49,10 @@ pub use acl::{AclChange, AclEntry, Place, Rights, Share, ShareRights};
 pub use address::Address;
 pub use change::{Change, Changes, Fact};
 pub use check::{Finding, Repaired};
+pub use collection::{
+    Collection, CollectionChange, CollectionKind, CollectionName, CollectionRights,
+    CollectionShare, Components, CopyDepth, DeadProperty, Home, NewCollection, ObjectName,
+};
 pub use directory::{
     ACCESS_KEYS_MAX, ALIASES_MAX, AccessKey, AccessKeyKind, Account, Authorship, Credentials,
     Domain, Grant, NewAccessKey, NewAccount, Protocol, Protocols, QuotaResource, Quotas, Recipient,
@@ -52,6 +60,7 @@ pub use directory::{
 };
 pub use error::{LimitKind, Result, StorageError};
 pub use feed::{Lagged, Subscription};
+pub use lock::Lock;
 pub use mailbox::{Mailbox, MailboxEntry, MailboxName, MailboxTree, SpecialUse};
 pub use maintain::Maintained;
 pub use message_store::{
@@ -59,6 +68,10 @@ pub use message_store::{
     ThreadId, Want,
 };
 pub use metadata::{Metadata, MetadataEntry, MetadataScope};
+pub use object::{
+    CollectionChanges, Condition, EtagCondition, Match, Object, ObjectFault, ObjectId,
+    ObjectLimits, ObjectVersion, PreparedObject, PutOutcome, Ranged,
+};
 pub use rules::{
     ActiveResponder, ActiveScript, Agreement, AnswerSource, Claimed, Confirmed, LocalTime, Purpose,
     Redirection, Responder, ResponderBody, ResponderId, Rules, Script, ScriptName, Weekdays,

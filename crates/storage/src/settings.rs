@@ -83,6 +83,13 @@ pub struct Settings {
     pub scripts_bytes_max: u64,
     /// Redirections of one account (R-ADDR-10). Default 10.
     pub redirections_max: u64,
+    /// Calendars, address books and folders of one account. Default 1,000.
+    pub collections_max: u64,
+    /// Objects in one collection. Default 200,000.
+    pub objects_max: u64,
+    /// Properties of one calendar, address book or object that mean nothing to the server.
+    /// Default 100.
+    pub dead_properties_max: u64,
     /// Messages whose view may stay in memory with no session open. Default 4,000,000.
     pub view_cache_messages_max: usize,
     /// Bytes of sort keys that may stay in memory from one SORT or THREAD to the next. Default
@@ -137,6 +144,9 @@ impl Settings {
             script_bytes_max: 1 << 20,
             scripts_bytes_max: 4 << 20,
             redirections_max: 10,
+            collections_max: 1_000,
+            objects_max: 200_000,
+            dead_properties_max: 100,
             view_cache_messages_max: 4_000_000,
             sort_keys_bytes_max: 128 * 1024 * 1024,
             search_index: true,

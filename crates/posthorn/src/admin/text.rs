@@ -55,6 +55,12 @@ fn limit(kind: LimitKind, max: u64) -> String {
         LimitKind::Confirmations => {
             format!("at most {max} addresses can be asked before one of them answers")
         }
+        LimitKind::Collections => format!("an account has at most {max} collections"),
+        LimitKind::CollectionDepth => format!("a collection name has at most {max} levels"),
+        LimitKind::CollectionName => format!("a collection name has at most {max} bytes"),
+        LimitKind::Objects => format!("a collection has at most {max} objects"),
+        LimitKind::DeadProperties => format!("a resource has at most {max} such properties"),
+        LimitKind::Locks => format!("an account has at most {max} locks"),
     }
 }
 

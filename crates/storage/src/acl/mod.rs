@@ -132,7 +132,7 @@ impl ReadTx<'_> {
 
     /// The grantee that stands for everybody of the account's domain, where it is one of them;
     /// else the account itself.
-    fn anyone_of(&mut self, account: AccountId) -> Result<i64> {
+    pub(crate) fn anyone_of(&mut self, account: AccountId) -> Result<i64> {
         let account = self.load_account(account)?;
         Ok(match account.role {
             Role::External => account.id.get(),

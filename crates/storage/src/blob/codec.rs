@@ -27,7 +27,7 @@ thread_local! {
 }
 
 /// A codec and the compressed bytes, if they are at least a tenth smaller.
-pub(super) fn compress(bytes: &[u8]) -> Option<(i64, Vec<u8>)> {
+pub(crate) fn compress(bytes: &[u8]) -> Option<(i64, Vec<u8>)> {
     if bytes.len() < BYTES_MIN {
         return None;
     }
@@ -40,7 +40,7 @@ pub(super) fn compress(bytes: &[u8]) -> Option<(i64, Vec<u8>)> {
 }
 
 /// The bytes as they were, `size_bytes` of them.
-pub(super) fn expand(codec: i64, stored: &[u8], size_bytes: i64) -> Result<Vec<u8>> {
+pub(crate) fn expand(codec: i64, stored: &[u8], size_bytes: i64) -> Result<Vec<u8>> {
     let size = usize::try_from(size_bytes).unwrap_or(0);
     let bytes = match codec {
         AS_IS => stored.to_vec(),

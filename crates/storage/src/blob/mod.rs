@@ -8,7 +8,7 @@
 //! **Invariant:** what [`BlobStore::load`] returns has the hash it was stored under; what
 //! [`BlobStore::load_many`] returns had it when this process read it first.
 
-mod codec;
+pub(crate) mod codec;
 mod many;
 mod object;
 mod pack;
@@ -27,7 +27,7 @@ use crate::sql::{Dialect, Sql, Value};
 use crate::{Blobs, Database, PreparedMessage, ReadTx, Result, Settings, StorageError};
 
 /// How the bytes are kept; part of the stored format.
-const AS_IS: i64 = 0;
+pub(crate) const AS_IS: i64 = 0;
 const ZSTD: i64 = 1;
 const LZ4: i64 = 2;
 

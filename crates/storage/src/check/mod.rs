@@ -31,6 +31,16 @@
 //! | `rules-single` | R-RESP-1: at most one script and one responder of an account are active |
 //! | `script-size` | a script has the size that its row says |
 //! | `answered-source` | what answered and is remembered is a script or a responder there is |
+//! | `collection-counts` | a collection's numbers are those of its objects |
+//! | `collection-count` | an account's number of collections is right |
+//! | `collection-place` | a collection stands in the home of its kind, has a number of its own, and a name that obeys every rule |
+//! | `collection-modseq` | objects and tombstones are not newer than their collection, which is not newer than its account; its horizon neither |
+//! | `object-gone` | no name is both there and gone |
+//! | `object-data` | an object and a version of one have bytes of the hash and size they are named by |
+//! | `default-calendar` | R-CAL-2: the calendar for invitations is the account's own and takes events |
+//! | `dead-property-place` | a dead property belongs to a collection or to an object in it |
+//! | `collection-share` | a collection is shared with accounts and domains that exist, and never with its owner |
+//! | `lock-exclusive` | an exclusive lock is alone on its place |
 //! | `names-valid` | R-FOLD-5: mailbox names obey every rule |
 //! | `subscription-names-valid` | subscribed names do too |
 //! | `flags-canonical` | flags and keywords are in the one form they are stored in |
@@ -44,6 +54,7 @@
 //! row. Contents and blobs that nothing names are no finding: they await maintenance.
 
 mod bytes;
+mod collections;
 mod names;
 mod repair;
 mod rows;
@@ -73,6 +84,7 @@ pub(crate) fn check_consistency(tx: &mut ReadTx<'_>) -> Result<Vec<Finding>> {
     rows::check(tx, &mut findings)?;
     sweeps::check(tx, &mut findings)?;
     names::check(tx, &mut findings)?;
+    collections::check(tx, &mut findings)?;
     bytes::check(tx, &mut findings)?;
     check_search(tx, &mut findings)?;
     Ok(findings.found)

@@ -16,7 +16,7 @@ pub struct Repaired {
 }
 
 /// Statements in the order in which one rests on the other.
-const REPAIRS: [(&str, &str); 9] = [
+const REPAIRS: [(&str, &str); 10] = [
     ("sweep-place", "UPDATE mailbox SET sweeps = 0 WHERE sweeps <> 0"),
     (
         "mailbox-counts",
@@ -46,10 +46,23 @@ const REPAIRS: [(&str, &str); 9] = [
          (SELECT MAX(s.uid) FROM message s WHERE s.mailbox_id = mailbox.id)",
     ),
     (
+        "collection-counts",
+        "UPDATE collection SET \
+         object_count = (SELECT COUNT(*) FROM object o WHERE o.collection_id = collection.id), \
+         size_bytes = (SELECT CAST(COALESCE(SUM(o.size_bytes), 0) AS BIGINT) FROM object o \
+                       WHERE o.collection_id = collection.id) \
+         WHERE object_count <> \
+               (SELECT COUNT(*) FROM object o WHERE o.collection_id = collection.id) \
+         OR size_bytes <> (SELECT COALESCE(SUM(o.size_bytes), 0) FROM object o \
+                           WHERE o.collection_id = collection.id)",
+    ),
+    (
         "used-bytes",
         "UPDATE account SET \
          used_bytes = (SELECT CAST(COALESCE(SUM(m.size_bytes), 0) AS BIGINT) FROM mailbox m \
-                       WHERE m.account_id = account.id), \
+                       WHERE m.account_id = account.id) + \
+                      (SELECT CAST(COALESCE(SUM(c.size_bytes), 0) AS BIGINT) FROM collection c \
+                       WHERE c.account_id = account.id), \
          message_count = (SELECT CAST(COALESCE(SUM(m.message_count), 0) AS BIGINT) \
                           FROM mailbox m WHERE m.account_id = account.id), \
          mailbox_count = (SELECT COUNT(*) FROM mailbox m WHERE m.account_id = account.id) \
@@ -58,7 +71,9 @@ const REPAIRS: [(&str, &str); 9] = [
            CAST(SUM(message_count) AS BIGINT) AS messages, \
            CAST(SUM(size_bytes) AS BIGINT) AS bytes \
            FROM mailbox GROUP BY account_id) s ON s.account_id = a.id \
-           WHERE a.used_bytes <> COALESCE(s.bytes, 0) \
+           LEFT JOIN (SELECT account_id, CAST(SUM(size_bytes) AS BIGINT) AS bytes \
+           FROM collection GROUP BY account_id) c ON c.account_id = a.id \
+           WHERE a.used_bytes <> COALESCE(s.bytes, 0) + COALESCE(c.bytes, 0) \
            OR a.message_count <> COALESCE(s.messages, 0) \
            OR a.mailbox_count <> COALESCE(s.mailboxes, 0))",
     ),

@@ -64,7 +64,9 @@ const RULES: [Rule; 36] = [
                 CAST(SUM(message_count) AS BIGINT) AS messages, \
                 CAST(SUM(size_bytes) AS BIGINT) AS bytes \
                 FROM mailbox GROUP BY account_id) s ON s.account_id = a.id \
-              WHERE a.used_bytes <> COALESCE(s.bytes, 0) \
+              LEFT JOIN (SELECT account_id, CAST(SUM(size_bytes) AS BIGINT) AS bytes \
+                FROM collection GROUP BY account_id) c ON c.account_id = a.id \
+              WHERE a.used_bytes <> COALESCE(s.bytes, 0) + COALESCE(c.bytes, 0) \
               OR a.message_count <> COALESCE(s.messages, 0) \
               OR a.mailbox_count <> COALESCE(s.mailboxes, 0)",
     },

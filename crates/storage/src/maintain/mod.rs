@@ -10,6 +10,7 @@
 //! nothing; files and objects go only after the rows that named them are gone for good.
 
 mod change_log;
+mod collections;
 mod contents;
 mod expunged;
 mod objects;
@@ -40,6 +41,8 @@ pub struct Maintained {
     pub traces: u64,
     /// Who was answered, what was seen, and requests nobody answered.
     pub memories: u64,
+    /// Versions of calendar and contact objects that can no longer be brought back.
+    pub versions: u64,
     /// Message texts.
     pub contents: u64,
     /// Bodies of messages.
@@ -76,6 +79,10 @@ pub(crate) fn maintain(
         memories: rules::purge(store, store.now())?,
         ..Maintained::default()
     };
+    let versions = days_ago(store, settings.expunged_retention_days);
+    done.versions = collections::purge_versions(store, versions)?;
+    let gone = days_ago(store, settings.change_log_days);
+    done.changes += collections::purge_tombstones(store, gone)?;
     let erased = contents::erase(store, &mut progress.content)?;
     (done.contents, done.blobs) = (erased.contents, erased.blobs);
     done.segments = search::sweep(store, &mut progress.segment)? + search::give_up(store)?;

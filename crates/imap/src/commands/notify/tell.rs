@@ -200,6 +200,11 @@ impl<'t> Teller<'t> {
             }
             Fact::MailboxUpdated
             | Fact::AclChanged
+            | Fact::CollectionCreated
+            | Fact::CollectionUpdated
+            | Fact::CollectionDeleted { .. }
+            | Fact::ObjectPut { .. }
+            | Fact::ObjectDeleted { .. }
             | Fact::CredentialsChanged
             | Fact::ScriptActivated { .. }
             | Fact::AccountUpdated => {}

@@ -1,0 +1,151 @@
+//! Invariants of calendars, address books and files.
+
+use super::Findings;
+use crate::blob::codec;
+use crate::collection::{CollectionName, Home, ObjectName};
+use crate::{ReadTx, Result};
+
+/// An invariant, what the number counts, and the statement that finds what breaks it.
+const RULES: [(&str, &str, &str); 11] = [
+    (
+        "collection-counts",
+        "collection",
+        "SELECT c.id FROM collection c LEFT JOIN (SELECT collection_id, COUNT(*) AS objects, \
+         CAST(SUM(size_bytes) AS BIGINT) AS bytes FROM object GROUP BY collection_id) s \
+         ON s.collection_id = c.id WHERE c.object_count <> COALESCE(s.objects, 0) \
+         OR c.size_bytes <> COALESCE(s.bytes, 0)",
+    ),
+    (
+        "collection-count",
+        "account",
+        "SELECT a.id FROM account a WHERE a.collection_count <> \
+         (SELECT COUNT(*) FROM collection c WHERE c.account_id = a.id)",
+    ),
+    (
+        "collection-place",
+        "collection",
+        "SELECT c.id FROM collection c WHERE c.kind NOT IN (1, 2, 3, 4) \
+         OR c.home <> CASE c.kind WHEN 1 THEN 1 WHEN 3 THEN 1 WHEN 2 THEN 2 ELSE 3 END \
+         OR c.id <= 1099511627776 OR c.id > (SELECT last FROM collection_number) \
+         OR c.account_id NOT IN (SELECT id FROM account)",
+    ),
+    (
+        "collection-modseq",
+        "collection",
+        "SELECT c.id FROM collection c JOIN account a ON a.id = c.account_id \
+         WHERE c.highest_modseq > a.modseq OR c.created_modseq > c.highest_modseq \
+         OR c.horizon > c.highest_modseq",
+    ),
+    (
+        "collection-modseq",
+        "collection",
+        "SELECT DISTINCT c.id FROM collection c JOIN object o ON o.collection_id = c.id \
+         WHERE o.modseq > c.highest_modseq OR o.created_modseq > o.modseq",
+    ),
+    (
+        "collection-modseq",
+        "collection",
+        "SELECT DISTINCT c.id FROM collection c JOIN object_gone g ON g.collection_id = c.id \
+         WHERE g.modseq > c.highest_modseq OR g.modseq <= c.horizon \
+         OR g.created_modseq > g.modseq",
+    ),
+    (
+        "object-gone",
+        "collection",
+        "SELECT DISTINCT g.collection_id FROM object_gone g JOIN object o \
+         ON o.collection_id = g.collection_id AND o.name = g.name",
+    ),
+    (
+        "default-calendar",
+        "account",
+        "SELECT a.id FROM account a WHERE a.default_calendar IS NOT NULL AND NOT EXISTS \
+         (SELECT 1 FROM collection c WHERE c.id = a.default_calendar \
+          AND c.account_id = a.id AND c.kind = 1 AND (c.components & 1) = 1)",
+    ),
+    (
+        "dead-property-place",
+        "collection",
+        "SELECT DISTINCT p.collection_id FROM dead_property p WHERE p.object_id <> 0 \
+         AND NOT EXISTS (SELECT 1 FROM object o WHERE o.id = p.object_id \
+                         AND o.collection_id = p.collection_id)",
+    ),
+    (
+        "collection-share",
+        "collection",
+        "SELECT s.collection_id FROM collection_share s JOIN collection c \
+         ON c.id = s.collection_id JOIN account o ON o.id = c.account_id \
+         WHERE s.rights < 1 OR s.rights > 31 OR s.grantee = c.account_id \
+         OR (s.grantee > 0 AND s.grantee NOT IN (SELECT id FROM account)) \
+         OR (s.grantee < 0 AND s.grantee <> -o.domain_id)",
+    ),
+    (
+        "lock-exclusive",
+        "account",
+        "SELECT DISTINCT x.account_id FROM dav_lock x JOIN dav_lock y \
+         ON y.account_id = x.account_id AND y.home = x.home AND y.path = x.path \
+         AND y.token <> x.token WHERE x.exclusive = 1",
+    ),
+];
+
+pub(super) fn check(tx: &mut ReadTx<'_>, findings: &mut Findings) -> Result<()> {
+    for (invariant, what, sql) in RULES {
+        tx.sql.query(sql, &[], &mut |row| {
+            let number = row.int(0)?;
+            findings.add(invariant, || format!("{what} {number}"));
+            Ok(())
+        })?;
+    }
+    check_names(tx, findings)?;
+    check_bytes(tx, findings)
+}
+
+fn check_names(tx: &mut ReadTx<'_>, findings: &mut Findings) -> Result<()> {
+    tx.sql.query("SELECT id, home, name FROM collection", &[], &mut |row| {
+        let (id, home, name) = (row.int(0)?, Home::from_column(row.int(1)?)?, row.text(2)?);
+        let known = CollectionName::parse_any(home, name);
+        if known.ok().is_none_or(|known| known.as_str() != name) {
+            findings.add("collection-place", || format!("collection {id}"));
+        }
+        Ok(())
+    })?;
+    tx.sql.query("SELECT id, name FROM object", &[], &mut |row| {
+        let (id, name) = (row.int(0)?, row.text(1)?);
+        if ObjectName::parse(name).ok().is_none_or(|known| known.as_str() != name) {
+            findings.add("collection-place", || format!("object {id}"));
+        }
+        Ok(())
+    })
+}
+
+fn check_bytes(tx: &mut ReadTx<'_>, findings: &mut Findings) -> Result<()> {
+    for (what, sql) in [
+        (
+            "object",
+            "SELECT o.id, o.hash, o.size_bytes, d.codec, d.data FROM object o \
+             LEFT JOIN object_data d ON d.object_id = o.id",
+        ),
+        ("version", "SELECT id, hash, size_bytes, codec, data FROM object_version"),
+        (
+            "object data",
+            "SELECT d.object_id, d.data, CAST(0 AS BIGINT), CAST(NULL AS BIGINT), d.data FROM object_data d \
+             WHERE NOT EXISTS (SELECT 1 FROM object o WHERE o.id = d.object_id)",
+        ),
+    ] {
+        tx.sql.query(sql, &[], &mut |row| {
+            let id = row.int(0)?;
+            let is_whole = match (row.opt_int(3)?, row.opt_bytes(4)?) {
+                (Some(codec), Some(data)) => {
+                    codec::expand(codec, data, row.int(2)?).is_ok_and(|bytes| {
+                        row.bytes(1).is_ok_and(|hash| *hash == *blake3::hash(&bytes).as_bytes())
+                    })
+                }
+                _ => false,
+            };
+            if !is_whole {
+                findings.add("object-data", || format!("{what} {id}"));
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}

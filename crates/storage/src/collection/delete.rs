@@ -1,0 +1,71 @@
+//! DELETE of a collection (RFC 4918 §9.6.1): all that is in it goes, and can be brought back.
+
+use super::{Collection, CollectionKind, Components, Home};
+use crate::change::Fact;
+use crate::sql::Value;
+use crate::{AccountTx, CollectionRights, Result, StorageError};
+
+impl AccountTx<'_, '_> {
+    /// Deletes a collection with its objects and, of folders, all below it. The calendar for
+    /// invitations passes its part on; the last one cannot go.
+    pub fn delete_collection(&mut self, collection: &Collection, tokens: &[String]) -> Result<()> {
+        let found = self.require_collection(collection.id, CollectionRights::ALL)?;
+        if found.kind == CollectionKind::Inbox {
+            return Err(StorageError::NoPermission("the schedule inbox stays"));
+        }
+        let (account, home) = (self.account, found.kind.home());
+        self.require_unlocked_below(home, &found.name, tokens)?;
+        let mut all = match home {
+            Home::Files => self.list_folders_below(account, &found.name)?,
+            Home::Calendars | Home::AddressBooks => Vec::new(),
+        };
+        all.push(found);
+        for collection in &all {
+            self.pass_default_on(collection)?;
+            self.erase_collection(collection)?;
+        }
+        self.remove_locks_below(home, &collection.name)
+    }
+
+    /// RFC 6638 §9.2: there is always a calendar for invitations.
+    fn pass_default_on(&mut self, collection: &Collection) -> Result<()> {
+        let account = self.account;
+        if self.default_calendar(account)? != Some(collection.id) {
+            return Ok(());
+        }
+        let others = self.list_collections(account, Home::Calendars)?;
+        let next = others
+            .iter()
+            .filter(|other| other.id != collection.id && other.kind == CollectionKind::Calendar)
+            .filter(|other| other.components.contains(Components::EVENT))
+            .min_by_key(|other| (other.created, other.id));
+        match next {
+            Some(next) => self.set_default_calendar(next.id),
+            None => Err(StorageError::InUse("the calendar that invitations go to")),
+        }
+    }
+
+    fn erase_collection(&mut self, collection: &Collection) -> Result<()> {
+        self.keep_versions_of(collection)?;
+        let account = self.account;
+        let id = Value::Int(collection.id.get());
+        for sql in [
+            "DELETE FROM object_data WHERE object_id IN \
+             (SELECT id FROM object WHERE collection_id = ?1)",
+            "DELETE FROM object WHERE collection_id = ?1",
+            "DELETE FROM object_gone WHERE collection_id = ?1",
+            "DELETE FROM dead_property WHERE collection_id = ?1",
+            "DELETE FROM collection_share WHERE collection_id = ?1",
+            "DELETE FROM collection WHERE id = ?1",
+        ] {
+            self.sql.execute(sql, &[id])?;
+        }
+        self.sql.execute(
+            "UPDATE account SET collection_count = collection_count - 1 WHERE id = ?1",
+            &[Value::Int(account.get())],
+        )?;
+        self.add_usage(-collection.size_bytes.cast_signed(), 0)?;
+        let name = collection.name.clone();
+        self.record_fact(Some(collection.id), Fact::CollectionDeleted { name })
+    }
+}

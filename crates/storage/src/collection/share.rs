@@ -1,0 +1,197 @@
+//! Who else may do what with a collection (R-SHARE-1).
+
+use ids::{AccountId, CollectionId};
+
+use super::{Collection, Home, read, select_collection};
+use crate::change::Fact;
+use crate::sql::Value;
+use crate::{AccountTx, LimitKind, ReadTx, Result, StorageError};
+
+/// What may be done with a collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub struct CollectionRights(u8);
+
+impl CollectionRights {
+    /// Nothing.
+    pub const NONE: Self = Self(0);
+    /// Knowing when its owner is busy (RFC 4791 §6.1.1).
+    pub const FREE_BUSY: Self = Self(1);
+    /// Reading it, and when its owner is busy: "can view", "read only".
+    pub const READ: Self = Self(1 | 2);
+    /// Adding, changing and deleting what is in it: "can edit", "read and write".
+    pub const WRITE: Self = Self(1 | 2 | 4);
+    /// Changing its properties for everybody.
+    pub const PROPERTIES: Self = Self(1 | 2 | 8);
+    /// Giving others rights: "can edit and share", "administration".
+    pub const SHARE: Self = Self(1 | 2 | 4 | 8 | 16);
+    /// All, deleting it too: what its owner may.
+    pub const ALL: Self = Self(63);
+
+    /// Whether all of `other` are in it.
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    fn from_column(column: i64) -> Self {
+        Self(u8::try_from(column).unwrap_or(0) & Self::SHARE.0)
+    }
+}
+
+/// Somebody with whom a collection is shared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectionShare {
+    /// The address; `None`: everybody of the owner's domain but external ones (R-SHARE-2).
+    pub grantee: Option<String>,
+    /// What they may do.
+    pub rights: CollectionRights,
+}
+
+impl ReadTx<'_> {
+    /// What `actor` may do with a collection now. R-ADDR-12: nothing while its owner is in
+    /// maintenance, unless `actor` is the owner.
+    pub fn collection_rights(
+        &mut self,
+        actor: AccountId,
+        collection: &Collection,
+    ) -> Result<CollectionRights> {
+        if actor == collection.account {
+            return Ok(CollectionRights::ALL);
+        }
+        let anyone = self.anyone_of(actor)?;
+        let mut rights = CollectionRights::NONE;
+        self.sql.query(
+            "SELECT rights FROM collection_share WHERE collection_id = ?1 \
+             AND grantee IN (?2, ?3)",
+            &[Value::Int(collection.id.get()), Value::Int(actor.get()), Value::Int(anyone)],
+            &mut |row| {
+                rights.0 |= CollectionRights::from_column(row.int(0)?).0;
+                Ok(())
+            },
+        )?;
+        match !rights.is_empty() && self.is_in_maintenance(collection.account)? {
+            true => Ok(CollectionRights::NONE),
+            false => Ok(rights),
+        }
+    }
+
+    /// The collections of others in homes of this sort that are shared with `actor`, by owner and
+    /// name.
+    pub fn list_shared_collections(
+        &mut self,
+        actor: AccountId,
+        home: Home,
+    ) -> Result<Vec<Collection>> {
+        let anyone = self.anyone_of(actor)?;
+        self.sql.query_all(
+            select_collection!(
+                "WHERE c.home = ?3 AND c.account_id <> ?1 AND c.id IN ( \
+                 SELECT s.collection_id FROM collection_share s WHERE s.grantee IN (?1, ?2)) \
+                 ORDER BY c.account_id, c.name"
+            ),
+            &[Value::Int(actor.get()), Value::Int(anyone), Value::Int(home.column())],
+            read,
+        )
+    }
+
+    /// With whom a collection is shared, by address.
+    pub fn list_collection_shares(
+        &mut self,
+        collection: CollectionId,
+    ) -> Result<Vec<CollectionShare>> {
+        self.sql.query_all(
+            "SELECT a.address, s.rights FROM collection_share s \
+             LEFT JOIN account a ON a.id = s.grantee WHERE s.collection_id = ?1 \
+             ORDER BY a.address",
+            &[Value::Int(collection.get())],
+            |row| {
+                let rights = CollectionRights::from_column(row.int(1)?);
+                Ok(CollectionShare { grantee: row.opt_text(0)?.map(str::to_owned), rights })
+            },
+        )
+    }
+}
+
+impl AccountTx<'_, '_> {
+    /// Sets what another account, or with `None` everybody of the domain, may do with a
+    /// collection; no rights end the sharing.
+    pub fn share_collection(
+        &mut self,
+        collection: CollectionId,
+        grantee: Option<AccountId>,
+        rights: CollectionRights,
+    ) -> Result<()> {
+        let found = self.require_collection(collection, CollectionRights::SHARE)?;
+        let owner = self.load_account(found.account)?;
+        let grantee = match grantee {
+            Some(grantee) if grantee == owner.id => {
+                return Err(StorageError::Invalid("the owner has every right"));
+            }
+            Some(grantee) => self.load_account(grantee)?.id.get(),
+            None => -owner.domain.get(),
+        };
+        let key = [Value::Int(collection.get()), Value::Int(grantee)];
+        if rights.is_empty() {
+            self.sql.execute(
+                "DELETE FROM collection_share WHERE collection_id = ?1 AND grantee = ?2",
+                &key,
+            )?;
+        } else {
+            self.sql.execute(
+                "INSERT INTO collection_share (collection_id, grantee, rights) \
+                 VALUES (?1, ?2, ?3) ON CONFLICT (collection_id, grantee) \
+                 DO UPDATE SET rights = ?3",
+                &[
+                    Value::Int(collection.get()),
+                    Value::Int(grantee),
+                    Value::Int((rights.0 & CollectionRights::SHARE.0).into()),
+                ],
+            )?;
+            self.check_shares(collection)?;
+        }
+        self.touch_collection(collection)?;
+        self.record_fact(Some(collection), Fact::CollectionUpdated)
+    }
+
+    fn check_shares(&mut self, collection: CollectionId) -> Result<()> {
+        let max = self.settings.acl_entries_max;
+        let count = self.sql.query_one(
+            "SELECT COUNT(*) FROM collection_share WHERE collection_id = ?1",
+            &[Value::Int(collection.get())],
+            |row| Ok(row.int(0)?.cast_unsigned()),
+        )?;
+        match count.unwrap_or(0) > max {
+            true => Err(StorageError::Limit { kind: LimitKind::AclEntries, max }),
+            false => Ok(()),
+        }
+    }
+
+    /// A collection of the account, with which the one acting may do what is needed. Who may not
+    /// even read it does not learn that it is there.
+    pub(crate) fn require_collection(
+        &mut self,
+        collection: CollectionId,
+        needed: CollectionRights,
+    ) -> Result<Collection> {
+        let found = self.load_collection(collection)?;
+        if found.account != self.account {
+            return Err(StorageError::NotFound("collection"));
+        }
+        if self.is_own() {
+            return Ok(found);
+        }
+        let actor = self.actor;
+        let rights = self.collection_rights(actor, &found)?;
+        match rights {
+            rights if rights.contains(needed) => Ok(found),
+            rights if rights.contains(CollectionRights::READ) => {
+                Err(StorageError::NoPermission("you have no right to do this"))
+            }
+            _ => Err(StorageError::NotFound("collection")),
+        }
+    }
+}

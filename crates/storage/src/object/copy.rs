@@ -1,0 +1,195 @@
+//! COPY and MOVE of objects between collections of one account (RFC 4918 §9.8, §9.9).
+
+use super::put::takes;
+use super::{Condition, Object, PutOutcome};
+use crate::change::Fact;
+use crate::collection::{Collection, ObjectName};
+use crate::sql::Value;
+use crate::{AccountTx, CollectionRights, LimitKind, Result, StorageError};
+
+impl AccountTx<'_, '_> {
+    /// Copies an object, with its dead properties. `condition` is about the destination.
+    pub fn copy_object(
+        &mut self,
+        from: &Collection,
+        object: &Object,
+        to: &Collection,
+        name: &str,
+        condition: &Condition<'_>,
+    ) -> Result<PutOutcome> {
+        self.require_collection(from.id, CollectionRights::READ)?;
+        let name = ObjectName::parse(name)?;
+        let to = match self.make_place(from, object, to, &name, condition)? {
+            Place::Ready(to) => to,
+            Place::Refused(outcome) => return Ok(outcome),
+        };
+        if let Some(name) = self.uid_taken(&to, &name, &object.uid)? {
+            return Ok(PutOutcome::UidTaken { name });
+        }
+        let known_since = self.known_since(&to, &name, i64::MAX)?;
+        let created = !self.remove_there(&to, &name)?;
+        let bytes = object.size_bytes.cast_signed();
+        self.check_object_room(&to, bytes)?;
+        let modseq = self.count_object(&to, 1, bytes)?;
+        let now = self.now.as_micros();
+        let id = self.sql.query_one(
+            "INSERT INTO object (collection_id, name, uid, component, media_type, hash, \
+             size_bytes, first_at, last_at, created_modseq, modseq, created, modified, spans) \
+             SELECT CAST(?2 AS BIGINT), CAST(?3 AS TEXT), uid, component, media_type, hash, \
+             size_bytes, first_at, last_at, CAST(?6 AS BIGINT), CAST(?4 AS BIGINT), \
+             CAST(?5 AS BIGINT), CAST(?5 AS BIGINT), spans FROM object WHERE id = ?1 RETURNING id",
+            &[
+                Value::Int(object.id.get()),
+                Value::Int(to.id.get()),
+                Value::Text(name.as_str()),
+                Value::Int(modseq),
+                Value::Int(now),
+                Value::Int(known_since.min(modseq)),
+            ],
+            |row| row.int(0),
+        )?;
+        let id = id.ok_or(StorageError::NotFound("object"))?;
+        self.sql.execute(
+            "INSERT INTO object_data (object_id, codec, data) \
+             SELECT CAST(?2 AS BIGINT), codec, data FROM object_data WHERE object_id = ?1",
+            &[Value::Int(object.id.get()), Value::Int(id)],
+        )?;
+        self.sql.execute(
+            "INSERT INTO dead_property (collection_id, object_id, name, value) \
+             SELECT CAST(?2 AS BIGINT), CAST(?3 AS BIGINT), name, value FROM dead_property \
+             WHERE collection_id = ?1 AND object_id = ?4",
+            &[
+                Value::Int(from.id.get()),
+                Value::Int(to.id.get()),
+                Value::Int(id),
+                Value::Int(object.id.get()),
+            ],
+        )?;
+        self.clear_tombstone(&to, &name)?;
+        self.record_fact(Some(to.id), Fact::ObjectPut { name: name.as_str().to_owned() })?;
+        Ok(outcome(created))
+    }
+
+    /// Moves an object; its dead properties go with it, its locks do not.
+    pub fn move_object(
+        &mut self,
+        from: &Collection,
+        object: &Object,
+        to: &Collection,
+        name: &str,
+        condition: &Condition<'_>,
+    ) -> Result<PutOutcome> {
+        let from = self.require_collection(from.id, CollectionRights::WRITE)?;
+        let home = from.kind.home();
+        self.require_place_unlocked(home, &from.name, Some(&object.name), condition.tokens)?;
+        let name = ObjectName::parse(name)?;
+        let to = match self.make_place(&from, object, to, &name, condition)? {
+            Place::Ready(to) => to,
+            Place::Refused(outcome) => return Ok(outcome),
+        };
+        if to.id != from.id
+            && let Some(name) = self.uid_taken(&to, &name, &object.uid)?
+        {
+            return Ok(PutOutcome::UidTaken { name });
+        }
+        let known_since = self.known_since(&to, &name, i64::MAX)?;
+        let created = !self.remove_there(&to, &name)?;
+        let bytes = object.size_bytes.cast_signed();
+        self.keep_version(&from, object, true)?;
+        self.leave_tombstone(object)?;
+        self.count_object(&from, -1, -bytes)?;
+        if to.id != from.id {
+            self.check_object_room(&to, 0)?;
+        }
+        let modseq = self.count_object(&to, 1, bytes)?;
+        let now = self.now.as_micros();
+        self.sql.execute(
+            "UPDATE object SET collection_id = ?2, name = ?3, created_modseq = ?6, modseq = ?4, \
+             modified = ?5 WHERE id = ?1",
+            &[
+                Value::Int(object.id.get()),
+                Value::Int(to.id.get()),
+                Value::Text(name.as_str()),
+                Value::Int(modseq),
+                Value::Int(now),
+                Value::Int(known_since.min(modseq)),
+            ],
+        )?;
+        self.sql.execute(
+            "UPDATE dead_property SET collection_id = ?2 WHERE collection_id = ?1 \
+             AND object_id = ?3",
+            &[Value::Int(from.id.get()), Value::Int(to.id.get()), Value::Int(object.id.get())],
+        )?;
+        self.clear_tombstone(&to, &name)?;
+        self.remove_locks_below(home, &format!("{}/{}", from.name, object.name))?;
+        self.record_fact(Some(from.id), Fact::ObjectDeleted { name: object.name.clone() })?;
+        self.record_fact(Some(to.id), Fact::ObjectPut { name: name.as_str().to_owned() })?;
+        Ok(outcome(created))
+    }
+
+    /// Checks all that can be checked of a destination.
+    fn make_place(
+        &mut self,
+        from: &Collection,
+        object: &Object,
+        to: &Collection,
+        name: &ObjectName,
+        condition: &Condition<'_>,
+    ) -> Result<Place> {
+        let to = self.require_collection(to.id, CollectionRights::WRITE)?;
+        if from.kind != to.kind {
+            return Err(StorageError::NoPermission("the destination is of another kind"));
+        }
+        if from.id == to.id && object.name == name.as_str() {
+            // RFC 4918 §9.8.5, §9.9.4: 403 where source and destination are the same.
+            return Err(StorageError::NoPermission("source and destination are the same"));
+        }
+        let there = self.find_object(to.id, name.as_str())?;
+        condition.check(there.as_ref())?;
+        self.require_target_unlocked(&to, name, there.is_some(), condition.tokens)?;
+        if !takes(&to, object.component) {
+            return Ok(Place::Refused(PutOutcome::WrongComponent));
+        }
+        Ok(Place::Ready(to))
+    }
+
+    /// What stands at the destination goes first. Whether there was something.
+    fn remove_there(&mut self, to: &Collection, name: &ObjectName) -> Result<bool> {
+        let Some(there) = self.find_object(to.id, name.as_str())? else { return Ok(false) };
+        self.keep_version(to, &there, false)?;
+        self.count_object(to, -1, -there.size_bytes.cast_signed())?;
+        let id = [Value::Int(there.id.get())];
+        self.sql.execute("DELETE FROM object_data WHERE object_id = ?1", &id)?;
+        self.sql.execute("DELETE FROM object WHERE id = ?1", &id)?;
+        self.sql.execute(
+            "DELETE FROM dead_property WHERE collection_id = ?1 AND object_id = ?2",
+            &[Value::Int(to.id.get()), Value::Int(there.id.get())],
+        )?;
+        Ok(true)
+    }
+
+    fn check_object_room(&mut self, to: &Collection, bytes: i64) -> Result<()> {
+        let max = self.settings.objects_max;
+        if to.objects >= max {
+            return Err(StorageError::Limit { kind: LimitKind::Objects, max });
+        }
+        self.check_quota(bytes, 0)
+    }
+
+    fn clear_tombstone(&mut self, to: &Collection, name: &ObjectName) -> Result<()> {
+        self.sql.execute(
+            "DELETE FROM object_gone WHERE collection_id = ?1 AND name = ?2",
+            &[Value::Int(to.id.get()), Value::Text(name.as_str())],
+        )?;
+        Ok(())
+    }
+}
+
+enum Place {
+    Ready(Collection),
+    Refused(PutOutcome),
+}
+
+fn outcome(created: bool) -> PutOutcome {
+    if created { PutOutcome::Created } else { PutOutcome::Replaced }
+}

@@ -1,0 +1,55 @@
+//! DELETE of an object (RFC 4918 §9.6).
+
+use super::{Condition, Object};
+use crate::change::Fact;
+use crate::collection::Collection;
+use crate::sql::Value;
+use crate::{AccountTx, CollectionRights, Result, StorageError};
+
+impl AccountTx<'_, '_> {
+    /// Deletes an object; it can be brought back for a while.
+    pub fn delete_object(
+        &mut self,
+        collection: &Collection,
+        name: &str,
+        condition: &Condition<'_>,
+    ) -> Result<()> {
+        let collection = self.require_collection(collection.id, CollectionRights::WRITE)?;
+        let there = self.find_object(collection.id, name)?;
+        condition.check(there.as_ref())?;
+        let there = there.ok_or(StorageError::NotFound("object"))?;
+        let home = collection.kind.home();
+        self.require_place_unlocked(home, &collection.name, Some(name), condition.tokens)?;
+        self.keep_version(&collection, &there, true)?;
+        self.erase_object(&collection, &there)?;
+        self.remove_locks_below(home, &format!("{}/{name}", collection.name))
+    }
+
+    fn erase_object(&mut self, collection: &Collection, there: &Object) -> Result<()> {
+        self.count_object(collection, -1, -there.size_bytes.cast_signed())?;
+        self.leave_tombstone(there)?;
+        let id = [Value::Int(there.id.get())];
+        self.sql.execute("DELETE FROM object_data WHERE object_id = ?1", &id)?;
+        self.sql.execute("DELETE FROM object WHERE id = ?1", &id)?;
+        self.sql.execute(
+            "DELETE FROM dead_property WHERE collection_id = ?1 AND object_id = ?2",
+            &[Value::Int(collection.id.get()), Value::Int(there.id.get())],
+        )?;
+        self.record_fact(Some(collection.id), Fact::ObjectDeleted { name: there.name.clone() })
+    }
+
+    /// Says to those who synchronise that nothing has this name any more.
+    pub(super) fn leave_tombstone(&mut self, there: &Object) -> Result<()> {
+        let account = self.account;
+        let modseq = self.modseq(account)?.get().cast_signed();
+        let now = self.now.as_micros();
+        self.sql.execute(
+            "INSERT INTO object_gone (collection_id, name, modseq, created_modseq, at) \
+             SELECT collection_id, name, CAST(?2 AS BIGINT), created_modseq, CAST(?3 AS BIGINT) \
+             FROM object WHERE id = ?1 ON CONFLICT (collection_id, name) \
+             DO UPDATE SET modseq = ?2, at = ?3, created_modseq = excluded.created_modseq",
+            &[Value::Int(there.id.get()), Value::Int(modseq), Value::Int(now)],
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,101 @@
+//! Reading objects.
+
+use std::collections::HashMap;
+
+use ids::CollectionId;
+
+use super::{Object, ObjectId, read, select_object};
+use crate::blob::codec;
+use crate::sql::Value;
+use crate::{ReadTx, Result, StorageError};
+
+/// LIMIT: names in one statement.
+const NAMES: usize = 16;
+
+impl ReadTx<'_> {
+    /// The objects of a collection, by name.
+    pub fn list_objects(&mut self, collection: CollectionId) -> Result<Vec<Object>> {
+        self.sql.query_all(
+            select_object!("WHERE o.collection_id = ?1 ORDER BY o.name"),
+            &[Value::Int(collection.get())],
+            read,
+        )
+    }
+
+    /// The object of this name.
+    pub fn find_object(&mut self, collection: CollectionId, name: &str) -> Result<Option<Object>> {
+        self.sql.query_one(
+            select_object!("WHERE o.collection_id = ?1 AND o.name = ?2"),
+            &[Value::Int(collection.get()), Value::Text(name)],
+            read,
+        )
+    }
+
+    /// The objects that have one of these names, by name.
+    pub fn find_objects(
+        &mut self,
+        collection: CollectionId,
+        names: &[&str],
+    ) -> Result<HashMap<String, Object>> {
+        let mut found = HashMap::with_capacity(names.len());
+        for chunk in names.chunks(NAMES) {
+            let last = chunk.last().copied().unwrap_or_default();
+            let mut params = vec![Value::Int(collection.get())];
+            // One text for every number of names: the last is asked for again.
+            let padded = chunk.iter().copied().chain(std::iter::repeat(last)).take(NAMES);
+            params.extend(padded.map(Value::Text));
+            self.sql.query(
+                select_object!(
+                    "WHERE o.collection_id = ?1 AND o.name IN (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, \
+                     ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+                ),
+                &params,
+                &mut |row| {
+                    let object = read(row)?;
+                    found.insert(object.name.clone(), object);
+                    Ok(())
+                },
+            )?;
+        }
+        Ok(found)
+    }
+
+    /// The object that has this UID.
+    pub fn find_object_by_uid(
+        &mut self,
+        collection: CollectionId,
+        uid: &str,
+    ) -> Result<Option<Object>> {
+        self.sql.query_one(
+            select_object!("WHERE o.collection_id = ?1 AND o.uid = ?2 AND o.uid <> ''"),
+            &[Value::Int(collection.get()), Value::Text(uid)],
+            read,
+        )
+    }
+
+    /// The bytes of objects, as they were PUT. What is gone meanwhile is absent.
+    pub fn load_object_bytes(
+        &mut self,
+        objects: &[ObjectId],
+    ) -> Result<HashMap<ObjectId, Vec<u8>>> {
+        let ids: Vec<i64> = objects.iter().map(|object| object.get()).collect();
+        let mut found = HashMap::with_capacity(ids.len());
+        self.sql.query_in(
+            "SELECT d.object_id, d.codec, d.data, o.size_bytes FROM object_data d \
+             JOIN object o ON o.id = d.object_id WHERE d.object_id IN ({IN})",
+            &ids,
+            &mut |row| {
+                let bytes = codec::expand(row.int(1)?, row.bytes(2)?, row.int(3)?)?;
+                found.insert(ObjectId::new(row.int(0)?), bytes);
+                Ok(())
+            },
+        )?;
+        Ok(found)
+    }
+
+    /// The bytes of one object.
+    pub fn load_object(&mut self, object: ObjectId) -> Result<Vec<u8>> {
+        let mut found = self.load_object_bytes(&[object])?;
+        found.remove(&object).ok_or(StorageError::NotFound("object"))
+    }
+}

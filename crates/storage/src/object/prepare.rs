@@ -1,0 +1,183 @@
+//! What is computed of an object before any transaction: whether it is one, its UID, its hash,
+//! its times.
+
+use crate::blob::codec;
+use crate::collection::Components;
+
+/// Why bytes are not taken as an object; each is a precondition of RFC 4791 §5.3.2.1 or
+/// RFC 6352 §6.3.2.1.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ObjectFault {
+    /// They are no iCalendar or vCard that can be read.
+    #[error("this is not well-formed data: {0}")]
+    Malformed(ical::Invalid),
+    /// They can be read, and break a rule of the format or of what an object may be.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// More bytes than one object may have.
+    #[error("an object has at most {limit_bytes} bytes")]
+    TooBig {
+        /// The largest size allowed.
+        limit_bytes: u64,
+    },
+    /// R-CAL-5: an inline attachment is too large.
+    #[error("an attachment has at most {limit_bytes} bytes")]
+    AttachmentTooBig {
+        /// The largest size allowed.
+        limit_bytes: u64,
+    },
+    /// An event recurs too often.
+    #[error("an event has at most {max} occurrences in a year")]
+    TooManyInstances {
+        /// The largest number allowed.
+        max: u64,
+    },
+    /// A version of the format, or a component, that is not known here.
+    #[error("{0}")]
+    Unsupported(&'static str),
+    /// A rule in another calendar than the Gregorian (RFC 7529 §7).
+    #[error("rules are taken in the Gregorian calendar only")]
+    UnsupportedScale,
+}
+
+/// What an object may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ObjectLimits {
+    /// Bytes of one object.
+    pub bytes_max: u64,
+    /// R-CAL-5: bytes of an inline attachment, decoded.
+    pub attachment_bytes_max: u64,
+    /// Occurrences of an event in a year.
+    pub instances_max: u64,
+    /// What reading it may cost.
+    pub ical: ical::Limits,
+}
+
+impl Default for ObjectLimits {
+    fn default() -> Self {
+        Self {
+            bytes_max: 10 * 1024 * 1024,
+            attachment_bytes_max: 64 * 1024,
+            instances_max: 10_000,
+            ical: ical::Limits::default(),
+        }
+    }
+}
+
+/// When something of an object is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Times {
+    /// Seconds since 1970; nothing is before.
+    pub(super) first: i64,
+    /// Nothing is after; `i64::MAX` where there is no end.
+    pub(super) last: i64,
+    /// Occurrences of a recurring event, packed.
+    pub(super) spans: Option<Vec<u8>>,
+}
+
+impl Times {
+    /// Of what no query by time finds.
+    pub(super) const NEVER: Self = Self { first: i64::MAX, last: i64::MIN, spans: None };
+    /// Of what has no times, or none that a query could pass over.
+    pub(super) const ALWAYS: Self = Self { first: i64::MIN, last: i64::MAX, spans: None };
+}
+
+/// An object ready to be written.
+#[derive(Debug, Clone)]
+pub struct PreparedObject {
+    pub(super) codec: i64,
+    pub(super) stored: Vec<u8>,
+    pub(super) size_bytes: u64,
+    pub(super) hash: [u8; 32],
+    pub(super) uid: String,
+    pub(super) component: Components,
+    pub(super) media_type: String,
+    pub(super) times: Times,
+}
+
+/// What a format says of an object.
+pub(super) struct Facts {
+    pub(super) uid: String,
+    pub(super) component: Components,
+    pub(super) times: Times,
+}
+
+impl PreparedObject {
+    /// A calendar object resource (RFC 4791 §4.1).
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn calendar(bytes: Vec<u8>, limits: &ObjectLimits) -> Result<Self, ObjectFault> {
+        check_size(&bytes, limits)?;
+        let facts = super::calendar::read(&bytes, limits)?;
+        let media_type = match facts.component.names().next() {
+            Some(name) => format!("text/calendar; charset=utf-8; component={name}"),
+            None => "text/calendar; charset=utf-8".to_owned(),
+        };
+        Ok(Self::new(bytes, facts, media_type))
+    }
+
+    /// A scheduling message (RFC 6638 §4.1): the same, with a METHOD.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn message(bytes: Vec<u8>, limits: &ObjectLimits) -> Result<Self, ObjectFault> {
+        check_size(&bytes, limits)?;
+        let facts = super::calendar::read_message(&bytes, limits)?;
+        Ok(Self::new(bytes, facts, "text/calendar; charset=utf-8".to_owned()))
+    }
+
+    /// An address object resource (RFC 6352 §5.1).
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn card(bytes: Vec<u8>, limits: &ObjectLimits) -> Result<Self, ObjectFault> {
+        check_size(&bytes, limits)?;
+        let facts = super::card::read(&bytes, limits)?;
+        Ok(Self::new(bytes, facts, "text/vcard; charset=utf-8".to_owned()))
+    }
+
+    /// Any bytes.
+    ///
+    /// # Errors
+    /// [`ObjectFault::TooBig`].
+    pub fn file(
+        bytes: Vec<u8>,
+        media_type: String,
+        limits: &ObjectLimits,
+    ) -> Result<Self, ObjectFault> {
+        check_size(&bytes, limits)?;
+        let facts = Facts { uid: String::new(), component: Components::NONE, times: Times::ALWAYS };
+        Ok(Self::new(bytes, facts, media_type))
+    }
+
+    fn new(bytes: Vec<u8>, facts: Facts, media_type: String) -> Self {
+        let hash = *blake3::hash(&bytes).as_bytes();
+        let size_bytes = bytes.len() as u64;
+        let (codec, stored) = codec::compress(&bytes).unwrap_or((crate::blob::AS_IS, bytes));
+        let Facts { uid, component, times } = facts;
+        Self { codec, stored, size_bytes, hash, uid, component, media_type, times }
+    }
+
+    /// What it is, in a calendar.
+    pub fn component(&self) -> Components {
+        self.component
+    }
+
+    /// Its UID; empty where it has none.
+    pub fn uid(&self) -> &str {
+        &self.uid
+    }
+
+    /// Its etag, without quotes.
+    pub fn etag(&self) -> String {
+        super::etag_of(&self.hash)
+    }
+}
+
+fn check_size(bytes: &[u8], limits: &ObjectLimits) -> Result<(), ObjectFault> {
+    match bytes.len() as u64 > limits.bytes_max {
+        true => Err(ObjectFault::TooBig { limit_bytes: limits.bytes_max }),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,248 @@
+//! PUT (RFC 4918 §9.7, RFC 4791 §5.3.2).
+
+use super::{Condition, Object, PreparedObject};
+use crate::change::Fact;
+use crate::collection::{Collection, CollectionKind, Components, ObjectName};
+use crate::sql::Value;
+use crate::{AccountTx, CollectionRights, LimitKind, Result, StorageError};
+
+/// What became of a PUT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PutOutcome {
+    /// It was not there before.
+    Created,
+    /// It took the place of another, or was there already.
+    Replaced,
+    /// Nothing was written: the UID stands in the object of this name (RFC 4791 §5.3.2.1).
+    UidTaken {
+        /// Its name.
+        name: String,
+    },
+    /// Nothing was written: the collection does not take such objects.
+    WrongComponent,
+}
+
+impl AccountTx<'_, '_> {
+    /// Puts an object under a name of a collection, in the place of what is there.
+    pub fn put_object(
+        &mut self,
+        collection: &Collection,
+        name: &ObjectName,
+        object: &PreparedObject,
+        condition: &Condition<'_>,
+    ) -> Result<PutOutcome> {
+        let collection = self.require_collection(collection.id, CollectionRights::WRITE)?;
+        let there = self.find_object(collection.id, name.as_str())?;
+        condition.check(there.as_ref())?;
+        self.require_target_unlocked(&collection, name, there.is_some(), condition.tokens)?;
+        if !takes(&collection, object.component) {
+            return Ok(PutOutcome::WrongComponent);
+        }
+        if let Some(name) = self.uid_taken(&collection, name, &object.uid)? {
+            return Ok(PutOutcome::UidTaken { name });
+        }
+        self.check_no_folder_of_that_name(&collection, name)?;
+        match there {
+            // Whoever synchronises need not hear of it.
+            Some(there) if there.hash == object.hash && there.media_type == object.media_type => {
+                Ok(PutOutcome::Replaced)
+            }
+            Some(there) => {
+                self.replace_object(&collection, &there, object)?;
+                Ok(PutOutcome::Replaced)
+            }
+            None => {
+                self.insert_object(&collection, name, object)?;
+                Ok(PutOutcome::Created)
+            }
+        }
+    }
+
+    /// What is there may be locked itself; what is not, its collection.
+    pub(super) fn require_target_unlocked(
+        &mut self,
+        collection: &Collection,
+        name: &ObjectName,
+        is_there: bool,
+        held: &[String],
+    ) -> Result<()> {
+        let (home, object) = (collection.kind.home(), Some(name.as_str()));
+        match is_there {
+            true => self.require_unlocked(home, &collection.name, object, held),
+            false => self.require_place_unlocked(home, &collection.name, object, held),
+        }
+    }
+
+    /// The name under which another object has this UID.
+    pub(super) fn uid_taken(
+        &mut self,
+        collection: &Collection,
+        name: &ObjectName,
+        uid: &str,
+    ) -> Result<Option<String>> {
+        if uid.is_empty() {
+            return Ok(None);
+        }
+        self.sql.query_one(
+            "SELECT name FROM object WHERE collection_id = ?1 AND uid = ?2 AND uid <> '' \
+             AND name <> ?3",
+            &[Value::Int(collection.id.get()), Value::Text(uid), Value::Text(name.as_str())],
+            |row| Ok(row.text(0)?.to_owned()),
+        )
+    }
+
+    fn check_no_folder_of_that_name(
+        &mut self,
+        collection: &Collection,
+        name: &ObjectName,
+    ) -> Result<()> {
+        if collection.kind != CollectionKind::Folder {
+            return Ok(());
+        }
+        let path = format!("{}/{}", collection.name, name.as_str());
+        match self.find_collection(collection.account, collection.kind.home(), &path)? {
+            Some(_) => Err(StorageError::AlreadyExists("folder")),
+            None => Ok(()),
+        }
+    }
+
+    fn insert_object(
+        &mut self,
+        collection: &Collection,
+        name: &ObjectName,
+        object: &PreparedObject,
+    ) -> Result<()> {
+        let max = self.settings.objects_max;
+        if collection.objects >= max {
+            return Err(StorageError::Limit { kind: LimitKind::Objects, max });
+        }
+        let bytes = object.size_bytes.cast_signed();
+        self.check_quota(bytes, 0)?;
+        let modseq = self.count_object(collection, 1, bytes)?;
+        let known_since = self.known_since(collection, name, modseq)?;
+        let now = Value::Int(self.now.as_micros());
+        let times = &object.times;
+        let id = self.sql.query_one(
+            "INSERT INTO object (collection_id, name, uid, component, media_type, hash, \
+             size_bytes, first_at, last_at, created_modseq, modseq, created, modified, spans) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13) RETURNING id",
+            &[
+                Value::Int(collection.id.get()),
+                Value::Text(name.as_str()),
+                Value::Text(&object.uid),
+                Value::Int(object.component.column()),
+                Value::Text(&object.media_type),
+                Value::Bytes(&object.hash),
+                Value::Int(bytes),
+                Value::Int(times.first),
+                Value::Int(times.last),
+                Value::Int(known_since),
+                Value::Int(modseq),
+                now,
+                times.spans.as_deref().map_or(Value::Null, Value::Bytes),
+            ],
+            |row| row.int(0),
+        )?;
+        let id = id.ok_or_else(|| StorageError::Internal("an insert gave no row".to_owned()))?;
+        self.sql.execute(
+            "INSERT INTO object_data (object_id, codec, data) VALUES (?1, ?2, ?3)",
+            &[Value::Int(id), Value::Int(object.codec), Value::Bytes(&object.stored)],
+        )?;
+        self.sql.execute(
+            "DELETE FROM object_gone WHERE collection_id = ?1 AND name = ?2",
+            &[Value::Int(collection.id.get()), Value::Text(name.as_str())],
+        )?;
+        let name = name.as_str().to_owned();
+        self.record_fact(Some(collection.id), Fact::ObjectPut { name })
+    }
+
+    fn replace_object(
+        &mut self,
+        collection: &Collection,
+        there: &Object,
+        object: &PreparedObject,
+    ) -> Result<()> {
+        let more = object.size_bytes.cast_signed() - there.size_bytes.cast_signed();
+        self.check_quota(more, 0)?;
+        self.keep_version(collection, there, false)?;
+        let modseq = self.count_object(collection, 0, more)?;
+        let now = self.now.as_micros();
+        let times = &object.times;
+        self.sql.execute(
+            "UPDATE object SET uid = ?2, component = ?3, media_type = ?4, hash = ?5, \
+             size_bytes = ?6, first_at = ?7, last_at = ?8, modseq = ?9, modified = ?10, \
+             spans = ?11 WHERE id = ?1",
+            &[
+                Value::Int(there.id.get()),
+                Value::Text(&object.uid),
+                Value::Int(object.component.column()),
+                Value::Text(&object.media_type),
+                Value::Bytes(&object.hash),
+                Value::Int(object.size_bytes.cast_signed()),
+                Value::Int(times.first),
+                Value::Int(times.last),
+                Value::Int(modseq),
+                Value::Int(now),
+                times.spans.as_deref().map_or(Value::Null, Value::Bytes),
+            ],
+        )?;
+        self.sql.execute(
+            "UPDATE object_data SET codec = ?2, data = ?3 WHERE object_id = ?1",
+            &[Value::Int(there.id.get()), Value::Int(object.codec), Value::Bytes(&object.stored)],
+        )?;
+        self.record_fact(Some(collection.id), Fact::ObjectPut { name: there.name.clone() })
+    }
+
+    /// The first number since which somebody who synchronises may know this name: what was there
+    /// before, and is gone or goes now, counts too.
+    pub(super) fn known_since(
+        &mut self,
+        collection: &Collection,
+        name: &ObjectName,
+        modseq: i64,
+    ) -> Result<i64> {
+        let mut known_since = modseq;
+        self.sql.query(
+            "SELECT created_modseq FROM object_gone WHERE collection_id = ?1 AND name = ?2 \
+             UNION ALL SELECT created_modseq FROM object WHERE collection_id = ?1 AND name = ?2",
+            &[Value::Int(collection.id.get()), Value::Text(name.as_str())],
+            &mut |row| {
+                known_since = known_since.min(row.int(0)?);
+                Ok(())
+            },
+        )?;
+        Ok(known_since)
+    }
+
+    /// Counts objects that come or go, in their collection and their account; the number of the
+    /// transaction.
+    pub(super) fn count_object(
+        &mut self,
+        collection: &Collection,
+        objects: i64,
+        bytes: i64,
+    ) -> Result<i64> {
+        let modseq = self.add_usage(bytes, 0)?.get().cast_signed();
+        self.sql.execute(
+            "UPDATE collection SET object_count = object_count + ?2, \
+             size_bytes = size_bytes + ?3, highest_modseq = ?4 WHERE id = ?1",
+            &[
+                Value::Int(collection.id.get()),
+                Value::Int(objects),
+                Value::Int(bytes),
+                Value::Int(modseq),
+            ],
+        )?;
+        Ok(modseq)
+    }
+}
+
+/// RFC 4791 §5.2.3: a calendar takes what it says it takes.
+pub(super) fn takes(collection: &Collection, component: Components) -> bool {
+    match collection.kind {
+        CollectionKind::Calendar => {
+            !component.is_empty() && collection.components.contains(component)
+        }
+        CollectionKind::Inbox | CollectionKind::AddressBook | CollectionKind::Folder => true,
+    }
+}

@@ -1,0 +1,136 @@
+//! What objects were, for restore (R-REST-2).
+
+use ids::{AccountId, CollectionId, Timestamp};
+
+use super::{Object, hash_column};
+use crate::blob::codec;
+use crate::collection::Collection;
+use crate::sql::Value;
+use crate::{AccountTx, ReadTx, Result, StorageError};
+
+/// LIMIT: what was there for a shorter time is not kept when something takes its place: a program
+/// that writes every second fills no disk.
+const SECS_MIN: i64 = 60;
+
+/// An object as it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectVersion {
+    /// Names it.
+    pub id: i64,
+    /// The collection it was in, which may be gone.
+    pub collection: CollectionId,
+    /// Its name.
+    pub name: String,
+    /// Its media type.
+    pub media_type: String,
+    /// Bytes.
+    pub size_bytes: u64,
+    /// It was there from then on,
+    pub since: Timestamp,
+    /// until then.
+    pub until: Timestamp,
+    /// Nothing took its place.
+    pub deleted: bool,
+}
+
+impl ReadTx<'_> {
+    /// What was there at an instant and is no longer, of one collection, by name.
+    pub fn list_versions_at(
+        &mut self,
+        account: AccountId,
+        collection: CollectionId,
+        at: Timestamp,
+    ) -> Result<Vec<ObjectVersion>> {
+        self.sql.query_all(
+            "SELECT id, name, media_type, size_bytes, since, until, deleted \
+             FROM object_version WHERE account_id = ?1 AND collection_id = ?2 \
+             AND until > ?3 AND since <= ?3 ORDER BY name",
+            &[Value::Int(account.get()), Value::Int(collection.get()), Value::Int(at.as_micros())],
+            |row| {
+                Ok(ObjectVersion {
+                    id: row.int(0)?,
+                    collection,
+                    name: row.text(1)?.to_owned(),
+                    media_type: row.text(2)?.to_owned(),
+                    size_bytes: row.int(3)?.cast_unsigned(),
+                    since: Timestamp::from_micros(row.int(4)?),
+                    until: Timestamp::from_micros(row.int(5)?),
+                    deleted: row.int(6)? != 0,
+                })
+            },
+        )
+    }
+
+    /// The bytes of a version of an account's.
+    pub fn load_version(&mut self, account: AccountId, version: i64) -> Result<Vec<u8>> {
+        let found = self.sql.query_one(
+            "SELECT hash, codec, data, size_bytes FROM object_version \
+             WHERE account_id = ?1 AND id = ?2",
+            &[Value::Int(account.get()), Value::Int(version)],
+            |row| {
+                let bytes = codec::expand(row.int(1)?, row.bytes(2)?, row.int(3)?)?;
+                Ok((hash_column(row.bytes(0)?)?, bytes))
+            },
+        )?;
+        let (hash, bytes) = found.ok_or(StorageError::NotFound("version"))?;
+        match blake3::hash(&bytes) == hash {
+            true => Ok(bytes),
+            false => Err(StorageError::Corrupt("a version of an object".to_owned())),
+        }
+    }
+}
+
+impl AccountTx<'_, '_> {
+    /// Keeps what is there before something takes its place, or nothing does.
+    pub(super) fn keep_version(
+        &mut self,
+        collection: &Collection,
+        there: &Object,
+        deleted: bool,
+    ) -> Result<()> {
+        let now = self.now;
+        if !deleted && now < there.modified.plus_secs(SECS_MIN) {
+            return Ok(());
+        }
+        let account = self.account;
+        self.sql.execute(
+            "INSERT INTO object_version (account_id, collection_id, home, collection_name, name, \
+             media_type, hash, size_bytes, since, until, deleted, codec, data) \
+             SELECT CAST(?2 AS BIGINT), o.collection_id, CAST(?3 AS BIGINT), CAST(?4 AS TEXT), \
+             o.name, o.media_type, o.hash, o.size_bytes, o.modified, CAST(?5 AS BIGINT), \
+             CAST(?6 AS BIGINT), d.codec, d.data \
+             FROM object o JOIN object_data d ON d.object_id = o.id WHERE o.id = ?1",
+            &[
+                Value::Int(there.id.get()),
+                Value::Int(account.get()),
+                Value::Int(collection.kind.home().column()),
+                Value::Text(&collection.name),
+                Value::Int(now.as_micros()),
+                Value::Int(i64::from(deleted)),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Keeps everything in a collection that goes.
+    pub(crate) fn keep_versions_of(&mut self, collection: &Collection) -> Result<()> {
+        let account = self.account;
+        let now = self.now.as_micros();
+        self.sql.execute(
+            "INSERT INTO object_version (account_id, collection_id, home, collection_name, name, \
+             media_type, hash, size_bytes, since, until, deleted, codec, data) \
+             SELECT CAST(?2 AS BIGINT), o.collection_id, CAST(?3 AS BIGINT), CAST(?4 AS TEXT), \
+             o.name, o.media_type, o.hash, o.size_bytes, o.modified, CAST(?5 AS BIGINT), 1, \
+             d.codec, d.data \
+             FROM object o JOIN object_data d ON d.object_id = o.id WHERE o.collection_id = ?1",
+            &[
+                Value::Int(collection.id.get()),
+                Value::Int(account.get()),
+                Value::Int(collection.kind.home().column()),
+                Value::Text(&collection.name),
+                Value::Int(now),
+            ],
+        )?;
+        Ok(())
+    }
+}
