@@ -19,13 +19,14 @@ mod render;
 mod value;
 
 pub use options::{
-    Auth, Authenticity, Config, ImapClient, Limits, Listener, Log, Metrics, Queue, Route, Search,
-    Storage, Tls,
+    Auth, Authenticity, Check, Config, ImapClient, Limits, Listener, Log, Metrics, Queue, Route,
+    Search, Storage, Tls,
 };
 pub use parse::parse;
 pub use problem::{Problem, Problems};
 pub use render::{render_reference, render_sample};
 pub use value::{
-    Blobs, Database, DmarcPolicy, DnsFailure, Endpoint, Level, LogFormat, MediaRange, Network,
-    Protocol, RouteTls, SaslMechanism, Secret, TlsMode, Word, parse_size,
+    Blobs, CheckedMail, Database, DmarcPolicy, DnsFailure, Endpoint, Level, LogFormat, MediaRange,
+    Network, Protocol, RouteTls, SaslMechanism, Scanner, Secret, Socket, TlsMode, Unavailable,
+    Word, parse_size,
 };

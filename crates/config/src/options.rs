@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use crate::reader::TableReader;
 use crate::value::{
-    Blobs, Database, DmarcPolicy, DnsFailure, Endpoint, Level, LogFormat, MediaRange, Network,
-    OptionValue, Protocol, RouteTls, SaslMechanism, Secret, TlsMode, Word,
+    Blobs, CheckedMail, Database, DmarcPolicy, DnsFailure, Endpoint, Level, LogFormat, MediaRange,
+    Network, OptionValue, Protocol, RouteTls, SaslMechanism, Scanner, Secret, Socket, TlsMode,
+    Unavailable, Word,
 };
 
 /// What the documents say about one option.
@@ -545,6 +546,40 @@ sections! {
         timeout: Duration = default "20 s", since "0.2";
     }
 
+    /// A program that checks messages before they are taken. The table stands once for each of
+    /// them; they are asked in the order of the file, and each sees what those before it changed.
+    tables "check" pub struct Check {
+        /// What is asked: `rspamd`, `milter` (such as opendkim, clamav-milter), or `clamd`.
+        scanner: Scanner = required "rspamd", since "0.2";
+
+        /// Where it listens. For rspamd that is a normal worker, or its proxy.
+        address: Socket = required "127.0.0.1:11333", since "0.2";
+
+        /// Its name in the log and in metrics; without it, that of `scanner`.
+        name: Option<Word> = optional "spam", since "0.2";
+
+        /// Which mail it sees: `incoming` from other servers, `outgoing` from people who signed
+        /// in, `lmtp` from a server on this machine.
+        mail: Vec<CheckedMail> = default ["incoming", "outgoing"], since "0.2";
+
+        /// Larger messages are taken without asking it.
+        size: u64 = default "50 MiB", since "0.2";
+
+        /// How long it may take for one message.
+        timeout: Duration = default "1 min", since "0.2";
+
+        /// What happens to a message when it gives no answer: `defer` refuses it for now, so that
+        /// its sender tries again later; `accept` takes it unchecked.
+        unavailable: Unavailable = default "defer", since "0.2";
+
+        /// Whether what it condemns is refused. With `false`, such incoming mail goes into Junk.
+        refuse: bool = default true, since "0.2";
+
+        /// Whether incoming mail that rspamd marks as spam goes into Junk. With `false` it is
+        /// only marked, by the field `X-Spam`.
+        junk: bool = default true, since "0.2";
+    }
+
     /// What IMAP does beyond its limits.
     table "imap" pub struct Imap {
         /// Addresses of the accounts as which submission servers elsewhere sign in to fetch what
@@ -623,6 +658,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// `[authenticity]`
     pub authenticity: Authenticity,
+    /// Each `[[check]]`, in the order of the file.
+    pub checks: Vec<Check>,
     /// `[imap]`
     pub imap: Imap,
     /// `[pop3]`

@@ -4,6 +4,7 @@ mod reply;
 
 use storage::StorageError;
 
+use crate::check::CheckReply;
 use crate::content::ContentFault;
 
 /// What is wrong with a command line.
@@ -222,6 +223,9 @@ pub enum CommandError {
     /// Policy says no.
     #[error("refused: {0}")]
     Refused(#[from] Refusal),
+    /// A check of the content says no.
+    #[error("check: {} {}", .0.code, .0.text)]
+    Checked(CheckReply),
     /// Storage says no.
     #[error("storage: {0}")]
     Storage(#[from] StorageError),

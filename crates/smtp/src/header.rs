@@ -68,6 +68,18 @@ pub(crate) fn remove_fields(
     message.drain(written..read);
 }
 
+/// How fields begin that only checks here add. What a stranger wrote under such a name would be
+/// taken for their word by filters and mail programs.
+const FIELDS_OF_CHECKS: [&str; 4] = ["x-spam", "x-virus-", "x-rspamd-", "x-posthorn-"];
+
+/// Whether a field has a name that is for checks here.
+pub(crate) fn is_of_checks(field: &Field<'_>) -> bool {
+    FIELDS_OF_CHECKS.iter().any(|prefix| {
+        let start = field.name.get(..prefix.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+    })
+}
+
 /// Whom a message names as its origin (RFC 5322 §3.6.2).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Originators {
@@ -210,6 +222,15 @@ mod tests {
             remove_fields(&mut message, 11, |field| field.is("Bcc"));
             assert_eq!(message, [b"Bcc: ours\r\n", after.as_bytes()].concat(), "{before:?}");
         }
+    }
+
+    #[test]
+    fn fields_of_checks_are_known() {
+        let message =
+            b"X-Spam: Yes\r\nx-SPAM-Status: No\r\nX-Spamd-Bar: +\r\nX-Virus-Status: Clean\r\n\
+                        X-Posthorn-External: no\r\nX-Spa: 1\r\nSpam: 1\r\nX-Virus: 1\r\n\r\n";
+        let found: Vec<bool> = header_fields(message).map(|field| is_of_checks(&field)).collect();
+        assert_eq!(found, [true, true, true, true, true, false, false, false]);
     }
 
     #[test]

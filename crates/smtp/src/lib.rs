@@ -16,12 +16,13 @@
 //! **Invariants:** 250 is sent after storage says that the message is durable; only CRLF `.`
 //! CRLF ends `DATA`; no bare CR or LF gets in; every bound on a peer is in [`Settings`].
 //! Mail from outside is checked by `mailauth` before it is stored (RFC 8601).
-//! **Absent:** when and where to send, retrying, filters, spam checks.
+//! **Absent:** when and where to send, retrying, filters, what checks content ([`check`] is the seam).
 
 mod header;
 mod server;
 mod settings;
 
+pub mod check;
 pub mod client;
 pub mod content;
 pub mod error;

@@ -6,6 +6,7 @@
 //! message leaves nothing behind.
 
 mod authenticity;
+mod content_check;
 mod delivery;
 mod desk;
 mod memory;
@@ -19,6 +20,7 @@ use sasl::{Name, RESPONSE_BYTES_MAX};
 use storage::StorageError;
 use tokio::time::Instant;
 
+use crate::check::{CheckSession, ContentChecks};
 use crate::error::{CommandError, Farewell, Refusal, SyntaxError};
 use crate::parse::{VERBS, verb_of};
 use crate::session::{Next, Session};
@@ -41,6 +43,7 @@ pub struct Server {
     desk: Desk,
     memory: ReceptionMemory,
     counts: Arc<ProtocolCounts>,
+    checks: Option<Arc<dyn ContentChecks>>,
     turned_away: Vec<u8>,
 }
 
@@ -50,7 +53,7 @@ impl Server {
         let mut turned_away = Vec::new();
         Farewell::TooManyConnections.reply().render(&mut turned_away);
         let counts = Arc::new(Self::new_counts());
-        Self { settings: Arc::new(settings), desk, memory, counts, turned_away }
+        Self { settings: Arc::new(settings), desk, memory, counts, checks: None, turned_away }
     }
 
     /// Counters that all servers of a role may share.
@@ -61,6 +64,12 @@ impl Server {
     /// The same server, counting in `counts`.
     pub fn counting(self, counts: Arc<ProtocolCounts>) -> Self {
         Self { counts, ..self }
+    }
+
+    /// The same server, having messages checked before it takes them.
+    pub fn checked_by(self, checks: Arc<dyn ContentChecks>) -> Self {
+        let checks = Some(checks).filter(|checks| checks.looks_at(self.settings.role));
+        Self { checks, ..self }
     }
 }
 
@@ -87,6 +96,7 @@ impl net::Service for Server {
             user: None,
             targets: Vec::new(),
             incoming: None,
+            checks: None,
         };
         visit.offer();
         visit.run().await;
@@ -111,11 +121,17 @@ struct Visit<'a> {
     targets: Vec<Target>,
     /// The message whose chunks are arriving.
     incoming: Option<Incoming>,
+    /// The checks, once a message was shown to them.
+    checks: Option<Box<dyn CheckSession>>,
 }
 
 impl Visit<'_> {
     async fn run(mut self) {
-        match self.converse().await {
+        let outcome = self.converse().await;
+        if let Some(checks) = self.checks.take() {
+            checks.end().await;
+        }
+        match outcome {
             Ok(()) => self.connection.close().await,
             Err(ConnectionError::TimedOut) => self.end(Farewell::TimedOut).await,
             Err(ConnectionError::Flood) => self.end(Farewell::Endless).await,
@@ -407,6 +423,7 @@ fn log_refusal(error: &CommandError) {
         CommandError::Storage(_)
         | CommandError::Syntax(_)
         | CommandError::WrongState(_)
+        | CommandError::Checked(_)
         | CommandError::Refused(_) => tracing::debug!(%error, "refused"),
     }
 }

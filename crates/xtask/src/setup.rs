@@ -29,6 +29,11 @@ const FOR_TESTS: &[(&str, &str)] = &[
     ("gsasl", "gsasl"),
     // What accounts are copied from and to; no daemon of it is used.
     ("dovecot", "dovecot-imapd"),
+    // What mail is checked by.
+    ("rspamd", "rspamd"),
+    ("clamd", "clamav-daemon"),
+    ("clamav-milter", "clamav-milter"),
+    ("opendkim", "opendkim"),
     ("strace", "strace"),
     ("setpriv", "util-linux"),
     ("python3", "python3"),

@@ -173,6 +173,52 @@ choice! {
     }
 }
 
+choice! {
+    /// A program that checks mail.
+    Scanner: "`rspamd`, `milter`, `clamd`" {
+        /// rspamd, over HTTP.
+        Rspamd = "rspamd",
+        /// A program that speaks the milter protocol.
+        Milter = "milter",
+        /// ClamAV's daemon.
+        Clamd = "clamd",
+    }
+}
+
+choice! {
+    /// Which mail a check looks at.
+    CheckedMail: "`incoming`, `outgoing`, `lmtp`" {
+        /// Mail from other servers.
+        Incoming = "incoming",
+        /// Mail from people who signed in.
+        Outgoing = "outgoing",
+        /// Mail handed in over LMTP.
+        Lmtp = "lmtp",
+    }
+}
+
+choice! {
+    /// What happens to mail whose check gives no answer.
+    Unavailable: "`defer`, `accept`" {
+        /// It is refused for now.
+        Defer = "defer",
+        /// It is taken unchecked.
+        Accept = "accept",
+    }
+}
+
+impl OptionValue for Vec<CheckedMail> {
+    const TYPE: &'static str = "list of `incoming`, `outgoing`, `lmtp`";
+
+    fn parse(value: &DeValue<'_>, directory: &Path) -> Result<Self, String> {
+        let kinds = list(value, |value| CheckedMail::parse(value, directory))?;
+        if kinds.is_empty() {
+            return Err("expected at least one kind of mail".to_owned());
+        }
+        Ok(kinds)
+    }
+}
+
 impl OptionValue for Vec<SaslMechanism> {
     const TYPE: &'static str = "`all`, or a list of mechanisms";
 

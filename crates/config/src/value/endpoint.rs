@@ -1,8 +1,8 @@
-//! A server to connect to.
+//! A server to connect to, elsewhere or on this machine.
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 
@@ -55,6 +55,33 @@ impl OptionValue for Endpoint {
     }
 }
 
+/// Where a program listens that helps this one: a host and a port, or a socket in the file system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Socket {
+    /// Over TCP.
+    Inet(Endpoint),
+    /// A socket file.
+    Unix(PathBuf),
+}
+
+impl OptionValue for Socket {
+    const TYPE: &'static str = "`HOST:PORT` or `unix:PATH`";
+
+    fn parse(value: &DeValue<'_>, directory: &Path) -> Result<Self, String> {
+        let written = text(value, "\"host:port\" or \"unix:/path\"")?;
+        if let Some(path) = written.strip_prefix("unix:").filter(|path| !path.is_empty()) {
+            return Ok(Self::Unix(directory.join(path)));
+        }
+        // Where the port is SMTP's it was left out, or nobody of this kind listens there.
+        split(written).filter(|endpoint| endpoint.port != PORT).map(Self::Inet).ok_or_else(|| {
+            format!(
+                "\"{written}\" is neither host and port nor unix:/path; for example \
+                     127.0.0.1:11333"
+            )
+        })
+    }
+}
+
 fn split(written: &str) -> Option<Endpoint> {
     if let Some(rest) = written.strip_prefix('[') {
         let (address, rest) = rest.split_once(']')?;
@@ -89,6 +116,16 @@ mod tests {
         }
         for written in ["", ":25", "a:0", "a:b", "a b", "[::1", "[::1]25", "::1", "a:70000"] {
             assert_eq!(split(written), None, "{written:?}");
+        }
+        let socket = |written: &str| {
+            let quoted = format!("\"{written}\"");
+            let value = DeValue::parse(&quoted).unwrap();
+            Socket::parse(value.get_ref(), Path::new("/etc"))
+        };
+        assert_eq!(socket("unix:run/x.sock"), Ok(Socket::Unix("/etc/run/x.sock".into())));
+        assert!(matches!(socket("[::1]:783"), Ok(Socket::Inet(_))));
+        for written in ["localhost", "unix:", "/run/x.sock", ""] {
+            assert!(socket(written).is_err(), "{written:?}");
         }
         assert!(split("127.0.0.1").unwrap().is_loopback());
         assert!(!split("localhost").unwrap().is_loopback());

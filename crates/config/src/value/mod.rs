@@ -14,9 +14,10 @@ use toml::de::DeValue;
 
 pub use address::Network;
 pub use choice::{
-    DmarcPolicy, DnsFailure, Level, LogFormat, Protocol, RouteTls, SaslMechanism, TlsMode,
+    CheckedMail, DmarcPolicy, DnsFailure, Level, LogFormat, Protocol, RouteTls, SaslMechanism,
+    Scanner, TlsMode, Unavailable,
 };
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, Socket};
 pub use media::MediaRange;
 pub use place::{Blobs, Database, Secret};
 pub use scalar::parse_size;

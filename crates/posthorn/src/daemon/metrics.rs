@@ -15,6 +15,7 @@ use prometheus_client::registry::{Registry, Unit};
 use queue::CountersSnapshot;
 use storage::{BATCH_SIZES, COMMIT_MICROS, StatisticsSnapshot, Store};
 
+use super::checks::CheckMetrics;
 use super::services::{Counts, Shared};
 
 /// Everything that is measured.
@@ -30,6 +31,7 @@ impl Metrics {
         let (store, authenticator) = (shared.store.clone(), shared.authenticator.clone());
         registry.register_collector(Box::new(Inside { store, authenticator }));
         registry.register_collector(Box::new(Protocols { counts: shared.counts.clone() }));
+        registry.register_collector(Box::new(CheckMetrics { checks: shared.checks.clone() }));
         if let Some(queue) = shared.queue.clone() {
             let counters = Box::new(move || queue.counters());
             registry.register_collector(Box::new(Sending { counters }));
@@ -325,6 +327,7 @@ mod tests {
     use net::SystemClock;
 
     use super::*;
+    use crate::daemon::checks::Checks;
 
     /// The page of a daemon that has one listener and did nothing.
     fn page() -> String {
@@ -336,8 +339,20 @@ mod tests {
         let memory = smtp::ReceptionMemory::new(0);
         let counts = Arc::new(Counts::new());
         let srs_key = mailauth::srs::SrsKey::new([0; 32]);
-        let shared =
-            Shared { store, authenticator, memory, dns: None, srs_key, queue: None, counts };
+        let text = "hostname = \"a.test\"\n[tls]\nmode = \"self-signed\"\n[[listener]]\n\
+                    protocol = \"imap\"\nbind = \"[::1]:143\"\n[[check]]\nscanner = \"clamd\"\n\
+                    address = \"[::1]:3310\"\n";
+        let checks = Checks::new(&config::parse(text, Path::new("p.toml")).unwrap());
+        let shared = Shared {
+            store,
+            authenticator,
+            memory,
+            dns: None,
+            srs_key,
+            queue: None,
+            counts,
+            checks,
+        };
         let listeners = vec![("imap".to_owned(), Arc::default())];
         let mut metrics = Metrics::new(listeners, &shared);
         let counters = Box::new(CountersSnapshot::default);

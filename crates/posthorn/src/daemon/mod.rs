@@ -4,6 +4,7 @@
 //! listener (all or none), then serve, then say `ready`. End, on SIGTERM or SIGINT: stop accepting, let
 //! sessions say goodbye for `limits.shutdown_timeout`, cut off the rest, close the store.
 
+mod checks;
 mod dns;
 mod health;
 mod http;

@@ -84,6 +84,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("limits.reception_memory", limits.0.reception_memory != limits.1.reception_memory),
         ("limits.mailboxes", limits.0.mailboxes != limits.1.mailboxes),
         ("limits.keywords", limits.0.keywords != limits.1.keywords),
+        ("check", old.checks != new.checks),
         ("auth", old.auth != new.auth),
         ("log.format", old.log.format != new.log.format),
         ("metrics", old.metrics != new.metrics),

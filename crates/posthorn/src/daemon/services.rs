@@ -14,6 +14,7 @@ use queue::Queue;
 use smtp::{Authenticity, AuthenticitySettings, Desk, ReceptionMemory, Role};
 use storage::Store;
 
+use super::checks::Checks;
 use super::open::count;
 use crate::admin::Admin;
 
@@ -30,6 +31,7 @@ pub(super) struct Shared {
     /// Absent where nothing is sent.
     pub(super) queue: Option<Queue>,
     pub(super) counts: Arc<Counts>,
+    pub(super) checks: Checks,
 }
 
 /// What the sessions of each protocol count, over all listeners and reloads.
@@ -87,6 +89,7 @@ impl Shared {
             srs_key: admin.seal_key.srs(),
             queue,
             counts: Arc::new(Counts::new()),
+            checks: Checks::new(config),
         }
     }
 
@@ -187,7 +190,9 @@ impl Shared {
         if let Some(dns) = &self.dns {
             desk = desk.checking(Arc::new(authenticity(config, dns.clone())));
         }
-        smtp::Server::new(settings, desk, self.memory.clone()).counting(self.counts.of(role))
+        smtp::Server::new(settings, desk, self.memory.clone())
+            .counting(self.counts.of(role))
+            .checked_by(Arc::new(self.checks.clone()))
     }
 }
 

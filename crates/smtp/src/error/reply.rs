@@ -13,6 +13,7 @@ impl CommandError {
             Self::Syntax(error) => syntax_reply(*error),
             Self::WrongState(error) => state_reply(*error),
             Self::Refused(refusal) => refusal_reply(*refusal),
+            Self::Checked(reply) => reply.reply(),
             Self::Storage(error) => storage_reply(error),
         }
     }

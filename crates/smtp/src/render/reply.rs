@@ -1,11 +1,14 @@
 //! One reply: code, enhanced code, text (RFC 5321 §4.2, RFC 2034 §4).
 
+use std::borrow::Cow;
+
 /// An enhanced status code, RFC 3463 §2: class, subject, detail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Enhanced(pub u8, pub u8, pub u8);
 
-/// A reply of one line with a fixed text. Nothing a peer sent is ever echoed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A reply of one line. Its text is fixed, but for what checks of content say; nothing a peer
+/// sent is ever echoed.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     /// The three-digit code, RFC 5321 §4.2.1.
     pub code: u16,
@@ -13,18 +16,18 @@ pub struct Reply {
     /// LHLO and intermediate replies).
     pub enhanced: Option<Enhanced>,
     /// What people read.
-    pub text: &'static str,
+    pub text: Cow<'static, str>,
 }
 
 impl Reply {
     /// A reply with an enhanced code.
     pub const fn new(code: u16, enhanced: Enhanced, text: &'static str) -> Self {
-        Self { code, enhanced: Some(enhanced), text }
+        Self { code, enhanced: Some(enhanced), text: Cow::Borrowed(text) }
     }
 
     /// A reply without one.
     pub const fn plain(code: u16, text: &'static str) -> Self {
-        Self { code, enhanced: None, text }
+        Self { code, enhanced: None, text: Cow::Borrowed(text) }
     }
 
     /// True for 4xx: the client should try again later.

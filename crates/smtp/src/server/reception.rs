@@ -15,7 +15,7 @@ use super::memory::MessageBuffer;
 use super::{Flow, Visit, log_refusal};
 use crate::content::{Content, ContentLimits, Encoding, Fed, Framing};
 use crate::error::{CommandError, Refusal};
-use crate::header::{HeaderFacts, Originators, remove_fields};
+use crate::header::{HeaderFacts, Originators, is_of_checks, remove_fields};
 use crate::settings::Role;
 use crate::types::{Body, Envelope, ForwardPath, Priority, ReversePath};
 
@@ -36,19 +36,21 @@ static NEXT_MESSAGE: AtomicU64 = AtomicU64::new(0);
 #[derive(Debug)]
 pub(super) struct Incoming {
     /// Stands in Received, in the reply and in the log.
-    id: u64,
+    pub(super) id: u64,
     /// When it began.
     at: DateTime,
     /// How fast it comes, however many chunks it comes in and whatever stands between.
     pub(super) pace: Pace,
     content: Content,
-    buffer: MessageBuffer,
+    pub(super) buffer: MessageBuffer,
     /// Bytes of our trace fields, at the start of the buffer.
-    trace_bytes: usize,
+    pub(super) trace_bytes: usize,
     /// Bytes of Return-Path, the first of them.
     return_path_bytes: usize,
     /// Where it belongs in mailboxes here.
-    placement: Placement,
+    pub(super) placement: Placement,
+    /// Whether a check put bytes outside ASCII into it.
+    pub(super) eight_bit: bool,
     /// Why it is refused, apart from what the content tells.
     refusal: Option<Refusal>,
     /// Its header section says `TLS-Required: No`.
@@ -238,6 +240,7 @@ impl Visit<'_> {
             trace_bytes: 0,
             return_path_bytes: 0,
             placement: Placement::Inbox,
+            eight_bit: false,
             refusal: None,
             tls_optional: false,
         };
@@ -282,7 +285,10 @@ impl Visit<'_> {
         let id = incoming.id;
         let size_bytes = incoming.content.message_bytes();
         let outcome = match self.judge(&mut incoming).await {
-            Ok(()) => self.deliver(incoming).await,
+            Ok(()) => match self.check_content(&mut incoming).await {
+                Ok(()) => self.deliver(incoming).await,
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error),
         };
         self.count(&outcome, size_bytes);
@@ -348,6 +354,7 @@ impl Visit<'_> {
         let submitted = self.user.is_some();
         let authserv_id = self.server.desk.authserv_id();
         let from_outside = settings.role != Role::Lmtp;
+        let from_strangers = settings.role == Role::Mx;
         remove_fields(&mut incoming.buffer.bytes, incoming.trace_bytes, |field| {
             // RFC 5321 §4.4: final delivery removes a Return-Path that was there before and
             // writes the true one; what is sent on goes without.
@@ -359,6 +366,7 @@ impl Visit<'_> {
                 || from_outside
                     && field.is("Authentication-Results")
                     && is_forged(field.value, authserv_id)
+                || from_strangers && is_of_checks(field)
         });
         if submitted {
             incoming.complete(facts, &settings.hostname, sender);
@@ -407,7 +415,7 @@ impl Visit<'_> {
             envelope,
             targets: std::mem::take(&mut self.targets),
             placement: incoming.placement,
-            eight_bit: incoming.content.is_eight_bit(),
+            eight_bit: incoming.eight_bit || incoming.content.is_eight_bit(),
             tls_optional: incoming.tls_optional,
             submitter: self.user.as_ref().map(|user| user.account),
             role: self.server.settings.role,

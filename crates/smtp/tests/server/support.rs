@@ -67,11 +67,11 @@ impl Fixture {
         self.store
             .read(move |tx| {
                 let account = tx.find_account(&address)?.unwrap().id;
-                let inbox = tx.find_mailbox(account, &name)?.unwrap().id;
-                Ok((account, inbox))
+                let mailbox = tx.find_mailbox(account, &name)?.unwrap().id;
+                Ok((account, mailbox))
             })
             .await
-            .map(|(account, inbox)| self.messages(account, inbox))
+            .map(|(account, mailbox)| self.messages(account, mailbox))
             .unwrap()
             .await
     }
@@ -109,12 +109,15 @@ impl Fixture {
 
     /// Opens a connection; the server's half runs in a task of its own.
     pub(crate) fn connect(&self, settings: Settings) -> DuplexStream {
+        self.connect_to(Server::new(settings, self.desk.clone(), self.memory.clone()))
+    }
+
+    fn connect_to(&self, server: Server) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let peer: SocketAddr = "192.0.2.7:4321".parse().unwrap();
         let local: SocketAddr = "192.0.2.1:25".parse().unwrap();
         let stream = Stream::memory(theirs, peer, local);
         let connection = Connection::new(stream, ConnectionSettings::default());
-        let server = Server::new(settings, self.desk.clone(), self.memory.clone());
         let shutdown = self.shutdown.clone();
         tokio::spawn(async move { server.serve(connection, shutdown).await });
         ours
@@ -122,7 +125,15 @@ impl Fixture {
 
     /// Sends `wire` in pieces of `step` bytes, says QUIT by closing, gives all replies.
     pub(crate) async fn talk(&self, settings: Settings, wire: &[u8], step: usize) -> String {
-        let mut stream = self.connect(settings);
+        Self::say(self.connect(settings), wire, step).await
+    }
+
+    /// The same with a server of the test's own making.
+    pub(crate) async fn talk_to(&self, server: Server, wire: &[u8]) -> String {
+        Self::say(self.connect_to(server), wire, wire.len()).await
+    }
+
+    async fn say(mut stream: DuplexStream, wire: &[u8], step: usize) -> String {
         for piece in wire.chunks(step.max(1)) {
             if stream.write_all(piece).await.is_err() {
                 break;

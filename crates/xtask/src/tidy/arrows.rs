@@ -60,6 +60,7 @@ const TABLE: &[Row] = &[
     row("storage", Layer::Base, &["ids", "message", "textindex", "ical"]),
     row("auth", Layer::Service, &["ids", "sasl", "net", "storage"]),
     row("delivery", Layer::Service, &["ids", "storage", "message", "mailauth", "responder"]),
+    row("scan", Layer::Service, &["message"]),
     row("imap", Layer::Protocol, BELOW_PROTOCOLS),
     row("pop3", Layer::Protocol, BELOW_PROTOCOLS),
     row("smtp", Layer::Protocol, BELOW_PROTOCOLS),

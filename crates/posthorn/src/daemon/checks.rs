@@ -1,0 +1,194 @@
+//! Content checks: what the configuration says of them, and the way from an SMTP session to the
+//! programs that check.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use config::{CheckedMail as Kind, Config, Socket, Unavailable};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use scan::{
+    Chain, ChainSession, Check, CheckCounters, Clamd, Mail, Milter, OnFailure, Origin, Outcome,
+    Peer, Rspamd, Scanner, ScannerAddress, TlsOfPeer,
+};
+use smtp::Role;
+use smtp::check::{CheckReply, CheckSession, CheckedMail, Checking, ContentChecks, Verdict};
+use smtp::render::Enhanced;
+use smtp::types::{ForwardPath, ReversePath};
+use storage::Placement;
+
+/// The checks of a daemon.
+#[derive(Clone)]
+pub(super) struct Checks {
+    chain: Chain,
+    hostname: Arc<str>,
+}
+
+impl Checks {
+    /// Those of the configuration.
+    pub(super) fn new(config: &Config) -> Self {
+        let checks = config.checks.iter().map(check).collect();
+        Self { chain: Chain::new(checks), hostname: config.hostname.as_str().into() }
+    }
+}
+
+fn check(check: &config::Check) -> Check {
+    let address = address(&check.address);
+    Check {
+        name: match &check.name {
+            Some(name) => name.to_string(),
+            None => check.scanner.as_str().to_owned(),
+        },
+        scanner: match check.scanner {
+            config::Scanner::Rspamd => Scanner::Rspamd(Rspamd { address }),
+            config::Scanner::Milter => Scanner::Milter(Milter { address }),
+            config::Scanner::Clamd => Scanner::Clamd(Clamd { address }),
+        },
+        origins: check
+            .mail
+            .iter()
+            .map(|kind| match kind {
+                Kind::Incoming => Origin::Incoming,
+                Kind::Outgoing => Origin::Outgoing,
+                Kind::Lmtp => Origin::Local,
+            })
+            .collect(),
+        size_bytes_max: check.size,
+        timeout: check.timeout,
+        on_failure: match check.unavailable {
+            Unavailable::Defer => OnFailure::Defer,
+            Unavailable::Accept => OnFailure::Accept,
+        },
+        refuses: check.refuse,
+        quarantines: check.junk,
+        counters: Arc::default(),
+    }
+}
+
+/// Where a program listens, as `scan` has it.
+pub(super) fn address(socket: &Socket) -> ScannerAddress {
+    match socket {
+        Socket::Inet(endpoint) => {
+            ScannerAddress::Inet { host: endpoint.host().to_owned(), port: endpoint.port() }
+        }
+        Socket::Unix(path) => ScannerAddress::Unix(path.clone()),
+    }
+}
+
+fn origin(role: Role) -> Origin {
+    match role {
+        Role::Mx => Origin::Incoming,
+        Role::Submission => Origin::Outgoing,
+        Role::Lmtp => Origin::Local,
+    }
+}
+
+impl ContentChecks for Checks {
+    fn looks_at(&self, role: Role) -> bool {
+        self.chain.looks_at(origin(role))
+    }
+
+    fn begin(&self) -> Box<dyn CheckSession> {
+        Box::new(Session { checks: self.chain.begin(), hostname: self.hostname.clone() })
+    }
+}
+
+/// The checks of one connection.
+struct Session {
+    checks: ChainSession,
+    hostname: Arc<str>,
+}
+
+impl CheckSession for Session {
+    fn check<'a>(&'a mut self, mail: CheckedMail<'a>) -> Checking<'a, Verdict> {
+        Box::pin(async move {
+            let reverse_path = match &mail.envelope.reverse_path {
+                ReversePath::Null => String::new(),
+                ReversePath::Mailbox(mailbox) => mailbox.to_string(),
+            };
+            let recipients = mail.envelope.recipients.iter();
+            let recipients: Vec<String> = recipients
+                .map(|recipient| match &recipient.path {
+                    ForwardPath::Postmaster => "postmaster".to_owned(),
+                    ForwardPath::Mailbox(mailbox) => mailbox.to_string(),
+                })
+                .collect();
+            let shown = Mail {
+                origin: origin(mail.role),
+                peer: Peer {
+                    address: mail.peer,
+                    name: mail.peer_name,
+                    helo: mail.helo,
+                    tls: mail
+                        .tls
+                        .map(|tls| TlsOfPeer { version: &tls.version, cipher: &tls.cipher }),
+                },
+                account: mail.account,
+                reverse_path: &reverse_path,
+                recipients: &recipients,
+                id: mail.id,
+                hostname: &self.hostname,
+                message: mail.message,
+            };
+            verdict(self.checks.run(shown).await)
+        })
+    }
+
+    fn end(self: Box<Self>) -> Checking<'static, ()> {
+        Box::pin(self.checks.end())
+    }
+}
+
+fn verdict(outcome: Outcome) -> Verdict {
+    match outcome {
+        Outcome::Accept { changed, quarantine } => {
+            let placement = if quarantine { Placement::Junk } else { Placement::Inbox };
+            Verdict::Accept { changed, placement }
+        }
+        Outcome::Refuse(reply) => {
+            let (class, subject, detail) = reply.enhanced;
+            let enhanced = Enhanced(class, subject, detail);
+            Verdict::Refuse(CheckReply { code: reply.code, enhanced, text: reply.text })
+        }
+    }
+}
+
+/// What the checks count, for the metrics page.
+pub(super) struct CheckMetrics {
+    pub(super) checks: Checks,
+}
+
+impl fmt::Debug for CheckMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CheckMetrics").finish_non_exhaustive()
+    }
+}
+
+impl Collector for CheckMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let help = "Messages shown to a check, by what it said of them";
+        let mut family = encoder.encode_descriptor("checks", help, None, MetricType::Counter)?;
+        for check in self.checks.chain.checks() {
+            for (result, value) in results(&check.counters) {
+                let labels = [("check", check.name.as_str()), ("result", result)];
+                let value = value.load(Ordering::Relaxed);
+                ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn results(counters: &CheckCounters) -> [(&'static str, &AtomicU64); 6] {
+    [
+        ("accepted", &counters.accepted),
+        ("marked", &counters.marked),
+        ("deferred", &counters.deferred),
+        ("refused", &counters.refused),
+        ("failed", &counters.failed),
+        ("skipped", &counters.skipped),
+    ]
+}

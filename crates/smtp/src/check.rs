@@ -1,0 +1,90 @@
+//! The seam to those who check messages before they are taken: spam filters, virus scanners.
+//!
+//! [`ContentChecks`] is what the binary gives a [`Server`](crate::Server). A connection begins a
+//! [`CheckSession`] with its first message and asks it about each; what comes back is a
+//! [`Verdict`]. There is no verdict for throwing a message away unseen.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+
+use net::TlsFacts;
+use storage::Placement;
+
+use crate::render::{Enhanced, Reply};
+use crate::settings::Role;
+use crate::types::Envelope;
+
+/// A message that was read, and all that is known of it.
+#[derive(Debug, Clone, Copy)]
+pub struct CheckedMail<'a> {
+    /// By which kind of listener it came.
+    pub role: Role,
+    /// Where it came from.
+    pub peer: SocketAddr,
+    /// The peer's name in the DNS, where it was looked up and points back.
+    pub peer_name: Option<&'a str>,
+    /// What the peer calls itself.
+    pub helo: &'a str,
+    /// TLS, where it is used.
+    pub tls: Option<&'a TlsFacts>,
+    /// The address of the account that signed in.
+    pub account: Option<&'a str>,
+    /// Sender and recipients.
+    pub envelope: &'a Envelope,
+    /// The id that stands in our Received field, in the log and in the reply.
+    pub id: &'a str,
+    /// Header and body, without our trace fields.
+    pub message: &'a [u8],
+}
+
+/// What becomes of the message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is taken.
+    Accept {
+        /// How it is now, where a check changed it.
+        changed: Option<Vec<u8>>,
+        /// Where it belongs in mailboxes here.
+        placement: Placement,
+    },
+    /// It is refused, for now or for good.
+    Refuse(CheckReply),
+}
+
+/// How a check has a message refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckReply {
+    /// 4yz or 5yz.
+    pub code: u16,
+    /// Of the same class.
+    pub enhanced: Enhanced,
+    /// One line of printable ASCII, made or cleaned by who gives it.
+    pub text: String,
+}
+
+impl CheckReply {
+    pub(crate) fn reply(&self) -> Reply {
+        Reply { code: self.code, enhanced: Some(self.enhanced), text: self.text.clone().into() }
+    }
+}
+
+/// A verdict on its way.
+pub type Checking<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// All checks, as every connection shares them.
+pub trait ContentChecks: Send + Sync + 'static {
+    /// Whether any would look at mail that comes by such a listener.
+    fn looks_at(&self, role: Role) -> bool;
+
+    /// The checks as one connection uses them.
+    fn begin(&self) -> Box<dyn CheckSession>;
+}
+
+/// The checks of one connection.
+pub trait CheckSession: Send {
+    /// Asks about a message.
+    fn check<'a>(&'a mut self, mail: CheckedMail<'a>) -> Checking<'a, Verdict>;
+
+    /// The connection has ended.
+    fn end(self: Box<Self>) -> Checking<'static, ()>;
+}
