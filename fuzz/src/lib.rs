@@ -15,6 +15,10 @@ use dav::xml::{
     Element, LockInfo, Multistatus, PropertyChange, PropertyRequest, Report, SharingRequest,
     Status, parse_acl, parse_mkcol,
 };
+use ical::{
+    CalendarObject, CalendarSelection, Card, CardVersion, Component, RecurrenceSelection, Schedule,
+    TimeRange,
+};
 use imap::mutf7;
 use imap::parse::{Dialect, Framer, Step, parse_command, parse_section, parse_sequence_set};
 use imap::render::{render_rejection, sequence_set};
@@ -46,7 +50,50 @@ pub const TARGETS: &[Target] = &[
     ("sieve_script", sieve_script),
     ("search_index", search_index),
     ("dav_body", dav_body),
+    ("calendar_object", calendar_object),
+    ("card", card),
 ];
+
+/// An object is an error, or is written as it was read; what is known of it beforehand agrees with
+/// what is found when one looks.
+pub fn calendar_object(input: &[u8]) {
+    let limits =
+        ical::Limits { bytes_max: 1 << 16, occurrences_max: 2_000, ..ical::Limits::default() };
+    let Ok(object) = CalendarObject::parse(input, &limits) else { return };
+    let facts = object.facts(&limits);
+    let zones = object.zones(jiff::tz::TimeZone::UTC, &limits);
+    let Ok(schedule) = Schedule::of(&object, &zones, &limits) else { return };
+    for (start, end) in [
+        ("20260101T000000Z", "20260108T000000Z"),
+        ("19700101T000000Z", "19700101T000001Z"),
+        ("20900101T000000Z", "21000101T000000Z"),
+    ] {
+        let range = TimeRange::parse(Some(start), Some(end)).expect("a range");
+        let overlaps = schedule.overlaps(&range).unwrap_or(false);
+        let touches =
+            facts.span.is_some_and(|span| span.start <= range.end && span.end >= range.start);
+        assert!(touches || !overlaps, "{start} {:?}", facts.span);
+        let recurrence = RecurrenceSelection::Expand(range);
+        let selection = CalendarSelection { recurrence, ..CalendarSelection::default() };
+        if let Ok(expanded) = selection.apply(&object, &schedule, &zones, &limits) {
+            assert!(Component::parse(&expanded.render(), &ical::Limits::default()).is_ok());
+        }
+    }
+    let again = CalendarObject::parse(&object.calendar().render(), &ical::Limits::default());
+    assert_eq!(again.map(|again| again.facts(&limits)).as_ref(), Ok(&facts));
+}
+
+/// Cards are an error, or are cards in either version.
+pub fn card(input: &[u8]) {
+    let limits = ical::Limits { bytes_max: 1 << 16, ..ical::Limits::default() };
+    for card in Card::parse_all(input, &limits).unwrap_or_default() {
+        for version in [CardVersion::V4, CardVersion::V3] {
+            let written = card.clone().in_version(version).into_component().render();
+            let read = Card::parse_all(&written, &ical::Limits::default());
+            assert!(read.is_ok_and(|cards| cards.len() == 1), "{}", written.escape_ascii());
+        }
+    }
+}
 
 /// A body is an error or a tree that is written so that it reads the same, also within an answer;
 /// what a method makes of it is an error or a value.

@@ -10,7 +10,7 @@ pub(crate) fn logical_end(bytes: &[u8]) -> usize {
     let mut from = 0;
     loop {
         let rest = bytes.get(from..).unwrap_or_default();
-        let Some(at) = rest.iter().position(|byte| *byte == b'\n') else { return bytes.len() };
+        let Some(at) = memchr::memchr(b'\n', rest) else { return bytes.len() };
         from += at + 1;
         if !matches!(bytes.get(from), Some(b' ' | b'\t')) {
             return from;

@@ -12,13 +12,16 @@
 //! [`CalendarObject`] is what may be stored as one resource, [`ObjectFacts`] what a store keeps of
 //! it beside its bytes.
 //!
-//! Filters ([`ComponentFilter`]) and selections ([`CalendarSelection`]) are what clients of CalDAV
+//! A [`Card`] is a vCard of version 3.0 or 4.0, and can be had as the other.
+//!
+//! Filters ([`ComponentFilter`], [`CardFilter`]) and selections ([`CalendarSelection`]) are what clients of CalDAV
 //! ask; a [`Schedule`] is an object's times made ready for them, [`BusyTimes`] what comes of many.
 //!
 //! **Invariants:** nothing that is read panics; work and memory are bounded by [`Limits`], and an
 //! expansion by the window and count it is asked for. **Absent:** the clock, I/O, what CalDAV
 //! makes of an object.
 
+mod card;
 mod component;
 mod error;
 mod fold;
@@ -31,6 +34,7 @@ mod text;
 mod time;
 mod zone;
 
+pub use card::{Card, CardFacts, CardKind, CardVersion, InvalidCard};
 pub use component::Component;
 pub use error::Error;
 pub use fold::to_utf8;

@@ -117,11 +117,27 @@ impl Line {
         self.value = without_breaks(value.into());
     }
 
+    /// Gives it another name; `name` in capitals.
+    pub fn set_name(&mut self, name: &str) {
+        self.raw.clear();
+        self.name = name.to_owned();
+    }
+
+    /// Puts it into a group, or out of any.
+    pub fn set_group(&mut self, group: Option<String>) {
+        self.raw.clear();
+        self.group = group;
+    }
+
     /// Puts a parameter in the place of those of its name.
     pub fn set_parameter(&mut self, name: &str, value: impl Into<String>) {
+        self.set_parameter_values(name, vec![value.into()]);
+    }
+
+    /// The same with several values.
+    pub fn set_parameter_values(&mut self, name: &str, values: Vec<String>) {
         self.raw.clear();
         let name = name.to_ascii_uppercase();
-        let values = vec![value.into()];
         match self.parameters.iter_mut().find(|parameter| parameter.name == name) {
             Some(parameter) => parameter.values = values,
             None => self.parameters.push(Parameter { name, values }),

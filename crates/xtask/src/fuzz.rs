@@ -19,6 +19,8 @@ const TARGETS: &[&str] = &[
     "sasl_exchange",
     "config_file",
     "dav_body",
+    "calendar_object",
+    "card",
 ];
 
 /// What cargo-fuzz passes to the compiler. `RUSTC_BOOTSTRAP` lets a stable compiler take the two

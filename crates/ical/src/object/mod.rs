@@ -16,4 +16,5 @@ pub(crate) use facts::calendar_user;
 pub use invalid::Invalid;
 pub use kind::ComponentKind;
 pub use parse::CalendarObject;
+pub(crate) use parse::is_text;
 pub use schedule::Schedule;

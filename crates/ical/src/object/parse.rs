@@ -48,9 +48,19 @@ impl CalendarObject {
         if calendar.line("METHOD").is_some() {
             return Err(Invalid::Object("it has a METHOD"));
         }
+        let object = Self::of_message(calendar)?;
+        object.parts().try_for_each(|part| needs(part, object.kind))?;
+        Ok(object)
+    }
+
+    /// What a message may be about: RFC 5546 §3.2 has it without a time where that is said already.
+    pub(crate) fn of_message(calendar: Component) -> Result<Self, Invalid> {
+        if !calendar.is("VCALENDAR") {
+            return Err(Invalid::Lacks("VCALENDAR"));
+        }
         let (kind, uid) = kind_and_uid(&calendar)?;
         let object = Self { calendar, kind, uid };
-        object.parts().try_for_each(|part| check(part, kind))?;
+        object.parts().try_for_each(check)?;
         Ok(object)
     }
 
@@ -125,8 +135,8 @@ fn kind_and_uid(calendar: &Component) -> Result<(ComponentKind, String), Invalid
     found.ok_or(Invalid::Object("it has no component"))
 }
 
-/// Whether the values that a server looks at are what they have to be.
-fn check(part: &Component, kind: ComponentKind) -> Result<(), Invalid> {
+/// Whether a component says when it is.
+fn needs(part: &Component, kind: ComponentKind) -> Result<(), Invalid> {
     let has = |name| part.line(name).is_some();
     if kind == ComponentKind::Event && !has("DTSTART") {
         // RFC 5545 §3.6.1: required where there is no METHOD.
@@ -135,6 +145,11 @@ fn check(part: &Component, kind: ComponentKind) -> Result<(), Invalid> {
     if kind == ComponentKind::Todo && has("RRULE") && !has("DTSTART") && !has("DUE") {
         return Err(Invalid::Lacks("DTSTART"));
     }
+    Ok(())
+}
+
+/// Whether the values that a server looks at are what they have to be.
+fn check(part: &Component) -> Result<(), Invalid> {
     for line in &part.lines {
         match line.name() {
             "DTSTART" | "DTEND" | "DUE" | "RECURRENCE-ID" | "COMPLETED" | "CREATED" | "DTSTAMP"

@@ -2,6 +2,7 @@
 //! (selections). The words are those of RFC 4791 §9.6 to §9.10 and RFC 6352 §10.3 to §10.6.
 
 mod calendar;
+mod cards;
 mod extract;
 mod filter;
 mod free_busy;
