@@ -30,6 +30,7 @@ mod line;
 mod object;
 mod query;
 mod recur;
+pub mod scheduling;
 mod text;
 mod time;
 mod zone;

@@ -1,0 +1,112 @@
+//! Messages (RFC 5546 §1.4, §3).
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::users::Scene;
+use crate::component::Component;
+use crate::limits::Limits;
+use crate::line::Line;
+use crate::object::{CalendarObject, Invalid};
+use crate::time::Value;
+
+/// What a message wants, of those that are sent and understood here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// An invitation, or news of it.
+    Request,
+    /// An answer to it.
+    Reply,
+    /// Its end.
+    Cancel,
+}
+
+impl Method {
+    /// METHOD, and the parameter of the media type.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Request => "REQUEST",
+            Self::Reply => "REPLY",
+            Self::Cancel => "CANCEL",
+        }
+    }
+
+    /// The method of that name.
+    pub fn find(name: &str) -> Option<Self> {
+        let all = [Self::Request, Self::Reply, Self::Cancel];
+        all.into_iter().find(|method| method.name().eq_ignore_ascii_case(name.trim()))
+    }
+}
+
+/// One that came.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// What it wants.
+    pub method: Method,
+    /// What it is about, without METHOD.
+    pub object: CalendarObject,
+}
+
+impl Message {
+    /// Reads one. `Ok(None)` where the method is none of those that are understood.
+    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Option<Self>, Invalid> {
+        let mut calendar = Component::parse(bytes, limits)?;
+        let method = calendar.line("METHOD").map(|line| line.value().to_owned());
+        let Some(method) = method.as_deref().and_then(Method::find) else { return Ok(None) };
+        calendar.lines.retain(|line| line.name() != "METHOD");
+        Ok(Some(Self { method, object: CalendarObject::of_message(calendar)? }))
+    }
+}
+
+/// One that is to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// To whom, as the object has it.
+    pub to: String,
+    /// What it wants.
+    pub method: Method,
+    /// The VCALENDAR, with METHOD.
+    pub calendar: Component,
+}
+
+impl Outgoing {
+    /// A message of some components of an object, with the zones they may name.
+    pub(super) fn new(
+        to: &str,
+        method: Method,
+        of: &Component,
+        parts: Vec<Component>,
+        scene: &Scene<'_>,
+    ) -> Self {
+        let mut calendar = Component::new("VCALENDAR");
+        calendar.lines.push(Line::new("PRODID", scene.product));
+        calendar.lines.push(Line::new("VERSION", "2.0"));
+        calendar.lines.push(Line::new("METHOD", method.name()));
+        calendar.components.extend(of.components_named("VTIMEZONE").cloned());
+        let parts = parts.into_iter().map(|part| as_sent(part, scene.now));
+        calendar.components.extend(parts);
+        Self { to: to.to_owned(), method, calendar }
+    }
+}
+
+/// A component as others may see it: without alarms, and without what is between a client and its
+/// server (RFC 6638 §7: these parameters are not sent).
+fn as_sent(mut part: Component, now: Timestamp) -> Component {
+    part.components.retain(|inner| !inner.is("VALARM"));
+    for line in &mut part.lines {
+        without_schedule_parameters(line);
+    }
+    // RFC 6638 §3.2.5: when the message was made.
+    part.put(Line::new("DTSTAMP", utc(now)));
+    part
+}
+
+pub(super) fn without_schedule_parameters(line: &mut Line) {
+    for name in ["SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND"] {
+        line.remove_parameter(name);
+    }
+}
+
+pub(super) fn utc(instant: Timestamp) -> String {
+    Value::Utc(TimeZone::UTC.to_datetime(instant)).to_string()
+}

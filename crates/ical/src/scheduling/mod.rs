@@ -1,0 +1,32 @@
+//! iTIP (RFC 5546) as rules: what follows from a change of an object, and what becomes of an object
+//! when a message comes. The base of scheduling inside a server (RFC 6638) and by mail (RFC 6047).
+//!
+//! | what happened | asked of |
+//! |---|---|
+//! | an organizer put, changed or deleted an object | [`organizer_change`] |
+//! | an attendee did | [`attendee_change`] |
+//! | REQUEST or CANCEL came | [`receive`] |
+//! | REPLY came | [`receive_reply`] |
+//!
+//! **Invariants:** a message about one instance changes nothing of the others; what is older than
+//! what is known changes nothing; an attendee gets no instance without them in it.
+//! **Absent:** who belongs to which account, delivery, ADD, COUNTER, DECLINECOUNTER, REFRESH and
+//! PUBLISH: programs send none of them, or do not mean them.
+
+mod attendee;
+mod changes;
+mod message;
+mod organizer;
+mod parts;
+mod receive;
+mod reply;
+#[cfg(test)]
+mod tests;
+mod users;
+
+pub use attendee::{AttendeeChange, ForbiddenChange, attendee_change};
+pub use message::{Message, Method, Outgoing};
+pub use organizer::{OrganizerChange, organizer_change};
+pub use receive::{Ignored, receive};
+pub use reply::receive_reply;
+pub use users::{Agent, Scene, Users, set_schedule_status};

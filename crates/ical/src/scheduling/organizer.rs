@@ -1,0 +1,255 @@
+//! What follows where an organizer changes an object (RFC 6638 §3.2.1, RFC 5546 §3.2.2, §3.2.5).
+
+use jiff::Timestamp;
+
+use super::changes::{Change, change, change_of_instance, invites, is_forced, seen};
+use super::message::{Method, Outgoing};
+use super::parts::{Instance, Parts, except, is_cancelled, sequence};
+use super::users::{Agent, Scene, Users, partstat};
+use crate::component::Component;
+use crate::line::Line;
+use crate::object::{CalendarObject, calendar_user};
+
+/// LIMIT: instances that are cancelled one by one. Of more, the whole is sent.
+const CANCELLED_MAX: usize = 20;
+
+/// What is stored, and what is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrganizerChange {
+    /// The object to be stored: SEQUENCE and PARTSTAT as the rules want them. `None` where it is
+    /// deleted. RFC 6638 §7.3: how the messages fared is still to be said in it.
+    pub stored: Option<Component>,
+    /// Messages, in order.
+    pub outgoing: Vec<Outgoing>,
+}
+
+/// `old` is what was stored, `new` what was put. An object that the person does not organize, or
+/// that invites nobody, has no consequences.
+pub fn organizer_change(
+    old: Option<&CalendarObject>,
+    new: Option<&CalendarObject>,
+    scene: &Scene<'_>,
+) -> OrganizerChange {
+    let mine = |object: &&CalendarObject| object.parts().all(|part| scene.users.organize(part));
+    let stored = new.map(|new| match (old.filter(mine), mine(&new)) {
+        (Some(old), true) => settle(old, new, scene),
+        _ => new.calendar().clone(),
+    });
+    let settled = stored.clone().and_then(|calendar| CalendarObject::of(calendar).ok());
+    let settled = settled.filter(|object| mine(&object));
+    let old = old.filter(mine).map(|old| Parts::of(old, scene.limits));
+    let new = settled.as_ref().map(|new| Parts::of(new, scene.limits));
+    let mut outgoing = Vec::new();
+    for user in invited(&[&old, &new], scene) {
+        tell(&user, old.as_ref(), new.as_ref(), scene, &mut outgoing);
+    }
+    let stored = stored.map(|mut calendar| {
+        let lines = calendar.components.iter_mut().flat_map(|part| part.lines.iter_mut());
+        // RFC 6638 §7.2: it is not kept.
+        lines.for_each(|line| line.remove_parameter("SCHEDULE-FORCE-SEND"));
+        calendar
+    });
+    OrganizerChange { stored, outgoing }
+}
+
+/// SEQUENCE grows and answers are void where it has another time.
+fn settle(old: &CalendarObject, new: &CalendarObject, scene: &Scene<'_>) -> Component {
+    let (old, new) = (Parts::of(old, scene.limits), Parts::of(new, scene.limits));
+    let mut calendar = new.object.calendar().clone();
+    let kind = new.object.kind().name();
+    let parts = calendar.components.iter_mut().filter(|part| part.is(kind));
+    for ((instance, put), part) in new.iter().zip(parts) {
+        let (what, known) = match (old.find(instance), old.master()) {
+            (Some(before), _) => (change(before, &old, put, &new), before),
+            (None, Some(master)) if instance.is_some() => {
+                (change_of_instance(master, &old, put, &new), master)
+            }
+            _ => continue,
+        };
+        let least = sequence(known) + u64::from(what != Change::None);
+        if sequence(part) < least {
+            // RFC 5546 §2.1.4: by the organizer's program; where that has not, by the server.
+            part.put(Line::new("SEQUENCE", least.to_string()));
+        }
+        if what == Change::Rescheduled {
+            reset_answers(part, scene);
+        }
+    }
+    calendar
+}
+
+/// RFC 6638 §3.2.8.
+fn reset_answers(part: &mut Component, scene: &Scene<'_>) {
+    for line in part.lines.iter_mut().filter(|line| line.name() == "ATTENDEE") {
+        let is_asked = !scene.users.is(line.value()) && Agent::of(line) == Agent::Server;
+        if is_asked && line.parameter("PARTSTAT").is_some_and(|answer| answer != "NEEDS-ACTION") {
+            line.set_parameter("PARTSTAT", "NEEDS-ACTION");
+        }
+    }
+}
+
+/// Everybody who is invited before or afterwards, each once.
+fn invited(all: &[&Option<Parts<'_>>], scene: &Scene<'_>) -> Vec<String> {
+    let mut users: Vec<String> = Vec::new();
+    let parts = all.iter().filter_map(|parts| parts.as_ref()).flat_map(Parts::iter);
+    for line in parts.flat_map(|(_, part)| part.lines_named("ATTENDEE")) {
+        let user = calendar_user(line.value());
+        // RFC 6638 §3.2.1: never to oneself.
+        if !scene.users.is(&user) && !users.contains(&user) {
+            users.push(user);
+        }
+    }
+    users
+}
+
+/// What one person is told.
+fn tell(
+    user: &str,
+    old: Option<&Parts<'_>>,
+    new: Option<&Parts<'_>>,
+    scene: &Scene<'_>,
+    outgoing: &mut Vec<Outgoing>,
+) {
+    let before = old.map(|old| View::of(user, old)).unwrap_or_default();
+    let after = new.map(|new| View::of(user, new)).unwrap_or_default();
+    if after.is_empty() {
+        if let (Some(old), false, false) = (old, before.is_empty(), before.is_over()) {
+            let parts = before.cancelled();
+            let calendar = old.object.calendar();
+            outgoing.push(Outgoing::new(user, Method::Cancel, calendar, parts, scene));
+        }
+        return;
+    }
+    let Some(new) = new else { return };
+    let calendar = new.object.calendar();
+    if after.is_over() {
+        if !before.is_over() && !before.is_empty() {
+            let parts = after.cancelled();
+            outgoing.push(Outgoing::new(user, Method::Cancel, calendar, parts, scene));
+        }
+        return;
+    }
+    let gone = before.lost(&after, new, scene);
+    let few = gone.len() <= CANCELLED_MAX;
+    if let (Some(old), true) = (old, few) {
+        for instance in &gone {
+            let part = old.find(Some(*instance)).cloned();
+            let part = part.or_else(|| old.instance_of_master(*instance));
+            let parts: Vec<Component> = part.into_iter().collect();
+            let parts = parts.into_iter().map(|part| cancelled(part, new)).collect();
+            outgoing.push(Outgoing::new(user, Method::Cancel, calendar, parts, scene));
+        }
+    }
+    let is_news = before.is_empty() || !few || before.seen() != after.seen();
+    if is_news || after.asks_anew(&before, user) {
+        let parts = after.parts.into_iter().map(|(_, part)| part).collect();
+        outgoing.push(Outgoing::new(user, Method::Request, calendar, parts, scene));
+    }
+}
+
+fn cancelled(mut part: Component, new: &Parts<'_>) -> Component {
+    let newest = new.iter().map(|(_, part)| sequence(part)).max().unwrap_or(0);
+    let number = newest.max(sequence(&part));
+    part.put(Line::new("SEQUENCE", number.to_string()));
+    part.put(Line::new("STATUS", "CANCELLED"));
+    part
+}
+
+/// What one person sees of an object (RFC 6638 §3.2.6).
+#[derive(Debug, Default)]
+struct View {
+    parts: Vec<(Instance, Component)>,
+    /// Instances that are taken out, for them or for all.
+    excepted: Vec<Timestamp>,
+}
+
+impl View {
+    fn of(user: &str, parts: &Parts<'_>) -> Self {
+        let mut view = Self::default();
+        let has_master = parts.master().is_some_and(|master| invites(master, user));
+        if has_master {
+            view.excepted = parts.excepted();
+        }
+        let mut hidden = Vec::new();
+        for (instance, part) in parts.iter() {
+            if invites(part, user) {
+                view.parts.push((instance, part.clone()));
+            } else if let (Some(instance), true) = (instance, has_master) {
+                hidden.push(instance);
+            }
+        }
+        let master = view.parts.iter_mut().find(|(instance, _)| instance.is_none());
+        if let Some((_, master)) = master {
+            hidden.iter().for_each(|instance| except(master, *instance, &parts.zones));
+        }
+        view.excepted.extend(hidden);
+        view
+    }
+
+    fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// Whether all of it is cancelled.
+    fn is_over(&self) -> bool {
+        !self.is_empty() && self.parts.iter().all(|(_, part)| is_cancelled(part))
+    }
+
+    /// Whether somebody is asked who was not any more, or has to be (RFC 6638 §3.2.8, §7.2).
+    fn asks_anew(&self, before: &Self, user: &str) -> bool {
+        let users = Users::new(&[user]);
+        let is_asked = |part: &Component| {
+            users.attendee(part).is_some_and(|line| partstat(line) == "NEEDS-ACTION")
+        };
+        self.parts.iter().any(|(instance, part)| {
+            let forced = users.attendee(part).is_some_and(|line| is_forced(line, "REQUEST"));
+            let known = before.parts.iter().find(|(other, _)| other == instance);
+            forced || is_asked(part) && known.is_some_and(|(_, known)| !is_asked(known))
+        })
+    }
+
+    fn seen(&self) -> Vec<(Instance, Vec<String>)> {
+        let parts = self.parts.iter();
+        let mut all: Vec<_> = parts.map(|(instance, part)| (*instance, seen(part))).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// Instances that were there and are no more.
+    fn lost(&self, after: &Self, new: &Parts<'_>, scene: &Scene<'_>) -> Vec<Timestamp> {
+        let had_master = self.parts.iter().any(|(instance, _)| instance.is_none());
+        let has_master = after.parts.iter().any(|(instance, _)| instance.is_none());
+        let mut lost: Vec<Timestamp> = Vec::new();
+        if had_master && has_master {
+            let fresh = after.excepted.iter().filter(|at| !self.excepted.contains(at));
+            lost.extend(
+                fresh.filter(|at| new.find(Some(**at)).is_none_or(|part| !is_cancelled(part))),
+            );
+        }
+        for (instance, _) in &self.parts {
+            let Some(at) = instance else { continue };
+            let is_there = after.parts.iter().any(|(other, _)| other == instance)
+                || has_master
+                    && !after.excepted.contains(at)
+                    && new.has_instance(*at, scene.limits);
+            if !is_there && !self.excepted.contains(at) && !lost.contains(at) {
+                lost.push(*at);
+            }
+        }
+        lost
+    }
+
+    /// RFC 5546 §3.2.5: CANCEL has the next SEQUENCE.
+    fn cancelled(&self) -> Vec<Component> {
+        self.parts
+            .iter()
+            .map(|(_, part)| {
+                let mut part = part.clone();
+                let number = sequence(&part) + u64::from(!is_cancelled(&part));
+                part.put(Line::new("SEQUENCE", number.to_string()));
+                part.put(Line::new("STATUS", "CANCELLED"));
+                part
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,136 @@
+//! The components of an object by the instance they are about.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::component::Component;
+use crate::limits::Limits;
+use crate::line::Line;
+use crate::object::CalendarObject;
+use crate::recur::Occurrences;
+use crate::time::{Time, Value};
+use crate::zone::Zones;
+
+/// Which instance: the one that recurs, or one of it by the instant of its RECURRENCE-ID.
+pub(super) type Instance = Option<Timestamp>;
+
+/// An object whose components are found by instance.
+pub(super) struct Parts<'o> {
+    pub(super) object: &'o CalendarObject,
+    pub(super) zones: Zones,
+    parts: Vec<(Instance, &'o Component)>,
+}
+
+impl<'o> Parts<'o> {
+    pub(super) fn of(object: &'o CalendarObject, limits: &Limits) -> Self {
+        let zones = object.zones(TimeZone::UTC, limits);
+        let master = object.parts().find(|part| part.line("RECURRENCE-ID").is_none());
+        let start = master.and_then(|master| time_of(master, "DTSTART"));
+        let instance = |part: &Component| {
+            let id = time_of(part, "RECURRENCE-ID")?;
+            // QUIRK(Exchange): the day alone, of a series that has a time.
+            let id = match (&start, id.value) {
+                (Some(start), Value::Date(day)) if !start.value.is_date() => {
+                    let civil = day.to_datetime(start.value.civil().time());
+                    Time { value: start.value.at(civil), zone: start.zone.clone() }
+                }
+                _ => id,
+            };
+            Some(zones.instant(&id))
+        };
+        let parts = object.parts().map(|part| (instance(part), part)).collect();
+        Self { object, zones, parts }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Instance, &'o Component)> {
+        self.parts.iter().copied()
+    }
+
+    pub(super) fn find(&self, instance: Instance) -> Option<&'o Component> {
+        self.iter().find(|(known, _)| *known == instance).map(|(_, part)| part)
+    }
+
+    pub(super) fn master(&self) -> Option<&'o Component> {
+        self.find(None)
+    }
+
+    /// What describes an instance: a component of its own, or the one that recurs.
+    pub(super) fn describing(&self, instance: Instance) -> Option<&'o Component> {
+        self.find(instance).or_else(|| self.master())
+    }
+
+    /// The instants that EXDATE takes out.
+    pub(super) fn excepted(&self) -> Vec<Timestamp> {
+        let lines = self.master().into_iter().flat_map(|master| master.lines_named("EXDATE"));
+        let times = lines.flat_map(Time::list).filter_map(Result::ok);
+        times.map(|time| self.zones.instant(&time)).collect()
+    }
+
+    /// Whether the one that recurs has such an instance, overridden or not.
+    pub(super) fn has_instance(&self, at: Timestamp, limits: &Limits) -> bool {
+        let Some(master) = self.master() else { return false };
+        let Ok(all) = Occurrences::of(&[master], &self.zones, limits) else { return false };
+        let end = at.checked_add(jiff::SignedDuration::from_secs(1)).unwrap_or(Timestamp::MAX);
+        let is_it = |one: &crate::recur::Occurrence| self.zones.instant(&one.id) == at;
+        all.any(None, &(at..end), is_it).unwrap_or(false)
+    }
+
+    /// One instance of the one that recurs as a component of its own.
+    pub(super) fn instance_of_master(&self, at: Timestamp) -> Option<Component> {
+        let master = self.master()?;
+        let start = time_of(master, "DTSTART")?;
+        let zone = self.zones.zone_of(&start);
+        let local = zone.local(at);
+        let shift = start.value.civil().duration_until(local);
+        let mut part = master.clone();
+        part.lines.retain(|line| {
+            !matches!(line.name(), "RRULE" | "RDATE" | "EXDATE" | "EXRULE" | "RECURRENCE-ID")
+        });
+        for line in &mut part.lines {
+            if matches!(line.name(), "DTSTART" | "DTEND" | "DUE")
+                && let Ok(time) = Time::of(line)
+            {
+                let civil = time.value.civil();
+                let moved = civil.checked_add(shift).unwrap_or(civil);
+                line.set_value(time.value.at(moved).to_string());
+            }
+        }
+        part.lines.push(recurrence_id(&start, start.value.at(local)));
+        Some(part)
+    }
+}
+
+/// RECURRENCE-ID of the type and in the zone of a start (RFC 5545 §3.8.4.4).
+pub(super) fn recurrence_id(start: &Time, value: Value) -> Line {
+    let line = Line::new("RECURRENCE-ID", value.to_string());
+    match (&start.zone, value) {
+        (_, Value::Date(_)) => line.with("VALUE", "DATE"),
+        (Some(zone), _) => line.with("TZID", zone),
+        (None, _) => line,
+    }
+}
+
+pub(super) fn time_of(part: &Component, name: &str) -> Option<Time> {
+    part.line(name).and_then(|line| Time::of(line).ok())
+}
+
+/// SEQUENCE (RFC 5545 §3.8.7.4); 0 where there is none.
+pub(super) fn sequence(part: &Component) -> u64 {
+    let line = part.line("SEQUENCE");
+    line.and_then(|line| line.value().trim().parse().ok()).unwrap_or(0)
+}
+
+/// Whether a component is cancelled.
+pub(super) fn is_cancelled(part: &Component) -> bool {
+    part.line("STATUS").is_some_and(|line| line.value().trim().eq_ignore_ascii_case("CANCELLED"))
+}
+
+/// Takes an instance out of the one that recurs.
+pub(super) fn except(master: &mut Component, at: Timestamp, zones: &Zones) {
+    let Some(start) = time_of(master, "DTSTART") else { return };
+    let value = start.value.at(zones.zone_of(&start).local(at));
+    let line = recurrence_id(&start, value);
+    let mut exdate = line;
+    exdate.set_name("EXDATE");
+    master.lines.push(exdate);
+}

@@ -1,0 +1,233 @@
+//! What becomes of an attendee's copy where REQUEST or CANCEL comes (RFC 5546 §3.2.2, §3.2.5,
+//! RFC 6638 §4.1).
+
+use jiff::Timestamp;
+
+use super::changes::{Change, change, change_of_instance};
+use super::message::{Message, Method, without_schedule_parameters};
+use super::parts::{Instance, Parts, except, is_cancelled, sequence, time_of};
+use super::users::Scene;
+use crate::component::Component;
+use crate::line::Line;
+use crate::object::{CalendarObject, calendar_user};
+
+/// Why a message changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ignored {
+    /// What is known is as new, or newer.
+    Stale,
+    /// The person does not take part.
+    NotInvited,
+    /// It is about something that is not there.
+    Unknown,
+    /// Somebody else organizes what is there.
+    OtherOrganizer,
+    /// It is no message of that kind.
+    OtherMethod,
+}
+
+/// The object to be stored for an attendee. `existing` is their copy, of the same UID.
+pub fn receive(
+    existing: Option<&CalendarObject>,
+    message: &Message,
+    scene: &Scene<'_>,
+) -> Result<Component, Ignored> {
+    if existing.is_some_and(|existing| organizer(existing) != organizer(&message.object)) {
+        // RFC 5546 §6.1: nobody speaks for another organizer.
+        return Err(Ignored::OtherOrganizer);
+    }
+    let existing = existing.map(|existing| Parts::of(existing, scene.limits));
+    let message_parts = Parts::of(&message.object, scene.limits);
+    match message.method {
+        Method::Request => request(existing.as_ref(), &message_parts, scene),
+        Method::Cancel => cancel(existing.as_ref().ok_or(Ignored::Unknown)?, &message_parts),
+        Method::Reply => Err(Ignored::OtherMethod),
+    }
+}
+
+fn organizer(object: &CalendarObject) -> Option<String> {
+    let line = object.parts().find_map(|part| part.line("ORGANIZER"));
+    line.map(|line| calendar_user(line.value()))
+}
+
+/// RFC 5546 §2.1.5: by SEQUENCE, then by DTSTAMP.
+fn is_stale(known: &Component, news: &Component) -> bool {
+    let stamp = |part: &Component| time_of(part, "DTSTAMP").map(|time| time.value.civil());
+    (sequence(news), stamp(news)) < (sequence(known), stamp(known))
+}
+
+fn request(
+    existing: Option<&Parts<'_>>,
+    message: &Parts<'_>,
+    scene: &Scene<'_>,
+) -> Result<Component, Ignored> {
+    if !message.iter().any(|(_, part)| scene.users.attendee(part).is_some()) {
+        return Err(Ignored::NotInvited);
+    }
+    let mut parts: Vec<(Instance, Component)> = Vec::new();
+    let mut is_news = false;
+    for (instance, part) in message.iter() {
+        let known = existing.and_then(|existing| existing.find(instance));
+        if known.is_some_and(|known| is_stale(known, part)) {
+            continue;
+        }
+        is_news = true;
+        parts.push((instance, taken_over(existing, instance, part, message, scene)));
+    }
+    if !is_news {
+        return Err(Ignored::Stale);
+    }
+    if let Some(existing) = existing {
+        keep_others(existing, message, &mut parts, scene);
+    }
+    let of = message.object.calendar();
+    Ok(assemble(of, existing.map(|existing| existing.object.calendar()), parts))
+}
+
+/// A component of a message with what is the attendee's own: alarms, whether it takes time, and
+/// their answer, unless it was to something else.
+fn taken_over(
+    existing: Option<&Parts<'_>>,
+    instance: Instance,
+    part: &Component,
+    message: &Parts<'_>,
+    scene: &Scene<'_>,
+) -> Component {
+    let mut new = part.clone();
+    new.components.retain(|inner| !inner.is("VALARM"));
+    new.lines.iter_mut().for_each(without_schedule_parameters);
+    let Some(existing) = existing else { return new };
+    let Some(known) = existing.describing(instance) else { return new };
+    let what = match (existing.find(instance), instance) {
+        (Some(known), _) => change(known, existing, part, message),
+        (None, Some(_)) => change_of_instance(known, existing, part, message),
+        (None, None) => Change::Rescheduled,
+    };
+    new.components.extend(known.components_named("VALARM").cloned());
+    for name in ["TRANSP", "CATEGORIES", "COLOR"] {
+        // QUIRK(Google, Exchange): TRANSP:OPAQUE in every message. It is the reader's to say.
+        let own: Vec<Line> = known.lines_named(name).cloned().collect();
+        if !own.is_empty() {
+            new.lines.retain(|line| line.name() != name);
+            new.lines.extend(own);
+        }
+    }
+    let answer = scene.users.attendee(known).and_then(|line| line.parameter("PARTSTAT"));
+    if let (true, Some(answer)) = (what != Change::Rescheduled, answer.map(str::to_owned))
+        && let Some(own) = scene.users.attendee_mut(&mut new)
+    {
+        own.set_parameter("PARTSTAT", answer);
+    }
+    new
+}
+
+/// What a message does not speak of. One about some instances leaves the rest; one about the whole
+/// leaves other instances where they are still instances of it.
+fn keep_others(
+    existing: &Parts<'_>,
+    message: &Parts<'_>,
+    parts: &mut Vec<(Instance, Component)>,
+    scene: &Scene<'_>,
+) {
+    let has_master = message.master().is_some();
+    let rescheduled = match (existing.master(), message.master()) {
+        (Some(old), Some(new)) => change(old, existing, new, message) == Change::Rescheduled,
+        _ => false,
+    };
+    let excepted = message.excepted();
+    for (instance, part) in existing.iter() {
+        if parts.iter().any(|(other, _)| *other == instance) {
+            continue;
+        }
+        let stays = match instance {
+            // The message was stale about it, or not about it.
+            None => true,
+            Some(_) if !has_master => true,
+            // RFC 5546 §3.2.2.1: a new time of the whole is that of all instances.
+            Some(at) => {
+                !rescheduled && !excepted.contains(&at) && message.has_instance(at, scene.limits)
+            }
+        };
+        if stays {
+            parts.push((instance, part.clone()));
+        }
+    }
+    parts.sort_by_key(|(instance, _)| *instance);
+}
+
+/// RFC 5546 §3.2.5. The whole stays as cancelled, for its reader to see; an instance is taken out.
+fn cancel(existing: &Parts<'_>, message: &Parts<'_>) -> Result<Component, Ignored> {
+    let mut parts: Vec<(Instance, Component)> =
+        existing.iter().map(|(instance, part)| (instance, part.clone())).collect();
+    let mut is_news = false;
+    for (instance, part) in message.iter() {
+        let known = existing.describing(instance).ok_or(Ignored::Unknown)?;
+        if is_stale_cancel(known, part) {
+            continue;
+        }
+        match instance {
+            None => parts.iter_mut().for_each(|(_, known)| end(known, part)),
+            Some(at) => take_out(&mut parts, at, part, existing),
+        }
+        is_news = true;
+    }
+    match is_news {
+        true => Ok(assemble(existing.object.calendar(), Some(message.object.calendar()), parts)),
+        false => Err(Ignored::Stale),
+    }
+}
+
+/// QUIRK(Exchange, Google): CANCEL has the SEQUENCE of the last REQUEST, or none at all.
+fn is_stale_cancel(known: &Component, news: &Component) -> bool {
+    news.line("SEQUENCE").is_some() && sequence(news) < sequence(known) || is_cancelled(known)
+}
+
+fn end(known: &mut Component, news: &Component) {
+    known.put(Line::new("STATUS", "CANCELLED"));
+    known.components.retain(|inner| !inner.is("VALARM"));
+    let number = sequence(known).max(sequence(news));
+    known.put(Line::new("SEQUENCE", number.to_string()));
+    if let Some(stamp) = news.line("DTSTAMP") {
+        known.put(stamp.clone());
+    }
+}
+
+fn take_out(
+    parts: &mut Vec<(Instance, Component)>,
+    at: Timestamp,
+    news: &Component,
+    existing: &Parts<'_>,
+) {
+    match parts.iter_mut().find(|(instance, _)| instance.is_none()) {
+        Some((_, master)) => {
+            except(master, at, &existing.zones);
+            parts.retain(|(instance, _)| *instance != Some(at));
+        }
+        // An instance alone, of a series that is not here.
+        None => {
+            let known = parts.iter_mut().find(|(instance, _)| *instance == Some(at));
+            if let Some((_, known)) = known {
+                end(known, news);
+            }
+        }
+    }
+}
+
+/// A VCALENDAR of components, with the zones of one or two others.
+pub(super) fn assemble(
+    of: &Component,
+    and: Option<&Component>,
+    parts: Vec<(Instance, Component)>,
+) -> Component {
+    let mut calendar = of.clone();
+    calendar.lines.retain(|line| line.name() != "METHOD");
+    calendar.components.retain(|inner| inner.is("VTIMEZONE"));
+    for zone in and.into_iter().flat_map(|other| other.components_named("VTIMEZONE")) {
+        let id = |zone: &Component| zone.line("TZID").map(|line| line.text().trim().to_owned());
+        if !calendar.components.iter().any(|known| id(known) == id(zone)) {
+            calendar.components.push(zone.clone());
+        }
+    }
+    calendar.components.extend(parts.into_iter().map(|(_, part)| part));
+    calendar
+}

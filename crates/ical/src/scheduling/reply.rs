@@ -1,0 +1,98 @@
+//! What becomes of an organizer's object where REPLY comes (RFC 5546 §3.2.3, RFC 6638 §4.2).
+
+use super::message::{Message, Method};
+use super::parts::{Instance, Parts, sequence};
+use super::receive::{Ignored, assemble};
+use super::users::{Scene, Users, partstat};
+use crate::component::Component;
+use crate::line::Line;
+use crate::object::CalendarObject;
+use crate::text::split_structured;
+
+/// The object to be stored for an organizer. `from` are the addresses of who sent it: nobody
+/// answers for another. QUIRK(Exchange): an answer without ORGANIZER is one all the same.
+pub fn receive_reply(
+    existing: &CalendarObject,
+    message: &Message,
+    from: &Users,
+    scene: &Scene<'_>,
+) -> Result<Component, Ignored> {
+    if message.method != Method::Reply {
+        return Err(Ignored::OtherMethod);
+    }
+    if !existing.parts().all(|part| scene.users.organize(part)) {
+        return Err(Ignored::OtherOrganizer);
+    }
+    let existing = Parts::of(existing, scene.limits);
+    let message = Parts::of(&message.object, scene.limits);
+    let mut parts: Vec<(Instance, Component)> =
+        existing.iter().map(|(instance, part)| (instance, part.clone())).collect();
+    let mut outcome = Err(Ignored::NotInvited);
+    for (instance, reply) in message.iter() {
+        let Some(answer) = from.attendee(reply) else { continue };
+        match put_answer(&existing, &mut parts, instance, reply, answer, scene) {
+            Ok(()) => outcome = Ok(()),
+            Err(why) if outcome.is_err() => outcome = Err(why),
+            Err(_) => {}
+        }
+    }
+    outcome?;
+    parts.sort_by_key(|(instance, _)| *instance);
+    Ok(assemble(existing.object.calendar(), None, parts))
+}
+
+fn put_answer(
+    existing: &Parts<'_>,
+    parts: &mut Vec<(Instance, Component)>,
+    instance: Instance,
+    reply: &Component,
+    answer: &Line,
+    scene: &Scene<'_>,
+) -> Result<(), Ignored> {
+    let user = Users::new(&[answer.value()]);
+    if !parts.iter().any(|(known, _)| *known == instance) {
+        // RFC 6638 §4.2: an answer about one instance makes a component of it.
+        let at = instance.ok_or(Ignored::Unknown)?;
+        let is_there = existing.has_instance(at, scene.limits);
+        let part = existing.instance_of_master(at).filter(|_| is_there);
+        parts.push((instance, part.ok_or(Ignored::Unknown)?));
+    }
+    let part = parts.iter_mut().find(|(known, _)| *known == instance);
+    let (_, part) = part.ok_or(Ignored::Unknown)?;
+    // RFC 5546 §2.1.5: an answer to what is no more. QUIRK(Google): SEQUENCE may be absent.
+    if reply.line("SEQUENCE").is_some() && sequence(reply) < sequence(part) {
+        return Err(Ignored::Stale);
+    }
+    let status = reply.line("REQUEST-STATUS").map(|line| code_of(line.value()));
+    let own = user.attendee_mut(part).ok_or(Ignored::NotInvited)?;
+    own.set_parameter("PARTSTAT", partstat(answer));
+    // RFC 6638 §3.2.9: what the attendee says of it, or that it arrived.
+    own.set_parameter("SCHEDULE-STATUS", status.unwrap_or_else(|| "2.0".to_owned()));
+    own.remove_parameter("RSVP");
+    for name in ["DELEGATED-TO", "SENT-BY"] {
+        if let Some(value) = answer.parameter(name) {
+            own.set_parameter(name, value);
+        }
+    }
+    if instance.is_none() {
+        answer_follows(parts, &user, answer);
+    }
+    Ok(())
+}
+
+/// An answer to the whole is one to instances that have none yet.
+fn answer_follows(parts: &mut [(Instance, Component)], user: &Users, answer: &Line) {
+    for (_, part) in parts.iter_mut().filter(|(instance, _)| instance.is_some()) {
+        if let Some(own) = user.attendee_mut(part)
+            && partstat(own) == "NEEDS-ACTION"
+        {
+            own.set_parameter("PARTSTAT", partstat(answer));
+        }
+    }
+}
+
+fn code_of(value: &str) -> String {
+    let code = split_structured(value).next().unwrap_or("2.0").trim();
+    let is_code = code.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if is_code && !code.is_empty() { code.to_owned() } else { "2.0".to_owned() }
+}

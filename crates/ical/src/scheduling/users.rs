@@ -1,0 +1,95 @@
+//! Calendar users: who is meant by an address (RFC 5545 §3.3.3), and who handles their messages
+//! (RFC 6638 §7.1).
+
+use jiff::Timestamp;
+
+use crate::component::Component;
+use crate::limits::Limits;
+use crate::line::Line;
+use crate::object::calendar_user;
+
+/// All addresses of one person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Users {
+    addresses: Vec<String>,
+}
+
+impl Users {
+    /// `mailto:` addresses and others, as they are written.
+    pub fn new<S: AsRef<str>>(addresses: &[S]) -> Self {
+        let addresses = addresses.iter().map(|address| calendar_user(address.as_ref()));
+        Self { addresses: addresses.collect() }
+    }
+
+    /// Whether a value of ORGANIZER or ATTENDEE is one of them.
+    pub fn is(&self, address: &str) -> bool {
+        self.addresses.contains(&calendar_user(address))
+    }
+
+    /// The ATTENDEE of a component that is this person.
+    pub(super) fn attendee<'c>(&self, part: &'c Component) -> Option<&'c Line> {
+        part.lines_named("ATTENDEE").find(|line| self.is(line.value()))
+    }
+
+    pub(super) fn attendee_mut<'c>(&self, part: &'c mut Component) -> Option<&'c mut Line> {
+        let mut lines = part.lines.iter_mut();
+        lines.find(|line| line.name() == "ATTENDEE" && self.is(line.value()))
+    }
+
+    /// Whether the person is the ORGANIZER of a component.
+    pub(super) fn organize(&self, part: &Component) -> bool {
+        part.line("ORGANIZER").is_some_and(|line| self.is(line.value()))
+    }
+}
+
+/// In whose name, when and within what something happens.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'s> {
+    /// Whose calendar it is.
+    pub users: &'s Users,
+    /// The time: DTSTAMP of messages.
+    pub now: Timestamp,
+    /// PRODID of messages.
+    pub product: &'s str,
+    /// Bounds of objects.
+    pub limits: &'s Limits,
+}
+
+/// SCHEDULE-AGENT (RFC 6638 §7.1): who sends messages to somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Agent {
+    /// The server; what is said where nothing is said.
+    Server,
+    /// The program that put the object.
+    Client,
+    /// Nobody.
+    Nobody,
+}
+
+impl Agent {
+    /// That of an ORGANIZER or ATTENDEE. RFC 6638 §7.1: what is not known is NONE.
+    pub fn of(line: &Line) -> Self {
+        match line.parameter("SCHEDULE-AGENT").map(str::to_ascii_uppercase).as_deref() {
+            None | Some("SERVER") => Self::Server,
+            Some("CLIENT") => Self::Client,
+            Some(_) => Self::Nobody,
+        }
+    }
+}
+
+/// PARTSTAT (RFC 5545 §3.2.12), in capitals.
+pub(super) fn partstat(line: &Line) -> String {
+    line.parameter("PARTSTAT").unwrap_or("NEEDS-ACTION").to_ascii_uppercase()
+}
+
+/// Says on every ORGANIZER or ATTENDEE of that address how its message fared (RFC 6638 §7.3).
+pub fn set_schedule_status(calendar: &mut Component, address: &str, code: &str) {
+    let address = calendar_user(address);
+    let parts = calendar.components.iter_mut();
+    for line in parts.flat_map(|part| part.lines.iter_mut()) {
+        let is_user = matches!(line.name(), "ORGANIZER" | "ATTENDEE");
+        if is_user && calendar_user(line.value()) == address {
+            line.set_parameter("SCHEDULE-STATUS", code);
+        }
+    }
+}
