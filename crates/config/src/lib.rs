@@ -26,7 +26,7 @@ pub use parse::parse;
 pub use problem::{Problem, Problems};
 pub use render::{render_reference, render_sample};
 pub use value::{
-    Blobs, CheckedMail, Database, DmarcPolicy, DnsFailure, Endpoint, Level, LogFormat, MediaRange,
-    Network, Protocol, RouteTls, SaslMechanism, Scanner, Secret, Socket, TlsMode, Unavailable,
-    Word, parse_size,
+    Blobs, CheckedMail, Database, DmarcPolicy, DnsFailure, DnssecTrust, Endpoint, Level, LogFormat,
+    MediaRange, Network, Protocol, RouteTls, SaslMechanism, Scanner, Secret, Socket, TlsMode,
+    Unavailable, Word, parse_size,
 };

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use crate::reader::TableReader;
 use crate::value::{
-    Blobs, CheckedMail, Database, DmarcPolicy, DnsFailure, Endpoint, Level, LogFormat, MediaRange,
-    Network, OptionValue, Protocol, RouteTls, SaslMechanism, Scanner, Secret, Socket, TlsMode,
-    Unavailable, Word,
+    Blobs, CheckedMail, Database, DmarcPolicy, DnsFailure, DnssecTrust, Endpoint, Level, LogFormat,
+    MediaRange, Network, OptionValue, Protocol, RouteTls, SaslMechanism, Scanner, Secret, Socket,
+    TlsMode, Unavailable, Word,
 };
 
 /// What the documents say about one option.
@@ -454,6 +454,9 @@ sections! {
         /// messages are taken.
         connections_per_destination: u32 = default 20, since "0.2";
 
+        /// Messages a minute to one domain. Without it, as many as its servers take.
+        messages_per_minute: Option<u32> = optional 600, since "0.2";
+
         /// Messages on one connection.
         messages_per_connection: u32 = default 100, since "0.2";
 
@@ -477,6 +480,19 @@ sections! {
         /// chooses; with one family only, the other is not used.
         source: Option<Vec<IpAddr>> = optional ["192.0.2.7", "2001:db8::7"], since "0.2";
 
+        /// The port of web servers that policies (MTA-STS) are fetched from. Another than 443 is for
+        /// tests.
+        https_port: u32 = default 443, since "0.2";
+
+        /// Whether policies by which domains have their mail sent with TLS to servers of certain
+        /// names alone (MTA-STS) are looked for and obeyed.
+        mta_sts: bool = default true, since "0.2";
+
+        /// Whose word on DNSSEC is taken, without which certificates are not looked up in the DNS
+        /// (DANE): that of DNS servers on this machine (`loopback`), of all that are asked
+        /// (`servers`), or of nobody. They must validate, and the way to them must be safe.
+        dnssec: DnssecTrust = default "loopback", since "0.2";
+
         /// DNS servers. Without any, those of the machine (`/etc/resolv.conf`) are asked.
         dns: Option<Vec<SocketAddr>> = optional "127.0.0.1:53", since "0.2";
 
@@ -499,6 +515,9 @@ sections! {
         /// `implicit` the same from the first byte (port 465); `opportunistic` where the server
         /// offers it, whoever it is; `never`.
         tls: RouteTls = default "verified", since "0.2";
+
+        /// Messages a minute. Without it, what `queue` says.
+        messages_per_minute: Option<u32> = optional 600, since "0.2";
 
         /// The user to sign in as. It needs `tls` to be `verified` or `implicit`, but on the
         /// loopback.

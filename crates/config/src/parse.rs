@@ -255,6 +255,9 @@ fn check_queue(queue: &Queue, reader: &TableReader<'_>) {
     if u16::try_from(queue.port).is_err() {
         reader.refuse("port", "must be at most 65535");
     }
+    if u16::try_from(queue.https_port).is_err() {
+        reader.refuse("https_port", "must be at most 65535");
+    }
     let sources = queue.source.as_deref().unwrap_or_default();
     if [true, false].iter().any(|six| sources.iter().filter(|ip| ip.is_ipv6() == *six).count() > 1)
     {

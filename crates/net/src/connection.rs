@@ -162,7 +162,7 @@ impl Connection {
     pub async fn start_tls_as_client(
         &mut self,
         client: &TlsClient,
-        demand: TlsDemand,
+        demand: &TlsDemand,
         name: &str,
     ) -> Result<(), ConnectionError> {
         // RFC 3207 §4.2 from the other side: what stands behind the server's reply and is not

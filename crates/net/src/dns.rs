@@ -3,6 +3,8 @@
 //! [`Dns`] is a trait, so that tests answer from a table; [`SystemDns`] asks real servers, with a
 //! cache, within bounds of time and number.
 
+mod trusted;
+
 use std::{
     net::{IpAddr, SocketAddr},
     pin::Pin,
@@ -11,12 +13,13 @@ use std::{
 
 use hickory_resolver::{
     TokioResolver,
-    config::{ConnectionConfig, NameServerConfig, ResolverConfig},
+    config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts},
     net::{NetError, runtime::TokioRuntimeProvider},
-    proto::rr::{Name, RData, RecordType},
+    proto::rr::{Name, RData, Record, RecordType},
 };
 
-use crate::SetupError;
+use self::trusted::{Reply, TrustedResolver, canonical};
+use crate::{SetupError, TlsaRecord};
 
 /// LIMIT: exchangers of one domain that are looked at; large providers have five.
 const EXCHANGERS_MAX: usize = 50;
@@ -25,6 +28,8 @@ const ADDRESSES_MAX: usize = 20;
 /// LIMIT: texts of one name, and names of one address, that are looked at.
 const TEXTS_MAX: usize = 50;
 const NAMES_MAX: usize = 20;
+/// LIMIT: TLSA records of one service that are looked at.
+const TLSA_MAX: usize = 50;
 /// LIMIT: answers remembered.
 const CACHE_ENTRIES: u64 = 10_000;
 /// How long one server may take to answer, and how often it is asked.
@@ -64,10 +69,36 @@ pub enum IpFamily {
 /// An answer on its way.
 pub type DnsFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, DnsError>> + Send + 'a>>;
 
+/// An answer, and whether DNSSEC vouches for all of it (RFC 4035 §4.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vouched<T> {
+    /// The answer.
+    pub answer: T,
+    /// Whether it is secure.
+    pub secure: bool,
+}
+
+impl<T> Vouched<T> {
+    /// One for which nobody vouches.
+    pub fn by_nobody(answer: T) -> Self {
+        Self { answer, secure: false }
+    }
+}
+
+/// Where a host is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostAddresses {
+    /// IPv6 and IPv4.
+    pub addresses: Vec<IpAddr>,
+    /// Its name behind all aliases.
+    pub canonical: String,
+}
+
 /// Who answers.
 pub trait Dns: Send + Sync + 'static {
     /// The MX records of a domain (A-labels); empty where it exists without any.
     fn mail_exchangers<'a>(&'a self, domain: &'a str) -> DnsFuture<'a, Vec<MailExchanger>>;
+
     /// The addresses of a host, IPv6 and IPv4; empty where it exists without any.
     fn addresses<'a>(&'a self, host: &'a str) -> DnsFuture<'a, Vec<IpAddr>>;
 
@@ -88,25 +119,69 @@ pub trait Dns: Send + Sync + 'static {
     fn names(&self, _address: IpAddr) -> DnsFuture<'_, Vec<String>> {
         Box::pin(std::future::ready(Err(DnsError::NoSuchName)))
     }
+
+    /// The MX records, and whether DNSSEC vouches for them.
+    fn vouched_exchangers<'a>(
+        &'a self,
+        domain: &'a str,
+    ) -> DnsFuture<'a, Vouched<Vec<MailExchanger>>> {
+        Box::pin(async { self.mail_exchangers(domain).await.map(Vouched::by_nobody) })
+    }
+
+    /// The addresses, and whether DNSSEC vouches for them.
+    fn vouched_addresses<'a>(&'a self, host: &'a str) -> DnsFuture<'a, Vouched<HostAddresses>> {
+        Box::pin(async {
+            let addresses = self.addresses(host).await?;
+            Ok(Vouched::by_nobody(HostAddresses { addresses, canonical: host.to_owned() }))
+        })
+    }
+
+    /// The TLSA records at a name (RFC 6698 §3); empty where there are none.
+    fn tlsa<'a>(&'a self, _name: &'a str) -> DnsFuture<'a, Vouched<Vec<TlsaRecord>>> {
+        Box::pin(async { Ok(Vouched::by_nobody(Vec::new())) })
+    }
+}
+
+/// Whose word on DNSSEC is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DnsTrust {
+    /// Nobody's.
+    Nobody,
+    /// That of servers on this machine, if all are.
+    Loopback,
+    /// That of every server asked.
+    Servers,
 }
 
 /// The DNS as the machine, or the configuration, knows it.
 pub struct SystemDns {
     resolver: TokioResolver,
+    /// Who validates, if there is somebody. All is asked of it then.
+    trusted: Option<TrustedResolver>,
+}
+
+/// Records of one kind, found somehow.
+struct Found {
+    records: Vec<Record>,
+    secure: bool,
 }
 
 impl SystemDns {
     /// Asks these servers; without any, those of the machine (`/etc/resolv.conf`).
-    pub fn new(servers: &[SocketAddr]) -> Result<Self, SetupError> {
+    pub fn new(servers: &[SocketAddr], trust: DnsTrust) -> Result<Self, SetupError> {
         let provider = TokioRuntimeProvider::default();
-        let builder = if servers.is_empty() {
-            TokioResolver::builder(provider)
-        } else {
-            let servers = servers.iter().map(name_server).collect();
-            let config = ResolverConfig::from_parts(None, Vec::new(), servers);
-            Ok(TokioResolver::builder_with_config(config, provider))
+        let failed = |error: NetError| SetupError::Dns(error.to_string());
+        let (config, options) = match servers {
+            [] => hickory_resolver::system_conf::read_system_conf().map_err(failed)?,
+            servers => {
+                let servers = servers.iter().map(name_server).collect();
+                let config = ResolverConfig::from_parts(None, Vec::new(), servers);
+                (config, ResolverOpts::default())
+            }
         };
-        let mut builder = builder.map_err(|error| SetupError::Dns(error.to_string()))?;
+        let trusted = trusted(servers, &config, trust);
+        let mut builder =
+            TokioResolver::builder_with_config(config, provider).with_options(options);
         let options = builder.options_mut();
         options.timeout = TIMEOUT;
         options.attempts = ATTEMPTS;
@@ -115,33 +190,48 @@ impl SystemDns {
         options.ndots = 0;
         options.edns0 = true;
         let resolver = builder.build().map_err(|error| SetupError::Dns(error.to_string()))?;
-        Ok(Self { resolver })
+        Ok(Self { resolver, trusted })
     }
 
-    async fn look_up(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, DnsError> {
+    /// Whether somebody vouches for answers.
+    pub fn validates(&self) -> bool {
+        self.trusted.is_some()
+    }
+
+    async fn look_up(&self, name: &str, kind: RecordType) -> Result<Found, DnsError> {
+        if let Some(trusted) = &self.trusted {
+            let Reply { records, secure } = trusted.ask(name, kind).await?;
+            return Ok(Found { records, secure });
+        }
         // Of an absolute name only that itself is asked, not what it would be inside a domain of
         // the machine's search list.
         let name = Name::from_ascii(format!("{}.", name.trim_end_matches('.')));
         // RFC 1035 §2.3.4: what is too long for a name names nothing.
         let Ok(name) = name else { return Err(DnsError::NoSuchName) };
-        match self.resolver.lookup(name, kind).await {
-            Ok(found) => Ok(found.answers().iter().map(|record| record.data.clone()).collect()),
-            Err(error) if error.is_nx_domain() => Err(DnsError::NoSuchName),
-            Err(error) => no_records(&error),
-        }
+        let records = match self.resolver.lookup(name, kind).await {
+            Ok(found) => found.answers().to_vec(),
+            Err(error) if error.is_nx_domain() => return Err(DnsError::NoSuchName),
+            Err(error) => no_records(&error)?,
+        };
+        Ok(Found { records, secure: false })
     }
 
-    async fn all_addresses_of(&self, host: &str) -> Result<Vec<IpAddr>, DnsError> {
+    async fn all_addresses_of(&self, host: &str) -> Result<Vouched<HostAddresses>, DnsError> {
         let (six, four) =
             tokio::join!(self.look_up(host, RecordType::AAAA), self.look_up(host, RecordType::A));
-        let (six, four) = match (six, four) {
-            (Ok(six), Ok(four)) => (six, four),
+        let found = match (six, four) {
+            (Ok(six), Ok(four)) => Found {
+                secure: six.secure && four.secure,
+                records: six.records.into_iter().chain(four.records).collect(),
+            },
             // Servers that do not know AAAA do not keep mail from going over IPv4, nor the
             // other way round.
-            (Ok(found), Err(_)) | (Err(_), Ok(found)) if !found.is_empty() => (found, Vec::new()),
+            (Ok(found), Err(_)) | (Err(_), Ok(found)) if !found.records.is_empty() => found,
             (Err(error), _) | (_, Err(error)) => return Err(error),
         };
-        Ok(six.into_iter().chain(four).filter_map(address).take(ADDRESSES_MAX).collect())
+        let canonical = canonical(host, &found.records);
+        let addresses = found.records.into_iter().filter_map(address).take(ADDRESSES_MAX).collect();
+        Ok(Vouched { answer: HostAddresses { addresses, canonical }, secure: found.secure })
     }
 
     async fn addresses_of_family(
@@ -153,13 +243,13 @@ impl SystemDns {
             IpFamily::V4 => RecordType::A,
             IpFamily::V6 => RecordType::AAAA,
         };
-        let found = self.look_up(host, kind).await?;
+        let found = self.look_up(host, kind).await?.records;
         Ok(found.into_iter().filter_map(address).take(ADDRESSES_MAX).collect())
     }
 
     async fn texts_of(&self, name: &str) -> Result<Vec<Vec<u8>>, DnsError> {
-        let found = self.look_up(name, RecordType::TXT).await?;
-        let text = |data: RData| match data {
+        let found = self.look_up(name, RecordType::TXT).await?.records;
+        let text = |record: Record| match record.data {
             RData::TXT(txt) => Some(txt.txt_data.concat()),
             _ => None,
         };
@@ -168,32 +258,53 @@ impl SystemDns {
 
     async fn names_of(&self, address: IpAddr) -> Result<Vec<String>, DnsError> {
         // RFC 1035 §3.5 and RFC 3596 §2.5: where the names of addresses stand.
-        let found = self.look_up(&reverse_name(address), RecordType::PTR).await?;
-        let name = |data: RData| match data {
+        let found = self.look_up(&reverse_name(address), RecordType::PTR).await?.records;
+        let name = |record: Record| match record.data {
             RData::PTR(name) => Some(name.to_ascii().trim_end_matches('.').to_ascii_lowercase()),
             _ => None,
         };
         Ok(found.into_iter().filter_map(name).take(NAMES_MAX).collect())
     }
 
-    async fn exchangers_of(&self, domain: &str) -> Result<Vec<MailExchanger>, DnsError> {
+    async fn exchangers_of(&self, domain: &str) -> Result<Vouched<Vec<MailExchanger>>, DnsError> {
         let found = self.look_up(domain, RecordType::MX).await?;
-        let exchanger = |data: RData| match data {
+        let exchanger = |record: Record| match record.data {
             RData::MX(mx) => Some(MailExchanger {
                 preference: mx.preference,
                 host: mx.exchange.to_ascii().trim_end_matches('.').to_ascii_lowercase(),
             }),
             _ => None,
         };
-        let mut exchangers: Vec<MailExchanger> = found.into_iter().filter_map(exchanger).collect();
+        let mut exchangers: Vec<MailExchanger> =
+            found.records.into_iter().filter_map(exchanger).collect();
         exchangers.sort();
         exchangers.truncate(EXCHANGERS_MAX);
-        Ok(exchangers)
+        Ok(Vouched { answer: exchangers, secure: found.secure })
+    }
+
+    async fn tlsa_of(&self, name: &str) -> Result<Vouched<Vec<TlsaRecord>>, DnsError> {
+        let found = match self.look_up(name, RecordType::TLSA).await {
+            Ok(found) => found,
+            // A name that is not there has no records.
+            Err(DnsError::NoSuchName) => return Ok(Vouched::by_nobody(Vec::new())),
+            Err(error) => return Err(error),
+        };
+        let record = |record: Record| match record.data {
+            RData::TLSA(tlsa) => Some(TlsaRecord {
+                usage: tlsa.cert_usage.into(),
+                selector: tlsa.selector.into(),
+                matching: tlsa.matching.into(),
+                data: tlsa.cert_data,
+            }),
+            _ => None,
+        };
+        let records = found.records.into_iter().filter_map(record).take(TLSA_MAX).collect();
+        Ok(Vouched { answer: records, secure: found.secure })
     }
 }
 
-fn address(data: RData) -> Option<IpAddr> {
-    match data {
+fn address(record: Record) -> Option<IpAddr> {
+    match record.data {
         RData::A(four) => Some(IpAddr::V4(four.0)),
         RData::AAAA(six) => Some(IpAddr::V6(six.0)),
         _ => None,
@@ -214,8 +325,24 @@ fn reverse_name(address: IpAddr) -> String {
     }
 }
 
+fn trusted(
+    servers: &[SocketAddr],
+    config: &ResolverConfig,
+    trust: DnsTrust,
+) -> Option<TrustedResolver> {
+    let of_machine = config.name_servers().iter().map(|server| SocketAddr::new(server.ip, 53));
+    let asked: Vec<SocketAddr> =
+        if servers.is_empty() { of_machine.collect() } else { servers.to_vec() };
+    let vouching = match trust {
+        DnsTrust::Nobody => false,
+        DnsTrust::Loopback => asked.iter().all(|server| server.ip().is_loopback()),
+        DnsTrust::Servers => true,
+    };
+    (vouching && !asked.is_empty()).then(|| TrustedResolver::new(asked))
+}
+
 /// The name is there, of this kind nothing is: an empty answer. Everything else may pass.
-fn no_records(error: &NetError) -> Result<Vec<RData>, DnsError> {
+fn no_records(error: &NetError) -> Result<Vec<Record>, DnsError> {
     use hickory_resolver::{net::DnsError as Kind, proto::op::ResponseCode};
     match error {
         NetError::Dns(Kind::NoRecordsFound(none))
@@ -237,11 +364,11 @@ fn name_server(address: &SocketAddr) -> NameServerConfig {
 
 impl Dns for SystemDns {
     fn mail_exchangers<'a>(&'a self, domain: &'a str) -> DnsFuture<'a, Vec<MailExchanger>> {
-        Box::pin(self.exchangers_of(domain))
+        Box::pin(async { self.exchangers_of(domain).await.map(|found| found.answer) })
     }
 
     fn addresses<'a>(&'a self, host: &'a str) -> DnsFuture<'a, Vec<IpAddr>> {
-        Box::pin(self.all_addresses_of(host))
+        Box::pin(async { self.all_addresses_of(host).await.map(|found| found.answer.addresses) })
     }
 
     fn addresses_of<'a>(&'a self, host: &'a str, family: IpFamily) -> DnsFuture<'a, Vec<IpAddr>> {
@@ -254,6 +381,21 @@ impl Dns for SystemDns {
 
     fn names(&self, address: IpAddr) -> DnsFuture<'_, Vec<String>> {
         Box::pin(self.names_of(address))
+    }
+
+    fn vouched_exchangers<'a>(
+        &'a self,
+        domain: &'a str,
+    ) -> DnsFuture<'a, Vouched<Vec<MailExchanger>>> {
+        Box::pin(self.exchangers_of(domain))
+    }
+
+    fn vouched_addresses<'a>(&'a self, host: &'a str) -> DnsFuture<'a, Vouched<HostAddresses>> {
+        Box::pin(self.all_addresses_of(host))
+    }
+
+    fn tlsa<'a>(&'a self, name: &'a str) -> DnsFuture<'a, Vouched<Vec<TlsaRecord>>> {
+        Box::pin(self.tlsa_of(name))
     }
 }
 

@@ -21,6 +21,7 @@ mod connection;
 mod counters;
 mod dns;
 mod error;
+mod https;
 mod isolation;
 mod listener;
 mod memory;
@@ -38,8 +39,11 @@ pub use bucket::TokenBucket;
 pub use clock::SystemClock;
 pub use connection::{Connection, ConnectionSettings, LineEnding};
 pub use counters::ConnectionCounters;
-pub use dns::{Dns, DnsError, DnsFuture, IpFamily, MailExchanger, SystemDns};
+pub use dns::{
+    Dns, DnsError, DnsFuture, DnsTrust, HostAddresses, IpFamily, MailExchanger, SystemDns, Vouched,
+};
 pub use error::{ConnectionError, SetupError};
+pub use https::{HttpsContent, HttpsError, HttpsReply, HttpsRequest, https};
 pub use listener::{Encryption, Listener, ListenerSettings, Refusal, Service};
 pub use memory::{DrawnMemory, MemoryBudget};
 pub use network::IpNetwork;
@@ -48,4 +52,4 @@ pub use pace::{Pace, PaceSettings};
 pub use protocol_counts::{MessageResult, ProtocolCounts};
 pub use shutdown::{Ending, Shutdown};
 pub use stream::{ChannelBindings, Stream, TlsFacts};
-pub use tls::{TlsClient, TlsDemand, TlsKeys, TlsProfile, generate_self_signed};
+pub use tls::{Dane, TlsClient, TlsDemand, TlsKeys, TlsProfile, TlsaRecord, generate_self_signed};

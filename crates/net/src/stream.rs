@@ -157,7 +157,7 @@ impl Stream {
     pub async fn start_tls_as_client(
         &mut self,
         client: &TlsClient,
-        demand: TlsDemand,
+        demand: &TlsDemand,
         name: &str,
     ) -> io::Result<()> {
         let connector = client.connector(demand).ok_or_else(|| {

@@ -6,6 +6,7 @@
 
 mod certificate;
 mod client;
+mod dane;
 mod self_signed;
 
 use std::{
@@ -26,6 +27,7 @@ use crate::SetupError;
 
 pub(crate) use certificate::mail_addresses;
 pub use client::{TlsClient, TlsDemand};
+pub use dane::{Dane, TlsaRecord};
 pub use self_signed::generate_self_signed;
 
 /// LIMIT: largest PEM file read. The longest chains in use are some 20 KiB.

@@ -5,9 +5,10 @@ use smtp::client::{Client, ConnectError, Host, OpeningSettings, Outcome, Stage, 
 
 use crate::answer::Answer;
 use crate::counters::add;
-use crate::hosts::{find_hosts, find_relay};
+use crate::hosts::{Exit, find_hosts, find_relay};
+use crate::policy::{Meeting, Need, StsPolicy, meeting};
 use crate::queue::Inner;
-use crate::settings::{Relay, RelayTls};
+use crate::settings::Relay;
 use crate::settle::{Confirms, End};
 
 /// A connection, and whom it is with.
@@ -15,13 +16,29 @@ pub(crate) struct Server {
     pub(crate) client: Client,
     /// As it stands in answers.
     pub(crate) name: String,
+    /// It is who it should be.
+    certain: bool,
+    /// What it was opened for.
+    need: Need,
+}
+
+impl Server {
+    /// Whether a message may go over it.
+    pub(crate) fn suits(&self, need: Need) -> bool {
+        match need {
+            Need::Arrival => true,
+            Need::Policy => self.certain || self.need != Need::Arrival,
+            Need::Certainty => self.certain && self.client.server().require_tls,
+        }
+    }
 }
 
 impl Inner {
     /// The hosts that take mail for a destination.
-    pub(crate) async fn hosts(&self, destination: &str) -> Result<Vec<Host>, Answer> {
-        if let Some(relay) = self.settings.relay_for(destination) {
-            return find_relay(&*self.dns, &self.settings, relay).await;
+    pub(crate) async fn hosts(&self, destination: &str) -> Result<Vec<Exit>, Answer> {
+        let settings = self.settings();
+        if let Some(relay) = settings.relay_for(destination) {
+            return find_relay(&*self.dns, &settings, relay).await;
         }
         // RFC 5321 §5.1: hosts of one preference are tried in no order, so that they share the
         // load.
@@ -31,69 +48,114 @@ impl Inner {
             keyed.sort_by_key(|(key, exchanger)| (exchanger.preference, *key));
             exchangers.extend(keyed.into_iter().map(|(_, exchanger)| exchanger));
         };
-        find_hosts(&*self.dns, &self.settings, destination, &mut shuffle).await
+        find_hosts(&*self.dns, &settings, destination, &mut shuffle).await
     }
 
-    /// Connects to the first host that takes mail.
+    /// Connects to the first host that takes mail, in a way that suits.
     pub(crate) async fn connect(
         &self,
         destination: &str,
-        hosts: &[Host],
+        exits: &[Exit],
+        sts: Option<&StsPolicy>,
+        need: Need,
     ) -> Result<Server, Answer> {
-        let relay = self.settings.relay_for(destination);
+        let settings = self.settings();
+        let relay = settings.relay_for(destination);
         let mut last = Answer::ours(4, 4, 4, "there is no host to connect to");
-        for host in hosts {
-            match self.connect_to(host, relay).await {
-                Ok(client) => {
+        let mut first = true;
+        for exit in exits {
+            let host = &exit.host;
+            let answer = match self.meet(exit, relay, sts, need).await {
+                Ok(server) if server.suits(need) => {
                     add(&self.counters.connections, 1);
-                    add(&self.counters.connections_tls, usize::from(client.is_tls()));
-                    return Ok(Server { client, name: host.to_string() });
+                    add(&self.counters.connections_tls, usize::from(server.client.is_tls()));
+                    return Ok(server);
                 }
-                Err(answer) => {
-                    add(&self.counters.connections_failed, 1);
-                    tracing::debug!(%host, %answer, "a host that cannot be used");
-                    last = answer;
+                Ok(server) => {
+                    self.shutdown.spawn(server.client.quit());
+                    let text = "the message needs REQUIRETLS, which the server does not offer";
+                    Answer { host: Some(host.to_string()), ..Answer::ours(5, 7, 30, text) }
                 }
+                Err(answer) => answer,
+            };
+            add(&self.counters.connections_failed, 1);
+            tracing::debug!(%host, %answer, "a host that cannot be used");
+            // What may yet succeed with one of them is not given up for what cannot with others.
+            if std::mem::take(&mut first) || answer.status.class == 4 || last.status.class == 5 {
+                last = answer;
             }
         }
         Err(last)
     }
 
-    async fn connect_to(&self, host: &Host, relay: Option<&Relay>) -> Result<Client, Answer> {
-        let tls = relay.map_or(RelayTls::Opportunistic, |relay| relay.tls);
-        let (tls_use, demand) = match tls {
-            RelayTls::Never => (TlsUse::Never, TlsDemand::Encrypted),
-            RelayTls::Opportunistic => (TlsUse::Opportunistic, TlsDemand::Encrypted),
-            RelayTls::Verified => (TlsUse::Required, TlsDemand::Verified),
-            RelayTls::Implicit => (TlsUse::FromTheStart, TlsDemand::Verified),
+    async fn meet(
+        &self,
+        exit: &Exit,
+        relay: Option<&Relay>,
+        sts: Option<&StsPolicy>,
+        need: Need,
+    ) -> Result<Server, Answer> {
+        let meeting = match relay {
+            // No message changes what the operator set.
+            Some(relay) if need != Need::Certainty => Meeting::by_route(relay),
+            Some(relay) => Meeting::by_route(relay).for_need(need)?,
+            None => meeting(&*self.dns, exit, sts, need).await?,
         };
+        let host = &exit.host;
+        let (client, certain) = self.connect_to(host, relay, &meeting).await?;
+        let certain = certain && client.is_tls();
+        Ok(Server { client, name: host.to_string(), certain, need })
+    }
+
+    /// The connection, and whether it is known who is at its other end.
+    async fn connect_to(
+        &self,
+        host: &Host,
+        relay: Option<&Relay>,
+        meeting: &Meeting,
+    ) -> Result<(Client, bool), Answer> {
         let mut settings = OpeningSettings {
-            hostname: self.settings.hostname.clone(),
-            tls: tls_use,
+            hostname: self.settings().hostname.clone(),
+            tls: meeting.tls,
             credentials: relay.and_then(|relay| relay.credentials.clone()),
         };
-        let first = Client::connect(host, &settings, &self.tls, demand).await;
-        let outcome = match first {
-            // RFC 7435 §3: where nothing asks for TLS, mail goes without rather than not at all.
-            Err(ConnectError::Handshake(error)) if tls == RelayTls::Opportunistic => {
-                tracing::info!(%host, error, "TLS failed; sending without");
-                settings.tls = TlsUse::Never;
-                Client::connect(host, &settings, &self.tls, demand).await
-            }
-            other => other,
-        };
-        let said_by = |status, text| Answer { status, host: Some(host.to_string()), text };
-        outcome.map_err(|error| match error {
-            ConnectError::Broken(text) => {
-                let Answer { status, text, .. } = Answer::ours(4, 4, 1, text);
-                said_by(status, text)
-            }
-            ConnectError::Handshake(text) => {
-                let Answer { status, text, .. } = Answer::ours(4, 7, 5, format!("TLS: {text}"));
-                said_by(status, text)
-            }
-            ConnectError::Refused(failure) => said_by(failure.status, failure.text),
-        })
+        let mut outcome = Client::connect(host, &settings, &self.tls, &meeting.demand).await;
+        let mut certain = meeting.certain;
+        let mut otherwise = meeting.otherwise;
+        while let (Some(tls), Err(error)) = (otherwise, &outcome) {
+            let Some(error) = tls_error(error) else { break };
+            tracing::info!(%host, error, "TLS is not as it should be; sending all the same");
+            (settings.tls, certain) = (tls, false);
+            outcome = Client::connect(host, &settings, &self.tls, &TlsDemand::Encrypted).await;
+            otherwise = (tls == TlsUse::Opportunistic).then_some(TlsUse::Never);
+        }
+        let client = outcome.map_err(|error| answer_of(host, error))?;
+        Ok((client, certain))
+    }
+}
+
+/// What was wrong with TLS, if it was that.
+fn tls_error(error: &ConnectError) -> Option<&str> {
+    match error {
+        ConnectError::Handshake(text) => Some(text),
+        // RFC 3463 §3.8: X.7.5 is the state machine's word for a server without TLS.
+        ConnectError::Refused(failure) if failure.is_no_tls() => Some(&failure.text),
+        ConnectError::Broken(_) | ConnectError::Refused(_) => None,
+    }
+}
+
+fn answer_of(host: &Host, error: ConnectError) -> Answer {
+    let said_by = |status, text| Answer { status, host: Some(host.to_string()), text };
+    match error {
+        ConnectError::Broken(text) => {
+            let Answer { status, text, .. } = Answer::ours(4, 4, 1, text);
+            said_by(status, text)
+        }
+        ConnectError::Handshake(text) => {
+            let Answer { status, text, .. } = Answer::ours(4, 7, 5, format!("TLS: {text}"));
+            said_by(status, text)
+        }
+        ConnectError::Refused(failure) => said_by(failure.status, failure.text),
     }
 }
 

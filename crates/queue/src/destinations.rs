@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use ids::Timestamp;
+use net::TokenBucket;
 
 use crate::schedule::{after, destination_pause};
 
@@ -35,6 +36,16 @@ struct Entry {
     /// Visits in a row that found no server.
     failures: u32,
     blocked_until: Timestamp,
+    /// How fast messages go there, where that is bounded.
+    pace: Option<Pace>,
+}
+
+#[derive(Debug, Clone)]
+struct Pace {
+    per_minute: u32,
+    bucket: TokenBucket,
+    /// When the next may go.
+    until: Timestamp,
 }
 
 impl Entry {
@@ -46,6 +57,7 @@ impl Entry {
             successes: 0,
             failures: 0,
             blocked_until: Timestamp::default(),
+            pace: None,
         }
     }
 
@@ -54,11 +66,13 @@ impl Entry {
         // One that could not be reached is tried by one connection.
         let allowed = if self.failures > 0 { 1 } else { self.allowed };
         let due = self.due.filter(|_| self.active < allowed)?;
-        Some(due.max(self.blocked_until))
+        let paced_until = self.pace.as_ref().map_or(Timestamp::default(), |pace| pace.until);
+        Some(due.max(self.blocked_until).max(paced_until))
     }
 
     fn is_forgettable(&self, now: Timestamp) -> bool {
-        self.due.is_none() && self.active == 0 && (self.failures == 0 || self.blocked_until < now)
+        let idle = self.due.is_none() && self.active == 0 && self.pace.is_none();
+        idle && (self.failures == 0 || self.blocked_until < now)
     }
 }
 
@@ -146,6 +160,44 @@ impl Destinations {
             until = entry.blocked_until;
         });
         until
+    }
+
+    /// A message is about to go there. The error says when the next may.
+    pub(crate) fn take_turn(
+        &mut self,
+        destination: &str,
+        per_minute: u32,
+        now: Timestamp,
+    ) -> Result<(), Timestamp> {
+        let mut turn = Ok(());
+        self.change(destination, |entry| {
+            if per_minute == 0 {
+                entry.pace = None;
+                return;
+            }
+            if entry.pace.as_ref().is_none_or(|pace| pace.per_minute != per_minute) {
+                // A tenth of a minute's at once, so that connections are worth opening.
+                let bucket = TokenBucket::new((per_minute / 10).max(1), per_minute, now);
+                entry.pace = Some(Pace { per_minute, bucket, until: now });
+            }
+            let Some(pace) = &mut entry.pace else { return };
+            if let Err(secs) = pace.bucket.take(now) {
+                pace.until = now.plus_secs(i64::try_from(secs).unwrap_or(i64::MAX));
+                turn = Err(pace.until);
+            }
+        });
+        turn
+    }
+
+    /// Other bounds on connections.
+    pub(crate) fn limit(&mut self, active_max: usize, per_destination_max: usize) {
+        self.active_max = active_max.max(1);
+        self.per_destination_max = per_destination_max.max(1);
+        let most = self.per_destination_max;
+        let names: Vec<String> = self.entries.keys().cloned().collect();
+        for name in names {
+            self.change(&name, |entry| entry.allowed = entry.allowed.min(most));
+        }
     }
 
     /// Until when it is left alone, if it is.
@@ -255,6 +307,25 @@ mod tests {
         table.unblock("a");
         table.succeeded("a");
         assert_eq!(table.begin_visit(at(62)).as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn messages_a_minute_are_bounded() {
+        let mut table = table();
+        table.note("a", at(1));
+        table.begin_visit(at(1)).unwrap();
+        let turns = |table: &mut Destinations, now| {
+            (0..9).filter(|_| table.take_turn("a", 20, now).is_ok()).count()
+        };
+        assert_eq!(turns(&mut table, at(1)), 2);
+        assert_eq!(table.take_turn("a", 20, at(1)), Err(at(4)));
+        table.note("a", at(1));
+        table.end_visit("a", at(1));
+        assert_eq!((table.begin_visit(at(3)), table.next()), (None, Some(at(4))));
+        assert_eq!(table.begin_visit(at(4)).as_deref(), Some("a"));
+        assert_eq!(turns(&mut table, at(4)), 1);
+        // Another bound is taken up at once.
+        assert_eq!(table.take_turn("a", 0, at(4)), Ok(()));
     }
 
     #[test]

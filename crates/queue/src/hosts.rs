@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use net::{Dns, DnsError, MailExchanger};
+use net::{Dns, DnsError, MailExchanger, Vouched};
 use smtp::client::Host;
 
 use crate::answer::Answer;
@@ -13,25 +13,38 @@ const HOSTS_MAX: usize = 5;
 /// LIMIT: exchangers whose addresses are asked for.
 const EXCHANGERS_MAX: usize = 10;
 
+/// A host that takes mail for a destination, and how sure that is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Exit {
+    pub(crate) host: Host,
+    /// DNSSEC vouches for its being the host, and for its address.
+    pub(crate) secure: bool,
+    /// RFC 7672 §2.2.3: where its TLSA records may stand, in the order in which they are asked for.
+    pub(crate) bases: Vec<String>,
+    /// RFC 7672 §3.2.2: the names that it may have in a certificate.
+    pub(crate) names: Vec<String>,
+}
+
 /// Finds the hosts of a destination, in the order in which they are tried.
 pub(crate) async fn find_hosts(
     dns: &dyn Dns,
     settings: &Settings,
     destination: &str,
     shuffle: &mut (dyn FnMut(&mut Vec<MailExchanger>) + Send),
-) -> Result<Vec<Host>, Answer> {
+) -> Result<Vec<Exit>, Answer> {
     // RFC 5321 §4.1.3: mail to an address in place of a domain is for the host's own postmaster;
     // nobody sends it today but to get around what a domain says of itself.
     if destination.starts_with('[') {
         return Err(Answer::ours(5, 1, 2, "mail to an address literal is not sent"));
     }
-    let exchangers = match dns.mail_exchangers(destination).await {
+    let found = match dns.vouched_exchangers(destination).await {
         Ok(exchangers) => exchangers,
         Err(DnsError::NoSuchName) => {
             return Err(Answer::ours(5, 1, 2, "the domain does not exist"));
         }
         Err(error) => return Err(Answer::ours(4, 4, 3, error.to_string())),
     };
+    let Vouched { answer: exchangers, secure } = found;
     // RFC 7505 §3: one MX whose host is the root says that there is no mail.
     if exchangers.iter().any(|exchanger| exchanger.host.is_empty()) {
         return Err(Answer::ours(5, 1, 10, "the domain takes no mail (null MX)"));
@@ -48,7 +61,14 @@ pub(crate) async fn find_hosts(
     exchangers.truncate(EXCHANGERS_MAX);
     let found = addresses_of(dns, settings, &exchangers).await;
     match found {
-        Found { hosts, .. } if !hosts.is_empty() => Ok(hosts),
+        Found { exits, .. } if !exits.is_empty() => {
+            let vouched = |exit: Exit| Exit {
+                secure: exit.secure && secure,
+                names: exit.names.into_iter().chain([destination.to_owned()]).collect(),
+                ..exit
+            };
+            Ok(exits.into_iter().map(vouched).collect())
+        }
         Found { temporary: Some(error), .. } => Err(Answer::ours(4, 4, 3, error)),
         // RFC 5321 §5.1: nothing but names without addresses is an error of the domain's owner,
         // who may yet mend it; a domain with no record at all is one nobody can mail to.
@@ -62,7 +82,7 @@ pub(crate) async fn find_relay(
     dns: &dyn Dns,
     settings: &Settings,
     relay: &Relay,
-) -> Result<Vec<Host>, Answer> {
+) -> Result<Vec<Exit>, Answer> {
     let addresses = match relay.host.parse::<IpAddr>() {
         Ok(address) => vec![address],
         Err(_) => match dns.addresses(&relay.host).await {
@@ -76,7 +96,10 @@ pub(crate) async fn find_relay(
     }
     let mut hosts = hosts_of(settings, &relay.host, relay.port, interleaved(addresses));
     hosts.truncate(HOSTS_MAX);
-    Ok(hosts)
+    // What the operator names needs nobody else's word.
+    let exit =
+        |host| Exit { host, secure: false, bases: Vec::new(), names: vec![relay.host.clone()] };
+    Ok(hosts.into_iter().map(exit).collect())
 }
 
 /// RFC 5321 §5.1: if we are among the exchangers, only those that are preferred to us may be
@@ -98,26 +121,35 @@ fn leave_out_ourselves(exchangers: &mut Vec<MailExchanger>, hostname: &str) -> R
 }
 
 struct Found {
-    hosts: Vec<Host>,
+    exits: Vec<Exit>,
     temporary: Option<String>,
 }
 
 async fn addresses_of(dns: &dyn Dns, settings: &Settings, exchangers: &[MailExchanger]) -> Found {
-    let mut found = Found { hosts: Vec::new(), temporary: None };
+    let mut found = Found { exits: Vec::new(), temporary: None };
     for exchanger in exchangers {
-        if found.hosts.len() >= HOSTS_MAX {
+        if found.exits.len() >= HOSTS_MAX {
             break;
         }
-        match dns.addresses(&exchanger.host).await {
-            Ok(addresses) => {
-                let addresses = interleaved(addresses);
-                found.hosts.extend(hosts_of(settings, &exchanger.host, settings.port, addresses));
+        match dns.vouched_addresses(&exchanger.host).await {
+            Ok(Vouched { answer, secure }) => {
+                let addresses = interleaved(answer.addresses);
+                let hosts = hosts_of(settings, &exchanger.host, settings.port, addresses);
+                let own = exchanger.host.clone();
+                let mut bases = vec![answer.canonical, own];
+                bases.dedup();
+                found.exits.extend(hosts.into_iter().map(|host| Exit {
+                    host,
+                    secure,
+                    names: bases.clone(),
+                    bases: bases.clone(),
+                }));
             }
             Err(DnsError::NoSuchName) => {}
             Err(error) => found.temporary = Some(format!("{}: {error}", exchanger.host)),
         }
     }
-    found.hosts.truncate(HOSTS_MAX);
+    found.exits.truncate(HOSTS_MAX);
     found
 }
 
@@ -200,8 +232,8 @@ mod tests {
         let mut settings = Settings::new("mail.here.test");
         settings.sources = sources.iter().map(|source| source.parse().unwrap()).collect();
         let found = find_hosts(table, &settings, "x.test", &mut |_| {}).await;
-        let text = |hosts: Vec<Host>| {
-            hosts.iter().map(|host| format!("{host} ")).collect::<String>().trim().to_owned()
+        let text = |exits: Vec<Exit>| {
+            exits.iter().map(|exit| format!("{} ", exit.host)).collect::<String>().trim().to_owned()
         };
         found.map(text).map_err(|answer| answer.to_string())
     }

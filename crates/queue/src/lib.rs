@@ -22,6 +22,7 @@ mod hosts;
 mod lease;
 mod local;
 mod memory;
+mod policy;
 mod queue;
 mod report;
 mod schedule;

@@ -92,7 +92,7 @@ impl Inner {
     }
 
     async fn find_here(&self, path: &str) -> storage::Result<Option<Recipient>> {
-        let hostname = self.settings.hostname.clone();
+        let hostname = self.settings().hostname.clone();
         let address = Address::parse(path).ok();
         if let Some(address) = &address
             && let Resolution::Account(found) = self.store.find_recipient(address).await?

@@ -1,7 +1,7 @@
 //! The queue's own loop: keeps the lease, looks at the spool, begins visits.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use ids::Timestamp;
@@ -14,6 +14,7 @@ use crate::counters::{Counters, CountersSnapshot};
 use crate::destinations::{DESTINATIONS_MAX, Destinations};
 use crate::lease::{Lease, RENEW_SECS};
 use crate::memory::Memory;
+use crate::policy::StsCache;
 use crate::settings::Settings;
 use crate::sweep::Cursor;
 use crate::visit::Visit;
@@ -36,9 +37,10 @@ pub struct Queue {
 /// What the loop, the visits and the sweep share.
 pub(crate) struct Inner {
     pub(crate) store: Store,
-    pub(crate) settings: Settings,
+    settings: RwLock<Arc<Settings>>,
     pub(crate) dns: Arc<dyn Dns>,
     pub(crate) tls: TlsClient,
+    pub(crate) sts: StsCache,
     pub(crate) lease: Lease,
     pub(crate) memory: Memory,
     pub(crate) counters: Counters,
@@ -64,9 +66,10 @@ impl Queue {
             store,
             memory: Memory::new(settings.memory_bytes),
             destinations: Mutex::new(Destinations::new(total, each)),
-            settings,
+            settings: RwLock::new(Arc::new(settings)),
             dns,
             tls,
+            sts: StsCache::default(),
             lease: Lease::default(),
             counters: Counters::default(),
             shutdown: shutdown.clone(),
@@ -76,6 +79,14 @@ impl Queue {
         });
         shutdown.spawn(run(inner.clone()));
         Self { inner }
+    }
+
+    /// Takes up other settings, for what is begun from now on. The memory and the chance stay.
+    pub fn replace_settings(&self, settings: Settings) {
+        let (total, each) = (settings.connections_max, settings.connections_per_destination_max);
+        *self.inner.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.inner.table().limit(total, each);
+        self.inner.wake();
     }
 
     /// What it has done so far.
@@ -103,6 +114,11 @@ impl Queue {
 }
 
 impl Inner {
+    /// As they are now.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(crate) fn table(&self) -> MutexGuard<'_, Destinations> {
         self.destinations.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -38,6 +38,8 @@ pub struct Route {
     pub domain: String,
     /// Who takes it.
     pub relay: Relay,
+    /// Messages a minute, where it is not what others get.
+    pub messages_per_minute_max: Option<u32>,
 }
 
 /// Everything the queue is started with.
@@ -63,6 +65,12 @@ pub struct Settings {
     pub memory_bytes: usize,
     /// The port of other servers.
     pub port: u16,
+    /// The port of their web servers.
+    pub https_port: u16,
+    /// Whether policies of domains on TLS (MTA-STS) are asked for.
+    pub mta_sts: bool,
+    /// Messages a minute to one destination; none, as many as it takes.
+    pub messages_per_minute_max: u32,
     /// Our addresses to send from, the first of each family; without any, the system chooses.
     pub sources: Vec<IpAddr>,
     /// Domains with a way of their own; the most exact name counts.
@@ -88,6 +96,9 @@ impl Settings {
             messages_per_connection_max: 100,
             memory_bytes: 256 * 1024 * 1024,
             port: 25,
+            https_port: 443,
+            mta_sts: true,
+            messages_per_minute_max: 0,
             sources: Vec::new(),
             routes: Vec::new(),
             smart_host: None,
@@ -97,17 +108,26 @@ impl Settings {
 
     /// The relay for a destination, if it does not go by MX.
     pub(crate) fn relay_for(&self, destination: &str) -> Option<&Relay> {
+        self.route_for(destination).map(|route| &route.relay).or(self.smart_host.as_ref())
+    }
+
+    /// Messages a minute to a destination; none, as many as it takes.
+    pub(crate) fn rate_for(&self, destination: &str) -> u32 {
+        let own = self.route_for(destination).and_then(|route| route.messages_per_minute_max);
+        own.unwrap_or(self.messages_per_minute_max)
+    }
+
+    fn route_for(&self, destination: &str) -> Option<&Route> {
         let matches = |route: &&Route| match route.domain.strip_prefix('.') {
             Some(parent) => {
                 destination.strip_suffix(parent).is_some_and(|rest| rest.ends_with('.'))
             }
             None => route.domain == destination,
         };
-        let exact = self.routes.iter().filter(matches).max_by_key(|route| {
+        self.routes.iter().filter(matches).max_by_key(|route| {
             // A name itself is more exact than all below a name of the same length.
             (route.domain.len(), !route.domain.starts_with('.'))
-        });
-        exact.map(|route| &route.relay).or(self.smart_host.as_ref())
+        })
     }
 }
 
@@ -126,7 +146,11 @@ mod tests {
         for (domain, host) in
             [("x.test", "a"), (".x.test", "b"), (".y.x.test", "c"), (".test", "d")]
         {
-            settings.routes.push(Route { domain: domain.to_owned(), relay: relay(host) });
+            settings.routes.push(Route {
+                domain: domain.to_owned(),
+                relay: relay(host),
+                messages_per_minute_max: (host == "b").then_some(7),
+            });
         }
         settings.smart_host = Some(relay("smart"));
         for (destination, host) in [
@@ -140,5 +164,6 @@ mod tests {
             let found = settings.relay_for(destination).map(|relay| relay.host.as_str());
             assert_eq!(found, Some(host), "{destination}");
         }
+        assert_eq!((settings.rate_for("z.x.test"), settings.rate_for("x.test")), (7, 0));
     }
 }

@@ -145,7 +145,7 @@ impl Inner {
 
     /// When a recipient is tried again.
     fn retry_at(&self, destination: &str, attempts: u32, now: Timestamp) -> Timestamp {
-        let settings = &self.settings;
+        let settings = self.settings();
         let own =
             after(now, pause(settings.retry_first, settings.retry_max, attempts, self.chance()));
         self.table().blocked_until(destination, now).map_or(own, |until| until.max(own))
@@ -153,7 +153,7 @@ impl Inner {
 
     /// Until when a message is tried.
     pub(crate) fn until(&self, message: &ClaimedMessage) -> Timestamp {
-        after(message.begins, self.settings.lifetime)
+        after(message.begins, self.settings().lifetime)
     }
 
     async fn prepare_report(
@@ -162,8 +162,9 @@ impl Inner {
         lines: &[Line],
         now: Timestamp,
     ) -> Result<Option<Prepared>, StorageError> {
+        let settings = self.settings();
         let report = Report {
-            hostname: &self.settings.hostname,
+            hostname: &settings.hostname,
             message: settling.message,
             content: settling.content,
             lines,

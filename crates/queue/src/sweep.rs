@@ -34,13 +34,13 @@ impl Inner {
     ) -> Result<(), StorageError> {
         let now = self.store.now();
         let mut start = Cursor::default();
-        let expired = before(now, self.settings.lifetime);
+        let expired = before(now, self.settings().lifetime);
         self.sweep_one(daemon, expired, Overdue::All, &mut start).await?;
         self.sweep_one(daemon, now, Overdue::PastDeadline, &mut Cursor::default()).await?;
-        if self.settings.warn_after.is_zero() {
+        if self.settings().warn_after.is_zero() {
             return Ok(());
         }
-        let late = before(now, self.settings.warn_after);
+        let late = before(now, self.settings().warn_after);
         self.sweep_one(daemon, late, Overdue::Unwarned, cursor).await
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use ids::{ContentId, QueueDaemonId, Timestamp};
-use smtp::client::{Capabilities, Host, Outbound, OutboundContent, Outcome, Verdict};
+use smtp::client::{Capabilities, Outbound, OutboundContent, Outcome, Verdict};
 use smtp::types::ByMode;
 use storage::{
     Claim, ClaimedMessage, ClaimedRecipient, Fate, Settlement, StorageError, Store, Want,
@@ -13,8 +13,9 @@ use storage::{
 use crate::answer::Answer;
 use crate::delivery::{Server, concerns_server, end_of};
 use crate::envelope::{MailParameters, outbound};
+use crate::hosts::Exit;
+use crate::policy::{Need, StsPolicy};
 use crate::queue::Inner;
-use crate::settings::RelayTls;
 use crate::settle::{Confirms, End, Settling};
 
 /// LIMIT: recipients in hand at a time, so that a crash leaves few for others to take over.
@@ -26,7 +27,9 @@ const PAUSE_SECS: i64 = 30;
 pub(crate) struct Visit {
     inner: Arc<Inner>,
     destination: String,
-    hosts: Option<Result<Vec<Host>, Answer>>,
+    hosts: Option<Result<Vec<Exit>, Answer>>,
+    /// What the domain says of TLS, once it was looked for.
+    sts: Option<Option<StsPolicy>>,
     server: Option<Server>,
 }
 
@@ -55,7 +58,7 @@ enum Course {
 
 impl Visit {
     pub(crate) fn new(inner: Arc<Inner>, destination: String) -> Self {
-        Self { inner, destination, hosts: None, server: None }
+        Self { inner, destination, hosts: None, sts: None, server: None }
     }
 
     /// Sends until nothing is due there, or it cannot go on.
@@ -95,6 +98,17 @@ impl Visit {
         daemon
     }
 
+    /// Whether another message may go there now.
+    fn has_turn(&self, here: bool) -> bool {
+        let (now, rate) =
+            (self.inner.store.now(), self.inner.settings().rate_for(&self.destination));
+        let turn = match here {
+            true => Ok(()),
+            false => self.inner.table().take_turn(&self.destination, rate, now),
+        };
+        turn.is_ok()
+    }
+
     async fn claim(&self, daemon: QueueDaemonId) -> Result<Claimed, StorageError> {
         let claim = Claim { daemon, destination: self.destination.clone(), limit: CLAIM_MAX };
         let claimed = self.inner.store.write_messages("queue claim", Vec::new(), move |tx| {
@@ -126,7 +140,7 @@ impl Visit {
         let here = claimed.here;
         let mut messages = claimed.messages.into_iter();
         while let Some(message) = messages.next() {
-            let course = match self.may_go_on() == Some(daemon) {
+            let course = match self.may_go_on() == Some(daemon) && self.has_turn(here) {
                 true => self.send(daemon, &message, here).await,
                 false => {
                     self.give_back(daemon, vec![message]).await;
@@ -229,16 +243,9 @@ impl Visit {
             let end = End::Failed(Answer::ours(5, 6, 0, "the message has bare CR or LF"));
             return (pending.into_iter().map(|one| (one, end.clone())).collect(), course);
         }
-        if MailParameters::of(message).requiretls
-            && !message.reverse_path.is_empty()
-            && !self.is_way_verified()
-        {
-            // RFC 8689 §4.2.1: the server's name is not known for certain.
-            let end = End::Failed(Answer::ours(5, 7, 10, "no way there is known to be encrypted"));
-            return (pending.into_iter().map(|one| (one, end.clone())).collect(), course);
-        }
+        let need = need_of(message);
         while !pending.is_empty() && course == Course::On {
-            if let Err(answer) = self.open_server().await {
+            if let Err(answer) = self.open_server(need).await {
                 let end = self.no_server(answer, &mut course);
                 ends.extend(pending.drain(..).map(|one| (one, end.clone())));
                 break;
@@ -261,12 +268,6 @@ impl Visit {
         (ends, course)
     }
 
-    /// Whether the server's name and certificate are known to be right: a route says which it is.
-    fn is_way_verified(&self) -> bool {
-        let relay = self.inner.settings.relay_for(&self.destination);
-        relay.is_some_and(|relay| matches!(relay.tls, RelayTls::Verified | RelayTls::Implicit))
-    }
-
     /// One transaction; `None` where the connection turned out to be over before it began.
     async fn transact(
         &mut self,
@@ -284,7 +285,7 @@ impl Visit {
         }
         let confirms = confirms(&envelope, server.client.server());
         let answered = Answered { name: server.name.clone(), confirms, outcome };
-        let most = self.inner.settings.messages_per_connection_max;
+        let most = self.inner.settings().messages_per_connection_max;
         if !answered.outcome.usable {
             return Some(answered);
         }
@@ -321,16 +322,28 @@ impl Visit {
         (done, again)
     }
 
-    async fn open_server(&mut self) -> Result<(), Answer> {
-        if self.server.is_some() {
-            return Ok(());
+    async fn open_server(&mut self, need: Need) -> Result<(), Answer> {
+        match self.server.take() {
+            Some(server) if server.suits(need) => {
+                self.server = Some(server);
+                return Ok(());
+            }
+            Some(server) => {
+                self.inner.shutdown.spawn(server.client.quit());
+            }
+            None => {}
         }
         let hosts = match self.hosts.take() {
             Some(hosts) => hosts,
             None => self.inner.hosts(&self.destination).await,
         };
         let hosts = self.hosts.insert(hosts).clone()?;
-        self.server = Some(self.inner.connect(&self.destination, &hosts).await?);
+        let routed = self.inner.settings().relay_for(&self.destination).is_some();
+        if self.sts.is_none() && !routed {
+            self.sts = Some(self.inner.sts_policy(&self.destination).await);
+        }
+        let sts = self.sts.as_ref().and_then(Option::as_ref);
+        self.server = Some(self.inner.connect(&self.destination, &hosts, sts, need).await?);
         Ok(())
     }
 
@@ -348,6 +361,17 @@ impl Visit {
     fn leave_alone(&self) {
         let (now, chance) = (self.inner.store.now(), self.inner.chance());
         self.inner.table().failed(&self.destination, now, chance);
+    }
+}
+
+/// RFC 8689 §4.1: REQUIRETLS counts before the header field. §5: a report is not lost for it.
+fn need_of(message: &ClaimedMessage) -> Need {
+    let parameters = MailParameters::of(message);
+    match (parameters.requiretls, parameters.tls_optional) {
+        (true, _) if message.reverse_path.is_empty() => Need::Policy,
+        (true, _) => Need::Certainty,
+        (false, true) => Need::Arrival,
+        (false, false) => Need::Policy,
     }
 }
 

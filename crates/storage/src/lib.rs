@@ -39,6 +39,7 @@ mod statistics;
 mod store;
 #[cfg(test)]
 mod store_tests;
+mod sts_policy;
 #[cfg(test)]
 mod testing;
 mod tx;
@@ -88,6 +89,7 @@ pub use spool::{
 };
 pub use statistics::{BATCH_SIZES, COMMIT_MICROS, StatisticsSnapshot};
 pub use store::Store;
+pub use sts_policy::StsPolicyRow;
 pub use tx::{AccountTx, Committed, ReadTx, WriteTx};
 pub use url_key::UrlKey;
 pub use view::{Diff, Entry, MailboxView, Snapshot, ViewState};

@@ -99,6 +99,18 @@ choice! {
 }
 
 choice! {
+    /// Whose word on DNSSEC is taken.
+    DnssecTrust: "`loopback`, `servers`, `nobody`" {
+        /// That of DNS servers on this machine, where all that are asked are.
+        Loopback = "loopback",
+        /// That of every DNS server asked.
+        Servers = "servers",
+        /// Nobody's.
+        Nobody = "nobody",
+    }
+}
+
+choice! {
     /// What a listener speaks.
     Protocol: "`smtp`, `lmtp`, `submission`, `submissions`, `imap`, `imaps`, `pop3`, `pop3s`, `http`" {
         /// Mail from other servers, port 25.

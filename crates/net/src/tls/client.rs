@@ -14,7 +14,7 @@ use rustls::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::PEM_BYTES_MAX;
+use super::{Dane, PEM_BYTES_MAX};
 use crate::SetupError;
 
 /// Where the machine keeps the certificates it trusts: Debian, Red Hat, Alpine, the BSDs.
@@ -26,12 +26,14 @@ const SYSTEM_ROOTS: &[&str] = &[
 ];
 
 /// What is asked of the other side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TlsDemand {
     /// Encryption, whoever it is (RFC 7435 §3): it keeps those out who only listen.
     Encrypted,
     /// A certificate for its name, from somebody we trust.
     Verified,
+    /// A certificate that the DNS vouches for.
+    Dane(Arc<Dane>),
 }
 
 /// How TLS is used with servers we connect to. Sessions are resumed.
@@ -68,10 +70,13 @@ impl TlsClient {
     }
 
     /// What makes the handshake; `None` where nobody could be verified.
-    pub(crate) fn connector(&self, demand: TlsDemand) -> Option<&TlsConnector> {
+    pub(crate) fn connector(&self, demand: &TlsDemand) -> Option<TlsConnector> {
         match demand {
-            TlsDemand::Encrypted => Some(&self.encrypted),
-            TlsDemand::Verified => self.verified.as_ref(),
+            TlsDemand::Encrypted => Some(self.encrypted.clone()),
+            TlsDemand::Verified => self.verified.clone(),
+            TlsDemand::Dane(dane) => {
+                dane.config().ok().map(|config| TlsConnector::from(Arc::new(config)))
+            }
         }
     }
 }

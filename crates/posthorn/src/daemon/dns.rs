@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use config::Config;
-use net::SystemDns;
+use config::{Config, DnssecTrust};
+use net::{DnsTrust, SystemDns};
 
 use crate::cli::Failure;
 
@@ -11,7 +11,12 @@ use crate::cli::Failure;
 /// unchecked where there are none.
 pub(super) fn open(config: &Config) -> Result<Option<Arc<SystemDns>>, Failure> {
     let servers = config.queue.dns.as_deref().unwrap_or_default();
-    match SystemDns::new(servers) {
+    let trust = match config.queue.dnssec {
+        DnssecTrust::Loopback => DnsTrust::Loopback,
+        DnssecTrust::Servers => DnsTrust::Servers,
+        DnssecTrust::Nobody => DnsTrust::Nobody,
+    };
+    match SystemDns::new(servers, trust) {
         Ok(dns) => Ok(Some(Arc::new(dns))),
         Err(error) if config.queue.enabled => Err(Failure::new(format!("queue: {error}"))),
         Err(error) => {

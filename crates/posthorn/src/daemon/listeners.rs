@@ -113,6 +113,14 @@ impl Listeners {
         })
     }
 
+    /// Gives what is sent from now on the routes and limits of another configuration.
+    pub(super) fn take_up_sending(&self, config: &Config) -> Result<(), Failure> {
+        if let Some(queue) = &self.shared.queue {
+            queue.replace_settings(super::sending::settings(config)?);
+        }
+        Ok(())
+    }
+
     /// Gives connections that come from now on the limits of another configuration.
     pub(super) fn take_up(&self, config: &Config) -> Result<(), Failure> {
         for running in &self.running {

@@ -50,9 +50,23 @@ impl Reload {
             authenticity: new.authenticity,
             imap: new.imap,
             pop3: new.pop3,
+            queue: config::Queue {
+                enabled: self.config.queue.enabled,
+                memory: self.config.queue.memory,
+                trace: self.config.queue.trace,
+                held_messages: self.config.queue.held_messages,
+                dns: self.config.queue.dns.clone(),
+                dnssec: self.config.queue.dnssec,
+                trusted_ca: self.config.queue.trusted_ca.clone(),
+                ..new.queue
+            },
+            routes: new.routes,
             log: config::Log { level: new.log.level, ..self.config.log.clone() },
             ..self.config.clone()
         };
+        if let Err(failure) = self.listeners.take_up_sending(&running) {
+            return tracing::error!(error = failure.text(), "the old routes stay in use");
+        }
         if let Err(failure) = self.listeners.take_up(&running) {
             return tracing::error!(error = failure.text(), "the old limits stay in use");
         }
@@ -64,6 +78,7 @@ impl Reload {
 /// The options whose change only a restart takes up.
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let limits = (&old.limits, &new.limits);
+    let queue = (&old.queue, &new.queue);
     let changed = [
         ("hostname", old.hostname != new.hostname),
         ("data_dir", old.data_dir != new.data_dir),
@@ -86,6 +101,13 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("limits.keywords", limits.0.keywords != limits.1.keywords),
         ("check", old.checks != new.checks),
         ("auth", old.auth != new.auth),
+        ("queue.enabled", queue.0.enabled != queue.1.enabled),
+        ("queue.memory", queue.0.memory != queue.1.memory),
+        ("queue.trace", queue.0.trace != queue.1.trace),
+        ("queue.held_messages", queue.0.held_messages != queue.1.held_messages),
+        ("queue.dns", queue.0.dns != queue.1.dns),
+        ("queue.dnssec", queue.0.dnssec != queue.1.dnssec),
+        ("queue.trusted_ca", queue.0.trusted_ca != queue.1.trusted_ca),
         ("log.format", old.log.format != new.log.format),
         ("metrics", old.metrics != new.metrics),
     ];
@@ -113,6 +135,8 @@ mod tests {
             ("[log]\nformat = \"json\"\n", &["log.format"]),
             ("[limits]\nrecipients = 200\n", &[]),
             ("[pop3]\nmark_seen = true\n", &[]),
+            ("[queue]\nlifetime = \"4 days\"\n", &[]),
+            ("[queue]\nmemory = \"9 MiB\"\n", &["queue.memory"]),
             ("[limits]\nconnections = 200\n", &["limits.connections"]),
             ("[storage]\nreaders = 9\n", &["storage"]),
         ] {

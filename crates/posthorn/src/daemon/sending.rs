@@ -32,7 +32,8 @@ pub(super) fn start(
     Ok(Some(Queue::start(store.clone(), settings, dns, tls, shutdown)))
 }
 
-fn settings(config: &Config) -> Result<Settings, Failure> {
+/// The queue's part of the configuration.
+pub(super) fn settings(config: &Config) -> Result<Settings, Failure> {
     let queue = &config.queue;
     let mut settings = Settings {
         lifetime: queue.lifetime,
@@ -44,6 +45,9 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         messages_per_connection_max: queue.messages_per_connection.into(),
         memory_bytes: bytes(queue.memory),
         port: u16::try_from(queue.port).unwrap_or(u16::MAX),
+        https_port: u16::try_from(queue.https_port).unwrap_or(u16::MAX),
+        mta_sts: queue.mta_sts,
+        messages_per_minute_max: queue.messages_per_minute.unwrap_or(0),
         sources: queue.source.clone().unwrap_or_default(),
         ..Settings::new(config.hostname.clone())
     };
@@ -51,9 +55,11 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         let relay = relay(route)?;
         match route.domain.as_str() {
             "*" => settings.smart_host = Some(relay),
-            domain => settings
-                .routes
-                .push(Route { domain: message::address::normal_domain(domain), relay }),
+            domain => settings.routes.push(Route {
+                domain: message::address::normal_domain(domain),
+                relay,
+                messages_per_minute_max: route.messages_per_minute,
+            }),
         }
     }
     Ok(settings)

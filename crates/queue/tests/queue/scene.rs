@@ -74,6 +74,7 @@ impl Scene {
                     tls: RelayTls::Opportunistic,
                     credentials: None,
                 },
+                messages_per_minute_max: None,
             });
         }
         change(&mut settings);

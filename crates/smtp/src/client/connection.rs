@@ -72,7 +72,7 @@ impl Client {
         host: &Host,
         settings: &OpeningSettings,
         tls: &TlsClient,
-        demand: TlsDemand,
+        demand: &TlsDemand,
     ) -> Result<Self, ConnectError> {
         let stream = net::connect(host.address, host.source, CONNECT_TIMEOUT)
             .await
@@ -86,7 +86,7 @@ impl Client {
         name: &str,
         settings: &OpeningSettings,
         tls: &TlsClient,
-        demand: TlsDemand,
+        demand: &TlsDemand,
     ) -> Result<Self, ConnectError> {
         let connection = Connection::new(
             stream,
@@ -134,7 +134,7 @@ impl Client {
         &mut self,
         name: &str,
         tls: &TlsClient,
-        demand: TlsDemand,
+        demand: &TlsDemand,
     ) -> Result<(), ConnectError> {
         let done = self.connection.start_tls_as_client(tls, demand, name).await;
         done.map_err(|error| ConnectError::Handshake(error.to_string()))
@@ -145,7 +145,7 @@ impl Client {
         name: &str,
         settings: &OpeningSettings,
         tls: &TlsClient,
-        demand: TlsDemand,
+        demand: &TlsDemand,
     ) -> Result<Capabilities, ConnectError> {
         let broken = |error: Broken| ConnectError::Broken(error.to_string());
         let mut opening = Opening::new(settings.clone());

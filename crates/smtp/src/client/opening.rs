@@ -5,6 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{Capabilities, ServerReply, Status, Wait};
 
+/// RFC 3463 §3.8: X.7.5, cryptographic failure: there is no TLS where there must be.
+const NO_TLS: Status = Status::new(4, 7, 5);
+
 /// How TLS is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsUse {
@@ -69,6 +72,11 @@ pub struct Failure {
 impl Failure {
     pub(super) fn new(status: Status, text: impl Into<String>) -> Self {
         Self { status, text: text.into() }
+    }
+
+    /// Whether the server has no TLS, where there must be (RFC 3463 §3.8: X.7.5).
+    pub fn is_no_tls(&self) -> bool {
+        self.status == NO_TLS
     }
 
     /// Whether another attempt is in vain.
@@ -187,7 +195,7 @@ impl Opening {
             }
             if self.settings.tls == TlsUse::Required {
                 let text = "TLS is required and the server does not offer it";
-                return Act::Failed(Failure::new(Status::new(4, 7, 5), text));
+                return Act::Failed(Failure::new(NO_TLS, text));
             }
         }
         if self.settings.credentials.is_some() {

@@ -56,7 +56,7 @@ async fn messages_arrive_byte_for_byte_over_tls() {
     let trusting = TlsClient::new(Some(&folder.path().join("cert.pem"))).unwrap();
     let wanted = opening(TlsUse::Required, false);
     let mut client =
-        Client::connect(&host, &wanted, &trusting, TlsDemand::Verified).await.ok().unwrap();
+        Client::connect(&host, &wanted, &trusting, &TlsDemand::Verified).await.ok().unwrap();
     assert!(client.is_tls() && client.server().chunking && client.server().dsn);
     let texts: [&[u8]; 3] = [b"a\r\n.\r\n.b\r\n", b"no end", b"bare \n and \r and \0\r\n"];
     for (text, body) in texts.into_iter().zip([Body::SevenBit, Body::SevenBit, Body::BinaryMime]) {
@@ -94,7 +94,7 @@ async fn a_smart_host_lets_in_who_it_knows() {
     let trusting = TlsClient::new(Some(&folder.path().join("cert.pem"))).unwrap();
     let mut wanted = opening(TlsUse::FromTheStart, true);
     let mut client =
-        Client::connect(&host, &wanted, &trusting, TlsDemand::Verified).await.ok().unwrap();
+        Client::connect(&host, &wanted, &trusting, &TlsDemand::Verified).await.ok().unwrap();
     let content = content(b"x\r\n");
     let envelope = message(&["max@elsewhere.test"], Body::SevenBit, content.len());
     let outcome = client.send(&envelope, &content).await;
@@ -104,7 +104,7 @@ async fn a_smart_host_lets_in_who_it_knows() {
     assert_eq!((&*from, &*to), ("alice@here.test", "max@elsewhere.test"));
     assert!(parameters.contains("q+2B1") && rcpt.contains("rfc822;x@y.test"));
     wanted.credentials.as_mut().unwrap().password = "wrong".to_owned();
-    let refused = Client::connect(&host, &wanted, &trusting, TlsDemand::Verified).await;
+    let refused = Client::connect(&host, &wanted, &trusting, &TlsDemand::Verified).await;
     match refused.err().unwrap() {
         ConnectError::Refused(failure) => assert!(!failure.is_permanent()),
         other => panic!("{other:?}"),
@@ -131,7 +131,7 @@ async fn a_certificate_is_looked_at_where_that_is_wanted() {
         ("mx.here.test", &trusting, TlsDemand::Verified, true),
     ] {
         let host = Host { name: name.to_owned(), address, source: None };
-        match Client::connect(&host, &required, tls, demand).await {
+        match Client::connect(&host, &required, tls, &demand).await {
             Ok(client) => {
                 assert!(good && client.is_tls(), "{name} {demand:?}");
                 client.quit().await;

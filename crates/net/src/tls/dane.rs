@@ -1,0 +1,270 @@
+//! Certificates that the DNS vouches for: DANE (RFC 6698, RFC 7671) as SMTP uses it (RFC 7672).
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    client::WebPkiServerVerifier,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{
+        CryptoProvider, aws_lc_rs as provider, verify_tls12_signature, verify_tls13_signature,
+    },
+    pki_types::{CertificateDer, ServerName, UnixTime},
+    version::{TLS12, TLS13},
+};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// One TLSA record (RFC 6698 §2.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsaRecord {
+    /// 2: DANE-TA, 3: DANE-EE; 0 and 1 are for others than SMTP.
+    pub usage: u8,
+    /// 0: the certificate, 1: its public key.
+    pub selector: u8,
+    /// 0: as it is, 1: SHA-256, 2: SHA-512.
+    pub matching: u8,
+    /// What it must be.
+    pub data: Vec<u8>,
+}
+
+impl TlsaRecord {
+    /// Whether SMTP knows what to do with it: RFC 7672 §3.1.
+    pub fn is_usable(&self) -> bool {
+        // RFC 7672 §3.1.3: PKIX-TA and PKIX-EE are not for SMTP.
+        let known = matches!(self.usage, 2 | 3) && self.selector <= 1;
+        let length = match self.matching {
+            0 => !self.data.is_empty(),
+            1 => self.data.len() == 32,
+            2 => self.data.len() == 64,
+            _ => false,
+        };
+        known && length
+    }
+
+    fn matches(&self, certificate: &CertificateDer<'_>) -> bool {
+        let Some(selected) = select(certificate, self.selector) else { return false };
+        match self.matching {
+            0 => selected == self.data,
+            1 => digest::digest(&digest::SHA256, &selected).as_ref() == self.data,
+            2 => digest::digest(&digest::SHA512, &selected).as_ref() == self.data,
+            _ => false,
+        }
+    }
+}
+
+/// RFC 6698 §2.1.2: the certificate, or its SubjectPublicKeyInfo.
+fn select(certificate: &CertificateDer<'_>, selector: u8) -> Option<Vec<u8>> {
+    match selector {
+        0 => Some(certificate.to_vec()),
+        1 => {
+            let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+            Some(parsed.tbs_certificate.subject_pki.raw.to_vec())
+        }
+        _ => None,
+    }
+}
+
+/// What the DNS says of a server's certificates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dane {
+    /// Usable ones, at least one.
+    pub records: Vec<TlsaRecord>,
+    /// RFC 7672 §3.2.2: the names of which one must be in a certificate that a DANE-TA vouches for.
+    pub names: Vec<String>,
+}
+
+impl Dane {
+    pub(super) fn config(&self) -> Result<ClientConfig, Error> {
+        let provider = Arc::new(provider::default_provider());
+        let verifier = Arc::new(DaneVerifier { dane: self.clone(), provider: provider.clone() });
+        Ok(ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&TLS13, &TLS12])?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_no_client_auth())
+    }
+}
+
+#[derive(Debug)]
+struct DaneVerifier {
+    dane: Dane,
+    provider: Arc<CryptoProvider>,
+}
+
+impl DaneVerifier {
+    /// The certificates that may be trust anchors here: those of the chain that a record names, and
+    /// those that a record holds.
+    fn anchors(&self, intermediates: &[CertificateDer<'_>]) -> RootCertStore {
+        let mut anchors = RootCertStore::empty();
+        for record in self.dane.records.iter().filter(|record| record.usage == 2) {
+            for certificate in intermediates.iter().filter(|one| record.matches(one)) {
+                let _ = anchors.add(certificate.clone().into_owned());
+            }
+            if (record.selector, record.matching) == (0, 0) {
+                // What is no certificate vouches for nothing.
+                let _ = anchors.add(CertificateDer::from(record.data.clone()));
+            }
+        }
+        anchors
+    }
+}
+
+impl ServerCertVerifier for DaneVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        // RFC 7672 §3.1.1: of DANE-EE neither names nor dates are looked at.
+        let mut own = self.dane.records.iter().filter(|record| record.usage == 3);
+        if own.any(|record| record.matches(end_entity)) {
+            return Ok(ServerCertVerified::assertion());
+        }
+        let anchors = self.anchors(intermediates);
+        if anchors.is_empty() {
+            return Err(CertificateError::UnknownIssuer.into());
+        }
+        // RFC 7672 §3.1.2: DANE-TA, with names and dates.
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(Arc::new(anchors), self.provider.clone())
+                .build()
+                .map_err(|error| Error::General(error.to_string()))?;
+        let mut last = CertificateError::NotValidForName.into();
+        for name in &self.dane.names {
+            let Ok(name) = ServerName::try_from(name.as_str()) else { continue };
+            match verifier.verify_server_cert(end_entity, intermediates, &name, ocsp_response, now)
+            {
+                Ok(verified) => return Ok(verified),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, cert, dss, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, cert, dss, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{
+        BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PublicKeyData as _,
+    };
+
+    use super::*;
+
+    struct House {
+        authority: CertificateDer<'static>,
+        leaf: CertificateDer<'static>,
+        leaf_key: Vec<u8>,
+    }
+
+    /// A certificate for `mx.there.test`, and who signed it.
+    fn house() -> House {
+        let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec!["mx.there.test".to_owned()]).unwrap();
+        let leaf = params.signed_by(&key, &authority).unwrap();
+        House {
+            authority: authority.der().clone(),
+            leaf: leaf.der().clone(),
+            leaf_key: key.subject_public_key_info(),
+        }
+    }
+
+    fn verify(house: &House, records: Vec<TlsaRecord>, name: &str) -> bool {
+        let dane = Dane { records, names: vec!["there.test".to_owned(), name.to_owned()] };
+        let provider = Arc::new(provider::default_provider());
+        let verifier = DaneVerifier { dane, provider };
+        let chain = [house.authority.clone()];
+        let anything = ServerName::try_from("any.test").unwrap();
+        verifier.verify_server_cert(&house.leaf, &chain, &anything, &[], UnixTime::now()).is_ok()
+    }
+
+    fn record(usage: u8, selector: u8, matching: u8, of: &[u8]) -> TlsaRecord {
+        let data = match matching {
+            1 => digest::digest(&digest::SHA256, of).as_ref().to_vec(),
+            2 => digest::digest(&digest::SHA512, of).as_ref().to_vec(),
+            _ => of.to_vec(),
+        };
+        TlsaRecord { usage, selector, matching, data }
+    }
+
+    #[test]
+    fn what_the_dns_names_is_taken() {
+        let house = house();
+        let (leaf, authority) = (house.leaf.to_vec(), house.authority.to_vec());
+        for matching in 0..=2 {
+            // RFC 7672 §3.1.1: whatever its name.
+            assert!(verify(&house, vec![record(3, 0, matching, &leaf)], "other.test"));
+            assert!(verify(&house, vec![record(3, 1, matching, &house.leaf_key)], "other.test"));
+            assert!(verify(&house, vec![record(2, 0, matching, &authority)], "mx.there.test"));
+            assert!(!verify(&house, vec![record(2, 0, matching, &authority)], "other.test"));
+        }
+        // One that matches is enough.
+        let several = vec![record(3, 1, 1, b"old key"), record(3, 1, 1, &house.leaf_key)];
+        assert!(verify(&house, several, "other.test"));
+    }
+
+    #[test]
+    fn what_it_does_not_name_is_not() {
+        let house = house();
+        let (leaf, authority) = (house.leaf.to_vec(), house.authority.to_vec());
+        for wrong in [
+            record(3, 0, 1, &authority),
+            record(3, 0, 1, b"other"),
+            record(3, 0, 1, &house.leaf_key),
+            record(2, 0, 1, &leaf),
+            record(2, 0, 0, b"no certificate"),
+            record(1, 0, 1, &leaf),
+            record(0, 0, 1, &authority),
+        ] {
+            assert!(!verify(&house, vec![wrong.clone()], "mx.there.test"), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn few_records_are_usable() {
+        for (usage, selector, matching, length, usable) in [
+            (3, 1, 1, 32, true),
+            (2, 0, 2, 64, true),
+            (3, 0, 0, 9, true),
+            (1, 1, 1, 32, false),
+            (0, 1, 1, 32, false),
+            (3, 2, 1, 32, false),
+            (3, 1, 3, 32, false),
+            (3, 1, 1, 31, false),
+            (3, 0, 0, 0, false),
+        ] {
+            let record = TlsaRecord { usage, selector, matching, data: vec![1; length] };
+            assert_eq!(record.is_usable(), usable, "{record:?}");
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! How the servers of a destination must be met: what the DNS says of their certificates (DANE, RFC
+//! 7672), what their domain says of them (MTA-STS, RFC 8461), what a message asks for (RFC 8689), or
+//! as well as can be had (RFC 7435).
+
+mod lookup;
+mod sts;
+
+use std::sync::Arc;
+
+use net::{Dane, Dns, DnsError, TlsDemand, Vouched};
+use smtp::client::TlsUse;
+
+use crate::answer::Answer;
+use crate::hosts::Exit;
+use crate::settings::{Relay, RelayTls};
+
+pub(crate) use lookup::StsCache;
+pub(crate) use sts::{StsMode, StsPolicy};
+
+/// What a message asks of the way it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// To get there, whatever its domain says of TLS (RFC 8689 §3).
+    Arrival,
+    /// What its domain says.
+    Policy,
+    /// TLS with servers that are known to be right (RFC 8689 §4.2.1).
+    Certainty,
+}
+
+/// How one server is met.
+#[derive(Debug, Clone)]
+pub(crate) struct Meeting {
+    pub(crate) tls: TlsUse,
+    pub(crate) demand: TlsDemand,
+    /// It is known that the server is who it should be.
+    pub(crate) certain: bool,
+    /// What is tried where that fails.
+    pub(crate) otherwise: Option<TlsUse>,
+}
+
+impl Meeting {
+    fn opportunistic() -> Self {
+        Self {
+            tls: TlsUse::Opportunistic,
+            demand: TlsDemand::Encrypted,
+            certain: false,
+            // RFC 7435 §3: where nothing asks for TLS, mail goes without rather than not at all.
+            otherwise: Some(TlsUse::Never),
+        }
+    }
+
+    fn demanding(demand: TlsDemand, certain: bool) -> Self {
+        Self { tls: TlsUse::Required, demand, certain, otherwise: None }
+    }
+
+    /// What a message asks for beyond that.
+    pub(crate) fn for_need(self, need: Need) -> Result<Self, Answer> {
+        match need {
+            Need::Policy => Ok(self),
+            // RFC 8689 §4.2.2: what the domain says is followed, and passed over where it fails.
+            Need::Arrival if self.certain || self.otherwise.is_none() => {
+                let otherwise = (self.tls == TlsUse::Required).then_some(TlsUse::Opportunistic);
+                Ok(Self { otherwise, ..self })
+            }
+            Need::Arrival => Ok(self),
+            Need::Certainty if self.certain => Ok(Self { otherwise: None, ..self }),
+            Need::Certainty => {
+                let text = "no server there is known to be the right one, which the message needs";
+                Err(Answer::ours(5, 7, 10, text))
+            }
+        }
+    }
+
+    /// By a route that the operator has set.
+    pub(crate) fn by_route(relay: &Relay) -> Self {
+        let (tls, demand, certain) = match relay.tls {
+            RelayTls::Opportunistic => return Self::opportunistic(),
+            RelayTls::Never => (TlsUse::Never, TlsDemand::Encrypted, false),
+            RelayTls::Verified => (TlsUse::Required, TlsDemand::Verified, true),
+            RelayTls::Implicit => (TlsUse::FromTheStart, TlsDemand::Verified, true),
+        };
+        Self { tls, demand, certain, otherwise: None }
+    }
+}
+
+/// How a server is met, or why it is not.
+pub(crate) async fn meeting(
+    dns: &dyn Dns,
+    exit: &Exit,
+    sts: Option<&StsPolicy>,
+    need: Need,
+) -> Result<Meeting, Answer> {
+    let meeting = match dane(dns, exit).await {
+        // RFC 8461 §2: where DANE applies, it decides.
+        Some(dane) => dane,
+        None => by_sts(exit, sts),
+    };
+    match meeting {
+        Ok(meeting) => meeting.for_need(need),
+        // RFC 8689 §4.2.2: the policy is passed over.
+        Err(_) if need == Need::Arrival => Ok(Meeting::opportunistic()),
+        Err(answer) => Err(answer),
+    }
+}
+
+/// What the DNS says of a server's certificate; `None` where it says nothing that can be relied on.
+async fn dane(dns: &dyn Dns, exit: &Exit) -> Option<Result<Meeting, Answer>> {
+    // RFC 7672 §2.2.1: without a secure MX and secure addresses, TLSA records are of no use.
+    if !exit.secure {
+        return None;
+    }
+    let port = exit.host.address.port();
+    for base in &exit.bases {
+        match dns.tlsa(&format!("_{port}._tcp.{base}")).await {
+            Ok(Vouched { answer, secure: true }) if !answer.is_empty() => {
+                return Some(Ok(by_records(exit, answer)));
+            }
+            Ok(_) | Err(DnsError::NoSuchName) => {}
+            // RFC 7672 §2.1: what cannot be found out, or is bogus, is as if the server could not
+            // be reached.
+            Err(error) => {
+                return Some(Err(Answer::ours(4, 7, 5, format!("TLSA of {base}: {error}"))));
+            }
+        }
+    }
+    None
+}
+
+fn by_records(exit: &Exit, mut records: Vec<net::TlsaRecord>) -> Meeting {
+    records.retain(net::TlsaRecord::is_usable);
+    if records.is_empty() {
+        // RFC 7672 §2.2: TLS all the same, whoever it is.
+        return Meeting::demanding(TlsDemand::Encrypted, false);
+    }
+    let names = exit.names.clone();
+    Meeting::demanding(TlsDemand::Dane(Arc::new(Dane { records, names })), true)
+}
+
+fn by_sts(exit: &Exit, sts: Option<&StsPolicy>) -> Result<Meeting, Answer> {
+    let Some(policy) = sts.filter(|policy| policy.mode != StsMode::None) else {
+        return Ok(Meeting::opportunistic());
+    };
+    let named = policy.names(&exit.host.name);
+    match (policy.mode, named) {
+        (StsMode::Enforce, true) => Ok(Meeting::demanding(TlsDemand::Verified, true)),
+        // RFC 8461 §5: to a server that is not named, nothing is sent.
+        (StsMode::Enforce, false) => {
+            let text = "the domain's policy (MTA-STS) does not name this server";
+            Err(Answer::ours(4, 7, 5, text))
+        }
+        // RFC 8461 §5: it is tried as if it were meant, and goes all the same.
+        (StsMode::Testing | StsMode::None, true) => Ok(Meeting {
+            otherwise: Some(TlsUse::Opportunistic),
+            ..Meeting::demanding(TlsDemand::Verified, true)
+        }),
+        (StsMode::Testing | StsMode::None, false) => Ok(Meeting::opportunistic()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use net::{DnsFuture, MailExchanger, TlsaRecord};
+    use smtp::client::Host;
+
+    use super::*;
+
+    /// Has TLSA records at one name.
+    struct OneName(&'static str, Result<Vouched<Vec<TlsaRecord>>, DnsError>);
+
+    impl Dns for OneName {
+        fn mail_exchangers<'a>(&'a self, _: &'a str) -> DnsFuture<'a, Vec<MailExchanger>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+
+        fn addresses<'a>(&'a self, _: &'a str) -> DnsFuture<'a, Vec<IpAddr>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+
+        fn tlsa<'a>(&'a self, name: &'a str) -> DnsFuture<'a, Vouched<Vec<TlsaRecord>>> {
+            let found = match name == self.0 {
+                true => self.1.clone(),
+                false => Err(DnsError::NoSuchName),
+            };
+            Box::pin(async { found })
+        }
+    }
+
+    fn exit(secure: bool) -> Exit {
+        let name = "mx.there.test".to_owned();
+        let host = Host { name: name.clone(), address: ([192, 0, 2, 1], 25).into(), source: None };
+        Exit { host, secure, bases: vec![name.clone()], names: vec![name, "there.test".to_owned()] }
+    }
+
+    fn records(usage: u8, secure: bool) -> Result<Vouched<Vec<TlsaRecord>>, DnsError> {
+        let record = TlsaRecord { usage, selector: 1, matching: 1, data: vec![7; 32] };
+        Ok(Vouched { answer: vec![record], secure })
+    }
+
+    fn policy(mode: StsMode, pattern: &str) -> StsPolicy {
+        let max_age = std::time::Duration::from_secs(86_400);
+        StsPolicy { mode, max_age, patterns: vec![pattern.to_owned()] }
+    }
+
+    /// In short: what is demanded, whether it is certain, what is tried otherwise.
+    async fn short(dns: &OneName, secure: bool, sts: Option<&StsPolicy>, need: Need) -> String {
+        match meeting(dns, &exit(secure), sts, need).await {
+            Ok(Meeting { tls, demand, certain, otherwise }) => {
+                let demand = match demand {
+                    TlsDemand::Encrypted => "encrypted",
+                    TlsDemand::Verified => "verified",
+                    TlsDemand::Dane(_) => "dane",
+                };
+                let certain = if certain { "certain" } else { "-" };
+                format!("{tls:?} {demand} {certain} {otherwise:?}")
+            }
+            Err(answer) => answer.status.to_string(),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_dns_vouches_for_decides() {
+        let at = "_25._tcp.mx.there.test";
+        let broken = || Err(DnsError::Temporary("SERVFAIL".to_owned()));
+        let as_can_be = "Opportunistic encrypted - Some(Never)";
+        for (name, found, secure, expect) in [
+            (at, records(3, true), true, "Required dane certain None"),
+            (at, records(2, true), true, "Required dane certain None"),
+            // RFC 7672 §2.2: none that is usable: TLS, whoever it is.
+            (at, records(1, true), true, "Required encrypted - None"),
+            (at, records(3, false), true, as_can_be),
+            (at, records(3, true), false, as_can_be),
+            (at, broken(), true, "4.7.5"),
+            (at, broken(), false, as_can_be),
+            ("_25._tcp.other.test", records(3, true), true, as_can_be),
+        ] {
+            let dns = OneName(name, found);
+            let found = short(&dns, secure, None, Need::Policy).await;
+            assert_eq!(found, expect, "{name} {:?} {secure}", dns.1);
+        }
+        // RFC 8461 §2: MTA-STS is not asked then.
+        let dns = OneName(at, records(3, true));
+        let elsewhere = policy(StsMode::Enforce, "other.test");
+        let found = short(&dns, true, Some(&elsewhere), Need::Policy).await;
+        assert_eq!(found, "Required dane certain None");
+    }
+
+    #[tokio::test]
+    async fn what_the_domain_says_is_obeyed() {
+        let dns = OneName("", records(3, true));
+        let as_can_be = "Opportunistic encrypted - Some(Never)";
+        for (mode, pattern, expect) in [
+            (StsMode::Enforce, "mx.there.test", "Required verified certain None"),
+            (StsMode::Enforce, "*.there.test", "Required verified certain None"),
+            (StsMode::Enforce, "other.test", "4.7.5"),
+            (StsMode::Testing, "mx.there.test", "Required verified certain Some(Opportunistic)"),
+            (StsMode::Testing, "other.test", as_can_be),
+            (StsMode::None, "mx.there.test", as_can_be),
+        ] {
+            let policy = policy(mode, pattern);
+            let found = short(&dns, false, Some(&policy), Need::Policy).await;
+            assert_eq!(found, expect, "{mode:?} {pattern}");
+        }
+    }
+
+    #[tokio::test]
+    async fn messages_ask_for_more_or_less() {
+        let at = "_25._tcp.mx.there.test";
+        let named = policy(StsMode::Enforce, "mx.there.test");
+        let other = policy(StsMode::Enforce, "other.test");
+        let as_can_be = "Opportunistic encrypted - Some(Never)";
+        for (found, sts, need, expect) in [
+            (records(3, true), None, Need::Certainty, "Required dane certain None"),
+            (records(1, true), None, Need::Certainty, "5.7.10"),
+            (Err(DnsError::NoSuchName), None, Need::Certainty, "5.7.10"),
+            (
+                Err(DnsError::NoSuchName),
+                Some(&named),
+                Need::Certainty,
+                "Required verified certain None",
+            ),
+            (
+                Err(DnsError::NoSuchName),
+                Some(&named),
+                Need::Arrival,
+                "Required verified certain Some(Opportunistic)",
+            ),
+            (Err(DnsError::NoSuchName), Some(&other), Need::Arrival, as_can_be),
+            (Err(DnsError::NoSuchName), None, Need::Arrival, as_can_be),
+            (records(3, true), None, Need::Arrival, "Required dane certain Some(Opportunistic)"),
+        ] {
+            let dns = OneName(at, found);
+            assert_eq!(short(&dns, true, sts, need).await, expect, "{:?} {need:?}", dns.1);
+        }
+    }
+}
