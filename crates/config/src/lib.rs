@@ -19,14 +19,14 @@ mod render;
 mod value;
 
 pub use options::{
-    Auth, Authenticity, Check, Config, ImapClient, Limits, Listener, Log, Metrics, Queue, Route,
-    Search, Storage, Tls,
+    Auth, Authenticity, BlockList, Check, Config, ImapClient, Limits, Listener, Log, Metrics,
+    Peers, Queue, Route, Search, Storage, Tls,
 };
 pub use parse::parse;
 pub use problem::{Problem, Problems};
 pub use render::{render_reference, render_sample};
 pub use value::{
     Blobs, CheckedMail, Database, DmarcPolicy, DnsFailure, DnssecTrust, Endpoint, Level, LogFormat,
-    MediaRange, Network, Protocol, RouteTls, SaslMechanism, Scanner, Secret, Socket, TlsMode,
-    Unavailable, Word, parse_size,
+    MediaRange, Network, PeerAction, Protocol, RouteTls, SaslMechanism, Scanner, Secret, Socket,
+    TlsMode, Unavailable, Word, parse_size,
 };

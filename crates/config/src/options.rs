@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::reader::TableReader;
 use crate::value::{
     Blobs, CheckedMail, Database, DmarcPolicy, DnsFailure, DnssecTrust, Endpoint, Level, LogFormat,
-    MediaRange, Network, OptionValue, Protocol, RouteTls, SaslMechanism, Scanner, Secret, Socket,
-    TlsMode, Unavailable, Word,
+    MediaRange, Network, OptionValue, PeerAction, Protocol, RouteTls, SaslMechanism, Scanner,
+    Secret, Socket, TlsMode, Unavailable, Word,
 };
 
 /// What the documents say about one option.
@@ -565,6 +565,52 @@ sections! {
         timeout: Duration = default "20 s", since "0.2";
     }
 
+    /// What is found out about hosts that bring mail to port 25, before their mail is read. Mail
+    /// from people who signed in and over LMTP is not concerned, nor what is written to
+    /// postmaster and abuse. The DNS servers of `[queue]` are asked.
+    table "peers" pub struct Peers {
+        /// Networks of hosts that are not looked at.
+        exempt: Vec<Network> = default ["127.0.0.0/8", "::1"], since "0.2";
+
+        /// What is done about a host that gives no host name in HELO, or one that does not
+        /// exist: `off` does not look, `mark` tells in the field `X-Posthorn-Peer`, `defer`
+        /// refuses its mail for now, `refuse` refuses it.
+        helo: PeerAction = default "mark", since "0.2";
+
+        /// What is done about a host whose address has no name that points back to it.
+        reverse_dns: PeerAction = default "mark", since "0.2";
+
+        /// How long the DNS may take for all of it; what it does not answer is held against
+        /// nobody.
+        timeout: Duration = default "5 s", since "0.2";
+
+        /// Whether senders that nobody knows are asked to come again (greylisting). Few programs
+        /// that send junk do; but first mail of everybody comes late.
+        greylist: bool = default false, since "0.2";
+
+        /// How long they have to wait.
+        greylist_delay: Duration = default "5 min", since "0.2";
+
+        /// How long after their first attempt they may come again.
+        greylist_window: Duration = default "1 days", since "0.2";
+
+        /// How long a network (IPv4 /24, IPv6 /64) that came again is not asked any more.
+        greylist_lifetime: Duration = default "36 days", since "0.2";
+    }
+
+    /// A list of hosts in the DNS that mail is not wanted from. The table stands once for each.
+    tables "blocklist" pub struct BlockList {
+        /// Its zone.
+        zone: Word = required "zen.spamhaus.org", since "0.2";
+
+        /// The answers that mean a listing. Answers in 127.255.255.0/24, by which lists tell
+        /// that they do not answer the resolver asked, never do; they are told in the log.
+        answers: Vec<Network> = default ["127.0.0.0/8"], since "0.2";
+
+        /// What is done about a host that is listed.
+        action: PeerAction = default "refuse", since "0.2";
+    }
+
     /// A program that checks messages before they are taken. The table stands once for each of
     /// them; they are asked in the order of the file, and each sees what those before it changed.
     tables "check" pub struct Check {
@@ -677,6 +723,10 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// `[authenticity]`
     pub authenticity: Authenticity,
+    /// `[peers]`
+    pub peers: Peers,
+    /// Each `[[blocklist]]`, in the order of the file.
+    pub block_lists: Vec<BlockList>,
     /// Each `[[check]]`, in the order of the file.
     pub checks: Vec<Check>,
     /// `[imap]`

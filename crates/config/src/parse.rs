@@ -8,8 +8,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::options::{
-    Auth, Authenticity, Check, Config, General, Imap, ImapClient, Limits, Listener, Log, Metrics,
-    Pop3, Queue, Route, Search, Section, Storage, Tls,
+    Auth, Authenticity, BlockList, Check, Config, General, Imap, ImapClient, Limits, Listener, Log,
+    Metrics, Peers, Pop3, Queue, Route, Search, Section, Storage, Tls,
 };
 use crate::problem::Problems;
 use crate::reader::{Source, TableReader};
@@ -51,6 +51,8 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
     let queue = section::<Queue>(source, root, check_queue);
     let routes = repeated::<Route>(source, root, check_route);
     let authenticity = section::<Authenticity>(source, root, check_authenticity);
+    let peers = section::<Peers>(source, root, |_, _| {});
+    let block_lists = repeated::<BlockList>(source, root, |_, _| {});
     let checks = repeated::<Check>(source, root, |_, _| {});
     let imap = section::<Imap>(source, root, |_, _| {});
     let pop3 = section::<Pop3>(source, root, |_, _| {});
@@ -70,6 +72,8 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
         queue: queue?,
         routes: routes?,
         authenticity: authenticity?,
+        peers: peers?,
+        block_lists: block_lists?,
         checks: checks?,
         imap: imap?,
         pop3: pop3?,
@@ -87,7 +91,7 @@ fn top_keys() -> Vec<&'static str> {
     known.extend([Storage::NAME, Search::NAME, Tls::NAME, Listener::NAME, Limits::NAME]);
     known.extend([Auth::NAME, Imap::NAME, Pop3::NAME, Log::NAME, Metrics::NAME]);
     known.extend([ImapClient::NAME, Queue::NAME, Route::NAME, Authenticity::NAME]);
-    known.extend([Check::NAME]);
+    known.extend([Peers::NAME, BlockList::NAME, Check::NAME]);
     known
 }
 

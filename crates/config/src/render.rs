@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use crate::options::{
-    Auth, Authenticity, Check, General, Imap, ImapClient, Limits, Listener, Log, Metrics, Pop3,
-    Queue, Route, Row, Search, Section, Storage, Tls,
+    Auth, Authenticity, BlockList, Check, General, Imap, ImapClient, Limits, Listener, Log,
+    Metrics, Peers, Pop3, Queue, Route, Row, Search, Section, Storage, Tls,
 };
 
 /// The reference of every option, in Markdown: `docs/config.md`.
@@ -21,6 +21,8 @@ pub fn render_reference() -> String {
     reference::<Queue>(&mut out);
     reference::<Route>(&mut out);
     reference::<Authenticity>(&mut out);
+    reference::<Peers>(&mut out);
+    reference::<BlockList>(&mut out);
     reference::<Check>(&mut out);
     reference::<Imap>(&mut out);
     reference::<Pop3>(&mut out);
@@ -45,6 +47,8 @@ pub fn render_sample() -> String {
     sample::<Queue>(&mut out);
     sample_unset::<Route>(&mut out);
     sample::<Authenticity>(&mut out);
+    sample::<Peers>(&mut out);
+    sample_unset::<BlockList>(&mut out);
     sample_unset::<Check>(&mut out);
     sample::<Imap>(&mut out);
     sample::<Pop3>(&mut out);

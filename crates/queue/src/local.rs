@@ -99,12 +99,11 @@ impl Inner {
         {
             return Ok(Some(found));
         }
-        // RFC 5321 §4.5.1: a postmaster exists at every domain served here.
+        // RFC 5321 §4.5.1: a postmaster exists at every domain served here, and by RFC 2142 §4
+        // somebody who is told of abuse.
         let domain = match &address {
             None => hostname,
-            Some(address) if address.local().eq_ignore_ascii_case("postmaster") => {
-                address.domain().to_owned()
-            }
+            Some(address) if address.is_role() => address.domain().to_owned(),
             Some(_) => return Ok(None),
         };
         self.store.read(move |tx| tx.postmaster(&domain)).await

@@ -32,5 +32,8 @@ pub mod session;
 pub mod types;
 
 pub use content::{Content, ContentLimits, Encoding, Fed, Framing};
-pub use server::{Authenticity, AuthenticitySettings, Desk, ReceptionMemory, Server};
+pub use server::{
+    Authenticity, AuthenticitySettings, BlockList, Desk, PeerAction, PeerPolicy, PeerSettings,
+    ReceptionMemory, Server,
+};
 pub use settings::{Role, Settings};

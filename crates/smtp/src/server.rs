@@ -9,7 +9,9 @@ mod authenticity;
 mod content_check;
 mod delivery;
 mod desk;
+mod door;
 mod memory;
+mod peers;
 mod reception;
 
 use std::sync::Arc;
@@ -30,8 +32,10 @@ use crate::types::{Envelope, ForwardPath, Recipient, ReversePath};
 pub use authenticity::{Authenticity, AuthenticitySettings};
 pub use desk::Desk;
 pub use memory::ReceptionMemory;
+pub use peers::{BlockList, PeerAction, PeerPolicy, PeerSettings};
 
 use desk::Target;
+use peers::PeerFacts;
 use reception::Incoming;
 
 /// The bytes of BDAT, the verb that must be known even in a line that cannot be read.
@@ -44,6 +48,7 @@ pub struct Server {
     memory: ReceptionMemory,
     counts: Arc<ProtocolCounts>,
     checks: Option<Arc<dyn ContentChecks>>,
+    peers: Option<Arc<PeerPolicy>>,
     turned_away: Vec<u8>,
 }
 
@@ -53,7 +58,15 @@ impl Server {
         let mut turned_away = Vec::new();
         Farewell::TooManyConnections.reply().render(&mut turned_away);
         let counts = Arc::new(Self::new_counts());
-        Self { settings: Arc::new(settings), desk, memory, counts, checks: None, turned_away }
+        Self {
+            settings: Arc::new(settings),
+            desk,
+            memory,
+            counts,
+            checks: None,
+            peers: None,
+            turned_away,
+        }
     }
 
     /// Counters that all servers of a role may share.
@@ -64,6 +77,11 @@ impl Server {
     /// The same server, counting in `counts`.
     pub fn counting(self, counts: Arc<ProtocolCounts>) -> Self {
         Self { counts, ..self }
+    }
+
+    /// The same server, looking at hosts before it takes their mail.
+    pub fn looking_at_peers(self, peers: Arc<PeerPolicy>) -> Self {
+        Self { peers: Some(peers), ..self }
     }
 
     /// The same server, having messages checked before it takes them.
@@ -96,6 +114,7 @@ impl net::Service for Server {
             user: None,
             targets: Vec::new(),
             incoming: None,
+            facts: None,
             checks: None,
         };
         visit.offer();
@@ -121,6 +140,8 @@ struct Visit<'a> {
     targets: Vec<Target>,
     /// The message whose chunks are arriving.
     incoming: Option<Incoming>,
+    /// What was found out about the peer, once it named a recipient.
+    facts: Option<PeerFacts>,
     /// The checks, once a message was shown to them.
     checks: Option<Box<dyn CheckSession>>,
 }
@@ -321,7 +342,11 @@ impl Visit<'_> {
     }
 
     async fn check_recipient(&mut self, mut recipient: Recipient) {
-        match self.find_target(&mut recipient).await {
+        let found = match self.find_target(&mut recipient).await {
+            Ok(target) => self.admit(&recipient).await.map(|()| target),
+            Err(error) => Err(error),
+        };
+        match found {
             Ok(target) => {
                 self.targets.push(target);
                 self.session.add_recipient(recipient, &mut self.out);

@@ -17,6 +17,12 @@ pub struct Address {
 }
 
 impl Address {
+    /// Whether the local part is that of who answers for a domain, in any case: RFC 5321 §4.5.1
+    /// reserves `postmaster`, and RFC 2142 §4 wants somebody to be told of `abuse`.
+    pub fn is_role(&self) -> bool {
+        ["postmaster", "abuse"].iter().any(|role| self.local().eq_ignore_ascii_case(role))
+    }
+
     /// `local@domain`, quoted local parts and address literals included.
     pub fn parse(text: &str) -> Result<Self> {
         syntax::Address::parse(text.as_bytes())

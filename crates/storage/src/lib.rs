@@ -20,6 +20,7 @@ mod directory;
 mod engine;
 mod error;
 mod feed;
+mod greylist;
 mod lock;
 mod mailbox;
 mod maintain;
@@ -61,6 +62,7 @@ pub use directory::{
 };
 pub use error::{LimitKind, Result, StorageError};
 pub use feed::{Lagged, Subscription};
+pub use greylist::{GreylistTimes, Greylisted, Triplet};
 pub use lock::Lock;
 pub use mailbox::{Mailbox, MailboxEntry, MailboxName, MailboxTree, SpecialUse};
 pub use maintain::Maintained;

@@ -35,6 +35,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 17, sql: include_str!("../migrations/0017_terms.sql") },
     Migration { version: 18, sql: include_str!("../migrations/0018_collections.sql") },
     Migration { version: 19, sql: include_str!("../migrations/0019_sts_policy.sql") },
+    Migration { version: 20, sql: include_str!("../migrations/0020_greylist.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

@@ -219,6 +219,20 @@ choice! {
     }
 }
 
+choice! {
+    /// What is done about a host that a check finds fault with.
+    PeerAction: "`off`, `mark`, `defer`, `refuse`" {
+        /// Nothing is looked up.
+        Off = "off",
+        /// Its mail is marked.
+        Mark = "mark",
+        /// Its mail is refused for now.
+        Defer = "defer",
+        /// Its mail is refused.
+        Refuse = "refuse",
+    }
+}
+
 impl OptionValue for Vec<CheckedMail> {
     const TYPE: &'static str = "list of `incoming`, `outgoing`, `lmtp`";
 

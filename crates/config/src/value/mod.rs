@@ -14,8 +14,8 @@ use toml::de::DeValue;
 
 pub use address::Network;
 pub use choice::{
-    CheckedMail, DmarcPolicy, DnsFailure, DnssecTrust, Level, LogFormat, Protocol, RouteTls,
-    SaslMechanism, Scanner, TlsMode, Unavailable,
+    CheckedMail, DmarcPolicy, DnsFailure, DnssecTrust, Level, LogFormat, PeerAction, Protocol,
+    RouteTls, SaslMechanism, Scanner, TlsMode, Unavailable,
 };
 pub use endpoint::{Endpoint, Socket};
 pub use media::MediaRange;

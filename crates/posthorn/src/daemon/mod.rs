@@ -15,6 +15,7 @@ mod logging;
 mod maintenance;
 mod metrics;
 mod open;
+mod peers;
 mod reload;
 mod reloadable;
 mod sending;

@@ -99,6 +99,8 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("limits.reception_memory", limits.0.reception_memory != limits.1.reception_memory),
         ("limits.mailboxes", limits.0.mailboxes != limits.1.mailboxes),
         ("limits.keywords", limits.0.keywords != limits.1.keywords),
+        ("peers", old.peers != new.peers),
+        ("blocklist", old.block_lists != new.block_lists),
         ("check", old.checks != new.checks),
         ("auth", old.auth != new.auth),
         ("queue.enabled", queue.0.enabled != queue.1.enabled),

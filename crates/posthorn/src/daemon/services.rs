@@ -16,6 +16,7 @@ use storage::Store;
 
 use super::checks::Checks;
 use super::open::count;
+use super::peers;
 use crate::admin::Admin;
 
 /// What all services of a daemon share.
@@ -190,9 +191,13 @@ impl Shared {
         if let Some(dns) = &self.dns {
             desk = desk.checking(Arc::new(authenticity(config, dns.clone())));
         }
-        smtp::Server::new(settings, desk, self.memory.clone())
+        let server = smtp::Server::new(settings, desk, self.memory.clone())
             .counting(self.counts.of(role))
-            .checked_by(Arc::new(self.checks.clone()))
+            .checked_by(Arc::new(self.checks.clone()));
+        match &self.dns {
+            Some(dns) => server.looking_at_peers(Arc::new(peers::policy(config, dns.clone()))),
+            None => server,
+        }
     }
 }
 

@@ -22,7 +22,7 @@ impl Visit<'_> {
         let mail = CheckedMail {
             role: self.server.settings.role,
             peer: self.connection.peer(),
-            peer_name: None,
+            peer_name: self.facts.as_ref().and_then(|facts| facts.name.as_deref()),
             helo: self.session.client().map_or("", ClientName::as_str),
             tls: self.connection.tls(),
             account: account.as_deref(),

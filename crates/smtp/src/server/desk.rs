@@ -12,7 +12,7 @@ use mailauth::srs::{self, SrsError, SrsKey};
 use message::address::Address;
 use net::Connection;
 use sasl::Name;
-use storage::{Authorship, Resolution, Store};
+use storage::{Authorship, GreylistTimes, Greylisted, Resolution, Store, Triplet};
 
 use super::authenticity::Authenticity;
 use super::delivery::{Delivery, Outcomes, deliver};
@@ -81,6 +81,21 @@ impl Desk {
     /// Our name in Authentication-Results.
     pub(super) fn authserv_id(&self) -> &str {
         self.authenticity().map_or(&*self.hostname, Authenticity::authserv_id)
+    }
+
+    /// Whether a sender that nobody knows is to come again. A known network costs no write.
+    pub(super) async fn greylist(
+        &self,
+        triplet: Triplet,
+        times: GreylistTimes,
+    ) -> Result<Greylisted, CommandError> {
+        let (asked, now) = (triplet.clone(), self.now());
+        let known = self.store.read(move |tx| tx.is_known_network(&asked, times, now)).await?;
+        if known {
+            return Ok(Greylisted::Pass);
+        }
+        let noted = self.store.write("greylist", move |tx| tx.greylist(&triplet, times)).await?;
+        Ok(noted.value)
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -174,7 +189,7 @@ impl Desk {
             ForwardPath::Mailbox(mailbox) => {
                 let address = storage::Address::from(mailbox.clone());
                 let found = self.store.find_recipient(&address).await?;
-                if found != Resolution::UnknownRecipient || !is_postmaster(&address) {
+                if found != Resolution::UnknownRecipient || !address.is_role() {
                     return Ok(found);
                 }
                 vec![address]
@@ -190,7 +205,7 @@ impl Desk {
                 match found {
                     Resolution::Account(_) => return Ok(found),
                     // RFC 5321 §4.5.1: a postmaster exists at every domain served here.
-                    Resolution::UnknownRecipient if is_postmaster(address) => {
+                    Resolution::UnknownRecipient if address.is_role() => {
                         postmaster_of = Some(address.domain());
                     }
                     Resolution::UnknownRecipient | Resolution::Relay => {}
@@ -265,11 +280,6 @@ impl Desk {
     pub(super) async fn deliver(&self, delivery: Delivery<'_>) -> Result<Outcomes, CommandError> {
         deliver(&self.store, delivery).await
     }
-}
-
-/// RFC 5321 §4.5.1: the name is reserved, in any case.
-fn is_postmaster(address: &storage::Address) -> bool {
-    address.local().eq_ignore_ascii_case("postmaster")
 }
 
 /// RFC 5321 §4.5.1: postmaster without a domain is the one of this server: of its name, or of

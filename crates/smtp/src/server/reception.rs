@@ -266,7 +266,7 @@ impl Visit<'_> {
         let id = format!("{:016x}", incoming.id);
         let received = Received {
             helo: self.session.client().map_or("", |client| client.as_str()),
-            peer_name: None,
+            peer_name: self.facts.as_ref().and_then(|facts| facts.name.as_deref()),
             peer_ip: Some(self.connection.peer().ip()),
             by: &self.server.settings.hostname,
             with: self.session.protocol().name(),
@@ -370,6 +370,10 @@ impl Visit<'_> {
         });
         if submitted {
             incoming.complete(facts, &settings.hostname, sender);
+        }
+        if let Some(field) = self.peer_field() {
+            let at = incoming.trace_bytes;
+            incoming.buffer.bytes.splice(at..at, field.into_bytes());
         }
         if let Some(Judged { field, placement }) = found {
             incoming.placement = placement;

@@ -20,6 +20,7 @@ pub(crate) struct Fixture {
     pub(crate) desk: Desk,
     pub(crate) memory: ReceptionMemory,
     pub(crate) shutdown: Shutdown,
+    pub(crate) clock: Arc<ManualClock>,
     folder: tempfile::TempDir,
 }
 
@@ -45,11 +46,12 @@ impl Fixture {
         let hash = passwords.hash("alice@here.test", &Password::from("secret one")).unwrap();
         store.write("fixture", move |tx| fill(tx, hash)).await.unwrap();
         let settings = AuthSettings { passwords, scram, ..AuthSettings::default() };
-        let authenticator = Authenticator::new(store.clone(), clock, settings).unwrap();
+        let authenticator = Authenticator::new(store.clone(), clock.clone(), settings).unwrap();
         Self {
             desk: Desk::new(store.clone(), Arc::new(authenticator), "mx.here.test"),
             memory: ReceptionMemory::new(1024 * 1024),
             shutdown: Shutdown::new(),
+            clock,
             store,
             folder,
         }

@@ -1,7 +1,7 @@
 //! Maintenance: gives up what nobody needs any more, and its space.
 //!
 //! In this order: changes of flags not yet in their rows, expunged messages past their retention, change log and trace past their days,
-//! what deliveries remembered past its time, contents
+//! what deliveries and greylisting remembered past its time, contents
 //! that nothing names with their blobs, segments of the search index, packs and objects that no row names, free pages. Each
 //! step is many small transactions, so that writers hardly notice, and each is repeated by the
 //! next call where one is cut short.
@@ -13,6 +13,7 @@ mod change_log;
 mod collections;
 mod contents;
 mod expunged;
+mod greylist;
 mod objects;
 mod packs;
 mod rules;
@@ -72,6 +73,7 @@ pub(crate) fn maintain(
 ) -> Result<Maintained> {
     let settings = store.settings();
     sweeps::settle(store)?;
+    greylist::purge(store)?;
     let mut done = Maintained {
         expunged: expunged::purge(store, days_ago(store, settings.expunged_retention_days))?,
         changes: change_log::purge(store, days_ago(store, settings.change_log_days))?,
