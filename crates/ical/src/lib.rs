@@ -35,7 +35,10 @@ mod text;
 mod time;
 mod zone;
 
-pub use card::{Card, CardFacts, CardKind, CardVersion, InvalidCard};
+pub use card::{
+    Card, CardFacts, CardKind, CardVersion, CsvContacts, CsvError, CsvLimits, InvalidCard,
+    contacts_of_csv,
+};
 pub use component::Component;
 pub use error::Error;
 pub use fold::to_utf8;
