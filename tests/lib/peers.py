@@ -43,10 +43,10 @@ def listens(port):
 class NameServer:
     """nsd, authoritative for zones given as {name: lines}."""
 
-    def __init__(self, folder, zones):
+    def __init__(self, folder, zones, port=None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir()
-        self.port = free_port()
+        self.port = port or free_port()
         config = [
             "server:", f"  ip-address: {HOST}@{self.port}", '  username: ""', "  server-count: 1",
             f'  zonesdir: "{self.folder}"', '  database: ""', f'  pidfile: "{self.folder}/pid"',

@@ -146,6 +146,7 @@ fn limit_noun(kind: LimitKind) -> &'static str {
         LimitKind::AclEntries => "entries in an access control list are",
         LimitKind::MetadataBytes => "bytes of annotations are",
         LimitKind::AccessKeys => "app passwords or tokens are",
+        LimitKind::SigningKeys => "keys of a domain are",
         LimitKind::Scripts => "scripts are",
         LimitKind::ScriptBytes => "bytes of scripts are",
         LimitKind::Responders => "responders are",

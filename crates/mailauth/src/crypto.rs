@@ -42,10 +42,11 @@ impl Algorithm {
         }
     }
 
-    pub(crate) fn parse(value: &str) -> Option<Self> {
+    /// The algorithm of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
         [Self::RsaSha256, Self::Ed25519Sha256]
             .into_iter()
-            .find(|algorithm| value.eq_ignore_ascii_case(algorithm.as_str()))
+            .find(|algorithm| name.eq_ignore_ascii_case(algorithm.as_str()))
     }
 
     /// Whether `signature` of `text` is one of `key`, as `p=` of the record has it. RFC 8301 §3.2:

@@ -13,6 +13,7 @@ mod canonical;
 mod check;
 mod crypto;
 mod parts;
+mod signatory;
 mod tags;
 #[cfg(test)]
 mod testing;
@@ -27,3 +28,4 @@ pub mod srs;
 
 pub use check::{Examined, Methods, Report, Sender, SpfResult};
 pub use crypto::{Algorithm, SigningKey};
+pub use signatory::{Author, Signatory, Signing, author_domain};

@@ -198,6 +198,25 @@ impl SystemDns {
         self.trusted.is_some()
     }
 
+    /// The records of a kind (`MX`, `SRV`, `TXT`) at a name, as a zone file has them, but texts
+    /// put together; for people who compare.
+    pub async fn found(&self, name: &str, kind: &str) -> Result<Vec<String>, DnsError> {
+        let kind = match kind {
+            "MX" => RecordType::MX,
+            "SRV" => RecordType::SRV,
+            "TXT" => RecordType::TXT,
+            _ => return Err(DnsError::NoSuchName),
+        };
+        let text = |data: RData| match data {
+            RData::TXT(txt) => String::from_utf8_lossy(&txt.txt_data.concat()).into_owned(),
+            other => other.to_string(),
+        };
+        let found = self.look_up(name, kind).await?.records;
+        // An alias on the way is no record of the kind.
+        let of_kind = found.into_iter().filter(|record| record.data.record_type() == kind);
+        Ok(of_kind.map(|record| text(record.data)).take(TEXTS_MAX).collect())
+    }
+
     async fn look_up(&self, name: &str, kind: RecordType) -> Result<Found, DnsError> {
         if let Some(trusted) = &self.trusted {
             let Reply { records, secure } = trusted.ask(name, kind).await?;

@@ -1,7 +1,10 @@
 //! The key of `seal.key`, and what comes of it.
 
+use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use mailauth::srs::SrsKey;
 use zeroize::Zeroizing;
+
+const NONCE_BYTES: usize = 12;
 
 /// 32 random bytes that stand outside the database. Prints nothing.
 #[derive(Clone)]
@@ -16,5 +19,56 @@ impl SealKey {
     /// What reverse-paths are rewritten with.
     pub(crate) fn srs(&self) -> SrsKey {
         SrsKey::new(blake3::derive_key("posthorn 2026-11 rewritten senders", &*self.0))
+    }
+
+    fn signing(&self) -> Option<RandomizedNonceKey> {
+        let key = Zeroizing::new(blake3::derive_key("posthorn 2026-11 signing keys", &*self.0));
+        RandomizedNonceKey::new(&AES_256_GCM, &*key).ok()
+    }
+
+    /// Seals a private key, bound to its public one. `None` only where the library fails.
+    pub(crate) fn seal_signing_key(
+        &self,
+        public_key: &[u8],
+        private_key: &[u8],
+    ) -> Option<Vec<u8>> {
+        let mut sealed = private_key.to_vec();
+        let covered = Aad::from(public_key);
+        let nonce = self.signing()?.seal_in_place_append_tag(covered, &mut sealed).ok()?;
+        Some([nonce.as_ref().as_slice(), &sealed].concat())
+    }
+
+    /// Opens a private key; `None` where another key sealed it, or it belongs to another public
+    /// one.
+    pub(crate) fn open_signing_key(
+        &self,
+        public_key: &[u8],
+        sealed: &[u8],
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>()?;
+        let mut sealed = Zeroizing::new(sealed.to_vec());
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let covered = Aad::from(public_key);
+        let opened = self.signing()?.open_in_place(nonce, covered, &mut sealed).ok()?;
+        Some(Zeroizing::new(opened.to_vec()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_same_key_opens_and_only_for_the_same_public_one() {
+        let (key, other) = (SealKey::new([1; 32]), SealKey::new([2; 32]));
+        let sealed = key.seal_signing_key(b"public", b"private").unwrap();
+        assert!(!sealed.windows(7).any(|window| window == b"private"));
+        let opened = |key: &SealKey, public: &[u8], sealed: &[u8]| {
+            key.open_signing_key(public, sealed).map(|opened| opened.to_vec())
+        };
+        assert_eq!(opened(&key, b"public", &sealed).as_deref(), Some(&b"private"[..]));
+        assert_eq!(opened(&other, b"public", &sealed), None);
+        assert_eq!(opened(&key, b"another", &sealed), None);
+        assert_eq!(opened(&key, b"public", &sealed[..5]), None);
     }
 }

@@ -1,8 +1,10 @@
 //! What the binary decides about the queue. Plain values with defaults.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use mailauth::Signatory;
 use smtp::client::Credentials;
 
 /// A server that takes mail for others.
@@ -47,6 +49,8 @@ pub struct Route {
 pub struct Settings {
     /// What we call ourselves.
     pub hostname: String,
+    /// Who signs reports; without one they go unsigned.
+    pub signatory: Option<Arc<dyn Signatory>>,
     /// How long a message may wait before it goes back to its sender.
     pub lifetime: Duration,
     /// How long it may wait before its sender is told; zero tells nobody.
@@ -86,6 +90,7 @@ impl Settings {
     pub fn new(hostname: impl Into<String>) -> Self {
         Self {
             hostname: hostname.into(),
+            signatory: None,
             // RFC 5321 §4.5.4.1: at least four to five days.
             lifetime: Duration::from_secs(5 * 86_400),
             warn_after: Duration::from_secs(4 * 3600),

@@ -165,6 +165,7 @@ impl Inner {
         let settings = self.settings();
         let report = Report {
             hostname: &settings.hostname,
+            signatory: settings.signatory.as_deref(),
             message: settling.message,
             content: settling.content,
             lines,

@@ -47,6 +47,8 @@ pub enum LimitKind {
     Locks,
     /// R-ADDR-9: app passwords of one account; access tokens are counted apart.
     AccessKeys,
+    /// Keys that sign mail of one domain.
+    SigningKeys,
     /// R-FILT-1: scripts of one account.
     Scripts,
     /// Bytes of all scripts of one account.

@@ -36,6 +36,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 18, sql: include_str!("../migrations/0018_collections.sql") },
     Migration { version: 19, sql: include_str!("../migrations/0019_sts_policy.sql") },
     Migration { version: 20, sql: include_str!("../migrations/0020_greylist.sql") },
+    Migration { version: 21, sql: include_str!("../migrations/0021_signing_key.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

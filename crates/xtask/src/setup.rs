@@ -24,6 +24,7 @@ const FOR_TESTS: &[(&str, &str)] = &[
     ("fetchmail", "fetchmail"),
     ("postfix", "postfix"),
     ("nsd", "nsd"),
+    ("opendkim-testmsg", "opendkim-tools"),
     ("aerc", "aerc"),
     ("msmtp", "msmtp"),
     ("gsasl", "gsasl"),
@@ -42,7 +43,15 @@ const FOR_TESTS: &[(&str, &str)] = &[
 const FOR_BENCHMARKS: &[(&str, &str)] = &[("/usr/lib/dovecot/lmtp", "dovecot-lmtpd")];
 
 /// Outside Python packages, all of them in a venv of our own.
-const PYTHON_PACKAGES: &[&str] = &["IMAPClient==3.0.1", "moto[server]==5.2.5"];
+const PYTHON_PACKAGES: &[&str] = &[
+    "IMAPClient==3.0.1",
+    "moto[server]==5.2.5",
+    // Signatures and seals of mail, with what they need for Ed25519, results and the DNS.
+    "dkimpy==1.1.8",
+    "PyNaCl==1.6.2",
+    "authres==1.2.0",
+    "dnspython==2.9.2",
+];
 
 /// Installs what is missing; does nothing where nothing is.
 pub(crate) fn run(purpose: Purpose) -> Result<(), String> {
@@ -114,9 +123,11 @@ fn is_root() -> bool {
 
 fn install_python_packages() -> Result<(), String> {
     let python = venv_python();
-    let imports =
-        shell::command(&python.to_string_lossy(), &["-c", "import imapclient, moto.server"])
-            .output();
+    let imports = shell::command(
+        &python.to_string_lossy(),
+        &["-c", "import imapclient, moto.server, dkim, nacl, authres"],
+    )
+    .output();
     if imports.is_ok_and(|output| output.status.success()) {
         return Ok(());
     }

@@ -159,7 +159,7 @@ fn read_seal(set: &Set<'_>, before_bytes: usize) -> Result<(Seal, Before), &'sta
     };
     let domain = tags.find("d").and_then(domain_of).ok_or("malformed seal")?;
     let selector = tags.find("s").and_then(domain_of).ok_or("malformed seal")?;
-    let algorithm = tags.find("a").and_then(Algorithm::parse).ok_or("unknown algorithm")?;
+    let algorithm = tags.find("a").and_then(Algorithm::from_name).ok_or("unknown algorithm")?;
     let bytes = tags.find("b").and_then(decode_base64).ok_or("malformed seal")?;
     let mut own = Vec::new();
     push_results_and_signature(set, &mut own);

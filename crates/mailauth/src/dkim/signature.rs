@@ -58,7 +58,7 @@ impl Signature {
         label.selector = tags.find("s").and_then(domain_of).unwrap_or_default();
         let begins = tags.find("b").unwrap_or_default().chars().filter(|char| !is_fws(*char));
         label.begins = begins.take(8).filter(char::is_ascii).collect();
-        label.algorithm = tags.find("a").and_then(Algorithm::parse);
+        label.algorithm = tags.find("a").and_then(Algorithm::from_name);
         let signature = Self::read(&tags, &label, kind);
         (label, signature)
     }
@@ -71,7 +71,9 @@ impl Signature {
         let algorithm = match (label.algorithm, required("a")?) {
             (Some(algorithm), _) => algorithm,
             // RFC 8301 §3.1: rsa-sha1 must not be used to verify.
-            (None, name) if name.eq_ignore_ascii_case("rsa-sha1") => return Err("rsa-sha1"),
+            (None, name) if name.eq_ignore_ascii_case("rsa-sha1") => {
+                return Err("rsa-sha1 proves nothing");
+            }
             (None, _) => return Err("unknown algorithm"),
         };
         let forms = tags.find("c").unwrap_or("simple/simple");
@@ -187,7 +189,7 @@ mod tests {
         for (from, to, reason) in [
             ("v=1", "v=2", "unknown version"),
             ("v=1; ", "", "a tag is missing"),
-            ("rsa-sha256", "rsa-sha1", "rsa-sha1"),
+            ("rsa-sha256", "rsa-sha1", "rsa-sha1 proves nothing"),
             ("rsa-sha256", "dsa-sha256", "unknown algorithm"),
             ("c=simple", "c=complex", "unknown canonicalization"),
             ("h=from", "h=form", "From is not signed"),

@@ -5,6 +5,8 @@ use std::fmt;
 use config::{Config, Protocol};
 use serde::Serialize;
 
+use super::DkimRow;
+
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Record {
@@ -21,8 +23,33 @@ impl fmt::Display for Record {
     }
 }
 
+impl Record {
+    /// What stands in it: of a TXT record its strings put together (RFC 7208 §3.3).
+    pub(crate) fn text(&self) -> String {
+        match self.kind {
+            "TXT" => self.value.split('"').skip(1).step_by(2).collect(),
+            _ => self.value.clone(),
+        }
+    }
+}
+
+/// LIMIT: RFC 1035 §3.3, octets of one string of a TXT record.
+const STRING_BYTES_MAX: usize = 255;
+
+/// The record that publishes a key.
+pub(crate) fn key_record(key: &DkimRow) -> Record {
+    let mut strings = Vec::new();
+    let mut rest = key.record.as_str();
+    while !rest.is_empty() {
+        let (string, after) = rest.split_at(rest.len().min(STRING_BYTES_MAX));
+        strings.push(format!("\"{string}\""));
+        rest = after;
+    }
+    Record { name: key.name.clone(), kind: "TXT", value: strings.join(" ") }
+}
+
 /// The records of one domain.
-pub(crate) fn records(domain: &str, config: &Config) -> Vec<Record> {
+pub(crate) fn records(domain: &str, config: &Config, keys: &[DkimRow]) -> Vec<Record> {
     let host = &config.hostname;
     let record = |prefix: &str, kind, value| {
         let name = format!("{prefix}{domain}.");
@@ -34,6 +61,12 @@ pub(crate) fn records(domain: &str, config: &Config) -> Vec<Record> {
     }
     // RFC 7208 §5.4: `mx` lets the hosts that receive the domain's mail send it too.
     records.push(record("", "TXT", "\"v=spf1 mx -all\"".to_owned()));
+    records.extend(keys.iter().map(key_record));
+    if keys.iter().any(|key| key.state == "active") {
+        // RFC 9989 §4.7. Where nothing is signed, mail that others pass on would be put aside.
+        let value = format!("\"v=DMARC1; p=quarantine; rua=mailto:postmaster@{domain}\"");
+        records.push(record("_dmarc.", "TXT", value));
+    }
     // RFC 6186 §3 names submission, imap, imaps, pop3 and pop3s; RFC 8314 §5.1 adds submissions.
     // Those with TLS from the first byte are preferred (RFC 8314 §3), and IMAP to POP3 (RFC 6186
     // §3.4), which is the priority below.
@@ -72,7 +105,7 @@ mod tests {
                     [[listener]]\nprotocol = \"pop3s\"\nbind = \"[::]:995\"\n";
         let config = config::parse(text, Path::new("p.toml")).unwrap();
         let lines: Vec<_> =
-            records("example.test", &config).iter().map(ToString::to_string).collect();
+            records("example.test", &config, &[]).iter().map(ToString::to_string).collect();
         assert_eq!(
             lines,
             [
@@ -82,5 +115,41 @@ mod tests {
                 "_pop3s._tcp.example.test. IN SRV 20 1 995 mail.example.test.",
             ]
         );
+    }
+
+    #[test]
+    fn keys_are_published_and_those_that_sign_bring_a_policy() {
+        let config = config::parse(
+            "hostname = \"mail.example.test\"\n[tls]\nmode = \"self-signed\"\n\
+             [[listener]]\nprotocol = \"imaps\"\nbind = \"[::]:993\"\n",
+            Path::new("p.toml"),
+        )
+        .unwrap();
+        let key = |selector: &str, state: &str, bytes: usize| DkimRow {
+            selector: selector.to_owned(),
+            algorithm: "rsa-sha256".to_owned(),
+            state: state.to_owned(),
+            since: String::new(),
+            name: format!("{selector}._domainkey.example.test."),
+            record: "p".repeat(bytes),
+        };
+        let lines = |keys: &[DkimRow]| -> Vec<String> {
+            let records = records("example.test", &config, keys);
+            records.iter().map(ToString::to_string).filter(|line| !line.contains("SRV")).collect()
+        };
+        let waiting = lines(&[key("a", "waiting", 3)]);
+        assert_eq!(waiting[1..], ["a._domainkey.example.test. IN TXT \"ppp\""]);
+        let active = lines(&[key("a", "active", 300)]);
+        let (first, second) = ("p".repeat(255), "p".repeat(45));
+        assert_eq!(
+            active[1..],
+            [
+                format!("a._domainkey.example.test. IN TXT \"{first}\" \"{second}\""),
+                "_dmarc.example.test. IN TXT \"v=DMARC1; p=quarantine; \
+                 rua=mailto:postmaster@example.test\""
+                    .to_owned(),
+            ]
+        );
+        assert_eq!(key_record(&key("a", "active", 300)).text(), "p".repeat(300));
     }
 }

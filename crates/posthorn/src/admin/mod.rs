@@ -8,6 +8,7 @@
 mod access_key;
 mod account;
 mod check_store;
+mod dkim;
 pub(crate) mod dns;
 mod domain;
 mod mailbox;
@@ -26,9 +27,9 @@ use crate::seal_key::SealKey;
 
 pub(crate) use password::Password;
 pub(crate) use request::{
-    AccessKeyKind, AccessKeyRow, AccountRow, DomainAliasRow, DomainRow, Finding, MailboxRow,
-    NewAccessKey, NewAccount, QueueChange, QueueFilter, QueueRecipientRow, QueueRow, QueueTotals,
-    QueueTraceRow, Request, Response, Role, SecretRow, ShareRow,
+    AccessKeyKind, AccessKeyRow, AccountRow, DkimAlgorithm, DkimRow, DomainAliasRow, DomainRow,
+    Finding, MailboxRow, NewAccessKey, NewAccount, QueueChange, QueueFilter, QueueRecipientRow,
+    QueueRow, QueueTotals, QueueTraceRow, Request, Response, Role, SecretRow, ShareRow,
 };
 
 /// What the verbs work on.
@@ -67,6 +68,13 @@ impl Admin {
                 self.list_domain_aliases(domain.as_deref()).await
             }
             Request::DomainAliasRemove { names } => self.remove_domain_alias(&names).await,
+            Request::DkimMake { domain, algorithm, selector } => {
+                self.make_dkim(&domain, algorithm, selector).await
+            }
+            Request::DkimList { domain } => self.list_dkim(&domain).await,
+            Request::DkimActivate { domain } => self.activate_dkim(&domain).await,
+            Request::DkimRetire { domain, selector } => self.retire_dkim(&domain, selector).await,
+            Request::DkimRemove { domain, selector } => self.remove_dkim(&domain, selector).await,
             Request::AccountAdd(account) => self.add_account(account).await,
             Request::AccountList { domain } => self.list_accounts(domain.as_deref()).await,
             Request::AccountShow { address } => self.show_account(&address).await,

@@ -18,6 +18,11 @@ pub(crate) enum Request {
     DomainAliasAdd { domain: String, alias: String },
     DomainAliasList { domain: Option<String> },
     DomainAliasRemove { names: Vec<String> },
+    DkimMake { domain: String, algorithm: Option<DkimAlgorithm>, selector: Option<String> },
+    DkimList { domain: String },
+    DkimActivate { domain: String },
+    DkimRetire { domain: String, selector: String },
+    DkimRemove { domain: String, selector: String },
     AccountAdd(NewAccount),
     AccountList { domain: Option<String> },
     AccountShow { address: String },
@@ -54,6 +59,7 @@ pub(crate) enum Response {
     Names(Vec<String>),
     Domains(Vec<DomainRow>),
     DomainAliases(Vec<DomainAliasRow>),
+    DkimKeys(Vec<DkimRow>),
     Accounts(Vec<AccountRow>),
     Account(AccountRow),
     Mailboxes(Vec<MailboxRow>),
@@ -113,6 +119,29 @@ pub(crate) struct DomainRow {
     pub(crate) accounts: u64,
     pub(crate) aliases: Vec<String>,
     pub(crate) maintenance: bool,
+}
+
+/// How a key signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum DkimAlgorithm {
+    /// RSA of 2,048 bits, which everybody knows.
+    Rsa,
+    /// Ed25519, which is shorter and faster.
+    Ed25519,
+}
+
+/// A key that signs mail, in a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DkimRow {
+    pub(crate) selector: String,
+    pub(crate) algorithm: String,
+    pub(crate) state: String,
+    pub(crate) since: String,
+    /// Where its record stands, with the final dot.
+    pub(crate) name: String,
+    /// What stands there.
+    pub(crate) record: String,
 }
 
 /// A domain alias in a listing.

@@ -47,6 +47,7 @@ fn limit(kind: LimitKind, max: u64) -> String {
         LimitKind::MetadataBytes => format!("an account has at most {max} bytes of annotations"),
         LimitKind::Subscriptions => format!("an account has at most {max} subscriptions"),
         LimitKind::AccessKeys => format!("an account has at most {max} of them"),
+        LimitKind::SigningKeys => format!("a domain has at most {max} keys"),
         LimitKind::Scripts => format!("an account has at most {max} scripts"),
         LimitKind::ScriptBytes => format!("the scripts of an account have at most {max} bytes"),
         LimitKind::Responders => format!("an account has at most {max} responders"),

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use clap::Subcommand;
 
-use super::{Failure, Listing, Output, load_config, output::yes, perform, request};
+use super::{
+    Failure, Listing, Output, dkim, dns_check, load_config, output::yes, perform, request,
+};
 use crate::admin::{Request, Response, dns};
 
 #[derive(Subcommand)]
@@ -27,10 +29,16 @@ pub(super) enum Command {
     /// Further domains under which every address of a domain exists too.
     #[command(subcommand)]
     Alias(AliasCommand),
+    /// Keys that sign mail of a domain.
+    #[command(subcommand)]
+    Dkim(dkim::Command),
     /// Print the DNS records a domain needs.
     Dns {
         /// The domain.
         name: String,
+        /// Look which of them are published; status 1 if not all are.
+        #[arg(long)]
+        check: bool,
         #[command(flatten)]
         listing: Listing,
     },
@@ -74,7 +82,8 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
         Command::Alias(AliasCommand::List { domain, listing }) => {
             list_aliases(config, domain, listing, output)
         }
-        Command::Dns { name, listing } => print_dns(config, name, listing, output),
+        Command::Dkim(command) => dkim::run(config, command, output),
+        Command::Dns { name, check, listing } => print_dns(config, name, check, listing, output),
     }
 }
 
@@ -111,6 +120,7 @@ fn list_aliases(
 fn print_dns(
     path: &Path,
     name: String,
+    check: bool,
     listing: Listing,
     output: &mut Output,
 ) -> Result<(), Failure> {
@@ -120,9 +130,41 @@ fn print_dns(
         return Err(Failure::unexpected());
     };
     let names = domains.iter().flat_map(|row| std::iter::once(&row.name).chain(&row.aliases));
-    let records: Vec<_> = names.flat_map(|name| dns::records(name, &config)).collect();
+    let mut records = Vec::new();
+    for name in names {
+        let verb = Request::DkimList { domain: name.clone() };
+        let Response::DkimKeys(keys) = crate::control::request(&config, verb)? else {
+            return Err(Failure::unexpected());
+        };
+        records.extend(dns::records(name, &config, &keys));
+    }
+    if check {
+        return print_checked(&dns_check::check(&config, records)?, listing, output);
+    }
     if listing.json {
         return output.json(&records);
     }
     records.iter().try_for_each(|record| output.line(&record.to_string()))
+}
+
+fn print_checked(
+    checked: &[dns_check::Checked],
+    listing: Listing,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    if listing.json {
+        output.json(&checked)?;
+    } else {
+        for one in checked {
+            output.line(&format!("{:<10} {}", one.state.as_str(), one.record))?;
+            one.found
+                .iter()
+                .try_for_each(|found| output.line(&format!("{:<10} {found}", "found")))?;
+        }
+    }
+    let wrong = checked.iter().filter(|one| one.state != dns_check::State::Published).count();
+    if wrong == 0 {
+        return Ok(());
+    }
+    Err(Failure::new(format!("{wrong} of {} records are not published", checked.len())))
 }

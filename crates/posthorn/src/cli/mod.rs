@@ -6,6 +6,8 @@ mod alias;
 mod bench;
 mod check_config;
 mod check_store;
+mod dkim;
+mod dns_check;
 mod domain;
 mod failure;
 mod mailbox;

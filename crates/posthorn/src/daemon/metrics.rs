@@ -328,6 +328,7 @@ mod tests {
 
     use super::*;
     use crate::daemon::checks::Checks;
+    use crate::daemon::signing::DomainSignatory;
 
     /// The page of a daemon that has one listener and did nothing.
     fn page() -> String {
@@ -338,7 +339,9 @@ mod tests {
         let authenticator = Arc::new(Authenticator::new(store.clone(), clock, settings).unwrap());
         let memory = smtp::ReceptionMemory::new(0);
         let counts = Arc::new(Counts::new());
-        let srs_key = mailauth::srs::SrsKey::new([0; 32]);
+        let seal_key = crate::seal_key::SealKey::new([0; 32]);
+        let srs_key = seal_key.srs();
+        let signatory = Arc::new(DomainSignatory::new(store.clone(), seal_key, String::new()));
         let text = "hostname = \"a.test\"\n[tls]\nmode = \"self-signed\"\n[[listener]]\n\
                     protocol = \"imap\"\nbind = \"[::1]:143\"\n[[check]]\nscanner = \"clamd\"\n\
                     address = \"[::1]:3310\"\n";
@@ -348,6 +351,7 @@ mod tests {
             authenticator,
             memory,
             dns: None,
+            signatory,
             srs_key,
             queue: None,
             counts,

@@ -20,6 +20,7 @@ mod reload;
 mod reloadable;
 mod sending;
 mod services;
+mod signing;
 mod system;
 mod tls;
 
@@ -108,8 +109,9 @@ async fn serve(
         }
         let keys = if listeners::want_tls(&config) { Some(tls::load(&config)?) } else { None };
         let dns = dns::open(&config)?;
-        let sending = sending::start(&config, &admin.store, dns.clone(), &shutdown)?;
-        let shared = Shared::new(&config, &admin, dns, sending);
+        let signatory = services::signatory(&config, &admin);
+        let sending = sending::start(&config, &admin.store, dns.clone(), &signatory, &shutdown)?;
+        let shared = Shared::new(&config, &admin, dns, signatory, sending);
         let listeners = Listeners::start(&config, shared, keys.clone(), &shutdown)?;
         maintenance::start(admin.store.clone(), &shutdown);
         indexing::start(admin.store.clone(), &shutdown)?;

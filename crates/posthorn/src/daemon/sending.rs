@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use config::{Config, RouteTls};
+use mailauth::Signatory;
 use net::{Shutdown, SystemDns, TlsClient};
 use queue::{Queue, Relay, RelayTls, Route, Settings};
 use smtp::client::Credentials;
@@ -17,6 +18,7 @@ pub(super) fn start(
     config: &Config,
     store: &Store,
     dns: Option<Arc<SystemDns>>,
+    signatory: &Arc<dyn Signatory>,
     shutdown: &Shutdown,
 ) -> Result<Option<Queue>, Failure> {
     if !config.queue.enabled {
@@ -28,7 +30,7 @@ pub(super) fn start(
         return Err(Failure::new("queue: no DNS servers are known"));
     };
     let tls = TlsClient::new(config.queue.trusted_ca.as_deref()).map_err(failure)?;
-    let settings = settings(config)?;
+    let settings = Settings { signatory: Some(signatory.clone()), ..settings(config)? };
     Ok(Some(Queue::start(store.clone(), settings, dns, tls, shutdown)))
 }
 

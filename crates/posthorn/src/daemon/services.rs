@@ -6,8 +6,8 @@ use std::time::Duration;
 use auth::Authenticator;
 use config::{Config, DmarcPolicy, DnsFailure, ImapClient, Limits, Listener, Protocol, Word};
 use imap::ImapService;
-use mailauth::Methods;
 use mailauth::srs::SrsKey;
+use mailauth::{Methods, Signatory};
 use net::{PaceSettings, ProtocolCounts, SystemDns};
 use pop3::Pop3Service;
 use queue::Queue;
@@ -17,6 +17,7 @@ use storage::Store;
 use super::checks::Checks;
 use super::open::count;
 use super::peers;
+use super::signing::DomainSignatory;
 use crate::admin::Admin;
 
 /// What all services of a daemon share.
@@ -27,6 +28,8 @@ pub(super) struct Shared {
     pub(super) memory: ReceptionMemory,
     /// Absent where none is known, which is an error only for who sends.
     pub(super) dns: Option<Arc<SystemDns>>,
+    /// Who signs for the domains here.
+    pub(super) signatory: Arc<dyn Signatory>,
     /// What reverse-paths are rewritten with.
     pub(super) srs_key: SrsKey,
     /// Absent where nothing is sent.
@@ -80,6 +83,7 @@ impl Shared {
         config: &Config,
         admin: &Admin,
         dns: Option<Arc<SystemDns>>,
+        signatory: Arc<dyn Signatory>,
         queue: Option<Queue>,
     ) -> Self {
         Self {
@@ -87,6 +91,7 @@ impl Shared {
             authenticator: admin.authenticator.clone(),
             memory: ReceptionMemory::new(bytes(config.limits.reception_memory)),
             dns,
+            signatory,
             srs_key: admin.seal_key.srs(),
             queue,
             counts: Arc::new(Counts::new()),
@@ -187,7 +192,8 @@ impl Shared {
             ..defaults
         };
         let mut desk = Desk::new(self.store.clone(), self.authenticator.clone(), &config.hostname)
-            .rewriting(self.srs_key.clone());
+            .rewriting(self.srs_key.clone())
+            .signing(self.signatory.clone());
         if let Some(dns) = &self.dns {
             desk = desk.checking(Arc::new(authenticity(config, dns.clone())));
         }
@@ -232,14 +238,25 @@ fn submission_mechanisms(listener: &Listener) -> Vec<sasl::Name> {
     mechanisms
 }
 
+/// Who signs and seals mail of the domains here.
+pub(super) fn signatory(config: &Config, admin: &Admin) -> Arc<dyn Signatory> {
+    let (store, seal_key) = (admin.store.clone(), admin.seal_key.clone());
+    Arc::new(DomainSignatory::new(store, seal_key, authserv_id(config)))
+}
+
+/// Our name in Authentication-Results.
+fn authserv_id(config: &Config) -> String {
+    let id = config.authenticity.authserv_id.as_ref();
+    id.map_or(config.hostname.as_str(), Word::as_str).to_ascii_lowercase()
+}
+
 /// How mail from other servers is checked.
 fn authenticity(config: &Config, dns: Arc<SystemDns>) -> Authenticity {
     let authenticity = &config.authenticity;
-    let id = authenticity.authserv_id.as_ref().map_or(config.hostname.as_str(), Word::as_str);
     let normal = |word: &Word| message::address::normal_domain(word.as_str());
     let networks = authenticity.trusted_networks.iter();
     let settings = AuthenticitySettings {
-        authserv_id: id.to_ascii_lowercase(),
+        authserv_id: authserv_id(config),
         methods: Methods {
             spf: authenticity.spf,
             dkim: authenticity.dkim,

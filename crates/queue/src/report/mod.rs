@@ -7,6 +7,7 @@ mod render;
 mod xtext;
 
 use ids::Timestamp;
+use mailauth::{Author, Signatory};
 use storage::{
     Address, ClaimedMessage, ClaimedRecipient, Delivery, PreparedMessage, Resolution, SpoolEntry,
     SpoolRecipient, SpoolTerms, StorageError, Store, Urgency, WriteTx,
@@ -81,6 +82,7 @@ impl Line {
 #[derive(Debug)]
 pub(crate) struct Report<'a> {
     pub(crate) hostname: &'a str,
+    pub(crate) signatory: Option<&'a dyn Signatory>,
     pub(crate) message: &'a ClaimedMessage,
     pub(crate) content: &'a OutboundContent,
     pub(crate) lines: &'a [Line],
@@ -114,7 +116,10 @@ pub(crate) async fn prepare(
         Resolution::Account(_) => {
             [message::compose::return_path(None).into_bytes(), rendered.bytes].concat()
         }
-        Resolution::Relay => rendered.bytes,
+        Resolution::Relay => match report.signatory {
+            Some(signatory) => signatory.sign(rendered.bytes, 0, Author::Server).await,
+            None => rendered.bytes,
+        },
         // An address of ours that is no longer.
         Resolution::UnknownRecipient => return Ok(None),
     };

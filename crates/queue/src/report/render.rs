@@ -274,6 +274,7 @@ mod tests {
         let content = OutboundContent { header: header.into(), body: b"Hello.\r\n".to_vec() };
         let report = Report {
             hostname: "mail.here.test",
+            signatory: None,
             message: &message(envelope),
             content: &content,
             lines,

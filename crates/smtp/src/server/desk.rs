@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use auth::{AuthError, Authenticator, Dialog, Link, Protocol, SignedIn, Turn};
 use ids::{AccountId, Timestamp};
+use mailauth::Signatory;
 use mailauth::srs::{self, SrsError, SrsKey};
 use message::address::Address;
 use net::Connection;
@@ -28,6 +29,7 @@ pub struct Desk {
     hostname: Arc<str>,
     authenticity: Option<Arc<Authenticity>>,
     rewriting: Option<SrsKey>,
+    signatory: Option<Arc<dyn Signatory>>,
 }
 
 /// Why nobody was signed in.
@@ -59,7 +61,14 @@ impl Desk {
     /// A desk; `hostname` is where mail to a postmaster without a domain goes.
     pub fn new(store: Store, authenticator: Arc<Authenticator>, hostname: &str) -> Self {
         let hostname = hostname.into();
-        Self { store, authenticator, hostname, authenticity: None, rewriting: None }
+        Self {
+            store,
+            authenticator,
+            hostname,
+            authenticity: None,
+            rewriting: None,
+            signatory: None,
+        }
     }
 
     /// The same desk, checking mail from outside.
@@ -72,6 +81,16 @@ impl Desk {
     #[must_use]
     pub fn rewriting(self, key: SrsKey) -> Self {
         Self { rewriting: Some(key), ..self }
+    }
+
+    /// The same desk, having submissions signed.
+    #[must_use]
+    pub fn signing(self, signatory: Arc<dyn Signatory>) -> Self {
+        Self { signatory: Some(signatory), ..self }
+    }
+
+    pub(super) fn signatory(&self) -> Option<&dyn Signatory> {
+        self.signatory.as_deref()
     }
 
     pub(super) fn authenticity(&self) -> Option<&Authenticity> {

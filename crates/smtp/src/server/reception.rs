@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mailauth::Sender;
 use mailauth::results::is_forged;
+use mailauth::{Author, Sender};
 use message::compose::{Received, return_path};
 use message::date::{DateTime, format_rfc5322};
 use net::{Connection, ConnectionError, MessageResult, Pace, TlsFacts};
@@ -28,6 +28,9 @@ const AUTHORS_MAX: usize = 50;
 
 /// LIMIT: our fields take some 400 bytes, with the longest names and paths not more than this.
 const OWN_FIELDS_BYTES: usize = 2048;
+
+/// LIMIT: two signatures take some 1,600 bytes; names that are there many times take more.
+const SIGNATURES_BYTES: usize = 4096;
 
 /// Tells messages apart that begin in the same microsecond.
 static NEXT_MESSAGE: AtomicU64 = AtomicU64::new(0);
@@ -382,6 +385,16 @@ impl Visit<'_> {
         Ok(())
     }
 
+    /// Signs a submission in its final form (RFC 6376 §5).
+    async fn sign(&mut self, incoming: &mut Incoming) -> Result<(), Refusal> {
+        let Some(signatory) = self.server.desk.signatory() else { return Ok(()) };
+        incoming.buffer.reserve(SIGNATURES_BYTES).await?;
+        let bytes = std::mem::take(&mut incoming.buffer.bytes);
+        let start = incoming.trace_bytes;
+        incoming.buffer.bytes = signatory.sign(bytes, start, Author::Account).await;
+        Ok(())
+    }
+
     /// Finds out whether a message from another server is what it says it is.
     async fn check_authenticity(
         &mut self,
@@ -409,6 +422,9 @@ impl Visit<'_> {
     }
 
     async fn deliver(&mut self, mut incoming: Incoming) -> Result<Outcomes, CommandError> {
+        if self.user.is_some() {
+            self.sign(&mut incoming).await?;
+        }
         // The buffer gives its part of the budget back when this returns.
         let bytes = std::mem::take(&mut incoming.buffer.bytes);
         let Some(envelope) = self.session.envelope() else { return Ok(Vec::new()) };

@@ -117,6 +117,8 @@ impl WriteTx<'_> {
         }
         self.sql.execute("DELETE FROM acl WHERE grantee = ?1", &[Value::Int(-id.get())])?;
         self.sql.execute("DELETE FROM metadata WHERE scope = ?1", &[Value::Int(-id.get())])?;
+        self.sql
+            .execute("DELETE FROM signing_key WHERE domain_id = ?1", &[Value::Int(id.get())])?;
         self.sql.execute("DELETE FROM domain WHERE id = ?1", &[Value::Int(id.get())])?;
         Ok(())
     }
@@ -124,6 +126,11 @@ impl WriteTx<'_> {
     /// Removes a domain alias. Addresses under it are unknown from then on.
     pub fn remove_domain_alias(&mut self, alias: &str) -> Result<()> {
         let name = parse_domain(alias)?;
+        self.sql.execute(
+            "DELETE FROM signing_key WHERE domain_id IN \
+             (SELECT id FROM domain WHERE name = ?1 AND alias_of IS NOT NULL)",
+            &[Value::Text(&name)],
+        )?;
         let target = self.sql.query_one(
             "DELETE FROM domain WHERE name = ?1 AND alias_of IS NOT NULL RETURNING alias_of",
             &[Value::Text(&name)],
