@@ -1,4 +1,5 @@
-"""Foreign servers for sending tests: a name server (nsd), Postfix, and a sink that counts."""
+"""Foreign servers for sending tests: a name server (nsd), a resolver that validates (unbound),
+Postfix, and a sink that counts."""
 
 import contextlib
 import os
@@ -65,6 +66,55 @@ class NameServer:
         self.process = subprocess.Popen(
             ["nsd", "-d", "-c", self.folder / "nsd.conf"], stdout=log, stderr=log)
         wait_for(lambda: listens(self.port), f"nsd answers ({self.folder}/log)")
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+
+def sign_zone(folder, name):
+    """Signs a zone of a NameServer (NSEC3); gives its trust anchor. Zone files are read at the start."""
+    folder = pathlib.Path(folder)
+    zone = folder / f"{name}.zone"
+    made = subprocess.run(
+        ["ldns-keygen", "-k", "-a", "ECDSAP256SHA256", name], cwd=folder, check=True,
+        capture_output=True, text=True)
+    key = made.stdout.strip()
+    subprocess.run(
+        ["ldns-signzone", "-n", "-o", f"{name}.", "-f", zone, zone, folder / key], check=True,
+        capture_output=True)
+    return (folder / f"{key}.ds").read_text().strip()
+
+
+class Resolver:
+    """unbound, which asks a NameServer for its zones and validates those that have an anchor."""
+
+    def __init__(self, folder, server, zones, anchors):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir()
+        self.port = free_port()
+        config = [
+            "server:", f"  interface: {HOST}@{self.port}", '  username: ""', '  chroot: ""',
+            f'  directory: "{self.folder}"', f'  pidfile: "{self.folder}/pid"', "  use-syslog: no",
+            '  logfile: ""', "  do-not-query-localhost: no", "  num-threads: 1",
+            "  do-ip6: no", '  module-config: "validator iterator"', "  val-log-level: 2",
+            "  cache-max-ttl: 0", "  cache-max-negative-ttl: 0",
+        ]
+        config += [f'  local-zone: "{zone}." nodefault' for zone in zones if zone == "test"]
+        config += [f'  trust-anchor: "{anchor}"' for anchor in anchors]
+        signed = {anchor.split()[0].rstrip(".") for anchor in anchors}
+        config += [f'  domain-insecure: "{zone}."' for zone in zones if zone not in signed]
+        for zone in zones:
+            config += ["stub-zone:", f'  name: "{zone}."', f"  stub-addr: {HOST}@{server.port}"]
+        config += ["remote-control:", "  control-enable: no"]
+        (self.folder / "unbound.conf").write_text("\n".join(config) + "\n")
+
+    def __enter__(self):
+        log = open(self.folder / "log", "wb")
+        self.process = subprocess.Popen(
+            ["unbound", "-d", "-c", self.folder / "unbound.conf"], stdout=log, stderr=log)
+        wait_for(lambda: listens(self.port), f"unbound answers ({self.folder}/log)")
         return self
 
     def __exit__(self, *_):

@@ -25,6 +25,8 @@ const FOR_TESTS: &[(&str, &str)] = &[
     ("postfix", "postfix"),
     ("nsd", "nsd"),
     ("opendkim-testmsg", "opendkim-tools"),
+    ("unbound", "unbound"),
+    ("ldns-signzone", "ldnsutils"),
     ("aerc", "aerc"),
     ("msmtp", "msmtp"),
     ("gsasl", "gsasl"),
