@@ -1,5 +1,7 @@
 //! Which properties are asked for (RFC 4918 §9.1, §14.20).
 
+use std::collections::HashSet;
+
 use super::address_filter::AddressDataRequest;
 use super::calendar_filter::CalendarDataRequest;
 use super::element::Element;
@@ -85,8 +87,9 @@ impl PropertyRequest {
 /// The names of the elements in one, each once.
 pub(super) fn names_in(parent: &Element, limits: &Limits) -> Result<Vec<Name>, XmlError> {
     let mut names: Vec<Name> = Vec::new();
+    let mut seen: HashSet<&Name> = HashSet::new();
     for element in parent.elements() {
-        if names.contains(&element.name) {
+        if !seen.insert(&element.name) {
             continue;
         }
         if names.len() >= limits.properties_max {

@@ -1,5 +1,7 @@
 //! 3.0 of 4.0 (RFC 2426; RFC 6350, appendix A).
 
+use std::collections::HashSet;
+
 use super::parse::{Card, CardVersion, formatted_name};
 use super::types::{put_types, short_media_type, types_of};
 use crate::component::Component;
@@ -33,24 +35,23 @@ impl Card {
 
 /// Names for groups that are not taken yet.
 struct Groups {
-    taken: Vec<String>,
+    taken: HashSet<String>,
+    last: usize,
 }
 
 impl Groups {
     fn of(card: &Component) -> Self {
         let taken = card.lines.iter().filter_map(|line| line.group());
-        Self { taken: taken.map(str::to_ascii_lowercase).collect() }
+        Self { taken: taken.map(str::to_ascii_lowercase).collect(), last: 0 }
     }
 
     fn free(&mut self) -> String {
-        let mut number = 1;
         loop {
-            let name = format!("item{number}");
+            self.last += 1;
+            let name = format!("item{}", self.last);
             if !self.taken.contains(&name) {
-                self.taken.push(name.clone());
                 return name;
             }
-            number += 1;
         }
     }
 }

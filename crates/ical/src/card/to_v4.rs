@@ -1,5 +1,7 @@
 //! 4.0 of 3.0 (RFC 6350, appendix A; RFC 2426).
 
+use std::collections::HashSet;
+
 use super::parse::{Card, CardVersion, formatted_name};
 use super::types::{guess_media_type, put_types, take_media_type, take_type, types_of};
 use crate::component::Component;
@@ -11,8 +13,9 @@ impl Card {
         let old = self.component();
         let mut new = Component::new("VCARD");
         new.lines.push(Line::new("VERSION", "4.0"));
+        let anniversaries = Anniversaries::of(old);
         for line in &old.lines {
-            new.lines.extend(convert(line, old));
+            new.lines.extend(convert(line, old, &anniversaries));
         }
         if new.line("FN").is_none() {
             new.lines.insert(1, Line::new("FN", escape_text(&formatted_name(old))));
@@ -31,7 +34,7 @@ impl Card {
 }
 
 /// One property; `None` where it is said elsewhere, or not at all.
-fn convert(line: &Line, card: &Component) -> Option<Line> {
+fn convert(line: &Line, card: &Component, anniversaries: &Anniversaries) -> Option<Line> {
     let mut line = line.clone();
     match line.name() {
         "VERSION" | "PROFILE" | "LABEL" => return None,
@@ -39,8 +42,8 @@ fn convert(line: &Line, card: &Component) -> Option<Line> {
         // RFC 6350 §6.1.4, §6.6.5; the names are of Apple's address book server.
         "X-ADDRESSBOOKSERVER-KIND" => line.set_name("KIND"),
         "X-ADDRESSBOOKSERVER-MEMBER" => line.set_name("MEMBER"),
-        "X-ABLABEL" if is_label_of_anniversary(&line, card) => return None,
-        "X-ABDATE" if labels_anniversary(&line, card) => {
+        "X-ABLABEL" if anniversaries.have(&line) => return None,
+        "X-ABDATE" if anniversaries.have(&line) => {
             line.set_name("ANNIVERSARY");
             line.set_group(None);
         }
@@ -177,10 +180,13 @@ fn convert_uid(line: &mut Line) {
     }
 }
 
+/// LIMIT: labels whose address is looked for.
+const LABELS_MAX: usize = 100;
+
 /// RFC 6350 §6.3.1: what is printed on an envelope is a parameter of the address. Where there is
 /// no address of its types, it is one of its own.
 fn attach_labels(new: &mut Component, old: &Component) {
-    for label in old.lines_named("LABEL") {
+    for (number, label) in old.lines_named("LABEL").enumerate() {
         let text = label.text().into_owned();
         let types = |line: &Line| {
             let mut types: Vec<String> =
@@ -190,11 +196,14 @@ fn attach_labels(new: &mut Component, old: &Component) {
             types
         };
         let wanted = types(label);
-        let is_free = |line: &&mut Line| line.name() == "ADR" && line.parameter("LABEL").is_none();
-        let mut free = new.lines.iter_mut().filter(is_free);
-        match free.find(|line| {
-            types(line) == wanted || line.group() == label.group() && line.group().is_some()
-        }) {
+        let is_its = |line: &Line| {
+            line.name() == "ADR"
+                && line.parameter("LABEL").is_none()
+                && (types(line) == wanted
+                    || line.group() == label.group() && line.group().is_some())
+        };
+        let sought = (number < LABELS_MAX).then(|| new.lines.iter().position(is_its)).flatten();
+        match sought.and_then(|at| new.lines.get_mut(at)) {
             Some(address) => address.set_parameter("LABEL", text),
             None => {
                 let mut address = label.clone();
@@ -208,26 +217,25 @@ fn attach_labels(new: &mut Component, old: &Component) {
     }
 }
 
-/// Apple: `item1.X-ABDATE:2001-02-03` beside `item1.X-ABLabel:_$!<Anniversary>!$_`.
-fn labels_anniversary(date: &Line, card: &Component) -> bool {
-    date.group().is_some() && label_in_group(date, card).is_some_and(is_anniversary)
+/// Apple: `item1.X-ABDATE:2001-02-03` beside `item1.X-ABLabel:_$!<Anniversary>!$_`. The groups that
+/// have both, in small letters.
+struct Anniversaries {
+    groups: HashSet<String>,
 }
 
-fn is_label_of_anniversary(label: &Line, card: &Component) -> bool {
-    let dates = card.lines_named("X-ABDATE");
-    is_anniversary(label)
-        && label.group().is_some()
-        && dates.into_iter().any(|date| same_group(date, label))
-}
+impl Anniversaries {
+    fn of(card: &Component) -> Self {
+        let group = |line: &Line| line.group().map(str::to_ascii_lowercase);
+        let labels = card.lines_named("X-ABLABEL").filter(|label| is_anniversary(label));
+        let labelled: HashSet<String> = labels.filter_map(group).collect();
+        let dates = card.lines_named("X-ABDATE").filter_map(group);
+        Self { groups: dates.filter(|group| labelled.contains(group)).collect() }
+    }
 
-fn label_in_group<'c>(line: &Line, card: &'c Component) -> Option<&'c Line> {
-    card.lines_named("X-ABLABEL").find(|label| same_group(line, label))
-}
-
-fn same_group(one: &Line, other: &Line) -> bool {
-    match (one.group(), other.group()) {
-        (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
-        _ => false,
+    /// Whether a line is the date or the label of one. Another label of the group is none.
+    fn have(&self, line: &Line) -> bool {
+        (line.name() == "X-ABDATE" || is_anniversary(line))
+            && line.group().is_some_and(|group| self.groups.contains(&group.to_ascii_lowercase()))
     }
 }
 

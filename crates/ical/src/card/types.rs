@@ -3,13 +3,17 @@
 
 use crate::line::Line;
 
+/// LIMIT: types of one property; nobody has as many.
+const TYPES_MAX: usize = 64;
+
 /// The values of TYPE, each once, as they are written. RFC 6350 §5.6 has lists within quotes.
 pub(super) fn types_of(line: &Line) -> Vec<String> {
     let named = line.parameters().iter().filter(|parameter| parameter.name == "TYPE");
     let values = named.flat_map(|parameter| &parameter.values).flat_map(|value| value.split(','));
     let mut types: Vec<String> = Vec::new();
     for value in values.map(str::trim).filter(|value| !value.is_empty()) {
-        if !types.iter().any(|known| known.eq_ignore_ascii_case(value)) {
+        let is_known = types.iter().any(|known| known.eq_ignore_ascii_case(value));
+        if !is_known && types.len() < TYPES_MAX {
             types.push(value.to_owned());
         }
     }

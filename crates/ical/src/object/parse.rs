@@ -8,8 +8,7 @@ use crate::component::Component;
 use crate::error::Error;
 use crate::fold::{logical_lines, unfold};
 use crate::limits::Limits;
-use crate::recur::Occurrences;
-use crate::recur::Rule;
+use crate::recur::{Occurrences, RULES_MAX, Rule};
 use crate::time::{Duration, Period, Time, Value};
 use crate::zone::Zones;
 
@@ -150,6 +149,10 @@ fn needs(part: &Component, kind: ComponentKind) -> Result<(), Invalid> {
 
 /// Whether the values that a server looks at are what they have to be.
 fn check(part: &Component) -> Result<(), Invalid> {
+    let rules = part.lines.iter().filter(|line| matches!(line.name(), "RRULE" | "EXRULE"));
+    if rules.count() > RULES_MAX {
+        return Err(Invalid::Data(Error::TooLarge("rules")));
+    }
     for line in &part.lines {
         match line.name() {
             "DTSTART" | "DTEND" | "DUE" | "RECURRENCE-ID" | "COMPLETED" | "CREATED" | "DTSTAMP"

@@ -54,6 +54,10 @@ fn what_may_not_be_stored_is_told_by_its_precondition() {
         ),
         (event("DTSTART:20260101\nbroken\n"), Invalid::Data(Error::Line(6))),
         (event("DTSTART:20260101\nSUMMARY:a\0b\n"), Invalid::Lacks("text in UTF-8")),
+        (
+            event(&format!("DTSTART:20260101\n{}", "RRULE:FREQ=DAILY\n".repeat(17))),
+            Invalid::Data(Error::TooLarge("rules")),
+        ),
         ("BEGIN:VTODO\nUID:1\nRRULE:FREQ=DAILY\nEND:VTODO\n".to_owned(), Invalid::Lacks("DTSTART")),
     ] {
         assert_eq!(parse(&text), Err(expected), "{text}");

@@ -31,7 +31,7 @@ impl CalendarSelection {
     ) -> Result<Component, Error> {
         let mut calendar = match self.recurrence {
             RecurrenceSelection::AsStored => object.calendar().clone(),
-            RecurrenceSelection::Expand(range) => expand(object, schedule, zones, &range)?,
+            RecurrenceSelection::Expand(range) => expand(object, schedule, zones, &range, limits)?,
             RecurrenceSelection::Limit(range) => {
                 limit_overrides(object, schedule, zones, &range, limits)?
             }
@@ -53,13 +53,20 @@ fn expand(
     schedule: &Schedule,
     zones: &Zones,
     range: &TimeRange,
+    limits: &Limits,
 ) -> Result<Component, Error> {
     let parts: Vec<&Component> = object.parts().collect();
+    let sizes: Vec<usize> = parts.iter().map(|part| part.render().len()).collect();
+    let mut bytes = 0;
     let occurrences = schedule.occurrences();
     let recurs = occurrences.recurs() || parts.iter().any(|p| p.line("RECURRENCE-ID").is_some());
     let mut expanded: Vec<Component> = Vec::new();
     for one in occurrences.within(&range.window())? {
-        if let Some(part) = parts.get(one.component) {
+        if let (Some(part), Some(size)) = (parts.get(one.component), sizes.get(one.component)) {
+            bytes += size;
+            if bytes > limits.bytes_max {
+                return Err(Error::TooLarge("expansion"));
+            }
             expanded.push(instance(part, &one, recurs, zones));
         }
     }

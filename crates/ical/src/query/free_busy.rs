@@ -43,6 +43,10 @@ impl Busy {
     }
 }
 
+/// LIMIT: periods that are kept apart. Of more, those that meet become one; where there are still
+/// as many, the answer would be too large.
+const PERIODS_MAX: usize = 100_000;
+
 /// The busy times of somebody within a range.
 #[derive(Debug, Clone)]
 pub struct BusyTimes {
@@ -85,7 +89,13 @@ impl BusyTimes {
             // RFC 4791 §7.10: tasks and journal entries take no time.
             _ => {}
         }
-        Ok(())
+        if self.periods.len() > PERIODS_MAX {
+            self.periods = self.periods();
+        }
+        match self.periods.len() > PERIODS_MAX {
+            true => Err(Error::TooLarge("busy times")),
+            false => Ok(()),
+        }
     }
 
     fn add_periods(&mut self, part: &Component, zones: &Zones) {

@@ -36,6 +36,9 @@ pub(super) struct Exceptions {
 impl Master {
     pub(super) fn of(component: &Component, single: Single, zones: &Zones) -> Result<Self, Error> {
         let rules = |name| component.lines_named(name).map(|line| Rule::parse(line.value()));
+        if rules("RRULE").chain(rules("EXRULE")).count() > RULES_MAX {
+            return Err(Error::TooLarge("rules"));
+        }
         let mut more = Vec::new();
         for line in component.lines_named("RDATE") {
             additions(line, zones, &mut more)?;
@@ -48,6 +51,7 @@ impl Master {
             except.push(&time?, &single, zones);
         }
         except.instants.sort_unstable();
+        except.days.sort_unstable();
         Ok(Self { rules: rules("RRULE").collect::<Result<_, _>>()?, more, except, single })
     }
 
@@ -96,6 +100,9 @@ impl Master {
 /// LIMIT: the last of so many times is found by counting; a rule with more of them has none that
 /// is known beforehand.
 const COUNTED_MAX: u32 = 1_000;
+
+/// LIMIT: rules of one component, each of which is followed by itself. RFC 5545 §3.8.5.3 wants one.
+pub(crate) const RULES_MAX: usize = 16;
 
 /// RDATE: dates, times, or periods.
 fn additions(
@@ -158,6 +165,6 @@ impl Exceptions {
     pub(super) fn has(&self, instant: Timestamp, value: Value, listed: &[Timestamp]) -> bool {
         self.instants.binary_search(&instant).is_ok()
             || listed.binary_search(&instant).is_ok()
-            || self.days.contains(&value.civil().date())
+            || self.days.binary_search(&value.civil().date()).is_ok()
     }
 }

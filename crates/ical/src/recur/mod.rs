@@ -11,6 +11,7 @@ mod single;
 mod tests;
 mod times;
 
+pub(crate) use master::RULES_MAX;
 pub use rule::{ByDay, Frequency, Rule, Skip, Until};
 pub use set::{Occurrence, Occurrences};
 pub use times::Times;

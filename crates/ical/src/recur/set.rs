@@ -1,6 +1,6 @@
 //! The occurrences of an event, task or journal entry (RFC 5545 §3.8.5, §3.8.4.4).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::{ControlFlow, Range};
 
 use jiff::{SignedDuration, Timestamp};
@@ -257,7 +257,8 @@ impl Occurrences {
         let first = earlier(window.start, self.reach).max(ids.start);
         let last = later(window.end, self.reach).min(ids.end);
         let except = master.except.listed(master, first, last, &self.limits);
-        let mut seen: Vec<Timestamp> = Vec::new();
+        // Several rules and additions may make the same.
+        let mut seen: HashSet<Timestamp> = HashSet::new();
         let mut looked_at = 0;
         let start = &master.single.start;
         let zone = &master.single.zone;
@@ -271,7 +272,7 @@ impl Occurrences {
                 || instant > last
                 || self.overridden.contains_key(&instant)
                 || master.except.has(instant, candidate.id, &except)
-                || !is_new(&mut seen, instant)
+                || !seen.insert(instant)
             {
                 return Ok(ControlFlow::Continue(()));
             }
@@ -376,15 +377,4 @@ fn earlier(instant: Timestamp, by: SignedDuration) -> Timestamp {
 
 fn later(instant: Timestamp, by: SignedDuration) -> Timestamp {
     instant.checked_add(by).unwrap_or(Timestamp::MAX)
-}
-
-/// Times come nearly in order, rule by rule.
-fn is_new(seen: &mut Vec<Timestamp>, instant: Timestamp) -> bool {
-    match seen.binary_search(&instant) {
-        Ok(_) => false,
-        Err(at) => {
-            seen.insert(at, instant);
-            true
-        }
-    }
 }

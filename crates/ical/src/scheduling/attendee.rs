@@ -8,6 +8,9 @@ use crate::component::Component;
 use crate::line::Line;
 use crate::object::{CalendarObject, calendar_user};
 
+/// LIMIT: instances that are refused one by one.
+const REFUSED_MAX: usize = 50;
+
 /// What is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttendeeChange {
@@ -120,8 +123,8 @@ fn changed_answers(
         }
     }
     let Some(old) = old else { return answers };
-    let excepted = old.excepted();
-    for at in new.excepted().into_iter().filter(|at| !excepted.contains(at)) {
+    let fresh = new.excepted().iter().filter(|at| old.excepted().binary_search(at).is_err());
+    for at in fresh.copied().take(REFUSED_MAX) {
         let part = old.find(Some(at)).cloned().or_else(|| old.instance_of_master(at));
         if let Some(part) = part.filter(|part| may_refuse(part, scene)) {
             answers.push(answered(&part, scene, Some("DECLINED")));

@@ -1,5 +1,7 @@
 //! What follows where an organizer changes an object (RFC 6638 §3.2.1, RFC 5546 §3.2.2, §3.2.5).
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::changes::{Change, change, change_of_instance, invites, is_forced, seen};
@@ -23,7 +25,9 @@ pub struct OrganizerChange {
     pub outgoing: Vec<Outgoing>,
 }
 
-/// `old` is what was stored, `new` what was put. An object that the person does not organize, or
+/// `old` is what was stored, `new` what was put. There may be a message for each attendee, with all
+/// of the object: CALDAV:max-attendees-per-instance (RFC 4791 §5.2.9) is to be asked for before. An
+/// object that the person does not organize, or
 /// that invites nobody, has no consequences.
 pub fn organizer_change(
     old: Option<&CalendarObject>,
@@ -129,7 +133,7 @@ fn tell(
         }
         return;
     }
-    let gone = before.lost(&after, new, scene);
+    let gone = before.lost(&after, new);
     let few = gone.len() <= CANCELLED_MAX;
     if let (Some(old), true) = (old, few) {
         for instance in &gone {
@@ -168,7 +172,7 @@ impl View {
         let mut view = Self::default();
         let has_master = parts.master().is_some_and(|master| invites(master, user));
         if has_master {
-            view.excepted = parts.excepted();
+            view.excepted = parts.excepted().to_vec();
         }
         let mut hidden = Vec::new();
         for (instance, part) in parts.iter() {
@@ -183,7 +187,13 @@ impl View {
             hidden.iter().for_each(|instance| except(master, *instance, &parts.zones));
         }
         view.excepted.extend(hidden);
+        view.excepted.sort_unstable();
         view
+    }
+
+    /// Whether an instance is taken out.
+    fn excepts(&self, at: Timestamp) -> bool {
+        self.excepted.binary_search(&at).is_ok()
     }
 
     fn is_empty(&self) -> bool {
@@ -216,24 +226,21 @@ impl View {
     }
 
     /// Instances that were there and are no more.
-    fn lost(&self, after: &Self, new: &Parts<'_>, scene: &Scene<'_>) -> Vec<Timestamp> {
+    fn lost(&self, after: &Self, new: &Parts<'_>) -> BTreeSet<Timestamp> {
         let had_master = self.parts.iter().any(|(instance, _)| instance.is_none());
         let has_master = after.parts.iter().any(|(instance, _)| instance.is_none());
-        let mut lost: Vec<Timestamp> = Vec::new();
+        let mut lost = BTreeSet::new();
         if had_master && has_master {
-            let fresh = after.excepted.iter().filter(|at| !self.excepted.contains(at));
-            lost.extend(
-                fresh.filter(|at| new.find(Some(**at)).is_none_or(|part| !is_cancelled(part))),
-            );
+            let fresh = after.excepted.iter().filter(|at| !self.excepts(**at));
+            let is_over = |at: Timestamp| new.find(Some(at)).is_some_and(is_cancelled);
+            lost.extend(fresh.filter(|at| !is_over(**at)));
         }
         for (instance, _) in &self.parts {
             let Some(at) = instance else { continue };
             let is_there = after.parts.iter().any(|(other, _)| other == instance)
-                || has_master
-                    && !after.excepted.contains(at)
-                    && new.has_instance(*at, scene.limits);
-            if !is_there && !self.excepted.contains(at) && !lost.contains(at) {
-                lost.push(*at);
+                || has_master && !after.excepts(*at) && new.has_instance(*at);
+            if !is_there && !self.excepts(*at) {
+                lost.insert(*at);
             }
         }
         lost

@@ -1,5 +1,7 @@
 //! The components of an object by the instance they are about.
 
+use std::cell::OnceCell;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -19,6 +21,10 @@ pub(super) struct Parts<'o> {
     pub(super) object: &'o CalendarObject,
     pub(super) zones: Zones,
     parts: Vec<(Instance, &'o Component)>,
+    limits: Limits,
+    excepted: OnceCell<Vec<Timestamp>>,
+    /// Of the one that recurs; nothing where it cannot be followed.
+    occurrences: OnceCell<Option<Occurrences>>,
 }
 
 impl<'o> Parts<'o> {
@@ -39,7 +45,8 @@ impl<'o> Parts<'o> {
             Some(zones.instant(&id))
         };
         let parts = object.parts().map(|part| (instance(part), part)).collect();
-        Self { object, zones, parts }
+        let (excepted, occurrences) = (OnceCell::new(), OnceCell::new());
+        Self { object, zones, parts, limits: *limits, excepted, occurrences }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Instance, &'o Component)> {
@@ -59,17 +66,24 @@ impl<'o> Parts<'o> {
         self.find(instance).or_else(|| self.master())
     }
 
-    /// The instants that EXDATE takes out.
-    pub(super) fn excepted(&self) -> Vec<Timestamp> {
-        let lines = self.master().into_iter().flat_map(|master| master.lines_named("EXDATE"));
-        let times = lines.flat_map(Time::list).filter_map(Result::ok);
-        times.map(|time| self.zones.instant(&time)).collect()
+    /// The instants that EXDATE takes out, in order.
+    pub(super) fn excepted(&self) -> &[Timestamp] {
+        self.excepted.get_or_init(|| {
+            let lines = self.master().into_iter().flat_map(|master| master.lines_named("EXDATE"));
+            let times = lines.flat_map(Time::list).filter_map(Result::ok);
+            let mut instants: Vec<_> = times.map(|time| self.zones.instant(&time)).collect();
+            instants.sort_unstable();
+            instants
+        })
     }
 
     /// Whether the one that recurs has such an instance, overridden or not.
-    pub(super) fn has_instance(&self, at: Timestamp, limits: &Limits) -> bool {
-        let Some(master) = self.master() else { return false };
-        let Ok(all) = Occurrences::of(&[master], &self.zones, limits) else { return false };
+    pub(super) fn has_instance(&self, at: Timestamp) -> bool {
+        let occurrences = self.occurrences.get_or_init(|| {
+            let master = self.master()?;
+            Occurrences::of(&[master], &self.zones, &self.limits).ok()
+        });
+        let Some(all) = occurrences else { return false };
         let end = at.checked_add(jiff::SignedDuration::from_secs(1)).unwrap_or(Timestamp::MAX);
         let is_it = |one: &crate::recur::Occurrence| self.zones.instant(&one.id) == at;
         all.any(None, &(at..end), is_it).unwrap_or(false)
@@ -82,10 +96,12 @@ impl<'o> Parts<'o> {
         let zone = self.zones.zone_of(&start);
         let local = zone.local(at);
         let shift = start.value.civil().duration_until(local);
-        let mut part = master.clone();
-        part.lines.retain(|line| {
+        let mut part = Component::new(&master.name());
+        let own = |line: &&Line| {
             !matches!(line.name(), "RRULE" | "RDATE" | "EXDATE" | "EXRULE" | "RECURRENCE-ID")
-        });
+        };
+        part.lines.extend(master.lines.iter().filter(own).cloned());
+        part.components.extend(master.components.iter().cloned());
         for line in &mut part.lines {
             if matches!(line.name(), "DTSTART" | "DTEND" | "DUE")
                 && let Ok(time) = Time::of(line)

@@ -78,7 +78,7 @@ fn request(
         return Err(Ignored::Stale);
     }
     if let Some(existing) = existing {
-        keep_others(existing, message, &mut parts, scene);
+        keep_others(existing, message, &mut parts);
     }
     let of = message.object.calendar();
     Ok(assemble(of, existing.map(|existing| existing.object.calendar()), parts))
@@ -123,12 +123,7 @@ fn taken_over(
 
 /// What a message does not speak of. One about some instances leaves the rest; one about the whole
 /// leaves other instances where they are still instances of it.
-fn keep_others(
-    existing: &Parts<'_>,
-    message: &Parts<'_>,
-    parts: &mut Vec<(Instance, Component)>,
-    scene: &Scene<'_>,
-) {
+fn keep_others(existing: &Parts<'_>, message: &Parts<'_>, parts: &mut Vec<(Instance, Component)>) {
     let has_master = message.master().is_some();
     let rescheduled = match (existing.master(), message.master()) {
         (Some(old), Some(new)) => change(old, existing, new, message) == Change::Rescheduled,
@@ -145,7 +140,7 @@ fn keep_others(
             Some(_) if !has_master => true,
             // RFC 5546 §3.2.2.1: a new time of the whole is that of all instances.
             Some(at) => {
-                !rescheduled && !excepted.contains(&at) && message.has_instance(at, scene.limits)
+                !rescheduled && excepted.binary_search(&at).is_err() && message.has_instance(at)
             }
         };
         if stays {

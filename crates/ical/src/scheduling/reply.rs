@@ -30,7 +30,7 @@ pub fn receive_reply(
     let mut outcome = Err(Ignored::NotInvited);
     for (instance, reply) in message.iter() {
         let Some(answer) = from.attendee(reply) else { continue };
-        match put_answer(&existing, &mut parts, instance, reply, answer, scene) {
+        match put_answer(&existing, &mut parts, instance, reply, answer) {
             Ok(()) => outcome = Ok(()),
             Err(why) if outcome.is_err() => outcome = Err(why),
             Err(_) => {}
@@ -47,13 +47,12 @@ fn put_answer(
     instance: Instance,
     reply: &Component,
     answer: &Line,
-    scene: &Scene<'_>,
 ) -> Result<(), Ignored> {
     let user = Users::new(&[answer.value()]);
     if !parts.iter().any(|(known, _)| *known == instance) {
         // RFC 6638 §4.2: an answer about one instance makes a component of it.
         let at = instance.ok_or(Ignored::Unknown)?;
-        let is_there = existing.has_instance(at, scene.limits);
+        let is_there = existing.has_instance(at);
         let part = existing.instance_of_master(at).filter(|_| is_there);
         parts.push((instance, part.ok_or(Ignored::Unknown)?));
     }

@@ -60,6 +60,9 @@ fn edge(local: DateTime) -> Timestamp {
     if local.year() > 0 { Timestamp::MAX } else { Timestamp::MIN }
 }
 
+/// LIMIT: zones that one object describes.
+const ZONES_MAX: usize = 50;
+
 /// The zones that an object may name.
 #[derive(Debug, Clone)]
 pub struct Zones {
@@ -72,7 +75,7 @@ impl Zones {
     /// Those of a VCALENDAR. Floating times are taken as times in `floating`.
     pub fn of(calendar: &Component, floating: TimeZone, limits: &Limits) -> Self {
         let mut own = HashMap::new();
-        for component in calendar.components_named("VTIMEZONE") {
+        for component in calendar.components_named("VTIMEZONE").take(ZONES_MAX) {
             let Some(id) = component.line("TZID").map(|line| line.text().trim().to_owned()) else {
                 continue;
             };

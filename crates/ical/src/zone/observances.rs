@@ -16,6 +16,12 @@ const YEAR_MAX: i16 = 2150;
 const YEAR_MIN: i16 = 1900;
 /// LIMIT: changes of one zone; the most restless of the world has some three hundred.
 const CHANGES_MAX: usize = 4_096;
+/// LIMIT: STANDARD and DAYLIGHT of one zone.
+const OBSERVANCES_MAX: usize = 200;
+/// LIMIT: rules of one of them. RFC 5545 §3.6.5 wants one.
+const RULES_MAX: usize = 2;
+/// LIMIT: years in which a rule changes nothing.
+const IDLE_PERIODS_MAX: usize = 400;
 /// LIMIT: no clock is further from UTC (RFC 5545 §3.3.14 sets no bound).
 const OFFSET_SECS_MAX: i64 = 26 * 3600;
 
@@ -51,10 +57,11 @@ impl Observances {
     /// `None` where nothing can be made of it.
     pub(super) fn of(component: &Component, limits: &Limits) -> Option<Self> {
         let named = |part: &&Component| part.is("STANDARD") || part.is("DAYLIGHT");
-        let rules: Vec<Observance> =
-            component.components.iter().filter(named).filter_map(Observance::of).collect();
+        let parts = component.components.iter().filter(named).take(OBSERVANCES_MAX);
+        let rules: Vec<Observance> = parts.filter_map(Observance::of).collect();
         let changes = OnceLock::new();
-        (!rules.is_empty()).then(|| Self { rules, limits: *limits, changes })
+        let limits = Limits { idle_periods_max: IDLE_PERIODS_MAX, ..*limits };
+        (!rules.is_empty()).then(|| Self { rules, limits, changes })
     }
 
     fn changes(&self) -> &[Change] {
@@ -96,6 +103,7 @@ impl Observance {
         let start = Time::of(component.line("DTSTART")?).ok()?.value.civil();
         let rules =
             component.lines_named("RRULE").filter_map(|line| Rule::parse(line.value()).ok());
+        let rules = rules.take(RULES_MAX);
         let more = component.lines_named("RDATE").flat_map(Time::list).filter_map(Result::ok);
         Some(Self {
             start,

@@ -178,3 +178,26 @@ fn overrides_that_reach_into_the_range_stay() {
         assert_eq!(lines(&found, &["RECURRENCE-ID"]).len(), kept, "{start}");
     }
 }
+
+#[test]
+fn expansions_have_a_bound() {
+    let long = "x".repeat(1_000_000);
+    let scene = Scene::new(&format!(
+        "BEGIN:VEVENT\nUID:1\nDTSTART:20260105T100000Z\nRRULE:FREQ=DAILY\nSUMMARY:{long}\nEND:VEVENT\n"
+    ));
+    let limits = Limits::default();
+    let expand = |end: &str| {
+        let range = range("20260101T000000Z", end);
+        let recurrence = RecurrenceSelection::Expand(range);
+        let selection = CalendarSelection { recurrence, ..CalendarSelection::default() };
+        selection.apply(&scene.object, &scene.schedule, &scene.zones, &limits).map(drop)
+    };
+    assert_eq!(expand("20260110T000000Z"), Ok(()));
+    assert_eq!(expand("20270110T000000Z"), Err(crate::Error::TooLarge("expansion")));
+    let secondly = Scene::new(
+        "BEGIN:VEVENT\nUID:1\nDTSTART:20260105T100000Z\nRRULE:FREQ=SECONDLY\nEND:VEVENT\n",
+    );
+    let year = range("20270101T000000Z", "20280101T000000Z").window();
+    let found = secondly.schedule.occurrences().within(&year);
+    assert_eq!(found.map(|found| found.len()), Err(crate::Error::Endless));
+}
