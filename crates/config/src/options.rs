@@ -185,9 +185,9 @@ sections! {
 
     /// One protocol on one or more addresses. The table stands once for each of them.
     tables "listener" pub struct Listener {
-        /// What is spoken. `submissions`, `imaps` and `pop3s` use TLS from the first byte; `smtp`,
-        /// `submission`, `lmtp`, `imap` and `pop3` offer STARTTLS. `http` answers health checks
-        /// and metrics and uses no TLS.
+        /// What is spoken. `submissions`, `imaps`, `pop3s` and `https` use TLS from the first byte;
+        /// `smtp`, `submission`, `lmtp`, `imap` and `pop3` offer STARTTLS. `http` and `https` serve
+        /// calendars and contacts and answer health checks and metrics; `http` uses no TLS.
         protocol: Protocol = required "imaps", since "0.1";
 
         /// The address and port, or a list of them. `[::]:993` takes IPv4 connections too.

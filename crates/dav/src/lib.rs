@@ -1,5 +1,30 @@
 //! WebDAV (RFC 4918), CalDAV (RFC 4791) and CardDAV (RFC 6352).
 //!
-//! So far: [`xml`], what requests and answers say.
+//! [`DavService`] answers one request of HTTP: it signs in (Basic, Bearer), finds what is at the
+//! path ([`resource`], [`path`]), and runs the method (`methods/`) or the report (`reports/`).
+//! Properties are rendered by `properties/` from what `describe` has read in one transaction; what
+//! a body says is read by [`xml`].
+//!
+//! **Invariants:** rules about data are storage's, conditions and locks decided in its transaction;
+//! a resource has one spelling of its path; DAV:error holds one precondition; what somebody may
+//! not read is answered as if it were not there. **Absent:** SQL, connections, the layout of
+//! iCalendar and vCard (`ical`).
 
+mod answer;
+mod calendar_data;
+mod describe;
+mod error;
+mod methods;
+mod path;
+mod properties;
+mod reports;
+mod request;
+mod resource;
+mod scheduling;
+mod service;
+mod settings;
 pub mod xml;
+
+pub use answer::Answer;
+pub use service::{DavService, Peer};
+pub use settings::Settings;

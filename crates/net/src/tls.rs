@@ -38,6 +38,8 @@ const PEM_BYTES_MAX: u64 = 1024 * 1024;
 pub enum TlsProfile {
     /// People's programs: sessions are resumed by ticket, which makes reconnecting cheap.
     Clients,
+    /// The same over HTTP: which version of it is agreed on by ALPN (RFC 7301).
+    Http,
     /// Other mail servers, on port 25.
     ///
     /// QUIRK(Microsoft outbound SMTP, 2023): breaks on session tickets, so none are sent;
@@ -68,6 +70,7 @@ struct Loaded {
     tickets: Arc<dyn ProducesTickets>,
     clients: Arc<ServerConfig>,
     relays: Arc<ServerConfig>,
+    http: Arc<ServerConfig>,
     end_point: Option<Arc<[u8]>>,
 }
 
@@ -134,6 +137,7 @@ impl TlsKeys {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         let config = match profile {
             TlsProfile::Clients => &current.clients,
+            TlsProfile::Http => &current.http,
             TlsProfile::Relays => &current.relays,
         };
         Acceptor { tls: TlsAcceptor::from(config.clone()), end_point: current.end_point.clone() }
@@ -182,8 +186,11 @@ impl Files {
         clients.ticketer = tickets.clone();
         // One ticket is enough: each resumption brings a new one.
         clients.send_tls13_tickets = 1;
+        let mut http = clients.clone();
+        http.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let (clients, relays) = (Arc::new(clients), Arc::new(relays));
-        Ok(Loaded { pem, tickets, clients, relays, end_point: end_point.map(Arc::from) })
+        let http = Arc::new(http);
+        Ok(Loaded { pem, tickets, clients, relays, http, end_point: end_point.map(Arc::from) })
     }
 
     fn unusable(&self, error: rustls::Error) -> SetupError {

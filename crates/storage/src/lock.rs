@@ -40,7 +40,8 @@ pub struct Lock {
 }
 
 impl Lock {
-    fn covers(&self, home: Home, path: &str) -> bool {
+    /// Whether it reaches a place.
+    pub fn covers(&self, home: Home, path: &str) -> bool {
         self.home == home && (self.path == path || (self.deep && is_below(path, &self.path)))
     }
 }

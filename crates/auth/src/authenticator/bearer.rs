@@ -13,7 +13,7 @@ use crate::{AuthError, access_key};
 
 impl Authenticator {
     /// Checks a token that came over `protocol` from `peer`.
-    pub(crate) async fn sign_in_token(
+    pub async fn sign_in_token(
         &self,
         bearer: &BearerToken,
         protocol: Protocol,

@@ -112,7 +112,7 @@ choice! {
 
 choice! {
     /// What a listener speaks.
-    Protocol: "`smtp`, `lmtp`, `submission`, `submissions`, `imap`, `imaps`, `pop3`, `pop3s`, `http`" {
+    Protocol: "`smtp`, `lmtp`, `submission`, `submissions`, `imap`, `imaps`, `pop3`, `pop3s`, `http`, `https`" {
         /// Mail from other servers, port 25.
         Smtp = "smtp",
         /// Mail from a server on the same machine, port 24.
@@ -129,8 +129,10 @@ choice! {
         Pop3 = "pop3",
         /// Collecting mail, port 995, TLS from the first byte.
         Pop3s = "pop3s",
-        /// Health checks and metrics.
+        /// Calendars and contacts, health checks and metrics, port 80, without TLS.
         Http = "http",
+        /// The same, port 443, TLS from the first byte.
+        Https = "https",
     }
 }
 

@@ -1,4 +1,4 @@
-//! The HTTP listener: `/healthz`, `/readyz`, `/metrics`.
+//! The HTTP listener: calendars and contacts, `/healthz`, `/readyz`, `/metrics`.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -6,23 +6,35 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use dav::{DavService, Peer};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
 use net::{Connection, IpNetwork, Refusal, Service, Shutdown};
 
 use super::health::Health;
 use super::metrics::Metrics;
 
-/// LIMIT: hyper's smallest buffer; the three paths need a few hundred bytes of it.
-const BUFFER_BYTES_MAX: usize = 8 * 1024;
+/// LIMIT: room for a head of a request, or for a piece of a body; per connection.
+const BUFFER_BYTES_MAX: usize = 64 * 1024;
 
-/// LIMIT: a peer that takes its answer byte by byte is cut off after this long; whoever asks
-/// every few seconds just connects again.
+/// LIMIT: bytes of the headers of one request of HTTP/2.
+const HEADERS_BYTES_MAX: u32 = 32 * 1024;
+
+/// LIMIT: requests of one connection of HTTP/2 at a time.
+const STREAMS_MAX: u32 = 32;
+
+/// LIMIT: after this long a connection takes no more requests; whoever asks every few seconds just
+/// connects again.
 const LIFETIME: Duration = Duration::from_secs(600);
+
+/// LIMIT: how long the request of that moment may still take; a peer that takes its answer byte by
+/// byte is cut off.
+const LAST_REQUEST: Duration = Duration::from_secs(300);
 
 /// What the pages are made from.
 pub(super) struct Pages {
@@ -32,15 +44,19 @@ pub(super) struct Pages {
     pub(super) ready: AtomicBool,
 }
 
-/// One HTTP listener.
+/// One HTTP listener. Clones are the same.
+#[derive(Clone)]
 pub(super) struct Http {
     pub(super) pages: Arc<Pages>,
     pub(super) metrics: MetricsAccess,
-    /// How long a request may take to arrive.
+    /// Absent where the listener is for metrics alone.
+    pub(super) dav: Option<DavService>,
+    /// How long the head of a request may take to arrive.
     pub(super) timeout: Duration,
 }
 
 /// Who may read `/metrics`.
+#[derive(Clone)]
 pub(super) enum MetricsAccess {
     /// The listener is for metrics; whoever reaches it may read them.
     All,
@@ -68,18 +84,31 @@ impl Service for Http {
     async fn serve(&self, connection: Connection, shutdown: Shutdown) {
         let peer = connection.peer().ip();
         let Some(stream) = connection.into_stream() else { return };
-        let answer = service_fn(async |request| {
-            Ok::<_, Infallible>(self.answer(&request, peer, shutdown.is_requested()).await)
+        let peer = Peer { ip: peer, is_tls: stream.is_tls() };
+        let (http, asked) = (self.clone(), shutdown.clone());
+        let answer = service_fn(move |request| {
+            let (http, ending) = (http.clone(), asked.is_requested());
+            async move { Ok::<_, Infallible>(http.answer(request, peer, ending).await) }
         });
-        let connection = hyper::server::conn::http1::Builder::new()
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder
+            .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(self.timeout)
-            .max_buf_size(BUFFER_BYTES_MAX)
-            .serve_connection(TokioIo::new(stream), answer);
+            .max_buf_size(BUFFER_BYTES_MAX);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_header_list_size(HEADERS_BYTES_MAX)
+            .max_concurrent_streams(STREAMS_MAX);
+        let connection = builder.serve_connection(TokioIo::new(stream), answer);
         let mut connection = std::pin::pin!(connection);
         let outcome = tokio::select! {
             outcome = connection.as_mut() => outcome,
-            () = tokio::time::sleep(LIFETIME) => return,
+            () = tokio::time::sleep(LIFETIME) => {
+                connection.as_mut().graceful_shutdown();
+                tokio::time::timeout(LAST_REQUEST, connection).await.unwrap_or(Ok(()))
+            }
             () = shutdown.requested() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
@@ -94,10 +123,15 @@ impl Service for Http {
 impl Http {
     async fn answer(
         &self,
-        request: &Request<Incoming>,
-        peer: IpAddr,
+        request: Request<Incoming>,
+        peer: Peer,
         ending: bool,
     ) -> Response<Full<Bytes>> {
+        if let Some(dav) = &self.dav
+            && DavService::is_for(&request)
+        {
+            return dav.answer(request, peer).await;
+        }
         let path = request.uri().path();
         if !matches!(path, "/healthz" | "/readyz" | "/metrics") {
             return text(StatusCode::NOT_FOUND, "not found");
@@ -115,7 +149,7 @@ impl Http {
             }
             "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready"),
             // Whether there are metrics is nobody's business who may not read them.
-            _ if !self.metrics.permits(peer) => text(StatusCode::NOT_FOUND, "not found"),
+            _ if !self.metrics.permits(peer.ip) => text(StatusCode::NOT_FOUND, "not found"),
             _ => self.render_metrics(),
         }
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use config::{Config, Limits, Network, Protocol};
+use dav::DavService;
 use imap::ImapService;
 use net::{
     AddressLimits, ConnectionSettings, Encryption, IpNetwork, Listener, ListenerSettings, Shutdown,
@@ -31,7 +32,7 @@ pub(super) struct Listeners {
 
 /// The service of a listener, whose limits a reload may change.
 enum Running {
-    Http(Arc<Reloadable<Http>>),
+    Http(Arc<Reloadable<Http>>, config::Listener),
     Imap(Arc<Reloadable<ImapService>>, config::Listener),
     Pop3(Arc<Reloadable<Pop3Service>>, config::Listener),
     Smtp(Arc<Reloadable<smtp::Server>>, config::Listener, Role),
@@ -68,7 +69,7 @@ impl Listeners {
         });
         let mut listeners = Self { pages, shared, running: Vec::new() };
         if let Some(listener) = own_metrics {
-            let service = listeners.http(MetricsAccess::All, &config.limits);
+            let service = listeners.http(MetricsAccess::All, None, &config.limits);
             listener.serve(Arc::new(service), shutdown);
         }
         for bound in bound {
@@ -90,9 +91,11 @@ impl Listeners {
         Ok(match role(configured.protocol) {
             Speaks::Http => {
                 let access = metrics_access(config)?;
-                let service = Arc::new(Reloadable::new(self.http(access, &config.limits)));
+                let dav = Some(self.shared.dav(config, &configured));
+                let http = self.http(access, dav, &config.limits);
+                let service = Arc::new(Reloadable::new(http));
                 listener.serve(service.clone(), shutdown);
-                Running::Http(service)
+                Running::Http(service, configured)
             }
             Speaks::Imap => {
                 let service = Arc::new(Reloadable::new(self.shared.imap(config, &configured)));
@@ -125,8 +128,9 @@ impl Listeners {
     pub(super) fn take_up(&self, config: &Config) -> Result<(), Failure> {
         for running in &self.running {
             match running {
-                Running::Http(service) => {
-                    service.replace(self.http(metrics_access(config)?, &config.limits));
+                Running::Http(service, listener) => {
+                    let dav = Some(self.shared.dav(config, listener));
+                    service.replace(self.http(metrics_access(config)?, dav, &config.limits));
                 }
                 Running::Imap(service, listener) => {
                     service.replace(self.shared.imap(config, listener));
@@ -142,8 +146,8 @@ impl Listeners {
         Ok(())
     }
 
-    fn http(&self, metrics: MetricsAccess, limits: &Limits) -> Http {
-        Http { pages: self.pages.clone(), metrics, timeout: limits.http_timeout }
+    fn http(&self, metrics: MetricsAccess, dav: Option<DavService>, limits: &Limits) -> Http {
+        Http { pages: self.pages.clone(), metrics, dav, timeout: limits.http_timeout }
     }
 }
 
@@ -162,7 +166,7 @@ fn role(protocol: Protocol) -> Speaks {
         Protocol::Submission | Protocol::Submissions => Speaks::Smtp(Role::Submission),
         Protocol::Imap | Protocol::Imaps => Speaks::Imap,
         Protocol::Pop3 | Protocol::Pop3s => Speaks::Pop3,
-        Protocol::Http => Speaks::Http,
+        Protocol::Http | Protocol::Https => Speaks::Http,
     }
 }
 
@@ -262,6 +266,7 @@ impl<'a> Binder<'a> {
                 Encryption::Implicit(keys, TlsProfile::Clients)
             }
             Protocol::Http => Encryption::None,
+            Protocol::Https => Encryption::Implicit(keys, TlsProfile::Http),
         }
     }
 }
@@ -280,6 +285,6 @@ fn read_timeout(protocol: Protocol, limits: &Limits) -> Duration {
         Protocol::Imap | Protocol::Imaps | Protocol::Pop3 | Protocol::Pop3s => {
             limits.sign_in_timeout
         }
-        Protocol::Http => limits.http_timeout,
+        Protocol::Http | Protocol::Https => limits.http_timeout,
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use auth::Authenticator;
 use config::{Config, DmarcPolicy, DnsFailure, ImapClient, Limits, Listener, Protocol, Word};
+use dav::DavService;
 use imap::ImapService;
 use mailauth::srs::SrsKey;
 use mailauth::{Methods, Signatory};
@@ -135,6 +136,13 @@ impl Shared {
         };
         ImapService::new(self.store.clone(), self.authenticator.clone(), settings)
             .counting(self.counts.imap.clone())
+    }
+
+    /// Calendars and contacts of one listener.
+    pub(super) fn dav(&self, _: &Config, listener: &Listener) -> DavService {
+        let settings =
+            dav::Settings { plaintext_auth: listener.plaintext_auth, ..dav::Settings::default() };
+        DavService::new(self.store.clone(), self.authenticator.clone(), settings)
     }
 
     /// The POP3 service of one listener.

@@ -20,6 +20,7 @@ const SERVED: &[(Protocol, u16)] = &[
     (Protocol::Pop3, 110),
     (Protocol::Pop3s, 995),
     (Protocol::Http, 80),
+    (Protocol::Https, 443),
 ];
 
 /// The port base of a new directory, unless another is asked for.
@@ -70,7 +71,10 @@ fn fresh(port_base: u16, domain: &str) -> String {
             "\n[[listener]]\nprotocol = \"{}\"\nbind = \"127.0.0.1:{port}\"\n",
             protocol.as_str()
         ));
-        if matches!(protocol, Protocol::Submission | Protocol::Imap | Protocol::Pop3) {
+        if matches!(
+            protocol,
+            Protocol::Submission | Protocol::Imap | Protocol::Pop3 | Protocol::Http
+        ) {
             text.push_str("plaintext_auth = true\n");
         }
     }
@@ -119,7 +123,10 @@ mod tests {
         assert_eq!(config.data_dir, Path::new("/srv/demo"));
         let ports: Vec<_> =
             config.listeners.iter().map(|listener| listener.bind[0].port()).collect();
-        assert_eq!(ports, [20_025, 20_024, 20_587, 20_465, 20_143, 20_993, 20_110, 20_995, 20_080]);
+        assert_eq!(
+            ports,
+            [20_025, 20_024, 20_587, 20_465, 20_143, 20_993, 20_110, 20_995, 20_080, 20_443]
+        );
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub(super) fn render(
         };
     }
     programs(&mut out, config);
+    calendars(&mut out, config);
     scripts(&mut out, config);
     let _ = writeln!(
         out,
@@ -69,6 +70,13 @@ fn programs(out: &mut String, config: &Config) {
     }
 }
 
+fn calendars(out: &mut String, config: &Config) {
+    if let Some(bind) = address(config, Protocol::Https) {
+        let _ = writeln!(out, "\nCalendars and contacts (CalDAV, CardDAV)");
+        let _ = writeln!(out, "  server      https://{bind}/");
+    }
+}
+
 fn scripts(out: &mut String, config: &Config) {
     let _ = writeln!(out, "\nTests and scripts on this machine (no TLS needed)");
     for (label, protocol) in [
@@ -83,6 +91,7 @@ fn scripts(out: &mut String, config: &Config) {
         }
     }
     if let Some(bind) = address(config, Protocol::Http) {
+        let _ = writeln!(out, "  DAV         http://{bind}/dav/");
         let _ = writeln!(out, "  health      http://{bind}/healthz");
         let _ = writeln!(out, "  metrics     http://{bind}/metrics");
     }

@@ -1,0 +1,77 @@
+//! Answers of HTTP.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY};
+use hyper::{HeaderMap, Response, StatusCode};
+
+/// An answer with its body.
+pub type Answer = Response<Full<Bytes>>;
+
+/// LIMIT: a smaller body is not worth compressing.
+const COMPRESSED_BYTES_MIN: usize = 1024;
+
+/// A status with a line of text where a body is due.
+pub(crate) fn plain(status: StatusCode) -> Answer {
+    let text = match status {
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::OK => String::new(),
+        status => format!("{status}\n"),
+    };
+    let mut answer = Response::new(Full::from(text));
+    *answer.status_mut() = status;
+    if status.is_client_error() || status.is_server_error() {
+        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+        answer.headers_mut().insert(CONTENT_TYPE, plain);
+    }
+    answer
+}
+
+/// A status without a body.
+pub(crate) fn empty(status: StatusCode) -> Answer {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = status;
+    answer
+}
+
+/// A document.
+pub(crate) fn xml(status: StatusCode, body: Vec<u8>) -> Answer {
+    let mut answer = Response::new(Full::from(body));
+    *answer.status_mut() = status;
+    let xml = HeaderValue::from_static("application/xml; charset=utf-8");
+    answer.headers_mut().insert(CONTENT_TYPE, xml);
+    answer
+}
+
+/// 207 with its document, compressed where the client takes that.
+pub(crate) fn multistatus(body: Vec<u8>, request: &HeaderMap) -> Answer {
+    let compressed = (body.len() >= COMPRESSED_BYTES_MIN && takes_gzip(request))
+        .then(|| compress(&body))
+        .flatten();
+    let is_compressed = compressed.is_some();
+    let mut answer = xml(StatusCode::MULTI_STATUS, compressed.unwrap_or(body));
+    answer.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    if is_compressed {
+        answer.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    answer
+}
+
+fn compress(body: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
+    encoder.write_all(body).ok()?;
+    encoder.finish().ok()
+}
+
+/// RFC 9110 §12.5.3, as programs write it.
+fn takes_gzip(request: &HeaderMap) -> bool {
+    let values = request.get_all("accept-encoding").iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        let is_gzip = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+        is_gzip && !parts.any(|weight| matches!(weight, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+    })
+}

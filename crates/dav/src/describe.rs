@@ -1,0 +1,162 @@
+//! Gathering what the properties of resources are made of, in one read transaction.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use ids::{CollectionId, Timestamp};
+use storage::{
+    CollectionKind, CollectionRights, CollectionShare, DeadProperty, Home, Lock, ObjectId, ReadTx,
+    StorageError,
+};
+
+use crate::properties::Described;
+use crate::resource::{Actor, Resource, href_of};
+use crate::settings::Settings;
+
+/// What is read for several resources of one owner, each of it once.
+pub(crate) struct Describer<'s> {
+    pub(crate) actor: &'s Actor,
+    pub(crate) settings: &'s Settings,
+    pub(crate) now: Timestamp,
+    rights: HashMap<CollectionId, CollectionRights>,
+    shares: HashMap<CollectionId, Vec<CollectionShare>>,
+    dead: HashMap<(CollectionId, Option<ObjectId>), Vec<DeadProperty>>,
+    dead_of_members: Vec<CollectionId>,
+    locks: Option<Vec<Lock>>,
+    default_calendar: Option<String>,
+    home_tags: HashMap<Home, String>,
+}
+
+impl<'s> Describer<'s> {
+    pub(crate) fn new(actor: &'s Actor, settings: &'s Settings, now: Timestamp) -> Self {
+        Self {
+            actor,
+            settings,
+            now,
+            rights: HashMap::new(),
+            shares: HashMap::new(),
+            dead: HashMap::new(),
+            dead_of_members: Vec::new(),
+            locks: None,
+            default_calendar: None,
+            home_tags: HashMap::new(),
+        }
+    }
+
+    /// Reads what is not known yet of a resource. Of objects it is what is read for all objects of
+    /// their collection.
+    pub(crate) fn read(
+        &mut self,
+        tx: &mut ReadTx<'_>,
+        resource: &Resource,
+    ) -> Result<(), StorageError> {
+        if let Some(owner) = resource.owner()
+            && self.locks.is_none()
+        {
+            self.locks = Some(tx.list_locks(owner.id, self.now)?);
+        }
+        match resource {
+            Resource::Principal(account) | Resource::Home(Home::Calendars, account)
+                if self.default_calendar.is_none() =>
+            {
+                self.read_default(tx, account)?;
+            }
+            Resource::Collection(account, collection)
+                if collection.kind == CollectionKind::Inbox && self.default_calendar.is_none() =>
+            {
+                self.read_default(tx, account)?;
+            }
+            _ => {}
+        }
+        if let Resource::Home(home, account) = resource {
+            let all = tx.list_collections(account.id, *home)?;
+            let newest = all.iter().map(|one| one.highest_modseq).max().unwrap_or_default();
+            self.home_tags.insert(*home, format!("{newest}-{}", all.len()));
+        }
+        let Some(collection) = resource.collection() else { return Ok(()) };
+        let id = collection.id;
+        if !self.rights.contains_key(&id) {
+            self.rights.insert(id, tx.collection_rights(self.actor.id(), collection)?);
+        }
+        if let Resource::Collection(..) = resource {
+            if let Entry::Vacant(shares) = self.shares.entry(id) {
+                shares.insert(tx.list_collection_shares(id)?);
+            }
+            if let Entry::Vacant(dead) = self.dead.entry((id, None)) {
+                dead.insert(tx.load_dead_properties(id, None)?);
+            }
+        } else if !self.dead_of_members.contains(&id) {
+            self.dead_of_members.push(id);
+            for (object, dead) in tx.load_member_properties(id)? {
+                self.dead.entry((id, Some(object))).or_default().push(dead);
+            }
+        }
+        Ok(())
+    }
+
+    fn read_default(
+        &mut self,
+        tx: &mut ReadTx<'_>,
+        account: &storage::Account,
+    ) -> Result<(), StorageError> {
+        if let Some(id) = tx.default_calendar(account.id)? {
+            let calendar = tx.load_collection(id)?;
+            self.default_calendar = Some(href_of(account, &calendar));
+        }
+        Ok(())
+    }
+
+    /// The resource with what was read.
+    pub(crate) fn described<'r>(
+        &'r self,
+        resource: &'r Resource,
+        locks: &'r [Lock],
+        data: Option<&'r str>,
+    ) -> Described<'r> {
+        let collection = resource.collection().map(|collection| collection.id);
+        let object = match resource {
+            Resource::Object(.., object) => Some(object.id),
+            _ => None,
+        };
+        let home_tag = match resource {
+            Resource::Home(home, _) => self.home_tags.get(home).map(String::as_str),
+            _ => None,
+        };
+        let of = |id: Option<CollectionId>| id.and_then(|id| self.dead.get(&(id, object)));
+        Described {
+            resource,
+            actor: self.actor,
+            settings: self.settings,
+            rights: collection.and_then(|id| self.rights.get(&id).copied()).unwrap_or_default(),
+            locks,
+            dead: of(collection).map_or(&[], Vec::as_slice),
+            shares: collection.and_then(|id| self.shares.get(&id)).map_or(&[], Vec::as_slice),
+            default_calendar: self.default_calendar.as_deref(),
+            data,
+            home_tag,
+        }
+    }
+
+    /// The locks that reach a resource.
+    pub(crate) fn locks_on(&self, resource: &Resource) -> Vec<Lock> {
+        let Some(locks) = self.locks.as_ref().filter(|locks| !locks.is_empty()) else {
+            return Vec::new();
+        };
+        let Some((home, path)) = lock_place(resource) else { return Vec::new() };
+        locks.iter().filter(|lock| lock.covers(home, &path)).cloned().collect()
+    }
+}
+
+/// Where locks on a resource are named.
+pub(crate) fn lock_place(resource: &Resource) -> Option<(Home, String)> {
+    match resource {
+        Resource::Collection(_, collection) => {
+            Some((collection.kind.home(), collection.name.clone()))
+        }
+        Resource::Object(_, collection, _, object) => {
+            let path = format!("{}/{}", collection.name, object.name);
+            Some((collection.kind.home(), path))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,167 @@
+//! What went wrong, and its only way to an answer (RFC 4918 §16).
+
+use hyper::StatusCode;
+use hyper::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use storage::{ObjectFault, StorageError};
+
+use crate::answer::{self, Answer};
+use crate::path::BadPath;
+use crate::xml::{Name, Writer, XmlError};
+
+pub(crate) type Result<T> = std::result::Result<T, DavError>;
+
+/// Why a request was not done.
+#[derive(Debug)]
+pub(crate) enum DavError {
+    /// This status, and nothing more to say.
+    Status(StatusCode),
+    /// This status, and which precondition failed: exactly one (RFC 4918 §16), with the resource
+    /// it is about if it is about one.
+    Failed(StatusCode, Name, Option<String>),
+    /// Whoever asks has to sign in first, or again.
+    SignIn,
+    /// Too many wrong passwords.
+    Throttled(u64),
+    /// Storage refused.
+    Storage(StorageError),
+}
+
+impl DavError {
+    /// 403 with a precondition.
+    pub(crate) fn forbidden(name: Name) -> Self {
+        Self::Failed(StatusCode::FORBIDDEN, name, None)
+    }
+
+    /// 409 with a precondition.
+    pub(crate) fn conflict(name: Name) -> Self {
+        Self::Failed(StatusCode::CONFLICT, name, None)
+    }
+
+    pub(crate) const NOT_FOUND: Self = Self::Status(StatusCode::NOT_FOUND);
+    pub(crate) const BAD_REQUEST: Self = Self::Status(StatusCode::BAD_REQUEST);
+
+    /// The answer.
+    pub(crate) fn into_answer(self) -> Answer {
+        match self {
+            Self::Status(status) => answer::plain(status),
+            Self::Failed(status, name, href) => failed(status, &name, href.as_deref()),
+            Self::SignIn => sign_in(),
+            Self::Throttled(secs) => {
+                let mut answer = answer::plain(StatusCode::TOO_MANY_REQUESTS);
+                answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(secs));
+                answer
+            }
+            Self::Storage(error) => of_storage(error).into_answer(),
+        }
+    }
+}
+
+/// RFC 7617 §2.1: passwords are UTF-8.
+fn sign_in() -> Answer {
+    let mut answer = answer::plain(StatusCode::UNAUTHORIZED);
+    for challenge in ["Basic realm=\"Posthorn\", charset=\"UTF-8\"", "Bearer realm=\"Posthorn\""] {
+        answer.headers_mut().append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    answer
+}
+
+fn failed(status: StatusCode, name: &Name, href: Option<&str>) -> Answer {
+    let body = Writer::document(&Name::dav("error"), |writer| match href {
+        Some(href) => writer.element(name, |writer| writer.href(href)),
+        None => writer.empty(name),
+    });
+    answer::xml(status, body)
+}
+
+/// What storage says, as WebDAV says it. Never [`DavError::Storage`].
+fn of_storage(error: StorageError) -> DavError {
+    use StatusCode as S;
+    match error {
+        StorageError::NotFound(_) => DavError::NOT_FOUND,
+        StorageError::AlreadyExists(_) => {
+            DavError::Failed(S::METHOD_NOT_ALLOWED, Name::dav("resource-must-be-null"), None)
+        }
+        // RFC 3744 §7.1.1.
+        StorageError::NoPermission(_) => DavError::forbidden(Name::dav("need-privileges")),
+        StorageError::Maintenance => DavError::Status(S::SERVICE_UNAVAILABLE),
+        // RFC 4331 §6.
+        StorageError::OverQuota { .. } => {
+            DavError::Failed(S::INSUFFICIENT_STORAGE, Name::dav("quota-not-exceeded"), None)
+        }
+        StorageError::TooBig { .. } => DavError::Status(S::PAYLOAD_TOO_LARGE),
+        StorageError::Limit { .. } => {
+            DavError::Failed(S::INSUFFICIENT_STORAGE, Name::dav("sufficient-disk-space"), None)
+        }
+        StorageError::Conflict(_) => DavError::Status(S::PRECONDITION_FAILED),
+        StorageError::InUse(_) => DavError::Status(S::LOCKED),
+        StorageError::Expunged => DavError::Status(S::GONE),
+        StorageError::Invalid(_) => DavError::BAD_REQUEST,
+        StorageError::NoSpace(detail) => {
+            tracing::warn!(detail, "no room");
+            DavError::Failed(S::INSUFFICIENT_STORAGE, Name::dav("sufficient-disk-space"), None)
+        }
+        StorageError::Unavailable(detail) => {
+            tracing::warn!(detail, "storage is unavailable");
+            DavError::Status(S::SERVICE_UNAVAILABLE)
+        }
+        StorageError::Corrupt(detail) | StorageError::Internal(detail) => {
+            tracing::error!(detail, "storage failed");
+            DavError::Status(S::INTERNAL_SERVER_ERROR)
+        }
+    }
+}
+
+impl From<StorageError> for DavError {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl From<BadPath> for DavError {
+    fn from(_: BadPath) -> Self {
+        Self::BAD_REQUEST
+    }
+}
+
+impl From<XmlError> for DavError {
+    fn from(error: XmlError) -> Self {
+        match error {
+            XmlError::Malformed | XmlError::Unexpected(_) => Self::BAD_REQUEST,
+            XmlError::TooLarge(_) => Self::Status(StatusCode::PAYLOAD_TOO_LARGE),
+            XmlError::Precondition(name) => Self::forbidden(name),
+        }
+    }
+}
+
+/// Which format an object was to have: its preconditions differ in name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// RFC 4791 §5.3.2.1
+    Calendar,
+    /// RFC 6352 §6.3.2.1
+    Card,
+    /// Any bytes.
+    File,
+}
+
+/// The precondition that an object failed.
+pub(crate) fn of_fault(fault: ObjectFault, format: Format) -> DavError {
+    let name = |calendar: &'static str, card: &'static str| match format {
+        Format::Calendar => Name::caldav(calendar),
+        Format::Card | Format::File => Name::carddav(card),
+    };
+    tracing::debug!(%fault, "object refused");
+    DavError::forbidden(match fault {
+        ObjectFault::Malformed(_) => name("valid-calendar-data", "valid-address-data"),
+        ObjectFault::Invalid(_) => name("valid-calendar-object-resource", "valid-address-data"),
+        ObjectFault::TooBig { .. } if format == Format::File => {
+            return DavError::Status(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        ObjectFault::TooBig { .. } => name("max-resource-size", "max-resource-size"),
+        // RFC 8607 §6.2 has the name; this is the limit of inline ones (R-CAL-5).
+        ObjectFault::AttachmentTooBig { .. } => name("max-attachment-size", "max-resource-size"),
+        ObjectFault::TooManyInstances { .. } => name("max-instances", "max-resource-size"),
+        ObjectFault::UnsupportedScale => Name::caldav("supported-rscale"),
+        ObjectFault::Unsupported(_) => name("supported-calendar-data", "supported-address-data"),
+    })
+}

@@ -1,0 +1,168 @@
+//! COPY and MOVE (RFC 4918 §9.8, §9.9).
+
+use hyper::StatusCode;
+use hyper::header::{HeaderValue, LOCATION};
+use storage::{
+    Collection, CollectionName, Condition, CopyDepth, EtagCondition, Object, PutOutcome,
+    StorageError,
+};
+
+use crate::answer::{self, Answer};
+use crate::error::{DavError, Result};
+use crate::methods::if_header::IfHeader;
+use crate::methods::put::{locked_or, uid_conflict};
+use crate::path::{Place, object_href};
+use crate::request::{Depth, Request};
+use crate::resource::{self, Resource, Target, href_of};
+use crate::service::Session;
+use crate::xml::Name;
+
+pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
+    let destination =
+        Place::parse(&request.destination()?)?.ok_or(DavError::Status(StatusCode::FORBIDDEN))?;
+    let (source, target) = session
+        .read(move |session, tx| {
+            let source = resource::find(tx, &session.actor, &place)?;
+            let target = resource::find_target(tx, &session.actor, destination)
+                .map_err(|_| DavError::Status(StatusCode::FORBIDDEN))?;
+            Ok((source, target))
+        })
+        .await?;
+    let overwrite = request.overwrites()?;
+    let conditions = IfHeader::parse(&request)?;
+    let moves = request.method.as_str() == "MOVE";
+    // Between accounts: by GET and PUT, so that quota and rights of both count.
+    if source.owner().is_some_and(|owner| owner.id != target.owner.id) {
+        return Err(DavError::Status(StatusCode::FORBIDDEN));
+    }
+    match source {
+        Resource::Object(_, collection, _, object) => {
+            of_object(session, &collection, *object, target, moves, overwrite, conditions).await
+        }
+        Resource::Collection(_, collection) => {
+            let depth = request.depth()?.unwrap_or(Depth::Infinity);
+            of_collection(session, *collection, target, moves, depth, overwrite, conditions).await
+        }
+        _ => Err(DavError::Status(StatusCode::FORBIDDEN)),
+    }
+}
+
+async fn of_object(
+    session: &Session,
+    from: &Collection,
+    object: Object,
+    target: Target,
+    moves: bool,
+    overwrite: bool,
+    conditions: IfHeader,
+) -> Result<Answer> {
+    let conflict = || DavError::Status(StatusCode::CONFLICT);
+    let (parent, name) = target.object_name().ok_or_else(conflict)?;
+    let name = name.to_owned();
+    let sought = target.clone();
+    let to = session
+        .read(move |session, tx| {
+            let whole = sought.collection_name();
+            let there = resource::find_collection(tx, &session.actor, &sought, &whole)?;
+            let parent = resource::find_collection(tx, &session.actor, &sought, &parent)?;
+            Ok((there, parent.ok_or(DavError::Status(StatusCode::CONFLICT))?))
+        })
+        .await?;
+    let (folder, to) = to;
+    if folder.is_some() && !overwrite {
+        return Err(DavError::Status(StatusCode::PRECONDITION_FAILED));
+    }
+    let collection_href = href_of(&target.owner, &to);
+    let href = object_href(&collection_href, &name);
+    let (from, home) = (from.clone(), to.kind.home());
+    let replaces_folder = folder.is_some();
+    let outcome = session
+        .write(target.owner.id, "dav copy", move |tx| {
+            conditions.check(tx)?;
+            let tokens = conditions.tokens();
+            if let Some(folder) = &folder {
+                tx.delete_collection(folder, &tokens)?;
+            }
+            let nothing = EtagCondition::Any;
+            let condition = Condition {
+                if_match: None,
+                if_none_match: (!overwrite).then_some(&nothing),
+                tokens: &tokens,
+            };
+            Ok(match moves {
+                true => tx.move_object(&from, &object, &to, &name, &condition)?,
+                false => tx.copy_object(&from, &object, &to, &name, &condition)?,
+            })
+        })
+        .await;
+    match outcome.map_err(refused)? {
+        PutOutcome::Created if !replaces_folder => Ok(created(&href)),
+        PutOutcome::Created | PutOutcome::Replaced => Ok(answer::empty(StatusCode::NO_CONTENT)),
+        PutOutcome::UidTaken { name } => {
+            Err(uid_conflict(home, object_href(&collection_href, &name)))
+        }
+        PutOutcome::WrongComponent => {
+            Err(DavError::forbidden(Name::caldav("supported-calendar-component")))
+        }
+    }
+}
+
+async fn of_collection(
+    session: &Session,
+    from: Collection,
+    target: Target,
+    moves: bool,
+    depth: Depth,
+    overwrite: bool,
+    conditions: IfHeader,
+) -> Result<Answer> {
+    if target.home != from.kind.home() {
+        return Err(DavError::Status(StatusCode::FORBIDDEN));
+    }
+    let name = CollectionName::parse(target.home, &target.collection_name())?;
+    let href = crate::path::collection_href(target.home, &target.owner.address, name.as_str());
+    let depth = match depth {
+        Depth::Infinity => CopyDepth::Infinity,
+        // RFC 4918 §9.9.2: MOVE of a collection is of all of it.
+        Depth::Zero if !moves => CopyDepth::Zero,
+        Depth::Zero | Depth::One => return Err(DavError::BAD_REQUEST),
+    };
+    let replaced = session
+        .write(target.owner.id, "dav copy", move |tx| {
+            conditions.check(tx)?;
+            let tokens = conditions.tokens();
+            Ok(match moves {
+                true => tx.rename_collection(&from, &name, overwrite, &tokens)?,
+                false => tx.copy_folder(&from, &name, depth, overwrite, &tokens)?,
+            })
+        })
+        .await;
+    match replaced.map_err(refused)? {
+        true => Ok(answer::empty(StatusCode::NO_CONTENT)),
+        false => Ok(created(&href)),
+    }
+}
+
+fn created(href: &str) -> Answer {
+    let mut answer = answer::empty(StatusCode::CREATED);
+    if let Ok(href) = HeaderValue::from_str(href) {
+        answer.headers_mut().insert(LOCATION, href);
+    }
+    answer
+}
+
+/// RFC 4918 §9.8.5, §9.9.4.
+fn refused(error: DavError) -> DavError {
+    match error {
+        DavError::Storage(StorageError::AlreadyExists(_)) => {
+            DavError::Status(StatusCode::PRECONDITION_FAILED)
+        }
+        DavError::Storage(StorageError::Conflict(why)) if why.contains("folder above") => {
+            DavError::Status(StatusCode::CONFLICT)
+        }
+        DavError::Storage(StorageError::NoPermission(why)) if !why.contains("right") => {
+            DavError::Status(StatusCode::FORBIDDEN)
+        }
+        error => locked_or(error),
+    }
+}

@@ -1,0 +1,57 @@
+//! DELETE (RFC 4918 §9.6).
+
+use hyper::StatusCode;
+use storage::{CollectionKind, Condition, StorageError};
+
+use crate::answer::{self, Answer};
+use crate::error::{DavError, Result};
+use crate::methods::if_header::IfHeader;
+use crate::methods::put::locked_or;
+use crate::path::Place;
+use crate::request::{Depth, Request};
+use crate::resource::{self, Resource};
+use crate::service::Session;
+use crate::xml::Name;
+
+pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
+    let (if_match, if_none_match) = (request.if_match()?, request.if_none_match()?);
+    let conditions = IfHeader::parse(&request)?;
+    let found = session.read(move |session, tx| resource::find(tx, &session.actor, &place)).await?;
+    match found {
+        Resource::Object(owner, collection, _, object) => {
+            let deleted = session.write(owner.id, "dav delete", move |tx| {
+                conditions.check(tx)?;
+                let tokens = conditions.tokens();
+                let condition = Condition {
+                    if_match: if_match.as_ref(),
+                    if_none_match: if_none_match.as_ref(),
+                    tokens: &tokens,
+                };
+                Ok(tx.delete_object(&collection, &object.name, &condition)?)
+            });
+            deleted.await.map_err(locked_or)?;
+        }
+        Resource::Collection(owner, collection) => {
+            // RFC 4918 §9.6.1: a collection goes with all that is in it.
+            if !matches!(request.depth()?, None | Some(Depth::Infinity)) {
+                return Err(DavError::BAD_REQUEST);
+            }
+            let kind = collection.kind;
+            let deleted = session.write(owner.id, "dav delete", move |tx| {
+                conditions.check(tx)?;
+                Ok(tx.delete_collection(&collection, &conditions.tokens())?)
+            });
+            deleted.await.map_err(|error| match error {
+                // RFC 6638 §4.3: the last calendar for invitations.
+                DavError::Storage(StorageError::InUse(why))
+                    if kind == CollectionKind::Calendar && why.contains("invitations") =>
+                {
+                    DavError::forbidden(Name::caldav("default-calendar-needed"))
+                }
+                error => locked_or(error),
+            })?;
+        }
+        _ => return Err(DavError::Status(StatusCode::FORBIDDEN)),
+    }
+    Ok(answer::empty(StatusCode::NO_CONTENT))
+}

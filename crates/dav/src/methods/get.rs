@@ -1,0 +1,131 @@
+//! GET and HEAD (RFC 9110 §9.3.1), with conditions (§13) and ranges (§14).
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue, LAST_MODIFIED};
+use hyper::{Response, StatusCode};
+use storage::Object;
+
+use crate::answer::{self, Answer};
+use crate::error::{DavError, Result};
+use crate::path::Place;
+use crate::properties::{http_date, quoted_etag};
+use crate::request::Request;
+use crate::resource::{self, Resource};
+use crate::service::Session;
+
+pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
+    let (if_match, if_none_match) = (request.if_match()?, request.if_none_match()?);
+    let (object, bytes) = session
+        .read(move |session, tx| {
+            let Resource::Object(.., object) = resource::find(tx, &session.actor, &place)? else {
+                return Err(DavError::Status(StatusCode::METHOD_NOT_ALLOWED));
+            };
+            if if_match.is_some_and(|named| !named.names(Some(&object))) {
+                return Err(DavError::Status(StatusCode::PRECONDITION_FAILED));
+            }
+            if if_none_match.is_some_and(|named| named.names(Some(&object))) {
+                return Ok((object, None));
+            }
+            let bytes = tx.load_object(object.id)?;
+            Ok((object, Some(bytes)))
+        })
+        .await?;
+    let Some(bytes) = bytes else {
+        // RFC 9110 §15.4.5
+        return Ok(with_validators(answer::empty(StatusCode::NOT_MODIFIED), &object));
+    };
+    let range = request.header("range").filter(|_| {
+        // RFC 9110 §13.1.5
+        request.header("if-range").is_none_or(|etag| etag == quoted_etag(&object))
+    });
+    let mut answer = match range.map(|text| parse_range(text, bytes.len())) {
+        None | Some(Asked::Whole) => Response::new(Full::from(bytes)),
+        Some(Asked::Part(first, last)) => {
+            let size = bytes.len();
+            let mut answer = Response::new(Full::from(Bytes::from(bytes).slice(first..=last)));
+            *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
+            let range = format!("bytes {first}-{last}/{size}");
+            insert(&mut answer, CONTENT_RANGE, &range);
+            answer
+        }
+        Some(Asked::Impossible) => {
+            let mut answer = answer::plain(StatusCode::RANGE_NOT_SATISFIABLE);
+            insert(&mut answer, CONTENT_RANGE, &format!("bytes */{}", bytes.len()));
+            return Ok(answer);
+        }
+    };
+    insert(&mut answer, CONTENT_TYPE, &object.media_type);
+    answer.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    Ok(with_validators(answer, &object))
+}
+
+fn with_validators(mut answer: Answer, object: &Object) -> Answer {
+    insert(&mut answer, ETAG, &quoted_etag(object));
+    insert(&mut answer, LAST_MODIFIED, &http_date(object.modified));
+    answer
+}
+
+fn insert(answer: &mut Answer, name: hyper::header::HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        answer.headers_mut().insert(name, value);
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// All of it: no range, one that is not understood, or several (RFC 9110 §14.2).
+    Whole,
+    /// From one byte to another.
+    Part(usize, usize),
+    /// Nothing of it.
+    Impossible,
+}
+
+/// ```text
+/// int-range    = first-pos "-" [ last-pos ]
+/// suffix-range = "-" suffix-length
+/// ```
+/// RFC 9110 §14.1.2
+fn parse_range(text: &str, size: usize) -> Asked {
+    let Some((first, last)) = text.strip_prefix("bytes=").and_then(|text| text.split_once('-'))
+    else {
+        return Asked::Whole;
+    };
+    let (first, last) = (first.trim(), last.trim());
+    let number = |text: &str| text.parse::<usize>().ok();
+    let end = size.saturating_sub(1);
+    match (number(first), number(last)) {
+        (None, Some(0)) if first.is_empty() => Asked::Impossible,
+        (None, Some(suffix)) if first.is_empty() && size > 0 => {
+            Asked::Part(size.saturating_sub(suffix), end)
+        }
+        (Some(first), _) if first >= size => Asked::Impossible,
+        (Some(first), None) if last.is_empty() => Asked::Part(first, end),
+        (Some(first), Some(last)) if first <= last => Asked::Part(first, last.min(end)),
+        _ => Asked::Whole,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_read() {
+        for (text, expect) in [
+            ("bytes=0-499", Asked::Part(0, 499)),
+            ("bytes=500-", Asked::Part(500, 999)),
+            ("bytes=-500", Asked::Part(500, 999)),
+            ("bytes=-5000", Asked::Part(0, 999)),
+            ("bytes=999-5000", Asked::Part(999, 999)),
+            ("bytes=1000-", Asked::Impossible),
+            ("bytes=-0", Asked::Impossible),
+            ("bytes=5-4", Asked::Whole),
+            ("bytes=0-1,5-6", Asked::Whole),
+            ("lines=1-2", Asked::Whole),
+        ] {
+            assert_eq!(parse_range(text, 1000), expect, "{text}");
+        }
+    }
+}

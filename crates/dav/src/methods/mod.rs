@@ -1,0 +1,14 @@
+//! One file per method.
+
+pub(crate) mod copy_move;
+pub(crate) mod delete;
+pub(crate) mod get;
+pub(crate) mod if_header;
+pub(crate) mod lock;
+pub(crate) mod mkcol;
+pub(crate) mod options;
+pub(crate) mod post;
+pub(crate) mod propfind;
+pub(crate) mod proppatch;
+pub(crate) mod put;
+pub(crate) mod report;

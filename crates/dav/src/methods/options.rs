@@ -1,0 +1,44 @@
+//! OPTIONS (RFC 4918 §10.1, RFC 4791 §5.1, RFC 6352 §6.1).
+
+use hyper::StatusCode;
+use hyper::header::{ALLOW, HeaderName, HeaderValue};
+use storage::CollectionKind;
+
+use crate::answer::{Answer, empty};
+use crate::resource::Resource;
+
+/// What is served. QUIRK(Apple's programs): look for it on the principal.
+const CLASSES: &str = "1, 2, 3, access-control, extended-mkcol, calendar-access, addressbook";
+
+/// The methods that a resource takes.
+pub(crate) fn allowed(resource: &Resource) -> &'static str {
+    match resource {
+        Resource::Root
+        | Resource::Principals
+        | Resource::Principal(_)
+        | Resource::Proxy(..)
+        | Resource::Homes(_) => "OPTIONS, PROPFIND, PROPPATCH, REPORT",
+        Resource::Home(..) => "OPTIONS, PROPFIND, PROPPATCH, REPORT, MKCOL, MKCALENDAR",
+        Resource::Outbox(_) => "OPTIONS, PROPFIND, REPORT, POST",
+        Resource::Collection(_, collection) if collection.kind == CollectionKind::Inbox => {
+            "OPTIONS, PROPFIND, PROPPATCH, REPORT"
+        }
+        Resource::Collection(..) => {
+            "OPTIONS, PROPFIND, PROPPATCH, REPORT, POST, DELETE, COPY, MOVE, LOCK, UNLOCK"
+        }
+        Resource::Object(..) => {
+            "OPTIONS, PROPFIND, PROPPATCH, REPORT, GET, HEAD, PUT, DELETE, COPY, MOVE, LOCK, UNLOCK"
+        }
+    }
+}
+
+/// All methods, for places where nothing is yet.
+pub(crate) const ANYTHING: &str = "OPTIONS, PROPFIND, PROPPATCH, REPORT, GET, HEAD, PUT, POST, \
+                                   DELETE, COPY, MOVE, LOCK, UNLOCK, MKCOL, MKCALENDAR";
+
+pub(crate) fn run(methods: &'static str) -> Answer {
+    let mut answer = empty(StatusCode::OK);
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    answer.headers_mut().insert(HeaderName::from_static("dav"), HeaderValue::from_static(CLASSES));
+    answer
+}

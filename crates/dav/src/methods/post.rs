@@ -1,0 +1,66 @@
+//! POST: members that are named by the server (RFC 5995 §3.1).
+
+use hyper::StatusCode;
+use hyper::header::{HeaderValue, LOCATION};
+use storage::{CollectionKind, ObjectName};
+
+use crate::answer::Answer;
+use crate::error::{DavError, Result};
+use crate::path::{Place, object_href};
+use crate::request::Request;
+use crate::resource::{self, Resource, Target, href_of};
+use crate::service::Session;
+
+pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
+    let found = session.read(move |session, tx| resource::find(tx, &session.actor, &place)).await?;
+    match found {
+        Resource::Outbox(_) => super::super::scheduling::free_busy(session, request).await,
+        Resource::Collection(owner, collection)
+            if request.uri.query() == Some("add-member")
+                && collection.kind != CollectionKind::Inbox =>
+        {
+            let name = ObjectName::parse(&new_name(collection.kind)?)?;
+            let href = object_href(&href_of(&owner, &collection), name.as_str());
+            let target = Target {
+                owner,
+                home: collection.kind.home(),
+                names: vec![collection.name.clone()],
+            };
+            let mut answer = super::put::put(session, request, &target, *collection, name).await?;
+            // RFC 5995 §3.2.2
+            if let Ok(href) = HeaderValue::from_str(&href) {
+                answer.headers_mut().insert(LOCATION, href);
+            }
+            Ok(answer)
+        }
+        _ => Err(DavError::Status(StatusCode::METHOD_NOT_ALLOWED)),
+    }
+}
+
+/// A name that nothing has.
+fn new_name(kind: CollectionKind) -> Result<String> {
+    let ending = match kind {
+        CollectionKind::Calendar | CollectionKind::Inbox => ".ics",
+        CollectionKind::AddressBook => ".vcf",
+        CollectionKind::Folder => "",
+    };
+    Ok(format!("{}{ending}", random_uuid()?))
+}
+
+/// RFC 9562 §5.4
+pub(crate) fn random_uuid() -> Result<String> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).map_err(|_| DavError::Status(StatusCode::SERVICE_UNAVAILABLE))?;
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let mut uuid = String::with_capacity(36);
+    for (at, byte) in bytes.iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            uuid.push('-');
+        }
+        for nibble in [byte >> 4, byte & 15] {
+            uuid.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+        }
+    }
+    Ok(uuid)
+}

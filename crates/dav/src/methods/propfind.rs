@@ -1,0 +1,59 @@
+//! PROPFIND (RFC 4918 §9.1).
+
+use storage::ReadTx;
+
+use crate::answer::{self, Answer};
+use crate::describe::Describer;
+use crate::error::{DavError, Result};
+use crate::path::Place;
+use crate::request::{Depth, Request};
+use crate::resource::{self, Resource};
+use crate::service::Session;
+use crate::xml::{Multistatus, Name, PropertyRequest};
+
+pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
+    let wanted = PropertyRequest::parse(&request.body, &session.settings.xml)?;
+    // RFC 4918 §9.1: without the header, infinity; which may be refused.
+    let depth = request.depth()?.unwrap_or(Depth::Infinity);
+    if depth == Depth::Infinity {
+        return Err(DavError::forbidden(Name::dav("propfind-finite-depth")));
+    }
+    let brief = request.is_brief();
+    // RFC 8144 §2.1.1: the resource itself is left out.
+    let without_root = request.prefers("depth-noroot") && depth == Depth::One;
+    let max = session.settings.results_max;
+    let body = session
+        .read(move |session, tx| {
+            let found = resource::find(tx, &session.actor, &place)?;
+            let mut all = Vec::new();
+            if depth == Depth::One {
+                all = resource::members(tx, &session.actor, &found)?;
+            }
+            if all.len() > max {
+                return Err(DavError::forbidden(Name::dav("number-of-matches-within-limits")));
+            }
+            if !without_root {
+                all.insert(0, found);
+            }
+            render(session, tx, &all, &wanted, brief)
+        })
+        .await?;
+    Ok(answer::multistatus(body, &request.headers))
+}
+
+fn render(
+    session: &Session,
+    tx: &mut ReadTx<'_>,
+    all: &[Resource],
+    wanted: &PropertyRequest,
+    brief: bool,
+) -> Result<Vec<u8>> {
+    let mut describer = Describer::new(&session.actor, &session.settings, session.now());
+    let mut multistatus = Multistatus::new();
+    for resource in all {
+        describer.read(tx, resource)?;
+        let locks = describer.locks_on(resource);
+        describer.described(resource, &locks, None).respond(&mut multistatus, wanted, brief);
+    }
+    Ok(multistatus.finish())
+}

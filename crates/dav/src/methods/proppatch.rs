@@ -1,0 +1,141 @@
+//! PROPPATCH (RFC 4918 §9.2): all of it or nothing.
+
+use hyper::StatusCode;
+use storage::{Home, StorageError};
+
+use crate::answer::{self, Answer};
+use crate::error::{DavError, Result};
+use crate::methods::if_header::IfHeader;
+use crate::path::{Place, path_of};
+use crate::properties::{self, Refused};
+use crate::request::Request;
+use crate::resource::{self, Resource};
+use crate::service::Session;
+use crate::xml::{Multistatus, Name, PropertyChange, Status};
+
+pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
+    let changes = PropertyChange::parse(&request.body, &session.settings.xml)?;
+    let conditions = IfHeader::parse(&request)?;
+    let named = place.clone();
+    let found = session.read(move |session, tx| resource::find(tx, &session.actor, &named)).await?;
+    let href = found.href();
+    let refused = match change(session, &found, &changes, conditions).await {
+        Ok(()) => Vec::new(),
+        Err(Outcome::Refused(refused)) => refused,
+        Err(Outcome::Failed(error)) => return Err(error),
+    };
+    // RFC 8144 §2.2: nothing to say where all went well.
+    if refused.is_empty() && request.is_brief() {
+        return Ok(answer::empty(StatusCode::OK));
+    }
+    let mut multistatus = Multistatus::new();
+    multistatus.response(&href, |response| {
+        let names: Vec<&Name> = changes.iter().map(PropertyChange::name).collect();
+        tell(response, &names, &refused);
+    });
+    Ok(answer::multistatus(multistatus.finish(), &request.headers))
+}
+
+/// What became of each property: refused ones with their reasons, all others depend on them.
+pub(crate) fn tell(response: &mut crate::xml::Response<'_>, names: &[&Name], refused: &[Refused]) {
+    for why in refused {
+        response.propstat_failed(Status(why.status), why.failed.as_ref(), None, |writer| {
+            writer.empty(&why.name);
+        });
+    }
+    let status = if refused.is_empty() { Status::OK } else { Status::FAILED_DEPENDENCY };
+    let mut told: Vec<&Name> = refused.iter().map(|why| &why.name).collect();
+    let mut rest = Vec::new();
+    for name in names {
+        if !told.contains(name) {
+            told.push(name);
+            rest.push(*name);
+        }
+    }
+    response.names(status, rest);
+}
+
+enum Outcome {
+    Refused(Vec<Refused>),
+    Failed(DavError),
+}
+
+impl<E: Into<DavError>> From<E> for Outcome {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+async fn change(
+    session: &Session,
+    found: &Resource,
+    changes: &[PropertyChange],
+    conditions: IfHeader,
+) -> std::result::Result<(), Outcome> {
+    match found {
+        Resource::Collection(owner, collection) => {
+            let plan = properties::plan(changes, collection.kind).map_err(Outcome::Refused)?;
+            let default = match &plan.default_calendar {
+                Some(href) => Some(default_calendar(session, href).await?),
+                None => None,
+            };
+            let (id, owner) = (collection.id, owner.id);
+            let written = session
+                .write(owner, "dav proppatch", move |tx| {
+                    conditions.check(tx)?;
+                    if let Some(default) = default {
+                        tx.set_default_calendar(default)?;
+                    }
+                    Ok(tx.update_collection(id, &plan.change, &conditions.tokens())?)
+                })
+                .await;
+            written.map_err(|error| too_large(error, changes))
+        }
+        Resource::Object(owner, collection, _, object) => {
+            let dead = properties::plan_dead(changes).map_err(Outcome::Refused)?;
+            let (collection, object) = (collection.clone(), object.clone());
+            let written = session
+                .write(owner.id, "dav proppatch", move |tx| {
+                    conditions.check(tx)?;
+                    let tokens = conditions.tokens();
+                    let (id, name) = (object.id, &object.name);
+                    Ok(tx.update_object_properties(&collection, id, name, &dead, &tokens)?)
+                })
+                .await;
+            written.map_err(|error| too_large(error, changes))
+        }
+        // Nothing of these is anybody's to set.
+        _ => Err(Outcome::Refused(
+            changes
+                .iter()
+                .map(|change| Refused { name: change.name().clone(), status: 403, failed: None })
+                .collect(),
+        )),
+    }
+}
+
+/// RFC 4918 §9.2.1: 507 where there is no room for a property.
+fn too_large(error: DavError, changes: &[PropertyChange]) -> Outcome {
+    match error {
+        DavError::Storage(StorageError::TooBig { .. } | StorageError::Limit { .. }) => {
+            let all = changes.iter().map(|change| change.name().clone());
+            Outcome::Refused(all.map(|name| Refused { name, status: 507, failed: None }).collect())
+        }
+        error => Outcome::Failed(error),
+    }
+}
+
+/// RFC 6638 §9.2: one of one's own calendars.
+async fn default_calendar(session: &Session, href: &str) -> Result<ids::CollectionId> {
+    let invalid = || DavError::forbidden(Name::caldav("valid-schedule-default-calendar-URL"));
+    let place = Place::parse(path_of(href))?.ok_or_else(invalid)?;
+    let found = session.read(move |session, tx| resource::find(tx, &session.actor, &place)).await;
+    match found {
+        Ok(Resource::Collection(owner, collection))
+            if owner.id == session.actor.id() && collection.kind.home() == Home::Calendars =>
+        {
+            Ok(collection.id)
+        }
+        _ => Err(invalid()),
+    }
+}

@@ -1,0 +1,41 @@
+//! REPORT (RFC 3253 §3.6).
+
+use crate::answer::Answer;
+use crate::error::{DavError, Result};
+use crate::path::Place;
+use crate::reports;
+use crate::request::Request;
+use crate::resource;
+use crate::service::Session;
+use crate::xml::{Name, Report};
+
+pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
+    let report = Report::parse(&request.body, &session.settings.xml)?;
+    let found = session.read(move |session, tx| resource::find(tx, &session.actor, &place)).await?;
+    match report {
+        Report::CalendarQuery(query) => {
+            reports::calendar::query(session, &request, found, query).await
+        }
+        Report::CalendarMultiget(multiget) => {
+            reports::multiget::run(session, &request, found, multiget).await
+        }
+        Report::FreeBusyQuery(range) => reports::free_busy::query(session, found, range).await,
+        Report::SyncCollection(sync) => reports::sync::run(session, &request, found, sync).await,
+        Report::ExpandProperty(properties) => {
+            reports::expand::run(session, &request, found, properties).await
+        }
+        Report::PrincipalSearch(search) => {
+            reports::principal::search(session, &request, search).await
+        }
+        Report::PrincipalMatch(matching) => {
+            reports::principal::matching(session, &request, found, matching).await
+        }
+        Report::AclPrincipalPropSet(wanted) => {
+            reports::principal::of_acl(session, &request, found, wanted).await
+        }
+        Report::PrincipalSearchPropertySet => Ok(reports::principal::searchable()),
+        Report::AddressbookQuery(_) | Report::AddressbookMultiget(_) => {
+            Err(DavError::forbidden(Name::dav("supported-report")))
+        }
+    }
+}

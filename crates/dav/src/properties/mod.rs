@@ -1,0 +1,256 @@
+//! Properties of resources: the live ones, computed; the dead ones, as they were written.
+
+mod acl;
+mod collection;
+mod object;
+mod principal;
+mod support;
+mod update;
+
+use storage::{Account, CollectionRights, CollectionShare, DeadProperty, Home, Lock, Object};
+
+use crate::path;
+use crate::resource::{Actor, Resource};
+use crate::settings::Settings;
+use crate::xml::{Multistatus, Name, PropertyRequest, PropertySet, Status, Writer};
+
+pub(crate) use support::write_lock;
+pub(crate) use update::{Refused, plan, plan_dead, plan_new};
+
+/// A resource with all that its properties are made of.
+pub(crate) struct Described<'r> {
+    pub(crate) resource: &'r Resource,
+    pub(crate) actor: &'r Actor,
+    pub(crate) settings: &'r Settings,
+    /// What `actor` may do with the collection that it is or is in.
+    pub(crate) rights: CollectionRights,
+    pub(crate) locks: &'r [Lock],
+    pub(crate) dead: &'r [DeadProperty],
+    pub(crate) shares: &'r [CollectionShare],
+    /// The path of the owner's calendar for invitations.
+    pub(crate) default_calendar: Option<&'r str>,
+    /// What was asked for of the object's data, ready.
+    pub(crate) data: Option<&'r str>,
+    /// A value that changes with anything in a home.
+    pub(crate) home_tag: Option<&'r str>,
+}
+
+/// What a live property is found in.
+pub(crate) type Found = bool;
+
+impl Described<'_> {
+    /// Writes one property; nothing where the resource has none of that name.
+    pub(crate) fn write(&self, writer: &mut Writer, name: &Name) -> Found {
+        if self.write_live(writer, name) {
+            return true;
+        }
+        let stored = name.to_string();
+        match self.dead.iter().find(|dead| dead.name == stored) {
+            Some(dead) => {
+                writer.raw(&dead.value);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn write_live(&self, writer: &mut Writer, name: &Name) -> Found {
+        if self.write_common(writer, name) {
+            return true;
+        }
+        match self.resource {
+            Resource::Root | Resource::Principals | Resource::Homes(_) => false,
+            Resource::Principal(account) => self.write_principal(writer, name, account),
+            Resource::Proxy(account, proxy) => self.write_proxy(writer, name, account, *proxy),
+            Resource::Home(home, account) => self.write_home(writer, name, *home, account),
+            Resource::Outbox(account) => self.write_outbox(writer, name, account),
+            Resource::Collection(account, collection) => {
+                self.write_collection(writer, name, account, collection)
+            }
+            Resource::Object(account, collection, _, object) => {
+                self.write_object(writer, name, account, collection, object)
+            }
+        }
+    }
+
+    /// Properties that every resource has.
+    fn write_common(&self, writer: &mut Writer, name: &Name) -> Found {
+        if name.namespace() != crate::xml::DAV {
+            return false;
+        }
+        match name.local() {
+            "resourcetype" => writer.element(name, |writer| self.write_types(writer)),
+            // RFC 5397 §3
+            "current-user-principal" => {
+                let href = path::principal_href(&self.actor.account.address);
+                writer.element(name, |writer| writer.href(&href));
+            }
+            "principal-collection-set" => {
+                writer.element(name, |writer| writer.href(&path::principals_href()));
+            }
+            "owner" => match self.resource.owner() {
+                Some(owner) => {
+                    let href = path::principal_href(&owner.address);
+                    writer.element(name, |writer| writer.href(&href));
+                }
+                None => return false,
+            },
+            "supported-report-set" => support::write_reports(writer, name, self.resource),
+            "supportedlock" => support::write_supported_lock(writer, name, self.resource),
+            "lockdiscovery" => writer.element(name, |writer| {
+                self.locks.iter().for_each(|lock| {
+                    write_lock(writer, lock, self.resource.owner().map(|owner| &**owner));
+                });
+            }),
+            "supported-method-set" => support::write_methods(writer, name, self.resource),
+            _ => return self.write_acl(writer, name),
+        }
+        true
+    }
+
+    fn write_types(&self, writer: &mut Writer) {
+        let collection = |writer: &mut Writer| writer.empty(&Name::dav("collection"));
+        match self.resource {
+            Resource::Root | Resource::Principals | Resource::Homes(_) | Resource::Home(..) => {
+                collection(writer);
+            }
+            Resource::Principal(_) => {
+                collection(writer);
+                writer.empty(&Name::dav("principal"));
+            }
+            Resource::Proxy(_, proxy) => {
+                collection(writer);
+                writer.empty(&Name::dav("principal"));
+                writer.empty(&Name::calendar_server(proxy.segment()));
+            }
+            Resource::Outbox(_) => {
+                collection(writer);
+                writer.empty(&Name::caldav("schedule-outbox"));
+            }
+            Resource::Collection(_, found) => {
+                collection(writer);
+                collection::write_type(writer, found.kind);
+            }
+            Resource::Object(..) => {}
+        }
+    }
+
+    /// Tells of the resource what was asked for, under the statuses it has.
+    pub(crate) fn respond(
+        &self,
+        multistatus: &mut Multistatus,
+        request: &PropertyRequest,
+        brief: bool,
+    ) {
+        let href = self.resource.href();
+        multistatus.response(&href, |response| match &request.properties {
+            PropertySet::Names => response.names(Status::OK, self.all_names(true).iter()),
+            PropertySet::All(include) => {
+                let mut names = self.all_names(false);
+                names.extend(
+                    include
+                        .iter()
+                        .filter(|name| !names.contains(name))
+                        .cloned()
+                        .collect::<Vec<_>>(),
+                );
+                let mut missing = Vec::new();
+                response.propstat(Status::OK, |writer| {
+                    for name in &names {
+                        if !self.write(writer, name) && include.contains(name) {
+                            missing.push(name.clone());
+                        }
+                    }
+                });
+                if !brief {
+                    response.names(Status::NOT_FOUND, missing.iter());
+                }
+            }
+            PropertySet::These(names) => {
+                let mut missing = Vec::new();
+                response.propstat(Status::OK, |writer| {
+                    for name in names {
+                        if !self.write(writer, name) {
+                            missing.push(name);
+                        }
+                    }
+                });
+                // RFC 8144 §2.1: what is not there need not be said.
+                if !brief {
+                    response.names(Status::NOT_FOUND, missing);
+                }
+            }
+        });
+    }
+
+    /// The names of what DAV:allprop tells, or of all there is.
+    fn all_names(&self, every: bool) -> Vec<Name> {
+        let mut names: Vec<Name> = support::USUAL.to_vec();
+        if every {
+            names.extend_from_slice(support::SPECIAL);
+        }
+        let mut probe = Writer::default();
+        names.retain(|name| self.write_live(&mut probe, name));
+        names.extend(self.dead.iter().filter_map(|dead| parse_name(&dead.name)));
+        names
+    }
+}
+
+/// A name as dead properties are stored under it.
+pub(crate) fn parse_name(stored: &str) -> Option<Name> {
+    let (namespace, local) = stored.strip_prefix('{')?.rsplit_once('}')?;
+    Name::new(namespace, local)
+}
+
+/// RFC 4331 §3, §4: both are those of the account.
+fn write_quota(writer: &mut Writer, name: &Name, account: &Account) -> Found {
+    let value = match name.local() {
+        "quota-used-bytes" => account.used_bytes,
+        // RFC 4331 §3: not there where nothing limits it.
+        "quota-available-bytes" if account.quota_bytes > 0 => {
+            account.quota_bytes.saturating_sub(account.used_bytes)
+        }
+        _ => return false,
+    };
+    writer.text_element(name, &value.to_string());
+    true
+}
+
+/// RFC 9110 §5.6.7, of DAV:getlastmodified.
+pub(crate) fn http_date(at: ids::Timestamp) -> String {
+    let Ok(at) = jiff::Timestamp::from_second(at.as_secs()) else { return String::new() };
+    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// RFC 4918 §15.1: RFC 3339.
+fn rfc3339(at: ids::Timestamp) -> String {
+    let Ok(at) = jiff::Timestamp::from_second(at.as_secs()) else { return String::new() };
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// The etag of an object as HTTP writes it.
+pub(crate) fn quoted_etag(object: &Object) -> String {
+    format!("\"{}\"", object.etag())
+}
+
+/// The sync-token of a collection (RFC 6578 §4): where it stands.
+pub(crate) fn sync_token(collection: ids::CollectionId, modseq: ids::ModSeq) -> String {
+    format!("data:,{}-{}", collection.get(), modseq.get())
+}
+
+/// What a sync-token says.
+pub(crate) fn parse_sync_token(token: &str) -> Option<(ids::CollectionId, ids::ModSeq)> {
+    let (collection, modseq) = token.strip_prefix("data:,")?.split_once('-')?;
+    let plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !plain(collection) || !plain(modseq) {
+        return None;
+    }
+    let collection = ids::CollectionId::new(collection.parse().ok()?);
+    Some((collection, ids::ModSeq::new(modseq.parse().ok()?)))
+}
+
+/// The path of the home of somebody.
+fn write_home_href(writer: &mut Writer, name: &Name, home: Home, account: &Account) {
+    let href = path::home_href(home, &account.address);
+    writer.element(name, |writer| writer.href(&href));
+}

@@ -1,0 +1,32 @@
+//! Objects.
+
+use storage::{Account, Collection, Object};
+
+use super::{Described, Found, http_date, quoted_etag, rfc3339, write_quota};
+use crate::xml::{CALDAV, CARDDAV, DAV, Name, Writer};
+
+impl Described<'_> {
+    pub(super) fn write_object(
+        &self,
+        writer: &mut Writer,
+        name: &Name,
+        account: &Account,
+        _: &Collection,
+        object: &Object,
+    ) -> Found {
+        match (name.namespace(), name.local()) {
+            (DAV, "getetag") => writer.text_element(name, &quoted_etag(object)),
+            (DAV, "getcontenttype") => writer.text_element(name, &object.media_type),
+            (DAV, "getcontentlength") => writer.text_element(name, &object.size_bytes.to_string()),
+            (DAV, "getlastmodified") => writer.text_element(name, &http_date(object.modified)),
+            (DAV, "creationdate") => writer.text_element(name, &rfc3339(object.created)),
+            (DAV, _) => return write_quota(writer, name, account),
+            (CALDAV, "calendar-data") | (CARDDAV, "address-data") => match self.data {
+                Some(data) => writer.text_element(name, data),
+                None => return false,
+            },
+            _ => return false,
+        }
+        true
+    }
+}

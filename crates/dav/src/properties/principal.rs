@@ -1,0 +1,143 @@
+//! Principals (RFC 3744 §4) and their homes.
+
+use storage::{Account, Home};
+
+use super::{Described, Found, write_home_href, write_quota};
+use crate::path::{self, Proxy};
+use crate::xml::{CALDAV, CALENDAR_SERVER, CARDDAV, DAV, Name, Writer};
+
+fn display_name(account: &Account) -> &str {
+    if account.name.is_empty() { &account.address } else { &account.name }
+}
+
+impl Described<'_> {
+    pub(super) fn write_principal(
+        &self,
+        writer: &mut Writer,
+        name: &Name,
+        account: &Account,
+    ) -> Found {
+        match name.namespace() {
+            DAV => return self.write_principal_dav(writer, name, account),
+            CALDAV => return self.write_principal_caldav(writer, name, account),
+            CARDDAV if name.local() == "addressbook-home-set" && !account.mail_only => {
+                write_home_href(writer, name, Home::AddressBooks, account);
+            }
+            CALENDAR_SERVER => match name.local() {
+                "email-address-set" => writer.element(name, |writer| {
+                    let element = Name::calendar_server("email-address");
+                    writer.text_element(&element, &account.address);
+                }),
+                // calendarserver-proxy draft §5: whose calendars this one may see or change.
+                "calendar-proxy-read-for" | "calendar-proxy-write-for" => writer.empty(name),
+                _ => return false,
+            },
+            _ => return false,
+        }
+        true
+    }
+
+    fn write_principal_dav(&self, writer: &mut Writer, name: &Name, account: &Account) -> Found {
+        match name.local() {
+            "displayname" => writer.text_element(name, display_name(account)),
+            "principal-URL" => {
+                let href = path::principal_href(&account.address);
+                writer.element(name, |writer| writer.href(&href));
+            }
+            "alternate-URI-set" => writer.element(name, |writer| {
+                writer.href(&format!("mailto:{}", account.address));
+            }),
+            "group-member-set" => writer.empty(name),
+            "group-membership" => writer.element(name, |_| {}),
+            _ => return write_quota(writer, name, account),
+        }
+        true
+    }
+
+    fn write_principal_caldav(&self, writer: &mut Writer, name: &Name, account: &Account) -> Found {
+        if account.mail_only {
+            return false;
+        }
+        match name.local() {
+            "calendar-home-set" => write_home_href(writer, name, Home::Calendars, account),
+            "calendar-user-address-set" => writer.element(name, |writer| {
+                // QUIRK(Thunderbird 136): takes the first; older ones the last. Both are the same.
+                let mail = format!("mailto:{}", account.address);
+                let preferred = [("preferred", "1")];
+                writer.element_with(&Name::dav("href"), &preferred, |writer| writer.text(&mail));
+                writer.href(&path::principal_href(&account.address));
+                writer.element_with(&Name::dav("href"), &preferred, |writer| writer.text(&mail));
+            }),
+            "calendar-user-type" => writer.text_element(name, "INDIVIDUAL"),
+            "schedule-inbox-URL" | "schedule-outbox-URL" => {
+                let collection =
+                    if name.local() == "schedule-inbox-URL" { "inbox" } else { "outbox" };
+                let href = path::collection_href(Home::Calendars, &account.address, collection);
+                writer.element(name, |writer| writer.href(&href));
+            }
+            "schedule-default-calendar-URL" => return self.write_default_calendar(writer, name),
+            _ => return false,
+        }
+        true
+    }
+
+    pub(super) fn write_default_calendar(&self, writer: &mut Writer, name: &Name) -> Found {
+        let Some(href) = self.default_calendar else { return false };
+        writer.element(name, |writer| writer.href(href));
+        true
+    }
+
+    pub(super) fn write_proxy(
+        &self,
+        writer: &mut Writer,
+        name: &Name,
+        account: &Account,
+        proxy: Proxy,
+    ) -> Found {
+        match (name.namespace(), name.local()) {
+            (DAV, "displayname") => writer.text_element(name, proxy.segment()),
+            (DAV, "principal-URL") => {
+                let href = path::proxy_href(&account.address, proxy);
+                writer.element(name, |writer| writer.href(&href));
+            }
+            (DAV, "group-member-set" | "group-membership") => writer.empty(name),
+            _ => return false,
+        }
+        true
+    }
+
+    pub(super) fn write_home(
+        &self,
+        writer: &mut Writer,
+        name: &Name,
+        home: Home,
+        account: &Account,
+    ) -> Found {
+        match (name.namespace(), name.local()) {
+            (DAV, "displayname") => writer.text_element(name, display_name(account)),
+            (DAV, _) => return write_quota(writer, name, account),
+            (CALENDAR_SERVER, "getctag") => match self.home_tag {
+                Some(tag) => writer.text_element(name, tag),
+                None => return false,
+            },
+            // RFC 6638 §2.4.1 has them on principals; programs look here as well.
+            (CALDAV, "schedule-default-calendar-URL") if home == Home::Calendars => {
+                return self.write_default_calendar(writer, name);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    pub(super) fn write_outbox(&self, writer: &mut Writer, name: &Name, _: &Account) -> Found {
+        match (name.namespace(), name.local()) {
+            (DAV, "displayname") => writer.text_element(name, "outbox"),
+            (CALDAV, "supported-calendar-component-set") => writer.element(name, |writer| {
+                let attributes = [("name", "VFREEBUSY")];
+                writer.element_with(&Name::caldav("comp"), &attributes, |_| {});
+            }),
+            _ => return false,
+        }
+        true
+    }
+}

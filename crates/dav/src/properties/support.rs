@@ -1,0 +1,156 @@
+//! What resources can do: reports, methods, locks.
+
+use storage::{Account, CollectionKind, Lock};
+
+use crate::path;
+use crate::resource::Resource;
+use crate::xml::{Name, Writer};
+
+/// Live properties that DAV:allprop tells (RFC 4918 §9.1, §14.2): those of RFC 4918 itself.
+pub(super) const USUAL: &[Name] = &[
+    Name::dav("resourcetype"),
+    Name::dav("displayname"),
+    Name::dav("creationdate"),
+    Name::dav("getcontentlength"),
+    Name::dav("getcontenttype"),
+    Name::dav("getetag"),
+    Name::dav("getlastmodified"),
+    Name::dav("lockdiscovery"),
+    Name::dav("supportedlock"),
+];
+
+/// Those that it does not (RFC 3744 §5, RFC 4791 §5.2, RFC 6352 §6.2, RFC 6578 §4).
+pub(super) const SPECIAL: &[Name] = &[
+    Name::dav("current-user-principal"),
+    Name::dav("current-user-privilege-set"),
+    Name::dav("owner"),
+    Name::dav("principal-collection-set"),
+    Name::dav("supported-report-set"),
+    Name::dav("supported-privilege-set"),
+    Name::dav("acl"),
+    Name::dav("acl-restrictions"),
+    Name::dav("quota-available-bytes"),
+    Name::dav("quota-used-bytes"),
+    Name::dav("sync-token"),
+    Name::dav("add-member"),
+    Name::dav("principal-URL"),
+    Name::dav("group-membership"),
+    Name::dav("group-member-set"),
+    Name::dav("alternate-URI-set"),
+    Name::calendar_server("getctag"),
+    Name::calendar_server("email-address-set"),
+    Name::calendar_server("calendar-proxy-read-for"),
+    Name::calendar_server("calendar-proxy-write-for"),
+    Name::caldav("calendar-home-set"),
+    Name::caldav("calendar-user-address-set"),
+    Name::caldav("calendar-user-type"),
+    Name::caldav("schedule-inbox-URL"),
+    Name::caldav("schedule-outbox-URL"),
+    Name::caldav("schedule-default-calendar-URL"),
+    Name::caldav("schedule-calendar-transp"),
+    Name::caldav("calendar-description"),
+    Name::caldav("calendar-timezone"),
+    Name::caldav("supported-calendar-component-set"),
+    Name::caldav("supported-calendar-data"),
+    Name::caldav("supported-collation-set"),
+    Name::caldav("max-resource-size"),
+    Name::caldav("max-instances"),
+    Name::caldav("max-attachment-size"),
+    Name::carddav("addressbook-home-set"),
+    Name::carddav("addressbook-description"),
+    Name::carddav("supported-address-data"),
+    Name::carddav("supported-collation-set"),
+    Name::carddav("max-resource-size"),
+    Name::apple("calendar-color"),
+    Name::apple("calendar-order"),
+];
+
+/// The reports that a resource takes (RFC 3253 §3.1.5).
+fn reports_of(resource: &Resource) -> Vec<Name> {
+    let mut reports = vec![
+        Name::dav("expand-property"),
+        Name::dav("principal-match"),
+        Name::dav("principal-property-search"),
+        Name::dav("principal-search-property-set"),
+        Name::dav("acl-principal-prop-set"),
+    ];
+    match resource {
+        Resource::Collection(_, collection) => {
+            reports.push(Name::dav("sync-collection"));
+            match collection.kind {
+                CollectionKind::Calendar => reports.extend([
+                    Name::caldav("calendar-query"),
+                    Name::caldav("calendar-multiget"),
+                    Name::caldav("free-busy-query"),
+                ]),
+                CollectionKind::Inbox => reports
+                    .extend([Name::caldav("calendar-query"), Name::caldav("calendar-multiget")]),
+                CollectionKind::AddressBook => reports.extend([
+                    Name::carddav("addressbook-query"),
+                    Name::carddav("addressbook-multiget"),
+                ]),
+                CollectionKind::Folder => {}
+            }
+        }
+        Resource::Home(storage::Home::Calendars, _) => {
+            reports.push(Name::caldav("calendar-multiget"));
+        }
+        _ => {}
+    }
+    reports
+}
+
+pub(super) fn write_reports(writer: &mut Writer, name: &Name, resource: &Resource) {
+    writer.element(name, |writer| {
+        for report in reports_of(resource) {
+            writer.element(&Name::dav("supported-report"), |writer| {
+                writer.element(&Name::dav("report"), |writer| writer.empty(&report));
+            });
+        }
+    });
+}
+
+/// RFC 3253 §3.1.3.
+pub(super) fn write_methods(writer: &mut Writer, name: &Name, resource: &Resource) {
+    writer.element(name, |writer| {
+        for method in crate::methods::options::allowed(resource).split(", ") {
+            let attributes = [("name", method)];
+            writer.element_with(&Name::dav("supported-method"), &attributes, |_| {});
+        }
+    });
+}
+
+/// RFC 4918 §15.10.
+pub(super) fn write_supported_lock(writer: &mut Writer, name: &Name, resource: &Resource) {
+    writer.element(name, |writer| {
+        if !matches!(resource, Resource::Collection(..) | Resource::Object(..)) {
+            return;
+        }
+        for scope in ["exclusive", "shared"] {
+            writer.element(&Name::dav("lockentry"), |writer| {
+                writer.element(&Name::dav("lockscope"), |writer| writer.empty(&Name::dav(scope)));
+                writer.element(&Name::dav("locktype"), |writer| writer.empty(&Name::dav("write")));
+            });
+        }
+    });
+}
+
+/// DAV:activelock (RFC 4918 §14.1).
+pub(crate) fn write_lock(writer: &mut Writer, lock: &Lock, owner: Option<&Account>) {
+    writer.element(&Name::dav("activelock"), |writer| {
+        let scope = if lock.exclusive { "exclusive" } else { "shared" };
+        writer.element(&Name::dav("lockscope"), |writer| writer.empty(&Name::dav(scope)));
+        writer.element(&Name::dav("locktype"), |writer| writer.empty(&Name::dav("write")));
+        let depth = if lock.deep { "infinity" } else { "0" };
+        writer.text_element(&Name::dav("depth"), depth);
+        writer.raw(&lock.owner);
+        let timeout = format!("Second-{}", lock.timeout_secs);
+        writer.text_element(&Name::dav("timeout"), &timeout);
+        writer.element(&Name::dav("locktoken"), |writer| writer.href(&lock.token));
+        if let Some(owner) = owner {
+            let root = path::collection_href(lock.home, &owner.address, &lock.path);
+            let root = root.strip_suffix('/').unwrap_or(&root);
+            writer.element(&Name::dav("lockroot"), |writer| writer.href(root));
+        }
+    });
+}

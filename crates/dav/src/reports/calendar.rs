@@ -1,0 +1,178 @@
+//! CALDAV:calendar-query (RFC 4791 §7.8).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ical::ComponentFilter;
+use jiff::tz::TimeZone;
+use storage::{Account, Collection, CollectionKind, Components, Match, Object, ObjectId, ReadTx};
+
+use crate::answer::{self, Answer};
+use crate::calendar_data::{self, floating};
+use crate::describe::Describer;
+use crate::error::{DavError, Result};
+use crate::request::{Depth, Request};
+use crate::resource::{Resource, href_of};
+use crate::service::Session;
+use crate::xml::{CalendarQuery, Multistatus, Name, Status};
+
+/// LIMIT: objects of which the data is in memory at a time.
+const CHUNK: usize = 200;
+
+pub(crate) async fn query(
+    session: &Session,
+    request: &Request,
+    found: Resource,
+    query: CalendarQuery,
+) -> Result<Answer> {
+    let Resource::Collection(owner, collection) = found else {
+        return Err(DavError::forbidden(Name::dav("supported-report")));
+    };
+    if !matches!(collection.kind, CollectionKind::Calendar | CollectionKind::Inbox) {
+        return Err(DavError::forbidden(Name::dav("supported-report")));
+    }
+    // RFC 4791 §7.8: depth 0 is the collection, which no filter matches. QUIRK(CalDav
+    // Synchronizer): sends it all the same, and means its members.
+    let _: Option<Depth> = request.depth()?;
+    let brief = request.is_brief();
+    let body = session
+        .read(move |session, tx| {
+            let zone = floating(query.zone.as_ref(), collection.timezone.as_deref());
+            let found = find_matching(session, tx, &collection, &query.filter, &zone)?;
+            render(session, tx, &owner, *collection, found, &query, &zone, brief)
+        })
+        .await?;
+    Ok(answer::multistatus(body, &request.headers))
+}
+
+/// The objects that match, by name.
+fn find_matching(
+    session: &Session,
+    tx: &mut ReadTx<'_>,
+    collection: &Collection,
+    filter: &ComponentFilter,
+    zone: &TimeZone,
+) -> Result<Vec<Object>> {
+    let before = filter.preselection();
+    let (sure, doubtful) = match (before.kind, &before.range) {
+        (Some(kind), Some(range)) => {
+            let components = Components::of(kind.name()).unwrap_or_default();
+            let window = calendar_data::window(range);
+            split(tx.find_in_range(collection.id, components, &window)?, before.is_all)
+        }
+        (kind, _) => {
+            let components = kind.and_then(|kind| Components::of(kind.name()));
+            let mut all = tx.list_objects(collection.id)?;
+            all.retain(|object| components.is_none_or(|wanted| wanted.contains(object.component)));
+            if before.is_all { (all, Vec::new()) } else { (Vec::new(), all) }
+        }
+    };
+    let mut found = sure;
+    let limits = &session.settings.objects.ical;
+    for chunk in doubtful.chunks(CHUNK) {
+        let ids: Vec<ObjectId> = chunk.iter().map(|object| object.id).collect();
+        let bytes = tx.load_object_bytes(&ids)?;
+        found.extend(
+            chunk
+                .iter()
+                .filter(|object| {
+                    bytes
+                        .get(&object.id)
+                        .is_some_and(|bytes| calendar_data::matches(bytes, filter, zone, limits))
+                })
+                .cloned(),
+        );
+    }
+    found.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(found)
+}
+
+/// Those that match whatever else, and those that have to be looked at.
+fn split(ranged: Vec<storage::Ranged>, nothing_else: bool) -> (Vec<Object>, Vec<Object>) {
+    let (mut sure, mut doubtful) = (Vec::new(), Vec::new());
+    for one in ranged {
+        match one.is {
+            Match::Yes if nothing_else => sure.push(one.object),
+            Match::Yes | Match::Maybe => doubtful.push(one.object),
+        }
+    }
+    (sure, doubtful)
+}
+
+#[expect(clippy::too_many_arguments, reason = "one answer, said whole")]
+fn render(
+    session: &Session,
+    tx: &mut ReadTx<'_>,
+    owner: &Arc<Account>,
+    collection: Collection,
+    mut found: Vec<Object>,
+    query: &CalendarQuery,
+    zone: &TimeZone,
+    brief: bool,
+) -> Result<Vec<u8>> {
+    let href: Arc<str> = href_of(owner, &collection).into();
+    let max = query.limit.unwrap_or(usize::MAX).min(session.settings.results_max);
+    let truncated = found.len() > max;
+    found.truncate(max);
+    let shared = Arc::new(collection);
+    let mut multistatus = Multistatus::new();
+    let mut describer = Describer::new(&session.actor, &session.settings, session.now());
+    let mut budget = session.settings.answer_bytes_max;
+    for chunk in found.chunks(CHUNK) {
+        let resources: Vec<Resource> = chunk
+            .iter()
+            .map(|object| {
+                let (owner, shared, href) = (owner.clone(), shared.clone(), href.clone());
+                Resource::Object(owner, shared, href, Box::new(object.clone()))
+            })
+            .collect();
+        let data = match &query.request.calendar_data {
+            Some(_) => load(tx, chunk)?,
+            None => HashMap::new(),
+        };
+        for resource in &resources {
+            describer.read(tx, resource)?;
+            let data =
+                select(session, resource, &data, query.request.calendar_data.as_ref(), zone)?;
+            let spent = data.as_ref().map_or(0, String::len);
+            budget = budget
+                .checked_sub(spent)
+                .ok_or_else(|| DavError::forbidden(Name::dav("number-of-matches-within-limits")))?;
+            let locks = describer.locks_on(resource);
+            let described = describer.described(resource, &locks, data.as_deref());
+            described.respond(&mut multistatus, &query.request, brief);
+        }
+    }
+    if truncated {
+        // RFC 5323 §5.17.2, as RFC 6352 §8.6.2 has it: the answer is cut, and says so.
+        let failed = Name::dav("number-of-matches-within-limits");
+        multistatus.status(&href, Status::INSUFFICIENT_STORAGE, Some(&failed));
+    }
+    Ok(multistatus.finish())
+}
+
+pub(crate) fn load(tx: &mut ReadTx<'_>, objects: &[Object]) -> Result<HashMap<ObjectId, Vec<u8>>> {
+    let ids: Vec<ObjectId> = objects.iter().map(|object| object.id).collect();
+    Ok(tx.load_object_bytes(&ids)?)
+}
+
+/// What was asked for of an object's data.
+pub(crate) fn select(
+    session: &Session,
+    resource: &Resource,
+    data: &HashMap<ObjectId, Vec<u8>>,
+    wanted: Option<&crate::xml::CalendarDataRequest>,
+    zone: &TimeZone,
+) -> Result<Option<String>> {
+    let (Some(wanted), Resource::Object(.., object)) = (wanted, resource) else {
+        return Ok(None);
+    };
+    // RFC 4791 §7.8: CALDAV:supported-calendar-data.
+    let is_calendar = wanted.content_type.as_deref().is_none_or(|kind| kind == "text/calendar");
+    if !is_calendar || wanted.version.as_deref().is_some_and(|version| version != "2.0") {
+        return Err(DavError::forbidden(Name::caldav("supported-calendar-data")));
+    }
+    let limits = &session.settings.objects.ical;
+    let bytes = data.get(&object.id);
+    Ok(bytes.and_then(|bytes| calendar_data::select(bytes, wanted, zone, limits)))
+}

@@ -1,0 +1,90 @@
+//! CALDAV:free-busy-query (RFC 4791 §7.10), and what of it scheduling needs.
+
+use http_body_util::Full;
+use hyper::Response;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use ical::{BusyTimes, Component, Line, TimeRange};
+use jiff::Timestamp;
+use storage::{Account, Collection, CollectionKind, Components, Home, ObjectId, ReadTx};
+
+use crate::answer::Answer;
+use crate::calendar_data::{self, floating};
+use crate::error::{DavError, Result};
+use crate::resource::Resource;
+use crate::service::Session;
+use crate::xml::Name;
+
+/// LIMIT: objects of which the data is in memory at a time.
+const CHUNK: usize = 200;
+
+pub(crate) async fn query(session: &Session, found: Resource, range: TimeRange) -> Result<Answer> {
+    let Resource::Collection(owner, collection) = found else {
+        return Err(DavError::forbidden(Name::dav("supported-report")));
+    };
+    if collection.kind != CollectionKind::Calendar {
+        return Err(DavError::forbidden(Name::dav("supported-report")));
+    }
+    let body = session
+        .read(move |session, tx| {
+            let mut busy = BusyTimes::new(range, &[format!("mailto:{}", owner.address)]);
+            add(session, tx, &collection, &range, &mut busy)?;
+            let mut calendar = new_calendar();
+            calendar.components.push(busy.component(stamp(session)));
+            Ok(calendar.render())
+        })
+        .await?;
+    let mut answer = Response::new(Full::from(body));
+    let kind = HeaderValue::from_static("text/calendar; charset=utf-8");
+    answer.headers_mut().insert(CONTENT_TYPE, kind);
+    Ok(answer)
+}
+
+/// When somebody is busy by all their calendars that count (RFC 6638 §9.1).
+pub(crate) fn of_account(
+    session: &Session,
+    tx: &mut ReadTx<'_>,
+    account: &Account,
+    range: TimeRange,
+) -> Result<BusyTimes> {
+    let mut busy = BusyTimes::new(range, &[format!("mailto:{}", account.address)]);
+    for collection in tx.list_collections(account.id, Home::Calendars)? {
+        if collection.kind == CollectionKind::Calendar && !collection.transparent {
+            add(session, tx, &collection, &range, &mut busy)?;
+        }
+    }
+    Ok(busy)
+}
+
+fn add(
+    session: &Session,
+    tx: &mut ReadTx<'_>,
+    collection: &Collection,
+    range: &TimeRange,
+    busy: &mut BusyTimes,
+) -> Result<()> {
+    let zone = floating(None, collection.timezone.as_deref());
+    let components = Components::EVENT | Components::FREE_BUSY;
+    let window = calendar_data::window(range);
+    let found = tx.find_in_range(collection.id, components, &window)?;
+    let limits = &session.settings.objects.ical;
+    for chunk in found.chunks(CHUNK) {
+        let ids: Vec<ObjectId> = chunk.iter().map(|one| one.object.id).collect();
+        for bytes in tx.load_object_bytes(&ids)?.values() {
+            calendar_data::add_busy(busy, bytes, &zone, limits);
+        }
+    }
+    Ok(())
+}
+
+/// A VCALENDAR of ours.
+pub(crate) fn new_calendar() -> Component {
+    let mut calendar = Component::new("VCALENDAR");
+    calendar.lines.push(Line::new("VERSION", "2.0"));
+    calendar.lines.push(Line::new("PRODID", "-//Posthorn//EN"));
+    calendar
+}
+
+/// The time of an answer.
+pub(crate) fn stamp(session: &Session) -> Timestamp {
+    Timestamp::from_second(session.now().as_secs()).unwrap_or(Timestamp::UNIX_EPOCH)
+}

@@ -1,0 +1,8 @@
+//! One file per report, or per kind of them.
+
+pub(crate) mod calendar;
+pub(crate) mod expand;
+pub(crate) mod free_busy;
+pub(crate) mod multiget;
+pub(crate) mod principal;
+pub(crate) mod sync;

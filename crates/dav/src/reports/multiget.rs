@@ -1,0 +1,151 @@
+//! CALDAV:calendar-multiget (RFC 4791 §7.9).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use storage::{Collection, Object, ReadTx};
+
+use super::calendar::{load, select};
+use crate::answer::{self, Answer};
+use crate::calendar_data::floating;
+use crate::describe::Describer;
+use crate::error::{DavError, Result};
+use crate::path::{Place, path_of};
+use crate::request::Request;
+use crate::resource::{self, Resource, Target, href_of};
+use crate::service::Session;
+use crate::xml::{Multiget, Multistatus, Name, Status};
+
+/// LIMIT: objects of which the data is in memory at a time.
+const CHUNK: usize = 200;
+
+pub(crate) async fn run(
+    session: &Session,
+    request: &Request,
+    found: Resource,
+    multiget: Multiget,
+) -> Result<Answer> {
+    if !matches!(found, Resource::Collection(..) | Resource::Home(..)) {
+        return Err(DavError::forbidden(Name::dav("supported-report")));
+    }
+    let brief = request.is_brief();
+    let body =
+        session.read(move |session, tx| render(session, tx, &found, &multiget, brief)).await?;
+    Ok(answer::multistatus(body, &request.headers))
+}
+
+/// A collection with the path of its members.
+type Shelf = (Target, Arc<Collection>, Arc<str>);
+
+fn render(
+    session: &Session,
+    tx: &mut ReadTx<'_>,
+    found: &Resource,
+    multiget: &Multiget,
+    brief: bool,
+) -> Result<Vec<u8>> {
+    let above = found.href();
+    let mut multistatus = Multistatus::new();
+    let mut describer = Describer::new(&session.actor, &session.settings, session.now());
+    let mut shelves: HashMap<String, Option<Shelf>> = HashMap::new();
+    let mut budget = session.settings.answer_bytes_max;
+    let mut told: std::collections::HashSet<&str> = std::collections::HashSet::new();
+    let hrefs: Vec<&String> = multiget.hrefs.iter().filter(|href| told.insert(href)).collect();
+    for chunk in hrefs.chunks(CHUNK) {
+        let objects = look_up(session, tx, chunk, &above, &mut shelves)?;
+        let all: Vec<Object> = objects.iter().flatten().map(|(_, object)| object.clone()).collect();
+        let data = match &multiget.request.calendar_data {
+            Some(_) => load(tx, &all)?,
+            None => HashMap::new(),
+        };
+        for (href, object) in chunk.iter().zip(objects) {
+            let Some(((target, collection, path), object)) = object else {
+                // RFC 4791 §7.9: 404 for what is not there. The href is the client's own.
+                multistatus.status(path_of(href), Status::NOT_FOUND, None);
+                continue;
+            };
+            let zone = floating(None, collection.timezone.as_deref());
+            let resource = Resource::Object(target.owner, collection, path, Box::new(object));
+            describer.read(tx, &resource)?;
+            let wanted = multiget.request.calendar_data.as_ref();
+            let data = select(session, &resource, &data, wanted, &zone)?;
+            budget = budget
+                .checked_sub(data.as_ref().map_or(0, String::len))
+                .ok_or_else(|| DavError::forbidden(Name::dav("number-of-matches-within-limits")))?;
+            let locks = describer.locks_on(&resource);
+            let described = describer.described(&resource, &locks, data.as_deref());
+            described.respond(&mut multistatus, &multiget.request, brief);
+        }
+    }
+    Ok(multistatus.finish())
+}
+
+/// The objects at these paths, in their order; those of one collection with one question.
+fn look_up(
+    session: &Session,
+    tx: &mut ReadTx<'_>,
+    hrefs: &[&String],
+    above: &str,
+    shelves: &mut HashMap<String, Option<Shelf>>,
+) -> Result<Vec<Option<(Shelf, Object)>>> {
+    let mut wanted: Vec<Option<(String, String)>> = Vec::with_capacity(hrefs.len());
+    let mut by_shelf: HashMap<String, Vec<String>> = HashMap::new();
+    for href in hrefs {
+        let place = Place::parse(path_of(href)).ok().flatten();
+        let Some(Place::Member(home, owner, names)) = place else {
+            wanted.push(None);
+            continue;
+        };
+        let Some((name, collection)) = names.split_last() else {
+            wanted.push(None);
+            continue;
+        };
+        let key = format!("{home:?}/{owner}/{}", collection.join("/"));
+        if !shelves.contains_key(&key) {
+            let shelf = find_shelf(session, tx, home, &owner, collection, above)?;
+            shelves.insert(key.clone(), shelf);
+        }
+        by_shelf.entry(key.clone()).or_default().push(name.clone());
+        wanted.push(Some((key, name.clone())));
+    }
+    let mut found: HashMap<String, HashMap<String, Object>> = HashMap::new();
+    for (key, names) in by_shelf {
+        if let Some(Some((_, collection, _))) = shelves.get(&key) {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            found.insert(key, tx.find_objects(collection.id, &names)?);
+        }
+    }
+    Ok(wanted
+        .into_iter()
+        .map(|one| {
+            let (key, name) = one?;
+            let object = found.get_mut(&key)?.remove(&name)?;
+            Some((shelves.get(&key)?.clone()?, object))
+        })
+        .collect())
+}
+
+/// RFC 4791 §7.9: members of the resource that the report is about, at any depth.
+fn find_shelf(
+    session: &Session,
+    tx: &mut ReadTx<'_>,
+    home: storage::Home,
+    owner: &str,
+    collection: &[String],
+    above: &str,
+) -> Result<Option<Shelf>> {
+    let owner = match resource::find_owner(tx, &session.actor, owner) {
+        Ok(owner) => owner,
+        Err(DavError::Storage(error)) => return Err(error.into()),
+        Err(_) => return Ok(None),
+    };
+    let target = Target { owner, home, names: collection.to_vec() };
+    let name = target.collection_name();
+    let found = resource::find_collection(tx, &session.actor, &target, &name)?;
+    let Some(found) = found else { return Ok(None) };
+    let href = href_of(&target.owner, &found);
+    if !href.starts_with(above) {
+        return Ok(None);
+    }
+    Ok(Some((target, Arc::new(found), href.into())))
+}

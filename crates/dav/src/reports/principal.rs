@@ -1,0 +1,223 @@
+//! Reports on principals (RFC 3744 §9).
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use ical::{MatchKind, Quantifier};
+use storage::{Account, ReadTx};
+
+use crate::answer::{self, Answer};
+use crate::describe::Describer;
+use crate::error::{DavError, Result};
+use crate::properties::Described;
+use crate::request::Request;
+use crate::resource::{self, Resource};
+use crate::service::Session;
+use crate::xml::{
+    Element, Multistatus, Name, PrincipalMatch, PrincipalSearch, PropertyRequest, PropertySearch,
+    Status, Writer,
+};
+
+/// LIMIT: principals that one answer tells of.
+const FOUND_MAX: usize = 500;
+
+/// The properties that can be searched (RFC 3744 §9.5), with what they are.
+const SEARCHABLE: [(Name, &str); 4] = [
+    (Name::dav("displayname"), "Name"),
+    (Name::calendar_server("email-address-set"), "Mail address"),
+    (Name::caldav("calendar-user-address-set"), "Calendar user address"),
+    (Name::caldav("calendar-home-set"), "Calendar home"),
+];
+
+/// DAV:principal-search-property-set.
+pub(crate) fn searchable() -> Answer {
+    let body = Writer::document(&Name::dav("principal-search-property-set"), |writer| {
+        for (name, description) in &SEARCHABLE {
+            writer.element(&Name::dav("principal-search-property"), |writer| {
+                writer.element(&Name::dav("prop"), |writer| writer.empty(name));
+                let element = Name::dav("description");
+                writer.element_with(&element, &[("xml:lang", "en")], |w| w.text(description));
+            });
+        }
+    });
+    answer::xml(StatusCode::OK, body)
+}
+
+/// DAV:principal-property-search (RFC 3744 §9.4): among the accounts of one's own domain.
+pub(crate) async fn search(
+    session: &Session,
+    request: &Request,
+    search: PrincipalSearch,
+) -> Result<Answer> {
+    let brief = request.is_brief();
+    let body = session
+        .read(move |session, tx| {
+            let mut found = Vec::new();
+            for account in accounts(session, tx)? {
+                let resource = Resource::Principal(Arc::new(account));
+                if is_found(session, tx, &resource, &search)? {
+                    found.push(resource);
+                }
+            }
+            let max = search.limit.unwrap_or(FOUND_MAX).min(FOUND_MAX);
+            let truncated = found.len() > max;
+            found.truncate(max);
+            render(session, tx, &found, &search.request, brief, truncated)
+        })
+        .await?;
+    Ok(answer::multistatus(body, &request.headers))
+}
+
+/// Those whom somebody may know.
+fn accounts(session: &Session, tx: &mut ReadTx<'_>) -> Result<Vec<Account>> {
+    let own = &session.actor.account;
+    let mut all = tx.list_accounts()?;
+    all.retain(|account| account.domain == own.domain && !account.mail_only);
+    Ok(all)
+}
+
+fn is_found(
+    session: &Session,
+    tx: &mut ReadTx<'_>,
+    resource: &Resource,
+    search: &PrincipalSearch,
+) -> Result<bool> {
+    let mut describer = Describer::new(&session.actor, &session.settings, session.now());
+    describer.read(tx, resource)?;
+    let described = describer.described(resource, &[], None);
+    let holds = |one: &PropertySearch| {
+        // QUIRK(macOS): without properties, the names and addresses of people.
+        if one.properties.is_empty() {
+            return SEARCHABLE.iter().any(|(name, _)| has(&described, name, one));
+        }
+        one.properties.iter().all(|name| has(&described, name, one))
+    };
+    Ok(match search.quantifier {
+        Quantifier::All => search.searches.iter().all(holds),
+        Quantifier::Any => search.searches.iter().any(holds),
+    })
+}
+
+/// RFC 3744 §9.4: the text of the property, without regard to case.
+fn has(described: &Described<'_>, name: &Name, search: &PropertySearch) -> bool {
+    let mut found = false;
+    let document = Writer::document(&Name::dav("prop"), |writer| {
+        found = described.write(writer, name);
+    });
+    let Ok(root) = Element::parse(&document, &crate::xml::Limits::default()) else { return false };
+    let wanted = search.text.to_lowercase();
+    found
+        && texts(&root).iter().any(|text| {
+            let text = text.to_lowercase();
+            match search.kind {
+                MatchKind::Contains => text.contains(&wanted),
+                MatchKind::Equals => text == wanted,
+                MatchKind::StartsWith => text.starts_with(&wanted),
+                MatchKind::EndsWith => text.ends_with(&wanted),
+            }
+        })
+}
+
+/// All texts in an element; as deep as it was read.
+fn texts(element: &Element) -> Vec<String> {
+    let mut all = vec![element.word()];
+    all.extend(element.elements().flat_map(texts));
+    all
+}
+
+fn render(
+    session: &Session,
+    tx: &mut ReadTx<'_>,
+    found: &[Resource],
+    wanted: &PropertyRequest,
+    brief: bool,
+    truncated: bool,
+) -> Result<Vec<u8>> {
+    let mut multistatus = Multistatus::new();
+    for resource in found {
+        // What is read differs from one owner to the next.
+        let mut describer = Describer::new(&session.actor, &session.settings, session.now());
+        describer.read(tx, resource)?;
+        let locks = describer.locks_on(resource);
+        describer.described(resource, &locks, None).respond(&mut multistatus, wanted, brief);
+    }
+    if truncated {
+        let failed = Name::dav("number-of-matches-within-limits");
+        let href = crate::path::principals_href();
+        multistatus.status(&href, Status::INSUFFICIENT_STORAGE, Some(&failed));
+    }
+    Ok(multistatus.finish())
+}
+
+/// DAV:principal-match (RFC 3744 §9.3): members that are whoever asks, or that name them.
+pub(crate) async fn matching(
+    session: &Session,
+    request: &Request,
+    found: Resource,
+    matching: PrincipalMatch,
+) -> Result<Answer> {
+    let brief = request.is_brief();
+    let body = session
+        .read(move |session, tx| {
+            let own = crate::path::principal_href(&session.actor.account.address);
+            let mut all = resource::members(tx, &session.actor, &found)?;
+            let mut kept = Vec::new();
+            for resource in all.drain(..) {
+                let is_it = match &matching.property {
+                    None => resource.href() == own,
+                    Some(name) => {
+                        let search = PropertySearch {
+                            properties: vec![name.clone()],
+                            text: own.clone(),
+                            kind: MatchKind::Equals,
+                        };
+                        let mut describer =
+                            Describer::new(&session.actor, &session.settings, session.now());
+                        describer.read(tx, &resource)?;
+                        has(&describer.described(&resource, &[], None), name, &search)
+                    }
+                };
+                if is_it {
+                    kept.push(resource);
+                }
+            }
+            render(session, tx, &kept, &matching.request, brief, false)
+        })
+        .await?;
+    Ok(answer::multistatus(body, &request.headers))
+}
+
+/// DAV:acl-principal-prop-set (RFC 3744 §9.2): of those that the resource's list names.
+pub(crate) async fn of_acl(
+    session: &Session,
+    request: &Request,
+    found: Resource,
+    wanted: PropertyRequest,
+) -> Result<Answer> {
+    let brief = request.is_brief();
+    let body = session
+        .read(move |session, tx| {
+            let mut all = Vec::new();
+            if let Some(owner) = found.owner() {
+                all.push(Resource::Principal(owner.clone()));
+            }
+            if let Resource::Collection(_, collection) = &found {
+                let rights = tx.collection_rights(session.actor.id(), collection)?;
+                // RFC 3744 §9.2: DAV:read-acl is needed.
+                if !rights.contains(storage::CollectionRights::SHARE) {
+                    return Err(DavError::forbidden(Name::dav("need-privileges")));
+                }
+                for share in tx.list_collection_shares(collection.id)? {
+                    let Some(address) = share.grantee else { continue };
+                    all.push(Resource::Principal(resource::find_owner(
+                        tx,
+                        &session.actor,
+                        &address,
+                    )?));
+                }
+            }
+            render(session, tx, &all, &wanted, brief, false)
+        })
+        .await?;
+    Ok(answer::multistatus(body, &request.headers))
+}

@@ -1,0 +1,174 @@
+//! What a request says beside its body.
+
+use hyper::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
+use hyper::{HeaderMap, Method, StatusCode, Uri};
+use storage::EtagCondition;
+
+use crate::error::{DavError, Result};
+use crate::path::path_of;
+
+/// How deep a request reaches (RFC 4918 §10.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// The resource.
+    Zero,
+    /// And its members.
+    One,
+    /// And theirs, and so on.
+    Infinity,
+}
+
+/// A request whose body is in memory.
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    /// The path it is about.
+    pub(crate) fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    /// A header that is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim)
+    }
+
+    /// The depth, where there is any.
+    pub(crate) fn depth(&self) -> Result<Option<Depth>> {
+        match self.header("depth") {
+            None => Ok(None),
+            Some("0") => Ok(Some(Depth::Zero)),
+            Some("1") => Ok(Some(Depth::One)),
+            Some(text) if text.eq_ignore_ascii_case("infinity") => Ok(Some(Depth::Infinity)),
+            Some(_) => Err(DavError::BAD_REQUEST),
+        }
+    }
+
+    /// Whether properties that are not there are left out (RFC 8144 §2.1, and Apple's older way).
+    pub(crate) fn is_brief(&self) -> bool {
+        self.prefers("return=minimal")
+            || self.header("brief").is_some_and(|brief| brief.eq_ignore_ascii_case("t"))
+    }
+
+    /// RFC 7240 §2.
+    pub(crate) fn prefers(&self, wanted: &str) -> bool {
+        let values = self.headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split([',', ';'])).any(|preference| {
+            let plain: String =
+                preference.chars().filter(|char| !matches!(char, ' ' | '\t' | '"')).collect();
+            plain.eq_ignore_ascii_case(wanted)
+        })
+    }
+
+    /// RFC 4918 §10.6: T without any word.
+    pub(crate) fn overwrites(&self) -> Result<bool> {
+        match self.header("overwrite") {
+            None => Ok(true),
+            Some(text) if text.eq_ignore_ascii_case("t") => Ok(true),
+            Some(text) if text.eq_ignore_ascii_case("f") => Ok(false),
+            Some(_) => Err(DavError::BAD_REQUEST),
+        }
+    }
+
+    /// The path of Destination (RFC 4918 §10.3), which is on this server.
+    pub(crate) fn destination(&self) -> Result<String> {
+        let text = self.header("destination").ok_or(DavError::BAD_REQUEST)?;
+        if let Some((_, rest)) = text.split_once("://") {
+            let authority = rest.split('/').next().unwrap_or(rest);
+            let here = self.uri.authority().map(|authority| authority.as_str().to_owned());
+            let here = here.or_else(|| self.header("host").map(str::to_owned));
+            // RFC 4918 §9.8.5: 502 where the destination is on another server.
+            if here.is_some_and(|here| !here.eq_ignore_ascii_case(authority)) {
+                return Err(DavError::Status(StatusCode::BAD_GATEWAY));
+            }
+        }
+        Ok(path_of(text).to_owned())
+    }
+
+    /// If-Match.
+    pub(crate) fn if_match(&self) -> Result<Option<EtagCondition>> {
+        self.etags(&IF_MATCH)
+    }
+
+    /// If-None-Match.
+    pub(crate) fn if_none_match(&self) -> Result<Option<EtagCondition>> {
+        self.etags(&IF_NONE_MATCH)
+    }
+
+    fn etags(&self, header: &HeaderName) -> Result<Option<EtagCondition>> {
+        let mut etags = Vec::new();
+        let mut is_there = false;
+        for value in self.headers.get_all(header) {
+            let text = value.to_str().map_err(|_| DavError::BAD_REQUEST)?.trim();
+            is_there = true;
+            if text == "*" {
+                return Ok(Some(EtagCondition::Any));
+            }
+            etags.extend(parse_etags(text));
+        }
+        Ok(is_there.then_some(EtagCondition::OneOf(etags)))
+    }
+
+    /// For how long a lock is asked for, in seconds (RFC 4918 §10.7).
+    pub(crate) fn timeout_secs(&self) -> Option<i64> {
+        let text = self.header("timeout")?;
+        let first = text.split(',').next()?.trim();
+        match first.strip_prefix("Second-") {
+            Some(secs) => secs.parse::<u32>().ok().map(i64::from),
+            None => Some(i64::from(u32::MAX)),
+        }
+    }
+}
+
+/// ```text
+/// entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE
+/// ```
+/// RFC 9110 §8.8.3. Ours are strong, and none of them has a quote.
+fn parse_etags(text: &str) -> Vec<String> {
+    let parts = text.split(',').map(str::trim);
+    let bare = parts.map(|part| part.strip_prefix("W/").unwrap_or(part));
+    // QUIRK(several programs): no quotes.
+    bare.map(|part| part.trim_matches('"').to_owned()).filter(|part| !part.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(headers: &[(&'static str, &str)]) -> Request {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, value.parse().unwrap());
+        }
+        Request {
+            method: Method::GET,
+            uri: "/dav/x".parse().unwrap(),
+            headers: map,
+            body: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn headers_are_read() {
+        assert_eq!(request(&[("depth", "1")]).depth().unwrap(), Some(Depth::One));
+        assert_eq!(request(&[("depth", "Infinity")]).depth().unwrap(), Some(Depth::Infinity));
+        assert!(request(&[("depth", "2")]).depth().is_err());
+        assert!(request(&[("prefer", "handling=x, return=\"minimal\"")]).is_brief());
+        assert!(request(&[("brief", "t")]).is_brief());
+        assert!(!request(&[("prefer", "return=representation")]).is_brief());
+        assert_eq!(request(&[("timeout", "Infinite, Second-5")]).timeout_secs(), Some(0xffff_ffff));
+        assert_eq!(request(&[("timeout", "Second-60")]).timeout_secs(), Some(60));
+        let etags = request(&[("if-match", "\"a\", W/\"b\"")]).if_match().unwrap();
+        let named = vec!["a".to_owned(), "b".to_owned()];
+        assert_eq!(etags, Some(EtagCondition::OneOf(named)));
+        assert_eq!(request(&[("if-match", "*")]).if_match().unwrap(), Some(EtagCondition::Any));
+        let there = |text| request(&[("host", "h:1"), ("destination", text)]).destination();
+        assert_eq!(there("http://h:1/a%20b").unwrap(), "/a%20b");
+        assert_eq!(there("/a").unwrap(), "/a");
+        assert!(there("http://other/a").is_err());
+    }
+}

@@ -1,0 +1,263 @@
+//! What is at a place, as far as whoever asks may know.
+
+use std::sync::Arc;
+
+use ids::AccountId;
+use storage::{
+    Account, Address, Collection, CollectionKind, CollectionRights, Home, Object, ReadTx,
+    StorageError,
+};
+
+use crate::error::{DavError, Result};
+use crate::path::{self, Place, Proxy};
+
+/// Something that has properties.
+#[derive(Debug, Clone)]
+pub(crate) enum Resource {
+    /// `/` and `/dav/`
+    Root,
+    /// What principals stand in.
+    Principals,
+    /// Somebody.
+    Principal(Arc<Account>),
+    /// Who may see or change the calendars of somebody.
+    Proxy(Arc<Account>, Proxy),
+    /// What homes stand in.
+    Homes(Home),
+    /// Where somebody's collections stand.
+    Home(Home, Arc<Account>),
+    /// Where requests of scheduling go (RFC 6638 §2.1).
+    Outbox(Arc<Account>),
+    /// A collection of somebody.
+    Collection(Arc<Account>, Box<Collection>),
+    /// An object in a collection, whose path is known.
+    Object(Arc<Account>, Arc<Collection>, Arc<str>, Box<Object>),
+}
+
+impl Resource {
+    /// Its path, in the one way it is written.
+    pub(crate) fn href(&self) -> String {
+        match self {
+            Self::Root => "/dav/".to_owned(),
+            Self::Principals => path::principals_href(),
+            Self::Principal(account) => path::principal_href(&account.address),
+            Self::Proxy(account, proxy) => path::proxy_href(&account.address, *proxy),
+            Self::Homes(home) => path::homes_href(*home),
+            Self::Home(home, account) => path::home_href(*home, &account.address),
+            Self::Outbox(account) => {
+                path::collection_href(Home::Calendars, &account.address, "outbox")
+            }
+            Self::Collection(account, collection) => href_of(account, collection),
+            Self::Object(_, _, collection, object) => path::object_href(collection, &object.name),
+        }
+    }
+
+    /// Whose it is.
+    pub(crate) fn owner(&self) -> Option<&Arc<Account>> {
+        match self {
+            Self::Root | Self::Principals | Self::Homes(_) => None,
+            Self::Principal(account)
+            | Self::Proxy(account, _)
+            | Self::Home(_, account)
+            | Self::Outbox(account)
+            | Self::Collection(account, _)
+            | Self::Object(account, ..) => Some(account),
+        }
+    }
+
+    /// The collection that it is or is in.
+    pub(crate) fn collection(&self) -> Option<&Collection> {
+        match self {
+            Self::Collection(_, collection) => Some(collection),
+            Self::Object(_, collection, ..) => Some(collection),
+            _ => None,
+        }
+    }
+}
+
+/// The path of a collection.
+pub(crate) fn href_of(account: &Account, collection: &Collection) -> String {
+    path::collection_href(collection.kind.home(), &account.address, &collection.name)
+}
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub(crate) struct Actor {
+    pub(crate) account: Arc<Account>,
+}
+
+impl Actor {
+    pub(crate) fn id(&self) -> AccountId {
+        self.account.id
+    }
+}
+
+/// A place below a home where there may be nothing yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) owner: Arc<Account>,
+    pub(crate) home: Home,
+    pub(crate) names: Vec<String>,
+}
+
+impl Target {
+    /// The name of the collection that it would be.
+    pub(crate) fn collection_name(&self) -> String {
+        self.names.join("/")
+    }
+
+    /// The name of the collection that it would be in, and its own.
+    pub(crate) fn object_name(&self) -> Option<(String, &str)> {
+        let (last, before) = self.names.split_last()?;
+        (!before.is_empty()).then(|| (before.join("/"), last.as_str()))
+    }
+
+    /// The path of the home, where locks are named from.
+    pub(crate) fn lock_path(&self) -> String {
+        self.names.join("/")
+    }
+}
+
+/// The account of this address, as `actor` may know it: those of its own domain are no secret.
+pub(crate) fn find_owner(
+    tx: &mut ReadTx<'_>,
+    actor: &Actor,
+    address: &str,
+) -> Result<Arc<Account>> {
+    if address.eq_ignore_ascii_case(&actor.account.address) {
+        return Ok(actor.account.clone());
+    }
+    let address = Address::parse(address).map_err(|_| DavError::NOT_FOUND)?;
+    let found = tx.find_account(&address)?.ok_or(DavError::NOT_FOUND)?;
+    match found.domain == actor.account.domain {
+        true => Ok(Arc::new(found)),
+        false => Err(DavError::NOT_FOUND),
+    }
+}
+
+/// A place below a home.
+pub(crate) fn find_target(tx: &mut ReadTx<'_>, actor: &Actor, place: Place) -> Result<Target> {
+    match place {
+        Place::Member(home, owner, names) => {
+            let owner = find_owner(tx, actor, &owner)?;
+            Ok(Target { owner, home, names })
+        }
+        _ => Err(DavError::Status(hyper::StatusCode::METHOD_NOT_ALLOWED)),
+    }
+}
+
+/// What is at a place. Collections of others that `actor` may not read are not there.
+pub(crate) fn find(tx: &mut ReadTx<'_>, actor: &Actor, place: &Place) -> Result<Resource> {
+    Ok(match place {
+        Place::Root => Resource::Root,
+        Place::Principals => Resource::Principals,
+        Place::Principal(owner) => Resource::Principal(find_owner(tx, actor, owner)?),
+        Place::Proxy(owner, proxy) => Resource::Proxy(find_owner(tx, actor, owner)?, *proxy),
+        Place::Homes(home) => Resource::Homes(*home),
+        Place::Home(home, owner) => {
+            let owner = find_owner(tx, actor, owner)?;
+            require_home(actor, &owner)?;
+            Resource::Home(*home, owner)
+        }
+        Place::Outbox(owner) => {
+            let owner = find_owner(tx, actor, owner)?;
+            require_home(actor, &owner)?;
+            Resource::Outbox(owner)
+        }
+        Place::Member(home, owner, names) => {
+            let owner = find_owner(tx, actor, owner)?;
+            let target = Target { owner, home: *home, names: names.clone() };
+            find_member(tx, actor, &target)?.ok_or(DavError::NOT_FOUND)?
+        }
+    })
+}
+
+/// A home is its owner's business; what is shared from it is reached by itself.
+fn require_home(actor: &Actor, owner: &Account) -> Result<()> {
+    match actor.id() == owner.id {
+        true => Ok(()),
+        false => Err(DavError::NOT_FOUND),
+    }
+}
+
+/// What is at a place below a home.
+pub(crate) fn find_member(
+    tx: &mut ReadTx<'_>,
+    actor: &Actor,
+    target: &Target,
+) -> Result<Option<Resource>> {
+    let name = target.collection_name();
+    if let Some(found) = find_collection(tx, actor, target, &name)? {
+        return Ok(Some(Resource::Collection(target.owner.clone(), Box::new(found))));
+    }
+    let Some((parent, name)) = target.object_name() else { return Ok(None) };
+    let Some(collection) = find_collection(tx, actor, target, &parent)? else { return Ok(None) };
+    let Some(object) = tx.find_object(collection.id, name)? else { return Ok(None) };
+    let href = href_of(&target.owner, &collection);
+    let (owner, collection) = (target.owner.clone(), Arc::new(collection));
+    Ok(Some(Resource::Object(owner, collection, href.into(), Box::new(object))))
+}
+
+/// A collection by its name, if `actor` may read it.
+pub(crate) fn find_collection(
+    tx: &mut ReadTx<'_>,
+    actor: &Actor,
+    target: &Target,
+    name: &str,
+) -> Result<Option<Collection>> {
+    let found = tx.find_collection(target.owner.id, target.home, name)?;
+    let Some(found) = found else { return Ok(None) };
+    let rights = tx.collection_rights(actor.id(), &found)?;
+    let shown = rights.contains(CollectionRights::READ)
+        && (actor.id() == found.account || found.kind != CollectionKind::Inbox);
+    Ok(shown.then_some(found))
+}
+
+/// The members of a resource, where it has any that can be listed.
+pub(crate) fn members(
+    tx: &mut ReadTx<'_>,
+    actor: &Actor,
+    resource: &Resource,
+) -> std::result::Result<Vec<Resource>, StorageError> {
+    Ok(match resource {
+        Resource::Root => {
+            let homes = [Home::Calendars, Home::AddressBooks, Home::Files].map(Resource::Homes);
+            std::iter::once(Resource::Principals).chain(homes).collect()
+        }
+        Resource::Principals => vec![Resource::Principal(actor.account.clone())],
+        Resource::Principal(account) => [Proxy::Read, Proxy::Write]
+            .map(|proxy| Resource::Proxy(account.clone(), proxy))
+            .into_iter()
+            .collect(),
+        Resource::Homes(home) => vec![Resource::Home(*home, actor.account.clone())],
+        Resource::Home(home, owner) => {
+            let mut found: Vec<Resource> = tx
+                .list_collections(owner.id, *home)?
+                .into_iter()
+                .filter(|collection| !collection.name.contains('/'))
+                .map(|collection| Resource::Collection(owner.clone(), Box::new(collection)))
+                .collect();
+            if *home == Home::Calendars {
+                found.push(Resource::Outbox(owner.clone()));
+            }
+            found
+        }
+        Resource::Collection(owner, collection) => {
+            let href: Arc<str> = href_of(owner, collection).into();
+            let shared = Arc::new((**collection).clone());
+            let mut found = Vec::new();
+            if collection.kind == CollectionKind::Folder {
+                let level = collection.name.matches('/').count() + 1;
+                let below = tx.list_folders_below(owner.id, &collection.name)?;
+                let direct = below.into_iter().filter(|one| one.name.matches('/').count() == level);
+                found.extend(direct.map(|one| Resource::Collection(owner.clone(), Box::new(one))));
+            }
+            let objects = tx.list_objects(collection.id)?;
+            found.extend(objects.into_iter().map(|object| {
+                Resource::Object(owner.clone(), shared.clone(), href.clone(), Box::new(object))
+            }));
+            found
+        }
+        Resource::Proxy(..) | Resource::Outbox(_) | Resource::Object(..) => Vec::new(),
+    })
+}

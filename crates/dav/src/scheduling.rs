@@ -1,0 +1,119 @@
+//! Requests of free and busy times at the outbox (RFC 6638 §5).
+
+use hyper::StatusCode;
+use ical::{CalendarObject, Component, ComponentKind, Line, Time, TimeRange};
+use jiff::Timestamp;
+use storage::Address;
+
+use crate::answer::{self, Answer};
+use crate::error::{DavError, Result};
+use crate::reports::free_busy::{new_calendar, of_account, stamp};
+use crate::request::Request;
+use crate::service::Session;
+use crate::xml::{Name, Writer};
+
+/// LIMIT: whose times one request asks for.
+const ATTENDEES_MAX: usize = 200;
+
+/// What one attendee's times are.
+struct Reply {
+    attendee: String,
+    status: &'static str,
+    calendar: Option<String>,
+}
+
+/// POST of a VFREEBUSY with METHOD:REQUEST.
+pub(crate) async fn free_busy(session: &Session, request: Request) -> Result<Answer> {
+    let limits = session.settings.objects.ical;
+    let invalid = || DavError::forbidden(Name::caldav("valid-calendar-data"));
+    let mut calendar = Component::parse(&request.body, &limits).map_err(|_| invalid())?;
+    let method = calendar.line("METHOD").map(|line| line.value().trim().to_ascii_uppercase());
+    let wrong = || DavError::forbidden(Name::caldav("valid-scheduling-message"));
+    if method.as_deref() != Some("REQUEST") {
+        return Err(wrong());
+    }
+    calendar.lines.retain(|line| line.name() != "METHOD");
+    let object = CalendarObject::of(calendar).map_err(|_| wrong())?;
+    if object.kind() != ComponentKind::FreeBusy {
+        return Err(wrong());
+    }
+    let part = object.parts().next().cloned().ok_or_else(wrong)?;
+    let organizer = part.line("ORGANIZER").cloned().ok_or_else(wrong)?;
+    let own = format!("mailto:{}", session.actor.account.address);
+    // RFC 6638 §5.1: CALDAV:organizer-allowed.
+    if !organizer.value().trim().eq_ignore_ascii_case(&own) {
+        return Err(DavError::forbidden(Name::caldav("organizer-allowed")));
+    }
+    let range = range_of(&object, &part, &limits).ok_or_else(wrong)?;
+    let attendees: Vec<Line> = part.lines_named("ATTENDEE").cloned().collect();
+    if attendees.is_empty() || attendees.len() > ATTENDEES_MAX {
+        return Err(wrong());
+    }
+    let uid = object.uid().to_owned();
+    let replies = session
+        .read(move |session, tx| {
+            let mut replies = Vec::new();
+            for attendee in attendees {
+                replies.push(reply(session, tx, &attendee, &organizer, &uid, range)?);
+            }
+            Ok(replies)
+        })
+        .await?;
+    let body = Writer::document(&Name::caldav("schedule-response"), |writer| {
+        replies.iter().for_each(|reply| write(writer, reply));
+    });
+    Ok(answer::xml(StatusCode::OK, body))
+}
+
+fn range_of(object: &CalendarObject, part: &Component, limits: &ical::Limits) -> Option<TimeRange> {
+    let zones = object.zones(jiff::tz::TimeZone::UTC, limits);
+    let at = |name| -> Option<Timestamp> {
+        let time = Time::of(part.line(name)?).ok()?;
+        Some(zones.instant(&time))
+    };
+    let (start, end) = (at("DTSTART")?, at("DTEND")?);
+    (start < end).then_some(TimeRange { start, end })
+}
+
+fn reply(
+    session: &Session,
+    tx: &mut storage::ReadTx<'_>,
+    attendee: &Line,
+    organizer: &Line,
+    uid: &str,
+    range: TimeRange,
+) -> Result<Reply> {
+    let href = attendee.value().trim().to_owned();
+    let unknown =
+        |attendee| Reply { attendee, status: "3.7;Invalid calendar user", calendar: None };
+    let address = href.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("mailto:"));
+    let address = address.and_then(|_| Address::parse(href.get(7..)?).ok());
+    let Some(address) = address else { return Ok(unknown(href)) };
+    let found = tx.find_account(&address)?;
+    // Of another domain nothing is told, not even whether there is such an account.
+    let own = session.actor.account.domain;
+    let Some(found) = found.filter(|found| found.domain == own && !found.mail_only) else {
+        return Ok(unknown(href));
+    };
+    let busy = of_account(session, tx, &found, range)?;
+    let mut part = busy.component(stamp(session));
+    part.put(Line::new("UID", ical::escape_text(uid)));
+    part.put(organizer.clone());
+    part.put(attendee.clone());
+    let mut calendar = new_calendar();
+    calendar.lines.push(Line::new("METHOD", "REPLY"));
+    calendar.components.push(part);
+    let text = String::from_utf8_lossy(&calendar.render()).into_owned();
+    Ok(Reply { attendee: href, status: "2.0;Success", calendar: Some(text) })
+}
+
+/// RFC 6638 §10.2
+fn write(writer: &mut Writer, reply: &Reply) {
+    writer.element(&Name::caldav("response"), |writer| {
+        writer.element(&Name::caldav("recipient"), |writer| writer.href(&reply.attendee));
+        writer.text_element(&Name::caldav("request-status"), reply.status);
+        if let Some(calendar) = &reply.calendar {
+            writer.text_element(&Name::caldav("calendar-data"), calendar);
+        }
+    });
+}

@@ -1,0 +1,294 @@
+//! One request from sign-in to answer.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use auth::{AuthError, Authenticator, Protocol};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::{Body, Bytes};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue, LOCATION};
+use hyper::{Method, Response, StatusCode};
+use ids::{AccountId, Timestamp};
+use sasl::{BearerToken, Credentials, Password};
+use storage::{AccountTx, ReadTx, StorageError, Store};
+
+use crate::answer::{self, Answer};
+use crate::error::{DavError, Result};
+use crate::methods;
+use crate::path::Place;
+use crate::request::Request;
+use crate::resource::{self, Actor};
+use crate::settings::Settings;
+
+/// Where a request came from.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    /// The address.
+    pub ip: IpAddr,
+    /// Whether its bytes were encrypted on the way.
+    pub is_tls: bool,
+}
+
+/// WebDAV, CalDAV and CardDAV on a store. Clones are the same.
+#[derive(Clone)]
+pub struct DavService {
+    store: Store,
+    authenticator: Arc<Authenticator>,
+    settings: Arc<Settings>,
+}
+
+/// What one request is answered with.
+pub(crate) struct Session {
+    pub(crate) store: Store,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) actor: Actor,
+}
+
+impl DavService {
+    /// A service on `store`.
+    pub fn new(store: Store, authenticator: Arc<Authenticator>, settings: Settings) -> Self {
+        Self { store, authenticator, settings: Arc::new(settings) }
+    }
+
+    /// Whether a request is for it: by its path, or at the root by its method.
+    pub fn is_for<B>(request: &hyper::Request<B>) -> bool {
+        let path = request.uri().path();
+        let is_ours = path == "/dav" || path.starts_with("/dav/");
+        is_ours
+            || matches!(path, "/.well-known/caldav" | "/.well-known/carddav")
+            || (path == "/"
+                && matches!(request.method().as_str(), "PROPFIND" | "OPTIONS" | "REPORT"))
+    }
+
+    /// Answers a request.
+    pub async fn answer<B>(&self, request: hyper::Request<B>, peer: Peer) -> Answer
+    where
+        B: Body<Data = Bytes> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        match self.respond(request, peer).await {
+            Ok(answer) => answer,
+            Err(error) => error.into_answer(),
+        }
+    }
+
+    async fn respond<B>(&self, request: hyper::Request<B>, peer: Peer) -> Result<Answer>
+    where
+        B: Body<Data = Bytes> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        // RFC 6764 §5: a well-known URI leads to where programs begin.
+        if request.uri().path().starts_with("/.well-known/") {
+            return Ok(redirect("/dav/"));
+        }
+        let Some(place) = Place::parse(request.uri().path())? else {
+            return Err(DavError::NOT_FOUND);
+        };
+        let actor = self.sign_in(request.headers().get(AUTHORIZATION), peer).await?;
+        let (parts, body) = request.into_parts();
+        let body = self.read_body(&parts, body).await?;
+        let request =
+            Request { method: parts.method, uri: parts.uri, headers: parts.headers, body };
+        let store = self.store.clone();
+        let session = Session { store, settings: self.settings.clone(), actor };
+        session.make_first_collections().await?;
+        session.run(request, place).await
+    }
+
+    /// Bodies of objects may be larger than those of requests.
+    async fn read_body<B>(&self, parts: &hyper::http::request::Parts, body: B) -> Result<Vec<u8>>
+    where
+        B: Body<Data = Bytes> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let is_object = matches!(parts.method, Method::PUT | Method::POST);
+        let max = match is_object {
+            true => usize::try_from(self.settings.objects.bytes_max).unwrap_or(usize::MAX),
+            false => self.settings.xml.bytes_max,
+        };
+        let too_large = || DavError::Status(StatusCode::PAYLOAD_TOO_LARGE);
+        let length = parts.headers.get(CONTENT_LENGTH).and_then(|text| text.to_str().ok());
+        if length.and_then(|text| text.parse::<u64>().ok()).is_some_and(|said| said > max as u64) {
+            return Err(object_too_large(is_object, &parts.uri).unwrap_or_else(too_large));
+        }
+        let collected = Box::pin(Limited::new(body, max).collect());
+        let collected = tokio::time::timeout(self.settings.body_timeout, collected)
+            .await
+            .map_err(|_| DavError::Status(StatusCode::REQUEST_TIMEOUT))?;
+        match collected {
+            Ok(body) => Ok(body.to_bytes().into()),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+                Err(object_too_large(is_object, &parts.uri).unwrap_or_else(too_large))
+            }
+            Err(_) => Err(DavError::BAD_REQUEST),
+        }
+    }
+
+    async fn sign_in(&self, header: Option<&HeaderValue>, peer: Peer) -> Result<Actor> {
+        if !peer.is_tls && !self.settings.plaintext_auth {
+            return Err(DavError::Status(StatusCode::FORBIDDEN));
+        }
+        let header = header.and_then(|value| value.to_str().ok()).ok_or(DavError::SignIn)?;
+        let (scheme, rest) = header.split_once(' ').ok_or(DavError::SignIn)?;
+        let signed_in = if scheme.eq_ignore_ascii_case("basic") {
+            let credentials = basic(rest.trim()).ok_or(DavError::SignIn)?;
+            self.authenticator.sign_in(&credentials, Protocol::Http, peer.ip).await
+        } else if scheme.eq_ignore_ascii_case("bearer") {
+            let token = Password::from(rest.trim());
+            let bearer = BearerToken { authzid: None, token };
+            self.authenticator.sign_in_token(&bearer, Protocol::Http, peer.ip).await
+        } else {
+            return Err(DavError::SignIn);
+        };
+        let signed_in = signed_in.map_err(|error| match error {
+            AuthError::Wrong => DavError::SignIn,
+            AuthError::Blocked => DavError::Status(StatusCode::FORBIDDEN),
+            AuthError::Maintenance | AuthError::Unavailable => {
+                DavError::Status(StatusCode::SERVICE_UNAVAILABLE)
+            }
+            AuthError::Throttled { retry_after_secs } => DavError::Throttled(retry_after_secs),
+        })?;
+        let account = self.store.read(move |tx| tx.load_account(signed_in.account)).await?;
+        match account.mail_only {
+            true => Err(DavError::Status(StatusCode::FORBIDDEN)),
+            false => Ok(Actor { account: Arc::new(account) }),
+        }
+    }
+}
+
+fn object_too_large(is_object: bool, uri: &hyper::Uri) -> Option<DavError> {
+    use crate::xml::Name;
+    let path = uri.path();
+    let name = match () {
+        () if !is_object => return None,
+        () if path.starts_with("/dav/calendars/") => Name::caldav("max-resource-size"),
+        () if path.starts_with("/dav/addressbooks/") => Name::carddav("max-resource-size"),
+        () => return None,
+    };
+    Some(DavError::forbidden(name))
+}
+
+fn redirect(to: &'static str) -> Answer {
+    let mut answer: Answer = Response::default();
+    *answer.status_mut() = StatusCode::MOVED_PERMANENTLY;
+    answer.headers_mut().insert(LOCATION, HeaderValue::from_static(to));
+    answer
+}
+
+/// RFC 7617 §2: the name has no colon, the password may.
+fn basic(encoded: &str) -> Option<Credentials> {
+    let decoded = STANDARD.decode(encoded).ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    let (name, password) = text.split_once(':')?;
+    // QUIRK(iOS 18.4): the name percent-encoded.
+    let authcid = if name.contains('@') { name.to_owned() } else { name.replace("%40", "@") };
+    Some(Credentials { authzid: None, authcid, password: Password::from(password) })
+}
+
+impl Session {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.store.now()
+    }
+
+    /// Reads in one snapshot.
+    pub(crate) async fn read<T, F>(&self, closure: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Self, &mut ReadTx<'_>) -> Result<T> + Send + 'static,
+    {
+        let session = Self {
+            store: self.store.clone(),
+            settings: self.settings.clone(),
+            actor: self.actor.clone(),
+        };
+        // What is wrong with a request is no error of storage.
+        self.store
+            .read(move |tx| match closure(&session, tx) {
+                Ok(value) => Ok(Ok(value)),
+                Err(DavError::Storage(error)) => Err(error),
+                Err(error) => Ok(Err(error)),
+            })
+            .await?
+    }
+
+    /// Changes what is `owner`'s, at the word of who asks. An error of any kind changes nothing.
+    pub(crate) async fn write<T, F>(
+        &self,
+        owner: AccountId,
+        label: &'static str,
+        closure: F,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut AccountTx<'_, '_>) -> Result<T> + Send + 'static,
+    {
+        let actor = self.actor.id();
+        let refusal = Arc::new(std::sync::Mutex::new(None));
+        let of_closure = refusal.clone();
+        let written = self
+            .store
+            .write(label, move |tx| {
+                let mut tx = tx.account_as(owner, actor)?;
+                match closure(&mut tx) {
+                    Ok(value) => Ok(value),
+                    Err(DavError::Storage(error)) => Err(error),
+                    Err(error) => {
+                        if let Ok(mut refusal) = of_closure.lock() {
+                            *refusal = Some(error);
+                        }
+                        Err(StorageError::Conflict("refused"))
+                    }
+                }
+            })
+            .await;
+        match written {
+            Ok(committed) => Ok(committed.value),
+            Err(error) => {
+                let refused = refusal.lock().ok().and_then(|mut refusal| refusal.take());
+                Err(refused.unwrap_or(DavError::Storage(error)))
+            }
+        }
+    }
+
+    /// Whoever comes for the first time has a calendar and an address book.
+    async fn make_first_collections(&self) -> Result<()> {
+        let id = self.actor.id();
+        if !self.store.read(move |tx| tx.has_collections(id)).await? {
+            self.write(id, "first collections", |tx| Ok(tx.make_first_collections()?)).await?;
+        }
+        Ok(())
+    }
+
+    async fn run(&self, request: Request, place: Place) -> Result<Answer> {
+        match request.method.as_str() {
+            "OPTIONS" => self.options(place).await,
+            "PROPFIND" => methods::propfind::run(self, request, place).await,
+            "PROPPATCH" => methods::proppatch::run(self, request, place).await,
+            "REPORT" => methods::report::run(self, request, place).await,
+            "GET" | "HEAD" => methods::get::run(self, request, place).await,
+            "PUT" => methods::put::run(self, request, place).await,
+            "POST" => methods::post::run(self, request, place).await,
+            "DELETE" => methods::delete::run(self, request, place).await,
+            "COPY" | "MOVE" => methods::copy_move::run(self, request, place).await,
+            "MKCOL" | "MKCALENDAR" => methods::mkcol::run(self, request, place).await,
+            "LOCK" => methods::lock::run(self, request, place).await,
+            "UNLOCK" => methods::lock::unlock(self, request, place).await,
+            _ => {
+                let mut answer = answer::plain(StatusCode::METHOD_NOT_ALLOWED);
+                let methods = HeaderValue::from_static(methods::options::ANYTHING);
+                answer.headers_mut().insert(hyper::header::ALLOW, methods);
+                Ok(answer)
+            }
+        }
+    }
+
+    async fn options(&self, place: Place) -> Result<Answer> {
+        let found = self.read(move |session, tx| resource::find(tx, &session.actor, &place)).await;
+        Ok(methods::options::run(match &found {
+            Ok(found) => methods::options::allowed(found),
+            Err(_) => methods::options::ANYTHING,
+        }))
+    }
+}

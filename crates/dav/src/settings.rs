@@ -1,0 +1,37 @@
+//! What the binary decides about WebDAV. Plain values with defaults.
+
+use std::time::Duration;
+
+use storage::ObjectLimits;
+
+use crate::xml;
+
+/// Everything the service is told.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whether clients may sign in without TLS.
+    pub plaintext_auth: bool,
+    /// What an object may cost.
+    pub objects: ObjectLimits,
+    /// What a body of XML may cost.
+    pub xml: xml::Limits,
+    /// Objects that one answer tells of; above it the answer is cut (RFC 6578 §3.6) or refused.
+    pub results_max: usize,
+    /// Bytes of objects that one answer holds.
+    pub answer_bytes_max: usize,
+    /// How long a body may take to arrive.
+    pub body_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            plaintext_auth: false,
+            objects: ObjectLimits::default(),
+            xml: xml::Limits::default(),
+            results_max: 100_000,
+            answer_bytes_max: 256 * 1024 * 1024,
+            body_timeout: Duration::from_secs(300),
+        }
+    }
+}
