@@ -1,21 +1,42 @@
 //! What is in the spool for mailboxes here: the copy of a recipient whose mailbox filled up while
 //! others got theirs.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ids::QueueDaemonId;
 use message::compose::return_path;
 use smtp::client::OutboundContent;
 use storage::{
-    Address, ClaimedMessage, ClaimedRecipient, Delivery, Fate, PreparedMessage, Recipient,
-    Resolution, Settlement, StorageError,
+    Address, Arrival, ArrivalParameters, ClaimedMessage, ClaimedRecipient, Delivery, DeliveryPlan,
+    Fate, PreparedMessage, Recipient, Resolution, Settlement, StorageError, Verdict,
 };
 
 use crate::answer::Answer;
 use crate::counters::add;
-use crate::envelope::MailParameters;
+use crate::envelope::{MailParameters, RcptParameters};
 use crate::queue::Inner;
 use crate::settle::{End, Settling};
+
+/// LIMIT: times that one message is sorted; each time another one like it came first.
+const SORTINGS_MAX: u32 = 5;
+
+/// A message for one mailbox here.
+struct Local<'a> {
+    daemon: QueueDaemonId,
+    message: &'a ClaimedMessage,
+    recipient: &'a ClaimedRecipient,
+    parameters: &'a MailParameters,
+    prepared: &'a Arc<PreparedMessage>,
+}
+
+/// Why a message is not in its mailbox.
+enum FilingError {
+    /// The recipient is in the hands of another daemon.
+    NotOurs,
+    /// Another message like it came in the same moment.
+    CameTwice,
+    Storage(StorageError),
+}
 
 impl Inner {
     /// Delivers a message to mailboxes here, each with its outcome in one transaction.
@@ -28,11 +49,16 @@ impl Inner {
     ) {
         let path = return_path(Some(&message.reverse_path)).into_bytes();
         let bytes = [&path[..], &content.header, &content.body].concat();
-        let prepared = self.store.prepare(bytes).await.map(Arc::new);
+        let prepared = self.store.prepare(bytes.clone()).await.map(Arc::new);
+        let parameters = MailParameters::of(message);
         let mut ends = Vec::new();
         for recipient in &message.recipients {
             let end = match &prepared {
-                Ok(prepared) => self.deliver_one(daemon, message, recipient, prepared).await,
+                Ok(prepared) => {
+                    let local =
+                        Local { daemon, message, recipient, parameters: &parameters, prepared };
+                    self.deliver_one(&local, &bytes).await
+                }
                 Err(error) => Some(End::Failed(Answer::ours(5, 3, 4, error.to_string()))),
             };
             ends.extend(end.map(|end| (recipient.clone(), end)));
@@ -43,14 +69,8 @@ impl Inner {
     }
 
     /// `None`: it is in its mailbox, or no longer ours.
-    async fn deliver_one(
-        &self,
-        daemon: QueueDaemonId,
-        message: &ClaimedMessage,
-        recipient: &ClaimedRecipient,
-        prepared: &Arc<PreparedMessage>,
-    ) -> Option<End> {
-        let found = match self.find_here(&recipient.forward_path).await {
+    async fn deliver_one(&self, local: &Local<'_>, bytes: &[u8]) -> Option<End> {
+        let found = match self.find_here(&local.recipient.forward_path).await {
             Ok(Some(found)) if found.blocked => {
                 let text = "the mailbox is disabled";
                 return Some(End::Failed(Answer::ours(5, 2, 1, text)));
@@ -61,33 +81,110 @@ impl Inner {
             }
             Err(error) => return Some(End::Deferred(Answer::ours(4, 3, 0, error.to_string()))),
         };
-        let answer = Answer::ours(2, 0, 0, "delivered to the mailbox").to_string();
-        let outcome = Settlement {
-            spool: message.id,
-            ordinal: recipient.ordinal,
-            fate: Fate::Delivered,
-            answer,
+        for _ in 0..SORTINGS_MAX {
+            let plan = match self.sort(local, &found, bytes).await {
+                Ok(None) => None,
+                Ok(Some(Verdict::Do(plan))) => Some(plan),
+                // The report of the failure tells the sender why.
+                Ok(Some(Verdict::Refuse { reason, .. })) => {
+                    return Some(End::Failed(Answer::ours(5, 7, 1, reason)));
+                }
+                Err(error) => return Some(End::Deferred(Answer::ours(4, 3, 0, error.to_string()))),
+            };
+            match self.file_one(local, &found, plan).await {
+                Ok(()) => {
+                    add(&self.counters.delivered, 1);
+                    return None;
+                }
+                Err(FilingError::NotOurs) => return None,
+                Err(FilingError::CameTwice) => {}
+                Err(FilingError::Storage(StorageError::OverQuota { .. })) => {
+                    return Some(End::Deferred(Answer::ours(4, 2, 2, "the mailbox is full")));
+                }
+                Err(FilingError::Storage(error)) => {
+                    return Some(End::Deferred(Answer::ours(4, 3, 0, error.to_string())));
+                }
+            }
+        }
+        Some(End::Deferred(Answer::ours(4, 3, 0, "the same message comes again and again")))
+    }
+
+    /// What becomes of the message, where its account has rules.
+    async fn sort(
+        &self,
+        local: &Local<'_>,
+        found: &Recipient,
+        bytes: &[u8],
+    ) -> storage::Result<Option<Verdict>> {
+        let (Some(sorter), Some(rules)) = (self.sorter.as_ref(), found.rules) else {
+            return Ok(None);
         };
-        let placement = MailParameters::of(message).placement();
-        let (spool, prepared, messages) = (message.id, prepared.clone(), vec![prepared.clone()]);
+        let (parameters, own) = (local.parameters, RcptParameters::of(local.recipient));
+        let arrival = Arrival {
+            account: found.account,
+            rules,
+            message: bytes,
+            reverse_path: &local.message.reverse_path,
+            forward_path: &local.recipient.forward_path,
+            placement: parameters.placement(),
+            parameters: ArrivalParameters {
+                body: parameters.body.as_deref().unwrap_or_default(),
+                smtputf8: parameters.smtputf8,
+                notify: own.notify.as_deref(),
+                ret: parameters.ret.as_deref(),
+                envelope_id: parameters.envid.as_deref(),
+                original: own.orcpt.as_deref(),
+            },
+        };
+        sorter.sort(arrival).await.map(Some)
+    }
+
+    async fn file_one(
+        &self,
+        local: &Local<'_>,
+        found: &Recipient,
+        plan: Option<Arc<DeliveryPlan>>,
+    ) -> Result<(), FilingError> {
+        let answer = Answer::ours(2, 0, 0, "delivered to the mailbox").to_string();
+        let (daemon, spool, ordinal) = (local.daemon, local.message.id, local.recipient.ordinal);
+        let outcome = Settlement { spool, ordinal, fate: Fate::Delivered, answer };
+        let delivery =
+            Delivery { mailbox: found.detail.clone(), placement: local.parameters.placement() };
+        let (account, prepared) = (found.account, local.prepared.clone());
+        let planned = plan.iter().flat_map(|plan| plan.messages());
+        let messages = planned.chain([local.prepared]).cloned().collect();
+        let (noted, kept) = (Arc::new(OnceLock::new()), plan.clone());
+        let came_twice = noted.clone();
         let delivered = self.store.write_messages("queue delivery", messages, move |tx| {
-            let delivery = Delivery { mailbox: found.detail, placement };
-            tx.account(found.account)?.deliver(&prepared, delivery)?;
+            let claimed = match &plan {
+                None => tx.account(account)?.deliver(&prepared, delivery).map(|_| Vec::new())?,
+                Some(plan) => tx
+                    .account(account)?
+                    .deliver_planned(&prepared, plan, &delivery)
+                    .inspect_err(|error| {
+                        if matches!(error, StorageError::Conflict(_)) {
+                            // Set once: the transaction runs once.
+                            let _ = noted.set(());
+                        }
+                    })?,
+            };
             match tx.settle_spooled(daemon, spool, &[outcome])?.first() {
-                Some(true) => Ok(()),
+                Some(true) => Ok(claimed),
                 _ => Err(StorageError::Conflict("the recipient is no longer in our hands")),
             }
         });
         match delivered.await {
-            Ok(_) => {
-                add(&self.counters.delivered, 1);
-                None
+            Ok(committed) => {
+                if let (Some(sorter), Some(plan)) = (self.sorter.as_ref(), kept) {
+                    sorter.settled(account, &plan, &committed.value);
+                }
+                Ok(())
             }
-            Err(StorageError::Conflict(_)) => None,
-            Err(StorageError::OverQuota { .. }) => {
-                Some(End::Deferred(Answer::ours(4, 2, 2, "the mailbox is full")))
+            Err(StorageError::Conflict(_)) if came_twice.get().is_some() => {
+                Err(FilingError::CameTwice)
             }
-            Err(error) => Some(End::Deferred(Answer::ours(4, 3, 0, error.to_string()))),
+            Err(StorageError::Conflict(_)) => Err(FilingError::NotOurs),
+            Err(error) => Err(FilingError::Storage(error)),
         }
     }
 

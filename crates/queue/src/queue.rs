@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ids::Timestamp;
 use net::{Dns, Shutdown, TlsClient};
-use storage::{StorageError, Store};
+use storage::{Sorter, StorageError, Store};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
@@ -38,6 +38,8 @@ pub struct Queue {
 pub(crate) struct Inner {
     pub(crate) store: Store,
     settings: RwLock<Arc<Settings>>,
+    /// Who decides what becomes of mail for accounts here that have rules.
+    pub(crate) sorter: Option<Arc<dyn Sorter>>,
     pub(crate) dns: Arc<dyn Dns>,
     pub(crate) tls: TlsClient,
     pub(crate) sts: StsCache,
@@ -60,6 +62,18 @@ impl Queue {
         tls: TlsClient,
         shutdown: &Shutdown,
     ) -> Self {
+        Self::start_sorting(None, store, settings, dns, tls, shutdown)
+    }
+
+    /// The same, with one who decides what becomes of mail for accounts here that have rules.
+    pub fn start_sorting(
+        sorter: Option<Arc<dyn Sorter>>,
+        store: Store,
+        settings: Settings,
+        dns: Arc<dyn Dns>,
+        tls: TlsClient,
+        shutdown: &Shutdown,
+    ) -> Self {
         let (total, each) = (settings.connections_max, settings.connections_per_destination_max);
         let chance = settings.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
         let inner = Arc::new(Inner {
@@ -67,6 +81,7 @@ impl Queue {
             memory: Memory::new(settings.memory_bytes),
             destinations: Mutex::new(Destinations::new(total, each)),
             settings: RwLock::new(Arc::new(settings)),
+            sorter,
             dns,
             tls,
             sts: StsCache::default(),

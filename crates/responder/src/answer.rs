@@ -2,23 +2,18 @@
 //! RFC 5230 §4.6, R-RESP-5).
 
 use crate::base::address::addresses;
+use crate::compose::shortened;
+use crate::limits::Limits;
 use crate::mail::Mail;
-use crate::run::State;
+
+/// LIMIT: characters of a subject made of that of the message.
+pub(crate) const SUBJECT_CHARS_MAX: usize = 256;
+/// LIMIT: References of an answer, in bytes (RFC 5322 §2.1.1 for a line, which is never folded
+/// shorter than an id).
+const REFERENCES_BYTES_MAX: usize = 990;
 
 /// RFC 5230 §4.5: where a message to a person names the person.
 const RECIPIENT_FIELDS: [&str; 6] = ["To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Resent-Bcc"];
-
-/// Fields that only mailing lists set (RFC 2369 §3, RFC 2919 §3).
-const LIST_FIELDS: [&str; 8] = [
-    "List-Id",
-    "List-Help",
-    "List-Subscribe",
-    "List-Unsubscribe",
-    "List-Post",
-    "List-Owner",
-    "List-Archive",
-    "Mailing-List",
-];
 
 /// Local parts behind which nobody reads answers.
 const MACHINES: [&str; 12] = [
@@ -67,30 +62,28 @@ fn fields_forbid(mail: &Mail<'_>) -> bool {
         })
     };
     is_automatic(mail)
-        || LIST_FIELDS.iter().any(|name| mail.named(name).next().is_some())
+        // RFC 2369 §3, RFC 2919 §3: only mailing lists set these.
+        || mail.has_named_like("List-")
+        || mail.named("Mailing-List").next().is_some()
         || is("Precedence", &["bulk", "junk", "list"])
         || is("X-Spam-Flag", &["yes"])
         // QUIRK(Microsoft Exchange, 2010 on): asks not to be answered in this field.
         || is("X-Auto-Response-Suppress", &["all", "oof", "autoreply"])
 }
 
-/// Whether the sender of a message may be answered by its recipient. `extra` are addresses that
-/// the recipient has besides those that [`crate::Env::is_own_address`] knows.
+/// Whether the sender of a message may be answered by its recipient. `is_own` knows the addresses
+/// of the recipient; the one the message was sent to is one of them.
 pub(crate) fn may_answer(
     mail: &Mail<'_>,
-    state: &mut State<'_>,
     sender: &str,
     recipient: &str,
-    extra: &[String],
+    is_own: &mut dyn FnMut(&str) -> bool,
 ) -> bool {
     // RFC 3834 §2: never to the null reverse-path.
     if sender.is_empty() || is_machine(sender) || fields_forbid(mail) {
         return false;
     }
-    let mut is_own = |address: &str| {
-        let mut known = std::iter::once(recipient).chain(extra.iter().map(String::as_str));
-        known.any(|known| known.eq_ignore_ascii_case(address)) || state.env.is_own_address(address)
-    };
+    let mut is_own = |address: &str| address.eq_ignore_ascii_case(recipient) || is_own(address);
     if is_own(sender) {
         return false;
     }
@@ -101,6 +94,61 @@ pub(crate) fn may_answer(
             .iter()
             .any(|(local, host)| is_own(&format!("{local}@{host}")))
     })
+}
+
+/// What an answer to a message begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerHead {
+    /// A subject made of that of the message.
+    pub subject: String,
+    /// The id of the message, with its brackets.
+    pub in_reply_to: Option<String>,
+    /// References for the answer (RFC 5322 §3.6.4).
+    pub references: Option<String>,
+}
+
+impl AnswerHead {
+    /// For a message that may be answered without anybody reading it, else nothing: R-RESP-5,
+    /// RFC 3834 §2. `is_own` knows the addresses of the recipient.
+    pub fn of(
+        message: &[u8],
+        sender: &str,
+        recipient: &str,
+        is_own: &mut dyn FnMut(&str) -> bool,
+    ) -> Option<Self> {
+        let limits = Limits::default();
+        let mail = Mail::new(message, &limits);
+        may_answer(&mail, sender, recipient, is_own).then(|| Self::new(&mail))
+    }
+
+    pub(crate) fn new(mail: &Mail<'_>) -> Self {
+        // RFC 5230 §5.3
+        let subject = match mail.first("Subject") {
+            Some(subject) if !subject.is_empty() => format!("Auto: {subject}"),
+            _ => "Automated reply".to_owned(),
+        };
+        let in_reply_to = mail.first("Message-ID").filter(|id| id.len() < REFERENCES_BYTES_MAX);
+        Self {
+            subject: shortened(&subject, SUBJECT_CHARS_MAX),
+            in_reply_to: in_reply_to.map(str::to_owned),
+            references: references(mail),
+        }
+    }
+}
+
+/// RFC 5230 §5.8: those of the message, or what it answers, and then its own id; of many the
+/// first and the newest.
+fn references(mail: &Mail<'_>) -> Option<String> {
+    let own = mail.first("Message-ID")?;
+    let before = mail.first("References").or_else(|| mail.first("In-Reply-To")).unwrap_or("");
+    let mut ids: Vec<&str> = before.split_ascii_whitespace().chain([own]).collect();
+    while ids.iter().map(|id| id.len() + 1).sum::<usize>() > REFERENCES_BYTES_MAX {
+        if ids.len() <= 2 {
+            return None;
+        }
+        ids.remove(1);
+    }
+    Some(ids.join(" "))
 }
 
 #[cfg(test)]

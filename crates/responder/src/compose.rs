@@ -62,6 +62,21 @@ fn one_line(value: &str) -> String {
     line
 }
 
+/// A mailbox with the name of its holder, for a field (RFC 5322 §3.4); without one, the address
+/// alone.
+pub fn mailbox(name: &str, address: &str) -> String {
+    let name = one_line(name);
+    let phrase = match (name.is_empty(), name.is_ascii()) {
+        (true, _) => return address.to_owned(),
+        (false, true) => {
+            let escaped = name.replace('\\', "\\\\").replace('"', "\\\"");
+            format!("\"{escaped}\"")
+        }
+        (false, false) => encoded_words(&name).join(" "),
+    };
+    format!("{phrase} <{address}>")
+}
+
 /// A text of at most `max` characters; where something is missing, three dots say so.
 pub(crate) fn shortened(text: &str, max: usize) -> String {
     match text.char_indices().nth(max) {
@@ -261,6 +276,19 @@ mod tests {
         let encoded = field("Subject", &"é".repeat(100));
         let raw = encoded.strip_prefix("Subject:").unwrap();
         assert_eq!(message::decode_header_text(raw.as_bytes()), "é".repeat(100));
+    }
+
+    #[test]
+    fn mailboxes_have_names() {
+        for (name, expect) in [
+            ("", "a@b"),
+            ("Julie", "\"Julie\" <a@b>"),
+            ("J \"x\" \\", "\"J \\\"x\\\" \\\\\" <a@b>"),
+            ("Zo\u{eb}", "=?utf-8?b?Wm/Dqw==?= <a@b>"),
+            ("a\r\nBcc: c", "\"a Bcc: c\" <a@b>"),
+        ] {
+            assert_eq!(mailbox(name, "a@b"), expect);
+        }
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub use action::{
     Action, DeliverBy, Fcc, FileInto, Keep, Notify, Outcome, Place, Redirect, Reject, Stamp,
     Vacation, Version,
 };
+pub use answer::AnswerHead;
 pub use capability::{Capability, CapabilitySet};
 pub use env::{Delivery, DuplicateKey, EmptyEnv, Env, Envelope, Event, Location};
 pub use error::{Failure, Mistake, Position, ScriptError, Trouble};

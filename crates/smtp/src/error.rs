@@ -226,6 +226,9 @@ pub enum CommandError {
     /// A check of the content says no.
     #[error("check: {} {}", .0.code, .0.text)]
     Checked(CheckReply),
+    /// The recipient's script refuses the message (RFC 5429), for this reason in printable ASCII.
+    #[error("rejected by the recipient")]
+    Rejected(String),
     /// Storage says no.
     #[error("storage: {0}")]
     Storage(#[from] StorageError),

@@ -449,6 +449,7 @@ fn log_refusal(error: &CommandError) {
         | CommandError::Syntax(_)
         | CommandError::WrongState(_)
         | CommandError::Checked(_)
+        | CommandError::Rejected(_)
         | CommandError::Refused(_) => tracing::debug!(%error, "refused"),
     }
 }

@@ -76,8 +76,10 @@ pub use object::{
     ObjectLimits, ObjectVersion, PreparedObject, PutOutcome, Ranged,
 };
 pub use rules::{
-    ActiveResponder, ActiveScript, Agreement, AnswerSource, Claimed, Confirmed, LocalTime, Purpose,
-    Redirection, Responder, ResponderBody, ResponderId, Rules, Script, ScriptName, Weekdays,
+    ActiveResponder, ActiveScript, Agreement, AnswerClaim, AnswerSource, Arrival,
+    ArrivalParameters, Claimed, Confirmed, DeliveryPlan, Destination, Filing, LocalTime, Notice,
+    Outgoing, Purpose, Redirection, Responder, ResponderBody, ResponderId, Rules, Script,
+    ScriptName, SeenMark, Sorter, Sorting, Verdict, Weekdays,
 };
 pub use search::{
     Asked, Found, Indexed, Near, Ranking, SearchField, SearchTerm, Sought, length_of,

@@ -346,10 +346,13 @@ mod tests {
                     protocol = \"imap\"\nbind = \"[::1]:143\"\n[[check]]\nscanner = \"clamd\"\n\
                     address = \"[::1]:3310\"\n";
         let checks = Checks::new(&config::parse(text, Path::new("p.toml")).unwrap());
+        let rules = delivery::Settings::new("a.test");
+        let sorter = Arc::new(delivery::Deliverer::new(store.clone(), rules));
         let shared = Shared {
             store,
             authenticator,
             memory,
+            sorter,
             dns: None,
             signatory,
             srs_key,

@@ -5,6 +5,7 @@
 //! sessions say goodbye for `limits.shutdown_timeout`, cut off the rest, close the store.
 
 mod checks;
+mod delivering;
 mod dns;
 mod health;
 mod http;
@@ -110,8 +111,10 @@ async fn serve(
         let keys = if listeners::want_tls(&config) { Some(tls::load(&config)?) } else { None };
         let dns = dns::open(&config)?;
         let signatory = services::signatory(&config, &admin);
-        let sending = sending::start(&config, &admin.store, dns.clone(), &signatory, &shutdown)?;
-        let shared = Shared::new(&config, &admin, dns, signatory, sending);
+        let sorter = delivering::start(&config, &admin);
+        let sending =
+            sending::start(&config, &admin.store, dns.clone(), (&signatory, &sorter), &shutdown)?;
+        let shared = Shared::new(&config, &admin, dns, (signatory, sorter), sending);
         let listeners = Listeners::start(&config, shared, keys.clone(), &shutdown)?;
         maintenance::start(admin.store.clone(), &shutdown);
         indexing::start(admin.store.clone(), &shutdown)?;

@@ -7,7 +7,7 @@ use mailauth::Signatory;
 use net::{Shutdown, SystemDns, TlsClient};
 use queue::{Queue, Relay, RelayTls, Route, Settings};
 use smtp::client::Credentials;
-use storage::Store;
+use storage::{Sorter, Store};
 
 use super::open::{count, read_secret};
 use super::services::bytes;
@@ -18,7 +18,7 @@ pub(super) fn start(
     config: &Config,
     store: &Store,
     dns: Option<Arc<SystemDns>>,
-    signatory: &Arc<dyn Signatory>,
+    (signatory, sorter): (&Arc<dyn Signatory>, &Arc<dyn Sorter>),
     shutdown: &Shutdown,
 ) -> Result<Option<Queue>, Failure> {
     if !config.queue.enabled {
@@ -31,7 +31,8 @@ pub(super) fn start(
     };
     let tls = TlsClient::new(config.queue.trusted_ca.as_deref()).map_err(failure)?;
     let settings = Settings { signatory: Some(signatory.clone()), ..settings(config)? };
-    Ok(Some(Queue::start(store.clone(), settings, dns, tls, shutdown)))
+    let sorter = Some(sorter.clone());
+    Ok(Some(Queue::start_sorting(sorter, store.clone(), settings, dns, tls, shutdown)))
 }
 
 /// The queue's part of the configuration.

@@ -13,7 +13,7 @@ use net::{PaceSettings, ProtocolCounts, SystemDns};
 use pop3::Pop3Service;
 use queue::Queue;
 use smtp::{Authenticity, AuthenticitySettings, Desk, ReceptionMemory, Role};
-use storage::Store;
+use storage::{Sorter, Store};
 
 use super::checks::Checks;
 use super::open::count;
@@ -33,6 +33,7 @@ pub(super) struct Shared {
     pub(super) signatory: Arc<dyn Signatory>,
     /// What reverse-paths are rewritten with.
     pub(super) srs_key: SrsKey,
+    pub(super) sorter: Arc<dyn Sorter>,
     /// Absent where nothing is sent.
     pub(super) queue: Option<Queue>,
     pub(super) counts: Arc<Counts>,
@@ -84,7 +85,7 @@ impl Shared {
         config: &Config,
         admin: &Admin,
         dns: Option<Arc<SystemDns>>,
-        signatory: Arc<dyn Signatory>,
+        (signatory, sorter): (Arc<dyn Signatory>, Arc<dyn Sorter>),
         queue: Option<Queue>,
     ) -> Self {
         Self {
@@ -94,6 +95,7 @@ impl Shared {
             dns,
             signatory,
             srs_key: admin.seal_key.srs(),
+            sorter,
             queue,
             counts: Arc::new(Counts::new()),
             checks: Checks::new(config),
@@ -200,6 +202,7 @@ impl Shared {
             ..defaults
         };
         let mut desk = Desk::new(self.store.clone(), self.authenticator.clone(), &config.hostname)
+            .sorting(self.sorter.clone())
             .rewriting(self.srs_key.clone())
             .signing(self.signatory.clone());
         if let Some(dns) = &self.dns {

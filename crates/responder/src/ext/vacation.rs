@@ -4,7 +4,7 @@
 //! claims the answer (R-RESP-3).
 
 use crate::action::{Action, Vacation};
-use crate::answer;
+use crate::answer::{self, AnswerHead, SUBJECT_CHARS_MAX};
 use crate::capability::Capability;
 use crate::compile::{Arguments, CommandRow, CompiledCommand, Compiler};
 use crate::env::Event;
@@ -17,12 +17,6 @@ use crate::text::Text;
 
 pub(crate) const COMMANDS: &[CommandRow] =
     &[CommandRow { name: "vacation", needs: &[Capability::Vacation], compile }];
-
-/// LIMIT: characters of a subject made of that of the message.
-const SUBJECT_CHARS_MAX: usize = 256;
-/// LIMIT: References of an answer, in bytes (RFC 5322 §2.1.1 for a line, which is never folded
-/// shorter than an id).
-const REFERENCES_BYTES_MAX: usize = 990;
 
 const DAY_SECS: u64 = 86_400;
 
@@ -109,7 +103,11 @@ impl Statement for VacationCommand {
             extra.push(state.text(address)?.into_owned());
         }
         state.charge(100)?;
-        if !answer::may_answer(mail, state, &envelope.from, &envelope.to, &extra) {
+        let mut is_own = |address: &str| {
+            extra.iter().any(|known| known.eq_ignore_ascii_case(address))
+                || state.env.is_own_address(address)
+        };
+        if !answer::may_answer(mail, &envelope.from, &envelope.to, &mut is_own) {
             return Ok(Flow::Next);
         }
         let answer = self.answer(mail, state, &envelope.from, &envelope.to)?;
@@ -142,38 +140,19 @@ impl VacationCommand {
             let (subject, from) = (subject.as_deref(), from.as_deref());
             format!("{}\0{}\0{mime}\0{reason}", subject.unwrap_or(""), from.unwrap_or(""))
         });
-        // RFC 5230 §5.3
-        let subject = subject.unwrap_or_else(|| match mail.first("Subject") {
-            Some(subject) if !subject.is_empty() => format!("Auto: {subject}"),
-            _ => "Automated reply".to_owned(),
-        });
-        let in_reply_to = mail.first("Message-ID").filter(|id| id.len() < REFERENCES_BYTES_MAX);
+        let head = AnswerHead::new(mail);
+        let subject = subject.map(|subject| crate::compose::shortened(&subject, SUBJECT_CHARS_MAX));
         Ok(Vacation {
             handle,
             seconds: self.seconds,
             recipient: sender.to_owned(),
             from: from.unwrap_or_else(|| recipient.to_owned()),
-            subject: crate::compose::shortened(&subject, SUBJECT_CHARS_MAX),
+            subject: subject.unwrap_or(head.subject),
             reason,
             is_mime: self.is_mime,
-            in_reply_to: in_reply_to.map(str::to_owned),
-            references: references(mail),
+            in_reply_to: head.in_reply_to,
+            references: head.references,
             fcc: self.fcc.as_ref().map(|tags| tags.value(state)).transpose()?,
         })
     }
-}
-
-/// RFC 5230 §5.8: those of the message, or what it answers, and then its own id; of many the
-/// first and the newest.
-fn references(mail: &Mail<'_>) -> Option<String> {
-    let own = mail.first("Message-ID")?;
-    let before = mail.first("References").or_else(|| mail.first("In-Reply-To")).unwrap_or("");
-    let mut ids: Vec<&str> = before.split_ascii_whitespace().chain([own]).collect();
-    while ids.iter().map(|id| id.len() + 1).sum::<usize>() > REFERENCES_BYTES_MAX {
-        if ids.len() <= 2 {
-            return None;
-        }
-        ids.remove(1);
-    }
-    Some(ids.join(" "))
 }

@@ -91,6 +91,14 @@ impl<'m> Mail<'m> {
         self.fields.iter().filter(move |field| field.is(self, name))
     }
 
+    /// Whether there is a field whose name begins like this, in lower case.
+    pub(crate) fn has_named_like(&self, start: &str) -> bool {
+        self.fields.iter().any(|field| {
+            let name = self.bytes(&field.name);
+            name.get(..start.len()).is_some_and(|own| own.eq_ignore_ascii_case(start.as_bytes()))
+        })
+    }
+
     /// The decoded value of the first field of a name.
     pub(crate) fn first(&self, name: &str) -> Option<&str> {
         self.named(name).next().map(|field| field.text(self))

@@ -1,5 +1,7 @@
 //! The only mapping from what went wrong to what the client is told.
 
+use std::borrow::Cow;
+
 use storage::{LimitKind, StorageError};
 
 use super::{CommandError, Farewell, Refusal, StateError, SyntaxError};
@@ -14,9 +16,16 @@ impl CommandError {
             Self::WrongState(error) => state_reply(*error),
             Self::Refused(refusal) => refusal_reply(*refusal),
             Self::Checked(reply) => reply.reply(),
+            Self::Rejected(reason) => rejected_reply(reason),
             Self::Storage(error) => storage_reply(error),
         }
     }
+}
+
+// RFC 5429 §2.1.1: 550 with 5.7.1, and the reason; RFC 3463 §3.8.
+fn rejected_reply(reason: &str) -> Reply {
+    let text = Cow::Owned(reason.to_owned());
+    Reply { code: 550, enhanced: Some(Enhanced(5, 7, 1)), text }
 }
 
 fn syntax_reply(error: SyntaxError) -> Reply {

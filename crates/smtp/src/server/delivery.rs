@@ -8,8 +8,8 @@ use std::sync::{Arc, OnceLock};
 use ids::{AccountId, Timestamp};
 use message::date::{DateTime, format_rfc3339};
 use storage::{
-    Placement, PreparedMessage, SpoolEntry, SpoolRecipient, SpoolTerms, StorageError, Store,
-    Urgency, WriteTx,
+    Arrival, ArrivalParameters, Claimed, DeliveryPlan, Placement, PreparedMessage, Sorter,
+    SpoolEntry, SpoolRecipient, SpoolTerms, StorageError, Store, Urgency, Verdict, WriteTx,
 };
 
 use super::desk::Target;
@@ -45,9 +45,12 @@ pub(super) type Outcomes = Vec<Result<(), CommandError>>;
 /// their RCPT, when that transaction is given up and another one takes its place.
 pub(super) async fn deliver(
     store: &Store,
+    sorter: Option<&Arc<dyn Sorter>>,
     delivery: Delivery<'_>,
 ) -> Result<Outcomes, CommandError> {
-    let mut plan = Plan::of(store, delivery).await?;
+    let envelope = delivery.envelope;
+    let mut plan = Plan::of(store, sorter, delivery).await?;
+    let mut sortings = 1;
     loop {
         let refused = Arc::new(OnceLock::new());
         let (attempt, noted) = (plan.attempt(), refused.clone());
@@ -56,31 +59,51 @@ pub(super) async fn deliver(
             .write_messages("smtp delivery", messages, move |tx| attempt.store(tx, &noted))
             .await;
         match (stored, refused.get()) {
-            (Ok(committed), _) => return Ok(committed.value),
+            (Ok(committed), _) => {
+                let Done { outcomes, claimed } = committed.value;
+                plan.settled(sorter, &claimed);
+                return Ok(outcomes);
+            }
             (Err(_), Some(refused)) => plan.redirect_to_spool(store, refused).await?,
+            // The same message came twice at once: the second one sees the first.
+            (Err(StorageError::Conflict(_)), None) if sortings < SORTINGS_MAX => {
+                sortings += 1;
+                plan.sort(sorter, envelope).await?;
+            }
             (Err(error), None) => return Err(error.into()),
         }
     }
 }
 
+/// LIMIT: times that one message is sorted; each time another one like it came first.
+const SORTINGS_MAX: u32 = 5;
+
 /// What there is to do, kept for a second attempt.
 struct Plan {
     targets: Vec<Target>,
+    /// What becomes of the message for each recipient whose account has rules.
+    verdicts: Vec<Option<Verdict>>,
     placement: Placement,
     /// The message for mailboxes here.
     local: Option<Arc<PreparedMessage>>,
     /// The same without Return-Path, for the spool.
     relayed: Option<Arc<PreparedMessage>>,
-    /// Its bytes, where it may yet be needed.
-    spare: Option<Vec<u8>>,
+    /// Its bytes, where they may yet be needed, and how many of them are Return-Path.
+    spare: Option<(Vec<u8>, usize)>,
     entry: SpoolEntry,
     terms: SpoolTerms,
+    body: &'static str,
     role: Role,
 }
 
 impl Plan {
-    async fn of(store: &Store, delivery: Delivery<'_>) -> Result<Self, CommandError> {
+    async fn of(
+        store: &Store,
+        sorter: Option<&Arc<dyn Sorter>>,
+        delivery: Delivery<'_>,
+    ) -> Result<Self, CommandError> {
         let (entry, terms) = (spool_entry(&delivery), spool_terms(delivery.envelope));
+        let (envelope, body) = (delivery.envelope, body_of(&delivery));
         let Delivery { bytes, return_path_bytes, mut targets, placement, role, .. } = delivery;
         if terms.begins.is_some() {
             // RFC 4865 §4.2: it waits in the spool, wherever it goes.
@@ -88,14 +111,90 @@ impl Plan {
         }
         let here = targets.iter().any(|target| target.account().is_some());
         let elsewhere = targets.contains(&Target::Elsewhere);
-        let mut spare = (elsewhere || (role != Role::Lmtp && targets.len() > 1))
-            .then(|| bytes.get(return_path_bytes..).unwrap_or_default().to_vec());
-        let relayed = match spare.take_if(|_| elsewhere) {
-            Some(bytes) => Some(Arc::new(store.prepare(bytes).await?)),
-            None => None,
+        let sorted = sorter.is_some() && targets.iter().any(|target| target.rules().is_some());
+        let spare = sorted || elsewhere || (role != Role::Lmtp && targets.len() > 1);
+        let mut plan = Self {
+            verdicts: vec![None; targets.len()],
+            targets,
+            placement,
+            local: None,
+            relayed: None,
+            spare: spare.then(|| (bytes.clone(), return_path_bytes)),
+            entry,
+            terms,
+            body,
+            role,
         };
-        let local = if here { Some(Arc::new(store.prepare(bytes).await?)) } else { None };
-        Ok(Self { targets, placement, local, relayed, spare, entry, terms, role })
+        if sorted {
+            plan.sort(sorter, envelope).await?;
+        }
+        if elsewhere {
+            plan.prepare_relayed(store).await?;
+        }
+        if here {
+            plan.local = Some(Arc::new(store.prepare(bytes).await?));
+        }
+        Ok(plan)
+    }
+
+    async fn prepare_relayed(&mut self, store: &Store) -> Result<(), CommandError> {
+        if self.relayed.is_none()
+            && let Some((bytes, return_path_bytes)) = &self.spare
+        {
+            let bytes = bytes.get(*return_path_bytes..).unwrap_or_default().to_vec();
+            self.relayed = Some(Arc::new(store.prepare(bytes).await?));
+        }
+        Ok(())
+    }
+
+    /// Asks what becomes of the message for those whose accounts have rules. Where everybody's
+    /// script refuses it, so does this, and no other message tells the sender; the null sender is
+    /// told in no other way at all.
+    async fn sort(
+        &mut self,
+        sorter: Option<&Arc<dyn Sorter>>,
+        envelope: &Envelope,
+    ) -> Result<(), CommandError> {
+        let (Some(sorter), Some((message, _))) = (sorter, &self.spare) else { return Ok(()) };
+        for (at, target) in self.targets.iter().enumerate() {
+            let Target::Account { account, rules: Some(rules), .. } = target else { continue };
+            let Some(recipient) = self.entry.recipients.get(at) else { continue };
+            let given = envelope.recipients.get(at);
+            let parameters = &envelope.parameters;
+            let notify = given.and_then(|given| notify_text(given.notify));
+            let arrival = Arrival {
+                account: *account,
+                rules: *rules,
+                message,
+                reverse_path: &self.entry.reverse_path,
+                forward_path: &recipient.forward_path,
+                placement: self.placement,
+                parameters: ArrivalParameters {
+                    body: self.body,
+                    smtputf8: parameters.smtputf8,
+                    notify: notify.as_deref(),
+                    ret: parameters.ret.map(ret_text),
+                    envelope_id: parameters.envelope_id.as_ref().map(|id| id.as_str()),
+                    original: given
+                        .and_then(|given| given.original.as_ref())
+                        .map(|original| original.as_str()),
+                },
+            };
+            let verdict = sorter.sort(arrival).await?;
+            if let Some(slot) = self.verdicts.get_mut(at) {
+                *slot = Some(verdict);
+            }
+        }
+        let mut refusals = self.verdicts.iter().map(|verdict| match verdict {
+            Some(Verdict::Refuse { reason, .. }) => Some(reason),
+            Some(Verdict::Do(_)) | None => None,
+        });
+        match refusals.next().flatten() {
+            Some(reason) if self.role != Role::Lmtp && refusals.all(|one| one.is_some()) => {
+                Err(CommandError::Rejected(reason.clone()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Sends the copies of some recipients to the spool: RFC 5321 §4.4 lets no other answer
@@ -111,10 +210,7 @@ impl Plan {
                 *target = Target::Elsewhere;
             }
         }
-        if let Some(bytes) = self.spare.take() {
-            self.relayed = Some(Arc::new(store.prepare(bytes).await?));
-        }
-        Ok(())
+        self.prepare_relayed(store).await
     }
 
     fn attempt(&self) -> Attempt {
@@ -123,6 +219,7 @@ impl Plan {
         Attempt {
             order,
             targets: self.targets.clone(),
+            verdicts: self.verdicts.clone(),
             placement: self.placement,
             local: self.local.clone(),
             relayed: self.relayed.clone(),
@@ -131,11 +228,30 @@ impl Plan {
             role: self.role,
         }
     }
+
+    /// What was claimed is on stable storage.
+    fn settled(&self, sorter: Option<&Arc<dyn Sorter>>, claimed: &[(usize, Vec<Claimed>)]) {
+        let Some(sorter) = sorter else { return };
+        for (at, claimed) in claimed {
+            let account = self.targets.get(*at).and_then(Target::account);
+            let verdict = self.verdicts.get(*at).and_then(Option::as_ref);
+            if let (Some(account), Some(verdict)) = (account, verdict) {
+                sorter.settled(account, plan_of(verdict), claimed);
+            }
+        }
+    }
+}
+
+fn plan_of(verdict: &Verdict) -> &Arc<DeliveryPlan> {
+    match verdict {
+        Verdict::Do(plan) | Verdict::Refuse { instead: plan, .. } => plan,
+    }
 }
 
 /// What one transaction does.
 struct Attempt {
     targets: Vec<Target>,
+    verdicts: Vec<Option<Verdict>>,
     placement: Placement,
     /// Accounts ascending, since each stays locked until the commit.
     order: Vec<usize>,
@@ -146,9 +262,18 @@ struct Attempt {
     role: Role,
 }
 
+/// What one transaction did.
+struct Done {
+    outcomes: Outcomes,
+    /// By recipients whose accounts have rules.
+    claimed: Vec<(usize, Vec<Claimed>)>,
+}
+
 impl Attempt {
     fn messages(&self) -> Vec<Arc<PreparedMessage>> {
-        self.local.iter().chain(&self.relayed).cloned().collect()
+        let planned =
+            self.verdicts.iter().flatten().flat_map(|verdict| plan_of(verdict).messages());
+        self.local.iter().chain(&self.relayed).chain(planned).cloned().collect()
     }
 
     /// Writes everything. A recipient that alone is refused is told so in its outcome over
@@ -158,13 +283,20 @@ impl Attempt {
         mut self,
         tx: &mut WriteTx<'_>,
         refused: &OnceLock<Vec<usize>>,
-    ) -> storage::Result<Outcomes> {
+    ) -> storage::Result<Done> {
         let mut outcomes: Outcomes = self.targets.iter().map(|_| Ok(())).collect();
-        let mut failed = Vec::new();
+        let (mut failed, mut claimed) = (Vec::new(), Vec::new());
         let mut last_error = None;
         for at in &self.order {
+            if let Some(reason) = self.refusal(*at) {
+                if let Some(outcome) = outcomes.get_mut(*at) {
+                    *outcome = Err(CommandError::Rejected(reason.to_owned()));
+                }
+                continue;
+            }
             match self.deliver(tx, *at) {
-                Ok(()) => {}
+                Ok(claims) if claims.is_empty() => {}
+                Ok(claims) => claimed.push((*at, claims)),
                 Err(error) if !concerns_one_recipient(&error) => return Err(error),
                 Err(error) if self.role == Role::Lmtp => {
                     if let Some(outcome) = outcomes.get_mut(*at) {
@@ -185,19 +317,30 @@ impl Attempt {
             return Err(error);
         }
         self.spool(tx)?;
-        Ok(outcomes)
+        Ok(Done { outcomes, claimed })
     }
 
-    fn deliver(&self, tx: &mut WriteTx<'_>, at: usize) -> storage::Result<()> {
-        let (Some(Target::Account { account, detail }), Some(message)) =
+    /// Why a recipient refuses the message, where it can be told so.
+    fn refusal(&self, at: usize) -> Option<&str> {
+        match self.verdicts.get(at) {
+            Some(Some(Verdict::Refuse { reason, .. })) if self.role == Role::Lmtp => Some(reason),
+            _ => None,
+        }
+    }
+
+    fn deliver(&self, tx: &mut WriteTx<'_>, at: usize) -> storage::Result<Vec<Claimed>> {
+        let (Some(Target::Account { account, detail, .. }), Some(message)) =
             (self.targets.get(at), &self.local)
         else {
-            return Ok(());
+            return Ok(Vec::new());
         };
         let delivery = storage::Delivery { placement: self.placement, mailbox: detail.clone() };
         // R-ADDR-4: two addresses of one account are two deliveries.
-        tx.account(*account)?.deliver(message, delivery)?;
-        Ok(())
+        let mut account = tx.account(*account)?;
+        match self.verdicts.get(at).and_then(Option::as_ref) {
+            Some(verdict) => account.deliver_planned(message, plan_of(verdict), &delivery),
+            None => account.deliver(message, delivery).map(|_| Vec::new()),
+        }
     }
 
     fn spool(&mut self, tx: &mut WriteTx<'_>) -> storage::Result<()> {
@@ -236,20 +379,9 @@ fn concerns_one_recipient(error: &StorageError) -> bool {
 fn spool_entry(delivery: &Delivery<'_>) -> SpoolEntry {
     let Delivery { envelope, submitter, tls_optional, .. } = *delivery;
     let parameters = &envelope.parameters;
-    let ret = parameters.ret.map(|ret| match ret {
-        Ret::Full => "FULL",
-        Ret::Hdrs => "HDRS",
-    });
-    let body = match parameters.body {
-        // RFC 6152 §3: who says nothing says 7BIT, and many send 8 bits all the same; the next
-        // server must be told what it gets.
-        Body::SevenBit if delivery.eight_bit => "8BITMIME",
-        Body::SevenBit => "7BIT",
-        Body::EightBitMime => "8BITMIME",
-        Body::BinaryMime => "BINARYMIME",
-    };
+    let ret = parameters.ret.map(ret_text);
     let mut envelope_json = serde_json::json!({
-        "body": body,
+        "body": body_of(delivery),
         "smtputf8": parameters.smtputf8,
         "ret": ret,
         "envid": parameters.envelope_id.as_ref().map(|id| id.as_str()),
@@ -276,6 +408,24 @@ fn spool_entry(delivery: &Delivery<'_>) -> SpoolEntry {
         },
         envelope_json: envelope_json.to_string(),
         recipients: envelope.recipients.iter().map(spool_recipient).collect(),
+    }
+}
+
+fn body_of(delivery: &Delivery<'_>) -> &'static str {
+    match delivery.envelope.parameters.body {
+        // RFC 6152 §3: who says nothing says 7BIT, and many send 8 bits all the same; the next
+        // server must be told what it gets.
+        Body::SevenBit if delivery.eight_bit => "8BITMIME",
+        Body::SevenBit => "7BIT",
+        Body::EightBitMime => "8BITMIME",
+        Body::BinaryMime => "BINARYMIME",
+    }
+}
+
+fn ret_text(ret: Ret) -> &'static str {
+    match ret {
+        Ret::Full => "FULL",
+        Ret::Hdrs => "HDRS",
     }
 }
 
@@ -313,8 +463,8 @@ fn spool_terms(envelope: &Envelope) -> SpoolTerms {
     }
 }
 
-fn spool_recipient(recipient: &Recipient) -> SpoolRecipient {
-    let notify = match recipient.notify {
+fn notify_text(notify: Notify) -> Option<String> {
+    match notify {
         Notify::Unspecified => None,
         Notify::Never => Some("NEVER".to_owned()),
         Notify::On { success, failure, delay } => {
@@ -323,7 +473,11 @@ fn spool_recipient(recipient: &Recipient) -> SpoolRecipient {
                 words.iter().filter(|(_, on)| *on).map(|(word, _)| *word).collect();
             Some(wanted.join(","))
         }
-    };
+    }
+}
+
+fn spool_recipient(recipient: &Recipient) -> SpoolRecipient {
+    let notify = notify_text(recipient.notify);
     let parameters_json = serde_json::json!({
         "notify": notify,
         "orcpt": recipient.original.as_ref().map(|original| original.as_str()),
@@ -341,6 +495,13 @@ impl Target {
     fn account(&self) -> Option<AccountId> {
         match self {
             Self::Account { account, .. } => Some(*account),
+            Self::Elsewhere => None,
+        }
+    }
+
+    fn rules(&self) -> Option<u64> {
+        match self {
+            Self::Account { rules, .. } => *rules,
             Self::Elsewhere => None,
         }
     }

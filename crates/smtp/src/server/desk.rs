@@ -13,7 +13,7 @@ use mailauth::srs::{self, SrsError, SrsKey};
 use message::address::Address;
 use net::Connection;
 use sasl::Name;
-use storage::{Authorship, GreylistTimes, Greylisted, Resolution, Store, Triplet};
+use storage::{Authorship, GreylistTimes, Greylisted, Resolution, Sorter, Store, Triplet};
 
 use super::authenticity::Authenticity;
 use super::delivery::{Delivery, Outcomes, deliver};
@@ -30,6 +30,7 @@ pub struct Desk {
     authenticity: Option<Arc<Authenticity>>,
     rewriting: Option<SrsKey>,
     signatory: Option<Arc<dyn Signatory>>,
+    sorter: Option<Arc<dyn Sorter>>,
 }
 
 /// Why nobody was signed in.
@@ -52,6 +53,8 @@ pub(super) enum Target {
         account: AccountId,
         /// What followed the `+`.
         detail: Option<String>,
+        /// Its rules, where it has some.
+        rules: Option<u64>,
     },
     /// Another server.
     Elsewhere,
@@ -68,7 +71,14 @@ impl Desk {
             authenticity: None,
             rewriting: None,
             signatory: None,
+            sorter: None,
         }
+    }
+
+    /// The same, with one who decides what becomes of mail for accounts that have rules.
+    #[must_use]
+    pub fn sorting(self, sorter: Arc<dyn Sorter>) -> Self {
+        Self { sorter: Some(sorter), ..self }
     }
 
     /// The same desk, checking mail from outside.
@@ -283,7 +293,8 @@ impl Desk {
                 if recipient.quota_bytes > 0 && used > recipient.quota_bytes {
                     return Err(Refusal::MailboxFull.into());
                 }
-                Ok(Target::Account { account: recipient.account, detail: recipient.detail })
+                let storage::Recipient { account, detail, rules, .. } = recipient;
+                Ok(Target::Account { account, detail, rules })
             }
             Resolution::UnknownRecipient => Err(Refusal::UnknownRecipient.into()),
             Resolution::Relay if relay => Ok(Target::Elsewhere),
@@ -297,7 +308,7 @@ impl Desk {
     /// Stores the message for all recipients. The outcomes are one for each recipient in LMTP;
     /// elsewhere they are all good, or the whole message is refused.
     pub(super) async fn deliver(&self, delivery: Delivery<'_>) -> Result<Outcomes, CommandError> {
-        deliver(&self.store, delivery).await
+        deliver(&self.store, self.sorter.as_ref(), delivery).await
     }
 }
 

@@ -4,8 +4,9 @@ use super::PreparedMessage;
 use super::append::{Append, Appended, message_counts};
 use crate::mailbox::{MailboxName, SpecialUse};
 use crate::sql::Value;
-use crate::{AccountTx, Result};
-use ids::CollectionId;
+use crate::{AccountTx, ReadTx, Result, StorageError};
+use ids::{AccountId, CollectionId};
+use message::flag::Flags;
 
 /// What those who checked a message say of where it belongs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,6 +29,31 @@ pub struct Delivery {
     pub mailbox: Option<String>,
 }
 
+impl ReadTx<'_> {
+    /// The mailbox of an account that has a special use.
+    pub fn special_mailbox(
+        &mut self,
+        account: AccountId,
+        special_use: SpecialUse,
+    ) -> Result<Option<CollectionId>> {
+        self.sql.query_one(
+            "SELECT id FROM mailbox WHERE account_id = ?1 AND special_use = ?2",
+            &[Value::Int(account.get()), Value::Text(special_use.column())],
+            |row| Ok(CollectionId::new(row.int(0)?)),
+        )
+    }
+
+    /// Whether a mailbox is one of the account's.
+    pub fn is_mailbox_of(&mut self, account: AccountId, mailbox: CollectionId) -> Result<bool> {
+        let found = self.sql.query_one(
+            "SELECT 1 FROM mailbox WHERE account_id = ?1 AND id = ?2",
+            &[Value::Int(account.get()), Value::Int(mailbox.get())],
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
+    }
+}
+
 impl AccountTx<'_, '_> {
     /// Delivers a message: into INBOX, the mailbox its address named, or Junk. It comes unseen, its
     /// internal date is now.
@@ -35,10 +61,45 @@ impl AccountTx<'_, '_> {
         self.require_own()?;
         self.check_room(message)?;
         let named = self.destination(&delivery)?;
-        let append = Append::default();
+        self.insert_delivered(named, message, Append::default())
+    }
+
+    /// Delivers into a mailbox of the account, INBOX where none is named, after every check.
+    /// Keywords that the mailbox has no room for are left out.
+    pub(crate) fn deliver_into(
+        &mut self,
+        mailbox: Option<CollectionId>,
+        message: &PreparedMessage,
+        mut flags: Flags,
+    ) -> Result<()> {
+        if !flags.keywords().is_empty() {
+            let place = match mailbox {
+                Some(mailbox) => mailbox,
+                None => self.inbox()?,
+            };
+            match self.check_keywords(place, std::iter::once(&flags)) {
+                Err(StorageError::Limit { .. }) => flags = Flags::new(flags.system, Vec::new()),
+                other => other?,
+            }
+        }
+        self.insert_delivered(mailbox, message, Append { flags, internal_date: None }).map(|_| ())
+    }
+
+    fn inbox(&mut self) -> Result<CollectionId> {
+        let account = self.account;
+        let found = self.find_mailbox(account, &MailboxName::inbox())?;
+        found.map(|found| found.id).ok_or(StorageError::NotFound("mailbox"))
+    }
+
+    fn insert_delivered(
+        &mut self,
+        mailbox: Option<CollectionId>,
+        message: &PreparedMessage,
+        append: Append,
+    ) -> Result<Appended> {
         let counts = message_counts(message, &append.flags);
         let modseq = self.add_usage(counts.bytes, 1)?;
-        let place = match named {
+        let place = match mailbox {
             Some(mailbox) => self.reserve_uids(mailbox, counts, modseq)?,
             None => self.reserve_uids_in_inbox(counts, modseq)?,
         };
@@ -46,9 +107,10 @@ impl AccountTx<'_, '_> {
     }
 
     /// The mailbox it goes to; `None` is INBOX.
-    fn destination(&mut self, delivery: &Delivery) -> Result<Option<CollectionId>> {
+    pub(crate) fn destination(&mut self, delivery: &Delivery) -> Result<Option<CollectionId>> {
         if delivery.placement == Placement::Junk
-            && let Some(junk) = self.junk_mailbox()?
+            && let account = self.account
+            && let Some(junk) = self.special_mailbox(account, SpecialUse::Junk)?
         {
             return Ok(Some(junk));
         }
@@ -56,15 +118,6 @@ impl AccountTx<'_, '_> {
             Some(detail) => self.detail_mailbox(detail),
             None => Ok(None),
         }
-    }
-
-    fn junk_mailbox(&mut self) -> Result<Option<CollectionId>> {
-        let account = Value::Int(self.account.get());
-        self.sql.query_one(
-            "SELECT id FROM mailbox WHERE account_id = ?1 AND special_use = ?2",
-            &[account, Value::Text(SpecialUse::Junk.column())],
-            |row| Ok(CollectionId::new(row.int(0)?)),
-        )
     }
 
     /// The mailbox of this name, else one that differs in ASCII case only: senders and forms

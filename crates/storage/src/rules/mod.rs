@@ -11,6 +11,7 @@ mod answered;
 mod confirmation;
 mod load;
 mod local_time;
+mod plan;
 mod redirection;
 mod responder;
 mod script;
@@ -27,6 +28,10 @@ pub use answered::{AnswerSource, Claimed};
 pub use confirmation::{Agreement, Confirmed, Purpose};
 pub use load::{ActiveResponder, ActiveScript, Rules};
 pub use local_time::LocalTime;
+pub use plan::{
+    AnswerClaim, Arrival, ArrivalParameters, DeliveryPlan, Destination, Filing, Notice, Outgoing,
+    SeenMark, Sorter, Sorting, Verdict,
+};
 pub use redirection::Redirection;
 pub use responder::{Responder, ResponderBody, ResponderId, Weekdays};
 pub use script::{Script, ScriptName};

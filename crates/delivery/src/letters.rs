@@ -1,0 +1,93 @@
+//! Letters of this server: to an owner whose script failed, and to addresses that are asked
+//! whether they may be used.
+
+use std::sync::Arc;
+
+use ids::Timestamp;
+use jiff::tz::TimeZone;
+use responder::compose::push_field;
+use storage::{Notice, PreparedMessage, Purpose, SpoolEntry, SpoolRecipient};
+
+use crate::outgoing::Stamper;
+use crate::rules::Ready;
+
+/// Makes the message that tells the owner that the script failed (R-FILT-2).
+pub(crate) fn failure_notice(hostname: &str, rules: &Arc<Ready>, now: Timestamp) -> Notice {
+    let (hostname, rules) = (hostname.to_owned(), rules.clone());
+    Arc::new(move |trouble| {
+        let script = rules.script.as_ref().map_or("", |(name, _)| name.as_str());
+        let text = format!(
+            "Your mail filter \"{script}\" failed on a message, which was kept all the same:\r\n\
+             \r\n    {trouble}\r\n\r\n\
+             You are told this once; the filter runs on. Correct it, or switch it off.\r\n"
+        );
+        let stamper = Stamper { hostname: &hostname, zone: &rules.zone, now };
+        write(&stamper, &rules.address, "Your mail filter failed", &text)
+    })
+}
+
+fn write(stamper: &Stamper<'_>, to: &str, subject: &str, text: &str) -> Vec<u8> {
+    stamper.render(|stamp| {
+        let mut out = Vec::new();
+        let from = format!("Mail Delivery Subsystem <MAILER-DAEMON@{}>", stamper.hostname);
+        push_field(&mut out, "From", &from);
+        push_field(&mut out, "To", to);
+        push_field(&mut out, "Subject", subject);
+        push_field(&mut out, "Date", &message::date::format_rfc5322(stamp.date));
+        push_field(&mut out, "Message-ID", &format!("<{}>", stamp.message_id));
+        // RFC 3834 §5: whoever answers machines' mail does not answer this.
+        push_field(&mut out, "Auto-Submitted", "auto-generated");
+        out.extend_from_slice(
+            b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\
+              Content-Transfer-Encoding: 8bit\r\n\r\n",
+        );
+        out.extend_from_slice(text.as_bytes());
+        out
+    })
+}
+
+/// A letter for the spool.
+#[derive(Debug, Clone)]
+pub struct Letter {
+    /// Its envelope.
+    pub entry: SpoolEntry,
+    /// Its text.
+    pub message: Arc<PreparedMessage>,
+}
+
+/// Asks an address whether `account` may use it (R-RESP-2, R-ADDR-10).
+pub fn confirmation(
+    hostname: &str,
+    account: &str,
+    purpose: Purpose,
+    address: &str,
+    token: &str,
+    now: Timestamp,
+) -> Letter {
+    let what = match purpose {
+        Purpose::Redirection => "send copies of its mail to this address",
+        Purpose::Sender => "send automatic answers in the name of this address",
+    };
+    let text = format!(
+        "{account} asks to {what}.\r\n\r\n\
+         If you agree, give this code to {account}, or to the people who run {hostname}:\r\n\r\n    \
+         {token}\r\n\r\n\
+         If you do not, do nothing: nothing is sent unless the code comes back within a week.\r\n"
+    );
+    let stamper = Stamper { hostname, zone: &TimeZone::UTC, now };
+    let bytes = write(&stamper, address, "May your address be used?", &text);
+    let smtputf8 = !address.is_ascii();
+    let body = if bytes.is_ascii() { "7BIT" } else { "8BITMIME" };
+    Letter {
+        entry: SpoolEntry {
+            account: None,
+            reverse_path: String::new(),
+            envelope_json: serde_json::json!({ "body": body, "smtputf8": smtputf8 }).to_string(),
+            recipients: vec![SpoolRecipient {
+                forward_path: address.to_owned(),
+                parameters_json: serde_json::json!({ "notify": "NEVER" }).to_string(),
+            }],
+        },
+        message: Arc::new(PreparedMessage::new(bytes)),
+    }
+}

@@ -1,0 +1,31 @@
+//! What becomes of mail that arrives, for accounts that say so: runs the active script
+//! (R-FILT, RFC 5228) and the responder (R-RESP, RFC 3834), sends redirections on (R-ADDR-10), and
+//! makes a [`storage::DeliveryPlan`] of it all, which storage carries out in the transaction that
+//! stores the message.
+//!
+//! [`Deliverer`] is the [`storage::Sorter`] of a daemon. docs/decisions/003-delivery.md says why
+//! scripts run before the transaction, and what keeps that exact.
+//!
+//! **Invariants:** a message is never lost by what a script does but discard it: what fails is kept
+//! and the owner is told (R-FILT-2); nothing is sent on to an address that it came through.
+//! **Absent:** SQL, the sending itself, Sieve, which is `responder`'s, and the clock.
+
+mod cache;
+mod deliverer;
+mod filing;
+mod letters;
+mod outgoing;
+mod redirect;
+mod reject;
+mod respond;
+mod rules;
+mod script;
+mod settings;
+mod world;
+mod zone;
+
+pub use deliverer::Deliverer;
+pub use letters::{Letter, confirmation};
+pub use script::language;
+pub use settings::{Forwarding, Settings};
+pub use zone::zone_exists;

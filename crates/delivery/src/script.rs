@@ -1,0 +1,171 @@
+//! The run of a script on a message: where it is, if it is short, else on a thread that may
+//! block, in one snapshot of the store.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use ids::Timestamp;
+use responder::{
+    Capability, CapabilitySet, Delivery, Envelope, Event, Failure, Language, Outcome, Program,
+    Trouble,
+};
+use storage::{Arrival, Result, Store};
+
+use crate::rules::Ready;
+use crate::world::{Quick, Whole};
+use crate::zone::date_time;
+
+/// What scripts of accounts may use: all but what nothing here could keep. Time limits of
+/// redirected mail (RFC 6009 §7) are not for the queue, external lists do not exist, and nothing
+/// starts scripts from IMAP (RFC 6785).
+pub fn language() -> Language {
+    let mut capabilities = CapabilitySet::ALL;
+    for absent in [
+        Capability::RedirectDeliverby,
+        Capability::EnvelopeDeliverby,
+        Capability::ExtLists,
+        Capability::ImapSieve,
+    ] {
+        capabilities.remove(absent);
+    }
+    Language { capabilities, ..Language::default() }
+}
+
+/// A result, with what the script took for new.
+pub(crate) struct Run {
+    pub(crate) result: std::result::Result<Outcome, Failure>,
+    pub(crate) unseen: HashSet<[u8; 32]>,
+}
+
+/// What a run needs to know, apart from the world.
+pub(crate) struct Runner<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) language: &'a Arc<Language>,
+    pub(crate) quick: &'a Language,
+    pub(crate) rules: &'a Arc<Ready>,
+    pub(crate) now: Timestamp,
+}
+
+impl Runner<'_> {
+    /// Runs the script.
+    pub(crate) async fn run(&self, program: &Program, arrival: &Arrival<'_>) -> Result<Run> {
+        let (rules, placement) = (&**self.rules, arrival.placement);
+        let mut env = Quick { rules, placement, asked: false };
+        let delivery = given(arrival, arrival.message, rules, self.now);
+        let result = program.run(self.quick, &delivery, &mut env);
+        let too_long = matches!(&result, Err(Failure { trouble: Trouble::TooMuch(_), .. }));
+        if !env.asked && !too_long {
+            return Ok(Run { result, unseen: HashSet::new() });
+        }
+        self.run_whole(arrival).await
+    }
+
+    async fn run_whole(&self, arrival: &Arrival<'_>) -> Result<Run> {
+        let (rules, language, now) = (self.rules.clone(), self.language.clone(), self.now);
+        let owned = Owned::of(arrival);
+        let run = self.store.read(move |tx| {
+            let arrival = owned.arrival();
+            let Some(Ok(program)) = rules.script.as_ref().map(|(_, script)| &**script) else {
+                return Ok(None);
+            };
+            let mut env = Whole {
+                tx,
+                account: arrival.account,
+                rules: &rules,
+                placement: arrival.placement,
+                now,
+                unseen: HashSet::new(),
+                failed: None,
+            };
+            let delivery = given(&arrival, arrival.message, &rules, now);
+            let result = program.run(&language, &delivery, &mut env);
+            match env.failed {
+                Some(error) => Err(error),
+                None => Ok(Some(Run { result, unseen: env.unseen })),
+            }
+        });
+        let nothing = || Run { result: Ok(Outcome::default()), unseen: HashSet::new() };
+        // There is a program: it was just tried.
+        Ok(run.await?.unwrap_or_else(nothing))
+    }
+}
+
+/// A message as a run is given it.
+fn given<'a>(
+    arrival: &Arrival<'a>,
+    message: &'a [u8],
+    rules: &Ready,
+    now: Timestamp,
+) -> Delivery<'a> {
+    let parameters = &arrival.parameters;
+    Delivery {
+        message,
+        envelope: Some(Envelope {
+            from: Cow::Borrowed(arrival.reverse_path),
+            to: Cow::Borrowed(arrival.forward_path),
+            auth: None,
+            dsn_notify: parameters.notify.map(Cow::Borrowed),
+            dsn_ret: parameters.ret.map(Cow::Borrowed),
+            dsn_envid: parameters.envelope_id.map(Cow::Borrowed),
+            dsn_orcpt: parameters.original.map(Cow::Borrowed),
+            deliver_by: None,
+        }),
+        now: date_time(&rules.zone, now),
+        detail_separator: '+',
+        event: Event::Delivery,
+    }
+}
+
+/// An arrival that can go to another thread.
+struct Owned {
+    account: ids::AccountId,
+    rules: u64,
+    placement: storage::Placement,
+    message: Vec<u8>,
+    texts: [String; 3],
+    optional: [Option<String>; 4],
+    smtputf8: bool,
+}
+
+impl Owned {
+    fn of(arrival: &Arrival<'_>) -> Self {
+        let parameters = &arrival.parameters;
+        Self {
+            account: arrival.account,
+            rules: arrival.rules,
+            placement: arrival.placement,
+            message: arrival.message.to_vec(),
+            texts: [arrival.reverse_path, arrival.forward_path, parameters.body].map(str::to_owned),
+            optional: [
+                parameters.notify,
+                parameters.ret,
+                parameters.envelope_id,
+                parameters.original,
+            ]
+            .map(|text| text.map(str::to_owned)),
+            smtputf8: parameters.smtputf8,
+        }
+    }
+
+    fn arrival(&self) -> Arrival<'_> {
+        let [reverse_path, forward_path, body] = &self.texts;
+        let [notify, ret, envelope_id, original] = self.optional.each_ref().map(Option::as_deref);
+        Arrival {
+            account: self.account,
+            rules: self.rules,
+            message: &self.message,
+            reverse_path,
+            forward_path,
+            placement: self.placement,
+            parameters: storage::ArrivalParameters {
+                body,
+                smtputf8: self.smtputf8,
+                notify,
+                ret,
+                envelope_id,
+                original,
+            },
+        }
+    }
+}

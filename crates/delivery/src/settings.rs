@@ -1,0 +1,36 @@
+//! What the binary decides about deliveries.
+
+use mailauth::srs::SrsKey;
+
+/// Everything a [`crate::Deliverer`] is made with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// This server's name.
+    pub hostname: String,
+    /// How senders of redirected mail are rewritten; `None`: they stay as they are.
+    pub forwarding: Option<Forwarding>,
+    /// Memory for rules and compiled scripts, each. Default 64 MiB.
+    pub cache_bytes: u64,
+    /// Steps up to which a script runs where it is first tried; what takes longer moves to a
+    /// thread that may block. Default 20,000, which take less than a millisecond.
+    pub quick_steps_max: u64,
+}
+
+/// Sender rewriting (SRS), so that redirected mail passes SPF (R-ADDR-10).
+#[derive(Debug, Clone)]
+pub struct Forwarding {
+    /// What rewritten addresses are signed with.
+    pub key: SrsKey,
+}
+
+impl Settings {
+    /// Defaults for the server `hostname`.
+    pub fn new(hostname: impl Into<String>) -> Self {
+        Self {
+            hostname: hostname.into(),
+            forwarding: None,
+            cache_bytes: 64 * 1024 * 1024,
+            quick_steps_max: 20_000,
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What scripts ask of the world: from memory where that will do, else from a snapshot of the
+//! store.
+
+use std::collections::HashSet;
+
+use ids::{AccountId, CollectionId, Timestamp};
+use responder::{DuplicateKey, Env, Location};
+use storage::{
+    MailboxName, MetadataScope, Placement, ReadTx, ScriptName, SpecialUse, StorageError,
+};
+
+use crate::rules::Ready;
+use crate::zone::offset_mins;
+
+/// What a message that the checks put into quarantine counts as (RFC 5235 §3.2.1).
+const SURELY_SPAM: u8 = 10;
+
+/// A world without the store. Whoever asks more of it gets no true answer, and `asked` says so.
+pub(crate) struct Quick<'a> {
+    pub(crate) rules: &'a Ready,
+    pub(crate) placement: Placement,
+    pub(crate) asked: bool,
+}
+
+impl Quick<'_> {
+    fn not_known<T: Default>(&mut self) -> T {
+        self.asked = true;
+        T::default()
+    }
+}
+
+impl Env for Quick<'_> {
+    fn mailbox_exists(&mut self, _name: &str) -> bool {
+        self.not_known()
+    }
+
+    fn mailbox_id_exists(&mut self, _id: &str) -> bool {
+        self.not_known()
+    }
+
+    fn special_use_exists(&mut self, _mailbox: Option<&str>, _attribute: &str) -> bool {
+        self.not_known()
+    }
+
+    fn metadata(&mut self, _mailbox: Option<&str>, _entry: &str) -> Option<String> {
+        self.not_known()
+    }
+
+    fn is_duplicate(&mut self, _key: &DuplicateKey) -> bool {
+        self.not_known()
+    }
+
+    fn script(&mut self, _location: Location, _name: &str) -> Option<Vec<u8>> {
+        self.not_known()
+    }
+
+    fn spam_value(&mut self) -> u8 {
+        spam_value(self.placement)
+    }
+
+    fn is_own_address(&mut self, address: &str) -> bool {
+        self.rules.is_own(address)
+    }
+
+    fn zone_at(&mut self, unix_secs: i64) -> Option<i16> {
+        Some(offset_mins(&self.rules.zone, Timestamp::from_secs(unix_secs)))
+    }
+}
+
+/// A world as one snapshot has it.
+pub(crate) struct Whole<'a, 't> {
+    pub(crate) tx: &'a mut ReadTx<'t>,
+    pub(crate) account: AccountId,
+    pub(crate) rules: &'a Ready,
+    pub(crate) placement: Placement,
+    pub(crate) now: Timestamp,
+    /// Keys of messages that were taken for new.
+    pub(crate) unseen: HashSet<[u8; 32]>,
+    /// The first question that got no answer, which makes the run void.
+    pub(crate) failed: Option<StorageError>,
+}
+
+impl Whole<'_, '_> {
+    fn answer<T: Default>(&mut self, answer: storage::Result<T>) -> T {
+        answer.unwrap_or_else(|error| {
+            self.failed.get_or_insert(error);
+            T::default()
+        })
+    }
+
+    fn find(&mut self, name: &str) -> Option<CollectionId> {
+        let name = MailboxName::parse(name).ok()?;
+        let found = self.tx.find_mailbox(self.account, &name);
+        self.answer(found).map(|mailbox| mailbox.id)
+    }
+}
+
+impl Env for Whole<'_, '_> {
+    fn mailbox_exists(&mut self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    fn mailbox_id_exists(&mut self, id: &str) -> bool {
+        let Some(id) = mailbox_id(id) else { return false };
+        let found = self.tx.is_mailbox_of(self.account, id);
+        self.answer(found)
+    }
+
+    fn special_use_exists(&mut self, mailbox: Option<&str>, attribute: &str) -> bool {
+        let Some(special_use) = SpecialUse::parse_attribute(attribute) else { return false };
+        let found = self.tx.special_mailbox(self.account, special_use);
+        let found = self.answer(found);
+        match mailbox {
+            None => found.is_some(),
+            Some(name) => found.is_some() && self.find(name) == found,
+        }
+    }
+
+    fn metadata(&mut self, mailbox: Option<&str>, entry: &str) -> Option<String> {
+        let entry = entry.to_ascii_lowercase();
+        let (scope, name) = match entry.strip_prefix("/private") {
+            Some(name) => (MetadataScope::Private, name),
+            None => (MetadataScope::Shared, entry.strip_prefix("/shared")?),
+        };
+        let wanted = |known: &storage::MetadataEntry| known.scope == scope && known.name == name;
+        let found = match mailbox {
+            Some(mailbox) => {
+                let id = self.find(mailbox)?;
+                self.tx.load_metadata(self.account, &[id], wanted)
+            }
+            None => self.tx.load_server_metadata(self.account, wanted),
+        };
+        let value = self.answer(found).into_iter().next()?.value;
+        String::from_utf8(value).ok()
+    }
+
+    fn is_duplicate(&mut self, key: &DuplicateKey) -> bool {
+        let key = seen_key(key);
+        let found = self.tx.is_seen(self.account, &key, self.now);
+        let seen = self.answer(found);
+        if !seen {
+            self.unseen.insert(key);
+        }
+        seen
+    }
+
+    fn script(&mut self, location: Location, name: &str) -> Option<Vec<u8>> {
+        // RFC 6609 §3.2: there are no scripts of the site.
+        let name = (location == Location::Personal).then(|| ScriptName::parse(name).ok())??;
+        let found = self.tx.find_script(self.account, &name);
+        self.answer(found)
+    }
+
+    fn spam_value(&mut self) -> u8 {
+        spam_value(self.placement)
+    }
+
+    fn is_own_address(&mut self, address: &str) -> bool {
+        self.rules.is_own(address)
+    }
+
+    fn zone_at(&mut self, unix_secs: i64) -> Option<i16> {
+        Some(offset_mins(&self.rules.zone, Timestamp::from_secs(unix_secs)))
+    }
+}
+
+fn spam_value(placement: Placement) -> u8 {
+    match placement {
+        Placement::Junk => SURELY_SPAM,
+        Placement::Inbox => 0,
+    }
+}
+
+/// What a message is remembered by.
+pub(crate) fn seen_key(key: &DuplicateKey) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    // Their lengths keep handle and id apart.
+    hasher.update(&(key.handle.len() as u64).to_le_bytes());
+    hasher.update(key.handle.as_bytes()).update(key.id.as_bytes());
+    *hasher.finalize().as_bytes()
+}
+
+/// The mailbox that an id names, as IMAP shows it (RFC 8474 §4).
+pub(crate) fn mailbox_id(id: &str) -> Option<CollectionId> {
+    id.strip_prefix('F')?.parse().ok().map(CollectionId::new)
+}

@@ -1,0 +1,344 @@
+//! What is to be done with one message for one recipient, and doing it.
+//!
+//! Whoever runs scripts ([`Sorter`]) says it in a [`DeliveryPlan`] before the transaction; what
+//! may have changed since is looked at again here, where the account is locked.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use ids::{AccountId, CollectionId};
+use message::flag::Flags;
+
+use super::{AnswerSource, Claimed};
+use crate::mailbox::{MailboxName, SpecialUse};
+use crate::message_store::Delivery;
+use crate::{AccountTx, Placement, PreparedMessage, Result, SpoolEntry, StorageError};
+
+/// Decides what becomes of messages for accounts that have rules.
+pub trait Sorter: Send + Sync {
+    /// What is to be done with a message. [`StorageError::Conflict`] in the transaction that does
+    /// it means that it is to be asked again.
+    fn sort<'a>(&'a self, arrival: Arrival<'a>) -> Sorting<'a>;
+
+    /// Hears what was claimed of a plan that is on stable storage.
+    fn settled(&self, arrival: AccountId, plan: &DeliveryPlan, claimed: &[Claimed]);
+}
+
+/// The answer of a [`Sorter`], to be waited for.
+pub type Sorting<'a> = Pin<Box<dyn Future<Output = Result<Verdict>> + Send + 'a>>;
+
+/// A message for an account.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// The account.
+    pub account: AccountId,
+    /// The version of its rules, as [`crate::Recipient`] says.
+    pub rules: u64,
+    /// The message, byte for byte, as it would be stored.
+    pub message: &'a [u8],
+    /// MAIL FROM; empty for the null sender.
+    pub reverse_path: &'a str,
+    /// RCPT TO.
+    pub forward_path: &'a str,
+    /// Where those who checked it would have it.
+    pub placement: Placement,
+    /// The parameters of MAIL and RCPT, as far as they are about reports and transport.
+    pub parameters: ArrivalParameters<'a>,
+}
+
+/// See [`Arrival::parameters`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ArrivalParameters<'a> {
+    /// `8BITMIME` and the like.
+    pub body: &'a str,
+    /// Whether the header is one of RFC 6532.
+    pub smtputf8: bool,
+    /// NOTIFY (RFC 3461 §4.1).
+    pub notify: Option<&'a str>,
+    /// RET (RFC 3461 §4.3).
+    pub ret: Option<&'a str>,
+    /// ENVID (RFC 3461 §4.4).
+    pub envelope_id: Option<&'a str>,
+    /// ORCPT (RFC 3461 §4.2).
+    pub original: Option<&'a str>,
+}
+
+/// What becomes of a message.
+#[derive(Debug, Clone)]
+pub enum Verdict {
+    /// This is to be done.
+    Do(Arc<DeliveryPlan>),
+    /// It is refused for this reason, in printable ASCII; where refusing is too late, `instead` is
+    /// to be done.
+    Refuse {
+        /// Why.
+        reason: String,
+        /// What else tells the sender.
+        instead: Arc<DeliveryPlan>,
+    },
+}
+
+/// What is to be done with a message.
+#[derive(Clone)]
+pub struct DeliveryPlan {
+    /// The version of the rules it was made by.
+    pub rules: u64,
+    /// Where it is stored; nowhere: it is discarded.
+    pub filings: Vec<Filing>,
+    /// What is sent.
+    pub sends: Vec<Outgoing>,
+    /// What is remembered of it.
+    pub seen: Vec<SeenMark>,
+    /// Why the script failed, if it did (R-FILT-2).
+    pub failure: Option<String>,
+    /// Makes the message that tells the owner of a failure.
+    pub notice: Notice,
+}
+
+/// Makes a message that tells the owner what failed.
+pub type Notice = Arc<dyn Fn(&str) -> Vec<u8> + Send + Sync>;
+
+/// One place where a message is stored.
+#[derive(Debug, Clone)]
+pub struct Filing {
+    /// What is stored; `None`: the message as it came.
+    pub message: Option<Arc<PreparedMessage>>,
+    /// Where.
+    pub destination: Destination,
+    /// With these flags.
+    pub flags: Flags,
+}
+
+/// Where a message is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// Where it would be without rules.
+    Usual,
+    /// A mailbox: by its id, else by its special use, else by its name.
+    Mailbox {
+        /// Its name; `None` where the script gave none that can be one.
+        name: Option<MailboxName>,
+        /// Its id.
+        id: Option<CollectionId>,
+        /// Its special use.
+        special_use: Option<SpecialUse>,
+        /// Whether it is made where it is missing.
+        create: bool,
+    },
+}
+
+/// A message that is sent.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// Its envelope.
+    pub entry: SpoolEntry,
+    /// What is sent.
+    pub message: Arc<PreparedMessage>,
+    /// Sent only if the right to answer is granted.
+    pub claim: Option<AnswerClaim>,
+    /// Where a copy is stored; its message is this one.
+    pub copy: Option<Filing>,
+}
+
+/// The right to answer a sender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerClaim {
+    /// What answers.
+    pub source: AnswerSource,
+    /// Whom.
+    pub sender: String,
+    /// How long it must be ago that the sender was answered last.
+    pub window_secs: u64,
+}
+
+/// Something to remember a message by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenMark {
+    /// A hash of it.
+    pub key: [u8; 32],
+    /// For how long.
+    pub seconds: u64,
+    /// Whether the script took the message for new.
+    pub unseen: bool,
+}
+
+impl std::fmt::Debug for DeliveryPlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DeliveryPlan")
+            .field("rules", &self.rules)
+            .field("filings", &self.filings)
+            .field("sends", &self.sends)
+            .field("seen", &self.seen)
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
+    }
+}
+
+impl DeliveryPlan {
+    /// The messages that the plan brings, for the transaction that carries it out.
+    pub fn messages(&self) -> impl Iterator<Item = &Arc<PreparedMessage>> {
+        let filed = self.filings.iter().filter_map(|filing| filing.message.as_ref());
+        filed.chain(self.sends.iter().map(|send| &send.message))
+    }
+}
+
+impl AccountTx<'_, '_> {
+    /// Does with a message what a plan says: all of it in this transaction. What became of the
+    /// claims of [`DeliveryPlan::sends`], in their order.
+    ///
+    /// # Errors
+    /// [`StorageError::OverQuota`] before anything was written; [`StorageError::Conflict`] where
+    /// the message came twice at once, and has to be sorted again.
+    pub fn deliver_planned(
+        &mut self,
+        message: &Arc<PreparedMessage>,
+        plan: &DeliveryPlan,
+        delivery: &Delivery,
+    ) -> Result<Vec<Claimed>> {
+        self.require_own()?;
+        self.check_plan(message, plan)?;
+        for mark in &plan.seen {
+            self.remember_seen(&mark.key, mark.seconds, mark.unseen)?;
+        }
+        let mut work = Work { message, delivery, filed: Vec::new(), trouble: plan.failure.clone() };
+        for filing in &plan.filings {
+            self.file(filing, &mut work)?;
+        }
+        let mut claimed = Vec::with_capacity(plan.sends.len());
+        for send in &plan.sends {
+            claimed.push(self.send_planned(send, &mut work)?);
+        }
+        if let Some(trouble) = work.trouble {
+            self.tell_owner(&trouble, &plan.notice)?;
+        }
+        Ok(claimed)
+    }
+
+    /// Everything that may refuse it, before anything is written.
+    fn check_plan(&mut self, message: &Arc<PreparedMessage>, plan: &DeliveryPlan) -> Result<()> {
+        let stored = plan.filings.iter().map(|filing| filing.message.as_ref().unwrap_or(message));
+        let bytes: u64 = stored.map(|message| message.size()).sum();
+        self.check_quota(bytes.cast_signed(), plan.filings.len() as i64)?;
+        for message in plan.messages().chain([message]) {
+            self.check_message_size(message)?;
+        }
+        Ok(())
+    }
+
+    /// Stores a message; where its mailbox cannot be had, where it would be without rules.
+    fn file(&mut self, filing: &Filing, work: &mut Work<'_>) -> Result<()> {
+        let mailbox = match &filing.destination {
+            Destination::Usual => self.destination(work.delivery)?,
+            Destination::Mailbox { .. } => match self.open_destination(&filing.destination)? {
+                Ok(mailbox) => mailbox,
+                Err(trouble) => {
+                    work.trouble.get_or_insert(trouble);
+                    self.destination(work.delivery)?
+                }
+            },
+        };
+        let message = filing.message.as_ref().unwrap_or(work.message);
+        // RFC 5228 §2.10.3: what ends in one mailbox by two ways is stored there once.
+        let place = (mailbox, message.hash);
+        if work.filed.contains(&place) {
+            return Ok(());
+        }
+        work.filed.push(place);
+        self.deliver_into(mailbox, message, filing.flags.clone())
+    }
+
+    /// The mailbox of a destination, `None` for INBOX, made if it is to be; else why there is none.
+    fn open_destination(
+        &mut self,
+        destination: &Destination,
+    ) -> Result<std::result::Result<Option<CollectionId>, String>> {
+        let Destination::Mailbox { name, id, special_use, create } = destination else {
+            return Ok(Err("no mailbox is named".to_owned()));
+        };
+        let account = self.account;
+        if let Some(id) = id
+            && self.is_mailbox_of(account, *id)?
+        {
+            return Ok(Ok(Some(*id)));
+        }
+        if let Some(special_use) = special_use
+            && let Some(found) = self.special_mailbox(account, *special_use)?
+        {
+            return Ok(Ok(Some(found)));
+        }
+        let Some(name) = name else {
+            return Ok(Err("fileinto names no valid mailbox".to_owned()));
+        };
+        if name.is_inbox() {
+            return Ok(Ok(None));
+        }
+        if let Some(found) = self.find_mailbox(account, name)? {
+            return Ok(Ok(Some(found.id)));
+        }
+        if !create {
+            return Ok(Err(format!("the mailbox \"{}\" does not exist", name.as_str())));
+        }
+        if let Err(trouble) = self.check_new_mailbox(name)? {
+            return Ok(Err(trouble));
+        }
+        // RFC 8579 §4.1: the mailbox that is made gets the special use, if none has it.
+        Ok(Ok(Some(self.create_mailbox(name, *special_use)?.id)))
+    }
+
+    /// Whether a mailbox can be made: asked before, so that a refusal leaves nothing behind.
+    fn check_new_mailbox(&mut self, name: &MailboxName) -> Result<std::result::Result<(), String>> {
+        if crate::acl::is_reserved(name) {
+            return Ok(Err("this name is for the mailboxes of others".to_owned()));
+        }
+        let account = self.account;
+        let found = self.load_account(account)?;
+        let max = match found.quota_mailboxes {
+            0 => self.settings.mailboxes_max,
+            quota => quota.min(self.settings.mailboxes_max),
+        };
+        match found.mailboxes >= max {
+            true => Ok(Err(format!("an account has at most {max} mailboxes"))),
+            false => Ok(Ok(())),
+        }
+    }
+
+    /// Sends a message, if the right to do so is granted.
+    fn send_planned(&mut self, send: &Outgoing, work: &mut Work<'_>) -> Result<Claimed> {
+        if let Some(claim) = &send.claim {
+            let claimed = self.claim_answer(claim.source, &claim.sender, claim.window_secs)?;
+            if claimed != Claimed::Now {
+                return Ok(claimed);
+            }
+        }
+        self.tx.spool(send.entry.clone(), &send.message)?;
+        if let Some(copy) = &send.copy
+            && self.check_quota(send.message.size().cast_signed(), 1).is_ok()
+        {
+            // RFC 8580 §3: where it cannot be stored, it is sent all the same.
+            let filing = Filing { message: Some(send.message.clone()), ..copy.clone() };
+            self.file(&filing, work)?;
+        }
+        Ok(Claimed::Now)
+    }
+
+    /// R-FILT-2: tells the owner that the script failed, once for each text of it.
+    fn tell_owner(&mut self, trouble: &str, notice: &Notice) -> Result<()> {
+        if !self.claim_failure()? {
+            return Ok(());
+        }
+        let message = PreparedMessage::new(notice(trouble));
+        match self.check_quota(message.size().cast_signed(), 1) {
+            Ok(()) => self.deliver_into(None, &message, Flags::default()),
+            Err(StorageError::OverQuota { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What is going on in one plan.
+struct Work<'a> {
+    message: &'a Arc<PreparedMessage>,
+    delivery: &'a Delivery,
+    filed: Vec<(Option<CollectionId>, ids::BlobId)>,
+    trouble: Option<String>,
+}
