@@ -174,7 +174,10 @@ fn parse_server(text: &str) -> Option<UrlServer> {
 }
 
 fn parse_access(text: &str) -> Option<UrlAccess> {
-    let user = |text: &str| decode(text, is_achar).filter(|user| !user.is_empty());
+    // QUIRK(imaptest, 9d78895): an address as the user, with its `@` as it stands. Nothing else
+    // could be meant by it.
+    let allowed = |byte| is_achar(byte) || byte == b'@';
+    let user = |text: &str| decode(text, allowed).filter(|user| !user.is_empty());
     if let Some(name) = strip_word(text, "submit+") {
         return user(name).map(UrlAccess::Submit);
     }

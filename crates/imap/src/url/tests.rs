@@ -37,6 +37,13 @@ fn urls_survive() {
     }
 }
 
+/// QUIRK(imaptest, 9d78895).
+#[test]
+fn an_address_for_whom_a_url_is_may_stand_as_it_is() {
+    let url = ImapUrl::parse("imap://j@x.example/a/;UID=1;URLAUTH=user+j@x.example").unwrap();
+    assert_eq!(url.url_auth.unwrap().access, UrlAccess::User("j@x.example".to_owned()));
+}
+
 #[test]
 fn parts_are_told_apart() {
     let url = ImapUrl::parse(
