@@ -359,6 +359,17 @@ sections! {
         /// Bytes of all annotations in the mailboxes of one account.
         metadata: u64 = default "10 MiB", since "0.1";
 
+        /// Bytes of one annotation of a message (IMAP ANNOTATE). RFC 5257 asks for 1,024 at least.
+        annotation_value: u64 = default "32 KiB", since "0.1";
+
+        /// Annotations of one message, shared ones and those of one account each. RFC 5257 asks
+        /// for 10 at least.
+        annotation_entries: u32 = default 50, since "0.1";
+
+        /// Bytes of the annotations of messages that one account sets in the mailboxes of one
+        /// account, and of the shared ones there.
+        annotations: u64 = default "32 MiB", since "0.1";
+
         /// Keywords (flags with a name of their own) one mailbox may know.
         keywords: u32 = default 1000, since "0.1";
 

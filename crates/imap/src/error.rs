@@ -99,6 +99,14 @@ fn storage_answer(error: StorageError) -> Answer {
         StorageError::TooBig { size_bytes, limit_bytes } => {
             no(Code::TooBig, format!("{size_bytes} bytes are more than the {limit_bytes} allowed"))
         }
+        // RFC 5257 §4.5.
+        StorageError::Limit { kind: LimitKind::AnnotationValue, max } => {
+            no(Code::AnnotateTooBig, format!("A value has at most {max} bytes"))
+        }
+        StorageError::Limit {
+            kind: kind @ (LimitKind::Annotations | LimitKind::AnnotationBytes),
+            max,
+        } => no(Code::AnnotateTooMany, format!("At most {max} {} allowed", limit_noun(kind))),
         StorageError::Limit { kind, max } => {
             no(Code::Limit, format!("At most {max} {} allowed", limit_noun(kind)))
         }
@@ -143,6 +151,9 @@ fn limit_noun(kind: LimitKind) -> &'static str {
         LimitKind::Uids => "messages in the life of a mailbox are",
         LimitKind::Subscriptions => "subscriptions are",
         LimitKind::MetadataEntries => "annotations are",
+        LimitKind::AnnotationValue => "bytes in the value of an annotation are",
+        LimitKind::Annotations => "annotations of a message are",
+        LimitKind::AnnotationBytes => "bytes of annotations of messages are",
         LimitKind::AclEntries => "entries in an access control list are",
         LimitKind::MetadataBytes => "bytes of annotations are",
         LimitKind::AccessKeys => "app passwords or tokens are",

@@ -56,6 +56,9 @@ pub enum Fact {
     MessagesAdded(UidSet),
     /// Flags or keywords of these messages changed.
     FlagsChanged(UidSet),
+    /// Annotations of these messages changed (RFC 5257), some of them perhaps such as only one
+    /// account sees.
+    AnnotationsChanged(UidSet),
     /// These messages were expunged.
     MessagesExpunged(UidSet),
     /// A calendar, address book or folder came into being.

@@ -33,6 +33,7 @@ const COLLECTION_UPDATED: i64 = 17;
 const COLLECTION_DELETED: i64 = 18;
 const OBJECT_PUT: i64 = 19;
 const OBJECT_DELETED: i64 = 20;
+const ANNOTATIONS_CHANGED: i64 = 21;
 
 fn stored(fact: &Fact) -> Stored<'_> {
     let plain = |kind| Stored { kind, uids: None, detail: None };
@@ -52,6 +53,7 @@ fn stored(fact: &Fact) -> Stored<'_> {
         },
         Fact::MessagesAdded(set) => uids(MESSAGES_ADDED, set),
         Fact::FlagsChanged(set) => uids(FLAGS_CHANGED, set),
+        Fact::AnnotationsChanged(set) => uids(ANNOTATIONS_CHANGED, set),
         Fact::MessagesExpunged(set) => uids(MESSAGES_EXPUNGED, set),
         Fact::CollectionCreated => plain(COLLECTION_CREATED),
         Fact::CollectionUpdated => plain(COLLECTION_UPDATED),
@@ -92,6 +94,7 @@ fn fact(kind: i64, uids: Option<&[u8]>, detail: Option<&str>) -> Result<Fact> {
         }
         MESSAGES_ADDED => Fact::MessagesAdded(set()?),
         FLAGS_CHANGED => Fact::FlagsChanged(set()?),
+        ANNOTATIONS_CHANGED => Fact::AnnotationsChanged(set()?),
         MESSAGES_EXPUNGED => Fact::MessagesExpunged(set()?),
         COLLECTION_CREATED => Fact::CollectionCreated,
         COLLECTION_UPDATED => Fact::CollectionUpdated,
@@ -232,6 +235,7 @@ mod tests {
             Fact::MetadataChanged { entry: MetadataEntry { scope: MetadataScope::Shared, name } },
             Fact::MessagesAdded(set.clone()),
             Fact::FlagsChanged(set.clone()),
+            Fact::AnnotationsChanged(set.clone()),
             Fact::MessagesExpunged(set),
             Fact::CredentialsChanged,
             Fact::AccountUpdated,

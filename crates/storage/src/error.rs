@@ -31,6 +31,12 @@ pub enum LimitKind {
     MetadataEntries,
     /// Bytes of all annotations of one account.
     MetadataBytes,
+    /// Bytes of the value of one annotation of a message.
+    AnnotationValue,
+    /// Annotations of one message that one account sees.
+    Annotations,
+    /// Bytes of the annotations of one message, or of all messages of an account.
+    AnnotationBytes,
     /// Entries of the access control list of one mailbox.
     AclEntries,
     /// Calendars, address books and folders of one account.

@@ -67,8 +67,8 @@ pub use lock::Lock;
 pub use mailbox::{Mailbox, MailboxEntry, MailboxName, MailboxTree, SpecialUse};
 pub use maintain::Maintained;
 pub use message_store::{
-    Append, Appended, Content, Copied, Delivery, FlagChange, Placement, PreparedMessage, Stored,
-    ThreadId, Want,
+    ANNOTATION_ENTRY_BYTES_MAX, Annotation, AnnotationChanges, AnnotationKey, Append, Appended,
+    Content, Copied, Delivery, FlagChange, Placement, PreparedMessage, Stored, ThreadId, Want,
 };
 pub use metadata::{Metadata, MetadataEntry, MetadataScope};
 pub use object::{

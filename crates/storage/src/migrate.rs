@@ -37,6 +37,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 19, sql: include_str!("../migrations/0019_sts_policy.sql") },
     Migration { version: 20, sql: include_str!("../migrations/0020_greylist.sql") },
     Migration { version: 21, sql: include_str!("../migrations/0021_signing_key.sql") },
+    Migration { version: 22, sql: include_str!("../migrations/0022_annotation.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

@@ -214,7 +214,7 @@ impl Run {
             .account_write_blocking(self.account, "model", messages, move |tx| {
                 let mut uids = Vec::new();
                 for message in &copies {
-                    let options = Append { flags: given.clone(), internal_date: None };
+                    let options = Append { flags: given.clone(), ..Append::default() };
                     uids.push(tx.append_message(id, message, options)?.uid.get());
                 }
                 Ok(uids)

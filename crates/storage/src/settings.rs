@@ -69,6 +69,15 @@ pub struct Settings {
     pub metadata_entries_max: u64,
     /// Bytes of all annotations in the space of one account. Default 10 MiB.
     pub metadata_bytes_max: u64,
+    /// Bytes of the value of one annotation of a message (RFC 5257 §4.1: at least 1,024). Default
+    /// 32 KiB.
+    pub annotation_value_bytes_max: u64,
+    /// Annotations of one message, shared ones and those of one account each (RFC 5257 §4.1: at
+    /// least 10). Default 50.
+    pub annotations_max: u64,
+    /// Bytes of the annotations that one account sets in the mailboxes of one account, and of
+    /// the shared ones there. Default 32 MiB.
+    pub annotation_bytes_max: u64,
     /// Entries of the access control list of one mailbox, and accounts with which one account is
     /// shared as a whole. Default 1,000.
     pub acl_entries_max: u64,
@@ -138,6 +147,9 @@ impl Settings {
             metadata_value_bytes_max: 32 * 1024,
             metadata_entries_max: 100,
             metadata_bytes_max: 10 * 1024 * 1024,
+            annotation_value_bytes_max: 32 * 1024,
+            annotations_max: 50,
+            annotation_bytes_max: 32 * 1024 * 1024,
             acl_entries_max: 1_000,
             shared_mailboxes_max: 10_000,
             scripts_max: 100,

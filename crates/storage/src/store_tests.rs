@@ -68,7 +68,7 @@ fn promised_is_there(database: &Database) {
             .account_write_blocking(account, "append", vec![message], move |tx| {
                 let inbox = tx.find_mailbox(account, &MailboxName::parse("inbox")?)?.unwrap();
                 let flags = Flags::new(SystemFlags::SEEN, Vec::new());
-                tx.append_message(inbox.id, &copy, Append { flags, internal_date: None })
+                tx.append_message(inbox.id, &copy, Append { flags, ..Append::default() })
             })
             .unwrap();
     }

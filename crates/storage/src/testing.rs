@@ -167,7 +167,7 @@ impl TestStore {
         flags: Flags,
     ) -> Result<Appended> {
         let message = Arc::new(PreparedMessage::new(bytes.to_vec()));
-        let append = Append { flags, internal_date: None };
+        let append = Append { flags, ..Append::default() };
         let messages = vec![message.clone()];
         let committed = self.store.account_write_blocking(account, "test", messages, move |tx| {
             tx.append_message(mailbox, &message, append)

@@ -3,8 +3,9 @@
 
 use crate::commands::table::Row;
 use crate::types::{
-    AppendArgs, AppendData, CatenatePart, Command, FetchArgs, FetchAttribute, ListArgs, SearchKey,
-    SearchReturn, SelectArgs, SortKey, StatusItem, StatusItems, ThreadAlgorithm,
+    AppendArgs, AppendData, AppendMessage, CatenatePart, Command, FetchArgs, FetchAttribute,
+    ListArgs, SearchKey, SearchReturn, SelectArgs, SortKey, StatusItem, StatusItems,
+    ThreadAlgorithm,
 };
 use crate::url::ImapUrl;
 
@@ -43,6 +44,8 @@ const COMMANDS: &[(&str, &str)] = &[
     ("XLIST", "SPECIAL-USE"),
 ];
 
+const ANNOTATE: &str = "ANNOTATE-EXPERIMENT-1";
+
 /// The capabilities without which the command could not be.
 pub(crate) fn needed(row: &Row, command: &Command) -> Vec<&'static str> {
     let mut needed = Vec::new();
@@ -56,6 +59,7 @@ pub(crate) fn needed(row: &Row, command: &Command) -> Vec<&'static str> {
             needed.extend(mechanism(&args.mechanism));
         }
         Command::Append(args) => append(args, &mut needed),
+        Command::Replace(args) => append_message(&args.message, &mut needed),
         Command::GenUrlAuth(urls) => {
             urls.iter().for_each(|url| partial_url(&url.rump, &mut needed));
         }
@@ -65,6 +69,10 @@ pub(crate) fn needed(row: &Row, command: &Command) -> Vec<&'static str> {
         Command::List(args) => list(args, &mut needed),
         Command::Status(_, items) => status(*items, &mut needed),
         Command::Fetch(args) => fetch(args, &mut needed),
+        Command::Annotate(args) => {
+            needed.push(ANNOTATE);
+            needed.extend(args.unchanged_since.map(|_| "CONDSTORE"));
+        }
         Command::Store(args) => needed.extend(args.unchanged_since.map(|_| "CONDSTORE")),
         Command::Search(args) => {
             search(&args.key, args.returns, ["ESEARCH", "CONTEXT=SEARCH"], &mut needed);
@@ -74,9 +82,11 @@ pub(crate) fn needed(row: &Row, command: &Command) -> Vec<&'static str> {
         }
         Command::Sort(args) => {
             search(&args.key, args.returns, ["ESORT", "CONTEXT=SORT"], &mut needed);
-            let displays = |key| matches!(key, SortKey::DisplayFrom | SortKey::DisplayTo);
-            let displays = args.criteria.iter().any(|criterion| displays(criterion.key));
-            needed.extend(displays.then_some("SORT=DISPLAY"));
+            needed.extend(args.criteria.iter().filter_map(|criterion| match criterion.key {
+                SortKey::DisplayFrom | SortKey::DisplayTo => Some("SORT=DISPLAY"),
+                SortKey::Annotation(..) => Some(ANNOTATE),
+                _ => None,
+            }));
         }
         Command::Thread(args) => {
             search(&args.key, None, ["ESEARCH", "CONTEXT=SEARCH"], &mut needed);
@@ -96,17 +106,20 @@ fn mechanism(name: &str) -> Option<&'static str> {
 
 fn append(args: &AppendArgs, needed: &mut Vec<&'static str>) {
     needed.extend((args.messages.len() > 1).then_some("MULTIAPPEND"));
-    for message in &args.messages {
-        match &message.data {
-            AppendData::Whole { utf8: true, .. } => needed.push("UTF8=ACCEPT"),
-            AppendData::Whole { binary: true, .. } => needed.push("BINARY"),
-            AppendData::Whole { .. } => {}
-            AppendData::Catenate(parts) => {
-                needed.push("CATENATE");
-                for part in parts {
-                    if let CatenatePart::Url(url) = part {
-                        partial_url(url, needed);
-                    }
+    args.messages.iter().for_each(|message| append_message(message, needed));
+}
+
+fn append_message(message: &AppendMessage, needed: &mut Vec<&'static str>) {
+    needed.extend((!message.annotations.is_empty()).then_some(ANNOTATE));
+    match &message.data {
+        AppendData::Whole { utf8: true, .. } => needed.push("UTF8=ACCEPT"),
+        AppendData::Whole { binary: true, .. } => needed.push("BINARY"),
+        AppendData::Whole { .. } => {}
+        AppendData::Catenate(parts) => {
+            needed.push("CATENATE");
+            for part in parts {
+                if let CatenatePart::Url(url) = part {
+                    partial_url(url, needed);
                 }
             }
         }
@@ -121,6 +134,7 @@ fn partial_url(url: &str, needed: &mut Vec<&'static str>) {
 
 fn select(args: &SelectArgs, needed: &mut Vec<&'static str>) {
     needed.extend(args.condstore.then_some("CONDSTORE"));
+    needed.extend(args.annotate.then_some(ANNOTATE));
     needed.extend(args.qresync.as_ref().map(|_| "QRESYNC"));
 }
 
@@ -153,6 +167,7 @@ fn fetch(args: &FetchArgs, needed: &mut Vec<&'static str>) {
         FetchAttribute::EmailId | FetchAttribute::ThreadId => Some("OBJECTID"),
         FetchAttribute::Preview { .. } => Some("PREVIEW"),
         FetchAttribute::SaveDate => Some("SAVEDATE"),
+        FetchAttribute::Annotation(_) => Some(ANNOTATE),
         _ => None,
     }));
 }
@@ -175,6 +190,7 @@ fn search(
         (asked.relevancy || key.is_fuzzy(), "SEARCH=FUZZY"),
         (key.any(&mut |key| within(key)), "WITHIN"),
         (key.uses_modseq(), "CONDSTORE"),
+        (key.uses_annotations(), ANNOTATE),
     ];
     needed.extend(used.into_iter().filter(|(is_used, _)| *is_used).map(|(_, name)| name));
 }

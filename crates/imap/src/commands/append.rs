@@ -9,6 +9,8 @@ use std::sync::Arc;
 use ids::{Timestamp, Uid};
 use storage::{Append, PreparedMessage, StorageError};
 
+use super::annotations::changes_of;
+use super::store::annotation::no_part;
 use super::{Ctx, Reply, ReplyCode, message_limit, target_gone, target_mailbox};
 use crate::error::{CommandError, Result, refused};
 use crate::render::Code;
@@ -42,7 +44,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: AppendArgs) -> Result<Reply> {
             Ok(appended)
         })
         .await
-        .map_err(target_gone)?;
+        .map_err(|error| no_part(target_gone(error)))?;
     let appended = ctx.note_own(appended);
     for message in &counted {
         ctx.count_message(message);
@@ -63,7 +65,7 @@ pub(super) async fn prepare(
     ctx: &mut Ctx<'_>,
     message: AppendMessage,
 ) -> Result<(Arc<PreparedMessage>, Append)> {
-    let AppendMessage { flags, internal_date, data } = message;
+    let AppendMessage { flags, internal_date, annotations, data } = message;
     let (bytes, binary) = match data {
         AppendData::Whole { bytes, binary, .. } => (bytes, binary),
         AppendData::Catenate(parts) => catenate::put_together(ctx, parts).await?,
@@ -74,7 +76,7 @@ pub(super) async fn prepare(
     let bytes = if binary && bytes.contains(&0) { as_text(bytes).await? } else { bytes };
     let internal_date = internal_date.map(|date| Timestamp::from_secs(date.unix_secs()));
     let prepared = Arc::new(ctx.shared.store.prepare(bytes).await?);
-    Ok((prepared, Append { flags, internal_date }))
+    Ok((prepared, Append { flags, internal_date, annotations: changes_of(annotations) }))
 }
 
 /// A message with NUL in a form that BODY[…] can send.

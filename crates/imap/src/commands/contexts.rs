@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ids::AccountId;
 use storage::{Diff, Snapshot};
 
 use super::progress::Progress;
@@ -94,14 +95,16 @@ pub(super) fn run_cancel(ctx: &mut Ctx<'_>, tags: &[Tag]) -> Result<Reply> {
 /// called after it was told of the changes that caused it. What cannot be found out now is told
 /// later.
 pub(crate) async fn refresh(shared: &Shared, state: &mut State, out: &mut Vec<u8>) {
+    let actor = state.user().map(|user| user.account);
     let Some(selected) = state.selected_mut().filter(|selected| !selected.contexts.is_empty())
     else {
         return;
     };
     let known = selected.known().clone();
     let recent = numbers_of(selected.recent());
+    let Some(actor) = actor else { return };
     for context in selected.contexts.iter_mut() {
-        if let Err(error) = refresh_one(shared, context, &known, &recent, out).await {
+        if let Err(error) = refresh_one(shared, actor, context, &known, &recent, out).await {
             tracing::debug!(%error, "a context is not up to date");
         }
     }
@@ -109,6 +112,7 @@ pub(crate) async fn refresh(shared: &Shared, state: &mut State, out: &mut Vec<u8
 
 async fn refresh_one(
     shared: &Shared,
+    actor: AccountId,
     context: &mut Context,
     known: &Arc<Snapshot>,
     recent: &NumberSet,
@@ -121,7 +125,7 @@ async fn refresh_one(
     if !fresh.is_empty() {
         let nothing = NumberSet::new();
         let (key, collation) = (&context.key, context.collation);
-        let asked = Asked { key, known, saved: &nothing, recent, collation };
+        let asked = Asked { key, known, saved: &nothing, recent, actor, collation };
         let program = search::compile(&shared.store, asked).await?;
         let matched =
             evaluate(&shared.store, known.clone(), &fresh, program, &Progress::default()).await?;
@@ -130,7 +134,7 @@ async fn refresh_one(
         let gone = numbers_of(&uids_of(known, &fresh)).intersection(&held).difference(&matched);
         let new = matched.difference(&held);
         let left = held.difference(&gone);
-        let next = next_results(shared, context, known, &left, &new).await?;
+        let next = next_results(shared, actor, context, known, &left, &new).await?;
         // RFC 5267 §4.3.2: the client works them off in this order.
         let removed = context.results.remove(&gone);
         context.tell(ContextUpdate::RemoveFrom, removed, known, out);
@@ -153,6 +157,7 @@ fn fresh(known: &Snapshot, diff: &Diff) -> NumberSet {
 /// The results with those that are new, in their order.
 async fn next_results(
     shared: &Shared,
+    actor: AccountId,
     context: &Context,
     known: &Arc<Snapshot>,
     left: &NumberSet,
@@ -168,7 +173,7 @@ async fn next_results(
     let seqs = all.iter().filter_map(|uid| known.seq_of(ids::Uid::new(uid))).collect();
     let found = Found { known: known.clone(), seqs, reached: None };
     let (criteria, collation) = (context.criteria.clone(), context.collation);
-    let order = Order { criteria, collation, scores: None };
+    let order = Order { actor, criteria, collation, scores: None };
     let seqs = in_order(shared, &found, order).await?;
     Ok(Results::Sorted(search::uids_in_order(known, &seqs)))
 }

@@ -151,7 +151,7 @@ async fn find_elsewhere(
         // Neither `$` nor \Recent says anything of another mailbox.
         let nothing = NumberSet::new();
         let (saved, recent) = (&nothing, &nothing);
-        let asked = Asked { key: &args.key, known: &known, saved, recent, collation };
+        let asked = Asked { key: &args.key, known: &known, saved, recent, actor, collation };
         let program = search::compile(&store, asked).await?;
         let mut all = NumberSet::new();
         all.insert_range(1, known.exists());

@@ -3,10 +3,12 @@
 //! The answer is made in batches: while one is on its way to the client, the next is read and
 //! rendered on a storage thread. No transaction is open while bytes are written.
 
+mod annotation;
 mod large;
 mod response;
 pub(super) mod section;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ids::{ContentId, ModSeq, Timestamp, Uid, UidSet};
@@ -15,14 +17,16 @@ use storage::{
     Content, Entry, FlagChange, ReadTx, Rights, Snapshot, StorageError, Store, ThreadId,
 };
 
+use self::annotation::Annotations;
 use self::large::Large;
-use self::response::{Plan, Read, render_message};
+pub(super) use self::response::Plan;
+use self::response::{Read, render_message};
 use super::batches::{BATCH_BYTES, Batches};
 use super::vanished::{Asked, expunged_since};
 use super::{Ctx, Reply, message_limit, own_modseq};
 use crate::error::{CommandError, Result, refused};
 use crate::render::{self, Code};
-use crate::session::{Enabled, Updates};
+use crate::session::Updates;
 use crate::types::{Addressing, FetchArgs, FetchAttribute, NumberSet, SequenceSet};
 
 /// LIMIT: what only the view is asked for is handed over in pieces of this size.
@@ -56,10 +60,11 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: FetchArgs) -> Result<Reply> {
     }
     let (seqs, reached) = message_limit::cut(limit, ctx.selected()?.known(), seqs);
     let seen = mark_seen(ctx, &args, &seqs).await?;
+    let actor = ctx.user()?.account;
     let selected = ctx.selected()?;
     let (known, recent) = (selected.known().clone(), selected.recent().clone());
     let by = args.by;
-    let mut plan = Plan::new(args, enabled, seen, recent);
+    let mut plan = Plan::new(args, actor, enabled, seen, recent);
     // RFC 9738 §3.1: where not all is told, the highest comes first.
     plan.descending = reached.is_some();
     answer(ctx, by, known, &seqs, plan).await?;
@@ -226,7 +231,7 @@ async fn answer_from_view(
     if plan.descending {
         for seq in ranges.iter().rev().flat_map(|&(first, last)| (first..=last).rev()) {
             if let Some(entry) = known.by_seq(seq) {
-                render_message(&mut out, seq, &entry, plan, Read::default());
+                render_message(&mut out, seq, &entry, plan, &Read::default());
             }
             if out.len() >= PIECE_BYTES {
                 ctx.check_rights().await?;
@@ -238,7 +243,7 @@ async fn answer_from_view(
         return Ok(());
     }
     for (seq, entry) in ranges.iter().flat_map(|&(first, last)| known.entries(first..=last)) {
-        render_message(&mut out, seq, &entry, plan, Read::default());
+        render_message(&mut out, seq, &entry, plan, &Read::default());
         if out.len() >= PIECE_BYTES {
             ctx.connection.write(&out).await?;
             out.clear();
@@ -257,11 +262,9 @@ pub(super) async fn of_new(
     store: &Store,
     known: Arc<Snapshot>,
     seqs: &NumberSet,
-    attributes: Vec<FetchAttribute>,
-    enabled: Enabled,
-    recent: UidSet,
+    plan: Plan,
 ) -> Result<Vec<u8>> {
-    let plan = Arc::new(Plan::of_new(attributes, enabled, recent));
+    let plan = Arc::new(plan);
     let mut batches = Batches::new(&known, seqs, plan.want()).giving(plan.copies());
     let mut out = Vec::new();
     while out.len() < NEWS_BYTES
@@ -303,7 +306,7 @@ fn held_contents(
     seqs: &[u32],
     plan: &Plan,
 ) -> Option<Vec<Content>> {
-    if plan.wants_threads() || plan.wants_save_dates() {
+    if plan.wants_rows() {
         return None;
     }
     let entries = seqs.iter().filter_map(|&seq| known.by_seq(seq));
@@ -326,10 +329,10 @@ impl Rendered {
         read: Read<'static>,
         plan: &Plan,
     ) -> Added {
-        let more = plan.bytes_max(&content);
+        let more = plan.bytes_max(&content) + read.annotations.bytes();
         if more.saturating_add(self.bytes.len() as u64) <= RENDERED_BYTES {
             let read = read.with(&content);
-            self.is_whole &= render_message(&mut self.bytes, seq, entry, plan, read);
+            self.is_whole &= render_message(&mut self.bytes, seq, entry, plan, &read);
             return Added::Rendered;
         }
         if !self.bytes.is_empty() {
@@ -386,15 +389,16 @@ fn render_batch(
     seqs: &[u32],
     plan: &Plan,
 ) -> storage::Result<Rendered> {
-    let entries: Vec<_> =
+    let mut entries: Vec<_> =
         seqs.iter().filter_map(|&seq| known.by_seq(seq).map(|entry| (seq, entry))).collect();
+    let left_out = annotation::cut(tx, known, &mut entries, plan)?;
     let ids: Vec<_> = entries.iter().map(|(_, entry)| entry.content()).collect();
     let contents = tx.load_contents_within(&ids, plan.want(), BATCH_BYTES)?;
     let rows = Rows::load(tx, known, &entries, plan)?;
     let loaded = entries.iter().map(|(_, entry)| entry).take(contents.len());
     let mut rendered = Rendered::begin(bytes);
     rendered.bytes.reserve(plan.estimate(loaded).min(RENDERED_BYTES as usize));
-    rendered.rest = entries.get(contents.len()).map(|(seq, _)| *seq);
+    rendered.rest = entries.get(contents.len()).map(|(seq, _)| *seq).or(left_out);
     for (at, ((seq, entry), content)) in entries.iter().zip(contents).enumerate() {
         let Some(content) = content else {
             rendered.is_complete = false;
@@ -404,7 +408,7 @@ fn render_batch(
             Added::Rendered => {}
             Added::Full => break,
             Added::Large => {
-                rendered.rest = entries.get(at + 1).map(|(seq, _)| *seq);
+                rendered.rest = entries.get(at + 1).map(|(seq, _)| *seq).or(left_out);
                 break;
             }
         }
@@ -417,6 +421,7 @@ fn render_batch(
 struct Rows {
     threads: Vec<(ContentId, ThreadId)>,
     save_dates: Vec<(Uid, Timestamp)>,
+    annotations: BTreeMap<Uid, Annotations>,
 }
 
 impl Rows {
@@ -431,10 +436,12 @@ impl Rows {
             let contents: Vec<_> = entries.iter().map(|(_, entry)| entry.content()).collect();
             rows.threads = tx.load_threads(&contents)?;
         }
-        if plan.wants_save_dates()
-            && let (Some((_, first)), Some((_, last))) = (entries.first(), entries.last())
-        {
-            rows.save_dates = tx.load_save_dates(known.mailbox(), first.uid()..=last.uid())?;
+        let Some(range) = annotation::range_of(entries) else { return Ok(rows) };
+        if plan.wants_save_dates() {
+            rows.save_dates = tx.load_save_dates(known.mailbox(), range)?;
+        }
+        if plan.annotation().is_some() {
+            rows.annotations = annotation::load(tx, known, entries, plan)?;
         }
         Ok(rows)
     }
@@ -447,6 +454,7 @@ impl Rows {
             content: None,
             thread: thread.and_then(|at| self.threads.get(at)).map(|(_, thread)| *thread),
             saved: saved.and_then(|at| self.save_dates.get(at)).map(|(_, saved)| *saved),
+            annotations: self.annotations.get(&uid).cloned().unwrap_or_default(),
         }
     }
 }

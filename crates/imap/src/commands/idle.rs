@@ -3,7 +3,7 @@
 use net::ConnectionError;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Ctx, Reply, contexts, notify, recent, rights};
+use super::{Ctx, Reply, annotations, contexts, notify, recent, rights};
 use crate::error::{CommandError, Result};
 use crate::parse::Step;
 use crate::render::{self, Status};
@@ -84,6 +84,7 @@ async fn tell(ctx: &mut Ctx<'_>) -> Result<()> {
         selected.tell_modseq(enabled, &mut out);
         recent::keep(ctx.shared, ctx.state);
     }
+    annotations::refresh(ctx.shared, ctx.state, enabled, &mut out).await;
     contexts::refresh(ctx.shared, ctx.state, &mut out).await;
     ctx.connection.push(&out);
     Ok(())

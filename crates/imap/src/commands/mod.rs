@@ -7,6 +7,7 @@
 pub mod table;
 
 mod acl;
+pub(crate) mod annotations;
 mod append;
 mod authenticate;
 mod batches;
@@ -300,6 +301,7 @@ pub(crate) fn run<'r>(ctx: &'r mut Ctx<'_>, command: Command) -> Running<'r> {
         Command::Thread(args) => Box::pin(thread::run(ctx, args)),
         Command::Fetch(args) => Box::pin(fetch::run(ctx, args)),
         Command::Store(args) => Box::pin(store::run(ctx, args)),
+        Command::Annotate(args) => Box::pin(store::annotation::run(ctx, args)),
         Command::Copy(args) => Box::pin(copy::run(ctx, args)),
         Command::Move(args) => Box::pin(r#move::run(ctx, args)),
     }
@@ -340,7 +342,7 @@ pub(crate) async fn target_mailbox(
 /// source that was deleted, the session ends anyway.
 pub(crate) fn target_gone(error: StorageError) -> CommandError {
     match error {
-        StorageError::NotFound(_) => refused(Code::TryCreate, "No such mailbox"),
+        StorageError::NotFound("mailbox") => refused(Code::TryCreate, "No such mailbox"),
         error => error.into(),
     }
 }

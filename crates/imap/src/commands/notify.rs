@@ -55,6 +55,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: NotifyArgs) -> Result<Reply> {
         // would be wrong.
         *ctx.notify = Some(Box::new(Notify::of_nothing(actor)));
         ctx.enabled.tell_flags(true);
+        ctx.enabled.tell_annotations(false);
         return Ok(Reply::done());
     };
     if groups.iter().any(|group| group.is_unknown) {
@@ -63,6 +64,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: NotifyArgs) -> Result<Reply> {
     }
     let of_selected = |group: &&EventGroup| group.is_selected() && !group.events.is_empty();
     let flags = groups.iter().find(of_selected);
+    let annotations =
+        flags.is_some_and(|group| group.events.contains(NotifyEvent::AnnotationChange));
     // RFC 5465 §3.1: no SELECTED is SELECTED NONE: nothing unasked. What a command of the client
     // itself brings to light is told as ever, or its numbers would be wrong.
     let flags = flags.is_none_or(|group| group.events.contains(NotifyEvent::FlagChange));
@@ -84,6 +87,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: NotifyArgs) -> Result<Reply> {
         tell_status(ctx, &notify.groups, &tree);
     }
     ctx.enabled.tell_flags(flags);
+    ctx.enabled.tell_annotations(annotations);
     *ctx.notify = Some(notify);
     Ok(Reply::done())
 }
@@ -231,8 +235,10 @@ impl Notify {
 
 /// Whether a fact is about the messages of the open mailbox, which are told from its view.
 fn is_of(change: &Change, selected: Option<CollectionId>) -> bool {
-    use storage::Fact::{FlagsChanged, MessagesAdded, MessagesExpunged};
-    let of_messages =
-        matches!(change.fact, MessagesAdded(_) | FlagsChanged(_) | MessagesExpunged(_));
+    use storage::Fact::{AnnotationsChanged, FlagsChanged, MessagesAdded, MessagesExpunged};
+    let of_messages = matches!(
+        change.fact,
+        MessagesAdded(_) | FlagsChanged(_) | AnnotationsChanged(_) | MessagesExpunged(_)
+    );
     of_messages && change.collection == selected
 }

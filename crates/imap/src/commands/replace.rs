@@ -1,6 +1,7 @@
 //! REPLACE and UID REPLACE (RFC 8508).
 
 use super::append::{is_cancelled, prepare};
+use super::store::annotation::no_part;
 use super::{Ctx, Reply, ReplyCode, require_writable, target_gone, target_mailbox};
 use crate::error::{CommandError, Result};
 use crate::render::{self, Status};
@@ -30,7 +31,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ReplaceArgs) -> Result<Reply> {
             tx.replace_message_as(user.account, (source, old), target, &message, append)
         })
         .await
-        .map_err(target_gone)?;
+        .map_err(|error| no_part(target_gone(error)))?;
     let replaced = ctx.note_own(replaced);
     ctx.count_message(&counted);
     let uids: NumberSet = [replaced.uid.get()].into_iter().collect();

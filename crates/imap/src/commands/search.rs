@@ -16,6 +16,7 @@ mod sought;
 
 use std::sync::Arc;
 
+use ids::AccountId;
 use message::Collation;
 use storage::{Near, ReadTx, Snapshot, StorageError, Store, Want};
 
@@ -98,11 +99,11 @@ pub(super) async fn find(
     limit: Option<u32>,
 ) -> Result<Found> {
     let store = ctx.shared.store.clone();
-    let collation = *ctx.collation;
+    let (actor, collation) = (ctx.user()?.account, *ctx.collation);
     let selected = ctx.selected()?;
     let (known, saved) = (selected.known().clone(), selected.saved.clone());
     let recent = numbers_of(selected.recent());
-    let asked = Asked { key, known: &known, saved: &saved, recent: &recent, collation };
+    let asked = Asked { key, known: &known, saved: &saved, recent: &recent, actor, collation };
     let (among, reached) = among(&store, limit, &asked).await?;
     let program = compile(&store, asked).await?;
     if key.uses_modseq() {
@@ -161,13 +162,15 @@ pub(super) struct Asked<'a> {
     pub(super) saved: &'a NumberSet,
     /// UIDs that are `\Recent`.
     pub(super) recent: &'a NumberSet,
+    /// Who searches: annotations are not the same to everybody.
+    pub(super) actor: AccountId,
     pub(super) collation: Collation,
 }
 
 /// Makes a search ready.
 pub(super) async fn compile(store: &Store, asked: Asked<'_>) -> Result<Program> {
-    let Asked { key, known, saved, recent, collation } = asked;
-    let rows = RowKeys::load(store, known.mailbox(), key).await?;
+    let Asked { key, known, saved, recent, actor, collation } = asked;
+    let rows = RowKeys::load(store, actor, known.mailbox(), key, collation).await?;
     Ok(Program::compile(key, &Sets { known, saved, recent, rows, collation }, store.now()))
 }
 

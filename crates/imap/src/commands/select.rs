@@ -28,6 +28,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SelectArgs, access: Access) -> 
     let view = ctx.shared.store.open_view(mailbox.account, mailbox.id).await?;
     let tenure = tenure(ctx, &mailbox).await?;
     // RFC 4314 §5.2: READ-ONLY where this user may change nothing.
+    let asked = access;
     let access = match tenure.rights.intersects(Rights::CHANGING) {
         true => access,
         false => Access::ReadOnly,
@@ -37,7 +38,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SelectArgs, access: Access) -> 
         ctx.enable_condstore();
     }
     let enabled = *ctx.enabled;
-    let selected = Selected::new(view, tenure, access, enabled);
+    let mut selected = Selected::new(view, tenure, access, enabled);
+    selected.note_asked(asked, args.annotate);
     let resync = match args.qresync {
         // RFC 7162 §3.2.5: what a client remembers of another mailbox is passed over.
         Some(params) if params.uid_validity == selected.known().uid_validity() => {
@@ -50,8 +52,12 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SelectArgs, access: Access) -> 
         true => mailbox.name.as_str(),
         false => args.mailbox.as_str(),
     };
+    let annotations = annotations(ctx, asked);
     ctx.push(|out| {
         tell_opened(out, &selected, enabled);
+        if let Some(code) = annotations {
+            render::untagged(out, Status::Ok, Some(&code), "Annotations");
+        }
         if enabled.rev2() {
             // RFC 9051 §6.3.2: LIST with the mailbox's name, and under OLDNAME the one asked for
             // where that is spelled another way (§6.3.9.7).
@@ -83,6 +89,17 @@ async fn tenure(ctx: &Ctx<'_>, mailbox: &Mailbox) -> Result<Tenure> {
         true => Ok(Tenure { owner, rights }),
         false => Err(refused(Code::NonExistent, "No such mailbox")),
     }
+}
+
+/// RFC 5257 §4.1: how long a value may be, or that none may be changed.
+fn annotations(ctx: &Ctx<'_>, asked: Access) -> Option<Code<'static>> {
+    if ctx.off.contains(&ctx.shared.settings, "ANNOTATE-EXPERIMENT-1") {
+        return None;
+    }
+    Some(Code::Annotations(match asked {
+        Access::ReadWrite => Some(ctx.shared.store.settings().annotation_value_bytes_max),
+        Access::ReadOnly => None,
+    }))
 }
 
 fn tell_opened(out: &mut Vec<u8>, selected: &Selected, enabled: Enabled) {

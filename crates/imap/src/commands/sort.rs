@@ -1,11 +1,15 @@
 //! SORT and UID SORT (RFC 5256 §3) with DISPLAYFROM and DISPLAYTO (RFC 5957) and what RETURN asks
 //! for (RFC 5267 §3).
 
+mod annotation;
+
 use std::ops::Range;
 
+use ids::AccountId;
 use message::{Collation, SortText};
 use storage::{MailboxKeys, Snapshot, SortWant};
 
+use self::annotation::Ranks;
 use super::progress::Progress;
 use super::search::{self, Found, off_thread};
 use super::{Ctx, Reply, contexts};
@@ -30,7 +34,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SortArgs) -> Result<Reply> {
         }
         false => None,
     };
-    let order = Order { criteria: args.criteria.clone(), collation: *ctx.collation, scores };
+    let (actor, collation) = (ctx.user()?.account, *ctx.collation);
+    let order = Order { actor, criteria: args.criteria.clone(), collation, scores };
     let sorting = in_order(ctx.shared, &found, order);
     let results = Results::Sorted(ctx.wait_for(&Progress::default(), sorting).await??);
     if let Some(key) = followed {
@@ -42,6 +47,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SortArgs) -> Result<Reply> {
 
 /// The order asked for.
 pub(super) struct Order {
+    /// Who sorts: annotations are not the same to everybody.
+    pub(super) actor: AccountId,
     pub(super) criteria: Vec<SortCriterion>,
     pub(super) collation: Collation,
     /// How relevant each message is, in mailbox order, where that matters.
@@ -56,25 +63,31 @@ pub(super) async fn in_order(shared: &Shared, found: &Found, order: Order) -> Re
         None => None,
     };
     let known = found.known.clone();
-    let sorting =
-        move || Sorter { known: &known, keys: keys.as_ref(), order: &order, seqs: &seqs }.sorted();
+    let ranks = annotation::ranks(shared, &known, &order).await?;
+    let sorting = move || {
+        let (known, keys, order, seqs) = (&*known, keys.as_ref(), &order, &*seqs);
+        Sorter { known, keys, order, ranks: &ranks, seqs }.sorted()
+    };
     off_thread(found.seqs.len() as usize, sorting).await
 }
 
 /// The keys that have to be read; `None` where the view has all that is needed.
 fn want(criteria: &[SortCriterion], collation: Collation) -> Option<SortWant> {
-    let is_known = |key| matches!(key, SortKey::Arrival | SortKey::Relevancy | SortKey::Size);
-    if criteria.iter().all(|criterion| is_known(criterion.key)) {
+    let is_known = |key: &SortKey| {
+        use SortKey::{Annotation, Arrival, Relevancy, Size};
+        matches!(key, Annotation(..) | Arrival | Relevancy | Size)
+    };
+    if criteria.iter().all(|criterion| is_known(&criterion.key)) {
         return None;
     }
     let mut texts: Vec<SortText> =
-        criteria.iter().filter_map(|criterion| text_of(criterion.key)).collect();
+        criteria.iter().filter_map(|criterion| text_of(&criterion.key)).collect();
     texts.sort_unstable();
     texts.dedup();
     Some(SortWant { texts, collation, threads: false })
 }
 
-fn text_of(key: SortKey) -> Option<SortText> {
+fn text_of(key: &SortKey) -> Option<SortText> {
     match key {
         SortKey::Subject => Some(SortText::Subject),
         SortKey::From => Some(SortText::From),
@@ -82,7 +95,11 @@ fn text_of(key: SortKey) -> Option<SortText> {
         SortKey::Cc => Some(SortText::Cc),
         SortKey::DisplayFrom => Some(SortText::DisplayFrom),
         SortKey::DisplayTo => Some(SortText::DisplayTo),
-        SortKey::Arrival | SortKey::Date | SortKey::Relevancy | SortKey::Size => None,
+        SortKey::Annotation(..)
+        | SortKey::Arrival
+        | SortKey::Date
+        | SortKey::Relevancy
+        | SortKey::Size => None,
     }
 }
 
@@ -91,6 +108,8 @@ struct Sorter<'s> {
     known: &'s Snapshot,
     keys: Option<&'s MailboxKeys>,
     order: &'s Order,
+    /// Of annotations, criterion by criterion.
+    ranks: &'s [Ranks],
     /// Ascending.
     seqs: &'s [u32],
 }
@@ -102,12 +121,12 @@ impl Sorter<'_> {
         // RFC 5256 §3, "an implicit sort criterion of sequence number".
         let mut places: Vec<(u64, u32)> = (0..self.seqs.len() as u32).map(|at| (0, at)).collect();
         let mut runs: Vec<Range<usize>> = std::iter::once(0..places.len()).collect();
-        for criterion in &self.order.criteria {
+        for (criterion, ranks) in self.order.criteria.iter().zip(self.ranks) {
             let mut equal = Vec::new();
             for run in runs {
                 let (start, Some(run)) = (run.start, places.get_mut(run)) else { continue };
                 for (value, at) in run.iter_mut() {
-                    *value = self.value(criterion, *at);
+                    *value = self.value(criterion, ranks, *at);
                 }
                 run.sort_unstable();
                 let mut from = start;
@@ -124,10 +143,14 @@ impl Sorter<'_> {
     }
 
     /// What a message is compared by.
-    fn value(&self, criterion: &SortCriterion, at: u32) -> u64 {
+    fn value(&self, criterion: &SortCriterion, ranks: &Ranks, at: u32) -> u64 {
         let seq = self.seqs.get(at as usize).copied().unwrap_or_default();
-        let key = criterion.key;
+        let key = &criterion.key;
         let value = match key {
+            SortKey::Annotation(..) => {
+                let uid = self.known.by_seq(seq).map(|entry| entry.uid());
+                uid.and_then(|uid| ranks.get(&uid)).copied().unwrap_or(0).into()
+            }
             SortKey::Arrival => {
                 let received = self.known.by_seq(seq).map(|entry| entry.internal_date());
                 ordered(received.map_or(i64::MIN, |received| received.as_micros()))

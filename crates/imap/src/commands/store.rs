@@ -1,5 +1,7 @@
 //! STORE and UID STORE (RFC 9051 §6.4.6), with UNCHANGEDSINCE (RFC 7162 §3.1.3).
 
+pub(super) mod annotation;
+
 use std::sync::Arc;
 
 use ids::{ModSeq, Uid, UidSet};
@@ -8,7 +10,7 @@ use storage::{Entry, FlagChange, Snapshot, Stored};
 use super::{
     Ctx, Reply, ReplyCode, message_limit, numbers_of, own_modseq, require_writable, uids_of,
 };
-use crate::error::{Result, refused};
+use crate::error::{CommandError, Result, refused};
 use crate::render::Code;
 use crate::session::{Enabled, Selected, Updates, begin_fetch};
 use crate::types::{Addressing, NumberSet, StoreAction, StoreArgs};
@@ -47,14 +49,15 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: StoreArgs) -> Result<Reply> {
         return Ok(message_limit::reply(ctx, reached, reply));
     }
     if stored.applied.is_empty() && !uids.is_empty() && args.by == Addressing::Seq {
-        // Nothing was stored, as others have expunged all of them: the client must not believe
-        // otherwise (RFC 9051 §7.1, EXPUNGEISSUED).
-        return Err(refused(
-            Code::ExpungeIssued,
-            "The messages have been deleted by another session",
-        ));
+        return Err(none_left());
     }
     Ok(message_limit::reply(ctx, reached, Reply::done()))
+}
+
+/// Nothing was stored, as others have expunged all of the messages: the client must not believe
+/// otherwise (RFC 9051 §7.1, EXPUNGEISSUED).
+fn none_left() -> CommandError {
+    refused(Code::ExpungeIssued, "The messages have been deleted by another session")
 }
 
 /// RFC 7162 §3.1.3: MODIFIED names what was not changed, in the numbers of the command.

@@ -3,6 +3,7 @@
 use message::date::{DateTime, parse_internal_date};
 use message::flag::Flags;
 
+use super::annotation;
 use super::flag::flag_list;
 use super::mailbox::mailbox;
 use super::sequence_set::sequence_set;
@@ -49,7 +50,8 @@ fn replace_by(c: &mut Cursor<'_>, by: Addressing) -> Parsed<Command> {
     Ok(Command::Replace(Box::new(ReplaceArgs { set, by, mailbox, message })))
 }
 
-/// `append-message = [SP flag-list] [SP date-time] SP append-data` (RFC 4466 §3).
+/// `append-message = [SP flag-list] [SP date-time] *(SP append-ext) SP append-data` (RFC 4466 §3),
+/// `append-ext =/ att-annotate` (RFC 5257 §5).
 fn append_message(c: &mut Cursor<'_>) -> Parsed<AppendMessage> {
     c.sp()?;
     let (mut flags, mut internal_date) = (Flags::default(), None);
@@ -59,6 +61,11 @@ fn append_message(c: &mut Cursor<'_>) -> Parsed<AppendMessage> {
     }
     if c.peek() == Some(b'"') {
         internal_date = Some(date_time(c)?);
+        c.sp()?;
+    }
+    let mut annotations = Vec::new();
+    if c.eat_word(b"ANNOTATION ") {
+        annotations = annotation::values(c)?;
         c.sp()?;
     }
     let whole = |bytes, binary, utf8| AppendData::Whole { bytes, binary, utf8 };
@@ -74,7 +81,7 @@ fn append_message(c: &mut Cursor<'_>) -> Parsed<AppendMessage> {
         _ if c.eat_word(b"CATENATE ") => AppendData::Catenate(catenate(c)?),
         _ => return Err(c.wrong("expected a message")),
     };
-    Ok(AppendMessage { flags, internal_date, data })
+    Ok(AppendMessage { flags, internal_date, annotations, data })
 }
 
 /// `append-data =/ "CATENATE" SP "(" cat-part *(SP cat-part) ")"`,

@@ -2,6 +2,7 @@
 
 use ids::ModSeq;
 
+use super::annotation;
 use super::search::partial_range;
 use super::section::{partial, section, section_binary};
 use super::sequence_set::sequence_set;
@@ -150,6 +151,13 @@ pub(super) fn fetch_item(c: &mut Cursor<'_>, attributes: &mut Vec<FetchAttribute
         b"EMAILID" => A::EmailId,
         b"THREADID" => A::ThreadId,
         b"SAVEDATE" => A::SaveDate,
+        b"ANNOTATION" => {
+            // The answer does not say which of two it is to.
+            if attributes.iter().any(|known| matches!(known, A::Annotation(_))) {
+                return Err(ParseError::Syntax("ANNOTATION more than once"));
+            }
+            A::Annotation(annotation::query(c)?)
+        }
         b"PREVIEW" => A::Preview { lazy: preview_modifiers(c)? },
         b"ALL" | b"FAST" | b"FULL" => {
             expand_macro(upper, attributes);

@@ -10,6 +10,7 @@
 #![deny(clippy::indexing_slicing)]
 
 mod acl;
+mod annotation;
 mod announced;
 mod append;
 mod auth;

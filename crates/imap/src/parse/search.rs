@@ -4,6 +4,7 @@ use ids::ModSeq;
 use message::date::Day;
 use message::flag::{Keyword, SystemFlags};
 
+use super::annotation;
 use super::lexer::utf8;
 use super::sequence_set::sequence_set;
 use super::{Cursor, ParseError, Parsed};
@@ -190,7 +191,7 @@ struct Budget {
 }
 
 /// `search-key` (RFC 9051 §9; RFC 3501 §9 for NEW, OLD, RECENT; RFC 5032 §3; RFC 6203 §7;
-/// RFC 7162 §7; RFC 8474 §7). `depth` is how much deeper it may go.
+/// RFC 5257 §5; RFC 7162 §7; RFC 8474 §7). `depth` is how much deeper it may go.
 fn search_key(c: &mut Cursor<'_>, budget: &mut Budget, depth: usize) -> Parsed<SearchKey> {
     budget.keys = budget.keys.checked_sub(1).ok_or(ParseError::TooMany("too many search keys"))?;
     let depth = depth.checked_sub(1).ok_or(ParseError::TooMany("search keys nested too deep"))?;
@@ -282,6 +283,7 @@ fn key_with_argument(c: &mut Cursor<'_>, name: &[u8]) -> Parsed<SearchKey> {
         b"TEXT" => K::Text(argument(c)?),
         b"HEADER" => K::Header { field: argument(c)?, value: argument(c)? },
         b"EMAILID" => K::EmailId(argument(c)?),
+        b"ANNOTATION" => K::Annotation(annotation::criterion(c)?),
         b"THREADID" => K::ThreadId(argument(c)?),
         b"BEFORE" => K::Before(day(c)?),
         b"ON" => K::On(day(c)?),

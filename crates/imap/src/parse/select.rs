@@ -17,11 +17,12 @@ pub(crate) fn examine(c: &mut Cursor<'_>) -> Parsed<Command> {
     arguments(c).map(Command::Examine)
 }
 
-/// `select-params = SP "(" select-param *(SP select-param) ")"` with `"CONDSTORE"` and
-/// `"QRESYNC" SP "(" … ")"` (RFC 7162 §7).
+/// `select-params = SP "(" select-param *(SP select-param) ")"` with `"CONDSTORE"`,
+/// `"QRESYNC" SP "(" … ")"` (RFC 7162 §7) and `"ANNOTATE"` (RFC 5257 §5).
 fn arguments(c: &mut Cursor<'_>) -> Parsed<SelectArgs> {
     c.sp()?;
-    let mut args = SelectArgs { mailbox: mailbox(c)?, condstore: false, qresync: None };
+    let mut args =
+        SelectArgs { mailbox: mailbox(c)?, condstore: false, annotate: false, qresync: None };
     if c.more() {
         c.sp()?;
         let max = c.limits.items_max;
@@ -29,6 +30,8 @@ fn arguments(c: &mut Cursor<'_>) -> Parsed<SelectArgs> {
             let name = c.atom()?;
             if name.eq_ignore_ascii_case(b"CONDSTORE") {
                 args.condstore = true;
+            } else if name.eq_ignore_ascii_case(b"ANNOTATE") {
+                args.annotate = true;
             } else if name.eq_ignore_ascii_case(b"QRESYNC") {
                 c.sp()?;
                 args.qresync = Some(qresync(c)?);

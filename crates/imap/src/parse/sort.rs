@@ -1,5 +1,6 @@
 //! SORT and THREAD.
 
+use super::annotation;
 use super::search::{charset, search_keys, search_return};
 use super::{Cursor, ParseError, Parsed};
 use crate::types::{
@@ -47,13 +48,18 @@ fn sort_by(c: &mut Cursor<'_>, by: Addressing) -> Parsed<Command> {
     Ok(Command::Sort(SortArgs { by, returns, criteria, key: search_keys(c)? }))
 }
 
-/// `sort-criterion = ["REVERSE" SP] sort-key` (RFC 5256 §5, RFC 5957 §5, RFC 6203 §7).
+/// `sort-criterion = ["REVERSE" SP] sort-key` (RFC 5256 §5, RFC 5957 §5, RFC 6203 §7,
+/// RFC 5257 §5).
 fn criterion(c: &mut Cursor<'_>) -> Parsed<SortCriterion> {
     let mut name = c.atom()?;
     let reverse = name.eq_ignore_ascii_case(b"REVERSE");
     if reverse {
         c.sp()?;
         name = c.atom()?;
+    }
+    if name.eq_ignore_ascii_case(b"ANNOTATION") {
+        let (entry, scope) = annotation::sort_key(c)?;
+        return Ok(SortCriterion { key: SortKey::Annotation(entry, scope), reverse });
     }
     const KEYS: [(&[u8], SortKey); 10] = [
         (b"ARRIVAL", SortKey::Arrival),
@@ -69,7 +75,7 @@ fn criterion(c: &mut Cursor<'_>) -> Parsed<SortCriterion> {
     ];
     let key = KEYS.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
     let (_, key) = key.ok_or(ParseError::Syntax("unknown sort criterion"))?;
-    Ok(SortCriterion { key: *key, reverse })
+    Ok(SortCriterion { key: key.clone(), reverse })
 }
 
 /// `thread = ["UID" SP] "THREAD" SP thread-alg SP search-criteria` (RFC 5256 §5).

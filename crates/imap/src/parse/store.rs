@@ -2,10 +2,11 @@
 
 use ids::ModSeq;
 
+use super::annotation;
 use super::flag::flags;
 use super::sequence_set::sequence_set;
 use super::{Cursor, ParseError, Parsed};
-use crate::types::{Addressing, Command, StoreAction, StoreArgs};
+use crate::types::{Addressing, AnnotateArgs, Command, StoreAction, StoreArgs};
 
 /// `store` (RFC 9051 §9).
 pub(crate) fn store(c: &mut Cursor<'_>) -> Parsed<Command> {
@@ -19,7 +20,7 @@ pub(crate) fn uid_store(c: &mut Cursor<'_>) -> Parsed<Command> {
 
 /// `store = "STORE" SP sequence-set [store-modifiers] SP store-att-flags`,
 /// `store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))`
-/// (RFC 9051 §9, RFC 4466 §3).
+/// (RFC 9051 §9, RFC 4466 §3), `store-att-flags =/ att-annotate` (RFC 5257 §5).
 fn store_by(c: &mut Cursor<'_>, by: Addressing) -> Parsed<Command> {
     c.sp()?;
     let set = sequence_set(c)?;
@@ -37,6 +38,11 @@ fn store_by(c: &mut Cursor<'_>, by: Addressing) -> Parsed<Command> {
             Ok(())
         })?;
         c.sp()?;
+    }
+    if c.eat_word(b"ANNOTATION ") {
+        while c.eat(b' ') {}
+        let values = annotation::values(c)?;
+        return Ok(Command::Annotate(AnnotateArgs { set, by, unchanged_since, values }));
     }
     let action = if c.eat(b'+') {
         StoreAction::Add

@@ -14,6 +14,12 @@ pub enum Code<'a> {
     Alert,
     /// `ALREADYEXISTS`.
     AlreadyExists,
+    /// `ANNOTATE TOOBIG` (RFC 5257 §4.5): a value is too long.
+    AnnotateTooBig,
+    /// `ANNOTATE TOOMANY` (RFC 5257 §4.5).
+    AnnotateTooMany,
+    /// `ANNOTATIONS` (RFC 5257 §4.1): the longest value; `None`: nothing can be changed.
+    Annotations(Option<u64>),
     /// `APPENDUID`: where APPEND put the messages.
     AppendUid(UidValidity, &'a NumberSet),
     /// `AUTHENTICATIONFAILED`.
@@ -135,6 +141,7 @@ pub fn code(out: &mut Vec<u8>, code: &Code<'_>) {
             out.push(b' ');
             number_set(out, uids);
         }
+        Code::Annotations(Some(bytes)) => with_number(out, b"ANNOTATIONS ", bytes),
         Code::BadUrl(url) => {
             // RFC 4469 §5: `url-resp-text` can't hold everything that a client may send.
             let fits = |byte: u8| (0x20..0x7f).contains(&byte) && !b"]\\\"".contains(&byte);
@@ -190,6 +197,9 @@ fn word(code: &Code<'_>) -> Option<&'static str> {
     Some(match code {
         Code::Alert => "ALERT",
         Code::AlreadyExists => "ALREADYEXISTS",
+        Code::AnnotateTooBig => "ANNOTATE TOOBIG",
+        Code::AnnotateTooMany => "ANNOTATE TOOMANY",
+        Code::Annotations(None) => "ANNOTATIONS READ-ONLY",
         Code::AuthenticationFailed => "AUTHENTICATIONFAILED",
         Code::AuthorizationFailed => "AUTHORIZATIONFAILED",
         Code::BadCharset => "BADCHARSET (US-ASCII UTF-8)",
@@ -229,7 +239,8 @@ fn word(code: &Code<'_>) -> Option<&'static str> {
         Code::UnknownCte => "UNKNOWN-CTE",
         Code::UrlMech => "URLMECH INTERNAL",
         Code::UseAttr => "USEATTR",
-        Code::AppendUid(..)
+        Code::Annotations(Some(_))
+        | Code::AppendUid(..)
         | Code::BadUrl(_)
         | Code::Capability(_)
         | Code::CopyUid(..)

@@ -4,9 +4,10 @@ use ids::{ModSeq, Uid};
 use message::date::{DateTime, format_internal_date};
 use message::flag::Flags;
 
+use super::annotation::{AnnotationItem, annotation_names, annotations};
 use super::string::{literal, literal_header};
 use super::{literal8_or_string, nstring, number, partial, section, section_binary};
-use crate::types::{PartPath, Partial, Section};
+use crate::types::{AnnotationAttribute, PartPath, Partial, Section};
 
 /// Writes one `* n FETCH (…)` (RFC 9051 §7.5.2). Call the items wanted, then [`Self::finish`].
 #[derive(Debug)]
@@ -215,6 +216,22 @@ impl<'a> FetchWriter<'a> {
     /// `PREVIEW text` (RFC 8970 §3.2).
     pub fn preview(&mut self, text: Option<&str>) {
         nstring(self.name(b"PREVIEW "), text.map(str::as_bytes));
+    }
+
+    /// `ANNOTATION (entry (attribute value …) …)` (RFC 5257 §4.4); nothing where there is no entry.
+    pub fn annotations(
+        &mut self,
+        items: &[AnnotationItem<'_>],
+        attributes: &[AnnotationAttribute],
+    ) {
+        if !items.is_empty() {
+            annotations(self.name(b"ANNOTATION "), items, attributes);
+        }
+    }
+
+    /// `ANNOTATION (entry …)` (RFC 5257 §4.4): at least one that changed.
+    pub fn annotation_names<'n>(&mut self, names: impl Iterator<Item = &'n str>) {
+        annotation_names(self.name(b"ANNOTATION "), names);
     }
 
     /// Octets announced by [`Self::body_section_header`].

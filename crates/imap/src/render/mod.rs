@@ -8,6 +8,7 @@
 //! **Absent:** replies chosen by state; the session decides what is sent and when.
 
 mod acl;
+mod annotation;
 mod code;
 mod fetch;
 mod flag;
@@ -26,6 +27,7 @@ mod thread;
 mod url_auth;
 
 pub use acl::{acl, list_rights, my_rights};
+pub use annotation::AnnotationItem;
 pub use code::{Code, code};
 pub use fetch::FetchWriter;
 pub use flag::{FlagsResponse, flags, flags_response, permanent_flags};

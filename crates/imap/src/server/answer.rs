@@ -150,6 +150,7 @@ impl Session {
             selected.tell_modseq(enabled, &mut out);
         }
         commands::recent::keep(&self.shared, &mut self.state);
+        commands::annotations::refresh(&self.shared, &mut self.state, enabled, &mut out).await;
         commands::contexts::refresh(&self.shared, &mut self.state, &mut out).await;
         if self.notify.is_some() {
             let Self { shared, state, enabled, notify, .. } = self;

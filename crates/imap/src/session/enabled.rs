@@ -9,6 +9,8 @@ pub(crate) struct Enabled {
     items: EnableItems,
     /// NOTIFY left FlagChange out: changes of flags by others are not told.
     without_flags: bool,
+    /// What NOTIFY said of changes of annotations by others, if it said something.
+    annotations: Option<bool>,
     /// The client has authorized URLs (RFC 4467).
     url_auth: bool,
 }
@@ -43,6 +45,17 @@ impl Enabled {
     /// Lets changes of flags by others be told, or not.
     pub(crate) fn tell_flags(&mut self, tell: bool) {
         self.without_flags = !tell;
+    }
+
+    /// Whether changes of annotations by others are told (RFC 5257 §4.2, RFC 5465 §5.1) in a
+    /// mailbox that was selected with ANNOTATE or without.
+    pub(crate) fn tells_annotations(self, selected: bool) -> bool {
+        self.annotations.unwrap_or(selected)
+    }
+
+    /// Lets changes of annotations by others be told, or not, however mailboxes are selected.
+    pub(crate) fn tell_annotations(&mut self, tell: bool) {
+        self.annotations = Some(tell);
     }
 
     /// Whether MODSEQ goes with every FLAGS told (RFC 7162 §3.1).

@@ -4,6 +4,7 @@
 //! the client is told so (RFC 9051 §5.2, §7.5.1).
 //! **Absent:** I/O. Functions here append to a buffer; `server.rs` sends it.
 
+mod annotation_news;
 mod contexts;
 mod enabled;
 mod modseq;
@@ -12,6 +13,7 @@ mod selected;
 mod state;
 mod switched_off;
 
+pub(crate) use annotation_news::AnnotationNews;
 pub(crate) use contexts::{Context, Contexts};
 pub(crate) use enabled::Enabled;
 use modseq::ToldModSeq;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ids::{AccountId, ModSeq, Uid, UidSet};
 use message::flag::SystemFlags;
 
-use super::{Contexts, Enabled, Recent, ToldModSeq};
+use super::{AnnotationNews, Contexts, Enabled, Recent, ToldModSeq};
 use crate::render::{self, Code, FetchWriter, FlagsResponse, Status};
 use crate::types::{Addressing, NumberSet, SequenceSet};
 use crate::view::{Diff, Entry, MailboxView, Rights, Snapshot, ViewState};
@@ -47,6 +47,11 @@ pub(crate) struct Selected {
     view: MailboxView,
     known: Arc<Snapshot>,
     access: Access,
+    /// It was opened by EXAMINE.
+    is_examined: bool,
+    /// It was selected with ANNOTATE (RFC 5257 §4.2).
+    annotate: bool,
+    annotations: Option<Box<AnnotationNews>>,
     /// How many keywords FLAGS has told.
     keywords_told: usize,
     recent: Recent,
@@ -76,6 +81,9 @@ impl Selected {
             view,
             known,
             access,
+            is_examined: access == Access::ReadOnly,
+            annotate: false,
+            annotations: None,
             keywords_told,
             recent,
             modseq,
@@ -158,6 +166,23 @@ impl Selected {
     /// Whether messages may not be changed.
     pub(crate) fn is_read_only(&self) -> bool {
         self.access == Access::ReadOnly
+    }
+
+    /// Whether it was opened by EXAMINE, so that nothing at all may be changed.
+    pub(crate) fn is_examined(&self) -> bool {
+        self.is_examined
+    }
+
+    /// How SELECT opened it, which rights may have made read-only; and whether changes of
+    /// annotations are to be told (RFC 5257 §4.2).
+    pub(crate) fn note_asked(&mut self, asked: Access, annotate: bool) {
+        self.is_examined = asked == Access::ReadOnly;
+        self.annotate = annotate;
+    }
+
+    /// Whose annotations may have changed since this was last asked.
+    pub(crate) fn take_annotation_news(&mut self) -> Option<Box<AnnotationNews>> {
+        self.annotations.take().filter(|news| !news.changed.is_empty())
     }
 
     /// Whether the view has ended: the mailbox was deleted, or the feed broke off.
@@ -249,7 +274,13 @@ impl Selected {
             }
         }
         let had = self.known.flag_sets();
+        let since = self.known.highest_modseq();
         self.known = newest;
+        if enabled.tells_annotations(self.annotate) {
+            let seqs = diff.changed.iter();
+            let uids = seqs.filter_map(|(_, seq)| Some(self.known.by_seq(*seq)?.uid()));
+            self.annotations.get_or_insert_default().note(since, uids, own);
+        }
         // The sets of flags only grow; as long as they do not, there is no new keyword.
         if self.known.flag_sets() != had {
             let keywords = self.known.keywords().len();

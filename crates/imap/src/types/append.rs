@@ -5,7 +5,7 @@ use std::fmt;
 use message::date::DateTime;
 use message::flag::Flags;
 
-use super::{Addressing, MailboxName, SequenceSet};
+use super::{Addressing, AnnotationValue, MailboxName, SequenceSet};
 
 /// What a message is made of.
 #[derive(Clone, PartialEq)]
@@ -44,6 +44,8 @@ pub struct AppendMessage {
     pub flags: Flags,
     /// Internal date, now if None.
     pub internal_date: Option<DateTime>,
+    /// Annotations to set (RFC 5257 §4.7).
+    pub annotations: Vec<AnnotationValue>,
     /// The message.
     pub data: AppendData,
 }

@@ -1,9 +1,9 @@
 //! A whole command, parsed.
 
 use super::{
-    AclArgs, AppendArgs, EnableItems, EsearchArgs, FetchArgs, ListArgs, MailboxName, MetadataArgs,
-    NotifyArgs, QuotaArgs, ReplaceArgs, ResetKeyArgs, SearchArgs, Secret, SelectArgs, SequenceSet,
-    SetMetadataArgs, SortArgs, SpecialUses, StatusItems, StoreArgs, Tag, ThreadArgs,
+    AclArgs, AnnotateArgs, AppendArgs, EnableItems, EsearchArgs, FetchArgs, ListArgs, MailboxName,
+    MetadataArgs, NotifyArgs, QuotaArgs, ReplaceArgs, ResetKeyArgs, SearchArgs, Secret, SelectArgs,
+    SequenceSet, SetMetadataArgs, SortArgs, SpecialUses, StatusItems, StoreArgs, Tag, ThreadArgs,
     UrlToAuthorize,
 };
 
@@ -172,6 +172,8 @@ pub enum Command {
     Fetch(FetchArgs),
     /// `STORE` and `UID STORE`.
     Store(StoreArgs),
+    /// `STORE … ANNOTATION` (RFC 5257 §4.5).
+    Annotate(AnnotateArgs),
     /// `COPY` and `UID COPY`.
     Copy(CopyArgs),
     /// `MOVE` and `UID MOVE`.

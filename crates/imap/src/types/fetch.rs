@@ -2,7 +2,7 @@
 
 use ids::ModSeq;
 
-use super::{Addressing, PartPath, Partial, PartialRange, Section, SequenceSet};
+use super::{Addressing, AnnotationQuery, PartPath, Partial, PartialRange, Section, SequenceSet};
 
 /// One data item asked of FETCH (RFC 9051 §6.4.5). Macros are expanded by the parser.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub enum FetchAttribute {
     },
     /// `SAVEDATE` (RFC 8514 §4.2): when the message came into this mailbox.
     SaveDate,
+    /// `ANNOTATION (…)` (RFC 5257 §4.3).
+    Annotation(AnnotationQuery),
 }
 
 impl FetchAttribute {

@@ -4,6 +4,7 @@
 //! its constructor. Sizes were bounded by the parser that made them.
 
 mod acl;
+mod annotation;
 mod append;
 mod command;
 mod enable;
@@ -30,6 +31,10 @@ mod tag;
 mod url_auth;
 
 pub use acl::{AclArgs, RightsAction};
+pub use annotation::{
+    AnnotateArgs, AnnotationAttribute, AnnotationCriterion, AnnotationEntry, AnnotationKind,
+    AnnotationPattern, AnnotationQuery, AnnotationScope, AnnotationValue,
+};
 pub use append::{AppendArgs, AppendData, AppendMessage, CatenatePart, ReplaceArgs};
 pub use command::{
     Addressing, AuthenticateArgs, Command, CopyArgs, CreateArgs, IdParams, LoginArgs, RenameArgs,

@@ -48,7 +48,7 @@ named_set!(
         MessageExpunge = "MessageExpunge",
         /// Flags changed.
         FlagChange = "FlagChange",
-        /// Annotations of messages changed: there are none here, so that it never happens.
+        /// Annotations of messages changed.
         AnnotationChange = "AnnotationChange",
         /// A mailbox was created, deleted or renamed.
         MailboxName = "MailboxName",

@@ -6,7 +6,7 @@ use ids::ModSeq;
 use message::date::Day;
 use message::flag::{Keyword, SystemFlags};
 
-use super::{Addressing, MailboxFilter, SequenceSet};
+use super::{Addressing, AnnotationCriterion, MailboxFilter, SequenceSet};
 
 /// A condition on a message (RFC 9051 §6.4.4). Text is Unicode, decoded from the charset named.
 ///
@@ -97,6 +97,8 @@ pub enum SearchKey {
     EmailId(String),
     /// `THREADID id` (RFC 8474 §6).
     ThreadId(String),
+    /// `ANNOTATION entries attribute value` (RFC 5257 §4.8).
+    Annotation(AnnotationCriterion),
 }
 
 impl SearchKey {
@@ -144,6 +146,11 @@ impl SearchKey {
     /// and adds MODSEQ to the reply.
     pub fn uses_modseq(&self) -> bool {
         self.any(&mut |key| matches!(key, Self::ModSeq(_)))
+    }
+
+    /// Whether annotations are searched.
+    pub fn uses_annotations(&self) -> bool {
+        self.any(&mut |key| matches!(key, Self::Annotation(_)))
     }
 
     /// Whether something is sought fuzzily, so that there is a relevancy (RFC 6203 §4).

@@ -11,6 +11,8 @@ pub struct SelectArgs {
     pub mailbox: MailboxName,
     /// `CONDSTORE` (RFC 7162 §3.1.8).
     pub condstore: bool,
+    /// `ANNOTATE` (RFC 5257 §4.2): changes of annotations are told.
+    pub annotate: bool,
     /// `QRESYNC (…)` (RFC 7162 §3.2.5).
     pub qresync: Option<QresyncParams>,
 }

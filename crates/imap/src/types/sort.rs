@@ -1,10 +1,12 @@
 //! Arguments of SORT and THREAD.
 
-use super::{Addressing, SearchKey, SearchReturn};
+use super::{Addressing, AnnotationEntry, AnnotationScope, SearchKey, SearchReturn};
 
 /// What messages are ordered by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SortKey {
+    /// `ANNOTATION entry value.…` (RFC 5257 §4.9).
+    Annotation(AnnotationEntry, AnnotationScope),
     /// `ARRIVAL`: internal date and time.
     Arrival,
     /// `CC`: local part of the first Cc address.
@@ -28,7 +30,7 @@ pub enum SortKey {
 }
 
 /// `["REVERSE" SP] sort-key` (RFC 5256 §5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SortCriterion {
     /// By what.
     pub key: SortKey,

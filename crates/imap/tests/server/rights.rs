@@ -34,8 +34,9 @@ const READING: [Command; 11] = [
 ];
 
 /// What would change something, and is tried where it must be refused.
-const CHANGING: [Command; 13] = [
+const CHANGING: [Command; 14] = [
     ("APPEND $BOX {1+}\r\nx", "i"),
+    ("APPEND $BOX ANNOTATION (/comment (value.shared \"x\")) {1+}\r\nx", "in"),
     ("CREATE $BELOW", "k"),
     ("CREATE \"Other Users/julie@example.test/Top\"", ""),
     ("DELETE $BOX", "x"),
@@ -44,14 +45,15 @@ const CHANGING: [Command; 13] = [
     ("RENAME $OPEN $INTO", "k"),
     ("RENAME $BOX \"Other Users/julie@example.test/Open/Box\"", "x"),
     ("RENAME $BOX \"Other Users/julie@example.test/Top\"", ""),
-    ("SETACL $BOX max@example.test lrswipkxtea", "a"),
+    ("SETACL $BOX max@example.test lrswipkxtean", "a"),
     ("DELETEACL $BOX anyone", "a"),
     ("SETMETADATA $BOX (/shared/comment \"x\")", "m"),
     ("SETQUOTA julie@example.test (STORAGE 1)", ""),
 ];
 
 /// The same with the mailbox selected.
-const CHANGING_SELECTED: [Command; 15] = [
+const CHANGING_SELECTED: [Command; 16] = [
+    ("STORE 1 ANNOTATION (/comment (value.priv \"x\" value.shared \"x\"))", "n"),
     ("STORE 1 +FLAGS (\\Seen)", "s"),
     ("STORE 1 FLAGS (\\Seen)", "s"),
     ("STORE 1 -FLAGS (\\Deleted)", "t"),
@@ -70,7 +72,8 @@ const CHANGING_SELECTED: [Command; 15] = [
 ];
 
 /// What may be asked of a mailbox that is open to read.
-const READING_SELECTED: [&str; 10] = [
+const READING_SELECTED: [&str; 11] = [
+    "FETCH 1 (ANNOTATION (* (value size)))",
     "FETCH 1 (FLAGS UID ENVELOPE BODY.PEEK[])",
     "SEARCH TEXT Shall",
     "SORT (SUBJECT) UTF-8 ALL",
@@ -100,7 +103,7 @@ fn permits(rights: &str, needed: &str) -> bool {
 
 /// Every right alone, alone beside `l` and `r`, all but one, all, and none.
 fn sets_of_rights() -> Vec<String> {
-    let letters = "lrswipkxtea";
+    let letters = "lrswipkxtean";
     let mut sets = vec![String::new(), letters.to_owned(), "l".to_owned(), "lr".to_owned()];
     for letter in letters.chars() {
         sets.push(letter.to_string());
@@ -131,7 +134,7 @@ impl Stage {
         let (shared, open) = (ids[0], ids[1]);
         house.add("Box", "smith", house.store.now()).await.unwrap();
         let stage = Self { house, shared };
-        stage.grant(open, "lrswipkxtea").await;
+        stage.grant(open, "lrswipkxtean").await;
         stage
     }
 

@@ -42,6 +42,11 @@ fn limit(kind: LimitKind, max: u64) -> String {
         }
         LimitKind::Keywords => format!("a mailbox knows at most {max} keywords"),
         LimitKind::Uids => "the UIDs of the mailbox are used up".to_owned(),
+        LimitKind::AnnotationValue => format!("the value of an annotation has at most {max} bytes"),
+        LimitKind::Annotations => format!("a message has at most {max} annotations"),
+        LimitKind::AnnotationBytes => {
+            format!("annotations of messages have at most {max} bytes together")
+        }
         LimitKind::MetadataEntries => format!("a mailbox has at most {max} annotations"),
         LimitKind::AclEntries => format!("a mailbox is shared with at most {max}"),
         LimitKind::MetadataBytes => format!("an account has at most {max} bytes of annotations"),

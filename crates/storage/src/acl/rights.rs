@@ -7,7 +7,7 @@ use message::flag::{Flags, SystemFlags};
 pub struct Rights(u16);
 
 /// In the order of the bits, which is part of the stored format.
-const LETTERS: &str = "lrswipkxtea";
+const LETTERS: &str = "lrswipkxtean";
 
 impl Rights {
     /// None.
@@ -34,11 +34,13 @@ impl Rights {
     pub const EXPUNGE: Self = Self(512);
     /// `a`: the rights of others can be changed.
     pub const ADMINISTER: Self = Self(1024);
+    /// `n`: shared annotations of messages can be changed (RFC 5257 §3.4).
+    pub const ANNOTATE: Self = Self(2048);
     /// All of them.
-    pub const ALL: Self = Self(2047);
+    pub const ALL: Self = Self(4095);
 
-    /// Those that change flags or messages (RFC 4314 §5.2).
-    pub const CHANGING: Self = Self(4 | 8 | 16 | 256 | 512);
+    /// Those that change flags or messages (RFC 4314 §5.2); RFC 5257 §3.4 counts `n` among them.
+    pub const CHANGING: Self = Self(4 | 8 | 16 | 256 | 512 | 2048);
 
     /// Those that it takes to see messages and make them go at once: what MOVE and REPLACE do.
     pub(crate) const REMOVING: Self = Self(2 | 256 | 512);
@@ -155,7 +157,7 @@ mod tests {
     fn letters_are_rights() {
         for (letters, expect) in [
             ("", Some("")),
-            ("lrswipkxtea", Some("lrswipkxtea")),
+            ("lrswipkxtean", Some("lrswipkxtean")),
             ("ar", Some("ra")),
             ("rr", Some("r")),
             ("c", Some("kx")),
@@ -167,7 +169,7 @@ mod tests {
             let found = Rights::parse(letters).map(|rights| rights.to_string());
             assert_eq!(found.as_deref(), expect, "{letters}");
         }
-        assert_eq!(Rights::parse("lrswipkxtea"), Some(Rights::ALL));
+        assert_eq!(Rights::parse("lrswipkxtean"), Some(Rights::ALL));
     }
 
     #[test]

@@ -52,7 +52,7 @@ fn rights_add_up_and_are_taken_away() {
     on_both_engines(|store| {
         let (julie, max) = (store.account("julie"), store.account("max"));
         let inbox = store.mailbox(julie, "INBOX");
-        assert_eq!(rights(store, julie, inbox), "lrswipkxtea");
+        assert_eq!(rights(store, julie, inbox), "lrswipkxtean");
         assert_eq!(rights(store, max, inbox), "");
         grant(store, julie, inbox, "max@example.test", "lr").unwrap();
         grant(store, julie, inbox, "max@example.test", "+cd").unwrap();
@@ -69,7 +69,7 @@ fn rights_add_up_and_are_taken_away() {
         assert_eq!(
             acl,
             [
-                "julie@example.test lrswipkxtea",
+                "julie@example.test lrswipkxtean",
                 "-max@example.test st",
                 "anyone lrs",
                 "max@example.test lrkte"

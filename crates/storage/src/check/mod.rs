@@ -26,6 +26,7 @@
 //! | `spool-owner` | whoever owns a recipient of the spool is a daemon that is known |
 //! | `orphan` | nothing belongs to an account that is gone |
 //! | `acl-grantee` | rights are given to accounts and domains that exist, and never to the owner |
+//! | `annotation-place` | an annotation of a message belongs to one that is there and no older, and counts what it takes |
 //! | `metadata-place` | an annotation belongs to a mailbox or the server, and counts where it should |
 //! | `rules-flag` | an account is said to have rules if and only if something is active |
 //! | `rules-single` | R-RESP-1: at most one script and one responder of an account are active |

@@ -11,7 +11,7 @@ struct Rule {
     sql: &'static str,
 }
 
-const RULES: [Rule; 36] = [
+const RULES: [Rule; 37] = [
     Rule {
         invariant: "mailbox-counts",
         row: "mailbox",
@@ -271,10 +271,23 @@ const RULES: [Rule; 36] = [
         row: "mailbox",
         sql: "SELECT x.mailbox_id FROM acl x LEFT JOIN mailbox b ON b.id = x.mailbox_id \
               LEFT JOIN account o ON o.id = b.account_id WHERE o.id IS NULL \
-              OR x.rights < 1 OR x.rights > 2047 OR x.negative NOT IN (0, 1) \
+              OR x.rights < 1 OR x.rights > 4095 OR x.negative NOT IN (0, 1) \
               OR x.grantee = b.account_id \
               OR (x.grantee > 0 AND x.grantee NOT IN (SELECT id FROM account)) \
               OR (x.grantee < 0 AND x.grantee <> -o.domain_id)",
+    },
+    Rule {
+        invariant: "annotation-place",
+        row: "mailbox",
+        // 64 is what each counts beside its name and its value.
+        sql: "SELECT DISTINCT a.mailbox_id FROM annotation a \
+              LEFT JOIN mailbox b ON b.id = a.mailbox_id \
+              LEFT JOIN message m ON m.mailbox_id = a.mailbox_id AND m.uid = a.uid \
+              WHERE b.id IS NULL OR m.uid IS NULL OR b.annotated <> 1 \
+              OR a.account_id <> b.account_id OR a.modseq > m.modseq \
+              OR (a.scope <> 0 AND a.scope NOT IN (SELECT id FROM account)) \
+              OR a.size_bytes <> CASE WHEN a.value IS NULL THEN 0 \
+                 ELSE 64 + LENGTH(a.entry) + LENGTH(a.value) END",
     },
     Rule {
         invariant: "metadata-place",

@@ -251,6 +251,8 @@ impl WriteTx<'_> {
         for sql in [
             "DELETE FROM message WHERE mailbox_id IN (SELECT id FROM mailbox WHERE account_id = ?1)",
             "DELETE FROM flag_sweep WHERE mailbox_id IN (SELECT id FROM mailbox WHERE account_id = ?1)",
+            "DELETE FROM annotation WHERE mailbox_id IN (SELECT id FROM mailbox WHERE account_id = ?1)",
+            "DELETE FROM annotation WHERE scope = ?1",
             "DELETE FROM expunged WHERE account_id = ?1",
             "DELETE FROM acl WHERE mailbox_id IN (SELECT id FROM mailbox WHERE account_id = ?1)",
             "DELETE FROM acl WHERE grantee = ?1",

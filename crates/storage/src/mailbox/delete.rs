@@ -36,6 +36,7 @@ impl AccountTx<'_, '_> {
         )?;
         self.sql.execute("DELETE FROM message WHERE mailbox_id = ?1", &[id])?;
         self.sql.execute("DELETE FROM flag_sweep WHERE mailbox_id = ?1", &[id])?;
+        self.sql.execute("DELETE FROM annotation WHERE mailbox_id = ?1", &[id])?;
         self.sql.execute("DELETE FROM acl WHERE mailbox_id = ?1", &[id])?;
         self.sql.execute("DELETE FROM metadata WHERE mailbox_id = ?1", &[id])?;
         self.sql.execute("DELETE FROM url_key WHERE mailbox_id = ?1", &[id])?;

@@ -175,9 +175,14 @@ impl AccountTx<'_, '_> {
             &[source, target, modseq, now],
         )?;
         self.sql.execute(
+            "UPDATE annotation SET mailbox_id = ?2, modseq = ?3 WHERE mailbox_id = ?1",
+            &[source, target, modseq],
+        )?;
+        self.sql.execute(
             "UPDATE mailbox SET message_count = ?2, unseen_count = ?3, deleted_count = ?4, \
              size_bytes = ?5, highest_modseq = ?6, \
-             recent_uid = (SELECT i.recent_uid FROM mailbox i WHERE i.id = ?7) WHERE id = ?1",
+             recent_uid = (SELECT i.recent_uid FROM mailbox i WHERE i.id = ?7), \
+             annotated = (SELECT i.annotated FROM mailbox i WHERE i.id = ?7) WHERE id = ?1",
             &[
                 target,
                 Value::Int(i64::from(inbox.messages)),

@@ -36,6 +36,8 @@ pub struct Mailbox {
     pub special_use: Option<SpecialUse>,
     /// Changes of flags not yet written into the rows of messages.
     pub(crate) sweeps: u32,
+    /// Whether a message of it ever had an annotation.
+    pub(crate) annotated: bool,
 }
 
 /// A name in the tree.
@@ -75,7 +77,8 @@ macro_rules! select_mailbox {
     ($rest:literal) => {
         concat!(
             "SELECT id, account_id, name, uid_validity, uid_next, message_count, unseen_count, ",
-            "deleted_count, size_bytes, highest_modseq, special_use, sweeps FROM mailbox ",
+            "deleted_count, size_bytes, highest_modseq, special_use, sweeps, annotated ",
+            "FROM mailbox ",
             $rest
         )
     };
@@ -96,6 +99,7 @@ fn read(row: &dyn Row) -> Result<Mailbox> {
         highest_modseq: ModSeq::new(row.int(9)?.cast_unsigned()),
         special_use: SpecialUse::from_column(row.text(10)?)?,
         sweeps: small(11)?,
+        annotated: row.int(12)? != 0,
     })
 }
 

@@ -3,8 +3,8 @@
 use ids::{CollectionId, Timestamp, Uid, UidSet, UidValidity};
 use message::flag::Flags;
 
-use super::PreparedMessage;
 use super::counts::{Counts, Reserved};
+use super::{AnnotationChanges, PreparedMessage};
 use crate::change::Fact;
 use crate::sql::Value;
 use crate::view::DeltaEntry;
@@ -17,6 +17,8 @@ pub struct Append {
     pub flags: Flags,
     /// INTERNALDATE; the current instant where absent (RFC 9051 §6.3.12).
     pub internal_date: Option<Timestamp>,
+    /// Its annotations (RFC 5257 §4.7).
+    pub annotations: AnnotationChanges,
 }
 
 /// Where a message ended up (RFC 4315 §3, APPENDUID).
@@ -40,6 +42,7 @@ impl AccountTx<'_, '_> {
         append.flags = self.require(mailbox, Rights::INSERT)?.permitted(append.flags);
         self.check_room(message)?;
         self.check_keywords(mailbox, std::iter::once(&append.flags))?;
+        self.check_new_annotations(mailbox, message, &append.annotations)?;
         let counts = message_counts(message, &append.flags);
         let modseq = self.add_usage(counts.bytes, 1)?;
         let place = self.reserve_uids(mailbox, counts, modseq)?;
@@ -61,7 +64,7 @@ impl AccountTx<'_, '_> {
     ) -> Result<Appended> {
         let content = self.put_content(message)?;
         let account = self.account;
-        let modseq = Value::Int(self.modseq(account)?.get().cast_signed());
+        let modseq = self.modseq(account)?;
         let now = self.now;
         let entry = DeltaEntry {
             uid: place.first,
@@ -83,10 +86,13 @@ impl AccountTx<'_, '_> {
                 Value::Text(&entry.flags.encode_keywords()),
                 Value::Int(entry.internal_date.as_micros()),
                 Value::Int(now.as_micros()),
-                modseq,
+                Value::Int(modseq.get().cast_signed()),
             ],
         )?;
         let uid = entry.uid;
+        if !append.annotations.is_empty() {
+            self.insert_annotations(place.mailbox, uid, modseq, &append.annotations)?;
+        }
         self.record_added(place.mailbox, vec![entry])?;
         Ok(Appended { uid_validity: place.uid_validity, uid })
     }

@@ -21,7 +21,7 @@ pub struct Copied {
 }
 
 impl AccountTx<'_, '_> {
-    /// Copies messages with flags and internal dates. UIDs that are not there are passed over;
+    /// Copies messages with flags, internal dates and annotations. UIDs that are not there are passed over;
     /// all are copied or none (RFC 9051 §6.4.7). A copy counts against the quota.
     pub fn copy_messages(
         &mut self,
@@ -55,6 +55,10 @@ impl AccountTx<'_, '_> {
         let modseq = self.add_usage(counts.bytes, counts.messages)?;
         let place = self.reserve_uids(target, counts, modseq)?;
         self.insert_copies(source.id, &selection.runs, place, modseq, rights)?;
+        if self.copy_annotations(&source, &selection.runs, place, modseq, rights)? > 0 {
+            let actor = self.actor;
+            self.check_annotation_space(actor)?;
+        }
         self.record_copies(selection, place)
     }
 
@@ -84,12 +88,14 @@ impl AccountTx<'_, '_> {
         let modseq = self.modseq(account)?;
         let place = self.reserve_uids(target, counts, modseq)?;
         self.insert_copies(source.id, &selection.runs, place, modseq, rights)?;
+        self.copy_annotations(&source, &selection.runs, place, modseq, rights)?;
         let mailbox = source.id.get();
         let mut ranges = selection.runs.iter().map(|run| run_params(mailbox, run).to_vec());
         self.sql.execute_many(
             "DELETE FROM message WHERE mailbox_id = ?1 AND uid BETWEEN ?2 AND ?3",
             &mut ranges,
         )?;
+        self.drop_annotations(&source, &selection.runs)?;
         self.add_counts(source.id, gone_counts.negative(), modseq)?;
         let gone: UidSet = selection.rows.iter().map(|entry| entry.uid).collect();
         // The new messages first: were source and target one mailbox, its view learns them in

@@ -82,7 +82,7 @@ impl AccountTx<'_, '_> {
                 other => other?,
             }
         }
-        self.insert_delivered(mailbox, message, Append { flags, internal_date: None }).map(|_| ())
+        self.insert_delivered(mailbox, message, Append { flags, ..Append::default() }).map(|_| ())
     }
 
     fn inbox(&mut self) -> Result<CollectionId> {

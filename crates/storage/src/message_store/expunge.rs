@@ -125,6 +125,7 @@ impl AccountTx<'_, '_> {
                 .map(|[mailbox, first, last]| vec![mailbox, first, last, account, now, name]),
         )?;
         self.sql.execute_many(statements.delete, &mut ranges().map(|params| params.to_vec()))?;
+        self.drop_annotations(mailbox, &selection.runs)?;
         let modseq = self.add_usage(-counts.bytes, -counts.messages)?;
         self.add_counts(mailbox.id, counts.negative(), modseq)?;
         let gone: UidSet = selection.rows.iter().map(|&(uid, ..)| uid).collect();

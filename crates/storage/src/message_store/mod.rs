@@ -5,6 +5,7 @@
 //! again; a verb that changes nothing uses up no sequence number and records nothing.
 //! **Absent:** sequence numbers, which are a session's matter.
 
+mod annotations;
 mod append;
 mod cache;
 mod content;
@@ -23,6 +24,7 @@ mod selection;
 mod sweep;
 mod thread;
 
+pub use annotations::{ANNOTATION_ENTRY_BYTES_MAX, Annotation, AnnotationChanges, AnnotationKey};
 pub use append::{Append, Appended};
 pub use copy::Copied;
 pub use deliver::{Delivery, Placement};

@@ -54,6 +54,7 @@ impl AccountTx<'_, '_> {
         let counts = message_counts(message, &append.flags);
         self.check_quota(counts.bytes - old_bytes.cast_signed(), 0)?;
         self.check_keywords(target, std::iter::once(&append.flags))?;
+        self.check_new_annotations(target, message, &append.annotations)?;
         let modseq = self.add_usage(counts.bytes, 1)?;
         let place = self.reserve_uids(target, counts, modseq)?;
         // The new message first: were both in one mailbox, its view learns them in the order of

@@ -70,7 +70,7 @@ pub(crate) fn load_delta_rows(
             delta.added_up_to = uids.ranges().last().map_or(delta.added_up_to, |last| *last.end());
             for_each_message(sql, mailbox, uids, |entry, _| delta.added.push(entry))?;
         }
-        Fact::FlagsChanged(uids) => {
+        Fact::FlagsChanged(uids) | Fact::AnnotationsChanged(uids) => {
             for_each_message(sql, mailbox, uids, |entry, _| {
                 delta.flags.push((entry.uid, entry.flags));
             })?;

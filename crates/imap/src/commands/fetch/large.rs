@@ -186,7 +186,7 @@ async fn render(
         if let (Some(attribute), Some(entry)) = (plan.attributes().get(at), known.by_seq(large.seq))
         {
             let read = large.read.with(&large.content);
-            pending.is_whole &= render_item(&mut fetch, attribute, &entry, &plan, read);
+            pending.is_whole &= render_item(&mut fetch, attribute, &entry, &plan, &read);
         }
         pending.is_empty = fetch.is_empty();
         pending

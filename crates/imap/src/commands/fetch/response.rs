@@ -1,18 +1,21 @@
 //! One message of a FETCH answer.
 
-use ids::{Timestamp, UidSet};
+use ids::{AccountId, Timestamp, UidSet};
 use message::date::DateTime;
 use storage::{Content, Entry, ThreadId, Want};
 
 use super::super::batches::Copies;
+use super::annotation::Annotations;
 use super::section::Bytes;
 use crate::render::FetchWriter;
 use crate::session::{Enabled, begin_fetch};
-use crate::types::{FetchArgs, FetchAttribute};
+use crate::types::{AnnotationQuery, FetchArgs, FetchAttribute};
 
 /// What a FETCH is to say of each message.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(in crate::commands) struct Plan {
+    /// Who asks: annotations are not the same to everybody.
+    pub(super) actor: AccountId,
     attributes: Vec<FetchAttribute>,
     want: Want,
     pub(super) enabled: Enabled,
@@ -25,39 +28,49 @@ pub(super) struct Plan {
 }
 
 /// What is known of a message beside its view.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Read<'r> {
     pub(super) content: Option<&'r Content>,
     pub(super) thread: Option<ThreadId>,
     pub(super) saved: Option<Timestamp>,
+    pub(super) annotations: Annotations,
 }
 
-impl<'r> Read<'r> {
+impl Read<'_> {
     /// The same with what was read of the text.
-    pub(super) fn with(self, content: &'r Content) -> Self {
-        Self { content: Some(content), ..self }
+    pub(super) fn with<'c>(&self, content: &'c Content) -> Read<'c> {
+        let annotations = self.annotations.clone();
+        Read { content: Some(content), thread: self.thread, saved: self.saved, annotations }
     }
 }
 
 impl Plan {
-    pub(super) fn new(args: FetchArgs, enabled: Enabled, seen: UidSet, recent: UidSet) -> Self {
+    pub(super) fn new(
+        args: FetchArgs,
+        actor: AccountId,
+        enabled: Enabled,
+        seen: UidSet,
+        recent: UidSet,
+    ) -> Self {
         let mut attributes = args.attributes;
         if enabled.uid_only() && !args.asks_uid {
             // RFC 9586 §3.3: UIDFETCH begins with the UID.
             attributes.retain(|attribute| *attribute != FetchAttribute::Uid);
         }
         let want = attributes.iter().map(wanted).fold(Want::default(), |all, want| all | want);
-        Self { attributes, want, enabled, seen, recent, descending: false }
+        Self { actor, attributes, want, enabled, seen, recent, descending: false }
     }
 
     /// What is told of messages that came.
-    pub(super) fn of_new(
+    pub(in crate::commands) fn of_new(
         attributes: Vec<FetchAttribute>,
+        actor: AccountId,
         enabled: Enabled,
         recent: UidSet,
     ) -> Self {
         let want = attributes.iter().map(wanted).fold(Want::default(), |all, want| all | want);
-        Self { attributes, want, enabled, seen: UidSet::new(), recent, descending: false }
+        let seen = UidSet::new();
+        Self { actor, attributes, want, enabled, seen, recent, descending: false }
     }
 
     /// What must be read from storage.
@@ -67,7 +80,20 @@ impl Plan {
 
     /// Whether nothing must be read from storage.
     pub(super) fn is_of_view(&self) -> bool {
-        self.want.is_empty() && !self.wants_threads() && !self.wants_save_dates()
+        self.want.is_empty() && !self.wants_rows()
+    }
+
+    /// Whether something is wanted that stands in rows of its own.
+    pub(super) fn wants_rows(&self) -> bool {
+        self.wants_threads() || self.wants_save_dates() || self.annotation().is_some()
+    }
+
+    /// Which annotations are wanted.
+    pub(super) fn annotation(&self) -> Option<&AnnotationQuery> {
+        self.attributes.iter().find_map(|attribute| match attribute {
+            FetchAttribute::Annotation(query) => Some(query),
+            _ => None,
+        })
     }
 
     pub(super) fn wants_threads(&self) -> bool {
@@ -131,7 +157,8 @@ fn wanted(attribute: &FetchAttribute) -> Want {
         | FetchAttribute::ModSeq
         | FetchAttribute::EmailId
         | FetchAttribute::ThreadId
-        | FetchAttribute::SaveDate => Want::default(),
+        | FetchAttribute::SaveDate
+        | FetchAttribute::Annotation(_) => Want::default(),
     }
 }
 
@@ -156,6 +183,7 @@ fn bytes_max(attribute: &FetchAttribute, content: &Content) -> u64 {
             let decoded = 2 * (len(content.header()) + len(content.text()));
             partial.map_or(decoded, |partial| partial.length.get().min(decoded))
         }
+        FetchAttribute::Annotation(query) => super::annotation::names_bytes(query),
         _ => 0,
     }
 }
@@ -166,7 +194,7 @@ pub(super) fn render_message(
     seq: u32,
     entry: &Entry<'_>,
     plan: &Plan,
-    read: Read<'_>,
+    read: &Read<'_>,
 ) -> bool {
     let mut is_whole = true;
     let start = out.len();
@@ -189,7 +217,7 @@ pub(super) fn render_item(
     attribute: &FetchAttribute,
     entry: &Entry<'_>,
     plan: &Plan,
-    read: Read<'_>,
+    read: &Read<'_>,
 ) -> bool {
     if *attribute == FetchAttribute::Flags {
         fetch.flags_rendered(entry.flags_rendered(), plan.is_recent(entry));
@@ -226,7 +254,7 @@ fn render_attribute(
     fetch: &mut FetchWriter<'_>,
     attribute: &FetchAttribute,
     entry: &Entry<'_>,
-    read: Read<'_>,
+    read: &Read<'_>,
 ) -> bool {
     match attribute {
         FetchAttribute::Uid => fetch.uid(entry.uid()),
@@ -244,6 +272,7 @@ fn render_attribute(
         FetchAttribute::SaveDate => {
             fetch.save_date(read.saved.map(|saved| DateTime::from_unix_secs(saved.as_secs())));
         }
+        FetchAttribute::Annotation(query) => read.annotations.render(fetch, query),
         _ => return read.content.is_none_or(|content| render_content(fetch, attribute, content)),
     }
     true

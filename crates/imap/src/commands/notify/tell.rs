@@ -9,9 +9,10 @@ use storage::{
     Rights,
 };
 
+use super::super::fetch::Plan;
 use super::super::mailbox_filter::names;
 use super::super::metadata::from_storage;
-use super::super::{contexts, fetch, recent, status};
+use super::super::{annotations, contexts, fetch, recent, status};
 use super::others::{self, Turn};
 use super::{Notify, is_of, push_list};
 use crate::render::{self, Code, Status};
@@ -40,6 +41,7 @@ pub(crate) async fn tell_unasked(
         let new = selected.tell_updates(which, *enabled, out);
         selected.tell_modseq(*enabled, out);
         recent::keep(shared, state);
+        annotations::refresh(shared, state, *enabled, out).await;
         contexts::refresh(shared, state, out).await;
         tell_new(shared, state, *enabled, notify, new, out).await;
     }
@@ -61,10 +63,11 @@ pub(crate) async fn tell_new(
         return;
     };
     let (known, recent) = (selected.known().clone(), selected.recent().clone());
+    let Some(actor) = state.user().map(|user| user.account) else { return };
     let mut seqs = NumberSet::new();
     seqs.insert_range(known.exists().saturating_sub(count) + 1, known.exists());
-    let attributes = group.fetch.clone();
-    match fetch::of_new(&shared.store, known, &seqs, attributes, enabled, recent).await {
+    let plan = Plan::of_new(group.fetch.clone(), actor, enabled, recent);
+    match fetch::of_new(&shared.store, known, &seqs, plan).await {
         Ok(bytes) => out.extend_from_slice(&bytes),
         // The client has been told of them, and can ask.
         Err(error) => tracing::debug!(%error, "new messages are told without what was asked"),
@@ -92,6 +95,7 @@ pub(crate) async fn tell_others(
         render::untagged(out, Status::Ok, Some(&code), "Too much happened at once");
         watch.give_up();
         enabled.tell_flags(true);
+        enabled.tell_annotations(false);
     }
 }
 
@@ -171,6 +175,7 @@ impl<'t> Teller<'t> {
             Fact::MessagesAdded(_) => self.note(entry, NotifyEvent::MessageNew),
             Fact::MessagesExpunged(_) => self.note(entry, NotifyEvent::MessageExpunge),
             Fact::FlagsChanged(_) => self.note(entry, NotifyEvent::FlagChange),
+            Fact::AnnotationsChanged(_) => self.note(entry, NotifyEvent::AnnotationChange),
             Fact::MailboxCreated => {
                 if let Some(entry) = entry {
                     self.list_with_parent(&entry.name, out);
@@ -221,6 +226,7 @@ impl<'t> Teller<'t> {
             Fact::MessagesAdded(_) => self.note(Some(entry), NotifyEvent::MessageNew),
             Fact::MessagesExpunged(_) => self.note(Some(entry), NotifyEvent::MessageExpunge),
             Fact::FlagsChanged(_) => self.note(Some(entry), NotifyEvent::FlagChange),
+            Fact::AnnotationsChanged(_) => self.note(Some(entry), NotifyEvent::AnnotationChange),
             Fact::MetadataChanged { entry: metadata }
                 if metadata.scope == MetadataScope::Shared =>
             {
@@ -278,6 +284,10 @@ impl<'t> Teller<'t> {
         if !entry.rights.contains(Rights::READ) || !self.wants(entry).contains(event) {
             return;
         }
+        // RFC 5465 §5.1: nothing is told where there is no modseq to tell.
+        if event == NotifyEvent::AnnotationChange && !self.enabled.condstore() {
+            return;
+        }
         let items = self.statuses.entry(mailbox.id).or_default();
         let with_modseq = match event {
             // RFC 5465 §5.1: UNSEEN may be told, and must be where there is no modseq to tell.
@@ -286,10 +296,14 @@ impl<'t> Teller<'t> {
                 items.insert(StatusItem::Unseen);
                 self.enabled.condstore()
             }
+            NotifyEvent::AnnotationChange => {
+                items.insert(StatusItem::UidValidity);
+                true
+            }
             NotifyEvent::MessageExpunge => self.enabled.qresync(),
             _ => self.enabled.condstore(),
         };
-        if event != NotifyEvent::FlagChange {
+        if !matches!(event, NotifyEvent::FlagChange | NotifyEvent::AnnotationChange) {
             items.insert(StatusItem::Messages);
             items.insert(StatusItem::UidNext);
         }

@@ -173,6 +173,13 @@ impl Compiler<'_> {
             K::SavedBefore(_) | K::SavedOn(_) | K::SavedSince(_) | K::ThreadId(_) => {
                 Node::Uids(self.sets.rows.uids_of(key).unwrap_or_default())
             }
+            K::Annotation(criterion) => {
+                let found = Node::Uids(self.sets.rows.uids_of(key).unwrap_or_default());
+                match criterion.value {
+                    Some(_) => found,
+                    None => Node::Not(Box::new(found)),
+                }
+            }
             // RFC 8514 §4.3: every message, as save dates are kept.
             K::SaveDateSupported => Node::Always(true),
             K::SentBefore(day) => Node::Sent(i32::MIN..day.get()),

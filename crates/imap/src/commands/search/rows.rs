@@ -1,24 +1,29 @@
-//! Search keys that one column of storage answers for a whole mailbox: save dates (RFC 8514 §4.3)
-//! and conversations (RFC 8474 §6). They are looked up before the program is compiled, which then
+//! Search keys that storage answers for a whole mailbox: save dates (RFC 8514 §4.3), conversations
+//! (RFC 8474 §6) and annotations (RFC 5257 §4.8). They are looked up before the program is compiled, which then
 //! knows them as sets of UIDs.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use ids::{CollectionId, Uid};
+use ids::{AccountId, CollectionId, Uid};
+use message::Collation;
 use message::date::Day;
-use storage::{Store, ThreadId};
+use storage::{MetadataScope, Store, ThreadId};
 
+use super::super::annotations::to_storage;
+use super::super::numbers_of;
 use super::program::{day_end, day_start};
 use crate::error::Result;
-use crate::types::{NumberSet, SearchKey};
+use crate::types::{AnnotationCriterion, AnnotationPattern, AnnotationScope, NumberSet, SearchKey};
 
-/// A question to a column.
+/// A question to storage.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum RowKey {
     /// Seconds from, seconds to.
     Saved(i64, i64),
     Thread(ThreadId),
+    /// Pattern of entries, whose, and what is in the value, if anything.
+    Annotated(String, Option<AnnotationScope>, Option<String>),
 }
 
 /// UIDs by question.
@@ -29,8 +34,10 @@ impl RowKeys {
     /// Answers every such question in `key`.
     pub(super) async fn load(
         store: &Store,
+        actor: AccountId,
         mailbox: CollectionId,
         key: &SearchKey,
+        collation: Collation,
     ) -> Result<Self> {
         let mut asked = BTreeMap::new();
         key.any(&mut |key| {
@@ -44,11 +51,20 @@ impl RowKeys {
         }
         let read = store.read(move |tx| {
             for (key, uids) in &mut asked {
-                let found = match *key {
+                let found = match key {
                     RowKey::Saved(from, to) => {
-                        tx.find_saved(mailbox, Range { start: from, end: to })?
+                        tx.find_saved(mailbox, Range { start: *from, end: *to })?
                     }
-                    RowKey::Thread(thread) => tx.find_thread(mailbox, thread)?,
+                    RowKey::Thread(thread) => tx.find_thread(mailbox, *thread)?,
+                    RowKey::Annotated(entries, scope, value) => {
+                        let value = value.as_deref();
+                        let sought = SoughtValue::new(entries, *scope, value, collation);
+                        let found = |entry: &str, scope, value: &[u8]| {
+                            sought.as_ref().is_some_and(|sought| sought.is_in(entry, scope, value))
+                        };
+                        *uids = numbers_of(&tx.find_annotated_messages(actor, mailbox, found)?);
+                        continue;
+                    }
                 };
                 *uids = found.into_iter().map(Uid::get).collect();
             }
@@ -63,12 +79,45 @@ impl RowKeys {
     }
 }
 
+/// What a value is compared with.
+struct SoughtValue {
+    entries: AnnotationPattern,
+    scope: Option<MetadataScope>,
+    /// In the form of the collation; any value will do where there is none.
+    text: Option<String>,
+    collation: Collation,
+}
+
+impl SoughtValue {
+    fn new(
+        entries: &str,
+        scope: Option<AnnotationScope>,
+        text: Option<&str>,
+        collation: Collation,
+    ) -> Option<Self> {
+        let text = text.map(|text| collation.search_form(text).into_owned());
+        let entries = AnnotationPattern::parse(entries.as_bytes())?;
+        Some(Self { entries, scope: scope.map(to_storage), text, collation })
+    }
+
+    fn is_in(&self, entry: &str, scope: MetadataScope, value: &[u8]) -> bool {
+        self.scope.is_none_or(|wanted| wanted == scope)
+            && self.entries.matches(entry)
+            && self.text.as_ref().is_none_or(|text| {
+                self.collation.search_form(&String::from_utf8_lossy(value)).contains(text)
+            })
+    }
+}
+
 fn row_key(key: &SearchKey) -> Option<RowKey> {
     let start = |day: &Day| day_start(*day);
     Some(match key {
         SearchKey::SavedBefore(day) => RowKey::Saved(i64::MIN, start(day)),
         SearchKey::SavedOn(day) => RowKey::Saved(start(day), day_end(*day)),
         SearchKey::SavedSince(day) => RowKey::Saved(start(day), i64::MAX),
+        SearchKey::Annotation(AnnotationCriterion { entries, scope, value }) => {
+            RowKey::Annotated(entries.as_str().to_owned(), *scope, value.clone())
+        }
         SearchKey::ThreadId(id) => RowKey::Thread(ThreadId::parse(id.strip_prefix('T')?)?),
         _ => return None,
     })

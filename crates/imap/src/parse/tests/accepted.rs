@@ -8,19 +8,19 @@ use super::*;
 use crate::parse::{parse_section, parse_sequence_set};
 use crate::types::*;
 
-fn set(text: &str) -> SequenceSet {
+pub(super) fn set(text: &str) -> SequenceSet {
     parse_sequence_set(text.as_bytes()).unwrap()
 }
 
-fn mailbox(name: &str) -> MailboxName {
+pub(super) fn mailbox(name: &str) -> MailboxName {
     MailboxName::new(name).unwrap()
 }
 
-fn flags(names: &[&str]) -> Flags {
+pub(super) fn flags(names: &[&str]) -> Flags {
     names.iter().map(|name| Flag::parse(name.as_bytes()).unwrap()).collect()
 }
 
-fn check(lines: &[&str], expect: Command) {
+pub(super) fn check(lines: &[&str], expect: Command) {
     for line in lines {
         assert_eq!(command(line), expect, "{line}");
     }
@@ -130,7 +130,12 @@ fn watching() {
 
 #[test]
 fn selecting() {
-    let args = |name: &str| SelectArgs { mailbox: mailbox(name), condstore: false, qresync: None };
+    let args = |name: &str| SelectArgs {
+        mailbox: mailbox(name),
+        condstore: false,
+        annotate: false,
+        qresync: None,
+    };
     check(
         &["A142 SELECT INBOX", "a select inbox", "a SELECT \"InBox\" "],
         Command::Select(args("INBOX")),
@@ -212,7 +217,12 @@ fn mailboxes() {
     let found = request_in(raw, Dialect::Utf8).unwrap().command;
     assert_eq!(
         found,
-        Command::Select(SelectArgs { mailbox: mailbox("R&D ü"), condstore: false, qresync: None })
+        Command::Select(SelectArgs {
+            mailbox: mailbox("R&D ü"),
+            condstore: false,
+            annotate: false,
+            qresync: None
+        })
     );
 }
 
@@ -516,7 +526,12 @@ fn sorting_and_threading() {
             "A283 SORT (SUBJECT REVERSE DATE) UTF-8 ALL",
             "A283 sort ( subject  reverse date ) \"utf-8\" all",
         ],
-        sort(Addressing::Seq, None, &[subject, criterion(SortKey::Date, true)], SearchKey::All),
+        sort(
+            Addressing::Seq,
+            None,
+            &[subject.clone(), criterion(SortKey::Date, true)],
+            SearchKey::All,
+        ),
     );
     let all = SearchReturn { all: true, ..Default::default() };
     check(
@@ -541,7 +556,10 @@ fn sorting_and_threading() {
             Command::Search(SearchArgs { by: Addressing::Seq, returns, key: SearchKey::All });
         check(&[&format!("A SEARCH RETURN ({text}) ALL")], search);
         let line = format!("A SORT RETURN ({text}) (SUBJECT) UTF-8 ALL");
-        check(&[&line], sort(Addressing::Seq, returns, &[subject], SearchKey::All));
+        check(
+            &[&line],
+            sort(Addressing::Seq, returns, std::slice::from_ref(&subject), SearchKey::All),
+        );
     }
     for (line, by, algorithm) in [
         ("a THREAD REFERENCES UTF-8 ALL", Addressing::Seq, ThreadAlgorithm::References),
@@ -641,6 +659,7 @@ fn appending() {
     let one = AppendMessage {
         flags: Flags::default(),
         internal_date: None,
+        annotations: Vec::new(),
         data: whole(b"ab", false, false),
     };
     let append = |messages: &[AppendMessage]| {

@@ -1,6 +1,7 @@
 //! The whole way from bytes to commands.
 
 mod accepted;
+mod annotations;
 mod framing;
 mod mutation;
 mod refused;

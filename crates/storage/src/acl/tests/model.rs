@@ -15,7 +15,7 @@ use crate::{
 };
 
 const STEPS: usize = 400;
-const LETTERS: &str = "lrswipkxtea";
+const LETTERS: &str = "lrswipkxtean";
 const FLAGS: [&str; 4] = ["\\Seen", "\\Deleted", "\\Flagged", "Work"];
 
 type Names = BTreeSet<&'static str>;
@@ -245,7 +245,7 @@ impl<'s> Run<'s> {
         done.unwrap();
         let wanted = letters(match names {
             "read" | "read,send-as" => "lrs",
-            "write" => "lrswipkxte",
+            "write" => "lrswipkxten",
             "admin" => "la",
             _ => "",
         });
@@ -274,7 +274,7 @@ impl<'s> Run<'s> {
     fn append(&mut self, actor: usize, at: usize) {
         let set = self.some_flags();
         let message = Arc::new(PreparedMessage::new(b"Subject: model\r\n\r\nText\r\n".to_vec()));
-        let append = Append { flags: as_flags(&set), internal_date: None };
+        let append = Append { flags: as_flags(&set), ..Append::default() };
         let (by, id) = (self.accounts[actor].id, self.mailboxes[at].id);
         let owner = self.accounts[self.mailboxes[at].owner].id;
         let done = self

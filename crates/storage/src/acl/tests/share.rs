@@ -25,10 +25,10 @@ fn an_account_is_shared_as_a_whole() {
         assert_eq!((rights(store, max, inbox).as_str(), may_send()), ("lrs", false));
         assert_eq!(seen(store, max).len(), 2 + 6);
         share("read,write,send-as");
-        assert_eq!((rights(store, max, inbox).as_str(), may_send()), ("lrswipkxte", true));
+        assert_eq!((rights(store, max, inbox).as_str(), may_send()), ("lrswipkxten", true));
         store.with(julie, |tx| tx.create_mailbox(&mailbox_name("New"), None)).unwrap();
         let new = store.mailbox(julie, "New");
-        assert_eq!(rights(store, max, new), "lrswipkxte");
+        assert_eq!(rights(store, max, new), "lrswipkxten");
         let shares = store.read(move |tx| tx.list_shares(julie)).unwrap();
         assert_eq!(shares[0].rights.to_string(), "read,write,send-as");
         share("");
@@ -64,7 +64,7 @@ fn maintenance_closes_an_account_to_others_too() {
             switch(true).unwrap();
             assert_eq!((outcome(copy()).as_str(), sends().as_str()), (closed, closed));
             assert_eq!(rights(store, max, inbox), "l");
-            assert_eq!(rights(store, julie, inbox), "lrswipkxtea");
+            assert_eq!(rights(store, julie, inbox), "lrswipkxtean");
             assert_eq!(seen(store, max).len(), 2 + 6);
             switch(false).unwrap();
             assert_eq!((outcome(copy()).as_str(), sends().as_str()), ("ok", "ok"));
@@ -97,7 +97,7 @@ fn rights_on_an_account_are_asked_for() {
         share("read,write,send-as,send-on-behalf,responder,filters,admin");
         assert_eq!((add().as_str(), remove().as_str()), (refused, refused));
         let inbox = store.mailbox(julie, "INBOX");
-        assert_eq!(rights(store, max, inbox), "lrswipkxtea");
+        assert_eq!(rights(store, max, inbox), "lrswipkxtean");
         share("aliases");
         assert_eq!(rights(store, max, inbox), "");
         assert_eq!((add().as_str(), add().as_str()), ("ok", "address exists already"));

@@ -9,8 +9,8 @@ use super::{grant, outcome};
 use crate::acl::{AclChange, Rights};
 use crate::testing::{TestStore, flags, mailbox_name, on_both_engines};
 use crate::{
-    AccountTx, Append, Delivery, FlagChange, MetadataEntry, MetadataScope, PreparedMessage, Result,
-    Role, SpecialUse, StorageError, WriteTx,
+    AccountTx, AnnotationChanges, AnnotationKey, Append, Delivery, FlagChange, MetadataEntry,
+    MetadataScope, PreparedMessage, Result, Role, SpecialUse, StorageError, WriteTx,
 };
 
 /// Who does what to what.
@@ -62,12 +62,22 @@ fn replace(case: &Case, tx: &mut WriteTx<'_>, from: CollectionId, to: Collection
     tx.replace_message_as(case.actor, old, to, &case.message, append).map(drop)
 }
 
+fn notes(scope: MetadataScope) -> AnnotationChanges {
+    let key = AnnotationKey { entry: "/comment".to_owned(), scope };
+    AnnotationChanges::from([(key, Some(b"a note".to_vec()))])
+}
+
+fn note(case: &Case, tx: &mut WriteTx<'_>, scope: MetadataScope) -> Result<()> {
+    let mut tx = guest(case, tx)?;
+    tx.store_annotations(case.shared, &UidSet::all(), &notes(scope), None).map(drop)
+}
+
 fn find(case: &Case, tx: &mut WriteTx<'_>, needed: Rights) -> Result<()> {
     let found = tx.find_mailbox_as(case.actor, &name("Box"), needed)?;
     found.map(drop).ok_or(StorageError::NotFound("mailbox"))
 }
 
-const VERBS: [Verb; 33] = [
+const VERBS: [Verb; 36] = [
     ("select", "r", |case, tx| find(case, tx, Rights::READ)),
     ("look up", "l", |case, tx| find(case, tx, Rights::LOOKUP)),
     ("read", "r", |case, tx| {
@@ -115,6 +125,13 @@ const VERBS: [Verb; 33] = [
     ("list rights", "a", |case, tx| {
         tx.is_owner(case.actor, case.shared, "max@example.test").map(drop)
     }),
+    ("note privately", "r", |case, tx| note(case, tx, MetadataScope::Private)),
+    ("note for all", "rn", |case, tx| note(case, tx, MetadataScope::Shared)),
+    ("append with a note", "in", |case, tx| {
+        let annotations = notes(MetadataScope::Shared);
+        let append = Append { annotations, ..Append::default() };
+        guest(case, tx)?.append_message(case.shared, &case.message, append).map(drop)
+    }),
     ("annotate", "lr", |case, tx| tx.set_metadata(case.actor, case.shared, &[])),
     ("find annotated", "lr", |case, tx| {
         let found = tx.find_annotated(case.actor, &name("Box"))?;
@@ -151,7 +168,7 @@ const NEVER: [(&str, Act); 14] = [
 
 /// Every right alone, alone beside `l`, all but one, all, and none.
 fn sets_of_rights() -> Vec<String> {
-    let letters = "lrswipkxtea";
+    let letters = "lrswipkxtean";
     let mut sets = vec![String::new(), letters.to_owned()];
     for letter in letters.chars() {
         sets.push(letter.to_string());
@@ -159,7 +176,7 @@ fn sets_of_rights() -> Vec<String> {
         sets.push(letters.replace(letter, ""));
     }
     // What several verbs take, exactly and short of one.
-    sets.extend(["rte", "re", "te", "lrte", "ri", "rite", "ite"].map(str::to_owned));
+    sets.extend(["rte", "re", "te", "lrte", "ri", "rite", "ite", "rn", "in"].map(str::to_owned));
     sets
 }
 
@@ -191,7 +208,7 @@ fn case(store: &TestStore) -> Case {
     store.append(owner, shared, "one", "\\Deleted").unwrap();
     store.append(owner, open, "two", "").unwrap();
     store.append(actor, own, "three", "").unwrap();
-    grant(store, owner, open, "max@example.test", "lrswipkxtea").unwrap();
+    grant(store, owner, open, "max@example.test", "lrswipkxtean").unwrap();
     let message = Arc::new(PreparedMessage::new(b"four".to_vec()));
     Case { owner, actor, shared, open, own, message }
 }
@@ -250,7 +267,7 @@ fn what_is_shown_takes_its_rights_too() {
             let kept = store
                 .write(move |tx| tx.account_as(owner, actor)?.keep_recent(shared, Uid::new(2)));
             // RFC 4314 §5.2: who may change nothing opens it read-only.
-            let changes = "swite".chars().any(|letter| rights.contains(letter));
+            let changes = "switen".chars().any(|letter| rights.contains(letter));
             assert_eq!(kept.is_ok(), rights.contains('r') && changes, "{rights:?}");
         }
     });

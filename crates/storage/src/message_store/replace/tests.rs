@@ -14,7 +14,7 @@ fn a_message_takes_the_place_of_another() {
         store.append(julie, drafts, "another", "\\Deleted").unwrap();
         let replace = |uid, target, text: &str| {
             let message = Arc::new(PreparedMessage::new(text.as_bytes().to_vec()));
-            let append = Append { flags: flags("\\Draft Work"), internal_date: None };
+            let append = Append { flags: flags("\\Draft Work"), ..Append::default() };
             store.with(julie, move |tx| {
                 tx.replace_message(drafts, Uid::new(uid), target, &message, append)
             })
