@@ -22,6 +22,7 @@ mod message_id;
 mod parameter;
 mod part_index;
 mod search;
+mod seven_bit;
 mod sort_text;
 mod structure;
 mod subject;
@@ -47,6 +48,7 @@ pub use part_index::{MessageRanges, Part, PartIndex, PartKind};
 pub use search::{
     SearchablePart, header_line, part_headers, part_text, searchable_text, searchable_text_of,
 };
+pub use seven_bit::to_seven_bit;
 pub use sort_text::SortText;
 pub use summary::Summary;
 pub use surrogate::{surrogate_body, surrogate_header};

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use ids::{ContentId, QueueDaemonId, Timestamp};
+use message::{Limits, to_seven_bit};
 use smtp::client::{Capabilities, Outbound, OutboundContent, Outcome, Verdict};
-use smtp::types::ByMode;
+use smtp::types::{Body, ByMode};
 use storage::{
     Claim, ClaimedMessage, ClaimedRecipient, Fate, Settlement, StorageError, Store, Want,
 };
@@ -277,7 +278,9 @@ impl Visit {
     ) -> Option<Answered> {
         let mut server = self.server.take()?;
         let now = self.inner.store.now();
-        let envelope = outbound(message, recipients, !content.header.is_ascii(), now);
+        let mut envelope = outbound(message, recipients, !content.header.is_ascii(), now);
+        let converted = convert(&mut envelope, content, server.client.server()).await;
+        let content = converted.as_ref().unwrap_or(content);
         let outcome = server.client.send(&envelope, content).await;
         let reused = server.client.messages() > 1;
         if reused && !outcome.usable && !outcome.content_sent && is_silent(&outcome.verdicts) {
@@ -362,6 +365,25 @@ impl Visit {
         let (now, chance) = (self.inner.store.now(), self.inner.chance());
         self.inner.table().failed(&self.destination, now, chance);
     }
+}
+
+/// RFC 6152 §3 and RFC 3030 §3: what a server does not take is converted, where that can be done.
+async fn convert(
+    envelope: &mut Outbound,
+    content: &OutboundContent,
+    server: &Capabilities,
+) -> Option<OutboundContent> {
+    match envelope.body {
+        Body::EightBitMime if !server.eight_bit_mime => {}
+        Body::BinaryMime if !server.binary_mime => {}
+        _ => return None,
+    }
+    let whole = [&content.header[..], &content.body].concat();
+    let convert = move || to_seven_bit(&whole, &Limits::default());
+    let bytes = tokio::task::spawn_blocking(convert).await.ok().flatten()?;
+    envelope.body = Body::SevenBit;
+    envelope.size_bytes = bytes.len() as u64;
+    Some(OutboundContent { header: bytes, body: Vec::new() })
 }
 
 /// RFC 8689 §4.1: REQUIRETLS counts before the header field. §5: a report is not lost for it.

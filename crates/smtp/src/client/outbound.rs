@@ -66,6 +66,11 @@ impl Outbound {
             let text = "the message is binary and the server takes only text";
             return Err(Unfit { status: Status::new(5, 6, 1), text });
         }
+        if self.body == Body::EightBitMime && !server.eight_bit_mime {
+            // RFC 6152 §3: what cannot be converted goes back.
+            let text = "the message has 8 bits, the server takes 7, and it cannot be converted";
+            return Err(Unfit { status: Status::new(5, 6, 3), text });
+        }
         self.check_deadline(server)?;
         // RFC 8689 §4.2.1; §5: a report goes on without, rather than not at all.
         if self.require_tls && !server.require_tls && !self.reverse_path.is_empty() {
@@ -118,10 +123,6 @@ impl Outbound {
         }
         match self.body {
             Body::SevenBit => {}
-            // RFC 6152 §3 wants such a message converted where 8BITMIME is not offered.
-            // DEVIATION(RFC 6152 §3): it is sent as it is; what does not take eight bits today
-            // is not known to exist, and a conversion breaks signatures.
-            Body::EightBitMime if !server.eight_bit_mime => {}
             Body::EightBitMime => line.push_str(" BODY=8BITMIME"),
             Body::BinaryMime => line.push_str(" BODY=BINARYMIME"),
         }

@@ -32,6 +32,13 @@ fn message(recipients: &[&str]) -> Outbound {
     }
 }
 
+/// The message as who sends it converts it for a server of 7 bits.
+fn in_bits_of(server: &Capabilities, message: &Outbound) -> Outbound {
+    let convert = message.body == Body::EightBitMime && !server.eight_bit_mime;
+    let body = if convert { Body::SevenBit } else { message.body };
+    Outbound { body, ..message.clone() }
+}
+
 /// Plays replies and gives what was sent, in groups (`//` where it waits), and the outcome.
 fn play(
     server: &Capabilities,
@@ -39,6 +46,7 @@ fn play(
     reset: bool,
     replies: &[&str],
 ) -> (String, Outcome) {
+    let message = &in_bits_of(server, message);
     let mut transaction = Transaction::new(server, message, 100, reset);
     let mut sent = String::new();
     let mut out = Vec::new();
@@ -221,6 +229,7 @@ fn what_a_server_cannot_take_is_not_sent() {
     assert_eq!(check(FULL, &large, &["unfit 5.3.4"]), Step::Done);
     let binary = Outbound { body: Body::BinaryMime, ..message(&["a@x.test"]) };
     assert_eq!(check(&["CHUNKING"], &binary, &["unfit 5.6.1"]), Step::Done);
+    assert_eq!(check(&[], &message(&["a@x.test"]), &["unfit 5.6.3"]), Step::Done);
     let header = Outbound { utf8_header: true, ..message(&["a@x.test"]) };
     assert_eq!(check(&["8BITMIME"], &header, &["unfit 5.6.7"]), Step::Done);
     // One address needs SMTPUTF8, the other does not.

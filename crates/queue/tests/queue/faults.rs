@@ -1,0 +1,109 @@
+//! Servers that misbehave: what they do defers mail or goes round it; nothing gets stuck or doubled.
+
+use queue::RelayTls;
+use storage::{PreparedMessage, SpoolEntry, SpoolRecipient, SpoolTerms};
+
+use crate::scene::Scene;
+use crate::server::{Behaviour, Server};
+
+const JULIE: &str = "julie@here.test";
+
+fn replying(command: &'static str, reply: &'static str) -> Behaviour {
+    Behaviour { replies: vec![(command, reply)], ..Behaviour::default() }
+}
+
+/// A reply that never ends, of so many bytes in all.
+fn endless(line: &str, total: usize) -> &'static str {
+    let lines = line.repeat(total / line.len());
+    Box::leak(lines.into_boxed_str())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replies_of_a_megabyte_are_not_read() {
+    for (command, line) in [
+        ("EHLO", "250-X\r\n"),
+        ("MAIL", "250-and so on\r\n"),
+        ("RCPT", "250 without an end"),
+        ("DATA", "354-go\r\n"),
+        (".", "250-taken\r\n"),
+    ] {
+        let a = Server::start().await;
+        a.then(replying(command, endless(line, 1_000_000)));
+        let scene = Scene::new(&[&a]).await;
+        scene.send(&["x@a.test"]).await;
+        scene.queue.wait_until(|counters| counters.deferred == 1 && counters.active == 0).await;
+        scene.advance(400);
+        scene.queue.wait_until(|counters| counters.delivered == 1 && counters.active == 0).await;
+        assert_eq!((a.taken().len(), scene.spool().await.len()), (1, 0), "{command}");
+        scene.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handshake_that_fails_is_gone_round_where_nothing_asks_for_it() {
+    // What stands behind the reply to STARTTLS was put there by somebody in between (RFC 3207
+    // §4.2); what ends the connection instead of a handshake fails as well.
+    for reply in ["220 go", "220 go\r\n250 injected", "220 go\r\n250-a\r\n250 REQUIRETLS"] {
+        let offering = Behaviour { keywords: &["STARTTLS"], ..replying("STARTTLS", reply) };
+        let a = Server::start().await;
+        a.then(offering.clone());
+        let scene = Scene::new(&[&a]).await;
+        scene.send(&["x@a.test"]).await;
+        scene.queue.wait_until(|counters| counters.delivered == 1 && counters.active == 0).await;
+        assert_eq!((a.taken().len(), a.connections()), (1, 2), "{reply}");
+        scene.close().await;
+        // Where a route asks for it, nothing is sent.
+        let a = Server::start().await;
+        a.then(offering);
+        let verified = |settings: &mut queue::Settings| {
+            settings.routes.iter_mut().for_each(|route| route.relay.tls = RelayTls::Verified);
+        };
+        let scene = Scene::with(&[&a], verified).await;
+        scene.send(&["x@a.test"]).await;
+        scene.queue.wait_until(|counters| counters.deferred == 1 && counters.active == 0).await;
+        assert_eq!((a.taken().len(), a.connections()), (0, 1), "{reply}");
+        scene.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_of_seven_bits_get_seven() {
+    let (old, new) = (Server::start().await, Server::start().await);
+    new.then(Behaviour { keywords: &["8BITMIME"], ..Behaviour::default() });
+    let scene = Scene::new(&[&old, &new]).await;
+    let send = |text: &'static str, to: &'static str| {
+        let message = PreparedMessage::new(text.as_bytes().to_vec());
+        let entry = SpoolEntry {
+            account: None,
+            reverse_path: JULIE.to_owned(),
+            envelope_json: r#"{"body":"8BITMIME"}"#.to_owned(),
+            recipients: vec![SpoolRecipient {
+                forward_path: to.to_owned(),
+                parameters_json: "{}".to_owned(),
+            }],
+        };
+        scene.store.write("send", move |tx| tx.spool_on(SpoolTerms::default(), entry, &message))
+    };
+    let text = "Subject: x\r\n\r\nZürich, and what is there beside it\r\n";
+    send(text, "x@a.test").await.unwrap();
+    send(text, "x@b.test").await.unwrap();
+    scene.queue.wait_until(|counters| counters.delivered == 2 && counters.active == 0).await;
+    assert!(old.taken()[0].content.ends_with("\r\nZ=C3=BCrich, and what is there beside it\r\n"));
+    assert_eq!(
+        (&*new.taken()[0].content, &*new.taken()[0].mail),
+        (text, "MAIL FROM:<julie@here.test> BODY=8BITMIME",)
+    );
+    // What cannot be converted goes back (RFC 6152 §3).
+    let signed = "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\nZürich\r\n--b--\r\n";
+    send(signed, "x@a.test").await.unwrap();
+    // Nor is a bare LF sent: a line `.` behind it would end the message for some (RFC 5321 §2.3.8).
+    send("Subject: x\r\n\r\nx\n.\nMAIL FROM:<evil@here.test>\r\n", "x@a.test").await.unwrap();
+    scene.queue.wait_until(|counters| counters.failed == 2 && counters.active == 0).await;
+    let reports = scene.inbox().await;
+    for status in ["5.6.3", "5.6.0"] {
+        let told = format!("Status: {status}\r\n");
+        assert_eq!(reports.iter().filter(|text| text.contains(&told)).count(), 1, "{status}");
+    }
+    assert_eq!(old.taken().len(), 1);
+    scene.close().await;
+}
