@@ -342,6 +342,13 @@ sections! {
         /// Recipients of one message.
         recipients: u32 = default 1000, since "0.1";
 
+        /// Messages that an account may send a day (by UTC), where `posthorn account limits` gives
+        /// it no limit of its own. It bounds what a stolen password is good for.
+        messages_per_day: u32 = default 1000, since "0.2";
+
+        /// Recipients of one message that an account sends; likewise, and besides `recipients`.
+        recipients_per_message: u32 = default 500, since "0.2";
+
         /// Received headers a message may carry; above it, it is going round in a loop.
         hops: u32 = default 100, since "0.1";
 

@@ -163,6 +163,8 @@ fn limit_noun(kind: LimitKind) -> &'static str {
         LimitKind::Responders => "responders are",
         LimitKind::Exclusions => "addresses without an answer are",
         LimitKind::Redirections => "redirections are",
+        LimitKind::SentMessages => "messages sent a day are",
+        LimitKind::SentRecipients => "recipients of a message are",
         LimitKind::Confirmations => "addresses that have not answered yet are",
         LimitKind::Collections => "collections are",
         LimitKind::CollectionDepth => "levels in a collection name are",

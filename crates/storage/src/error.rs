@@ -65,6 +65,10 @@ pub enum LimitKind {
     Exclusions,
     /// R-ADDR-10: redirections of one account.
     Redirections,
+    /// R-ADDR-11: messages that one account sends on one day.
+    SentMessages,
+    /// R-ADDR-11: recipients of one message that an account sends.
+    SentRecipients,
     /// Addresses that one account has asked and that did not answer yet.
     Confirmations,
 }

@@ -58,7 +58,7 @@ pub use collection::{
 pub use directory::{
     ACCESS_KEYS_MAX, ALIASES_MAX, AccessKey, AccessKeyKind, Account, Authorship, Credentials,
     Domain, Grant, NewAccessKey, NewAccount, Protocol, Protocols, QuotaResource, Quotas, Recipient,
-    Resolution, Role, ScramVerifier, Sending, SigningKey, SigningState,
+    Resolution, Role, ScramVerifier, Sending, SendingLimits, SendingUse, SigningKey, SigningState,
 };
 pub use error::{LimitKind, Result, StorageError};
 pub use feed::{Lagged, Subscription};

@@ -38,6 +38,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 20, sql: include_str!("../migrations/0020_greylist.sql") },
     Migration { version: 21, sql: include_str!("../migrations/0021_signing_key.sql") },
     Migration { version: 22, sql: include_str!("../migrations/0022_annotation.sql") },
+    Migration { version: 23, sql: include_str!("../migrations/0023_sending.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

@@ -55,6 +55,11 @@ pub struct Settings {
     pub scheduled_messages_max: u64,
     /// Largest message in bytes (R-ADDR-11). Default 50 MiB.
     pub message_bytes_max: u64,
+    /// Messages that an account without a limit of its own may send a day (R-ADDR-11); 0 is no
+    /// limit, the default.
+    pub sent_messages_max: u64,
+    /// Recipients of one such message; likewise.
+    pub sent_recipients_max: u64,
     /// Messages side by side from which on a change of their flags is one row first, and written
     /// into theirs later. Default 64.
     pub sweep_messages_min: u64,
@@ -141,6 +146,8 @@ impl Settings {
             // LIMIT: what one person writes ahead; a mailing has other tools.
             scheduled_messages_max: 1000,
             message_bytes_max: 50 * 1024 * 1024,
+            sent_messages_max: 0,
+            sent_recipients_max: 0,
             sweep_messages_min: 64,
             mailboxes_max: 10_000,
             keywords_max: 1_000,

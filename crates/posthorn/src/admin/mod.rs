@@ -11,6 +11,7 @@ mod check_store;
 mod dkim;
 pub(crate) mod dns;
 mod domain;
+mod limits;
 mod mailbox;
 mod password;
 mod queue;
@@ -28,8 +29,9 @@ use crate::seal_key::SealKey;
 pub(crate) use password::Password;
 pub(crate) use request::{
     AccessKeyKind, AccessKeyRow, AccountRow, DkimAlgorithm, DkimRow, DomainAliasRow, DomainRow,
-    Finding, MailboxRow, NewAccessKey, NewAccount, QueueChange, QueueFilter, QueueRecipientRow,
-    QueueRow, QueueTotals, QueueTraceRow, Request, Response, Role, SecretRow, ShareRow,
+    Finding, Limit, LimitsChange, LimitsRow, MailboxRow, NewAccessKey, NewAccount, QueueChange,
+    QueueFilter, QueueRecipientRow, QueueRow, QueueTotals, QueueTraceRow, Request, Response, Role,
+    SecretRow, ShareRow,
 };
 
 /// What the verbs work on.
@@ -88,6 +90,9 @@ impl Admin {
             }
             Request::AccountCapabilities { address, names, off } => {
                 self.set_capabilities(&address, names, off).await
+            }
+            Request::AccountLimits { address, change } => {
+                self.account_limits(&address, change).await
             }
             Request::AliasAdd { account, alias } => self.add_alias(&account, &alias).await,
             Request::AliasList { account } => self.list_aliases(&account).await,

@@ -31,6 +31,7 @@ pub(crate) enum Request {
     AccountBlock { address: String, blocked: bool },
     AccountMaintenance { address: String, maintenance: bool },
     AccountCapabilities { address: String, names: Vec<String>, off: bool },
+    AccountLimits { address: String, change: Option<LimitsChange> },
     AliasAdd { account: String, alias: String },
     AliasList { account: String },
     AliasRemove { account: String, alias: String },
@@ -61,6 +62,7 @@ pub(crate) enum Response {
     DomainAliases(Vec<DomainAliasRow>),
     DkimKeys(Vec<DkimRow>),
     Accounts(Vec<AccountRow>),
+    Limits(LimitsRow),
     Account(AccountRow),
     Mailboxes(Vec<MailboxRow>),
     AccessKeys(Vec<AccessKeyRow>),
@@ -85,6 +87,31 @@ pub(crate) struct NewAccount {
     /// Nobody's: others see its mailboxes below `Shared/`.
     #[serde(default)]
     pub(crate) shared: bool,
+}
+
+/// Limits of sending as they are to be; what is absent stays as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LimitsChange {
+    pub(crate) messages_per_day: Option<Limit>,
+    pub(crate) recipients_per_message: Option<Limit>,
+}
+
+/// A limit of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Limit {
+    /// That of the server.
+    Default,
+    /// Its own; 0 is none.
+    Own(u64),
+}
+
+/// What an account may send, and has sent today. A limit that is absent is the server's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LimitsRow {
+    pub(crate) sent_today: u64,
+    pub(crate) messages_per_day: Option<u64>,
+    pub(crate) recipients_per_message: Option<u64>,
 }
 
 /// What an account may do in the organisation.

@@ -58,6 +58,8 @@ fn limit(kind: LimitKind, max: u64) -> String {
         LimitKind::Responders => format!("an account has at most {max} responders"),
         LimitKind::Exclusions => format!("at most {max} addresses and domains are excluded"),
         LimitKind::Redirections => format!("an account has at most {max} redirections"),
+        LimitKind::SentMessages => format!("an account sends at most {max} messages a day"),
+        LimitKind::SentRecipients => format!("a message has at most {max} recipients"),
         LimitKind::Confirmations => {
             format!("at most {max} addresses can be asked before one of them answers")
         }

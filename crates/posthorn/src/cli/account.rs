@@ -6,7 +6,9 @@ use clap::{Subcommand, ValueEnum};
 
 use super::output::{size, yes};
 use super::{Failure, Listing, Output, password, perform, request};
-use crate::admin::{AccountRow, NewAccount, Password, Request, Response, Role};
+use crate::admin::{
+    AccountRow, Limit, LimitsChange, NewAccount, Password, Request, Response, Role,
+};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -78,6 +80,19 @@ pub(super) enum Command {
         #[arg(value_enum, default_value_t = Switch::On)]
         state: Switch,
     },
+    /// Show what an account may send and has sent today, or give it limits of its own.
+    Limits {
+        /// The primary address.
+        address: String,
+        /// Messages a day: a number, `none`, or `default` for what the configuration says.
+        #[arg(long, value_parser = parse_limit, value_name = "LIMIT")]
+        messages_per_day: Option<Limit>,
+        /// Recipients of one message, likewise.
+        #[arg(long, value_parser = parse_limit, value_name = "LIMIT")]
+        recipients_per_message: Option<Limit>,
+        #[command(flatten)]
+        listing: Listing,
+    },
     /// Switch IMAP capabilities off for an account whose program misbehaves, or on again. What is
     /// off stands in `account show`; sessions learn of it when they sign in.
     Capability {
@@ -123,6 +138,11 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
         Command::Maintenance { address, state } => {
             let maintenance = state == Switch::On;
             perform(config, Request::AccountMaintenance { address, maintenance })
+        }
+        Command::Limits { address, messages_per_day, recipients_per_message, listing } => {
+            let change = LimitsChange { messages_per_day, recipients_per_message };
+            let asked = messages_per_day.is_some() || recipients_per_message.is_some();
+            limits(config, address, asked.then_some(change), listing, output)
         }
         Command::Capability { address, state, names } => {
             let off = state == Switch::Off;
@@ -183,6 +203,45 @@ fn show(
         output.line(format!("{label:10}{value}").trim_end())?;
     }
     Ok(())
+}
+
+fn limits(
+    config: &Path,
+    address: String,
+    change: Option<LimitsChange>,
+    listing: Listing,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let Response::Limits(row) = request(config, Request::AccountLimits { address, change })? else {
+        return Err(Failure::unexpected());
+    };
+    if listing.json {
+        return output.json(&row);
+    }
+    let shown = |limit: Option<u64>| match limit {
+        None => "default".to_owned(),
+        Some(0) => "none".to_owned(),
+        Some(limit) => limit.to_string(),
+    };
+    for (label, value) in [
+        ("sent today", row.sent_today.to_string()),
+        ("messages per day", shown(row.messages_per_day)),
+        ("recipients per message", shown(row.recipients_per_message)),
+    ] {
+        output.line(&format!("{label:24}{value}"))?;
+    }
+    Ok(())
+}
+
+fn parse_limit(text: &str) -> Result<Limit, String> {
+    match text {
+        "default" => Ok(Limit::Default),
+        "none" => Ok(Limit::Own(0)),
+        number => {
+            let number = number.parse().ok().filter(|number| *number > 0);
+            number.map(Limit::Own).ok_or_else(|| "write a number, none, or default".to_owned())
+        }
+    }
 }
 
 fn parse_quota(text: &str) -> Result<u64, String> {

@@ -128,6 +128,8 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
     settings.trace_days = days(config.queue.trace);
     settings.scheduled_messages_max = config.queue.held_messages.into();
     settings.message_bytes_max = config.limits.message;
+    settings.sent_messages_max = config.limits.messages_per_day.into();
+    settings.sent_recipients_max = config.limits.recipients_per_message.into();
     settings.mailboxes_max = config.limits.mailboxes.into();
     settings.keywords_max = config.limits.keywords.into();
     settings.acl_entries_max = config.limits.shares.into();

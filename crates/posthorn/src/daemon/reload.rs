@@ -97,6 +97,11 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("limits.write_timeout", limits.0.write_timeout != limits.1.write_timeout),
         ("limits.shutdown_timeout", limits.0.shutdown_timeout != limits.1.shutdown_timeout),
         ("limits.reception_memory", limits.0.reception_memory != limits.1.reception_memory),
+        ("limits.messages_per_day", limits.0.messages_per_day != limits.1.messages_per_day),
+        (
+            "limits.recipients_per_message",
+            limits.0.recipients_per_message != limits.1.recipients_per_message,
+        ),
         ("limits.mailboxes", limits.0.mailboxes != limits.1.mailboxes),
         ("limits.keywords", limits.0.keywords != limits.1.keywords),
         ("peers", old.peers != new.peers),

@@ -61,6 +61,11 @@ fn fresh(port_base: u16, domain: &str) -> String {
          # For trying out: any password goes. A server for others wants the default of 10.\n\
          password_length = 1\n\
          \n\
+         [limits]\n\
+         # For trying out: mail is sent without end. A server for others wants the default of 1000.\n\
+         messages_per_day = 1000000000\n\
+         recipients_per_message = 1000000000\n\
+         \n\
          [queue]\n\
          # For trying out: nothing leaves this machine. `posthorn queue list` shows what would.\n\
          enabled = false\n"

@@ -185,6 +185,16 @@ fn storage_reply(error: &StorageError) -> Reply {
         StorageError::Limit { kind: LimitKind::ScheduledMessages, .. } => {
             refusal_reply(Refusal::TooManyHeld)
         }
+        // R-ADDR-11. Tomorrow there is room again.
+        StorageError::Limit { kind: LimitKind::SentMessages, max } => {
+            let text = format!("This account may send {max} messages a day, try again tomorrow");
+            Reply { text: text.into(), ..Reply::new(450, Enhanced(4, 7, 1), "") }
+        }
+        // RFC 3463 §3.6: X.5.3 too many recipients.
+        StorageError::Limit { kind: LimitKind::SentRecipients, max } => {
+            let text = format!("This account may write to {max} recipients at a time");
+            Reply { text: text.into(), ..Reply::new(550, Enhanced(5, 5, 3), "") }
+        }
         // RFC 3463 §3.4: X.3.1 mail system full: something countable is used up.
         StorageError::Limit { .. } => {
             Reply::new(452, Enhanced(4, 3, 1), "A limit of the mail store is reached")

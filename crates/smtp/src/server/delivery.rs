@@ -226,6 +226,7 @@ impl Plan {
             entry: self.entry.clone(),
             terms: self.terms,
             role: self.role,
+            submitter: self.entry.account,
         }
     }
 
@@ -260,6 +261,8 @@ struct Attempt {
     entry: SpoolEntry,
     terms: SpoolTerms,
     role: Role,
+    /// Whose message it is, where somebody signed in.
+    submitter: Option<AccountId>,
 }
 
 /// What one transaction did.
@@ -284,6 +287,9 @@ impl Attempt {
         tx: &mut WriteTx<'_>,
         refused: &OnceLock<Vec<usize>>,
     ) -> storage::Result<Done> {
+        if let Some(submitter) = self.submitter {
+            tx.count_sent(submitter, self.targets.len() as u64)?;
+        }
         let mut outcomes: Outcomes = self.targets.iter().map(|_| Ok(())).collect();
         let (mut failed, mut claimed) = (Vec::new(), Vec::new());
         let mut last_error = None;

@@ -5,6 +5,7 @@ mod authenticity;
 mod checks;
 mod client;
 mod hostile;
+mod limits;
 mod peers;
 mod rewriting;
 mod sasl;

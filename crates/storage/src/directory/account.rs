@@ -276,6 +276,7 @@ impl WriteTx<'_> {
             "DELETE FROM address WHERE account_id = ?1",
             "DELETE FROM scram_verifier WHERE account_id = ?1",
             "DELETE FROM access_key WHERE account_id = ?1",
+            "DELETE FROM sending WHERE account_id = ?1",
             "DELETE FROM script WHERE account_id = ?1",
             "DELETE FROM responder WHERE account_id = ?1",
             "DELETE FROM answered WHERE account_id = ?1",

@@ -14,6 +14,7 @@ mod protocol;
 mod quota;
 mod resolve;
 mod scram;
+mod sending;
 mod signing_key;
 
 pub use access_key::{ACCESS_KEYS_MAX, AccessKey, AccessKeyKind, NewAccessKey};
@@ -27,6 +28,7 @@ pub(crate) use quota::Usage;
 pub use quota::{QuotaResource, Quotas};
 pub use resolve::{Authorship, Recipient, Resolution, Sending};
 pub use scram::ScramVerifier;
+pub use sending::{SendingLimits, SendingUse};
 pub use signing_key::{SigningKey, SigningState};
 
 #[cfg(test)]
