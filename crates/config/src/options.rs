@@ -578,6 +578,11 @@ sections! {
         /// is `hostname`.
         authserv_id: Option<Word> = optional "example.test", since "0.2";
 
+        /// The address that others send reports to about mail of the domains here (DMARC, TLS). It
+        /// is an address of an account or an alias of one; what arrives there is also read, and
+        /// `posthorn domain reports` shows it.
+        reports: Option<Word> = optional "reports@example.test", since "0.2";
+
         /// How long the DNS may take for one message; what was not found out by then counts as
         /// not answered.
         timeout: Duration = default "20 s", since "0.2";

@@ -276,6 +276,12 @@ fn check_authenticity(authenticity: &Authenticity, reader: &TableReader<'_>) {
     {
         reader.refuse("authserv_id", "must be a name such as that of a host");
     }
+    let is_address = |text: &str| {
+        text.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
+    };
+    if authenticity.reports.as_ref().is_some_and(|reports| !is_address(reports.as_str())) {
+        reader.refuse("reports", "must be an address");
+    }
 }
 
 fn check_route(route: &Route, reader: &TableReader<'_>) {

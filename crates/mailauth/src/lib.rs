@@ -3,7 +3,8 @@
 //! and [`srs`], which rewrites reverse-paths of redirected mail (R-ADDR-10).
 //!
 //! [`Examined::of`] reads a message, [`Examined::check`] asks the DNS through [`dns::Lookups`],
-//! and [`Report`] says what was found. [`dkim::sign`] and [`arc::seal`] make fields.
+//! and [`Report`] says what was found. [`dkim::sign`] and [`arc::seal`] make fields; [`reports`]
+//! reads what others found of mail of ours.
 //!
 //! **Invariants:** nothing a peer sends panics, makes more than a bounded number of look-ups, or
 //! takes more than linear time; what is verified was made with the key it names.
@@ -22,6 +23,7 @@ pub mod arc;
 pub mod dkim;
 pub mod dmarc;
 pub mod dns;
+pub mod reports;
 pub mod results;
 pub mod spf;
 pub mod srs;

@@ -34,6 +34,6 @@ pub mod types;
 pub use content::{Content, ContentLimits, Encoding, Fed, Framing};
 pub use server::{
     Authenticity, AuthenticitySettings, BlockList, Desk, PeerAction, PeerPolicy, PeerSettings,
-    ReceptionMemory, Server,
+    ReceptionMemory, ReportInbox, Server,
 };
 pub use settings::{Role, Settings};

@@ -13,6 +13,7 @@ mod door;
 mod memory;
 mod peers;
 mod reception;
+mod report_inbox;
 
 use std::sync::Arc;
 
@@ -33,6 +34,7 @@ pub use authenticity::{Authenticity, AuthenticitySettings};
 pub use desk::Desk;
 pub use memory::ReceptionMemory;
 pub use peers::{BlockList, PeerAction, PeerPolicy, PeerSettings};
+pub use report_inbox::ReportInbox;
 
 use desk::Target;
 use peers::PeerFacts;

@@ -22,6 +22,7 @@ mod error;
 mod feed;
 mod greylist;
 mod lock;
+mod mail_report;
 mod mailbox;
 mod maintain;
 mod message_store;
@@ -64,6 +65,7 @@ pub use error::{LimitKind, Result, StorageError};
 pub use feed::{Lagged, Subscription};
 pub use greylist::{GreylistTimes, Greylisted, Triplet};
 pub use lock::Lock;
+pub use mail_report::MailReport;
 pub use mailbox::{Mailbox, MailboxEntry, MailboxName, MailboxTree, SpecialUse};
 pub use maintain::Maintained;
 pub use message_store::{

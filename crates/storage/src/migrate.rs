@@ -39,6 +39,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 21, sql: include_str!("../migrations/0021_signing_key.sql") },
     Migration { version: 22, sql: include_str!("../migrations/0022_annotation.sql") },
     Migration { version: 23, sql: include_str!("../migrations/0023_sending.sql") },
+    Migration { version: 24, sql: include_str!("../migrations/0024_mail_report.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

@@ -55,6 +55,10 @@ pub(crate) fn records(domain: &str, config: &Config, keys: &[DkimRow]) -> Vec<Re
         let name = format!("{prefix}{domain}.");
         Record { name, kind, value }
     };
+    let reports = match &config.authenticity.reports {
+        Some(reports) => reports.to_string(),
+        None => format!("postmaster@{domain}"),
+    };
     let mut records = Vec::new();
     if port(config, Protocol::Smtp).is_some() {
         records.push(record("", "MX", format!("10 {host}.")));
@@ -64,8 +68,20 @@ pub(crate) fn records(domain: &str, config: &Config, keys: &[DkimRow]) -> Vec<Re
     records.extend(keys.iter().map(key_record));
     if keys.iter().any(|key| key.state == "active") {
         // RFC 9989 §4.7. Where nothing is signed, mail that others pass on would be put aside.
-        let value = format!("\"v=DMARC1; p=quarantine; rua=mailto:postmaster@{domain}\"");
+        let value = format!("\"v=DMARC1; p=quarantine; rua=mailto:{reports}\"");
         records.push(record("_dmarc.", "TXT", value));
+    }
+    if config.authenticity.reports.is_some() {
+        // RFC 8460 §3.
+        let value = format!("\"v=TLSRPTv1; rua=mailto:{reports}\"");
+        records.push(record("_smtp._tls.", "TXT", value));
+    }
+    if let Some((_, elsewhere)) = reports.rsplit_once('@')
+        && !elsewhere.eq_ignore_ascii_case(domain)
+    {
+        // RFC 7489 §7.1: who takes reports of another domain says so.
+        let name = format!("{domain}._report._dmarc.{elsewhere}.");
+        records.push(Record { name, kind: "TXT", value: "\"v=DMARC1\"".to_owned() });
     }
     // RFC 6186 §3 names submission, imap, imaps, pop3 and pop3s; RFC 8314 §5.1 adds submissions.
     // Those with TLS from the first byte are preferred (RFC 8314 §3), and IMAP to POP3 (RFC 6186

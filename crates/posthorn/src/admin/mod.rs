@@ -15,6 +15,7 @@ mod limits;
 mod mailbox;
 mod password;
 mod queue;
+mod report;
 mod request;
 mod share;
 mod text;
@@ -30,8 +31,8 @@ pub(crate) use password::Password;
 pub(crate) use request::{
     AccessKeyKind, AccessKeyRow, AccountRow, DkimAlgorithm, DkimRow, DomainAliasRow, DomainRow,
     Finding, Limit, LimitsChange, LimitsRow, MailboxRow, NewAccessKey, NewAccount, QueueChange,
-    QueueFilter, QueueRecipientRow, QueueRow, QueueTotals, QueueTraceRow, Request, Response, Role,
-    SecretRow, ShareRow,
+    QueueFilter, QueueRecipientRow, QueueRow, QueueTotals, QueueTraceRow, ReportRow, Request,
+    Response, Role, SecretRow, ShareRow,
 };
 
 /// What the verbs work on.
@@ -77,6 +78,7 @@ impl Admin {
             Request::DkimActivate { domain } => self.activate_dkim(&domain).await,
             Request::DkimRetire { domain, selector } => self.retire_dkim(&domain, selector).await,
             Request::DkimRemove { domain, selector } => self.remove_dkim(&domain, selector).await,
+            Request::ReportList { domain, days } => self.list_reports(domain, days).await,
             Request::AccountAdd(account) => self.add_account(account).await,
             Request::AccountList { domain } => self.list_accounts(domain.as_deref()).await,
             Request::AccountShow { address } => self.show_account(&address).await,

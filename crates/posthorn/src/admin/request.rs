@@ -23,6 +23,7 @@ pub(crate) enum Request {
     DkimActivate { domain: String },
     DkimRetire { domain: String, selector: String },
     DkimRemove { domain: String, selector: String },
+    ReportList { domain: Option<String>, days: u32 },
     AccountAdd(NewAccount),
     AccountList { domain: Option<String> },
     AccountShow { address: String },
@@ -61,6 +62,7 @@ pub(crate) enum Response {
     Domains(Vec<DomainRow>),
     DomainAliases(Vec<DomainAliasRow>),
     DkimKeys(Vec<DkimRow>),
+    Reports(Vec<ReportRow>),
     Accounts(Vec<AccountRow>),
     Limits(LimitsRow),
     Account(AccountRow),
@@ -169,6 +171,20 @@ pub(crate) struct DkimRow {
     pub(crate) name: String,
     /// What stands there.
     pub(crate) record: String,
+}
+
+/// What somebody reports of mail of a domain, in a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ReportRow {
+    pub(crate) kind: String,
+    pub(crate) domain: String,
+    pub(crate) reporter: String,
+    pub(crate) id: String,
+    pub(crate) begins: String,
+    pub(crate) ends: String,
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) details: serde_json::Value,
 }
 
 /// A domain alias in a listing.

@@ -32,6 +32,16 @@ pub(super) enum Command {
     /// Keys that sign mail of a domain.
     #[command(subcommand)]
     Dkim(dkim::Command),
+    /// Show what others report of mail of the domains here (DMARC, TLS).
+    Reports {
+        /// The domain; without it, all.
+        name: Option<String>,
+        /// Of how many days.
+        #[arg(long, default_value_t = 30, value_name = "DAYS")]
+        days: u32,
+        #[command(flatten)]
+        listing: Listing,
+    },
     /// Print the DNS records a domain needs.
     Dns {
         /// The domain.
@@ -81,6 +91,9 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
         }
         Command::Alias(AliasCommand::List { domain, listing }) => {
             list_aliases(config, domain, listing, output)
+        }
+        Command::Reports { name, days, listing } => {
+            list_reports(config, name, days, listing, output)
         }
         Command::Dkim(command) => dkim::run(config, command, output),
         Command::Dns { name, check, listing } => print_dns(config, name, check, listing, output),
@@ -145,6 +158,26 @@ fn print_dns(
         return output.json(&records);
     }
     records.iter().try_for_each(|record| output.line(&record.to_string()))
+}
+
+fn list_reports(
+    config: &Path,
+    domain: Option<String>,
+    days: u32,
+    listing: Listing,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let Response::Reports(reports) = request(config, Request::ReportList { domain, days })? else {
+        return Err(Failure::unexpected());
+    };
+    if listing.json {
+        return output.json(&reports);
+    }
+    let rows = reports.into_iter().map(|row| {
+        let (passed, failed) = (row.passed.to_string(), row.failed.to_string());
+        [row.kind, row.domain, row.reporter, row.begins, row.ends, passed, failed]
+    });
+    output.table(["kind", "domain", "reporter", "from", "until", "passed", "failed"], rows)
 }
 
 fn print_checked(

@@ -355,6 +355,7 @@ mod tests {
             sorter,
             dns: None,
             signatory,
+            reports: tokio::sync::mpsc::channel(1).0,
             srs_key,
             queue: None,
             counts,

@@ -19,6 +19,7 @@ mod open;
 mod peers;
 mod reload;
 mod reloadable;
+mod reports;
 mod sending;
 mod services;
 mod signing;
@@ -114,7 +115,8 @@ async fn serve(
         let sorter = delivering::start(&config, &admin);
         let sending =
             sending::start(&config, &admin.store, dns.clone(), (&signatory, &sorter), &shutdown)?;
-        let shared = Shared::new(&config, &admin, dns, (signatory, sorter), sending);
+        let reports = reports::start(admin.store.clone(), &shutdown);
+        let shared = Shared::new(&config, &admin, dns, (signatory, sorter, reports), sending);
         let listeners = Listeners::start(&config, shared, keys.clone(), &shutdown)?;
         maintenance::start(admin.store.clone(), &shutdown);
         indexing::start(admin.store.clone(), &shutdown)?;

@@ -12,8 +12,9 @@ use mailauth::{Methods, Signatory};
 use net::{PaceSettings, ProtocolCounts, SystemDns};
 use pop3::Pop3Service;
 use queue::Queue;
-use smtp::{Authenticity, AuthenticitySettings, Desk, ReceptionMemory, Role};
+use smtp::{Authenticity, AuthenticitySettings, Desk, ReceptionMemory, ReportInbox, Role};
 use storage::{Sorter, Store};
+use tokio::sync::mpsc::Sender;
 
 use super::checks::Checks;
 use super::open::count;
@@ -31,6 +32,8 @@ pub(super) struct Shared {
     pub(super) dns: Option<Arc<SystemDns>>,
     /// Who signs for the domains here.
     pub(super) signatory: Arc<dyn Signatory>,
+    /// Who reads reports.
+    pub(super) reports: Sender<Vec<u8>>,
     /// What reverse-paths are rewritten with.
     pub(super) srs_key: SrsKey,
     pub(super) sorter: Arc<dyn Sorter>,
@@ -39,6 +42,9 @@ pub(super) struct Shared {
     pub(super) counts: Arc<Counts>,
     pub(super) checks: Checks,
 }
+
+/// Who signs mail, who sorts it, and who reads reports.
+pub(super) type Shares = (Arc<dyn Signatory>, Arc<dyn Sorter>, Sender<Vec<u8>>);
 
 /// What the sessions of each protocol count, over all listeners and reloads.
 pub(super) struct Counts {
@@ -85,7 +91,7 @@ impl Shared {
         config: &Config,
         admin: &Admin,
         dns: Option<Arc<SystemDns>>,
-        (signatory, sorter): (Arc<dyn Signatory>, Arc<dyn Sorter>),
+        (signatory, sorter, reports): Shares,
         queue: Option<Queue>,
     ) -> Self {
         Self {
@@ -94,6 +100,7 @@ impl Shared {
             memory: ReceptionMemory::new(bytes(config.limits.reception_memory)),
             dns,
             signatory,
+            reports,
             srs_key: admin.seal_key.srs(),
             sorter,
             queue,
@@ -205,6 +212,10 @@ impl Shared {
             .sorting(self.sorter.clone())
             .rewriting(self.srs_key.clone())
             .signing(self.signatory.clone());
+        let reports = config.authenticity.reports.as_ref();
+        if let Some(address) = reports.and_then(|word| word.as_str().parse().ok()) {
+            desk = desk.reporting(ReportInbox::new(&address, self.reports.clone()));
+        }
         if let Some(dns) = &self.dns {
             desk = desk.checking(Arc::new(authenticity(config, dns.clone())));
         }

@@ -17,6 +17,7 @@ use storage::{Authorship, GreylistTimes, Greylisted, Resolution, Sorter, Store, 
 
 use super::authenticity::Authenticity;
 use super::delivery::{Delivery, Outcomes, deliver};
+use super::report_inbox::ReportInbox;
 use crate::error::{CommandError, Farewell, Refusal};
 use crate::header::Originators;
 use crate::types::{Envelope, ForwardPath};
@@ -31,6 +32,7 @@ pub struct Desk {
     rewriting: Option<SrsKey>,
     signatory: Option<Arc<dyn Signatory>>,
     sorter: Option<Arc<dyn Sorter>>,
+    report_inbox: Option<ReportInbox>,
 }
 
 /// Why nobody was signed in.
@@ -72,6 +74,7 @@ impl Desk {
             rewriting: None,
             signatory: None,
             sorter: None,
+            report_inbox: None,
         }
     }
 
@@ -97,6 +100,16 @@ impl Desk {
     #[must_use]
     pub fn signing(self, signatory: Arc<dyn Signatory>) -> Self {
         Self { signatory: Some(signatory), ..self }
+    }
+
+    /// The same desk, giving copies of reports away.
+    #[must_use]
+    pub fn reporting(self, inbox: ReportInbox) -> Self {
+        Self { report_inbox: Some(inbox), ..self }
+    }
+
+    pub(super) fn report_inbox(&self) -> Option<&ReportInbox> {
+        self.report_inbox.as_ref()
     }
 
     pub(super) fn signatory(&self) -> Option<&dyn Signatory> {

@@ -429,6 +429,12 @@ impl Visit<'_> {
         let bytes = std::mem::take(&mut incoming.buffer.bytes);
         let Some(envelope) = self.session.envelope() else { return Ok(Vec::new()) };
         let (size_bytes, recipients) = (bytes.len(), self.targets.len());
+        // What was put aside is not believed.
+        let inbox = self.server.desk.report_inbox();
+        let inbox = inbox.filter(|_| incoming.placement == Placement::Inbox);
+        let report = inbox
+            .filter(|inbox| inbox.wants(envelope, size_bytes))
+            .map(|inbox| (inbox, bytes.clone()));
         let delivery = Delivery {
             bytes,
             return_path_bytes: incoming.return_path_bytes,
@@ -441,6 +447,9 @@ impl Visit<'_> {
             role: self.server.settings.role,
         };
         let outcomes = self.server.desk.deliver(delivery).await?;
+        if let Some((inbox, copy)) = report {
+            inbox.give(copy);
+        }
         let id = format_args!("{:016x}", incoming.id);
         tracing::info!(message = %id, size_bytes, recipients, "message stored");
         Ok(outcomes)

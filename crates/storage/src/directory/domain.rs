@@ -117,8 +117,12 @@ impl WriteTx<'_> {
         }
         self.sql.execute("DELETE FROM acl WHERE grantee = ?1", &[Value::Int(-id.get())])?;
         self.sql.execute("DELETE FROM metadata WHERE scope = ?1", &[Value::Int(-id.get())])?;
-        self.sql
-            .execute("DELETE FROM signing_key WHERE domain_id = ?1", &[Value::Int(id.get())])?;
+        for sql in [
+            "DELETE FROM mail_report WHERE domain = (SELECT name FROM domain WHERE id = ?1)",
+            "DELETE FROM signing_key WHERE domain_id = ?1",
+        ] {
+            self.sql.execute(sql, &[Value::Int(id.get())])?;
+        }
         self.sql.execute("DELETE FROM domain WHERE id = ?1", &[Value::Int(id.get())])?;
         Ok(())
     }
@@ -131,6 +135,7 @@ impl WriteTx<'_> {
              (SELECT id FROM domain WHERE name = ?1 AND alias_of IS NOT NULL)",
             &[Value::Text(&name)],
         )?;
+        self.sql.execute("DELETE FROM mail_report WHERE domain = ?1", &[Value::Text(&name)])?;
         let target = self.sql.query_one(
             "DELETE FROM domain WHERE name = ?1 AND alias_of IS NOT NULL RETURNING alias_of",
             &[Value::Text(&name)],

@@ -1,0 +1,147 @@
+//! Reports that others send about mail in the name of our domains: DMARC aggregate reports (RFC
+//! 7489 §7.2, RFC 9990) and reports of TLS (RFC 8460).
+//!
+//! **Invariant:** what is unpacked is bounded by [`UNPACKED_BYTES_MAX`], whatever it says of
+//! itself; of a report at most [`ROWS_MAX`] rows are read.
+//! **Absent:** whether a report is true; anybody can send one.
+
+mod aggregate;
+mod tls;
+mod unpack;
+
+use message::{Limits, PartIndex, PartKind, decode_part};
+use serde::{Deserialize, Serialize};
+
+/// LIMIT: bytes of one unpacked report. Those of the large providers are below 1 MiB.
+pub const UNPACKED_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// LIMIT: rows of one report; the rest is counted.
+pub const ROWS_MAX: usize = 2_000;
+/// LIMIT: parts of one message that are looked at.
+const PARTS_MAX: usize = 20;
+/// LIMIT: bytes of one text in a report.
+const TEXT_BYTES_MAX: usize = 256;
+
+/// Of what a report tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReportKind {
+    /// DMARC.
+    Dmarc,
+    /// TLS.
+    Tls,
+}
+
+impl ReportKind {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dmarc => "dmarc",
+            Self::Tls => "tls",
+        }
+    }
+}
+
+/// A report about one domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Of what.
+    pub kind: ReportKind,
+    /// About which domain, lower case.
+    pub domain: String,
+    /// Who reports.
+    pub reporter: String,
+    /// Its name among those of the reporter.
+    pub id: String,
+    /// From when, in seconds of Unix time.
+    pub begins: i64,
+    /// Until when.
+    pub ends: i64,
+    /// Messages, or sessions, that passed.
+    pub passed: u64,
+    /// Those that failed.
+    pub failed: u64,
+    /// What is told in detail.
+    pub rows: Vec<Row>,
+}
+
+/// A detail: so many of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Row {
+    /// Where the mail came from (DMARC), or which host took it (TLS).
+    pub host: String,
+    /// How many.
+    pub count: u64,
+    /// What was done (DMARC), or what failed (TLS).
+    pub result: String,
+    /// DMARC: whether a signature in line with the author held.
+    #[serde(default)]
+    pub dkim: bool,
+    /// DMARC: whether the path in line with the author held.
+    #[serde(default)]
+    pub spf: bool,
+    /// DMARC: the author's domain; TLS: the policy.
+    pub subject: String,
+}
+
+/// Why an attachment is no report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReportError {
+    /// It cannot be unpacked.
+    #[error("damaged archive")]
+    Archive,
+    /// It is larger than it may be.
+    #[error("too large")]
+    TooLarge,
+    /// It says something else than reports do.
+    #[error("not a report")]
+    Malformed,
+}
+
+/// The reports that a message carries; those of TLS are split by domain. A message without any
+/// attachment that may be one has none.
+pub fn read(message: &[u8]) -> Vec<Result<Report, ReportError>> {
+    let index = PartIndex::of(message, &Limits::default());
+    let mut found = Vec::new();
+    for (_, part) in index.iter().take(PARTS_MAX) {
+        if matches!(part.kind, PartKind::Multipart | PartKind::Message) {
+            continue;
+        }
+        let range = part.body.start as usize..part.body.end as usize;
+        let body = message.get(range).unwrap_or_default();
+        let Ok(bytes) = decode_part(body, part.encoding) else { continue };
+        match unpack::unpack(&bytes) {
+            Ok(Some(text)) => found.extend(parse(&text)),
+            Ok(None) => {}
+            Err(error) => found.push(Err(error)),
+        }
+    }
+    found
+}
+
+/// An unpacked report.
+fn parse(text: &[u8]) -> Vec<Result<Report, ReportError>> {
+    let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text).trim_ascii_start();
+    match text.first() {
+        Some(b'<') => vec![aggregate::parse(text)],
+        Some(b'{') => match tls::parse(text) {
+            Ok(reports) => reports.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        },
+        _ => Vec::new(),
+    }
+}
+
+/// A text of a report, bounded, without control characters.
+fn clean(text: &str) -> String {
+    let mut clean = String::new();
+    for char in text.trim().chars().filter(|char| !char.is_control()) {
+        if clean.len() + char.len_utf8() > TEXT_BYTES_MAX {
+            break;
+        }
+        clean.push(char);
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+use std::io::Write;
+
+use base64::Engine;
+use flate2::Compression;
+use flate2::write::{DeflateEncoder, GzEncoder};
+
+use super::*;
+
+const AGGREGATE: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<feedback xmlns="urn:ietf:params:xml:ns:dmarc-2.0">
+  <version>1.0</version>
+  <report_metadata>
+    <org_name>Sample Reporter &amp; Co</org_name>
+    <email>report_sender@example-reporter.com</email>
+    <report_id>3v98abbp8ya9n3va8yr8oa3ya</report_id>
+    <date_range><begin>302832000</begin><end>302918399</end></date_range>
+  </report_metadata>
+  <policy_published><domain>Example.com</domain><p>quarantine</p></policy_published>
+  <record>
+    <row><source_ip>192.0.2.123</source_ip><count>123</count>
+      <policy_evaluated><disposition>none</disposition><dkim>pass</dkim><spf>fail</spf>
+      </policy_evaluated></row>
+    <identifiers><header_from>example.com</header_from></identifiers>
+    <auth_results><dkim><domain>example.com</domain><result>pass</result></dkim></auth_results>
+  </record>
+  <record>
+    <row><source_ip>2001:db8::1</source_ip><count>7</count>
+      <policy_evaluated><disposition>quarantine</disposition><dkim>fail</dkim><spf>fail</spf>
+      </policy_evaluated></row>
+    <identifiers><header_from>news.example.com</header_from></identifiers>
+  </record>
+</feedback>
+"#;
+
+// RFC 8460 §B.
+const TLS: &str = r#"{
+  "organization-name": "Company-X",
+  "date-range": {"start-datetime": "2016-04-01T00:00:00Z", "end-datetime": "2016-04-01T23:59:59Z"},
+  "contact-info": "sts-reporting@company-x.example",
+  "report-id": "5065427c-23d3-47ca-b6e0-946ea0e8c4be",
+  "policies": [{
+    "policy": {"policy-type": "sts", "policy-string": ["version: STSv1","mode: testing"],
+      "policy-domain": "company-y.example", "mx-host": ["*.mail.company-y.example"]},
+    "summary": {"total-successful-session-count": 5326, "total-failure-session-count": 303},
+    "failure-details": [
+      {"result-type": "certificate-expired", "sending-mta-ip": "2001:db8:abcd:0012::1",
+       "receiving-mx-hostname": "mx1.mail.company-y.example", "failed-session-count": 100},
+      {"result-type": "starttls-not-supported", "failed-session-count": 200}]
+  }]
+}"#;
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zip(text: &[u8], deflate: bool) -> Vec<u8> {
+    let data = if deflate {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    } else {
+        text.to_vec()
+    };
+    let size = u32::try_from(data.len()).unwrap().to_le_bytes();
+    let mut bytes = b"PK\x03\x04\x14\0\0\0".to_vec();
+    bytes.extend([if deflate { 8 } else { 0 }, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    bytes.extend(size);
+    bytes.extend(size);
+    bytes.extend([5, 0, 2, 0]);
+    bytes.extend(b"r.xmlEX");
+    bytes.extend(data);
+    bytes
+}
+
+fn message(attachment: &[u8]) -> Vec<u8> {
+    let encoded = base64::engine::general_purpose::STANDARD.encode(attachment);
+    let lines: Vec<String> =
+        encoded.as_bytes().chunks(76).map(|l| String::from_utf8_lossy(l).into_owned()).collect();
+    format!(
+        "From: a@b.example\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/mixed; boundary=x\r\n\r\n\
+         --x\r\nContent-Type: text/plain\r\n\r\nThis is a report.\r\n\
+         --x\r\nContent-Type: application/octet-stream\r\n\
+         Content-Transfer-Encoding: base64\r\n\r\n{}\r\n--x--\r\n",
+        lines.join("\r\n")
+    )
+    .into_bytes()
+}
+
+#[test]
+fn an_aggregate_report_is_read_however_it_is_packed() {
+    let text = AGGREGATE.as_bytes();
+    for packed in [gzip(text), zip(text, true), zip(text, false), text.to_vec()] {
+        let found = read(&message(&packed));
+        let [Ok(report)] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!((report.kind, report.domain.as_str()), (ReportKind::Dmarc, "example.com"));
+        assert_eq!(report.reporter, "Sample Reporter & Co");
+        assert_eq!(report.id, "3v98abbp8ya9n3va8yr8oa3ya");
+        assert_eq!((report.begins, report.ends), (302_832_000, 302_918_399));
+        assert_eq!((report.passed, report.failed), (123, 7));
+        let second = Row {
+            host: "2001:db8::1".to_owned(),
+            count: 7,
+            result: "quarantine".to_owned(),
+            subject: "news.example.com".to_owned(),
+            ..Row::default()
+        };
+        assert_eq!(report.rows[1], second);
+        assert!(report.rows[0].dkim && !report.rows[0].spf);
+    }
+    // Alone in a message, without any MIME.
+    let plain = [b"From: a@b.example\r\n\r\n", text].concat();
+    assert!(matches!(read(&plain).as_slice(), [Ok(_)]));
+}
+
+#[test]
+fn the_example_of_rfc_8460() {
+    let found = read(&message(&gzip(TLS.as_bytes())));
+    let [Ok(report)] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((report.kind, report.domain.as_str()), (ReportKind::Tls, "company-y.example"));
+    assert_eq!((report.begins, report.ends), (1_459_468_800, 1_459_555_199));
+    assert_eq!((report.passed, report.failed), (5326, 303));
+    let results: Vec<_> = report.rows.iter().map(|row| (row.result.as_str(), row.count)).collect();
+    assert_eq!(results, [("certificate-expired", 100), ("starttls-not-supported", 200)]);
+}
+
+#[test]
+fn bombs_and_rubbish_are_refused() {
+    let bomb = vec![b' '; 17 * 1024 * 1024];
+    let laughs = "<?xml version=\"1.0\"?><!DOCTYPE f [<!ENTITY a \"ha\">]><feedback>&a;</feedback>";
+    let deep = format!("<?xml version=\"1.0\"?>{}", "<a>".repeat(100));
+    let cut = &AGGREGATE[..AGGREGATE.len() - 20];
+    for (attachment, error) in [
+        (gzip(&bomb), ReportError::TooLarge),
+        (zip(&bomb, true), ReportError::TooLarge),
+        (gzip(b"<?xml")[..15].to_vec(), ReportError::Archive),
+        (b"PK\x03\x04".to_vec(), ReportError::Archive),
+        (laughs.as_bytes().to_vec(), ReportError::Malformed),
+        (deep.into_bytes(), ReportError::Malformed),
+        (cut.as_bytes().to_vec(), ReportError::Malformed),
+        (b"<?xml version=\"1.0\"?><html/>".to_vec(), ReportError::Malformed),
+        (b"{\"a\": 1}".to_vec(), ReportError::Malformed),
+        (TLS.replace("2016-04-01T00", "yesterday").into_bytes(), ReportError::Malformed),
+    ] {
+        assert_eq!(read(&message(&attachment)), [Err(error)]);
+    }
+    for nothing in [&b"GIF89a"[..], b"", b"hello"] {
+        assert_eq!(read(&message(nothing)), []);
+    }
+}
+
+#[test]
+fn rows_and_texts_are_bounded() {
+    let record =
+        &AGGREGATE[AGGREGATE.find("<record>").unwrap()..AGGREGATE.rfind("<record>").unwrap()];
+    let name = "n".repeat(3_000);
+    let text = AGGREGATE.replace(record, &record.repeat(ROWS_MAX + 10)).replace("Sample", &name);
+    let found = read(&message(&gzip(text.as_bytes())));
+    let [Ok(report)] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(report.rows.len(), ROWS_MAX);
+    assert_eq!(report.passed, 123 * (ROWS_MAX as u64 + 10));
+    assert_eq!(report.reporter.len(), TEXT_BYTES_MAX);
+}
