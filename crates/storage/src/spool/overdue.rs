@@ -31,10 +31,11 @@ const BY_AGE: &str = "SELECT s.id FROM spool s \
      WHERE s.id > ?1 AND s.created < ?2 AND s.begins < ?2 AND EXISTS \
      (SELECT 1 FROM spool_recipient r WHERE r.spool_id = s.id \
      AND r.held = 0 AND r.owner = 0 AND r.warned & ?4 = 0) ORDER BY s.id LIMIT ?3";
+/// By its own index, which the signs see to: few messages have a deadline.
 const BY_DEADLINE: &str = "SELECT s.id FROM spool s \
-     WHERE s.id > ?1 AND s.deadline <> 0 AND s.deadline < ?2 AND EXISTS \
+     WHERE +s.id > ?1 AND s.deadline <> 0 AND s.deadline < ?2 AND EXISTS \
      (SELECT 1 FROM spool_recipient r WHERE r.spool_id = s.id \
-     AND r.held = 0 AND r.owner = 0 AND r.warned & ?4 = 0) ORDER BY s.id LIMIT ?3";
+     AND r.held = 0 AND r.owner = 0 AND r.warned & ?4 = 0) ORDER BY +s.id LIMIT ?3";
 
 impl ReadTx<'_> {
     /// Messages accepted, or to be sent, before `before`, with recipients that are neither held nor in anybody's
