@@ -5,6 +5,7 @@ mod authenticity;
 mod checks;
 mod client;
 mod hostile;
+mod known_lists;
 mod limits;
 mod peers;
 mod rewriting;
