@@ -4,7 +4,7 @@
 //! **Absent:** decoding, the body; `message` computes the rest when the message is stored.
 
 use message::address::Address;
-use message::{Field, header_fields};
+use message::{Field, ListItem, address_list, header_fields};
 
 /// What one pass over the header section finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -87,6 +87,8 @@ pub(crate) struct Originators {
     pub(crate) authors: Vec<Address>,
     /// Those in Sender.
     pub(crate) senders: Vec<Address>,
+    /// From names somebody at a domain by what is no address.
+    pub(crate) unreadable: bool,
 }
 
 impl Originators {
@@ -97,11 +99,27 @@ impl Originators {
             let rest = max.saturating_sub(found.len());
             if field.is("From") {
                 found.authors.extend(addresses(field.value).take(rest));
+                found.add_lenient(field.value, max);
             } else if field.is("Sender") {
                 found.senders.extend(addresses(field.value).take(rest));
             }
         }
         found
+    }
+
+    /// Adds authors whom only a more lenient reader sees: mail programs are such, and the domain
+    /// of who they show is the one that signs.
+    fn add_lenient(&mut self, value: &[u8], max: usize) {
+        for item in address_list(value, max.saturating_add(1)) {
+            let ListItem::Mailbox(listed) = item else { continue };
+            let local = String::from_utf8_lossy(&listed.local);
+            match Address::of(&local, &String::from_utf8_lossy(&listed.host)) {
+                Ok(author) if self.authors.contains(&author) => {}
+                Ok(author) if self.len() < max => self.authors.push(author),
+                Ok(_) => self.unreadable = true,
+                Err(_) => self.unreadable |= !listed.host.is_empty(),
+            }
+        }
     }
 
     /// How many there are.
@@ -257,6 +275,20 @@ mod tests {
             let found = Originators::of(header.as_bytes(), 10).authors;
             let found: Vec<String> = found.iter().map(Address::to_string).collect();
             assert_eq!(found, *expected, "{value:?}");
+        }
+        let long = format!("{}@b", "a".repeat(300));
+        // What mail programs show all the same is looked at, and nothing else is signed.
+        for (value, expected, unreadable) in [
+            ("<@route.test:a@b>", &["a@b"][..], false),
+            ("c@d, <@route.test:a@b>", &["c@d", "a@b"], false),
+            ("<a..b@c>", &["\"a..b\"@c"], false),
+            ("\u{e9}@b", &["\u{e9}@b"], false),
+            (long.as_str(), &[], true),
+        ] {
+            let found = Originators::of(format!("From: {value}\r\n").as_bytes(), 10);
+            let authors: Vec<String> = found.authors.iter().map(Address::to_string).collect();
+            assert_eq!(authors, expected, "{value}");
+            assert_eq!(found.unreadable, unreadable, "{value}");
         }
         let both = b"From: a@b, c@d\r\nSender: e@f\r\nsender: g@h\r\n";
         assert_eq!(Originators::of(both, 2).len(), 2);

@@ -50,6 +50,8 @@ pub(super) struct Incoming {
     pub(super) trace_bytes: usize,
     /// Bytes of Return-Path, the first of them.
     return_path_bytes: usize,
+    /// It was submitted, and every author it names may be named.
+    signable: bool,
     /// Where it belongs in mailboxes here.
     pub(super) placement: Placement,
     /// Whether a check put bytes outside ASCII into it.
@@ -242,6 +244,7 @@ impl Visit<'_> {
             buffer: MessageBuffer::new(self.server.memory.clone(), settings.memory_wait),
             trace_bytes: 0,
             return_path_bytes: 0,
+            signable: false,
             placement: Placement::Inbox,
             eight_bit: false,
             refusal: None,
@@ -351,6 +354,7 @@ impl Visit<'_> {
             if named.len() > AUTHORS_MAX {
                 return Err(Refusal::FromNotOwned.into());
             }
+            incoming.signable = !named.unreadable;
             sender = self.server.desk.check_authors(user.account, named).await?;
         }
         let found = self.check_authenticity(incoming).await?;
@@ -422,7 +426,7 @@ impl Visit<'_> {
     }
 
     async fn deliver(&mut self, mut incoming: Incoming) -> Result<Outcomes, CommandError> {
-        if self.user.is_some() {
+        if incoming.signable {
             self.sign(&mut incoming).await?;
         }
         // The buffer gives its part of the budget back when this returns.
