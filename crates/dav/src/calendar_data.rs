@@ -60,7 +60,7 @@ pub(crate) fn select(
     limits: &ical::Limits,
 ) -> Option<String> {
     if wanted.selection.is_whole() {
-        return Some(String::from_utf8_lossy(bytes).into_owned());
+        return Some(ical::to_utf8(bytes).into_owned());
     }
     let Looked { object, zones, schedule } = look(bytes, floating, limits)?;
     let selected = wanted.selection.apply(&object, &schedule, &zones, limits).ok()?;

@@ -10,6 +10,7 @@
 //! not read is answered as if it were not there. **Absent:** SQL, connections, the layout of
 //! iCalendar and vCard (`ical`).
 
+mod address_data;
 mod answer;
 mod calendar_data;
 mod describe;

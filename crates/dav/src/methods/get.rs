@@ -2,10 +2,13 @@
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue, LAST_MODIFIED};
+use hyper::header::{
+    ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue, LAST_MODIFIED, VARY,
+};
 use hyper::{Response, StatusCode};
 use storage::Object;
 
+use crate::address_data;
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
 use crate::path::Place;
@@ -35,6 +38,7 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
         // RFC 9110 §15.4.5
         return Ok(with_validators(answer::empty(StatusCode::NOT_MODIFIED), &object));
     };
+    let (bytes, media_type) = represented(bytes, &object, &request, session);
     let range = request.header("range").filter(|_| {
         // RFC 9110 §13.1.5
         request.header("if-range").is_none_or(|etag| etag == quoted_etag(&object))
@@ -55,9 +59,37 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
             return Ok(answer);
         }
     };
-    insert(&mut answer, CONTENT_TYPE, &object.media_type);
+    insert(&mut answer, CONTENT_TYPE, &media_type);
+    if is_card(&object) {
+        insert(&mut answer, VARY, "Accept");
+    }
     answer.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     Ok(with_validators(answer, &object))
+}
+
+fn is_card(object: &Object) -> bool {
+    object.media_type.starts_with("text/vcard")
+}
+
+/// What is stored, or a card in the version that the client prefers (RFC 6352 §5.1.1). Both have
+/// one etag: a client that changes what it got replaces what is stored.
+fn represented(
+    bytes: Vec<u8>,
+    object: &Object,
+    request: &Request,
+    session: &Session,
+) -> (Vec<u8>, String) {
+    let stored = object.media_type.to_string();
+    if !is_card(object) {
+        return (bytes, stored);
+    }
+    let limits = &session.settings.objects.ical;
+    match address_data::negotiated(&bytes, request.header("accept"), limits) {
+        Some((card, version)) => {
+            (card, format!("text/vcard; version={}; charset=utf-8", version.name()))
+        }
+        None => (bytes, stored),
+    }
 }
 
 fn with_validators(mut answer: Answer, object: &Object) -> Answer {

@@ -1,13 +1,13 @@
 //! REPORT (RFC 3253 §3.6).
 
 use crate::answer::Answer;
-use crate::error::{DavError, Result};
+use crate::error::Result;
 use crate::path::Place;
 use crate::reports;
 use crate::request::Request;
 use crate::resource;
 use crate::service::Session;
-use crate::xml::{Name, Report};
+use crate::xml::Report;
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
     let report = Report::parse(&request.body, &session.settings.xml)?;
@@ -16,7 +16,7 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
         Report::CalendarQuery(query) => {
             reports::calendar::query(session, &request, found, query).await
         }
-        Report::CalendarMultiget(multiget) => {
+        Report::CalendarMultiget(multiget) | Report::AddressbookMultiget(multiget) => {
             reports::multiget::run(session, &request, found, multiget).await
         }
         Report::FreeBusyQuery(range) => reports::free_busy::query(session, found, range).await,
@@ -34,8 +34,8 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
             reports::principal::of_acl(session, &request, found, wanted).await
         }
         Report::PrincipalSearchPropertySet => Ok(reports::principal::searchable()),
-        Report::AddressbookQuery(_) | Report::AddressbookMultiget(_) => {
-            Err(DavError::forbidden(Name::dav("supported-report")))
+        Report::AddressbookQuery(query) => {
+            reports::address_book::query(session, &request, found, query).await
         }
     }
 }

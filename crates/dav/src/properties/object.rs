@@ -1,6 +1,6 @@
 //! Objects.
 
-use storage::{Account, Collection, Object};
+use storage::{Account, Collection, CollectionKind, Object};
 
 use super::{Described, Found, http_date, quoted_etag, rfc3339, write_quota};
 use crate::xml::{CALDAV, CARDDAV, DAV, Name, Writer};
@@ -11,9 +11,10 @@ impl Described<'_> {
         writer: &mut Writer,
         name: &Name,
         account: &Account,
-        _: &Collection,
+        collection: &Collection,
         object: &Object,
     ) -> Found {
+        let is_card = collection.kind == CollectionKind::AddressBook;
         match (name.namespace(), name.local()) {
             (DAV, "getetag") => writer.text_element(name, &quoted_etag(object)),
             (DAV, "getcontenttype") => writer.text_element(name, &object.media_type),
@@ -21,6 +22,8 @@ impl Described<'_> {
             (DAV, "getlastmodified") => writer.text_element(name, &http_date(object.modified)),
             (DAV, "creationdate") => writer.text_element(name, &rfc3339(object.created)),
             (DAV, _) => return write_quota(writer, name, account),
+            (CALDAV, "calendar-data") if is_card => return false,
+            (CARDDAV, "address-data") if !is_card => return false,
             (CALDAV, "calendar-data") | (CARDDAV, "address-data") => match self.data {
                 Some(data) => writer.text_element(name, data),
                 None => return false,

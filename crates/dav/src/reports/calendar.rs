@@ -7,6 +7,7 @@ use ical::ComponentFilter;
 use jiff::tz::TimeZone;
 use storage::{Account, Collection, CollectionKind, Components, Match, Object, ObjectId, ReadTx};
 
+use crate::address_data;
 use crate::answer::{self, Answer};
 use crate::calendar_data::{self, floating};
 use crate::describe::Describer;
@@ -14,10 +15,10 @@ use crate::error::{DavError, Result};
 use crate::request::{Depth, Request};
 use crate::resource::{Resource, href_of};
 use crate::service::Session;
-use crate::xml::{CalendarQuery, Multistatus, Name, Status};
+use crate::xml::{CalendarQuery, Multistatus, Name, PropertyRequest, Status};
 
 /// LIMIT: objects of which the data is in memory at a time.
-const CHUNK: usize = 200;
+pub(super) const CHUNK: usize = 200;
 
 pub(crate) async fn query(
     session: &Session,
@@ -39,7 +40,8 @@ pub(crate) async fn query(
         .read(move |session, tx| {
             let zone = floating(query.zone.as_ref(), collection.timezone.as_deref());
             let found = find_matching(session, tx, &collection, &query.filter, &zone)?;
-            render(session, tx, &owner, *collection, found, &query, &zone, brief)
+            let CalendarQuery { request, limit, .. } = &query;
+            render(session, tx, &owner, *collection, found, request, *limit, &zone, brief)
         })
         .await?;
     Ok(answer::multistatus(body, &request.headers))
@@ -99,19 +101,21 @@ fn split(ranged: Vec<storage::Ranged>, nothing_else: bool) -> (Vec<Object>, Vec<
     (sure, doubtful)
 }
 
+/// Tells of what was found, with as much of each object as is asked for.
 #[expect(clippy::too_many_arguments, reason = "one answer, said whole")]
-fn render(
+pub(super) fn render(
     session: &Session,
     tx: &mut ReadTx<'_>,
     owner: &Arc<Account>,
     collection: Collection,
     mut found: Vec<Object>,
-    query: &CalendarQuery,
+    request: &PropertyRequest,
+    limit: Option<usize>,
     zone: &TimeZone,
     brief: bool,
 ) -> Result<Vec<u8>> {
     let href: Arc<str> = href_of(owner, &collection).into();
-    let max = query.limit.unwrap_or(usize::MAX).min(session.settings.results_max);
+    let max = limit.unwrap_or(usize::MAX).min(session.settings.results_max);
     let truncated = found.len() > max;
     found.truncate(max);
     let shared = Arc::new(collection);
@@ -126,21 +130,17 @@ fn render(
                 Resource::Object(owner, shared, href, Box::new(object.clone()))
             })
             .collect();
-        let data = match &query.request.calendar_data {
-            Some(_) => load(tx, chunk)?,
-            None => HashMap::new(),
-        };
+        let data = if wants_data(request) { load(tx, chunk)? } else { HashMap::new() };
         for resource in &resources {
             describer.read(tx, resource)?;
-            let data =
-                select(session, resource, &data, query.request.calendar_data.as_ref(), zone)?;
+            let data = select(session, resource, &data, request, zone)?;
             let spent = data.as_ref().map_or(0, String::len);
             budget = budget
                 .checked_sub(spent)
                 .ok_or_else(|| DavError::forbidden(Name::dav("number-of-matches-within-limits")))?;
             let locks = describer.locks_on(resource);
             let described = describer.described(resource, &locks, data.as_deref());
-            described.respond(&mut multistatus, &query.request, brief);
+            described.respond(&mut multistatus, request, brief);
         }
     }
     if truncated {
@@ -149,6 +149,11 @@ fn render(
         multistatus.status(&href, Status::INSUFFICIENT_STORAGE, Some(&failed));
     }
     Ok(multistatus.finish())
+}
+
+/// Whether the data of objects is asked for.
+pub(super) fn wants_data(request: &PropertyRequest) -> bool {
+    request.calendar_data.is_some() || request.address_data.is_some()
 }
 
 pub(crate) fn load(tx: &mut ReadTx<'_>, objects: &[Object]) -> Result<HashMap<ObjectId, Vec<u8>>> {
@@ -161,18 +166,21 @@ pub(crate) fn select(
     session: &Session,
     resource: &Resource,
     data: &HashMap<ObjectId, Vec<u8>>,
-    wanted: Option<&crate::xml::CalendarDataRequest>,
+    request: &PropertyRequest,
     zone: &TimeZone,
 ) -> Result<Option<String>> {
-    let (Some(wanted), Resource::Object(.., object)) = (wanted, resource) else {
-        return Ok(None);
-    };
+    let Resource::Object(_, collection, _, object) = resource else { return Ok(None) };
+    let limits = &session.settings.objects.ical;
+    let bytes = data.get(&object.id);
+    if collection.kind == CollectionKind::AddressBook {
+        let (Some(wanted), Some(bytes)) = (&request.address_data, bytes) else { return Ok(None) };
+        return address_data::select(bytes, wanted, limits);
+    }
+    let Some(wanted) = &request.calendar_data else { return Ok(None) };
     // RFC 4791 §7.8: CALDAV:supported-calendar-data.
     let is_calendar = wanted.content_type.as_deref().is_none_or(|kind| kind == "text/calendar");
     if !is_calendar || wanted.version.as_deref().is_some_and(|version| version != "2.0") {
         return Err(DavError::forbidden(Name::caldav("supported-calendar-data")));
     }
-    let limits = &session.settings.objects.ical;
-    let bytes = data.get(&object.id);
     Ok(bytes.and_then(|bytes| calendar_data::select(bytes, wanted, zone, limits)))
 }

@@ -1,5 +1,6 @@
 //! One file per report, or per kind of them.
 
+pub(crate) mod address_book;
 pub(crate) mod calendar;
 pub(crate) mod expand;
 pub(crate) mod free_busy;

@@ -1,11 +1,11 @@
-//! CALDAV:calendar-multiget (RFC 4791 §7.9).
+//! CALDAV:calendar-multiget (RFC 4791 §7.9), CARDDAV:addressbook-multiget (RFC 6352 §8.7).
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use storage::{Collection, Object, ReadTx};
 
-use super::calendar::{load, select};
+use super::calendar::{load, select, wants_data};
 use crate::answer::{self, Answer};
 use crate::calendar_data::floating;
 use crate::describe::Describer;
@@ -54,9 +54,9 @@ fn render(
     for chunk in hrefs.chunks(CHUNK) {
         let objects = look_up(session, tx, chunk, &above, &mut shelves)?;
         let all: Vec<Object> = objects.iter().flatten().map(|(_, object)| object.clone()).collect();
-        let data = match &multiget.request.calendar_data {
-            Some(_) => load(tx, &all)?,
-            None => HashMap::new(),
+        let data = match wants_data(&multiget.request) {
+            true => load(tx, &all)?,
+            false => HashMap::new(),
         };
         for (href, object) in chunk.iter().zip(objects) {
             let Some(((target, collection, path), object)) = object else {
@@ -67,8 +67,7 @@ fn render(
             let zone = floating(None, collection.timezone.as_deref());
             let resource = Resource::Object(target.owner, collection, path, Box::new(object));
             describer.read(tx, &resource)?;
-            let wanted = multiget.request.calendar_data.as_ref();
-            let data = select(session, &resource, &data, wanted, &zone)?;
+            let data = select(session, &resource, &data, &multiget.request, &zone)?;
             budget = budget
                 .checked_sub(data.as_ref().map_or(0, String::len))
                 .ok_or_else(|| DavError::forbidden(Name::dav("number-of-matches-within-limits")))?;
