@@ -366,7 +366,8 @@ sections! {
         /// Bytes of all annotations in the mailboxes of one account.
         metadata: u64 = default "10 MiB", since "0.1";
 
-        /// Bytes of one annotation of a message (IMAP ANNOTATE). RFC 5257 asks for 1,024 at least.
+        /// Bytes of one annotation of a message (IMAP ANNOTATE). RFC 5257 asks for 1,024 at least;
+        /// a command holds no string above 64 KiB, and more than that counts as that.
         annotation_value: u64 = default "32 KiB", since "0.1";
 
         /// Annotations of one message, shared ones and those of one account each. RFC 5257 asks

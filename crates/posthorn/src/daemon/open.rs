@@ -134,7 +134,8 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
     settings.keywords_max = config.limits.keywords.into();
     settings.acl_entries_max = config.limits.shares.into();
     settings.shared_mailboxes_max = config.limits.shared_mailboxes.into();
-    settings.annotation_value_bytes_max = config.limits.annotation_value;
+    // What is announced must be what a command can hold (RFC 5257 §4.1).
+    settings.annotation_value_bytes_max = config.limits.annotation_value.min(64 * 1024);
     settings.annotations_max = config.limits.annotation_entries.into();
     settings.annotation_bytes_max = config.limits.annotations;
     settings.metadata_value_bytes_max = config.limits.metadata_value;
