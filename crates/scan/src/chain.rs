@@ -111,15 +111,16 @@ impl Chain {
 
     /// What a connection keeps of the checks from one message to the next.
     pub fn begin(&self) -> ChainSession {
-        ChainSession { chain: self.clone(), milters: Vec::new() }
+        let milters = self.checks.iter().map(|_| MilterSession::default()).collect();
+        ChainSession { chain: self.clone(), milters }
     }
 }
 
 /// The checks as one connection uses them: milters hear of it once, and of each of its messages.
 pub struct ChainSession {
     chain: Chain,
-    /// By the place of their check; made when first needed.
-    milters: Vec<Option<MilterSession>>,
+    /// By the place of their check; a session connects when it is first needed.
+    milters: Vec<MilterSession>,
 }
 
 impl ChainSession {
@@ -182,31 +183,23 @@ impl ChainSession {
         match &check.scanner {
             Scanner::Rspamd(rspamd) => rspamd.scan(mail).await,
             Scanner::Clamd(clamd) => clamd.scan(mail).await,
-            Scanner::Milter(milter) => self.milter(place).scan(milter, mail).await,
-        }
-    }
-
-    fn milter(&mut self, place: usize) -> &mut MilterSession {
-        if self.milters.len() <= place {
-            self.milters.resize_with(place + 1, || None);
-        }
-        // The place is there: the list has just been made long enough.
-        match self.milters.get_mut(place) {
-            Some(session) => session.get_or_insert_default(),
-            None => unreachable!("the list is longer than the place"),
+            Scanner::Milter(milter) => match self.milters.get_mut(place) {
+                Some(session) => session.scan(milter, mail).await,
+                None => Err(ScanError::Protocol("the check has no session")),
+            },
         }
     }
 
     /// A milter that failed, or was left in the middle of an exchange, begins anew.
     fn forget(&mut self, place: usize) {
         if let Some(session) = self.milters.get_mut(place) {
-            *session = None;
+            *session = MilterSession::default();
         }
     }
 
     /// Says goodbye where there is somebody to say it to.
     pub async fn end(mut self) {
-        for session in self.milters.drain(..).flatten() {
+        for session in self.milters.drain(..) {
             session.quit().await;
         }
     }
