@@ -64,7 +64,7 @@ pub(crate) fn select(
     }
     let Looked { object, zones, schedule } = look(bytes, floating, limits)?;
     let selected = wanted.selection.apply(&object, &schedule, &zones, limits).ok()?;
-    String::from_utf8(selected.render()).ok()
+    Some(ical::to_utf8(&selected.render()).into_owned())
 }
 
 /// Adds what an object makes of somebody's time.

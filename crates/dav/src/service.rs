@@ -86,14 +86,16 @@ impl DavService {
         let Some(place) = Place::parse(request.uri().path())? else {
             return Err(DavError::NOT_FOUND);
         };
-        let actor = self.sign_in(request.headers().get(AUTHORIZATION), peer).await?;
+        let (actor, is_new) = self.sign_in(request.headers().get(AUTHORIZATION), peer).await?;
         let (parts, body) = request.into_parts();
         let body = self.read_body(&parts, body).await?;
         let request =
             Request { method: parts.method, uri: parts.uri, headers: parts.headers, body };
         let store = self.store.clone();
         let session = Session { store, settings: self.settings.clone(), actor };
-        session.make_first_collections().await?;
+        if is_new {
+            session.make_first_collections().await?;
+        }
         session.run(request, place).await
     }
 
@@ -126,7 +128,8 @@ impl DavService {
         }
     }
 
-    async fn sign_in(&self, header: Option<&HeaderValue>, peer: Peer) -> Result<Actor> {
+    /// Who asks, and whether for the first time.
+    async fn sign_in(&self, header: Option<&HeaderValue>, peer: Peer) -> Result<(Actor, bool)> {
         if !peer.is_tls && !self.settings.plaintext_auth {
             return Err(DavError::Status(StatusCode::FORBIDDEN));
         }
@@ -150,10 +153,12 @@ impl DavService {
             }
             AuthError::Throttled { retry_after_secs } => DavError::Throttled(retry_after_secs),
         })?;
-        let account = self.store.read(move |tx| tx.load_account(signed_in.account)).await?;
+        let id = signed_in.account;
+        let read = self.store.read(move |tx| Ok((tx.load_account(id)?, tx.has_collections(id)?)));
+        let (account, has_collections) = read.await?;
         match account.mail_only {
             true => Err(DavError::Status(StatusCode::FORBIDDEN)),
-            false => Ok(Actor { account: Arc::new(account) }),
+            false => Ok((Actor { account: Arc::new(account) }, !has_collections)),
         }
     }
 }
@@ -255,10 +260,7 @@ impl Session {
     /// Whoever comes for the first time has a calendar and an address book.
     async fn make_first_collections(&self) -> Result<()> {
         let id = self.actor.id();
-        if !self.store.read(move |tx| tx.has_collections(id)).await? {
-            self.write(id, "first collections", |tx| Ok(tx.make_first_collections()?)).await?;
-        }
-        Ok(())
+        self.write(id, "first collections", |tx| Ok(tx.make_first_collections()?)).await
     }
 
     async fn run(&self, request: Request, place: Place) -> Result<Answer> {

@@ -3,7 +3,8 @@
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{
-    ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue, LAST_MODIFIED, VARY,
+    ACCEPT_RANGES, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderValue,
+    LAST_MODIFIED, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 use storage::Object;
@@ -64,6 +65,13 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
         insert(&mut answer, VARY, "Accept");
     }
     answer.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    // What somebody has put here is nothing that runs in a browser in our name.
+    for (name, value) in [
+        (CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
     Ok(with_validators(answer, &object))
 }
 

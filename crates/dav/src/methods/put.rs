@@ -16,6 +16,9 @@ use crate::resource::{self, Target, href_of};
 use crate::service::Session;
 use crate::xml::Name;
 
+/// LIMIT: bytes of the media type of a file.
+const MEDIA_TYPE_BYTES_MAX: usize = 255;
+
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
     let (target, collection, name) =
         session.read(move |session, tx| destination(tx, session, place)).await?;
@@ -143,9 +146,9 @@ async fn prepare(
         Format::Calendar => PreparedObject::calendar(body, &limits),
         Format::Card => PreparedObject::card(body, &limits),
         Format::File => {
-            let media_type = match media_type.as_str() {
-                "" => "application/octet-stream".to_owned(),
-                given => given.to_owned(),
+            let media_type = match media_type.len() {
+                1..=MEDIA_TYPE_BYTES_MAX => media_type,
+                _ => "application/octet-stream".to_owned(),
             };
             PreparedObject::file(body, media_type, &limits)
         }

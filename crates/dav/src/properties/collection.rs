@@ -81,7 +81,7 @@ impl Described<'_> {
                 let href = format!("{}?add-member", href_of(account, collection));
                 writer.element(name, |writer| writer.href(&href));
             }
-            _ => return write_quota(writer, name, account),
+            _ => return write_quota(writer, name, account, self.actor),
         }
         true
     }

@@ -202,8 +202,11 @@ pub(crate) fn parse_name(stored: &str) -> Option<Name> {
     Name::new(namespace, local)
 }
 
-/// RFC 4331 §3, §4: both are those of the account.
-fn write_quota(writer: &mut Writer, name: &Name, account: &Account) -> Found {
+/// RFC 4331 §3, §4: both are those of the account, and its own business.
+fn write_quota(writer: &mut Writer, name: &Name, account: &Account, actor: &Actor) -> Found {
+    if account.id != actor.id() {
+        return false;
+    }
     let value = match name.local() {
         "quota-used-bytes" => account.used_bytes,
         // RFC 4331 §3: not there where nothing limits it.

@@ -21,7 +21,7 @@ impl Described<'_> {
             (DAV, "getcontentlength") => writer.text_element(name, &object.size_bytes.to_string()),
             (DAV, "getlastmodified") => writer.text_element(name, &http_date(object.modified)),
             (DAV, "creationdate") => writer.text_element(name, &rfc3339(object.created)),
-            (DAV, _) => return write_quota(writer, name, account),
+            (DAV, _) => return write_quota(writer, name, account, self.actor),
             (CALDAV, "calendar-data") if is_card => return false,
             (CARDDAV, "address-data") if !is_card => return false,
             (CALDAV, "calendar-data") | (CARDDAV, "address-data") => match self.data {

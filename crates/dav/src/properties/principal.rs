@@ -49,7 +49,7 @@ impl Described<'_> {
             }),
             "group-member-set" => writer.empty(name),
             "group-membership" => writer.element(name, |_| {}),
-            _ => return write_quota(writer, name, account),
+            _ => return write_quota(writer, name, account, self.actor),
         }
         true
     }
@@ -115,7 +115,7 @@ impl Described<'_> {
     ) -> Found {
         match (name.namespace(), name.local()) {
             (DAV, "displayname") => writer.text_element(name, display_name(account)),
-            (DAV, _) => return write_quota(writer, name, account),
+            (DAV, _) => return write_quota(writer, name, account, self.actor),
             (CALENDAR_SERVER, "getctag") => match self.home_tag {
                 Some(tag) => writer.text_element(name, tag),
                 None => return false,

@@ -6,7 +6,7 @@ use super::element::Element;
 use super::error::XmlError;
 use super::limits::Limits;
 use super::name::{CALENDAR_SERVER, DAV, Name};
-use super::properties::{PropertyRequest, names_in};
+use super::properties::{PropertyRequest, PropertySet, names_in};
 
 /// DAV:principal-property-search, or CS:calendarserver-principal-search, which says less.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,9 +41,7 @@ impl PrincipalSearch {
         let searches: Vec<_> = searches
             .map(|search| PropertySearch::read(search, limits))
             .collect::<Result<_, _>>()?;
-        if searches.is_empty() {
-            return Err(XmlError::Unexpected("DAV:property-search"));
-        }
+        // QUIRK(python-caldav 3): none asks for everybody; RFC 3744 §9.4 has one at least.
         if searches.len() > limits.tests_max {
             return Err(XmlError::TooLarge("DAV:property-search"));
         }
@@ -54,7 +52,7 @@ impl PrincipalSearch {
                 _ => Quantifier::All,
             },
             searches,
-            request: PropertyRequest::find_or_none(root, limits)?,
+            request: request_of(root, limits)?,
             in_principal_collections: root
                 .element(DAV, "apply-to-principal-collection-set")
                 .is_some(),
@@ -82,6 +80,20 @@ impl PrincipalSearch {
             limit: limit(root, CALENDAR_SERVER)?,
         })
     }
+}
+
+/// QUIRK(python-caldav 3): the properties stand beside an empty DAV:prop, not in it.
+fn request_of(root: &Element, limits: &Limits) -> Result<PropertyRequest, XmlError> {
+    let request = PropertyRequest::find_or_none(root, limits)?;
+    if request.properties != PropertySet::These(Vec::new()) {
+        return Ok(request);
+    }
+    let mut beside = names_in(root, limits)?;
+    beside.retain(|name| {
+        let is_part = ["property-search", "prop", "apply-to-principal-collection-set", "limit"];
+        name.namespace() != DAV || !is_part.contains(&name.local())
+    });
+    Ok(PropertyRequest::of_set(PropertySet::These(beside)))
 }
 
 impl PropertySearch {

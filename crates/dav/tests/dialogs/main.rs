@@ -1,0 +1,9 @@
+//! Requests and what they are answered with, on both engines.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod calendars;
+mod discovery;
+mod files;
+mod house;
+mod refusals;
+mod sync;

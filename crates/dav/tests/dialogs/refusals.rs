@@ -1,0 +1,85 @@
+//! What is refused, and by which precondition: one (RFC 4918 §16).
+
+use crate::calendars::{AT_NINE, event};
+use crate::house::on_both_engines;
+
+#[test]
+fn bad_objects_name_the_precondition_they_fail() {
+    on_both_engines(|house| async move {
+        let body = "<C:mkcalendar xmlns=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\"><set><prop>\
+                    <C:supported-calendar-component-set><C:comp name=\"VTODO\"/>\
+                    </C:supported-calendar-component-set></prop></set></C:mkcalendar>";
+        house.julie("MKCALENDAR", "tasks/", "", body).await;
+        house.julie("PUT", "personal/there.ics", "", &event("there", AT_NINE)).await;
+        let attached =
+            format!("{AT_NINE}ATTACH;ENCODING=BASE64;VALUE=BINARY:{}\r\n", "A".repeat(90_000));
+        let bomb = "DTSTART:20260101T000000Z\r\nRRULE:FREQ=SECONDLY\r\n";
+        let calendar = "content-type: text/calendar";
+        for (path, kind, text, expect) in [
+            ("personal/x.ics", calendar, "nonsense".to_owned(), "C:valid-calendar-data"),
+            ("personal/x.ics", calendar, event("1", ""), "C:valid-calendar-data"),
+            (
+                "personal/x.ics",
+                "content-type: image/png",
+                event("1", AT_NINE),
+                "C:supported-calendar-data",
+            ),
+            ("personal/x.ics", calendar, event("", AT_NINE), "C:valid-calendar-object-resource"),
+            ("personal/x.ics", calendar, event("1", &attached), "C:max-attachment-size"),
+            ("personal/x.ics", calendar, event("1", bomb), "C:max-instances"),
+            ("tasks/x.ics", calendar, event("1", AT_NINE), "C:supported-calendar-component"),
+            ("inbox/x.ics", calendar, event("1", AT_NINE), "D:need-privileges"),
+        ] {
+            let answer = house.julie("PUT", path, kind, &text).await;
+            assert_eq!((answer.status, answer.failed()), (403, expect));
+            assert_eq!(house.julie("GET", path, "", "").await.status, 404);
+        }
+        let taken = house.julie("PUT", "personal/x.ics", "", &event("there", AT_NINE)).await;
+        assert_eq!((taken.status, taken.failed()), (409, "C:no-uid-conflict"));
+        let href = "<D:href>/dav/calendars/julie@example.test/personal/there.ics</D:href>";
+        assert!(taken.text.contains(href));
+        let last = house.julie("DELETE", "personal/", "", "").await;
+        assert_eq!((last.status, last.failed()), (403, "C:default-calendar-needed"));
+        assert_eq!(house.julie("PUT", "absent/x.ics", "", &event("1", AT_NINE)).await.status, 409);
+    });
+}
+
+#[test]
+fn bad_requests_are_refused() {
+    on_both_engines(|house| async move {
+        house.julie("PROPFIND", "", "depth: 0", "").await;
+        let infinite = house.julie("PROPFIND", "", "depth: infinity", "").await;
+        assert_eq!((infinite.status, infinite.failed()), (403, "D:propfind-finite-depth"));
+        assert_eq!(house.julie("PROPFIND", "", "", "").await.status, 403);
+        let bomb = "<!DOCTYPE x [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><propfind \
+                    xmlns=\"DAV:\"><prop><x>&b;</x></prop></propfind>";
+        let outside = "<!DOCTYPE x [<!ENTITY a SYSTEM \"file:///etc/passwd\">]><propfind/>";
+        let deep = "<a xmlns=\"DAV:\">".repeat(1000);
+        for (method, body, expect) in [
+            ("PROPFIND", bomb, 403),
+            ("PROPFIND", outside, 403),
+            ("PROPFIND", "<propfind", 400),
+            ("PROPFIND", &deep, 413),
+            ("REPORT", "", 400),
+            ("REPORT", "<nonsense/>", 403),
+            ("PROPPATCH", "<propertyupdate xmlns=\"DAV:\"/>", 400),
+            ("FOO", "", 405),
+        ] {
+            let answer = house.julie(method, "personal/", "depth: 0", body).await;
+            assert_eq!(answer.status, expect, "{method} {body:.40}");
+        }
+        for path in ["..%2fpersonal/", "%2e%2e/", "personal/a%00.ics", "personal/%ff", "a%2fb/"] {
+            let answer = house.julie("PROPFIND", path, "depth: 0", "").await;
+            assert_eq!(answer.status, 400, "{path}");
+        }
+        for name in ["inbox", "outbox"] {
+            let answer = house.julie("MKCALENDAR", &format!("{name}/"), "", "").await;
+            assert!(matches!(answer.status, 403 | 405), "{name} {}", answer.status);
+        }
+        let large = "x".repeat(5 << 20);
+        assert_eq!(house.julie("PROPFIND", "", "depth: 0", &large).await.status, 413);
+        let large = "x".repeat(11 << 20);
+        let answer = house.julie("PUT", "personal/x.ics", "", &large).await;
+        assert_eq!((answer.status, answer.failed()), (403, "C:max-resource-size"));
+    });
+}
