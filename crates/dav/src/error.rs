@@ -152,6 +152,10 @@ pub(crate) fn of_fault(fault: ObjectFault, format: Format) -> DavError {
     };
     tracing::debug!(%fault, "object refused");
     DavError::forbidden(match fault {
+        // RFC 4791 §5.3.2.1: well-formed, and more than is worth following.
+        ObjectFault::Malformed(ical::Invalid::Data(ical::Error::Endless)) => {
+            name("max-instances", "max-resource-size")
+        }
         ObjectFault::Malformed(_) => name("valid-calendar-data", "valid-address-data"),
         ObjectFault::Invalid(_) => name("valid-calendar-object-resource", "valid-address-data"),
         ObjectFault::TooBig { .. } if format == Format::File => {

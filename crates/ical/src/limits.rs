@@ -16,6 +16,9 @@ pub struct Limits {
     /// Periods of a rule that are looked at without any time coming of them, until the rule
     /// counts as ended: a rule may name a day that never is.
     pub idle_periods_max: usize,
+    /// Days and times that the rules of one component are tried with, all together, before an
+    /// expansion gives up: BYSETPOS throws away most of what the rest of a rule makes.
+    pub candidates_max: usize,
     /// Times that one expansion looks at before it gives up; RDATE and overridden ones as well.
     pub occurrences_max: usize,
 }
@@ -30,6 +33,8 @@ impl Default for Limits {
             depth_max: 16,
             // The Mondays among the days that end a leap February are up to forty years apart.
             idle_periods_max: 60_000,
+            // A birthday is found up to the end of the calendar with a quarter of it.
+            candidates_max: 1_000_000,
             occurrences_max: 200_000,
         }
     }

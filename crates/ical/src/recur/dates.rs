@@ -106,7 +106,8 @@ fn is_allowed(rule: &Rule, date: Date) -> bool {
 
 fn has_year_day(rule: &Rule, date: Date) -> bool {
     let from_end = date.day_of_year() - date.days_in_year() - 1;
-    is_named(&rule.by_year_day, date.day_of_year()) || rule.by_year_day.contains(&from_end)
+    let names = |day: i16| rule.by_year_day.binary_search(&day).is_ok();
+    rule.by_year_day.is_empty() || names(date.day_of_year()) || names(from_end)
 }
 
 fn has_day(rule: &Rule, date: Date) -> bool {

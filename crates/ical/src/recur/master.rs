@@ -58,7 +58,10 @@ impl Master {
     /// The times of a rule, as the clock of the start shows them.
     pub(super) fn times(&self, rule: &Rule, from: Timestamp, limits: &Limits) -> Times {
         let start = self.single.start.value.civil();
-        let mut times = Times::new(rule, start, self.until(rule), limits);
+        // All rules of the component share what may be tried.
+        let rules = (self.rules.len() + self.except.rules.len()).max(1);
+        let limits = Limits { candidates_max: limits.candidates_max / rules, ..*limits };
+        let mut times = Times::new(rule, start, self.until(rule), &limits);
         times.skip_to(self.single.zone.local(from));
         times
     }
@@ -80,7 +83,7 @@ impl Master {
     }
 
     /// A start after which no rule makes any time; the last instant there is where one goes on for
-    /// ever, or for more times than are worth counting.
+    /// ever, or for more times than are worth counting or trying.
     pub(super) fn last_start(&self, limits: &Limits) -> Timestamp {
         let zone = &self.single.zone;
         let of_rule = |rule: &Rule| {
@@ -88,7 +91,11 @@ impl Master {
                 return zone.instant(until).max(self.single.begin());
             }
             let counted = rule.count.is_some_and(|count| count <= COUNTED_MAX);
-            let last = counted.then(|| self.times(rule, Timestamp::MIN, limits).last()).flatten();
+            if !counted {
+                return Timestamp::MAX;
+            }
+            let mut times = self.times(rule, Timestamp::MIN, limits);
+            let last = times.by_ref().last().filter(|_| !times.gave_up());
             last.map_or(Timestamp::MAX, |last| zone.instant(last))
         };
         let ruled = self.rules.iter().map(of_rule);
@@ -144,22 +151,26 @@ impl Exceptions {
         }
     }
 
-    /// What the rules except within a window, sorted.
+    /// What the rules except within a window, sorted. [`Error::Endless`] where that cannot be
+    /// found out.
     pub(super) fn listed(
         &self,
         master: &Master,
         first: Timestamp,
         last: Timestamp,
         limits: &Limits,
-    ) -> Vec<Timestamp> {
+    ) -> Result<Vec<Timestamp>, Error> {
         let mut listed = Vec::new();
         for rule in &self.rules {
-            let times = master.times(rule, first, limits);
-            let instants = times.map(|local| master.single.zone.instant(local));
+            let mut times = master.times(rule, first, limits);
+            let instants = times.by_ref().map(|local| master.single.zone.instant(local));
             listed.extend(instants.take_while(|at| *at < last).take(limits.occurrences_max));
+            if times.gave_up() {
+                return Err(Error::Endless);
+            }
         }
         listed.sort_unstable();
-        listed
+        Ok(listed)
     }
 
     pub(super) fn has(&self, instant: Timestamp, value: Value, listed: &[Timestamp]) -> bool {

@@ -9,6 +9,12 @@ use super::rule::{ByDay, Frequency, Rule, Skip, Until};
 use crate::error::Error;
 use crate::time::Value;
 
+/// LIMIT: times of one period of a rule: a year of quarters of an hour, and some.
+const TIMES_MAX: usize = 50_000;
+
+/// LIMIT: values of BYDAY. Seven days, from -53 to 53, and without a number.
+const DAYS_MAX: usize = 7 * 107;
+
 const WEEKDAYS: [(&str, Weekday); 7] = [
     ("MO", Weekday::Monday),
     ("TU", Weekday::Tuesday),
@@ -106,6 +112,9 @@ impl Rule {
         if !self.by_month_day.is_empty() && self.frequency == Weekly {
             return Err(Error::Rule("BYMONTHDAY"));
         }
+        if self.times_max() > TIMES_MAX {
+            return Err(Error::Endless);
+        }
         // RFC 5545 says that only one of them stands in a rule; the earlier end is what both ask.
         Ok(self)
     }
@@ -162,6 +171,9 @@ where
 
 fn days(text: &str) -> Result<Vec<ByDay>, Error> {
     let mut all: Vec<ByDay> = Vec::new();
+    if text.split(',').count() > DAYS_MAX {
+        return Err(Error::Rule("BYDAY"));
+    }
     for value in text.split(',') {
         let value = value.trim();
         let (nth, name) =
@@ -281,6 +293,32 @@ mod tests {
             ("FREQ", "part"),
         ] {
             assert_eq!(Rule::parse(text), Err(Error::Rule(part)), "{text}");
+        }
+        let many = format!("FREQ=YEARLY;BYDAY={}MO", "MO,".repeat(DAYS_MAX));
+        assert_eq!(Rule::parse(&many), Err(Error::Rule("BYDAY")));
+    }
+
+    #[test]
+    fn a_period_has_a_bound() {
+        let all = |to: i8| (0..to).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+        let (hours, sixty) = (all(24), all(60));
+        let clock = format!("BYHOUR={hours};BYMINUTE={sixty};BYSECOND={sixty}");
+        let quarters = format!("BYHOUR={hours};BYMINUTE=0,15,30,45");
+        for (text, is_taken) in [
+            // Thirty million times a year, of which one is chosen.
+            (format!("FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;{clock};BYSETPOS=1"), false),
+            (format!("FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYMONTH=1;{clock}"), false),
+            (format!("FREQ=MONTHLY;BYMONTHDAY=1,2,3;{clock}"), false),
+            (format!("FREQ=YEARLY;{clock}"), false),
+            (format!("FREQ=DAILY;{clock}"), false),
+            (format!("FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;{quarters}"), true),
+            (format!("FREQ=DAILY;BYHOUR={hours};BYMINUTE={sixty}"), true),
+            (format!("FREQ=MINUTELY;{clock}"), true),
+            (format!("FREQ=HOURLY;{clock}"), true),
+        ] {
+            let found = Rule::parse(&text).map(drop);
+            let expect = if is_taken { Ok(()) } else { Err(Error::Endless) };
+            assert_eq!(found, expect, "{text}");
         }
     }
 }

@@ -110,6 +110,36 @@ impl Rule {
         self.count.is_none() && self.until.is_none()
     }
 
+    /// How many times one of its periods may have, or a few more, before BYSETPOS chooses.
+    pub(super) fn times_max(&self) -> usize {
+        let of = |from: Frequency, list: &[i8]| match self.frequency < from {
+            true => 1,
+            false => list.len().max(1),
+        };
+        let hours = of(Frequency::Daily, &self.by_hour);
+        let minutes = of(Frequency::Hourly, &self.by_minute);
+        self.days_max() * hours * minutes * of(Frequency::Minutely, &self.by_second)
+    }
+
+    fn days_max(&self) -> usize {
+        let months = if self.by_month.is_empty() { 12 } else { self.by_month.len() };
+        let (all, months) = match self.frequency {
+            Frequency::Yearly => (months * 31, months),
+            Frequency::Monthly => (31, 1),
+            Frequency::Weekly => (7, 1),
+            _ => return 1,
+        };
+        let named = [
+            self.by_month_day.len() * months,
+            self.by_year_day.len(),
+            self.by_week_no.len() * 7,
+            // A year has no more of any.
+            self.by_day.len() * 53,
+        ];
+        // Without any of them it is the day of the start.
+        named.into_iter().filter(|days| *days > 0).min().unwrap_or(months).min(all)
+    }
+
     /// RFC 5545 §3.3.10: what a rule leaves open is taken from its start.
     pub(super) fn completed(&self, start: DateTime) -> Self {
         let mut rule = self.clone();

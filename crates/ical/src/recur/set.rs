@@ -256,7 +256,7 @@ impl Occurrences {
     ) -> Result<(), Error> {
         let first = earlier(window.start, self.reach).max(ids.start);
         let last = later(window.end, self.reach).min(ids.end);
-        let except = master.except.listed(master, first, last, &self.limits);
+        let except = master.except.listed(master, first, last, &self.limits)?;
         // Several rules and additions may make the same.
         let mut seen: HashSet<Timestamp> = HashSet::new();
         let mut looked_at = 0;
@@ -288,7 +288,8 @@ impl Occurrences {
             return Ok(());
         }
         for rule in &master.rules {
-            for local in master.times(rule, first, &self.limits) {
+            let mut times = master.times(rule, first, &self.limits);
+            for local in times.by_ref() {
                 let instant = zone.instant(local);
                 if instant > last {
                     break;
@@ -296,6 +297,9 @@ impl Occurrences {
                 if look(by_start(start.value.at(local), instant))?.is_break() {
                     return Ok(());
                 }
+            }
+            if times.gave_up() {
+                return Err(Error::Endless);
             }
         }
         for (time, instant, length) in &master.more {

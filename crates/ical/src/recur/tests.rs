@@ -268,3 +268,41 @@ fn an_exception_alone_is_an_occurrence() {
         ["2026-03-24T10:00:00Z 0 20260324T080000Z 0"]
     );
 }
+
+#[test]
+fn what_is_tried_has_a_bound() {
+    let quarters = "BYDAY=MO,TU,WE,TH,FR,SA,SU;\
+        BYHOUR=0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23;\
+        BYMINUTE=0,15,30,45;BYSETPOS=1";
+    let start: DateTime = "2026-01-01T00:00".parse().unwrap();
+    let limits = Limits::default();
+    // One time a year, of thirty-five thousand.
+    let rule = Rule::parse(&format!("FREQ=YEARLY;{quarters}")).unwrap();
+    let mut times = Times::new(&rule, start, None, &limits);
+    let found = times.by_ref().count();
+    assert!((20..40).contains(&found), "{found}");
+    assert!(times.gave_up());
+    // A rule that ends has not been given up.
+    let mut times = Times::new(&Rule { count: Some(3), ..rule }, start, None, &limits);
+    assert_eq!((times.by_ref().count(), times.gave_up()), (3, false));
+
+    let events = |rules: &str| {
+        format!("BEGIN:VEVENT\r\nUID:1\r\nDTSTART:20260101T000000Z\r\n{rules}END:VEVENT\r\n")
+    };
+    let counted = format!("RRULE:FREQ=YEARLY;COUNT=1000;{quarters}\r\n").repeat(16);
+    let except = format!("RRULE:FREQ=YEARLY\r\nEXRULE:FREQ=YEARLY;{quarters}\r\n");
+    for rules in [counted, except] {
+        let text = format!("BEGIN:VCALENDAR\r\n{}END:VCALENDAR\r\n", events(&rules));
+        let calendar = Component::parse(text.as_bytes(), &limits).unwrap();
+        let zones = Zones::of(&calendar, TimeZone::UTC, &limits);
+        let parts: Vec<&Component> = calendar.components.iter().collect();
+        let all = Occurrences::of(&parts, &zones, &limits).unwrap();
+        assert_eq!(all.span().unwrap().1, Timestamp::MAX);
+        let found = all.within(&(Timestamp::MIN..Timestamp::MAX));
+        assert_eq!(found.map(|found| found.len()), Err(crate::Error::Endless));
+    }
+    // What people have is followed to the end of the calendar.
+    let birthday = "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=3";
+    let mut times = Times::new(&Rule::parse(birthday).unwrap(), start, None, &limits);
+    assert!(times.by_ref().count() > 7_900 && !times.gave_up());
+}

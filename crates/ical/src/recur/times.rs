@@ -22,6 +22,9 @@ pub struct Times {
     last: Option<DateTime>,
     left: Option<u32>,
     idle_periods_max: usize,
+    /// Days and times that may still be tried.
+    candidates_left: usize,
+    gave_up: bool,
 }
 
 impl Times {
@@ -37,6 +40,8 @@ impl Times {
             last: None,
             left: rule.count,
             idle_periods_max: limits.idle_periods_max,
+            candidates_left: limits.candidates_max,
+            gave_up: false,
             rule,
         }
     }
@@ -59,6 +64,19 @@ impl Times {
         }
     }
 
+    /// Whether it ended because there was too much to try, not because the rule ends.
+    pub fn gave_up(&self) -> bool {
+        self.gave_up
+    }
+
+    /// Pays for what a period costs before it is done; the end where it cannot be paid.
+    fn pay(&mut self, candidates: usize) -> Option<()> {
+        let left = self.candidates_left.checked_sub(candidates);
+        self.candidates_left = left.unwrap_or(0);
+        self.gave_up = left.is_none();
+        left.map(drop)
+    }
+
     /// Goes on to the next period that has any time in it.
     fn fill(&mut self) {
         for _ in 0..self.idle_periods_max {
@@ -66,10 +84,16 @@ impl Times {
             if self.until.is_some_and(|until| period_is_after(period, until)) {
                 break;
             }
+            if self.pay(days_cost(&self.rule)).is_none() {
+                break;
+            }
             let days = dates(&self.rule, period.start.date());
             self.period = self.next_period(period, days.is_empty());
-            let times = positions(&self.rule, times_of_day(&self.rule, period.start, &days));
-            self.ready.extend(times);
+            let clock = Clock::of(&self.rule, period.start);
+            if self.pay(clock.count(days.len())).is_none() {
+                break;
+            }
+            self.ready.extend(positions(&self.rule, clock.times(&days)));
             if !self.ready.is_empty() {
                 return;
             }
@@ -158,29 +182,61 @@ fn whole_intervals(rule: &Rule, from: DateTime, to: DateTime) -> i64 {
     secs / unit_secs / i64::from(rule.interval)
 }
 
-/// The times on those days, ascending.
-fn times_of_day(rule: &Rule, start: DateTime, days: &[Date]) -> Vec<DateTime> {
-    if days.is_empty() {
-        return Vec::new();
-    }
-    let own = |from: Frequency, value: i8, list: &[i8]| match rule.frequency < from {
-        // The period is this very hour, minute or second: the list only says whether it counts.
-        true if list.is_empty() || list.contains(&value) => vec![value],
-        true => Vec::new(),
-        false => list.to_vec(),
+/// What finding the days of a period costs.
+fn days_cost(rule: &Rule) -> usize {
+    let days = match rule.frequency {
+        Frequency::Yearly if !rule.by_week_no.is_empty() => 371,
+        Frequency::Yearly if rule.by_month.is_empty() => 366,
+        Frequency::Yearly => rule.by_month.len() * 31,
+        Frequency::Monthly => 31,
+        Frequency::Weekly => 7,
+        _ => 1,
     };
-    let hours = own(Frequency::Daily, start.hour(), &rule.by_hour);
-    let minutes = own(Frequency::Hourly, start.minute(), &rule.by_minute);
-    let seconds = own(Frequency::Minutely, start.second(), &rule.by_second);
-    let mut times = Vec::with_capacity(days.len() * hours.len() * minutes.len() * seconds.len());
-    for day in days {
-        for hour in &hours {
-            for minute in &minutes {
-                times.extend(seconds.iter().map(|second| day.at(*hour, *minute, *second, 0)));
-            }
+    // Each of them is held against the whole list.
+    days * (1 + rule.by_day.len() / 16)
+}
+
+/// When on each of its days a period has times.
+struct Clock {
+    hours: Vec<i8>,
+    minutes: Vec<i8>,
+    seconds: Vec<i8>,
+}
+
+impl Clock {
+    fn of(rule: &Rule, start: DateTime) -> Self {
+        let own = |from: Frequency, value: i8, list: &[i8]| match rule.frequency < from {
+            // The period is this very hour, minute or second: the list only says whether it
+            // counts.
+            true if list.is_empty() || list.contains(&value) => vec![value],
+            true => Vec::new(),
+            false => list.to_vec(),
+        };
+        Self {
+            hours: own(Frequency::Daily, start.hour(), &rule.by_hour),
+            minutes: own(Frequency::Hourly, start.minute(), &rule.by_minute),
+            seconds: own(Frequency::Minutely, start.second(), &rule.by_second),
         }
     }
-    times
+
+    /// How many times there are on so many days.
+    fn count(&self, days: usize) -> usize {
+        days * self.hours.len() * self.minutes.len() * self.seconds.len()
+    }
+
+    /// The times on those days, ascending.
+    fn times(&self, days: &[Date]) -> Vec<DateTime> {
+        let mut times = Vec::with_capacity(self.count(days.len()));
+        for day in days {
+            for hour in &self.hours {
+                for minute in &self.minutes {
+                    let of_minute = |second: &i8| day.at(*hour, *minute, *second, 0);
+                    times.extend(self.seconds.iter().map(of_minute));
+                }
+            }
+        }
+        times
+    }
 }
 
 /// BYSETPOS.

@@ -22,6 +22,9 @@ const OBSERVANCES_MAX: usize = 200;
 const RULES_MAX: usize = 2;
 /// LIMIT: years in which a rule changes nothing.
 const IDLE_PERIODS_MAX: usize = 400;
+/// LIMIT: days and times that the rules of one zone are tried with. Two of them, of which every
+/// day of a year is looked at, are followed through all years.
+const CANDIDATES_MAX: usize = 200_000;
 /// LIMIT: no clock is further from UTC (RFC 5545 §3.3.14 sets no bound).
 const OFFSET_SECS_MAX: i64 = 26 * 3600;
 
@@ -60,14 +63,19 @@ impl Observances {
         let parts = component.components.iter().filter(named).take(OBSERVANCES_MAX);
         let rules: Vec<Observance> = parts.filter_map(Observance::of).collect();
         let changes = OnceLock::new();
-        let limits = Limits { idle_periods_max: IDLE_PERIODS_MAX, ..*limits };
+        let recurring = rules.iter().map(|rule| rule.rules.len()).sum::<usize>().max(1);
+        let limits = Limits {
+            idle_periods_max: IDLE_PERIODS_MAX,
+            candidates_max: limits.candidates_max.min(CANDIDATES_MAX) / recurring,
+            ..*limits
+        };
         (!rules.is_empty()).then(|| Self { rules, limits, changes })
     }
 
     fn changes(&self) -> &[Change] {
         self.changes.get_or_init(|| {
-            let mut all: Vec<Change> =
-                self.rules.iter().flat_map(|rule| rule.changes(&self.limits)).collect();
+            let all = self.rules.iter().flat_map(|rule| rule.changes(&self.limits));
+            let mut all: Vec<Change> = all.take(CHANGES_MAX).collect();
             all.sort_unstable();
             all.dedup();
             all
