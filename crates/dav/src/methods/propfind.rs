@@ -19,7 +19,7 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
         return Err(DavError::forbidden(Name::dav("propfind-finite-depth")));
     }
     let brief = request.is_brief();
-    // RFC 8144 §2.1.1: the resource itself is left out.
+    // RFC 8144 §4: the resource itself is left out.
     let without_root = request.prefers("depth-noroot") && depth == Depth::One;
     let max = session.settings.results_max;
     let body = session

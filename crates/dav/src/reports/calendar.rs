@@ -144,7 +144,7 @@ pub(super) fn render(
         }
     }
     if truncated {
-        // RFC 5323 §5.17.2, as RFC 6352 §8.6.2 has it: the answer is cut, and says so.
+        // RFC 5323 §5.17, as RFC 6352 §8.6.2 has it: the answer is cut, and says so.
         let failed = Name::dav("number-of-matches-within-limits");
         multistatus.status(&href, Status::INSUFFICIENT_STORAGE, Some(&failed));
     }

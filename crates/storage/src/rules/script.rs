@@ -181,7 +181,7 @@ impl AccountTx<'_, '_> {
         self.record_fact(None, Fact::AccountUpdated)
     }
 
-    /// Gives a script another name. RFC 5804 §2.11.1: the active one stays active.
+    /// Gives a script another name. RFC 5804 §2.11: the active one stays active.
     pub fn rename_script(&mut self, from: &ScriptName, to: &ScriptName) -> Result<()> {
         self.require_share(ShareRights::FILTERS)?;
         self.require_script(from)?;

@@ -76,7 +76,7 @@ fn scripts_have_the_life_that_managesieve_gives_them() {
         assert_eq!(set(Some("a")), "ok");
         assert_eq!(set(Some("b")), "ok");
         assert_eq!(store.scripts(julie), ["a 5", "b 0*"]);
-        // RFC 5804 §2.10 and §2.11.1.
+        // RFC 5804 §2.10 and §2.11.
         assert_eq!(delete("b"), "in use: the script is active");
         assert_eq!(rename("b", "a"), "a script of this name exists already");
         assert_eq!(rename("c", "d"), "script does not exist");
