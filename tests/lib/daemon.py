@@ -141,10 +141,10 @@ class Daemon:
             "[queue]", "enabled = false",
         ]
         for protocol in ("smtp", "lmtp", "submission", "submissions", "imap", "imaps", "pop3",
-                         "pop3s", "http"):
+                         "pop3s", "managesieve", "http"):
             lines += ["[[listener]]", f'protocol = "{protocol}"',
                       f'bind = "127.0.0.1:{self.port(protocol)}"']
-            if protocol in ("submission", "imap", "pop3"):
+            if protocol in ("submission", "imap", "pop3", "managesieve"):
                 lines.append("plaintext_auth = true")
         self.config.write_text("\n".join(lines) + "\n")
         self.cli("domain", "add", DOMAIN)

@@ -186,8 +186,9 @@ sections! {
     /// One protocol on one or more addresses. The table stands once for each of them.
     tables "listener" pub struct Listener {
         /// What is spoken. `submissions`, `imaps`, `pop3s` and `https` use TLS from the first byte;
-        /// `smtp`, `submission`, `lmtp`, `imap` and `pop3` offer STARTTLS. `http` and `https` serve
-        /// calendars and contacts and answer health checks and metrics; `http` uses no TLS.
+        /// `smtp`, `submission`, `lmtp`, `imap`, `pop3` and `managesieve` offer STARTTLS. `http` and
+        /// `https` serve calendars and contacts and answer health checks and metrics; `http` uses no
+        /// TLS.
         protocol: Protocol = required "imaps", since "0.1";
 
         /// The address and port, or a list of them. `[::]:993` takes IPv4 connections too.
@@ -388,6 +389,22 @@ sections! {
         /// Mailboxes of others that one account is shown. Where there are more, those shared
         /// with it come before those that are there for anyone.
         shared_mailboxes: u32 = default 10000, since "0.1";
+
+        /// How long a signed-in ManageSieve connection may be silent. Less than 30 minutes is
+        /// against RFC 5804.
+        managesieve_timeout: Duration = default "30 min", since "0.1";
+
+        /// Sieve scripts of one account.
+        scripts: u32 = default 100, since "0.1";
+
+        /// Bytes of one Sieve script.
+        script: u64 = default "1 MiB", since "0.1";
+
+        /// Bytes of all Sieve scripts of one account.
+        scripts_total: u64 = default "4 MiB", since "0.1";
+
+        /// Addresses to which one account sends copies of its mail on.
+        redirections: u32 = default 10, since "0.1";
     }
 
     /// Signing in.

@@ -100,6 +100,10 @@ protocol = \"pop3\"
 bind = \"[::]:110\"
 
 [[listener]]
+protocol = \"managesieve\"
+bind = \"[::]:4190\"
+
+[[listener]]
 protocol = \"lmtp\"
 bind = \"127.0.0.1:24\"
 
@@ -198,7 +202,7 @@ mod tests {
     #[test]
     fn the_sample_is_a_configuration_that_passes() {
         let config = crate::parse(&render_sample(), Path::new("/etc/posthorn/posthorn.toml"));
-        assert_eq!(config.map(|config| config.listeners.len()), Ok(9));
+        assert_eq!(config.map(|config| config.listeners.len()), Ok(10));
     }
 
     #[test]

@@ -45,9 +45,6 @@ macro_rules! choice {
 fn refusal(typed: &str, choices: &str) -> String {
     match typed {
         "acme" => "acme is not built into this version; use files or self-signed".to_owned(),
-        "managesieve" | "https" => {
-            format!("{typed} is not built into this version; one of {choices}")
-        }
         _ => format!("\"{typed}\" is none of {choices}"),
     }
 }
@@ -112,7 +109,7 @@ choice! {
 
 choice! {
     /// What a listener speaks.
-    Protocol: "`smtp`, `lmtp`, `submission`, `submissions`, `imap`, `imaps`, `pop3`, `pop3s`, `http`, `https`" {
+    Protocol: "`smtp`, `lmtp`, `submission`, `submissions`, `imap`, `imaps`, `pop3`, `pop3s`, `managesieve`, `http`, `https`" {
         /// Mail from other servers, port 25.
         Smtp = "smtp",
         /// Mail from a server on the same machine, port 24.
@@ -129,6 +126,8 @@ choice! {
         Pop3 = "pop3",
         /// Collecting mail, port 995, TLS from the first byte.
         Pop3s = "pop3s",
+        /// Sieve scripts, port 4190, STARTTLS.
+        ManageSieve = "managesieve",
         /// Calendars and contacts, health checks and metrics, port 80, without TLS.
         Http = "http",
         /// The same, port 443, TLS from the first byte.

@@ -17,6 +17,7 @@ mod password;
 mod queue;
 mod report;
 mod request;
+mod rules;
 mod share;
 mod text;
 
@@ -31,8 +32,9 @@ pub(crate) use password::Password;
 pub(crate) use request::{
     AccessKeyKind, AccessKeyRow, AccountRow, DkimAlgorithm, DkimRow, DomainAliasRow, DomainRow,
     Finding, Limit, LimitsChange, LimitsRow, MailboxRow, NewAccessKey, NewAccount, QueueChange,
-    QueueFilter, QueueRecipientRow, QueueRow, QueueTotals, QueueTraceRow, ReportRow, Request,
-    Response, Role, SecretRow, ShareRow,
+    QueueFilter, QueueRecipientRow, QueueRow, QueueTotals, QueueTraceRow, RedirectRow,
+    RedirectVerb, ReportRow, Request, ResponderChange, ResponderRow, ResponderVerb, Response, Role,
+    ScriptRow, SecretRow, ShareRow, SieveVerb,
 };
 
 /// What the verbs work on.
@@ -96,6 +98,11 @@ impl Admin {
             Request::AccountLimits { address, change } => {
                 self.account_limits(&address, change).await
             }
+            Request::AccountTimeZone { address, zone } => self.set_time_zone(&address, &zone).await,
+            Request::Sieve { account, verb } => self.sieve(&account, verb).await,
+            Request::Responder { account, verb } => self.responder(&account, verb).await,
+            Request::Redirect { account, verb } => self.redirect(&account, verb).await,
+            Request::Confirm { token } => self.confirm(&token).await,
             Request::AliasAdd { account, alias } => self.add_alias(&account, &alias).await,
             Request::AliasList { account } => self.list_aliases(&account).await,
             Request::AliasRemove { account, alias } => self.remove_alias(&account, &alias).await,

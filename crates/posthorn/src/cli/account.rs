@@ -93,6 +93,13 @@ pub(super) enum Command {
         #[command(flatten)]
         listing: Listing,
     },
+    /// Set the time zone of an account, on whose clock its responders answer.
+    TimeZone {
+        /// The primary address.
+        address: String,
+        /// Its name in the IANA database, such as Europe/Zurich; empty is UTC.
+        zone: String,
+    },
     /// Switch IMAP capabilities off for an account whose program misbehaves, or on again. What is
     /// off stands in `account show`; sessions learn of it when they sign in.
     Capability {
@@ -143,6 +150,9 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
             let change = LimitsChange { messages_per_day, recipients_per_message };
             let asked = messages_per_day.is_some() || recipients_per_message.is_some();
             limits(config, address, asked.then_some(change), listing, output)
+        }
+        Command::TimeZone { address, zone } => {
+            perform(config, Request::AccountTimeZone { address, zone })
         }
         Command::Capability { address, state, names } => {
             let off = state == Switch::Off;

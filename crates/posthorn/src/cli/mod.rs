@@ -15,8 +15,11 @@ mod output;
 mod password;
 mod queue;
 mod quickstart;
+mod redirect;
+mod responder;
 mod serve;
 mod share;
+mod sieve;
 mod version;
 
 use std::path::{Path, PathBuf};
@@ -74,6 +77,17 @@ enum Command {
     /// Mailboxes of an account.
     #[command(subcommand)]
     Mailbox(mailbox::Command),
+    /// Sieve scripts of an account.
+    #[command(subcommand)]
+    Sieve(sieve::Command),
+    /// Out-of-office messages of an account.
+    #[command(subcommand)]
+    Responder(responder::Command),
+    /// Addresses that get copies of an account's mail.
+    #[command(subcommand)]
+    Redirect(redirect::Command),
+    /// Say the code that was sent to an address which is asked whether it may be used.
+    Confirm(redirect::Confirm),
     /// Mail on its way to other servers.
     #[command(subcommand)]
     Queue(queue::Command),
@@ -118,6 +132,10 @@ pub(crate) fn run() -> ExitCode {
             access_key::run(&arguments.config, AccessKeyKind::Token, command, &mut output)
         }
         Command::Mailbox(command) => mailbox::run(&arguments.config, command, &mut output),
+        Command::Sieve(command) => sieve::run(&arguments.config, command, &mut output),
+        Command::Responder(command) => responder::run(&arguments.config, command, &mut output),
+        Command::Redirect(command) => redirect::run(&arguments.config, command, &mut output),
+        Command::Confirm(command) => redirect::confirm(&arguments.config, command, &mut output),
         Command::Queue(command) => queue::run(&arguments.config, command, &mut output),
         Command::Share(command) => share::run(&arguments.config, command, &mut output),
         Command::CheckStore(command) => check_store::run(&arguments.config, command, &mut output),

@@ -23,6 +23,12 @@ impl Output {
         Ok(self.sink.flush()?)
     }
 
+    /// Prints a text as it is.
+    pub(crate) fn text(&mut self, text: &str) -> Result<(), Failure> {
+        self.sink.write_all(text.as_bytes())?;
+        Ok(self.sink.flush()?)
+    }
+
     /// Prints a value for programs.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value)

@@ -26,6 +26,7 @@ const VERSION: Version = Version {
         "imaps",
         "pop3",
         "pop3s",
+        "managesieve",
         "http",
     ],
 };

@@ -8,6 +8,7 @@ use std::time::Duration;
 use config::{Config, Limits, Network, Protocol};
 use dav::DavService;
 use imap::ImapService;
+use managesieve::ManageSieveService;
 use net::{
     AddressLimits, ConnectionSettings, Encryption, IpNetwork, Listener, ListenerSettings, Shutdown,
     TlsKeys, TlsProfile,
@@ -35,6 +36,7 @@ enum Running {
     Http(Arc<Reloadable<Http>>, config::Listener),
     Imap(Arc<Reloadable<ImapService>>, config::Listener),
     Pop3(Arc<Reloadable<Pop3Service>>, config::Listener),
+    ManageSieve(Arc<Reloadable<ManageSieveService>>, config::Listener),
     Smtp(Arc<Reloadable<smtp::Server>>, config::Listener, Role),
 }
 
@@ -107,6 +109,12 @@ impl Listeners {
                 listener.serve(service.clone(), shutdown);
                 Running::Pop3(service, configured)
             }
+            Speaks::ManageSieve => {
+                let service = self.shared.managesieve(config, &configured);
+                let service = Arc::new(Reloadable::new(service));
+                listener.serve(service.clone(), shutdown);
+                Running::ManageSieve(service, configured)
+            }
             Speaks::Smtp(role) => {
                 let server = self.shared.smtp(config, &configured, role);
                 let service = Arc::new(Reloadable::new(server));
@@ -138,6 +146,9 @@ impl Listeners {
                 Running::Pop3(service, listener) => {
                     service.replace(self.shared.pop3(config, listener));
                 }
+                Running::ManageSieve(service, listener) => {
+                    service.replace(self.shared.managesieve(config, listener));
+                }
                 Running::Smtp(service, listener, role) => {
                     service.replace(self.shared.smtp(config, listener, *role));
                 }
@@ -156,6 +167,7 @@ enum Speaks {
     Http,
     Imap,
     Pop3,
+    ManageSieve,
     Smtp(Role),
 }
 
@@ -166,6 +178,7 @@ fn role(protocol: Protocol) -> Speaks {
         Protocol::Submission | Protocol::Submissions => Speaks::Smtp(Role::Submission),
         Protocol::Imap | Protocol::Imaps => Speaks::Imap,
         Protocol::Pop3 | Protocol::Pop3s => Speaks::Pop3,
+        Protocol::ManageSieve => Speaks::ManageSieve,
         Protocol::Http | Protocol::Https => Speaks::Http,
     }
 }
@@ -259,9 +272,11 @@ impl<'a> Binder<'a> {
         let Some(keys) = self.keys.clone() else { return Encryption::None };
         match protocol {
             Protocol::Smtp => Encryption::StartTls(keys, TlsProfile::Relays),
-            Protocol::Lmtp | Protocol::Submission | Protocol::Imap | Protocol::Pop3 => {
-                Encryption::StartTls(keys, TlsProfile::Clients)
-            }
+            Protocol::Lmtp
+            | Protocol::Submission
+            | Protocol::Imap
+            | Protocol::Pop3
+            | Protocol::ManageSieve => Encryption::StartTls(keys, TlsProfile::Clients),
             Protocol::Submissions | Protocol::Imaps | Protocol::Pop3s => {
                 Encryption::Implicit(keys, TlsProfile::Clients)
             }
@@ -282,9 +297,11 @@ fn read_timeout(protocol: Protocol, limits: &Limits) -> Duration {
         Protocol::Smtp | Protocol::Lmtp | Protocol::Submission | Protocol::Submissions => {
             limits.smtp_timeout
         }
-        Protocol::Imap | Protocol::Imaps | Protocol::Pop3 | Protocol::Pop3s => {
-            limits.sign_in_timeout
-        }
+        Protocol::Imap
+        | Protocol::Imaps
+        | Protocol::Pop3
+        | Protocol::Pop3s
+        | Protocol::ManageSieve => limits.sign_in_timeout,
         Protocol::Http | Protocol::Https => limits.http_timeout,
     }
 }

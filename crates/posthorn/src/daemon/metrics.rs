@@ -149,7 +149,10 @@ impl Collector for Protocols {
 impl Protocols {
     /// The protocols by which messages come in.
     fn takers(&self) -> impl Iterator<Item = (&'static str, &ProtocolCounts)> {
-        self.counts.each().into_iter().filter(|(protocol, _)| *protocol != "pop3")
+        self.counts
+            .each()
+            .into_iter()
+            .filter(|(protocol, _)| !matches!(*protocol, "pop3" | "managesieve"))
     }
 }
 

@@ -131,6 +131,10 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
     settings.sent_messages_max = config.limits.messages_per_day.into();
     settings.sent_recipients_max = config.limits.recipients_per_message.into();
     settings.mailboxes_max = config.limits.mailboxes.into();
+    settings.script_bytes_max = config.limits.script;
+    settings.scripts_max = config.limits.scripts.into();
+    settings.scripts_bytes_max = config.limits.scripts_total;
+    settings.redirections_max = config.limits.redirections.into();
     settings.keywords_max = config.limits.keywords.into();
     settings.acl_entries_max = config.limits.shares.into();
     settings.shared_mailboxes_max = config.limits.shared_mailboxes.into();

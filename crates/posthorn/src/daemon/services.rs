@@ -9,6 +9,7 @@ use dav::DavService;
 use imap::ImapService;
 use mailauth::srs::SrsKey;
 use mailauth::{Methods, Signatory};
+use managesieve::ManageSieveService;
 use net::{PaceSettings, ProtocolCounts, SystemDns};
 use pop3::Pop3Service;
 use queue::Queue;
@@ -50,6 +51,7 @@ pub(super) type Shares = (Arc<dyn Signatory>, Arc<dyn Sorter>, Sender<Vec<u8>>);
 pub(super) struct Counts {
     pub(super) imap: Arc<ProtocolCounts>,
     pub(super) pop3: Arc<ProtocolCounts>,
+    pub(super) managesieve: Arc<ProtocolCounts>,
     pub(super) smtp: Arc<ProtocolCounts>,
     pub(super) submission: Arc<ProtocolCounts>,
     pub(super) lmtp: Arc<ProtocolCounts>,
@@ -60,6 +62,7 @@ impl Counts {
         Self {
             imap: Arc::new(ImapService::new_counts()),
             pop3: Arc::new(Pop3Service::new_counts()),
+            managesieve: Arc::new(ManageSieveService::new_counts()),
             smtp: Arc::new(smtp::Server::new_counts()),
             submission: Arc::new(smtp::Server::new_counts()),
             lmtp: Arc::new(smtp::Server::new_counts()),
@@ -67,10 +70,11 @@ impl Counts {
     }
 
     /// Each protocol by its name.
-    pub(super) fn each(&self) -> [(&'static str, &ProtocolCounts); 5] {
+    pub(super) fn each(&self) -> [(&'static str, &ProtocolCounts); 6] {
         [
             ("imap", &self.imap),
             ("pop3", &self.pop3),
+            ("managesieve", &self.managesieve),
             ("smtp", &self.smtp),
             ("submission", &self.submission),
             ("lmtp", &self.lmtp),
@@ -172,6 +176,24 @@ impl Shared {
         };
         Pop3Service::new(self.store.clone(), self.authenticator.clone(), settings)
             .counting(self.counts.pop3.clone())
+    }
+
+    /// The ManageSieve service of one listener.
+    pub(super) fn managesieve(&self, config: &Config, listener: &Listener) -> ManageSieveService {
+        let limits = &config.limits;
+        let settings = managesieve::Settings {
+            hostname: config.hostname.clone(),
+            script_bytes_max: limits.script,
+            login_timeout: limits.sign_in_timeout,
+            idle_timeout: limits.managesieve_timeout,
+            plaintext_auth: listener.plaintext_auth,
+            mechanisms: mechanisms(listener),
+            errors_before_login_max: limits.bad_commands,
+            language: Arc::new(delivery::language()),
+            ..managesieve::Settings::default()
+        };
+        ManageSieveService::new(self.store.clone(), self.authenticator.clone(), settings)
+            .counting(self.counts.managesieve.clone())
     }
 
     /// The SMTP service of one listener: port 25, submission or LMTP.

@@ -19,6 +19,7 @@ const SERVED: &[(Protocol, u16)] = &[
     (Protocol::Imaps, 993),
     (Protocol::Pop3, 110),
     (Protocol::Pop3s, 995),
+    (Protocol::ManageSieve, 4190),
     (Protocol::Http, 80),
     (Protocol::Https, 443),
 ];

@@ -58,6 +58,7 @@ fn programs(out: &mut String, config: &Config) {
         ("   or", Protocol::Pop3, "POP3, STARTTLS"),
         ("outgoing", Protocol::Submissions, "SMTP, SSL/TLS"),
         ("   or", Protocol::Submission, "SMTP, STARTTLS"),
+        ("filters", Protocol::ManageSieve, "ManageSieve, STARTTLS"),
     ] {
         if let Some(bind) = address(config, protocol) {
             let _ = writeln!(

@@ -1,0 +1,104 @@
+//! Commands on scripts (RFC 5804 §2.5 to RFC 5804 §2.12).
+
+use ids::AccountId;
+use responder::Program;
+use storage::{AccountTx, ScriptName, StorageError};
+
+use crate::error::{CommandError, Result};
+use crate::render::{literal, response, string};
+use crate::server::{Reply, Session};
+
+impl Session {
+    fn account(&self) -> Result<AccountId> {
+        let user = self.user.as_ref().ok_or(CommandError::Refused(None, "Sign in first"))?;
+        Ok(user.account)
+    }
+
+    async fn change(
+        &mut self,
+        label: &'static str,
+        change: impl FnOnce(&mut AccountTx<'_, '_>) -> storage::Result<()> + Send + 'static,
+    ) -> Result<Reply> {
+        let account = self.account()?;
+        self.shared.store.account_write(account, label, change).await?;
+        Ok(Reply::text(""))
+    }
+
+    pub(crate) async fn have_space(&mut self, name: ScriptName, size_bytes: u64) -> Result<Reply> {
+        let (account, store) = (self.account()?, self.shared.store.clone());
+        let checked = self
+            .shared
+            .store
+            .read(move |tx| tx.check_script_room(account, &name, size_bytes, store.settings()));
+        checked.await?;
+        Ok(Reply::text(""))
+    }
+
+    /// RFC 5804 §2.6: a script with mistakes is not stored; what was there stays.
+    pub(crate) async fn put_script(&mut self, name: ScriptName, text: Vec<u8>) -> Result<Reply> {
+        let text = self.compile(text).await?;
+        self.change("managesieve put", move |tx| tx.put_script(&name, &text)).await
+    }
+
+    /// RFC 5804 §2.12
+    pub(crate) async fn check_script(&mut self, text: Vec<u8>) -> Result<Reply> {
+        self.compile(text).await?;
+        Ok(Reply::text(""))
+    }
+
+    /// Compiles a script, off the async threads; what is wrong with it, a line each with its
+    /// place.
+    async fn compile(&self, text: Vec<u8>) -> Result<Vec<u8>> {
+        let language = self.shared.settings.language.clone();
+        let compiled = tokio::task::spawn_blocking(move || {
+            let compiled = Program::compile(&text, &language);
+            compiled.map(|_| text).map_err(|mistakes| {
+                let lines = mistakes.iter().map(ToString::to_string);
+                lines.collect::<Vec<_>>().join("\r\n")
+            })
+        });
+        let failed = |_| StorageError::Internal("the compiler panicked".to_owned());
+        compiled.await.map_err(failed)?.map_err(CommandError::Script)
+    }
+
+    pub(crate) async fn list_scripts(&mut self) -> Result<Reply> {
+        let account = self.account()?;
+        let scripts = self.shared.store.read(move |tx| tx.list_scripts(account)).await?;
+        self.push(|out| {
+            for script in &scripts {
+                string(script.name.as_str().as_bytes(), out);
+                out.extend_from_slice(if script.active { b" ACTIVE\r\n" } else { b"\r\n" });
+            }
+            response("OK", None, "", out);
+        });
+        Ok(Reply::Sent)
+    }
+
+    pub(crate) async fn send_script(&mut self, name: ScriptName) -> Result<Reply> {
+        let account = self.account()?;
+        let text = self.shared.store.read(move |tx| tx.find_script(account, &name)).await?;
+        let text = text.ok_or(StorageError::NotFound("script"))?;
+        self.push(|out| {
+            literal(&text, out);
+            out.extend_from_slice(b"\r\n");
+            response("OK", None, "", out);
+        });
+        Ok(Reply::Sent)
+    }
+
+    pub(crate) async fn set_active(&mut self, name: Option<ScriptName>) -> Result<Reply> {
+        self.change("managesieve activate", move |tx| tx.activate_script(name.as_ref())).await
+    }
+
+    pub(crate) async fn delete_script(&mut self, name: ScriptName) -> Result<Reply> {
+        self.change("managesieve delete", move |tx| tx.delete_script(&name)).await
+    }
+
+    pub(crate) async fn rename_script(
+        &mut self,
+        from: ScriptName,
+        to: ScriptName,
+    ) -> Result<Reply> {
+        self.change("managesieve rename", move |tx| tx.rename_script(&from, &to)).await
+    }
+}

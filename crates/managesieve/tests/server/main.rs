@@ -1,0 +1,153 @@
+//! Sessions over memory, on stores of both engines, command by command.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::sync::Arc;
+
+use auth::{AuthSettings, Authenticator, PasswordPolicy};
+use managesieve::{ManageSieveService, Settings};
+use net::{Connection, ConnectionSettings, Service, Shutdown, Stream};
+use storage::{Address, Database, NewAccount, Role, Store};
+use testkit::ManualClock;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+const QUICK: PasswordPolicy =
+    PasswordPolicy { chars_min: 8, argon2_memory_kib: 16, argon2_passes: 1 };
+
+/// `AUTHENTICATE` of Julie with her password.
+const SIGN_IN: &str =
+    "AUTHENTICATE \"PLAIN\" \"AGp1bGllQGV4YW1wbGUudGVzdAByaWdodCBwYXNzd29yZA==\"\r\n";
+
+/// Says `wire` on a new store of each engine; what comes after the greeting.
+async fn on_both_engines(change: impl Fn(&mut Settings), wire: &str, expect: &str) {
+    let made = || testkit::Postgres::shared().create_database();
+    let database = tokio::task::spawn_blocking(made).await.unwrap();
+    for engine in [Database::Sqlite, Database::Postgres(database.url().to_owned())] {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::default());
+        let mut opened = storage::Settings::new(folder.path(), clock.clone());
+        opened.database = engine;
+        opened.scripts_max = 3;
+        opened.script_bytes_max = 100;
+        let store = tokio::task::spawn_blocking(|| Store::open(opened)).await.unwrap().unwrap();
+        let hash = QUICK.hash("julie@example.test", &"right password".into()).unwrap();
+        let new = NewAccount {
+            address: Address::parse("julie@example.test").unwrap(),
+            name: String::new(),
+            role: Role::Collaborator,
+            password_hash: hash,
+            quota_bytes: 0,
+            mail_only: true,
+        };
+        let made = store.write("fixture", move |tx| {
+            tx.create_domain("example.test")?;
+            tx.create_account(new)
+        });
+        made.await.unwrap();
+        let passwords = AuthSettings { passwords: QUICK, ..AuthSettings::default() };
+        let authenticator = Authenticator::new(store.clone(), clock, passwords).unwrap();
+        let mut settings = Settings {
+            plaintext_auth: true,
+            script_bytes_max: 100,
+            mechanisms: vec![sasl::Name::Plain],
+            errors_before_login_max: 3,
+            ..Settings::default()
+        };
+        change(&mut settings);
+        let service = ManageSieveService::new(store.clone(), Arc::new(authenticator), settings);
+        assert_eq!(talk(service, wire).await, expect.replace('\n', "\r\n"));
+        let findings = tokio::task::spawn_blocking(move || {
+            let findings = store.check_consistency().unwrap();
+            store.close();
+            findings
+        });
+        assert_eq!(findings.await.unwrap(), []);
+    }
+    tokio::task::spawn_blocking(move || drop(database)).await.unwrap();
+}
+
+/// What a session answers, from the end of the greeting on.
+async fn talk(service: ManageSieveService, wire: &str) -> String {
+    let (ours, theirs) = tokio::io::duplex(64 * 1024);
+    let address = "192.0.2.7:4321".parse().unwrap();
+    let stream = Stream::memory(theirs, address, address);
+    let connection = Connection::new(stream, ConnectionSettings::default());
+    let shutdown = Shutdown::new();
+    let session = tokio::spawn(async move { service.serve(connection, shutdown).await });
+    let (mut reading, mut writing) = tokio::io::split(ours);
+    writing.write_all(wire.as_bytes()).await.unwrap();
+    writing.shutdown().await.unwrap();
+    let mut came = String::new();
+    reading.read_to_string(&mut came).await.unwrap();
+    session.await.unwrap();
+    let (greeting, rest) = came.split_once("OK \"Posthorn ready\"\r\n").unwrap();
+    assert!(greeting.starts_with("\"IMPLEMENTATION\" \"Posthorn "), "{greeting}");
+    assert!(greeting.contains("\"SASL\" \"PLAIN\"\r\n\"SIEVE\" \"fileinto reject "), "{greeting}");
+    assert!(greeting.contains("\"VERSION\" \"1.0\"\r\n"), "{greeting}");
+    rest.to_owned()
+}
+
+/// The life of scripts (RFC 5804 §2.5 to RFC 5804 §2.12).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scripts_are_kept() {
+    let wire = [
+        SIGN_IN,
+        "HAVESPACE \"a\" 100\r\nHAVESPACE \"a\" 101\r\n",
+        "PUTSCRIPT \"a\" {7+}\r\nkeep;\r\n\r\n",
+        "PUTSCRIPT \"b\" \"discard;\"\r\n",
+        "SETACTIVE \"b\"\r\nLISTSCRIPTS\r\nSETACTIVE \"none\"\r\n",
+        "GETSCRIPT \"a\"\r\nGETSCRIPT \"none\"\r\n",
+        "DELETESCRIPT \"b\"\r\nRENAMESCRIPT \"b\" \"a\"\r\nRENAMESCRIPT \"b\" \"\u{e9}\"\r\n",
+        "LISTSCRIPTS\r\nSETACTIVE \"\"\r\nDELETESCRIPT \"\u{e9}\"\r\nLISTSCRIPTS\r\nLOGOUT\r\n",
+    ];
+    let expect = "OK \"Signed in\"\nOK\n\
+        NO (QUOTA/MAXSIZE) \"A script has at most 100 bytes\"\n\
+        OK\nOK\nOK\n\"a\"\n\"b\" ACTIVE\nOK\nNO (NONEXISTENT) \"No such script\"\n\
+        {7}\nkeep;\n\nOK\nNO (NONEXISTENT) \"No such script\"\n\
+        NO (ACTIVE) \"Not done: the script is active\"\n\
+        NO (ALREADYEXISTS) \"There is a script of this name already\"\nOK\n\
+        \"a\"\n\"\u{e9}\" ACTIVE\nOK\nOK\nOK\n\"a\"\nOK\nOK \"Goodbye\"\n";
+    on_both_engines(|_| {}, &wire.concat(), expect).await;
+}
+
+/// A script with mistakes is not stored, and each is told with its place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mistakes_are_told_with_their_places() {
+    let wire = [
+        SIGN_IN,
+        "PUTSCRIPT \"a\" {9+}\r\nkeep;\r\nif\r\n",
+        "CHECKSCRIPT {21+}\r\nkeep;\r\nnothing; else;\r\n",
+        "CHECKSCRIPT \"keep;\"\r\nLISTSCRIPTS\r\nLOGOUT\r\n",
+    ];
+    let expect = "OK \"Signed in\"\n\
+        NO \"line 2, column 3: a command must end with ; or a block\"\n\
+        NO {86}\nline 2, column 1: unknown command \"nothing\"\n\
+        line 2, column 10: unknown command \"else\"\n\
+        OK\nOK\nOK \"Goodbye\"\n";
+    on_both_engines(|_| {}, &wire.concat(), expect).await;
+}
+
+/// What may not be sent is refused, and the session goes on or ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bounds_hold() {
+    let wire = [
+        "LISTSCRIPTS\r\n",
+        SIGN_IN,
+        "PUTSCRIPT \"a\" {101+}\r\n",
+        &"#".repeat(101),
+        "\r\nNOOP \"x\"\r\nFETCH\r\nSETACTIVE\r\nNOOP {1+}\r\n\"\r\nSETACTIVE \"a\u{7f}\"\r\n",
+        "UNAUTHENTICATE\r\nLISTSCRIPTS\r\nPUTSCRIPT \"a\" {9999999+}\r\n",
+    ];
+    let expect = "NO \"Sign in first\"\nOK \"Signed in\"\n\
+        NO (QUOTA/MAXSIZE) \"The literal is larger than what is taken\"\n\
+        OK (TAG \"x\") \"Done\"\nNO \"Unknown command\"\nNO \"Wrong arguments\"\n\
+        OK (TAG \"\\\"\") \"Done\"\n\
+        NO \"Not possible: not a name: empty, too long, or with controls\"\n\
+        OK \"Nobody is signed in\"\nNO \"Sign in first\"\n\
+        BYE (QUOTA/MAXSIZE) \"Too much to read\"\n";
+    on_both_engines(|_| {}, &wire.concat(), expect).await;
+    let expect = "NO \"Wrong name or password\"\nNO \"Authentication cancelled\"\n\
+                  NO \"Unknown command\"\nBYE \"Too many errors\"\n";
+    let wire = "AUTHENTICATE \"PLAIN\" \"AGp1bGllQGV4YW1wbGUudGVzdAB3cm9uZyBwYXNzd29yZA==\"\r\n\
+                AUTHENTICATE \"PLAIN\" \"*\"\r\nNO\r\n";
+    on_both_engines(|_| {}, wire, expect).await;
+}

@@ -1,0 +1,306 @@
+//! Scripts, responders, redirections and time zones of accounts (R-FILT, R-RESP, R-ADDR-10).
+
+use storage::{
+    AccountTx, Address, Agreement, LocalTime, Purpose, ResponderBody, ScriptName, StorageError,
+    Weekdays, WriteTx,
+};
+
+use super::account::{load, parse};
+use super::text::refusal;
+use super::{
+    Admin, RedirectRow, RedirectVerb, Refusal, ResponderChange, ResponderRow, ResponderVerb,
+    Response, ScriptRow, SieveVerb,
+};
+
+impl Admin {
+    pub(super) async fn sieve(&self, account: &str, verb: SieveVerb) -> Result<Response, Refusal> {
+        match verb {
+            SieveVerb::Put { name, text } => {
+                check(text.as_bytes())?;
+                let name = script_name(&name)?;
+                self.change(account, "rules", move |tx| tx.put_script(&name, text.as_bytes())).await
+            }
+            SieveVerb::Get { name } => {
+                let (wanted, name) = (parse(account)?, script_name(&name)?);
+                let read = self.read(move |tx| {
+                    let account = load(tx, &wanted)?;
+                    tx.find_script(account, &name)?.ok_or(StorageError::NotFound("script"))
+                });
+                let text = read.await.map_err(|error| refusal(account, error))?;
+                Ok(Response::Text(String::from_utf8_lossy(&text).into_owned()))
+            }
+            SieveVerb::List => {
+                let wanted = parse(account)?;
+                let read = self.read(move |tx| {
+                    let account = load(tx, &wanted)?;
+                    tx.list_scripts(account)
+                });
+                let scripts = read.await.map_err(|error| refusal(account, error))?;
+                let rows = scripts.into_iter().map(|script| ScriptRow {
+                    name: script.name.to_string(),
+                    active: script.active,
+                    size_bytes: script.size_bytes,
+                });
+                Ok(Response::Scripts(rows.collect()))
+            }
+            SieveVerb::Activate { name } => {
+                let name = name.as_deref().map(script_name).transpose()?;
+                self.change(account, "rules", move |tx| tx.activate_script(name.as_ref())).await
+            }
+            SieveVerb::Remove { name } => {
+                let name = script_name(&name)?;
+                self.change(account, "rules", move |tx| tx.delete_script(&name)).await
+            }
+            SieveVerb::Check { text } => {
+                check(text.as_bytes())?;
+                Ok(Response::Done)
+            }
+        }
+    }
+
+    pub(super) async fn responder(
+        &self,
+        account: &str,
+        verb: ResponderVerb,
+    ) -> Result<Response, Refusal> {
+        match verb {
+            ResponderVerb::Add { name, change } => {
+                let (name, mut body) = (script_name(&name)?, ResponderBody::default());
+                change.apply(&mut body).map_err(|error| refusal(account, error))?;
+                self.agree(account, Purpose::Sender, move |tx| {
+                    let (sender, confirmed) = (body.sender.clone(), change.sender_confirmed);
+                    let agreement = tx.add_responder(&name, body)?;
+                    confirm_sender(tx, sender, confirmed, agreement)
+                })
+                .await
+            }
+            ResponderVerb::Edit { name, change } => {
+                let name = script_name(&name)?;
+                self.agree(account, Purpose::Sender, move |tx| {
+                    let mut sender = None;
+                    let agreement = tx.edit_responder(&name, |body| {
+                        change.apply(body)?;
+                        sender = body.sender.clone();
+                        Ok(())
+                    })?;
+                    confirm_sender(tx, sender, change.sender_confirmed, agreement)
+                })
+                .await
+            }
+            ResponderVerb::List => {
+                let wanted = parse(account)?;
+                let read = self.read(move |tx| {
+                    let account = load(tx, &wanted)?;
+                    tx.list_responders(account)
+                });
+                let found = read.await.map_err(|error| refusal(account, error))?;
+                Ok(Response::Responders(found.into_iter().map(responder_row).collect()))
+            }
+            ResponderVerb::Activate { name } => {
+                let name = script_name(&name)?;
+                self.change(account, "rules", move |tx| tx.activate_responder(Some(&name))).await
+            }
+            ResponderVerb::Deactivate { name: Some(name) } => {
+                let name = script_name(&name)?;
+                self.change(account, "rules", move |tx| tx.deactivate_responder(&name)).await
+            }
+            ResponderVerb::Deactivate { name: None } => {
+                self.change(account, "rules", |tx| tx.activate_responder(None)).await
+            }
+            ResponderVerb::Reset { name } => {
+                let name = script_name(&name)?;
+                self.change(account, "rules", move |tx| tx.reset_responder(&name)).await
+            }
+            ResponderVerb::Remove { name } => {
+                let name = script_name(&name)?;
+                self.change(account, "rules", move |tx| tx.remove_responder(&name)).await
+            }
+        }
+    }
+
+    pub(super) async fn redirect(
+        &self,
+        account: &str,
+        verb: RedirectVerb,
+    ) -> Result<Response, Refusal> {
+        match verb {
+            RedirectVerb::Add { target, keep, confirmed } => {
+                let target = parse(&target)?;
+                self.agree(account, Purpose::Redirection, move |tx| {
+                    let agreement = tx.add_redirection(&target, keep)?;
+                    if confirmed {
+                        tx.confirm_redirection(&target)?;
+                        return Ok((Agreement::Usable, target));
+                    }
+                    Ok((agreement, target))
+                })
+                .await
+            }
+            RedirectVerb::List => {
+                let wanted = parse(account)?;
+                let read = self.read(move |tx| {
+                    let account = load(tx, &wanted)?;
+                    tx.list_redirections(account)
+                });
+                let found = read.await.map_err(|error| refusal(account, error))?;
+                let rows = found.into_iter().map(|one| RedirectRow {
+                    target: one.target,
+                    keep: one.keep,
+                    confirmed: one.confirmed,
+                });
+                Ok(Response::Redirects(rows.collect()))
+            }
+            RedirectVerb::Remove { target } => {
+                let target = parse(&target)?;
+                self.change(account, "rules", move |tx| tx.remove_redirection(&target)).await
+            }
+        }
+    }
+
+    /// What an address says that was asked whether it may be used.
+    pub(super) async fn confirm(&self, token: &str) -> Result<Response, Refusal> {
+        let token = token.to_owned();
+        let confirmed = self.write("confirm", move |tx| tx.confirm(&token)).await;
+        let confirmed = confirmed.map_err(|error| refusal("the code", error))?;
+        Ok(Response::Text(format!("{} may be used\n", confirmed.address)))
+    }
+
+    /// R-RESP-2: whose clock the times of an account's responders are on.
+    pub(super) async fn set_time_zone(
+        &self,
+        account: &str,
+        zone: &str,
+    ) -> Result<Response, Refusal> {
+        if !delivery::zone_exists(zone) {
+            return Err(Refusal(format!("{zone}: there is no such time zone")));
+        }
+        let zone = zone.to_owned();
+        self.change(account, "rules", move |tx| tx.set_time_zone(&zone)).await
+    }
+
+    /// Changes something that may need the agreement of an address, which is asked by a letter in
+    /// the same transaction.
+    async fn agree(
+        &self,
+        account: &str,
+        purpose: Purpose,
+        change: impl FnOnce(&mut AccountTx<'_, '_>) -> storage::Result<(Agreement, Address)>
+        + Send
+        + 'static,
+    ) -> Result<Response, Refusal> {
+        let wanted = parse(account)?;
+        let done = self.write("rules", move |tx| {
+            let account = load(tx, &wanted)?;
+            let (agreement, address) = change(&mut tx.account(account)?)?;
+            if let Agreement::Token(token) = &agreement {
+                ask(tx, &wanted, purpose, &address, token)?;
+            }
+            Ok((agreement, address))
+        });
+        let (agreement, address) = done.await.map_err(|error| refusal(account, error))?;
+        Ok(match agreement {
+            Agreement::Usable => Response::Done,
+            Agreement::Token(_) => Response::Text(format!(
+                "{address} was sent a code; it is used once `posthorn confirm CODE` says it\n"
+            )),
+            Agreement::Waiting => Response::Text(format!(
+                "{address} was sent a code not long ago, and has not answered yet\n"
+            )),
+        })
+    }
+}
+
+/// Writes to an address whether it may be used.
+fn ask(
+    tx: &mut WriteTx<'_>,
+    account: &Address,
+    purpose: Purpose,
+    address: &Address,
+    token: &str,
+) -> storage::Result<()> {
+    let (owner, to) = (account.to_string(), address.to_string());
+    let now = tx.now();
+    let letter = delivery::confirmation(account.domain(), &owner, purpose, &to, token, now);
+    tx.spool(letter.entry, &letter.message).map(|_| ())
+}
+
+/// Takes another sender's agreement as given where the operator says so.
+fn confirm_sender(
+    tx: &mut AccountTx<'_, '_>,
+    sender: Option<String>,
+    confirmed: bool,
+    agreement: Agreement,
+) -> storage::Result<(Agreement, Address)> {
+    let Some(sender) = sender else {
+        // Nobody else is named, so nobody has to agree.
+        let account = tx.id();
+        let own = tx.load_account(account)?.address;
+        return Ok((Agreement::Usable, Address::parse(&own)?));
+    };
+    let sender = Address::parse(&sender)?;
+    if confirmed {
+        tx.confirm_sender(&sender)?;
+        return Ok((Agreement::Usable, sender));
+    }
+    Ok((agreement, sender))
+}
+
+fn script_name(name: &str) -> Result<ScriptName, Refusal> {
+    ScriptName::parse(name).map_err(|error| refusal(name, error))
+}
+
+/// Refuses a script with mistakes; each is told with its line and column.
+fn check(text: &[u8]) -> Result<(), Refusal> {
+    let compiled = responder::Program::compile(text, &delivery::language());
+    compiled.map(|_| ()).map_err(|mistakes| {
+        let lines = mistakes.iter().map(ToString::to_string);
+        Refusal(lines.collect::<Vec<_>>().join("\n"))
+    })
+}
+
+impl ResponderChange {
+    fn apply(&self, body: &mut ResponderBody) -> storage::Result<()> {
+        let text = |given: &Option<String>, kept: &mut String| {
+            if let Some(given) = given {
+                given.clone_into(kept);
+            }
+        };
+        text(&self.subject, &mut body.subject);
+        text(&self.text, &mut body.text);
+        text(&self.html, &mut body.html);
+        if let Some(from) = &self.from {
+            body.from = (!from.is_empty()).then(|| LocalTime::parse_start(from)).transpose()?;
+        }
+        if let Some(until) = &self.until {
+            body.until = (!until.is_empty()).then(|| LocalTime::parse_end(until)).transpose()?;
+        }
+        if let Some(days) = &self.weekdays {
+            let wrong = StorageError::Invalid("weekdays are mon,tue,wed,thu,fri,sat,sun");
+            body.weekdays = Weekdays::parse(days).ok_or(wrong)?;
+        }
+        if let Some(sender) = &self.sender {
+            body.sender = Some(sender.clone()).filter(|sender| !sender.is_empty());
+        }
+        if !self.excluded.is_empty() {
+            body.excluded = self.excluded.iter().filter(|one| !one.is_empty()).cloned().collect();
+        }
+        Ok(())
+    }
+}
+
+fn responder_row(responder: storage::Responder) -> ResponderRow {
+    let body = responder.body;
+    let time = |time: Option<LocalTime>| time.map(|time| time.as_str().to_owned());
+    ResponderRow {
+        name: responder.name.to_string(),
+        active: responder.active,
+        subject: body.subject,
+        text: body.text,
+        html: body.html,
+        from: time(body.from),
+        until: time(body.until),
+        weekdays: body.weekdays.to_string(),
+        sender: body.sender,
+        excluded: body.excluded,
+    }
+}

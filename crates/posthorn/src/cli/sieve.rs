@@ -1,0 +1,129 @@
+//! `posthorn sieve …`
+
+use std::io::Read;
+use std::path::Path;
+
+use clap::Subcommand;
+
+use super::output::yes;
+use super::{Failure, Listing, Output, perform, request};
+use crate::admin::{Request, Response, SieveVerb};
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Check a script and keep it, in place of the one of its name.
+    Put {
+        /// The account's primary address.
+        account: String,
+        /// The script's name.
+        name: String,
+        /// The file; `-` or nothing is standard input.
+        file: Option<String>,
+    },
+    /// Print a script.
+    Get {
+        /// The account's primary address.
+        account: String,
+        /// The script's name.
+        name: String,
+    },
+    /// List the scripts of an account.
+    List {
+        /// The account's primary address.
+        account: String,
+        #[command(flatten)]
+        listing: Listing,
+    },
+    /// Make a script the one that runs on each message that arrives.
+    Activate {
+        /// The account's primary address.
+        account: String,
+        /// The script's name.
+        name: String,
+    },
+    /// Run no script any more.
+    Deactivate {
+        /// The account's primary address.
+        account: String,
+    },
+    /// Remove a script that is not active.
+    Remove {
+        /// The account's primary address.
+        account: String,
+        /// The script's name.
+        name: String,
+    },
+    /// Say what is wrong with a script: with the one that is kept, or with a file.
+    Check {
+        /// The account's primary address.
+        account: String,
+        /// The script's name; without a file, the one that is kept.
+        name: Option<String>,
+        /// The file; without a name either, standard input.
+        file: Option<String>,
+    },
+}
+
+pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Result<(), Failure> {
+    let ask = |account: String, verb| request(config, Request::Sieve { account, verb });
+    let done = |account: String, verb| perform(config, Request::Sieve { account, verb });
+    match command {
+        Command::Put { account, name, file } => {
+            let text = read_text(file.as_deref())?;
+            done(account, SieveVerb::Put { name, text })
+        }
+        Command::Get { account, name } => match ask(account, SieveVerb::Get { name })? {
+            Response::Text(text) => output.text(&text),
+            _ => Err(Failure::unexpected()),
+        },
+        Command::List { account, listing } => {
+            let Response::Scripts(scripts) = ask(account, SieveVerb::List)? else {
+                return Err(Failure::unexpected());
+            };
+            if listing.json {
+                return output.json(&scripts);
+            }
+            let rows = scripts
+                .into_iter()
+                .map(|row| [row.name, yes(row.active), super::output::size(row.size_bytes)]);
+            output.table(["script", "active", "size"], rows)
+        }
+        Command::Activate { account, name } => {
+            done(account, SieveVerb::Activate { name: Some(name) })
+        }
+        Command::Deactivate { account } => done(account, SieveVerb::Activate { name: None }),
+        Command::Remove { account, name } => done(account, SieveVerb::Remove { name }),
+        Command::Check { account, name, file } => {
+            let text = match (name, file) {
+                (Some(name), None) => match ask(account.clone(), SieveVerb::Get { name })? {
+                    Response::Text(text) => text,
+                    _ => return Err(Failure::unexpected()),
+                },
+                (_, file) => read_text(file.as_deref())?,
+            };
+            done(account, SieveVerb::Check { text })?;
+            output.line("ok")
+        }
+    }
+}
+
+/// LIMIT: bytes of a file that is read; a script or a text of a responder is smaller.
+const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// A file, or standard input.
+pub(super) fn read_text(file: Option<&str>) -> Result<String, Failure> {
+    let named = |name: &str, error: std::io::Error| Failure::new(format!("{name}: {error}"));
+    let mut text = String::new();
+    match file {
+        None | Some("-") => {
+            let mut input = std::io::stdin().take(FILE_BYTES_MAX);
+            input.read_to_string(&mut text).map_err(|error| named("standard input", error))?;
+        }
+        Some(path) => {
+            let file = std::fs::File::open(path).map_err(|error| named(path, error))?;
+            let mut input = file.take(FILE_BYTES_MAX);
+            input.read_to_string(&mut text).map_err(|error| named(path, error))?;
+        }
+    }
+    Ok(text)
+}
