@@ -54,6 +54,11 @@ impl Described<'_> {
         }
     }
 
+    /// Whether the server knows what a property means, and has it.
+    pub(crate) fn is_live(&self, name: &Name) -> bool {
+        self.write_live(&mut Writer::default(), name)
+    }
+
     fn write_live(&self, writer: &mut Writer, name: &Name) -> Found {
         if self.write_common(writer, name) {
             return true;

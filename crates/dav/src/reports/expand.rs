@@ -4,7 +4,7 @@ use storage::ReadTx;
 
 use crate::answer::{self, Answer};
 use crate::describe::Describer;
-use crate::error::Result;
+use crate::error::{DavError, Result};
 use crate::path::{Place, path_of};
 use crate::request::Request;
 use crate::resource::{self, Resource};
@@ -17,6 +17,9 @@ const HREFS_MAX: usize = 100;
 /// LIMIT: how often a resource leads to another.
 const DEPTH_MAX: usize = 4;
 
+/// LIMIT: resources that one report tells of, each as often as it is led to.
+const RESOURCES_MAX: usize = 1_000;
+
 pub(crate) async fn run(
     session: &Session,
     request: &Request,
@@ -27,7 +30,12 @@ pub(crate) async fn run(
     let body = session
         .read(move |session, tx| {
             let mut multistatus = Multistatus::new();
-            let told = tell(session, tx, &found, &properties, 0)?;
+            let mut walk = Walk {
+                session,
+                resources_left: RESOURCES_MAX,
+                bytes_left: session.settings.answer_bytes_max,
+            };
+            let told = walk.tell(tx, &found, &properties, 0)?;
             multistatus.response(&found.href(), |response| {
                 response.propstat(Status::OK, |writer| writer.raw(&told.found));
                 if !brief {
@@ -48,74 +56,93 @@ struct Told {
     missing: Vec<Name>,
 }
 
-/// As deep as [`DEPTH_MAX`].
-fn tell(
-    session: &Session,
-    tx: &mut ReadTx<'_>,
-    resource: &Resource,
-    properties: &[ExpandedProperty],
-    depth: usize,
-) -> Result<Told> {
-    let mut describer = Describer::new(&session.actor, &session.settings, session.now());
-    describer.read(tx, resource)?;
-    let locks = describer.locks_on(resource);
-    let mut told = Told::default();
-    for property in properties {
-        let described = describer.described(resource, &locks, None);
-        let document = written(&described, &property.name);
-        let Some(element) = document else {
-            told.missing.push(property.name.clone());
-            continue;
+/// A report on its way from resource to resource, with what it may still cost.
+struct Walk<'s> {
+    session: &'s Session,
+    resources_left: usize,
+    bytes_left: usize,
+}
+
+impl Walk<'_> {
+    /// As deep as [`DEPTH_MAX`].
+    fn tell(
+        &mut self,
+        tx: &mut ReadTx<'_>,
+        resource: &Resource,
+        properties: &[ExpandedProperty],
+        depth: usize,
+    ) -> Result<Told> {
+        self.resources_left = self.resources_left.checked_sub(1).ok_or_else(too_much)?;
+        let Session { actor, settings, .. } = self.session;
+        let mut describer = Describer::new(actor, settings, self.session.now());
+        describer.read(tx, resource)?;
+        let locks = describer.locks_on(resource);
+        let mut told = Told::default();
+        for property in properties {
+            let described = describer.described(resource, &locks, None);
+            let mut is_there = false;
+            let xml = Writer::fragment(|writer| {
+                is_there = described.write(writer, &property.name);
+            });
+            if !is_there {
+                told.missing.push(property.name.clone());
+                continue;
+            }
+            self.bytes_left = self.bytes_left.checked_sub(xml.len()).ok_or_else(too_much)?;
+            // What a dead property says, anybody may have written: it leads nowhere.
+            let leads_on = !property.within.is_empty() && described.is_live(&property.name);
+            if !leads_on || depth >= DEPTH_MAX {
+                told.found.push_str(&xml);
+                continue;
+            }
+            let mut inner = Vec::new();
+            for href in hrefs(&xml) {
+                inner.push(self.tell_of(tx, href, &property.within, depth + 1)?);
+            }
+            told.found.push_str(&expanded(&property.name, &inner));
+        }
+        Ok(told)
+    }
+
+    /// What is told of the resource that an href leads to; `None` where there is none to be seen.
+    fn tell_of(
+        &mut self,
+        tx: &mut ReadTx<'_>,
+        href: String,
+        within: &[ExpandedProperty],
+        depth: usize,
+    ) -> Result<(String, Option<Told>)> {
+        let Some(place) = Place::parse(path_of(&href)).ok().flatten() else {
+            return Ok((href, None));
         };
-        if property.within.is_empty() || depth >= DEPTH_MAX {
-            told.found.push_str(&element.to_xml());
-            continue;
+        match resource::find(tx, &self.session.actor, &place) {
+            Ok(found) => {
+                let told = self.tell(tx, &found, within, depth)?;
+                Ok((found.href(), Some(told)))
+            }
+            Err(DavError::Storage(error)) => Err(error.into()),
+            Err(_) => Ok((href, None)),
         }
-        let hrefs = element.elements_named(crate::xml::DAV, "href").take(HREFS_MAX);
-        let hrefs: Vec<String> = hrefs.map(Element::word).collect();
-        let mut inner = Vec::new();
-        for href in hrefs {
-            inner.push(tell_of(session, tx, href, &property.within, depth + 1)?);
-        }
-        told.found.push_str(&expanded(&property.name, &inner));
     }
-    Ok(told)
 }
 
-/// What is told of the resource that an href leads to; `None` where there is none to be seen.
-fn tell_of(
-    session: &Session,
-    tx: &mut ReadTx<'_>,
-    href: String,
-    within: &[ExpandedProperty],
-    depth: usize,
-) -> Result<(String, Option<Told>)> {
-    let Some(place) = Place::parse(path_of(&href)).ok().flatten() else {
-        return Ok((href, None));
+fn too_much() -> DavError {
+    DavError::forbidden(Name::dav("number-of-matches-within-limits"))
+}
+
+/// Where a property leads.
+fn hrefs(property: &str) -> Vec<String> {
+    let document = Writer::document(&Name::dav("prop"), |writer| writer.raw(property));
+    let root = Element::parse(&document, &crate::xml::Limits::default()).ok();
+    let Some(element) = root.as_ref().and_then(|root| root.elements().next()) else {
+        return Vec::new();
     };
-    match resource::find(tx, &session.actor, &place) {
-        Ok(found) => {
-            let told = tell(session, tx, &found, within, depth)?;
-            Ok((found.href(), Some(told)))
-        }
-        Err(crate::error::DavError::Storage(error)) => Err(error.into()),
-        Err(_) => Ok((href, None)),
-    }
-}
-
-/// The property as an element that stands for itself.
-fn written(described: &crate::properties::Described<'_>, name: &Name) -> Option<Element> {
-    let mut found = false;
-    let document = Writer::document(&Name::dav("prop"), |writer| {
-        found = described.write(writer, name);
-    });
-    let root = found.then(|| Element::parse(&document, &crate::xml::Limits::default()).ok())??;
-    root.elements().next().cloned()
+    element.elements_named(crate::xml::DAV, "href").take(HREFS_MAX).map(Element::word).collect()
 }
 
 /// RFC 3253 §3.8: in the place of each DAV:href, a DAV:response.
 fn expanded(name: &Name, inner: &[(String, Option<Told>)]) -> String {
-    let document = Writer::document(&Name::dav("prop"), |writer| {
+    Writer::fragment(|writer| {
         writer.element(name, |writer| {
             for (href, told) in inner {
                 writer.element(&Name::dav("response"), |writer| {
@@ -136,9 +163,7 @@ fn expanded(name: &Name, inner: &[(String, Option<Told>)]) -> String {
                 });
             }
         });
-    });
-    let root = Element::parse(&document, &crate::xml::Limits::default()).ok();
-    root.and_then(|root| root.elements().next().map(Element::to_xml)).unwrap_or_default()
+    })
 }
 
 fn push_propstat(writer: &mut Writer, status: &str, content: impl FnOnce(&mut Writer)) {

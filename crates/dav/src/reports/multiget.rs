@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use storage::{Collection, Object, ReadTx};
+use jiff::tz::TimeZone;
+use storage::{Account, Collection, Object, ReadTx};
 
 use super::calendar::{load, select, wants_data};
 use crate::answer::{self, Answer};
@@ -34,8 +35,14 @@ pub(crate) async fn run(
     Ok(answer::multistatus(body, &request.headers))
 }
 
-/// A collection with the path of its members.
-type Shelf = (Target, Arc<Collection>, Arc<str>);
+/// A collection, the path of its members, and where their floating times are looked at from.
+#[derive(Clone)]
+struct Shelf {
+    owner: Arc<Account>,
+    collection: Arc<Collection>,
+    path: Arc<str>,
+    zone: TimeZone,
+}
 
 fn render(
     session: &Session,
@@ -59,13 +66,12 @@ fn render(
             false => HashMap::new(),
         };
         for (href, object) in chunk.iter().zip(objects) {
-            let Some(((target, collection, path), object)) = object else {
+            let Some((Shelf { owner, collection, path, zone }, object)) = object else {
                 // RFC 4791 §7.9: 404 for what is not there. The href is the client's own.
                 multistatus.status(path_of(href), Status::NOT_FOUND, None);
                 continue;
             };
-            let zone = floating(None, collection.timezone.as_deref());
-            let resource = Resource::Object(target.owner, collection, path, Box::new(object));
+            let resource = Resource::Object(owner, collection, path, Box::new(object));
             describer.read(tx, &resource)?;
             let data = select(session, &resource, &data, &multiget.request, &zone)?;
             budget = budget
@@ -109,16 +115,17 @@ fn look_up(
     }
     let mut found: HashMap<String, HashMap<String, Object>> = HashMap::new();
     for (key, names) in by_shelf {
-        if let Some(Some((_, collection, _))) = shelves.get(&key) {
+        if let Some(Some(shelf)) = shelves.get(&key) {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            found.insert(key, tx.find_objects(collection.id, &names)?);
+            found.insert(key, tx.find_objects(shelf.collection.id, &names)?);
         }
     }
     Ok(wanted
         .into_iter()
         .map(|one| {
             let (key, name) = one?;
-            let object = found.get_mut(&key)?.remove(&name)?;
+            // Hrefs that are written otherwise may name the same.
+            let object = found.get(&key)?.get(&name)?.clone();
             Some((shelves.get(&key)?.clone()?, object))
         })
         .collect())
@@ -146,5 +153,6 @@ fn find_shelf(
     if !href.starts_with(above) {
         return Ok(None);
     }
-    Ok(Some((target, Arc::new(found), href.into())))
+    let zone = floating(None, found.timezone.as_deref());
+    Ok(Some(Shelf { owner: target.owner, collection: Arc::new(found), path: href.into(), zone }))
 }

@@ -20,6 +20,13 @@ impl Writer {
         writer.out.into_bytes()
     }
 
+    /// Elements that stand in a document of ours, whose root declares what they need.
+    pub fn fragment(content: impl FnOnce(&mut Self)) -> String {
+        let mut writer = Self::default();
+        content(&mut writer);
+        writer.out
+    }
+
     pub(super) fn begin_document(&mut self, root: &Name) {
         self.out.push_str("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<");
         self.push_name(root);

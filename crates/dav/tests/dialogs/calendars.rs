@@ -148,6 +148,10 @@ fn multiget_tells_of_what_is_there_and_what_is_not() {
                     <href>/dav/calendars/julie@example.test/personal/gone.ics</href>\
                     <href>/dav/calendars/paul@example.test/personal/x.ics</href>\
                     </C:calendar-multiget>";
+        // The same, written in two ways, is told of twice.
+        let twice = body.replace("personal/gone.ics", "personal/a%20b@c.ics");
+        let answer = house.julie("REPORT", "personal/", "", &twice).await;
+        assert_eq!(answer.text.matches("UID:1").count(), 2, "{}", answer.text);
         let answer = house.julie("REPORT", "personal/", "", body).await;
         let start = answer.text.find("<D:response>").unwrap();
         assert_eq!(

@@ -45,6 +45,14 @@ impl Answered {
 
 /// Runs `test` on a house of each engine; whatever it did, its store must be consistent.
 pub(crate) fn on_both_engines<F: Future<Output = ()>>(test: impl Fn(Arc<House>) -> F) {
+    on_both_engines_with(|_| {}, test);
+}
+
+/// The same with settings of its own.
+pub(crate) fn on_both_engines_with<F: Future<Output = ()>>(
+    set: impl Fn(&mut Settings),
+    test: impl Fn(Arc<House>) -> F,
+) {
     let run = |database| {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::default());
@@ -56,7 +64,8 @@ pub(crate) fn on_both_engines<F: Future<Output = ()>>(test: impl Fn(Arc<House>) 
         runtime.block_on(async {
             let settings = AuthSettings { passwords: QUICK, ..AuthSettings::default() };
             let authenticator = Authenticator::new(store.clone(), clock, settings).unwrap();
-            let settings = Settings { plaintext_auth: true, ..Settings::default() };
+            let mut settings = Settings { plaintext_auth: true, ..Settings::default() };
+            set(&mut settings);
             let service = DavService::new(store.clone(), Arc::new(authenticator), settings);
             let house = Arc::new(House { service, store: store.clone() });
             for name in ["julie", "paul"] {

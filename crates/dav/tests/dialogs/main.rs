@@ -1,6 +1,7 @@
 //! Requests and what they are answered with, on both engines.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod bounds;
 mod calendars;
 mod discovery;
 mod files;
