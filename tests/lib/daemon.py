@@ -144,7 +144,7 @@ class Daemon:
                          "pop3s", "managesieve", "http"):
             lines += ["[[listener]]", f'protocol = "{protocol}"',
                       f'bind = "127.0.0.1:{self.port(protocol)}"']
-            if protocol in ("submission", "imap", "pop3", "managesieve"):
+            if protocol in ("submission", "imap", "pop3", "managesieve", "http"):
                 lines.append("plaintext_auth = true")
         self.config.write_text("\n".join(lines) + "\n")
         self.cli("domain", "add", DOMAIN)

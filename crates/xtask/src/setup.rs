@@ -37,6 +37,9 @@ const FOR_TESTS: &[(&str, &str)] = &[
     ("clamd", "clamav-daemon"),
     ("clamav-milter", "clamav-milter"),
     ("opendkim", "opendkim"),
+    // What works with files over WebDAV.
+    ("litmus", "litmus"),
+    ("cadaver", "cadaver"),
     ("strace", "strace"),
     ("setpriv", "util-linux"),
     ("python3", "python3"),
