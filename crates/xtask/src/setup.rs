@@ -56,6 +56,8 @@ const PYTHON_PACKAGES: &[&str] = &[
     "PyNaCl==1.6.2",
     "authres==1.2.0",
     "dnspython==2.9.2",
+    // Calendars and address books in step with folders of files.
+    "vdirsyncer==0.20.0",
 ];
 
 /// Installs what is missing; does nothing where nothing is.
@@ -130,7 +132,7 @@ fn install_python_packages() -> Result<(), String> {
     let python = venv_python();
     let imports = shell::command(
         &python.to_string_lossy(),
-        &["-c", "import imapclient, moto.server, dkim, nacl, authres"],
+        &["-c", "import imapclient, moto.server, dkim, nacl, authres, vdirsyncer"],
     )
     .output();
     if imports.is_ok_and(|output| output.status.success()) {
