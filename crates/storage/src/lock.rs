@@ -106,7 +106,7 @@ impl AccountTx<'_, '_> {
         object: Option<&str>,
         wanted: &Lock,
     ) -> Result<Lock> {
-        self.require_collection(collection.id, crate::CollectionRights::WRITE)?;
+        self.require_still_there(collection, crate::CollectionRights::WRITE)?;
         let (account, now) = (self.account, self.now);
         let path = path_of(&collection.name, object);
         if wanted.owner.len() > OWNER_BYTES_MAX {

@@ -9,7 +9,7 @@ impl AccountTx<'_, '_> {
     /// Deletes a collection with its objects and, of folders, all below it. The calendar for
     /// invitations passes its part on; the last one cannot go.
     pub fn delete_collection(&mut self, collection: &Collection, tokens: &[String]) -> Result<()> {
-        let found = self.require_collection(collection.id, CollectionRights::ALL)?;
+        let found = self.require_still_there(collection, CollectionRights::ALL)?;
         if found.kind == CollectionKind::Inbox {
             return Err(StorageError::NoPermission("the schedule inbox stays"));
         }

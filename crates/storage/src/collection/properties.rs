@@ -139,7 +139,10 @@ impl AccountTx<'_, '_> {
         tokens: &[String],
     ) -> Result<()> {
         check_dead(dead)?;
-        self.require_collection(collection.id, CollectionRights::WRITE)?;
+        self.require_still_there(collection, CollectionRights::WRITE)?;
+        // Another may have its name by now.
+        let there = self.find_object(collection.id, name)?;
+        there.filter(|there| there.id == object).ok_or(StorageError::NotFound("object"))?;
         let home = collection.kind.home();
         self.require_unlocked(home, &collection.name, Some(name), tokens)?;
         self.write_dead(collection.id, Some(object), dead)

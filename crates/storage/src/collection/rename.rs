@@ -25,7 +25,7 @@ impl AccountTx<'_, '_> {
         overwrite: bool,
         tokens: &[String],
     ) -> Result<bool> {
-        let found = self.require_collection(collection.id, CollectionRights::ALL)?;
+        let found = self.require_still_there(collection, CollectionRights::ALL)?;
         let (account, home) = (self.account, found.kind.home());
         if found.kind == CollectionKind::Inbox {
             return Err(StorageError::NoPermission("the schedule inbox stays"));
@@ -64,7 +64,7 @@ impl AccountTx<'_, '_> {
         overwrite: bool,
         tokens: &[String],
     ) -> Result<bool> {
-        let found = self.require_collection(collection.id, CollectionRights::READ)?;
+        let found = self.require_still_there(collection, CollectionRights::READ)?;
         self.require_own()?;
         if found.kind != CollectionKind::Folder {
             return Err(StorageError::NoPermission("only folders are copied whole"));

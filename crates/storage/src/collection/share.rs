@@ -194,4 +194,18 @@ impl AccountTx<'_, '_> {
             _ => Err(StorageError::NotFound("collection")),
         }
     }
+
+    /// The same for one that was read before the transaction began: what has another name by now
+    /// is not what the request is about.
+    pub(crate) fn require_still_there(
+        &mut self,
+        collection: &Collection,
+        needed: CollectionRights,
+    ) -> Result<Collection> {
+        let found = self.require_collection(collection.id, needed)?;
+        match found.name == collection.name {
+            true => Ok(found),
+            false => Err(StorageError::NotFound("collection")),
+        }
+    }
 }

@@ -17,7 +17,8 @@ impl AccountTx<'_, '_> {
         name: &str,
         condition: &Condition<'_>,
     ) -> Result<PutOutcome> {
-        self.require_collection(from.id, CollectionRights::READ)?;
+        let from = &self.require_still_there(from, CollectionRights::READ)?;
+        let object = &self.reload_object(from, object)?;
         let name = ObjectName::parse(name)?;
         let to = match self.make_place(from, object, to, &name, condition)? {
             Place::Ready(to) => to,
@@ -79,7 +80,8 @@ impl AccountTx<'_, '_> {
         name: &str,
         condition: &Condition<'_>,
     ) -> Result<PutOutcome> {
-        let from = self.require_collection(from.id, CollectionRights::WRITE)?;
+        let from = self.require_still_there(from, CollectionRights::WRITE)?;
+        let object = &self.reload_object(&from, object)?;
         let home = from.kind.home();
         self.require_place_unlocked(home, &from.name, Some(&object.name), condition.tokens)?;
         let name = ObjectName::parse(name)?;
@@ -127,6 +129,12 @@ impl AccountTx<'_, '_> {
         Ok(outcome(created))
     }
 
+    /// What was read before the transaction began, as it is now.
+    fn reload_object(&mut self, from: &Collection, object: &Object) -> Result<Object> {
+        let found = self.find_object(from.id, &object.name)?;
+        found.filter(|found| found.id == object.id).ok_or(StorageError::NotFound("object"))
+    }
+
     /// Checks all that can be checked of a destination.
     fn make_place(
         &mut self,
@@ -136,7 +144,7 @@ impl AccountTx<'_, '_> {
         name: &ObjectName,
         condition: &Condition<'_>,
     ) -> Result<Place> {
-        let to = self.require_collection(to.id, CollectionRights::WRITE)?;
+        let to = self.require_still_there(to, CollectionRights::WRITE)?;
         if from.kind != to.kind {
             return Err(StorageError::NoPermission("the destination is of another kind"));
         }
@@ -150,6 +158,7 @@ impl AccountTx<'_, '_> {
         if !takes(&to, object.component) {
             return Ok(Place::Refused(PutOutcome::WrongComponent));
         }
+        self.check_no_folder_of_that_name(&to, name)?;
         Ok(Place::Ready(to))
     }
 

@@ -14,7 +14,7 @@ impl AccountTx<'_, '_> {
         name: &str,
         condition: &Condition<'_>,
     ) -> Result<()> {
-        let collection = self.require_collection(collection.id, CollectionRights::WRITE)?;
+        let collection = self.require_still_there(collection, CollectionRights::WRITE)?;
         let there = self.find_object(collection.id, name)?;
         condition.check(there.as_ref())?;
         let there = there.ok_or(StorageError::NotFound("object"))?;

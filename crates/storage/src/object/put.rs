@@ -31,7 +31,7 @@ impl AccountTx<'_, '_> {
         object: &PreparedObject,
         condition: &Condition<'_>,
     ) -> Result<PutOutcome> {
-        let collection = self.require_collection(collection.id, CollectionRights::WRITE)?;
+        let collection = self.require_still_there(collection, CollectionRights::WRITE)?;
         let there = self.find_object(collection.id, name.as_str())?;
         condition.check(there.as_ref())?;
         self.require_target_unlocked(&collection, name, there.is_some(), condition.tokens)?;
@@ -91,7 +91,8 @@ impl AccountTx<'_, '_> {
         )
     }
 
-    fn check_no_folder_of_that_name(
+    /// A file and a folder of one name would be one resource.
+    pub(super) fn check_no_folder_of_that_name(
         &mut self,
         collection: &Collection,
         name: &ObjectName,

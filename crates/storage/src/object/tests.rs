@@ -2,6 +2,7 @@
 
 mod model;
 mod prepare;
+mod race;
 
 use ids::{AccountId, ModSeq};
 
