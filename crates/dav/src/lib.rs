@@ -24,6 +24,8 @@ mod resource;
 mod scheduling;
 mod service;
 mod settings;
+#[cfg(test)]
+mod testing;
 pub mod xml;
 
 pub use answer::Answer;

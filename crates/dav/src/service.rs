@@ -263,7 +263,7 @@ impl Session {
         self.write(id, "first collections", |tx| Ok(tx.make_first_collections()?)).await
     }
 
-    async fn run(&self, request: Request, place: Place) -> Result<Answer> {
+    pub(crate) async fn run(&self, request: Request, place: Place) -> Result<Answer> {
         match request.method.as_str() {
             "OPTIONS" => self.options(place).await,
             "PROPFIND" => methods::propfind::run(self, request, place).await,

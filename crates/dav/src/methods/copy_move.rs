@@ -9,7 +9,7 @@ use storage::{
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
-use crate::methods::if_header::IfHeader;
+use crate::methods::preconditions::Preconditions;
 use crate::methods::put::{locked_or, uid_conflict};
 use crate::path::{Place, object_href};
 use crate::request::{Depth, Request};
@@ -18,6 +18,7 @@ use crate::service::Session;
 use crate::xml::Name;
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
+    let conditions = Preconditions::parse(&request, &place)?;
     let destination =
         Place::parse(&request.destination()?)?.ok_or(DavError::Status(StatusCode::FORBIDDEN))?;
     let (source, target) = session
@@ -29,7 +30,6 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
         })
         .await?;
     let overwrite = request.overwrites()?;
-    let conditions = IfHeader::parse(&request)?;
     let moves = request.method.as_str() == "MOVE";
     // Between accounts: by GET and PUT, so that quota and rights of both count.
     if source.owner().is_some_and(|owner| owner.id != target.owner.id) {
@@ -54,7 +54,7 @@ async fn of_object(
     target: Target,
     moves: bool,
     overwrite: bool,
-    conditions: IfHeader,
+    conditions: Preconditions,
 ) -> Result<Answer> {
     let conflict = || DavError::Status(StatusCode::CONFLICT);
     let (parent, name) = target.object_name().ok_or_else(conflict)?;
@@ -62,25 +62,24 @@ async fn of_object(
     let sought = target.clone();
     let to = session
         .read(move |session, tx| {
-            let whole = sought.collection_name();
-            let there = resource::find_collection(tx, &session.actor, &sought, &whole)?;
             let parent = resource::find_collection(tx, &session.actor, &sought, &parent)?;
-            Ok((there, parent.ok_or(DavError::Status(StatusCode::CONFLICT))?))
+            parent.ok_or(DavError::Status(StatusCode::CONFLICT))
         })
         .await?;
-    let (folder, to) = to;
-    if folder.is_some() && !overwrite {
-        return Err(DavError::Status(StatusCode::PRECONDITION_FAILED));
-    }
     let collection_href = href_of(&target.owner, &to);
     let href = object_href(&collection_href, &name);
     let (from, home) = (from.clone(), to.kind.home());
-    let replaces_folder = folder.is_some();
+    let whole = target.collection_name();
     let outcome = session
         .write(target.owner.id, "dav copy", move |tx| {
-            conditions.check(tx)?;
+            conditions.check(tx, home)?;
             let tokens = conditions.tokens();
+            let account = tx.id();
+            let folder = tx.find_collection(account, home, &whole)?;
             if let Some(folder) = &folder {
+                if !overwrite {
+                    return Err(DavError::Status(StatusCode::PRECONDITION_FAILED));
+                }
                 tx.delete_collection(folder, &tokens)?;
             }
             let nothing = EtagCondition::Any;
@@ -89,19 +88,22 @@ async fn of_object(
                 if_none_match: (!overwrite).then_some(&nothing),
                 tokens: &tokens,
             };
-            Ok(match moves {
+            let outcome = match moves {
                 true => tx.move_object(&from, &object, &to, &name, &condition)?,
                 false => tx.copy_object(&from, &object, &to, &name, &condition)?,
-            })
+            };
+            Ok((outcome, folder.is_some()))
         })
         .await;
     match outcome.map_err(refused)? {
-        PutOutcome::Created if !replaces_folder => Ok(created(&href)),
-        PutOutcome::Created | PutOutcome::Replaced => Ok(answer::empty(StatusCode::NO_CONTENT)),
-        PutOutcome::UidTaken { name } => {
+        (PutOutcome::Created, false) => Ok(created(&href)),
+        (PutOutcome::Created | PutOutcome::Replaced, _) => {
+            Ok(answer::empty(StatusCode::NO_CONTENT))
+        }
+        (PutOutcome::UidTaken { name }, _) => {
             Err(uid_conflict(home, object_href(&collection_href, &name)))
         }
-        PutOutcome::WrongComponent => {
+        (PutOutcome::WrongComponent, _) => {
             Err(DavError::forbidden(Name::caldav("supported-calendar-component")))
         }
     }
@@ -114,12 +116,13 @@ async fn of_collection(
     moves: bool,
     depth: Depth,
     overwrite: bool,
-    conditions: IfHeader,
+    conditions: Preconditions,
 ) -> Result<Answer> {
     if target.home != from.kind.home() {
         return Err(DavError::Status(StatusCode::FORBIDDEN));
     }
-    let name = CollectionName::parse(target.home, &target.collection_name())?;
+    let home = target.home;
+    let name = CollectionName::parse(home, &target.collection_name())?;
     let href = crate::path::collection_href(target.home, &target.owner.address, name.as_str());
     let depth = match depth {
         Depth::Infinity => CopyDepth::Infinity,
@@ -129,7 +132,7 @@ async fn of_collection(
     };
     let replaced = session
         .write(target.owner.id, "dav copy", move |tx| {
-            conditions.check(tx)?;
+            conditions.check(tx, home)?;
             let tokens = conditions.tokens();
             Ok(match moves {
                 true => tx.rename_collection(&from, &name, overwrite, &tokens)?,

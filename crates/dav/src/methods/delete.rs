@@ -5,7 +5,7 @@ use storage::{CollectionKind, Condition, StorageError};
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
-use crate::methods::if_header::IfHeader;
+use crate::methods::preconditions::Preconditions;
 use crate::methods::put::locked_or;
 use crate::path::Place;
 use crate::request::{Depth, Request};
@@ -14,19 +14,14 @@ use crate::service::Session;
 use crate::xml::Name;
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
-    let (if_match, if_none_match) = (request.if_match()?, request.if_none_match()?);
-    let conditions = IfHeader::parse(&request)?;
+    let conditions = Preconditions::parse(&request, &place)?;
     let found = session.read(move |session, tx| resource::find(tx, &session.actor, &place)).await?;
     match found {
         Resource::Object(owner, collection, _, object) => {
             let deleted = session.write(owner.id, "dav delete", move |tx| {
-                conditions.check(tx)?;
+                conditions.check(tx, collection.kind.home())?;
                 let tokens = conditions.tokens();
-                let condition = Condition {
-                    if_match: if_match.as_ref(),
-                    if_none_match: if_none_match.as_ref(),
-                    tokens: &tokens,
-                };
+                let condition = Condition { tokens: &tokens, ..Condition::default() };
                 Ok(tx.delete_object(&collection, &object.name, &condition)?)
             });
             deleted.await.map_err(locked_or)?;
@@ -38,7 +33,7 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
             }
             let kind = collection.kind;
             let deleted = session.write(owner.id, "dav delete", move |tx| {
-                conditions.check(tx)?;
+                conditions.check(tx, kind.home())?;
                 Ok(tx.delete_collection(&collection, &conditions.tokens())?)
             });
             deleted.await.map_err(|error| match error {

@@ -4,14 +4,14 @@ use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
 use ids::Timestamp;
 use storage::{
-    Collection, CollectionKind, Condition, Home, Lock, ObjectLimits, ObjectName, PreparedObject,
-    StorageError,
+    Collection, CollectionKind, Condition, EtagCondition, Home, Lock, ObjectLimits, ObjectName,
+    PreparedObject, StorageError,
 };
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
-use crate::methods::if_header::IfHeader;
 use crate::methods::post::random_uuid;
+use crate::methods::preconditions::Preconditions;
 use crate::path::Place;
 use crate::properties::write_lock;
 use crate::request::{Depth, Request};
@@ -24,7 +24,7 @@ const TIMEOUT_SECS: i64 = 600;
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
     let wanted = LockInfo::parse(&request.body, &session.settings.xml)?;
-    let conditions = IfHeader::parse(&request)?;
+    let conditions = Preconditions::parse(&request, &place)?;
     let depth = request.depth()?.unwrap_or(Depth::Infinity);
     if depth == Depth::One {
         return Err(DavError::BAD_REQUEST);
@@ -61,29 +61,30 @@ async fn take(
     target: &Target,
     found: Option<Resource>,
     wanted: Lock,
-    conditions: IfHeader,
+    conditions: Preconditions,
 ) -> Result<Answer> {
-    let (collection, object, is_new) = match found {
-        Some(Resource::Collection(_, collection)) => (*collection, None, false),
+    let (collection, object) = match found {
+        Some(Resource::Collection(_, collection)) => (*collection, None),
         Some(Resource::Object(_, collection, _, object)) => {
-            ((*collection).clone(), Some(object.name), false)
+            ((*collection).clone(), Some(object.name))
         }
         _ => {
             let (collection, name) = empty_place(session, target).await?;
-            (collection, Some(name), true)
+            (collection, Some(name))
         }
     };
-    let limits = session.settings.objects;
-    let lock = session
+    let (limits, home) = (session.settings.objects, target.home);
+    let taken = session
         .write(target.owner.id, "dav lock", move |tx| {
-            conditions.check(tx)?;
-            if let (true, Some(name)) = (is_new, &object) {
-                put_empty(tx, &collection, name, &conditions.tokens(), &limits)?;
-            }
-            Ok(tx.lock(&collection, object.as_deref(), &wanted)?)
+            conditions.check(tx, home)?;
+            let is_new = match &object {
+                Some(name) => put_if_absent(tx, &collection, name, &conditions.tokens(), &limits)?,
+                None => false,
+            };
+            Ok((tx.lock(&collection, object.as_deref(), &wanted)?, is_new))
         })
         .await;
-    let lock = lock.map_err(|error| match error {
+    let (lock, is_new) = taken.map_err(|error| match error {
         DavError::Storage(StorageError::InUse(_)) => {
             DavError::Failed(StatusCode::LOCKED, Name::dav("no-conflicting-lock"), None)
         }
@@ -110,27 +111,34 @@ async fn empty_place(session: &Session, target: &Target) -> Result<(Collection, 
     Ok((parent.ok_or(DavError::Status(StatusCode::CONFLICT))?, name))
 }
 
-fn put_empty(
+/// Whether there was nothing of this name. What somebody wrote a moment ago stays as it is.
+fn put_if_absent(
     tx: &mut storage::AccountTx<'_, '_>,
     collection: &Collection,
     name: &str,
     tokens: &[String],
     limits: &ObjectLimits,
-) -> Result<()> {
-    debug_assert_eq!(collection.kind, CollectionKind::Folder);
+) -> Result<bool> {
+    if tx.find_object(collection.id, name)?.is_some() {
+        return Ok(false);
+    }
+    if collection.kind != CollectionKind::Folder {
+        return Err(DavError::NOT_FOUND);
+    }
     let media_type = "application/octet-stream".to_owned();
     let empty = PreparedObject::file(Vec::new(), media_type, limits)
         .map_err(|_| DavError::Status(StatusCode::INTERNAL_SERVER_ERROR))?;
-    let condition = Condition { tokens, ..Condition::default() };
+    let nothing = EtagCondition::Any;
+    let condition = Condition { if_match: None, if_none_match: Some(&nothing), tokens };
     tx.put_object(collection, &ObjectName::parse(name)?, &empty, &condition)?;
-    Ok(())
+    Ok(true)
 }
 
 async fn refresh(
     session: &Session,
     request: &Request,
     target: &Target,
-    conditions: IfHeader,
+    conditions: Preconditions,
 ) -> Result<Answer> {
     // RFC 4918 §9.10.2: the lock is named in If, alone.
     let token = conditions.tokens().into_iter().next().ok_or(DavError::BAD_REQUEST)?;
@@ -177,4 +185,50 @@ pub(crate) async fn unlock(session: &Session, request: Request, place: Place) ->
         error => error,
     })?;
     Ok(answer::empty(StatusCode::NO_CONTENT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Fixture, file_href};
+
+    const WANTED: &str = "<D:lockinfo xmlns:D=\"DAV:\"><D:lockscope><D:exclusive/></D:lockscope>\
+        <D:locktype><D:write/></D:locktype></D:lockinfo>";
+
+    #[test]
+    fn what_was_written_meanwhile_is_locked_as_it_is() {
+        let fixture = Fixture::new();
+        assert_eq!(fixture.status("MKCOL", "/a", &[], ""), 201);
+        assert_eq!(fixture.status("LOCK", "/a/new", &[], WANTED), 201);
+        assert_eq!(fixture.body("/a/new"), "");
+        assert_eq!(fixture.status("PUT", "/a/x", &[], "precious"), 201);
+        let place = Place::parse(&file_href("/a/x")).unwrap().unwrap();
+        let session = &fixture.session;
+        let request = Request {
+            method: hyper::Method::GET,
+            uri: hyper::Uri::default(),
+            headers: hyper::HeaderMap::new(),
+            body: Vec::new(),
+        };
+        let conditions = Preconditions::parse(&request, &place).unwrap();
+        let owner = session.actor.account.clone();
+        let names = vec!["a".to_owned(), "x".to_owned()];
+        let target = Target { owner, home: Home::Files, names };
+        let wanted = Lock {
+            token: "urn:x".to_owned(),
+            home: Home::Files,
+            path: String::new(),
+            deep: false,
+            exclusive: true,
+            holder: session.actor.id(),
+            owner: String::new(),
+            timeout_secs: 60,
+            expires: Timestamp::default(),
+        };
+        // It was not there when the request looked.
+        let answer = fixture.block_on(take(session, &target, None, wanted, conditions)).unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(fixture.body("/a/x"), "precious");
+        assert_eq!(fixture.status("PUT", "/a/x", &[], "2"), 423);
+    }
 }

@@ -8,6 +8,7 @@ pub(crate) mod lock;
 pub(crate) mod mkcol;
 pub(crate) mod options;
 pub(crate) mod post;
+pub(crate) mod preconditions;
 pub(crate) mod propfind;
 pub(crate) mod proppatch;
 pub(crate) mod put;

@@ -6,6 +6,7 @@ use storage::{CollectionKind, ObjectName};
 
 use crate::answer::Answer;
 use crate::error::{DavError, Result};
+use crate::methods::preconditions::Preconditions;
 use crate::path::{Place, object_href};
 use crate::request::Request;
 use crate::resource::{self, Resource, Target, href_of};
@@ -21,12 +22,14 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
         {
             let name = ObjectName::parse(&new_name(collection.kind)?)?;
             let href = object_href(&href_of(&owner, &collection), name.as_str());
-            let target = Target {
-                owner,
-                home: collection.kind.home(),
-                names: vec![collection.name.clone()],
-            };
-            let mut answer = super::put::put(session, request, &target, *collection, name).await?;
+            let home = collection.kind.home();
+            // Its conditions are about what it writes: there is nothing yet.
+            let names = vec![collection.name.clone(), name.as_str().to_owned()];
+            let member = Place::Member(home, owner.address.clone(), names);
+            let conditions = Preconditions::parse(&request, &member)?;
+            let target = Target { owner, home, names: vec![collection.name.clone()] };
+            let put = super::put::put(session, request, &target, *collection, name, conditions);
+            let mut answer = put.await?;
             // RFC 5995 §3.2.2
             if let Ok(href) = HeaderValue::from_str(&href) {
                 answer.headers_mut().insert(LOCATION, href);

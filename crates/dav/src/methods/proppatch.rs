@@ -5,7 +5,7 @@ use storage::{Home, StorageError};
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
-use crate::methods::if_header::IfHeader;
+use crate::methods::preconditions::Preconditions;
 use crate::path::{Place, path_of};
 use crate::properties::{self, Refused};
 use crate::request::Request;
@@ -15,7 +15,7 @@ use crate::xml::{Multistatus, Name, PropertyChange, Status};
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
     let changes = PropertyChange::parse(&request.body, &session.settings.xml)?;
-    let conditions = IfHeader::parse(&request)?;
+    let conditions = Preconditions::parse(&request, &place)?;
     let named = place.clone();
     let found = session.read(move |session, tx| resource::find(tx, &session.actor, &named)).await?;
     let href = found.href();
@@ -70,7 +70,7 @@ async fn change(
     session: &Session,
     found: &Resource,
     changes: &[PropertyChange],
-    conditions: IfHeader,
+    conditions: Preconditions,
 ) -> std::result::Result<(), Outcome> {
     match found {
         Resource::Collection(owner, collection) => {
@@ -79,10 +79,10 @@ async fn change(
                 Some(href) => Some(default_calendar(session, href).await?),
                 None => None,
             };
-            let (id, owner) = (collection.id, owner.id);
+            let (id, owner, home) = (collection.id, owner.id, collection.kind.home());
             let written = session
                 .write(owner, "dav proppatch", move |tx| {
-                    conditions.check(tx)?;
+                    conditions.check(tx, home)?;
                     if let Some(default) = default {
                         tx.set_default_calendar(default)?;
                     }
@@ -96,7 +96,7 @@ async fn change(
             let (collection, object) = (collection.clone(), object.clone());
             let written = session
                 .write(owner.id, "dav proppatch", move |tx| {
-                    conditions.check(tx)?;
+                    conditions.check(tx, collection.kind.home())?;
                     let tokens = conditions.tokens();
                     let (id, name) = (object.id, &object.name);
                     Ok(tx.update_object_properties(&collection, id, name, &dead, &tokens)?)

@@ -9,7 +9,7 @@ use storage::{
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Format, Result, of_fault};
-use crate::methods::if_header::IfHeader;
+use crate::methods::preconditions::Preconditions;
 use crate::path::{Place, object_href};
 use crate::request::Request;
 use crate::resource::{self, Target, href_of};
@@ -20,9 +20,10 @@ use crate::xml::Name;
 const MEDIA_TYPE_BYTES_MAX: usize = 255;
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
+    let conditions = Preconditions::parse(&request, &place)?;
     let (target, collection, name) =
         session.read(move |session, tx| destination(tx, session, place)).await?;
-    put(session, request, &target, collection, name).await
+    put(session, request, &target, collection, name, conditions).await
 }
 
 /// The collection that something is put into, and the name it gets there.
@@ -53,22 +54,17 @@ pub(crate) async fn put(
     target: &Target,
     collection: Collection,
     name: ObjectName,
+    conditions: Preconditions,
 ) -> Result<Answer> {
-    let (if_match, if_none_match) = (request.if_match()?, request.if_none_match()?);
-    let conditions = IfHeader::parse(&request)?;
     let object = prepare(session, request, &collection).await?;
     let etag = object.etag();
     let href = href_of(&target.owner, &collection);
     let home = collection.kind.home();
     let outcome = session
         .write(target.owner.id, "dav put", move |tx| {
-            conditions.check(tx)?;
+            conditions.check(tx, home)?;
             let tokens = conditions.tokens();
-            let condition = Condition {
-                if_match: if_match.as_ref(),
-                if_none_match: if_none_match.as_ref(),
-                tokens: &tokens,
-            };
+            let condition = Condition { tokens: &tokens, ..Condition::default() };
             Ok(tx.put_object(&collection, &name, &object, &condition)?)
         })
         .await;
