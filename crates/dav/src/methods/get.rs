@@ -3,8 +3,8 @@
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{
-    ACCEPT_RANGES, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderValue,
-    LAST_MODIFIED, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    HeaderValue, LAST_MODIFIED, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 use storage::Object;
@@ -61,18 +61,35 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
         }
     };
     insert(&mut answer, CONTENT_TYPE, &media_type);
+    make_inert(&mut answer, &media_type);
     if is_card(&object) {
         insert(&mut answer, VARY, "Accept");
     }
     answer.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    // What somebody has put here is nothing that runs in a browser in our name.
-    for (name, value) in [
-        (CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ] {
-        answer.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
     Ok(with_validators(answer, &object))
+}
+
+/// What people store is no page of this server's: a browser runs no script of it, nor takes it for
+/// something else than it says it is.
+fn make_inert(answer: &mut Answer, media_type: &str) {
+    let headers = answer.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let policy = HeaderValue::from_static("sandbox; default-src 'none'");
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
+    if !is_passive(media_type) {
+        headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+    }
+}
+
+/// Whether a browser only shows or plays it. Whatever is not known to be so is saved instead.
+fn is_passive(media_type: &str) -> bool {
+    let bare = media_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    match bare.split_once('/') {
+        Some(("audio" | "video", _)) => true,
+        Some(("image", format)) => !format.contains("xml"),
+        Some(("text", format)) => matches!(format, "plain" | "calendar" | "vcard"),
+        _ => false,
+    }
 }
 
 fn is_card(object: &Object) -> bool {
@@ -150,6 +167,37 @@ fn parse_range(text: &str, size: usize) -> Asked {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_stored_runs_nothing() {
+        let fixture = crate::testing::Fixture::new();
+        assert_eq!(fixture.status("MKCOL", "/a", &[], ""), 201);
+        for (media_type, is_saved) in [
+            ("text/html", true),
+            ("TEXT/HTML; charset=utf-8", true),
+            ("application/xhtml+xml", true),
+            ("image/svg+xml", true),
+            ("text/javascript", true),
+            ("application/pdf", true),
+            ("nonsense", true),
+            ("text/plain; charset=utf-8", false),
+            ("image/png", false),
+        ] {
+            fixture.request("PUT", "/a/x", &[("content-type", media_type)], media_type);
+            for range in ["bytes=0-", "bytes=0-1"] {
+                let answer = fixture.request("GET", "/a/x", &[("range", range)], "");
+                let header = |name: &str| {
+                    answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned())
+                };
+                assert_eq!(header("content-type").as_deref(), Some(media_type));
+                assert_eq!(header("x-content-type-options").as_deref(), Some("nosniff"));
+                let policy = header("content-security-policy");
+                assert_eq!(policy.as_deref(), Some("sandbox; default-src 'none'"));
+                let saved = header("content-disposition");
+                assert_eq!(saved.as_deref(), is_saved.then_some("attachment"), "{media_type}");
+            }
+        }
+    }
 
     #[test]
     fn ranges_are_read() {
