@@ -1,6 +1,7 @@
 //! Paths of resources, and the one way in which each is written.
 
 use storage::Home;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// What a path names, before anybody looked whether it is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +67,8 @@ impl Place {
         }
         let Some(kind) = segments.next() else { return Ok(Some(Self::Root)) };
         let owner = segments.next();
-        let rest: Vec<String> = segments.collect();
+        // Names are stored in one normal form (NFC); Apple's programs ask for another.
+        let rest: Vec<String> = segments.map(normal).collect();
         if kind == "principals" {
             return Ok(principal(owner, &rest));
         }
@@ -113,6 +115,13 @@ fn segments(path: &str) -> Result<Vec<String>, BadPath> {
         segments.push(decoded);
     }
     Ok(segments)
+}
+
+fn normal(segment: String) -> String {
+    match is_nfc(&segment) {
+        true => segment,
+        false => segment.nfc().collect(),
+    }
 }
 
 /// QUIRK(iOS 18.4): `%40` in user names: decoded once, everywhere.
@@ -240,6 +249,23 @@ mod tests {
         for path in ["/dav/../x", "/dav/%2e%2E/", "/dav/a%2fb", "/dav/a%00", "/%", "/%zz", "/%ff"] {
             assert_eq!(Place::parse(path), Err(BadPath), "{path}");
         }
+    }
+
+    #[test]
+    fn names_have_one_normal_form() {
+        let fixture = crate::testing::Fixture::new();
+        // An u with its dots behind it, and in one.
+        let (apart, one) = ("/u%CC%88", "/%C3%BC");
+        assert_eq!(fixture.status("MKCOL", apart, &[], ""), 201);
+        assert_eq!(fixture.status("PUT", &format!("{one}{apart}"), &[], "1"), 201);
+        for path in [format!("{apart}{apart}"), format!("{one}{one}")] {
+            assert_eq!(fixture.body(&path), "1", "{path}");
+        }
+        let to = crate::testing::file_href(&format!("{apart}/x"));
+        let headers = [("destination", to.as_str())];
+        assert_eq!(fixture.status("MOVE", &format!("{apart}{apart}"), &headers, ""), 201);
+        assert_eq!(fixture.status("DELETE", apart, &[], ""), 204);
+        assert_eq!(fixture.status("GET", &format!("{one}/x"), &[], ""), 404);
     }
 
     #[test]
