@@ -1,7 +1,7 @@
 //! Gathering what the properties of resources are made of, in one read transaction.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use ids::{CollectionId, Timestamp};
 use storage::{
@@ -20,8 +20,10 @@ pub(crate) struct Describer<'s> {
     pub(crate) now: Timestamp,
     rights: HashMap<CollectionId, CollectionRights>,
     shares: HashMap<CollectionId, Vec<CollectionShare>>,
-    dead: HashMap<(CollectionId, Option<ObjectId>), Vec<DeadProperty>>,
-    dead_of_members: Vec<CollectionId>,
+    dead: HashMap<CollectionId, Vec<DeadProperty>>,
+    objects_with_dead: HashMap<CollectionId, HashSet<ObjectId>>,
+    /// Of the object that was read last: those of all would be as much as a quota is.
+    dead_of_object: Option<(ObjectId, Vec<DeadProperty>)>,
     locks: Option<Vec<Lock>>,
     default_calendar: Option<String>,
     home_tags: HashMap<Home, String>,
@@ -36,15 +38,15 @@ impl<'s> Describer<'s> {
             rights: HashMap::new(),
             shares: HashMap::new(),
             dead: HashMap::new(),
-            dead_of_members: Vec::new(),
+            objects_with_dead: HashMap::new(),
+            dead_of_object: None,
             locks: None,
             default_calendar: None,
             home_tags: HashMap::new(),
         }
     }
 
-    /// Reads what is not known yet of a resource. Of objects it is what is read for all objects of
-    /// their collection.
+    /// Reads what is not known yet of a resource. An object is described before another is read.
     pub(crate) fn read(
         &mut self,
         tx: &mut ReadTx<'_>,
@@ -82,15 +84,32 @@ impl<'s> Describer<'s> {
             if let Entry::Vacant(shares) = self.shares.entry(id) {
                 shares.insert(tx.list_collection_shares(id)?);
             }
-            if let Entry::Vacant(dead) = self.dead.entry((id, None)) {
+            if let Entry::Vacant(dead) = self.dead.entry(id) {
                 dead.insert(tx.load_dead_properties(id, None)?);
             }
-        } else if !self.dead_of_members.contains(&id) {
-            self.dead_of_members.push(id);
-            for (object, dead) in tx.load_member_properties(id)? {
-                self.dead.entry((id, Some(object))).or_default().push(dead);
-            }
+        } else if let Resource::Object(.., object) = resource {
+            self.read_dead_of(tx, id, object.id)?;
         }
+        Ok(())
+    }
+
+    fn read_dead_of(
+        &mut self,
+        tx: &mut ReadTx<'_>,
+        collection: CollectionId,
+        object: ObjectId,
+    ) -> Result<(), StorageError> {
+        let having = match self.objects_with_dead.entry(collection) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let list = tx.list_objects_with_properties(collection)?;
+                unknown.insert(list.into_iter().collect())
+            }
+        };
+        self.dead_of_object = match having.contains(&object) {
+            true => Some((object, tx.load_dead_properties(collection, Some(object))?)),
+            false => None,
+        };
         Ok(())
     }
 
@@ -122,14 +141,18 @@ impl<'s> Describer<'s> {
             Resource::Home(home, _) => self.home_tags.get(home).map(String::as_str),
             _ => None,
         };
-        let of = |id: Option<CollectionId>| id.and_then(|id| self.dead.get(&(id, object)));
+        let dead = match (object, &self.dead_of_object) {
+            (Some(object), Some((read, dead))) if *read == object => Some(dead),
+            (Some(_), _) => None,
+            (None, _) => collection.and_then(|id| self.dead.get(&id)),
+        };
         Described {
             resource,
             actor: self.actor,
             settings: self.settings,
             rights: collection.and_then(|id| self.rights.get(&id).copied()).unwrap_or_default(),
             locks,
-            dead: of(collection).map_or(&[], Vec::as_slice),
+            dead: dead.map_or(&[], Vec::as_slice),
             shares: collection.and_then(|id| self.shares.get(&id)).map_or(&[], Vec::as_slice),
             default_calendar: self.default_calendar.as_deref(),
             data,
@@ -158,5 +181,32 @@ pub(crate) fn lock_place(resource: &Resource) -> Option<(Home, String)> {
             Some((collection.kind.home(), path))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Fixture;
+
+    #[test]
+    fn each_object_shows_its_own_properties() {
+        let fixture = Fixture::new();
+        assert_eq!(fixture.status("MKCOL", "/a", &[], ""), 201);
+        for name in ["x", "y", "z"] {
+            assert_eq!(fixture.status("PUT", &format!("/a/{name}"), &[], name), 201);
+        }
+        for path in ["/a", "/a/x", "/a/z"] {
+            let patch = format!(
+                "<D:propertyupdate xmlns:D=\"DAV:\"><D:set><D:prop><q xmlns=\"q:\">of {path}</q>\
+                 </D:prop></D:set></D:propertyupdate>"
+            );
+            assert_eq!(fixture.status("PROPPATCH", path, &[], &patch), 207);
+        }
+        let ask = "<D:propfind xmlns:D=\"DAV:\"><D:prop><q xmlns=\"q:\"/></D:prop></D:propfind>";
+        let headers = [("depth", "1"), ("prefer", "return=minimal")];
+        let answer = fixture.request("PROPFIND", "/a", &headers, ask);
+        let text = fixture.text(answer);
+        let told: Vec<&str> = text.split("of /a").skip(1).filter_map(|at| at.get(..2)).collect();
+        assert_eq!(told, ["</", "/x", "/z"], "{text}");
     }
 }

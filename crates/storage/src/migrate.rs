@@ -40,6 +40,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 22, sql: include_str!("../migrations/0022_annotation.sql") },
     Migration { version: 23, sql: include_str!("../migrations/0023_sending.sql") },
     Migration { version: 24, sql: include_str!("../migrations/0024_mail_report.sql") },
+    Migration { version: 25, sql: include_str!("../migrations/0025_version_bytes.sql") },
+    Migration { version: 26, sql: include_str!("../migrations/0026_property_bytes.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

@@ -101,6 +101,11 @@ pub struct Settings {
     pub collections_max: u64,
     /// Objects in one collection. Default 200,000.
     pub objects_max: u64,
+    /// Objects that one request copies, in one transaction. Default 10,000.
+    pub copied_objects_max: u64,
+    /// Bytes that what was replaced or deleted takes of one account; beyond it the oldest goes
+    /// before its time. Default 1 GiB.
+    pub version_bytes_max: u64,
     /// Properties of one calendar, address book or object that mean nothing to the server.
     /// Default 100.
     pub dead_properties_max: u64,
@@ -165,6 +170,8 @@ impl Settings {
             redirections_max: 10,
             collections_max: 1_000,
             objects_max: 200_000,
+            copied_objects_max: 10_000,
+            version_bytes_max: 1024 * 1024 * 1024,
             dead_properties_max: 100,
             view_cache_messages_max: 4_000_000,
             sort_keys_bytes_max: 128 * 1024 * 1024,

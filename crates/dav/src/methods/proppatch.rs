@@ -117,7 +117,11 @@ async fn change(
 /// RFC 4918 §9.2.1: 507 where there is no room for a property.
 fn too_large(error: DavError, changes: &[PropertyChange]) -> Outcome {
     match error {
-        DavError::Storage(StorageError::TooBig { .. } | StorageError::Limit { .. }) => {
+        DavError::Storage(
+            StorageError::TooBig { .. }
+            | StorageError::Limit { .. }
+            | StorageError::OverQuota { .. },
+        ) => {
             let all = changes.iter().map(|change| change.name().clone());
             Outcome::Refused(all.map(|name| Refused { name, status: 507, failed: None }).collect())
         }

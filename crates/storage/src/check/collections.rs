@@ -6,7 +6,7 @@ use crate::collection::{CollectionName, Home, ObjectName};
 use crate::{ReadTx, Result};
 
 /// An invariant, what the number counts, and the statement that finds what breaks it.
-const RULES: [(&str, &str, &str); 11] = [
+const RULES: [(&str, &str, &str); 12] = [
     (
         "collection-counts",
         "collection",
@@ -61,6 +61,13 @@ const RULES: [(&str, &str, &str); 11] = [
         "SELECT a.id FROM account a WHERE a.default_calendar IS NOT NULL AND NOT EXISTS \
          (SELECT 1 FROM collection c WHERE c.id = a.default_calendar \
           AND c.account_id = a.id AND c.kind = 1 AND (c.components & 1) = 1)",
+    ),
+    (
+        "version-bytes",
+        "account",
+        "SELECT a.id FROM account a WHERE a.version_bytes <> \
+         (SELECT COALESCE(SUM(v.size_bytes + 512), 0) FROM object_version v \
+          WHERE v.account_id = a.id)",
     ),
     (
         "dead-property-place",

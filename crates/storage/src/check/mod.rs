@@ -7,7 +7,7 @@
 //! | `mailbox-counts` | a mailbox's numbers are those of its messages |
 //! | `uid-next-above-uids` | UIDs are between 1 and UIDNEXT, those of expunged messages too |
 //! | `uid-validity-unique` | no two mailboxes of an account share a UIDVALIDITY; the account's last one is not below any |
-//! | `used-bytes` | an account's usage, messages and mailboxes are those of its mailboxes |
+//! | `used-bytes` | an account's usage, messages and mailboxes are those of its mailboxes, collections and dead properties |
 //! | `alias-count` | an account's number of aliases is right |
 //! | `alias-limit` | R-ADDR-2: no account has more than 50 |
 //! | `address-primary` | each account has one primary address, in its own domain, and it is the one it shows |
@@ -40,6 +40,7 @@
 //! | `object-data` | an object and a version of one have bytes of the hash and size they are named by |
 //! | `default-calendar` | R-CAL-2: the calendar for invitations is the account's own and takes events |
 //! | `dead-property-place` | a dead property belongs to a collection or to an object in it |
+//! | `version-bytes` | an account's versions are counted as what they take, with 512 bytes for each |
 //! | `collection-share` | a collection is shared with accounts and domains that exist, and never with its owner |
 //! | `lock-exclusive` | an exclusive lock is alone on its place |
 //! | `names-valid` | R-FOLD-5: mailbox names obey every rule |

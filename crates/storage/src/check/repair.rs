@@ -16,7 +16,7 @@ pub struct Repaired {
 }
 
 /// Statements in the order in which one rests on the other.
-const REPAIRS: [(&str, &str); 10] = [
+const REPAIRS: [(&str, &str); 11] = [
     ("sweep-place", "UPDATE mailbox SET sweeps = 0 WHERE sweeps <> 0"),
     (
         "mailbox-counts",
@@ -62,7 +62,10 @@ const REPAIRS: [(&str, &str); 10] = [
          used_bytes = (SELECT CAST(COALESCE(SUM(m.size_bytes), 0) AS BIGINT) FROM mailbox m \
                        WHERE m.account_id = account.id) + \
                       (SELECT CAST(COALESCE(SUM(c.size_bytes), 0) AS BIGINT) FROM collection c \
-                       WHERE c.account_id = account.id), \
+                       WHERE c.account_id = account.id) + \
+                      (SELECT CAST(COALESCE(SUM(OCTET_LENGTH(p.name) + OCTET_LENGTH(p.value)), 0) \
+                       AS BIGINT) FROM dead_property p JOIN collection c \
+                       ON c.id = p.collection_id WHERE c.account_id = account.id), \
          message_count = (SELECT CAST(COALESCE(SUM(m.message_count), 0) AS BIGINT) \
                           FROM mailbox m WHERE m.account_id = account.id), \
          mailbox_count = (SELECT COUNT(*) FROM mailbox m WHERE m.account_id = account.id) \
@@ -73,9 +76,22 @@ const REPAIRS: [(&str, &str); 10] = [
            FROM mailbox GROUP BY account_id) s ON s.account_id = a.id \
            LEFT JOIN (SELECT account_id, CAST(SUM(size_bytes) AS BIGINT) AS bytes \
            FROM collection GROUP BY account_id) c ON c.account_id = a.id \
-           WHERE a.used_bytes <> COALESCE(s.bytes, 0) + COALESCE(c.bytes, 0) \
+           LEFT JOIN (SELECT c.account_id, \
+           CAST(SUM(OCTET_LENGTH(p.name) + OCTET_LENGTH(p.value)) AS BIGINT) AS bytes \
+           FROM dead_property p JOIN collection c ON c.id = p.collection_id \
+           GROUP BY c.account_id) p ON p.account_id = a.id \
+           WHERE a.used_bytes <> \
+           COALESCE(s.bytes, 0) + COALESCE(c.bytes, 0) + COALESCE(p.bytes, 0) \
            OR a.message_count <> COALESCE(s.messages, 0) \
            OR a.mailbox_count <> COALESCE(s.mailboxes, 0))",
+    ),
+    (
+        "version-bytes",
+        "UPDATE account SET version_bytes = \
+         (SELECT CAST(COALESCE(SUM(v.size_bytes + 512), 0) AS BIGINT) FROM object_version v \
+          WHERE v.account_id = account.id) WHERE version_bytes <> \
+         (SELECT COALESCE(SUM(v.size_bytes + 512), 0) FROM object_version v \
+          WHERE v.account_id = account.id)",
     ),
     (
         "alias-count",

@@ -49,6 +49,12 @@ impl AccountTx<'_, '_> {
         self.keep_versions_of(collection)?;
         let account = self.account;
         let id = Value::Int(collection.id.get());
+        let property_bytes = self.sql.query_one(
+            "SELECT CAST(COALESCE(SUM(OCTET_LENGTH(name) + OCTET_LENGTH(value)), 0) AS BIGINT) \
+             FROM dead_property WHERE collection_id = ?1",
+            &[id],
+            |row| row.int(0),
+        )?;
         for sql in [
             "DELETE FROM object_data WHERE object_id IN \
              (SELECT id FROM object WHERE collection_id = ?1)",
@@ -64,7 +70,8 @@ impl AccountTx<'_, '_> {
             "UPDATE account SET collection_count = collection_count - 1 WHERE id = ?1",
             &[Value::Int(account.get())],
         )?;
-        self.add_usage(-collection.size_bytes.cast_signed(), 0)?;
+        let bytes = collection.size_bytes.cast_signed() + property_bytes.unwrap_or(0);
+        self.add_usage(-bytes, 0)?;
         let name = collection.name.clone();
         self.record_fact(Some(collection.id), Fact::CollectionDeleted { name })
     }

@@ -92,20 +92,33 @@ impl ReadTx<'_> {
         )
     }
 
-    /// Those of all objects of a collection, by object and name.
-    pub fn load_member_properties(
+    /// The objects of a collection that have any.
+    pub fn list_objects_with_properties(
         &mut self,
         collection: CollectionId,
-    ) -> Result<Vec<(ObjectId, DeadProperty)>> {
+    ) -> Result<Vec<ObjectId>> {
         self.sql.query_all(
-            "SELECT object_id, name, value FROM dead_property \
-             WHERE collection_id = ?1 AND object_id > 0 ORDER BY object_id, name",
+            "SELECT DISTINCT object_id FROM dead_property \
+             WHERE collection_id = ?1 AND object_id > 0 ORDER BY object_id",
             &[Value::Int(collection.get())],
-            |row| {
-                let (name, value) = (row.text(1)?.to_owned(), row.text(2)?.to_owned());
-                Ok((ObjectId::new(row.int(0)?), DeadProperty { name, value }))
-            },
+            |row| Ok(ObjectId::new(row.int(0)?)),
         )
+    }
+
+    /// Bytes of the dead properties of a collection or of one of its objects, as a quota counts
+    /// them.
+    pub(crate) fn dead_bytes(
+        &mut self,
+        collection: CollectionId,
+        object: Option<ObjectId>,
+    ) -> Result<i64> {
+        let bytes = self.sql.query_one(
+            "SELECT CAST(COALESCE(SUM(OCTET_LENGTH(name) + OCTET_LENGTH(value)), 0) AS BIGINT) \
+             FROM dead_property WHERE collection_id = ?1 AND object_id = ?2",
+            &[Value::Int(collection.get()), object_column(object)],
+            |row| row.int(0),
+        )?;
+        Ok(bytes.unwrap_or(0))
     }
 }
 
@@ -185,6 +198,23 @@ impl AccountTx<'_, '_> {
         object: Option<ObjectId>,
         dead: &[(String, Option<String>)],
     ) -> Result<()> {
+        if dead.is_empty() {
+            return Ok(());
+        }
+        let before = self.dead_bytes(collection, object)?;
+        self.write_dead_rows(collection, object, dead)?;
+        let more = self.dead_bytes(collection, object)? - before;
+        self.check_quota(more, 0)?;
+        self.add_usage(more, 0)?;
+        Ok(())
+    }
+
+    fn write_dead_rows(
+        &mut self,
+        collection: CollectionId,
+        object: Option<ObjectId>,
+        dead: &[(String, Option<String>)],
+    ) -> Result<()> {
         let (id, object) = (Value::Int(collection.get()), object_column(object));
         for (name, value) in dead {
             let key = [id, object, Value::Text(name)];
@@ -208,7 +238,7 @@ impl AccountTx<'_, '_> {
             &[id, object],
             |row| Ok(row.int(0)?.cast_unsigned()),
         )?;
-        match !dead.is_empty() && count.unwrap_or(0) > max {
+        match count.unwrap_or(0) > max {
             true => Err(StorageError::Limit { kind: LimitKind::DeadProperties, max }),
             false => Ok(()),
         }

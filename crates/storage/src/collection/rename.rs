@@ -4,7 +4,7 @@ use super::{Collection, CollectionKind, CollectionName, NewCollection};
 use crate::change::Fact;
 use crate::object::Condition;
 use crate::sql::Value;
-use crate::{AccountTx, CollectionChange, CollectionRights, Result, StorageError};
+use crate::{AccountTx, CollectionChange, CollectionRights, LimitKind, Result, StorageError};
 
 /// Whether what is below a folder is copied with it (RFC 4918 §9.8.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,12 +72,17 @@ impl AccountTx<'_, '_> {
         if to.as_str() == found.name || is_below(to.as_str(), &found.name) {
             return Err(StorageError::NoPermission("a folder is not copied into itself"));
         }
-        let replaced = self.make_room(&found, to, overwrite, tokens)?;
-        let mut all = vec![found];
+        let mut all = vec![found.clone()];
         if depth == CopyDepth::Infinity {
             let account = self.account;
             all.extend(self.list_folders_below(account, &collection.name)?);
+            // Nobody else writes meanwhile.
+            let max = self.settings.copied_objects_max;
+            if all.iter().map(|one| one.objects).sum::<u64>() > max {
+                return Err(StorageError::Limit { kind: LimitKind::Objects, max });
+            }
         }
+        let replaced = self.make_room(&found, to, overwrite, tokens)?;
         for one in &all {
             let rest = one.name.strip_prefix(collection.name.as_str()).unwrap_or_default();
             let name = CollectionName::parse(one.kind.home(), &format!("{}{rest}", to.as_str()))?;

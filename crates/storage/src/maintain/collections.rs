@@ -1,8 +1,8 @@
 //! What restore and synchronisation of calendars and address books no longer reach.
 
-use ids::{CollectionId, Timestamp};
+use ids::{AccountId, CollectionId, Timestamp};
 
-use super::{ROWS, repeat};
+use super::repeat;
 use crate::sql::Value;
 use crate::{Result, StorageError, Store, WriteTx};
 
@@ -10,13 +10,21 @@ use crate::{Result, StorageError, Store, WriteTx};
 pub(super) fn purge_versions(store: &Store, before: Timestamp) -> Result<u64> {
     let before = before.as_micros();
     repeat(|| {
-        let slice = store.write_blocking("purge versions", move |tx| {
-            tx.sql.execute(
-                "DELETE FROM object_version WHERE id IN (SELECT id FROM object_version \
-                 WHERE until < ?1 ORDER BY until LIMIT ?2)",
-                &[Value::Int(before), Value::Int(ROWS)],
+        let oldest = store.read_blocking(|tx| {
+            tx.sql.query_one(
+                "SELECT account_id FROM object_version WHERE until < ?1 ORDER BY until LIMIT 1",
+                &[Value::Int(before)],
+                |row| Ok(AccountId::new(row.int(0)?)),
             )
         })?;
+        let Some(account) = oldest else { return Ok(0) };
+        let slice =
+            store.write_blocking("purge versions", move |tx| match tx.account(account) {
+                Ok(mut tx) => tx.purge_versions(before),
+                // Its versions went with it.
+                Err(StorageError::NotFound(_)) => Ok(0),
+                Err(error) => Err(error),
+            })?;
         Ok(slice.value)
     })
 }

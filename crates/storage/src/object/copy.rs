@@ -30,8 +30,10 @@ impl AccountTx<'_, '_> {
         let known_since = self.known_since(&to, &name, i64::MAX)?;
         let created = !self.remove_there(&to, &name)?;
         let bytes = object.size_bytes.cast_signed();
-        self.check_object_room(&to, bytes)?;
+        let property_bytes = self.dead_bytes(from.id, Some(object.id))?;
+        self.check_object_room(&to, bytes + property_bytes)?;
         let modseq = self.count_object(&to, 1, bytes)?;
+        self.add_usage(property_bytes, 0)?;
         let now = self.now.as_micros();
         let id = self.sql.query_one(
             "INSERT INTO object (collection_id, name, uid, component, media_type, hash, \
@@ -170,10 +172,7 @@ impl AccountTx<'_, '_> {
         let id = [Value::Int(there.id.get())];
         self.sql.execute("DELETE FROM object_data WHERE object_id = ?1", &id)?;
         self.sql.execute("DELETE FROM object WHERE id = ?1", &id)?;
-        self.sql.execute(
-            "DELETE FROM dead_property WHERE collection_id = ?1 AND object_id = ?2",
-            &[Value::Int(to.id.get()), Value::Int(there.id.get())],
-        )?;
+        self.erase_properties(to.id, there.id)?;
         Ok(true)
     }
 

@@ -1,6 +1,8 @@
 //! DELETE of an object (RFC 4918 §9.6).
 
-use super::{Condition, Object};
+use ids::CollectionId;
+
+use super::{Condition, Object, ObjectId};
 use crate::change::Fact;
 use crate::collection::Collection;
 use crate::sql::Value;
@@ -31,11 +33,24 @@ impl AccountTx<'_, '_> {
         let id = [Value::Int(there.id.get())];
         self.sql.execute("DELETE FROM object_data WHERE object_id = ?1", &id)?;
         self.sql.execute("DELETE FROM object WHERE id = ?1", &id)?;
-        self.sql.execute(
-            "DELETE FROM dead_property WHERE collection_id = ?1 AND object_id = ?2",
-            &[Value::Int(collection.id.get()), Value::Int(there.id.get())],
-        )?;
+        self.erase_properties(collection.id, there.id)?;
         self.record_fact(Some(collection.id), Fact::ObjectDeleted { name: there.name.clone() })
+    }
+
+    pub(super) fn erase_properties(
+        &mut self,
+        collection: CollectionId,
+        object: ObjectId,
+    ) -> Result<()> {
+        let bytes = self.dead_bytes(collection, Some(object))?;
+        if bytes > 0 {
+            self.sql.execute(
+                "DELETE FROM dead_property WHERE collection_id = ?1 AND object_id = ?2",
+                &[Value::Int(collection.get()), Value::Int(object.get())],
+            )?;
+            self.add_usage(-bytes, 0)?;
+        }
+        Ok(())
     }
 
     /// Says to those who synchronise that nothing has this name any more.

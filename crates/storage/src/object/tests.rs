@@ -1,5 +1,6 @@
 //! Verbs on objects through both engines.
 
+mod bounds;
 mod model;
 mod prepare;
 mod race;

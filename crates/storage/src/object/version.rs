@@ -11,6 +11,10 @@ use crate::{AccountTx, ReadTx, Result, StorageError};
 /// LIMIT: what was there for a shorter time is not kept when something takes its place: a program
 /// that writes every second fills no disk.
 const SECS_MIN: i64 = 60;
+/// Bytes that a version counts for beside its own: many empty ones fill a disk, too.
+const ROW_BYTES: i64 = 512;
+/// Versions that are given up in one statement.
+const ROWS: i64 = 100;
 
 /// An object as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +113,7 @@ impl AccountTx<'_, '_> {
                 Value::Int(i64::from(deleted)),
             ],
         )?;
-        Ok(())
+        self.count_versions(1, there.size_bytes.cast_signed())
     }
 
     /// Keeps everything in a collection that goes.
@@ -131,6 +135,59 @@ impl AccountTx<'_, '_> {
                 Value::Int(now),
             ],
         )?;
+        self.count_versions(collection.objects.cast_signed(), collection.size_bytes.cast_signed())
+    }
+
+    /// Counts versions that came. What is too much then goes, the oldest first: a quota that
+    /// counted them would be filled by what nobody sees.
+    fn count_versions(&mut self, versions: i64, bytes: i64) -> Result<()> {
+        let max = self.settings.version_bytes_max;
+        let mut used = self.add_version_bytes(bytes + versions * ROW_BYTES)?;
+        while used.cast_unsigned() > max {
+            let (rows, freed) = self.remove_versions(i64::MAX, used - max.cast_signed())?;
+            if rows == 0 {
+                break;
+            }
+            used -= freed;
+        }
         Ok(())
+    }
+
+    fn add_version_bytes(&mut self, bytes: i64) -> Result<i64> {
+        let account = self.account;
+        let used = self.sql.query_one(
+            "UPDATE account SET version_bytes = version_bytes + ?2 WHERE id = ?1 \
+             RETURNING version_bytes",
+            &[Value::Int(account.get()), Value::Int(bytes)],
+            |row| row.int(0),
+        )?;
+        used.ok_or(StorageError::NotFound("account"))
+    }
+
+    /// Gives up versions from before an instant, the oldest first and some at a time. How many.
+    pub(crate) fn purge_versions(&mut self, before: i64) -> Result<u64> {
+        self.remove_versions(before, i64::MAX).map(|(rows, _)| rows)
+    }
+
+    /// The same until this many bytes are free; and how many are.
+    fn remove_versions(&mut self, before: i64, bytes: i64) -> Result<(u64, i64)> {
+        let account = self.account;
+        let oldest = self.sql.query_all(
+            "SELECT id, size_bytes FROM object_version WHERE account_id = ?1 AND until < ?2 \
+             ORDER BY until, id LIMIT ?3",
+            &[Value::Int(account.get()), Value::Int(before), Value::Int(ROWS)],
+            |row| Ok((row.int(0)?, row.int(1)?)),
+        )?;
+        let (mut rows, mut freed) = (0, 0);
+        for (id, size) in oldest {
+            if freed >= bytes {
+                break;
+            }
+            self.sql.execute("DELETE FROM object_version WHERE id = ?1", &[Value::Int(id)])?;
+            rows += 1;
+            freed += size + ROW_BYTES;
+        }
+        self.add_version_bytes(-freed)?;
+        Ok((rows, freed))
     }
 }
