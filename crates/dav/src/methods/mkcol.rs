@@ -6,7 +6,7 @@ use storage::{CollectionKind, CollectionName, Home, NewCollection, StorageError}
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
-use crate::methods::preconditions::Preconditions;
+use crate::methods::if_header::IfHeader;
 use crate::methods::proppatch::tell;
 use crate::methods::put::locked_or;
 use crate::path::Place;
@@ -20,7 +20,7 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
     let makes_calendar = request.method.as_str() == "MKCALENDAR";
     require_xml(&request)?;
     let properties = parse_mkcol(&request.body, &session.settings.xml)?;
-    let conditions = Preconditions::parse(&request, &place)?;
+    let conditions = IfHeader::parse(&request)?;
     let target = session
         .read(move |session, tx| match resource::find(tx, &session.actor, &place) {
             // RFC 4918 §9.3.1: 405 where something is.
@@ -69,7 +69,7 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
     }
     let made = session
         .write(target.owner.id, "dav mkcol", move |tx| {
-            conditions.check(tx, target.home)?;
+            conditions.check(tx)?;
             Ok(tx.create_collection(&name, &new, &conditions.tokens())?)
         })
         .await;
