@@ -15,6 +15,9 @@ pub type Answer = Response<Full<Bytes>>;
 /// LIMIT: a smaller body is not worth compressing.
 const COMPRESSED_BYTES_MIN: usize = 1024;
 
+/// A larger one is compressed where nobody waits for the thread.
+const COMPRESSED_HERE_MAX: usize = 64 * 1024;
+
 /// A status with a line of text where a body is due.
 pub(crate) fn plain(status: StatusCode) -> Answer {
     let text = match status {
@@ -38,8 +41,8 @@ pub(crate) fn empty(status: StatusCode) -> Answer {
 }
 
 /// A document.
-pub(crate) fn xml(status: StatusCode, body: Vec<u8>) -> Answer {
-    let mut answer = Response::new(Full::from(body));
+pub(crate) fn xml(status: StatusCode, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = status;
     let xml = HeaderValue::from_static("application/xml; charset=utf-8");
     answer.headers_mut().insert(CONTENT_TYPE, xml);
@@ -47,12 +50,20 @@ pub(crate) fn xml(status: StatusCode, body: Vec<u8>) -> Answer {
 }
 
 /// 207 with its document, compressed where the client takes that.
-pub(crate) fn multistatus(body: Vec<u8>, request: &HeaderMap) -> Answer {
-    let compressed = (body.len() >= COMPRESSED_BYTES_MIN && takes_gzip(request))
-        .then(|| compress(&body))
-        .flatten();
+pub(crate) async fn multistatus(body: Vec<u8>, request: &HeaderMap) -> Answer {
+    let body = Bytes::from(body);
+    let compressed = match body.len() {
+        _ if !takes_gzip(request) => None,
+        ..COMPRESSED_BYTES_MIN => None,
+        COMPRESSED_BYTES_MIN..COMPRESSED_HERE_MAX => compress(&body),
+        COMPRESSED_HERE_MAX.. => {
+            let body = body.clone();
+            tokio::task::spawn_blocking(move || compress(&body)).await.ok().flatten()
+        }
+    };
     let is_compressed = compressed.is_some();
-    let mut answer = xml(StatusCode::MULTI_STATUS, compressed.unwrap_or(body));
+    let body = compressed.map_or(body, Bytes::from);
+    let mut answer = xml(StatusCode::MULTI_STATUS, body);
     answer.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
     if is_compressed {
         answer.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));

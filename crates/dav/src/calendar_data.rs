@@ -67,17 +67,16 @@ pub(crate) fn select(
     Some(ical::to_utf8(&selected.render()).into_owned())
 }
 
-/// Adds what an object makes of somebody's time.
+/// Adds what an object makes of somebody's time; an error where that cannot be said.
 pub(crate) fn add_busy(
     busy: &mut ical::BusyTimes,
     bytes: &[u8],
     floating: &TimeZone,
     limits: &ical::Limits,
-) {
-    if let Some(Looked { object, zones, schedule }) = look(bytes, floating, limits)
-        && busy.add(&object, &schedule, &zones).is_err()
-    {
-        tracing::debug!("an event recurs too often to say when it is");
+) -> Result<(), ical::Error> {
+    match look(bytes, floating, limits) {
+        Some(Looked { object, zones, schedule }) => busy.add(&object, &schedule, &zones),
+        None => Ok(()),
     }
 }
 

@@ -26,6 +26,7 @@ mod service;
 mod settings;
 #[cfg(test)]
 mod testing;
+mod work;
 pub mod xml;
 
 pub use answer::Answer;

@@ -1,5 +1,7 @@
 //! Requests of free and busy times at the outbox (RFC 6638 §5).
 
+use std::collections::HashSet;
+
 use hyper::StatusCode;
 use ical::{CalendarObject, Component, ComponentKind, Line, Time, TimeRange};
 use jiff::Timestamp;
@@ -10,6 +12,7 @@ use crate::error::{DavError, Result};
 use crate::reports::free_busy::{new_calendar, of_account, stamp};
 use crate::request::Request;
 use crate::service::Session;
+use crate::work::Work;
 use crate::xml::{Name, Writer};
 
 /// LIMIT: whose times one request asks for.
@@ -22,47 +25,71 @@ struct Reply {
     calendar: Option<String>,
 }
 
+/// What is asked at the outbox.
+struct Inquiry {
+    uid: String,
+    organizer: Line,
+    range: TimeRange,
+    attendees: Vec<Line>,
+}
+
 /// POST of a VFREEBUSY with METHOD:REQUEST.
 pub(crate) async fn free_busy(session: &Session, request: Request) -> Result<Answer> {
-    let limits = session.settings.objects.ical;
-    let invalid = || DavError::forbidden(Name::caldav("valid-calendar-data"));
-    let mut calendar = Component::parse(&request.body, &limits).map_err(|_| invalid())?;
-    let method = calendar.line("METHOD").map(|line| line.value().trim().to_ascii_uppercase());
-    let wrong = || DavError::forbidden(Name::caldav("valid-scheduling-message"));
-    if method.as_deref() != Some("REQUEST") {
-        return Err(wrong());
-    }
-    calendar.lines.retain(|line| line.name() != "METHOD");
-    let object = CalendarObject::of(calendar).map_err(|_| wrong())?;
-    if object.kind() != ComponentKind::FreeBusy {
-        return Err(wrong());
-    }
-    let part = object.parts().next().cloned().ok_or_else(wrong)?;
-    let organizer = part.line("ORGANIZER").cloned().ok_or_else(wrong)?;
-    let own = format!("mailto:{}", session.actor.account.address);
-    // RFC 6638 §5.1: CALDAV:organizer-allowed.
-    if !organizer.value().trim().eq_ignore_ascii_case(&own) {
-        return Err(DavError::forbidden(Name::caldav("organizer-allowed")));
-    }
-    let range = range_of(&object, &part, &limits).ok_or_else(wrong)?;
-    let attendees: Vec<Line> = part.lines_named("ATTENDEE").cloned().collect();
-    if attendees.is_empty() || attendees.len() > ATTENDEES_MAX {
-        return Err(wrong());
-    }
-    let uid = object.uid().to_owned();
-    let replies = session
+    let body = session
         .read(move |session, tx| {
+            let inquiry = Inquiry::parse(session, &request.body)?;
+            let work = Work::new(&session.settings);
             let mut replies = Vec::new();
-            for attendee in attendees {
-                replies.push(reply(session, tx, &attendee, &organizer, &uid, range)?);
+            let mut written = 0;
+            for attendee in &inquiry.attendees {
+                let reply = reply(session, tx, attendee, &inquiry, &work)?;
+                written += reply.calendar.as_ref().map_or(0, String::len);
+                replies.push(reply);
+                work.go_on(written)?;
             }
-            Ok(replies)
+            Ok(Writer::document(&Name::caldav("schedule-response"), |writer| {
+                replies.iter().for_each(|reply| write(writer, reply));
+            }))
         })
         .await?;
-    let body = Writer::document(&Name::caldav("schedule-response"), |writer| {
-        replies.iter().for_each(|reply| write(writer, reply));
-    });
     Ok(answer::xml(StatusCode::OK, body))
+}
+
+impl Inquiry {
+    fn parse(session: &Session, body: &[u8]) -> Result<Self> {
+        let limits = session.settings.objects.ical;
+        let invalid = || DavError::forbidden(Name::caldav("valid-calendar-data"));
+        let mut calendar = Component::parse(body, &limits).map_err(|_| invalid())?;
+        let method = calendar.line("METHOD").map(|line| line.value().trim().to_ascii_uppercase());
+        let wrong = || DavError::forbidden(Name::caldav("valid-scheduling-message"));
+        if method.as_deref() != Some("REQUEST") {
+            return Err(wrong());
+        }
+        calendar.lines.retain(|line| line.name() != "METHOD");
+        let object = CalendarObject::of(calendar).map_err(|_| wrong())?;
+        if object.kind() != ComponentKind::FreeBusy {
+            return Err(wrong());
+        }
+        let part = object.parts().next().ok_or_else(wrong)?;
+        let organizer = part.line("ORGANIZER").cloned().ok_or_else(wrong)?;
+        let own = format!("mailto:{}", session.actor.account.address);
+        // RFC 6638 §5.1: CALDAV:organizer-allowed.
+        if !organizer.value().trim().eq_ignore_ascii_case(&own) {
+            return Err(DavError::forbidden(Name::caldav("organizer-allowed")));
+        }
+        let range = range_of(&object, part, &limits).ok_or_else(wrong)?;
+        // Whoever is named twice is asked once.
+        let mut asked = HashSet::new();
+        let named = part.lines_named("ATTENDEE");
+        let attendees: Vec<Line> = named
+            .filter(|line| asked.insert(line.value().trim().to_lowercase()))
+            .cloned()
+            .collect();
+        if attendees.is_empty() || attendees.len() > ATTENDEES_MAX {
+            return Err(wrong());
+        }
+        Ok(Self { uid: object.uid().to_owned(), organizer, range, attendees })
+    }
 }
 
 fn range_of(object: &CalendarObject, part: &Component, limits: &ical::Limits) -> Option<TimeRange> {
@@ -79,9 +106,8 @@ fn reply(
     session: &Session,
     tx: &mut storage::ReadTx<'_>,
     attendee: &Line,
-    organizer: &Line,
-    uid: &str,
-    range: TimeRange,
+    inquiry: &Inquiry,
+    work: &Work,
 ) -> Result<Reply> {
     let href = attendee.value().trim().to_owned();
     let unknown =
@@ -95,10 +121,18 @@ fn reply(
     let Some(found) = found.filter(|found| found.domain == own && !found.mail_only) else {
         return Ok(unknown(href));
     };
-    let busy = of_account(session, tx, &found, range)?;
+    let busy = match of_account(session, tx, &found, inquiry.range, work) {
+        Ok(busy) => busy,
+        Err(DavError::Storage(error)) => return Err(error.into()),
+        // RFC 5546 §3.6: what others are told does not hang on one person's calendar.
+        Err(_) => {
+            let status = "5.1;Could not complete delivery";
+            return Ok(Reply { attendee: href, status, calendar: None });
+        }
+    };
     let mut part = busy.component(stamp(session));
-    part.put(Line::new("UID", ical::escape_text(uid)));
-    part.put(organizer.clone());
+    part.put(Line::new("UID", ical::escape_text(&inquiry.uid)));
+    part.put(inquiry.organizer.clone());
     part.put(attendee.clone());
     let mut calendar = new_calendar();
     calendar.lines.push(Line::new("METHOD", "REPLY"));

@@ -17,8 +17,10 @@ pub struct Settings {
     pub xml: xml::Limits,
     /// Objects that one answer tells of; above it the answer is cut (RFC 6578 §3.6) or refused.
     pub results_max: usize,
-    /// Bytes of objects that one answer holds.
+    /// Bytes of an answer about many resources.
     pub answer_bytes_max: usize,
+    /// How long such an answer may take to make.
+    pub answer_time: Duration,
     /// How long a body may take to arrive.
     pub body_timeout: Duration,
 }
@@ -31,6 +33,7 @@ impl Default for Settings {
             xml: xml::Limits::default(),
             results_max: 100_000,
             answer_bytes_max: 256 * 1024 * 1024,
+            answer_time: Duration::from_secs(60),
             body_timeout: Duration::from_secs(300),
         }
     }

@@ -48,7 +48,7 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
     }
     let plan = match properties::plan_new(&properties) {
         Ok(plan) => plan,
-        Err(refused) => return Ok(refusal(makes_calendar, &properties, &refused, &request)),
+        Err(refused) => return Ok(refusal(makes_calendar, &properties, &refused, &request).await),
     };
     let kind = match (makes_calendar, plan.kind) {
         (true, None | Some(Some(CollectionKind::Calendar | CollectionKind::Folder))) => {
@@ -96,7 +96,7 @@ fn require_xml(request: &Request) -> Result<()> {
 }
 
 /// RFC 5689 §3, RFC 4791 §5.3.1.2: nothing was made; why, property by property.
-fn refusal(
+async fn refusal(
     makes_calendar: bool,
     properties: &[crate::xml::Element],
     refused: &[Refused],
@@ -116,7 +116,7 @@ fn refusal(
     let mut multistatus = Multistatus::with_root(root);
     let names: Vec<&Name> = properties.iter().map(|element| &element.name).collect();
     multistatus.propstats(|response| tell(response, &names, refused));
-    let mut answer = answer::multistatus(multistatus.finish(), &request.headers);
+    let mut answer = answer::multistatus(multistatus.finish(), &request.headers).await;
     *answer.status_mut() = match makes_calendar {
         true => StatusCode::MULTI_STATUS,
         false => StatusCode::FAILED_DEPENDENCY,

@@ -9,6 +9,7 @@ use crate::path::Place;
 use crate::request::{Depth, Request};
 use crate::resource::{self, Resource};
 use crate::service::Session;
+use crate::work::{Work, too_much};
 use crate::xml::{Multistatus, Name, PropertyRequest};
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
@@ -30,7 +31,7 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
                 all = resource::members(tx, &session.actor, &found)?;
             }
             if all.len() > max {
-                return Err(DavError::forbidden(Name::dav("number-of-matches-within-limits")));
+                return Err(too_much());
             }
             if !without_root {
                 all.insert(0, found);
@@ -38,7 +39,7 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
             render(session, tx, &all, &wanted, brief)
         })
         .await?;
-    Ok(answer::multistatus(body, &request.headers))
+    Ok(answer::multistatus(body, &request.headers).await)
 }
 
 fn render(
@@ -50,10 +51,12 @@ fn render(
 ) -> Result<Vec<u8>> {
     let mut describer = Describer::new(&session.actor, &session.settings, session.now());
     let mut multistatus = Multistatus::new();
+    let work = Work::new(&session.settings);
     for resource in all {
         describer.read(tx, resource)?;
         let locks = describer.locks_on(resource);
         describer.described(resource, &locks, None).respond(&mut multistatus, wanted, brief);
+        work.go_on(multistatus.len())?;
     }
     Ok(multistatus.finish())
 }

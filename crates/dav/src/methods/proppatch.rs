@@ -33,7 +33,7 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
         let names: Vec<&Name> = changes.iter().map(PropertyChange::name).collect();
         tell(response, &names, &refused);
     });
-    Ok(answer::multistatus(multistatus.finish(), &request.headers))
+    Ok(answer::multistatus(multistatus.finish(), &request.headers).await)
 }
 
 /// What became of each property: refused ones with their reasons, all others depend on them.

@@ -10,6 +10,7 @@ use crate::error::{DavError, Result};
 use crate::request::{Depth, Request};
 use crate::resource::Resource;
 use crate::service::Session;
+use crate::work::Work;
 use crate::xml::{AddressbookQuery, Name};
 
 pub(crate) async fn query(
@@ -29,13 +30,14 @@ pub(crate) async fn query(
     let brief = request.is_brief();
     let body = session
         .read(move |session, tx| {
-            let found = find_matching(tx, &collection, &query.filter)?;
+            let work = Work::new(&session.settings);
+            let found = find_matching(tx, &collection, &query.filter, &work)?;
             let zone = TimeZone::UTC;
             let AddressbookQuery { request, limit, .. } = &query;
             render(session, tx, &owner, *collection, found, request, *limit, &zone, brief)
         })
         .await?;
-    Ok(answer::multistatus(body, &request.headers))
+    Ok(answer::multistatus(body, &request.headers).await)
 }
 
 /// The cards that match, by name.
@@ -43,11 +45,13 @@ fn find_matching(
     tx: &mut ReadTx<'_>,
     collection: &Collection,
     filter: &CardFilter,
+    work: &Work,
 ) -> Result<Vec<Object>> {
     let mut all = tx.list_objects(collection.id)?;
     if !filter.properties.is_empty() {
         let mut found = Vec::new();
         for chunk in all.chunks(CHUNK) {
+            work.go_on(0)?;
             let bytes = load(tx, chunk)?;
             let matching = chunk
                 .iter()

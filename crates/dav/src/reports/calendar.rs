@@ -15,6 +15,7 @@ use crate::error::{DavError, Result};
 use crate::request::{Depth, Request};
 use crate::resource::{Resource, href_of};
 use crate::service::Session;
+use crate::work::Work;
 use crate::xml::{CalendarQuery, Multistatus, Name, PropertyRequest, Status};
 
 /// LIMIT: objects of which the data is in memory at a time.
@@ -39,12 +40,13 @@ pub(crate) async fn query(
     let body = session
         .read(move |session, tx| {
             let zone = floating(query.zone.as_ref(), collection.timezone.as_deref());
-            let found = find_matching(session, tx, &collection, &query.filter, &zone)?;
+            let work = Work::new(&session.settings);
+            let found = find_matching(session, tx, &collection, &query.filter, &zone, &work)?;
             let CalendarQuery { request, limit, .. } = &query;
             render(session, tx, &owner, *collection, found, request, *limit, &zone, brief)
         })
         .await?;
-    Ok(answer::multistatus(body, &request.headers))
+    Ok(answer::multistatus(body, &request.headers).await)
 }
 
 /// The objects that match, by name.
@@ -54,6 +56,7 @@ fn find_matching(
     collection: &Collection,
     filter: &ComponentFilter,
     zone: &TimeZone,
+    work: &Work,
 ) -> Result<Vec<Object>> {
     let before = filter.preselection();
     let (sure, doubtful) = match (before.kind, &before.range) {
@@ -74,16 +77,13 @@ fn find_matching(
     for chunk in doubtful.chunks(CHUNK) {
         let ids: Vec<ObjectId> = chunk.iter().map(|object| object.id).collect();
         let bytes = tx.load_object_bytes(&ids)?;
-        found.extend(
-            chunk
-                .iter()
-                .filter(|object| {
-                    bytes
-                        .get(&object.id)
-                        .is_some_and(|bytes| calendar_data::matches(bytes, filter, zone, limits))
-                })
-                .cloned(),
-        );
+        for object in chunk {
+            work.go_on(0)?;
+            let bytes = bytes.get(&object.id);
+            if bytes.is_some_and(|bytes| calendar_data::matches(bytes, filter, zone, limits)) {
+                found.push(object.clone());
+            }
+        }
     }
     found.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(found)
@@ -121,7 +121,7 @@ pub(super) fn render(
     let shared = Arc::new(collection);
     let mut multistatus = Multistatus::new();
     let mut describer = Describer::new(&session.actor, &session.settings, session.now());
-    let mut budget = session.settings.answer_bytes_max;
+    let mut work = Work::new(&session.settings);
     for chunk in found.chunks(CHUNK) {
         let resources: Vec<Resource> = chunk
             .iter()
@@ -133,14 +133,11 @@ pub(super) fn render(
         let data = if wants_data(request) { load(tx, chunk)? } else { HashMap::new() };
         for resource in &resources {
             describer.read(tx, resource)?;
-            let data = select(session, resource, &data, request, zone)?;
-            let spent = data.as_ref().map_or(0, String::len);
-            budget = budget
-                .checked_sub(spent)
-                .ok_or_else(|| DavError::forbidden(Name::dav("number-of-matches-within-limits")))?;
+            let data = select(session, resource, &data, request, zone, &mut work)?;
             let locks = describer.locks_on(resource);
             let described = describer.described(resource, &locks, data.as_deref());
             described.respond(&mut multistatus, request, brief);
+            work.go_on(multistatus.len())?;
         }
     }
     if truncated {
@@ -161,13 +158,15 @@ pub(crate) fn load(tx: &mut ReadTx<'_>, objects: &[Object]) -> Result<HashMap<Ob
     Ok(tx.load_object_bytes(&ids)?)
 }
 
-/// What was asked for of an object's data.
+/// What was asked for of an object's data. What cannot be given has cost as much as the most that
+/// can.
 pub(crate) fn select(
     session: &Session,
     resource: &Resource,
     data: &HashMap<ObjectId, Vec<u8>>,
     request: &PropertyRequest,
     zone: &TimeZone,
+    work: &mut Work,
 ) -> Result<Option<String>> {
     let Resource::Object(_, collection, _, object) = resource else { return Ok(None) };
     let limits = &session.settings.objects.ical;
@@ -182,5 +181,10 @@ pub(crate) fn select(
     if !is_calendar || wanted.version.as_deref().is_some_and(|version| version != "2.0") {
         return Err(DavError::forbidden(Name::caldav("supported-calendar-data")));
     }
-    Ok(bytes.and_then(|bytes| calendar_data::select(bytes, wanted, zone, limits)))
+    let Some(bytes) = bytes else { return Ok(None) };
+    let selected = calendar_data::select(bytes, wanted, zone, limits);
+    if selected.is_none() {
+        work.waste(limits.bytes_max);
+    }
+    Ok(selected)
 }

@@ -9,6 +9,7 @@ use crate::path::{Place, path_of};
 use crate::request::Request;
 use crate::resource::{self, Resource};
 use crate::service::Session;
+use crate::work::{Work, too_much};
 use crate::xml::{Element, ExpandedProperty, Multistatus, Name, Status, Writer};
 
 /// LIMIT: resources that one property leads to.
@@ -33,7 +34,8 @@ pub(crate) async fn run(
             let mut walk = Walk {
                 session,
                 resources_left: RESOURCES_MAX,
-                bytes_left: session.settings.answer_bytes_max,
+                work: Work::new(&session.settings),
+                written: 0,
             };
             let told = walk.tell(tx, &found, &properties, 0)?;
             multistatus.response(&found.href(), |response| {
@@ -45,7 +47,7 @@ pub(crate) async fn run(
             Ok(multistatus.finish())
         })
         .await?;
-    Ok(answer::multistatus(body, &request.headers))
+    Ok(answer::multistatus(body, &request.headers).await)
 }
 
 /// What a resource has of what is asked for.
@@ -60,7 +62,8 @@ struct Told {
 struct Walk<'s> {
     session: &'s Session,
     resources_left: usize,
-    bytes_left: usize,
+    work: Work,
+    written: usize,
 }
 
 impl Walk<'_> {
@@ -88,7 +91,8 @@ impl Walk<'_> {
                 told.missing.push(property.name.clone());
                 continue;
             }
-            self.bytes_left = self.bytes_left.checked_sub(xml.len()).ok_or_else(too_much)?;
+            self.written += xml.len();
+            self.work.go_on(self.written)?;
             // What a dead property says, anybody may have written: it leads nowhere.
             let leads_on = !property.within.is_empty() && described.is_live(&property.name);
             if !leads_on || depth >= DEPTH_MAX {
@@ -124,10 +128,6 @@ impl Walk<'_> {
             Err(_) => Ok((href, None)),
         }
     }
-}
-
-fn too_much() -> DavError {
-    DavError::forbidden(Name::dav("number-of-matches-within-limits"))
 }
 
 /// Where a property leads.

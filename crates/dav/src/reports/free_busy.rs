@@ -12,6 +12,7 @@ use crate::calendar_data::{self, floating};
 use crate::error::{DavError, Result};
 use crate::resource::Resource;
 use crate::service::Session;
+use crate::work::{Work, too_much};
 use crate::xml::Name;
 
 /// LIMIT: objects of which the data is in memory at a time.
@@ -27,7 +28,8 @@ pub(crate) async fn query(session: &Session, found: Resource, range: TimeRange) 
     let body = session
         .read(move |session, tx| {
             let mut busy = BusyTimes::new(range, &[format!("mailto:{}", owner.address)]);
-            add(session, tx, &collection, &range, &mut busy)?;
+            let work = Work::new(&session.settings);
+            add(session, tx, &collection, &mut busy, &work)?;
             let mut calendar = new_calendar();
             calendar.components.push(busy.component(stamp(session)));
             Ok(calendar.render())
@@ -45,11 +47,12 @@ pub(crate) fn of_account(
     tx: &mut ReadTx<'_>,
     account: &Account,
     range: TimeRange,
+    work: &Work,
 ) -> Result<BusyTimes> {
     let mut busy = BusyTimes::new(range, &[format!("mailto:{}", account.address)]);
     for collection in tx.list_collections(account.id, Home::Calendars)? {
         if collection.kind == CollectionKind::Calendar && !collection.transparent {
-            add(session, tx, &collection, &range, &mut busy)?;
+            add(session, tx, &collection, &mut busy, work)?;
         }
     }
     Ok(busy)
@@ -59,18 +62,23 @@ fn add(
     session: &Session,
     tx: &mut ReadTx<'_>,
     collection: &Collection,
-    range: &TimeRange,
     busy: &mut BusyTimes,
+    work: &Work,
 ) -> Result<()> {
     let zone = floating(None, collection.timezone.as_deref());
     let components = Components::EVENT | Components::FREE_BUSY;
-    let window = calendar_data::window(range);
+    let window = calendar_data::window(&busy.range());
     let found = tx.find_in_range(collection.id, components, &window)?;
     let limits = &session.settings.objects.ical;
     for chunk in found.chunks(CHUNK) {
         let ids: Vec<ObjectId> = chunk.iter().map(|one| one.object.id).collect();
         for bytes in tx.load_object_bytes(&ids)?.values() {
-            calendar_data::add_busy(busy, bytes, &zone, limits);
+            work.go_on(0)?;
+            // RFC 4791 §7.10: what is left out would be free.
+            calendar_data::add_busy(busy, bytes, &zone, limits).map_err(|error| {
+                tracing::debug!(%error, "free and busy times refused");
+                too_much()
+            })?;
         }
     }
     Ok(())

@@ -15,6 +15,7 @@ use crate::path::{Place, path_of};
 use crate::request::Request;
 use crate::resource::{self, Resource, Target, href_of};
 use crate::service::Session;
+use crate::work::Work;
 use crate::xml::{Multiget, Multistatus, Name, Status};
 
 /// LIMIT: objects of which the data is in memory at a time.
@@ -32,7 +33,7 @@ pub(crate) async fn run(
     let brief = request.is_brief();
     let body =
         session.read(move |session, tx| render(session, tx, &found, &multiget, brief)).await?;
-    Ok(answer::multistatus(body, &request.headers))
+    Ok(answer::multistatus(body, &request.headers).await)
 }
 
 /// A collection, the path of its members, and where their floating times are looked at from.
@@ -55,7 +56,7 @@ fn render(
     let mut multistatus = Multistatus::new();
     let mut describer = Describer::new(&session.actor, &session.settings, session.now());
     let mut shelves: HashMap<String, Option<Shelf>> = HashMap::new();
-    let mut budget = session.settings.answer_bytes_max;
+    let mut work = Work::new(&session.settings);
     let mut told: std::collections::HashSet<&str> = std::collections::HashSet::new();
     let hrefs: Vec<&String> = multiget.hrefs.iter().filter(|href| told.insert(href)).collect();
     for chunk in hrefs.chunks(CHUNK) {
@@ -73,13 +74,11 @@ fn render(
             };
             let resource = Resource::Object(owner, collection, path, Box::new(object));
             describer.read(tx, &resource)?;
-            let data = select(session, &resource, &data, &multiget.request, &zone)?;
-            budget = budget
-                .checked_sub(data.as_ref().map_or(0, String::len))
-                .ok_or_else(|| DavError::forbidden(Name::dav("number-of-matches-within-limits")))?;
+            let data = select(session, &resource, &data, &multiget.request, &zone, &mut work)?;
             let locks = describer.locks_on(&resource);
             let described = describer.described(&resource, &locks, data.as_deref());
             described.respond(&mut multistatus, &multiget.request, brief);
+            work.go_on(multistatus.len())?;
         }
     }
     Ok(multistatus.finish())

@@ -65,7 +65,7 @@ pub(crate) async fn search(
             render(session, tx, &found, &search.request, brief, truncated)
         })
         .await?;
-    Ok(answer::multistatus(body, &request.headers))
+    Ok(answer::multistatus(body, &request.headers).await)
 }
 
 /// Those whom somebody may know.
@@ -184,7 +184,7 @@ pub(crate) async fn matching(
             render(session, tx, &kept, &matching.request, brief, false)
         })
         .await?;
-    Ok(answer::multistatus(body, &request.headers))
+    Ok(answer::multistatus(body, &request.headers).await)
 }
 
 /// DAV:acl-principal-prop-set (RFC 3744 §9.2): of those that the resource's list names.
@@ -219,5 +219,5 @@ pub(crate) async fn of_acl(
             render(session, tx, &all, &wanted, brief, false)
         })
         .await?;
-    Ok(answer::multistatus(body, &request.headers))
+    Ok(answer::multistatus(body, &request.headers).await)
 }

@@ -12,6 +12,7 @@ use crate::properties::{parse_sync_token, sync_token};
 use crate::request::{Depth, Request};
 use crate::resource::{Resource, href_of};
 use crate::service::Session;
+use crate::work::Work;
 use crate::xml::{Multistatus, Name, Status, SyncCollection, SyncLevel};
 
 pub(crate) async fn run(
@@ -66,6 +67,7 @@ pub(crate) async fn run(
             let shared = Arc::new(collection);
             let mut multistatus = Multistatus::new();
             let mut describer = Describer::new(&session.actor, &session.settings, session.now());
+            let work = Work::new(&session.settings);
             for object in put {
                 let (owner, shared, href) = (owner.clone(), shared.clone(), href.clone());
                 let resource = Resource::Object(owner, shared, href, Box::new(object));
@@ -73,6 +75,7 @@ pub(crate) async fn run(
                 let locks = describer.locks_on(&resource);
                 let described = describer.described(&resource, &locks, None);
                 described.respond(&mut multistatus, &sync.request, brief);
+                work.go_on(multistatus.len())?;
             }
             // RFC 6578 §3.5.2: a status, and no properties.
             for name in gone {
@@ -87,5 +90,5 @@ pub(crate) async fn run(
             Ok(multistatus.finish())
         })
         .await?;
-    Ok(answer::multistatus(body, &request.headers))
+    Ok(answer::multistatus(body, &request.headers).await)
 }

@@ -63,6 +63,11 @@ impl BusyTimes {
         Self { range, users, periods: Vec::new() }
     }
 
+    /// What they are told of.
+    pub fn range(&self) -> TimeRange {
+        self.range
+    }
+
     /// Adds what an object makes of the person's time.
     pub fn add(
         &mut self,
