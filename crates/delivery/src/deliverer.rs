@@ -142,14 +142,14 @@ impl<'a> SortingOne<'a> {
             tracing::info!(account = %self.arrival.account, failure, "a script failed");
         }
         self.plan.failure = failure;
-        self.plan.filings = vec![filing::usual()];
+        self.plan.filings = vec![Filing::usual()];
         self.implicit = Some(0);
         Ok(())
     }
 
     fn take(&mut self, outcome: Outcome, unseen: &HashSet<[u8; 32]>) {
         let mut versions = Versions::new(&outcome, self.arrival.message);
-        let came_back = redirect::came_back(self.arrival.message, self.rules);
+        let loops = redirect::loops(self.arrival.message, self.rules);
         for action in &outcome.actions {
             match action {
                 Action::Keep(keep) => {
@@ -157,16 +157,16 @@ impl<'a> SortingOne<'a> {
                         self.implicit = Some(self.plan.filings.len());
                     }
                     let (message, flags) = (versions.stored(keep.version), &keep.flags);
-                    let kept = Filing { message, flags: filing::flags(flags), ..filing::usual() };
+                    let kept = Filing { message, flags: filing::flags(flags), ..Filing::usual() };
                     self.plan.filings.push(kept);
                 }
                 Action::FileInto(into) => {
                     let message = versions.stored(into.version);
                     self.plan.filings.push(Filing { message, ..filing::file_into(into) });
                 }
-                Action::Redirect(to) if came_back || self.rules.is_own(&to.address) => {
+                Action::Redirect(to) if loops || self.rules.is_own(&to.address) => {
                     // RFC 5228 §10: a loop is ended, and the message is not lost for that.
-                    self.plan.filings.push(filing::usual());
+                    self.plan.filings.push(Filing::usual());
                 }
                 Action::Redirect(to) => {
                     let message = versions.sent(to.version, self.rules);
@@ -260,11 +260,11 @@ impl<'a> SortingOne<'a> {
         if rules.redirections.is_empty()
             // Spam is not sent on: it would be this server's in the eyes of others.
             || self.arrival.placement == Placement::Junk
-            || redirect::came_back(message, rules)
+            || redirect::loops(message, rules)
         {
             return;
         }
-        let copy = Arc::new(PreparedMessage::new(redirect::forwarded(message, rules)));
+        let copy = Arc::new(PreparedMessage::new(redirect::forwarded(message, message, rules)));
         for redirection in &rules.redirections {
             let to = Redirect { address: redirection.target.clone(), ..Redirect::default() };
             self.redirect(&to, copy.clone());
@@ -330,7 +330,8 @@ impl<'o> Versions<'o> {
     /// To be sent on.
     fn sent(&mut self, version: Version, rules: &Ready) -> Arc<PreparedMessage> {
         let bytes = self.outcome.version(version, self.message);
-        let make = || Arc::new(PreparedMessage::new(redirect::forwarded(bytes, rules)));
+        let make =
+            || Arc::new(PreparedMessage::new(redirect::forwarded(bytes, self.message, rules)));
         match self.sent.get_mut(version.0) {
             Some(slot) => slot.get_or_insert_with(make).clone(),
             None => make(),

@@ -30,8 +30,3 @@ pub(crate) fn file_into(action: &FileInto) -> Filing {
 pub(crate) fn copy(fcc: &Fcc) -> Filing {
     Filing { message: None, destination: destination(&fcc.mailbox), flags: flags(&fcc.flags) }
 }
-
-/// Where it goes without a script.
-pub(crate) fn usual() -> Filing {
-    Filing { message: None, destination: Destination::Usual, flags: Flags::default() }
-}

@@ -1,7 +1,8 @@
 //! Copies sent on to other addresses (RFC 5228 §4.2, R-ADDR-10).
 //!
-//! A copy says in Delivered-To (RFC 9228) whose it was. What says so of this account came back,
-//! and is not sent on again.
+//! A copy says in Delivered-To (RFC 9228) whose it was, and whose the message was before, whatever
+//! a script made of it. What says so of this account came back, and is not sent on again; nor is
+//! what was sent on too often.
 
 use std::sync::Arc;
 
@@ -13,19 +14,42 @@ use storage::{Address, Arrival, Outgoing, PreparedMessage, SpoolEntry, SpoolReci
 use crate::rules::Ready;
 use crate::settings::Settings;
 
-/// Whether a message was sent on by this account before.
-pub(crate) fn came_back(message: &[u8], rules: &Ready) -> bool {
-    header_fields(message).filter(|field| field.is("Delivered-To")).any(|field| {
-        let value = String::from_utf8_lossy(field.value);
-        rules.is_own(value.trim().trim_matches(['<', '>']))
-    })
+/// LIMIT: times that a message was delivered before it is not sent on any more. Accounts that send
+/// on to one another multiply a message at each of them.
+const DELIVERED_MAX: usize = 8;
+/// LIMIT: RFC 5321 §6.3 has at least 100 servers on a message's way.
+const RECEIVED_MAX: usize = 100;
+
+/// Whether a message was sent on by this account before, or by so many that it is in a loop.
+pub(crate) fn loops(message: &[u8], rules: &Ready) -> bool {
+    let (mut delivered, mut received) = (0, 0);
+    for field in header_fields(message) {
+        if field.is("Received") {
+            received += 1;
+        } else if field.is("Delivered-To") {
+            delivered += 1;
+            let value = String::from_utf8_lossy(field.value);
+            if rules.is_own(value.trim().trim_matches(['<', '>'])) {
+                return true;
+            }
+        }
+    }
+    delivered >= DELIVERED_MAX || received > RECEIVED_MAX
 }
 
-/// The message as it is sent on.
-pub(crate) fn forwarded(message: &[u8], rules: &Ready) -> Vec<u8> {
-    let rest = without_return_path(message);
-    let field = format!("Delivered-To: {}\r\n", rules.address);
-    [field.as_bytes(), rest].concat()
+/// A version of the message that came as `original`, as it is sent on.
+pub(crate) fn forwarded(version: &[u8], original: &[u8], rules: &Ready) -> Vec<u8> {
+    let rest = without_return_path(version);
+    let mut bytes = format!("Delivered-To: {}\r\n", rules.address).into_bytes();
+    // What a script enclosed in another message has lost its trace.
+    let traces = |message| header_fields(message).filter(|field| field.is("Delivered-To"));
+    if traces(rest).count() < traces(original).count() {
+        for field in traces(original) {
+            bytes.extend_from_slice(original.get(field.range).unwrap_or_default());
+        }
+    }
+    bytes.extend_from_slice(rest);
+    bytes
 }
 
 /// RFC 5321 §4.4: what is sent on goes without a Return-Path.

@@ -3,7 +3,7 @@
 //! Every verb is a method on one of the three types here; the files that implement them are
 //! named by what they are about (`directory/`, `mailbox/`, `message/`, `spool.rs`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ids::{AccountId, CollectionId, ContentId, ModSeq, Timestamp, UidSet};
 
@@ -43,6 +43,8 @@ pub struct WriteTx<'a> {
     pub(crate) contents: BTreeMap<[u8; 32], ContentId>,
     /// Blobs found or written in this transaction, by their hashes.
     pub(crate) bodies: BTreeMap<[u8; 32], i64>,
+    /// Messages remembered in this transaction (RFC 7352).
+    pub(crate) seen: BTreeSet<(AccountId, [u8; 32])>,
     /// Destinations for which something became due.
     pub(crate) spooled: BTreeMap<String, Timestamp>,
 }
@@ -130,6 +132,7 @@ impl<'a> WriteTx<'a> {
             deltas: Vec::new(),
             contents: BTreeMap::new(),
             bodies: BTreeMap::new(),
+            seen: BTreeSet::new(),
             spooled: BTreeMap::new(),
         }
     }

@@ -63,3 +63,30 @@ fn loops_end_and_spam_stays() {
         }
     });
 }
+
+/// Scripts of two accounts that send on to each other cannot take away what ends their loop.
+#[test]
+fn scripts_cannot_hide_a_loop() {
+    on_both_engines(|scene| {
+        let before = format!("Delivered-To: max@example.test\r\n{HELLO}");
+        for script in [
+            "require \"editheader\"; deleteheader \"Delivered-To\"; redirect \"x@y.test\";",
+            "require \"enclose\"; enclose \"see below\"; redirect \"x@y.test\";",
+        ] {
+            scene.script(script);
+            scene.arrive("a@b.test", "julie@example.test", &before);
+            let sent = scene.sent();
+            let trace = "Delivered-To: julie@example.test\r\nDelivered-To: max@example.test\r\n";
+            assert!(sent[0].text.starts_with(trace), "{script} {sent:?}");
+        }
+        // Nor can many accounts multiply a message without end.
+        let fields = |count: usize| -> String {
+            (0..count).map(|at| format!("Delivered-To: a{at}@b.test\r\n")).collect()
+        };
+        for (count, sent) in [(7, 1), (8, 0)] {
+            let message = format!("{}{HELLO}", fields(count));
+            scene.arrive("a@b.test", "julie@example.test", &message);
+            assert_eq!((scene.sent().len(), scene.count("INBOX")), (sent, 1 - sent), "{count}");
+        }
+    });
+}

@@ -19,9 +19,10 @@ pub(crate) const COMMANDS: &[CommandRow] = &[
 
 /// RFC 5293 §6: what a site may forbid. These say how the message came here, and who signed for
 /// it.
-const NOT_ADDED: [&str; 6] = [
+const NOT_ADDED: [&str; 7] = [
     "Received",
     "Auto-Submitted",
+    "Delivered-To",
     "Return-Path",
     "Authentication-Results",
     "Original-Subject",

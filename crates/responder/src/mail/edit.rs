@@ -4,9 +4,9 @@ use crate::compose::push_field;
 use crate::error::Trouble;
 use crate::mail::{Bytes, Mail, MailField};
 
-/// RFC 5293 §6: these can neither be removed nor changed. Those of RFC 5703 §5 are protected
-/// where `replace` made them.
-const PROTECTED: [&str; 2] = ["Received", "Auto-Submitted"];
+/// RFC 5293 §6: these can neither be removed nor changed; Delivered-To ends loops. Those of
+/// RFC 5703 §5 are protected where `replace` made them.
+const PROTECTED: [&str; 3] = ["Received", "Auto-Submitted", "Delivered-To"];
 
 /// Which of several fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -189,6 +189,7 @@ fn editheader() {
         // RFC 5293 §7
         ("addheader \"A\" \"x\"; deleteheader :index 1 \"A\";", "A: 1\r\nB: 2\r\nA: 3\r\n\r\nbody"),
         ("addheader \"Received\" \"x\";", "unchanged"),
+        ("addheader \"delivered-to\" \"x\";", "unchanged"),
         ("addheader \"X\" \"a\r\nBcc: b\";", "X: a Bcc: b\r\nA: 1\r\nB: 2\r\nA: 3\r\n\r\nbody"),
     ] {
         assert_eq!(edited(script), expect, "{script}");

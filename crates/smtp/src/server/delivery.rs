@@ -180,9 +180,14 @@ impl Plan {
                         .map(|original| original.as_str()),
                 },
             };
-            let verdict = sorter.sort(arrival).await?;
+            let verdict = match sorter.sort(arrival).await {
+                Ok(verdict) => Some(verdict),
+                // Its account is gone, say: storing it says so, of this recipient alone.
+                Err(error) if concerns_one_recipient(&error) => None,
+                Err(error) => return Err(error.into()),
+            };
             if let Some(slot) = self.verdicts.get_mut(at) {
-                *slot = Some(verdict);
+                *slot = verdict;
             }
         }
         let mut refusals = self.verdicts.iter().map(|verdict| match verdict {

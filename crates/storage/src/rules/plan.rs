@@ -14,6 +14,9 @@ use crate::mailbox::{MailboxName, SpecialUse};
 use crate::message_store::Delivery;
 use crate::{AccountTx, Placement, PreparedMessage, Result, SpoolEntry, StorageError};
 
+/// What the owner is told of a version that is not stored or sent.
+const TOO_BIG: &str = "the message became too big";
+
 /// Decides what becomes of messages for accounts that have rules.
 pub trait Sorter: Send + Sync {
     /// What is to be done with a message. [`StorageError::Conflict`] in the transaction that does
@@ -109,6 +112,13 @@ pub struct Filing {
     pub flags: Flags,
 }
 
+impl Filing {
+    /// The message as it came, where it would be without rules.
+    pub fn usual() -> Self {
+        Self { message: None, destination: Destination::Usual, flags: Flags::default() }
+    }
+}
+
 /// Where a message is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
@@ -187,7 +197,7 @@ impl AccountTx<'_, '_> {
     /// claims of [`DeliveryPlan::sends`], in their order.
     ///
     /// # Errors
-    /// [`StorageError::OverQuota`] before anything was written; [`StorageError::Conflict`] where
+    /// [`StorageError::OverQuota`] and [`StorageError::TooBig`] before anything was written; [`StorageError::Conflict`] where
     /// the message came twice at once, and has to be sorted again.
     pub fn deliver_planned(
         &mut self,
@@ -196,12 +206,17 @@ impl AccountTx<'_, '_> {
         delivery: &Delivery,
     ) -> Result<Vec<Claimed>> {
         self.require_own()?;
-        self.check_plan(message, plan)?;
+        // Where all that a script made of it is too big to be sent, it would be lost.
+        let fallback = (plan.filings.is_empty()
+            && plan.sends.iter().any(|send| self.is_too_big(&send.message)))
+        .then(Filing::usual);
+        let filings: Vec<&Filing> = plan.filings.iter().chain(&fallback).collect();
+        self.check_plan(message, &filings)?;
         for mark in &plan.seen {
             self.remember_seen(&mark.key, mark.seconds, mark.unseen)?;
         }
         let mut work = Work { message, delivery, filed: Vec::new(), trouble: plan.failure.clone() };
-        for filing in &plan.filings {
+        for filing in filings {
             self.file(filing, &mut work)?;
         }
         let mut claimed = Vec::with_capacity(plan.sends.len());
@@ -215,14 +230,25 @@ impl AccountTx<'_, '_> {
     }
 
     /// Everything that may refuse it, before anything is written.
-    fn check_plan(&mut self, message: &Arc<PreparedMessage>, plan: &DeliveryPlan) -> Result<()> {
-        let stored = plan.filings.iter().map(|filing| filing.message.as_ref().unwrap_or(message));
-        let bytes: u64 = stored.map(|message| message.size()).sum();
-        self.check_quota(bytes.cast_signed(), plan.filings.len() as i64)?;
-        for message in plan.messages().chain([message]) {
-            self.check_message_size(message)?;
-        }
-        Ok(())
+    fn check_plan(&self, message: &Arc<PreparedMessage>, filings: &[&Filing]) -> Result<()> {
+        self.check_message_size(message)?;
+        let bytes: u64 = filings.iter().map(|filing| self.stored(filing, message).size()).sum();
+        self.check_quota(bytes.cast_signed(), filings.len() as i64)
+    }
+
+    /// Whether what a script made of a message is more than the store takes (R-ADDR-11). That is
+    /// no reason to refuse the message, which was not too big.
+    fn is_too_big(&self, version: &PreparedMessage) -> bool {
+        self.check_message_size(version).is_err()
+    }
+
+    /// What is stored of a filing: the message as it came, where the version of it is too big.
+    fn stored<'f>(
+        &self,
+        filing: &'f Filing,
+        message: &'f Arc<PreparedMessage>,
+    ) -> &'f Arc<PreparedMessage> {
+        filing.message.as_ref().filter(|version| !self.is_too_big(version)).unwrap_or(message)
     }
 
     /// Stores a message; where its mailbox cannot be had, where it would be without rules.
@@ -237,7 +263,10 @@ impl AccountTx<'_, '_> {
                 }
             },
         };
-        let message = filing.message.as_ref().unwrap_or(work.message);
+        let message = self.stored(filing, work.message);
+        if filing.message.as_ref().is_some_and(|version| self.is_too_big(version)) {
+            work.trouble.get_or_insert_with(|| TOO_BIG.to_owned());
+        }
         // RFC 5228 §2.10.3: what ends in one mailbox by two ways is stored there once.
         let place = (mailbox, message.hash);
         if work.filed.contains(&place) {
@@ -304,6 +333,10 @@ impl AccountTx<'_, '_> {
 
     /// Sends a message, if the right to do so is granted.
     fn send_planned(&mut self, send: &Outgoing, work: &mut Work<'_>) -> Result<Claimed> {
+        if self.is_too_big(&send.message) {
+            work.trouble.get_or_insert_with(|| TOO_BIG.to_owned());
+            return Ok(Claimed::Never);
+        }
         if let Some(claim) = &send.claim {
             let claimed = self.claim_answer(claim.source, &claim.sender, claim.window_secs)?;
             if claimed != Claimed::Now {
@@ -342,3 +375,6 @@ struct Work<'a> {
     filed: Vec<(Option<CollectionId>, ids::BlobId)>,
     trouble: Option<String>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,10 +19,13 @@ impl ReadTx<'_> {
 
 impl AccountTx<'_, '_> {
     /// Remembers a message. One that was taken for new (`unseen`) and is known by now came twice
-    /// at the same time: [`StorageError::Conflict`], and whoever delivers it looks again.
+    /// at the same time: [`StorageError::Conflict`], and whoever delivers it looks again. One that
+    /// this very transaction remembers is for two addresses of the account: both get it
+    /// (R-ADDR-4).
     pub fn remember_seen(&mut self, key: &[u8; 32], seconds: u64, unseen: bool) -> Result<()> {
         let (account, now) = (self.account, self.now);
-        if unseen && self.is_seen(account, key, now)? {
+        let is_first = self.seen.insert((account, *key));
+        if unseen && is_first && self.is_seen(account, key, now)? {
             return Err(StorageError::Conflict("the message was seen meanwhile"));
         }
         let seconds = i64::try_from(seconds).unwrap_or(i64::MAX).min(i64::from(u32::MAX));

@@ -517,6 +517,13 @@ fn messages_seen_are_remembered_for_a_while() {
             remember(false).unwrap();
             clock.advance_secs(60);
             assert!(!seen());
+            // One message for two addresses of the account.
+            let other = [4; 32];
+            let twice = store.with(julie, move |tx| {
+                tx.remember_seen(&other, 60, true)?;
+                tx.remember_seen(&other, 60, true)
+            });
+            twice.unwrap();
             remember(true).unwrap();
         },
     );
