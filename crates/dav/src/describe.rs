@@ -9,9 +9,10 @@ use storage::{
     StorageError,
 };
 
-use crate::properties::Described;
+use crate::properties::{Described, is_protected};
 use crate::resource::{Actor, Resource, href_of};
 use crate::settings::Settings;
+use crate::xml::{PropertyRequest, PropertySet};
 
 /// What is read for several resources of one owner, each of it once.
 pub(crate) struct Describer<'s> {
@@ -21,6 +22,7 @@ pub(crate) struct Describer<'s> {
     rights: HashMap<CollectionId, CollectionRights>,
     shares: HashMap<CollectionId, Vec<CollectionShare>>,
     dead: HashMap<CollectionId, Vec<DeadProperty>>,
+    reads_dead_of_objects: bool,
     objects_with_dead: HashMap<CollectionId, HashSet<ObjectId>>,
     /// Of the object that was read last: those of all would be as much as a quota is.
     dead_of_object: Option<(ObjectId, Vec<DeadProperty>)>,
@@ -38,12 +40,23 @@ impl<'s> Describer<'s> {
             rights: HashMap::new(),
             shares: HashMap::new(),
             dead: HashMap::new(),
+            reads_dead_of_objects: true,
             objects_with_dead: HashMap::new(),
             dead_of_object: None,
             locks: None,
             default_calendar: None,
             home_tags: HashMap::new(),
         }
+    }
+
+    /// For a request: what somebody stored with objects is not read for one that asks for what is
+    /// the server's alone, as most do.
+    pub(crate) fn for_request(mut self, wanted: &PropertyRequest) -> Self {
+        self.reads_dead_of_objects = match &wanted.properties {
+            PropertySet::Names | PropertySet::All(_) => true,
+            PropertySet::These(names) => !names.iter().all(is_protected),
+        };
+        self
     }
 
     /// Reads what is not known yet of a resource. An object is described before another is read.
@@ -87,7 +100,9 @@ impl<'s> Describer<'s> {
             if let Entry::Vacant(dead) = self.dead.entry(id) {
                 dead.insert(tx.load_dead_properties(id, None)?);
             }
-        } else if let Resource::Object(.., object) = resource {
+        } else if let Resource::Object(.., object) = resource
+            && self.reads_dead_of_objects
+        {
             self.read_dead_of(tx, id, object.id)?;
         }
         Ok(())
@@ -186,7 +201,11 @@ pub(crate) fn lock_place(resource: &Resource) -> Option<(Home, String)> {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::Fixture;
+    use super::*;
+    use crate::path::Place;
+    use crate::resource;
+    use crate::testing::{Fixture, file_href};
+    use crate::xml::Name;
 
     #[test]
     fn each_object_shows_its_own_properties() {
@@ -208,5 +227,33 @@ mod tests {
         let text = fixture.text(answer);
         let told: Vec<&str> = text.split("of /a").skip(1).filter_map(|at| at.get(..2)).collect();
         assert_eq!(told, ["</", "/x", "/z"], "{text}");
+    }
+
+    #[test]
+    fn what_is_stored_with_objects_is_read_where_it_is_asked_for() {
+        let fixture = Fixture::new();
+        assert_eq!(fixture.status("MKCOL", "/a", &[], ""), 201);
+        assert_eq!(fixture.status("PUT", "/a/x", &[], "1"), 201);
+        let patch = "<D:propertyupdate xmlns:D=\"DAV:\"><D:set><D:prop><q xmlns=\"q:\"/></D:prop>\
+            </D:set></D:propertyupdate>";
+        assert_eq!(fixture.status("PROPPATCH", "/a/x", &[], patch), 207);
+        let (etag, own) = (Name::dav("getetag"), Name::new("q:", "q").unwrap());
+        for (properties, is_read) in [
+            (PropertySet::These(vec![etag.clone()]), false),
+            (PropertySet::These(vec![etag, own]), true),
+            (PropertySet::All(Vec::new()), true),
+            (PropertySet::Names, true),
+        ] {
+            let wanted = PropertyRequest::of_set(properties.clone());
+            let place = Place::parse(&file_href("/a/x")).unwrap().unwrap();
+            let read = fixture.block_on(fixture.session.read(move |session, tx| {
+                let found = resource::find(tx, &session.actor, &place)?;
+                let describer = Describer::new(&session.actor, &session.settings, session.now());
+                let mut describer = describer.for_request(&wanted);
+                describer.read(tx, &found)?;
+                Ok(describer.dead_of_object.is_some())
+            }));
+            assert_eq!(read.unwrap(), is_read, "{properties:?}");
+        }
     }
 }

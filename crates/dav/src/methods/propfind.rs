@@ -49,7 +49,8 @@ fn render(
     wanted: &PropertyRequest,
     brief: bool,
 ) -> Result<Vec<u8>> {
-    let mut describer = Describer::new(&session.actor, &session.settings, session.now());
+    let describer = Describer::new(&session.actor, &session.settings, session.now());
+    let mut describer = describer.for_request(wanted);
     let mut multistatus = Multistatus::new();
     let work = Work::new(&session.settings);
     for resource in all {

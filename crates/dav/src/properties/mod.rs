@@ -15,7 +15,7 @@ use crate::settings::Settings;
 use crate::xml::{Multistatus, Name, PropertyRequest, PropertySet, Status, Writer};
 
 pub(crate) use support::write_lock;
-pub(crate) use update::{Refused, plan, plan_dead, plan_new};
+pub(crate) use update::{Refused, is_protected, plan, plan_dead, plan_new};
 
 /// A resource with all that its properties are made of.
 pub(crate) struct Described<'r> {

@@ -100,7 +100,8 @@ const PROTECTED_CARDDAV: [&str; 4] = [
     "addressbook-home-set",
 ];
 
-fn is_protected(name: &Name) -> bool {
+/// Whether a property is the server's own: nothing that somebody stored has its name.
+pub(crate) fn is_protected(name: &Name) -> bool {
     let local = name.local();
     match name.namespace() {
         DAV => PROTECTED_DAV.contains(&local),
