@@ -1,6 +1,6 @@
 //! The header If (RFC 4918 §10.4): states of which one must hold, and the tokens it submits.
 
-use storage::{AccountTx, Home};
+use storage::{AccountTx, Address, CollectionKind, CollectionRights, Home};
 
 use crate::error::{DavError, Result};
 use crate::path::{Place, path_of};
@@ -118,7 +118,12 @@ impl List {
     fn holds(&self, tx: &mut AccountTx<'_, '_>) -> Result<bool> {
         let (account, now) = (tx.id(), tx.now());
         let place = Place::parse(&self.path).ok().flatten();
-        let Some(Place::Member(home, _, names)) = place else {
+        // What is another account's is not known in this transaction.
+        let here = match place {
+            Some(Place::Member(home, owner, names)) if is_owner(tx, &owner)? => Some((home, names)),
+            _ => None,
+        };
+        let Some((home, names)) = here else {
             return Ok(self.conditions.iter().all(|(positive, _)| !positive));
         };
         let path = names.join("/");
@@ -134,12 +139,25 @@ impl List {
     }
 }
 
+fn is_owner(tx: &mut AccountTx<'_, '_>, address: &str) -> Result<bool> {
+    let Ok(address) = Address::parse(address) else { return Ok(false) };
+    let account = tx.id();
+    Ok(tx.find_account(&address)?.is_some_and(|found| found.id == account))
+}
+
+/// What whoever asks may not read has none: a condition would tell them of it.
 fn etag_at(tx: &mut AccountTx<'_, '_>, home: Home, names: &[String]) -> Result<Option<String>> {
     let account = tx.id();
     let Some((name, above)) = names.split_last() else { return Ok(None) };
     let Some(collection) = tx.find_collection(account, home, &above.join("/"))? else {
         return Ok(None);
     };
+    let actor = tx.actor();
+    let rights = tx.collection_rights(actor, &collection)?;
+    let is_hidden = collection.kind == CollectionKind::Inbox && actor != account;
+    if is_hidden || !rights.contains(CollectionRights::READ) {
+        return Ok(None);
+    }
     Ok(tx.find_object(collection.id, name)?.map(|object| object.etag()))
 }
 

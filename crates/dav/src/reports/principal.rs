@@ -209,11 +209,12 @@ pub(crate) async fn of_acl(
                 }
                 for share in tx.list_collection_shares(collection.id)? {
                     let Some(address) = share.grantee else { continue };
-                    all.push(Resource::Principal(resource::find_owner(
-                        tx,
-                        &session.actor,
-                        &address,
-                    )?));
+                    match resource::find_owner(tx, &session.actor, &address) {
+                        Ok(grantee) => all.push(Resource::Principal(grantee)),
+                        Err(DavError::Storage(error)) => return Err(error.into()),
+                        // Of another domain: there is no principal of them to be seen.
+                        Err(_) => {}
+                    }
                 }
             }
             render(session, tx, &all, &wanted, brief, false)

@@ -83,7 +83,12 @@ pub(crate) fn on_both_engines_with<F: Future<Output = ()>>(
 
 impl House {
     async fn move_in(&self, name: &str) {
-        let address = format!("{name}@example.test");
+        self.move_in_at(name, "example.test").await;
+    }
+
+    /// An account more; the domain as well where there is none yet.
+    pub(crate) async fn move_in_at(&self, name: &str, domain: &'static str) {
+        let address = format!("{name}@{domain}");
         let new = NewAccount {
             address: Address::parse(&address).unwrap(),
             name: name.to_owned(),
@@ -93,12 +98,29 @@ impl House {
             mail_only: false,
         };
         let made = self.store.write("test", move |tx| {
-            if tx.find_domain("example.test")?.is_none() {
-                tx.create_domain("example.test")?;
+            if tx.find_domain(domain)?.is_none() {
+                tx.create_domain(domain)?;
             }
             tx.create_account(new)
         });
         made.await.unwrap();
+    }
+
+    /// Gives somebody rights to a calendar of Julie.
+    pub(crate) async fn share(
+        &self,
+        calendar: &'static str,
+        with: &str,
+        rights: storage::CollectionRights,
+    ) {
+        let [julie, with] = ["julie@example.test", with].map(|text| Address::parse(text).unwrap());
+        let shared = self.store.write("test", move |tx| {
+            let julie = tx.find_account(&julie)?.unwrap().id;
+            let with = tx.find_account(&with)?.unwrap().id;
+            let found = tx.find_collection(julie, storage::Home::Calendars, calendar)?.unwrap();
+            tx.account(julie)?.share_collection(found.id, Some(with), rights)
+        });
+        shared.await.unwrap();
     }
 
     /// A request of `name`, or of nobody where that is empty. `method` is followed by the path;

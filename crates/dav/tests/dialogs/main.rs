@@ -7,4 +7,5 @@ mod discovery;
 mod files;
 mod house;
 mod refusals;
+mod shared;
 mod sync;

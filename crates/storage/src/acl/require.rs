@@ -65,6 +65,11 @@ impl<'a> WriteTx<'a> {
 }
 
 impl AccountTx<'_, '_> {
+    /// At whose word it is done, see [`WriteTx::account_as`].
+    pub fn actor(&self) -> AccountId {
+        self.actor
+    }
+
     /// Whether the account itself, or who runs the server, is at work.
     pub(crate) fn is_own(&self) -> bool {
         self.actor == self.account
