@@ -3,20 +3,24 @@
 
 use std::net::IpAddr;
 
-use futures_util::future::{join, join_all, join3};
+use futures_util::future::{join, join_all, join4};
 
-use crate::arc::{self, ArcResult, chain::Chain};
-use crate::dkim::verify::{BodyHashes, Candidate, candidates};
+use crate::arc::{self, ArcResult, chain::Chain, chain::SETS_MAX};
+use crate::dkim::verify::{BodyHashes, Candidate, SIGNATURES_MAX, candidates};
 use crate::dkim::{DkimResult, DkimVerdict};
-use crate::dmarc::{self, DmarcResult, DmarcVerdict, Identities, Policy};
+use crate::dmarc::{DmarcResult, DmarcVerdict, Identities, Policy, Published};
 use crate::dns::{Budget, Lookups, domain_of};
 use crate::parts::{AuthorDomains, Parts};
 use crate::results;
 use crate::spf::{self, Client, SpfVerdict};
 
-/// LIMIT: questions about one message. SPF asks ten times ten at most, where a real domain asks
-/// five; signatures and chains add one each, DMARC three.
-const QUESTIONS_MAX: u32 = 150;
+/// LIMIT: questions of SPF about one name. It asks ten times ten at most, where a real domain asks
+/// five. Each check has its questions to itself: what one domain makes us ask is not missing where
+/// another is asked about.
+const SPF_QUESTIONS_MAX: u32 = 75;
+/// LIMIT: a signature asks for one key, a chain for one by set and one for the message.
+const DKIM_QUESTIONS_MAX: u32 = SIGNATURES_MAX as u32;
+const ARC_QUESTIONS_MAX: u32 = SETS_MAX as u32 + 1;
 
 /// What is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,57 +94,64 @@ impl Examined {
 
     /// Asks the DNS and judges.
     pub async fn check(&self, lookups: &dyn Lookups, sender: Sender<'_>, now_secs: u64) -> Report {
-        let budget = &Budget::new(lookups, QUESTIONS_MAX);
+        let keys = &Budget::new(lookups, DKIM_QUESTIONS_MAX);
+        let chain_keys = &Budget::new(lookups, ARC_QUESTIONS_MAX);
         let methods = self.methods;
-        let (spf, dkim, arc) = join3(
-            async { if methods.spf { Some(check_spf(budget, sender).await) } else { None } },
-            join_all(self.dkim.iter().map(|candidate| candidate.verify(budget, now_secs))),
-            arc::verify(self.arc.as_ref(), budget, now_secs),
+        // What the authors' domains publish is asked for at once, so that no slow server of
+        // somebody else's takes the time for it.
+        let (spf, dkim, arc, published) = join4(
+            async { if methods.spf { Some(check_spf(lookups, sender).await) } else { None } },
+            join_all(self.dkim.iter().map(|candidate| candidate.verify(keys, now_secs))),
+            arc::verify(self.arc.as_ref(), chain_keys, now_secs),
+            async {
+                let wanted = methods.dmarc;
+                if wanted { Some(Published::of(lookups, &self.authors).await) } else { None }
+            },
         )
         .await;
-        let dmarc = if methods.dmarc {
-            Some(self.check_dmarc(budget, sender, spf.as_ref(), &dkim).await)
-        } else {
-            None
+        let dmarc = match published {
+            Some(published) => Some(check_dmarc(published, sender, spf.as_ref(), &dkim).await),
+            None => None,
         };
         Report { spf, dkim: methods.dkim.then_some(dkim), dmarc, arc: methods.arc.then_some(arc) }
     }
-
-    async fn check_dmarc(
-        &self,
-        budget: &Budget<'_>,
-        sender: Sender<'_>,
-        spf: Option<&SpfResult>,
-        dkim: &[DkimResult],
-    ) -> Vec<DmarcResult> {
-        let (spf, domain) = match (spf, sender.mail_from) {
-            (None, _) => (SpfVerdict::None, None),
-            // RFC 7208 §2.4: of the null path the name in HELO is what counts.
-            (Some(spf), None) => (spf.helo, domain_of(sender.helo)),
-            (Some(spf), Some((_, domain))) => {
-                let verdict = spf.mail_from.as_ref().map_or(SpfVerdict::None, |(v, _)| *v);
-                (verdict, domain_of(domain))
-            }
-        };
-        let passed = dkim.iter().filter(|result| result.verdict == DkimVerdict::Pass);
-        let signers: Vec<&str> = passed.map(|result| result.label.domain.as_str()).collect();
-        let identities = Identities {
-            spf: domain.as_deref().filter(|_| spf == SpfVerdict::Pass),
-            dkim: &signers,
-            uncertain: spf == SpfVerdict::TempError
-                || dkim.iter().any(|result| result.verdict == DkimVerdict::TempError),
-        };
-        dmarc::check(budget, &self.authors, identities).await
-    }
 }
 
-async fn check_spf(budget: &Budget<'_>, sender: Sender<'_>) -> SpfResult {
+async fn check_dmarc(
+    published: Published<'_>,
+    sender: Sender<'_>,
+    spf: Option<&SpfResult>,
+    dkim: &[DkimResult],
+) -> Vec<DmarcResult> {
+    let (spf, domain) = match (spf, sender.mail_from) {
+        (None, _) => (SpfVerdict::None, None),
+        // RFC 7208 §2.4: of the null path the name in HELO is what counts.
+        (Some(spf), None) => (spf.helo, domain_of(sender.helo)),
+        (Some(spf), Some((_, domain))) => {
+            let verdict = spf.mail_from.as_ref().map_or(SpfVerdict::None, |(v, _)| *v);
+            (verdict, domain_of(domain))
+        }
+    };
+    let identities = |of_spf, of_dkim| {
+        let signatures = dkim.iter().filter(move |result| result.verdict == of_dkim);
+        Identities {
+            spf: domain.as_deref().filter(|_| spf == of_spf),
+            dkim: signatures.map(|result| result.label.domain.as_str()).collect(),
+        }
+    };
+    let passed = identities(SpfVerdict::Pass, DkimVerdict::Pass);
+    let unknown = identities(SpfVerdict::TempError, DkimVerdict::TempError);
+    published.judge(&passed, &unknown).await
+}
+
+async fn check_spf(lookups: &dyn Lookups, sender: Sender<'_>) -> SpfResult {
+    let [of_helo, of_path] = [(); 2].map(|()| Budget::new(lookups, SPF_QUESTIONS_MAX));
     let client = Client { ip: sender.ip, helo: sender.helo };
     let mail_from = async {
         let (local, domain) = sender.mail_from?;
-        Some((spf::check_mail_from(budget, client, local, domain).await, domain.to_owned()))
+        Some((spf::check_mail_from(&of_path, client, local, domain).await, domain.to_owned()))
     };
-    let (helo, mail_from) = join(spf::check_helo(budget, client), mail_from).await;
+    let (helo, mail_from) = join(spf::check_helo(&of_helo, client), mail_from).await;
     SpfResult { helo, helo_name: sender.helo.to_owned(), mail_from }
 }
 
@@ -164,3 +175,6 @@ impl Report {
         self.dmarc.iter().flatten().any(|result| result.verdict == DmarcVerdict::TempError)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,16 +9,20 @@ mod record;
 
 use std::collections::HashMap;
 
+use futures_util::future::join_all;
 pub use record::Policy;
 use record::{PublicSuffix, Record, Relation};
 
-use crate::dns::{Budget, Family, LookupError, is_within};
+use crate::dns::{Budget, Family, LookupError, Lookups, is_within};
 use crate::parts::AuthorDomains;
 
 /// LIMIT: domains of authors that are judged; RFC 7489 §6.6.1 leaves more than one to the receiver.
 const DOMAINS_MAX: usize = 4;
 /// LIMIT: RFC 9989 §4.10, names that one walk asks for.
 const WALK_MAX: usize = 8;
+/// LIMIT: questions about one author's domain: two walks, or a few more for signatures of others
+/// in its organisation.
+const QUESTIONS_MAX: u32 = 50;
 
 /// What DMARC says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,43 +65,116 @@ pub struct DmarcResult {
     pub policy: Policy,
 }
 
-/// What was authenticated.
-#[derive(Debug, Clone, Copy)]
+/// Whom the message is said to come from, in ways that can be verified.
+#[derive(Debug, Clone)]
 pub(crate) struct Identities<'a> {
-    /// The domain that SPF passed for.
+    /// The domain that SPF is about.
     pub(crate) spf: Option<&'a str>,
-    /// The domains of signatures that hold.
-    pub(crate) dkim: &'a [&'a str],
-    /// One of both could not be found out now.
-    pub(crate) uncertain: bool,
+    /// The domains of signatures.
+    pub(crate) dkim: Vec<&'a str>,
 }
 
-/// Judges a message.
-pub(crate) async fn check(
-    budget: &Budget<'_>,
-    authors: &AuthorDomains,
-    identities: Identities<'_>,
-) -> Vec<DmarcResult> {
-    let failed =
-        |verdict, policy| DmarcResult { domain: String::new(), verdict, published: None, policy };
-    if authors.too_many || authors.domains.len() > DOMAINS_MAX {
-        // Nobody writes so but to get past this check.
-        return vec![failed(DmarcVerdict::PermError, Policy::Quarantine)];
+/// What the authors' domains publish, found out before it is known what was authenticated.
+pub(crate) struct Published<'a> {
+    authors: &'a AuthorDomains,
+    domains: Vec<Author<'a>>,
+}
+
+impl<'a> Published<'a> {
+    /// Asks about all authors at once, and about each with questions of its own, so that none of
+    /// them hides what another publishes.
+    pub(crate) async fn of(lookups: &'a dyn Lookups, authors: &'a AuthorDomains) -> Self {
+        let known = if is_too_many(authors) { &[][..] } else { &authors.domains[..] };
+        let domains = join_all(known.iter().map(|domain| Author::find(lookups, domain))).await;
+        Self { authors, domains }
     }
-    let mut walks = Walks { budget, known: HashMap::new() };
-    let mut results = Vec::new();
-    for domain in &authors.domains {
-        results.push(walks.judge(domain, identities).await);
+
+    /// Judges a message by what of it `passed`, and by what is `unknown` because the DNS does not
+    /// answer now.
+    pub(crate) async fn judge(
+        self,
+        passed: &Identities<'_>,
+        unknown: &Identities<'_>,
+    ) -> Vec<DmarcResult> {
+        let failed = |verdict, policy| DmarcResult {
+            domain: String::new(),
+            verdict,
+            published: None,
+            policy,
+        };
+        if is_too_many(self.authors) {
+            // Nobody writes so but to get past this check.
+            return vec![failed(DmarcVerdict::PermError, Policy::Quarantine)];
+        }
+        let judged = self.domains.into_iter().map(|author| author.judge(passed, unknown));
+        let mut results = join_all(judged).await;
+        if results.is_empty() || self.authors.unreadable {
+            results.push(failed(DmarcVerdict::PermError, Policy::None));
+        }
+        results
     }
-    if results.is_empty() || authors.unreadable {
-        results.push(failed(DmarcVerdict::PermError, Policy::None));
+}
+
+fn is_too_many(authors: &AuthorDomains) -> bool {
+    authors.too_many || authors.domains.len() > DOMAINS_MAX
+}
+
+/// What applies to an author's domain.
+struct Terms {
+    /// The domain of whoever it belongs to.
+    own: String,
+    record: Record,
+    relation: Relation,
+}
+
+/// One author's domain.
+struct Author<'a> {
+    domain: &'a str,
+    walks: Walks<'a>,
+    /// `None` where nothing is published.
+    terms: Result<Option<Terms>, LookupError>,
+}
+
+impl<'a> Author<'a> {
+    async fn find(lookups: &'a dyn Lookups, domain: &'a str) -> Self {
+        let budget = Budget::new(lookups, QUESTIONS_MAX);
+        let mut walks = Walks { budget, known: HashMap::new() };
+        let terms = walks.terms(domain).await;
+        Self { domain, walks, terms }
     }
-    results
+
+    async fn judge(mut self, passed: &Identities<'_>, unknown: &Identities<'_>) -> DmarcResult {
+        let (domain, walks) = (self.domain, &mut self.walks);
+        let result = |verdict, published, policy| DmarcResult {
+            domain: domain.to_owned(),
+            verdict,
+            published,
+            policy,
+        };
+        let terms = match &self.terms {
+            Ok(Some(terms)) => terms,
+            Ok(None) => return result(DmarcVerdict::None, None, Policy::None),
+            Err(_) => return result(DmarcVerdict::TempError, None, Policy::None),
+        };
+        let (published, policy) = terms.record.policy_for(terms.relation);
+        let verdict = match walks.is_aligned(domain, terms, passed).await {
+            Ok(true) => DmarcVerdict::Pass,
+            Err(_) => DmarcVerdict::TempError,
+            // What could not be verified now might have passed; but only what is in line with the
+            // author's domain counts, for the servers of any other are the sender's own.
+            Ok(false) => match walks.is_aligned(domain, terms, unknown).await {
+                Ok(false) => DmarcVerdict::Fail,
+                Ok(true) | Err(_) => DmarcVerdict::TempError,
+            },
+        };
+        let policy = if verdict == DmarcVerdict::Fail { policy } else { Policy::None };
+        result(verdict, Some(published), policy)
+    }
 }
 
 /// Asks for each name once.
 struct Walks<'a> {
-    budget: &'a Budget<'a>,
+    budget: Budget<'a>,
     known: HashMap<String, Option<Record>>,
 }
 
@@ -105,32 +182,12 @@ struct Walks<'a> {
 type Found = Vec<(String, Record)>;
 
 impl Walks<'_> {
-    async fn judge(&mut self, domain: &str, identities: Identities<'_>) -> DmarcResult {
-        let result = |verdict, published, policy| DmarcResult {
-            domain: domain.to_owned(),
-            verdict,
-            published,
-            policy,
-        };
-        let temporary = result(DmarcVerdict::TempError, None, Policy::None);
-        let Ok(found) = self.walk(domain).await else { return temporary };
+    async fn terms(&mut self, domain: &str) -> Result<Option<Terms>, LookupError> {
+        let found = self.walk(domain).await?;
         let own = organizational(domain, &found);
-        let Some((at, record)) = applicable(domain, &own, &found) else {
-            return result(DmarcVerdict::None, None, Policy::None);
-        };
-        let Ok(aligned) = self.is_aligned(domain, &own, &record, identities).await else {
-            return temporary;
-        };
-        let Ok(relation) = self.relation(domain, &at, &record).await else { return temporary };
-        let (published, policy) = record.policy_for(relation);
-        if aligned {
-            return result(DmarcVerdict::Pass, Some(published), Policy::None);
-        }
-        // What could not be verified now might have passed.
-        if identities.uncertain {
-            return result(DmarcVerdict::TempError, Some(published), Policy::None);
-        }
-        result(DmarcVerdict::Fail, Some(published), policy)
+        let Some((at, record)) = applicable(domain, &own, &found) else { return Ok(None) };
+        let relation = self.relation(domain, &at, &record).await?;
+        Ok(Some(Terms { own, record, relation }))
     }
 
     /// RFC 9989 §4.10: the tree walk.
@@ -175,9 +232,8 @@ impl Walks<'_> {
     async fn is_aligned(
         &mut self,
         domain: &str,
-        own: &str,
-        record: &Record,
-        identities: Identities<'_>,
+        Terms { own, record, .. }: &Terms,
+        identities: &Identities<'_>,
     ) -> Result<bool, LookupError> {
         let spf = identities.spf.map(|spf| (spf, record.spf_strict));
         let dkim = identities.dkim.iter().map(|dkim| (*dkim, record.dkim_strict));
@@ -193,7 +249,7 @@ impl Walks<'_> {
                 continue;
             }
             let found = self.walk(identity).await?;
-            if organizational(identity, &found) == own {
+            if organizational(identity, &found) == *own {
                 return Ok(true);
             }
         }

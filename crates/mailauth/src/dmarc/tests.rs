@@ -1,10 +1,22 @@
 use super::*;
 use crate::testing::{Zone, block_on};
 
+fn nobody() -> Identities<'static> {
+    Identities { spf: None, dkim: Vec::new() }
+}
+
+fn run(
+    zone: &Zone,
+    authors: &AuthorDomains,
+    passed: &Identities<'_>,
+    unknown: &Identities<'_>,
+) -> Vec<DmarcResult> {
+    block_on(async { Published::of(zone, authors).await.judge(passed, unknown).await })
+}
+
 fn judge(zone: &Zone, author: &str, spf: Option<&str>, dkim: &[&str]) -> (DmarcVerdict, Policy) {
     let authors = AuthorDomains { domains: vec![author.to_owned()], ..AuthorDomains::default() };
-    let identities = Identities { spf, dkim, uncertain: false };
-    let results = block_on(check(&Budget::new(zone, 100), &authors, identities));
+    let results = run(zone, &authors, &Identities { spf, dkim: dkim.to_vec() }, &nobody());
     assert_eq!(results.len(), 1);
     (results[0].verdict, results[0].policy)
 }
@@ -65,8 +77,7 @@ fn long_names_take_eight_questions() {
         .text("_dmarc.b.c.d.e.f.g.h.i.j.k.example", "v=DMARC1; p=none");
     let found = judge(&zone, "a.b.c.d.e.f.g.h.i.j.k.example", Option::None, &[]);
     assert_eq!(found, (DmarcVerdict::Fail, Policy::Reject));
-    let budget = Budget::new(&zone, 8);
-    let mut walks = Walks { budget: &budget, known: HashMap::new() };
+    let mut walks = Walks { budget: Budget::new(&zone, 8), known: HashMap::new() };
     let name = "a.b.c.d.e.f.g.h.i.j.k.l.m.n.example";
     assert!(block_on(walks.walk(name)).unwrap().is_empty());
     assert_eq!(walks.known.len(), 8);
@@ -75,31 +86,54 @@ fn long_names_take_eight_questions() {
 #[test]
 fn several_authors_count_each() {
     let zone = Zone::default().text("_dmarc.bank.example", "v=DMARC1; p=reject");
-    let run = |authors: AuthorDomains, uncertain| {
-        let identities = Identities { spf: Some("own.example"), dkim: &[], uncertain };
-        block_on(check(&Budget::new(&zone, 100), &authors, identities))
+    let run = |authors: AuthorDomains| {
+        run(&zone, &authors, &Identities { spf: Some("own.example"), dkim: Vec::new() }, &nobody())
     };
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     let authors = AuthorDomains {
         domains: names(&["own.example", "bank.example"]),
         ..AuthorDomains::default()
     };
-    let found: Vec<_> = run(authors.clone(), false).iter().map(|r| (r.verdict, r.policy)).collect();
+    let found: Vec<_> = run(authors).iter().map(|r| (r.verdict, r.policy)).collect();
     let expected = [(DmarcVerdict::None, Policy::None), (DmarcVerdict::Fail, Policy::Reject)];
     assert_eq!(found, expected);
-    let found = run(authors, true);
-    assert_eq!((found[1].verdict, found[1].policy), (DmarcVerdict::TempError, Policy::None));
     let many = AuthorDomains {
         domains: names(&["a.example", "b.example", "c.example", "d.example", "e.example"]),
         ..AuthorDomains::default()
     };
-    let found = run(many, false);
+    let found = run(many);
     assert_eq!((found[0].verdict, found[0].policy), (DmarcVerdict::PermError, Policy::Quarantine));
-    let found = run(AuthorDomains::default(), false);
+    let found = run(AuthorDomains::default());
     assert_eq!((found[0].verdict, found[0].policy), (DmarcVerdict::PermError, Policy::None));
     let silent = Zone::default().silent("_dmarc.a.example");
     assert_eq!(
         judge(&silent, "a.example", Option::None, &[]),
         (DmarcVerdict::TempError, Policy::None)
     );
+}
+
+/// What SPF and DKIM could not find out, for mail from bank.example and strict.example.
+type Unknown = (&'static str, Option<&'static str>, &'static [&'static str], DmarcVerdict);
+
+#[test]
+fn only_what_is_in_line_can_be_uncertain() {
+    use DmarcVerdict::{Fail, TempError};
+    let zone = Zone::default()
+        .text("_dmarc.bank.example", "v=DMARC1; p=reject")
+        .text("_dmarc.strict.example", "v=DMARC1; p=reject; adkim=s; aspf=s");
+    let cases: &[Unknown] = &[
+        ("bank.example", Some("evil.example"), &["evil.example", "evilbank.example"], Fail),
+        ("bank.example", Some("bounce.bank.example"), &[], TempError),
+        ("bank.example", Option::None, &["evil.example", "bank.example"], TempError),
+        ("strict.example", Some("a.strict.example"), &["b.strict.example"], Fail),
+        ("strict.example", Some("strict.example"), &[], TempError),
+    ];
+    for (author, spf, dkim, verdict) in cases {
+        let authors =
+            AuthorDomains { domains: vec![(*author).to_owned()], ..AuthorDomains::default() };
+        let unknown = Identities { spf: *spf, dkim: dkim.to_vec() };
+        let found = run(&zone, &authors, &nobody(), &unknown);
+        let policy = if *verdict == Fail { Policy::Reject } else { Policy::None };
+        assert_eq!((found[0].verdict, found[0].policy), (*verdict, policy), "{author} {spf:?}");
+    }
 }

@@ -1,0 +1,65 @@
+use super::*;
+use crate::testing::{Zone, block_on};
+
+const ALL: Methods = Methods { spf: true, dkim: true, dmarc: true, arc: true };
+const FORGED: &str = "From: Boss <ceo@bank.example>\r\nSubject: pay\r\n\r\nAt once.\r\n";
+
+/// What is found of a message that evil.example sends in the name of the bank.
+fn check(zone: &Zone, message: &str) -> Report {
+    let sender = Sender {
+        ip: "192.0.2.1".parse().unwrap(),
+        helo: "mx.evil.example",
+        mail_from: Some(("x", "evil.example")),
+    };
+    block_on(Examined::of(message.as_bytes(), ALL).check(zone, sender, 1_000))
+}
+
+fn is_rejected(report: &Report) -> bool {
+    !report.is_uncertain() && report.policy(|_| false) == Policy::Reject
+}
+
+fn of_path(report: &Report) -> SpfVerdict {
+    report.spf.as_ref().unwrap().mail_from.as_ref().unwrap().0
+}
+
+fn bank() -> Zone {
+    Zone::default().text("_dmarc.bank.example", "v=DMARC1; p=reject")
+}
+
+#[test]
+fn servers_of_the_sender_that_fail_hide_no_policy() {
+    let included = bank()
+        .text("evil.example", "v=spf1 include:dead.evil.example -all")
+        .silent("dead.evil.example");
+    let report = check(&included, FORGED);
+    assert_eq!(of_path(&report), SpfVerdict::TempError);
+    assert!(is_rejected(&report), "{report:?}");
+    let zone = bank().silent("s._domainkey.evil.example").silent("evil.example");
+    let signed = format!(
+        "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=evil.example; s=s; h=from;\r\n \
+         bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA\r\n{}",
+        FORGED.replace("At once.\r\n", "")
+    );
+    let report = check(&zone, &signed);
+    assert_eq!(report.dkim.as_ref().unwrap()[0].verdict, DkimVerdict::TempError);
+    assert!(is_rejected(&report), "{report:?}");
+}
+
+#[test]
+fn many_questions_about_the_sender_hide_no_policy() {
+    let mut terms = String::new();
+    let mut zone = bank();
+    for term in 0..10 {
+        terms.push_str(&format!("mx:m{term}.evil.example "));
+        for host in 0..10 {
+            let host = format!("h{term}-{host}.evil.example");
+            zone = zone.exchanger(&format!("m{term}.evil.example"), &host);
+            zone = zone.address(&host, "198.51.100.1");
+        }
+    }
+    let record = format!("v=spf1 {terms}-all");
+    let zone = zone.text("evil.example", &record).text("mx.evil.example", &record);
+    let report = check(&zone, FORGED);
+    assert_eq!(of_path(&report), SpfVerdict::TempError);
+    assert!(is_rejected(&report), "{report:?}");
+}
