@@ -343,7 +343,7 @@ impl Visit {
         let hosts = self.hosts.insert(hosts).clone()?;
         let routed = self.inner.settings().relay_for(&self.destination).is_some();
         if self.sts.is_none() && !routed {
-            self.sts = Some(self.inner.sts_policy(&self.destination).await);
+            self.sts = Some(self.inner.sts_policy(&self.destination).await?);
         }
         let sts = self.sts.as_ref().and_then(Option::as_ref);
         self.server = Some(self.inner.connect(&self.destination, &hosts, sts, need).await?);

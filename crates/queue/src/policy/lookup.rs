@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use ids::Timestamp;
 use net::{HttpsReply, HttpsRequest, https};
-use storage::StsPolicyRow;
+use storage::{StorageError, StsPolicyRow};
 
 use super::sts::{StsPolicy, parse_record};
+use crate::answer::Answer;
 use crate::queue::Inner;
 use crate::schedule::after;
 
@@ -44,12 +45,16 @@ impl StsCache {
 }
 
 impl Inner {
-    /// The policy of a domain, if it has one.
-    pub(crate) async fn sts_policy(&self, domain: &str) -> Option<StsPolicy> {
+    /// The policy of a domain, if it has one. Where it cannot be known whether one is kept, the mail
+    /// waits: without the policy it might go to anybody.
+    pub(crate) async fn sts_policy(&self, domain: &str) -> Result<Option<StsPolicy>, Answer> {
         if !self.settings().mta_sts {
-            return None;
+            return Ok(None);
         }
-        let kept = self.kept_policy(domain).await;
+        let kept = self.kept_policy(domain).await.map_err(|error| {
+            tracing::warn!(%error, domain, "the MTA-STS policy that is kept");
+            Answer::ours(4, 3, 0, "the MTA-STS policy that is kept cannot be read now")
+        })?;
         let record = match self.dns.texts(&format!("_mta-sts.{domain}")).await {
             Ok(texts) => parse_record(&texts),
             Err(error) => {
@@ -59,29 +64,24 @@ impl Inner {
         };
         // RFC 8461 §5.1: a policy that is kept counts though the record is gone; so whoever hides
         // the record gains nothing.
-        let Some(id) = record else { return kept.map(|(_, policy)| policy) };
+        let Some(id) = record else { return Ok(kept.map(|(_, policy)| policy)) };
         if let Some((known, policy)) = &kept
             && *known == id
         {
-            return Some(policy.clone());
+            return Ok(Some(policy.clone()));
         }
         let fetched = self.fetch_policy(domain, &id).await;
-        fetched.or(kept.map(|(_, policy)| policy))
+        Ok(fetched.or(kept.map(|(_, policy)| policy)))
     }
 
     /// What is kept and not too old.
-    async fn kept_policy(&self, domain: &str) -> Option<(String, StsPolicy)> {
+    async fn kept_policy(&self, domain: &str) -> Result<Option<(String, StsPolicy)>, StorageError> {
         let wanted = domain.to_owned();
-        let row = match self.store.read(move |tx| tx.find_sts_policy(&wanted)).await {
-            Ok(row) => row?,
-            Err(error) => {
-                tracing::warn!(%error, domain, "the MTA-STS policy that is kept");
-                return None;
-            }
-        };
-        let policy = StsPolicy::parse(&row.policy)?;
-        let fresh = after(row.fetched, policy.max_age) > self.store.now();
-        fresh.then_some((row.id, policy))
+        let row = self.store.read(move |tx| tx.find_sts_policy(&wanted)).await?;
+        let read = row.and_then(|row| Some((StsPolicy::parse(&row.policy)?, row)));
+        let is_fresh =
+            |policy: &StsPolicy, fetched| after(fetched, policy.max_age) > self.store.now();
+        Ok(read.filter(|(policy, row)| is_fresh(policy, row.fetched)).map(|(p, row)| (row.id, p)))
     }
 
     async fn fetch_policy(&self, domain: &str, id: &str) -> Option<StsPolicy> {
