@@ -30,4 +30,4 @@ pub mod srs;
 
 pub use check::{Examined, Methods, Report, Sender, SpfResult};
 pub use crypto::{Algorithm, SigningKey};
-pub use signatory::{Author, Signatory, Signing, author_domain};
+pub use signatory::{Author, MessageLost, Signatory, Signing, author_domain};

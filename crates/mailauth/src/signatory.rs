@@ -7,8 +7,14 @@ use std::pin::Pin;
 
 use crate::parts::Parts;
 
+/// The message was given away to be signed and does not come back; who sent it has to send it
+/// again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the message was lost while it was signed")]
+pub struct MessageLost;
+
 /// A message on its way back, with fields put on top or as it was.
-pub type Signing<'a> = Pin<Box<dyn Future<Output = Vec<u8>> + Send + 'a>>;
+pub type Signing<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, MessageLost>> + Send + 'a>>;
 
 /// Whose word a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

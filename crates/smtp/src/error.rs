@@ -170,6 +170,9 @@ pub enum Refusal {
     /// No memory is left for messages in reception.
     #[error("reception memory used up")]
     Busy,
+    /// The message was lost here before it was stored.
+    #[error("message lost")]
+    Lost,
 }
 
 /// Why the connection is closed, with a last reply.

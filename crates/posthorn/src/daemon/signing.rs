@@ -1,14 +1,16 @@
 //! Signing with the keys of the database.
 //!
 //! **Invariant:** mail is never held up for want of a signature: what cannot be signed goes as it
-//! is, and the log says why.
+//! is, and the log says why. Nor does one that was lost on the way come back as an empty one.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mailauth::dkim::{self, Signer};
-use mailauth::{Algorithm, Author, Signatory, Signing, SigningKey, arc, author_domain};
+use mailauth::{
+    Algorithm, Author, MessageLost, Signatory, Signing, SigningKey, arc, author_domain,
+};
 use storage::{SigningState, Store};
 
 use crate::seal_key::SealKey;
@@ -105,7 +107,7 @@ async fn put_on_top(
     mut message: Vec<u8>,
     start: usize,
     fields: impl FnOnce(&[u8]) -> String + Send + 'static,
-) -> Vec<u8> {
+) -> Result<Vec<u8>, MessageLost> {
     let large = message.len() > AT_ONCE_BYTES;
     let put = move || {
         let fields = fields(message.get(start..).unwrap_or_default());
@@ -114,21 +116,23 @@ async fn put_on_top(
         message
     };
     if large {
-        // Only a runtime that ends loses a task, and nothing is stored any more then.
-        return tokio::task::spawn_blocking(put).await.unwrap_or_default();
+        return tokio::task::spawn_blocking(put).await.map_err(|error| {
+            tracing::error!(%error, "a message was lost while it was signed");
+            MessageLost
+        });
     }
-    put()
+    Ok(put())
 }
 
 impl Signatory for DomainSignatory {
     fn sign(&self, message: Vec<u8>, start: usize, author: Author) -> Signing<'_> {
         Box::pin(async move {
             let Some(domain) = author_domain(message.get(start..).unwrap_or_default()) else {
-                return message;
+                return Ok(message);
             };
             let signers = self.signers_of(&domain, author).await;
             if signers.is_empty() {
-                return message;
+                return Ok(message);
             }
             let now_secs = self.now_secs();
             let sign = move |message: &[u8]| {
@@ -145,12 +149,26 @@ impl Signatory for DomainSignatory {
             // RFC 8617 §4.1.3 has one seal by hop, and most who verify know RSA alone.
             let rsa = |signer: &&Arc<Signer>| signer.key.algorithm() == Algorithm::RsaSha256;
             let signer = signers.iter().find(rsa).or_else(|| signers.first());
-            let Some(signer) = signer.cloned() else { return message };
+            let Some(signer) = signer.cloned() else { return Ok(message) };
             let (id, now_secs) = (self.authserv_id.clone(), self.now_secs());
             let seal = move |message: &[u8]| {
                 arc::seal(message, &id, &signer, now_secs).unwrap_or_default()
             };
             put_on_top(message, start, seal).await
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_message_that_is_lost_is_no_empty_one() {
+        let large = vec![b'a'; AT_ONCE_BYTES + 1];
+        let lost = put_on_top(large.clone(), 0, |_| panic!("while it signs")).await;
+        assert_eq!(lost, Err(MessageLost));
+        let signed = put_on_top(large, 1, |message| message.len().to_string()).await.unwrap();
+        assert!(signed.starts_with(b"a65536aaaa"));
     }
 }

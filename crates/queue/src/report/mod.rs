@@ -117,7 +117,11 @@ pub(crate) async fn prepare(
             [message::compose::return_path(None).into_bytes(), rendered.bytes].concat()
         }
         Resolution::Relay => match report.signatory {
-            Some(signatory) => signatory.sign(rendered.bytes, 0, Author::Server).await,
+            // A report without a signature is better than none.
+            Some(signatory) => {
+                let signed = signatory.sign(rendered.bytes.clone(), 0, Author::Server).await;
+                signed.unwrap_or(rendered.bytes)
+            }
             None => rendered.bytes,
         },
         // An address of ours that is no longer.

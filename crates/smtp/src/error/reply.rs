@@ -155,6 +155,7 @@ fn refusal_reply(refusal: Refusal) -> Reply {
         }
         // RFC 3463 §3.4: X.3.1 mail system full.
         Refusal::Busy => (452, Enhanced(4, 3, 1), "Too much mail at once, try later"),
+        Refusal::Lost => (451, Enhanced(4, 3, 0), "Internal error, try later"),
     };
     Reply::new(code, enhanced, text)
 }

@@ -88,8 +88,7 @@ impl Authenticity {
         };
         let examined =
             if large { tokio::task::spawn_blocking(examine).await } else { Ok(examine()) };
-        // Only a runtime that ends loses a task.
-        let Ok((bytes, examined)) = examined else { return (Vec::new(), Err(Refusal::Busy)) };
+        let Ok((bytes, examined)) = examined else { return (Vec::new(), Err(Refusal::Lost)) };
         let lookups = InTime { dns: &*self.dns, until: Instant::now() + self.settings.timeout };
         let now_secs = u64::try_from(now.as_secs()).unwrap_or(0);
         let report = examined.check(&lookups, sender, now_secs).await;

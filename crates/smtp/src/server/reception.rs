@@ -395,7 +395,8 @@ impl Visit<'_> {
         incoming.buffer.reserve(SIGNATURES_BYTES).await?;
         let bytes = std::mem::take(&mut incoming.buffer.bytes);
         let start = incoming.trace_bytes;
-        incoming.buffer.bytes = signatory.sign(bytes, start, Author::Account).await;
+        let signed = signatory.sign(bytes, start, Author::Account).await;
+        incoming.buffer.bytes = signed.map_err(|_| Refusal::Lost)?;
         Ok(())
     }
 
