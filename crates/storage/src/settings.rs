@@ -104,7 +104,7 @@ pub struct Settings {
     /// Objects that one request copies, in one transaction. Default 10,000.
     pub copied_objects_max: u64,
     /// Bytes that what was replaced or deleted takes of one account; beyond it the oldest goes
-    /// before its time. Default 1 GiB.
+    /// before its time. As much as its quota, where that is more. Default 1 GiB.
     pub version_bytes_max: u64,
     /// Properties of one calendar, address book or object that mean nothing to the server.
     /// Default 100.

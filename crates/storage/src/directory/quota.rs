@@ -45,7 +45,7 @@ pub struct Quotas {
 pub(crate) struct Usage {
     pub(crate) bytes: i64,
     pub(crate) messages: i64,
-    bytes_max: i64,
+    pub(crate) bytes_max: i64,
     messages_max: i64,
 }
 

@@ -141,7 +141,9 @@ impl AccountTx<'_, '_> {
     /// Counts versions that came. What is too much then goes, the oldest first: a quota that
     /// counted them would be filled by what nobody sees.
     fn count_versions(&mut self, versions: i64, bytes: i64) -> Result<()> {
-        let max = self.settings.version_bytes_max;
+        // All of an account can be deleted by mistake, and brought back.
+        let quota = self.usage.bytes_max.cast_unsigned();
+        let max = self.settings.version_bytes_max.max(quota);
         let mut used = self.add_version_bytes(bytes + versions * ROW_BYTES)?;
         while used.cast_unsigned() > max {
             let (rows, freed) = self.remove_versions(i64::MAX, used - max.cast_signed())?;
