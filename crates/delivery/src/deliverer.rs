@@ -7,8 +7,8 @@ use ids::{AccountId, Timestamp};
 use message::address::normal_domain;
 use responder::{Action, Language, Outcome, Redirect, Reject, Vacation, Version};
 use storage::{
-    AnswerClaim, AnswerSource, Arrival, Claimed, DeliveryPlan, Filing, Outgoing, Placement,
-    PreparedMessage, Result, SeenMark, Sorter, Sorting, Store, Verdict,
+    AnswerClaim, AnswerSource, Arrival, Claimed, DeliveryPlan, Destination, Filing, Outgoing,
+    Placement, PreparedMessage, Result, SeenMark, Sorter, Sorting, Store, Verdict,
 };
 
 use crate::cache::{AnsweredKey, Caches};
@@ -61,7 +61,7 @@ impl Deliverer {
             reject: None,
         };
         sorting.run_script().await?;
-        Ok(sorting.finish())
+        sorting.finish().await
     }
 }
 
@@ -164,8 +164,11 @@ impl<'a> SortingOne<'a> {
                     let message = versions.stored(into.version);
                     self.plan.filings.push(Filing { message, ..filing::file_into(into) });
                 }
-                Action::Redirect(to) if loops || self.rules.is_own(&to.address) => {
-                    // RFC 5228 §10: a loop is ended, and the message is not lost for that.
+                Action::Redirect(to)
+                    if loops || self.is_spam() || self.rules.is_own(&to.address) =>
+                {
+                    // RFC 5228 §10: a loop is ended, and the message is not lost for that; nor
+                    // is spam, which is not sent on.
                     self.plan.filings.push(Filing::usual());
                 }
                 Action::Redirect(to) => {
@@ -220,7 +223,7 @@ impl<'a> SortingOne<'a> {
 
     fn vacation(&mut self, vacation: &Vacation) {
         // R-RESP-5: spam is not answered, whatever the script says.
-        if self.arrival.placement == Placement::Junk {
+        if self.is_spam() {
             return;
         }
         let claim = AnswerClaim {
@@ -241,27 +244,49 @@ impl<'a> SortingOne<'a> {
         self.deliverer.caches.answered_until(&key).is_some_and(|until| self.now < until)
     }
 
-    /// Redirections and the responder, for a message that the script did not do away with.
-    fn finish(mut self) -> Verdict {
+    /// Whether the checks found spam. It is not sent on: it would be this server's in the eyes of
+    /// others.
+    fn is_spam(&self) -> bool {
+        self.arrival.placement == Placement::Junk
+    }
+
+    /// Redirections and the responder, for a message that the script neither did away with nor
+    /// took for spam.
+    async fn finish(mut self) -> Result<Verdict> {
         if let Some(reject) = self.reject.take() {
-            return self.refuse(&reject);
+            return Ok(self.refuse(&reject));
         }
-        let is_discarded = self.plan.filings.is_empty() && self.plan.sends.is_empty();
-        if !is_discarded {
+        // Telling somebody of a message does not keep it.
+        let is_discarded = self.plan.filings.is_empty() && self.targets.is_empty();
+        if self.is_junked().await? {
+            // R-RESP-5: spam is not answered, whatever the script says. Only answers claim.
+            self.plan.sends.retain(|send| send.claim.is_none());
+        } else if !is_discarded {
             self.redirect_account();
             self.respond();
         }
-        Verdict::Do(Arc::new(self.plan))
+        Ok(Verdict::Do(Arc::new(self.plan)))
+    }
+
+    /// Whether the script files the message among spam.
+    async fn is_junked(&self) -> Result<bool> {
+        let named =
+            self.plan.filings.iter().filter(|filing| filing.destination != Destination::Usual);
+        let places: Vec<Destination> = named.map(|filing| filing.destination.clone()).collect();
+        let account = self.arrival.account;
+        let is_silent =
+            !self.answers && self.rules.responder.is_none() && self.rules.redirections.is_empty();
+        if places.is_empty() || is_silent {
+            return Ok(false);
+        }
+        let store = &self.deliverer.store;
+        store.read(move |tx| filing::is_any_junk(tx, account, &places)).await
     }
 
     /// R-ADDR-10: the redirections of the account.
     fn redirect_account(&mut self) {
         let (rules, message) = (self.rules, self.arrival.message);
-        if rules.redirections.is_empty()
-            // Spam is not sent on: it would be this server's in the eyes of others.
-            || self.arrival.placement == Placement::Junk
-            || redirect::loops(message, rules)
-        {
+        if rules.redirections.is_empty() || self.is_spam() || redirect::loops(message, rules) {
             return;
         }
         let copy = Arc::new(PreparedMessage::new(redirect::forwarded(message, message, rules)));

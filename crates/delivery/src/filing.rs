@@ -1,8 +1,9 @@
 //! Where a script stores a message, as storage is told.
 
+use ids::AccountId;
 use message::flag::{Flag, Flags};
 use responder::{Fcc, FileInto, Place};
-use storage::{Destination, Filing, MailboxName, SpecialUse};
+use storage::{Destination, Filing, MailboxName, ReadTx, Result, SpecialUse};
 
 use crate::world::mailbox_id;
 
@@ -29,4 +30,25 @@ pub(crate) fn file_into(action: &FileInto) -> Filing {
 /// A copy of what is sent.
 pub(crate) fn copy(fcc: &Fcc) -> Filing {
     Filing { message: None, destination: destination(&fcc.mailbox), flags: flags(&fcc.flags) }
+}
+
+/// Whether one of several destinations is the mailbox of unwanted mail.
+pub(crate) fn is_any_junk(
+    tx: &mut ReadTx<'_>,
+    account: AccountId,
+    places: &[Destination],
+) -> Result<bool> {
+    let junk = tx.special_mailbox(account, SpecialUse::Junk)?;
+    for place in places {
+        let Destination::Mailbox { name, id, special_use, .. } = place else { continue };
+        if *special_use == Some(SpecialUse::Junk) || (junk.is_some() && *id == junk) {
+            return Ok(true);
+        }
+        if let (Some(name), Some(junk)) = (name, junk)
+            && tx.find_mailbox(account, name)?.is_some_and(|found| found.id == junk)
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -62,6 +62,13 @@ pub(crate) fn without_return_path(message: &[u8]) -> &[u8] {
     }
 }
 
+/// The NOTIFY of a copy: RFC 3461 §5.2.7.3: as for the message, but that its arrival is not told
+/// of another address.
+fn inherited(notify: &str) -> String {
+    let kept: Vec<&str> = notify.split(',').filter(|word| *word != "SUCCESS").collect();
+    if kept.is_empty() { "NEVER".to_owned() } else { kept.join(",") }
+}
+
 /// A copy for one address.
 pub(crate) fn outgoing(
     action: &Redirect,
@@ -71,13 +78,24 @@ pub(crate) fn outgoing(
 ) -> Outgoing {
     let parameters = &arrival.parameters;
     let smtputf8 = parameters.smtputf8 || !action.address.is_ascii() || !reverse_path.is_ascii();
-    let envelope = serde_json::json!({
+    let mut envelope = serde_json::json!({
         "body": if parameters.body.is_empty() { "8BITMIME" } else { parameters.body },
         "smtputf8": smtputf8,
         "ret": action.ret.as_deref().or(parameters.ret),
         "envid": parameters.envelope_id,
     });
-    let recipient = serde_json::json!({ "notify": action.notify.as_deref() });
+    for (name, value) in [
+        // RFC 8689 §4.1: what must not go without TLS must not so from here either.
+        ("requiretls", parameters.require_tls.then(|| true.into())),
+        ("tls_optional", parameters.tls_optional.then(|| true.into())),
+        ("priority", parameters.priority.map(Into::into)),
+    ] {
+        if let Some(value) = value {
+            envelope[name] = value;
+        }
+    }
+    let notify = action.notify.clone().or_else(|| parameters.notify.map(inherited));
+    let recipient = serde_json::json!({ "notify": notify });
     Outgoing {
         entry: SpoolEntry {
             account: Some(arrival.account),
@@ -114,4 +132,49 @@ pub(crate) fn reverse_path(
     let day = u32::try_from(now.as_secs().div_euclid(86_400)).unwrap_or(0);
     let rewritten = mailauth::srs::forward(&sender, own.domain(), &forwarding.key, day);
     rewritten.map_or_else(unchanged, |address| address.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use ids::AccountId;
+    use storage::{ArrivalParameters, Placement};
+
+    use super::*;
+
+    /// RFC 8689 §4.1, RFC 3461 §5.2.7.3
+    #[test]
+    fn copies_go_as_the_message_was_to() {
+        let arrival = Arrival {
+            account: AccountId::new(1),
+            rules: 1,
+            message: b"",
+            reverse_path: "a@b.test",
+            forward_path: "c@d.test",
+            placement: Placement::Inbox,
+            parameters: ArrivalParameters {
+                notify: Some("NEVER"),
+                require_tls: true,
+                priority: Some(-2),
+                ..ArrivalParameters::default()
+            },
+        };
+        let message = Arc::new(PreparedMessage::new(Vec::new()));
+        let entry = |notify: Option<&str>| {
+            let action = Redirect { notify: notify.map(str::to_owned), ..Redirect::default() };
+            outgoing(&action, message.clone(), &arrival, String::new()).entry
+        };
+        let plain = entry(None);
+        let envelope: serde_json::Value = serde_json::from_str(&plain.envelope_json).unwrap();
+        assert_eq!(envelope["requiretls"], true);
+        assert_eq!(envelope["priority"], -2);
+        assert_eq!(envelope["tls_optional"], serde_json::Value::Null);
+        assert_eq!(plain.recipients[0].parameters_json, "{\"notify\":\"NEVER\"}");
+        let asked = entry(Some("FAILURE"));
+        assert_eq!(asked.recipients[0].parameters_json, "{\"notify\":\"FAILURE\"}");
+        for (notify, expect) in
+            [("NEVER", "NEVER"), ("SUCCESS", "NEVER"), ("SUCCESS,FAILURE,DELAY", "FAILURE,DELAY")]
+        {
+            assert_eq!(inherited(notify), expect);
+        }
+    }
 }

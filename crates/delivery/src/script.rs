@@ -126,6 +126,9 @@ struct Owned {
     texts: [String; 3],
     optional: [Option<String>; 4],
     smtputf8: bool,
+    require_tls: bool,
+    tls_optional: bool,
+    priority: Option<i8>,
 }
 
 impl Owned {
@@ -145,6 +148,9 @@ impl Owned {
             ]
             .map(|text| text.map(str::to_owned)),
             smtputf8: parameters.smtputf8,
+            require_tls: parameters.require_tls,
+            tls_optional: parameters.tls_optional,
+            priority: parameters.priority,
         }
     }
 
@@ -165,6 +171,9 @@ impl Owned {
                 ret,
                 envelope_id,
                 original,
+                require_tls: self.require_tls,
+                tls_optional: self.tls_optional,
+                priority: self.priority,
             },
         }
     }

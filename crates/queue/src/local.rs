@@ -134,6 +134,9 @@ impl Inner {
                 ret: parameters.ret.as_deref(),
                 envelope_id: parameters.envid.as_deref(),
                 original: own.orcpt.as_deref(),
+                require_tls: parameters.requiretls,
+                tls_optional: parameters.tls_optional,
+                priority: parameters.priority,
             },
         };
         sorter.sort(arrival).await.map(Some)

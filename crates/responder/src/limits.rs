@@ -93,7 +93,7 @@ impl Default for Limits {
             edited_bytes_max: 64 << 20,
             flags_max: 64,
             // R-RESP-3: nobody is answered twice within 7 days; RFC 6131 §2 lets a site say so.
-            vacation_min_secs: DAY_SECS,
+            vacation_min_secs: 7 * DAY_SECS,
             vacation_max_secs: 365 * DAY_SECS,
             vacation_default_secs: 7 * DAY_SECS,
             duplicate_max_secs: 30 * DAY_SECS,

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use storage::{LocalTime, Placement, ResponderBody, Weekdays};
+use storage::{Address, LocalTime, Placement, ResponderBody, Weekdays};
 
 use crate::support::{Scene, name, on_both_engines};
 
@@ -291,5 +291,30 @@ fn scripts_and_responders_share_the_memory() {
         // Another text under the same handle is the same answer (RFC 5230 §4.2).
         scene.script("require \"vacation\"; vacation :handle \"h\" \"other\";");
         assert_eq!(answers(scene, "a@b.test", julie, HELLO), 0);
+    });
+}
+
+/// R-RESP-5: what a script discards or takes for spam is neither answered nor sent on, and a
+/// script can neither answer nor send on what the checks took for spam.
+#[test]
+fn what_scripts_do_away_with_gets_no_answer() {
+    on_both_engines(|scene| {
+        scene.responder(body("away"));
+        scene.account(|tx| tx.add_redirection(&Address::parse("max@example.test")?, true));
+        let julie = "julie@example.test";
+        for (script, expect) in [
+            ("require \"enotify\"; notify \"mailto:x@y.test\"; discard;", 1),
+            ("require \"fileinto\"; fileinto \"Junk\";", 0),
+            ("require [\"fileinto\", \"vacation\"]; vacation \"a\"; fileinto \"Junk\";", 0),
+            ("keep;", 2),
+        ] {
+            scene.script(script);
+            scene.arrive("a@b.test", julie, HELLO);
+            assert_eq!(scene.sent().len(), expect, "{script}");
+        }
+        scene.script("redirect \"x@y.test\";");
+        let before = scene.count("Junk");
+        scene.arrive_at(Placement::Junk, "c@b.test", julie, HELLO);
+        assert_eq!((scene.sent().len(), scene.count("Junk")), (0, before + 1));
     });
 }

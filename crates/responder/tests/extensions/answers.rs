@@ -16,7 +16,7 @@ fn vacation() {
         ),
         (
             "require \"vacation-seconds\"; vacation :seconds 1800 :subject \"s\" \"gone\";",
-            "vacation coyote@desert.example.org after 86400: s from roadrunner+list@acme.example.com: gone; keep implicitly",
+            "vacation coyote@desert.example.org after 604800: s from roadrunner+list@acme.example.com: gone; keep implicitly",
         ),
         (
             "require \"vacation\"; vacation \"a\"; vacation \"b\";",

@@ -93,6 +93,7 @@ struct Plan {
     entry: SpoolEntry,
     terms: SpoolTerms,
     body: &'static str,
+    tls_optional: bool,
     role: Role,
 }
 
@@ -104,6 +105,7 @@ impl Plan {
     ) -> Result<Self, CommandError> {
         let (entry, terms) = (spool_entry(&delivery), spool_terms(delivery.envelope));
         let (envelope, body) = (delivery.envelope, body_of(&delivery));
+        let tls_optional = delivery.tls_optional;
         let Delivery { bytes, return_path_bytes, mut targets, placement, role, .. } = delivery;
         if terms.begins.is_some() {
             // RFC 4865 §4.2: it waits in the spool, wherever it goes.
@@ -123,6 +125,7 @@ impl Plan {
             entry,
             terms,
             body,
+            tls_optional,
             role,
         };
         if sorted {
@@ -178,6 +181,9 @@ impl Plan {
                     original: given
                         .and_then(|given| given.original.as_ref())
                         .map(|original| original.as_str()),
+                    require_tls: parameters.require_tls,
+                    tls_optional: self.tls_optional,
+                    priority: parameters.priority.map(|priority| priority.get()),
                 },
             };
             let verdict = match sorter.sort(arrival).await {

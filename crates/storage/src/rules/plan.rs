@@ -64,6 +64,12 @@ pub struct ArrivalParameters<'a> {
     pub envelope_id: Option<&'a str>,
     /// ORCPT (RFC 3461 §4.2).
     pub original: Option<&'a str>,
+    /// REQUIRETLS (RFC 8689 §2).
+    pub require_tls: bool,
+    /// Whether the header section says `TLS-Required: No` (RFC 8689 §3).
+    pub tls_optional: bool,
+    /// MT-PRIORITY (RFC 6710 §4).
+    pub priority: Option<i8>,
 }
 
 /// What becomes of a message.
