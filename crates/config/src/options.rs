@@ -463,8 +463,8 @@ sections! {
     /// Sending mail to other servers: to where the MX records of a domain point, or a
     /// `[[route]]`. `posthorn queue` shows what waits.
     table "queue" pub struct Queue {
-        /// Whether the queue is worked on. With `false` what is accepted for other servers stays
-        /// where it is until this changes.
+        /// Whether mail is sent to other servers. With `false` what is accepted for them stays
+        /// where it is until this changes; answers and copies for mailboxes here are delivered.
         enabled: bool = default true, since "0.2";
 
         /// How long a message is tried before its sender gets it back. Less than 4 days is

@@ -33,4 +33,4 @@ mod visit;
 
 pub use counters::{Counters, CountersSnapshot};
 pub use queue::Queue;
-pub use settings::{Relay, RelayTls, Route, Settings};
+pub use settings::{Reach, Relay, RelayTls, Route, Settings};

@@ -15,7 +15,7 @@ use crate::destinations::{DESTINATIONS_MAX, Destinations};
 use crate::lease::{Lease, RENEW_SECS};
 use crate::memory::Memory;
 use crate::policy::StsCache;
-use crate::settings::Settings;
+use crate::settings::{Reach, Settings};
 use crate::sweep::Cursor;
 use crate::visit::Visit;
 
@@ -96,10 +96,14 @@ impl Queue {
         Self { inner }
     }
 
-    /// Takes up other settings, for what is begun from now on. The memory and the chance stay.
+    /// Takes up other settings, for what is begun from now on. The memory, the chance, the reach
+    /// and who signs stay.
     pub fn replace_settings(&self, settings: Settings) {
         let (total, each) = (settings.connections_max, settings.connections_per_destination_max);
-        *self.inner.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        let mut current = self.inner.settings.write().unwrap_or_else(PoisonError::into_inner);
+        let (reach, signatory) = (current.reach, current.signatory.clone());
+        *current = Arc::new(Settings { reach, signatory, ..settings });
+        drop(current);
         self.inner.table().limit(total, each);
         self.inner.wake();
     }
@@ -296,6 +300,10 @@ async fn run(inner: Arc<Inner>) {
 }
 
 async fn sweep(inner: Arc<Inner>, mut cursor: Cursor) -> Cursor {
+    // What nobody tries is not late.
+    if inner.settings().reach == Reach::Here {
+        return cursor;
+    }
     let Some(daemon) = inner.lease.daemon(inner.store.now()) else { return cursor };
     if let Err(error) = inner.sweep(daemon, &mut cursor).await {
         tracing::warn!(%error, "late mail could not be looked for");

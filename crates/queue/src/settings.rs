@@ -44,11 +44,22 @@ pub struct Route {
     pub messages_per_minute_max: Option<u32>,
 }
 
+/// How far mail is brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// To mailboxes here and to other servers.
+    World,
+    /// To mailboxes here. What is for other servers stays where it is, however long.
+    Here,
+}
+
 /// Everything the queue is started with.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// What we call ourselves.
     pub hostname: String,
+    /// How far mail is brought; looked at when the queue starts.
+    pub reach: Reach,
     /// Who signs reports; without one they go unsigned.
     pub signatory: Option<Arc<dyn Signatory>>,
     /// How long a message may wait before it goes back to its sender.
@@ -90,6 +101,7 @@ impl Settings {
     pub fn new(hostname: impl Into<String>) -> Self {
         Self {
             hostname: hostname.into(),
+            reach: Reach::World,
             signatory: None,
             // RFC 5321 §4.5.4.1: at least four to five days.
             lifetime: Duration::from_secs(5 * 86_400),

@@ -17,6 +17,7 @@ use crate::envelope::{MailParameters, outbound};
 use crate::hosts::Exit;
 use crate::policy::{Need, StsPolicy};
 use crate::queue::Inner;
+use crate::settings::Reach;
 use crate::settle::{Confirms, End, Settling};
 
 /// LIMIT: recipients in hand at a time, so that a crash leaves few for others to take over.
@@ -112,14 +113,18 @@ impl Visit {
 
     async fn claim(&self, daemon: QueueDaemonId) -> Result<Claimed, StorageError> {
         let claim = Claim { daemon, destination: self.destination.clone(), limit: CLAIM_MAX };
+        let reach = self.inner.settings().reach;
         let claimed = self.inner.store.write_messages("queue claim", Vec::new(), move |tx| {
+            let domain = tx.find_domain(&claim.destination)?;
+            // RFC 5321 §4.1.1.3: postmaster without a domain is the one of this server.
+            let here = domain.is_some() || claim.destination == "postmaster";
+            if !here && reach == Reach::Here {
+                return Ok(Claimed { messages: Vec::new(), next_due: None, full: false, here });
+            }
             let messages = tx.claim_spooled(&claim)?;
             let count: usize = messages.iter().map(|message| message.recipients.len()).sum();
             let full = count >= claim.limit;
             let next_due = if full { None } else { tx.next_due_spooled(&claim.destination)? };
-            let domain = tx.find_domain(&claim.destination)?;
-            // RFC 5321 §4.1.1.3: postmaster without a domain is the one of this server.
-            let here = domain.is_some() || claim.destination == "postmaster";
             Ok(Claimed { messages, next_due, full, here })
         });
         claimed.await.map(|committed| committed.value)

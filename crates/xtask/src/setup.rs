@@ -39,6 +39,7 @@ const FOR_TESTS: &[(&str, &str)] = &[
     ("opendkim", "opendkim"),
     // What works with files over WebDAV.
     ("litmus", "litmus"),
+    ("sieve-connect", "sieve-connect"),
     ("cadaver", "cadaver"),
     ("strace", "strace"),
     ("setpriv", "util-linux"),

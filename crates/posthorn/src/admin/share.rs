@@ -141,7 +141,7 @@ mod tests {
     fn rights_are_names_or_letters() {
         for (text, expect) in [
             ("read", Ok("lrs")),
-            ("read,write", Ok("lrswipkxte")),
+            ("read,write", Ok("lrswipkxten")),
             ("admin", Ok("la")),
             ("lr", Ok("lr")),
             ("a", Ok("a")),

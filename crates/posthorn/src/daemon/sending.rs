@@ -1,11 +1,12 @@
 //! What the configuration means for the queue.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use config::{Config, RouteTls};
 use mailauth::Signatory;
-use net::{Shutdown, SystemDns, TlsClient};
-use queue::{Queue, Relay, RelayTls, Route, Settings};
+use net::{DnsTrust, Shutdown, SystemDns, TlsClient};
+use queue::{Queue, Reach, Relay, RelayTls, Route, Settings};
 use smtp::client::Credentials;
 use storage::{Sorter, Store};
 
@@ -13,7 +14,11 @@ use super::open::{count, read_secret};
 use super::services::bytes;
 use crate::cli::Failure;
 
-/// Starts the queue, unless the configuration says that nothing is sent.
+/// Where a name server would be asked that nobody asks.
+const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53);
+
+/// Starts the queue. With `queue.enabled = false` it brings mail to mailboxes here alone: answers
+/// and redirections among accounts go on.
 pub(super) fn start(
     config: &Config,
     store: &Store,
@@ -21,16 +26,21 @@ pub(super) fn start(
     (signatory, sorter): (&Arc<dyn Signatory>, &Arc<dyn Sorter>),
     shutdown: &Shutdown,
 ) -> Result<Option<Queue>, Failure> {
-    if !config.queue.enabled {
-        tracing::info!("queue.enabled is false: mail for other servers waits");
-        return Ok(None);
-    }
     let failure = |error: net::SetupError| Failure::new(format!("queue: {error}"));
-    let Some(dns) = dns else {
-        return Err(Failure::new("queue: no DNS servers are known"));
+    let reach = if config.queue.enabled { Reach::World } else { Reach::Here };
+    if reach == Reach::Here {
+        tracing::info!("queue.enabled is false: mail for other servers waits");
+    }
+    let dns = match dns {
+        Some(dns) => dns,
+        None if reach == Reach::World => {
+            return Err(Failure::new("queue: no DNS servers are known"));
+        }
+        // Nothing is looked up for mailboxes here.
+        None => Arc::new(SystemDns::new(&[NOBODY], DnsTrust::Nobody).map_err(failure)?),
     };
     let tls = TlsClient::new(config.queue.trusted_ca.as_deref()).map_err(failure)?;
-    let settings = Settings { signatory: Some(signatory.clone()), ..settings(config)? };
+    let settings = Settings { reach, signatory: Some(signatory.clone()), ..settings(config)? };
     let sorter = Some(sorter.clone());
     Ok(Some(Queue::start_sorting(sorter, store.clone(), settings, dns, tls, shutdown)))
 }

@@ -1,6 +1,6 @@
 //! Servers that misbehave: what they do defers mail or goes round it; nothing gets stuck or doubled.
 
-use queue::RelayTls;
+use queue::{Reach, RelayTls};
 use storage::{PreparedMessage, SpoolEntry, SpoolRecipient, SpoolTerms};
 
 use crate::scene::Scene;
@@ -105,5 +105,22 @@ async fn servers_of_seven_bits_get_seven() {
         assert_eq!(reports.iter().filter(|text| text.contains(&told)).count(), 1, "{status}");
     }
     assert_eq!(old.taken().len(), 1);
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nothing_is_sent_mailboxes_here_get_their_mail() {
+    let far = Server::start().await;
+    let scene = Scene::with(&[&far], |settings| settings.reach = Reach::Here).await;
+    scene.send(&["one@a.test", "julie@here.test"]).await;
+    scene.queue.wait_until(|counters| counters.delivered == 1 && counters.active == 0).await;
+    assert_eq!(scene.inbox().await.len(), 1);
+    // However long it is there, nobody has tried it.
+    scene.advance(10 * 86_400);
+    scene.send(&["julie@here.test"]).await;
+    scene.queue.wait_until(|counters| counters.delivered == 2 && counters.active == 0).await;
+    let waiting = scene.spool().await;
+    assert_eq!((waiting.len(), waiting[0].recipients[0].attempts), (1, 0));
+    assert_eq!((far.taken().len(), scene.inbox().await.len()), (0, 2));
     scene.close().await;
 }
