@@ -46,9 +46,10 @@ class Failure(Exception):
 
 
 def free_port_base():
-    """A base at which every standard port is free on loopback."""
+    """A base at which every standard port is free on loopback, and below those that the system
+    gives to outgoing connections, which would be in the way when a daemon starts again."""
     for _ in range(200):
-        base = random.randrange(20000, 58000, 50)
+        base = random.randrange(10000, 28000, 50)
         with contextlib.ExitStack() as held:
             try:
                 for offset in PORTS.values():
