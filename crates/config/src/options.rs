@@ -386,6 +386,12 @@ sections! {
         /// account is shared as a whole.
         shares: u32 = default 1000, since "0.1";
 
+        /// Teams of one organisation.
+        teams: u32 = default 1000, since "0.1";
+
+        /// Accounts in one team.
+        team_members: u32 = default 10000, since "0.1";
+
         /// Mailboxes of others that one account is shown. Where there are more, those shared
         /// with it come before those that are there for anyone.
         shared_mailboxes: u32 = default 10000, since "0.1";

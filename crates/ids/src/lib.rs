@@ -66,6 +66,11 @@ row_id!(
     QueueDaemonId
 );
 row_id!(
+    /// One team of accounts of an organisation. Never the number of an account, so that a grantee
+    /// is either.
+    TeamId
+);
+row_id!(
     /// One app password or access token of an account.
     AccessKeyId
 );

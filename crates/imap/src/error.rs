@@ -155,6 +155,8 @@ fn limit_noun(kind: LimitKind) -> &'static str {
         LimitKind::Annotations => "annotations of a message are",
         LimitKind::AnnotationBytes => "bytes of annotations of messages are",
         LimitKind::AclEntries => "entries in an access control list are",
+        LimitKind::Teams => "teams are",
+        LimitKind::TeamMembers => "members of a team are",
         LimitKind::MetadataBytes => "bytes of annotations are",
         LimitKind::AccessKeys => "app passwords or tokens are",
         LimitKind::SigningKeys => "keys of a domain are",

@@ -39,6 +39,10 @@ pub enum LimitKind {
     AnnotationBytes,
     /// Entries of the access control list of one mailbox.
     AclEntries,
+    /// Teams of one organisation.
+    Teams,
+    /// Accounts in one team.
+    TeamMembers,
     /// Calendars, address books and folders of one account.
     Collections,
     /// Levels of folders, or of the home of calendars.

@@ -42,13 +42,14 @@ mod store;
 #[cfg(test)]
 mod store_tests;
 mod sts_policy;
+mod team;
 #[cfg(test)]
 mod testing;
 mod tx;
 mod url_key;
 mod view;
 
-pub use acl::{AclChange, AclEntry, Place, Rights, Share, ShareRights};
+pub use acl::{AclChange, AclEntry, Place, Rights, Share, ShareRights, SharedWith, Sharee};
 pub use address::Address;
 pub use change::{Change, Changes, Fact};
 pub use check::{Finding, Repaired};
@@ -96,6 +97,7 @@ pub use spool::{
 pub use statistics::{BATCH_SIZES, COMMIT_MICROS, StatisticsSnapshot};
 pub use store::Store;
 pub use sts_policy::StsPolicyRow;
+pub use team::{Team, TeamName};
 pub use tx::{AccountTx, Committed, ReadTx, WriteTx};
 pub use url_key::UrlKey;
 pub use view::{Diff, Entry, MailboxView, Snapshot, ViewState};

@@ -42,6 +42,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 24, sql: include_str!("../migrations/0024_mail_report.sql") },
     Migration { version: 25, sql: include_str!("../migrations/0025_version_bytes.sql") },
     Migration { version: 26, sql: include_str!("../migrations/0026_property_bytes.sql") },
+    Migration { version: 27, sql: include_str!("../migrations/0027_team.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

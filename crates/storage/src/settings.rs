@@ -89,6 +89,10 @@ pub struct Settings {
     /// Mailboxes of others that an account is shown; what was shared with it comes before what
     /// is there for anyone. Default 10,000.
     pub shared_mailboxes_max: u64,
+    /// Teams of one organisation. Default 1,000.
+    pub teams_max: u64,
+    /// Accounts in one team. Default 10,000.
+    pub team_members_max: u64,
     /// Sieve scripts of one account. Default 100.
     pub scripts_max: u64,
     /// Bytes of one script. Default 1 MiB.
@@ -164,6 +168,8 @@ impl Settings {
             annotation_bytes_max: 32 * 1024 * 1024,
             acl_entries_max: 1_000,
             shared_mailboxes_max: 10_000,
+            teams_max: 1_000,
+            team_members_max: 10_000,
             scripts_max: 100,
             script_bytes_max: 1 << 20,
             scripts_bytes_max: 4 << 20,

@@ -1,6 +1,6 @@
 //! Who may do what, as RFC 3744 says it.
 
-use storage::{CollectionKind, CollectionRights};
+use storage::{CollectionKind, CollectionRights, SharedWith};
 
 use super::{Described, Found};
 use crate::path;
@@ -128,8 +128,16 @@ impl Described<'_> {
         let owner = path::principal_href(&owner.address);
         write_entry(writer, Some(&owner), &[Name::dav("all")], true);
         for share in self.shares {
-            let href = share.grantee.as_deref().map(path::principal_href);
-            write_entry(writer, href.as_deref(), &privileges_of(share.rights), false);
+            let privileges = privileges_of(share.rights);
+            match &share.grantee {
+                SharedWith::Account(address) => {
+                    let href = path::principal_href(address);
+                    write_entry(writer, Some(&href), &privileges, false);
+                }
+                SharedWith::Organisation => write_entry(writer, None, &privileges, false),
+                // Teams are no principals of this protocol.
+                SharedWith::Team(_) => {}
+            }
         }
     }
 }

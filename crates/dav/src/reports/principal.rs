@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 use ical::{MatchKind, Quantifier};
-use storage::{Account, ReadTx};
+use storage::{Account, ReadTx, SharedWith};
 
 use crate::answer::{self, Answer};
 use crate::describe::Describer;
@@ -208,7 +208,7 @@ pub(crate) async fn of_acl(
                     return Err(DavError::forbidden(Name::dav("need-privileges")));
                 }
                 for share in tx.list_collection_shares(collection.id)? {
-                    let Some(address) = share.grantee else { continue };
+                    let SharedWith::Account(address) = share.grantee else { continue };
                     match resource::find_owner(tx, &session.actor, &address) {
                         Ok(grantee) => all.push(Resource::Principal(grantee)),
                         Err(DavError::Storage(error)) => return Err(error.into()),

@@ -118,7 +118,7 @@ impl House {
             let julie = tx.find_account(&julie)?.unwrap().id;
             let with = tx.find_account(&with)?.unwrap().id;
             let found = tx.find_collection(julie, storage::Home::Calendars, calendar)?.unwrap();
-            tx.account(julie)?.share_collection(found.id, Some(with), rights)
+            tx.account(julie)?.share_collection(found.id, with, rights)
         });
         shared.await.unwrap();
     }

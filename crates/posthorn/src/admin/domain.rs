@@ -24,6 +24,19 @@ impl Admin {
         Ok(Response::Done)
     }
 
+    /// Makes a domain part of the organisation of another one.
+    pub(super) async fn join_organisation(
+        &self,
+        name: &str,
+        of: &str,
+    ) -> Result<Response, Refusal> {
+        let (wanted, other) = (name.to_owned(), of.to_owned());
+        self.write("domain join", move |tx| tx.join_organisation(&wanted, &other))
+            .await
+            .map_err(|error| refusal(&format!("{name} with {of}"), error))?;
+        Ok(Response::Done)
+    }
+
     pub(super) async fn list_domains(&self) -> Result<Response, Refusal> {
         let (domains, accounts) = self
             .read(|tx| Ok((tx.list_domains()?, tx.list_accounts()?)))
@@ -126,6 +139,10 @@ fn rows(domains: &[Domain], accounts: &[Account]) -> Vec<DomainRow> {
             .map(|alias| alias.name.clone())
             .collect(),
         maintenance: domain.maintenance,
+        organisation: domains
+            .iter()
+            .find(|leader| leader.id == domain.organisation)
+            .map_or_else(String::new, |leader| leader.name.clone()),
     })
     .collect()
 }

@@ -19,6 +19,7 @@ mod report;
 mod request;
 mod rules;
 mod share;
+mod team;
 mod text;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub(crate) use request::{
     RedirectVerb, ReportRow, Request, ResponderChange, ResponderRow, ResponderVerb, Response, Role,
     ScriptRow, SecretRow, ShareRow, SieveVerb,
 };
+pub(crate) use team::{TeamRow, TeamVerb};
 
 /// What the verbs work on.
 pub(crate) struct Admin {
@@ -134,6 +136,8 @@ impl Admin {
                 self.revoke(&account, &grantee, mailbox.as_deref()).await
             }
             Request::ShareList { account } => self.list_shares(&account).await,
+            Request::Team { domain, verb } => self.team(domain, verb).await,
+            Request::DomainJoin { name, of } => self.join_organisation(&name, &of).await,
             Request::CheckStore { repair } => self.check_store(repair).await,
         }
     }

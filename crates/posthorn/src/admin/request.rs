@@ -5,7 +5,7 @@ use std::fmt;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::Password;
+use super::{Password, TeamRow, TeamVerb};
 
 /// One verb with what it needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +55,8 @@ pub(crate) enum Request {
     ShareGrant { account: String, grantee: String, mailbox: Option<String>, rights: String },
     ShareRevoke { account: String, grantee: String, mailbox: Option<String> },
     ShareList { account: String },
+    Team { domain: Option<String>, verb: TeamVerb },
+    DomainJoin { name: String, of: String },
     CheckStore { repair: bool },
 }
 
@@ -79,6 +81,7 @@ pub(crate) enum Response {
     QueueTrace(Vec<QueueTraceRow>),
     QueueChanged(u64),
     Shares(Vec<ShareRow>),
+    Teams(Vec<TeamRow>),
     Scripts(Vec<ScriptRow>),
     Responders(Vec<ResponderRow>),
     Redirects(Vec<RedirectRow>),
@@ -264,6 +267,9 @@ pub(crate) struct DomainRow {
     pub(crate) accounts: u64,
     pub(crate) aliases: Vec<String>,
     pub(crate) maintenance: bool,
+    /// The domain that leads its organisation.
+    #[serde(default)]
+    pub(crate) organisation: String,
 }
 
 /// How a key signs.
@@ -482,7 +488,7 @@ pub(crate) struct QueueTraceRow {
 /// What somebody may do with an account or a mailbox of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ShareRow {
-    /// An address or `anyone`; behind `-` where rights are taken away.
+    /// An address, `team:` and a name, or `anyone`; behind `-` where rights are taken away.
     pub(crate) grantee: String,
     /// `None`: the whole account.
     pub(crate) mailbox: Option<String>,

@@ -54,15 +54,16 @@ impl Admin {
         grantee: &str,
         rights: ShareRights,
     ) -> Result<Response, Refusal> {
-        let (owner, other) = (parse(account)?, parse(grantee)?);
+        let (owner, other) = (parse(account)?, grantee.to_owned());
         let ends = rights == ShareRights::default();
         let shared = self.write("share", move |tx| {
             let owner = load(tx, &owner)?;
-            let other = tx.find_account(&other)?.ok_or(StorageError::NotFound("other account"))?;
-            if ends && !tx.list_shares(owner)?.iter().any(|share| share.grantee == other.address) {
+            let organisation = tx.organisation_of(owner)?;
+            let sharee = tx.find_sharee(organisation, &other)?;
+            if ends && !tx.is_shared_with(owner, sharee)? {
                 return Err(StorageError::NotFound("share"));
             }
-            tx.share_account(owner, other.id, rights)
+            tx.share_account(owner, sharee, rights)
         });
         shared.await.map_err(|error| refusal(&format!("{grantee} on {account}"), error))?;
         Ok(Response::Done)

@@ -26,6 +26,14 @@ pub(super) enum Command {
         /// The domain.
         name: String,
     },
+    /// Make a domain part of the organisation of another one, for good: `anyone` in access
+    /// control lists is everybody of an organisation, and teams and aliases stay within it.
+    Join {
+        /// The domain, alone in its organisation so far.
+        name: String,
+        /// A domain of the organisation.
+        of: String,
+    },
     /// Further domains under which every address of a domain exists too.
     #[command(subcommand)]
     Alias(AliasCommand),
@@ -83,6 +91,7 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
         Command::Add { name } => perform(config, Request::DomainAdd { name }),
         Command::Remove { name } => perform(config, Request::DomainRemove { name }),
         Command::List { listing } => list(config, listing, output),
+        Command::Join { name, of } => perform(config, Request::DomainJoin { name, of }),
         Command::Alias(AliasCommand::Add { domain, alias }) => {
             perform(config, Request::DomainAliasAdd { domain, alias })
         }
@@ -108,9 +117,10 @@ fn list(config: &Path, listing: Listing, output: &mut Output) -> Result<(), Fail
         return output.json(&domains);
     }
     let rows = domains.into_iter().map(|row| {
-        [row.name, row.accounts.to_string(), row.aliases.join(" "), yes(row.maintenance)]
+        let (accounts, aliases) = (row.accounts.to_string(), row.aliases.join(" "));
+        [row.name, accounts, aliases, yes(row.maintenance), row.organisation]
     });
-    output.table(["domain", "accounts", "aliases", "maintenance"], rows)
+    output.table(["domain", "accounts", "aliases", "maintenance", "organisation"], rows)
 }
 
 fn list_aliases(

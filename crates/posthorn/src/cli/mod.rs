@@ -20,6 +20,7 @@ mod responder;
 mod serve;
 mod share;
 mod sieve;
+mod team;
 mod version;
 
 use std::path::{Path, PathBuf};
@@ -94,6 +95,9 @@ enum Command {
     /// Accounts and mailboxes shared with others.
     #[command(subcommand)]
     Share(share::Command),
+    /// Groups of accounts that are given rights at once.
+    #[command(subcommand)]
+    Team(team::Command),
     /// Check every invariant of the stored data.
     CheckStore(check_store::Arguments),
     /// Measure a mail server, this one or any other.
@@ -138,6 +142,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Confirm(command) => redirect::confirm(&arguments.config, command, &mut output),
         Command::Queue(command) => queue::run(&arguments.config, command, &mut output),
         Command::Share(command) => share::run(&arguments.config, command, &mut output),
+        Command::Team(command) => team::run(&arguments.config, command, &mut output),
         Command::CheckStore(command) => check_store::run(&arguments.config, command, &mut output),
         Command::Bench(command) => bench::run(command, &mut output),
         Command::Version(listing) => version::run(listing, &mut output),

@@ -13,8 +13,9 @@ pub(super) enum Command {
     Grant {
         /// The account that is shared.
         account: String,
-        /// The account that gets the rights; for one mailbox also `anyone` of the domain, or
-        /// (after `--`) an address behind `-`, from which rights are taken away.
+        /// The account that gets the rights, or a team as `team:NAME`; for one mailbox also
+        /// `anyone` of the organisation, or (after `--`) any of them behind `-`, from which rights
+        /// are taken away.
         grantee: String,
         /// With commas between: read, write, admin; for the whole account also send-as,
         /// send-on-behalf, aliases, responder, filters; for one mailbox also the letters of
@@ -28,7 +29,7 @@ pub(super) enum Command {
     Revoke {
         /// The account that is shared.
         account: String,
-        /// The account that has the rights.
+        /// Who has the rights: an account, `team:NAME`, or `anyone`.
         grantee: String,
         /// Only this mailbox.
         #[arg(long)]

@@ -136,6 +136,8 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
     settings.scripts_bytes_max = config.limits.scripts_total;
     settings.redirections_max = config.limits.redirections.into();
     settings.keywords_max = config.limits.keywords.into();
+    settings.teams_max = config.limits.teams.into();
+    settings.team_members_max = config.limits.team_members.into();
     settings.acl_entries_max = config.limits.shares.into();
     settings.shared_mailboxes_max = config.limits.shared_mailboxes.into();
     // What is announced must be what a command can hold (RFC 5257 §4.1).

@@ -21,14 +21,12 @@ impl WriteTx<'_> {
         let owner = self.load_mailbox(mailbox)?.account;
         // Asked again below, with the accounts locked: who may not ask learns of no account.
         self.require_as(actor, mailbox, Rights::ADMINISTER)?;
-        let domain = self.load_account(owner)?.domain;
-        let grantee = self.grantee(domain, identifier)?;
+        let organisation = self.organisation_of(owner)?;
+        let (sharee, grantee) = self.grantee(organisation, identifier)?;
         if grantee.id == owner.get() {
             return Err(StorageError::Invalid("the owner of a mailbox keeps every right"));
         }
-        // The one that is given rights must not be removed before they are written.
-        let locked = if grantee.id > 0 { AccountId::new(grantee.id) } else { owner };
-        self.lock_accounts([owner, locked])?;
+        self.lock_sharee(owner, sharee)?;
         let mut tx = self.account_as(owner, actor)?;
         tx.require(mailbox, Rights::ADMINISTER)?;
         let before = tx.entry(mailbox, grantee)?;
@@ -56,7 +54,7 @@ impl WriteTx<'_> {
     }
 
     /// Tells sessions of others that have the mailbox open.
-    fn record_acl(&mut self, account: AccountId, mailbox: CollectionId) -> Result<()> {
+    pub(crate) fn record_acl(&mut self, account: AccountId, mailbox: CollectionId) -> Result<()> {
         self.record(account, Some(mailbox), Fact::AclChanged)?;
         let modseq = self.modseq(account)?;
         let mut delta = MailboxDelta::new(account, mailbox, modseq);

@@ -5,8 +5,8 @@
 //! asks for the rights in the transaction that changes; whoever has no right on a mailbox is
 //! answered as if it did not exist, after the same statements; while its owner is in maintenance
 //! nobody else does more than look it up (R-ADDR-12).
-//! **Absent:** groups; `\Seen` of one's own, since no rule asks for it. `anyone` is every account
-//! of the owner's domain but external ones (R-SHARE-2).
+//! **Absent:** `\Seen` of one's own, since no rule asks for it. `anyone` is every account of the
+//! owner's organisation but external ones (R-SHARE-2), `team:NAME` whoever is in a team of it.
 
 mod between;
 mod entry;
@@ -15,37 +15,44 @@ mod place;
 mod require;
 mod rights;
 mod share;
+mod sharee;
 
-use ids::{AccountId, CollectionId, DomainId};
+use ids::{AccountId, CollectionId};
 
 pub use place::Place;
 pub use rights::Rights;
 pub use share::{Share, ShareRights};
+pub use sharee::{SharedWith, Sharee};
 
 pub(crate) use place::is_reserved;
 
-use crate::directory::Role;
-use crate::sql::Value;
-use crate::{Address, ReadTx, Result, StorageError};
+use crate::sql::{Row, Value};
+use crate::{ReadTx, Result, StorageError};
 
-/// The identifier of every account of the domain.
+/// The identifier of every account of the organisation.
 const ANYONE: &str = "anyone";
+
+/// What stands before the name of a team, so that it is no address of an account.
+const TEAM: &str = "team:";
 
 /// One line of an access control list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AclEntry {
-    /// Who, as RFC 4314 writes it: an address or `anyone`, behind `-` where rights are taken away.
+    /// Who, as RFC 4314 writes it: an address, `team:` and a name, or `anyone`, behind `-` where
+    /// rights are taken away.
     pub identifier: String,
     /// The rights given or taken.
     pub rights: Rights,
 }
 
 impl AclEntry {
-    /// From the columns of a row, and the address of the account that it is for if it is one.
-    fn read(negative: i64, rights: i64, address: Option<&str>) -> Self {
-        let sign = if negative == 0 { "" } else { "-" };
-        let identifier = format!("{sign}{}", address.unwrap_or(ANYONE));
-        Self { identifier, rights: Rights::from_column(rights) }
+    /// From the columns `negative`, `rights`, the address of the account that it is for if it is
+    /// one, the name of the team likewise.
+    fn read(row: &dyn Row, first: usize) -> Result<Self> {
+        let sign = if row.int(first)? == 0 { "" } else { "-" };
+        let who = SharedWith::read(row.opt_text(first + 2)?, row.opt_text(first + 3)?);
+        let rights = Rights::from_column(row.int(first + 1)?);
+        Ok(Self { identifier: format!("{sign}{who}"), rights })
     }
 }
 
@@ -117,27 +124,17 @@ impl ReadTx<'_> {
 
     /// What the entries of a mailbox give `actor`, who is not its owner.
     fn granted(&mut self, actor: AccountId, mailbox: CollectionId) -> Result<Rights> {
-        let anyone = self.anyone_of(actor)?;
         let mut sum = Sum::default();
         self.sql.query(
-            "SELECT negative, rights FROM acl WHERE mailbox_id = ?1 AND grantee IN (?2, ?3)",
-            &[Value::Int(mailbox.get()), Value::Int(actor.get()), Value::Int(anyone)],
+            "SELECT negative, rights FROM acl WHERE mailbox_id = ?1 \
+             AND grantee IN (SELECT grantee FROM grantee_of WHERE account_id = ?2)",
+            &[Value::Int(mailbox.get()), Value::Int(actor.get())],
             &mut |row| {
                 sum.add(row.int(0)?, row.int(1)?);
                 Ok(())
             },
         )?;
         Ok(sum.rights())
-    }
-
-    /// The grantee that stands for everybody of the account's domain, where it is one of them;
-    /// else the account itself.
-    pub(crate) fn anyone_of(&mut self, account: AccountId) -> Result<i64> {
-        let account = self.load_account(account)?;
-        Ok(match account.role {
-            Role::External => account.id.get(),
-            _ => -account.domain.get(),
-        })
     }
 
     /// The access control list of a mailbox, for those who may change it; the owner first.
@@ -147,11 +144,12 @@ impl ReadTx<'_> {
         let owner = self.load_account(owner)?.address;
         let mut acl = vec![AclEntry { identifier: owner, rights: Rights::ALL }];
         self.sql.query(
-            "SELECT x.negative, x.rights, a.address FROM acl x LEFT JOIN account a \
-             ON a.id = x.grantee WHERE x.mailbox_id = ?1 ORDER BY a.address, x.negative",
+            "SELECT x.negative, x.rights, a.address, t.name FROM acl x \
+             LEFT JOIN account a ON a.id = x.grantee LEFT JOIN team t ON t.id = x.grantee \
+             WHERE x.mailbox_id = ?1 ORDER BY a.address, t.folded, x.negative",
             &[Value::Int(mailbox.get())],
             &mut |row| {
-                acl.push(AclEntry::read(row.int(0)?, row.int(1)?, row.opt_text(2)?));
+                acl.push(AclEntry::read(row, 0)?);
                 Ok(())
             },
         )?;
@@ -168,25 +166,9 @@ impl ReadTx<'_> {
     ) -> Result<bool> {
         self.require_as(actor, mailbox, Rights::ADMINISTER)?;
         let owner = self.load_mailbox(mailbox)?.account;
-        let domain = self.load_account(owner)?.domain;
-        let grantee = self.grantee(domain, identifier)?;
+        let organisation = self.organisation_of(owner)?;
+        let (_, grantee) = self.grantee(organisation, identifier)?;
         Ok(grantee.id == owner.get() && !grantee.negative)
-    }
-
-    fn grantee(&mut self, domain: DomainId, identifier: &str) -> Result<Grantee> {
-        let (who, negative) = match identifier.strip_prefix('-') {
-            Some(who) => (who, true),
-            None => (identifier, false),
-        };
-        if who == ANYONE {
-            return Ok(Grantee { id: -domain.get(), negative });
-        }
-        let found = match Address::parse(who) {
-            Ok(address) => self.find_account(&address)?,
-            Err(_) => None,
-        };
-        let account = found.ok_or(StorageError::NotFound("account"))?;
-        Ok(Grantee { id: account.id.get(), negative })
     }
 }
 

@@ -87,16 +87,14 @@ impl ReadTx<'_> {
     /// statement for a mailbox that is not there and for one that is nobody else's business, so
     /// that not even time tells them apart.
     fn find_granted(&mut self, actor: AccountId, place: &Place) -> Result<Option<CollectionId>> {
-        let anyone = self.anyone_of(actor)?;
         self.sql.query_one(
             "SELECT b.id FROM mailbox b JOIN acl x ON x.mailbox_id = b.id \
-             WHERE b.account_id = ?1 AND b.name = ?2 AND x.negative = 0 \
-             AND x.grantee IN (?3, ?4) LIMIT 1",
+             WHERE b.account_id = ?1 AND b.name = ?2 AND x.negative = 0 AND x.grantee IN \
+             (SELECT grantee FROM grantee_of WHERE account_id = ?3) LIMIT 1",
             &[
                 Value::Int(place.account.get()),
                 Value::Text(place.name.as_str()),
                 Value::Int(actor.get()),
-                Value::Int(anyone),
             ],
             |row| Ok(CollectionId::new(row.int(0)?)),
         )
@@ -154,17 +152,17 @@ impl ReadTx<'_> {
     }
 
     /// What entries give `actor`, by mailbox, of those that it may look up. LIMIT: where they are
-    /// too many, those for it come before those for anyone, the oldest mailboxes first: nobody's
+    /// too many, those for it and its teams come before those for anyone, the oldest mailboxes first: nobody's
     /// gifts to everybody hide what was meant for one.
     fn rights_given(&mut self, actor: AccountId) -> Result<BTreeMap<i64, Rights>> {
-        let anyone = self.anyone_of(actor)?;
         let mut sums: BTreeMap<i64, (bool, Sum)> = BTreeMap::new();
         self.sql.query(
-            "SELECT mailbox_id, negative, rights, grantee FROM acl WHERE grantee IN (?1, ?2)",
-            &[Value::Int(actor.get()), Value::Int(anyone)],
+            "SELECT mailbox_id, negative, rights, grantee FROM acl \
+             WHERE grantee IN (SELECT grantee FROM grantee_of WHERE account_id = ?1)",
+            &[Value::Int(actor.get())],
             &mut |row| {
                 let (for_anyone, sum) = sums.entry(row.int(0)?).or_insert((true, Sum::default()));
-                *for_anyone &= row.int(3)? != actor.get();
+                *for_anyone &= row.int(3)? < 0;
                 sum.add(row.int(1)?, row.int(2)?);
                 Ok(())
             },

@@ -3,7 +3,7 @@
 
 use ids::{AccountId, CollectionId};
 
-use super::{AclEntry, Grantee, Rights};
+use super::{AclEntry, Grantee, Rights, SharedWith, Sharee};
 use crate::mailbox::MailboxName;
 use crate::sql::Value;
 use crate::{AccountTx, LimitKind, ReadTx, Result, StorageError, WriteTx};
@@ -71,10 +71,10 @@ impl std::fmt::Display for ShareRights {
     }
 }
 
-/// An account shared with another.
+/// An account shared with another, or with a team.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Share {
-    /// The address of the one it is shared with.
+    /// The address of the one it is shared with, or `team:` and a name.
     pub grantee: String,
     /// What that one may do.
     pub rights: ShareRights,
@@ -85,61 +85,80 @@ fn rights_column(column: i64) -> ShareRights {
 }
 
 impl ReadTx<'_> {
-    /// With whom an account is shared as a whole, by address.
+    /// With whom an account is shared as a whole, by address and name.
     pub fn list_shares(&mut self, account: AccountId) -> Result<Vec<Share>> {
         self.sql.query_all(
-            "SELECT a.address, s.rights FROM account_share s JOIN account a ON a.id = s.grantee \
-             WHERE s.account_id = ?1 ORDER BY a.address",
+            "SELECT a.address, t.name, s.rights FROM account_share s \
+             LEFT JOIN account a ON a.id = s.grantee LEFT JOIN team t ON t.id = s.grantee \
+             WHERE s.account_id = ?1 ORDER BY a.address, t.folded",
             &[Value::Int(account.get())],
             |row| {
-                Ok(Share { grantee: row.text(0)?.to_owned(), rights: rights_column(row.int(1)?) })
+                let grantee = SharedWith::read(row.opt_text(0)?, row.opt_text(1)?).to_string();
+                Ok(Share { grantee, rights: rights_column(row.int(2)?) })
             },
         )
+    }
+
+    /// Whether an account is shared as a whole with just this one.
+    pub fn is_shared_with(&mut self, account: AccountId, sharee: Sharee) -> Result<bool> {
+        let organisation = self.organisation_of(account)?;
+        let found = self.sql.query_one(
+            "SELECT 1 FROM account_share WHERE account_id = ?1 AND grantee = ?2",
+            &[Value::Int(account.get()), Value::Int(sharee.number(organisation))],
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
     }
 
     /// Every entry of the access control lists of an account's mailboxes, by mailbox.
     pub fn list_acl(&mut self, account: AccountId) -> Result<Vec<(MailboxName, AclEntry)>> {
         self.sql.query_all(
-            "SELECT b.name, x.negative, x.rights, a.address FROM mailbox b \
+            "SELECT b.name, x.negative, x.rights, a.address, t.name FROM mailbox b \
              JOIN acl x ON x.mailbox_id = b.id LEFT JOIN account a ON a.id = x.grantee \
-             WHERE b.account_id = ?1 ORDER BY b.name, a.address, x.negative",
+             LEFT JOIN team t ON t.id = x.grantee \
+             WHERE b.account_id = ?1 ORDER BY b.name, a.address, t.folded, x.negative",
             &[Value::Int(account.get())],
-            |row| {
-                let entry = AclEntry::read(row.int(1)?, row.int(2)?, row.opt_text(3)?);
-                Ok((MailboxName::stored(row.text(0)?), entry))
-            },
+            |row| Ok((MailboxName::stored(row.text(0)?), AclEntry::read(row, 1)?)),
         )
     }
 
-    /// What `grantee` may do with an account that is shared as a whole.
-    pub(crate) fn share_of(
-        &mut self,
-        account: AccountId,
-        grantee: AccountId,
-    ) -> Result<ShareRights> {
-        let rights = self.sql.query_one(
-            "SELECT rights FROM account_share WHERE account_id = ?1 AND grantee = ?2",
-            &[Value::Int(account.get()), Value::Int(grantee.get())],
-            |row| row.int(0),
+    /// What `actor` may do with an account that is shared as a whole, itself or by its teams.
+    pub(crate) fn share_of(&mut self, account: AccountId, actor: AccountId) -> Result<ShareRights> {
+        let mut rights = ShareRights::default();
+        self.sql.query(
+            "SELECT rights FROM account_share WHERE account_id = ?1 \
+             AND grantee IN (SELECT grantee FROM grantee_of WHERE account_id = ?2)",
+            &[Value::Int(account.get()), Value::Int(actor.get())],
+            &mut |row| {
+                rights.0 |= rights_column(row.int(0)?).0;
+                Ok(())
+            },
         )?;
-        Ok(rights.map_or_else(ShareRights::default, rights_column))
+        Ok(rights)
     }
 }
 
 impl WriteTx<'_> {
-    /// Shares an account with another: in place of what was, on every mailbox. No right at all
-    /// ends the sharing.
+    /// Shares an account with another or with a team: in place of what was, on every mailbox. No
+    /// right at all ends the sharing.
     pub fn share_account(
         &mut self,
         account: AccountId,
-        grantee: AccountId,
+        sharee: impl Into<Sharee>,
         rights: ShareRights,
     ) -> Result<()> {
-        if account == grantee {
-            return Err(StorageError::Invalid("an account is not shared with itself"));
+        let sharee = sharee.into();
+        match sharee {
+            Sharee::Account(other) if other == account => {
+                return Err(StorageError::Invalid("an account is not shared with itself"));
+            }
+            Sharee::Organisation => {
+                return Err(StorageError::Invalid("a whole account is not shared with everybody"));
+            }
+            Sharee::Account(_) | Sharee::Team(_) => {}
         }
-        self.lock_accounts([account, grantee])?;
-        let key = [Value::Int(account.get()), Value::Int(grantee.get())];
+        let id = self.lock_sharee(account, sharee)?;
+        let key = [Value::Int(account.get()), Value::Int(id)];
         self.sql
             .execute("DELETE FROM account_share WHERE account_id = ?1 AND grantee = ?2", &key)?;
         if rights != ShareRights::default() {
@@ -150,7 +169,7 @@ impl WriteTx<'_> {
                 &[account, grantee, Value::Int(rights.0.into())],
             )?;
         }
-        let grantee = Grantee { id: grantee.get(), negative: false };
+        let grantee = Grantee { id, negative: false };
         let mut tx = self.account(account)?;
         for mailbox in tx.real_mailboxes()? {
             let wanted = rights.of_mailboxes();

@@ -81,9 +81,11 @@ const RULES: [(&str, &str, &str); 12] = [
         "collection",
         "SELECT s.collection_id FROM collection_share s JOIN collection c \
          ON c.id = s.collection_id JOIN account o ON o.id = c.account_id \
+         JOIN domain d ON d.id = o.domain_id \
          WHERE s.rights < 1 OR s.rights > 31 OR s.grantee = c.account_id \
-         OR (s.grantee > 0 AND s.grantee NOT IN (SELECT id FROM account)) \
-         OR (s.grantee < 0 AND s.grantee <> -o.domain_id)",
+         OR (s.grantee > 0 AND s.grantee NOT IN (SELECT id FROM account) AND s.grantee NOT IN \
+             (SELECT t.id FROM team t WHERE t.organisation = d.organisation)) \
+         OR (s.grantee < 0 AND s.grantee <> -d.organisation)",
     ),
     (
         "lock-exclusive",

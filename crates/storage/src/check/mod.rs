@@ -13,6 +13,8 @@
 //! | `address-primary` | each account has one primary address, in its own domain, and it is the one it shows |
 //! | `address-domain` | addresses hang on domains, not on domain aliases |
 //! | `domain-alias` | a domain alias points at a domain, not at another alias |
+//! | `organisation` | a domain is of the organisation of one that leads its own, a domain alias of that of its domain |
+//! | `team-place` | a team is of an organisation, has a number of its own, and members of it |
 //! | `catch-all` | a catch-all is an account |
 //! | `inbox-exists` | R-FOLD-1: each account has INBOX |
 //! | `special-use-unique` | one mailbox of a special use per account, INBOX has none |
@@ -25,7 +27,7 @@
 //! | `spool-recipients` | a spooled message has a recipient |
 //! | `spool-owner` | whoever owns a recipient of the spool is a daemon that is known |
 //! | `orphan` | nothing belongs to an account that is gone |
-//! | `acl-grantee` | rights are given to accounts and domains that exist, and never to the owner |
+//! | `acl-grantee` | rights are given to accounts that exist, and to organisation and teams of the owner, never to the owner |
 //! | `annotation-place` | an annotation of a message belongs to one that is there and no older, and counts what it takes |
 //! | `metadata-place` | an annotation belongs to a mailbox or the server, and counts where it should |
 //! | `rules-flag` | an account is said to have rules if and only if something is active |
@@ -41,7 +43,7 @@
 //! | `default-calendar` | R-CAL-2: the calendar for invitations is the account's own and takes events |
 //! | `dead-property-place` | a dead property belongs to a collection or to an object in it |
 //! | `version-bytes` | an account's versions are counted as what they take, with 512 bytes for each |
-//! | `collection-share` | a collection is shared with accounts and domains that exist, and never with its owner |
+//! | `collection-share` | a collection is shared with accounts that exist, and organisation and teams of its owner, never with its owner |
 //! | `lock-exclusive` | an exclusive lock is alone on its place |
 //! | `names-valid` | R-FOLD-5: mailbox names obey every rule |
 //! | `subscription-names-valid` | subscribed names do too |

@@ -11,7 +11,7 @@ struct Rule {
     sql: &'static str,
 }
 
-const RULES: [Rule; 37] = [
+const RULES: [Rule; 41] = [
     Rule {
         invariant: "mailbox-counts",
         row: "mailbox",
@@ -275,11 +275,44 @@ const RULES: [Rule; 37] = [
         invariant: "acl-grantee",
         row: "mailbox",
         sql: "SELECT x.mailbox_id FROM acl x LEFT JOIN mailbox b ON b.id = x.mailbox_id \
-              LEFT JOIN account o ON o.id = b.account_id WHERE o.id IS NULL \
+              LEFT JOIN account o ON o.id = b.account_id \
+              LEFT JOIN domain d ON d.id = o.domain_id WHERE o.id IS NULL \
               OR x.rights < 1 OR x.rights > 4095 OR x.negative NOT IN (0, 1) \
               OR x.grantee = b.account_id \
-              OR (x.grantee > 0 AND x.grantee NOT IN (SELECT id FROM account)) \
-              OR (x.grantee < 0 AND x.grantee <> -o.domain_id)",
+              OR (x.grantee > 0 AND x.grantee NOT IN (SELECT id FROM account) \
+                  AND x.grantee NOT IN \
+                  (SELECT t.id FROM team t WHERE t.organisation = d.organisation)) \
+              OR (x.grantee < 0 AND x.grantee <> -d.organisation)",
+    },
+    Rule {
+        invariant: "organisation",
+        row: "domain",
+        sql: "SELECT d.id FROM domain d LEFT JOIN domain o ON o.id = d.organisation \
+              LEFT JOIN domain t ON t.id = d.alias_of \
+              WHERE o.id IS NULL OR o.organisation <> o.id OR o.alias_of IS NOT NULL \
+              OR (t.id IS NOT NULL AND t.organisation <> d.organisation)",
+    },
+    Rule {
+        invariant: "team-place",
+        row: "team",
+        sql: "SELECT t.id FROM team t JOIN domain d ON d.id = t.organisation \
+              WHERE d.organisation <> d.id OR t.id <= 1099511627776 \
+              OR t.id > (SELECT last FROM team_number)",
+    },
+    Rule {
+        invariant: "team-place",
+        row: "team",
+        sql: "SELECT m.team_id FROM team_member m LEFT JOIN team t ON t.id = m.team_id \
+              LEFT JOIN account a ON a.id = m.account_id LEFT JOIN domain d ON d.id = a.domain_id \
+              WHERE t.id IS NULL OR d.id IS NULL OR d.organisation <> t.organisation",
+    },
+    Rule {
+        invariant: "acl-grantee",
+        row: "account",
+        sql: "SELECT s.account_id FROM account_share s JOIN account o ON o.id = s.account_id \
+              JOIN domain d ON d.id = o.domain_id WHERE s.grantee = s.account_id \
+              OR (s.grantee NOT IN (SELECT id FROM account) AND s.grantee NOT IN \
+                  (SELECT t.id FROM team t WHERE t.organisation = d.organisation))",
     },
     Rule {
         invariant: "annotation-place",

@@ -5,7 +5,7 @@ use ids::{AccountId, CollectionId};
 use super::{Collection, Home, read, select_collection};
 use crate::change::Fact;
 use crate::sql::Value;
-use crate::{AccountTx, LimitKind, ReadTx, Result, StorageError};
+use crate::{AccountTx, LimitKind, ReadTx, Result, SharedWith, Sharee, StorageError};
 
 /// What may be done with a collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
@@ -45,8 +45,8 @@ impl CollectionRights {
 /// Somebody with whom a collection is shared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CollectionShare {
-    /// The address; `None`: everybody of the owner's domain but external ones (R-SHARE-2).
-    pub grantee: Option<String>,
+    /// Who.
+    pub grantee: SharedWith,
     /// What they may do.
     pub rights: CollectionRights,
 }
@@ -62,12 +62,11 @@ impl ReadTx<'_> {
         if actor == collection.account {
             return Ok(CollectionRights::ALL);
         }
-        let anyone = self.anyone_of(actor)?;
         let mut rights = CollectionRights::NONE;
         self.sql.query(
             "SELECT rights FROM collection_share WHERE collection_id = ?1 \
-             AND grantee IN (?2, ?3)",
-            &[Value::Int(collection.id.get()), Value::Int(actor.get()), Value::Int(anyone)],
+             AND grantee IN (SELECT grantee FROM grantee_of WHERE account_id = ?2)",
+            &[Value::Int(collection.id.get()), Value::Int(actor.get())],
             &mut |row| {
                 rights.0 |= CollectionRights::from_column(row.int(0)?).0;
                 Ok(())
@@ -86,54 +85,64 @@ impl ReadTx<'_> {
         actor: AccountId,
         home: Home,
     ) -> Result<Vec<Collection>> {
-        let anyone = self.anyone_of(actor)?;
         self.sql.query_all(
             select_collection!(
-                "WHERE c.home = ?3 AND c.account_id <> ?1 AND c.id IN ( \
-                 SELECT s.collection_id FROM collection_share s WHERE s.grantee IN (?1, ?2)) \
+                "WHERE c.home = ?2 AND c.account_id <> ?1 AND c.id IN ( \
+                 SELECT s.collection_id FROM collection_share s WHERE s.grantee IN \
+                 (SELECT grantee FROM grantee_of WHERE account_id = ?1)) \
                  ORDER BY c.account_id, c.name"
             ),
-            &[Value::Int(actor.get()), Value::Int(anyone), Value::Int(home.column())],
+            &[Value::Int(actor.get()), Value::Int(home.column())],
             read,
         )
     }
 
-    /// With whom a collection is shared, by address.
+    /// With whom a collection is shared, by address and name.
     pub fn list_collection_shares(
         &mut self,
         collection: CollectionId,
     ) -> Result<Vec<CollectionShare>> {
         self.sql.query_all(
-            "SELECT a.address, s.rights FROM collection_share s \
-             LEFT JOIN account a ON a.id = s.grantee WHERE s.collection_id = ?1 \
-             ORDER BY a.address",
+            "SELECT a.address, t.name, s.rights FROM collection_share s \
+             LEFT JOIN account a ON a.id = s.grantee LEFT JOIN team t ON t.id = s.grantee \
+             WHERE s.collection_id = ?1 ORDER BY a.address, t.folded",
             &[Value::Int(collection.get())],
             |row| {
-                let rights = CollectionRights::from_column(row.int(1)?);
-                Ok(CollectionShare { grantee: row.opt_text(0)?.map(str::to_owned), rights })
+                let grantee = SharedWith::read(row.opt_text(0)?, row.opt_text(1)?);
+                Ok(CollectionShare { grantee, rights: CollectionRights::from_column(row.int(2)?) })
             },
         )
     }
 }
 
 impl AccountTx<'_, '_> {
-    /// Sets what another account, or with `None` everybody of the domain, may do with a
+    /// Sets what another account, a team, or everybody of the organisation may do with a
     /// collection; no rights end the sharing.
     pub fn share_collection(
         &mut self,
         collection: CollectionId,
-        grantee: Option<AccountId>,
+        sharee: impl Into<Sharee>,
         rights: CollectionRights,
     ) -> Result<()> {
+        let sharee = sharee.into();
         let found = self.require_collection(collection, CollectionRights::SHARE)?;
-        let owner = self.load_account(found.account)?;
-        let grantee = match grantee {
-            Some(grantee) if grantee == owner.id => {
+        let organisation = self.organisation_of(found.account)?;
+        match sharee {
+            Sharee::Account(account) if account == found.account => {
                 return Err(StorageError::Invalid("the owner has every right"));
             }
-            Some(grantee) => self.load_account(grantee)?.id.get(),
-            None => -owner.domain.get(),
-        };
+            // Neither must go before the row is written. The owner is locked already, out of
+            // order: PostgreSQL gives way to one of two who wait for each other.
+            Sharee::Account(account) => drop(self.lock_usage(account)?),
+            Sharee::Team(team) => {
+                self.lock_team(team)?;
+                if self.load_team(team)?.organisation != organisation {
+                    return Err(StorageError::Invalid("the team is of another organisation"));
+                }
+            }
+            Sharee::Organisation => {}
+        }
+        let grantee = sharee.number(organisation);
         let key = [Value::Int(collection.get()), Value::Int(grantee)];
         if rights.is_empty() {
             self.sql.execute(

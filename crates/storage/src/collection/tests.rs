@@ -117,7 +117,7 @@ fn others_see_what_is_shared_with_them() {
             (CollectionRights::WRITE, ""),
         ] {
             let id = work.id;
-            store.with(julie, move |tx| tx.share_collection(id, Some(paul), rights)).unwrap();
+            store.with(julie, move |tx| tx.share_collection(id, paul, rights)).unwrap();
             let text = store.write(put.clone()).err().map(|error| error.to_string());
             assert_eq!(text.unwrap_or_default(), outcome, "{rights:?}");
             let seen = store.read(move |tx| tx.list_shared_collections(paul, Home::Calendars));

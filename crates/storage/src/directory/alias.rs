@@ -70,6 +70,10 @@ impl AccountTx<'_, '_> {
         self.require_share(ShareRights::ALIASES)?;
         let domain = self.find_target(alias.domain())?.ok_or(StorageError::NotFound("domain"))?;
         let account = self.account;
+        // R-ADDR-3. Who runs the server may say of any domain that it belongs to the house.
+        if !self.is_own() && self.organisation_of(account)? != domain.organisation {
+            return Err(StorageError::Invalid("the domain is of another organisation"));
+        }
         let id = Value::Int(account.get());
         let count =
             self.sql.query_one("SELECT alias_count FROM account WHERE id = ?1", &[id], |row| {

@@ -20,6 +20,8 @@ pub struct Domain {
     pub maintenance: bool,
     /// R-ADDR-6: the account that takes mail to unknown local parts.
     pub catch_all: Option<AccountId>,
+    /// The domain that leads its organisation.
+    pub organisation: DomainId,
 }
 
 fn read(row: &dyn Row) -> Result<Domain> {
@@ -29,6 +31,7 @@ fn read(row: &dyn Row) -> Result<Domain> {
         alias_of: row.opt_text(2)?.map(str::to_owned),
         maintenance: row.int(3)? != 0,
         catch_all: row.opt_int(4)?.map(AccountId::new),
+        organisation: DomainId::new(row.int(5)?),
     })
 }
 
@@ -36,6 +39,7 @@ fn read(row: &dyn Row) -> Result<Domain> {
 pub(super) struct Target {
     pub(super) id: DomainId,
     pub(super) catch_all: Option<AccountId>,
+    pub(super) organisation: DomainId,
 }
 
 impl ReadTx<'_> {
@@ -43,7 +47,8 @@ impl ReadTx<'_> {
     pub fn find_domain(&mut self, name: &str) -> Result<Option<Domain>> {
         let Ok(name) = parse_domain(name) else { return Ok(None) };
         self.sql.query_one(
-            "SELECT d.id, d.name, t.name, d.maintenance, d.catch_all FROM domain d \
+            "SELECT d.id, d.name, t.name, d.maintenance, d.catch_all, d.organisation \
+             FROM domain d \
              LEFT JOIN domain t ON t.id = d.alias_of WHERE d.name = ?1",
             &[Value::Text(&name)],
             read,
@@ -53,7 +58,8 @@ impl ReadTx<'_> {
     /// Every domain and domain alias, by name.
     pub fn list_domains(&mut self) -> Result<Vec<Domain>> {
         self.sql.query_all(
-            "SELECT d.id, d.name, t.name, d.maintenance, d.catch_all FROM domain d \
+            "SELECT d.id, d.name, t.name, d.maintenance, d.catch_all, d.organisation \
+             FROM domain d \
              LEFT JOIN domain t ON t.id = d.alias_of ORDER BY d.name",
             &[],
             read,
@@ -63,13 +69,14 @@ impl ReadTx<'_> {
     /// The real domain behind a name in normal form.
     pub(super) fn find_target(&mut self, name: &str) -> Result<Option<Target>> {
         self.sql.query_one(
-            "SELECT t.id, t.catch_all FROM domain d \
+            "SELECT t.id, t.catch_all, t.organisation FROM domain d \
              JOIN domain t ON t.id = COALESCE(d.alias_of, d.id) WHERE d.name = ?1",
             &[Value::Text(name)],
             |row| {
                 Ok(Target {
                     id: DomainId::new(row.int(0)?),
                     catch_all: row.opt_int(1)?.map(AccountId::new),
+                    organisation: DomainId::new(row.int(2)?),
                 })
             },
         )
@@ -81,7 +88,12 @@ impl WriteTx<'_> {
     pub fn create_domain(&mut self, name: &str) -> Result<Domain> {
         let name = parse_domain(name)?;
         let id = self.insert_domain(&name, None)?;
-        Ok(Domain { id, name, alias_of: None, maintenance: false, catch_all: None })
+        self.sql.execute(
+            "UPDATE domain SET organisation = id WHERE id = ?1",
+            &[Value::Int(id.get())],
+        )?;
+        let (alias_of, catch_all) = (None, None);
+        Ok(Domain { id, name, alias_of, maintenance: false, catch_all, organisation: id })
     }
 
     /// Adds another name for the domain `target` (R-ADDR-1).
@@ -89,11 +101,19 @@ impl WriteTx<'_> {
         let name = parse_domain(alias)?;
         let (target_id, target) = self.lock_real_domain(target)?;
         let id = self.insert_domain(&name, Some(target_id))?;
+        self.sql.execute(
+            "UPDATE domain SET organisation = \
+             (SELECT t.organisation FROM domain t WHERE t.id = ?2) WHERE id = ?1",
+            &[Value::Int(id.get()), Value::Int(target_id.get())],
+        )?;
+        let organisation = self.organisation_of_domain(target_id)?;
         self.touch_rules_of_domain(target_id)?;
-        Ok(Domain { id, name, alias_of: Some(target), maintenance: false, catch_all: None })
+        let (alias_of, catch_all) = (Some(target), None);
+        Ok(Domain { id, name, alias_of, maintenance: false, catch_all, organisation })
     }
 
-    /// Removes a domain that nothing uses: no account, no alias, no domain alias.
+    /// Removes a domain that nothing uses: no account, no alias, no domain alias, and no other
+    /// domain of an organisation that it leads, nor a team.
     pub fn remove_domain(&mut self, name: &str) -> Result<()> {
         let (id, _) = self.find_real_domain(
             name,
@@ -105,13 +125,21 @@ impl WriteTx<'_> {
         let uses = self.sql.query_one(
             "SELECT (SELECT COUNT(*) FROM account WHERE domain_id = ?1), \
                     (SELECT COUNT(*) FROM address WHERE domain_id = ?1), \
-                    (SELECT COUNT(*) FROM domain WHERE alias_of = ?1)",
+                    (SELECT COUNT(*) FROM domain WHERE alias_of = ?1), \
+                    (SELECT COUNT(*) FROM domain WHERE organisation = ?1 AND id <> ?1), \
+                    (SELECT COUNT(*) FROM team WHERE organisation = ?1)",
             &[Value::Int(id.get())],
-            |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?)),
+            |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?, row.int(3)?, row.int(4)?)),
         )?;
         match uses {
-            Some((0, 0, 0)) => {}
-            Some((0, 0, _)) => return Err(StorageError::InUse("the domain has domain aliases")),
+            Some((0, 0, 0, 0, 0)) => {}
+            Some((0, 0, 0, 0, _)) => {
+                return Err(StorageError::InUse("the organisation has teams"));
+            }
+            Some((0, 0, 0, ..)) => {
+                return Err(StorageError::InUse("the domain leads an organisation"));
+            }
+            Some((0, 0, ..)) => return Err(StorageError::InUse("the domain has domain aliases")),
             Some((0, ..)) => return Err(StorageError::InUse("the domain has aliases")),
             _ => return Err(StorageError::InUse("the domain has accounts")),
         }

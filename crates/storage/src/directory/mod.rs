@@ -10,6 +10,7 @@ mod cache;
 mod capabilities;
 mod credentials;
 mod domain;
+mod organisation;
 mod protocol;
 mod quota;
 mod resolve;

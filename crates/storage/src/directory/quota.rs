@@ -59,11 +59,12 @@ impl ReadTx<'_> {
         Ok(Some(found).filter(|_| visible))
     }
 
-    /// R-ORG-1: whether `actor` is an administrator of the domain that `account` is in.
+    /// R-ORG-1: whether `actor` is an administrator of the organisation that `account` is in.
     pub(crate) fn administers(&mut self, actor: AccountId, account: &Account) -> Result<bool> {
         let actor = self.load_account(actor)?;
         let rules = matches!(actor.role, Role::Owner | Role::Administrator);
-        Ok(rules && actor.domain == account.domain)
+        let organisation = self.organisation_of_domain(actor.domain)?;
+        Ok(rules && organisation == self.organisation_of_domain(account.domain)?)
     }
 }
 

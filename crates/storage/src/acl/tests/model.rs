@@ -4,17 +4,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ids::{AccountId, CollectionId, Uid, UidSet};
+use ids::{AccountId, CollectionId, TeamId, Uid, UidSet};
 use message::flag::Flags;
 use testkit::SeededRng;
 
 use crate::acl::{AclChange, Rights, ShareRights};
 use crate::testing::{TestStore, flags, mailbox_name, on_both_engines};
 use crate::{
-    Append, Changes, Fact, FlagChange, MailboxView, PreparedMessage, Result, Role, StorageError,
+    Append, Changes, Fact, FlagChange, MailboxView, PreparedMessage, Result, Role, Sharee,
+    StorageError, TeamName,
 };
 
 const STEPS: usize = 400;
+const TEAM: &str = "team:Crew";
 const LETTERS: &str = "lrswipkxtean";
 const FLAGS: [&str; 4] = ["\\Seen", "\\Deleted", "\\Flagged", "Work"];
 
@@ -65,6 +67,7 @@ struct Account {
     address: String,
     is_external: bool,
     in_maintenance: bool,
+    in_team: bool,
 }
 
 struct Run<'s> {
@@ -72,6 +75,7 @@ struct Run<'s> {
     rng: SeededRng,
     accounts: Vec<Account>,
     mailboxes: Vec<Mailbox>,
+    team: TeamId,
 }
 
 /// What a verb must answer.
@@ -95,15 +99,30 @@ fn answer<T>(result: &Result<T>) -> Answer {
 
 impl<'s> Run<'s> {
     fn start(store: &'s TestStore, rng: SeededRng) -> Self {
-        let mut run = Self { store, rng, accounts: Vec::new(), mailboxes: Vec::new() };
+        store.account("julie");
+        let team = store.write(|tx| {
+            let organisation = tx.only_organisation()?;
+            tx.create_team(organisation, &TeamName::parse("Crew")?)
+        });
+        let team = team.unwrap();
+        let mut run = Self { store, rng, accounts: Vec::new(), mailboxes: Vec::new(), team };
         for (owner, local) in ["julie", "max", "eve", "guest"].into_iter().enumerate() {
-            let id = store.account(local);
+            let id = match local {
+                "julie" => run.store.read(|tx| Ok(tx.list_accounts()?[0].id)).unwrap(),
+                local => store.account(local),
+            };
             let is_external = local == "guest";
             if is_external {
                 store.with(id, |tx| tx.set_role(Role::External)).unwrap();
             }
             let address = format!("{local}@example.test");
-            run.accounts.push(Account { id, address, is_external, in_maintenance: false });
+            run.accounts.push(Account {
+                id,
+                address,
+                is_external,
+                in_maintenance: false,
+                in_team: false,
+            });
             for name in ["INBOX", "Sent"] {
                 let mailbox = store.mailbox(id, name);
                 let view = store.inner().open_view_blocking(id, mailbox).unwrap();
@@ -134,6 +153,9 @@ impl<'s> Run<'s> {
         let mut names = vec![who.address.as_str()];
         if !who.is_external {
             names.push("anyone");
+        }
+        if who.in_team {
+            names.push(TEAM);
         }
         let sum = |sign: &str| -> Letters {
             let entries = names.iter().filter_map(|name| mailbox.acl.get(&format!("{sign}{name}")));
@@ -178,7 +200,8 @@ impl<'s> Run<'s> {
     fn step(&mut self) {
         let actor = self.any(self.accounts.len());
         let (one, other) = (self.any(self.mailboxes.len()), self.any(self.mailboxes.len()));
-        match self.rng.u8(..20) {
+        match self.rng.u8(..22) {
+            20 | 21 => self.join_or_leave(actor),
             0..=3 => self.grant(actor, one),
             4 => self.share(actor),
             5 => self.maintain(actor),
@@ -194,9 +217,11 @@ impl<'s> Run<'s> {
     fn grant(&mut self, actor: usize, at: usize) {
         // An owner gives more often than others, or nobody would have any right.
         let actor = if self.rng.bool() { self.mailboxes[at].owner } else { actor };
-        let whom = self.any(self.accounts.len() + 1);
-        let whom = self.accounts.get(whom).map(|account| account.address.clone());
-        let whom = whom.unwrap_or_else(|| "anyone".to_owned());
+        let whom = match self.any(self.accounts.len() + 3) {
+            0 => "anyone".to_owned(),
+            1 | 2 => TEAM.to_owned(),
+            whom => self.accounts[whom - 3].address.clone(),
+        };
         let sign = if self.rng.u8(..4) == 0 { "-" } else { "" };
         let identifier = format!("{sign}{whom}");
         let given = self.some_letters();
@@ -231,12 +256,32 @@ impl<'s> Run<'s> {
         }
     }
 
-    /// The account is shared as a whole with another.
+    /// The team has one member more or less; all that is shared with it is told of.
+    fn join_or_leave(&mut self, actor: usize) {
+        let (team, account) = (self.team, &mut self.accounts[actor]);
+        let id = account.id;
+        account.in_team = !account.in_team;
+        let done = match account.in_team {
+            true => self.store.write(move |tx| tx.add_team_member(team, id)),
+            false => self.store.write(move |tx| tx.remove_team_member(team, id)),
+        };
+        done.unwrap();
+        for mailbox in &mut self.mailboxes {
+            let shared = mailbox.acl.keys().any(|name| name.trim_start_matches('-') == TEAM);
+            mailbox.acl_changes += u32::from(shared);
+        }
+    }
+
+    /// The account is shared as a whole with another, or with the team.
     fn share(&mut self, owner: usize) {
-        let other = self.any(self.accounts.len());
+        let other = self.any(self.accounts.len() + 1);
         let names = ["", "read", "write", "read,send-as", "admin"][self.any(5)];
         let rights = ShareRights::parse(names).unwrap_or_default();
-        let (account, grantee) = (self.accounts[owner].id, self.accounts[other].id);
+        let account = self.accounts[owner].id;
+        let (grantee, address) = match self.accounts.get(other) {
+            Some(other) => (Sharee::Account(other.id), other.address.clone()),
+            None => (Sharee::Team(self.team), TEAM.to_owned()),
+        };
         let done = self.store.write(move |tx| tx.share_account(account, grantee, rights));
         if owner == other {
             assert!(matches!(done, Err(StorageError::Invalid(_))));
@@ -249,7 +294,6 @@ impl<'s> Run<'s> {
             "admin" => "la",
             _ => "",
         });
-        let address = self.accounts[other].address.clone();
         for mailbox in self.mailboxes.iter_mut().filter(|mailbox| mailbox.owner == owner) {
             let before = mailbox.acl.remove(&address).unwrap_or_default();
             mailbox.acl_changes += u32::from(before != wanted);
