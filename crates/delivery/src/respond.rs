@@ -4,14 +4,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ids::Timestamp;
 use responder::{AnswerHead, Vacation, compose};
-use storage::{ActiveResponder, AnswerClaim, AnswerSource, Arrival, Outgoing, Placement};
+use storage::{
+    ANSWER_WINDOW_SECS, ActiveResponder, AnswerClaim, AnswerSource, Arrival, Outgoing, Placement,
+};
 
 use crate::outgoing::{Letter, Stamper};
 use crate::rules::Ready;
 use crate::zone::local;
-
-/// R-RESP-3: the same sender is answered again after 7 days.
-pub(crate) const WINDOW_SECS: u64 = 7 * 86_400;
 
 /// Whether a responder answers at an instant: its dates and days are those of the owner's clock
 /// (R-RESP-2).
@@ -44,7 +43,7 @@ pub(crate) fn due<'r>(
     let claim = AnswerClaim {
         source: AnswerSource::Responder(responder.id),
         sender: sender.to_owned(),
-        window_secs: WINDOW_SECS,
+        window_secs: ANSWER_WINDOW_SECS,
     };
     Some((responder, claim, head))
 }
@@ -65,7 +64,7 @@ pub(crate) fn answer(
     };
     let vacation = Vacation {
         handle: String::new(),
-        seconds: WINDOW_SECS,
+        seconds: ANSWER_WINDOW_SECS,
         recipient: claim.sender.clone(),
         from: compose::mailbox(&rules.name, from),
         subject: match body.subject.is_empty() {

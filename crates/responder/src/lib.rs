@@ -23,6 +23,7 @@ mod limits;
 mod mail;
 mod matching;
 mod program;
+pub mod rules;
 mod run;
 pub mod syntax;
 mod text;

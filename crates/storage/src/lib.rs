@@ -79,10 +79,10 @@ pub use object::{
     ObjectLimits, ObjectVersion, PreparedObject, PutOutcome, Ranged,
 };
 pub use rules::{
-    ActiveResponder, ActiveScript, Agreement, AnswerClaim, AnswerSource, Arrival,
-    ArrivalParameters, Claimed, Confirmed, DeliveryPlan, Destination, Filing, LocalTime, Notice,
-    Outgoing, Purpose, Redirection, Responder, ResponderBody, ResponderId, Rules, Script,
-    ScriptName, SeenMark, Sorter, Sorting, Verdict, Weekdays,
+    ANSWER_WINDOW_SECS, ActiveResponder, ActiveScript, Agreement, AnswerClaim, AnswerSource,
+    Arrival, ArrivalParameters, Claimed, Confirmed, DeliveryPlan, Destination, Filing, LocalTime,
+    Notice, Outgoing, Overwrite, Purpose, Redirection, Responder, ResponderBody, ResponderId,
+    Rules, Script, ScriptAuthor, ScriptName, SeenMark, Sorter, Sorting, Verdict, Weekdays,
 };
 pub use search::{
     Asked, Found, Indexed, Near, Ranking, SearchField, SearchTerm, Sought, length_of,

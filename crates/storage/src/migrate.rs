@@ -43,6 +43,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 25, sql: include_str!("../migrations/0025_version_bytes.sql") },
     Migration { version: 26, sql: include_str!("../migrations/0026_property_bytes.sql") },
     Migration { version: 27, sql: include_str!("../migrations/0027_team.sql") },
+    Migration { version: 28, sql: include_str!("../migrations/0028_answered_sender.sql") },
+    Migration { version: 29, sql: include_str!("../migrations/0029_rule_list.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

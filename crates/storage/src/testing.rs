@@ -36,7 +36,7 @@ pub(crate) fn on_both_engines_with(change: impl Fn(&mut Settings), test: impl Fn
         settings.writers = 2;
         change(&mut settings);
         let store = Store::open(settings).unwrap();
-        let store = TestStore { store, views: Mutex::default() };
+        let store = TestStore::new(store);
         test(&store);
         store.check_views();
         assert_eq!(store.read(crate::check::check_consistency).unwrap(), []);
@@ -49,6 +49,10 @@ pub(crate) fn on_both_engines_with(change: impl Fn(&mut Settings), test: impl Fn
 }
 
 impl TestStore {
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store, views: Mutex::default() }
+    }
+
     /// The store itself, for what is asked of it and not of a transaction.
     pub(crate) fn inner(&self) -> &Store {
         &self.store

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use storage::{Address, LocalTime, Placement, ResponderBody, Weekdays};
+use storage::{Address, Agreement, LocalTime, Placement, ResponderBody, Weekdays};
 
 use crate::support::{Scene, name, on_both_engines};
 
@@ -271,12 +271,54 @@ fn machines_lists_and_spam_get_no_answer() {
     });
 }
 
+/// R-RESP-3: what is not active any more answers nobody, and what is active again knows whom it
+/// answered.
+#[test]
+fn a_responder_that_is_off_answers_nobody() {
+    on_both_engines(|scene| {
+        scene.responder(body("away"));
+        let again = |scene: &Scene| answers(scene, "a@b.test", "julie@example.test", HELLO);
+        assert_eq!(again(scene), 1);
+        scene.clock.advance_secs(7 * 86_400);
+        scene.account(|tx| tx.deactivate_responder(&name("away")));
+        assert_eq!(again(scene), 0);
+        scene.account(|tx| tx.activate_responder(Some(&name("away"))));
+        assert_eq!(again(scene), 1);
+    });
+}
+
+/// R-RESP-2: answers come from another address once that agreed, and from the account till then.
+#[test]
+fn another_sender_is_used_once_it_agreed() {
+    on_both_engines(|scene| {
+        let sender = Some("office@other.test".to_owned());
+        let added = scene.account(move |tx| {
+            let added = tx.add_responder(&name("away"), ResponderBody { sender, ..body("away") });
+            tx.activate_responder(Some(&name("away")))?;
+            added
+        });
+        let Agreement::Token(token) = added else { panic!("{added:?}") };
+        let sender_of_answer = |scene: &Scene, from: &str| {
+            scene.arrive(from, "julie@example.test", HELLO);
+            let sent = scene.sent();
+            assert_eq!(sent[0].from, "");
+            sent[0].text.lines().next().unwrap().to_owned()
+        };
+        let own = "From: \"Julie\" <julie@example.test>";
+        assert_eq!(sender_of_answer(scene, "a@b.test"), own);
+        scene.store.write_blocking("test", move |tx| tx.confirm(&token)).unwrap();
+        let other = "From: \"Julie\" <office@other.test>";
+        assert_eq!(sender_of_answer(scene, "c@b.test"), other);
+    });
+}
+
 /// R-RESP-6: a script's `vacation` has the same memory; one message gets one answer.
 #[test]
 fn scripts_and_responders_share_the_memory() {
+    const VACATION: &str = "require \"vacation\"; vacation :handle \"h\" \"script\";";
     on_both_engines(|scene| {
         scene.responder(body("responder"));
-        scene.script("require \"vacation\"; vacation :handle \"h\" \"script\";");
+        scene.script(VACATION);
         let julie = "julie@example.test";
         scene.arrive("a@b.test", julie, HELLO);
         let sent = scene.sent();
@@ -284,13 +326,54 @@ fn scripts_and_responders_share_the_memory() {
         assert!(sent[0].text.ends_with("\r\n\r\nscript\r\n"));
         assert_eq!(sent[0].from, "");
         assert_eq!(answers(scene, "A+x@b.test", julie, HELLO), 0);
+        // Nor does the responder answer whom the script did, nor after a restart.
+        let silence = |tx: &mut storage::AccountTx<'_, '_>| tx.activate_script(None);
+        scene.account(silence);
+        assert_eq!(answers(scene, "a@b.test", julie, HELLO), 0);
+        scene.restart();
         scene.clock.advance_secs(7 * 86_400 - 1);
         assert_eq!(answers(scene, "a@b.test", julie, HELLO), 0);
         scene.clock.advance_secs(1);
         assert_eq!(answers(scene, "a@b.test", julie, HELLO), 1);
+        // And the other way round.
+        scene.script(VACATION);
+        assert_eq!(answers(scene, "a@b.test", julie, HELLO), 0);
+        scene.clock.advance_secs(7 * 86_400);
+        assert_eq!(answers(scene, "a@b.test", julie, HELLO), 1);
         // Another text under the same handle is the same answer (RFC 5230 §4.2).
         scene.script("require \"vacation\"; vacation :handle \"h\" \"other\";");
         assert_eq!(answers(scene, "a@b.test", julie, HELLO), 0);
+        // R-RESP-3: no script answers sooner, whatever it says (RFC 6131 §2).
+        scene.script("require \"vacation\"; vacation :days 1 :handle \"h\" \"other\";");
+        scene.clock.advance_secs(7 * 86_400 - 1);
+        assert_eq!(answers(scene, "a@b.test", julie, HELLO), 0);
+    });
+}
+
+/// R-RESP-6: a thousand messages at once get one answer, of the script or of the responder,
+/// whichever is switched on and off meanwhile.
+#[test]
+fn a_thousand_messages_get_one_answer_of_both() {
+    on_both_engines(|scene| {
+        scene.responder(body("responder"));
+        scene.script("require \"vacation\"; vacation \"script\";");
+        std::thread::scope(|scope| {
+            for _ in 0..20 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        scene.arrive("a@b.test", "julie@example.test", HELLO);
+                    }
+                });
+            }
+            scope.spawn(|| {
+                for round in 0..20 {
+                    let script = (round % 2 == 1).then(|| name("main"));
+                    scene.account(move |tx| tx.activate_script(script.as_ref()));
+                }
+            });
+        });
+        assert_eq!(scene.sent().len(), 1);
+        assert_eq!(scene.count("INBOX"), 1000);
     });
 }
 

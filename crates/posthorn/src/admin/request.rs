@@ -3,6 +3,7 @@
 use std::fmt;
 
 use clap::ValueEnum;
+use responder::rules::RuleList;
 use serde::{Deserialize, Serialize};
 
 use super::{Password, TeamRow, TeamVerb};
@@ -83,6 +84,7 @@ pub(crate) enum Response {
     Shares(Vec<ShareRow>),
     Teams(Vec<TeamRow>),
     Scripts(Vec<ScriptRow>),
+    Rules(RuleList),
     Responders(Vec<ResponderRow>),
     Redirects(Vec<RedirectRow>),
     Text(String),
@@ -110,6 +112,16 @@ pub(crate) enum SieveVerb {
     },
     Check {
         text: String,
+    },
+    /// The list of rules that a script was made of.
+    Rules {
+        name: String,
+    },
+    PutRules {
+        name: String,
+        rules: RuleList,
+        /// Whether it takes the place of what a person wrote.
+        force: bool,
     },
 }
 
@@ -171,6 +183,9 @@ pub(crate) struct ScriptRow {
     pub(crate) name: String,
     pub(crate) active: bool,
     pub(crate) size_bytes: u64,
+    /// Whether it was made of a list of rules.
+    #[serde(default)]
+    pub(crate) of_rules: bool,
 }
 
 /// A responder in a listing.

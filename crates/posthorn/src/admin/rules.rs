@@ -1,8 +1,9 @@
 //! Scripts, responders, redirections and time zones of accounts (R-FILT, R-RESP, R-ADDR-10).
 
+use responder::rules::RuleList;
 use storage::{
-    AccountTx, Address, Agreement, LocalTime, Purpose, ResponderBody, ScriptName, StorageError,
-    Weekdays, WriteTx,
+    AccountTx, Address, Agreement, LocalTime, Overwrite, Purpose, ResponderBody, ScriptAuthor,
+    ScriptName, StorageError, Weekdays, WriteTx,
 };
 
 use super::account::{load, parse};
@@ -11,6 +12,9 @@ use super::{
     Admin, RedirectRow, RedirectVerb, Refusal, ResponderChange, ResponderRow, ResponderVerb,
     Response, ScriptRow, SieveVerb,
 };
+
+/// Why a script is shown as no list of rules.
+const BY_HAND: &str = "a person wrote this script, it is no list of rules";
 
 impl Admin {
     pub(super) async fn sieve(&self, account: &str, verb: SieveVerb) -> Result<Response, Refusal> {
@@ -21,12 +25,7 @@ impl Admin {
                 self.change(account, "rules", move |tx| tx.put_script(&name, text.as_bytes())).await
             }
             SieveVerb::Get { name } => {
-                let (wanted, name) = (parse(account)?, script_name(&name)?);
-                let read = self.read(move |tx| {
-                    let account = load(tx, &wanted)?;
-                    tx.find_script(account, &name)?.ok_or(StorageError::NotFound("script"))
-                });
-                let text = read.await.map_err(|error| refusal(account, error))?;
+                let text = self.script(account, &name).await?;
                 Ok(Response::Text(String::from_utf8_lossy(&text).into_owned()))
             }
             SieveVerb::List => {
@@ -40,6 +39,7 @@ impl Admin {
                     name: script.name.to_string(),
                     active: script.active,
                     size_bytes: script.size_bytes,
+                    of_rules: script.author == ScriptAuthor::RuleList,
                 });
                 Ok(Response::Scripts(rows.collect()))
             }
@@ -55,7 +55,36 @@ impl Admin {
                 check(text.as_bytes())?;
                 Ok(Response::Done)
             }
+            SieveVerb::Rules { name } => {
+                let text = self.script(account, &name).await?;
+                let list = RuleList::read(&text, &delivery::language().limits);
+                let by_hand = || Refusal(format!("{name}: {BY_HAND}"));
+                list.map(Response::Rules).ok_or_else(by_hand)
+            }
+            SieveVerb::PutRules { name, rules, force } => {
+                let script = rules.script(&delivery::language());
+                let script = script.map_err(|error| Refusal(error.to_string()))?;
+                let name = script_name(&name)?;
+                let overwrite = match force {
+                    true => Overwrite::Anything,
+                    false => Overwrite::RuleLists,
+                };
+                self.change(account, "rules", move |tx| {
+                    tx.put_rule_list(&name, script.as_bytes(), overwrite)
+                })
+                .await
+            }
         }
+    }
+
+    /// The text of a script.
+    async fn script(&self, account: &str, name: &str) -> Result<Vec<u8>, Refusal> {
+        let (wanted, name) = (parse(account)?, script_name(name)?);
+        let read = self.read(move |tx| {
+            let account = load(tx, &wanted)?;
+            tx.find_script(account, &name)?.ok_or(StorageError::NotFound("script"))
+        });
+        read.await.map_err(|error| refusal(account, error))
     }
 
     pub(super) async fn responder(

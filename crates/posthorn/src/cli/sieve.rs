@@ -62,6 +62,37 @@ pub(super) enum Command {
         /// The file; without a name either, standard input.
         file: Option<String>,
     },
+    /// Filter by a list of simple rules, which is kept as a script.
+    #[command(subcommand)]
+    Rules(Rules),
+}
+
+/// The script that is meant where none is named.
+const RULES: &str = "rules";
+
+#[derive(Subcommand)]
+pub(super) enum Rules {
+    /// Print the list of rules that a script was made of, in JSON.
+    Get {
+        /// The account's primary address.
+        account: String,
+        /// The script's name.
+        #[arg(default_value = RULES)]
+        name: String,
+    },
+    /// Keep a list of rules, in JSON as `get` prints it, as a script.
+    Put {
+        /// The account's primary address.
+        account: String,
+        /// The script's name.
+        #[arg(long, default_value = RULES)]
+        name: String,
+        /// The file; `-` or nothing is standard input.
+        file: Option<String>,
+        /// Give up the script of this name, though a person wrote it.
+        #[arg(long)]
+        force: bool,
+    },
 }
 
 pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Result<(), Failure> {
@@ -83,10 +114,11 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
             if listing.json {
                 return output.json(&scripts);
             }
-            let rows = scripts
-                .into_iter()
-                .map(|row| [row.name, yes(row.active), super::output::size(row.size_bytes)]);
-            output.table(["script", "active", "size"], rows)
+            let rows = scripts.into_iter().map(|row| {
+                let size = super::output::size(row.size_bytes);
+                [row.name, yes(row.active), size, yes(row.of_rules)]
+            });
+            output.table(["script", "active", "size", "rules"], rows)
         }
         Command::Activate { account, name } => {
             done(account, SieveVerb::Activate { name: Some(name) })
@@ -104,6 +136,17 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
             done(account, SieveVerb::Check { text })?;
             output.line("ok")
         }
+        Command::Rules(Rules::Get { account, name }) => {
+            match ask(account, SieveVerb::Rules { name })? {
+                Response::Rules(rules) => output.json(&rules),
+                _ => Err(Failure::unexpected()),
+            }
+        }
+        Command::Rules(Rules::Put { account, name, file, force }) => {
+            let rules = serde_json::from_str(&read_text(file.as_deref())?)
+                .map_err(|error| Failure::new(format!("this is no list of rules: {error}")))?;
+            done(account, SieveVerb::PutRules { name, rules, force })
+        }
     }
 }
 
@@ -116,14 +159,18 @@ pub(super) fn read_text(file: Option<&str>) -> Result<String, Failure> {
     let mut text = String::new();
     match file {
         None | Some("-") => {
-            let mut input = std::io::stdin().take(FILE_BYTES_MAX);
+            let mut input = std::io::stdin().take(FILE_BYTES_MAX + 1);
             input.read_to_string(&mut text).map_err(|error| named("standard input", error))?;
         }
         Some(path) => {
             let file = std::fs::File::open(path).map_err(|error| named(path, error))?;
-            let mut input = file.take(FILE_BYTES_MAX);
+            let mut input = file.take(FILE_BYTES_MAX + 1);
             input.read_to_string(&mut text).map_err(|error| named(path, error))?;
         }
     }
-    Ok(text)
+    match text.len() as u64 > FILE_BYTES_MAX {
+        // What is cut off would be missed by nobody until it mattered.
+        true => Err(Failure::new(format!("at most {FILE_BYTES_MAX} bytes are read"))),
+        false => Ok(text),
+    }
 }

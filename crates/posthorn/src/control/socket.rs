@@ -19,8 +19,9 @@ use crate::cli::Failure;
 
 const NAME: &str = "control.sock";
 
-/// LIMIT: the longest request names two mailboxes of 1,024 bytes and an address.
-const REQUEST_BYTES_MAX: u64 = 64 * 1024;
+/// LIMIT: the longest request holds a script of 16 MiB, in which JSON escapes quotes and line
+/// ends; only the owner of the data directory can make one.
+const REQUEST_BYTES_MAX: u64 = 40 * 1024 * 1024;
 /// LIMIT: a command writes its request at once.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -108,6 +109,10 @@ async fn converse(stream: tokio::net::UnixStream, admin: Arc<Admin>) {
         Ok(Err(error)) => return tracing::debug!(%error, "control socket"),
         Err(_) => return tracing::debug!("control socket: no request came"),
     }
+    if line.last() != Some(&b'\n') && line.len() as u64 >= REQUEST_BYTES_MAX {
+        let answer = Answer::Refused(format!("a request has at most {REQUEST_BYTES_MAX} bytes"));
+        return say(&mut write, &answer).await;
+    }
     let answer = match serde_json::from_slice::<Request>(&line) {
         Ok(request) => {
             tracing::info!(request = kind(&request), "control");
@@ -118,12 +123,17 @@ async fn converse(stream: tokio::net::UnixStream, admin: Arc<Admin>) {
         }
         Err(_) => Answer::Refused("the running daemon does not know this; restart it".to_owned()),
     };
-    let Ok(mut bytes) = serde_json::to_vec(&answer) else { return };
+    say(&mut write, &answer).await;
+}
+
+async fn say(write: &mut tokio::net::unix::OwnedWriteHalf, answer: &Answer) {
+    let Ok(mut bytes) = serde_json::to_vec(answer) else { return };
     bytes.push(b'\n');
     if let Err(error) = write.write_all(&bytes).await {
         tracing::debug!(%error, "control socket");
     }
 }
+
 /// What a request asks for. Not with what: scripts and answers are their owners' business, codes
 /// are secret.
 fn kind(request: &Request) -> String {

@@ -1,11 +1,18 @@
 //! Who was answered automatically, so that nobody is answered again too soon (R-RESP-3,
-//! RFC 5230 §4.2). Responders and scripts share it.
+//! RFC 5230 §4.2).
+//!
+//! Responders and scripts share it (R-RESP-6): whom a script answered gets no answer of a
+//! responder for 7 days, and the other way round. Each responder has its own besides, and so has
+//! each handle of a script.
 
 use ids::Timestamp;
 
 use super::ResponderId;
 use crate::sql::Value;
 use crate::{AccountTx, Address, Result};
+
+/// R-RESP-3: how long whoever was answered gets no other answer, at least.
+pub const ANSWER_WINDOW_SECS: u64 = 7 * 86_400;
 
 /// What answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,6 +44,11 @@ impl AnswerSource {
     }
 }
 
+/// Seconds as the columns count.
+fn micros(secs: i64) -> i64 {
+    secs.saturating_mul(1_000_000)
+}
+
 /// A sender as it is remembered: case and details do not make another one of it (R-RESP-3).
 pub(crate) fn remembered(sender: &str) -> String {
     match Address::parse(sender) {
@@ -49,8 +61,10 @@ pub(crate) fn remembered(sender: &str) -> String {
 }
 
 impl AccountTx<'_, '_> {
-    /// Claims the right to answer a sender, if the last answer is at least `window_secs` ago. The
-    /// account is locked, so that of a thousand claims at once one is granted.
+    /// Claims the right to answer a sender, if the source's last answer is at least `window_secs`
+    /// ago, which are no fewer than [`ANSWER_WINDOW_SECS`], and the last one of the other kind of
+    /// source at least those. The account is locked, so that of a thousand claims at once one is
+    /// granted.
     pub fn claim_answer(
         &mut self,
         source: AnswerSource,
@@ -62,42 +76,78 @@ impl AccountTx<'_, '_> {
         {
             return Ok(Claimed::Never);
         }
-        let now = self.now;
-        let window = i64::try_from(window_secs).unwrap_or(i64::MAX).min(i64::from(u32::MAX));
-        let due = now.plus_secs(window);
+        let window = window_secs.max(ANSWER_WINDOW_SECS);
+        let window = i64::try_from(window).unwrap_or(i64::MAX).min(i64::from(u32::MAX));
         let (source, sender) = (source.column(), remembered(sender));
-        let key = [Value::Int(self.account.get()), Value::Bytes(&source), Value::Text(&sender)];
-        let [account, column, address] = key;
-        let claimed = self.sql.execute(
+        let now = self.now;
+        if let Some(due) = self.next_answer(&source, &sender, window)?
+            && now < due
+        {
+            return Ok(Claimed::Until(due));
+        }
+        let account = self.account;
+        self.sql.execute(
             "INSERT INTO answered (account_id, source, sender, at, expires) \
              VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (account_id, source, sender) \
-             DO UPDATE SET at = ?4, expires = ?5 WHERE answered.at <= ?6",
+             DO UPDATE SET at = ?4, expires = ?5",
             &[
-                account,
-                column,
-                address,
+                Value::Int(account.get()),
+                Value::Bytes(&source),
+                Value::Text(&sender),
                 Value::Int(now.as_micros()),
-                Value::Int(due.as_micros()),
-                Value::Int(now.plus_secs(-window).as_micros()),
+                Value::Int(now.plus_secs(window).as_micros()),
             ],
         )?;
-        if claimed > 0 {
-            return Ok(Claimed::Now);
-        }
-        let at = self.sql.query_one(
-            "SELECT at FROM answered WHERE account_id = ?1 AND source = ?2 AND sender = ?3",
-            &key,
-            |row| Ok(Timestamp::from_micros(row.int(0)?)),
-        )?;
-        Ok(Claimed::Until(at.unwrap_or(now).plus_secs(window)))
+        Ok(Claimed::Now)
     }
 
-    /// Forgets whom a source answered (R-RESP-4).
-    pub(super) fn forget_answered(&mut self, source: AnswerSource) -> Result<()> {
+    /// When a sender may be answered again; `None` where nothing is remembered.
+    fn next_answer(
+        &mut self,
+        source: &[u8],
+        sender: &str,
+        window: i64,
+    ) -> Result<Option<Timestamp>> {
+        let account = self.account;
+        let due = self.sql.query_one(
+            // The two kinds of sources differ in length.
+            "SELECT MAX(CASE WHEN source = ?3 THEN at + ?4 ELSE at + ?5 END) FROM answered \
+             WHERE account_id = ?1 AND sender = ?2 \
+             AND (source = ?3 OR LENGTH(source) <> LENGTH(?3))",
+            &[
+                Value::Int(account.get()),
+                Value::Text(sender),
+                Value::Bytes(source),
+                Value::Int(micros(window)),
+                Value::Int(micros(ANSWER_WINDOW_SECS.cast_signed())),
+            ],
+            |row| row.opt_int(0),
+        )?;
+        Ok(due.flatten().map(Timestamp::from_micros))
+    }
+
+    /// Forgets whom a responder answered (R-RESP-4), and whom scripts did, as it goes by that too.
+    pub(super) fn forget_answered(&mut self, responder: ResponderId) -> Result<()> {
+        let account = self.account;
+        self.sql.execute(
+            "DELETE FROM answered WHERE account_id = ?1 AND (source = ?2 OR LENGTH(source) = 32)",
+            &[
+                Value::Int(account.get()),
+                Value::Bytes(&AnswerSource::Responder(responder).column()),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Forgets whom a responder answered that is there no more.
+    pub(super) fn drop_answered(&mut self, responder: ResponderId) -> Result<()> {
         let account = self.account;
         self.sql.execute(
             "DELETE FROM answered WHERE account_id = ?1 AND source = ?2",
-            &[Value::Int(account.get()), Value::Bytes(&source.column())],
+            &[
+                Value::Int(account.get()),
+                Value::Bytes(&AnswerSource::Responder(responder).column()),
+            ],
         )?;
         Ok(())
     }

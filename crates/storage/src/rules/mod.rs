@@ -24,7 +24,7 @@ use ids::DomainId;
 use crate::sql::Value;
 use crate::{AccountTx, Result, WriteTx};
 
-pub use answered::{AnswerSource, Claimed};
+pub use answered::{ANSWER_WINDOW_SECS, AnswerSource, Claimed};
 pub use confirmation::{Agreement, Confirmed, Purpose};
 pub use load::{ActiveResponder, ActiveScript, Rules};
 pub use local_time::LocalTime;
@@ -34,7 +34,7 @@ pub use plan::{
 };
 pub use redirection::Redirection;
 pub use responder::{Responder, ResponderBody, ResponderId, Weekdays};
-pub use script::{Script, ScriptName};
+pub use script::{Overwrite, Script, ScriptAuthor, ScriptName};
 
 impl AccountTx<'_, '_> {
     /// To be called whenever something changed that deliveries go by: makes void what they keep

@@ -2,7 +2,6 @@
 
 use ids::AccountId;
 
-use super::answered::AnswerSource;
 use super::confirmation::{Agreement, Purpose};
 use super::{LocalTime, ScriptName};
 use crate::change::Fact;
@@ -330,11 +329,11 @@ impl AccountTx<'_, '_> {
         }
     }
 
-    /// Forgets whom a responder answered (R-RESP-4).
+    /// Forgets whom a responder answered, and whom scripts did (R-RESP-4).
     pub fn reset_responder(&mut self, name: &ScriptName) -> Result<()> {
         self.require_share(ShareRights::RESPONDER)?;
         let id = self.load_responder(name)?.id;
-        self.forget_answered(AnswerSource::Responder(id))?;
+        self.forget_answered(id)?;
         self.responders_changed()
     }
 
@@ -342,7 +341,7 @@ impl AccountTx<'_, '_> {
     pub fn remove_responder(&mut self, name: &ScriptName) -> Result<()> {
         self.require_share(ShareRights::RESPONDER)?;
         let id = self.load_responder(name)?.id;
-        self.forget_answered(AnswerSource::Responder(id))?;
+        self.drop_answered(id)?;
         self.sql.execute("DELETE FROM responder WHERE id = ?1", &[Value::Int(id.0)])?;
         self.responders_changed()
     }

@@ -52,19 +52,34 @@ pub struct Script {
     pub active: bool,
     /// Its size.
     pub size_bytes: u64,
+    /// Who wrote it.
+    pub author: ScriptAuthor,
+}
+
+/// Who wrote the text of a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScriptAuthor {
+    /// Somebody, in an editor.
+    Person,
+    /// A list of rules, and nobody changed it since.
+    RuleList,
 }
 
 impl ReadTx<'_> {
     /// The scripts of an account, by name.
     pub fn list_scripts(&mut self, account: AccountId) -> Result<Vec<Script>> {
         self.sql.query_all(
-            "SELECT name, active, size_bytes FROM script WHERE account_id = ?1 ORDER BY name",
+            "SELECT name, active, size_bytes, of_rules FROM script WHERE account_id = ?1 ORDER BY name",
             &[Value::Int(account.get())],
             |row| {
                 Ok(Script {
                     name: ScriptName::stored(row.text(0)?),
                     active: row.int(1)? != 0,
                     size_bytes: row.int(2)?.cast_unsigned(),
+                    author: match row.int(3)? {
+                        0 => ScriptAuthor::Person,
+                        _ => ScriptAuthor::RuleList,
+                    },
                 })
             },
         )
@@ -122,19 +137,44 @@ impl AccountTx<'_, '_> {
     /// if it was (RFC 5804 §2.6).
     pub fn put_script(&mut self, name: &ScriptName, text: &[u8]) -> Result<()> {
         self.require_share(ShareRights::FILTERS)?;
+        self.write_script(name, text, ScriptAuthor::Person)
+    }
+
+    /// Puts what a list of rules says in the place of what one said before. What a person wrote is
+    /// not lost to a list (R-FILT-1), except where it is to be overwritten.
+    pub fn put_rule_list(
+        &mut self,
+        name: &ScriptName,
+        text: &[u8],
+        overwrite: Overwrite,
+    ) -> Result<()> {
+        self.require_share(ShareRights::FILTERS)?;
+        let account = self.account;
+        if overwrite == Overwrite::RuleLists
+            && self.script_author(account, name)? == Some(ScriptAuthor::Person)
+        {
+            return Err(StorageError::AlreadyExists("a script of this name that a person wrote"));
+        }
+        self.write_script(name, text, ScriptAuthor::RuleList)
+    }
+
+    fn write_script(&mut self, name: &ScriptName, text: &[u8], author: ScriptAuthor) -> Result<()> {
         let (account, settings) = (self.account, self.settings);
         self.check_script_room(account, name, text.len() as u64, settings)?;
         let now = self.now.as_micros();
         self.sql.execute(
-            "INSERT INTO script (account_id, name, text, size_bytes, changed) \
-             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (account_id, name) DO UPDATE SET \
-             text = ?3, size_bytes = ?4, changed = ?5, failure_told = 0",
+            // A list that an editor puts back as it was is a list still.
+            "INSERT INTO script (account_id, name, text, size_bytes, changed, of_rules) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (account_id, name) DO UPDATE SET \
+             text = ?3, size_bytes = ?4, changed = ?5, failure_told = 0, \
+             of_rules = CASE WHEN script.text = ?3 AND script.of_rules = 1 THEN 1 ELSE ?6 END",
             &[
                 Value::Int(account.get()),
                 Value::Text(name.as_str()),
                 Value::Bytes(text),
                 Value::Int(text.len() as i64),
                 Value::Int(now),
+                Value::Int(i64::from(author == ScriptAuthor::RuleList)),
             ],
         )?;
         self.touch_rules()?;
@@ -216,7 +256,31 @@ impl AccountTx<'_, '_> {
     }
 }
 
+/// Which scripts a list of rules may take the place of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overwrite {
+    /// Those that lists were written as.
+    RuleLists,
+    /// Any.
+    Anything,
+}
+
 impl ReadTx<'_> {
+    fn script_author(
+        &mut self,
+        account: AccountId,
+        name: &ScriptName,
+    ) -> Result<Option<ScriptAuthor>> {
+        self.sql.query_one(
+            "SELECT of_rules FROM script WHERE account_id = ?1 AND name = ?2",
+            &[Value::Int(account.get()), Value::Text(name.as_str())],
+            |row| match row.int(0)? {
+                0 => Ok(ScriptAuthor::Person),
+                _ => Ok(ScriptAuthor::RuleList),
+            },
+        )
+    }
+
     fn script_state(&mut self, account: AccountId, name: &ScriptName) -> Result<Option<bool>> {
         self.sql.query_one(
             "SELECT active FROM script WHERE account_id = ?1 AND name = ?2",

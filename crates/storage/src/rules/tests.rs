@@ -3,9 +3,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ids::AccountId;
 
-use super::{Agreement, AnswerSource, Claimed, LocalTime, ResponderBody, ScriptName, Weekdays};
+use super::{
+    Agreement, AnswerSource, Claimed, LocalTime, ResponderBody, ResponderId, ScriptName, Weekdays,
+};
 use crate::testing::{TestStore, on_both_engines, on_both_engines_with};
-use crate::{Address, Result, ShareRights, StorageError};
+use crate::{Address, Result, ShareRights, StorageError, Store};
 
 fn name(text: &str) -> ScriptName {
     ScriptName::parse(text).unwrap()
@@ -90,6 +92,37 @@ fn scripts_have_the_life_that_managesieve_gives_them() {
         assert_eq!(delete("d"), "ok");
         assert_eq!(delete("d"), "script does not exist");
         assert_eq!(store.version("julie"), None);
+    });
+}
+
+/// R-FILT-1: a list of rules takes no person's work away.
+#[test]
+fn rule_lists_overwrite_nothing_of_a_person() {
+    use super::{Overwrite, ScriptAuthor};
+    on_both_engines(|store| {
+        let julie = store.account("julie");
+        let list = |text: &'static [u8], overwrite| {
+            let put = store.with(julie, move |tx| tx.put_rule_list(&name("r"), text, overwrite));
+            outcome(put)
+        };
+        let author = || store.read(move |tx| tx.list_scripts(julie)).unwrap()[0].author;
+        assert_eq!(list(b"keep;", Overwrite::RuleLists), "ok");
+        assert_eq!(list(b"stop;", Overwrite::RuleLists), "ok");
+        // Put back as it was: a list still.
+        store.put(julie, "r", b"stop;").unwrap();
+        assert_eq!(author(), ScriptAuthor::RuleList);
+        store.put(julie, "r", b"discard;").unwrap();
+        assert_eq!(author(), ScriptAuthor::Person);
+        store.put(julie, "r", b"discard;").unwrap();
+        assert_eq!(author(), ScriptAuthor::Person);
+        assert_eq!(
+            list(b"keep;", Overwrite::RuleLists),
+            "a script of this name that a person wrote exists already"
+        );
+        let text = store.read(move |tx| tx.find_script(julie, &name("r"))).unwrap();
+        assert_eq!(text.as_deref(), Some(&b"discard;"[..]));
+        assert_eq!(list(b"keep;", Overwrite::Anything), "ok");
+        assert_eq!(author(), ScriptAuthor::RuleList);
     });
 }
 
@@ -286,14 +319,25 @@ fn a_sender_is_answered_once_in_seven_days() {
             clock.advance_secs(1);
             assert_eq!(claim("a@b.test"), Claimed::Now);
             assert_ne!(claim("a@b.test"), Claimed::Now);
-            // A script's memory is its own.
-            let script = AnswerSource::Script([7; 32]);
-            let claimed = store.with(julie, move |tx| tx.claim_answer(script, "a@b.test", WEEK));
+            // R-RESP-6: scripts go by it too, and responders by theirs.
+            let script = |sender: &'static str| {
+                let source = AnswerSource::Script([7; 32]);
+                store.with(julie, move |tx| tx.claim_answer(source, sender, WEEK)).unwrap()
+            };
+            let due = store.inner().now().plus_secs(7 * 86_400);
+            assert_eq!(script("a+z@b.test"), Claimed::Until(due));
+            assert_eq!(script("c@b.test"), Claimed::Now);
+            assert_eq!(claim("C@b.test"), Claimed::Until(due));
+            // Another handle of a script is another answer (RFC 5230 §4.2).
+            let other = AnswerSource::Script([8; 32]);
+            let claimed = store.with(julie, move |tx| tx.claim_answer(other, "c@b.test", 60));
             assert_eq!(claimed.unwrap(), Claimed::Now);
+            let claimed = store.with(julie, move |tx| tx.claim_answer(other, "c@b.test", 60));
+            assert_eq!(claimed.unwrap(), Claimed::Until(due));
+            // A reset clears what the responder goes by (R-RESP-4).
             store.with(julie, |tx| tx.reset_responder(&name("r"))).unwrap();
-            assert_eq!(claim("a@b.test"), Claimed::Now);
-            let claimed = store.with(julie, move |tx| tx.claim_answer(script, "a@b.test", WEEK));
-            assert!(matches!(claimed.unwrap(), Claimed::Until(_)));
+            assert_eq!((claim("a@b.test"), claim("c@b.test")), (Claimed::Now, Claimed::Now));
+            assert_eq!(script("c@b.test"), Claimed::Until(due));
             // Memory goes once it is of no use.
             assert_eq!(store.inner().maintain().unwrap().memories, 0);
             clock.advance_secs(7 * 86_400);
@@ -302,29 +346,73 @@ fn a_sender_is_answered_once_in_seven_days() {
     );
 }
 
+/// Claims answers to one sender a thousand times at once, by the responder and by a script;
+/// how many were granted.
+fn claimed_at_once(stores: &[Store], account: AccountId, responder: ResponderId) -> usize {
+    let granted = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for thread in 0..20 {
+            let (granted, store) = (&granted, &stores[thread % stores.len()]);
+            let source = match thread % 4 {
+                0 | 1 => AnswerSource::Responder(responder),
+                _ => AnswerSource::Script([1; 32]),
+            };
+            scope.spawn(move || {
+                for _ in 0..50 {
+                    let work = move |tx: &mut crate::AccountTx<'_, '_>| {
+                        tx.claim_answer(source, "a@b.test", 7 * 86_400)
+                    };
+                    let claim = store.account_write_blocking(account, "test", Vec::new(), work);
+                    let is_granted = claim.unwrap().value == Claimed::Now;
+                    granted.fetch_add(usize::from(is_granted), Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    granted.into_inner()
+}
+
+fn active_responder(store: &TestStore, account: AccountId) -> ResponderId {
+    let add = |tx: &mut crate::AccountTx<'_, '_>| {
+        tx.add_responder(&name("r"), body("away"))?;
+        tx.activate_responder(Some(&name("r")))
+    };
+    store.with(account, add).unwrap();
+    store.read(move |tx| tx.find_responder(account, &name("r"))).unwrap().unwrap().id
+}
+
 /// R-RESP-3: a thousand messages at once get one answer.
 #[test]
 fn a_thousand_claims_at_once_are_granted_once() {
     on_both_engines(|store| {
         let julie = store.account("julie");
-        let source = AnswerSource::Script([1; 32]);
-        let granted = AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            for _ in 0..20 {
-                scope.spawn(|| {
-                    for _ in 0..50 {
-                        let claim = store
-                            .with(julie, move |tx| tx.claim_answer(source, "a@b.test", 604_800));
-                        granted.fetch_add(
-                            usize::from(claim.unwrap() == Claimed::Now),
-                            Ordering::Relaxed,
-                        );
-                    }
-                });
-            }
-        });
-        assert_eq!(granted.into_inner(), 1);
+        let responder = active_responder(store, julie);
+        assert_eq!(claimed_at_once(&[store.inner().clone()], julie, responder), 1);
     });
+}
+
+/// R-RESP-3: also at two daemons on one database.
+#[test]
+fn two_daemons_grant_one_answer() {
+    let clock = std::sync::Arc::new(testkit::ManualClock::default());
+    let database = testkit::Postgres::shared().create_database();
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [first, second] = folders.each_ref().map(|folder| {
+        let mut settings = crate::Settings::new(folder.path(), clock.clone());
+        settings.database = crate::Database::Postgres(database.url().to_owned());
+        settings.writers = 2;
+        TestStore::new(Store::open(settings).unwrap())
+    });
+    let julie = first.account("julie");
+    let responder = active_responder(&first, julie);
+    let stores = [first.inner().clone(), second.inner().clone()];
+    assert_eq!(claimed_at_once(&stores, julie, responder), 1);
+    clock.advance_secs(7 * 86_400 - 1);
+    assert_eq!(claimed_at_once(&stores, julie, responder), 0);
+    clock.advance_secs(1);
+    assert_eq!(claimed_at_once(&stores, julie, responder), 1);
+    first.inner().close();
+    second.inner().close();
 }
 
 /// R-RESP-2: an address of others agrees first.
