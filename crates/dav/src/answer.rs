@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, VARY};
 use hyper::{HeaderMap, Response, StatusCode};
 
 /// An answer with its body.
@@ -17,6 +17,16 @@ const COMPRESSED_BYTES_MIN: usize = 1024;
 
 /// A larger one is compressed where nobody waits for the thread.
 const COMPRESSED_HERE_MAX: usize = 64 * 1024;
+
+/// The schedule-tag of a resource (RFC 6638 §8.2).
+pub(crate) const SCHEDULE_TAG: HeaderName = HeaderName::from_static("schedule-tag");
+
+/// A header that is a tag, if there is one.
+pub(crate) fn insert_tag(answer: &mut Answer, name: HeaderName, tag: Option<&str>) {
+    if let Some(Ok(value)) = tag.map(|tag| HeaderValue::from_str(&format!("\"{tag}\""))) {
+        answer.headers_mut().insert(name, value);
+    }
+}
 
 /// A status with a line of text where a body is due.
 pub(crate) fn plain(status: StatusCode) -> Answer {

@@ -28,6 +28,9 @@ pub(crate) struct Describer<'s> {
     dead_of_object: Option<(ObjectId, Vec<DeadProperty>)>,
     locks: Option<Vec<Lock>>,
     default_calendar: Option<String>,
+    /// Of the principal that was read last.
+    addresses: Vec<String>,
+    is_room: bool,
     home_tags: HashMap<Home, String>,
 }
 
@@ -45,6 +48,8 @@ impl<'s> Describer<'s> {
             dead_of_object: None,
             locks: None,
             default_calendar: None,
+            addresses: Vec::new(),
+            is_room: false,
             home_tags: HashMap::new(),
         }
     }
@@ -82,6 +87,10 @@ impl<'s> Describer<'s> {
                 self.read_default(tx, account)?;
             }
             _ => {}
+        }
+        if let Resource::Principal(account) = resource {
+            self.addresses = tx.calendar_addresses(account.id)?;
+            self.is_room = tx.is_room(account.id)?;
         }
         if let Resource::Home(home, account) = resource {
             let all = tx.list_collections(account.id, *home)?;
@@ -170,6 +179,8 @@ impl<'s> Describer<'s> {
             dead: dead.map_or(&[], Vec::as_slice),
             shares: collection.and_then(|id| self.shares.get(&id)).map_or(&[], Vec::as_slice),
             default_calendar: self.default_calendar.as_deref(),
+            addresses: &self.addresses,
+            is_room: self.is_room,
             data,
             home_tag,
         }

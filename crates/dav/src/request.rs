@@ -2,7 +2,7 @@
 
 use hyper::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 use hyper::{HeaderMap, Method, StatusCode, Uri};
-use storage::EtagCondition;
+use storage::{Answering, EtagCondition};
 
 use crate::error::{DavError, Result};
 use crate::path::path_of;
@@ -97,6 +97,20 @@ impl Request {
     /// If-None-Match.
     pub(crate) fn if_none_match(&self) -> Result<Option<EtagCondition>> {
         self.etags(&IF_NONE_MATCH)
+    }
+
+    /// If-Schedule-Tag-Match (RFC 6638 §8.3). QUIRK(Apple's programs): nothing in it.
+    pub(crate) fn schedule_tag(&self) -> Option<String> {
+        let text = self.header("if-schedule-tag-match")?;
+        parse_etags(text).into_iter().next()
+    }
+
+    /// Schedule-Reply (RFC 6638 §8.1): F where an organizer is not to be told.
+    pub(crate) fn answering(&self) -> Answering {
+        match self.header("schedule-reply") {
+            Some(text) if text.eq_ignore_ascii_case("f") => Answering::Silent,
+            _ => Answering::Reply,
+        }
     }
 
     fn etags(&self, header: &HeaderName) -> Result<Option<EtagCondition>> {

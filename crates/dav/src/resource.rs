@@ -172,6 +172,25 @@ pub(crate) fn find(tx: &mut ReadTx<'_>, actor: &Actor, place: &Place) -> Result<
     })
 }
 
+/// The same, for who is to know no more than when its owner is busy (RFC 4791 §6.1.1).
+pub(crate) fn find_for_free_busy(
+    tx: &mut ReadTx<'_>,
+    actor: &Actor,
+    place: &Place,
+) -> Result<Resource> {
+    if let Place::Member(Home::Calendars, owner, names) = place
+        && let [name] = names.as_slice()
+    {
+        let owner = find_owner(tx, actor, owner)?;
+        if let Some(found) = tx.find_collection(owner.id, Home::Calendars, name)?
+            && tx.collection_rights(actor.id(), &found)?.contains(CollectionRights::FREE_BUSY)
+        {
+            return Ok(Resource::Collection(owner, Box::new(found)));
+        }
+    }
+    find(tx, actor, place)
+}
+
 /// A home is its owner's business; what is shared from it is reached by itself.
 fn require_home(actor: &Actor, owner: &Account) -> Result<()> {
     match actor.id() == owner.id {

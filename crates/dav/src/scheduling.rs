@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use hyper::StatusCode;
+use ical::scheduling::Users;
 use ical::{CalendarObject, Component, ComponentKind, Line, Time, TimeRange};
 use jiff::Timestamp;
 use storage::Address;
@@ -37,7 +38,7 @@ struct Inquiry {
 pub(crate) async fn free_busy(session: &Session, request: Request) -> Result<Answer> {
     let body = session
         .read(move |session, tx| {
-            let inquiry = Inquiry::parse(session, &request.body)?;
+            let inquiry = Inquiry::parse(session, tx, &request.body)?;
             let work = Work::new(&session.settings);
             let mut replies = Vec::new();
             let mut written = 0;
@@ -56,7 +57,7 @@ pub(crate) async fn free_busy(session: &Session, request: Request) -> Result<Ans
 }
 
 impl Inquiry {
-    fn parse(session: &Session, body: &[u8]) -> Result<Self> {
+    fn parse(session: &Session, tx: &mut storage::ReadTx<'_>, body: &[u8]) -> Result<Self> {
         let limits = session.settings.objects.ical;
         let invalid = || DavError::forbidden(Name::caldav("valid-calendar-data"));
         let mut calendar = Component::parse(body, &limits).map_err(|_| invalid())?;
@@ -72,9 +73,9 @@ impl Inquiry {
         }
         let part = object.parts().next().ok_or_else(wrong)?;
         let organizer = part.line("ORGANIZER").cloned().ok_or_else(wrong)?;
-        let own = format!("mailto:{}", session.actor.account.address);
+        let own = Users::new(&tx.calendar_addresses(session.actor.id())?);
         // RFC 6638 §5.1: CALDAV:organizer-allowed.
-        if !organizer.value().trim().eq_ignore_ascii_case(&own) {
+        if !own.is(organizer.value()) {
             return Err(DavError::forbidden(Name::caldav("organizer-allowed")));
         }
         let range = range_of(&object, part, &limits).ok_or_else(wrong)?;
@@ -115,14 +116,17 @@ fn reply(
     let address = href.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("mailto:"));
     let address = address.and_then(|_| Address::parse(href.get(7..)?).ok());
     let Some(address) = address else { return Ok(unknown(href)) };
-    let found = tx.find_account(&address)?;
-    // Of another domain nothing is told, not even whether there is such an account.
-    let own = session.actor.account.domain;
-    let Some(found) = found.filter(|found| found.domain == own && !found.mail_only) else {
-        return Ok(unknown(href));
-    };
+    let found = tx.find_calendar_user(&address)?.map(|id| tx.load_account(id)).transpose()?;
+    let Some(found) = found else { return Ok(unknown(href)) };
+    if tx.is_in_maintenance(found.id)? && found.id != session.actor.id() {
+        // R-ADDR-12: nobody reads what is somebody's meanwhile.
+        let status = "5.1;Could not complete delivery";
+        return Ok(Reply { attendee: href, status, calendar: None });
+    }
     let busy = match of_account(session, tx, &found, inquiry.range, work) {
-        Ok(busy) => busy,
+        Ok(Some(busy)) => busy,
+        // To others nothing is told, not even whether there is such an account.
+        Ok(None) => return Ok(unknown(href)),
         Err(DavError::Storage(error)) => return Err(error.into()),
         // RFC 5546 §3.6: what others are told does not hang on one person's calendar.
         Err(_) => {

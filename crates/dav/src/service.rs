@@ -12,7 +12,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue, LOCATION};
 use hyper::{Method, Response, StatusCode};
 use ids::{AccountId, Timestamp};
 use sasl::{BearerToken, Credentials, Password};
-use storage::{AccountTx, ReadTx, StorageError, Store};
+use storage::{AccountTx, ReadTx, StorageError, Store, WriteTx};
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
@@ -229,12 +229,29 @@ impl Session {
         T: Send + 'static,
         F: FnOnce(&mut AccountTx<'_, '_>) -> Result<T> + Send + 'static,
     {
+        self.write_after(owner, label, |_| Ok(()), closure).await
+    }
+
+    /// The same, after `lock` has locked whoever else it is about.
+    pub(crate) async fn write_after<T, L, F>(
+        &self,
+        owner: AccountId,
+        label: &'static str,
+        lock: L,
+        closure: F,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        L: FnOnce(&mut WriteTx<'_>) -> storage::Result<()> + Send + 'static,
+        F: FnOnce(&mut AccountTx<'_, '_>) -> Result<T> + Send + 'static,
+    {
         let actor = self.actor.id();
         let refusal = Arc::new(std::sync::Mutex::new(None));
         let of_closure = refusal.clone();
         let written = self
             .store
             .write(label, move |tx| {
+                lock(tx)?;
                 let mut tx = tx.account_as(owner, actor)?;
                 match closure(&mut tx) {
                     Ok(value) => Ok(value),

@@ -13,6 +13,8 @@ pub struct Settings {
     pub plaintext_auth: bool,
     /// What an object may cost.
     pub objects: ObjectLimits,
+    /// Attendees of a meeting, as storage has it (RFC 4791 §5.2.9).
+    pub attendees_max: usize,
     /// What a body of XML may cost.
     pub xml: xml::Limits,
     /// Objects that one answer tells of; above it the answer is cut (RFC 6578 §3.6) or refused.
@@ -30,6 +32,7 @@ impl Default for Settings {
         Self {
             plaintext_auth: false,
             objects: ObjectLimits::default(),
+            attendees_max: storage::SchedulingSettings::default().attendees_max,
             xml: xml::Limits::default(),
             results_max: 100_000,
             answer_bytes_max: 256 * 1024 * 1024,

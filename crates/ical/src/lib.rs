@@ -44,7 +44,9 @@ pub use error::Error;
 pub use fold::to_utf8;
 pub use limits::Limits;
 pub use line::{Line, Parameter};
-pub use object::{CalendarObject, ComponentKind, Invalid, ObjectFacts, Schedule};
+pub use object::{
+    CalendarObject, ComponentKind, Invalid, ObjectFacts, Schedule, SeveralOrganizers,
+};
 pub use query::{
     Busy, BusyTimes, CalendarSelection, CardFilter, CardPropertyFilter, CardPropertyTest,
     Collation, ComponentFilter, ComponentSelection, ComponentTest, MatchKind, ParameterFilter,

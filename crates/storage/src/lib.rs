@@ -32,6 +32,7 @@ mod migrate;
 mod model_tests;
 mod object;
 mod rules;
+mod scheduling;
 mod search;
 mod settings;
 mod sort_keys;
@@ -76,7 +77,7 @@ pub use message_store::{
 pub use metadata::{Metadata, MetadataEntry, MetadataScope};
 pub use object::{
     CollectionChanges, Condition, EtagCondition, Match, Object, ObjectFault, ObjectId,
-    ObjectLimits, ObjectVersion, PreparedObject, PutOutcome, Ranged,
+    ObjectLimits, ObjectVersion, PreparedObject, PutOutcome, Ranged, Scheduled,
 };
 pub use rules::{
     ANSWER_WINDOW_SECS, ActiveResponder, ActiveScript, Agreement, AnswerClaim, AnswerSource,
@@ -84,6 +85,7 @@ pub use rules::{
     Notice, Outgoing, Overwrite, Purpose, Redirection, Responder, ResponderBody, ResponderId,
     Rules, Script, ScriptAuthor, ScriptName, SeenMark, Sorter, Sorting, Verdict, Weekdays,
 };
+pub use scheduling::{Answering, SchedulingSettings};
 pub use search::{
     Asked, Found, Indexed, Near, Ranking, SearchField, SearchTerm, Sought, length_of,
 };

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use ids::Clock;
 
+use crate::SchedulingSettings;
+
 /// Where the rows live.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Database {
@@ -113,6 +115,8 @@ pub struct Settings {
     /// Properties of one calendar, address book or object that mean nothing to the server.
     /// Default 100.
     pub dead_properties_max: u64,
+    /// What scheduling of meetings is bound by.
+    pub scheduling: SchedulingSettings,
     /// Messages whose view may stay in memory with no session open. Default 4,000,000.
     pub view_cache_messages_max: usize,
     /// Bytes of sort keys that may stay in memory from one SORT or THREAD to the next. Default
@@ -179,6 +183,7 @@ impl Settings {
             copied_objects_max: 10_000,
             version_bytes_max: 1024 * 1024 * 1024,
             dead_properties_max: 100,
+            scheduling: SchedulingSettings::default(),
             view_cache_messages_max: 4_000_000,
             sort_keys_bytes_max: 128 * 1024 * 1024,
             search_index: true,

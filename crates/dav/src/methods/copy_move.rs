@@ -3,19 +3,17 @@
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
 use storage::{
-    Collection, CollectionName, Condition, CopyDepth, EtagCondition, Object, PutOutcome,
-    StorageError,
+    Collection, CollectionName, Condition, CopyDepth, EtagCondition, Object, StorageError,
 };
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
 use crate::methods::preconditions::Preconditions;
-use crate::methods::put::{locked_or, uid_conflict};
+use crate::methods::put::{Written, locked_or, of_outcome};
 use crate::path::{Place, object_href};
 use crate::request::{Depth, Request};
 use crate::resource::{self, Resource, Target, href_of};
 use crate::service::Session;
-use crate::xml::Name;
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
     let conditions = Preconditions::parse(&request, &place)?;
@@ -86,27 +84,27 @@ async fn of_object(
             let condition = Condition {
                 if_match: None,
                 if_none_match: (!overwrite).then_some(&nothing),
+                if_schedule_tag: None,
                 tokens: &tokens,
             };
             let outcome = match moves {
                 true => tx.move_object(&from, &object, &to, &name, &condition)?,
                 false => tx.copy_object(&from, &object, &to, &name, &condition)?,
             };
-            Ok((outcome, folder.is_some()))
+            let written = tx.find_object(to.id, &name)?;
+            let schedule_tag = written.and_then(|written| written.schedule_tag());
+            Ok((outcome, folder.is_some(), schedule_tag))
         })
         .await;
-    match outcome.map_err(refused)? {
-        (PutOutcome::Created, false) => Ok(created(&href)),
-        (PutOutcome::Created | PutOutcome::Replaced, _) => {
-            Ok(answer::empty(StatusCode::NO_CONTENT))
-        }
-        (PutOutcome::UidTaken { name }, _) => {
-            Err(uid_conflict(home, object_href(&collection_href, &name)))
-        }
-        (PutOutcome::WrongComponent, _) => {
-            Err(DavError::forbidden(Name::caldav("supported-calendar-component")))
-        }
-    }
+    let (outcome, replaced_folder, schedule_tag) = outcome.map_err(refused)?;
+    let written = of_outcome(outcome, home, &target.owner, &collection_href)?;
+    let mut answer = match (written, replaced_folder) {
+        (Written::Created, false) => created(&href),
+        (Written::Created | Written::Replaced, _) => answer::empty(StatusCode::NO_CONTENT),
+    };
+    // RFC 6638 §3.2.10
+    answer::insert_tag(&mut answer, answer::SCHEDULE_TAG, schedule_tag.as_deref());
+    Ok(answer)
 }
 
 async fn of_collection(

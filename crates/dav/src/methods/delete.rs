@@ -18,12 +18,19 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
     let found = session.read(move |session, tx| resource::find(tx, &session.actor, &place)).await?;
     match found {
         Resource::Object(owner, collection, _, object) => {
-            let deleted = session.write(owner.id, "dav delete", move |tx| {
-                conditions.check(tx, collection.kind.home())?;
-                let tokens = conditions.tokens();
-                let condition = Condition { tokens: &tokens, ..Condition::default() };
-                Ok(tx.delete_object(&collection, &object.name, &condition)?)
-            });
+            let answering = request.answering();
+            let (id, owner, name) = (collection.id, owner.id, object.name.clone());
+            let deleted = session.write_after(
+                owner,
+                "dav delete",
+                move |tx| tx.lock_meeting(owner, id, &name, None),
+                move |tx| {
+                    conditions.check(tx, collection.kind.home())?;
+                    let tokens = conditions.tokens();
+                    let condition = Condition { tokens: &tokens, ..Condition::default() };
+                    Ok(tx.delete_scheduled(&collection, &object.name, &condition, answering)?)
+                },
+            );
             deleted.await.map_err(locked_or)?;
         }
         Resource::Collection(owner, collection) => {

@@ -119,6 +119,8 @@ fn represented(
 
 fn with_validators(mut answer: Answer, object: &Object) -> Answer {
     insert(&mut answer, ETAG, &quoted_etag(object));
+    // RFC 6638 §8.2
+    answer::insert_tag(&mut answer, answer::SCHEDULE_TAG, object.schedule_tag().as_deref());
     insert(&mut answer, LAST_MODIFIED, &http_date(object.modified));
     answer
 }

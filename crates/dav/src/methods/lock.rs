@@ -129,7 +129,7 @@ fn put_if_absent(
     let empty = PreparedObject::file(Vec::new(), media_type, limits)
         .map_err(|_| DavError::Status(StatusCode::INTERNAL_SERVER_ERROR))?;
     let nothing = EtagCondition::Any;
-    let condition = Condition { if_match: None, if_none_match: Some(&nothing), tokens };
+    let condition = Condition { if_none_match: Some(&nothing), tokens, ..Condition::default() };
     tx.put_object(collection, &ObjectName::parse(name)?, &empty, &condition)?;
     Ok(true)
 }

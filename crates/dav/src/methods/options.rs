@@ -1,4 +1,4 @@
-//! OPTIONS (RFC 4918 §10.1, RFC 4791 §5.1, RFC 6352 §6.1).
+//! OPTIONS (RFC 4918 §10.1, RFC 4791 §5.1, RFC 6638 §2, RFC 6352 §6.1).
 
 use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderName, HeaderValue};
@@ -8,7 +8,8 @@ use crate::answer::{Answer, empty};
 use crate::resource::Resource;
 
 /// What is served. QUIRK(Apple's programs): look for it on the principal.
-const CLASSES: &str = "1, 2, 3, access-control, extended-mkcol, calendar-access, addressbook";
+const CLASSES: &str = "1, 2, 3, access-control, extended-mkcol, calendar-access, \
+                       calendar-auto-schedule, addressbook";
 
 /// The methods that a resource takes.
 pub(crate) fn allowed(resource: &Resource) -> &'static str {

@@ -1,5 +1,5 @@
 //! On what condition a request is done: If (RFC 4918 §10.4), If-Match, If-None-Match and
-//! If-Unmodified-Since (RFC 9110 §13.1). Decided in the transaction that writes.
+//! If-Unmodified-Since (RFC 9110 §13.1), If-Schedule-Tag-Match (RFC 6638 §8.3). Decided in the transaction that writes.
 
 use hyper::StatusCode;
 use ids::Timestamp;
@@ -18,6 +18,7 @@ pub(crate) struct Preconditions {
     if_match: Option<EtagCondition>,
     if_none_match: Option<EtagCondition>,
     unmodified_since: Option<Timestamp>,
+    schedule_tag: Option<String>,
 }
 
 impl Preconditions {
@@ -39,7 +40,13 @@ impl Preconditions {
             if_match,
             if_none_match: request.if_none_match()?,
             unmodified_since,
+            schedule_tag: request.schedule_tag(),
         })
+    }
+
+    /// The schedule-tag that the resource must have.
+    pub(crate) fn schedule_tag(&self) -> Option<&str> {
+        self.schedule_tag.as_deref()
     }
 
     /// The tokens of locks that are submitted.
@@ -52,7 +59,8 @@ impl Preconditions {
         self.states.check(tx)?;
         let asks = self.if_match.is_some()
             || self.if_none_match.is_some()
-            || self.unmodified_since.is_some();
+            || self.unmodified_since.is_some()
+            || self.schedule_tag.is_some();
         if !asks {
             return Ok(());
         }
@@ -67,8 +75,13 @@ impl Preconditions {
             There::Object(object) => Some(object.modified.as_secs()),
             There::Nothing | There::Collection => None,
         };
-        // RFC 9110 §13.2.2: in this order.
-        let fails = self.if_match.as_ref().is_some_and(|named| !is_named(named))
+        let tag = match &there {
+            There::Object(object) => object.schedule_tag(),
+            There::Nothing | There::Collection => None,
+        };
+        // RFC 6638 §3.2.10.1, §3.2.10.2: and those of HTTP in their order (RFC 9110 §13.2.2).
+        let fails = (self.schedule_tag.is_some() && self.schedule_tag != tag)
+            || self.if_match.as_ref().is_some_and(|named| !is_named(named))
             || self
                 .unmodified_since
                 .is_some_and(|since| modified.is_some_and(|at| at > since.as_secs()))

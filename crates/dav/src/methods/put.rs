@@ -1,16 +1,18 @@
 //! PUT (RFC 4918 §9.7, RFC 4791 §5.3.2, RFC 6352 §6.3.2).
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, ETAG, HeaderValue};
+use hyper::header::{CONTENT_TYPE, ETAG};
 use storage::{
-    Collection, CollectionKind, Condition, Home, ObjectName, PreparedObject, PutOutcome,
+    Account, Collection, CollectionKind, Condition, Home, ObjectName, PreparedObject, PutOutcome,
     StorageError,
 };
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Format, Result, of_fault};
 use crate::methods::preconditions::Preconditions;
-use crate::path::{Place, object_href};
+use crate::path::{Place, collection_href, object_href};
 use crate::request::Request;
 use crate::resource::{self, Target, href_of};
 use crate::service::Session;
@@ -57,37 +59,84 @@ pub(crate) async fn put(
     conditions: Preconditions,
 ) -> Result<Answer> {
     let object = prepare(session, request, &collection).await?;
-    let etag = object.etag();
     let href = href_of(&target.owner, &collection);
     let home = collection.kind.home();
-    let outcome = session
-        .write(target.owner.id, "dav put", move |tx| {
-            conditions.check(tx, home)?;
-            let tokens = conditions.tokens();
-            let condition = Condition { tokens: &tokens, ..Condition::default() };
-            Ok(tx.put_object(&collection, &name, &object, &condition)?)
-        })
+    let (object, name) = (Arc::new(object), Arc::new(name));
+    let (id, owner) = (collection.id, target.owner.id);
+    let (locked, locked_name) = (object.clone(), name.clone());
+    let put = session
+        .write_after(
+            owner,
+            "dav put",
+            move |tx| tx.lock_meeting(owner, id, locked_name.as_str(), Some(&locked)),
+            move |tx| {
+                conditions.check(tx, home)?;
+                let tokens = conditions.tokens();
+                let if_schedule_tag = conditions.schedule_tag();
+                let condition =
+                    Condition { tokens: &tokens, if_schedule_tag, ..Condition::default() };
+                Ok(tx.put_scheduled(&collection, &name, &object, &condition)?)
+            },
+        )
         .await;
-    let status = match outcome.map_err(locked_or)? {
-        PutOutcome::Created => StatusCode::CREATED,
-        PutOutcome::Replaced => StatusCode::NO_CONTENT,
-        PutOutcome::UidTaken { name } => {
-            return Err(uid_conflict(home, object_href(&href, &name)));
-        }
-        PutOutcome::WrongComponent => {
-            return Err(DavError::forbidden(Name::caldav("supported-calendar-component")));
-        }
+    let put = put.map_err(locked_or)?;
+    let status = match of_outcome(put.outcome, home, &target.owner, &href)? {
+        Written::Created => StatusCode::CREATED,
+        Written::Replaced => StatusCode::NO_CONTENT,
     };
     let mut answer = answer::empty(status);
-    // RFC 4791 §5.3.4: what is stored is what was sent, so its etag may be told.
-    if let Ok(etag) = HeaderValue::from_str(&format!("\"{etag}\"")) {
-        answer.headers_mut().insert(ETAG, etag);
-    }
+    // RFC 4791 §5.3.4: the etag may be told where what is stored is what was sent.
+    answer::insert_tag(&mut answer, ETAG, put.etag.as_deref());
+    // RFC 6638 §8.2
+    answer::insert_tag(&mut answer, answer::SCHEDULE_TAG, put.schedule_tag.as_deref());
     Ok(answer)
 }
 
+/// What was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    Created,
+    Replaced,
+}
+
+/// What came of a PUT, COPY or MOVE into the collection of this path, or the precondition that
+/// failed.
+pub(crate) fn of_outcome(
+    outcome: PutOutcome,
+    home: Home,
+    owner: &Account,
+    collection: &str,
+) -> Result<Written> {
+    Err(match outcome {
+        PutOutcome::Created => return Ok(Written::Created),
+        PutOutcome::Replaced => return Ok(Written::Replaced),
+        PutOutcome::UidTaken { name } => uid_conflict(home, object_href(collection, &name)),
+        PutOutcome::WrongComponent => {
+            DavError::forbidden(Name::caldav("supported-calendar-component"))
+        }
+        // RFC 6638 §3.2.4.1
+        PutOutcome::MeetingTaken { calendar, name } => {
+            let calendar = collection_href(Home::Calendars, &owner.address, &calendar);
+            let failed = Name::caldav("unique-scheduling-object-resource");
+            DavError::Failed(StatusCode::FORBIDDEN, failed, Some(object_href(&calendar, &name)))
+        }
+        PutOutcome::SeveralOrganizers => {
+            DavError::forbidden(Name::caldav("same-organizer-in-all-components"))
+        }
+        PutOutcome::NotForOrganizer => {
+            DavError::forbidden(Name::caldav("allowed-organizer-scheduling-object-change"))
+        }
+        PutOutcome::NotForAttendee => {
+            DavError::forbidden(Name::caldav("allowed-attendee-scheduling-object-change"))
+        }
+        PutOutcome::TooManyAttendees => {
+            DavError::forbidden(Name::caldav("max-attendees-per-instance"))
+        }
+    })
+}
+
 /// RFC 4791 §5.3.2.1, RFC 6352 §6.3.2.1: with the resource that has it.
-pub(crate) fn uid_conflict(home: Home, href: String) -> DavError {
+fn uid_conflict(home: Home, href: String) -> DavError {
     let name = match home {
         Home::AddressBooks => Name::carddav("no-uid-conflict"),
         Home::Calendars | Home::Files => Name::caldav("no-uid-conflict"),

@@ -11,7 +11,13 @@ use crate::xml::Report;
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
     let report = Report::parse(&request.body, &session.settings.xml)?;
-    let found = session.read(move |session, tx| resource::find(tx, &session.actor, &place)).await?;
+    let is_about_time = matches!(report, Report::FreeBusyQuery(_));
+    let found = session
+        .read(move |session, tx| match is_about_time {
+            true => resource::find_for_free_busy(tx, &session.actor, &place),
+            false => resource::find(tx, &session.actor, &place),
+        })
+        .await?;
     match report {
         Report::CalendarQuery(query) => {
             reports::calendar::query(session, &request, found, query).await

@@ -114,6 +114,9 @@ impl Described<'_> {
             "max-attachment-size" => {
                 writer.text_element(name, &objects.attachment_bytes_max.to_string());
             }
+            "max-attendees-per-instance" => {
+                writer.text_element(name, &self.settings.attendees_max.to_string());
+            }
             "supported-collation-set" => write_collations(writer, name),
             "schedule-calendar-transp" if !is_inbox => writer.element(name, |writer| {
                 let word = if collection.transparent { "transparent" } else { "opaque" };

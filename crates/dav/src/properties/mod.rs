@@ -29,6 +29,10 @@ pub(crate) struct Described<'r> {
     pub(crate) shares: &'r [CollectionShare],
     /// The path of the owner's calendar for invitations.
     pub(crate) default_calendar: Option<&'r str>,
+    /// The addresses of a principal in calendars.
+    pub(crate) addresses: &'r [String],
+    /// Whether it is a room (R-CAL-4).
+    pub(crate) is_room: bool,
     /// What was asked for of the object's data, ready.
     pub(crate) data: Option<&'r str>,
     /// A value that changes with anything in a home.

@@ -21,6 +21,10 @@ impl Described<'_> {
             (DAV, "getcontentlength") => writer.text_element(name, &object.size_bytes.to_string()),
             (DAV, "getlastmodified") => writer.text_element(name, &http_date(object.modified)),
             (DAV, "creationdate") => writer.text_element(name, &rfc3339(object.created)),
+            (CALDAV, "schedule-tag") => match object.schedule_tag() {
+                Some(tag) => writer.text_element(name, &format!("\"{tag}\"")),
+                None => return false,
+            },
             (DAV, _) => return write_quota(writer, name, account, self.actor),
             (CALDAV, "calendar-data") if is_card => return false,
             (CARDDAV, "address-data") if !is_card => return false,

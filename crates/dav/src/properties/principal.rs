@@ -65,10 +65,14 @@ impl Described<'_> {
                 let mail = format!("mailto:{}", account.address);
                 let preferred = [("preferred", "1")];
                 writer.element_with(&Name::dav("href"), &preferred, |writer| writer.text(&mail));
-                writer.href(&path::principal_href(&account.address));
+                let others = self.addresses.iter().filter(|other| **other != mail);
+                others.for_each(|other| writer.href(other));
                 writer.element_with(&Name::dav("href"), &preferred, |writer| writer.text(&mail));
             }),
-            "calendar-user-type" => writer.text_element(name, "INDIVIDUAL"),
+            // RFC 6638 §2.4.2
+            "calendar-user-type" => {
+                writer.text_element(name, if self.is_room { "ROOM" } else { "INDIVIDUAL" });
+            }
             "schedule-inbox-URL" | "schedule-outbox-URL" => {
                 let collection =
                     if name.local() == "schedule-inbox-URL" { "inbox" } else { "outbox" };

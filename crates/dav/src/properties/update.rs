@@ -78,7 +78,7 @@ const PROTECTED_DAV: [&str; 26] = [
     "add-member",
     "supported-method-set",
 ];
-const PROTECTED_CALDAV: [&str; 13] = [
+const PROTECTED_CALDAV: [&str; 15] = [
     "supported-calendar-component-set",
     "supported-calendar-data",
     "supported-collation-set",
@@ -92,6 +92,8 @@ const PROTECTED_CALDAV: [&str; 13] = [
     "calendar-user-address-set",
     "schedule-inbox-URL",
     "schedule-outbox-URL",
+    "schedule-tag",
+    "calendar-user-type",
 ];
 const PROTECTED_CARDDAV: [&str; 4] = [
     "supported-address-data",

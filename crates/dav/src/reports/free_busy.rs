@@ -5,7 +5,9 @@ use hyper::Response;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use ical::{BusyTimes, Component, Line, TimeRange};
 use jiff::Timestamp;
-use storage::{Account, Collection, CollectionKind, Components, Home, ObjectId, ReadTx};
+use storage::{
+    Account, Collection, CollectionKind, CollectionRights, Components, Home, ObjectId, ReadTx, Role,
+};
 
 use crate::answer::Answer;
 use crate::calendar_data::{self, floating};
@@ -27,7 +29,7 @@ pub(crate) async fn query(session: &Session, found: Resource, range: TimeRange) 
     }
     let body = session
         .read(move |session, tx| {
-            let mut busy = BusyTimes::new(range, &[format!("mailto:{}", owner.address)]);
+            let mut busy = BusyTimes::new(range, &tx.calendar_addresses(owner.id)?);
             let work = Work::new(&session.settings);
             add(session, tx, &collection, &mut busy, &work)?;
             let mut calendar = new_calendar();
@@ -41,21 +43,32 @@ pub(crate) async fn query(session: &Session, found: Resource, range: TimeRange) 
     Ok(answer)
 }
 
-/// When somebody is busy by all their calendars that count (RFC 6638 §9.1).
+/// When somebody is busy by all their calendars that count (RFC 6638 §9.1): to their organisation,
+/// all of them; to others, those they are let know of. `None` where that is none.
 pub(crate) fn of_account(
     session: &Session,
     tx: &mut ReadTx<'_>,
     account: &Account,
     range: TimeRange,
     work: &Work,
-) -> Result<BusyTimes> {
-    let mut busy = BusyTimes::new(range, &[format!("mailto:{}", account.address)]);
+) -> Result<Option<BusyTimes>> {
+    let actor = &session.actor.account;
+    // R-SHARE-2: external users are not of the organisation.
+    let knows_all =
+        actor.id == account.id || actor.domain == account.domain && actor.role != Role::External;
+    let mut busy = BusyTimes::new(range, &tx.calendar_addresses(account.id)?);
+    let mut is_told = knows_all;
     for collection in tx.list_collections(account.id, Home::Calendars)? {
-        if collection.kind == CollectionKind::Calendar && !collection.transparent {
+        if collection.kind != CollectionKind::Calendar || collection.transparent {
+            continue;
+        }
+        let rights = tx.collection_rights(actor.id, &collection)?;
+        if knows_all || rights.contains(CollectionRights::FREE_BUSY) {
+            is_told = true;
             add(session, tx, &collection, &mut busy, work)?;
         }
     }
-    Ok(busy)
+    Ok(is_told.then_some(busy))
 }
 
 fn add(

@@ -7,5 +7,6 @@ mod discovery;
 mod files;
 mod house;
 mod refusals;
+mod scheduling;
 mod shared;
 mod sync;

@@ -15,6 +15,6 @@ pub use facts::ObjectFacts;
 pub(crate) use facts::calendar_user;
 pub use invalid::Invalid;
 pub use kind::ComponentKind;
-pub use parse::CalendarObject;
 pub(crate) use parse::is_text;
+pub use parse::{CalendarObject, SeveralOrganizers};
 pub use schedule::Schedule;

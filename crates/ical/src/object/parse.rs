@@ -1,7 +1,10 @@
 //! What may be stored as one resource (RFC 4791 §4.1).
 
+use std::collections::BTreeSet;
+
 use jiff::tz::TimeZone;
 
+use super::facts::calendar_user;
 use super::invalid::Invalid;
 use super::kind::ComponentKind;
 use crate::component::Component;
@@ -88,6 +91,28 @@ impl CalendarObject {
         self.calendar.components.iter().filter(|part| part.is(self.kind.name()))
     }
 
+    /// The calendar user who organizes it, in the spelling by which they are compared.
+    ///
+    /// # Errors
+    /// Its components name several.
+    pub fn organizer(&self) -> Result<Option<String>, SeveralOrganizers> {
+        let mut found: Option<String> = None;
+        for line in self.parts().filter_map(|part| part.line("ORGANIZER")) {
+            let user = calendar_user(line.value());
+            if found.as_ref().is_some_and(|known| *known != user) {
+                return Err(SeveralOrganizers);
+            }
+            found = Some(user);
+        }
+        Ok(found)
+    }
+
+    /// Everybody who is invited by one of its components, each once, in the same spelling.
+    pub fn attendees(&self) -> BTreeSet<String> {
+        let lines = self.parts().flat_map(|part| part.lines_named("ATTENDEE"));
+        lines.map(|line| calendar_user(line.value())).collect()
+    }
+
     /// The zones it may name.
     pub fn zones(&self, floating: TimeZone, limits: &Limits) -> Zones {
         Zones::of(&self.calendar, floating, limits)
@@ -99,6 +124,10 @@ impl CalendarObject {
         Occurrences::of(&parts, zones, limits)
     }
 }
+
+/// RFC 6638 §3.2.4.2: an object has one organizer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeveralOrganizers;
 
 /// RFC 5545 §3.1.4. Some programs fold within a character, so folds are no part of the question.
 pub(crate) fn is_text(bytes: &[u8]) -> bool {

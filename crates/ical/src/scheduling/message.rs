@@ -70,6 +70,14 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
+    /// The same as it arrives. `None` where it is too large to be read.
+    pub fn arrived(&self) -> Option<Message> {
+        let mut calendar = self.calendar.clone();
+        calendar.lines.retain(|line| line.name() != "METHOD");
+        let object = CalendarObject::of_message(calendar).ok()?;
+        Some(Message { method: self.method, object })
+    }
+
     /// A message of some components of an object, with the zones they may name.
     pub(super) fn new(
         to: &str,

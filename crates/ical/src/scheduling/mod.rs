@@ -6,7 +6,9 @@
 //! | an organizer put, changed or deleted an object | [`organizer_change`] |
 //! | an attendee did | [`attendee_change`] |
 //! | REQUEST or CANCEL came | [`receive`] |
-//! | REPLY came | [`receive_reply`] |
+//! | REPLY came | [`receive_reply`]; for the copies of others, [`note_answer`] |
+//! | a room answers | [`decided`] |
+//! | a client put what it changed before answers came | [`keep_answers`] |
 //!
 //! **Invariants:** a message about one instance changes nothing of the others; what is older than
 //! what is known changes nothing; an attendee gets no instance without them in it.
@@ -15,6 +17,8 @@
 
 mod attendee;
 mod changes;
+mod decide;
+mod merge;
 mod message;
 mod organizer;
 mod parts;
@@ -25,8 +29,10 @@ mod tests;
 mod users;
 
 pub use attendee::{AttendeeChange, ForbiddenChange, attendee_change};
+pub use decide::{Decision, decided};
+pub use merge::keep_answers;
 pub use message::{Message, Method, Outgoing};
 pub use organizer::{OrganizerChange, organizer_change};
 pub use receive::{Ignored, receive};
-pub use reply::receive_reply;
-pub use users::{Agent, Scene, Users, set_schedule_status};
+pub use reply::{note_answer, receive_reply};
+pub use users::{Agent, Role, Scene, Users, set_schedule_status};

@@ -78,8 +78,24 @@ fn settle(old: &CalendarObject, new: &CalendarObject, scene: &Scene<'_>) -> Comp
         if what == Change::Rescheduled {
             reset_answers(part, scene);
         }
+        keep_statuses(part, known);
     }
     calendar
+}
+
+/// RFC 6638 §7.3: how messages fared is the server's to say. Programs that do not know of it, or
+/// have not read it yet, leave it out.
+fn keep_statuses(part: &mut Component, known: &Component) {
+    for line in part.lines.iter_mut().filter(|line| line.name() == "ATTENDEE") {
+        let user = calendar_user(line.value());
+        let mut lines = known.lines_named("ATTENDEE");
+        let before = lines.find(|known| calendar_user(known.value()) == user);
+        let status = before.and_then(|before| before.parameter("SCHEDULE-STATUS"));
+        if let (None, Some(status)) = (line.parameter("SCHEDULE-STATUS"), status) {
+            let status = status.to_owned();
+            line.set_parameter("SCHEDULE-STATUS", status);
+        }
+    }
 }
 
 /// RFC 6638 §3.2.8.

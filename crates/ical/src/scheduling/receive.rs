@@ -45,7 +45,7 @@ pub fn receive(
     }
 }
 
-fn organizer(object: &CalendarObject) -> Option<String> {
+pub(super) fn organizer(object: &CalendarObject) -> Option<String> {
     let line = object.parts().find_map(|part| part.line("ORGANIZER"));
     line.map(|line| calendar_user(line.value()))
 }

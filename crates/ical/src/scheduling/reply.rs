@@ -2,7 +2,7 @@
 
 use super::message::{Message, Method};
 use super::parts::{Instance, Parts, sequence};
-use super::receive::{Ignored, assemble};
+use super::receive::{Ignored, assemble, organizer};
 use super::users::{Scene, Users, partstat};
 use crate::component::Component;
 use crate::line::Line;
@@ -23,6 +23,35 @@ pub fn receive_reply(
     if !existing.parts().all(|part| scene.users.organize(part)) {
         return Err(Ignored::OtherOrganizer);
     }
+    answer(existing, message, from, scene)
+}
+
+/// The copy of another attendee, or of the one who answered elsewhere, with an answer to the
+/// organizer in it (RFC 6638 §3.2.10: a change without consequences).
+pub fn note_answer(
+    existing: &CalendarObject,
+    message: &Message,
+    from: &Users,
+    scene: &Scene<'_>,
+) -> Result<Component, Ignored> {
+    if organizer(existing) != organizer(&message.object) {
+        return Err(Ignored::OtherOrganizer);
+    }
+    let mut noted = answer(existing, message, from, scene)?;
+    // How it fared is between the organizer and the server.
+    let lines = noted.components.iter_mut().flat_map(|part| part.lines.iter_mut());
+    lines
+        .filter(|line| line.name() == "ATTENDEE" && from.is(line.value()))
+        .for_each(|line| line.remove_parameter("SCHEDULE-STATUS"));
+    Ok(noted)
+}
+
+fn answer(
+    existing: &CalendarObject,
+    message: &Message,
+    from: &Users,
+    scene: &Scene<'_>,
+) -> Result<Component, Ignored> {
     let existing = Parts::of(existing, scene.limits);
     let message = Parts::of(&message.object, scene.limits);
     let mut parts: Vec<(Instance, Component)> =

@@ -551,3 +551,60 @@ fn methods_that_are_not_understood_are_none() {
     let none = format!("BEGIN:VCALENDAR\n{}END:VCALENDAR\n", master(""));
     assert!(Message::parse(none.as_bytes(), &Limits::default()).unwrap().is_none());
 }
+
+#[test]
+fn what_somebody_is_in_an_object() {
+    let role = |who: &str, parts: &str| acting(who, |scene| scene.users.role(&object(parts)));
+    let text = master("");
+    assert_eq!(role("ann", &text), Role::Organizer);
+    assert_eq!(role("bob", &text), Role::Attendee);
+    assert_eq!(role("dan", &text), Role::Neither);
+    let by_client = text.replace("ORGANIZER:", "ORGANIZER;SCHEDULE-AGENT=CLIENT:");
+    assert_eq!(role("bob", &by_client), Role::Neither);
+    let alone = "BEGIN:VEVENT\nUID:1\nDTSTART:20260105T100000Z\n\
+        ORGANIZER:mailto:ann@example.org\nEND:VEVENT\n";
+    assert_eq!(role("ann", alone), Role::Neither);
+}
+
+#[test]
+fn answers_that_a_client_has_not_seen_are_kept() {
+    let stored = object(&master("").replace(
+        "ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:cy",
+        "ATTENDEE;PARTSTAT=DECLINED;SCHEDULE-STATUS=2.0:mailto:cy",
+    ));
+    let put = object(
+        &master("").replace("PARTSTAT=ACCEPTED:mailto:ann", "PARTSTAT=TENTATIVE:mailto:ann"),
+    );
+    let kept = acting("ann", |scene| keep_answers(&stored, &put, scene));
+    assert_eq!(
+        lines(kept.calendar(), &["ATTENDEE"]),
+        [
+            "ATTENDEE;PARTSTAT=TENTATIVE:mailto:ann@example.org",
+            "ATTENDEE;PARTSTAT=ACCEPTED;CN=Bob:mailto:bob@example.org",
+            "ATTENDEE;PARTSTAT=DECLINED;SCHEDULE-STATUS=2.0:mailto:cy@example.org"
+        ]
+    );
+}
+
+#[test]
+fn answers_given_at_once_are_by_instance() {
+    let refused = ["2026-01-19T09:00:00Z".parse().unwrap()].into();
+    let copy = object(&format!("{}{}", master(""), moved(PEOPLE)));
+    let answered = acting("cy", |scene| decided(&copy, Decision::AcceptBut(&refused), scene));
+    let own = lines(
+        &answered,
+        &["RECURRENCE-ID", "ATTENDEE;PARTSTAT=ACCEPTED:mailto:cy", "ATTENDEE;PARTSTAT=DECLINED"],
+    );
+    assert_eq!(
+        own,
+        [
+            "ATTENDEE;PARTSTAT=ACCEPTED:mailto:cy@example.org",
+            "RECURRENCE-ID;TZID=Own:20260112T100000",
+            "ATTENDEE;PARTSTAT=ACCEPTED:mailto:cy@example.org",
+            "ATTENDEE;PARTSTAT=DECLINED:mailto:cy@example.org",
+            "RECURRENCE-ID;TZID=Own:20260119T100000"
+        ]
+    );
+    let answered = acting("cy", |scene| decided(&copy, Decision::Decline, scene));
+    assert_eq!(lines(&answered, &["ATTENDEE;PARTSTAT=DECLINED:mailto:cy"]).len(), 2);
+}

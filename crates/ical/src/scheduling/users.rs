@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::component::Component;
 use crate::limits::Limits;
 use crate::line::Line;
-use crate::object::calendar_user;
+use crate::object::{CalendarObject, calendar_user};
 
 /// All addresses of one person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,22 @@ impl Users {
         self.addresses.contains(&calendar_user(address))
     }
 
+    /// What the person is in an object.
+    pub fn role(&self, object: &CalendarObject) -> Role {
+        let has_attendees = object.parts().any(|part| part.line("ATTENDEE").is_some());
+        if has_attendees && object.parts().all(|part| self.organize(part)) {
+            return Role::Organizer;
+        }
+        // RFC 6638 §7.1: where it is not the server's business, nobody is told of anything.
+        let mut organizers = object.parts().filter_map(|part| part.line("ORGANIZER"));
+        let by_server = organizers.next().is_some_and(|line| Agent::of(line) == Agent::Server);
+        let is_invited = object.parts().any(|part| self.attendee(part).is_some());
+        match by_server && is_invited && !object.parts().any(|part| self.organize(part)) {
+            true => Role::Attendee,
+            false => Role::Neither,
+        }
+    }
+
     /// The ATTENDEE of a component that is this person.
     pub(super) fn attendee<'c>(&self, part: &'c Component) -> Option<&'c Line> {
         part.lines_named("ATTENDEE").find(|line| self.is(line.value()))
@@ -40,6 +56,17 @@ impl Users {
     pub(super) fn organize(&self, part: &Component) -> bool {
         part.line("ORGANIZER").is_some_and(|line| self.is(line.value()))
     }
+}
+
+/// What somebody is in an object (RFC 6638 §3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// They invite.
+    Organizer,
+    /// They are invited, and answer by way of the server.
+    Attendee,
+    /// It is no scheduling object of theirs.
+    Neither,
 }
 
 /// In whose name, when and within what something happens.

@@ -30,7 +30,7 @@ impl ReadTx<'_> {
     }
 
     /// R-ADDR-12: whether an account or its domain is in maintenance.
-    pub(crate) fn is_in_maintenance(&mut self, account: AccountId) -> Result<bool> {
+    pub fn is_in_maintenance(&mut self, account: AccountId) -> Result<bool> {
         let found = self.sql.query_one(
             "SELECT a.maintenance, d.maintenance FROM account a JOIN domain d ON d.id = a.domain_id \
              WHERE a.id = ?1",

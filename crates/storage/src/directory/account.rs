@@ -284,6 +284,7 @@ impl WriteTx<'_> {
             "DELETE FROM seen WHERE account_id = ?1",
             "DELETE FROM redirection WHERE account_id = ?1",
             "DELETE FROM confirmation WHERE account_id = ?1",
+            "DELETE FROM room WHERE account_id = ?1",
             "UPDATE domain SET catch_all = NULL WHERE catch_all = ?1",
             "UPDATE spool SET account_id = NULL WHERE account_id = ?1",
             "UPDATE search_segment SET state = 2 WHERE account_id = ?1",

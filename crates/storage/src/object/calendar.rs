@@ -1,6 +1,7 @@
 //! What a calendar object resource has to be (RFC 4791 §4.1), and when it is.
 
-use ical::{CalendarObject, Component, ComponentKind, Invalid, Time};
+use ical::scheduling::Message;
+use ical::{CalendarObject, ComponentKind, Invalid, Time};
 use jiff::tz::TimeZone;
 
 use super::card::UID_BYTES_MAX;
@@ -33,21 +34,17 @@ pub(super) fn read(bytes: &[u8], limits: &ObjectLimits) -> Result<Facts, ObjectF
         let is_event = facts.kind == ComponentKind::Event;
         times.spans = packed.filter(|_| is_event);
     }
-    Ok(Facts { uid: facts.uid, component: components(facts.kind), times })
+    let meeting = facts.organizer.is_some().then_some(object);
+    Ok(Facts { uid: facts.uid, component: components(facts.kind), times, meeting })
 }
 
 /// A scheduling message: the same with a METHOD. Messages about one event lie side by side, so
 /// its UID is not one that stands once.
 pub(super) fn read_message(bytes: &[u8], limits: &ObjectLimits) -> Result<Facts, ObjectFault> {
-    let malformed = |error| ObjectFault::Malformed(Invalid::Data(error));
-    let mut calendar = Component::parse(bytes, &limits.ical).map_err(malformed)?;
-    if calendar.line("METHOD").is_none() {
-        return Err(ObjectFault::Invalid("a scheduling message has a METHOD"));
-    }
-    calendar.lines.retain(|line| line.name() != "METHOD");
-    let object = CalendarObject::of(calendar).map_err(fault)?;
-    let component = components(object.kind());
-    Ok(Facts { uid: String::new(), component, times: Times::ALWAYS })
+    let message = Message::parse(bytes, &limits.ical).map_err(fault)?;
+    let message = message.ok_or(ObjectFault::Invalid("a scheduling message has a METHOD"))?;
+    let component = components(message.object.kind());
+    Ok(Facts { uid: String::new(), component, times: Times::ALWAYS, meeting: None })
 }
 
 fn fault(invalid: Invalid) -> ObjectFault {

@@ -30,15 +30,23 @@ pub struct Condition<'r> {
     pub if_match: Option<&'r EtagCondition>,
     /// What must not be there.
     pub if_none_match: Option<&'r EtagCondition>,
+    /// The schedule-tag that it must have (RFC 6638 §8.3).
+    pub if_schedule_tag: Option<&'r str>,
     /// Tokens of locks the client holds (RFC 4918 §6.4).
     pub tokens: &'r [String],
 }
 
 impl Condition<'_> {
-    pub(super) fn check(&self, there: Option<&Object>) -> Result<()> {
+    pub(crate) fn check(&self, there: Option<&Object>) -> Result<()> {
         // RFC 9110 §13.2.2: If-Match first.
         if self.if_match.is_some_and(|named| !named.names(there)) {
             return Err(StorageError::Conflict("the object is not the one that was expected"));
+        }
+        // RFC 6638 §3.2.10.1
+        if let Some(tag) = self.if_schedule_tag
+            && there.and_then(Object::schedule_tag).is_none_or(|known| known != tag)
+        {
+            return Err(StorageError::Conflict("the meeting is not the one that was expected"));
         }
         if self.if_none_match.is_some_and(|named| named.names(there)) {
             return Err(StorageError::Conflict("the object is there already"));

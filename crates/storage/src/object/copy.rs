@@ -27,6 +27,11 @@ impl AccountTx<'_, '_> {
         if let Some(name) = self.uid_taken(&to, &name, &object.uid)? {
             return Ok(PutOutcome::UidTaken { name });
         }
+        if object.schedule_modseq > 0 {
+            // RFC 6638 §3.2.4.1: a meeting stands in one calendar.
+            let (calendar, name) = (from.name.clone(), object.name.clone());
+            return Ok(PutOutcome::MeetingTaken { calendar, name });
+        }
         let known_since = self.known_since(&to, &name, i64::MAX)?;
         let created = !self.remove_there(&to, &name)?;
         let bytes = object.size_bytes.cast_signed();
@@ -108,8 +113,10 @@ impl AccountTx<'_, '_> {
         let modseq = self.count_object(&to, 1, bytes)?;
         let now = self.now.as_micros();
         self.sql.execute(
+            // RFC 6638 §3.2.10: a request of its owner changes the schedule-tag.
             "UPDATE object SET collection_id = ?2, name = ?3, created_modseq = ?6, modseq = ?4, \
-             modified = ?5 WHERE id = ?1",
+             modified = ?5, schedule_modseq = \
+             CASE WHEN schedule_modseq = 0 THEN schedule_modseq ELSE ?4 END WHERE id = ?1",
             &[
                 Value::Int(object.id.get()),
                 Value::Int(to.id.get()),

@@ -22,9 +22,19 @@ impl AccountTx<'_, '_> {
         let there = there.ok_or(StorageError::NotFound("object"))?;
         let home = collection.kind.home();
         self.require_place_unlocked(home, &collection.name, Some(name), condition.tokens)?;
-        self.keep_version(&collection, &there, true)?;
-        self.erase_object(&collection, &there)?;
-        self.remove_locks_below(home, &format!("{}/{name}", collection.name))
+        self.withdraw_object(&collection, &there)
+    }
+
+    /// Deletes what is there, after every check.
+    pub(crate) fn withdraw_object(
+        &mut self,
+        collection: &Collection,
+        there: &Object,
+    ) -> Result<()> {
+        self.keep_version(collection, there, true)?;
+        self.erase_object(collection, there)?;
+        let path = format!("{}/{}", collection.name, there.name);
+        self.remove_locks_below(collection.kind.home(), &path)
     }
 
     fn erase_object(&mut self, collection: &Collection, there: &Object) -> Result<()> {

@@ -23,7 +23,8 @@ use ids::{ModSeq, Timestamp};
 
 pub use condition::{Condition, EtagCondition};
 pub use prepare::{ObjectFault, ObjectLimits, PreparedObject};
-pub use put::PutOutcome;
+pub use put::{PutOutcome, Scheduled};
+pub(crate) use put::{Readiness, Tag};
 pub use range::{Match, Ranged};
 pub use sync::CollectionChanges;
 pub use version::ObjectVersion;
@@ -69,12 +70,19 @@ pub struct Object {
     pub created: Timestamp,
     /// When it last changed.
     pub modified: Timestamp,
+    /// Of the last change that a meeting's owner has to know of; 0: it is no meeting.
+    schedule_modseq: i64,
 }
 
 impl Object {
     /// Its etag, without quotes.
     pub fn etag(&self) -> String {
         etag_of(&self.hash)
+    }
+
+    /// The schedule-tag of a scheduling object (RFC 6638 §3.2.10), without quotes.
+    pub fn schedule_tag(&self) -> Option<String> {
+        (self.schedule_modseq > 0).then(|| schedule_tag_of(self.schedule_modseq))
     }
 }
 
@@ -86,11 +94,16 @@ fn etag_of(hash: &[u8; 32]) -> String {
     etag
 }
 
+/// Numbers of an account are never used again, so a name gets no tag that it had before.
+fn schedule_tag_of(modseq: i64) -> String {
+    modseq.to_string()
+}
+
 macro_rules! select_object {
     ($rest:literal) => {
         concat!(
             "SELECT o.id, o.name, o.uid, o.component, o.media_type, o.hash, o.size_bytes, ",
-            "o.modseq, o.created, o.modified FROM object o ",
+            "o.modseq, o.created, o.modified, o.schedule_modseq FROM object o ",
             $rest
         )
     };
@@ -109,6 +122,7 @@ fn read(row: &dyn Row) -> Result<Object> {
         modseq: ModSeq::new(row.int(7)?.cast_unsigned()),
         created: Timestamp::from_micros(row.int(8)?),
         modified: Timestamp::from_micros(row.int(9)?),
+        schedule_modseq: row.int(10)?,
     })
 }
 

@@ -1,6 +1,10 @@
 //! What is computed of an object before any transaction: whether it is one, its UID, its hash,
 //! its times.
 
+use std::sync::Arc;
+
+use ical::CalendarObject;
+
 use crate::blob::codec;
 use crate::collection::Components;
 
@@ -93,6 +97,8 @@ pub struct PreparedObject {
     pub(super) component: Components,
     pub(super) media_type: String,
     pub(super) times: Times,
+    /// What was read, where it has an organizer.
+    pub(super) meeting: Option<Arc<CalendarObject>>,
 }
 
 /// What a format says of an object.
@@ -100,6 +106,7 @@ pub(super) struct Facts {
     pub(super) uid: String,
     pub(super) component: Components,
     pub(super) times: Times,
+    pub(super) meeting: Option<CalendarObject>,
 }
 
 impl PreparedObject {
@@ -147,7 +154,12 @@ impl PreparedObject {
         limits: &ObjectLimits,
     ) -> Result<Self, ObjectFault> {
         check_size(&bytes, limits)?;
-        let facts = Facts { uid: String::new(), component: Components::NONE, times: Times::ALWAYS };
+        let facts = Facts {
+            uid: String::new(),
+            component: Components::NONE,
+            times: Times::ALWAYS,
+            meeting: None,
+        };
         Ok(Self::new(bytes, facts, media_type))
     }
 
@@ -155,13 +167,19 @@ impl PreparedObject {
         let hash = *blake3::hash(&bytes).as_bytes();
         let size_bytes = bytes.len() as u64;
         let (codec, stored) = codec::compress(&bytes).unwrap_or((crate::blob::AS_IS, bytes));
-        let Facts { uid, component, times } = facts;
-        Self { codec, stored, size_bytes, hash, uid, component, media_type, times }
+        let Facts { uid, component, times, meeting } = facts;
+        let meeting = meeting.map(Arc::new);
+        Self { codec, stored, size_bytes, hash, uid, component, media_type, times, meeting }
     }
 
     /// What it is, in a calendar.
     pub fn component(&self) -> Components {
         self.component
+    }
+
+    /// What was read of an object of a calendar that has an organizer.
+    pub(crate) fn meeting(&self) -> Option<&Arc<CalendarObject>> {
+        self.meeting.as_ref()
     }
 
     /// Its UID; empty where it has none.

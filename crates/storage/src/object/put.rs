@@ -20,10 +20,67 @@ pub enum PutOutcome {
     },
     /// Nothing was written: the collection does not take such objects.
     WrongComponent,
+    /// Nothing was written: the meeting stands in another calendar of the account (RFC 6638 §3.2.4.1).
+    MeetingTaken {
+        /// The name of the calendar.
+        calendar: String,
+        /// The name of the object in it.
+        name: String,
+    },
+    /// Nothing was written: its components name several organizers (RFC 6638 §3.2.4.2).
+    SeveralOrganizers,
+    /// Nothing was written: an organizer may not change this (RFC 6638 §3.2.4.3).
+    NotForOrganizer,
+    /// Nothing was written: an attendee may not change this (RFC 6638 §3.2.4.4).
+    NotForAttendee,
+    /// Nothing was written: more are invited than may be (RFC 4791 §5.2.9).
+    TooManyAttendees,
+}
+
+/// What came of a PUT with its consequences.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scheduled {
+    /// What became of it.
+    pub outcome: PutOutcome,
+    /// The etag of what is stored where that is what was put: the server may have added to it
+    /// (RFC 6638 §3.2.1.1).
+    pub etag: Option<String>,
+    /// Its schedule-tag, if it is a scheduling object.
+    pub schedule_tag: Option<String>,
+}
+
+/// Whether something can be written.
+pub(crate) enum Readiness {
+    /// No.
+    Refused(PutOutcome),
+    /// In the place of this.
+    Ready { collection: Box<Collection>, there: Option<Object> },
+}
+
+/// What is to become of a schedule-tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tag {
+    /// There is none.
+    None,
+    /// It stays: the change has no consequences for its owner.
+    Keep,
+    /// It is a new one.
+    New,
+}
+
+impl Tag {
+    fn column(self, before: i64, modseq: i64) -> i64 {
+        match self {
+            Self::None => 0,
+            Self::Keep => before,
+            Self::New => modseq,
+        }
+    }
 }
 
 impl AccountTx<'_, '_> {
-    /// Puts an object under a name of a collection, in the place of what is there.
+    /// Puts an object under a name of a collection, in the place of what is there. Nobody hears of
+    /// it but who synchronises: an invitation put so invites nobody.
     pub fn put_object(
         &mut self,
         collection: &Collection,
@@ -31,28 +88,60 @@ impl AccountTx<'_, '_> {
         object: &PreparedObject,
         condition: &Condition<'_>,
     ) -> Result<PutOutcome> {
+        match self.ready_to_put(collection, name, object, condition)? {
+            Readiness::Refused(outcome) => Ok(outcome),
+            Readiness::Ready { collection, there } => {
+                self.write_object(&collection, there.as_ref(), name, object, Tag::None)
+            }
+        }
+    }
+
+    /// Everything that may refuse it.
+    pub(crate) fn ready_to_put(
+        &mut self,
+        collection: &Collection,
+        name: &ObjectName,
+        object: &PreparedObject,
+        condition: &Condition<'_>,
+    ) -> Result<Readiness> {
         let collection = self.require_still_there(collection, CollectionRights::WRITE)?;
         let there = self.find_object(collection.id, name.as_str())?;
         condition.check(there.as_ref())?;
         self.require_target_unlocked(&collection, name, there.is_some(), condition.tokens)?;
         if !takes(&collection, object.component) {
-            return Ok(PutOutcome::WrongComponent);
+            return Ok(Readiness::Refused(PutOutcome::WrongComponent));
         }
         if let Some(name) = self.uid_taken(&collection, name, &object.uid)? {
-            return Ok(PutOutcome::UidTaken { name });
+            return Ok(Readiness::Refused(PutOutcome::UidTaken { name }));
         }
         self.check_no_folder_of_that_name(&collection, name)?;
+        Ok(Readiness::Ready { collection: Box::new(collection), there })
+    }
+
+    /// Writes what was checked.
+    pub(crate) fn write_object(
+        &mut self,
+        collection: &Collection,
+        there: Option<&Object>,
+        name: &ObjectName,
+        object: &PreparedObject,
+        tag: Tag,
+    ) -> Result<PutOutcome> {
         match there {
             // Whoever synchronises need not hear of it.
-            Some(there) if there.hash == object.hash && there.media_type == object.media_type => {
+            Some(there)
+                if there.hash == object.hash
+                    && there.media_type == object.media_type
+                    && (there.schedule_modseq > 0) == (tag != Tag::None) =>
+            {
                 Ok(PutOutcome::Replaced)
             }
             Some(there) => {
-                self.replace_object(&collection, &there, object)?;
+                self.replace_object(collection, there, object, tag)?;
                 Ok(PutOutcome::Replaced)
             }
             None => {
-                self.insert_object(&collection, name, object)?;
+                self.insert_object(collection, name, object, tag)?;
                 Ok(PutOutcome::Created)
             }
         }
@@ -112,6 +201,7 @@ impl AccountTx<'_, '_> {
         collection: &Collection,
         name: &ObjectName,
         object: &PreparedObject,
+        tag: Tag,
     ) -> Result<()> {
         let max = self.settings.objects_max;
         if collection.objects >= max {
@@ -125,8 +215,9 @@ impl AccountTx<'_, '_> {
         let times = &object.times;
         let id = self.sql.query_one(
             "INSERT INTO object (collection_id, name, uid, component, media_type, hash, \
-             size_bytes, first_at, last_at, created_modseq, modseq, created, modified, spans) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13) RETURNING id",
+             size_bytes, first_at, last_at, created_modseq, modseq, created, modified, spans, \
+             schedule_modseq) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14) RETURNING id",
             &[
                 Value::Int(collection.id.get()),
                 Value::Text(name.as_str()),
@@ -141,6 +232,7 @@ impl AccountTx<'_, '_> {
                 Value::Int(modseq),
                 now,
                 times.spans.as_deref().map_or(Value::Null, Value::Bytes),
+                Value::Int(tag.column(0, modseq)),
             ],
             |row| row.int(0),
         )?;
@@ -162,6 +254,7 @@ impl AccountTx<'_, '_> {
         collection: &Collection,
         there: &Object,
         object: &PreparedObject,
+        tag: Tag,
     ) -> Result<()> {
         let more = object.size_bytes.cast_signed() - there.size_bytes.cast_signed();
         self.check_quota(more, 0)?;
@@ -172,7 +265,7 @@ impl AccountTx<'_, '_> {
         self.sql.execute(
             "UPDATE object SET uid = ?2, component = ?3, media_type = ?4, hash = ?5, \
              size_bytes = ?6, first_at = ?7, last_at = ?8, modseq = ?9, modified = ?10, \
-             spans = ?11 WHERE id = ?1",
+             spans = ?11, schedule_modseq = ?12 WHERE id = ?1",
             &[
                 Value::Int(there.id.get()),
                 Value::Text(&object.uid),
@@ -185,6 +278,7 @@ impl AccountTx<'_, '_> {
                 Value::Int(modseq),
                 Value::Int(now),
                 times.spans.as_deref().map_or(Value::Null, Value::Bytes),
+                Value::Int(tag.column(there.schedule_modseq, modseq)),
             ],
         )?;
         self.sql.execute(

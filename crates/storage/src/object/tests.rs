@@ -63,6 +63,7 @@ fn put_if(
         let condition = Condition {
             if_match: if_match.as_ref(),
             if_none_match: if_none_match.as_ref(),
+            if_schedule_tag: None,
             tokens: &[],
         };
         tx.put_object(&calendar, &name, &object, &condition)

@@ -1,0 +1,129 @@
+//! Meetings between people of one house (RFC 6638).
+
+use crate::calendars::AT_NINE;
+use crate::house::{Answered, House, on_both_engines};
+
+const PAUL: &str = "/dav/calendars/paul@example.test";
+
+/// A meeting of Julie with Paul.
+fn meeting(answer: &str, lines: &str) -> String {
+    format!(
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x\r\nBEGIN:VEVENT\r\nUID:m\r\n\
+         DTSTAMP:20260101T000000Z\r\n{lines}ORGANIZER:mailto:julie@example.test\r\n\
+         ATTENDEE;PARTSTAT=ACCEPTED:mailto:julie@example.test\r\n\
+         ATTENDEE;PARTSTAT={answer}:mailto:paul@example.test\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+}
+
+impl House {
+    async fn paul(&self, method: &str, path: &str, headers: &str, body: &str) -> Answered {
+        self.ask("paul", method, &format!("{PAUL}/{path}"), headers, body).await
+    }
+}
+
+#[test]
+fn an_invitation_goes_there_and_its_answer_back() {
+    on_both_engines(|house| async move {
+        let options = house.julie("OPTIONS", "personal/", "", "").await;
+        assert!(options.header("dav").contains("calendar-auto-schedule"));
+        let put = house.julie("PUT", "personal/m.ics", "", &meeting("NEEDS-ACTION", AT_NINE)).await;
+        assert_eq!((put.status, put.header("etag")), (201, ""));
+        let tag = put.header("schedule-tag");
+        let got = house.julie("GET", "personal/m.ics", "", "").await;
+        assert_eq!(got.header("schedule-tag"), tag);
+        assert!(got.text.contains("SCHEDULE-STATUS=1.2"), "{}", got.text);
+        let copy = house.paul("GET", "personal/m.ics", "", "").await;
+        assert_eq!(copy.status, 200);
+        let inbox = house.paul("PROPFIND", "inbox/", "depth: 1", "").await;
+        assert_eq!(inbox.text.matches("<D:response>").count(), 2, "{}", inbox.text);
+        let body = "<propfind xmlns=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\"><prop>\
+                    <C:schedule-tag/></prop></propfind>";
+        let told = house.paul("PROPFIND", "personal/m.ics", "depth: 0", body).await;
+        let named = format!("<C:schedule-tag>{}</C:schedule-tag>", copy.header("schedule-tag"));
+        assert!(told.text.contains(&named.replace('"', "&quot;")) || told.text.contains(&named));
+        let header = format!("if-schedule-tag-match: {}", copy.header("schedule-tag"));
+        let yes = meeting("ACCEPTED", AT_NINE);
+        let answered = house.paul("PUT", "personal/m.ics", &header, &yes).await;
+        assert_eq!(answered.status, 204);
+        assert_ne!(answered.header("schedule-tag"), copy.header("schedule-tag"));
+        let stale = house.paul("PUT", "personal/m.ics", &header, &yes).await;
+        assert_eq!(stale.status, 412);
+        let got = house.julie("GET", "personal/m.ics", "", "").await;
+        assert!(got.text.replace("\r\n ", "").contains("PARTSTAT=ACCEPTED;SCHEDULE-STATUS=2.0"));
+        assert_eq!(got.header("schedule-tag"), tag);
+        // QUIRK(Apple's programs): a header with nothing in it.
+        let gone = house.julie("DELETE", "personal/m.ics", "if-schedule-tag-match: ", "").await;
+        assert_eq!(gone.status, 204);
+        let copy = house.paul("GET", "personal/m.ics", "", "").await;
+        assert!(copy.text.contains("STATUS:CANCELLED"), "{}", copy.text);
+    });
+}
+
+#[test]
+fn refusals_name_their_precondition() {
+    on_both_engines(|house| async move {
+        let text = meeting("NEEDS-ACTION", AT_NINE);
+        assert_eq!(house.julie("PUT", "personal/m.ics", "", &text).await.status, 201);
+        let moved = meeting("ACCEPTED", "DTSTART:20260105T110000Z\r\nDURATION:PT1H\r\n");
+        let answer = house.paul("PUT", "personal/m.ics", "", &moved).await;
+        let expect = (403, "C:allowed-attendee-scheduling-object-change");
+        assert_eq!((answer.status, answer.failed()), expect);
+        let given = text.replace("ORGANIZER:mailto:julie", "ORGANIZER:mailto:paul");
+        let answer = house.julie("PUT", "personal/m.ics", "", &given).await;
+        let expect = (403, "C:allowed-organizer-scheduling-object-change");
+        assert_eq!((answer.status, answer.failed()), expect);
+        assert_eq!(house.julie("MKCALENDAR", "jobs/", "", "").await.status, 201);
+        let expect = (403, "C:unique-scheduling-object-resource");
+        let answer = house.julie("PUT", "jobs/n.ics", "", &text).await;
+        assert_eq!((answer.status, answer.failed()), expect);
+        let there = "<D:href>/dav/calendars/julie@example.test/personal/m.ics</D:href>";
+        assert!(answer.text.contains(there), "{}", answer.text);
+        let to = "destination: /dav/calendars/julie@example.test/jobs/n.ics";
+        let answer = house.julie("COPY", "personal/m.ics", to, "").await;
+        assert_eq!((answer.status, answer.failed()), expect);
+        let moved = house.julie("MOVE", "personal/m.ics", to, "").await;
+        assert_eq!(moved.status, 201);
+        assert!(!moved.header("schedule-tag").is_empty());
+    });
+}
+
+#[test]
+fn who_shares_a_calendar_for_busy_times_is_asked_for_no_more() {
+    on_both_engines(|house| async move {
+        let event = crate::calendars::event("1", AT_NINE);
+        assert_eq!(house.julie("PUT", "personal/1.ics", "", &event).await.status, 201);
+        house.share("personal", "paul@example.test", storage::CollectionRights::FREE_BUSY).await;
+        let ask = "<C:free-busy-query xmlns:C=\"urn:ietf:params:xml:ns:caldav\">\
+                   <C:time-range start=\"20260105T000000Z\" end=\"20260106T000000Z\"/>\
+                   </C:free-busy-query>";
+        let path = "/dav/calendars/julie@example.test/personal/";
+        let answer = house.ask("paul", "REPORT", path, "depth: 1", ask).await;
+        assert_eq!(answer.status, 200);
+        assert!(answer.text.contains("FREEBUSY:20260105T090000Z/20260105T100000Z"));
+        let read = house.ask("paul", "GET", &format!("{path}1.ics"), "", "").await;
+        assert_eq!(read.status, 404);
+        assert_eq!(house.ask("paul", "PROPFIND", path, "depth: 0", "").await.status, 404);
+        // Strangers are told where they are let know; nobody is while she is in maintenance.
+        house.move_in_at("ann", "elsewhere.test").await;
+        let outbox = "/dav/calendars/paul@example.test/outbox/";
+        let ask = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:REQUEST\r\nBEGIN:VFREEBUSY\r\nUID:f\r\n\
+                   DTSTART:20260105T000000Z\r\nDTEND:20260106T000000Z\r\n\
+                   ORGANIZER:mailto:paul@example.test\r\nATTENDEE:mailto:julie@example.test\r\n\
+                   ATTENDEE:mailto:ann@elsewhere.test\r\nEND:VFREEBUSY\r\nEND:VCALENDAR\r\n";
+        let answer = house.ask("paul", "POST", outbox, "", ask).await;
+        assert!(answer.text.contains("<C:request-status>2.0;Success"), "{}", answer.text);
+        assert!(answer.text.contains("<C:request-status>3.7;"), "{}", answer.text);
+        let julie = storage::Address::parse("julie@example.test").unwrap();
+        let set = house.store.write("test", move |tx| {
+            let julie = tx.find_account(&julie)?.unwrap().id;
+            tx.account(julie)?.set_maintenance(true)
+        });
+        set.await.unwrap();
+        let answer = house.ask("paul", "POST", outbox, "", ask).await;
+        assert!(answer.text.contains("<C:request-status>5.1;"), "{}", answer.text);
+        let ask = "<C:free-busy-query xmlns:C=\"urn:ietf:params:xml:ns:caldav\">\
+                   <C:time-range start=\"20260105T000000Z\" end=\"20260106T000000Z\"/>\
+                   </C:free-busy-query>";
+        assert_eq!(house.ask("paul", "REPORT", path, "depth: 1", ask).await.status, 404);
+    });
+}

@@ -1,0 +1,82 @@
+//! An answer comes to an organizer here (RFC 6638 §4.2), and other attendees here see it.
+
+use ical::CalendarObject;
+use ical::scheduling::{Ignored, Message, Outgoing, Users, note_answer, receive_reply};
+use ids::AccountId;
+
+use super::people::Reach;
+use super::status;
+use crate::object::Tag;
+use crate::{AccountTx, Result, StorageError};
+
+impl AccountTx<'_, '_> {
+    /// Applies REPLY to the organizer's copy, and to those of all but who answers; the status of
+    /// its delivery. `from` are the addresses of whoever answers.
+    pub(super) fn receive_answer(
+        &mut self,
+        reply: &Outgoing,
+        from: &Users,
+        attendee: Option<AccountId>,
+    ) -> Result<&'static str> {
+        let Some(arrived) = reply.arrived() else { return Ok(status::FAILED) };
+        let account = self.account;
+        let users = self.calendar_users(account)?;
+        let Some(known) = self.find_copy(account, arrived.object.uid())? else {
+            return Ok(status::FAILED);
+        };
+        let copy = match receive_reply(&known.meeting, &arrived, from, &self.scene(&users)) {
+            Ok(copy) => copy,
+            Err(Ignored::Stale) => return Ok(status::DELIVERED),
+            Err(Ignored::OtherOrganizer | Ignored::NotInvited) => return Ok(status::NO_AUTHORITY),
+            Err(Ignored::Unknown | Ignored::OtherMethod) => return Ok(status::FAILED),
+        };
+        match self.write_copy(Some(&known), &copy, Tag::Keep) {
+            Ok(()) => {}
+            Err(StorageError::OverQuota { .. } | StorageError::TooBig { .. }) => {
+                return Ok(status::FAILED);
+            }
+            Err(error) => return Err(error),
+        }
+        self.put_in_inbox(reply)?;
+        self.spread_answer(&known.meeting, &arrived, from, attendee)?;
+        Ok(status::DELIVERED)
+    }
+
+    /// Notes an answer in the copies of other attendees, without a message: it has no consequence
+    /// for them (RFC 6638 §3.2.10). `attendee`, who answers, writes their own.
+    pub(super) fn spread_answer(
+        &mut self,
+        meeting: &CalendarObject,
+        answer: &Message,
+        from: &Users,
+        attendee: Option<AccountId>,
+    ) -> Result<()> {
+        let organizer = self.account;
+        for user in meeting.attendees() {
+            let Reach::Here(account) = self.reach(&user)? else { continue };
+            if account == organizer || Some(account) == attendee {
+                continue;
+            }
+            match self.tx.account(account)?.note_answer(answer, from) {
+                // It is seen with the next change of the meeting.
+                Ok(()) | Err(StorageError::OverQuota { .. } | StorageError::TooBig { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn note_answer(&mut self, answer: &Message, from: &Users) -> Result<()> {
+        let account = self.account;
+        let Some(known) = self.find_copy(account, answer.object.uid())? else { return Ok(()) };
+        let users = self.calendar_users(account)?;
+        let Ok(copy) = note_answer(&known.meeting, answer, from, &self.scene(&users)) else {
+            return Ok(());
+        };
+        let tag = match known.object.schedule_tag() {
+            Some(_) => Tag::Keep,
+            None => Tag::None,
+        };
+        self.write_copy(Some(&known), &copy, tag)
+    }
+}

@@ -1,0 +1,134 @@
+//! Copies of meetings that the server writes: where they are, and their messages in inboxes.
+
+use ical::scheduling::Outgoing;
+use ical::{CalendarObject, Component};
+use ids::AccountId;
+
+use super::of_fault;
+use crate::collection::{Collection, CollectionKind, Components, Home, ObjectName};
+use crate::object::{Object, ObjectId, PreparedObject, Tag};
+use crate::sql::Value;
+use crate::{AccountTx, ReadTx, Result, StorageError};
+
+/// What somebody has of a meeting.
+pub(super) struct Known {
+    pub(super) collection: Collection,
+    pub(super) object: Object,
+    pub(super) meeting: CalendarObject,
+}
+
+impl ReadTx<'_> {
+    /// The object of this UID in a calendar of the account's own; a scheduling object before
+    /// one that is none. What cannot be read is none.
+    pub(super) fn find_copy(&mut self, account: AccountId, uid: &str) -> Result<Option<Known>> {
+        let found = self.sql.query_one(
+            "SELECT c.name, o.name FROM collection c \
+             JOIN object o ON o.collection_id = c.id AND o.uid = ?2 AND o.uid <> '' \
+             WHERE c.account_id = ?1 AND c.home = 1 AND c.kind = 1 \
+             ORDER BY CASE WHEN o.schedule_modseq > 0 THEN 0 ELSE 1 END, o.id LIMIT 1",
+            &[Value::Int(account.get()), Value::Text(uid)],
+            |row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned())),
+        )?;
+        let Some((calendar, name)) = found else { return Ok(None) };
+        let Some(collection) = self.find_collection(account, Home::Calendars, &calendar)? else {
+            return Ok(None);
+        };
+        let Some(object) = self.find_object(collection.id, &name)? else { return Ok(None) };
+        let bytes = self.load_object(object.id)?;
+        let meeting = CalendarObject::parse(&bytes, &ical::Limits::default()).ok();
+        Ok(meeting.map(|meeting| Known { collection, object, meeting }))
+    }
+
+    /// Another scheduling object of this UID in the account's calendars: that of its calendar and
+    /// its own name.
+    pub(super) fn find_other_meeting(
+        &mut self,
+        account: AccountId,
+        uid: &str,
+        but: Option<ObjectId>,
+    ) -> Result<Option<(String, String)>> {
+        self.sql.query_one(
+            "SELECT c.name, o.name FROM collection c \
+             JOIN object o ON o.collection_id = c.id AND o.uid = ?2 AND o.uid <> '' \
+             WHERE c.account_id = ?1 AND c.home = 1 AND c.kind = 1 AND o.schedule_modseq > 0 \
+             AND o.id <> ?3 LIMIT 1",
+            &[
+                Value::Int(account.get()),
+                Value::Text(uid),
+                Value::Int(but.map_or(0, ObjectId::get)),
+            ],
+            |row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned())),
+        )
+    }
+}
+
+impl AccountTx<'_, '_> {
+    /// What is stored of components: the bytes that were put, where they say the same.
+    pub(super) fn prepare_copy(&self, calendar: &Component) -> Result<PreparedObject> {
+        let limits = &self.settings.scheduling.objects;
+        PreparedObject::calendar(calendar.render(), limits).map_err(|fault| of_fault(&fault))
+    }
+
+    /// Writes a copy: in the place of what is known, or into the calendar for invitations.
+    pub(super) fn write_copy(
+        &mut self,
+        known: Option<&Known>,
+        calendar: &Component,
+        tag: Tag,
+    ) -> Result<()> {
+        let object = self.prepare_copy(calendar)?;
+        if let Some(Known { collection, object: there, .. }) = known {
+            let name = ObjectName::parse(&there.name)?;
+            // Counts may have changed in this transaction.
+            let collection = self.load_collection(collection.id)?;
+            return self.write_object(&collection, Some(there), &name, &object, tag).map(|_| ());
+        }
+        let collection = self.calendar_for(object.component())?;
+        let collection = collection.ok_or(StorageError::NotFound("calendar"))?;
+        let name = self.name_for(&collection, object.uid())?;
+        self.write_object(&collection, None, &name, &object, tag).map(|_| ())
+    }
+
+    /// R-CAL-2: the calendar for invitations, or, of what it does not take, the oldest that does.
+    fn calendar_for(&mut self, component: Components) -> Result<Option<Collection>> {
+        let account = self.account;
+        let default = self.default_calendar(account)?;
+        let mut all = self.list_collections(account, Home::Calendars)?;
+        all.retain(|one| {
+            one.kind == CollectionKind::Calendar && one.components.contains(component)
+        });
+        Ok(all.into_iter().min_by_key(|one| (Some(one.id) != default, one.created, one.id)))
+    }
+
+    /// A name of what has this UID, which nothing has yet.
+    fn name_for(&mut self, collection: &Collection, uid: &str) -> Result<ObjectName> {
+        if let Ok(name) = ObjectName::parse(&format!("{uid}.ics"))
+            && self.find_object(collection.id, name.as_str())?.is_none()
+        {
+            return Ok(name);
+        }
+        ObjectName::parse(&format!("{}.ics", blake3::hash(uid.as_bytes()).to_hex()))
+    }
+
+    /// Puts a message into the inbox, for programs to tell of it (RFC 6638 §4). Where there is no
+    /// room, the calendar says it all the same.
+    pub(super) fn put_in_inbox(&mut self, message: &Outgoing) -> Result<()> {
+        let account = self.account;
+        let Some(inbox) = self.find_collection(account, Home::Calendars, "inbox")? else {
+            return Ok(());
+        };
+        let limits = &self.settings.scheduling.objects;
+        let Ok(object) = PreparedObject::message(message.calendar.render(), limits) else {
+            return Ok(());
+        };
+        // A transaction may bring several messages, which differ.
+        let modseq = self.modseq(account)?.get();
+        let name = format!("{modseq}-{}.ics", object.etag());
+        let name = ObjectName::parse(&name)?;
+        let there = self.find_object(inbox.id, name.as_str())?;
+        match self.write_object(&inbox, there.as_ref(), &name, &object, Tag::None) {
+            Ok(_) | Err(StorageError::OverQuota { .. } | StorageError::Limit { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! A message of an organizer comes to an attendee here (RFC 6638 §4.1).
+
+use ical::Component;
+use ical::scheduling::{Ignored, Outgoing, Users, receive};
+use ids::AccountId;
+
+use super::copy::Known;
+use super::rooms::Booking;
+use super::status;
+use crate::object::Tag;
+use crate::{AccountTx, Result, StorageError};
+
+/// What became of a message.
+pub(super) struct Delivered {
+    /// For SCHEDULE-STATUS.
+    pub(super) status: &'static str,
+    /// What a room answers at once.
+    pub(super) answer: Option<RoomAnswer>,
+}
+
+/// The answer of a room, and whose it is.
+pub(super) struct RoomAnswer {
+    pub(super) room: AccountId,
+    pub(super) users: Users,
+    pub(super) reply: Outgoing,
+}
+
+impl Delivered {
+    pub(super) fn told(status: &'static str) -> Self {
+        Self { status, answer: None }
+    }
+}
+
+impl AccountTx<'_, '_> {
+    /// Applies REQUEST or CANCEL to the account's copy. A calendar that is full is no reason for
+    /// the organizer to fail.
+    pub(super) fn receive_invitation(&mut self, message: &Outgoing) -> Result<Delivered> {
+        match self.take_invitation(message) {
+            Err(
+                StorageError::OverQuota { .. }
+                | StorageError::Limit { .. }
+                | StorageError::TooBig { .. }
+                | StorageError::Invalid(_)
+                | StorageError::NotFound("calendar"),
+            ) => Ok(Delivered::told(status::FAILED)),
+            other => other,
+        }
+    }
+
+    fn take_invitation(&mut self, message: &Outgoing) -> Result<Delivered> {
+        let Some(arrived) = message.arrived() else { return Ok(Delivered::told(status::FAILED)) };
+        // Their first invitation may come before any program of theirs did.
+        self.make_first_collections()?;
+        let account = self.account;
+        let users = self.calendar_users(account)?;
+        let known = self.find_copy(account, arrived.object.uid())?;
+        let existing = known.as_ref().map(|known| &known.meeting);
+        let copy = match receive(existing, &arrived, &self.scene(&users)) {
+            Ok(copy) => copy,
+            // What is known is newer, or there is nothing to be cancelled.
+            Err(Ignored::Stale | Ignored::Unknown) => {
+                return Ok(Delivered::told(status::DELIVERED));
+            }
+            Err(Ignored::NotInvited | Ignored::OtherMethod) => {
+                return Ok(Delivered::told(status::FAILED));
+            }
+            Err(Ignored::OtherOrganizer) => return Ok(Delivered::told(status::NO_AUTHORITY)),
+        };
+        if self.is_room(account)? {
+            return self.take_booking(known.as_ref(), &copy, users);
+        }
+        self.write_copy(known.as_ref(), &copy, Tag::New)?;
+        self.put_in_inbox(message)?;
+        Ok(Delivered::told(status::DELIVERED))
+    }
+
+    /// R-CAL-4. Nobody reads the inbox of a room.
+    fn take_booking(
+        &mut self,
+        known: Option<&Known>,
+        copy: &Component,
+        users: Users,
+    ) -> Result<Delivered> {
+        let Booking { copy, reply } = self.book(copy, &users)?;
+        match (copy, known) {
+            (Some(copy), known) => self.write_copy(known, &copy, Tag::New)?,
+            (None, Some(known)) => {
+                let collection = self.load_collection(known.collection.id)?;
+                self.withdraw_object(&collection, &known.object)?;
+            }
+            (None, None) => {}
+        }
+        let room = self.account;
+        let answer = reply.map(|reply| RoomAnswer { room, users, reply });
+        Ok(Delivered { status: status::DELIVERED, answer })
+    }
+}

@@ -1,0 +1,82 @@
+//! Everybody whom a change of a meeting concerns, locked in ascending order before anything is
+//! looked at.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use ical::CalendarObject;
+use ids::{AccountId, CollectionId};
+
+use super::people::Reach;
+use crate::object::{Object, PreparedObject};
+use crate::{ReadTx, Result, WriteTx};
+
+impl ReadTx<'_> {
+    /// A scheduling object that is stored. One that cannot be read any more is none.
+    pub(super) fn load_meeting(
+        &mut self,
+        there: Option<&Object>,
+    ) -> Result<Option<CalendarObject>> {
+        let Some(there) = there.filter(|there| there.schedule_tag().is_some()) else {
+            return Ok(None);
+        };
+        let bytes = self.load_object(there.id)?;
+        Ok(CalendarObject::parse(&bytes, &ical::Limits::default()).ok())
+    }
+}
+
+impl WriteTx<'_> {
+    /// Locks all accounts that a PUT of `object` under this name, or a DELETE, may change, the
+    /// owner's among them; nothing where it is no meeting. Before
+    /// [`put_scheduled`](crate::AccountTx::put_scheduled) and
+    /// [`delete_scheduled`](crate::AccountTx::delete_scheduled), which decide anew under the
+    /// locks: whoever came to be concerned meanwhile is locked then.
+    pub fn lock_meeting(
+        &mut self,
+        owner: AccountId,
+        collection: CollectionId,
+        name: &str,
+        object: Option<&PreparedObject>,
+    ) -> Result<()> {
+        let there = self.find_object(collection, name)?;
+        let stored = self.load_meeting(there.as_ref())?;
+        let new: Option<&Arc<CalendarObject>> = object.and_then(PreparedObject::meeting);
+        let mut accounts = BTreeSet::new();
+        for meeting in stored.iter().chain(new.map(|new| &**new)) {
+            self.concerned(owner, meeting, &mut accounts)?;
+        }
+        for account in accounts {
+            self.lock_usage(account)?;
+        }
+        Ok(())
+    }
+
+    fn concerned(
+        &mut self,
+        owner: AccountId,
+        meeting: &CalendarObject,
+        accounts: &mut BTreeSet<AccountId>,
+    ) -> Result<()> {
+        accounts.insert(owner);
+        let mut people = meeting.attendees();
+        if people.len() > self.settings.scheduling.attendees_max * 2 {
+            // It is going to be refused.
+            return Ok(());
+        }
+        if let Ok(Some(organizer)) = meeting.organizer()
+            && let Reach::Here(organizer) = self.reach(&organizer)?
+            && organizer != owner
+        {
+            accounts.insert(organizer);
+            // Their copy knows of people whom an attendee need not see.
+            let known = self.find_copy(organizer, meeting.uid())?;
+            people.extend(known.iter().flat_map(|known| known.meeting.attendees()));
+        }
+        for user in people {
+            if let Reach::Here(account) = self.reach(&user)? {
+                accounts.insert(account);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+//! Scheduling (RFC 6638): what follows for others where somebody puts or deletes a meeting. The
+//! rules are `ical::scheduling`; here is who is concerned, and the writing, all in the transaction
+//! of the PUT or DELETE. docs/decisions/006-scheduling.md says why it is as it is.
+//!
+//! | file | what |
+//! |---|---|
+//! | `put`, `delete` | the two verbs |
+//! | `lock` | everybody concerned, locked in order, before them |
+//! | `people` | whom an address means |
+//! | `invite` | a message comes to an attendee |
+//! | `answer` | an answer comes to the organizer, and is noted by others |
+//! | `rooms` | answers of rooms |
+//! | `copy` | finding and writing the copies that the server keeps |
+//!
+//! **Invariants:** what the server writes for others has no consequences itself; a message about
+//! one instance leaves the others as they are; one attendee's full calendar fails nobody else.
+//! **Absent:** the rules of iTIP, the making of mail.
+
+mod answer;
+mod copy;
+mod delete;
+mod invite;
+mod lock;
+mod people;
+mod put;
+mod rooms;
+#[cfg(test)]
+mod tests;
+
+pub use delete::Answering;
+
+use ical::scheduling::{Scene, Users};
+
+use crate::object::ObjectLimits;
+use crate::{ObjectFault, StorageError, WriteTx};
+
+/// PRODID of what the server writes.
+const PRODUCT: &str = "-//Posthorn//EN";
+
+/// What scheduling is bound by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SchedulingSettings {
+    /// What an object that the server writes may cost.
+    pub objects: ObjectLimits,
+    /// Attendees of one component (RFC 4791 §5.2.9). Default 500.
+    pub attendees_max: usize,
+}
+
+impl Default for SchedulingSettings {
+    fn default() -> Self {
+        // LIMIT: each gets a copy, in one transaction.
+        Self { objects: ObjectLimits::default(), attendees_max: 500 }
+    }
+}
+
+/// How a message fared (RFC 6638 §3.2.9).
+mod status {
+    /// It was delivered.
+    pub(super) const DELIVERED: &str = "1.2";
+    /// There is no such person.
+    pub(super) const UNKNOWN_USER: &str = "3.7";
+    /// It is not for who sent it to say.
+    pub(super) const NO_AUTHORITY: &str = "3.8";
+    /// It could not be delivered.
+    pub(super) const FAILED: &str = "5.1";
+}
+
+impl<'a> WriteTx<'a> {
+    /// What the rules are asked in.
+    fn scene<'s>(&self, users: &'s Users) -> Scene<'s>
+    where
+        'a: 's,
+    {
+        let limits = &self.settings.scheduling.objects.ical;
+        let now = jiff::Timestamp::from_second(self.now.as_secs());
+        Scene { users, now: now.unwrap_or(jiff::Timestamp::UNIX_EPOCH), product: PRODUCT, limits }
+    }
+}
+
+/// Of what the server made itself, of what it took.
+fn of_fault(fault: &ObjectFault) -> StorageError {
+    match *fault {
+        ObjectFault::TooBig { limit_bytes } => {
+            StorageError::TooBig { size_bytes: limit_bytes + 1, limit_bytes }
+        }
+        _ => StorageError::Invalid("the meeting cannot be written with its answers"),
+    }
+}

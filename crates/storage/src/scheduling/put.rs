@@ -1,0 +1,244 @@
+//! PUT of a meeting (RFC 6638 §3.2.3.1).
+
+use ical::scheduling::{
+    Outgoing, Role, Users, attendee_change, keep_answers, organizer_change, receive_reply,
+    set_schedule_status,
+};
+use ical::{CalendarObject, Component};
+
+use super::invite::{Delivered, RoomAnswer};
+use super::people::Reach;
+use super::status;
+use crate::collection::{Collection, CollectionKind, ObjectName};
+use crate::object::{Condition, Object, PreparedObject, PutOutcome, Readiness, Scheduled, Tag};
+use crate::{AccountTx, Result};
+
+impl Scheduled {
+    fn refused(outcome: PutOutcome) -> Self {
+        Self { outcome, etag: None, schedule_tag: None }
+    }
+}
+
+/// One PUT: what is there, what comes, and what its owner is in both.
+struct Change<'c> {
+    users: &'c Users,
+    old: Option<&'c CalendarObject>,
+    new: Option<&'c CalendarObject>,
+    was: Role,
+    is: Role,
+}
+
+impl AccountTx<'_, '_> {
+    /// [`put_object`](Self::put_object) with all that follows for others (RFC 6638 §3.2): the
+    /// owner of the calendar invites, or answers, whoever puts it. After
+    /// [`lock_meeting`](crate::WriteTx::lock_meeting).
+    pub fn put_scheduled(
+        &mut self,
+        collection: &Collection,
+        name: &ObjectName,
+        object: &PreparedObject,
+        condition: &Condition<'_>,
+    ) -> Result<Scheduled> {
+        let (collection, there) = match self.ready_to_put(collection, name, object, condition)? {
+            Readiness::Refused(outcome) => return Ok(Scheduled::refused(outcome)),
+            Readiness::Ready { collection, there } => (*collection, there),
+        };
+        let old = self.load_meeting(there.as_ref())?;
+        let new = object.meeting().filter(|_| collection.kind == CollectionKind::Calendar);
+        if old.is_none() && new.is_none() {
+            return self.finish_put(&collection, there.as_ref(), name, object, None, Tag::None);
+        }
+        let account = self.account;
+        let users = self.calendar_users(account)?;
+        let scene = self.scene(&users);
+        let merged = match (condition.if_schedule_tag, &old, new) {
+            // RFC 6638 §3.2.10.1
+            (Some(_), Some(old), Some(new)) => Some(keep_answers(old, new, &scene)),
+            _ => None,
+        };
+        let new = merged.as_ref().or(new.map(|new| &**new));
+        let role = |object: Option<&CalendarObject>| {
+            object.map_or(Role::Neither, |object| users.role(object))
+        };
+        let (was, is) = (role(old.as_ref()), role(new));
+        let change = Change { users: &users, old: old.as_ref(), new, was, is };
+        if let Some(refusal) = self.refuse_meeting(&change, there.as_ref())? {
+            return Ok(Scheduled::refused(refusal));
+        }
+        let Some(stored) = self.follow(&change)? else {
+            return Ok(Scheduled::refused(PutOutcome::NotForAttendee));
+        };
+        let tag = if is == Role::Neither { Tag::None } else { Tag::New };
+        let stored =
+            stored.filter(|stored| object.meeting().is_none_or(|put| put.calendar() != stored));
+        self.finish_put(&collection, there.as_ref(), name, object, stored.as_ref(), tag)
+    }
+
+    /// What no change of a meeting may be.
+    fn refuse_meeting(
+        &mut self,
+        change: &Change<'_>,
+        there: Option<&Object>,
+    ) -> Result<Option<PutOutcome>> {
+        let Some(new) = change.new else { return Ok(None) };
+        let is_meeting = change.is != Role::Neither || change.was != Role::Neither;
+        let Ok(organizer) = new.organizer() else {
+            let concerns = new.attendees().iter().any(|user| change.users.is(user));
+            return Ok((is_meeting || concerns).then_some(PutOutcome::SeveralOrganizers));
+        };
+        if !is_meeting {
+            return Ok(None);
+        }
+        let max = self.settings.scheduling.attendees_max;
+        if new.parts().any(|part| part.lines_named("ATTENDEE").count() > max) {
+            return Ok(Some(PutOutcome::TooManyAttendees));
+        }
+        let is_own = organizer.is_some_and(|organizer| change.users.is(&organizer));
+        match (change.was, change.is) {
+            // RFC 6638 §3.2.4.3: a meeting is not given away.
+            (Role::Organizer, Role::Attendee) => return Ok(Some(PutOutcome::NotForOrganizer)),
+            (Role::Organizer, Role::Neither) if !is_own && new.organizer() != Ok(None) => {
+                return Ok(Some(PutOutcome::NotForOrganizer));
+            }
+            (Role::Attendee, Role::Organizer) => return Ok(Some(PutOutcome::NotForAttendee)),
+            _ => {}
+        }
+        if change.is == Role::Neither {
+            return Ok(None);
+        }
+        let account = self.account;
+        let other = self.find_other_meeting(account, new.uid(), there.map(|there| there.id))?;
+        Ok(other.map(|(calendar, name)| PutOutcome::MeetingTaken { calendar, name }))
+    }
+
+    /// Tells everybody; what is to be stored. `None`: the change is not an attendee's to make.
+    fn follow(&mut self, change: &Change<'_>) -> Result<Option<Option<Component>>> {
+        let Change { users, old, new, was, is } = *change;
+        match (was, is) {
+            (_, Role::Organizer) => {
+                let old = old.filter(|_| was == Role::Organizer);
+                self.organize(old, new, users).map(Some)
+            }
+            (Role::Organizer, _) => {
+                self.organize(old, None, users)?;
+                Ok(Some(None))
+            }
+            (_, Role::Attendee) => self.attend(old.filter(|_| was == Role::Attendee), new, users),
+            // RFC 6638 §3.2.3.1: what is none any more was removed.
+            (Role::Attendee, Role::Neither)
+                if new.is_none_or(|new| new.organizer() == Ok(None)) =>
+            {
+                self.attend(old, None, users)?;
+                Ok(Some(None))
+            }
+            _ => Ok(Some(None)),
+        }
+    }
+
+    /// An organizer's change (RFC 6638 §3.2.1): what is to be stored.
+    pub(super) fn organize(
+        &mut self,
+        old: Option<&CalendarObject>,
+        new: Option<&CalendarObject>,
+        users: &Users,
+    ) -> Result<Option<Component>> {
+        let change = organizer_change(old, new, &self.scene(users));
+        let mut stored = change.stored;
+        let mut answers = Vec::new();
+        for message in &change.outgoing {
+            let delivered = self.send(message)?;
+            answers.extend(delivered.answer);
+            if let Some(stored) = &mut stored {
+                // RFC 6638 §7.3
+                set_schedule_status(stored, &message.to, delivered.status);
+            }
+        }
+        for answer in &answers {
+            stored = self.take_room_answer(stored, answer, users)?;
+        }
+        Ok(stored)
+    }
+
+    /// Puts the answer of a room into what is going to be stored, and into the copies of others.
+    fn take_room_answer(
+        &mut self,
+        stored: Option<Component>,
+        answer: &RoomAnswer,
+        users: &Users,
+    ) -> Result<Option<Component>> {
+        let Some(calendar) = stored else { return Ok(None) };
+        let Ok(meeting) = CalendarObject::of(calendar.clone()) else { return Ok(Some(calendar)) };
+        let Some(arrived) = answer.reply.arrived() else { return Ok(Some(calendar)) };
+        let scene = self.scene(users);
+        let Ok(answered) = receive_reply(&meeting, &arrived, &answer.users, &scene) else {
+            return Ok(Some(calendar));
+        };
+        self.spread_answer(&meeting, &arrived, &answer.users, Some(answer.room))?;
+        self.put_in_inbox(&answer.reply)?;
+        Ok(Some(answered))
+    }
+
+    /// An attendee's change (RFC 6638 §3.2.2): what is to be stored; `None` where it is not
+    /// theirs to make.
+    pub(super) fn attend(
+        &mut self,
+        old: Option<&CalendarObject>,
+        new: Option<&CalendarObject>,
+        users: &Users,
+    ) -> Result<Option<Option<Component>>> {
+        let Ok(change) = attendee_change(old, new, &self.scene(users)) else { return Ok(None) };
+        let mut stored = change.stored;
+        if let Some(reply) = &change.reply {
+            let status = self.send_answer(reply, users)?;
+            if let Some(stored) = &mut stored {
+                set_schedule_status(stored, &reply.to, status);
+            }
+        }
+        Ok(Some(stored))
+    }
+
+    /// Brings a message to where its recipient is.
+    fn send(&mut self, message: &Outgoing) -> Result<Delivered> {
+        match self.reach(&message.to)? {
+            Reach::Here(account) => self.tx.account(account)?.receive_invitation(message),
+            Reach::Mail => Ok(Delivered::told(status::FAILED)),
+            Reach::Nowhere => Ok(Delivered::told(status::UNKNOWN_USER)),
+        }
+    }
+
+    fn send_answer(&mut self, reply: &Outgoing, from: &Users) -> Result<&'static str> {
+        let attendee = self.account;
+        match self.reach(&reply.to)? {
+            Reach::Here(account) => {
+                self.tx.account(account)?.receive_answer(reply, from, Some(attendee))
+            }
+            Reach::Mail => Ok(status::FAILED),
+            Reach::Nowhere => Ok(status::UNKNOWN_USER),
+        }
+    }
+
+    /// Writes what was put, or what came of it.
+    fn finish_put(
+        &mut self,
+        collection: &Collection,
+        there: Option<&Object>,
+        name: &ObjectName,
+        object: &PreparedObject,
+        instead: Option<&Component>,
+        tag: Tag,
+    ) -> Result<Scheduled> {
+        let made = instead.map(|calendar| self.prepare_copy(calendar)).transpose()?;
+        let written = made.as_ref().unwrap_or(object);
+        let outcome = self.write_object(collection, there, name, written, tag)?;
+        let is_as_put = written.etag() == object.etag();
+        let schedule_tag = match tag {
+            Tag::None => None,
+            Tag::Keep | Tag::New => {
+                let stored = self.find_object(collection.id, name.as_str())?;
+                stored.and_then(|stored| stored.schedule_tag())
+            }
+        };
+        let etag = is_as_put.then(|| object.etag());
+        Ok(Scheduled { outcome, etag, schedule_tag })
+    }
+}

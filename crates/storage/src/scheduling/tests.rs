@@ -1,0 +1,7 @@
+//! Meetings between accounts, through both engines.
+
+mod answers;
+mod fixture;
+mod invitations;
+mod limits;
+mod rooms;

@@ -1,0 +1,94 @@
+//! What is refused, and what fails for one alone.
+
+use super::fixture::*;
+use crate::object::PutOutcome;
+use crate::testing::{on_both_engines, on_both_engines_with};
+use crate::{Address, CollectionName, Home, NewCollection};
+
+#[test]
+fn a_meeting_stands_in_one_calendar_and_has_one_organizer() {
+    on_both_engines(|store| {
+        let ann = store.account("ann");
+        store.account("bob");
+        let text = meeting(&["bob"], AT_NINE);
+        put(store, ann, &text);
+        store
+            .with(ann, |tx| {
+                let name = CollectionName::parse(Home::Calendars, "work")?;
+                tx.create_collection(
+                    &name,
+                    &NewCollection::new(crate::CollectionKind::Calendar),
+                    &[],
+                )
+            })
+            .unwrap();
+        let object =
+            crate::PreparedObject::calendar(calendar_of(&text), &crate::ObjectLimits::default());
+        let put = store.write(move |tx| {
+            let work = tx.find_collection(ann, Home::Calendars, "work")?.expect("there");
+            let (name, object) = (crate::ObjectName::parse("n.ics")?, object.unwrap());
+            tx.account(ann)?.put_scheduled(&work, &name, &object, &crate::Condition::default())
+        });
+        let (calendar, name) = ("personal".to_owned(), "m.ics".to_owned());
+        assert_eq!(refused(put), PutOutcome::MeetingTaken { calendar, name });
+        let other =
+            meeting(&["bob"], "RECURRENCE-ID:20260112T090000Z\r\nDTSTART:20260112T090000Z\r\n")
+                .replace("ORGANIZER:mailto:ann", "ORGANIZER:mailto:bob");
+        let both = format!("{}{other}", meeting(&["bob"], WEEKLY));
+        assert_eq!(
+            refused(try_put(store, ann, "m.ics", &both, None)),
+            PutOutcome::SeveralOrganizers
+        );
+    });
+}
+
+#[test]
+fn a_meeting_has_so_many_attendees() {
+    let few = |settings: &mut crate::Settings| settings.scheduling.attendees_max = 2;
+    on_both_engines_with(few, |store| {
+        let ann = store.account("ann");
+        let bob = store.account("bob");
+        let crowd = meeting(&["bob", "cy"], AT_NINE);
+        assert_eq!(
+            refused(try_put(store, ann, "m.ics", &crowd, None)),
+            PutOutcome::TooManyAttendees
+        );
+        assert_eq!(inbox(store, bob), [""; 0]);
+        put(store, ann, &meeting(&["bob"], AT_NINE));
+    });
+}
+
+#[test]
+fn a_full_calendar_fails_nobody_else() {
+    on_both_engines(|store| {
+        let [ann, bob, cy] = ["ann", "bob", "cy"].map(|name| store.account(name));
+        store.with(bob, |tx| tx.set_quota(1)).unwrap();
+        put(store, ann, &meeting(&["bob", "cy"], AT_NINE));
+        assert!(answer(store, ann, "bob")[0].contains("SCHEDULE-STATUS=5.1"));
+        assert!(answer(store, ann, "cy")[0].contains("SCHEDULE-STATUS=1.2"));
+        assert_eq!(stored(store, bob, "personal/m.ics"), "");
+        assert_eq!(inbox(store, cy), ["REQUEST"]);
+    });
+}
+
+#[test]
+fn people_are_known_by_every_address_of_theirs() {
+    on_both_engines(|store| {
+        let [ann, bob] = ["ann", "bob"].map(|name| store.account(name));
+        let alias = Address::parse("robert@example.test").unwrap();
+        store.write(move |tx| tx.add_alias(bob, &alias)).unwrap();
+        store.write(|tx| tx.create_domain_alias("example.org", "example.test").map(drop)).unwrap();
+        put(store, ann, &meeting(&["Robert@Example.ORG"], AT_NINE));
+        assert_eq!(lines(store, bob, &["SUMMARY"]), ["SUMMARY:Talk"]);
+        let addresses = store.read(move |tx| tx.calendar_addresses(bob)).unwrap();
+        assert_eq!(
+            addresses,
+            [
+                "mailto:bob@example.test",
+                "mailto:bob@example.org",
+                "mailto:robert@example.org",
+                "mailto:robert@example.test"
+            ]
+        );
+    });
+}
