@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use ids::Timestamp;
 use jiff::tz::TimeZone;
-use responder::compose::push_field;
+use mail_builder::MessageBuilder;
+use mail_builder::headers::raw::Raw;
 use storage::{Notice, PreparedMessage, Purpose, SpoolEntry, SpoolRecipient};
 
 use crate::outgoing::Stamper;
@@ -29,19 +30,17 @@ pub(crate) fn failure_notice(hostname: &str, rules: &Arc<Ready>, now: Timestamp)
 fn write(stamper: &Stamper<'_>, to: &str, subject: &str, text: &str) -> Vec<u8> {
     stamper.render(|stamp| {
         let mut out = Vec::new();
-        let from = format!("Mail Delivery Subsystem <MAILER-DAEMON@{}>", stamper.hostname);
-        push_field(&mut out, "From", &from);
-        push_field(&mut out, "To", to);
-        push_field(&mut out, "Subject", subject);
-        push_field(&mut out, "Date", &message::date::format_rfc5322(stamp.date));
-        push_field(&mut out, "Message-ID", &format!("<{}>", stamp.message_id));
-        // RFC 3834 §5: whoever answers machines' mail does not answer this.
-        push_field(&mut out, "Auto-Submitted", "auto-generated");
-        out.extend_from_slice(
-            b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\
-              Content-Transfer-Encoding: 8bit\r\n\r\n",
-        );
-        out.extend_from_slice(text.as_bytes());
+        let from = format!("MAILER-DAEMON@{}", stamper.hostname);
+        MessageBuilder::new()
+            .from(("Mail Delivery Subsystem", from.as_str()))
+            .to(to)
+            .subject(subject)
+            .header("Date", Raw::new(message::date::format_rfc5322(stamp.date)))
+            .message_id(stamp.message_id)
+            // RFC 3834 §5: whoever answers machines' mail does not answer this.
+            .header("Auto-Submitted", Raw::new("auto-generated"))
+            .text_body(text)
+            .serialize(&mut out);
         out
     })
 }

@@ -1,8 +1,8 @@
 //! The out-of-office answer (R-RESP).
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use ids::Timestamp;
+use mail_builder::headers::content_type::ContentType;
+use mail_builder::mime::MimePart;
 use responder::{AnswerHead, Vacation, compose};
 use storage::{
     ANSWER_WINDOW_SECS, ActiveResponder, AnswerClaim, AnswerSource, Arrival, Outgoing, Placement,
@@ -57,10 +57,9 @@ pub(crate) fn answer(
 ) -> Outgoing {
     let body = &responder.body;
     let from = body.sender.as_deref().unwrap_or(&rules.address);
-    let (reason, is_mime) = match (body.text.is_empty(), body.html.is_empty()) {
-        (_, true) => (crlf(&body.text), false),
-        (true, false) => (part("text/html", &body.html), true),
-        (false, false) => (alternative(&body.text, &body.html), true),
+    let (reason, is_mime) = match body.html.is_empty() {
+        true => (crlf(&body.text), false),
+        false => (entity(&body.text, &body.html), true),
     };
     let vacation = Vacation {
         handle: String::new(),
@@ -108,31 +107,25 @@ fn crlf(text: &str) -> String {
     lines
 }
 
-/// A text as a MIME entity.
-fn part(media_type: &str, text: &str) -> String {
-    let mut entity = format!(
-        "Content-Type: {media_type}; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-    );
-    let encoded = STANDARD.encode(crlf(text));
-    let mut rest = encoded.as_str();
-    while !rest.is_empty() {
-        let (line, after) = rest.split_at(rest.len().min(76));
-        entity.push_str(line);
-        entity.push_str("\r\n");
-        rest = after;
-    }
-    entity
-}
-
-/// Both texts, of which a reader shows the one it can (RFC 2046 §5.1.4). Base64 holds no boundary.
-fn alternative(text: &str, html: &str) -> String {
-    let boundary = "=_alternative";
-    format!(
-        "Content-Type: multipart/alternative; boundary=\"{boundary}\"\r\n\r\n--{boundary}\r\n{}\
-         --{boundary}\r\n{}--{boundary}--\r\n",
-        part("text/plain", text),
-        part("text/html", html)
-    )
+/// The texts as a MIME entity; where there are both, a reader shows the one it can
+/// (RFC 2046 §5.1.4).
+fn entity(text: &str, html: &str) -> String {
+    let (text_lines, html_lines) = (crlf(text), crlf(html));
+    let html_part = MimePart::new("text/html", html_lines);
+    let entity = match text.is_empty() {
+        true => html_part,
+        false => {
+            // No text holds its own hash.
+            let hash = blake3::hash([text, html].concat().as_bytes()).to_hex();
+            let boundary = format!("=_{}", hash.get(..24).unwrap_or_default());
+            let kind = ContentType::new("multipart/alternative").attribute("boundary", boundary);
+            MimePart::new(kind, vec![MimePart::new("text/plain", text_lines), html_part])
+        }
+    };
+    let mut bytes = Vec::new();
+    entity.write_part(&mut bytes);
+    // What it writes is ASCII.
+    String::from_utf8(bytes).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -146,7 +139,8 @@ mod tests {
         {
             assert_eq!(crlf(text), expect);
         }
-        let long = part("text/html", &"x".repeat(200));
-        assert!(long.lines().all(|line| line.len() <= 76));
+        let long = entity("", &"x".repeat(2000));
+        assert!(long.lines().all(|line| line.len() <= 78), "{long}");
+        assert!(entity("\u{e9}", "\u{e9}").is_ascii());
     }
 }

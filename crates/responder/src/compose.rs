@@ -3,49 +3,63 @@
 //! **Invariant:** whatever a script or a message says, a rendered field is one field, of lines of
 //! at most 998 bytes (RFC 5322 §2.1.1).
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use std::borrow::Cow;
+
+use mail_builder::headers::Header;
+use mail_builder::headers::address::Address;
+use mail_builder::headers::content_type::ContentType;
+use mail_builder::headers::raw::Raw;
+use mail_builder::headers::text::Text;
+use mail_builder::mime::{BodyPart, MimePart};
 use message::date::format_rfc5322;
 
 use crate::action::{Notify, Reject, Stamp, Vacation};
 
-// LIMIT: RFC 5322 §2.1.1 asks for 78 characters in a line.
-const LINE_MAX: usize = 78;
-// LIMIT: RFC 2047 §2, an encoded word has at most 75 characters; `=?utf-8?b?` and `?=` are 12,
-// and base64 makes 4 characters of 3 bytes.
-const WORD_BYTES_MAX: usize = 45;
+// LIMIT: RFC 5322 §2.1.1, a line has at most 998 bytes; a longer word goes into encoded words,
+// which can be folded.
+const WORD_BYTES_MAX: usize = 900;
 
 /// Adds a header field: encoded where it is not ASCII (RFC 2047), folded, its line breaks
 /// blanks.
 pub fn push_field(out: &mut Vec<u8>, name: &str, value: &str) {
-    let start = out.len();
-    out.extend_from_slice(name.as_bytes());
-    out.push(b':');
-    let mut column = out.len() - start;
     let value = one_line(value);
-    let words: Vec<String> = match value.is_ascii() {
-        true => value.split(' ').map(str::to_owned).collect(),
-        false => encoded_words(&value),
-    };
-    for (index, word) in words.iter().enumerate() {
-        let fits = column + 1 + word.len() <= LINE_MAX || word.is_empty();
-        // A line of blanks alone would end the header for some readers.
-        if index > 0 && !fits {
-            out.extend_from_slice(b"\r\n");
-            column = 0;
-        }
-        out.push(b' ');
-        for piece in word.as_bytes().chunks(900) {
-            if piece.len() < word.len() && column > 900 {
-                out.extend_from_slice(b"\r\n ");
-                column = 1;
-            }
-            out.extend_from_slice(piece);
-            column += piece.len();
-        }
-        column += 1;
+    let can_fold = value.split([' ', '\t']).all(|word| word.len() <= WORD_BYTES_MAX);
+    match value.is_ascii() && can_fold {
+        true => push(out, name, &Raw::new(value)),
+        false => push(out, name, &Text::new(value)),
     }
-    out.extend_from_slice(b"\r\n");
+}
+
+/// Adds a field that holds one mailbox (RFC 5322 §3.4), of which the name alone is encoded.
+fn push_mailbox(out: &mut Vec<u8>, name: &str, value: &str) {
+    let value = one_line(value);
+    match value.strip_suffix('>').and_then(|rest| rest.rsplit_once('<')) {
+        Some((phrase, address)) if !value.is_ascii() => {
+            push(out, name, &Address::new_address(Some(unquoted(phrase.trim())), address));
+        }
+        // RFC 6532 §3.2: an address in UTF-8 stands as it is.
+        None if !value.is_ascii() => push(out, name, &Raw::new(value)),
+        _ => push_field(out, name, &value),
+    }
+}
+
+fn push(out: &mut Vec<u8>, name: &str, value: &impl Header) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    value.write_header(out, name.len() + 2);
+}
+
+// quoted-string and quoted-pair (RFC 5322 §3.2.4), taken off.
+fn unquoted(phrase: &str) -> Cow<'_, str> {
+    let Some(inner) = phrase.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return phrase.into();
+    };
+    let mut text = String::with_capacity(inner.len());
+    let mut chars = inner.chars();
+    while let Some(char) = chars.next() {
+        text.extend(if char == '\\' { chars.next() } else { Some(char) });
+    }
+    text.into()
 }
 
 // A line break with the blanks after it becomes one blank; other controls vanish.
@@ -66,15 +80,10 @@ fn one_line(value: &str) -> String {
 /// alone.
 pub fn mailbox(name: &str, address: &str) -> String {
     let name = one_line(name);
-    let phrase = match (name.is_empty(), name.is_ascii()) {
-        (true, _) => return address.to_owned(),
-        (false, true) => {
-            let escaped = name.replace('\\', "\\\\").replace('"', "\\\"");
-            format!("\"{escaped}\"")
-        }
-        (false, false) => encoded_words(&name).join(" "),
-    };
-    format!("{phrase} <{address}>")
+    if name.is_empty() {
+        return address.to_owned();
+    }
+    format!("\"{}\" <{address}>", name.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// A text of at most `max` characters; where something is missing, three dots say so.
@@ -85,47 +94,26 @@ pub(crate) fn shortened(text: &str, max: usize) -> String {
     }
 }
 
-// encoded-word = "=?" charset "?" encoding "?" encoded-text "?=" (RFC 2047 §2)
-fn encoded_words(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut rest = text;
-    while !rest.is_empty() {
-        // RFC 2047 §5: each word holds whole characters.
-        let len = rest.floor_char_boundary(WORD_BYTES_MAX);
-        let (piece, after) = rest.split_at(len.max(1).min(rest.len()));
-        words.push(format!("=?utf-8?b?{}?=", STANDARD.encode(piece)));
-        rest = after;
-    }
-    words
-}
-
+/// Adds a text as a whole message's body: in 7 bits, quoted-printable or base64, whichever is the
+/// shortest that passes every relay.
 fn push_text_body(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(b"MIME-Version: 1.0\r\n");
-    let long = text.split("\r\n").any(|line| line.len() > 998);
-    if long || !text.is_ascii() {
-        // Base64 passes every relay, whatever the text.
-        out.extend_from_slice(
-            b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n",
-        );
-        for line in STANDARD.encode(text).as_bytes().chunks(76) {
-            out.extend_from_slice(line);
-            out.extend_from_slice(b"\r\n");
-        }
-        return;
-    }
-    out.extend_from_slice(b"Content-Type: text/plain; charset=us-ascii\r\n\r\n");
-    out.extend_from_slice(text.as_bytes());
-    if !text.ends_with("\r\n") {
+    text_part(text).write_part(out);
+    if !out.ends_with(b"\r\n") {
         out.extend_from_slice(b"\r\n");
     }
+}
+
+fn text_part(text: &str) -> MimePart<'_> {
+    MimePart::new("text/plain", text)
 }
 
 impl Vacation {
     /// The answer as a message.
     pub fn render(&self, stamp: Stamp<'_>) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.reason.len() + 1024);
-        push_field(&mut out, "From", &self.from);
-        push_field(&mut out, "To", &self.recipient);
+        push_mailbox(&mut out, "From", &self.from);
+        push_mailbox(&mut out, "To", &self.recipient);
         push_field(&mut out, "Subject", &self.subject);
         push_field(&mut out, "Date", &format_rfc5322(stamp.date));
         push_field(&mut out, "Message-ID", &format!("<{}>", stamp.message_id));
@@ -154,7 +142,7 @@ impl Notify {
     /// The notice as a message (RFC 5436 §2.7).
     pub fn render(&self, stamp: Stamp<'_>) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.body.len() + 1024);
-        push_field(&mut out, "From", &self.from);
+        push_mailbox(&mut out, "From", &self.from);
         for (name, addresses) in [("To", &self.to), ("Cc", &self.cc)] {
             if !addresses.is_empty() {
                 push_field(&mut out, name, &addresses.join(", "));
@@ -199,11 +187,10 @@ pub struct Refusal<'a> {
 impl Reject {
     /// A disposition notification that tells the sender (RFC 5429 §2.2.1, RFC 8098 §3).
     pub fn render(&self, refusal: Refusal<'_>, stamp: Stamp<'_>) -> Vec<u8> {
-        let boundary = "=_refused_message";
         let Refusal { host, recipient, sender, header, in_reply_to } = refusal;
         let mut out = Vec::with_capacity(self.reason.len() + header.len() + 1024);
         push_field(&mut out, "From", &format!("Mail Delivery Subsystem <MAILER-DAEMON@{host}>"));
-        push_field(&mut out, "To", sender);
+        push_mailbox(&mut out, "To", sender);
         push_field(&mut out, "Subject", "Automatically rejected mail");
         push_field(&mut out, "Date", &format_rfc5322(stamp.date));
         push_field(&mut out, "Message-ID", &format!("<{}>", stamp.message_id));
@@ -212,36 +199,46 @@ impl Reject {
             push_field(&mut out, "References", id);
         }
         push_field(&mut out, "Auto-Submitted", "auto-replied (rejected)");
-        let head = format!(
-            "MIME-Version: 1.0\r\nContent-Type: multipart/report; \
-             report-type=disposition-notification;\r\n boundary=\"{boundary}\"\r\n\r\n--{boundary}\r\n"
-        );
-        out.extend_from_slice(head.as_bytes());
+        out.extend_from_slice(b"MIME-Version: 1.0\r\n");
         let text = format!(
             "Your message was automatically rejected by {recipient}.\r\n\r\nThe reason given was:\r\n\r\n{}\r\n",
             self.reason.trim_end()
         );
-        let mut body = Vec::new();
-        push_text_body(&mut body, &text);
-        // A part needs no MIME-Version.
-        out.extend_from_slice(body.strip_prefix(b"MIME-Version: 1.0\r\n").unwrap_or(&body));
-        let fields = format!(
-            "--{boundary}\r\nContent-Type: message/disposition-notification\r\n\r\n\
-             Reporting-UA: {host}; Posthorn\r\nFinal-Recipient: rfc822; {recipient}\r\n"
-        );
-        out.extend_from_slice(fields.as_bytes());
-        if let Some(id) = in_reply_to {
-            push_field(&mut out, "Original-Message-ID", id);
-        }
-        let disposition = "automatic-action/MDN-sent-automatically; deleted";
-        push_field(&mut out, "Disposition", disposition);
-        out.extend_from_slice(
-            format!("\r\n--{boundary}\r\nContent-Type: text/rfc822-headers\r\n\r\n").as_bytes(),
-        );
-        out.extend_from_slice(header);
-        out.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+        let parts = vec![
+            text_part(&text),
+            part("message/disposition-notification", refusal.disposition()),
+            part("text/rfc822-headers", header.to_vec()),
+        ];
+        // An id of ours is in no message that came before it, and so the boundary in none.
+        let boundary = stamp.message_id.split('@').next().unwrap_or_default();
+        let kind = ContentType::new("multipart/report")
+            .attribute("report-type", "disposition-notification")
+            .attribute("boundary", format!("=_{boundary}"));
+        MimePart::new(kind, parts).write_part(&mut out);
         out
     }
+}
+
+impl Refusal<'_> {
+    // RFC 8098 §3.1
+    fn disposition(&self) -> Vec<u8> {
+        let Refusal { host, recipient, in_reply_to, .. } = self;
+        let mut fields =
+            format!("Reporting-UA: {host}; Posthorn\r\nFinal-Recipient: rfc822; {recipient}\r\n")
+                .into_bytes();
+        if let Some(id) = in_reply_to {
+            push_field(&mut fields, "Original-Message-ID", id);
+        }
+        let disposition = "automatic-action/MDN-sent-automatically; deleted";
+        push_field(&mut fields, "Disposition", disposition);
+        fields
+    }
+}
+
+/// A part whose bytes stand as they are.
+fn part(media_type: &'static str, bytes: Vec<u8>) -> MimePart<'static> {
+    let encoding = if bytes.is_ascii() { "7bit" } else { "8bit" };
+    MimePart::new(media_type, BodyPart::Binary(bytes.into())).transfer_encoding(encoding)
 }
 
 #[cfg(test)]
@@ -261,7 +258,7 @@ mod tests {
             ("", "X: \r\n"),
             (" a  b ", "X: a  b\r\n"),
             ("a\r\n Bcc: x\0", "X: a Bcc: x\r\n"),
-            ("Grüße", "X: =?utf-8?b?R3LDvMOfZQ==?=\r\n"),
+            ("Grüße", "X: =?utf-8?B?R3LDvMOfZQ==?=\r\n"),
         ] {
             assert_eq!(field("X", value), expect, "{value:?}");
         }
@@ -284,11 +281,56 @@ mod tests {
             ("", "a@b"),
             ("Julie", "\"Julie\" <a@b>"),
             ("J \"x\" \\", "\"J \\\"x\\\" \\\\\" <a@b>"),
-            ("Zo\u{eb}", "=?utf-8?b?Wm/Dqw==?= <a@b>"),
+            ("Zo\u{eb}", "\"Zo\u{eb}\" <a@b>"),
             ("a\r\nBcc: c", "\"a Bcc: c\" <a@b>"),
         ] {
             assert_eq!(mailbox(name, "a@b"), expect);
         }
+        for (value, expect) in [
+            ("\"Zo\u{eb}\" <a@b>", "From: =?utf-8?B?Wm/Dqw==?= <a@b>\r\n"),
+            ("Zo\u{eb} <a@b>", "From: =?utf-8?B?Wm/Dqw==?= <a@b>\r\n"),
+            ("\"J \\\"x\\\"\" <a@b>", "From: \"J \\\"x\\\"\" <a@b>\r\n"),
+            ("zo\u{eb}@b", "From: zo\u{eb}@b\r\n"),
+            ("a@b", "From: a@b\r\n"),
+        ] {
+            let mut out = Vec::new();
+            push_mailbox(&mut out, "From", value);
+            assert_eq!(String::from_utf8(out).unwrap(), expect);
+        }
+    }
+
+    #[test]
+    fn refusals() {
+        let reject = Reject { reason: "No, thanks.\r\n".into(), in_protocol: false };
+        let refusal = Refusal {
+            host: "h.test",
+            recipient: "me@h.test",
+            sender: "you@x",
+            header: b"Subject: x\r\n\r\n",
+            in_reply_to: Some("<1@x>"),
+        };
+        let stamp = Stamp { date: DateTime::from_unix_secs(0), message_id: "2@y" };
+        let text = String::from_utf8(reject.render(refusal, stamp)).unwrap();
+        assert_eq!(
+            text,
+            "From: Mail Delivery Subsystem <MAILER-DAEMON@h.test>\r\nTo: you@x\r\n\
+             Subject: Automatically rejected mail\r\nDate: Thu, 1 Jan 1970 00:00:00 +0000\r\n\
+             Message-ID: <2@y>\r\nIn-Reply-To: <1@x>\r\nReferences: <1@x>\r\n\
+             Auto-Submitted: auto-replied (rejected)\r\nMIME-Version: 1.0\r\n\
+             Content-Type: multipart/report; report-type=\"disposition-notification\";\r\n\
+             \x20boundary=\"=_2\"\r\n\r\n--=_2\r\n\
+             Content-Type: text/plain; charset=\"utf-8\"\r\n\
+             Content-Transfer-Encoding: 7bit\r\n\r\n\
+             Your message was automatically rejected by me@h.test.\r\n\r\n\
+             The reason given was:\r\n\r\nNo, thanks.\r\n\r\n--=_2\r\n\
+             Content-Type: message/disposition-notification\r\n\
+             Content-Transfer-Encoding: 7bit\r\n\r\n\
+             Reporting-UA: h.test; Posthorn\r\nFinal-Recipient: rfc822; me@h.test\r\n\
+             Original-Message-ID: <1@x>\r\n\
+             Disposition: automatic-action/MDN-sent-automatically; deleted\r\n\r\n--=_2\r\n\
+             Content-Type: text/rfc822-headers\r\nContent-Transfer-Encoding: 7bit\r\n\r\n\
+             Subject: x\r\n\r\n\r\n--=_2--\r\n"
+        );
     }
 
     #[test]
@@ -312,7 +354,8 @@ mod tests {
              Date: Thu, 1 Jan 1970 00:00:00 +0000\r\nMessage-ID: <2@y>\r\nIn-Reply-To: <1@x>\r\n\
              References: <0@x> <1@x>\r\nAuto-Submitted: auto-replied (vacation)\r\n\
              X-Auto-Response-Suppress: All\r\nMIME-Version: 1.0\r\n\
-             Content-Type: text/plain; charset=us-ascii\r\n\r\nGone.\r\n"
+             Content-Type: text/plain; charset=\"utf-8\"\r\n\
+             Content-Transfer-Encoding: 7bit\r\n\r\nGone.\r\n"
         );
     }
 }

@@ -125,7 +125,7 @@ fn a_refusal_is_said_in_the_protocol_or_sent() {
         let sent = scene.sent();
         assert_eq!((sent.len(), scene.count("INBOX")), (1, 0));
         assert_eq!((sent[0].from.as_str(), sent[0].to.as_str()), ("", "a@b.test"));
-        assert!(sent[0].text.contains("report-type=disposition-notification"));
+        assert!(sent[0].text.contains("report-type=\"disposition-notification\""));
         assert!(!sent[0].text.contains("Return-Path"));
         // RFC 5429 §2.2.1: not to the null sender; nor to whom spam names.
         scene.arrive("", "julie@example.test", HELLO);

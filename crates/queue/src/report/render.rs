@@ -4,6 +4,10 @@
 use std::fmt::Write as _;
 
 use ids::Timestamp;
+use mail_builder::MessageBuilder;
+use mail_builder::headers::content_type::ContentType;
+use mail_builder::headers::raw::Raw;
+use mail_builder::mime::{BodyPart, MimePart};
 use message::date::{DateTime, format_rfc5322};
 use message::header_fields;
 
@@ -35,33 +39,25 @@ impl Report<'_> {
             && (!self.message.reverse_path.is_ascii()
                 || self.lines.iter().any(|line| !line.recipient.forward_path.is_ascii())
                 || !self.content.header.is_ascii());
-        let boundary = format!("=_report_{:016x}", self.number);
-        let mut out = self.header(&boundary);
         let text = self.text();
-        let encoding = if text.is_ascii() { "7bit" } else { "8bit" };
-        let _ = write!(
-            out,
-            "--{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\n\
-             Content-Transfer-Encoding: {encoding}\r\n\r\n{text}\r\n"
-        );
-        let kind = if utf8 { "message/global-delivery-status" } else { "message/delivery-status" };
-        let fields = self.fields(&parameters, utf8);
-        let _ = write!(out, "--{boundary}\r\nContent-Type: {kind}\r\n");
-        if !fields.is_ascii() {
-            out.push_str("Content-Transfer-Encoding: 8bit\r\n");
-        }
-        let _ = write!(out, "\r\n{fields}\r\n--{boundary}\r\nContent-Type: ");
-        out.push_str(match (original.whole, utf8) {
+        let status =
+            if utf8 { "message/global-delivery-status" } else { "message/delivery-status" };
+        let returned = match (original.whole, utf8) {
             (true, true) => "message/global",
             (true, false) => "message/rfc822",
             (false, true) => "message/global-headers",
             (false, false) => "text/rfc822-headers",
-        });
-        let encoding = if original.bytes.is_ascii() { "7bit" } else { "8bit" };
-        let _ = write!(out, "\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n");
-        let mut bytes = out.into_bytes();
-        bytes.extend_from_slice(&original.bytes);
-        bytes.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+        };
+        let parts = vec![
+            MimePart::new("text/plain", text.as_str()),
+            as_it_is(status, self.fields(&parameters, utf8).into_bytes()),
+            as_it_is(returned, original.bytes),
+        ];
+        let kind = ContentType::new("multipart/report")
+            .attribute("report-type", "delivery-status")
+            .attribute("boundary", format!("=_report_{:016x}", self.number));
+        let mut bytes = Vec::new();
+        self.header().body(MimePart::new(kind, parts)).serialize(&mut bytes);
         Rendered { eight_bit: !bytes.is_ascii(), bytes, utf8 }
     }
 
@@ -69,7 +65,7 @@ impl Report<'_> {
         self.lines.iter().any(|line| line.action == Action::Failed)
     }
 
-    fn header(&self, boundary: &str) -> String {
+    fn header(&self) -> MessageBuilder<'_> {
         let subject = match self.lines.first().map(|line| line.action) {
             Some(Action::Delayed) => "Your message is delayed",
             Some(Action::Delivered | Action::Relayed) if !self.failed() => {
@@ -78,23 +74,21 @@ impl Report<'_> {
             _ => "Your message could not be delivered",
         };
         let hostname = self.hostname;
-        let date = date(self.now);
-        let mut out = format!(
-            "From: Mail Delivery System <MAILER-DAEMON@{hostname}>\r\nTo: <{}>\r\n\
-             Subject: {subject}\r\nDate: {date}\r\nMessage-ID: <report.{:016x}.{}@{hostname}>\r\n",
-            self.message.reverse_path, self.number, self.message.id,
-        );
-        if let Some(id) = self.message_id() {
-            let _ = write!(out, "In-Reply-To: {id}\r\nReferences: {id}\r\n");
-        }
+        let id = format!("report.{:016x}.{}@{hostname}", self.number, self.message.id);
+        let header = MessageBuilder::new()
+            .from(("Mail Delivery System".to_owned(), format!("MAILER-DAEMON@{hostname}")))
+            .to(self.message.reverse_path.as_str())
+            .subject(subject)
+            .header("Date", Raw::new(date(self.now)))
+            .message_id(id);
+        let header = match self.message_id() {
+            Some(id) => header
+                .header("In-Reply-To", Raw::new(id.clone()))
+                .header("References", Raw::new(id)),
+            None => header,
+        };
         // RFC 3834 §5: so that nothing answers it.
-        let _ = write!(
-            out,
-            "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n\
-             Content-Type: multipart/report; report-type=delivery-status;\r\n\
-             \tboundary=\"{boundary}\"\r\n\r\n"
-        );
-        out
+        header.header("Auto-Submitted", Raw::new("auto-replied"))
     }
 
     /// The message's own Message-ID, if it can stand in ours as it is.
@@ -222,6 +216,12 @@ impl Report<'_> {
     }
 }
 
+/// A part whose bytes stand as they are.
+fn as_it_is(media_type: &'static str, bytes: Vec<u8>) -> MimePart<'static> {
+    let encoding = if bytes.is_ascii() { "7bit" } else { "8bit" };
+    MimePart::new(media_type, BodyPart::Binary(bytes.into())).transfer_encoding(encoding)
+}
+
 struct Original {
     whole: bool,
     bytes: Vec<u8>,
@@ -303,7 +303,7 @@ mod tests {
             answer: refused(),
         };
         let text = render(r#"{"ret":"FULL","envid":"q+2B1"}"#, &[line], HEADER);
-        let expect = "From: Mail Delivery System <MAILER-DAEMON@mail.here.test>\r\n\
+        let expect = "From: \"Mail Delivery System\" <MAILER-DAEMON@mail.here.test>\r\n\
             To: <julie@here.test>\r\n\
             Subject: Your message could not be delivered\r\n\
             Date: Mon, 5 Jan 2026 08:01:00 +0000\r\n\
@@ -312,11 +312,11 @@ mod tests {
             References: <1@here.test>\r\n\
             Auto-Submitted: auto-replied\r\n\
             MIME-Version: 1.0\r\n\
-            Content-Type: multipart/report; report-type=delivery-status;\r\n\
-            \tboundary=\"=_report_0000000000000abc\"\r\n\
+            Content-Type: multipart/report; report-type=\"delivery-status\";\r\n\
+            \x20boundary=\"=_report_0000000000000abc\"\r\n\
             \r\n\
             --=_report_0000000000000abc\r\n\
-            Content-Type: text/plain; charset=utf-8\r\n\
+            Content-Type: text/plain; charset=\"utf-8\"\r\n\
             Content-Transfer-Encoding: 7bit\r\n\
             \r\n\
             This is the mail system at mail.here.test.\r\n\
@@ -330,6 +330,7 @@ mod tests {
             \r\n\
             --=_report_0000000000000abc\r\n\
             Content-Type: message/delivery-status\r\n\
+            Content-Transfer-Encoding: 7bit\r\n\
             \r\n\
             Original-Envelope-Id: q+1\r\n\
             Reporting-MTA: dns; mail.here.test\r\n\

@@ -66,7 +66,7 @@ async fn what_is_refused_for_ever_is_told_to_its_sender() {
     assert_eq!(reports.len(), 2);
     let of = |part: &str| reports.iter().find(|report| report.contains(part)).unwrap().clone();
     let two = of("Final-Recipient: rfc822; two@a.test\r\nAction: failed\r\nStatus: 5.1.1\r\n");
-    assert!(two.starts_with("Return-Path: <>\r\nFrom: Mail Delivery System"), "{two}");
+    assert!(two.starts_with("Return-Path: <>\r\nFrom: \"Mail Delivery System\""), "{two}");
     assert!(two.contains("Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n"));
     assert!(!two.contains("one@a.test"));
     let three = of("Final-Recipient: rfc822; three@nowhere.test\r\nAction: failed\r\n");

@@ -180,7 +180,7 @@ fn editheader() {
     for (script, expect) in [
         ("", "unchanged"),
         ("addheader \"X\" \"y\";", "X: y\r\nA: 1\r\nB: 2\r\nA: 3\r\n\r\nbody"),
-        ("addheader :last \"X\" \"é\";", "A: 1\r\nB: 2\r\nA: 3\r\nX: =?utf-8?b?w6k=?=\r\n\r\nbody"),
+        ("addheader :last \"X\" \"é\";", "A: 1\r\nB: 2\r\nA: 3\r\nX: =?utf-8?B?w6k=?=\r\n\r\nbody"),
         ("deleteheader \"a\";", "B: 2\r\n\r\nbody"),
         ("deleteheader :index 1 \"a\";", "B: 2\r\nA: 3\r\n\r\nbody"),
         ("deleteheader :index 1 :last \"a\";", "A: 1\r\nB: 2\r\n\r\nbody"),
