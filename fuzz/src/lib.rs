@@ -23,6 +23,7 @@ use imap::mutf7;
 use imap::parse::{Dialect, Framer, Step, parse_command, parse_section, parse_sequence_set};
 use imap::render::{render_rejection, sequence_set};
 use imap::url::{ImapUrl, expire_secs};
+use managesieve::parse::{Frame, Word, literal_size, without_literal};
 use message::{Keys, KeysView, Limits, PartIndex, Summary, decode_part, searchable_text};
 use pop3::MessageText;
 use sasl::scram::{Hash, ScramKeys, Verifiers};
@@ -41,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     ("imap_command", imap_command),
     ("imap_framer_session", imap_framer_session),
     ("imap_url", imap_url),
+    ("managesieve_command", managesieve_command),
     ("pop3_command", pop3_command),
     ("pop3_message", pop3_message),
     ("smtp_command", smtp_command),
@@ -382,6 +384,41 @@ fn expect_one_line(rejection: &imap::parse::Rejection) {
     render_rejection(&mut out, rejection);
     assert!(out.ends_with(b"\r\n"), "{}", out.escape_ascii());
     assert_eq!(out.iter().filter(|&&byte| byte == b'\n').count(), 1, "{}", out.escape_ascii());
+}
+
+/// Lines as ManageSieve commands: whatever words they are, the same words come of them written
+/// plainly; a literal is announced by a line only where it is no part of a string.
+pub fn managesieve_command(input: &[u8]) {
+    for line in input.split(|&byte| byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let size = literal_size(line);
+        let mut frame = Frame::default();
+        frame.line(if size.is_some() { without_literal(line) } else { line });
+        let Ok(words) = frame.finish() else { continue };
+        let mut plain = Vec::new();
+        for word in &words {
+            plain.push(b' ');
+            match word {
+                Word::Atom(name) => plain.extend_from_slice(name.as_bytes()),
+                Word::Number(number) => plain.extend_from_slice(number.to_string().as_bytes()),
+                Word::Text(text) => {
+                    plain.push(b'"');
+                    for &byte in text {
+                        if matches!(byte, b'"' | b'\\') {
+                            plain.push(b'\\');
+                        }
+                        plain.push(byte);
+                    }
+                    plain.push(b'"');
+                }
+            }
+        }
+        assert_eq!(literal_size(&plain), None, "{}", line.escape_ascii());
+        let mut frame = Frame::default();
+        frame.line(&plain);
+        let again = frame.finish();
+        assert_eq!(again.as_ref(), Ok(&words), "{}", line.escape_ascii());
+    }
 }
 
 /// Lines as POP3 commands: each is one, the same with its name in another case, or is told what

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ids::{AccountId, Timestamp};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use responder::Language;
+use responder::{Language, Program};
 use storage::{AnswerSource, Arrival, Result, Store};
 
 use crate::rules::{Compiled, Ready, compile};
@@ -85,7 +85,9 @@ impl Caches {
                 let program = programs.get(&hash).map(|(_, program)| program);
                 let program = program.unwrap_or_else(|| {
                     let program = Arc::new(compile(&script.text, &language));
-                    let weight = PROGRAM_BYTES + PROGRAM_BYTES_PER_BYTE * script.text.len() as u64;
+                    let regexes = program.as_ref().as_ref().map_or(0, Program::regex_bytes) as u64;
+                    let text = PROGRAM_BYTES_PER_BYTE * script.text.len() as u64;
+                    let weight = PROGRAM_BYTES + text + regexes;
                     programs.insert(hash, (weight, program.clone()));
                     program
                 });

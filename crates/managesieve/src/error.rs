@@ -1,6 +1,6 @@
 //! Why a command failed, and the one place that makes a response of it.
 
-use auth::AuthError;
+use auth::{AuthError, Ended};
 use net::ConnectionError;
 use storage::{LimitKind, StorageError};
 
@@ -57,6 +57,16 @@ pub(crate) enum Farewell {
     Silent,
 }
 
+impl From<Ended> for CommandError {
+    fn from(why: Ended) -> Self {
+        Self::Ended(match why {
+            Ended::ShuttingDown => Farewell::ShuttingDown,
+            Ended::Credentials(_) => Farewell::Credentials,
+            Ended::Late => Farewell::Silent,
+        })
+    }
+}
+
 /// How a failed command is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -82,10 +92,11 @@ impl CommandError {
                 Answer::No(code, text)
             }
             Self::Disconnected(ConnectionError::TimedOut) => Farewell::Silent.into_answer(),
-            Self::Disconnected(ConnectionError::LineTooLong) => {
-                Answer::No(None, SyntaxError::LineTooLong.to_string())
+            // A literal may have been announced at the end that was thrown away: what follows
+            // would be the text of a script, taken for commands.
+            Self::Disconnected(ConnectionError::LineTooLong | ConnectionError::Flood) => {
+                Farewell::Endless.into_answer()
             }
-            Self::Disconnected(ConnectionError::Flood) => Farewell::Endless.into_answer(),
             Self::Disconnected(
                 ConnectionError::Closed
                 | ConnectionError::PlaintextBeforeTls

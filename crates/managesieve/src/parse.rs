@@ -14,9 +14,6 @@ pub enum Word {
 /// What is wrong with a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SyntaxError {
-    /// The line is too long.
-    #[error("The line is too long")]
-    LineTooLong,
     /// It cannot be read.
     #[error("The command cannot be read")]
     Unreadable,
@@ -38,7 +35,10 @@ pub fn literal_size(line: &[u8]) -> Option<u64> {
     let digits = inner.strip_suffix(b"+").unwrap_or(inner);
     // Inside a quoted string it is no literal.
     let quotes = unescaped_quotes(line.get(..open)?);
-    (quotes.is_multiple_of(2)).then(|| number(digits)).flatten()
+    // A size beyond 32 bits announces a literal too, for which no bound has room: were it taken
+    // for the end of the command, the literal would be read as commands.
+    let is_size = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    (is_size && quotes.is_multiple_of(2)).then(|| number(digits).unwrap_or(u64::MAX))
 }
 
 fn unescaped_quotes(text: &[u8]) -> usize {
@@ -196,7 +196,7 @@ mod tests {
             ("\"{3+}\" {4+}", Some(4)),
             ("{+}", None),
             ("{x+}", None),
-            ("{9999999999999+}", None),
+            ("{9999999999999+}", Some(u64::MAX)),
             ("{3+} ", None),
         ] {
             assert_eq!(literal_size(line.as_bytes()), expect, "{line}");

@@ -13,6 +13,8 @@ pub(crate) enum Code {
     /// What a client said in NOOP.
     Tag(Vec<u8>),
     TryLater,
+    /// A script is taken, and something in it is not what its author may think.
+    Warnings,
 }
 
 impl Code {
@@ -30,6 +32,7 @@ impl Code {
                 return string(tag, out);
             }
             Self::TryLater => "TRYLATER",
+            Self::Warnings => "WARNINGS",
         };
         out.extend_from_slice(name.as_bytes());
     }
@@ -45,7 +48,11 @@ pub(crate) fn response(status: &str, code: Option<&Code>, text: &str, out: &mut 
     }
     if !text.is_empty() {
         out.push(b' ');
-        string(text.as_bytes(), out);
+        // QUIRK(python managesieve, 0.8.1): it fails over a quoted string with escapes in it.
+        match text.contains(['"', '\\']) {
+            true => literal(text.as_bytes(), out),
+            false => string(text.as_bytes(), out),
+        }
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -85,7 +92,7 @@ mod tests {
     fn responses_are_rendered() {
         for (status, code, text, expect) in [
             ("OK", None, "", "OK\r\n"),
-            ("OK", None, "done \"x\\\"", "OK \"done \\\"x\\\\\\\"\"\r\n"),
+            ("OK", None, "done \"x\\\"", "OK {9}\r\ndone \"x\\\"\r\n"),
             ("NO", Some(Code::QuotaMaxSize), "too big", "NO (QUOTA/MAXSIZE) \"too big\"\r\n"),
             ("NO", None, "a\r\nb", "NO {4}\r\na\r\nb\r\n"),
             // RFC 5804 §2.13

@@ -5,7 +5,7 @@ use responder::Program;
 use storage::{AccountTx, ScriptName, StorageError};
 
 use crate::error::{CommandError, Result};
-use crate::render::{literal, response, string};
+use crate::render::{Code, literal, response, string};
 use crate::server::{Reply, Session};
 
 impl Session {
@@ -36,27 +36,26 @@ impl Session {
 
     /// RFC 5804 §2.6: a script with mistakes is not stored; what was there stays.
     pub(crate) async fn put_script(&mut self, name: ScriptName, text: Vec<u8>) -> Result<Reply> {
-        let text = self.compile(text).await?;
-        self.change("managesieve put", move |tx| tx.put_script(&name, &text)).await
+        let (text, warnings) = self.compile(text).await?;
+        self.change("managesieve put", move |tx| tx.put_script(&name, &text)).await?;
+        Ok(taken(warnings))
     }
 
     /// RFC 5804 §2.12
     pub(crate) async fn check_script(&mut self, text: Vec<u8>) -> Result<Reply> {
-        self.compile(text).await?;
-        Ok(Reply::text(""))
+        let (_, warnings) = self.compile(text).await?;
+        Ok(taken(warnings))
     }
 
-    /// Compiles a script, off the async threads; what is wrong with it, a line each with its
-    /// place.
-    async fn compile(&self, text: Vec<u8>) -> Result<Vec<u8>> {
+    /// Compiles a script, off the async threads, and gives it back with the warnings; what is
+    /// wrong with it, a line each with its place.
+    async fn compile(&self, text: Vec<u8>) -> Result<(Vec<u8>, String)> {
         let language = self.shared.settings.language.clone();
-        let compiled = tokio::task::spawn_blocking(move || {
-            let compiled = Program::compile(&text, &language);
-            compiled.map(|_| text).map_err(|mistakes| {
-                let lines = mistakes.iter().map(ToString::to_string);
-                lines.collect::<Vec<_>>().join("\r\n")
-            })
-        });
+        let compiled =
+            tokio::task::spawn_blocking(move || match Program::compile(&text, &language) {
+                Ok(program) => Ok((text, lines(program.warnings()))),
+                Err(mistakes) => Err(lines(&mistakes)),
+            });
         let failed = |_| StorageError::Internal("the compiler panicked".to_owned());
         compiled.await.map_err(failed)?.map_err(CommandError::Script)
     }
@@ -101,4 +100,15 @@ impl Session {
     ) -> Result<Reply> {
         self.change("managesieve rename", move |tx| tx.rename_script(&from, &to)).await
     }
+}
+
+fn lines(told: &[impl ToString]) -> String {
+    let lines: Vec<String> = told.iter().map(ToString::to_string).collect();
+    lines.join("\r\n")
+}
+
+/// RFC 5804 §1.3: a script that is taken with warnings is taken.
+fn taken(warnings: String) -> Reply {
+    let code = (!warnings.is_empty()).then_some(Code::Warnings);
+    Reply::Ok(code, warnings)
 }

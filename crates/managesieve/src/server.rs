@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use auth::{Authenticator, SessionWatch, SignedIn};
+use auth::{Authenticator, SessionEnding, SignedIn};
 use net::{Connection, ProtocolCounts, Refusal, Service, Shutdown, TokenBucket};
 use storage::Store;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use crate::command::{Allowed, Command, name_of, names, parse_command};
 use crate::error::{Answer, CommandError, Farewell, Result};
@@ -67,64 +67,6 @@ impl Service for ManageSieveService {
     }
 }
 
-/// What ends a session from outside.
-pub(crate) struct Ending {
-    shutdown: Shutdown,
-    account: Option<SessionWatch>,
-    /// When the client must have signed in.
-    deadline: Option<Instant>,
-}
-
-impl Ending {
-    /// Ends the session when the credentials it signed in with do.
-    pub(crate) fn watch(&mut self, account: SessionWatch) {
-        self.deadline = None;
-        self.account = Some(account);
-    }
-
-    /// Nobody is signed in any more, and somebody has to be by then.
-    pub(crate) fn forget(&mut self, deadline: Instant) {
-        self.deadline = Some(deadline);
-        self.account = None;
-    }
-
-    /// Completes when the session must end. Cancel safe.
-    pub(crate) async fn reached(&mut self) -> Farewell {
-        let Some(account) = &mut self.account else {
-            let deadline = self.deadline;
-            let late = async move {
-                match deadline {
-                    Some(at) => sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
-            return tokio::select! {
-                () = self.shutdown.requested() => Farewell::ShuttingDown,
-                () = late => Farewell::Silent,
-            };
-        };
-        tokio::select! {
-            () = self.shutdown.requested() => Farewell::ShuttingDown,
-            _ = account.ended() => Farewell::Credentials,
-        }
-    }
-
-    /// Whether the session must end now, for clients that never let it wait.
-    async fn check(&mut self) -> Result<()> {
-        let reached = tokio::select! {
-            biased;
-            why = self.reached() => Some(why),
-            () = std::future::ready(()) => None,
-        };
-        // A check that was begun above and dropped would never come to its end.
-        let why = match (reached, &mut self.account) {
-            (None, Some(account)) => account.settled().await.map(|_| Farewell::Credentials),
-            (reached, _) => reached,
-        };
-        why.map_or(Ok(()), |why| Err(CommandError::Ended(why)))
-    }
-}
-
 /// How a command that succeeded is answered.
 pub(crate) enum Reply {
     /// `OK (code) text`
@@ -147,7 +89,7 @@ pub(crate) struct Session {
     pub(crate) connection: Connection,
     /// Who signed in.
     pub(crate) user: Option<SignedIn>,
-    pub(crate) ending: Ending,
+    pub(crate) ending: SessionEnding,
     bucket: TokenBucket,
     errors_before_login: u32,
 }
@@ -164,12 +106,12 @@ impl Session {
         let settings = &shared.settings;
         connection.set_read_timeout(settings.login_timeout);
         let per_minute = settings.commands_before_login_per_minute;
-        let deadline = Some(Instant::now() + settings.login_timeout);
+        let deadline = Instant::now() + settings.login_timeout;
         Self {
             bucket: TokenBucket::new(per_minute, per_minute, shared.store.now()),
             connection,
             user: None,
-            ending: Ending { shutdown, account: None, deadline },
+            ending: SessionEnding::new(shutdown, deadline),
             errors_before_login: 0,
             shared,
         }
@@ -206,6 +148,9 @@ impl Session {
         let mut frame = Frame::default();
         let mut refused = None;
         let mut line_bytes_left = self.shared.settings.line_bytes_max;
+        // Those of one command together: a script and its name.
+        let mut literal_bytes_left =
+            self.literal_bytes_max().saturating_add(line_bytes_left as u64);
         loop {
             let mut line = Vec::new();
             self.read_line(&mut line, line_bytes_left.saturating_sub(2)).await?;
@@ -215,8 +160,12 @@ impl Session {
                 break;
             };
             frame.line(without_literal(&line));
-            match self.read_literal(size_bytes).await? {
-                Some(bytes) => frame.literal(bytes),
+            let bytes_max = self.literal_bytes_max().min(literal_bytes_left);
+            match self.read_literal(size_bytes, bytes_max).await? {
+                Some(bytes) => {
+                    literal_bytes_left = literal_bytes_left.saturating_sub(size_bytes);
+                    frame.literal(bytes);
+                }
                 None => refused = Some(size_bytes),
             }
         }
@@ -237,7 +186,7 @@ impl Session {
     ) -> Result<()> {
         tokio::select! {
             biased;
-            why = self.ending.reached() => Err(CommandError::Ended(why)),
+            why = self.ending.reached() => Err(why.into()),
             read = self.connection.read_line(line, line_bytes_max) => {
                 read?;
                 Ok(())
@@ -245,14 +194,22 @@ impl Session {
         }
     }
 
-    /// Reads a literal; `None`: it was too large, and thrown away.
-    pub(crate) async fn read_literal(&mut self, size_bytes: u64) -> Result<Option<Vec<u8>>> {
+    /// Bytes of one literal.
+    fn literal_bytes_max(&self) -> u64 {
         let settings = &self.shared.settings;
-        let max = match &self.user {
+        match &self.user {
             Some(_) => settings.script_bytes_max,
             None => settings.literal_bytes_max_before_login,
-        };
-        let kept = size_bytes <= max;
+        }
+    }
+
+    /// Reads a literal; `None`: it was too large, and thrown away.
+    pub(crate) async fn read_literal(
+        &mut self,
+        size_bytes: u64,
+        bytes_max: u64,
+    ) -> Result<Option<Vec<u8>>> {
+        let kept = size_bytes <= bytes_max;
         if !kept && (size_bytes > SKIP_BYTES_MAX || self.user.is_none()) {
             return Err(CommandError::Ended(Farewell::Endless));
         }
@@ -261,7 +218,7 @@ impl Session {
         while left > 0 {
             let arrived = tokio::select! {
                 biased;
-                why = self.ending.reached() => return Err(CommandError::Ended(why)),
+                why = self.ending.reached() => return Err(why.into()),
                 arrived = self.connection.fill() => arrived?,
             };
             let take = usize::try_from(left).unwrap_or(usize::MAX).min(arrived.len());

@@ -126,7 +126,7 @@ impl Session {
         self.read_line(&mut line, RESPONSE_BYTES_MAX).await?;
         if let Some(size_bytes) = literal_size(&line) {
             frame.line(without_literal(&line));
-            if let Some(bytes) = self.read_literal(size_bytes).await? {
+            if let Some(bytes) = self.read_literal(size_bytes, RESPONSE_BYTES_MAX as u64).await? {
                 frame.literal(bytes);
             }
             line.clear();

@@ -1,6 +1,6 @@
 //! Why a command failed, and the one place that makes a reply of it.
 
-use auth::AuthError;
+use auth::{AuthError, Ended};
 use net::ConnectionError;
 use storage::StorageError;
 
@@ -70,6 +70,16 @@ pub(crate) enum Farewell {
     /// Nothing came for too long, or nobody signed in. RFC 1939 §3: the connection is closed
     /// without a response.
     Silent,
+}
+
+impl From<Ended> for CommandError {
+    fn from(why: Ended) -> Self {
+        Self::Ended(match why {
+            Ended::ShuttingDown => Farewell::ShuttingDown,
+            Ended::Credentials(why) => Farewell::Credentials(why),
+            Ended::Late => Farewell::Silent,
+        })
+    }
 }
 
 /// How a failed command is answered.

@@ -76,7 +76,7 @@ impl Session {
         self.connection.flush().await?;
         tokio::select! {
             biased;
-            why = self.ending.reached() => Err(CommandError::Ended(why)),
+            why = self.ending.reached() => Err(why.into()),
             drawn = self.shared.memory.wait(units) => drawn.ok_or(CommandError::NoMemory),
         }
     }

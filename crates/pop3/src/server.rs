@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use auth::{Authenticator, SessionWatch};
+use auth::{Authenticator, SessionEnding};
 use net::{Connection, MemoryBudget, ProtocolCounts, Refusal, Service, Shutdown, TokenBucket};
 use storage::Store;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use crate::capabilities;
 use crate::command::{Allowed, Command, keyword_of, keywords, parse_command};
@@ -65,58 +65,6 @@ impl Service for Pop3Service {
     }
 }
 
-/// What ends a session from outside.
-pub(crate) struct Ending {
-    shutdown: Shutdown,
-    account: Option<SessionWatch>,
-    /// When the client must have signed in.
-    deadline: Option<Instant>,
-}
-
-impl Ending {
-    /// Ends the session when the credentials it signed in with do.
-    pub(crate) fn watch(&mut self, account: SessionWatch) {
-        self.deadline = None;
-        self.account = Some(account);
-    }
-
-    /// Completes when the session must end. Cancel safe.
-    pub(crate) async fn reached(&mut self) -> Farewell {
-        let Some(account) = &mut self.account else {
-            let deadline = self.deadline;
-            let late = async move {
-                match deadline {
-                    Some(at) => sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
-            return tokio::select! {
-                () = self.shutdown.requested() => Farewell::ShuttingDown,
-                () = late => Farewell::Silent,
-            };
-        };
-        tokio::select! {
-            () = self.shutdown.requested() => Farewell::ShuttingDown,
-            why = account.ended() => Farewell::Credentials(why),
-        }
-    }
-
-    /// Whether the session must end now, for clients that never let it wait.
-    async fn check(&mut self) -> Result<()> {
-        let reached = tokio::select! {
-            biased;
-            why = self.reached() => Some(why),
-            () = std::future::ready(()) => None,
-        };
-        // A check that was begun above and dropped would never come to its end.
-        let why = match (reached, &mut self.account) {
-            (None, Some(account)) => account.settled().await.map(Farewell::Credentials),
-            (reached, _) => reached,
-        };
-        why.map_or(Ok(()), |why| Err(CommandError::Ended(why)))
-    }
-}
-
 /// Where a session is (RFC 1939 §3).
 pub(crate) enum State {
     /// AUTHORIZATION, with what USER said if that was the last command.
@@ -146,7 +94,7 @@ pub(crate) struct Session {
     pub(crate) shared: Arc<Shared>,
     pub(crate) connection: Connection,
     pub(crate) state: State,
-    pub(crate) ending: Ending,
+    pub(crate) ending: SessionEnding,
     /// The client reads UTF-8 in headers (RFC 6856 §2.1).
     pub(crate) utf8: bool,
     bucket: TokenBucket,
@@ -165,12 +113,12 @@ impl Session {
         let settings = &shared.settings;
         connection.set_read_timeout(settings.login_timeout);
         let per_minute = settings.commands_before_login_per_minute;
-        let deadline = Some(Instant::now() + settings.login_timeout);
+        let deadline = Instant::now() + settings.login_timeout;
         Self {
             bucket: TokenBucket::new(per_minute, per_minute, shared.store.now()),
             connection,
             state: State::Authorization { user: None },
-            ending: Ending { shutdown, account: None, deadline },
+            ending: SessionEnding::new(shutdown, deadline),
             utf8: false,
             errors_before_login: 0,
             shared,
@@ -210,7 +158,7 @@ impl Session {
         let line_bytes_max = self.shared.settings.line_bytes_max.saturating_sub(2);
         self.read_line(line, line_bytes_max).await?;
         // A command may come while it is found out whether the credentials still hold.
-        self.ending.check().await
+        Ok(self.ending.check().await?)
     }
 
     /// Reads one line without its ending, having sent what is queued if it has to wait. LF alone
@@ -222,7 +170,7 @@ impl Session {
     ) -> Result<()> {
         tokio::select! {
             biased;
-            why = self.ending.reached() => Err(CommandError::Ended(why)),
+            why = self.ending.reached() => Err(why.into()),
             read = self.connection.read_line(line, line_bytes_max) => {
                 read?;
                 Ok(())

@@ -69,6 +69,16 @@ pub enum Mistake {
     Misplaced(&'static str),
 }
 
+/// Something in a script that is not what its author may think. The script can be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{at}: warning: {text}")]
+pub struct Warning {
+    /// Where.
+    pub at: Position,
+    /// What.
+    pub text: String,
+}
+
 impl Mistake {
     /// The mistake at its place.
     pub(crate) fn at(self, at: Position) -> ScriptError {

@@ -30,6 +30,8 @@ pub struct Limits {
     pub notifications_max: usize,
     /// Bytes of one compiled regular expression, and of the states kept while it is matched.
     pub regex_bytes_max: usize,
+    /// Bytes of all regular expressions of one script.
+    pub regexes_bytes_max: usize,
     /// Scripts included by one run, each inclusion counted.
     pub includes_max: usize,
     /// Inclusions inside each other.
@@ -87,6 +89,8 @@ impl Default for Limits {
             notifications_max: 4,
             // LIMIT: an expression of some 5,000 characters, or `.{300}`.
             regex_bytes_max: 512 << 10,
+            // LIMIT: 1,000 expressions as people write them.
+            regexes_bytes_max: 8 << 20,
             includes_max: 64,
             include_depth_max: 10,
             edits_max: 64,

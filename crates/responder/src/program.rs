@@ -3,7 +3,7 @@
 use crate::action::Outcome;
 use crate::capability::CapabilitySet;
 use crate::env::{Delivery, Env};
-use crate::error::{Failure, ScriptError};
+use crate::error::{Failure, ScriptError, Warning};
 use crate::host::HostWord;
 use crate::limits::Limits;
 use crate::run::Block;
@@ -37,6 +37,8 @@ impl Default for Language {
 pub struct Program {
     block: Block,
     required: CapabilitySet,
+    warnings: Vec<Warning>,
+    regex_bytes: usize,
 }
 
 impl std::fmt::Debug for Program {
@@ -49,8 +51,19 @@ impl Program {
     /// Compiles a script, or tells its mistakes; there is at least one then.
     pub fn compile(script: &[u8], language: &Language) -> Result<Self, Vec<ScriptError>> {
         let nodes = syntax::parse(script, &language.limits).map_err(|error| vec![error])?;
-        let (block, required) = compile::compile(&nodes, language)?;
-        Ok(Self { block, required })
+        let compile::Compiled { block, required, warnings, regex_bytes } =
+            compile::compile(&nodes, language)?;
+        Ok(Self { block, required, warnings, regex_bytes })
+    }
+
+    /// What its author may want to know.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// How much memory its regular expressions take at most.
+    pub fn regex_bytes(&self) -> usize {
+        self.regex_bytes
     }
 
     /// What the script required.

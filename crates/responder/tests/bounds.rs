@@ -77,6 +77,24 @@ fn every_bound_is_told() {
     }
 }
 
+/// A script of many large expressions is refused before they take memory and time.
+#[test]
+fn regular_expressions_are_bounded_together() {
+    let large = "if header :regex \"subject\" \"(a{40}|b{50}){20}x\" {}\n";
+    let wrong = "if header :regex \"subject\" \"(((a{50}){50}){50}){50}\" {}\n";
+    for (each, expect) in [
+        (large, "the regular expressions are too many"),
+        (wrong, "the regular expression is too large"),
+    ] {
+        let script = "require \"regex\";\n".to_owned() + &each.repeat(10_000);
+        let begun = Instant::now();
+        let mistakes = Program::compile(script.as_bytes(), &Language::default()).unwrap_err();
+        assert_eq!(mistakes.len(), Limits::default().mistakes_max);
+        assert!(mistakes[0].to_string().ends_with(expect), "{}", mistakes[0]);
+        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+    }
+}
+
 #[test]
 fn long_variables_are_cut() {
     let limits = Limits { variable_bytes_max: 5, ..Limits::default() };

@@ -10,6 +10,7 @@ const TARGETS: &[&str] = &[
     "imap_command",
     "imap_framer_session",
     "imap_url",
+    "managesieve_command",
     "pop3_command",
     "pop3_message",
     "search_index",

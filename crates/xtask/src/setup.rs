@@ -59,6 +59,8 @@ const PYTHON_PACKAGES: &[&str] = &[
     "dnspython==2.9.2",
     // Calendars and address books in step with folders of files.
     "vdirsyncer==0.20.0",
+    // Scripts edited over ManageSieve.
+    "managesieve==0.8.1",
 ];
 
 /// Installs what is missing; does nothing where nothing is.
@@ -133,7 +135,7 @@ fn install_python_packages() -> Result<(), String> {
     let python = venv_python();
     let imports = shell::command(
         &python.to_string_lossy(),
-        &["-c", "import imapclient, moto.server, dkim, nacl, authres, vdirsyncer"],
+        &["-c", "import imapclient, moto.server, dkim, nacl, authres, vdirsyncer, managesieve"],
     )
     .output();
     if imports.is_ok_and(|output| output.status.success()) {

@@ -126,6 +126,95 @@ async fn mistakes_are_told_with_their_places() {
     on_both_engines(|_| {}, &wire.concat(), expect).await;
 }
 
+/// A script that is taken with warnings is taken (RFC 5804 §1.3).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn warnings_are_told_with_their_places() {
+    let wire = [
+        SIGN_IN,
+        "PUTSCRIPT \"a\" {20+}\r\nkeep;\r\nstop;\r\nkeep;\r\n",
+        "CHECKSCRIPT {47+}\r\nrequire \"vacation\";\r\n vacation :days 1 \"away\";\r\n",
+        "LISTSCRIPTS\r\nLOGOUT\r\n",
+    ];
+    let expect = "OK \"Signed in\"\n\
+        OK (WARNINGS) {55}\nline 3, column 1: warning: nothing behind \"stop\" is run\n\
+        OK (WARNINGS) \"line 2, column 2: warning: a sender is answered again after 7 days, \
+        not as is said here\"\n\"a\"\nOK\nOK \"Goodbye\"\n";
+    on_both_engines(|_| {}, &wire.concat(), expect).await;
+}
+
+/// A script is never taken for commands, whatever went wrong before it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scripts_are_never_commands() {
+    let put = "PUTSCRIPT \"a\" \"keep;\"\r\n";
+    let long =
+        format!("CHECKSCRIPT \"{}\" {{21+}}\r\nDELETESCRIPT \"a\"\r\n\r\n", "x".repeat(9000));
+    for bad in [
+        &long,
+        "CHECKSCRIPT {4294967317+}\r\nDELETESCRIPT \"a\"\r\n\r\n",
+        "CHECKSCRIPT {99999999999999999999+}\r\nDELETESCRIPT \"a\"\r\n\r\n",
+    ] {
+        let wire = format!("{SIGN_IN}{put}{bad}");
+        let expect = "OK \"Signed in\"\nOK\nBYE (QUOTA/MAXSIZE) \"Too much to read\"\n";
+        on_both_engines(|_| {}, &wire, expect).await;
+    }
+    // What is thrown away for its size is no command either; nor is what nobody asked for.
+    let script = "DELETESCRIPT \"a\"\r\n".repeat(10);
+    let wire = format!(
+        "{SIGN_IN}{put}CHECKSCRIPT {{{}+}}\r\n{script}\r\nNOOP {{17+}}\r\nDELETESCRIPT \"a\" \
+         {{0+}}\r\n\r\nLISTSCRIPTS\r\n",
+        script.len()
+    );
+    let expect = "OK \"Signed in\"\nOK\n\
+        NO (QUOTA/MAXSIZE) \"The literal is larger than what is taken\"\n\
+        NO \"Wrong arguments\"\n\"a\"\nOK\n";
+    on_both_engines(|_| {}, &wire, expect).await;
+}
+
+/// RFC 5804 §2.2: before TLS nobody signs in, and what came with STARTTLS counts for nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_injected_before_tls_end_the_connection() {
+    let keys = tempfile::tempdir().unwrap();
+    let (certificate, key) = (keys.path().join("cert.pem"), keys.path().join("key.pem"));
+    net::generate_self_signed(&certificate, &key, &["sieve.example.test".to_owned()]).unwrap();
+    let keys = Arc::new(net::TlsKeys::load(&certificate, &key).unwrap());
+    let listener = net::Listener::bind(net::ListenerSettings {
+        name: "managesieve".to_owned(),
+        bind: vec!["127.0.0.1:0".parse().unwrap()],
+        encryption: net::Encryption::StartTls(keys, net::TlsProfile::Clients),
+        proxy_from: Vec::new(),
+        connections_max: 10,
+        address_limits: Arc::new(net::AddressLimits::new(10, true)),
+        connection: ConnectionSettings::default(),
+    })
+    .unwrap();
+    let address = listener.local_addresses()[0];
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::default());
+    let opened = storage::Settings::new(folder.path(), clock.clone());
+    let store = tokio::task::spawn_blocking(|| Store::open(opened)).await.unwrap().unwrap();
+    let passwords = AuthSettings { passwords: QUICK, ..AuthSettings::default() };
+    let authenticator = Authenticator::new(store.clone(), clock, passwords).unwrap();
+    let service = ManageSieveService::new(store, Arc::new(authenticator), Settings::default());
+    let shutdown = Shutdown::new();
+    listener.serve(Arc::new(service), &shutdown);
+    for (wire, expect) in [
+        (SIGN_IN, "NO (ENCRYPT-NEEDED) \"Sign-in needs TLS, say STARTTLS first\"\r\n"),
+        ("STARTTLS\r\nNOOP\r\n", "OK \"Begin TLS negotiation\"\r\n"),
+    ] {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all(wire.as_bytes()).await.unwrap();
+        if wire == SIGN_IN {
+            stream.shutdown().await.unwrap();
+        }
+        let mut came = String::new();
+        stream.read_to_string(&mut came).await.unwrap();
+        let (greeting, rest) = came.split_once("OK \"Posthorn ready\"\r\n").unwrap();
+        assert!(greeting.contains("\"SASL\" \"\"\r\n"), "{greeting}");
+        assert!(greeting.contains("\"STARTTLS\"\r\n"), "{greeting}");
+        assert_eq!(rest, expect);
+    }
+}
+
 /// What may not be sent is refused, and the session goes on or ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bounds_hold() {

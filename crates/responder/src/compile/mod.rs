@@ -5,6 +5,7 @@ mod arguments;
 mod branch;
 mod table;
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 pub(crate) use arguments::{Arguments, Literals};
@@ -12,7 +13,7 @@ pub(crate) use branch::known_beforehand;
 
 use crate::Language;
 use crate::capability::{Capability, CapabilitySet};
-use crate::error::{Mistake, Position, ScriptError};
+use crate::error::{Mistake, Position, ScriptError, Warning};
 use crate::ext::host;
 use crate::host::{HostWord, HostWordKind};
 use crate::run::{Block, Statement, Test};
@@ -51,13 +52,20 @@ pub(crate) struct Compiler<'c> {
     pub(crate) loops: Vec<Option<Box<str>>>,
     /// Variables that `set` named so far.
     pub(crate) variables_set: BTreeSet<Box<str>>,
+    warnings: RefCell<Vec<Warning>>,
+    regex_bytes: Cell<usize>,
+}
+
+/// What a script without mistakes is.
+pub(crate) struct Compiled {
+    pub(crate) block: Block,
+    pub(crate) required: CapabilitySet,
+    pub(crate) warnings: Vec<Warning>,
+    pub(crate) regex_bytes: usize,
 }
 
 /// Compiles a script that was read.
-pub(crate) fn compile(
-    nodes: &[Node],
-    language: &Language,
-) -> Result<(Block, CapabilitySet), Vec<ScriptError>> {
+pub(crate) fn compile(nodes: &[Node], language: &Language) -> Result<Compiled, Vec<ScriptError>> {
     let mut compiler = Compiler {
         language,
         required: CapabilitySet::EMPTY,
@@ -65,11 +73,19 @@ pub(crate) fn compile(
         requires_ended: false,
         loops: Vec::new(),
         variables_set: BTreeSet::new(),
+        warnings: RefCell::default(),
+        regex_bytes: Cell::new(0),
     };
     let block = compiler.block(nodes);
-    match compiler.mistakes.is_empty() {
-        true => Ok((block, compiler.required)),
-        false => Err(compiler.mistakes),
+    let Compiler { mistakes, required, warnings, regex_bytes, .. } = compiler;
+    match mistakes.is_empty() {
+        true => Ok(Compiled {
+            block,
+            required,
+            warnings: warnings.into_inner(),
+            regex_bytes: regex_bytes.get(),
+        }),
+        false => Err(mistakes),
     }
 }
 
@@ -157,6 +173,24 @@ impl Compiler<'_> {
         }
     }
 
+    /// Tells the author something; as many times as mistakes are told.
+    pub(crate) fn warn(&self, at: Position, text: impl Into<String>) {
+        let mut warnings = self.warnings.borrow_mut();
+        if warnings.len() < self.limits().mistakes_max {
+            warnings.push(Warning { at, text: text.into() });
+        }
+    }
+
+    /// Counts a regular expression, all of which together have a bound.
+    pub(crate) fn charge_regex(&self, at: Position, bytes: usize) -> Result<(), ScriptError> {
+        let sum = self.regex_bytes.get().saturating_add(bytes);
+        self.regex_bytes.set(sum);
+        match sum > self.limits().regexes_bytes_max {
+            true => Err(Mistake::TooMuch("the regular expressions are too many").at(at)),
+            false => Ok(()),
+        }
+    }
+
     fn tell(&mut self, error: ScriptError) {
         if self.mistakes.len() < self.limits().mistakes_max {
             self.mistakes.push(error);
@@ -168,6 +202,10 @@ impl Compiler<'_> {
         let mut block = Block::default();
         let mut rest = nodes;
         while let Some((node, after)) = rest.split_first() {
+            if self.mistakes.len() >= self.limits().mistakes_max {
+                // Nobody would be told of more, and each may take long to find.
+                break;
+            }
             rest = after;
             let compiled = if node.name.eq_ignore_ascii_case("if") {
                 self.requires_ended = true;
@@ -176,11 +214,23 @@ impl Compiler<'_> {
                 self.command(node)
             };
             match compiled {
-                Ok(statement) => block.push(node.at, statement),
+                Ok(statement) => {
+                    block.push(node.at, statement);
+                    self.warn_of_unreached(node, rest);
+                }
                 Err(error) => self.tell(error),
             }
         }
         block
+    }
+
+    /// What stands behind a command that ends the script, or the loop around, never runs.
+    fn warn_of_unreached(&self, node: &Node, rest: &[Node]) {
+        const ENDS: [&str; 4] = ["stop", "error", "return", "break"];
+        let ends = ENDS.iter().any(|name| node.name.eq_ignore_ascii_case(name));
+        if ends && let Some(next) = rest.first() {
+            self.warn(next.at, format!("nothing behind \"{}\" is run", node.name));
+        }
     }
 
     fn command(&mut self, node: &Node) -> CompiledCommand {

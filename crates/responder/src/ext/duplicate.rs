@@ -42,7 +42,11 @@ fn compile(compiler: &mut Compiler<'_>, node: &Node) -> CompiledTest {
     };
     let limits = compiler.limits();
     let seconds = arguments.tagged_number("seconds")?.unwrap_or(limits.duplicate_default_secs);
-    // RFC 7352 §3.3: what is too long is cut silently.
+    // RFC 7352 §3.3: what is too long is cut.
+    if seconds > limits.duplicate_max_secs {
+        let days = limits.duplicate_max_secs / 86_400;
+        compiler.warn(arguments.at(), format!("messages are remembered for {days} days at most"));
+    }
     let seconds = seconds.min(limits.duplicate_max_secs);
     let last = arguments.tag("last").is_some();
     arguments.finish()?;

@@ -78,8 +78,14 @@ fn take_seconds(
         (None, Some(seconds)) => seconds,
         (None, None) => limits.vacation_default_secs,
     };
-    // RFC 5230 §4.1: what the site does not allow is cut silently.
-    Ok(asked.clamp(limits.vacation_min_secs, limits.vacation_max_secs))
+    // RFC 5230 §4.1: what the site does not allow is cut.
+    let secs = asked.clamp(limits.vacation_min_secs, limits.vacation_max_secs);
+    if secs != asked {
+        let days = secs / DAY_SECS;
+        let text = format!("a sender is answered again after {days} days, not as is said here");
+        compiler.warn(arguments.at(), text);
+    }
+    Ok(secs)
 }
 
 impl Statement for VacationCommand {

@@ -137,9 +137,15 @@ impl MatchTags {
         let mut ready = Vec::with_capacity(keys.len());
         for literal in keys {
             ready.push(match compiler.text(literal)? {
-                Text::Fixed(text) => self
-                    .key(&text, compiler.limits())
-                    .map_err(|what| Mistake::Value(what).at(literal.at))?,
+                Text::Fixed(text) => {
+                    let key = self
+                        .key(&text, compiler.limits())
+                        .map_err(|what| Mistake::Value(what).at(literal.at))?;
+                    if let Key::Regex(pattern) = &key {
+                        compiler.charge_regex(literal.at, pattern.bytes())?;
+                    }
+                    key
+                }
                 text => Key::Later(text),
             });
         }

@@ -40,6 +40,11 @@ impl Pattern {
         result
     }
 
+    /// How much memory it takes at most, apart from what matching it takes for a moment.
+    pub(crate) fn bytes(&self) -> usize {
+        (self.size_kib as usize) << 10
+    }
+
     /// What compiling an expression costs, in steps.
     pub(crate) fn compiling_cost(expression: &str) -> u64 {
         500 + 40 * expression.len() as u64
