@@ -392,6 +392,12 @@ sections! {
         /// Accounts in one team.
         team_members: u32 = default 10000, since "0.1";
 
+        /// Lists of one organisation.
+        lists: u32 = default 1000, since "0.1";
+
+        /// Members of one list.
+        list_members: u32 = default 10000, since "0.1";
+
         /// Mailboxes of others that one account is shown. Where there are more, those shared
         /// with it come before those that are there for anyone.
         shared_mailboxes: u32 = default 10000, since "0.1";

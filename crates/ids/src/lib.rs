@@ -71,6 +71,10 @@ row_id!(
     TeamId
 );
 row_id!(
+    /// One list: an address that fans out.
+    ListId
+);
+row_id!(
     /// One app password or access token of an account.
     AccessKeyId
 );

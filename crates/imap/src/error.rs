@@ -157,6 +157,8 @@ fn limit_noun(kind: LimitKind) -> &'static str {
         LimitKind::AclEntries => "entries in an access control list are",
         LimitKind::Teams => "teams are",
         LimitKind::TeamMembers => "members of a team are",
+        LimitKind::Lists => "lists are",
+        LimitKind::ListMembers => "members of a list are",
         LimitKind::MetadataBytes => "bytes of annotations are",
         LimitKind::AccessKeys => "app passwords or tokens are",
         LimitKind::SigningKeys => "keys of a domain are",

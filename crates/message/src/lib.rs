@@ -18,6 +18,7 @@ mod keys;
 mod keys_column;
 mod limits;
 mod lines;
+mod list;
 mod message_id;
 mod parameter;
 mod part_index;
@@ -43,6 +44,7 @@ pub use header::{Field, decode_header_text, header_fields};
 pub use keys::{Keys, decode_address_text};
 pub use keys_column::KeysView;
 pub use limits::Limits;
+pub use list::ListMarks;
 pub use parameter::{Parameter, Parameterized};
 pub use part_index::{MessageRanges, Part, PartIndex, PartKind};
 pub use search::{

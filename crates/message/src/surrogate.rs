@@ -12,7 +12,8 @@ mod encoded_word;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use self::encoded_word::{push_encoded, push_phrase};
+use self::encoded_word::push_encoded;
+pub(crate) use self::encoded_word::push_phrase;
 use crate::address_list::{Item, Listed, address_list};
 use crate::header::{Field, decode_header_text, header_fields};
 use crate::{Limits, PartIndex};

@@ -23,6 +23,7 @@ mod lease;
 mod local;
 mod memory;
 mod policy;
+mod posting;
 mod queue;
 mod report;
 mod schedule;

@@ -20,12 +20,12 @@ use crate::settle::{End, Settling};
 /// LIMIT: times that one message is sorted; each time another one like it came first.
 const SORTINGS_MAX: u32 = 5;
 
-/// A message for one mailbox here.
-struct Local<'a> {
-    daemon: QueueDaemonId,
-    message: &'a ClaimedMessage,
-    recipient: &'a ClaimedRecipient,
-    parameters: &'a MailParameters,
+/// A message for one mailbox or list here.
+pub(crate) struct Local<'a> {
+    pub(crate) daemon: QueueDaemonId,
+    pub(crate) message: &'a ClaimedMessage,
+    pub(crate) recipient: &'a ClaimedRecipient,
+    pub(crate) parameters: &'a MailParameters,
     prepared: &'a Arc<PreparedMessage>,
 }
 
@@ -71,12 +71,13 @@ impl Inner {
     /// `None`: it is in its mailbox, or no longer ours.
     async fn deliver_one(&self, local: &Local<'_>, bytes: &[u8]) -> Option<End> {
         let found = match self.find_here(&local.recipient.forward_path).await {
-            Ok(Some(found)) if found.blocked => {
+            Ok(Resolution::Account(found)) if found.blocked => {
                 let text = "the mailbox is disabled";
                 return Some(End::Failed(Answer::ours(5, 2, 1, text)));
             }
-            Ok(Some(found)) => found,
-            Ok(None) => {
+            Ok(Resolution::Account(found)) => found,
+            Ok(Resolution::List(list)) => return self.post_to_list(local, list, bytes).await,
+            Ok(Resolution::UnknownRecipient | Resolution::Relay) => {
                 return Some(End::Failed(Answer::ours(5, 1, 1, "there is no such mailbox here")));
             }
             Err(error) => return Some(End::Deferred(Answer::ours(4, 3, 0, error.to_string()))),
@@ -191,21 +192,23 @@ impl Inner {
         }
     }
 
-    async fn find_here(&self, path: &str) -> storage::Result<Option<Recipient>> {
+    async fn find_here(&self, path: &str) -> storage::Result<Resolution> {
         let hostname = self.settings().hostname.clone();
         let address = Address::parse(path).ok();
-        if let Some(address) = &address
-            && let Resolution::Account(found) = self.store.find_recipient(address).await?
-        {
-            return Ok(Some(found));
+        if let Some(address) = &address {
+            let found = self.store.find_recipient(address).await?;
+            if matches!(found, Resolution::Account(_) | Resolution::List(_)) {
+                return Ok(found);
+            }
         }
         // RFC 5321 §4.5.1: a postmaster exists at every domain served here, and by RFC 2142 §4
         // somebody who is told of abuse.
         let domain = match &address {
             None => hostname,
             Some(address) if address.is_role() => address.domain().to_owned(),
-            Some(_) => return Ok(None),
+            Some(_) => return Ok(Resolution::UnknownRecipient),
         };
-        self.store.read(move |tx| tx.postmaster(&domain)).await
+        let found = self.store.read(move |tx| tx.postmaster(&domain)).await?;
+        Ok(found.map_or(Resolution::UnknownRecipient, Resolution::Account))
     }
 }

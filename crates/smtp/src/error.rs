@@ -140,6 +140,12 @@ pub enum Refusal {
     /// The mailbox is full.
     #[error("mailbox full")]
     MailboxFull,
+    /// The list takes nothing from who posts.
+    #[error("posting not permitted")]
+    PostingNotPermitted,
+    /// Nobody is on the list.
+    #[error("a list without members")]
+    EmptyList,
     /// A domain that is not ours, from who did not sign in.
     #[error("relay denied")]
     RelayDenied,

@@ -12,6 +12,7 @@ mod desk;
 mod door;
 mod memory;
 mod peers;
+mod posting;
 mod reception;
 mod report_inbox;
 
@@ -36,7 +37,7 @@ pub use memory::ReceptionMemory;
 pub use peers::{BlockList, PeerAction, PeerPolicy, PeerSettings};
 pub use report_inbox::ReportInbox;
 
-use desk::Target;
+use desk::{From, Target};
 use peers::PeerFacts;
 use reception::Incoming;
 
@@ -368,7 +369,13 @@ impl Visit<'_> {
             recipient.path = ForwardPath::Mailbox(original);
             relay = true;
         }
-        desk.find_target(&recipient.path, relay, size_bytes).await
+        let submitter = self.user.as_ref().map(|user| user.account);
+        let poster = From {
+            account: submitter,
+            sender: envelope.and_then(|envelope| envelope.reverse_path.mailbox().cloned()),
+            is_trusted: submitter.is_some() || self.server.settings.role == Role::Lmtp,
+        };
+        desk.find_target(&recipient.path, poster, relay, size_bytes).await
     }
 
     fn refuse(&mut self, error: &CommandError) {

@@ -43,6 +43,10 @@ pub enum LimitKind {
     Teams,
     /// Accounts in one team.
     TeamMembers,
+    /// Lists of one organisation.
+    Lists,
+    /// Members of one list, or of all that are on it.
+    ListMembers,
     /// Calendars, address books and folders of one account.
     Collections,
     /// Levels of folders, or of the home of calendars.

@@ -21,6 +21,7 @@ mod engine;
 mod error;
 mod feed;
 mod greylist;
+mod list;
 mod lock;
 mod mail_report;
 mod mailbox;
@@ -66,6 +67,7 @@ pub use directory::{
 pub use error::{LimitKind, Result, StorageError};
 pub use feed::{Lagged, Subscription};
 pub use greylist::{GreylistTimes, Greylisted, Triplet};
+pub use list::{ListChange, ListMember, MailList, NewList, Post, Poster, Posting};
 pub use lock::Lock;
 pub use mail_report::MailReport;
 pub use mailbox::{Mailbox, MailboxEntry, MailboxName, MailboxTree, SpecialUse};

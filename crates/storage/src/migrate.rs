@@ -46,6 +46,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 28, sql: include_str!("../migrations/0028_answered_sender.sql") },
     Migration { version: 29, sql: include_str!("../migrations/0029_rule_list.sql") },
     Migration { version: 30, sql: include_str!("../migrations/0030_scheduling.sql") },
+    Migration { version: 31, sql: include_str!("../migrations/0031_list.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

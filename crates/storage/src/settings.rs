@@ -95,6 +95,10 @@ pub struct Settings {
     pub teams_max: u64,
     /// Accounts in one team. Default 10,000.
     pub team_members_max: u64,
+    /// Lists of one organisation. Default 1,000.
+    pub lists_max: u64,
+    /// Members of one list. Default 10,000.
+    pub list_members_max: u64,
     /// Sieve scripts of one account. Default 100.
     pub scripts_max: u64,
     /// Bytes of one script. Default 1 MiB.
@@ -174,6 +178,8 @@ impl Settings {
             shared_mailboxes_max: 10_000,
             teams_max: 1_000,
             team_members_max: 10_000,
+            lists_max: 1_000,
+            list_members_max: 10_000,
             scripts_max: 100,
             script_bytes_max: 1 << 20,
             scripts_bytes_max: 4 << 20,

@@ -32,7 +32,7 @@ pub(super) fn push_encoded(out: &mut Vec<u8>, text: &str) {
 }
 
 /// A blank and the text as a display name: encoded where it has to be; whether it was.
-pub(super) fn push_phrase(out: &mut Vec<u8>, text: &str) -> bool {
+pub(crate) fn push_phrase(out: &mut Vec<u8>, text: &str) -> bool {
     let is_atom = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte);
     // What looks like an encoded word would be decoded once more.
     let is_plain = text.bytes().all(|byte| is_atom(byte) || byte == b' ') && !text.contains("=?");

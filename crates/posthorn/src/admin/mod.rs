@@ -12,6 +12,7 @@ mod dkim;
 pub(crate) mod dns;
 mod domain;
 mod limits;
+mod list;
 mod mailbox;
 mod password;
 mod queue;
@@ -29,6 +30,7 @@ use storage::{ReadTx, Store, WriteTx};
 
 use crate::seal_key::SealKey;
 
+pub(crate) use list::{ListRow, ListVerb, Posting};
 pub(crate) use password::Password;
 pub(crate) use request::{
     AccessKeyKind, AccessKeyRow, AccountRow, DkimAlgorithm, DkimRow, DomainAliasRow, DomainRow,
@@ -136,6 +138,7 @@ impl Admin {
                 self.revoke(&account, &grantee, mailbox.as_deref()).await
             }
             Request::ShareList { account } => self.list_shares(&account).await,
+            Request::List(verb) => self.list(verb).await,
             Request::Team { domain, verb } => self.team(domain, verb).await,
             Request::DomainJoin { name, of } => self.join_organisation(&name, &of).await,
             Request::CheckStore { repair } => self.check_store(repair).await,

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use responder::rules::RuleList;
 use serde::{Deserialize, Serialize};
 
-use super::{Password, TeamRow, TeamVerb};
+use super::{ListRow, ListVerb, Password, TeamRow, TeamVerb};
 
 /// One verb with what it needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +56,7 @@ pub(crate) enum Request {
     ShareGrant { account: String, grantee: String, mailbox: Option<String>, rights: String },
     ShareRevoke { account: String, grantee: String, mailbox: Option<String> },
     ShareList { account: String },
+    List(ListVerb),
     Team { domain: Option<String>, verb: TeamVerb },
     DomainJoin { name: String, of: String },
     CheckStore { repair: bool },
@@ -82,6 +83,7 @@ pub(crate) enum Response {
     QueueTrace(Vec<QueueTraceRow>),
     QueueChanged(u64),
     Shares(Vec<ShareRow>),
+    Lists(Vec<ListRow>),
     Teams(Vec<TeamRow>),
     Scripts(Vec<ScriptRow>),
     Rules(RuleList),

@@ -50,6 +50,8 @@ fn limit(kind: LimitKind, max: u64) -> String {
         LimitKind::MetadataEntries => format!("a mailbox has at most {max} annotations"),
         LimitKind::AclEntries => format!("a mailbox is shared with at most {max}"),
         LimitKind::Teams => format!("an organisation has at most {max} teams"),
+        LimitKind::Lists => format!("an organisation has at most {max} lists"),
+        LimitKind::ListMembers => format!("a list has at most {max} members"),
         LimitKind::TeamMembers => format!("a team has at most {max} members"),
         LimitKind::MetadataBytes => format!("an account has at most {max} bytes of annotations"),
         LimitKind::Subscriptions => format!("an account has at most {max} subscriptions"),

@@ -10,6 +10,7 @@ mod dkim;
 mod dns_check;
 mod domain;
 mod failure;
+mod list;
 mod mailbox;
 mod output;
 mod password;
@@ -95,6 +96,9 @@ enum Command {
     /// Accounts and mailboxes shared with others.
     #[command(subcommand)]
     Share(share::Command),
+    /// Addresses that fan out to several others.
+    #[command(subcommand)]
+    List(list::Command),
     /// Groups of accounts that are given rights at once.
     #[command(subcommand)]
     Team(team::Command),
@@ -142,6 +146,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Confirm(command) => redirect::confirm(&arguments.config, command, &mut output),
         Command::Queue(command) => queue::run(&arguments.config, command, &mut output),
         Command::Share(command) => share::run(&arguments.config, command, &mut output),
+        Command::List(command) => list::run(&arguments.config, command, &mut output),
         Command::Team(command) => team::run(&arguments.config, command, &mut output),
         Command::CheckStore(command) => check_store::run(&arguments.config, command, &mut output),
         Command::Bench(command) => bench::run(command, &mut output),

@@ -138,6 +138,8 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
     settings.keywords_max = config.limits.keywords.into();
     settings.teams_max = config.limits.teams.into();
     settings.team_members_max = config.limits.team_members.into();
+    settings.lists_max = config.limits.lists.into();
+    settings.list_members_max = config.limits.list_members.into();
     settings.acl_entries_max = config.limits.shares.into();
     settings.shared_mailboxes_max = config.limits.shared_mailboxes.into();
     // What is announced must be what a command can hold (RFC 5257 §4.1).

@@ -125,7 +125,8 @@ pub(crate) async fn prepare(
             None => rendered.bytes,
         },
         // An address of ours that is no longer.
-        Resolution::UnknownRecipient => return Ok(None),
+        // Or a list, which takes no reports.
+        Resolution::UnknownRecipient | Resolution::List(_) => return Ok(None),
     };
     let message = std::sync::Arc::new(store.prepare(bytes).await?);
     let parameters = MailParameters::of(report.message);
@@ -153,7 +154,7 @@ pub(crate) async fn prepare(
     Ok(Some(Prepared { to, message, entry, terms }))
 }
 
-fn urgency(parameters: &MailParameters) -> Urgency {
+pub(crate) fn urgency(parameters: &MailParameters) -> Urgency {
     match parameters.priority.unwrap_or_default() {
         1.. => Urgency::Urgent,
         0 => Urgency::Normal,

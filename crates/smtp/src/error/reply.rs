@@ -132,6 +132,9 @@ fn refusal_reply(refusal: Refusal) -> Reply {
         // persistent transient failure: the owner can make room.
         Refusal::RecipientDisabled => (550, Enhanced(5, 2, 1), "This mailbox takes no mail"),
         Refusal::MailboxFull => (452, Enhanced(4, 2, 2), "This mailbox is full"),
+        // RFC 3463 §3.8: X.7.2, mailing list expansion prohibited; §3.3: X.2.4, expansion problem.
+        Refusal::PostingNotPermitted => (550, Enhanced(5, 7, 2), "You may not post to this list"),
+        Refusal::EmptyList => (550, Enhanced(5, 2, 4), "Nobody is on this list"),
         // RFC 5321 §3.6.2: 550 for a relay that policy denies.
         Refusal::RelayDenied => {
             (550, Enhanced(5, 7, 1), "Relaying denied, that domain is not served here")

@@ -8,11 +8,12 @@ use std::sync::{Arc, OnceLock};
 use ids::{AccountId, Timestamp};
 use message::date::{DateTime, format_rfc3339};
 use storage::{
-    Arrival, ArrivalParameters, Claimed, DeliveryPlan, Placement, PreparedMessage, Sorter,
+    Arrival, ArrivalParameters, Claimed, DeliveryPlan, Placement, Post, PreparedMessage, Sorter,
     SpoolEntry, SpoolRecipient, SpoolTerms, StorageError, Store, Urgency, Verdict, WriteTx,
 };
 
 use super::desk::Target;
+use super::posting;
 use crate::error::CommandError;
 use crate::settings::Role;
 use crate::types::{
@@ -88,6 +89,9 @@ struct Plan {
     local: Option<Arc<PreparedMessage>>,
     /// The same without Return-Path, for the spool.
     relayed: Option<Arc<PreparedMessage>>,
+    /// The same as each list sends it, by target.
+    posted: Vec<Option<Arc<PreparedMessage>>>,
+    post: Post,
     /// Its bytes, where they may yet be needed, and how many of them are Return-Path.
     spare: Option<(Vec<u8>, usize)>,
     entry: SpoolEntry,
@@ -104,6 +108,7 @@ impl Plan {
         delivery: Delivery<'_>,
     ) -> Result<Self, CommandError> {
         let (entry, terms) = (spool_entry(&delivery), spool_terms(delivery.envelope));
+        let post = posting::post(&delivery, body_of(&delivery), terms);
         let (envelope, body) = (delivery.envelope, body_of(&delivery));
         let tls_optional = delivery.tls_optional;
         let Delivery { bytes, return_path_bytes, mut targets, placement, role, .. } = delivery;
@@ -114,13 +119,16 @@ impl Plan {
         let here = targets.iter().any(|target| target.account().is_some());
         let elsewhere = targets.contains(&Target::Elsewhere);
         let sorted = sorter.is_some() && targets.iter().any(|target| target.rules().is_some());
-        let spare = sorted || elsewhere || (role != Role::Lmtp && targets.len() > 1);
+        let lists = targets.iter().any(|target| matches!(target, Target::List(_)));
+        let spare = sorted || elsewhere || lists || (role != Role::Lmtp && targets.len() > 1);
         let mut plan = Self {
             verdicts: vec![None; targets.len()],
             targets,
             placement,
             local: None,
             relayed: None,
+            posted: Vec::new(),
+            post,
             spare: spare.then(|| (bytes.clone(), return_path_bytes)),
             entry,
             terms,
@@ -133,6 +141,9 @@ impl Plan {
         }
         if elsewhere {
             plan.prepare_relayed(store).await?;
+        }
+        if lists && let Some((message, _)) = &plan.spare {
+            plan.posted = posting::prepare(store, &plan.targets, message).await?;
         }
         if here {
             plan.local = Some(Arc::new(store.prepare(bytes).await?));
@@ -234,6 +245,8 @@ impl Plan {
             placement: self.placement,
             local: self.local.clone(),
             relayed: self.relayed.clone(),
+            posted: self.posted.clone(),
+            post: self.post.clone(),
             entry: self.entry.clone(),
             terms: self.terms,
             role: self.role,
@@ -269,6 +282,8 @@ struct Attempt {
     order: Vec<usize>,
     local: Option<Arc<PreparedMessage>>,
     relayed: Option<Arc<PreparedMessage>>,
+    posted: Vec<Option<Arc<PreparedMessage>>>,
+    post: Post,
     entry: SpoolEntry,
     terms: SpoolTerms,
     role: Role,
@@ -287,7 +302,8 @@ impl Attempt {
     fn messages(&self) -> Vec<Arc<PreparedMessage>> {
         let planned =
             self.verdicts.iter().flatten().flat_map(|verdict| plan_of(verdict).messages());
-        self.local.iter().chain(&self.relayed).chain(planned).cloned().collect()
+        let posted = self.posted.iter().flatten();
+        self.local.iter().chain(&self.relayed).chain(posted).chain(planned).cloned().collect()
     }
 
     /// Writes everything. A recipient that alone is refused is told so in its outcome over
@@ -346,6 +362,12 @@ impl Attempt {
     }
 
     fn deliver(&self, tx: &mut WriteTx<'_>, at: usize) -> storage::Result<Vec<Claimed>> {
+        if let (Some(Target::List(list)), Some(Some(message))) =
+            (self.targets.get(at), self.posted.get(at))
+        {
+            tx.post_to_list(*list, self.post.clone(), message)?;
+            return Ok(Vec::new());
+        }
         let (Some(Target::Account { account, detail, .. }), Some(message)) =
             (self.targets.get(at), &self.local)
         else {
@@ -512,14 +534,14 @@ impl Target {
     fn account(&self) -> Option<AccountId> {
         match self {
             Self::Account { account, .. } => Some(*account),
-            Self::Elsewhere => None,
+            Self::List(_) | Self::Elsewhere => None,
         }
     }
 
     fn rules(&self) -> Option<u64> {
         match self {
             Self::Account { rules, .. } => *rules,
-            Self::Elsewhere => None,
+            Self::List(_) | Self::Elsewhere => None,
         }
     }
 }

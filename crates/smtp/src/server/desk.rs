@@ -7,13 +7,13 @@
 use std::sync::Arc;
 
 use auth::{AuthError, Authenticator, Dialog, Link, Protocol, SignedIn, Turn};
-use ids::{AccountId, Timestamp};
+use ids::{AccountId, ListId, Timestamp};
 use mailauth::Signatory;
 use mailauth::srs::{self, SrsError, SrsKey};
 use message::address::Address;
 use net::Connection;
 use sasl::Name;
-use storage::{Authorship, GreylistTimes, Greylisted, Resolution, Sorter, Store, Triplet};
+use storage::{Authorship, GreylistTimes, Greylisted, Poster, Resolution, Sorter, Store, Triplet};
 
 use super::authenticity::Authenticity;
 use super::delivery::{Delivery, Outcomes, deliver};
@@ -58,8 +58,21 @@ pub(super) enum Target {
         /// Its rules, where it has some.
         rules: Option<u64>,
     },
+    /// Whomever a list here reaches.
+    List(ListId),
     /// Another server.
     Elsewhere,
+}
+
+/// Who sends a message, as far as lists ask.
+#[derive(Debug, Clone)]
+pub(super) struct From {
+    /// Who signed in.
+    pub(super) account: Option<AccountId>,
+    /// MAIL FROM; `None` is the null sender.
+    pub(super) sender: Option<Address>,
+    /// See [`Poster::is_trusted`].
+    pub(super) is_trusted: bool,
 }
 
 impl Desk {
@@ -245,7 +258,7 @@ impl Desk {
             for address in &addresses {
                 found = tx.resolve(address)?;
                 match found {
-                    Resolution::Account(_) => return Ok(found),
+                    Resolution::Account(_) | Resolution::List(_) => return Ok(found),
                     // RFC 5321 §4.5.1: a postmaster exists at every domain served here.
                     Resolution::UnknownRecipient if address.is_role() => {
                         postmaster_of = Some(address.domain());
@@ -293,6 +306,7 @@ impl Desk {
     pub(super) async fn find_target(
         &self,
         path: &ForwardPath,
+        from: From,
         relay: bool,
         size_bytes: Option<u64>,
     ) -> Result<Target, CommandError> {
@@ -309,12 +323,31 @@ impl Desk {
                 let storage::Recipient { account, detail, rules, .. } = recipient;
                 Ok(Target::Account { account, detail, rules })
             }
+            Resolution::List(list) => {
+                self.check_posting(list, from).await?;
+                Ok(Target::List(list))
+            }
             Resolution::UnknownRecipient => Err(Refusal::UnknownRecipient.into()),
             Resolution::Relay if relay => Ok(Target::Elsewhere),
             Resolution::Relay => match path {
                 ForwardPath::Postmaster => Err(Refusal::UnknownRecipient.into()),
                 ForwardPath::Mailbox(_) => Err(Refusal::RelayDenied.into()),
             },
+        }
+    }
+
+    /// Whether somebody may post to a list; nobody else learns who is on it.
+    async fn check_posting(&self, list: ListId, from: From) -> Result<(), CommandError> {
+        let sender = from.sender.map(storage::Address::from);
+        let asked = self.store.read(move |tx| {
+            let (account, is_trusted) = (from.account, from.is_trusted);
+            let poster = Poster { account, sender: sender.as_ref(), is_trusted };
+            Ok((tx.may_post(list, poster)?, tx.reaches_nobody(list)?))
+        });
+        match asked.await? {
+            (false, _) => Err(Refusal::PostingNotPermitted.into()),
+            (true, true) => Err(Refusal::EmptyList.into()),
+            (true, false) => Ok(()),
         }
     }
 

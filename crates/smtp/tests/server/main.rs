@@ -7,6 +7,7 @@ mod client;
 mod hostile;
 mod known_lists;
 mod limits;
+mod lists;
 mod peers;
 mod rewriting;
 mod sasl;

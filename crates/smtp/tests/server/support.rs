@@ -103,6 +103,17 @@ impl Fixture {
         rows.map(Result::unwrap).collect()
     }
 
+    /// The text of the one message in the spool.
+    pub(crate) async fn spooled_text(&self) -> String {
+        let database = rusqlite::Connection::open(self.folder.path().join("posthorn.db")).unwrap();
+        let content: i64 =
+            database.query_row("SELECT content_id FROM spool", [], |row| row.get(0)).unwrap();
+        let ids = [ContentId::new(content)];
+        let contents = self.store.read(move |tx| tx.load_contents(&ids, Want::HEADER | Want::TEXT));
+        let content = contents.await.unwrap().remove(0);
+        String::from_utf8([content.header().unwrap(), content.text().unwrap()].concat()).unwrap()
+    }
+
     /// Ends everything.
     pub(crate) async fn close(self) {
         self.shutdown.begin();

@@ -12,6 +12,8 @@
 //! | `alias-limit` | R-ADDR-2: no account has more than 50 |
 //! | `address-primary` | each account has one primary address, in its own domain, and it is the one it shows |
 //! | `address-domain` | addresses hang on domains, not on domain aliases |
+//! | `address-owner` | an address is of an account or of a list, and of one of them |
+//! | `list-place` | a list has an address, a number of its own, an owner and a team that exist, and members that exist or are those of its team |
 //! | `domain-alias` | a domain alias points at a domain, not at another alias |
 //! | `organisation` | a domain is of the organisation of one that leads its own, a domain alias of that of its domain |
 //! | `team-place` | a team is of an organisation, has a number of its own, and members of it |

@@ -11,7 +11,7 @@ struct Rule {
     sql: &'static str,
 }
 
-const RULES: [Rule; 41] = [
+const RULES: [Rule; 44] = [
     Rule {
         invariant: "mailbox-counts",
         row: "mailbox",
@@ -111,8 +111,32 @@ const RULES: [Rule; 41] = [
     Rule {
         invariant: "address-domain",
         row: "account",
-        sql: "SELECT x.account_id FROM address x JOIN domain d ON d.id = x.domain_id \
-              WHERE d.alias_of IS NOT NULL",
+        sql: "SELECT COALESCE(x.account_id, x.list_id) FROM address x \
+              JOIN domain d ON d.id = x.domain_id WHERE d.alias_of IS NOT NULL",
+    },
+    Rule {
+        invariant: "address-owner",
+        row: "domain",
+        sql: "SELECT domain_id FROM address WHERE (account_id IS NULL) = (list_id IS NULL) \
+              OR (kind = 'list') <> (list_id IS NOT NULL)",
+    },
+    Rule {
+        invariant: "list-place",
+        row: "list",
+        sql: "SELECT l.id FROM mail_list l LEFT JOIN address x ON x.list_id = l.id \
+              LEFT JOIN domain d ON d.id = x.domain_id LEFT JOIN team t ON t.id = l.team_id \
+              WHERE x.list_id IS NULL OR l.posting NOT IN (0, 1, 2) \
+              OR l.id <= 1099511627776 OR l.id > (SELECT last FROM team_number) \
+              OR (l.owner IS NOT NULL AND l.owner NOT IN (SELECT id FROM account)) \
+              OR (l.team_id IS NOT NULL AND (t.id IS NULL OR t.organisation <> d.organisation))",
+    },
+    Rule {
+        invariant: "list-place",
+        row: "list",
+        sql: "SELECT m.list_id FROM list_member m JOIN mail_list l ON l.id = m.list_id \
+              WHERE l.team_id IS NOT NULL OR m.member_list = m.list_id \
+              OR (m.account_id IS NOT NULL AND m.account_id NOT IN (SELECT id FROM account)) \
+              OR (m.member_list IS NOT NULL AND m.member_list NOT IN (SELECT id FROM mail_list))",
     },
     Rule {
         invariant: "domain-alias",

@@ -258,6 +258,8 @@ impl WriteTx<'_> {
             "DELETE FROM acl WHERE grantee = ?1",
             "DELETE FROM account_share WHERE account_id = ?1 OR grantee = ?1",
             "DELETE FROM team_member WHERE account_id = ?1",
+            "DELETE FROM list_member WHERE account_id = ?1",
+            "UPDATE mail_list SET owner = NULL WHERE owner = ?1",
             "DELETE FROM metadata WHERE mailbox_id IN (SELECT id FROM mailbox WHERE account_id = ?1)",
             "DELETE FROM metadata WHERE account_id = ?1",
             "DELETE FROM url_key WHERE mailbox_id IN (SELECT id FROM mailbox WHERE account_id = ?1)",

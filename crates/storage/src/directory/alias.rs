@@ -1,7 +1,7 @@
 //! Aliases: further local parts of an account, in one name space with every other address
 //! (R-ADDR-2, R-ADDR-3).
 
-use ids::{AccountId, DomainId};
+use ids::{AccountId, DomainId, ListId};
 
 use crate::change::Fact;
 use crate::sql::Value;
@@ -31,6 +31,31 @@ impl WriteTx<'_> {
     /// [`AccountTx::remove_alias`], for who runs the server.
     pub fn remove_alias(&mut self, account: AccountId, alias: &Address) -> Result<()> {
         self.account(account)?.remove_alias(alias)
+    }
+
+    /// Claims an address for a list, in the same name space.
+    pub(crate) fn insert_list_address(
+        &mut self,
+        domain: DomainId,
+        address: &Address,
+        list: ListId,
+    ) -> Result<()> {
+        let now = self.now.as_micros();
+        let inserted = self.sql.execute(
+            "INSERT INTO address (domain_id, local, list_id, kind, display, created) \
+             VALUES (?1, ?2, ?3, 'list', ?4, ?5) ON CONFLICT (domain_id, local) DO NOTHING",
+            &[
+                Value::Int(domain.get()),
+                Value::Text(address.local()),
+                Value::Int(list.get()),
+                Value::Text(&address.given_local()),
+                Value::Int(now),
+            ],
+        )?;
+        match inserted {
+            0 => Err(StorageError::AlreadyExists("address")),
+            _ => Ok(()),
+        }
     }
 
     /// Claims an address for an account, in the one name space of all addresses (R-ADDR-3).

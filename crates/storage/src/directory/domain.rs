@@ -140,7 +140,7 @@ impl WriteTx<'_> {
                 return Err(StorageError::InUse("the domain leads an organisation"));
             }
             Some((0, 0, ..)) => return Err(StorageError::InUse("the domain has domain aliases")),
-            Some((0, ..)) => return Err(StorageError::InUse("the domain has aliases")),
+            Some((0, ..)) => return Err(StorageError::InUse("the domain has aliases or lists")),
             _ => return Err(StorageError::InUse("the domain has accounts")),
         }
         self.sql.execute("DELETE FROM acl WHERE grantee = ?1", &[Value::Int(-id.get())])?;
@@ -232,7 +232,7 @@ impl WriteTx<'_> {
 
     /// Finds a domain that is no alias and keeps it from being removed while something is hung
     /// on it. The lock is the one of foreign keys: others may do the same at the same time.
-    pub(super) fn lock_real_domain(&mut self, name: &str) -> Result<(DomainId, String)> {
+    pub(crate) fn lock_real_domain(&mut self, name: &str) -> Result<(DomainId, String)> {
         self.find_real_domain(
             name,
             match self.sql.dialect() {

@@ -1,6 +1,6 @@
 //! Where mail to an address goes, and which addresses an account may send from.
 
-use ids::{AccountId, DomainId};
+use ids::{AccountId, DomainId, ListId};
 
 use crate::sql::{Row, Value};
 use crate::{Address, ReadTx, Result, ShareRights, StorageError};
@@ -10,6 +10,8 @@ use crate::{Address, ReadTx, Result, ShareRights, StorageError};
 pub enum Resolution {
     /// To an account of ours.
     Account(Recipient),
+    /// To whomever a list of ours reaches.
+    List(ListId),
     /// Nowhere: the domain is ours, the local part is nobody's.
     UnknownRecipient,
     /// Elsewhere: the domain is not ours.
@@ -68,28 +70,52 @@ impl ReadTx<'_> {
         let Some(domain) = self.find_target(address.domain())? else {
             return Ok(Resolution::Relay);
         };
-        if let Some(found) = self.recipient_at(domain.id, address.local())? {
-            return Ok(Resolution::Account(found));
+        match self.found_at(domain.id, address.local())? {
+            Some(Found::Account(found)) => return Ok(Resolution::Account(found)),
+            Some(Found::List(list)) => return Ok(Resolution::List(list)),
+            None => {}
         }
-        if let Some(base) = address.base_local()
-            && let Some(found) = self.recipient_at(domain.id, &base)?
-        {
+        if let Some(base) = address.base_local() {
             let detail = address.detail().filter(|detail| !detail.is_empty()).map(str::to_owned);
-            return Ok(Resolution::Account(Recipient { detail, ..found }));
+            match self.found_at(domain.id, &base)? {
+                Some(Found::Account(found)) => {
+                    return Ok(Resolution::Account(Recipient { detail, ..found }));
+                }
+                Some(Found::List(list)) => return self.resolve_owner(list, detail.as_deref()),
+                None => {}
+            }
         }
         let Some(catch_all) = domain.catch_all else {
             return Ok(Resolution::UnknownRecipient);
         };
-        let account = self.load_account(catch_all)?;
-        Ok(Resolution::Account(Recipient {
-            account: account.id,
-            detail: None,
-            plus_to_mailbox: account.plus_to_mailbox,
-            blocked: account.blocked,
-            used_bytes: account.used_bytes,
-            quota_bytes: account.quota_bytes,
-            rules: self.rules_of(catch_all)?,
-        }))
+        self.recipient_of(catch_all).map(Resolution::Account)
+    }
+
+    /// Who gets what comes back to a list, or is written to its owner: the postmaster where it has
+    /// none. A list has no other details.
+    fn resolve_owner(&mut self, list: ListId, detail: Option<&str>) -> Result<Resolution> {
+        if !detail.is_some_and(crate::list::is_owner_detail) {
+            return Ok(Resolution::UnknownRecipient);
+        }
+        let found = self.load_list(list)?;
+        let owner = match found.owner {
+            Some(owner) => Some(self.recipient_of(owner)?),
+            None => {
+                let domain = found.address.rsplit_once('@').map_or("", |(_, domain)| domain);
+                self.postmaster(domain)?
+            }
+        };
+        Ok(owner.map_or(Resolution::UnknownRecipient, Resolution::Account))
+    }
+
+    fn recipient_of(&mut self, account: AccountId) -> Result<Recipient> {
+        let found = self.sql.query_one(
+            "SELECT a.id, a.plus_to_mailbox, a.blocked, a.used_bytes, a.quota_bytes, \
+             a.has_rules, a.rules_version FROM account a WHERE a.id = ?1",
+            &[Value::Int(account.get())],
+            read_recipient,
+        )?;
+        found.ok_or(StorageError::NotFound("account"))
     }
 
     /// Who answers for the domain of this name where nobody made `postmaster` an address of
@@ -174,26 +200,32 @@ impl ReadTx<'_> {
         }
     }
 
-    /// See [`Recipient::rules`].
-    fn rules_of(&mut self, account: AccountId) -> Result<Option<u64>> {
-        let found = self.sql.query_one(
-            "SELECT has_rules, rules_version FROM account WHERE id = ?1",
-            &[Value::Int(account.get())],
-            |row| Ok((row.int(0)? != 0).then_some(row.int(1)?.cast_unsigned())),
-        )?;
-        Ok(found.flatten())
+    fn found_at(&mut self, domain: DomainId, local: &str) -> Result<Option<Found>> {
+        self.sql.query_one(
+            "SELECT a.id, a.plus_to_mailbox, a.blocked, a.used_bytes, a.quota_bytes, \
+             a.has_rules, a.rules_version, x.list_id \
+             FROM address x LEFT JOIN account a ON a.id = x.account_id \
+             WHERE x.domain_id = ?1 AND x.local = ?2",
+            &[Value::Int(domain.get()), Value::Text(local)],
+            |row| match row.opt_int(7)? {
+                Some(list) => Ok(Found::List(ListId::new(list))),
+                None => read_recipient(row).map(Found::Account),
+            },
+        )
     }
 
     fn recipient_at(&mut self, domain: DomainId, local: &str) -> Result<Option<Recipient>> {
-        self.sql.query_one(
-            "SELECT a.id, a.plus_to_mailbox, a.blocked, a.used_bytes, a.quota_bytes, \
-             a.has_rules, a.rules_version \
-             FROM address x JOIN account a ON a.id = x.account_id \
-             WHERE x.domain_id = ?1 AND x.local = ?2",
-            &[Value::Int(domain.get()), Value::Text(local)],
-            read_recipient,
-        )
+        Ok(match self.found_at(domain, local)? {
+            Some(Found::Account(found)) => Some(found),
+            Some(Found::List(_)) | None => None,
+        })
     }
+}
+
+/// What an address is of.
+enum Found {
+    Account(Recipient),
+    List(ListId),
 }
 
 fn read_recipient(row: &dyn Row) -> Result<Recipient> {

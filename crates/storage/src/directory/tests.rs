@@ -68,7 +68,7 @@ fn a_domain_in_use_stays() {
         assert_eq!(remove("example.test"), "in use: the domain has accounts");
         store.write(|tx| tx.create_domain("b.test")).unwrap();
         add_alias(store, julie, "shop@b.test").unwrap();
-        assert_eq!(remove("b.test"), "in use: the domain has aliases");
+        assert_eq!(remove("b.test"), "in use: the domain has aliases or lists");
         store.write(move |tx| tx.remove_alias(julie, &address("shop@b.test"))).unwrap();
         store.write(|tx| tx.create_domain_alias("c.test", "b.test")).unwrap();
         assert_eq!(remove("b.test"), "in use: the domain has domain aliases");

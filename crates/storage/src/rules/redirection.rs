@@ -51,7 +51,16 @@ impl ReadTx<'_> {
 
     fn is_here(&mut self, target: &str) -> Result<bool> {
         let Ok(address) = Address::parse(target) else { return Ok(false) };
-        Ok(matches!(self.resolve(&address)?, Resolution::Account(_)))
+        Ok(matches!(self.resolve(&address)?, Resolution::Account(_) | Resolution::List(_)))
+    }
+
+    /// The accounts here that get mail to an address, those on a list too.
+    fn accounts_at(&mut self, address: &Address) -> Result<Vec<AccountId>> {
+        match self.resolve(address)? {
+            Resolution::Account(found) => Ok(vec![found.account]),
+            Resolution::List(list) => self.accounts_reached_by(list),
+            Resolution::UnknownRecipient | Resolution::Relay => Ok(Vec::new()),
+        }
     }
 
     /// Whether mail for `from` comes to `account` by redirections.
@@ -63,11 +72,10 @@ impl ReadTx<'_> {
             }
             for redirection in self.list_redirections(next)? {
                 let Ok(address) = Address::parse(&redirection.target) else { continue };
-                if let Resolution::Account(found) = self.resolve(&address)?
-                    && known.len() < CHAIN_MAX
-                    && known.insert(found.account)
-                {
-                    waiting.push(found.account);
+                for found in self.accounts_at(&address)? {
+                    if known.len() < CHAIN_MAX && known.insert(found) {
+                        waiting.push(found);
+                    }
                 }
             }
         }
@@ -81,11 +89,13 @@ impl AccountTx<'_, '_> {
     pub fn add_redirection(&mut self, target: &Address, keep: bool) -> Result<Agreement> {
         self.require_own()?;
         let account = self.account;
-        let here = match self.resolve(target)? {
-            Resolution::Account(found) if self.leads_to(found.account, account)? => {
+        for reached in self.accounts_at(target)? {
+            if self.leads_to(reached, account)? {
                 return Err(StorageError::Invalid("mail would come back: the target leads here"));
             }
-            Resolution::Account(_) => true,
+        }
+        let here = match self.resolve(target)? {
+            Resolution::Account(_) | Resolution::List(_) => true,
             Resolution::UnknownRecipient => return Err(StorageError::NotFound("the target")),
             Resolution::Relay => false,
         };

@@ -133,6 +133,14 @@ impl WriteTx<'_> {
     /// Removes a team, and with it all that its members had through it.
     pub fn remove_team(&mut self, team: TeamId) -> Result<()> {
         self.lock_team(team)?;
+        let has_address = self.sql.query_one(
+            "SELECT 1 FROM mail_list WHERE team_id = ?1",
+            &[Value::Int(team.get())],
+            |_| Ok(()),
+        )?;
+        if has_address.is_some() {
+            return Err(StorageError::InUse("a list is made of the team"));
+        }
         let members = self.members_of(team)?;
         self.tell_of_grantee(team.get(), &members)?;
         for sql in [

@@ -73,6 +73,8 @@ fn refusals_have_their_replies() {
         (Refusal::RecipientNeedsUtf8, "553 5.6.7 This recipient needs SMTPUTF8"),
         (Refusal::UnknownRecipient, "550 5.1.1 No such mailbox here"),
         (Refusal::RecipientDisabled, "550 5.2.1 This mailbox takes no mail"),
+        (Refusal::PostingNotPermitted, "550 5.7.2 You may not post to this list"),
+        (Refusal::EmptyList, "550 5.2.4 Nobody is on this list"),
         (Refusal::MailboxFull, "452 4.2.2 This mailbox is full"),
         (Refusal::RelayDenied, "550 5.7.1 Relaying denied, that domain is not served here"),
         (Refusal::TooManyRecipients, "452 4.5.3 Too many recipients"),

@@ -1,0 +1,55 @@
+//! Messages to lists of ours, as each list sends them.
+
+use std::sync::Arc;
+
+use message::ListMarks;
+use storage::{Placement, Post, PreparedMessage, SpoolTerms, Store};
+
+use super::delivery::Delivery;
+use super::desk::Target;
+use crate::error::{CommandError, Refusal};
+
+/// With what envelope a list sends a message. RFC 3461 §5.2.7.1: nothing of what its sender asked
+/// for as reports goes along.
+pub(super) fn post(delivery: &Delivery<'_>, body: &str, terms: SpoolTerms) -> Post {
+    let parameters = &delivery.envelope.parameters;
+    let is_quarantined = delivery.placement == Placement::Junk;
+    let envelope = serde_json::json!({
+        "body": body,
+        "smtputf8": parameters.smtputf8,
+        "requiretls": parameters.require_tls,
+        "tls_optional": delivery.tls_optional,
+        "quarantine": is_quarantined,
+    });
+    Post {
+        account: delivery.submitter,
+        envelope_json: envelope.to_string(),
+        terms: SpoolTerms { urgency: terms.urgency, ..SpoolTerms::default() },
+        is_quarantined,
+    }
+}
+
+/// The message with the marks of each list among the targets, by target.
+///
+/// # Errors
+/// [`Refusal::Loop`] where it came from one of them.
+pub(super) async fn prepare(
+    store: &Store,
+    targets: &[Target],
+    message: &[u8],
+) -> Result<Vec<Option<Arc<PreparedMessage>>>, CommandError> {
+    let mut posted = Vec::with_capacity(targets.len());
+    for target in targets {
+        let Target::List(list) = *target else {
+            posted.push(None);
+            continue;
+        };
+        let list = store.read(move |tx| tx.load_list(list)).await?;
+        let owner = list.owner_path();
+        let marks =
+            ListMarks { address: &list.address, description: &list.description, owner: &owner };
+        let bytes = marks.put_on(message).ok_or(Refusal::Loop)?;
+        posted.push(Some(Arc::new(store.prepare(bytes).await?)));
+    }
+    Ok(posted)
+}
