@@ -36,6 +36,8 @@ pub(crate) struct Publication {
     /// Destinations for which something was spooled, and when it is due. Only this daemon's queue
     /// hears of it so.
     pub(crate) spooled: BTreeMap<String, ids::Timestamp>,
+    /// What moving messages says of them, for who teaches a filter.
+    pub(crate) lessons: Vec<crate::Lesson>,
 }
 
 /// Reads from the database for the feed; blocks.

@@ -10,6 +10,7 @@
 //! **Absent:** SQL or engine types outside `sql/` and `engine/`; any knowledge of a protocol.
 
 mod acl;
+mod acme;
 mod address;
 mod blob;
 mod change;
@@ -21,6 +22,8 @@ mod engine;
 mod error;
 mod feed;
 mod greylist;
+mod lease;
+mod lesson;
 mod list;
 mod lock;
 mod mail_report;
@@ -47,11 +50,13 @@ mod sts_policy;
 mod team;
 #[cfg(test)]
 mod testing;
+mod tls_result;
 mod tx;
 mod url_key;
 mod view;
 
 pub use acl::{AclChange, AclEntry, Place, Rights, Share, ShareRights, SharedWith, Sharee};
+pub use acme::{AcmeCertificate, AcmeState};
 pub use address::Address;
 pub use change::{Change, Changes, Fact};
 pub use check::{Finding, Repaired};
@@ -67,6 +72,7 @@ pub use directory::{
 pub use error::{LimitKind, Result, StorageError};
 pub use feed::{Lagged, Subscription};
 pub use greylist::{GreylistTimes, Greylisted, Triplet};
+pub use lesson::{Lesson, LessonKind, LessonNotices};
 pub use list::{ListChange, ListMember, MailList, NewList, Post, Poster, Posting};
 pub use lock::Lock;
 pub use mail_report::MailReport;
@@ -102,6 +108,7 @@ pub use statistics::{BATCH_SIZES, COMMIT_MICROS, StatisticsSnapshot};
 pub use store::Store;
 pub use sts_policy::StsPolicyRow;
 pub use team::{Team, TeamName};
+pub use tls_result::TlsResult;
 pub use tx::{AccountTx, Committed, ReadTx, WriteTx};
 pub use url_key::UrlKey;
 pub use view::{Diff, Entry, MailboxView, Snapshot, ViewState};

@@ -47,6 +47,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 29, sql: include_str!("../migrations/0029_rule_list.sql") },
     Migration { version: 30, sql: include_str!("../migrations/0030_scheduling.sql") },
     Migration { version: 31, sql: include_str!("../migrations/0031_list.sql") },
+    Migration { version: 32, sql: include_str!("../migrations/0032_acme.sql") },
+    Migration { version: 33, sql: include_str!("../migrations/0033_tls_result.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

@@ -65,6 +65,8 @@ pub struct Settings {
     /// Messages side by side from which on a change of their flags is one row first, and written
     /// into theirs later. Default 64.
     pub sweep_messages_min: u64,
+    /// Whether it is noted what moving messages into Junk and out of it says of them.
+    pub lessons: bool,
     /// Mailboxes per account (R-FOLD-5). Default 10,000.
     pub mailboxes_max: u64,
     /// Keywords one mailbox may know. Default 1,000.
@@ -166,6 +168,7 @@ impl Settings {
             sent_messages_max: 0,
             sent_recipients_max: 0,
             sweep_messages_min: 64,
+            lessons: false,
             mailboxes_max: 10_000,
             keywords_max: 1_000,
             metadata_value_bytes_max: 32 * 1024,

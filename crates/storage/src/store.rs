@@ -13,6 +13,7 @@ use crate::engine::{
     Engine, PostgresEngine, Reach, Shared, SqliteEngine, Submission, open_sqlite, write_job,
 };
 use crate::feed::{Feed, FeedReader, Publication, read_modseq, read_since};
+use crate::lesson::LessonNotices;
 use crate::maintain::{Progress, maintain};
 use crate::message_store::{Content, ContentCache, Want};
 use crate::search::{self, SearchCache, Waiting};
@@ -62,6 +63,7 @@ impl Store {
             statistics: Arc::new(Statistics::default()),
             waiting: Waiting::default(),
             spooled: SpoolNotices::default(),
+            lessons: LessonNotices::default(),
             settings,
         });
         let engine: Box<dyn Engine> = match &shared.settings.database {
@@ -426,6 +428,12 @@ impl Store {
     /// How many messages wait to be indexed, as far as is known, and since when the first.
     pub fn index_lag(&self) -> (u64, Option<Timestamp>) {
         self.inner.shared.waiting.lag()
+    }
+
+    /// Where who teaches a filter hears what people say of mail by moving it; it says nothing
+    /// without [`Settings::lessons`](crate::Settings::lessons).
+    pub fn lesson_notices(&self) -> &LessonNotices {
+        &self.inner.shared.lessons
     }
 
     /// Where the queue hears of what was spooled.

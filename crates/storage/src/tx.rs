@@ -10,6 +10,7 @@ use ids::{AccountId, CollectionId, ContentId, ModSeq, Timestamp, UidSet};
 use crate::change::{Change, Changes, Fact};
 use crate::directory::Usage;
 use crate::feed::{Feed, Publication};
+use crate::lesson::Lesson;
 use crate::sql::{Sql, Value};
 use crate::view::MailboxDelta;
 use crate::{Result, StorageError, change_log};
@@ -47,6 +48,8 @@ pub struct WriteTx<'a> {
     pub(crate) seen: BTreeSet<(AccountId, [u8; 32])>,
     /// Destinations for which something became due.
     pub(crate) spooled: BTreeMap<String, Timestamp>,
+    /// What moving messages says of them.
+    pub(crate) lessons: Vec<Lesson>,
 }
 
 /// A write transaction's hold on one account: the account's row is locked, its next [`ModSeq`]
@@ -134,6 +137,7 @@ impl<'a> WriteTx<'a> {
             bodies: BTreeMap::new(),
             seen: BTreeSet::new(),
             spooled: BTreeMap::new(),
+            lessons: Vec::new(),
         }
     }
 
@@ -144,6 +148,7 @@ impl<'a> WriteTx<'a> {
             deltas: self.deltas,
             modseqs: self.modseqs,
             spooled: self.spooled,
+            lessons: self.lessons,
         }
     }
 

@@ -21,6 +21,7 @@ pub(crate) use sqlite::{SqliteEngine, open_writer as open_sqlite};
 use crate::blob::BlobStore;
 use crate::directory::RecipientCache;
 use crate::feed::{Feed, Publication};
+use crate::lesson::LessonNotices;
 use crate::message_store::ContentCache;
 use crate::search::{SearchCache, Waiting};
 use crate::spool::SpoolNotices;
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) statistics: Arc<Statistics>,
     pub(crate) waiting: Waiting,
     pub(crate) spooled: SpoolNotices,
+    pub(crate) lessons: LessonNotices,
 }
 
 impl Shared {
@@ -50,6 +52,9 @@ impl Shared {
         }
         if !publication.spooled.is_empty() {
             self.spooled.note(&publication.spooled);
+        }
+        if !publication.lessons.is_empty() {
+            self.lessons.note(&publication.lessons);
         }
     }
 }

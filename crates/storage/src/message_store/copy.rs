@@ -41,7 +41,8 @@ impl AccountTx<'_, '_> {
         uids: &UidSet,
         target: CollectionId,
     ) -> Result<Copied> {
-        let uid_validity = self.own_mailbox(target)?.uid_validity;
+        let into = self.own_mailbox(target)?;
+        let uid_validity = into.uid_validity;
         let rights = self.require(target, Rights::INSERT)?;
         self.settle_flags(&source)?;
         let mut selection = self.select_entries(&source, uids)?;
@@ -59,6 +60,7 @@ impl AccountTx<'_, '_> {
             let actor = self.actor;
             self.check_annotation_space(actor)?;
         }
+        self.note_moved(&source, &into, selection.rows.iter().map(|entry| entry.content));
         self.record_copies(selection, place)
     }
 
@@ -72,7 +74,8 @@ impl AccountTx<'_, '_> {
         target: CollectionId,
     ) -> Result<Copied> {
         let source = self.own_mailbox(source)?;
-        let uid_validity = self.own_mailbox(target)?.uid_validity;
+        let into = self.own_mailbox(target)?;
+        let uid_validity = into.uid_validity;
         self.require(source.id, Rights::REMOVING)?;
         let rights = self.require(target, Rights::INSERT)?;
         self.settle_flags(&source)?;
@@ -97,6 +100,7 @@ impl AccountTx<'_, '_> {
         )?;
         self.drop_annotations(&source, &selection.runs)?;
         self.add_counts(source.id, gone_counts.negative(), modseq)?;
+        self.note_moved(&source, &into, selection.rows.iter().map(|entry| entry.content));
         let gone: UidSet = selection.rows.iter().map(|entry| entry.uid).collect();
         // The new messages first: were source and target one mailbox, its view learns them in
         // the order of their UIDs.

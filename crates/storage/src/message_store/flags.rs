@@ -127,6 +127,8 @@ impl AccountTx<'_, '_> {
         let account = self.account;
         let modseq = self.modseq(account)?;
         self.write_flags(&mailbox, &selection, change.mask(), modseq, since)?;
+        let changing = selection.rows.iter().filter(|row| row.after.is_some());
+        self.note_flagged(mailbox.id, &change, changing.map(|row| row.uid))?;
         let changed = selection.rows.into_iter().filter_map(|row| Some((row.uid, row.after?)));
         self.record_flags(&mailbox, changed.collect(), counts, modseq)?;
         Ok(Stored { applied, skipped, modseq })

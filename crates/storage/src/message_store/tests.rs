@@ -692,3 +692,42 @@ fn bodies_are_read_with_one_query() {
 fn bodies_of(noise: &str) -> [String; 5] {
     ["same", "same", "", "other", noise].map(str::to_owned)
 }
+
+#[test]
+fn moving_into_junk_and_out_of_it_teaches() {
+    use crate::{Lesson, LessonKind};
+    on_both_engines_with(
+        |settings| settings.lessons = true,
+        |store| {
+            let (account, inbox) = five(store);
+            let [junk, trash] = ["Junk", "Trash"].map(|name| store.mailbox(account, name));
+            let all = contents(store, inbox);
+            let go = |from, which: &'static str, to| {
+                store.with(account, move |tx| tx.move_messages(from, &uids(which), to)).unwrap();
+            };
+            go(inbox, "1", junk);
+            store.with(account, move |tx| tx.copy_messages(inbox, &uids("2"), junk)).unwrap();
+            go(junk, "1", trash);
+            go(junk, "2", inbox);
+            for (names, which) in [("$Junk", "3"), ("$NotJunk", "4"), ("Work", "3"), ("$Junk", "3")]
+            {
+                let change = FlagChange::Add(flags(names));
+                store
+                    .with(account, move |tx| tx.store_flags(inbox, &uids(which), change, None))
+                    .unwrap();
+            }
+            let notices = store.inner().lesson_notices();
+            let lesson = |at: usize, kind| Lesson { content: all[at], kind };
+            for expect in [
+                lesson(0, LessonKind::Spam),
+                lesson(1, LessonKind::Spam),
+                lesson(1, LessonKind::Ham),
+                lesson(2, LessonKind::Spam),
+                lesson(3, LessonKind::Ham),
+            ] {
+                assert_eq!(notices.try_next(), Some(expect));
+            }
+            assert_eq!(notices.try_next(), None);
+        },
+    );
+}
