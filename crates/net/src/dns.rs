@@ -198,10 +198,11 @@ impl SystemDns {
         self.trusted.is_some()
     }
 
-    /// The records of a kind (`MX`, `SRV`, `TXT`) at a name, as a zone file has them, but texts
+    /// The records of a kind (`CNAME`, `MX`, `SRV`, `TXT`) at a name, as a zone file has them, but texts
     /// put together; for people who compare.
     pub async fn found(&self, name: &str, kind: &str) -> Result<Vec<String>, DnsError> {
         let kind = match kind {
+            "CNAME" => RecordType::CNAME,
             "MX" => RecordType::MX,
             "SRV" => RecordType::SRV,
             "TXT" => RecordType::TXT,

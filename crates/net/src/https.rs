@@ -1,6 +1,7 @@
 //! One request over HTTPS, to a server that must be who it says it is, within bounds.
 //!
-//! For what mail servers fetch of each other (MTA-STS policies) and send each other (TLS reports).
+//! For what mail servers fetch of each other (MTA-STS policies) and send each other (TLS reports),
+//! and for ACME.
 //! No redirects are followed, no cookies kept, no connections reused.
 
 use std::net::SocketAddr;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
-use hyper::{Method, Request};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -81,20 +82,58 @@ pub enum HttpsError {
     TimedOut,
 }
 
+/// Whom a request goes to, and how much it may take.
+#[derive(Debug, Clone)]
+pub struct HttpsServer {
+    /// The server's name, or address, which its certificate must have.
+    pub host: String,
+    /// Where it is, the first to answer.
+    pub addresses: Vec<SocketAddr>,
+    /// Bytes of the answer.
+    pub body_bytes_max: usize,
+    /// How long all of it may take.
+    pub timeout: Duration,
+}
+
 /// Makes the request.
 pub async fn https(tls: &TlsClient, request: &HttpsRequest) -> Result<HttpsReply, HttpsError> {
-    match timeout(request.timeout, exchange(tls, request)).await {
+    let server = HttpsServer {
+        host: request.host.clone(),
+        addresses: request.addresses.clone(),
+        body_bytes_max: request.body_bytes_max,
+        timeout: request.timeout,
+    };
+    let reply = https_exchange(tls, &server, render(request)?).await?;
+    let content_type = reply.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    Ok(HttpsReply {
+        status: reply.status().as_u16(),
+        content_type: content_type.unwrap_or_default().to_owned(),
+        body: reply.into_body().to_vec(),
+    })
+}
+
+/// Makes a request that has its headers, `Host` among them, and its path already.
+pub async fn https_exchange(
+    tls: &TlsClient,
+    server: &HttpsServer,
+    request: Request<Full<Bytes>>,
+) -> Result<Response<Bytes>, HttpsError> {
+    match timeout(server.timeout, exchange(tls, server, request)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(HttpsError::TimedOut),
     }
 }
 
-async fn exchange(tls: &TlsClient, request: &HttpsRequest) -> Result<HttpsReply, HttpsError> {
-    let stream = connect(&request.addresses).await?;
+async fn exchange(
+    tls: &TlsClient,
+    server: &HttpsServer,
+    request: Request<Full<Bytes>>,
+) -> Result<Response<Bytes>, HttpsError> {
+    let stream = connect(&server.addresses).await?;
     let connector = tls
         .connector(&TlsDemand::Verified)
         .ok_or_else(|| HttpsError::Tls("there is nobody whose certificates are trusted".into()))?;
-    let name = ServerName::try_from(request.host.clone())
+    let name = ServerName::try_from(server.host.clone())
         .map_err(|error| HttpsError::Tls(error.to_string()))?;
     let stream = Box::pin(connector.connect(name, stream))
         .await
@@ -106,8 +145,8 @@ async fn exchange(tls: &TlsClient, request: &HttpsRequest) -> Result<HttpsReply,
         .await
         .map_err(broken)?;
     let answer = async {
-        let reply = sender.send_request(render(request)?).await.map_err(broken)?;
-        read(reply, request.body_bytes_max).await
+        let reply = sender.send_request(request).await.map_err(broken)?;
+        read(reply, server.body_bytes_max).await
     };
     tokio::pin!(connection);
     tokio::pin!(answer);
@@ -150,14 +189,12 @@ fn render(request: &HttpsRequest) -> Result<Request<Full<Bytes>>, HttpsError> {
 }
 
 async fn read(
-    reply: hyper::Response<hyper::body::Incoming>,
+    reply: Response<hyper::body::Incoming>,
     body_bytes_max: usize,
-) -> Result<HttpsReply, HttpsError> {
-    let status = reply.status().as_u16();
-    let content_type = reply.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let content_type = content_type.unwrap_or_default().to_owned();
-    match Limited::new(reply.into_body(), body_bytes_max).collect().await {
-        Ok(body) => Ok(HttpsReply { status, content_type, body: body.to_bytes().to_vec() }),
+) -> Result<Response<Bytes>, HttpsError> {
+    let (parts, body) = reply.into_parts();
+    match Limited::new(body, body_bytes_max).collect().await {
+        Ok(body) => Ok(Response::from_parts(parts, body.to_bytes())),
         Err(error) if error.is::<LengthLimitError>() => Err(HttpsError::TooLarge),
         Err(error) => Err(HttpsError::Http(error.to_string())),
     }

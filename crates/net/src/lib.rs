@@ -43,7 +43,9 @@ pub use dns::{
     Dns, DnsError, DnsFuture, DnsTrust, HostAddresses, IpFamily, MailExchanger, SystemDns, Vouched,
 };
 pub use error::{ConnectionError, SetupError};
-pub use https::{HttpsContent, HttpsError, HttpsReply, HttpsRequest, https};
+pub use https::{
+    HttpsContent, HttpsError, HttpsReply, HttpsRequest, HttpsServer, https, https_exchange,
+};
 pub use listener::{Encryption, Listener, ListenerSettings, Refusal, Service};
 pub use memory::{DrawnMemory, MemoryBudget};
 pub use network::IpNetwork;
@@ -52,4 +54,7 @@ pub use pace::{Pace, PaceSettings};
 pub use protocol_counts::{MessageResult, ProtocolCounts};
 pub use shutdown::{Ending, Shutdown};
 pub use stream::{ChannelBindings, Stream, TlsFacts};
-pub use tls::{Dane, TlsClient, TlsDemand, TlsKeys, TlsProfile, TlsaRecord, generate_self_signed};
+pub use tls::{
+    ChallengeFuture, Dane, FileStamp, IssuedCertificate, PemFiles, TlsChallenges, TlsClient,
+    TlsDemand, TlsFault, TlsKeys, TlsProfile, TlsaRecord, generate_self_signed,
+};

@@ -15,7 +15,10 @@ use tokio::{
 };
 use tokio_rustls::{client, server::TlsStream};
 
-use crate::{TlsClient, TlsDemand, TlsKeys, TlsProfile, tls::mail_addresses};
+use crate::{
+    TlsClient, TlsDemand, TlsKeys, TlsProfile,
+    tls::{accept_or_prove, mail_addresses},
+};
 
 /// What TLS agreed on, for the `Received` field and the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,10 +147,10 @@ impl Stream {
         // Boxed because the state of a handshake is large and a session's future would
         // otherwise keep room for it for ever.
         let acceptor = keys.acceptor(profile);
-        let tls = Box::pin(acceptor.tls.accept(transport)).await?;
+        let tls = Box::pin(accept_or_prove(&acceptor, transport)).await?;
         let session = tls.get_ref().1;
         self.tls = Some(Box::new(facts_of(session, session.server_name())));
-        self.end_point = acceptor.end_point;
+        self.end_point = acceptor.end_point(session.server_name());
         self.io = Io::Tls(Box::new(tls));
         Ok(())
     }

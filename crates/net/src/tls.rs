@@ -5,28 +5,33 @@
 //! preferred key exchange.
 
 mod certificate;
+mod challenge;
+mod choice;
 mod client;
 mod dane;
 mod self_signed;
 
 use std::{
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard},
 };
 
 use rustls::{
     RootCertStore, ServerConfig,
-    crypto::aws_lc_rs,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    crypto::{CryptoProvider, aws_lc_rs},
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject},
     server::{ProducesTickets, WebPkiClientVerifier, danger::ClientCertVerifier},
     version::{TLS12, TLS13},
 };
-use tokio_rustls::TlsAcceptor;
 
 use crate::SetupError;
 
 pub(crate) use certificate::mail_addresses;
-pub use client::{TlsClient, TlsDemand};
+pub(crate) use challenge::accept_or_prove;
+pub use challenge::{ChallengeFuture, TlsChallenges};
+use choice::{Choice, Presented};
+pub use client::{TlsClient, TlsDemand, TlsFault};
 pub use dane::{Dane, TlsaRecord};
 pub use self_signed::generate_self_signed;
 
@@ -47,46 +52,85 @@ pub enum TlsProfile {
     Relays,
 }
 
-/// Certificate and key of the server. Shared by all listeners; [`Self::reload`] takes effect
-/// for handshakes that begin afterwards and leaves running sessions alone.
+/// Certificates and keys of the server. Shared by all listeners; what changes takes effect for
+/// handshakes that begin afterwards and leaves running sessions alone.
+///
+/// Which certificate is presented is decided by the name the client asks for (RFC 6066 §3): one
+/// that has it, of several the one that was named first; else the one of the server itself.
 pub struct TlsKeys {
     files: Files,
+    /// The name of the server itself, where an issued certificate may have it.
+    own_name: Option<String>,
+    challenges: Option<Arc<dyn TlsChallenges>>,
     current: RwLock<Loaded>,
+    /// Held while something changes.
+    changing: Mutex<()>,
 }
 
 /// Where everything lies.
 struct Files {
-    certificate: PathBuf,
-    key: PathBuf,
+    /// That of the server itself, then those of other names.
+    pairs: Vec<PemFiles>,
     client_ca: Option<PathBuf>,
 }
 
-/// One state of the files, made ready.
+/// A certificate with its chain, leaf first, and its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PemFiles {
+    /// The chain.
+    pub certificate: PathBuf,
+    /// The key (PKCS #8, PKCS #1 or SEC 1).
+    pub key: PathBuf,
+}
+
+/// A certificate that did not come from files.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IssuedCertificate {
+    /// The chain, PEM, leaf first.
+    pub chain_pem: String,
+    /// The key, PKCS #8.
+    pub key_der: Vec<u8>,
+}
+
+/// One state of it all, made ready.
 struct Loaded {
     pem: Pem,
+    issued: Vec<IssuedCertificate>,
     /// Lives through reloads, so that a new certificate does not end resumption. Not through a
     /// change of who vouches for clients: a resumed session brings its client's certificate
     /// along unchecked.
     tickets: Arc<dyn ProducesTickets>,
+    ready: Ready,
+}
+
+/// What handshakes are done with.
+struct Ready {
+    choice: Arc<Choice>,
     clients: Arc<ServerConfig>,
     relays: Arc<ServerConfig>,
     http: Arc<ServerConfig>,
-    end_point: Option<Arc<[u8]>>,
 }
 
 /// The bytes of the files.
-#[derive(PartialEq)]
+#[derive(Clone, PartialEq)]
 struct Pem {
-    certificate: Vec<u8>,
-    key: Vec<u8>,
+    pairs: Vec<(Vec<u8>, Vec<u8>)>,
     client_ca: Option<Vec<u8>>,
 }
 
 /// What a handshake is done with.
 pub(crate) struct Acceptor {
-    pub(crate) tls: TlsAcceptor,
-    /// `tls-server-end-point` of the certificate that is presented.
-    pub(crate) end_point: Option<Arc<[u8]>>,
+    pub(crate) config: Arc<ServerConfig>,
+    choice: Arc<Choice>,
+    /// Where the client may be one who only wants a proof.
+    pub(crate) challenges: Option<Arc<dyn TlsChallenges>>,
+}
+
+impl Acceptor {
+    /// `tls-server-end-point` of the certificate that a client sees who asks for this name.
+    pub(crate) fn end_point(&self, name: Option<&str>) -> Option<Arc<[u8]>> {
+        self.choice.find(name).end_point.clone()
+    }
 }
 
 impl TlsKeys {
@@ -104,83 +148,182 @@ impl TlsKeys {
         key: &Path,
         client_ca: Option<&Path>,
     ) -> Result<Self, SetupError> {
-        let files = Files {
-            certificate: certificate.to_owned(),
-            key: key.to_owned(),
-            client_ca: client_ca.map(Path::to_owned),
-        };
-        let loaded = files.make(files.read()?, aws_lc_rs::Ticketer::new()?)?;
-        Ok(Self { files, current: RwLock::new(loaded) })
+        let own = PemFiles { certificate: certificate.to_owned(), key: key.to_owned() };
+        Self::load_several(own, Vec::new(), client_ca)
+    }
+
+    /// The same with further certificates, for clients that ask for one of their names.
+    pub fn load_several(
+        own: PemFiles,
+        further: Vec<PemFiles>,
+        client_ca: Option<&Path>,
+    ) -> Result<Self, SetupError> {
+        let pairs = std::iter::once(own).chain(further).collect();
+        let files = Files { pairs, client_ca: client_ca.map(Path::to_owned) };
+        let (pem, tickets) = (files.read()?, aws_lc_rs::Ticketer::new()?);
+        let ready = files.make(&pem, &[], None, &tickets)?;
+        let loaded = Loaded { pem, issued: Vec::new(), tickets, ready };
+        Ok(Self {
+            files,
+            own_name: None,
+            challenges: None,
+            current: RwLock::new(loaded),
+            changing: Mutex::new(()),
+        })
+    }
+
+    /// Presents another certificate that has this name, once there is one, in place of the one
+    /// loaded first: to clients that ask for it, for none, or for one nobody has.
+    pub fn named(mut self, own_name: &str) -> Result<Self, SetupError> {
+        self.own_name = Some(own_name.to_ascii_lowercase());
+        let mut current = self.write();
+        let Loaded { pem, issued, tickets, .. } = &*current;
+        current.ready = self.files.make(pem, issued, self.own_name.as_deref(), tickets)?;
+        drop(current);
+        Ok(self)
+    }
+
+    /// Has those answered who want a proof over TLS that a name is ours (RFC 8737).
+    pub fn proving(mut self, challenges: Arc<dyn TlsChallenges>) -> Self {
+        self.challenges = Some(challenges);
+        self
     }
 
     /// Reads the files again if their content changed; `true` when something new is in use.
-    /// On an error the old certificate stays in use.
+    /// On an error the old certificates stay in use.
     pub fn reload(&self) -> Result<bool, SetupError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let pem = self.files.read()?;
-        let tickets = {
+        let (tickets, issued) = {
             let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-            match &current.pem {
+            let tickets = match &current.pem {
                 same if *same == pem => return Ok(false),
                 old if old.client_ca == pem.client_ca => current.tickets.clone(),
                 _ => aws_lc_rs::Ticketer::new()?,
-            }
+            };
+            (tickets, current.issued.clone())
         };
-        let loaded = self.files.make(pem, tickets)?;
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = loaded;
-        let certificate = self.files.certificate.display();
-        tracing::info!(%certificate, "TLS certificate reloaded");
+        let ready = self.files.make(&pem, &issued, self.own_name.as_deref(), &tickets)?;
+        *self.write() = Loaded { pem, issued, tickets, ready };
+        tracing::info!(certificate = %self.files.first(), "TLS certificates reloaded");
         Ok(true)
+    }
+
+    /// Uses these issued certificates in place of the issued ones before. One that cannot be used
+    /// is left out, and the log says why.
+    pub fn use_issued(&self, issued: Vec<IssuedCertificate>) -> Result<(), SetupError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (pem, tickets) = {
+            let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+            if current.issued == issued {
+                return Ok(());
+            }
+            (current.pem.clone(), current.tickets.clone())
+        };
+        let ready = self.files.make(&pem, &issued, self.own_name.as_deref(), &tickets)?;
+        *self.write() = Loaded { pem, issued, tickets, ready };
+        Ok(())
+    }
+
+    /// What the files look like from outside: it changes whenever one of them is written or
+    /// replaced.
+    pub fn stamp(&self) -> FileStamp {
+        self.files.stamp()
     }
 
     /// What accepts the next handshake.
     pub(crate) fn acceptor(&self, profile: TlsProfile) -> Acceptor {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        let config = match profile {
-            TlsProfile::Clients => &current.clients,
-            TlsProfile::Http => &current.http,
-            TlsProfile::Relays => &current.relays,
+        let (config, challenges) = match profile {
+            TlsProfile::Clients => (&current.ready.clients, None),
+            TlsProfile::Http => (&current.ready.http, self.challenges.clone()),
+            TlsProfile::Relays => (&current.ready.relays, None),
         };
-        Acceptor { tls: TlsAcceptor::from(config.clone()), end_point: current.end_point.clone() }
+        Acceptor { config: config.clone(), choice: current.ready.choice.clone(), challenges }
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Loaded> {
+        self.current.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl std::fmt::Debug for TlsKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TlsKeys")
-            .field("certificate", &self.files.certificate)
-            .field("key", &self.files.key)
+            .field("files", &self.files.pairs)
             .field("client_ca", &self.files.client_ca)
             .finish_non_exhaustive()
     }
 }
 
+impl std::fmt::Debug for IssuedCertificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IssuedCertificate").finish_non_exhaustive()
+    }
+}
+
+/// When the files were written, and which they are.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FileStamp(Vec<Option<(u64, i64, i64, u64)>>);
+
 impl Files {
+    fn first(&self) -> std::path::Display<'_> {
+        self.pairs.first().map_or(Path::new(""), |pair| &pair.certificate).display()
+    }
+
     fn read(&self) -> Result<Pem, SetupError> {
+        let pair = |files: &PemFiles| Ok((read_pem(&files.certificate)?, read_pem(&files.key)?));
         Ok(Pem {
-            certificate: read_pem(&self.certificate)?,
-            key: read_pem(&self.key)?,
+            pairs: self.pairs.iter().map(pair).collect::<Result<_, SetupError>>()?,
             client_ca: self.client_ca.as_deref().map(read_pem).transpose()?,
         })
     }
 
-    fn make(&self, pem: Pem, tickets: Arc<dyn ProducesTickets>) -> Result<Loaded, SetupError> {
-        let chain = parse_chain(&self.certificate, &pem.certificate)?;
-        let secret = parse_key(&self.key, &pem.key)?;
-        let end_point = chain.first().and_then(|leaf| certificate::end_point(leaf));
+    fn stamp(&self) -> FileStamp {
+        let pairs = self.pairs.iter().flat_map(|files| [&files.certificate, &files.key]);
+        let of = |path: &PathBuf| {
+            let found = std::fs::metadata(path).ok()?;
+            Some((found.ino(), found.mtime(), found.mtime_nsec(), found.len()))
+        };
+        FileStamp(pairs.chain(&self.client_ca).map(of).collect())
+    }
+
+    fn make(
+        &self,
+        pem: &Pem,
+        issued: &[IssuedCertificate],
+        own_name: Option<&str>,
+        tickets: &Arc<dyn ProducesTickets>,
+    ) -> Result<Ready, SetupError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut relays = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&TLS13, &TLS12])?
-            .with_no_client_auth()
-            .with_single_cert(chain.clone(), secret.clone_key())
-            .map_err(|error| self.unusable(error))?;
+        let mut presented = Vec::new();
+        for (files, (certificate, key)) in self.pairs.iter().zip(&pem.pairs) {
+            let chain = parse_chain(&files.certificate, certificate)?;
+            let secret = parse_key(&files.key, key)?;
+            let made = Presented::new(chain, secret, &provider);
+            presented.push(made.map_err(|error| files.unusable(error))?);
+        }
+        let issued = issued.iter().filter_map(|one| match one.present(&provider) {
+            Ok(made) => Some(made),
+            Err(error) => {
+                tracing::error!(%error, "an issued certificate cannot be used");
+                None
+            }
+        });
+        presented.extend(issued);
+        let choice = Arc::new(Choice::new(presented, own_name).ok_or_else(|| {
+            SetupError::Tls(rustls::Error::General("there is no certificate".to_owned()))
+        })?);
+        let builder = || {
+            ServerConfig::builder_with_provider(provider.clone())
+                .with_protocol_versions(&[&TLS13, &TLS12])
+        };
+        let mut relays = builder()?.with_no_client_auth().with_cert_resolver(choice.clone());
         let mut clients = relays.clone();
         if let (Some(path), Some(pem)) = (&self.client_ca, &pem.client_ca) {
-            let provider = Arc::new(aws_lc_rs::default_provider());
-            clients = ServerConfig::builder_with_provider(provider)
-                .with_protocol_versions(&[&TLS13, &TLS12])?
+            clients = builder()?
                 .with_client_cert_verifier(client_verifier(path, pem)?)
-                .with_single_cert(chain, secret)
-                .map_err(|error| self.unusable(error))?;
+                .with_cert_resolver(choice.clone());
         }
         relays.send_tls13_tickets = 0;
         clients.ticketer = tickets.clone();
@@ -188,11 +331,12 @@ impl Files {
         clients.send_tls13_tickets = 1;
         let mut http = clients.clone();
         http.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let (clients, relays) = (Arc::new(clients), Arc::new(relays));
-        let http = Arc::new(http);
-        Ok(Loaded { pem, tickets, clients, relays, http, end_point: end_point.map(Arc::from) })
+        let (clients, relays, http) = (Arc::new(clients), Arc::new(relays), Arc::new(http));
+        Ok(Ready { choice, clients, relays, http })
     }
+}
 
+impl PemFiles {
     fn unusable(&self, error: rustls::Error) -> SetupError {
         let certificate = self.certificate.display();
         let reason = match error {
@@ -200,6 +344,21 @@ impl Files {
             other => format!("cannot be used with {certificate}: {other}"),
         };
         content(&self.key, reason)
+    }
+}
+
+impl IssuedCertificate {
+    fn present(&self, provider: &CryptoProvider) -> Result<Presented, rustls::Error> {
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(self.chain_pem.as_bytes())
+            .collect::<Result<_, _>>()
+            .map_err(|error| rustls::Error::General(error.to_string()))?;
+        let key = PrivatePkcs8KeyDer::from(self.key_der.clone());
+        Presented::new(chain, key.into(), provider)
+    }
+
+    /// Whether the chain holds what can be presented with this key.
+    pub fn check(&self) -> Result<(), SetupError> {
+        Ok(self.present(&aws_lc_rs::default_provider()).map(|_| ())?)
     }
 }
 

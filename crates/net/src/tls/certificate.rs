@@ -30,6 +30,26 @@ pub(crate) fn mail_addresses(certificate: &[u8]) -> Vec<String> {
     addresses
 }
 
+/// LIMIT: host names taken from one certificate; those who issue give a hundred at most.
+const HOST_NAMES_MAX: usize = 1_000;
+
+/// The host names a certificate was issued to, lower case: those of its subject alternative names
+/// (RFC 5280 §4.2.1.6).
+pub(crate) fn host_names(certificate: &[u8]) -> Vec<String> {
+    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {
+        return Vec::new();
+    };
+    let alternatives = certificate.subject_alternative_name().ok().flatten();
+    let named = alternatives.iter().flat_map(|names| &names.value.general_names);
+    named
+        .filter_map(|name| match name {
+            GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
+            _ => None,
+        })
+        .take(HOST_NAMES_MAX)
+        .collect()
+}
+
 /// `tls-server-end-point` (RFC 5929 §4.1): the certificate under the hash it was signed with, but
 /// never a weak one. Absent where the signature has no such hash, as with Ed25519.
 pub(crate) fn end_point(certificate: &[u8]) -> Option<Vec<u8>> {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use rustls::{
-    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
@@ -34,6 +34,37 @@ pub enum TlsDemand {
     Verified,
     /// A certificate that the DNS vouches for.
     Dane(Arc<Dane>),
+}
+
+/// Why a handshake failed, as far as reports tell it apart (RFC 8460 §4.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsFault {
+    /// The certificate's time is over, or has not begun.
+    Expired,
+    /// It was issued to another name.
+    WrongName,
+    /// Nobody who is trusted vouches for it.
+    Untrusted,
+    /// Anything else.
+    Other,
+}
+
+impl TlsFault {
+    /// What an error of a handshake says.
+    pub fn of(error: &std::io::Error) -> Self {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        let Some(rustls::Error::InvalidCertificate(found)) = inner else { return Self::Other };
+        use CertificateError as Found;
+        match found {
+            Found::Expired
+            | Found::ExpiredContext { .. }
+            | Found::NotValidYet
+            | Found::NotValidYetContext { .. } => Self::Expired,
+            Found::NotValidForName | Found::NotValidForNameContext { .. } => Self::WrongName,
+            Found::UnknownIssuer => Self::Untrusted,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// How TLS is used with servers we connect to. Sessions are resumed.

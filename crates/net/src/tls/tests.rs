@@ -233,3 +233,185 @@ fn self_signed_files() {
     let odd = generate_self_signed(&certificate, &key, &["\u{fc}.test".to_owned()]).unwrap_err();
     assert!(odd.to_string().contains("\u{fc}.test"), "{odd}");
 }
+
+/// Issued to names by somebody who signs it.
+fn issued(names: &[&str]) -> (IssuedCertificate, CertificateDer<'static>) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let made = rcgen::CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
+    let issued = IssuedCertificate { chain_pem: made.pem(), key_der: key.serialize_der() };
+    (issued, made.der().clone())
+}
+
+/// The certificate that somebody sees who asks for a name.
+async fn seen(keys: &TlsKeys, profile: TlsProfile, name: &str) -> CertificateDer<'static> {
+    let (mut stream, theirs) = pair();
+    let mut config = Arc::unwrap_or_clone(anyone());
+    config.enable_sni = !name.is_empty();
+    let name = if name.is_empty() { "x.test" } else { name };
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let connector = TlsConnector::from(Arc::new(config));
+    let (server, client) =
+        tokio::join!(stream.start_tls(keys, profile), connector.connect(name, theirs));
+    server.unwrap();
+    let leaf = client.unwrap().get_ref().1.peer_certificates().unwrap()[0].clone().into_owned();
+    // RFC 5929 §4.1: what sign-in is bound to is the certificate the client saw.
+    let end_point = stream.channel_bindings().tls_server_end_point;
+    assert_eq!(end_point, certificate::end_point(&leaf));
+    leaf
+}
+
+/// Looks at nothing: with a proof comes a critical extension that only those who prove know.
+#[derive(Debug)]
+struct Blind;
+
+impl rustls::client::danger::ServerCertVerifier for Blind {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: rustls::pki_types::UnixTime,
+    ) -> Result<rustls::client::danger::ServerCertVerified, rustls::Error> {
+        Ok(rustls::client::danger::ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &rustls::DigitallySignedStruct,
+    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
+        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &rustls::DigitallySignedStruct,
+    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
+        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
+        aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// A client that takes any certificate.
+fn anyone() -> Arc<ClientConfig> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Blind))
+        .with_no_client_auth();
+    Arc::new(config)
+}
+
+#[tokio::test]
+async fn the_name_that_is_asked_for_decides() {
+    let own = TempDir::new().unwrap();
+    let other = TempDir::new().unwrap();
+    let [certificate, key] = paths(&own);
+    generate_self_signed(&certificate, &key, &names()).unwrap();
+    let [other_certificate, other_key] = paths(&other);
+    let other_names = ["Other.test".to_owned(), "*.other.test".to_owned()];
+    generate_self_signed(&other_certificate, &other_key, &other_names).unwrap();
+    let own_leaf = CertificateDer::from_pem_file(&certificate).unwrap();
+    let other_leaf = CertificateDer::from_pem_file(&other_certificate).unwrap();
+    let files = |certificate: &Path, key: &Path| PemFiles {
+        certificate: certificate.to_owned(),
+        key: key.to_owned(),
+    };
+    let further = vec![files(&other_certificate, &other_key)];
+    let keys = TlsKeys::load_several(files(&certificate, &key), further, None)
+        .unwrap()
+        .named("mail.example.test")
+        .unwrap();
+    for profile in [TlsProfile::Clients, TlsProfile::Relays, TlsProfile::Http] {
+        for (name, leaf) in [
+            ("mail.example.test", &own_leaf),
+            ("other.test", &other_leaf),
+            ("OTHER.test", &other_leaf),
+            ("mx.other.test", &other_leaf),
+            ("a.mx.other.test", &own_leaf),
+            ("unknown.test", &own_leaf),
+            ("", &own_leaf),
+        ] {
+            assert_eq!(seen(&keys, profile, name).await, *leaf, "{profile:?} {name}");
+        }
+    }
+    // What was issued to the server's own name is its own from then on; other names stay.
+    let (new, new_leaf) = issued(&["mail.example.test", "other.test"]);
+    keys.use_issued(vec![new.clone()]).unwrap();
+    let broken = IssuedCertificate { chain_pem: "nothing".to_owned(), ..new.clone() };
+    keys.use_issued(vec![broken, new]).unwrap();
+    for (name, leaf) in [
+        ("mail.example.test", &new_leaf),
+        ("unknown.test", &new_leaf),
+        ("", &new_leaf),
+        ("other.test", &other_leaf),
+    ] {
+        assert_eq!(seen(&keys, TlsProfile::Relays, name).await, *leaf, "{name}");
+    }
+    // Files that change leave what was issued alone.
+    let stamp = keys.stamp();
+    generate_self_signed(&other_certificate, &other_key, &other_names).unwrap();
+    assert_ne!(keys.stamp(), stamp);
+    assert!(keys.reload().unwrap());
+    assert_eq!(seen(&keys, TlsProfile::Clients, "mail.example.test").await, new_leaf);
+    assert_ne!(seen(&keys, TlsProfile::Clients, "other.test").await, other_leaf);
+}
+
+/// Knows one name.
+struct OneName;
+
+impl TlsChallenges for OneName {
+    fn find<'a>(&'a self, name: &'a str) -> ChallengeFuture<'a> {
+        Box::pin(async move { (name == "proved.test").then_some([7; 32]) })
+    }
+}
+
+#[tokio::test]
+async fn proofs_are_given_to_those_who_want_nothing_else() {
+    let authority = Authority::new();
+    let [certificate, key] = paths(&authority.folder);
+    let keys = TlsKeys::load(&certificate, &key).unwrap().proving(Arc::new(OneName));
+    let ask = async |protocols: &[&[u8]], name: &'static str, profile| {
+        let (mut stream, theirs) = pair();
+        let mut config = Arc::unwrap_or_clone(anyone());
+        config.alpn_protocols = protocols.iter().map(|one| one.to_vec()).collect();
+        let connector = TlsConnector::from(Arc::new(config));
+        let name = ServerName::try_from(name).unwrap();
+        let (server, client) =
+            tokio::join!(stream.start_tls(&keys, profile), connector.connect(name, theirs));
+        let seen = client.ok().map(|client| {
+            let session = client.get_ref().1;
+            let leaf = session.peer_certificates().unwrap()[0].to_vec();
+            (session.alpn_protocol().map(<[u8]>::to_vec), leaf)
+        });
+        (server.is_ok(), seen)
+    };
+    let acme: &[u8] = b"acme-tls/1";
+    let (session, seen) = ask(&[acme], "proved.test", TlsProfile::Http).await;
+    assert!(!session);
+    let (protocol, leaf) = seen.unwrap();
+    assert_eq!(protocol.as_deref(), Some(acme));
+    // RFC 8737 §3: critical, an OCTET STRING in an OCTET STRING, 1.3.6.1.5.5.7.1.31.
+    let extension =
+        [&[0x06, 8, 0x2b, 6, 1, 5, 5, 7, 1, 31, 1, 1, 0xff, 4, 34, 4, 32][..], &[7; 32]].concat();
+    assert!(leaf.windows(extension.len()).any(|window| window == extension));
+    assert_eq!(certificate::host_names(&leaf), ["proved.test"]);
+    let (session, seen) = ask(&[acme], "other.test", TlsProfile::Http).await;
+    assert!(!session && seen.is_none());
+    // Programs are served as ever.
+    for (protocols, expect) in [(&[&b"h2"[..], acme][..], Some(&b"h2"[..])), (&[], None)] {
+        let (session, seen) = ask(protocols, "proved.test", TlsProfile::Http).await;
+        assert!(session);
+        assert_eq!(seen.unwrap().0.as_deref(), expect);
+    }
+}
