@@ -61,6 +61,7 @@ const TABLE: &[Row] = &[
     row("auth", Layer::Service, &["ids", "sasl", "net", "storage"]),
     row("delivery", Layer::Service, &["ids", "storage", "message", "mailauth", "responder"]),
     row("scan", Layer::Service, &["message"]),
+    row("acme", Layer::Service, &["ids", "net", "storage"]),
     row("imap", Layer::Protocol, BELOW_PROTOCOLS),
     row("pop3", Layer::Protocol, BELOW_PROTOCOLS),
     row("smtp", Layer::Protocol, BELOW_PROTOCOLS),
