@@ -1,12 +1,12 @@
 //! One message to one server, and the server itself: connecting, and what its answers mean.
 
-use net::{MailExchanger, TlsDemand};
+use net::{MailExchanger, TlsDemand, TlsFault};
 use smtp::client::{Client, ConnectError, Host, OpeningSettings, Outcome, Stage, TlsUse, Verdict};
 
 use crate::answer::Answer;
 use crate::counters::add;
 use crate::hosts::{Exit, find_hosts, find_relay};
-use crate::policy::{Meeting, Need, StsPolicy, meeting};
+use crate::policy::{Followed, Meeting, Need, StsPolicy, Unmet, meeting};
 use crate::queue::Inner;
 use crate::settings::Relay;
 use crate::settle::{Confirms, End};
@@ -65,7 +65,7 @@ impl Inner {
         let mut first = true;
         for exit in exits {
             let host = &exit.host;
-            let answer = match self.meet(exit, relay, sts, need).await {
+            let answer = match self.meet(destination, exit, relay, sts, need).await {
                 Ok(server) if server.suits(need) => {
                     add(&self.counters.connections, 1);
                     add(&self.counters.connections_tls, usize::from(server.client.is_tls()));
@@ -90,6 +90,7 @@ impl Inner {
 
     async fn meet(
         &self,
+        destination: &str,
         exit: &Exit,
         relay: Option<&Relay>,
         sts: Option<&StsPolicy>,
@@ -99,10 +100,19 @@ impl Inner {
             // No message changes what the operator set.
             Some(relay) if need != Need::Certainty => Meeting::by_route(relay),
             Some(relay) => Meeting::by_route(relay).for_need(need)?,
-            None => meeting(&*self.dns, exit, sts, need).await?,
+            None => match meeting(&*self.dns, exit, sts, need).await {
+                Ok(meeting) => meeting,
+                Err(Unmet { answer, failed }) => {
+                    if let Some((policy, result)) = failed {
+                        self.tally.count(destination, &policy, exit, result, self.store.now());
+                    }
+                    return Err(answer);
+                }
+            },
         };
         let host = &exit.host;
-        let (client, certain) = self.connect_to(host, relay, &meeting).await?;
+        let counted = relay.is_none().then_some((destination, exit));
+        let (client, certain) = self.connect_to(host, relay, &meeting, counted).await?;
         let certain = certain && client.is_tls();
         Ok(Server { client, name: host.to_string(), certain, need })
     }
@@ -113,6 +123,7 @@ impl Inner {
         host: &Host,
         relay: Option<&Relay>,
         meeting: &Meeting,
+        counted: Option<(&str, &Exit)>,
     ) -> Result<(Client, bool), Answer> {
         let mut settings = OpeningSettings {
             hostname: self.settings().hostname.clone(),
@@ -120,6 +131,11 @@ impl Inner {
             credentials: relay.and_then(|relay| relay.credentials.clone()),
         };
         let mut outcome = Client::connect(host, &settings, &self.tls, &meeting.demand).await;
+        if let Some((destination, exit)) = counted
+            && let Some(result) = tls_result(&outcome, meeting, exit)
+        {
+            self.tally.count(destination, &meeting.followed, exit, result, self.store.now());
+        }
         let mut certain = meeting.certain;
         let mut otherwise = meeting.otherwise;
         while let (Some(tls), Err(error)) = (otherwise, &outcome) {
@@ -134,10 +150,38 @@ impl Inner {
     }
 }
 
+/// How TLS went, as reports tell it (RFC 8460 §4.3); `None` where it did not come to that. Empty:
+/// nothing failed.
+fn tls_result(
+    outcome: &Result<Client, ConnectError>,
+    meeting: &Meeting,
+    exit: &Exit,
+) -> Option<&'static str> {
+    if let Followed::Sts(policy) = &meeting.followed
+        && !policy.names(&exit.host.name)
+    {
+        return Some("validation-failure");
+    }
+    Some(match outcome {
+        Ok(client) if client.is_tls() => "",
+        // RFC 8460 §4.3.1.
+        Ok(_) => "starttls-not-supported",
+        Err(ConnectError::Refused(failure)) if failure.is_no_tls() => "starttls-not-supported",
+        Err(ConnectError::Handshake { fault, .. }) => match (fault, &meeting.demand) {
+            (TlsFault::Expired, _) => "certificate-expired",
+            (TlsFault::WrongName, _) => "certificate-host-mismatch",
+            (TlsFault::Untrusted, TlsDemand::Verified) => "certificate-not-trusted",
+            // RFC 8460 §4.3.2.1: what the DNS says is not what is presented.
+            (TlsFault::Untrusted | TlsFault::Other, _) => "validation-failure",
+        },
+        Err(ConnectError::Broken(_) | ConnectError::Refused(_)) => return None,
+    })
+}
+
 /// What was wrong with TLS, if it was that.
 fn tls_error(error: &ConnectError) -> Option<&str> {
     match error {
-        ConnectError::Handshake(text) => Some(text),
+        ConnectError::Handshake { text, .. } => Some(text),
         // RFC 3463 §3.8: X.7.5 is the state machine's word for a server without TLS.
         ConnectError::Refused(failure) if failure.is_no_tls() => Some(&failure.text),
         ConnectError::Broken(_) | ConnectError::Refused(_) => None,
@@ -151,7 +195,7 @@ fn answer_of(host: &Host, error: ConnectError) -> Answer {
             let Answer { status, text, .. } = Answer::ours(4, 4, 1, text);
             said_by(status, text)
         }
-        ConnectError::Handshake(text) => {
+        ConnectError::Handshake { text, .. } => {
             let Answer { status, text, .. } = Answer::ours(4, 7, 5, format!("TLS: {text}"));
             said_by(status, text)
         }

@@ -30,8 +30,9 @@ mod schedule;
 mod settings;
 mod settle;
 mod sweep;
+mod tls_report;
 mod visit;
 
 pub use counters::{Counters, CountersSnapshot};
 pub use queue::Queue;
-pub use settings::{Reach, Relay, RelayTls, Route, Settings};
+pub use settings::{Reach, Relay, RelayTls, Route, Settings, TlsReporter};

@@ -17,6 +17,7 @@ use crate::memory::Memory;
 use crate::policy::StsCache;
 use crate::settings::{Reach, Settings};
 use crate::sweep::Cursor;
+use crate::tls_report::{self, Tally};
 use crate::visit::Visit;
 
 /// How often the whole spool is looked at: for what other daemons left or spooled.
@@ -43,6 +44,9 @@ pub(crate) struct Inner {
     pub(crate) dns: Arc<dyn Dns>,
     pub(crate) tls: TlsClient,
     pub(crate) sts: StsCache,
+    pub(crate) tally: Tally,
+    /// A random name of this queue.
+    pub(crate) holder: (u64, u64),
     pub(crate) lease: Lease,
     pub(crate) memory: Memory,
     pub(crate) counters: Counters,
@@ -76,6 +80,7 @@ impl Queue {
     ) -> Self {
         let (total, each) = (settings.connections_max, settings.connections_per_destination_max);
         let chance = settings.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
+        let reporter = settings.tls_reports.clone();
         let inner = Arc::new(Inner {
             store,
             memory: Memory::new(settings.memory_bytes),
@@ -85,6 +90,8 @@ impl Queue {
             dns,
             tls,
             sts: StsCache::default(),
+            tally: Tally::new(reporter.is_some()),
+            holder: (fastrand::u64(..), fastrand::u64(..)),
             lease: Lease::default(),
             counters: Counters::default(),
             shutdown: shutdown.clone(),
@@ -93,16 +100,20 @@ impl Queue {
             progress: Notify::new(),
         });
         shutdown.spawn(run(inner.clone()));
+        if let Some(reporter) = reporter {
+            shutdown.spawn(tls_report::run(inner.clone(), reporter));
+        }
         Self { inner }
     }
 
-    /// Takes up other settings, for what is begun from now on. The memory, the chance, the reach
-    /// and who signs stay.
+    /// Takes up other settings, for what is begun from now on. The memory, the chance, the reach,
+    /// who signs and who reports stay.
     pub fn replace_settings(&self, settings: Settings) {
         let (total, each) = (settings.connections_max, settings.connections_per_destination_max);
         let mut current = self.inner.settings.write().unwrap_or_else(PoisonError::into_inner);
         let (reach, signatory) = (current.reach, current.signatory.clone());
-        *current = Arc::new(Settings { reach, signatory, ..settings });
+        let tls_reports = current.tls_reports.clone();
+        *current = Arc::new(Settings { reach, signatory, tls_reports, ..settings });
         drop(current);
         self.inner.table().limit(total, each);
         self.inner.wake();

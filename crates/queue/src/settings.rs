@@ -92,8 +92,19 @@ pub struct Settings {
     pub routes: Vec<Route>,
     /// Who takes everything else, in place of its MX.
     pub smart_host: Option<Relay>,
+    /// Who tells other domains how TLS went with their servers; looked at when the queue starts.
+    pub tls_reports: Option<TlsReporter>,
     /// Where chance begins; `None`: anywhere.
     pub seed: Option<u64>,
+}
+
+/// Who reports to other domains (RFC 8460).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsReporter {
+    /// What it is called.
+    pub organization: String,
+    /// The address of its reports, of a domain here.
+    pub address: String,
 }
 
 impl Settings {
@@ -119,6 +130,7 @@ impl Settings {
             sources: Vec::new(),
             routes: Vec::new(),
             smart_host: None,
+            tls_reports: None,
             seed: None,
         }
     }

@@ -1,5 +1,5 @@
 //! Reports that others send about mail in the name of our domains: DMARC aggregate reports (RFC
-//! 7489 §7.2, RFC 9990) and reports of TLS (RFC 8460).
+//! 7489 §7.2, RFC 9990) and reports of TLS (RFC 8460), which are also made here for others.
 //!
 //! **Invariant:** what is unpacked is bounded by [`UNPACKED_BYTES_MAX`], whatever it says of
 //! itself; of a report at most [`ROWS_MAX`] rows are read.
@@ -7,7 +7,10 @@
 
 mod aggregate;
 mod tls;
+mod tls_render;
 mod unpack;
+
+pub use tls_render::{ReportAddress, TlsFailures, TlsPolicyResult, TlsReport, report_addresses};
 
 use message::{Limits, PartIndex, PartKind, decode_part};
 use serde::{Deserialize, Serialize};

@@ -93,6 +93,7 @@ impl Inner {
             Ok(found) => found,
             Err(error) => {
                 tracing::info!(domain, error, "the MTA-STS policy cannot be fetched");
+                self.tally.count_fetch(domain, now);
                 self.sts.failed(domain, id, now);
                 return None;
             }

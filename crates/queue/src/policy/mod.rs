@@ -37,6 +37,34 @@ pub(crate) struct Meeting {
     pub(crate) certain: bool,
     /// What is tried where that fails.
     pub(crate) otherwise: Option<TlsUse>,
+    /// Whose word that is.
+    pub(crate) followed: Followed,
+}
+
+/// Whose word it is how a server is met, as reports tell it (RFC 8460 §4.4).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum Followed {
+    /// Nobody's.
+    #[default]
+    Nobody,
+    /// That of its domain.
+    Sts(StsPolicy),
+    /// That of the DNS.
+    Tlsa(Vec<net::TlsaRecord>),
+}
+
+/// Why a server is not met.
+#[derive(Debug)]
+pub(crate) struct Unmet {
+    pub(crate) answer: Answer,
+    /// Which policy failed, and how (RFC 8460 §4.3), if it was that.
+    pub(crate) failed: Option<(Followed, &'static str)>,
+}
+
+impl From<Answer> for Unmet {
+    fn from(answer: Answer) -> Self {
+        Self { answer, failed: None }
+    }
 }
 
 impl Meeting {
@@ -47,11 +75,12 @@ impl Meeting {
             certain: false,
             // RFC 7435 §3: where nothing asks for TLS, mail goes without rather than not at all.
             otherwise: Some(TlsUse::Never),
+            followed: Followed::Nobody,
         }
     }
 
-    fn demanding(demand: TlsDemand, certain: bool) -> Self {
-        Self { tls: TlsUse::Required, demand, certain, otherwise: None }
+    fn demanding(demand: TlsDemand, certain: bool, followed: Followed) -> Self {
+        Self { tls: TlsUse::Required, demand, certain, otherwise: None, followed }
     }
 
     /// What a message asks for beyond that.
@@ -80,7 +109,7 @@ impl Meeting {
             RelayTls::Verified => (TlsUse::Required, TlsDemand::Verified, true),
             RelayTls::Implicit => (TlsUse::FromTheStart, TlsDemand::Verified, true),
         };
-        Self { tls, demand, certain, otherwise: None }
+        Self { tls, demand, certain, otherwise: None, followed: Followed::Nobody }
     }
 }
 
@@ -90,22 +119,22 @@ pub(crate) async fn meeting(
     exit: &Exit,
     sts: Option<&StsPolicy>,
     need: Need,
-) -> Result<Meeting, Answer> {
+) -> Result<Meeting, Unmet> {
     let meeting = match dane(dns, exit).await {
         // RFC 8461 §2: where DANE applies, it decides.
         Some(dane) => dane,
         None => by_sts(exit, sts),
     };
     match meeting {
-        Ok(meeting) => meeting.for_need(need),
+        Ok(meeting) => Ok(meeting.for_need(need)?),
         // RFC 8689 §4.2.2: the policy is passed over.
         Err(_) if need == Need::Arrival => Ok(Meeting::opportunistic()),
-        Err(answer) => Err(answer),
+        Err(unmet) => Err(unmet),
     }
 }
 
 /// What the DNS says of a server's certificate; `None` where it says nothing that can be relied on.
-async fn dane(dns: &dyn Dns, exit: &Exit) -> Option<Result<Meeting, Answer>> {
+async fn dane(dns: &dyn Dns, exit: &Exit) -> Option<Result<Meeting, Unmet>> {
     // RFC 7672 §2.2.1: without a secure MX and secure addresses, TLSA records are of no use.
     if !exit.secure {
         return None;
@@ -120,7 +149,9 @@ async fn dane(dns: &dyn Dns, exit: &Exit) -> Option<Result<Meeting, Answer>> {
             // RFC 7672 §2.1: what cannot be found out, or is bogus, is as if the server could not
             // be reached.
             Err(error) => {
-                return Some(Err(Answer::ours(4, 7, 5, format!("TLSA of {base}: {error}"))));
+                let answer = Answer::ours(4, 7, 5, format!("TLSA of {base}: {error}"));
+                let failed = Some((Followed::Tlsa(Vec::new()), "dnssec-invalid"));
+                return Some(Err(Unmet { answer, failed }));
             }
         }
     }
@@ -128,33 +159,38 @@ async fn dane(dns: &dyn Dns, exit: &Exit) -> Option<Result<Meeting, Answer>> {
 }
 
 fn by_records(exit: &Exit, mut records: Vec<net::TlsaRecord>) -> Meeting {
+    let followed = Followed::Tlsa(records.clone());
     records.retain(net::TlsaRecord::is_usable);
     if records.is_empty() {
         // RFC 7672 §2.2: TLS all the same, whoever it is.
-        return Meeting::demanding(TlsDemand::Encrypted, false);
+        return Meeting::demanding(TlsDemand::Encrypted, false, followed);
     }
     let names = exit.names.clone();
-    Meeting::demanding(TlsDemand::Dane(Arc::new(Dane { records, names })), true)
+    Meeting::demanding(TlsDemand::Dane(Arc::new(Dane { records, names })), true, followed)
 }
 
-fn by_sts(exit: &Exit, sts: Option<&StsPolicy>) -> Result<Meeting, Answer> {
+fn by_sts(exit: &Exit, sts: Option<&StsPolicy>) -> Result<Meeting, Unmet> {
     let Some(policy) = sts.filter(|policy| policy.mode != StsMode::None) else {
         return Ok(Meeting::opportunistic());
     };
     let named = policy.names(&exit.host.name);
+    let followed = Followed::Sts(policy.clone());
     match (policy.mode, named) {
-        (StsMode::Enforce, true) => Ok(Meeting::demanding(TlsDemand::Verified, true)),
+        (StsMode::Enforce, true) => Ok(Meeting::demanding(TlsDemand::Verified, true, followed)),
         // RFC 8461 §5: to a server that is not named, nothing is sent.
         (StsMode::Enforce, false) => {
             let text = "the domain's policy (MTA-STS) does not name this server";
-            Err(Answer::ours(4, 7, 5, text))
+            let answer = Answer::ours(4, 7, 5, text);
+            Err(Unmet { answer, failed: Some((followed, "validation-failure")) })
         }
         // RFC 8461 §5: it is tried as if it were meant, and goes all the same.
         (StsMode::Testing | StsMode::None, true) => Ok(Meeting {
             otherwise: Some(TlsUse::Opportunistic),
-            ..Meeting::demanding(TlsDemand::Verified, true)
+            ..Meeting::demanding(TlsDemand::Verified, true, followed)
         }),
-        (StsMode::Testing | StsMode::None, false) => Ok(Meeting::opportunistic()),
+        (StsMode::Testing | StsMode::None, false) => {
+            Ok(Meeting { followed, ..Meeting::opportunistic() })
+        }
     }
 }
 
@@ -207,7 +243,7 @@ mod tests {
     /// In short: what is demanded, whether it is certain, what is tried otherwise.
     async fn short(dns: &OneName, secure: bool, sts: Option<&StsPolicy>, need: Need) -> String {
         match meeting(dns, &exit(secure), sts, need).await {
-            Ok(Meeting { tls, demand, certain, otherwise }) => {
+            Ok(Meeting { tls, demand, certain, otherwise, .. }) => {
                 let demand = match demand {
                     TlsDemand::Encrypted => "encrypted",
                     TlsDemand::Verified => "verified",
@@ -216,7 +252,7 @@ mod tests {
                 let certain = if certain { "certain" } else { "-" };
                 format!("{tls:?} {demand} {certain} {otherwise:?}")
             }
-            Err(answer) => answer.status.to_string(),
+            Err(unmet) => unmet.answer.status.to_string(),
         }
     }
 

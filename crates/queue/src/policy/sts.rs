@@ -72,6 +72,20 @@ impl StsPolicy {
         whole.then(|| Self { mode, max_age: Duration::from_secs(secs.min(MAX_AGE_SECS)), patterns })
     }
 
+    /// As it is told to others, line by line (RFC 8460 §4.4).
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let mode = match self.mode {
+            StsMode::Enforce => "enforce",
+            StsMode::Testing => "testing",
+            StsMode::None => "none",
+        };
+        let patterns = self.patterns.iter().map(|pattern| format!("mx: {pattern}"));
+        let mut lines = vec!["version: STSv1".to_owned(), format!("mode: {mode}")];
+        lines.extend(patterns);
+        lines.push(format!("max_age: {}", self.max_age.as_secs()));
+        lines
+    }
+
     /// RFC 8461 §4.1: whether a server is one of those.
     pub(crate) fn names(&self, host: &str) -> bool {
         let host = normal_domain(host);

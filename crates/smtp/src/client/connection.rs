@@ -4,7 +4,9 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use net::{Connection, ConnectionError, ConnectionSettings, Stream, TlsClient, TlsDemand};
+use net::{
+    Connection, ConnectionError, ConnectionSettings, Stream, TlsClient, TlsDemand, TlsFault,
+};
 use tokio::time::timeout;
 
 use super::content::Piece;
@@ -52,7 +54,12 @@ pub enum ConnectError {
     /// The network, or a server that does not speak SMTP.
     Broken(String),
     /// The TLS handshake; without TLS it may do.
-    Handshake(String),
+    Handshake {
+        /// What went wrong.
+        text: String,
+        /// In one word.
+        fault: TlsFault,
+    },
     /// It refused, or is not what we may use.
     Refused(Failure),
 }
@@ -137,7 +144,13 @@ impl Client {
         demand: &TlsDemand,
     ) -> Result<(), ConnectError> {
         let done = self.connection.start_tls_as_client(tls, demand, name).await;
-        done.map_err(|error| ConnectError::Handshake(error.to_string()))
+        done.map_err(|error| {
+            let fault = match &error {
+                ConnectionError::Handshake(error) => TlsFault::of(error),
+                _ => TlsFault::Other,
+            };
+            ConnectError::Handshake { text: error.to_string(), fault }
+        })
     }
 
     async fn negotiate(

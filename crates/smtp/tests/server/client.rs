@@ -138,7 +138,7 @@ async fn a_certificate_is_looked_at_where_that_is_wanted() {
             }
             Err(error) => {
                 assert!(!good, "{name} {demand:?} {error:?}");
-                assert!(matches!(error, ConnectError::Handshake(_)));
+                assert!(matches!(error, ConnectError::Handshake { .. }));
             }
         }
     }
