@@ -19,14 +19,14 @@ mod render;
 mod value;
 
 pub use options::{
-    Auth, Authenticity, BlockList, Check, Config, ImapClient, Limits, Listener, Log, Metrics,
-    Peers, Queue, Route, Search, Storage, Tls,
+    Acme, Auth, Authenticity, BlockList, Certificate, Check, Config, ImapClient, Limits, Listener,
+    Log, Metrics, MtaSts, Peers, Queue, Route, Rspamd, Search, SentReports, Storage, Tls,
 };
 pub use parse::parse;
 pub use problem::{Problem, Problems};
 pub use render::{render_reference, render_sample};
 pub use value::{
-    Blobs, CheckedMail, Database, DmarcPolicy, DnsFailure, DnssecTrust, Endpoint, Level, LogFormat,
-    MediaRange, Network, PeerAction, Protocol, RouteTls, SaslMechanism, Scanner, Secret, Socket,
-    TlsMode, Unavailable, Word, parse_size,
+    AcmeChallenge, Blobs, CheckedMail, Database, DmarcPolicy, DnsFailure, DnssecTrust, Endpoint,
+    Level, LogFormat, MediaRange, Network, PeerAction, Protocol, RouteTls, SaslMechanism, Scanner,
+    Secret, Socket, StsMode, TlsMode, Unavailable, Word, parse_size,
 };

@@ -8,12 +8,13 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::options::{
-    Auth, Authenticity, BlockList, Check, Config, General, Imap, ImapClient, Limits, Listener, Log,
-    Metrics, Peers, Pop3, Queue, Route, Search, Section, Storage, Tls,
+    Acme, Auth, Authenticity, BlockList, Certificate, Check, Config, General, Imap, ImapClient,
+    Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3, Queue, Route, Rspamd, Search, Section,
+    SentReports, Storage, Tls,
 };
 use crate::problem::Problems;
 use crate::reader::{Source, TableReader};
-use crate::value::{Protocol, RouteTls, TlsMode};
+use crate::value::{AcmeChallenge, Protocol, RouteTls, TlsMode, Word, is_host_name};
 
 /// Reads a configuration. `file` is only named in problems, and its directory is where
 /// relative paths start.
@@ -44,16 +45,23 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
     let storage = section::<Storage>(source, root, |_, _| {});
     let search = section::<Search>(source, root, |_, _| {});
     let tls = section::<Tls>(source, root, check_tls);
+    let certificates = repeated::<Certificate>(source, root, |_, _| {});
     let listeners = read_listeners(source, root);
+    let mode = tls.as_ref().map(|tls| tls.mode);
+    let served = listeners.as_deref().unwrap_or_default();
+    let acme = section::<Acme>(source, root, |acme, reader| check_acme(acme, mode, served, reader));
+    let mta_sts = section::<MtaSts>(source, root, check_mta_sts);
     let imap_clients = repeated::<ImapClient>(source, root, |_, _| {});
     let limits = section::<Limits>(source, root, check_limits);
     let auth = section::<Auth>(source, root, check_auth);
     let queue = section::<Queue>(source, root, check_queue);
     let routes = repeated::<Route>(source, root, check_route);
     let authenticity = section::<Authenticity>(source, root, check_authenticity);
+    let sent_reports = section::<SentReports>(source, root, check_sent_reports);
     let peers = section::<Peers>(source, root, |_, _| {});
     let block_lists = repeated::<BlockList>(source, root, |_, _| {});
     let checks = repeated::<Check>(source, root, |_, _| {});
+    let rspamd = section::<Rspamd>(source, root, |_, _| {});
     let imap = section::<Imap>(source, root, |_, _| {});
     let pop3 = section::<Pop3>(source, root, |_, _| {});
     let log = section::<Log>(source, root, |_, _| {});
@@ -65,6 +73,9 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
         storage: storage?,
         search: search?,
         tls: tls?,
+        certificates: certificates?,
+        acme: acme?,
+        mta_sts: mta_sts?,
         listeners: listeners?,
         imap_clients: imap_clients?,
         limits: limits?,
@@ -72,9 +83,11 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
         queue: queue?,
         routes: routes?,
         authenticity: authenticity?,
+        sent_reports: sent_reports?,
         peers: peers?,
         block_lists: block_lists?,
         checks: checks?,
+        rspamd: rspamd?,
         imap: imap?,
         pop3: pop3?,
         log: log?,
@@ -92,6 +105,7 @@ fn top_keys() -> Vec<&'static str> {
     known.extend([Auth::NAME, Imap::NAME, Pop3::NAME, Log::NAME, Metrics::NAME]);
     known.extend([ImapClient::NAME, Queue::NAME, Route::NAME, Authenticity::NAME]);
     known.extend([Peers::NAME, BlockList::NAME, Check::NAME]);
+    known.extend([Certificate::NAME, Acme::NAME, MtaSts::NAME, Rspamd::NAME, SentReports::NAME]);
     known
 }
 
@@ -218,8 +232,88 @@ fn check_tls(tls: &Tls, reader: &TableReader<'_>) {
             (TlsMode::SelfSigned, Some(_)) => {
                 reader.refuse(key, "has no effect with mode = \"self-signed\"; leave it out");
             }
+            (TlsMode::Acme, Some(_)) => {
+                reader.refuse(key, "has no effect with mode = \"acme\"; leave it out");
+            }
             _ => {}
         }
+    }
+}
+
+/// LIMIT: bytes of all names of one certificate; those who issue take a hundred names at most.
+const ACME_NAMES_BYTES_MAX: usize = 2_000;
+
+fn check_acme(
+    acme: &Acme,
+    mode: Option<TlsMode>,
+    listeners: &[Listener],
+    reader: &TableReader<'_>,
+) {
+    if !acme.directory.as_str().starts_with("https://") {
+        reader.refuse("directory", "must begin with https://");
+    }
+    let (names, prefixes) = (&acme.names, &acme.domain_names);
+    for name in names {
+        let (wildcard, host) = match name.as_str().strip_prefix("*.") {
+            Some(host) => (true, host),
+            None => (false, name.as_str()),
+        };
+        if !is_host_name(host) {
+            reader.refuse("names", format!("\"{name}\" is no host name"));
+        }
+        if wildcard && acme.challenge != AcmeChallenge::Dns {
+            reader.refuse("names", format!("\"{name}\" can only be proved by dns-01"));
+        }
+    }
+    if let Some(prefix) = prefixes.iter().find(|prefix| !is_host_name(prefix.as_str())) {
+        reader.refuse("domain_names", format!("\"{prefix}\" is no part of a host name"));
+    }
+    let bytes = |words: &[Word]| words.iter().map(|word| word.as_str().len() + 1).sum::<usize>();
+    if bytes(names) > ACME_NAMES_BYTES_MAX {
+        reader.refuse("names", "are too many for one certificate");
+    }
+    // The domain's own name is up to 253 bytes for each.
+    if bytes(prefixes) + prefixes.len() * 253 > ACME_NAMES_BYTES_MAX {
+        reader.refuse("domain_names", "are too many for one certificate");
+    }
+    match (&acme.external_account, &acme.external_account_key_file) {
+        (Some(_), None) => {
+            reader.refuse("external_account_key_file", "is missing; external_account needs it");
+        }
+        (None, Some(_)) => {
+            reader.refuse("external_account", "is missing; external_account_key_file needs it");
+        }
+        _ => {}
+    }
+    if mode == Some(TlsMode::Acme) {
+        check_challenge(acme, listeners, reader);
+    }
+}
+
+fn check_challenge(acme: &Acme, listeners: &[Listener], reader: &TableReader<'_>) {
+    let serves = |protocol| listeners.iter().any(|listener| listener.protocol == protocol);
+    match acme.challenge {
+        AcmeChallenge::TlsAlpn if !serves(Protocol::Https) => {
+            reader.refuse("challenge", "tls-alpn-01 needs a listener of protocol https");
+        }
+        AcmeChallenge::Http if !serves(Protocol::Http) => {
+            reader.refuse("challenge", "http-01 needs a listener of protocol http");
+        }
+        AcmeChallenge::Dns if acme.hook.is_none() => {
+            reader.refuse("hook", "is missing; dns-01 needs it");
+        }
+        _ => {}
+    }
+}
+
+fn check_mta_sts(policy: &MtaSts, reader: &TableReader<'_>) {
+    // RFC 8461 §3.2: a year at most.
+    if policy.max_age.as_secs() > 31_557_600 {
+        reader.refuse("max_age", "must be at most a year");
+    }
+    let is_pattern = |name: &str| is_host_name(name.strip_prefix("*.").unwrap_or(name));
+    if let Some(name) = policy.mx.iter().find(|name| !is_pattern(name.as_str())) {
+        reader.refuse("mx", format!("\"{name}\" is no host name"));
     }
 }
 
@@ -276,11 +370,22 @@ fn check_authenticity(authenticity: &Authenticity, reader: &TableReader<'_>) {
     {
         reader.refuse("authserv_id", "must be a name such as that of a host");
     }
-    let is_address = |text: &str| {
-        text.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
-    };
     if authenticity.reports.as_ref().is_some_and(|reports| !is_address(reports.as_str())) {
         reader.refuse("reports", "must be an address");
+    }
+}
+
+fn is_address(text: &str) -> bool {
+    text.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
+}
+
+fn check_sent_reports(reports: &SentReports, reader: &TableReader<'_>) {
+    match &reports.address {
+        None if reports.tls => reader.refuse("address", "is missing; tls = true needs it"),
+        Some(address) if !is_address(address.as_str()) || !address.as_str().is_ascii() => {
+            reader.refuse("address", "must be an address");
+        }
+        _ => {}
     }
 }
 
@@ -388,7 +493,7 @@ mod tests {
             ),
             (
                 BASE.replace("self-signed", "acme"),
-                "p.toml:3:tls.mode: acme is not built into this version; use files or self-signed",
+                "p.toml:1:acme.challenge: tls-alpn-01 needs a listener of protocol https",
             ),
             (
                 BASE.replace("self-signed", "files"),

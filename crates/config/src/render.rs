@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use crate::options::{
-    Auth, Authenticity, BlockList, Check, General, Imap, ImapClient, Limits, Listener, Log,
-    Metrics, Peers, Pop3, Queue, Route, Row, Search, Section, Storage, Tls,
+    Acme, Auth, Authenticity, BlockList, Certificate, Check, General, Imap, ImapClient, Limits,
+    Listener, Log, Metrics, MtaSts, Peers, Pop3, Queue, Route, Row, Rspamd, Search, Section,
+    SentReports, Storage, Tls,
 };
 
 /// The reference of every option, in Markdown: `docs/config.md`.
@@ -14,6 +15,9 @@ pub fn render_reference() -> String {
     reference::<Storage>(&mut out);
     reference::<Search>(&mut out);
     reference::<Tls>(&mut out);
+    reference::<Certificate>(&mut out);
+    reference::<Acme>(&mut out);
+    reference::<MtaSts>(&mut out);
     reference::<Listener>(&mut out);
     reference::<ImapClient>(&mut out);
     reference::<Limits>(&mut out);
@@ -21,9 +25,11 @@ pub fn render_reference() -> String {
     reference::<Queue>(&mut out);
     reference::<Route>(&mut out);
     reference::<Authenticity>(&mut out);
+    reference::<SentReports>(&mut out);
     reference::<Peers>(&mut out);
     reference::<BlockList>(&mut out);
     reference::<Check>(&mut out);
+    reference::<Rspamd>(&mut out);
     reference::<Imap>(&mut out);
     reference::<Pop3>(&mut out);
     reference::<Log>(&mut out);
@@ -39,6 +45,9 @@ pub fn render_sample() -> String {
     sample::<Storage>(&mut out);
     sample::<Search>(&mut out);
     sample::<Tls>(&mut out);
+    sample_unset::<Certificate>(&mut out);
+    sample::<Acme>(&mut out);
+    sample::<MtaSts>(&mut out);
     sample::<Listener>(&mut out);
     out.push_str(SAMPLE_LISTENERS);
     sample_unset::<ImapClient>(&mut out);
@@ -47,9 +56,11 @@ pub fn render_sample() -> String {
     sample::<Queue>(&mut out);
     sample_unset::<Route>(&mut out);
     sample::<Authenticity>(&mut out);
+    sample::<SentReports>(&mut out);
     sample::<Peers>(&mut out);
     sample_unset::<BlockList>(&mut out);
     sample_unset::<Check>(&mut out);
+    sample::<Rspamd>(&mut out);
     sample::<Imap>(&mut out);
     sample::<Pop3>(&mut out);
     sample::<Log>(&mut out);

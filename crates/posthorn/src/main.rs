@@ -18,6 +18,7 @@ mod control;
 mod daemon;
 mod quickstart;
 mod seal_key;
+mod sts;
 
 use std::process::ExitCode;
 

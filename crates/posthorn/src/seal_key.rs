@@ -22,7 +22,11 @@ impl SealKey {
     }
 
     fn signing(&self) -> Option<RandomizedNonceKey> {
-        let key = Zeroizing::new(blake3::derive_key("posthorn 2026-11 signing keys", &*self.0));
+        self.derived("posthorn 2026-11 signing keys")
+    }
+
+    fn derived(&self, context: &str) -> Option<RandomizedNonceKey> {
+        let key = Zeroizing::new(blake3::derive_key(context, &*self.0));
         RandomizedNonceKey::new(&AES_256_GCM, &*key).ok()
     }
 
@@ -32,10 +36,7 @@ impl SealKey {
         public_key: &[u8],
         private_key: &[u8],
     ) -> Option<Vec<u8>> {
-        let mut sealed = private_key.to_vec();
-        let covered = Aad::from(public_key);
-        let nonce = self.signing()?.seal_in_place_append_tag(covered, &mut sealed).ok()?;
-        Some([nonce.as_ref().as_slice(), &sealed].concat())
+        seal(&self.signing()?, public_key, private_key)
     }
 
     /// Opens a private key; `None` where another key sealed it, or it belongs to another public
@@ -45,12 +46,33 @@ impl SealKey {
         public_key: &[u8],
         sealed: &[u8],
     ) -> Option<Zeroizing<Vec<u8>>> {
-        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>()?;
-        let mut sealed = Zeroizing::new(sealed.to_vec());
-        let nonce = Nonce::assume_unique_for_key(*nonce);
-        let covered = Aad::from(public_key);
-        let opened = self.signing()?.open_in_place(nonce, covered, &mut sealed).ok()?;
-        Some(Zeroizing::new(opened.to_vec()))
+        open(&self.signing()?, public_key, sealed)
+    }
+}
+
+fn seal(key: &RandomizedNonceKey, covered: &[u8], secret: &[u8]) -> Option<Vec<u8>> {
+    let mut sealed = secret.to_vec();
+    let nonce = key.seal_in_place_append_tag(Aad::from(covered), &mut sealed).ok()?;
+    Some([nonce.as_ref().as_slice(), &sealed].concat())
+}
+
+fn open(key: &RandomizedNonceKey, covered: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>()?;
+    let mut sealed = Zeroizing::new(sealed.to_vec());
+    let nonce = Nonce::assume_unique_for_key(*nonce);
+    let opened = key.open_in_place(nonce, Aad::from(covered), &mut sealed).ok()?;
+    Some(Zeroizing::new(opened.to_vec()))
+}
+
+/// Keys of certificates, and of the accounts they are ordered by.
+impl acme::Seal for SealKey {
+    fn seal(&self, purpose: &str, secret: &[u8]) -> Option<Vec<u8>> {
+        seal(&self.derived("posthorn 2026-11 certificates")?, purpose.as_bytes(), secret)
+    }
+
+    fn open(&self, purpose: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+        let key = self.derived("posthorn 2026-11 certificates")?;
+        open(&key, purpose.as_bytes(), sealed).map(|opened| opened.to_vec())
     }
 }
 

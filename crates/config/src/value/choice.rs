@@ -34,28 +34,48 @@ macro_rules! choice {
                 let typed = text(value, concat!("one of ", $type))?;
                 match Self::WORDS.iter().find(|(word, _)| *word == typed) {
                     Some((_, choice)) => Ok(*choice),
-                    None => Err(refusal(typed, $type)),
+                    None => Err(format!("\"{typed}\" is none of {}", $type)),
                 }
             }
         }
     };
 }
 
-/// What is said of a word that is none of the choices.
-fn refusal(typed: &str, choices: &str) -> String {
-    match typed {
-        "acme" => "acme is not built into this version; use files or self-signed".to_owned(),
-        _ => format!("\"{typed}\" is none of {choices}"),
+choice! {
+    /// Where the certificate comes from.
+    TlsMode: "`files`, `acme`, `self-signed`" {
+        /// From two PEM files, read again on reload.
+        Files = "files",
+        /// From those who issue certificates by ACME.
+        Acme = "acme",
+        /// Made at the first start and kept in the data directory; for trying out.
+        SelfSigned = "self-signed",
     }
 }
 
 choice! {
-    /// Where the certificate comes from.
-    TlsMode: "`files`, `self-signed`" {
-        /// From two PEM files, read again on reload.
-        Files = "files",
-        /// Made at the first start and kept in the data directory; for trying out.
-        SelfSigned = "self-signed",
+    /// How it is proved that a name is ours.
+    AcmeChallenge: "`tls-alpn-01`, `http-01`, `dns-01`" {
+        /// By a handshake at port 443.
+        TlsAlpn = "tls-alpn-01",
+        /// By a page at port 80.
+        Http = "http-01",
+        /// By a record in the DNS.
+        Dns = "dns-01",
+    }
+}
+
+choice! {
+    /// What is said of TLS with the servers of the domains here.
+    StsMode: "`off`, `none`, `testing`, `enforce`" {
+        /// Nothing.
+        Off = "off",
+        /// That nothing is said any more.
+        None = "none",
+        /// That others should report, and send all the same.
+        Testing = "testing",
+        /// That nothing may be sent without.
+        Enforce = "enforce",
     }
 }
 

@@ -14,12 +14,13 @@ use toml::de::DeValue;
 
 pub use address::Network;
 pub use choice::{
-    CheckedMail, DmarcPolicy, DnsFailure, DnssecTrust, Level, LogFormat, PeerAction, Protocol,
-    RouteTls, SaslMechanism, Scanner, TlsMode, Unavailable,
+    AcmeChallenge, CheckedMail, DmarcPolicy, DnsFailure, DnssecTrust, Level, LogFormat, PeerAction,
+    Protocol, RouteTls, SaslMechanism, Scanner, StsMode, TlsMode, Unavailable,
 };
 pub use endpoint::{Endpoint, Socket};
 pub use media::MediaRange;
 pub use place::{Blobs, Database, Secret};
+pub(crate) use scalar::is_host_name;
 pub use scalar::parse_size;
 pub use word::Word;
 

@@ -126,7 +126,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
 
 /// RFC 5321 §4.1.2 `Domain`: labels of letters, digits and hyphens; DNS allows 63 octets each
 /// and 255 in all.
-pub(super) fn is_host_name(name: &str) -> bool {
+pub(crate) fn is_host_name(name: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')

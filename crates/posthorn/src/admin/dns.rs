@@ -83,6 +83,12 @@ pub(crate) fn records(domain: &str, config: &Config, keys: &[DkimRow]) -> Vec<Re
         let name = format!("{domain}._report._dmarc.{elsewhere}.");
         records.push(Record { name, kind: "TXT", value: "\"v=DMARC1\"".to_owned() });
     }
+    if let Some(policy) = crate::sts::policy(config) {
+        // RFC 8461 §3.1.
+        let id = crate::sts::policy_id(&policy);
+        records.push(record("_mta-sts.", "TXT", format!("\"v=STSv1; id={id};\"")));
+        records.push(record("mta-sts.", "CNAME", format!("{host}.")));
+    }
     // RFC 6186 §3 names submission, imap, imaps, pop3 and pop3s; RFC 8314 §5.1 adds submissions.
     // Those with TLS from the first byte are preferred (RFC 8314 §3), and IMAP to POP3 (RFC 6186
     // §3.4), which is the priority below.
@@ -93,6 +99,11 @@ pub(crate) fn records(domain: &str, config: &Config, keys: &[DkimRow]) -> Vec<Re
         ("_pop3._tcp.", Protocol::Pop3, 30),
         ("_submissions._tcp.", Protocol::Submissions, 0),
         ("_submission._tcp.", Protocol::Submission, 10),
+        // RFC 5804 §1.8.
+        ("_sieve._tcp.", Protocol::ManageSieve, 0),
+        // RFC 6764 §3: with TLS alone; calendars are not for everybody to read on the way.
+        ("_caldavs._tcp.", Protocol::Https, 0),
+        ("_carddavs._tcp.", Protocol::Https, 0),
     ] {
         if let Some(port) = port(config, protocol) {
             records.push(record(service, "SRV", format!("{priority} 1 {port} {host}.")));
@@ -129,6 +140,27 @@ mod tests {
                 "example.test. IN TXT \"v=spf1 mx -all\"",
                 "_imaps._tcp.example.test. IN SRV 0 1 993 mail.example.test.",
                 "_pop3s._tcp.example.test. IN SRV 20 1 995 mail.example.test.",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_served_over_https_is_published() {
+        let text = "hostname = \"mail.example.test\"\n[tls]\nmode = \"self-signed\"\n\
+                    [[listener]]\nprotocol = \"https\"\nbind = \"[::]:443\"\n\
+                    [[listener]]\nprotocol = \"managesieve\"\nbind = \"[::]:4190\"\n";
+        let config = config::parse(text, Path::new("p.toml")).unwrap();
+        let lines: Vec<_> =
+            records("example.test", &config, &[]).iter().map(ToString::to_string).collect();
+        let id = crate::sts::policy_id(&crate::sts::policy(&config).unwrap());
+        assert_eq!(
+            lines[1..],
+            [
+                format!("_mta-sts.example.test. IN TXT \"v=STSv1; id={id};\""),
+                "mta-sts.example.test. IN CNAME mail.example.test.".to_owned(),
+                "_sieve._tcp.example.test. IN SRV 0 1 4190 mail.example.test.".to_owned(),
+                "_caldavs._tcp.example.test. IN SRV 0 1 443 mail.example.test.".to_owned(),
+                "_carddavs._tcp.example.test. IN SRV 0 1 443 mail.example.test.".to_owned(),
             ]
         );
     }

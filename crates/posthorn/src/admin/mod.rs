@@ -7,6 +7,7 @@
 
 mod access_key;
 mod account;
+mod certificate;
 mod check_store;
 mod dkim;
 pub(crate) mod dns;
@@ -33,11 +34,11 @@ use crate::seal_key::SealKey;
 pub(crate) use list::{ListRow, ListVerb, Posting};
 pub(crate) use password::Password;
 pub(crate) use request::{
-    AccessKeyKind, AccessKeyRow, AccountRow, DkimAlgorithm, DkimRow, DomainAliasRow, DomainRow,
-    Finding, Limit, LimitsChange, LimitsRow, MailboxRow, NewAccessKey, NewAccount, QueueChange,
-    QueueFilter, QueueRecipientRow, QueueRow, QueueTotals, QueueTraceRow, RedirectRow,
-    RedirectVerb, ReportRow, Request, ResponderChange, ResponderRow, ResponderVerb, Response, Role,
-    ScriptRow, SecretRow, ShareRow, SieveVerb,
+    AccessKeyKind, AccessKeyRow, AccountRow, CertificateRow, DkimAlgorithm, DkimRow,
+    DomainAliasRow, DomainRow, Finding, Limit, LimitsChange, LimitsRow, MailboxRow, NewAccessKey,
+    NewAccount, QueueChange, QueueFilter, QueueRecipientRow, QueueRow, QueueTotals, QueueTraceRow,
+    RedirectRow, RedirectVerb, ReportRow, Request, ResponderChange, ResponderRow, ResponderVerb,
+    Response, Role, ScriptRow, SecretRow, ShareRow, SieveVerb,
 };
 pub(crate) use team::{TeamRow, TeamVerb};
 
@@ -85,6 +86,8 @@ impl Admin {
             Request::DkimRetire { domain, selector } => self.retire_dkim(&domain, selector).await,
             Request::DkimRemove { domain, selector } => self.remove_dkim(&domain, selector).await,
             Request::ReportList { domain, days } => self.list_reports(domain, days).await,
+            Request::CertificateList => self.list_certificates().await,
+            Request::CertificateRenew { name } => self.renew_certificates(name).await,
             Request::AccountAdd(account) => self.add_account(account).await,
             Request::AccountList { domain } => self.list_accounts(domain.as_deref()).await,
             Request::AccountShow { address } => self.show_account(&address).await,

@@ -25,6 +25,8 @@ pub(crate) enum Request {
     DkimRetire { domain: String, selector: String },
     DkimRemove { domain: String, selector: String },
     ReportList { domain: Option<String>, days: u32 },
+    CertificateList,
+    CertificateRenew { name: Option<String> },
     AccountAdd(NewAccount),
     AccountList { domain: Option<String> },
     AccountShow { address: String },
@@ -72,6 +74,8 @@ pub(crate) enum Response {
     DomainAliases(Vec<DomainAliasRow>),
     DkimKeys(Vec<DkimRow>),
     Reports(Vec<ReportRow>),
+    Certificates(Vec<CertificateRow>),
+    CertificatesDue(u64),
     Accounts(Vec<AccountRow>),
     Limits(LimitsRow),
     Account(AccountRow),
@@ -310,6 +314,20 @@ pub(crate) struct DkimRow {
     pub(crate) name: String,
     /// What stands there.
     pub(crate) record: String,
+}
+
+/// A certificate by ACME, or one that is wanted, in a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CertificateRow {
+    pub(crate) names: Vec<String>,
+    /// Until when it is valid; empty where there is none yet.
+    pub(crate) ends: String,
+    /// When it is ordered next.
+    pub(crate) due: String,
+    /// Attempts since the last that succeeded.
+    pub(crate) failures: u32,
+    /// What the last one failed for.
+    pub(crate) problem: String,
 }
 
 /// What somebody reports of mail of a domain, in a listing.

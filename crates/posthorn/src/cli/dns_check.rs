@@ -127,6 +127,9 @@ mod tests {
             ("SRV", "0 1 993 mail.x.", &["0 1 993 mail.x."], State::Published),
             ("SRV", "0 1 993 mail.x.", &["0 1 143 mail.x."], State::Different),
             ("SRV", "0 1 993 mail.x.", &[], State::Missing),
+            ("CNAME", "mail.x.", &["MAIL.x."], State::Published),
+            ("TXT", "\"v=STSv1; id=1;\"", &["v=STSv1; id=1"], State::Published),
+            ("TXT", "\"v=STSv1; id=1;\"", &["v=STSv1; id=2;"], State::Different),
         ] {
             assert_eq!(state(kind, value, found), expected, "{value} {found:?}");
         }

@@ -4,6 +4,7 @@ mod access_key;
 mod account;
 mod alias;
 mod bench;
+mod certificate;
 mod check_config;
 mod check_store;
 mod dkim;
@@ -64,6 +65,9 @@ enum Command {
     /// Domains, domain aliases and their DNS records.
     #[command(subcommand)]
     Domain(domain::Command),
+    /// Certificates by ACME.
+    #[command(subcommand)]
+    Certificate(certificate::Command),
     /// Accounts and their passwords.
     #[command(subcommand)]
     Account(account::Command),
@@ -130,6 +134,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Quickstart(arguments) => quickstart::run(arguments, &mut output),
         Command::CheckConfig => check_config::run(&arguments.config, &mut output),
         Command::Domain(command) => domain::run(&arguments.config, command, &mut output),
+        Command::Certificate(command) => certificate::run(&arguments.config, command, &mut output),
         Command::Account(command) => account::run(&arguments.config, command, &mut output),
         Command::Alias(command) => alias::run(&arguments.config, command, &mut output),
         Command::AppPassword(command) => {

@@ -18,6 +18,7 @@ use net::{Connection, IpNetwork, Refusal, Service, Shutdown};
 
 use super::health::Health;
 use super::metrics::Metrics;
+use super::well_known::WellKnown;
 
 /// LIMIT: room for a head of a request, or for a piece of a body; per connection.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
@@ -51,6 +52,8 @@ pub(super) struct Http {
     pub(super) metrics: MetricsAccess,
     /// Absent where the listener is for metrics alone.
     pub(super) dav: Option<DavService>,
+    /// Absent likewise.
+    pub(super) well_known: Option<WellKnown>,
     /// How long the head of a request may take to arrive.
     pub(super) timeout: Duration,
 }
@@ -132,6 +135,11 @@ impl Http {
         {
             return dav.answer(request, peer).await;
         }
+        if let Some(well_known) = &self.well_known
+            && let Some(text) = well_known.find(&request).await
+        {
+            return page(text);
+        }
         let path = request.uri().path();
         if !matches!(path, "/healthz" | "/readyz" | "/metrics") {
             return text(StatusCode::NOT_FOUND, "not found");
@@ -170,6 +178,14 @@ impl Http {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(openmetrics));
         response
     }
+}
+
+/// A text as it is.
+fn page(text: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(text));
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, plain);
+    response
 }
 
 fn text(status: StatusCode, text: &str) -> Response<Full<Bytes>> {

@@ -22,6 +22,7 @@ use super::metrics::Metrics;
 use super::open::count;
 use super::reloadable::Reloadable;
 use super::services::Shared;
+use super::well_known::WellKnown;
 use crate::cli::Failure;
 
 /// Every listener that was started.
@@ -71,7 +72,7 @@ impl Listeners {
         });
         let mut listeners = Self { pages, shared, running: Vec::new() };
         if let Some(listener) = own_metrics {
-            let service = listeners.http(MetricsAccess::All, None, &config.limits);
+            let service = listeners.http(MetricsAccess::All, None, config);
             listener.serve(Arc::new(service), shutdown);
         }
         for bound in bound {
@@ -94,7 +95,7 @@ impl Listeners {
             Speaks::Http => {
                 let access = metrics_access(config)?;
                 let dav = Some(self.shared.dav(config, &configured));
-                let http = self.http(access, dav, &config.limits);
+                let http = self.http(access, dav, config);
                 let service = Arc::new(Reloadable::new(http));
                 listener.serve(service.clone(), shutdown);
                 Running::Http(service, configured)
@@ -138,7 +139,7 @@ impl Listeners {
             match running {
                 Running::Http(service, listener) => {
                     let dav = Some(self.shared.dav(config, listener));
-                    service.replace(self.http(metrics_access(config)?, dav, &config.limits));
+                    service.replace(self.http(metrics_access(config)?, dav, config));
                 }
                 Running::Imap(service, listener) => {
                     service.replace(self.shared.imap(config, listener));
@@ -157,8 +158,11 @@ impl Listeners {
         Ok(())
     }
 
-    fn http(&self, metrics: MetricsAccess, dav: Option<DavService>, limits: &Limits) -> Http {
-        Http { pages: self.pages.clone(), metrics, dav, timeout: limits.http_timeout }
+    fn http(&self, metrics: MetricsAccess, dav: Option<DavService>, config: &Config) -> Http {
+        let store = self.shared.store.clone();
+        let well_known = dav.is_some().then(|| WellKnown::new(store, config));
+        let timeout = config.limits.http_timeout;
+        Http { pages: self.pages.clone(), metrics, dav, well_known, timeout }
     }
 }
 

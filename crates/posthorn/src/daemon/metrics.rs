@@ -15,8 +15,10 @@ use prometheus_client::registry::{Registry, Unit};
 use queue::CountersSnapshot;
 use storage::{BATCH_SIZES, COMMIT_MICROS, StatisticsSnapshot, Store};
 
+use super::certificates::CertificateMetrics;
 use super::checks::CheckMetrics;
 use super::services::{Counts, Shared};
+use super::teaching::TeachingMetrics;
 
 /// Everything that is measured.
 pub(super) struct Metrics {
@@ -32,6 +34,9 @@ impl Metrics {
         registry.register_collector(Box::new(Inside { store, authenticator }));
         registry.register_collector(Box::new(Protocols { counts: shared.counts.clone() }));
         registry.register_collector(Box::new(CheckMetrics { checks: shared.checks.clone() }));
+        let counts = shared.certificates.clone();
+        registry.register_collector(Box::new(CertificateMetrics { counts }));
+        registry.register_collector(Box::new(TeachingMetrics { counts: shared.taught.clone() }));
         if let Some(queue) = shared.queue.clone() {
             let counters = Box::new(move || queue.counters());
             registry.register_collector(Box::new(Sending { counters }));
@@ -363,6 +368,8 @@ mod tests {
             queue: None,
             counts,
             checks,
+            taught: Arc::default(),
+            certificates: Arc::default(),
         };
         let listeners = vec![("imap".to_owned(), Arc::default())];
         let mut metrics = Metrics::new(listeners, &shared);

@@ -4,6 +4,7 @@
 //! listener (all or none), then serve, then say `ready`. End, on SIGTERM or SIGINT: stop accepting, let
 //! sessions say goodbye for `limits.shutdown_timeout`, cut off the rest, close the store.
 
+mod certificates;
 mod checks;
 mod delivering;
 mod dns;
@@ -24,7 +25,9 @@ mod sending;
 mod services;
 mod signing;
 mod system;
+mod teaching;
 mod tls;
+mod well_known;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -109,15 +112,25 @@ async fn serve(
         if !config.auth.scram {
             forget_scram(&admin).await?;
         }
-        let keys = if listeners::want_tls(&config) { Some(tls::load(&config)?) } else { None };
+        let keys = match listeners::want_tls(&config) {
+            true => Some(tls::load(&config, &admin.store)?),
+            false => None,
+        };
         let dns = dns::open(&config)?;
+        let certificates =
+            certificates::start(&config, &admin, keys.as_ref(), dns.clone(), &shutdown).await?;
         let signatory = services::signatory(&config, &admin);
         let sorter = delivering::start(&config, &admin);
         let sending =
             sending::start(&config, &admin.store, dns.clone(), (&signatory, &sorter), &shutdown)?;
         let reports = reports::start(admin.store.clone(), &shutdown);
-        let shared = Shared::new(&config, &admin, dns, (signatory, sorter, reports), sending);
+        let taught = teaching::start(&config, admin.store.clone(), &shutdown)?;
+        let mut shared = Shared::new(&config, &admin, dns, (signatory, sorter, reports), sending);
+        (shared.taught, shared.certificates) = (taught, certificates);
         let listeners = Listeners::start(&config, shared, keys.clone(), &shutdown)?;
+        if let Some(keys) = &keys {
+            tls::watch(keys.clone(), &shutdown);
+        }
         maintenance::start(admin.store.clone(), &shutdown);
         indexing::start(admin.store.clone(), &shutdown)?;
         control::serve(&config.data_dir, admin, &shutdown)

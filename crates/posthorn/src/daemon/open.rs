@@ -120,6 +120,7 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
     settings.index_attachments = attachments.map(|kind| kind.as_str().to_owned()).collect();
     settings.index_memory_bytes = bytes(config.search.memory);
     settings.index_cache_bytes = bytes(config.search.cache);
+    settings.lessons = config.rspamd.controller.is_some();
     settings.readers = count(config.storage.readers);
     settings.queue_bytes_max = config.storage.write_queue;
     settings.content_cache_bytes = config.storage.content_cache;

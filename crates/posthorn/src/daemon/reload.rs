@@ -47,6 +47,7 @@ impl Reload {
         // What needs a restart keeps its old value, so that the next reload says so again.
         let running = Config {
             limits: new.limits,
+            mta_sts: new.mta_sts,
             authenticity: new.authenticity,
             imap: new.imap,
             pop3: new.pop3,
@@ -84,6 +85,8 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("data_dir", old.data_dir != new.data_dir),
         ("storage", old.storage != new.storage),
         ("tls", old.tls != new.tls),
+        ("certificate", old.certificates != new.certificates),
+        ("acme", old.acme != new.acme),
         ("listener", old.listeners != new.listeners),
         ("limits.connections", limits.0.connections != limits.1.connections),
         (
@@ -107,6 +110,8 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("peers", old.peers != new.peers),
         ("blocklist", old.block_lists != new.block_lists),
         ("check", old.checks != new.checks),
+        ("sent_reports", old.sent_reports != new.sent_reports),
+        ("rspamd", old.rspamd != new.rspamd),
         ("auth", old.auth != new.auth),
         ("queue.enabled", queue.0.enabled != queue.1.enabled),
         ("queue.memory", queue.0.memory != queue.1.memory),

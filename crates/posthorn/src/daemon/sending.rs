@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use config::{Config, RouteTls};
+use config::{Config, RouteTls, Word};
 use mailauth::Signatory;
 use net::{DnsTrust, Shutdown, SystemDns, TlsClient};
-use queue::{Queue, Reach, Relay, RelayTls, Route, Settings};
+use queue::{Queue, Reach, Relay, RelayTls, Route, Settings, TlsReporter};
 use smtp::client::Credentials;
 use storage::{Sorter, Store};
 
@@ -40,7 +40,12 @@ pub(super) fn start(
         None => Arc::new(SystemDns::new(&[NOBODY], DnsTrust::Nobody).map_err(failure)?),
     };
     let tls = TlsClient::new(config.queue.trusted_ca.as_deref()).map_err(failure)?;
-    let settings = Settings { reach, signatory: Some(signatory.clone()), ..settings(config)? };
+    let settings = Settings {
+        reach,
+        signatory: Some(signatory.clone()),
+        tls_reports: tls_reporter(config),
+        ..settings(config)?
+    };
     let sorter = Some(sorter.clone());
     Ok(Some(Queue::start_sorting(sorter, store.clone(), settings, dns, tls, shutdown)))
 }
@@ -76,6 +81,17 @@ pub(super) fn settings(config: &Config) -> Result<Settings, Failure> {
         }
     }
     Ok(settings)
+}
+
+/// Who tells others of TLS, if somebody does.
+fn tls_reporter(config: &Config) -> Option<TlsReporter> {
+    let address = config.sent_reports.address.as_ref().filter(|_| config.sent_reports.tls)?;
+    let domain = address.as_str().rsplit_once('@').map_or("", |(_, domain)| domain);
+    let organization = config.sent_reports.organization.as_ref();
+    Some(TlsReporter {
+        organization: organization.map_or(domain, Word::as_str).to_owned(),
+        address: address.to_string(),
+    })
 }
 
 fn relay(route: &config::Route) -> Result<Relay, Failure> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use acme::KeeperCounts;
 use auth::Authenticator;
 use config::{Config, DmarcPolicy, DnsFailure, ImapClient, Limits, Listener, Protocol, Word};
 use dav::DavService;
@@ -21,6 +22,7 @@ use super::checks::Checks;
 use super::open::count;
 use super::peers;
 use super::signing::DomainSignatory;
+use super::teaching::TeachingCounts;
 use crate::admin::Admin;
 
 /// What all services of a daemon share.
@@ -42,6 +44,8 @@ pub(super) struct Shared {
     pub(super) queue: Option<Queue>,
     pub(super) counts: Arc<Counts>,
     pub(super) checks: Checks,
+    pub(super) taught: Arc<TeachingCounts>,
+    pub(super) certificates: Arc<KeeperCounts>,
 }
 
 /// Who signs mail, who sorts it, and who reads reports.
@@ -110,6 +114,8 @@ impl Shared {
             queue,
             counts: Arc::new(Counts::new()),
             checks: Checks::new(config),
+            taught: Arc::default(),
+            certificates: Arc::default(),
         }
     }
 

@@ -1,12 +1,15 @@
-//! The certificate of the configuration, made ready.
+//! The certificates of the configuration, made ready.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use acme::TlsProofs;
 use config::{Config, TlsMode};
-use net::TlsKeys;
+use net::{PemFiles, Shutdown, TlsKeys};
+use storage::Store;
 
 use crate::cli::Failure;
 
@@ -19,12 +22,57 @@ pub(crate) fn files(config: &Config) -> Result<(PathBuf, PathBuf), Failure> {
     }
 }
 
-/// Loads the certificate, making it first if it is to be self-signed.
-pub(super) fn load(config: &Config) -> Result<Arc<TlsKeys>, Failure> {
+/// How often it is looked whether the files have changed.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Loads the certificates, making the own one first if it is to be self-signed.
+pub(super) fn load(config: &Config, store: &Store) -> Result<Arc<TlsKeys>, Failure> {
     let (certificate, key) = files(config)?;
-    TlsKeys::load_asking(&certificate, &key, config.tls.client_ca.as_deref())
-        .map(Arc::new)
-        .map_err(|error| Failure::new(error.to_string()))
+    let further = config
+        .certificates
+        .iter()
+        .map(|one| PemFiles { certificate: one.certificate.clone(), key: one.key.clone() });
+    let own = PemFiles { certificate, key };
+    let failure = |error: net::SetupError| Failure::new(error.to_string());
+    let keys = TlsKeys::load_several(own, further.collect(), config.tls.client_ca.as_deref())
+        .map_err(failure)?;
+    Ok(Arc::new(match config.tls.mode {
+        TlsMode::Acme => {
+            let proofs = Arc::new(TlsProofs { store: store.clone() });
+            keys.named(&config.hostname).map_err(failure)?.proving(proofs)
+        }
+        TlsMode::Files | TlsMode::SelfSigned => keys,
+    }))
+}
+
+/// Takes up files that change, such as those of a certificate that another program renews.
+pub(super) fn watch(keys: Arc<TlsKeys>, shutdown: &Shutdown) {
+    let ending = shutdown.clone();
+    shutdown.spawn(async move {
+        let mut seen = keys.stamp();
+        loop {
+            tokio::select! {
+                biased;
+                () = ending.requested() => return,
+                () = tokio::time::sleep(LOOK) => {}
+            }
+            let looking = keys.clone();
+            let Ok(stamp) = tokio::task::spawn_blocking(move || looking.stamp()).await else {
+                continue;
+            };
+            if stamp == seen {
+                continue;
+            }
+            // Also where it fails: a certificate whose key comes a moment later is another change.
+            seen = stamp;
+            let reloading = keys.clone();
+            match tokio::task::spawn_blocking(move || reloading.reload()).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "the old certificates stay in use"),
+                Err(error) => tracing::error!(%error, "certificates cannot be reloaded"),
+            }
+        }
+    });
 }
 
 fn self_signed(config: &Config) -> Result<(PathBuf, PathBuf), Failure> {
