@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::render::{self, Code, Status};
 use crate::types::Tag;
 
-/// How long the client hears nothing. RFC 9585 §4: seconds apart, and well before it gives up.
+/// How long the client hears nothing. RFC 9585 §4: every 10 to 15 seconds is recommended.
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// How far a command is. Clones share it.
@@ -37,8 +37,10 @@ impl Progress {
 
     fn counts(&self) -> Option<(u32, u32)> {
         let [done, goal] = &*self.counts;
-        let goal = goal.load(Ordering::Relaxed);
-        (goal > 0).then(|| (done.load(Ordering::Relaxed), goal))
+        let (done, goal) = (done.load(Ordering::Relaxed), goal.load(Ordering::Relaxed));
+        // RFC 9585 §4: the goal is greater than the progress. Where all was looked at and the command
+        // still works, nobody can say how long.
+        (done < goal).then_some((done, goal))
     }
 }
 
@@ -91,6 +93,8 @@ mod tests {
             // It never goes back.
             progress.left(900);
             sleep(Duration::from_secs(10)).await;
+            progress.left(0);
+            sleep(Duration::from_secs(10)).await;
             7
         };
         assert_eq!(while_telling(&mut connection, &tag, &progress, work).await.unwrap(), 7);
@@ -103,7 +107,8 @@ mod tests {
             told,
             "* OK [INPROGRESS (\"A1\" NIL NIL)] Still at it\r\n\
              * OK [INPROGRESS (\"A1\" 175 1000)] Still at it\r\n\
-             * OK [INPROGRESS (\"A1\" 175 1000)] Still at it\r\n"
+             * OK [INPROGRESS (\"A1\" 175 1000)] Still at it\r\n\
+             * OK [INPROGRESS (\"A1\" NIL NIL)] Still at it\r\n"
         );
     }
 }

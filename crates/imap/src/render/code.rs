@@ -259,8 +259,8 @@ fn word(code: &Code<'_>) -> Option<&'static str> {
     })
 }
 
-/// `"INPROGRESS" SP "(" inprogress-tag SP inprogress-state ")"` (RFC 9585 §5). A tag with `]`
-/// would end the code for many a client.
+/// `"INPROGRESS" SP "(" inprogress-tag SP inprogress-state ")"` (RFC 9585 §5). RFC 9585 §4: a
+/// tag with `]` is NIL, for it would end the code for many a client.
 fn in_progress(out: &mut Vec<u8>, tag: &Tag, counts: Option<(u32, u32)>) {
     out.extend_from_slice(b"INPROGRESS (");
     match tag.as_bytes().contains(&b']') {
