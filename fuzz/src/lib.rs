@@ -449,14 +449,24 @@ pub fn pop3_message(input: &[u8]) {
     if !expected.is_empty() && !expected.ends_with(b"\r\n") {
         expected.extend_from_slice(b"\r\n");
     }
-    let received = receive_pop3(&whole.pieces().collect::<Vec<_>>().concat());
+    let received = receive_pop3(&sent_pop3(whole.clone()));
     assert_eq!(received, expected, "{}", received.escape_ascii());
     assert_eq!(whole.octets(), expected.len() as u64);
     let top = MessageText::top(header.to_vec(), body.to_vec(), u32::from(*lines));
-    let received = receive_pop3(&top.pieces().collect::<Vec<_>>().concat());
+    let received = receive_pop3(&sent_pop3(top));
     let count = |text: &[u8]| text.iter().filter(|&&byte| byte == b'\n').count();
     // The empty line, and the line end that a piece of a line gets.
     assert!(count(&received) <= count(header) + usize::from(*lines) + 2);
+}
+
+/// What a server sends of a message behind the first line of its response.
+fn sent_pop3(message: MessageText) -> Vec<u8> {
+    let (mut outgoing, mut wire) = (message.into_outgoing(), Vec::new());
+    while let Some(part) = outgoing.take_part() {
+        outgoing.pieces(&part).for_each(|piece| wire.extend_from_slice(piece));
+    }
+    wire.extend_from_slice(outgoing.end());
+    wire
 }
 
 /// The message in a multi-line response (RFC 1939 §3), by a client that takes LF for a line end.

@@ -24,7 +24,16 @@ pub struct MemoryBudget {
 /// Memory of one message, given back when dropped.
 #[derive(Debug)]
 pub struct DrawnMemory {
-    _units: Option<OwnedSemaphorePermit>,
+    units: Option<OwnedSemaphorePermit>,
+}
+
+impl DrawnMemory {
+    /// Gives back what is not needed for so many bytes, which are left of the message.
+    pub fn keep(&mut self, bytes: u64) {
+        let Some(units) = &mut self.units else { return };
+        let needed = usize::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(usize::MAX);
+        drop(units.split(units.num_permits().saturating_sub(needed)));
+    }
 }
 
 impl MemoryBudget {
@@ -43,11 +52,11 @@ impl MemoryBudget {
     /// The units that are missing.
     pub fn try_draw(&self, bytes: u64) -> Result<DrawnMemory, u32> {
         if bytes <= FREE_BYTES {
-            return Ok(DrawnMemory { _units: None });
+            return Ok(DrawnMemory { units: None });
         }
         let units = u32::try_from(bytes / UNIT_BYTES).unwrap_or(u32::MAX).min(self.units_max);
         match self.units.clone().try_acquire_many_owned(units) {
-            Ok(permit) => Ok(DrawnMemory { _units: Some(permit) }),
+            Ok(permit) => Ok(DrawnMemory { units: Some(permit) }),
             Err(_) => Err(units),
         }
     }
@@ -55,7 +64,7 @@ impl MemoryBudget {
     /// Waits for memory; `None` where there is none for long.
     pub async fn wait(&self, units: u32) -> Option<DrawnMemory> {
         let permit = timeout(WAIT, self.units.clone().acquire_many_owned(units)).await;
-        Some(DrawnMemory { _units: Some(permit.ok()?.ok()?) })
+        Some(DrawnMemory { units: Some(permit.ok()?.ok()?) })
     }
 }
 
@@ -68,10 +77,17 @@ mod tests {
         let memory = MemoryBudget::new(200 * 1024);
         let small: Vec<_> = (0..10).map(|_| memory.try_draw(FREE_BYTES)).collect();
         assert!(small.iter().all(Result::is_ok));
-        let large = memory.try_draw(150 * 1024).ok().unwrap();
+        let mut large = memory.try_draw(150 * 1024).ok().unwrap();
         let units = memory.try_draw(100 * 1024).err().unwrap();
         assert_eq!(units, 100);
         assert!(memory.wait(units).await.is_none());
+        large.keep(120 * 1024);
+        assert!(memory.try_draw(100 * 1024).is_err());
+        large.keep(90 * 1024);
+        assert!(memory.try_draw(100 * 1024).is_ok());
+        // More than was drawn is no more than that.
+        large.keep(500 * 1024);
+        assert!(memory.try_draw(120 * 1024).is_err());
         drop(large);
         let all = memory.try_draw(50 * 1024 * 1024).ok().unwrap();
         let (waited, ()) = tokio::join!(memory.wait(units), async { drop(all) });

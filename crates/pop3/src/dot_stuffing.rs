@@ -33,7 +33,10 @@ impl MessageText {
             Some(last) => memchr_iter(b'\n', &message.body).nth(last as usize).map(|at| at + 1),
             None => Some(0),
         };
-        message.body.truncate(end.unwrap_or(message.body.len()));
+        if let Some(end) = end {
+            message.body.truncate(end);
+            message.body.shrink_to_fit();
+        }
         message.replace_nul();
         message
     }
@@ -78,48 +81,96 @@ impl MessageText {
         }
     }
 
-    /// Everything that follows the first line of the response. To be written piece by piece;
-    /// the last ends the response.
-    pub fn pieces(&self) -> Pieces<'_> {
+    /// Everything that follows the first line of the response, to be sent part by part.
+    pub fn into_outgoing(mut self) -> Outgoing {
+        let end: &'static [u8] = if self.is_empty() { b".\r\n" } else { b"\r\n.\r\n" };
         let (header, body) = self.without_end();
-        Pieces {
-            parts: [header, body],
+        let (header, body) = (header.len(), body.len());
+        self.header.truncate(header);
+        self.body.truncate(body);
+        Outgoing {
+            parts: parts_of(self.header, self.body),
             at_line_start: true,
             finder: Finder::new(b"\n."),
-            end: Some(if self.is_empty() { b".\r\n" } else { b"\r\n.\r\n" }),
+            end,
         }
     }
 }
 
-/// See [`MessageText::pieces`].
-#[derive(Debug)]
-pub struct Pieces<'m> {
-    /// What is left of header and body.
-    parts: [&'m [u8]; 2],
-    at_line_start: bool,
-    finder: Finder<'static>,
-    end: Option<&'static [u8]>,
+/// LIMIT: what is given back at once when it was sent.
+const PART_BYTES: usize = 1024 * 1024;
+
+/// The parts of a message, the first one last. A long body is cut from its end, so that never much
+/// more than it is in memory.
+fn parts_of(header: Vec<u8>, mut body: Vec<u8>) -> Vec<Vec<u8>> {
+    let mut parts = Vec::with_capacity(2 + body.len() / PART_BYTES);
+    while body.len() > PART_BYTES {
+        parts.push(body.split_off((body.len() - 1) / PART_BYTES * PART_BYTES));
+        body.shrink_to_fit();
+    }
+    parts.push(body);
+    parts.push(header);
+    parts
 }
 
-impl<'m> Iterator for Pieces<'m> {
-    type Item = &'m [u8];
+/// A message on its way. Each part is taken, its pieces are written, and it is dropped; the end
+/// comes last.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// What is left, the next one last.
+    parts: Vec<Vec<u8>>,
+    at_line_start: bool,
+    finder: Finder<'static>,
+    end: &'static [u8],
+}
 
-    fn next(&mut self) -> Option<&'m [u8]> {
-        let Some(part) = self.parts.iter_mut().find(|part| !part.is_empty()) else {
-            // QUIRK(Thunderbird, all): loses the end of a message where the period and its CRLF
-            // come apart. They are one piece, with the line end before them.
-            return self.end.take();
-        };
-        if std::mem::take(&mut self.at_line_start) && part.first() == Some(&b'.') {
+impl Outgoing {
+    /// The next part.
+    pub fn take_part(&mut self) -> Option<Vec<u8>> {
+        self.parts.pop()
+    }
+
+    /// How many bytes the parts have that were not taken yet.
+    pub fn bytes_left(&self) -> u64 {
+        self.parts.iter().map(|part| part.len() as u64).sum()
+    }
+
+    /// The pieces of a part as they are sent, to be written one by one.
+    pub fn pieces<'p>(&'p mut self, part: &'p [u8]) -> Pieces<'p> {
+        Pieces { outgoing: self, part }
+    }
+
+    /// What ends the response.
+    ///
+    /// QUIRK(Thunderbird, all): loses the end of a message where the period and its CRLF come
+    /// apart. They are one piece, with the line end before them.
+    pub fn end(&self) -> &'static [u8] {
+        self.end
+    }
+}
+
+/// See [`Outgoing::pieces`].
+#[derive(Debug)]
+pub struct Pieces<'p> {
+    outgoing: &'p mut Outgoing,
+    part: &'p [u8],
+}
+
+impl<'p> Iterator for Pieces<'p> {
+    type Item = &'p [u8];
+
+    fn next(&mut self) -> Option<&'p [u8]> {
+        let first = *self.part.first()?;
+        if std::mem::take(&mut self.outgoing.at_line_start) && first == b'.' {
             return Some(b".");
         }
         // A line begins after a bare LF too: where a program takes it for a line end, a lone
         // period after it would end the response, and the sender of the message could go on
         // with replies of its own making.
-        let end = self.finder.find(part).map_or(part.len(), |at| at + 1);
-        let (piece, rest) = part.split_at(end);
-        *part = rest;
-        self.at_line_start = piece.ends_with(b"\n");
+        let end = self.outgoing.finder.find(self.part).map_or(self.part.len(), |at| at + 1);
+        let (piece, rest) = self.part.split_at(end);
+        self.part = rest;
+        self.outgoing.at_line_start = piece.ends_with(b"\n");
         Some(piece)
     }
 }
@@ -135,9 +186,17 @@ fn ends_with_empty_line(header: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn wire(message: &MessageText) -> String {
-        let bytes: Vec<u8> = message.pieces().collect::<Vec<_>>().concat();
-        bytes.escape_ascii().to_string().replace("\\r\\n", "|")
+    fn sent(message: MessageText) -> Vec<u8> {
+        let (mut outgoing, mut bytes) = (message.into_outgoing(), Vec::new());
+        while let Some(part) = outgoing.take_part() {
+            outgoing.pieces(&part).for_each(|piece| bytes.extend_from_slice(piece));
+        }
+        bytes.extend_from_slice(outgoing.end());
+        bytes
+    }
+
+    fn wire(message: MessageText) -> String {
+        sent(message).escape_ascii().to_string().replace("\\r\\n", "|")
     }
 
     #[test]
@@ -165,8 +224,8 @@ mod tests {
         ];
         for (header, body, expect, octets) in table {
             let message = MessageText::new(header.to_vec(), body.to_vec());
-            assert_eq!(wire(&message), *expect);
             assert_eq!(message.octets(), *octets, "{expect}");
+            assert_eq!(wire(message), *expect);
         }
     }
 
@@ -188,15 +247,26 @@ mod tests {
         ];
         for (header, body, lines, expect) in table {
             let message = MessageText::top(header.to_vec(), body.to_vec(), *lines);
-            assert_eq!(wire(&message), *expect, "{lines}");
+            assert_eq!(wire(message), *expect, "{lines}");
         }
     }
 
     #[test]
-    fn the_end_is_one_piece() {
-        for body in ["", "a", "a\r\n", ".\r\n", "a\n"] {
-            let message = MessageText::new(b"A: b\r\n\r\n".to_vec(), body.as_bytes().to_vec());
-            assert_eq!(message.pieces().last(), Some(&b"\r\n.\r\n"[..]));
+    fn long_bodies_go_out_in_parts() {
+        // A line that begins with a period, at the border of two parts and right before it.
+        for at in [PART_BYTES - 1, PART_BYTES, PART_BYTES + 1] {
+            let mut body = vec![b'x'; 2 * PART_BYTES + 2];
+            body[at - 2..=at].copy_from_slice(b"\r\n.");
+            body[2 * PART_BYTES..].copy_from_slice(b"\r\n");
+            let message = MessageText::new(b"A: b\r\n\r\n".to_vec(), body.clone());
+            let mut outgoing = message.clone().into_outgoing();
+            assert_eq!(outgoing.bytes_left(), 2 * PART_BYTES as u64 + 8);
+            assert_eq!(outgoing.take_part().unwrap(), b"A: b\r\n\r\n");
+            assert_eq!(outgoing.take_part().unwrap().len(), PART_BYTES);
+            assert_eq!(outgoing.bytes_left(), PART_BYTES as u64);
+            body.insert(at, b'.');
+            let expect = [b"A: b\r\n\r\n", body.as_slice(), b".\r\n"].concat();
+            assert!(sent(message) == expect, "{at}");
         }
     }
 }

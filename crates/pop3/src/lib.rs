@@ -11,9 +11,11 @@
 //! there to keep messages from being removed under a session, which the snapshot does without
 //! turning away the second device of a person, or the first again after its connection broke off.
 //!
-//! A message with UTF-8 in its header, or in those of its parts, is sent as a surrogate (RFC 6858)
-//! to clients that did not ask for UTF8: refusing it would keep them at that message for good.
-//! LIST and STAT tell the size of the message itself, as RFC 6858 §4 allows.
+//! A message with UTF-8 in its header, or in those of its parts, is sent as it is, to clients that
+//! did not ask for UTF8 too: refusing it would keep them at that message for good, and programs that
+//! collect mail are to have the original. Where [`Settings::surrogates`] says so, these clients get a
+//! surrogate (RFC 6858) instead. LIST and STAT tell the size of the message itself, as RFC 6858 §4
+//! allows.
 //!
 //! **Invariant:** parsing has no effect; a session that ends without QUIT changes nothing.
 //! **Invariant:** everything a client can make grow has a bound in [`Settings`] or is as large
@@ -37,6 +39,6 @@ mod sign_in;
 mod update;
 
 pub use command::{Allowed, Command, Request, SyntaxError, parse_command};
-pub use dot_stuffing::{MessageText, Pieces};
+pub use dot_stuffing::{MessageText, Outgoing, Pieces};
 pub use server::Pop3Service;
 pub use settings::Settings;

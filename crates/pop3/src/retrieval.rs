@@ -13,29 +13,29 @@ use crate::error::{CommandError, Farewell, Result};
 use crate::reply::counted;
 use crate::server::{Reply, Session};
 
-/// LIMIT: how long a message may hold memory that others wait for: 50 MB over 250 kbit/s fit.
+/// LIMIT: how long a message may take: 50 MB over 250 kbit/s fit.
 const SEND_TIME: Duration = Duration::from_secs(30 * 60);
 
 impl Session {
     /// Sends a whole message, byte for byte.
     pub(crate) async fn retr(&mut self, number: u32) -> Result<Reply> {
-        let _memory = self.draw_memory(number).await?;
+        let memory = self.draw_memory(number).await?;
         let message = self.load(number, Want::HEADER | Want::TEXT, MessageText::new).await?;
         if self.shared.settings.retrieving_marks_seen {
             self.maildrop_mut()?.note_retrieved(number);
         }
         let begin = format!("+OK {}\r\n", counted(message.octets(), "octet"));
-        self.send(begin, &message).await
+        self.send(begin, message, memory).await
     }
 
     /// Sends the header and the first lines of the body.
     pub(crate) async fn top(&mut self, number: u32, lines: u32) -> Result<Reply> {
-        let _memory = self.draw_memory(number).await?;
+        let memory = self.draw_memory(number).await?;
         let want = if lines == 0 { Want::HEADER } else { Want::HEADER | Want::TEXT };
         let message =
             self.load(number, want, move |header, body| MessageText::top(header, body, lines));
         let message = message.await?;
-        self.send("+OK\r\n".to_owned(), &message).await
+        self.send("+OK\r\n".to_owned(), message, memory).await
     }
 
     /// Reads a message, and makes it ready on the storage thread that read it.
@@ -81,13 +81,27 @@ impl Session {
         }
     }
 
-    async fn send(&mut self, begin: String, message: &MessageText) -> Result<Reply> {
+    /// Sends a message part by part, and gives back the memory of what was sent: a client that is
+    /// slow holds no more than it has not taken yet.
+    async fn send(
+        &mut self,
+        begin: String,
+        message: MessageText,
+        mut memory: DrawnMemory,
+    ) -> Result<Reply> {
         let connection = &mut self.connection;
         let sending = async {
             connection.write(begin.as_bytes()).await?;
-            for piece in message.pieces() {
-                connection.write(piece).await?;
+            let mut message = message.into_outgoing();
+            memory.keep(message.bytes_left());
+            while let Some(part) = message.take_part() {
+                for piece in message.pieces(&part) {
+                    connection.write(piece).await?;
+                }
+                drop(part);
+                memory.keep(message.bytes_left());
             }
+            connection.write(message.end()).await?;
             Ok(Reply::Sent)
         };
         match timeout(SEND_TIME, sending).await {

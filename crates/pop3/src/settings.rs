@@ -29,7 +29,7 @@ pub struct Settings {
     /// collects mail is not somebody who has read it.
     pub retrieving_marks_seen: bool,
     /// Whether clients that did not ask for UTF8 get surrogates of messages with UTF-8 in headers.
-    /// Default yes.
+    /// Default no.
     pub surrogates: bool,
 }
 
@@ -46,7 +46,7 @@ impl Default for Settings {
             commands_before_login_per_minute: 60,
             retrieval_memory_bytes: 256 * 1024 * 1024,
             retrieving_marks_seen: false,
-            surrogates: true,
+            surrogates: false,
         }
     }
 }

@@ -234,7 +234,7 @@ fn settings(header: &Header) -> Settings {
     let mut settings = settings_for_tests();
     settings.plaintext_auth = header.find("plaintext_auth") != Some("no");
     settings.retrieving_marks_seen = header.find("mark_seen") == Some("yes");
-    settings.surrogates = header.find("surrogates") != Some("no");
+    settings.surrogates = header.find("surrogates") == Some("yes");
     if let Some(bytes) = header.find("line_bytes_max") {
         settings.line_bytes_max = bytes.parse().unwrap();
     }
