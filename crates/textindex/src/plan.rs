@@ -11,7 +11,7 @@ use crate::documents::{self, Places};
 use crate::head::Head;
 use crate::item::{items, word};
 use crate::phrase::{Piece, successive};
-use crate::query::{Asked, Counts, Needle, Source, What, read_apart};
+use crate::query::{Asked, BLOCKS_AT_ONCE, Counts, Needle, Source, What, read_apart};
 use crate::varint::List;
 use crate::{Corrupt, END, Field};
 
@@ -311,13 +311,19 @@ fn each_place<S: Source>(
         hits.flat_map(|(at, pattern)| pattern.hits.iter().map(move |hit| (hit.0, at, hit.1)));
     let mut hits: Vec<(usize, usize, usize)> = hits.collect();
     hits.sort_unstable();
-    for hits in hits.chunk_by(|(left, ..), (right, ..)| left == right) {
-        let Some(&(block, ..)) = hits.first() else { continue };
-        let postings = source.postings(block)?;
-        let lists = Lists::parse(&postings)?;
-        for (_, pattern, place) in hits {
-            let list = lists.list(&postings, *place);
-            each(source, *pattern, list.ok_or(Corrupt("block of postings"))?)?;
+    let by_block: Vec<_> = hits.chunk_by(|(left, ..), (right, ..)| left == right).collect();
+    for some in by_block.chunks(BLOCKS_AT_ONCE) {
+        let blocks: Vec<usize> = some.iter().filter_map(|hits| Some(hits.first()?.0)).collect();
+        let read = source.postings_of(&blocks)?;
+        if read.len() != some.len() {
+            return Err(Corrupt("run of blocks").into());
+        }
+        for (hits, postings) in some.iter().zip(&read) {
+            let lists = Lists::parse(postings)?;
+            for (_, pattern, place) in *hits {
+                let list = lists.list(postings, *place);
+                each(source, *pattern, list.ok_or(Corrupt("block of postings"))?)?;
+            }
         }
     }
     Ok(())

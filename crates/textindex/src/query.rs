@@ -60,17 +60,34 @@ pub trait Source {
     /// # Errors
     /// Its own.
     fn postings(&mut self, block: usize) -> Result<Vec<u8>, Self::Error>;
+
+    /// [`postings`](Self::postings) of so many blocks, ascending, in their order. Where each look-up
+    /// waits for an answer, a source makes one of them.
+    ///
+    /// # Errors
+    /// Its own.
+    fn postings_of(&mut self, blocks: &[usize]) -> Result<Vec<Vec<u8>>, Self::Error> {
+        blocks.iter().map(|block| self.postings(*block)).collect()
+    }
 }
+
+/// LIMIT: blocks read at once: 4 MiB, if all are of lists that stand apart.
+pub(crate) const BLOCKS_AT_ONCE: usize = 16;
 
 /// A list that is cut into these blocks.
 pub(crate) fn read_apart<S: Source>(
     source: &mut S,
-    mut blocks: Range<usize>,
+    blocks: Range<usize>,
 ) -> Result<Vec<u8>, S::Error> {
-    let Some(first) = blocks.next() else { return Ok(Vec::new()) };
-    let mut list = source.postings(first)?;
-    for block in blocks {
-        list.append(&mut source.postings(block)?);
+    let mut list = Vec::new();
+    let blocks: Vec<usize> = blocks.collect();
+    for blocks in blocks.chunks(BLOCKS_AT_ONCE) {
+        for mut read in source.postings_of(blocks)? {
+            match list.is_empty() {
+                true => list = read,
+                false => list.append(&mut read),
+            }
+        }
     }
     Ok(list)
 }

@@ -4,7 +4,7 @@ use ids::AccountId;
 use textindex::{Corrupt, EachKeys, Head, Source};
 
 use super::cache::KeptKeys;
-use crate::sql::{Sql, Value};
+use crate::sql::{Dialect, Sql, Value};
 use crate::{Result, StorageError, Store};
 
 /// States of a segment.
@@ -75,6 +75,11 @@ const TERMS: &str = "SELECT number, terms FROM search_block \
                      WHERE segment_id = ?1 AND number BETWEEN ?2 AND ?3 ORDER BY number";
 const POSTINGS: &str = "SELECT postings FROM search_block WHERE segment_id = ?1 AND number = ?2";
 
+/// The numbers are given as a text, for there is no parameter of a varying number of integers
+/// beside others.
+const POSTINGS_OF: &str = "SELECT number, postings FROM search_block WHERE segment_id = ?1 \
+                           AND number = ANY(string_to_array(?2, ',')::bigint[]) ORDER BY number";
+
 /// The blocks of a segment in one transaction.
 pub(super) struct Blocks<'s> {
     pub(super) sql: &'s mut dyn Sql,
@@ -129,6 +134,27 @@ impl Source for Blocks<'_> {
         let found = self.sql.query_one(POSTINGS, &params, |row| Ok(row.bytes(0)?.to_vec()))?;
         found.ok_or_else(|| Corrupt("run of blocks").into())
     }
+
+    fn postings_of(&mut self, blocks: &[usize]) -> Result<Vec<Vec<u8>>> {
+        // SQLite looks up each of them in no time; PostgreSQL is asked, and answers.
+        if self.sql.dialect() == Dialect::Sqlite || blocks.len() < 2 {
+            return blocks.iter().map(|block| self.postings(*block)).collect();
+        }
+        let numbers: Vec<String> = blocks.iter().map(usize::to_string).collect();
+        let params = [Value::Int(self.segment), Value::Text(&numbers.join(","))];
+        let (mut read, mut wanted) = (Vec::with_capacity(blocks.len()), blocks.iter());
+        self.sql.query(POSTINGS_OF, &params, &mut |row| {
+            if wanted.next().map(|block| *block as i64) != Some(row.int(0)?) {
+                return Err(Corrupt("run of blocks").into());
+            }
+            read.push(row.bytes(1)?.to_vec());
+            Ok(())
+        })?;
+        match wanted.next() {
+            None => Ok(read),
+            Some(_) => Err(Corrupt("run of blocks").into()),
+        }
+    }
 }
 
 /// The blocks of a segment in many transactions: they never change while it is in use, and what
@@ -159,6 +185,14 @@ impl Source for StoredBlocks<'_> {
         let segment = self.segment;
         let read = |tx: &mut crate::ReadTx<'_>| {
             Blocks { sql: &mut *tx.sql, segment, kept: None }.postings(block)
+        };
+        self.store.read_blocking(read)
+    }
+
+    fn postings_of(&mut self, blocks: &[usize]) -> Result<Vec<Vec<u8>>> {
+        let segment = self.segment;
+        let read = |tx: &mut crate::ReadTx<'_>| {
+            Blocks { sql: &mut *tx.sql, segment, kept: None }.postings_of(blocks)
         };
         self.store.read_blocking(read)
     }

@@ -1,5 +1,7 @@
 //! What the index says, compared with a scan of every text, in every state of the index.
 
+mod blocks;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
