@@ -427,7 +427,8 @@ sections! {
         mailboxes: u32 = default 10000, since "0.1";
 
         /// Bytes of one annotation of a mailbox or of the server (IMAP METADATA). RFC 5464 asks
-        /// for 1,024 at least.
+        /// for 1,024 at least. A command may be as long as it takes to set one, whatever
+        /// `imap_line` and `imap_literal` say.
         metadata_value: u64 = default "32 KiB", since "0.1";
 
         /// Annotations of one mailbox, or of the server, shared ones and those of one account
@@ -819,8 +820,9 @@ sections! {
         /// Whether a program that knows no UTF-8 in headers gets a surrogate of a message that has
         /// some: its subject and names encoded, addresses that it cannot show replaced, other such
         /// fields left out. Programs that collect mail to keep it elsewhere never say that they
-        /// know UTF-8; for these, `false` sends every message byte for byte.
-        surrogates: bool = default true, since "0.2";
+        /// know UTF-8 and are to have the message as it is; so by default every message is sent byte
+        /// for byte.
+        surrogates: bool = default false, since "0.2";
     }
 
     /// The log, on standard error. It never holds a password or the text of a message.

@@ -53,7 +53,7 @@ pub enum Blobs {
 
 impl OptionValue for Blobs {
     const TYPE: &'static str =
-        "`database`, `file:///PATH` or `s3://BUCKET?endpoint=URL&region=NAME`";
+        "`database`, `file:///PATH` or `s3://BUCKET[/PREFIX]?endpoint=URL&region=NAME`";
 
     fn parse(value: &DeValue<'_>, _: &Path) -> Result<Self, String> {
         let written = text(value, "\"database\", \"file:///path\" or \"s3://bucket\"")?;
@@ -74,9 +74,17 @@ impl OptionValue for Blobs {
 }
 
 fn check_s3(rest: &str) -> Result<(), String> {
-    let (bucket, query) = rest.split_once('?').unwrap_or((rest, ""));
-    if bucket.is_empty() || bucket.contains(['/', '@']) {
-        return Err("expected a bucket: s3://bucket?endpoint=URL&region=NAME".to_owned());
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (bucket, prefix) = match place.split_once('/') {
+        Some((bucket, prefix)) => (bucket, Some(prefix)),
+        None => (place, None),
+    };
+    let is_name = |name: &str| !name.is_empty() && name != "." && name != "..";
+    let is_prefix = prefix.is_none_or(|prefix| prefix.split('/').all(is_name));
+    if bucket.is_empty() || bucket.contains('@') || !is_prefix {
+        return Err("expected a bucket, and a prefix if need be: \
+                    s3://bucket/prefix?endpoint=URL&region=NAME"
+            .to_owned());
     }
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         match pair.split_once('=') {
@@ -122,13 +130,26 @@ mod tests {
     #[test]
     fn blob_places() {
         assert_eq!(read("database"), Ok(Blobs::Database));
-        for url in
-            ["file:///srv/blobs", "s3://mail", "s3://mail?endpoint=https://s3.test&region=ch"]
-        {
+        for url in [
+            "file:///srv/blobs",
+            "s3://mail",
+            "s3://mail?endpoint=https://s3.test&region=ch",
+            "s3://mail/of/posthorn?region=ch",
+        ] {
             assert_eq!(read(url), Ok(Blobs::ObjectStore(url.to_owned())));
         }
-        for bad in ["", "file://blobs", "s3://", "s3://a/b", "s3://a?key=x", "s3://a?endpoint=ftp:"]
-        {
+        for bad in [
+            "",
+            "file://blobs",
+            "s3://",
+            "s3:///a",
+            "s3://a/",
+            "s3://a//b",
+            "s3://a/../b",
+            "s3://u@a/b",
+            "s3://a?key=x",
+            "s3://a?endpoint=ftp:",
+        ] {
             assert!(read::<Blobs>(bad).is_err(), "{bad:?}");
         }
     }

@@ -121,23 +121,10 @@ impl Shared {
 
     /// The IMAP service of one listener.
     pub(super) fn imap(&self, config: &Config, listener: &Listener) -> ImapService {
-        let Limits { message, imap_append, .. } = config.limits;
         let limits = &config.limits;
-        let defaults = imap::parse::Limits::default();
         let settings = imap::Settings {
             hostname: config.hostname.clone(),
-            limits: imap::parse::Limits {
-                line_bytes_max: bytes(limits.imap_line),
-                line_bytes_max_before_login: bytes(limits.imap_line)
-                    .min(defaults.line_bytes_max_before_login),
-                literal_bytes_max_before_login: limits.imap_literal_before_sign_in,
-                literal_bytes_max: limits.imap_literal,
-                append_bytes_max: message,
-                append_total_bytes_max: imap_append,
-                // A whole message of twice the limit is skipped to keep the connection.
-                skip_bytes_max: message.saturating_mul(2),
-                ..defaults
-            },
+            limits: imap_limits(limits),
             login_timeout: limits.sign_in_timeout,
             idle_timeout: limits.imap_timeout,
             append_memory_bytes: limits.imap_append_memory,
@@ -257,6 +244,28 @@ impl Shared {
     }
 }
 
+/// LIMIT: what stands in a SETMETADATA beside one value: names of mailboxes and entries.
+const METADATA_NAMES_BYTES: u64 = 64 * 1024;
+
+fn imap_limits(limits: &Limits) -> imap::parse::Limits {
+    let defaults = imap::parse::Limits::default();
+    // The largest annotation that may be set has to fit.
+    let value = limits.metadata_value;
+    let line = limits.imap_line.max(value.saturating_add(METADATA_NAMES_BYTES));
+    imap::parse::Limits {
+        line_bytes_max: bytes(line),
+        line_bytes_max_before_login: bytes(limits.imap_line)
+            .min(defaults.line_bytes_max_before_login),
+        literal_bytes_max_before_login: limits.imap_literal_before_sign_in,
+        literal_bytes_max: limits.imap_literal.max(value),
+        append_bytes_max: limits.message,
+        append_total_bytes_max: limits.imap_append,
+        // A whole message of twice the limit is skipped to keep the connection.
+        skip_bytes_max: limits.message.saturating_mul(2),
+        ..defaults
+    }
+}
+
 fn client_rule(client: &ImapClient) -> imap::ClientRule {
     imap::ClientRule {
         name: client.name.to_string(),
@@ -336,6 +345,27 @@ pub(super) fn bytes(size: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_largest_annotation_fits_into_a_command() {
+        for (written, literal, line) in [
+            ("", 64, 256),
+            ("metadata_value = \"64 KiB\"", 64, 256),
+            ("metadata_value = \"1 MiB\"", 1024, 1024 + 64),
+            ("metadata_value = \"1 MiB\"\nimap_line = \"2 MiB\"", 1024, 2048),
+            ("imap_literal = \"100 KiB\"", 100, 256),
+        ] {
+            let text = format!(
+                "hostname = \"mail.example.test\"\n[tls]\nmode = \"self-signed\"\n\
+                 [limits]\n{written}\n\
+                 [[listener]]\nprotocol = \"imaps\"\nbind = \"[::]:993\"\n"
+            );
+            let config = config::parse(&text, std::path::Path::new("p.toml")).unwrap();
+            let limits = imap_limits(&config.limits);
+            assert_eq!(limits.literal_bytes_max, literal * 1024, "{written}");
+            assert_eq!(limits.line_bytes_max, line * 1024, "{written}");
+        }
+    }
 
     #[test]
     fn all_mechanisms_of_the_configuration_are_known() {
