@@ -56,6 +56,7 @@ const MAIL: &[&str] = &[
     "REPLACE",
     "CATENATE",
     "URLAUTH",
+    "URLAUTH=BINARY",
     "URL-PARTIAL",
     "ACL",
     "RIGHTS=texkn",

@@ -26,6 +26,7 @@ mod search;
 mod seven_bit;
 mod sort_text;
 mod structure;
+mod structure_part;
 mod subject;
 mod summary;
 mod surrogate;
@@ -52,6 +53,7 @@ pub use search::{
 };
 pub use seven_bit::to_seven_bit;
 pub use sort_text::SortText;
+pub use structure_part::{decoded_structure, part_structure};
 pub use summary::Summary;
 pub use surrogate::{surrogate_body, surrogate_header};
 pub use text::{Collation, casemap, search_form};

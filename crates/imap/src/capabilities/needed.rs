@@ -63,7 +63,10 @@ pub(crate) fn needed(row: &Row, command: &Command) -> Vec<&'static str> {
         Command::GenUrlAuth(urls) => {
             urls.iter().for_each(|url| partial_url(&url.rump, &mut needed));
         }
-        Command::UrlFetch(urls) => urls.iter().for_each(|url| partial_url(url, &mut needed)),
+        Command::UrlFetch(urls) => urls.iter().for_each(|wanted| {
+            partial_url(&wanted.url, &mut needed);
+            needed.extend(wanted.metadata.map(|_| "URLAUTH=BINARY"));
+        }),
         Command::Create(args) if !args.special_uses.is_empty() => needed.push("CREATE-SPECIAL-USE"),
         Command::Select(args) | Command::Examine(args) => select(args, &mut needed),
         Command::List(args) => list(args, &mut needed),

@@ -3,7 +3,7 @@
 
 use super::mailbox::mailbox;
 use super::{Cursor, ParseError, Parsed};
-use crate::types::{Command, ResetKeyArgs, UrlToAuthorize};
+use crate::types::{Command, ResetKeyArgs, UrlData, UrlMetadata, UrlToAuthorize, UrlToFetch};
 
 /// `resetkey = "RESETKEY" [SP mailbox *(SP mechanism)]` (RFC 4467 §9).
 pub(crate) fn reset_key(c: &mut Cursor<'_>) -> Parsed<Command> {
@@ -36,17 +36,48 @@ pub(crate) fn gen_url_auth(c: &mut Cursor<'_>) -> Parsed<Command> {
     }
 }
 
-/// `urlfetch = "URLFETCH" 1*(SP url-full)` (RFC 4467 §9).
+/// `urlfetch = "URLFETCH" 1*(SP url-fetch-arg)`,
+/// `url-fetch-arg = url-fetch-simple / url-fetch-ext`, `url-fetch-simple = url-full` (RFC 5524 §5).
 pub(crate) fn url_fetch(c: &mut Cursor<'_>) -> Parsed<Command> {
     let mut urls = Vec::new();
     loop {
         c.sp()?;
         check_count(c, urls.len())?;
-        urls.push(c.astring_text()?);
+        urls.push(match c.eat(b'(') {
+            true => url_with_parameters(c)?,
+            false => UrlToFetch { url: c.astring_text()?, metadata: None },
+        });
         if !c.more() {
             return Ok(Command::UrlFetch(urls));
         }
     }
+}
+
+/// `url-fetch-ext = "(" url-full *(SP url-fetch-param) ")"`, without its opening parenthesis,
+/// `url-fetch-param = "BODY" / "BINARY" / "BODYPARTSTRUCTURE" / atom` (RFC 5524 §5).
+fn url_with_parameters(c: &mut Cursor<'_>) -> Parsed<UrlToFetch> {
+    let url = c.astring_text()?;
+    let mut metadata = None;
+    while !c.eat(b')') {
+        c.sp()?;
+        let wanted: &mut UrlMetadata = metadata.get_or_insert_default();
+        let name = c.atom()?;
+        let data = match name.to_ascii_uppercase().as_slice() {
+            // RFC 5524 §3.1: none of them more than once.
+            b"BODYPARTSTRUCTURE" if !wanted.structure => {
+                wanted.structure = true;
+                continue;
+            }
+            b"BODY" => UrlData::Body,
+            b"BINARY" => UrlData::Binary,
+            _ => return Err(c.wrong("expected BODY, BINARY or BODYPARTSTRUCTURE")),
+        };
+        // RFC 5524 §3.1: clients MUST NOT request both BINARY and BODY.
+        if wanted.data.replace(data).is_some() {
+            return Err(c.wrong("expected one of BODY and BINARY"));
+        }
+    }
+    Ok(UrlToFetch { url, metadata })
 }
 
 fn check_count(c: &Cursor<'_>, count: usize) -> Parsed<()> {

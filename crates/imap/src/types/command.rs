@@ -4,7 +4,7 @@ use super::{
     AclArgs, AnnotateArgs, AppendArgs, EnableItems, EsearchArgs, FetchArgs, ListArgs, MailboxName,
     MetadataArgs, NotifyArgs, QuotaArgs, ReplaceArgs, ResetKeyArgs, SearchArgs, Secret, SelectArgs,
     SequenceSet, SetMetadataArgs, SortArgs, SpecialUses, StatusItems, StoreArgs, Tag, ThreadArgs,
-    UrlToAuthorize,
+    UrlToAuthorize, UrlToFetch,
 };
 
 /// Whether numbers are sequence numbers or UIDs.
@@ -131,7 +131,7 @@ pub enum Command {
     /// `GENURLAUTH` (RFC 4467 §7).
     GenUrlAuth(Vec<UrlToAuthorize>),
     /// `URLFETCH` (RFC 4467 §7).
-    UrlFetch(Vec<String>),
+    UrlFetch(Vec<UrlToFetch>),
     /// `APPEND`.
     Append(AppendArgs),
     /// `REPLACE` and `UID REPLACE` (RFC 8508 §3); boxed, as it is larger than most.

@@ -62,4 +62,4 @@ pub use sort::{SortArgs, SortCriterion, SortKey, ThreadAlgorithm, ThreadArgs};
 pub use status::{StatusItem, StatusItems};
 pub use store::{StoreAction, StoreArgs};
 pub use tag::Tag;
-pub use url_auth::{ResetKeyArgs, UrlToAuthorize};
+pub use url_auth::{ResetKeyArgs, UrlData, UrlMetadata, UrlToAuthorize, UrlToFetch};

@@ -1,7 +1,7 @@
 //! CATENATE (RFC 4469): a message put together from texts and from parts of messages.
 
 use super::super::Ctx;
-use super::super::part::{self, Part};
+use super::super::part::{self, Part, Wanted};
 use super::super::url_auth;
 use crate::error::{CommandError, Result};
 use crate::types::CatenatePart;
@@ -26,7 +26,7 @@ pub(super) async fn put_together(
             CatenatePart::Url(text) => {
                 let rest = limit_bytes.saturating_sub(whole.len() as u64);
                 let mut part = named(ctx, text, rest).await?;
-                whole.append(&mut part.bytes);
+                whole.append(part.bytes.as_mut().unwrap_or(&mut Vec::new()));
                 drawn.push(part);
             }
         }
@@ -48,5 +48,5 @@ async fn named(ctx: &mut Ctx<'_>, text: String, bytes_max: u64) -> Result<Part> 
         _ => None,
     };
     let Some(place) = place else { return Err(CommandError::BadUrl(text)) };
-    part::read(ctx, place, bytes_max).await?.ok_or(CommandError::BadUrl(text))
+    part::read(ctx, place, Wanted::BYTES, bytes_max).await?.ok_or(CommandError::BadUrl(text))
 }

@@ -2,9 +2,12 @@
 //! its parts: nothing is parsed again.
 
 use std::borrow::Cow;
+use std::num::NonZeroU32;
 use std::ops::Range;
 
-use message::{Part, PartKind, decode_part, header_fields};
+use message::{
+    Encoding, Part, PartKind, decode_part, decoded_structure, header_fields, part_structure,
+};
 use storage::{Content, Want};
 
 use crate::render::FetchWriter;
@@ -103,8 +106,7 @@ impl<'c> Bytes<'c> {
     }
 
     fn part(&self, path: &PartPath) -> Option<Part> {
-        let numbers: Vec<u32> = path.numbers().iter().map(|number| number.get()).collect();
-        self.content.parts()?.find(&numbers)
+        self.content.parts()?.find(&numbers(path))
     }
 
     /// Bytes by their place in the whole message.
@@ -145,6 +147,57 @@ impl<'c> Bytes<'c> {
         true
     }
 
+    /// A section without its transfer encoding, where it has one: a part, or the text of a message
+    /// that is one part.
+    pub(in crate::commands) fn decoded_section(
+        &self,
+        section: &Section,
+    ) -> Result<Option<Cow<'c, [u8]>>, message::Error> {
+        match section.text() {
+            None => self.decoded(section.part()),
+            Some(SectionText::Text) => match self.part_of_text(section.part()) {
+                Some(path) => self.decoded(&path),
+                None => Ok(self.section(section)),
+            },
+            Some(_) => Ok(self.section(section)),
+        }
+    }
+
+    /// The number of the part that the text of a message is, if it is one and no multipart.
+    fn part_of_text(&self, path: &PartPath) -> Option<PartPath> {
+        let text = self.part(path)?.message?.text;
+        let numbers = path.numbers().iter().copied().chain([NonZeroU32::MIN]).collect();
+        let first = PartPath::new(numbers);
+        (self.part(&first)?.body == text).then_some(first)
+    }
+
+    /// BODYSTRUCTURE of the part that a section is of (RFC 5524 §3.2), after decoding where
+    /// `decoded` is what that has left of it; `None` where there is no such part.
+    pub(in crate::commands) fn structure(
+        &self,
+        section: &Section,
+        decoded: Option<&[u8]>,
+    ) -> Option<Vec<u8>> {
+        let path = match section.text() {
+            None | Some(SectionText::Mime) => None,
+            Some(text) => {
+                // Only messages have these sections.
+                self.part(section.part())?.message?;
+                self.part_of_text(section.part()).filter(|_| *text == SectionText::Text)
+            }
+        };
+        let path = path.as_ref().unwrap_or(section.part());
+        let found = part_structure(self.content.body_structure()?, &numbers(path))?;
+        let part = self.part(path)?;
+        let is_encoded = matches!(part.encoding, Encoding::QuotedPrintable | Encoding::Base64);
+        match decoded {
+            Some(content) if is_encoded && part.kind != PartKind::Multipart => {
+                Some(decoded_structure(found, content))
+            }
+            _ => Some(found.to_vec()),
+        }
+    }
+
     /// The content of a part without its transfer encoding; `None` where there is no such part.
     fn decoded(&self, path: &PartPath) -> Result<Option<Cow<'c, [u8]>>, message::Error> {
         if path.is_empty() {
@@ -161,6 +214,10 @@ impl<'c> Bytes<'c> {
             _ => decoded,
         }))
     }
+}
+
+fn numbers(path: &PartPath) -> Vec<u32> {
+    path.numbers().iter().map(|number| number.get()).collect()
 }
 
 /// RFC 9051 §7.5.2, BINARY: text is sent with CRLF, however its lines ended before it was
