@@ -23,9 +23,11 @@ const SESSION: &str = "SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval
      SELECT set_config('synchronous_commit', 'on', false) \
      WHERE current_setting('synchronous_commit') = 'off'";
 
-/// LIMIT: a writer waits this long for an account that another one holds, and the server waits
-/// this long for the next statement of a daemon that stopped in the middle.
-const WRITER: &str = "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'";
+/// LIMIT: the server waits so long for the next statement of a daemon that stopped in the middle,
+/// and a writer somewhat longer for an account that another one holds: when the first is given up,
+/// its account is free before those that wait for it give up as well. Where the whole machine is
+/// stopped for that long and goes on, nobody is refused.
+const WRITER: &str = "SET lock_timeout = '75s'; SET idle_in_transaction_session_timeout = '60s'";
 
 /// What connections are made with.
 pub(super) fn parse(url: &str) -> Result<Target> {
@@ -88,7 +90,7 @@ mod tests {
         let connection = connect_writer(&config).unwrap();
         for (setting, expect) in [
             ("synchronous_commit", "on"),
-            ("lock_timeout", "30s"),
+            ("lock_timeout", "75s"),
             ("idle_in_transaction_session_timeout", "1min"),
             ("tcp_keepalives_idle", "15"),
         ] {
