@@ -24,7 +24,7 @@ const OBTAIN_TIMEOUT: Duration = Duration::from_secs(600);
 /// Longer than that, so that nobody else begins meanwhile.
 const LEASE_SECS: i64 = 900;
 /// How often the names of domains are gone through.
-const NAMES_SECS: i64 = 300;
+const NAMES_SECS: i64 = 900;
 /// RFC 9773 §4.3.2: every six hours is enough, where the server does not say.
 const INFORMED_SECS: i64 = 6 * 3600;
 /// LIMIT: domains that get certificates of their own.
@@ -180,16 +180,16 @@ impl Keeper {
         if quiet {
             return Ok(());
         }
+        if !self.holds_lease().await? {
+            // Somebody else sees to it.
+            self.pause_until(now.plus_secs(PAUSE_SECS));
+            return Ok(());
+        }
         if names_due {
             let wanted = self.wanted().await?;
             let mut memory = self.memory();
             memory.wanted = wanted;
             memory.names_due = now.plus_secs(NAMES_SECS);
-        }
-        if !self.holds_lease().await? {
-            // Somebody else sees to it.
-            self.pause_until(now.plus_secs(PAUSE_SECS));
-            return Ok(());
         }
         let wanted = self.memory().wanted.clone();
         self.settle_rows(&wanted, now).await?;
@@ -280,10 +280,16 @@ impl Keeper {
             Err(_) => Err(AcmeError::TimedOut),
         };
         if let Err(error) = outcome {
+            let first = row.failures == 0;
             if let AcmeError::Refused(problem) = &error
                 && problem.is("accountDoesNotExist")
             {
                 self.forget_account().await?;
+                // It is made anew at the next look, and that is not waited for once.
+                if first {
+                    (row.failures, row.problem) = (1, bounded(&error.to_string()));
+                    return self.keep(&row).await;
+                }
             }
             return self.failed(row, &error).await;
         }

@@ -36,6 +36,7 @@ fn day_of(at: Timestamp) -> i64 {
 /// Counts and reports until the shutdown.
 pub(crate) async fn run(inner: Arc<Inner>, reporter: TlsReporter) {
     let mut looked: Option<Instant> = None;
+    let mut again = send::Again::new();
     loop {
         tokio::select! {
             biased;
@@ -51,7 +52,7 @@ pub(crate) async fn run(inner: Arc<Inner>, reporter: TlsReporter) {
             biased;
             () = inner.shutdown.requested() => break,
             // What is cut off is done after the next start, or by another daemon.
-            outcome = inner.report_days(&reporter) => {
+            outcome = inner.report_days(&reporter, &mut again) => {
                 if let Err(error) = outcome {
                     tracing::warn!(%error, "reports of TLS");
                 }

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ids::Timestamp;
 use mailauth::reports::{ReportAddress, TlsFailures, TlsPolicyResult, TlsReport, report_addresses};
 use net::{DnsError, HttpsContent, HttpsRequest, https};
 use storage::{StorageError, TlsResult};
@@ -25,9 +26,14 @@ const DOMAINS_MAX: usize = 500;
 const MAILS_MAX: u32 = 20;
 /// RFC 8460 §4.1: reports are spread over the first hours of a day.
 const SPREAD_SECS: i64 = 4 * 3600;
+/// How long a domain is left alone that could not be told.
+const AGAIN_SECS: i64 = 3_600;
 /// LIMIT: one POST, and what is read of its answer.
 const POST_TIMEOUT: Duration = Duration::from_secs(60);
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// Days of domains that could not be told, and when it is tried again.
+pub(super) type Again = HashMap<(i64, String), Timestamp>;
 
 /// What is to become of what was counted of a domain.
 enum Course {
@@ -39,8 +45,13 @@ enum Course {
 
 impl Inner {
     /// Tells every domain of the days that are over, if no other daemon does.
-    pub(super) async fn report_days(&self, reporter: &TlsReporter) -> Result<(), StorageError> {
+    pub(super) async fn report_days(
+        &self,
+        reporter: &TlsReporter,
+        again: &mut Again,
+    ) -> Result<(), StorageError> {
         let now = self.store.now();
+        again.retain(|_, at| *at > now);
         let (today, within) = (day_of(now), now.as_secs().rem_euclid(DAY_SECS));
         let holder = self.lease_holder();
         let taken = self.store.write("tls report lease", move |tx| {
@@ -56,29 +67,33 @@ impl Inner {
             if self.shutdown.is_requested() {
                 break;
             }
-            if day == today - 1 && within < offset(&domain) {
+            let early = day == today - 1 && within < offset(&domain);
+            if early || again.contains_key(&(day, domain.clone())) {
                 continue;
             }
-            self.report_day(reporter, day, &domain, &mut mails).await?;
+            if !self.report_day(reporter, day, &domain, &mut mails).await? {
+                again.insert((day, domain), now.plus_secs(AGAIN_SECS));
+            }
         }
         let ended = move |tx: &mut storage::WriteTx<'_>| tx.end_lease(LEASE, &holder);
         self.store.write("tls report lease", ended).await?;
         Ok(())
     }
 
+    /// Whether a domain was told of a day, or nobody wants to hear of it.
     async fn report_day(
         &self,
         reporter: &TlsReporter,
         day: i64,
         domain: &str,
         mails: &mut HashMap<String, u32>,
-    ) -> Result<(), StorageError> {
+    ) -> Result<bool, StorageError> {
         let wanted = domain.to_owned();
         let results = self.store.read(move |tx| tx.tls_results(day, &wanted)).await?;
         let report = report(reporter, day, domain, results);
         let mailed = match self.tell(reporter, &report, mails).await? {
             Course::Over(mailed) => mailed,
-            Course::Again => return Ok(()),
+            Course::Again => return Ok(false),
         };
         let messages = mailed.iter().map(|one| one.message.clone()).collect();
         let ended = domain.to_owned();
@@ -90,7 +105,7 @@ impl Inner {
                 tx.end_tls_results(day, &ended)
             })
             .await?;
-        Ok(())
+        Ok(true)
     }
 
     /// RFC 8460 §3: to each address of the domain's record.
