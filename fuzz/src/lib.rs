@@ -6,6 +6,9 @@
 //!
 //! **Invariant:** no target reads anything but its input, so that a finding replays.
 
+mod authenticity;
+mod smtp_client;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -33,6 +36,9 @@ use smtp::session::{Next, Session};
 use smtp::{Role, Settings};
 use textindex::{Asked, Block, Builder, Field, Head, Input, Needle, UNKNOWN, What, merge, search};
 
+pub use authenticity::{mail_authenticity, mail_report, rewritten_path};
+pub use smtp_client::smtp_client;
+
 /// One target: its name, as in `fuzz_targets/` and `corpus/`, and what it does.
 pub type Target = (&'static str, fn(&[u8]));
 
@@ -47,6 +53,10 @@ pub const TARGETS: &[Target] = &[
     ("pop3_message", pop3_message),
     ("smtp_command", smtp_command),
     ("smtp_data", smtp_data),
+    ("smtp_client", smtp_client),
+    ("mail_authenticity", mail_authenticity),
+    ("mail_report", mail_report),
+    ("rewritten_path", rewritten_path),
     ("config_file", config_file),
     ("sasl_exchange", sasl_exchange),
     ("sieve_script", sieve_script),

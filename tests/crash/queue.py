@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kills the daemon with SIGKILL at random moments while it sends, and counts what arrives.
 
-    tests/crash/queue.py [--messages N] [--kills N] [--engine sqlite|postgres] [--seed S]
+    tests/crash/queue.py [--messages N] [--kills N] [--pause S] [--engine sqlite|postgres] [--seed S]
 
 Every message arrives; there are no more duplicates than kills; `check-store` is clean.
 """
@@ -9,7 +9,6 @@ Every message arrives; there are no more duplicates than kills; `check-store` is
 import argparse
 import pathlib
 import random
-import smtplib
 import sys
 import time
 
@@ -17,36 +16,15 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import daemon  # noqa: E402
 import peers  # noqa: E402
-from daemon import JULIE, PASSWORDS, Failure, log, parse_json  # noqa: E402
+from daemon import Failure, log  # noqa: E402
+from sending import route, spool, waiting  # noqa: E402
 
-DESTINATIONS = 5
 PATIENCE = 600
-
-
-def spool(server, count):
-    """Hands messages in; nothing is sent yet."""
-    with smtplib.SMTP("127.0.0.1", server.port("submission"), timeout=120) as connection:
-        connection.login(JULIE, PASSWORDS[JULIE])
-        for number in range(count):
-            text = (f"From: {JULIE}\r\nSubject: {number}\r\nX-Name: m{number}\r\n\r\n"
-                    + "Hello.\r\n" * (number % 50))
-            connection.sendmail(JULIE, f"x@d{number % DESTINATIONS}.test", text)
-
-
-def route(server, port):
-    text = server.config.read_text()
-    text = text.replace("enabled = false\n", "", 1)
-    server.config.write_text(
-        f'{text}\n[[route]]\ndomain = "*"\nhost = "127.0.0.1:{port}"\ntls = "never"\n')
-
-
-def waiting(server):
-    return parse_json(server.cli("queue", "stats", "--json"))["messages"]
 
 
 def run(arguments):
     generator = random.Random(arguments.seed)
-    sink = peers.Sink()
+    sink = peers.Sink(arguments.pause)
     with daemon.Daemon(arguments.engine, durable=True) as server:
         spool(server, arguments.messages)
         server.stop()
@@ -80,6 +58,8 @@ def main():
     parser.add_argument("--messages", type=int, default=1000)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--alive", type=float, default=1.0, help="seconds between kills, at most")
+    parser.add_argument("--pause", type=float, default=0.0,
+                        help="seconds the far server takes for a message, so that many kills fit in")
     parser.add_argument("--engine", default="sqlite")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     arguments = parser.parse_args()

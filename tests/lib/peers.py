@@ -234,9 +234,10 @@ smtp_host_lookup = native
 
 
 class Sink:
-    """An SMTP server that counts messages by their X-Name field."""
+    """An SMTP server that counts messages by their X-Name field, and takes its time for each."""
 
-    def __init__(self):
+    def __init__(self, pause=0):
+        self.pause = pause
         self.seen = {}
         self.lock = threading.Lock()
         sink = self
@@ -261,6 +262,8 @@ class Sink:
             if verb == b"EHLO":
                 write.write(b"250-sink.test\r\n250-PIPELINING\r\n250 8BITMIME\r\n")
             elif verb == b"DATA":
+                # Not behind the final dot: what is repeated after a crash is what that gap holds.
+                time.sleep(self.pause)
                 write.write(b"354 go\r\n")
                 content = []
                 while (line := read.readline()) != b".\r\n":

@@ -2,9 +2,11 @@
 //! has and may have, and whether it is left alone for a while. No I/O, no clock.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use ids::Timestamp;
 use net::TokenBucket;
+use tokio::sync::Semaphore;
 
 use crate::schedule::{after, destination_pause};
 
@@ -13,16 +15,29 @@ pub(crate) const DESTINATIONS_MAX: usize = 100_000;
 /// Connections that a destination of which nothing is known may have. Few, so that a daemon that
 /// is killed again and again sends little twice, and a server is not met with a crowd.
 const CONNECTIONS_FIRST: usize = 2;
+/// One in so many connections is for destinations that have none.
+const RESERVED_SHARE: usize = 4;
 
 /// The table.
 #[derive(Debug)]
 pub(crate) struct Destinations {
     entries: HashMap<String, Entry>,
-    /// Those that may be visited, by when.
-    ready: BTreeSet<(Timestamp, String)>,
+    /// Those that may be visited, by when: one set for each [`Lane`].
+    ready: [BTreeSet<(Timestamp, String)>; 3],
     active: usize,
     active_max: usize,
     per_destination_max: usize,
+}
+
+/// What a visit to a destination takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    /// Its first connection.
+    First,
+    /// One beside others.
+    Another,
+    /// One that rests.
+    Resting,
 }
 
 #[derive(Debug, Clone)]
@@ -30,6 +45,9 @@ struct Entry {
     /// The earliest that is due, as far as is known.
     due: Option<Timestamp>,
     active: usize,
+    /// How many of these have nothing to do, and what wakes one of them.
+    resting: usize,
+    resume: Arc<Semaphore>,
     allowed: usize,
     /// Messages brought there since `allowed` grew.
     successes: usize,
@@ -53,6 +71,8 @@ impl Entry {
         Self {
             due: None,
             active: 0,
+            resting: 0,
+            resume: Arc::new(Semaphore::new(0)),
             allowed: CONNECTIONS_FIRST.min(per_destination_max),
             successes: 0,
             failures: 0,
@@ -65,9 +85,17 @@ impl Entry {
     fn place(&self) -> Option<Timestamp> {
         // One that could not be reached is tried by one connection.
         let allowed = if self.failures > 0 { 1 } else { self.allowed };
-        let due = self.due.filter(|_| self.active < allowed)?;
+        let due = self.due.filter(|_| self.active < allowed || self.resting > 0)?;
         let paced_until = self.pace.as_ref().map_or(Timestamp::default(), |pace| pace.until);
         Some(due.max(self.blocked_until).max(paced_until))
+    }
+
+    fn lane(&self) -> Lane {
+        match (self.active, self.resting) {
+            (0, _) => Lane::First,
+            (_, 0) => Lane::Another,
+            _ => Lane::Resting,
+        }
     }
 
     fn is_forgettable(&self, now: Timestamp) -> bool {
@@ -80,7 +108,7 @@ impl Destinations {
     pub(crate) fn new(active_max: usize, per_destination_max: usize) -> Self {
         Self {
             entries: HashMap::new(),
-            ready: BTreeSet::new(),
+            ready: Default::default(),
             active: 0,
             active_max: active_max.max(1),
             per_destination_max: per_destination_max.max(1),
@@ -100,22 +128,58 @@ impl Destinations {
         });
     }
 
-    /// Begins a visit to the destination that has waited longest, if one may be visited now.
+    /// Begins a visit to the destination that has waited longest, if one may be visited now. Visits
+    /// that rest go on by themselves.
     pub(crate) fn begin_visit(&mut self, now: Timestamp) -> Option<String> {
-        if self.active >= self.active_max {
+        loop {
+            let (at, destination) = self.first()?;
+            if *at > now {
+                return None;
+            }
+            let destination = destination.clone();
+            let mut begins = true;
+            self.change(&destination, |entry| {
+                entry.due = None;
+                if entry.resting > 0 {
+                    entry.resting -= 1;
+                    entry.resume.add_permits(1);
+                    begins = false;
+                } else {
+                    entry.active += 1;
+                }
+            });
+            if begins {
+                self.active += 1;
+                return Some(destination);
+            }
+        }
+    }
+
+    /// A visit has nothing to do and keeps its connection for what may come. What is given back has
+    /// a permit for it then; `None` where others need the connection more.
+    pub(crate) fn rest(&mut self, destination: &str) -> Option<Arc<Semaphore>> {
+        if self.active > self.active_max / 2 {
             return None;
         }
-        let (at, destination) = self.ready.first()?;
-        if *at > now {
-            return None;
-        }
-        let destination = destination.clone();
-        self.active += 1;
-        self.change(&destination, |entry| {
-            entry.active += 1;
-            entry.due = None;
+        let mut resume = None;
+        self.change(destination, |entry| {
+            entry.resting += 1;
+            resume = Some(entry.resume.clone());
         });
-        Some(destination)
+        resume
+    }
+
+    /// It does not wait any longer; whether something came in the same moment, for which there is a
+    /// permit.
+    pub(crate) fn end_rest(&mut self, destination: &str) -> bool {
+        let mut resumed = true;
+        self.change(destination, |entry| {
+            if entry.resting > 0 {
+                entry.resting -= 1;
+                resumed = false;
+            }
+        });
+        resumed
     }
 
     /// A visit is about to claim: what is noted from here on may not be in its hands.
@@ -213,25 +277,41 @@ impl Destinations {
 
     /// When the next visit may begin.
     pub(crate) fn next(&self) -> Option<Timestamp> {
-        if self.active >= self.active_max {
-            return None;
-        }
-        self.ready.first().map(|(at, _)| *at)
+        self.first().map(|(at, _)| *at)
+    }
+
+    /// Who is visited next. The last connections are for destinations that have none, so that a
+    /// few whose servers are slow keep nobody waiting.
+    fn first(&self) -> Option<&(Timestamp, String)> {
+        let shared = self.active_max - self.active_max / RESERVED_SHARE;
+        let [first, another, resting] = &self.ready;
+        let first = first.first().filter(|_| self.active < self.active_max);
+        let another = another.first().filter(|_| self.active < shared);
+        [first, another, resting.first()].into_iter().flatten().min()
     }
 
     fn change(&mut self, destination: &str, change: impl FnOnce(&mut Entry)) {
         let Some(entry) = self.entries.get_mut(destination) else { return };
-        let before = entry.place();
+        let before = (entry.place(), entry.lane());
         change(entry);
-        let after = entry.place();
+        let after = (entry.place(), entry.lane());
         if before == after {
             return;
         }
-        if let Some(before) = before {
-            self.ready.remove(&(before, destination.to_owned()));
+        if let (Some(at), lane) = before {
+            self.lane(lane).remove(&(at, destination.to_owned()));
         }
-        if let Some(after) = after {
-            self.ready.insert((after, destination.to_owned()));
+        if let (Some(at), lane) = after {
+            self.lane(lane).insert((at, destination.to_owned()));
+        }
+    }
+
+    fn lane(&mut self, lane: Lane) -> &mut BTreeSet<(Timestamp, String)> {
+        let [first, another, resting] = &mut self.ready;
+        match lane {
+            Lane::First => first,
+            Lane::Another => another,
+            Lane::Resting => resting,
         }
     }
 }
@@ -337,6 +417,57 @@ mod tests {
         assert_eq!((table.begin_visit(at(1)), table.next()), (None, None));
         table.end_visit("a", at(1));
         assert_eq!(table.begin_visit(at(1)).as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn the_last_connections_are_for_those_without_one() {
+        let mut table = Destinations::new(8, 20);
+        (0..100).for_each(|_| {
+            table.note("slow", at(1));
+            table.succeeded("slow");
+        });
+        let mut begun = 0;
+        while let Some(destination) = table.begin_visit(at(1)) {
+            assert_eq!(destination, "slow");
+            table.note("slow", at(1));
+            begun += 1;
+        }
+        assert_eq!((begun, table.next()), (6, None));
+        table.note("a", at(2));
+        table.note("b", at(2));
+        table.note("c", at(2));
+        assert_eq!(table.next(), Some(at(2)));
+        assert_eq!(table.begin_visit(at(2)).as_deref(), Some("a"));
+        assert_eq!(table.begin_visit(at(2)).as_deref(), Some("b"));
+        assert_eq!(table.begin_visit(at(2)), None);
+        // Who has waited longest is first again.
+        table.end_visit("slow", at(3));
+        table.end_visit("slow", at(3));
+        assert_eq!(table.begin_visit(at(3)).as_deref(), Some("c"));
+        table.end_visit("slow", at(3));
+        table.end_visit("a", at(3));
+        assert_eq!(table.begin_visit(at(3)).as_deref(), Some("slow"));
+    }
+
+    #[test]
+    fn who_rests_goes_on_before_another_begins() {
+        let mut table = Destinations::new(2, 2);
+        table.note("a", at(1));
+        table.begin_visit(at(1)).unwrap();
+        let resume = table.rest("a").unwrap();
+        table.note("a", at(2));
+        assert_eq!((table.begin_visit(at(1)), resume.available_permits()), (None, 0));
+        assert_eq!((table.begin_visit(at(2)), resume.available_permits()), (None, 1));
+        // It stops waiting in the same moment.
+        assert!(table.end_rest("a"));
+        table.note("a", at(2));
+        assert_eq!(table.begin_visit(at(2)).as_deref(), Some("a"), "the first one works");
+        assert!(table.rest("a").is_none(), "others may need the connection");
+        table.end_visit("a", at(2));
+        table.rest("a").unwrap();
+        assert!(!table.end_rest("a"));
+        table.end_visit("a", at(2));
+        assert!(table.entries.is_empty());
     }
 
     #[test]

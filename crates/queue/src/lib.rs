@@ -13,6 +13,7 @@
 //! the null sender. Time, chance and the DNS are given to it.
 //! **Absent:** SQL, the wire (that is `smtp::client`), and what may be sent by whom.
 
+mod ahead;
 mod answer;
 mod counters;
 mod delivery;

@@ -16,7 +16,7 @@ use crate::lease::{Lease, RENEW_SECS};
 use crate::memory::Memory;
 use crate::policy::StsCache;
 use crate::settings::{Reach, Settings};
-use crate::sweep::Cursor;
+use crate::sweep::Cursors;
 use crate::tls_report::{self, Tally};
 use crate::visit::Visit;
 
@@ -257,8 +257,8 @@ struct Times {
 async fn run(inner: Arc<Inner>) {
     let start = inner.store.now();
     let mut times = Times { lease: start, look: start, sweep: start, sweep_anew: start };
-    let mut sweeping: Option<tokio::task::JoinHandle<Cursor>> = None;
-    let mut cursor = Cursor::default();
+    let mut sweeping: Option<tokio::task::JoinHandle<Cursors>> = None;
+    let mut cursors = Cursors::default();
     while !inner.shutdown.is_requested() {
         let now = inner.store.now();
         if now >= times.lease {
@@ -282,15 +282,15 @@ async fn run(inner: Arc<Inner>) {
         }
         inner.hear();
         if let Some(done) = sweeping.take_if(|sweeping| sweeping.is_finished()) {
-            cursor = done.await.unwrap_or_default();
+            cursors = done.await.unwrap_or_default();
         }
         if now >= times.sweep && sweeping.is_none() {
             times.sweep = now.plus_secs(SWEEP_SECS);
             if now >= times.sweep_anew {
                 times.sweep_anew = now.plus_secs(SWEEP_ANEW_SECS);
-                cursor = Cursor::default();
+                cursors = Cursors::default();
             }
-            sweeping = Some(tokio::spawn(sweep(inner.clone(), cursor)));
+            sweeping = Some(tokio::spawn(sweep(inner.clone(), cursors)));
         }
         inner.begin_visits();
         tokio::select! {
@@ -310,16 +310,16 @@ async fn run(inner: Arc<Inner>) {
     inner.lease.end(&inner.store).await;
 }
 
-async fn sweep(inner: Arc<Inner>, mut cursor: Cursor) -> Cursor {
+async fn sweep(inner: Arc<Inner>, mut cursors: Cursors) -> Cursors {
     // What nobody tries is not late.
     if inner.settings().reach == Reach::Here {
-        return cursor;
+        return cursors;
     }
-    let Some(daemon) = inner.lease.daemon(inner.store.now()) else { return cursor };
-    if let Err(error) = inner.sweep(daemon, &mut cursor).await {
+    let Some(daemon) = inner.lease.daemon(inner.store.now()) else { return cursors };
+    if let Err(error) = inner.sweep(daemon, &mut cursors).await {
         tracing::warn!(%error, "late mail could not be looked for");
     }
     inner.progressed();
     inner.wake();
-    cursor
+    cursors
 }

@@ -76,6 +76,8 @@ pub struct Settings {
     pub connections_per_destination_max: usize,
     /// Messages on one connection.
     pub messages_per_connection_max: u64,
+    /// How long a connection with nothing to send waits for more.
+    pub rest: Duration,
     /// Bytes of messages in memory at a time.
     pub memory_bytes: usize,
     /// The port of other servers.
@@ -122,6 +124,8 @@ impl Settings {
             connections_max: 200,
             connections_per_destination_max: 20,
             messages_per_connection_max: 100,
+            // LIMIT: servers that keep idle connections for less are rare.
+            rest: Duration::from_secs(2),
             memory_bytes: 256 * 1024 * 1024,
             port: 25,
             https_port: 443,

@@ -1,5 +1,7 @@
 //! Writing down what became of recipients, with the report to their sender.
 
+use std::time::Duration;
+
 use ids::{QueueDaemonId, Timestamp};
 use smtp::client::OutboundContent;
 use storage::{ClaimedMessage, ClaimedRecipient, Fate, Settlement, StorageError};
@@ -48,10 +50,13 @@ pub(crate) struct Settling<'a> {
     pub(crate) ends: Vec<(ClaimedRecipient, End)>,
 }
 
+/// How long storage that cannot be written is left alone.
+const STORAGE_PAUSE: Duration = Duration::from_secs(5);
+
 impl Inner {
     /// Settles them all in one transaction; whether it is on stable storage now.
     pub(crate) async fn settle(&self, settling: Settling<'_>) -> bool {
-        match self.try_to_settle(&settling).await {
+        match self.settle_at_last(&settling).await {
             Ok(()) => true,
             Err(StorageError::Conflict(_)) if settling.ends.len() > 1 => {
                 // Some were taken over or removed meanwhile: each by itself, so that the report
@@ -59,7 +64,7 @@ impl Inner {
                 let mut all = true;
                 for end in settling.ends {
                     let one = Settling { ends: vec![end], ..settling };
-                    all &= self.try_to_settle(&one).await.is_ok();
+                    all &= self.settle_at_last(&one).await.is_ok();
                 }
                 all
             }
@@ -68,6 +73,30 @@ impl Inner {
                 tracing::warn!(%error, %spool, "an outcome could not be written down");
                 false
             }
+        }
+    }
+
+    /// Settles them once storage can be written: what is in our hands is nobody's else, so an
+    /// outcome that was forgotten would leave its recipients there.
+    async fn settle_at_last(&self, settling: &Settling<'_>) -> Result<(), StorageError> {
+        loop {
+            match self.try_to_settle(settling).await {
+                Err(error) if self.may_pass(&error).await => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Waits where storage cannot be written for now, which it may be later; not at the end of the
+    /// daemon, when others get what it has.
+    pub(crate) async fn may_pass(&self, error: &StorageError) -> bool {
+        if !matches!(error, StorageError::Unavailable(_) | StorageError::NoSpace(_)) {
+            return false;
+        }
+        tracing::warn!(%error, "the queue waits for storage");
+        tokio::select! {
+            () = tokio::time::sleep(STORAGE_PAUSE) => true,
+            () = self.shutdown.requested() => false,
         }
     }
 
@@ -178,6 +207,11 @@ impl Inner {
 
     /// Remembers, counts and logs what is on stable storage.
     fn settled(&self, settling: &Settling<'_>, decided: &[Decided], reported: bool) {
+        self.count_settled(settling, decided, reported);
+        self.progressed();
+    }
+
+    fn count_settled(&self, settling: &Settling<'_>, decided: &[Decided], reported: bool) {
         if reported {
             add(&self.counters.reports, 1);
         }

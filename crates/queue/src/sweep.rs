@@ -4,24 +4,29 @@
 use std::time::Duration;
 
 use ids::{QueueDaemonId, SpoolId, Timestamp};
-use storage::{ClaimedMessage, Overdue, StorageError};
+use storage::{ClaimedMessage, Overdue, OverdueCursor, StorageError};
 
+use crate::ahead::load;
 use crate::answer::Answer;
 use crate::envelope::MailParameters;
 use crate::queue::Inner;
 use crate::settle::{End, Settling};
-use crate::visit::load;
 
-/// LIMIT: messages one read finds.
-const SLICE: usize = 200;
+/// LIMIT: messages one read looks at.
+const SLICE: usize = 500;
 
-/// Where the search for late messages goes on: those before were looked at.
+/// Where each search for late messages goes on: those before were looked at.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Cursor(SpoolId);
+pub(crate) struct Cursors {
+    expired: OverdueCursor,
+    past_deadline: OverdueCursor,
+    unwarned: OverdueCursor,
+}
 
-impl Default for Cursor {
+impl Default for Cursors {
     fn default() -> Self {
-        Self(SpoolId::new(0))
+        let start = OverdueCursor::START;
+        Self { expired: start, past_deadline: start, unwarned: start }
     }
 }
 
@@ -30,41 +35,42 @@ impl Inner {
     pub(crate) async fn sweep(
         &self,
         daemon: QueueDaemonId,
-        cursor: &mut Cursor,
+        cursors: &mut Cursors,
     ) -> Result<(), StorageError> {
         let now = self.store.now();
-        let mut start = Cursor::default();
         let expired = before(now, self.settings().lifetime);
-        self.sweep_one(daemon, expired, Overdue::All, &mut start).await?;
-        self.sweep_one(daemon, now, Overdue::PastDeadline, &mut Cursor::default()).await?;
+        self.sweep_one(daemon, expired, Overdue::All, &mut cursors.expired).await?;
+        self.sweep_one(daemon, now, Overdue::PastDeadline, &mut cursors.past_deadline).await?;
         if self.settings().warn_after.is_zero() {
             return Ok(());
         }
         let late = before(now, self.settings().warn_after);
-        self.sweep_one(daemon, late, Overdue::Unwarned, cursor).await
+        self.sweep_one(daemon, late, Overdue::Unwarned, &mut cursors.unwarned).await
     }
 
+    /// Looks on from the cursor, slice by slice. It stays before what was in hand meanwhile, and
+    /// before the last slice that was not full.
     async fn sweep_one(
         &self,
         daemon: QueueDaemonId,
         before: Timestamp,
         which: Overdue,
-        cursor: &mut Cursor,
+        cursor: &mut OverdueCursor,
     ) -> Result<(), StorageError> {
+        let (mut at, mut busy) = (*cursor, None);
         loop {
-            let Cursor(after) = *cursor;
-            let found =
-                self.store.read(move |tx| tx.spooled_before(before, which, after, SLICE)).await?;
-            for spool in &found {
+            let slice =
+                self.store.read(move |tx| tx.spooled_before(before, which, at, SLICE)).await?;
+            for spool in slice.found {
                 if self.shutdown.is_requested() || self.lease.daemon(self.store.now()).is_none() {
                     return Ok(());
                 }
-                self.end_overdue(daemon, *spool, which).await?;
-                *cursor = Cursor(*spool);
+                self.end_overdue(daemon, spool, which).await?;
             }
-            if found.len() < SLICE {
-                return Ok(());
-            }
+            busy = busy.or(slice.busy);
+            let Some(next) = slice.next else { return Ok(()) };
+            at = next;
+            *cursor = busy.unwrap_or(next);
         }
     }
 

@@ -1,16 +1,10 @@
 //! A visit: what is due at one destination is claimed and sent, message by message, over one
 //! connection.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use ids::{ContentId, QueueDaemonId, Timestamp};
-use message::{Limits, to_seven_bit};
-use smtp::client::{Capabilities, Outbound, OutboundContent, Outcome, Verdict};
-use smtp::types::{Body, ByMode};
-use storage::{
-    Claim, ClaimedMessage, ClaimedRecipient, Fate, Settlement, StorageError, Store, Want,
-};
-
+use crate::ahead::Ahead;
 use crate::answer::Answer;
 use crate::delivery::{Server, concerns_server, end_of};
 use crate::envelope::{MailParameters, outbound};
@@ -19,6 +13,11 @@ use crate::policy::{Need, StsPolicy};
 use crate::queue::Inner;
 use crate::settings::Reach;
 use crate::settle::{Confirms, End, Settling};
+use ids::{QueueDaemonId, Timestamp};
+use message::{Limits, to_seven_bit};
+use smtp::client::{Capabilities, Outbound, OutboundContent, Outcome, Verdict};
+use smtp::types::{Body, ByMode};
+use storage::{Claim, ClaimedMessage, ClaimedRecipient, Fate, Settlement, StorageError};
 
 /// LIMIT: recipients in hand at a time, so that a crash leaves few for others to take over.
 const CLAIM_MAX: usize = 50;
@@ -77,13 +76,44 @@ impl Visit {
                 }
             };
             self.note_rest(&claimed);
-            if claimed.messages.is_empty() || self.send_all(daemon, claimed).await == Course::Over {
+            let goes_on = match claimed.messages.is_empty() {
+                true => self.rest().await,
+                false => self.send_all(daemon, claimed).await == Course::On,
+            };
+            if !goes_on {
                 break;
             }
         }
         if let Some(server) = self.server.take() {
             server.client.quit().await;
         }
+    }
+
+    /// Waits a little for more to send, where there is a connection for it; whether it came.
+    async fn rest(&self) -> bool {
+        let (inner, destination) = (&self.inner, &self.destination);
+        let patience = inner.settings().rest;
+        if self.server.is_none() || patience.is_zero() {
+            return false;
+        }
+        let Some(resume) = inner.table().rest(destination) else { return false };
+        // What came while this connection was busy is for it now.
+        inner.wake();
+        tokio::select! {
+            permit = resume.acquire() => {
+                if let Ok(permit) = permit {
+                    permit.forget();
+                }
+                return true;
+            }
+            () = tokio::time::sleep(patience) => {}
+            () = inner.shutdown.requested() => {}
+        }
+        let resumed = inner.table().end_rest(destination);
+        if resumed && let Ok(permit) = resume.try_acquire() {
+            permit.forget();
+        }
+        resumed
     }
 
     fn may_go_on(&self) -> Option<QueueDaemonId> {
@@ -144,17 +174,21 @@ impl Visit {
 
     async fn send_all(&mut self, daemon: QueueDaemonId, claimed: Claimed) -> Course {
         let here = claimed.here;
-        let mut messages = claimed.messages.into_iter();
-        while let Some(message) = messages.next() {
-            let course = match self.may_go_on() == Some(daemon) && self.has_turn(here) {
-                true => self.send(daemon, &message, here).await,
-                false => {
-                    self.give_back(daemon, vec![message]).await;
-                    Course::Over
-                }
-            };
-            if course == Course::Over {
-                self.give_back(daemon, messages.collect()).await;
+        let mut messages = VecDeque::from(claimed.messages);
+        let mut ahead = Ahead::default();
+        while !messages.is_empty() {
+            if self.may_go_on() != Some(daemon) || !self.has_turn(here) {
+                self.give_back(daemon, messages.into()).await;
+                return Course::Over;
+            }
+            if ahead.is_empty() {
+                // Its room is given back before more is asked for.
+                drop(std::mem::take(&mut ahead));
+                ahead = self.inner.read_ahead(messages.make_contiguous()).await;
+            }
+            let Some(message) = messages.pop_front() else { break };
+            if self.send(daemon, &message, ahead.take(), here).await == Course::Over {
+                self.give_back(daemon, messages.into()).await;
                 return Course::Over;
             }
         }
@@ -166,9 +200,24 @@ impl Visit {
         if messages.is_empty() {
             return;
         }
+        let messages = Arc::new(messages);
+        while let Err(error) = self.return_all(daemon, messages.clone()).await {
+            if !self.inner.may_pass(&error).await {
+                // They stay in our hands until this daemon ends.
+                tracing::warn!(%error, "what was not tried could not be given back");
+                return;
+            }
+        }
         self.inner.table().note(&self.destination, self.inner.store.now());
+    }
+
+    async fn return_all(
+        &self,
+        daemon: QueueDaemonId,
+        messages: Arc<Vec<ClaimedMessage>>,
+    ) -> Result<(), StorageError> {
         let written = self.inner.store.write_messages("queue return", Vec::new(), move |tx| {
-            for message in &messages {
+            for message in messages.iter() {
                 let outcome = |recipient: &ClaimedRecipient| Settlement {
                     spool: message.id,
                     ordinal: recipient.ordinal,
@@ -180,20 +229,17 @@ impl Visit {
             }
             Ok(())
         });
-        if let Err(error) = written.await {
-            // They stay in our hands until this daemon ends.
-            tracing::warn!(%error, "what was not tried could not be given back");
-        }
+        written.await.map(|_| ())
     }
 
     async fn send(
         &mut self,
         daemon: QueueDaemonId,
         message: &ClaimedMessage,
+        text: Result<OutboundContent, StorageError>,
         here: bool,
     ) -> Course {
-        let _room = self.inner.memory.take(message.size_bytes).await;
-        let content = match load(&self.inner.store, message.content).await {
+        let content = match text {
             Ok(content) => content,
             Err(error) => {
                 let spool = message.id;
@@ -417,18 +463,4 @@ fn confirms(message: &Outbound, server: &Capabilities) -> Confirms {
 
 fn is_silent(verdicts: &[Verdict]) -> bool {
     verdicts.iter().all(|verdict| matches!(verdict, Verdict::Unanswered | Verdict::Unfit(_)))
-}
-
-/// The text of a message.
-pub(crate) async fn load(
-    store: &Store,
-    content: ContentId,
-) -> Result<OutboundContent, StorageError> {
-    let found =
-        store.read(move |tx| tx.load_contents(&[content], Want::HEADER | Want::TEXT)).await?.pop();
-    let found = found.ok_or(StorageError::Expunged)?;
-    Ok(OutboundContent {
-        header: found.header().unwrap_or_default().to_vec(),
-        body: found.text().unwrap_or_default().to_vec(),
-    })
 }

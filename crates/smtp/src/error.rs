@@ -206,6 +206,9 @@ pub enum Farewell {
     /// The client spoke before the greeting.
     #[error("spoke before the greeting")]
     EarlyTalker,
+    /// The client speaks HTTP.
+    #[error("a request of HTTP")]
+    WebClient,
     /// Too many connections.
     #[error("too many connections")]
     TooManyConnections,

@@ -122,6 +122,14 @@ impl Originators {
         }
     }
 
+    /// All of them in one text, which no others have.
+    pub(crate) fn text(&self) -> String {
+        let list = |list: &[Address]| {
+            list.iter().map(Address::to_string).collect::<Vec<String>>().join("\0")
+        };
+        format!("{}\0\0{}", list(&self.authors), list(&self.senders))
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.authors.len() + self.senders.len()

@@ -66,8 +66,9 @@ pub use collection::{
 };
 pub use directory::{
     ACCESS_KEYS_MAX, ALIASES_MAX, AccessKey, AccessKeyKind, Account, Authorship, Credentials,
-    Domain, Grant, NewAccessKey, NewAccount, Protocol, Protocols, QuotaResource, Quotas, Recipient,
-    Resolution, Role, ScramVerifier, Sending, SendingLimits, SendingUse, SigningKey, SigningState,
+    DirectoryQuestion, Domain, Grant, NewAccessKey, NewAccount, Protocol, Protocols, QuotaResource,
+    Quotas, Recipient, Resolution, Role, ScramVerifier, Sending, SendingLimits, SendingUse,
+    SigningKey, SigningState,
 };
 pub use error::{LimitKind, Result, StorageError};
 pub use feed::{Lagged, Subscription};
@@ -100,9 +101,9 @@ pub use search::{
 pub use settings::{Blobs, Database, Settings};
 pub use sort_keys::{MailboxKeys, SortKeys, SortWant, ThreadRow};
 pub use spool::{
-    Claim, ClaimedMessage, ClaimedRecipient, DestinationBacklog, Fate, Overdue, Settlement,
-    SpoolChange, SpoolEntry, SpoolFilter, SpoolNotices, SpoolRecipient, SpoolRow,
-    SpoolRowRecipient, SpoolTerms, SpoolTotals, TraceEvent, TraceRow, Urgency,
+    Claim, ClaimedMessage, ClaimedRecipient, DestinationBacklog, Fate, Overdue, OverdueCursor,
+    OverdueSlice, Settlement, SpoolChange, SpoolEntry, SpoolFilter, SpoolNotices, SpoolRecipient,
+    SpoolRow, SpoolRowRecipient, SpoolTerms, SpoolTotals, TraceEvent, TraceRow, Urgency,
 };
 pub use statistics::{BATCH_SIZES, COMMIT_MICROS, StatisticsSnapshot};
 pub use store::Store;

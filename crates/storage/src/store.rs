@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::blob::BlobStore;
 use crate::check::{check_consistency, repair};
-use crate::directory::RecipientCache;
+use crate::directory::{DirectoryQuestion, RecipientCache};
 use crate::engine::{
     Engine, PostgresEngine, Reach, Shared, SqliteEngine, Submission, open_sqlite, write_job,
 };
@@ -269,13 +269,25 @@ impl Store {
     /// As for [`read`](Self::read).
     pub async fn find_recipient(&self, address: &Address) -> Result<Resolution> {
         let recipients = &self.inner.shared.recipients;
-        if let Some(recipient) = recipients.find(&address.to_string()) {
-            return Ok(Resolution::Account(recipient));
+        if let Some(resolution) = recipients.find(address) {
+            return Ok(resolution);
         }
         let (edition, asked) = (recipients.edition(), address.clone());
         let found = self.read(move |tx| tx.resolve(&asked)).await?;
         recipients.keep(edition, address, &found);
         Ok(found)
+    }
+
+    /// Whether a question about the directory has to be asked: `None` where it was answered with yes
+    /// since the directory last changed. The text is to say all that the answer depends on but the
+    /// directory; an answer that time alone can change is not to be kept.
+    pub fn ask_directory(&self, text: String) -> Option<DirectoryQuestion> {
+        self.inner.shared.recipients.ask(text)
+    }
+
+    /// Keeps the yes to a question, read after it was asked.
+    pub fn keep_granted(&self, question: DirectoryQuestion) {
+        self.inner.shared.recipients.grant(question);
     }
 
     /// Parses, hashes and compresses a message, off the async threads where that takes long.

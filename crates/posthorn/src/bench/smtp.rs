@@ -48,6 +48,8 @@ pub(crate) struct SmtpPlan {
     /// Each message goes to one of them, in turn.
     pub(crate) recipients: Vec<String>,
     pub(crate) messages: usize,
+    /// Texts that are made; the other messages have one of these.
+    pub(crate) distinct: usize,
     pub(crate) size_bytes: usize,
     /// A row for each of these numbers.
     pub(crate) connections: Vec<usize>,
@@ -63,11 +65,12 @@ pub(crate) fn measure(target: &Target, plan: &SmtpPlan) -> Result<Report, BenchE
         return Err(BenchError::Plan("nobody to deliver to".to_owned()));
     }
     let mut texts = Texts::new(plan.seed, plan.size_bytes);
+    let distinct = plan.distinct.clamp(1, plan.messages.max(1));
     let mut rows = Vec::new();
     for connections in &plan.connections {
         let mut runs = Vec::new();
         for _ in 0..plan.rounds {
-            let elapsed = deliver(target, plan, *connections, &texts.take(plan.messages))?;
+            let elapsed = deliver(target, plan, *connections, &texts.take(distinct))?;
             runs.push(per_second(plan.messages, elapsed));
         }
         let means = if plan.data { " with DATA" } else { "" };
@@ -97,9 +100,9 @@ fn deliver(
         Ok::<_, BenchError>(client)
     };
     let clients: Vec<Client> = (0..connections).map(open).collect::<Result<_, _>>()?;
-    race(clients, messages.len(), |client, number| {
+    race(clients, plan.messages, |client, number| {
         let recipient = plan.recipients.get(number % plan.recipients.len());
-        let message = messages.get(number);
+        let message = messages.get(number % messages.len());
         client.deliver(
             &plan.sender,
             recipient.map_or("", String::as_str),
@@ -255,6 +258,7 @@ mod tests {
             sender: "a@example.org".to_owned(),
             recipients: vec!["b@example.test".to_owned()],
             messages: 2,
+            distinct: 2,
             size_bytes: 2048,
             connections: vec![1],
             rounds: 1,

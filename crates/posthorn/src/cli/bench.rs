@@ -147,6 +147,10 @@ pub(super) struct SmtpArguments {
     #[arg(long, value_name = "N", default_value = "1000",
           value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     messages: u32,
+    /// Texts that are made, each for several messages [default: one for each]. For runs that would
+    /// not fit into memory otherwise.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    distinct: Option<u32>,
 }
 
 pub(super) fn run(command: Command, output: &mut Output) -> Result<(), Failure> {
@@ -208,6 +212,7 @@ fn smtp(arguments: SmtpArguments, output: &mut Output) -> Result<(), Failure> {
         sender,
         recipients: arguments.recipients,
         messages: count(arguments.messages),
+        distinct: count(arguments.distinct.unwrap_or(arguments.messages)),
         size_bytes: count(common.size),
         connections: common.connections.iter().copied().map(count).collect(),
         rounds: count(common.rounds),

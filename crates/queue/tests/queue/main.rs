@@ -99,6 +99,22 @@ async fn reports_go_to_who_wants_them_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_report_that_is_refused_makes_no_other() {
+    let (a, b) = (Server::start().await, Server::start().await);
+    let scene = Scene::new(&[&a, &b]).await;
+    for _ in 0..20 {
+        a.then(replying(&[("RCPT", "550 5.1.1 no such user")]));
+        // Whoever was forged has nobody there, or bounces bounces.
+        b.then(replying(&[("RCPT", "550 5.1.1 no such user"), ("MAIL FROM:<>", "550 5.7.1 no")]));
+        scene.send_from("forged@b.test", &["x@a.test"], "{}").await;
+    }
+    scene.queue.wait_until(|counters| counters.failed == 40 && counters.active == 0).await;
+    assert_eq!((scene.queue.counters().reports, scene.spool().await.len()), (20, 0));
+    assert_eq!(scene.inbox().await, [""; 0]);
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn success_is_told_where_nobody_else_tells_it() {
     let (plain, dsn) = (Server::start().await, Server::start().await);
     dsn.then(Behaviour { keywords: &["DSN", "PIPELINING"], ..Behaviour::default() });
@@ -138,6 +154,49 @@ async fn a_destination_that_is_down_slows_no_other() {
     scene.send(&["y@b.test"]).await;
     scene.queue.wait_until(|counters| counters.delivered == 2 && counters.active == 0).await;
     assert_eq!(a.connections(), connections, "it is left alone for a while");
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_says_nothing_holds_nobody_up() {
+    let (a, b) = (Server::start().await, Server::start().await);
+    (0..9).for_each(|_| a.then(Behaviour { silent: true, ..Behaviour::default() }));
+    let scene = Scene::with(&[&a, &b], |settings| settings.connections_max = 4).await;
+    for _ in 0..200 {
+        scene.send(&["x@a.test"]).await;
+    }
+    for sent in 1..=10 {
+        scene.send(&["y@b.test"]).await;
+        scene.queue.wait_until(|counters| counters.delivered == sent).await;
+    }
+    assert_eq!((a.connections(), b.taken().len()), (2, 10));
+    a.hang_up();
+    scene.queue.wait_until(|counters| counters.active == 0).await;
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_waits_a_little_for_more() {
+    let a = Server::start().await;
+    let long = std::time::Duration::from_secs(600);
+    let scene = Scene::with(&[&a], |settings| settings.rest = long).await;
+    for sent in 1..=10 {
+        scene.send(&["x@a.test"]).await;
+        scene.queue.wait_until(|counters| counters.delivered == sent).await;
+    }
+    // What comes while the first one is at work may have another.
+    assert_eq!(a.taken().len(), 10);
+    assert!(a.connections() < 5, "{}", a.connections());
+    // The shutdown does not wait for it.
+    scene.close().await;
+    let a = Server::start().await;
+    let short = std::time::Duration::from_millis(1);
+    let scene = Scene::with(&[&a], |settings| settings.rest = short).await;
+    for sent in 1..=10 {
+        scene.send(&["x@a.test"]).await;
+        scene.queue.wait_until(|counters| counters.delivered == sent && counters.active == 0).await;
+    }
+    assert_eq!((a.taken().len(), a.connections()), (10, 10));
     scene.close().await;
 }
 

@@ -65,6 +65,8 @@ impl Scene {
             .unwrap();
         let mut settings = Settings::new("mail.here.test");
         settings.seed = Some(7);
+        // Tests wait for visits to end; nothing rests unless one says so.
+        settings.rest = std::time::Duration::ZERO;
         for (server, letter) in servers.iter().zip('a'..) {
             settings.routes.push(Route {
                 domain: format!("{letter}.test"),

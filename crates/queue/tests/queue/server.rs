@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 /// Where a connection ends without a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub(crate) struct Behaviour {
     /// What is said in place of 250 to a command with this beginning.
     pub(crate) replies: Vec<(&'static str, &'static str)>,
     pub(crate) keywords: &'static [&'static str],
+    /// Connections are taken and nothing is ever said.
+    pub(crate) silent: bool,
 }
 
 /// A message that was taken.
@@ -43,6 +46,7 @@ pub(crate) struct Server {
     behaviours: Arc<Mutex<VecDeque<Behaviour>>>,
     taken: Arc<Mutex<Vec<Taken>>>,
     connections: Arc<Mutex<usize>>,
+    hung_up: Arc<Notify>,
 }
 
 impl Server {
@@ -53,6 +57,7 @@ impl Server {
             behaviours: Arc::default(),
             taken: Arc::default(),
             connections: Arc::default(),
+            hung_up: Arc::default(),
         };
         let own = server.clone();
         tokio::spawn(async move {
@@ -76,6 +81,11 @@ impl Server {
         self.taken.lock().unwrap().clone()
     }
 
+    /// Ends the connections on which nothing is said.
+    pub(crate) fn hang_up(&self) {
+        self.hung_up.notify_waiters();
+    }
+
     pub(crate) fn connections(&self) -> usize {
         *self.connections.lock().unwrap()
     }
@@ -85,6 +95,10 @@ impl Server {
         let mut lines = BufReader::new(read).lines();
         let ends = |at| behaviour.drop_at == Some(at);
         if ends(Drop::Greeting) {
+            return Ok(());
+        }
+        if behaviour.silent {
+            self.hung_up.notified().await;
             return Ok(());
         }
         write.write_all(b"220 there.test hello\r\n").await?;

@@ -23,6 +23,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// LIMIT: RFC 5321 §4.5.3.2.5, for one block of the content.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(180);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
+/// LIMIT: from the greeting to where mail can be sent. RFC 5321 §4.5.3.2 gives each reply five minutes;
+/// not all of them together take many times that.
+const OPENING_TIMEOUT: Duration = Duration::from_secs(600);
 /// LIMIT: one message, whatever the server does: some keep those they suspect waiting for hours.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(3600);
 /// How long a server that does not listen any more may take to say why.
@@ -110,11 +113,24 @@ impl Client {
             needs_reset: false,
             messages: 0,
         };
-        if settings.tls == TlsUse::FromTheStart {
-            client.handshake(name, tls, demand).await?;
-        }
-        client.server = client.negotiate(name, settings, tls, demand).await?;
+        let opened = timeout(OPENING_TIMEOUT, client.begin(name, settings, tls, demand)).await;
+        opened
+            .unwrap_or_else(|_| Err(ConnectError::Broken("the server is too slow".to_owned())))?;
         Ok(client)
+    }
+
+    async fn begin(
+        &mut self,
+        name: &str,
+        settings: &OpeningSettings,
+        tls: &TlsClient,
+        demand: &TlsDemand,
+    ) -> Result<(), ConnectError> {
+        if settings.tls == TlsUse::FromTheStart {
+            self.handshake(name, tls, demand).await?;
+        }
+        self.server = self.negotiate(name, settings, tls, demand).await?;
+        Ok(())
     }
 
     /// What the server can do.
@@ -243,8 +259,16 @@ impl Client {
         self.connection.flush().await
     }
 
+    /// The time is that of the whole reply, however many lines or bytes it comes in.
     async fn read_reply(&mut self, wait: Wait) -> Result<ServerReply, Broken> {
-        self.connection.set_read_timeout(Duration::from_secs(wait.secs()));
+        let time = Duration::from_secs(wait.secs());
+        // Longer than that: it never ends a line that this does not.
+        self.connection.set_read_timeout(2 * time);
+        let read = timeout(time, self.read_lines()).await;
+        read.unwrap_or_else(|_| Err(ConnectionError::TimedOut.into()))
+    }
+
+    async fn read_lines(&mut self) -> Result<ServerReply, Broken> {
         loop {
             let mut line = Vec::new();
             // A bare LF ends a line here as well: what a server means is plain, and nothing

@@ -254,6 +254,7 @@ impl Farewell {
             Self::OutOfSync => {
                 Reply::new(421, Enhanced(4, 5, 4), "Size of BDAT not understood, goodbye")
             }
+            Self::WebClient => Reply::new(421, Enhanced(4, 7, 0), "This is no web server, goodbye"),
             Self::Endless => Reply::new(421, Enhanced(4, 7, 0), "Endless input, goodbye"),
         }
     }

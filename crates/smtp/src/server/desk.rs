@@ -13,7 +13,9 @@ use mailauth::srs::{self, SrsError, SrsKey};
 use message::address::Address;
 use net::Connection;
 use sasl::Name;
-use storage::{Authorship, GreylistTimes, Greylisted, Poster, Resolution, Sorter, Store, Triplet};
+use storage::{
+    Authorship, Grant, GreylistTimes, Greylisted, Poster, Resolution, Sorter, Store, Triplet,
+};
 
 use super::authenticity::Authenticity;
 use super::delivery::{Delivery, Outcomes, deliver};
@@ -191,6 +193,17 @@ impl Desk {
         let (now, held) = (self.now(), envelope.parameters.hold.is_some());
         let most = self.store.settings().scheduled_messages_max;
         let SignedIn { account, address, credential_version, grant } = user.clone();
+        // Access keys end by themselves, and room for what is held is nothing of the directory.
+        let lasting = !held && !matches!(grant, Grant::AccessKey(_));
+        let question = match lasting {
+            true => {
+                let path = sender.as_ref().map(storage::Address::to_string).unwrap_or_default();
+                let text = format!("sender\0{account}\0{credential_version}\0{address}\0{path}");
+                let Some(question) = self.store.ask_directory(text) else { return Ok(None) };
+                Some(question)
+            }
+            false => None,
+        };
         let (credentials, owned, room) = self
             .store
             .read(move |tx| {
@@ -211,7 +224,12 @@ impl Desk {
             Some(found) if found.maintenance => Err(Refusal::Maintenance.into()),
             Some(_) if !owned => Err(Refusal::SenderNotOwned.into()),
             Some(_) if !room => Err(Refusal::TooManyHeld.into()),
-            Some(_) => Ok(None),
+            Some(_) => {
+                if let Some(question) = question {
+                    self.store.keep_granted(question);
+                }
+                Ok(None)
+            }
         }
     }
 
@@ -226,11 +244,16 @@ impl Desk {
         if named.len() == 0 {
             return Ok(None);
         }
+        let text = format!("authors\0{account}\0{}", named.text());
+        let Some(question) = self.store.ask_directory(text) else { return Ok(None) };
         let ours = |list: Vec<Address>| list.into_iter().map(storage::Address::from).collect();
         let (authors, senders): (Vec<_>, Vec<_>) = (ours(named.authors), ours(named.senders));
         let checked = self.store.read(move |tx| tx.check_authors(account, &authors, &senders));
         match checked.await? {
-            Authorship::Permitted => Ok(None),
+            Authorship::Permitted => {
+                self.store.keep_granted(question);
+                Ok(None)
+            }
             // One outside ASCII would make another message of it (RFC 6531 §3.1).
             Authorship::NeedsSender(address) if address.is_ascii() => Ok(Some(address)),
             Authorship::NeedsSender(_) | Authorship::Refused => Err(Refusal::FromNotOwned.into()),

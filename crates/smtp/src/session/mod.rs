@@ -17,12 +17,16 @@ use sasl::Name;
 use sasl::wire::Response;
 
 use crate::error::{CommandError, Farewell, Refusal, StateError, SyntaxError};
-use crate::parse::{Command, Greeting, parse_command};
+use crate::parse::{Command, Greeting, parse_command, verb_of};
 use crate::render::{Enhanced, Extensions, Protocol, Reply, render_help};
 use crate::settings::{Role, Settings};
 use crate::types::{ClientName, Envelope, Recipient};
 
 use transaction::Phase;
+
+/// What requests of HTTP begin with (RFC 9110 §9.3, RFC 9113 §3.4), as programs write it.
+const WEB_METHODS: [&[u8]; 9] =
+    [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"PATCH", b"PRI"];
 
 /// What the server has to do before the next line.
 #[derive(Debug)]
@@ -258,6 +262,11 @@ impl Session {
             // RFC 3030 §2: the bytes that follow are content, and nobody knows how many they
             // are; taken for commands they would be whatever their author likes.
             return self.close(Farewell::OutOfSync, out);
+        }
+        if WEB_METHODS.contains(&verb_of(line)) {
+            // A browser is made to talk to us by a page: what its request holds are header fields
+            // first and then whatever the author of the page likes.
+            return self.close(Farewell::WebClient, out);
         }
         self.refuse(&error.into(), out)
     }

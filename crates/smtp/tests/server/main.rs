@@ -13,6 +13,7 @@ mod rewriting;
 mod sasl;
 mod sending;
 mod support;
+mod tarpits;
 mod tls;
 
 use std::path::Path;

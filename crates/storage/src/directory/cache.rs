@@ -1,5 +1,6 @@
-//! Where mail to an address goes, in memory: relays deliver to the same recipients again and
-//! again, and each RCPT waits for the answer.
+//! Answers about the directory in memory: where mail to an address goes, and who may send as whom.
+//! Relays deliver to the same recipients again and again, programs send as the same sender, and
+//! each command waits for the answer.
 //!
 //! **Invariant:** an answer from here is the one that the newest commit would give. Every commit
 //! that may have touched accounts, addresses or domains makes all of it void; commits that are
@@ -15,22 +16,45 @@ use crate::{Address, Database};
 
 /// LIMIT: recipients kept; one takes some 200 bytes.
 const RECIPIENTS_MAX: usize = 16 * 1024;
+/// LIMIT: domains kept that are not ours; one takes some 100 bytes.
+const DOMAINS_MAX: usize = 8 * 1024;
+/// LIMIT: questions kept that were answered with yes; one takes some 200 bytes.
+const QUESTIONS_MAX: usize = 4 * 1024;
+/// LIMIT: bytes of a question that is kept; those of usual mail have some hundred.
+const QUESTION_BYTES_MAX: usize = 512;
 
 /// A number that changes with the directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Edition(u64);
 
-/// Recipients by the address as it was given.
+/// A question about the directory that is not answered in memory; see `Store::ask_directory`.
+#[derive(Debug)]
+pub struct DirectoryQuestion {
+    text: String,
+    edition: Edition,
+}
+
+/// Answers by what was asked.
 pub(crate) struct RecipientCache {
     edition: AtomicU64,
     /// Absent where the directory can change unseen.
-    kept: Option<Cache<String, (Edition, Recipient)>>,
+    kept: Option<Kept>,
+}
+
+struct Kept {
+    recipients: Cache<String, (Edition, Recipient)>,
+    foreign_domains: Cache<String, Edition>,
+    granted: Cache<String, Edition>,
 }
 
 impl RecipientCache {
     pub(crate) fn new(database: &Database) -> Self {
         let kept = match database {
-            Database::Sqlite => Some(Cache::new(RECIPIENTS_MAX)),
+            Database::Sqlite => Some(Kept {
+                recipients: Cache::new(RECIPIENTS_MAX),
+                foreign_domains: Cache::new(DOMAINS_MAX),
+                granted: Cache::new(QUESTIONS_MAX),
+            }),
             Database::Postgres(_) => None,
         };
         Self { edition: AtomicU64::new(0), kept }
@@ -46,19 +70,44 @@ impl RecipientCache {
         self.edition.fetch_add(1, Ordering::AcqRel);
     }
 
-    pub(crate) fn find(&self, address: &str) -> Option<Recipient> {
-        let (edition, recipient) = self.kept.as_ref()?.get(address)?;
-        (edition == self.edition()).then_some(recipient)
+    pub(crate) fn find(&self, address: &Address) -> Option<Resolution> {
+        let (kept, now) = (self.kept.as_ref()?, self.edition());
+        if kept.foreign_domains.get(address.domain()).is_some_and(|edition| edition == now) {
+            return Some(Resolution::Relay);
+        }
+        let (edition, recipient) = kept.recipients.get(&address.to_string())?;
+        (edition == now).then_some(Resolution::Account(recipient))
     }
 
     /// Keeps what a snapshot said. What an account with a quota uses changes with each message,
     /// so the next RCPT asks again.
     pub(crate) fn keep(&self, edition: Edition, address: &Address, resolution: &Resolution) {
+        let Some(kept) = &self.kept else { return };
+        match resolution {
+            Resolution::Account(recipient) if recipient.quota_bytes == 0 => {
+                kept.recipients.insert(address.to_string(), (edition, recipient.clone()));
+            }
+            // No address of that domain is ours.
+            Resolution::Relay => {
+                kept.foreign_domains.insert(address.domain().to_owned(), edition);
+            }
+            Resolution::Account(_) | Resolution::List(_) | Resolution::UnknownRecipient => {}
+        }
+    }
+
+    /// `None` where the answer is yes.
+    pub(crate) fn ask(&self, text: String) -> Option<DirectoryQuestion> {
+        let edition = self.edition();
+        let granted = self.kept.as_ref().and_then(|kept| kept.granted.get(&text));
+        (granted != Some(edition)).then_some(DirectoryQuestion { text, edition })
+    }
+
+    /// Keeps a yes.
+    pub(crate) fn grant(&self, question: DirectoryQuestion) {
         if let Some(kept) = &self.kept
-            && let Resolution::Account(recipient) = resolution
-            && recipient.quota_bytes == 0
+            && question.text.len() <= QUESTION_BYTES_MAX
         {
-            kept.insert(address.to_string(), (edition, recipient.clone()));
+            kept.granted.insert(question.text, question.edition);
         }
     }
 }

@@ -21,6 +21,7 @@ mod signing_key;
 pub use access_key::{ACCESS_KEYS_MAX, AccessKey, AccessKeyKind, NewAccessKey};
 pub use account::{Account, NewAccount, Role};
 pub use alias::ALIASES_MAX;
+pub use cache::DirectoryQuestion;
 pub(crate) use cache::RecipientCache;
 pub use credentials::{Credentials, Grant};
 pub use domain::Domain;

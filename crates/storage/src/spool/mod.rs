@@ -31,7 +31,7 @@ pub use change::SpoolChange;
 pub use claim::{Claim, ClaimedMessage, ClaimedRecipient, DestinationBacklog};
 pub use list::{SpoolFilter, SpoolRow, SpoolRowRecipient, SpoolTotals};
 pub use notices::SpoolNotices;
-pub use overdue::Overdue;
+pub use overdue::{Overdue, OverdueCursor, OverdueSlice};
 pub use settle::{Fate, Settlement};
 pub use terms::{SpoolTerms, Urgency};
 pub use trace::{TraceEvent, TraceRow};

@@ -189,6 +189,17 @@ fn the_dead_are_followed_by_the_living() {
     });
 }
 
+/// The late ones, looked for two at a time.
+fn late(store: &TestStore, before: Timestamp, which: Overdue) -> Vec<SpoolId> {
+    let (mut found, mut after) = (Vec::new(), Some(OverdueCursor::START));
+    while let Some(at) = after {
+        let slice = store.read(move |tx| tx.spooled_before(before, which, at, 2)).unwrap();
+        found.extend(slice.found);
+        after = slice.next;
+    }
+    found
+}
+
 #[test]
 fn what_is_late_is_found_whatever_it_is_due() {
     with_clock(|store, clock| {
@@ -204,9 +215,7 @@ fn what_is_late_is_found_whatever_it_is_due() {
         clock.advance_secs(3600);
         let young = spool(store, &["c@x.test"]);
         let before = clock.now();
-        let late = |which| {
-            store.read(move |tx| tx.spooled_before(before, which, SpoolId::new(0), 10)).unwrap()
-        };
+        let late = |which| late(store, before, which);
         assert_eq!(late(Overdue::Unwarned), [one]);
         let message = store.write(move |tx| tx.claim_overdue(daemon, one)).unwrap().unwrap();
         assert_eq!(message.recipients[0].answer, "250 2.0.0 ok");
@@ -216,6 +225,30 @@ fn what_is_late_is_found_whatever_it_is_due() {
         assert_eq!(traces(store, one), ["deferred a@x.test", "warned a@x.test"]);
         assert_eq!(store.write(move |tx| tx.claim_overdue(daemon, held)).unwrap(), None);
         assert!(young > held);
+    });
+}
+
+#[test]
+fn a_search_for_late_mail_is_done_in_steps() {
+    with_clock(|store, clock| {
+        let daemon = register(store);
+        let first = spool(store, &["a@x.test"]);
+        clock.advance_secs(1);
+        // All in one instant.
+        let same: Vec<SpoolId> = (0..3).map(|_| spool(store, &["b@x.test"])).collect();
+        let in_hand = same[1];
+        store.write(move |tx| tx.claim_overdue(daemon, in_hand)).unwrap().unwrap();
+        clock.advance_secs(1);
+        let before = clock.now();
+        let step = |after| {
+            store.read(move |tx| tx.spooled_before(before, Overdue::All, after, 2)).unwrap()
+        };
+        let one = step(OverdueCursor::START);
+        assert_eq!((one.found, one.busy), (vec![first, same[0]], None));
+        let two = step(one.next.unwrap());
+        assert_eq!((two.found, two.busy), (vec![same[2]], one.next));
+        let three = step(two.next.unwrap());
+        assert_eq!(three, OverdueSlice { found: Vec::new(), next: None, busy: None });
     });
 }
 
@@ -249,9 +282,8 @@ fn what_is_to_be_sent_later_is_not_due_before() {
         assert_eq!(store.read(move |tx| tx.count_scheduled(julie, now)).unwrap(), 1);
         // Its patience begins when it does.
         clock.advance_secs(3601);
-        let (start, which) = (SpoolId::new(0), Overdue::All);
-        let old = store.read(move |tx| tx.spooled_before(begins, which, start, 10)).unwrap();
-        assert_eq!(old, []);
+        assert_eq!(late(store, begins, Overdue::All), []);
+        assert_eq!(late(store, begins.plus_secs(1), Overdue::All), [later]);
         let claim = Claim { daemon, destination: "x.test".to_owned(), limit: 10 };
         let taken = store.write(move |tx| tx.claim_spooled(&claim)).unwrap();
         assert_eq!((taken.len(), taken[0].begins), (1, begins));
@@ -322,10 +354,7 @@ fn deadlines_are_found_and_told_once() {
             })
             .unwrap();
         spool(store, &["b@x.test"]);
-        let past = |before| {
-            let (which, start) = (Overdue::PastDeadline, SpoolId::new(0));
-            store.read(move |tx| tx.spooled_before(before, which, start, 10)).unwrap()
-        };
+        let past = |before| late(store, before, Overdue::PastDeadline);
         assert_eq!(past(clock.now()), []);
         clock.advance_secs(121);
         assert_eq!(past(clock.now()), [one]);

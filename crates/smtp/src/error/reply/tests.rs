@@ -119,6 +119,7 @@ fn farewells_have_their_replies() {
         (Farewell::TooManyConnections, "421 4.7.0 Too many connections, come again later"),
         (Farewell::TooManyMessages, "421 4.7.0 Enough messages, connect again for more"),
         (Farewell::OutOfSync, "421 4.5.4 Size of BDAT not understood, goodbye"),
+        (Farewell::WebClient, "421 4.7.0 This is no web server, goodbye"),
         (Farewell::Endless, "421 4.7.0 Endless input, goodbye"),
     ];
     for (farewell, expected) in cases {
