@@ -19,8 +19,8 @@ mod render;
 mod value;
 
 pub use options::{
-    Acme, Auth, Authenticity, BlockList, Certificate, Check, Config, ImapClient, Limits, Listener,
-    Log, Metrics, MtaSts, Peers, Queue, Route, Rspamd, Search, SentReports, Storage, Tls,
+    Acme, Auth, Authenticity, BlockList, Certificate, Check, Config, Delivery, ImapClient, Limits,
+    Listener, Log, Metrics, MtaSts, Peers, Queue, Route, Rspamd, Search, SentReports, Storage, Tls,
 };
 pub use parse::parse;
 pub use problem::{Problem, Problems};
@@ -28,5 +28,5 @@ pub use render::{render_reference, render_sample};
 pub use value::{
     AcmeChallenge, Blobs, CheckedMail, Database, DmarcPolicy, DnsFailure, DnssecTrust, Endpoint,
     Level, LogFormat, MediaRange, Network, PeerAction, Protocol, RouteTls, SaslMechanism, Scanner,
-    Secret, Socket, StsMode, TlsMode, Unavailable, Word, parse_size,
+    ScriptRedirects, Secret, Socket, StsMode, TlsMode, Unavailable, Word, parse_size,
 };

@@ -8,7 +8,7 @@ use crate::reader::TableReader;
 use crate::value::{
     AcmeChallenge, Blobs, CheckedMail, Database, DmarcPolicy, DnsFailure, DnssecTrust, Endpoint,
     Level, LogFormat, MediaRange, Network, OptionValue, PeerAction, Protocol, RouteTls,
-    SaslMechanism, Scanner, Secret, Socket, StsMode, TlsMode, Unavailable, Word,
+    SaslMechanism, Scanner, ScriptRedirects, Secret, Socket, StsMode, TlsMode, Unavailable, Word,
 };
 
 /// What the documents say about one option.
@@ -664,7 +664,9 @@ sections! {
         dmarc: DmarcPolicy = default "obey", since "0.2";
 
         /// What is done with mail whose policy cannot be had now: `accept` takes it, `defer` asks
-        /// the sender to come again later.
+        /// the sender to come again later. Where the policy is known, but not whether the message
+        /// is what it says, the policy decides: what is to be put aside is, and the sender of what
+        /// is to be refused is asked to come again.
         dns_failure: DnsFailure = default "accept", since "0.2";
 
         /// Domains whose ARC seals are believed: mail that they found good, and passed on changed,
@@ -700,6 +702,16 @@ sections! {
 
         /// Who reports. Without it, the domain of `address`.
         organization: Option<Word> = optional "Example Inc.", since "0.2";
+    }
+
+    /// What becomes of mail that arrives for accounts that have scripts.
+    table "delivery" pub struct Delivery {
+        /// Where scripts may send mail on to. `anywhere` lets them; what they send on and the
+        /// notices they send count among the messages that the account sends a day
+        /// (`limits.messages_per_day`), and beyond that the message is kept instead. `agreed` lets
+        /// them send on to addresses here, and to those that agreed to a redirection of the
+        /// account (`posthorn redirect`); what is to go elsewhere is kept, and the owner is told.
+        script_redirects: ScriptRedirects = default "anywhere", since "0.2";
     }
 
     /// What is found out about hosts that bring mail to port 25, before their mail is read. Mail
@@ -881,6 +893,8 @@ pub struct Config {
     pub authenticity: Authenticity,
     /// `[sent_reports]`
     pub sent_reports: SentReports,
+    /// `[delivery]`
+    pub delivery: Delivery,
     /// `[peers]`
     pub peers: Peers,
     /// Each `[[blocklist]]`, in the order of the file.

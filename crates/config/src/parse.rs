@@ -8,9 +8,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::options::{
-    Acme, Auth, Authenticity, BlockList, Certificate, Check, Config, General, Imap, ImapClient,
-    Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3, Queue, Route, Rspamd, Search, Section,
-    SentReports, Storage, Tls,
+    Acme, Auth, Authenticity, BlockList, Certificate, Check, Config, Delivery, General, Imap,
+    ImapClient, Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3, Queue, Route, Rspamd, Search,
+    Section, SentReports, Storage, Tls,
 };
 use crate::problem::Problems;
 use crate::reader::{Source, TableReader};
@@ -58,6 +58,7 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
     let routes = repeated::<Route>(source, root, check_route);
     let authenticity = section::<Authenticity>(source, root, check_authenticity);
     let sent_reports = section::<SentReports>(source, root, check_sent_reports);
+    let delivery = section::<Delivery>(source, root, |_, _| {});
     let peers = section::<Peers>(source, root, |_, _| {});
     let block_lists = repeated::<BlockList>(source, root, |_, _| {});
     let checks = repeated::<Check>(source, root, |_, _| {});
@@ -84,6 +85,7 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
         routes: routes?,
         authenticity: authenticity?,
         sent_reports: sent_reports?,
+        delivery: delivery?,
         peers: peers?,
         block_lists: block_lists?,
         checks: checks?,
@@ -104,8 +106,8 @@ fn top_keys() -> Vec<&'static str> {
     known.extend([Storage::NAME, Search::NAME, Tls::NAME, Listener::NAME, Limits::NAME]);
     known.extend([Auth::NAME, Imap::NAME, Pop3::NAME, Log::NAME, Metrics::NAME]);
     known.extend([ImapClient::NAME, Queue::NAME, Route::NAME, Authenticity::NAME]);
-    known.extend([Peers::NAME, BlockList::NAME, Check::NAME]);
     known.extend([Certificate::NAME, Acme::NAME, MtaSts::NAME, Rspamd::NAME, SentReports::NAME]);
+    known.extend([Delivery::NAME, Peers::NAME, BlockList::NAME, Check::NAME]);
     known
 }
 

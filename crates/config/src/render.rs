@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use crate::options::{
-    Acme, Auth, Authenticity, BlockList, Certificate, Check, General, Imap, ImapClient, Limits,
-    Listener, Log, Metrics, MtaSts, Peers, Pop3, Queue, Route, Row, Rspamd, Search, Section,
-    SentReports, Storage, Tls,
+    Acme, Auth, Authenticity, BlockList, Certificate, Check, Delivery, General, Imap, ImapClient,
+    Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3, Queue, Route, Row, Rspamd, Search,
+    Section, SentReports, Storage, Tls,
 };
 
 /// The reference of every option, in Markdown: `docs/config.md`.
@@ -26,6 +26,7 @@ pub fn render_reference() -> String {
     reference::<Route>(&mut out);
     reference::<Authenticity>(&mut out);
     reference::<SentReports>(&mut out);
+    reference::<Delivery>(&mut out);
     reference::<Peers>(&mut out);
     reference::<BlockList>(&mut out);
     reference::<Check>(&mut out);
@@ -57,6 +58,7 @@ pub fn render_sample() -> String {
     sample_unset::<Route>(&mut out);
     sample::<Authenticity>(&mut out);
     sample::<SentReports>(&mut out);
+    sample::<Delivery>(&mut out);
     sample::<Peers>(&mut out);
     sample_unset::<BlockList>(&mut out);
     sample_unset::<Check>(&mut out);

@@ -4,21 +4,29 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use ids::{AccountId, Timestamp};
+use mailauth::Author;
 use message::address::normal_domain;
-use responder::{Action, Language, Outcome, Redirect, Reject, Vacation, Version};
+use responder::{Action, Language, Notify, Outcome, Redirect, Reject, Vacation, Version};
 use storage::{
-    AnswerClaim, AnswerSource, Arrival, Claimed, DeliveryPlan, Destination, Filing, Outgoing,
-    Placement, PreparedMessage, Result, SeenMark, Sorter, Sorting, Store, Verdict,
+    Address, AnswerClaim, AnswerSource, Arrival, Claimed, DeliveryPlan, Destination, Filing,
+    MailboxName, Outgoing, Placement, PreparedMessage, Resolution, Result, SeenMark, Sorter, Sorting, SpecialUse, Store,
+    Verdict,
 };
 
 use crate::cache::{AnsweredKey, Caches};
+use crate::dispatch::Dispatch;
 use crate::letters::failure_notice;
 use crate::outgoing::{Letter, Stamper};
 use crate::rules::Ready;
 use crate::script::{Run, Runner, language};
-use crate::settings::Settings;
+use crate::settings::{RedirectTargets, Settings};
+use crate::versions::Versions;
 use crate::world::seen_key;
 use crate::{filing, redirect, reject, respond};
+
+/// What the owner is told of a redirection of a script that is not carried out.
+const NOT_AGREED: &str = "mail is sent on only to addresses here and to those that agreed to a \
+                          redirection of this account";
 
 /// The [`Sorter`] of a daemon.
 pub struct Deliverer {
@@ -46,6 +54,7 @@ impl Deliverer {
             deliverer: self,
             rules: &rules,
             arrival: &arrival,
+            versions: Versions::new(Outcome::default(), arrival.message),
             now: self.store.now(),
             plan: DeliveryPlan {
                 rules: rules.version,
@@ -96,6 +105,7 @@ struct SortingOne<'a> {
     deliverer: &'a Deliverer,
     rules: &'a Arc<Ready>,
     arrival: &'a Arrival<'a>,
+    versions: Versions<'a>,
     now: Timestamp,
     plan: DeliveryPlan,
     /// Addresses that get a copy, in one spelling.
@@ -111,6 +121,11 @@ impl<'a> SortingOne<'a> {
     fn stamper(&self) -> Stamper<'a> {
         let hostname = &self.deliverer.settings.hostname;
         Stamper { hostname, zone: &self.rules.zone, now: self.now }
+    }
+
+    fn dispatch(&self) -> Dispatch<'a> {
+        let Deliverer { store, settings, .. } = self.deliverer;
+        Dispatch { store, signatory: settings.signatory.as_deref(), rules: self.rules }
     }
 
     /// Runs the script, if there is one, and takes up its actions; without one, or where it
@@ -130,10 +145,7 @@ impl<'a> SortingOne<'a> {
                 };
                 let Run { result, unseen } = runner.run(program, self.arrival).await?;
                 match result {
-                    Ok(outcome) => {
-                        self.take(outcome, &unseen);
-                        return Ok(());
-                    }
+                    Ok(outcome) => return self.take(outcome, &unseen).await,
                     Err(failure) => Some(failure.to_string()),
                 }
             }
@@ -147,84 +159,119 @@ impl<'a> SortingOne<'a> {
         Ok(())
     }
 
-    fn take(&mut self, outcome: Outcome, unseen: &HashSet<[u8; 32]>) {
-        let mut versions = Versions::new(&outcome, self.arrival.message);
-        let loops = redirect::loops(self.arrival.message, self.rules);
-        for action in &outcome.actions {
+    async fn take(&mut self, mut outcome: Outcome, unseen: &HashSet<[u8; 32]>) -> Result<()> {
+        let actions = std::mem::take(&mut outcome.actions);
+        let seen = std::mem::take(&mut outcome.seen);
+        self.versions = Versions::new(outcome, self.arrival.message);
+        let dispatch = self.dispatch();
+        for action in actions {
             match action {
                 Action::Keep(keep) => {
                     if keep.is_implicit {
                         self.implicit = Some(self.plan.filings.len());
                     }
-                    let (message, flags) = (versions.stored(keep.version), &keep.flags);
-                    let kept = Filing { message, flags: filing::flags(flags), ..Filing::usual() };
-                    self.plan.filings.push(kept);
+                    let message = self.versions.stored(keep.version, &dispatch).await?;
+                    let flags = filing::flags(&keep.flags);
+                    self.plan.filings.push(Filing { message, flags, ..Filing::usual() });
                 }
                 Action::FileInto(into) => {
-                    let message = versions.stored(into.version);
-                    self.plan.filings.push(Filing { message, ..filing::file_into(into) });
+                    let message = self.versions.stored(into.version, &dispatch).await?;
+                    self.plan.filings.push(Filing { message, ..filing::file_into(&into) });
                 }
-                Action::Redirect(to)
-                    if loops || self.is_spam() || self.rules.is_own(&to.address) =>
-                {
-                    // RFC 5228 §10: a loop is ended, and the message is not lost for that; nor
-                    // is spam, which is not sent on.
-                    self.plan.filings.push(Filing::usual());
-                }
-                Action::Redirect(to) => {
-                    let message = versions.sent(to.version, self.rules);
-                    self.redirect(to, message);
-                }
-                Action::Reject(reject) => self.reject = Some(reject.clone()),
+                Action::Redirect(to) => self.script_redirect(&to).await?,
+                Action::Reject(reject) => self.reject = Some(reject),
                 Action::Vacation(vacation) => {
                     self.answers = true;
-                    self.vacation(vacation);
+                    self.vacation(&vacation).await?;
                 }
-                Action::Notify(notify) => {
-                    let stamper = self.stamper();
-                    let to = [&notify.to[..], &notify.cc, &notify.bcc].concat();
-                    if !to.is_empty() {
-                        let letter = Letter {
-                            account: self.arrival.account,
-                            reverse_path: &notify.reverse_path,
-                            to,
-                            bytes: stamper.render(|stamp| notify.render(stamp)),
-                            claim: None,
-                            copy: notify.fcc.as_ref().map(filing::copy),
-                        };
-                        self.plan.sends.push(letter.outgoing());
-                    }
-                }
+                Action::Notify(notify) => self.notify(&notify).await?,
             }
         }
-        self.plan.seen = outcome
-            .seen
-            .iter()
-            .map(|(key, seconds)| {
-                let key = seen_key(key);
-                SeenMark { key, seconds: *seconds, unseen: unseen.contains(&key) }
-            })
-            .collect();
+        let marks = seen.into_iter().map(|(key, seconds)| {
+            let key = seen_key(&key);
+            SeenMark { key, seconds, unseen: unseen.contains(&key) }
+        });
+        self.plan.seen = marks.collect();
+        Ok(())
     }
 
-    fn redirect(&mut self, to: &Redirect, message: Arc<PreparedMessage>) {
+    /// `redirect` (RFC 5228 §4.2). What is not sent on is kept.
+    async fn script_redirect(&mut self, to: &Redirect) -> Result<()> {
+        let is_mute = self.is_spam() || self.rules.is_own(&to.address);
+        // RFC 5228 §10: a loop is ended, and the message is not lost for that; nor is spam, which
+        // is not sent on.
+        if is_mute || redirect::loops(self.arrival.message, self.rules) {
+            self.plan.filings.push(Filing::usual());
+        } else if !self.may_send_to(&to.address).await? {
+            self.plan.failure.get_or_insert_with(|| NOT_AGREED.to_owned());
+            self.plan.filings.push(Filing::usual());
+        } else {
+            let message = self.versions.sent(to.version, &self.dispatch()).await?;
+            if let Some(send) = self.redirect(to, message) {
+                // R-ADDR-11: unlike a redirection, nobody set bounds to what a script sends on.
+                send.counted = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a script may send mail on to an address.
+    async fn may_send_to(&self, address: &str) -> Result<bool> {
+        if self.deliverer.settings.script_redirects == RedirectTargets::Anywhere {
+            return Ok(true);
+        }
+        let Ok(address) = Address::parse(address) else { return Ok(false) };
+        let normal = address.normal_text();
+        let agreed = self.rules.redirections.iter().any(|redirection| {
+            Address::parse(&redirection.target).is_ok_and(|it| it.normal_text() == normal)
+        });
+        let found = self.deliverer.store.find_recipient(&address);
+        Ok(agreed || matches!(found.await?, Resolution::Account(_)))
+    }
+
+    async fn notify(&mut self, notify: &Notify) -> Result<()> {
+        let to = [&notify.to[..], &notify.cc, &notify.bcc].concat();
+        if to.is_empty() {
+            return Ok(());
+        }
+        let letter = Letter {
+            account: self.arrival.account,
+            author: Author::Account,
+            reverse_path: &notify.reverse_path,
+            to,
+            bytes: self.stamper().render(|stamp| notify.render(stamp)),
+            claim: None,
+            counted: true,
+            copy: notify.fcc.as_ref().map(filing::copy),
+        };
+        self.plan.sends.push(self.dispatch().letter(letter).await?);
+        Ok(())
+    }
+
+    /// Sends a copy to an address; `None` where it got one already.
+    fn redirect(
+        &mut self,
+        to: &Redirect,
+        message: Arc<PreparedMessage>,
+    ) -> Option<&mut Outgoing> {
         let spelling = match to.address.rsplit_once('@') {
             Some((local, domain)) => format!("{local}@{}", normal_domain(domain)),
             None => to.address.clone(),
         };
         if !self.targets.insert(spelling) {
-            return;
+            return None;
         }
         let settings = &self.deliverer.settings;
         let path =
             redirect::reverse_path(settings, self.rules, self.arrival.reverse_path, self.now);
         self.plan.sends.push(redirect::outgoing(to, message, self.arrival, path));
+        self.plan.sends.last_mut()
     }
 
-    fn vacation(&mut self, vacation: &Vacation) {
+    async fn vacation(&mut self, vacation: &Vacation) -> Result<()> {
         // R-RESP-5: spam is not answered, whatever the script says.
         if self.is_spam() {
-            return;
+            return Ok(());
         }
         let claim = AnswerClaim {
             source: AnswerSource::Script(*blake3::hash(vacation.handle.as_bytes()).as_bytes()),
@@ -232,10 +279,15 @@ impl<'a> SortingOne<'a> {
             window_secs: vacation.seconds,
         };
         if self.is_answered(&claim) {
-            return;
+            return Ok(());
         }
-        let send = respond::send(vacation, self.arrival, claim, &self.stamper());
-        self.plan.sends.push(send);
+        self.answer(vacation, claim).await
+    }
+
+    async fn answer(&mut self, vacation: &Vacation, claim: AnswerClaim) -> Result<()> {
+        let letter = respond::letter(vacation, self.arrival.account, claim, &self.stamper());
+        self.plan.sends.push(self.dispatch().letter(letter).await?);
+        Ok(())
     }
 
     /// Whether the sender is known to have been answered, so that no answer need be made.
@@ -254,7 +306,7 @@ impl<'a> SortingOne<'a> {
     /// took for spam.
     async fn finish(mut self) -> Result<Verdict> {
         if let Some(reject) = self.reject.take() {
-            return Ok(self.refuse(&reject));
+            return self.refuse(&reject).await;
         }
         // Telling somebody of a message does not keep it.
         let is_discarded = self.plan.filings.is_empty() && self.targets.is_empty();
@@ -262,8 +314,8 @@ impl<'a> SortingOne<'a> {
             // R-RESP-5: spam is not answered, whatever the script says. Only answers claim.
             self.plan.sends.retain(|send| send.claim.is_none());
         } else if !is_discarded {
-            self.redirect_account();
-            self.respond();
+            self.redirect_account().await?;
+            self.respond().await?;
         }
         Ok(Verdict::Do(Arc::new(self.plan)))
     }
@@ -284,12 +336,12 @@ impl<'a> SortingOne<'a> {
     }
 
     /// R-ADDR-10: the redirections of the account.
-    fn redirect_account(&mut self) {
+    async fn redirect_account(&mut self) -> Result<()> {
         let (rules, message) = (self.rules, self.arrival.message);
         if rules.redirections.is_empty() || self.is_spam() || redirect::loops(message, rules) {
-            return;
+            return Ok(());
         }
-        let copy = Arc::new(PreparedMessage::new(redirect::forwarded(message, message, rules)));
+        let copy = self.versions.sent(Version(0), &self.dispatch()).await?;
         for redirection in &rules.redirections {
             let to = Redirect { address: redirection.target.clone(), ..Redirect::default() };
             self.redirect(&to, copy.clone());
@@ -301,65 +353,45 @@ impl<'a> SortingOne<'a> {
         {
             self.plan.filings.remove(implicit);
         }
+        Ok(())
     }
 
-    fn respond(&mut self) {
+    async fn respond(&mut self) -> Result<()> {
         // One message gets one answer at most.
         if self.answers {
-            return;
+            return Ok(());
         }
-        let Some(due) = respond::due(self.rules, self.arrival, self.now) else { return };
-        if self.is_answered(&due.1) {
-            return;
+        let Some((responder, claim, head)) = respond::due(self.rules, self.arrival, self.now)
+        else {
+            return Ok(());
+        };
+        if self.is_answered(&claim) {
+            return Ok(());
         }
-        let answer = respond::answer(self.rules, self.arrival, due, &self.stamper());
-        self.plan.sends.push(answer);
+        let answer = respond::answer(self.rules, (responder, &claim, head));
+        self.answer(&answer, claim).await
     }
 
-    fn refuse(mut self, reject: &Reject) -> Verdict {
-        let notification: Option<Outgoing> =
-            reject::notification(reject, self.arrival, &self.stamper());
-        self.plan.sends.extend(notification);
+    /// Refuses the message. Where that is too late and nobody can be told, it goes among the spam
+    /// rather than be lost in silence.
+    async fn refuse(mut self, reject: &Reject) -> Result<Verdict> {
+        let may_notify = reject::may_notify(self.arrival);
+        if may_notify {
+            let letter = reject::notification(reject, self.arrival, &self.stamper());
+            self.plan.sends.push(self.dispatch().letter(letter).await?);
+        } else {
+            let junk = Destination::Mailbox {
+                name: MailboxName::parse("Junk").ok(),
+                id: None,
+                special_use: Some(SpecialUse::Junk),
+                create: true,
+            };
+            self.plan.filings.push(Filing { destination: junk, ..Filing::usual() });
+        }
         let instead = Arc::new(self.plan);
-        match reject::reply_text(reject) {
+        Ok(match reject::reply_text(reject, may_notify) {
             Some(reason) => Verdict::Refuse { reason, instead },
             None => Verdict::Do(instead),
-        }
-    }
-}
-
-/// The versions of a message that actions are about, each prepared once.
-struct Versions<'o> {
-    outcome: &'o Outcome,
-    message: &'o [u8],
-    stored: Vec<Option<Arc<PreparedMessage>>>,
-    sent: Vec<Option<Arc<PreparedMessage>>>,
-}
-
-impl<'o> Versions<'o> {
-    fn new(outcome: &'o Outcome, message: &'o [u8]) -> Self {
-        let none = vec![None; outcome.versions.len() + 1];
-        Self { outcome, message, stored: none.clone(), sent: none }
-    }
-
-    /// To be stored; `None`: as it came.
-    fn stored(&mut self, version: Version) -> Option<Arc<PreparedMessage>> {
-        if version.0 == 0 {
-            return None;
-        }
-        let bytes = self.outcome.version(version, self.message);
-        let slot = self.stored.get_mut(version.0)?;
-        Some(slot.get_or_insert_with(|| Arc::new(PreparedMessage::new(bytes.to_vec()))).clone())
-    }
-
-    /// To be sent on.
-    fn sent(&mut self, version: Version, rules: &Ready) -> Arc<PreparedMessage> {
-        let bytes = self.outcome.version(version, self.message);
-        let make =
-            || Arc::new(PreparedMessage::new(redirect::forwarded(bytes, self.message, rules)));
-        match self.sent.get_mut(version.0) {
-            Some(slot) => slot.get_or_insert_with(make).clone(),
-            None => make(),
-        }
+        })
     }
 }

@@ -7,11 +7,13 @@
 //! scripts run before the transaction, and what keeps that exact.
 //!
 //! **Invariants:** a message is never lost by what a script does but discard it: what fails is kept
-//! and the owner is told (R-FILT-2); nothing is sent on to an address that it came through.
+//! and the owner is told (R-FILT-2); nothing is sent on to an address that it came through; nobody
+//! is told of a refusal whose name was perhaps taken in vain; what is signed is from whom it says.
 //! **Absent:** SQL, the sending itself, Sieve, which is `responder`'s, and the clock.
 
 mod cache;
 mod deliverer;
+mod dispatch;
 mod filing;
 mod letters;
 mod outgoing;
@@ -21,11 +23,12 @@ mod respond;
 mod rules;
 mod script;
 mod settings;
+mod versions;
 mod world;
 mod zone;
 
 pub use deliverer::Deliverer;
 pub use letters::{Letter, confirmation};
 pub use script::language;
-pub use settings::{Forwarding, Settings};
+pub use settings::{Forwarding, RedirectTargets, Settings};
 pub use zone::zone_exists;

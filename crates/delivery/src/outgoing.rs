@@ -1,12 +1,12 @@
-//! Messages that a delivery sends, with their envelopes.
+//! Messages that a delivery makes, before they are ready to leave.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ids::{AccountId, Timestamp};
 use jiff::tz::TimeZone;
+use mailauth::Author;
 use responder::Stamp;
-use storage::{AnswerClaim, Filing, Outgoing, PreparedMessage, SpoolEntry, SpoolRecipient};
+use storage::{AnswerClaim, Filing};
 
 use crate::zone::date_time;
 
@@ -37,34 +37,13 @@ impl Stamper<'_> {
 /// A message of ours to somebody.
 pub(crate) struct Letter<'a> {
     pub(crate) account: AccountId,
+    /// Whose word it is.
+    pub(crate) author: Author,
     pub(crate) reverse_path: &'a str,
     pub(crate) to: Vec<String>,
     pub(crate) bytes: Vec<u8>,
     pub(crate) claim: Option<AnswerClaim>,
+    /// Whether it counts among what the account sends.
+    pub(crate) counted: bool,
     pub(crate) copy: Option<Filing>,
-}
-
-impl Letter<'_> {
-    /// As storage is told to send it.
-    pub(crate) fn outgoing(self) -> Outgoing {
-        let body = if self.bytes.is_ascii() { "7BIT" } else { "8BITMIME" };
-        let smtputf8 = self.to.iter().any(|to| !to.is_ascii()) || !self.reverse_path.is_ascii();
-        let envelope = serde_json::json!({ "body": body, "smtputf8": smtputf8 });
-        let recipients = self.to.into_iter().map(|forward_path| SpoolRecipient {
-            forward_path,
-            // RFC 3834 §4: nobody wants to hear that an answer was late or did not arrive.
-            parameters_json: serde_json::json!({ "notify": "NEVER" }).to_string(),
-        });
-        Outgoing {
-            entry: SpoolEntry {
-                account: Some(self.account),
-                reverse_path: self.reverse_path.to_owned(),
-                envelope_json: envelope.to_string(),
-                recipients: recipients.collect(),
-            },
-            message: Arc::new(PreparedMessage::new(self.bytes)),
-            claim: self.claim,
-            copy: self.copy,
-        }
-    }
 }

@@ -89,6 +89,7 @@ pub(crate) fn outgoing(
         ("requiretls", parameters.require_tls.then(|| true.into())),
         ("tls_optional", parameters.tls_optional.then(|| true.into())),
         ("priority", parameters.priority.map(Into::into)),
+        ("verified", arrival.verified.then(|| true.into())),
     ] {
         if let Some(value) = value {
             envelope[name] = value;
@@ -108,6 +109,7 @@ pub(crate) fn outgoing(
         },
         message,
         claim: None,
+        counted: false,
         copy: None,
     }
 }
@@ -151,6 +153,7 @@ mod tests {
             reverse_path: "a@b.test",
             forward_path: "c@d.test",
             placement: Placement::Inbox,
+            verified: true,
             parameters: ArrivalParameters {
                 notify: Some("NEVER"),
                 require_tls: true,

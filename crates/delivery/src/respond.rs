@@ -1,11 +1,12 @@
 //! The out-of-office answer (R-RESP).
 
-use ids::Timestamp;
+use ids::{AccountId, Timestamp};
 use mail_builder::headers::content_type::ContentType;
 use mail_builder::mime::MimePart;
+use mailauth::Author;
 use responder::{AnswerHead, Vacation, compose};
 use storage::{
-    ANSWER_WINDOW_SECS, ActiveResponder, AnswerClaim, AnswerSource, Arrival, Outgoing, Placement,
+    ANSWER_WINDOW_SECS, ActiveResponder, AnswerClaim, AnswerSource, Arrival, Placement,
 };
 
 use crate::outgoing::{Letter, Stamper};
@@ -51,17 +52,15 @@ pub(crate) fn due<'r>(
 /// The answer.
 pub(crate) fn answer(
     rules: &Ready,
-    arrival: &Arrival<'_>,
-    (responder, claim, head): (&ActiveResponder, AnswerClaim, AnswerHead),
-    stamper: &Stamper<'_>,
-) -> Outgoing {
+    (responder, claim, head): (&ActiveResponder, &AnswerClaim, AnswerHead),
+) -> Vacation {
     let body = &responder.body;
     let from = body.sender.as_deref().unwrap_or(&rules.address);
     let (reason, is_mime) = match body.html.is_empty() {
         true => (crlf(&body.text), false),
         false => (entity(&body.text, &body.html), true),
     };
-    let vacation = Vacation {
+    Vacation {
         handle: String::new(),
         seconds: ANSWER_WINDOW_SECS,
         recipient: claim.sender.clone(),
@@ -75,27 +74,27 @@ pub(crate) fn answer(
         in_reply_to: head.in_reply_to,
         references: head.references,
         fcc: None,
-    };
-    send(&vacation, arrival, claim, stamper)
+    }
 }
 
 /// An answer, of a responder or a script, on its way. RFC 3834 §3.3: its envelope sender is
 /// null.
-pub(crate) fn send(
+pub(crate) fn letter(
     vacation: &Vacation,
-    arrival: &Arrival<'_>,
+    account: AccountId,
     claim: AnswerClaim,
     stamper: &Stamper<'_>,
-) -> Outgoing {
-    let letter = Letter {
-        account: arrival.account,
+) -> Letter<'static> {
+    Letter {
+        account,
+        author: Author::Account,
         reverse_path: "",
         to: vec![vacation.recipient.clone()],
         bytes: stamper.render(|stamp| vacation.render(stamp)),
         claim: Some(claim),
+        counted: false,
         copy: vacation.fcc.as_ref().map(crate::filing::copy),
-    };
-    letter.outgoing()
+    }
 }
 
 /// Lines as mail has them.

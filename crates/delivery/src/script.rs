@@ -122,6 +122,7 @@ struct Owned {
     account: ids::AccountId,
     rules: u64,
     placement: storage::Placement,
+    verified: bool,
     message: Vec<u8>,
     texts: [String; 3],
     optional: [Option<String>; 4],
@@ -138,6 +139,7 @@ impl Owned {
             account: arrival.account,
             rules: arrival.rules,
             placement: arrival.placement,
+            verified: arrival.verified,
             message: arrival.message.to_vec(),
             texts: [arrival.reverse_path, arrival.forward_path, parameters.body].map(str::to_owned),
             optional: [
@@ -164,6 +166,7 @@ impl Owned {
             reverse_path,
             forward_path,
             placement: self.placement,
+            verified: self.verified,
             parameters: storage::ArrivalParameters {
                 body,
                 smtputf8: self.smtputf8,

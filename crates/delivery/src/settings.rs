@@ -1,5 +1,8 @@
 //! What the binary decides about deliveries.
 
+use std::sync::Arc;
+
+use mailauth::Signatory;
 use mailauth::srs::SrsKey;
 
 /// Everything a [`crate::Deliverer`] is made with.
@@ -9,11 +12,25 @@ pub struct Settings {
     pub hostname: String,
     /// How senders of redirected mail are rewritten; `None`: they stay as they are.
     pub forwarding: Option<Forwarding>,
+    /// Who signs answers and notices, and seals copies; `None`: nobody does.
+    pub signatory: Option<Arc<dyn Signatory>>,
+    /// Where scripts may send mail on to.
+    pub script_redirects: RedirectTargets,
     /// Memory for rules and compiled scripts, each. Default 64 MiB.
     pub cache_bytes: u64,
     /// Steps up to which a script runs where it is first tried; what takes longer moves to a
     /// thread that may block. Default 20,000, which take less than a millisecond.
     pub quick_steps_max: u64,
+}
+
+/// Where scripts may send mail on to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RedirectTargets {
+    /// Anywhere.
+    #[default]
+    Anywhere,
+    /// To addresses here, and to those that agreed to a redirection of the account (R-ADDR-10).
+    Agreed,
 }
 
 /// Sender rewriting (SRS), so that redirected mail passes SPF (R-ADDR-10).
@@ -29,6 +46,8 @@ impl Settings {
         Self {
             hostname: hostname.into(),
             forwarding: None,
+            signatory: None,
+            script_redirects: RedirectTargets::Anywhere,
             cache_bytes: 64 * 1024 * 1024,
             quick_steps_max: 20_000,
         }

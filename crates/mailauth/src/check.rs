@@ -9,7 +9,7 @@ use crate::arc::{self, ArcResult, chain::Chain, chain::SETS_MAX};
 use crate::dkim::verify::{BodyHashes, Candidate, SIGNATURES_MAX, candidates};
 use crate::dkim::{DkimResult, DkimVerdict};
 use crate::dmarc::{DmarcResult, DmarcVerdict, Identities, Policy, Published};
-use crate::dns::{Budget, Lookups, domain_of};
+use crate::dns::{Budget, Lookups, domain_of, is_within};
 use crate::parts::{AuthorDomains, Parts};
 use crate::results;
 use crate::spf::{self, Client, SpfVerdict};
@@ -77,6 +77,22 @@ pub struct Report {
     pub dmarc: Option<Vec<DmarcResult>>,
     /// ARC.
     pub arc: Option<ArcResult>,
+}
+
+/// What the domains of the authors ask to be done with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Demand {
+    /// The strictest of it.
+    pub policy: Policy,
+    /// Whether the message may yet turn out to be theirs, as the DNS did not answer all that was
+    /// asked about them.
+    pub doubtful: bool,
+}
+
+impl Default for Demand {
+    fn default() -> Self {
+        Self { policy: Policy::None, doubtful: false }
+    }
 }
 
 impl Examined {
@@ -163,11 +179,29 @@ impl Report {
 
     /// The strictest policy that applies by DMARC, unless a trusted sealer says that the message
     /// passed where it came from (RFC 8617 §7.2.1).
-    pub fn policy(&self, is_trusted_sealer: impl Fn(&str) -> bool) -> Policy {
-        let policies = self.dmarc.iter().flatten().map(|result| result.policy);
-        let policy = policies.max().unwrap_or(Policy::None);
-        let vouched = self.arc.as_ref().is_some_and(|arc| arc.vouched_by(is_trusted_sealer));
-        if vouched { Policy::None } else { policy }
+    pub fn demand(&self, is_trusted_sealer: impl Fn(&str) -> bool) -> Demand {
+        if self.arc.as_ref().is_some_and(|arc| arc.vouched_by(is_trusted_sealer)) {
+            return Demand::default();
+        }
+        let strictest = |doubtful: bool| {
+            let results = self.dmarc.iter().flatten();
+            let results = results.filter(|it| (it.verdict == DmarcVerdict::TempError) == doubtful);
+            results.map(|result| result.policy).max().unwrap_or(Policy::None)
+        };
+        let (certain, doubtful) = (strictest(false), strictest(true));
+        Demand { policy: certain.max(doubtful), doubtful: doubtful > certain }
+    }
+
+    /// Whether something authenticates the domain of the reverse-path: SPF, or a signature of that
+    /// domain or of one above it.
+    pub fn vouches_for(&self, mail_from: &str) -> bool {
+        let Some(domain) = domain_of(mail_from) else { return false };
+        let spf = self.spf.as_ref().and_then(|spf| spf.mail_from.as_ref());
+        let mut signatures = self.dkim.iter().flatten();
+        spf.is_some_and(|(verdict, _)| *verdict == SpfVerdict::Pass)
+            || signatures.any(|result| {
+                result.verdict == DkimVerdict::Pass && is_within(&domain, &result.label.domain)
+            })
     }
 
     /// Whether a policy may apply that could not be found out now.

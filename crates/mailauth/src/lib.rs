@@ -28,6 +28,6 @@ pub mod results;
 pub mod spf;
 pub mod srs;
 
-pub use check::{Examined, Methods, Report, Sender, SpfResult};
+pub use check::{Demand, Examined, Methods, Report, Sender, SpfResult};
 pub use crypto::{Algorithm, SigningKey};
 pub use signatory::{Author, MessageLost, Signatory, Signing, author_domain};

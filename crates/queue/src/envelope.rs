@@ -23,6 +23,8 @@ pub(crate) struct MailParameters {
     pub(crate) requiretls: bool,
     /// The header section says `TLS-Required: No` (RFC 8689 §3).
     pub(crate) tls_optional: bool,
+    /// The reverse-path is known to be whose it says.
+    pub(crate) verified: bool,
 }
 
 /// By when a message is to be delivered (RFC 2852).

@@ -29,6 +29,14 @@ pub(crate) struct Local<'a> {
     prepared: &'a Arc<PreparedMessage>,
 }
 
+impl Local<'_> {
+    /// Whether the sender is told of a refusal: who is perhaps not the one who sent it is not
+    /// (RFC 5429 §2.1).
+    fn may_report(&self) -> bool {
+        self.parameters.verified && !self.message.reverse_path.is_empty()
+    }
+}
+
 /// Why a message is not in its mailbox.
 enum FilingError {
     /// The recipient is in the hands of another daemon.
@@ -87,9 +95,10 @@ impl Inner {
                 Ok(None) => None,
                 Ok(Some(Verdict::Do(plan))) => Some(plan),
                 // The report of the failure tells the sender why.
-                Ok(Some(Verdict::Refuse { reason, .. })) => {
+                Ok(Some(Verdict::Refuse { reason, .. })) if local.may_report() => {
                     return Some(End::Failed(Answer::ours(5, 7, 1, reason)));
                 }
+                Ok(Some(Verdict::Refuse { instead, .. })) => Some(instead),
                 Err(error) => return Some(End::Deferred(Answer::ours(4, 3, 0, error.to_string()))),
             };
             match self.file_one(local, &found, plan).await {
@@ -128,6 +137,7 @@ impl Inner {
             reverse_path: &local.message.reverse_path,
             forward_path: &local.recipient.forward_path,
             placement: parameters.placement(),
+            verified: parameters.verified,
             parameters: ArrivalParameters {
                 body: parameters.body.as_deref().unwrap_or_default(),
                 smtputf8: parameters.smtputf8,

@@ -295,13 +295,19 @@ impl Store {
     /// # Errors
     /// [`StorageError::TooBig`] for one larger than the store takes.
     pub async fn prepare(&self, bytes: Vec<u8>) -> Result<PreparedMessage> {
-        /// LIMIT: up to here preparing takes less than moving to another thread would delay.
-        const INLINE_BYTES: usize = 32 * 1024;
         let (size_bytes, limit_bytes) =
             (bytes.len() as u64, self.inner.shared.settings.message_bytes_max);
         if size_bytes > limit_bytes {
             return Err(StorageError::TooBig { size_bytes, limit_bytes });
         }
+        self.prepare_version(bytes).await
+    }
+
+    /// The same for what rules made of a message: whether that is too big is for the transaction
+    /// to say, which then goes by the message as it came.
+    pub async fn prepare_version(&self, bytes: Vec<u8>) -> Result<PreparedMessage> {
+        /// LIMIT: up to here preparing takes less than moving to another thread would delay.
+        const INLINE_BYTES: usize = 32 * 1024;
         if bytes.len() <= INLINE_BYTES {
             return Ok(PreparedMessage::new(bytes));
         }

@@ -241,6 +241,16 @@ choice! {
 }
 
 choice! {
+    /// Where scripts may send mail on to.
+    ScriptRedirects: "`anywhere`, `agreed`" {
+        /// Anywhere.
+        Anywhere = "anywhere",
+        /// To addresses here, and to those that agreed.
+        Agreed = "agreed",
+    }
+}
+
+choice! {
     /// What is done about a host that a check finds fault with.
     PeerAction: "`off`, `mark`, `defer`, `refuse`" {
         /// Nothing is looked up.

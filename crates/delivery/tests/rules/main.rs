@@ -4,4 +4,5 @@
 mod redirections;
 mod responders;
 mod scripts;
+mod signing;
 mod support;

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use storage::Placement;
+use delivery::RedirectTargets;
+use storage::{Placement, SendingLimits};
 
-use crate::support::{Scene, name, on_both_engines};
+use crate::support::{From, Scene, name, on_both_engines};
 
 const HELLO: &str = "From: a@b.test\r\nTo: julie@example.test\r\nSubject: Hello\r\n\
                      Message-ID: <1@b.test>\r\n\r\nHi\r\n";
@@ -127,10 +128,58 @@ fn a_refusal_is_said_in_the_protocol_or_sent() {
         assert_eq!((sent[0].from.as_str(), sent[0].to.as_str()), ("", "a@b.test"));
         assert!(sent[0].text.contains("report-type=\"disposition-notification\""));
         assert!(!sent[0].text.contains("Return-Path"));
-        // RFC 5429 §2.2.1: not to the null sender; nor to whom spam names.
-        scene.arrive("", "julie@example.test", HELLO);
-        scene.arrive_at(Placement::Junk, "a@b.test", "julie@example.test", HELLO);
-        assert_eq!(scene.sent().len(), 0);
+    });
+}
+
+/// RFC 5429 §2.1, §2.2.1: not the null sender, nor whom spam names, nor whom nothing vouches for.
+/// They are refused in the protocol; where that is too late, the message is among the spam.
+#[test]
+fn a_refusal_is_sent_to_nobody_who_may_not_be_the_sender() {
+    on_both_engines(|scene| {
+        scene.script("require \"reject\"; reject \"n\u{f6}\";");
+        let verified =
+            From { reverse_path: "a@b.test", placement: Placement::Inbox, verified: true };
+        for from in [
+            From { reverse_path: "", ..verified },
+            From { placement: Placement::Junk, ..verified },
+            From { verified: false, ..verified },
+        ] {
+            let refused = scene.arrive_from(from, "julie@example.test", HELLO);
+            assert_eq!(refused.as_deref(), Some("The recipient refuses this message"), "{from:?}");
+            let junk = scene.count("Junk");
+            scene.arrive_too_late(from, "julie@example.test", HELLO);
+            assert_eq!((scene.count("Junk"), scene.count("INBOX")), (junk + 1, 0), "{from:?}");
+        }
+        scene.arrive_too_late(verified, "julie@example.test", HELLO);
+        assert_eq!((scene.count("Junk"), scene.sent().len()), (3, 1));
+    });
+}
+
+/// R-ADDR-10, R-ADDR-11.
+#[test]
+fn scripts_send_on_so_much_and_where_they_may() {
+    on_both_engines(|scene| {
+        let limits = SendingLimits { messages_max: Some(2), recipients_max: None };
+        let julie = scene.julie;
+        scene
+            .store
+            .write_blocking("test", move |tx| tx.set_sending_limits(julie, limits))
+            .unwrap();
+        scene.script("redirect \"x@y.test\";");
+        for (sent, kept) in [(1, 0), (1, 0), (0, 2), (0, 3)] {
+            arrive(scene);
+            // The third time, the owner is told besides.
+            assert_eq!((scene.sent().len(), scene.count("INBOX")), (sent, kept));
+        }
+        scene.clock.advance_secs(86_400);
+        arrive(scene);
+        assert_eq!((scene.sent().len(), scene.count("INBOX")), (1, 3));
+        scene.set(|settings| settings.script_redirects = RedirectTargets::Agreed);
+        arrive(scene);
+        assert_eq!((scene.sent().len(), scene.count("INBOX")), (0, 4));
+        scene.script("redirect \"max@example.test\";");
+        arrive(scene);
+        assert_eq!((scene.sent().len(), scene.count("INBOX")), (1, 4));
     });
 }
 

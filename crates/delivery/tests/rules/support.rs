@@ -5,6 +5,7 @@ use std::sync::Arc;
 use delivery::{Deliverer, Forwarding, Settings};
 use ids::{AccountId, ContentId, Timestamp};
 use mailauth::srs::SrsKey;
+use mailauth::{Author, Signatory, Signing};
 use storage::{
     Address, Agreement, Arrival, ArrivalParameters, Claim, Claimed, Database, Delivery, Fate,
     MailboxName, NewAccount, Placement, PreparedMessage, Recipient, Resolution, ResponderBody,
@@ -28,6 +29,30 @@ pub(crate) struct Sent {
     pub(crate) from: String,
     pub(crate) to: String,
     pub(crate) text: String,
+}
+
+/// Signs and seals by saying so.
+#[derive(Debug)]
+pub(crate) struct Marker;
+
+impl Signatory for Marker {
+    fn sign(&self, message: Vec<u8>, _start: usize, author: Author) -> Signing<'_> {
+        let mark = format!("DKIM-Signature: {author:?}\r\n").into_bytes();
+        Box::pin(async move { Ok([mark, message].concat()) })
+    }
+
+    fn seal<'a>(&'a self, message: Vec<u8>, _start: usize, domain: &'a str) -> Signing<'a> {
+        let mark = format!("ARC-Seal: {domain}\r\n").into_bytes();
+        Box::pin(async move { Ok([mark, message].concat()) })
+    }
+}
+
+/// Who a message comes from, and what was found of that.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct From<'a> {
+    pub(crate) reverse_path: &'a str,
+    pub(crate) placement: Placement,
+    pub(crate) verified: bool,
 }
 
 /// Runs a test on each engine.
@@ -124,6 +149,13 @@ impl Scene {
         });
     }
 
+    /// From here on, with other settings.
+    pub(crate) fn set(&mut self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = Settings::new("mx.example.test");
+        change(&mut settings);
+        self.deliverer = Deliverer::new(self.store.clone(), settings);
+    }
+
     fn recipient(&self, address: &str) -> Recipient {
         let address = Address::parse(address).unwrap();
         match wait(self.store.find_recipient(&address)).unwrap() {
@@ -144,6 +176,21 @@ impl Scene {
         to: &str,
         message: &str,
     ) -> Option<String> {
+        let from = From { reverse_path: from, placement, verified: true };
+        self.arrive_from(from, to, message)
+    }
+
+    pub(crate) fn arrive_from(&self, from: From<'_>, to: &str, message: &str) -> Option<String> {
+        self.take_in(from, to, message, false)
+    }
+
+    /// A message arrives that others took already, so that it cannot be refused any more.
+    pub(crate) fn arrive_too_late(&self, from: From<'_>, to: &str, message: &str) {
+        assert_eq!(self.take_in(from, to, message, true), None);
+    }
+
+    fn take_in(&self, from: From<'_>, to: &str, message: &str, late: bool) -> Option<String> {
+        let From { reverse_path: from, placement, verified } = from;
         let found = self.recipient(to);
         let bytes = format!("Return-Path: <{from}>\r\n{message}").into_bytes();
         let prepared = Arc::new(PreparedMessage::new(bytes.clone()));
@@ -163,10 +210,12 @@ impl Scene {
                 reverse_path: from,
                 forward_path: to,
                 placement,
+                verified,
                 parameters: ArrivalParameters { body: "7BIT", ..ArrivalParameters::default() },
             };
             let plan = match wait(self.deliverer.sort(arrival)).unwrap() {
                 Verdict::Do(plan) => plan,
+                Verdict::Refuse { instead, .. } if late => instead,
                 Verdict::Refuse { reason, .. } => return Some(reason),
             };
             let (kept, prepared, delivery) = (plan.clone(), prepared.clone(), delivery.clone());

@@ -69,7 +69,7 @@ fn a_chain_of_two_holds_and_vouches_for_those_who_trust_it() {
         (&["two.example"], Policy::Reject),
         (&[], Policy::Reject),
     ] {
-        assert_eq!(found.policy(|domain| trusted.contains(&domain)), policy, "{trusted:?}");
+        assert_eq!(found.demand(|domain| trusted.contains(&domain)).policy, policy, "{trusted:?}");
     }
     assert_eq!(
         found.render("mail.ours.example"),

@@ -15,7 +15,8 @@ fn check(zone: &Zone, message: &str) -> Report {
 }
 
 fn is_rejected(report: &Report) -> bool {
-    !report.is_uncertain() && report.policy(|_| false) == Policy::Reject
+    let demand = Demand { policy: Policy::Reject, doubtful: false };
+    !report.is_uncertain() && report.demand(|_| false) == demand
 }
 
 fn of_path(report: &Report) -> SpfVerdict {
@@ -62,4 +63,33 @@ fn many_questions_about_the_sender_hide_no_policy() {
     let report = check(&zone, FORGED);
     assert_eq!(of_path(&report), SpfVerdict::TempError);
     assert!(is_rejected(&report), "{report:?}");
+}
+
+/// A part of the author's own domain that nobody answers for any more: a forger may name it, and a
+/// genuine message may be signed by it.
+#[test]
+fn a_dead_delegation_of_the_author_leaves_the_policy_in_force() {
+    for (dead, policy) in [("p=reject", Policy::Reject), ("p=quarantine", Policy::Quarantine)] {
+        let zone = Zone::default()
+            .text("_dmarc.bank.example", &format!("v=DMARC1; {dead}"))
+            .silent("s._domainkey.old.bank.example")
+            .silent("_dmarc.old.bank.example");
+        let signed = format!(
+            "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=old.bank.example; s=s;\r\n \
+             h=from; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA\r\n{}",
+            FORGED.replace("At once.\r\n", "")
+        );
+        let report = check(&zone, &signed);
+        assert!(report.is_uncertain(), "{report:?}");
+        assert_eq!(report.demand(|_| false), Demand { policy, doubtful: true }, "{report:?}");
+    }
+}
+
+#[test]
+fn a_sender_is_vouched_for_by_spf() {
+    let zone = bank().text("evil.example", "v=spf1 ip4:192.0.2.1 -all");
+    let report = check(&zone, FORGED);
+    assert!(report.vouches_for("evil.example"));
+    let report = check(&bank(), FORGED);
+    assert!(!report.vouches_for("evil.example"));
 }

@@ -61,7 +61,8 @@ pub struct DmarcResult {
     pub verdict: DmarcVerdict,
     /// What the domain publishes for it.
     pub published: Option<Policy>,
-    /// What it asks for this message: nothing where it passes.
+    /// What it asks for this message: nothing where it passes, and unless it yet does where the
+    /// verdict is [`DmarcVerdict::TempError`].
     pub policy: Policy,
 }
 
@@ -167,7 +168,9 @@ impl<'a> Author<'a> {
                 Ok(true) | Err(_) => DmarcVerdict::TempError,
             },
         };
-        let policy = if verdict == DmarcVerdict::Fail { policy } else { Policy::None };
+        // Who is wanted refused must not come in because a server below the domain is silent: a
+        // forger may have chosen it for that.
+        let policy = if verdict == DmarcVerdict::Pass { Policy::None } else { policy };
         result(verdict, Some(published), policy)
     }
 }

@@ -2,16 +2,26 @@
 
 use std::sync::Arc;
 
-use config::Config;
-use delivery::{Deliverer, Forwarding, Settings};
+use config::{Config, ScriptRedirects};
+use delivery::{Deliverer, Forwarding, RedirectTargets, Settings};
+use mailauth::Signatory;
 use storage::Sorter;
 
 use crate::admin::Admin;
 
 /// What decides about mail for accounts that have rules.
-pub(super) fn start(config: &Config, admin: &Admin) -> Arc<dyn Sorter> {
+pub(super) fn start(
+    config: &Config,
+    admin: &Admin,
+    signatory: &Arc<dyn Signatory>,
+) -> Arc<dyn Sorter> {
     let settings = Settings {
         forwarding: Some(Forwarding { key: admin.seal_key.srs() }),
+        signatory: Some(signatory.clone()),
+        script_redirects: match config.delivery.script_redirects {
+            ScriptRedirects::Anywhere => RedirectTargets::Anywhere,
+            ScriptRedirects::Agreed => RedirectTargets::Agreed,
+        },
         ..Settings::new(config.hostname.clone())
     };
     Arc::new(Deliverer::new(admin.store.clone(), settings))

@@ -120,7 +120,7 @@ async fn serve(
         let certificates =
             certificates::start(&config, &admin, keys.as_ref(), dns.clone(), &shutdown).await?;
         let signatory = services::signatory(&config, &admin);
-        let sorter = delivering::start(&config, &admin);
+        let sorter = delivering::start(&config, &admin, &signatory);
         let sending =
             sending::start(&config, &admin.store, dns.clone(), (&signatory, &sorter), &shutdown)?;
         let reports = reports::start(admin.store.clone(), &shutdown);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use ids::Timestamp;
 use mailauth::dmarc::Policy;
 use mailauth::dns::{Answer, Family, LookupError, Lookups};
-use mailauth::{Examined, Methods, Report, Sender};
+use mailauth::{Demand, Examined, Methods, Report, Sender};
 use net::{Dns, DnsError, DnsFuture, IpFamily, IpNetwork};
 use storage::Placement;
 use tokio::time::Instant;
@@ -53,6 +53,8 @@ pub(super) struct Judged {
     /// Authentication-Results, with its line break.
     pub(super) field: String,
     pub(super) placement: Placement,
+    /// Whether the reverse-path is whose it says.
+    pub(super) verified: bool,
 }
 
 impl Authenticity {
@@ -92,25 +94,30 @@ impl Authenticity {
         let lookups = InTime { dns: &*self.dns, until: Instant::now() + self.settings.timeout };
         let now_secs = u64::try_from(now.as_secs()).unwrap_or(0);
         let report = examined.check(&lookups, sender, now_secs).await;
-        (bytes, self.judge(&report))
+        let verified = sender.mail_from.is_some_and(|(_, domain)| report.vouches_for(domain));
+        (bytes, self.judge(&report, verified))
     }
 
-    fn judge(&self, report: &Report) -> Result<Judged, Refusal> {
+    fn judge(&self, report: &Report, verified: bool) -> Result<Judged, Refusal> {
         let settings = &self.settings;
         let is_trusted = |domain: &str| settings.trusted_sealers.iter().any(|t| t == domain);
-        let policy = if settings.obey { report.policy(is_trusted) } else { Policy::None };
-        if policy == Policy::Reject {
-            return Err(Refusal::PolicyOfAuthor);
-        }
+        let demand = if settings.obey { report.demand(is_trusted) } else { Demand::default() };
         // RFC 7489 §6.6.3 leaves it to the receiver; RFC 7208 §2.6.6 likewise.
-        if settings.defer && report.is_uncertain() {
-            return Err(Refusal::AuthorUnknown);
-        }
-        let placement = match policy {
-            Policy::Quarantine => Placement::Junk,
-            Policy::None | Policy::Reject => Placement::Inbox,
+        let deferred = settings.defer && report.is_uncertain();
+        let placement = match demand {
+            Demand { policy: Policy::Reject, doubtful: false } => {
+                return Err(Refusal::PolicyOfAuthor);
+            }
+            // Who owns the domain wants it refused unless it proves genuine, which it may yet do:
+            // a name server that fails below it must not bring the message in.
+            Demand { policy: Policy::Reject, doubtful: true } => {
+                return Err(Refusal::AuthorUnknown);
+            }
+            _ if deferred => return Err(Refusal::AuthorUnknown),
+            Demand { policy: Policy::Quarantine, .. } => Placement::Junk,
+            Demand { policy: Policy::None, .. } => Placement::Inbox,
         };
-        Ok(Judged { field: report.render(&settings.authserv_id), placement })
+        Ok(Judged { field: report.render(&settings.authserv_id), placement, verified })
     }
 }
 

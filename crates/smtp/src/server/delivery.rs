@@ -35,6 +35,8 @@ pub(super) struct Delivery<'a> {
     pub(super) eight_bit: bool,
     /// Whether its author would rather have it sent without TLS than not at all (RFC 8689 §3).
     pub(super) tls_optional: bool,
+    /// Whether the reverse-path is known to be whose it says.
+    pub(super) verified: bool,
     pub(super) submitter: Option<AccountId>,
     pub(super) role: Role,
 }
@@ -98,6 +100,7 @@ struct Plan {
     terms: SpoolTerms,
     body: &'static str,
     tls_optional: bool,
+    verified: bool,
     role: Role,
 }
 
@@ -110,7 +113,7 @@ impl Plan {
         let (entry, terms) = (spool_entry(&delivery), spool_terms(delivery.envelope));
         let post = posting::post(&delivery, body_of(&delivery), terms);
         let (envelope, body) = (delivery.envelope, body_of(&delivery));
-        let tls_optional = delivery.tls_optional;
+        let (tls_optional, verified) = (delivery.tls_optional, delivery.verified);
         let Delivery { bytes, return_path_bytes, mut targets, placement, role, .. } = delivery;
         if terms.begins.is_some() {
             // RFC 4865 §4.2: it waits in the spool, wherever it goes.
@@ -134,6 +137,7 @@ impl Plan {
             terms,
             body,
             tls_optional,
+            verified,
             role,
         };
         if sorted {
@@ -183,6 +187,7 @@ impl Plan {
                 reverse_path: &self.entry.reverse_path,
                 forward_path: &recipient.forward_path,
                 placement: self.placement,
+                verified: self.verified,
                 parameters: ArrivalParameters {
                     body: self.body,
                     smtputf8: parameters.smtputf8,
@@ -432,6 +437,7 @@ fn spool_entry(delivery: &Delivery<'_>) -> SpoolEntry {
         ("priority", parameters.priority.map(|priority| priority.get().into())),
         ("requiretls", parameters.require_tls.then(|| true.into())),
         ("tls_optional", tls_optional.then(|| true.into())),
+        ("verified", delivery.verified.then(|| true.into())),
         // The queue brings it to a mailbox here that was full.
         ("quarantine", (delivery.placement == Placement::Junk).then(|| true.into())),
     ] {

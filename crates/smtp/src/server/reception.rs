@@ -54,6 +54,8 @@ pub(super) struct Incoming {
     signable: bool,
     /// Where it belongs in mailboxes here.
     pub(super) placement: Placement,
+    /// Whether the reverse-path is known to be whose it says: of who signed in, or found to be.
+    verified: bool,
     /// Whether a check put bytes outside ASCII into it.
     pub(super) eight_bit: bool,
     /// Why it is refused, apart from what the content tells.
@@ -246,6 +248,7 @@ impl Visit<'_> {
             return_path_bytes: 0,
             signable: false,
             placement: Placement::Inbox,
+            verified: false,
             eight_bit: false,
             refusal: None,
             tls_optional: false,
@@ -382,8 +385,9 @@ impl Visit<'_> {
             let at = incoming.trace_bytes;
             incoming.buffer.bytes.splice(at..at, field.into_bytes());
         }
-        if let Some(Judged { field, placement }) = found {
-            incoming.placement = placement;
+        incoming.verified = submitted;
+        if let Some(Judged { field, placement, verified }) = found {
+            (incoming.placement, incoming.verified) = (placement, verified);
             incoming.put_above_trace(&field).await?;
         }
         Ok(())
@@ -448,6 +452,7 @@ impl Visit<'_> {
             placement: incoming.placement,
             eight_bit: incoming.eight_bit || incoming.content.is_eight_bit(),
             tls_optional: incoming.tls_optional,
+            verified: incoming.verified,
             submitter: self.user.as_ref().map(|user| user.account),
             role: self.server.settings.role,
         };

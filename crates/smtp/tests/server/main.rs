@@ -294,7 +294,8 @@ async fn dsn_parameters_reach_the_spool() {
         From: alice@here.test\r\n\r\n.\r\nQUIT\r\n";
     let replies = fixture.talk(settings(Role::Submission), wire.as_bytes(), wire.len()).await;
     assert!(replies.contains("\r\n250 2.0.0 Stored"), "{replies}");
-    let envelope = r#"{"body":"8BITMIME","envid":"a+2Bb","ret":"FULL","smtputf8":true}"#;
+    let envelope =
+        r#"{"body":"8BITMIME","envid":"a+2Bb","ret":"FULL","smtputf8":true,"verified":true}"#;
     let rows = [
         ("x@y.test", r#"{"notify":"SUCCESS,DELAY","orcpt":"utf-8;\"é\"@y.test"}"#),
         ("é@y.test", r#"{"notify":null,"orcpt":null}"#),

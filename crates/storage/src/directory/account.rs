@@ -280,6 +280,7 @@ impl WriteTx<'_> {
             "DELETE FROM scram_verifier WHERE account_id = ?1",
             "DELETE FROM access_key WHERE account_id = ?1",
             "DELETE FROM sending WHERE account_id = ?1",
+            "DELETE FROM sent_on WHERE account_id = ?1",
             "DELETE FROM script WHERE account_id = ?1",
             "DELETE FROM responder WHERE account_id = ?1",
             "DELETE FROM answered WHERE account_id = ?1",

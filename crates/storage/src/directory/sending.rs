@@ -3,11 +3,15 @@
 //!
 //! **Invariant:** a message is counted in the transaction that takes it, so of two for the last
 //! place one is refused, and one that is not taken does not count.
+//!
+//! What scripts of an account send on counts too, in a row of its own (`sent_on`): that is written
+//! where the account is locked already, and the row of what the account sends itself is locked
+//! before any account. Either count reads the other's row without waiting for it.
 
 use ids::AccountId;
 
 use crate::sql::Value;
-use crate::{LimitKind, ReadTx, Result, StorageError, WriteTx};
+use crate::{AccountTx, LimitKind, ReadTx, Result, StorageError, WriteTx};
 
 const DAY_SECS: i64 = 24 * 60 * 60;
 
@@ -23,7 +27,7 @@ pub struct SendingLimits {
 /// What an account has sent, and what it may.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SendingUse {
-    /// Messages of today.
+    /// Messages of today, with what scripts sent on.
     pub sent: u64,
     /// Its own limits.
     pub limits: SendingLimits,
@@ -49,11 +53,56 @@ impl ReadTx<'_> {
             &[Value::Int(account.get())],
             read,
         )?;
-        let today = now.as_secs().div_euclid(DAY_SECS);
-        Ok(found.map_or_else(SendingUse::default, |row| SendingUse {
-            sent: if row.day == today { row.sent } else { 0 },
-            limits: row.limits,
-        }))
+        let today = day_of(now);
+        let sent_on = self.sent_on(account, today)?;
+        let (sent, limits) = match found {
+            Some(row) => (if row.day == today { row.sent } else { 0 }, row.limits),
+            None => (0, SendingLimits::default()),
+        };
+        Ok(SendingUse { sent: sent + sent_on, limits })
+    }
+
+    fn sent_on(&mut self, account: AccountId, day: i64) -> Result<u64> {
+        let found = self.sql.query_one(
+            "SELECT sent FROM sent_on WHERE account_id = ?1 AND day = ?2",
+            &[Value::Int(account.get()), Value::Int(day)],
+            |row| Ok(row.int(0)?.cast_unsigned()),
+        )?;
+        Ok(found.unwrap_or(0))
+    }
+}
+
+fn day_of(now: ids::Timestamp) -> i64 {
+    now.as_secs().div_euclid(DAY_SECS)
+}
+
+impl AccountTx<'_, '_> {
+    /// How many of so many messages may be sent on today.
+    pub(crate) fn may_send_on(&mut self, wanted: u64) -> Result<u64> {
+        if wanted == 0 {
+            return Ok(0);
+        }
+        let (account, now) = (self.account, self.now);
+        let used = self.sending_of(account, now)?;
+        match used.limits.messages_max.unwrap_or(self.settings.sent_messages_max) {
+            0 => Ok(wanted),
+            max => Ok(wanted.min(max.saturating_sub(used.sent))),
+        }
+    }
+
+    /// Counts messages that are sent on.
+    pub(crate) fn count_sent_on(&mut self, sent: u64) -> Result<()> {
+        if sent == 0 {
+            return Ok(());
+        }
+        let (account, today) = (self.account, day_of(self.now));
+        self.sql.execute(
+            "INSERT INTO sent_on (account_id, day, sent) VALUES (?1, ?2, ?3) \
+             ON CONFLICT (account_id) DO UPDATE SET \
+             sent = CASE WHEN sent_on.day = ?2 THEN sent_on.sent + ?3 ELSE ?3 END, day = ?2",
+            &[Value::Int(account.get()), Value::Int(today), Value::Int(sent.cast_signed())],
+        )?;
+        Ok(())
     }
 }
 
@@ -61,12 +110,13 @@ impl WriteTx<'_> {
     /// Counts one message that an account sends to so many recipients, or refuses it. It comes
     /// before any account is locked: who counts holds the account's count until the commit.
     pub fn count_sent(&mut self, account: AccountId, recipients: u64) -> Result<()> {
-        let today = self.now.as_secs().div_euclid(DAY_SECS);
+        let today = day_of(self.now);
         let counted = self.sql.query_one(
             "INSERT INTO sending (account_id, day, sent, messages_max, recipients_max) \
              VALUES (?1, ?2, 1, -1, -1) ON CONFLICT (account_id) DO UPDATE SET \
              sent = CASE WHEN sending.day = ?2 THEN sending.sent + 1 ELSE 1 END, day = ?2 \
-             RETURNING day, sent, messages_max, recipients_max",
+             RETURNING day, sent + COALESCE((SELECT o.sent FROM sent_on o \
+             WHERE o.account_id = ?1 AND o.day = ?2), 0), messages_max, recipients_max",
             &[Value::Int(account.get()), Value::Int(today)],
             read,
         )?;

@@ -16,6 +16,8 @@ use crate::{AccountTx, Placement, PreparedMessage, Result, SpoolEntry, StorageEr
 
 /// What the owner is told of a version that is not stored or sent.
 const TOO_BIG: &str = "the message became too big";
+/// What the owner is told of what is not sent on.
+const TOO_MANY: &str = "more was sent on today than this account may send in a day";
 
 /// Decides what becomes of messages for accounts that have rules.
 pub trait Sorter: Send + Sync {
@@ -45,6 +47,9 @@ pub struct Arrival<'a> {
     pub forward_path: &'a str,
     /// Where those who checked it would have it.
     pub placement: Placement,
+    /// Whether MAIL FROM is known to be whose it says: of somebody who signed in, or found to be
+    /// so. Nobody else is told that the message was refused, who may not have sent it.
+    pub verified: bool,
     /// The parameters of MAIL and RCPT, as far as they are about reports and transport.
     pub parameters: ArrivalParameters<'a>,
 }
@@ -152,6 +157,8 @@ pub struct Outgoing {
     pub message: Arc<PreparedMessage>,
     /// Sent only if the right to answer is granted.
     pub claim: Option<AnswerClaim>,
+    /// Whether it counts among what the account sends (R-ADDR-11), and is not sent beyond that.
+    pub counted: bool,
     /// Where a copy is stored; its message is this one.
     pub copy: Option<Filing>,
 }
@@ -196,6 +203,11 @@ impl DeliveryPlan {
         let filed = self.filings.iter().filter_map(|filing| filing.message.as_ref());
         filed.chain(self.sends.iter().map(|send| &send.message))
     }
+
+    /// How many of the messages that are sent count among what the account sends.
+    fn counted(&self) -> u64 {
+        self.sends.iter().filter(|send| send.counted).count() as u64
+    }
 }
 
 impl AccountTx<'_, '_> {
@@ -203,8 +215,8 @@ impl AccountTx<'_, '_> {
     /// claims of [`DeliveryPlan::sends`], in their order.
     ///
     /// # Errors
-    /// [`StorageError::OverQuota`] and [`StorageError::TooBig`] before anything was written; [`StorageError::Conflict`] where
-    /// the message came twice at once, and has to be sorted again.
+    /// [`StorageError::OverQuota`] and [`StorageError::TooBig`] before anything was written;
+    /// [`StorageError::Conflict`] where the message came twice at once, and has to be sorted again.
     pub fn deliver_planned(
         &mut self,
         message: &Arc<PreparedMessage>,
@@ -212,12 +224,15 @@ impl AccountTx<'_, '_> {
         delivery: &Delivery,
     ) -> Result<Vec<Claimed>> {
         self.require_own()?;
-        // Where all that a script made of it is too big to be sent, it would be lost.
+        let mut granted = self.may_send_on(plan.counted())?;
+        // Where something is not sent because it is too big or too much, the message would be lost.
         let fallback = (plan.filings.is_empty()
-            && plan.sends.iter().any(|send| self.is_too_big(&send.message)))
+            && (granted < plan.counted()
+                || plan.sends.iter().any(|send| self.is_too_big(&send.message))))
         .then(Filing::usual);
         let filings: Vec<&Filing> = plan.filings.iter().chain(&fallback).collect();
         self.check_plan(message, &filings)?;
+        self.count_sent_on(granted)?;
         for mark in &plan.seen {
             self.remember_seen(&mark.key, mark.seconds, mark.unseen)?;
         }
@@ -227,6 +242,12 @@ impl AccountTx<'_, '_> {
         }
         let mut claimed = Vec::with_capacity(plan.sends.len());
         for send in &plan.sends {
+            if send.counted && granted == 0 {
+                work.trouble.get_or_insert_with(|| TOO_MANY.to_owned());
+                claimed.push(Claimed::Never);
+                continue;
+            }
+            granted -= u64::from(send.counted);
             claimed.push(self.send_planned(send, &mut work)?);
         }
         if let Some(trouble) = work.trouble {

@@ -24,7 +24,7 @@ fn a_version_too_big_is_given_up_and_the_message_kept() {
                     parameters_json: "{}".to_owned(),
                 }],
             };
-            let send = Outgoing { entry, message: big, claim: None, copy: None };
+            let send = Outgoing { entry, message: big, claim: None, counted: false, copy: None };
             for (filings, sends) in [(vec![filing], Vec::new()), (Vec::new(), vec![send])] {
                 let plan = DeliveryPlan {
                     rules: 1,
