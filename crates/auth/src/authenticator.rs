@@ -19,7 +19,8 @@ use storage::{AccessKey, AccessKeyKind, Address, Grant, Protocol, StorageError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    AuthError, Directory, Entry, PasswordPolicy, ScramSettings, ThrottleSettings, access_key,
+    ActivityLog, AuthError, Directory, Entry, PasswordPolicy, ScramSettings, ThrottleSettings,
+    access_key,
     cache::VerifiedCache,
     mac::{Mac, MacKey},
     password::{prepare, verify},
@@ -102,6 +103,7 @@ pub struct Authenticator {
     verifying: Arc<Semaphore>,
     waiting: AtomicUsize,
     counters: Counters,
+    activity: ActivityLog,
 }
 
 /// What is remembered between sign-ins.
@@ -138,6 +140,7 @@ struct Attempt<'a> {
     address: Option<&'a Address>,
     name: Mac,
     peer: AddressKey,
+    address_of_peer: IpAddr,
     protocol: Protocol,
 }
 
@@ -166,6 +169,7 @@ impl Authenticator {
             verifying: Arc::new(Semaphore::new(settings.verifications_max.clamp(1, cores))),
             waiting: AtomicUsize::new(0),
             counters: Counters::default(),
+            activity: ActivityLog::default(),
             settings,
         })
     }
@@ -182,12 +186,29 @@ impl Authenticator {
             Some(address) => self.key.of_name(&normal_name(address)),
             None => self.key.of_name(&credentials.authcid),
         };
-        let peer = AddressKey::of(peer);
-        let attempt = Attempt { address: address.as_ref(), name, peer, protocol };
+        let (address_of_peer, peer) = (peer, AddressKey::of(peer));
+        let attempt = Attempt { address: address.as_ref(), name, peer, address_of_peer, protocol };
         let outcome = self.check(&attempt, credentials).await;
         self.note(&attempt, &outcome);
         let (entry, grant) = outcome?;
         Ok(SignedIn::new(&entry, address.ok_or(AuthError::Wrong)?, grant))
+    }
+
+    /// What owners of accounts are told of sign-ins.
+    pub fn activity(&self) -> &ActivityLog {
+        &self.activity
+    }
+
+    /// Takes down what the program that signed in says it is.
+    pub fn note_program(
+        &self,
+        signed_in: &SignedIn,
+        protocol: Protocol,
+        peer: IpAddr,
+        program: &str,
+    ) {
+        let SignedIn { account, grant, .. } = *signed_in;
+        self.activity.program(account, grant, protocol, peer, program);
     }
 
     /// Whether SCRAM is served.
@@ -373,6 +394,17 @@ impl Authenticator {
     fn note(&self, attempt: &Attempt<'_>, outcome: &Result<(Entry, Grant), AuthError>) {
         let name = attempt.address.map(Address::to_string).unwrap_or_default();
         let (peer, protocol) = (attempt.peer, attempt.protocol);
+        let (address_of_peer, now) = (attempt.address_of_peer, self.clock.now());
+        match (outcome, attempt.address) {
+            (Ok((entry, grant)), _) => {
+                self.activity.signed_in(entry.account, *grant, protocol, address_of_peer, now);
+            }
+            (Err(error), Some(address)) => {
+                let name = normal_name(address);
+                self.activity.refused(name, error, protocol, address_of_peer, now);
+            }
+            (Err(_), None) => {}
+        }
         let counter = match outcome {
             Ok(_) => &self.counters.signed_in,
             Err(AuthError::Throttled { .. }) => &self.counters.throttled,

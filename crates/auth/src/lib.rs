@@ -22,6 +22,7 @@
 //! **Absent:** any wire format; rights of an account beyond signing in.
 
 mod access_key;
+mod activity;
 mod authenticator;
 mod bounded;
 mod cache;
@@ -37,6 +38,7 @@ mod user_name;
 mod watch;
 
 pub use access_key::NewSecret;
+pub use activity::{ActivityLog, Concerned};
 pub use authenticator::{AuthSettings, Authenticator, NewPassword, SignInCounts, SignedIn};
 pub use dialog::{Dialog, Link, Turn};
 pub use directory::{Directory, Entry, Found, KeyEntry, Lookup, ScramEntry};

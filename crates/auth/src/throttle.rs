@@ -1,12 +1,13 @@
-//! Slowing down who guesses passwords: per address, and per account.
+//! Slowing down who guesses passwords: per address, per network, and per account.
 //!
 //! Both count wrong passwords in a window. At the bound a wait begins, and every further wrong
 //! password doubles it. The count of an account does not concern addresses it signed in from
 //! lately, so that nobody can lock a person out by guessing at the account from elsewhere;
-//! those addresses are still bounded by their own count.
+//! those addresses are still bounded by their own count. Nor does that of a network, where many
+//! who have nothing to do with each other may be.
 
 use ids::Timestamp;
-use net::AddressKey;
+use net::{AddressKey, NetworkKey, NetworkPrefix};
 
 use crate::{bounded::BoundedMap, mac::Mac};
 
@@ -28,6 +29,11 @@ const FIRST_WAIT_SECS: u64 = 5;
 pub struct ThrottleSettings {
     /// Wrong passwords from one address (IPv4, or IPv6 /64) in a window before it waits.
     pub failures_per_address_max: u32,
+    /// Wrong passwords from one network in a window before addresses in it wait that are
+    /// unfamiliar to the account they try; 0: networks are not counted.
+    pub failures_per_network_max: u32,
+    /// What a network is.
+    pub network: NetworkPrefix,
     /// Wrong passwords for one account in a window before unfamiliar addresses wait.
     pub failures_per_account_max: u32,
     /// The window, and the longest wait.
@@ -41,6 +47,8 @@ impl Default for ThrottleSettings {
     fn default() -> Self {
         Self {
             failures_per_address_max: 20,
+            failures_per_network_max: 200,
+            network: NetworkPrefix::default(),
             failures_per_account_max: 50,
             window_secs: 15 * 60,
             loopback_exempt: false,
@@ -64,6 +72,7 @@ struct Failures {
 pub(crate) struct Throttle {
     settings: ThrottleSettings,
     addresses: BoundedMap<AddressKey, Failures>,
+    networks: BoundedMap<NetworkKey, Failures>,
     accounts: BoundedMap<Mac, Failures>,
     familiar: BoundedMap<(Mac, AddressKey), Timestamp>,
 }
@@ -73,6 +82,7 @@ impl Throttle {
         Self {
             settings,
             addresses: BoundedMap::new(ENTRIES_MAX),
+            networks: BoundedMap::new(ENTRIES_MAX),
             accounts: BoundedMap::new(ENTRIES_MAX),
             familiar: BoundedMap::new(FAMILIAR_MAX),
         }
@@ -84,11 +94,13 @@ impl Throttle {
             true => self.addresses.find(&peer),
             false => None,
         };
-        let of_account = match self.is_familiar(peer, name, now) {
+        let is_familiar = self.is_familiar(peer, name, now);
+        let of_account = if is_familiar { None } else { self.accounts.find(name) };
+        let of_network = match is_familiar || !self.is_counted(peer) {
             true => None,
-            false => self.accounts.find(name),
+            false => self.networks.find(&self.network(peer)),
         };
-        let wait_until = [of_address, of_account]
+        let wait_until = [of_address, of_network, of_account]
             .into_iter()
             .flatten()
             .map(|failures| failures.wait_until)
@@ -119,11 +131,26 @@ impl Throttle {
                 Some(entry) => *entry = failures,
                 None => self.addresses.put(peer, failures),
             }
+            self.network_failed(peer, attempt, now);
         }
         let before = self.accounts.find(&name).copied();
         let max = self.settings.failures_per_account_max;
         let failures = self.one_more(before, max, attempt, now);
         self.accounts.put(name, failures);
+    }
+
+    fn network_failed(&mut self, peer: AddressKey, attempt: Mac, now: Timestamp) {
+        let max = self.settings.failures_per_network_max;
+        if max > 0 {
+            let network = self.network(peer);
+            let before = self.networks.find(&network).copied();
+            let failures = self.one_more(before, max, attempt, now);
+            self.networks.put(network, failures);
+        }
+    }
+
+    fn network(&self, peer: AddressKey) -> NetworkKey {
+        NetworkKey::of(peer, self.settings.network)
     }
 
     /// Forgives the address, and makes it familiar to the account.
@@ -182,6 +209,8 @@ mod tests {
 
     const SETTINGS: ThrottleSettings = ThrottleSettings {
         failures_per_address_max: 3,
+        failures_per_network_max: 0,
+        network: NetworkPrefix { v4_bits: 24, v6_bits: 56 },
         failures_per_account_max: 5,
         window_secs: 60,
         loopback_exempt: true,
@@ -248,6 +277,28 @@ mod tests {
             throttle.failed(address(peer), julie, [peer; 32], at(later));
         }
         assert_eq!(throttle.check(address(1), &julie, at(later)), Err(5));
+    }
+
+    #[test]
+    fn waits_per_network_spare_familiar_addresses() {
+        let mut throttle =
+            Throttle::new(ThrottleSettings { failures_per_network_max: 6, ..SETTINGS });
+        let julie = [1; 32];
+        throttle.succeeded(address(1), julie, at(50));
+        for guess in 10..16 {
+            assert_eq!(throttle.check(address(guess), &[guess; 32], at(100)), Ok(()));
+            throttle.failed(address(guess), [guess; 32], [guess; 32], at(100));
+        }
+        // Another address of the same network, another name.
+        assert_eq!(throttle.check(address(99), &[2; 32], at(100)), Err(5));
+        assert_eq!(
+            throttle.check(AddressKey::of([192, 0, 3, 1].into()), &[2; 32], at(100)),
+            Ok(())
+        );
+        assert_eq!(throttle.check(address(1), &julie, at(100)), Ok(()));
+        // Who signs in forgives nothing to the rest.
+        throttle.succeeded(address(1), julie, at(100));
+        assert_eq!(throttle.check(address(99), &[2; 32], at(100)), Err(5));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Sessions end when the credentials they signed in with do.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use storage::{Fact, Store, Subscription};
+use storage::{Fact, Protocol, Store, Subscription};
 
 use crate::{AuthError, Authenticator, SignedIn};
 
@@ -34,6 +35,11 @@ impl SessionWatch {
         authenticator.require_current(&signed_in).await?;
         let (store, authenticator) = (store.clone(), authenticator.clone());
         Ok(Self { store, authenticator, signed_in, changes, doubtful: false })
+    }
+
+    /// Takes down what the program says it is.
+    pub fn note_program(&self, protocol: Protocol, peer: IpAddr, program: &str) {
+        self.authenticator.note_program(&self.signed_in, protocol, peer, program);
     }
 
     /// Completes when the credentials are no longer good, with the reason. Cancel safe: what is

@@ -311,6 +311,29 @@ sections! {
         /// address. The loopback is exempt.
         connections_per_address: u32 = default 100, since "0.1";
 
+        /// Connections at a time from one network (`network_v4`, `network_v6`) to all listeners
+        /// together; likewise.
+        connections_per_network: u32 = default 500, since "0.2";
+
+        /// Connections a minute that one network may make to the SMTP listeners; 0: as many as it
+        /// likes. This and the next two do not concern the loopback, `peers.exempt`, LMTP and who
+        /// has signed in.
+        smtp_connections_per_network: u32 = default 600, since "0.2";
+
+        /// Messages a minute that one network may bring; 0: as many as it likes.
+        messages_per_network: u32 = default 1000, since "0.2";
+
+        /// Recipients a minute that one network may name, those that do not exist among them; 0:
+        /// as many as it likes.
+        recipients_per_network: u32 = default 3000, since "0.2";
+
+        /// How many leading bits of an IPv4 address make a network, 8 to 32.
+        network_v4: u32 = default 24, since "0.2";
+
+        /// How many leading bits of an IPv6 address make a network, 16 to 64. Providers give
+        /// customers between 48 and 64.
+        network_v6: u32 = default 56, since "0.2";
+
         /// How long the TLS handshake may take.
         tls_handshake_timeout: Duration = default "15 s", since "0.1";
 
@@ -498,6 +521,11 @@ sections! {
         /// Failed sign-ins from one address within `failure_window` before it has to wait.
         failures_per_address: u32 = default 20, since "0.1";
 
+        /// Failed sign-ins from one network (`limits.network_v4`, `limits.network_v6`) within
+        /// `failure_window` before addresses in it have to wait that did not sign in to the
+        /// account lately; 0: networks are not counted.
+        failures_per_network: u32 = default 200, since "0.2";
+
         /// Failed sign-ins to one account within `failure_window` before other addresses than
         /// those it signed in from lately have to wait.
         failures_per_account: u32 = default 50, since "0.1";
@@ -541,6 +569,31 @@ sections! {
         /// them at every sign-in. Those that use Cyrus SASL, such as mbsync, refuse more than
         /// 65,536, so a larger number is for who knows all programs of their people.
         scram_iterations: u32 = default 60000, since "0.1";
+    }
+
+    /// The log of what lately happened to each account (`posthorn account activity`), and what its
+    /// owner is told of it, by a message in the INBOX.
+    table "activity" pub struct Activity {
+        /// Rows that are kept of one account, of refused sign-ins and of all else each. Equal
+        /// events of a day are one row.
+        entries: u32 = default 500, since "0.2";
+
+        /// How long they are kept.
+        keep: Duration = default "90 days", since "0.2";
+
+        /// Whether the owner is told of a sign-in from a place (IPv4 /24, IPv6 /48) that the
+        /// account was not signed in from lately. The place of the first sign-in of all is where
+        /// the owner is.
+        new_place_mail: bool = default true, since "0.2";
+
+        /// How long a place stays known after the last sign-in from there.
+        new_place_after: Duration = default "90 days", since "0.2";
+
+        /// Wrong passwords within a day of which the owner is told; 0: of none.
+        wrong_passwords: u32 = default 20, since "0.2";
+
+        /// How long it takes until the owner is told of wrong passwords again.
+        wrong_passwords_again: Duration = default "7 days", since "0.2";
     }
 
     /// Sending mail to other servers: to where the MX records of a domain point, or a
@@ -885,6 +938,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[auth]`
     pub auth: Auth,
+    /// `[activity]`
+    pub activity: Activity,
     /// `[queue]`
     pub queue: Queue,
     /// Each `[[route]]`, in the order of the file.

@@ -8,9 +8,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::options::{
-    Acme, Auth, Authenticity, BlockList, Certificate, Check, Config, Delivery, General, Imap,
-    ImapClient, Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3, Queue, Route, Rspamd, Search,
-    Section, SentReports, Storage, Tls,
+    Acme, Activity, Auth, Authenticity, BlockList, Certificate, Check, Config, Delivery, General,
+    Imap, ImapClient, Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3, Queue, Route, Rspamd,
+    Search, Section, SentReports, Storage, Tls,
 };
 use crate::problem::Problems;
 use crate::reader::{Source, TableReader};
@@ -54,6 +54,7 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
     let imap_clients = repeated::<ImapClient>(source, root, |_, _| {});
     let limits = section::<Limits>(source, root, check_limits);
     let auth = section::<Auth>(source, root, check_auth);
+    let activity = section::<Activity>(source, root, |_, _| {});
     let queue = section::<Queue>(source, root, check_queue);
     let routes = repeated::<Route>(source, root, check_route);
     let authenticity = section::<Authenticity>(source, root, check_authenticity);
@@ -81,6 +82,7 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
         imap_clients: imap_clients?,
         limits: limits?,
         auth: auth?,
+        activity: activity?,
         queue: queue?,
         routes: routes?,
         authenticity: authenticity?,
@@ -107,7 +109,7 @@ fn top_keys() -> Vec<&'static str> {
     known.extend([Auth::NAME, Imap::NAME, Pop3::NAME, Log::NAME, Metrics::NAME]);
     known.extend([ImapClient::NAME, Queue::NAME, Route::NAME, Authenticity::NAME]);
     known.extend([Certificate::NAME, Acme::NAME, MtaSts::NAME, Rspamd::NAME, SentReports::NAME]);
-    known.extend([Delivery::NAME, Peers::NAME, BlockList::NAME, Check::NAME]);
+    known.extend([Activity::NAME, Delivery::NAME, Peers::NAME, BlockList::NAME, Check::NAME]);
     known
 }
 
@@ -327,6 +329,13 @@ fn check_limits(limits: &Limits, reader: &TableReader<'_>) {
     };
     // RFC 5321 §4.5.3.1.4: command lines of 512 octets must be taken.
     at_least("smtp_line", limits.smtp_line, 512, "octets breaks RFC 5321");
+    let within = |key: &str, value: u32, range: std::ops::RangeInclusive<u32>| {
+        if !range.contains(&value) {
+            reader.refuse(key, format!("not from {} to {}", range.start(), range.end()));
+        }
+    };
+    within("network_v4", limits.network_v4, 8..=32);
+    within("network_v6", limits.network_v6, 16..=64);
     // RFC 7162 §4: command lines of 8192 octets must be taken.
     at_least("imap_line", limits.imap_line, 8192, "octets breaks RFC 7162");
     // RFC 2449 §4: command lines of 255 octets must be taken.

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use crate::options::{
-    Acme, Auth, Authenticity, BlockList, Certificate, Check, Delivery, General, Imap, ImapClient,
-    Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3, Queue, Route, Row, Rspamd, Search,
-    Section, SentReports, Storage, Tls,
+    Acme, Activity, Auth, Authenticity, BlockList, Certificate, Check, Delivery, General, Imap,
+    ImapClient, Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3, Queue, Route, Row, Rspamd,
+    Search, Section, SentReports, Storage, Tls,
 };
 
 /// The reference of every option, in Markdown: `docs/config.md`.
@@ -22,6 +22,7 @@ pub fn render_reference() -> String {
     reference::<ImapClient>(&mut out);
     reference::<Limits>(&mut out);
     reference::<Auth>(&mut out);
+    reference::<Activity>(&mut out);
     reference::<Queue>(&mut out);
     reference::<Route>(&mut out);
     reference::<Authenticity>(&mut out);
@@ -54,6 +55,7 @@ pub fn render_sample() -> String {
     sample_unset::<ImapClient>(&mut out);
     sample::<Limits>(&mut out);
     sample::<Auth>(&mut out);
+    sample::<Activity>(&mut out);
     sample::<Queue>(&mut out);
     sample_unset::<Route>(&mut out);
     sample::<Authenticity>(&mut out);

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Bytes};
-use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue, LOCATION};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION, USER_AGENT};
 use hyper::{Method, Response, StatusCode};
 use ids::{AccountId, Timestamp};
 use sasl::{BearerToken, Credentials, Password};
@@ -86,7 +86,7 @@ impl DavService {
         let Some(place) = Place::parse(request.uri().path())? else {
             return Err(DavError::NOT_FOUND);
         };
-        let (actor, is_new) = self.sign_in(request.headers().get(AUTHORIZATION), peer).await?;
+        let (actor, is_new) = self.sign_in(request.headers(), peer).await?;
         let (parts, body) = request.into_parts();
         let body = self.read_body(&parts, body).await?;
         let request =
@@ -129,11 +129,12 @@ impl DavService {
     }
 
     /// Who asks, and whether for the first time.
-    async fn sign_in(&self, header: Option<&HeaderValue>, peer: Peer) -> Result<(Actor, bool)> {
+    async fn sign_in(&self, headers: &HeaderMap, peer: Peer) -> Result<(Actor, bool)> {
         if !peer.is_tls && !self.settings.plaintext_auth {
             return Err(DavError::Status(StatusCode::FORBIDDEN));
         }
-        let header = header.and_then(|value| value.to_str().ok()).ok_or(DavError::SignIn)?;
+        let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let header = text(AUTHORIZATION).ok_or(DavError::SignIn)?;
         let (scheme, rest) = header.split_once(' ').ok_or(DavError::SignIn)?;
         let signed_in = if scheme.eq_ignore_ascii_case("basic") {
             let credentials = basic(rest.trim()).ok_or(DavError::SignIn)?;
@@ -153,6 +154,8 @@ impl DavService {
             }
             AuthError::Throttled { retry_after_secs } => DavError::Throttled(retry_after_secs),
         })?;
+        let program = text(USER_AGENT).unwrap_or_default();
+        self.authenticator.note_program(&signed_in, Protocol::Http, peer.ip, program);
         let id = signed_in.account;
         let read = self.store.read(move |tx| Ok((tx.load_account(id)?, tx.has_collections(id)?)));
         let (account, has_collections) = read.await?;

@@ -9,8 +9,8 @@ use message::address::normal_domain;
 use responder::{Action, Language, Notify, Outcome, Redirect, Reject, Vacation, Version};
 use storage::{
     Address, AnswerClaim, AnswerSource, Arrival, Claimed, DeliveryPlan, Destination, Filing,
-    MailboxName, Outgoing, Placement, PreparedMessage, Resolution, Result, SeenMark, Sorter, Sorting, SpecialUse, Store,
-    Verdict,
+    MailboxName, Outgoing, Placement, PreparedMessage, Resolution, Result, SeenMark, Sorter,
+    Sorting, SpecialUse, Store, Verdict,
 };
 
 use crate::cache::{AnsweredKey, Caches};
@@ -226,7 +226,7 @@ impl<'a> SortingOne<'a> {
             Address::parse(&redirection.target).is_ok_and(|it| it.normal_text() == normal)
         });
         let found = self.deliverer.store.find_recipient(&address);
-        Ok(agreed || matches!(found.await?, Resolution::Account(_)))
+        Ok(agreed || matches!(found.await?, Resolution::Account(_) | Resolution::List(_)))
     }
 
     async fn notify(&mut self, notify: &Notify) -> Result<()> {
@@ -249,11 +249,7 @@ impl<'a> SortingOne<'a> {
     }
 
     /// Sends a copy to an address; `None` where it got one already.
-    fn redirect(
-        &mut self,
-        to: &Redirect,
-        message: Arc<PreparedMessage>,
-    ) -> Option<&mut Outgoing> {
+    fn redirect(&mut self, to: &Redirect, message: Arc<PreparedMessage>) -> Option<&mut Outgoing> {
         let spelling = match to.address.rsplit_once('@') {
             Some((local, domain)) => format!("{local}@{}", normal_domain(domain)),
             None => to.address.clone(),

@@ -7,10 +7,11 @@ use ids::Timestamp;
 use jiff::tz::TimeZone;
 use mail_builder::MessageBuilder;
 use mail_builder::headers::raw::Raw;
-use storage::{Notice, PreparedMessage, Purpose, SpoolEntry, SpoolRecipient};
+use storage::{ActivityNotice, Notice, PreparedMessage, Purpose, SpoolEntry, SpoolRecipient};
 
 use crate::outgoing::Stamper;
 use crate::rules::Ready;
+use crate::zone::date_time;
 
 /// Makes the message that tells the owner that the script failed (R-FILT-2).
 pub(crate) fn failure_notice(hostname: &str, rules: &Arc<Ready>, now: Timestamp) -> Notice {
@@ -43,6 +44,55 @@ fn write(stamper: &Stamper<'_>, to: &str, subject: &str, text: &str) -> Vec<u8> 
             .serialize(&mut out);
         out
     })
+}
+
+/// The message that tells the owner of an account what happened to it (R-SMTP-5).
+pub fn activity_letter(
+    hostname: &str,
+    address: &str,
+    zone: &str,
+    notice: &ActivityNotice,
+    now: Timestamp,
+) -> Vec<u8> {
+    let zone = crate::zone::zone_of(zone);
+    let stamper = Stamper { hostname, zone: &zone, now };
+    let (subject, what, event) = match notice {
+        ActivityNotice::NewPlace(event) => (
+            "Sign-in from a new place",
+            "Somebody signed in to your account from a place that \
+              it was not signed in from lately."
+                .to_owned(),
+            event,
+        ),
+        ActivityNotice::WrongPasswords(count, event) => (
+            "Wrong passwords for your account",
+            format!("Within a day, {count} sign-ins to your account failed over a wrong password."),
+            event,
+        ),
+    };
+    let when = message::date::format_rfc5322(date_time(&zone, event.last));
+    let mut facts = format!("    Account: {address}\r\n    Last time: {when}\r\n");
+    for (label, value) in [
+        ("From address", event.peer.map(|peer| peer.to_string()).unwrap_or_default()),
+        ("Protocol", event.protocol.clone()),
+        ("Program", event.program.chars().filter(|char| !char.is_control()).take(120).collect()),
+    ] {
+        if !value.is_empty() {
+            facts.push_str(&format!("    {label}: {value}\r\n"));
+        }
+    }
+    let advice = match notice {
+        ActivityNotice::NewPlace(_) => {
+            "If that was you, there is nothing to do. If it was not, somebody knows your password:\r\n\
+             change it now, and tell the people who run this server.\r\n"
+        }
+        ActivityNotice::WrongPasswords(..) => {
+            "If one of your devices still has an old password, correct it there. If you know of\r\n\
+             none, somebody is guessing; nobody got in by that. A long password is good protection.\r\n"
+        }
+    };
+    let text = format!("{what}\r\n\r\n{facts}\r\n{advice}");
+    write(&stamper, address, subject, &text)
 }
 
 /// A letter for the spool.

@@ -28,7 +28,7 @@ mod world;
 mod zone;
 
 pub use deliverer::Deliverer;
-pub use letters::{Letter, confirmation};
+pub use letters::{Letter, activity_letter, confirmation};
 pub use script::language;
 pub use settings::{Forwarding, RedirectTargets, Settings};
 pub use zone::zone_exists;

@@ -5,9 +5,7 @@ use mail_builder::headers::content_type::ContentType;
 use mail_builder::mime::MimePart;
 use mailauth::Author;
 use responder::{AnswerHead, Vacation, compose};
-use storage::{
-    ANSWER_WINDOW_SECS, ActiveResponder, AnswerClaim, AnswerSource, Arrival, Placement,
-};
+use storage::{ANSWER_WINDOW_SECS, ActiveResponder, AnswerClaim, AnswerSource, Arrival, Placement};
 
 use crate::outgoing::{Letter, Stamper};
 use crate::rules::Ready;

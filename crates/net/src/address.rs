@@ -3,8 +3,13 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
 };
+
+use crate::{NetworkKey, NetworkPrefix};
 
 /// One party as far as limits go: an IPv4 address, or an IPv6 /64, which is the least a
 /// provider hands to one customer.
@@ -21,6 +26,11 @@ impl AddressKey {
                 Self(IpAddr::V6(Ipv6Addr::from(network)))
             }
         }
+    }
+
+    /// The address, or the first of the /64.
+    pub(crate) fn ip(self) -> IpAddr {
+        self.0
     }
 
     /// Whether this is the machine itself.
@@ -40,45 +50,94 @@ impl std::fmt::Display for AddressKey {
     }
 }
 
-/// Counts open connections per [`AddressKey`]. One may be shared by several listeners.
+/// Counts open connections per [`AddressKey`], and per network. One may be shared by several
+/// listeners.
 ///
-/// **Invariant:** a key is in the table only while it has a connection, so the table is never
-/// larger than the number of connections, which the listeners bound.
+/// **Invariant:** a key is in a table only while it has a connection, so no table is ever larger
+/// than the number of connections, which the listeners bound.
 #[derive(Debug)]
 pub struct AddressLimits {
-    per_address_max: u32,
+    per_address_max: AtomicU32,
+    per_network_max: AtomicU32,
+    prefix: NetworkPrefix,
     loopback_exempt: bool,
-    open: Mutex<HashMap<AddressKey, u32>>,
+    open: Mutex<Open>,
+}
+
+/// Connections that are open.
+#[derive(Debug, Default)]
+struct Open {
+    addresses: HashMap<AddressKey, u32>,
+    networks: HashMap<NetworkKey, u32>,
+}
+
+/// Counts one more, if that is within the bound.
+fn add<K: Eq + std::hash::Hash + Copy>(table: &mut HashMap<K, u32>, key: K, max: u32) -> bool {
+    let count = table.entry(key).or_default();
+    if *count >= max {
+        if *count == 0 {
+            table.remove(&key);
+        }
+        return false;
+    }
+    *count += 1;
+    true
+}
+
+fn subtract<K: Eq + std::hash::Hash + Copy>(table: &mut HashMap<K, u32>, key: K) {
+    if let Some(count) = table.get_mut(&key) {
+        *count -= 1;
+        if *count == 0 {
+            table.remove(&key);
+        }
+    }
 }
 
 impl AddressLimits {
     /// At most `per_address_max` connections each; with `loopback_exempt` the machine's own
     /// addresses are not counted (a local webmail or proxy speaks for many people).
     pub fn new(per_address_max: u32, loopback_exempt: bool) -> Self {
-        Self { per_address_max, loopback_exempt, open: Mutex::default() }
+        Self {
+            per_address_max: AtomicU32::new(per_address_max),
+            per_network_max: AtomicU32::new(u32::MAX),
+            prefix: NetworkPrefix::default(),
+            loopback_exempt,
+            open: Mutex::default(),
+        }
     }
 
-    /// Takes a place for this address; `None` when it has all it may have.
+    /// At most so many connections of one network besides.
+    pub fn per_network(self, per_network_max: u32, prefix: NetworkPrefix) -> Self {
+        Self { per_network_max: AtomicU32::new(per_network_max), prefix, ..self }
+    }
+
+    /// Other bounds for connections that come from now on.
+    pub fn set_max(&self, per_address: u32, per_network: u32) {
+        self.per_address_max.store(per_address, Ordering::Relaxed);
+        self.per_network_max.store(per_network, Ordering::Relaxed);
+    }
+
+    /// Takes a place for this address; `None` when it, or its network, has all it may have.
     pub fn try_take(self: &Arc<Self>, address: IpAddr) -> Option<AddressPermit> {
         let key = AddressKey::of(address);
         if self.loopback_exempt && key.is_loopback() {
             return Some(AddressPermit(None));
         }
+        let network = NetworkKey::of(key, self.prefix);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(key).or_default();
-        if *count >= self.per_address_max {
-            if *count == 0 {
-                open.remove(&key);
-            }
+        if !add(&mut open.addresses, key, self.per_address_max.load(Ordering::Relaxed)) {
             return None;
         }
-        *count += 1;
+        if !add(&mut open.networks, network, self.per_network_max.load(Ordering::Relaxed)) {
+            subtract(&mut open.addresses, key);
+            return None;
+        }
         Some(AddressPermit(Some((self.clone(), key))))
     }
 
     /// How many addresses have a connection now.
     pub fn len(&self) -> usize {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).addresses.len()
     }
 
     /// Whether no counted address has a connection now.
@@ -97,12 +156,8 @@ impl Drop for AddressPermit {
             return;
         };
         let mut open = limits.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&key) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&key);
-            }
-        }
+        subtract(&mut open.addresses, key);
+        subtract(&mut open.networks, NetworkKey::of(key, limits.prefix));
     }
 }
 
@@ -145,6 +200,15 @@ mod tests {
         assert_eq!(limits.len(), 1);
         drop((_second, third));
         assert!(limits.is_empty());
+
+        let prefix = NetworkPrefix { v4_bits: 24, v6_bits: 48 };
+        let limits = Arc::new(AddressLimits::new(2, true).per_network(3, prefix));
+        let held: Vec<_> =
+            (0..4).map(|last: u8| limits.try_take([192, 0, 2, last].into())).collect();
+        assert_eq!(held.iter().filter(|one| one.is_some()).count(), 3);
+        assert!(limits.try_take([192, 0, 3, 1].into()).is_some());
+        drop(held);
+        assert!(limits.is_empty() && limits.open.lock().unwrap().networks.is_empty());
 
         let none = Arc::new(AddressLimits::new(0, false));
         assert!(none.try_take(home).is_none());

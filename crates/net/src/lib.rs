@@ -26,6 +26,7 @@ mod isolation;
 mod listener;
 mod memory;
 mod network;
+mod network_rates;
 mod outgoing;
 mod pace;
 mod protocol_counts;
@@ -49,6 +50,9 @@ pub use https::{
 pub use listener::{Encryption, Listener, ListenerSettings, Refusal, Service};
 pub use memory::{DrawnMemory, MemoryBudget};
 pub use network::IpNetwork;
+pub use network_rates::{
+    NetworkAction, NetworkKey, NetworkPrefix, NetworkRateLimits, NetworkRates,
+};
 pub use outgoing::connect;
 pub use pace::{Pace, PaceSettings};
 pub use protocol_counts::{MessageResult, ProtocolCounts};

@@ -19,7 +19,9 @@ mod report_inbox;
 use std::sync::Arc;
 
 use auth::{Dialog, SignedIn, Turn};
-use net::{Connection, ConnectionError, LineEnding, ProtocolCounts, Shutdown};
+use net::{
+    Connection, ConnectionError, LineEnding, NetworkAction, NetworkRates, ProtocolCounts, Shutdown,
+};
 use sasl::{Name, RESPONSE_BYTES_MAX};
 use storage::StorageError;
 use tokio::time::Instant;
@@ -52,6 +54,7 @@ pub struct Server {
     counts: Arc<ProtocolCounts>,
     checks: Option<Arc<dyn ContentChecks>>,
     peers: Option<Arc<PeerPolicy>>,
+    rates: Option<Arc<NetworkRates>>,
     turned_away: Vec<u8>,
 }
 
@@ -68,6 +71,7 @@ impl Server {
             counts,
             checks: None,
             peers: None,
+            rates: None,
             turned_away,
         }
     }
@@ -85,6 +89,11 @@ impl Server {
     /// The same server, looking at hosts before it takes their mail.
     pub fn looking_at_peers(self, peers: Arc<PeerPolicy>) -> Self {
         Self { peers: Some(peers), ..self }
+    }
+
+    /// The same server, with bounds on what a network of strangers may do.
+    pub fn bounding_networks(self, rates: Arc<NetworkRates>) -> Self {
+        Self { rates: Some(rates), ..self }
     }
 
     /// The same server, having messages checked before it takes them.
@@ -176,6 +185,11 @@ impl Visit<'_> {
     async fn converse(&mut self) -> Result<(), ConnectionError> {
         if self.is_early_talker().await? {
             self.session.close(Farewell::EarlyTalker, &mut self.out);
+            self.send_replies();
+            return Ok(());
+        }
+        if self.take_from_network(NetworkAction::Connection).is_err() {
+            self.session.close(Farewell::TooManyConnections, &mut self.out);
             self.send_replies();
             return Ok(());
         }
@@ -345,6 +359,10 @@ impl Visit<'_> {
     }
 
     async fn check_recipient(&mut self, mut recipient: Recipient) {
+        // Before it is looked up: who asks for many names is bounded too.
+        if let Err(error) = self.check_network() {
+            return self.refuse(&error);
+        }
         let found = match self.find_target(&mut recipient).await {
             Ok(target) => self.admit(&recipient).await.map(|()| target),
             Err(error) => Err(error),

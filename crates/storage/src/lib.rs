@@ -11,6 +11,7 @@
 
 mod acl;
 mod acme;
+mod activity;
 mod address;
 mod blob;
 mod change;
@@ -57,6 +58,7 @@ mod view;
 
 pub use acl::{AclChange, AclEntry, Place, Rights, Share, ShareRights, SharedWith, Sharee};
 pub use acme::{AcmeCertificate, AcmeState};
+pub use activity::{Activity, ActivityKind, ActivityNotice, ActivityPolicy, Place as SignInPlace};
 pub use address::Address;
 pub use change::{Change, Changes, Fact};
 pub use check::{Finding, Repaired};

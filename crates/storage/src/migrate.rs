@@ -51,6 +51,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 33, sql: include_str!("../migrations/0033_tls_result.sql") },
     Migration { version: 34, sql: include_str!("../migrations/0034_spool_age.sql") },
     Migration { version: 35, sql: include_str!("../migrations/0035_sent_on.sql") },
+    Migration { version: 36, sql: include_str!("../migrations/0036_activity.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

@@ -53,6 +53,8 @@ pub struct Settings {
     pub change_log_days: u32,
     /// Days it can be said what happened to a message that was sent. Default 14.
     pub trace_days: u32,
+    /// Days it can be said what happened to an account (R-SMTP-5). Default 90.
+    pub activity_days: u32,
     /// Messages of one account that are held to be sent later (R-SMTP-4).
     pub scheduled_messages_max: u64,
     /// Largest message in bytes (R-ADDR-11). Default 50 MiB.
@@ -162,6 +164,7 @@ impl Settings {
             expunged_retention_days: 30,
             change_log_days: 60,
             trace_days: 14,
+            activity_days: 90,
             // LIMIT: what one person writes ahead; a mailing has other tools.
             scheduled_messages_max: 1000,
             message_bytes_max: 50 * 1024 * 1024,

@@ -121,11 +121,11 @@ impl Authenticator {
         protocol: Protocol,
         peer: IpAddr,
     ) -> Attempt<'a> {
-        let peer = AddressKey::of(peer);
+        let (address_of_peer, peer) = (peer, AddressKey::of(peer));
         let name = match address {
             Some(address) => super::normal_name(address),
             None => peer.to_string(),
         };
-        Attempt { address, name: self.key.of_name(&name), peer, protocol }
+        Attempt { address, name: self.key.of_name(&name), peer, address_of_peer, protocol }
     }
 }

@@ -18,6 +18,7 @@ pub(crate) struct ScramAttempt {
     address: Option<Address>,
     name: Mac,
     peer: AddressKey,
+    address_of_peer: IpAddr,
     protocol: Protocol,
     authzid: Option<String>,
     entry: Option<Entry>,
@@ -44,8 +45,8 @@ impl ScramAttempt {
     }
 
     fn attempt(&self) -> Attempt<'_> {
-        let Self { name, peer, protocol, .. } = *self;
-        Attempt { address: self.address.as_ref(), name, peer, protocol }
+        let Self { name, peer, address_of_peer, protocol, .. } = *self;
+        Attempt { address: self.address.as_ref(), name, peer, address_of_peer, protocol }
     }
 }
 
@@ -62,8 +63,8 @@ impl Authenticator {
         let address = parse_user_name(&identity.authcid);
         let normal = address.as_ref().map(normal_name);
         let name = self.key.of_name(normal.as_deref().unwrap_or(&identity.authcid));
-        let peer = AddressKey::of(peer);
-        let attempt = Attempt { address: address.as_ref(), name, peer, protocol };
+        let (address_of_peer, peer) = (peer, AddressKey::of(peer));
+        let attempt = Attempt { address: address.as_ref(), name, peer, address_of_peer, protocol };
         if let Err(error) = self.check_throttle(&attempt) {
             self.note(&attempt, &Err(error.clone()));
             return Err(error);
@@ -82,7 +83,17 @@ impl Authenticator {
         };
         let (terms, keys) = terms_and_keys(scram, &found, identity.hash);
         let (entry, authzid) = (found.entry, identity.authzid);
-        Ok(ScramAttempt { address, name, peer, protocol, authzid, entry, terms, keys })
+        Ok(ScramAttempt {
+            address,
+            name,
+            peer,
+            address_of_peer,
+            protocol,
+            authzid,
+            entry,
+            terms,
+            keys,
+        })
     }
 
     /// Signs in who proved to know the password behind the keys at `proven`, if it was any.

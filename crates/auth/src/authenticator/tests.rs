@@ -60,6 +60,8 @@ fn desk() -> Desk {
     let clock = Arc::new(ManualClock::default());
     let throttle = ThrottleSettings {
         failures_per_address_max: 3,
+        failures_per_network_max: 0,
+        network: net::NetworkPrefix::default(),
         failures_per_account_max: 5,
         window_secs: 60,
         loopback_exempt: false,

@@ -161,10 +161,7 @@ fn scripts_send_on_so_much_and_where_they_may() {
     on_both_engines(|scene| {
         let limits = SendingLimits { messages_max: Some(2), recipients_max: None };
         let julie = scene.julie;
-        scene
-            .store
-            .write_blocking("test", move |tx| tx.set_sending_limits(julie, limits))
-            .unwrap();
+        scene.store.write_blocking("test", move |tx| tx.set_sending_limits(julie, limits)).unwrap();
         scene.script("redirect \"x@y.test\";");
         for (sent, kept) in [(1, 0), (1, 0), (0, 2), (0, 3)] {
             arrive(scene);

@@ -10,6 +10,7 @@ pub(super) fn run(ctx: &mut Ctx<'_>, params: &IdParams) -> Result<Reply> {
     tracing::info!(name, version, "client says what it is");
     let before = ctx.capabilities();
     ctx.off.note_client(&ctx.shared.settings, params);
+    ctx.ending.note_program(ctx.connection.peer().ip(), ctx.off.program());
     let names = ctx.capabilities();
     if names != before {
         // What was announced before is not so for this program.

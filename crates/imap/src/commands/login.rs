@@ -55,6 +55,8 @@ pub(super) async fn enter(ctx: &mut Ctx<'_>, signed_in: SignedIn) -> Result<Repl
     let account = signed_in.account;
     let account = ctx.shared.store.read(move |tx| tx.load_account(account)).await?;
     let user = User { account: signed_in.account };
+    let peer = ctx.connection.peer().ip();
+    ctx.shared.authenticator.note_program(&signed_in, Protocol::Imap, peer, ctx.off.program());
     let watch = SessionWatch::begin(&ctx.shared.store, &ctx.shared.authenticator, signed_in).await;
     ctx.ending.watch(watch.map_err(refusal)?);
     ctx.off.note_account(account.capabilities_off);

@@ -1,8 +1,9 @@
 //! What ends a session from outside: shutdown, credentials that are no longer good, being late.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use auth::{AuthError, SessionWatch};
+use auth::{AuthError, Protocol, SessionWatch};
 use net::Shutdown;
 use tokio::time::{Instant, sleep_until};
 
@@ -19,6 +20,13 @@ impl Ending {
     pub(crate) fn watch(&mut self, account: SessionWatch) {
         self.deadline = None;
         self.account = Some(account);
+    }
+
+    /// Takes down what the program of who signed in says it is.
+    pub(crate) fn note_program(&self, peer: IpAddr, program: &str) {
+        if let Some(account) = &self.account {
+            account.note_program(Protocol::Imap, peer, program);
+        }
     }
 
     /// Nobody is signed in any more; somebody must be in time.

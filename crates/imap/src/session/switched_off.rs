@@ -6,6 +6,8 @@ use crate::types::IdParams;
 /// What is switched off for this connection, that of its listener aside.
 #[derive(Debug, Default)]
 pub(crate) struct SwitchedOff {
+    /// What the program says it is: its name and version.
+    program: String,
     client: Vec<String>,
     account: Vec<String>,
 }
@@ -27,6 +29,12 @@ impl SwitchedOff {
         let (name, version) = (id.find("name").unwrap_or(""), id.find("version").unwrap_or(""));
         let rules = settings.client_rules.iter().filter(|rule| rule.matches(name, version));
         self.client = rules.flat_map(|rule| rule.capabilities_off.iter().cloned()).collect();
+        self.program = format!("{name} {version}").trim().to_owned();
+    }
+
+    /// What the program said it is; empty where it did not.
+    pub(crate) fn program(&self) -> &str {
+        &self.program
     }
 
     /// Somebody signed in for whose account these are off.

@@ -94,7 +94,7 @@ fn row(key: AccessKey) -> AccessKeyRow {
 }
 
 /// RFC 3339, to the second.
-fn instant(at: Timestamp) -> String {
+pub(super) fn instant(at: Timestamp) -> String {
     let second = at.as_micros().div_euclid(1_000_000);
     jiff::Timestamp::from_second(second).map(|at| at.to_string()).unwrap_or_default()
 }

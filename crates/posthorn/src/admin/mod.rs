@@ -7,6 +7,7 @@
 
 mod access_key;
 mod account;
+mod activity;
 mod certificate;
 mod check_store;
 mod dkim;
@@ -34,7 +35,7 @@ use crate::seal_key::SealKey;
 pub(crate) use list::{ListRow, ListVerb, Posting};
 pub(crate) use password::Password;
 pub(crate) use request::{
-    AccessKeyKind, AccessKeyRow, AccountRow, CertificateRow, DkimAlgorithm, DkimRow,
+    AccessKeyKind, AccessKeyRow, AccountRow, ActivityRow, CertificateRow, DkimAlgorithm, DkimRow,
     DomainAliasRow, DomainRow, Finding, Limit, LimitsChange, LimitsRow, MailboxRow, NewAccessKey,
     NewAccount, QueueChange, QueueFilter, QueueRecipientRow, QueueRow, QueueTotals, QueueTraceRow,
     RedirectRow, RedirectVerb, ReportRow, Request, ResponderChange, ResponderRow, ResponderVerb,
@@ -105,6 +106,7 @@ impl Admin {
             Request::AccountLimits { address, change } => {
                 self.account_limits(&address, change).await
             }
+            Request::AccountActivity { address } => self.account_activity(&address).await,
             Request::AccountTimeZone { address, zone } => self.set_time_zone(&address, &zone).await,
             Request::Sieve { account, verb } => self.sieve(&account, verb).await,
             Request::Responder { account, verb } => self.responder(&account, verb).await,

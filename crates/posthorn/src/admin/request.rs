@@ -36,6 +36,7 @@ pub(crate) enum Request {
     AccountMaintenance { address: String, maintenance: bool },
     AccountCapabilities { address: String, names: Vec<String>, off: bool },
     AccountLimits { address: String, change: Option<LimitsChange> },
+    AccountActivity { address: String },
     AccountTimeZone { address: String, zone: String },
     Sieve { account: String, verb: SieveVerb },
     Responder { account: String, verb: ResponderVerb },
@@ -78,6 +79,7 @@ pub(crate) enum Response {
     CertificatesDue(u64),
     Accounts(Vec<AccountRow>),
     Limits(LimitsRow),
+    Activity(Vec<ActivityRow>),
     Account(AccountRow),
     Mailboxes(Vec<MailboxRow>),
     AccessKeys(Vec<AccessKeyRow>),
@@ -254,6 +256,21 @@ pub(crate) struct LimitsRow {
     pub(crate) sent_today: u64,
     pub(crate) messages_per_day: Option<u64>,
     pub(crate) recipients_per_message: Option<u64>,
+}
+
+/// Equal events of a day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ActivityRow {
+    pub(crate) what: String,
+    pub(crate) protocol: String,
+    /// Where from.
+    pub(crate) address: String,
+    /// What the program says it is.
+    pub(crate) program: String,
+    pub(crate) detail: String,
+    pub(crate) first: String,
+    pub(crate) last: String,
+    pub(crate) count: u64,
 }
 
 /// What an account may do in the organisation.

@@ -93,6 +93,14 @@ pub(super) enum Command {
         #[command(flatten)]
         listing: Listing,
     },
+    /// Show what lately happened to an account: sign-ins, wrong passwords, what was sent, changes
+    /// of passwords. Equal events of a day are one line.
+    Activity {
+        /// The primary address.
+        address: String,
+        #[command(flatten)]
+        listing: Listing,
+    },
     /// Set the time zone of an account, on whose clock its responders answer.
     TimeZone {
         /// The primary address.
@@ -151,6 +159,7 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
             let asked = messages_per_day.is_some() || recipients_per_message.is_some();
             limits(config, address, asked.then_some(change), listing, output)
         }
+        Command::Activity { address, listing } => activity(config, address, listing, output),
         Command::TimeZone { address, zone } => {
             perform(config, Request::AccountTimeZone { address, zone })
         }
@@ -213,6 +222,26 @@ fn show(
         output.line(format!("{label:10}{value}").trim_end())?;
     }
     Ok(())
+}
+
+fn activity(
+    config: &Path,
+    address: String,
+    listing: Listing,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let Response::Activity(rows) = request(config, Request::AccountActivity { address })? else {
+        return Err(Failure::unexpected());
+    };
+    if listing.json {
+        return output.json(&rows);
+    }
+    let headings = ["LAST", "WHAT", "TIMES", "PROTOCOL", "FROM", "PROGRAM", "WITH OR WHY"];
+    let rows = rows.into_iter().map(|row| {
+        let count = row.count.to_string();
+        [row.last, row.what, count, row.protocol, row.address, row.program, row.detail]
+    });
+    output.table(headings, rows)
 }
 
 fn limits(

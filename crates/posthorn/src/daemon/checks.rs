@@ -2,8 +2,8 @@
 //! programs that check.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use config::{CheckedMail as Kind, Config, Socket, Unavailable};
 use prometheus_client::collector::Collector;
@@ -20,10 +20,11 @@ use smtp::render::Enhanced;
 use smtp::types::{ForwardPath, ReversePath};
 use storage::Placement;
 
-/// The checks of a daemon.
+/// The checks of a daemon. Connections that begin after a reload have the new ones; what a check
+/// counted goes on under its name.
 #[derive(Clone)]
 pub(super) struct Checks {
-    chain: Chain,
+    chain: Arc<RwLock<Chain>>,
     hostname: Arc<str>,
 }
 
@@ -31,7 +32,26 @@ impl Checks {
     /// Those of the configuration.
     pub(super) fn new(config: &Config) -> Self {
         let checks = config.checks.iter().map(check).collect();
-        Self { chain: Chain::new(checks), hostname: config.hostname.as_str().into() }
+        let chain = Arc::new(RwLock::new(Chain::new(checks)));
+        Self { chain, hostname: config.hostname.as_str().into() }
+    }
+
+    /// Takes up those of another configuration.
+    pub(super) fn replace(&self, config: &Config) {
+        let mut chain = self.chain.write().unwrap_or_else(PoisonError::into_inner);
+        let renewed = config.checks.iter().map(check).map(|mut new| {
+            let before = chain.checks().iter().find(|before| before.name == new.name);
+            if let Some(before) = before {
+                new.counters = before.counters.clone();
+            }
+            new
+        });
+        let renewed = Chain::new(renewed.collect());
+        *chain = renewed;
+    }
+
+    fn chain(&self) -> Chain {
+        self.chain.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -88,11 +108,11 @@ fn origin(role: Role) -> Origin {
 
 impl ContentChecks for Checks {
     fn looks_at(&self, role: Role) -> bool {
-        self.chain.looks_at(origin(role))
+        self.chain().looks_at(origin(role))
     }
 
     fn begin(&self) -> Box<dyn CheckSession> {
-        Box::new(Session { checks: self.chain.begin(), hostname: self.hostname.clone() })
+        Box::new(Session { checks: self.chain().begin(), hostname: self.hostname.clone() })
     }
 }
 
@@ -171,7 +191,7 @@ impl Collector for CheckMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let help = "Messages shown to a check, by what it said of them";
         let mut family = encoder.encode_descriptor("checks", help, None, MetricType::Counter)?;
-        for check in self.checks.chain.checks() {
+        for check in self.checks.chain().checks() {
             for (result, value) in results(&check.counters) {
                 let labels = [("check", check.name.as_str()), ("result", result)];
                 let value = value.load(Ordering::Relaxed);

@@ -19,9 +19,9 @@ use smtp::Role;
 use super::health::Health;
 use super::http::{Http, MetricsAccess, Pages};
 use super::metrics::Metrics;
-use super::open::count;
+use super::open::{count, network_prefix};
 use super::reloadable::Reloadable;
-use super::services::Shared;
+use super::services::{Shared, network_rates};
 use super::well_known::WellKnown;
 use crate::cli::Failure;
 
@@ -30,6 +30,7 @@ pub(super) struct Listeners {
     pub(super) pages: Arc<Pages>,
     shared: Shared,
     running: Vec<Running>,
+    address_limits: Arc<AddressLimits>,
 }
 
 /// The service of a listener, whose limits a reload may change.
@@ -70,7 +71,8 @@ impl Listeners {
             metrics: Arc::new(Metrics::new(counters.collect(), &shared)),
             ready: AtomicBool::new(false),
         });
-        let mut listeners = Self { pages, shared, running: Vec::new() };
+        let address_limits = binder.address_limits.clone();
+        let mut listeners = Self { pages, shared, running: Vec::new(), address_limits };
         if let Some(listener) = own_metrics {
             let service = listeners.http(MetricsAccess::All, None, config);
             listener.serve(Arc::new(service), shutdown);
@@ -135,6 +137,12 @@ impl Listeners {
 
     /// Gives connections that come from now on the limits of another configuration.
     pub(super) fn take_up(&self, config: &Config) -> Result<(), Failure> {
+        // The only thing that may be wrong comes first, so that all is taken up or nothing.
+        metrics_access(config)?;
+        let limits = &config.limits;
+        self.address_limits.set_max(limits.connections_per_address, limits.connections_per_network);
+        self.shared.checks.replace(config);
+        self.shared.rates.replace(network_rates(config));
         for running in &self.running {
             match running {
                 Running::Http(service, listener) => {
@@ -212,7 +220,9 @@ impl<'a> Binder<'a> {
     fn new(config: &'a Config, keys: Option<Arc<TlsKeys>>) -> Self {
         let per_address = config.limits.connections_per_address;
         // Webmail, proxies and tests connect from the machine itself, for many people at once.
-        let address_limits = Arc::new(AddressLimits::new(per_address, true));
+        let address_limits = AddressLimits::new(per_address, true)
+            .per_network(config.limits.connections_per_network, network_prefix(config));
+        let address_limits = Arc::new(address_limits);
         Self { config, keys, address_limits, named: HashMap::new() }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::Authenticator;
-use net::{ConnectionCounters, ProtocolCounts};
+use net::{ConnectionCounters, NetworkRates, ProtocolCounts};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -34,6 +34,7 @@ impl Metrics {
         registry.register_collector(Box::new(Inside { store, authenticator }));
         registry.register_collector(Box::new(Protocols { counts: shared.counts.clone() }));
         registry.register_collector(Box::new(CheckMetrics { checks: shared.checks.clone() }));
+        registry.register_collector(Box::new(Networks { rates: shared.rates.clone() }));
         let counts = shared.certificates.clone();
         registry.register_collector(Box::new(CertificateMetrics { counts }));
         registry.register_collector(Box::new(TeachingMetrics { counts: shared.taught.clone() }));
@@ -105,6 +106,25 @@ impl Collector for Connections {
             let active = ConnectionCounters::read(&counters.active);
             let gauge = ConstGauge::new(i64::try_from(active).unwrap_or(i64::MAX));
             gauge.encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// What networks of strangers were refused.
+#[derive(Debug)]
+struct Networks {
+    rates: Arc<NetworkRates>,
+}
+
+impl Collector for Networks {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let help = "Refused for now: too much of it from one network within a minute";
+        let name = "network_limit_refusals";
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        let whats = ["connection", "message", "recipient"];
+        for (what, count) in whats.into_iter().zip(self.rates.refused()) {
+            ConstCounter::new(count).encode(family.encode_family(&[("what", what)])?)?;
         }
         Ok(())
     }
@@ -370,6 +390,7 @@ mod tests {
             checks,
             taught: Arc::default(),
             certificates: Arc::default(),
+            rates: Arc::default(),
         };
         let listeners = vec![("imap".to_owned(), Arc::default())];
         let mut metrics = Metrics::new(listeners, &shared);

@@ -4,6 +4,7 @@
 //! listener (all or none), then serve, then say `ready`. End, on SIGTERM or SIGINT: stop accepting, let
 //! sessions say goodbye for `limits.shutdown_timeout`, cut off the rest, close the store.
 
+mod activity;
 mod certificates;
 mod checks;
 mod delivering;
@@ -131,6 +132,7 @@ async fn serve(
         if let Some(keys) = &keys {
             tls::watch(keys.clone(), &shutdown);
         }
+        activity::start(&config, admin.store.clone(), admin.authenticator.clone(), &shutdown);
         maintenance::start(admin.store.clone(), &shutdown);
         indexing::start(admin.store.clone(), &shutdown)?;
         control::serve(&config.data_dir, admin, &shutdown)

@@ -8,7 +8,7 @@ use auth::{
     AuthSettings, Authenticator, PasswordPolicy, ScramKey, ScramSettings, ThrottleSettings,
 };
 use config::{Config, Secret};
-use net::SystemClock;
+use net::{NetworkPrefix, SystemClock};
 use storage::{StorageError, Store};
 
 use crate::admin::{Admin, Policy};
@@ -68,6 +68,8 @@ fn auth_settings(config: &Config, scram: Option<ScramSettings>) -> AuthSettings 
         },
         throttle: ThrottleSettings {
             failures_per_address_max: auth.failures_per_address,
+            failures_per_network_max: auth.failures_per_network,
+            network: network_prefix(config),
             failures_per_account_max: auth.failures_per_account,
             window_secs: seconds(auth.failure_window),
             loopback_exempt: auth.loopback_exempt,
@@ -77,6 +79,13 @@ fn auth_settings(config: &Config, scram: Option<ScramSettings>) -> AuthSettings 
         verifications_max: count(auth.verifications),
         scram,
     }
+}
+
+/// What counts as one network.
+pub(super) fn network_prefix(config: &Config) -> NetworkPrefix {
+    let bits = |bits: u32| u8::try_from(bits).unwrap_or(u8::MAX);
+    let limits = &config.limits;
+    NetworkPrefix { v4_bits: bits(limits.network_v4), v6_bits: bits(limits.network_v6) }
 }
 
 /// How SCRAM is served, where it is.
@@ -127,6 +136,7 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
     settings.expunged_retention_days = days(config.storage.expunged_retention);
     settings.change_log_days = days(config.storage.change_log);
     settings.trace_days = days(config.queue.trace);
+    settings.activity_days = days(config.activity.keep);
     settings.scheduled_messages_max = config.queue.held_messages.into();
     settings.message_bytes_max = config.limits.message;
     settings.sent_messages_max = config.limits.messages_per_day.into();

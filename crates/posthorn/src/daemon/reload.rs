@@ -49,6 +49,9 @@ impl Reload {
             limits: new.limits,
             mta_sts: new.mta_sts,
             authenticity: new.authenticity,
+            peers: new.peers,
+            block_lists: new.block_lists,
+            checks: new.checks,
             imap: new.imap,
             pop3: new.pop3,
             queue: config::Queue {
@@ -89,10 +92,8 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("acme", old.acme != new.acme),
         ("listener", old.listeners != new.listeners),
         ("limits.connections", limits.0.connections != limits.1.connections),
-        (
-            "limits.connections_per_address",
-            limits.0.connections_per_address != limits.1.connections_per_address,
-        ),
+        ("limits.network_v4", limits.0.network_v4 != limits.1.network_v4),
+        ("limits.network_v6", limits.0.network_v6 != limits.1.network_v6),
         (
             "limits.tls_handshake_timeout",
             limits.0.tls_handshake_timeout != limits.1.tls_handshake_timeout,
@@ -107,11 +108,10 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ),
         ("limits.mailboxes", limits.0.mailboxes != limits.1.mailboxes),
         ("limits.keywords", limits.0.keywords != limits.1.keywords),
-        ("peers", old.peers != new.peers),
-        ("blocklist", old.block_lists != new.block_lists),
-        ("check", old.checks != new.checks),
         ("sent_reports", old.sent_reports != new.sent_reports),
         ("rspamd", old.rspamd != new.rspamd),
+        ("activity", old.activity != new.activity),
+        ("delivery", old.delivery != new.delivery),
         ("auth", old.auth != new.auth),
         ("queue.enabled", queue.0.enabled != queue.1.enabled),
         ("queue.memory", queue.0.memory != queue.1.memory),
@@ -150,6 +150,10 @@ mod tests {
             ("[queue]\nlifetime = \"4 days\"\n", &[]),
             ("[queue]\nmemory = \"9 MiB\"\n", &["queue.memory"]),
             ("[limits]\nconnections = 200\n", &["limits.connections"]),
+            ("[limits]\nconnections_per_address = 20\n", &[]),
+            ("[peers]\ngreylist = true\n", &[]),
+            ("[[blocklist]]\nzone = \"list.test\"\n", &[]),
+            ("[[check]]\nscanner = \"clamd\"\naddress = \"[::1]:3310\"\n", &[]),
             ("[storage]\nreaders = 9\n", &["storage"]),
         ] {
             assert_eq!(needs_restart(&parsed(""), &parsed(more)), options, "{more}");

@@ -11,7 +11,7 @@ use imap::ImapService;
 use mailauth::srs::SrsKey;
 use mailauth::{Methods, Signatory};
 use managesieve::ManageSieveService;
-use net::{PaceSettings, ProtocolCounts, SystemDns};
+use net::{NetworkRateLimits, NetworkRates, PaceSettings, ProtocolCounts, SystemDns};
 use pop3::Pop3Service;
 use queue::Queue;
 use smtp::{Authenticity, AuthenticitySettings, Desk, ReceptionMemory, ReportInbox, Role};
@@ -19,7 +19,7 @@ use storage::{Sorter, Store};
 use tokio::sync::mpsc::Sender;
 
 use super::checks::Checks;
-use super::open::count;
+use super::open::{count, network_prefix};
 use super::peers;
 use super::signing::DomainSignatory;
 use super::teaching::TeachingCounts;
@@ -46,6 +46,7 @@ pub(super) struct Shared {
     pub(super) checks: Checks,
     pub(super) taught: Arc<TeachingCounts>,
     pub(super) certificates: Arc<KeeperCounts>,
+    pub(super) rates: Arc<NetworkRates>,
 }
 
 /// Who signs mail, who sorts it, and who reads reports.
@@ -116,6 +117,7 @@ impl Shared {
             checks: Checks::new(config),
             taught: Arc::default(),
             certificates: Arc::default(),
+            rates: Arc::new(NetworkRates::new(network_rates(config))),
         }
     }
 
@@ -236,6 +238,7 @@ impl Shared {
         }
         let server = smtp::Server::new(settings, desk, self.memory.clone())
             .counting(self.counts.of(role))
+            .bounding_networks(self.rates.clone())
             .checked_by(Arc::new(self.checks.clone()));
         match &self.dns {
             Some(dns) => server.looking_at_peers(Arc::new(peers::policy(config, dns.clone()))),
@@ -330,6 +333,16 @@ fn authenticity(config: &Config, dns: Arc<SystemDns>) -> Authenticity {
         timeout: authenticity.timeout,
     };
     Authenticity::new(dns, settings)
+}
+
+/// What a network of strangers may do in a minute.
+pub(super) fn network_rates(config: &Config) -> NetworkRateLimits {
+    NetworkRateLimits {
+        connections: config.limits.smtp_connections_per_network,
+        messages: config.limits.messages_per_network,
+        recipients: config.limits.recipients_per_network,
+        prefix: network_prefix(config),
+    }
 }
 
 /// How slowly a message may come.

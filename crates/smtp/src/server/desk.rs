@@ -155,6 +155,11 @@ impl Desk {
         Ok(noted.value)
     }
 
+    /// Takes down that somebody sent a message (R-SMTP-5).
+    pub(super) fn note_sent(&self, account: AccountId) {
+        self.authenticator.activity().sent(account, self.now());
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.store.now()
     }

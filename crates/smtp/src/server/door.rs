@@ -1,5 +1,7 @@
-//! Whether a host may bring mail to a recipient here: what was found out about it, and greylisting.
+//! Whether a host may bring mail to a recipient here: how much its network brought, what was found
+//! out about it, and greylisting.
 
+use net::{AddressKey, NetworkAction};
 use storage::{Greylisted, Triplet};
 
 use super::Visit;
@@ -11,6 +13,37 @@ use crate::settings::Role;
 use crate::types::{ClientName, ForwardPath, Recipient, ReversePath};
 
 impl Visit<'_> {
+    /// Counts what a stranger does for its network; the error says for how many seconds that has
+    /// to wait. Local injection, the machine itself, and hosts that are not looked at are free.
+    pub(super) fn take_from_network(&self, action: NetworkAction) -> Result<(), u64> {
+        let Some(rates) = &self.server.rates else { return Ok(()) };
+        let peer = self.connection.peer().ip();
+        let is_free = self.server.settings.role == Role::Lmtp
+            || self.user.is_some()
+            || AddressKey::of(peer).is_loopback()
+            || self.server.peers.as_ref().is_some_and(|peers| !peers.concerns(peer));
+        if is_free {
+            return Ok(());
+        }
+        rates.take(peer, action, self.server.desk.now())
+    }
+
+    /// Whether the network of a stranger may name one more recipient, and bring one more message
+    /// if this is the first of it.
+    pub(super) fn check_network(&self) -> Result<(), CommandError> {
+        let is_first = self.targets.is_empty();
+        let message =
+            if is_first { self.take_from_network(NetworkAction::Message) } else { Ok(()) };
+        let taken = message.and_then(|()| self.take_from_network(NetworkAction::Recipient));
+        taken.map_err(|secs| {
+            CommandError::Checked(CheckReply {
+                code: 450,
+                enhanced: Enhanced(4, 7, 1),
+                text: format!("Too much mail from your network, come again in {secs} seconds"),
+            })
+        })
+    }
+
     /// Asked when a recipient is known to be one of ours. Who signed in, who is local, and who
     /// writes to those who answer for the server, has nothing to fear: RFC 5321 §4.5.1.
     pub(super) async fn admit(&mut self, recipient: &Recipient) -> Result<(), CommandError> {

@@ -457,6 +457,9 @@ impl Visit<'_> {
             role: self.server.settings.role,
         };
         let outcomes = self.server.desk.deliver(delivery).await?;
+        if let Some(user) = &self.user {
+            self.server.desk.note_sent(user.account);
+        }
         if let Some((inbox, copy)) = report {
             inbox.give(copy);
         }

@@ -8,6 +8,7 @@ mod hostile;
 mod known_lists;
 mod limits;
 mod lists;
+mod networks;
 mod peers;
 mod rewriting;
 mod sasl;

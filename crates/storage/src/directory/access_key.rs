@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::Protocols;
 use crate::change::Fact;
 use crate::sql::{Row, Value};
-use crate::{AccountTx, LimitKind, ReadTx, Result, StorageError, WriteTx};
+use crate::{AccountTx, ActivityKind, LimitKind, ReadTx, Result, StorageError, WriteTx};
 
 /// LIMIT: app passwords of one account, and as many tokens: one for each device and program
 /// somebody could have, and few enough to try each of them in one SCRAM exchange.
@@ -202,6 +202,7 @@ impl AccountTx<'_, '_> {
             read,
         )?;
         let added = added.ok_or(StorageError::AlreadyExists(new.kind.noun()))?;
+        self.note_own(ActivityKind::AccessKeyMade, &added.name)?;
         self.record_fact(None, Fact::AccountUpdated)?;
         Ok(added)
     }
@@ -218,6 +219,7 @@ impl AccountTx<'_, '_> {
         )?;
         let id = removed.map(AccessKeyId::new).ok_or(StorageError::NotFound(kind.noun()))?;
         self.drop_scram_verifier(Some(id))?;
+        self.note_own(ActivityKind::AccessKeyRevoked, &name)?;
         self.record_fact(None, Fact::CredentialsChanged)
     }
 }

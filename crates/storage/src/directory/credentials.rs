@@ -5,7 +5,7 @@ use ids::{AccessKeyId, AccountId, Timestamp};
 
 use crate::change::Fact;
 use crate::sql::Value;
-use crate::{AccountTx, Address, ReadTx, Result};
+use crate::{AccountTx, ActivityKind, Address, ReadTx, Result};
 
 /// How an account is signed in to.
 #[derive(Clone, PartialEq, Eq)]
@@ -98,6 +98,7 @@ impl AccountTx<'_, '_> {
             &[account, Value::Text(password_hash)],
         )?;
         self.drop_scram_verifier(None)?;
+        self.note_own(ActivityKind::PasswordChanged, "")?;
         self.record_fact(None, Fact::CredentialsChanged)
     }
 

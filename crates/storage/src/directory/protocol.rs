@@ -7,7 +7,7 @@ use crate::StorageError;
 
 /// Where somebody signs in, for the log and for app passwords that are limited to protocols
 /// (R-ADDR-9).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// IMAP.
     Imap,
@@ -24,12 +24,23 @@ pub enum Protocol {
 impl Protocol {
     /// Every one of them; its place is its bit in [`Protocols`], so the order never changes.
     const ALL: [(Self, &'static str); 5] = [
-        (Self::Imap, "imap"),
-        (Self::Submission, "submission"),
-        (Self::Pop3, "pop3"),
-        (Self::ManageSieve, "managesieve"),
-        (Self::Http, "http"),
+        (Self::Imap, Self::Imap.as_str()),
+        (Self::Submission, Self::Submission.as_str()),
+        (Self::Pop3, Self::Pop3.as_str()),
+        (Self::ManageSieve, Self::ManageSieve.as_str()),
+        (Self::Http, Self::Http.as_str()),
     ];
+
+    /// Its name in listings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Imap => "imap",
+            Self::Submission => "submission",
+            Self::Pop3 => "pop3",
+            Self::ManageSieve => "managesieve",
+            Self::Http => "http",
+        }
+    }
 
     fn bit(self) -> u8 {
         match self {

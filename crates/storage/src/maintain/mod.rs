@@ -1,7 +1,7 @@
 //! Maintenance: gives up what nobody needs any more, and its space.
 //!
 //! In this order: changes of flags not yet in their rows, expunged messages past their retention, change log and trace past their days,
-//! what deliveries and greylisting remembered past its time, contents
+//! what deliveries, greylisting and the log of accounts remembered past its time, contents
 //! that nothing names with their blobs, segments of the search index, packs and objects that no row names, free pages. Each
 //! step is many small transactions, so that writers hardly notice, and each is repeated by the
 //! next call where one is cut short.
@@ -9,6 +9,7 @@
 //! **Invariant:** what a transaction deletes is checked in that transaction to be named by
 //! nothing; files and objects go only after the rows that named them are gone for good.
 
+mod activity;
 mod change_log;
 mod collections;
 mod contents;
@@ -74,6 +75,7 @@ pub(crate) fn maintain(
     let settings = store.settings();
     sweeps::settle(store)?;
     greylist::purge(store)?;
+    activity::purge(store, days_ago(store, settings.activity_days))?;
     let mut done = Maintained {
         expunged: expunged::purge(store, days_ago(store, settings.expunged_retention_days))?,
         changes: change_log::purge(store, days_ago(store, settings.change_log_days))?,

@@ -1,0 +1,46 @@
+//! Bounds on what a network of strangers may do in a minute.
+
+use std::sync::Arc;
+
+use net::{NetworkRateLimits, NetworkRates};
+use smtp::{Role, Server};
+
+use crate::support::{Fixture, settings, without_ids};
+
+/// What a session from 192.0.2.7 hears.
+async fn talk(fixture: &Fixture, rates: &Arc<NetworkRates>, wire: &str) -> String {
+    let server = Server::new(settings(Role::Mx), fixture.desk.clone(), fixture.memory.clone())
+        .bounding_networks(rates.clone());
+    let replies = fixture.talk_to(server, wire.as_bytes()).await;
+    without_ids(&replies)
+}
+
+#[tokio::test]
+async fn too_many_connections_are_turned_away() {
+    let fixture = Fixture::new().await;
+    let limits = NetworkRateLimits { connections: 1, ..NetworkRateLimits::default() };
+    let rates = Arc::new(NetworkRates::new(limits));
+    assert!(talk(&fixture, &rates, "QUIT\r\n").await.starts_with("220 "));
+    let replies = talk(&fixture, &rates, "").await;
+    assert_eq!(replies, "421 4.7.0 Too many connections, come again later\r\n");
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn too_many_messages_and_recipients_come_again() {
+    let fixture = Fixture::new().await;
+    let one = "MAIL FROM:<a@b.test>\r\nRCPT TO:<alice@here.test>\r\nRSET\r\n";
+    let later = "450 4.7.1 Too much mail from your network, come again in 60 seconds\r\n";
+    let limits = NetworkRateLimits { messages: 1, ..NetworkRateLimits::default() };
+    let rates = Arc::new(NetworkRates::new(limits));
+    let replies = talk(&fixture, &rates, &format!("HELO b.test\r\n{one}{one}QUIT\r\n")).await;
+    assert_eq!(replies.matches(later).count(), 1, "{replies}");
+    // Names that nobody has count too.
+    let limits = NetworkRateLimits { recipients: 1, ..NetworkRateLimits::default() };
+    let rates = Arc::new(NetworkRates::new(limits));
+    let wire = "HELO b.test\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<nobody@here.test>\r\n\
+                RCPT TO:<alice@here.test>\r\nQUIT\r\n";
+    let replies = talk(&fixture, &rates, wire).await;
+    assert_eq!(replies.matches(later).count(), 1, "{replies}");
+    fixture.close().await;
+}
