@@ -36,7 +36,7 @@ impl Keeper {
         let (mut order, key) = self.begin(client, row).await?;
         if order.status == Status::Pending {
             let mut published = Vec::new();
-            let proved = match self.prove(client, &order, &mut published).await {
+            let proved = match self.prove(client, &row.names, &order, &mut published).await {
                 Ok(()) => until(client, &row.order_url, Status::Pending).await,
                 Err(error) => Err(error),
             };

@@ -35,6 +35,7 @@ impl Keeper {
     pub(crate) async fn prove(
         &self,
         client: &mut Client,
+        names: &str,
         order: &Order,
         published: &mut Vec<Published>,
     ) -> Result<(), AcmeError> {
@@ -45,6 +46,12 @@ impl Keeper {
                 continue;
             }
             let name = authorization.identifier.value;
+            // Of `*.example.test` the name without the asterisk is proved.
+            let ordered = |one: &str| one.strip_prefix("*.").unwrap_or(one) == name;
+            if !names.split(' ').any(ordered) {
+                let reason = "was not ordered".to_owned();
+                return Err(AcmeError::Unproved { name, reason });
+            }
             let challenge = authorization.challenges.into_iter().find(|one| one.kind == kind);
             let Some(challenge) = challenge else {
                 let reason = format!("cannot be proved by {kind}");
