@@ -26,7 +26,9 @@ pub(super) async fn put_together(
             CatenatePart::Url(text) => {
                 let rest = limit_bytes.saturating_sub(whole.len() as u64);
                 let mut part = named(ctx, text, rest).await?;
-                whole.append(part.bytes.as_mut().unwrap_or(&mut Vec::new()));
+                if let Some(bytes) = &mut part.bytes {
+                    whole.append(bytes);
+                }
                 drawn.push(part);
             }
         }
