@@ -13,7 +13,8 @@ use storage::{Activity, ActivityKind, Grant, Protocol};
 
 use crate::AuthError;
 
-/// LIMIT: different events that wait to be written; each takes some 300 bytes.
+/// LIMIT: different events that wait to be written; each takes some 300 bytes. Refusals take half
+/// of them at most.
 const PENDING_MAX: usize = 10_000;
 
 /// LIMIT: bytes that are kept of what a program says of itself.
@@ -122,7 +123,12 @@ impl ActivityLog {
 
     fn add(&self, key: Key, count: u64, now: Timestamp) {
         let mut pending = self.pending();
-        let is_full = pending.len() >= PENDING_MAX;
+        // Who tries names without end must not keep the sign-in that comes of it out of the log.
+        let max = match key.kind {
+            ActivityKind::WrongPassword | ActivityKind::Refused => PENDING_MAX / 2,
+            _ => PENDING_MAX,
+        };
+        let is_full = pending.len() >= max;
         match pending.get_mut(&key) {
             Some(times) => {
                 times.count += count;
@@ -224,6 +230,9 @@ mod tests {
             let name = format!("a{n}@b.test");
             log.refused(name, &AuthError::Wrong, Protocol::Imap, HOME, at(1));
         }
-        assert_eq!((log.take().len(), log.left_out()), (PENDING_MAX, 5));
+        // Who signs in is still noted.
+        log.signed_in(JULIE, Grant::Password, Protocol::Imap, HOME, at(2));
+        let left_out = (PENDING_MAX - PENDING_MAX / 2 + 5) as u64;
+        assert_eq!((log.take().len(), log.left_out()), (PENDING_MAX / 2 + 1, left_out));
     }
 }
