@@ -90,7 +90,9 @@ impl Service for ImapService {
     }
 
     async fn serve(&self, connection: Connection, shutdown: Shutdown) {
-        Session::new(self.shared.clone(), connection, shutdown).hold().await;
+        let mut session = Session::new(self.shared.clone(), connection, shutdown);
+        session.hold().await;
+        Box::pin(session.connection.close()).await;
     }
 }
 
@@ -148,7 +150,8 @@ impl Session {
         }
     }
 
-    async fn hold(mut self) {
+    /// Serves commands until the session ends; what was said last is still to be sent.
+    async fn hold(&mut self) {
         self.greet();
         loop {
             let flow = match self.next_step() {
@@ -172,10 +175,9 @@ impl Session {
                 }
             };
             if flow == Flow::End {
-                break;
+                return;
             }
         }
-        self.connection.close().await;
     }
 
     fn greet(&mut self) {

@@ -212,7 +212,9 @@ impl Door {
     ) {
         let _place = place;
         let _active = ActiveGuard::new(&self.counters);
-        match isolate(self.converse(tcp, peer, &*service, shutdown)).await {
+        // In a box: each of the futures around it would hold it twice, before it runs and while it
+        // does, and an idle connection all of that.
+        match isolate(Box::pin(self.converse(tcp, peer, &*service, shutdown))).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(%error, "connection failed before its session"),
             Err(panic) => {

@@ -23,7 +23,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
     let mut keepalive = Instant::now() + IDLE_KEEPALIVE;
     loop {
         // What changed before IDLE began is told at once: Thunderbird asks for nothing first.
-        tell(ctx).await?;
+        Box::pin(tell(ctx)).await?;
         // QUIRK(iOS, 18): sends the next command right behind DONE, or DONE without waiting for
         // the continuation; the framer leaves what follows the line in the buffer.
         match next_step(ctx.connection, |input, framer| framer.advance_line(input), ctx.framer) {

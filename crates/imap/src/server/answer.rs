@@ -64,7 +64,8 @@ impl Session {
         self.connection.push(&out);
         let expunges = updates_after(request.row, &request.command);
         let result = self.run(&request.tag, request.command).await;
-        self.finish(&request.tag, request.row, expunges, &own, result).await
+        // In a box, like what IDLE tells: a session that waits holds no room for either.
+        Box::pin(self.finish(&request.tag, request.row, expunges, &own, result)).await
     }
 
     /// RFC 9051 §6.4.4.1: a SEARCH with SAVE that is answered with NO leaves nothing saved.
