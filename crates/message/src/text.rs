@@ -120,10 +120,8 @@ pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     let mut rest = text;
     loop {
-        // Most texts are words of ASCII with one blank between them, which are as they should be.
-        let plain = rest.bytes().take_while(u8::is_ascii_graphic).count();
-        let (word, after) = rest.split_at(plain);
-        line.push_str(word);
+        let (plain, after) = rest.split_at(plain_len(rest, line.is_empty() || line.ends_with(' ')));
+        line.push_str(plain);
         let mut chars = after.chars();
         let Some(char) = chars.next() else { break };
         rest = chars.as_str();
@@ -135,6 +133,17 @@ pub(crate) fn one_line(text: &str) -> String {
     }
     line.truncate(line.trim_end().len());
     line
+}
+
+/// How much of `text` is as it should be: words of ASCII with one blank between them, which most
+/// texts are. `after_blank`: a blank at its beginning is one too many.
+fn plain_len(text: &str, mut after_blank: bool) -> usize {
+    let is_plain = |byte: &u8| {
+        let is_second_blank = *byte == b' ' && std::mem::replace(&mut after_blank, true);
+        after_blank &= *byte == b' ';
+        byte.is_ascii_graphic() || *byte == b' ' && !is_second_blank
+    };
+    text.as_bytes().iter().copied().take_while(is_plain).count()
 }
 
 /// At most `max` bytes of a text, whole characters.
@@ -209,6 +218,7 @@ mod tests {
     fn lines_are_single() {
         assert_eq!(one_line(" a\r\n\tb\u{a0}\0c "), "a b c");
         assert_eq!(one_line("\n"), "");
+        assert_eq!(one_line("  a  b c   d\t e\u{e9}  f "), "a b c d e\u{e9} f");
         assert_eq!(cut("aé", 2), "a");
     }
 }
