@@ -116,8 +116,13 @@ pub fn mail_authenticity(input: &[u8]) {
     let sender =
         Sender { ip: IpAddr::from(std::net::Ipv6Addr::LOCALHOST), helo: "", mail_from: None };
     let report = block_on(Examined::of(&signed, methods).check(&zone, sender, NOW));
-    let first = &report.dkim.expect("DKIM was asked for")[0];
-    assert_eq!(first.verdict, DkimVerdict::Pass, "{:?}: {}", first, signed.escape_ascii());
+    let found = report.dkim.expect("DKIM was asked for");
+    // Of many signatures not all are looked at.
+    let mut ours = found.iter().filter(|one| one.label.domain == signer.domain).peekable();
+    if ours.peek().is_some() {
+        let held = ours.any(|one| one.verdict == DkimVerdict::Pass);
+        assert!(held, "{found:?}: {}", signed.escape_ascii());
+    }
 }
 
 fn judge(zone: &Zone<'_>, message: &[u8]) {

@@ -47,7 +47,16 @@ def down(silent):
 
 
 def hand_in(options, server, domain, count):
-    """Messages a second into the queue."""
+    """Messages a second into the queue. A connection takes a thousand at most."""
+    seconds, left = 0, count
+    while left > 0:
+        some = min(left, options.connections * 500)
+        seconds += some / hand_in_some(options, server, domain, some)
+        left -= some
+    return count / seconds
+
+
+def hand_in_some(options, server, domain, count):
     words = [options.binary, "bench", "smtp", "--protocol", "submission", "--port",
              server.port("submission"), "--user", daemon.JULIE, "--password-stdin",
              "--connections", options.connections, "--rounds", 1, "--messages", count,
