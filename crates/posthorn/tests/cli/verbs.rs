@@ -84,8 +84,8 @@ fn domains(config: &Path) {
     assert_eq!(text, "example.test: domain exists already\n");
     assert_eq!(
         done(config, &["domain", "list"]),
-        "domain        accounts  aliases          maintenance\n\
-         example.test  0         example.invalid\n"
+        "domain        accounts  aliases          maintenance  organisation\n\
+         example.test  0         example.invalid               example.test\n"
     );
     assert_eq!(
         done(config, &["domain", "alias", "list", "--json"]),
