@@ -8,9 +8,9 @@ use mailauth::Author;
 use message::address::normal_domain;
 use responder::{Action, Language, Notify, Outcome, Redirect, Reject, Vacation, Version};
 use storage::{
-    Address, AnswerClaim, AnswerSource, Arrival, Claimed, DeliveryPlan, Destination, Filing,
-    MailboxName, Outgoing, Placement, PreparedMessage, Resolution, Result, SeenMark, Sorter,
-    Sorting, SpecialUse, Store, Verdict,
+    AnswerClaim, AnswerSource, Arrival, Claimed, DeliveryPlan, Destination, Filing, MailboxName,
+    Outgoing, Placement, PreparedMessage, Result, SeenMark, Sorter, Sorting, SpecialUse, Store,
+    Verdict,
 };
 
 use crate::cache::{AnsweredKey, Caches};
@@ -19,14 +19,10 @@ use crate::letters::failure_notice;
 use crate::outgoing::{Letter, Stamper};
 use crate::rules::Ready;
 use crate::script::{Run, Runner, language};
-use crate::settings::{RedirectTargets, Settings};
+use crate::settings::Settings;
 use crate::versions::Versions;
 use crate::world::seen_key;
 use crate::{filing, redirect, reject, respond};
-
-/// What the owner is told of a redirection of a script that is not carried out.
-const NOT_AGREED: &str = "mail is sent on only to addresses here and to those that agreed to a \
-                          redirection of this account";
 
 /// The [`Sorter`] of a daemon.
 pub struct Deliverer {
@@ -62,6 +58,7 @@ impl Deliverer {
                 sends: Vec::new(),
                 seen: Vec::new(),
                 failure: None,
+                script: None,
                 notice: failure_notice(&self.settings.hostname, &rules, self.store.now()),
             },
             targets: HashSet::new(),
@@ -197,13 +194,14 @@ impl<'a> SortingOne<'a> {
 
     /// `redirect` (RFC 5228 §4.2). What is not sent on is kept.
     async fn script_redirect(&mut self, to: &Redirect) -> Result<()> {
+        let Deliverer { store, settings, .. } = self.deliverer;
         let is_mute = self.is_spam() || self.rules.is_own(&to.address);
         // RFC 5228 §10: a loop is ended, and the message is not lost for that; nor is spam, which
         // is not sent on.
         if is_mute || redirect::loops(self.arrival.message, self.rules) {
             self.plan.filings.push(Filing::usual());
-        } else if !self.may_send_to(&to.address).await? {
-            self.plan.failure.get_or_insert_with(|| NOT_AGREED.to_owned());
+        } else if !redirect::may_send_to(store, settings, self.rules, &to.address).await? {
+            self.plan.failure.get_or_insert_with(|| redirect::NOT_AGREED.to_owned());
             self.plan.filings.push(Filing::usual());
         } else {
             let message = self.versions.sent(to.version, &self.dispatch()).await?;
@@ -213,20 +211,6 @@ impl<'a> SortingOne<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Whether a script may send mail on to an address.
-    async fn may_send_to(&self, address: &str) -> Result<bool> {
-        if self.deliverer.settings.script_redirects == RedirectTargets::Anywhere {
-            return Ok(true);
-        }
-        let Ok(address) = Address::parse(address) else { return Ok(false) };
-        let normal = address.normal_text();
-        let agreed = self.rules.redirections.iter().any(|redirection| {
-            Address::parse(&redirection.target).is_ok_and(|it| it.normal_text() == normal)
-        });
-        let found = self.deliverer.store.find_recipient(&address);
-        Ok(agreed || matches!(found.await?, Resolution::Account(_) | Resolution::List(_)))
     }
 
     async fn notify(&mut self, notify: &Notify) -> Result<()> {

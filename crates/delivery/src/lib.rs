@@ -14,6 +14,7 @@
 mod cache;
 mod deliverer;
 mod dispatch;
+mod events;
 mod filing;
 mod letters;
 mod outgoing;
@@ -28,6 +29,7 @@ mod world;
 mod zone;
 
 pub use deliverer::Deliverer;
+pub use events::EventRunner;
 pub use letters::{Letter, activity_letter, confirmation};
 pub use script::language;
 pub use settings::{Forwarding, RedirectTargets, Settings};

@@ -9,16 +9,42 @@ use std::sync::Arc;
 use ids::Timestamp;
 use message::header_fields;
 use responder::Redirect;
-use storage::{Address, Arrival, Outgoing, PreparedMessage, SpoolEntry, SpoolRecipient};
+use storage::{
+    Address, Arrival, Outgoing, PreparedMessage, Resolution, Result, SpoolEntry, SpoolRecipient,
+    Store,
+};
 
 use crate::rules::Ready;
-use crate::settings::Settings;
+use crate::settings::{RedirectTargets, Settings};
 
 /// LIMIT: times that a message was delivered before it is not sent on any more. Accounts that send
 /// on to one another multiply a message at each of them.
 const DELIVERED_MAX: usize = 8;
 /// LIMIT: RFC 5321 §6.3 has at least 100 servers on a message's way.
 const RECEIVED_MAX: usize = 100;
+
+/// What the owner is told of a redirection of a script that is not carried out.
+pub(crate) const NOT_AGREED: &str = "mail is sent on only to addresses here and to those that agreed to a \
+                          redirection of this account";
+
+/// Whether a script may send mail on to an address.
+pub(crate) async fn may_send_to(
+    store: &Store,
+    settings: &Settings,
+    rules: &Ready,
+    address: &str,
+) -> Result<bool> {
+    if settings.script_redirects == RedirectTargets::Anywhere {
+        return Ok(true);
+    }
+    let Ok(address) = Address::parse(address) else { return Ok(false) };
+    let normal = address.normal_text();
+    let agreed = rules.redirections.iter().any(|redirection| {
+        Address::parse(&redirection.target).is_ok_and(|it| it.normal_text() == normal)
+    });
+    let found = store.find_recipient(&address);
+    Ok(agreed || matches!(found.await?, Resolution::Account(_) | Resolution::List(_)))
+}
 
 /// Whether a message was sent on by this account before, or by so many that it is in a loop.
 pub(crate) fn loops(message: &[u8], rules: &Ready) -> bool {

@@ -17,16 +17,10 @@ use crate::world::{Quick, Whole};
 use crate::zone::date_time;
 
 /// What scripts of accounts may use: all but what nothing here could keep. Time limits of
-/// redirected mail (RFC 6009 §7) are not for the queue, external lists do not exist, and nothing
-/// starts scripts from IMAP (RFC 6785).
+/// redirected mail (RFC 6009 §7) do not go along with copies.
 pub fn language() -> Language {
     let mut capabilities = CapabilitySet::ALL;
-    for absent in [
-        Capability::RedirectDeliverby,
-        Capability::EnvelopeDeliverby,
-        Capability::ExtLists,
-        Capability::ImapSieve,
-    ] {
+    for absent in [Capability::RedirectDeliverby, Capability::EnvelopeDeliverby] {
         capabilities.remove(absent);
     }
     Language { capabilities, ..Language::default() }
@@ -76,6 +70,7 @@ impl Runner<'_> {
                 placement: arrival.placement,
                 now,
                 unseen: HashSet::new(),
+                contacts: None,
                 failed: None,
             };
             let delivery = given(&arrival, arrival.message, &rules, now);

@@ -1,7 +1,7 @@
 //! What scripts ask of the world: from memory where that will do, else from a snapshot of the
 //! store.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use ids::{AccountId, CollectionId, Timestamp};
 use responder::{DuplicateKey, Env, Location};
@@ -14,6 +14,9 @@ use crate::zone::offset_mins;
 
 /// What a message that the checks put into quarantine counts as (RFC 5235 §3.2.1).
 const SURELY_SPAM: u8 = 10;
+
+/// The one list there is (RFC 6134 §2.6): everybody in the owner's address books.
+const ADDRESS_BOOK: &str = "urn:ietf:params:sieve:addrbook:default";
 
 /// A world without the store. Whoever asks more of it gets no true answer, and `asked` says so.
 pub(crate) struct Quick<'a> {
@@ -54,6 +57,14 @@ impl Env for Quick<'_> {
         self.not_known()
     }
 
+    fn list_exists(&mut self, list: &str) -> bool {
+        list.eq_ignore_ascii_case(ADDRESS_BOOK)
+    }
+
+    fn list_contains(&mut self, _list: &str, _value: &str) -> bool {
+        self.not_known()
+    }
+
     fn spam_value(&mut self) -> u8 {
         spam_value(self.placement)
     }
@@ -76,6 +87,8 @@ pub(crate) struct Whole<'a, 't> {
     pub(crate) now: Timestamp,
     /// Keys of messages that were taken for new.
     pub(crate) unseen: HashSet<[u8; 32]>,
+    /// Who stands in the address books, once that was asked.
+    pub(crate) contacts: Option<BTreeSet<String>>,
     /// The first question that got no answer, which makes the run void.
     pub(crate) failed: Option<StorageError>,
 }
@@ -149,6 +162,23 @@ impl Env for Whole<'_, '_> {
         let name = (location == Location::Personal).then(|| ScriptName::parse(name).ok())??;
         let found = self.tx.find_script(self.account, &name);
         self.answer(found)
+    }
+
+    fn list_exists(&mut self, list: &str) -> bool {
+        list.eq_ignore_ascii_case(ADDRESS_BOOK)
+    }
+
+    // RFC 6134 §2.3: nobody writes to everybody by mistake, so there is no `list_members`.
+    fn list_contains(&mut self, list: &str, value: &str) -> bool {
+        if !list.eq_ignore_ascii_case(ADDRESS_BOOK) {
+            return false;
+        }
+        if self.contacts.is_none() {
+            let found = self.tx.addresses_in_books(self.account);
+            self.contacts = Some(self.answer(found));
+        }
+        let value = value.to_lowercase();
+        self.contacts.as_ref().is_some_and(|contacts| contacts.contains(&value))
     }
 
     fn spam_value(&mut self) -> u8 {

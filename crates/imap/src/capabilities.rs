@@ -82,7 +82,7 @@ const SIGNED_IN: &[&str] = &["APPENDLIMIT", "UNAUTHENTICATE"];
 /// Whether this server knows a capability of that name, in any case, so that it can be switched
 /// off; with the names of families, such as AUTH.
 pub fn is_capability(name: &str) -> bool {
-    let others = ["STARTTLS", "MESSAGELIMIT", "SAVELIMIT"];
+    let others = ["STARTTLS", "MESSAGELIMIT", "SAVELIMIT", "IMAPSIEVE"];
     let known = [ALWAYS, MAIL, SIGNED_IN, &others].into_iter().flatten().copied();
     let known = known.chain(Name::ALL.map(Name::as_capability));
     let is = |wanted: &str| wanted.eq_ignore_ascii_case(name);
@@ -113,7 +113,9 @@ pub(crate) fn names(
     if state.user().is_some() {
         names.extend(SIGNED_IN);
     }
-    let limits = limits(settings).into_iter().map(Cow::Owned);
+    // RFC 6785 §2.1
+    let scripts = settings.sieve_server.iter().map(|server| format!("IMAPSIEVE={server}"));
+    let limits = limits(settings).into_iter().chain(scripts).map(Cow::Owned);
     let mut names: Vec<Cow<'static, str>> =
         names.into_iter().map(Cow::Borrowed).chain(limits).collect();
     names.retain(|name| !off.contains(settings, name));

@@ -38,6 +38,9 @@ pub struct Settings {
     /// Messages that one command adds to a mailbox, where that alone is limited; 0 for no limit.
     /// Default 0.
     pub save_limit: u32,
+    /// The ManageSieve server for scripts that start when something happens in mailboxes
+    /// (RFC 6785 §2.1), as a `sieve:` URL. Default: none, and nothing is announced.
+    pub sieve_server: Option<String>,
     /// Failed commands before sign-in until the session ends. Default 10.
     pub errors_before_login_max: u32,
     /// Commands a client may send per minute before sign-in. Default 60.
@@ -90,6 +93,7 @@ impl Default for Settings {
             submission_servers: Vec::new(),
             message_limit: 0,
             save_limit: 0,
+            sieve_server: None,
             errors_before_login_max: 10,
             commands_before_login_per_minute: 60,
             disabled_capabilities: Vec::new(),

@@ -37,6 +37,8 @@ impl Session {
             ("SIEVE", Some(sieve.join(" "))),
             ("NOTIFY", Some("mailto".to_owned())),
             ("MAXREDIRECTS", Some(redirects)),
+            // RFC 6134 §2.8: how the names of lists begin.
+            ("EXTLISTS", Some("urn".to_owned())),
         ];
         if self.connection.can_start_tls() {
             lines.push(("STARTTLS", None));

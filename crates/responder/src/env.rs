@@ -19,16 +19,49 @@ pub struct Delivery<'a> {
     /// What separates user and detail of a local part (RFC 5233 §4).
     pub detail_separator: char,
     /// What started the script.
-    pub event: Event,
+    pub event: Event<'a>,
 }
 
 /// What started a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
+pub enum Event<'a> {
     /// A message arrives.
     Delivery,
     /// Something happened in a mailbox (RFC 6785 §2.2).
-    Imap,
+    Imap(ImapEvent<'a>),
+}
+
+/// What happened in a mailbox (RFC 6785 §4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImapEvent<'a> {
+    /// What it was.
+    pub cause: ImapCause,
+    /// Who did it: the address under which that account signs in.
+    pub user: &'a str,
+    /// The mailbox.
+    pub mailbox: &'a str,
+    /// Flags that changed, blanks between them.
+    pub changed_flags: &'a str,
+    /// The flags that the message has now.
+    pub flags: &'a [String],
+}
+
+/// See [`ImapEvent::cause`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImapCause {
+    /// A message was appended.
+    Append,
+    /// A message was copied here.
+    Copy,
+    /// Flags of a message were changed.
+    Flag,
+}
+
+impl Event<'_> {
+    /// Whether something happened in a mailbox.
+    pub(crate) fn is_imap(&self) -> bool {
+        matches!(self, Self::Imap(_))
+    }
 }
 
 /// How a message was sent here.

@@ -36,7 +36,9 @@ pub use action::{
 };
 pub use answer::AnswerHead;
 pub use capability::{Capability, CapabilitySet};
-pub use env::{Delivery, DuplicateKey, EmptyEnv, Env, Envelope, Event, Location};
+pub use env::{
+    Delivery, DuplicateKey, EmptyEnv, Env, Envelope, Event, ImapCause, ImapEvent, Location,
+};
 pub use error::{Failure, Mistake, Position, ScriptError, Trouble, Warning};
 pub use host::{HostArgument, HostCall, HostReply, HostWord, HostWordKind};
 pub use limits::Limits;

@@ -1,9 +1,9 @@
 //! Compiled scripts.
 
 use crate::action::Outcome;
-use crate::capability::CapabilitySet;
+use crate::capability::{Capability, CapabilitySet};
 use crate::env::{Delivery, Env};
-use crate::error::{Failure, ScriptError, Warning};
+use crate::error::{Failure, Position, ScriptError, Trouble, Warning};
 use crate::host::HostWord;
 use crate::limits::Limits;
 use crate::run::Block;
@@ -78,6 +78,13 @@ impl Program {
         delivery: &Delivery<'_>,
         env: &mut dyn Env,
     ) -> Result<Outcome, Failure> {
+        // RFC 6785 §3.11: naming them is an error already.
+        let is_for_arrivals = |capability| self.required.has(capability);
+        let arrivals = [Capability::Reject, Capability::Ereject, Capability::Vacation];
+        if delivery.event.is_imap() && arrivals.into_iter().any(is_for_arrivals) {
+            let trouble = Trouble::NotHere("reject and vacation are for messages that arrive");
+            return Err(Failure { at: Position::default(), script: None, trouble });
+        }
         run::run(&self.block, language, delivery, env)
     }
 

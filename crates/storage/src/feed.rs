@@ -38,6 +38,8 @@ pub(crate) struct Publication {
     pub(crate) spooled: BTreeMap<String, ids::Timestamp>,
     /// What moving messages says of them, for who teaches a filter.
     pub(crate) lessons: Vec<crate::Lesson>,
+    /// In whose mailboxes something happened that scripts run for. Likewise.
+    pub(crate) events: std::collections::BTreeSet<AccountId>,
 }
 
 /// Reads from the database for the feed; blocks.

@@ -92,9 +92,10 @@ pub use object::{
 };
 pub use rules::{
     ANSWER_WINDOW_SECS, ActiveResponder, ActiveScript, Agreement, AnswerClaim, AnswerSource,
-    Arrival, ArrivalParameters, Claimed, Confirmed, DeliveryPlan, Destination, Filing, LocalTime,
-    Notice, Outgoing, Overwrite, Purpose, Redirection, Responder, ResponderBody, ResponderId,
-    Rules, Script, ScriptAuthor, ScriptName, SeenMark, Sorter, Sorting, Verdict, Weekdays,
+    Arrival, ArrivalParameters, Claimed, Confirmed, DeliveryPlan, Destination, EventCause, EventId,
+    EventNotices, EventOutcome, EventScript, Filing, LocalTime, MailboxEvent, Notice, Outgoing,
+    Overwrite, Purpose, Redirection, Responder, ResponderBody, ResponderId, Rules, Script,
+    ScriptAuthor, ScriptName, SeenMark, Sorter, Sorting, Verdict, Weekdays,
 };
 pub use scheduling::{Answering, SchedulingSettings};
 pub use search::{

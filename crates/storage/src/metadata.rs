@@ -9,6 +9,7 @@ use ids::{AccountId, CollectionId};
 use crate::acl::check_rights;
 use crate::change::Fact;
 use crate::directory::Role;
+use crate::rules::names_event_script;
 use crate::sql::{Row, Value};
 use crate::{LimitKind, Mailbox, MailboxName, ReadTx, Result, Rights, StorageError, WriteTx};
 
@@ -173,6 +174,9 @@ impl WriteTx<'_> {
             if self.put_metadata(&place, &entry.name, value.as_deref())? {
                 let fact = Fact::MetadataChanged { entry: entry.clone() };
                 self.record(charged, Some(mailbox), fact)?;
+                if names_event_script(entry) {
+                    self.touch_event_scripts(Some(owner), None)?;
+                }
             }
         }
         Ok(())
@@ -204,6 +208,9 @@ impl WriteTx<'_> {
             if self.put_metadata(&place, &entry.name, value.as_deref())? {
                 let fact = Fact::MetadataChanged { entry: entry.clone() };
                 self.record(actor, None, fact)?;
+                if names_event_script(entry) {
+                    self.touch_event_scripts(None, Some(account.domain))?;
+                }
             }
         }
         Ok(())

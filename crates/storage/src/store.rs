@@ -64,6 +64,7 @@ impl Store {
             waiting: Waiting::default(),
             spooled: SpoolNotices::default(),
             lessons: LessonNotices::default(),
+            events: crate::EventNotices::default(),
             settings,
         });
         let engine: Box<dyn Engine> = match &shared.settings.database {
@@ -457,6 +458,11 @@ impl Store {
     /// Where the queue hears of what was spooled.
     pub fn spool_notices(&self) -> &SpoolNotices {
         &self.inner.shared.spooled
+    }
+
+    /// Where the daemon hears of what happened in mailboxes and starts scripts.
+    pub fn event_notices(&self) -> &crate::EventNotices {
+        &self.inner.shared.events
     }
 
     /// Puts large bodies that no row names yet into the object store.

@@ -50,6 +50,8 @@ pub struct WriteTx<'a> {
     pub(crate) spooled: BTreeMap<String, Timestamp>,
     /// What moving messages says of them.
     pub(crate) lessons: Vec<Lesson>,
+    /// In whose mailboxes something happened that scripts run for.
+    pub(crate) events: BTreeSet<AccountId>,
 }
 
 /// A write transaction's hold on one account: the account's row is locked, its next [`ModSeq`]
@@ -138,6 +140,7 @@ impl<'a> WriteTx<'a> {
             seen: BTreeSet::new(),
             spooled: BTreeMap::new(),
             lessons: Vec::new(),
+            events: BTreeSet::new(),
         }
     }
 
@@ -149,6 +152,7 @@ impl<'a> WriteTx<'a> {
             modseqs: self.modseqs,
             spooled: self.spooled,
             lessons: self.lessons,
+            events: self.events,
         }
     }
 

@@ -263,3 +263,32 @@ fn nothing_is_lost_under_load() {
         assert_eq!(scene.count("Work"), arrived.into_inner());
     });
 }
+
+/// RFC 6134: whoever stands in the owner's address books is in a list.
+#[test]
+fn the_address_book_is_a_list() {
+    on_both_engines(|scene| {
+        let card = "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:A\r\nN:A;;;;\r\nUID:1\r\n\
+                    item1.EMAIL;TYPE=HOME:A@b.test\r\nEND:VCARD\r\n";
+        let limits = storage::ObjectLimits::default();
+        let card = storage::PreparedObject::card(card.as_bytes().to_vec(), &limits).unwrap();
+        scene.account(move |tx| {
+            tx.make_first_collections()?;
+            let account = tx.id();
+            let books = tx.list_collections(account, storage::Home::AddressBooks)?;
+            let condition = storage::Condition::default();
+            let name = storage::ObjectName::parse("1.vcf")?;
+            tx.put_object(&books[0], &name, &card, &condition).map(|_| ())
+        });
+        let known = "require [\"extlists\", \"fileinto\"]; \
+                     if address :list \"from\" \":addrbook:default\" { fileinto \"Archive\"; }";
+        scene.script(known);
+        arrive(scene);
+        scene.arrive("c@d.test", "julie@example.test", "From: c@d.test\r\n\r\n");
+        assert_eq!((scene.count("Archive"), scene.count("INBOX")), (1, 1));
+        // Nobody sends to everybody in it.
+        scene.script("require \"extlists\"; redirect :list \":addrbook:default\";");
+        arrive(scene);
+        assert_eq!(scene.sent().len(), 0);
+    });
+}

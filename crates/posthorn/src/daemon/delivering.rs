@@ -15,7 +15,12 @@ pub(super) fn start(
     admin: &Admin,
     signatory: &Arc<dyn Signatory>,
 ) -> Arc<dyn Sorter> {
-    let settings = Settings {
+    Arc::new(Deliverer::new(admin.store.clone(), settings(config, admin, signatory)))
+}
+
+/// What scripts go by, of deliveries and of events.
+pub(super) fn settings(config: &Config, admin: &Admin, signatory: &Arc<dyn Signatory>) -> Settings {
+    Settings {
         forwarding: Some(Forwarding { key: admin.seal_key.srs() }),
         signatory: Some(signatory.clone()),
         script_redirects: match config.delivery.script_redirects {
@@ -23,6 +28,5 @@ pub(super) fn start(
             ScriptRedirects::Agreed => RedirectTargets::Agreed,
         },
         ..Settings::new(config.hostname.clone())
-    };
-    Arc::new(Deliverer::new(admin.store.clone(), settings))
+    }
 }

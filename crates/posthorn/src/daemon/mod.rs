@@ -9,6 +9,7 @@ mod certificates;
 mod checks;
 mod delivering;
 mod dns;
+mod eventing;
 mod health;
 mod http;
 mod indexing;
@@ -121,6 +122,7 @@ async fn serve(
         let certificates =
             certificates::start(&config, &admin, keys.as_ref(), dns.clone(), &shutdown).await?;
         let signatory = services::signatory(&config, &admin);
+        let scripts = delivering::settings(&config, &admin, &signatory);
         let sorter = delivering::start(&config, &admin, &signatory);
         let sending =
             sending::start(&config, &admin.store, dns.clone(), (&signatory, &sorter), &shutdown)?;
@@ -134,6 +136,7 @@ async fn serve(
         }
         activity::start(&config, admin.store.clone(), admin.authenticator.clone(), &shutdown);
         maintenance::start(admin.store.clone(), &shutdown);
+        eventing::start(&admin, scripts, &shutdown);
         indexing::start(admin.store.clone(), &shutdown)?;
         control::serve(&config.data_dir, admin, &shutdown)
             .map_err(|error| Failure::new(format!("control socket: {error}")))?;

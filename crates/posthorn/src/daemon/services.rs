@@ -95,6 +95,17 @@ impl Counts {
     }
 }
 
+/// Where scripts are edited, for programs that see mailboxes only (RFC 6785 §2.1).
+fn sieve_server(config: &Config) -> Option<String> {
+    let edits = |listener: &&Listener| listener.protocol == config::Protocol::ManageSieve;
+    let port = config.listeners.iter().find(edits)?.bind.first()?.port();
+    Some(match port {
+        // RFC 5804 §3: the port that goes without saying.
+        4190 => format!("sieve://{}", config.hostname),
+        port => format!("sieve://{}:{port}", config.hostname),
+    })
+}
+
 impl Shared {
     pub(super) fn new(
         config: &Config,
@@ -137,6 +148,7 @@ impl Shared {
             message_limit: config.imap.message_limit.unwrap_or(0),
             save_limit: config.imap.save_limit.unwrap_or(0),
             submission_servers: names(&config.imap.submission_servers),
+            sieve_server: sieve_server(config),
             errors_before_login_max: limits.bad_commands,
             commands_before_login_per_minute: limits.imap_commands_before_sign_in,
             disabled_capabilities: names(&listener.capabilities_off),

@@ -2,7 +2,7 @@
 
 use crate::capability::Capability;
 use crate::compile::{Arguments, CompiledTest, Compiler, TestRow};
-use crate::env::{DuplicateKey, Event};
+use crate::env::DuplicateKey;
 use crate::error::Trouble;
 use crate::mail::is_field_name;
 use crate::run::{Machine, Test};
@@ -56,7 +56,7 @@ fn compile(compiler: &mut Compiler<'_>, node: &Node) -> CompiledTest {
 impl Test for Duplicate {
     fn holds(&self, machine: &mut Machine<'_>) -> Result<bool, Trouble> {
         let Machine { mail, state } = machine;
-        if state.event == Event::Imap {
+        if state.event.is_imap() {
             // RFC 7352 §3.4
             return Err(Trouble::NotHere("only a message that arrives can be a duplicate"));
         }

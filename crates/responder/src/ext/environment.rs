@@ -2,7 +2,7 @@
 
 use crate::capability::Capability;
 use crate::compile::{Arguments, CompiledTest, Compiler, TestRow};
-use crate::env::Event;
+use crate::env::{Event, ImapCause};
 use crate::error::Trouble;
 use crate::matching::{MatchTags, Matcher};
 use crate::run::{Machine, State, Test};
@@ -50,8 +50,8 @@ fn value(state: &mut State<'_>, item: &str) -> Option<String> {
         ("location", Event::Delivery) => "MDA",
         ("phase", Event::Delivery) => "during",
         // RFC 6785 §4.1
-        ("location", Event::Imap) => "MS",
-        ("phase", Event::Imap) => "post",
+        ("location", Event::Imap(_)) => "MS",
+        ("phase", Event::Imap(_)) => "post",
         ("name", _) => "Posthorn",
         ("version", _) => env!("CARGO_PKG_VERSION"),
         // RFC 6785 §4.2: empty where nobody acts over IMAP.
@@ -59,6 +59,15 @@ fn value(state: &mut State<'_>, item: &str) -> Option<String> {
             "imap.user" | "imap.email" | "imap.cause" | "imap.mailbox" | "imap.changedflags",
             Event::Delivery,
         ) => "",
+        // An account signs in with its address.
+        ("imap.user" | "imap.email", Event::Imap(event)) => event.user,
+        ("imap.mailbox", Event::Imap(event)) => event.mailbox,
+        ("imap.changedflags", Event::Imap(event)) => event.changed_flags,
+        ("imap.cause", Event::Imap(event)) => match event.cause {
+            ImapCause::Append => "APPEND",
+            ImapCause::Copy => "COPY",
+            ImapCause::Flag => "FLAG",
+        },
         _ => return None,
     };
     Some(known.to_owned())

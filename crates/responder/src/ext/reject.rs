@@ -3,7 +3,6 @@
 use crate::action::{Action, Reject};
 use crate::capability::Capability;
 use crate::compile::{Arguments, CommandRow, CompiledCommand, Compiler};
-use crate::env::Event;
 use crate::error::Trouble;
 use crate::run::{Flow, Machine, Statement};
 use crate::syntax::Node;
@@ -38,7 +37,7 @@ fn compile(compiler: &mut Compiler<'_>, node: &Node, in_protocol: bool) -> Compi
 impl Statement for RejectCommand {
     fn run(&self, machine: &mut Machine<'_>) -> Result<Flow, Trouble> {
         let state = &mut machine.state;
-        if state.event == Event::Imap {
+        if state.event.is_imap() {
             // RFC 6785 §3.11
             return Err(Trouble::NotHere("only a message that arrives can be rejected"));
         }

@@ -7,7 +7,6 @@ use crate::action::{Action, Vacation};
 use crate::answer::{self, AnswerHead, SUBJECT_CHARS_MAX};
 use crate::capability::Capability;
 use crate::compile::{Arguments, CommandRow, CompiledCommand, Compiler};
-use crate::env::Event;
 use crate::error::{ScriptError, Trouble};
 use crate::ext::fcc::FccTags;
 use crate::mail::Mail;
@@ -91,7 +90,7 @@ fn take_seconds(
 impl Statement for VacationCommand {
     fn run(&self, machine: &mut Machine<'_>) -> Result<Flow, Trouble> {
         let Machine { mail, state } = machine;
-        if state.event == Event::Imap {
+        if state.event.is_imap() {
             // RFC 6785 §3.11
             return Err(Trouble::NotHere("only a message that arrives can be answered"));
         }

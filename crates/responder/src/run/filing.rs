@@ -99,7 +99,7 @@ impl Machine<'_> {
         match self.state.event {
             crate::env::Event::Delivery => self.mail.version(&mut self.state),
             // RFC 6785 §3.1: a message in a mailbox never changes.
-            crate::env::Event::Imap => Ok(crate::action::Version::default()),
+            crate::env::Event::Imap(_) => Ok(crate::action::Version::default()),
         }
     }
 }

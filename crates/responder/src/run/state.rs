@@ -32,7 +32,7 @@ pub(crate) struct State<'r> {
     pub(crate) envelope: Option<Envelope<'r>>,
     pub(crate) now: message::date::DateTime,
     pub(crate) detail_separator: char,
-    pub(crate) event: Event,
+    pub(crate) event: Event<'r>,
     /// The command that runs.
     pub(crate) at: Position,
     /// The included script that runs.
@@ -73,7 +73,11 @@ impl<'r> State<'r> {
             steps: 0,
             variables: Variables::default(),
             match_values: Vec::new(),
-            flags: Vec::new(),
+            // RFC 6785 §3.8: a message in a mailbox has flags already.
+            flags: match delivery.event {
+                Event::Delivery => Vec::new(),
+                Event::Imap(event) => event.flags.to_vec(),
+            },
             actions: Vec::new(),
             seen: Vec::new(),
             keeps_implicitly: true,

@@ -1,6 +1,6 @@
 //! What decides which commands run, and who is told.
 
-use responder::{Delivery, DuplicateKey, Event, Language, Program};
+use responder::{Delivery, DuplicateKey, Event, ImapCause, ImapEvent, Language, Program};
 
 use crate::scene::{MESSAGE, World, check, check_tests, delivery, run_with, shown};
 
@@ -179,7 +179,15 @@ fn imap_events() {
     let language = Language::default();
     let run = |script: &str| {
         let program = Program::compile(script.as_bytes(), &language).unwrap();
-        let delivery = Delivery { envelope: None, event: Event::Imap, ..delivery(MESSAGE) };
+        let flags = ["\\Flagged".to_owned(), "$Mine".to_owned()];
+        let event = Event::Imap(ImapEvent {
+            cause: ImapCause::Flag,
+            user: "julie@example.test",
+            mailbox: "ActionItems",
+            changed_flags: "\\Flagged",
+            flags: &flags,
+        });
+        let delivery = Delivery { envelope: None, event, ..delivery(MESSAGE) };
         match program.run(&language, &delivery, &mut World::default()) {
             Ok(outcome) => shown(&outcome),
             Err(failure) => failure.trouble.to_string(),
@@ -187,8 +195,16 @@ fn imap_events() {
     };
     // RFC 6785 §3.11, RFC 6785 §4.6
     for (script, expect) in [
-        ("require \"reject\"; reject \"x\";", "only a message that arrives can be rejected"),
-        ("require \"vacation\"; vacation \"x\";", "only a message that arrives can be answered"),
+        ("require \"reject\"; keep;", "reject and vacation are for messages that arrive"),
+        ("require \"vacation\"; keep;", "reject and vacation are for messages that arrive"),
+        (
+            "require [\"imap4flags\", \"environment\", \"imapsieve\"]; \
+             if allof (hasflag \"\\\\Flagged\", environment \"imap.cause\" \"FLAG\", \
+             environment :contains \"imap.changedflags\" \"\\\\Flagged\", \
+             environment \"imap.user\" \"julie@example.test\", \
+             environment \"imap.mailbox\" \"ActionItems\") { redirect \"a@b\"; }",
+            "redirect a@b",
+        ),
         ("require \"envelope\"; if envelope \"to\" \"x\" {}", "there is no envelope to test"),
         ("require \"environment\"; if environment \"phase\" \"post\" { discard; }", ""),
         ("redirect \"a@b\";", "redirect a@b"),

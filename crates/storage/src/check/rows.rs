@@ -261,6 +261,8 @@ const RULES: [Rule; 44] = [
               WHERE account_id NOT IN (SELECT id FROM account) \
               UNION SELECT account_id FROM answered \
               WHERE account_id NOT IN (SELECT id FROM account) \
+              UNION SELECT account_id FROM mailbox_event \
+              WHERE account_id NOT IN (SELECT id FROM account) \
               UNION SELECT account_id FROM seen WHERE account_id NOT IN (SELECT id FROM account) \
               UNION SELECT account_id FROM redirection \
               WHERE account_id NOT IN (SELECT id FROM account) \

@@ -221,6 +221,8 @@ impl WriteTx<'_> {
              WHERE id = ?1",
             &[Value::Int(id.get())],
         )?;
+        // The domain may name a script for what happens in mailboxes.
+        self.touch_event_scripts(Some(id), None)?;
         let mut account = self.account(id)?;
         account.create_mailbox(&MailboxName::inbox(), None)?;
         for special_use in SpecialUse::OF_NEW_ACCOUNTS {
@@ -288,6 +290,7 @@ impl WriteTx<'_> {
             "DELETE FROM responder WHERE account_id = ?1",
             "DELETE FROM answered WHERE account_id = ?1",
             "DELETE FROM seen WHERE account_id = ?1",
+            "DELETE FROM mailbox_event WHERE account_id = ?1",
             "DELETE FROM redirection WHERE account_id = ?1",
             "DELETE FROM confirmation WHERE account_id = ?1",
             "DELETE FROM room WHERE account_id = ?1",

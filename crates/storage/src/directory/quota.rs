@@ -47,6 +47,8 @@ pub(crate) struct Usage {
     pub(crate) messages: i64,
     pub(crate) bytes_max: i64,
     messages_max: i64,
+    /// Whether what happens in its mailboxes may start scripts.
+    pub(crate) has_event_scripts: bool,
 }
 
 impl ReadTx<'_> {
@@ -87,11 +89,13 @@ impl WriteTx<'_> {
     pub(crate) fn lock_usage(&mut self, account: AccountId) -> Result<Usage> {
         let sql = match self.sql.dialect() {
             Dialect::Sqlite => {
-                "SELECT quota_bytes, used_bytes, quota_messages, message_count FROM account \
+                "SELECT quota_bytes, used_bytes, quota_messages, message_count, \
+                 has_event_scripts FROM account \
                  WHERE id = ?1"
             }
             Dialect::Postgres => {
-                "SELECT quota_bytes, used_bytes, quota_messages, message_count FROM account \
+                "SELECT quota_bytes, used_bytes, quota_messages, message_count, \
+                 has_event_scripts FROM account \
                  WHERE id = ?1 FOR UPDATE"
             }
         };
@@ -101,6 +105,7 @@ impl WriteTx<'_> {
                 bytes: row.int(1)?,
                 messages_max: row.int(2)?,
                 messages: row.int(3)?,
+                has_event_scripts: row.int(4)? != 0,
             })
         })?;
         usage.ok_or(StorageError::NotFound("account"))
@@ -143,7 +148,7 @@ impl AccountTx<'_, '_> {
     /// R-ADDR-11: refuses what would exceed a quota; called before anything is written. What
     /// takes no room is always let through, so that an account over its quota can clean up.
     pub(crate) fn check_quota(&self, more_bytes: i64, more_messages: i64) -> Result<()> {
-        let Usage { bytes, messages, bytes_max, messages_max } = self.usage;
+        let Usage { bytes, messages, bytes_max, messages_max, .. } = self.usage;
         for (resource, used, more, max) in [
             (QuotaResource::Bytes, bytes, more_bytes, bytes_max),
             (QuotaResource::Messages, messages, more_messages, messages_max),

@@ -27,7 +27,7 @@ use crate::search::{SearchCache, Waiting};
 use crate::spool::SpoolNotices;
 use crate::sql::Sql;
 use crate::statistics::Statistics;
-use crate::{PreparedMessage, ReadTx, Result, Settings, StorageError};
+use crate::{EventNotices, PreparedMessage, ReadTx, Result, Settings, StorageError};
 
 /// What the threads of an engine have in common with the store.
 pub(crate) struct Shared {
@@ -41,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) waiting: Waiting,
     pub(crate) spooled: SpoolNotices,
     pub(crate) lessons: LessonNotices,
+    pub(crate) events: EventNotices,
 }
 
 impl Shared {
@@ -55,6 +56,9 @@ impl Shared {
         }
         if !publication.lessons.is_empty() {
             self.lessons.note(&publication.lessons);
+        }
+        if !publication.events.is_empty() {
+            self.events.note(&publication.events);
         }
     }
 }

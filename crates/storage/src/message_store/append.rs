@@ -8,7 +8,7 @@ use super::{AnnotationChanges, PreparedMessage};
 use crate::change::Fact;
 use crate::sql::Value;
 use crate::view::DeltaEntry;
-use crate::{AccountTx, Result, Rights, StorageError};
+use crate::{AccountTx, EventCause, Result, Rights, StorageError};
 
 /// How a message is added.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +46,11 @@ impl AccountTx<'_, '_> {
         let counts = message_counts(message, &append.flags);
         let modseq = self.add_usage(counts.bytes, 1)?;
         let place = self.reserve_uids(mailbox, counts, modseq)?;
-        self.insert_message(place, message, append)
+        let appended = self.insert_message(place, message, append)?;
+        // RFC 6785 §2.2.1
+        let uids = UidSet::from_iter([appended.uid]);
+        self.note_event(mailbox, EventCause::Append, &uids, "")?;
+        Ok(appended)
     }
 
     /// Everything that may refuse a message, before anything is written (R-ADDR-11).

@@ -9,7 +9,7 @@ use crate::change::Fact;
 use crate::mailbox::Mailbox;
 use crate::sql::Value;
 use crate::view::DeltaEntry;
-use crate::{AccountTx, Result, Rights};
+use crate::{AccountTx, EventCause, Result, Rights};
 
 /// What was copied or moved (RFC 4315 §3, COPYUID).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,7 +155,10 @@ impl AccountTx<'_, '_> {
             pairs.push((entry.uid, uid));
             entry.uid = uid;
         }
+        // RFC 6785 §2.2.2, and RFC 6851 §3: MOVE is a COPY to its target.
+        let uids: UidSet = added.iter().map(|entry| entry.uid).collect();
         self.record_added(place.mailbox, added)?;
+        self.note_event(place.mailbox, EventCause::Copy, &uids, "")?;
         Ok(Copied { uid_validity: place.uid_validity, pairs })
     }
 

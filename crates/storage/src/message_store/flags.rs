@@ -3,14 +3,16 @@
 mod outcome;
 mod write;
 
+use std::collections::BTreeMap;
+
 use ids::{CollectionId, ModSeq, Uid, UidSet};
 use message::flag::{Flags, SystemFlags};
 
-use self::outcome::Asked;
+use self::outcome::{Asked, Outcome};
 use super::counts::Counts;
 use crate::change::Fact;
 use crate::mailbox::Mailbox;
-use crate::{AccountTx, Result, Rights, StorageError};
+use crate::{AccountTx, EventCause, Result, Rights, StorageError};
 
 /// How flags are changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +105,28 @@ impl AccountTx<'_, '_> {
         change: FlagChange,
         unless_changed_since: Option<ModSeq>,
     ) -> Result<Stored> {
+        let notes = self.usage.has_event_scripts;
+        self.change_flags(mailbox, uids, change, unless_changed_since, notes)
+    }
+
+    /// The same by a script, which starts no script (RFC 6785 §2.2.3).
+    pub(crate) fn change_flags_quietly(
+        &mut self,
+        mailbox: CollectionId,
+        uids: &UidSet,
+        change: FlagChange,
+    ) -> Result<()> {
+        self.change_flags(mailbox, uids, change, None, false).map(|_| ())
+    }
+
+    fn change_flags(
+        &mut self,
+        mailbox: CollectionId,
+        uids: &UidSet,
+        change: FlagChange,
+        unless_changed_since: Option<ModSeq>,
+        notes: bool,
+    ) -> Result<Stored> {
         let mailbox = self.own_mailbox(mailbox)?;
         // RFC 4314 §4: `r` is implied, for the mailbox is open; the answer names messages.
         let rights = self.require(mailbox.id, Rights::READ)?;
@@ -112,7 +136,7 @@ impl AccountTx<'_, '_> {
         if !matches!(change, FlagChange::Remove(_)) {
             self.check_keywords(mailbox.id, std::iter::once(change.flags()))?;
         }
-        let asked = Asked { change: &change, rights, since };
+        let asked = Asked { change: &change, rights, since, notes };
         let (selection, counts) = self.outcomes(&mailbox, uids, &asked)?;
         let (mut applied, mut skipped) = (UidSet::new(), UidSet::new());
         for row in &selection.rows {
@@ -129,9 +153,29 @@ impl AccountTx<'_, '_> {
         self.write_flags(&mailbox, &selection, change.mask(), modseq, since)?;
         let changing = selection.rows.iter().filter(|row| row.after.is_some());
         self.note_flagged(mailbox.id, &change, changing.map(|row| row.uid))?;
+        if notes {
+            self.note_flags(mailbox.id, &selection.rows)?;
+        }
         let changed = selection.rows.into_iter().filter_map(|row| Some((row.uid, row.after?)));
         self.record_flags(&mailbox, changed.collect(), counts, modseq)?;
         Ok(Stored { applied, skipped, modseq })
+    }
+
+    /// RFC 6785 §4.5: an event names the flags that changed; messages of which the same ones did
+    /// are one event.
+    fn note_flags(&mut self, mailbox: CollectionId, rows: &[Outcome]) -> Result<()> {
+        let mut changed: BTreeMap<String, UidSet> = BTreeMap::new();
+        for row in rows {
+            if let (Some(before), Some(after)) = (&row.before, &row.after) {
+                let flags = after.difference(before).union(&before.difference(after));
+                let names = flags.to_string().trim_matches(['(', ')']).to_owned();
+                changed.entry(names).or_default().insert(row.uid);
+            }
+        }
+        for (names, uids) in changed {
+            self.note_event(mailbox, EventCause::Flag, &uids, &names)?;
+        }
+        Ok(())
     }
 
     fn record_flags(

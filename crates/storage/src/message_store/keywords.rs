@@ -64,7 +64,7 @@ impl AccountTx<'_, '_> {
 }
 
 /// Flags as two columns hold them.
-pub(super) fn decode(system: i64, keywords: &str) -> Result<Flags> {
+pub(crate) fn decode(system: i64, keywords: &str) -> Result<Flags> {
     u8::try_from(system)
         .ok()
         .and_then(|system| Flags::decode(system, keywords).ok())

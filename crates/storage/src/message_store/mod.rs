@@ -34,6 +34,7 @@ pub use prepare::PreparedMessage;
 pub use thread::ThreadId;
 
 pub(crate) use cache::ContentCache;
+pub(crate) use keywords::decode as decode_flags;
 pub(crate) use selection::delta_entry;
 pub(crate) use sweep::{FlagColumns, Sweeps, for_each_flags};
 

@@ -5,7 +5,7 @@ use ids::{AccountId, CollectionId, ContentId, Uid, UidSet};
 use super::PreparedMessage;
 use super::append::{Append, Appended, message_counts};
 use crate::sql::Value;
-use crate::{AccountTx, ReadTx, Result, Rights, StorageError};
+use crate::{AccountTx, EventCause, ReadTx, Result, Rights, StorageError};
 
 impl ReadTx<'_> {
     /// [`find_content`](Self::find_content) for `actor`, who needs `r` on the mailbox.
@@ -61,6 +61,9 @@ impl AccountTx<'_, '_> {
         // their UIDs.
         let appended = self.insert_message(place, message, append)?;
         self.remove_messages(source, &UidSet::from_iter([uid]))?;
+        // RFC 8508 §3: as if it was appended.
+        let uids = UidSet::from_iter([appended.uid]);
+        self.note_event(target, EventCause::Append, &uids, "")?;
         Ok(appended)
     }
 }

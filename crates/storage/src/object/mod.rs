@@ -4,6 +4,7 @@
 //! in a calendar or address book; If-Match and If-None-Match are decided in the transaction that
 //! writes.
 
+mod addresses;
 mod calendar;
 mod card;
 mod condition;

@@ -9,6 +9,7 @@
 
 mod answered;
 mod confirmation;
+mod event;
 mod load;
 mod local_time;
 mod plan;
@@ -26,6 +27,8 @@ use crate::{AccountTx, Result, WriteTx};
 
 pub use answered::{ANSWER_WINDOW_SECS, AnswerSource, Claimed};
 pub use confirmation::{Agreement, Confirmed, Purpose};
+pub(crate) use event::names_event_script;
+pub use event::{EventCause, EventId, EventNotices, EventOutcome, EventScript, MailboxEvent};
 pub use load::{ActiveResponder, ActiveScript, Rules};
 pub use local_time::LocalTime;
 pub use plan::{

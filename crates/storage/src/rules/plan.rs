@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ids::{AccountId, CollectionId};
 use message::flag::Flags;
 
-use super::{AnswerSource, Claimed};
+use super::{AnswerSource, Claimed, ScriptName};
 use crate::mailbox::{MailboxName, SpecialUse};
 use crate::message_store::Delivery;
 use crate::{AccountTx, Placement, PreparedMessage, Result, SpoolEntry, StorageError};
@@ -105,6 +105,8 @@ pub struct DeliveryPlan {
     pub seen: Vec<SeenMark>,
     /// Why the script failed, if it did (R-FILT-2).
     pub failure: Option<String>,
+    /// The script; `None`: the active one.
+    pub script: Option<ScriptName>,
     /// Makes the message that tells the owner of a failure.
     pub notice: Notice,
 }
@@ -251,7 +253,7 @@ impl AccountTx<'_, '_> {
             claimed.push(self.send_planned(send, &mut work)?);
         }
         if let Some(trouble) = work.trouble {
-            self.tell_owner(&trouble, &plan.notice)?;
+            self.tell_owner(&trouble, plan)?;
         }
         Ok(claimed)
     }
@@ -382,11 +384,11 @@ impl AccountTx<'_, '_> {
     }
 
     /// R-FILT-2: tells the owner that the script failed, once for each text of it.
-    fn tell_owner(&mut self, trouble: &str, notice: &Notice) -> Result<()> {
-        if !self.claim_failure()? {
+    fn tell_owner(&mut self, trouble: &str, plan: &DeliveryPlan) -> Result<()> {
+        if !self.claim_failure(plan.script.as_ref())? {
             return Ok(());
         }
-        let message = PreparedMessage::new(notice(trouble));
+        let message = PreparedMessage::new((plan.notice)(trouble));
         match self.check_quota(message.size().cast_signed(), 1) {
             Ok(()) => self.deliver_into(None, &message, Flags::default()),
             Err(StorageError::OverQuota { .. }) => Ok(()),

@@ -237,10 +237,18 @@ impl AccountTx<'_, '_> {
         self.record_fact(None, Fact::AccountUpdated)
     }
 
-    /// R-FILT-2: whether the owner is to be told now that the active script failed: once for
-    /// each text of it.
-    pub fn claim_failure(&mut self) -> Result<bool> {
+    /// R-FILT-2: whether the owner is to be told now that a script, the active one where none is
+    /// named, failed: once for each text of it.
+    pub fn claim_failure(&mut self, name: Option<&ScriptName>) -> Result<bool> {
         let account = self.account;
+        if let Some(name) = name {
+            let changed = self.sql.execute(
+                "UPDATE script SET failure_told = 1 \
+                 WHERE account_id = ?1 AND name = ?2 AND failure_told = 0",
+                &[Value::Int(account.get()), Value::Text(name.as_str())],
+            )?;
+            return Ok(changed > 0);
+        }
         let changed = self.sql.execute(
             "UPDATE script SET failure_told = 1 \
              WHERE account_id = ?1 AND active = 1 AND failure_told = 0",

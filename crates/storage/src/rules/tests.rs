@@ -621,7 +621,7 @@ fn messages_seen_are_remembered_for_a_while() {
 fn a_failure_is_told_once_for_each_text() {
     on_both_engines(|store| {
         let julie = store.account("julie");
-        let claim = || store.with(julie, |tx| tx.claim_failure()).unwrap();
+        let claim = || store.with(julie, |tx| tx.claim_failure(None)).unwrap();
         assert!(!claim());
         store.put(julie, "a", b"keep;").unwrap();
         store.with(julie, |tx| tx.activate_script(Some(&name("a")))).unwrap();

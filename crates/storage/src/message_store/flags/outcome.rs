@@ -20,6 +20,8 @@ pub(super) struct Outcome {
     /// Changed after the instant asked for: left alone (RFC 7162 §3.1.3).
     pub(super) skipped: bool,
     pub(super) after: Option<Flags>,
+    /// What it was, where somebody wants to know.
+    pub(super) before: Option<Flags>,
 }
 
 /// A change as it was asked for.
@@ -28,13 +30,15 @@ pub(super) struct Asked<'c> {
     pub(super) rights: Rights,
     /// Messages changed later are left alone.
     pub(super) since: i64,
+    /// Whether it is to be known what messages were before.
+    pub(super) notes: bool,
 }
 
 impl Asked<'_> {
     /// What a message becomes, and what that adds to the mailbox's numbers.
     fn outcome(&self, uid: Uid, modseq: i64, before: &Flags) -> (Outcome, Counts) {
         let skipped = modseq > self.since;
-        let unchanged = (Outcome { uid, skipped, after: None }, Counts::default());
+        let unchanged = (Outcome { uid, skipped, after: None, before: None }, Counts::default());
         if skipped {
             return unchanged;
         }
@@ -46,7 +50,8 @@ impl Asked<'_> {
             return unchanged;
         }
         let (now, then) = (Counts::of(after.system, 0), Counts::of(before.system, 0));
-        (Outcome { uid, skipped, after: Some(after) }, now.plus(then.negative()))
+        let before = self.notes.then(|| before.clone());
+        (Outcome { uid, skipped, after: Some(after), before }, now.plus(then.negative()))
     }
 }
 

@@ -32,6 +32,7 @@ fn a_version_too_big_is_given_up_and_the_message_kept() {
                     sends,
                     seen: Vec::new(),
                     failure: None,
+                    script: None,
                     notice: Arc::new(|trouble: &str| trouble.as_bytes().to_vec()),
                 };
                 let (message, messages) = (message.clone(), vec![message.clone()]);

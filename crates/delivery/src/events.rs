@@ -1,0 +1,414 @@
+//! Scripts started by what happens in mailboxes (RFC 6785).
+//!
+//! **Invariants:** no command waits for a script; each message is taken out of its event in the
+//! transaction that does what the script says of it, so once, whichever daemon runs it; what a
+//! script does starts no script.
+
+use std::sync::Arc;
+
+use ids::{AccountId, CollectionId, Timestamp, Uid};
+use mailauth::Author;
+use message::flag::{Flag, Flags, SystemFlags};
+use responder::{
+    Action, Delivery, Event, Failure, ImapCause, ImapEvent, Language, Outcome, Program,
+};
+use storage::{
+    Arrival, ArrivalParameters, DeliveryPlan, EventCause, EventOutcome, EventScript, FlagChange,
+    MailboxEvent, Outgoing, Placement, PreparedMessage, ReadTx, Result, ScriptName, StorageError,
+    Store, Want,
+};
+
+use crate::dispatch::Dispatch;
+use crate::letters::failure_notice;
+use crate::outgoing::{Letter, Stamper};
+use crate::rules::{Ready, compile};
+use crate::script::language;
+use crate::settings::Settings;
+use crate::world::Whole;
+use crate::zone::date_time;
+use crate::{filing, redirect};
+
+/// LIMIT: messages to which nothing is to be done, taken out of an event at once.
+const PASSED_MAX: u32 = 100;
+/// LIMIT: how often something that changed meanwhile is looked at again.
+const TRIES_MAX: u32 = 5;
+
+/// Runs the scripts of a daemon's events.
+pub struct EventRunner {
+    store: Store,
+    settings: Settings,
+    language: Arc<Language>,
+}
+
+/// What the runs of one event have in common.
+struct Started {
+    rules: Arc<Ready>,
+    name: ScriptName,
+    mailbox: String,
+    actor: String,
+}
+
+/// What a run made of a message.
+struct Ran {
+    message: Vec<u8>,
+    flags: Flags,
+    result: std::result::Result<Outcome, Failure>,
+}
+
+impl EventRunner {
+    /// One for a store.
+    pub fn new(store: Store, settings: Settings) -> Self {
+        Self { store, settings, language: Arc::new(language()) }
+    }
+
+    /// Runs scripts for every event of an account that waits, until there is none or it is to
+    /// end.
+    pub async fn run(&self, account: AccountId, ends: &(dyn Fn() -> bool + Sync)) -> Result<()> {
+        while !ends() {
+            let next = self.store.read(move |tx| tx.next_event(account)).await?;
+            let Some(event) = next else { return Ok(()) };
+            self.run_event(Arc::new(event), ends).await?;
+        }
+        Ok(())
+    }
+
+    async fn run_event(
+        &self,
+        event: Arc<MailboxEvent>,
+        ends: &(dyn Fn() -> bool + Sync),
+    ) -> Result<()> {
+        let Some(started) = self.start(&event).await? else {
+            // The script or the mailbox has gone.
+            let last = event.uids.ranges().last().map_or(Uid::new(u32::MAX), |range| *range.end());
+            return self.settle(&event, last, None).await.map(|_| ());
+        };
+        let (mut passed, mut last) = (0, None);
+        for uid in event.uids.iter() {
+            if ends() {
+                break;
+            }
+            let outcome = match self.outcome(&started, &event, uid).await {
+                Err(error) if !passes(&error) => {
+                    tracing::info!(account = %event.account, %error, "a message has no script run");
+                    None
+                }
+                other => other?,
+            };
+            match outcome {
+                None => {
+                    passed += 1;
+                    last = Some(uid);
+                    if passed < PASSED_MAX {
+                        continue;
+                    }
+                    self.settle(&event, uid, None).await?;
+                }
+                Some(outcome) => self.carry_out(&event, uid, outcome).await?,
+            }
+            (passed, last) = (0, None);
+        }
+        match last {
+            Some(last) => self.settle(&event, last, None).await.map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// The script of an event, compiled, and what is the same for each of its messages.
+    async fn start(&self, event: &Arc<MailboxEvent>) -> Result<Option<Arc<Started>>> {
+        let (event, language) = (event.clone(), self.language.clone());
+        let loaded = self.store.read(move |tx| {
+            let Some(script) = tx.load_event_script(&event)? else { return Ok(None) };
+            let EventScript { name, text, mailbox, actor } = script;
+            let rules = tx.load_rules(event.account)?;
+            let program = Arc::new(compile(&text, &language));
+            let rules = Arc::new(Ready::new(rules, Some((name.to_string(), program))));
+            Ok(Some(Arc::new(Started { rules, name, mailbox, actor })))
+        });
+        match loaded.await {
+            Err(StorageError::NotFound(_)) => Ok(None),
+            other => other,
+        }
+    }
+
+    /// What is to be done for one message; `None`: nothing, or it is gone.
+    async fn outcome(
+        &self,
+        started: &Arc<Started>,
+        event: &Arc<MailboxEvent>,
+        uid: Uid,
+    ) -> Result<Option<EventOutcome>> {
+        let now = self.store.now();
+        let program = match started.rules.script.as_ref().map(|(_, program)| program.clone()) {
+            Some(program) => program,
+            None => return Ok(None),
+        };
+        let program = match &*program {
+            Ok(_) => program.clone(),
+            Err(mistakes) => {
+                let message = Arc::new(PreparedMessage::new(Vec::new()));
+                let plan = self.plan(started, now, Some(mistakes.clone()));
+                return Ok(Some(EventOutcome { message, plan, original: Vec::new() }));
+            }
+        };
+        let (given, at, language) = (started.clone(), event.clone(), self.language.clone());
+        let ran = self.store.read(move |tx| match &*program {
+            Ok(program) => run(tx, program, &language, &given, &at, uid, now),
+            Err(_) => Ok(None),
+        });
+        let Some(ran) = ran.await? else { return Ok(None) };
+        self.understood(started, event, ran, now).await
+    }
+
+    /// A plan without actions.
+    fn plan(&self, started: &Started, now: Timestamp, failure: Option<String>) -> DeliveryPlan {
+        DeliveryPlan {
+            rules: started.rules.version,
+            filings: Vec::new(),
+            sends: Vec::new(),
+            seen: Vec::new(),
+            failure,
+            script: Some(started.name.clone()),
+            notice: failure_notice(&self.settings.hostname, &started.rules, now),
+        }
+    }
+
+    async fn understood(
+        &self,
+        started: &Started,
+        event: &MailboxEvent,
+        ran: Ran,
+        now: Timestamp,
+    ) -> Result<Option<EventOutcome>> {
+        let Ran { message, flags, result } = ran;
+        let mut plan = self.plan(started, now, None);
+        let mut original = Vec::new();
+        match result {
+            // R-FILT-2: the message stays as it is, and the owner is told.
+            Err(failure) => plan.failure = Some(failure.to_string()),
+            Ok(outcome) => {
+                let ran = (&message[..], &outcome);
+                let kept = self.take(started, event, ran, now, &mut plan).await?;
+                original = changes(&flags, kept);
+            }
+        }
+        let nothing = plan.filings.is_empty()
+            && plan.sends.is_empty()
+            && plan.failure.is_none()
+            && original.is_empty();
+        let message = || Arc::new(PreparedMessage::new(message));
+        Ok((!nothing).then(|| EventOutcome { message: message(), plan, original }))
+    }
+
+    /// Takes up the actions. The flags with which the message stays; `None`: it does not
+    /// (RFC 6785 §3.3 to RFC 6785 §3.5).
+    async fn take(
+        &self,
+        started: &Started,
+        event: &MailboxEvent,
+        (message, outcome): (&[u8], &Outcome),
+        now: Timestamp,
+        plan: &mut DeliveryPlan,
+    ) -> Result<Option<Flags>> {
+        let (rules, mut kept) = (&started.rules, None);
+        let loops = redirect::loops(message, rules);
+        let (store, settings) = (&self.store, &self.settings);
+        let dispatch = Dispatch { store, signatory: settings.signatory.as_deref(), rules };
+        for action in &outcome.actions {
+            match action {
+                // RFC 6785 §3.1: the message itself never changes.
+                Action::Keep(keep) => kept = Some(filing::flags(&keep.flags)),
+                Action::FileInto(into) => {
+                    let version = outcome.version(into.version, message);
+                    let changed = into.version.0 != 0;
+                    let changed = changed.then(|| Arc::new(PreparedMessage::new(version.to_vec())));
+                    let filed = storage::Filing { message: changed, ..filing::file_into(into) };
+                    plan.filings.push(filed);
+                }
+                // RFC 5228 §10: a loop is ended, and the message is not lost for that.
+                Action::Redirect(to) if loops || rules.is_own(&to.address) => {
+                    kept.get_or_insert_with(Flags::default);
+                }
+                Action::Redirect(to) => {
+                    if !redirect::may_send_to(store, settings, rules, &to.address).await? {
+                        plan.failure.get_or_insert_with(|| redirect::NOT_AGREED.to_owned());
+                        kept.get_or_insert_with(Flags::default);
+                        continue;
+                    }
+                    let version = outcome.version(to.version, message);
+                    let copy = redirect::forwarded(version, message, rules);
+                    let parameters = parameters(&copy);
+                    let sent = Arc::new(dispatch.sent_on(copy, message).await?);
+                    let arrival = Arrival {
+                        account: event.account,
+                        rules: rules.version,
+                        message,
+                        // RFC 6785 §3.4: it comes from the owner of the mailbox.
+                        reverse_path: &rules.address,
+                        forward_path: &rules.address,
+                        placement: Placement::Inbox,
+                        verified: false,
+                        parameters,
+                    };
+                    let path = rules.address.clone();
+                    let send = redirect::outgoing(to, sent, &arrival, path);
+                    plan.sends.push(Outgoing { counted: true, ..send });
+                }
+                Action::Notify(notify) => {
+                    let hostname = &self.settings.hostname;
+                    let stamper = Stamper { hostname, zone: &rules.zone, now };
+                    let to = [&notify.to[..], &notify.cc, &notify.bcc].concat();
+                    if !to.is_empty() {
+                        let letter = Letter {
+                            account: event.account,
+                            author: Author::Account,
+                            reverse_path: &notify.reverse_path,
+                            to,
+                            bytes: stamper.render(|stamp| notify.render(stamp)),
+                            claim: None,
+                            counted: true,
+                            copy: notify.fcc.as_ref().map(filing::copy),
+                        };
+                        plan.sends.push(dispatch.letter(letter).await?);
+                    }
+                }
+                // RFC 6785 §3.11: a run that comes to them fails.
+                Action::Reject(_) | Action::Vacation(_) => {}
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Does what a script says of a message. What cannot be done is given up: it would stand in
+    /// the way of every event behind it.
+    async fn carry_out(
+        &self,
+        event: &Arc<MailboxEvent>,
+        uid: Uid,
+        outcome: EventOutcome,
+    ) -> Result<()> {
+        let outcome = Arc::new(outcome);
+        for _ in 0..TRIES_MAX {
+            match self.settle(event, uid, Some(outcome.clone())).await {
+                Ok(_) => return Ok(()),
+                Err(StorageError::Conflict(_)) => {}
+                Err(error) if passes(&error) => return Err(error),
+                Err(error) => {
+                    tracing::info!(account = %event.account, %error, "a script's actions failed");
+                    break;
+                }
+            }
+        }
+        self.settle(event, uid, None).await.map(|_| ())
+    }
+
+    async fn settle(
+        &self,
+        event: &Arc<MailboxEvent>,
+        up_to: Uid,
+        outcome: Option<Arc<EventOutcome>>,
+    ) -> Result<bool> {
+        let event = event.clone();
+        let brought = outcome.iter().flat_map(|outcome| {
+            outcome.plan.messages().chain([&outcome.message]).cloned().collect::<Vec<_>>()
+        });
+        let settled = self.store.write_with("imap event", brought.collect(), move |tx| {
+            tx.account(event.account)?.settle_event(&event, up_to, outcome.as_deref())
+        });
+        Ok(settled.await?.value)
+    }
+}
+
+/// Whether an error is one that another try may not meet.
+fn passes(error: &StorageError) -> bool {
+    matches!(
+        error,
+        StorageError::Unavailable(_) | StorageError::NoSpace(_) | StorageError::Internal(_)
+    )
+}
+
+/// Runs a script on one message, in one snapshot; `None`: the message is gone.
+fn run(
+    tx: &mut ReadTx<'_>,
+    program: &Program,
+    language: &Language,
+    started: &Started,
+    event: &MailboxEvent,
+    uid: Uid,
+    now: Timestamp,
+) -> Result<Option<Ran>> {
+    let Some((message, flags)) = load(tx, event.mailbox, uid)? else { return Ok(None) };
+    let names = names(&flags);
+    let mut env = Whole {
+        tx,
+        account: event.account,
+        rules: &started.rules,
+        placement: Placement::Inbox,
+        now,
+        unseen: std::collections::HashSet::new(),
+        contacts: None,
+        failed: None,
+    };
+    let delivery = Delivery {
+        message: &message,
+        envelope: None,
+        now: date_time(&started.rules.zone, now),
+        detail_separator: '+',
+        event: Event::Imap(ImapEvent {
+            cause: match event.cause {
+                EventCause::Append => ImapCause::Append,
+                EventCause::Copy => ImapCause::Copy,
+                EventCause::Flag => ImapCause::Flag,
+            },
+            user: &started.actor,
+            mailbox: &started.mailbox,
+            changed_flags: &event.changed,
+            flags: &names,
+        }),
+    };
+    let result = program.run(language, &delivery, &mut env);
+    match env.failed {
+        Some(error) => Err(error),
+        None => Ok(Some(Ran { message, flags, result })),
+    }
+}
+
+fn load(tx: &mut ReadTx<'_>, mailbox: CollectionId, uid: Uid) -> Result<Option<(Vec<u8>, Flags)>> {
+    let Some((content, _, flags)) = tx.find_message(mailbox, uid)? else { return Ok(None) };
+    let contents = match tx.load_contents(&[content], Want::HEADER | Want::TEXT) {
+        Err(StorageError::Expunged) => return Ok(None),
+        other => other?,
+    };
+    let parts = contents.first().map(|content| [content.header(), content.text()]);
+    let parts = parts.unwrap_or_default().map(Option::unwrap_or_default);
+    Ok(Some((parts.concat(), flags)))
+}
+
+/// The names of flags, as scripts see them.
+fn names(flags: &Flags) -> Vec<String> {
+    let system = flags.system.names().filter(|name| *name != "\\Recent").map(str::to_owned);
+    system.chain(flags.keywords().iter().map(|keyword| keyword.as_str().to_owned())).collect()
+}
+
+/// What makes `before` the flags with which a message stays; without any it is marked
+/// `\Deleted`, and whoever looks at the mailbox expunges it (RFC 6785 §2.2.4).
+fn changes(before: &Flags, kept: Option<Flags>) -> Vec<FlagChange> {
+    let Some(kept) = kept else {
+        let mut deleted = Flags::default();
+        deleted.insert(Flag::System(SystemFlags::DELETED));
+        return vec![FlagChange::Add(deleted)];
+    };
+    let (added, removed) = (kept.difference(before), before.difference(&kept));
+    let added = (!added.is_empty()).then_some(FlagChange::Add(added));
+    let removed = (!removed.is_empty()).then_some(FlagChange::Remove(removed));
+    added.into_iter().chain(removed).collect()
+}
+
+/// How a copy has to be sent.
+fn parameters(copy: &[u8]) -> ArrivalParameters<'static> {
+    let header = copy.windows(4).position(|end| end == b"\r\n\r\n").unwrap_or(copy.len());
+    ArrivalParameters {
+        body: if copy.is_ascii() { "7BIT" } else { "8BITMIME" },
+        smtputf8: !copy.get(..header).unwrap_or_default().is_ascii(),
+        ..ArrivalParameters::default()
+    }
+}
