@@ -138,7 +138,7 @@ fn judge(zone: &Zone<'_>, message: &[u8]) {
     assert!(asked <= QUESTIONS_MAX, "{asked} questions");
     let field = report.render(HOST);
     assert_field(&field);
-    let _ = (report.policy(|_| false), report.is_uncertain());
+    let _ = (report.demand(|_| false), report.is_uncertain());
     let told = [field.as_bytes(), message].concat();
     if let Some(fields) = arc::seal(&told, HOST, &own_signer(), NOW) {
         assert!(fields.ends_with("\r\n"));
@@ -178,9 +178,9 @@ pub fn rewritten_path(input: &[u8]) {
     assert!(srs::reverse(&address, &key, day).is_err(), "{address} was made with the key");
     let Some(rewritten) = srs::forward(&address, "here.test", &key, day) else { return };
     assert!(srs::is_rewritten(&rewritten), "{rewritten}");
-    let back = srs::reverse(&rewritten, &key, day).expect("made here");
+    // One that only looks rewritten may name a domain that is none, to which nothing comes back.
     if !srs::is_rewritten(&address) {
-        assert_eq!(back, address, "{rewritten}");
+        assert_eq!(srs::reverse(&rewritten, &key, day), Ok(address), "{rewritten}");
     }
     assert!(srs::reverse(&rewritten, &srs::SrsKey::new([8; 32]), day).is_err());
 }
