@@ -65,7 +65,8 @@ pub(crate) fn loops(message: &[u8], rules: &Ready) -> bool {
 
 /// A version of the message that came as `original`, as it is sent on.
 pub(crate) fn forwarded(version: &[u8], original: &[u8], rules: &Ready) -> Vec<u8> {
-    let rest = without_return_path(version);
+    // R-ADDR-13: who gets a copy has friends of their own.
+    let rest = &message::without_external(without_return_path(version))[..];
     let mut bytes = format!("Delivered-To: {}\r\n", rules.address).into_bytes();
     // What a script enclosed in another message has lost its trace.
     let traces = |message| header_fields(message).filter(|field| field.is("Delivered-To"));

@@ -1,14 +1,18 @@
 //! What a message bears that was posted to a list (RFC 2369, RFC 2919).
 
+use crate::external::EXTERNAL_FIELD;
 use crate::header_fields;
 use crate::surrogate::push_phrase;
 
 /// LIMIT: times that a message was delivered before no list takes it any more (RFC 9228).
 const DELIVERED_MAX: usize = 8;
 
-/// Fields that the list a message comes from sets for itself. RFC 2369 §4 and RFC 2919 §7 have
+/// Fields that a message is sent without; most are such as a list sets for itself. RFC 2369 §4 and RFC 2919 §7 have
 /// those of a list before it removed; List-Archive stays, since there is no archive here.
-const OF_OTHER_LISTS: [&str; 7] = [
+const UNWANTED: [&str; 9] = [
+    "Return-Path",
+    // Said of one recipient's copy.
+    EXTERNAL_FIELD,
     "List-Id",
     "List-Help",
     "List-Subscribe",
@@ -46,9 +50,7 @@ impl ListMarks<'_> {
                 }
             }
             has_precedence |= field.is("Precedence");
-            let is_unwanted =
-                field.is("Return-Path") || OF_OTHER_LISTS.iter().any(|name| field.is(name));
-            if !is_unwanted {
+            if !UNWANTED.iter().any(|name| field.is(name)) {
                 bytes.extend_from_slice(field.line);
             }
         }

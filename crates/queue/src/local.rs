@@ -27,6 +27,8 @@ pub(crate) struct Local<'a> {
     pub(crate) recipient: &'a ClaimedRecipient,
     pub(crate) parameters: &'a MailParameters,
     prepared: &'a Arc<PreparedMessage>,
+    /// R-ADDR-13: it is from outside, and says so.
+    is_external: bool,
 }
 
 impl Local<'_> {
@@ -63,8 +65,14 @@ impl Inner {
         for recipient in &message.recipients {
             let end = match &prepared {
                 Ok(prepared) => {
-                    let local =
-                        Local { daemon, message, recipient, parameters: &parameters, prepared };
+                    let local = Local {
+                        daemon,
+                        message,
+                        recipient,
+                        parameters: &parameters,
+                        prepared,
+                        is_external: false,
+                    };
                     self.deliver_one(&local, &bytes).await
                 }
                 Err(error) => Some(End::Failed(Answer::ours(5, 3, 4, error.to_string()))),
@@ -90,6 +98,16 @@ impl Inner {
             }
             Err(error) => return Some(End::Deferred(Answer::ours(4, 3, 0, error.to_string()))),
         };
+        let marked = match self.marked(local, &found, bytes).await {
+            Ok(marked) => marked,
+            Err(error) => return Some(End::Deferred(Answer::ours(4, 3, 0, error.to_string()))),
+        };
+        let is_external = marked.is_some();
+        let (bytes, prepared) = match &marked {
+            Some((bytes, prepared)) => (&bytes[..], prepared),
+            None => (bytes, local.prepared),
+        };
+        let local = &Local { prepared, is_external, ..*local };
         for _ in 0..SORTINGS_MAX {
             let plan = match self.sort(local, &found, bytes).await {
                 Ok(None) => None,
@@ -117,6 +135,44 @@ impl Inner {
             }
         }
         Some(End::Deferred(Answer::ours(4, 3, 0, "the same message comes again and again")))
+    }
+
+    /// The message with the external mark (R-ADDR-13), if it gets that here.
+    async fn marked(
+        &self,
+        local: &Local<'_>,
+        found: &Recipient,
+        bytes: &[u8],
+    ) -> storage::Result<Option<(Vec<u8>, Arc<PreparedMessage>)>> {
+        if !found.marks_external {
+            return Ok(None);
+        }
+        let authors = message::authors(bytes);
+        let mut senders: Vec<Address> =
+            authors.iter().flatten().cloned().map(Address::from).collect();
+        if senders.is_empty() && authors.is_some() {
+            senders.extend(Address::parse(&local.message.reverse_path));
+        }
+        let (account, whose) = (found.account, local.message.account);
+        let sender = Address::parse(&local.message.reverse_path).ok();
+        let asked = self.store.read(move |tx| {
+            // An account sends on what others wrote, too.
+            let submitter = match (whose, &sender) {
+                (Some(whose), Some(sender)) => match tx.sending(whose, sender) {
+                    Ok(right) => right.map(|_| whose),
+                    Err(StorageError::Maintenance) => None,
+                    Err(error) => return Err(error),
+                },
+                _ => None,
+            };
+            tx.is_external(account, submitter, &senders)
+        });
+        if !asked.await? {
+            return Ok(None);
+        }
+        let marked = message::mark_external(bytes);
+        let prepared = Arc::new(self.store.prepare(marked.clone()).await?);
+        Ok(Some((marked, prepared)))
     }
 
     /// What becomes of the message, where its account has rules.
@@ -162,8 +218,11 @@ impl Inner {
         let answer = Answer::ours(2, 0, 0, "delivered to the mailbox").to_string();
         let (daemon, spool, ordinal) = (local.daemon, local.message.id, local.recipient.ordinal);
         let outcome = Settlement { spool, ordinal, fate: Fate::Delivered, answer };
-        let delivery =
-            Delivery { mailbox: found.detail.clone(), placement: local.parameters.placement() };
+        let delivery = Delivery {
+            mailbox: found.detail.clone(),
+            placement: local.parameters.placement(),
+            is_external: local.is_external,
+        };
         let (account, prepared) = (found.account, local.prepared.clone());
         let planned = plan.iter().flat_map(|plan| plan.messages());
         let messages = planned.chain([local.prepared]).cloned().collect();

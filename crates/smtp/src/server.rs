@@ -10,6 +10,7 @@ mod content_check;
 mod delivery;
 mod desk;
 mod door;
+mod external;
 mod memory;
 mod peers;
 mod posting;

@@ -70,7 +70,7 @@ pub use directory::{
     ACCESS_KEYS_MAX, ALIASES_MAX, AccessKey, AccessKeyKind, Account, Authorship, Credentials,
     DirectoryQuestion, Domain, Grant, NewAccessKey, NewAccount, Protocol, Protocols, QuotaResource,
     Quotas, Recipient, Resolution, Role, ScramVerifier, Sending, SendingLimits, SendingUse,
-    SigningKey, SigningState,
+    SigningKey, SigningState, Withdrawn,
 };
 pub use error::{LimitKind, Result, StorageError};
 pub use feed::{Lagged, Subscription};

@@ -53,6 +53,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 35, sql: include_str!("../migrations/0035_sent_on.sql") },
     Migration { version: 36, sql: include_str!("../migrations/0036_activity.sql") },
     Migration { version: 37, sql: include_str!("../migrations/0037_mailbox_event.sql") },
+    Migration { version: 38, sql: include_str!("../migrations/0038_external.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

@@ -62,6 +62,9 @@ pub struct AccountTx<'t, 'a> {
     pub(crate) usage: Usage,
     /// At whose word: every verb on messages and mailboxes asks for this account's rights.
     pub(crate) actor: AccountId,
+    /// Whether it is at somebody's word at all, the account's own included, and not for who runs
+    /// the server.
+    pub(crate) is_at_word: bool,
 }
 
 impl<'a> std::ops::Deref for WriteTx<'a> {
@@ -166,7 +169,7 @@ impl<'a> WriteTx<'a> {
     /// order of their ids, else two transactions can wait for each other.
     pub fn account(&mut self, account: AccountId) -> Result<AccountTx<'_, 'a>> {
         let usage = self.lock_usage(account)?;
-        Ok(AccountTx { tx: self, account, usage, actor: account })
+        Ok(AccountTx { tx: self, account, usage, actor: account, is_at_word: false })
     }
 
     /// The account's sequence number of this transaction, allotted at its first change.

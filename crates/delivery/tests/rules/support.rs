@@ -194,7 +194,7 @@ impl Scene {
         let found = self.recipient(to);
         let bytes = format!("Return-Path: <{from}>\r\n{message}").into_bytes();
         let prepared = Arc::new(PreparedMessage::new(bytes.clone()));
-        let delivery = Delivery { placement, mailbox: found.detail.clone() };
+        let delivery = Delivery { placement, mailbox: found.detail.clone(), ..Delivery::default() };
         for _ in 0..5 {
             let Some(rules) = found.rules else {
                 let (prepared, messages) = (prepared.clone(), vec![prepared.clone()]);

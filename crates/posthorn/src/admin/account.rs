@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use auth::AuthError;
 use ids::AccountId;
-use storage::{Account, AccountTx, Address, ReadTx, Resolution, StorageError};
+use storage::{Account, AccountTx, Address, ReadTx, Resolution, StorageError, Withdrawn};
 
 use super::text::refusal;
 use super::{AccountRow, Admin, NewAccount, Password, Policy, Refusal, Response, Role};
@@ -111,6 +111,24 @@ impl Admin {
     ) -> Result<Response, Refusal> {
         let verb = "account maintenance";
         self.change(address, verb, move |tx| tx.set_maintenance(maintenance)).await
+    }
+
+    /// R-ADDR-7: withdraws these rights, and gives back all others.
+    pub(super) async fn withdraw(
+        &self,
+        address: &str,
+        rights: Option<String>,
+    ) -> Result<Response, Refusal> {
+        let withdrawn = match rights {
+            None => Withdrawn::NONE,
+            Some(names) => Withdrawn::parse(&names).ok_or_else(|| {
+                Refusal(format!(
+                    "{names}: what can be withdrawn is {}",
+                    Withdrawn::NAMES.join(", ")
+                ))
+            })?,
+        };
+        self.change(address, "account withdraw", move |tx| tx.set_withdrawn(withdrawn)).await
     }
 
     /// Switches IMAP capabilities off, or on again; on without names: all of them.
@@ -261,6 +279,7 @@ fn row(account: Account, aliases: Option<Vec<String>>) -> AccountRow {
         maintenance: account.maintenance,
         shared: account.is_shared,
         capabilities_off: account.capabilities_off,
+        withdrawn: account.withdrawn.names().into_iter().map(str::to_owned).collect(),
         aliases,
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use storage::{Account, Domain, StorageError};
 
+use super::account::{load, parse};
 use super::text::refusal;
 use super::{Admin, DomainAliasRow, DomainRow, Refusal, Response};
 
@@ -34,6 +35,35 @@ impl Admin {
         self.write("domain join", move |tx| tx.join_organisation(&wanted, &other))
             .await
             .map_err(|error| refusal(&format!("{name} with {of}"), error))?;
+        Ok(Response::Done)
+    }
+
+    /// R-ADDR-13: for the whole organisation of the domain.
+    pub(super) async fn set_external_mark(
+        &self,
+        name: &str,
+        on: bool,
+    ) -> Result<Response, Refusal> {
+        let wanted = name.to_owned();
+        self.write("domain external-mark", move |tx| tx.set_external_mark(&wanted, on))
+            .await
+            .map_err(|error| refusal(name, error))?;
+        Ok(Response::Done)
+    }
+
+    /// R-ADDR-6: who gets mail to unknown addresses of the domain.
+    pub(super) async fn set_catch_all(
+        &self,
+        name: &str,
+        account: Option<&str>,
+    ) -> Result<Response, Refusal> {
+        let (wanted, account) = (name.to_owned(), account.map(parse).transpose()?);
+        self.write("domain catch-all", move |tx| {
+            let account = account.map(|account| load(tx, &account)).transpose()?;
+            tx.set_catch_all(&wanted, account)
+        })
+        .await
+        .map_err(|error| refusal(name, error))?;
         Ok(Response::Done)
     }
 
@@ -139,6 +169,11 @@ fn rows(domains: &[Domain], accounts: &[Account]) -> Vec<DomainRow> {
             .map(|alias| alias.name.clone())
             .collect(),
         maintenance: domain.maintenance,
+        external_mark: domain.external_mark,
+        catch_all: domain.catch_all.and_then(|id| {
+            let account = accounts.iter().find(|account| account.id == id);
+            account.map(|account| account.address.clone())
+        }),
         organisation: domains
             .iter()
             .find(|leader| leader.id == domain.organisation)

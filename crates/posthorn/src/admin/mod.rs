@@ -107,6 +107,11 @@ impl Admin {
                 self.account_limits(&address, change).await
             }
             Request::AccountActivity { address } => self.account_activity(&address).await,
+            Request::AccountWithdraw { address, rights } => self.withdraw(&address, rights).await,
+            Request::DomainExternalMark { name, on } => self.set_external_mark(&name, on).await,
+            Request::DomainCatchAll { name, account } => {
+                self.set_catch_all(&name, account.as_deref()).await
+            }
             Request::AccountTimeZone { address, zone } => self.set_time_zone(&address, &zone).await,
             Request::Sieve { account, verb } => self.sieve(&account, verb).await,
             Request::Responder { account, verb } => self.responder(&account, verb).await,

@@ -38,6 +38,9 @@ pub(crate) enum Request {
     AccountLimits { address: String, change: Option<LimitsChange> },
     AccountActivity { address: String },
     AccountTimeZone { address: String, zone: String },
+    AccountWithdraw { address: String, rights: Option<String> },
+    DomainExternalMark { name: String, on: bool },
+    DomainCatchAll { name: String, account: Option<String> },
     Sieve { account: String, verb: SieveVerb },
     Responder { account: String, verb: ResponderVerb },
     Redirect { account: String, verb: RedirectVerb },
@@ -308,6 +311,12 @@ pub(crate) struct DomainRow {
     /// The domain that leads its organisation.
     #[serde(default)]
     pub(crate) organisation: String,
+    /// R-ADDR-13.
+    #[serde(default)]
+    pub(crate) external_mark: bool,
+    /// R-ADDR-6: who gets mail to unknown addresses.
+    #[serde(default)]
+    pub(crate) catch_all: Option<String>,
 }
 
 /// How a key signs.
@@ -385,6 +394,9 @@ pub(crate) struct AccountRow {
     /// IMAP capabilities that are switched off.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) capabilities_off: Vec<String>,
+    /// R-ADDR-7: what it may not change of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) withdrawn: Vec<String>,
     /// Only where one account is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) aliases: Option<Vec<String>>,

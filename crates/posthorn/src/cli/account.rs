@@ -108,6 +108,14 @@ pub(super) enum Command {
         /// Its name in the IANA database, such as Europe/Zurich; empty is UTC.
         zone: String,
     },
+    /// Withdraw from an account the right to change some of what is its own; all others it has.
+    Withdraw {
+        /// The primary address.
+        address: String,
+        /// With commas between: aliases, responder, redirections, filters, password; without any,
+        /// all rights are given back.
+        rights: Option<String>,
+    },
     /// Switch IMAP capabilities off for an account whose program misbehaves, or on again. What is
     /// off stands in `account show`; sessions learn of it when they sign in.
     Capability {
@@ -162,6 +170,9 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
         Command::Activity { address, listing } => activity(config, address, listing, output),
         Command::TimeZone { address, zone } => {
             perform(config, Request::AccountTimeZone { address, zone })
+        }
+        Command::Withdraw { address, rights } => {
+            perform(config, Request::AccountWithdraw { address, rights })
         }
         Command::Capability { address, state, names } => {
             let off = state == Switch::Off;
@@ -218,6 +229,7 @@ fn show(
         ("state", state.to_owned()),
         ("aliases", aliases),
         ("imap off", account.capabilities_off.join(" ")),
+        ("withdrawn", account.withdrawn.join(" ")),
     ] {
         output.line(format!("{label:10}{value}").trim_end())?;
     }

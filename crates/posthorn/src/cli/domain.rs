@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::Subcommand;
 
+use super::account::Switch;
 use super::{
     Failure, Listing, Output, dkim, dns_check, load_config, output::yes, perform, request,
 };
@@ -25,6 +26,22 @@ pub(super) enum Command {
     Remove {
         /// The domain.
         name: String,
+    },
+    /// Mark mail from outside that comes to the organisation of a domain, from the next message
+    /// on: with the field X-Posthorn-External and the keyword $External.
+    ExternalMark {
+        /// A domain of the organisation.
+        name: String,
+        /// Whether it is marked.
+        #[arg(value_enum)]
+        state: Switch,
+    },
+    /// Have an account get mail to unknown addresses of a domain; without one, it is refused.
+    CatchAll {
+        /// The domain.
+        name: String,
+        /// The account.
+        account: Option<String>,
     },
     /// Make a domain part of the organisation of another one, for good: `anyone` in access
     /// control lists is everybody of an organisation, and teams and aliases stay within it.
@@ -91,6 +108,13 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
         Command::Add { name } => perform(config, Request::DomainAdd { name }),
         Command::Remove { name } => perform(config, Request::DomainRemove { name }),
         Command::List { listing } => list(config, listing, output),
+        Command::ExternalMark { name, state } => {
+            let on = state == Switch::On;
+            perform(config, Request::DomainExternalMark { name, on })
+        }
+        Command::CatchAll { name, account } => {
+            perform(config, Request::DomainCatchAll { name, account })
+        }
         Command::Join { name, of } => perform(config, Request::DomainJoin { name, of }),
         Command::Alias(AliasCommand::Add { domain, alias }) => {
             perform(config, Request::DomainAliasAdd { domain, alias })

@@ -13,6 +13,7 @@ use storage::{
 };
 
 use super::desk::Target;
+use super::external::External;
 use super::posting;
 use crate::error::CommandError;
 use crate::settings::Role;
@@ -94,6 +95,8 @@ struct Plan {
     /// The same as each list sends it, by target.
     posted: Vec<Option<Arc<PreparedMessage>>>,
     post: Post,
+    /// The same for those to whom it is from outside.
+    external: External,
     /// Its bytes, where they may yet be needed, and how many of them are Return-Path.
     spare: Option<(Vec<u8>, usize)>,
     entry: SpoolEntry,
@@ -119,7 +122,10 @@ impl Plan {
             // RFC 4865 §4.2: it waits in the spool, wherever it goes.
             targets.fill(Target::Elsewhere);
         }
-        let here = targets.iter().any(|target| target.account().is_some());
+        let reverse_path = &envelope.reverse_path;
+        let external = External::of(store, &targets, entry.account, reverse_path, &bytes).await?;
+        let mut accounts = targets.iter().enumerate().filter(|(_, one)| one.account().is_some());
+        let here = accounts.any(|(at, _)| !external.is_for(at));
         let elsewhere = targets.contains(&Target::Elsewhere);
         let sorted = sorter.is_some() && targets.iter().any(|target| target.rules().is_some());
         let lists = targets.iter().any(|target| matches!(target, Target::List(_)));
@@ -132,6 +138,7 @@ impl Plan {
             relayed: None,
             posted: Vec::new(),
             post,
+            external,
             spare: spare.then(|| (bytes.clone(), return_path_bytes)),
             entry,
             terms,
@@ -180,6 +187,7 @@ impl Plan {
             let given = envelope.recipients.get(at);
             let parameters = &envelope.parameters;
             let notify = given.and_then(|given| notify_text(given.notify));
+            let message = if self.external.is_for(at) { self.external.bytes() } else { message };
             let arrival = Arrival {
                 account: *account,
                 rules: *rules,
@@ -252,6 +260,8 @@ impl Plan {
             relayed: self.relayed.clone(),
             posted: self.posted.clone(),
             post: self.post.clone(),
+            external: self.external.marks().to_vec(),
+            marked: self.external.prepared().cloned(),
             entry: self.entry.clone(),
             terms: self.terms,
             role: self.role,
@@ -289,6 +299,9 @@ struct Attempt {
     relayed: Option<Arc<PreparedMessage>>,
     posted: Vec<Option<Arc<PreparedMessage>>>,
     post: Post,
+    /// To whom it is from outside, by target; and what they get.
+    external: Vec<bool>,
+    marked: Option<Arc<PreparedMessage>>,
     entry: SpoolEntry,
     terms: SpoolTerms,
     role: Role,
@@ -307,7 +320,7 @@ impl Attempt {
     fn messages(&self) -> Vec<Arc<PreparedMessage>> {
         let planned =
             self.verdicts.iter().flatten().flat_map(|verdict| plan_of(verdict).messages());
-        let posted = self.posted.iter().flatten();
+        let posted = self.posted.iter().flatten().chain(&self.marked);
         self.local.iter().chain(&self.relayed).chain(posted).chain(planned).cloned().collect()
     }
 
@@ -373,12 +386,15 @@ impl Attempt {
             tx.post_to_list(*list, self.post.clone(), message)?;
             return Ok(Vec::new());
         }
+        let is_external = self.external.get(at).copied().unwrap_or(false);
+        let message = if is_external { &self.marked } else { &self.local };
         let (Some(Target::Account { account, detail, .. }), Some(message)) =
-            (self.targets.get(at), &self.local)
+            (self.targets.get(at), message)
         else {
             return Ok(Vec::new());
         };
-        let delivery = storage::Delivery { placement: self.placement, mailbox: detail.clone() };
+        let (placement, mailbox) = (self.placement, detail.clone());
+        let delivery = storage::Delivery { placement, mailbox, is_external };
         // R-ADDR-4: two addresses of one account are two deliveries.
         let mut account = tx.account(*account)?;
         match self.verdicts.get(at).and_then(Option::as_ref) {
@@ -541,6 +557,14 @@ impl Target {
         match self {
             Self::Account { account, .. } => Some(*account),
             Self::List(_) | Self::Elsewhere => None,
+        }
+    }
+
+    /// The account, where it is told of mail from outside.
+    pub(super) fn asks_external(&self) -> Option<AccountId> {
+        match self {
+            Self::Account { account, marks_external: true, .. } => Some(*account),
+            _ => None,
         }
     }
 

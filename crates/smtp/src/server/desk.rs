@@ -59,6 +59,8 @@ pub(super) enum Target {
         detail: Option<String>,
         /// Its rules, where it has some.
         rules: Option<u64>,
+        /// Whether it is told of mail from outside.
+        marks_external: bool,
     },
     /// Whomever a list here reaches.
     List(ListId),
@@ -348,8 +350,8 @@ impl Desk {
                 if recipient.quota_bytes > 0 && used > recipient.quota_bytes {
                     return Err(Refusal::MailboxFull.into());
                 }
-                let storage::Recipient { account, detail, rules, .. } = recipient;
-                Ok(Target::Account { account, detail, rules })
+                let storage::Recipient { account, detail, rules, marks_external, .. } = recipient;
+                Ok(Target::Account { account, detail, rules, marks_external })
             }
             Resolution::List(list) => {
                 self.check_posting(list, from).await?;

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use mailauth::results::is_forged;
 use mailauth::{Author, Sender};
+use message::EXTERNAL_FIELD;
 use message::compose::{Received, return_path};
 use message::date::{DateTime, format_rfc5322};
 use net::{Connection, ConnectionError, MessageResult, Pace, TlsFacts};
@@ -376,6 +377,8 @@ impl Visit<'_> {
                 || from_outside
                     && field.is("Authentication-Results")
                     && is_forged(field.value, authserv_id)
+                // R-ADDR-13: only this server says so.
+                || field.is(EXTERNAL_FIELD)
                 || from_strangers && is_of_checks(field)
         });
         if submitted {

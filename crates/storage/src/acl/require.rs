@@ -42,7 +42,8 @@ impl ReadTx<'_> {
 }
 
 impl<'a> WriteTx<'a> {
-    /// [`account`](Self::account) for somebody whose rights are asked for by every verb.
+    /// [`account`](Self::account) for somebody whose rights are asked for by every verb: another
+    /// account, or the account itself, which may lack some (R-ADDR-7).
     pub fn account_as(
         &mut self,
         account: AccountId,
@@ -50,6 +51,7 @@ impl<'a> WriteTx<'a> {
     ) -> Result<AccountTx<'_, 'a>> {
         let mut tx = self.account(account)?;
         tx.actor = actor;
+        tx.is_at_word = true;
         Ok(tx)
     }
 

@@ -6,7 +6,7 @@ use ids::{AccountId, CollectionId};
 use super::{AclEntry, Grantee, Rights, SharedWith, Sharee};
 use crate::mailbox::MailboxName;
 use crate::sql::Value;
-use crate::{AccountTx, LimitKind, ReadTx, Result, StorageError, WriteTx};
+use crate::{AccountTx, LimitKind, ReadTx, Result, StorageError, Withdrawn, WriteTx};
 
 /// What may be done with an account shared as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -200,6 +200,7 @@ impl WriteTx<'_> {
 impl AccountTx<'_, '_> {
     /// Refuses whoever is neither the account itself nor was given these rights on all of it.
     pub(crate) fn require_share(&mut self, needed: ShareRights) -> Result<()> {
+        self.require_left(Withdrawn::of_share(needed))?;
         if self.is_own() {
             return Ok(());
         }

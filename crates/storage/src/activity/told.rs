@@ -25,7 +25,7 @@ impl AccountTx<'_, '_> {
         }
         let message = PreparedMessage::new(letter);
         match self.check_quota(message.size().cast_signed(), 1) {
-            Ok(()) => self.deliver_into(None, &message, Flags::default()),
+            Ok(()) => self.deliver_into(None, &message, Flags::default()).map(drop),
             Err(StorageError::OverQuota { .. }) => Ok(()),
             Err(error) => Err(error),
         }

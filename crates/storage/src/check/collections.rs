@@ -6,7 +6,7 @@ use crate::collection::{CollectionName, Home, ObjectName};
 use crate::{ReadTx, Result};
 
 /// An invariant, what the number counts, and the statement that finds what breaks it.
-const RULES: [(&str, &str, &str); 12] = [
+const RULES: [(&str, &str, &str); 13] = [
     (
         "collection-counts",
         "collection",
@@ -86,6 +86,14 @@ const RULES: [(&str, &str, &str); 12] = [
          OR (s.grantee > 0 AND s.grantee NOT IN (SELECT id FROM account) AND s.grantee NOT IN \
              (SELECT t.id FROM team t WHERE t.organisation = d.organisation)) \
          OR (s.grantee < 0 AND s.grantee <> -d.organisation)",
+    ),
+    (
+        "card-address",
+        "object",
+        "SELECT k.object_id FROM card_address k LEFT JOIN object o ON o.id = k.object_id \
+         LEFT JOIN collection c ON c.id = o.collection_id \
+         WHERE c.id IS NULL OR c.account_id <> k.account_id OR c.kind <> 2 \
+         OR o.addresses_known <> 1",
     ),
     (
         "lock-exclusive",

@@ -46,6 +46,7 @@
 //! | `dead-property-place` | a dead property belongs to a collection or to an object in it |
 //! | `version-bytes` | an account's versions are counted as what they take, with 512 bytes for each |
 //! | `collection-share` | a collection is shared with accounts that exist, and organisation and teams of its owner, never with its owner |
+//! | `card-address` | an address in an address book is of a card there, in the account that it is said of |
 //! | `lock-exclusive` | an exclusive lock is alone on its place |
 //! | `names-valid` | R-FOLD-5: mailbox names obey every rule |
 //! | `subscription-names-valid` | subscribed names do too |

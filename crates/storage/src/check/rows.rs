@@ -316,6 +316,7 @@ const RULES: [Rule; 44] = [
         sql: "SELECT d.id FROM domain d LEFT JOIN domain o ON o.id = d.organisation \
               LEFT JOIN domain t ON t.id = d.alias_of \
               WHERE o.id IS NULL OR o.organisation <> o.id OR o.alias_of IS NOT NULL \
+              OR o.external_mark <> d.external_mark \
               OR (t.id IS NOT NULL AND t.organisation <> d.organisation)",
     },
     Rule {

@@ -56,6 +56,8 @@ impl AccountTx<'_, '_> {
             |row| row.int(0),
         )?;
         for sql in [
+            "DELETE FROM card_address WHERE object_id IN \
+             (SELECT id FROM object WHERE collection_id = ?1)",
             "DELETE FROM object_data WHERE object_id IN \
              (SELECT id FROM object WHERE collection_id = ?1)",
             "DELETE FROM object WHERE collection_id = ?1",

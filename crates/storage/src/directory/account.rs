@@ -2,6 +2,7 @@
 
 use ids::{AccountId, DomainId, ModSeq, Timestamp};
 
+use super::Withdrawn;
 use crate::change::Fact;
 use crate::mailbox::{MailboxName, SpecialUse};
 use crate::sql::{Row, Value};
@@ -112,6 +113,8 @@ pub struct Account {
     pub capabilities_off: Vec<String>,
     /// It is nobody's: others see its mailboxes below `Shared/`.
     pub is_shared: bool,
+    /// R-ADDR-7: what it may not change of its own.
+    pub withdrawn: Withdrawn,
 }
 
 macro_rules! select_account {
@@ -120,7 +123,8 @@ macro_rules! select_account {
             "SELECT a.id, a.domain_id, a.address, a.display_address, a.name, a.role, a.blocked, ",
             "a.maintenance, a.mail_only, a.plus_to_mailbox, a.quota_bytes, a.used_bytes, ",
             "a.message_count, a.mailbox_count, a.alias_count, a.modseq, a.credential_version, ",
-            "a.created, a.quota_messages, a.quota_mailboxes, a.capabilities_off, a.shared ",
+            "a.created, a.quota_messages, a.quota_mailboxes, a.capabilities_off, a.shared, ",
+            "a.withdrawn ",
             "FROM account a ",
             $rest
         )
@@ -154,6 +158,7 @@ fn read(row: &dyn Row) -> Result<Account> {
         quota_mailboxes: count(19)?,
         capabilities_off: row.text(20)?.split_ascii_whitespace().map(str::to_owned).collect(),
         is_shared: flag(21)?,
+        withdrawn: Withdrawn::from_column(row.int(22)?),
     })
 }
 
@@ -266,6 +271,7 @@ impl WriteTx<'_> {
             "DELETE FROM metadata WHERE account_id = ?1",
             "DELETE FROM url_key WHERE mailbox_id IN (SELECT id FROM mailbox WHERE account_id = ?1)",
             "DELETE FROM url_key WHERE account_id = ?1",
+            "DELETE FROM card_address WHERE account_id = ?1",
             "DELETE FROM object_data WHERE object_id IN (SELECT o.id FROM object o \
              JOIN collection c ON c.id = o.collection_id WHERE c.account_id = ?1)",
             "DELETE FROM object WHERE collection_id IN (SELECT id FROM collection WHERE account_id = ?1)",

@@ -5,7 +5,7 @@ use ids::{AccessKeyId, AccountId, Timestamp};
 
 use crate::change::Fact;
 use crate::sql::Value;
-use crate::{AccountTx, ActivityKind, Address, ReadTx, Result};
+use crate::{AccountTx, ActivityKind, Address, ReadTx, Result, Withdrawn};
 
 /// How an account is signed in to.
 #[derive(Clone, PartialEq, Eq)]
@@ -91,6 +91,7 @@ impl AccountTx<'_, '_> {
     /// compared with, and ends the sessions signed in with the old one (R-ADDR-8).
     pub fn set_password_hash(&mut self, password_hash: &str) -> Result<()> {
         self.require_own()?;
+        self.require_left(Withdrawn::PASSWORD)?;
         let account = Value::Int(self.account.get());
         self.sql.execute(
             "UPDATE account SET password_hash = ?2, credential_version = credential_version + 1 \

@@ -22,6 +22,8 @@ pub struct Domain {
     pub catch_all: Option<AccountId>,
     /// The domain that leads its organisation.
     pub organisation: DomainId,
+    /// R-ADDR-13: mail from outside is marked.
+    pub external_mark: bool,
 }
 
 fn read(row: &dyn Row) -> Result<Domain> {
@@ -32,6 +34,7 @@ fn read(row: &dyn Row) -> Result<Domain> {
         maintenance: row.int(3)? != 0,
         catch_all: row.opt_int(4)?.map(AccountId::new),
         organisation: DomainId::new(row.int(5)?),
+        external_mark: row.int(6)? != 0,
     })
 }
 
@@ -40,6 +43,7 @@ pub(super) struct Target {
     pub(super) id: DomainId,
     pub(super) catch_all: Option<AccountId>,
     pub(super) organisation: DomainId,
+    pub(super) external_mark: bool,
 }
 
 impl ReadTx<'_> {
@@ -47,7 +51,8 @@ impl ReadTx<'_> {
     pub fn find_domain(&mut self, name: &str) -> Result<Option<Domain>> {
         let Ok(name) = parse_domain(name) else { return Ok(None) };
         self.sql.query_one(
-            "SELECT d.id, d.name, t.name, d.maintenance, d.catch_all, d.organisation \
+            "SELECT d.id, d.name, t.name, d.maintenance, d.catch_all, d.organisation, \
+             d.external_mark \
              FROM domain d \
              LEFT JOIN domain t ON t.id = d.alias_of WHERE d.name = ?1",
             &[Value::Text(&name)],
@@ -58,7 +63,8 @@ impl ReadTx<'_> {
     /// Every domain and domain alias, by name.
     pub fn list_domains(&mut self) -> Result<Vec<Domain>> {
         self.sql.query_all(
-            "SELECT d.id, d.name, t.name, d.maintenance, d.catch_all, d.organisation \
+            "SELECT d.id, d.name, t.name, d.maintenance, d.catch_all, d.organisation, \
+             d.external_mark \
              FROM domain d \
              LEFT JOIN domain t ON t.id = d.alias_of ORDER BY d.name",
             &[],
@@ -69,7 +75,7 @@ impl ReadTx<'_> {
     /// The real domain behind a name in normal form.
     pub(super) fn find_target(&mut self, name: &str) -> Result<Option<Target>> {
         self.sql.query_one(
-            "SELECT t.id, t.catch_all, t.organisation FROM domain d \
+            "SELECT t.id, t.catch_all, t.organisation, t.external_mark FROM domain d \
              JOIN domain t ON t.id = COALESCE(d.alias_of, d.id) WHERE d.name = ?1",
             &[Value::Text(name)],
             |row| {
@@ -77,6 +83,7 @@ impl ReadTx<'_> {
                     id: DomainId::new(row.int(0)?),
                     catch_all: row.opt_int(1)?.map(AccountId::new),
                     organisation: DomainId::new(row.int(2)?),
+                    external_mark: row.int(3)? != 0,
                 })
             },
         )
@@ -92,24 +99,21 @@ impl WriteTx<'_> {
             "UPDATE domain SET organisation = id WHERE id = ?1",
             &[Value::Int(id.get())],
         )?;
-        let (alias_of, catch_all) = (None, None);
-        Ok(Domain { id, name, alias_of, maintenance: false, catch_all, organisation: id })
+        self.find_domain(&name)?.ok_or(StorageError::NotFound("domain"))
     }
 
     /// Adds another name for the domain `target` (R-ADDR-1).
     pub fn create_domain_alias(&mut self, alias: &str, target: &str) -> Result<Domain> {
         let name = parse_domain(alias)?;
-        let (target_id, target) = self.lock_real_domain(target)?;
-        let id = self.insert_domain(&name, Some(target_id))?;
+        let (target, _) = self.lock_real_domain(target)?;
+        let id = self.insert_domain(&name, Some(target))?;
         self.sql.execute(
-            "UPDATE domain SET organisation = \
-             (SELECT t.organisation FROM domain t WHERE t.id = ?2) WHERE id = ?1",
-            &[Value::Int(id.get()), Value::Int(target_id.get())],
+            "UPDATE domain SET (organisation, external_mark) = \
+             (SELECT t.organisation, t.external_mark FROM domain t WHERE t.id = ?2) WHERE id = ?1",
+            &[Value::Int(id.get()), Value::Int(target.get())],
         )?;
-        let organisation = self.organisation_of_domain(target_id)?;
-        self.touch_rules_of_domain(target_id)?;
-        let (alias_of, catch_all) = (Some(target), None);
-        Ok(Domain { id, name, alias_of, maintenance: false, catch_all, organisation })
+        self.touch_rules_of_domain(target)?;
+        self.find_domain(&name)?.ok_or(StorageError::NotFound("domain"))
     }
 
     /// Removes a domain that nothing uses: no account, no alias, no domain alias, and no other

@@ -10,6 +10,7 @@ mod cache;
 mod capabilities;
 mod credentials;
 mod domain;
+mod external;
 mod organisation;
 mod protocol;
 mod quota;
@@ -17,6 +18,7 @@ mod resolve;
 mod scram;
 mod sending;
 mod signing_key;
+mod withdrawn;
 
 pub use access_key::{ACCESS_KEYS_MAX, AccessKey, AccessKeyKind, NewAccessKey};
 pub use account::{Account, NewAccount, Role};
@@ -32,6 +34,7 @@ pub use resolve::{Authorship, Recipient, Resolution, Sending};
 pub use scram::ScramVerifier;
 pub use sending::{SendingLimits, SendingUse};
 pub use signing_key::{SigningKey, SigningState};
+pub use withdrawn::Withdrawn;
 
 #[cfg(test)]
 mod tests;

@@ -86,6 +86,12 @@ impl WriteTx<'_> {
         ] {
             self.sql.execute(sql, &key)?;
         }
+        let leader = self.sql.query_one(
+            "SELECT external_mark FROM domain WHERE id = ?1",
+            &[Value::Int(organisation.get())],
+            |row| Ok(row.int(0)? != 0),
+        )?;
+        self.set_external_mark(of, leader.unwrap_or(false))?;
         self.tell_of_grantee(-organisation.get(), &[])
     }
 }

@@ -39,6 +39,8 @@ pub struct Recipient {
     /// Where something is active that decides what becomes of its mail: the version of
     /// [`crate::Rules`] that holds.
     pub rules: Option<u64>,
+    /// R-ADDR-13: whether mail to it is marked where [`ReadTx::is_external`] says so.
+    pub marks_external: bool,
 }
 
 /// At what right an account sends from an address.
@@ -70,25 +72,26 @@ impl ReadTx<'_> {
         let Some(domain) = self.find_target(address.domain())? else {
             return Ok(Resolution::Relay);
         };
+        let account = |found| {
+            Resolution::Account(Recipient { marks_external: domain.external_mark, ..found })
+        };
         match self.found_at(domain.id, address.local())? {
-            Some(Found::Account(found)) => return Ok(Resolution::Account(found)),
+            Some(Found::Account(found)) => return Ok(account(found)),
             Some(Found::List(list)) => return Ok(Resolution::List(list)),
             None => {}
         }
         if let Some(base) = address.base_local() {
             let detail = address.detail().filter(|detail| !detail.is_empty()).map(str::to_owned);
             match self.found_at(domain.id, &base)? {
-                Some(Found::Account(found)) => {
-                    return Ok(Resolution::Account(Recipient { detail, ..found }));
-                }
+                Some(Found::Account(found)) => return Ok(account(Recipient { detail, ..found })),
                 Some(Found::List(list)) => return self.resolve_owner(list, detail.as_deref()),
                 None => {}
             }
         }
-        let Some(catch_all) = domain.catch_all else {
-            return Ok(Resolution::UnknownRecipient);
-        };
-        self.recipient_of(catch_all).map(Resolution::Account)
+        match domain.catch_all {
+            Some(catch_all) => self.recipient_of(catch_all).map(account),
+            None => Ok(Resolution::UnknownRecipient),
+        }
     }
 
     /// Who gets what comes back to a list, or is written to its owner: the postmaster where it has
@@ -123,8 +126,10 @@ impl ReadTx<'_> {
     /// a domain without either, or not ours, those of the other domains.
     pub fn postmaster(&mut self, domain: &str) -> Result<Option<Recipient>> {
         // No row has the id 0.
-        let domain = self.find_target(domain)?.map_or(0, |target| target.id.get());
-        self.sql.query_one(
+        let target = self.find_target(domain)?;
+        let domain = target.as_ref().map_or(0, |target| target.id.get());
+        let marks_external = target.is_some_and(|target| target.external_mark);
+        let found = self.sql.query_one(
             "SELECT a.id, a.plus_to_mailbox, a.blocked, a.used_bytes, a.quota_bytes, \
              a.has_rules, a.rules_version \
              FROM account a WHERE a.role IN ('owner', 'administrator') AND a.blocked = 0 \
@@ -132,7 +137,8 @@ impl ReadTx<'_> {
                       CASE WHEN a.role = 'owner' THEN 0 ELSE 1 END, a.id LIMIT 1",
             &[Value::Int(domain)],
             read_recipient,
-        )
+        )?;
+        Ok(found.map(|found| Recipient { marks_external, ..found }))
     }
 
     /// R-ADDR-5: whether `address` is the account's primary address or an alias of it, also
@@ -237,5 +243,6 @@ fn read_recipient(row: &dyn Row) -> Result<Recipient> {
         used_bytes: row.int(3)?.cast_unsigned(),
         quota_bytes: row.int(4)?.cast_unsigned(),
         rules: (row.int(5)? != 0).then_some(row.int(6)?.cast_unsigned()),
+        marks_external: false,
     })
 }

@@ -6,7 +6,7 @@ use crate::mailbox::{MailboxName, SpecialUse};
 use crate::sql::Value;
 use crate::{AccountTx, ReadTx, Result, StorageError};
 use ids::{AccountId, CollectionId};
-use message::flag::Flags;
+use message::flag::{Flag, Flags};
 
 /// What those who checked a message say of where it belongs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,6 +27,22 @@ pub struct Delivery {
     /// The detail of the recipient's address (R-ADDR-6): the mailbox of that name takes the
     /// message if it exists and the account asks for it; else INBOX does, as without a detail.
     pub mailbox: Option<String>,
+    /// R-ADDR-13: it is from outside, and gets the keyword that says so.
+    pub is_external: bool,
+}
+
+/// The keyword of messages from outside (R-ADDR-13).
+const EXTERNAL_KEYWORD: &str = "$External";
+
+impl Delivery {
+    /// `flags` with the keyword, if the message gets it.
+    pub(crate) fn marked(&self, flags: &Flags) -> Flags {
+        let marked = self.is_external.then(|| Flag::parse(EXTERNAL_KEYWORD.as_bytes()));
+        let Some(Ok(Flag::Keyword(keyword))) = marked else { return flags.clone() };
+        let mut keywords = flags.keywords().to_vec();
+        keywords.push(keyword);
+        Flags::new(flags.system, keywords)
+    }
 }
 
 impl ReadTx<'_> {
@@ -61,7 +77,10 @@ impl AccountTx<'_, '_> {
         self.require_own()?;
         self.check_room(message)?;
         let named = self.destination(&delivery)?;
-        self.insert_delivered(named, message, Append::default())
+        match delivery.is_external {
+            true => self.deliver_into(named, message, delivery.marked(&Flags::default())),
+            false => self.insert_delivered(named, message, Append::default()),
+        }
     }
 
     /// Delivers into a mailbox of the account, INBOX where none is named, after every check.
@@ -71,7 +90,7 @@ impl AccountTx<'_, '_> {
         mailbox: Option<CollectionId>,
         message: &PreparedMessage,
         mut flags: Flags,
-    ) -> Result<()> {
+    ) -> Result<Appended> {
         if !flags.keywords().is_empty() {
             let place = match mailbox {
                 Some(mailbox) => mailbox,
@@ -82,7 +101,7 @@ impl AccountTx<'_, '_> {
                 other => other?,
             }
         }
-        self.insert_delivered(mailbox, message, Append { flags, ..Append::default() }).map(|_| ())
+        self.insert_delivered(mailbox, message, Append { flags, ..Append::default() })
     }
 
     fn inbox(&mut self) -> Result<CollectionId> {

@@ -179,7 +179,7 @@ fn quarantine_is_the_mailbox_for_junk() {
         let account = store.account("julie");
         let deliver = |mailbox: Option<&str>| {
             let mailbox = mailbox.map(str::to_owned);
-            let delivery = Delivery { placement: Placement::Junk, mailbox };
+            let delivery = Delivery { placement: Placement::Junk, mailbox, ..Delivery::default() };
             store.with(account, move |tx| tx.deliver(&PreparedMessage::new(TEXT.into()), delivery))
         };
         store.with(account, |tx| tx.set_plus_to_mailbox(true)).unwrap();

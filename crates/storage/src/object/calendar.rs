@@ -35,7 +35,13 @@ pub(super) fn read(bytes: &[u8], limits: &ObjectLimits) -> Result<Facts, ObjectF
         times.spans = packed.filter(|_| is_event);
     }
     let meeting = facts.organizer.is_some().then_some(object);
-    Ok(Facts { uid: facts.uid, component: components(facts.kind), times, meeting })
+    Ok(Facts {
+        uid: facts.uid,
+        component: components(facts.kind),
+        times,
+        addresses: Vec::new(),
+        meeting,
+    })
 }
 
 /// A scheduling message: the same with a METHOD. Messages about one event lie side by side, so
@@ -44,7 +50,13 @@ pub(super) fn read_message(bytes: &[u8], limits: &ObjectLimits) -> Result<Facts,
     let message = Message::parse(bytes, &limits.ical).map_err(fault)?;
     let message = message.ok_or(ObjectFault::Invalid("a scheduling message has a METHOD"))?;
     let component = components(message.object.kind());
-    Ok(Facts { uid: String::new(), component, times: Times::ALWAYS, meeting: None })
+    Ok(Facts {
+        uid: String::new(),
+        component,
+        times: Times::ALWAYS,
+        addresses: Vec::new(),
+        meeting: None,
+    })
 }
 
 fn fault(invalid: Invalid) -> ObjectFault {

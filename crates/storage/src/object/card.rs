@@ -29,5 +29,6 @@ pub(super) fn read(bytes: &[u8], limits: &ObjectLimits) -> Result<Facts, ObjectF
     if uid.is_empty() || uid.len() > UID_BYTES_MAX {
         return Err(ObjectFault::Invalid("a vCard has a UID of at most 1,024 bytes"));
     }
-    Ok(Facts { uid, component: Components::NONE, times: Times::ALWAYS, meeting: None })
+    let addresses = super::contacts::addresses_of(&card);
+    Ok(Facts { uid, component: Components::NONE, times: Times::ALWAYS, addresses, meeting: None })
 }

@@ -73,6 +73,16 @@ impl AccountTx<'_, '_> {
                 Value::Int(object.id.get()),
             ],
         )?;
+        self.sql.execute(
+            "INSERT INTO card_address (account_id, address, object_id) \
+             SELECT account_id, address, CAST(?2 AS BIGINT) FROM card_address WHERE object_id = ?1",
+            &[Value::Int(object.id.get()), Value::Int(id)],
+        )?;
+        self.sql.execute(
+            "UPDATE object SET addresses_known = (SELECT o.addresses_known FROM object o \
+             WHERE o.id = ?1) WHERE id = ?2",
+            &[Value::Int(object.id.get()), Value::Int(id)],
+        )?;
         self.clear_tombstone(&to, &name)?;
         self.record_fact(Some(to.id), Fact::ObjectPut { name: name.as_str().to_owned() })?;
         Ok(outcome(created))
@@ -176,6 +186,7 @@ impl AccountTx<'_, '_> {
         let Some(there) = self.find_object(to.id, name.as_str())? else { return Ok(false) };
         self.keep_version(to, &there, false)?;
         self.count_object(to, -1, -there.size_bytes.cast_signed())?;
+        self.erase_addresses(there.id.get())?;
         let id = [Value::Int(there.id.get())];
         self.sql.execute("DELETE FROM object_data WHERE object_id = ?1", &id)?;
         self.sql.execute("DELETE FROM object WHERE id = ?1", &id)?;

@@ -40,6 +40,7 @@ impl AccountTx<'_, '_> {
     fn erase_object(&mut self, collection: &Collection, there: &Object) -> Result<()> {
         self.count_object(collection, -1, -there.size_bytes.cast_signed())?;
         self.leave_tombstone(there)?;
+        self.erase_addresses(there.id.get())?;
         let id = [Value::Int(there.id.get())];
         self.sql.execute("DELETE FROM object_data WHERE object_id = ?1", &id)?;
         self.sql.execute("DELETE FROM object WHERE id = ?1", &id)?;

@@ -8,6 +8,7 @@ mod addresses;
 mod calendar;
 mod card;
 mod condition;
+mod contacts;
 mod copy;
 mod delete;
 mod load;

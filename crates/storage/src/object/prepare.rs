@@ -97,6 +97,8 @@ pub struct PreparedObject {
     pub(super) component: Components,
     pub(super) media_type: String,
     pub(super) times: Times,
+    /// Of a card; see `contacts`.
+    pub(super) addresses: Vec<String>,
     /// What was read, where it has an organizer.
     pub(super) meeting: Option<Arc<CalendarObject>>,
 }
@@ -106,6 +108,8 @@ pub(super) struct Facts {
     pub(super) uid: String,
     pub(super) component: Components,
     pub(super) times: Times,
+    /// Of a card; see `contacts`.
+    pub(super) addresses: Vec<String>,
     pub(super) meeting: Option<CalendarObject>,
 }
 
@@ -159,6 +163,7 @@ impl PreparedObject {
             component: Components::NONE,
             times: Times::ALWAYS,
             meeting: None,
+            addresses: Vec::new(),
         };
         Ok(Self::new(bytes, facts, media_type))
     }
@@ -167,9 +172,20 @@ impl PreparedObject {
         let hash = *blake3::hash(&bytes).as_bytes();
         let size_bytes = bytes.len() as u64;
         let (codec, stored) = codec::compress(&bytes).unwrap_or((crate::blob::AS_IS, bytes));
-        let Facts { uid, component, times, meeting } = facts;
+        let Facts { uid, component, times, addresses, meeting } = facts;
         let meeting = meeting.map(Arc::new);
-        Self { codec, stored, size_bytes, hash, uid, component, media_type, times, meeting }
+        Self {
+            codec,
+            stored,
+            size_bytes,
+            hash,
+            uid,
+            component,
+            media_type,
+            times,
+            addresses,
+            meeting,
+        }
     }
 
     /// What it is, in a calendar.

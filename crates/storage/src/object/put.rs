@@ -245,6 +245,9 @@ impl AccountTx<'_, '_> {
             "DELETE FROM object_gone WHERE collection_id = ?1 AND name = ?2",
             &[Value::Int(collection.id.get()), Value::Text(name.as_str())],
         )?;
+        if !object.addresses.is_empty() {
+            self.write_addresses(id, &object.addresses)?;
+        }
         let name = name.as_str().to_owned();
         self.record_fact(Some(collection.id), Fact::ObjectPut { name })
     }
@@ -264,7 +267,7 @@ impl AccountTx<'_, '_> {
         let times = &object.times;
         self.sql.execute(
             "UPDATE object SET uid = ?2, component = ?3, media_type = ?4, hash = ?5, \
-             size_bytes = ?6, first_at = ?7, last_at = ?8, modseq = ?9, modified = ?10, \
+             size_bytes = ?6, first_at = ?7, last_at = ?8, modseq = ?9, modified = ?10, addresses_known = 1, \
              spans = ?11, schedule_modseq = ?12 WHERE id = ?1",
             &[
                 Value::Int(there.id.get()),
@@ -285,6 +288,9 @@ impl AccountTx<'_, '_> {
             "UPDATE object_data SET codec = ?2, data = ?3 WHERE object_id = ?1",
             &[Value::Int(there.id.get()), Value::Int(object.codec), Value::Bytes(&object.stored)],
         )?;
+        if collection.kind == CollectionKind::AddressBook {
+            self.write_addresses(there.id.get(), &object.addresses)?;
+        }
         self.record_fact(Some(collection.id), Fact::ObjectPut { name: there.name.clone() })
     }
 

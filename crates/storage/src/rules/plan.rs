@@ -302,7 +302,8 @@ impl AccountTx<'_, '_> {
             return Ok(());
         }
         work.filed.push(place);
-        self.deliver_into(mailbox, message, filing.flags.clone())
+        let flags = work.delivery.marked(&filing.flags);
+        self.deliver_into(mailbox, message, flags).map(drop)
     }
 
     /// The mailbox of a destination, `None` for INBOX, made if it is to be; else why there is none.
@@ -390,7 +391,7 @@ impl AccountTx<'_, '_> {
         }
         let message = PreparedMessage::new((plan.notice)(trouble));
         match self.check_quota(message.size().cast_signed(), 1) {
-            Ok(()) => self.deliver_into(None, &message, Flags::default()),
+            Ok(()) => self.deliver_into(None, &message, Flags::default()).map(drop),
             Err(StorageError::OverQuota { .. }) => Ok(()),
             Err(error) => Err(error),
         }

@@ -7,7 +7,7 @@ use ids::AccountId;
 use super::confirmation::{Agreement, Purpose};
 use crate::change::Fact;
 use crate::sql::Value;
-use crate::{AccountTx, Address, LimitKind, ReadTx, Resolution, Result, StorageError};
+use crate::{AccountTx, Address, LimitKind, ReadTx, Resolution, Result, StorageError, Withdrawn};
 
 /// LIMIT: accounts looked at to find a loop; longer chains end at the first message.
 const CHAIN_MAX: usize = 100;
@@ -88,6 +88,7 @@ impl AccountTx<'_, '_> {
     /// elsewhere has to agree first.
     pub fn add_redirection(&mut self, target: &Address, keep: bool) -> Result<Agreement> {
         self.require_own()?;
+        self.require_left(Withdrawn::REDIRECTIONS)?;
         let account = self.account;
         for reached in self.accounts_at(target)? {
             if self.leads_to(reached, account)? {
@@ -122,6 +123,7 @@ impl AccountTx<'_, '_> {
     /// Takes it as given that a target agreed.
     pub fn confirm_redirection(&mut self, target: &Address) -> Result<()> {
         self.require_own()?;
+        self.require_left(Withdrawn::REDIRECTIONS)?;
         self.confirm_unasked(Purpose::Redirection, target)?;
         self.redirections_changed()
     }
@@ -129,6 +131,7 @@ impl AccountTx<'_, '_> {
     /// Removes a redirection.
     pub fn remove_redirection(&mut self, target: &Address) -> Result<()> {
         self.require_own()?;
+        self.require_left(Withdrawn::REDIRECTIONS)?;
         let normal = target.normal_text();
         let account = self.account;
         let removed = self.sql.execute(
