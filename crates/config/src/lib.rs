@@ -28,6 +28,7 @@ pub use problem::{Problem, Problems};
 pub use render::{render_reference, render_sample};
 pub use value::{
     AcmeChallenge, Blobs, CheckedMail, Database, DmarcPolicy, DnsFailure, DnssecTrust, Endpoint,
-    Level, LogFormat, MediaRange, Network, PeerAction, Protocol, RouteTls, SaslMechanism, Scanner,
-    ScriptRedirects, Secret, Socket, StsMode, TlsMode, Unavailable, Word, parse_size,
+    Level, LogFormat, MailedInvitations, MediaRange, Network, PeerAction, Protocol, RouteTls,
+    SaslMechanism, Scanner, ScriptRedirects, Secret, Socket, StsMode, TlsMode, Unavailable, Word,
+    parse_size,
 };

@@ -7,8 +7,9 @@ use std::time::Duration;
 use crate::reader::TableReader;
 use crate::value::{
     AcmeChallenge, Blobs, CheckedMail, Database, DmarcPolicy, DnsFailure, DnssecTrust, Endpoint,
-    Level, LogFormat, MediaRange, Network, OptionValue, PeerAction, Protocol, RouteTls,
-    SaslMechanism, Scanner, ScriptRedirects, Secret, Socket, StsMode, TlsMode, Unavailable, Word,
+    Level, LogFormat, MailedInvitations, MediaRange, Network, OptionValue, PeerAction, Protocol,
+    RouteTls, SaslMechanism, Scanner, ScriptRedirects, Secret, Socket, StsMode, TlsMode,
+    Unavailable, Word,
 };
 
 /// What the documents say about one option.
@@ -890,6 +891,20 @@ sections! {
         surrogates: bool = default false, since "0.2";
     }
 
+    /// Meetings and who is invited to them.
+    table "calendar" pub struct Calendar {
+        /// Attendees of one meeting.
+        attendees: u32 = default 500, since "0.2";
+
+        /// Whether people without a calendar here are invited, and answered, by mail.
+        invite_by_mail: bool = default true, since "0.2";
+
+        /// What mail with an invitation, an answer or a cancellation changes in the calendar of whom it
+        /// is for: `all`, what concerns meetings that stand there already (`known`), or `nothing`.
+        /// Only mail counts whose sender was found to be who it says, and who speaks for itself.
+        invitations_by_mail: MailedInvitations = default "all", since "0.2";
+    }
+
     /// The log, on standard error. It never holds a password or the text of a message.
     table "log" pub struct Log {
         /// How much is logged.
@@ -962,6 +977,8 @@ pub struct Config {
     pub imap: Imap,
     /// `[pop3]`
     pub pop3: Pop3,
+    /// `[calendar]`
+    pub calendar: Calendar,
     /// `[log]`
     pub log: Log,
     /// `[metrics]`

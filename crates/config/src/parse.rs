@@ -8,9 +8,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::options::{
-    Acme, Activity, Auth, Authenticity, BlockList, Certificate, Check, Config, Delivery, General,
-    Imap, ImapClient, Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3, Queue, Route, Rspamd,
-    Search, Section, SentReports, Storage, Tls,
+    Acme, Activity, Auth, Authenticity, BlockList, Calendar, Certificate, Check, Config, Delivery,
+    General, Imap, ImapClient, Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3, Queue, Route,
+    Rspamd, Search, Section, SentReports, Storage, Tls,
 };
 use crate::problem::Problems;
 use crate::reader::{Source, TableReader};
@@ -66,6 +66,7 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
     let rspamd = section::<Rspamd>(source, root, |_, _| {});
     let imap = section::<Imap>(source, root, |_, _| {});
     let pop3 = section::<Pop3>(source, root, |_, _| {});
+    let calendar = section::<Calendar>(source, root, check_calendar);
     let log = section::<Log>(source, root, |_, _| {});
     let metrics = section::<Metrics>(source, root, |_, _| {});
     let General { hostname, data_dir } = general?;
@@ -94,6 +95,7 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
         rspamd: rspamd?,
         imap: imap?,
         pop3: pop3?,
+        calendar: calendar?,
         log: log?,
         metrics: metrics?,
     })
@@ -109,7 +111,8 @@ fn top_keys() -> Vec<&'static str> {
     known.extend([Auth::NAME, Imap::NAME, Pop3::NAME, Log::NAME, Metrics::NAME]);
     known.extend([ImapClient::NAME, Queue::NAME, Route::NAME, Authenticity::NAME]);
     known.extend([Certificate::NAME, Acme::NAME, MtaSts::NAME, Rspamd::NAME, SentReports::NAME]);
-    known.extend([Activity::NAME, Delivery::NAME, Peers::NAME, BlockList::NAME, Check::NAME]);
+    known.extend([Activity::NAME, Calendar::NAME, Delivery::NAME]);
+    known.extend([Peers::NAME, BlockList::NAME, Check::NAME]);
     known
 }
 
@@ -357,6 +360,13 @@ fn check_limits(limits: &Limits, reader: &TableReader<'_>) {
     }
     if limits.reception_memory < limits.message {
         reader.refuse("reception_memory", "is less than one message may have (limits.message)");
+    }
+}
+
+fn check_calendar(calendar: &Calendar, reader: &TableReader<'_>) {
+    // Each of them gets a copy, all in one transaction.
+    if !(1..=10_000).contains(&calendar.attendees) {
+        reader.refuse("attendees", "must be from 1 to 10000");
     }
 }
 

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use crate::options::{
-    Acme, Activity, Auth, Authenticity, BlockList, Certificate, Check, Delivery, General, Imap,
-    ImapClient, Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3, Queue, Route, Row, Rspamd,
-    Search, Section, SentReports, Storage, Tls,
+    Acme, Activity, Auth, Authenticity, BlockList, Calendar, Certificate, Check, Delivery, General,
+    Imap, ImapClient, Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3, Queue, Route, Row,
+    Rspamd, Search, Section, SentReports, Storage, Tls,
 };
 
 /// The reference of every option, in Markdown: `docs/config.md`.
@@ -34,6 +34,7 @@ pub fn render_reference() -> String {
     reference::<Rspamd>(&mut out);
     reference::<Imap>(&mut out);
     reference::<Pop3>(&mut out);
+    reference::<Calendar>(&mut out);
     reference::<Log>(&mut out);
     reference::<Metrics>(&mut out);
     out
@@ -67,6 +68,7 @@ pub fn render_sample() -> String {
     sample::<Rspamd>(&mut out);
     sample::<Imap>(&mut out);
     sample::<Pop3>(&mut out);
+    sample::<Calendar>(&mut out);
     sample::<Log>(&mut out);
     sample::<Metrics>(&mut out);
     out

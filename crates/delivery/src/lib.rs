@@ -16,6 +16,7 @@ mod deliverer;
 mod dispatch;
 mod events;
 mod filing;
+mod invitations;
 mod letters;
 mod outgoing;
 mod redirect;
@@ -30,6 +31,7 @@ mod zone;
 
 pub use deliverer::Deliverer;
 pub use events::EventRunner;
+pub use invitations::Invitations;
 pub use letters::{Letter, activity_letter, confirmation};
 pub use script::language;
 pub use settings::{Forwarding, RedirectTargets, Settings};

@@ -204,6 +204,22 @@ impl Report {
             })
     }
 
+    /// The domain of the author, where there is one and the message is from there for certain: by
+    /// DMARC, or where the domain says nothing of that, by a signature of its own.
+    pub fn authentic_author(&self) -> Option<&str> {
+        let [author] = self.dmarc.as_deref()? else { return None };
+        let is_signed = || {
+            let mut signatures = self.dkim.iter().flatten();
+            signatures
+                .any(|one| one.verdict == DkimVerdict::Pass && one.label.domain == author.domain)
+        };
+        match author.verdict {
+            DmarcVerdict::Pass => Some(&author.domain),
+            DmarcVerdict::None if !author.domain.is_empty() && is_signed() => Some(&author.domain),
+            _ => None,
+        }
+    }
+
     /// Whether a policy may apply that could not be found out now.
     pub fn is_uncertain(&self) -> bool {
         self.dmarc.iter().flatten().any(|result| result.verdict == DmarcVerdict::TempError)

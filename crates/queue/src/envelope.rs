@@ -25,6 +25,8 @@ pub(crate) struct MailParameters {
     pub(crate) tls_optional: bool,
     /// The reverse-path is known to be whose it says.
     pub(crate) verified: bool,
+    /// This server made it in the name of its sender, and nobody signed it yet.
+    pub(crate) sign: bool,
 }
 
 /// By when a message is to be delivered (RFC 2852).

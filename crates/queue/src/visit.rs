@@ -14,6 +14,7 @@ use crate::queue::Inner;
 use crate::settings::Reach;
 use crate::settle::{Confirms, End, Settling};
 use ids::{QueueDaemonId, Timestamp};
+use mailauth::Author;
 use message::{Limits, to_seven_bit};
 use smtp::client::{Capabilities, Outbound, OutboundContent, Outcome, Verdict};
 use smtp::types::{Body, ByMode};
@@ -263,10 +264,24 @@ impl Visit {
             self.inner.deliver_here(daemon, &self.destination, message, &content).await;
             return Course::On;
         }
+        let content = self.signed(message, content).await;
         let (ends, course) = self.send_out(message, &content).await;
         let settled = self.settle(daemon, message, &content, ends).await;
         // What is not on stable storage may be sent again; nothing follows it from here.
         if settled { course } else { Course::Over }
+    }
+
+    /// Signs what was made in the transaction that spooled it, where nobody could (RFC 6376 §5).
+    async fn signed(&self, message: &ClaimedMessage, content: OutboundContent) -> OutboundContent {
+        let signatory = self.inner.settings().signatory.clone();
+        let Some(signatory) = signatory.filter(|_| MailParameters::of(message).sign) else {
+            return content;
+        };
+        let whole = [&content.header[..], &content.body].concat();
+        match signatory.sign(whole, 0, Author::Account).await {
+            Ok(signed) => OutboundContent { header: signed, body: Vec::new() },
+            Err(_) => content,
+        }
     }
 
     async fn settle(

@@ -6,6 +6,7 @@
 //! message leaves nothing behind.
 
 mod authenticity;
+mod calendar_copy;
 mod content_check;
 mod delivery;
 mod desk;

@@ -97,7 +97,9 @@ pub use rules::{
     Overwrite, Purpose, Redirection, Responder, ResponderBody, ResponderId, Rules, Script,
     ScriptAuthor, ScriptName, SeenMark, Sorter, Sorting, Verdict, Weekdays,
 };
-pub use scheduling::{Answering, SchedulingSettings};
+pub use scheduling::{
+    Answering, CalendarLetter, CalendarMail, Letters, MailedInvitations, SchedulingSettings,
+};
 pub use search::{
     Asked, Found, Indexed, Near, Ranking, SearchField, SearchTerm, Sought, length_of,
 };

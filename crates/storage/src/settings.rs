@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ids::Clock;
 
-use crate::SchedulingSettings;
+use crate::{Letters, SchedulingSettings};
 
 /// Where the rows live.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub struct Settings {
     pub expunged_retention_days: u32,
     /// Days the change log reaches back. Default 60.
     pub change_log_days: u32,
+    /// Days a message stays in a schedule inbox that no program takes out. Default 30.
+    pub inbox_days: u32,
     /// Days it can be said what happened to a message that was sent. Default 14.
     pub trace_days: u32,
     /// Days it can be said what happened to an account (R-SMTP-5). Default 90.
@@ -125,6 +127,9 @@ pub struct Settings {
     pub dead_properties_max: u64,
     /// What scheduling of meetings is bound by.
     pub scheduling: SchedulingSettings,
+    /// Who writes the mail that tells people elsewhere of meetings; without it, they are told
+    /// nothing.
+    pub letters: Option<Arc<dyn Letters>>,
     /// Messages whose view may stay in memory with no session open. Default 4,000,000.
     pub view_cache_messages_max: usize,
     /// Bytes of sort keys that may stay in memory from one SORT or THREAD to the next. Default
@@ -163,6 +168,7 @@ impl Settings {
             queue_bytes_max: 256 * 1024 * 1024,
             expunged_retention_days: 30,
             change_log_days: 60,
+            inbox_days: 30,
             trace_days: 14,
             activity_days: 90,
             // LIMIT: what one person writes ahead; a mailing has other tools.
@@ -196,6 +202,7 @@ impl Settings {
             version_bytes_max: 1024 * 1024 * 1024,
             dead_properties_max: 100,
             scheduling: SchedulingSettings::default(),
+            letters: None,
             view_cache_messages_max: 4_000_000,
             sort_keys_bytes_max: 128 * 1024 * 1024,
             search_index: true,

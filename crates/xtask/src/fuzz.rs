@@ -7,6 +7,10 @@ use crate::shell;
 /// Every target, named as its file in `fuzz/fuzz_targets/`.
 const TARGETS: &[&str] = &[
     "message_summary",
+    "mail_authenticity",
+    "mail_report",
+    "rewritten_path",
+    "smtp_client",
     "imap_command",
     "imap_framer_session",
     "imap_url",

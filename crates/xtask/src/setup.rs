@@ -61,6 +61,8 @@ const PYTHON_PACKAGES: &[&str] = &[
     "vdirsyncer==0.20.0",
     // Scripts edited over ManageSieve.
     "managesieve==0.8.1",
+    // Invitations.
+    "caldav==3.6.0",
 ];
 
 /// Installs what is missing; does nothing where nothing is.
@@ -135,7 +137,10 @@ fn install_python_packages() -> Result<(), String> {
     let python = venv_python();
     let imports = shell::command(
         &python.to_string_lossy(),
-        &["-c", "import imapclient, moto.server, dkim, nacl, authres, vdirsyncer, managesieve"],
+        &[
+            "-c",
+            "import imapclient, moto.server, dkim, nacl, authres, vdirsyncer, managesieve, caldav",
+        ],
     )
     .output();
     if imports.is_ok_and(|output| output.status.success()) {

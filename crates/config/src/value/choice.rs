@@ -106,6 +106,18 @@ choice! {
 }
 
 choice! {
+    /// What mail with calendar messages may change.
+    MailedInvitations: "`all`, `known`, `nothing`" {
+        /// It brings new meetings, too.
+        All = "all",
+        /// Meetings that stand in the calendar already.
+        Known = "known",
+        /// Nothing.
+        Nothing = "nothing",
+    }
+}
+
+choice! {
     /// What is done with mail that cannot be judged now.
     DnsFailure: "`accept`, `defer`" {
         /// It is taken.

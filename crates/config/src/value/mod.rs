@@ -14,8 +14,9 @@ use toml::de::DeValue;
 
 pub use address::Network;
 pub use choice::{
-    AcmeChallenge, CheckedMail, DmarcPolicy, DnsFailure, DnssecTrust, Level, LogFormat, PeerAction,
-    Protocol, RouteTls, SaslMechanism, Scanner, ScriptRedirects, StsMode, TlsMode, Unavailable,
+    AcmeChallenge, CheckedMail, DmarcPolicy, DnsFailure, DnssecTrust, Level, LogFormat,
+    MailedInvitations, PeerAction, Protocol, RouteTls, SaslMechanism, Scanner, ScriptRedirects,
+    StsMode, TlsMode, Unavailable,
 };
 pub use endpoint::{Endpoint, Socket};
 pub use media::MediaRange;

@@ -39,10 +39,25 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
                 return Err(DavError::BAD_REQUEST);
             }
             let kind = collection.kind;
-            let deleted = session.write(owner.id, "dav delete", move |tx| {
-                conditions.check(tx, kind.home())?;
-                Ok(tx.delete_collection(&collection, &conditions.tokens())?)
-            });
+            let (answering, owner, id) = (request.answering(), owner.id, collection.id);
+            let deleted = session.write_after(
+                owner,
+                "dav delete",
+                move |tx| match kind {
+                    CollectionKind::Calendar => tx.lock_meetings_of(owner, id),
+                    _ => Ok(()),
+                },
+                move |tx| {
+                    conditions.check(tx, kind.home())?;
+                    let tokens = conditions.tokens();
+                    Ok(match kind {
+                        CollectionKind::Calendar => {
+                            tx.delete_calendar_scheduled(&collection, &tokens, answering)?;
+                        }
+                        _ => tx.delete_collection(&collection, &tokens)?,
+                    })
+                },
+            );
             deleted.await.map_err(|error| match error {
                 // RFC 6638 §4.3: the last calendar for invitations.
                 DavError::Storage(StorageError::InUse(why))

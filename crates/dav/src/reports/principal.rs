@@ -22,11 +22,12 @@ use crate::xml::{
 const FOUND_MAX: usize = 500;
 
 /// The properties that can be searched (RFC 3744 §9.5), with what they are.
-const SEARCHABLE: [(Name, &str); 4] = [
+const SEARCHABLE: [(Name, &str); 5] = [
     (Name::dav("displayname"), "Name"),
     (Name::calendar_server("email-address-set"), "Mail address"),
     (Name::caldav("calendar-user-address-set"), "Calendar user address"),
     (Name::caldav("calendar-home-set"), "Calendar home"),
+    (Name::caldav("calendar-user-type"), "Calendar user type"),
 ];
 
 /// DAV:principal-search-property-set.

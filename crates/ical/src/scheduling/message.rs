@@ -56,6 +56,22 @@ impl Message {
         calendar.lines.retain(|line| line.name() != "METHOD");
         Ok(Some(Self { method, object: CalendarObject::of_message(calendar)? }))
     }
+
+    /// Reads one that came by mail, whose media type may say what it wants. RFC 5546 §3.2.7: who
+    /// proposes another time has answered; QUIRK(Exchange): with PARTSTAT=TENTATIVE. The proposal
+    /// is the organizer's to read.
+    pub fn of_mail(bytes: &[u8], method: Option<&str>, limits: &Limits) -> Option<Self> {
+        let mut calendar = Component::parse(bytes, limits).ok()?;
+        let own = calendar.line("METHOD").map(|line| line.value().trim().to_owned());
+        let named = own.as_deref().or(method)?;
+        let method = match named.eq_ignore_ascii_case("COUNTER") {
+            true => Method::Reply,
+            false => Method::find(named)?,
+        };
+        calendar.lines.retain(|line| line.name() != "METHOD");
+        let object = CalendarObject::of_message(calendar).ok()?;
+        Some(Self { method, object })
+    }
 }
 
 /// One that is to be sent.

@@ -34,7 +34,9 @@ pub fn note_answer(
     from: &Users,
     scene: &Scene<'_>,
 ) -> Result<Component, Ignored> {
-    if organizer(existing) != organizer(&message.object) {
+    // QUIRK(Exchange): an answer without ORGANIZER.
+    let named = organizer(&message.object);
+    if named.is_some() && organizer(existing) != named {
         return Err(Ignored::OtherOrganizer);
     }
     let mut noted = answer(existing, message, from, scene)?;

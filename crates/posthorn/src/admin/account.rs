@@ -267,7 +267,7 @@ fn find(tx: &mut ReadTx<'_>, address: &Address) -> storage::Result<Account> {
     }
 }
 
-fn row(account: Account, aliases: Option<Vec<String>>) -> AccountRow {
+pub(super) fn row(account: Account, aliases: Option<Vec<String>>) -> AccountRow {
     AccountRow {
         address: account.display_address,
         name: account.name,

@@ -20,6 +20,7 @@ mod password;
 mod queue;
 mod report;
 mod request;
+mod room;
 mod rules;
 mod share;
 mod team;
@@ -151,6 +152,9 @@ impl Admin {
             Request::List(verb) => self.list(verb).await,
             Request::Team { domain, verb } => self.team(domain, verb).await,
             Request::DomainJoin { name, of } => self.join_organisation(&name, &of).await,
+            Request::RoomAdd { address, name } => self.add_room(&address, name).await,
+            Request::RoomList => self.list_rooms().await,
+            Request::RoomRemove { address } => self.remove_room(&address).await,
             Request::CheckStore { repair } => self.check_store(repair).await,
         }
     }

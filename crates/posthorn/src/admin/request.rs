@@ -65,6 +65,9 @@ pub(crate) enum Request {
     List(ListVerb),
     Team { domain: Option<String>, verb: TeamVerb },
     DomainJoin { name: String, of: String },
+    RoomAdd { address: String, name: String },
+    RoomList,
+    RoomRemove { address: String },
     CheckStore { repair: bool },
 }
 

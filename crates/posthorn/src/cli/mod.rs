@@ -19,6 +19,7 @@ mod queue;
 mod quickstart;
 mod redirect;
 mod responder;
+mod room;
 mod serve;
 mod share;
 mod sieve;
@@ -97,6 +98,9 @@ enum Command {
     /// Mail on its way to other servers.
     #[command(subcommand)]
     Queue(queue::Command),
+    /// Rooms that are booked by inviting them.
+    #[command(subcommand)]
+    Room(room::Command),
     /// Accounts and mailboxes shared with others.
     #[command(subcommand)]
     Share(share::Command),
@@ -150,6 +154,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Redirect(command) => redirect::run(&arguments.config, command, &mut output),
         Command::Confirm(command) => redirect::confirm(&arguments.config, command, &mut output),
         Command::Queue(command) => queue::run(&arguments.config, command, &mut output),
+        Command::Room(command) => room::run(&arguments.config, command, &mut output),
         Command::Share(command) => share::run(&arguments.config, command, &mut output),
         Command::List(command) => list::run(&arguments.config, command, &mut output),
         Command::Team(command) => team::run(&arguments.config, command, &mut output),

@@ -141,6 +141,15 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
     settings.message_bytes_max = config.limits.message;
     settings.sent_messages_max = config.limits.messages_per_day.into();
     settings.sent_recipients_max = config.limits.recipients_per_message.into();
+    settings.scheduling.attendees_max = count(config.calendar.attendees);
+    settings.scheduling.mailed = match config.calendar.invitations_by_mail {
+        config::MailedInvitations::All => storage::MailedInvitations::All,
+        config::MailedInvitations::Known => storage::MailedInvitations::Known,
+        config::MailedInvitations::Nothing => storage::MailedInvitations::Nothing,
+    };
+    if config.calendar.invite_by_mail {
+        settings.letters = Some(Arc::new(delivery::Invitations::new(&config.hostname)));
+    }
     settings.mailboxes_max = config.limits.mailboxes.into();
     settings.script_bytes_max = config.limits.script;
     settings.scripts_max = config.limits.scripts.into();

@@ -108,6 +108,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ),
         ("limits.mailboxes", limits.0.mailboxes != limits.1.mailboxes),
         ("limits.keywords", limits.0.keywords != limits.1.keywords),
+        ("calendar", old.calendar != new.calendar),
         ("sent_reports", old.sent_reports != new.sent_reports),
         ("rspamd", old.rspamd != new.rspamd),
         ("activity", old.activity != new.activity),

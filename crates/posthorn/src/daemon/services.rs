@@ -160,8 +160,11 @@ impl Shared {
 
     /// Calendars and contacts of one listener.
     pub(super) fn dav(&self, _: &Config, listener: &Listener) -> DavService {
-        let settings =
-            dav::Settings { plaintext_auth: listener.plaintext_auth, ..dav::Settings::default() };
+        let settings = dav::Settings {
+            plaintext_auth: listener.plaintext_auth,
+            attendees_max: self.store.settings().scheduling.attendees_max,
+            ..dav::Settings::default()
+        };
         DavService::new(self.store.clone(), self.authenticator.clone(), settings)
     }
 

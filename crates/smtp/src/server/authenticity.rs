@@ -55,6 +55,8 @@ pub(super) struct Judged {
     pub(super) placement: Placement,
     /// Whether the reverse-path is whose it says.
     pub(super) verified: bool,
+    /// The domain of the author, where the message is theirs for certain.
+    pub(super) author: Option<String>,
 }
 
 impl Authenticity {
@@ -117,7 +119,8 @@ impl Authenticity {
             Demand { policy: Policy::Quarantine, .. } => Placement::Junk,
             Demand { policy: Policy::None, .. } => Placement::Inbox,
         };
-        Ok(Judged { field: report.render(&settings.authserv_id), placement, verified })
+        let author = report.authentic_author().map(str::to_owned);
+        Ok(Judged { field: report.render(&settings.authserv_id), placement, verified, author })
     }
 }
 

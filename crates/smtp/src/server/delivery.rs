@@ -553,7 +553,7 @@ fn spool_recipient(recipient: &Recipient) -> SpoolRecipient {
 }
 
 impl Target {
-    fn account(&self) -> Option<AccountId> {
+    pub(super) fn account(&self) -> Option<AccountId> {
         match self {
             Self::Account { account, .. } => Some(*account),
             Self::List(_) | Self::Elsewhere => None,

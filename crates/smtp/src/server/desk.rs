@@ -381,6 +381,16 @@ impl Desk {
         }
     }
 
+    /// Applies what a stored mail says to calendars.
+    pub(super) async fn take_calendar_mail(
+        &self,
+        accounts: Vec<AccountId>,
+        mail: Vec<u8>,
+        domain: String,
+    ) {
+        self.store.take_calendar_mail(accounts, mail, domain).await;
+    }
+
     /// Stores the message for all recipients. The outcomes are one for each recipient in LMTP;
     /// elsewhere they are all good, or the whole message is refused.
     pub(super) async fn deliver(&self, delivery: Delivery<'_>) -> Result<Outcomes, CommandError> {

@@ -11,6 +11,7 @@ use net::{Connection, ConnectionError, MessageResult, Pace, TlsFacts};
 use storage::Placement;
 
 use super::authenticity::Judged;
+use super::calendar_copy::CalendarCopy;
 use super::delivery::Delivery;
 use super::memory::MessageBuffer;
 use super::{Flow, Visit, log_refusal};
@@ -63,6 +64,8 @@ pub(super) struct Incoming {
     refusal: Option<Refusal>,
     /// Its header section says `TLS-Required: No`.
     tls_optional: bool,
+    /// The domain of its author, where they are known to be who they say.
+    pub(super) author: Option<String>,
 }
 
 impl Incoming {
@@ -253,6 +256,7 @@ impl Visit<'_> {
             eight_bit: false,
             refusal: None,
             tls_optional: false,
+            author: None,
         };
         match incoming.buffer.announce(size_bytes, OWN_FIELDS_BYTES).await {
             Ok(()) => self.write_trace(&mut incoming),
@@ -389,8 +393,13 @@ impl Visit<'_> {
             incoming.buffer.bytes.splice(at..at, field.into_bytes());
         }
         incoming.verified = submitted;
-        if let Some(Judged { field, placement, verified }) = found {
+        if incoming.signable {
+            let content = incoming.buffer.bytes.get(incoming.trace_bytes..).unwrap_or_default();
+            incoming.author = mailauth::author_domain(content);
+        }
+        if let Some(Judged { field, placement, verified, author }) = found {
             (incoming.placement, incoming.verified) = (placement, verified);
+            incoming.author = author;
             incoming.put_above_trace(&field).await?;
         }
         Ok(())
@@ -447,11 +456,13 @@ impl Visit<'_> {
         let report = inbox
             .filter(|inbox| inbox.wants(envelope, size_bytes))
             .map(|inbox| (inbox, bytes.clone()));
+        let targets = std::mem::take(&mut self.targets);
+        let calendar = CalendarCopy::of(&incoming, &bytes, &targets);
         let delivery = Delivery {
             bytes,
             return_path_bytes: incoming.return_path_bytes,
             envelope,
-            targets: std::mem::take(&mut self.targets),
+            targets,
             placement: incoming.placement,
             eight_bit: incoming.eight_bit || incoming.content.is_eight_bit(),
             tls_optional: incoming.tls_optional,
@@ -462,6 +473,9 @@ impl Visit<'_> {
         let outcomes = self.server.desk.deliver(delivery).await?;
         if let Some(user) = &self.user {
             self.server.desk.note_sent(user.account);
+        }
+        if let Some(calendar) = calendar {
+            calendar.give(&self.server.desk, &outcomes).await;
         }
         if let Some((inbox, copy)) = report {
             inbox.give(copy);

@@ -134,6 +134,24 @@ impl WriteTx<'_> {
         Ok(())
     }
 
+    /// Holds an account's count until the commit, for what may come to be counted.
+    pub(crate) fn lock_sent(&mut self, account: AccountId) -> Result<()> {
+        self.sql.execute(
+            "INSERT INTO sending (account_id, day, sent, messages_max, recipients_max) \
+             VALUES (?1, 0, 0, -1, -1) ON CONFLICT (account_id) DO UPDATE SET sent = sending.sent",
+            &[Value::Int(account.get())],
+        )?;
+        Ok(())
+    }
+
+    /// Whether [`count_sent`](Self::count_sent) would take another message.
+    pub(crate) fn may_send(&mut self, account: AccountId) -> Result<bool> {
+        let now = self.now;
+        let used = self.sending_of(account, now)?;
+        let max = used.limits.messages_max.unwrap_or(self.settings.sent_messages_max);
+        Ok(max == 0 || used.sent < max)
+    }
+
     /// Gives an account limits of its own.
     pub fn set_sending_limits(&mut self, account: AccountId, limits: SendingLimits) -> Result<()> {
         self.load_account(account)?;

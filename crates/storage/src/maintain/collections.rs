@@ -29,6 +29,29 @@ pub(super) fn purge_versions(store: &Store, before: Timestamp) -> Result<u64> {
     })
 }
 
+/// Gives up messages in schedule inboxes from before `before`: most programs never delete them.
+pub(super) fn purge_inboxes(store: &Store, before: Timestamp) -> Result<u64> {
+    let before = before.as_micros();
+    repeat(|| {
+        let oldest = store.read_blocking(|tx| {
+            tx.sql.query_one(
+                "SELECT c.account_id FROM collection c JOIN object o ON o.collection_id = c.id \
+                 WHERE c.kind = 3 AND o.created < ?1 LIMIT 1",
+                &[Value::Int(before)],
+                |row| Ok(AccountId::new(row.int(0)?)),
+            )
+        })?;
+        let Some(account) = oldest else { return Ok(0) };
+        let slice = store.write_blocking("purge inbox", move |tx| match tx.account(account) {
+            Ok(mut tx) => tx.purge_inbox(before),
+            // Its messages went with it.
+            Err(StorageError::NotFound(_)) => Ok(0),
+            Err(error) => Err(error),
+        })?;
+        Ok(slice.value)
+    })
+}
+
 /// Gives up what says that objects were gone before `before`: sync-tokens from before then are
 /// refused.
 pub(super) fn purge_tombstones(store: &Store, before: Timestamp) -> Result<u64> {

@@ -85,6 +85,7 @@ pub(crate) fn maintain(
     };
     let versions = days_ago(store, settings.expunged_retention_days);
     done.versions = collections::purge_versions(store, versions)?;
+    done.versions += collections::purge_inboxes(store, days_ago(store, settings.inbox_days))?;
     let gone = days_ago(store, settings.change_log_days);
     done.changes += collections::purge_tombstones(store, gone)?;
     let erased = contents::erase(store, &mut progress.content)?;

@@ -37,7 +37,7 @@ impl AccountTx<'_, '_> {
         self.remove_locks_below(collection.kind.home(), &path)
     }
 
-    fn erase_object(&mut self, collection: &Collection, there: &Object) -> Result<()> {
+    pub(crate) fn erase_object(&mut self, collection: &Collection, there: &Object) -> Result<()> {
         self.count_object(collection, -1, -there.size_bytes.cast_signed())?;
         self.leave_tombstone(there)?;
         self.erase_addresses(there.id.get())?;

@@ -22,6 +22,23 @@ impl ReadTx<'_> {
         )
     }
 
+    /// The scheduling objects of a calendar that are not over at an instant, the last ones first.
+    pub(crate) fn list_meetings_ahead(
+        &mut self,
+        collection: CollectionId,
+        from_secs: i64,
+        max: i64,
+    ) -> Result<Vec<Object>> {
+        self.sql.query_all(
+            select_object!(
+                "WHERE o.collection_id = ?1 AND o.last_at >= ?2 AND o.schedule_modseq > 0 \
+                 ORDER BY o.last_at DESC, o.id LIMIT ?3"
+            ),
+            &[Value::Int(collection.get()), Value::Int(from_secs), Value::Int(max)],
+            read,
+        )
+    }
+
     /// The object of this name.
     pub fn find_object(&mut self, collection: CollectionId, name: &str) -> Result<Option<Object>> {
         self.sql.query_one(

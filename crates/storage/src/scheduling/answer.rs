@@ -18,13 +18,26 @@ impl AccountTx<'_, '_> {
         from: &Users,
         attendee: Option<AccountId>,
     ) -> Result<&'static str> {
-        let Some(arrived) = reply.arrived() else { return Ok(status::FAILED) };
+        match reply.arrived() {
+            Some(arrived) => self.take_answer(&arrived, &reply.calendar.render(), from, attendee),
+            None => Ok(status::FAILED),
+        }
+    }
+
+    /// The same of an answer that is written so.
+    pub(super) fn take_answer(
+        &mut self,
+        arrived: &Message,
+        text: &[u8],
+        from: &Users,
+        attendee: Option<AccountId>,
+    ) -> Result<&'static str> {
         let account = self.account;
         let users = self.calendar_users(account)?;
         let Some(known) = self.find_copy(account, arrived.object.uid())? else {
             return Ok(status::FAILED);
         };
-        let copy = match receive_reply(&known.meeting, &arrived, from, &self.scene(&users)) {
+        let copy = match receive_reply(&known.meeting, arrived, from, &self.scene(&users)) {
             Ok(copy) => copy,
             Err(Ignored::Stale) => return Ok(status::DELIVERED),
             Err(Ignored::OtherOrganizer | Ignored::NotInvited) => return Ok(status::NO_AUTHORITY),
@@ -37,8 +50,8 @@ impl AccountTx<'_, '_> {
             }
             Err(error) => return Err(error),
         }
-        self.put_in_inbox(reply)?;
-        self.spread_answer(&known.meeting, &arrived, from, attendee)?;
+        self.put_in_inbox(text)?;
+        self.spread_answer(&known.meeting, arrived, from, attendee)?;
         Ok(status::DELIVERED)
     }
 
@@ -52,12 +65,13 @@ impl AccountTx<'_, '_> {
         attendee: Option<AccountId>,
     ) -> Result<()> {
         let organizer = self.account;
+        let organizers = self.calendar_users(organizer)?;
         for user in meeting.attendees() {
             let Reach::Here(account) = self.reach(&user)? else { continue };
             if account == organizer || Some(account) == attendee {
                 continue;
             }
-            match self.tx.account(account)?.note_answer(answer, from) {
+            match self.tx.account(account)?.note_answer(answer, from, &organizers) {
                 // It is seen with the next change of the meeting.
                 Ok(()) | Err(StorageError::OverQuota { .. } | StorageError::TooBig { .. }) => {}
                 Err(error) => return Err(error),
@@ -66,9 +80,14 @@ impl AccountTx<'_, '_> {
         Ok(())
     }
 
-    fn note_answer(&mut self, answer: &Message, from: &Users) -> Result<()> {
+    fn note_answer(&mut self, answer: &Message, from: &Users, organizers: &Users) -> Result<()> {
         let account = self.account;
         let Some(known) = self.find_copy(account, answer.object.uid())? else { return Ok(()) };
+        // What has the same UID may be somebody else's.
+        let organizer = known.meeting.organizer().ok().flatten();
+        if !organizer.is_some_and(|organizer| organizers.is(&organizer)) {
+            return Ok(());
+        }
         let users = self.calendar_users(account)?;
         let Ok(copy) = note_answer(&known.meeting, answer, from, &self.scene(&users)) else {
             return Ok(());

@@ -1,6 +1,5 @@
 //! Copies of meetings that the server writes: where they are, and their messages in inboxes.
 
-use ical::scheduling::Outgoing;
 use ical::{CalendarObject, Component};
 use ids::AccountId;
 
@@ -9,6 +8,9 @@ use crate::collection::{Collection, CollectionKind, Components, Home, ObjectName
 use crate::object::{Object, ObjectId, PreparedObject, Tag};
 use crate::sql::Value;
 use crate::{AccountTx, ReadTx, Result, StorageError};
+
+/// LIMIT: messages that one transaction deletes.
+const PURGED_AT_ONCE: usize = 500;
 
 /// What somebody has of a meeting.
 pub(super) struct Known {
@@ -110,15 +112,30 @@ impl AccountTx<'_, '_> {
         ObjectName::parse(&format!("{}.ics", blake3::hash(uid.as_bytes()).to_hex()))
     }
 
+    /// Deletes messages from before an instant, some at a time. How many.
+    pub(crate) fn purge_inbox(&mut self, before: i64) -> Result<u64> {
+        let account = self.account;
+        let Some(inbox) = self.find_collection(account, Home::Calendars, "inbox")? else {
+            return Ok(0);
+        };
+        let mut old = self.list_objects(inbox.id)?;
+        old.retain(|object| object.created.as_micros() < before);
+        old.truncate(PURGED_AT_ONCE);
+        for object in &old {
+            self.erase_object(&inbox, object)?;
+        }
+        Ok(old.len() as u64)
+    }
+
     /// Puts a message into the inbox, for programs to tell of it (RFC 6638 §4). Where there is no
     /// room, the calendar says it all the same.
-    pub(super) fn put_in_inbox(&mut self, message: &Outgoing) -> Result<()> {
+    pub(super) fn put_in_inbox(&mut self, message: &[u8]) -> Result<()> {
         let account = self.account;
         let Some(inbox) = self.find_collection(account, Home::Calendars, "inbox")? else {
             return Ok(());
         };
         let limits = &self.settings.scheduling.objects;
-        let Ok(object) = PreparedObject::message(message.calendar.render(), limits) else {
+        let Ok(object) = PreparedObject::message(message.to_vec(), limits) else {
             return Ok(());
         };
         // A transaction may bring several messages, which differ.

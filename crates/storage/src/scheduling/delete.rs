@@ -1,10 +1,15 @@
 //! DELETE of a meeting (RFC 6638 §3.2.3.2).
 
+use ical::CalendarObject;
 use ical::scheduling::Role;
+use ids::{AccountId, CollectionId};
 
 use crate::collection::{Collection, CollectionRights};
 use crate::object::Condition;
-use crate::{AccountTx, Result};
+use crate::{AccountTx, Result, WriteTx};
+
+/// LIMIT: meetings of a calendar whose end is told, the last ones.
+const MEETINGS_MAX: i64 = 1_000;
 
 /// Whether an organizer hears of an attendee who deletes a meeting (RFC 6638 §8.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +18,23 @@ pub enum Answering {
     Reply,
     /// They are told nothing.
     Silent,
+}
+
+impl WriteTx<'_> {
+    fn meetings_ahead(&mut self, calendar: CollectionId) -> Result<Vec<CalendarObject>> {
+        let now = self.now.as_secs();
+        let mut found = Vec::new();
+        for object in self.list_meetings_ahead(calendar, now, MEETINGS_MAX)? {
+            found.extend(self.load_meeting(Some(&object))?);
+        }
+        Ok(found)
+    }
+
+    /// Locks everybody whom the end of a calendar concerns, its owner among them.
+    pub fn lock_meetings_of(&mut self, owner: AccountId, calendar: CollectionId) -> Result<()> {
+        let ended = self.meetings_ahead(calendar)?;
+        self.lock_concerned(owner, ended.iter())
+    }
 }
 
 impl AccountTx<'_, '_> {
@@ -31,13 +53,34 @@ impl AccountTx<'_, '_> {
         condition.check(there.as_ref())?;
         let old = self.load_meeting(there.as_ref())?;
         self.delete_object(&collection, name, condition)?;
-        let Some(old) = old else { return Ok(()) };
+        match old {
+            Some(old) => self.tell_of_end(&old, answering),
+            None => Ok(()),
+        }
+    }
+
+    /// [`delete_collection`](Self::delete_collection) of a calendar with all that follows for others.
+    /// After [`lock_meetings_of`](crate::WriteTx::lock_meetings_of).
+    ///
+    /// DEVIATION(RFC 6638 §3.2.3.2): of meetings that are over nobody hears.
+    pub fn delete_calendar_scheduled(
+        &mut self,
+        collection: &Collection,
+        tokens: &[String],
+        answering: Answering,
+    ) -> Result<()> {
+        let ended = self.meetings_ahead(collection.id)?;
+        self.delete_collection(collection, tokens)?;
+        ended.iter().try_for_each(|old| self.tell_of_end(old, answering))
+    }
+
+    fn tell_of_end(&mut self, old: &CalendarObject, answering: Answering) -> Result<()> {
         let account = self.account;
         let users = self.calendar_users(account)?;
-        match users.role(&old) {
-            Role::Organizer => self.organize(Some(&old), None, &users).map(|_| ()),
+        match users.role(old) {
+            Role::Organizer => self.organize(Some(old), None, &users).map(|_| ()),
             Role::Attendee if answering == Answering::Reply => {
-                self.attend(Some(&old), None, &users).map(|_| ())
+                self.attend(Some(old), None, &users).map(|_| ())
             }
             Role::Attendee | Role::Neither => Ok(()),
         }

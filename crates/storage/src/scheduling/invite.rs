@@ -1,7 +1,7 @@
 //! A message of an organizer comes to an attendee here (RFC 6638 §4.1).
 
 use ical::Component;
-use ical::scheduling::{Ignored, Outgoing, Users, receive};
+use ical::scheduling::{Ignored, Message, Outgoing, Users, receive};
 use ids::AccountId;
 
 use super::copy::Known;
@@ -35,7 +35,15 @@ impl AccountTx<'_, '_> {
     /// Applies REQUEST or CANCEL to the account's copy. A calendar that is full is no reason for
     /// the organizer to fail.
     pub(super) fn receive_invitation(&mut self, message: &Outgoing) -> Result<Delivered> {
-        match self.take_invitation(message) {
+        match message.arrived() {
+            Some(arrived) => self.take_message(&arrived, &message.calendar.render()),
+            None => Ok(Delivered::told(status::FAILED)),
+        }
+    }
+
+    /// The same of a message that is written so.
+    pub(super) fn take_message(&mut self, arrived: &Message, text: &[u8]) -> Result<Delivered> {
+        match self.take_invitation(arrived, text) {
             Err(
                 StorageError::OverQuota { .. }
                 | StorageError::Limit { .. }
@@ -47,15 +55,14 @@ impl AccountTx<'_, '_> {
         }
     }
 
-    fn take_invitation(&mut self, message: &Outgoing) -> Result<Delivered> {
-        let Some(arrived) = message.arrived() else { return Ok(Delivered::told(status::FAILED)) };
+    fn take_invitation(&mut self, arrived: &Message, text: &[u8]) -> Result<Delivered> {
         // Their first invitation may come before any program of theirs did.
         self.make_first_collections()?;
         let account = self.account;
         let users = self.calendar_users(account)?;
         let known = self.find_copy(account, arrived.object.uid())?;
         let existing = known.as_ref().map(|known| &known.meeting);
-        let copy = match receive(existing, &arrived, &self.scene(&users)) {
+        let copy = match receive(existing, arrived, &self.scene(&users)) {
             Ok(copy) => copy,
             // What is known is newer, or there is nothing to be cancelled.
             Err(Ignored::Stale | Ignored::Unknown) => {
@@ -70,7 +77,7 @@ impl AccountTx<'_, '_> {
             return self.take_booking(known.as_ref(), &copy, users);
         }
         self.write_copy(known.as_ref(), &copy, Tag::New)?;
-        self.put_in_inbox(message)?;
+        self.put_in_inbox(text)?;
         Ok(Delivered::told(status::DELIVERED))
     }
 

@@ -41,9 +41,22 @@ impl WriteTx<'_> {
         let there = self.find_object(collection, name)?;
         let stored = self.load_meeting(there.as_ref())?;
         let new: Option<&Arc<CalendarObject>> = object.and_then(PreparedObject::meeting);
+        self.lock_concerned(owner, stored.iter().chain(new.map(|new| &**new)))
+    }
+
+    pub(super) fn lock_concerned<'m>(
+        &mut self,
+        owner: AccountId,
+        meetings: impl Iterator<Item = &'m CalendarObject>,
+    ) -> Result<()> {
         let mut accounts = BTreeSet::new();
-        for meeting in stored.iter().chain(new.map(|new| &**new)) {
-            self.concerned(owner, meeting, &mut accounts)?;
+        let mut is_mailed = false;
+        for meeting in meetings {
+            is_mailed |= self.concerned(owner, meeting, &mut accounts)?;
+        }
+        if is_mailed && self.sends_letters() {
+            // Whoever counts holds the count, and counts before any account is locked.
+            self.lock_sent(owner)?;
         }
         for account in accounts {
             self.lock_usage(account)?;
@@ -51,19 +64,22 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    fn concerned(
+    /// Everybody here; whether there is anybody elsewhere.
+    pub(super) fn concerned(
         &mut self,
         owner: AccountId,
         meeting: &CalendarObject,
         accounts: &mut BTreeSet<AccountId>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         accounts.insert(owner);
         let mut people = meeting.attendees();
         if people.len() > self.settings.scheduling.attendees_max * 2 {
             // It is going to be refused.
-            return Ok(());
+            return Ok(false);
         }
-        if let Ok(Some(organizer)) = meeting.organizer()
+        let organizer = meeting.organizer().ok().flatten();
+        people.extend(organizer.clone());
+        if let Some(organizer) = organizer
             && let Reach::Here(organizer) = self.reach(&organizer)?
             && organizer != owner
         {
@@ -72,11 +88,14 @@ impl WriteTx<'_> {
             let known = self.find_copy(organizer, meeting.uid())?;
             people.extend(known.iter().flat_map(|known| known.meeting.attendees()));
         }
+        let mut is_mailed = false;
         for user in people {
-            if let Reach::Here(account) = self.reach(&user)? {
-                accounts.insert(account);
+            match self.reach(&user)? {
+                Reach::Here(account) => drop(accounts.insert(account)),
+                Reach::Mail(_) => is_mailed = true,
+                Reach::Nowhere => {}
             }
         }
-        Ok(())
+        Ok(is_mailed)
     }
 }

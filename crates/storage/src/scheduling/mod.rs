@@ -9,18 +9,21 @@
 //! | `people` | whom an address means |
 //! | `invite` | a message comes to an attendee |
 //! | `answer` | an answer comes to the organizer, and is noted by others |
+//! | `letter`, `mail` | messages to and from people elsewhere, by mail |
 //! | `rooms` | answers of rooms |
 //! | `copy` | finding and writing the copies that the server keeps |
 //!
 //! **Invariants:** what the server writes for others has no consequences itself; a message about
 //! one instance leaves the others as they are; one attendee's full calendar fails nobody else.
-//! **Absent:** the rules of iTIP, the making of mail.
+//! **Absent:** the rules of iTIP, the text of mail, whether its sender is authentic.
 
 mod answer;
 mod copy;
 mod delete;
 mod invite;
+mod letter;
 mod lock;
+mod mail;
 mod people;
 mod put;
 mod rooms;
@@ -28,6 +31,8 @@ mod rooms;
 mod tests;
 
 pub use delete::Answering;
+pub use letter::{CalendarLetter, Letters};
+pub use mail::{CalendarMail, MailedInvitations};
 
 use ical::scheduling::{Scene, Users};
 
@@ -44,17 +49,25 @@ pub struct SchedulingSettings {
     pub objects: ObjectLimits,
     /// Attendees of one component (RFC 4791 §5.2.9). Default 500.
     pub attendees_max: usize,
+    /// What mail with calendar messages may change.
+    pub mailed: MailedInvitations,
 }
 
 impl Default for SchedulingSettings {
     fn default() -> Self {
         // LIMIT: each gets a copy, in one transaction.
-        Self { objects: ObjectLimits::default(), attendees_max: 500 }
+        Self {
+            objects: ObjectLimits::default(),
+            attendees_max: 500,
+            mailed: MailedInvitations::All,
+        }
     }
 }
 
 /// How a message fared (RFC 6638 §3.2.9).
 mod status {
+    /// It was sent, and no more is known.
+    pub(super) const SENT: &str = "1.1";
     /// It was delivered.
     pub(super) const DELIVERED: &str = "1.2";
     /// There is no such person.

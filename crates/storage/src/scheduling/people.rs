@@ -12,7 +12,7 @@ pub(super) enum Reach {
     /// In a calendar of ours.
     Here(AccountId),
     /// By mail.
-    Mail,
+    Mail(Address),
     /// Nowhere.
     Nowhere,
 }
@@ -35,7 +35,7 @@ impl ReadTx<'_> {
     pub fn find_calendar_user(&mut self, address: &Address) -> Result<Option<AccountId>> {
         match self.reach(&format!("mailto:{}", address.normal_text()))? {
             Reach::Here(account) => Ok(Some(account)),
-            Reach::Mail | Reach::Nowhere => Ok(None),
+            Reach::Mail(_) | Reach::Nowhere => Ok(None),
         }
     }
 
@@ -59,11 +59,11 @@ impl ReadTx<'_> {
         )?;
         match found {
             Some(Some(account)) => Ok(Reach::Here(account)),
-            Some(None) => Ok(Reach::Mail),
+            Some(None) => Ok(Reach::Mail(address)),
             // A detail, a catch-all, or elsewhere: as with mail.
             None => match self.resolve(&address)? {
                 crate::Resolution::UnknownRecipient => Ok(Reach::Nowhere),
-                _ => Ok(Reach::Mail),
+                _ => Ok(Reach::Mail(address)),
             },
         }
     }

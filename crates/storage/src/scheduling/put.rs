@@ -174,7 +174,7 @@ impl AccountTx<'_, '_> {
             return Ok(Some(calendar));
         };
         self.spread_answer(&meeting, &arrived, &answer.users, Some(answer.room))?;
-        self.put_in_inbox(&answer.reply)?;
+        self.put_in_inbox(&answer.reply.calendar.render())?;
         Ok(Some(answered))
     }
 
@@ -201,7 +201,7 @@ impl AccountTx<'_, '_> {
     fn send(&mut self, message: &Outgoing) -> Result<Delivered> {
         match self.reach(&message.to)? {
             Reach::Here(account) => self.tx.account(account)?.receive_invitation(message),
-            Reach::Mail => Ok(Delivered::told(status::FAILED)),
+            Reach::Mail(to) => self.send_letter(message, &to).map(Delivered::told),
             Reach::Nowhere => Ok(Delivered::told(status::UNKNOWN_USER)),
         }
     }
@@ -212,7 +212,7 @@ impl AccountTx<'_, '_> {
             Reach::Here(account) => {
                 self.tx.account(account)?.receive_answer(reply, from, Some(attendee))
             }
-            Reach::Mail => Ok(status::FAILED),
+            Reach::Mail(to) => self.send_letter(reply, &to),
             Reach::Nowhere => Ok(status::UNKNOWN_USER),
         }
     }

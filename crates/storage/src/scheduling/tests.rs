@@ -4,4 +4,5 @@ mod answers;
 mod fixture;
 mod invitations;
 mod limits;
+mod mail;
 mod rooms;

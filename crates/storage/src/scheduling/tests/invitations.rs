@@ -131,3 +131,26 @@ fn agents_decide_who_is_told() {
         assert_eq!(inbox(store, bob), [""; 0]);
     });
 }
+
+#[test]
+fn a_calendar_goes_with_its_meetings() {
+    on_both_engines(|store| {
+        let [ann, bob] = ["ann", "bob"].map(|name| store.account(name));
+        let calendar = personal(store, ann);
+        put(store, ann, &meeting(&["bob"], WEEKLY));
+        let over = meeting(&["bob"], &AT_NINE.replace("2026", "1969")).replace("UID:m", "UID:o");
+        try_put(store, ann, "o.ics", &over, None).unwrap();
+        store
+            .write(move |tx| {
+                let name = crate::CollectionName::parse(crate::Home::Calendars, "other")?;
+                let new = crate::NewCollection::new(crate::CollectionKind::Calendar);
+                tx.account(ann)?.create_collection(&name, &new, &[])?;
+                tx.lock_meetings_of(ann, calendar.id)?;
+                let mut tx = tx.account(ann)?;
+                tx.delete_calendar_scheduled(&calendar, &[], Answering::Reply)
+            })
+            .unwrap();
+        assert_eq!(lines(store, bob, &["STATUS"]), ["STATUS:CANCELLED"]);
+        assert_eq!(inbox(store, bob), ["REQUEST", "REQUEST", "CANCEL"]);
+    });
+}

@@ -92,3 +92,19 @@ fn people_are_known_by_every_address_of_theirs() {
         );
     });
 }
+
+#[test]
+fn old_messages_leave_the_inbox_by_themselves() {
+    let clock = std::sync::Arc::new(testkit::ManualClock::default());
+    let change = |settings: &mut crate::Settings| settings.clock = clock.clone();
+    on_both_engines_with(change, |store| {
+        let [ann, bob] = ["ann", "bob"].map(|name| store.account(name));
+        put(store, ann, &meeting(&["bob"], AT_NINE));
+        clock.advance_secs(29 * 86_400);
+        put(store, ann, &meeting(&["bob"], &AT_NINE.replace("T09", "T10")));
+        clock.advance_secs(2 * 86_400);
+        store.inner().maintain().unwrap();
+        assert_eq!(inbox(store, bob).len(), 1);
+        assert_eq!(lines(store, bob, &["DTSTART"]), ["DTSTART:20260105T100000Z"]);
+    });
+}

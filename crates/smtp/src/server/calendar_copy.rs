@@ -1,0 +1,44 @@
+//! Mail that may speak to calendars (RFC 6047): a copy of it, for after it was stored. Whoever sent it
+//! waits, so that it comes again where the daemon ends in between.
+
+use ids::AccountId;
+use storage::{CalendarMail, Placement};
+
+use super::delivery::Outcomes;
+use super::desk::{Desk, Target};
+use super::reception::Incoming;
+
+/// LIMIT: bytes of a mail that is looked at.
+const MAIL_BYTES_MAX: usize = 10 * 1024 * 1024;
+
+/// A mail whose author is known to be who they say.
+pub(super) struct CalendarCopy {
+    mail: Vec<u8>,
+    domain: String,
+    /// By recipient.
+    accounts: Vec<Option<AccountId>>,
+}
+
+impl CalendarCopy {
+    /// One of a message that is going to be stored; mail that nobody vouches for changes no
+    /// calendar, nor does spam.
+    pub(super) fn of(incoming: &Incoming, bytes: &[u8], targets: &[Target]) -> Option<Self> {
+        let domain = incoming.author.clone()?;
+        let mail = bytes.get(incoming.trace_bytes..)?;
+        let is_for = incoming.placement == Placement::Inbox
+            && mail.len() <= MAIL_BYTES_MAX
+            && CalendarMail::is_likely(mail);
+        let accounts: Vec<_> = targets.iter().map(Target::account).collect();
+        let is_here = accounts.iter().any(Option::is_some);
+        (is_for && is_here).then(|| Self { mail: mail.to_vec(), domain, accounts })
+    }
+
+    /// Gives it to those who have the mail.
+    pub(super) async fn give(self, desk: &Desk, outcomes: &Outcomes) {
+        let stored = self.accounts.iter().zip(outcomes).filter(|(_, outcome)| outcome.is_ok());
+        let mut accounts: Vec<AccountId> = stored.filter_map(|(account, _)| *account).collect();
+        accounts.sort_unstable();
+        accounts.dedup();
+        desk.take_calendar_mail(accounts, self.mail, self.domain).await;
+    }
+}

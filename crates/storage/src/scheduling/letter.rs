@@ -1,0 +1,132 @@
+//! Mail to those who have no calendar here (RFC 6047), into the spool in the transaction of what it
+//! tells of. Its text is made by whoever knows mail ([`Letters`]).
+
+use ical::scheduling::{Method, Outgoing};
+use ical::{Component, Time, Value};
+use ids::Timestamp;
+
+use super::people::mail_address;
+use super::status;
+use crate::{AccountTx, Address, PreparedMessage, Result, SpoolEntry, SpoolRecipient, WriteTx};
+
+/// A calendar message on its way to an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CalendarLetter {
+    /// Whose word it is: an address of the account's, as the calendar names it.
+    pub from: String,
+    /// Their name; may be empty.
+    pub from_name: String,
+    /// To whom.
+    pub to: String,
+    /// METHOD.
+    pub method: &'static str,
+    /// PARTSTAT of an answer.
+    pub answer: Option<String>,
+    /// Whether it changes what was sent before.
+    pub is_update: bool,
+    /// SUMMARY
+    pub title: String,
+    /// When it is, for people.
+    pub when: String,
+    /// LOCATION
+    pub place: String,
+    /// The VCALENDAR.
+    pub calendar: Vec<u8>,
+}
+
+/// Makes mail of calendar messages.
+pub trait Letters: Send + Sync {
+    /// The whole message, all of it ASCII.
+    fn compose(&self, letter: &CalendarLetter, now: Timestamp) -> Vec<u8>;
+}
+
+impl WriteTx<'_> {
+    /// Whether people outside are told.
+    pub(super) fn sends_letters(&self) -> bool {
+        self.settings.letters.is_some()
+    }
+}
+
+impl AccountTx<'_, '_> {
+    /// Sends a message by mail; the status of that. It counts as a message the account sent.
+    pub(super) fn send_letter(&mut self, message: &Outgoing, to: &Address) -> Result<&'static str> {
+        let Some(letters) = self.settings.letters.clone() else { return Ok(status::FAILED) };
+        let (account, now) = (self.account, self.now);
+        if !self.may_send(account)? {
+            return Ok(status::FAILED);
+        }
+        let letter = self.letter(message, to)?;
+        let bytes = letters.compose(&letter, now);
+        let prepared = PreparedMessage::new(bytes);
+        if self.check_message_size(&prepared).is_err() {
+            return Ok(status::FAILED);
+        }
+        self.count_sent(account, 1)?;
+        let smtputf8 = !letter.from.is_ascii() || !letter.to.is_ascii();
+        let entry = SpoolEntry {
+            account: Some(account),
+            reverse_path: letter.from,
+            // What signs for the domain of the author does so when it is sent.
+            envelope_json: format!("{{\"body\":\"7BIT\",\"smtputf8\":{smtputf8},\"sign\":true}}"),
+            recipients: vec![SpoolRecipient {
+                forward_path: letter.to,
+                parameters_json: "{}".to_owned(),
+            }],
+        };
+        self.tx.spool(entry, &prepared)?;
+        Ok(status::SENT)
+    }
+
+    fn letter(&mut self, message: &Outgoing, to: &Address) -> Result<CalendarLetter> {
+        let account = self.account;
+        let owner = self.load_account(account)?;
+        let part = message.calendar.components.iter().find(|part| !part.is("VTIMEZONE"));
+        let text = |name| {
+            let line = part.and_then(|part| part.line(name));
+            line.map(|line| line.text().trim().to_owned()).unwrap_or_default()
+        };
+        let own = match message.method {
+            Method::Reply => "ATTENDEE",
+            Method::Request | Method::Cancel => "ORGANIZER",
+        };
+        let own = part.and_then(|part| part.line(own));
+        let from = own.and_then(|line| mail_address(line.value()));
+        let answer = own.and_then(|line| line.parameter("PARTSTAT")).map(str::to_ascii_uppercase);
+        Ok(CalendarLetter {
+            from: from.map_or(owner.display_address, |address| address.to_string()),
+            from_name: owner.name,
+            to: to.to_string(),
+            method: message.method.name(),
+            answer: answer.filter(|_| message.method == Method::Reply),
+            is_update: text("SEQUENCE").parse::<u64>().is_ok_and(|number| number > 0),
+            title: text("SUMMARY"),
+            when: part.map(when).unwrap_or_default(),
+            place: text("LOCATION"),
+            calendar: message.calendar.render(),
+        })
+    }
+}
+
+/// `2026-01-05 09:00 - 10:00 (Europe/Zurich)`
+fn when(part: &Component) -> String {
+    let time = |name| part.line(name).and_then(|line| Time::of(line).ok());
+    let Some(start) = time("DTSTART") else { return String::new() };
+    let civil = start.value.civil();
+    if start.value.is_date() {
+        return civil.strftime("%Y-%m-%d").to_string();
+    }
+    let mut text = civil.strftime("%Y-%m-%d %H:%M").to_string();
+    if let Some(end) = time("DTEND") {
+        let end = end.value.civil();
+        let form = if end.date() == civil.date() { " - %H:%M" } else { " - %Y-%m-%d %H:%M" };
+        text.push_str(&end.strftime(form).to_string());
+    }
+    let zone = start.zone.as_deref().or(matches!(start.value, Value::Utc(_)).then_some("UTC"));
+    if let Some(zone) = zone {
+        text.push_str(&format!(" ({zone})"));
+    }
+    if part.line("RRULE").is_some() {
+        text.push_str(", again and again");
+    }
+    text
+}

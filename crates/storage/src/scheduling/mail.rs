@@ -1,0 +1,164 @@
+//! Calendar messages that come by mail (RFC 6047), after the mail itself was stored.
+//!
+//! What they change is the calendar of whom the mail was for, and of answers the copies of others
+//! here. RFC 6047 §3: nobody speaks for another, so the author of the mail, whom its reception found
+//! to be who they say, must be who the message is from.
+
+use std::collections::BTreeSet;
+
+use ical::scheduling::{Message, Method, Users};
+use ids::AccountId;
+use message::{Limits, ListItem, Parameterized, PartIndex, PartKind, address_list, header_fields};
+
+use crate::{Address, Result, StorageError, Store, WriteTx};
+
+/// What mail with calendar messages may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailedInvitations {
+    /// Nothing.
+    Nothing,
+    /// Meetings that stand in the calendar already: answers, changes and cancellations.
+    Known,
+    /// It brings new ones, too.
+    All,
+}
+
+/// A calendar message with who sent it.
+#[derive(Debug, Clone)]
+pub struct CalendarMail {
+    message: Message,
+    text: Vec<u8>,
+    author: String,
+}
+
+impl CalendarMail {
+    /// Whether it is worth looking at a mail, which has not been read yet.
+    pub fn is_likely(mail: &[u8]) -> bool {
+        // Every program that sends them writes it in this case.
+        memchr::memmem::find(mail, b"text/calendar").is_some()
+    }
+
+    /// The calendar message of a mail by one author, of the domain that was found to be theirs.
+    pub fn of(mail: &[u8], domain: &str, limits: &ical::Limits) -> Option<Self> {
+        let reading = Limits::default();
+        let parts = PartIndex::of(mail, &reading);
+        let author = author_of(mail.get(..parts.header_bytes() as usize)?)?;
+        if author.domain() != domain {
+            return None;
+        }
+        let leaves = parts.iter().filter(|(_, part)| part.kind == PartKind::Text);
+        for (_, part) in leaves {
+            let mime = mail.get(part.mime.start as usize..part.mime.end as usize)?;
+            let field = header_fields(mime).find(|field| field.is("Content-Type"));
+            let Some(kind) = field.and_then(|field| Parameterized::parse(field.value)) else {
+                continue;
+            };
+            if !kind.is("text", "calendar") {
+                continue;
+            }
+            let method = kind.parameter("method").and_then(|text| std::str::from_utf8(text).ok());
+            let text = message::part_text(mail, &part, &reading)?;
+            let message = Message::of_mail(text.as_bytes(), method, limits)?;
+            let author = format!("mailto:{}", author.normal_text());
+            return Some(Self { message, text: text.into_owned().into_bytes(), author });
+        }
+        None
+    }
+
+    /// Whether the author is whom the message is from.
+    fn is_authentic(&self) -> bool {
+        let author = Users::new(&[&self.author]);
+        let mut parts = self.message.object.parts();
+        match self.message.method {
+            Method::Reply => {
+                parts.any(|part| part.lines_named("ATTENDEE").any(|line| author.is(line.value())))
+            }
+            // RFC 5545 §3.2.18: who sends it for the organizer.
+            Method::Request | Method::Cancel => parts.all(|part| {
+                part.line("ORGANIZER").is_some_and(|line| {
+                    author.is(line.value())
+                        || line.parameter("SENT-BY").is_some_and(|by| author.is(by))
+                })
+            }),
+        }
+    }
+}
+
+/// The only mailbox of From.
+fn author_of(header: &[u8]) -> Option<Address> {
+    let mut fields = header_fields(header).filter(|field| field.is("From"));
+    let field = fields.next()?;
+    if fields.next().is_some() {
+        return None;
+    }
+    match address_list(field.value, 2).as_slice() {
+        [ListItem::Mailbox(listed)] => {
+            let local = std::str::from_utf8(&listed.local).ok()?;
+            let host = std::str::from_utf8(&listed.host).ok()?;
+            Address::parse(&format!("{local}@{host}")).ok()
+        }
+        _ => None,
+    }
+}
+
+impl WriteTx<'_> {
+    /// Applies a message to the calendar of whom its mail was for. Whether that changed anything.
+    pub fn take_calendar_mail(&mut self, account: AccountId, mail: &CalendarMail) -> Result<bool> {
+        let mailed = self.settings.scheduling.mailed;
+        let owner = self.load_account(account)?;
+        let has_calendars = !owner.mail_only && !owner.is_shared;
+        // R-CAL-4: rooms are for people here.
+        if mailed == MailedInvitations::Nothing || !has_calendars || !mail.is_authentic() {
+            return Ok(false);
+        }
+        if self.is_room(account)? {
+            return Ok(false);
+        }
+        let object = &mail.message.object;
+        let known = self.find_copy(account, object.uid())?;
+        if known.is_none() && mailed == MailedInvitations::Known {
+            return Ok(false);
+        }
+        if mail.message.method == Method::Reply {
+            let mut accounts = BTreeSet::from([account]);
+            if let Some(known) = &known {
+                self.concerned(account, &known.meeting, &mut accounts)?;
+            }
+            for account in accounts {
+                self.lock_usage(account)?;
+            }
+            let from = Users::new(&[&mail.author]);
+            let status =
+                self.account(account)?.take_answer(&mail.message, &mail.text, &from, None)?;
+            return Ok(status == super::status::DELIVERED);
+        }
+        let delivered = self.account(account)?.take_message(&mail.message, &mail.text)?;
+        Ok(delivered.status == super::status::DELIVERED)
+    }
+}
+
+impl Store {
+    /// Applies the calendar message of a stored mail, if it has one, for those it was for. `domain`
+    /// is that of its author, who was found to be of it. What fails is told to the log: the mail is
+    /// there.
+    pub async fn take_calendar_mail(
+        &self,
+        accounts: Vec<AccountId>,
+        mail: Vec<u8>,
+        domain: String,
+    ) {
+        let limits = self.settings().scheduling.objects.ical;
+        let read = tokio::task::spawn_blocking(move || CalendarMail::of(&mail, &domain, &limits));
+        let Ok(Some(mail)) = read.await else { return };
+        let mail = std::sync::Arc::new(mail);
+        for account in accounts {
+            let mail = mail.clone();
+            let taken =
+                self.write("calendar mail", move |tx| tx.take_calendar_mail(account, &mail)).await;
+            match taken {
+                Ok(_) | Err(StorageError::NotFound(_)) => {}
+                Err(error) => tracing::warn!(%error, %account, "a calendar message was not taken"),
+            }
+        }
+    }
+}

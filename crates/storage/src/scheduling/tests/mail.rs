@@ -1,0 +1,204 @@
+//! People elsewhere, by mail (RFC 6047).
+
+use std::sync::{Arc, Mutex};
+
+use ids::{AccountId, Timestamp};
+
+use super::fixture::*;
+use crate::scheduling::{CalendarLetter, CalendarMail, Letters, MailedInvitations};
+use crate::testing::{TestStore, on_both_engines, on_both_engines_with};
+use crate::{Answering, Settings};
+
+/// Keeps what is written.
+#[derive(Default)]
+struct Pile(Mutex<Vec<CalendarLetter>>);
+
+impl Letters for Pile {
+    fn compose(&self, letter: &CalendarLetter, _: Timestamp) -> Vec<u8> {
+        self.0.lock().unwrap().push(letter.clone());
+        let (from, to) = (&letter.from, &letter.to);
+        format!("From: {from}\r\nTo: {to}\r\n\r\n{}\r\n", letter.method).into_bytes()
+    }
+}
+
+impl Pile {
+    /// What was written since the last time: to whom, what, by whom.
+    fn taken(&self) -> Vec<String> {
+        let letters = std::mem::take(&mut *self.0.lock().unwrap());
+        let said = |letter: CalendarLetter| {
+            let answer = letter.answer.unwrap_or_default();
+            format!("{} {}{answer} of {}", letter.to, letter.method, letter.from)
+        };
+        letters.into_iter().map(said).collect()
+    }
+}
+
+fn spooled(store: &TestStore) -> Vec<(String, String, String)> {
+    store
+        .read(|tx| {
+            tx.sql.query_all(
+                "SELECT s.reverse_path, r.forward_path, s.envelope FROM spool s \
+                 JOIN spool_recipient r ON r.spool_id = s.id ORDER BY s.id",
+                &[],
+                |row| {
+                    let text = |at| row.text(at).map(str::to_owned);
+                    Ok((text(0)?, text(1)?, text(2)?))
+                },
+            )
+        })
+        .unwrap()
+}
+
+#[test]
+fn who_is_elsewhere_is_sent_mail() {
+    let pile = Arc::new(Pile::default());
+    let change = |settings: &mut Settings| {
+        settings.letters = Some(pile.clone());
+        settings.sent_messages_max = 5;
+    };
+    on_both_engines_with(change, |store| {
+        let ann = store.account("ann");
+        store.account("bob");
+        let people = ["bob", "dan@elsewhere.test", "eve@elsewhere.test"];
+        put(store, ann, &meeting(&people, AT_NINE));
+        assert_eq!(
+            pile.taken(),
+            [
+                "dan@elsewhere.test REQUEST of ann@example.test",
+                "eve@elsewhere.test REQUEST of ann@example.test"
+            ]
+        );
+        let sent = spooled(store);
+        let signed = "{\"body\":\"7BIT\",\"smtputf8\":false,\"sign\":true}".to_owned();
+        let (from, to) = ("ann@example.test".to_owned(), "dan@elsewhere.test".to_owned());
+        assert_eq!(sent[0], (from, to, signed));
+        assert!(answer(store, ann, "dan")[0].contains("SCHEDULE-STATUS=1.1"));
+        assert!(answer(store, ann, "bob")[0].contains("SCHEDULE-STATUS=1.2"));
+        put(store, ann, &meeting(&["bob", "dan@elsewhere.test"], AT_NINE));
+        // Dan hears who comes.
+        assert_eq!(
+            pile.taken(),
+            [
+                "dan@elsewhere.test REQUEST of ann@example.test",
+                "eve@elsewhere.test CANCEL of ann@example.test"
+            ]
+        );
+        delete(store, ann, Answering::Reply);
+        assert_eq!(pile.taken(), ["dan@elsewhere.test CANCEL of ann@example.test"]);
+        // R-ADDR-11: such mail counts like other mail.
+        put(store, ann, &meeting(&["bob", "dan@elsewhere.test"], AT_NINE));
+        assert_eq!(pile.taken(), [""; 0]);
+        assert!(answer(store, ann, "dan")[0].contains("SCHEDULE-STATUS=5.1"));
+        assert_eq!(spooled(store).len(), 5);
+    });
+}
+
+/// A mail by somebody with a calendar message.
+fn mail(from: &str, method: &str, parts: &str) -> Vec<u8> {
+    let calendar = String::from_utf8(calendar_of(parts)).unwrap();
+    let calendar = calendar.replace("PRODID", &format!("METHOD:{method}\r\nPRODID"));
+    format!(
+        "From: Somebody <{from}>\r\nTo: x@example.test\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\
+         Content-Type: text/plain\r\n\r\nx\r\n--b\r\n\
+         Content-Type: text/calendar; charset=utf-8; method={method}\r\n\r\n{calendar}\r\n--b--\r\n"
+    )
+    .into_bytes()
+}
+
+fn take(store: &TestStore, account: AccountId, mail: &[u8], domain: &str) -> bool {
+    let Some(mail) = CalendarMail::of(mail, domain, &ical::Limits::default()) else { return false };
+    store.write(move |tx| tx.take_calendar_mail(account, &mail)).unwrap()
+}
+
+/// A meeting of Dan, who is elsewhere, with Ann.
+fn of_dan(lines: &str) -> String {
+    meeting(&["bob"], lines)
+        .replace("ORGANIZER:mailto:ann@example.test", "ORGANIZER:mailto:dan@elsewhere.test")
+}
+
+#[test]
+fn invitations_by_mail_come_into_the_calendar() {
+    on_both_engines(|store| {
+        let ann = store.account("ann");
+        personal(store, ann);
+        let invitation = mail("dan@elsewhere.test", "REQUEST", &of_dan(WEEKLY));
+        assert!(CalendarMail::is_likely(&invitation));
+        // RFC 6047 §3: who is not who they say, or speaks for another, changes nothing.
+        assert!(!take(store, ann, &invitation, "other.test"));
+        let forged = mail("eve@elsewhere.test", "REQUEST", &of_dan(WEEKLY));
+        assert!(!take(store, ann, &forged, "elsewhere.test"));
+        assert_eq!(stored(store, ann, "personal/m.ics"), "");
+        assert!(take(store, ann, &invitation, "elsewhere.test"));
+        assert_eq!(lines(store, ann, &["SUMMARY", "METHOD"]), ["SUMMARY:Talk"]);
+        // One exception leaves the others.
+        let moved = of_dan(
+            "RECURRENCE-ID:20260112T090000Z\r\nDTSTART:20260112T150000Z\r\nDURATION:PT1H\r\n\
+             SUMMARY:Moved\r\nSEQUENCE:1\r\n",
+        );
+        assert!(take(store, ann, &mail("dan@elsewhere.test", "REQUEST", &moved), "elsewhere.test"));
+        assert_eq!(
+            lines(store, ann, &["RRULE", "RECURRENCE-ID"]),
+            ["RRULE:FREQ=WEEKLY", "RECURRENCE-ID:20260112T090000Z"]
+        );
+        assert_eq!(inbox(store, ann), ["REQUEST", "REQUEST"]);
+        let over = mail("dan@elsewhere.test", "CANCEL", &of_dan(WEEKLY));
+        assert!(take(store, ann, &over, "elsewhere.test"));
+        assert!(lines(store, ann, &["STATUS"]).contains(&"STATUS:CANCELLED".to_owned()));
+    });
+}
+
+#[test]
+fn answers_by_mail_reach_the_organizer_and_others_here() {
+    on_both_engines(|store| {
+        let [ann, bob] = ["ann", "bob"].map(|name| store.account(name));
+        put(store, ann, &meeting(&["bob", "dan@elsewhere.test"], AT_NINE));
+        // QUIRK(Exchange): without ORGANIZER, and without a time.
+        let reply = |answer: &str| {
+            part(
+                &format!("ATTENDEE;PARTSTAT={answer};CN=Dan:MAILTO:Dan@Elsewhere.test\r\n"),
+                "SEQUENCE:0\r\nREQUEST-STATUS:2.0;Success\r\n",
+            )
+        };
+        let forged = mail("eve@elsewhere.test", "REPLY", &reply("DECLINED"));
+        assert!(!take(store, ann, &forged, "elsewhere.test"));
+        let mailed = mail("dan@elsewhere.test", "REPLY", &reply("ACCEPTED"));
+        assert!(take(store, ann, &mailed, "elsewhere.test"));
+        assert!(answer(store, ann, "dan")[0].contains("PARTSTAT=ACCEPTED"));
+        assert_eq!(inbox(store, ann), ["REPLY"]);
+        // Bob sees it.
+        assert!(answer(store, bob, "dan")[0].contains("PARTSTAT=ACCEPTED"));
+        // Another time is proposed: the time stays.
+        let counter =
+            reply("TENTATIVE").replace("SEQUENCE", "DTSTART:20260105T160000Z\r\nSEQUENCE");
+        assert!(take(
+            store,
+            ann,
+            &mail("dan@elsewhere.test", "COUNTER", &counter),
+            "elsewhere.test"
+        ));
+        assert!(answer(store, ann, "dan")[0].contains("PARTSTAT=TENTATIVE"));
+        assert_eq!(lines(store, ann, &["DTSTART"]), ["DTSTART:20260105T090000Z"]);
+    });
+}
+
+#[test]
+fn what_mail_may_change_is_a_setting() {
+    for mailed in [MailedInvitations::Nothing, MailedInvitations::Known] {
+        let change = |settings: &mut Settings| settings.scheduling.mailed = mailed;
+        on_both_engines_with(change, |store| {
+            let ann = store.account("ann");
+            put(store, ann, &meeting(&["dan@elsewhere.test"], AT_NINE));
+            let text = of_dan(AT_NINE).replace("UID:m", "UID:n");
+            let new = mail("dan@elsewhere.test", "REQUEST", &text);
+            assert!(!take(store, ann, &new, "elsewhere.test"));
+            let reply = part(
+                "ATTENDEE;PARTSTAT=ACCEPTED:mailto:dan@elsewhere.test\r\n",
+                "DTSTART:20260105T090000Z\r\n",
+            );
+            let reply = mail("dan@elsewhere.test", "REPLY", &reply);
+            let is_known_taken = mailed == MailedInvitations::Known;
+            assert_eq!(take(store, ann, &reply, "elsewhere.test"), is_known_taken);
+        });
+    }
+}
