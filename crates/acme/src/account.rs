@@ -44,7 +44,7 @@ impl Keeper {
         Ok(client)
     }
 
-    /// RFC 8555 §7.3.6 and §7.3.7: an account that is known no more is made anew next time.
+    /// RFC 8555 §7.3.6: an account that is known no more is made anew next time.
     pub(crate) async fn forget_account(&self) -> Result<(), AcmeError> {
         let directory = self.settings.directory.clone();
         let forget = move |tx: &mut storage::WriteTx<'_>| tx.remove_acme_account(&directory);

@@ -50,12 +50,13 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
                 move |tx| {
                     conditions.check(tx, kind.home())?;
                     let tokens = conditions.tokens();
-                    Ok(match kind {
+                    match kind {
                         CollectionKind::Calendar => {
                             tx.delete_calendar_scheduled(&collection, &tokens, answering)?;
                         }
                         _ => tx.delete_collection(&collection, &tokens)?,
-                    })
+                    }
+                    Ok(())
                 },
             );
             deleted.await.map_err(|error| match error {

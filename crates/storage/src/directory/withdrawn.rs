@@ -156,7 +156,7 @@ mod tests {
                     .write(move |tx| tx.account_as(julie, julie)?.set_withdrawn(Withdrawn::NONE));
                 assert!(matches!(own, Err(StorageError::NoPermission(_))));
                 // Others are left, and nothing binds who runs the server.
-                store.with(julie, move |tx| change(tx)).unwrap();
+                store.with(julie, change).unwrap();
             }
             store.with(julie, |tx| tx.set_withdrawn(Withdrawn::NONE)).unwrap();
             let script = ScriptName::parse("s").unwrap();
