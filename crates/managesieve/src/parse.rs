@@ -145,6 +145,9 @@ fn parse_quoted(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
             b'\\' => {
                 // QUOTED-SPECIALS alone are escaped; others stay as they are written.
                 let (&escaped, after) = rest.split_first()?;
+                if matches!(escaped, b'\0' | b'\r' | b'\n') {
+                    return None;
+                }
                 bytes.push(escaped);
                 rest = after;
             }
@@ -177,6 +180,7 @@ mod tests {
             ("", Some(vec![])),
             ("A \"open", None),
             ("A \"x\"y", None),
+            ("A \"x\\\0\"", None),
             ("A (b)", None),
             ("A B C D E F G H I", None),
         ] {
