@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::signature::NAMES_MAX;
 use super::verify::push_named_fields;
 use crate::canonical::{Canonicalization, feed_body, push_field};
 use crate::crypto::SigningKey;
@@ -81,6 +82,10 @@ impl Draft {
         signer: &Signer,
         now_secs: u64,
     ) -> Option<String> {
+        // Nobody would verify it: the same bound holds for what comes in.
+        if self.names.len() > NAMES_MAX {
+            return None;
+        }
         let mut field = format!("{name}: {tags} a={};", signer.key.algorithm().as_str());
         let mut line = field.len();
         let mut push = |word: String| {
@@ -136,6 +141,10 @@ fn encode(bytes: &[u8]) -> String {
 /// The DKIM-Signature fields of `message`, one by each signer, to be put on top of it.
 pub fn sign(message: &[u8], signers: &[&Signer], now_secs: u64) -> String {
     let mut fields = String::new();
+    // What begins with a blank would go on with a field put above it.
+    if message.first().is_some_and(|first| matches!(first, b' ' | b'\t')) {
+        return fields;
+    }
     let Some(parts) = Parts::of(message) else { return fields };
     let draft = Draft::of(&parts, &[]);
     for signer in signers {

@@ -7,7 +7,7 @@ use crate::dns::{domain_of, is_within};
 use crate::tags::{Tags, decode_base64, is_fws};
 
 /// LIMIT: names in `h=`; signers that name every field twice stay below it.
-const NAMES_MAX: usize = 300;
+pub(super) const NAMES_MAX: usize = 300;
 
 /// Which field it stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

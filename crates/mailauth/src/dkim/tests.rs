@@ -123,6 +123,14 @@ fn what_is_signed_here_verifies_and_nothing_can_be_added() {
 }
 
 #[test]
+fn what_nobody_could_verify_is_not_signed() {
+    let signer = signer("ed1", ed25519_key());
+    for message in [" b=x\r\nFrom: a@b\r\n\r\n".to_owned(), "To: a\r\n".repeat(300) + MESSAGE] {
+        assert_eq!(sign(message.as_bytes(), &[&signer], 1_000), "");
+    }
+}
+
+#[test]
 fn keys_decide() {
     let signer = signer("s", rsa_key());
     let fields = sign(MESSAGE.as_bytes(), &[&signer], 1_000);
