@@ -1,0 +1,52 @@
+//! What single protocols allow to the programs of users.
+
+use super::{Row, Section};
+use crate::reader::TableReader;
+use crate::value::{MailedInvitations, OptionValue, Word};
+
+sections! {
+    /// What IMAP does beyond its limits.
+    table "imap" pub struct Imap {
+        /// Addresses of the accounts as which submission servers elsewhere sign in to fetch what
+        /// users let them have by URL (URLAUTH); nobody else may use such URLs.
+        submission_servers: Vec<Word> = default [], since "0.2";
+
+        /// Messages that one command works on; of more it works on those with the highest UIDs,
+        /// and says so (MESSAGELIMIT). The standard wants 1,000 at least. Without it there is no
+        /// limit, which is what most programs expect.
+        message_limit: Option<u32> = optional 1000, since "0.2";
+
+        /// Messages that one command adds to a mailbox (SAVELIMIT), where `message_limit` does not
+        /// limit that among the rest.
+        save_limit: Option<u32> = optional 1000, since "0.2";
+    }
+
+    /// What POP3 does beyond its limits.
+    table "pop3" pub struct Pop3 {
+        /// Whether a message that was retrieved shows as read in other programs. It takes effect
+        /// when the POP3 session ends with QUIT. By default a machine that collects mail is not
+        /// taken for somebody who has read it.
+        mark_seen: bool = default false, since "0.1";
+
+        /// Whether a program that knows no UTF-8 in headers gets a surrogate of a message that has
+        /// some: its subject and names encoded, addresses that it cannot show replaced, other such
+        /// fields left out. Programs that collect mail to keep it elsewhere never say that they
+        /// know UTF-8 and are to have the message as it is; so by default every message is sent byte
+        /// for byte.
+        surrogates: bool = default false, since "0.2";
+    }
+
+    /// Meetings and who is invited to them.
+    table "calendar" pub struct Calendar {
+        /// Attendees of one meeting.
+        attendees: u32 = default 500, since "0.2";
+
+        /// Whether people without a calendar here are invited, and answered, by mail.
+        invite_by_mail: bool = default true, since "0.2";
+
+        /// What mail with an invitation, an answer or a cancellation changes in the calendar of whom it
+        /// is for: `all`, what concerns meetings that stand there already (`known`), or `nothing`.
+        /// Only mail counts whose sender was found to be who it says, and who speaks for itself.
+        invitations_by_mail: MailedInvitations = default "all", since "0.2";
+    }
+}
