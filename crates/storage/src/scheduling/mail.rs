@@ -6,10 +6,12 @@
 
 use std::collections::BTreeSet;
 
+use ical::Line;
 use ical::scheduling::{Message, Method, Users};
 use ids::AccountId;
 use message::{Limits, ListItem, Parameterized, PartIndex, PartKind, address_list, header_fields};
 
+use super::people::{Reach, mail_address};
 use crate::{Address, Result, StorageError, Store, WriteTx};
 
 /// What mail with calendar messages may change.
@@ -73,14 +75,28 @@ impl CalendarMail {
             Method::Reply => {
                 parts.any(|part| part.lines_named("ATTENDEE").any(|line| author.is(line.value())))
             }
-            // RFC 5545 §3.2.18: who sends it for the organizer.
             Method::Request | Method::Cancel => parts.all(|part| {
                 part.line("ORGANIZER").is_some_and(|line| {
-                    author.is(line.value())
-                        || line.parameter("SENT-BY").is_some_and(|by| author.is(by))
+                    author.is(line.value()) || self.is_sent_for(line.value(), line)
                 })
             }),
         }
+    }
+
+    /// RFC 5545 §3.2.18: whether the author sends it for the organizer. Anybody can write that of
+    /// themselves, so it is believed of people of the organizer's own domain.
+    fn is_sent_for(&self, organizer: &str, line: &Line) -> bool {
+        let author = Users::new(&[&self.author]);
+        let domain = |user: &str| mail_address(user).map(|address| address.domain().to_owned());
+        line.parameter("SENT-BY").is_some_and(|by| author.is(by))
+            && domain(organizer).is_some_and(|known| domain(&self.author) == Some(known))
+    }
+
+    /// Whether somebody speaks for another.
+    fn is_by_another(&self) -> bool {
+        let author = Users::new(&[&self.author]);
+        let organizer = self.message.object.organizer();
+        organizer.is_ok_and(|organizer| organizer.is_some_and(|one| !author.is(&one)))
     }
 }
 
@@ -115,6 +131,14 @@ impl WriteTx<'_> {
             return Ok(false);
         }
         let object = &mail.message.object;
+        if mail.message.method != Method::Reply
+            && mail.is_by_another()
+            && let Ok(Some(organizer)) = object.organizer()
+            && let Reach::Here(_) = self.reach(&organizer)?
+        {
+            // Who may write in the calendar of somebody here does it there.
+            return Ok(false);
+        }
         let known = self.find_copy(account, object.uid())?;
         if known.is_none() && mailed == MailedInvitations::Known {
             return Ok(false);

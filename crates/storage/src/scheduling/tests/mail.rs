@@ -148,6 +148,39 @@ fn invitations_by_mail_come_into_the_calendar() {
     });
 }
 
+/// A meeting of Bob and whoever `organizer` is, sent by somebody for them.
+fn sent_by(who: &str, organizer: &str, method: &str) -> Vec<u8> {
+    let meeting = meeting(&["bob"], WEEKLY).replace(
+        "ORGANIZER:mailto:ann@example.test",
+        &format!("ORGANIZER;SENT-BY=\"mailto:{who}\":mailto:{organizer}"),
+    );
+    mail(who, method, &meeting)
+}
+
+#[test]
+fn who_writes_for_an_organizer_is_of_their_domain() {
+    on_both_engines(|store| {
+        let bob = store.account("bob");
+        personal(store, bob);
+        let stranger = sent_by("eve@other.test", "dan@elsewhere.test", "REQUEST");
+        assert!(!take(store, bob, &stranger, "other.test"));
+        let secretary = sent_by("pat@elsewhere.test", "dan@elsewhere.test", "REQUEST");
+        assert!(take(store, bob, &secretary, "elsewhere.test"));
+    });
+}
+
+#[test]
+fn nobody_writes_for_an_organizer_here() {
+    on_both_engines(|store| {
+        let [ann, bob] = ["ann", "bob"].map(|name| store.account(name));
+        put(store, ann, &meeting(&["bob"], WEEKLY));
+        let there = stored(store, bob, "personal/m.ics");
+        let colleague = sent_by("pat@example.test", "ann@example.test", "CANCEL");
+        assert!(!take(store, bob, &colleague, "example.test"));
+        assert_eq!(stored(store, bob, "personal/m.ics"), there);
+    });
+}
+
 #[test]
 fn answers_by_mail_reach_the_organizer_and_others_here() {
     on_both_engines(|store| {
