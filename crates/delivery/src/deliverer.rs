@@ -242,9 +242,9 @@ impl<'a> SortingOne<'a> {
             return None;
         }
         let settings = &self.deliverer.settings;
-        let path =
-            redirect::reverse_path(settings, self.rules, self.arrival.reverse_path, self.now);
-        self.plan.sends.push(redirect::outgoing(to, message, self.arrival, path));
+        let (now, sender) = (self.now, self.arrival.reverse_path);
+        let path = redirect::reverse_path(settings, self.rules, (to, sender), now);
+        self.plan.sends.push(redirect::outgoing(to, message, self.arrival, path, now));
         self.plan.sends.last_mut()
     }
 

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use mailauth::{Author, Signatory};
 use message::{ListItem, address_list, header_fields};
-use storage::{Address, Outgoing, PreparedMessage, Result, SpoolEntry, SpoolRecipient};
-use storage::{StorageError, Store};
+use storage::{
+    Address, Outgoing, PreparedMessage, Result, SpoolEntry, SpoolRecipient, SpoolTerms,
+    StorageError, Store,
+};
 
 use crate::outgoing::Letter;
 use crate::rules::Ready;
@@ -39,6 +41,7 @@ impl Dispatch<'_> {
         Ok(Outgoing {
             entry,
             message: Arc::new(self.store.prepare_version(bytes).await?),
+            terms: SpoolTerms::default(),
             claim: letter.claim,
             counted: letter.counted,
             copy: letter.copy,

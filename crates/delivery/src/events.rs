@@ -250,7 +250,7 @@ impl EventRunner {
                         parameters,
                     };
                     let path = rules.address.clone();
-                    let send = redirect::outgoing(to, sent, &arrival, path);
+                    let send = redirect::outgoing(to, sent, &arrival, path, now);
                     plan.sends.push(Outgoing { counted: true, ..send });
                 }
                 Action::Notify(notify) => {

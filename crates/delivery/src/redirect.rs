@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use ids::Timestamp;
 use message::header_fields;
-use responder::Redirect;
+use responder::{DeliverBy, Redirect};
 use storage::{
-    Address, Arrival, Outgoing, PreparedMessage, Resolution, Result, SpoolEntry, SpoolRecipient,
-    Store,
+    Address, Arrival, Deadline, Outgoing, PreparedMessage, Resolution, Result, SpoolEntry,
+    SpoolRecipient, SpoolTerms, Store, Urgency, WhenLate,
 };
 
 use crate::rules::Ready;
@@ -96,14 +96,44 @@ fn inherited(notify: &str) -> String {
     if kept.is_empty() { "NEVER".to_owned() } else { kept.join(",") }
 }
 
+/// Whether a copy is to come from the owner of the script: RFC 6009 §6.1 and RFC 6009 §7.1, where it
+/// says what its sender is to be told.
+fn is_owners(action: &Redirect, reverse_path: &str) -> bool {
+    let asks = action.notify.is_some() || action.ret.is_some() || action.deliver_by.is_some();
+    asks && !reverse_path.is_empty()
+}
+
+/// A time limit of a script, which counts from now on (RFC 6009 §7).
+fn deadline(by: &DeliverBy, now: Timestamp) -> Deadline {
+    let when_late = if by.mode == 'R' { WhenLate::Return } else { WhenLate::Notify };
+    Deadline { at: now.plus_secs(by.seconds), when_late, trace: by.trace }
+}
+
+fn deadline_json(deadline: Deadline) -> serde_json::Value {
+    let mode = match deadline.when_late {
+        WhenLate::Notify => "N",
+        WhenLate::Return => "R",
+    };
+    serde_json::json!({ "at": deadline.at.as_micros(), "mode": mode, "trace": deadline.trace })
+}
+
 /// A copy for one address.
 pub(crate) fn outgoing(
     action: &Redirect,
     message: Arc<PreparedMessage>,
     arrival: &Arrival<'_>,
     reverse_path: String,
+    now: Timestamp,
 ) -> Outgoing {
-    let parameters = &arrival.parameters;
+    let mut parameters = arrival.parameters;
+    let is_owners = is_owners(action, arrival.reverse_path);
+    if is_owners {
+        // What somebody else wanted to be told is no business of the owner's.
+        (parameters.notify, parameters.ret, parameters.envelope_id) = (None, None, None);
+        parameters.deadline = None;
+    }
+    let asked = action.deliver_by.as_ref().map(|by| deadline(by, now));
+    let deadline = asked.or(parameters.deadline);
     let smtputf8 = parameters.smtputf8 || !action.address.is_ascii() || !reverse_path.is_ascii();
     let mut envelope = serde_json::json!({
         "body": if parameters.body.is_empty() { "8BITMIME" } else { parameters.body },
@@ -116,7 +146,8 @@ pub(crate) fn outgoing(
         ("requiretls", parameters.require_tls.then(|| true.into())),
         ("tls_optional", parameters.tls_optional.then(|| true.into())),
         ("priority", parameters.priority.map(Into::into)),
-        ("verified", arrival.verified.then(|| true.into())),
+        ("by", deadline.map(deadline_json)),
+        ("verified", (arrival.verified || is_owners).then(|| true.into())),
     ] {
         if let Some(value) = value {
             envelope[name] = value;
@@ -135,6 +166,11 @@ pub(crate) fn outgoing(
             }],
         },
         message,
+        terms: SpoolTerms {
+            begins: None,
+            deadline: deadline.map(|deadline| deadline.at),
+            urgency: Urgency::of_priority(parameters.priority.unwrap_or(0)),
+        },
         claim: None,
         counted: false,
         copy: None,
@@ -146,9 +182,12 @@ pub(crate) fn outgoing(
 pub(crate) fn reverse_path(
     settings: &Settings,
     rules: &Ready,
-    reverse_path: &str,
+    (action, reverse_path): (&Redirect, &str),
     now: Timestamp,
 ) -> String {
+    if is_owners(action, reverse_path) {
+        return rules.address.clone();
+    }
     let unchanged = || reverse_path.to_owned();
     let Some(forwarding) = &settings.forwarding else { return unchanged() };
     let Ok(own) = Address::parse(&rules.address) else { return unchanged() };
@@ -191,7 +230,8 @@ mod tests {
         let message = Arc::new(PreparedMessage::new(Vec::new()));
         let entry = |notify: Option<&str>| {
             let action = Redirect { notify: notify.map(str::to_owned), ..Redirect::default() };
-            outgoing(&action, message.clone(), &arrival, String::new()).entry
+            let now = Timestamp::from_secs(0);
+            outgoing(&action, message.clone(), &arrival, String::new(), now).entry
         };
         let plain = entry(None);
         let envelope: serde_json::Value = serde_json::from_str(&plain.envelope_json).unwrap();

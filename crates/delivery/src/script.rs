@@ -6,24 +6,18 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use ids::Timestamp;
-use responder::{
-    Capability, CapabilitySet, Delivery, Envelope, Event, Failure, Language, Outcome, Program,
-    Trouble,
-};
-use storage::{Arrival, Result, Store};
+use message::date::DateTime;
+use message::xtext;
+use responder::{Delivery, Envelope, Event, Failure, Language, Outcome, Program, Trouble};
+use storage::{Arrival, Deadline, Result, Store, WhenLate};
 
 use crate::rules::Ready;
 use crate::world::{Quick, Whole};
 use crate::zone::date_time;
 
-/// What scripts of accounts may use: all but what nothing here could keep. Time limits of
-/// redirected mail (RFC 6009 §7) do not go along with copies.
+/// What scripts of accounts may use: all there is.
 pub fn language() -> Language {
-    let mut capabilities = CapabilitySet::ALL;
-    for absent in [Capability::RedirectDeliverby, Capability::EnvelopeDeliverby] {
-        capabilities.remove(absent);
-    }
-    Language { capabilities, ..Language::default() }
+    Language::default()
 }
 
 /// A result, with what the script took for new.
@@ -102,14 +96,24 @@ fn given<'a>(
             auth: None,
             dsn_notify: parameters.notify.map(Cow::Borrowed),
             dsn_ret: parameters.ret.map(Cow::Borrowed),
-            dsn_envid: parameters.envelope_id.map(Cow::Borrowed),
-            dsn_orcpt: parameters.original.map(Cow::Borrowed),
-            deliver_by: None,
+            // RFC 6009 §4: as they were before they were encoded.
+            dsn_envid: parameters.envelope_id.map(xtext::decode).map(Cow::Owned),
+            dsn_orcpt: parameters.original.map(xtext::decode).map(Cow::Owned),
+            deliver_by: parameters.deadline.map(|deadline| by(deadline, rules)),
         }),
         now: date_time(&rules.zone, now),
         detail_separator: '+',
         event: Event::Delivery,
     }
+}
+
+/// A deadline as scripts see it.
+fn by(deadline: Deadline, rules: &Ready) -> (DateTime, char, bool) {
+    let mode = match deadline.when_late {
+        WhenLate::Notify => 'N',
+        WhenLate::Return => 'R',
+    };
+    (date_time(&rules.zone, deadline.at), mode, deadline.trace)
 }
 
 /// An arrival that can go to another thread.
@@ -125,6 +129,7 @@ struct Owned {
     require_tls: bool,
     tls_optional: bool,
     priority: Option<i8>,
+    deadline: Option<Deadline>,
 }
 
 impl Owned {
@@ -148,6 +153,7 @@ impl Owned {
             require_tls: parameters.require_tls,
             tls_optional: parameters.tls_optional,
             priority: parameters.priority,
+            deadline: parameters.deadline,
         }
     }
 
@@ -172,6 +178,7 @@ impl Owned {
                 require_tls: self.require_tls,
                 tls_optional: self.tls_optional,
                 priority: self.priority,
+                deadline: self.deadline,
             },
         }
     }

@@ -38,6 +38,7 @@ pub mod address;
 pub mod compose;
 pub mod date;
 pub mod flag;
+pub mod xtext;
 
 pub use address_list::{Item as ListItem, Listed, address_list};
 pub use encoding::{Encoding, decode_part, decoded_len};

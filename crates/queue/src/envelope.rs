@@ -4,7 +4,7 @@ use ids::Timestamp;
 use serde::{Deserialize, Serialize};
 use smtp::client::{Outbound, OutboundRecipient};
 use smtp::types::{Body, ByMode, DeliverBy, Priority};
-use storage::{ClaimedMessage, ClaimedRecipient, Placement};
+use storage::{ClaimedMessage, ClaimedRecipient, Placement, WhenLate};
 
 /// The parameters of MAIL.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +46,15 @@ impl Deadline {
 
     pub(crate) fn mode(&self) -> ByMode {
         if self.mode == "R" { ByMode::Return } else { ByMode::Notify }
+    }
+
+    /// The same, as storage knows it.
+    pub(crate) fn known(&self) -> storage::Deadline {
+        let when_late = match self.mode() {
+            ByMode::Notify => WhenLate::Notify,
+            ByMode::Return => WhenLate::Return,
+        };
+        storage::Deadline { at: self.at(), when_late, trace: self.trace }
     }
 
     /// What is past it goes back and nowhere else: RFC 2852 §4.1.3.

@@ -13,7 +13,7 @@ use storage::{
 
 use crate::answer::Answer;
 use crate::counters::add;
-use crate::envelope::{MailParameters, RcptParameters};
+use crate::envelope::{Deadline, MailParameters, RcptParameters};
 use crate::queue::Inner;
 use crate::settle::{End, Settling};
 
@@ -204,6 +204,7 @@ impl Inner {
                 require_tls: parameters.requiretls,
                 tls_optional: parameters.tls_optional,
                 priority: parameters.priority,
+                deadline: parameters.by.as_ref().map(Deadline::known),
             },
         };
         sorter.sort(arrival).await.map(Some)

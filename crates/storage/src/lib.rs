@@ -106,9 +106,10 @@ pub use search::{
 pub use settings::{Blobs, Database, Settings};
 pub use sort_keys::{MailboxKeys, SortKeys, SortWant, ThreadRow};
 pub use spool::{
-    Claim, ClaimedMessage, ClaimedRecipient, DestinationBacklog, Fate, Overdue, OverdueCursor,
-    OverdueSlice, Settlement, SpoolChange, SpoolEntry, SpoolFilter, SpoolNotices, SpoolRecipient,
-    SpoolRow, SpoolRowRecipient, SpoolTerms, SpoolTotals, TraceEvent, TraceRow, Urgency,
+    Claim, ClaimedMessage, ClaimedRecipient, Deadline, DestinationBacklog, Fate, Overdue,
+    OverdueCursor, OverdueSlice, Settlement, SpoolChange, SpoolEntry, SpoolFilter, SpoolNotices,
+    SpoolRecipient, SpoolRow, SpoolRowRecipient, SpoolTerms, SpoolTotals, TraceEvent, TraceRow,
+    Urgency, WhenLate,
 };
 pub use statistics::{BATCH_SIZES, COMMIT_MICROS, StatisticsSnapshot};
 pub use store::Store;

@@ -1,6 +1,6 @@
 //! R-ADDR-10.
 
-use storage::{Address, Agreement, Placement};
+use storage::{Address, Agreement, ArrivalParameters, Deadline, Placement, WhenLate};
 
 use crate::support::{Scene, on_both_engines};
 
@@ -88,5 +88,104 @@ fn scripts_cannot_hide_a_loop() {
             scene.arrive("a@b.test", "julie@example.test", &message);
             assert_eq!((scene.sent().len(), scene.count("INBOX")), (sent, 1 - sent), "{count}");
         }
+    });
+}
+
+/// RFC 6009 §6, RFC 6009 §7: who asks to be told is the sender.
+#[test]
+fn copies_of_scripts_have_terms_of_their_own() {
+    on_both_engines(|scene| {
+        let at = scene.store.now().plus_secs(3600);
+        let deadline = Deadline { at, when_late: WhenLate::Notify, trace: false };
+        scene.parameters = ArrivalParameters {
+            notify: Some("NEVER"),
+            envelope_id: Some("Q+2B1"),
+            deadline: Some(deadline),
+            ..scene.parameters
+        };
+        let in_600 = at.plus_secs(-3000).as_micros();
+        let by = |mode: &str, at: i64, trace: bool| serde_json::json!({ "at": at, "mode": mode, "trace": trace });
+        let nothing = serde_json::Value::Null;
+        for (tags, from, notify, envid, expect) in [
+            (
+                "",
+                "max@example.test",
+                "NEVER".into(),
+                "Q+2B1".into(),
+                by("N", at.as_micros(), false),
+            ),
+            (
+                ":notify \"FAILURE\"",
+                "julie@example.test",
+                "FAILURE".into(),
+                nothing.clone(),
+                nothing.clone(),
+            ),
+            (
+                ":ret \"HDRS\"",
+                "julie@example.test",
+                nothing.clone(),
+                nothing.clone(),
+                nothing.clone(),
+            ),
+            (
+                ":bytimerelative 600",
+                "julie@example.test",
+                nothing.clone(),
+                nothing.clone(),
+                by("R", in_600, false),
+            ),
+            (
+                ":bytimeabsolute \"${at}\" :bymode \"notify\" :bytrace",
+                "julie@example.test",
+                nothing.clone(),
+                nothing.clone(),
+                by("N", at.as_micros(), true),
+            ),
+        ] {
+            scene.script(&format!(
+                "require [\"redirect-dsn\", \"redirect-deliverby\", \"envelope\", \
+                 \"envelope-deliverby\", \"variables\"]; \
+                 if envelope :matches \"bytimeabsolute\" \"*\" {{ set \"at\" \"${{1}}\"; }}\
+                 redirect {tags} \"x@y.test\";"
+            ));
+            assert_eq!(scene.arrive("max@example.test", "julie@example.test", HELLO), None);
+            let sent = scene.sent();
+            assert_eq!((sent.len(), sent[0].from.as_str()), (1, from), "{tags}");
+            let envelope: serde_json::Value = serde_json::from_str(&sent[0].envelope).unwrap();
+            let recipient: serde_json::Value = serde_json::from_str(&sent[0].recipient).unwrap();
+            assert_eq!((&recipient["notify"], &envelope["envid"]), (&notify, &envid), "{tags}");
+            assert_eq!(envelope["by"], expect, "{tags}");
+        }
+        // The null sender stays: nobody is to hear of what becomes of reports.
+        scene.arrive("", "julie@example.test", HELLO);
+        assert_eq!(scene.sent()[0].from, "");
+    });
+}
+
+/// RFC 6009 §4, RFC 6009 §5
+#[test]
+fn scripts_see_what_the_sender_asked_for() {
+    on_both_engines(|scene| {
+        let at = scene.store.now().plus_secs(-5);
+        scene.parameters = ArrivalParameters {
+            original: Some("rfc822;max+2Bx@example.com"),
+            envelope_id: Some("Q+2B1"),
+            deadline: Some(Deadline { at, when_late: WhenLate::Notify, trace: false }),
+            ..scene.parameters
+        };
+        scene.script(
+            "require [\"envelope\", \"envelope-dsn\", \"envelope-deliverby\", \"imap4flags\"]; \
+             if envelope \"orcpt\" \"rfc822;max+x@example.com\" { addflag \"a\"; } \
+             if envelope \"envid\" \"Q+1\" { addflag \"b\"; } \
+             if envelope \"bytimerelative\" \"-5\" { addflag \"c\"; } \
+             if allof (envelope \"bymode\" \"notify\", envelope \"bytrace\" \"\") { addflag \"d\"; }",
+        );
+        scene.arrive("max@example.test", "julie@example.test", HELLO);
+        assert!(
+            scene.mailbox("INBOX")[0].starts_with("(a b c d) "),
+            "{:?}",
+            scene.mailbox("INBOX")
+        );
     });
 }

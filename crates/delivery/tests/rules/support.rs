@@ -19,6 +19,8 @@ pub(crate) struct Scene {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) deliverer: Deliverer,
     pub(crate) julie: AccountId,
+    /// With what messages come.
+    pub(crate) parameters: ArrivalParameters<'static>,
     folder: tempfile::TempDir,
     database: Database,
 }
@@ -29,6 +31,9 @@ pub(crate) struct Sent {
     pub(crate) from: String,
     pub(crate) to: String,
     pub(crate) text: String,
+    /// The parameters of MAIL, and of RCPT.
+    pub(crate) envelope: String,
+    pub(crate) recipient: String,
 }
 
 /// Signs and seals by saying so.
@@ -108,7 +113,8 @@ impl Scene {
             })
             .unwrap()
             .value;
-        Self { store, clock, deliverer, julie, folder, database }
+        let parameters = ArrivalParameters { body: "7BIT", ..ArrivalParameters::default() };
+        Self { store, clock, deliverer, julie, parameters, folder, database }
     }
 
     /// Everything is closed and opened again.
@@ -211,7 +217,7 @@ impl Scene {
                 forward_path: to,
                 placement,
                 verified,
-                parameters: ArrivalParameters { body: "7BIT", ..ArrivalParameters::default() },
+                parameters: self.parameters,
             };
             let plan = match wait(self.deliverer.sort(arrival)).unwrap() {
                 Verdict::Do(plan) => plan,
@@ -285,6 +291,8 @@ impl Scene {
                     from: message.reverse_path.clone(),
                     to: recipient.forward_path.clone(),
                     text: self.content(message.content),
+                    envelope: message.envelope_json.clone(),
+                    recipient: recipient.parameters_json.clone(),
                 });
             }
             self.store

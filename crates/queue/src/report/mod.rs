@@ -4,7 +4,6 @@
 //! than it; a report is in the transaction that settles what it tells of.
 
 mod render;
-mod xtext;
 
 use ids::Timestamp;
 use mailauth::{Author, Signatory};

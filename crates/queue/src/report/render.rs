@@ -10,8 +10,8 @@ use mail_builder::headers::raw::Raw;
 use mail_builder::mime::{BodyPart, MimePart};
 use message::date::{DateTime, format_rfc5322};
 use message::header_fields;
+use message::xtext::decode;
 
-use super::xtext::decode;
 use super::{Action, Line, Report};
 use crate::envelope::{MailParameters, RcptParameters};
 

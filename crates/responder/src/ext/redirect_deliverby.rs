@@ -9,6 +9,9 @@ use crate::error::{ScriptError, Trouble};
 use crate::run::State;
 use crate::text::Text;
 
+/// RFC 2852 §4: `by-time = ["-" / "+"]1*9digit`
+const SECONDS_MAX: i64 = 999_999_999;
+
 #[derive(Debug)]
 enum By {
     Seconds(i64),
@@ -39,7 +42,11 @@ impl DeliverByTags {
                 );
             }
             (Some(seconds), None) => By::Seconds(i64::try_from(seconds).unwrap_or(i64::MAX)),
-            (None, Some(text)) => By::Instant(text),
+            (None, Some(text)) => {
+                let wrong = |trouble: Trouble| arguments.wrong(trouble.to_string());
+                text.fixed().map(instant).transpose().map_err(wrong)?;
+                By::Instant(text)
+            }
             (None, None) if mode.is_some() || trace => {
                 return Err(arguments.wrong(":bymode and :bytrace need a time"));
             }
@@ -58,15 +65,15 @@ impl DeliverByTags {
     pub(crate) fn value(&self, state: &mut State<'_>) -> Result<DeliverBy, Trouble> {
         let seconds = match &self.by {
             By::Seconds(seconds) => *seconds,
-            By::Instant(text) => {
-                let text = state.text(text)?;
-                let instant = parse_instant(&text)
-                    .ok_or_else(|| Trouble::Value(format!("{text:?} is no instant")))?;
-                instant.unix_secs() - state.now.unix_secs()
-            }
+            By::Instant(text) => instant(&state.text(text)?)?.unix_secs() - state.now.unix_secs(),
         };
+        let seconds = seconds.clamp(-SECONDS_MAX, SECONDS_MAX);
         Ok(DeliverBy { seconds, mode: self.mode, trace: self.trace })
     }
+}
+
+fn instant(text: &str) -> Result<DateTime, Trouble> {
+    parse_instant(text).ok_or_else(|| Trouble::Value(format!("{text:?} is no instant")))
 }
 
 // date-time of RFC 3339 §5.6; the zone may lack its colon, as the RFC's own example has it.
@@ -88,16 +95,24 @@ fn parse_instant(text: &str) -> Option<DateTime> {
     if hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    let zone = match text.get(19..)? {
+    let rest = text.get(19..)?;
+    // A fraction of a second makes no difference.
+    let rest = match rest.strip_prefix('.') {
+        None => rest,
+        Some(fraction) => {
+            let zone = fraction.trim_start_matches(|char: char| char.is_ascii_digit());
+            (zone.len() < fraction.len()).then_some(zone)?
+        }
+    };
+    let zone = match rest {
         "Z" => 0,
         zone => {
             let sign = if zone.starts_with('-') { -1 } else { 1 };
             let digits = zone.strip_prefix(['+', '-'])?.replacen(':', "", 1);
-            if digits.len() != 4 {
-                return None;
-            }
-            let digits: i64 = digits.parse().ok()?;
-            sign * (digits / 100 * 60 + digits % 100)
+            let is_zone = digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit());
+            let digits: i64 = is_zone.then(|| digits.parse().ok())??;
+            let (hours, mins) = (digits / 100, digits % 100);
+            (hours < 24 && mins < 60).then_some(sign * (hours * 60 + mins))?
         }
     };
     let secs = i64::from(day.get()) * 86_400 + hour * 3600 + minute * 60 + second - zone * 60;
@@ -114,6 +129,10 @@ mod tests {
             ("1970-01-02T00:00:00Z", Some(86_400)),
             ("1970-01-01T20:00:00+0100", Some(68_400)),
             ("1970-01-01T20:00:00-01:00", Some(75_600)),
+            ("1970-01-02T00:00:00.25Z", Some(86_400)),
+            ("1970-01-02T00:00:00.Z", None),
+            ("1970-01-01T20:00:00+2400", None),
+            ("1970-01-01T20:00:00+01:0+", None),
             ("1970-01-01 20:00:00Z", None),
             ("1970-13-01T20:00:00Z", None),
             ("1970-01-01T24:00:00Z", None),

@@ -151,6 +151,22 @@ fn redirect_and_envelope_extensions() {
             "redirect c@example.com 60Ntrue",
         ),
         (
+            "require \"redirect-deliverby\"; redirect :bytimerelative 4000000000 \"c@example.com\";",
+            "redirect c@example.com 999999999Rfalse",
+        ),
+        (
+            "require \"redirect-deliverby\"; redirect :bytimeabsolute \"tomorrow\" \"c@example.com\";",
+            "line 1, column 31: redirect: \"tomorrow\" is no instant",
+        ),
+        (
+            "require \"redirect-deliverby\"; redirect :bymode \"notify\" \"c@example.com\";",
+            "line 1, column 31: redirect: :bymode and :bytrace need a time",
+        ),
+        (
+            "require \"redirect-deliverby\"; redirect :bytimerelative 6 :bymode \"x\" \"c@example.com\";",
+            "line 1, column 31: redirect: there is no mode \"x\"",
+        ),
+        (
             "require \"redirect-dsn\"; redirect :notify \"NEVER,DELAY\" \"a@b\";",
             "line 1, column 25: redirect: \"NEVER,DELAY\" is no value of NOTIFY",
         ),
@@ -164,6 +180,9 @@ fn redirect_and_envelope_extensions() {
             ("envelope :count \"eq\" \"orcpt\" \"0\"", true),
             ("envelope \"bytimerelative\" \"600\"", true),
             ("envelope :zone \"+0000\" \"bytimeabsolute\" \"2009-07-20T18:54:43Z\"", true),
+            ("envelope \"bytimeabsolute\" \"2009-07-20T21:54:43+03:00\"", true),
+            ("envelope :count \"eq\" [\"bytimerelative\", \"bymode\", \"bytrace\"] \"3\"", true),
+            ("envelope :contains \"bytimerelative\" \"-\"", false),
             ("envelope \"bymode\" \"return\"", true),
             ("envelope \"bytrace\" \"trace\"", true),
         ],

@@ -8,8 +8,9 @@ use std::sync::{Arc, OnceLock};
 use ids::{AccountId, Timestamp};
 use message::date::{DateTime, format_rfc3339};
 use storage::{
-    Arrival, ArrivalParameters, Claimed, DeliveryPlan, Placement, Post, PreparedMessage, Sorter,
-    SpoolEntry, SpoolRecipient, SpoolTerms, StorageError, Store, Urgency, Verdict, WriteTx,
+    Arrival, ArrivalParameters, Claimed, Deadline, DeliveryPlan, Placement, Post, PreparedMessage,
+    Sorter, SpoolEntry, SpoolRecipient, SpoolTerms, StorageError, Store, Urgency, Verdict,
+    WhenLate, WriteTx,
 };
 
 use super::desk::Target;
@@ -208,6 +209,7 @@ impl Plan {
                     require_tls: parameters.require_tls,
                     tls_optional: self.tls_optional,
                     priority: parameters.priority.map(|priority| priority.get()),
+                    deadline: parameters.deliver_by.map(|by| deadline(by, envelope.at)),
                 },
             };
             let verdict = match sorter.sort(arrival).await {
@@ -501,6 +503,14 @@ fn render_hold(hold: Hold) -> String {
 }
 
 /// RFC 2852 §4: the span of time becomes an instant at once.
+fn deadline(by: DeliverBy, now: Timestamp) -> Deadline {
+    let when_late = match by.mode {
+        ByMode::Notify => WhenLate::Notify,
+        ByMode::Return => WhenLate::Return,
+    };
+    Deadline { at: by.deadline(now), when_late, trace: by.trace }
+}
+
 fn deadline_json(by: DeliverBy, now: Timestamp) -> serde_json::Value {
     let mode = match by.mode {
         ByMode::Notify => "N",
@@ -515,12 +525,7 @@ fn spool_terms(envelope: &Envelope) -> SpoolTerms {
     SpoolTerms {
         begins: parameters.hold.map(|hold| hold.until(envelope.at)),
         deadline: parameters.deliver_by.map(|by| by.deadline(envelope.at)),
-        // RFC 6710 §5: levels between these are rounded up.
-        urgency: match parameters.priority.unwrap_or_default().get() {
-            1.. => Urgency::Urgent,
-            0 => Urgency::Normal,
-            _ => Urgency::Bulk,
-        },
+        urgency: Urgency::of_priority(parameters.priority.unwrap_or_default().get()),
     }
 }
 

@@ -12,7 +12,9 @@ use message::flag::Flags;
 use super::{AnswerSource, Claimed, ScriptName};
 use crate::mailbox::{MailboxName, SpecialUse};
 use crate::message_store::Delivery;
-use crate::{AccountTx, Placement, PreparedMessage, Result, SpoolEntry, StorageError};
+use crate::{
+    AccountTx, Deadline, Placement, PreparedMessage, Result, SpoolEntry, SpoolTerms, StorageError,
+};
 
 /// What the owner is told of a version that is not stored or sent.
 const TOO_BIG: &str = "the message became too big";
@@ -75,6 +77,8 @@ pub struct ArrivalParameters<'a> {
     pub tls_optional: bool,
     /// MT-PRIORITY (RFC 6710 §4).
     pub priority: Option<i8>,
+    /// BY (RFC 2852 §4).
+    pub deadline: Option<Deadline>,
 }
 
 /// What becomes of a message.
@@ -157,6 +161,8 @@ pub struct Outgoing {
     pub entry: SpoolEntry,
     /// What is sent.
     pub message: Arc<PreparedMessage>,
+    /// On which terms.
+    pub terms: SpoolTerms,
     /// Sent only if the right to answer is granted.
     pub claim: Option<AnswerClaim>,
     /// Whether it counts among what the account sends (R-ADDR-11), and is not sent beyond that.
@@ -373,7 +379,7 @@ impl AccountTx<'_, '_> {
                 return Ok(claimed);
             }
         }
-        self.tx.spool(send.entry.clone(), &send.message)?;
+        self.tx.spool_on(send.terms, send.entry.clone(), &send.message)?;
         if let Some(copy) = &send.copy
             && self.check_quota(send.message.size().cast_signed(), 1).is_ok()
         {

@@ -33,7 +33,7 @@ pub use list::{SpoolFilter, SpoolRow, SpoolRowRecipient, SpoolTotals};
 pub use notices::SpoolNotices;
 pub use overdue::{Overdue, OverdueCursor, OverdueSlice};
 pub use settle::{Fate, Settlement};
-pub use terms::{SpoolTerms, Urgency};
+pub use terms::{Deadline, SpoolTerms, Urgency, WhenLate};
 pub use trace::{TraceEvent, TraceRow};
 
 /// An envelope to send.

@@ -19,6 +19,15 @@ pub enum Urgency {
 }
 
 impl Urgency {
+    /// That of a priority of RFC 6710. RFC 6710 §5: levels between these are rounded up.
+    pub const fn of_priority(priority: i8) -> Self {
+        match priority {
+            1.. => Self::Urgent,
+            0 => Self::Normal,
+            _ => Self::Bulk,
+        }
+    }
+
     /// The first first.
     pub(super) const ALL: [Self; 3] = [Self::Urgent, Self::Normal, Self::Bulk];
 
@@ -29,6 +38,26 @@ impl Urgency {
             Self::Bulk => 2,
         }
     }
+}
+
+/// By when a message has to arrive (RFC 2852 §4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline {
+    /// The instant.
+    pub at: Timestamp,
+    /// What happens to it then.
+    pub when_late: WhenLate,
+    /// Whether its sender is told of each server that passes it on.
+    pub trace: bool,
+}
+
+/// What happens to a message that is late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenLate {
+    /// Its sender is told.
+    Notify,
+    /// It goes back.
+    Return,
 }
 
 /// The terms of a message; the default is: at once, like others.

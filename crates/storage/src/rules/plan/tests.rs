@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::{DeliveryPlan, Filing, Outgoing};
 use crate::testing::on_both_engines_with;
-use crate::{Delivery, PreparedMessage, SpoolEntry, SpoolRecipient};
+use crate::{Delivery, PreparedMessage, SpoolEntry, SpoolRecipient, SpoolTerms};
 
 /// What a script makes of a message may be too big where the message was not.
 #[test]
@@ -24,7 +24,14 @@ fn a_version_too_big_is_given_up_and_the_message_kept() {
                     parameters_json: "{}".to_owned(),
                 }],
             };
-            let send = Outgoing { entry, message: big, claim: None, counted: false, copy: None };
+            let send = Outgoing {
+                entry,
+                message: big,
+                terms: SpoolTerms::default(),
+                claim: None,
+                counted: false,
+                copy: None,
+            };
             for (filings, sends) in [(vec![filing], Vec::new()), (Vec::new(), vec![send])] {
                 let plan = DeliveryPlan {
                     rules: 1,

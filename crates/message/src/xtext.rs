@@ -1,8 +1,8 @@
-//! xtext (RFC 3461 §4) back to what it stands for.
+//! xtext (RFC 3461 §4), the encoding of parameters in SMTP, back to what it stands for.
 
 /// Decodes `+XX`; what is no xtext stays as it is. Control characters become `?`: the result
-/// stands in a header field.
-pub(super) fn decode(text: &str) -> String {
+/// may stand in a header field.
+pub fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
