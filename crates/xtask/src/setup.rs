@@ -41,6 +41,7 @@ const FOR_TESTS: &[(&str, &str)] = &[
     ("litmus", "litmus"),
     ("sieve-connect", "sieve-connect"),
     ("cadaver", "cadaver"),
+    ("mount.davfs", "davfs2"),
     ("strace", "strace"),
     ("setpriv", "util-linux"),
     ("python3", "python3"),
@@ -63,6 +64,13 @@ const PYTHON_PACKAGES: &[&str] = &[
     "managesieve==0.8.1",
     // Invitations.
     "caldav==3.6.0",
+    // It only finds its own time zones again where vobject is there, which it does not ask for.
+    "caldav-server-tester==1.7.0",
+    "vobject==0.9.9",
+    // Events, tasks and contacts on two machines.
+    "khal==0.14.1",
+    "todoman==4.7.0",
+    "khard==0.22.0",
 ];
 
 /// Installs what is missing; does nothing where nothing is.
@@ -139,7 +147,8 @@ fn install_python_packages() -> Result<(), String> {
         &python.to_string_lossy(),
         &[
             "-c",
-            "import imapclient, moto.server, dkim, nacl, authres, vdirsyncer, managesieve, caldav",
+            "import imapclient, moto.server, dkim, nacl, authres, vdirsyncer, managesieve, caldav, \
+             caldav_server_tester, vobject, khal, todoman, khard",
         ],
     )
     .output();
