@@ -1,6 +1,6 @@
 //! R-RESP: a test for each sentence.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::Scope;
 
 use storage::{Address, Agreement, LocalTime, Placement, ResponderBody, Weekdays};
 
@@ -94,23 +94,28 @@ fn a_sender_is_answered_again_after_seven_days() {
     });
 }
 
+/// Answers that another message of the same sender gets.
+fn answers_again(scene: &Scene) -> usize {
+    answers(scene, "a@b.test", "julie@example.test", HELLO)
+}
+
+/// A thousand messages of one sender, twenty at a time.
+fn a_thousand_arrive<'s>(scope: &'s Scope<'s, '_>, scene: &'s Scene) {
+    for _ in 0..20 {
+        scope.spawn(|| {
+            for _ in 0..50 {
+                scene.arrive("a@b.test", "julie@example.test", HELLO);
+            }
+        });
+    }
+}
+
 /// R-RESP-3: a thousand messages at once get one answer.
 #[test]
 fn a_thousand_messages_at_once_get_one_answer() {
     on_both_engines(|scene| {
         scene.responder(body("away"));
-        let arrived = AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            for _ in 0..20 {
-                scope.spawn(|| {
-                    for _ in 0..50 {
-                        scene.arrive("a@b.test", "julie@example.test", HELLO);
-                        arrived.fetch_add(1, Ordering::Relaxed);
-                    }
-                });
-            }
-        });
-        assert_eq!(arrived.into_inner(), 1000);
+        std::thread::scope(|scope| a_thousand_arrive(scope, scene));
         assert_eq!(scene.sent().len(), 1);
         assert_eq!(scene.count("INBOX"), 1000);
     });
@@ -121,22 +126,21 @@ fn a_thousand_messages_at_once_get_one_answer() {
 fn only_a_reset_clears_the_memory() {
     on_both_engines(|scene| {
         scene.responder(body("away"));
-        let again = |scene: &Scene| answers(scene, "a@b.test", "julie@example.test", HELLO);
-        assert_eq!(again(scene), 1);
+        assert_eq!(answers_again(scene), 1);
         scene.account(|tx| {
             tx.edit_responder(&name("away"), |body| {
                 body.text = "still away".to_owned();
                 Ok(())
             })
         });
-        assert_eq!(again(scene), 0);
+        assert_eq!(answers_again(scene), 0);
         scene.account(|tx| tx.deactivate_responder(&name("away")));
-        assert_eq!(again(scene), 0);
+        assert_eq!(answers_again(scene), 0);
         scene.account(|tx| tx.activate_responder(Some(&name("away"))));
-        assert_eq!(again(scene), 0);
+        assert_eq!(answers_again(scene), 0);
         scene.account(|tx| tx.reset_responder(&name("away")));
-        assert_eq!(again(scene), 1);
-        assert_eq!(again(scene), 0);
+        assert_eq!(answers_again(scene), 1);
+        assert_eq!(answers_again(scene), 0);
     });
 }
 
@@ -281,13 +285,12 @@ fn machines_lists_and_spam_get_no_answer() {
 fn a_responder_that_is_off_answers_nobody() {
     on_both_engines(|scene| {
         scene.responder(body("away"));
-        let again = |scene: &Scene| answers(scene, "a@b.test", "julie@example.test", HELLO);
-        assert_eq!(again(scene), 1);
+        assert_eq!(answers_again(scene), 1);
         scene.clock.advance_secs(7 * 86_400);
         scene.account(|tx| tx.deactivate_responder(&name("away")));
-        assert_eq!(again(scene), 0);
+        assert_eq!(answers_again(scene), 0);
         scene.account(|tx| tx.activate_responder(Some(&name("away"))));
-        assert_eq!(again(scene), 1);
+        assert_eq!(answers_again(scene), 1);
     });
 }
 
@@ -362,13 +365,7 @@ fn a_thousand_messages_get_one_answer_of_both() {
         scene.responder(body("responder"));
         scene.script("require \"vacation\"; vacation \"script\";");
         std::thread::scope(|scope| {
-            for _ in 0..20 {
-                scope.spawn(|| {
-                    for _ in 0..50 {
-                        scene.arrive("a@b.test", "julie@example.test", HELLO);
-                    }
-                });
-            }
+            a_thousand_arrive(scope, scene);
             scope.spawn(|| {
                 for round in 0..20 {
                     let script = (round % 2 == 1).then(|| name("main"));

@@ -2,7 +2,7 @@
 
 use ids::Timestamp;
 
-use super::{ROWS, repeat};
+use super::{ROWS, for_accounts};
 use crate::sql::Value;
 use crate::{Result, Store};
 
@@ -24,22 +24,10 @@ const PURGE: &str = "DELETE FROM expunged WHERE account_id = ?1 \
 /// Gives up what was expunged before `before`.
 pub(super) fn purge(store: &Store, before: Timestamp) -> Result<u64> {
     let before = before.as_micros();
-    let (mut purged, mut last) = (0, 0);
-    loop {
-        let accounts = store.read_blocking(|tx| {
-            let params = [Value::Int(last), Value::Int(before)];
-            tx.sql.query_all(ACCOUNTS, &params, |row| row.int(0))
+    for_accounts(store, ACCOUNTS, before, |account| {
+        let slice = store.write_blocking("purge expunged", move |tx| {
+            tx.sql.execute(PURGE, &[Value::Int(account), Value::Int(before), Value::Int(ROWS)])
         })?;
-        let Some(&newest) = accounts.last() else { return Ok(purged) };
-        last = newest;
-        for account in accounts {
-            purged += repeat(|| {
-                let slice = store.write_blocking("purge expunged", move |tx| {
-                    let params = [Value::Int(account), Value::Int(before), Value::Int(ROWS)];
-                    tx.sql.execute(PURGE, &params)
-                })?;
-                Ok(slice.value)
-            })?;
-        }
-    }
+        Ok(slice.value)
+    })
 }

@@ -27,7 +27,8 @@ mod trace;
 use ids::Timestamp;
 
 use crate::blob::BlobStore;
-use crate::{Result, Store, search};
+use crate::sql::Value;
+use crate::{Result, Store, WriteTx, search};
 
 /// LIMIT: rows that one transaction of maintenance deletes.
 const ROWS: i64 = 500;
@@ -114,5 +115,53 @@ fn repeat(mut step: impl FnMut() -> Result<u64>) -> Result<u64> {
         if done == 0 {
             return Ok(sum);
         }
+    }
+}
+
+/// The same for each account that `accounts` names: a query that walks along accounts, those
+/// above ?1 that have something from before ?2.
+fn for_accounts(
+    store: &Store,
+    accounts: &'static str,
+    before: i64,
+    mut step: impl FnMut(i64) -> Result<u64>,
+) -> Result<u64> {
+    let (mut sum, mut last) = (0, 0);
+    loop {
+        let found = store.read_blocking(|tx| {
+            let params = [Value::Int(last), Value::Int(before)];
+            tx.sql.query_all(accounts, &params, |row| row.int(0))
+        })?;
+        let Some(&newest) = found.last() else { return Ok(sum) };
+        last = newest;
+        for account in found {
+            sum += repeat(|| step(account))?;
+        }
+    }
+}
+
+/// A log of which only the newest days are kept. What it says of the time below a horizon is "too
+/// old".
+struct Log {
+    /// Number and instant of its oldest entries of ?1, in the order of their numbers.
+    oldest: &'static str,
+    /// Moves the horizon of ?1 up to ?2.
+    raise: &'static str,
+    /// Deletes the entries of ?1 up to ?2.
+    delete: &'static str,
+}
+
+impl Log {
+    /// Moves the horizon of one of its owners past what is from before `before`, and deletes what
+    /// is below it.
+    fn purge_slice(&self, tx: &mut WriteTx<'_>, owner: i64, before: i64) -> Result<u64> {
+        let id = Value::Int(owner);
+        let oldest = tx.sql.query_all(self.oldest, &[id], |row| Ok((row.int(0)?, row.int(1)?)))?;
+        // Never a part of a transaction: all of it carries one instant, and its number decides.
+        let horizon = oldest.iter().take_while(|(_, at)| *at < before).last();
+        let Some(&(horizon, _)) = horizon else { return Ok(0) };
+        let params = [id, Value::Int(horizon)];
+        tx.sql.execute(self.raise, &params)?;
+        tx.sql.execute(self.delete, &params)
     }
 }

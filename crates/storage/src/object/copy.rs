@@ -32,14 +32,26 @@ impl AccountTx<'_, '_> {
             let (calendar, name) = (from.name.clone(), object.name.clone());
             return Ok(PutOutcome::MeetingTaken { calendar, name });
         }
-        let known_since = self.known_since(&to, &name, i64::MAX)?;
-        let created = !self.remove_there(&to, &name)?;
+        let room = self.clear_place(&to, &name)?;
         let bytes = object.size_bytes.cast_signed();
         let property_bytes = self.dead_bytes(from.id, Some(object.id))?;
         self.check_object_room(&to, bytes + property_bytes)?;
         let modseq = self.count_object(&to, 1, bytes)?;
         self.add_usage(property_bytes, 0)?;
-        let now = self.now.as_micros();
+        self.copy_rows((from, object), (&to, &name), (modseq, room.known_since.min(modseq)))?;
+        self.arrived(&to, &name)?;
+        Ok(room.outcome())
+    }
+
+    /// Copies all rows of an object, under a number of the transaction and the one since which its
+    /// name may be known.
+    fn copy_rows(
+        &mut self,
+        (home, object): (&Collection, &Object),
+        (to, name): (&Collection, &ObjectName),
+        (modseq, known_since): (i64, i64),
+    ) -> Result<()> {
+        let (from, now) = (Value::Int(object.id.get()), Value::Int(self.now.as_micros()));
         let id = self.sql.query_one(
             "INSERT INTO object (collection_id, name, uid, component, media_type, hash, \
              size_bytes, first_at, last_at, created_modseq, modseq, created, modified, spans) \
@@ -47,45 +59,38 @@ impl AccountTx<'_, '_> {
              size_bytes, first_at, last_at, CAST(?6 AS BIGINT), CAST(?4 AS BIGINT), \
              CAST(?5 AS BIGINT), CAST(?5 AS BIGINT), spans FROM object WHERE id = ?1 RETURNING id",
             &[
-                Value::Int(object.id.get()),
+                from,
                 Value::Int(to.id.get()),
                 Value::Text(name.as_str()),
                 Value::Int(modseq),
-                Value::Int(now),
-                Value::Int(known_since.min(modseq)),
+                now,
+                Value::Int(known_since),
             ],
             |row| row.int(0),
         )?;
-        let id = id.ok_or(StorageError::NotFound("object"))?;
+        let copy = Value::Int(id.ok_or(StorageError::NotFound("object"))?);
         self.sql.execute(
             "INSERT INTO object_data (object_id, codec, data) \
              SELECT CAST(?2 AS BIGINT), codec, data FROM object_data WHERE object_id = ?1",
-            &[Value::Int(object.id.get()), Value::Int(id)],
+            &[from, copy],
         )?;
         self.sql.execute(
             "INSERT INTO dead_property (collection_id, object_id, name, value) \
              SELECT CAST(?2 AS BIGINT), CAST(?3 AS BIGINT), name, value FROM dead_property \
              WHERE collection_id = ?1 AND object_id = ?4",
-            &[
-                Value::Int(from.id.get()),
-                Value::Int(to.id.get()),
-                Value::Int(id),
-                Value::Int(object.id.get()),
-            ],
+            &[Value::Int(home.id.get()), Value::Int(to.id.get()), copy, from],
         )?;
         self.sql.execute(
             "INSERT INTO card_address (account_id, address, object_id) \
              SELECT account_id, address, CAST(?2 AS BIGINT) FROM card_address WHERE object_id = ?1",
-            &[Value::Int(object.id.get()), Value::Int(id)],
+            &[from, copy],
         )?;
         self.sql.execute(
             "UPDATE object SET addresses_known = (SELECT o.addresses_known FROM object o \
              WHERE o.id = ?1) WHERE id = ?2",
-            &[Value::Int(object.id.get()), Value::Int(id)],
+            &[from, copy],
         )?;
-        self.clear_tombstone(&to, &name)?;
-        self.record_fact(Some(to.id), Fact::ObjectPut { name: name.as_str().to_owned() })?;
-        Ok(outcome(created))
+        Ok(())
     }
 
     /// Moves an object; its dead properties go with it, its locks do not.
@@ -111,8 +116,7 @@ impl AccountTx<'_, '_> {
         {
             return Ok(PutOutcome::UidTaken { name });
         }
-        let known_since = self.known_since(&to, &name, i64::MAX)?;
-        let created = !self.remove_there(&to, &name)?;
+        let room = self.clear_place(&to, &name)?;
         let bytes = object.size_bytes.cast_signed();
         self.keep_version(&from, object, true)?;
         self.leave_tombstone(object)?;
@@ -133,7 +137,7 @@ impl AccountTx<'_, '_> {
                 Value::Text(name.as_str()),
                 Value::Int(modseq),
                 Value::Int(now),
-                Value::Int(known_since.min(modseq)),
+                Value::Int(room.known_since.min(modseq)),
             ],
         )?;
         self.sql.execute(
@@ -141,11 +145,10 @@ impl AccountTx<'_, '_> {
              AND object_id = ?3",
             &[Value::Int(from.id.get()), Value::Int(to.id.get()), Value::Int(object.id.get())],
         )?;
-        self.clear_tombstone(&to, &name)?;
         self.remove_locks_below(home, &format!("{}/{}", from.name, object.name))?;
         self.record_fact(Some(from.id), Fact::ObjectDeleted { name: object.name.clone() })?;
-        self.record_fact(Some(to.id), Fact::ObjectPut { name: name.as_str().to_owned() })?;
-        Ok(outcome(created))
+        self.arrived(&to, &name)?;
+        Ok(room.outcome())
     }
 
     /// What was read before the transaction began, as it is now.
@@ -181,9 +184,12 @@ impl AccountTx<'_, '_> {
         Ok(Place::Ready(to))
     }
 
-    /// What stands at the destination goes first. Whether there was something.
-    fn remove_there(&mut self, to: &Collection, name: &ObjectName) -> Result<bool> {
-        let Some(there) = self.find_object(to.id, name.as_str())? else { return Ok(false) };
+    /// What stands at the destination goes first.
+    fn clear_place(&mut self, to: &Collection, name: &ObjectName) -> Result<Room> {
+        let known_since = self.known_since(to, name, i64::MAX)?;
+        let Some(there) = self.find_object(to.id, name.as_str())? else {
+            return Ok(Room { known_since, was_empty: true });
+        };
         self.keep_version(to, &there, false)?;
         self.count_object(to, -1, -there.size_bytes.cast_signed())?;
         self.erase_addresses(there.id.get())?;
@@ -191,7 +197,7 @@ impl AccountTx<'_, '_> {
         self.sql.execute("DELETE FROM object_data WHERE object_id = ?1", &id)?;
         self.sql.execute("DELETE FROM object WHERE id = ?1", &id)?;
         self.erase_properties(to.id, there.id)?;
-        Ok(true)
+        Ok(Room { known_since, was_empty: false })
     }
 
     fn check_object_room(&mut self, to: &Collection, bytes: i64) -> Result<()> {
@@ -202,12 +208,13 @@ impl AccountTx<'_, '_> {
         self.check_quota(bytes, 0)
     }
 
-    fn clear_tombstone(&mut self, to: &Collection, name: &ObjectName) -> Result<()> {
+    /// An object stands under this name now, whatever was there before.
+    fn arrived(&mut self, to: &Collection, name: &ObjectName) -> Result<()> {
         self.sql.execute(
             "DELETE FROM object_gone WHERE collection_id = ?1 AND name = ?2",
             &[Value::Int(to.id.get()), Value::Text(name.as_str())],
         )?;
-        Ok(())
+        self.record_fact(Some(to.id), Fact::ObjectPut { name: name.as_str().to_owned() })
     }
 }
 
@@ -216,6 +223,15 @@ enum Place {
     Refused(PutOutcome),
 }
 
-fn outcome(created: bool) -> PutOutcome {
-    if created { PutOutcome::Created } else { PutOutcome::Replaced }
+/// A place where nothing stands any more.
+struct Room {
+    /// The first number since which somebody who synchronises may know its name.
+    known_since: i64,
+    was_empty: bool,
+}
+
+impl Room {
+    fn outcome(&self) -> PutOutcome {
+        if self.was_empty { PutOutcome::Created } else { PutOutcome::Replaced }
+    }
 }
