@@ -27,7 +27,7 @@ impl Admin {
             mail_only: new.mail_only,
         };
         let shared = new.shared;
-        self.write("account add", move |tx| {
+        self.perform("account add", &new.address, move |tx| {
             let account = tx.create_account(account)?;
             tx.account(account)?.set_shared(shared)?;
             match &scram {
@@ -36,8 +36,6 @@ impl Admin {
             }
         })
         .await
-        .map_err(|error| refusal(&new.address, error))?;
-        Ok(Response::Done)
     }
 
     pub(super) async fn list_accounts(&self, domain: Option<&str>) -> Result<Response, Refusal> {
@@ -70,13 +68,11 @@ impl Admin {
 
     pub(super) async fn remove_account(&self, address: &str) -> Result<Response, Refusal> {
         let wanted = parse(address)?;
-        self.write("account remove", move |tx| {
+        self.perform("account remove", address, move |tx| {
             let account = load(tx, &wanted)?;
             tx.remove_account(account)
         })
         .await
-        .map_err(|error| refusal(address, error))?;
-        Ok(Response::Done)
     }
 
     pub(super) async fn set_password(
@@ -159,13 +155,11 @@ impl Admin {
 
     pub(super) async fn add_alias(&self, account: &str, alias: &str) -> Result<Response, Refusal> {
         let (wanted, added) = (parse(account)?, parse(alias)?);
-        self.write("alias add", move |tx| {
+        self.perform("alias add", &format!("{alias} for {account}"), move |tx| {
             let account = load(tx, &wanted)?;
             tx.add_alias(account, &added)
         })
         .await
-        .map_err(|error| refusal(&format!("{alias} for {account}"), error))?;
-        Ok(Response::Done)
     }
 
     pub(super) async fn list_aliases(&self, account: &str) -> Result<Response, Refusal> {
@@ -186,13 +180,11 @@ impl Admin {
         alias: &str,
     ) -> Result<Response, Refusal> {
         let (wanted, removed) = (parse(account)?, parse(alias)?);
-        self.write("alias remove", move |tx| {
+        self.perform("alias remove", &format!("{alias} for {account}"), move |tx| {
             let account = load(tx, &wanted)?;
             tx.remove_alias(account, &removed)
         })
         .await
-        .map_err(|error| refusal(&format!("{alias} for {account}"), error))?;
-        Ok(Response::Done)
     }
 
     /// Changes one account.
@@ -203,13 +195,11 @@ impl Admin {
         change: impl FnOnce(&mut AccountTx<'_, '_>) -> storage::Result<()> + Send + 'static,
     ) -> Result<Response, Refusal> {
         let wanted = parse(address)?;
-        self.write(verb, move |tx| {
+        self.perform(verb, address, move |tx| {
             let account = load(tx, &wanted)?;
             change(&mut tx.account(account)?)
         })
         .await
-        .map_err(|error| refusal(address, error))?;
-        Ok(Response::Done)
     }
 
     /// Checks a password against the policy and computes what is stored of it.

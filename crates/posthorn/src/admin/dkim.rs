@@ -78,9 +78,7 @@ impl Admin {
 
     pub(super) async fn activate_dkim(&self, domain: &str) -> Result<Response, Refusal> {
         let wanted = domain.to_owned();
-        let activated = self.write("dkim activate", move |tx| tx.activate_signing_keys(&wanted));
-        activated.await.map_err(|error| refusal(domain, error))?;
-        Ok(Response::Done)
+        self.perform("dkim activate", domain, move |tx| tx.activate_signing_keys(&wanted)).await
     }
 
     pub(super) async fn retire_dkim(
@@ -89,10 +87,8 @@ impl Admin {
         selector: String,
     ) -> Result<Response, Refusal> {
         let wanted = domain.to_owned();
-        let retired =
-            self.write("dkim retire", move |tx| tx.retire_signing_key(&wanted, &selector));
-        retired.await.map_err(|error| refusal(domain, error))?;
-        Ok(Response::Done)
+        self.perform("dkim retire", domain, move |tx| tx.retire_signing_key(&wanted, &selector))
+            .await
     }
 
     pub(super) async fn remove_dkim(
@@ -101,10 +97,8 @@ impl Admin {
         selector: String,
     ) -> Result<Response, Refusal> {
         let wanted = domain.to_owned();
-        let removed =
-            self.write("dkim remove", move |tx| tx.remove_signing_key(&wanted, &selector));
-        removed.await.map_err(|error| refusal(domain, error))?;
-        Ok(Response::Done)
+        self.perform("dkim remove", domain, move |tx| tx.remove_signing_key(&wanted, &selector))
+            .await
     }
 }
 

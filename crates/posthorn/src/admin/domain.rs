@@ -11,18 +11,12 @@ use super::{Admin, DomainAliasRow, DomainRow, Refusal, Response};
 impl Admin {
     pub(super) async fn add_domain(&self, name: &str) -> Result<Response, Refusal> {
         let wanted = name.to_owned();
-        self.write("domain add", move |tx| tx.create_domain(&wanted).map(|_| ()))
-            .await
-            .map_err(|error| refusal(name, error))?;
-        Ok(Response::Done)
+        self.perform("domain add", name, move |tx| tx.create_domain(&wanted).map(|_| ())).await
     }
 
     pub(super) async fn remove_domain(&self, name: &str) -> Result<Response, Refusal> {
         let wanted = name.to_owned();
-        self.write("domain remove", move |tx| tx.remove_domain(&wanted))
-            .await
-            .map_err(|error| refusal(name, error))?;
-        Ok(Response::Done)
+        self.perform("domain remove", name, move |tx| tx.remove_domain(&wanted)).await
     }
 
     /// Makes a domain part of the organisation of another one.
@@ -32,10 +26,10 @@ impl Admin {
         of: &str,
     ) -> Result<Response, Refusal> {
         let (wanted, other) = (name.to_owned(), of.to_owned());
-        self.write("domain join", move |tx| tx.join_organisation(&wanted, &other))
-            .await
-            .map_err(|error| refusal(&format!("{name} with {of}"), error))?;
-        Ok(Response::Done)
+        self.perform("domain join", &format!("{name} with {of}"), move |tx| {
+            tx.join_organisation(&wanted, &other)
+        })
+        .await
     }
 
     /// R-ADDR-13: for the whole organisation of the domain.
@@ -45,10 +39,8 @@ impl Admin {
         on: bool,
     ) -> Result<Response, Refusal> {
         let wanted = name.to_owned();
-        self.write("domain external-mark", move |tx| tx.set_external_mark(&wanted, on))
+        self.perform("domain external-mark", name, move |tx| tx.set_external_mark(&wanted, on))
             .await
-            .map_err(|error| refusal(name, error))?;
-        Ok(Response::Done)
     }
 
     /// R-ADDR-6: who gets mail to unknown addresses of the domain.
@@ -58,13 +50,11 @@ impl Admin {
         account: Option<&str>,
     ) -> Result<Response, Refusal> {
         let (wanted, account) = (name.to_owned(), account.map(parse).transpose()?);
-        self.write("domain catch-all", move |tx| {
+        self.perform("domain catch-all", name, move |tx| {
             let account = account.map(|account| load(tx, &account)).transpose()?;
             tx.set_catch_all(&wanted, account)
         })
         .await
-        .map_err(|error| refusal(name, error))?;
-        Ok(Response::Done)
     }
 
     pub(super) async fn list_domains(&self) -> Result<Response, Refusal> {
@@ -98,14 +88,12 @@ impl Admin {
         alias: &str,
     ) -> Result<Response, Refusal> {
         let (target, wanted) = (domain.to_owned(), alias.to_owned());
-        self.write("domain alias add", move |tx| {
+        self.perform("domain alias add", &format!("{alias} for {domain}"), move |tx| {
             let swapped = tx.find_domain(&target)?.is_none() && tx.find_domain(&wanted)?.is_some();
             let (alias, target) = if swapped { (&target, &wanted) } else { (&wanted, &target) };
             tx.create_domain_alias(alias, target).map(|_| ())
         })
         .await
-        .map_err(|error| refusal(&format!("{alias} for {domain}"), error))?;
-        Ok(Response::Done)
     }
 
     pub(super) async fn list_domain_aliases(
@@ -131,7 +119,7 @@ impl Admin {
     /// Takes the alias, and its domain before or after it to make sure.
     pub(super) async fn remove_domain_alias(&self, names: &[String]) -> Result<Response, Refusal> {
         let wanted = names.to_vec();
-        self.write("domain alias remove", move |tx| {
+        self.perform("domain alias remove", &names.join(" "), move |tx| {
             let mut found = None;
             for name in &wanted {
                 let domain = tx.find_domain(name)?;
@@ -148,8 +136,6 @@ impl Admin {
             tx.remove_domain_alias(&found.name)
         })
         .await
-        .map_err(|error| refusal(&names.join(" "), error))?;
-        Ok(Response::Done)
     }
 }
 

@@ -87,7 +87,7 @@ impl Admin {
         match verb {
             ListVerb::Add { address, owner, description, posting, team } => {
                 let (at, by) = (parse(&address)?, parse(&owner)?);
-                self.change_lists("list add", address, move |tx| {
+                self.perform("list add", &address, move |tx| {
                     let team = match team {
                         None => None,
                         Some(name) => {
@@ -105,7 +105,7 @@ impl Admin {
             }
             ListVerb::Edit { address, owner, description, posting } => {
                 let (at, by) = (parse(&address)?, owner.as_deref().map(parse).transpose()?);
-                self.change_lists("list edit", address, move |tx| {
+                self.perform("list edit", &address, move |tx| {
                     let list = find(tx, &at)?;
                     let owner = by.map(|by| load(tx, &by)).transpose()?;
                     let posting = posting.map(Into::into);
@@ -115,7 +115,7 @@ impl Admin {
             }
             ListVerb::Remove { address } => {
                 let at = parse(&address)?;
-                self.change_lists("list remove", address, move |tx| {
+                self.perform("list remove", &address, move |tx| {
                     let list = find(tx, &at)?;
                     tx.remove_list(list)
                 })
@@ -173,21 +173,11 @@ impl Admin {
         let at = parse(&address)?;
         let parsed = members.iter().map(|one| parse(one)).collect::<Result<Vec<_>, _>>()?;
         let subject = format!("{} on {address}", members.join(" "));
-        self.change_lists("list members", subject, move |tx| {
+        self.perform("list members", &subject, move |tx| {
             let list = find(tx, &at)?;
             parsed.iter().try_for_each(|member| change(tx, list, member))
         })
         .await
-    }
-
-    async fn change_lists(
-        &self,
-        verb: &'static str,
-        subject: String,
-        change: impl FnOnce(&mut WriteTx<'_>) -> storage::Result<()> + Send + 'static,
-    ) -> Result<Response, Refusal> {
-        self.write(verb, change).await.map_err(|error| refusal(&subject, error))?;
-        Ok(Response::Done)
     }
 }
 

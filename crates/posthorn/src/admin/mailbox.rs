@@ -75,13 +75,11 @@ impl Admin {
         change: impl FnOnce(&mut AccountTx<'_, '_>) -> storage::Result<()> + Send + 'static,
     ) -> Result<Response, Refusal> {
         let wanted = parse(account)?;
-        self.write(verb, move |tx| {
+        self.perform(verb, &format!("{mailbox} of {account}"), move |tx| {
             let account = load(tx, &wanted)?;
             change(&mut tx.account(account)?)
         })
         .await
-        .map_err(|error| refusal(&format!("{mailbox} of {account}"), error))?;
-        Ok(Response::Done)
     }
 }
 

@@ -177,4 +177,14 @@ impl Admin {
     ) -> storage::Result<T> {
         self.store.write(verb, write).await.map(|committed| committed.value)
     }
+    /// Writes in one transaction. A refusal names `subject`.
+    async fn perform(
+        &self,
+        verb: &'static str,
+        subject: &str,
+        change: impl FnOnce(&mut WriteTx<'_>) -> storage::Result<()> + Send + 'static,
+    ) -> Result<Response, Refusal> {
+        let done = self.write(verb, change).await;
+        done.map(|()| Response::Done).map_err(|error| text::refusal(subject, error))
+    }
 }

@@ -17,12 +17,11 @@ impl Admin {
             quota_bytes: 0,
             mail_only: false,
         };
-        let made = self.write("room add", move |tx| {
+        self.perform("room add", address, move |tx| {
             let account = tx.create_account(new)?;
             tx.make_room(account)
-        });
-        made.await.map_err(|error| refusal(address, error))?;
-        Ok(Response::Done)
+        })
+        .await
     }
 
     pub(super) async fn list_rooms(&self) -> Result<Response, Refusal> {
@@ -33,14 +32,13 @@ impl Admin {
 
     pub(super) async fn remove_room(&self, address: &str) -> Result<Response, Refusal> {
         let wanted = parse(address)?;
-        let removed = self.write("room remove", move |tx| {
+        self.perform("room remove", address, move |tx| {
             let account = load(tx, &wanted)?;
             match tx.is_room(account)? {
                 true => tx.remove_account(account),
                 false => Err(StorageError::NotFound("room")),
             }
-        });
-        removed.await.map_err(|error| refusal(address, error))?;
-        Ok(Response::Done)
+        })
+        .await
     }
 }

@@ -56,7 +56,7 @@ impl Admin {
     ) -> Result<Response, Refusal> {
         let (owner, other) = (parse(account)?, grantee.to_owned());
         let ends = rights == ShareRights::default();
-        let shared = self.write("share", move |tx| {
+        self.perform("share", &format!("{grantee} on {account}"), move |tx| {
             let owner = load(tx, &owner)?;
             let organisation = tx.organisation_of(owner)?;
             let sharee = tx.find_sharee(organisation, &other)?;
@@ -64,9 +64,8 @@ impl Admin {
                 return Err(StorageError::NotFound("share"));
             }
             tx.share_account(owner, sharee, rights)
-        });
-        shared.await.map_err(|error| refusal(&format!("{grantee} on {account}"), error))?;
-        Ok(Response::Done)
+        })
+        .await
     }
 
     async fn set_acl(

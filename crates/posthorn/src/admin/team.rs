@@ -43,7 +43,7 @@ impl Admin {
         match verb {
             TeamVerb::Add { name } => {
                 let wanted = team_name(&name)?;
-                self.change_teams("team add", name, move |tx| {
+                self.perform("team add", &name, move |tx| {
                     let organisation = organisation(tx, domain.as_deref())?;
                     tx.create_team(organisation, &wanted).map(drop)
                 })
@@ -51,14 +51,14 @@ impl Admin {
             }
             TeamVerb::Rename { name, to } => {
                 let wanted = team_name(&to)?;
-                self.change_teams("team rename", name.clone(), move |tx| {
+                self.perform("team rename", &name.clone(), move |tx| {
                     let team = find(tx, domain.as_deref(), &name)?;
                     tx.rename_team(team, &wanted)
                 })
                 .await
             }
             TeamVerb::Remove { name } => {
-                self.change_teams("team remove", name.clone(), move |tx| {
+                self.perform("team remove", &name.clone(), move |tx| {
                     let team = find(tx, domain.as_deref(), &name)?;
                     tx.remove_team(team)
                 })
@@ -115,7 +115,7 @@ impl Admin {
     ) -> Result<Response, Refusal> {
         let addresses = accounts.iter().map(|one| parse(one)).collect::<Result<Vec<_>, _>>()?;
         let subject = format!("{} in {name}", accounts.join(" "));
-        self.change_teams("team members", subject, move |tx| {
+        self.perform("team members", &subject, move |tx| {
             let team = find(tx, domain.as_deref(), &name)?;
             let mut members = Vec::with_capacity(addresses.len());
             for address in &addresses {
@@ -124,16 +124,6 @@ impl Admin {
             members.into_iter().try_for_each(|member| change(tx, team, member))
         })
         .await
-    }
-
-    async fn change_teams(
-        &self,
-        verb: &'static str,
-        subject: String,
-        change: impl FnOnce(&mut WriteTx<'_>) -> storage::Result<()> + Send + 'static,
-    ) -> Result<Response, Refusal> {
-        self.write(verb, change).await.map_err(|error| refusal(&subject, error))?;
-        Ok(Response::Done)
     }
 }
 
