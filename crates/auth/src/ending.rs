@@ -1,9 +1,11 @@
 //! What ends a session from outside, whatever protocol it speaks.
 
-use net::Shutdown;
+use std::net::IpAddr;
+
+use net::{Connection, ConnectionError, Shutdown};
 use tokio::time::{Instant, sleep_until};
 
-use crate::{AuthError, SessionWatch};
+use crate::{AuthError, Protocol, SessionWatch};
 
 /// Why a session must end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,14 +15,15 @@ pub enum Ended {
     /// The credentials are no longer good (R-ADDR-8, R-ADDR-12).
     Credentials(AuthError),
     /// Nobody signed in in time.
+    SignInLate,
+    /// What was announced after the sign-in did not come in time.
     Late,
 }
 
-/// What ends a session: the daemon, its credentials, or the time in which to sign in.
+/// What ends a session: the daemon, its credentials, or a deadline, such as that of the sign-in.
 pub struct SessionEnding {
     shutdown: Shutdown,
     account: Option<SessionWatch>,
-    /// When the client must have signed in.
     deadline: Option<Instant>,
 }
 
@@ -42,24 +45,52 @@ impl SessionEnding {
         self.account = None;
     }
 
+    /// What is awaited has to have come by then; `None`: it has.
+    pub fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+    }
+
+    /// Takes down what the program of who signed in says it is.
+    pub fn note_program(&self, protocol: Protocol, peer: IpAddr, program: &str) {
+        if let Some(account) = &self.account {
+            account.note_program(protocol, peer, program);
+        }
+    }
+
     /// Completes when the session must end. Cancel safe.
     pub async fn reached(&mut self) -> Ended {
-        let Some(account) = &mut self.account else {
-            let deadline = self.deadline;
-            let late = async move {
-                match deadline {
-                    Some(at) => sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
-            return tokio::select! {
-                () = self.shutdown.requested() => Ended::ShuttingDown,
-                () = late => Ended::Late,
-            };
+        let Self { shutdown, account, deadline } = self;
+        let too_late = if account.is_some() { Ended::Late } else { Ended::SignInLate };
+        let ended = async {
+            match account {
+                Some(account) => account.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        let late = async {
+            match *deadline {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
         };
         tokio::select! {
-            () = self.shutdown.requested() => Ended::ShuttingDown,
-            why = account.ended() => Ended::Credentials(why),
+            () = shutdown.requested() => Ended::ShuttingDown,
+            why = ended => Ended::Credentials(why),
+            () = late => too_late,
+        }
+    }
+
+    /// Reads a line without its ending, having sent what is queued if it has to wait.
+    pub async fn read_line<E: From<Ended> + From<ConnectionError>>(
+        &mut self,
+        connection: &mut Connection,
+        line: &mut Vec<u8>,
+        line_bytes_max: usize,
+    ) -> Result<(), E> {
+        tokio::select! {
+            biased;
+            why = self.reached() => Err(why.into()),
+            read = connection.read_line(line, line_bytes_max) => Ok(read.map(drop)?),
         }
     }
 

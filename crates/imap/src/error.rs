@@ -117,25 +117,12 @@ fn storage_answer(error: StorageError) -> Answer {
             no(Code::ExpungeIssued, "Some messages have been expunged".to_owned())
         }
         StorageError::Invalid(what) => no(Code::Cannot, capitalized(what)),
-        StorageError::Unavailable(detail) => {
-            tracing::warn!(detail, "storage is unavailable");
-            no(Code::Unavailable, "Temporarily unavailable, try again later".to_owned())
-        }
         // RFC 5530 §3: UNAVAILABLE is for what passes; OVERQUOTA would blame the account.
-        StorageError::NoSpace(detail) => {
-            tracing::error!(detail, "storage has no room");
-            no(Code::Unavailable, "The mail store has no room, try again later".to_owned())
+        fault @ (StorageError::Unavailable(_) | StorageError::NoSpace(_)) => {
+            no(Code::Unavailable, fault.report())
         }
-        StorageError::Corrupt(detail) => {
-            let id = fault_id();
-            tracing::error!(id, detail, "stored data is damaged");
-            no(Code::Corruption, format!("Stored data is damaged ({id})"))
-        }
-        StorageError::Internal(detail) => {
-            let id = fault_id();
-            tracing::error!(id, detail, "internal error");
-            no(Code::ServerBug, format!("Internal error {id}"))
-        }
+        fault @ StorageError::Corrupt(_) => no(Code::Corruption, fault.report()),
+        fault @ StorageError::Internal(_) => no(Code::ServerBug, fault.report()),
     }
 }
 
@@ -182,14 +169,6 @@ fn limit_noun(kind: LimitKind) -> &'static str {
 fn capitalized(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
-}
-
-/// A short name for one fault, so that a user's report leads to the log line.
-fn fault_id() -> String {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static NEXT: AtomicU32 = AtomicU32::new(1);
-    // Spreads consecutive numbers, so that two reports are told apart at a glance.
-    format!("{:08x}", NEXT.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b1))
 }
 
 #[cfg(test)]

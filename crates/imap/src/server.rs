@@ -12,17 +12,18 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::Authenticator;
+use auth::{Authenticator, Ended, SessionEnding};
 use message::Collation;
 use net::{
     Connection, ConnectionError, MemoryBudget, Pace, ProtocolCounts, Refusal, Service, Shutdown,
-    TokenBucket,
+    Stranger,
 };
 use storage::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use self::allowed::states_of;
+use self::ending::farewell;
 use self::memory::DRAWN_BYTES;
 use crate::capabilities;
 use crate::commands::notify::{self, Notify};
@@ -33,7 +34,6 @@ use crate::session::{Enabled, Selected, State, SwitchedOff};
 use crate::settings::Settings;
 use crate::types::Language;
 
-pub(crate) use self::ending::Ending;
 pub(crate) use self::input::{next_line, next_step};
 pub(crate) use self::memory::MEMORY_WAIT;
 
@@ -105,15 +105,14 @@ struct Session {
     enabled: Enabled,
     off: SwitchedOff,
     notify: Option<Box<Notify>>,
-    ending: Ending,
+    ending: SessionEnding,
     collation: Collation,
     language: Language,
-    bucket: TokenBucket,
+    stranger: Stranger,
     /// What the messages being appended have drawn from [`Shared::append_memory`].
     drawn: Option<OwnedSemaphorePermit>,
     /// How fast the literals of the command under way come.
     arriving: Option<Pace>,
-    errors_before_login: u32,
 }
 
 /// Whether the session goes on.
@@ -128,9 +127,11 @@ impl Session {
         let settings = &shared.settings;
         connection.set_read_timeout(settings.login_timeout);
         let per_minute = settings.commands_before_login_per_minute;
+        let errors_max = settings.errors_before_login_max;
+        let deadline = Instant::now() + settings.login_timeout;
         Self {
             framer: Framer::new(settings.limits.clone()),
-            bucket: TokenBucket::new(per_minute, per_minute, shared.store.now()),
+            stranger: Stranger::new(per_minute, errors_max, shared.store.now()),
             connection,
             state: State::NotAuthenticated,
             enabled: Enabled::default(),
@@ -138,14 +139,9 @@ impl Session {
             language: Language::default(),
             off: SwitchedOff::default(),
             notify: None,
-            ending: Ending {
-                shutdown,
-                account: None,
-                deadline: Some(Instant::now() + settings.login_timeout),
-            },
+            ending: SessionEnding::new(shutdown, deadline),
             drawn: None,
             arriving: None,
-            errors_before_login: 0,
             shared,
         }
     }
@@ -205,7 +201,7 @@ impl Session {
             // Nothing more is said before this was sent, as in IDLE.
             tokio::select! {
                 biased;
-                why = self.ending.reached() => return self.bye(why),
+                why = self.ending.reached() => return self.end(&why),
                 sent = self.connection.flush() => if sent.is_err() { return Flow::End },
             }
         }
@@ -214,7 +210,7 @@ impl Session {
         let may_tell = self.framer.text().is_empty();
         tokio::select! {
             biased;
-            why = self.ending.reached() => self.bye(why),
+            why = self.ending.reached() => self.end(&why),
             arrived = self.connection.fill() => match arrived {
                 Ok(arrived) => {
                     if let Some(arriving) = &mut self.arriving {
@@ -266,17 +262,14 @@ impl Session {
 
     /// Whether the session must end, for clients that never let it wait.
     async fn check_ending(&mut self) -> Flow {
-        let reached = tokio::select! {
-            biased;
-            why = self.ending.reached() => Some(why),
-            () = std::future::ready(()) => None,
-        };
-        // A check that was begun above and dropped would never come to its end.
-        let why = match reached {
-            None => self.ending.settled().await,
-            why => why,
-        };
-        why.map_or(Flow::Continue, |why| self.bye(why))
+        match self.ending.check().await {
+            Ok(()) => Flow::Continue,
+            Err(why) => self.end(&why),
+        }
+    }
+
+    fn end(&mut self, why: &Ended) -> Flow {
+        self.bye(farewell(why))
     }
 
     fn bye(&mut self, text: &str) -> Flow {

@@ -46,7 +46,7 @@ pub(crate) enum Farewell {
     /// The daemon ends.
     ShuttingDown,
     /// The credentials are no longer good (R-ADDR-8, R-ADDR-12).
-    Credentials,
+    Credentials(AuthError),
     /// Too many commands in a minute before sign-in.
     TooFast,
     /// Too many failed commands before sign-in.
@@ -61,8 +61,8 @@ impl From<Ended> for CommandError {
     fn from(why: Ended) -> Self {
         Self::Ended(match why {
             Ended::ShuttingDown => Farewell::ShuttingDown,
-            Ended::Credentials(_) => Farewell::Credentials,
-            Ended::Late => Farewell::Silent,
+            Ended::Credentials(why) => Farewell::Credentials(why),
+            Ended::SignInLate | Ended::Late => Farewell::Silent,
         })
     }
 }
@@ -85,7 +85,10 @@ impl CommandError {
             Self::Syntax(error) => Answer::No(None, error.to_string()),
             Self::Refused(code, text) => Answer::No(code, text.to_owned()),
             Self::Script(text) => Answer::No(None, text),
-            Self::SignIn(error) => sign_in_answer(&error),
+            Self::SignIn(error) => {
+                let (code, text) = sign_in_text(&error);
+                Answer::No(code, text.to_owned())
+            }
             Self::Sasl(failure) => Answer::No(None, sasl_text(failure).to_owned()),
             Self::Storage(error) => {
                 let (code, text) = storage_answer(error);
@@ -112,7 +115,10 @@ impl Farewell {
     pub(crate) fn into_answer(self) -> Answer {
         let (code, text) = match self {
             Self::ShuttingDown => (Some(Code::TryLater), "Server is shutting down"),
-            Self::Credentials => (None, "Credentials have changed, sign in again"),
+            Self::Credentials(AuthError::Wrong | AuthError::Blocked) => {
+                (None, "Credentials have changed, sign in again")
+            }
+            Self::Credentials(why) => sign_in_text(&why),
             Self::TooFast => (Some(Code::TryLater), "Too many commands, slow down"),
             Self::TooManyErrors => (None, "Too many errors"),
             Self::Endless => (Some(Code::QuotaMaxSize), "Too much to read"),
@@ -122,15 +128,14 @@ impl Farewell {
     }
 }
 
-fn sign_in_answer(error: &AuthError) -> Answer {
-    let (code, text) = match error {
+fn sign_in_text(error: &AuthError) -> (Option<Code>, &'static str) {
+    match error {
         AuthError::Wrong => (None, "Wrong name or password"),
         AuthError::Blocked => (None, "Sign-in is not permitted"),
         AuthError::Maintenance => (Some(Code::TryLater), "The account is in maintenance"),
         AuthError::Throttled { .. } => (Some(Code::TryLater), "Too many failures, try later"),
         AuthError::Unavailable => (Some(Code::TryLater), "Sign-in cannot be checked now"),
-    };
-    Answer::No(code, text.to_owned())
+    }
 }
 
 fn sasl_text(failure: sasl::Failure) -> &'static str {
@@ -168,14 +173,10 @@ fn storage_answer(error: StorageError) -> (Option<Code>, String) {
         StorageError::Conflict(_) | StorageError::Expunged => {
             (Some(Code::TryLater), "It changed meanwhile, try again".to_owned())
         }
-        StorageError::Unavailable(detail) | StorageError::NoSpace(detail) => {
-            tracing::warn!(detail, "storage is unavailable");
-            (Some(Code::TryLater), "Temporarily unavailable, try again later".to_owned())
-        }
-        StorageError::Corrupt(detail) | StorageError::Internal(detail) => {
-            tracing::error!(detail, "internal error");
-            (Some(Code::TryLater), "Internal error".to_owned())
-        }
+        fault @ (StorageError::Unavailable(_)
+        | StorageError::NoSpace(_)
+        | StorageError::Corrupt(_)
+        | StorageError::Internal(_)) => (Some(Code::TryLater), fault.report()),
     }
 }
 
@@ -198,6 +199,23 @@ mod tests {
             (StorageError::Internal(String::new()), Some(Code::TryLater)),
         ] {
             assert_eq!(storage_answer(error).0, expect);
+        }
+    }
+
+    /// A client told that its credentials have changed throws its password away.
+    #[test]
+    fn sessions_end_with_the_reason_they_end_for() {
+        let changed = Answer::Bye(None, "Credentials have changed, sign in again".to_owned());
+        let later = |text: &str| Answer::Bye(Some(Code::TryLater), text.to_owned());
+        for (why, expect) in [
+            (Ended::Credentials(AuthError::Wrong), changed.clone()),
+            (Ended::Credentials(AuthError::Blocked), changed),
+            (Ended::Credentials(AuthError::Maintenance), later("The account is in maintenance")),
+            (Ended::Credentials(AuthError::Unavailable), later("Sign-in cannot be checked now")),
+            (Ended::ShuttingDown, later("Server is shutting down")),
+            (Ended::SignInLate, Answer::Bye(None, "Nothing came for too long".to_owned())),
+        ] {
+            assert_eq!(CommandError::from(why).into_answer(), expect);
         }
     }
 }

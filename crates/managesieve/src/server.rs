@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use auth::{Authenticator, SessionEnding, SignedIn};
-use net::{Connection, ProtocolCounts, Refusal, Service, Shutdown, TokenBucket};
+use net::{Connection, ProtocolCounts, Refusal, Service, Shutdown, Stranger};
 use storage::Store;
 use tokio::time::Instant;
 
@@ -90,8 +90,7 @@ pub(crate) struct Session {
     /// Who signed in.
     pub(crate) user: Option<SignedIn>,
     pub(crate) ending: SessionEnding,
-    bucket: TokenBucket,
-    errors_before_login: u32,
+    stranger: Stranger,
 }
 
 /// Whether the session goes on.
@@ -106,13 +105,13 @@ impl Session {
         let settings = &shared.settings;
         connection.set_read_timeout(settings.login_timeout);
         let per_minute = settings.commands_before_login_per_minute;
+        let errors_max = settings.errors_before_login_max;
         let deadline = Instant::now() + settings.login_timeout;
         Self {
-            bucket: TokenBucket::new(per_minute, per_minute, shared.store.now()),
+            stranger: Stranger::new(per_minute, errors_max, shared.store.now()),
             connection,
             user: None,
             ending: SessionEnding::new(shutdown, deadline),
-            errors_before_login: 0,
             shared,
         }
     }
@@ -184,14 +183,7 @@ impl Session {
         line: &mut Vec<u8>,
         line_bytes_max: usize,
     ) -> Result<()> {
-        tokio::select! {
-            biased;
-            why = self.ending.reached() => Err(why.into()),
-            read = self.connection.read_line(line, line_bytes_max) => {
-                read?;
-                Ok(())
-            }
-        }
+        self.ending.read_line(&mut self.connection, line, line_bytes_max).await
     }
 
     /// Bytes of one literal.
@@ -233,10 +225,7 @@ impl Session {
 
     /// Parses and runs one command.
     async fn answer(&mut self, words: Vec<Word>) -> Result<Reply> {
-        if self.user.is_none()
-            && let Err(wait) = self.bucket.take(self.shared.store.now())
-        {
-            tracing::debug!(wait, "too many commands before sign-in");
+        if self.user.is_none() && !self.stranger.may_command(self.shared.store.now()) {
             return Err(CommandError::Ended(Farewell::TooFast));
         }
         let (_, allowed) = name_of(&words).ok_or(SyntaxError::UnknownCommand)?;
@@ -301,11 +290,7 @@ impl Session {
     }
 
     fn count_error(&mut self) -> Flow {
-        if self.user.is_some() {
-            return Flow::Continue;
-        }
-        self.errors_before_login += 1;
-        if self.errors_before_login < self.shared.settings.errors_before_login_max {
+        if self.user.is_some() || self.stranger.may_fail() {
             return Flow::Continue;
         }
         self.finish(Err(CommandError::Ended(Farewell::TooManyErrors)))

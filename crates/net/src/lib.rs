@@ -32,6 +32,7 @@ mod pace;
 mod protocol_counts;
 mod proxy;
 mod shutdown;
+mod stranger;
 mod stream;
 mod tls;
 
@@ -57,6 +58,7 @@ pub use outgoing::connect;
 pub use pace::{Pace, PaceSettings};
 pub use protocol_counts::{MessageResult, ProtocolCounts};
 pub use shutdown::{Ending, Shutdown};
+pub use stranger::Stranger;
 pub use stream::{ChannelBindings, Stream, TlsFacts};
 pub use tls::{
     ChallengeFuture, Dane, FileStamp, IssuedCertificate, PemFiles, TlsChallenges, TlsClient,

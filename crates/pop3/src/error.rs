@@ -77,7 +77,7 @@ impl From<Ended> for CommandError {
         Self::Ended(match why {
             Ended::ShuttingDown => Farewell::ShuttingDown,
             Ended::Credentials(why) => Farewell::Credentials(why),
-            Ended::Late => Farewell::Silent,
+            Ended::SignInLate | Ended::Late => Farewell::Silent,
         })
     }
 }
@@ -121,7 +121,7 @@ impl CommandError {
                 Answer::Err(Some(Code::SysTemp), text.to_owned())
             }
             Self::Storage(error) => {
-                let (code, text) = storage_answer(error);
+                let (code, text) = storage_answer(&error);
                 Answer::Err(Some(code), text)
             }
             Self::Disconnected(ConnectionError::TimedOut) => Farewell::Silent.into_answer(),
@@ -192,28 +192,13 @@ fn sasl_answer(failure: sasl::Failure) -> (Option<Code>, &'static str) {
     }
 }
 
-fn storage_answer(error: StorageError) -> (Code, String) {
+fn storage_answer(error: &StorageError) -> (Code, String) {
+    let text = error.report();
     match error {
-        StorageError::Unavailable(detail) => {
-            tracing::warn!(detail, "storage is unavailable");
-            (Code::SysTemp, "Temporarily unavailable, try again later".to_owned())
-        }
-        StorageError::NoSpace(detail) => {
-            tracing::error!(detail, "storage has no room");
-            (Code::SysTemp, "The mail store has no room, try again later".to_owned())
-        }
-        StorageError::Corrupt(detail) => {
-            let id = fault_id();
-            tracing::error!(id, detail, "stored data is damaged");
-            (Code::SysPerm, format!("Stored data is damaged ({id})"))
-        }
-        StorageError::Internal(detail) => {
-            let id = fault_id();
-            tracing::error!(id, detail, "internal error");
-            (Code::SysPerm, format!("Internal error {id}"))
-        }
+        StorageError::Unavailable(_) | StorageError::NoSpace(_) => (Code::SysTemp, text),
+        StorageError::Corrupt(_) | StorageError::Internal(_) => (Code::SysPerm, text),
         // Nothing that POP3 asks for can be refused so, but where the account goes meanwhile.
-        refused @ (StorageError::NotFound(_)
+        StorageError::NotFound(_)
         | StorageError::AlreadyExists(_)
         | StorageError::NoPermission(_)
         | StorageError::Maintenance
@@ -223,16 +208,8 @@ fn storage_answer(error: StorageError) -> (Code, String) {
         | StorageError::Conflict(_)
         | StorageError::InUse(_)
         | StorageError::Expunged
-        | StorageError::Invalid(_)) => (Code::SysPerm, format!("Refused: {refused}")),
+        | StorageError::Invalid(_) => (Code::SysPerm, format!("Refused: {text}")),
     }
-}
-
-/// A short name for one fault, so that a user's report leads to the log line.
-fn fault_id() -> String {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static NEXT: AtomicU32 = AtomicU32::new(1);
-    // Spreads consecutive numbers, so that two reports are told apart at a glance.
-    format!("{:08x}", NEXT.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b1))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use auth::{Authenticator, SessionEnding};
-use net::{Connection, MemoryBudget, ProtocolCounts, Refusal, Service, Shutdown, TokenBucket};
+use net::{Connection, MemoryBudget, ProtocolCounts, Refusal, Service, Shutdown, Stranger};
 use storage::Store;
 use tokio::time::Instant;
 
@@ -97,8 +97,7 @@ pub(crate) struct Session {
     pub(crate) ending: SessionEnding,
     /// The client reads UTF-8 in headers (RFC 6856 §2.1).
     pub(crate) utf8: bool,
-    bucket: TokenBucket,
-    errors_before_login: u32,
+    stranger: Stranger,
 }
 
 /// Whether the session goes on.
@@ -113,14 +112,14 @@ impl Session {
         let settings = &shared.settings;
         connection.set_read_timeout(settings.login_timeout);
         let per_minute = settings.commands_before_login_per_minute;
+        let errors_max = settings.errors_before_login_max;
         let deadline = Instant::now() + settings.login_timeout;
         Self {
-            bucket: TokenBucket::new(per_minute, per_minute, shared.store.now()),
+            stranger: Stranger::new(per_minute, errors_max, shared.store.now()),
             connection,
             state: State::Authorization { user: None },
             ending: SessionEnding::new(shutdown, deadline),
             utf8: false,
-            errors_before_login: 0,
             shared,
         }
     }
@@ -168,14 +167,7 @@ impl Session {
         line: &mut Vec<u8>,
         line_bytes_max: usize,
     ) -> Result<()> {
-        tokio::select! {
-            biased;
-            why = self.ending.reached() => Err(why.into()),
-            read = self.connection.read_line(line, line_bytes_max) => {
-                read?;
-                Ok(())
-            }
-        }
+        self.ending.read_line(&mut self.connection, line, line_bytes_max).await
     }
 
     /// Parses and runs one command.
@@ -183,8 +175,7 @@ impl Session {
         // Whatever follows USER but PASS, the name is forgotten.
         let user = match &mut self.state {
             State::Authorization { user } => {
-                if let Err(wait) = self.bucket.take(self.shared.store.now()) {
-                    tracing::debug!(wait, "too many commands before sign-in");
+                if !self.stranger.may_command(self.shared.store.now()) {
                     return Err(CommandError::Ended(Farewell::TooFast));
                 }
                 user.take()
@@ -319,11 +310,7 @@ impl Session {
     }
 
     fn count_error(&mut self) -> Flow {
-        if let State::Transaction(_) = self.state {
-            return Flow::Continue;
-        }
-        self.errors_before_login += 1;
-        if self.errors_before_login < self.shared.settings.errors_before_login_max {
+        if matches!(self.state, State::Transaction(_)) || self.stranger.may_fail() {
             return Flow::Continue;
         }
         self.finish(Err(CommandError::Ended(Farewell::TooManyErrors)))

@@ -1,6 +1,7 @@
 //! What can go wrong, by meaning. Every protocol maps these to its own replies, once.
 
 use std::io::ErrorKind;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The result of every storage verb.
 pub type Result<T> = std::result::Result<T, StorageError>;
@@ -151,6 +152,42 @@ pub enum StorageError {
 }
 
 impl StorageError {
+    /// The text for who asked. What is no fault of theirs goes to the log in full, and a fault of
+    /// ours under the id that stands in the text.
+    pub fn report(&self) -> String {
+        match self {
+            Self::Unavailable(detail) => {
+                tracing::warn!(detail, "storage is unavailable");
+                "Temporarily unavailable, try again later".to_owned()
+            }
+            Self::NoSpace(detail) => {
+                tracing::error!(detail, "storage has no room");
+                "The mail store has no room, try again later".to_owned()
+            }
+            Self::Corrupt(detail) => {
+                let id = fault_id();
+                tracing::error!(id, detail, "stored data is damaged");
+                format!("Stored data is damaged ({id})")
+            }
+            Self::Internal(detail) => {
+                let id = fault_id();
+                tracing::error!(id, detail, "internal error");
+                format!("Internal error {id}")
+            }
+            refused @ (Self::NotFound(_)
+            | Self::AlreadyExists(_)
+            | Self::NoPermission(_)
+            | Self::Maintenance
+            | Self::OverQuota { .. }
+            | Self::TooBig { .. }
+            | Self::Limit { .. }
+            | Self::Conflict(_)
+            | Self::InUse(_)
+            | Self::Expunged
+            | Self::Invalid(_)) => refused.to_string(),
+        }
+    }
+
     /// What the operating system says about reading or writing `what`.
     pub(crate) fn of_io(what: &str, cause: &std::io::Error) -> Self {
         let text = format!("{what}: {cause}");
@@ -158,5 +195,32 @@ impl StorageError {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::NoSpace(text),
             _ => Self::Unavailable(text),
         }
+    }
+}
+
+/// A short name for one fault, so that a user's report leads to the log line.
+fn fault_id() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    // Spreads consecutive numbers, so that two reports are told apart at a glance.
+    format!("{:08x}", NEXT.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_of_ours_are_named_by_a_number_and_nothing_else() {
+        for (error, start) in [
+            (StorageError::Internal("SELECT secret".to_owned()), "Internal error "),
+            (StorageError::Corrupt("row 7".to_owned()), "Stored data is damaged ("),
+            (StorageError::Unavailable("secret".to_owned()), "Temporarily unavailable, try"),
+            (StorageError::NoSpace("secret".to_owned()), "The mail store has no room"),
+        ] {
+            let text = error.report();
+            assert!(text.starts_with(start), "{text}");
+            assert!(!text.contains("secret") && !text.contains("row"), "{text}");
+        }
+        assert_ne!(fault_id(), fault_id());
     }
 }

@@ -160,7 +160,7 @@ async fn find_elsewhere(
     };
     tokio::select! {
         biased;
-        why = ctx.ending.reached() => Err(CommandError::Bye(why)),
+        why = ctx.ending.reached() => Err(why.into()),
         found = searching => found,
     }
 }

@@ -1,5 +1,7 @@
 //! ID (RFC 2971 §3.1).
 
+use auth::Protocol;
+
 use super::{Ctx, Reply};
 use crate::error::Result;
 use crate::render;
@@ -10,7 +12,7 @@ pub(super) fn run(ctx: &mut Ctx<'_>, params: &IdParams) -> Result<Reply> {
     tracing::info!(name, version, "client says what it is");
     let before = ctx.capabilities();
     ctx.off.note_client(&ctx.shared.settings, params);
-    ctx.ending.note_program(ctx.connection.peer().ip(), ctx.off.program());
+    ctx.ending.note_program(Protocol::Imap, ctx.connection.peer().ip(), ctx.off.program());
     let names = ctx.capabilities();
     if names != before {
         // What was announced before is not so for this program.

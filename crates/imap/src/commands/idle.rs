@@ -38,12 +38,12 @@ pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
         // that happens in a busy mailbox pile up here.
         tokio::select! {
             biased;
-            why = ctx.ending.reached() => return Err(CommandError::Bye(why)),
+            why = ctx.ending.reached() => return Err(why.into()),
             sent = ctx.connection.flush() => sent?,
         }
         let woken = tokio::select! {
             biased;
-            why = ctx.ending.reached() => return Err(CommandError::Bye(why)),
+            why = ctx.ending.reached() => return Err(why.into()),
             arrived = ctx.connection.fill() => match arrived {
                 Ok(_) => Woken::Input,
                 // RFC 9051 §6.3.13: a client that is silent for too long may be logged out.

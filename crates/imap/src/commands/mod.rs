@@ -66,6 +66,7 @@ use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 
+use auth::SessionEnding;
 use ids::{AccountId, ModSeq, UidSet, UidValidity};
 use message::Collation;
 use net::{Connection, MessageResult};
@@ -77,7 +78,7 @@ use crate::capabilities;
 use crate::error::{CommandError, Result, refused};
 use crate::parse::{Dialect, Framer};
 use crate::render::{self, Code, ListItem, Status};
-use crate::server::{Ending, Shared};
+use crate::server::Shared;
 use crate::session::{Access, Enabled, Selected, State, SwitchedOff, User};
 use crate::types::{
     Addressing, Command, EnableItem, Language, ListAttribute, ListAttributes, MailboxName,
@@ -101,7 +102,7 @@ pub(crate) struct Ctx<'s> {
     /// Capabilities switched off for this program and this account.
     pub(crate) off: &'s mut SwitchedOff,
     /// Ends the session from outside: shutdown, changed password.
-    pub(crate) ending: &'s mut Ending,
+    pub(crate) ending: &'s mut SessionEnding,
     /// How texts are compared (RFC 5255 §4.2, "active comparator").
     pub(crate) collation: &'s mut Collation,
     /// The language of texts for people.

@@ -1,5 +1,7 @@
 //! UNAUTHENTICATE (RFC 8437 §3): the connection begins anew, under the same TLS.
 
+use tokio::time::Instant;
+
 use super::{Ctx, Reply, recent};
 use crate::error::Result;
 use crate::render::{self, Status};
@@ -14,7 +16,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
     *ctx.language = Default::default();
     *ctx.notify = None;
     ctx.off.forget_account();
-    ctx.ending.forget(ctx.shared.settings.login_timeout);
+    ctx.ending.forget(Instant::now() + ctx.shared.settings.login_timeout);
     let tag = ctx.tag;
     ctx.push(|out| render::tagged(out, tag, Status::Ok, None, "Signed out"));
     if ctx.connection.is_compressed() {

@@ -17,10 +17,7 @@ use crate::types::{Command, NumberSet, Tag};
 impl Session {
     /// Parses, runs and answers one command.
     pub(super) async fn answer(&mut self, mut frame: Frame) -> Flow {
-        if self.state.user().is_none()
-            && let Err(wait) = self.bucket.take(self.shared.store.now())
-        {
-            tracing::debug!(wait, "too many commands before sign-in");
+        if self.state.user().is_none() && !self.stranger.may_command(self.shared.store.now()) {
             return self.bye("[LIMIT] Too many commands before sign-in");
         }
         let dialect = self.enabled.dialect();
@@ -235,11 +232,7 @@ impl Session {
     }
 
     pub(super) fn count_error(&mut self) -> Flow {
-        if self.state.user().is_some() {
-            return Flow::Continue;
-        }
-        self.errors_before_login += 1;
-        if self.errors_before_login < self.shared.settings.errors_before_login_max {
+        if self.state.user().is_some() || self.stranger.may_fail() {
             return Flow::Continue;
         }
         self.bye("[LIMIT] Too many errors before sign-in")

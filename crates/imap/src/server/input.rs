@@ -32,7 +32,7 @@ pub(crate) async fn next_line(ctx: &mut Ctx<'_>) -> Result<Vec<u8>> {
         }
         tokio::select! {
             biased;
-            why = ctx.ending.reached() => return Err(CommandError::Bye(why)),
+            why = ctx.ending.reached() => return Err(why.into()),
             arrived = ctx.connection.fill() => { arrived?; }
         }
     }

@@ -48,13 +48,13 @@ impl Session {
         }
         let settings = self.shared.settings.pace;
         let arriving = self.arriving.get_or_insert_with(|| Pace::begin(settings));
-        self.ending.deadline = Some(arriving.deadline());
+        self.ending.set_deadline(Some(arriving.deadline()));
     }
 
     /// The command under way has come, or is given up.
     pub(super) fn literals_ended(&mut self) {
         if self.arriving.take().is_some() {
-            self.ending.deadline = None;
+            self.ending.set_deadline(None);
         }
     }
 }

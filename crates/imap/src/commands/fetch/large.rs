@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::response::{Plan, Read, render_item, render_seen};
 use crate::commands::Ctx;
-use crate::error::{CommandError, Result, refused};
+use crate::error::{Result, refused};
 use crate::render::{Code, FetchWriter};
 use crate::session::begin_fetch;
 use crate::types::FetchAttribute;
@@ -71,7 +71,7 @@ async fn draw(ctx: &mut Ctx<'_>, plan: &Plan, size_bytes: u64) -> Result<DrawnMe
     ctx.connection.flush().await?;
     tokio::select! {
         biased;
-        why = ctx.ending.reached() => Err(CommandError::Bye(why)),
+        why = ctx.ending.reached() => Err(why.into()),
         drawn = memory.wait(units) => drawn.ok_or_else(|| {
             refused(Code::Unavailable, "Too much mail is being fetched, try later")
         }),
