@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write;
 
 use ids::{CollectionId, Timestamp};
 use storage::{
@@ -95,7 +96,15 @@ impl<'s> Describer<'s> {
         if let Resource::Home(home, account) = resource {
             let all = tx.list_collections(account.id, *home)?;
             let newest = all.iter().map(|one| one.highest_modseq).max().unwrap_or_default();
-            self.home_tags.insert(*home, format!("{newest}-{}", all.len()));
+            let mut tag = format!("{newest}-{}", all.len());
+            if account.id == self.actor.id() {
+                // Each by the numbers of its owner, and what its guest has changed by theirs.
+                for one in tx.list_guest_collections(account.id, *home)? {
+                    let own = one.guest.map(|guest| guest.modseq).unwrap_or_default();
+                    write!(tag, "-{}.{}.{own}", one.id, one.highest_modseq).ok();
+                }
+            }
+            self.home_tags.insert(*home, tag);
         }
         let Some(collection) = resource.collection() else { return Ok(()) };
         let id = collection.id;
@@ -107,7 +116,10 @@ impl<'s> Describer<'s> {
                 shares.insert(tx.list_collection_shares(id)?);
             }
             if let Entry::Vacant(dead) = self.dead.entry(id) {
-                dead.insert(tx.load_dead_properties(id, None)?);
+                dead.insert(match &collection.guest {
+                    None => tx.load_dead_properties(id, None)?,
+                    Some(guest) => tx.load_overlay_properties(guest.account, id)?,
+                });
             }
         } else if let Resource::Object(.., object) = resource
             && self.reads_dead_of_objects

@@ -75,9 +75,14 @@ impl Resource {
     }
 }
 
-/// The path of a collection.
+/// The path of a collection of this account, or the one that it has in the home of whom it is
+/// shared with.
 pub(crate) fn href_of(account: &Account, collection: &Collection) -> String {
-    path::collection_href(collection.kind.home(), &account.address, &collection.name)
+    let home = collection.kind.home();
+    match &collection.guest {
+        None => path::collection_href(home, &account.address, &collection.name),
+        Some(guest) => path::collection_href(home, &guest.address, &collection.shared_name()),
+    }
 }
 
 /// Who asks.
@@ -98,9 +103,31 @@ pub(crate) struct Target {
     pub(crate) owner: Arc<Account>,
     pub(crate) home: Home,
     pub(crate) names: Vec<String>,
+    /// Whether it is named as in the home of whom it is shared with.
+    pub(crate) as_guest: bool,
 }
 
 impl Target {
+    /// What these names mean in a home of `owner`: where a collection of somebody else has the
+    /// first one there, the owner and the name are those that it really has.
+    pub(crate) fn resolve(
+        tx: &mut ReadTx<'_>,
+        actor: &Actor,
+        home: Home,
+        owner: Arc<Account>,
+        mut names: Vec<String>,
+    ) -> Result<Self> {
+        if owner.id == actor.id()
+            && let Some(first) = names.first_mut()
+            && let Some(found) = tx.find_guest_collection(owner.id, home, first)?
+        {
+            *first = found.name;
+            let owner = Arc::new(tx.load_account(found.account)?);
+            return Ok(Self { owner, home, names, as_guest: true });
+        }
+        Ok(Self { owner, home, names, as_guest: false })
+    }
+
     /// The name of the collection that it would be.
     pub(crate) fn collection_name(&self) -> String {
         self.names.join("/")
@@ -140,7 +167,7 @@ pub(crate) fn find_target(tx: &mut ReadTx<'_>, actor: &Actor, place: Place) -> R
     match place {
         Place::Member(home, owner, names) => {
             let owner = find_owner(tx, actor, &owner)?;
-            Ok(Target { owner, home, names })
+            Target::resolve(tx, actor, home, owner, names)
         }
         _ => Err(DavError::Status(hyper::StatusCode::METHOD_NOT_ALLOWED)),
     }
@@ -166,7 +193,7 @@ pub(crate) fn find(tx: &mut ReadTx<'_>, actor: &Actor, place: &Place) -> Result<
         }
         Place::Member(home, owner, names) => {
             let owner = find_owner(tx, actor, owner)?;
-            let target = Target { owner, home: *home, names: names.clone() };
+            let target = Target::resolve(tx, actor, *home, owner, names.clone())?;
             find_member(tx, actor, &target)?.ok_or(DavError::NOT_FOUND)?
         }
     })
@@ -226,6 +253,9 @@ pub(crate) fn find_collection(
 ) -> Result<Option<Collection>> {
     let found = tx.find_collection(target.owner.id, target.home, name)?;
     let Some(found) = found else { return Ok(None) };
+    if target.as_guest {
+        return Ok(tx.as_guest(actor.id(), found)?);
+    }
     let rights = tx.collection_rights(actor.id(), &found)?;
     let shown = rights.contains(CollectionRights::READ)
         && (actor.id() == found.account || found.kind != CollectionKind::Inbox);
@@ -256,6 +286,9 @@ pub(crate) fn members(
                 .filter(|collection| !collection.name.contains('/'))
                 .map(|collection| Resource::Collection(owner.clone(), Box::new(collection)))
                 .collect();
+            if owner.id == actor.id() {
+                found.extend(guests(tx, actor, *home)?);
+            }
             if *home == Home::Calendars {
                 found.push(Resource::Outbox(owner.clone()));
             }
@@ -265,7 +298,7 @@ pub(crate) fn members(
             let href: Arc<str> = href_of(owner, collection).into();
             let shared = Arc::new((**collection).clone());
             let mut found = Vec::new();
-            if collection.kind == CollectionKind::Folder {
+            if collection.kind == CollectionKind::Folder && owner.id == actor.id() {
                 let level = collection.name.matches('/').count() + 1;
                 let below = tx.list_folders_below(owner.id, &collection.name)?;
                 let direct = below.into_iter().filter(|one| one.name.matches('/').count() == level);
@@ -279,4 +312,32 @@ pub(crate) fn members(
         }
         Resource::Proxy(..) | Resource::Outbox(_) | Resource::Object(..) => Vec::new(),
     })
+}
+
+/// R-SHARE-3: what others share stands in one's own home.
+fn guests(
+    tx: &mut ReadTx<'_>,
+    actor: &Actor,
+    home: Home,
+) -> std::result::Result<Vec<Resource>, StorageError> {
+    let mut found = Vec::new();
+    for collection in tx.list_guest_collections(actor.id(), home)? {
+        let owner = Arc::new(tx.load_account(collection.account)?);
+        found.push(Resource::Collection(owner, Box::new(collection)));
+    }
+    Ok(found)
+}
+
+/// The names by which the owner of `tx` has what stands at a place in a home; `None` where it is
+/// not theirs.
+pub(crate) fn names_at(
+    tx: &mut storage::AccountTx<'_, '_>,
+    home: Home,
+    names: &[String],
+) -> std::result::Result<Option<Vec<String>>, StorageError> {
+    let (account, actor) = (tx.id(), tx.actor());
+    let Some((first, rest)) = names.split_first() else { return Ok(None) };
+    let found = tx.find_guest_collection(actor, home, first)?;
+    let Some(found) = found.filter(|found| found.account == account) else { return Ok(None) };
+    Ok(Some(std::iter::once(found.name).chain(rest.iter().cloned()).collect()))
 }

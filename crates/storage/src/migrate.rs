@@ -54,6 +54,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 36, sql: include_str!("../migrations/0036_activity.sql") },
     Migration { version: 37, sql: include_str!("../migrations/0037_mailbox_event.sql") },
     Migration { version: 38, sql: include_str!("../migrations/0038_external.sql") },
+    Migration { version: 39, sql: include_str!("../migrations/0039_sharing.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

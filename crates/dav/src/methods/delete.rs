@@ -39,6 +39,9 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
                 return Err(DavError::BAD_REQUEST);
             }
             let kind = collection.kind;
+            if collection.guest.is_some() {
+                return leave(session, owner.id, *collection, conditions).await;
+            }
             let (answering, owner, id) = (request.answering(), owner.id, collection.id);
             let deleted = session.write_after(
                 owner,
@@ -71,5 +74,27 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
         }
         _ => return Err(DavError::Status(StatusCode::FORBIDDEN)),
     }
+    Ok(answer::empty(StatusCode::NO_CONTENT))
+}
+
+/// Whoever deletes what is somebody else's leaves it (caldav-sharing draft §5.6).
+async fn leave(
+    session: &Session,
+    owner: ids::AccountId,
+    collection: storage::Collection,
+    conditions: Preconditions,
+) -> Result<Answer> {
+    let actor = session.actor.id();
+    session
+        .write_after(
+            owner,
+            "dav leave",
+            move |tx| tx.lock_sharing([owner, actor]),
+            move |tx| {
+                conditions.check(tx, collection.kind.home())?;
+                Ok(tx.leave_collection(collection.id)?)
+            },
+        )
+        .await?;
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }

@@ -5,6 +5,7 @@ use storage::{AccountTx, Address, CollectionKind, CollectionRights, Home};
 use crate::error::{DavError, Result};
 use crate::path::{Place, path_of};
 use crate::request::Request;
+use crate::resource::names_at;
 
 /// LIMIT: conditions of one header.
 const CONDITIONS_MAX: usize = 100;
@@ -120,7 +121,7 @@ impl List {
         let place = Place::parse(&self.path).ok().flatten();
         // What is another account's is not known in this transaction.
         let here = match place {
-            Some(Place::Member(home, owner, names)) if is_owner(tx, &owner)? => Some((home, names)),
+            Some(Place::Member(home, owner, names)) => here(tx, home, &owner, names)?,
             _ => None,
         };
         let Some((home, names)) = here else {
@@ -139,10 +140,21 @@ impl List {
     }
 }
 
-fn is_owner(tx: &mut AccountTx<'_, '_>, address: &str) -> Result<bool> {
-    let Ok(address) = Address::parse(address) else { return Ok(false) };
-    let account = tx.id();
-    Ok(tx.find_account(&address)?.is_some_and(|found| found.id == account))
+/// The names of what is the account's, in its own home or in that of whom it is shared with.
+fn here(
+    tx: &mut AccountTx<'_, '_>,
+    home: Home,
+    owner: &str,
+    names: Vec<String>,
+) -> Result<Option<(Home, Vec<String>)>> {
+    let Ok(address) = Address::parse(owner) else { return Ok(None) };
+    let Some(owner) = tx.find_account(&address)?.map(|found| found.id) else { return Ok(None) };
+    if owner == tx.actor()
+        && let Some(names) = names_at(tx, home, &names)?
+    {
+        return Ok(Some((home, names)));
+    }
+    Ok((owner == tx.id()).then_some((home, names)))
 }
 
 /// What whoever asks may not read has none: a condition would tell them of it.

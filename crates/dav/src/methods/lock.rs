@@ -213,7 +213,7 @@ mod tests {
         let conditions = Preconditions::parse(&request, &place).unwrap();
         let owner = session.actor.account.clone();
         let names = vec!["a".to_owned(), "x".to_owned()];
-        let target = Target { owner, home: Home::Files, names };
+        let target = Target { owner, home: Home::Files, names, as_guest: false };
         let wanted = Lock {
             token: "urn:x".to_owned(),
             home: Home::Files,

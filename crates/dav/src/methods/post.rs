@@ -27,7 +27,8 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
             let names = vec![collection.name.clone(), name.as_str().to_owned()];
             let member = Place::Member(home, owner.address.clone(), names);
             let conditions = Preconditions::parse(&request, &member)?;
-            let target = Target { owner, home, names: vec![collection.name.clone()] };
+            let names = vec![collection.name.clone()];
+            let target = Target { owner, home, names, as_guest: collection.guest.is_some() };
             let put = super::put::put(session, request, &target, *collection, name, conditions);
             let mut answer = put.await?;
             // RFC 5995 §3.2.2

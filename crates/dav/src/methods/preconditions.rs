@@ -101,6 +101,8 @@ enum There {
 
 fn find(tx: &mut AccountTx<'_, '_>, home: storage::Home, names: &[String]) -> Result<There> {
     let account = tx.id();
+    let as_guest = crate::resource::names_at(tx, home, names)?;
+    let names = as_guest.as_deref().unwrap_or(names);
     if tx.find_collection(account, home, &names.join("/"))?.is_some() {
         return Ok(There::Collection);
     }

@@ -73,6 +73,24 @@ async fn change(
     conditions: Preconditions,
 ) -> std::result::Result<(), Outcome> {
     match found {
+        // What others share looks as one likes: to oneself.
+        Resource::Collection(owner, collection) if collection.guest.is_some() => {
+            let plan = properties::plan(changes, collection.kind).map_err(Outcome::Refused)?;
+            let (id, guest, owner) = (collection.id, session.actor.id(), owner.id);
+            let home = collection.kind.home();
+            let written = session
+                .write_after(
+                    owner,
+                    "dav proppatch",
+                    move |tx| tx.lock_sharing([owner, guest]),
+                    move |tx| {
+                        conditions.check(tx, home)?;
+                        Ok(tx.update_guest_collection(id, &plan.change)?)
+                    },
+                )
+                .await;
+            written.map_err(|error| too_large(error, changes))
+        }
         Resource::Collection(owner, collection) => {
             let plan = properties::plan(changes, collection.kind).map_err(Outcome::Refused)?;
             let default = match &plan.default_calendar {

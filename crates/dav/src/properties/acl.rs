@@ -95,7 +95,14 @@ impl Described<'_> {
                 );
                 privileges
             }
-            Resource::Collection(..) | Resource::Object(..) => privileges_of(self.rights),
+            Resource::Collection(..) | Resource::Object(..) => {
+                let mut privileges = privileges_of(self.rights);
+                // How it looks to oneself.
+                if self.is_guest() && !self.rights.contains(CollectionRights::PROPERTIES) {
+                    privileges.extend_from_slice(WRITE_PROPERTIES);
+                }
+                privileges
+            }
         }
     }
 

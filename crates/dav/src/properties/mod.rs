@@ -117,6 +117,11 @@ impl Described<'_> {
         true
     }
 
+    /// Whether it is a collection of somebody else in one's own home.
+    fn is_guest(&self) -> bool {
+        matches!(self.resource, Resource::Collection(_, found) if found.guest.is_some())
+    }
+
     fn write_types(&self, writer: &mut Writer) {
         let collection = |writer: &mut Writer| writer.empty(&Name::dav("collection"));
         match self.resource {
@@ -139,6 +144,12 @@ impl Described<'_> {
             Resource::Collection(_, found) => {
                 collection(writer);
                 collection::write_type(writer, found.kind);
+                // caldav-sharing draft §5.2
+                if self.is_guest() {
+                    writer.empty(&Name::calendar_server("shared"));
+                } else if !self.shares.is_empty() {
+                    writer.empty(&Name::calendar_server("shared-owner"));
+                }
             }
             Resource::Object(..) => {}
         }

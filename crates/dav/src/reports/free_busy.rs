@@ -68,6 +68,12 @@ pub(crate) fn of_account(
             add(session, tx, &collection, &mut busy, work)?;
         }
     }
+    // What others share keeps nobody busy who did not say so.
+    for collection in tx.list_guest_collections(account.id, Home::Calendars)? {
+        if knows_all && !collection.transparent {
+            add(session, tx, &collection, &mut busy, work)?;
+        }
+    }
     Ok(is_told.then_some(busy))
 }
 

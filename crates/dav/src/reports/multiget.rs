@@ -144,7 +144,7 @@ fn find_shelf(
         Err(DavError::Storage(error)) => return Err(error.into()),
         Err(_) => return Ok(None),
     };
-    let target = Target { owner, home, names: collection.to_vec() };
+    let target = Target::resolve(tx, &session.actor, home, owner, collection.to_vec())?;
     let name = target.collection_name();
     let found = resource::find_collection(tx, &session.actor, &target, &name)?;
     let Some(found) = found else { return Ok(None) };

@@ -46,7 +46,10 @@ pub(crate) async fn run(
     let max = sync.limit.unwrap_or(usize::MAX).min(session.settings.results_max);
     let body = session
         .read(move |session, tx| {
-            let collection = tx.load_collection(collection.id)?;
+            // What changed since it was found is told of as well.
+            let guest = collection.guest;
+            let mut collection = tx.load_collection(collection.id)?;
+            collection.guest = guest;
             let changes = tx.collection_changes(&collection, since, max)?;
             let (put, gone, up_to, truncated) = match changes {
                 CollectionChanges::TooOld => {

@@ -52,3 +52,135 @@ fn lists_of_rights_may_name_people_of_other_domains() {
         }
     });
 }
+
+/// Reads one value out of an answer: what stands between two texts.
+pub(crate) fn between<'t>(text: &'t str, before: &str, after: &str) -> &'t str {
+    let found = text.split_once(before).and_then(|(_, rest)| rest.split_once(after));
+    assert!(found.is_some(), "{before} … {after} in {text}");
+    found.unwrap().0
+}
+
+/// What Paul calls the only collection that others share with him.
+pub(crate) async fn path_of_shared(house: &crate::house::House, home: &str) -> String {
+    let home = format!("/dav/{home}/paul@example.test/");
+    let ask = "<propfind xmlns=\"DAV:\"><prop><resourcetype/></prop></propfind>";
+    let answer = house.ask("paul", "PROPFIND", &home, "depth: 1", ask).await;
+    assert_eq!(answer.status, 207, "{}", answer.text);
+    let name = between(&answer.text, &format!("<D:href>{home}shared-"), "/</D:href>");
+    format!("{home}shared-{name}/")
+}
+
+const LOOKS: &str = "<propfind xmlns=\"DAV:\" xmlns:A=\"http://apple.com/ns/ical/\" \
+    xmlns:C=\"urn:ietf:params:xml:ns:caldav\" xmlns:CS=\"http://calendarserver.org/ns/\"><prop>\
+    <displayname/><A:calendar-color/><C:schedule-calendar-transp/><resourcetype/><owner/>\
+    <C:default-alarm-vevent-datetime/><CS:getctag/></prop></propfind>";
+
+#[test]
+fn what_others_share_stands_in_ones_own_home() {
+    on_both_engines(|house| async move {
+        assert_eq!(house.julie("MKCALENDAR", "team/", "", "").await.status, 201);
+        let put = house.julie("PUT", "team/1.ics", "", &event("1", AT_NINE)).await;
+        let etag = put.header("etag").to_owned();
+        house.share("team", "paul@example.test", CollectionRights::WRITE).await;
+        let path = path_of_shared(&house, "calendars").await;
+
+        let get = house.ask("paul", "GET", &format!("{path}1.ics"), "", "").await;
+        assert_eq!((get.status, get.header("etag")), (200, etag.as_str()));
+        let header = format!("if-match: {etag}");
+        let new = event("1", "DTSTART:20260105T110000Z\r\n");
+        let answer = house.ask("paul", "PUT", &format!("{path}1.ics"), &header, &new).await;
+        assert_eq!(answer.status, 204, "{}", answer.text);
+        let answer = house.ask("paul", "PUT", &format!("{path}1.ics"), &header, &new).await;
+        assert_eq!(answer.status, 412);
+        // Conditions on other resources are named as his programs know them.
+        let there = format!("if: <{path}1.ics> ([{etag}])");
+        let (second, body) = (format!("{path}2.ics"), event("2", AT_NINE));
+        assert_eq!(house.ask("paul", "PUT", &second, &there, &body).await.status, 412);
+        let now = house.julie("GET", "team/1.ics", "", "").await;
+        let there = format!("if: <{path}1.ics> ([{}])", now.header("etag"));
+        assert_eq!(house.ask("paul", "PUT", &second, &there, &body).await.status, 201);
+        let to = format!("destination: {path}3.ics");
+        let moved = house.ask("paul", "MOVE", &second, &to, "").await;
+        assert_eq!((moved.status, moved.header("location")), (201, &*format!("{path}3.ics")));
+
+        // Every report tells the paths that it was asked by.
+        let sync = "<sync-collection xmlns=\"DAV:\"><sync-token/><sync-level>1</sync-level>\
+                    <prop><getetag/></prop></sync-collection>";
+        let multiget = format!(
+            "<C:calendar-multiget xmlns=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\"><prop>\
+             <getetag/></prop><href>{path}1.ics</href></C:calendar-multiget>"
+        );
+        for body in [sync, &multiget] {
+            let answer = house.ask("paul", "REPORT", &path, "depth: 0", body).await;
+            assert_eq!(answer.status, 207);
+            assert!(answer.text.contains(&format!("<D:href>{path}1.ics</D:href>")), "{body}");
+            assert!(!answer.text.contains("/julie@"), "{}", answer.text);
+        }
+    });
+}
+
+#[test]
+fn what_others_share_looks_as_one_likes() {
+    on_both_engines(|house| async move {
+        assert_eq!(house.julie("MKCALENDAR", "team/", "", "").await.status, 201);
+        let patch = |name: &str, color: &str| {
+            format!(
+                "<propertyupdate xmlns=\"DAV:\" xmlns:A=\"http://apple.com/ns/ical/\" \
+                 xmlns:C=\"urn:ietf:params:xml:ns:caldav\"><set><prop><displayname>{name}\
+                 </displayname><A:calendar-color>{color}</A:calendar-color>\
+                 <C:default-alarm-vevent-datetime>{name}</C:default-alarm-vevent-datetime>\
+                 </prop></set></propertyupdate>"
+            )
+        };
+        house.julie("PROPPATCH", "team/", "", &patch("Team", "#111111")).await;
+        house.share("team", "paul@example.test", CollectionRights::READ).await;
+        let path = path_of_shared(&house, "calendars").await;
+        let home = "/dav/calendars/paul@example.test/";
+        let tag = |text: &str| between(text, "<CS:getctag>", "</CS:getctag>").to_owned();
+        let before = house.ask("paul", "PROPFIND", home, "depth: 0", LOOKS).await;
+
+        let looks = house.ask("paul", "PROPFIND", &path, "depth: 0", LOOKS).await.text;
+        for wanted in [
+            "<D:displayname>Team (julie)</D:displayname>",
+            "#111111",
+            "<C:transparent/>",
+            "<D:collection/><C:calendar/><CS:shared/>",
+            "<D:owner><D:href>/dav/principals/julie@example.test/</D:href></D:owner>",
+        ] {
+            assert!(looks.contains(wanted), "{wanted} in {looks}");
+        }
+        assert!(!looks.contains(">Team<"), "{looks}");
+        let answer = house.ask("paul", "PROPPATCH", &path, "", &patch("Hers", "#222222")).await;
+        assert!(!answer.text.contains("40"), "{}", answer.text);
+        let looks = house.ask("paul", "PROPFIND", &path, "depth: 0", LOOKS).await.text;
+        for wanted in
+            [">Hers</D:displayname>", "#222222", ">Hers</C:default-alarm-vevent-datetime>"]
+        {
+            assert!(looks.contains(wanted), "{wanted} in {looks}");
+        }
+        let after = house.ask("paul", "PROPFIND", home, "depth: 0", LOOKS).await;
+        assert_ne!(tag(&before.text), tag(&after.text));
+        let own = house.julie("PROPFIND", "team/", "depth: 0", LOOKS).await.text;
+        for wanted in [">Team</D:displayname>", "#111111", "<CS:shared-owner/>", "<C:opaque/>"] {
+            assert!(own.contains(wanted), "{wanted} in {own}");
+        }
+    });
+}
+
+#[test]
+fn who_deletes_what_others_share_leaves_it() {
+    on_both_engines(|house| async move {
+        assert_eq!(house.julie("MKCALENDAR", "team/", "", "").await.status, 201);
+        assert_eq!(house.julie("PUT", "team/1.ics", "", &event("1", AT_NINE)).await.status, 201);
+        house.share("team", "paul@example.test", CollectionRights::SHARE).await;
+        let path = path_of_shared(&house, "calendars").await;
+        assert_eq!(house.ask("paul", "DELETE", &path, "if-match: \"x\"", "").await.status, 412);
+        assert_eq!(house.ask("paul", "DELETE", &path, "", "").await.status, 204);
+        assert_eq!(house.ask("paul", "PROPFIND", &path, "depth: 0", "").await.status, 404);
+        let by_owner = "/dav/calendars/julie@example.test/team/1.ics";
+        assert_eq!(house.ask("paul", "GET", by_owner, "", "").await.status, 404);
+        assert_eq!(house.julie("GET", "team/1.ics", "", "").await.status, 200);
+        // Nobody makes a collection that would be taken for another's.
+        assert_eq!(house.ask("paul", "MKCALENDAR", &path, "", "").await.status, 403);
+    });
+}

@@ -40,7 +40,7 @@ pub(crate) use request::{
     DomainAliasRow, DomainRow, Finding, Limit, LimitsChange, LimitsRow, MailboxRow, NewAccessKey,
     NewAccount, QueueChange, QueueFilter, QueueRecipientRow, QueueRow, QueueTotals, QueueTraceRow,
     RedirectRow, RedirectVerb, ReportRow, Request, ResponderChange, ResponderRow, ResponderVerb,
-    Response, Role, ScriptRow, SecretRow, ShareRow, SieveVerb,
+    Response, Role, ScriptRow, SecretRow, ShareOf, ShareRow, SieveVerb,
 };
 pub(crate) use team::{TeamRow, TeamVerb};
 
@@ -142,11 +142,11 @@ impl Admin {
             Request::QueueTotals => self.queue_totals().await,
             Request::QueueTrace { of } => self.trace_queue(&of).await,
             Request::QueueChange { change, filter } => self.change_queue(change, filter).await,
-            Request::ShareGrant { account, grantee, mailbox, rights } => {
-                self.grant(&account, &grantee, mailbox.as_deref(), &rights).await
+            Request::ShareGrant { account, grantee, of, rights } => {
+                self.grant(&account, &grantee, &of, &rights).await
             }
-            Request::ShareRevoke { account, grantee, mailbox } => {
-                self.revoke(&account, &grantee, mailbox.as_deref()).await
+            Request::ShareRevoke { account, grantee, of } => {
+                self.revoke(&account, &grantee, &of).await
             }
             Request::ShareList { account } => self.list_shares(&account).await,
             Request::List(verb) => self.list(verb).await,

@@ -59,8 +59,8 @@ pub(crate) enum Request {
     QueueTotals,
     QueueTrace { of: String },
     QueueChange { change: QueueChange, filter: QueueFilter },
-    ShareGrant { account: String, grantee: String, mailbox: Option<String>, rights: String },
-    ShareRevoke { account: String, grantee: String, mailbox: Option<String> },
+    ShareGrant { account: String, grantee: String, of: ShareOf, rights: String },
+    ShareRevoke { account: String, grantee: String, of: ShareOf },
     ShareList { account: String },
     List(ListVerb),
     Team { domain: Option<String>, verb: TeamVerb },
@@ -552,14 +552,32 @@ pub(crate) struct QueueTraceRow {
     pub(crate) answer: String,
 }
 
-/// What somebody may do with an account or a mailbox of it.
+/// What is shared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ShareOf {
+    /// An account, but for its calendars and address books.
+    Account,
+    /// A mailbox of this name.
+    Mailbox(String),
+    /// A calendar.
+    Calendar(String),
+    /// An address book.
+    AddressBook(String),
+}
+
+/// What somebody may do with an account, or with a mailbox, calendar or address book of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ShareRow {
     /// An address, `team:` and a name, or `anyone`; behind `-` where rights are taken away.
     pub(crate) grantee: String,
-    /// `None`: the whole account.
+    /// None of the three: the whole account.
     pub(crate) mailbox: Option<String>,
-    /// Names for the whole account, letters of RFC 4314 for one mailbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) calendar: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) address_book: Option<String>,
+    /// Names for the whole account and for collections, letters of RFC 4314 for one mailbox.
     pub(crate) rights: String,
 }
 

@@ -1,50 +1,107 @@
-//! Accounts and mailboxes shared with others (R-SHARE-6).
+//! Accounts, mailboxes, calendars and address books shared with others (R-SHARE-1, R-SHARE-6).
 
-use storage::{AclChange, AclEntry, MailboxName, Rights, Share, ShareRights, StorageError};
+use storage::{
+    AclChange, AclEntry, Collection, CollectionKind, CollectionRights, CollectionShare, Home,
+    MailboxName, Rights, Share, ShareRights, StorageError,
+};
 
 use super::account::{load, parse};
 use super::text::refusal;
-use super::{Admin, Refusal, Response, ShareRow};
+use super::{Admin, Refusal, Response, ShareOf, ShareRow};
 
 impl Admin {
-    /// Shares an account as a whole, or one mailbox of it; in place of what was.
+    /// Shares an account as a whole, or something of it; in place of what was.
     pub(super) async fn grant(
         &self,
         account: &str,
         grantee: &str,
-        mailbox: Option<&str>,
+        of: &ShareOf,
         rights: &str,
     ) -> Result<Response, Refusal> {
-        match mailbox {
-            None => self.share(account, grantee, parse_share(rights)?).await,
-            Some(mailbox) => self.set_acl(account, grantee, mailbox, parse_rights(rights)?).await,
+        match of {
+            ShareOf::Account => self.share(account, grantee, parse_share(rights)?).await,
+            ShareOf::Mailbox(name) => {
+                self.set_acl(account, grantee, name, parse_rights(rights)?).await
+            }
+            ShareOf::Calendar(_) | ShareOf::AddressBook(_) => {
+                let rights = parse_collection_rights(of, rights)?;
+                self.share_collection(account, grantee, of, rights).await
+            }
         }
     }
 
-    /// Ends the sharing of an account as a whole, or of one mailbox.
+    /// Ends the sharing of an account as a whole, or of something of it.
     pub(super) async fn revoke(
         &self,
         account: &str,
         grantee: &str,
-        mailbox: Option<&str>,
+        of: &ShareOf,
     ) -> Result<Response, Refusal> {
-        match mailbox {
-            None => self.share(account, grantee, ShareRights::default()).await,
-            Some(mailbox) => self.set_acl(account, grantee, mailbox, Rights::NONE).await,
+        match of {
+            ShareOf::Account => self.share(account, grantee, ShareRights::default()).await,
+            ShareOf::Mailbox(name) => self.set_acl(account, grantee, name, Rights::NONE).await,
+            ShareOf::Calendar(_) | ShareOf::AddressBook(_) => {
+                self.share_collection(account, grantee, of, CollectionRights::NONE).await
+            }
         }
     }
 
-    /// With whom an account is shared as a whole; then what single mailboxes say beside that.
+    async fn share_collection(
+        &self,
+        account: &str,
+        grantee: &str,
+        of: &ShareOf,
+        rights: CollectionRights,
+    ) -> Result<Response, Refusal> {
+        let (owner, other) = (parse(account)?, grantee.to_owned());
+        let (home, name) = match of {
+            ShareOf::AddressBook(name) => (Home::AddressBooks, name.clone()),
+            ShareOf::Calendar(name) | ShareOf::Mailbox(name) => (Home::Calendars, name.clone()),
+            ShareOf::Account => return Err(Refusal("nothing is named".to_owned())),
+        };
+        let what = name.clone();
+        let shared = self.write("share collection", move |tx| {
+            let owner = load(tx, &owner)?;
+            let organisation = tx.organisation_of(owner)?;
+            let sharee = tx.find_sharee(organisation, &other)?;
+            let mut tx = tx.account(owner)?;
+            // Whoever has not used any yet has them from now on.
+            tx.make_first_collections()?;
+            let found = tx.find_collection(owner, home, &name)?;
+            let found = found.filter(|found| found.kind != CollectionKind::Inbox);
+            let id = found.ok_or(StorageError::NotFound("collection"))?.id;
+            if rights.is_empty() && !tx.is_collection_shared_with(id, sharee)? {
+                return Err(StorageError::NotFound("share"));
+            }
+            tx.share_collection(id, sharee, rights)
+        });
+        shared
+            .await
+            .map_err(|error| refusal(&format!("{grantee} on {what} of {account}"), error))?;
+        Ok(Response::Done)
+    }
+
+    /// With whom an account is shared as a whole; then what single mailboxes say beside that, and
+    /// collections.
     pub(super) async fn list_shares(&self, account: &str) -> Result<Response, Refusal> {
         let wanted = parse(account)?;
         let read = self.read(move |tx| {
             let account = load(tx, &wanted)?;
-            Ok((tx.list_shares(account)?, tx.list_acl(account)?))
+            let mut collections = Vec::new();
+            for home in [Home::Calendars, Home::AddressBooks] {
+                for collection in tx.list_collections(account, home)? {
+                    let shares = tx.list_collection_shares(collection.id)?;
+                    collections
+                        .extend(shares.iter().map(|share| collection_row(&collection, share)));
+                }
+            }
+            Ok((tx.list_shares(account)?, tx.list_acl(account)?, collections))
         });
-        let (shares, acl) = read.await.map_err(|error| refusal(account, error))?;
+        let (shares, acl, collections) = read.await.map_err(|error| refusal(account, error))?;
         let mut rows: Vec<ShareRow> = shares.iter().map(share_row).collect();
         let news = acl.iter().filter(|(_, entry)| !is_of_share(&shares, entry));
         rows.extend(news.map(|(mailbox, entry)| acl_row(mailbox, entry)));
+        rows.extend(collections);
         Ok(Response::Shares(rows))
     }
 
@@ -113,6 +170,39 @@ fn parse_rights(text: &str) -> Result<Rights, Refusal> {
     })
 }
 
+/// R-SHARE-1
+fn parse_collection_rights(of: &ShareOf, name: &str) -> Result<CollectionRights, Refusal> {
+    let is_book = matches!(of, ShareOf::AddressBook(_));
+    Ok(match (name, is_book) {
+        ("view", false) | ("read", true) => CollectionRights::READ,
+        ("edit", false) | ("write", true) => CollectionRights::WRITE,
+        ("share", false) | ("admin", true) => CollectionRights::SHARE,
+        ("free-busy", false) => CollectionRights::FREE_BUSY,
+        (_, true) => {
+            let known = "rights on an address book are read, write or admin";
+            return Err(Refusal(format!("{name}: {known}")));
+        }
+        (_, false) => {
+            let known = "rights on a calendar are view, edit, share or free-busy";
+            return Err(Refusal(format!("{name}: {known}")));
+        }
+    })
+}
+
+/// The name of the most that rights allow.
+fn collection_rights(kind: CollectionKind, rights: CollectionRights) -> &'static str {
+    let is_book = kind == CollectionKind::AddressBook;
+    match (rights, is_book) {
+        (rights, true) if rights.contains(CollectionRights::SHARE) => "admin",
+        (rights, false) if rights.contains(CollectionRights::SHARE) => "share",
+        (rights, true) if rights.contains(CollectionRights::WRITE) => "write",
+        (rights, false) if rights.contains(CollectionRights::WRITE) => "edit",
+        (rights, true) if rights.contains(CollectionRights::READ) => "read",
+        (rights, false) if rights.contains(CollectionRights::READ) => "view",
+        _ => "free-busy",
+    }
+}
+
 /// Whether an entry only says what the account's being shared as a whole says.
 fn is_of_share(shares: &[Share], entry: &AclEntry) -> bool {
     let mut shares = shares.iter();
@@ -122,13 +212,36 @@ fn is_of_share(shares: &[Share], entry: &AclEntry) -> bool {
 }
 
 fn share_row(share: &Share) -> ShareRow {
-    ShareRow { grantee: share.grantee.clone(), mailbox: None, rights: share.rights.to_string() }
+    ShareRow {
+        grantee: share.grantee.clone(),
+        mailbox: None,
+        calendar: None,
+        address_book: None,
+        rights: share.rights.to_string(),
+    }
+}
+
+fn collection_row(collection: &Collection, share: &CollectionShare) -> ShareRow {
+    let name = Some(collection.name.clone());
+    let (calendar, address_book) = match collection.kind {
+        CollectionKind::AddressBook => (None, name),
+        _ => (name, None),
+    };
+    ShareRow {
+        grantee: share.grantee.to_string(),
+        mailbox: None,
+        calendar,
+        address_book,
+        rights: collection_rights(collection.kind, share.rights).to_owned(),
+    }
 }
 
 fn acl_row(mailbox: &MailboxName, entry: &AclEntry) -> ShareRow {
     ShareRow {
         grantee: entry.identifier.clone(),
         mailbox: Some(mailbox.as_str().to_owned()),
+        calendar: None,
+        address_book: None,
         rights: entry.rights.to_string(),
     }
 }

@@ -2,40 +2,66 @@
 
 use std::path::Path;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use super::{Failure, Listing, Output, perform, request};
-use crate::admin::{Request, Response};
+use crate::admin::{Request, Response, ShareOf};
+
+/// What is shared: the whole account where nothing is said.
+#[derive(Args)]
+pub(super) struct Of {
+    /// Only this mailbox; those made below it later inherit what it has then.
+    #[arg(long)]
+    mailbox: Option<String>,
+    /// Only this calendar, by the last part of its path.
+    #[arg(long, conflicts_with = "mailbox")]
+    calendar: Option<String>,
+    /// Only this address book, by the last part of its path.
+    #[arg(long, conflicts_with_all = ["mailbox", "calendar"])]
+    address_book: Option<String>,
+}
+
+impl From<Of> for ShareOf {
+    fn from(of: Of) -> Self {
+        match (of.mailbox, of.calendar, of.address_book) {
+            (Some(name), ..) => Self::Mailbox(name),
+            (_, Some(name), _) => Self::Calendar(name),
+            (.., Some(name)) => Self::AddressBook(name),
+            (None, None, None) => Self::Account,
+        }
+    }
+}
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Give somebody rights on an account, or on one mailbox of it, in place of those there were.
+    /// Give somebody rights on an account, or on one mailbox, calendar or address book of it, in
+    /// place of those there were.
     Grant {
         /// The account that is shared.
         account: String,
-        /// The account that gets the rights, or a team as `team:NAME`; for one mailbox also
-        /// `anyone` of the organisation, or (after `--`) any of them behind `-`, from which rights
-        /// are taken away.
+        /// The account that gets the rights, or a team as `team:NAME`; except for a whole account
+        /// also `anyone` of the organisation. For one mailbox also (after `--`) any of them behind
+        /// `-`, from which rights are taken away.
         grantee: String,
         /// With commas between: read, write, admin; for the whole account also send-as,
         /// send-on-behalf, aliases, responder, filters; for one mailbox also the letters of
-        /// RFC 4314, such as `lrs`.
+        /// RFC 4314, such as `lrs`. For a calendar one of view, edit, share (edit, and share with
+        /// others), free-busy; for an address book read, write or admin.
         rights: String,
-        /// Only this mailbox; those made below it later inherit what it has then.
-        #[arg(long)]
-        mailbox: Option<String>,
+        #[command(flatten)]
+        of: Of,
     },
-    /// Take from somebody the rights on an account, or on one mailbox of it.
+    /// Take from somebody the rights on an account, or on one mailbox, calendar or address book of
+    /// it.
     Revoke {
         /// The account that is shared.
         account: String,
         /// Who has the rights: an account, `team:NAME`, or `anyone`.
         grantee: String,
-        /// Only this mailbox.
-        #[arg(long)]
-        mailbox: Option<String>,
+        #[command(flatten)]
+        of: Of,
     },
-    /// List with whom an account and its mailboxes are shared.
+    /// List with whom an account, its mailboxes, calendars and address books are shared.
     List {
         /// The account's address.
         account: String,
@@ -46,11 +72,11 @@ pub(super) enum Command {
 
 pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Result<(), Failure> {
     match command {
-        Command::Grant { account, grantee, rights, mailbox } => {
-            perform(config, Request::ShareGrant { account, grantee, mailbox, rights })
+        Command::Grant { account, grantee, rights, of } => {
+            perform(config, Request::ShareGrant { account, grantee, of: of.into(), rights })
         }
-        Command::Revoke { account, grantee, mailbox } => {
-            perform(config, Request::ShareRevoke { account, grantee, mailbox })
+        Command::Revoke { account, grantee, of } => {
+            perform(config, Request::ShareRevoke { account, grantee, of: of.into() })
         }
         Command::List { account, listing } => {
             let Response::Shares(shares) = request(config, Request::ShareList { account })? else {
@@ -60,8 +86,13 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
                 return output.json(&shares);
             }
             let rows = shares.into_iter().map(|row| {
-                let mailbox = row.mailbox.unwrap_or_else(|| "(all)".to_owned());
-                [row.grantee, mailbox, row.rights]
+                let of = match (row.mailbox, row.calendar, row.address_book) {
+                    (Some(name), ..) => name,
+                    (_, Some(name), _) => format!("calendar {name}"),
+                    (.., Some(name)) => format!("address book {name}"),
+                    (None, None, None) => "(all)".to_owned(),
+                };
+                [row.grantee, of, row.rights]
             });
             output.table(["grantee", "mailbox", "rights"], rows)
         }

@@ -6,7 +6,7 @@ use crate::collection::{CollectionName, Home, ObjectName};
 use crate::{ReadTx, Result};
 
 /// An invariant, what the number counts, and the statement that finds what breaks it.
-const RULES: [(&str, &str, &str); 13] = [
+const RULES: [(&str, &str, &str); 14] = [
     (
         "collection-counts",
         "collection",
@@ -85,7 +85,19 @@ const RULES: [(&str, &str, &str); 13] = [
          WHERE s.rights < 1 OR s.rights > 31 OR s.grantee = c.account_id \
          OR (s.grantee > 0 AND s.grantee NOT IN (SELECT id FROM account) AND s.grantee NOT IN \
              (SELECT t.id FROM team t WHERE t.organisation = d.organisation)) \
-         OR (s.grantee < 0 AND s.grantee <> -d.organisation)",
+         OR (s.grantee < 0 AND s.grantee <> -d.organisation) \
+         OR s.state NOT IN (0, 1, 2, 3) \
+         OR (s.state <> 0 AND s.grantee NOT IN (SELECT id FROM account))",
+    ),
+    (
+        "collection-overlay",
+        "collection",
+        "SELECT x.collection_id FROM collection_overlay x JOIN collection c \
+         ON c.id = x.collection_id JOIN account a ON a.id = x.account_id \
+         WHERE c.account_id = x.account_id OR x.modseq > a.modseq \
+         UNION SELECT p.collection_id FROM overlay_property p WHERE NOT EXISTS \
+         (SELECT 1 FROM collection_overlay x WHERE x.account_id = p.account_id \
+          AND x.collection_id = p.collection_id)",
     ),
     (
         "card-address",

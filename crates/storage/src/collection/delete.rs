@@ -64,6 +64,8 @@ impl AccountTx<'_, '_> {
             "DELETE FROM object_gone WHERE collection_id = ?1",
             "DELETE FROM dead_property WHERE collection_id = ?1",
             "DELETE FROM collection_share WHERE collection_id = ?1",
+            "DELETE FROM collection_overlay WHERE collection_id = ?1",
+            "DELETE FROM overlay_property WHERE collection_id = ?1",
             "DELETE FROM collection WHERE id = ?1",
         ] {
             self.sql.execute(sql, &[id])?;

@@ -7,6 +7,7 @@
 mod create;
 mod defaults;
 mod delete;
+mod guest;
 mod name;
 mod properties;
 mod rename;
@@ -17,6 +18,7 @@ mod tests;
 use ids::{AccountId, CollectionId, ModSeq, Timestamp};
 
 pub use create::NewCollection;
+pub use guest::Guest;
 pub use name::{CollectionName, ObjectName};
 pub use properties::{CollectionChange, DeadProperty};
 pub use rename::CopyDepth;
@@ -195,6 +197,8 @@ pub struct Collection {
     pub horizon: ModSeq,
     /// When it was made.
     pub created: Timestamp,
+    /// In whose home it is seen, and looks as they like, if that is not its owner's.
+    pub guest: Option<Guest>,
 }
 
 macro_rules! select_collection {
@@ -229,6 +233,7 @@ fn read(row: &dyn Row) -> Result<Collection> {
         highest_modseq: ModSeq::new(count(13)?),
         horizon: ModSeq::new(count(14)?),
         created: Timestamp::from_micros(row.int(15)?),
+        guest: None,
     })
 }
 

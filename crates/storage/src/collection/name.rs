@@ -23,7 +23,7 @@ pub struct CollectionName(String);
 impl CollectionName {
     /// Reads a name; two that differ in normalisation only become one.
     pub fn parse(home: Home, name: &str) -> Result<Self> {
-        if RESERVED.contains(&(home, name)) {
+        if RESERVED.contains(&(home, name)) || super::guest::number_of(name).is_some() {
             return Err(StorageError::NoPermission("this name is the server's own"));
         }
         Self::parse_any(home, name)

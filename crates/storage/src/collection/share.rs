@@ -64,7 +64,7 @@ impl ReadTx<'_> {
         }
         let mut rights = CollectionRights::NONE;
         self.sql.query(
-            "SELECT rights FROM collection_share WHERE collection_id = ?1 \
+            "SELECT rights FROM collection_share WHERE collection_id = ?1 AND state IN (0, 2) \
              AND grantee IN (SELECT grantee FROM grantee_of WHERE account_id = ?2)",
             &[Value::Int(collection.id.get()), Value::Int(actor.get())],
             &mut |row| {
@@ -88,13 +88,29 @@ impl ReadTx<'_> {
         self.sql.query_all(
             select_collection!(
                 "WHERE c.home = ?2 AND c.account_id <> ?1 AND c.id IN ( \
-                 SELECT s.collection_id FROM collection_share s WHERE s.grantee IN \
+                 SELECT s.collection_id FROM collection_share s WHERE s.state IN (0, 2) AND s.grantee IN \
                  (SELECT grantee FROM grantee_of WHERE account_id = ?1)) \
                  ORDER BY c.account_id, c.name"
             ),
             &[Value::Int(actor.get()), Value::Int(home.column())],
             read,
         )
+    }
+
+    /// Whether a collection is shared with just this one.
+    pub fn is_collection_shared_with(
+        &mut self,
+        collection: CollectionId,
+        sharee: Sharee,
+    ) -> Result<bool> {
+        let owner = self.load_collection(collection)?.account;
+        let organisation = self.organisation_of(owner)?;
+        let found = self.sql.query_one(
+            "SELECT 1 FROM collection_share WHERE collection_id = ?1 AND grantee = ?2",
+            &[Value::Int(collection.get()), Value::Int(sharee.number(organisation))],
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
     }
 
     /// With whom a collection is shared, by address and name.
@@ -149,11 +165,13 @@ impl AccountTx<'_, '_> {
                 "DELETE FROM collection_share WHERE collection_id = ?1 AND grantee = ?2",
                 &key,
             )?;
+            self.forget_overlays(collection, sharee)?;
         } else {
+            self.show_again(collection, sharee)?;
             self.sql.execute(
                 "INSERT INTO collection_share (collection_id, grantee, rights) \
                  VALUES (?1, ?2, ?3) ON CONFLICT (collection_id, grantee) \
-                 DO UPDATE SET rights = ?3",
+                 DO UPDATE SET rights = ?3, state = 0",
                 &[
                     Value::Int(collection.get()),
                     Value::Int(grantee),

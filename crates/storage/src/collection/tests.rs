@@ -1,5 +1,7 @@
 use ids::AccountId;
 
+mod guests;
+
 use super::*;
 use crate::StorageError;
 use crate::object::{Condition, ObjectLimits, PreparedObject};
