@@ -345,7 +345,6 @@ fn run(
         placement: Placement::Inbox,
         now,
         unseen: std::collections::HashSet::new(),
-        contacts: None,
         failed: None,
     };
     let delivery = Delivery {

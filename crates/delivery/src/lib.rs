@@ -15,6 +15,7 @@ mod cache;
 mod deliverer;
 mod dispatch;
 mod events;
+mod ext_list;
 mod filing;
 mod invitations;
 mod letters;

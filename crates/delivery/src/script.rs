@@ -64,7 +64,6 @@ impl Runner<'_> {
                 placement: arrival.placement,
                 now,
                 unseen: HashSet::new(),
-                contacts: None,
                 failed: None,
             };
             let delivery = given(&arrival, arrival.message, &rules, now);

@@ -1,7 +1,7 @@
 //! What scripts ask of the world: from memory where that will do, else from a snapshot of the
 //! store.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use ids::{AccountId, CollectionId, Timestamp};
 use responder::{DuplicateKey, Env, Location};
@@ -9,14 +9,12 @@ use storage::{
     MailboxName, MetadataScope, Placement, ReadTx, ScriptName, SpecialUse, StorageError,
 };
 
+use crate::ext_list::ExtList;
 use crate::rules::Ready;
 use crate::zone::offset_mins;
 
 /// What a message that the checks put into quarantine counts as (RFC 5235 §3.2.1).
 const SURELY_SPAM: u8 = 10;
-
-/// The one list there is (RFC 6134 §2.6): everybody in the owner's address books.
-const ADDRESS_BOOK: &str = "urn:ietf:params:sieve:addrbook:default";
 
 /// A world without the store. Whoever asks more of it gets no true answer, and `asked` says so.
 pub(crate) struct Quick<'a> {
@@ -58,10 +56,18 @@ impl Env for Quick<'_> {
     }
 
     fn list_exists(&mut self, list: &str) -> bool {
-        list.eq_ignore_ascii_case(ADDRESS_BOOK)
+        match ExtList::parse(list) {
+            None => false,
+            Some(ExtList::Book(None)) => true,
+            Some(_) => self.not_known(),
+        }
     }
 
-    fn list_contains(&mut self, _list: &str, _value: &str) -> bool {
+    fn list_find(&mut self, _list: &str, _value: &str) -> Option<String> {
+        self.not_known()
+    }
+
+    fn list_members(&mut self, _list: &str, _count_max: usize) -> Option<Vec<String>> {
         self.not_known()
     }
 
@@ -87,8 +93,6 @@ pub(crate) struct Whole<'a, 't> {
     pub(crate) now: Timestamp,
     /// Keys of messages that were taken for new.
     pub(crate) unseen: HashSet<[u8; 32]>,
-    /// Who stands in the address books, once that was asked.
-    pub(crate) contacts: Option<BTreeSet<String>>,
     /// The first question that got no answer, which makes the run void.
     pub(crate) failed: Option<StorageError>,
 }
@@ -165,20 +169,19 @@ impl Env for Whole<'_, '_> {
     }
 
     fn list_exists(&mut self, list: &str) -> bool {
-        list.eq_ignore_ascii_case(ADDRESS_BOOK)
+        let Some(list) = ExtList::parse(list) else { return false };
+        let found = list.exists(self.tx, self.account);
+        self.answer(found)
     }
 
-    // RFC 6134 §2.3: nobody writes to everybody by mistake, so there is no `list_members`.
-    fn list_contains(&mut self, list: &str, value: &str) -> bool {
-        if !list.eq_ignore_ascii_case(ADDRESS_BOOK) {
-            return false;
-        }
-        if self.contacts.is_none() {
-            let found = self.tx.addresses_in_books(self.account);
-            self.contacts = Some(self.answer(found));
-        }
-        let value = value.to_lowercase();
-        self.contacts.as_ref().is_some_and(|contacts| contacts.contains(&value))
+    fn list_find(&mut self, list: &str, value: &str) -> Option<String> {
+        let found = ExtList::parse(list)?.find(self.tx, self.account, value);
+        self.answer(found)
+    }
+
+    fn list_members(&mut self, list: &str, count_max: usize) -> Option<Vec<String>> {
+        let found = ExtList::parse(list)?.members(self.tx, self.account, count_max);
+        self.answer(found)
     }
 
     fn spam_value(&mut self) -> u8 {

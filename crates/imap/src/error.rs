@@ -151,6 +151,8 @@ fn limit_noun(kind: LimitKind) -> &'static str {
         LimitKind::SigningKeys => "keys of a domain are",
         LimitKind::Scripts => "scripts are",
         LimitKind::ScriptBytes => "bytes of scripts are",
+        LimitKind::ValueLists => "lists of values are",
+        LimitKind::ListValues => "values of a list are",
         LimitKind::Responders => "responders are",
         LimitKind::Exclusions => "addresses without an answer are",
         LimitKind::Redirections => "redirections are",

@@ -3,6 +3,7 @@
 
 use auth::{Link, Protocol, SessionWatch, Turn};
 use sasl::wire::{self, RESPONSE_BYTES_MAX};
+use storage::ValueListName;
 use tokio::time::Instant;
 
 use crate::error::{CommandError, Result};
@@ -38,7 +39,7 @@ impl Session {
             ("NOTIFY", Some("mailto".to_owned())),
             ("MAXREDIRECTS", Some(redirects)),
             // RFC 6134 §2.8: how the names of lists begin.
-            ("EXTLISTS", Some("urn".to_owned())),
+            ("EXTLISTS", Some(ValueListName::SCHEMES.join(" "))),
         ];
         if self.connection.can_start_tls() {
             lines.push(("STARTTLS", None));

@@ -149,13 +149,14 @@ pub trait Env {
         false
     }
 
-    /// Whether an external list contains a value (RFC 6134 §2.2).
-    fn list_contains(&mut self, _list: &str, _value: &str) -> bool {
-        false
+    /// The value of an external list that a value matches (RFC 6134 §2.2).
+    fn list_find(&mut self, _list: &str, _value: &str) -> Option<String> {
+        None
     }
 
-    /// The addresses of an external list (RFC 6134 §2.3), if it can be expanded.
-    fn list_members(&mut self, _list: &str) -> Option<Vec<String>> {
+    /// The values of an external list (RFC 6134 §2.3), if it can be expanded; of many, `count_max`
+    /// are enough.
+    fn list_members(&mut self, _list: &str, _count_max: usize) -> Option<Vec<String>> {
         None
     }
 

@@ -26,6 +26,8 @@ pub struct Limits {
     pub actions_max: usize,
     /// `redirect` actions.
     pub redirects_max: usize,
+    /// Redirections to members of external lists.
+    pub list_members_max: usize,
     /// `notify` actions.
     pub notifications_max: usize,
     /// Bytes of one compiled regular expression, and of the states kept while it is matched.
@@ -86,6 +88,8 @@ impl Default for Limits {
             variables_max: 256,
             actions_max: 32,
             redirects_max: 8,
+            // LIMIT: a circle of people; what goes to more is for a list of the server.
+            list_members_max: 100,
             notifications_max: 4,
             // LIMIT: an expression of some 5,000 characters, or `.{300}`.
             regex_bytes_max: 512 << 10,

@@ -68,6 +68,10 @@ pub enum LimitKind {
     Scripts,
     /// Bytes of all scripts of one account.
     ScriptBytes,
+    /// Lists of values of one account, or of everybody.
+    ValueLists,
+    /// Values of one list.
+    ListValues,
     /// R-RESP-1: responders of one account.
     Responders,
     /// R-RESP-2: addresses and domains that get no answer.

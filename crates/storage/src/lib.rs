@@ -95,7 +95,8 @@ pub use rules::{
     Arrival, ArrivalParameters, Claimed, Confirmed, DeliveryPlan, Destination, EventCause, EventId,
     EventNotices, EventOutcome, EventScript, Filing, LocalTime, MailboxEvent, Notice, Outgoing,
     Overwrite, Purpose, Redirection, Responder, ResponderBody, ResponderId, Rules, Script,
-    ScriptAuthor, ScriptName, SeenMark, Sorter, Sorting, Verdict, Weekdays,
+    ScriptAuthor, ScriptName, SeenMark, Sorter, Sorting, ValueListId, ValueListName, Verdict,
+    Weekdays,
 };
 pub use scheduling::{
     Answering, CalendarLetter, CalendarMail, Letters, MailedInvitations, SchedulingSettings,

@@ -142,6 +142,8 @@ fn a_script_that_fails_leaves_the_message() {
             let told = told.iter().filter(|one| one.contains("mail filter \"event\" failed"));
             assert_eq!(told.count(), round + 1, "{text}");
         }
-        assert_eq!(scene.count("Archive"), 6);
+        // RFC 6785 §3.3: a copy that cannot be made is made nowhere else.
+        assert_eq!(scene.count("INBOX"), 3);
+        assert_eq!(scene.mailbox("Archive"), [HELLO.trim(); 6]);
     });
 }

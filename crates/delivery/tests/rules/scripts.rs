@@ -292,3 +292,37 @@ fn the_address_book_is_a_list() {
         assert_eq!(scene.sent().len(), 0);
     });
 }
+
+/// RFC 6134: lists of the owner and of the operator, and a circle of people.
+#[test]
+fn lists_of_values_are_asked_and_written_to() {
+    on_both_engines(|scene| {
+        let name = |text: &str| storage::ValueListName::parse(text).unwrap();
+        let values = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+        scene.account(move |tx| {
+            tx.put_value_list(
+                &name("urn:example:circle"),
+                &values(&["max@example.test", "info@example.test"]),
+            )
+        });
+        let common = move |tx: &mut storage::WriteTx<'_>| {
+            tx.put_common_value_list(&name("tag:example.test,2026:known"), &values(&["A@B.test"]))
+        };
+        scene.store.write_blocking("test", common).unwrap();
+        scene.script(
+            "require [\"extlists\", \"imap4flags\", \"variables\", \"fileinto\"]; \
+             if valid_ext_list \"urn:example:none\" { addflag \"wrong\"; } \
+             if allof (valid_ext_list \"urn:example:circle\", \
+                       header :list \"from\" \"tag:example.test,2026:known\", \
+                       string :is \"${0}\" \"A@B.test\") { addflag \"known\"; }",
+        );
+        scene.arrive("a@b.test", "julie@example.test", "From: Ann <a@b.test>\r\n\r\n");
+        assert!(scene.mailbox("INBOX")[0].starts_with("(known) "), "{:?}", scene.mailbox("INBOX"));
+        // What is the owner's own address gets nothing again, and the message is kept.
+        scene.script("require \"extlists\"; redirect :list \"urn:example:circle\";");
+        arrive(scene);
+        let sent = scene.sent();
+        assert_eq!(sent.iter().map(|sent| &sent.to).collect::<Vec<_>>(), ["max@example.test"]);
+        assert_eq!(scene.count("INBOX"), 2);
+    });
+}

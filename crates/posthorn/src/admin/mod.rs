@@ -25,6 +25,7 @@ mod rules;
 mod share;
 mod team;
 mod text;
+mod value_list;
 
 use std::sync::Arc;
 
@@ -40,7 +41,8 @@ pub(crate) use request::{
     DomainAliasRow, DomainRow, Finding, Limit, LimitsChange, LimitsRow, MailboxRow, NewAccessKey,
     NewAccount, QueueChange, QueueFilter, QueueRecipientRow, QueueRow, QueueTotals, QueueTraceRow,
     RedirectRow, RedirectVerb, ReportRow, Request, ResponderChange, ResponderRow, ResponderVerb,
-    Response, Role, ScriptRow, SecretRow, ShareOf, ShareRow, SieveVerb,
+    Response, Role, ScriptRow, SecretRow, ShareOf, ShareRow, SieveVerb, ValueListRow,
+    ValueListVerb,
 };
 pub(crate) use team::{TeamRow, TeamVerb};
 
@@ -115,6 +117,7 @@ impl Admin {
             }
             Request::AccountTimeZone { address, zone } => self.set_time_zone(&address, &zone).await,
             Request::Sieve { account, verb } => self.sieve(&account, verb).await,
+            Request::ValueList { account, verb } => self.value_list(&account, verb).await,
             Request::Responder { account, verb } => self.responder(&account, verb).await,
             Request::Redirect { account, verb } => self.redirect(&account, verb).await,
             Request::Confirm { token } => self.confirm(&token).await,

@@ -42,6 +42,7 @@ pub(crate) enum Request {
     DomainExternalMark { name: String, on: bool },
     DomainCatchAll { name: String, account: Option<String> },
     Sieve { account: String, verb: SieveVerb },
+    ValueList { account: String, verb: ValueListVerb },
     Responder { account: String, verb: ResponderVerb },
     Redirect { account: String, verb: RedirectVerb },
     Confirm { token: String },
@@ -98,6 +99,7 @@ pub(crate) enum Response {
     Lists(Vec<ListRow>),
     Teams(Vec<TeamRow>),
     Scripts(Vec<ScriptRow>),
+    ValueLists(Vec<ValueListRow>),
     Rules(RuleList),
     Responders(Vec<ResponderRow>),
     Redirects(Vec<RedirectRow>),
@@ -137,6 +139,23 @@ pub(crate) enum SieveVerb {
         /// Whether it takes the place of what a person wrote.
         force: bool,
     },
+}
+
+/// What is done with the lists of values of an account; of everybody, where it is `*`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ValueListVerb {
+    Put { name: String, values: Vec<String> },
+    Get { name: String },
+    List,
+    Remove { name: String },
+}
+
+/// A list of values in a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ValueListRow {
+    pub(crate) name: String,
+    pub(crate) values: u64,
 }
 
 /// What is done with the responders of an account.

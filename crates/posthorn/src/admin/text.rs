@@ -59,6 +59,8 @@ fn limit(kind: LimitKind, max: u64) -> String {
         LimitKind::SigningKeys => format!("a domain has at most {max} keys"),
         LimitKind::Scripts => format!("an account has at most {max} scripts"),
         LimitKind::ScriptBytes => format!("the scripts of an account have at most {max} bytes"),
+        LimitKind::ValueLists => format!("at most {max} lists of values are kept"),
+        LimitKind::ListValues => format!("a list has at most {max} values"),
         LimitKind::Responders => format!("an account has at most {max} responders"),
         LimitKind::Exclusions => format!("at most {max} addresses and domains are excluded"),
         LimitKind::Redirections => format!("an account has at most {max} redirections"),

@@ -7,7 +7,7 @@ use clap::Subcommand;
 
 use super::output::yes;
 use super::{Failure, Listing, Output, perform, request};
-use crate::admin::{Request, Response, SieveVerb};
+use crate::admin::{Request, Response, SieveVerb, ValueListVerb};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -62,9 +62,46 @@ pub(super) enum Command {
         /// The file; without a name either, standard input.
         file: Option<String>,
     },
+    /// Lists of values that scripts ask about (`:list "urn:…"`, RFC 6134).
+    #[command(subcommand)]
+    Values(Values),
     /// Filter by a list of simple rules, which is kept as a script.
     #[command(subcommand)]
     Rules(Rules),
+}
+
+#[derive(Subcommand)]
+pub(super) enum Values {
+    /// Keep a list, in place of the one of its name.
+    Put {
+        /// The account's primary address; `*`: for the scripts of everybody.
+        account: String,
+        /// The list's name: `tag:…` or `urn:…`.
+        name: String,
+        /// The file, one value a line; `-` or nothing is standard input.
+        file: Option<String>,
+    },
+    /// Print the values of a list.
+    Get {
+        /// The account's primary address, or `*`.
+        account: String,
+        /// The list's name.
+        name: String,
+    },
+    /// List the lists.
+    List {
+        /// The account's primary address, or `*`.
+        account: String,
+        #[command(flatten)]
+        listing: Listing,
+    },
+    /// Remove a list.
+    Remove {
+        /// The account's primary address, or `*`.
+        account: String,
+        /// The list's name.
+        name: String,
+    },
 }
 
 /// The script that is meant where none is named.
@@ -93,6 +130,33 @@ pub(super) enum Rules {
         #[arg(long)]
         force: bool,
     },
+}
+
+fn run_values(config: &Path, command: Values, output: &mut Output) -> Result<(), Failure> {
+    let ask = |account: String, verb| request(config, Request::ValueList { account, verb });
+    let done = |account: String, verb| perform(config, Request::ValueList { account, verb });
+    match command {
+        Values::Put { account, name, file } => {
+            let text = read_text(file.as_deref())?;
+            let values = text.lines().map(str::to_owned).collect();
+            done(account, ValueListVerb::Put { name, values })
+        }
+        Values::Get { account, name } => match ask(account, ValueListVerb::Get { name })? {
+            Response::Text(text) => output.text(&text),
+            _ => Err(Failure::unexpected()),
+        },
+        Values::List { account, listing } => {
+            let Response::ValueLists(lists) = ask(account, ValueListVerb::List)? else {
+                return Err(Failure::unexpected());
+            };
+            if listing.json {
+                return output.json(&lists);
+            }
+            let rows = lists.into_iter().map(|row| [row.name, row.values.to_string()]);
+            output.table(["list", "values"], rows)
+        }
+        Values::Remove { account, name } => done(account, ValueListVerb::Remove { name }),
+    }
 }
 
 pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Result<(), Failure> {
@@ -136,6 +200,7 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
             done(account, SieveVerb::Check { text })?;
             output.line("ok")
         }
+        Command::Values(command) => run_values(config, command, output),
         Command::Rules(Rules::Get { account, name }) => {
             match ask(account, SieveVerb::Rules { name })? {
                 Response::Rules(rules) => output.json(&rules),

@@ -9,7 +9,7 @@ use crate::error::Trouble;
 use crate::ext::imap4flags::FlagsTag;
 use crate::ext::redirect_deliverby::DeliverByTags;
 use crate::ext::redirect_dsn::DsnTags;
-use crate::run::{Flow, Machine, Statement};
+use crate::run::{Flow, Machine, Statement, Whence};
 use crate::syntax::Node;
 use crate::text::Text;
 
@@ -115,7 +115,9 @@ impl Statement for RedirectCommand {
             // RFC 6134 §2.3
             true => {
                 let list = crate::ext::extlists::full_name(&address);
-                state.env.list_members(&list).ok_or_else(|| {
+                // One more shows that there are too many.
+                let count_max = state.limits.list_members_max + 1;
+                state.env.list_members(&list, count_max).ok_or_else(|| {
                     Trouble::Value(format!("the list \"{list}\" cannot be used to redirect"))
                 })?
             }
@@ -125,14 +127,16 @@ impl Statement for RedirectCommand {
         let deliver_by: Option<DeliverBy> =
             self.deliver_by.as_ref().map(|tags| tags.value(state)).transpose()?;
         let version = machine.mail.redirected_version(&mut machine.state)?;
+        let whence = if self.is_list { Whence::List } else { Whence::Script };
         for address in addresses {
-            machine.state.push_redirect(Redirect {
+            let action = Redirect {
                 address: parse_address(&address)?,
                 version,
                 notify: notify.clone(),
                 ret: ret.clone(),
                 deliver_by: deliver_by.clone(),
-            })?;
+            };
+            machine.state.push_redirect(action, whence)?;
         }
         machine.state.keeps_implicitly &= self.copy;
         Ok(Flow::Next)

@@ -1,4 +1,4 @@
-//! `date` (RFC 5260): `date` and `currentdate`.
+//! `date` (RFC 5260): `date` and `currentdate`, which take lists, too (RFC 6134 §2.9.2).
 
 use message::date::{DateTime, Day, format_rfc5322, parse_rfc5322};
 
@@ -44,7 +44,6 @@ struct DateTest {
 fn compile_date(compiler: &mut Compiler<'_>, node: &Node) -> CompiledTest {
     let mut arguments = Arguments::of(node);
     let tags = MatchTags::take(&mut arguments, compiler)?;
-    tags.refuse_lists(&arguments)?;
     let index = IndexTags::take(&mut arguments, compiler)?;
     let given = take_zone(&mut arguments, compiler)?;
     let zone = match (given, arguments.tag("originalzone")) {
@@ -64,7 +63,6 @@ fn compile_date(compiler: &mut Compiler<'_>, node: &Node) -> CompiledTest {
 fn compile_current(compiler: &mut Compiler<'_>, node: &Node) -> CompiledTest {
     let mut arguments = Arguments::of(node);
     let tags = MatchTags::take(&mut arguments, compiler)?;
-    tags.refuse_lists(&arguments)?;
     let zone = take_zone(&mut arguments, compiler)?.map_or(Zone::Local, Zone::Given);
     finish(compiler, arguments, tags, None, zone)
 }

@@ -300,12 +300,12 @@ impl Matching<'_> {
                     relation.holds(comparator.order(&folded, key))
                 }
                 (MatchType::List, Key::Text(list)) => {
-                    let found = state.list_contains(list, value.text)?;
-                    if found && captures {
-                        // RFC 6134 §2.2: ${0} is what was found.
-                        state.put_match_values(value.text, Vec::new());
+                    let found = state.list_find(list, value.text)?;
+                    if let (Some(found), true) = (&found, captures) {
+                        // RFC 6134 §2.2: ${0} is the value in the list.
+                        state.put_match_values(found, Vec::new());
                     }
-                    found
+                    found.is_some()
                 }
                 (_, Key::Glob(glob)) => {
                     state.charge(1 + glob.cost(folded.len()) / 64)?;

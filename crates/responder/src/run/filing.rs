@@ -5,10 +5,20 @@ use crate::action::{Action, FileInto, Keep, Redirect};
 use crate::error::Trouble;
 use crate::run::{Machine, State};
 
+/// Where an address to redirect to stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whence {
+    /// In the script.
+    Script,
+    /// In an external list.
+    List,
+}
+
 impl State<'_> {
     /// Adds an action, if it goes with those there are.
     pub(crate) fn push(&mut self, action: Action) -> Result<(), Trouble> {
-        if self.actions.len() >= self.limits.actions_max {
+        // Those to members of lists have a bound of their own.
+        if self.actions.len() - self.listed >= self.limits.actions_max {
             return Err(Trouble::TooMuch("too many actions"));
         }
         let rejects = |action: &Action| matches!(action, Action::Reject(_));
@@ -65,7 +75,11 @@ impl State<'_> {
     }
 
     /// RFC 5228 §4.2: one message is sent once to one address.
-    pub(crate) fn push_redirect(&mut self, action: Redirect) -> Result<(), Trouble> {
+    pub(crate) fn push_redirect(
+        &mut self,
+        action: Redirect,
+        whence: Whence,
+    ) -> Result<(), Trouble> {
         let is_redirect = |action: &&Action| matches!(action, Action::Redirect(_));
         let same = |other: &&mut Action| {
             matches!(other, Action::Redirect(other)
@@ -75,10 +89,19 @@ impl State<'_> {
             *other = Action::Redirect(action);
             return Ok(());
         }
-        if self.actions.iter().filter(is_redirect).count() >= self.limits.redirects_max {
+        let (count, max) = match whence {
+            Whence::List => (self.listed, self.limits.list_members_max),
+            Whence::Script => {
+                let count = self.actions.iter().filter(is_redirect).count() - self.listed;
+                (count, self.limits.redirects_max)
+            }
+        };
+        if count >= max {
             return Err(Trouble::TooMuch("too many redirections"));
         }
-        self.push(Action::Redirect(action))
+        self.push(Action::Redirect(action))?;
+        self.listed += usize::from(whence == Whence::List);
+        Ok(())
     }
 }
 

@@ -43,6 +43,8 @@ pub(crate) struct State<'r> {
     /// The flags of RFC 5232 §2: those that actions use by default.
     pub(crate) flags: Vec<String>,
     pub(crate) actions: Vec<Action>,
+    /// How many of them are redirections to members of lists.
+    pub(crate) listed: usize,
     pub(crate) seen: Vec<(DuplicateKey, u64)>,
     /// Whether RFC 5228 §2.10.2 still applies.
     pub(crate) keeps_implicitly: bool,
@@ -79,6 +81,7 @@ impl<'r> State<'r> {
                 Event::Imap(event) => event.flags.to_vec(),
             },
             actions: Vec::new(),
+            listed: 0,
             seen: Vec::new(),
             keeps_implicitly: true,
             has_vacation: false,
@@ -157,13 +160,13 @@ impl<'r> State<'r> {
         Ok(())
     }
 
-    /// Whether an external list contains a value; the list must exist (RFC 6134 §2.2).
-    pub(crate) fn list_contains(&mut self, list: &str, value: &str) -> Result<bool, Trouble> {
+    /// What a value matches in an external list, which must exist (RFC 6134 §2.2).
+    pub(crate) fn list_find(&mut self, list: &str, value: &str) -> Result<Option<String>, Trouble> {
         self.charge(20)?;
         let list = crate::ext::extlists::full_name(list);
         if !self.env.list_exists(&list) {
             return Err(Trouble::Value(format!("there is no list \"{list}\"")));
         }
-        Ok(self.env.list_contains(&list, value))
+        Ok(self.env.list_find(&list, value.trim()))
     }
 }

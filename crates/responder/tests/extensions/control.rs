@@ -2,7 +2,7 @@
 
 use responder::{Delivery, DuplicateKey, Event, ImapCause, ImapEvent, Language, Program};
 
-use crate::scene::{MESSAGE, World, check, check_tests, delivery, run_with, shown};
+use crate::scene::{MESSAGE, World, check, check_tests, delivery, result, run_with, shown};
 
 #[test]
 fn ihave() {
@@ -122,7 +122,30 @@ fn external_lists() {
     check(&[
         (
             "require \"extlists\"; redirect :list \":addrbook:default\";",
-            "redirect a@example.com; redirect b@example.com",
+            "redirect a0@example.com; redirect a1@example.com",
+        ),
+        (
+            "require \"extlists\"; redirect :list \"urn:example:many\";",
+            "line 1, column 21: too many redirections",
+        ),
+        (
+            "require \"extlists\"; redirect :list \"urn:example:all\";",
+            "line 1, column 21: the list \"urn:example:all\" cannot be used to redirect",
+        ),
+        (
+            "require [\"extlists\", \"date\", \"variables\", \"fileinto\"]; \
+             if currentdate :list \"date\" \"tag:example.com,2011-01-01:localHolidays\" \
+             { fileinto \"${0}\"; }",
+            "fileinto 2009-07-20",
+        ),
+        (
+            "require [\"extlists\", \"variables\", \"fileinto\"]; \
+             if address :list \"from\" \":addrbook:default\" { fileinto \"${0}\"; }",
+            "fileinto Coyote@desert.example.org",
+        ),
+        (
+            "require [\"extlists\", \"body\"]; if body :list \"a\" {}",
+            "line 1, column 34: body: :list cannot be used here",
         ),
         (
             "require \"extlists\"; if header :list \"from\" \"tag:x\" {}",
@@ -133,6 +156,16 @@ fn external_lists() {
             "line 1, column 24: header: :list takes no comparator",
         ),
     ]);
+}
+
+/// A list of people has a bound of its own.
+#[test]
+fn lists_of_people_are_redirected_to() {
+    let script = "require [\"extlists\", \"copy\"]; redirect :list \"urn:example:forty\"; \
+                  redirect \"z@example.com\"; redirect :list :copy \"urn:example:forty\";";
+    let done = result(script, MESSAGE);
+    assert_eq!(done.split("; ").count(), 41, "{done}");
+    assert!(done.ends_with("redirect a39@example.com; redirect z@example.com"), "{done}");
 }
 
 #[test]

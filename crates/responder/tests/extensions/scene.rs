@@ -57,12 +57,23 @@ impl Env for World {
     }
     fn list_exists(&mut self, list: &str) -> bool {
         list == "urn:ietf:params:sieve:addrbook:default"
+            || list == "tag:example.com,2011-01-01:localHolidays"
     }
-    fn list_contains(&mut self, _: &str, value: &str) -> bool {
-        value.eq_ignore_ascii_case("coyote@desert.example.org")
+    fn list_find(&mut self, list: &str, value: &str) -> Option<String> {
+        let known = match list {
+            "tag:example.com,2011-01-01:localHolidays" => "2009-07-20",
+            _ => "Coyote@desert.example.org",
+        };
+        value.eq_ignore_ascii_case(known).then(|| known.to_owned())
     }
-    fn list_members(&mut self, _: &str) -> Option<Vec<String>> {
-        Some(vec!["a@example.com".to_owned(), "b@example.com".to_owned()])
+    fn list_members(&mut self, list: &str, count_max: usize) -> Option<Vec<String>> {
+        let count = match list {
+            "urn:example:many" => usize::MAX,
+            "urn:example:all" => return None,
+            "urn:example:forty" => 40,
+            _ => 2,
+        };
+        Some((0..count.min(count_max)).map(|number| format!("a{number}@example.com")).collect())
     }
     fn spam_value(&mut self) -> u8 {
         4

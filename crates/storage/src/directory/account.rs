@@ -294,6 +294,8 @@ impl WriteTx<'_> {
             "DELETE FROM activity WHERE account_id = ?1",
             "DELETE FROM sign_in_place WHERE account_id = ?1",
             "DELETE FROM activity_told WHERE account_id = ?1",
+            "DELETE FROM list_value WHERE list_id IN (SELECT id FROM value_list WHERE account_id = ?1)",
+            "DELETE FROM value_list WHERE account_id = ?1",
             "DELETE FROM script WHERE account_id = ?1",
             "DELETE FROM responder WHERE account_id = ?1",
             "DELETE FROM answered WHERE account_id = ?1",

@@ -22,7 +22,9 @@ impl ReadTx<'_> {
             return Ok(false);
         }
         for sender in senders {
-            if !self.is_of(sender, organisation)? && !self.is_contact(recipient, sender)? {
+            if !self.is_of(sender, organisation)?
+                && !self.is_known_contact(recipient, None, sender)?
+            {
                 return Ok(true);
             }
         }
@@ -32,15 +34,6 @@ impl ReadTx<'_> {
     fn is_of(&mut self, sender: &Address, organisation: DomainId) -> Result<bool> {
         let target = self.find_target(sender.domain())?;
         Ok(target.is_some_and(|target| target.organisation == organisation))
-    }
-
-    fn is_contact(&mut self, account: AccountId, sender: &Address) -> Result<bool> {
-        let found = self.sql.query_one(
-            "SELECT 1 FROM card_address WHERE account_id = ?1 AND address = ?2 LIMIT 1",
-            &[Value::Int(account.get()), Value::Text(&sender.normal_text())],
-            |_| Ok(()),
-        )?;
-        Ok(found.is_some())
     }
 }
 
@@ -168,6 +161,14 @@ mod tests {
                 })
                 .unwrap();
             assert!(!known("a@far.test"));
+            let far = Address::parse("a@far.test").unwrap();
+            let asked = |book| {
+                let far = far.clone();
+                store.read(move |tx| tx.is_in_books(julie, book, &far)).unwrap()
+            };
+            assert!(asked(None) && asked(Some("one")) && !asked(Some("none")));
+            store.inner().maintain().unwrap();
+            assert!(known("a@far.test") && asked(Some("one")) && !asked(Some("none")));
             store.write(|tx| tx.set_external_mark("example.test", true)).unwrap();
             assert!(known("a@far.test"));
             store.write(move |tx| tx.remove_account(julie)).unwrap();

@@ -12,6 +12,7 @@
 mod activity;
 mod change_log;
 mod collections;
+mod contacts;
 mod contents;
 mod expunged;
 mod greylist;
@@ -76,6 +77,7 @@ pub(crate) fn maintain(
     let settings = store.settings();
     sweeps::settle(store)?;
     greylist::purge(store)?;
+    contacts::read_old(store)?;
     activity::purge(store, days_ago(store, settings.activity_days))?;
     let mut done = Maintained {
         expunged: expunged::purge(store, days_ago(store, settings.expunged_retention_days))?,

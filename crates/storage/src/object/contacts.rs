@@ -51,7 +51,7 @@ impl AccountTx<'_, '_> {
 
     /// Reads the addresses of cards that were there before addresses were kept, some at a time;
     /// whether there were any.
-    fn read_old_addresses(&mut self) -> Result<bool> {
+    pub(crate) fn read_old_addresses(&mut self) -> Result<bool> {
         let account = self.account;
         let limits = ical::Limits::default();
         let cards = self.sql.query_all(

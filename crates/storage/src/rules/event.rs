@@ -15,7 +15,7 @@ use super::{DeliveryPlan, ScriptName};
 use crate::message_store::{FlagColumns, Sweeps};
 use crate::sql::Value;
 use crate::{
-    AccountTx, Delivery, FlagChange, MetadataEntry, MetadataScope, PreparedMessage, ReadTx, Result,
+    AccountTx, FlagChange, MetadataEntry, MetadataScope, PreparedMessage, ReadTx, Result,
     StorageError, WriteTx,
 };
 
@@ -310,8 +310,10 @@ impl AccountTx<'_, '_> {
             // It went while the script ran.
             return Ok(true);
         }
-        self.deliver_planned(&outcome.message, &outcome.plan, &Delivery::default())?;
-        for change in &outcome.original {
+        // RFC 6785 §3.3: what is filed is a copy. RFC 5228 §2.10.6: where one cannot be made the
+        // script has failed, and the message stays as it is.
+        let complete = self.copy_planned(&outcome.message, &outcome.plan)?;
+        for change in outcome.original.iter().filter(|_| complete) {
             let uids = UidSet::from_iter([up_to]);
             self.change_flags_quietly(event.mailbox, &uids, change.clone())?;
         }

@@ -19,6 +19,7 @@ mod script;
 mod seen;
 #[cfg(test)]
 mod tests;
+mod value_list;
 
 use ids::DomainId;
 
@@ -38,6 +39,7 @@ pub use plan::{
 pub use redirection::Redirection;
 pub use responder::{Responder, ResponderBody, ResponderId, Weekdays};
 pub use script::{Overwrite, Script, ScriptAuthor, ScriptName};
+pub use value_list::{ValueListId, ValueListName};
 
 impl AccountTx<'_, '_> {
     /// To be called whenever something changed that deliveries go by: makes void what they keep

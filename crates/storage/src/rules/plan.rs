@@ -231,10 +231,32 @@ impl AccountTx<'_, '_> {
         plan: &DeliveryPlan,
         delivery: &Delivery,
     ) -> Result<Vec<Claimed>> {
+        self.carry_out(message, plan, delivery, Missing::Inbox).map(|(claimed, _)| claimed)
+    }
+
+    /// The same for a message in a mailbox: a copy whose mailbox cannot be had is not made. Whether
+    /// all was done.
+    pub(super) fn copy_planned(
+        &mut self,
+        message: &Arc<PreparedMessage>,
+        plan: &DeliveryPlan,
+    ) -> Result<bool> {
+        let done = self.carry_out(message, plan, &Delivery::default(), Missing::Nowhere);
+        done.map(|(_, complete)| complete)
+    }
+
+    fn carry_out(
+        &mut self,
+        message: &Arc<PreparedMessage>,
+        plan: &DeliveryPlan,
+        delivery: &Delivery,
+        missing: Missing,
+    ) -> Result<(Vec<Claimed>, bool)> {
         self.require_own()?;
         let mut granted = self.may_send_on(plan.counted())?;
         // Where something is not sent because it is too big or too much, the message would be lost.
-        let fallback = (plan.filings.is_empty()
+        let fallback = (missing == Missing::Inbox
+            && plan.filings.is_empty()
             && (granted < plan.counted()
                 || plan.sends.iter().any(|send| self.is_too_big(&send.message))))
         .then(Filing::usual);
@@ -244,7 +266,8 @@ impl AccountTx<'_, '_> {
         for mark in &plan.seen {
             self.remember_seen(&mark.key, mark.seconds, mark.unseen)?;
         }
-        let mut work = Work { message, delivery, filed: Vec::new(), trouble: plan.failure.clone() };
+        let trouble = plan.failure.clone();
+        let mut work = Work { message, delivery, missing, filed: Vec::new(), trouble };
         for filing in filings {
             self.file(filing, &mut work)?;
         }
@@ -258,10 +281,11 @@ impl AccountTx<'_, '_> {
             granted -= u64::from(send.counted);
             claimed.push(self.send_planned(send, &mut work)?);
         }
+        let complete = work.trouble.is_none();
         if let Some(trouble) = work.trouble {
             self.tell_owner(&trouble, plan)?;
         }
-        Ok(claimed)
+        Ok((claimed, complete))
     }
 
     /// Everything that may refuse it, before anything is written.
@@ -294,7 +318,10 @@ impl AccountTx<'_, '_> {
                 Ok(mailbox) => mailbox,
                 Err(trouble) => {
                     work.trouble.get_or_insert(trouble);
-                    self.destination(work.delivery)?
+                    match work.missing {
+                        Missing::Inbox => self.destination(work.delivery)?,
+                        Missing::Nowhere => return Ok(()),
+                    }
                 }
             },
         };
@@ -404,10 +431,20 @@ impl AccountTx<'_, '_> {
     }
 }
 
+/// Where a message is stored whose mailbox cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    /// Where it would be without rules: it would be lost otherwise.
+    Inbox,
+    /// Nowhere: it is in a mailbox already.
+    Nowhere,
+}
+
 /// What is going on in one plan.
 struct Work<'a> {
     message: &'a Arc<PreparedMessage>,
     delivery: &'a Delivery,
+    missing: Missing,
     filed: Vec<(Option<CollectionId>, ids::BlobId)>,
     trouble: Option<String>,
 }
