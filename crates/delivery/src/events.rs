@@ -2,8 +2,10 @@
 //!
 //! **Invariants:** no command waits for a script; each message is taken out of its event in the
 //! transaction that does what the script says of it, so once, whichever daemon runs it; what a
-//! script does starts no script.
+//! script does starts no script; one account's messages keep no other account waiting for more
+//! than a turn.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ids::{AccountId, CollectionId, Timestamp, Uid};
@@ -30,6 +32,8 @@ use crate::{filing, redirect};
 
 /// LIMIT: messages to which nothing is to be done, taken out of an event at once.
 const PASSED_MAX: u32 = 100;
+/// LIMIT: messages of one account that are looked at before others have their turn.
+const TURN_MESSAGES: u32 = 200;
 /// LIMIT: how often something that changed meanwhile is looked at again.
 const TRIES_MAX: u32 = 5;
 
@@ -38,6 +42,18 @@ pub struct EventRunner {
     store: Store,
     settings: Settings,
     language: Arc<Language>,
+}
+
+/// Until when scripts run for one account.
+struct Turn<'e> {
+    messages_left: u32,
+    ends: &'e (dyn Fn() -> bool + Sync),
+}
+
+impl Turn<'_> {
+    fn is_over(&self) -> bool {
+        self.messages_left == 0 || (self.ends)()
+    }
 }
 
 /// What the runs of one event have in common.
@@ -61,22 +77,48 @@ impl EventRunner {
         Self { store, settings, language: Arc::new(language()) }
     }
 
-    /// Runs scripts for every event of an account that waits, until there is none or it is to
-    /// end.
-    pub async fn run(&self, account: AccountId, ends: &(dyn Fn() -> bool + Sync)) -> Result<()> {
-        while !ends() {
-            let next = self.store.read(move |tx| tx.next_event(account)).await?;
-            let Some(event) = next else { return Ok(()) };
-            self.run_event(Arc::new(event), ends).await?;
+    /// Runs scripts for events of these accounts, and of those in whose mailboxes something happens
+    /// meanwhile, in turns, until none waits or it is to end.
+    pub async fn run(
+        &self,
+        accounts: impl IntoIterator<Item = AccountId>,
+        ends: &(dyn Fn() -> bool + Sync),
+    ) {
+        let mut waiting: VecDeque<AccountId> = accounts.into_iter().collect();
+        while let Some(account) = waiting.pop_front() {
+            match self.run_turn(account, ends).await {
+                Ok(true) => waiting.push_back(account),
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%account, %error, "scripts of mailboxes wait"),
+            }
+            if ends() {
+                return;
+            }
+            for account in self.store.event_notices().take() {
+                if !waiting.contains(&account) {
+                    waiting.push_back(account);
+                }
+            }
         }
-        Ok(())
     }
 
-    async fn run_event(
+    /// Runs scripts for events of an account, for as many messages as a turn has. Whether more may
+    /// wait.
+    pub async fn run_turn(
         &self,
-        event: Arc<MailboxEvent>,
+        account: AccountId,
         ends: &(dyn Fn() -> bool + Sync),
-    ) -> Result<()> {
+    ) -> Result<bool> {
+        let mut turn = Turn { messages_left: TURN_MESSAGES, ends };
+        while !turn.is_over() {
+            let next = self.store.read(move |tx| tx.next_event(account)).await?;
+            let Some(event) = next else { return Ok(false) };
+            self.run_event(Arc::new(event), &mut turn).await?;
+        }
+        Ok(true)
+    }
+
+    async fn run_event(&self, event: Arc<MailboxEvent>, turn: &mut Turn<'_>) -> Result<()> {
         let Some(started) = self.start(&event).await? else {
             // The script or the mailbox has gone.
             let last = event.uids.ranges().last().map_or(Uid::new(u32::MAX), |range| *range.end());
@@ -84,9 +126,10 @@ impl EventRunner {
         };
         let (mut passed, mut last) = (0, None);
         for uid in event.uids.iter() {
-            if ends() {
+            if turn.is_over() {
                 break;
             }
+            turn.messages_left -= 1;
             let outcome = match self.outcome(&started, &event, uid).await {
                 Err(error) if !passes(&error) => {
                     tracing::info!(account = %event.account, %error, "a message has no script run");

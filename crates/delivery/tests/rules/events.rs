@@ -48,7 +48,7 @@ fn store_flags(scene: &Scene, mailbox_name: &str, uid: u32, flag: &str) {
 
 fn run(scene: &Scene) {
     let runner = EventRunner::new(scene.store.clone(), Settings::new("mx.example.test"));
-    wait(runner.run(scene.julie, &|| false)).unwrap();
+    wait(runner.run([scene.julie], &|| false));
     let julie = scene.julie;
     assert_eq!(scene.store.read_blocking(move |tx| tx.next_event(julie)).unwrap(), None);
 }
@@ -145,5 +145,38 @@ fn a_script_that_fails_leaves_the_message() {
         // RFC 6785 §3.3: a copy that cannot be made is made nowhere else.
         assert_eq!(scene.count("INBOX"), 3);
         assert_eq!(scene.mailbox("Archive"), [HELLO.trim(); 6]);
+    });
+}
+
+/// The UIDs of Julie's first event that no script ran for.
+fn left(scene: &Scene) -> Option<UidSet> {
+    let julie = scene.julie;
+    let event = scene.store.read_blocking(move |tx| tx.next_event(julie)).unwrap();
+    event.map(|event| event.uids)
+}
+
+/// Who copies many messages keeps nobody else waiting for all of them.
+#[test]
+fn scripts_run_in_turns() {
+    on_both_engines(|scene| {
+        let (from, to) = (mailbox(scene, "INBOX"), mailbox(scene, "Archive"));
+        let message = Arc::new(PreparedMessage::new(HELLO.as_bytes().to_vec()));
+        let all: UidSet = (1..=201).map(Uid::new).collect();
+        let copied = all.clone();
+        script(scene, "Archive", "keep;");
+        let work = move |tx: &mut storage::AccountTx<'_, '_>| {
+            for _ in 1..=201 {
+                tx.append_message(from, &message, Append::default())?;
+            }
+            tx.copy_messages(from, &copied, to).map(drop)
+        };
+        let brought = vec![Arc::new(PreparedMessage::new(HELLO.as_bytes().to_vec()))];
+        scene.store.account_write_blocking(scene.julie, "test", brought, work).unwrap();
+        assert_eq!(left(scene), Some(all));
+        let runner = EventRunner::new(scene.store.clone(), Settings::new("mx.example.test"));
+        assert!(wait(runner.run_turn(scene.julie, &|| false)).unwrap());
+        assert_eq!(left(scene), Some(UidSet::from_iter([Uid::new(201)])));
+        assert!(!wait(runner.run_turn(scene.julie, &|| false)).unwrap());
+        assert_eq!(left(scene), None);
     });
 }

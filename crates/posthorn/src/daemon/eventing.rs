@@ -24,12 +24,7 @@ pub(super) fn start(admin: &Admin, settings: Settings, shutdown: &Shutdown) {
                 Some(accounts) => Ok(accounts),
                 None => store.read(|tx| tx.accounts_with_events(ACCOUNTS_MAX)).await,
             };
-            for account in found.unwrap_or_default() {
-                let ends = || ended.is_requested();
-                if let Err(error) = runner.run(account, &ends).await {
-                    tracing::warn!(%account, %error, "scripts of mailboxes wait");
-                }
-            }
+            runner.run(found.unwrap_or_default(), &|| ended.is_requested()).await;
             tokio::select! {
                 biased;
                 () = ended.requested() => return,
