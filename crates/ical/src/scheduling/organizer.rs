@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::changes::{Change, change, change_of_instance, invites, is_forced, seen};
 use super::message::{Method, Outgoing};
-use super::parts::{Instance, Parts, except, is_cancelled, sequence};
+use super::parts::{Instance, Parts, except, is_cancelled, next_sequence, sequence};
 use super::users::{Agent, Scene, Users, partstat};
 use crate::component::Component;
 use crate::line::Line;
@@ -70,7 +70,10 @@ fn settle(old: &CalendarObject, new: &CalendarObject, scene: &Scene<'_>) -> Comp
             }
             _ => continue,
         };
-        let least = sequence(known) + u64::from(what != Change::None);
+        let least = match what {
+            Change::None => sequence(known),
+            _ => next_sequence(known),
+        };
         if sequence(part) < least {
             // RFC 5546 §2.1.4: by the organizer's program; where that has not, by the server.
             part.put(Line::new("SEQUENCE", least.to_string()));
@@ -268,7 +271,10 @@ impl View {
             .iter()
             .map(|(_, part)| {
                 let mut part = part.clone();
-                let number = sequence(&part) + u64::from(!is_cancelled(&part));
+                let number = match is_cancelled(&part) {
+                    true => sequence(&part),
+                    false => next_sequence(&part),
+                };
                 part.put(Line::new("SEQUENCE", number.to_string()));
                 part.put(Line::new("STATUS", "CANCELLED"));
                 part

@@ -130,10 +130,19 @@ pub(super) fn time_of(part: &Component, name: &str) -> Option<Time> {
     part.line(name).and_then(|line| Time::of(line).ok())
 }
 
+/// LIMIT: the largest SEQUENCE: RFC 5545 §3.3.8 has no larger integer. What is above counts as it.
+const SEQUENCE_MAX: u64 = i32::MAX as u64;
+
 /// SEQUENCE (RFC 5545 §3.8.7.4); 0 where there is none.
 pub(super) fn sequence(part: &Component) -> u64 {
     let line = part.line("SEQUENCE");
-    line.and_then(|line| line.value().trim().parse().ok()).unwrap_or(0)
+    let number = line.and_then(|line| line.value().trim().parse().ok()).unwrap_or(0);
+    number.min(SEQUENCE_MAX)
+}
+
+/// The SEQUENCE after that of a component.
+pub(super) fn next_sequence(part: &Component) -> u64 {
+    (sequence(part) + 1).min(SEQUENCE_MAX)
 }
 
 /// Whether a component is cancelled.

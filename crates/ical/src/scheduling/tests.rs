@@ -97,6 +97,20 @@ fn what_is_no_meeting_of_ones_own_has_no_consequences() {
     assert_eq!(told(&organized(Some(&master("")), Some(&by_client)).outgoing, &[]).len(), 2);
 }
 
+/// RFC 5545 §3.3.8: a number of 32 bits, whatever a program writes.
+#[test]
+fn a_sequence_does_not_overflow() {
+    for given in ["2147483647", "18446744073709551615"] {
+        let old = master("").replace("SEQUENCE:2", &format!("SEQUENCE:{given}"));
+        let later = old.replace("T100000\nDURATION", "T110000\nDURATION");
+        let found = organized(Some(&old), Some(&later));
+        assert_eq!(lines(&found.stored.unwrap(), &["SEQUENCE"]), [format!("SEQUENCE:{given}")]);
+        let found = organized(Some(&old), None);
+        let cancels = ["bob CANCEL: SEQUENCE:2147483647", "cy CANCEL: SEQUENCE:2147483647"];
+        assert_eq!(told(&found.outgoing, &["SEQUENCE"]), cancels);
+    }
+}
+
 #[test]
 fn a_new_time_asks_everybody_anew() {
     let later = master("").replace("T100000\nDURATION", "T110000\nDURATION");

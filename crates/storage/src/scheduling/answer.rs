@@ -5,9 +5,9 @@ use ical::scheduling::{Ignored, Message, Outgoing, Users, note_answer, receive_r
 use ids::AccountId;
 
 use super::people::Reach;
-use super::status;
+use super::{is_of_one_calendar, status};
 use crate::object::Tag;
-use crate::{AccountTx, Result, StorageError};
+use crate::{AccountTx, Result};
 
 impl AccountTx<'_, '_> {
     /// Applies REPLY to the organizer's copy, and to those of all but who answers; the status of
@@ -45,9 +45,7 @@ impl AccountTx<'_, '_> {
         };
         match self.write_copy(Some(&known), &copy, Tag::Keep) {
             Ok(()) => {}
-            Err(StorageError::OverQuota { .. } | StorageError::TooBig { .. }) => {
-                return Ok(status::FAILED);
-            }
+            Err(error) if is_of_one_calendar(&error) => return Ok(status::FAILED),
             Err(error) => return Err(error),
         }
         self.put_in_inbox(text)?;
@@ -73,8 +71,8 @@ impl AccountTx<'_, '_> {
             }
             match self.tx.account(account)?.note_answer(answer, from, &organizers) {
                 // It is seen with the next change of the meeting.
-                Ok(()) | Err(StorageError::OverQuota { .. } | StorageError::TooBig { .. }) => {}
-                Err(error) => return Err(error),
+                Err(error) if !is_of_one_calendar(&error) => return Err(error),
+                _ => {}
             }
         }
         Ok(())

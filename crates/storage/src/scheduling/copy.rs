@@ -104,12 +104,17 @@ impl AccountTx<'_, '_> {
 
     /// A name of what has this UID, which nothing has yet.
     fn name_for(&mut self, collection: &Collection, uid: &str) -> Result<ObjectName> {
-        if let Ok(name) = ObjectName::parse(&format!("{uid}.ics"))
-            && self.find_object(collection.id, name.as_str())?.is_none()
-        {
-            return Ok(name);
+        let account = self.account;
+        let (hash, modseq) = (blake3::hash(uid.as_bytes()).to_hex(), self.modseq(account)?);
+        // The last has a number that nobody knew before.
+        for name in [uid, &hash, &format!("{hash}-{}", modseq.get())] {
+            if let Ok(name) = ObjectName::parse(&format!("{name}.ics"))
+                && self.find_object(collection.id, name.as_str())?.is_none()
+            {
+                return Ok(name);
+            }
         }
-        ObjectName::parse(&format!("{}.ics", blake3::hash(uid.as_bytes()).to_hex()))
+        Err(StorageError::Invalid("every name of the meeting is taken"))
     }
 
     /// Deletes messages from before an instant, some at a time. How many.

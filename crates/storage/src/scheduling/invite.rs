@@ -6,9 +6,9 @@ use ids::AccountId;
 
 use super::copy::Known;
 use super::rooms::Booking;
-use super::status;
+use super::{is_of_one_calendar, status};
 use crate::object::Tag;
-use crate::{AccountTx, Result, StorageError};
+use crate::{AccountTx, Result};
 
 /// What became of a message.
 pub(super) struct Delivered {
@@ -44,13 +44,7 @@ impl AccountTx<'_, '_> {
     /// The same of a message that is written so.
     pub(super) fn take_message(&mut self, arrived: &Message, text: &[u8]) -> Result<Delivered> {
         match self.take_invitation(arrived, text) {
-            Err(
-                StorageError::OverQuota { .. }
-                | StorageError::Limit { .. }
-                | StorageError::TooBig { .. }
-                | StorageError::Invalid(_)
-                | StorageError::NotFound("calendar"),
-            ) => Ok(Delivered::told(status::FAILED)),
+            Err(error) if is_of_one_calendar(&error) => Ok(Delivered::told(status::FAILED)),
             other => other,
         }
     }

@@ -90,6 +90,18 @@ impl<'a> WriteTx<'a> {
     }
 }
 
+/// Whether an error is about the calendar of one person, which fails nobody else.
+fn is_of_one_calendar(error: &StorageError) -> bool {
+    matches!(
+        error,
+        StorageError::OverQuota { .. }
+            | StorageError::Limit { .. }
+            | StorageError::TooBig { .. }
+            | StorageError::Invalid(_)
+            | StorageError::NotFound("calendar")
+    )
+}
+
 /// Of what the server made itself, of what it took.
 fn of_fault(fault: &ObjectFault) -> StorageError {
     match *fault {

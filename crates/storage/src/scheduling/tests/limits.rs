@@ -1,8 +1,9 @@
 //! What is refused, and what fails for one alone.
 
 use super::fixture::*;
-use crate::object::PutOutcome;
-use crate::testing::{on_both_engines, on_both_engines_with};
+use crate::collection::ObjectName;
+use crate::object::{Condition, ObjectLimits, PreparedObject, PutOutcome};
+use crate::testing::{TestStore, on_both_engines, on_both_engines_with};
 use crate::{Address, CollectionName, Home, NewCollection};
 
 #[test]
@@ -68,6 +69,55 @@ fn a_full_calendar_fails_nobody_else() {
         assert!(answer(store, ann, "cy")[0].contains("SCHEDULE-STATUS=1.2"));
         assert_eq!(stored(store, bob, "personal/m.ics"), "");
         assert_eq!(inbox(store, cy), ["REQUEST"]);
+    });
+}
+
+/// Puts an object of any kind, of which nobody hears.
+fn put_quietly(store: &TestStore, account: ids::AccountId, name: &str, parts: &str) {
+    let (calendar, name) = (personal(store, account), ObjectName::parse(name).unwrap());
+    let object = PreparedObject::calendar(calendar_of(parts), &ObjectLimits::default()).unwrap();
+    let put = store.with(account, move |tx| {
+        tx.put_object(&calendar, &name, &object, &Condition::default()).map(drop)
+    });
+    put.unwrap();
+}
+
+/// A copy that cannot be written any more, such as one from before a limit was lowered.
+#[test]
+fn a_copy_that_cannot_be_written_fails_nobody_else() {
+    let change = |settings: &mut crate::Settings| {
+        settings.scheduling.objects.attachment_bytes_max = 1;
+    };
+    on_both_engines_with(change, |store| {
+        let [ann, bob, cy] = ["ann", "bob", "cy"].map(|name| store.account(name));
+        put(store, ann, &meeting(&["bob", "cy"], AT_NINE));
+        let attached = format!("{AT_NINE}ATTACH;VALUE=BINARY;ENCODING=BASE64:AAAAAAAA\r\n");
+        put_quietly(store, cy, "m.ics", &meeting(&["bob", "cy"], &attached));
+        put(store, bob, &meeting(&["bob ACCEPTED", "cy"], AT_NINE));
+        assert!(answer(store, ann, "bob")[0].contains("PARTSTAT=ACCEPTED"));
+        assert!(answer(store, cy, "bob")[0].contains("PARTSTAT=NEEDS-ACTION"));
+        put_quietly(store, ann, "m.ics", &meeting(&["bob", "cy"], &attached));
+        put(store, bob, &meeting(&["bob DECLINED", "cy"], AT_NINE));
+        assert!(answer(store, bob, "ann")[0].contains("PARTSTAT=ACCEPTED"));
+        assert!(lines(store, bob, &["ORGANIZER"])[0].contains("SCHEDULE-STATUS=5.1"));
+    });
+}
+
+/// Nobody keeps others from inviting them by what stands under the names of meetings.
+#[test]
+fn a_meeting_finds_a_name() {
+    on_both_engines(|store| {
+        let [ann, bob] = ["ann", "bob"].map(|name| store.account(name));
+        let hash = blake3::hash(b"m").to_hex();
+        for (at, name) in ["m.ics".to_owned(), format!("{hash}.ics")].iter().enumerate() {
+            let other = format!(
+                "BEGIN:VEVENT\r\nUID:other{at}\r\nDTSTAMP:20260101T000000Z\r\n{AT_NINE}END:VEVENT\r\n"
+            );
+            put_quietly(store, bob, name, &other);
+        }
+        put(store, ann, &meeting(&["bob"], AT_NINE));
+        assert!(answer(store, ann, "bob")[0].contains("SCHEDULE-STATUS=1.2"));
+        assert_eq!(inbox(store, bob), ["REQUEST"]);
     });
 }
 
