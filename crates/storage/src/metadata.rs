@@ -11,7 +11,9 @@ use crate::change::Fact;
 use crate::directory::Role;
 use crate::rules::names_event_script;
 use crate::sql::{Row, Value};
-use crate::{LimitKind, Mailbox, MailboxName, ReadTx, Result, Rights, StorageError, WriteTx};
+use crate::{
+    LimitKind, Mailbox, MailboxName, ReadTx, Result, Rights, ShareRights, StorageError, WriteTx,
+};
 
 /// LIMIT: bytes of an entry's name.
 const NAME_BYTES_MAX: usize = 512;
@@ -166,6 +168,10 @@ impl WriteTx<'_> {
         // The mailbox may have gone before its account was locked.
         check_annotating(self.rights_of(actor, mailbox)?)?;
         for (entry, value) in values {
+            if names_event_script(entry) {
+                // It says what runs in the name of the owner, whose filters it changes.
+                self.account_as(owner, actor)?.require_share(ShareRights::FILTERS)?;
+            }
             let (scope, charged) = match entry.scope {
                 MetadataScope::Private => (actor.get(), actor),
                 MetadataScope::Shared => (SHARED, owner),

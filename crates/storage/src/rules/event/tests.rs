@@ -3,7 +3,10 @@ use message::flag::Flags;
 
 use super::{EventCause, MailboxEvent};
 use crate::testing::{TestStore, flags, on_both_engines, uids};
-use crate::{FlagChange, MetadataEntry, MetadataScope, ScriptName};
+use crate::{
+    AclChange, FlagChange, MetadataEntry, MetadataScope, Rights, ScriptName, ShareRights,
+    StorageError, Withdrawn,
+};
 
 const TEXT: &[u8] = b"Subject: a\r\n\r\nb\r\n";
 
@@ -152,5 +155,36 @@ fn messages_are_taken_once() {
         assert_eq!(left(), Some(uids("4:5")));
         assert!(settle(5) && !settle(5));
         assert_eq!(left(), None);
+    });
+}
+
+/// Rights on a mailbox do not let anybody choose what runs in the name of its owner (R-ADDR-7,
+/// R-SHARE-6).
+#[test]
+fn a_script_is_named_by_who_may_change_filters() {
+    on_both_engines(|store| {
+        let (julie, max) = (store.account("julie"), store.account("max"));
+        let inbox = store.mailbox(julie, "INBOX");
+        store.with(julie, |tx| tx.put_script(&name("s"), b"keep;")).unwrap();
+        let all = AclChange::Set(Rights::parse("lrswipkxte").unwrap());
+        store.write(move |tx| tx.set_acl(julie, inbox, "max@example.test", all)).unwrap();
+        let set = |actor, entry: MetadataEntry| {
+            let values = [(entry, Some(b"s".to_vec()))];
+            store.write(move |tx| tx.set_metadata(actor, inbox, &values))
+        };
+        let other = MetadataEntry { name: "/comment".to_owned(), ..entry() };
+        set(max, other).unwrap();
+        assert!(matches!(set(max, entry()), Err(StorageError::NoPermission(_))));
+        store.add_one(julie, inbox);
+        assert_eq!(store.take_next(julie), None);
+        let share = ShareRights::parse("read,filters").unwrap();
+        store.write(move |tx| tx.share_account(julie, max, share)).unwrap();
+        store.write(move |tx| tx.set_acl(julie, inbox, "max@example.test", all)).unwrap();
+        set(max, entry()).unwrap();
+        let withdrawn = Withdrawn::FILTERS;
+        store.with(julie, move |tx| tx.set_withdrawn(withdrawn)).unwrap();
+        for actor in [julie, max] {
+            assert!(matches!(set(actor, entry()), Err(StorageError::NoPermission(_))));
+        }
     });
 }
