@@ -274,11 +274,13 @@ impl Keeper {
         client: &mut Client,
         mut row: AcmeCertificate,
     ) -> Result<(), AcmeError> {
-        let obtaining = self.obtain(client, &mut row);
+        let mut published = Vec::new();
+        let obtaining = self.obtain(client, &mut row, &mut published);
         let outcome = match tokio::time::timeout(OBTAIN_TIMEOUT, obtaining).await {
             Ok(outcome) => outcome,
             Err(_) => Err(AcmeError::TimedOut),
         };
+        self.withdraw(&mut published).await;
         if let Err(error) = outcome {
             let first = row.failures == 0;
             if let AcmeError::Refused(problem) = &error

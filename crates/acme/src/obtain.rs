@@ -15,6 +15,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use crate::error::AcmeError;
 use crate::keeper::Keeper;
 use crate::protocol::{Authorization, Client, Order, Status, encode};
+use crate::prove::Published;
 use crate::schedule::renewal;
 
 /// LIMIT: how long an order is looked at until something came of it. What takes longer is gone on
@@ -27,16 +28,17 @@ const LOOK_MAX: Duration = Duration::from_secs(10);
 pub(crate) const PURPOSE: &str = "acme certificate";
 
 impl Keeper {
-    /// Orders a certificate, or goes on with the order that is under way.
+    /// Orders a certificate, or goes on with the order that is under way. What is left in
+    /// `published` when this ends, or is ended, is to be withdrawn.
     pub(crate) async fn obtain(
         &self,
         client: &mut Client,
         row: &mut AcmeCertificate,
+        published: &mut Vec<Published>,
     ) -> Result<(), AcmeError> {
         let (mut order, key) = self.begin(client, row).await?;
         if order.status == Status::Pending {
-            let mut published = Vec::new();
-            let proved = match self.prove(client, &row.names, &order, &mut published).await {
+            let proved = match self.prove(client, &row.names, &order, published).await {
                 Ok(()) => until(client, &row.order_url, Status::Pending).await,
                 Err(error) => Err(error),
             };

@@ -22,6 +22,7 @@ const HOOK_LOOK: Duration = Duration::from_millis(50);
 const TOKEN_BYTES_MAX: usize = 256;
 
 /// Something that stands somewhere until the name was looked at.
+#[derive(Clone)]
 pub(crate) struct Published {
     kind: ChallengeKind,
     /// A token, a host, or the name of a record.
@@ -57,14 +58,18 @@ impl Keeper {
                 let reason = format!("cannot be proved by {kind}");
                 return Err(AcmeError::Unproved { name, reason });
             };
-            published.push(self.publish(client, &name, &challenge).await?);
+            let proof = self.proof(client, &name, &challenge)?;
+            // A program that failed may have published it all the same.
+            published.push(proof.clone());
+            self.publish(proof).await?;
             // RFC 8555 §7.5.1: an empty object says that it can be looked at.
             client.post(&challenge.url, Some(&json!({}))).await?;
         }
         Ok(())
     }
 
-    async fn publish(
+    /// What proves a name.
+    fn proof(
         &self,
         client: &Client,
         host: &str,
@@ -82,23 +87,25 @@ impl Keeper {
             // RFC 8555 §8.4.
             ChallengeKind::Dns => (format!("_acme-challenge.{host}"), encode(digest.as_ref())),
         };
-        let published = Published { kind, name, value };
-        match kind {
-            ChallengeKind::Dns => self.hook("add", &published).await?,
-            ChallengeKind::Http | ChallengeKind::TlsAlpn => {
-                let (name, value) = (published.name.clone(), published.value.clone());
+        Ok(Published { kind, name, value })
+    }
+
+    async fn publish(&self, proof: Published) -> Result<(), AcmeError> {
+        match proof.kind {
+            ChallengeKind::Dns => self.hook("add", &proof).await,
+            kind @ (ChallengeKind::Http | ChallengeKind::TlsAlpn) => {
                 let put = self.store.write("acme proof", move |tx| {
-                    tx.put_acme_challenge(kind.as_str(), &name, &value, STANDS_SECS)
+                    tx.put_acme_challenge(kind.as_str(), &proof.name, &proof.value, STANDS_SECS)
                 });
                 put.await?;
+                Ok(())
             }
         }
-        Ok(published)
     }
 
     /// Takes away what was published. What cannot be taken away harms nobody.
-    pub(crate) async fn withdraw(&self, published: Vec<Published>) {
-        for one in published {
+    pub(crate) async fn withdraw(&self, published: &mut Vec<Published>) {
+        for one in published.drain(..) {
             let name = one.name.clone();
             let outcome = match one.kind {
                 ChallengeKind::Dns => self.hook("remove", &one).await,

@@ -9,6 +9,7 @@ use ids::Timestamp;
 use mailauth::reports::{ReportAddress, TlsFailures, TlsPolicyResult, TlsReport, report_addresses};
 use net::{DnsError, HttpsContent, HttpsRequest, https};
 use storage::{StorageError, TlsResult};
+use tokio::time::Instant;
 
 use super::mail::{self, Mailed};
 use super::{DAY_SECS, day_of};
@@ -19,8 +20,10 @@ use crate::settings::TlsReporter;
 const LEASE: &str = "tls reports";
 /// Longer than one look at all.
 const LEASE_SECS: i64 = 1_800;
-/// LIMIT: domains that are told at one look.
+/// LIMIT: domains that are told at one look, and how long that may take: servers that do not
+/// answer keep it from ending within its lease.
 const DOMAINS_MAX: usize = 500;
+const LOOK_TIME: Duration = Duration::from_secs(900);
 /// LIMIT: reports by mail to one domain at one look: who has many domains' reports sent to somebody
 /// else floods nobody.
 const MAILS_MAX: u32 = 20;
@@ -61,10 +64,13 @@ impl Inner {
         if !taken.await?.value {
             return Ok(());
         }
-        let due = move |tx: &mut storage::ReadTx<'_>| tx.tls_result_domains(today, DOMAINS_MAX);
+        // Those that could not be told stand in nobody's way.
+        let max = DOMAINS_MAX + again.len();
+        let due = move |tx: &mut storage::ReadTx<'_>| tx.tls_result_domains(today, max);
+        let begun = Instant::now();
         let mut mails = HashMap::new();
         for (day, domain) in self.store.read(due).await? {
-            if self.shutdown.is_requested() {
+            if self.shutdown.is_requested() || begun.elapsed() > LOOK_TIME {
                 break;
             }
             let early = day == today - 1 && within < offset(&domain);
