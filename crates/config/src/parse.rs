@@ -403,6 +403,7 @@ fn is_address(text: &str) -> bool {
 fn check_sent_reports(reports: &SentReports, reader: &TableReader<'_>) {
     match &reports.address {
         None if reports.tls => reader.refuse("address", "is missing; tls = true needs it"),
+        None if reports.dmarc => reader.refuse("address", "is missing; dmarc = true needs it"),
         Some(address) if !is_address(address.as_str()) || !address.as_str().is_ascii() => {
             reader.refuse("address", "must be an address");
         }

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 
 use crate::counters::{Counters, CountersSnapshot};
 use crate::destinations::{DESTINATIONS_MAX, Destinations};
+use crate::dmarc_report;
 use crate::lease::{Lease, RENEW_SECS};
 use crate::memory::Memory;
 use crate::policy::StsCache;
@@ -81,6 +82,7 @@ impl Queue {
         let (total, each) = (settings.connections_max, settings.connections_per_destination_max);
         let chance = settings.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
         let reporter = settings.tls_reports.clone();
+        let dmarc_reporter = settings.dmarc_reports.clone();
         let inner = Arc::new(Inner {
             store,
             memory: Memory::new(settings.memory_bytes),
@@ -103,6 +105,9 @@ impl Queue {
         if let Some(reporter) = reporter {
             shutdown.spawn(tls_report::run(inner.clone(), reporter));
         }
+        if let Some(reporter) = dmarc_reporter {
+            shutdown.spawn(dmarc_report::run(inner.clone(), reporter));
+        }
         Self { inner }
     }
 
@@ -113,7 +118,8 @@ impl Queue {
         let mut current = self.inner.settings.write().unwrap_or_else(PoisonError::into_inner);
         let (reach, signatory) = (current.reach, current.signatory.clone());
         let tls_reports = current.tls_reports.clone();
-        *current = Arc::new(Settings { reach, signatory, tls_reports, ..settings });
+        let dmarc_reports = current.dmarc_reports.clone();
+        *current = Arc::new(Settings { reach, signatory, tls_reports, dmarc_reports, ..settings });
         drop(current);
         self.inner.table().limit(total, each);
         self.inner.wake();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mailauth::Signatory;
+use smtp::DmarcTally;
 use smtp::client::Credentials;
 
 /// A server that takes mail for others.
@@ -95,14 +96,27 @@ pub struct Settings {
     /// Who takes everything else, in place of its MX.
     pub smart_host: Option<Relay>,
     /// Who tells other domains how TLS went with their servers; looked at when the queue starts.
-    pub tls_reports: Option<TlsReporter>,
+    pub tls_reports: Option<Reporter>,
+    /// Who tells other domains of mail in their name; looked at when the queue starts.
+    pub dmarc_reports: Option<DmarcReporter>,
     /// Where chance begins; `None`: anywhere.
     pub seed: Option<u64>,
 }
 
-/// Who reports to other domains (RFC 8460).
+/// Who reports on mail in the name of other domains (RFC 7489 §7.2).
+#[derive(Debug, Clone)]
+pub struct DmarcReporter {
+    /// Who reports.
+    pub reporter: Reporter,
+    /// What was found since it was written down last.
+    pub tally: Arc<DmarcTally>,
+    /// Domains, in normal form, that are told of nothing, nor those below them.
+    pub except: Vec<String>,
+}
+
+/// Who reports to other domains.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsReporter {
+pub struct Reporter {
     /// What it is called.
     pub organization: String,
     /// The address of its reports, of a domain here.
@@ -135,6 +149,7 @@ impl Settings {
             routes: Vec::new(),
             smart_host: None,
             tls_reports: None,
+            dmarc_reports: None,
             seed: None,
         }
     }

@@ -33,7 +33,7 @@ pub mod types;
 
 pub use content::{Content, ContentLimits, Encoding, Fed, Framing};
 pub use server::{
-    Authenticity, AuthenticitySettings, BlockList, Desk, PeerAction, PeerPolicy, PeerSettings,
-    ReceptionMemory, ReportInbox, Server,
+    Authenticity, AuthenticitySettings, BlockList, Desk, DmarcTally, PeerAction, PeerPolicy,
+    PeerSettings, ReceptionMemory, ReportInbox, Server, TimedLookups,
 };
 pub use settings::{Role, Settings};

@@ -19,6 +19,7 @@ mod change_log;
 mod check;
 mod collection;
 mod directory;
+mod dmarc_result;
 mod engine;
 mod error;
 mod feed;
@@ -72,6 +73,7 @@ pub use directory::{
     Quotas, Recipient, Resolution, Role, ScramVerifier, Sending, SendingLimits, SendingUse,
     SigningKey, SigningState, Withdrawn,
 };
+pub use dmarc_result::{DmarcCount, DmarcResult};
 pub use error::{LimitKind, Result, StorageError};
 pub use feed::{Lagged, Subscription};
 pub use greylist::{GreylistTimes, Greylisted, Triplet};

@@ -56,6 +56,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 38, sql: include_str!("../migrations/0038_external.sql") },
     Migration { version: 39, sql: include_str!("../migrations/0039_sharing.sql") },
     Migration { version: 40, sql: include_str!("../migrations/0040_value_list.sql") },
+    Migration { version: 41, sql: include_str!("../migrations/0041_dmarc_result.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

@@ -118,7 +118,18 @@ sections! {
         /// (TLS-RPT): how many sessions, under which policy, and what failed.
         tls: bool = default false, since "0.2";
 
-        /// The address they are from, of a domain here whose key signs them. Needed with `tls`.
+        /// Whether domains that ask for it are told once a day what was found of mail in their
+        /// name (DMARC aggregate reports): how many messages, from which hosts, and whether SPF and
+        /// DKIM held. A domain is told nothing of a day on which at least half of its own mail was
+        /// taken for spam, and nobody gets reports on a domain of others without having agreed in
+        /// the DNS. They are sent only with a signature.
+        dmarc: bool = default false, since "0.2";
+
+        /// Domains that are told nothing by `dmarc`, nor those below them.
+        except: Vec<Word> = default [], since "0.2";
+
+        /// The address they are from, of a domain here whose key signs them. Needed with `tls` and
+        /// `dmarc`.
         address: Option<Word> = optional "reports@example.test", since "0.2";
 
         /// Who reports. Without it, the domain of `address`.

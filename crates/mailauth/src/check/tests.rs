@@ -93,3 +93,40 @@ fn a_sender_is_vouched_for_by_spf() {
     let report = check(&bank(), FORGED);
     assert!(!report.vouches_for("evil.example"));
 }
+
+#[test]
+fn domains_that_want_reports_are_told_what_was_found() {
+    let wanted = "v=DMARC1; p=reject; sp=none; pct=50; fo=1:d; rua=mailto:d@bank.example";
+    let zone = Zone::default()
+        .text("_dmarc.bank.example", wanted)
+        .text("_dmarc.quiet.example", "v=DMARC1; p=reject")
+        .text("evil.example", "v=spf1 ip4:192.0.2.1 -all");
+    let sender = Sender {
+        ip: "192.0.2.1".parse().unwrap(),
+        helo: "mx.evil.example",
+        mail_from: Some(("x", "evil.example")),
+    };
+    let message = FORGED.replace("ceo@bank.example", "a@news.bank.example, b@quiet.example");
+    let told = check(&zone, &message).observations(sender);
+    let [one] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!((one.domain.as_str(), one.verdict), ("bank.example", DmarcVerdict::Fail));
+    assert_eq!((one.published, one.asked), (Policy::None, Policy::None));
+    let row = &one.row;
+    assert_eq!((row.source.as_str(), row.dkim, row.spf), ("192.0.2.1", false, false));
+    assert_eq!(row.header_from, "news.bank.example");
+    assert_eq!(row.envelope_from, "evil.example");
+    let path = (row.path.domain.as_str(), row.path.scope.as_str(), row.path.result.as_str());
+    assert_eq!(path, ("evil.example", "mfrom", "pass"));
+    assert_eq!((row.policy.percent, row.policy.failure_options.as_str()), (50, "1:d"));
+    assert_eq!((row.policy.policy, row.policy.subdomains), (Policy::Reject, Policy::None));
+    // A path in line with the author.
+    let own = check(&zone, &FORGED.replace("bank.example", "evil.example"));
+    assert_eq!(own.observations(sender), []);
+    let zone = zone.text("_dmarc.evil.example", "v=DMARC1; rua=mailto:d@evil.example");
+    let own = check(&zone, &FORGED.replace("bank.example", "evil.example"));
+    let told = own.observations(Sender { mail_from: Some(("x", "evil.example")), ..sender });
+    assert_eq!(
+        (told[0].verdict, told[0].row.spf, told[0].row.dkim),
+        (DmarcVerdict::Pass, true, false)
+    );
+}

@@ -5,12 +5,14 @@
 //! **Invariant:** a message with several authors is judged for each of their domains, and the
 //! strictest counts: a second author hides no first one.
 
+mod destination;
 mod record;
 
 use std::collections::HashMap;
 
+pub use destination::{ReportDestination, report_destinations};
 use futures_util::future::join_all;
-pub use record::Policy;
+pub use record::{Policy, PublishedPolicy};
 use record::{PublicSuffix, Record, Relation};
 
 use crate::dns::{Budget, Family, LookupError, Lookups, is_within};
@@ -64,6 +66,21 @@ pub struct DmarcResult {
     /// What it asks for this message: nothing where it passes, and unless it yet does where the
     /// verdict is [`DmarcVerdict::TempError`].
     pub policy: Policy,
+    /// What reports tell of it; absent where nobody wants any.
+    pub told: Option<Told>,
+}
+
+/// What an aggregate report says of a message beside what SPF and DKIM found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Where the policy stands: whom a report is about.
+    pub at: String,
+    /// The policy.
+    pub policy: PublishedPolicy,
+    /// Whether a signature in line with the author holds.
+    pub dkim: bool,
+    /// Whether the reverse-path in line with the author is whose it says.
+    pub spf: bool,
 }
 
 /// Whom the message is said to come from, in ways that can be verified.
@@ -102,6 +119,7 @@ impl<'a> Published<'a> {
             verdict,
             published: None,
             policy,
+            told: None,
         };
         if is_too_many(self.authors) {
             // Nobody writes so but to get past this check.
@@ -124,6 +142,8 @@ fn is_too_many(authors: &AuthorDomains) -> bool {
 struct Terms {
     /// The domain of whoever it belongs to.
     own: String,
+    /// Where the record stands.
+    at: String,
     record: Record,
     relation: Relation,
 }
@@ -151,6 +171,7 @@ impl<'a> Author<'a> {
             verdict,
             published,
             policy,
+            told: None,
         };
         let terms = match &self.terms {
             Ok(Some(terms)) => terms,
@@ -171,7 +192,11 @@ impl<'a> Author<'a> {
         // Who is wanted refused must not come in because a server below the domain is silent: a
         // forger may have chosen it for that.
         let policy = if verdict == DmarcVerdict::Pass { Policy::None } else { policy };
-        result(verdict, Some(published), policy)
+        let told = match terms.record.wants_reports {
+            true => Some(walks.told(domain, terms, passed).await),
+            false => None,
+        };
+        DmarcResult { told, ..result(verdict, Some(published), policy) }
     }
 }
 
@@ -190,7 +215,7 @@ impl Walks<'_> {
         let own = organizational(domain, &found);
         let Some((at, record)) = applicable(domain, &own, &found) else { return Ok(None) };
         let relation = self.relation(domain, &at, &record).await?;
-        Ok(Some(Terms { own, record, relation }))
+        Ok(Some(Terms { own, at, record, relation }))
     }
 
     /// RFC 9989 §4.10: the tree walk.
@@ -257,6 +282,18 @@ impl Walks<'_> {
             }
         }
         Ok(false)
+    }
+
+    /// RFC 7489 §7.2: a report says of either whether it was in line.
+    async fn told(&mut self, domain: &str, terms: &Terms, passed: &Identities<'_>) -> Told {
+        let by_dkim = Identities { spf: None, dkim: passed.dkim.clone() };
+        let by_spf = Identities { spf: passed.spf, dkim: Vec::new() };
+        Told {
+            at: terms.at.clone(),
+            policy: terms.record.published(),
+            dkim: self.is_aligned(domain, terms, &by_dkim).await.unwrap_or(false),
+            spf: self.is_aligned(domain, terms, &by_spf).await.unwrap_or(false),
+        }
     }
 
     async fn relation(

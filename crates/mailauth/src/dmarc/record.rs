@@ -1,9 +1,15 @@
 //! DMARC policy records: RFC 9989 §4.7, and what RFC 7489 §6.3 had beside it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::tags::Tags;
 
+/// LIMIT: bytes of `fo`; there are four letters to choose from.
+const FO_BYTES_MAX: usize = 16;
+
 /// What a domain asks for mail that is not its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Policy {
     /// Nothing.
     None,
@@ -46,6 +52,23 @@ pub(super) enum PublicSuffix {
     Unknown,
 }
 
+/// A policy as reports repeat it (RFC 7489 appendix C).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PublishedPolicy {
+    /// For the domain itself.
+    pub policy: Policy,
+    /// For what is below.
+    pub subdomains: Policy,
+    /// Whether signatures have to be of the very domain.
+    pub dkim_strict: bool,
+    /// Whether reverse-paths have to be.
+    pub spf_strict: bool,
+    /// Of how many messages in a hundred it is asked for.
+    pub percent: u8,
+    /// When reports of single messages are wanted.
+    pub failure_options: String,
+}
+
 /// A policy record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Record {
@@ -56,6 +79,10 @@ pub(super) struct Record {
     pub(super) dkim_strict: bool,
     pub(super) spf_strict: bool,
     pub(super) suffix: PublicSuffix,
+    percent: u8,
+    failure_options: String,
+    /// Whether somebody wants reports by mail.
+    pub(super) wants_reports: bool,
 }
 
 /// Of what the author's domain is, seen from the record.
@@ -84,9 +111,10 @@ impl Record {
             None => Policy::None,
             // RFC 9989 §4.10.1: with one that cannot be read, a record that wants reports means
             // "none", and another is no record.
-            _ if tags.find("rua").is_some_and(|uris| uris.contains("mailto:")) => Policy::None,
+            _ if wants_reports(&tags) => Policy::None,
             _ => return None,
         };
+        let percent = tags.find("pct").and_then(|pct| pct.parse().ok()).unwrap_or(100);
         let is = |name, value| tags.find(name).is_some_and(|v| v.eq_ignore_ascii_case(value));
         Some(Self {
             policy,
@@ -101,7 +129,22 @@ impl Record {
                 Some("n") => PublicSuffix::No,
                 _ => PublicSuffix::Unknown,
             },
+            percent: u8::min(percent, 100),
+            failure_options: failure_options(tags.find("fo")),
+            wants_reports: wants_reports(&tags),
         })
+    }
+
+    /// As reports repeat it.
+    pub(super) fn published(&self) -> PublishedPolicy {
+        PublishedPolicy {
+            policy: self.policy,
+            subdomains: self.subdomains.unwrap_or(self.policy),
+            dkim_strict: self.dkim_strict,
+            spf_strict: self.spf_strict,
+            percent: self.percent,
+            failure_options: self.failure_options.clone(),
+        }
     }
 
     /// What it asks for, and what is left of that while the domain is trying it out.
@@ -118,6 +161,21 @@ impl Record {
     pub(super) fn tells_absent_apart(&self) -> bool {
         self.absent.is_some()
     }
+}
+
+fn wants_reports(tags: &Tags<'_>) -> bool {
+    let is_mail = |uri: &str| {
+        let scheme = uri.trim().get(.."mailto:".len());
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("mailto:"))
+    };
+    tags.find("rua").is_some_and(|uris| uris.split(',').any(is_mail))
+}
+
+/// RFC 7489 §6.3: letters between colons; `0` where there are none.
+fn failure_options(value: Option<&str>) -> String {
+    let known = |byte: u8| b"01dsDS:".contains(&byte);
+    let value = value.filter(|fo| fo.len() <= FO_BYTES_MAX && fo.bytes().all(known));
+    value.filter(|fo| !fo.is_empty()).unwrap_or("0").to_owned()
 }
 
 #[cfg(test)]

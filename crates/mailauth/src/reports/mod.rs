@@ -1,15 +1,18 @@
 //! Reports that others send about mail in the name of our domains: DMARC aggregate reports (RFC
-//! 7489 §7.2, RFC 9990) and reports of TLS (RFC 8460), which are also made here for others.
+//! 7489 §7.2, RFC 9990) and reports of TLS (RFC 8460); both are also made here for others.
 //!
 //! **Invariant:** what is unpacked is bounded by [`UNPACKED_BYTES_MAX`], whatever it says of
 //! itself; of a report at most [`ROWS_MAX`] rows are read.
 //! **Absent:** whether a report is true; anybody can send one.
 
 mod aggregate;
+mod aggregate_render;
 mod tls;
 mod tls_render;
 mod unpack;
 
+pub use aggregate_render::{DmarcReport, DmarcRow, DmarcSignature, DmarcSpf, Observation};
+pub(crate) use tls_render::report_address;
 pub use tls_render::{ReportAddress, TlsFailures, TlsPolicyResult, TlsReport, report_addresses};
 
 use message::{Limits, PartIndex, PartKind, decode_part};

@@ -196,11 +196,11 @@ pub fn report_addresses(texts: &[Vec<u8>]) -> Vec<ReportAddress> {
     let Some((_, list)) = fields.find(|(name, _)| name.trim() == "rua") else {
         return Vec::new();
     };
-    list.split(',').filter_map(address).take(ADDRESSES_MAX).collect()
+    list.split(',').filter_map(report_address).take(ADDRESSES_MAX).collect()
 }
 
-/// One URI of the list.
-fn address(uri: &str) -> Option<ReportAddress> {
+/// One URI of a list.
+pub(crate) fn report_address(uri: &str) -> Option<ReportAddress> {
     let uri = uri.trim();
     if uri.len() > ADDRESS_BYTES_MAX || uri.bytes().any(|byte| !byte.is_ascii_graphic()) {
         return None;

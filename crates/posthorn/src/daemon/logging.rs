@@ -10,8 +10,29 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, fmt, reload};
 
 /// The crates of this workspace that log. Others are only heard when something is wrong.
-const OURS: &[&str] =
-    &["posthorn", "net", "storage", "auth", "imap", "pop3", "smtp", "message", "sasl", "delivery"];
+const OURS: &[&str] = &[
+    "posthorn",
+    "net",
+    "storage",
+    "auth",
+    "imap",
+    "pop3",
+    "smtp",
+    "managesieve",
+    "dav",
+    "queue",
+    "message",
+    "sasl",
+    "delivery",
+    "scan",
+    "acme",
+    "mailauth",
+    "responder",
+    "ical",
+    "textindex",
+    "config",
+    "ids",
+];
 
 /// Changes the level of the running log.
 pub(super) struct LevelHandle(reload::Handle<Targets, Registry>);

@@ -384,6 +384,7 @@ mod tests {
             dns: None,
             signatory,
             reports: tokio::sync::mpsc::channel(1).0,
+            dmarc: None,
             srs_key,
             queue: None,
             counts,

@@ -45,7 +45,7 @@ pub(crate) use tls::files as tls_files;
 use self::listeners::Listeners;
 use self::logging::LevelHandle;
 use self::reload::Reload;
-use self::services::Shared;
+use self::services::{Shared, Shares};
 use crate::admin::Admin;
 use crate::cli::{Failure, Output};
 use crate::control;
@@ -124,11 +124,12 @@ async fn serve(
         let signatory = services::signatory(&config, &admin);
         let scripts = delivering::settings(&config, &admin, &signatory);
         let sorter = delivering::start(&config, &admin, &signatory);
-        let sending =
-            sending::start(&config, &admin.store, dns.clone(), (&signatory, &sorter), &shutdown)?;
         let reports = reports::start(admin.store.clone(), &shutdown);
+        let dmarc = sending::dmarc_tally(&config);
+        let shares = Shares { signatory, sorter, reports, dmarc };
+        let sending = sending::start(&config, &admin.store, dns.clone(), &shares, &shutdown)?;
         let taught = teaching::start(&config, admin.store.clone(), &shutdown)?;
-        let mut shared = Shared::new(&config, &admin, dns, (signatory, sorter, reports), sending);
+        let mut shared = Shared::new(&config, &admin, dns, shares, sending);
         (shared.taught, shared.certificates) = (taught, certificates);
         let listeners = Listeners::start(&config, shared, keys.clone(), &shutdown)?;
         if let Some(keys) = &keys {

@@ -4,14 +4,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use config::{Config, RouteTls, Word};
-use mailauth::Signatory;
 use net::{DnsTrust, Shutdown, SystemDns, TlsClient};
-use queue::{Queue, Reach, Relay, RelayTls, Route, Settings, TlsReporter};
+use queue::{DmarcReporter, Queue, Reach, Relay, RelayTls, Reporter, Route, Settings};
+use smtp::DmarcTally;
 use smtp::client::Credentials;
-use storage::{Sorter, Store};
+use storage::Store;
 
 use super::open::{count, read_secret};
-use super::services::bytes;
+use super::services::{Shares, bytes};
 use crate::cli::Failure;
 
 /// Where a name server would be asked that nobody asks.
@@ -23,7 +23,7 @@ pub(super) fn start(
     config: &Config,
     store: &Store,
     dns: Option<Arc<SystemDns>>,
-    (signatory, sorter): (&Arc<dyn Signatory>, &Arc<dyn Sorter>),
+    shares: &Shares,
     shutdown: &Shutdown,
 ) -> Result<Option<Queue>, Failure> {
     let failure = |error: net::SetupError| Failure::new(format!("queue: {error}"));
@@ -42,11 +42,12 @@ pub(super) fn start(
     let tls = TlsClient::new(config.queue.trusted_ca.as_deref()).map_err(failure)?;
     let settings = Settings {
         reach,
-        signatory: Some(signatory.clone()),
-        tls_reports: tls_reporter(config),
+        signatory: Some(shares.signatory.clone()),
+        tls_reports: reporter(config).filter(|_| config.sent_reports.tls),
+        dmarc_reports: shares.dmarc.as_ref().and_then(|tally| dmarc_reporter(config, tally)),
         ..settings(config)?
     };
-    let sorter = Some(sorter.clone());
+    let sorter = Some(shares.sorter.clone());
     Ok(Some(Queue::start_sorting(sorter, store.clone(), settings, dns, tls, shutdown)))
 }
 
@@ -83,12 +84,26 @@ pub(super) fn settings(config: &Config) -> Result<Settings, Failure> {
     Ok(settings)
 }
 
-/// Who tells others of TLS, if somebody does.
-fn tls_reporter(config: &Config) -> Option<TlsReporter> {
-    let address = config.sent_reports.address.as_ref().filter(|_| config.sent_reports.tls)?;
+/// What is counted of mail in the name of others, where they are told of it.
+pub(super) fn dmarc_tally(config: &Config) -> Option<Arc<DmarcTally>> {
+    (config.sent_reports.dmarc && config.queue.enabled).then(Arc::default)
+}
+
+fn dmarc_reporter(config: &Config, tally: &Arc<DmarcTally>) -> Option<DmarcReporter> {
+    let except = config.sent_reports.except.iter();
+    Some(DmarcReporter {
+        reporter: reporter(config)?,
+        tally: tally.clone(),
+        except: except.map(|name| message::address::normal_domain(name.as_str())).collect(),
+    })
+}
+
+/// Who reports to others.
+fn reporter(config: &Config) -> Option<Reporter> {
+    let address = config.sent_reports.address.as_ref()?;
     let domain = address.as_str().rsplit_once('@').map_or("", |(_, domain)| domain);
     let organization = config.sent_reports.organization.as_ref();
-    Some(TlsReporter {
+    Some(Reporter {
         organization: organization.map_or(domain, Word::as_str).to_owned(),
         address: address.to_string(),
     })

@@ -14,7 +14,9 @@ use managesieve::ManageSieveService;
 use net::{NetworkRateLimits, NetworkRates, PaceSettings, ProtocolCounts, SystemDns};
 use pop3::Pop3Service;
 use queue::Queue;
-use smtp::{Authenticity, AuthenticitySettings, Desk, ReceptionMemory, ReportInbox, Role};
+use smtp::{
+    Authenticity, AuthenticitySettings, Desk, DmarcTally, ReceptionMemory, ReportInbox, Role,
+};
 use storage::{Sorter, Store};
 use tokio::sync::mpsc::Sender;
 
@@ -37,6 +39,8 @@ pub(super) struct Shared {
     pub(super) signatory: Arc<dyn Signatory>,
     /// Who reads reports.
     pub(super) reports: Sender<Vec<u8>>,
+    /// What is counted for reports to others; absent where nobody is told.
+    pub(super) dmarc: Option<Arc<DmarcTally>>,
     /// What reverse-paths are rewritten with.
     pub(super) srs_key: SrsKey,
     pub(super) sorter: Arc<dyn Sorter>,
@@ -49,8 +53,17 @@ pub(super) struct Shared {
     pub(super) rates: Arc<NetworkRates>,
 }
 
-/// Who signs mail, who sorts it, and who reads reports.
-pub(super) type Shares = (Arc<dyn Signatory>, Arc<dyn Sorter>, Sender<Vec<u8>>);
+/// What others than the listeners have, too.
+pub(super) struct Shares {
+    /// Who signs mail.
+    pub(super) signatory: Arc<dyn Signatory>,
+    /// Who sorts it.
+    pub(super) sorter: Arc<dyn Sorter>,
+    /// Who reads reports.
+    pub(super) reports: Sender<Vec<u8>>,
+    /// What is counted for reports to others.
+    pub(super) dmarc: Option<Arc<DmarcTally>>,
+}
 
 /// What the sessions of each protocol count, over all listeners and reloads.
 pub(super) struct Counts {
@@ -111,7 +124,7 @@ impl Shared {
         config: &Config,
         admin: &Admin,
         dns: Option<Arc<SystemDns>>,
-        (signatory, sorter, reports): Shares,
+        shares: Shares,
         queue: Option<Queue>,
     ) -> Self {
         Self {
@@ -119,10 +132,11 @@ impl Shared {
             authenticator: admin.authenticator.clone(),
             memory: ReceptionMemory::new(bytes(config.limits.reception_memory)),
             dns,
-            signatory,
-            reports,
+            signatory: shares.signatory,
+            reports: shares.reports,
+            dmarc: shares.dmarc,
             srs_key: admin.seal_key.srs(),
-            sorter,
+            sorter: shares.sorter,
             queue,
             counts: Arc::new(Counts::new()),
             checks: Checks::new(config),
@@ -249,7 +263,7 @@ impl Shared {
             desk = desk.reporting(ReportInbox::new(&address, self.reports.clone()));
         }
         if let Some(dns) = &self.dns {
-            desk = desk.checking(Arc::new(authenticity(config, dns.clone())));
+            desk = desk.checking(Arc::new(authenticity(config, dns.clone(), self.dmarc.clone())));
         }
         let server = smtp::Server::new(settings, desk, self.memory.clone())
             .counting(self.counts.of(role))
@@ -328,7 +342,11 @@ fn authserv_id(config: &Config) -> String {
 }
 
 /// How mail from other servers is checked.
-fn authenticity(config: &Config, dns: Arc<SystemDns>) -> Authenticity {
+fn authenticity(
+    config: &Config,
+    dns: Arc<SystemDns>,
+    tally: Option<Arc<DmarcTally>>,
+) -> Authenticity {
     let authenticity = &config.authenticity;
     let normal = |word: &Word| message::address::normal_domain(word.as_str());
     let networks = authenticity.trusted_networks.iter();
@@ -347,7 +365,7 @@ fn authenticity(config: &Config, dns: Arc<SystemDns>) -> Authenticity {
         trusted_networks: networks.filter_map(|it| it.to_string().parse().ok()).collect(),
         timeout: authenticity.timeout,
     };
-    Authenticity::new(dns, settings)
+    Authenticity::new(dns, settings).counting(tally)
 }
 
 /// What a network of strangers may do in a minute.

@@ -1,32 +1,19 @@
 //! A report by mail: RFC 8460 §5.3.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use mailauth::Author;
 use mailauth::reports::TlsReport;
 use message::date::{DateTime, format_rfc5322};
-use storage::{Address, PreparedMessage, SpoolEntry, SpoolRecipient, StorageError};
+use storage::{Address, StorageError};
 
-use crate::envelope::MailParameters;
 use crate::queue::Inner;
-use crate::settings::TlsReporter;
-
-/// LIMIT: RFC 2045 §6.8, characters of a line of base64.
-const LINE_CHARS: usize = 76;
-
-/// A report that is ready to be spooled.
-pub(super) struct Mailed {
-    pub(super) message: Arc<PreparedMessage>,
-    pub(super) entry: SpoolEntry,
-}
+use crate::report_mail::{Mailed, TlsNeed, push_base64};
+use crate::settings::Reporter;
 
 /// Writes a report to an address; `None` where that is none.
 pub(super) async fn prepare(
     inner: &Inner,
-    reporter: &TlsReporter,
+    reporter: &Reporter,
     report: &TlsReport,
     to: &str,
 ) -> Result<Option<Mailed>, StorageError> {
@@ -36,40 +23,12 @@ pub(super) async fn prepare(
     let text = render(report, reporter, &settings.hostname, &address.to_string(), &date);
     // RFC 8460 §3: a report is signed by the domain it is from; without a key it goes all the
     // same, and may not be believed.
-    let bytes = match &settings.signatory {
-        Some(signatory) => {
-            let signed = signatory.sign(text.clone().into_bytes(), 0, Author::Server).await;
-            signed.unwrap_or(text.into_bytes())
-        }
-        None => text.into_bytes(),
-    };
-    let message = Arc::new(inner.store.prepare(bytes).await?);
+    let (bytes, _) = inner.signed(text).await;
     // RFC 8460 §3: a report of TLS that fails is not held up by TLS that fails.
-    let envelope = MailParameters {
-        body: Some("7BIT".to_owned()),
-        tls_optional: true,
-        ..MailParameters::default()
-    };
-    let entry = SpoolEntry {
-        account: None,
-        // What cannot be delivered is told to nobody.
-        reverse_path: String::new(),
-        envelope_json: serde_json::json!(envelope).to_string(),
-        recipients: vec![SpoolRecipient {
-            forward_path: address.to_string(),
-            parameters_json: serde_json::json!({ "notify": "NEVER" }).to_string(),
-        }],
-    };
-    Ok(Some(Mailed { message, entry }))
+    Mailed::new(inner, bytes, &address, TlsNeed::None).await.map(Some)
 }
 
-fn render(
-    report: &TlsReport,
-    reporter: &TlsReporter,
-    hostname: &str,
-    to: &str,
-    date: &str,
-) -> String {
+fn render(report: &TlsReport, reporter: &Reporter, hostname: &str, to: &str, date: &str) -> String {
     let TlsReport { domain, id, .. } = report;
     let submitter = reporter.address.rsplit_once('@').map_or(hostname, |(_, domain)| domain);
     let boundary = format!("=_tlsrpt_{:x}", report.begins);
@@ -95,10 +54,7 @@ fn render(
          Content-Disposition: attachment;\r\n\tfilename=\"{name}\"\r\n\r\n",
         reporter.address
     );
-    let encoded = STANDARD.encode(report.packed());
-    for line in encoded.as_bytes().chunks(LINE_CHARS) {
-        let _ = write!(out, "{}\r\n", String::from_utf8_lossy(line));
-    }
+    push_base64(&mut out, &report.packed());
     let _ = write!(out, "--{boundary}--\r\n");
     out
 }
@@ -111,10 +67,8 @@ mod tests {
 
     #[test]
     fn a_report_by_mail_is_read_by_who_reads_reports() {
-        let reporter = TlsReporter {
-            organization: "Here".to_owned(),
-            address: "reports@here.test".to_owned(),
-        };
+        let reporter =
+            Reporter { organization: "Here".to_owned(), address: "reports@here.test".to_owned() };
         let failure = TlsFailures {
             result: "certificate-expired".to_owned(),
             host: "mx.there.test".to_owned(),

@@ -18,8 +18,9 @@ use ids::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use crate::queue::Inner;
-use crate::settings::TlsReporter;
+use crate::settings::Reporter;
 
+pub(crate) use send::offset;
 pub(crate) use tally::Tally;
 
 /// How often what was counted is written down.
@@ -27,14 +28,14 @@ const FLUSH: Duration = Duration::from_secs(30);
 /// How often it is looked for days that are over.
 const LOOK: Duration = Duration::from_secs(600);
 /// RFC 8460 §4.1: a day, by UTC.
-const DAY_SECS: i64 = 86_400;
+pub(crate) const DAY_SECS: i64 = 86_400;
 
-fn day_of(at: Timestamp) -> i64 {
+pub(crate) fn day_of(at: Timestamp) -> i64 {
     at.as_secs().div_euclid(DAY_SECS)
 }
 
 /// Counts and reports until the shutdown.
-pub(crate) async fn run(inner: Arc<Inner>, reporter: TlsReporter) {
+pub(crate) async fn run(inner: Arc<Inner>, reporter: Reporter) {
     let mut looked: Option<Instant> = None;
     let mut again = send::Again::new();
     loop {

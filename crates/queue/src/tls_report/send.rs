@@ -11,10 +11,11 @@ use net::{DnsError, HttpsContent, HttpsRequest, https};
 use storage::{StorageError, TlsResult};
 use tokio::time::Instant;
 
-use super::mail::{self, Mailed};
+use super::mail;
 use super::{DAY_SECS, day_of};
 use crate::queue::Inner;
-use crate::settings::TlsReporter;
+use crate::report_mail::Mailed;
+use crate::settings::Reporter;
 
 /// Who reports.
 const LEASE: &str = "tls reports";
@@ -50,7 +51,7 @@ impl Inner {
     /// Tells every domain of the days that are over, if no other daemon does.
     pub(super) async fn report_days(
         &self,
-        reporter: &TlsReporter,
+        reporter: &Reporter,
         again: &mut Again,
     ) -> Result<(), StorageError> {
         let now = self.store.now();
@@ -89,7 +90,7 @@ impl Inner {
     /// Whether a domain was told of a day, or nobody wants to hear of it.
     async fn report_day(
         &self,
-        reporter: &TlsReporter,
+        reporter: &Reporter,
         day: i64,
         domain: &str,
         mails: &mut HashMap<String, u32>,
@@ -117,7 +118,7 @@ impl Inner {
     /// RFC 8460 §3: to each address of the domain's record.
     async fn tell(
         &self,
-        reporter: &TlsReporter,
+        reporter: &Reporter,
         report: &TlsReport,
         mails: &mut HashMap<String, u32>,
     ) -> Result<Course, StorageError> {
@@ -187,18 +188,10 @@ impl Inner {
             status => Err(format!("status {status}")),
         }
     }
-
-    fn lease_holder(&self) -> [u8; 16] {
-        let mut holder = [0; 16];
-        let (first, second) = holder.split_at_mut(8);
-        first.copy_from_slice(&self.holder.0.to_be_bytes());
-        second.copy_from_slice(&self.holder.1.to_be_bytes());
-        holder
-    }
 }
 
 /// How long after midnight a domain is told.
-fn offset(domain: &str) -> i64 {
+pub(crate) fn offset(domain: &str) -> i64 {
     let mut hasher = DefaultHasher::new();
     domain.hash(&mut hasher);
     (hasher.finish() % SPREAD_SECS.unsigned_abs()).cast_signed()
@@ -206,7 +199,7 @@ fn offset(domain: &str) -> i64 {
 
 /// What was counted, as it is told.
 fn report(
-    reporter: &TlsReporter,
+    reporter: &Reporter,
     day: i64,
     domain: &str,
     results: Vec<(TlsResult, u64)>,
@@ -246,7 +239,7 @@ mod tests {
 
     #[test]
     fn days_are_told_by_policy() {
-        let reporter = TlsReporter {
+        let reporter = Reporter {
             organization: "here.test".to_owned(),
             address: "reports@here.test".to_owned(),
         };

@@ -9,13 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ids::Timestamp;
-use mailauth::dmarc::Policy;
-use mailauth::dns::{Answer, Family, LookupError, Lookups};
+use mailauth::dmarc::{DmarcVerdict, Policy};
+use mailauth::reports::Observation;
 use mailauth::{Demand, Examined, Methods, Report, Sender};
-use net::{Dns, DnsError, DnsFuture, IpFamily, IpNetwork};
+use net::{Dns, IpNetwork};
 use storage::Placement;
 use tokio::time::Instant;
 
+use super::dmarc_tally::DmarcTally;
+use super::lookups::TimedLookups;
 use crate::error::Refusal;
 
 /// LIMIT: bytes of a message that are hashed between two packets; a larger one is hashed on a
@@ -45,6 +47,16 @@ pub struct AuthenticitySettings {
 pub struct Authenticity {
     dns: Arc<dyn Dns>,
     settings: AuthenticitySettings,
+    tally: Option<Arc<DmarcTally>>,
+}
+
+/// A message that was checked.
+pub(super) struct Checked {
+    /// The message.
+    pub(super) bytes: Vec<u8>,
+    pub(super) judged: Result<Judged, Refusal>,
+    /// What domains that want reports are told of it, once it is known what became of it.
+    pub(super) observed: Vec<Observation>,
 }
 
 /// What is to be done with a message that is taken.
@@ -62,7 +74,13 @@ pub(super) struct Judged {
 impl Authenticity {
     /// Checks that ask `dns`.
     pub fn new(dns: Arc<dyn Dns>, settings: AuthenticitySettings) -> Self {
-        Self { dns, settings }
+        Self { dns, settings, tally: None }
+    }
+
+    /// The same, counting what was found for reports to others.
+    #[must_use]
+    pub fn counting(self, tally: Option<Arc<DmarcTally>>) -> Self {
+        Self { tally, ..self }
     }
 
     pub(super) fn authserv_id(&self) -> &str {
@@ -83,7 +101,7 @@ impl Authenticity {
         start: usize,
         sender: Sender<'_>,
         now: Timestamp,
-    ) -> (Vec<u8>, Result<Judged, Refusal>) {
+    ) -> Checked {
         let methods = self.settings.methods;
         let large = bytes.len() > AT_ONCE_BYTES;
         let examine = move || {
@@ -92,12 +110,53 @@ impl Authenticity {
         };
         let examined =
             if large { tokio::task::spawn_blocking(examine).await } else { Ok(examine()) };
-        let Ok((bytes, examined)) = examined else { return (Vec::new(), Err(Refusal::Lost)) };
-        let lookups = InTime { dns: &*self.dns, until: Instant::now() + self.settings.timeout };
+        let Ok((bytes, examined)) = examined else {
+            let judged = Err(Refusal::Lost);
+            return Checked { bytes: Vec::new(), judged, observed: Vec::new() };
+        };
+        let lookups = TimedLookups::new(&*self.dns, Instant::now() + self.settings.timeout);
         let now_secs = u64::try_from(now.as_secs()).unwrap_or(0);
         let report = examined.check(&lookups, sender, now_secs).await;
         let verified = sender.mail_from.is_some_and(|(_, domain)| report.vouches_for(domain));
-        (bytes, self.judge(&report, verified))
+        let observed = match self.tally {
+            Some(_) => self.observe(&report, sender),
+            None => Vec::new(),
+        };
+        Checked { bytes, judged: self.judge(&report, verified), observed }
+    }
+
+    /// What is told of a message, with the reason why a policy is not obeyed.
+    fn observe(&self, report: &Report, sender: Sender<'_>) -> Vec<Observation> {
+        let is_trusted = |domain: &str| self.settings.trusted_sealers.iter().any(|t| t == domain);
+        let vouched = report.arc.as_ref().is_some_and(|arc| arc.vouched_by(is_trusted));
+        let mut observed = report.observations(sender);
+        for one in &mut observed {
+            let asks = one.verdict != DmarcVerdict::Pass && one.published != Policy::None;
+            let reason = match () {
+                () if !asks => None,
+                () if !self.settings.obey => Some(("local_policy", "policies are not obeyed here")),
+                // RFC 8617 §7.2.2.
+                () if vouched => Some(("local_policy", "arc=pass")),
+                () if one.asked != one.published => Some(("sampled_out", "the policy is on trial")),
+                () => None,
+            };
+            one.row.reason = reason.map(|(kind, why)| (kind.to_owned(), why.to_owned()));
+        }
+        observed
+    }
+
+    /// Counts a message of which it is known what became of it.
+    pub(super) fn count(
+        &self,
+        observed: Vec<Observation>,
+        done: Policy,
+        is_spam: bool,
+        now: Timestamp,
+    ) {
+        let Some(tally) = &self.tally else { return };
+        for one in observed {
+            tally.count(one, done, is_spam, now);
+        }
     }
 
     fn judge(&self, report: &Report, verified: bool) -> Result<Judged, Refusal> {
@@ -121,52 +180,5 @@ impl Authenticity {
         };
         let author = report.authentic_author().map(str::to_owned);
         Ok(Judged { field: report.render(&settings.authserv_id), placement, verified, author })
-    }
-}
-
-/// The DNS until a point in time.
-struct InTime<'a> {
-    dns: &'a dyn Dns,
-    until: Instant,
-}
-
-impl InTime<'_> {
-    fn bound<'a, T: Send + 'a>(&self, answer: DnsFuture<'a, T>) -> Answer<'a, T> {
-        let until = self.until;
-        Box::pin(async move {
-            match tokio::time::timeout_at(until, answer).await {
-                Ok(Ok(found)) => Ok(found),
-                Ok(Err(DnsError::NoSuchName)) => Err(LookupError::NoSuchName),
-                Ok(Err(DnsError::Temporary(_))) | Err(_) => Err(LookupError::Temporary),
-            }
-        })
-    }
-}
-
-impl Lookups for InTime<'_> {
-    fn texts<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<Vec<u8>>> {
-        self.bound(self.dns.texts(name))
-    }
-
-    fn addresses<'a>(&'a self, name: &'a str, family: Family) -> Answer<'a, Vec<IpAddr>> {
-        let family = match family {
-            Family::V4 => IpFamily::V4,
-            Family::V6 => IpFamily::V6,
-        };
-        self.bound(self.dns.addresses_of(name, family))
-    }
-
-    fn exchangers<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<String>> {
-        let found = self.dns.mail_exchangers(name);
-        let hosts = async move {
-            let hosts = found.await?.into_iter().map(|exchanger| exchanger.host);
-            // A null MX (RFC 7505 §3) is no host.
-            Ok(hosts.filter(|host| !host.is_empty()).collect())
-        };
-        self.bound(Box::pin(hosts))
-    }
-
-    fn names<'a>(&'a self, address: IpAddr) -> Answer<'a, Vec<String>> {
-        self.bound(self.dns.names(address))
     }
 }

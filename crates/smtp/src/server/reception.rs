@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use mailauth::dmarc::Policy;
+use mailauth::reports::Observation;
 use mailauth::results::is_forged;
 use mailauth::{Author, Sender};
 use message::EXTERNAL_FIELD;
@@ -66,6 +68,8 @@ pub(super) struct Incoming {
     tls_optional: bool,
     /// The domain of its author, where they are known to be who they say.
     pub(super) author: Option<String>,
+    /// What domains that want reports are told of it.
+    observed: Vec<Observation>,
 }
 
 impl Incoming {
@@ -257,6 +261,7 @@ impl Visit<'_> {
             refusal: None,
             tls_optional: false,
             author: None,
+            observed: Vec::new(),
         };
         match incoming.buffer.announce(size_bytes, OWN_FIELDS_BYTES).await {
             Ok(()) => self.write_trace(&mut incoming),
@@ -299,11 +304,11 @@ impl Visit<'_> {
         let id = incoming.id;
         let size_bytes = incoming.content.message_bytes();
         let outcome = match self.judge(&mut incoming).await {
-            Ok(()) => match self.check_content(&mut incoming).await {
-                Ok(()) => self.deliver(incoming).await,
-                Err(error) => Err(error),
-            },
-            Err(error) => Err(error),
+            Ok(()) => self.take(incoming).await,
+            Err(error) => {
+                self.tell(incoming.observed, &Err(&error), Policy::Reject, false);
+                Err(error)
+            }
         };
         self.count(&outcome, size_bytes);
         match outcome {
@@ -319,6 +324,42 @@ impl Visit<'_> {
                 log_refusal(&error);
                 self.session.answer_message(id, &Err(error), &mut self.out);
             }
+        }
+    }
+
+    /// Has the content checked of a message that may be stored, and stores it.
+    async fn take(&mut self, mut incoming: Incoming) -> Result<Outcomes, CommandError> {
+        let observed = std::mem::take(&mut incoming.observed);
+        let by_policy = incoming.placement;
+        let checked = self.check_content(&mut incoming).await;
+        let is_spam = checked.is_err() || incoming.placement != by_policy;
+        let outcome = match checked {
+            Ok(()) => self.deliver(incoming).await,
+            Err(error) => Err(error),
+        };
+        let done = match by_policy {
+            Placement::Junk => Policy::Quarantine,
+            Placement::Inbox => Policy::None,
+        };
+        self.tell(observed, &outcome.as_ref().map(drop), done, is_spam);
+        outcome
+    }
+
+    /// Counts for reports to others what a message was found to be. One that is to come again is
+    /// counted then.
+    fn tell(
+        &self,
+        observed: Vec<Observation>,
+        outcome: &Result<(), &CommandError>,
+        done: Policy,
+        is_spam: bool,
+    ) {
+        let desk = &self.server.desk;
+        let (Some(authenticity), false) = (desk.authenticity(), observed.is_empty()) else {
+            return;
+        };
+        if !outcome.is_err_and(|error| error.reply().is_temporary()) {
+            authenticity.count(observed, done, is_spam, desk.now());
         }
     }
 
@@ -437,9 +478,9 @@ impl Visit<'_> {
         };
         let bytes = std::mem::take(&mut incoming.buffer.bytes);
         let now = self.server.desk.now();
-        let (bytes, judged) = authenticity.check(bytes, incoming.trace_bytes, sender, now).await;
-        incoming.buffer.bytes = bytes;
-        Ok(Some(judged?))
+        let checked = authenticity.check(bytes, incoming.trace_bytes, sender, now).await;
+        (incoming.buffer.bytes, incoming.observed) = (checked.bytes, checked.observed);
+        Ok(Some(checked.judged?))
     }
 
     async fn deliver(&mut self, mut incoming: Incoming) -> Result<Outcomes, CommandError> {
