@@ -29,6 +29,7 @@ pub(crate) struct Describer<'s> {
     dead_of_object: Option<(ObjectId, Vec<DeadProperty>)>,
     locks: Option<Vec<Lock>>,
     default_calendar: Option<String>,
+    notifications: Option<String>,
     /// Of the principal that was read last.
     addresses: Vec<String>,
     is_room: bool,
@@ -49,6 +50,7 @@ impl<'s> Describer<'s> {
             dead_of_object: None,
             locks: None,
             default_calendar: None,
+            notifications: None,
             addresses: Vec::new(),
             is_room: false,
             home_tags: HashMap::new(),
@@ -92,6 +94,10 @@ impl<'s> Describer<'s> {
         if let Resource::Principal(account) = resource {
             self.addresses = tx.calendar_addresses(account.id)?;
             self.is_room = tx.is_room(account.id)?;
+            self.notifications = match account.id == self.actor.id() {
+                true => tx.find_notifications(account.id)?.map(|found| href_of(account, &found)),
+                false => None,
+            };
         }
         if let Resource::Home(home, account) = resource {
             let all = tx.list_collections(account.id, *home)?;
@@ -191,6 +197,7 @@ impl<'s> Describer<'s> {
             dead: dead.map_or(&[], Vec::as_slice),
             shares: collection.and_then(|id| self.shares.get(&id)).map_or(&[], Vec::as_slice),
             default_calendar: self.default_calendar.as_deref(),
+            notifications: self.notifications.as_deref(),
             addresses: &self.addresses,
             is_room: self.is_room,
             data,

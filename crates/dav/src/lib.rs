@@ -16,6 +16,7 @@ mod calendar_data;
 mod describe;
 mod error;
 mod methods;
+mod notice;
 mod path;
 mod properties;
 mod reports;
@@ -30,5 +31,6 @@ mod work;
 pub mod xml;
 
 pub use answer::Answer;
+pub use notice::Notifications;
 pub use service::{DavService, Peer};
 pub use settings::Settings;

@@ -186,6 +186,12 @@ pub(crate) fn principal_href(address: &str) -> String {
     render(&["dav", "principals", address], true)
 }
 
+/// The path of a team, or of everybody of the organisation, as a principal: named as in access
+/// control lists.
+pub(crate) fn group_href(group: &storage::SharedWith) -> String {
+    render(&["dav", "principals", &group.to_string()], true)
+}
+
 /// The path of the proxies of a principal.
 pub(crate) fn proxy_href(address: &str, proxy: Proxy) -> String {
     render(&["dav", "principals", address, proxy.segment()], true)

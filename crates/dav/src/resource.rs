@@ -258,7 +258,7 @@ pub(crate) fn find_collection(
     }
     let rights = tx.collection_rights(actor.id(), &found)?;
     let shown = rights.contains(CollectionRights::READ)
-        && (actor.id() == found.account || found.kind != CollectionKind::Inbox);
+        && (actor.id() == found.account || !found.kind.is_private());
     Ok(shown.then_some(found))
 }
 

@@ -65,7 +65,8 @@ pub use change::{Change, Changes, Fact};
 pub use check::{Finding, Repaired};
 pub use collection::{
     Collection, CollectionChange, CollectionKind, CollectionName, CollectionRights,
-    CollectionShare, Components, CopyDepth, DeadProperty, Guest, Home, NewCollection, ObjectName,
+    CollectionShare, Components, CopyDepth, DeadProperty, Guest, Home, Invite, NewCollection,
+    ObjectName, ShareNews, ShareNotice, ShareNotices, ShareState,
 };
 pub use directory::{
     ACCESS_KEYS_MAX, ALIASES_MAX, AccessKey, AccessKeyKind, Account, Authorship, Credentials,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ids::Clock;
 
-use crate::{Letters, SchedulingSettings};
+use crate::{Letters, SchedulingSettings, ShareNotices};
 
 /// Where the rows live.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +130,8 @@ pub struct Settings {
     /// Who writes the mail that tells people elsewhere of meetings; without it, they are told
     /// nothing.
     pub letters: Option<Arc<dyn Letters>>,
+    /// Who writes what programs are told of sharing; without it, they are told nothing.
+    pub share_notices: Option<Arc<dyn ShareNotices>>,
     /// Messages whose view may stay in memory with no session open. Default 4,000,000.
     pub view_cache_messages_max: usize,
     /// Bytes of sort keys that may stay in memory from one SORT or THREAD to the next. Default
@@ -203,6 +205,7 @@ impl Settings {
             dead_properties_max: 100,
             scheduling: SchedulingSettings::default(),
             letters: None,
+            share_notices: None,
             view_cache_messages_max: 4_000_000,
             sort_keys_bytes_max: 128 * 1024 * 1024,
             search_index: true,

@@ -1,6 +1,6 @@
 //! The header If (RFC 4918 §10.4): states of which one must hold, and the tokens it submits.
 
-use storage::{AccountTx, Address, CollectionKind, CollectionRights, Home};
+use storage::{AccountTx, Address, CollectionRights, Home};
 
 use crate::error::{DavError, Result};
 use crate::path::{Place, path_of};
@@ -166,7 +166,7 @@ fn etag_at(tx: &mut AccountTx<'_, '_>, home: Home, names: &[String]) -> Result<O
     };
     let actor = tx.actor();
     let rights = tx.collection_rights(actor, &collection)?;
-    let is_hidden = collection.kind == CollectionKind::Inbox && actor != account;
+    let is_hidden = collection.kind.is_private() && actor != account;
     if is_hidden || !rights.contains(CollectionRights::READ) {
         return Ok(None);
     }

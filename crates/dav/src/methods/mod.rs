@@ -13,3 +13,4 @@ pub(crate) mod propfind;
 pub(crate) mod proppatch;
 pub(crate) mod put;
 pub(crate) mod report;
+pub(crate) mod share;

@@ -2,14 +2,13 @@
 
 use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderName, HeaderValue};
-use storage::CollectionKind;
 
 use crate::answer::{Answer, empty};
 use crate::resource::Resource;
 
 /// What is served. QUIRK(Apple's programs): look for it on the principal.
 const CLASSES: &str = "1, 2, 3, access-control, extended-mkcol, calendar-access, \
-                       calendar-auto-schedule, addressbook";
+                       calendar-auto-schedule, addressbook, calendarserver-sharing";
 
 /// The methods that a resource takes.
 pub(crate) fn allowed(resource: &Resource) -> &'static str {
@@ -19,9 +18,9 @@ pub(crate) fn allowed(resource: &Resource) -> &'static str {
         | Resource::Principal(_)
         | Resource::Proxy(..)
         | Resource::Homes(_) => "OPTIONS, PROPFIND, PROPPATCH, REPORT",
-        Resource::Home(..) => "OPTIONS, PROPFIND, PROPPATCH, REPORT, MKCOL, MKCALENDAR",
+        Resource::Home(..) => "OPTIONS, PROPFIND, PROPPATCH, REPORT, POST, MKCOL, MKCALENDAR",
         Resource::Outbox(_) => "OPTIONS, PROPFIND, REPORT, POST",
-        Resource::Collection(_, collection) if collection.kind == CollectionKind::Inbox => {
+        Resource::Collection(_, collection) if collection.kind.is_private() => {
             "OPTIONS, PROPFIND, PROPPATCH, REPORT"
         }
         Resource::Collection(..) => {

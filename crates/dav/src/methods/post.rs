@@ -15,10 +15,17 @@ use crate::service::Session;
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
     let found = session.read(move |session, tx| resource::find(tx, &session.actor, &place)).await?;
     match found {
+        Resource::Home(..) if super::share::is_xml(&request) => {
+            super::share::reply(session, request).await
+        }
+        Resource::Collection(owner, collection)
+            if super::share::is_xml(&request) && !collection.kind.is_private() =>
+        {
+            super::share::share(session, request, &owner, *collection).await
+        }
         Resource::Outbox(_) => super::super::scheduling::free_busy(session, request).await,
         Resource::Collection(owner, collection)
-            if request.uri.query() == Some("add-member")
-                && collection.kind != CollectionKind::Inbox =>
+            if request.uri.query() == Some("add-member") && !collection.kind.is_private() =>
         {
             let name = ObjectName::parse(&new_name(collection.kind)?)?;
             let href = object_href(&href_of(&owner, &collection), name.as_str());
@@ -46,7 +53,7 @@ fn new_name(kind: CollectionKind) -> Result<String> {
     let ending = match kind {
         CollectionKind::Calendar | CollectionKind::Inbox => ".ics",
         CollectionKind::AddressBook => ".vcf",
-        CollectionKind::Folder => "",
+        CollectionKind::Folder | CollectionKind::Notifications => "",
     };
     Ok(format!("{}{ending}", random_uuid()?))
 }

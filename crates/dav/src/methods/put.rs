@@ -179,7 +179,7 @@ async fn prepare(
         {
             return Err(DavError::forbidden(Name::carddav("supported-address-data")));
         }
-        CollectionKind::Inbox => {
+        CollectionKind::Inbox | CollectionKind::Notifications => {
             return Err(DavError::forbidden(Name::dav("need-privileges")));
         }
         CollectionKind::Calendar => Format::Calendar,

@@ -1,6 +1,6 @@
 //! Calendars, address books, the schedule inbox, folders.
 
-use storage::{Account, Collection, CollectionKind};
+use storage::{Account, Collection, CollectionKind, Components};
 
 use super::{Described, Found, http_date, rfc3339, sync_token, write_quota};
 use crate::resource::href_of;
@@ -14,6 +14,7 @@ pub(super) fn write_type(writer: &mut Writer, kind: CollectionKind) {
         CollectionKind::Calendar => writer.empty(&Name::caldav("calendar")),
         CollectionKind::AddressBook => writer.empty(&Name::carddav("addressbook")),
         CollectionKind::Inbox => writer.empty(&Name::caldav("schedule-inbox")),
+        CollectionKind::Notifications => writer.empty(&Name::calendar_server("notification")),
         CollectionKind::Folder => {}
     }
 }
@@ -54,6 +55,7 @@ impl Described<'_> {
                 let tag = sync_token(collection.id, collection.highest_modseq);
                 write_text(writer, name, tag.strip_prefix("data:,"))
             }
+            CALENDAR_SERVER => self.write_sharing(writer, name, account, collection),
             _ => false,
         }
     }
@@ -99,12 +101,7 @@ impl Described<'_> {
             "calendar-timezone" => {
                 return write_text(writer, name, collection.timezone.as_deref());
             }
-            "supported-calendar-component-set" => writer.element(name, |writer| {
-                for component in collection.components.names() {
-                    let attributes = [("name", component)];
-                    writer.element_with(&Name::caldav("comp"), &attributes, |_| {});
-                }
-            }),
+            "supported-calendar-component-set" => write_components(writer, collection.components),
             "supported-calendar-data" => writer.element(name, |writer| {
                 let attributes = [("content-type", "text/calendar"), ("version", "2.0")];
                 writer.element_with(&Name::caldav("calendar-data"), &attributes, |_| {});
@@ -160,6 +157,15 @@ impl Described<'_> {
         }
         true
     }
+}
+
+/// CALDAV:supported-calendar-component-set.
+pub(crate) fn write_components(writer: &mut Writer, components: Components) {
+    writer.element(&Name::caldav("supported-calendar-component-set"), |writer| {
+        for component in components.names() {
+            writer.element_with(&Name::caldav("comp"), &[("name", component)], |_| {});
+        }
+    });
 }
 
 fn write_collations(writer: &mut Writer, name: &Name) {

@@ -4,6 +4,7 @@ mod acl;
 mod collection;
 mod object;
 mod principal;
+mod sharing;
 mod support;
 mod update;
 
@@ -14,6 +15,7 @@ use crate::resource::{Actor, Resource};
 use crate::settings::Settings;
 use crate::xml::{Multistatus, Name, PropertyRequest, PropertySet, Status, Writer};
 
+pub(crate) use collection::write_components;
 pub(crate) use support::write_lock;
 pub(crate) use update::{Refused, is_protected, plan, plan_dead, plan_new};
 
@@ -29,6 +31,8 @@ pub(crate) struct Described<'r> {
     pub(crate) shares: &'r [CollectionShare],
     /// The path of the owner's calendar for invitations.
     pub(crate) default_calendar: Option<&'r str>,
+    /// The path of what a principal is told of sharing; one's own alone.
+    pub(crate) notifications: Option<&'r str>,
     /// The addresses of a principal in calendars.
     pub(crate) addresses: &'r [String],
     /// Whether it is a room (R-CAL-4).

@@ -1,9 +1,9 @@
 //! Objects.
 
-use storage::{Account, Collection, CollectionKind, Object};
+use storage::{Account, Collection, CollectionKind, Object, ShareNotice};
 
 use super::{Described, Found, http_date, quoted_etag, rfc3339, write_quota};
-use crate::xml::{CALDAV, CARDDAV, DAV, Name, Writer};
+use crate::xml::{CALDAV, CALENDAR_SERVER, CARDDAV, DAV, Name, Writer};
 
 impl Described<'_> {
     pub(super) fn write_object(
@@ -25,6 +25,11 @@ impl Described<'_> {
                 Some(tag) => writer.text_element(name, &format!("\"{tag}\"")),
                 None => return false,
             },
+            (CALENDAR_SERVER, "notificationtype")
+                if collection.kind == CollectionKind::Notifications =>
+            {
+                return write_notification_type(writer, name, object);
+            }
             (DAV, _) => return write_quota(writer, name, account, self.actor),
             (CALDAV, "calendar-data") if is_card => return false,
             (CARDDAV, "address-data") if !is_card => return false,
@@ -36,4 +41,15 @@ impl Described<'_> {
         }
         true
     }
+}
+
+/// calendarserver-notifications draft §4.2: what it is, without its particulars.
+fn write_notification_type(writer: &mut Writer, name: &Name, object: &Object) -> Found {
+    let Some((is_reply, is_book)) = ShareNotice::kind_of(&object.name) else { return false };
+    writer.element(name, |writer| {
+        let kind = if is_reply { "invite-reply" } else { "invite-notification" };
+        let of = [("shared-type", if is_book { "addressbook" } else { "calendar" })];
+        writer.element_with(&Name::calendar_server(kind), &of, |_| {});
+    });
+    true
 }

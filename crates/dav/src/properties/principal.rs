@@ -28,6 +28,10 @@ impl Described<'_> {
                     let element = Name::calendar_server("email-address");
                     writer.text_element(&element, &account.address);
                 }),
+                "notification-URL" => match self.notifications {
+                    Some(href) => writer.element(name, |writer| writer.href(href)),
+                    None => return false,
+                },
                 // calendarserver-proxy draft §5: whose calendars this one may see or change.
                 "calendar-proxy-read-for" | "calendar-proxy-write-for" => writer.empty(name),
                 _ => return false,

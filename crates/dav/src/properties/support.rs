@@ -39,6 +39,11 @@ pub(super) const SPECIAL: &[Name] = &[
     Name::dav("alternate-URI-set"),
     Name::calendar_server("getctag"),
     Name::calendar_server("email-address-set"),
+    Name::calendar_server("notification-URL"),
+    Name::calendar_server("notificationtype"),
+    Name::calendar_server("invite"),
+    Name::calendar_server("allowed-sharing-modes"),
+    Name::calendar_server("shared-url"),
     Name::calendar_server("calendar-proxy-read-for"),
     Name::calendar_server("calendar-proxy-write-for"),
     Name::caldav("calendar-home-set"),
@@ -91,7 +96,7 @@ fn reports_of(resource: &Resource) -> Vec<Name> {
                     Name::carddav("addressbook-query"),
                     Name::carddav("addressbook-multiget"),
                 ]),
-                CollectionKind::Folder => {}
+                CollectionKind::Folder | CollectionKind::Notifications => {}
             }
         }
         Resource::Home(storage::Home::Calendars, _) => {

@@ -102,6 +102,15 @@ const PROTECTED_CARDDAV: [&str; 4] = [
     "addressbook-home-set",
 ];
 
+const PROTECTED_CALENDAR_SERVER: [&str; 6] = [
+    "getctag",
+    "invite",
+    "allowed-sharing-modes",
+    "shared-url",
+    "notificationtype",
+    "notification-URL",
+];
+
 /// Whether a property is the server's own: nothing that somebody stored has its name.
 pub(crate) fn is_protected(name: &Name) -> bool {
     let local = name.local();
@@ -109,7 +118,7 @@ pub(crate) fn is_protected(name: &Name) -> bool {
         DAV => PROTECTED_DAV.contains(&local),
         CALDAV => PROTECTED_CALDAV.contains(&local),
         CARDDAV => PROTECTED_CARDDAV.contains(&local),
-        crate::xml::CALENDAR_SERVER => local == "getctag",
+        crate::xml::CALENDAR_SERVER => PROTECTED_CALENDAR_SERVER.contains(&local),
         _ => false,
     }
 }

@@ -59,6 +59,7 @@ pub(crate) fn on_both_engines_with<F: Future<Output = ()>>(
         clock.set(ids::Timestamp::from_secs(NOW));
         let mut settings = storage::Settings::new(folder.path(), clock.clone());
         settings.database = database;
+        settings.share_notices = Some(Arc::new(dav::Notifications));
         let store = Store::open(settings).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {

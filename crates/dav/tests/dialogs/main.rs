@@ -6,6 +6,7 @@ mod calendars;
 mod discovery;
 mod files;
 mod house;
+mod invitations;
 mod refusals;
 mod scheduling;
 mod shared;

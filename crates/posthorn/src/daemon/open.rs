@@ -147,6 +147,7 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
         config::MailedInvitations::Known => storage::MailedInvitations::Known,
         config::MailedInvitations::Nothing => storage::MailedInvitations::Nothing,
     };
+    settings.share_notices = Some(Arc::new(dav::Notifications));
     if config.calendar.invite_by_mail {
         settings.letters = Some(Arc::new(delivery::Invitations::new(&config.hostname)));
     }

@@ -24,8 +24,8 @@ const RULES: [(&str, &str, &str); 14] = [
     (
         "collection-place",
         "collection",
-        "SELECT c.id FROM collection c WHERE c.kind NOT IN (1, 2, 3, 4) \
-         OR c.home <> CASE c.kind WHEN 1 THEN 1 WHEN 3 THEN 1 WHEN 2 THEN 2 ELSE 3 END \
+        "SELECT c.id FROM collection c WHERE c.kind NOT IN (1, 2, 3, 4, 5) \
+         OR c.home <> CASE c.kind WHEN 1 THEN 1 WHEN 3 THEN 1 WHEN 5 THEN 1 WHEN 2 THEN 2 ELSE 3 END \
          OR c.id <= 1099511627776 OR c.id > (SELECT last FROM collection_number) \
          OR c.account_id NOT IN (SELECT id FROM account)",
     ),

@@ -24,7 +24,9 @@ impl NewCollection {
     pub fn new(kind: CollectionKind) -> Self {
         let components = match kind {
             CollectionKind::Calendar | CollectionKind::Inbox => Components::USUAL,
-            CollectionKind::AddressBook | CollectionKind::Folder => Components::NONE,
+            CollectionKind::AddressBook
+            | CollectionKind::Folder
+            | CollectionKind::Notifications => Components::NONE,
         };
         Self { kind, components, properties: CollectionChange::default() }
     }
@@ -48,6 +50,17 @@ impl AccountTx<'_, '_> {
 
     /// Adds the row, after every check; records nothing.
     pub(super) fn insert_collection(
+        &mut self,
+        name: &CollectionName,
+        new: &NewCollection,
+    ) -> Result<CollectionId> {
+        let id = self.insert_beyond_limit(name, new)?;
+        self.check_collection_count()?;
+        Ok(id)
+    }
+
+    /// The same for what the server adds to an account that may have all that it may.
+    pub(super) fn insert_beyond_limit(
         &mut self,
         name: &CollectionName,
         new: &NewCollection,
@@ -107,17 +120,22 @@ impl AccountTx<'_, '_> {
     }
 
     fn count_collection(&mut self) -> Result<()> {
+        let account = self.account;
+        self.sql.execute(
+            "UPDATE account SET collection_count = collection_count + 1 WHERE id = ?1",
+            &[Value::Int(account.get())],
+        )?;
+        Ok(())
+    }
+
+    fn check_collection_count(&mut self) -> Result<()> {
         let (account, max) = (self.account, self.settings.collections_max);
-        let count = self
-            .sql
-            .query_one(
-                "UPDATE account SET collection_count = collection_count + 1 WHERE id = ?1 \
-                 RETURNING collection_count",
-                &[Value::Int(account.get())],
-                |row| Ok(row.int(0)?.cast_unsigned()),
-            )?
-            .ok_or(StorageError::NotFound("account"))?;
-        match count > max {
+        let count = self.sql.query_one(
+            "SELECT collection_count FROM account WHERE id = ?1",
+            &[Value::Int(account.get())],
+            |row| Ok(row.int(0)?.cast_unsigned()),
+        )?;
+        match count.ok_or(StorageError::NotFound("account"))? > max {
             true => Err(StorageError::Limit { kind: LimitKind::Collections, max }),
             false => Ok(()),
         }

@@ -10,15 +10,23 @@ use crate::{AccountTx, CollectionChange, ReadTx, Result, StorageError};
 /// The name of the first calendar and the first address book.
 const PERSONAL: &str = "personal";
 
+/// `account.collections_made` of an account that has all of them: those from before there were
+/// notifications have 1.
+const ALL_MADE: i64 = 2;
+
 impl ReadTx<'_> {
     /// Whether the account has got its first collections.
     pub fn has_collections(&mut self, account: AccountId) -> Result<bool> {
+        Ok(self.collections_made(account)? >= ALL_MADE)
+    }
+
+    fn collections_made(&mut self, account: AccountId) -> Result<i64> {
         let made = self.sql.query_one(
             "SELECT collections_made FROM account WHERE id = ?1",
             &[Value::Int(account.get())],
             |row| row.int(0),
         )?;
-        made.map(|made| made != 0).ok_or(StorageError::NotFound("account"))
+        made.ok_or(StorageError::NotFound("account"))
     }
 
     /// The calendar that invitations go to (R-CAL-2).
@@ -33,32 +41,54 @@ impl ReadTx<'_> {
 }
 
 impl AccountTx<'_, '_> {
-    /// Makes the calendar and the address book `personal` and the schedule inbox, the first time
-    /// it is called for an account; later calls change nothing, whatever became of them.
+    /// Makes the calendar and the address book `personal`, the schedule inbox and the collection
+    /// of notifications, the first time it is called for an account; later calls change nothing,
+    /// whatever became of them.
     pub fn make_first_collections(&mut self) -> Result<()> {
         let account = self.account;
-        if self.has_collections(account)? {
-            return Ok(());
+        let made = self.collections_made(account)?;
+        if made == 0 {
+            self.make_first(CollectionKind::Calendar, PERSONAL, Some("Personal"))?;
+            self.make_first(CollectionKind::Inbox, "inbox", None)?;
+            self.make_first(CollectionKind::AddressBook, PERSONAL, Some("Personal"))?;
         }
-        for (kind, name, display_name) in [
-            (CollectionKind::Calendar, PERSONAL, Some("Personal")),
-            (CollectionKind::Inbox, "inbox", None),
-            (CollectionKind::AddressBook, PERSONAL, Some("Personal")),
-        ] {
-            let name = CollectionName::parse_any(kind.home(), name)?;
-            let mut new = NewCollection::new(kind);
-            new.properties = CollectionChange {
-                display_name: display_name.map(|name| Some(name.to_owned())),
-                ..CollectionChange::default()
-            };
-            let id = self.insert_collection(&name, &new)?;
-            self.record_fact(Some(id), Fact::CollectionCreated)?;
+        if made < ALL_MADE {
+            let name = self.free_name("notifications")?;
+            self.make_first(CollectionKind::Notifications, &name, None)?;
+            self.sql.execute(
+                "UPDATE account SET collections_made = ?2 WHERE id = ?1",
+                &[Value::Int(account.get()), Value::Int(ALL_MADE)],
+            )?;
         }
-        self.sql.execute(
-            "UPDATE account SET collections_made = 1 WHERE id = ?1",
-            &[Value::Int(account.get())],
-        )?;
         Ok(())
+    }
+
+    fn make_first(
+        &mut self,
+        kind: CollectionKind,
+        name: &str,
+        display_name: Option<&str>,
+    ) -> Result<()> {
+        let name = CollectionName::parse_any(kind.home(), name)?;
+        let mut new = NewCollection::new(kind);
+        new.properties = CollectionChange {
+            display_name: display_name.map(|name| Some(name.to_owned())),
+            ..CollectionChange::default()
+        };
+        let id = self.insert_beyond_limit(&name, &new)?;
+        self.record_fact(Some(id), Fact::CollectionCreated)
+    }
+
+    /// A name that no calendar has from when it was anybody's to take.
+    fn free_name(&mut self, wanted: &str) -> Result<String> {
+        let account = self.account;
+        let all = self.list_collections(account, Home::Calendars)?;
+        let is_free = |name: &String| all.iter().all(|one| one.name != *name);
+        let mut names = (1..).map(|at| match at {
+            1 => wanted.to_owned(),
+            at => format!("{wanted}-{at}"),
+        });
+        names.find(is_free).ok_or(StorageError::AlreadyExists("collection"))
     }
 
     /// Chooses the calendar that invitations go to. R-CAL-2: one of the account's own, and one

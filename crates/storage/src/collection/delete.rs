@@ -10,8 +10,8 @@ impl AccountTx<'_, '_> {
     /// invitations passes its part on; the last one cannot go.
     pub fn delete_collection(&mut self, collection: &Collection, tokens: &[String]) -> Result<()> {
         let found = self.require_still_there(collection, CollectionRights::ALL)?;
-        if found.kind == CollectionKind::Inbox {
-            return Err(StorageError::NoPermission("the schedule inbox stays"));
+        if found.kind.is_private() {
+            return Err(StorageError::NoPermission("the schedule inbox and notifications stay"));
         }
         let (account, home) = (self.account, found.kind.home());
         self.require_unlocked_below(home, &found.name, tokens)?;

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use ids::{AccountId, CollectionId, ModSeq};
 
 use super::properties::check_change;
-use super::{Collection, CollectionChange, CollectionKind, DeadProperty, Home};
+use super::{Collection, CollectionChange, DeadProperty, Home, ShareState};
 use crate::change::Fact;
 use crate::sql::{Row, Value};
 use crate::{
@@ -113,7 +113,7 @@ impl ReadTx<'_> {
         actor: AccountId,
         mut collection: Collection,
     ) -> Result<Option<Collection>> {
-        let is_of_others = collection.account != actor && collection.kind.is_shared();
+        let is_of_others = collection.account != actor && !collection.kind.is_private();
         let rights = match is_of_others {
             true => self.collection_rights(actor, &collection)?,
             false => CollectionRights::NONE,
@@ -197,7 +197,7 @@ impl AccountTx<'_, '_> {
         self.require_guest(collection)?;
         let (guest, id) = (Value::Int(self.actor.get()), Value::Int(collection.get()));
         self.erase_overlay_properties(collection)?;
-        self.sql.execute(
+        let declined = self.sql.execute(
             "UPDATE collection_share SET state = 3 WHERE collection_id = ?1 AND grantee = ?2",
             &[id, guest],
         )?;
@@ -209,7 +209,12 @@ impl AccountTx<'_, '_> {
             &[guest, id],
         )?;
         self.touch_collection(collection)?;
-        self.record_fact(Some(collection), Fact::CollectionUpdated)
+        self.record_fact(Some(collection), Fact::CollectionUpdated)?;
+        if declined == 0 {
+            return Ok(());
+        }
+        let (found, guest) = (self.load_collection(collection)?, self.actor);
+        self.tell_of_answer(&found, guest, ShareState::Declined)
     }
 
     /// What those wanted otherwise with whom a collection is not shared any more.
@@ -384,13 +389,6 @@ impl AccountTx<'_, '_> {
             false => None,
         };
         seen.map(drop).ok_or(StorageError::NotFound("collection"))
-    }
-}
-
-impl CollectionKind {
-    /// Whether others may see it in their homes.
-    fn is_shared(self) -> bool {
-        matches!(self, Self::Calendar | Self::AddressBook | Self::Folder)
     }
 }
 

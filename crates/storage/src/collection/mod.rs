@@ -8,6 +8,7 @@ mod create;
 mod defaults;
 mod delete;
 mod guest;
+mod invite;
 mod name;
 mod properties;
 mod rename;
@@ -19,6 +20,7 @@ use ids::{AccountId, CollectionId, ModSeq, Timestamp};
 
 pub use create::NewCollection;
 pub use guest::Guest;
+pub use invite::{Invite, ShareNews, ShareNotice, ShareNotices, ShareState};
 pub use name::{CollectionName, ObjectName};
 pub use properties::{CollectionChange, DeadProperty};
 pub use rename::CopyDepth;
@@ -30,7 +32,7 @@ use crate::{ReadTx, Result, StorageError};
 /// Where collections of one sort stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Home {
-    /// Calendars and the schedule inbox.
+    /// Calendars, the schedule inbox, and notifications.
     Calendars,
     /// Address books.
     AddressBooks,
@@ -68,6 +70,8 @@ pub enum CollectionKind {
     Inbox,
     /// Of anything.
     Folder,
+    /// Of what an account is told about sharing (calendarserver-notifications draft).
+    Notifications,
 }
 
 impl CollectionKind {
@@ -77,6 +81,7 @@ impl CollectionKind {
             Self::AddressBook => 2,
             Self::Inbox => 3,
             Self::Folder => 4,
+            Self::Notifications => 5,
         }
     }
 
@@ -86,14 +91,23 @@ impl CollectionKind {
             2 => Ok(Self::AddressBook),
             3 => Ok(Self::Inbox),
             4 => Ok(Self::Folder),
+            5 => Ok(Self::Notifications),
             _ => Err(StorageError::Corrupt("a collection of unknown kind".to_owned())),
+        }
+    }
+
+    /// Whether it is between the server and its owner alone: the server makes it and fills it.
+    pub fn is_private(self) -> bool {
+        match self {
+            Self::Inbox | Self::Notifications => true,
+            Self::Calendar | Self::AddressBook | Self::Folder => false,
         }
     }
 
     /// Where it stands.
     pub fn home(self) -> Home {
         match self {
-            Self::Calendar | Self::Inbox => Home::Calendars,
+            Self::Calendar | Self::Inbox | Self::Notifications => Home::Calendars,
             Self::AddressBook => Home::AddressBooks,
             Self::Folder => Home::Files,
         }

@@ -13,8 +13,12 @@ const NAME_BYTES_MAX: usize = 1024;
 const DEPTH_MAX: usize = 30;
 
 /// What stands at these places is made by the server.
-const RESERVED: [(Home, &str); 3] =
-    [(Home::Calendars, "inbox"), (Home::Calendars, "outbox"), (Home::AddressBooks, "directory")];
+const RESERVED: [(Home, &str); 4] = [
+    (Home::Calendars, "inbox"),
+    (Home::Calendars, "outbox"),
+    (Home::Calendars, "notifications"),
+    (Home::AddressBooks, "directory"),
+];
 
 /// The name of a collection in its home, in the one form in which it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -27,7 +27,7 @@ impl AccountTx<'_, '_> {
     ) -> Result<bool> {
         let found = self.require_still_there(collection, CollectionRights::ALL)?;
         let (account, home) = (self.account, found.kind.home());
-        if found.kind == CollectionKind::Inbox {
+        if found.kind.is_private() {
             return Err(StorageError::NoPermission("the schedule inbox stays"));
         }
         if to.as_str() == found.name || is_below(to.as_str(), &found.name) {

@@ -2,7 +2,7 @@
 
 use ids::{AccountId, CollectionId};
 
-use super::{Collection, Home, read, select_collection};
+use super::{Collection, Home, ShareState, read, select_collection};
 use crate::change::Fact;
 use crate::sql::Value;
 use crate::{AccountTx, LimitKind, ReadTx, Result, SharedWith, Sharee, StorageError};
@@ -37,7 +37,11 @@ impl CollectionRights {
         self.0 == 0
     }
 
-    fn from_column(column: i64) -> Self {
+    pub(super) fn column(self) -> i64 {
+        (self.0 & Self::SHARE.0).into()
+    }
+
+    pub(super) fn from_column(column: i64) -> Self {
         Self(u8::try_from(column).unwrap_or(0) & Self::SHARE.0)
     }
 }
@@ -49,6 +53,12 @@ pub struct CollectionShare {
     pub grantee: SharedWith,
     /// What they may do.
     pub rights: CollectionRights,
+    /// Whether they were asked, and what they said.
+    pub state: ShareState,
+    /// The name of the account, or what whoever invited it calls it.
+    pub common_name: Option<String>,
+    /// What the collection was to be called.
+    pub summary: Option<String>,
 }
 
 impl ReadTx<'_> {
@@ -119,13 +129,21 @@ impl ReadTx<'_> {
         collection: CollectionId,
     ) -> Result<Vec<CollectionShare>> {
         self.sql.query_all(
-            "SELECT a.address, t.name, s.rights FROM collection_share s \
+            "SELECT a.address, t.name, s.rights, s.state, s.common_name, a.name, s.summary \
+             FROM collection_share s \
              LEFT JOIN account a ON a.id = s.grantee LEFT JOIN team t ON t.id = s.grantee \
              WHERE s.collection_id = ?1 ORDER BY a.address, t.folded",
             &[Value::Int(collection.get())],
             |row| {
                 let grantee = SharedWith::read(row.opt_text(0)?, row.opt_text(1)?);
-                Ok(CollectionShare { grantee, rights: CollectionRights::from_column(row.int(2)?) })
+                let called = row.opt_text(4)?.or(row.opt_text(5)?).filter(|name| !name.is_empty());
+                Ok(CollectionShare {
+                    grantee,
+                    rights: CollectionRights::from_column(row.int(2)?),
+                    state: ShareState::from_column(row.int(3)?)?,
+                    common_name: called.map(str::to_owned),
+                    summary: row.opt_text(6)?.map(str::to_owned),
+                })
             },
         )
     }
@@ -143,6 +161,9 @@ impl AccountTx<'_, '_> {
         let sharee = sharee.into();
         let found = self.require_collection(collection, CollectionRights::SHARE)?;
         let organisation = self.organisation_of(found.account)?;
+        if found.kind.is_private() {
+            return Err(StorageError::NoPermission("this is not shared with anybody"));
+        }
         match sharee {
             Sharee::Account(account) if account == found.account => {
                 return Err(StorageError::Invalid("the owner has every right"));
@@ -160,23 +181,20 @@ impl AccountTx<'_, '_> {
         }
         let grantee = sharee.number(organisation);
         let key = [Value::Int(collection.get()), Value::Int(grantee)];
-        if rights.is_empty() {
+        if let (true, Sharee::Account(account)) = (rights.is_empty(), sharee) {
+            self.uninvite(collection, account)?;
+        } else if rights.is_empty() {
             self.sql.execute(
                 "DELETE FROM collection_share WHERE collection_id = ?1 AND grantee = ?2",
                 &key,
             )?;
-            self.forget_overlays(collection, sharee)?;
         } else {
             self.show_again(collection, sharee)?;
             self.sql.execute(
                 "INSERT INTO collection_share (collection_id, grantee, rights) \
                  VALUES (?1, ?2, ?3) ON CONFLICT (collection_id, grantee) \
                  DO UPDATE SET rights = ?3, state = 0",
-                &[
-                    Value::Int(collection.get()),
-                    Value::Int(grantee),
-                    Value::Int((rights.0 & CollectionRights::SHARE.0).into()),
-                ],
+                &[Value::Int(collection.get()), Value::Int(grantee), Value::Int(rights.column())],
             )?;
             self.check_shares(collection)?;
         }
@@ -184,7 +202,7 @@ impl AccountTx<'_, '_> {
         self.record_fact(Some(collection), Fact::CollectionUpdated)
     }
 
-    fn check_shares(&mut self, collection: CollectionId) -> Result<()> {
+    pub(super) fn check_shares(&mut self, collection: CollectionId) -> Result<()> {
         let max = self.settings.acl_entries_max;
         let count = self.sql.query_one(
             "SELECT COUNT(*) FROM collection_share WHERE collection_id = ?1",

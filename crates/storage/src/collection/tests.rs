@@ -1,6 +1,7 @@
 use ids::AccountId;
 
 mod guests;
+mod invitations;
 
 use super::*;
 use crate::StorageError;
@@ -29,7 +30,7 @@ fn the_first_collections_are_made_once() {
         for _ in 0..2 {
             store.with(julie, |tx| tx.make_first_collections()).unwrap();
         }
-        assert_eq!(calendars(store, julie), ["inbox", "personal"]);
+        assert_eq!(calendars(store, julie), ["inbox", "notifications", "personal"]);
         let first = store.read(move |tx| tx.find_collection(julie, Home::Calendars, "personal"));
         let first = first.unwrap().unwrap();
         assert_eq!(store.read(move |tx| tx.default_calendar(julie)).unwrap(), Some(first.id));
@@ -44,7 +45,7 @@ fn the_first_collections_are_made_once() {
         store.with(julie, move |tx| tx.delete_collection(&first, &[])).unwrap();
         assert_eq!(store.read(move |tx| tx.default_calendar(julie)).unwrap(), Some(work.id));
         store.with(julie, |tx| tx.make_first_collections()).unwrap();
-        assert_eq!(calendars(store, julie), ["inbox", "work"]);
+        assert_eq!(calendars(store, julie), ["inbox", "notifications", "work"]);
         store.write(move |tx| tx.remove_account(julie)).unwrap();
     });
 }

@@ -167,6 +167,9 @@ impl AccountTx<'_, '_> {
         condition: &Condition<'_>,
     ) -> Result<Place> {
         let to = self.require_still_there(to, CollectionRights::WRITE)?;
+        if to.kind.is_private() {
+            return Err(StorageError::NoPermission("only the server writes there"));
+        }
         if from.kind != to.kind {
             return Err(StorageError::NoPermission("the destination is of another kind"));
         }

@@ -344,6 +344,9 @@ pub(super) fn takes(collection: &Collection, component: Components) -> bool {
         CollectionKind::Calendar => {
             !component.is_empty() && collection.components.contains(component)
         }
-        CollectionKind::Inbox | CollectionKind::AddressBook | CollectionKind::Folder => true,
+        CollectionKind::Inbox
+        | CollectionKind::AddressBook
+        | CollectionKind::Folder
+        | CollectionKind::Notifications => true,
     }
 }

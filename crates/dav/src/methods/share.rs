@@ -1,0 +1,191 @@
+//! POST of what Apple's programs share and answer (caldav-sharing draft §5).
+
+use hyper::StatusCode;
+use ids::AccountId;
+use storage::{Account, Address, Collection, CollectionRights, Invite, ReadTx, StorageError};
+
+use crate::answer::{self, Answer};
+use crate::error::{DavError, Result};
+use crate::path::{Place, path_of};
+use crate::request::Request;
+use crate::resource::{self, Actor, href_of};
+use crate::service::Session;
+use crate::xml::{Invitation, Multistatus, Name, Sharee, SharingRequest, Status, Writer};
+
+/// Whether a POST has a body of XML.
+pub(crate) fn is_xml(request: &Request) -> bool {
+    let kind = request.header(hyper::header::CONTENT_TYPE.as_str()).unwrap_or_default();
+    kind.to_ascii_lowercase().contains("xml")
+}
+
+/// Somebody who is named, and what is to become of them.
+enum Named {
+    /// Whoever it is, they cannot be invited.
+    Unknown(String),
+    Set(AccountId, String, Invite),
+    Remove(AccountId, String),
+}
+
+/// CS:share at a calendar or an address book.
+pub(crate) async fn share(
+    session: &Session,
+    request: Request,
+    owner: &Account,
+    collection: Collection,
+) -> Result<Answer> {
+    let SharingRequest::Share { set, remove } =
+        SharingRequest::parse(&request.body, &session.settings.xml)?
+    else {
+        return Err(DavError::BAD_REQUEST);
+    };
+    let not_owner = owner.id;
+    let named = session.read(move |session, tx| {
+        let mut named = Vec::new();
+        for sharee in set {
+            named.push(match find(tx, &session.actor, &sharee.href)? {
+                Some(account) if account != not_owner => {
+                    Named::Set(account, sharee.href.clone(), invite(sharee))
+                }
+                _ => Named::Unknown(sharee.href),
+            });
+        }
+        for href in remove {
+            named.push(match find(tx, &session.actor, &href)? {
+                Some(account) => Named::Remove(account, href),
+                None => Named::Unknown(href),
+            });
+        }
+        Ok(named)
+    });
+    let named = named.await?;
+    let told: Vec<(String, bool)> = named.iter().map(Named::outcome).collect();
+    let mut accounts: Vec<AccountId> = named.iter().filter_map(Named::account).collect();
+    accounts.push(owner.id);
+    session
+        .write_after(
+            owner.id,
+            "dav share",
+            move |tx| tx.lock_sharing(accounts),
+            move |tx| {
+                for one in named {
+                    match one {
+                        Named::Set(account, _, invite) => {
+                            tx.invite(collection.id, account, &invite)?
+                        }
+                        Named::Remove(account, _) => {
+                            tx.uninvite(collection.id, account)?;
+                        }
+                        Named::Unknown(_) => {}
+                    }
+                }
+                Ok(())
+            },
+        )
+        .await?;
+    if told.iter().all(|(_, is_done)| *is_done) {
+        return Ok(answer::empty(StatusCode::OK));
+    }
+    // As Calendar Server tells it: each with what became of it.
+    let mut multistatus = Multistatus::new();
+    for (href, is_done) in &told {
+        let status = if *is_done { Status::OK } else { Status::FORBIDDEN };
+        multistatus.status(href, status, None);
+    }
+    Ok(answer::multistatus(multistatus.finish(), &request.headers).await)
+}
+
+impl Named {
+    fn account(&self) -> Option<AccountId> {
+        match self {
+            Self::Unknown(_) => None,
+            Self::Set(account, ..) | Self::Remove(account, _) => Some(*account),
+        }
+    }
+
+    fn outcome(&self) -> (String, bool) {
+        match self {
+            Self::Unknown(href) => (href.clone(), false),
+            Self::Set(_, href, _) | Self::Remove(_, href) => (href.clone(), true),
+        }
+    }
+}
+
+fn invite(sharee: Sharee) -> Invite {
+    Invite {
+        rights: if sharee.may_write { CollectionRights::WRITE } else { CollectionRights::READ },
+        common_name: sharee.common_name,
+        summary: sharee.summary,
+    }
+}
+
+/// Whom an address or the path of a principal names, if they have calendars here.
+fn find(tx: &mut ReadTx<'_>, actor: &Actor, href: &str) -> Result<Option<AccountId>> {
+    let scheme = href.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("mailto:"));
+    if scheme.is_some() {
+        let address = href.get(7..).and_then(|text| Address::parse(text.trim()).ok());
+        return Ok(match address {
+            Some(address) => tx.find_calendar_user(&address)?,
+            None => None,
+        });
+    }
+    let Ok(Some(Place::Principal(owner))) = Place::parse(path_of(href)) else { return Ok(None) };
+    match resource::find_owner(tx, actor, &owner) {
+        Ok(found) => Ok((!found.mail_only).then_some(found.id)),
+        Err(DavError::Storage(error)) => Err(error.into()),
+        Err(_) => Ok(None),
+    }
+}
+
+/// CS:invite-reply at a home of one's own.
+pub(crate) async fn reply(session: &Session, request: Request) -> Result<Answer> {
+    let SharingRequest::Reply(reply) = SharingRequest::parse(&request.body, &session.settings.xml)?
+    else {
+        return Err(DavError::BAD_REQUEST);
+    };
+    let (accepts, summary) = (reply.accepted, reply.summary.clone());
+    let found = session.read(move |session, tx| invitation(tx, &session.actor, &reply)).await?;
+    let collection = found.ok_or(DavError::Status(StatusCode::FORBIDDEN))?;
+    let (owner, guest) = (collection.account, session.actor.id());
+    let seen = session
+        .write_after(
+            owner,
+            "dav invite-reply",
+            move |tx| tx.lock_sharing([owner, guest]),
+            move |tx| {
+                tx.answer_invitation(collection.id, accepts, summary.as_deref())?;
+                let collection = tx.load_collection(collection.id)?;
+                Ok(tx.as_guest(guest, collection)?)
+            },
+        )
+        .await;
+    let seen = seen.map_err(|error| match error {
+        // It was withdrawn a moment ago.
+        DavError::Storage(StorageError::NotFound(_)) => DavError::Status(StatusCode::FORBIDDEN),
+        error => error,
+    })?;
+    let Some(seen) = seen.filter(|_| accepts) else { return Ok(answer::empty(StatusCode::OK)) };
+    let href = href_of(&session.actor.account, &seen);
+    let body = Writer::document(&Name::calendar_server("shared-as"), |writer| writer.href(&href));
+    Ok(answer::xml(StatusCode::OK, body))
+}
+
+/// What an answer is about: by what the invitation is known by, or by where the collection is.
+fn invitation(
+    tx: &mut ReadTx<'_>,
+    actor: &Actor,
+    reply: &Invitation,
+) -> Result<Option<Collection>> {
+    if let Some(uid) = &reply.in_reply_to
+        && let Some(found) = tx.find_invitation(actor.id(), uid)?
+    {
+        return Ok(Some(found));
+    }
+    let Some(host) = &reply.host_href else { return Ok(None) };
+    Ok(match Place::parse(path_of(host)) {
+        Ok(Some(Place::Member(home, owner, names))) => match Address::parse(&owner) {
+            Ok(owner) => tx.find_invitation_to(actor.id(), &owner, home, &names.join("/"))?,
+            Err(_) => None,
+        },
+        _ => None,
+    })
+}
