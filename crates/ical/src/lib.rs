@@ -17,6 +17,8 @@
 //! Filters ([`ComponentFilter`], [`CardFilter`]) and selections ([`CalendarSelection`]) are what clients of CalDAV
 //! ask; a [`Schedule`] is an object's times made ready for them, [`BusyTimes`] what comes of many.
 //!
+//! A [`CalendarFile`] takes a whole calendar apart into objects, a [`JoinedCalendar`] puts objects together.
+//!
 //! **Invariants:** nothing that is read panics; work and memory are bounded by [`Limits`], and an
 //! expansion by the window and count it is asked for. **Absent:** the clock, I/O, what CalDAV
 //! makes of an object.
@@ -24,6 +26,7 @@
 mod card;
 mod component;
 mod error;
+mod file;
 mod fold;
 mod limits;
 mod line;
@@ -37,10 +40,13 @@ mod zone;
 
 pub use card::{
     Card, CardFacts, CardKind, CardVersion, CsvContacts, CsvError, CsvLimits, InvalidCard,
-    contacts_of_csv,
+    contacts_of_csv, csv_of_contacts,
 };
 pub use component::Component;
 pub use error::Error;
+pub use file::{
+    CalendarFile, FileError, FileLimits, FileObject, FileObjects, JoinedCalendar, cards_of_file,
+};
 pub use fold::to_utf8;
 pub use limits::Limits;
 pub use line::{Line, Parameter};

@@ -23,19 +23,24 @@ pub struct Limits {
     pub occurrences_max: usize,
 }
 
+impl Limits {
+    /// What suits everybody.
+    pub const DEFAULT: Self = Self {
+        bytes_max: 10 << 20,
+        lines_max: 200_000,
+        line_bytes_max: 10 << 20,
+        parameters_max: 200,
+        depth_max: 16,
+        // The Mondays among the days that end a leap February are up to forty years apart.
+        idle_periods_max: 60_000,
+        // A birthday is found up to the end of the calendar with a quarter of it.
+        candidates_max: 1_000_000,
+        occurrences_max: 200_000,
+    };
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            bytes_max: 10 << 20,
-            lines_max: 200_000,
-            line_bytes_max: 10 << 20,
-            parameters_max: 200,
-            depth_max: 16,
-            // The Mondays among the days that end a leap February are up to forty years apart.
-            idle_periods_max: 60_000,
-            // A birthday is found up to the end of the calendar with a quarter of it.
-            candidates_max: 1_000_000,
-            occurrences_max: 200_000,
-        }
+        Self::DEFAULT
     }
 }

@@ -90,8 +90,9 @@ pub use message_store::{
 };
 pub use metadata::{Metadata, MetadataEntry, MetadataScope};
 pub use object::{
-    CollectionChanges, Condition, EtagCondition, Match, Object, ObjectFault, ObjectId,
-    ObjectLimits, ObjectVersion, PreparedObject, PutOutcome, Ranged, Scheduled,
+    CollectionChanges, Condition, Duplicates, EtagCondition, Imported, LostCollection, Match,
+    Object, ObjectFault, ObjectId, ObjectLimits, ObjectVersion, PreparedObject, PutOutcome, Ranged,
+    RestorePlan, RestoreStep, Restored, Scheduled,
 };
 pub use rules::{
     ANSWER_WINDOW_SECS, ActiveResponder, ActiveScript, Agreement, AnswerClaim, AnswerSource,

@@ -11,6 +11,6 @@ mod to_v3;
 mod to_v4;
 mod types;
 
-pub use csv::{CsvContacts, CsvError, CsvLimits, contacts_of_csv};
+pub use csv::{CsvContacts, CsvError, CsvLimits, contacts_of_csv, csv_of_contacts};
 pub use invalid::InvalidCard;
 pub use parse::{Card, CardFacts, CardKind, CardVersion};

@@ -153,6 +153,11 @@ fn known(id: &str) -> Option<TimeZone> {
     })
 }
 
+/// Whether the IANA database has it, so that nobody needs to describe it.
+pub(crate) fn is_known(id: &str) -> bool {
+    known(id.trim()).is_some()
+}
+
 fn windows(id: &str) -> Option<TimeZone> {
     let zone: windows_timezones::WindowsTimezone = id.parse().ok()?;
     TimeZone::get(zone.tzdb_id()).ok()

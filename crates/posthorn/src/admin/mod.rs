@@ -10,6 +10,7 @@ mod account;
 mod activity;
 mod certificate;
 mod check_store;
+mod collections;
 mod dkim;
 pub(crate) mod dns;
 mod domain;
@@ -17,6 +18,7 @@ mod limits;
 mod list;
 mod mailbox;
 mod password;
+mod progress;
 mod queue;
 mod report;
 mod request;
@@ -34,8 +36,13 @@ use storage::{ReadTx, Store, WriteTx};
 
 use crate::seal_key::SealKey;
 
+pub(crate) use collections::{
+    CollectionVerb, ExportedPage, FileBytes, FileFormat, Import, ImportedRow, Restore, RestoreRow,
+    RestoredRow, Store as CollectionStore,
+};
 pub(crate) use list::{ListRow, ListVerb, Posting};
 pub(crate) use password::Password;
+pub(crate) use progress::{Progress, Step};
 pub(crate) use request::{
     AccessKeyKind, AccessKeyRow, AccountRow, ActivityRow, CertificateRow, DkimAlgorithm, DkimRow,
     DomainAliasRow, DomainRow, Finding, Limit, LimitsChange, LimitsRow, MailboxRow, NewAccessKey,
@@ -68,8 +75,17 @@ pub(crate) enum Policy {
 pub(crate) struct Refusal(pub(crate) String);
 
 impl Admin {
-    /// Executes one verb.
+    /// Executes one verb, nobody waiting for news of it.
     pub(crate) async fn execute(&self, request: Request) -> Result<Response, Refusal> {
+        self.execute_told(request, &Progress::silent()).await
+    }
+
+    /// Executes one verb, and says how far it is.
+    pub(crate) async fn execute_told(
+        &self,
+        request: Request,
+        progress: &Progress,
+    ) -> Result<Response, Refusal> {
         match request {
             Request::DomainAdd { name } => self.add_domain(&name).await,
             Request::DomainList => self.list_domains().await,
@@ -158,6 +174,9 @@ impl Admin {
             Request::RoomAdd { address, name } => self.add_room(&address, name).await,
             Request::RoomList => self.list_rooms().await,
             Request::RoomRemove { address } => self.remove_room(&address).await,
+            Request::Collections { account, verb } => {
+                self.collections(&account, verb, progress).await
+            }
             Request::CheckStore { repair } => self.check_store(repair).await,
         }
     }

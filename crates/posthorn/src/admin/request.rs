@@ -6,7 +6,10 @@ use clap::ValueEnum;
 use responder::rules::RuleList;
 use serde::{Deserialize, Serialize};
 
-use super::{ListRow, ListVerb, Password, TeamRow, TeamVerb};
+use super::{
+    CollectionVerb, ExportedPage, ImportedRow, ListRow, ListVerb, Password, RestoreRow,
+    RestoredRow, TeamRow, TeamVerb,
+};
 
 /// One verb with what it needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +72,7 @@ pub(crate) enum Request {
     RoomAdd { address: String, name: String },
     RoomList,
     RoomRemove { address: String },
+    Collections { account: String, verb: CollectionVerb },
     CheckStore { repair: bool },
 }
 
@@ -105,6 +109,10 @@ pub(crate) enum Response {
     Redirects(Vec<RedirectRow>),
     Text(String),
     Findings(Vec<Finding>),
+    Imported(ImportedRow),
+    Exported(ExportedPage),
+    Restorable(Vec<RestoreRow>),
+    Restored(RestoredRow),
 }
 
 /// What is done with the scripts of an account.

@@ -3,6 +3,7 @@
 mod access_key;
 mod account;
 mod alias;
+mod bar;
 mod bench;
 mod certificate;
 mod check_config;
@@ -10,7 +11,9 @@ mod check_store;
 mod dkim;
 mod dns_check;
 mod domain;
+mod export;
 mod failure;
+mod import;
 mod list;
 mod mailbox;
 mod output;
@@ -19,6 +22,7 @@ mod queue;
 mod quickstart;
 mod redirect;
 mod responder;
+mod restore;
 mod room;
 mod serve;
 mod share;
@@ -107,6 +111,15 @@ enum Command {
     /// Addresses that fan out to several others.
     #[command(subcommand)]
     List(list::Command),
+    /// Files into calendars and address books.
+    #[command(subcommand)]
+    Import(import::Command),
+    /// Calendars and address books into files.
+    #[command(subcommand)]
+    Export(export::Command),
+    /// Calendars and address books as they were.
+    #[command(subcommand)]
+    Restore(restore::Command),
     /// Groups of accounts that are given rights at once.
     #[command(subcommand)]
     Team(team::Command),
@@ -157,6 +170,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Room(command) => room::run(&arguments.config, command, &mut output),
         Command::Share(command) => share::run(&arguments.config, command, &mut output),
         Command::List(command) => list::run(&arguments.config, command, &mut output),
+        Command::Import(command) => import::run(&arguments.config, command, &mut output),
+        Command::Export(command) => export::run(&arguments.config, command, &mut output),
+        Command::Restore(command) => restore::run(&arguments.config, command, &mut output),
         Command::Team(command) => team::run(&arguments.config, command, &mut output),
         Command::CheckStore(command) => check_store::run(&arguments.config, command, &mut output),
         Command::Bench(command) => bench::run(command, &mut output),

@@ -14,7 +14,7 @@ use config::Config;
 
 pub(crate) use socket::serve;
 
-use crate::admin::{Admin, Request, Response};
+use crate::admin::{Admin, Progress, Request, Response, Step};
 use crate::cli::Failure;
 use crate::daemon::{self, OpenError};
 
@@ -24,16 +24,25 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const INTERVAL: Duration = Duration::from_millis(20);
 
 /// Has a verb executed by the daemon, or here if none runs.
-pub(crate) fn request(config: &Config, request: Request) -> Result<Response, Failure> {
+pub(crate) fn request(config: &Config, verb: Request) -> Result<Response, Failure> {
+    request_told(config, verb, |_| {})
+}
+
+/// The same, and says how far it is.
+pub(crate) fn request_told(
+    config: &Config,
+    request: Request,
+    tell: impl Fn(Step) + Send + Sync + 'static,
+) -> Result<Response, Failure> {
     let begun = Instant::now();
     loop {
         match daemon::open_admin(config) {
-            Ok(admin) => return here(admin, request),
+            Ok(admin) => return here(admin, request, Progress::told(tell)),
             Err(OpenError::InUse) => {}
             Err(OpenError::Failed(failure)) => return Err(failure),
         }
         match socket::connect(&config.data_dir) {
-            Ok(stream) => return socket::ask(stream, &request),
+            Ok(stream) => return socket::ask(stream, &request, tell),
             Err(error) if passes(&error) && begun.elapsed() < PATIENCE => {
                 std::thread::sleep(INTERVAL);
             }
@@ -52,9 +61,9 @@ fn passes(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
 }
 
-fn here(admin: Admin, request: Request) -> Result<Response, Failure> {
+fn here(admin: Admin, request: Request, progress: Progress) -> Result<Response, Failure> {
     let store = admin.store.clone();
-    let outcome = daemon::block_on(async move { admin.execute(request).await });
+    let outcome = daemon::block_on(async move { admin.execute_told(request, &progress).await });
     store.close();
     outcome?.map_err(|refusal| Failure::new(refusal.0))
 }

@@ -1,4 +1,5 @@
-//! The control socket: one line of JSON asks, one line of JSON answers.
+//! The control socket: one line of JSON asks, one line of JSON answers; lines before it say how far
+//! the verb is.
 
 use std::fs::{File, Permissions};
 use std::io::{self, BufRead, BufReader, Write};
@@ -12,16 +13,17 @@ use std::time::Duration;
 use net::Shutdown;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::admin::{Admin, Request, Response};
+use crate::admin::{Admin, Progress, Request, Response, Step};
 use crate::cli::Failure;
 
 const NAME: &str = "control.sock";
 
-/// LIMIT: the longest request holds a script of 16 MiB, in which JSON escapes quotes and line
-/// ends; only the owner of the data directory can make one.
-const REQUEST_BYTES_MAX: u64 = 40 * 1024 * 1024;
+/// LIMIT: the longest request holds a file of 50 MiB in base64; only the owner of the data
+/// directory can make one.
+const REQUEST_BYTES_MAX: u64 = 72 * 1024 * 1024;
 /// LIMIT: a command writes its request at once.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -29,6 +31,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Answer {
+    Progress(Step),
     Done(Response),
     Refused(String),
 }
@@ -46,22 +49,30 @@ pub(super) fn connect(directory: &Path) -> io::Result<UnixStream> {
 }
 
 /// Asks the daemon and waits for its answer, however long the verb takes.
-pub(super) fn ask(mut stream: UnixStream, request: &Request) -> Result<Response, Failure> {
+pub(super) fn ask(
+    mut stream: UnixStream,
+    request: &Request,
+    tell: impl Fn(Step),
+) -> Result<Response, Failure> {
     let broken = |error: &dyn std::fmt::Display| {
         Failure::new(format!("the running daemon cannot be asked: {error}"))
     };
     let mut line = serde_json::to_vec(request).map_err(|error| broken(&error))?;
     line.push(b'\n');
     stream.write_all(&line).map_err(|error| broken(&error))?;
-    let mut answer = Vec::new();
-    BufReader::new(stream).read_until(b'\n', &mut answer).map_err(|error| broken(&error))?;
-    if answer.is_empty() {
-        return Err(Failure::new("the daemon gave no answer; its log says why"));
-    }
-    match serde_json::from_slice(&answer) {
-        Ok(Answer::Done(response)) => Ok(response),
-        Ok(Answer::Refused(text)) => Err(Failure::new(text)),
-        Err(_) => Err(Failure::unexpected()),
+    let mut answers = BufReader::new(stream);
+    loop {
+        let mut answer = Vec::new();
+        answers.read_until(b'\n', &mut answer).map_err(|error| broken(&error))?;
+        if answer.is_empty() {
+            return Err(Failure::new("the daemon gave no answer; its log says why"));
+        }
+        match serde_json::from_slice(&answer) {
+            Ok(Answer::Progress(step)) => tell(step),
+            Ok(Answer::Done(response)) => return Ok(response),
+            Ok(Answer::Refused(text)) => return Err(Failure::new(text)),
+            Err(_) => return Err(Failure::unexpected()),
+        }
     }
 }
 
@@ -116,14 +127,40 @@ async fn converse(stream: tokio::net::UnixStream, admin: Arc<Admin>) {
     let answer = match serde_json::from_slice::<Request>(&line) {
         Ok(request) => {
             tracing::info!(request = kind(&request), "control");
-            match admin.execute(request).await {
-                Ok(response) => Answer::Done(response),
-                Err(refusal) => Answer::Refused(refusal.0),
-            }
+            execute(&admin, request, &mut write).await
         }
         Err(_) => Answer::Refused("the running daemon does not know this; restart it".to_owned()),
     };
     say(&mut write, &answer).await;
+}
+
+/// Executes a verb; what is told of it meanwhile goes out at once. Who asked may be gone: the verb
+/// is done to its end.
+async fn execute(
+    admin: &Admin,
+    request: Request,
+    write: &mut tokio::net::unix::OwnedWriteHalf,
+) -> Answer {
+    // LIMIT: what is told and not written yet; more is not worth waiting for.
+    let (steps, mut told) = mpsc::channel(16);
+    let progress = Progress::told(move |step| {
+        let _ = steps.try_send(step);
+    });
+    let mut outcome = std::pin::pin!(admin.execute_told(request, &progress));
+    let outcome = loop {
+        tokio::select! {
+            biased;
+            Some(step) = told.recv() => say(write, &Answer::Progress(step)).await,
+            outcome = &mut outcome => break outcome,
+        }
+    };
+    while let Ok(step) = told.try_recv() {
+        say(write, &Answer::Progress(step)).await;
+    }
+    match outcome {
+        Ok(response) => Answer::Done(response),
+        Err(refusal) => Answer::Refused(refusal.0),
+    }
 }
 
 async fn say(write: &mut tokio::net::unix::OwnedWriteHalf, answer: &Answer) {

@@ -7,6 +7,7 @@
 )]
 
 mod bad_config;
+mod collections;
 mod daemon;
 mod process;
 mod quickstart;

@@ -22,6 +22,24 @@ impl ReadTx<'_> {
         )
     }
 
+    /// The objects behind a name, by name, some at a time: a page of what is too much at once.
+    pub fn list_objects_after(
+        &mut self,
+        collection: CollectionId,
+        name: &str,
+        max: usize,
+    ) -> Result<Vec<Object>> {
+        self.sql.query_all(
+            select_object!("WHERE o.collection_id = ?1 AND o.name > ?2 ORDER BY o.name LIMIT ?3"),
+            &[
+                Value::Int(collection.get()),
+                Value::Text(name),
+                Value::Int(i64::try_from(max).unwrap_or(i64::MAX)),
+            ],
+            read,
+        )
+    }
+
     /// The scheduling objects of a calendar that are not over at an instant, the last ones first.
     pub(crate) fn list_meetings_ahead(
         &mut self,

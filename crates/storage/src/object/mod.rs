@@ -11,10 +11,12 @@ mod condition;
 mod contacts;
 mod copy;
 mod delete;
+mod import;
 mod load;
 mod prepare;
 mod put;
 mod range;
+mod restore;
 mod spans;
 mod sync;
 #[cfg(test)]
@@ -24,10 +26,12 @@ mod version;
 use ids::{ModSeq, Timestamp};
 
 pub use condition::{Condition, EtagCondition};
+pub use import::{Duplicates, Imported};
 pub use prepare::{ObjectFault, ObjectLimits, PreparedObject};
 pub use put::{PutOutcome, Scheduled};
 pub(crate) use put::{Readiness, Tag};
 pub use range::{Match, Ranged};
+pub use restore::{LostCollection, RestorePlan, RestoreStep, Restored};
 pub use sync::CollectionChanges;
 pub use version::ObjectVersion;
 

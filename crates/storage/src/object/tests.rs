@@ -1,9 +1,11 @@
 //! Verbs on objects through both engines.
 
 mod bounds;
+mod import;
 mod model;
 mod prepare;
 mod race;
+mod restore;
 
 use ids::{AccountId, ModSeq};
 
@@ -244,9 +246,9 @@ fn what_was_is_kept_for_its_time_and_told_for_its_time() {
             delete(store, &work, "a").unwrap();
             let id = work.id;
             let at = first.plus_secs(60);
-            let versions = store.read(move |tx| tx.list_versions_at(julie, id, at)).unwrap();
-            assert_eq!(versions.len(), 1);
-            let version = versions[0].id;
+            let plan = store.read(move |tx| tx.restore_plan(julie, id, at)).unwrap();
+            assert_eq!(plan.lost.len(), 1);
+            let version = plan.lost[0].id;
             let bytes = store.read(move |tx| tx.load_version(julie, version)).unwrap();
             assert_eq!(bytes, event("1", &AT_NINE.replace("10000", "11000")));
             clock.advance_secs(31 * 24 * 3600);

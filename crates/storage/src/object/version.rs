@@ -5,7 +5,7 @@ use ids::{AccountId, CollectionId, Timestamp};
 use super::{Object, hash_column};
 use crate::blob::codec;
 use crate::collection::Collection;
-use crate::sql::Value;
+use crate::sql::{Row, Value};
 use crate::{AccountTx, ReadTx, Result, StorageError};
 
 /// LIMIT: what was there for a shorter time is not kept when something takes its place: a program
@@ -35,36 +35,26 @@ pub struct ObjectVersion {
     pub until: Timestamp,
     /// Nothing took its place.
     pub deleted: bool,
+    /// Of its bytes.
+    pub(super) hash: [u8; 32],
+}
+
+/// Of a row of `id, name, media_type, size_bytes, since, until, deleted, hash`.
+pub(super) fn read_version(row: &dyn Row, collection: CollectionId) -> Result<ObjectVersion> {
+    Ok(ObjectVersion {
+        id: row.int(0)?,
+        collection,
+        name: row.text(1)?.to_owned(),
+        media_type: row.text(2)?.to_owned(),
+        size_bytes: row.int(3)?.cast_unsigned(),
+        since: Timestamp::from_micros(row.int(4)?),
+        until: Timestamp::from_micros(row.int(5)?),
+        deleted: row.int(6)? != 0,
+        hash: hash_column(row.bytes(7)?)?,
+    })
 }
 
 impl ReadTx<'_> {
-    /// What was there at an instant and is no longer, of one collection, by name.
-    pub fn list_versions_at(
-        &mut self,
-        account: AccountId,
-        collection: CollectionId,
-        at: Timestamp,
-    ) -> Result<Vec<ObjectVersion>> {
-        self.sql.query_all(
-            "SELECT id, name, media_type, size_bytes, since, until, deleted \
-             FROM object_version WHERE account_id = ?1 AND collection_id = ?2 \
-             AND until > ?3 AND since <= ?3 ORDER BY name",
-            &[Value::Int(account.get()), Value::Int(collection.get()), Value::Int(at.as_micros())],
-            |row| {
-                Ok(ObjectVersion {
-                    id: row.int(0)?,
-                    collection,
-                    name: row.text(1)?.to_owned(),
-                    media_type: row.text(2)?.to_owned(),
-                    size_bytes: row.int(3)?.cast_unsigned(),
-                    since: Timestamp::from_micros(row.int(4)?),
-                    until: Timestamp::from_micros(row.int(5)?),
-                    deleted: row.int(6)? != 0,
-                })
-            },
-        )
-    }
-
     /// The bytes of a version of an account's.
     pub fn load_version(&mut self, account: AccountId, version: i64) -> Result<Vec<u8>> {
         let found = self.sql.query_one(

@@ -9,12 +9,14 @@ mod make;
 mod reader;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use std::fmt;
 
 use self::columns::{Column, columns};
 use self::make::Contact;
 use self::reader::{Rows, decode, separator};
+pub use self::write::csv_of_contacts;
 use super::parse::Card;
 
 /// Bounds of a table (R-CARD-3).

@@ -1,0 +1,135 @@
+//! Many objects as one calendar (RFC 5545 §3.4), for export and for who subscribes to it.
+
+use std::collections::HashMap;
+
+use super::pieces::pieces;
+use crate::component::Component;
+use crate::line::Line;
+use crate::text::escape_text;
+use crate::zone::is_known;
+
+/// A calendar that objects are added to, one by one.
+///
+/// **Invariant:** each time zone stands in it once under its name.
+#[derive(Debug)]
+pub struct JoinedCalendar {
+    out: Vec<u8>,
+    /// What was written of each zone, by its name.
+    zones: HashMap<String, Vec<u8>>,
+}
+
+impl JoinedCalendar {
+    /// One without objects. `product` is who wrote it.
+    pub fn new(product: &str) -> Self {
+        let mut out = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n".to_vec();
+        Line::new("PRODID", escape_text(product)).render(&mut out);
+        out.extend_from_slice(b"CALSCALE:GREGORIAN\r\n");
+        Self { out, zones: HashMap::new() }
+    }
+
+    /// What people call it; before the first object.
+    pub fn name(&mut self, name: &str) {
+        // RFC 7986 §5.1; programs know it by the name it had before.
+        for property in ["NAME", "X-WR-CALNAME"] {
+            Line::new(property, escape_text(name)).render(&mut self.out);
+        }
+    }
+
+    /// What people say of it; before the first object.
+    pub fn description(&mut self, text: &str) {
+        for property in ["DESCRIPTION", "X-WR-CALDESC"] {
+            Line::new(property, escape_text(text)).render(&mut self.out);
+        }
+    }
+
+    /// Its colour; before the first object.
+    pub fn color(&mut self, color: &str) {
+        Line::new("X-APPLE-CALENDAR-COLOR", escape_text(color)).render(&mut self.out);
+    }
+
+    /// How often it is worth asking for again (RFC 7986 §5.7); before the first object.
+    pub fn refresh_interval(&mut self, duration: &str) {
+        Line::new("REFRESH-INTERVAL", duration).with("VALUE", "DURATION").render(&mut self.out);
+        Line::new("X-PUBLISHED-TTL", duration).render(&mut self.out);
+    }
+
+    /// Adds the components of an object that was stored, byte for byte.
+    pub fn add(&mut self, object: &[u8]) {
+        let Ok(calendars) = pieces(object, 1) else { return };
+        let components = calendars.iter().filter(|piece| piece.is_component);
+        let within = components.filter_map(|calendar| calendar.within().ok()).flatten();
+        let (zones, parts): (Vec<_>, Vec<_>) = within
+            .filter(|piece| piece.is_component)
+            .partition(|piece| piece.name() == "VTIMEZONE");
+        let mut renamed = HashMap::new();
+        zones.iter().for_each(|zone| self.add_zone(zone.bytes, &mut renamed));
+        for part in parts {
+            match renamed.is_empty() {
+                true => self.out.extend_from_slice(part.bytes),
+                false => self.add_renamed(part.bytes, &renamed),
+            }
+        }
+    }
+
+    /// Adds what was read, or made.
+    pub fn add_component(&mut self, component: &Component) {
+        self.add(&component.render());
+    }
+
+    /// QUIRK(Outlook): `Customized Time Zone` is another zone in every object. One that is named
+    /// as another is, and is not in the IANA database, gets a name of its own.
+    fn add_zone(&mut self, bytes: &[u8], renamed: &mut HashMap<String, String>) {
+        let limits = crate::Limits::default();
+        let Ok(mut zone) = Component::parse(bytes, &limits) else { return };
+        let Some(id) = zone.line("TZID").map(|line| line.text().trim().to_owned()) else { return };
+        let mut name = id.clone();
+        let mut number = 1;
+        while let Some(there) = self.zones.get(&name) {
+            if there == bytes || is_known(&id) {
+                break;
+            }
+            number += 1;
+            name = format!("{id} {number}");
+        }
+        if !self.zones.contains_key(&name) {
+            if name == id {
+                self.out.extend_from_slice(bytes);
+            } else {
+                zone.put(Line::new("TZID", escape_text(&name)));
+                self.out.extend_from_slice(&zone.render());
+            }
+            self.zones.insert(name.clone(), bytes.to_vec());
+        }
+        if name != id {
+            renamed.insert(id, name);
+        }
+    }
+
+    fn add_renamed(&mut self, bytes: &[u8], renamed: &HashMap<String, String>) {
+        let Ok(mut part) = Component::parse(bytes, &crate::Limits::default()) else { return };
+        rename_zones(&mut part, renamed);
+        self.out.extend_from_slice(&part.render());
+    }
+
+    /// What was written since this was asked last, for who does not keep it all.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out)
+    }
+
+    /// The rest of it.
+    pub fn end(mut self) -> Vec<u8> {
+        self.out.extend_from_slice(b"END:VCALENDAR\r\n");
+        self.out
+    }
+}
+
+fn rename_zones(component: &mut Component, renamed: &HashMap<String, String>) {
+    for line in &mut component.lines {
+        let name = line.parameter("TZID").and_then(|id| renamed.get(id.trim())).cloned();
+        if let Some(name) = name {
+            line.set_parameter("TZID", name);
+        }
+    }
+    // As deep as `Limits::depth_max`.
+    component.components.iter_mut().for_each(|within| rename_zones(within, renamed));
+}

@@ -1,0 +1,98 @@
+//! A file as slices of what it holds, by BEGIN and END alone.
+
+use super::FileError;
+use crate::fold::{logical_end, unfold};
+
+/// A component of a file, or one line of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Piece<'b> {
+    /// Where it begins, from 1.
+    pub(super) line: usize,
+    /// With its breaks.
+    pub(super) bytes: &'b [u8],
+    /// Whether it begins with BEGIN.
+    pub(super) is_component: bool,
+}
+
+impl<'b> Piece<'b> {
+    /// What stands behind BEGIN, in capitals; of a line, its name.
+    pub(super) fn name(&self) -> String {
+        let line = unfold(first_line(self.bytes));
+        let text = String::from_utf8_lossy(&line);
+        let name = match self.is_component {
+            true => text.split_once(':').map_or("", |(_, name)| name),
+            false => text.split([':', ';']).next().unwrap_or(""),
+        };
+        name.trim().to_ascii_uppercase()
+    }
+
+    /// What stands between its BEGIN and its END.
+    pub(super) fn within(&self) -> Result<Vec<Piece<'b>>, FileError> {
+        let begin = first_line(self.bytes).len();
+        let body = self.bytes.get(begin..).unwrap_or_default();
+        let mut found = pieces(body, self.line + breaks(self.bytes.get(..begin)))?;
+        // `pieces` ends where END stands, which is the last line.
+        found.retain(|piece| piece.is_component || piece.name() != "END");
+        Ok(found)
+    }
+}
+
+fn first_line(bytes: &[u8]) -> &[u8] {
+    bytes.get(..logical_end(bytes)).unwrap_or_default()
+}
+
+fn breaks(bytes: Option<&[u8]>) -> usize {
+    memchr::memchr_iter(b'\n', bytes.unwrap_or_default()).count()
+}
+
+/// What a text holds, side by side; `line` is the number of its first line. An END behind all of
+/// it is a line.
+pub(super) fn pieces(bytes: &[u8], mut line: usize) -> Result<Vec<Piece<'_>>, FileError> {
+    let mut found = Vec::new();
+    // The component that is open: where it begins, and how many are open within it.
+    let mut open: Option<(usize, usize, usize)> = None;
+    let mut at = 0;
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        let raw = first_line(rest);
+        let end = at + raw.len();
+        match (delimiter(raw), &mut open) {
+            (Some(Delimiter::Begin), None) => open = Some((at, line, 1)),
+            (Some(Delimiter::Begin), Some((_, _, depth))) => *depth += 1,
+            (Some(Delimiter::End), Some((begin, first, depth))) => {
+                *depth -= 1;
+                if *depth == 0 {
+                    let bytes = bytes.get(*begin..end).unwrap_or_default();
+                    found.push(Piece { line: *first, bytes, is_component: true });
+                    open = None;
+                }
+            }
+            (_, Some(_)) => {}
+            (_, None) if raw.iter().all(u8::is_ascii_whitespace) => {}
+            (_, None) => found.push(Piece { line, bytes: raw, is_component: false }),
+        }
+        line += breaks(Some(raw));
+        at = end;
+    }
+    match open {
+        Some((_, line, _)) => {
+            Err(FileError::Line { line, text: "what begins here does not end".to_owned() })
+        }
+        None => Ok(found),
+    }
+}
+
+enum Delimiter {
+    Begin,
+    End,
+}
+
+fn delimiter(raw: &[u8]) -> Option<Delimiter> {
+    let begins =
+        |word: &[u8]| raw.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    // Only `begin` and `end` are folded by nobody.
+    match () {
+        () if begins(b"BEGIN:") => Some(Delimiter::Begin),
+        () if begins(b"END:") => Some(Delimiter::End),
+        () => None,
+    }
+}

@@ -1,0 +1,106 @@
+//! `posthorn import …` (R-CAL-9, R-CARD-3)
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use clap::Subcommand;
+
+use super::bar::bar;
+use super::{Failure, Output, load_config};
+use crate::admin::{CollectionVerb, FileBytes, FileFormat, Import, ImportedRow, Request, Response};
+
+/// LIMIT: one byte more than a file may have: what is larger is refused, not cut off.
+const FILE_BYTES: u64 = (50 << 20) + 1;
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Import calendars: all of the file, or nothing of it. Nobody is invited.
+    Ics {
+        #[command(flatten)]
+        what: What,
+        /// The calendar; without it, the account's default one.
+        #[arg(long, value_name = "NAME")]
+        calendar: Option<String>,
+    },
+    /// Import vCards of any version: all of the file, or nothing of it.
+    Vcf {
+        #[command(flatten)]
+        what: What,
+        /// The address book; without it, the account's default one.
+        #[arg(long, value_name = "NAME")]
+        book: Option<String>,
+    },
+    /// Import a table as Outlook, Google, Thunderbird, Yahoo, Proton and macOS export contacts.
+    ContactsCsv {
+        #[command(flatten)]
+        what: What,
+        /// The address book; without it, the account's default one.
+        #[arg(long, value_name = "NAME")]
+        book: Option<String>,
+    },
+}
+
+#[derive(clap::Args)]
+pub(super) struct What {
+    /// The account's address.
+    account: String,
+    /// The file; `-` is standard input.
+    file: String,
+    /// Make the calendar or address book, which must not be there yet.
+    #[arg(long)]
+    new: bool,
+    /// Put what is in the file in the place of what has the same UID.
+    #[arg(long)]
+    replace: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Result<(), Failure> {
+    let (what, collection, format) = match command {
+        Command::Ics { what, calendar } => (what, calendar, FileFormat::Calendar),
+        Command::Vcf { what, book } => (what, book, FileFormat::Cards),
+        Command::ContactsCsv { what, book } => (what, book, FileFormat::Table),
+    };
+    if what.new && collection.is_none() {
+        return Err(Failure::Usage("--new needs the name of what is to be made".to_owned()));
+    }
+    let file = FileBytes(read(&what.file)?);
+    let import = Import { format, file, collection, make: what.new, replace: what.replace };
+    let verb = CollectionVerb::Import(import);
+    let request = Request::Collections { account: what.account, verb };
+    let config = load_config(config)?;
+    match crate::control::request_told(&config, request, bar("importing"))? {
+        Response::Imported(row) if what.json => output.json(&row),
+        Response::Imported(row) => say(&row, output),
+        _ => Err(Failure::unexpected()),
+    }
+}
+
+fn say(row: &ImportedRow, output: &mut Output) -> Result<(), Failure> {
+    let mut line = format!("{}: {} added", row.collection, row.added);
+    if row.replaced > 0 {
+        line.push_str(&format!(", {} replaced", row.replaced));
+    }
+    if !row.duplicates.is_empty() {
+        line.push_str(&format!(", {} duplicates left out", row.duplicates.len()));
+    }
+    output.line(&line)?;
+    match row.ignored.is_empty() {
+        true => Ok(()),
+        false => output.line(&format!("not understood: {}", row.ignored.join(", "))),
+    }
+}
+
+fn read(name: &str) -> Result<Vec<u8>, Failure> {
+    let named = |error: std::io::Error| Failure::new(format!("{name}: {error}"));
+    let mut bytes = Vec::new();
+    match name {
+        "-" => std::io::stdin().take(FILE_BYTES).read_to_end(&mut bytes),
+        path => File::open(path).and_then(|file| file.take(FILE_BYTES).read_to_end(&mut bytes)),
+    }
+    .map_err(named)?;
+    Ok(bytes)
+}

@@ -1,0 +1,145 @@
+//! Many objects at once, from files (R-CAL-9, R-CARD-3) and from one collection into another.
+//!
+//! What is imported tells nobody: whoever is invited by it was invited by somebody else.
+
+use std::collections::HashSet;
+
+use super::put::takes;
+use super::{Condition, Object, PreparedObject, PutOutcome, Readiness, Tag};
+use crate::collection::{Collection, CollectionKind, ObjectName};
+use crate::sql::Value;
+use crate::{AccountTx, CollectionRights, LimitKind, Result, StorageError};
+
+/// What becomes of an object whose UID is in the collection already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Duplicates {
+    /// What is there stays.
+    Keep,
+    /// The new one takes its place.
+    Replace,
+}
+
+/// What came of an import.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// How many are new.
+    pub added: u64,
+    /// How many took the place of others.
+    pub replaced: u64,
+    /// The UIDs that were there already and stayed.
+    pub kept: Vec<String>,
+}
+
+impl AccountTx<'_, '_> {
+    /// Refuses an import as a whole, before anything of it is written.
+    pub fn check_import(
+        &mut self,
+        collection: &Collection,
+        objects: &[PreparedObject],
+    ) -> Result<()> {
+        let collection = self.require_still_there(collection, CollectionRights::WRITE)?;
+        if !objects.iter().all(|object| takes(&collection, object.component)) {
+            return Err(StorageError::Invalid("it takes no components of this kind"));
+        }
+        let there: HashSet<String> = {
+            let id = [Value::Int(collection.id.get())];
+            let sql = "SELECT uid FROM object WHERE collection_id = ?1";
+            let uids = self.sql.query_all(sql, &id, |row| Ok(row.text(0)?.to_owned()))?;
+            uids.into_iter().collect()
+        };
+        let new = objects.iter().filter(|object| !there.contains(&object.uid));
+        let (mut count, mut bytes) = (0, 0);
+        for object in new {
+            count += 1;
+            bytes += object.size_bytes.cast_signed();
+        }
+        let max = self.settings.objects_max;
+        if collection.objects + count > max {
+            return Err(StorageError::Limit { kind: LimitKind::Objects, max });
+        }
+        self.check_quota(bytes, 0)
+    }
+
+    /// Puts objects under names made of their UIDs.
+    pub fn import_objects(
+        &mut self,
+        collection: &Collection,
+        objects: &[PreparedObject],
+        duplicates: Duplicates,
+    ) -> Result<Imported> {
+        let mut imported = Imported::default();
+        for object in objects {
+            self.import_object(collection, object, duplicates, &mut imported)?;
+        }
+        Ok(imported)
+    }
+
+    fn import_object(
+        &mut self,
+        collection: &Collection,
+        object: &PreparedObject,
+        duplicates: Duplicates,
+        imported: &mut Imported,
+    ) -> Result<()> {
+        let there = self.find_object_by_uid(collection.id, &object.uid)?;
+        let name = match (&there, duplicates) {
+            (Some(there), Duplicates::Replace) if there.hash != object.hash => {
+                ObjectName::parse(&there.name)?
+            }
+            (Some(_), _) => {
+                imported.kept.push(object.uid.clone());
+                return Ok(());
+            }
+            (None, _) => self.name_for_import(collection, &object.uid)?,
+        };
+        match self.put_quietly(collection, &name, object)? {
+            PutOutcome::Created => imported.added += 1,
+            PutOutcome::Replaced => imported.replaced += 1,
+            _ => imported.kept.push(object.uid.clone()),
+        }
+        Ok(())
+    }
+
+    /// Puts an object that nobody is told of. A meeting that has a schedule-tag gets another
+    /// (RFC 6638 §3.2.10).
+    pub(super) fn put_quietly(
+        &mut self,
+        collection: &Collection,
+        name: &ObjectName,
+        object: &PreparedObject,
+    ) -> Result<PutOutcome> {
+        match self.ready_to_put(collection, name, object, &Condition::default())? {
+            Readiness::Refused(outcome) => Ok(outcome),
+            Readiness::Ready { collection, there } => {
+                let tag = tag_of(there.as_ref(), object);
+                self.write_object(&collection, there.as_ref(), name, object, tag)
+            }
+        }
+    }
+
+    /// A name of what has this UID, which nothing has yet.
+    fn name_for_import(&mut self, collection: &Collection, uid: &str) -> Result<ObjectName> {
+        let extension = match collection.kind {
+            CollectionKind::AddressBook => "vcf",
+            _ => "ics",
+        };
+        // RFC 3986 §2.3: what needs no encoding in a path; programs write others in several ways.
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._@".contains(&byte);
+        if !uid.starts_with('.')
+            && uid.bytes().all(plain)
+            && let Ok(name) = ObjectName::parse(&format!("{uid}.{extension}"))
+            && self.find_object(collection.id, name.as_str())?.is_none()
+        {
+            return Ok(name);
+        }
+        ObjectName::parse(&format!("{}.{extension}", blake3::hash(uid.as_bytes()).to_hex()))
+    }
+}
+
+fn tag_of(there: Option<&Object>, object: &PreparedObject) -> Tag {
+    let had = there.is_some_and(|there| there.schedule_modseq > 0);
+    match had && object.meeting.is_some() {
+        true => Tag::New,
+        false => Tag::None,
+    }
+}

@@ -1,0 +1,188 @@
+//! Setting collections back to what they were (R-REST-2).
+//!
+//! A plan is read first, so that it can be shown; what is written later is each object for itself
+//! under the condition that it is still as the plan saw it. A restore invites nobody.
+
+use std::collections::BTreeMap;
+
+use ids::{AccountId, CollectionId, Timestamp};
+
+use super::version::{ObjectVersion, read_version};
+use super::{Object, PreparedObject, PutOutcome};
+use crate::collection::{Collection, Home, ObjectName};
+use crate::sql::Value;
+use crate::{AccountTx, CollectionRights, ReadTx, Result};
+
+/// What a collection was at an instant, beside what it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RestorePlan {
+    /// What was there and is not any more.
+    pub lost: Vec<ObjectVersion>,
+    /// What was there and is another now.
+    pub changed: Vec<(ObjectVersion, Object)>,
+    /// What came since.
+    pub new: Vec<Object>,
+    /// What is as it was.
+    pub same: Vec<Object>,
+}
+
+/// A collection that is gone, and of which something is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostCollection {
+    /// What its number was.
+    pub id: CollectionId,
+    /// Its last name.
+    pub name: String,
+    /// When the last of it went.
+    pub until: Timestamp,
+}
+
+/// One object that is to be another, or none, if it still is what the plan saw.
+#[derive(Debug, Clone)]
+pub struct RestoreStep {
+    /// Its name.
+    pub name: String,
+    /// The etag of what is there; `None`: nothing is.
+    pub expected: Option<String>,
+    /// What is to be there; `None`: nothing is.
+    pub object: Option<PreparedObject>,
+}
+
+/// What came of a restore.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// How many are as they were.
+    pub put: u64,
+    /// How many are gone again.
+    pub removed: u64,
+    /// The names of those that stayed: changed meanwhile, or their UID is another's now.
+    pub kept: Vec<String>,
+}
+
+impl ReadTx<'_> {
+    /// What a collection, which may be gone, was at an instant.
+    pub fn restore_plan(
+        &mut self,
+        account: AccountId,
+        collection: CollectionId,
+        at: Timestamp,
+    ) -> Result<RestorePlan> {
+        let mut names: BTreeMap<String, (Vec<ObjectVersion>, Option<Object>)> = BTreeMap::new();
+        for version in self.versions_after(account, collection, at)? {
+            names.entry(version.name.clone()).or_default().0.push(version);
+        }
+        let there = self.sql.query_one(
+            "SELECT 1 FROM collection WHERE id = ?1 AND account_id = ?2",
+            &[Value::Int(collection.get()), Value::Int(account.get())],
+            |_| Ok(()),
+        )?;
+        if there.is_some() {
+            for object in self.list_objects(collection)? {
+                let name = object.name.clone();
+                names.entry(name).or_default().1 = Some(object);
+            }
+        }
+        let mut plan = RestorePlan::default();
+        for (versions, now) in names.into_values() {
+            plan.add(versions, now, at);
+        }
+        Ok(plan)
+    }
+
+    /// Versions that ended after an instant, by name and age.
+    fn versions_after(
+        &mut self,
+        account: AccountId,
+        collection: CollectionId,
+        at: Timestamp,
+    ) -> Result<Vec<ObjectVersion>> {
+        self.sql.query_all(
+            "SELECT id, name, media_type, size_bytes, since, until, deleted, hash \
+             FROM object_version WHERE account_id = ?1 AND collection_id = ?2 \
+             AND until > ?3 ORDER BY name, since",
+            &[Value::Int(account.get()), Value::Int(collection.get()), Value::Int(at.as_micros())],
+            |row| read_version(row, collection),
+        )
+    }
+
+    /// The collections of a home that are gone and of which something is kept, by name.
+    pub fn list_lost_collections(
+        &mut self,
+        account: AccountId,
+        home: Home,
+    ) -> Result<Vec<LostCollection>> {
+        self.sql.query_all(
+            "SELECT v.collection_id, MAX(v.collection_name), MAX(v.until) FROM object_version v \
+             LEFT JOIN collection c ON c.id = v.collection_id \
+             WHERE v.account_id = ?1 AND v.home = ?2 AND c.id IS NULL \
+             GROUP BY v.collection_id ORDER BY 2, 1",
+            &[Value::Int(account.get()), Value::Int(home.column())],
+            |row| {
+                Ok(LostCollection {
+                    id: CollectionId::new(row.int(0)?),
+                    name: row.text(1)?.to_owned(),
+                    until: Timestamp::from_micros(row.int(2)?),
+                })
+            },
+        )
+    }
+}
+
+impl RestorePlan {
+    fn add(&mut self, mut versions: Vec<ObjectVersion>, now: Option<Object>, at: Timestamp) {
+        let covering = versions.iter().position(|version| version.since <= at);
+        let then = match (covering, &now) {
+            (Some(found), _) => Some(versions.swap_remove(found)),
+            (None, Some(now)) if now.modified <= at => return self.same.extend([now.clone()]),
+            // What was there for less than a minute is not kept: what followed it stands for it.
+            (None, Some(now)) if now.created <= at => match versions.is_empty() {
+                true => return self.same.extend([now.clone()]),
+                false => Some(versions.swap_remove(0)),
+            },
+            (None, _) => None,
+        };
+        match (then, now) {
+            (Some(then), Some(now)) if then.hash == now.hash => self.same.push(now),
+            (Some(then), Some(now)) => self.changed.push((then, now)),
+            (Some(then), None) => self.lost.push(then),
+            (None, Some(now)) => self.new.push(now),
+            (None, None) => {}
+        }
+    }
+}
+
+impl AccountTx<'_, '_> {
+    /// Does what a plan came to.
+    pub fn restore_objects(
+        &mut self,
+        collection: &Collection,
+        steps: &[RestoreStep],
+    ) -> Result<Restored> {
+        let collection = self.require_still_there(collection, CollectionRights::WRITE)?;
+        let mut restored = Restored::default();
+        for step in steps {
+            let there = self.find_object(collection.id, &step.name)?;
+            if there.as_ref().map(Object::etag) != step.expected {
+                restored.kept.push(step.name.clone());
+                continue;
+            }
+            match (&step.object, there) {
+                (None, None) => {}
+                (None, Some(there)) => {
+                    let home = collection.kind.home();
+                    self.require_place_unlocked(home, &collection.name, Some(&there.name), &[])?;
+                    self.withdraw_object(&collection, &there)?;
+                    restored.removed += 1;
+                }
+                (Some(object), _) => {
+                    let name = ObjectName::parse(&step.name)?;
+                    match self.put_quietly(&collection, &name, object)? {
+                        PutOutcome::Created | PutOutcome::Replaced => restored.put += 1,
+                        _ => restored.kept.push(step.name.clone()),
+                    }
+                }
+            }
+        }
+        Ok(restored)
+    }
+}
