@@ -69,9 +69,10 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
     let calendar = section::<Calendar>(source, root, check_calendar);
     let log = section::<Log>(source, root, |_, _| {});
     let metrics = section::<Metrics>(source, root, |_, _| {});
-    let General { hostname, data_dir } = general?;
+    let General { hostname, web_url, data_dir } = general?;
     Some(Config {
         hostname,
+        web_url,
         data_dir,
         storage: storage?,
         search: search?,

@@ -104,34 +104,48 @@ pub struct Letter {
     pub message: Arc<PreparedMessage>,
 }
 
-/// Asks an address whether `account` may use it (R-RESP-2, R-ADDR-10).
-pub fn confirmation(
-    hostname: &str,
-    account: &str,
-    purpose: Purpose,
-    address: &str,
-    token: &str,
-    now: Timestamp,
-) -> Letter {
+/// A question to an address of somebody else.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The account that asks.
+    pub account: &'a str,
+    /// What for.
+    pub purpose: Purpose,
+    /// Who is asked.
+    pub address: &'a str,
+    /// The code that says yes.
+    pub token: &'a str,
+    /// A page that takes it.
+    pub link: &'a str,
+}
+
+/// Asks an address whether an account may use it (R-RESP-2, R-ADDR-10). `hostname` is the domain
+/// in whose name that is done, which signs it.
+pub fn confirmation(hostname: &str, question: Question<'_>, now: Timestamp) -> Letter {
+    let Question { account, purpose, address, token, link } = question;
     let what = match purpose {
         Purpose::Redirection => "send copies of its mail to this address",
         Purpose::Sender => "send automatic answers in the name of this address",
     };
     let text = format!(
         "{account} asks to {what}.\r\n\r\n\
-         If you agree, give this code to {account}, or to the people who run {hostname}:\r\n\r\n    \
-         {token}\r\n\r\n\
-         If you do not, do nothing: nothing is sent unless the code comes back within a week.\r\n"
+         If you agree, follow this link within a week and say so there:\r\n\r\n    \
+         {link}\r\n\r\n\
+         If you do not, do nothing, and nothing is sent. Who knows the code can agree for you:\r\n\
+         the people who run {hostname} take it, too.\r\n\r\n    \
+         {token}\r\n"
     );
     let stamper = Stamper { hostname, zone: &TimeZone::UTC, now };
     let bytes = write(&stamper, address, "May your address be used?", &text);
     let smtputf8 = !address.is_ascii();
     let body = if bytes.is_ascii() { "7BIT" } else { "8BITMIME" };
+    // Nobody here holds a key: the queue signs it.
+    let envelope = serde_json::json!({ "body": body, "smtputf8": smtputf8, "sign": true });
     Letter {
         entry: SpoolEntry {
             account: None,
             reverse_path: String::new(),
-            envelope_json: serde_json::json!({ "body": body, "smtputf8": smtputf8 }).to_string(),
+            envelope_json: envelope.to_string(),
             recipients: vec![SpoolRecipient {
                 forward_path: address.to_owned(),
                 parameters_json: serde_json::json!({ "notify": "NEVER" }).to_string(),

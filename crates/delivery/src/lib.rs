@@ -33,7 +33,7 @@ mod zone;
 pub use deliverer::Deliverer;
 pub use events::EventRunner;
 pub use invitations::Invitations;
-pub use letters::{Letter, activity_letter, confirmation};
+pub use letters::{Letter, Question, activity_letter, confirmation};
 pub use script::language;
 pub use settings::{Forwarding, RedirectTargets, Settings};
 pub use zone::zone_exists;

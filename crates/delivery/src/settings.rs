@@ -27,9 +27,9 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RedirectTargets {
     /// Anywhere.
-    #[default]
     Anywhere,
     /// To addresses here, and to those that agreed to a redirection of the account (R-ADDR-10).
+    #[default]
     Agreed,
 }
 
@@ -47,7 +47,7 @@ impl Settings {
             hostname: hostname.into(),
             forwarding: None,
             signatory: None,
-            script_redirects: RedirectTargets::Anywhere,
+            script_redirects: RedirectTargets::Agreed,
             cache_bytes: 64 * 1024 * 1024,
             quick_steps_max: 20_000,
         }

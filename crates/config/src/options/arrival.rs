@@ -57,12 +57,12 @@ sections! {
 
     /// What becomes of mail that arrives for accounts that have scripts.
     table "delivery" pub struct Delivery {
-        /// Where scripts may send mail on to. `anywhere` lets them; what they send on and the
-        /// notices they send count among the messages that the account sends a day
-        /// (`limits.messages_per_day`), and beyond that the message is kept instead. `agreed` lets
-        /// them send on to addresses here, and to those that agreed to a redirection of the
-        /// account (`posthorn redirect`); what is to go elsewhere is kept, and the owner is told.
-        script_redirects: ScriptRedirects = default "anywhere", since "0.2";
+        /// Where scripts may send mail on to. `agreed` lets them send on to addresses here, and to
+        /// those that agreed to a redirection of the account (`posthorn redirect`); what is to go
+        /// elsewhere is kept, and the owner is told. `anywhere` asks nobody. What scripts send on
+        /// and the notices they send count among the messages that the account sends a day
+        /// (`limits.messages_per_day`), and beyond that the message is kept instead.
+        script_redirects: ScriptRedirects = default "agreed", since "0.2";
     }
 
     /// What is found out about hosts that bring mail to port 25, before their mail is read. Mail

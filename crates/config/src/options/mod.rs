@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::WebUrl;
 use crate::reader::TableReader;
 
 /// What the documents say about one option.
@@ -107,6 +108,8 @@ pub use tls::{Acme, Certificate, MtaSts, Tls};
 pub struct Config {
     /// The server's name in DNS.
     pub hostname: String,
+    /// Where its web server is reached.
+    pub web_url: Option<WebUrl>,
     /// The directory of everything the server keeps.
     pub data_dir: PathBuf,
     /// `[storage]`

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{Row, Section};
 use crate::reader::TableReader;
-use crate::value::{Level, LogFormat, Network, OptionValue};
+use crate::value::{Level, LogFormat, Network, OptionValue, WebUrl};
 
 sections! {
     /// What stands at the top of the file, before the first table.
@@ -13,6 +13,11 @@ sections! {
         /// The name under which this server is known in DNS. It stands in greetings, in
         /// Received headers and in the self-signed certificate.
         hostname: String = required "mail.example.test", since "0.1";
+
+        /// Where people reach the listeners of protocol `https` (or `http`, behind a proxy). It
+        /// stands in links of letters, such as the one that asks an address whether mail may be
+        /// sent on to it. Without it, `https://` and `hostname`.
+        web_url: Option<WebUrl> = optional "https://mail.example.test", since "0.2";
 
         /// The directory of everything the server keeps: the SQLite database, the bytes of
         /// messages, the control socket, the self-signed certificate. Only the user of the

@@ -6,6 +6,7 @@ mod endpoint;
 mod media;
 mod place;
 mod scalar;
+mod web;
 mod word;
 
 use std::path::Path;
@@ -23,6 +24,7 @@ pub use media::MediaRange;
 pub use place::{Blobs, Database, Secret};
 pub(crate) use scalar::is_host_name;
 pub use scalar::parse_size;
+pub use web::WebUrl;
 pub use word::Word;
 
 /// A type an option can have.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use delivery::{EventRunner, Settings};
+use delivery::EventRunner;
 use ids::{CollectionId, Uid, UidSet};
 use storage::{Append, FlagChange, MailboxName, MetadataEntry, MetadataScope, PreparedMessage};
 
-use crate::support::{Scene, name, on_both_engines, wait};
+use crate::support::{Scene, free, name, on_both_engines, wait};
 
 const HELLO: &str = "From: a@b.test\r\nTo: julie@example.test\r\nSubject: Hello\r\n\r\nHi\r\n";
 
@@ -47,7 +47,7 @@ fn store_flags(scene: &Scene, mailbox_name: &str, uid: u32, flag: &str) {
 }
 
 fn run(scene: &Scene) {
-    let runner = EventRunner::new(scene.store.clone(), Settings::new("mx.example.test"));
+    let runner = EventRunner::new(scene.store.clone(), free("mx.example.test"));
     wait(runner.run([scene.julie], &|| false));
     let julie = scene.julie;
     assert_eq!(scene.store.read_blocking(move |tx| tx.next_event(julie)).unwrap(), None);
@@ -173,7 +173,7 @@ fn scripts_run_in_turns() {
         let brought = vec![Arc::new(PreparedMessage::new(HELLO.as_bytes().to_vec()))];
         scene.store.account_write_blocking(scene.julie, "test", brought, work).unwrap();
         assert_eq!(left(scene), Some(all));
-        let runner = EventRunner::new(scene.store.clone(), Settings::new("mx.example.test"));
+        let runner = EventRunner::new(scene.store.clone(), free("mx.example.test"));
         assert!(wait(runner.run_turn(scene.julie, &|| false)).unwrap());
         assert_eq!(left(scene), Some(UidSet::from_iter([Uid::new(201)])));
         assert!(!wait(runner.run_turn(scene.julie, &|| false)).unwrap());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use delivery::{Deliverer, Forwarding, Settings};
+use delivery::{Deliverer, Forwarding, RedirectTargets, Settings};
 use ids::{AccountId, ContentId, Timestamp};
 use mailauth::srs::SrsKey;
 use mailauth::{Author, Signatory, Signing};
@@ -82,6 +82,12 @@ pub(crate) fn name(text: &str) -> ScriptName {
     ScriptName::parse(text).unwrap()
 }
 
+/// Scripts send on to addresses that nobody asked.
+pub(crate) fn free(hostname: &str) -> Settings {
+    let script_redirects = RedirectTargets::Anywhere;
+    Settings { script_redirects, ..Settings::new(hostname) }
+}
+
 fn open(
     folder: &std::path::Path,
     database: &Database,
@@ -91,8 +97,8 @@ fn open(
     settings.database = database.clone();
     let store = Store::open(settings).unwrap();
     let key = SrsKey::new([7; 32]);
-    let settings =
-        Settings { forwarding: Some(Forwarding { key }), ..Settings::new("mx.example.test") };
+    let forwarding = Some(Forwarding { key });
+    let settings = Settings { forwarding, ..free("mx.example.test") };
     let deliverer = Deliverer::new(store.clone(), settings);
     (store, deliverer)
 }
@@ -157,7 +163,7 @@ impl Scene {
 
     /// From here on, with other settings.
     pub(crate) fn set(&mut self, change: impl FnOnce(&mut Settings)) {
-        let mut settings = Settings::new("mx.example.test");
+        let mut settings = free("mx.example.test");
         change(&mut settings);
         self.deliverer = Deliverer::new(self.store.clone(), settings);
     }

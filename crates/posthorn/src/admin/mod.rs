@@ -51,6 +51,7 @@ pub(crate) use request::{
     Response, Role, ScriptRow, SecretRow, ShareOf, ShareRow, SieveVerb, ValueListRow,
     ValueListVerb,
 };
+pub(crate) use rules::CONFIRM_PATH;
 pub(crate) use team::{TeamRow, TeamVerb};
 
 /// What the verbs work on.
@@ -59,6 +60,8 @@ pub(crate) struct Admin {
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) policy: Policy,
     pub(crate) seal_key: SealKey,
+    /// Where people reach the web server.
+    pub(crate) web_url: String,
 }
 
 /// How new passwords are judged.

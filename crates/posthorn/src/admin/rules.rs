@@ -1,5 +1,6 @@
 //! Scripts, responders, redirections and time zones of accounts (R-FILT, R-RESP, R-ADDR-10).
 
+use delivery::Question;
 use responder::rules::RuleList;
 use storage::{
     AccountTx, Address, Agreement, LocalTime, Overwrite, Purpose, ResponderBody, ScriptAuthor,
@@ -12,6 +13,9 @@ use super::{
     Admin, RedirectRow, RedirectVerb, Refusal, ResponderChange, ResponderRow, ResponderVerb,
     Response, ScriptRow, SieveVerb,
 };
+
+/// Where an address says that it may be used; the code stands behind it.
+pub(crate) const CONFIRM_PATH: &str = "/confirm/";
 
 /// Why a script is shown as no list of rules.
 const BY_HAND: &str = "a person wrote this script, it is no list of rules";
@@ -218,11 +222,12 @@ impl Admin {
         + 'static,
     ) -> Result<Response, Refusal> {
         let wanted = parse(account)?;
+        let page = format!("{}{CONFIRM_PATH}", self.web_url);
         let done = self.write("rules", move |tx| {
             let account = load(tx, &wanted)?;
             let (agreement, address) = change(&mut tx.account(account)?)?;
             if let Agreement::Token(token) = &agreement {
-                ask(tx, &wanted, purpose, &address, token)?;
+                ask(tx, &wanted, (purpose, &address), token, &page)?;
             }
             Ok((agreement, address))
         });
@@ -230,7 +235,7 @@ impl Admin {
         Ok(match agreement {
             Agreement::Usable => Response::Done,
             Agreement::Token(_) => Response::Text(format!(
-                "{address} was sent a code; it is used once `posthorn confirm CODE` says it\n"
+                "{address} was sent a link; it is used once it was followed, or `posthorn confirm CODE` says so\n"
             )),
             Agreement::Waiting => Response::Text(format!(
                 "{address} was sent a code not long ago, and has not answered yet\n"
@@ -243,13 +248,14 @@ impl Admin {
 fn ask(
     tx: &mut WriteTx<'_>,
     account: &Address,
-    purpose: Purpose,
-    address: &Address,
+    (purpose, address): (Purpose, &Address),
     token: &str,
+    page: &str,
 ) -> storage::Result<()> {
     let (owner, to) = (account.to_string(), address.to_string());
-    let now = tx.now();
-    let letter = delivery::confirmation(account.domain(), &owner, purpose, &to, token, now);
+    let link = format!("{page}{token}");
+    let question = Question { account: &owner, purpose, address: &to, token, link: &link };
+    let letter = delivery::confirmation(account.domain(), question, tx.now());
     tx.spool(letter.entry, &letter.message).map(|_| ())
 }
 

@@ -15,7 +15,9 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use net::{Connection, IpNetwork, Refusal, Service, Shutdown};
+use storage::Store;
 
+use super::agreement;
 use super::health::Health;
 use super::metrics::Metrics;
 use super::well_known::WellKnown;
@@ -54,6 +56,8 @@ pub(super) struct Http {
     pub(super) dav: Option<DavService>,
     /// Absent likewise.
     pub(super) well_known: Option<WellKnown>,
+    /// Where addresses agree to be used; absent likewise.
+    pub(super) agreements: Option<Store>,
     /// How long the head of a request may take to arrive.
     pub(super) timeout: Duration,
 }
@@ -139,6 +143,11 @@ impl Http {
             && let Some(text) = well_known.find(&request).await
         {
             return page(text);
+        }
+        if let Some(store) = &self.agreements
+            && let Some(page) = agreement::answer(store, &request).await
+        {
+            return page;
         }
         let path = request.uri().path();
         if !matches!(path, "/healthz" | "/readyz" | "/metrics") {

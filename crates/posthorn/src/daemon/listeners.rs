@@ -168,9 +168,10 @@ impl Listeners {
 
     fn http(&self, metrics: MetricsAccess, dav: Option<DavService>, config: &Config) -> Http {
         let store = self.shared.store.clone();
+        let agreements = dav.is_some().then(|| store.clone());
         let well_known = dav.is_some().then(|| WellKnown::new(store, config));
         let timeout = config.limits.http_timeout;
-        Http { pages: self.pages.clone(), metrics, dav, well_known, timeout }
+        Http { pages: self.pages.clone(), metrics, dav, well_known, agreements, timeout }
     }
 }
 

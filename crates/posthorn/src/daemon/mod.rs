@@ -5,6 +5,7 @@
 //! sessions say goodbye for `limits.shutdown_timeout`, cut off the rest, close the store.
 
 mod activity;
+mod agreement;
 mod certificates;
 mod checks;
 mod delivering;

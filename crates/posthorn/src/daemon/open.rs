@@ -49,7 +49,11 @@ pub(crate) fn open_admin(config: &Config) -> Result<Admin, OpenError> {
     let authenticator = Authenticator::new(store.clone(), Arc::new(SystemClock), settings)
         .map_err(|error| named(&error))?;
     let authenticator = Arc::new(authenticator);
-    Ok(Admin { store, authenticator, policy: Policy::Strict, seal_key })
+    let web_url = match &config.web_url {
+        Some(url) => url.as_str().to_owned(),
+        None => format!("https://{}", config.hostname),
+    };
+    Ok(Admin { store, authenticator, policy: Policy::Strict, seal_key, web_url })
 }
 
 /// What a process that must own the directory says when another does.

@@ -68,6 +68,24 @@ impl Purpose {
 }
 
 impl ReadTx<'_> {
+    /// What a token would confirm, if it is one that was sent and still waits for its answer.
+    pub fn find_request(&mut self, token: &str, now: Timestamp) -> Result<Option<Confirmed>> {
+        let hash = blake3::hash(token.trim().as_bytes());
+        let oldest = now.plus_secs(-VALID_SECS);
+        self.sql.query_one(
+            "SELECT account_id, purpose, address FROM confirmation \
+             WHERE token = ?1 AND confirmed IS NULL AND asked > ?2",
+            &[Value::Bytes(hash.as_bytes()), Value::Int(oldest.as_micros())],
+            |row| {
+                Ok(Confirmed {
+                    account: AccountId::new(row.int(0)?),
+                    purpose: Purpose::from_column(row.int(1)?)?,
+                    address: row.text(2)?.to_owned(),
+                })
+            },
+        )
+    }
+
     /// Whether an address agreed to be used.
     pub(super) fn is_confirmed(
         &mut self,
@@ -170,19 +188,8 @@ impl WriteTx<'_> {
     /// What an address says that was sent a token. A token confirms once.
     pub fn confirm(&mut self, token: &str) -> Result<Confirmed> {
         let hash = blake3::hash(token.trim().as_bytes());
-        let oldest = self.now.plus_secs(-VALID_SECS);
-        let found = self.sql.query_one(
-            "SELECT account_id, purpose, address FROM confirmation \
-             WHERE token = ?1 AND confirmed IS NULL AND asked > ?2",
-            &[Value::Bytes(hash.as_bytes()), Value::Int(oldest.as_micros())],
-            |row| {
-                Ok(Confirmed {
-                    account: AccountId::new(row.int(0)?),
-                    purpose: Purpose::from_column(row.int(1)?)?,
-                    address: row.text(2)?.to_owned(),
-                })
-            },
-        )?;
+        let now = self.now;
+        let found = self.find_request(token, now)?;
         let found = found.ok_or(StorageError::NotFound("a request with this token"))?;
         let now = self.now.as_micros();
         let mut account = self.account(found.account)?;

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""What an active script and a responder cost a delivery.
+
+    tests/bench/filters.py [--rounds N] [--deliveries N] [--connections N]
+
+One Posthorn as `quickstart` makes it. Messages go over LMTP to ten accounts without rules, then to
+ten of which each has a script of a hundred rules, none of which fits, and an active responder; in
+every round anew, and each round in the other order. The ratio of each round is one of two runs side
+by side. Every message comes from the same sender, who is answered once.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import tempfile
+
+from posthorn import Posthorn
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+PASSWORD = "grey-lamp-over-river-7"
+PLAIN = [f"plain{number}@example.test" for number in range(10)]
+RULED = [f"ruled{number}@example.test" for number in range(10)]
+
+
+def script():
+    rules = (f'if anyof (header :contains "subject" "no word {rule}", '
+             f'address :is "from" "person{rule}@nowhere.test", '
+             f'header :contains ["to", "cc"] "list-{rule}@") '
+             f'{{ fileinto "Folder {rule}"; stop; }}\r\n' for rule in range(100))
+    return 'require "fileinto";\r\n' + "".join(rules)
+
+
+def command(binary, directory, *words, stdin=""):
+    config = next(pathlib.Path(directory).glob("*.toml"))
+    subprocess.run([binary, "--config", config, *words], input=stdin, text=True, check=True,
+                   stdout=subprocess.DEVNULL)
+
+
+def rate(binary, server, recipients, options):
+    words = [binary, "bench", "smtp", "--port", server.port("lmtp"), "--rounds", 1, "--json", "-",
+             "--messages", options.deliveries, "--connections", options.connections]
+    for recipient in recipients:
+        words += ["--recipient", recipient]
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=True)
+    [row] = json.loads(done.stdout)["rows"]
+    return row["median"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--binary", default=TARGET / "release/posthorn", type=pathlib.Path)
+    parser.add_argument("--rounds", default=5, type=int)
+    parser.add_argument("--deliveries", default=3000, type=int)
+    parser.add_argument("--connections", default=10, type=int)
+    parser.add_argument("--directory", help="where the data lies; default: a temporary one")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.directory) as directory:
+        accounts = dict.fromkeys(PLAIN + RULED, PASSWORD)
+        with Posthorn(options.binary, directory, accounts) as server:
+            text = pathlib.Path(directory) / "away.txt"
+            text.write_text("I am away.\n")
+            for address in RULED:
+                ask = [options.binary, directory]
+                command(*ask, "sieve", "put", address, "main", stdin=script())
+                command(*ask, "sieve", "activate", address, "main")
+                command(*ask, "responder", "add", address, "away", "--subject", "Away",
+                        "--text-file", text)
+                command(*ask, "responder", "activate", address, "away")
+            ratios = []
+            for number in range(options.rounds):
+                pair = [PLAIN, RULED] if number % 2 == 0 else [RULED, PLAIN]
+                rates = {id(who): rate(options.binary, server, who, options) for who in pair}
+                plain, ruled = rates[id(PLAIN)], rates[id(RULED)]
+                ratios.append(ruled / plain)
+                print(f"without {plain:.0f}/s, with {ruled:.0f}/s, ratio {ruled / plain:.2f}",
+                      flush=True)
+            print(f"median ratio {statistics.median(ratios):.2f}")
+
+
+main()
