@@ -10,6 +10,7 @@ use storage::{
     Address, Arrival, ArrivalParameters, ClaimedMessage, ClaimedRecipient, Delivery, DeliveryPlan,
     Fate, PreparedMessage, Recipient, Resolution, Settlement, StorageError, Verdict,
 };
+use tokio::sync::OnceCell;
 
 use crate::answer::Answer;
 use crate::counters::add;
@@ -20,6 +21,9 @@ use crate::settle::{End, Settling};
 /// LIMIT: times that one message is sorted; each time another one like it came first.
 const SORTINGS_MAX: u32 = 5;
 
+/// A message with the external mark (R-ADDR-13), made where somebody gets it so, and once for all.
+type Marked = OnceCell<(Vec<u8>, Arc<PreparedMessage>)>;
+
 /// A message for one mailbox or list here.
 pub(crate) struct Local<'a> {
     pub(crate) daemon: QueueDaemonId,
@@ -27,6 +31,7 @@ pub(crate) struct Local<'a> {
     pub(crate) recipient: &'a ClaimedRecipient,
     pub(crate) parameters: &'a MailParameters,
     prepared: &'a Arc<PreparedMessage>,
+    marked: &'a Marked,
     /// R-ADDR-13: it is from outside, and says so.
     is_external: bool,
 }
@@ -61,7 +66,7 @@ impl Inner {
         let bytes = [&path[..], &content.header, &content.body].concat();
         let prepared = self.store.prepare(bytes.clone()).await.map(Arc::new);
         let parameters = MailParameters::of(message);
-        let mut ends = Vec::new();
+        let (mut ends, marked) = (Vec::new(), Marked::new());
         for recipient in &message.recipients {
             let end = match &prepared {
                 Ok(prepared) => {
@@ -71,6 +76,7 @@ impl Inner {
                         recipient,
                         parameters: &parameters,
                         prepared,
+                        marked: &marked,
                         is_external: false,
                     };
                     self.deliver_one(&local, &bytes).await
@@ -98,12 +104,12 @@ impl Inner {
             }
             Err(error) => return Some(End::Deferred(Answer::ours(4, 3, 0, error.to_string()))),
         };
-        let marked = match self.marked(local, &found, bytes).await {
+        let marked = match self.mark(local, &found, bytes).await {
             Ok(marked) => marked,
             Err(error) => return Some(End::Deferred(Answer::ours(4, 3, 0, error.to_string()))),
         };
         let is_external = marked.is_some();
-        let (bytes, prepared) = match &marked {
+        let (bytes, prepared) = match marked {
             Some((bytes, prepared)) => (&bytes[..], prepared),
             None => (bytes, local.prepared),
         };
@@ -138,12 +144,12 @@ impl Inner {
     }
 
     /// The message with the external mark (R-ADDR-13), if it gets that here.
-    async fn marked(
+    async fn mark<'m>(
         &self,
-        local: &Local<'_>,
+        local: &Local<'m>,
         found: &Recipient,
         bytes: &[u8],
-    ) -> storage::Result<Option<(Vec<u8>, Arc<PreparedMessage>)>> {
+    ) -> storage::Result<Option<&'m (Vec<u8>, Arc<PreparedMessage>)>> {
         if !found.marks_external {
             return Ok(None);
         }
@@ -170,9 +176,12 @@ impl Inner {
         if !asked.await? {
             return Ok(None);
         }
-        let marked = message::mark_external(bytes);
-        let prepared = Arc::new(self.store.prepare(marked.clone()).await?);
-        Ok(Some((marked, prepared)))
+        let made = async {
+            let marked = message::mark_external(bytes);
+            let prepared = Arc::new(self.store.prepare(marked.clone()).await?);
+            Ok::<_, StorageError>((marked, prepared))
+        };
+        local.marked.get_or_try_init(|| made).await.map(Some)
     }
 
     /// What becomes of the message, where its account has rules.
