@@ -68,11 +68,7 @@ const TABLE: &[Row] = &[
     row("dav", Layer::Protocol, BELOW_PROTOCOLS),
     row("api", Layer::Protocol, BELOW_PROTOCOLS),
     row("managesieve", Layer::Protocol, BELOW_PROTOCOLS),
-    row(
-        "queue",
-        Layer::Queue,
-        &["ids", "message", "mailauth", "net", "storage", "delivery", "smtp"],
-    ),
+    row("queue", Layer::Queue, &["ids", "message", "mailauth", "net", "storage", "smtp"]),
     row("posthorn", Layer::Binary, &["*"]),
     row("testkit", Layer::Development, &["ids"]),
     row("xtask", Layer::Development, &[]),
