@@ -5,30 +5,26 @@
 //! script does starts no script; one account's messages keep no other account waiting for more
 //! than a turn.
 
+mod actions;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ids::{AccountId, CollectionId, Timestamp, Uid};
-use mailauth::Author;
 use message::flag::{Flag, Flags, SystemFlags};
-use responder::{
-    Action, Delivery, Event, Failure, ImapCause, ImapEvent, Language, Outcome, Program,
-};
+use responder::{Delivery, Event, Failure, ImapCause, ImapEvent, Language, Outcome, Program};
 use storage::{
-    Arrival, ArrivalParameters, DeliveryPlan, EventCause, EventOutcome, EventScript, FlagChange,
-    MailboxEvent, Outgoing, Placement, PreparedMessage, ReadTx, Result, ScriptName, StorageError,
-    Store, Want,
+    DeliveryPlan, EventCause, EventOutcome, EventScript, FlagChange, MailboxEvent, Placement,
+    PreparedMessage, ReadTx, Result, ScriptName, StorageError, Store, Want,
 };
 
-use crate::dispatch::Dispatch;
+use self::actions::Acting;
 use crate::letters::failure_notice;
-use crate::outgoing::{Letter, Stamper};
 use crate::rules::{Ready, compile};
 use crate::script::language;
 use crate::settings::Settings;
 use crate::world::Whole;
 use crate::zone::date_time;
-use crate::{filing, redirect};
 
 /// LIMIT: messages to which nothing is to be done, taken out of an event at once.
 const PASSED_MAX: u32 = 100;
@@ -229,96 +225,21 @@ impl EventRunner {
             // R-FILT-2: the message stays as it is, and the owner is told.
             Err(failure) => plan.failure = Some(failure.to_string()),
             Ok(outcome) => {
-                let ran = (&message[..], &outcome);
-                let kept = self.take(started, event, ran, now, &mut plan).await?;
-                original = changes(&flags, kept);
+                let (store, settings) = (&self.store, &self.settings);
+                let rules = &started.rules;
+                let acting = Acting { store, settings, rules, event, message: &message, now };
+                original = changes(&flags, acting.take_up(&outcome, &mut plan).await?);
             }
         }
         let nothing = plan.filings.is_empty()
             && plan.sends.is_empty()
             && plan.failure.is_none()
             && original.is_empty();
-        let message = || Arc::new(PreparedMessage::new(message));
-        Ok((!nothing).then(|| EventOutcome { message: message(), plan, original }))
-    }
-
-    /// Takes up the actions. The flags with which the message stays; `None`: it does not
-    /// (RFC 6785 §3.3 to RFC 6785 §3.5).
-    async fn take(
-        &self,
-        started: &Started,
-        event: &MailboxEvent,
-        (message, outcome): (&[u8], &Outcome),
-        now: Timestamp,
-        plan: &mut DeliveryPlan,
-    ) -> Result<Option<Flags>> {
-        let (rules, mut kept) = (&started.rules, None);
-        let loops = redirect::loops(message, rules);
-        let (store, settings) = (&self.store, &self.settings);
-        let dispatch = Dispatch { store, signatory: settings.signatory.as_deref(), rules };
-        for action in &outcome.actions {
-            match action {
-                // RFC 6785 §3.1: the message itself never changes.
-                Action::Keep(keep) => kept = Some(filing::flags(&keep.flags)),
-                Action::FileInto(into) => {
-                    let version = outcome.version(into.version, message);
-                    let changed = into.version.0 != 0;
-                    let changed = changed.then(|| Arc::new(PreparedMessage::new(version.to_vec())));
-                    let filed = storage::Filing { message: changed, ..filing::file_into(into) };
-                    plan.filings.push(filed);
-                }
-                // RFC 5228 §10: a loop is ended, and the message is not lost for that.
-                Action::Redirect(to) if loops || rules.is_own(&to.address) => {
-                    kept.get_or_insert_with(Flags::default);
-                }
-                Action::Redirect(to) => {
-                    if !redirect::may_send_to(store, settings, rules, &to.address).await? {
-                        plan.failure.get_or_insert_with(|| redirect::NOT_AGREED.to_owned());
-                        kept.get_or_insert_with(Flags::default);
-                        continue;
-                    }
-                    let version = outcome.version(to.version, message);
-                    let copy = redirect::forwarded(version, message, rules);
-                    let parameters = parameters(&copy);
-                    let sent = Arc::new(dispatch.sent_on(copy, message).await?);
-                    let arrival = Arrival {
-                        account: event.account,
-                        rules: rules.version,
-                        message,
-                        // RFC 6785 §3.4: it comes from the owner of the mailbox.
-                        reverse_path: &rules.address,
-                        forward_path: &rules.address,
-                        placement: Placement::Inbox,
-                        verified: false,
-                        parameters,
-                    };
-                    let path = rules.address.clone();
-                    let send = redirect::outgoing(to, sent, &arrival, path, now);
-                    plan.sends.push(Outgoing { counted: true, ..send });
-                }
-                Action::Notify(notify) => {
-                    let hostname = &self.settings.hostname;
-                    let stamper = Stamper { hostname, zone: &rules.zone, now };
-                    let to = [&notify.to[..], &notify.cc, &notify.bcc].concat();
-                    if !to.is_empty() {
-                        let letter = Letter {
-                            account: event.account,
-                            author: Author::Account,
-                            reverse_path: &notify.reverse_path,
-                            to,
-                            bytes: stamper.render(|stamp| notify.render(stamp)),
-                            claim: None,
-                            counted: true,
-                            copy: notify.fcc.as_ref().map(filing::copy),
-                        };
-                        plan.sends.push(dispatch.letter(letter).await?);
-                    }
-                }
-                // RFC 6785 §3.11: a run that comes to them fails.
-                Action::Reject(_) | Action::Vacation(_) => {}
-            }
+        if nothing {
+            return Ok(None);
         }
-        Ok(kept)
+        let message = Arc::new(self.store.prepare(message).await?);
+        Ok(Some(EventOutcome { message, plan, original }))
     }
 
     /// Does what a script says of a message. What cannot be done is given up: it would stand in
@@ -443,14 +364,4 @@ fn changes(before: &Flags, kept: Option<Flags>) -> Vec<FlagChange> {
     let added = (!added.is_empty()).then_some(FlagChange::Add(added));
     let removed = (!removed.is_empty()).then_some(FlagChange::Remove(removed));
     added.into_iter().chain(removed).collect()
-}
-
-/// How a copy has to be sent.
-fn parameters(copy: &[u8]) -> ArrivalParameters<'static> {
-    let header = copy.windows(4).position(|end| end == b"\r\n\r\n").unwrap_or(copy.len());
-    ArrivalParameters {
-        body: if copy.is_ascii() { "7BIT" } else { "8BITMIME" },
-        smtputf8: !copy.get(..header).unwrap_or_default().is_ascii(),
-        ..ArrivalParameters::default()
-    }
 }

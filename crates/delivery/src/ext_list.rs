@@ -91,7 +91,8 @@ fn inner_address(value: &str) -> Option<String> {
         return None;
     }
     match address_list(value.as_bytes(), 2).as_slice() {
-        [ListItem::Mailbox(listed)] => {
+        // `<>` is nobody's.
+        [ListItem::Mailbox(listed)] if !listed.host.is_empty() => {
             let [local, host] = [&listed.local, &listed.host].map(|part| std::str::from_utf8(part));
             Some(format!("{}@{}", local.ok()?, host.ok()?))
         }
