@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use storage::CollectionChanges;
+use ids::ModSeq;
+use storage::{Collection, CollectionChanges};
 
 use crate::answer::{self, Answer};
 use crate::describe::Describer;
@@ -24,24 +25,8 @@ pub(crate) async fn run(
     let Resource::Collection(owner, collection) = found else {
         return Err(DavError::forbidden(Name::dav("supported-report")));
     };
-    // RFC 6578 §3.3: the header is 0; older programs say the level with it. Our collections have
-    // no members that have members, but folders, which are not told of.
-    let level = sync.level.or(match request.depth()? {
-        Some(Depth::Infinity) => Some(SyncLevel::Infinite),
-        _ => Some(SyncLevel::One),
-    });
-    if level == Some(SyncLevel::Infinite) {
-        return Err(DavError::forbidden(Name::dav("sync-traversal-supported")));
-    }
-    let invalid = || DavError::forbidden(Name::dav("valid-sync-token"));
-    let since = match &sync.token {
-        // RFC 6578 §3.4: without a token, all there is.
-        None => None,
-        Some(token) => match parse_sync_token(token) {
-            Some((of, modseq)) if of == collection.id => Some(modseq),
-            _ => return Err(invalid()),
-        },
-    };
+    check_level(request, &sync)?;
+    let since = since(&collection, &sync)?;
     let brief = request.is_brief();
     let max = sync.limit.unwrap_or(usize::MAX).min(session.settings.results_max);
     let body = session
@@ -50,21 +35,18 @@ pub(crate) async fn run(
             let guest = collection.guest;
             let mut collection = tx.load_collection(collection.id)?;
             collection.guest = guest;
-            let changes = tx.collection_changes(&collection, since, max)?;
-            let (put, gone, up_to, truncated) = match changes {
-                CollectionChanges::TooOld => {
-                    return Err(DavError::forbidden(Name::dav("valid-sync-token")));
-                }
-                // RFC 6578 §3.8: fewer than what came at once cannot be told.
-                CollectionChanges::TooMany => {
-                    let name = Name::dav("number-of-matches-within-limits");
-                    let status = hyper::StatusCode::INSUFFICIENT_STORAGE;
-                    return Err(DavError::Failed(status, name, None));
-                }
-                CollectionChanges::List { put, gone, up_to, truncated } => {
-                    (put, gone, up_to, truncated)
-                }
-            };
+            let (put, gone, up_to, truncated) =
+                match tx.collection_changes(&collection, since, max)? {
+                    CollectionChanges::TooOld => return Err(invalid_token()),
+                    // RFC 6578 §3.8: fewer than what came at once cannot be told.
+                    CollectionChanges::TooMany => {
+                        let status = hyper::StatusCode::INSUFFICIENT_STORAGE;
+                        return Err(DavError::Failed(status, too_many(), None));
+                    }
+                    CollectionChanges::List { put, gone, up_to, truncated } => {
+                        (put, gone, up_to, truncated)
+                    }
+                };
             let token = sync_token(collection.id, up_to);
             let href: Arc<str> = href_of(&owner, &collection).into();
             let shared = Arc::new(collection);
@@ -86,12 +68,42 @@ pub(crate) async fn run(
             }
             if truncated {
                 // RFC 6578 §3.6
-                let failed = Name::dav("number-of-matches-within-limits");
-                multistatus.status(&href, Status::INSUFFICIENT_STORAGE, Some(&failed));
+                multistatus.status(&href, Status::INSUFFICIENT_STORAGE, Some(&too_many()));
             }
             multistatus.sync_token(&token);
             Ok(multistatus.finish())
         })
         .await?;
     Ok(answer::multistatus(body, &request.headers).await)
+}
+
+/// RFC 6578 §3.3: the header is 0; older programs say the level with it. Our collections have no
+/// members that have members, but folders, which are not told of.
+fn check_level(request: &Request, sync: &SyncCollection) -> Result<()> {
+    let level = match (sync.level, request.depth()?) {
+        (Some(level), _) => level,
+        (None, Some(Depth::Infinity)) => SyncLevel::Infinite,
+        (None, _) => SyncLevel::One,
+    };
+    match level == SyncLevel::Infinite {
+        true => Err(DavError::forbidden(Name::dav("sync-traversal-supported"))),
+        false => Ok(()),
+    }
+}
+
+/// Since when changes are told; `None`: all there is (RFC 6578 §3.4).
+fn since(collection: &Collection, sync: &SyncCollection) -> Result<Option<ModSeq>> {
+    let Some(token) = &sync.token else { return Ok(None) };
+    match parse_sync_token(token) {
+        Some((of, modseq)) if of == collection.id => Ok(Some(modseq)),
+        _ => Err(invalid_token()),
+    }
+}
+
+fn invalid_token() -> DavError {
+    DavError::forbidden(Name::dav("valid-sync-token"))
+}
+
+fn too_many() -> Name {
+    Name::dav("number-of-matches-within-limits")
 }

@@ -207,13 +207,17 @@ async fn answer(
         ahead = Some(next?);
         spare = ready.bytes;
     }
+    outcome(by, is_whole, is_complete)
+}
+
+/// Whether the request failed, all of it that could be told having been told.
+fn outcome(by: Addressing, is_whole: bool, is_complete: bool) -> Result<()> {
     // RFC 9051 §6.4.9: UIDs of messages that are gone are passed over.
     if !is_complete && by == Addressing::Seq {
         return Err(StorageError::Expunged.into());
     }
     if !is_whole {
-        // RFC 9051 §6.4.5: the request fails where a transfer encoding is not known; what could
-        // be told was told.
+        // RFC 9051 §6.4.5: the request fails where a transfer encoding is not known.
         return Err(refused(Code::UnknownCte, "A part has an unknown transfer encoding"));
     }
     Ok(())

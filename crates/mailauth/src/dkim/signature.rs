@@ -79,36 +79,11 @@ impl Signature {
         let forms = tags.find("c").unwrap_or("simple/simple");
         let (header_form, body_form) =
             Canonicalization::parse_pair(forms).ok_or("unknown canonicalization")?;
-        let names: Vec<String> = required("h")?
-            .split(':')
-            .map(|name| name.trim_matches(is_fws).to_ascii_lowercase())
-            .collect();
-        if names.len() > NAMES_MAX || names.iter().any(String::is_empty) {
-            return Err("malformed h=");
-        }
-        // RFC 6376 §3.5 for From; RFC 8617 §4.1.2 leaves it open, yet a signature without it
-        // says nothing of the author.
-        if !names.iter().any(|name| name == "from") {
-            return Err("From is not signed");
-        }
-        if kind == Kind::Arc && names.iter().any(|name| name == "arc-seal") {
-            // RFC 8617 §4.1.2: ARC-Seal must not be signed.
-            return Err("ARC-Seal is signed");
-        }
+        let names = signed_names(required("h")?, kind)?;
         if label.domain.is_empty() || label.selector.is_empty() {
             return Err("malformed d= or s=");
         }
-        let identity = match tags.find("i") {
-            Some(identity) if kind == Kind::Dkim => {
-                let (_, domain) = identity.rsplit_once('@').ok_or("malformed i=")?;
-                domain_of(domain).ok_or("malformed i=")?
-            }
-            _ => label.domain.clone(),
-        };
-        // RFC 6376 §6.1.1.
-        if !is_within(&identity, &label.domain) {
-            return Err("i= is outside d=");
-        }
+        let identity = identity(tags, label, kind)?;
         if let Some(method) = tags.find("q")
             && !method.split(':').any(|method| method.trim_matches(is_fws) == "dns/txt")
         {
@@ -140,6 +115,41 @@ impl Signature {
             body_bytes: if kind == Kind::Dkim { number("l")? } else { None },
             expires,
         })
+    }
+}
+
+/// The fields that `h=` names, in lower case.
+fn signed_names(list: &str, kind: Kind) -> Result<Vec<String>, &'static str> {
+    let names = list.split(':').map(|name| name.trim_matches(is_fws).to_ascii_lowercase());
+    let names: Vec<String> = names.collect();
+    if names.len() > NAMES_MAX || names.iter().any(String::is_empty) {
+        return Err("malformed h=");
+    }
+    // RFC 6376 §3.5 for From; RFC 8617 §4.1.2 leaves it open, yet a signature without it
+    // says nothing of the author.
+    if !names.iter().any(|name| name == "from") {
+        return Err("From is not signed");
+    }
+    if kind == Kind::Arc && names.iter().any(|name| name == "arc-seal") {
+        // RFC 8617 §4.1.2: ARC-Seal must not be signed.
+        return Err("ARC-Seal is signed");
+    }
+    Ok(names)
+}
+
+/// The domain of the one for whom it is signed.
+fn identity(tags: &Tags<'_>, label: &Label, kind: Kind) -> Result<String, &'static str> {
+    let identity = match tags.find("i") {
+        Some(identity) if kind == Kind::Dkim => {
+            let (_, domain) = identity.rsplit_once('@').ok_or("malformed i=")?;
+            domain_of(domain).ok_or("malformed i=")?
+        }
+        _ => label.domain.clone(),
+    };
+    // RFC 6376 §6.1.1.
+    match is_within(&identity, &label.domain) {
+        true => Ok(identity),
+        false => Err("i= is outside d="),
     }
 }
 
