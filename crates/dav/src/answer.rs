@@ -61,6 +61,18 @@ pub(crate) fn xml(status: StatusCode, body: impl Into<Bytes>) -> Answer {
 
 /// 207 with its document, compressed where the client takes that.
 pub(crate) async fn multistatus(body: Vec<u8>, request: &HeaderMap) -> Answer {
+    let xml = HeaderValue::from_static("application/xml; charset=utf-8");
+    let mut answer = compressible(body, xml, request).await;
+    *answer.status_mut() = StatusCode::MULTI_STATUS;
+    answer
+}
+
+/// A body of this media type, compressed where the client takes that.
+pub(crate) async fn compressible(
+    body: Vec<u8>,
+    media_type: HeaderValue,
+    request: &HeaderMap,
+) -> Answer {
     let body = Bytes::from(body);
     let compressed = match body.len() {
         _ if !takes_gzip(request) => None,
@@ -73,7 +85,8 @@ pub(crate) async fn multistatus(body: Vec<u8>, request: &HeaderMap) -> Answer {
     };
     let is_compressed = compressed.is_some();
     let body = compressed.map_or(body, Bytes::from);
-    let mut answer = xml(StatusCode::MULTI_STATUS, body);
+    let mut answer = Response::new(Full::new(body));
+    answer.headers_mut().insert(CONTENT_TYPE, media_type);
     answer.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
     if is_compressed {
         answer.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));

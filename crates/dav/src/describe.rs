@@ -10,7 +10,9 @@ use storage::{
     StorageError,
 };
 
+use crate::path::object_href;
 use crate::properties::{Described, is_protected};
+use crate::public;
 use crate::resource::{Actor, Resource, href_of};
 use crate::settings::Settings;
 use crate::xml::{PropertyRequest, PropertySet};
@@ -30,6 +32,11 @@ pub(crate) struct Describer<'s> {
     locks: Option<Vec<Lock>>,
     default_calendar: Option<String>,
     notifications: Option<String>,
+    /// Of address books: the path of the directory, and of the card that is oneself.
+    directory: Option<String>,
+    /// Where calendars that are public are read.
+    public_urls: HashMap<CollectionId, Option<String>>,
+    me_card: Option<String>,
     /// Of the principal that was read last.
     addresses: Vec<String>,
     is_room: bool,
@@ -51,6 +58,9 @@ impl<'s> Describer<'s> {
             locks: None,
             default_calendar: None,
             notifications: None,
+            directory: None,
+            public_urls: HashMap::new(),
+            me_card: None,
             addresses: Vec::new(),
             is_room: false,
             home_tags: HashMap::new(),
@@ -91,6 +101,11 @@ impl<'s> Describer<'s> {
             }
             _ => {}
         }
+        if let Resource::Principal(account) | Resource::Home(Home::AddressBooks, account) = resource
+            && account.id == self.actor.id()
+        {
+            self.read_contacts(tx, account)?;
+        }
         if let Resource::Principal(account) = resource {
             self.addresses = tx.calendar_addresses(account.id)?;
             self.is_room = tx.is_room(account.id)?;
@@ -109,6 +124,11 @@ impl<'s> Describer<'s> {
                     let own = one.guest.map(|guest| guest.modseq).unwrap_or_default();
                     write!(tag, "-{}.{}.{own}", one.id, one.highest_modseq).ok();
                 }
+                if *home == Home::AddressBooks
+                    && let Some(directory) = tx.directory_book(account.id)?
+                {
+                    write!(tag, "-{}.{}", directory.id, directory.highest_modseq).ok();
+                }
             }
             self.home_tags.insert(*home, tag);
         }
@@ -120,6 +140,12 @@ impl<'s> Describer<'s> {
         if let Resource::Collection(..) = resource {
             if let Entry::Vacant(shares) = self.shares.entry(id) {
                 shares.insert(tx.list_collection_shares(id)?);
+            }
+            if collection.kind == CollectionKind::Calendar
+                && let Entry::Vacant(url) = self.public_urls.entry(id)
+            {
+                let token = tx.public_token(collection)?;
+                url.insert(token.map(|token| public::url(self.settings, &token)));
             }
             if let Entry::Vacant(dead) = self.dead.entry(id) {
                 dead.insert(match &collection.guest {
@@ -152,6 +178,18 @@ impl<'s> Describer<'s> {
             true => Some((object, tx.load_dead_properties(collection, Some(object))?)),
             false => None,
         };
+        Ok(())
+    }
+
+    fn read_contacts(
+        &mut self,
+        tx: &mut ReadTx<'_>,
+        account: &storage::Account,
+    ) -> Result<(), StorageError> {
+        let directory = tx.directory_book(account.id)?;
+        self.directory = directory.map(|directory| href_of(account, &directory));
+        let me = tx.me_card(account.id)?;
+        self.me_card = me.map(|(book, card)| object_href(&href_of(account, &book), &card.name));
         Ok(())
     }
 
@@ -198,6 +236,11 @@ impl<'s> Describer<'s> {
             shares: collection.and_then(|id| self.shares.get(&id)).map_or(&[], Vec::as_slice),
             default_calendar: self.default_calendar.as_deref(),
             notifications: self.notifications.as_deref(),
+            directory: self.directory.as_deref(),
+            public_url: collection
+                .and_then(|id| self.public_urls.get(&id))
+                .and_then(Option::as_deref),
+            me_card: self.me_card.as_deref(),
             addresses: &self.addresses,
             is_room: self.is_room,
             data,

@@ -19,6 +19,7 @@ mod methods;
 mod notice;
 mod path;
 mod properties;
+mod public;
 mod reports;
 mod request;
 mod resource;
@@ -27,10 +28,12 @@ mod service;
 mod settings;
 #[cfg(test)]
 mod testing;
+mod timezones;
 mod work;
 pub mod xml;
 
 pub use answer::Answer;
 pub use notice::Notifications;
+pub use public::public_path;
 pub use service::{DavService, Peer};
 pub use settings::Settings;

@@ -11,6 +11,9 @@ use storage::{
 use crate::error::{DavError, Result};
 use crate::path::{self, Place, Proxy};
 
+/// The name of the organisation's directory in every home of address books (R-CARD-5).
+pub(crate) const DIRECTORY: &str = "directory";
+
 /// Something that has properties.
 #[derive(Debug, Clone)]
 pub(crate) enum Resource {
@@ -89,6 +92,16 @@ pub(crate) fn href_of(account: &Account, collection: &Collection) -> String {
 #[derive(Debug, Clone)]
 pub(crate) struct Actor {
     pub(crate) account: Arc<Account>,
+    /// R-CARD-2: whether their program gets on with one address book alone.
+    pub(crate) has_one_book: bool,
+}
+
+/// QUIRK(Contacts, macOS 10.6 to 15, iOS): of several address books of an account it shows one, and
+/// not always the same one.
+pub(crate) fn has_one_book(user_agent: &str) -> bool {
+    ["AddressBookCore/", "AddressBookSourceSync", "AddressBook/", "dataaccessd/"]
+        .iter()
+        .any(|word| user_agent.contains(word))
 }
 
 impl Actor {
@@ -251,6 +264,11 @@ pub(crate) fn find_collection(
     target: &Target,
     name: &str,
 ) -> Result<Option<Collection>> {
+    let is_directory = (target.home, name) == (Home::AddressBooks, DIRECTORY);
+    if is_directory && target.owner.id != actor.id() {
+        // Everybody has it in their own home.
+        return Ok(None);
+    }
     let found = tx.find_collection(target.owner.id, target.home, name)?;
     let Some(found) = found else { return Ok(None) };
     if target.as_guest {
@@ -279,6 +297,13 @@ pub(crate) fn members(
             .into_iter()
             .collect(),
         Resource::Homes(home) => vec![Resource::Home(*home, actor.account.clone())],
+        Resource::Home(Home::AddressBooks, owner) if actor.has_one_book => {
+            let own = tx.list_collections(owner.id, Home::AddressBooks)?;
+            let default =
+                own.into_iter().min_by_key(|book| (book.name != "personal", book.created));
+            let default = default.map(|book| Resource::Collection(owner.clone(), Box::new(book)));
+            default.into_iter().collect()
+        }
         Resource::Home(home, owner) => {
             let mut found: Vec<Resource> = tx
                 .list_collections(owner.id, *home)?
@@ -288,6 +313,11 @@ pub(crate) fn members(
                 .collect();
             if owner.id == actor.id() {
                 found.extend(guests(tx, actor, *home)?);
+                if *home == Home::AddressBooks {
+                    let directory = tx.directory_book(owner.id)?;
+                    let shown = |book| Resource::Collection(owner.clone(), Box::new(book));
+                    found.extend(directory.map(shown));
+                }
             }
             if *home == Home::Calendars {
                 found.push(Resource::Outbox(owner.clone()));

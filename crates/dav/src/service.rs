@@ -57,7 +57,12 @@ impl DavService {
         let path = request.uri().path();
         let is_ours = path == "/dav" || path.starts_with("/dav/");
         is_ours
-            || matches!(path, "/.well-known/caldav" | "/.well-known/carddav")
+            || crate::public::is_for(path)
+            || crate::timezones::is_for(path)
+            || matches!(
+                path,
+                "/.well-known/caldav" | "/.well-known/carddav" | "/.well-known/timezone"
+            )
             || (path == "/"
                 && matches!(request.method().as_str(), "PROPFIND" | "OPTIONS" | "REPORT"))
     }
@@ -80,10 +85,21 @@ impl DavService {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         // RFC 6764 §5: a well-known URI leads to where programs begin.
-        if request.uri().path().starts_with("/.well-known/") {
+        let path = request.uri().path();
+        if path == "/.well-known/timezone" {
+            return Ok(redirect(crate::timezones::PATH));
+        }
+        if path.starts_with("/.well-known/") {
             return Ok(redirect("/dav/"));
         }
-        let Some(place) = Place::parse(request.uri().path())? else {
+        let (method, headers) = (request.method(), request.headers());
+        if crate::timezones::is_for(path) {
+            return Ok(crate::timezones::answer(method, path, request.uri().query(), headers).await);
+        }
+        if crate::public::is_for(path) {
+            return crate::public::answer(&self.store, &self.settings, method, path, headers).await;
+        }
+        let Some(place) = Place::parse(path)? else {
             return Err(DavError::NOT_FOUND);
         };
         let (actor, is_new) = self.sign_in(request.headers(), peer).await?;
@@ -159,10 +175,11 @@ impl DavService {
         let id = signed_in.account;
         let read = self.store.read(move |tx| Ok((tx.load_account(id)?, tx.has_collections(id)?)));
         let (account, has_collections) = read.await?;
-        match account.mail_only {
-            true => Err(DavError::Status(StatusCode::FORBIDDEN)),
-            false => Ok((Actor { account: Arc::new(account) }, !has_collections)),
+        if account.mail_only {
+            return Err(DavError::Status(StatusCode::FORBIDDEN));
         }
+        let has_one_book = resource::has_one_book(program);
+        Ok((Actor { account: Arc::new(account), has_one_book }, !has_collections))
     }
 }
 

@@ -9,6 +9,8 @@ use crate::xml;
 /// Everything the service is told.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// What URLs begin with that are given to others, such as `https://mail.example.test`.
+    pub public_url: String,
     /// Whether clients may sign in without TLS.
     pub plaintext_auth: bool,
     /// What an object may cost.
@@ -30,6 +32,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            public_url: String::new(),
             plaintext_auth: false,
             objects: ObjectLimits::default(),
             attendees_max: storage::SchedulingSettings::default().attendees_max,

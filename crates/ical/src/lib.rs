@@ -46,6 +46,7 @@ pub use component::Component;
 pub use error::Error;
 pub use file::{
     CalendarFile, FileError, FileLimits, FileObject, FileObjects, JoinedCalendar, cards_of_file,
+    public_part,
 };
 pub use fold::to_utf8;
 pub use limits::Limits;
@@ -62,4 +63,4 @@ pub use query::{
 pub use recur::{ByDay, Frequency, Occurrence, Occurrences, Rule, Skip, Times, Until};
 pub use text::{escape_text, split_list, split_structured, unescape_text};
 pub use time::{Duration, End, Period, Time, Value};
-pub use zone::{Zone, Zones};
+pub use zone::{Zone, ZoneChange, Zones, vtimezone, zone_changes, zone_names};

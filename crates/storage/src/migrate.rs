@@ -57,6 +57,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 39, sql: include_str!("../migrations/0039_sharing.sql") },
     Migration { version: 40, sql: include_str!("../migrations/0040_value_list.sql") },
     Migration { version: 41, sql: include_str!("../migrations/0041_dmarc_result.sql") },
+    Migration { version: 42, sql: include_str!("../migrations/0042_directory_book.sql") },
+    Migration { version: 43, sql: include_str!("../migrations/0043_public_calendar.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

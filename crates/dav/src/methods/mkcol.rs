@@ -2,7 +2,7 @@
 
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use storage::{CollectionKind, CollectionName, Home, NewCollection, StorageError};
+use storage::{CollectionKind, CollectionName, Components, Home, NewCollection, StorageError};
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
@@ -66,6 +66,10 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
     new.properties = plan.change;
     if let (CollectionKind::Calendar, Some(components)) = (kind, plan.components) {
         new.components = components;
+    }
+    if new.properties.source.is_some() && kind == CollectionKind::Calendar {
+        // Nothing is put into what is read elsewhere.
+        new.components = Components::NONE;
     }
     let made = session
         .write(target.owner.id, "dav mkcol", move |tx| {

@@ -11,6 +11,7 @@ pub(crate) mod post;
 pub(crate) mod preconditions;
 pub(crate) mod propfind;
 pub(crate) mod proppatch;
+mod publish;
 pub(crate) mod put;
 pub(crate) mod report;
 pub(crate) mod share;

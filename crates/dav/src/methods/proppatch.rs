@@ -1,7 +1,7 @@
 //! PROPPATCH (RFC 4918 §9.2): all of it or nothing.
 
 use hyper::StatusCode;
-use storage::{Home, StorageError};
+use storage::{Collection, Home, StorageError};
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
@@ -122,6 +122,18 @@ async fn change(
                 .await;
             written.map_err(|error| too_large(error, changes))
         }
+        Resource::Home(Home::AddressBooks, owner) => {
+            let href = properties::plan_me_card(changes).map_err(Outcome::Refused)?;
+            let card = match href {
+                Some(href) => Some(own_card(session, &href).await?),
+                None => None,
+            };
+            let written = session.write(owner.id, "dav proppatch", move |tx| {
+                let card = card.as_ref().map(|(book, name)| (book, name.as_str()));
+                Ok(tx.set_me_card(card)?)
+            });
+            written.await.map_err(Outcome::Failed)
+        }
         // Nothing of these is anybody's to set.
         _ => Err(Outcome::Refused(
             changes
@@ -144,6 +156,18 @@ fn too_large(error: DavError, changes: &[PropertyChange]) -> Outcome {
             Outcome::Refused(all.map(|name| Refused { name, status: 507, failed: None }).collect())
         }
         error => Outcome::Failed(error),
+    }
+}
+
+/// A card of one's own, by its path.
+async fn own_card(session: &Session, href: &str) -> Result<(Collection, String)> {
+    let place = Place::parse(path_of(href))?.ok_or(DavError::NOT_FOUND)?;
+    let found = session.read(move |session, tx| resource::find(tx, &session.actor, &place)).await;
+    match found {
+        Ok(Resource::Object(_, book, _, card)) if book.account == session.actor.id() => {
+            Ok(((*book).clone(), card.name))
+        }
+        _ => Err(DavError::Status(StatusCode::CONFLICT)),
     }
 }
 

@@ -6,6 +6,7 @@ use storage::{Account, Address, Collection, CollectionRights, Invite, ReadTx, St
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
+use crate::methods::publish;
 use crate::path::{Place, path_of};
 use crate::request::Request;
 use crate::resource::{self, Actor, href_of};
@@ -33,10 +34,11 @@ pub(crate) async fn share(
     owner: &Account,
     collection: Collection,
 ) -> Result<Answer> {
-    let SharingRequest::Share { set, remove } =
-        SharingRequest::parse(&request.body, &session.settings.xml)?
-    else {
-        return Err(DavError::BAD_REQUEST);
+    let (set, remove) = match SharingRequest::parse(&request.body, &session.settings.xml)? {
+        SharingRequest::Share { set, remove } => (set, remove),
+        SharingRequest::Publish => return publish::run(session, owner, collection, true).await,
+        SharingRequest::Unpublish => return publish::run(session, owner, collection, false).await,
+        SharingRequest::Reply(_) => return Err(DavError::BAD_REQUEST),
     };
     let not_owner = owner.id;
     let named = session.read(move |session, tx| {

@@ -1,6 +1,6 @@
 //! Calendars, address books, the schedule inbox, folders.
 
-use storage::{Account, Collection, CollectionKind, Components};
+use storage::{Account, Collection, CollectionKind, CollectionRights, Components};
 
 use super::{Described, Found, http_date, rfc3339, sync_token, write_quota};
 use crate::resource::href_of;
@@ -9,8 +9,12 @@ use crate::xml::{APPLE, CALDAV, CALENDAR_SERVER, CARDDAV, DAV, Name, Writer};
 /// The collations of filters (RFC 4791 §7.5.1, RFC 6352 §8.3.1).
 const COLLATIONS: [&str; 3] = ["i;ascii-casemap", "i;octet", "i;unicode-casemap"];
 
-pub(super) fn write_type(writer: &mut Writer, kind: CollectionKind) {
-    match kind {
+pub(super) fn write_type(writer: &mut Writer, collection: &Collection) {
+    if collection.source.is_some() {
+        // calendarserver-subscribed: its programs read it where it comes from.
+        return writer.empty(&Name::calendar_server("subscribed"));
+    }
+    match collection.kind {
         CollectionKind::Calendar => writer.empty(&Name::caldav("calendar")),
         CollectionKind::AddressBook => writer.empty(&Name::carddav("addressbook")),
         CollectionKind::Inbox => writer.empty(&Name::caldav("schedule-inbox")),
@@ -50,6 +54,20 @@ impl Described<'_> {
                     write_text(writer, name, order.as_deref())
                 }
                 _ => false,
+            },
+            CALENDAR_SERVER if name.local() == "publish-url" => match self.public_url {
+                Some(url) if self.rights.contains(CollectionRights::SHARE) => {
+                    writer.element(name, |writer| writer.href(url));
+                    true
+                }
+                _ => false,
+            },
+            CALENDAR_SERVER if name.local() == "source" => match &collection.source {
+                Some(source) => {
+                    writer.element(name, |writer| writer.href(source));
+                    true
+                }
+                None => false,
             },
             CALENDAR_SERVER if name.local() == "getctag" => {
                 let tag = sync_token(collection.id, collection.highest_modseq);

@@ -17,7 +17,7 @@ use crate::xml::{Multistatus, Name, PropertyRequest, PropertySet, Status, Writer
 
 pub(crate) use collection::write_components;
 pub(crate) use support::write_lock;
-pub(crate) use update::{Refused, is_protected, plan, plan_dead, plan_new};
+pub(crate) use update::{Refused, is_protected, plan, plan_dead, plan_me_card, plan_new};
 
 /// A resource with all that its properties are made of.
 pub(crate) struct Described<'r> {
@@ -33,6 +33,12 @@ pub(crate) struct Described<'r> {
     pub(crate) default_calendar: Option<&'r str>,
     /// The path of what a principal is told of sharing; one's own alone.
     pub(crate) notifications: Option<&'r str>,
+    /// The path of the organisation's directory, where there is one to be seen.
+    pub(crate) directory: Option<&'r str>,
+    /// Where anybody reads the calendar.
+    pub(crate) public_url: Option<&'r str>,
+    /// The path of the card that is oneself.
+    pub(crate) me_card: Option<&'r str>,
     /// The addresses of a principal in calendars.
     pub(crate) addresses: &'r [String],
     /// Whether it is a room (R-CAL-4).
@@ -147,7 +153,7 @@ impl Described<'_> {
             }
             Resource::Collection(_, found) => {
                 collection(writer);
-                collection::write_type(writer, found.kind);
+                collection::write_type(writer, found);
                 // caldav-sharing draft §5.2
                 if self.is_guest() {
                     writer.empty(&Name::calendar_server("shared"));

@@ -23,6 +23,7 @@ impl Described<'_> {
             CARDDAV if name.local() == "addressbook-home-set" && !account.mail_only => {
                 write_home_href(writer, name, Home::AddressBooks, account);
             }
+            CARDDAV => return self.write_directory(writer, name, account),
             CALENDAR_SERVER => match name.local() {
                 "email-address-set" => writer.element(name, |writer| {
                     let element = Name::calendar_server("email-address");
@@ -32,6 +33,7 @@ impl Described<'_> {
                     Some(href) => writer.element(name, |writer| writer.href(href)),
                     None => return false,
                 },
+                "me-card" => return self.write_me_card(writer, name, account),
                 // calendarserver-proxy draft §5: whose calendars this one may see or change.
                 "calendar-proxy-read-for" | "calendar-proxy-write-for" => writer.empty(name),
                 _ => return false,
@@ -89,6 +91,28 @@ impl Described<'_> {
         true
     }
 
+    /// Where Apple's programs look people up while an address is typed (CARDDAV:directory-gateway
+    /// of Calendar Server): they ask it with addressbook-query alone, and never list it.
+    fn write_directory(&self, writer: &mut Writer, name: &Name, account: &Account) -> Found {
+        match self.directory {
+            Some(href) if name.local() == "directory-gateway" && account.id == self.actor.id() => {
+                writer.element(name, |writer| writer.href(href));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn write_me_card(&self, writer: &mut Writer, name: &Name, account: &Account) -> Found {
+        match self.me_card {
+            Some(href) if account.id == self.actor.id() => {
+                writer.element(name, |writer| writer.href(href));
+                true
+            }
+            _ => false,
+        }
+    }
+
     pub(super) fn write_default_calendar(&self, writer: &mut Writer, name: &Name) -> Found {
         let Some(href) = self.default_calendar else { return false };
         writer.element(name, |writer| writer.href(href));
@@ -128,6 +152,12 @@ impl Described<'_> {
                 Some(tag) => writer.text_element(name, tag),
                 None => return false,
             },
+            (CALENDAR_SERVER, "me-card") if home == Home::AddressBooks => {
+                return self.write_me_card(writer, name, account);
+            }
+            (CARDDAV, _) if home == Home::AddressBooks => {
+                return self.write_directory(writer, name, account);
+            }
             // RFC 6638 §2.4.1 has them on principals; programs look here as well.
             (CALDAV, "schedule-default-calendar-URL") if home == Home::Calendars => {
                 return self.write_default_calendar(writer, name);

@@ -33,6 +33,9 @@ impl Described<'_> {
             }
             "allowed-sharing-modes" if may_share => writer.element(name, |writer| {
                 writer.empty(&Name::calendar_server("can-be-shared"));
+                if collection.kind == CollectionKind::Calendar && collection.source.is_none() {
+                    writer.empty(&Name::calendar_server("can-be-published"));
+                }
             }),
             // Where its owner has it.
             "shared-url" if collection.guest.is_some() => {

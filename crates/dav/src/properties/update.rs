@@ -2,7 +2,7 @@
 
 use storage::{CollectionChange, CollectionKind, Components};
 
-use crate::xml::{APPLE, CALDAV, CARDDAV, DAV, Element, Name, PropertyChange};
+use crate::xml::{APPLE, CALDAV, CALENDAR_SERVER, CARDDAV, DAV, Element, Name, PropertyChange};
 
 /// LIMIT: bytes of a time zone that are read.
 const ZONE_BYTES_MAX: usize = 64 * 1024;
@@ -95,14 +95,16 @@ const PROTECTED_CALDAV: [&str; 15] = [
     "schedule-tag",
     "calendar-user-type",
 ];
-const PROTECTED_CARDDAV: [&str; 4] = [
+const PROTECTED_CARDDAV: [&str; 5] = [
+    "directory-gateway",
     "supported-address-data",
     "supported-collation-set",
     "max-resource-size",
     "addressbook-home-set",
 ];
 
-const PROTECTED_CALENDAR_SERVER: [&str; 6] = [
+const PROTECTED_CALENDAR_SERVER: [&str; 7] = [
+    "publish-url",
     "getctag",
     "invite",
     "allowed-sharing-modes",
@@ -118,7 +120,7 @@ pub(crate) fn is_protected(name: &Name) -> bool {
         DAV => PROTECTED_DAV.contains(&local),
         CALDAV => PROTECTED_CALDAV.contains(&local),
         CARDDAV => PROTECTED_CARDDAV.contains(&local),
-        crate::xml::CALENDAR_SERVER => PROTECTED_CALENDAR_SERVER.contains(&local),
+        CALENDAR_SERVER => PROTECTED_CALENDAR_SERVER.contains(&local),
         _ => false,
     }
 }
@@ -141,6 +143,30 @@ pub(crate) fn plan(changes: &[PropertyChange], kind: CollectionKind) -> Result<P
         }
     }
     if refused.is_empty() { Ok(plan) } else { Err(refused) }
+}
+
+/// What a PROPPATCH of a home of address books comes to: the path of the card that is oneself, or
+/// that there is none.
+///
+/// QUIRK(Contacts, macOS): it sets me-card here, and nothing else.
+pub(crate) fn plan_me_card(changes: &[PropertyChange]) -> Result<Option<String>, Vec<Refused>> {
+    let mut card = None;
+    let mut refused = Vec::new();
+    for change in changes {
+        let name = change.name();
+        let is_card = name.namespace() == CALENDAR_SERVER && name.local() == "me-card";
+        match change {
+            PropertyChange::Remove(_) if is_card => card = None,
+            PropertyChange::Set(value) if is_card => {
+                match value.element(DAV, "href").map(Element::word) {
+                    Some(href) => card = Some(href),
+                    None => refused.push(Refused::conflict(name, None)),
+                }
+            }
+            _ => refused.push(Refused { name: name.clone(), status: 403, failed: None }),
+        }
+    }
+    if refused.is_empty() { Ok(card) } else { Err(refused) }
 }
 
 /// What a PROPPATCH of an object comes to: all that is not the server's is kept as it is.
@@ -191,6 +217,16 @@ pub(crate) fn plan_new(properties: &[Element]) -> Result<NewPlan, Vec<Refused>> 
         }
     }
     new.change = plan.change;
+    let subscribes = properties.iter().find(|element| {
+        let subscribed = |kind: &Element| kind.element(CALENDAR_SERVER, "subscribed").is_some();
+        element.is(DAV, "resourcetype") && subscribed(element)
+    });
+    if let Some(element) = subscribes
+        && !matches!(new.change.source, Some(Some(_)))
+    {
+        let failed = Some(Name::dav("valid-resourcetype"));
+        refused.push(Refused { name: element.name.clone(), status: 403, failed });
+    }
     if refused.is_empty() { Ok(new) } else { Err(refused) }
 }
 
@@ -202,6 +238,8 @@ fn kind_of(element: &Element) -> Option<CollectionKind> {
             (DAV, "collection") => {}
             (CALDAV, "calendar") => kind = Some(CollectionKind::Calendar),
             (CARDDAV, "addressbook") => kind = Some(CollectionKind::AddressBook),
+            // A calendar that is read elsewhere, if CS:source says where.
+            (CALENDAR_SERVER, "subscribed") => kind = Some(CollectionKind::Calendar),
             _ => return None,
         }
     }
@@ -252,6 +290,22 @@ fn apply(
             let is_set = value.is_some_and(|value| value.element(CALDAV, "transparent").is_some());
             change.transparent = Some(is_set);
         }
+        (CALDAV | CALENDAR_SERVER, "calendar-availability") if kind == CollectionKind::Inbox => {
+            if text().is_some_and(|text| !is_availability(&text)) {
+                // RFC 7953 §7.2.4
+                let failed = Some(Name::caldav("valid-calendar-data"));
+                return Err(Refused { name: name.clone(), status: 403, failed });
+            }
+            change.dead.push((name.to_string(), value.map(Element::to_xml)));
+        }
+        (CALENDAR_SERVER, "source") => {
+            let href = value.and_then(|value| value.element(DAV, "href")).map(Element::word);
+            change.source = Some(match (value, href) {
+                (None, _) => None,
+                (Some(_), Some(href)) if is_web(&href) => Some(href),
+                (Some(_), _) => return Err(Refused::conflict(name, None)),
+            });
+        }
         (CALDAV, "schedule-default-calendar-URL") if kind == CollectionKind::Inbox => {
             let href = value.and_then(|value| value.element(DAV, "href")).map(Element::word);
             match href {
@@ -265,6 +319,26 @@ fn apply(
         }),
     }
     Ok(())
+}
+
+/// RFC 7953 §7.2.4: an iCalendar object with VAVAILABILITY, of which free and busy times can be made.
+fn is_availability(text: &str) -> bool {
+    let limits = ical::Limits { bytes_max: ZONE_BYTES_MAX, ..ical::Limits::default() };
+    let Ok(calendar) = ical::Component::parse(text.as_bytes(), &limits) else { return false };
+    let Ok(range) = ical::TimeRange::parse(Some("20260101T000000Z"), Some("20270101T000000Z"))
+    else {
+        return false;
+    };
+    let mut busy = ical::BusyTimes::new(range, &[]);
+    let zone = jiff::tz::TimeZone::UTC;
+    calendar.components_named("VAVAILABILITY").next().is_some()
+        && busy.add_availability(&calendar, zone, &limits).is_ok()
+}
+
+/// What a program can subscribe to.
+fn is_web(url: &str) -> bool {
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    ["http", "https", "webcal", "webcals"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
 }
 
 /// RFC 4791 §5.2.2: an iCalendar object with one VTIMEZONE.

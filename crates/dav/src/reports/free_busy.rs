@@ -15,7 +15,12 @@ use crate::error::{DavError, Result};
 use crate::resource::Resource;
 use crate::service::Session;
 use crate::work::{Work, too_much};
-use crate::xml::Name;
+use crate::xml::{Element, Name, QueryZone};
+
+/// What says when somebody can be met, on their inbox: RFC 7953 §7.2.4, and as Apple's programs had it
+/// before.
+pub(crate) const AVAILABILITY: [Name; 2] =
+    [Name::caldav("calendar-availability"), Name::calendar_server("calendar-availability")];
 
 /// LIMIT: objects of which the data is in memory at a time.
 const CHUNK: usize = 200;
@@ -74,7 +79,36 @@ pub(crate) fn of_account(
             add(session, tx, &collection, &mut busy, work)?;
         }
     }
+    if is_told {
+        add_availability(session, tx, account, &mut busy)?;
+    }
     Ok(is_told.then_some(busy))
+}
+
+/// RFC 7953 §7.2.4: when somebody says they can be met at all counts as well.
+fn add_availability(
+    session: &Session,
+    tx: &mut ReadTx<'_>,
+    account: &Account,
+    busy: &mut BusyTimes,
+) -> Result<()> {
+    let Some(inbox) = tx.find_collection(account.id, Home::Calendars, "inbox")? else {
+        return Ok(());
+    };
+    let dead = tx.load_dead_properties(inbox.id, None)?;
+    let said = AVAILABILITY.iter().find_map(|name| {
+        let name = name.to_string();
+        dead.iter().find(|dead| dead.name == name)
+    });
+    let Some(said) = said else { return Ok(()) };
+    let text = Element::parse(said.value.as_bytes(), &session.settings.xml)?.text();
+    let limits = &session.settings.objects.ical;
+    let Ok(calendar) = Component::parse(text.as_bytes(), limits) else { return Ok(()) };
+    let zone = floating(Some(&QueryZone::Id(tx.time_zone(account.id)?)), None);
+    busy.add_availability(&calendar, zone, limits).map_err(|error| {
+        tracing::debug!(%error, "free and busy times refused");
+        too_much()
+    })
 }
 
 fn add(

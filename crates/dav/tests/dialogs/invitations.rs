@@ -75,7 +75,7 @@ fn calendars_are_offered_accepted_changed_and_withdrawn() {
             <CS:common-name>julie</CS:common-name></CS:organizer><CS:user>\
             <D:href>mailto:paul@example.test</D:href><CS:common-name>Paul P.</CS:common-name>\
             <CS:invite-noresponse/><CS:access><CS:read/></CS:access><CS:summary>Team</CS:summary>\
-            </CS:user></CS:invite><CS:allowed-sharing-modes><CS:can-be-shared/>\
+            </CS:user></CS:invite><CS:allowed-sharing-modes><CS:can-be-shared/><CS:can-be-published/>\
             </CS:allowed-sharing-modes>";
         assert!(own.contains(user), "{own}");
         assert!(own.contains("<C:calendar/><CS:shared-owner/>"), "{own}");

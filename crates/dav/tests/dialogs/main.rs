@@ -3,10 +3,12 @@
 
 mod bounds;
 mod calendars;
+mod contacts;
 mod discovery;
 mod files;
 mod house;
 mod invitations;
+mod public;
 mod refusals;
 mod scheduling;
 mod shared;

@@ -127,3 +127,41 @@ fn who_shares_a_calendar_for_busy_times_is_asked_for_no_more() {
         assert_eq!(house.ask("paul", "REPORT", path, "depth: 1", ask).await.status, 404);
     });
 }
+
+#[test]
+fn who_cannot_be_met_is_busy() {
+    on_both_engines(|house| async move {
+        let set = |calendar: &str| {
+            format!(
+                "<D:propertyupdate xmlns:D=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\"><D:set>\
+                 <D:prop><C:calendar-availability>{calendar}</C:calendar-availability></D:prop></D:set>\
+                 </D:propertyupdate>"
+            )
+        };
+        let hours = "BEGIN:VCALENDAR\nVERSION:2.0\nBEGIN:VAVAILABILITY\nUID:v\n\
+                     DTSTAMP:20260101T000000Z\nBEGIN:AVAILABLE\nUID:a\nDTSTAMP:20260101T000000Z\n\
+                     DTSTART:20260105T090000Z\nDTEND:20260105T170000Z\nRRULE:FREQ=DAILY\n\
+                     END:AVAILABLE\nEND:VAVAILABILITY\nEND:VCALENDAR\n";
+        for wrong in ["", "nothing", &hours.replace("FREQ=DAILY", "FREQ=NEVER")] {
+            let answer = house.julie("PROPPATCH", "inbox/", "", &set(wrong)).await;
+            assert!(answer.text.contains("<C:valid-calendar-data/>"), "{wrong}: {}", answer.text);
+        }
+        let answer = house.julie("PROPPATCH", "inbox/", "", &set(hours)).await;
+        assert!(answer.text.contains("200 OK"), "{}", answer.text);
+        let event = crate::calendars::event("1", AT_NINE);
+        assert_eq!(house.julie("PUT", "personal/1.ics", "", &event).await.status, 201);
+        let outbox = "/dav/calendars/paul@example.test/outbox/";
+        let ask = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:REQUEST\r\nBEGIN:VFREEBUSY\r\nUID:f\r\n\
+                   DTSTART:20260105T000000Z\r\nDTEND:20260106T000000Z\r\n\
+                   ORGANIZER:mailto:paul@example.test\r\nATTENDEE:mailto:julie@example.test\r\n\
+                   END:VFREEBUSY\r\nEND:VCALENDAR\r\n";
+        let answer = house.ask("paul", "POST", outbox, "", ask).await;
+        for line in [
+            "FREEBUSY;FBTYPE=BUSY-UNAVAILABLE:20260105T000000Z/20260105T090000Z",
+            "FREEBUSY:20260105T090000Z/20260105T100000Z",
+            "FREEBUSY;FBTYPE=BUSY-UNAVAILABLE:20260105T170000Z/20260106T000000Z",
+        ] {
+            assert!(answer.text.contains(line), "{line}\n{}", answer.text);
+        }
+    });
+}

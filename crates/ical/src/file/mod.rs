@@ -9,6 +9,7 @@ mod calendar;
 mod cards;
 mod join;
 mod pieces;
+mod public;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use std::fmt;
 pub use calendar::{CalendarFile, FileObjects};
 pub use cards::cards_of_file;
 pub use join::JoinedCalendar;
+pub use public::public_part;
 
 use crate::limits::Limits;
 

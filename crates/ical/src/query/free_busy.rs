@@ -33,7 +33,7 @@ impl Busy {
     }
 
     /// RFC 5545 §3.2.9: what is not known counts as BUSY.
-    fn find(name: Option<&str>) -> Option<Self> {
+    pub(super) fn find(name: Option<&str>) -> Option<Self> {
         match name.map(str::to_ascii_uppercase).as_deref() {
             Some("FREE") => None,
             Some("BUSY-TENTATIVE") => Some(Self::Tentative),
@@ -175,7 +175,7 @@ impl BusyTimes {
     }
 }
 
-fn merge(mut periods: Vec<(Timestamp, Timestamp)>) -> Vec<(Timestamp, Timestamp)> {
+pub(super) fn merge(mut periods: Vec<(Timestamp, Timestamp)>) -> Vec<(Timestamp, Timestamp)> {
     periods.sort_unstable();
     let mut merged: Vec<(Timestamp, Timestamp)> = Vec::with_capacity(periods.len());
     for (start, end) in periods {

@@ -1,6 +1,7 @@
 //! What CalDAV and CardDAV ask of objects: which of them (filters), and how much of one
 //! (selections). The words are those of RFC 4791 §9.6 to §9.10 and RFC 6352 §10.3 to §10.6.
 
+mod availability;
 mod calendar;
 mod cards;
 mod extract;

@@ -1,5 +1,6 @@
 //! From local times to instants (RFC 5545 §3.3.5, §3.6.5).
 
+mod known;
 mod observances;
 
 use std::collections::HashMap;
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+pub use self::known::{ZoneChange, vtimezone, zone_changes, zone_names};
 use self::observances::Observances;
 use crate::component::Component;
 use crate::limits::Limits;

@@ -19,6 +19,7 @@ mod list;
 mod mailbox;
 mod password;
 mod progress;
+mod publish;
 mod queue;
 mod report;
 mod request;
@@ -169,6 +170,9 @@ impl Admin {
             }
             Request::ShareRevoke { account, grantee, of } => {
                 self.revoke(&account, &grantee, &of).await
+            }
+            Request::SharePublish { account, calendar, public } => {
+                self.publish(&account, &calendar, public).await
             }
             Request::ShareList { account } => self.list_shares(&account).await,
             Request::List(verb) => self.list(verb).await,

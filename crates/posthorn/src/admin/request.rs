@@ -66,6 +66,7 @@ pub(crate) enum Request {
     ShareGrant { account: String, grantee: String, of: ShareOf, rights: String },
     ShareRevoke { account: String, grantee: String, of: ShareOf },
     ShareList { account: String },
+    SharePublish { account: String, calendar: String, public: bool },
     List(ListVerb),
     Team { domain: Option<String>, verb: TeamVerb },
     DomainJoin { name: String, of: String },
@@ -596,7 +597,8 @@ pub(crate) enum ShareOf {
 /// What somebody may do with an account, or with a mailbox, calendar or address book of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ShareRow {
-    /// An address, `team:` and a name, or `anyone`; behind `-` where rights are taken away.
+    /// An address, `team:` and a name, or `anyone`; behind `-` where rights are taken away. `public`:
+    /// anybody who knows the path in `rights` reads it.
     pub(crate) grantee: String,
     /// None of the three: the whole account.
     pub(crate) mailbox: Option<String>,

@@ -93,6 +93,13 @@ impl Admin {
                     let shares = tx.list_collection_shares(collection.id)?;
                     collections
                         .extend(shares.iter().map(|share| collection_row(&collection, share)));
+                    collections.extend(tx.public_token(&collection)?.map(|token| ShareRow {
+                        grantee: "public".to_owned(),
+                        mailbox: None,
+                        calendar: Some(collection.name.clone()),
+                        address_book: None,
+                        rights: dav::public_path(&token),
+                    }));
                 }
             }
             Ok((tx.list_shares(account)?, tx.list_acl(account)?, collections))

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 
-use super::{Failure, Listing, Output, perform, request};
+use super::{Failure, Listing, Output, load_config, perform, request};
 use crate::admin::{Request, Response, ShareOf};
 
 /// What is shared: the whole account where nothing is said.
@@ -61,6 +61,20 @@ pub(super) enum Command {
         #[command(flatten)]
         of: Of,
     },
+    /// Let anybody read a calendar who knows where, and print that.
+    Publish {
+        /// The account's address.
+        account: String,
+        /// The calendar, by the last part of its path.
+        calendar: String,
+    },
+    /// Take that back: the address leads nowhere from then on, and never again.
+    Unpublish {
+        /// The account's address.
+        account: String,
+        /// The calendar, by the last part of its path.
+        calendar: String,
+    },
     /// List with whom an account, its mailboxes, calendars and address books are shared.
     List {
         /// The account's address.
@@ -77,6 +91,17 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
         }
         Command::Revoke { account, grantee, of } => {
             perform(config, Request::ShareRevoke { account, grantee, of: of.into() })
+        }
+        Command::Publish { account, calendar } => {
+            let verb = Request::SharePublish { account, calendar, public: true };
+            let Response::Text(path) = request(config, verb)? else {
+                return Err(Failure::unexpected());
+            };
+            let base = crate::daemon::public_url(&load_config(config)?);
+            output.line(&format!("{base}{path}"))
+        }
+        Command::Unpublish { account, calendar } => {
+            perform(config, Request::SharePublish { account, calendar, public: false })
         }
         Command::List { account, listing } => {
             let Response::Shares(shares) = request(config, Request::ShareList { account })? else {

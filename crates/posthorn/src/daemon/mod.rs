@@ -21,6 +21,7 @@ mod maintenance;
 mod metrics;
 mod open;
 mod peers;
+mod public_url;
 mod reload;
 mod reloadable;
 mod reports;
@@ -41,6 +42,7 @@ use net::{Ending, Shutdown};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub(crate) use open::{OpenError, in_use, open_admin};
+pub(crate) use public_url::public_url;
 pub(crate) use tls::files as tls_files;
 
 use self::listeners::Listeners;

@@ -173,8 +173,9 @@ impl Shared {
     }
 
     /// Calendars and contacts of one listener.
-    pub(super) fn dav(&self, _: &Config, listener: &Listener) -> DavService {
+    pub(super) fn dav(&self, config: &Config, listener: &Listener) -> DavService {
         let settings = dav::Settings {
+            public_url: super::public_url(config),
             plaintext_auth: listener.plaintext_auth,
             attendees_max: self.store.settings().scheduling.attendees_max,
             ..dav::Settings::default()

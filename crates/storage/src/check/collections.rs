@@ -6,7 +6,17 @@ use crate::collection::{CollectionName, Home, ObjectName};
 use crate::{ReadTx, Result};
 
 /// An invariant, what the number counts, and the statement that finds what breaks it.
-const RULES: [(&str, &str, &str); 14] = [
+const RULES: [(&str, &str, &str); 15] = [
+    (
+        "directory-entries",
+        "account",
+        "SELECT a.id FROM account a JOIN domain d ON d.id = a.domain_id \
+         WHERE (a.role <> 'external') <> EXISTS (SELECT 1 FROM directory_entry e \
+         WHERE e.account_id = a.id AND e.organisation = d.organisation AND e.gone = 0) \
+         UNION SELECT e.account_id FROM directory_entry e WHERE e.gone = 0 AND NOT EXISTS \
+         (SELECT 1 FROM account a JOIN domain d ON d.id = a.domain_id \
+         WHERE a.id = e.account_id AND d.organisation = e.organisation)",
+    ),
     (
         "collection-counts",
         "collection",

@@ -9,8 +9,10 @@ mod defaults;
 mod delete;
 mod guest;
 mod invite;
+mod me_card;
 mod name;
 mod properties;
+mod publish;
 mod rename;
 mod share;
 #[cfg(test)]
@@ -26,6 +28,7 @@ pub use properties::{CollectionChange, DeadProperty};
 pub use rename::CopyDepth;
 pub use share::{CollectionRights, CollectionShare};
 
+use crate::directory::book;
 use crate::sql::{Row, Value};
 use crate::{ReadTx, Result, StorageError};
 
@@ -213,6 +216,8 @@ pub struct Collection {
     pub created: Timestamp,
     /// In whose home it is seen, and looks as they like, if that is not its owner's.
     pub guest: Option<Guest>,
+    /// Where its programs get it from: it is only noted here, and holds nothing.
+    pub source: Option<String>,
 }
 
 macro_rules! select_collection {
@@ -220,7 +225,7 @@ macro_rules! select_collection {
         concat!(
             "SELECT c.id, c.account_id, c.kind, c.name, c.display_name, c.description, c.color, ",
             "c.sort_order, c.timezone, c.transparent, c.components, c.object_count, ",
-            "c.size_bytes, c.highest_modseq, c.horizon, c.created FROM collection c ",
+            "c.size_bytes, c.highest_modseq, c.horizon, c.created, c.source FROM collection c ",
             $rest
         )
     };
@@ -248,6 +253,7 @@ fn read(row: &dyn Row) -> Result<Collection> {
         horizon: ModSeq::new(count(14)?),
         created: Timestamp::from_micros(row.int(15)?),
         guest: None,
+        source: text(16)?,
     })
 }
 
@@ -268,6 +274,9 @@ impl ReadTx<'_> {
         home: Home,
         name: &str,
     ) -> Result<Option<Collection>> {
+        if (home, name) == (Home::AddressBooks, book::NAME) {
+            return self.directory_book(account);
+        }
         self.sql.query_one(
             select_collection!("WHERE c.account_id = ?1 AND c.home = ?2 AND c.name = ?3"),
             &[Value::Int(account.get()), Value::Int(home.column()), Value::Text(name)],
@@ -277,6 +286,9 @@ impl ReadTx<'_> {
 
     /// The collection of this id.
     pub fn load_collection(&mut self, collection: CollectionId) -> Result<Collection> {
+        if let Some(organisation) = book::organisation_of(collection) {
+            return self.load_directory(organisation);
+        }
         self.sql
             .query_one(
                 select_collection!("WHERE c.id = ?1"),

@@ -15,6 +15,8 @@ const DISPLAY_NAME_BYTES_MAX: usize = 1024;
 const COLOR_BYTES_MAX: usize = 64;
 /// LIMIT: bytes of a description, of a time zone (Apple's go back to 1893), and of a dead property.
 const VALUE_BYTES_MAX: usize = 64 * 1024;
+/// LIMIT: bytes of a URL that is subscribed to.
+const SOURCE_BYTES_MAX: usize = 4096;
 /// LIMIT: bytes of the name of a dead property with its namespace.
 const NAME_BYTES_MAX: usize = 512;
 
@@ -33,6 +35,8 @@ pub struct CollectionChange {
     pub timezone: Option<Option<String>>,
     /// Whether its events take no time.
     pub transparent: Option<bool>,
+    /// Where its programs get it from.
+    pub source: Option<Option<String>>,
     /// Dead properties by name.
     pub dead: Vec<(String, Option<String>)>,
 }
@@ -58,6 +62,7 @@ pub(super) fn check_change(change: &CollectionChange) -> Result<()> {
     fits(&change.description, VALUE_BYTES_MAX)?;
     fits(&change.color, COLOR_BYTES_MAX)?;
     fits(&change.timezone, VALUE_BYTES_MAX)?;
+    fits(&change.source, SOURCE_BYTES_MAX)?;
     check_dead(&change.dead)
 }
 
@@ -167,11 +172,12 @@ impl AccountTx<'_, '_> {
         collection: CollectionId,
         change: &CollectionChange,
     ) -> Result<()> {
-        let texts: [(&'static str, &Option<Option<String>>); 4] = [
+        let texts: [(&'static str, &Option<Option<String>>); 5] = [
             ("UPDATE collection SET display_name = ?2 WHERE id = ?1", &change.display_name),
             ("UPDATE collection SET description = ?2 WHERE id = ?1", &change.description),
             ("UPDATE collection SET color = ?2 WHERE id = ?1", &change.color),
             ("UPDATE collection SET timezone = ?2 WHERE id = ?1", &change.timezone),
+            ("UPDATE collection SET source = ?2 WHERE id = ?1", &change.source),
         ];
         let id = Value::Int(collection.get());
         for (sql, text) in texts {

@@ -108,6 +108,7 @@ impl AccountTx<'_, '_> {
             sort_order: Some(collection.sort_order),
             timezone: Some(collection.timezone.clone()),
             transparent: Some(collection.transparent),
+            source: Some(collection.source.clone()),
             dead: dead.into_iter().map(|dead| (dead.name, Some(dead.value))).collect(),
         })
     }

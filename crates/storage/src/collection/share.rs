@@ -4,6 +4,7 @@ use ids::{AccountId, CollectionId};
 
 use super::{Collection, Home, ShareState, read, select_collection};
 use crate::change::Fact;
+use crate::directory::book;
 use crate::sql::Value;
 use crate::{AccountTx, LimitKind, ReadTx, Result, SharedWith, Sharee, StorageError};
 
@@ -71,6 +72,11 @@ impl ReadTx<'_> {
     ) -> Result<CollectionRights> {
         if actor == collection.account {
             return Ok(CollectionRights::ALL);
+        }
+        if let Some(organisation) = book::organisation_of(collection.id) {
+            let may_read =
+                self.is_in_directory(actor)? && self.organisation_of(actor)? == organisation;
+            return Ok(if may_read { CollectionRights::READ } else { CollectionRights::NONE });
         }
         let mut rights = CollectionRights::NONE;
         self.sql.query(
@@ -222,6 +228,10 @@ impl AccountTx<'_, '_> {
         collection: CollectionId,
         needed: CollectionRights,
     ) -> Result<Collection> {
+        if book::organisation_of(collection).is_some() {
+            // R-CARD-5
+            return Err(StorageError::NoPermission("the directory is made of the accounts"));
+        }
         let found = self.load_collection(collection)?;
         if found.account != self.account {
             return Err(StorageError::NotFound("collection"));

@@ -218,6 +218,7 @@ const OWNED: &[&str] = &[
     "DELETE FROM overlay_property WHERE account_id = ?1 OR collection_id IN (SELECT id FROM collection WHERE account_id = ?1)",
     "DELETE FROM object_version WHERE account_id = ?1",
     "DELETE FROM dav_lock WHERE account_id = ?1 OR holder = ?1",
+    "DELETE FROM public_calendar WHERE collection_id IN (SELECT id FROM collection WHERE account_id = ?1)",
     "DELETE FROM collection WHERE account_id = ?1",
     "DELETE FROM mailbox WHERE account_id = ?1",
     "DELETE FROM subscription WHERE account_id = ?1",
@@ -290,6 +291,7 @@ impl WriteTx<'_> {
             let name = MailboxName::parse(special_use.mailbox_name())?;
             account.create_mailbox(&name, Some(special_use))?;
         }
+        self.touch_directory(id)?;
         Ok(id)
     }
 
@@ -298,6 +300,7 @@ impl WriteTx<'_> {
     /// the change log, so that its sessions on every daemon end.
     pub fn remove_account(&mut self, account: AccountId) -> Result<()> {
         let mailboxes = self.account(account)?.real_mailboxes()?;
+        self.leave_directory(account)?;
         let modseq = self.modseq(account)?;
         self.record(account, None, Fact::CredentialsChanged)?;
         for mailbox in &mailboxes {
@@ -356,19 +359,30 @@ impl AccountTx<'_, '_> {
     /// The holder's name.
     pub fn set_name(&mut self, name: &str) -> Result<()> {
         check_name(name)?;
+        let account = self.account;
+        let before = self.load_account(account)?.name;
         self.set_column(
             "UPDATE account SET name = ?2 WHERE id = ?1 AND name <> ?2",
             Value::Text(name),
         )?;
+        if before != name {
+            self.touch_directory(account)?;
+        }
         self.touch_rules()
     }
 
     /// The role.
     pub fn set_role(&mut self, role: Role) -> Result<()> {
+        let account = self.account;
+        let before = self.load_account(account)?.role;
         self.set_column(
             "UPDATE account SET role = ?2 WHERE id = ?1 AND role <> ?2",
             Value::Text(role.as_str()),
-        )
+        )?;
+        match (before == Role::External) == (role == Role::External) {
+            true => Ok(()),
+            false => self.touch_directory(account),
+        }
     }
 
     /// Whether the account is nobody's, such as `info@`: its mailboxes are seen below `Shared/`,

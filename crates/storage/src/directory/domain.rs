@@ -152,6 +152,7 @@ impl WriteTx<'_> {
         for sql in [
             "DELETE FROM mail_report WHERE domain = (SELECT name FROM domain WHERE id = ?1)",
             "DELETE FROM signing_key WHERE domain_id = ?1",
+            "DELETE FROM directory_entry WHERE organisation = ?1",
         ] {
             self.sql.execute(sql, &[Value::Int(id.get())])?;
         }

@@ -6,6 +6,7 @@
 mod access_key;
 mod account;
 mod alias;
+pub(crate) mod book;
 mod cache;
 mod capabilities;
 mod credentials;

@@ -92,6 +92,7 @@ impl WriteTx<'_> {
             |row| Ok(row.int(0)? != 0),
         )?;
         self.set_external_mark(of, leader.unwrap_or(false))?;
+        self.move_directory(before)?;
         self.tell_of_grantee(-organisation.get(), &[])
     }
 }

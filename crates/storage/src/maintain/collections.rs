@@ -69,6 +69,25 @@ pub(super) fn purge_tombstones(store: &Store, before: Timestamp) -> Result<u64> 
     })
 }
 
+/// The same of who left the directory of an organisation.
+pub(super) fn purge_directories(store: &Store, before: Timestamp) -> Result<u64> {
+    let any = store.read_blocking(move |tx| {
+        tx.sql.query_one(
+            "SELECT 1 FROM directory_entry WHERE gone = 1 AND changed < ?1 LIMIT 1",
+            &[Value::Int(before.as_micros())],
+            |_| Ok(()),
+        )
+    })?;
+    match any {
+        None => Ok(0),
+        Some(()) => {
+            let done =
+                store.write_blocking("purge directories", move |tx| tx.purge_directory(before))?;
+            Ok(done.value)
+        }
+    }
+}
+
 fn purge_slice(tx: &mut WriteTx<'_>, collection: CollectionId, before: i64) -> Result<u64> {
     let found = match tx.load_collection(collection) {
         Ok(found) => found,

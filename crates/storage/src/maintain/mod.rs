@@ -91,6 +91,7 @@ pub(crate) fn maintain(
     done.versions += collections::purge_inboxes(store, days_ago(store, settings.inbox_days))?;
     let gone = days_ago(store, settings.change_log_days);
     done.changes += collections::purge_tombstones(store, gone)?;
+    done.changes += collections::purge_directories(store, gone)?;
     let erased = contents::erase(store, &mut progress.content)?;
     (done.contents, done.blobs) = (erased.contents, erased.blobs);
     done.segments = search::sweep(store, &mut progress.segment)? + search::give_up(store)?;

@@ -21,7 +21,7 @@ impl AccountTx<'_, '_> {
         let object = &self.reload_object(from, object)?;
         let name = ObjectName::parse(name)?;
         let to = match self.make_place(from, object, to, &name, condition)? {
-            Place::Ready(to) => to,
+            Place::Ready(to) => *to,
             Place::Refused(outcome) => return Ok(outcome),
         };
         if let Some(name) = self.uid_taken(&to, &name, &object.uid)? {
@@ -108,7 +108,7 @@ impl AccountTx<'_, '_> {
         self.require_place_unlocked(home, &from.name, Some(&object.name), condition.tokens)?;
         let name = ObjectName::parse(name)?;
         let to = match self.make_place(&from, object, to, &name, condition)? {
-            Place::Ready(to) => to,
+            Place::Ready(to) => *to,
             Place::Refused(outcome) => return Ok(outcome),
         };
         if to.id != from.id
@@ -184,7 +184,7 @@ impl AccountTx<'_, '_> {
             return Ok(Place::Refused(PutOutcome::WrongComponent));
         }
         self.check_no_folder_of_that_name(&to, name)?;
-        Ok(Place::Ready(to))
+        Ok(Place::Ready(Box::new(to)))
     }
 
     /// What stands at the destination goes first.
@@ -222,7 +222,7 @@ impl AccountTx<'_, '_> {
 }
 
 enum Place {
-    Ready(Collection),
+    Ready(Box<Collection>),
     Refused(PutOutcome),
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use ids::CollectionId;
+use ids::{AccountId, CollectionId};
 
 use super::{Object, ObjectId, read, select_object};
 use crate::blob::codec;
+use crate::directory::book;
 use crate::sql::Value;
 use crate::{ReadTx, Result, StorageError};
 
@@ -15,6 +16,9 @@ const NAMES: usize = 16;
 impl ReadTx<'_> {
     /// The objects of a collection, by name.
     pub fn list_objects(&mut self, collection: CollectionId) -> Result<Vec<Object>> {
+        if let Some(organisation) = book::organisation_of(collection) {
+            return self.list_directory(organisation);
+        }
         self.sql.query_all(
             select_object!("WHERE o.collection_id = ?1 ORDER BY o.name"),
             &[Value::Int(collection.get())],
@@ -29,6 +33,12 @@ impl ReadTx<'_> {
         name: &str,
         max: usize,
     ) -> Result<Vec<Object>> {
+        if let Some(organisation) = book::organisation_of(collection) {
+            let mut all = self.list_directory(organisation)?;
+            all.retain(|object| object.name.as_str() > name);
+            all.truncate(max);
+            return Ok(all);
+        }
         self.sql.query_all(
             select_object!("WHERE o.collection_id = ?1 AND o.name > ?2 ORDER BY o.name LIMIT ?3"),
             &[
@@ -59,6 +69,9 @@ impl ReadTx<'_> {
 
     /// The object of this name.
     pub fn find_object(&mut self, collection: CollectionId, name: &str) -> Result<Option<Object>> {
+        if let Some(organisation) = book::organisation_of(collection) {
+            return Ok(self.find_in_directory(organisation, &[name])?.pop());
+        }
         self.sql.query_one(
             select_object!("WHERE o.collection_id = ?1 AND o.name = ?2"),
             &[Value::Int(collection.get()), Value::Text(name)],
@@ -72,6 +85,10 @@ impl ReadTx<'_> {
         collection: CollectionId,
         names: &[&str],
     ) -> Result<HashMap<String, Object>> {
+        if let Some(organisation) = book::organisation_of(collection) {
+            let found = self.find_in_directory(organisation, names)?;
+            return Ok(found.into_iter().map(|object| (object.name.clone(), object)).collect());
+        }
         let mut found = HashMap::with_capacity(names.len());
         for chunk in names.chunks(NAMES) {
             let last = chunk.last().copied().unwrap_or_default();
@@ -101,6 +118,10 @@ impl ReadTx<'_> {
         collection: CollectionId,
         uid: &str,
     ) -> Result<Option<Object>> {
+        if let Some(organisation) = book::organisation_of(collection) {
+            let all = self.list_directory(organisation)?;
+            return Ok(all.into_iter().find(|object| object.uid == uid));
+        }
         self.sql.query_one(
             select_object!("WHERE o.collection_id = ?1 AND o.uid = ?2 AND o.uid <> ''"),
             &[Value::Int(collection.get()), Value::Text(uid)],
@@ -113,8 +134,16 @@ impl ReadTx<'_> {
         &mut self,
         objects: &[ObjectId],
     ) -> Result<HashMap<ObjectId, Vec<u8>>> {
-        let ids: Vec<i64> = objects.iter().map(|object| object.get()).collect();
-        let mut found = HashMap::with_capacity(ids.len());
+        let ids: Vec<i64> =
+            objects.iter().map(|object| object.get()).filter(|id| *id > 0).collect();
+        let people: Vec<AccountId> =
+            objects.iter().filter_map(|object| book::account_of(*object)).collect();
+        let mut found = HashMap::with_capacity(objects.len());
+        if !people.is_empty() {
+            self.load_directory_cards(&people, &mut |object, card| {
+                found.insert(object, card);
+            })?;
+        }
         self.sql.query_in(
             "SELECT d.object_id, d.codec, d.data, o.size_bytes FROM object_data d \
              JOIN object o ON o.id = d.object_id WHERE d.object_id IN ({IN})",

@@ -67,7 +67,7 @@ pub struct Object {
     /// Its media type, such as `text/calendar`, with parameters.
     pub media_type: String,
     /// What its etag is made of.
-    hash: [u8; 32],
+    pub(crate) hash: [u8; 32],
     /// Bytes.
     pub size_bytes: u64,
     /// Of its last change.
@@ -77,7 +77,7 @@ pub struct Object {
     /// When it last changed.
     pub modified: Timestamp,
     /// Of the last change that a meeting's owner has to know of; 0: it is no meeting.
-    schedule_modseq: i64,
+    pub(crate) schedule_modseq: i64,
 }
 
 impl Object {

@@ -1,9 +1,10 @@
 //! What changed in a collection since (RFC 6578 §3).
 
-use ids::ModSeq;
+use ids::{CollectionId, ModSeq};
 
 use super::{Object, read, select_object};
 use crate::collection::Collection;
+use crate::directory::book;
 use crate::sql::Value;
 use crate::{ReadTx, Result};
 
@@ -41,25 +42,12 @@ impl ReadTx<'_> {
         {
             return Ok(CollectionChanges::TooOld);
         }
-        let limit = Value::Int(i64::try_from(max).unwrap_or(i64::MAX).saturating_add(1));
-        let from = Value::Int(since.unwrap_or_default().get().cast_signed());
-        let id = Value::Int(collection.id.get());
-        let mut put = self.sql.query_all(
-            select_object!(
-                "WHERE o.collection_id = ?1 AND o.modseq > ?2 ORDER BY o.modseq LIMIT ?3"
-            ),
-            &[id, from, limit],
-            read,
-        )?;
+        let limit = i64::try_from(max).unwrap_or(i64::MAX).saturating_add(1);
+        let from = since.unwrap_or_default().get().cast_signed();
+        let mut put = self.objects_put_after(collection.id, from, limit)?;
         let mut gone = match since {
             None => Vec::new(),
-            // Who never saw it need not hear that it is gone.
-            Some(_) => self.sql.query_all(
-                "SELECT name, modseq FROM object_gone WHERE collection_id = ?1 AND modseq > ?2 \
-                 AND created_modseq <= ?2 ORDER BY modseq LIMIT ?3",
-                &[id, from, limit],
-                |row| Ok((row.text(0)?.to_owned(), ModSeq::new(row.int(1)?.cast_unsigned()))),
-            )?,
+            Some(_) => self.objects_gone_after(collection.id, from, limit)?,
         };
         if put.len() + gone.len() <= max {
             let gone = gone.into_iter().map(|(name, _)| name).collect();
@@ -77,5 +65,41 @@ impl ReadTx<'_> {
         gone.retain(|(_, modseq)| *modseq <= up_to);
         let gone = gone.into_iter().map(|(name, _)| name).collect();
         Ok(CollectionChanges::List { put, gone, up_to, truncated: true })
+    }
+
+    fn objects_put_after(
+        &mut self,
+        collection: CollectionId,
+        from: i64,
+        limit: i64,
+    ) -> Result<Vec<Object>> {
+        if let Some(organisation) = book::organisation_of(collection) {
+            return self.directory_changed(organisation, from, limit);
+        }
+        self.sql.query_all(
+            select_object!(
+                "WHERE o.collection_id = ?1 AND o.modseq > ?2 ORDER BY o.modseq LIMIT ?3"
+            ),
+            &[Value::Int(collection.get()), Value::Int(from), Value::Int(limit)],
+            read,
+        )
+    }
+
+    /// Who never saw it need not hear that it is gone.
+    fn objects_gone_after(
+        &mut self,
+        collection: CollectionId,
+        from: i64,
+        limit: i64,
+    ) -> Result<Vec<(String, ModSeq)>> {
+        if let Some(organisation) = book::organisation_of(collection) {
+            return self.directory_gone(organisation, from, limit);
+        }
+        self.sql.query_all(
+            "SELECT name, modseq FROM object_gone WHERE collection_id = ?1 AND modseq > ?2 \
+             AND created_modseq <= ?2 ORDER BY modseq LIMIT ?3",
+            &[Value::Int(collection.get()), Value::Int(from), Value::Int(limit)],
+            |row| Ok((row.text(0)?.to_owned(), ModSeq::new(row.int(1)?.cast_unsigned()))),
+        )
     }
 }

@@ -1,6 +1,7 @@
 //! The collection of RFC 4791, Appendix B, and what is asked of it there.
 
 mod alarms;
+mod availability;
 mod extracts;
 mod filters;
 mod free_busy;

@@ -9,7 +9,7 @@ use ical::{
 use ids::AccountId;
 use storage::{
     Collection, CollectionName, Duplicates, Imported, NewCollection, ObjectFault, ObjectLimits,
-    PreparedObject, WriteTx,
+    PreparedObject, StorageError, WriteTx,
 };
 
 use super::super::account::{load, parse};
@@ -118,6 +118,9 @@ pub(super) fn place(
     make: bool,
     title: Option<String>,
 ) -> storage::Result<Collection> {
+    if tx.load_account(account)?.mail_only {
+        return Err(StorageError::Invalid("the account is for mail alone"));
+    }
     tx.account(account)?.make_first_collections()?;
     let Some(name) = name.filter(|_| make) else {
         return super::load_collection(tx, account, store, name);
