@@ -20,6 +20,8 @@ class Server:
     """What both servers have in common. Use it in a `with` block."""
 
     name = None
+    # What has to be open before it counts as started.
+    listeners = ("lmtp", "imap", "imaps")
 
     def __init__(self, directory, accounts):
         self.directory = pathlib.Path(directory)
@@ -77,7 +79,7 @@ class Server:
                 self.command(), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 env=environment)
         deadline = time.monotonic() + START_SECONDS
-        for protocol in ("lmtp", "imap", "imaps"):
+        for protocol in self.listeners:
             while not self.accepts(protocol):
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     raise SystemExit(f"{self.name} did not start:\n"

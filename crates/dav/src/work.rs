@@ -25,8 +25,18 @@ impl Work {
 
     /// Asked after each resource, with the bytes that wait to be sent: whether there may be more.
     pub(crate) fn go_on(&self, written: usize) -> Result<()> {
+        if self.has_room(written) { self.go_on_in_time() } else { Err(too_much()) }
+    }
+
+    /// Whether so much may be sent.
+    pub(crate) fn has_room(&self, written: usize) -> bool {
+        written <= self.bytes_max
+    }
+
+    /// Whether it may take longer.
+    pub(crate) fn go_on_in_time(&self) -> Result<()> {
         let is_late = self.until.is_some_and(|until| Instant::now() >= until);
-        if written > self.bytes_max || is_late { Err(too_much()) } else { Ok(()) }
+        if is_late { Err(too_much()) } else { Ok(()) }
     }
 
     /// What came to nothing counts as if it were sent.

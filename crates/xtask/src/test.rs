@@ -61,6 +61,9 @@ fn run_crashes(extent: Extent, postgres: &SharedPostgres) -> Result<(), String> 
         let (messages, kills) = if extent == Extent::Quick { ("200", "5") } else { ("2000", "30") };
         command.args(["--messages", messages, "--kills", kills, "--engine", engine]);
         shell::run(command)?;
+        let mut command = python("tests/crash/dav.py", postgres);
+        command.args(["--rounds", rounds, "--engine", engine]);
+        shell::run(command)?;
     }
     let mut command = python("tests/crash/disk", postgres);
     command.args(["--engine", "sqlite"]);

@@ -120,7 +120,8 @@ pub(super) fn render(
     found.truncate(max);
     let shared = Arc::new(collection);
     let mut multistatus = Multistatus::new();
-    let mut describer = Describer::new(&session.actor, &session.settings, session.now());
+    let describer = Describer::new(&session.actor, &session.settings, session.now());
+    let mut describer = describer.for_request(request);
     let mut work = Work::new(&session.settings);
     for chunk in found.chunks(CHUNK) {
         let resources: Vec<Resource> = chunk

@@ -54,7 +54,8 @@ fn render(
 ) -> Result<Vec<u8>> {
     let above = found.href();
     let mut multistatus = Multistatus::new();
-    let mut describer = Describer::new(&session.actor, &session.settings, session.now());
+    let describer = Describer::new(&session.actor, &session.settings, session.now());
+    let mut describer = describer.for_request(&multiget.request);
     let mut shelves: HashMap<String, Option<Shelf>> = HashMap::new();
     let mut work = Work::new(&session.settings);
     let mut told: std::collections::HashSet<&str> = std::collections::HashSet::new();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ids::ModSeq;
-use storage::{Collection, CollectionChanges};
+use storage::{Account, Collection, CollectionChanges, ReadTx};
 
 use crate::answer::{self, Answer};
 use crate::describe::Describer;
@@ -13,7 +13,7 @@ use crate::properties::{parse_sync_token, sync_token};
 use crate::request::{Depth, Request};
 use crate::resource::{Resource, href_of};
 use crate::service::Session;
-use crate::work::Work;
+use crate::work::{Work, too_much};
 use crate::xml::{Multistatus, Name, Status, SyncCollection, SyncLevel};
 
 pub(crate) async fn run(
@@ -28,53 +28,91 @@ pub(crate) async fn run(
     check_level(request, &sync)?;
     let since = since(&collection, &sync)?;
     let brief = request.is_brief();
-    let max = sync.limit.unwrap_or(usize::MAX).min(session.settings.results_max);
+    let mut max = sync.limit.unwrap_or(usize::MAX).min(session.settings.results_max);
     let body = session
         .read(move |session, tx| {
             // What changed since it was found is told of as well.
             let guest = collection.guest;
             let mut collection = tx.load_collection(collection.id)?;
             collection.guest = guest;
-            let (put, gone, up_to, truncated) =
-                match tx.collection_changes(&collection, since, max)? {
-                    CollectionChanges::TooOld => return Err(invalid_token()),
-                    // RFC 6578 §3.8: fewer than what came at once cannot be told.
-                    CollectionChanges::TooMany => {
-                        let status = hyper::StatusCode::INSUFFICIENT_STORAGE;
-                        return Err(DavError::Failed(status, too_many(), None));
-                    }
-                    CollectionChanges::List { put, gone, up_to, truncated } => {
-                        (put, gone, up_to, truncated)
-                    }
-                };
-            let token = sync_token(collection.id, up_to);
-            let href: Arc<str> = href_of(&owner, &collection).into();
-            let shared = Arc::new(collection);
-            let mut multistatus = Multistatus::new();
-            let mut describer = Describer::new(&session.actor, &session.settings, session.now());
             let work = Work::new(&session.settings);
-            for object in put {
-                let (owner, shared, href) = (owner.clone(), shared.clone(), href.clone());
-                let resource = Resource::Object(owner, shared, href, Box::new(object));
-                describer.read(tx, &resource)?;
-                let locks = describer.locks_on(&resource);
-                let described = describer.described(&resource, &locks, None);
-                described.respond(&mut multistatus, &sync.request, brief);
-                work.go_on(multistatus.len())?;
+            let told =
+                Told { session, owner, collection: collection.into(), since, sync, brief, work };
+            loop {
+                match told.render(tx, max)? {
+                    Rendered::Whole(body) => return Ok(body),
+                    // RFC 6578 §3.6: what has no room in this answer has it in the next. A third
+                    // try is rare: objects differ little in what is told of them.
+                    Rendered::Fits(fitting) => max = fitting - fitting / 8,
+                }
             }
-            // RFC 6578 §3.5.2: a status, and no properties.
-            for name in gone {
-                multistatus.status(&object_href(&href, &name), Status::NOT_FOUND, None);
-            }
-            if truncated {
-                // RFC 6578 §3.6
-                multistatus.status(&href, Status::INSUFFICIENT_STORAGE, Some(&too_many()));
-            }
-            multistatus.sync_token(&token);
-            Ok(multistatus.finish())
         })
         .await?;
     Ok(answer::multistatus(body, &request.headers).await)
+}
+
+/// What is told of, and how.
+struct Told<'s> {
+    session: &'s Session,
+    owner: Arc<Account>,
+    collection: Arc<Collection>,
+    since: Option<ModSeq>,
+    sync: SyncCollection,
+    brief: bool,
+    work: Work,
+}
+
+/// What came of an answer.
+enum Rendered {
+    /// It is as large as it may be, or smaller.
+    Whole(Vec<u8>),
+    /// It would have been too large with more changes than so many.
+    Fits(usize),
+}
+
+impl Told<'_> {
+    /// The answer with about `max` changes.
+    fn render(&self, tx: &mut ReadTx<'_>, max: usize) -> Result<Rendered> {
+        let (put, gone, up_to, truncated) =
+            match tx.collection_changes(&self.collection, self.since, max)? {
+                CollectionChanges::TooOld => return Err(invalid_token()),
+                // RFC 6578 §3.8: fewer than what came at once cannot be told.
+                CollectionChanges::TooMany => {
+                    let status = hyper::StatusCode::INSUFFICIENT_STORAGE;
+                    return Err(DavError::Failed(status, too_many(), None));
+                }
+                CollectionChanges::List { put, gone, up_to, truncated } => {
+                    (put, gone, up_to, truncated)
+                }
+            };
+        let href: Arc<str> = href_of(&self.owner, &self.collection).into();
+        let mut multistatus = Multistatus::new();
+        let Session { actor, settings, .. } = self.session;
+        let describer = Describer::new(actor, settings, self.session.now());
+        let mut describer = describer.for_request(&self.sync.request);
+        for (told, object) in put.into_iter().enumerate() {
+            let (owner, collection) = (self.owner.clone(), self.collection.clone());
+            let resource = Resource::Object(owner, collection, href.clone(), Box::new(object));
+            describer.read(tx, &resource)?;
+            let locks = describer.locks_on(&resource);
+            let described = describer.described(&resource, &locks, None);
+            described.respond(&mut multistatus, &self.sync.request, self.brief);
+            self.work.go_on_in_time()?;
+            if !self.work.has_room(multistatus.len()) {
+                return if told == 0 { Err(too_much()) } else { Ok(Rendered::Fits(told)) };
+            }
+        }
+        // RFC 6578 §3.5.2: a status, and no properties.
+        for name in gone {
+            multistatus.status(&object_href(&href, &name), Status::NOT_FOUND, None);
+        }
+        if truncated {
+            // RFC 6578 §3.6
+            multistatus.status(&href, Status::INSUFFICIENT_STORAGE, Some(&too_many()));
+        }
+        multistatus.sync_token(&sync_token(self.collection.id, up_to));
+        Ok(Rendered::Whole(multistatus.finish()))
+    }
 }
 
 /// RFC 6578 §3.3: the header is 0; older programs say the level with it. Our collections have no

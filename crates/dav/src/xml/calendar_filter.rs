@@ -135,7 +135,11 @@ impl FilterReader {
             test.properties.push(self.property(part)?);
         }
         for part in element.elements_named(CALDAV, "comp-filter") {
-            test.components.push(self.component(part)?);
+            let inner = self.component(part)?;
+            if !may_hold(&name, &inner.name) {
+                return Err(invalid());
+            }
+            test.components.push(inner);
         }
         Ok(ComponentFilter { name, test: Presence::Present(test) })
     }
@@ -146,8 +150,13 @@ impl FilterReader {
         if is_absent(element, &["time-range", "text-match", "param-filter"])? {
             return Ok(PropertyFilter { name, test: Presence::Absent });
         }
+        let within = ["comp-filter", "prop-filter"];
+        if within.iter().any(|local| element.element(CALDAV, local).is_some()) {
+            return Err(invalid());
+        }
         let value = match (only(element, "time-range")?, only(element, "text-match")?) {
             (None, None) => ValueTest::Any,
+            (Some(_), None) if is_timeless(&name) => return Err(invalid()),
             (Some(range), None) => ValueTest::Time(time_range(range)?),
             (None, Some(text)) => ValueTest::Text(text_match(text, &CALENDAR)?),
             (Some(_), Some(_)) => return Err(invalid()),
@@ -159,6 +168,48 @@ impl FilterReader {
         }
         Ok(PropertyFilter { name, test: Presence::Present(PropertyTest { value, parameters }) })
     }
+}
+
+/// RFC 4791 §7.8: a VEVENT in a VTODO is no valid filter. What is not known may be anywhere.
+fn may_hold(outer: &str, inner: &str) -> bool {
+    const IN_A_CALENDAR: [&str; 6] =
+        ["VCALENDAR", "VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VTIMEZONE"];
+    let is = |name: &str, known: &str| name.eq_ignore_ascii_case(known);
+    let is_of_a_calendar = |name| IN_A_CALENDAR.iter().any(|known| is(name, known));
+    match is(outer, "VCALENDAR") {
+        true => !is(inner, "VCALENDAR") && !is(inner, "VALARM"),
+        false if is_of_a_calendar(outer) || is(outer, "VALARM") => !is_of_a_calendar(inner),
+        false => true,
+    }
+}
+
+/// RFC 4791 §7.8: nor is a range of time of a SUMMARY. These never hold a time (RFC 5545 §3.8).
+fn is_timeless(property: &str) -> bool {
+    const TIMELESS: [&str; 22] = [
+        "ATTACH",
+        "ATTENDEE",
+        "CATEGORIES",
+        "CLASS",
+        "COMMENT",
+        "CONTACT",
+        "DESCRIPTION",
+        "DURATION",
+        "GEO",
+        "LOCATION",
+        "ORGANIZER",
+        "PERCENT-COMPLETE",
+        "PRIORITY",
+        "RELATED-TO",
+        "RESOURCES",
+        "RRULE",
+        "SEQUENCE",
+        "STATUS",
+        "SUMMARY",
+        "TRANSP",
+        "UID",
+        "URL",
+    ];
+    TIMELESS.iter().any(|known| property.eq_ignore_ascii_case(known))
 }
 
 /// Whether `is-not-defined` is there, which stands alone.

@@ -124,15 +124,23 @@ fn answers_have_a_size() {
             "<C:calendar-multiget xmlns=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\"><prop>\
              {names}</prop>{hrefs}</C:calendar-multiget>"
         );
-        for (method, body) in [
-            ("PROPFIND", &find),
-            ("REPORT", &sync),
-            ("REPORT", &query(&names)),
-            ("REPORT", &multiget),
-        ] {
+        for (method, body) in
+            [("PROPFIND", &find), ("REPORT", &query(&names)), ("REPORT", &multiget)]
+        {
             let answer = house.julie(method, "personal/", "depth: 1", body).await;
             assert_eq!((answer.status, answer.failed()), (403, LIMITS), "{body}");
         }
+        // A synchronisation is cut instead, and goes on from where it was.
+        let first = house.julie("REPORT", "personal/", "depth: 1", &sync).await;
+        assert_eq!(first.status, 207, "{}", first.text);
+        assert!(first.text.contains("/1.ics") && !first.text.contains("/2.ics"));
+        assert!(first.text.contains("507 Insufficient Storage"), "{}", first.text);
+        let (_, token) = first.text.split_once("<D:sync-token>").unwrap();
+        let (token, _) = token.split_once('<').unwrap();
+        let more = sync.replace("<sync-token/>", &format!("<sync-token>{token}</sync-token>"));
+        let second = house.julie("REPORT", "personal/", "depth: 1", &more).await;
+        assert_eq!((second.status, second.text.contains("507")), (207, false));
+        assert!(second.text.contains("/2.ics") && !second.text.contains("/1.ics"));
         let expand = names.replace("<x", "<property name=\"x").replace(" xmlns=", "\" namespace=");
         let expand = format!(
             "<expand-property xmlns=\"DAV:\">{}{expand}</expand-property>",

@@ -83,3 +83,43 @@ fn bad_requests_are_refused() {
         assert_eq!((answer.status, answer.failed()), (403, "C:max-resource-size"));
     });
 }
+
+#[test]
+fn filters_that_cannot_be_are_refused() {
+    on_both_engines(|house| async move {
+        house.julie("PROPFIND", "", "depth: 0", "").await;
+        let range = "<C:time-range start=\"20270101T000000Z\"/>";
+        for (inside, expect) in [
+            ("<C:comp-filter name=\"VTODO\"><C:comp-filter name=\"VEVENT\"/></C:comp-filter>", 403),
+            ("<C:comp-filter name=\"VALARM\"/>", 403),
+            (
+                "<C:comp-filter name=\"VEVENT\"><C:comp-filter name=\"VALARM\"/></C:comp-filter>",
+                207,
+            ),
+            ("<C:comp-filter name=\"X-A\"><C:comp-filter name=\"VEVENT\"/></C:comp-filter>", 207),
+            (&in_event(&format!("<C:prop-filter name=\"SUMMARY\">{range}</C:prop-filter>")), 403),
+            (&in_event(&format!("<C:prop-filter name=\"CREATED\">{range}</C:prop-filter>")), 207),
+            (
+                &in_event(
+                    "<C:prop-filter name=\"UID\"><C:comp-filter name=\"X\"/></C:prop-filter>",
+                ),
+                403,
+            ),
+        ] {
+            let body = format!(
+                "<C:calendar-query xmlns=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\"><prop>\
+                 <getetag/></prop><C:filter><C:comp-filter name=\"VCALENDAR\">{inside}\
+                 </C:comp-filter></C:filter></C:calendar-query>"
+            );
+            let answer = house.julie("REPORT", "personal/", "depth: 1", &body).await;
+            assert_eq!(answer.status, expect, "{inside}");
+            if expect == 403 {
+                assert_eq!(answer.failed(), "C:valid-filter", "{inside}");
+            }
+        }
+    });
+}
+
+fn in_event(filter: &str) -> String {
+    format!("<C:comp-filter name=\"VEVENT\">{filter}</C:comp-filter>")
+}

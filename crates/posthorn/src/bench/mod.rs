@@ -10,6 +10,7 @@
 //! judges.
 
 mod error;
+mod http;
 mod imap;
 mod memory;
 mod message;
@@ -21,6 +22,7 @@ mod tls;
 mod wire;
 
 pub(crate) use error::BenchError;
+pub(crate) use http::{HttpPlan, measure as measure_http};
 pub(crate) use imap::{ImapPlan, ImapTest, measure as measure_imap};
 pub(crate) use report::Report;
 pub(crate) use smtp::{Dialect, SmtpPlan, measure as measure_smtp};

@@ -7,7 +7,7 @@ use serde::Serialize;
 /// All results of one run.
 #[derive(Serialize)]
 pub(crate) struct Report {
-    /// `imap` or `smtp`.
+    /// `imap`, `smtp` or `http`.
     pub(crate) bench: &'static str,
     /// The server's address.
     pub(crate) server: String,
@@ -30,6 +30,9 @@ pub(crate) enum Unit {
     #[serde(rename = "messages/s")]
     MessagesPerSecond,
     /// More is better.
+    #[serde(rename = "requests/s")]
+    RequestsPerSecond,
+    /// More is better.
     #[serde(rename = "sign-ins/s")]
     SignInsPerSecond,
     /// Less is better.
@@ -48,6 +51,7 @@ impl Unit {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::MessagesPerSecond => "messages/s",
+            Self::RequestsPerSecond => "requests/s",
             Self::SignInsPerSecond => "sign-ins/s",
             Self::Milliseconds => "ms",
             Self::KibibytesPerConnection => "KiB/connection",
@@ -56,7 +60,8 @@ impl Unit {
     }
 
     fn more_is_better(self) -> bool {
-        matches!(self, Self::MessagesPerSecond | Self::SignInsPerSecond)
+        use Unit::{MessagesPerSecond, RequestsPerSecond, SignInsPerSecond};
+        matches!(self, MessagesPerSecond | RequestsPerSecond | SignInsPerSecond)
     }
 }
 
@@ -136,6 +141,7 @@ mod tests {
     fn units_are_spelt_alike_in_table_and_json() {
         for unit in [
             Unit::MessagesPerSecond,
+            Unit::RequestsPerSecond,
             Unit::SignInsPerSecond,
             Unit::Milliseconds,
             Unit::KibibytesPerConnection,

@@ -102,6 +102,22 @@ impl Wire {
         }
     }
 
+    /// Consumes so many bytes, and puts them behind what is in `into`.
+    pub(super) fn take(&mut self, count: u64, into: &mut Vec<u8>) -> Result<(), BenchError> {
+        let mut left = count;
+        loop {
+            let here = left.min(self.unread.len() as u64);
+            let end = self.unread.start + here as usize;
+            into.extend_from_slice(self.buffer.get(self.unread.start..end).unwrap_or_default());
+            self.unread.start = end;
+            left -= here;
+            if left == 0 {
+                return Ok(());
+            }
+            self.fill()?;
+        }
+    }
+
     /// Reads what is there, at least one byte.
     fn fill(&mut self) -> Result<(), BenchError> {
         if self.unread.is_empty() {

@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Failure, Output};
 use crate::bench::{
-    BenchError, Credentials, Dialect, ImapPlan, ImapTest, Report, SmtpPlan, Target, Tls,
-    measure_imap, measure_smtp,
+    BenchError, Credentials, Dialect, HttpPlan, ImapPlan, ImapTest, Report, SmtpPlan, Target, Tls,
+    measure_http, measure_imap, measure_smtp,
 };
 
 /// LIMIT: nobody's password is longer, and a file given by mistake is not read whole.
@@ -19,6 +19,8 @@ pub(super) enum Command {
     Imap(ImapArguments),
     /// Delivers messages over LMTP, SMTP or submission.
     Smtp(SmtpArguments),
+    /// Sends requests over HTTP, as a file has them.
+    Http(HttpArguments),
 }
 
 /// Which server, what work.
@@ -153,11 +155,64 @@ pub(super) struct SmtpArguments {
     distinct: Option<u32>,
 }
 
+#[derive(clap::Args)]
+pub(super) struct HttpArguments {
+    /// The server's host.
+    #[arg(long, default_value = "127.0.0.1")]
+    host: String,
+    /// The server's port.
+    #[arg(long, default_value = "10080")]
+    port: u16,
+    /// How the connection is encrypted. Certificates are not verified.
+    #[arg(long, value_enum, default_value = "off")]
+    tls: Tls,
+    /// What is measured, as the table has it.
+    #[arg(long, value_name = "WORDS", default_value = "requests")]
+    name: String,
+    /// Whole requests, each behind a line with its length in bytes.
+    #[arg(long, value_name = "FILE")]
+    requests: PathBuf,
+    /// Send them on so many connections at once, and count how many a second; otherwise each is
+    /// timed.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    connections: Option<u32>,
+    /// What the server has to answer.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "200")]
+    status: Vec<u16>,
+    /// Tell how often this text is in an answer.
+    #[arg(long, value_name = "TEXT")]
+    count: Option<String>,
+    /// How often all of them are sent.
+    #[arg(long, value_name = "N", default_value = "1",
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    /// Write the results to this file as JSON; `-` prints them instead of the table.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
 pub(super) fn run(command: Command, output: &mut Output) -> Result<(), Failure> {
     match command {
         Command::Imap(arguments) => imap(arguments, output),
         Command::Smtp(arguments) => smtp(arguments, output),
+        Command::Http(arguments) => http(arguments, output),
     }
+}
+
+fn http(arguments: HttpArguments, output: &mut Output) -> Result<(), Failure> {
+    let target = Target::new(&arguments.host, arguments.port, arguments.tls)?;
+    let path = &arguments.requests;
+    let file = fs::read(path);
+    let file = file.map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    let plan = HttpPlan {
+        name: arguments.name,
+        requests: HttpPlan::requests_of(&file)?,
+        connections: arguments.connections.map(count),
+        statuses: arguments.status,
+        counted: arguments.count,
+        rounds: count(arguments.rounds),
+    };
+    show(&measure_http(&target, &plan)?, arguments.json.as_deref(), output)
 }
 
 fn imap(arguments: ImapArguments, output: &mut Output) -> Result<(), Failure> {
@@ -188,7 +243,7 @@ fn imap(arguments: ImapArguments, output: &mut Output) -> Result<(), Failure> {
         pid: arguments.pid,
         seed: common.seed,
     };
-    show(&measure_imap(&target, &plan)?, &common, output)
+    show(&measure_imap(&target, &plan)?, common.json.as_deref(), output)
 }
 
 fn smtp(arguments: SmtpArguments, output: &mut Output) -> Result<(), Failure> {
@@ -219,11 +274,11 @@ fn smtp(arguments: SmtpArguments, output: &mut Output) -> Result<(), Failure> {
         seed: common.seed,
         data: arguments.data,
     };
-    show(&measure_smtp(&target, &plan)?, &common, output)
+    show(&measure_smtp(&target, &plan)?, common.json.as_deref(), output)
 }
 
-fn show(report: &Report, common: &Common, output: &mut Output) -> Result<(), Failure> {
-    match common.json.as_deref() {
+fn show(report: &Report, json: Option<&Path>, output: &mut Output) -> Result<(), Failure> {
+    match json {
         Some(path) if path.as_os_str() == "-" => return output.json(report),
         Some(path) => {
             let text = serde_json::to_string_pretty(report)
