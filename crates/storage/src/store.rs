@@ -10,7 +10,8 @@ use crate::blob::BlobStore;
 use crate::check::{check_consistency, repair};
 use crate::directory::{DirectoryQuestion, RecipientCache};
 use crate::engine::{
-    Engine, PostgresEngine, Reach, Shared, SqliteEngine, Submission, open_sqlite, write_job,
+    Engine, Outcome, PostgresEngine, Reach, Shared, SqliteEngine, Submission, WriteJob,
+    open_sqlite, repeatable_job, write_job,
 };
 use crate::feed::{Feed, FeedReader, Publication, read_modseq, read_since};
 use crate::lesson::LessonNotices;
@@ -131,6 +132,25 @@ impl Store {
         self.write_reaching(Reach::Messages, label, messages, closure).await
     }
 
+    /// Like [`write_messages`](Self::write_messages) for a closure that may run more than once, each
+    /// time after all it did before was rolled back: so it shares the commit of others that may at
+    /// less cost than where each has to be rolled back by itself.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub async fn deliver_messages<T, F>(
+        &self,
+        label: &'static str,
+        messages: Vec<Arc<PreparedMessage>>,
+        closure: F,
+    ) -> Result<Committed<T>>
+    where
+        T: Send + 'static,
+        F: Fn(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
+    {
+        self.submit(Reach::Messages, label, messages, repeatable_job(label, closure)).await
+    }
+
     async fn write_reaching<T, F>(
         &self,
         reach: Reach,
@@ -142,11 +162,23 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
     {
+        self.submit(reach, label, messages, write_job(label, closure)).await
+    }
+
+    async fn submit<T>(
+        &self,
+        reach: Reach,
+        label: &'static str,
+        messages: Vec<Arc<PreparedMessage>>,
+        (job, outcome): (Box<dyn WriteJob>, Outcome<T>),
+    ) -> Result<Committed<T>>
+    where
+        T: Send + 'static,
+    {
         if self.inner.shared.blobs.must_upload(&messages) {
             let (store, messages) = (self.clone(), messages.clone());
             blocking("upload", move || store.upload(&messages)).await?;
         }
-        let (job, outcome) = write_job(label, closure);
         self.inner.engine.submit(Submission::new(job, messages, reach)).await?;
         outcome.await.map_err(|_| lost(label))?
     }

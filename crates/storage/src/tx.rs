@@ -193,7 +193,7 @@ impl<'a> WriteTx<'a> {
         }
         let modseq = self
             .sql
-            .query_one(
+            .change_one(
                 "UPDATE account SET modseq = modseq + ?2, used_bytes = used_bytes + ?3, \
                  message_count = message_count + ?4 WHERE id = ?1 RETURNING modseq",
                 &[
@@ -202,6 +202,7 @@ impl<'a> WriteTx<'a> {
                     Value::Int(bytes),
                     Value::Int(messages),
                 ],
+                ("SELECT modseq FROM account WHERE id = ?1", &[Value::Int(account.get())]),
                 |row| row.int(0),
             )?
             .ok_or(StorageError::NotFound("account"))?;

@@ -61,7 +61,7 @@ pub(super) async fn deliver(
         let (attempt, noted) = (plan.attempt(), refused.clone());
         let messages = attempt.messages();
         let stored = store
-            .write_messages("smtp delivery", messages, move |tx| attempt.store(tx, &noted))
+            .deliver_messages("smtp delivery", messages, move |tx| attempt.store(tx, &noted))
             .await;
         match (stored, refused.get()) {
             (Ok(committed), _) => {
@@ -93,14 +93,17 @@ struct Plan {
     local: Option<Arc<PreparedMessage>>,
     /// The same without Return-Path, for the spool.
     relayed: Option<Arc<PreparedMessage>>,
-    /// The same as each list sends it, by target.
+    /// The same as each list sends it, by target, and how.
     posted: Vec<Option<Arc<PreparedMessage>>>,
-    post: Post,
+    post: Option<Post>,
     /// The same for those to whom it is from outside.
     external: External,
     /// Its bytes, where they may yet be needed, and how many of them are Return-Path.
     spare: Option<(Vec<u8>, usize)>,
-    entry: SpoolEntry,
+    /// For the spool and for rules, where one of them may be asked.
+    entry: Option<SpoolEntry>,
+    /// Whose message it is, where somebody signed in.
+    submitter: Option<AccountId>,
     terms: SpoolTerms,
     body: &'static str,
     tls_optional: bool,
@@ -114,23 +117,27 @@ impl Plan {
         sorter: Option<&Arc<dyn Sorter>>,
         delivery: Delivery<'_>,
     ) -> Result<Self, CommandError> {
-        let (entry, terms) = (spool_entry(&delivery), spool_terms(delivery.envelope));
-        let post = posting::post(&delivery, body_of(&delivery), terms);
         let (envelope, body) = (delivery.envelope, body_of(&delivery));
-        let (tls_optional, verified) = (delivery.tls_optional, delivery.verified);
-        let Delivery { bytes, return_path_bytes, mut targets, placement, role, .. } = delivery;
+        let terms = spool_terms(envelope);
+        let mut delivery = delivery;
         if terms.begins.is_some() {
             // RFC 4865 §4.2: it waits in the spool, wherever it goes.
-            targets.fill(Target::Elsewhere);
+            delivery.targets.fill(Target::Elsewhere);
         }
-        let reverse_path = &envelope.reverse_path;
-        let external = External::of(store, &targets, entry.account, reverse_path, &bytes).await?;
+        let (targets, submitter, role) = (&delivery.targets, delivery.submitter, delivery.role);
+        let external =
+            External::of(store, targets, submitter, &envelope.reverse_path, &delivery.bytes)
+                .await?;
         let mut accounts = targets.iter().enumerate().filter(|(_, one)| one.account().is_some());
         let here = accounts.any(|(at, _)| !external.is_for(at));
         let elsewhere = targets.contains(&Target::Elsewhere);
         let sorted = sorter.is_some() && targets.iter().any(|target| target.rules().is_some());
         let lists = targets.iter().any(|target| matches!(target, Target::List(_)));
         let spare = sorted || elsewhere || lists || (role != Role::Lmtp && targets.len() > 1);
+        let entry = spare.then(|| spool_entry(&delivery));
+        let post = lists.then(|| posting::post(&delivery, body, terms));
+        let (tls_optional, verified) = (delivery.tls_optional, delivery.verified);
+        let Delivery { bytes, return_path_bytes, targets, placement, .. } = delivery;
         let mut plan = Self {
             verdicts: vec![None; targets.len()],
             targets,
@@ -142,6 +149,7 @@ impl Plan {
             external,
             spare: spare.then(|| (bytes.clone(), return_path_bytes)),
             entry,
+            submitter,
             terms,
             body,
             tls_optional,
@@ -181,10 +189,13 @@ impl Plan {
         sorter: Option<&Arc<dyn Sorter>>,
         envelope: &Envelope,
     ) -> Result<(), CommandError> {
-        let (Some(sorter), Some((message, _))) = (sorter, &self.spare) else { return Ok(()) };
+        let (Some(sorter), Some((message, _)), Some(entry)) = (sorter, &self.spare, &self.entry)
+        else {
+            return Ok(());
+        };
         for (at, target) in self.targets.iter().enumerate() {
             let Target::Account { account, rules: Some(rules), .. } = target else { continue };
-            let Some(recipient) = self.entry.recipients.get(at) else { continue };
+            let Some(recipient) = entry.recipients.get(at) else { continue };
             let given = envelope.recipients.get(at);
             let parameters = &envelope.parameters;
             let notify = given.and_then(|given| notify_text(given.notify));
@@ -193,7 +204,7 @@ impl Plan {
                 account: *account,
                 rules: *rules,
                 message,
-                reverse_path: &self.entry.reverse_path,
+                reverse_path: &entry.reverse_path,
                 forward_path: &recipient.forward_path,
                 placement: self.placement,
                 verified: self.verified,
@@ -267,7 +278,7 @@ impl Plan {
             entry: self.entry.clone(),
             terms: self.terms,
             role: self.role,
-            submitter: self.entry.account,
+            submitter: self.submitter,
         }
     }
 
@@ -300,11 +311,11 @@ struct Attempt {
     local: Option<Arc<PreparedMessage>>,
     relayed: Option<Arc<PreparedMessage>>,
     posted: Vec<Option<Arc<PreparedMessage>>>,
-    post: Post,
+    post: Option<Post>,
     /// To whom it is from outside, by target; and what they get.
     external: Vec<bool>,
     marked: Option<Arc<PreparedMessage>>,
-    entry: SpoolEntry,
+    entry: Option<SpoolEntry>,
     terms: SpoolTerms,
     role: Role,
     /// Whose message it is, where somebody signed in.
@@ -329,11 +340,7 @@ impl Attempt {
     /// Writes everything. A recipient that alone is refused is told so in its outcome over
     /// LMTP; elsewhere nothing is written, and `refused` says for whom it must be the spool,
     /// unless that would be everybody.
-    fn store(
-        mut self,
-        tx: &mut WriteTx<'_>,
-        refused: &OnceLock<Vec<usize>>,
-    ) -> storage::Result<Done> {
+    fn store(&self, tx: &mut WriteTx<'_>, refused: &OnceLock<Vec<usize>>) -> storage::Result<Done> {
         if let Some(submitter) = self.submitter {
             tx.count_sent(submitter, self.targets.len() as u64)?;
         }
@@ -382,10 +389,10 @@ impl Attempt {
     }
 
     fn deliver(&self, tx: &mut WriteTx<'_>, at: usize) -> storage::Result<Vec<Claimed>> {
-        if let (Some(Target::List(list)), Some(Some(message))) =
-            (self.targets.get(at), self.posted.get(at))
+        if let (Some(Target::List(list)), Some(Some(message)), Some(post)) =
+            (self.targets.get(at), self.posted.get(at), &self.post)
         {
-            tx.post_to_list(*list, self.post.clone(), message)?;
+            tx.post_to_list(*list, post.clone(), message)?;
             return Ok(Vec::new());
         }
         let is_external = self.external.get(at).copied().unwrap_or(false);
@@ -405,9 +412,9 @@ impl Attempt {
         }
     }
 
-    fn spool(&mut self, tx: &mut WriteTx<'_>) -> storage::Result<()> {
-        let Some(message) = &self.relayed else { return Ok(()) };
-        let mut entry = self.entry.clone();
+    fn spool(&self, tx: &mut WriteTx<'_>) -> storage::Result<()> {
+        let (Some(message), Some(entry)) = (&self.relayed, &self.entry) else { return Ok(()) };
+        let mut entry = entry.clone();
         let mut targets = self.targets.iter();
         entry.recipients.retain(|_| targets.next() == Some(&Target::Elsewhere));
         tx.spool_on(self.terms, entry, message)?;

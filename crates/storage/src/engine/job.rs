@@ -13,8 +13,11 @@ pub(crate) type ReadWork<'w> = &'w mut (dyn FnMut(&mut ReadTx<'_>) -> Result<()>
 
 /// A write closure and who waits for it.
 pub(crate) trait WriteJob: Send {
-    /// Runs the closure once. An error means: roll back what it did.
+    /// Runs the closure. An error means: roll back what it did. Once, unless it
+    /// [may run again](Self::may_run_again).
     fn run(&mut self, tx: &mut WriteTx<'_>) -> std::result::Result<(), Failed>;
+    /// Whether it can be run anew after what it did was rolled back.
+    fn may_run_again(&self) -> bool;
     /// Tells the outcome. `commit` is an error where the commit failed after `run` was well.
     fn finish(self: Box<Self>, commit: Result<Finished>);
 }
@@ -39,42 +42,94 @@ impl Finished {
     }
 }
 
-struct Typed<T, F> {
+struct Typed<T, C> {
     label: &'static str,
-    closure: Option<F>,
+    closure: C,
     outcome: Option<Result<T>>,
     waiter: oneshot::Sender<Result<Committed<T>>>,
 }
 
-/// A job that runs `closure`, and where its outcome arrives.
-pub(crate) fn write_job<T, F>(
-    label: &'static str,
-    closure: F,
-) -> (Box<dyn WriteJob>, oneshot::Receiver<Result<Committed<T>>>)
-where
-    T: Send + 'static,
-    F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
-{
-    let (waiter, outcome) = oneshot::channel();
-    (Box::new(Typed { label, closure: Some(closure), outcome: None, waiter }), outcome)
+/// A closure as a job calls it.
+trait Closure<T>: Send {
+    /// Whether it can be called more than once.
+    const REPEATS: bool;
+    fn call(&mut self, tx: &mut WriteTx<'_>) -> Option<Result<T>>;
 }
 
-impl<T, F> WriteJob for Typed<T, F>
+struct Once<F>(Option<F>);
+
+impl<T, F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send> Closure<T> for Once<F> {
+    const REPEATS: bool = false;
+
+    fn call(&mut self, tx: &mut WriteTx<'_>) -> Option<Result<T>> {
+        Some(self.0.take()?(tx))
+    }
+}
+
+struct Repeated<F>(F);
+
+impl<T, F: Fn(&mut WriteTx<'_>) -> Result<T> + Send> Closure<T> for Repeated<F> {
+    const REPEATS: bool = true;
+
+    fn call(&mut self, tx: &mut WriteTx<'_>) -> Option<Result<T>> {
+        Some(self.0(tx))
+    }
+}
+
+/// Where the outcome of a job arrives.
+pub(crate) type Outcome<T> = oneshot::Receiver<Result<Committed<T>>>;
+
+/// A job that runs `closure`, and where its outcome arrives.
+pub(crate) fn write_job<T, F>(label: &'static str, closure: F) -> (Box<dyn WriteJob>, Outcome<T>)
 where
     T: Send + 'static,
     F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
 {
+    typed(label, Once(Some(closure)))
+}
+
+/// The same for a closure that may run again.
+pub(crate) fn repeatable_job<T, F>(
+    label: &'static str,
+    closure: F,
+) -> (Box<dyn WriteJob>, Outcome<T>)
+where
+    T: Send + 'static,
+    F: Fn(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
+{
+    typed(label, Repeated(closure))
+}
+
+fn typed<T, C>(label: &'static str, closure: C) -> (Box<dyn WriteJob>, Outcome<T>)
+where
+    T: Send + 'static,
+    C: Closure<T> + 'static,
+{
+    let (waiter, outcome) = oneshot::channel();
+    (Box::new(Typed { label, closure, outcome: None, waiter }), outcome)
+}
+
+impl<T, C> WriteJob for Typed<T, C>
+where
+    T: Send + 'static,
+    C: Closure<T>,
+{
     fn run(&mut self, tx: &mut WriteTx<'_>) -> std::result::Result<(), Failed> {
-        let Some(closure) = self.closure.take() else { return Err(Failed) };
+        let closure = &mut self.closure;
         // A panic in one unit of work must not end the thread all others wait for. What the
-        // closure left half done is rolled back with its savepoint.
-        let outcome = catch_unwind(AssertUnwindSafe(|| closure(tx))).unwrap_or_else(|_| {
+        // closure left half done is rolled back.
+        let called = catch_unwind(AssertUnwindSafe(|| closure.call(tx))).unwrap_or_else(|_| {
             tracing::error!(label = self.label, "a write transaction panicked");
-            Err(StorageError::Internal(format!("{} panicked", self.label)))
+            Some(Err(StorageError::Internal(format!("{} panicked", self.label))))
         });
+        let Some(outcome) = called else { return Err(Failed) };
         let failed = outcome.is_err();
         self.outcome = Some(outcome);
         if failed { Err(Failed) } else { Ok(()) }
+    }
+
+    fn may_run_again(&self) -> bool {
+        C::REPEATS
     }
 
     fn finish(self: Box<Self>, commit: Result<Finished>) {

@@ -13,7 +13,7 @@ mod sqlite;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-pub(crate) use job::{Finished, ReadWork, WriteJob, write_job};
+pub(crate) use job::{Finished, Outcome, ReadWork, WriteJob, repeatable_job, write_job};
 pub(crate) use postgres::PostgresEngine;
 pub(crate) use queue::Room;
 pub(crate) use sqlite::{SqliteEngine, open_writer as open_sqlite};

@@ -52,26 +52,23 @@ impl WriteTx<'_> {
         };
         let ReadTx { sql, .. } = &mut self.read;
         let summary = &message.summary;
-        let id = sql
-            .query_one(
-                "INSERT INTO content (hash, size_bytes, body_blob, envelope, body, \
+        let id = sql.insert(
+            "INSERT INTO content (hash, size_bytes, body_blob, envelope, body, \
                  body_structure, parts, keys, thread_id) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
                  RETURNING id",
-                &[
-                    Value::Bytes(message.hash.as_bytes()),
-                    Value::Int(message.size_bytes.cast_signed()),
-                    body_blob,
-                    Value::Bytes(&summary.envelope),
-                    Value::Bytes(&summary.body),
-                    Value::Bytes(&summary.body_structure),
-                    Value::Bytes(&message.parts),
-                    Value::Bytes(&message.keys),
-                    Value::Int(message.thread.column()),
-                ],
-                |row| row.int(0),
-            )?
-            .ok_or_else(|| StorageError::Internal("an inserted row has no id".to_owned()))?;
+            &[
+                Value::Bytes(message.hash.as_bytes()),
+                Value::Int(message.size_bytes.cast_signed()),
+                body_blob,
+                Value::Bytes(&summary.envelope),
+                Value::Bytes(&summary.body),
+                Value::Bytes(&summary.body_structure),
+                Value::Bytes(&message.parts),
+                Value::Bytes(&message.keys),
+                Value::Int(message.thread.column()),
+            ],
+        )?;
         sql.execute(
             "INSERT INTO content_header (content_id, header) VALUES (?1, ?2)",
             &[Value::Int(id), Value::Bytes(&message.header)],

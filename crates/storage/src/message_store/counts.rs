@@ -102,6 +102,7 @@ impl AccountTx<'_, '_> {
                 "size_bytes = size_bytes + ?5, highest_modseq = ?6 ",
                 "WHERE account_id = ?1 AND id = ?7 RETURNING id, uid_validity, uid_next"
             ),
+            "SELECT id, uid_validity, uid_next FROM mailbox WHERE account_id = ?1 AND id = ?2",
             Value::Int(mailbox.get()),
             counts,
             modseq,
@@ -121,6 +122,7 @@ impl AccountTx<'_, '_> {
                 "size_bytes = size_bytes + ?5, highest_modseq = ?6 ",
                 "WHERE account_id = ?1 AND name = ?7 RETURNING id, uid_validity, uid_next"
             ),
+            "SELECT id, uid_validity, uid_next FROM mailbox WHERE account_id = ?1 AND name = ?2",
             Value::Text("INBOX"),
             counts,
             modseq,
@@ -130,6 +132,7 @@ impl AccountTx<'_, '_> {
     fn reserve(
         &mut self,
         sql: &'static str,
+        find: &'static str,
         mailbox: Value<'_>,
         counts: Counts,
         modseq: ModSeq,
@@ -137,7 +140,7 @@ impl AccountTx<'_, '_> {
         let account = Value::Int(self.account.get());
         let (mailbox, uid_validity, uid_next) = self
             .sql
-            .query_one(
+            .change_one(
                 sql,
                 &[
                     account,
@@ -148,6 +151,7 @@ impl AccountTx<'_, '_> {
                     Value::Int(modseq.get().cast_signed()),
                     mailbox,
                 ],
+                (find, &[account, mailbox]),
                 |row| Ok((CollectionId::new(row.int(0)?), row.int(1)?, row.int(2)?)),
             )?
             .ok_or(StorageError::NotFound("mailbox"))?;

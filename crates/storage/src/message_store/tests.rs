@@ -643,8 +643,10 @@ fn a_delivery_is_few_statements() {
                 Ok(found)
             })
             .unwrap();
-        // The embedded engine looks for the blob first, which costs it no round trip.
-        assert!(statements <= 8 + usize::from(dialect == Dialect::Sqlite), "{statements}");
+        // The embedded engine looks for the blob first, and reads the two rows it counts in by
+        // themselves, which costs it no round trip.
+        let more = if dialect == Dialect::Sqlite { 3 } else { 0 };
+        assert!(statements <= 8 + more, "{statements}");
     });
 }
 

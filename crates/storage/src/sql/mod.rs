@@ -8,7 +8,7 @@ pub(crate) mod postgres;
 pub(crate) mod sqlite;
 pub(crate) mod tls;
 
-use crate::Result;
+use crate::{Result, StorageError};
 
 /// A parameter. Integers carry booleans (0/1) and instants (microseconds) too.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +48,15 @@ pub(crate) type EachRow<'f> = &'f mut dyn FnMut(&dyn Row) -> Result<()>;
 pub(crate) trait Sql {
     /// Runs a statement; returns the number of rows changed.
     fn execute(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64>;
+    /// Inserts a row by a statement that ends in [`RETURNING_ID`]; its id.
+    fn insert(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<i64> {
+        let mut id = None;
+        self.query(sql, params, &mut |row| {
+            id = Some(row.int(0)?);
+            Ok(())
+        })?;
+        id.ok_or_else(|| StorageError::Internal("an inserted row has no id".to_owned()))
+    }
     /// Runs a query (or `… RETURNING`) and calls `each` per row. An error of `each` ends it.
     fn query(&mut self, sql: &'static str, params: &[Value<'_>], each: EachRow<'_>) -> Result<()>;
     /// Runs the same statement for many parameter rows: one round trip where the engine can.
@@ -62,6 +71,9 @@ pub(crate) trait Sql {
     /// Which engine this is, for the few places where texts must differ.
     fn dialect(&self) -> Dialect;
 }
+
+/// What ends the statements of [`Sql::insert`].
+pub(crate) const RETURNING_ID: &str = " RETURNING id";
 
 /// The engine behind a [`Sql`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +100,24 @@ impl dyn Sql + '_ {
             Ok(())
         })?;
         Ok(found)
+    }
+
+    /// Changes a row by a statement that ends in RETURNING, and reads what that says. For RETURNING
+    /// SQLite makes a table and takes it down, which costs more than `find` and its parameters.
+    pub(crate) fn change_one<T>(
+        &mut self,
+        change: &'static str,
+        params: &[Value<'_>],
+        (find, key): (&'static str, &[Value<'_>]),
+        map: impl FnMut(&dyn Row) -> Result<T>,
+    ) -> Result<Option<T>> {
+        match (self.dialect(), change.split_once(" RETURNING ")) {
+            (Dialect::Sqlite, Some((change, _))) => {
+                self.execute(change, params)?;
+                self.query_one(find, key, map)
+            }
+            _ => self.query_one(change, params, map),
+        }
     }
 
     /// Every row through `map`.

@@ -3,7 +3,7 @@
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode};
 
-use super::{Dialect, EachRow, Row, Sql, Value};
+use super::{Dialect, EachRow, RETURNING_ID, Row, Sql, Value};
 use crate::{Result, StorageError};
 
 /// A connection inside a transaction.
@@ -53,6 +53,13 @@ impl Sql for SqliteSql<'_> {
     fn execute(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64> {
         let changed = self.prepare(sql, params)?.raw_execute().map_err(error)?;
         Ok(changed as u64)
+    }
+
+    /// Without the clause: for its rows SQLite makes a table of its own, and takes it down.
+    fn insert(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<i64> {
+        let sql = sql.strip_suffix(RETURNING_ID).unwrap_or(sql);
+        self.execute(sql, params)?;
+        Ok(self.connection.last_insert_rowid())
     }
 
     fn query(&mut self, sql: &'static str, params: &[Value<'_>], each: EachRow<'_>) -> Result<()> {

@@ -4,17 +4,28 @@
 //! first of them. If that first one were a batch of its own, all others would wait for its
 //! commit, then it for theirs, and every second commit would be of one. So the writer waits a
 //! moment for as many as it has just seen. One that writes alone is never waited for.
+//!
+//! It pays where a commit is mostly waiting for the disk, which they share. Where it is mostly
+//! work, waiting is time lost: while it does the work of some, the others get ready.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Receiver;
 
-/// LIMIT: what waiting may cost, as a share of what a commit takes, and at most.
+/// LIMIT: what waiting may cost, as a share of what a commit waits for the disk beyond its work,
+/// and at most.
 const PATIENCE_SHARE: u32 = 8;
 const PATIENCE_MAX: Duration = Duration::from_millis(1);
 /// How often the queue is looked at meanwhile.
 const PAUSE: Duration = Duration::from_micros(20);
+
+/// What a batch took.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Took {
+    pub(super) working: Duration,
+    pub(super) syncing: Duration,
+}
 
 /// What the last batch teaches about the next.
 #[derive(Debug, Default)]
@@ -45,10 +56,15 @@ impl Gathering {
         }
     }
 
-    /// A batch of `jobs` took so long; `queued` came meanwhile.
-    pub(super) fn learn(&mut self, jobs: usize, took: Duration, queued: usize) {
+    /// A batch of `jobs` was so much work and then waited so long for the disk; `queued` came
+    /// meanwhile.
+    pub(super) fn learn(&mut self, jobs: usize, took: Took, queued: usize) {
         self.expected = jobs + queued;
-        self.patience = (took / PATIENCE_SHARE).min(PATIENCE_MAX);
+        let gain = took.syncing.saturating_sub(took.working);
+        self.patience = (gain / PATIENCE_SHARE).min(PATIENCE_MAX);
+        if self.patience < PAUSE {
+            self.expected = 0;
+        }
     }
 }
 
@@ -63,7 +79,7 @@ mod tests {
         let mut gathering = Gathering::default();
         assert_eq!(gathering.take(0, &mut jobs, 3), [0, 1, 2]);
         // As many as expected are there: nobody is waited for.
-        gathering.learn(1, Duration::MAX, 2);
+        gathering.learn(1, Took { syncing: Duration::MAX, ..Took::default() }, 2);
         assert_eq!(gathering.take(9, &mut jobs, 10), [9, 3, 4]);
     }
 
@@ -71,12 +87,16 @@ mod tests {
     fn waits_for_those_who_wrote_before_but_not_for_ever() {
         let (sender, mut jobs) = tokio::sync::mpsc::channel(10);
         let mut gathering = Gathering::default();
-        gathering.learn(2, Duration::from_micros(800), 0);
+        let [short, long] = [100, 800].map(Duration::from_micros);
+        gathering.learn(2, Took { working: short, syncing: long }, 0);
         assert_eq!(gathering.take(0, &mut jobs, 10), [0]);
         // Long enough for the other thread, whatever the machine does.
         gathering.patience = Duration::from_secs(600);
         let late = std::thread::spawn(move || sender.blocking_send(1).unwrap());
         assert_eq!(gathering.take(0, &mut jobs, 10), [0, 1]);
         late.join().unwrap();
+        // There is more to do than to wait for.
+        gathering.learn(2, Took { working: long, syncing: short }, 0);
+        assert_eq!((gathering.expected, gathering.patience), (0, Duration::ZERO));
     }
 }

@@ -1,5 +1,5 @@
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use ids::{AccountId, Clock, Timestamp};
@@ -150,11 +150,26 @@ fn message(number: usize, bytes: usize) -> Arc<PreparedMessage> {
     Arc::new(PreparedMessage::new(format!("Subject: {number}\r\n\r\n{text}\r\n").into_bytes()))
 }
 
+/// Whether the writes of a batch may run again.
+#[derive(Clone, Copy)]
+enum Runs {
+    Once,
+    Again,
+}
+
+fn append(tx: &mut WriteTx<'_>, account: AccountId, message: &PreparedMessage) -> Result<()> {
+    let mut tx = tx.account(account)?;
+    let inbox = tx.find_mailbox(account, &MailboxName::parse("INBOX")?)?;
+    let inbox = inbox.ok_or(StorageError::NotFound("mailbox"))?.id;
+    tx.append_message(inbox, message, Append::default()).map(drop)
+}
+
 /// Puts each message into INBOX by a write of its own, all of them in one batch.
 fn deliver_in_one_batch(
     store: &Store,
     account: AccountId,
     messages: &[Arc<PreparedMessage>],
+    runs: Runs,
 ) -> Vec<Result<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let held = hold(store);
@@ -164,13 +179,12 @@ fn deliver_in_one_batch(
             let store = store.clone();
             writes.spawn(async move {
                 let named = vec![message.clone()];
-                let done = store.write_messages("test", named, move |tx| {
-                    let mut tx = tx.account(account)?;
-                    let inbox = tx.find_mailbox(account, &MailboxName::parse("INBOX")?)?;
-                    let inbox = inbox.ok_or(StorageError::NotFound("mailbox"))?.id;
-                    tx.append_message(inbox, &message, Append::default()).map(drop)
-                });
-                (at, done.await.map(|done| done.value))
+                let write = move |tx: &mut WriteTx<'_>| append(tx, account, &message);
+                let done = match runs {
+                    Runs::Once => store.write_messages("test", named, write).await,
+                    Runs::Again => store.deliver_messages("test", named, write).await,
+                };
+                (at, done.map(|done| done.value))
             });
         }
         // Every task submits at its first poll and then waits.
@@ -211,6 +225,10 @@ fn delivered(store: &Store, account: AccountId) -> Vec<String> {
 
 #[test]
 fn a_pack_that_cannot_be_written_fails_only_those_who_need_it() {
+    [Runs::Once, Runs::Again].into_iter().for_each(check_pack_that_cannot_be_written);
+}
+
+fn check_pack_that_cannot_be_written(runs: Runs) {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     let account = account(&store);
@@ -219,34 +237,77 @@ fn a_pack_that_cannot_be_written_fails_only_those_who_need_it() {
     messages.extend([message(30, 100_000), message(31, 100_000)]);
     let (packs, aside) = (folder.path().join("blobs"), folder.path().join("aside"));
     std::fs::rename(&packs, &aside).unwrap();
-    let outcomes = deliver_in_one_batch(&store, account, &messages);
+    let outcomes = deliver_in_one_batch(&store, account, &messages, runs);
     assert!(outcomes[..30].iter().all(Result::is_ok), "{outcomes:?}");
     for outcome in &outcomes[30..] {
         assert!(matches!(outcome, Err(StorageError::Unavailable(_))), "{outcome:?}");
     }
     std::fs::rename(&aside, &packs).unwrap();
     assert_eq!(delivered(&store, account).len(), 30);
-    let outcomes = deliver_in_one_batch(&store, account, &messages[30..]);
+    let outcomes = deliver_in_one_batch(&store, account, &messages[30..], runs);
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
     assert_eq!(delivered(&store, account)[30..], ["30", "31"]);
 }
 
 #[test]
 fn a_pack_that_does_not_become_durable_fails_only_those_who_name_it() {
+    [Runs::Once, Runs::Again].into_iter().for_each(check_pack_that_does_not_become_durable);
+}
+
+fn check_pack_that_does_not_become_durable(runs: Runs) {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     let account = account(&store);
     let messages = [message(0, 100), message(1, 100_000), message(2, 100), message(3, 100_000)];
     // Takes what is written, and refuses to sync it.
     store.packs().unwrap().write_to(std::path::Path::new("/dev/null"));
-    let outcomes = deliver_in_one_batch(&store, account, &messages);
+    let outcomes = deliver_in_one_batch(&store, account, &messages, runs);
     assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true, false]);
     assert_eq!(delivered(&store, account), ["0", "2"]);
     // The same once more: what was appended before is not relied on.
-    let outcomes =
-        deliver_in_one_batch(&store, account, &[messages[1].clone(), messages[3].clone()]);
+    let again = [messages[1].clone(), messages[3].clone()];
+    let outcomes = deliver_in_one_batch(&store, account, &again, runs);
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
     assert_eq!(delivered(&store, account), ["0", "2", "1", "3"]);
+}
+
+/// Of writes that may run again, those that fail leave nothing behind, and the others all they do.
+#[test]
+fn a_failure_undoes_only_its_own_write_however_often_the_others_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let runs = Arc::new(AtomicUsize::new(0));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let write_all = |fails: &[bool]| {
+        let held = hold(&store);
+        let mut writes = tokio::task::JoinSet::new();
+        for (at, fails) in fails.iter().copied().enumerate() {
+            let (store, runs) = (store.clone(), runs.clone());
+            let write = move |tx: &mut WriteTx<'_>| {
+                let run = runs.fetch_add(1, Ordering::Relaxed);
+                create(tx, &format!("number{at}.test"))?;
+                assert!(!(fails && at % 2 == 0), "this one panics");
+                if fails { Err(StorageError::NotFound("what it seeks")) } else { Ok(run) }
+            };
+            let done = async move { store.deliver_messages("test", Vec::new(), write).await };
+            writes.spawn_on(async move { (at, done.await.is_ok()) }, runtime.handle());
+        }
+        runtime.block_on(async {
+            // Every task submits at its first poll and then waits.
+            tokio::task::yield_now().await;
+            drop(held);
+            let mut outcomes = writes.join_all().await;
+            outcomes.sort_unstable();
+            outcomes.into_iter().map(|(_, is_ok)| is_ok).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(write_all(&[false, true, false, true, true]), [true, false, true, false, false]);
+    assert_eq!(domains(&store), ["number0.test", "number2.test"]);
+    // The first failure ends the first attempt.
+    assert_eq!(runs.load(Ordering::Relaxed), 2 + 5);
+    assert_eq!(write_all(&[true]), [false]);
+    assert_eq!(runs.load(Ordering::Relaxed), 2 + 5 + 1, "there is nobody to run it again for");
+    assert_eq!(domains(&store), ["number0.test", "number2.test"]);
 }
 
 #[test]

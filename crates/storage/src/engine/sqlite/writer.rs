@@ -1,13 +1,14 @@
 //! The one thread that writes: takes all jobs that wait, runs them in one transaction, commits.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
-use super::gather::Gathering;
+use super::gather::{Gathering, Took};
 use super::log::Log;
 use super::statement;
 use crate::blob::{Placed, PreparedBlob};
@@ -20,6 +21,8 @@ pub(super) struct Writer {
     connection: Connection,
     log: Log,
     shared: Arc<Shared>,
+    /// What the batch under way has waited for the disk.
+    synced: Cell<Duration>,
 }
 
 /// A batch while it runs.
@@ -35,6 +38,13 @@ struct Batch {
 }
 
 impl Batch {
+    /// Whether a failure of one of its jobs need not be undone alone: because it is the only one,
+    /// or because all can run again.
+    fn can_start_over(&self) -> bool {
+        let jobs = || self.waiting.iter().chain(&self.packed);
+        jobs().count() == 1 || jobs().all(|submission| submission.job.may_run_again())
+    }
+
     /// Takes out the jobs whose bodies could not be written, and those that name what was.
     fn set_apart(&mut self, placed: &Placed) {
         for submission in std::mem::take(&mut self.waiting) {
@@ -51,6 +61,14 @@ impl Batch {
     }
 }
 
+/// What became of a batch that was run at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    Done,
+    /// Nothing of it was kept.
+    Undone,
+}
+
 /// How one job ended.
 enum Ran {
     Well(Publication),
@@ -59,7 +77,7 @@ enum Ran {
 
 impl Writer {
     pub(super) fn new(connection: Connection, log: Log, shared: Arc<Shared>) -> Self {
-        Self { connection, log, shared }
+        Self { connection, log, shared, synced: Cell::default() }
     }
 
     /// Writes until the queue is closed and empty.
@@ -71,7 +89,9 @@ impl Writer {
             self.shared.statistics.taken(taken);
             let started = Instant::now();
             self.commit(waiting);
-            gathering.learn(taken, started.elapsed(), jobs.len());
+            let syncing = self.synced.take();
+            let working = started.elapsed().saturating_sub(syncing);
+            gathering.learn(taken, Took { working, syncing }, jobs.len());
             self.log.tend(&self.connection);
         }
         self.log.finish(&self.connection);
@@ -109,12 +129,15 @@ impl Writer {
         }
     }
 
-    /// The transaction itself. After an error nothing of the batch is in the database.
+    /// The transaction. After an error nothing of the batch is in the database.
     fn write(&self, batch: &mut Batch) -> Result<()> {
+        // From here on, so that what is looked up does not begin a transaction of its own each time.
+        self.statement("BEGIN IMMEDIATE")?;
         let writers = batch.waiting.len();
         let messages = batch.waiting.iter().flat_map(|submission| &submission.messages);
         let blobs = &self.shared.blobs;
-        let placed = blobs.place_large(&self.connection, messages, writers)?;
+        let placed = blobs.place_large(&self.connection, messages, writers);
+        let placed = placed.inspect_err(|_| self.roll_back())?;
         batch.set_apart(&placed);
         let Some(epoch) = placed.to_sync else { return self.transact(batch, || Ok(())) };
         // The bodies become durable while the rows that name them are written.
@@ -122,26 +145,83 @@ impl Writer {
             let syncing = std::thread::Builder::new()
                 .name("storage-packs".to_owned())
                 .spawn_scoped(scope, move || blobs.sync_packs(epoch));
-            self.transact(batch, || match syncing {
-                Ok(syncing) => syncing.join().unwrap_or_else(|_| Err(ended_early())),
-                // There are no threads to be had.
-                Err(_) => blobs.sync_packs(epoch),
+            // None where there are no threads to be had.
+            let mut syncing = syncing.ok();
+            self.transact(batch, || {
+                self.timed(|| match syncing.take() {
+                    Some(syncing) => syncing.join().unwrap_or_else(|_| Err(ended_early())),
+                    None => blobs.sync_packs(epoch),
+                })
             })
         })
     }
 
     /// Runs the jobs, and commits those of which `sync` says that all they name is durable.
-    fn transact(&self, batch: &mut Batch, sync: impl FnOnce() -> Result<()>) -> Result<()> {
-        self.statement("BEGIN IMMEDIATE")?;
+    fn transact(&self, batch: &mut Batch, mut sync: impl FnMut() -> Result<()>) -> Result<()> {
+        if batch.can_start_over() {
+            if self.transact_at_once(batch, &mut sync)? == Attempt::Done {
+                return Ok(());
+            }
+            self.statement("BEGIN IMMEDIATE")?;
+        }
         let written = self
             .run_jobs(batch)
             .and_then(|()| self.run_packed(batch, sync))
-            .and_then(|()| self.statement("COMMIT"));
-        if written.is_err() && !self.connection.is_autocommit() {
+            .and_then(|()| self.timed(|| self.statement("COMMIT")));
+        written.inspect_err(|_| self.roll_back())
+    }
+
+    /// Runs all jobs without savepoints, for which SQLite would copy every page that a job changes:
+    /// measured as a quarter of the writer's work. Where one fails, nothing of them is kept and all
+    /// wait again; one that is alone has failed then.
+    fn transact_at_once(
+        &self,
+        batch: &mut Batch,
+        sync: &mut impl FnMut() -> Result<()>,
+    ) -> Result<Attempt> {
+        let jobs = batch.waiting.len() + batch.packed.len();
+        let mut publications = Vec::with_capacity(jobs);
+        for submission in batch.waiting.iter_mut().chain(&mut batch.packed) {
+            match self.run_closure(submission) {
+                Some(publication) => publications.push(publication),
+                None => break,
+            }
+        }
+        let all_well = publications.len() == jobs;
+        let synced = if all_well && !batch.packed.is_empty() { sync() } else { Ok(()) };
+        if all_well && synced.is_ok() {
+            let committed = self.timed(|| self.statement("COMMIT"));
+            committed.inspect_err(|_| self.roll_back())?;
+            let ran = batch.waiting.drain(..).chain(batch.packed.drain(..));
+            batch.ran.extend(ran.zip(publications));
+            return Ok(Attempt::Done);
+        }
+        self.roll_back();
+        if jobs > 1 {
+            return Ok(Attempt::Undone);
+        }
+        let cause = synced.err().unwrap_or_else(ended_early);
+        for submission in batch.waiting.drain(..).chain(batch.packed.drain(..)) {
+            self.shared.blobs.forget_places(&submission.messages);
+            batch.failed.push((submission, again(&cause)));
+        }
+        Ok(Attempt::Done)
+    }
+
+    /// Adds what `wait` takes to the time that the batch has waited for the disk.
+    fn timed<T>(&self, wait: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let outcome = wait();
+        self.synced.set(self.synced.get() + started.elapsed());
+        outcome
+    }
+
+    /// Ends a transaction of which nothing is to be kept.
+    fn roll_back(&self) {
+        if !self.connection.is_autocommit() {
             // Where even that fails, the next BEGIN does too, and says why.
             let _ = self.statement("ROLLBACK");
         }
-        written
     }
 
     /// Runs the jobs that name what was appended to packs; rolled back where `sync` fails.
@@ -190,6 +270,25 @@ impl Writer {
     /// One job in its own savepoint. An error means that the state of the transaction is unknown.
     fn run_job(&self, submission: &mut Submission) -> Result<Ran> {
         self.statement("SAVEPOINT job")?;
+        let publication = self.run_closure(submission);
+        if self.connection.is_autocommit() {
+            return Ok(Ran::RolledBack);
+        }
+        match publication {
+            Some(publication) => {
+                self.statement("RELEASE job")?;
+                Ok(Ran::Well(publication))
+            }
+            None => {
+                self.statement("ROLLBACK TO job")?;
+                self.statement("RELEASE job")?;
+                Ok(Ran::RolledBack)
+            }
+        }
+    }
+
+    /// What a job tells; `None` where what it did is to be undone, or was.
+    fn run_closure(&self, submission: &mut Submission) -> Option<Publication> {
         let mut sql = SqliteSql::new(&self.connection);
         let others_max = self.shared.settings.shared_mailboxes_max;
         let read = ReadTx {
@@ -203,16 +302,7 @@ impl Writer {
         let mut tx = WriteTx::new(read, now, &self.shared.settings, Some(&self.shared.feed));
         let outcome = submission.job.run(&mut tx);
         let publication = tx.into_publication();
-        if self.connection.is_autocommit() {
-            return Ok(Ran::RolledBack);
-        }
-        if outcome.is_err() {
-            self.statement("ROLLBACK TO job")?;
-            self.statement("RELEASE job")?;
-            return Ok(Ran::RolledBack);
-        }
-        self.statement("RELEASE job")?;
-        Ok(Ran::Well(publication))
+        (outcome.is_ok() && !self.connection.is_autocommit()).then_some(publication)
     }
 
     fn statement(&self, sql: &'static str) -> Result<()> {
