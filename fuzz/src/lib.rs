@@ -28,7 +28,7 @@ use imap::render::{render_rejection, sequence_set};
 use imap::url::{ImapUrl, expire_secs};
 use managesieve::parse::{Frame, Word, literal_size, without_literal};
 use message::{Keys, KeysView, Limits, PartIndex, Summary, decode_part, searchable_text};
-use pop3::MessageText;
+use pop3::DotStuffing;
 use sasl::scram::{Hash, ScramKeys, Verifiers};
 use sasl::{Answer, Channel, ChannelBindings, Mechanism, Name, Question};
 use smtp::content::{Content, ContentLimits, Encoding, Fed, Framing};
@@ -453,29 +453,30 @@ pub fn pop3_command(input: &[u8]) {
 pub fn pop3_message(input: &[u8]) {
     let [at, lines, message @ ..] = input else { return };
     let (header, body) = message.split_at(usize::from(*at).min(message.len()));
-    let whole = MessageText::new(header.to_vec(), body.to_vec());
     let mut expected: Vec<u8> =
         message.iter().map(|&byte| if byte == 0 { 0x80 } else { byte }).collect();
     if !expected.is_empty() && !expected.ends_with(b"\r\n") {
         expected.extend_from_slice(b"\r\n");
     }
-    let received = receive_pop3(&sent_pop3(whole.clone()));
+    let received = receive_pop3(&sent_pop3(&[header, body]));
     assert_eq!(received, expected, "{}", received.escape_ascii());
-    assert_eq!(whole.octets(), expected.len() as u64);
-    let top = MessageText::top(header.to_vec(), body.to_vec(), u32::from(*lines));
-    let received = receive_pop3(&sent_pop3(top));
+    assert_eq!(pop3::octets(header, body), expected.len() as u64);
+    let (mut top, mut left) = (header.to_vec(), u32::from(*lines));
+    if body.is_empty() || left == 0 {
+        pop3::end_header(&mut top);
+    }
+    let end = pop3::top_of(body, &mut left);
+    let received = receive_pop3(&sent_pop3(&[&top, &body[..end]]));
     let count = |text: &[u8]| text.iter().filter(|&&byte| byte == b'\n').count();
     // The empty line, and the line end that a piece of a line gets.
     assert!(count(&received) <= count(header) + usize::from(*lines) + 2);
 }
 
 /// What a server sends of a message behind the first line of its response.
-fn sent_pop3(message: MessageText) -> Vec<u8> {
-    let (mut outgoing, mut wire) = (message.into_outgoing(), Vec::new());
-    while let Some(part) = outgoing.take_part() {
-        outgoing.pieces(&part).for_each(|piece| wire.extend_from_slice(piece));
-    }
-    wire.extend_from_slice(outgoing.end());
+fn sent_pop3(pieces: &[&[u8]]) -> Vec<u8> {
+    let (mut stuffing, mut wire) = (DotStuffing::default(), Vec::new());
+    pieces.iter().for_each(|piece| stuffing.push(piece, &mut wire));
+    wire.extend_from_slice(stuffing.end());
     wire
 }
 

@@ -1,178 +1,138 @@
-//! A message as the lines of a multi-line response (RFC 1939 §3).
+//! A message as the lines of a multi-line response (RFC 1939 §3), piece by piece.
 
 use memchr::memmem::Finder;
 use memchr::{memchr_iter, memrchr};
 
 const CRLF: &[u8] = b"\r\n";
 
-/// A message, or its beginning, in the two pieces in which it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MessageText {
-    header: Vec<u8>,
-    body: Vec<u8>,
-}
-
-impl MessageText {
-    /// A whole message. `header` has the empty line after it, if the message has one.
-    pub fn new(header: Vec<u8>, body: Vec<u8>) -> Self {
-        let mut message = Self { header, body };
-        message.replace_nul();
-        message
-    }
-
-    /// The header, the empty line, and `lines` lines of the body (RFC 1939 §7, TOP).
-    pub fn top(header: Vec<u8>, body: Vec<u8>, lines: u32) -> Self {
-        let mut message = Self { header, body };
-        // RFC 1939 §7: the empty line is always sent. A message that is all header has none, and
-        // programs would wait for it.
-        if message.body.is_empty() && !ends_with_empty_line(&message.header) {
-            let open = !message.header.is_empty() && !message.header.ends_with(b"\n");
-            message.header.extend_from_slice(if open { b"\r\n\r\n" } else { CRLF });
-        }
-        let end = match lines.checked_sub(1) {
-            Some(last) => memchr_iter(b'\n', &message.body).nth(last as usize).map(|at| at + 1),
-            None => Some(0),
-        };
-        if let Some(end) = end {
-            message.body.truncate(end);
-            message.body.shrink_to_fit();
-        }
-        message.replace_nul();
-        message
-    }
-
-    /// QUIRK(Outlook, all): stops at a NUL and waits for ever. RFC 6856 §2.1 has no binary
-    /// messages in POP3, so no other program counts on one either; it becomes the byte that
-    /// Dovecot makes of it, and the size stays what it is.
-    fn replace_nul(&mut self) {
-        for part in [&mut self.header, &mut self.body] {
-            let mut from = 0;
-            while let Some(at) = part.get(from..).and_then(|rest| memchr::memchr(0, rest)) {
-                from += at;
-                if let Some(byte) = part.get_mut(from) {
-                    *byte = 0x80;
-                }
-            }
-        }
-    }
-
-    /// The size that is told: octets as sent, without dots that are put before lines
-    /// (RFC 1939 §11), with the CRLF that the last line may lack.
-    pub fn octets(&self) -> u64 {
-        let (header, body) = self.without_end();
-        let end = if self.is_empty() { 0 } else { CRLF.len() };
-        (header.len() + body.len() + end) as u64
-    }
-
-    fn is_empty(&self) -> bool {
-        self.header.is_empty() && self.body.is_empty()
-    }
-
-    /// All but the CRLF at its end.
-    fn without_end(&self) -> (&[u8], &[u8]) {
-        let (header, body) = (self.header.as_slice(), self.body.as_slice());
-        match body {
-            [] => (header.strip_suffix(CRLF).unwrap_or(header), body),
-            b"\n" => match header.strip_suffix(b"\r") {
-                Some(header) => (header, &[]),
-                None => (header, body),
-            },
-            _ => (header, body.strip_suffix(CRLF).unwrap_or(body)),
-        }
-    }
-
-    /// Everything that follows the first line of the response, to be sent part by part.
-    pub fn into_outgoing(mut self) -> Outgoing {
-        let end: &'static [u8] = if self.is_empty() { b".\r\n" } else { b"\r\n.\r\n" };
-        let (header, body) = self.without_end();
-        let (header, body) = (header.len(), body.len());
-        self.header.truncate(header);
-        self.body.truncate(body);
-        Outgoing {
-            parts: parts_of(self.header, self.body),
-            at_line_start: true,
-            finder: Finder::new(b"\n."),
-            end,
-        }
-    }
-}
-
-/// LIMIT: what is given back at once when it was sent.
-const PART_BYTES: usize = 1024 * 1024;
-
-/// The parts of a message, the first one last. A long body is cut from its end, so that never much
-/// more than it is in memory.
-fn parts_of(header: Vec<u8>, mut body: Vec<u8>) -> Vec<Vec<u8>> {
-    let mut parts = Vec::with_capacity(2 + body.len() / PART_BYTES);
-    while body.len() > PART_BYTES {
-        parts.push(body.split_off((body.len() - 1) / PART_BYTES * PART_BYTES));
-        body.shrink_to_fit();
-    }
-    parts.push(body);
-    parts.push(header);
-    parts
-}
-
-/// A message on its way. Each part is taken, its pieces are written, and it is dropped; the end
-/// comes last.
+/// Puts dots before the lines of a message that begin with one, and ends it. Pieces may be cut
+/// anywhere.
 #[derive(Debug)]
-pub struct Outgoing {
-    /// What is left, the next one last.
-    parts: Vec<Vec<u8>>,
+pub struct DotStuffing {
     at_line_start: bool,
+    is_empty: bool,
+    /// CRLF or its beginning, which the end may bring itself.
+    held: &'static [u8],
     finder: Finder<'static>,
-    end: &'static [u8],
 }
 
-impl Outgoing {
-    /// The next part.
-    pub fn take_part(&mut self) -> Option<Vec<u8>> {
-        self.parts.pop()
+impl Default for DotStuffing {
+    fn default() -> Self {
+        Self { at_line_start: true, is_empty: true, held: b"", finder: Finder::new(b"\n.") }
+    }
+}
+
+impl DotStuffing {
+    /// Appends to `out` what is sent of the next piece of the message.
+    pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+        if piece.is_empty() {
+            return;
+        }
+        self.is_empty = false;
+        let held = std::mem::take(&mut self.held);
+        let (rest, now) = match (held, piece) {
+            // The rest of the CRLF that was begun.
+            (b"\r", b"\n") => (&[][..], CRLF),
+            (held, piece) => {
+                self.stuff(held, out);
+                split_end(piece)
+            }
+        };
+        self.stuff(rest, out);
+        self.held = now;
     }
 
-    /// How many bytes the parts have that were not taken yet.
-    pub fn bytes_left(&self) -> u64 {
-        self.parts.iter().map(|part| part.len() as u64).sum()
-    }
-
-    /// The pieces of a part as they are sent, to be written one by one.
-    pub fn pieces<'p>(&'p mut self, part: &'p [u8]) -> Pieces<'p> {
-        Pieces { outgoing: self, part }
-    }
-
-    /// What ends the response.
+    /// What ends the response, after all of the message.
     ///
     /// QUIRK(Thunderbird, all): loses the end of a message where the period and its CRLF come
     /// apart. They are one piece, with the line end before them.
-    pub fn end(&self) -> &'static [u8] {
-        self.end
-    }
-}
-
-/// See [`Outgoing::pieces`].
-#[derive(Debug)]
-pub struct Pieces<'p> {
-    outgoing: &'p mut Outgoing,
-    part: &'p [u8],
-}
-
-impl<'p> Iterator for Pieces<'p> {
-    type Item = &'p [u8];
-
-    fn next(&mut self) -> Option<&'p [u8]> {
-        let first = *self.part.first()?;
-        if std::mem::take(&mut self.outgoing.at_line_start) && first == b'.' {
-            return Some(b".");
+    pub fn end(self) -> &'static [u8] {
+        match (self.is_empty, self.held) {
+            (true, _) => b".\r\n",
+            (false, b"\r") => b"\r\r\n.\r\n",
+            (false, _) => b"\r\n.\r\n",
         }
+    }
+
+    fn stuff(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        let Some(first) = bytes.first() else { return };
+        if self.at_line_start && *first == b'.' {
+            out.push(b'.');
+        }
+        let start = out.len();
         // A line begins after a bare LF too: where a program takes it for a line end, a lone
         // period after it would end the response, and the sender of the message could go on
         // with replies of its own making.
-        let end = self.outgoing.finder.find(self.part).map_or(self.part.len(), |at| at + 1);
-        let (piece, rest) = self.part.split_at(end);
-        self.part = rest;
-        self.outgoing.at_line_start = piece.ends_with(b"\n");
-        Some(piece)
+        let mut rest = bytes;
+        while let Some(at) = self.finder.find(rest) {
+            let (line, next) = rest.split_at(at + 1);
+            out.extend_from_slice(line);
+            out.push(b'.');
+            rest = next;
+        }
+        out.extend_from_slice(rest);
+        self.at_line_start = bytes.ends_with(b"\n");
+        replace_nul(out, start);
     }
+}
+
+/// A piece without the CRLF at its end, or without its CR; and that.
+fn split_end(piece: &[u8]) -> (&[u8], &'static [u8]) {
+    if let Some(rest) = piece.strip_suffix(CRLF) {
+        return (rest, CRLF);
+    }
+    match piece.strip_suffix(b"\r") {
+        Some(rest) => (rest, b"\r"),
+        None => (piece, b""),
+    }
+}
+
+/// QUIRK(Outlook, all): stops at a NUL and waits for ever. RFC 6856 §2.1 has no binary
+/// messages in POP3, so no other program counts on one either; it becomes the byte that
+/// Dovecot makes of it, and the size stays what it is.
+fn replace_nul(out: &mut [u8], start: usize) {
+    let mut from = start;
+    while let Some(at) = out.get(from..).and_then(|rest| memchr::memchr(0, rest)) {
+        from += at;
+        if let Some(byte) = out.get_mut(from) {
+            *byte = 0x80;
+        }
+    }
+}
+
+/// The size that is told: octets as sent, without dots that are put before lines
+/// (RFC 1939 §11), with the CRLF that the last line may lack.
+pub fn octets(header: &[u8], body: &[u8]) -> u64 {
+    let ends = match body {
+        [] => header.is_empty() || header.ends_with(CRLF),
+        [b'\n'] => header.ends_with(b"\r"),
+        body => body.ends_with(CRLF),
+    };
+    (header.len() + body.len() + if ends { 0 } else { CRLF.len() }) as u64
+}
+
+/// RFC 1939 §7: TOP always has the empty line after the header. A message that is all header has
+/// none, and programs would wait for it.
+pub fn end_header(header: &mut Vec<u8>) {
+    if !ends_with_empty_line(header) {
+        let open = !header.is_empty() && !header.ends_with(b"\n");
+        header.extend_from_slice(if open { b"\r\n\r\n" } else { CRLF });
+    }
+}
+
+/// How much of the next piece of a body belongs to its first `lines` lines, of which those that
+/// end in it are taken off.
+pub fn top_of(piece: &[u8], lines: &mut u32) -> usize {
+    if *lines == 0 {
+        return 0;
+    }
+    for at in memchr_iter(b'\n', piece) {
+        *lines -= 1;
+        if *lines == 0 {
+            return at + 1;
+        }
+    }
+    piece.len()
 }
 
 /// Whether the last line of a header is the empty one.
@@ -186,17 +146,21 @@ fn ends_with_empty_line(header: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn sent(message: MessageText) -> Vec<u8> {
-        let (mut outgoing, mut bytes) = (message.into_outgoing(), Vec::new());
-        while let Some(part) = outgoing.take_part() {
-            outgoing.pieces(&part).for_each(|piece| bytes.extend_from_slice(piece));
-        }
-        bytes.extend_from_slice(outgoing.end());
-        bytes
+    /// What is sent of a message that comes in pieces of so many bytes.
+    fn sent(message: &[u8], piece_bytes: usize) -> Vec<u8> {
+        let (mut stuffing, mut out) = (DotStuffing::default(), Vec::new());
+        message.chunks(piece_bytes).for_each(|piece| stuffing.push(piece, &mut out));
+        out.extend_from_slice(stuffing.end());
+        out
     }
 
-    fn wire(message: MessageText) -> String {
-        sent(message).escape_ascii().to_string().replace("\\r\\n", "|")
+    /// However it is cut, the same is sent.
+    fn wire(message: &[u8]) -> String {
+        let whole = sent(message, usize::MAX);
+        for piece_bytes in 1..=message.len() {
+            assert!(sent(message, piece_bytes) == whole, "in pieces of {piece_bytes}");
+        }
+        whole.escape_ascii().to_string().replace("\\r\\n", "|")
     }
 
     #[test]
@@ -223,9 +187,8 @@ mod tests {
             (b"A: \0\r\n\r\n", b"\0.\0\r\n", "A: \\x80||\\x80.\\x80|.|", 13),
         ];
         for (header, body, expect, octets) in table {
-            let message = MessageText::new(header.to_vec(), body.to_vec());
-            assert_eq!(message.octets(), *octets, "{expect}");
-            assert_eq!(wire(message), *expect);
+            assert_eq!(super::octets(header, body), *octets, "{expect}");
+            assert_eq!(wire(&[*header, body].concat()), *expect);
         }
     }
 
@@ -246,27 +209,16 @@ mod tests {
             (b"", b"1\r\n2\r\n", 1, "1|.|"),
         ];
         for (header, body, lines, expect) in table {
-            let message = MessageText::top(header.to_vec(), body.to_vec(), *lines);
-            assert_eq!(wire(message), *expect, "{lines}");
-        }
-    }
-
-    #[test]
-    fn long_bodies_go_out_in_parts() {
-        // A line that begins with a period, at the border of two parts and right before it.
-        for at in [PART_BYTES - 1, PART_BYTES, PART_BYTES + 1] {
-            let mut body = vec![b'x'; 2 * PART_BYTES + 2];
-            body[at - 2..=at].copy_from_slice(b"\r\n.");
-            body[2 * PART_BYTES..].copy_from_slice(b"\r\n");
-            let message = MessageText::new(b"A: b\r\n\r\n".to_vec(), body.clone());
-            let mut outgoing = message.clone().into_outgoing();
-            assert_eq!(outgoing.bytes_left(), 2 * PART_BYTES as u64 + 8);
-            assert_eq!(outgoing.take_part().unwrap(), b"A: b\r\n\r\n");
-            assert_eq!(outgoing.take_part().unwrap().len(), PART_BYTES);
-            assert_eq!(outgoing.bytes_left(), PART_BYTES as u64);
-            body.insert(at, b'.');
-            let expect = [b"A: b\r\n\r\n", body.as_slice(), b".\r\n"].concat();
-            assert!(sent(message) == expect, "{at}");
+            for piece_bytes in 1..=body.len().max(1) {
+                let (mut message, mut left) = (header.to_vec(), *lines);
+                if body.is_empty() || left == 0 {
+                    end_header(&mut message);
+                }
+                for piece in body.chunks(piece_bytes) {
+                    message.extend_from_slice(&piece[..top_of(piece, &mut left)]);
+                }
+                assert_eq!(wire(&message), *expect, "{lines}");
+            }
         }
     }
 }

@@ -39,6 +39,6 @@ mod sign_in;
 mod update;
 
 pub use command::{Allowed, Command, Request, SyntaxError, parse_command};
-pub use dot_stuffing::{MessageText, Outgoing, Pieces};
+pub use dot_stuffing::{DotStuffing, end_header, octets, top_of};
 pub use server::Pop3Service;
 pub use settings::Settings;

@@ -1,73 +1,103 @@
 //! RETR (RFC 1939 §5) and TOP (RFC 1939 §7).
+//!
+//! **Invariant:** of a large message a few pieces are in memory. Only where surrogates must be made
+//! in its body all of it is, out of a budget that all sessions share.
 
 use std::time::Duration;
 
 use ids::ContentId;
 use message::{surrogate_body, surrogate_header};
 use net::DrawnMemory;
-use storage::{Content, ReadTx, StorageError, Want};
+use storage::{Content, ReadTx, StorageError, Store, TextStream, Want};
 use tokio::time::timeout;
 
-use crate::dot_stuffing::MessageText;
+use crate::dot_stuffing::{DotStuffing, end_header, octets, top_of};
 use crate::error::{CommandError, Farewell, Result};
 use crate::reply::counted;
 use crate::server::{Reply, Session};
 
 /// LIMIT: how long a message may take: 50 MB over 250 kbit/s fit.
 const SEND_TIME: Duration = Duration::from_secs(30 * 60);
+/// LIMIT: messages up to here are read whole.
+const WHOLE_BYTES: u64 = 256 * 1024;
+/// What a message takes that is sent piece by piece: pieces, and what expands them.
+const STREAM_BYTES: u64 = 1024 * 1024;
+
+/// A message to be sent, with the memory it takes.
+struct Opened {
+    header: Vec<u8>,
+    body: Body,
+    octets: u64,
+    _memory: DrawnMemory,
+}
+
+enum Body {
+    Whole(Vec<u8>),
+    Stream(Box<TextStream>),
+}
+
+impl Body {
+    /// The next piece.
+    async fn next(&mut self) -> storage::Result<Option<Vec<u8>>> {
+        match self {
+            Self::Whole(bytes) if bytes.is_empty() => Ok(None),
+            Self::Whole(bytes) => Ok(Some(std::mem::take(bytes))),
+            Self::Stream(text) => text.next().await,
+        }
+    }
+}
 
 impl Session {
     /// Sends a whole message, byte for byte.
     pub(crate) async fn retr(&mut self, number: u32) -> Result<Reply> {
-        let memory = self.draw_memory(number).await?;
-        let message = self.load(number, Want::HEADER | Want::TEXT, MessageText::new).await?;
+        let message = self.open(number, Want::HEADER | Want::TEXT).await?;
         if self.shared.settings.retrieving_marks_seen {
             self.maildrop_mut()?.note_retrieved(number);
         }
-        let begin = format!("+OK {}\r\n", counted(message.octets(), "octet"));
-        self.send(begin, message, memory).await
+        let begin = format!("+OK {}\r\n", counted(message.octets, "octet"));
+        self.send(begin, message, None).await
     }
 
     /// Sends the header and the first lines of the body.
     pub(crate) async fn top(&mut self, number: u32, lines: u32) -> Result<Reply> {
-        let memory = self.draw_memory(number).await?;
         let want = if lines == 0 { Want::HEADER } else { Want::HEADER | Want::TEXT };
-        let message =
-            self.load(number, want, move |header, body| MessageText::top(header, body, lines));
-        let message = message.await?;
-        self.send("+OK\r\n".to_owned(), message, memory).await
+        let mut message = self.open(number, want).await?;
+        if matches!(&message.body, Body::Whole(body) if body.is_empty()) {
+            end_header(&mut message.header);
+        }
+        self.send("+OK\r\n".to_owned(), message, Some(lines)).await
     }
 
-    /// Reads a message, and makes it ready on the storage thread that read it.
-    async fn load(
-        &mut self,
-        number: u32,
-        want: Want,
-        make: impl FnOnce(Vec<u8>, Vec<u8>) -> MessageText + Send + 'static,
-    ) -> Result<MessageText> {
-        let content: ContentId = self.maildrop()?.find_present(number)?.content();
+    /// Reads a message, or begins to.
+    async fn open(&mut self, number: u32, want: Want) -> Result<Opened> {
+        let entry = self.maildrop()?.find_present(number)?;
+        let (content, size_bytes) = (entry.content(), u64::from(entry.size_bytes()));
+        let octets = self.maildrop()?.octets_of(&entry);
         // DEVIATION(RFC 6856 §2.1): where surrogates are off, everybody gets the bytes as they are.
         let as_is = self.utf8 || !self.shared.settings.surrogates;
-        let read = self.shared.store.read(move |tx| {
-            let loaded = load_one(tx, content, want)?;
-            let header = loaded.header().unwrap_or_default().to_vec();
-            let body = loaded.into_text().unwrap_or_default();
-            if as_is || (header.is_ascii() && body.is_ascii()) {
-                return Ok(make(header, body));
+        let opened = match want.contains(Want::TEXT) && size_bytes > WHOLE_BYTES {
+            true => {
+                let memory = self.draw_memory(STREAM_BYTES).await?;
+                begin(&self.shared.store, content, octets, as_is, memory).await
             }
-            let (header, body) = conventional(tx, content, header, body)?;
-            Ok(make(header, body))
-        });
-        match read.await {
-            Ok(message) => Ok(message),
-            Err(StorageError::Expunged) => Err(CommandError::Expunged(number)),
-            Err(error) => Err(error.into()),
-        }
+            false => Ok(None),
+        };
+        let opened = match opened {
+            Ok(Some(opened)) => Ok(opened),
+            Ok(None) => {
+                let memory = self.draw_memory(size_bytes).await?;
+                read(&self.shared.store, content, want, as_is, memory).await
+            }
+            Err(error) => Err(error),
+        };
+        opened.map_err(|error| match error {
+            StorageError::Expunged => CommandError::Expunged(number),
+            error => error.into(),
+        })
     }
 
     /// Draws memory for a message that is about to be read.
-    async fn draw_memory(&mut self, number: u32) -> Result<DrawnMemory> {
-        let bytes = u64::from(self.maildrop()?.find_present(number)?.size_bytes());
+    async fn draw_memory(&mut self, bytes: u64) -> Result<DrawnMemory> {
         let units = match self.shared.memory.try_draw(bytes) {
             Ok(drawn) => return Ok(drawn),
             Err(units) => units,
@@ -81,27 +111,28 @@ impl Session {
         }
     }
 
-    /// Sends a message part by part, and gives back the memory of what was sent: a client that is
-    /// slow holds no more than it has not taken yet.
+    /// Sends a message piece by piece, of its body so many `lines` at most.
     async fn send(
         &mut self,
         begin: String,
-        message: MessageText,
-        mut memory: DrawnMemory,
+        mut message: Opened,
+        mut lines: Option<u32>,
     ) -> Result<Reply> {
         let connection = &mut self.connection;
         let sending = async {
-            connection.write(begin.as_bytes()).await?;
-            let mut message = message.into_outgoing();
-            memory.keep(message.bytes_left());
-            while let Some(part) = message.take_part() {
-                for piece in message.pieces(&part) {
-                    connection.write(piece).await?;
-                }
-                drop(part);
-                memory.keep(message.bytes_left());
+            let (mut stuffing, mut out) = (DotStuffing::default(), begin.into_bytes());
+            stuffing.push(&message.header, &mut out);
+            connection.write(&out).await?;
+            while lines != Some(0)
+                && let Some(piece) =
+                    message.body.next().await.map_err(|error| broken_off(&error))?
+            {
+                let end = lines.as_mut().map_or(piece.len(), |lines| top_of(&piece, lines));
+                out.clear();
+                stuffing.push(piece.get(..end).unwrap_or_default(), &mut out);
+                connection.write(&out).await?;
             }
-            connection.write(message.end()).await?;
+            connection.write(stuffing.end()).await?;
             Ok(Reply::Sent)
         };
         match timeout(SEND_TIME, sending).await {
@@ -110,6 +141,64 @@ impl Session {
             Err(_) => Err(CommandError::Ended(Farewell::Silent)),
         }
     }
+}
+
+/// Likewise.
+fn broken_off(error: &StorageError) -> CommandError {
+    tracing::error!(%error, "a message could not be sent to its end");
+    CommandError::Ended(Farewell::Silent)
+}
+
+/// Begins to read a message; `None` where it must be read whole, to make surrogates.
+async fn begin(
+    store: &Store,
+    content: ContentId,
+    octets: u64,
+    as_is: bool,
+    memory: DrawnMemory,
+) -> storage::Result<Option<Opened>> {
+    let loaded = store.read(move |tx| load_one(tx, content, Want::HEADER)).await?;
+    let header = loaded.header().unwrap_or_default().to_vec();
+    let goes_as_it_is = as_is || header.is_ascii() && is_ascii(store, content).await?;
+    if !goes_as_it_is {
+        return Ok(None);
+    }
+    let text = store.open_text(content, 0..u64::MAX).await?;
+    Ok(Some(Opened { header, body: Body::Stream(Box::new(text)), octets, _memory: memory }))
+}
+
+/// Whether there is nothing but US-ASCII in a body.
+async fn is_ascii(store: &Store, content: ContentId) -> storage::Result<bool> {
+    let mut text = store.open_text(content, 0..u64::MAX).await?;
+    while let Some(piece) = text.next().await? {
+        if !piece.is_ascii() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Reads a message, and makes it ready on the storage thread that read it.
+async fn read(
+    store: &Store,
+    content: ContentId,
+    want: Want,
+    as_is: bool,
+    memory: DrawnMemory,
+) -> storage::Result<Opened> {
+    let (header, body) = store
+        .read(move |tx| {
+            let loaded = load_one(tx, content, want)?;
+            let header = loaded.header().unwrap_or_default().to_vec();
+            let body = loaded.into_text().unwrap_or_default();
+            if as_is || (header.is_ascii() && body.is_ascii()) {
+                return Ok((header, body));
+            }
+            conventional(tx, content, header, body)
+        })
+        .await?;
+    let octets = octets(&header, &body);
+    Ok(Opened { header, body: Body::Whole(body), octets, _memory: memory })
 }
 
 fn load_one(tx: &mut ReadTx<'_>, content: ContentId, want: Want) -> storage::Result<Content> {

@@ -86,7 +86,8 @@ pub use mailbox::{Mailbox, MailboxEntry, MailboxName, MailboxTree, SpecialUse};
 pub use maintain::Maintained;
 pub use message_store::{
     ANNOTATION_ENTRY_BYTES_MAX, Annotation, AnnotationChanges, AnnotationKey, Append, Appended,
-    Content, Copied, Delivery, FlagChange, Placement, PreparedMessage, Stored, ThreadId, Want,
+    Content, Copied, Delivery, FlagChange, Placement, PreparedMessage, Stored, TextStream,
+    ThreadId, Want,
 };
 pub use metadata::{Metadata, MetadataEntry, MetadataScope};
 pub use object::{

@@ -183,6 +183,17 @@ async fn answer(
                     ctx.check_rights().await?;
                 }
                 let large = batches.is_large(&batch).then(|| batch.first().copied()).flatten();
+                if let Some(seq) = large
+                    && plan.is_of_ranges()
+                {
+                    match large::read(&store, &known, &plan, seq).await? {
+                        Some(large) => {
+                            is_whole &= large::send(ctx, &known, &plan, large, None).await?
+                        }
+                        None => is_complete = false,
+                    }
+                    continue;
+                }
                 let memory = large::draw_memory(ctx, &plan, &known, large).await?;
                 (render(batch, Vec::new()).await?, memory)
             }
@@ -274,10 +285,13 @@ pub(super) async fn of_new(
     while out.len() < NEWS_BYTES
         && let Some(batch) = batches.next()
     {
+        // What a large message has to tell is left to the client to ask for.
+        if batches.is_large(&batch) {
+            continue;
+        }
         let (known, plan) = (known.clone(), plan.clone());
         let rendered =
             store.read(move |tx| render_batch(tx, Vec::new(), &known, &batch, &plan)).await?;
-        // What a large message has to tell is left to the client to ask for.
         out.extend_from_slice(&rendered.bytes);
         if let Some(seq) = rendered.rest {
             batches.go_back_to(seq);

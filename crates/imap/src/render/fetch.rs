@@ -183,6 +183,11 @@ impl<'a> FetchWriter<'a> {
         literal_header(self.name(b"RFC822 "), size_bytes);
     }
 
+    /// `RFC822.TEXT {size}` and CRLF, see [`Self::body_section_header`].
+    pub fn rfc822_text_announced(&mut self, size_bytes: u64) {
+        literal_header(self.name(b"RFC822.TEXT "), size_bytes);
+    }
+
     /// `RFC822.HEADER content`.
     pub fn rfc822_header(&mut self, content: &[u8]) {
         literal(self.name(b"RFC822.HEADER "), content);

@@ -120,6 +120,36 @@ async fn check_mixture(database: Database) {
     stream.write_all(b"c FETCH 2 (BINARY.PEEK[1]<5.3> BODY.PEEK[9])\r\n").await.unwrap();
     expect(&mut stream, b"* 2 FETCH (BINARY[1]<5> ~{3}\r\n\0\0\0 BODY[9] NIL)\r\n").await;
     expect(&mut stream, b"c OK FETCH completed\r\n").await;
+    // What is sent while it is read: ranges of every kind, from and to anywhere.
+    let (text, end) = (&large[HEADER.len()..], large.len());
+    let across = HEADER.len() - 5..HEADER.len() + 5;
+    let items: [(String, &str); 9] = [
+        ("BODY[TEXT]".to_owned(), text),
+        ("BODY[1]".to_owned(), text),
+        (format!("BODY[]<{}>", across.start), &large[across.clone()]),
+        ("BODY[1]<700000>".to_owned(), &text[700_000..700_300]),
+        ("BODY[TEXT]<0>".to_owned(), &text[..1]),
+        (format!("BODY[]<{}>", end - 3), &large[end - 3..]),
+        ("BODY[]<9999999>".to_owned(), ""),
+        ("BODY[HEADER]".to_owned(), HEADER),
+        ("RFC822.TEXT".to_owned(), text),
+    ];
+    let asked = format!(
+        "BODY.PEEK[TEXT] BODY.PEEK[1] BODY.PEEK[]<{}.10> BODY.PEEK[1]<700000.300> \
+         BODY.PEEK[TEXT]<0.1> BODY.PEEK[]<{}.50> BODY.PEEK[]<9999999.1> BODY.PEEK[HEADER] \
+         RFC822.TEXT BODY.PEEK[1.2]",
+        across.start,
+        end - 3
+    );
+    stream.write_all(format!("d UID FETCH 2,5 (UID {asked})\r\n").as_bytes()).await.unwrap();
+    for seq in [2, 5] {
+        expect(&mut stream, format!("* {seq} FETCH (UID {seq}").as_bytes()).await;
+        for (name, bytes) in &items {
+            expect_item(&mut stream, name, bytes).await;
+        }
+        expect(&mut stream, b" BODY[1.2] NIL)\r\n").await;
+    }
+    expect(&mut stream, b"d OK UID FETCH completed\r\n").await;
     assert_eq!(house.close().await, Vec::<String>::new());
 }
 

@@ -2,6 +2,7 @@
 //! sessions that say random things, what survives a restart, what is bounded.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod large;
 mod maildrops;
 mod random;
 mod scene;

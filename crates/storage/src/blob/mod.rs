@@ -12,6 +12,7 @@ pub(crate) mod codec;
 mod many;
 mod object;
 mod pack;
+mod stream;
 mod verified;
 
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ use rusqlite::Connection;
 
 pub(crate) use self::object::Objects;
 pub(crate) use self::pack::{Epoch, PackFile, PackPlace, Packs, RECORD_HEADER_BYTES};
+pub(crate) use self::stream::BlobReader;
 use self::verified::Verified;
 use crate::sql::{Dialect, Sql, Value};
 use crate::{Blobs, Database, PreparedMessage, ReadTx, Result, Settings, StorageError};
@@ -103,6 +105,7 @@ pub(crate) struct BlobStore {
     inline_bytes_max: usize,
     elsewhere: Elsewhere,
     verified: Verified,
+    damaged: stream::Damaged,
 }
 
 /// The place of what is too large for a row.
@@ -122,8 +125,12 @@ impl BlobStore {
             }
             (Database::Postgres(_), Blobs::Database) => Elsewhere::Nowhere,
         };
-        let verified = Verified::new();
-        Ok(Self { inline_bytes_max: settings.inline_bytes_max, elsewhere, verified })
+        Ok(Self {
+            inline_bytes_max: settings.inline_bytes_max,
+            elsewhere,
+            verified: Verified::new(),
+            damaged: stream::Damaged::default(),
+        })
     }
 
     pub(crate) fn packs(&self) -> Option<&Packs> {
@@ -322,8 +329,7 @@ impl BlobStore {
             object,
             data,
         ];
-        sql.query_one(text, &params, |row| row.int(0))?
-            .ok_or_else(|| StorageError::Internal("an inserted row has no id".to_owned()))
+        sql.insert(text, &params)
     }
 
     /// The bytes of a blob.
@@ -356,11 +362,7 @@ impl BlobStore {
             let stored = match (place, &self.elsewhere) {
                 (Place::Pack(at), Elsewhere::Packs(packs)) => packs.read(at, length)?,
                 (Place::Object(key), Elsewhere::Objects(objects)) => objects.read(&key, length)?,
-                (Place::Pack(_) | Place::Object(_), _) => {
-                    return Err(StorageError::Unavailable(format!(
-                        "blob {blob} is kept in a place this store is not configured with"
-                    )));
-                }
+                (Place::Pack(_) | Place::Object(_), _) => return Err(misplaced(blob)),
             };
             bytes = Some(kept.expand(&stored)?);
         }
@@ -385,6 +387,12 @@ impl Kept {
         }
         Ok(bytes)
     }
+}
+
+fn misplaced(blob: i64) -> StorageError {
+    StorageError::Unavailable(format!(
+        "blob {blob} is kept in a place this store is not configured with"
+    ))
 }
 
 fn damaged(blob: i64) -> StorageError {

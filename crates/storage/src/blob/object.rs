@@ -5,6 +5,7 @@
 //! deleted without asking anybody.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::path::Path as FilePath;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -98,6 +99,13 @@ impl Objects {
             Some(bytes) if bytes.len() == length => Ok(bytes.into()),
             _ => Err(StorageError::Corrupt(format!("object {key} has another length"))),
         }
+    }
+
+    /// A range of the bytes of an object. Blocks.
+    pub(super) fn read_range(&self, key: &str, range: Range<u64>) -> Result<Vec<u8>> {
+        let (store, path) = (self.store.clone(), self.path(key));
+        let bytes = wait(self.spawn(async move { store.get_range(&path, range).await })?)?;
+        Ok(bytes.into())
     }
 
     /// Everything whose hash begins with the byte `folder`. Blocks.

@@ -306,18 +306,11 @@ impl Packs {
 
     /// Bytes of a pack: a record's, or those of several and what lies between.
     pub(crate) fn read(&self, place: PackPlace, stored_bytes: usize) -> Result<Vec<u8>> {
-        let file = self.file(place.pack)?;
-        let mut bytes = vec![0; stored_bytes];
-        match file.read_exact_at(&mut bytes, place.offset as u64) {
-            Ok(()) => Ok(bytes),
-            Err(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => {
-                Err(StorageError::Corrupt(format!("pack {} ends too early", place.pack)))
-            }
-            Err(cause) => Err(unavailable(cause)),
-        }
+        read_exact(&*self.file(place.pack)?, place.offset as u64, stored_bytes as u64)
     }
 
-    fn file(&self, pack: i64) -> Result<Arc<File>> {
+    /// A pack, to read from.
+    pub(super) fn file(&self, pack: i64) -> Result<Arc<File>> {
         if let Some(Some(file)) = lock(&self.retired).get(&pack) {
             return Ok(file.clone());
         }
@@ -352,6 +345,20 @@ impl Packs {
 
 fn path(folder: &Path, pack: i64) -> PathBuf {
     folder.join(format!("{pack:08}.pack"))
+}
+
+/// So many bytes of a pack.
+pub(super) fn read_exact(file: &File, offset: u64, length: u64) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(length).map_err(|_| ends_early())?];
+    match file.read_exact_at(&mut bytes, offset) {
+        Ok(()) => Ok(bytes),
+        Err(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => Err(ends_early()),
+        Err(cause) => Err(unavailable(cause)),
+    }
+}
+
+fn ends_early() -> StorageError {
+    StorageError::Corrupt("a pack ends too early".to_owned())
 }
 
 fn pack_numbers(folder: &Path) -> Result<Vec<i64>> {

@@ -37,6 +37,11 @@ impl Want {
         Self(self.0 | other.0)
     }
 
+    /// All but the fields of `other`.
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// Whether every field of `other` is wanted.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0

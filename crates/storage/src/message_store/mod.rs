@@ -22,6 +22,7 @@ mod replace;
 mod saved;
 mod selection;
 mod sweep;
+mod text_stream;
 mod thread;
 
 pub use annotations::{ANNOTATION_ENTRY_BYTES_MAX, Annotation, AnnotationChanges, AnnotationKey};
@@ -31,6 +32,7 @@ pub use deliver::{Delivery, Placement};
 pub use flags::{FlagChange, Stored};
 pub use load::{Content, Want};
 pub use prepare::PreparedMessage;
+pub use text_stream::TextStream;
 pub use thread::ThreadId;
 
 pub(crate) use cache::ContentCache;

@@ -1,27 +1,31 @@
 //! A message with more to tell than is held at once: sent item by item.
 //!
-//! **Invariant:** its bytes are read and decompressed once, and beside them no more than one item
-//! is in memory, whatever the client asks for. Both are drawn from a budget that all connections
-//! share.
+//! **Invariant:** where all that is asked for of its text are bytes as they stand there, a few
+//! pieces of it are in memory; else its text, read and decompressed once, and beside it one item.
+//! Either is drawn from a budget that all connections share.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use net::{ConnectionError, DrawnMemory};
-use storage::{Content, Snapshot};
+use storage::{Content, Entry, Snapshot, StorageError, Store, Want};
 use tokio::time::timeout;
 
 use super::response::{Plan, Read, render_item, render_seen};
+use super::{Rows, section};
 use crate::commands::Ctx;
-use crate::error::{Result, refused};
+use crate::error::{CommandError, Result, refused};
 use crate::render::{Code, FetchWriter};
 use crate::session::begin_fetch;
 use crate::types::FetchAttribute;
 
 /// LIMIT: how long one item may hold memory that others wait for: 50 MB over 250 kbit/s fit.
 const SEND_TIME: Duration = Duration::from_secs(30 * 60);
+/// What a message takes that is sent piece by piece: pieces, and what expands them.
+const STREAM_BYTES: u64 = 1024 * 1024;
 
-/// A message that was read.
+/// A message that was read, with its text or without.
 pub(super) struct Large {
     seq: u32,
     content: Content,
@@ -31,6 +35,48 @@ pub(super) struct Large {
 impl Large {
     pub(super) fn new(seq: u32, content: Content, read: Read<'static>) -> Self {
         Self { seq, content, read }
+    }
+
+    /// Where the item of an attribute lies in the message, if it is to be read from there.
+    fn range(&self, attribute: &FetchAttribute, size_bytes: u64) -> Option<Range<u64>> {
+        if self.content.text().is_some() {
+            return None;
+        }
+        let header = self.content.header().map_or(0, <[u8]>::len) as u64;
+        match attribute {
+            FetchAttribute::Rfc822 => Some(0..size_bytes),
+            FetchAttribute::Rfc822Text => Some(header.min(size_bytes)..size_bytes),
+            FetchAttribute::BodySection { section, partial, .. } => {
+                let whole = section::range(section, &self.content, size_bytes)?;
+                let Some(partial) = partial else { return Some(whole) };
+                let cut = partial.range(whole.end - whole.start);
+                Some(whole.start + cut.start..whole.start + cut.end)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Reads all of a message but its text, for [`send`]; `None` where it was erased meanwhile.
+pub(super) async fn read(
+    store: &Store,
+    known: &Arc<Snapshot>,
+    plan: &Arc<Plan>,
+    seq: u32,
+) -> Result<Option<Large>> {
+    let (known, plan) = (known.clone(), plan.clone());
+    let read = store.read(move |tx| {
+        let Some(entry) = known.by_seq(seq) else { return Ok(None) };
+        let want = plan.want().without(Want::TEXT) | Want::HEADER;
+        let content = tx.load_contents(&[entry.content()], want)?.pop().unwrap_or_default();
+        let entries = [(seq, entry)];
+        let rows = Rows::load(tx, &known, &entries, &plan)?;
+        let read = entries.iter().map(|(_, entry)| rows.of(entry)).next().unwrap_or_default();
+        Ok(Some(Large::new(seq, content, read)))
+    });
+    match read.await {
+        Err(StorageError::Expunged) => Ok(None),
+        read => Ok(read?),
     }
 }
 
@@ -57,13 +103,13 @@ pub(super) async fn draw_memory(
     seq: Option<u32>,
 ) -> Result<Option<DrawnMemory>> {
     let Some(entry) = seq.and_then(|seq| known.by_seq(seq)) else { return Ok(None) };
-    draw(ctx, plan, entry.size_bytes().into()).await.map(Some)
+    let copies = plan.attributes().iter().map(held).max().unwrap_or(0);
+    draw(ctx, u64::from(entry.size_bytes()).saturating_mul(1 + copies)).await.map(Some)
 }
 
-async fn draw(ctx: &mut Ctx<'_>, plan: &Plan, size_bytes: u64) -> Result<DrawnMemory> {
-    let copies = plan.attributes().iter().map(held).max().unwrap_or(0);
+async fn draw(ctx: &mut Ctx<'_>, bytes: u64) -> Result<DrawnMemory> {
     let memory = &ctx.shared.fetch_memory;
-    let units = match memory.try_draw(size_bytes.saturating_mul(1 + copies)) {
+    let units = match memory.try_draw(bytes) {
         Ok(drawn) => return Ok(drawn),
         Err(units) => units,
     };
@@ -81,22 +127,13 @@ async fn draw(ctx: &mut Ctx<'_>, plan: &Plan, size_bytes: u64) -> Result<DrawnMe
 /// How many times the length of a message its item may take.
 fn held(attribute: &FetchAttribute) -> u64 {
     match attribute {
-        _ if is_message(attribute) => 0,
         FetchAttribute::BodySection { .. }
+        | FetchAttribute::Rfc822
         | FetchAttribute::Rfc822Header
         | FetchAttribute::Rfc822Text => 1,
         // Decoded, and with CRLF.
         FetchAttribute::Binary { .. } | FetchAttribute::BinarySize(_) => 2,
         _ => 0,
-    }
-}
-
-/// Whether it gives the message byte for byte.
-fn is_message(attribute: &FetchAttribute) -> bool {
-    match attribute {
-        FetchAttribute::Rfc822 => true,
-        FetchAttribute::BodySection { section, partial: None, .. } => section.is_whole(),
-        _ => false,
     }
 }
 
@@ -112,8 +149,11 @@ pub(super) async fn send(
     let Some(entry) = known.by_seq(large.seq) else { return Ok(true) };
     let _memory = match memory {
         Some(memory) => memory,
-        // Only its header is long, which nobody could know.
-        None => draw(ctx, plan, large.content.header().map_or(0, <[u8]>::len) as u64).await?,
+        // Its header may be long, which nobody could know.
+        None => {
+            let header = large.content.header().map_or(0, <[u8]>::len) as u64;
+            draw(ctx, header.max(STREAM_BYTES)).await?
+        }
     };
     let large = Arc::new(large);
     let mut pending = Pending::default();
@@ -121,8 +161,9 @@ pub(super) async fn send(
     let _ = begin_fetch(&mut pending.bytes, large.seq, &entry, plan.enabled);
     for (at, attribute) in plan.attributes().iter().enumerate() {
         let sending = async {
-            if is_message(attribute) {
-                return send_message(ctx, attribute, &large.content, &mut pending).await;
+            if let Some(range) = large.range(attribute, entry.size_bytes().into()) {
+                let item = Item { attribute, entry: &entry, range };
+                return send_range(ctx, item, &large.content, &mut pending).await;
             }
             pending = render(known, plan, &large, at, std::mem::take(&mut pending)).await?;
             send_pending(ctx, &mut pending).await
@@ -139,28 +180,70 @@ pub(super) async fn send(
     Ok(pending.is_whole)
 }
 
-/// Sends the message from where it was read to.
-async fn send_message(
+/// An item that is a range of its message.
+struct Item<'i> {
+    attribute: &'i FetchAttribute,
+    entry: &'i Entry<'i>,
+    range: Range<u64>,
+}
+
+impl Item<'_> {
+    fn announce(&self, fetch: &mut FetchWriter<'_>) {
+        let size_bytes = self.range.end - self.range.start;
+        match self.attribute {
+            FetchAttribute::BodySection { section, partial, .. } => {
+                fetch.body_section_header(section, partial.as_ref(), size_bytes);
+            }
+            FetchAttribute::Rfc822Text => fetch.rfc822_text_announced(size_bytes),
+            _ => fetch.rfc822_announced(size_bytes),
+        }
+    }
+}
+
+/// Sends an item while it is being read.
+async fn send_range(
     ctx: &mut Ctx<'_>,
-    attribute: &FetchAttribute,
+    item: Item<'_>,
     content: &Content,
     pending: &mut Pending,
 ) -> Result<()> {
     let header = content.header().unwrap_or_default();
-    let text = content.text().unwrap_or_default();
-    let size_bytes = (header.len() + text.len()) as u64;
-    let mut fetch = FetchWriter::resume(&mut pending.bytes, pending.is_empty);
-    match attribute {
-        FetchAttribute::BodySection { section, .. } => {
-            fetch.body_section_header(section, None, size_bytes);
+    let header_bytes = header.len() as u64;
+    let of_text = |at: u64| at.saturating_sub(header_bytes);
+    let range = of_text(item.range.start)..of_text(item.range.end);
+    let of_header = |at: u64| usize::try_from(at.min(header_bytes)).unwrap_or(usize::MAX);
+    let header = header.get(of_header(item.range.start)..of_header(item.range.end));
+    let header = header.unwrap_or_default();
+    // Whatever fails before the first byte was sent is answered.
+    let store = ctx.shared.store.clone();
+    let expected = range.end - range.start;
+    let begun = async {
+        let mut text = store.open_text(item.entry.content(), range).await?;
+        if text.len() != expected {
+            return Err(StorageError::Corrupt("the index of a message's parts".to_owned()));
         }
-        _ => fetch.rfc822_announced(size_bytes),
-    }
+        Ok((text.next().await?, text))
+    };
+    let (mut next, mut text) = match begun.await {
+        Err(error) if !pending.is_empty => return Err(broken_off(&error)),
+        begun => begun?,
+    };
+    item.announce(&mut FetchWriter::resume(&mut pending.bytes, pending.is_empty));
     pending.is_empty = false;
     send_pending(ctx, pending).await?;
     ctx.connection.write(header).await?;
-    ctx.connection.write(text).await?;
+    while let Some(piece) = next {
+        let (written, following) = tokio::join!(ctx.connection.write(&piece), text.next());
+        written?;
+        next = following.map_err(|error| broken_off(&error))?;
+    }
     Ok(())
+}
+
+/// The connection ends in the middle of a response: nothing else could tell the client.
+fn broken_off(error: &StorageError) -> CommandError {
+    tracing::error!(%error, "a message could not be sent to its end");
+    ConnectionError::Closed.into()
 }
 
 async fn send_pending(ctx: &mut Ctx<'_>, pending: &mut Pending) -> Result<()> {

@@ -114,6 +114,15 @@ impl Plan {
             as Copies
     }
 
+    /// Whether all that it gives of texts is bytes of the message as they stand there.
+    pub(super) fn is_of_ranges(&self) -> bool {
+        self.attributes.iter().all(|attribute| match attribute {
+            FetchAttribute::BodySection { section, .. } => super::section::is_range(section),
+            FetchAttribute::Rfc822 | FetchAttribute::Rfc822Text => true,
+            other => !wanted(other).contains(Want::TEXT),
+        })
+    }
+
     /// The most that the answer says of a message, its view aside.
     pub(super) fn bytes_max(&self, content: &Content) -> u64 {
         self.attributes.iter().map(|attribute| bytes_max(attribute, content)).sum()

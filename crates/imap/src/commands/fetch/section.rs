@@ -26,6 +26,40 @@ pub(in crate::commands) fn wanted(section: &Section) -> Want {
     }
 }
 
+/// Whether a section is bytes of the message that follow each other, wherever its parts are.
+pub(super) fn is_range(section: &Section) -> bool {
+    let picks = |text: &SectionText| {
+        matches!(text, SectionText::HeaderFields(_) | SectionText::HeaderFieldsNot(_))
+    };
+    section.part().is_empty() || !section.text().is_some_and(picks)
+}
+
+/// Where in its message, which has `size_bytes`, such a section lies if it takes any of the text;
+/// `None` also where there is no such part.
+pub(super) fn range(section: &Section, content: &Content, size_bytes: u64) -> Option<Range<u64>> {
+    let found = match (section.part(), section.text()) {
+        (part, None) if part.is_empty() => 0..size_bytes,
+        (part, Some(SectionText::Text)) if part.is_empty() => {
+            content.header().unwrap_or_default().len() as u64..size_bytes
+        }
+        (part, _) if part.is_empty() => return None,
+        (path, text) => {
+            let part = content.parts()?.find(&numbers(path))?;
+            let range = match text {
+                None => part.body,
+                Some(SectionText::Mime) => part.mime,
+                Some(SectionText::Header) => part.message?.header,
+                Some(SectionText::Text) => part.message?.text,
+                Some(SectionText::HeaderFields(_) | SectionText::HeaderFieldsNot(_)) => {
+                    return None;
+                }
+            };
+            range.start.into()..range.end.into()
+        }
+    };
+    (found.start <= found.end && found.end <= size_bytes).then_some(found)
+}
+
 /// A message's bytes as storage gave them: header and text apart.
 pub(in crate::commands) struct Bytes<'c> {
     content: &'c Content,

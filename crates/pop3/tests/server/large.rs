@@ -1,0 +1,83 @@
+//! Messages that are sent while they are read.
+
+use pop3::Settings;
+use storage::Database;
+use testkit::Postgres;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+use crate::scene::{House, line, settings_for_tests, sign_in};
+
+/// Lines that begin with dots, of lengths that put them on every side of the pieces' borders.
+fn body(line_count: usize) -> String {
+    (0..line_count).map(|number| format!(".{number} {}\r\n", "x".repeat(number % 97))).collect()
+}
+
+/// What a client gets of a text.
+fn stuffed(text: &str) -> String {
+    text.split_inclusive('\n').map(|line| line.replacen('.', "..", 1)).collect()
+}
+
+async fn expect(stream: &mut DuplexStream, expect: &str) {
+    let mut got = vec![0; expect.len()];
+    stream.read_exact(&mut got).await.unwrap();
+    assert!(got == expect.as_bytes(), "{}", String::from_utf8_lossy(&got[..got.len().min(200)]));
+}
+
+async fn check(database: Database) {
+    let house = House::build(database).await;
+    let body = body(20_000);
+    assert!(body.len() > 1_000_000);
+    let open = body.trim_end();
+    let foreign = body.replacen('x', "ö", 1);
+    let long = |text: &str| format!("Subject: long\r\n\r\n{text}");
+    for text in [body.as_str(), open, &foreign] {
+        house.deliver(long(text).into_bytes()).await;
+    }
+    // Its header needs a surrogate, so all of it is read.
+    let strange = format!("Subject: größer\r\n\r\n{body}");
+    house.deliver(strange.clone().into_bytes()).await;
+    let settings = || Settings { surrogates: true, ..settings_for_tests() };
+    let mut stream = house.connect(settings());
+    sign_in(&mut stream).await;
+    for (number, text) in [(1, body.as_str()), (2, open), (3, &foreign)] {
+        let end = if text.ends_with('\n') { "" } else { "\r\n" };
+        stream.write_all(format!("RETR {number}\r\n").as_bytes()).await.unwrap();
+        let octets = long(text).len() + end.len();
+        assert_eq!(line(&mut stream).await, format!("+OK {octets} octets"));
+        expect(&mut stream, &format!("Subject: long\r\n\r\n{}{end}.\r\n", stuffed(text))).await;
+    }
+    // Down to a line in the middle of the third piece, and to one that does not exist.
+    let top = body.split_inclusive('\n').take(12_345).collect::<String>();
+    for (lines, text) in [(12_345, top.as_str()), (99_999, &body), (1, ".0 \r\n"), (0, "")] {
+        stream.write_all(format!("TOP 1 {lines}\r\n").as_bytes()).await.unwrap();
+        assert_eq!(line(&mut stream).await, "+OK");
+        expect(&mut stream, &format!("Subject: long\r\n\r\n{}.\r\n", stuffed(text))).await;
+    }
+    stream.write_all(b"RETR 4\r\n").await.unwrap();
+    assert!(line(&mut stream).await.starts_with("+OK "));
+    assert_eq!(line(&mut stream).await, "Subject: =?utf-8?q?gr=C3=B6=C3=9Fer?=");
+    expect(&mut stream, &format!("\r\n{}.\r\n", stuffed(&body))).await;
+    let mut modern = house.connect(settings());
+    // The greeting, and its answer.
+    modern.write_all(b"UTF8\r\n").await.unwrap();
+    line(&mut modern).await;
+    line(&mut modern).await;
+    modern
+        .write_all(b"USER julie@example.test\r\nPASS right password\r\nRETR 4\r\n")
+        .await
+        .unwrap();
+    line(&mut modern).await;
+    line(&mut modern).await;
+    assert_eq!(line(&mut modern).await, format!("+OK {} octets", strange.len()));
+    expect(&mut modern, &format!("Subject: größer\r\n\r\n{}.\r\n", stuffed(&body))).await;
+    stream.write_all(b"QUIT\r\n").await.unwrap();
+    assert_eq!(line(&mut stream).await, "+OK Goodbye, 4 messages left");
+    assert_eq!(house.close().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_byte_of_a_large_message_comes() {
+    check(Database::Sqlite).await;
+    let database = Postgres::shared().create_database();
+    check(Database::Postgres(database.url().to_owned())).await;
+}
