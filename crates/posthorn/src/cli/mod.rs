@@ -41,7 +41,7 @@ pub(crate) use output::Output;
 
 use crate::admin::{AccessKeyKind, Request, Response};
 
-/// Groupware server: SMTP, LMTP and IMAP on one store.
+/// Groupware server: mail, calendars, contacts and files on one store.
 #[derive(Parser)]
 #[command(name = "posthorn", version, max_term_width = 100)]
 struct Arguments {
