@@ -1,6 +1,4 @@
-//! Scripts and messages that would take too much, and how fast ordinary ones are.
-
-use std::time::{Duration, Instant};
+//! Scripts and messages that would take too much, and how little ordinary ones take.
 
 use message::date::DateTime;
 use responder::{Delivery, EmptyEnv, Envelope, Event, Language, Limits, Outcome, Program};
@@ -33,10 +31,7 @@ fn what_takes_too_long_ends() {
         "require [\"regex\", \"variables\"]; set \"a\" \"(a|b)*c\";".to_owned()
             + &"if header :regex \"subject\" \"${a}\" {}".repeat(5000),
     ] {
-        let begun = Instant::now();
         assert_eq!(run(&script, &message, limits), Err("the script takes too long".to_owned()));
-        // In a debug build on a busy machine; a release build takes a hundredth of it.
-        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
     }
 }
 
@@ -87,11 +82,9 @@ fn regular_expressions_are_bounded_together() {
         (wrong, "the regular expression is too large"),
     ] {
         let script = "require \"regex\";\n".to_owned() + &each.repeat(10_000);
-        let begun = Instant::now();
         let mistakes = Program::compile(script.as_bytes(), &Language::default()).unwrap_err();
         assert_eq!(mistakes.len(), Limits::default().mistakes_max);
         assert!(mistakes[0].to_string().ends_with(expect), "{}", mistakes[0]);
-        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
     }
 }
 
@@ -128,20 +121,4 @@ fn a_hundred_rules_are_cheap() {
     let outcome = run(&script, message, Limits::default()).unwrap();
     assert_eq!(outcome.actions.len(), 1);
     assert!(outcome.steps < 5_000, "{}", outcome.steps);
-    // What a message costs in time, for who asks: `--release -- --nocapture a_hundred`.
-    let language = Language::default();
-    let program = Program::compile(script.as_bytes(), &language).unwrap();
-    let delivery = Delivery {
-        message,
-        envelope: None,
-        now: DateTime::from_unix_secs(0),
-        detail_separator: '+',
-        event: Event::Delivery,
-    };
-    let begun = Instant::now();
-    let rounds = 200;
-    for _ in 0..rounds {
-        program.run(&language, &delivery, &mut EmptyEnv).unwrap();
-    }
-    println!("{:?} a message, {} steps", begun.elapsed() / rounds, outcome.steps);
 }
