@@ -19,6 +19,7 @@ mod peers;
 mod posting;
 mod reception;
 mod report_inbox;
+mod spooling;
 
 use std::sync::Arc;
 

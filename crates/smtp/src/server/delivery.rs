@@ -5,22 +5,19 @@
 
 use std::sync::{Arc, OnceLock};
 
-use ids::{AccountId, Timestamp};
-use message::date::{DateTime, format_rfc3339};
+use ids::AccountId;
 use storage::{
-    Arrival, ArrivalParameters, Claimed, Deadline, DeliveryPlan, Placement, Post, PreparedMessage,
-    Sorter, SpoolEntry, SpoolRecipient, SpoolTerms, StorageError, Store, Urgency, Verdict,
-    WhenLate, WriteTx,
+    Arrival, ArrivalParameters, Claimed, DeliveryPlan, Placement, Post, PreparedMessage, Sorter,
+    SpoolEntry, SpoolTerms, StorageError, Store, Verdict, WriteTx,
 };
 
 use super::desk::Target;
 use super::external::External;
 use super::posting;
+use super::spooling::{body_of, deadline, notify_text, ret_text, spool_entry, spool_terms};
 use crate::error::CommandError;
 use crate::settings::Role;
-use crate::types::{
-    Body, ByMode, DeliverBy, Envelope, ForwardPath, Hold, Notify, Recipient, Ret, ReversePath,
-};
+use crate::types::Envelope;
 
 /// A complete message and where it goes.
 pub(super) struct Delivery<'a> {
@@ -441,126 +438,6 @@ fn concerns_one_recipient(error: &StorageError) -> bool {
         | StorageError::NoSpace(_)
         | StorageError::Corrupt(_)
         | StorageError::Internal(_) => false,
-    }
-}
-
-/// The envelope as the spool keeps it, with all its recipients.
-fn spool_entry(delivery: &Delivery<'_>) -> SpoolEntry {
-    let Delivery { envelope, submitter, tls_optional, .. } = *delivery;
-    let parameters = &envelope.parameters;
-    let ret = parameters.ret.map(ret_text);
-    let mut envelope_json = serde_json::json!({
-        "body": body_of(delivery),
-        "smtputf8": parameters.smtputf8,
-        "ret": ret,
-        "envid": parameters.envelope_id.as_ref().map(|id| id.as_str()),
-    });
-    // Hardly any message has one of these.
-    for (name, value) in [
-        ("hold", parameters.hold.map(|hold| render_hold(hold).into())),
-        ("by", parameters.deliver_by.map(|by| deadline_json(by, envelope.at))),
-        ("priority", parameters.priority.map(|priority| priority.get().into())),
-        ("requiretls", parameters.require_tls.then(|| true.into())),
-        ("tls_optional", tls_optional.then(|| true.into())),
-        ("verified", delivery.verified.then(|| true.into())),
-        // The queue brings it to a mailbox here that was full.
-        ("quarantine", (delivery.placement == Placement::Junk).then(|| true.into())),
-    ] {
-        if let Some(value) = value {
-            envelope_json[name] = value;
-        }
-    }
-    SpoolEntry {
-        account: submitter,
-        reverse_path: match &envelope.reverse_path {
-            ReversePath::Null => String::new(),
-            ReversePath::Mailbox(mailbox) => mailbox.to_string(),
-        },
-        envelope_json: envelope_json.to_string(),
-        recipients: envelope.recipients.iter().map(spool_recipient).collect(),
-    }
-}
-
-fn body_of(delivery: &Delivery<'_>) -> &'static str {
-    match delivery.envelope.parameters.body {
-        // RFC 6152 §3: who says nothing says 7BIT, and many send 8 bits all the same; the next
-        // server must be told what it gets.
-        Body::SevenBit if delivery.eight_bit => "8BITMIME",
-        Body::SevenBit => "7BIT",
-        Body::EightBitMime => "8BITMIME",
-        Body::BinaryMime => "BINARYMIME",
-    }
-}
-
-fn ret_text(ret: Ret) -> &'static str {
-    match ret {
-        Ret::Full => "FULL",
-        Ret::Hdrs => "HDRS",
-    }
-}
-
-/// As RFC 4865 §5.1.2 has it in reports.
-fn render_hold(hold: Hold) -> String {
-    match hold {
-        Hold::For(secs) => format!("for;{secs}"),
-        Hold::Until(at) => {
-            format!("until;{}", format_rfc3339(DateTime::from_unix_secs(at.as_secs())))
-        }
-    }
-}
-
-/// RFC 2852 §4: the span of time becomes an instant at once.
-fn deadline(by: DeliverBy, now: Timestamp) -> Deadline {
-    let when_late = match by.mode {
-        ByMode::Notify => WhenLate::Notify,
-        ByMode::Return => WhenLate::Return,
-    };
-    Deadline { at: by.deadline(now), when_late, trace: by.trace }
-}
-
-fn deadline_json(by: DeliverBy, now: Timestamp) -> serde_json::Value {
-    let mode = match by.mode {
-        ByMode::Notify => "N",
-        ByMode::Return => "R",
-    };
-    let at = by.deadline(now).as_micros();
-    serde_json::json!({ "at": at, "mode": mode, "trace": by.trace })
-}
-
-fn spool_terms(envelope: &Envelope) -> SpoolTerms {
-    let parameters = &envelope.parameters;
-    SpoolTerms {
-        begins: parameters.hold.map(|hold| hold.until(envelope.at)),
-        deadline: parameters.deliver_by.map(|by| by.deadline(envelope.at)),
-        urgency: Urgency::of_priority(parameters.priority.unwrap_or_default().get()),
-    }
-}
-
-fn notify_text(notify: Notify) -> Option<String> {
-    match notify {
-        Notify::Unspecified => None,
-        Notify::Never => Some("NEVER".to_owned()),
-        Notify::On { success, failure, delay } => {
-            let words = [("SUCCESS", success), ("FAILURE", failure), ("DELAY", delay)];
-            let wanted: Vec<&str> =
-                words.iter().filter(|(_, on)| *on).map(|(word, _)| *word).collect();
-            Some(wanted.join(","))
-        }
-    }
-}
-
-fn spool_recipient(recipient: &Recipient) -> SpoolRecipient {
-    let notify = notify_text(recipient.notify);
-    let parameters_json = serde_json::json!({
-        "notify": notify,
-        "orcpt": recipient.original.as_ref().map(|original| original.as_str()),
-    });
-    SpoolRecipient {
-        forward_path: match &recipient.path {
-            ForwardPath::Postmaster => "postmaster".to_owned(),
-            ForwardPath::Mailbox(mailbox) => mailbox.to_string(),
-        },
-        parameters_json: parameters_json.to_string(),
     }
 }
 
