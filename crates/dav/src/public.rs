@@ -17,8 +17,8 @@ use crate::settings::Settings;
 use crate::work::Work;
 
 const PREFIX: &str = "/calendars/public/";
-/// Objects of which the bytes are in memory at a time.
-const CHUNK: usize = 200;
+/// LIMIT: objects of which the bytes are in memory at a time: strangers ask.
+const CHUNK: usize = 20;
 /// Raised where what is left out, or how it is written, becomes another.
 const EDITION: u32 = 1;
 

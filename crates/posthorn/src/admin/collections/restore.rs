@@ -13,8 +13,8 @@ use super::super::account::{load, parse};
 use super::super::text::refusal;
 use super::{Admin, Progress, Refusal, Response, Restore, RestoreRow, RestoredRow, Store, import};
 
-/// Objects of one transaction; their bytes are read before it.
-const BATCH: usize = 200;
+/// LIMIT: objects of one transaction; their bytes, 10 MiB of each at most, are in memory before it.
+const BATCH: usize = 50;
 
 /// What is to be restored, and where from.
 struct Source {
