@@ -297,13 +297,7 @@ pub(crate) fn members(
             .into_iter()
             .collect(),
         Resource::Homes(home) => vec![Resource::Home(*home, actor.account.clone())],
-        Resource::Home(Home::AddressBooks, owner) if actor.has_one_book => {
-            let own = tx.list_collections(owner.id, Home::AddressBooks)?;
-            let default =
-                own.into_iter().min_by_key(|book| (book.name != "personal", book.created));
-            let default = default.map(|book| Resource::Collection(owner.clone(), Box::new(book)));
-            default.into_iter().collect()
-        }
+        Resource::Home(Home::AddressBooks, owner) if actor.has_one_book => the_one_book(tx, owner)?,
         Resource::Home(home, owner) => {
             let mut found: Vec<Resource> = tx
                 .list_collections(owner.id, *home)?
@@ -342,6 +336,28 @@ pub(crate) fn members(
         }
         Resource::Proxy(..) | Resource::Outbox(_) | Resource::Object(..) => Vec::new(),
     })
+}
+
+/// What a book is marked with, as a dead property, that such a program made.
+pub(crate) const MADE_BY_CONTACTS: (&str, &str) =
+    ("{urn:x-posthorn}made-by-contacts", "<made-by-contacts xmlns=\"urn:x-posthorn\"/>");
+
+/// R-CARD-2: the default book, and what the program made itself, which it would miss.
+fn the_one_book(
+    tx: &mut ReadTx<'_>,
+    owner: &Arc<Account>,
+) -> std::result::Result<Vec<Resource>, StorageError> {
+    let own = tx.list_collections(owner.id, Home::AddressBooks)?;
+    let default = own.iter().min_by_key(|book| (book.name != "personal", book.created));
+    let default = default.map(|book| book.id);
+    let mut found = Vec::new();
+    for book in own {
+        let dead = tx.load_dead_properties(book.id, None)?;
+        if Some(book.id) == default || dead.iter().any(|dead| dead.name == MADE_BY_CONTACTS.0) {
+            found.push(Resource::Collection(owner.clone(), Box::new(book)));
+        }
+    }
+    Ok(found)
 }
 
 /// R-SHARE-3: what others share stands in one's own home.

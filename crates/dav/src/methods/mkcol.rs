@@ -67,6 +67,10 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
     if let (CollectionKind::Calendar, Some(components)) = (kind, plan.components) {
         new.components = components;
     }
+    if session.actor.has_one_book && kind == CollectionKind::AddressBook {
+        let (name, value) = resource::MADE_BY_CONTACTS;
+        new.properties.dead.push((name.to_owned(), Some(value.to_owned())));
+    }
     if new.properties.source.is_some() && kind == CollectionKind::Calendar {
         // Nothing is put into what is read elsewhere.
         new.components = Components::NONE;

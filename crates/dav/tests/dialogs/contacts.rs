@@ -164,6 +164,11 @@ fn contacts_of_apple_sees_one_book_and_the_gateway() {
             let listed = list(&house, &format!("User-Agent: {program}")).await;
             assert_eq!(listed, [HOME.to_owned(), personal.clone()], "{program}");
         }
+        let own = format!("{HOME}its-own/");
+        let program = "User-Agent: iOS/17.4.1 (21E236) dataaccessd/1.0";
+        assert_eq!(ask(&house, "MKCOL", &own, program, made).await.status, 201);
+        let listed = list(&house, program).await;
+        assert_eq!(listed, [HOME.to_owned(), own, personal.clone()], "what it made it sees");
         let gateway = format!("<D:href>{DIRECTORY}</D:href>");
         for path in [HOME, "/dav/principals/julie@example.test/"] {
             assert_eq!(property(&house, path, "CARD:directory-gateway").await, gateway);
