@@ -10,12 +10,12 @@ use storage::{
     StorageError,
 };
 
-use crate::path::object_href;
+use crate::path::{self, object_href};
 use crate::properties::{Described, is_protected};
 use crate::public;
-use crate::resource::{Actor, Resource, href_of};
+use crate::resource::{Actor, Resource, group, href_of};
 use crate::settings::Settings;
-use crate::xml::{PropertyRequest, PropertySet};
+use crate::xml::{Name, PropertyRequest, PropertySet};
 
 /// What is read for several resources of one owner, each of it once.
 pub(crate) struct Describer<'s> {
@@ -40,6 +40,10 @@ pub(crate) struct Describer<'s> {
     /// Of the principal that was read last.
     addresses: Vec<String>,
     is_room: bool,
+    groups: Vec<String>,
+    members: Vec<String>,
+    proxied: Vec<(String, storage::Proxy)>,
+    reads_acl: bool,
     home_tags: HashMap<Home, String>,
 }
 
@@ -63,6 +67,10 @@ impl<'s> Describer<'s> {
             me_card: None,
             addresses: Vec::new(),
             is_room: false,
+            groups: Vec::new(),
+            members: Vec::new(),
+            proxied: Vec::new(),
+            reads_acl: true,
             home_tags: HashMap::new(),
         }
     }
@@ -70,6 +78,12 @@ impl<'s> Describer<'s> {
     /// For a request: what somebody stored with objects is not read for one that asks for what is
     /// the server's alone, as most do.
     pub(crate) fn for_request(mut self, wanted: &PropertyRequest) -> Self {
+        self.reads_acl = match &wanted.properties {
+            PropertySet::Names => true,
+            PropertySet::All(names) | PropertySet::These(names) => {
+                names.contains(&Name::dav("acl"))
+            }
+        };
         self.reads_dead_of_objects = match &wanted.properties {
             PropertySet::Names | PropertySet::All(_) => true,
             PropertySet::These(names) => !names.iter().all(is_protected),
@@ -114,6 +128,7 @@ impl<'s> Describer<'s> {
                 false => None,
             };
         }
+        self.read_groups(tx, resource)?;
         if let Resource::Home(home, account) = resource {
             let all = tx.list_collections(account.id, *home)?;
             let newest = all.iter().map(|one| one.highest_modseq).max().unwrap_or_default();
@@ -153,10 +168,47 @@ impl<'s> Describer<'s> {
                     Some(guest) => tx.load_overlay_properties(guest.account, id)?,
                 });
             }
-        } else if let Resource::Object(.., object) = resource
-            && self.reads_dead_of_objects
-        {
-            self.read_dead_of(tx, id, object.id)?;
+        } else if let Resource::Object(.., object) = resource {
+            // What is in a collection has the list of it.
+            if let Entry::Vacant(shares) = self.shares.entry(id)
+                && self.reads_acl
+            {
+                shares.insert(tx.list_collection_shares(id)?);
+            }
+            if self.reads_dead_of_objects {
+                self.read_dead_of(tx, id, object.id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// In which groups a principal is, and who is in one: the business of those concerned.
+    fn read_groups(
+        &mut self,
+        tx: &mut ReadTx<'_>,
+        resource: &Resource,
+    ) -> Result<(), StorageError> {
+        let actor = self.actor;
+        self.groups.clear();
+        self.proxied.clear();
+        match resource {
+            Resource::Principal(account) if account.id == actor.id() => {
+                self.proxied = tx.proxied_by(actor.id())?;
+                let proxied = self.proxied.iter();
+                let of = proxied.map(|(of, proxy)| path::proxy_href(of, (*proxy).into()));
+                self.groups = of.collect();
+                let groups = group::of_actor(tx, actor)?;
+                self.groups.extend(groups.iter().map(Resource::href));
+            }
+            Resource::Proxy(account, proxy) => {
+                let members = tx.list_proxies(account.id, (*proxy).into())?;
+                self.members = members.iter().map(path::sharee_href).collect();
+                if account.id != actor.id() {
+                    let own = path::principal_href(&actor.account.address);
+                    self.members.retain(|member| *member == own);
+                }
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -243,6 +295,9 @@ impl<'s> Describer<'s> {
             me_card: self.me_card.as_deref(),
             addresses: &self.addresses,
             is_room: self.is_room,
+            groups: &self.groups,
+            members: &self.members,
+            proxied: &self.proxied,
             data,
             home_tag,
         }
@@ -278,7 +333,6 @@ mod tests {
     use crate::path::Place;
     use crate::resource;
     use crate::testing::{Fixture, file_href};
-    use crate::xml::Name;
 
     #[test]
     fn each_object_shows_its_own_properties() {

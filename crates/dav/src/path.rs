@@ -12,6 +12,9 @@ pub(crate) enum Place {
     Principals,
     /// `/dav/principals/ADDRESS/`
     Principal(String),
+    /// `/dav/principals/team:NAME/`, `/dav/principals/anyone/`: a team, everybody of the
+    /// organisation.
+    Group(String),
     /// `/dav/principals/ADDRESS/calendar-proxy-read/` and `…-write/`: who may see, or change, the
     /// calendars of somebody (calendarserver-proxy draft §5).
     Proxy(String, Proxy),
@@ -39,6 +42,24 @@ impl Proxy {
         match self {
             Self::Read => "calendar-proxy-read",
             Self::Write => "calendar-proxy-write",
+        }
+    }
+}
+
+impl From<Proxy> for storage::Proxy {
+    fn from(proxy: Proxy) -> Self {
+        match proxy {
+            Proxy::Read => Self::Read,
+            Proxy::Write => Self::Write,
+        }
+    }
+}
+
+impl From<storage::Proxy> for Proxy {
+    fn from(proxy: storage::Proxy) -> Self {
+        match proxy {
+            storage::Proxy::Read => Self::Read,
+            storage::Proxy::Write => Self::Write,
         }
     }
 }
@@ -92,6 +113,7 @@ impl Place {
 fn principal(owner: Option<String>, rest: &[String]) -> Option<Place> {
     let Some(owner) = owner else { return Some(Place::Principals) };
     match rest {
+        [] if owner == "anyone" || owner.starts_with("team:") => Some(Place::Group(normal(owner))),
         [] => Some(Place::Principal(owner)),
         [one] if one == Proxy::Read.segment() => Some(Place::Proxy(owner, Proxy::Read)),
         [one] if one == Proxy::Write.segment() => Some(Place::Proxy(owner, Proxy::Write)),
@@ -192,6 +214,14 @@ pub(crate) fn group_href(group: &storage::SharedWith) -> String {
     render(&["dav", "principals", &group.to_string()], true)
 }
 
+/// The path of whom something is shared with.
+pub(crate) fn sharee_href(sharee: &storage::SharedWith) -> String {
+    match sharee {
+        storage::SharedWith::Account(address) => principal_href(address),
+        storage::SharedWith::Team(_) | storage::SharedWith::Organisation => group_href(sharee),
+    }
+}
+
 /// The path of the proxies of a principal.
 pub(crate) fn proxy_href(address: &str, proxy: Proxy) -> String {
     render(&["dav", "principals", address, proxy.segment()], true)
@@ -245,6 +275,8 @@ mod tests {
             ("/dav/principals/", Some(Place::Principals)),
             ("/dav/principals/a%40b", Some(Place::Principal("a@b".to_owned()))),
             ("/dav/principals/a@b/x/", None),
+            ("/dav/principals/anyone/", Some(Place::Group("anyone".to_owned()))),
+            ("/dav/principals/team:Our%20team/", Some(Place::Group("team:Our team".to_owned()))),
             ("/dav/calendars//a@b/", Some(Place::Home(Home::Calendars, "a@b".to_owned()))),
             ("/dav/calendars/a%40b/outbox/", Some(Place::Outbox("a@b".to_owned()))),
             ("/dav/calendars/a@b/jobs/a%20b.ics", member(&["jobs", "a b.ics"])),

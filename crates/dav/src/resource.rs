@@ -1,11 +1,13 @@
 //! What is at a place, as far as whoever asks may know.
 
+pub(crate) mod group;
+
 use std::sync::Arc;
 
 use ids::AccountId;
 use storage::{
     Account, Address, Collection, CollectionKind, CollectionRights, Home, Object, ReadTx,
-    StorageError,
+    SharedWith, StorageError,
 };
 
 use crate::error::{DavError, Result};
@@ -23,6 +25,8 @@ pub(crate) enum Resource {
     Principals,
     /// Somebody.
     Principal(Arc<Account>),
+    /// A team, or everybody of the organisation of whoever asks.
+    Group(Arc<Group>),
     /// Who may see or change the calendars of somebody.
     Proxy(Arc<Account>, Proxy),
     /// What homes stand in.
@@ -37,6 +41,17 @@ pub(crate) enum Resource {
     Object(Arc<Account>, Arc<Collection>, Arc<str>, Box<Object>),
 }
 
+/// Several people under one name.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    /// Who they are.
+    pub(crate) who: SharedWith,
+    /// What they are called.
+    pub(crate) name: String,
+    /// The addresses of those in a team.
+    pub(crate) members: Vec<String>,
+}
+
 impl Resource {
     /// Its path, in the one way it is written.
     pub(crate) fn href(&self) -> String {
@@ -44,6 +59,7 @@ impl Resource {
             Self::Root => "/dav/".to_owned(),
             Self::Principals => path::principals_href(),
             Self::Principal(account) => path::principal_href(&account.address),
+            Self::Group(group) => path::group_href(&group.who),
             Self::Proxy(account, proxy) => path::proxy_href(&account.address, *proxy),
             Self::Homes(home) => path::homes_href(*home),
             Self::Home(home, account) => path::home_href(*home, &account.address),
@@ -58,7 +74,7 @@ impl Resource {
     /// Whose it is.
     pub(crate) fn owner(&self) -> Option<&Arc<Account>> {
         match self {
-            Self::Root | Self::Principals | Self::Homes(_) => None,
+            Self::Root | Self::Principals | Self::Homes(_) | Self::Group(_) => None,
             Self::Principal(account)
             | Self::Proxy(account, _)
             | Self::Home(_, account)
@@ -158,7 +174,17 @@ impl Target {
     }
 }
 
-/// The account of this address, as `actor` may know it: those of its own domain are no secret.
+/// Whether an account is of the organisation of whoever asks.
+pub(crate) fn is_colleague(
+    tx: &mut ReadTx<'_>,
+    actor: &Actor,
+    account: &Account,
+) -> std::result::Result<bool, StorageError> {
+    Ok(account.domain == actor.account.domain
+        || tx.organisation_of(account.id)? == tx.organisation_of(actor.id())?)
+}
+
+/// The account of this address, as `actor` may know it: those of its organisation are no secret.
 pub(crate) fn find_owner(
     tx: &mut ReadTx<'_>,
     actor: &Actor,
@@ -169,7 +195,7 @@ pub(crate) fn find_owner(
     }
     let address = Address::parse(address).map_err(|_| DavError::NOT_FOUND)?;
     let found = tx.find_account(&address)?.ok_or(DavError::NOT_FOUND)?;
-    match found.domain == actor.account.domain {
+    match is_colleague(tx, actor, &found)? {
         true => Ok(Arc::new(found)),
         false => Err(DavError::NOT_FOUND),
     }
@@ -192,11 +218,16 @@ pub(crate) fn find(tx: &mut ReadTx<'_>, actor: &Actor, place: &Place) -> Result<
         Place::Root => Resource::Root,
         Place::Principals => Resource::Principals,
         Place::Principal(owner) => Resource::Principal(find_owner(tx, actor, owner)?),
+        Place::Group(name) => Resource::Group(group::find(tx, actor, name)?),
         Place::Proxy(owner, proxy) => Resource::Proxy(find_owner(tx, actor, owner)?, *proxy),
         Place::Homes(home) => Resource::Homes(*home),
         Place::Home(home, owner) => {
             let owner = find_owner(tx, actor, owner)?;
-            require_home(actor, &owner)?;
+            // Who acts for somebody in their calendars finds these where the owner has them.
+            let acts = *home == Home::Calendars && tx.proxy_of(actor.id(), owner.id)?.is_some();
+            if !acts {
+                require_home(actor, &owner)?;
+            }
             Resource::Home(*home, owner)
         }
         Place::Outbox(owner) => {
@@ -305,13 +336,14 @@ pub(crate) fn members(
                 .filter(|collection| !collection.name.contains('/'))
                 .map(|collection| Resource::Collection(owner.clone(), Box::new(collection)))
                 .collect();
-            if owner.id == actor.id() {
-                found.extend(guests(tx, actor, *home)?);
-                if *home == Home::AddressBooks {
-                    let directory = tx.directory_book(owner.id)?;
-                    let shown = |book| Resource::Collection(owner.clone(), Box::new(book));
-                    found.extend(directory.map(shown));
-                }
+            if owner.id != actor.id() {
+                return readable(tx, actor, found);
+            }
+            found.extend(guests(tx, actor, *home)?);
+            if *home == Home::AddressBooks {
+                let directory = tx.directory_book(owner.id)?;
+                let shown = |book| Resource::Collection(owner.clone(), Box::new(book));
+                found.extend(directory.map(shown));
             }
             if *home == Home::Calendars {
                 found.push(Resource::Outbox(owner.clone()));
@@ -334,7 +366,9 @@ pub(crate) fn members(
             }));
             found
         }
-        Resource::Proxy(..) | Resource::Outbox(_) | Resource::Object(..) => Vec::new(),
+        Resource::Group(_) | Resource::Proxy(..) | Resource::Outbox(_) | Resource::Object(..) => {
+            Vec::new()
+        }
     })
 }
 
@@ -358,6 +392,23 @@ fn the_one_book(
         }
     }
     Ok(found)
+}
+
+/// Those of a home of somebody else that whoever asks may read.
+fn readable(
+    tx: &mut ReadTx<'_>,
+    actor: &Actor,
+    all: Vec<Resource>,
+) -> std::result::Result<Vec<Resource>, StorageError> {
+    let mut kept = Vec::new();
+    for resource in all {
+        let Some(collection) = resource.collection() else { continue };
+        let rights = tx.collection_rights(actor.id(), collection)?;
+        if rights.contains(CollectionRights::READ) && !collection.kind.is_private() {
+            kept.push(resource);
+        }
+    }
+    Ok(kept)
 }
 
 /// R-SHARE-3: what others share stands in one's own home.

@@ -305,6 +305,7 @@ impl Session {
             "OPTIONS" => self.options(place).await,
             "PROPFIND" => methods::propfind::run(self, request, place).await,
             "PROPPATCH" => methods::proppatch::run(self, request, place).await,
+            "ACL" => methods::acl::run(self, request, place).await,
             "REPORT" => methods::report::run(self, request, place).await,
             "GET" | "HEAD" => methods::get::run(self, request, place).await,
             "PUT" => methods::put::run(self, request, place).await,

@@ -59,6 +59,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 41, sql: include_str!("../migrations/0041_dmarc_result.sql") },
     Migration { version: 42, sql: include_str!("../migrations/0042_directory_book.sql") },
     Migration { version: 43, sql: include_str!("../migrations/0043_public_calendar.sql") },
+    Migration { version: 44, sql: include_str!("../migrations/0044_calendar_proxy.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

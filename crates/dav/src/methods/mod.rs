@@ -1,5 +1,6 @@
 //! One file per method.
 
+pub(crate) mod acl;
 pub(crate) mod copy_move;
 pub(crate) mod delete;
 pub(crate) mod get;
@@ -11,6 +12,7 @@ pub(crate) mod post;
 pub(crate) mod preconditions;
 pub(crate) mod propfind;
 pub(crate) mod proppatch;
+pub(crate) mod proxies;
 mod publish;
 pub(crate) mod put;
 pub(crate) mod report;

@@ -8,7 +8,8 @@ use crate::resource::Resource;
 
 /// What is served. QUIRK(Apple's programs): look for it on the principal.
 const CLASSES: &str = "1, 2, 3, access-control, extended-mkcol, calendar-access, \
-                       calendar-auto-schedule, addressbook, calendarserver-sharing";
+                       calendar-auto-schedule, addressbook, calendar-proxy, \
+                       calendarserver-sharing";
 
 /// The methods that a resource takes.
 pub(crate) fn allowed(resource: &Resource) -> &'static str {
@@ -16,6 +17,7 @@ pub(crate) fn allowed(resource: &Resource) -> &'static str {
         Resource::Root
         | Resource::Principals
         | Resource::Principal(_)
+        | Resource::Group(_)
         | Resource::Proxy(..)
         | Resource::Homes(_) => "OPTIONS, PROPFIND, PROPPATCH, REPORT",
         Resource::Home(..) => "OPTIONS, PROPFIND, PROPPATCH, REPORT, POST, MKCOL, MKCALENDAR",
@@ -24,7 +26,7 @@ pub(crate) fn allowed(resource: &Resource) -> &'static str {
             "OPTIONS, PROPFIND, PROPPATCH, REPORT"
         }
         Resource::Collection(..) => {
-            "OPTIONS, PROPFIND, PROPPATCH, REPORT, POST, DELETE, COPY, MOVE, LOCK, UNLOCK"
+            "OPTIONS, PROPFIND, PROPPATCH, ACL, REPORT, POST, DELETE, COPY, MOVE, LOCK, UNLOCK"
         }
         Resource::Object(..) => {
             "OPTIONS, PROPFIND, PROPPATCH, REPORT, GET, HEAD, PUT, DELETE, COPY, MOVE, LOCK, UNLOCK"
@@ -33,7 +35,7 @@ pub(crate) fn allowed(resource: &Resource) -> &'static str {
 }
 
 /// All methods, for places where nothing is yet.
-pub(crate) const ANYTHING: &str = "OPTIONS, PROPFIND, PROPPATCH, REPORT, GET, HEAD, PUT, POST, \
+pub(crate) const ANYTHING: &str = "OPTIONS, PROPFIND, PROPPATCH, ACL, REPORT, GET, HEAD, PUT, POST, \
                                    DELETE, COPY, MOVE, LOCK, UNLOCK, MKCOL, MKCALENDAR";
 
 pub(crate) fn run(methods: &'static str) -> Answer {

@@ -134,6 +134,11 @@ async fn change(
             });
             written.await.map_err(Outcome::Failed)
         }
+        Resource::Proxy(owner, proxy) if owner.id == session.actor.id() => {
+            super::proxies::set(session, (*proxy).into(), changes, conditions)
+                .await
+                .map_err(Outcome::Refused)
+        }
         // Nothing of these is anybody's to set.
         _ => Err(Outcome::Refused(
             changes

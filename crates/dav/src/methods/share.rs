@@ -2,7 +2,9 @@
 
 use hyper::StatusCode;
 use ids::AccountId;
-use storage::{Account, Address, Collection, CollectionRights, Invite, ReadTx, StorageError};
+use storage::{
+    Account, Address, Collection, CollectionRights, Invite, ReadTx, Sharee, StorageError,
+};
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
@@ -11,7 +13,7 @@ use crate::path::{Place, path_of};
 use crate::request::Request;
 use crate::resource::{self, Actor, href_of};
 use crate::service::Session;
-use crate::xml::{Invitation, Multistatus, Name, Sharee, SharingRequest, Status, Writer};
+use crate::xml::{self, Invitation, Multistatus, Name, SharingRequest, Status, Writer};
 
 /// Whether a POST has a body of XML.
 pub(crate) fn is_xml(request: &Request) -> bool {
@@ -25,6 +27,8 @@ enum Named {
     Unknown(String),
     Set(AccountId, String, Invite),
     Remove(AccountId, String),
+    /// A group: nobody of it is asked.
+    Group(Sharee, String, CollectionRights),
 }
 
 /// CS:share at a calendar or an address book.
@@ -45,15 +49,19 @@ pub(crate) async fn share(
         let mut named = Vec::new();
         for sharee in set {
             named.push(match find(tx, &session.actor, &sharee.href)? {
-                Some(account) if account != not_owner => {
+                Some(Sharee::Account(account)) if account != not_owner => {
                     Named::Set(account, sharee.href.clone(), invite(sharee))
                 }
-                _ => Named::Unknown(sharee.href),
+                Some(group @ (Sharee::Team(_) | Sharee::Organisation)) => {
+                    Named::Group(group, sharee.href, access(sharee.may_write))
+                }
+                Some(Sharee::Account(_)) | None => Named::Unknown(sharee.href),
             });
         }
         for href in remove {
             named.push(match find(tx, &session.actor, &href)? {
-                Some(account) => Named::Remove(account, href),
+                Some(Sharee::Account(account)) => Named::Remove(account, href),
+                Some(group) => Named::Group(group, href, CollectionRights::NONE),
                 None => Named::Unknown(href),
             });
         }
@@ -77,6 +85,9 @@ pub(crate) async fn share(
                         Named::Remove(account, _) => {
                             tx.uninvite(collection.id, account)?;
                         }
+                        Named::Group(group, _, rights) => {
+                            tx.share_collection(collection.id, group, rights)?;
+                        }
                         Named::Unknown(_) => {}
                     }
                 }
@@ -99,7 +110,7 @@ pub(crate) async fn share(
 impl Named {
     fn account(&self) -> Option<AccountId> {
         match self {
-            Self::Unknown(_) => None,
+            Self::Unknown(_) | Self::Group(..) => None,
             Self::Set(account, ..) | Self::Remove(account, _) => Some(*account),
         }
     }
@@ -107,32 +118,47 @@ impl Named {
     fn outcome(&self) -> (String, bool) {
         match self {
             Self::Unknown(href) => (href.clone(), false),
-            Self::Set(_, href, _) | Self::Remove(_, href) => (href.clone(), true),
+            Self::Set(_, href, _) | Self::Remove(_, href) | Self::Group(_, href, _) => {
+                (href.clone(), true)
+            }
         }
     }
 }
 
-fn invite(sharee: Sharee) -> Invite {
+fn invite(sharee: xml::Sharee) -> Invite {
     Invite {
-        rights: if sharee.may_write { CollectionRights::WRITE } else { CollectionRights::READ },
+        rights: access(sharee.may_write),
         common_name: sharee.common_name,
         summary: sharee.summary,
     }
 }
 
+fn access(may_write: bool) -> CollectionRights {
+    if may_write { CollectionRights::WRITE } else { CollectionRights::READ }
+}
+
 /// Whom an address or the path of a principal names, if they have calendars here.
-fn find(tx: &mut ReadTx<'_>, actor: &Actor, href: &str) -> Result<Option<AccountId>> {
+fn find(tx: &mut ReadTx<'_>, actor: &Actor, href: &str) -> Result<Option<Sharee>> {
     let scheme = href.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("mailto:"));
     if scheme.is_some() {
         let address = href.get(7..).and_then(|text| Address::parse(text.trim()).ok());
         return Ok(match address {
-            Some(address) => tx.find_calendar_user(&address)?,
+            Some(address) => tx.find_calendar_user(&address)?.map(Sharee::Account),
             None => None,
         });
     }
-    let Ok(Some(Place::Principal(owner))) = Place::parse(path_of(href)) else { return Ok(None) };
-    match resource::find_owner(tx, actor, &owner) {
-        Ok(found) => Ok((!found.mail_only).then_some(found.id)),
+    let found = match Place::parse(path_of(href)) {
+        Ok(Some(Place::Principal(owner))) => resource::find_owner(tx, actor, &owner)
+            .map(|found| (!found.mail_only).then_some(found.id.into())),
+        Ok(Some(Place::Group(name))) => {
+            let organisation = tx.organisation_of(actor.id())?;
+            tx.find_sharee(organisation, &name).map(Some).map_err(DavError::from)
+        }
+        _ => return Ok(None),
+    };
+    match found {
+        Ok(found) => Ok(found),
+        Err(DavError::Storage(StorageError::NotFound(_))) => Ok(None),
         Err(DavError::Storage(error)) => Err(error.into()),
         Err(_) => Ok(None),
     }

@@ -1,6 +1,6 @@
 //! Who may do what, as RFC 3744 says it.
 
-use storage::{CollectionKind, CollectionRights, SharedWith};
+use storage::{CollectionKind, CollectionRights};
 
 use super::{Described, Found};
 use crate::path;
@@ -29,7 +29,7 @@ fn privileges_of(rights: CollectionRights) -> Vec<Name> {
     } else if rights.contains(CollectionRights::FREE_BUSY) {
         privileges.push(Name::caldav("read-free-busy"));
     }
-    if rights.contains(CollectionRights::SHARE) {
+    if rights.contains(CollectionRights::EDIT) {
         privileges.push(Name::dav("write"));
     }
     if rights.contains(CollectionRights::WRITE) {
@@ -55,7 +55,10 @@ impl Described<'_> {
     /// What the one who asks may do here.
     fn privileges(&self) -> Vec<Name> {
         match self.resource {
-            Resource::Root | Resource::Principals | Resource::Homes(_) => READ.to_vec(),
+            Resource::Root | Resource::Principals | Resource::Homes(_) | Resource::Group(_) => {
+                READ.to_vec()
+            }
+            Resource::Home(_, account) if account.id != self.actor.id() => READ.to_vec(),
             Resource::Principal(account) | Resource::Proxy(account, _) => {
                 let mut privileges = READ.to_vec();
                 if account.id == self.actor.id() {
@@ -120,7 +123,12 @@ impl Described<'_> {
                 writer.empty(&Name::dav("grant-only"));
                 writer.empty(&Name::dav("no-invert"));
             }),
-            "inherited-acl-set" => writer.empty(name),
+            // RFC 3744 §5.7: what is in a collection has its list.
+            "inherited-acl-set" => writer.element(name, |writer| {
+                if let Resource::Object(_, _, collection, _) = self.resource {
+                    writer.href(collection);
+                }
+            }),
             // RFC 3744 §5.5: for those who may read it.
             "acl" if self.rights.contains(CollectionRights::SHARE) => {
                 writer.element(name, |writer| self.write_entries(writer));
@@ -132,54 +140,96 @@ impl Described<'_> {
 
     fn write_entries(&self, writer: &mut Writer) {
         let Some(owner) = self.resource.owner() else { return };
+        let from = match self.resource {
+            Resource::Object(_, _, collection, _) => Some(&**collection),
+            _ => None,
+        };
         let owner = path::principal_href(&owner.address);
-        write_entry(writer, Some(&owner), &[Name::dav("all")], true);
-        for share in self.shares {
-            let privileges = privileges_of(share.rights);
-            match &share.grantee {
-                SharedWith::Account(address) => {
-                    let href = path::principal_href(address);
-                    write_entry(writer, Some(&href), &privileges, false);
-                }
-                SharedWith::Organisation => write_entry(writer, None, &privileges, false),
-                // Teams are no principals of this protocol.
-                SharedWith::Team(_) => {}
-            }
+        write_entry(writer, &owner, &[Name::dav("all")], Kept::Protected, from);
+        for share in self.shares.iter().filter(|share| share.state.has_rights()) {
+            let (href, privileges) =
+                (path::sharee_href(&share.grantee), privileges_of(share.rights));
+            write_entry(writer, &href, &privileges, Kept::Changeable, from);
         }
     }
 }
 
-/// DAV:ace (RFC 3744 §5.5); without a principal it is for everybody who is signed in.
-fn write_entry(writer: &mut Writer, href: Option<&str>, privileges: &[Name], protected: bool) {
+/// Whether an entry can be changed (RFC 3744 §5.5.3).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Protected,
+    Changeable,
+}
+
+/// DAV:ace (RFC 3744 §5.5); `from` is the collection that it comes from, if it is not the
+/// resource's own.
+fn write_entry(
+    writer: &mut Writer,
+    href: &str,
+    privileges: &[Name],
+    kept: Kept,
+    from: Option<&str>,
+) {
     writer.element(&Name::dav("ace"), |writer| {
-        writer.element(&Name::dav("principal"), |writer| match href {
-            Some(href) => writer.href(href),
-            None => writer.empty(&Name::dav("authenticated")),
-        });
+        writer.element(&Name::dav("principal"), |writer| writer.href(href));
         writer.element(&Name::dav("grant"), |writer| write_privileges(writer, privileges));
-        if protected {
+        if kept == Kept::Protected {
             writer.empty(&Name::dav("protected"));
+        }
+        if let Some(from) = from {
+            writer.element(&Name::dav("inherited"), |writer| writer.href(from));
         }
     });
 }
 
-fn write_supported(writer: &mut Writer) {
-    let all: [(Name, &str, &[Name]); 3] = [
-        (Name::dav("read"), "Read", READ),
-        (Name::dav("write"), "Write", WRITE_CONTENT),
-        (Name::dav("write-properties"), "Change properties", &[]),
-    ];
-    supported(writer, &Name::dav("all"), "Everything", |writer| {
-        for (privilege, description, within) in &all {
-            supported(writer, privilege, description, |writer| {
-                for inner in within.iter().filter(|inner| *inner != privilege) {
-                    supported(writer, inner, inner.local(), |_| {});
-                }
-            });
+/// Whether ACL may name a privilege.
+pub(crate) fn is_supported(privilege: &Name) -> bool {
+    let sets: [&[Name]; 4] = [READ, WRITE_CONTENT, WRITE_PROPERTIES, ADMINISTER];
+    [Name::dav("all"), Name::dav("write")].contains(privilege)
+        || sets.iter().any(|set| set.contains(privilege))
+}
+
+/// The rights that these privileges are, if they are some that can be given.
+pub(crate) fn rights_of(privileges: &[Name]) -> Option<CollectionRights> {
+    let has = |local| privileges.contains(&Name::dav(local));
+    // Each of these is given whole or not at all.
+    let whole = |parts: &[&'static str]| match parts.iter().filter(|part| has(part)).count() {
+        0 => Some(false),
+        count => (count == parts.len()).then_some(true),
+    };
+    let content = whole(&["write-content", "bind", "unbind"]);
+    let writes = if has("write") { true } else { content? };
+    let describes = has("write") || has("write-properties");
+    Some(match (has("read"), writes, describes, whole(&["read-acl", "write-acl"])?) {
+        _ if has("all") => CollectionRights::SHARE,
+        (true, true, true, true) => CollectionRights::SHARE,
+        (true, true, true, false) => CollectionRights::EDIT,
+        (true, true, false, false) => CollectionRights::WRITE,
+        (true, false, true, false) => CollectionRights::PROPERTIES,
+        (true, false, false, false) => CollectionRights::READ,
+        (false, false, false, false) if privileges.contains(&Name::caldav("read-free-busy")) => {
+            CollectionRights::FREE_BUSY
         }
-        for inner in ADMINISTER {
+        _ => return None,
+    })
+}
+
+/// RFC 3744 §5.3: which privileges there are, and which hold which.
+fn write_supported(writer: &mut Writer) {
+    let leaves = |writer: &mut Writer, within: &[Name], but: &Name| {
+        for inner in within.iter().filter(|inner| *inner != but) {
             supported(writer, inner, inner.local(), |_| {});
         }
+    };
+    supported(writer, &Name::dav("all"), "Everything", |writer| {
+        let read = Name::dav("read");
+        supported(writer, &read, "Read", |writer| leaves(writer, READ, &read));
+        let write = Name::dav("write");
+        supported(writer, &write, "Write", |writer| {
+            leaves(writer, WRITE_CONTENT, &write);
+            leaves(writer, WRITE_PROPERTIES, &write);
+        });
+        leaves(writer, ADMINISTER, &write);
     });
 }
 

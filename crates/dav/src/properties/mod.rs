@@ -15,6 +15,7 @@ use crate::resource::{Actor, Resource};
 use crate::settings::Settings;
 use crate::xml::{Multistatus, Name, PropertyRequest, PropertySet, Status, Writer};
 
+pub(crate) use acl::{is_supported, rights_of};
 pub(crate) use collection::write_components;
 pub(crate) use support::write_lock;
 pub(crate) use update::{Refused, is_protected, plan, plan_dead, plan_me_card, plan_new};
@@ -43,6 +44,11 @@ pub(crate) struct Described<'r> {
     pub(crate) addresses: &'r [String],
     /// Whether it is a room (R-CAL-4).
     pub(crate) is_room: bool,
+    /// The paths of the groups that a principal is in, and of the members of a group.
+    pub(crate) groups: &'r [String],
+    pub(crate) members: &'r [String],
+    /// For whom a principal acts, and how.
+    pub(crate) proxied: &'r [(String, storage::Proxy)],
     /// What was asked for of the object's data, ready.
     pub(crate) data: Option<&'r str>,
     /// A value that changes with anything in a home.
@@ -80,6 +86,7 @@ impl Described<'_> {
         match self.resource {
             Resource::Root | Resource::Principals | Resource::Homes(_) => false,
             Resource::Principal(account) => self.write_principal(writer, name, account),
+            Resource::Group(group) => self.write_group(writer, name, group),
             Resource::Proxy(account, proxy) => self.write_proxy(writer, name, account, *proxy),
             Resource::Home(home, account) => self.write_home(writer, name, *home, account),
             Resource::Outbox(account) => self.write_outbox(writer, name, account),
@@ -138,6 +145,7 @@ impl Described<'_> {
             Resource::Root | Resource::Principals | Resource::Homes(_) | Resource::Home(..) => {
                 collection(writer);
             }
+            Resource::Group(_) => writer.empty(&Name::dav("principal")),
             Resource::Principal(_) => {
                 collection(writer);
                 writer.empty(&Name::dav("principal"));

@@ -4,6 +4,7 @@ use storage::{Account, Home};
 
 use super::{Described, Found, write_home_href, write_quota};
 use crate::path::{self, Proxy};
+use crate::resource::Group;
 use crate::xml::{CALDAV, CALENDAR_SERVER, CARDDAV, DAV, Name, Writer};
 
 fn display_name(account: &Account) -> &str {
@@ -35,7 +36,14 @@ impl Described<'_> {
                 },
                 "me-card" => return self.write_me_card(writer, name, account),
                 // calendarserver-proxy draft §5: whose calendars this one may see or change.
-                "calendar-proxy-read-for" | "calendar-proxy-write-for" => writer.empty(name),
+                "calendar-proxy-read-for" | "calendar-proxy-write-for" => {
+                    let writes = name.local() == "calendar-proxy-write-for";
+                    let wanted = if writes { storage::Proxy::Write } else { storage::Proxy::Read };
+                    writer.element(name, |writer| {
+                        let them = self.proxied.iter().filter(|(_, proxy)| *proxy == wanted);
+                        them.for_each(|(of, _)| writer.href(&path::principal_href(of)));
+                    });
+                }
                 _ => return false,
             },
             _ => return false,
@@ -54,7 +62,10 @@ impl Described<'_> {
                 writer.href(&format!("mailto:{}", account.address));
             }),
             "group-member-set" => writer.empty(name),
-            "group-membership" => writer.element(name, |_| {}),
+            // RFC 3744 §4.4
+            "group-membership" => writer.element(name, |writer| {
+                self.groups.iter().for_each(|group| writer.href(group));
+            }),
             _ => return write_quota(writer, name, account, self.actor),
         }
         true
@@ -132,7 +143,29 @@ impl Described<'_> {
                 let href = path::proxy_href(&account.address, proxy);
                 writer.element(name, |writer| writer.href(&href));
             }
-            (DAV, "group-member-set" | "group-membership") => writer.empty(name),
+            // RFC 3744 §4.3
+            (DAV, "group-member-set") => writer.element(name, |writer| {
+                self.members.iter().for_each(|member| writer.href(member));
+            }),
+            (DAV, "group-membership") => writer.empty(name),
+            _ => return false,
+        }
+        true
+    }
+
+    pub(super) fn write_group(&self, writer: &mut Writer, name: &Name, group: &Group) -> Found {
+        match (name.namespace(), name.local()) {
+            (DAV, "displayname") => writer.text_element(name, &group.name),
+            (DAV, "principal-URL") => {
+                writer.element(name, |writer| writer.href(&path::group_href(&group.who)));
+            }
+            (DAV, "group-member-set") => writer.element(name, |writer| {
+                for member in &group.members {
+                    writer.href(&path::principal_href(member));
+                }
+            }),
+            (DAV, "group-membership" | "alternate-URI-set") => writer.empty(name),
+            (CALDAV, "calendar-user-type") => writer.text_element(name, "GROUP"),
             _ => return false,
         }
         true

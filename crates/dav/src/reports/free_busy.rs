@@ -12,7 +12,7 @@ use storage::{
 use crate::answer::Answer;
 use crate::calendar_data::{self, floating};
 use crate::error::{DavError, Result};
-use crate::resource::Resource;
+use crate::resource::{Resource, is_colleague};
 use crate::service::Session;
 use crate::work::{Work, too_much};
 use crate::xml::{Element, Name, QueryZone};
@@ -59,8 +59,8 @@ pub(crate) fn of_account(
 ) -> Result<Option<BusyTimes>> {
     let actor = &session.actor.account;
     // R-SHARE-2: external users are not of the organisation.
-    let knows_all =
-        actor.id == account.id || actor.domain == account.domain && actor.role != Role::External;
+    let knows_all = actor.id == account.id
+        || actor.role != Role::External && is_colleague(tx, &session.actor, account)?;
     let mut busy = BusyTimes::new(range, &tx.calendar_addresses(account.id)?);
     let mut is_told = knows_all;
     for collection in tx.list_collections(account.id, Home::Calendars)? {

@@ -44,7 +44,8 @@ pub(crate) fn searchable() -> Answer {
     answer::xml(StatusCode::OK, body)
 }
 
-/// DAV:principal-property-search (RFC 3744 §9.4): among the accounts of one's own domain.
+/// DAV:principal-property-search (RFC 3744 §9.4): among the accounts and teams of one's own
+/// organisation.
 pub(crate) async fn search(
     session: &Session,
     request: &Request,
@@ -54,8 +55,9 @@ pub(crate) async fn search(
     let body = session
         .read(move |session, tx| {
             let mut found = Vec::new();
-            for account in accounts(session, tx)? {
-                let resource = Resource::Principal(Arc::new(account));
+            let people = accounts(session, tx)?.into_iter().map(Arc::new).map(Resource::Principal);
+            let groups = resource::group::all(tx, &session.actor)?;
+            for resource in people.chain(groups) {
                 if is_found(session, tx, &resource, &search)? {
                     found.push(resource);
                 }
@@ -71,9 +73,13 @@ pub(crate) async fn search(
 
 /// Those whom somebody may know.
 fn accounts(session: &Session, tx: &mut ReadTx<'_>) -> Result<Vec<Account>> {
-    let own = &session.actor.account;
+    let organisation = tx.organisation_of(session.actor.id())?;
+    let mut domains = tx.list_domains()?;
+    domains.retain(|domain| domain.organisation == organisation);
     let mut all = tx.list_accounts()?;
-    all.retain(|account| account.domain == own.domain && !account.mail_only);
+    all.retain(|account| {
+        !account.mail_only && domains.iter().any(|domain| domain.id == account.domain)
+    });
     Ok(all)
 }
 
@@ -162,10 +168,14 @@ pub(crate) async fn matching(
         .read(move |session, tx| {
             let own = crate::path::principal_href(&session.actor.account.address);
             let mut all = resource::members(tx, &session.actor, &found)?;
+            if matches!(found, Resource::Principals) {
+                all.extend(resource::group::of_actor(tx, &session.actor)?);
+            }
             let mut kept = Vec::new();
             for resource in all.drain(..) {
                 let is_it = match &matching.property {
-                    None => resource.href() == own,
+                    // Of groups, those that whoever asks is in.
+                    None => resource.href() == own || matches!(resource, Resource::Group(_)),
                     Some(name) => {
                         let search = PropertySearch {
                             properties: vec![name.clone()],
@@ -209,11 +219,21 @@ pub(crate) async fn of_acl(
                     return Err(DavError::forbidden(Name::dav("need-privileges")));
                 }
                 for share in tx.list_collection_shares(collection.id)? {
-                    let SharedWith::Account(address) = share.grantee else { continue };
-                    match resource::find_owner(tx, &session.actor, &address) {
-                        Ok(grantee) => all.push(Resource::Principal(grantee)),
+                    if !share.state.has_rights() {
+                        continue;
+                    }
+                    let found = match &share.grantee {
+                        SharedWith::Account(address) => {
+                            resource::find_owner(tx, &session.actor, address)
+                                .map(Resource::Principal)
+                        }
+                        group => resource::group::find(tx, &session.actor, &group.to_string())
+                            .map(Resource::Group),
+                    };
+                    match found {
+                        Ok(grantee) => all.push(grantee),
                         Err(DavError::Storage(error)) => return Err(error.into()),
-                        // Of another domain: there is no principal of them to be seen.
+                        // Of another organisation: there is no principal of them to be seen.
                         Err(_) => {}
                     }
                 }

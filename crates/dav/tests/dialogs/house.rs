@@ -107,6 +107,21 @@ impl House {
         made.await.unwrap();
     }
 
+    /// A team of these.
+    pub(crate) async fn team(&self, name: &'static str, members: &'static [&'static str]) {
+        let made = self.store.write("test", move |tx| {
+            let organisation = tx.only_organisation()?;
+            let team = tx.create_team(organisation, &storage::TeamName::parse(name)?)?;
+            for member in members {
+                let address = Address::parse(&format!("{member}@example.test")).unwrap();
+                let member = tx.find_account(&address)?.unwrap().id;
+                tx.add_team_member(team, member)?;
+            }
+            Ok(())
+        });
+        made.await.unwrap();
+    }
+
     /// Gives somebody rights to a calendar of Julie.
     pub(crate) async fn share(
         &self,

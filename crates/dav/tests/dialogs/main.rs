@@ -1,6 +1,7 @@
 //! Requests and what they are answered with, on both engines.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod acl;
 mod bounds;
 mod calendars;
 mod contacts;
@@ -8,6 +9,7 @@ mod discovery;
 mod files;
 mod house;
 mod invitations;
+mod proxies;
 mod public;
 mod refusals;
 mod scheduling;

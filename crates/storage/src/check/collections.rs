@@ -6,7 +6,7 @@ use crate::collection::{CollectionName, Home, ObjectName};
 use crate::{ReadTx, Result};
 
 /// An invariant, what the number counts, and the statement that finds what breaks it.
-const RULES: [(&str, &str, &str); 15] = [
+const RULES: [(&str, &str, &str); 16] = [
     (
         "directory-entries",
         "account",
@@ -108,6 +108,14 @@ const RULES: [(&str, &str, &str); 15] = [
          UNION SELECT p.collection_id FROM overlay_property p WHERE NOT EXISTS \
          (SELECT 1 FROM collection_overlay x WHERE x.account_id = p.account_id \
           AND x.collection_id = p.collection_id)",
+    ),
+    (
+        "calendar-proxy",
+        "account",
+        "SELECT p.account_id FROM calendar_proxy p JOIN account o ON o.id = p.account_id \
+         JOIN domain d ON d.id = o.domain_id WHERE p.may_write NOT IN (0, 1) \
+         OR p.grantee = p.account_id OR (p.grantee NOT IN (SELECT id FROM account) \
+         AND p.grantee NOT IN (SELECT t.id FROM team t WHERE t.organisation = d.organisation))",
     ),
     (
         "card-address",

@@ -220,9 +220,19 @@ impl AccountTx<'_, '_> {
     /// anything. After [`lock_sharing`](crate::WriteTx::lock_sharing).
     pub fn uninvite(&mut self, collection: CollectionId, sharee: AccountId) -> Result<bool> {
         let found = self.require_collection(collection, CollectionRights::SHARE)?;
+        self.end_named_share(&found, sharee)
+    }
+
+    /// The same, of one that may be shared.
+    pub(super) fn end_named_share(
+        &mut self,
+        found: &Collection,
+        sharee: AccountId,
+    ) -> Result<bool> {
+        let collection = found.id;
         let Some(before) = self.named_share(collection, sharee)? else { return Ok(false) };
         if before.state != ShareState::Declined {
-            self.tell_sharee(&found, sharee, ShareNews::Withdrawn)?;
+            self.tell_sharee(found, sharee, ShareNews::Withdrawn)?;
         }
         self.sql.execute(
             "DELETE FROM collection_share WHERE collection_id = ?1 AND grantee = ?2",

@@ -4,6 +4,7 @@
 //! sequence is not below that of any of its objects; whoever acts for somebody else has the right
 //! to, or is answered as if there were no such collection.
 
+mod acl;
 mod create;
 mod defaults;
 mod delete;
@@ -12,6 +13,7 @@ mod invite;
 mod me_card;
 mod name;
 mod properties;
+mod proxy;
 mod publish;
 mod rename;
 mod share;
@@ -25,6 +27,7 @@ pub use guest::Guest;
 pub use invite::{Invite, ShareNews, ShareNotice, ShareNotices, ShareState};
 pub use name::{CollectionName, ObjectName};
 pub use properties::{CollectionChange, DeadProperty};
+pub use proxy::Proxy;
 pub use rename::CopyDepth;
 pub use share::{CollectionRights, CollectionShare};
 

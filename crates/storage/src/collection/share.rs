@@ -2,7 +2,7 @@
 
 use ids::{AccountId, CollectionId};
 
-use super::{Collection, Home, ShareState, read, select_collection};
+use super::{Collection, CollectionKind, Home, ShareState, read, select_collection};
 use crate::change::Fact;
 use crate::directory::book;
 use crate::sql::Value;
@@ -23,6 +23,8 @@ impl CollectionRights {
     pub const WRITE: Self = Self(1 | 2 | 4);
     /// Changing its properties for everybody.
     pub const PROPERTIES: Self = Self(1 | 2 | 8);
+    /// Adding, changing and deleting what is in it, and changing its properties.
+    pub const EDIT: Self = Self(1 | 2 | 4 | 8);
     /// Giving others rights: "can edit and share", "administration".
     pub const SHARE: Self = Self(1 | 2 | 4 | 8 | 16);
     /// All, deleting it too: what its owner may.
@@ -81,8 +83,16 @@ impl ReadTx<'_> {
         let mut rights = CollectionRights::NONE;
         self.sql.query(
             "SELECT rights FROM collection_share WHERE collection_id = ?1 AND state IN (0, 2) \
+             AND grantee IN (SELECT grantee FROM grantee_of WHERE account_id = ?2) \
+             UNION SELECT CASE may_write WHEN 1 THEN 15 ELSE 3 END FROM calendar_proxy \
+             WHERE account_id = ?3 AND ?4 = 1 \
              AND grantee IN (SELECT grantee FROM grantee_of WHERE account_id = ?2)",
-            &[Value::Int(collection.id.get()), Value::Int(actor.get())],
+            &[
+                Value::Int(collection.id.get()),
+                Value::Int(actor.get()),
+                Value::Int(collection.account.get()),
+                Value::Int(i64::from(collection.kind == CollectionKind::Calendar)),
+            ],
             &mut |row| {
                 rights.0 |= CollectionRights::from_column(row.int(0)?).0;
                 Ok(())
@@ -164,8 +174,18 @@ impl AccountTx<'_, '_> {
         sharee: impl Into<Sharee>,
         rights: CollectionRights,
     ) -> Result<()> {
-        let sharee = sharee.into();
         let found = self.require_collection(collection, CollectionRights::SHARE)?;
+        self.write_share(&found, sharee.into(), rights)
+    }
+
+    /// The same, of one that may be shared.
+    pub(super) fn write_share(
+        &mut self,
+        found: &Collection,
+        sharee: Sharee,
+        rights: CollectionRights,
+    ) -> Result<()> {
+        let collection = found.id;
         let organisation = self.organisation_of(found.account)?;
         if found.kind.is_private() {
             return Err(StorageError::NoPermission("this is not shared with anybody"));
@@ -188,7 +208,7 @@ impl AccountTx<'_, '_> {
         let grantee = sharee.number(organisation);
         let key = [Value::Int(collection.get()), Value::Int(grantee)];
         if let (true, Sharee::Account(account)) = (rights.is_empty(), sharee) {
-            self.uninvite(collection, account)?;
+            self.end_named_share(found, account)?;
         } else if rights.is_empty() {
             self.sql.execute(
                 "DELETE FROM collection_share WHERE collection_id = ?1 AND grantee = ?2",

@@ -216,6 +216,7 @@ const OWNED: &[&str] = &[
     "DELETE FROM collection_share WHERE grantee = ?1",
     "DELETE FROM collection_overlay WHERE account_id = ?1 OR collection_id IN (SELECT id FROM collection WHERE account_id = ?1)",
     "DELETE FROM overlay_property WHERE account_id = ?1 OR collection_id IN (SELECT id FROM collection WHERE account_id = ?1)",
+    "DELETE FROM calendar_proxy WHERE account_id = ?1 OR grantee = ?1",
     "DELETE FROM object_version WHERE account_id = ?1",
     "DELETE FROM dav_lock WHERE account_id = ?1 OR holder = ?1",
     "DELETE FROM public_calendar WHERE collection_id IN (SELECT id FROM collection WHERE account_id = ?1)",

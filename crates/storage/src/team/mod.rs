@@ -147,6 +147,7 @@ impl WriteTx<'_> {
             "DELETE FROM acl WHERE grantee = ?1",
             "DELETE FROM account_share WHERE grantee = ?1",
             "DELETE FROM collection_share WHERE grantee = ?1",
+            "DELETE FROM calendar_proxy WHERE grantee = ?1",
             "DELETE FROM team_member WHERE team_id = ?1",
             "DELETE FROM team WHERE id = ?1",
         ] {

@@ -1,0 +1,64 @@
+//! Teams and the whole organisation, as principals (RFC 3744 §2).
+
+use std::sync::Arc;
+
+use storage::{ReadTx, Role, SharedWith, Sharee, StorageError, Team};
+
+use super::{Actor, Group, Resource};
+use crate::error::{DavError, Result};
+
+/// A group of the organisation of whoever asks, by the name that lists of rights have for it.
+pub(crate) fn find(tx: &mut ReadTx<'_>, actor: &Actor, name: &str) -> Result<Arc<Group>> {
+    let organisation = tx.organisation_of(actor.id())?;
+    let group = match tx.find_sharee(organisation, name) {
+        Ok(Sharee::Team(team)) => {
+            let team = tx.load_team(team)?;
+            of_team(tx, &team)?
+        }
+        Ok(Sharee::Organisation) => everybody(),
+        Ok(Sharee::Account(_)) | Err(StorageError::NotFound(_)) => return Err(DavError::NOT_FOUND),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Arc::new(group))
+}
+
+/// The groups of the organisation of whoever asks.
+pub(crate) fn all(
+    tx: &mut ReadTx<'_>,
+    actor: &Actor,
+) -> std::result::Result<Vec<Resource>, StorageError> {
+    let organisation = tx.organisation_of(actor.id())?;
+    let mut teams = tx.list_teams()?;
+    teams.retain(|team| team.organisation == organisation);
+    of_teams(tx, &teams, true)
+}
+
+/// Those that whoever asks is in. R-SHARE-2: external users are not of "the whole organisation".
+pub(crate) fn of_actor(
+    tx: &mut ReadTx<'_>,
+    actor: &Actor,
+) -> std::result::Result<Vec<Resource>, StorageError> {
+    let teams = tx.teams_of(actor.id())?;
+    of_teams(tx, &teams, actor.account.role != Role::External)
+}
+
+fn of_teams(
+    tx: &mut ReadTx<'_>,
+    teams: &[Team],
+    with_everybody: bool,
+) -> std::result::Result<Vec<Resource>, StorageError> {
+    let mut groups: Vec<Group> = with_everybody.then(everybody).into_iter().collect();
+    for team in teams {
+        groups.push(of_team(tx, team)?);
+    }
+    Ok(groups.into_iter().map(|group| Resource::Group(Arc::new(group))).collect())
+}
+
+fn everybody() -> Group {
+    Group { who: SharedWith::Organisation, name: "Everybody".to_owned(), members: Vec::new() }
+}
+
+fn of_team(tx: &mut ReadTx<'_>, team: &Team) -> std::result::Result<Group, StorageError> {
+    let members = tx.list_team_members(team.id)?;
+    Ok(Group { who: SharedWith::Team(team.name.clone()), name: team.name.clone(), members })
+}
