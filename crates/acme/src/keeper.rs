@@ -21,8 +21,11 @@ const TICK: Duration = Duration::from_secs(5);
 const LEASE: &str = "acme";
 /// LIMIT: how long one certificate may take; what was begun is gone on with later.
 const OBTAIN_TIMEOUT: Duration = Duration::from_secs(600);
-/// Longer than that, so that nobody else begins meanwhile.
-const LEASE_SECS: i64 = 900;
+/// How long others wait for a daemon that has died at it. It is prolonged as long as something is
+/// done, so that nobody else begins meanwhile.
+const LEASE_SECS: i64 = 90;
+/// How often it is prolonged.
+const RENEW: Duration = Duration::from_secs(20);
 /// How often the names of domains are gone through.
 const NAMES_SECS: i64 = 900;
 /// RFC 9773 §4.3.2: every six hours is enough, where the server does not say.
@@ -185,6 +188,26 @@ impl Keeper {
             self.pause_until(now.plus_secs(PAUSE_SECS));
             return Ok(());
         }
+        tokio::select! {
+            biased;
+            outcome = self.order_wanted(names_due, now) => outcome,
+            // What was begun is gone on with by who has it now.
+            lost = self.keep_lease() => lost,
+        }
+    }
+
+    /// Prolongs the lease until it is lost.
+    async fn keep_lease(&self) -> Result<(), AcmeError> {
+        loop {
+            tokio::time::sleep(RENEW).await;
+            if !self.holds_lease().await? {
+                tracing::warn!("another daemon orders certificates now");
+                return Ok(());
+            }
+        }
+    }
+
+    async fn order_wanted(&self, names_due: bool, now: Timestamp) -> Result<(), AcmeError> {
         if names_due {
             let wanted = self.wanted().await?;
             let mut memory = self.memory();

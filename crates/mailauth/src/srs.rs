@@ -3,8 +3,9 @@
 //! back here, where the address is turned into the one it was made of.
 //!
 //! `SRS0=hash=day=domain=local` stands for `local@domain`; an address that is SRS already becomes
-//! `SRS1=hash=domain` with what followed its `SRS0`, so that addresses do not grow with every
-//! hop, and a bounce jumps from the last hop to the first. See "SRS, the Sender Rewriting Scheme"
+//! `SRS1=hash=domain` with what followed its `SRS0`, and a bounce jumps over us to where that was
+//! made. An `SRS1` of another host is an address like any other: nobody can tell whether the first
+//! hop it names ever saw the message, so a bounce goes back the way it came. See "SRS, the Sender Rewriting Scheme"
 //! by Shevek and Meng Weng Wong, which is all the standard there is.
 //!
 //! **Invariants:** only what was made with the key is turned back, and `SRS0` only for
@@ -91,9 +92,15 @@ pub fn forward(
 ) -> Option<Address> {
     let local = match Rewritten::parse(reverse_path.local()) {
         Some(Rewritten::First { opaque, .. }) => render_second(key, reverse_path.domain(), opaque),
-        // The first hop stays; the hops between it and us are left out.
-        Some(Rewritten::Later { domain, opaque, .. }) => render_second(key, domain, opaque),
-        None => {
+        // The first hop stays; the hops between it and us are left out. That holds for what was
+        // made with the key alone: what another host says of a first hop may be made up, and a
+        // bounce would jump to whomever it names.
+        Some(Rewritten::Later { hash, domain, opaque })
+            if key.holds(hash, "SRS1", &[domain, opaque]) =>
+        {
+            render_second(key, domain, opaque)
+        }
+        Some(Rewritten::Later { .. }) | None => {
             let (domain, local) = (reverse_path.domain(), reverse_path.local());
             let day = render_day(day);
             let hash = key.hash("SRS0", &[&day, domain, local]);
@@ -223,20 +230,29 @@ mod tests {
     }
 
     #[test]
-    fn a_second_hop_keeps_the_first_and_a_third_replaces_the_second() {
+    fn nobody_is_named_as_the_first_hop_but_by_who_has_the_key() {
+        let forged = address("SRS1=AAAAAA=victim.example==HASH=TT=b.example=a@evil.example");
+        let sent = forward(&forged, "ours.example", &key(), 5).unwrap();
+        assert!(sent.local().starts_with("SRS0="), "{sent}");
+        assert_eq!(reverse(&sent, &key(), 5), Ok(forged));
+    }
+
+    #[test]
+    fn a_second_hop_keeps_the_first_and_a_third_comes_back_to_the_second() {
         let second = SrsKey::new([8; 32]);
         let third = SrsKey::new([9; 32]);
         let at_first = forward(&address("a@b.example"), "one.example", &key(), 5).unwrap();
         let opaque = at_first.local().strip_prefix("SRS0").unwrap().to_owned();
         let at_second = forward(&at_first, "two.example", &second, 5).unwrap();
         let at_third = forward(&at_second, "three.example", &third, 5).unwrap();
-        for (hop, domain) in [(&at_second, "two.example"), (&at_third, "three.example")] {
-            assert!(hop.local().starts_with("SRS1="), "{hop}");
-            assert!(hop.local().ends_with(&format!("=one.example={opaque}")), "{hop}");
-            assert_eq!(hop.domain(), domain);
-        }
-        // The bounce goes from the third to the first, past the second.
-        assert_eq!(reverse(&at_third, &third, 5), Ok(at_first.clone()));
+        assert!(at_second.local().starts_with("SRS1="), "{at_second}");
+        assert!(at_second.local().ends_with(&format!("=one.example={opaque}")), "{at_second}");
+        // The bounce goes from the third to the second, and past it to the first.
+        assert_eq!(reverse(&at_third, &third, 5), Ok(at_second.clone()));
+        assert_eq!(reverse(&at_second, &second, 5), Ok(at_first.clone()));
+        // One of ours does not grow.
+        let again = forward(&at_second, "also-two.example", &second, 5).unwrap();
+        assert_eq!(again.local(), at_second.local());
         assert_eq!(reverse(&at_first, &key(), 5), Ok(address("a@b.example")));
         assert_eq!(reverse(&at_third, &second, 5), Err(SrsError::Forged));
         // Another program's separator is kept.

@@ -205,11 +205,19 @@ impl SystemDns {
             "CNAME" => RecordType::CNAME,
             "MX" => RecordType::MX,
             "SRV" => RecordType::SRV,
+            "TLSA" => RecordType::TLSA,
             "TXT" => RecordType::TXT,
             _ => return Err(DnsError::NoSuchName),
         };
         let text = |data: RData| match data {
             RData::TXT(txt) => String::from_utf8_lossy(&txt.txt_data.concat()).into_owned(),
+            RData::TLSA(tlsa) => TlsaRecord {
+                usage: tlsa.cert_usage.into(),
+                selector: tlsa.selector.into(),
+                matching: tlsa.matching.into(),
+                data: tlsa.cert_data,
+            }
+            .to_string(),
             other => other.to_string(),
         };
         let found = self.look_up(name, kind).await?.records;

@@ -40,6 +40,10 @@ counters! {
     connections_tls,
     /// Servers that could not be used.
     connections_failed,
+    /// Times that a destination had had its messages of a minute.
+    paced,
+    /// Times that a destination was left alone, as no server there could be used.
+    left_alone,
     /// Connections open now.
     active,
     /// Recipients that waited when the queue last looked.

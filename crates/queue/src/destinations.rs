@@ -29,6 +29,40 @@ pub(crate) struct Destinations {
     per_destination_max: usize,
 }
 
+/// What is known of one destination at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DestinationState {
+    /// The domain.
+    pub destination: String,
+    /// Connections open.
+    pub connections: usize,
+    /// Those of them that have nothing to do.
+    pub resting: usize,
+    /// How many it may have now.
+    pub allowed: usize,
+    /// Visits in a row that found no server.
+    pub failures: u32,
+    /// Until when it is left alone, if it is.
+    pub blocked_until: Option<Timestamp>,
+    /// Messages a minute that it gets, where that is bounded.
+    pub per_minute: Option<u32>,
+    /// When the next message may go, where that is later than now.
+    pub paced_until: Option<Timestamp>,
+    /// Whether something is due that waits for one of its connections.
+    pub is_full: bool,
+}
+
+/// How many destinations wait for what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waits {
+    /// Left alone, as no server there could be used.
+    pub blocked: u64,
+    /// Having had their messages of this minute.
+    pub paced: u64,
+    /// Having as many connections as they may.
+    pub full: u64,
+}
+
 /// What a visit to a destination takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lane {
@@ -88,6 +122,23 @@ impl Entry {
         let due = self.due.filter(|_| self.active < allowed || self.resting > 0)?;
         let paced_until = self.pace.as_ref().map_or(Timestamp::default(), |pace| pace.until);
         Some(due.max(self.blocked_until).max(paced_until))
+    }
+
+    fn state(&self, destination: &str, now: Timestamp) -> DestinationState {
+        let allowed = if self.failures > 0 { 1 } else { self.allowed };
+        let due = self.due.is_some_and(|due| due <= now);
+        let later = |at: Timestamp| Some(at).filter(|at| *at > now);
+        DestinationState {
+            destination: destination.to_owned(),
+            connections: self.active,
+            resting: self.resting,
+            allowed,
+            failures: self.failures,
+            blocked_until: later(self.blocked_until),
+            per_minute: self.pace.as_ref().map(|pace| pace.per_minute),
+            paced_until: self.pace.as_ref().and_then(|pace| later(pace.until)),
+            is_full: due && self.active >= allowed && self.resting == 0,
+        }
     }
 
     fn lane(&self) -> Lane {
@@ -273,6 +324,25 @@ impl Destinations {
     /// Lets a destination be tried at once: an operator asked for it.
     pub(crate) fn unblock(&mut self, destination: &str) {
         self.change(destination, |entry| entry.blocked_until = Timestamp::default());
+    }
+
+    /// What is known of each.
+    pub(crate) fn states(&self, now: Timestamp) -> Vec<DestinationState> {
+        self.entries.iter().map(|(name, entry)| entry.state(name, now)).collect()
+    }
+
+    /// How many wait for what.
+    pub(crate) fn waits(&self, now: Timestamp) -> Waits {
+        let mut waits = Waits::default();
+        for entry in self.entries.values() {
+            let allowed = if entry.failures > 0 { 1 } else { entry.allowed };
+            let is_paced = entry.pace.as_ref().is_some_and(|pace| pace.until > now);
+            let is_due = entry.due.is_some_and(|due| due <= now);
+            waits.blocked += u64::from(entry.blocked_until > now);
+            waits.paced += u64::from(is_due && is_paced);
+            waits.full += u64::from(is_due && entry.active >= allowed && entry.resting == 0);
+        }
+        waits
     }
 
     /// When the next visit may begin.
@@ -468,6 +538,33 @@ mod tests {
         assert!(!table.end_rest("a"));
         table.end_visit("a", at(2));
         assert!(table.entries.is_empty());
+    }
+
+    #[test]
+    fn a_destination_says_what_it_waits_for() {
+        let mut table = table();
+        table.note("a", at(1));
+        table.begin_visit(at(1)).unwrap();
+        table.failed("a", at(1), 0.5);
+        table.note("b", at(1));
+        table.begin_visit(at(1)).unwrap();
+        table.take_turn("b", 10, at(1)).unwrap();
+        table.take_turn("b", 10, at(1)).unwrap_err();
+        table.note("c", at(1));
+        table.begin_visit(at(1)).unwrap();
+        table.note("c", at(1));
+        table.begin_visit(at(1)).unwrap();
+        table.note("c", at(1));
+        table.note("b", at(1));
+        assert_eq!(table.waits(at(2)), Waits { blocked: 1, paced: 1, full: 1 });
+        let mut states = table.states(at(2));
+        states.sort_by(|one, other| one.destination.cmp(&other.destination));
+        let [a, b, c] = states.as_slice() else { panic!("{states:?}") };
+        assert_eq!((a.connections, a.allowed, a.failures), (1, 1, 1));
+        assert_eq!((a.blocked_until, a.is_full), (Some(at(61)), false));
+        assert_eq!((b.per_minute, b.paced_until), (Some(10), Some(at(7))));
+        assert_eq!((c.connections, c.allowed, c.is_full), (2, 2, true));
+        assert_eq!(table.waits(at(100)).blocked, 0);
     }
 
     #[test]

@@ -37,5 +37,6 @@ mod tls_report;
 mod visit;
 
 pub use counters::{Counters, CountersSnapshot};
+pub use destinations::{DestinationState, Waits};
 pub use queue::Queue;
 pub use settings::{DmarcReporter, Reach, Relay, RelayTls, Reporter, Route, Settings};

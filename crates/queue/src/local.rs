@@ -30,6 +30,8 @@ pub(crate) struct Local<'a> {
     pub(crate) message: &'a ClaimedMessage,
     pub(crate) recipient: &'a ClaimedRecipient,
     pub(crate) parameters: &'a MailParameters,
+    pub(crate) destination: &'a str,
+    pub(crate) content: &'a OutboundContent,
     prepared: &'a Arc<PreparedMessage>,
     marked: &'a Marked,
     /// R-ADDR-13: it is from outside, and says so.
@@ -75,6 +77,8 @@ impl Inner {
                         message,
                         recipient,
                         parameters: &parameters,
+                        destination,
+                        content,
                         prepared,
                         marked: &marked,
                         is_external: false,

@@ -14,8 +14,8 @@ use crate::counters::add;
 use crate::envelope::MailParameters;
 use crate::local::Local;
 use crate::queue::Inner;
-use crate::report::urgency;
-use crate::settle::End;
+use crate::report::{Action, Line, Prepared, urgency};
+use crate::settle::{End, Settling};
 
 /// What a list sends.
 struct Posted {
@@ -79,18 +79,43 @@ impl Inner {
         list: ListId,
         Posted { post, message }: Posted,
     ) -> storage::Result<()> {
-        let answer = Answer::ours(2, 0, 0, "posted to the list").to_string();
+        let answer = Answer::ours(2, 0, 0, "posted to the list");
         let (daemon, spool, ordinal) = (local.daemon, local.message.id, local.recipient.ordinal);
-        let outcome = Settlement { spool, ordinal, fate: Fate::Delivered, answer };
-        let messages = vec![message.clone()];
+        let report = self.report_posted(local, &answer).await?;
+        let reported = usize::from(report.is_some());
+        let outcome =
+            Settlement { spool, ordinal, fate: Fate::Delivered, answer: answer.to_string() };
+        let messages = report.iter().map(Prepared::message).chain([message.clone()]).collect();
         let written = self.store.write_messages("queue posting", messages, move |tx| {
             tx.post_to_list(list, post, &message)?;
             match tx.settle_spooled(daemon, spool, &[outcome])?.first() {
-                Some(true) => Ok(()),
+                Some(true) => report.map_or(Ok(()), |report| report.file(tx)),
                 _ => Err(StorageError::Conflict("the recipient is no longer in our hands")),
             }
         });
-        written.await.map(drop)
+        written.await?;
+        add(&self.counters.reports, reported);
+        Ok(())
+    }
+
+    /// RFC 3461 §5.2.7.1: with the list the message is where it was sent to, and who asked for that
+    /// hears of it.
+    async fn report_posted(
+        &self,
+        local: &Local<'_>,
+        answer: &Answer,
+    ) -> storage::Result<Option<Prepared>> {
+        let Some(line) = Line::wanted(local.recipient, Action::Delivered, answer) else {
+            return Ok(None);
+        };
+        let settling = Settling {
+            daemon: local.daemon,
+            destination: local.destination,
+            message: local.message,
+            content: local.content,
+            ends: Vec::new(),
+        };
+        self.prepare_report(&settling, &[line], self.store.now()).await
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use crate::counters::{Counters, CountersSnapshot};
-use crate::destinations::{DESTINATIONS_MAX, Destinations};
+use crate::destinations::{DESTINATIONS_MAX, DestinationState, Destinations, Waits};
 use crate::dmarc_report;
 use crate::lease::{Lease, RENEW_SECS};
 use crate::memory::Memory;
@@ -123,6 +123,18 @@ impl Queue {
         drop(current);
         self.inner.table().limit(total, each);
         self.inner.wake();
+    }
+
+    /// What is known of each destination with something to do, by name.
+    pub fn destinations(&self) -> Vec<DestinationState> {
+        let mut states = self.inner.table().states(self.inner.store.now());
+        states.sort_by(|one, other| one.destination.cmp(&other.destination));
+        states
+    }
+
+    /// How many of them wait for what.
+    pub fn waits(&self) -> Waits {
+        self.inner.table().waits(self.inner.store.now())
     }
 
     /// What it has done so far.

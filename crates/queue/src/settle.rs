@@ -185,7 +185,7 @@ impl Inner {
         after(message.begins, self.settings().lifetime)
     }
 
-    async fn prepare_report(
+    pub(crate) async fn prepare_report(
         &self,
         settling: &Settling<'_>,
         lines: &[Line],

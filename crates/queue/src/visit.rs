@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::ahead::Ahead;
 use crate::answer::Answer;
+use crate::counters::add;
 use crate::delivery::{Server, concerns_server, end_of};
 use crate::envelope::{MailParameters, outbound};
 use crate::hosts::Exit;
@@ -139,6 +140,9 @@ impl Visit {
             true => Ok(()),
             false => self.inner.table().take_turn(&self.destination, rate, now),
         };
+        if turn.is_err() {
+            add(&self.inner.counters.paced, 1);
+        }
         turn.is_ok()
     }
 
@@ -430,6 +434,7 @@ impl Visit {
     fn leave_alone(&self) {
         let (now, chance) = (self.inner.store.now(), self.inner.chance());
         self.inner.table().failed(&self.destination, now, chance);
+        add(&self.inner.counters.left_alone, 1);
     }
 }
 

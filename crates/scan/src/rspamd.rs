@@ -69,8 +69,9 @@ impl RspamdTeacher {
             request.headers_mut().insert(HeaderName::from_static("password"), value);
         }
         let (status, _) = exchange(&self.address, request).await?;
-        // 208: it has learned this one before. 204: it has too little text to learn from.
-        if status.is_success() {
+        // 208: it has learned this one before. 204: it has too little text to learn from. QUIRK(rspamd,
+        // 3.x): 404 says that it learns nothing more of this one, as it knows it by other means.
+        if status.is_success() || status == StatusCode::NOT_FOUND {
             return Ok(());
         }
         Err(ScanError::Failed(format!("HTTP status {status}")))

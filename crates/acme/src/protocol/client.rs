@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, LOCATION, RETRY_AFTER, USER_AGENT};
+use hyper::header::{CONTENT_TYPE, DATE, HOST, HeaderMap, LOCATION, RETRY_AFTER, USER_AGENT};
 use hyper::{Method, Request, Uri};
 use net::{HttpsServer, TlsClient, https_exchange};
 use serde::de::DeserializeOwned;
@@ -66,9 +66,17 @@ impl Reply {
         found.map(str::to_owned).ok_or_else(|| AcmeError::Server("it has no place".to_owned()))
     }
 
-    /// In how many seconds to look again; a date instead of seconds is left to us.
+    /// In how many seconds to look again (RFC 9110 §10.2.3): said so, or as a date, which is
+    /// compared with the server's own clock.
     pub(crate) fn retry_after(&self) -> Option<u64> {
-        let secs = self.header(RETRY_AFTER.as_str())?.trim().parse::<u64>().ok()?;
+        let value = self.header(RETRY_AFTER.as_str())?.trim();
+        let secs = match value.parse::<u64>() {
+            Ok(secs) => secs,
+            Err(_) => {
+                let now = http_date(self.header(DATE.as_str())?)?;
+                u64::try_from(http_date(value)? - now).unwrap_or(0)
+            }
+        };
         Some(secs.min(PAUSE_SECS_MAX))
     }
 
@@ -202,6 +210,11 @@ impl Client {
         reply.nonce().ok_or_else(|| AcmeError::Server("it gives no nonce".to_owned()))
     }
 }
+/// RFC 9110 §5.6.7: the one form that is still written, in seconds of Unix time.
+fn http_date(text: &str) -> Option<i64> {
+    let parsed = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim());
+    parsed.ok().map(jiff::Timestamp::as_second)
+}
 
 /// An answer that is no refusal.
 fn checked(reply: Reply, pause: &Pause) -> Result<Reply, AcmeError> {
@@ -261,6 +274,7 @@ mod tests {
 
     fn reply(status: u16, retry_after: Option<&'static str>, body: &'static str) -> Reply {
         let mut headers = HeaderMap::new();
+        headers.insert(DATE, "Fri, 31 Dec 1999 23:59:00 GMT".parse().unwrap());
         if let Some(value) = retry_after {
             headers.insert(RETRY_AFTER, value.parse().unwrap());
         }
@@ -275,7 +289,9 @@ mod tests {
             (403, Some("60"), limited, Some(60)),
             (503, Some(" 5 "), "<html>", Some(5)),
             (429, Some("99999999999"), "", Some(PAUSE_SECS_MAX)),
-            (429, Some("Fri, 31 Dec 1999 23:59:59 GMT"), limited, None),
+            (429, Some("Fri, 31 Dec 1999 23:59:59 GMT"), limited, Some(59)),
+            (429, Some("Fri, 31 Dec 1999 23:58:59 GMT"), limited, Some(0)),
+            (429, Some("soon"), limited, None),
             (400, Some("5"), "{}", None),
             (429, None, limited, None),
         ] {

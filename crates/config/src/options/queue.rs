@@ -14,6 +14,7 @@ sections! {
     table "queue" pub struct Queue {
         /// Whether mail is sent to other servers. With `false` what is accepted for them stays
         /// where it is until this changes; answers and copies for mailboxes here are delivered.
+        /// A change takes effect with the next start.
         enabled: bool = default true, since "0.2";
 
         /// How long a message is tried before its sender gets it back. Less than 4 days is
@@ -46,6 +47,7 @@ sections! {
         messages_per_connection: u32 = default 100, since "0.2";
 
         /// Memory for messages on their way out; more of them wait.
+        /// A change takes effect with the next start.
         memory: u64 = default "256 MiB", since "0.2";
 
         /// For how long people may have the server hold what is to be sent later (FUTURERELEASE);
@@ -53,9 +55,11 @@ sections! {
         hold_max: Duration = default "60 days", since "0.2";
 
         /// How many messages of one account may be held at a time.
+        /// A change takes effect with the next start.
         held_messages: u32 = default 1000, since "0.2";
 
         /// How long it can be said what happened to a message (`posthorn queue trace`).
+        /// A change takes effect with the next start.
         trace: Duration = default "14 days", since "0.2";
 
         /// The port of other servers. Another than 25 is for tests.
@@ -76,13 +80,16 @@ sections! {
         /// Whose word on DNSSEC is taken, without which certificates are not looked up in the DNS
         /// (DANE): that of DNS servers on this machine (`loopback`), of all that are asked
         /// (`servers`), or of nobody. They must validate, and the way to them must be safe.
+        /// A change takes effect with the next start.
         dnssec: DnssecTrust = default "loopback", since "0.2";
 
         /// DNS servers. Without any, those of the machine (`/etc/resolv.conf`) are asked.
+        /// A change takes effect with the next start.
         dns: Option<Vec<SocketAddr>> = optional "127.0.0.1:53", since "0.2";
 
         /// PEM certificates of those whose word is taken for servers that must be verified.
         /// Without it, those whom the machine trusts.
+        /// A change takes effect with the next start.
         trusted_ca: Option<PathBuf> = optional "/etc/ssl/certs/ca-certificates.crt", since "0.2";
     }
 
@@ -113,6 +120,7 @@ sections! {
     }
 
     /// Reports that are sent to others. It is off by default: they tell others whom one writes to.
+    /// A change takes effect with the next start.
     table "sent_reports" pub struct SentReports {
         /// Whether domains that ask for it are told once a day how TLS went with their servers
         /// (TLS-RPT): how many sessions, under which policy, and what failed.

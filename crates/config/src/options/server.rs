@@ -12,6 +12,7 @@ sections! {
     table "" pub(crate) struct General {
         /// The name under which this server is known in DNS. It stands in greetings, in
         /// Received headers and in the self-signed certificate.
+        /// A change takes effect with the next start.
         hostname: String = required "mail.example.test", since "0.1";
 
         /// Where people reach the listeners of protocol `https` (or `http`, behind a proxy). It
@@ -23,6 +24,7 @@ sections! {
         /// messages, the control socket, the self-signed certificate. Only the user of the
         /// daemon may read it. A relative path, here and everywhere in this file, starts at
         /// the directory of the configuration file.
+        /// A change takes effect with the next start.
         data_dir: PathBuf = default "/var/lib/posthorn", since "0.1";
     }
 
@@ -32,10 +34,12 @@ sections! {
         level: Level = default "info", since "0.1";
 
         /// `plain` for people, `json` for programs: one object a line.
+        /// A change takes effect with the next start.
         format: LogFormat = default "plain", since "0.1";
     }
 
     /// Measurements for Prometheus, at `/metrics`.
+    /// A change takes effect with the next start.
     table "metrics" pub struct Metrics {
         /// Addresses and ports of their own for `/metrics`. Without it, the listeners of
         /// protocol `http` answer it.

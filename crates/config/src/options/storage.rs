@@ -8,6 +8,7 @@ use crate::value::{Blobs, Database, MediaRange, OptionValue, Secret};
 
 sections! {
     /// Where accounts, mailboxes and messages are kept.
+    /// A change takes effect with the next start.
     table "storage" pub struct Storage {
         /// The database. `sqlite` needs nothing else and keeps everything in `data_dir`. A
         /// PostgreSQL URL is for those who outgrow one machine; several daemons may share one
@@ -46,6 +47,7 @@ sections! {
     }
 
     /// The index of the texts of all messages, from which searches are answered.
+    /// A change takes effect with the next start.
     table "search" pub struct Search {
         /// Whether new messages are indexed, some seconds behind their delivery. Without it, a
         /// search reads every message that was not indexed before.

@@ -10,7 +10,7 @@ use rustls::{
     crypto::{
         CryptoProvider, aws_lc_rs as provider, verify_tls12_signature, verify_tls13_signature,
     },
-    pki_types::{CertificateDer, ServerName, UnixTime},
+    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
     version::{TLS12, TLS13},
 };
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -42,6 +42,14 @@ impl TlsaRecord {
         known && length
     }
 
+    /// What is published for a certificate, the first of `chain_pem`: RFC 7671 §5.1 recommends its
+    /// public key by SHA-256, which stays when the certificate is renewed with the same key.
+    pub fn of(chain_pem: &[u8]) -> Option<Self> {
+        let leaf = CertificateDer::pem_slice_iter(chain_pem).next()?.ok()?;
+        let data = digest::digest(&digest::SHA256, &select(&leaf, 1)?).as_ref().to_vec();
+        Some(Self { usage: 3, selector: 1, matching: 1, data })
+    }
+
     fn matches(&self, certificate: &CertificateDer<'_>) -> bool {
         let Some(selected) = select(certificate, self.selector) else { return false };
         match self.matching {
@@ -50,6 +58,14 @@ impl TlsaRecord {
             2 => digest::digest(&digest::SHA512, &selected).as_ref() == self.data,
             _ => false,
         }
+    }
+}
+
+impl std::fmt::Display for TlsaRecord {
+    /// As it stands in a zone (RFC 6698 §2.2).
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {} ", self.usage, self.selector, self.matching)?;
+        self.data.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use config::{Config, Protocol};
+use net::TlsaRecord;
 use serde::Serialize;
 
 use super::DkimRow;
@@ -107,9 +108,28 @@ pub(crate) fn records(domain: &str, config: &Config, keys: &[DkimRow]) -> Vec<Re
     ] {
         if let Some(port) = port(config, protocol) {
             records.push(record(service, "SRV", format!("{priority} 1 {port} {host}.")));
+            if protocol == Protocol::Https {
+                // RFC 6764 §4: where calendars and contacts begin.
+                records.push(record(service, "TXT", "\"path=/dav/\"".to_owned()));
+            }
         }
     }
     records
+}
+
+/// The records of the host itself, which all domains share. With DANE (RFC 7672) other servers know
+/// ours by its key; that is published where the certificate is the operator's own, for a key that
+/// ACME renews is another each time.
+pub(crate) fn host_records(config: &Config) -> Vec<Record> {
+    if port(config, Protocol::Smtp).is_none() {
+        return Vec::new();
+    }
+    let Some(certificate) = crate::daemon::certificate_file(config) else { return Vec::new() };
+    let read = std::fs::read(certificate).ok();
+    let Some(record) = read.and_then(|pem| TlsaRecord::of(&pem)) else { return Vec::new() };
+    // RFC 7672 §2.2.3: under the name of the server, at the port of its mail.
+    let name = format!("_25._tcp.{}.", config.hostname);
+    vec![Record { name, kind: "TLSA", value: record.to_string() }]
 }
 
 /// The first port on which a protocol is served.
@@ -160,9 +180,32 @@ mod tests {
                 "mta-sts.example.test. IN CNAME mail.example.test.".to_owned(),
                 "_sieve._tcp.example.test. IN SRV 0 1 4190 mail.example.test.".to_owned(),
                 "_caldavs._tcp.example.test. IN SRV 0 1 443 mail.example.test.".to_owned(),
+                "_caldavs._tcp.example.test. IN TXT \"path=/dav/\"".to_owned(),
                 "_carddavs._tcp.example.test. IN SRV 0 1 443 mail.example.test.".to_owned(),
+                "_carddavs._tcp.example.test. IN TXT \"path=/dav/\"".to_owned(),
             ]
         );
+    }
+
+    #[test]
+    fn the_key_of_a_certificate_is_published_for_dane() {
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = (folder.path().join("c.pem"), folder.path().join("k.pem"));
+        let names = ["mail.example.test".to_owned()];
+        net::generate_self_signed(&certificate, &key, &names).unwrap();
+        let of = |mode: &str| {
+            let text = format!(
+                "hostname = \"mail.example.test\"\n[tls]\n{mode}\n[[listener]]\nprotocol = \"smtp\"\n\
+                 bind = \"[::]:25\"\n"
+            );
+            host_records(&config::parse(&text, Path::new("p.toml")).unwrap())
+        };
+        let files = format!("mode = \"files\"\ncertificate = {certificate:?}\nkey = {key:?}");
+        let [record] = &of(&files)[..] else { panic!() };
+        let line = record.to_string();
+        let start = "_25._tcp.mail.example.test. IN TLSA 3 1 1 ";
+        assert!(line.starts_with(start) && line.len() == start.len() + 64, "{line}");
+        assert_eq!(of("mode = \"self-signed\""), [], "there is none yet");
     }
 
     #[test]

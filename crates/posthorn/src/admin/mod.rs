@@ -30,8 +30,9 @@ mod team;
 mod text;
 mod value_list;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use ::queue::Queue;
 use auth::Authenticator;
 use storage::{ReadTx, Store, WriteTx};
 
@@ -47,10 +48,10 @@ pub(crate) use progress::{Progress, Step};
 pub(crate) use request::{
     AccessKeyKind, AccessKeyRow, AccountRow, ActivityRow, CertificateRow, DkimAlgorithm, DkimRow,
     DomainAliasRow, DomainRow, Finding, Limit, LimitsChange, LimitsRow, MailboxRow, NewAccessKey,
-    NewAccount, QueueChange, QueueFilter, QueueRecipientRow, QueueRow, QueueTotals, QueueTraceRow,
-    RedirectRow, RedirectVerb, ReportRow, Request, ResponderChange, ResponderRow, ResponderVerb,
-    Response, Role, ScriptRow, SecretRow, ShareOf, ShareRow, SieveVerb, ValueListRow,
-    ValueListVerb,
+    NewAccount, QueueChange, QueueDestinationRow, QueueFilter, QueueRecipientRow, QueueRow,
+    QueueTotals, QueueTraceRow, RedirectRow, RedirectVerb, ReportRow, Request, ResponderChange,
+    ResponderRow, ResponderVerb, Response, Role, ScriptRow, SecretRow, ShareOf, ShareRow,
+    SieveVerb, ValueListRow, ValueListVerb,
 };
 pub(crate) use rules::CONFIRM_PATH;
 pub(crate) use team::{TeamRow, TeamVerb};
@@ -63,6 +64,8 @@ pub(crate) struct Admin {
     pub(crate) seal_key: SealKey,
     /// Where people reach the web server.
     pub(crate) web_url: String,
+    /// The queue of this process, once it runs.
+    pub(crate) queue: OnceLock<Queue>,
 }
 
 /// How new passwords are judged.
@@ -163,6 +166,7 @@ impl Admin {
             }
             Request::QueueList { filter, limit } => self.list_queue(filter, limit).await,
             Request::QueueTotals => self.queue_totals().await,
+            Request::QueueDestinations { limit } => self.queue_destinations(limit).await,
             Request::QueueTrace { of } => self.trace_queue(&of).await,
             Request::QueueChange { change, filter } => self.change_queue(change, filter).await,
             Request::ShareGrant { account, grantee, of, rights } => {

@@ -1,18 +1,23 @@
 //! The queue of outgoing mail.
 
+use std::collections::BTreeMap;
+
 use ids::{SpoolId, Timestamp};
 use message::address::normal_domain;
 use message::date::{DateTime, format_rfc5322};
+use queue::{DestinationState, Queue};
 use storage::{SpoolChange, SpoolFilter, SpoolRow, TraceRow, Urgency};
 
 use super::text::refusal;
 use super::{
-    Admin, QueueChange, QueueFilter, QueueRecipientRow, QueueRow, QueueTotals, QueueTraceRow,
-    Refusal, Response,
+    Admin, QueueChange, QueueDestinationRow, QueueFilter, QueueRecipientRow, QueueRow, QueueTotals,
+    QueueTraceRow, Refusal, Response,
 };
 
 /// LIMIT: messages that one transaction changes.
 const SLICE: usize = 200;
+/// LIMIT: destinations of which what waits is read; the queue knows as many.
+const DESTINATIONS: usize = 100_000;
 /// LIMIT: events that a search by address shows.
 const EVENTS: usize = 1000;
 
@@ -44,6 +49,26 @@ impl Admin {
             held: totals.held,
             oldest: totals.oldest.map(date),
         }))
+    }
+
+    /// What waits for each destination, most first, and what holds it up.
+    pub(super) async fn queue_destinations(&self, limit: usize) -> Result<Response, Refusal> {
+        let backlog = self
+            .read(|tx| tx.spool_backlog(DESTINATIONS))
+            .await
+            .map_err(|error| refusal("queue", error))?;
+        let mut rows: BTreeMap<String, QueueDestinationRow> = BTreeMap::new();
+        for one in backlog {
+            let row = destination_row(&mut rows, &one.destination);
+            (row.waiting, row.due) = (one.recipients, Some(date(one.due)));
+        }
+        for state in self.queue.get().map(Queue::destinations).unwrap_or_default() {
+            fill_in(destination_row(&mut rows, &state.destination), &state);
+        }
+        let mut rows: Vec<_> = rows.into_values().collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(row.waiting));
+        rows.truncate(limit);
+        Ok(Response::QueueDestinations(rows))
     }
 
     /// What happened to one message, by its number, or to those from or to an address.
@@ -89,6 +114,43 @@ impl Admin {
             }
         }
     }
+}
+
+fn destination_row<'a>(
+    rows: &'a mut BTreeMap<String, QueueDestinationRow>,
+    destination: &str,
+) -> &'a mut QueueDestinationRow {
+    rows.entry(destination.to_owned()).or_insert_with(|| QueueDestinationRow {
+        destination: destination.to_owned(),
+        waiting: 0,
+        due: None,
+        connections: None,
+        resting: None,
+        connections_allowed: None,
+        failures: None,
+        left_alone_until: None,
+        messages_per_minute: None,
+        next_message: None,
+        limit: None,
+    })
+}
+
+/// What the running queue knows.
+fn fill_in(row: &mut QueueDestinationRow, state: &DestinationState) {
+    row.connections = Some(state.connections as u64);
+    row.resting = Some(state.resting as u64);
+    row.connections_allowed = Some(state.allowed as u64);
+    row.failures = Some(state.failures.into());
+    row.left_alone_until = state.blocked_until.map(date);
+    row.messages_per_minute = state.per_minute;
+    row.next_message = state.paced_until.map(date);
+    let limit = match state {
+        DestinationState { blocked_until: Some(_), .. } => Some("back-off"),
+        DestinationState { paced_until: Some(_), .. } => Some("rate"),
+        DestinationState { is_full: true, .. } => Some("connections"),
+        DestinationState { .. } => None,
+    };
+    row.limit = limit.map(str::to_owned);
 }
 
 fn spool_filter(filter: QueueFilter, now: Timestamp) -> Result<SpoolFilter, Refusal> {

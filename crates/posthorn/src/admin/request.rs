@@ -61,6 +61,7 @@ pub(crate) enum Request {
     MailboxDelete { account: String, mailbox: String },
     QueueList { filter: QueueFilter, limit: usize },
     QueueTotals,
+    QueueDestinations { limit: usize },
     QueueTrace { of: String },
     QueueChange { change: QueueChange, filter: QueueFilter },
     ShareGrant { account: String, grantee: String, of: ShareOf, rights: String },
@@ -98,6 +99,7 @@ pub(crate) enum Response {
     Secret(SecretRow),
     Queue(Vec<QueueRow>),
     QueueTotals(QueueTotals),
+    QueueDestinations(Vec<QueueDestinationRow>),
     QueueTrace(Vec<QueueTraceRow>),
     QueueChanged(u64),
     Shares(Vec<ShareRow>),
@@ -566,6 +568,26 @@ pub(crate) struct QueueTotals {
     pub(crate) active: u64,
     pub(crate) held: u64,
     pub(crate) oldest: Option<String>,
+}
+
+/// What waits for a destination, and for what. What only the running daemon knows is absent where
+/// it does not run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct QueueDestinationRow {
+    pub(crate) destination: String,
+    pub(crate) waiting: u64,
+    /// The earliest that is due.
+    pub(crate) due: Option<String>,
+    pub(crate) connections: Option<u64>,
+    pub(crate) resting: Option<u64>,
+    pub(crate) connections_allowed: Option<u64>,
+    /// Visits in a row that found no server.
+    pub(crate) failures: Option<u64>,
+    pub(crate) left_alone_until: Option<String>,
+    pub(crate) messages_per_minute: Option<u32>,
+    pub(crate) next_message: Option<String>,
+    /// What holds it up: `back-off`, `rate` or `connections`.
+    pub(crate) limit: Option<String>,
 }
 
 /// Something that happened to a message.

@@ -21,6 +21,17 @@ pub(super) enum State {
     Unanswered,
 }
 
+impl Checked {
+    /// Whether something is to be done. DANE is for who signs the zone: without its record mail
+    /// comes all the same, with a wrong one it does not.
+    pub(super) fn is_wrong(&self) -> bool {
+        match (self.state, self.record.kind) {
+            (State::Published, _) | (State::Missing, "TLSA") => false,
+            (State::Different | State::Missing | State::Unanswered, _) => true,
+        }
+    }
+}
+
 impl State {
     pub(super) fn as_str(self) -> &'static str {
         match self {

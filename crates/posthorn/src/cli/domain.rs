@@ -185,6 +185,7 @@ fn print_dns(
         };
         records.extend(dns::records(name, &config, &keys));
     }
+    records.extend(dns::host_records(&config));
     if check {
         return print_checked(&dns_check::check(&config, records)?, listing, output);
     }
@@ -229,7 +230,7 @@ fn print_checked(
                 .try_for_each(|found| output.line(&format!("{:<10} {found}", "found")))?;
         }
     }
-    let wrong = checked.iter().filter(|one| one.state != dns_check::State::Published).count();
+    let wrong = checked.iter().filter(|one| one.is_wrong()).count();
     if wrong == 0 {
         return Ok(());
     }

@@ -44,6 +44,14 @@ pub(super) enum Command {
     Remove(Selection),
     /// Count what waits.
     Stats(Listing),
+    /// Show what waits for each destination, its connections, and what holds it up.
+    Destinations {
+        /// At most so many, those with most first.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+        #[command(flatten)]
+        listing: Listing,
+    },
 }
 
 /// Which messages: those to which all of this applies.
@@ -118,6 +126,7 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
         Command::Release(selection) => change(config, QueueChange::Release, selection, output),
         Command::Remove(selection) => change(config, QueueChange::Remove, selection, output),
         Command::Stats(listing) => stats(config, listing, output),
+        Command::Destinations { limit, listing } => destinations(config, limit, listing, output),
     }
 }
 
@@ -214,6 +223,41 @@ fn stats(config: &Path, listing: Listing, output: &mut Output) -> Result<(), Fai
         Some(oldest) => output.line(&format!("oldest     {oldest}")),
         None => Ok(()),
     }
+}
+
+fn destinations(
+    config: &Path,
+    limit: usize,
+    listing: Listing,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let answer = request(config, Request::QueueDestinations { limit })?;
+    let Response::QueueDestinations(rows) = answer else {
+        return Err(Failure::unexpected());
+    };
+    if listing.json {
+        return output.json(&rows);
+    }
+    let number = |number: Option<u64>| number.map_or_else(String::new, |it| it.to_string());
+    let rows = rows.into_iter().map(|row| {
+        let connections = match (row.connections, row.connections_allowed) {
+            (Some(open), Some(allowed)) => format!("{open} of {allowed}"),
+            _ => String::new(),
+        };
+        let until = row.left_alone_until.or(row.next_message).unwrap_or_default();
+        [
+            row.destination,
+            row.waiting.to_string(),
+            row.due.unwrap_or_default(),
+            connections,
+            number(row.failures),
+            row.limit.unwrap_or_default(),
+            until,
+        ]
+    });
+    let headings =
+        ["destination", "waiting", "due", "connections", "failures", "held up by", "until"];
+    output.table(headings, rows)
 }
 
 fn sender(path: &str) -> String {

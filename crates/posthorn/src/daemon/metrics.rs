@@ -12,7 +12,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
-use queue::CountersSnapshot;
+use queue::{CountersSnapshot, Waits};
 use storage::{BATCH_SIZES, COMMIT_MICROS, StatisticsSnapshot, Store};
 
 use super::certificates::CertificateMetrics;
@@ -39,8 +39,10 @@ impl Metrics {
         registry.register_collector(Box::new(CertificateMetrics { counts }));
         registry.register_collector(Box::new(TeachingMetrics { counts: shared.taught.clone() }));
         if let Some(queue) = shared.queue.clone() {
-            let counters = Box::new(move || queue.counters());
-            registry.register_collector(Box::new(Sending { counters }));
+            let (counting, waiting) = (queue.clone(), queue);
+            let counters = Box::new(move || counting.counters());
+            let waits = Box::new(move || waiting.waits());
+            registry.register_collector(Box::new(Sending { counters, waits }));
         }
         Self { registry }
     }
@@ -254,6 +256,7 @@ impl Inside {
 /// What the queue counts.
 struct Sending {
     counters: Box<dyn Fn() -> CountersSnapshot + Send + Sync>,
+    waits: Box<dyn Fn() -> Waits + Send + Sync>,
 }
 
 impl fmt::Debug for Sending {
@@ -264,7 +267,7 @@ impl fmt::Debug for Sending {
 
 impl Collector for Sending {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let queue = (self.counters)();
+        let (queue, waits) = ((self.counters)(), (self.waits)());
         for (name, help, value) in [
             ("queue_delivered", "Recipients that the next server has", queue.delivered),
             ("queue_deferred", "Attempts that did not succeed", queue.deferred),
@@ -277,6 +280,16 @@ impl Collector for Sending {
                 "Servers that could not be used",
                 queue.connections_failed,
             ),
+            (
+                "queue_paced",
+                "Times that a destination had had its messages of a minute",
+                queue.paced,
+            ),
+            (
+                "queue_left_alone",
+                "Times that a destination was left alone, as no server there could be used",
+                queue.left_alone,
+            ),
         ] {
             counter(&mut encoder, name, help, value)?;
         }
@@ -284,6 +297,9 @@ impl Collector for Sending {
             ("queue_active", "Destinations being visited now, by connection", queue.active),
             ("queue_waiting", "Recipients that waited at the last look", queue.waiting),
             ("queue_destinations", "Destinations that they wait for", queue.destinations),
+            ("queue_destinations_left_alone", "Those left alone for a while", waits.blocked),
+            ("queue_destinations_paced", "Those that had their messages of a minute", waits.paced),
+            ("queue_destinations_full", "Those with as many connections as they may", waits.full),
         ] {
             let descriptor = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)).encode(descriptor)?;
@@ -396,7 +412,8 @@ mod tests {
         let listeners = vec![("imap".to_owned(), Arc::default())];
         let mut metrics = Metrics::new(listeners, &shared);
         let counters = Box::new(CountersSnapshot::default);
-        metrics.registry.register_collector(Box::new(Sending { counters }));
+        let waits = Box::new(Waits::default);
+        metrics.registry.register_collector(Box::new(Sending { counters, waits }));
         metrics.render().unwrap()
     }
 

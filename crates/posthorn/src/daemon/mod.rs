@@ -43,7 +43,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub(crate) use open::{OpenError, in_use, open_admin};
 pub(crate) use public_url::public_url;
-pub(crate) use tls::files as tls_files;
+pub(crate) use tls::{certificate_file, files as tls_files};
 
 use self::listeners::Listeners;
 use self::logging::LevelHandle;
@@ -131,6 +131,10 @@ async fn serve(
         let dmarc = sending::dmarc_tally(&config);
         let shares = Shares { signatory, sorter, reports, dmarc };
         let sending = sending::start(&config, &admin.store, dns.clone(), &shares, &shutdown)?;
+        if let Some(queue) = &sending {
+            // Set once: a daemon starts once.
+            let _ = admin.queue.set(queue.clone());
+        }
         let taught = teaching::start(&config, admin.store.clone(), &shutdown)?;
         let mut shared = Shared::new(&config, &admin, dns, shares, sending);
         (shared.taught, shared.certificates) = (taught, certificates);

@@ -1,7 +1,7 @@
 //! Opens what the configuration names: the store, and the verbs on it.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use auth::{
@@ -53,7 +53,8 @@ pub(crate) fn open_admin(config: &Config) -> Result<Admin, OpenError> {
         Some(url) => url.as_str().to_owned(),
         None => format!("https://{}", config.hostname),
     };
-    Ok(Admin { store, authenticator, policy: Policy::Strict, seal_key, web_url })
+    let queue = OnceLock::new();
+    Ok(Admin { store, authenticator, policy: Policy::Strict, seal_key, web_url, queue })
 }
 
 /// What a process that must own the directory says when another does.

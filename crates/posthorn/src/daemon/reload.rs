@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use config::Config;
+use config::{Config, Limits};
 use net::TlsKeys;
 
 use super::listeners::Listeners;
@@ -46,7 +46,7 @@ impl Reload {
         self.level.set(new.log.level);
         // What needs a restart keeps its old value, so that the next reload says so again.
         let running = Config {
-            limits: new.limits,
+            limits: limits_running(&self.config.limits, new.limits),
             mta_sts: new.mta_sts,
             authenticity: new.authenticity,
             peers: new.peers,
@@ -79,9 +79,33 @@ impl Reload {
     }
 }
 
+macro_rules! fixed_limits {
+    ($($field:ident)+) => {
+        /// Limits that hold from the start on, for storage or the listeners were begun with them.
+        fn limits_changed(old: &Limits, new: &Limits) -> [(&'static str, bool); FIXED_LIMITS] {
+            [$((concat!("limits.", stringify!($field)), old.$field != new.$field),)+]
+        }
+
+        /// The new ones, but for those.
+        fn limits_running(old: &Limits, new: Limits) -> Limits {
+            Limits { $($field: old.$field,)+ ..new }
+        }
+
+        const FIXED_LIMITS: usize = [$(stringify!($field)),+].len();
+    };
+}
+
+fixed_limits! {
+    connections network_v4 network_v6 tls_handshake_timeout write_timeout
+    shutdown_timeout message reception_memory messages_per_day recipients_per_message
+    mailboxes metadata_value metadata_entries metadata annotation_value
+    annotation_entries annotations keywords shares teams
+    team_members lists list_members shared_mailboxes scripts
+    script scripts_total redirections
+}
+
 /// The options whose change only a restart takes up.
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
-    let limits = (&old.limits, &new.limits);
     let queue = (&old.queue, &new.queue);
     let changed = [
         ("hostname", old.hostname != new.hostname),
@@ -91,23 +115,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("certificate", old.certificates != new.certificates),
         ("acme", old.acme != new.acme),
         ("listener", old.listeners != new.listeners),
-        ("limits.connections", limits.0.connections != limits.1.connections),
-        ("limits.network_v4", limits.0.network_v4 != limits.1.network_v4),
-        ("limits.network_v6", limits.0.network_v6 != limits.1.network_v6),
-        (
-            "limits.tls_handshake_timeout",
-            limits.0.tls_handshake_timeout != limits.1.tls_handshake_timeout,
-        ),
-        ("limits.write_timeout", limits.0.write_timeout != limits.1.write_timeout),
-        ("limits.shutdown_timeout", limits.0.shutdown_timeout != limits.1.shutdown_timeout),
-        ("limits.reception_memory", limits.0.reception_memory != limits.1.reception_memory),
-        ("limits.messages_per_day", limits.0.messages_per_day != limits.1.messages_per_day),
-        (
-            "limits.recipients_per_message",
-            limits.0.recipients_per_message != limits.1.recipients_per_message,
-        ),
-        ("limits.mailboxes", limits.0.mailboxes != limits.1.mailboxes),
-        ("limits.keywords", limits.0.keywords != limits.1.keywords),
+        ("search", old.search != new.search),
         ("calendar", old.calendar != new.calendar),
         ("sent_reports", old.sent_reports != new.sent_reports),
         ("rspamd", old.rspamd != new.rspamd),
@@ -124,7 +132,13 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("log.format", old.log.format != new.log.format),
         ("metrics", old.metrics != new.metrics),
     ];
-    changed.into_iter().filter(|(_, changed)| *changed).map(|(option, _)| option).collect()
+    let limits = limits_changed(&old.limits, &new.limits);
+    changed
+        .into_iter()
+        .chain(limits)
+        .filter(|(_, changed)| *changed)
+        .map(|(option, _)| option)
+        .collect()
 }
 
 #[cfg(test)]
@@ -138,6 +152,23 @@ mod tests {
 
     fn parsed(more: &str) -> Config {
         config::parse(&format!("{BASE}{more}"), Path::new("p.toml")).unwrap()
+    }
+
+    #[test]
+    fn limits_that_need_a_restart_say_so() {
+        let reference = include_str!("../../../../docs/config.md");
+        let [old, new] = [parsed(""), parsed("[limits]\nteams = 3\nrecipients = 700\n")];
+        let limits =
+            reference.split("\n## ").find(|table| table.starts_with("`[limits]`")).unwrap();
+        for (option, _) in limits_changed(&old.limits, &new.limits) {
+            let name = option.strip_prefix("limits.").unwrap();
+            let heading = format!("`{name}`\n");
+            let text = limits.split("\n### ").find(|text| text.starts_with(&heading)).unwrap();
+            assert!(text.contains("takes effect with the next start"), "{option}");
+        }
+        assert_eq!(needs_restart(&old, &new), ["limits.teams"]);
+        let running = limits_running(&old.limits, new.limits);
+        assert_eq!((running.teams, running.recipients), (old.limits.teams, 700));
     }
 
     #[test]

@@ -13,6 +13,15 @@ use storage::Store;
 
 use crate::cli::Failure;
 
+/// The file of the certificate that is not renewed by ACME, if it is there.
+pub(crate) fn certificate_file(config: &Config) -> Option<PathBuf> {
+    match config.tls.mode {
+        TlsMode::Files => config.tls.certificate.clone(),
+        TlsMode::SelfSigned => Some(config.data_dir.join("tls").join("certificate.pem")),
+        TlsMode::Acme => None,
+    }
+}
+
 /// Where certificate and key lie; a self-signed pair is made if it is not there yet.
 pub(crate) fn files(config: &Config) -> Result<(PathBuf, PathBuf), Failure> {
     match (config.tls.mode, &config.tls.certificate, &config.tls.key) {

@@ -31,7 +31,7 @@ async fn members_get_it_and_the_owner_what_comes_back() {
     let server = Server::start().await;
     server.then(replying(&[("RCPT", "550 5.1.1 no such user")]));
     let scene = with_list(&server, Posting::Anyone).await;
-    let parameters = r#"{"notify":"SUCCESS,FAILURE"}"#;
+    let parameters = r#"{"notify":"FAILURE,DELAY"}"#;
     let id = scene.send_from("y@elsewhere.test", &["crew@here.test"], parameters).await;
     // The list, julie, and the report of what x@a.test refused.
     scene.queue.wait_until(|counters| counters.failed == 1 && counters.active == 0).await;
@@ -46,6 +46,25 @@ async fn members_get_it_and_the_owner_what_comes_back() {
     assert!(report.contains("Final-Recipient: rfc822; x@a.test\r\nAction: failed\r\n"));
     assert_eq!(inbox.len(), 2);
     assert_eq!(scene.spool().await, [], "who posted hears of nothing");
+    scene.close().await;
+}
+
+/// RFC 3461 §5.2.7.1
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_hears_that_the_list_has_it() {
+    let server = Server::start().await;
+    let scene = with_list(&server, Posting::Anyone).await;
+    let parameters = r#"{"notify":"SUCCESS","orcpt":"rfc822;crew@here.test"}"#;
+    scene.send_from("julie@here.test", &["crew@here.test"], parameters).await;
+    scene.queue.wait_until(|counters| counters.delivered == 3 && counters.active == 0).await;
+    assert_eq!(scene.queue.counters().reports, 1);
+    // The members' servers are asked for nothing.
+    assert_eq!(server.taken()[0].rcpts, ["RCPT TO:<x@a.test>"]);
+    let inbox = scene.inbox().await;
+    let report = inbox.iter().find(|text| text.starts_with("Return-Path: <>\r\n")).unwrap();
+    let told = "Final-Recipient: rfc822; crew@here.test\r\nAction: delivered\r\n";
+    assert!(report.contains(told), "{report}");
+    assert_eq!((inbox.len(), scene.spool().await.len()), (2, 0));
     scene.close().await;
 }
 

@@ -121,6 +121,9 @@ impl Plan {
             // RFC 4865 §4.2: it waits in the spool, wherever it goes.
             delivery.targets.fill(Target::Elsewhere);
         }
+        if delivery.role != Role::Lmtp {
+            posting::leave_to_queue(&mut delivery.targets, envelope);
+        }
         let (targets, submitter, role) = (&delivery.targets, delivery.submitter, delivery.role);
         let external =
             External::of(store, targets, submitter, &envelope.reverse_path, &delivery.bytes)

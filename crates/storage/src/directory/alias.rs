@@ -95,8 +95,9 @@ impl AccountTx<'_, '_> {
         self.require_share(ShareRights::ALIASES)?;
         let domain = self.find_target(alias.domain())?.ok_or(StorageError::NotFound("domain"))?;
         let account = self.account;
-        // R-ADDR-3. Who runs the server may say of any domain that it belongs to the house.
-        if !self.is_own() && self.organisation_of(account)? != domain.organisation {
+        // R-ADDR-3, also for who runs the server: `join_organisation` is how a domain comes into
+        // the house.
+        if self.organisation_of(account)? != domain.organisation {
             return Err(StorageError::Invalid("the domain is of another organisation"));
         }
         let id = Value::Int(account.get());

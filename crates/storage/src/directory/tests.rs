@@ -67,6 +67,9 @@ fn a_domain_in_use_stays() {
         let remove = |name| outcome(store.write(move |tx| tx.remove_domain(name)));
         assert_eq!(remove("example.test"), "in use: the domain has accounts");
         store.write(|tx| tx.create_domain("b.test")).unwrap();
+        let other = "invalid: the domain is of another organisation";
+        assert_eq!(outcome(add_alias(store, julie, "shop@b.test")), other);
+        store.write(|tx| tx.join_organisation("b.test", "example.test")).unwrap();
         add_alias(store, julie, "shop@b.test").unwrap();
         assert_eq!(remove("b.test"), "in use: the domain has aliases or lists");
         store.write(move |tx| tx.remove_alias(julie, &address("shop@b.test"))).unwrap();
