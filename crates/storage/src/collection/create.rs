@@ -66,6 +66,10 @@ impl AccountTx<'_, '_> {
         new: &NewCollection,
     ) -> Result<CollectionId> {
         check_change(&new.properties)?;
+        let is_subscribed = matches!(new.properties.source, Some(Some(_)));
+        if is_subscribed && (new.kind != CollectionKind::Calendar || !new.components.is_empty()) {
+            return Err(StorageError::Invalid("only a calendar that holds nothing has a source"));
+        }
         let (account, home) = (self.account, new.kind.home());
         if self.find_collection(account, home, name.as_str())?.is_some() {
             return Err(StorageError::AlreadyExists("collection"));

@@ -141,6 +141,10 @@ impl AccountTx<'_, '_> {
     ) -> Result<()> {
         check_change(change)?;
         let found = self.require_collection(collection, CollectionRights::PROPERTIES)?;
+        // What is a calendar stays one, and what is read elsewhere holds nothing.
+        if change.source.as_ref().is_some_and(|new| new.is_some() != found.source.is_some()) {
+            return Err(StorageError::NoPermission("only what is subscribed to has a source"));
+        }
         self.require_unlocked(found.kind.home(), &found.name, None, tokens)?;
         self.write_properties(collection, change)?;
         self.touch_collection(collection)?;

@@ -94,5 +94,28 @@ fn what_is_subscribed_elsewhere_holds_nothing() {
         assert_eq!(put.unwrap(), PutOutcome::WrongComponent);
         let of = found.clone();
         assert!(store.with(julie, move |tx| tx.publish_calendar(&of, TOKEN)).is_err());
+        let work = store.with(julie, |tx| {
+            let name = CollectionName::parse(Home::Calendars, "work")?;
+            tx.create_collection(&name, &NewCollection::new(CollectionKind::Calendar), &[])
+        });
+        let set = |id: ids::CollectionId, source: Option<&str>| {
+            let source = Some(source.map(str::to_owned));
+            let change = CollectionChange { source, ..CollectionChange::default() };
+            store.with(julie, move |tx| tx.update_collection(id, &change, &[]))
+        };
+        let work = work.unwrap().id;
+        assert!(matches!(set(work, Some("https://x")), Err(StorageError::NoPermission(_))));
+        assert!(matches!(set(found.id, None), Err(StorageError::NoPermission(_))));
+        set(found.id, Some("https://example.test/others.ics")).unwrap();
+        set(work, None).unwrap();
+        for kind in [CollectionKind::Calendar, CollectionKind::AddressBook] {
+            let mut new = NewCollection::new(kind);
+            new.properties.source = Some(Some("https://x".to_owned()));
+            let made = store.with(julie, move |tx| {
+                let name = CollectionName::parse(kind.home(), "wrong")?;
+                tx.create_collection(&name, &new, &[])
+            });
+            assert!(matches!(made, Err(StorageError::Invalid(_))), "{kind:?}");
+        }
     });
 }
