@@ -121,7 +121,8 @@ impl Plan {
             // RFC 4865 §4.2: it waits in the spool, wherever it goes.
             delivery.targets.fill(Target::Elsewhere);
         }
-        if delivery.role != Role::Lmtp {
+        // Who may be forged is told nothing later.
+        if delivery.role != Role::Lmtp && delivery.verified {
             posting::leave_to_queue(&mut delivery.targets, envelope);
         }
         let (targets, submitter, role) = (&delivery.targets, delivery.submitter, delivery.role);

@@ -80,6 +80,23 @@ async fn a_message_to_a_list_is_spooled_for_its_members() {
     fixture.close().await;
 }
 
+/// RFC 3461 §5.2.7.1: the queue posts it, and tells its sender.
+#[tokio::test]
+async fn who_signed_in_and_asks_hears_of_the_queue_that_a_list_has_it() {
+    let fixture = with_list(Posting::Anyone).await;
+    let lines = mail("ally@here.test", &["crew@here.test"], "From: ally@here.test");
+    let replies = say(&fixture, Role::Submission, &format!("{SIGN_IN}{lines}")).await;
+    assert_eq!(replies.last().map(String::as_str), Some("221 2.0.0"), "{replies:?}");
+    let spool = fixture.spool().await;
+    let notify = r#"{"notify":"SUCCESS,FAILURE","orcpt":null}"#;
+    assert_eq!(
+        [&spool[0][0], &spool[0][2], &spool[0][3]],
+        ["ally@here.test", "crew@here.test", notify]
+    );
+    assert_eq!(spool.len(), 1);
+    fixture.close().await;
+}
+
 #[tokio::test]
 async fn a_list_says_at_once_what_it_does_not_take() {
     let fixture = with_list(Posting::Members).await;
