@@ -2,7 +2,7 @@
 
 use ids::{AccountId, Timestamp};
 
-use super::{Log, for_accounts};
+use super::{Log, for_owners};
 use crate::{Result, StorageError, Store};
 
 /// The next accounts whose oldest fact is too old. Walks along the key, as for expunged messages;
@@ -24,7 +24,7 @@ const LOG: Log = Log {
 /// Gives up facts from before `before`.
 pub(super) fn purge(store: &Store, before: Timestamp) -> Result<u64> {
     let before = before.as_micros();
-    for_accounts(store, ACCOUNTS, before, |account| {
+    for_owners(store, ACCOUNTS, before, |account| {
         let slice = store.write_blocking("purge change log", move |tx| {
             match tx.account(AccountId::new(account)) {
                 Ok(_) | Err(StorageError::NotFound(_)) => LOG.purge_slice(tx, account, before),

@@ -2,7 +2,7 @@
 
 use ids::{AccountId, CollectionId, Timestamp};
 
-use super::{Log, repeat};
+use super::{Log, for_owners, repeat};
 use crate::sql::Value;
 use crate::{AccountTx, Result, StorageError, Store, WriteTx};
 
@@ -54,15 +54,10 @@ const TOMBSTONES: Log = Log {
 /// refused.
 pub(super) fn purge_tombstones(store: &Store, before: Timestamp) -> Result<u64> {
     let before = before.as_micros();
-    repeat(|| {
-        let oldest = store.read_blocking(|tx| {
-            tx.sql.query_one(
-                "SELECT collection_id FROM object_gone WHERE at < ?1 ORDER BY at LIMIT 1",
-                &[Value::Int(before)],
-                |row| Ok(CollectionId::new(row.int(0)?)),
-            )
-        })?;
-        let Some(collection) = oldest else { return Ok(0) };
+    let owners = "SELECT DISTINCT collection_id FROM object_gone WHERE collection_id > ?1 \
+                  AND at < ?2 ORDER BY collection_id LIMIT 500";
+    for_owners(store, owners, before, |collection| {
+        let collection = CollectionId::new(collection);
         let slice = store
             .write_blocking("purge tombstones", move |tx| purge_slice(tx, collection, before))?;
         Ok(slice.value)

@@ -2,7 +2,7 @@
 
 use ids::Timestamp;
 
-use super::{ROWS, for_accounts};
+use super::{ROWS, for_owners};
 use crate::sql::Value;
 use crate::{Result, Store};
 
@@ -24,7 +24,7 @@ const PURGE: &str = "DELETE FROM expunged WHERE account_id = ?1 \
 /// Gives up what was expunged before `before`.
 pub(super) fn purge(store: &Store, before: Timestamp) -> Result<u64> {
     let before = before.as_micros();
-    for_accounts(store, ACCOUNTS, before, |account| {
+    for_owners(store, ACCOUNTS, before, |account| {
         let slice = store.write_blocking("purge expunged", move |tx| {
             tx.sql.execute(PURGE, &[Value::Int(account), Value::Int(before), Value::Int(ROWS)])
         })?;

@@ -121,11 +121,11 @@ fn repeat(mut step: impl FnMut() -> Result<u64>) -> Result<u64> {
     }
 }
 
-/// The same for each account that `accounts` names: a query that walks along accounts, those
-/// above ?1 that have something from before ?2.
-fn for_accounts(
+/// The same for each account or collection that `owners` names: a query that walks along them,
+/// those above ?1 that have something from before ?2.
+fn for_owners(
     store: &Store,
-    accounts: &'static str,
+    owners: &'static str,
     before: i64,
     mut step: impl FnMut(i64) -> Result<u64>,
 ) -> Result<u64> {
@@ -133,12 +133,12 @@ fn for_accounts(
     loop {
         let found = store.read_blocking(|tx| {
             let params = [Value::Int(last), Value::Int(before)];
-            tx.sql.query_all(accounts, &params, |row| row.int(0))
+            tx.sql.query_all(owners, &params, |row| row.int(0))
         })?;
         let Some(&newest) = found.last() else { return Ok(sum) };
         last = newest;
-        for account in found {
-            sum += repeat(|| step(account))?;
+        for owner in found {
+            sum += repeat(|| step(owner))?;
         }
     }
 }

@@ -227,6 +227,40 @@ fn who_synchronises_hears_of_each_change_once() {
     });
 }
 
+/// A clock that went back keeps what it happened to, and nothing else.
+#[test]
+fn one_collection_keeps_no_other_from_being_purged() {
+    let clock = std::sync::Arc::new(testkit::ManualClock::default());
+    let of_store = clock.clone();
+    on_both_engines_with(
+        move |settings| settings.clock = of_store.clone(),
+        |store| {
+            let (julie, begins) = (store.account("julie"), store.inner().now());
+            let [work, home] = ["work", "home"].map(|name| new_calendar(store, julie, name));
+            for (calendar, name) in [(&work, "a"), (&work, "b"), (&home, "c")] {
+                put(store, calendar, name, prepared(name, AT_NINE)).unwrap();
+            }
+            let [work_seen, home_seen] =
+                [&work, &home].map(|calendar| reload(store, calendar).highest_modseq);
+            clock.set(begins.plus_secs(200 * 24 * 3600));
+            delete(store, &work, "a").unwrap();
+            clock.set(begins);
+            delete(store, &work, "b").unwrap();
+            clock.advance_secs(60);
+            delete(store, &home, "c").unwrap();
+            clock.advance_secs(62 * 24 * 3600);
+            store.inner().maintain().unwrap();
+            let is_purged = |calendar: &Collection, seen| {
+                let calendar = reload(store, calendar);
+                let changes =
+                    store.read(move |tx| tx.collection_changes(&calendar, Some(seen), 10));
+                changes.unwrap() == CollectionChanges::TooOld
+            };
+            assert!(!is_purged(&work, work_seen) && is_purged(&home, home_seen));
+        },
+    );
+}
+
 #[test]
 fn what_was_is_kept_for_its_time_and_told_for_its_time() {
     let clock = std::sync::Arc::new(testkit::ManualClock::default());
