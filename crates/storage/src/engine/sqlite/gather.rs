@@ -17,6 +17,9 @@ use tokio::sync::mpsc::Receiver;
 /// and at most.
 const PATIENCE_SHARE: u32 = 8;
 const PATIENCE_MAX: Duration = Duration::from_millis(1);
+/// How much longer than it works a commit has to wait for the disk. Measured where both take about
+/// as long: ten writers get a fifth more done when nobody is waited for.
+const WORK_WEIGHT: u32 = 4;
 /// How often the queue is looked at meanwhile.
 const PAUSE: Duration = Duration::from_micros(20);
 
@@ -60,7 +63,7 @@ impl Gathering {
     /// meanwhile.
     pub(super) fn learn(&mut self, jobs: usize, took: Took, queued: usize) {
         self.expected = jobs + queued;
-        let gain = took.syncing.saturating_sub(took.working);
+        let gain = took.syncing.saturating_sub(took.working.saturating_mul(WORK_WEIGHT));
         self.patience = (gain / PATIENCE_SHARE).min(PATIENCE_MAX);
         if self.patience < PAUSE {
             self.expected = 0;
