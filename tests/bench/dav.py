@@ -122,7 +122,8 @@ class Plan:
     def sync(self):
         """From a token before ten changes."""
         body = f"<propfind {PREFIXES}><prop><sync-token/></prop></propfind>".encode()
-        told = self.server.need({207}, "PROPFIND", self.server.calendar, body, Depth="0")
+        told = self.server.need({207}, "PROPFIND", self.server.calendar, body, Depth="0",
+                                Content_Type="application/xml")
         token = re.search(rb"sync-token[^>]*>([^<]+)<", told).group(1).decode()
         stamp = f", {datetime.datetime.now():%H:%M:%S.%f}"
         for number in self.generator.sample(range(self.options.objects), 10):
@@ -158,7 +159,7 @@ class Plan:
                 for request in requests():
                     out.write(b"%d\n" % len(request) + request)
             # A server that takes seconds shows nothing new the tenth time.
-            rounds = 1 if "--connections" in options else 20 if self.server.share == 1 else 3
+            rounds = 1 if "--connections" in options else self.server.repeats
             command = [binary, "bench", "http", "--port", self.server.port("http"), "--requests",
                        file, "--name", name, "--status", "200,201,204,207", "--rounds", rounds,
                        "--json", "-", *options]

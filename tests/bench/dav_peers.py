@@ -57,8 +57,9 @@ class DavServer(Server):
     listeners = ("http",)
     user = USER
     calendar = book = None
-    # How many requests a measurement has, where a slow server would take minutes.
-    share = 1.0
+    # How many requests a measurement has, and how often one is timed; a slow server would take
+    # minutes.
+    share, repeats = 1.0, 20
 
     def __init__(self, directory):
         super().__init__(directory, {})
@@ -137,7 +138,7 @@ class Radicale(DavServer):
     name = "Radicale"
     user = "bench"
     calendar, book = "/bench/events/", "/bench/cards/"
-    share = 0.05
+    share, repeats = 0.025, 1
 
     def version(self):
         done = subprocess.run([python_peers() / "radicale", "--version"], capture_output=True,
@@ -172,7 +173,7 @@ class Radicale(DavServer):
 class Xandikos(DavServer):
     name = "Xandikos"
     calendar, book = "/bench/calendars/calendar/", "/bench/contacts/addressbook/"
-    share = 0.05
+    share, repeats = 0.025, 1
 
     def version(self):
         done = subprocess.run([python_peers() / "python3", "-c",
@@ -203,7 +204,7 @@ class Cyrus(DavServer):
     calendar = "/dav/calendars/user/bench/Default/"
     book = "/dav/addressbooks/user/bench/Default/"
     listeners = ("http", "imap")
-    share = 0.15
+    share, repeats = 0.075, 3
 
     def version(self):
         info = self.program("usr/lib/cyrus/bin/cyr_info", "version")

@@ -67,6 +67,9 @@ const PYTHON_PACKAGES: &[&str] = &[
     // It only finds its own time zones again where vobject is there, which it does not ask for.
     "caldav-server-tester==1.7.0",
     "vobject==0.9.9",
+    // What recurrences are compared with.
+    "python-dateutil==2.9.0.post0",
+    "recurring-ical-events==3.8.2",
     // Events, tasks and contacts on two machines.
     "khal==0.14.1",
     "todoman==4.7.0",

@@ -31,13 +31,14 @@ pub(crate) fn run(extent: Extent) -> Result<(), String> {
     let postgres = SharedPostgres::start()?;
     let scenarios = run_scenarios(extent, &postgres);
     let crashes = run_crashes(extent, &postgres);
+    let oracle = run_oracle(&postgres);
     let mut cargo =
         shell::cargo(&["test", "--workspace", "--ignore-rust-version", "--no-fail-fast"]);
     cargo.env("POSTHORN_TEST_POSTGRES", &postgres.url);
     let cargo = shell::run(cargo);
     // Everything has run, so that one failure does not hide another.
     let failed: Vec<String> =
-        [scenarios, crashes, cargo].into_iter().filter_map(Result::err).collect();
+        [scenarios, crashes, oracle, cargo].into_iter().filter_map(Result::err).collect();
     if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
 }
 
@@ -67,6 +68,13 @@ fn run_crashes(extent: Extent, postgres: &SharedPostgres) -> Result<(), String> 
     }
     let mut command = python("tests/crash/disk", postgres);
     command.args(["--engine", "sqlite"]);
+    shell::run(command)
+}
+
+/// Some recurrence rules, compared with another library.
+fn run_oracle(postgres: &SharedPostgres) -> Result<(), String> {
+    let mut command = python("tests/ical/oracle.py", postgres);
+    command.args(["--rules", "500", "--objects", "0"]);
     shell::run(command)
 }
 

@@ -128,6 +128,8 @@ impl Client {
         let line = self.wire.line()?.to_vec();
         let status = line.split(|byte| *byte == b' ').nth(1).map(<[u8]>::to_vec);
         let status = status.and_then(|text| String::from_utf8(text).ok()?.parse().ok());
+        // RFC 9112 §9.3: of 1.0 a connection ends with its answer, where nothing else is said.
+        self.is_closing = line.starts_with(b"HTTP/1.0");
         let mut head = Head::default();
         loop {
             let line = self.wire.line()?.to_ascii_lowercase();
@@ -206,7 +208,8 @@ mod tests {
             let answers = [
                 &b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<a><a>"[..],
                 b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n<a>\r\n0\r\n\r\n",
-                b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
+                b"HTTP/1.1 204 No Content\r\nConnection: keep-alive\r\n\r\n",
+                b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n<a>",
             ];
             let mut socket = listener.accept().unwrap().0;
             for answer in answers {
@@ -228,7 +231,7 @@ mod tests {
             rounds: 1,
         };
         let mut client = Client::open(&target).unwrap();
-        for counted in [2, 1, 0] {
+        for counted in [2, 1, 0, 1] {
             assert_eq!(client.ask(&target, b"GET", &plan).unwrap(), counted);
         }
         assert!(matches!(client.ask(&target, b"GET", &plan), Err(BenchError::Refused { .. })));
