@@ -129,6 +129,8 @@ pub(crate) fn of_outcome(
         PutOutcome::NotForAttendee => {
             DavError::forbidden(Name::caldav("allowed-attendee-scheduling-object-change"))
         }
+        // R-CAL-4; no standard has a name for it.
+        PutOutcome::RoomTaken => DavError::Status(StatusCode::CONFLICT),
         PutOutcome::TooManyAttendees => {
             DavError::forbidden(Name::caldav("max-attendees-per-instance"))
         }

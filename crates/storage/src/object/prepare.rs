@@ -128,6 +128,12 @@ impl PreparedObject {
         Ok(Self::new(bytes, facts, media_type))
     }
 
+    /// A calendar object as it was read, once more.
+    pub(crate) fn read_again(&self, limits: &ical::Limits) -> Option<CalendarObject> {
+        let bytes = codec::expand(self.codec, &self.stored, self.size_bytes.cast_signed()).ok()?;
+        CalendarObject::parse(&bytes, limits).ok()
+    }
+
     /// A scheduling message (RFC 6638 §4.1): the same, with a METHOD.
     ///
     /// # Errors

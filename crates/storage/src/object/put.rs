@@ -35,6 +35,8 @@ pub enum PutOutcome {
     NotForAttendee,
     /// Nothing was written: more are invited than may be (RFC 4791 §5.2.9).
     TooManyAttendees,
+    /// Nothing was written: the room whose calendar it is has something else then (R-CAL-4).
+    RoomTaken,
 }
 
 /// What came of a PUT with its consequences.

@@ -43,6 +43,9 @@ impl AccountTx<'_, '_> {
             Readiness::Refused(outcome) => return Ok(Scheduled::refused(outcome)),
             Readiness::Ready { collection, there } => (*collection, there),
         };
+        if self.is_double_booked(&collection, object)? {
+            return Ok(Scheduled::refused(PutOutcome::RoomTaken));
+        }
         let old = self.load_meeting(there.as_ref())?;
         let new = object.meeting().filter(|_| collection.kind == CollectionKind::Calendar);
         if old.is_none() && new.is_none() {

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::collection::{Collection, CollectionKind, Components, Home};
-use crate::object::ObjectId;
+use crate::object::{ObjectId, PreparedObject};
 use crate::sql::Value;
 use crate::{Account, AccountTx, ReadTx, Result, StorageError, WriteTx};
 
@@ -90,6 +90,42 @@ impl AccountTx<'_, '_> {
             Taken::Some(_) => Some(answered),
         };
         Ok(Booking { copy, reply })
+    }
+
+    /// Whether what a person puts into the calendar of a room takes it at a time when something
+    /// else has it. The account is locked, so of two that come at once one is second.
+    pub(super) fn is_double_booked(
+        &mut self,
+        collection: &Collection,
+        object: &PreparedObject,
+    ) -> Result<bool> {
+        let account = self.account;
+        let counts = collection.kind == CollectionKind::Calendar && !collection.transparent;
+        if !counts || object.component() != Components::EVENT || !self.is_room(account)? {
+            return Ok(false);
+        }
+        let limits = self.settings.scheduling.objects.ical;
+        let Some(asked) = object.read_again(&limits) else { return Ok(false) };
+        let mut bookings = Bookings::of(self, asked.uid())?;
+        let zones = asked.zones(TimeZone::UTC, &limits);
+        let Ok(schedule) = Schedule::of(&asked, &zones, &limits) else { return Ok(true) };
+        let now = Timestamp::from_second(self.now.as_secs()).unwrap_or(Timestamp::UNIX_EPOCH);
+        let end = now.checked_add(AHEAD).unwrap_or(Timestamp::MAX);
+        // What is free, declined or cancelled takes nothing.
+        let mut busy = BusyTimes::new(TimeRange { start: now, end }, &bookings.addresses);
+        if busy.add(&asked, &schedule, &zones).is_err() {
+            return Ok(true);
+        }
+        let periods = busy.periods();
+        if periods.len() > INSTANCES_MAX {
+            return Ok(true);
+        }
+        for (start, end, _) in periods {
+            if bookings.overlap(self, &(start..end))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn taken_instances(&mut self, asked: &CalendarObject, users: &Users) -> Result<Taken> {

@@ -4,7 +4,7 @@ use ids::AccountId;
 
 use super::fixture::*;
 use crate::testing::{TestStore, on_both_engines};
-use crate::{Answering, Home};
+use crate::{Answering, Home, PutOutcome};
 
 fn room(store: &TestStore) -> AccountId {
     let room = store.account("room");
@@ -121,5 +121,35 @@ fn of_sixteen_who_want_one_hour_at_once_one_gets_it() {
         let mut expect = vec!["ACCEPTED".to_owned()];
         expect.extend(vec!["DECLINED".to_owned(); 15]);
         assert_eq!(all, expect);
+    });
+}
+
+#[test]
+fn nobody_writes_a_second_booking_into_the_calendar_of_a_room() {
+    on_both_engines(|store| {
+        let ann = store.account("ann");
+        let room = room(store);
+        put(store, ann, &meeting(&["room"], AT_NINE));
+        let event = |uid: &str, lines: &str| {
+            format!(
+                "BEGIN:VEVENT\r\nUID:{uid}\r\nDTSTAMP:20260101T000000Z\r\n{lines}END:VEVENT\r\n"
+            )
+        };
+        for (lines, outcome) in [
+            (AT_NINE.to_owned(), PutOutcome::RoomTaken),
+            (WEEKLY.replace("20260105", "20251229"), PutOutcome::RoomTaken),
+            (format!("{AT_NINE}TRANSP:TRANSPARENT\r\n"), PutOutcome::Created),
+            (AT_NINE.replace("T09", "T10"), PutOutcome::Replaced),
+        ] {
+            let put = try_put(store, room, "x.ics", &event("x", &lines), None);
+            assert_eq!(put.unwrap().outcome, outcome, "{lines}");
+        }
+        // What is there may be changed where it is.
+        let again = AT_NINE.replace("T09", "T10").replace("Talk", "Cleaning");
+        let put = try_put(store, room, "x.ics", &event("x", &again), None);
+        assert_eq!(put.unwrap().outcome, PutOutcome::Replaced);
+        // Nobody else's calendar cares.
+        let own = try_put(store, ann, "x.ics", &event("x", AT_NINE), None);
+        assert_eq!(own.unwrap().outcome, PutOutcome::Created);
     });
 }
