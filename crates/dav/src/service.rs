@@ -2,13 +2,16 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth::{AuthError, Authenticator, Protocol};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Bytes};
-use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION, USER_AGENT};
+use hyper::header::{
+    AUTHORIZATION, CONTENT_LENGTH, EXPECT, HeaderMap, HeaderValue, LOCATION, USER_AGENT,
+};
 use hyper::{Method, Response, StatusCode};
 use ids::{AccountId, Timestamp};
 use sasl::{BearerToken, Credentials, Password};
@@ -99,11 +102,14 @@ impl DavService {
         if crate::public::is_for(path) {
             return crate::public::answer(&self.store, &self.settings, method, path, headers).await;
         }
-        let Some(place) = Place::parse(path)? else {
-            return Err(DavError::NOT_FOUND);
-        };
-        let (actor, is_new) = self.sign_in(request.headers(), peer).await?;
         let (parts, body) = request.into_parts();
+        let (place, actor, is_new) = match self.begin(&parts, peer).await {
+            Ok(begun) => begun,
+            Err(error) => {
+                pass_over(&parts.headers, body).await;
+                return Err(error);
+            }
+        };
         let body = self.read_body(&parts, body).await?;
         let request =
             Request { method: parts.method, uri: parts.uri, headers: parts.headers, body };
@@ -113,6 +119,17 @@ impl DavService {
             session.make_first_collections().await?;
         }
         session.run(request, place).await
+    }
+
+    /// What is known before the body is read: where it goes, who asks, and whether for the first time.
+    async fn begin(
+        &self,
+        parts: &hyper::http::request::Parts,
+        peer: Peer,
+    ) -> Result<(Place, Actor, bool)> {
+        let place = Place::parse(parts.uri.path())?.ok_or(DavError::NOT_FOUND)?;
+        let (actor, is_new) = self.sign_in(&parts.headers, peer).await?;
+        Ok((place, actor, is_new))
     }
 
     /// Bodies of objects may be larger than those of requests.
@@ -181,6 +198,25 @@ impl DavService {
         let has_one_book = resource::has_one_book(program);
         Ok((Actor { account: Arc::new(account), has_one_book }, !has_collections))
     }
+}
+
+/// LIMIT: bytes and time of a body that nobody reads. Programs ask without a password first, and send
+/// the body behind the head: a connection that is closed meanwhile fails them.
+const PASSED_OVER_BYTES_MAX: usize = 64 * 1024;
+const PASSED_OVER_TIME: Duration = Duration::from_secs(2);
+
+async fn pass_over<B>(headers: &HeaderMap, body: B)
+where
+    B: Body<Data = Bytes> + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    // RFC 9110 §10.1.1: who waits for 100 sends nothing where the answer is another.
+    if headers.contains_key(EXPECT) {
+        return;
+    }
+    let rest = Box::pin(Limited::new(body, PASSED_OVER_BYTES_MAX).collect());
+    // Whatever becomes of it, the answer is the same.
+    let _ = tokio::time::timeout(PASSED_OVER_TIME, rest).await;
 }
 
 fn object_too_large(is_object: bool, uri: &hyper::Uri) -> Option<DavError> {
