@@ -6,7 +6,9 @@ use std::sync::Arc;
 use ids::{AccountId, Timestamp};
 use mailauth::Author;
 use message::address::normal_domain;
-use responder::{Action, Language, Notify, Outcome, Redirect, Reject, Vacation, Version};
+use responder::{
+    Action, Capability, Language, Notify, Outcome, Redirect, Reject, Vacation, Version,
+};
 use storage::{
     AnswerClaim, AnswerSource, Arrival, Claimed, DeliveryPlan, Destination, Filing, MailboxName,
     Outgoing, Placement, PreparedMessage, Result, SeenMark, Sorter, Sorting, SpecialUse, Store,
@@ -56,6 +58,7 @@ impl Deliverer {
                 rules: rules.version,
                 filings: Vec::new(),
                 sends: Vec::new(),
+                calendar: None,
                 seen: Vec::new(),
                 failure: None,
                 script: None,
@@ -157,6 +160,12 @@ impl<'a> SortingOne<'a> {
     }
 
     async fn take(&mut self, mut outcome: Outcome, unseen: &HashSet<[u8; 32]>) -> Result<()> {
+        // From here on it is the script's business, or that of one it includes.
+        let script =
+            self.rules.script.as_ref().and_then(|(_, script)| script.as_ref().as_ref().ok());
+        let is_scripted = outcome.processes_calendar
+            || script.is_some_and(|it| it.required().has(Capability::ProcessCalendar));
+        self.plan.calendar = is_scripted.then(Vec::new);
         let actions = std::mem::take(&mut outcome.actions);
         let seen = std::mem::take(&mut outcome.seen);
         self.versions = Versions::new(outcome, self.arrival.message);
@@ -182,6 +191,10 @@ impl<'a> SortingOne<'a> {
                     self.vacation(&vacation).await?;
                 }
                 Action::Notify(notify) => self.notify(&notify).await?,
+                Action::ProcessCalendar(action) => {
+                    let wishes = self.plan.calendar.get_or_insert_with(Vec::new);
+                    wishes.push(crate::calendar::wishes(&action));
+                }
             }
         }
         let marks = seen.into_iter().map(|(key, seconds)| {

@@ -204,6 +204,7 @@ impl EventRunner {
             rules: started.rules.version,
             filings: Vec::new(),
             sends: Vec::new(),
+            calendar: None,
             seen: Vec::new(),
             failure,
             script: Some(started.name.clone()),
@@ -309,6 +310,7 @@ fn run(
         placement: Placement::Inbox,
         now,
         unseen: std::collections::HashSet::new(),
+        calendar: None,
         failed: None,
     };
     let delivery = Delivery {

@@ -12,6 +12,7 @@
 //! **Absent:** SQL, the sending itself, Sieve, which is `responder`'s, and the clock.
 
 mod cache;
+mod calendar;
 mod deliverer;
 mod dispatch;
 mod events;

@@ -219,6 +219,7 @@ mod tests {
             reverse_path: "a@b.test",
             forward_path: "c@d.test",
             placement: Placement::Inbox,
+            author: None,
             verified: true,
             parameters: ArrivalParameters {
                 notify: Some("NEVER"),

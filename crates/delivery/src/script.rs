@@ -11,6 +11,7 @@ use message::xtext;
 use responder::{Delivery, Envelope, Event, Failure, Language, Outcome, Program, Trouble};
 use storage::{Arrival, Deadline, Result, Store, WhenLate};
 
+use crate::calendar;
 use crate::rules::Ready;
 use crate::world::{Quick, Whole};
 use crate::zone::date_time;
@@ -52,6 +53,7 @@ impl Runner<'_> {
     async fn run_whole(&self, arrival: &Arrival<'_>) -> Result<Run> {
         let (rules, language, now) = (self.rules.clone(), self.language.clone(), self.now);
         let owned = Owned::of(arrival);
+        let scheduling = self.store.settings().scheduling;
         let run = self.store.read(move |tx| {
             let arrival = owned.arrival();
             let Some(Ok(program)) = rules.script.as_ref().map(|(_, script)| &**script) else {
@@ -64,6 +66,8 @@ impl Runner<'_> {
                 placement: arrival.placement,
                 now,
                 unseen: HashSet::new(),
+                calendar: calendar::message_of(&arrival, &scheduling)
+                    .map(|mail| (mail, scheduling)),
                 failed: None,
             };
             let delivery = given(&arrival, arrival.message, &rules, now);
@@ -120,6 +124,7 @@ struct Owned {
     account: ids::AccountId,
     rules: u64,
     placement: storage::Placement,
+    author: Option<String>,
     verified: bool,
     message: Vec<u8>,
     texts: [String; 3],
@@ -138,6 +143,7 @@ impl Owned {
             account: arrival.account,
             rules: arrival.rules,
             placement: arrival.placement,
+            author: arrival.author.map(str::to_owned),
             verified: arrival.verified,
             message: arrival.message.to_vec(),
             texts: [arrival.reverse_path, arrival.forward_path, parameters.body].map(str::to_owned),
@@ -166,6 +172,7 @@ impl Owned {
             reverse_path,
             forward_path,
             placement: self.placement,
+            author: self.author.as_deref(),
             verified: self.verified,
             parameters: storage::ArrivalParameters {
                 body,

@@ -4,11 +4,13 @@
 use std::collections::HashSet;
 
 use ids::{AccountId, CollectionId, Timestamp};
-use responder::{DuplicateKey, Env, Location};
+use responder::{CalendarReport, DuplicateKey, Env, Location, ProcessCalendar};
 use storage::{
-    MailboxName, MetadataScope, Placement, ReadTx, ScriptName, SpecialUse, StorageError,
+    CalendarFate, CalendarMail, MailboxName, MetadataScope, Placement, ReadTx, SchedulingSettings,
+    ScriptName, SpecialUse, StorageError,
 };
 
+use crate::calendar;
 use crate::ext_list::ExtList;
 use crate::rules::Ready;
 use crate::zone::offset_mins;
@@ -71,6 +73,11 @@ impl Env for Quick<'_> {
         self.not_known()
     }
 
+    fn calendar_outcome(&mut self, _action: &ProcessCalendar) -> CalendarReport {
+        self.asked = true;
+        calendar::report(CalendarFate::Nothing(""))
+    }
+
     fn spam_value(&mut self) -> u8 {
         spam_value(self.placement)
     }
@@ -91,6 +98,8 @@ pub(crate) struct Whole<'a, 't> {
     pub(crate) rules: &'a Ready,
     pub(crate) placement: Placement,
     pub(crate) now: Timestamp,
+    /// What the message says to calendars, with what bounds that.
+    pub(crate) calendar: Option<(CalendarMail, SchedulingSettings)>,
     /// Keys of messages that were taken for new.
     pub(crate) unseen: HashSet<[u8; 32]>,
     /// The first question that got no answer, which makes the run void.
@@ -182,6 +191,30 @@ impl Env for Whole<'_, '_> {
     fn list_members(&mut self, list: &str, count_max: usize) -> Option<Vec<String>> {
         let found = ExtList::parse(list)?.members(self.tx, self.account, count_max);
         self.answer(found)
+    }
+
+    fn calendar_outcome(&mut self, action: &ProcessCalendar) -> CalendarReport {
+        let Some((mail, settings)) = self.calendar.take() else {
+            return calendar::report(CalendarFate::Nothing("it says nothing to calendars"));
+        };
+        let organizer = mail.organizer().unwrap_or_default();
+        let is_listed = action
+            .organizers
+            .as_ref()
+            .is_none_or(|list| self.list_find(list, &organizer).is_some());
+        let (account, now, wishes) = (self.account, self.now, calendar::wishes(action));
+        let fate = match is_listed {
+            false => CalendarFate::Nothing("its organizer is not in the list"),
+            true => {
+                let found = self.tx.foresee_calendar_mail(account, &mail, &wishes, &settings, now);
+                found.unwrap_or_else(|error| {
+                    self.failed.get_or_insert(error);
+                    CalendarFate::Nothing("")
+                })
+            }
+        };
+        self.calendar = Some((mail, settings));
+        calendar::report(fate)
     }
 
     fn spam_value(&mut self) -> u8 {

@@ -206,6 +206,7 @@ impl Inner {
             reverse_path: &local.message.reverse_path,
             forward_path: &local.recipient.forward_path,
             placement: parameters.placement(),
+            author: None,
             verified: parameters.verified,
             parameters: ArrivalParameters {
                 body: parameters.body.as_deref().unwrap_or_default(),

@@ -62,5 +62,6 @@ fn shown(action: &Action) -> String {
         Action::Reject(reject) => format!("reject {}", reject.reason),
         Action::Vacation(_) => "vacation".to_owned(),
         Action::Notify(notify) => format!("notify {}", notify.to.join(",")),
+        Action::ProcessCalendar(_) => "processcalendar".to_owned(),
     }
 }

@@ -19,6 +19,8 @@ pub struct Outcome {
     /// What to remember of the message once the actions are done (RFC 7352 §3), each for some
     /// seconds.
     pub seen: Vec<(DuplicateKey, u64)>,
+    /// Whether the script had a say in what the message does to calendars (RFC 9671).
+    pub processes_calendar: bool,
     /// What it took: a step is a command, a test, or some 64 bytes looked at.
     pub steps: u64,
 }
@@ -48,6 +50,8 @@ pub enum Action {
     Vacation(Box<Vacation>),
     /// A notice to somebody (RFC 5435).
     Notify(Box<Notify>),
+    /// Into the owner's calendar (RFC 9671).
+    ProcessCalendar(Box<ProcessCalendar>),
 }
 
 /// See [`Action::Keep`].
@@ -178,6 +182,61 @@ pub struct Notify {
     pub reverse_path: String,
     /// Where to file a copy.
     pub fcc: Option<Fcc>,
+}
+
+/// See [`Action::ProcessCalendar`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProcessCalendar {
+    /// Whether what invites nobody is taken, too.
+    pub allow_public: bool,
+    /// Further addresses of the owner's.
+    pub addresses: Vec<String>,
+    /// Whether nothing new is taken.
+    pub updates_only: bool,
+    /// The calendar for what is new.
+    pub calendar: Option<String>,
+    /// Whether what is cancelled is removed.
+    pub delete_cancelled: bool,
+    /// An external list of those from whom it is taken.
+    pub organizers: Option<String>,
+}
+
+/// What comes of such an action, as a script hears it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CalendarReport {
+    /// What.
+    pub outcome: CalendarOutcome,
+    /// Why; may be empty.
+    pub reason: &'static str,
+}
+
+/// See [`CalendarReport::outcome`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CalendarOutcome {
+    /// Nothing.
+    NoAction,
+    /// Something new is in a calendar.
+    Added,
+    /// Something there was changed, cancelled or removed.
+    Updated,
+    /// It should have been, and cannot be.
+    Error,
+}
+
+impl CalendarOutcome {
+    /// The word that scripts know.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoAction => "no_action",
+            Self::Added => "added",
+            Self::Updated => "updated",
+            Self::Error => "error",
+        }
+    }
+
+    pub(crate) const fn is_change(self) -> bool {
+        matches!(self, Self::Added | Self::Updated)
+    }
 }
 
 /// When something that a run made is sent, and under which name.

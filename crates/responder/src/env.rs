@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use message::date::DateTime;
 
+use crate::action::{CalendarOutcome, CalendarReport, ProcessCalendar};
 use crate::host::{HostCall, HostReply};
 
 /// A message and what is known of how it came.
@@ -181,6 +182,12 @@ pub trait Env {
     /// Whether an address is one of the account's own (RFC 5230 §4.5).
     fn is_own_address(&mut self, _address: &str) -> bool {
         false
+    }
+
+    /// What will come of the calendar message in the message, if the action is done (RFC 9671).
+    fn calendar_outcome(&mut self, _action: &ProcessCalendar) -> CalendarReport {
+        let reason = "there are no calendars";
+        CalendarReport { outcome: CalendarOutcome::NoAction, reason }
     }
 
     /// The zone of the owner at another instant, in minutes east of UTC.

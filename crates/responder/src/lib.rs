@@ -31,8 +31,8 @@ mod text;
 pub mod compose;
 
 pub use action::{
-    Action, DeliverBy, Fcc, FileInto, Keep, Notify, Outcome, Place, Redirect, Reject, Stamp,
-    Vacation, Version,
+    Action, CalendarOutcome, CalendarReport, DeliverBy, Fcc, FileInto, Keep, Notify, Outcome,
+    Place, ProcessCalendar, Redirect, Reject, Stamp, Vacation, Version,
 };
 pub use answer::AnswerHead;
 pub use capability::{Capability, CapabilitySet};

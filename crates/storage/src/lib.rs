@@ -104,7 +104,8 @@ pub use rules::{
     Weekdays,
 };
 pub use scheduling::{
-    Answering, CalendarLetter, CalendarMail, Letters, MailedInvitations, SchedulingSettings,
+    Answering, CalendarFate, CalendarLetter, CalendarMail, CalendarWishes, Letters,
+    MailedInvitations, SchedulingSettings,
 };
 pub use search::{
     Asked, Found, Indexed, Near, Ranking, SearchField, SearchTerm, Sought, length_of,

@@ -55,7 +55,8 @@ impl Acting<'_> {
                 },
                 Action::Notify(notify) => plan.sends.extend(self.notify(notify).await?),
                 // RFC 6785 §3.11: a run that comes to them fails.
-                Action::Reject(_) | Action::Vacation(_) => {}
+                // Nobody vouches for a message in a mailbox, so it changes no calendar.
+                Action::Reject(_) | Action::Vacation(_) | Action::ProcessCalendar(_) => {}
             }
         }
         Ok(kept)
@@ -94,6 +95,7 @@ impl Acting<'_> {
             reverse_path: &rules.address,
             forward_path: &rules.address,
             placement: Placement::Inbox,
+            author: None,
             verified: false,
             parameters,
         };

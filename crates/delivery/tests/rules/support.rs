@@ -19,6 +19,8 @@ pub(crate) struct Scene {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) deliverer: Deliverer,
     pub(crate) julie: AccountId,
+    /// The domain that messages are known to be of.
+    pub(crate) author: Option<&'static str>,
     /// With what messages come.
     pub(crate) parameters: ArrivalParameters<'static>,
     folder: tempfile::TempDir,
@@ -120,7 +122,7 @@ impl Scene {
             .unwrap()
             .value;
         let parameters = ArrivalParameters { body: "7BIT", ..ArrivalParameters::default() };
-        Self { store, clock, deliverer, julie, parameters, folder, database }
+        Self { store, clock, deliverer, julie, author: None, parameters, folder, database }
     }
 
     /// Everything is closed and opened again.
@@ -168,7 +170,7 @@ impl Scene {
         self.deliverer = Deliverer::new(self.store.clone(), settings);
     }
 
-    fn recipient(&self, address: &str) -> Recipient {
+    pub(crate) fn recipient(&self, address: &str) -> Recipient {
         let address = Address::parse(address).unwrap();
         match wait(self.store.find_recipient(&address)).unwrap() {
             Resolution::Account(found) => found,
@@ -222,6 +224,7 @@ impl Scene {
                 reverse_path: from,
                 forward_path: to,
                 placement,
+                author: self.author,
                 verified,
                 parameters: self.parameters,
             };

@@ -74,6 +74,22 @@ impl Message {
     }
 }
 
+impl Message {
+    /// Reads what came by mail and invites nobody: PUBLISH, or without a method. It counts as
+    /// REQUEST.
+    pub fn of_public(bytes: &[u8], method: Option<&str>, limits: &Limits) -> Option<Self> {
+        let mut calendar = Component::parse(bytes, limits).ok()?;
+        let own = calendar.line("METHOD").map(|line| line.value().trim().to_owned());
+        let is_public = |method: &str| method.eq_ignore_ascii_case("PUBLISH");
+        if !own.as_deref().or(method).is_none_or(is_public) {
+            return None;
+        }
+        calendar.lines.retain(|line| line.name() != "METHOD");
+        let object = CalendarObject::of(calendar).ok()?;
+        Some(Self { method: Method::Request, object })
+    }
+}
+
 /// One that is to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {

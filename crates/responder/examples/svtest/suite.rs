@@ -209,6 +209,7 @@ impl Suite {
             Some(Action::Reject(_)) => "reject",
             Some(Action::Vacation(_)) => "vacation",
             Some(Action::Notify(_)) => "notify",
+            Some(Action::ProcessCalendar(_)) => "processcalendar",
             None => return false,
         };
         given.keys().iter().any(|key| key == name)

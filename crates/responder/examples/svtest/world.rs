@@ -92,6 +92,7 @@ impl World {
                         self.send(answer, String::new(), vacation.recipient.clone());
                     }
                 }
+                Action::ProcessCalendar(_) => {}
                 Action::Notify(notify) => {
                     let notice = notify.render(stamp());
                     self.file_copy(notify.fcc.as_ref(), &notice)?;

@@ -16,6 +16,7 @@ const COMMANDS: &[&[CommandRow]] = &[
     ext::ihave::COMMANDS,
     ext::imap4flags::COMMANDS,
     ext::include::COMMANDS,
+    ext::processcalendar::COMMANDS,
     ext::reject::COMMANDS,
     ext::replace::COMMANDS,
     ext::vacation::COMMANDS,

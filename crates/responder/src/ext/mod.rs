@@ -24,6 +24,7 @@ pub(crate) mod mailboxid;
 pub(crate) mod mailto;
 pub(crate) mod metadata;
 pub(crate) mod mime;
+pub(crate) mod processcalendar;
 pub(crate) mod redirect_deliverby;
 pub(crate) mod redirect_dsn;
 pub(crate) mod reject;

@@ -5,6 +5,11 @@ use crate::action::{Action, FileInto, Keep, Redirect};
 use crate::error::Trouble;
 use crate::run::{Machine, State};
 
+/// Whether an action neither delivers nor answers.
+fn is_quiet(action: &Action) -> bool {
+    matches!(action, Action::Notify(_) | Action::ProcessCalendar(_))
+}
+
 /// Where an address to redirect to stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Whence {
@@ -26,10 +31,9 @@ impl State<'_> {
         let conflicts = match &action {
             // RFC 5230 §4.7: nor with an answer, even one that is not due.
             Action::Reject(_) => {
-                self.has_vacation
-                    || self.actions.iter().any(|other| !matches!(other, Action::Notify(_)))
+                self.has_vacation || self.actions.iter().any(|other| !is_quiet(other))
             }
-            Action::Notify(_) => false,
+            action if is_quiet(action) => false,
             _ => self.actions.iter().any(rejects),
         };
         if conflicts {

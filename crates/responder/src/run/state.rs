@@ -48,6 +48,8 @@ pub(crate) struct State<'r> {
     pub(crate) seen: Vec<(DuplicateKey, u64)>,
     /// Whether RFC 5228 §2.10.2 still applies.
     pub(crate) keeps_implicitly: bool,
+    /// Whether `processcalendar` ran.
+    pub(crate) processes_calendar: bool,
     /// Whether `vacation` ran (RFC 5230 §4.7).
     pub(crate) has_vacation: bool,
     pub(crate) loops: Vec<Loop>,
@@ -84,6 +86,7 @@ impl<'r> State<'r> {
             listed: 0,
             seen: Vec::new(),
             keeps_implicitly: true,
+            processes_calendar: false,
             has_vacation: false,
             loops: Vec::new(),
             included: BTreeMap::new(),
@@ -97,6 +100,7 @@ impl<'r> State<'r> {
             actions: self.actions,
             versions: mail.into_versions(),
             seen: self.seen,
+            processes_calendar: self.processes_calendar,
             steps: self.steps,
         }
     }

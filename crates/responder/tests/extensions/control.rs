@@ -158,6 +158,58 @@ fn external_lists() {
     ]);
 }
 
+/// RFC 9671
+#[test]
+fn scripts_hear_what_comes_of_calendar_messages() {
+    let added = "calendar ProcessCalendar { allow_public: false, addresses: [], updates_only: false, \
+                 calendar: None, delete_cancelled: false, organizers: None }";
+    let full = "calendar ProcessCalendar { allow_public: true, addresses: [\"a@example.com\"], \
+                updates_only: false, calendar: Some(\"work\"), delete_cancelled: true, \
+                organizers: Some(\"urn:ietf:params:sieve:addrbook:default\") }";
+    for (script, expect) in [
+        ("require \"processcalendar\"; processcalendar;", &*format!("{added}; keep implicitly")),
+        (
+            "require [\"processcalendar\", \"extlists\"]; processcalendar :allowpublic \
+             :addresses \"a@example.com\" :calendarid \"work\" :deletecancelled \
+             :organizers \":addrbook:default\"; discard;",
+            full,
+        ),
+        (
+            "require [\"processcalendar\", \"variables\", \"fileinto\"]; \
+             processcalendar :updatesonly :outcome \"o\" :reason \"r\"; fileinto \"${o}: ${r}\";",
+            "fileinto no_action: only processing updates",
+        ),
+        (
+            "require [\"processcalendar\", \"variables\", \"fileinto\"]; \
+             processcalendar :outcome \"o\" :reason \"r\"; if string \"${o}${r}\" \"added\" { discard; }",
+            added,
+        ),
+        (
+            "require \"processcalendar\"; processcalendar :updatesonly :calendarid \"a\";",
+            "line 1, column 28: processcalendar: :updatesonly and :calendarid exclude each other",
+        ),
+        (
+            "require \"processcalendar\"; processcalendar :outcome \"o\";",
+            "line 1, column 53: :outcome needs require \"variables\"",
+        ),
+        (
+            "require [\"processcalendar\", \"variables\"]; processcalendar :reason \"1a\";",
+            "line 1, column 67: \"1a\" is no name of a variable",
+        ),
+        (
+            "require \"processcalendar\"; processcalendar :organizers \":addrbook:default\";",
+            "line 1, column 28: :organizers needs require \"extlists\"",
+        ),
+        (
+            "require [\"processcalendar\", \"extlists\"]; processcalendar :organizers \"tag:x\";",
+            "line 1, column 42: there is no list \"tag:x\"",
+        ),
+        ("processcalendar;", "line 1, column 1: processcalendar needs require \"processcalendar\""),
+    ] {
+        assert_eq!(result(script, MESSAGE), expect, "{script}");
+    }
+}
+
 /// A list of people has a bound of its own.
 #[test]
 fn lists_of_people_are_redirected_to() {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use message::date::DateTime;
 use responder::{
-    Action, Delivery, DuplicateKey, Env, Envelope, Event, Language, Location, Outcome, Place,
-    Program,
+    Action, CalendarOutcome, CalendarReport, Delivery, DuplicateKey, Env, Envelope, Event,
+    Language, Location, Outcome, Place, ProcessCalendar, Program,
 };
 
 pub(crate) const MESSAGE: &str = "Received: from a by b; Mon, 20 Jul 2009 21:44:43 +0300\r\n\
@@ -74,6 +74,15 @@ impl Env for World {
             _ => 2,
         };
         Some((0..count.min(count_max)).map(|number| format!("a{number}@example.com")).collect())
+    }
+    fn calendar_outcome(&mut self, action: &ProcessCalendar) -> CalendarReport {
+        match action.updates_only {
+            true => CalendarReport {
+                outcome: CalendarOutcome::NoAction,
+                reason: "only processing updates",
+            },
+            false => CalendarReport { outcome: CalendarOutcome::Added, reason: "" },
+        }
     }
     fn spam_value(&mut self) -> u8 {
         4
@@ -148,6 +157,7 @@ pub(crate) fn shown(outcome: &Outcome) -> String {
             "vacation {} after {}: {} from {}: {}",
             vacation.recipient, vacation.seconds, vacation.subject, vacation.from, vacation.reason
         ),
+        Action::ProcessCalendar(action) => format!("calendar {action:?}"),
         Action::Notify(notify) => format!(
             "notify {} {}: {}: {}",
             notify.importance,

@@ -4,7 +4,7 @@
 use ids::AccountId;
 use storage::{CalendarMail, Placement};
 
-use super::delivery::Outcomes;
+use super::delivery::Delivered;
 use super::desk::{Desk, Target};
 use super::reception::Incoming;
 
@@ -34,11 +34,17 @@ impl CalendarCopy {
     }
 
     /// Gives it to those who have the mail.
-    pub(super) async fn give(self, desk: &Desk, outcomes: &Outcomes) {
-        let stored = self.accounts.iter().zip(outcomes).filter(|(_, outcome)| outcome.is_ok());
-        let mut accounts: Vec<AccountId> = stored.filter_map(|(account, _)| *account).collect();
-        accounts.sort_unstable();
-        accounts.dedup();
+    pub(super) async fn give(self, desk: &Desk, delivered: &Delivered) {
+        let stored = self.accounts.iter().zip(&delivered.outcomes).zip(&delivered.plans);
+        let stored = stored.filter(|((_, outcome), _)| outcome.is_ok());
+        let mut accounts: Vec<_> = stored
+            .filter_map(|((account, _), plan)| {
+                let wishes = plan.as_ref().and_then(|plan| plan.calendar.clone());
+                account.map(|account| (account, wishes))
+            })
+            .collect();
+        accounts.sort_by_key(|(account, _)| *account);
+        accounts.dedup_by_key(|(account, _)| *account);
         desk.take_calendar_mail(accounts, self.mail, self.domain).await;
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Delivery<'a> {
     pub(super) targets: Vec<Target>,
     /// Where it belongs in mailboxes here.
     pub(super) placement: Placement,
+    /// The domain of its author, where they are known to be who they say.
+    pub(super) author: Option<String>,
     /// Whether the content holds bytes outside ASCII.
     pub(super) eight_bit: bool,
     /// Whether its author would rather have it sent without TLS than not at all (RFC 8689 §3).
@@ -43,13 +45,20 @@ pub(super) struct Delivery<'a> {
 /// What happened to each recipient, in the order of the envelope.
 pub(super) type Outcomes = Vec<Result<(), CommandError>>;
 
+/// A message that is stored.
+pub(super) struct Delivered {
+    pub(super) outcomes: Outcomes,
+    /// What the rules of each recipient said, where there are any.
+    pub(super) plans: Vec<Option<Arc<DeliveryPlan>>>,
+}
+
 /// Stores the message: in one transaction for all recipients, unless mailboxes filled up since
 /// their RCPT, when that transaction is given up and another one takes its place.
 pub(super) async fn deliver(
     store: &Store,
     sorter: Option<&Arc<dyn Sorter>>,
     delivery: Delivery<'_>,
-) -> Result<Outcomes, CommandError> {
+) -> Result<Delivered, CommandError> {
     let envelope = delivery.envelope;
     let mut plan = Plan::of(store, sorter, delivery).await?;
     let mut sortings = 1;
@@ -64,7 +73,8 @@ pub(super) async fn deliver(
             (Ok(committed), _) => {
                 let Done { outcomes, claimed } = committed.value;
                 plan.settled(sorter, &claimed);
-                return Ok(outcomes);
+                let plans = plan.verdicts.iter().map(|one| one.as_ref().map(plan_of).cloned());
+                return Ok(Delivered { outcomes, plans: plans.collect() });
             }
             (Err(_), Some(refused)) => plan.redirect_to_spool(store, refused).await?,
             // The same message came twice at once: the second one sees the first.
@@ -86,6 +96,7 @@ struct Plan {
     /// What becomes of the message for each recipient whose account has rules.
     verdicts: Vec<Option<Verdict>>,
     placement: Placement,
+    author: Option<String>,
     /// The message for mailboxes here.
     local: Option<Arc<PreparedMessage>>,
     /// The same without Return-Path, for the spool.
@@ -138,11 +149,12 @@ impl Plan {
         let entry = spare.then(|| spool_entry(&delivery));
         let post = lists.then(|| posting::post(&delivery, body, terms));
         let (tls_optional, verified) = (delivery.tls_optional, delivery.verified);
-        let Delivery { bytes, return_path_bytes, targets, placement, .. } = delivery;
+        let Delivery { bytes, return_path_bytes, targets, placement, author, .. } = delivery;
         let mut plan = Self {
             verdicts: vec![None; targets.len()],
             targets,
             placement,
+            author,
             local: None,
             relayed: None,
             posted: Vec::new(),
@@ -208,6 +220,7 @@ impl Plan {
                 reverse_path: &entry.reverse_path,
                 forward_path: &recipient.forward_path,
                 placement: self.placement,
+                author: self.author.as_deref(),
                 verified: self.verified,
                 parameters: ArrivalParameters {
                     body: self.body,

@@ -14,11 +14,12 @@ use message::address::Address;
 use net::Connection;
 use sasl::Name;
 use storage::{
-    Authorship, Grant, GreylistTimes, Greylisted, Poster, Resolution, Sorter, Store, Triplet,
+    Authorship, CalendarWishes, Grant, GreylistTimes, Greylisted, Poster, Resolution, Sorter,
+    Store, Triplet,
 };
 
 use super::authenticity::Authenticity;
-use super::delivery::{Delivery, Outcomes, deliver};
+use super::delivery::{Delivered, Delivery, deliver};
 use super::report_inbox::ReportInbox;
 use crate::error::{CommandError, Farewell, Refusal};
 use crate::header::Originators;
@@ -384,7 +385,7 @@ impl Desk {
     /// Applies what a stored mail says to calendars.
     pub(super) async fn take_calendar_mail(
         &self,
-        accounts: Vec<AccountId>,
+        accounts: Vec<(AccountId, Option<Vec<CalendarWishes>>)>,
         mail: Vec<u8>,
         domain: String,
     ) {
@@ -393,7 +394,7 @@ impl Desk {
 
     /// Stores the message for all recipients. The outcomes are one for each recipient in LMTP;
     /// elsewhere they are all good, or the whole message is refused.
-    pub(super) async fn deliver(&self, delivery: Delivery<'_>) -> Result<Outcomes, CommandError> {
+    pub(super) async fn deliver(&self, delivery: Delivery<'_>) -> Result<Delivered, CommandError> {
         deliver(&self.store, self.sorter.as_ref(), delivery).await
     }
 }

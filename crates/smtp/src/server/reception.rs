@@ -505,25 +505,26 @@ impl Visit<'_> {
             envelope,
             targets,
             placement: incoming.placement,
+            author: incoming.author.clone(),
             eight_bit: incoming.eight_bit || incoming.content.is_eight_bit(),
             tls_optional: incoming.tls_optional,
             verified: incoming.verified,
             submitter: self.user.as_ref().map(|user| user.account),
             role: self.server.settings.role,
         };
-        let outcomes = self.server.desk.deliver(delivery).await?;
+        let delivered = self.server.desk.deliver(delivery).await?;
         if let Some(user) = &self.user {
             self.server.desk.note_sent(user.account);
         }
         if let Some(calendar) = calendar {
-            calendar.give(&self.server.desk, &outcomes).await;
+            calendar.give(&self.server.desk, &delivered).await;
         }
         if let Some((inbox, copy)) = report {
             inbox.give(copy);
         }
         let id = format_args!("{:016x}", incoming.id);
         tracing::info!(message = %id, size_bytes, recipients, "message stored");
-        Ok(outcomes)
+        Ok(delivered.outcomes)
     }
 }
 

@@ -13,7 +13,8 @@ use super::{AnswerSource, Claimed, ScriptName};
 use crate::mailbox::{MailboxName, SpecialUse};
 use crate::message_store::Delivery;
 use crate::{
-    AccountTx, Deadline, Placement, PreparedMessage, Result, SpoolEntry, SpoolTerms, StorageError,
+    AccountTx, CalendarWishes, Deadline, Placement, PreparedMessage, Result, SpoolEntry,
+    SpoolTerms, StorageError,
 };
 
 /// What the owner is told of a version that is not stored or sent.
@@ -49,6 +50,8 @@ pub struct Arrival<'a> {
     pub forward_path: &'a str,
     /// Where those who checked it would have it.
     pub placement: Placement,
+    /// The domain of the author, where they are known to be who they say.
+    pub author: Option<&'a str>,
     /// Whether MAIL FROM is known to be whose it says: of somebody who signed in, or found to be
     /// so. Nobody else is told that the message was refused, who may not have sent it.
     pub verified: bool,
@@ -105,6 +108,9 @@ pub struct DeliveryPlan {
     pub filings: Vec<Filing>,
     /// What is sent.
     pub sends: Vec<Outgoing>,
+    /// What is done with what it says to calendars, by whoever stored it; `None`: what is done with
+    /// everybody's.
+    pub calendar: Option<Vec<CalendarWishes>>,
     /// What is remembered of it.
     pub seen: Vec<SeenMark>,
     /// Why the script failed, if it did (R-FILT-2).

@@ -78,6 +78,17 @@ impl AccountTx<'_, '_> {
         calendar: &Component,
         tag: Tag,
     ) -> Result<()> {
+        self.write_copy_into(known, calendar, tag, None)
+    }
+
+    /// The same with the calendar for what is new, by its name.
+    pub(super) fn write_copy_into(
+        &mut self,
+        known: Option<&Known>,
+        calendar: &Component,
+        tag: Tag,
+        into: Option<&str>,
+    ) -> Result<()> {
         let object = self.prepare_copy(calendar)?;
         if let Some(Known { collection, object: there, .. }) = known {
             let name = ObjectName::parse(&there.name)?;
@@ -85,7 +96,14 @@ impl AccountTx<'_, '_> {
             let collection = self.load_collection(collection.id)?;
             return self.write_object(&collection, Some(there), &name, &object, tag).map(|_| ());
         }
-        let collection = self.calendar_for(object.component())?;
+        let account = self.account;
+        let collection = match into {
+            Some(name) => {
+                let found = self.find_collection(account, Home::Calendars, name)?;
+                found.filter(|one| one.components.contains(object.component()))
+            }
+            None => self.calendar_for(object.component())?,
+        };
         let collection = collection.ok_or(StorageError::NotFound("calendar"))?;
         let name = self.name_for(&collection, object.uid())?;
         self.write_object(&collection, None, &name, &object, tag).map(|_| ())

@@ -1,11 +1,12 @@
 //! A message of an organizer comes to an attendee here (RFC 6638 §4.1).
 
 use ical::Component;
-use ical::scheduling::{Ignored, Message, Outgoing, Users, receive};
+use ical::scheduling::{Ignored, Message, Method, Outgoing, Users, receive};
 use ids::AccountId;
 
 use super::copy::Known;
 use super::rooms::Booking;
+use super::scripted::CalendarWishes;
 use super::{is_of_one_calendar, status};
 use crate::object::Tag;
 use crate::{AccountTx, Result};
@@ -31,29 +32,57 @@ impl Delivered {
     }
 }
 
+/// Whether what was written is there.
+pub(super) fn is_taken(written: Result<()>) -> Result<bool> {
+    match written {
+        Ok(()) => Ok(true),
+        Err(error) if is_of_one_calendar(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a message cancels a meeting, and not instances of it.
+fn ends_whole(message: &Message) -> bool {
+    message.method == Method::Cancel
+        && message.object.parts().all(|part| part.line("RECURRENCE-ID").is_none())
+}
+
 impl AccountTx<'_, '_> {
     /// Applies REQUEST or CANCEL to the account's copy. A calendar that is full is no reason for
     /// the organizer to fail.
     pub(super) fn receive_invitation(&mut self, message: &Outgoing) -> Result<Delivered> {
         match message.arrived() {
-            Some(arrived) => self.take_message(&arrived, &message.calendar.render()),
+            Some(arrived) => {
+                let wishes = CalendarWishes::default();
+                self.take_message(&arrived, &message.calendar.render(), &wishes)
+            }
             None => Ok(Delivered::told(status::FAILED)),
         }
     }
 
     /// The same of a message that is written so.
-    pub(super) fn take_message(&mut self, arrived: &Message, text: &[u8]) -> Result<Delivered> {
-        match self.take_invitation(arrived, text) {
+    pub(super) fn take_message(
+        &mut self,
+        arrived: &Message,
+        text: &[u8],
+        wishes: &CalendarWishes,
+    ) -> Result<Delivered> {
+        match self.take_invitation(arrived, text, wishes) {
             Err(error) if is_of_one_calendar(&error) => Ok(Delivered::told(status::FAILED)),
             other => other,
         }
     }
 
-    fn take_invitation(&mut self, arrived: &Message, text: &[u8]) -> Result<Delivered> {
+    fn take_invitation(
+        &mut self,
+        arrived: &Message,
+        text: &[u8],
+        wishes: &CalendarWishes,
+    ) -> Result<Delivered> {
         // Their first invitation may come before any program of theirs did.
         self.make_first_collections()?;
         let account = self.account;
-        let users = self.calendar_users(account)?;
+        let users = self.users_with(account, wishes)?;
         let known = self.find_copy(account, arrived.object.uid())?;
         let existing = known.as_ref().map(|known| &known.meeting);
         let copy = match receive(existing, arrived, &self.scene(&users)) {
@@ -70,7 +99,17 @@ impl AccountTx<'_, '_> {
         if self.is_room(account)? {
             return self.take_booking(known.as_ref(), &copy, users);
         }
-        self.write_copy(known.as_ref(), &copy, Tag::New)?;
+        match &known {
+            // RFC 9671: the owner wants no trace of it.
+            Some(known) if wishes.delete_cancelled && ends_whole(arrived) => {
+                let collection = self.load_collection(known.collection.id)?;
+                self.withdraw_object(&collection, &known.object)?;
+            }
+            known => {
+                let into = wishes.calendar.as_deref();
+                self.write_copy_into(known.as_ref(), &copy, Tag::New, into)?;
+            }
+        }
         self.put_in_inbox(text)?;
         Ok(Delivered::told(status::DELIVERED))
     }

@@ -6,13 +6,15 @@
 
 use std::collections::BTreeSet;
 
-use ical::Line;
 use ical::scheduling::{Message, Method, Users};
+use ical::{CalendarObject, Line};
 use ids::AccountId;
 use message::{Limits, ListItem, Parameterized, PartIndex, PartKind, address_list, header_fields};
 
+use super::SchedulingSettings;
 use super::people::{Reach, mail_address};
-use crate::{Address, Result, StorageError, Store, WriteTx};
+use super::scripted::CalendarWishes;
+use crate::{Address, ReadTx, Result, StorageError, Store, WriteTx};
 
 /// What mail with calendar messages may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub struct CalendarMail {
     message: Message,
     text: Vec<u8>,
     author: String,
+    /// It invites nobody and answers nobody.
+    is_public: bool,
 }
 
 impl CalendarMail {
@@ -60,16 +64,48 @@ impl CalendarMail {
             }
             let method = kind.parameter("method").and_then(|text| std::str::from_utf8(text).ok());
             let text = message::part_text(mail, &part, &reading)?;
-            let message = Message::of_mail(text.as_bytes(), method, limits)?;
+            let (message, is_public) = match Message::of_mail(text.as_bytes(), method, limits) {
+                Some(message) => (message, false),
+                None => (Message::of_public(text.as_bytes(), method, limits)?, true),
+            };
             let author = format!("mailto:{}", author.normal_text());
-            return Some(Self { message, text: text.into_owned().into_bytes(), author });
+            let text = text.into_owned().into_bytes();
+            return Some(Self { message, text, author, is_public });
         }
         None
+    }
+
+    /// Whether it invites nobody and answers nobody.
+    pub(super) fn is_public(&self) -> bool {
+        self.is_public
+    }
+
+    pub(super) fn message(&self) -> &Message {
+        &self.message
+    }
+
+    pub(super) fn author(&self) -> &str {
+        &self.author
+    }
+
+    /// What it is about.
+    pub(super) fn object(&self) -> &CalendarObject {
+        &self.message.object
+    }
+
+    /// The address of its organizer.
+    pub fn organizer(&self) -> Option<String> {
+        let user = self.message.object.organizer().ok()??;
+        mail_address(&user).map(|address| address.normal_text())
     }
 
     /// Whether the author is whom the message is from.
     fn is_authentic(&self) -> bool {
         let author = Users::new(&[&self.author]);
+        if self.is_public {
+            let mut lines = self.message.object.parts().filter_map(|part| part.line("ORGANIZER"));
+            return lines.all(|line| author.is(line.value()));
+        }
         let mut parts = self.message.object.parts();
         match self.message.method {
             Method::Reply => {
@@ -117,18 +153,24 @@ fn author_of(header: &[u8]) -> Option<Address> {
     }
 }
 
-impl WriteTx<'_> {
-    /// Applies a message to the calendar of whom its mail was for. Whether that changed anything.
-    pub fn take_calendar_mail(&mut self, account: AccountId, mail: &CalendarMail) -> Result<bool> {
-        let mailed = self.settings.scheduling.mailed;
+impl ReadTx<'_> {
+    /// Why a message changes nothing, whatever anybody wants.
+    pub(super) fn passes_by(
+        &mut self,
+        account: AccountId,
+        mail: &CalendarMail,
+        settings: &SchedulingSettings,
+    ) -> Result<Option<&'static str>> {
         let owner = self.load_account(account)?;
-        let has_calendars = !owner.mail_only && !owner.is_shared;
-        // R-CAL-4: rooms are for people here.
-        if mailed == MailedInvitations::Nothing || !has_calendars || !mail.is_authentic() {
-            return Ok(false);
+        if owner.mail_only || owner.is_shared || settings.mailed == MailedInvitations::Nothing {
+            return Ok(Some("mail changes no calendar here"));
         }
+        if !mail.is_authentic() {
+            return Ok(Some("nobody vouches for its author"));
+        }
+        // R-CAL-4: rooms are for people here.
         if self.is_room(account)? {
-            return Ok(false);
+            return Ok(Some("rooms are booked by people here"));
         }
         let object = &mail.message.object;
         if mail.message.method != Method::Reply
@@ -137,12 +179,36 @@ impl WriteTx<'_> {
             && let Reach::Here(_) = self.reach(&organizer)?
         {
             // Who may write in the calendar of somebody here does it there.
+            return Ok(Some("its organizer is here, and somebody else wrote it"));
+        }
+        Ok(None)
+    }
+}
+
+impl WriteTx<'_> {
+    /// Applies a message to the calendar of whom its mail was for. Whether that changed anything.
+    pub fn take_calendar_mail(&mut self, account: AccountId, mail: &CalendarMail) -> Result<bool> {
+        let settings = self.settings.scheduling;
+        if mail.is_public || self.passes_by(account, mail, &settings)?.is_some() {
             return Ok(false);
         }
-        let known = self.find_copy(account, object.uid())?;
-        if known.is_none() && mailed == MailedInvitations::Known {
+        let known = self.find_copy(account, mail.message.object.uid())?;
+        if known.is_none() && settings.mailed == MailedInvitations::Known {
             return Ok(false);
         }
+        let wishes = CalendarWishes::default();
+        let status = self.apply_calendar_mail(account, mail, &wishes)?;
+        Ok(status == super::status::DELIVERED)
+    }
+
+    /// Applies an invitation, an answer or a cancellation; the status of it.
+    pub(super) fn apply_calendar_mail(
+        &mut self,
+        account: AccountId,
+        mail: &CalendarMail,
+        wishes: &CalendarWishes,
+    ) -> Result<&'static str> {
+        let known = self.find_copy(account, mail.message.object.uid())?;
         if mail.message.method == Method::Reply {
             let mut accounts = BTreeSet::from([account]);
             if let Some(known) = &known {
@@ -152,22 +218,20 @@ impl WriteTx<'_> {
                 self.lock_usage(account)?;
             }
             let from = Users::new(&[&mail.author]);
-            let status =
-                self.account(account)?.take_answer(&mail.message, &mail.text, &from, None)?;
-            return Ok(status == super::status::DELIVERED);
+            return self.account(account)?.take_answer(&mail.message, &mail.text, &from, None);
         }
-        let delivered = self.account(account)?.take_message(&mail.message, &mail.text)?;
-        Ok(delivered.status == super::status::DELIVERED)
+        let mut account = self.account(account)?;
+        Ok(account.take_message(&mail.message, &mail.text, wishes)?.status)
     }
 }
 
 impl Store {
     /// Applies the calendar message of a stored mail, if it has one, for those it was for. `domain`
-    /// is that of its author, who was found to be of it. What fails is told to the log: the mail is
+    /// is that of its author, who was found to be of it; an account's script may have wishes. What fails is told to the log: the mail is
     /// there.
     pub async fn take_calendar_mail(
         &self,
-        accounts: Vec<AccountId>,
+        accounts: Vec<(AccountId, Option<Vec<CalendarWishes>>)>,
         mail: Vec<u8>,
         domain: String,
     ) {
@@ -175,10 +239,18 @@ impl Store {
         let read = tokio::task::spawn_blocking(move || CalendarMail::of(&mail, &domain, &limits));
         let Ok(Some(mail)) = read.await else { return };
         let mail = std::sync::Arc::new(mail);
-        for account in accounts {
+        for (account, wishes) in accounts {
             let mail = mail.clone();
-            let taken =
-                self.write("calendar mail", move |tx| tx.take_calendar_mail(account, &mail)).await;
+            let taken = self.write("calendar mail", move |tx| {
+                let Some(wishes) = wishes else {
+                    return tx.take_calendar_mail(account, &mail).map(|_| ());
+                };
+                for one in &wishes {
+                    tx.take_calendar_mail_as(account, &mail, one)?;
+                }
+                Ok(())
+            });
+            let taken = taken.await;
             match taken {
                 Ok(_) | Err(StorageError::NotFound(_)) => {}
                 Err(error) => tracing::warn!(%error, %account, "a calendar message was not taken"),

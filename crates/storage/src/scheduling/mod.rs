@@ -10,6 +10,7 @@
 //! | `invite` | a message comes to an attendee |
 //! | `answer` | an answer comes to the organizer, and is noted by others |
 //! | `letter`, `mail` | messages to and from people elsewhere, by mail |
+//! | `scripted` | messages by mail that a script has a say in |
 //! | `rooms` | answers of rooms |
 //! | `copy` | finding and writing the copies that the server keeps |
 //!
@@ -27,12 +28,14 @@ mod mail;
 mod people;
 mod put;
 mod rooms;
+mod scripted;
 #[cfg(test)]
 mod tests;
 
 pub use delete::Answering;
 pub use letter::{CalendarLetter, Letters};
 pub use mail::{CalendarMail, MailedInvitations};
+pub use scripted::{CalendarFate, CalendarWishes};
 
 use ical::scheduling::{Scene, Users};
 

@@ -37,6 +37,7 @@ fn a_version_too_big_is_given_up_and_the_message_kept() {
                     rules: 1,
                     filings,
                     sends,
+                    calendar: None,
                     seen: Vec::new(),
                     failure: None,
                     script: None,

@@ -1,0 +1,111 @@
+//! `processcalendar` (RFC 9671): what a message says to calendars is done, and a script hears what
+//! came of it.
+
+use crate::action::{Action, ProcessCalendar};
+use crate::capability::Capability;
+use crate::compile::{Arguments, CommandRow, CompiledCommand, Compiler};
+use crate::error::{ScriptError, Trouble};
+use crate::run::{Flow, Machine, Statement};
+use crate::syntax::Node;
+use crate::text::{Text, VariableName, variable_name};
+
+pub(crate) const COMMANDS: &[CommandRow] =
+    &[CommandRow { name: "processcalendar", needs: &[Capability::ProcessCalendar], compile }];
+
+struct Command {
+    allow_public: bool,
+    addresses: Vec<Text>,
+    updates_only: bool,
+    calendar: Option<Text>,
+    delete_cancelled: bool,
+    organizers: Option<Text>,
+    outcome: Option<VariableName>,
+    reason: Option<VariableName>,
+}
+
+// processcalendar [":allowpublic"] [":addresses" <string-list>]
+//                 [":updatesonly" / ":calendarid" <string>] [":deletecancelled"]
+//                 [":organizers" <ext-list-name: string>]
+//                 [":outcome" <variablename: string>] [":reason" <variablename: string>]
+fn compile(compiler: &mut Compiler<'_>, node: &Node) -> CompiledCommand {
+    let mut arguments = Arguments::of(node);
+    let allow_public = arguments.tag("allowpublic").is_some();
+    let addresses = arguments.tagged_list("addresses")?.unwrap_or_default();
+    let addresses = compiler.texts(addresses)?;
+    let updates_only = arguments.tag("updatesonly").is_some();
+    let calendar = arguments.tagged_text(compiler, "calendarid")?;
+    if updates_only && calendar.is_some() {
+        return Err(arguments.wrong(":updatesonly and :calendarid exclude each other"));
+    }
+    let delete_cancelled = arguments.tag("deletecancelled").is_some();
+    let organizers = arguments.tagged_text(compiler, "organizers")?;
+    if organizers.is_some() {
+        compiler.needs(arguments.at(), ":organizers", &[Capability::ExtLists])?;
+    }
+    let outcome = take_variable(&mut arguments, compiler, "outcome")?;
+    let reason = take_variable(&mut arguments, compiler, "reason")?;
+    arguments.finish()?;
+    Ok(Box::new(Command {
+        allow_public,
+        addresses,
+        updates_only,
+        calendar,
+        delete_cancelled,
+        organizers,
+        outcome,
+        reason,
+    }))
+}
+
+fn take_variable(
+    arguments: &mut Arguments<'_>,
+    compiler: &mut Compiler<'_>,
+    tag: &str,
+) -> Result<Option<VariableName>, ScriptError> {
+    let Some(literal) = arguments.tagged_literal(tag)? else { return Ok(None) };
+    compiler.needs(literal.at, format!(":{tag}"), &[Capability::Variables])?;
+    let name = compiler.constant(literal)?;
+    let name = variable_name(&name, compiler.has(Capability::Include))
+        .map_err(|mistake| mistake.at(literal.at))?;
+    compiler.variables_set.insert(name.key.clone());
+    Ok(Some(name))
+}
+
+impl Statement for Command {
+    fn run(&self, machine: &mut Machine<'_>) -> Result<Flow, Trouble> {
+        let state = &mut machine.state;
+        let addresses = state.texts(&self.addresses)?.into_iter().map(Into::into).collect();
+        let text = |text: &Option<Text>, state: &mut crate::run::State<'_>| {
+            text.as_ref().map(|text| state.text(text).map(String::from)).transpose()
+        };
+        let calendar = text(&self.calendar, state)?;
+        let organizers = text(&self.organizers, state)?;
+        let organizers = organizers.as_deref().map(crate::ext::extlists::full_name);
+        if let Some(list) = &organizers
+            && !state.env.list_exists(list)
+        {
+            return Err(Trouble::Value(format!("there is no list \"{list}\"")));
+        }
+        let action = ProcessCalendar {
+            allow_public: self.allow_public,
+            addresses,
+            updates_only: self.updates_only,
+            calendar,
+            delete_cancelled: self.delete_cancelled,
+            organizers,
+        };
+        state.charge(100)?;
+        state.processes_calendar = true;
+        let report = state.env.calendar_outcome(&action);
+        for (name, value) in [(&self.outcome, report.outcome.name()), (&self.reason, report.reason)]
+        {
+            if let Some(name) = name {
+                state.variables.put(name, value.to_owned(), state.limits)?;
+            }
+        }
+        if report.outcome.is_change() {
+            state.push(Action::ProcessCalendar(Box::new(action)))?;
+        }
+        Ok(Flow::Next)
+    }
+}
