@@ -92,8 +92,8 @@ pub use message_store::{
 pub use metadata::{Metadata, MetadataEntry, MetadataScope};
 pub use object::{
     CollectionChanges, Condition, Duplicates, EtagCondition, Imported, LostCollection, Match,
-    Object, ObjectFault, ObjectId, ObjectLimits, ObjectVersion, PreparedObject, PutOutcome, Ranged,
-    RestorePlan, RestoreStep, Restored, Scheduled,
+    MeetingPlace, Object, ObjectFault, ObjectId, ObjectLimits, ObjectVersion, PreparedObject,
+    PutOutcome, Ranged, RestorePlan, RestoreStep, Restored, Scheduled,
 };
 pub use rules::{
     ANSWER_WINDOW_SECS, ActiveResponder, ActiveScript, Agreement, AnswerClaim, AnswerSource,
@@ -105,7 +105,7 @@ pub use rules::{
 };
 pub use scheduling::{
     Answering, CalendarFate, CalendarLetter, CalendarMail, CalendarWishes, Letters,
-    MailedInvitations, SchedulingSettings,
+    MailedInvitations, SchedulingSettings, Transfer, TransferKind,
 };
 pub use search::{
     Asked, Found, Indexed, Near, Ranking, SearchField, SearchTerm, Sought, length_of,

@@ -3,7 +3,8 @@
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
 use storage::{
-    Collection, CollectionName, Condition, CopyDepth, EtagCondition, Object, StorageError,
+    Answering, Collection, CollectionName, Condition, CopyDepth, EtagCondition, Home, Object,
+    StorageError, Transfer, TransferKind, WriteTx,
 };
 
 use crate::answer::{self, Answer};
@@ -35,7 +36,9 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
     }
     match source {
         Resource::Object(_, collection, _, object) => {
-            of_object(session, &collection, *object, target, moves, overwrite, conditions).await
+            let kind = if moves { TransferKind::Move } else { TransferKind::Copy };
+            let how = How { kind, overwrite, answering: request.answering() };
+            of_object(session, &collection, *object, target, how, conditions).await
         }
         Resource::Collection(_, collection) => {
             let depth = request.depth()?.unwrap_or(Depth::Infinity);
@@ -45,13 +48,21 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
     }
 }
 
+/// How an object is brought elsewhere.
+#[derive(Clone, Copy)]
+struct How {
+    kind: TransferKind,
+    overwrite: bool,
+    /// Whether the organizer of a meeting that stood there hears that it is gone.
+    answering: Answering,
+}
+
 async fn of_object(
     session: &Session,
     from: &Collection,
     object: Object,
     target: Target,
-    moves: bool,
-    overwrite: bool,
+    How { kind, overwrite, answering }: How,
     conditions: Preconditions,
 ) -> Result<Answer> {
     let conflict = || DavError::Status(StatusCode::CONFLICT);
@@ -68,8 +79,10 @@ async fn of_object(
     let href = object_href(&collection_href, &name);
     let (from, home) = (from.clone(), to.kind.home());
     let whole = target.collection_name();
+    let (owner, place, replaced) = (target.owner.id, to.id, name.clone());
+    let lock = move |tx: &mut WriteTx<'_>| tx.lock_meeting(owner, place, &replaced, None);
     let outcome = session
-        .write(target.owner.id, "dav copy", move |tx| {
+        .write_after(owner, "dav copy", lock, move |tx| {
             conditions.check(tx, home)?;
             let tokens = conditions.tokens();
             let account = tx.id();
@@ -87,11 +100,10 @@ async fn of_object(
                 if_schedule_tag: None,
                 tokens: &tokens,
             };
-            let outcome = match moves {
-                true => tx.move_object(&from, &object, &to, &name, &condition)?,
-                false => tx.copy_object(&from, &object, &to, &name, &condition)?,
-            };
-            let written = tx.find_object(to.id, &name)?;
+            let (from, object, to, name) = (&from, &object, &to, name.as_str());
+            let transfer = Transfer { kind, from, object, to, name };
+            let outcome = tx.transfer_scheduled(&transfer, &condition, answering)?;
+            let written = tx.find_object(to.id, name)?;
             let schedule_tag = written.and_then(|written| written.schedule_tag());
             Ok((outcome, folder.is_some(), schedule_tag))
         })
@@ -128,8 +140,17 @@ async fn of_collection(
         Depth::Zero if !moves => CopyDepth::Zero,
         Depth::Zero | Depth::One => return Err(DavError::BAD_REQUEST),
     };
+    let (owner, place) = (target.owner.id, name.as_str().to_owned());
+    let lock = move |tx: &mut WriteTx<'_>| match (moves && home == Home::Calendars)
+        .then(|| tx.find_collection(owner, home, &place))
+        .transpose()?
+        .flatten()
+    {
+        Some(there) => tx.lock_meetings_of(owner, there.id),
+        None => Ok(()),
+    };
     let replaced = session
-        .write(target.owner.id, "dav copy", move |tx| {
+        .write_after(owner, "dav copy", lock, move |tx| {
             conditions.check(tx, home)?;
             let tokens = conditions.tokens();
             Ok(match moves {

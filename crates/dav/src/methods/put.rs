@@ -5,8 +5,8 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, ETAG};
 use storage::{
-    Account, Collection, CollectionKind, Condition, Home, ObjectName, PreparedObject, PutOutcome,
-    StorageError,
+    Account, Collection, CollectionKind, Condition, Home, MeetingPlace, ObjectName, PreparedObject,
+    PutOutcome, StorageError,
 };
 
 use crate::answer::{self, Answer};
@@ -115,10 +115,12 @@ pub(crate) fn of_outcome(
             DavError::forbidden(Name::caldav("supported-calendar-component"))
         }
         // RFC 6638 §3.2.4.1
-        PutOutcome::MeetingTaken { calendar, name } => {
-            let calendar = collection_href(Home::Calendars, &owner.address, &calendar);
+        PutOutcome::MeetingTaken { place } => {
             let failed = Name::caldav("unique-scheduling-object-resource");
-            DavError::Failed(StatusCode::FORBIDDEN, failed, Some(object_href(&calendar, &name)))
+            let href = place.map(|MeetingPlace { calendar, name }| {
+                object_href(&collection_href(Home::Calendars, &owner.address, &calendar), &name)
+            });
+            DavError::Failed(StatusCode::FORBIDDEN, failed, href)
         }
         PutOutcome::SeveralOrganizers => {
             DavError::forbidden(Name::caldav("same-organizer-in-all-components"))

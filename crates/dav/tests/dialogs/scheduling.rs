@@ -84,6 +84,18 @@ fn refusals_name_their_precondition() {
         let moved = house.julie("MOVE", "personal/m.ics", to, "").await;
         assert_eq!(moved.status, 201);
         assert!(!moved.header("schedule-tag").is_empty());
+        // Who may write in another calendar is not told of this one.
+        house.share("personal", "paul@example.test", storage::CollectionRights::WRITE).await;
+        let path = "/dav/calendars/julie@example.test/personal/n.ics";
+        let answer = house.ask("paul", "PUT", path, "", &text).await;
+        assert_eq!((answer.status, answer.failed()), expect);
+        assert!(!answer.text.contains("jobs"), "{}", answer.text);
+        // What takes the place of a meeting ends it.
+        let other = crate::calendars::event("2", AT_NINE);
+        assert_eq!(house.julie("PUT", "personal/2.ics", "", &other).await.status, 201);
+        assert_eq!(house.julie("MOVE", "personal/2.ics", to, "").await.status, 204);
+        let copy = house.paul("GET", "personal/m.ics", "", "").await;
+        assert!(copy.text.contains("STATUS:CANCELLED"), "{}", copy.text);
     });
 }
 

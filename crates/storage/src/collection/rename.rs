@@ -4,7 +4,9 @@ use super::{Collection, CollectionKind, CollectionName, NewCollection};
 use crate::change::Fact;
 use crate::object::Condition;
 use crate::sql::Value;
-use crate::{AccountTx, CollectionChange, CollectionRights, LimitKind, Result, StorageError};
+use crate::{
+    AccountTx, Answering, CollectionChange, CollectionRights, LimitKind, Result, StorageError,
+};
 
 /// Whether what is below a folder is copied with it (RFC 4918 §9.8.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +19,8 @@ pub enum CopyDepth {
 
 impl AccountTx<'_, '_> {
     /// Gives a collection, with all below it, another name in its home. What has that name goes
-    /// before, if `overwrite` says so. Whether something had it.
+    /// before, if `overwrite` says so: of a calendar after
+    /// [`lock_meetings_of`](crate::WriteTx::lock_meetings_of). Whether something had it.
     pub fn rename_collection(
         &mut self,
         collection: &Collection,
@@ -136,6 +139,10 @@ impl AccountTx<'_, '_> {
             _ if !overwrite => Err(StorageError::AlreadyExists("collection")),
             (Some(there), _) if is_below(&from.name, &there.name) => {
                 Err(StorageError::NoPermission("a folder does not replace one it is in"))
+            }
+            // Its meetings end (RFC 6638 §3.2.3.2).
+            (Some(there), _) if there.kind == CollectionKind::Calendar => {
+                self.delete_calendar_scheduled(&there, tokens, Answering::Reply).map(|()| true)
             }
             (Some(there), _) => self.delete_collection(&there, tokens).map(|()| true),
             (None, Some((parent, object))) => {

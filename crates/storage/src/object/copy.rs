@@ -1,14 +1,14 @@
 //! COPY and MOVE of objects between collections of one account (RFC 4918 §9.8, §9.9).
 
 use super::put::takes;
-use super::{Condition, Object, PutOutcome};
+use super::{Condition, MeetingPlace, Object, PutOutcome};
 use crate::change::Fact;
 use crate::collection::{Collection, ObjectName};
 use crate::sql::Value;
 use crate::{AccountTx, CollectionRights, LimitKind, Result, StorageError};
 
 impl AccountTx<'_, '_> {
-    /// Copies an object, with its dead properties. `condition` is about the destination.
+    /// Copies an object, with its dead properties; nobody hears of it. `condition` is about the destination.
     pub fn copy_object(
         &mut self,
         from: &Collection,
@@ -30,7 +30,8 @@ impl AccountTx<'_, '_> {
         if object.schedule_modseq > 0 {
             // RFC 6638 §3.2.4.1: a meeting stands in one calendar.
             let (calendar, name) = (from.name.clone(), object.name.clone());
-            return Ok(PutOutcome::MeetingTaken { calendar, name });
+            let place = Some(MeetingPlace { calendar, name });
+            return Ok(PutOutcome::MeetingTaken { place });
         }
         let room = self.clear_place(&to, &name)?;
         let bytes = object.size_bytes.cast_signed();
@@ -93,7 +94,7 @@ impl AccountTx<'_, '_> {
         Ok(())
     }
 
-    /// Moves an object; its dead properties go with it, its locks do not.
+    /// Moves an object, of which nobody hears; its dead properties go with it, its locks do not.
     pub fn move_object(
         &mut self,
         from: &Collection,

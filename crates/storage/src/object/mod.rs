@@ -28,7 +28,7 @@ use ids::{ModSeq, Timestamp};
 pub use condition::{Condition, EtagCondition};
 pub use import::{Duplicates, Imported};
 pub use prepare::{ObjectFault, ObjectLimits, PreparedObject};
-pub use put::{PutOutcome, Scheduled};
+pub use put::{MeetingPlace, PutOutcome, Scheduled};
 pub(crate) use put::{Readiness, Tag};
 pub use range::{Match, Ranged};
 pub use restore::{LostCollection, RestorePlan, RestoreStep, Restored};

@@ -22,10 +22,8 @@ pub enum PutOutcome {
     WrongComponent,
     /// Nothing was written: the meeting stands in another calendar of the account (RFC 6638 §3.2.4.1).
     MeetingTaken {
-        /// The name of the calendar.
-        calendar: String,
-        /// The name of the object in it.
-        name: String,
+        /// Where; `None` where that is nothing for whoever writes.
+        place: Option<MeetingPlace>,
     },
     /// Nothing was written: its components name several organizers (RFC 6638 §3.2.4.2).
     SeveralOrganizers,
@@ -37,6 +35,15 @@ pub enum PutOutcome {
     TooManyAttendees,
     /// Nothing was written: the room whose calendar it is has something else then (R-CAL-4).
     RoomTaken,
+}
+
+/// Where a meeting stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeetingPlace {
+    /// The name of the calendar.
+    pub calendar: String,
+    /// The name of the object in it.
+    pub name: String,
 }
 
 /// What came of a PUT with its consequences.

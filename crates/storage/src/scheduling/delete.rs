@@ -74,7 +74,7 @@ impl AccountTx<'_, '_> {
         ended.iter().try_for_each(|old| self.tell_of_end(old, answering))
     }
 
-    fn tell_of_end(&mut self, old: &CalendarObject, answering: Answering) -> Result<()> {
+    pub(super) fn tell_of_end(&mut self, old: &CalendarObject, answering: Answering) -> Result<()> {
         let account = self.account;
         let users = self.calendar_users(account)?;
         match users.role(old) {

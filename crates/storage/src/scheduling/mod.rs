@@ -5,6 +5,7 @@
 //! | file | what |
 //! |---|---|
 //! | `put`, `delete` | the two verbs |
+//! | `transfer` | COPY and MOVE over a meeting |
 //! | `lock` | everybody concerned, locked in order, before them |
 //! | `people` | whom an address means |
 //! | `invite` | a message comes to an attendee |
@@ -31,11 +32,13 @@ mod rooms;
 mod scripted;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 pub use delete::Answering;
 pub use letter::{CalendarLetter, Letters};
 pub use mail::{CalendarMail, MailedInvitations};
 pub use scripted::{CalendarFate, CalendarWishes};
+pub use transfer::{Transfer, TransferKind};
 
 use ical::scheduling::{Scene, Users};
 

@@ -111,7 +111,7 @@ impl AccountTx<'_, '_> {
         }
         let account = self.account;
         let other = self.find_other_meeting(account, new.uid(), there.map(|there| there.id))?;
-        Ok(other.map(|(calendar, name)| PutOutcome::MeetingTaken { calendar, name }))
+        other.map(|(calendar, name)| self.meeting_taken(calendar, name)).transpose()
     }
 
     /// Tells everybody; what is to be stored. `None`: the change is not an attendee's to make.

@@ -6,3 +6,4 @@ mod invitations;
 mod limits;
 mod mail;
 mod rooms;
+mod transfers;

@@ -2,7 +2,7 @@
 
 use super::fixture::*;
 use crate::collection::ObjectName;
-use crate::object::{Condition, ObjectLimits, PreparedObject, PutOutcome};
+use crate::object::{Condition, MeetingPlace, ObjectLimits, PreparedObject, PutOutcome};
 use crate::testing::{TestStore, on_both_engines, on_both_engines_with};
 use crate::{Address, CollectionName, Home, NewCollection};
 
@@ -30,8 +30,8 @@ fn a_meeting_stands_in_one_calendar_and_has_one_organizer() {
             let (name, object) = (crate::ObjectName::parse("n.ics")?, object.unwrap());
             tx.account(ann)?.put_scheduled(&work, &name, &object, &crate::Condition::default())
         });
-        let (calendar, name) = ("personal".to_owned(), "m.ics".to_owned());
-        assert_eq!(refused(put), PutOutcome::MeetingTaken { calendar, name });
+        let place = MeetingPlace { calendar: "personal".to_owned(), name: "m.ics".to_owned() };
+        assert_eq!(refused(put), PutOutcome::MeetingTaken { place: Some(place) });
         let other =
             meeting(&["bob"], "RECURRENCE-ID:20260112T090000Z\r\nDTSTART:20260112T090000Z\r\n")
                 .replace("ORGANIZER:mailto:ann", "ORGANIZER:mailto:bob");
