@@ -4,7 +4,11 @@ use crate::component::Component;
 use crate::limits::Limits;
 use crate::line::Line;
 
-/// An object without what is its owner's alone: alarms, and whatever is not public. `None`: all of it.
+/// Who takes part, and what became of asking them: addresses that strangers would collect.
+const PEOPLE: [&str; 3] = ["ORGANIZER", "ATTENDEE", "REQUEST-STATUS"];
+
+/// An object without what is its owner's alone: alarms, people, and whatever is not public. `None`:
+/// all of it.
 pub fn public_part(object: &[u8], limits: &Limits) -> Option<Component> {
     let mut calendar = Component::parse(object, limits).ok()?;
     let is_override = |part: &Component| part.line("RECURRENCE-ID").is_some();
@@ -24,6 +28,7 @@ pub fn public_part(object: &[u8], limits: &Limits) -> Option<Component> {
     for part in &mut calendar.components {
         // RFC 5545 §3.6.6: an alarm is for whom it was set.
         part.components.retain(|within| !within.is("VALARM"));
+        part.lines.retain(|line| !PEOPLE.contains(&line.name()));
         if part.line("RRULE").is_some() || part.line("RDATE").is_some() {
             // Left out, it would be seen where the series had it.
             part.lines.extend(hidden.iter().cloned().map(exception));
@@ -57,12 +62,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_private_and_alarms_stay_behind() {
+    fn what_is_private_alarms_and_people_stay_behind() {
         let event = |more: &str| format!("BEGIN:VEVENT\r\nUID:1\r\n{more}END:VEVENT\r\n");
         let alarm = "BEGIN:VALARM\r\nACTION:DISPLAY\r\nEND:VALARM\r\n";
         let zone = "BEGIN:VTIMEZONE\r\nTZID:x\r\nEND:VTIMEZONE\r\n";
         assert_eq!(shown(&[zone, &event(alarm)]), Some(format!("{zone}{}", event(""))));
         assert_eq!(shown(&[&event("class:public\r\n")]), Some(event("class:public\r\n")));
+        let meeting = "ORGANIZER:mailto:a@b.test\r\nATTENDEE;CN=C:mailto:c@b.test\r\nSUMMARY:x\r\n";
+        assert_eq!(shown(&[&event(meeting)]), Some(event("SUMMARY:x\r\n")));
         for class in ["PRIVATE", "CONFIDENTIAL", "X-ODD", ""] {
             assert_eq!(shown(&[zone, &event(&format!("CLASS:{class}\r\n"))]), None, "{class}");
         }
