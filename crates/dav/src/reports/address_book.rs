@@ -1,16 +1,18 @@
 //! CARDDAV:addressbook-query (RFC 6352 §8.6).
 
+use std::ops::ControlFlow;
+
 use ical::CardFilter;
 use jiff::tz::TimeZone;
 use storage::{Collection, CollectionKind, Object, ReadTx};
 
-use super::calendar::{CHUNK, load, render};
+use super::calendar::render;
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
 use crate::request::{Depth, Request};
 use crate::resource::Resource;
 use crate::service::Session;
-use crate::work::Work;
+use crate::work::{Work, too_much};
 use crate::xml::{AddressbookQuery, Name};
 
 pub(crate) async fn query(
@@ -47,19 +49,16 @@ fn find_matching(
     filter: &CardFilter,
     work: &Work,
 ) -> Result<Vec<Object>> {
-    let mut all = tx.list_objects(collection.id)?;
-    if !filter.properties.is_empty() {
-        let mut found = Vec::new();
-        for chunk in all.chunks(CHUNK) {
-            work.go_on(0)?;
-            let bytes = load(tx, chunk)?;
-            let matching = chunk
-                .iter()
-                .filter(|object| bytes.get(&object.id).is_some_and(|card| filter.matches(card)));
-            found.extend(matching.cloned());
-        }
-        all = found;
+    if filter.properties.is_empty() {
+        return Ok(tx.list_objects(collection.id)?);
     }
-    all.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(all)
+    let mut refused = None;
+    let found = tx.find_objects_by_bytes(collection.id, |card| match work.go_on(0) {
+        Ok(()) => ControlFlow::Continue(filter.matches(card)),
+        Err(error) => {
+            refused = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    found.ok_or_else(|| refused.unwrap_or_else(too_much))
 }

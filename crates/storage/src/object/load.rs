@@ -1,17 +1,20 @@
 //! Reading objects.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
-use ids::{AccountId, CollectionId};
+use ids::{AccountId, CollectionId, DomainId};
 
 use super::{Object, ObjectId, read, select_object};
-use crate::blob::codec;
+use crate::blob::{AS_IS, codec};
 use crate::directory::book;
 use crate::sql::Value;
 use crate::{ReadTx, Result, StorageError};
 
 /// LIMIT: names in one statement.
 const NAMES: usize = 16;
+/// LIMIT: cards of the directory that are made at a time.
+const CARDS: usize = 100;
 
 impl ReadTx<'_> {
     /// The objects of a collection, by name.
@@ -155,6 +158,74 @@ impl ReadTx<'_> {
             },
         )?;
         Ok(found)
+    }
+
+    /// The objects of a collection of which the bytes are such, by name; `None` where `is_such`
+    /// ends the search. Of all others nothing but the bytes is read, of one at a time.
+    pub fn find_objects_by_bytes(
+        &mut self,
+        collection: CollectionId,
+        mut is_such: impl FnMut(&[u8]) -> ControlFlow<(), bool>,
+    ) -> Result<Option<Vec<Object>>> {
+        if let Some(organisation) = book::organisation_of(collection) {
+            return self.find_cards_by_bytes(organisation, is_such);
+        }
+        let (mut ids, mut has_ended) = (Vec::new(), false);
+        let looked = self.sql.query(
+            // The row of an object is only read for one whose bytes are compressed.
+            "SELECT d.object_id, d.codec, d.data, \
+             CASE WHEN d.codec = 0 THEN 0 ELSE o.size_bytes END \
+             FROM object o JOIN object_data d ON d.object_id = o.id WHERE o.collection_id = ?1",
+            &[Value::Int(collection.get())],
+            &mut |row| {
+                let verdict = match row.int(1)? {
+                    AS_IS => is_such(row.bytes(2)?),
+                    codec => is_such(&codec::expand(codec, row.bytes(2)?, row.int(3)?)?),
+                };
+                match verdict {
+                    ControlFlow::Continue(true) => ids.push(row.int(0)?),
+                    ControlFlow::Continue(false) => {}
+                    ControlFlow::Break(()) => {
+                        has_ended = true;
+                        return Err(StorageError::Conflict("the search was ended"));
+                    }
+                }
+                Ok(())
+            },
+        );
+        if has_ended {
+            return Ok(None);
+        }
+        looked?;
+        let mut found = Vec::with_capacity(ids.len());
+        self.sql.query_in(select_object!("WHERE o.id IN ({IN})"), &ids, &mut |row| {
+            found.push(read(row)?);
+            Ok(())
+        })?;
+        found.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(Some(found))
+    }
+
+    /// The same of the directory, whose cards are no rows.
+    fn find_cards_by_bytes(
+        &mut self,
+        organisation: DomainId,
+        mut is_such: impl FnMut(&[u8]) -> ControlFlow<(), bool>,
+    ) -> Result<Option<Vec<Object>>> {
+        let mut found = Vec::new();
+        for chunk in self.list_directory(organisation)?.chunks(CARDS) {
+            let ids: Vec<ObjectId> = chunk.iter().map(|object| object.id).collect();
+            let cards = self.load_object_bytes(&ids)?;
+            for object in chunk {
+                let Some(card) = cards.get(&object.id) else { continue };
+                match is_such(card) {
+                    ControlFlow::Continue(true) => found.push(object.clone()),
+                    ControlFlow::Continue(false) => {}
+                    ControlFlow::Break(()) => return Ok(None),
+                }
+            }
+        }
+        Ok(Some(found))
     }
 
     /// The bytes of one object.
