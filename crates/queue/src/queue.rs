@@ -194,6 +194,7 @@ impl Inner {
         let adopt =
             || self.store.write_messages("queue adopt", Vec::new(), |tx| tx.adopt_spooled());
         while adopt().await?.value > 0 {}
+        self.store.write_messages("queue count", Vec::new(), |tx| tx.gather_waiting()).await?;
         let backlog = self.store.read(|tx| tx.spool_backlog(DESTINATIONS_MAX)).await?;
         let waiting: u64 = backlog.iter().map(|one| one.recipients).sum();
         self.counters.waiting.store(waiting, Ordering::Relaxed);

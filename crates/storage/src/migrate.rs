@@ -60,6 +60,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 42, sql: include_str!("../migrations/0042_directory_book.sql") },
     Migration { version: 43, sql: include_str!("../migrations/0043_public_calendar.sql") },
     Migration { version: 44, sql: include_str!("../migrations/0044_calendar_proxy.sql") },
+    Migration { version: 45, sql: include_str!("../migrations/0045_spool_waiting.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

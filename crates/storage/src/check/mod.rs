@@ -27,6 +27,7 @@
 //! | `expunged-disjoint` | no message is both in its mailbox and expunged from it |
 //! | `content-dangling` | what names a content finds it, with its header and its body |
 //! | `spool-recipients` | a spooled message has a recipient |
+//! | `spool-waiting` | how many recipients wait for a destination is known rightly |
 //! | `spool-owner` | whoever owns a recipient of the spool is a daemon that is known |
 //! | `orphan` | nothing belongs to an account that is gone |
 //! | `acl-grantee` | rights are given to accounts that exist, and to organisation and teams of the owner, never to the owner |

@@ -16,7 +16,7 @@ pub struct Repaired {
 }
 
 /// Statements in the order in which one rests on the other.
-const REPAIRS: [(&str, &str); 11] = [
+const REPAIRS: [(&str, &str); 12] = [
     ("sweep-place", "UPDATE mailbox SET sweeps = 0 WHERE sweeps <> 0"),
     (
         "mailbox-counts",
@@ -124,6 +124,17 @@ const REPAIRS: [(&str, &str); 11] = [
         "catch-all",
         "UPDATE domain SET catch_all = NULL WHERE catch_all IS NOT NULL \
          AND catch_all NOT IN (SELECT id FROM account)",
+    ),
+    (
+        "spool-waiting",
+        "INSERT INTO spool_waiting (destination, slot, recipients) \
+         SELECT destination, 0, CAST(SUM(recipients) AS BIGINT) FROM ( \
+           SELECT destination, 1 AS recipients FROM spool_recipient \
+           WHERE held = 0 AND owner = 0 AND destination <> '' \
+           UNION ALL SELECT destination, -recipients FROM spool_waiting) counted \
+         GROUP BY destination HAVING SUM(recipients) <> 0 \
+         ON CONFLICT (destination, slot) \
+         DO UPDATE SET recipients = spool_waiting.recipients + excluded.recipients",
     ),
 ];
 

@@ -11,7 +11,7 @@ struct Rule {
     sql: &'static str,
 }
 
-const RULES: [Rule; 44] = [
+const RULES: [Rule; 45] = [
     Rule {
         invariant: "mailbox-counts",
         row: "mailbox",
@@ -226,6 +226,15 @@ const RULES: [Rule; 44] = [
         row: "spool entry",
         sql: "SELECT s.id FROM spool s WHERE NOT EXISTS \
               (SELECT 1 FROM spool_recipient r WHERE r.spool_id = s.id)",
+    },
+    Rule {
+        invariant: "spool-waiting",
+        row: "spool entry",
+        sql: "SELECT COALESCE(MAX(spool_id), 0) FROM ( \
+              SELECT destination, 1 AS recipients, spool_id FROM spool_recipient \
+              WHERE held = 0 AND owner = 0 AND destination <> '' \
+              UNION ALL SELECT destination, -recipients, NULL FROM spool_waiting) counted \
+              GROUP BY destination HAVING SUM(recipients) <> 0",
     },
     Rule {
         invariant: "spool-owner",

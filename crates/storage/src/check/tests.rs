@@ -126,6 +126,7 @@ fn every_kind_of_damage_is_found() {
                 ],
                 "spool-owner",
             ),
+            (&["INSERT INTO spool_waiting VALUES ('x.test', 0, 1)"], "spool-waiting"),
             (&["UPDATE expunged SET account_id = 999"], "orphan"),
         ] {
             let broken = broken_by(store, damage);
@@ -149,6 +150,7 @@ fn counts_are_put_right() {
                      subscription_count = 9",
                     "UPDATE account SET uid_validity_last = 0, version_bytes = 1",
                     "UPDATE domain SET catch_all = 999 WHERE alias_of IS NULL",
+                    "INSERT INTO spool_waiting VALUES ('x.test', 0, 5)",
                 ] {
                     tx.sql.execute(sql, &[])?;
                 }
@@ -172,6 +174,7 @@ fn counts_are_put_right() {
                 ("subscription-count", 2),
                 ("uid-validity-unique", 2),
                 ("catch-all", 1),
+                ("spool-waiting", 1),
             ]
         );
     });

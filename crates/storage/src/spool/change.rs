@@ -2,6 +2,7 @@
 
 use ids::{SpoolId, Timestamp};
 
+use super::waiting::WaitingChange;
 use super::{SpoolFilter, TraceEvent};
 use crate::sql::{Row, Value};
 use crate::{Result, WriteTx};
@@ -19,19 +20,31 @@ pub enum SpoolChange {
     Remove,
 }
 
+impl SpoolChange {
+    /// How many more wait by that, where it left a recipient so.
+    fn waiting(self, owner: i64, held: i64) -> i64 {
+        match self {
+            Self::Hold if owner == 0 => -1,
+            Self::Release if owner == 0 => 1,
+            Self::Remove if owner == 0 && held == 0 => -1,
+            _ => 0,
+        }
+    }
+}
+
 const HOLD: &str = "UPDATE spool_recipient SET held = 1 WHERE spool_id = ?1 AND held = 0 \
      AND (?2 = '*' OR forward_path = ?2) AND (?3 = '*' OR destination = ?3) \
-     RETURNING destination, forward_path";
+     RETURNING destination, forward_path, owner, held";
 const RELEASE: &str = "UPDATE spool_recipient SET held = 0 WHERE spool_id = ?1 AND held = 1 \
      AND (?2 = '*' OR forward_path = ?2) AND (?3 = '*' OR destination = ?3) \
-     RETURNING destination, forward_path";
+     RETURNING destination, forward_path, owner, held";
 const RETRY: &str = "UPDATE spool_recipient SET due = 0 \
      WHERE spool_id = ?1 AND held = 0 AND owner = 0 \
      AND (?2 = '*' OR forward_path = ?2) AND (?3 = '*' OR destination = ?3) \
-     RETURNING destination, forward_path";
+     RETURNING destination, forward_path, owner, held";
 const REMOVE: &str = "DELETE FROM spool_recipient WHERE spool_id = ?1 \
      AND (?2 = '*' OR forward_path = ?2) AND (?3 = '*' OR destination = ?3) \
-     RETURNING destination, forward_path";
+     RETURNING destination, forward_path, owner, held";
 
 impl WriteTx<'_> {
     /// Changes the next messages that a filter means, after `after`, at most `limit`: of each, the
@@ -71,9 +84,14 @@ impl WriteTx<'_> {
             SpoolChange::Remove => REMOVE,
         };
         let [_, _, forward_path, destination, ..] = filter.params();
-        let both = |row: &dyn Row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()));
+        let mut waiting = WaitingChange::default();
+        let both = |row: &dyn Row| {
+            waiting.add(row.text(0)?, change.waiting(row.int(2)?, row.int(3)?));
+            Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))
+        };
         let params = [Value::Int(spool.get()), forward_path, destination];
         let changed = self.sql.query_all(sql, &params, both)?;
+        self.count_waiting(waiting)?;
         let event = match change {
             SpoolChange::Hold => Some(TraceEvent::Held),
             SpoolChange::Release => Some(TraceEvent::Released),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ids::{AccountId, ContentId, QueueDaemonId, SpoolId, Timestamp};
 
 use super::Urgency;
+use super::waiting::WaitingChange;
 use crate::sql::{Dialect, Row, Value};
 use crate::{ReadTx, Result, WriteTx};
 
@@ -59,17 +60,6 @@ pub struct ClaimedRecipient {
     pub told_deadline: bool,
     /// What the last attempt came to; empty before the first.
     pub answer: String,
-}
-
-/// What waits for one destination, neither held nor in anybody's hands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DestinationBacklog {
-    /// The destination.
-    pub destination: String,
-    /// Recipients.
-    pub recipients: u64,
-    /// When the first of them is due.
-    pub due: Timestamp,
 }
 
 const CLAIM_SQLITE: &str = "UPDATE spool_recipient SET owner = ?1 \
@@ -132,6 +122,9 @@ impl WriteTx<'_> {
                 Ok(())
             })?;
         }
+        let mut change = WaitingChange::default();
+        change.add(&claim.destination, -i64::try_from(claimed).unwrap_or(i64::MAX));
+        self.count_waiting(change)?;
         let mut messages = self.load_claimed(recipients)?;
         messages.sort_by_key(|message| order.get(&message.id.get()).copied());
         Ok(messages)
@@ -183,23 +176,5 @@ impl ReadTx<'_> {
             earliest = [earliest, due.flatten()].into_iter().flatten().min();
         }
         Ok(earliest.map(Timestamp::from_micros))
-    }
-
-    /// What waits, by destination, those with the earliest first; at most `limit` of them.
-    pub fn spool_backlog(&mut self, limit: usize) -> Result<Vec<DestinationBacklog>> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.sql.query_all(
-            "SELECT destination, COUNT(*), MIN(due) FROM spool_recipient \
-             WHERE held = 0 AND owner = 0 AND destination <> '' \
-             GROUP BY destination ORDER BY 3, 1 LIMIT ?1",
-            &[Value::Int(limit)],
-            |row| {
-                Ok(DestinationBacklog {
-                    destination: row.text(0)?.to_owned(),
-                    recipients: row.int(1)?.cast_unsigned(),
-                    due: Timestamp::from_micros(row.int(2)?),
-                })
-            },
-        )
     }
 }

@@ -3,11 +3,17 @@
 use ids::{QueueDaemonId, SpoolId, Timestamp};
 
 use super::destination_of;
+use super::waiting::WaitingChange;
 use crate::sql::{Dialect, Value};
 use crate::{Result, StorageError, WriteTx};
 
 /// LIMIT: rows of an older version that one transaction gives a destination.
 const ROWS: i64 = 500;
+
+const FREE_ALL: &str =
+    "UPDATE spool_recipient SET owner = 0 WHERE owner <> 0 RETURNING destination, held";
+const FREE_OWNED: &str =
+    "UPDATE spool_recipient SET owner = 0 WHERE owner = ?1 RETURNING destination, held";
 
 impl WriteTx<'_> {
     /// Registers a daemon that may own recipients until `lease`. With SQLite this process is the
@@ -15,7 +21,7 @@ impl WriteTx<'_> {
     pub fn register_queue_daemon(&mut self, lease: Timestamp) -> Result<QueueDaemonId> {
         if self.sql.dialect() == Dialect::Sqlite {
             self.sql.execute("DELETE FROM queue_daemon", &[])?;
-            self.sql.execute("UPDATE spool_recipient SET owner = 0 WHERE owner <> 0", &[])?;
+            self.free_spooled(FREE_ALL, &[])?;
         }
         let id = self.sql.query_one(
             "INSERT INTO queue_daemon (lease) VALUES (?1) RETURNING id",
@@ -40,8 +46,17 @@ impl WriteTx<'_> {
     pub fn end_queue_daemon(&mut self, daemon: QueueDaemonId) -> Result<()> {
         let id = [Value::Int(daemon.get())];
         self.sql.execute("DELETE FROM queue_daemon WHERE id = ?1", &id)?;
-        self.sql.execute("UPDATE spool_recipient SET owner = 0 WHERE owner = ?1", &id)?;
-        Ok(())
+        self.free_spooled(FREE_OWNED, &id)
+    }
+
+    /// Has recipients in nobody's hands any more.
+    fn free_spooled(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<()> {
+        let mut waiting = WaitingChange::default();
+        self.sql.query(sql, params, &mut |row| {
+            waiting.add(row.text(0)?, i64::from(row.int(1)? == 0));
+            Ok(())
+        })?;
+        self.count_waiting(waiting)
     }
 
     /// Ends every daemon whose lease has run out; how many there were.
@@ -77,14 +92,17 @@ impl WriteTx<'_> {
             &[Value::Int(ROWS)],
             |row| Ok((SpoolId::new(row.int(0)?), row.int(1)?, row.text(2)?.to_owned())),
         )?;
+        let mut waiting = WaitingChange::default();
         for (spool, ordinal, forward_path) in &rows {
             let destination = destination_of(forward_path);
             self.sql.execute(
                 "UPDATE spool_recipient SET destination = ?3 WHERE spool_id = ?1 AND ordinal = ?2",
                 &[Value::Int(spool.get()), Value::Int(*ordinal), Value::Text(&destination)],
             )?;
+            waiting.add(&destination, 1);
             self.note_due(destination, self.now);
         }
+        self.count_waiting(waiting)?;
         Ok(rows.len())
     }
 }

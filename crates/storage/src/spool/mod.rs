@@ -19,6 +19,7 @@ mod terms;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod waiting;
 
 use ids::{AccountId, SpoolId, Timestamp};
 use message::address::normal_domain;
@@ -26,15 +27,17 @@ use message::address::normal_domain;
 use crate::message_store::PreparedMessage;
 use crate::sql::Value;
 use crate::{Result, StorageError, WriteTx};
+use waiting::WaitingChange;
 
 pub use change::SpoolChange;
-pub use claim::{Claim, ClaimedMessage, ClaimedRecipient, DestinationBacklog};
+pub use claim::{Claim, ClaimedMessage, ClaimedRecipient};
 pub use list::{SpoolFilter, SpoolRow, SpoolRowRecipient, SpoolTotals};
 pub use notices::SpoolNotices;
 pub use overdue::{Overdue, OverdueCursor, OverdueSlice};
 pub use settle::{Fate, Settlement};
 pub use terms::{Deadline, SpoolTerms, Urgency, WhenLate};
 pub use trace::{TraceEvent, TraceRow};
+pub use waiting::DestinationBacklog;
 
 /// An envelope to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +134,9 @@ impl WriteTx<'_> {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             &mut rows,
         )?;
+        let mut waiting = WaitingChange::default();
+        destinations.iter().for_each(|destination| waiting.add(destination, 1));
+        self.count_waiting(waiting)?;
         for destination in destinations {
             self.note_due(destination, due);
         }

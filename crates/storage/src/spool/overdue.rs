@@ -4,6 +4,7 @@ use ids::{QueueDaemonId, SpoolId, Timestamp};
 
 use super::ClaimedMessage;
 use super::claim::{TOLD_DEADLINE, WARNED, read_recipient};
+use super::waiting::WaitingChange;
 use crate::sql::{Dialect, Value};
 use crate::{ReadTx, Result, WriteTx};
 
@@ -43,11 +44,11 @@ pub struct OverdueSlice {
 
 const TAKE_SQLITE: &str = "UPDATE spool_recipient SET owner = ?1 \
      WHERE spool_id = ?2 AND held = 0 AND owner = 0 \
-     RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer";
+     RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer, destination";
 const TAKE_POSTGRES: &str = "UPDATE spool_recipient SET owner = ?1 \
      WHERE (spool_id, ordinal) IN (SELECT spool_id, ordinal FROM spool_recipient \
      WHERE spool_id = ?2 AND held = 0 AND owner = 0 FOR UPDATE SKIP LOCKED) \
-     RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer";
+     RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer, destination";
 
 /// By the index `spool_age`, whose expression this is.
 const BY_AGE: &str = "SELECT s.id, CASE WHEN s.begins > s.created THEN s.begins ELSE s.created END, \
@@ -125,7 +126,12 @@ impl WriteTx<'_> {
             Dialect::Postgres => TAKE_POSTGRES,
         };
         let params = [Value::Int(daemon.get()), Value::Int(spool.get())];
-        let recipients = self.sql.query_all(sql, &params, read_recipient)?;
+        let mut waiting = WaitingChange::default();
+        let recipients = self.sql.query_all(sql, &params, |row| {
+            waiting.add(row.text(7)?, -1);
+            read_recipient(row)
+        })?;
+        self.count_waiting(waiting)?;
         let message = self.load_claimed([(spool.get(), recipients)].into())?.pop();
         Ok(message.filter(|message| !message.recipients.is_empty()))
     }

@@ -4,7 +4,8 @@ use ids::{QueueDaemonId, SpoolId, Timestamp};
 
 use super::TraceEvent;
 use super::claim::{TOLD_DEADLINE, WARNED};
-use crate::sql::{Dialect, Value};
+use super::waiting::WaitingChange;
+use crate::sql::{Dialect, Row, Value};
 use crate::{Result, WriteTx};
 
 /// LIMIT: bytes kept of what a server answered.
@@ -103,19 +104,24 @@ impl WriteTx<'_> {
             Value::Int(outcome.ordinal),
             Value::Int(daemon.get()),
         ];
-        let forward_path = |row: &dyn crate::sql::Row| Ok(row.text(0)?.to_owned());
+        let free = !matches!(outcome.fate, Fate::Delivered | Fate::Failed);
+        let mut waiting = WaitingChange::default();
+        let forward_path = |row: &dyn Row| {
+            waiting.add(row.text(1)?, i64::from(free && row.int(2)? == 0));
+            Ok(row.text(0)?.to_owned())
+        };
         let [spool, ordinal, owner] = key;
         let found = match outcome.fate {
             Fate::Delivered | Fate::Failed => self.sql.query_one(
                 "DELETE FROM spool_recipient WHERE spool_id = ?1 AND ordinal = ?2 AND owner = ?3 \
-                 RETURNING forward_path",
+                 RETURNING forward_path, destination, held",
                 &key,
                 forward_path,
             )?,
             Fate::Deferred(due) => self.sql.query_one(
                 "UPDATE spool_recipient SET owner = 0, due = ?4, attempts = attempts + 1, \
                  attempted = ?5, answer = ?6 \
-                 WHERE spool_id = ?1 AND ordinal = ?2 AND owner = ?3 RETURNING forward_path",
+                 WHERE spool_id = ?1 AND ordinal = ?2 AND owner = ?3 RETURNING forward_path, destination, held",
                 &[
                     spool,
                     ordinal,
@@ -128,12 +134,13 @@ impl WriteTx<'_> {
             )?,
             Fate::Untried | Fate::Warned | Fate::ToldDeadline => self.sql.query_one(
                 "UPDATE spool_recipient SET owner = 0, warned = warned | ?4 \
-                 WHERE spool_id = ?1 AND ordinal = ?2 AND owner = ?3 RETURNING forward_path",
+                 WHERE spool_id = ?1 AND ordinal = ?2 AND owner = ?3 RETURNING forward_path, destination, held",
                 &[spool, ordinal, owner, Value::Int(told(outcome.fate))],
                 forward_path,
             )?,
         };
         let Some(forward_path) = found else { return Ok(false) };
+        self.count_waiting(waiting)?;
         let event = match outcome.fate {
             Fate::Delivered => TraceEvent::Delivered,
             Fate::Deferred(_) => TraceEvent::Deferred,

@@ -1,5 +1,7 @@
 //! The spool on both engines: claims, outcomes, leases, lists.
 
+mod waiting;
+
 use std::sync::Arc;
 
 use ids::{AccountId, Clock, QueueDaemonId, SpoolId};
@@ -437,7 +439,10 @@ fn what_an_older_version_spooled_is_adopted() {
     on_both_engines(|store| {
         let one = spool(store, &["a@x.test", "\"b@c\"@Y.test"]);
         store
-            .write(|tx| tx.sql.execute("UPDATE spool_recipient SET destination = '', due = 0", &[]))
+            .write(|tx| {
+                tx.sql.execute("UPDATE spool_recipient SET destination = '', due = 0", &[])?;
+                tx.sql.execute("DELETE FROM spool_waiting", &[])
+            })
             .unwrap();
         store.inner().spool_notices().take();
         assert_eq!(store.write(|tx| tx.adopt_spooled()).unwrap(), 2);

@@ -1,0 +1,164 @@
+//! What waits is counted as it changes.
+
+use super::*;
+use crate::sql::Dialect;
+
+/// `destination recipients` of what waits, as it is told, after a look at the rows themselves.
+fn waiting(store: &TestStore) -> Vec<String> {
+    let backlog = store.read(|tx| tx.spool_backlog(10)).unwrap();
+    let mut told: Vec<_> =
+        backlog.iter().map(|one| format!("{} {}", one.destination, one.recipients)).collect();
+    told.sort();
+    let counted = store.read(|tx| {
+        tx.sql.query_all(
+            "SELECT destination, COUNT(*) FROM spool_recipient \
+             WHERE held = 0 AND owner = 0 GROUP BY destination ORDER BY destination",
+            &[],
+            |row| Ok(format!("{} {}", row.text(0)?, row.int(1)?)),
+        )
+    });
+    assert_eq!(told, counted.unwrap());
+    told
+}
+
+fn change(store: &TestStore, change: SpoolChange, recipient: &str) -> u64 {
+    let forward_path = Some(recipient.to_owned());
+    let filter = SpoolFilter { forward_path, ..SpoolFilter::default() };
+    let changed =
+        store.write(move |tx| tx.change_spooled(change, &filter, SpoolId::new(0), 10)).unwrap();
+    changed.0
+}
+
+#[test]
+fn the_number_follows_whatever_is_done() {
+    with_clock(|store, clock| {
+        assert_eq!(waiting(store), [""; 0]);
+        let daemon = register(store);
+        let one = spool(store, &["a@x.test", "b@x.test", "c@x.test", "d@x.test", "e@y.test"]);
+        assert_eq!(waiting(store), ["x.test 4", "y.test 1"]);
+        assert_eq!(claimed(store, daemon, "x.test").len(), 4);
+        assert_eq!(waiting(store), ["y.test 1"]);
+        settle(store, daemon, (one, 0), Fate::Delivered);
+        assert_eq!(waiting(store), ["y.test 1"]);
+        settle(store, daemon, (one, 1), Fate::Deferred(clock.now().plus_secs(9)));
+        settle(store, daemon, (one, 2), Fate::Untried);
+        assert_eq!(waiting(store), ["x.test 2", "y.test 1"]);
+        // Held while it is in hand, it does not wait when it is given back.
+        assert_eq!(change(store, SpoolChange::Hold, "d@x.test"), 1);
+        settle(store, daemon, (one, 3), Fate::Warned);
+        assert_eq!(change(store, SpoolChange::Hold, "c@x.test"), 1);
+        assert_eq!(waiting(store), ["x.test 1", "y.test 1"]);
+        assert_eq!(change(store, SpoolChange::Retry, "b@x.test"), 1);
+        assert_eq!(change(store, SpoolChange::Release, "c@x.test"), 1);
+        assert_eq!(change(store, SpoolChange::Release, "d@x.test"), 1);
+        assert_eq!(waiting(store), ["x.test 3", "y.test 1"]);
+        assert_eq!(change(store, SpoolChange::Remove, "b@x.test"), 1);
+        assert_eq!(change(store, SpoolChange::Hold, "c@x.test"), 1);
+        assert_eq!(change(store, SpoolChange::Remove, "c@x.test"), 1);
+        assert_eq!(waiting(store), ["x.test 1", "y.test 1"]);
+        store.write(move |tx| tx.claim_overdue(daemon, one)).unwrap().unwrap();
+        assert_eq!(waiting(store), [""; 0]);
+        store.write(move |tx| tx.end_queue_daemon(daemon)).unwrap();
+        assert_eq!(waiting(store), ["x.test 1", "y.test 1"]);
+    });
+}
+
+#[test]
+fn who_begins_anew_counts_what_the_dead_had() {
+    with_clock(|store, clock| {
+        spool(store, &["a@x.test", "b@x.test"]);
+        let dead = register(store);
+        assert_eq!(claimed(store, dead, "x.test").len(), 2);
+        assert_eq!(change(store, SpoolChange::Hold, "b@x.test"), 1);
+        clock.advance_secs(61);
+        register(store);
+        store.write(|tx| tx.end_dead_queue_daemons()).unwrap();
+        assert_eq!(waiting(store), ["x.test 1"]);
+    });
+}
+
+#[test]
+fn what_an_older_version_spooled_is_counted_once_it_has_a_destination() {
+    on_both_engines(|store| {
+        spool(store, &["a@x.test", "b@y.test"]);
+        let older = ["UPDATE spool_recipient SET destination = ''", "DELETE FROM spool_waiting"];
+        store
+            .write(move |tx| older.iter().try_for_each(|sql| tx.sql.execute(sql, &[]).map(drop)))
+            .unwrap();
+        assert_eq!(store.write(|tx| tx.adopt_spooled()).unwrap(), 2);
+        assert_eq!(waiting(store), ["x.test 1", "y.test 1"]);
+    });
+}
+
+#[test]
+fn the_earliest_of_any_urgency_is_told() {
+    with_clock(|store, clock| {
+        let begin = clock.now();
+        let put = |urgency, to: &'static str| {
+            clock.advance_secs(1);
+            let message = PreparedMessage::new(b"a: b\r\n\r\nbody".to_vec());
+            let terms = SpoolTerms { urgency, ..SpoolTerms::default() };
+            store.write(move |tx| tx.spool_on(terms, entry(None, &[to]), &message)).unwrap();
+        };
+        put(Urgency::Bulk, "a@z.test");
+        put(Urgency::Normal, "a@x.test");
+        put(Urgency::Normal, "b@z.test");
+        put(Urgency::Urgent, "b@x.test");
+        let backlog = store.read(|tx| tx.spool_backlog(10)).unwrap();
+        let row = |destination: &str, secs| DestinationBacklog {
+            destination: destination.to_owned(),
+            recipients: 2,
+            due: begin.plus_secs(secs),
+        };
+        assert_eq!(backlog, [row("z.test", 1), row("x.test", 2)]);
+        let first = store.read(|tx| tx.spool_backlog(1)).unwrap();
+        assert_eq!(first, [row("z.test", 1)]);
+    });
+}
+
+#[test]
+fn what_connections_counted_is_gathered() {
+    on_both_engines(|store| {
+        let daemon = register(store);
+        let one = spool(store, &["a@x.test", "b@y.test"]);
+        assert_eq!(claimed(store, daemon, "y.test").len(), 1);
+        settle(store, daemon, (one, 1), Fate::Delivered);
+        let rows = || {
+            store
+                .read(|tx| {
+                    tx.sql.query_all(
+                        "SELECT destination, slot, recipients FROM spool_waiting ORDER BY 1, 2",
+                        &[],
+                        |row| Ok((row.text(0)?.to_owned(), row.int(1)?, row.int(2)?)),
+                    )
+                })
+                .unwrap()
+        };
+        // On PostgreSQL each connection has rows of its own.
+        let own = store.read(|tx| Ok(tx.sql.dialect() == Dialect::Postgres)).unwrap();
+        assert!(rows().iter().all(|(_, slot, _)| (*slot != 0) == own));
+        for _ in 0..2 {
+            store.write(|tx| tx.gather_waiting()).unwrap();
+            assert_eq!(rows(), [("x.test".to_owned(), 0, 1)]);
+        }
+        assert_eq!(claimed(store, daemon, "x.test").len(), 1);
+        store.write(|tx| tx.gather_waiting()).unwrap();
+        assert_eq!(rows(), []);
+    });
+}
+
+#[test]
+fn no_question_reads_every_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = crate::Settings::new(folder.path(), Arc::new(ManualClock::default()));
+    let store = TestStore::new(crate::Store::open(settings).unwrap());
+    let sql = format!("EXPLAIN QUERY PLAN {}", crate::spool::waiting::BACKLOG).leak();
+    let plan = store
+        .read(|tx| tx.sql.query_all(sql, &[Value::Int(10)], |row| Ok(row.text(3)?.to_owned())));
+    let plan = plan.unwrap();
+    let of_spool = plan.iter().filter(|step| step.contains("spool_recipient_due"));
+    // Each from one place of the index, which none of them goes through from its beginning.
+    assert_eq!(of_spool.filter(|step| step.starts_with("SEARCH ")).count(), 5, "{plan:?}");
+    let scans = plan.iter().filter(|step| step.starts_with("SCAN "));
+    assert!(scans.clone().all(|scan| !scan.contains("spool") && !scan.ends_with(" r")), "{plan:?}");
+}
