@@ -27,6 +27,8 @@ pub(crate) struct MailParameters {
     pub(crate) verified: bool,
     /// This server made it in the name of its sender, and nobody signed it yet.
     pub(crate) sign: bool,
+    /// It is a message about the meeting of this UID, in hexadecimal digits.
+    pub(crate) calendar: Option<String>,
 }
 
 /// By when a message is to be delivered (RFC 2852).
@@ -98,6 +100,14 @@ impl MailParameters {
             Some("BINARYMIME") => Body::BinaryMime,
             _ => Body::SevenBit,
         }
+    }
+
+    /// The UID of the meeting it is about.
+    pub(crate) fn meeting(&self) -> Option<String> {
+        let digits = self.calendar.as_deref().filter(|digits| !digits.is_empty())?;
+        let pairs = digits.as_bytes().chunks(2);
+        let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        String::from_utf8(pairs.map(byte).collect::<Option<_>>()?).ok()
     }
 
     /// Where it belongs in a mailbox here.
@@ -177,6 +187,23 @@ pub(crate) fn outbound(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_meeting_of_a_letter_is_read() {
+        for (digits, uid) in [
+            (None, None),
+            (Some(""), None),
+            (Some("6d"), Some("m")),
+            (Some("c3bc22"), Some("ü\"")),
+            (Some("6"), Some("\u{6}")),
+            (Some("xx"), None),
+            (Some("ff"), None),
+        ] {
+            let calendar = digits.map(str::to_owned);
+            let parameters = MailParameters { calendar, ..MailParameters::default() };
+            assert_eq!(parameters.meeting().as_deref(), uid, "{digits:?}");
+        }
+    }
 
     #[test]
     fn wishes_are_understood() {

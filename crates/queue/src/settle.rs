@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ids::{QueueDaemonId, Timestamp};
+use ids::{AccountId, QueueDaemonId, Timestamp};
 use smtp::client::OutboundContent;
 use storage::{ClaimedMessage, ClaimedRecipient, Fate, Settlement, StorageError};
 
@@ -110,11 +110,15 @@ impl Inner {
         let (daemon, spool) = (settling.daemon, settling.message.id);
         let outcomes: Vec<Settlement> = decided.iter().map(|one| one.outcome.clone()).collect();
         let messages = report.iter().map(Prepared::message).collect();
+        let bounced = bounced(settling, &decided);
         self.store
             .write_messages("queue settle", messages, move |tx| {
                 let settled = tx.settle_spooled(daemon, spool, &outcomes)?;
                 if !settled.iter().all(|ours| *ours) {
                     return Err(StorageError::Conflict("the recipient is no longer in our hands"));
+                }
+                for Bounced { account, uid, to } in &bounced {
+                    tx.note_bounced_letter(*account, uid, to)?;
                 }
                 report.map_or(Ok(()), |report| report.file(tx))
             })
@@ -240,6 +244,29 @@ impl Inner {
             }
         }
     }
+}
+
+/// A message about a meeting that did not reach somebody.
+struct Bounced {
+    account: AccountId,
+    uid: String,
+    to: String,
+}
+
+fn bounced(settling: &Settling<'_>, decided: &[Decided]) -> Vec<Bounced> {
+    let message = settling.message;
+    let failed = settling.ends.iter().zip(decided);
+    let failed = failed.filter(|(_, decided)| decided.outcome.fate == Fate::Failed);
+    let (Some(account), Some(uid)) = (message.account, MailParameters::of(message).meeting())
+    else {
+        return Vec::new();
+    };
+    let of = |((recipient, _), _): (&(ClaimedRecipient, End), _)| Bounced {
+        account,
+        uid: uid.clone(),
+        to: recipient.forward_path.clone(),
+    };
+    failed.map(of).collect()
 }
 
 struct Decided {

@@ -1,6 +1,8 @@
 //! Mail to those who have no calendar here (RFC 6047), into the spool in the transaction of what it
 //! tells of. Its text is made by whoever knows mail ([`Letters`]).
 
+use std::fmt::Write as _;
+
 use ical::scheduling::{Method, Outgoing};
 use ical::{Component, Time, Value};
 use ids::Timestamp;
@@ -8,6 +10,9 @@ use ids::Timestamp;
 use super::people::mail_address;
 use super::status;
 use crate::{AccountTx, Address, PreparedMessage, Result, SpoolEntry, SpoolRecipient, WriteTx};
+
+/// LIMIT: bytes of a UID that goes along in the spool. RFC 7986 §5.3 makes them short.
+const UID_BYTES_MAX: usize = 1_000;
 
 /// A calendar message on its way to an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +72,7 @@ impl AccountTx<'_, '_> {
             account: Some(account),
             reverse_path: letter.from,
             // What signs for the domain of the author does so when it is sent.
-            envelope_json: format!("{{\"body\":\"7BIT\",\"smtputf8\":{smtputf8},\"sign\":true}}"),
+            envelope_json: envelope(smtputf8, uid_of(message)),
             recipients: vec![SpoolRecipient {
                 forward_path: letter.to,
                 parameters_json: "{}".to_owned(),
@@ -105,6 +110,27 @@ impl AccountTx<'_, '_> {
             calendar: message.calendar.render(),
         })
     }
+}
+
+/// The parameters of MAIL. The queue tells of a message that comes back by its UID, in hexadecimal
+/// digits: it may be anything.
+fn envelope(smtputf8: bool, uid: &str) -> String {
+    let mut calendar = String::with_capacity(uid.len() * 2);
+    if uid.len() <= UID_BYTES_MAX {
+        for byte in uid.bytes() {
+            // Writing to a String cannot fail.
+            let _ = write!(calendar, "{byte:02x}");
+        }
+    }
+    format!(
+        "{{\"body\":\"7BIT\",\"smtputf8\":{smtputf8},\"sign\":true,\"calendar\":\"{calendar}\"}}"
+    )
+}
+
+fn uid_of(message: &Outgoing) -> &str {
+    let parts = &message.calendar.components;
+    let line = parts.iter().find(|part| !part.is("VTIMEZONE")).and_then(|part| part.line("UID"));
+    line.map_or("", |line| line.value())
 }
 
 /// `2026-01-05 09:00 - 10:00 (Europe/Zurich)`

@@ -11,6 +11,7 @@
 //! | `invite` | a message comes to an attendee |
 //! | `answer` | an answer comes to the organizer, and is noted by others |
 //! | `letter`, `mail` | messages to and from people elsewhere, by mail |
+//! | `bounce` | such messages that came back |
 //! | `scripted` | messages by mail that a script has a say in |
 //! | `rooms` | answers of rooms |
 //! | `copy` | finding and writing the copies that the server keeps |
@@ -20,6 +21,7 @@
 //! **Absent:** the rules of iTIP, the text of mail, whether its sender is authentic.
 
 mod answer;
+mod bounce;
 mod copy;
 mod delete;
 mod invite;

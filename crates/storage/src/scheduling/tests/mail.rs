@@ -69,7 +69,7 @@ fn who_is_elsewhere_is_sent_mail() {
             ]
         );
         let sent = spooled(store);
-        let signed = "{\"body\":\"7BIT\",\"smtputf8\":false,\"sign\":true}".to_owned();
+        let signed = r#"{"body":"7BIT","smtputf8":false,"sign":true,"calendar":"6d"}"#.to_owned();
         let (from, to) = ("ann@example.test".to_owned(), "dan@elsewhere.test".to_owned());
         assert_eq!(sent[0], (from, to, signed));
         assert!(answer(store, ann, "dan")[0].contains("SCHEDULE-STATUS=1.1"));
@@ -90,6 +90,42 @@ fn who_is_elsewhere_is_sent_mail() {
         assert_eq!(pile.taken(), [""; 0]);
         assert!(answer(store, ann, "dan")[0].contains("SCHEDULE-STATUS=5.1"));
         assert_eq!(spooled(store).len(), 5);
+    });
+}
+
+#[test]
+fn an_invitation_that_comes_back_is_told_in_the_calendar() {
+    let change = |settings: &mut Settings| settings.letters = Some(Arc::new(Pile::default()));
+    on_both_engines_with(change, |store| {
+        let ann = store.account("ann");
+        put(store, ann, &meeting(&["dan@elsewhere.test", "eve@elsewhere.test"], AT_NINE));
+        let before = tag(store, ann);
+        let bounce = |uid: &'static str| {
+            let noted =
+                store.write(move |tx| tx.note_bounced_letter(ann, uid, "Dan@elsewhere.test"));
+            noted.unwrap();
+            (answer(store, ann, "dan"), answer(store, ann, "eve"))
+        };
+        let told = |who: &str, status: &str| {
+            format!(
+                "ATTENDEE;PARTSTAT=NEEDS-ACTION;SCHEDULE-STATUS={status}:mailto:{who}@elsewhere.test"
+            )
+        };
+        let sent = (vec![told("dan", "1.1")], vec![told("eve", "1.1")]);
+        assert_eq!(bounce("another"), sent);
+        let back = (vec![told("dan", "5.1")], vec![told("eve", "1.1")]);
+        assert_eq!(bounce("m"), back);
+        assert_eq!(tag(store, ann), before);
+        // Who answered has it, whatever comes back.
+        let reply = part(
+            "ATTENDEE;PARTSTAT=ACCEPTED:mailto:dan@elsewhere.test\r\n",
+            "DTSTART:20260105T090000Z\r\n",
+        );
+        let reply = mail("dan@elsewhere.test", "REPLY", &reply);
+        assert!(take(store, ann, &reply, "elsewhere.test"));
+        let answered = answer(store, ann, "dan");
+        assert!(answered[0].contains("SCHEDULE-STATUS=2.0"));
+        assert_eq!(bounce("m").0, answered);
     });
 }
 
