@@ -37,7 +37,9 @@ fn compile(compiler: &mut Compiler<'_>, node: &Node) -> CompiledCommand {
     if updates_only && calendar.is_some() {
         return Err(arguments.wrong(":updatesonly and :calendarid exclude each other"));
     }
-    let delete_cancelled = arguments.tag("deletecancelled").is_some();
+    // Drafts of it, and who wrote scripts by them, have one letter less.
+    let delete_cancelled =
+        ["deletecancelled", "deletecanceled"].iter().any(|tag| arguments.tag(tag).is_some());
     let organizers = arguments.tagged_text(compiler, "organizers")?;
     if organizers.is_some() {
         compiler.needs(arguments.at(), ":organizers", &[Capability::ExtLists])?;
