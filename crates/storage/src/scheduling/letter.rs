@@ -72,7 +72,7 @@ impl AccountTx<'_, '_> {
             account: Some(account),
             reverse_path: letter.from,
             // What signs for the domain of the author does so when it is sent.
-            envelope_json: envelope(smtputf8, uid_of(message)),
+            envelope_json: envelope(smtputf8, &uid_of(message)),
             recipients: vec![SpoolRecipient {
                 forward_path: letter.to,
                 parameters_json: "{}".to_owned(),
@@ -127,10 +127,10 @@ fn envelope(smtputf8: bool, uid: &str) -> String {
     )
 }
 
-fn uid_of(message: &Outgoing) -> &str {
+fn uid_of(message: &Outgoing) -> String {
     let parts = &message.calendar.components;
     let line = parts.iter().find(|part| !part.is("VTIMEZONE")).and_then(|part| part.line("UID"));
-    line.map_or("", |line| line.value())
+    line.map(|line| line.text().trim().to_owned()).unwrap_or_default()
 }
 
 /// `2026-01-05 09:00 - 10:00 (Europe/Zurich)`
