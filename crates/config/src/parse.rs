@@ -369,6 +369,9 @@ fn check_calendar(calendar: &Calendar, reader: &TableReader<'_>) {
     if !(1..=10_000).contains(&calendar.attendees) {
         reader.refuse("attendees", "must be from 1 to 10000");
     }
+    if !(1..=3600).contains(&calendar.push_delay.as_secs()) {
+        reader.refuse("push_delay", "must be from 1 second to 1 hour");
+    }
 }
 
 fn check_queue(queue: &Queue, reader: &TableReader<'_>) {

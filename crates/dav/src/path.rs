@@ -24,6 +24,8 @@ pub(crate) enum Place {
     Home(Home, String),
     /// `/dav/calendars/ADDRESS/outbox/`
     Outbox(String),
+    /// `/dav/push/TOKEN`: a subscription to pushes.
+    Push(String),
     /// Something in a home: a collection, an object, or a file or folder at any depth.
     Member(Home, String, Vec<String>),
 }
@@ -92,6 +94,9 @@ impl Place {
         let rest: Vec<String> = segments.map(normal).collect();
         if kind == "principals" {
             return Ok(principal(owner, &rest));
+        }
+        if kind == "push" {
+            return Ok(owner.filter(|_| rest.is_empty()).map(Self::Push));
         }
         let home = match kind.as_str() {
             "calendars" => Home::Calendars,
@@ -230,6 +235,11 @@ pub(crate) fn proxy_href(address: &str, proxy: Proxy) -> String {
 /// The path of what all principals stand in.
 pub(crate) fn principals_href() -> String {
     render(&["dav", "principals"], true)
+}
+
+/// The path of a subscription to pushes.
+pub(crate) fn push_href(token: &str) -> String {
+    render(&["dav", "push", token], false)
 }
 
 /// The path of what homes stand in.

@@ -15,7 +15,7 @@ use hyper::header::{
 use hyper::{Method, Response, StatusCode};
 use ids::{AccountId, Timestamp};
 use sasl::{BearerToken, Credentials, Password};
-use storage::{AccountTx, ReadTx, StorageError, Store, WriteTx};
+use storage::{AccountTx, QuietPushes, ReadTx, StorageError, Store, WriteTx};
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
@@ -47,6 +47,8 @@ pub(crate) struct Session {
     pub(crate) store: Store,
     pub(crate) settings: Arc<Settings>,
     pub(crate) actor: Actor,
+    /// Who is not told of what the request does.
+    pub(crate) quiet: QuietPushes,
 }
 
 impl DavService {
@@ -114,7 +116,8 @@ impl DavService {
         let request =
             Request { method: parts.method, uri: parts.uri, headers: parts.headers, body };
         let store = self.store.clone();
-        let session = Session { store, settings: self.settings.clone(), actor };
+        let quiet = methods::push::quiet(&request.headers);
+        let session = Session { store, settings: self.settings.clone(), actor, quiet };
         if is_new {
             session.make_first_collections().await?;
         }
@@ -263,6 +266,7 @@ impl Session {
             store: self.store.clone(),
             settings: self.settings.clone(),
             actor: self.actor.clone(),
+            quiet: QuietPushes::None,
         };
         // What is wrong with a request is no error of storage.
         self.store
@@ -301,7 +305,7 @@ impl Session {
         L: FnOnce(&mut WriteTx<'_>) -> storage::Result<()> + Send + 'static,
         F: FnOnce(&mut AccountTx<'_, '_>) -> Result<T> + Send + 'static,
     {
-        let actor = self.actor.id();
+        let (actor, quiet) = (self.actor.id(), self.quiet.clone());
         let refusal = Arc::new(std::sync::Mutex::new(None));
         let of_closure = refusal.clone();
         let written = self
@@ -309,8 +313,9 @@ impl Session {
             .write(label, move |tx| {
                 lock(tx)?;
                 let mut tx = tx.account_as(owner, actor)?;
+                let knowing = tx.up_to_date_pushes(&quiet)?;
                 match closure(&mut tx) {
-                    Ok(value) => Ok(value),
+                    Ok(value) => tx.quiet_pushes(&knowing).map(|()| value),
                     Err(DavError::Storage(error)) => Err(error),
                     Err(error) => {
                         if let Ok(mut refusal) = of_closure.lock() {
@@ -362,9 +367,10 @@ impl Session {
 
     async fn options(&self, place: Place) -> Result<Answer> {
         let found = self.read(move |session, tx| resource::find(tx, &session.actor, &place)).await;
-        Ok(methods::options::run(match &found {
+        let methods = match &found {
             Ok(found) => methods::options::allowed(found),
             Err(_) => methods::options::ANYTHING,
-        }))
+        };
+        Ok(methods::options::run(methods, self.settings.pushes.is_some()))
     }
 }

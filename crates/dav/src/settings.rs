@@ -1,10 +1,21 @@
 //! What the binary decides about WebDAV. Plain values with defaults.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use storage::ObjectLimits;
 
+use crate::push::PushKey;
 use crate::xml;
+
+/// What is decided about subscriptions to pushes.
+#[derive(Debug, Clone)]
+pub struct PushSettings {
+    /// Who tells.
+    pub key: Arc<PushKey>,
+    /// Subscriptions of one account.
+    pub subscriptions_max: u64,
+}
 
 /// Everything the service is told.
 #[derive(Debug, Clone)]
@@ -27,6 +38,8 @@ pub struct Settings {
     pub answer_time: Duration,
     /// How long a body may take to arrive.
     pub body_timeout: Duration,
+    /// Absent where nobody is told of changes.
+    pub pushes: Option<PushSettings>,
 }
 
 impl Default for Settings {
@@ -41,6 +54,7 @@ impl Default for Settings {
             answer_bytes_max: 256 * 1024 * 1024,
             answer_time: Duration::from_secs(60),
             body_timeout: Duration::from_secs(300),
+            pushes: None,
         }
     }
 }

@@ -31,7 +31,12 @@ impl Fixture {
         let julie = new_account(&store, "julie@example.test");
         let account = store.read_blocking(move |tx| tx.load_account(julie)).unwrap();
         let actor = Actor { account: Arc::new(account), has_one_book: false };
-        let session = Session { store, settings: Arc::new(Settings::default()), actor };
+        let session = Session {
+            store,
+            settings: Arc::new(Settings::default()),
+            actor,
+            quiet: storage::QuietPushes::None,
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self { session, runtime, _folder: folder }
     }

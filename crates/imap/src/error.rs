@@ -160,6 +160,7 @@ fn limit_noun(kind: LimitKind) -> &'static str {
         LimitKind::SentRecipients => "recipients of a message are",
         LimitKind::Confirmations => "addresses that have not answered yet are",
         LimitKind::Collections => "collections are",
+        LimitKind::PushSubscriptions => "subscriptions to pushes are",
         LimitKind::CollectionDepth => "levels in a collection name are",
         LimitKind::CollectionName => "bytes in a collection name are",
         LimitKind::Objects => "objects in a collection are",

@@ -50,6 +50,23 @@ impl SealKey {
     }
 }
 
+/// The key that says who pushes.
+impl SealKey {
+    /// Seals it, bound to its public one.
+    pub(crate) fn seal_push_key(&self, public_key: &[u8], private_key: &[u8]) -> Option<Vec<u8>> {
+        seal(&self.derived("posthorn 2026-11 push keys")?, public_key, private_key)
+    }
+
+    /// Opens it again.
+    pub(crate) fn open_push_key(
+        &self,
+        public_key: &[u8],
+        sealed: &[u8],
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        open(&self.derived("posthorn 2026-11 push keys")?, public_key, sealed)
+    }
+}
+
 fn seal(key: &RandomizedNonceKey, covered: &[u8], secret: &[u8]) -> Option<Vec<u8>> {
     let mut sealed = secret.to_vec();
     let nonce = key.seal_in_place_append_tag(Aad::from(covered), &mut sealed).ok()?;

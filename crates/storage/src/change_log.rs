@@ -186,6 +186,46 @@ pub(crate) fn expunged_since(
     Ok(Some(expunged))
 }
 
+/// What happened to a calendar, an address book or a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// Whether objects in it came, changed or went, and whether it changed itself.
+    Known { content: bool, properties: bool },
+    /// The log no longer reaches back that far.
+    TooOld,
+}
+
+/// What happened to a collection after `since`.
+pub(crate) fn collection_since(
+    sql: &mut dyn Sql,
+    account: AccountId,
+    collection: CollectionId,
+    since: ModSeq,
+) -> Result<Since> {
+    if is_too_old(sql, account, since)? {
+        return Ok(Since::TooOld);
+    }
+    let (mut content, mut properties) = (false, false);
+    sql.query(
+        "SELECT DISTINCT kind FROM change \
+         WHERE account_id = ?1 AND modseq > ?2 AND collection_id = ?3",
+        &[
+            Value::Int(account.get()),
+            Value::Int(since.get().cast_signed()),
+            Value::Int(collection.get()),
+        ],
+        &mut |row| {
+            match row.int(0)? {
+                OBJECT_PUT | OBJECT_DELETED => content = true,
+                COLLECTION_UPDATED => properties = true,
+                _ => {}
+            }
+            Ok(())
+        },
+    )?;
+    Ok(Since::Known { content, properties })
+}
+
 /// Whether the log begins after `since`.
 fn is_too_old(sql: &mut dyn Sql, account: AccountId, since: ModSeq) -> Result<bool> {
     let horizon = sql

@@ -50,6 +50,8 @@ pub enum LimitKind {
     ListMembers,
     /// Calendars, address books and folders of one account.
     Collections,
+    /// WebDAV-Push: those of one account.
+    PushSubscriptions,
     /// Levels of folders, or of the home of calendars.
     CollectionDepth,
     /// Bytes of the name of a collection or object.

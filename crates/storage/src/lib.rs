@@ -37,6 +37,7 @@ mod migrate;
 #[cfg(test)]
 mod model_tests;
 mod object;
+mod push;
 mod rules;
 mod scheduling;
 mod search;
@@ -94,6 +95,10 @@ pub use object::{
     CollectionChanges, Condition, Duplicates, EtagCondition, Imported, LostCollection, Match,
     MeetingPlace, Object, ObjectFault, ObjectId, ObjectLimits, ObjectVersion, PreparedObject,
     PutOutcome, Ranged, RestorePlan, RestoreStep, Restored, Scheduled,
+};
+pub use push::{
+    DuePush, NewPush, PUSH_RESOURCE_BYTES_MAX, PushOutcome, PushRegistration, PushTriggers,
+    QuietPushes, SealedPushKey, UpToDate,
 };
 pub use rules::{
     ANSWER_WINDOW_SECS, ActiveResponder, ActiveScript, Agreement, AnswerClaim, AnswerSource,

@@ -61,6 +61,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 43, sql: include_str!("../migrations/0043_public_calendar.sql") },
     Migration { version: 44, sql: include_str!("../migrations/0044_calendar_proxy.sql") },
     Migration { version: 45, sql: include_str!("../migrations/0045_spool_waiting.sql") },
+    Migration { version: 46, sql: include_str!("../migrations/0046_push.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

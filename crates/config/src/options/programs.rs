@@ -1,5 +1,7 @@
 //! What single protocols allow to the programs of users.
 
+use std::time::Duration;
+
 use super::{Row, Section};
 use crate::reader::TableReader;
 use crate::value::{MailedInvitations, OptionValue, Word};
@@ -49,5 +51,21 @@ sections! {
         /// is for: `all`, what concerns meetings that stand there already (`known`), or `nothing`.
         /// Only mail counts whose sender was found to be who it says, and who speaks for itself.
         invitations_by_mail: MailedInvitations = default "all", since "0.2";
+
+        /// Whether programs are told of changes by the push service that they name (WebDAV-Push), over
+        /// HTTPS and encrypted: it learns that something changed, not what. Without it they ask again
+        /// and again.
+        push: bool = default true, since "0.2";
+
+        /// Subscriptions to pushes of one account; each of its programs has one for each calendar
+        /// and address book.
+        push_subscriptions: u32 = default 100, since "0.2";
+
+        /// How long changes of a calendar are gathered before a program is told.
+        push_delay: Duration = default "5 s", since "0.2";
+
+        /// Whether push services may have private addresses, as one of your own may. Who has an account
+        /// can then have requests sent to whatever answers HTTPS in your network.
+        push_private_addresses: bool = default false, since "0.2";
     }
 }

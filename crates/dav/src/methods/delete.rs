@@ -14,6 +14,9 @@ use crate::service::Session;
 use crate::xml::Name;
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
+    if let Place::Push(token) = place {
+        return super::push::remove(session, token).await;
+    }
     let conditions = Preconditions::parse(&request, &place)?;
     let found = session.read(move |session, tx| resource::find(tx, &session.actor, &place)).await?;
     match found {

@@ -14,6 +14,7 @@ pub(crate) mod propfind;
 pub(crate) mod proppatch;
 pub(crate) mod proxies;
 mod publish;
+pub(crate) mod push;
 pub(crate) mod put;
 pub(crate) mod report;
 pub(crate) mod share;

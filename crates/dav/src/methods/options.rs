@@ -3,6 +3,8 @@
 use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderName, HeaderValue};
 
+use storage::CollectionKind;
+
 use crate::answer::{Answer, empty};
 use crate::resource::Resource;
 
@@ -10,6 +12,11 @@ use crate::resource::Resource;
 const CLASSES: &str = "1, 2, 3, access-control, extended-mkcol, calendar-access, \
                        calendar-auto-schedule, addressbook, calendar-proxy, \
                        calendarserver-sharing";
+
+/// The same where there are pushes (draft-bitfire-webdav-push §2).
+const CLASSES_WITH_PUSH: &str = "1, 2, 3, access-control, extended-mkcol, calendar-access, \
+                                 calendar-auto-schedule, addressbook, calendar-proxy, \
+                                 calendarserver-sharing, webdav-push";
 
 /// The methods that a resource takes.
 pub(crate) fn allowed(resource: &Resource) -> &'static str {
@@ -22,6 +29,9 @@ pub(crate) fn allowed(resource: &Resource) -> &'static str {
         | Resource::Homes(_) => "OPTIONS, PROPFIND, PROPPATCH, REPORT",
         Resource::Home(..) => "OPTIONS, PROPFIND, PROPPATCH, REPORT, POST, MKCOL, MKCALENDAR",
         Resource::Outbox(_) => "OPTIONS, PROPFIND, REPORT, POST",
+        Resource::Collection(_, collection) if collection.kind == CollectionKind::Inbox => {
+            "OPTIONS, PROPFIND, PROPPATCH, REPORT, POST"
+        }
         Resource::Collection(_, collection) if collection.kind.is_private() => {
             "OPTIONS, PROPFIND, PROPPATCH, REPORT"
         }
@@ -38,9 +48,10 @@ pub(crate) fn allowed(resource: &Resource) -> &'static str {
 pub(crate) const ANYTHING: &str = "OPTIONS, PROPFIND, PROPPATCH, ACL, REPORT, GET, HEAD, PUT, POST, \
                                    DELETE, COPY, MOVE, LOCK, UNLOCK, MKCOL, MKCALENDAR";
 
-pub(crate) fn run(methods: &'static str) -> Answer {
+pub(crate) fn run(methods: &'static str, has_pushes: bool) -> Answer {
+    let classes = if has_pushes { CLASSES_WITH_PUSH } else { CLASSES };
     let mut answer = empty(StatusCode::OK);
     answer.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
-    answer.headers_mut().insert(HeaderName::from_static("dav"), HeaderValue::from_static(CLASSES));
+    answer.headers_mut().insert(HeaderName::from_static("dav"), HeaderValue::from_static(classes));
     answer
 }

@@ -11,9 +11,16 @@ use crate::path::{Place, object_href};
 use crate::request::Request;
 use crate::resource::{self, Resource, Target, href_of};
 use crate::service::Session;
+use crate::xml::PushRegister;
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
     let found = session.read(move |session, tx| resource::find(tx, &session.actor, &place)).await?;
+    if let Resource::Collection(owner, collection) = &found
+        && super::share::is_xml(&request)
+        && let Some(push) = PushRegister::parse(&request.body, &session.settings.xml)?
+    {
+        return super::push::register(session, push, owner, (**collection).clone()).await;
+    }
     match found {
         Resource::Home(..) if super::share::is_xml(&request) => {
             super::share::reply(session, request).await

@@ -115,7 +115,7 @@ fn find(tx: &mut AccountTx<'_, '_>, home: storage::Home, names: &[String]) -> Re
 }
 
 /// RFC 9110 §5.6.7: a date that cannot be read is none.
-fn parse_date(text: &str) -> Option<Timestamp> {
+pub(crate) fn parse_date(text: &str) -> Option<Timestamp> {
     let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
     Some(Timestamp::from_secs(at.as_second()))
 }

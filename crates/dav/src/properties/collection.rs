@@ -3,8 +3,10 @@
 use storage::{Account, Collection, CollectionKind, CollectionRights, Components};
 
 use super::{Described, Found, http_date, rfc3339, sync_token, write_quota};
+use crate::methods::push::is_told_of;
+use crate::push;
 use crate::resource::href_of;
-use crate::xml::{APPLE, CALDAV, CALENDAR_SERVER, CARDDAV, DAV, Name, Writer};
+use crate::xml::{APPLE, CALDAV, CALENDAR_SERVER, CARDDAV, DAV, Name, PUSH, Writer};
 
 /// The collations of filters (RFC 4791 §7.5.1, RFC 6352 §8.3.1).
 const COLLATIONS: [&str; 3] = ["i;ascii-casemap", "i;octet", "i;unicode-casemap"];
@@ -74,6 +76,12 @@ impl Described<'_> {
                 write_text(writer, name, tag.strip_prefix("data:,"))
             }
             CALENDAR_SERVER => self.write_sharing(writer, name, account, collection),
+            PUSH => match &self.settings.pushes {
+                Some(pushes) if is_told_of(collection, self.rights) => {
+                    push::write_property(writer, name, &pushes.key, collection.id)
+                }
+                _ => false,
+            },
             _ => false,
         }
     }

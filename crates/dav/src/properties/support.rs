@@ -4,7 +4,7 @@ use storage::{Account, CollectionKind, Lock};
 
 use crate::path;
 use crate::resource::Resource;
-use crate::xml::{Name, Writer};
+use crate::xml::{Name, PUSH, Writer};
 
 /// Live properties that DAV:allprop tells (RFC 4918 §9.1, §14.2): those of RFC 4918 itself.
 pub(super) const USUAL: &[Name] = &[
@@ -74,6 +74,9 @@ pub(super) const SPECIAL: &[Name] = &[
     Name::carddav("max-resource-size"),
     Name::apple("calendar-color"),
     Name::apple("calendar-order"),
+    Name::known(PUSH, "transports"),
+    Name::known(PUSH, "topic"),
+    Name::known(PUSH, "supported-triggers"),
 ];
 
 /// The reports that a resource takes (RFC 3253 §3.1.5).

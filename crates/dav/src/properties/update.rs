@@ -2,7 +2,9 @@
 
 use storage::{CollectionChange, CollectionKind, Components};
 
-use crate::xml::{APPLE, CALDAV, CALENDAR_SERVER, CARDDAV, DAV, Element, Name, PropertyChange};
+use crate::xml::{
+    APPLE, CALDAV, CALENDAR_SERVER, CARDDAV, DAV, Element, Name, PUSH, PropertyChange,
+};
 
 /// LIMIT: bytes of a time zone that are read.
 const ZONE_BYTES_MAX: usize = 64 * 1024;
@@ -113,6 +115,8 @@ const PROTECTED_CALENDAR_SERVER: [&str; 7] = [
     "notification-URL",
 ];
 
+const PROTECTED_PUSH: [&str; 3] = ["transports", "topic", "supported-triggers"];
+
 /// Whether a property is the server's own: nothing that somebody stored has its name.
 pub(crate) fn is_protected(name: &Name) -> bool {
     let local = name.local();
@@ -121,6 +125,7 @@ pub(crate) fn is_protected(name: &Name) -> bool {
         CALDAV => PROTECTED_CALDAV.contains(&local),
         CARDDAV => PROTECTED_CARDDAV.contains(&local),
         CALENDAR_SERVER => PROTECTED_CALENDAR_SERVER.contains(&local),
+        PUSH => PROTECTED_PUSH.contains(&local),
         _ => false,
     }
 }

@@ -31,6 +31,7 @@ mod multistatus;
 mod name;
 mod principal_search;
 mod properties;
+mod push;
 mod read;
 mod report;
 mod sharing;
@@ -51,6 +52,7 @@ pub use multistatus::{Multistatus, Response, Status};
 pub use name::{APPLE, CALDAV, CALENDAR_SERVER, CARDDAV, DAV, ME, Name, PUSH};
 pub use principal_search::{PrincipalMatch, PrincipalSearch, PropertySearch};
 pub use properties::{PropertyRequest, PropertySet};
+pub use push::PushRegister;
 pub use report::{
     AddressbookQuery, CalendarQuery, ExpandedProperty, Multiget, QueryZone, Report, SyncCollection,
     SyncLevel,

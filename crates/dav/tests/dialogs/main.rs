@@ -11,6 +11,7 @@ mod house;
 mod invitations;
 mod proxies;
 mod public;
+mod push;
 mod refusals;
 mod scheduling;
 mod shared;

@@ -70,6 +70,9 @@ fn limit(kind: LimitKind, max: u64) -> String {
             format!("at most {max} addresses can be asked before one of them answers")
         }
         LimitKind::Collections => format!("an account has at most {max} collections"),
+        LimitKind::PushSubscriptions => {
+            format!("an account has at most {max} subscriptions to pushes")
+        }
         LimitKind::CollectionDepth => format!("a collection name has at most {max} levels"),
         LimitKind::CollectionName => format!("a collection name has at most {max} bytes"),
         LimitKind::Objects => format!("a collection has at most {max} objects"),

@@ -408,6 +408,7 @@ mod tests {
             taught: Arc::default(),
             certificates: Arc::default(),
             rates: Arc::default(),
+            pushes: None,
         };
         let listeners = vec![("imap".to_owned(), Arc::default())];
         let mut metrics = Metrics::new(listeners, &shared);

@@ -22,6 +22,7 @@ mod metrics;
 mod open;
 mod peers;
 mod public_url;
+mod pushing;
 mod reload;
 mod reloadable;
 mod reports;
@@ -124,6 +125,7 @@ async fn serve(
         let dns = dns::open(&config)?;
         let certificates =
             certificates::start(&config, &admin, keys.as_ref(), dns.clone(), &shutdown).await?;
+        let pushes = pushing::start(&config, &admin, dns.clone(), &shutdown).await?;
         let signatory = services::signatory(&config, &admin);
         let scripts = delivering::settings(&config, &admin, &signatory);
         let sorter = delivering::start(&config, &admin, &signatory);
@@ -137,7 +139,7 @@ async fn serve(
         }
         let taught = teaching::start(&config, admin.store.clone(), &shutdown)?;
         let mut shared = Shared::new(&config, &admin, dns, shares, sending);
-        (shared.taught, shared.certificates) = (taught, certificates);
+        (shared.taught, shared.certificates, shared.pushes) = (taught, certificates, pushes);
         let listeners = Listeners::start(&config, shared, keys.clone(), &shutdown)?;
         if let Some(keys) = &keys {
             tls::watch(keys.clone(), &shutdown);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use acme::KeeperCounts;
 use auth::Authenticator;
 use config::{Config, DmarcPolicy, DnsFailure, ImapClient, Limits, Listener, Protocol, Word};
-use dav::DavService;
+use dav::{DavService, PushSettings};
 use imap::ImapService;
 use mailauth::srs::SrsKey;
 use mailauth::{Methods, Signatory};
@@ -51,6 +51,8 @@ pub(super) struct Shared {
     pub(super) taught: Arc<TeachingCounts>,
     pub(super) certificates: Arc<KeeperCounts>,
     pub(super) rates: Arc<NetworkRates>,
+    /// Absent where nobody is told of changes of calendars.
+    pub(super) pushes: Option<PushSettings>,
 }
 
 /// What others than the listeners have, too.
@@ -143,6 +145,7 @@ impl Shared {
             taught: Arc::default(),
             certificates: Arc::default(),
             rates: Arc::new(NetworkRates::new(network_rates(config))),
+            pushes: None,
         }
     }
 
@@ -178,6 +181,7 @@ impl Shared {
             public_url: super::public_url(config),
             plaintext_auth: listener.plaintext_auth,
             attendees_max: self.store.settings().scheduling.attendees_max,
+            pushes: self.pushes.clone(),
             ..dav::Settings::default()
         };
         DavService::new(self.store.clone(), self.authenticator.clone(), settings)

@@ -220,6 +220,7 @@ const OWNED: &[&str] = &[
     "DELETE FROM object_version WHERE account_id = ?1",
     "DELETE FROM dav_lock WHERE account_id = ?1 OR holder = ?1",
     "DELETE FROM public_calendar WHERE collection_id IN (SELECT id FROM collection WHERE account_id = ?1)",
+    "DELETE FROM push_subscription WHERE account_id = ?1 OR collection_id IN (SELECT id FROM collection WHERE account_id = ?1)",
     "DELETE FROM collection WHERE account_id = ?1",
     "DELETE FROM mailbox WHERE account_id = ?1",
     "DELETE FROM subscription WHERE account_id = ?1",
