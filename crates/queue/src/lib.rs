@@ -28,6 +28,7 @@ mod policy;
 mod posting;
 mod queue;
 mod report;
+mod report_days;
 mod report_mail;
 mod schedule;
 mod settings;

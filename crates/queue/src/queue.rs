@@ -12,13 +12,14 @@ use tokio::time::sleep;
 
 use crate::counters::{Counters, CountersSnapshot};
 use crate::destinations::{DESTINATIONS_MAX, DestinationState, Destinations, Waits};
-use crate::dmarc_report;
+use crate::dmarc_report::DmarcReports;
 use crate::lease::{Lease, RENEW_SECS};
 use crate::memory::Memory;
 use crate::policy::StsCache;
+use crate::report_days;
 use crate::settings::{Reach, Settings};
 use crate::sweep::Cursors;
-use crate::tls_report::{self, Tally};
+use crate::tls_report::{Tally, TlsReports};
 use crate::visit::Visit;
 
 /// How often the whole spool is looked at: for what other daemons left or spooled.
@@ -103,10 +104,10 @@ impl Queue {
         });
         shutdown.spawn(run(inner.clone()));
         if let Some(reporter) = reporter {
-            shutdown.spawn(tls_report::run(inner.clone(), reporter));
+            shutdown.spawn(report_days::run(inner.clone(), TlsReports::new(reporter)));
         }
         if let Some(reporter) = dmarc_reporter {
-            shutdown.spawn(dmarc_report::run(inner.clone(), reporter));
+            shutdown.spawn(report_days::run(inner.clone(), DmarcReports::new(reporter)));
         }
         Self { inner }
     }

@@ -1,18 +1,96 @@
 //! What reports to other domains have in common as mail: they are signed, machines read what is
 //! attached, and what cannot be delivered is told to nobody.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mailauth::Author;
+use message::date::{DateTime, format_rfc5322};
 use storage::{Address, PreparedMessage, SpoolEntry, SpoolRecipient, StorageError};
 
 use crate::envelope::MailParameters;
 use crate::queue::Inner;
+use crate::settings::Reporter;
 
 /// LIMIT: RFC 2045 §6.8, characters of a line of base64.
 const LINE_CHARS: usize = 76;
+
+/// An aggregate report, and what its kind of mail has of its own.
+pub(crate) struct ReportMail<'a> {
+    /// The domain that is told.
+    pub(crate) domain: &'a str,
+    /// The report's id.
+    pub(crate) id: &'a str,
+    /// The first second of its day.
+    pub(crate) begins: i64,
+    /// What boundary and Message-ID begin with.
+    pub(crate) kind: &'static str,
+    /// Further fields of the header, each with its CRLF.
+    pub(crate) fields: String,
+    /// The type of the whole, without its boundary.
+    pub(crate) container: &'static str,
+    /// What it reports of, to a person.
+    pub(crate) subject: &'static str,
+    /// What it says to a person: lines, each with its CRLF.
+    pub(crate) lines: String,
+    /// The type of what is attached.
+    pub(crate) attached: &'static str,
+    /// Its name.
+    pub(crate) file_name: String,
+    /// Its bytes.
+    pub(crate) packed: Vec<u8>,
+}
+
+impl ReportMail<'_> {
+    /// The mail, not yet signed: RFC 7489 §7.2.1.1, RFC 8460 §5.3.
+    pub(crate) fn render(&self, sender: &Sender<'_>, to: &str) -> String {
+        let Self { domain, id, kind, fields, container, subject, lines, .. } = self;
+        let Self { attached, file_name, .. } = self;
+        let Sender { reporter, hostname, date } = sender;
+        let submitter = sender.submitter();
+        let boundary = format!("=_{kind}_{:x}", self.begins);
+        let mut out = format!(
+            "From: <{}>\r\nTo: <{to}>\r\n\
+             Subject: Report Domain: {domain}\r\n Submitter: {submitter}\r\n Report-ID: <{id}@{submitter}>\r\n\
+             Date: {date}\r\nMessage-ID: <{kind}.{id}@{hostname}>\r\n{fields}\
+             Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n\
+             Content-Type: {container};\r\n\tboundary=\"{boundary}\"\r\n\r\n\
+             --{boundary}\r\nContent-Type: text/plain; charset=us-ascii\r\n\
+             Content-Transfer-Encoding: 7bit\r\n\r\n\
+             This is an aggregate report of {subject} from {submitter}.\r\n\r\n\
+             Domain: {domain}\r\n{lines}\r\n\
+             --{boundary}\r\nContent-Type: {attached}\r\n\
+             Content-Transfer-Encoding: base64\r\n\
+             Content-Disposition: attachment;\r\n\tfilename=\"{file_name}\"\r\n\r\n",
+            reporter.address
+        );
+        push_base64(&mut out, &self.packed);
+        let _ = write!(out, "--{boundary}--\r\n");
+        out
+    }
+}
+
+/// Who sends a report, and when.
+pub(crate) struct Sender<'a> {
+    pub(crate) reporter: &'a Reporter,
+    pub(crate) hostname: String,
+    pub(crate) date: String,
+}
+
+impl<'a> Sender<'a> {
+    /// A reporter at this moment.
+    pub(crate) fn new(inner: &Inner, reporter: &'a Reporter) -> Self {
+        let date = format_rfc5322(DateTime::from_unix_secs(inner.store.now().as_secs()));
+        Self { reporter, hostname: inner.settings().hostname.clone(), date }
+    }
+
+    /// The domain that reports.
+    pub(crate) fn submitter(&self) -> &str {
+        self.reporter.address.rsplit_once('@').map_or(&self.hostname, |(_, domain)| domain)
+    }
+}
 
 /// A report that is ready to be spooled.
 pub(crate) struct Mailed {

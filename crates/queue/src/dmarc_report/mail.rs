@@ -1,50 +1,26 @@
 //! A report by mail: RFC 7489 §7.2.1.1.
 
-use std::fmt::Write as _;
-
 use mailauth::reports::DmarcReport;
-use message::date::{DateTime, format_rfc5322};
 
-use crate::queue::Inner;
-use crate::report_mail::push_base64;
-use crate::settings::Reporter;
+use crate::report_mail::{ReportMail, Sender};
 
 /// The mail, not yet signed.
-pub(super) fn render(report: &DmarcReport, reporter: &Reporter, inner: &Inner, to: &str) -> String {
-    let date = format_rfc5322(DateTime::from_unix_secs(inner.store.now().as_secs()));
-    render_at(report, reporter, &inner.settings().hostname, to, &date)
-}
-
-fn render_at(
-    report: &DmarcReport,
-    reporter: &Reporter,
-    hostname: &str,
-    to: &str,
-    date: &str,
-) -> String {
-    let DmarcReport { domain, id, .. } = report;
-    let submitter = reporter.address.rsplit_once('@').map_or(hostname, |(_, domain)| domain);
-    let boundary = format!("=_dmarc_{:x}", report.begins);
-    let name = report.file_name(submitter);
+pub(super) fn render(report: &DmarcReport, sender: &Sender<'_>, to: &str) -> String {
     let messages: u64 = report.rows.iter().map(|(_, count)| count).sum::<u64>() + report.unlisted;
-    let mut out = format!(
-        "From: <{}>\r\nTo: <{to}>\r\n\
-         Subject: Report Domain: {domain}\r\n Submitter: {submitter}\r\n Report-ID: <{id}@{submitter}>\r\n\
-         Date: {date}\r\nMessage-ID: <dmarc.{id}@{hostname}>\r\n\
-         Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n\
-         Content-Type: multipart/mixed; boundary=\"{boundary}\"\r\n\r\n\
-         --{boundary}\r\nContent-Type: text/plain; charset=us-ascii\r\n\
-         Content-Transfer-Encoding: 7bit\r\n\r\n\
-         This is an aggregate report of DMARC from {submitter} (RFC 7489).\r\n\r\n\
-         Domain: {domain}\r\nMessages: {messages}\r\n\r\n\
-         --{boundary}\r\nContent-Type: application/gzip\r\n\
-         Content-Transfer-Encoding: base64\r\n\
-         Content-Disposition: attachment;\r\n\tfilename=\"{name}\"\r\n\r\n",
-        reporter.address
-    );
-    push_base64(&mut out, &report.packed());
-    let _ = write!(out, "--{boundary}--\r\n");
-    out
+    let mail = ReportMail {
+        domain: &report.domain,
+        id: &report.id,
+        begins: report.begins,
+        kind: "dmarc",
+        fields: String::new(),
+        container: "multipart/mixed",
+        subject: "DMARC (RFC 7489)",
+        lines: format!("Messages: {messages}\r\n"),
+        attached: "application/gzip",
+        file_name: report.file_name(sender.submitter()),
+        packed: report.packed(),
+    };
+    mail.render(sender, to)
 }
 
 #[cfg(test)]
@@ -52,6 +28,7 @@ mod tests {
     use mailauth::reports::read;
 
     use super::*;
+    use crate::settings::Reporter;
 
     #[test]
     fn a_report_by_mail_is_read_by_who_reads_reports() {
@@ -73,7 +50,12 @@ mod tests {
             rows: vec![(serde_json::from_str(row).unwrap(), 3)],
             unlisted: 0,
         };
-        let text = render_at(&report, &reporter, "mail.here.test", "d@there.test", "a date");
+        let sender = Sender {
+            reporter: &reporter,
+            hostname: "mail.here.test".to_owned(),
+            date: "a date".to_owned(),
+        };
+        let text = render(&report, &sender, "d@there.test");
         for line in [
             "Subject: Report Domain: there.test\r\n Submitter: here.test\r\n \
              Report-ID: <172800theretest@here.test>\r\n",

@@ -10,57 +10,42 @@
 mod mail;
 mod send;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::time::{Instant, sleep};
+use storage::StorageError;
 
 use crate::queue::Inner;
+use crate::report_days::{Again, DayReports};
 use crate::settings::DmarcReporter;
 
-/// How often what was counted is written down.
-const FLUSH: Duration = Duration::from_secs(30);
-/// How often it is looked for days that are over.
-const LOOK: Duration = Duration::from_secs(600);
-
-/// Counts and reports until the shutdown.
-pub(crate) async fn run(inner: Arc<Inner>, reporter: DmarcReporter) {
-    let mut looked: Option<Instant> = None;
-    let mut again = send::Again::new();
-    loop {
-        tokio::select! {
-            biased;
-            () = inner.shutdown.requested() => break,
-            () = sleep(FLUSH) => {}
-        }
-        flush(&inner, &reporter).await;
-        if looked.is_some_and(|at| at.elapsed() < LOOK) {
-            continue;
-        }
-        looked = Some(Instant::now());
-        tokio::select! {
-            biased;
-            () = inner.shutdown.requested() => break,
-            // What is cut off is done after the next start, or by another daemon.
-            outcome = inner.tell_dmarc(&reporter, &mut again) => {
-                if let Err(error) = outcome {
-                    tracing::warn!(%error, "reports on mail in the name of others");
-                }
-            }
-        }
-    }
-    flush(&inner, &reporter).await;
+/// What a daemon does for these reports.
+pub(crate) struct DmarcReports {
+    reporter: DmarcReporter,
+    again: Again,
 }
 
-async fn flush(inner: &Inner, reporter: &DmarcReporter) {
-    let counted = reporter.tally.take();
-    if counted.is_empty() {
-        return;
+impl DmarcReports {
+    pub(crate) fn new(reporter: DmarcReporter) -> Self {
+        Self { reporter, again: Again::new() }
     }
-    let again = counted.clone();
-    let written = inner.store.write("dmarc results", move |tx| tx.add_dmarc_results(&counted));
-    if let Err(error) = written.await {
-        tracing::warn!(%error, "what was found of mail could not be written down yet");
-        reporter.tally.put_back(again);
+}
+
+impl DayReports for DmarcReports {
+    const NAME: &str = "reports on mail in the name of others";
+
+    async fn flush(&self, inner: &Inner) {
+        let tally = &self.reporter.tally;
+        let counted = tally.take();
+        if counted.is_empty() {
+            return;
+        }
+        let again = counted.clone();
+        let written = inner.store.write("dmarc results", move |tx| tx.add_dmarc_results(&counted));
+        if let Err(error) = written.await {
+            tracing::warn!(%error, "what was found of mail could not be written down yet");
+            tally.put_back(again);
+        }
+    }
+
+    async fn tell(&mut self, inner: &Inner) -> Result<(), StorageError> {
+        inner.tell_dmarc(&self.reporter, &mut self.again).await
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use ids::Timestamp;
 use mailauth::dmarc::report_destinations;
 use mailauth::reports::DmarcReport;
 use smtp::TimedLookups;
@@ -12,9 +11,9 @@ use tokio::time::Instant;
 
 use super::mail;
 use crate::queue::Inner;
-use crate::report_mail::{Mailed, TlsNeed};
+use crate::report_days::{AGAIN_SECS, Again, DAY_SECS, day_of, offset};
+use crate::report_mail::{Mailed, Sender, TlsNeed};
 use crate::settings::DmarcReporter;
-use crate::tls_report::{DAY_SECS, day_of, offset};
 
 /// Who reports.
 const LEASE: &str = "dmarc reports";
@@ -25,15 +24,10 @@ const DOMAINS_MAX: usize = 500;
 /// LIMIT: reports to addresses of one domain at one look: who has many domains' reports sent to
 /// somebody else floods nobody. The others go at the next.
 const MAILS_MAX: u32 = 20;
-/// How long a domain is left alone that could not be told.
-const AGAIN_SECS: i64 = 3_600;
 /// LIMIT: how long the DNS may take for one domain.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(30);
 /// LIMIT: bytes of a report as mail, whatever its receiver takes.
 const MAIL_BYTES_MAX: u64 = 10 * 1024 * 1024;
-
-/// Days of domains that could not be told, and when it is tried again.
-pub(super) type Again = HashMap<(i64, String), Timestamp>;
 
 /// What is to become of what was counted of a domain.
 enum Course {
@@ -159,10 +153,11 @@ impl Inner {
         if destinations.iter().any(|one| is_full(&one.domain)) {
             return Ok(Course::Next);
         }
+        let sender = Sender::new(self, &reporter.reporter);
         let mut mailed = Vec::new();
         for destination in destinations {
             let Ok(address) = Address::parse(&destination.address) else { continue };
-            let text = mail::render(&report, &reporter.reporter, self, &address.to_string());
+            let text = mail::render(&report, &sender, &address.to_string());
             let (bytes, is_signed) = self.signed(text).await;
             if !is_signed {
                 // RFC 7489 §7.2.1.1: reports have to pass DMARC themselves.

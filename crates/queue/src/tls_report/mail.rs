@@ -1,13 +1,10 @@
 //! A report by mail: RFC 8460 §5.3.
 
-use std::fmt::Write as _;
-
 use mailauth::reports::TlsReport;
-use message::date::{DateTime, format_rfc5322};
 use storage::{Address, StorageError};
 
 use crate::queue::Inner;
-use crate::report_mail::{Mailed, TlsNeed, push_base64};
+use crate::report_mail::{Mailed, ReportMail, Sender, TlsNeed};
 use crate::settings::Reporter;
 
 /// Writes a report to an address; `None` where that is none.
@@ -18,9 +15,7 @@ pub(super) async fn prepare(
     to: &str,
 ) -> Result<Option<Mailed>, StorageError> {
     let Ok(address) = Address::parse(to) else { return Ok(None) };
-    let settings = inner.settings();
-    let date = format_rfc5322(DateTime::from_unix_secs(inner.store.now().as_secs()));
-    let text = render(report, reporter, &settings.hostname, &address.to_string(), &date);
+    let text = render(report, &Sender::new(inner, reporter), &address.to_string());
     // RFC 8460 §3: a report is signed by the domain it is from; without a key it goes all the
     // same, and may not be believed.
     let (bytes, _) = inner.signed(text).await;
@@ -28,35 +23,30 @@ pub(super) async fn prepare(
     Mailed::new(inner, bytes, &address, TlsNeed::None).await.map(Some)
 }
 
-fn render(report: &TlsReport, reporter: &Reporter, hostname: &str, to: &str, date: &str) -> String {
-    let TlsReport { domain, id, .. } = report;
-    let submitter = reporter.address.rsplit_once('@').map_or(hostname, |(_, domain)| domain);
-    let boundary = format!("=_tlsrpt_{:x}", report.begins);
-    let name = report.file_name(submitter);
+fn render(report: &TlsReport, sender: &Sender<'_>, to: &str) -> String {
+    let (domain, submitter) = (report.domain.as_str(), sender.submitter());
     let (passed, failed) = report.policies.iter().fold((0_u64, 0_u64), |(passed, failed), one| {
         let sessions: u64 = one.failures.iter().map(|failure| failure.sessions).sum();
         (passed.saturating_add(one.succeeded), failed.saturating_add(sessions))
     });
-    let mut out = format!(
-        "From: <{}>\r\nTo: <{to}>\r\n\
-         Subject: Report Domain: {domain}\r\n Submitter: {submitter}\r\n Report-ID: <{id}@{submitter}>\r\n\
-         Date: {date}\r\nMessage-ID: <tlsrpt.{id}@{hostname}>\r\n\
-         TLS-Report-Domain: {domain}\r\nTLS-Report-Submitter: {submitter}\r\nTLS-Required: No\r\n\
-         Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n\
-         Content-Type: multipart/report; report-type=\"tlsrpt\";\r\n\tboundary=\"{boundary}\"\r\n\r\n\
-         --{boundary}\r\nContent-Type: text/plain; charset=us-ascii\r\n\
-         Content-Transfer-Encoding: 7bit\r\n\r\n\
-         This is an aggregate report of TLS from {submitter} (RFC 8460).\r\n\r\n\
-         Domain: {domain}\r\nSessions that went well: {passed}\r\n\
-         Sessions that failed: {failed}\r\n\r\n\
-         --{boundary}\r\nContent-Type: application/tlsrpt+gzip\r\n\
-         Content-Transfer-Encoding: base64\r\n\
-         Content-Disposition: attachment;\r\n\tfilename=\"{name}\"\r\n\r\n",
-        reporter.address
-    );
-    push_base64(&mut out, &report.packed());
-    let _ = write!(out, "--{boundary}--\r\n");
-    out
+    let mail = ReportMail {
+        domain,
+        id: &report.id,
+        begins: report.begins,
+        kind: "tlsrpt",
+        // RFC 8460 §5.3; the last is that of RFC 8689 §3.
+        fields: format!(
+            "TLS-Report-Domain: {domain}\r\nTLS-Report-Submitter: {submitter}\r\n\
+             TLS-Required: No\r\n"
+        ),
+        container: "multipart/report; report-type=\"tlsrpt\"",
+        subject: "TLS (RFC 8460)",
+        lines: format!("Sessions that went well: {passed}\r\nSessions that failed: {failed}\r\n"),
+        attached: "application/tlsrpt+gzip",
+        file_name: report.file_name(submitter),
+        packed: report.packed(),
+    };
+    mail.render(sender, to)
 }
 
 #[cfg(test)]
@@ -89,7 +79,12 @@ mod tests {
                 ..TlsPolicyResult::default()
             }],
         };
-        let text = render(&report, &reporter, "mail.here.test", "tls@there.test", "a date");
+        let sender = Sender {
+            reporter: &reporter,
+            hostname: "mail.here.test".to_owned(),
+            date: "a date".to_owned(),
+        };
+        let text = render(&report, &sender, "tls@there.test");
         for line in [
             "TLS-Report-Domain: there.test\r\n",
             "TLS-Report-Submitter: here.test\r\n",

@@ -1,19 +1,17 @@
 //! Who is told of a day that is over, and how: RFC 8460 §3 and §5.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ids::Timestamp;
 use mailauth::reports::{ReportAddress, TlsFailures, TlsPolicyResult, TlsReport, report_addresses};
 use net::{DnsError, HttpsContent, HttpsRequest, https};
 use storage::{StorageError, TlsResult};
 use tokio::time::Instant;
 
 use super::mail;
-use super::{DAY_SECS, day_of};
 use crate::queue::Inner;
+use crate::report_days::{AGAIN_SECS, Again, DAY_SECS, day_of, offset};
 use crate::report_mail::Mailed;
 use crate::settings::Reporter;
 
@@ -28,16 +26,9 @@ const LOOK_TIME: Duration = Duration::from_secs(900);
 /// LIMIT: reports by mail to one domain at one look: who has many domains' reports sent to somebody
 /// else floods nobody.
 const MAILS_MAX: u32 = 20;
-/// RFC 8460 §4.1: reports are spread over the first hours of a day.
-const SPREAD_SECS: i64 = 4 * 3600;
-/// How long a domain is left alone that could not be told.
-const AGAIN_SECS: i64 = 3_600;
 /// LIMIT: one POST, and what is read of its answer.
 const POST_TIMEOUT: Duration = Duration::from_secs(60);
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
-
-/// Days of domains that could not be told, and when it is tried again.
-pub(super) type Again = HashMap<(i64, String), Timestamp>;
 
 /// What is to become of what was counted of a domain.
 enum Course {
@@ -49,7 +40,7 @@ enum Course {
 
 impl Inner {
     /// Tells every domain of the days that are over, if no other daemon does.
-    pub(super) async fn report_days(
+    pub(super) async fn tell_of_tls(
         &self,
         reporter: &Reporter,
         again: &mut Again,
@@ -190,13 +181,6 @@ impl Inner {
     }
 }
 
-/// How long after midnight a domain is told.
-pub(crate) fn offset(domain: &str) -> i64 {
-    let mut hasher = DefaultHasher::new();
-    domain.hash(&mut hasher);
-    (hasher.finish() % SPREAD_SECS.unsigned_abs()).cast_signed()
-}
-
 /// What was counted, as it is told.
 fn report(
     reporter: &Reporter,
@@ -261,6 +245,5 @@ mod tests {
         let second = &report.policies[1];
         assert_eq!((second.lines.len(), second.succeeded), (2, 3));
         assert_eq!(second.failures[0].sessions, 1);
-        assert!((0..SPREAD_SECS).contains(&offset("there.test")));
     }
 }

@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use ids::Timestamp;
 use storage::TlsResult;
 
-use super::day_of;
 use crate::hosts::Exit;
 use crate::policy::Followed;
+use crate::report_days::day_of;
 
 /// LIMIT: kinds of sessions that are told apart between two writes; more are not counted.
 const KINDS_MAX: usize = 10_000;
