@@ -84,8 +84,10 @@ pub(super) fn read(body: &[u8]) -> Result<Finding, ScanError> {
     };
     let mut spam = None;
     let judgement = match answer.action.as_str() {
-        "no action" => Judgement::Accept,
-        "greylist" => Judgement::Defer(Reply::defer(text.unwrap_or("Greylisted, try again later"))),
+        // Who is to wait is told so by "soft reject", which the greylisting module makes of it; where
+        // that is off, or has no Redis, a message would be asked to come again for ever. rspamd's own
+        // milter takes it, too.
+        "no action" | "greylist" => Judgement::Accept,
         "soft reject" => Judgement::Defer(Reply::defer(text.unwrap_or("Try again later"))),
         "reject" => {
             Judgement::Reject(Reply::reject(text.unwrap_or("This message is taken for spam")))
@@ -169,8 +171,7 @@ mod tests {
         assert_eq!(judged("no action", ""), Judgement::Accept);
         assert_eq!(judged("add header", ""), Judgement::Spam);
         assert_eq!(judged("rewrite subject", ""), Judgement::Spam);
-        let defer = Judgement::Defer(Reply::defer("Greylisted, try again later"));
-        assert_eq!(judged("greylist", ""), defer);
+        assert_eq!(judged("greylist", ""), Judgement::Accept);
         let said = ",\"messages\":{\"smtp_message\":\"Ratelimit exceeded\"}";
         assert_eq!(
             judged("soft reject", said),
