@@ -6,7 +6,7 @@ use message::header_fields;
 
 use super::Milter;
 use super::answer::{crlf, header_edit, require, verdict};
-use super::wire::{BODY_BYTES_MAX, action, list, push, receive, send, step, texts};
+use super::wire::{DATA_BYTES_MAX, action, list, push, receive, send, step, texts};
 use crate::address::Link;
 use crate::edit::Edit;
 use crate::error::ScanError;
@@ -20,6 +20,9 @@ const VERSION_MIN: u32 = 2;
 /// LIMIT: changes to one message, and bytes of a body put in place of another.
 const EDITS_MAX: usize = 1000;
 const NEW_BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// LIMIT: bytes of the name of a field, with its NUL. RFC 5322 §2.1.1 has lines of 998.
+const NAME_BYTES_MAX: usize = 1000;
 
 /// What an SMTP session keeps of a milter.
 #[derive(Default)]
@@ -210,7 +213,7 @@ impl Open {
         }
         let rest = mail.message.get(header_bytes..).unwrap_or_default();
         let body = rest.strip_prefix(b"\r\n").unwrap_or(rest);
-        for piece in body.chunks(BODY_BYTES_MAX) {
+        for piece in body.chunks(DATA_BYTES_MAX) {
             match self.step(b'B', piece, (step::NO_BODY, step::SILENT_BODY)).await? {
                 Step::On => {}
                 Step::Skip => break,
@@ -248,17 +251,20 @@ impl Open {
         self.step(b'T', b"", (step::NO_DATA, step::SILENT_DATA)).await
     }
 
-    /// A field as milters have it: LF for CRLF, and the blank behind the colon only where asked.
+    /// A field as milters have it: LF for CRLF, and the blank behind the colon only where asked. One
+    /// that is longer than they take is cut, or nobody would look at its message.
     fn field(&self, field: &message::Field<'_>) -> (Vec<u8>, Vec<u8>) {
-        let clean = |text: &[u8]| -> Vec<u8> {
+        let clean = |text: &[u8], bytes_max: usize| -> Vec<u8> {
             let kept = text.iter().filter(|byte| !matches!(**byte, b'\r' | 0));
-            kept.copied().chain([0]).collect()
+            kept.copied().take(bytes_max - 1).chain([0]).collect()
         };
         let value = match self.steps & step::LEADING_SPACE {
             0 => field.value.strip_prefix(b" ").unwrap_or(field.value),
             _ => field.value,
         };
-        (clean(field.name), clean(value))
+        let name = clean(field.name, NAME_BYTES_MAX);
+        let value = clean(value, DATA_BYTES_MAX - name.len());
+        (name, value)
     }
 
     fn macros(&mut self, command: u8, known: &[(&str, &str)]) {
@@ -281,7 +287,7 @@ impl Open {
         push(&mut self.out, command, data);
         if self.steps & silent != 0 {
             // It leaves with the next that is answered, unless it grows large.
-            if self.out.len() > BODY_BYTES_MAX {
+            if self.out.len() > DATA_BYTES_MAX {
                 send(&mut *self.link, &mut self.out).await?;
             }
             return Ok(Step::On);

@@ -9,8 +9,8 @@ use crate::error::ScanError;
 /// may agree on 1 MiB.
 const PACKET_BYTES_MAX: u32 = 1024 * 1024 + 1;
 
-/// Bytes of a piece of a body that every milter takes.
-pub(super) const BODY_BYTES_MAX: usize = 65535;
+/// Bytes of data in one packet that every milter takes: libmilter closes the connection at more.
+pub(super) const DATA_BYTES_MAX: usize = 65535;
 
 /// What is offered to a milter, and what it may ask for.
 pub(super) mod action {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use scan::{Milter, Origin, Outcome, Reply, Scanner};
+use scan::{Check, Milter, Origin, Outcome, Reply, Scanner};
 
 use crate::peers::{Script, milter, options, packet};
 use crate::{chain, check, mail, to};
@@ -217,4 +217,29 @@ async fn a_milter_that_was_restarted_is_asked_again() {
         assert_eq!(told.iter().filter(|told| *told == line).count(), times, "{line}");
     }
     assert_eq!(counters.accepted.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test]
+async fn a_field_of_any_length_passes_through_libmilter() {
+    // libmilter closes the connection at a packet with more data than 65,535 bytes.
+    let script: Script = |command, data| match command {
+        _ if data.len() > 65_535 => None,
+        b'O' => Some(options(6, 0, 0)),
+        b'D' => Some(Vec::new()),
+        _ => Some(packet(b'c', b"")),
+    };
+    let (address, told) = milter(script).await;
+    let checked = Check { size_bytes_max: 1_000_000, ..check(Scanner::Milter(Milter { address })) };
+    let mut session = chain(checked).begin();
+    let folded = "\r\n and one more word".repeat(5_000);
+    let message = format!("From: a@x.test\r\nSubject: one{folded}\r\nTo: b@y.test\r\n\r\nBody\r\n");
+    let recipients = to(&["b@y.test"]);
+    let outcome =
+        session.run(scan::Mail { message: message.as_bytes(), ..mail(&recipients) }).await;
+    assert_eq!(outcome, Outcome::Accept { changed: None, quarantine: false });
+    let told = told.lines();
+    let subject = told.iter().find(|line| line.starts_with("L Subject|one\n and")).unwrap();
+    assert!(subject.ends_with('|') && subject.len() > 60_000, "{}", subject.len());
+    assert_eq!(told.last().map(String::as_str), Some("E "));
+    assert!(told.contains(&"L To|b@y.test|".to_owned()));
 }
