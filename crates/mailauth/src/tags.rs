@@ -11,23 +11,33 @@ impl<'a> Tags<'a> {
     /// `tag-list = tag-spec *( ";" tag-spec ) [ ";" ]` (RFC 6376 §3.2). `None` for what is no list,
     /// or names a tag twice.
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
-        let mut tags: Vec<(&str, &str)> = Vec::new();
+        let mut tags = Self(Vec::new());
         let mut specs = text.split(';').peekable();
         while let Some(spec) = specs.next() {
             if trim(spec).is_empty() && specs.peek().is_none() {
                 break;
             }
-            let (name, value) = spec.split_once('=')?;
-            let name = trim(name);
-            let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic())
-                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-            // RFC 6376 §3.2: tags with duplicate names make the whole list invalid.
-            if !is_name || tags.len() == TAGS_MAX || tags.iter().any(|(known, _)| *known == name) {
-                return None;
-            }
-            tags.push((name, trim(value)));
+            tags.add(read_spec(spec)?)?;
         }
-        Some(Self(tags))
+        Some(tags)
+    }
+
+    /// The same of a record of DMARC, of which what is no tag is passed over (RFC 7489 §6.3).
+    pub(crate) fn parse_forgiving(text: &'a str) -> Option<Self> {
+        let mut tags = Self(Vec::new());
+        for tag in text.split(';').filter_map(read_spec) {
+            tags.add(tag)?;
+        }
+        Some(tags)
+    }
+
+    /// RFC 6376 §3.2: tags with duplicate names make the whole list invalid.
+    fn add(&mut self, tag: (&'a str, &'a str)) -> Option<()> {
+        if self.0.len() == TAGS_MAX || self.0.iter().any(|(known, _)| *known == tag.0) {
+            return None;
+        }
+        self.0.push(tag);
+        Some(())
     }
 
     /// The value of a tag; folding inside it is left.
@@ -39,6 +49,15 @@ impl<'a> Tags<'a> {
     pub(crate) fn first(&self) -> Option<(&'a str, &'a str)> {
         self.0.first().copied()
     }
+}
+
+/// `tag-spec = [FWS] tag-name [FWS] "=" [FWS] tag-value [FWS]`
+fn read_spec(spec: &str) -> Option<(&str, &str)> {
+    let (name, value) = spec.split_once('=')?;
+    let name = trim(name);
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    is_name.then(|| (name, trim(value)))
 }
 
 /// Without the blanks and line breaks around.

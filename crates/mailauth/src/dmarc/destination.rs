@@ -94,7 +94,7 @@ async fn texts(budget: &Budget<'_>, name: &str) -> Result<Vec<Vec<u8>>, LookupEr
 
 /// The tags of a DMARC record.
 fn tags(text: &[u8]) -> Option<Tags<'_>> {
-    let tags = Tags::parse(std::str::from_utf8(text).ok()?)?;
+    let tags = Tags::parse_forgiving(std::str::from_utf8(text).ok()?)?;
     (tags.first() == Some(("v", "DMARC1"))).then_some(tags)
 }
 

@@ -100,7 +100,7 @@ impl Record {
     /// `None` for what is no policy record, or one to be ignored.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
-        let tags = Tags::parse(text)?;
+        let tags = Tags::parse_forgiving(text)?;
         // RFC 9989 §4.7: the version is the first tag, in this case of its letters.
         if tags.first() != Some(("v", "DMARC1")) {
             return None;
@@ -201,6 +201,10 @@ mod tests {
             ("v=DMARC1; p=quarantine; pct=50", [(Quarantine, Quarantine); 3]),
             ("v=DMARC1; p=x; rua=mailto:a@b.example", [(None, None); 3]),
             ("v=DMARC1; p=reject; sp=x", [(Reject, Reject); 3]),
+            // What is no tag is passed over.
+            ("v=DMARC1; p=reject;; sp=none;;", [(Reject, Reject), (None, None), (None, None)]),
+            ("v=DMARC1; p=reject; and some words; rua", [(Reject, Reject); 3]),
+            ("v=DMARC1; p=reject; 1x=y; rua=mailto:a@b.example", [(Reject, Reject); 3]),
         ] {
             let record = Record::parse(text.as_bytes()).unwrap();
             let relations = [Relation::Itself, Relation::Below, Relation::Absent];
