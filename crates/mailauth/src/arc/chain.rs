@@ -134,7 +134,12 @@ fn prepare(
     }
     let newest = sets.last().ok_or("there is no set")?.message_signature;
     let (_, signature) = Signature::parse(value_of(newest), Kind::Arc);
-    let newest = hash(parts, hashes, newest, signature?).map_err(|(_, reason)| reason)?;
+    let signature = signature?;
+    // RFC 6376 §8.15: an author put above the signed one would be vouched for with it.
+    if parts.count("from") > signature.names.iter().filter(|name| *name == "from").count() {
+        return Err("a From is not signed");
+    }
+    let newest = hash(parts, hashes, newest, signature).map_err(|(_, reason)| reason)?;
     Ok(Chain { seals, newest, sealed })
 }
 

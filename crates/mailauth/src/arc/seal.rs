@@ -1,6 +1,6 @@
 //! Sealing what is sent on: RFC 8617 §5.1.
 
-use super::chain::{SETS_MAX, push_set, read_sets};
+use super::chain::{SETS_MAX, Set, push_set, read_sets};
 use crate::canonical::{Canonicalization, push_field};
 use crate::dkim::Signer;
 use crate::dkim::sign::{Draft, push_signature};
@@ -34,19 +34,33 @@ pub fn seal(message: &[u8], authserv_id: &str, signer: &Signer, now_secs: u64) -
     let draft = Draft::of(&parts, &["dkim-signature"]);
     let tags = format!("i={instance};");
     let message_signature = draft.sign(&parts, "ARC-Message-Signature", &tags, signer, now_secs)?;
+    let seal = seal_set(&sets, &results, &message_signature, before, signer, now_secs)?;
+    // The seal stands above what it covers.
+    Some(seal + &message_signature + &results)
+}
+
+/// ARC-Seal over the sets there are and a new one (RFC 8617 §5.1.1).
+pub(super) fn seal_set(
+    sets: &[Set<'_>],
+    results: &str,
+    message_signature: &str,
+    before: &str,
+    signer: &Signer,
+    now_secs: u64,
+) -> Option<String> {
     let mut field = format!(
-        "ARC-Seal: i={instance}; a={}; cv={before};\r\n\td={}; s={};\r\n\tt={now_secs}; b=",
+        "ARC-Seal: i={}; a={}; cv={before};\r\n\td={}; s={};\r\n\tt={now_secs}; b=",
+        sets.len() + 1,
         signer.key.algorithm().as_str(),
         signer.domain,
         signer.selector,
     );
     let mut signed = Vec::new();
     sets.iter().for_each(|set| push_set(set, &mut signed));
-    for line in [&results, &message_signature, &field] {
+    for line in [results, message_signature, &field] {
         push_field(Canonicalization::Relaxed, line.as_bytes(), &mut signed);
     }
     signed.truncate(signed.len().saturating_sub(2));
     push_signature(&mut field, &signer.key.sign(&signed)?);
-    // The seal stands above what it covers.
-    Some(field + &message_signature + &results)
+    Some(field)
 }

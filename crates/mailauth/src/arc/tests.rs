@@ -5,7 +5,9 @@ use super::*;
 use crate::check::{Examined, Methods, Report, Sender};
 use crate::crypto::{Algorithm, SigningKey};
 use crate::dkim::Signer;
+use crate::dkim::sign::Draft;
 use crate::dmarc::Policy;
+use crate::parts::Parts;
 use crate::testing::{Zone, block_on};
 
 const MESSAGE: &str =
@@ -123,4 +125,29 @@ fn only_what_was_checked_here_is_sealed() {
     assert!(seal_of(&told("pass")).is_some());
     assert_eq!(seal_of(&told("fail")), None);
     assert_eq!(seal_of(&told("temperror")), None);
+}
+
+/// What a trusted sealer vouched for is given another author: its signature names From once, and of
+/// several the last is meant (RFC 6376 §5.4.2).
+#[test]
+fn an_author_added_later_is_not_vouched_for() {
+    let one = signer("one.example");
+    let zone = publish(Zone::default(), &one);
+    let zone = zone.text("_dmarc.victim.example", "v=DMARC1; p=reject");
+    let once = pass_on(MESSAGE, &one, "dmarc=pass header.from=bank.example; arc=none");
+    // Signed by one who names each field once.
+    let results = "ARC-Authentication-Results: i=1; mx.one.example; dmarc=pass\r\n";
+    let parts = Parts::of(MESSAGE.as_bytes()).unwrap();
+    let names = ["from", "to", "subject"].map(str::to_owned).to_vec();
+    let draft = Draft::of_names(&parts, names);
+    let signature = draft.sign(&parts, "ARC-Message-Signature", "i=1;", &one, 1_000).unwrap();
+    let seal = seal::seal_set(&[], results, &signature, "none", &one, 1_000).unwrap();
+    let once_named = format!("{seal}{signature}{results}{MESSAGE}");
+    assert_eq!(arc_of(&zone, &once_named), (ArcVerdict::Pass, None));
+    for genuine in [once, once_named] {
+        let forged = format!("From: ceo@victim.example\r\n{genuine}");
+        let found = check(&zone, &forged);
+        assert_eq!(found.arc.as_ref().unwrap().verdict, ArcVerdict::Fail);
+        assert_eq!(found.demand(|domain| domain == "one.example").policy, Policy::Reject);
+    }
 }

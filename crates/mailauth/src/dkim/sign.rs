@@ -68,6 +68,11 @@ impl Draft {
         for name in SIGNED.iter().chain(more_names) {
             names.extend(std::iter::repeat_n((*name).to_owned(), parts.count(name)));
         }
+        Self::of_names(parts, names)
+    }
+
+    /// One that names exactly these fields, in lower case.
+    pub(crate) fn of_names(parts: &Parts<'_>, names: Vec<String>) -> Self {
         let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
         feed_body(Canonicalization::Relaxed, parts.body, |piece| context.update(piece));
         Self { names, body_hash: encode(context.finish().as_ref()) }
