@@ -14,6 +14,7 @@ mod domain;
 mod export;
 mod failure;
 mod import;
+mod input;
 mod list;
 mod mailbox;
 mod output;

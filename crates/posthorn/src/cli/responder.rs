@@ -4,8 +4,8 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 
+use super::input::read_text;
 use super::output::yes;
-use super::sieve::read_text;
 use super::{Failure, Listing, Output, request};
 use crate::admin::{Request, ResponderChange, ResponderRow, ResponderVerb, Response};
 

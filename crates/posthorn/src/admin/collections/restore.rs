@@ -31,6 +31,12 @@ enum Origin {
     Object(ObjectId),
 }
 
+/// Where what comes back goes.
+struct Target {
+    account: AccountId,
+    collection: Collection,
+}
+
 /// What is done with one name.
 struct Move {
     name: String,
@@ -123,15 +129,17 @@ impl Admin {
             // What is gone is made again, under the name it had.
             (None, None) => self.target(account, store, restore.collection).await?,
         };
+        let to = Target { account, collection: target };
         let all = moves.len();
         let mut done = 0;
         let mut rest = moves.into_iter().peekable();
         while rest.peek().is_some() {
             let batch: Vec<Move> = rest.by_ref().take(BATCH).collect();
             done += batch.len();
+            let objects = self.objects_of(account, store, &batch).await?;
             match is_copy {
-                true => self.copy_batch(account, &target, store, batch, row).await?,
-                false => self.move_batch(account, &target, store, batch, row).await?,
+                true => self.copy_batch(&to, objects, row).await?,
+                false => self.move_batch(&to, batch, objects, row).await?,
             }
             progress.tell(done, all);
         }
@@ -154,20 +162,17 @@ impl Admin {
     /// Sets names back to what they were.
     async fn move_batch(
         &self,
-        account: AccountId,
-        target: &Collection,
-        store: Store,
+        to: &Target,
         batch: Vec<Move>,
+        objects: Vec<Option<PreparedObject>>,
         row: &mut RestoredRow,
     ) -> storage::Result<()> {
-        let objects = self.objects_of(account, store, &batch).await?;
         let steps: Vec<RestoreStep> = batch
             .into_iter()
             .zip(objects)
             .map(|(one, object)| RestoreStep { name: one.name, expected: one.expected, object })
             .collect();
-        let target = target.clone();
-        let plan = steps.clone();
+        let (account, target, plan) = (to.account, to.collection.clone(), steps.clone());
         let done =
             self.write("restore", move |tx| tx.account(account)?.restore_objects(&target, &plan));
         let kept = done.await?.kept;
@@ -184,16 +189,13 @@ impl Admin {
     /// Puts what was there into another collection.
     async fn copy_batch(
         &self,
-        account: AccountId,
-        target: &Collection,
-        store: Store,
-        batch: Vec<Move>,
+        to: &Target,
+        objects: Vec<Option<PreparedObject>>,
         row: &mut RestoredRow,
     ) -> storage::Result<()> {
-        let objects = self.objects_of(account, store, &batch).await?;
         let objects: Vec<PreparedObject> = objects.into_iter().flatten().collect();
         let uids: Vec<String> = objects.iter().map(|object| object.uid().to_owned()).collect();
-        let target = target.clone();
+        let (account, target) = (to.account, to.collection.clone());
         let done = self.write("restore", move |tx| {
             let mut tx = tx.account(account)?;
             tx.check_import(&target, &objects)?;
