@@ -5,7 +5,7 @@
 //! does spam.
 
 use responder::{CalendarOutcome, CalendarReport, ProcessCalendar};
-use storage::{Arrival, CalendarFate, CalendarMail, CalendarWishes, Placement, SchedulingSettings};
+use storage::{Arrival, CalendarFate, CalendarMail, CalendarWishes, SchedulingSettings};
 
 /// What storage is told of an action.
 pub(crate) fn wishes(action: &ProcessCalendar) -> CalendarWishes {
@@ -24,8 +24,7 @@ pub(crate) fn message_of(
     settings: &SchedulingSettings,
 ) -> Option<CalendarMail> {
     let author = arrival.author?;
-    let is_likely =
-        arrival.placement == Placement::Inbox && CalendarMail::is_likely(arrival.message);
+    let is_likely = CalendarMail::is_likely(arrival.message, arrival.placement);
     is_likely.then(|| CalendarMail::of(arrival.message, author, &settings.objects.ical))?
 }
 

@@ -10,8 +10,8 @@ use ids::Timestamp;
 use message::header_fields;
 use responder::{DeliverBy, Redirect};
 use storage::{
-    Address, Arrival, Deadline, Outgoing, PreparedMessage, Resolution, Result, SpoolEntry,
-    SpoolRecipient, SpoolTerms, Store, Urgency, WhenLate,
+    Address, Arrival, CalendarMail, Deadline, Outgoing, PreparedMessage, Resolution, Result,
+    SpoolEntry, SpoolRecipient, SpoolTerms, Store, Urgency, WhenLate,
 };
 
 use crate::rules::Ready;
@@ -127,6 +127,10 @@ pub(crate) fn outgoing(
 ) -> Outgoing {
     let mut parameters = arrival.parameters;
     let is_owners = is_owners(action, arrival.reverse_path);
+    // What a script made of the message is not what its author said.
+    let author = arrival.author.filter(|_| {
+        action.version.0 == 0 && CalendarMail::is_likely(arrival.message, arrival.placement)
+    });
     if is_owners {
         // What somebody else wanted to be told is no business of the owner's.
         (parameters.notify, parameters.ret, parameters.envelope_id) = (None, None, None);
@@ -148,6 +152,7 @@ pub(crate) fn outgoing(
         ("priority", parameters.priority.map(Into::into)),
         ("by", deadline.map(deadline_json)),
         ("verified", (arrival.verified || is_owners).then(|| true.into())),
+        ("author", author.map(Into::into)),
     ] {
         if let Some(value) = value {
             envelope[name] = value;
@@ -215,11 +220,11 @@ mod tests {
         let arrival = Arrival {
             account: AccountId::new(1),
             rules: 1,
-            message: b"",
+            message: b"Content-Type: text/calendar\r\n\r\n",
             reverse_path: "a@b.test",
             forward_path: "c@d.test",
             placement: Placement::Inbox,
-            author: None,
+            author: Some("b.test"),
             verified: true,
             parameters: ArrivalParameters {
                 notify: Some("NEVER"),
@@ -239,7 +244,15 @@ mod tests {
         assert_eq!(envelope["requiretls"], true);
         assert_eq!(envelope["priority"], -2);
         assert_eq!(envelope["tls_optional"], serde_json::Value::Null);
+        assert_eq!(envelope["author"], "b.test");
         assert_eq!(plain.recipients[0].parameters_json, "{\"notify\":\"NEVER\"}");
+        // What a script made of it is the script's.
+        let action = Redirect { version: responder::Version(1), ..Redirect::default() };
+        let changed =
+            outgoing(&action, message.clone(), &arrival, String::new(), Timestamp::from_secs(0));
+        let envelope: serde_json::Value =
+            serde_json::from_str(&changed.entry.envelope_json).unwrap();
+        assert_eq!(envelope["author"], serde_json::Value::Null);
         let asked = entry(Some("FAILURE"));
         assert_eq!(asked.recipients[0].parameters_json, "{\"notify\":\"FAILURE\"}");
         for (notify, expect) in

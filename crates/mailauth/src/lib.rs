@@ -3,13 +3,14 @@
 //! and [`srs`], which rewrites reverse-paths of redirected mail (R-ADDR-10).
 //!
 //! [`Examined::of`] reads a message, [`Examined::check`] asks the DNS through [`dns::Lookups`],
-//! and [`Report`] says what was found. [`dkim::sign`] and [`arc::seal`] make fields; [`reports`]
+//! and [`Report`] says what was found; [`believed_author`] what a server in front did. [`dkim::sign`] and [`arc::seal`] make fields; [`reports`]
 //! reads what others found of mail of ours.
 //!
 //! **Invariants:** nothing a peer sends panics, makes more than a bounded number of look-ups, or
 //! takes more than linear time; what is verified was made with the key it names.
 //! **Absent:** I/O, the clock, storage, private keys at rest, what is done with a verdict.
 
+mod believed;
 mod canonical;
 mod check;
 mod crypto;
@@ -28,6 +29,7 @@ pub mod results;
 pub mod spf;
 pub mod srs;
 
+pub use believed::believed_author;
 pub use check::{Demand, Examined, Methods, Report, Sender, SpfResult};
 pub use crypto::{Algorithm, SigningKey};
 pub use signatory::{Author, MessageLost, Signatory, Signing, author_domain};

@@ -130,7 +130,7 @@ pub(crate) fn passes(value: &[u8], method: &str) -> bool {
 }
 
 /// The text without comments and quotes; what was quoted keeps no semicolon, nor blanks.
-fn tokenize(text: &str) -> String {
+pub(crate) fn tokenize(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
     for char in text.chars() {

@@ -16,6 +16,10 @@ pub(crate) struct MailParameters {
     pub(crate) envid: Option<String>,
     /// Not of MAIL: reception found that it belongs in quarantine.
     pub(crate) quarantine: bool,
+    /// Not of MAIL: the domain of the author of a calendar message, whom reception found to be who
+    /// they say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) author: Option<String>,
     /// As it is told in reports (RFC 4865 §5.1.2).
     pub(crate) hold: Option<String>,
     pub(crate) by: Option<Deadline>,

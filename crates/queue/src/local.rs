@@ -7,8 +7,8 @@ use ids::QueueDaemonId;
 use message::compose::return_path;
 use smtp::client::OutboundContent;
 use storage::{
-    Address, Arrival, ArrivalParameters, ClaimedMessage, ClaimedRecipient, Delivery, DeliveryPlan,
-    Fate, PreparedMessage, Recipient, Resolution, Settlement, StorageError, Verdict,
+    Address, Arrival, ArrivalParameters, CalendarMail, ClaimedMessage, ClaimedRecipient, Delivery,
+    DeliveryPlan, Fate, PreparedMessage, Recipient, Resolution, Settlement, StorageError, Verdict,
 };
 use tokio::sync::OnceCell;
 
@@ -129,6 +129,9 @@ impl Inner {
                 Ok(Some(Verdict::Refuse { instead, .. })) => Some(instead),
                 Err(error) => return Some(End::Deferred(Answer::ours(4, 3, 0, error.to_string()))),
             };
+            // Mail first is not for the queue, which nobody sends a message again that a crash cut
+            // off from a calendar; to apply it twice changes nothing.
+            self.tell_calendar(local, &found, plan.as_deref(), bytes).await;
             match self.file_one(local, &found, plan).await {
                 Ok(()) => {
                     add(&self.counters.delivered, 1);
@@ -206,7 +209,7 @@ impl Inner {
             reverse_path: &local.message.reverse_path,
             forward_path: &local.recipient.forward_path,
             placement: parameters.placement(),
-            author: None,
+            author: parameters.author.as_deref(),
             verified: parameters.verified,
             parameters: ArrivalParameters {
                 body: parameters.body.as_deref().unwrap_or_default(),
@@ -222,6 +225,22 @@ impl Inner {
             },
         };
         sorter.sort(arrival).await.map(Some)
+    }
+
+    /// Applies the calendar message of a mail by an author who is known to be who they say.
+    async fn tell_calendar(
+        &self,
+        local: &Local<'_>,
+        found: &Recipient,
+        plan: Option<&DeliveryPlan>,
+        bytes: &[u8],
+    ) {
+        let Some(author) = &local.parameters.author else { return };
+        if CalendarMail::is_likely(bytes, local.parameters.placement()) {
+            let wishes = plan.and_then(|plan| plan.calendar.clone());
+            let accounts = vec![(found.account, wishes)];
+            self.store.take_calendar_mail(accounts, bytes.to_vec(), author.clone()).await;
+        }
     }
 
     async fn file_one(

@@ -127,8 +127,16 @@ fn put_marks(list: &MailList, bytes: &[u8]) -> Option<Vec<u8>> {
 
 /// RFC 3461 §5.2.7.1: nothing of what the sender asked for as reports goes along.
 fn post(local: &Local<'_>) -> Post {
-    let MailParameters { body, smtputf8, priority, requiretls, tls_optional, quarantine, .. } =
-        local.parameters.clone();
+    let MailParameters {
+        body,
+        smtputf8,
+        priority,
+        requiretls,
+        tls_optional,
+        quarantine,
+        author,
+        ..
+    } = local.parameters.clone();
     let envelope = MailParameters {
         body,
         smtputf8,
@@ -136,6 +144,7 @@ fn post(local: &Local<'_>) -> Post {
         requiretls,
         tls_optional,
         quarantine,
+        author,
         ..MailParameters::default()
     };
     Post {

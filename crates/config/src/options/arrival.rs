@@ -40,6 +40,14 @@ sections! {
         /// Networks of servers of one's own, whose mail is not checked.
         trusted_networks: Vec<Network> = default ["127.0.0.0/8", "::1"], since "0.2";
 
+        /// The names that servers of one's own have in Authentication-Results, and that are
+        /// believed in what comes over LMTP or from `trusted_networks`: whom they found to be the
+        /// author of a message (by DMARC, or where they say nothing of that, by a signature of the
+        /// very domain) may write to the calendars of those it is for, with invitations and
+        /// answers. Such a server must remove fields with its name from what it gets itself (RFC
+        /// 8601 §5). Without any, such mail changes no calendar.
+        trusted_servers: Vec<Word> = default [], since "0.2";
+
         /// The name that stands in Authentication-Results, and that nobody outside may use there:
         /// fields that have it are removed. Servers of one organisation share it. Without it, it
         /// is `hostname`.

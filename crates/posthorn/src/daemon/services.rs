@@ -368,6 +368,7 @@ fn authenticity(
         trusted_sealers: authenticity.trusted_sealers.iter().map(normal).collect(),
         // Both crates read networks alike.
         trusted_networks: networks.filter_map(|it| it.to_string().parse().ok()).collect(),
+        trusted_servers: authenticity.trusted_servers.iter().map(normal).collect(),
         timeout: authenticity.timeout,
     };
     Authenticity::new(dns, settings).counting(tally)

@@ -1,6 +1,7 @@
 //! The queue over a real store and servers on loopback ports; its clock is the tests'.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod calendars;
 mod faults;
 mod lists;
 mod scene;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use ids::Timestamp;
 use mailauth::dmarc::{DmarcVerdict, Policy};
 use mailauth::reports::Observation;
-use mailauth::{Demand, Examined, Methods, Report, Sender};
+use mailauth::{Demand, Examined, Methods, Report, Sender, believed_author};
 use net::{Dns, IpNetwork};
 use storage::Placement;
 use tokio::time::Instant;
@@ -39,6 +39,9 @@ pub struct AuthenticitySettings {
     pub trusted_sealers: Vec<String>,
     /// Whose mail is not checked.
     pub trusted_networks: Vec<IpNetwork>,
+    /// Names in Authentication-Results of servers in front of this one that are believed (RFC 8601
+    /// §2.5), in lower case.
+    pub trusted_servers: Vec<String>,
     /// How long the DNS may take for one message.
     pub timeout: Duration,
 }
@@ -90,8 +93,18 @@ impl Authenticity {
     /// Whether mail from this address is checked.
     pub(super) fn concerns(&self, peer: IpAddr) -> bool {
         let Methods { spf, dkim, dmarc, arc } = self.settings.methods;
-        (spf || dkim || dmarc || arc)
-            && !self.settings.trusted_networks.iter().any(|network| network.contains(peer))
+        (spf || dkim || dmarc || arc) && !self.is_own(peer)
+    }
+
+    /// Whether a host is a server of one's own.
+    pub(super) fn is_own(&self, peer: IpAddr) -> bool {
+        self.settings.trusted_networks.iter().any(|network| network.contains(peer))
+    }
+
+    /// The domain of the author of a message that was checked in front of this server, if that
+    /// server is believed.
+    pub(super) fn believed_author(&self, message: &[u8]) -> Option<String> {
+        believed_author(message, &self.settings.trusted_servers)
     }
 
     /// Checks the message that begins at `start` of `bytes`, which are given back.

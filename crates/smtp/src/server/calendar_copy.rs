@@ -2,14 +2,11 @@
 //! waits, so that it comes again where the daemon ends in between.
 
 use ids::AccountId;
-use storage::{CalendarMail, Placement};
+use storage::CalendarMail;
 
 use super::delivery::Delivered;
 use super::desk::{Desk, Target};
 use super::reception::Incoming;
-
-/// LIMIT: bytes of a mail that is looked at.
-const MAIL_BYTES_MAX: usize = 10 * 1024 * 1024;
 
 /// A mail whose author is known to be who they say.
 pub(super) struct CalendarCopy {
@@ -25,9 +22,7 @@ impl CalendarCopy {
     pub(super) fn of(incoming: &Incoming, bytes: &[u8], targets: &[Target]) -> Option<Self> {
         let domain = incoming.author.clone()?;
         let mail = bytes.get(incoming.trace_bytes..)?;
-        let is_for = incoming.placement == Placement::Inbox
-            && mail.len() <= MAIL_BYTES_MAX
-            && CalendarMail::is_likely(mail);
+        let is_for = CalendarMail::is_likely(mail, incoming.placement);
         let accounts: Vec<_> = targets.iter().map(Target::account).collect();
         let is_here = accounts.iter().any(Option::is_some);
         (is_for && is_here).then(|| Self { mail: mail.to_vec(), domain, accounts })

@@ -7,6 +7,7 @@ use storage::{Placement, Post, PreparedMessage, SpoolTerms, Store};
 
 use super::delivery::Delivery;
 use super::desk::Target;
+use super::spooling::calendar_author;
 use crate::error::{CommandError, Refusal};
 use crate::types::{Envelope, Notify, ReversePath};
 
@@ -15,13 +16,17 @@ use crate::types::{Envelope, Notify, ReversePath};
 pub(super) fn post(delivery: &Delivery<'_>, body: &str, terms: SpoolTerms) -> Post {
     let parameters = &delivery.envelope.parameters;
     let is_quarantined = delivery.placement == Placement::Junk;
-    let envelope = serde_json::json!({
+    let mut envelope = serde_json::json!({
         "body": body,
         "smtputf8": parameters.smtputf8,
         "requiretls": parameters.require_tls,
         "tls_optional": delivery.tls_optional,
         "quarantine": is_quarantined,
     });
+    // A list changes nothing that its author said.
+    if let Some(author) = calendar_author(delivery) {
+        envelope["author"] = author.into();
+    }
     Post {
         account: delivery.submitter,
         envelope_json: envelope.to_string(),

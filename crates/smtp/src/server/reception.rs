@@ -407,6 +407,7 @@ impl Visit<'_> {
             sender = self.server.desk.check_authors(user.account, named).await?;
         }
         let found = self.check_authenticity(incoming).await?;
+        let believed = self.believed_author(incoming);
         let submitted = self.user.is_some();
         let authserv_id = self.server.desk.authserv_id();
         let from_outside = settings.role != Role::Lmtp;
@@ -437,6 +438,9 @@ impl Visit<'_> {
         if incoming.signable {
             let content = incoming.buffer.bytes.get(incoming.trace_bytes..).unwrap_or_default();
             incoming.author = mailauth::author_domain(content);
+        }
+        if !submitted && found.is_none() {
+            incoming.author = believed;
         }
         if let Some(Judged { field, placement, verified, author }) = found {
             (incoming.placement, incoming.verified) = (placement, verified);
@@ -481,6 +485,19 @@ impl Visit<'_> {
         let checked = authenticity.check(bytes, incoming.trace_bytes, sender, now).await;
         (incoming.buffer.bytes, incoming.observed) = (checked.bytes, checked.observed);
         Ok(Some(checked.judged?))
+    }
+
+    /// Who the author of a message is, where a server of one's own brings it that checked it. As it
+    /// came: fields with our name are still there, which such a server may share.
+    fn believed_author(&self, incoming: &Incoming) -> Option<String> {
+        let authenticity = self.server.desk.authenticity()?;
+        let is_checked = match self.server.settings.role {
+            Role::Lmtp => true,
+            Role::Mx => authenticity.is_own(self.connection.peer().ip()),
+            Role::Submission => false,
+        };
+        let message = incoming.buffer.bytes.get(incoming.trace_bytes..)?;
+        is_checked.then(|| authenticity.believed_author(message))?
     }
 
     async fn deliver(&mut self, mut incoming: Incoming) -> Result<Outcomes, CommandError> {

@@ -2,7 +2,9 @@
 
 use ids::Timestamp;
 use message::date::{DateTime, format_rfc3339};
-use storage::{Deadline, Placement, SpoolEntry, SpoolRecipient, SpoolTerms, Urgency, WhenLate};
+use storage::{
+    CalendarMail, Deadline, Placement, SpoolEntry, SpoolRecipient, SpoolTerms, Urgency, WhenLate,
+};
 
 use super::delivery::Delivery;
 use crate::types::{
@@ -28,7 +30,8 @@ pub(super) fn spool_entry(delivery: &Delivery<'_>) -> SpoolEntry {
         ("requiretls", parameters.require_tls.then(|| true.into())),
         ("tls_optional", tls_optional.then(|| true.into())),
         ("verified", delivery.verified.then(|| true.into())),
-        // The queue brings it to a mailbox here that was full.
+        // The queue brings it to a mailbox here.
+        ("author", calendar_author(delivery).map(Into::into)),
         ("quarantine", (delivery.placement == Placement::Junk).then(|| true.into())),
     ] {
         if let Some(value) = value {
@@ -44,6 +47,12 @@ pub(super) fn spool_entry(delivery: &Delivery<'_>) -> SpoolEntry {
         envelope_json: envelope_json.to_string(),
         recipients: envelope.recipients.iter().map(spool_recipient).collect(),
     }
+}
+
+/// The domain of the author, where calendars here will want to know.
+pub(super) fn calendar_author<'d>(delivery: &'d Delivery<'_>) -> Option<&'d str> {
+    let author = delivery.author.as_deref()?;
+    CalendarMail::is_likely(&delivery.bytes, delivery.placement).then_some(author)
 }
 
 pub(super) fn body_of(delivery: &Delivery<'_>) -> &'static str {

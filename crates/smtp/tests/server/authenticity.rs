@@ -15,7 +15,8 @@ use smtp::{Authenticity, AuthenticitySettings, Role};
 use crate::support::{Fixture, settings, without_ids};
 
 /// Texts of names; what is not in it does not exist. `silent.test` is not answered for.
-struct Table(HashMap<&'static str, &'static str>);
+#[derive(Default)]
+pub(crate) struct Table(HashMap<&'static str, &'static str>);
 
 impl Dns for Table {
     fn mail_exchangers<'a>(&'a self, _: &'a str) -> DnsFuture<'a, Vec<MailExchanger>> {
@@ -48,6 +49,7 @@ fn checks(change: impl FnOnce(&mut AuthenticitySettings)) -> Arc<Authenticity> {
         defer: false,
         trusted_sealers: Vec::new(),
         trusted_networks: Vec::new(),
+        trusted_servers: Vec::new(),
         timeout: Duration::from_millis(20),
     };
     change(&mut settings);

@@ -14,7 +14,10 @@ use message::{Limits, ListItem, Parameterized, PartIndex, PartKind, address_list
 use super::SchedulingSettings;
 use super::people::{Reach, mail_address};
 use super::scripted::CalendarWishes;
-use crate::{Address, ReadTx, Result, StorageError, Store, WriteTx};
+use crate::{Address, Placement, ReadTx, Result, StorageError, Store, WriteTx};
+
+/// LIMIT: bytes of a mail that is looked at.
+const MAIL_BYTES_MAX: usize = 10 * 1024 * 1024;
 
 /// What mail with calendar messages may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,10 +41,12 @@ pub struct CalendarMail {
 }
 
 impl CalendarMail {
-    /// Whether it is worth looking at a mail, which has not been read yet.
-    pub fn is_likely(mail: &[u8]) -> bool {
+    /// Whether it is worth looking at a mail, which has not been read yet; spam changes no calendar.
+    pub fn is_likely(mail: &[u8], placement: Placement) -> bool {
         // Every program that sends them writes it in this case.
-        memchr::memmem::find(mail, b"text/calendar").is_some()
+        placement == Placement::Inbox
+            && mail.len() <= MAIL_BYTES_MAX
+            && memchr::memmem::find(mail, b"text/calendar").is_some()
     }
 
     /// The calendar message of a mail by one author, of the domain that was found to be theirs.

@@ -7,7 +7,7 @@ use ids::{AccountId, Timestamp};
 use super::fixture::*;
 use crate::scheduling::{CalendarLetter, CalendarMail, Letters, MailedInvitations};
 use crate::testing::{TestStore, on_both_engines, on_both_engines_with};
-use crate::{Answering, Settings};
+use crate::{Answering, Placement, Settings};
 
 /// Keeps what is written.
 #[derive(Default)]
@@ -159,7 +159,8 @@ fn invitations_by_mail_come_into_the_calendar() {
         let ann = store.account("ann");
         personal(store, ann);
         let invitation = mail("dan@elsewhere.test", "REQUEST", &of_dan(WEEKLY));
-        assert!(CalendarMail::is_likely(&invitation));
+        assert!(CalendarMail::is_likely(&invitation, Placement::Inbox));
+        assert!(!CalendarMail::is_likely(&invitation, Placement::Junk));
         // RFC 6047 §3: who is not who they say, or speaks for another, changes nothing.
         assert!(!take(store, ann, &invitation, "other.test"));
         let forged = mail("eve@elsewhere.test", "REQUEST", &of_dan(WEEKLY));
