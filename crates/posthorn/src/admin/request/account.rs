@@ -1,0 +1,164 @@
+//! Accounts, and what opens and limits them.
+
+use std::fmt;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use crate::admin::Password;
+
+/// An account to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NewAccount {
+    pub(crate) address: String,
+    pub(crate) password: Password,
+    pub(crate) name: String,
+    pub(crate) quota_bytes: Option<u64>,
+    pub(crate) role: Role,
+    pub(crate) mail_only: bool,
+    /// Nobody's: others see its mailboxes below `Shared/`.
+    #[serde(default)]
+    pub(crate) shared: bool,
+}
+
+/// Limits of sending as they are to be; what is absent stays as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LimitsChange {
+    pub(crate) messages_per_day: Option<Limit>,
+    pub(crate) recipients_per_message: Option<Limit>,
+}
+
+/// A limit of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Limit {
+    /// That of the server.
+    Default,
+    /// Its own; 0 is none.
+    Own(u64),
+}
+
+/// What an account may send, and has sent today. A limit that is absent is the server's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LimitsRow {
+    pub(crate) sent_today: u64,
+    pub(crate) messages_per_day: Option<u64>,
+    pub(crate) recipients_per_message: Option<u64>,
+}
+
+/// Equal events of a day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ActivityRow {
+    pub(crate) what: String,
+    pub(crate) protocol: String,
+    /// Where from.
+    pub(crate) address: String,
+    /// What the program says it is.
+    pub(crate) program: String,
+    pub(crate) detail: String,
+    pub(crate) first: String,
+    pub(crate) last: String,
+    pub(crate) count: u64,
+}
+
+/// What an account may do in the organisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Role {
+    /// Everything; the last one cannot be removed.
+    Owner,
+    /// Everything but what touches owners.
+    Administrator,
+    /// An account of the organisation.
+    Collaborator,
+    /// Somebody else's, with limited rights.
+    External,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Owner => "owner",
+            Self::Administrator => "administrator",
+            Self::Collaborator => "collaborator",
+            Self::External => "external",
+        })
+    }
+}
+
+/// An account in a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AccountRow {
+    pub(crate) address: String,
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    pub(crate) mail_only: bool,
+    pub(crate) quota_bytes: Option<u64>,
+    pub(crate) used_bytes: u64,
+    pub(crate) blocked: bool,
+    pub(crate) maintenance: bool,
+    /// Nobody's: others see its mailboxes below `Shared/`.
+    #[serde(default)]
+    pub(crate) shared: bool,
+    /// IMAP capabilities that are switched off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) capabilities_off: Vec<String>,
+    /// R-ADDR-7: what it may not change of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) withdrawn: Vec<String>,
+    /// Only where one account is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) aliases: Option<Vec<String>>,
+}
+
+impl AccountRow {
+    /// What keeps the account from being used, in one word.
+    pub(crate) fn state(&self) -> &'static str {
+        match (self.blocked, self.maintenance) {
+            (true, _) => "blocked",
+            (false, true) => "maintenance",
+            (false, false) => "active",
+        }
+    }
+}
+
+/// What opens an account beside its password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum AccessKeyKind {
+    /// For a program that can say a password only.
+    AppPassword,
+    /// For a program that says bearer tokens.
+    Token,
+}
+
+/// An app password or token to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NewAccessKey {
+    pub(crate) kind: AccessKeyKind,
+    pub(crate) account: String,
+    /// `None`: a free one is chosen.
+    pub(crate) name: Option<String>,
+    /// Names separated by commas, or `all`.
+    pub(crate) protocols: String,
+    /// `None`: for ever.
+    pub(crate) valid_days: Option<u32>,
+}
+
+/// An app password or token in a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AccessKeyRow {
+    pub(crate) name: String,
+    pub(crate) protocols: String,
+    /// Instants are written as in RFC 3339.
+    pub(crate) created: String,
+    pub(crate) expires: Option<String>,
+    pub(crate) last_used: Option<String>,
+}
+
+/// A secret that was made, shown this once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SecretRow {
+    pub(crate) name: String,
+    pub(crate) secret: Password,
+}
