@@ -17,7 +17,7 @@ use crate::settle::{Confirms, End, Settling};
 use ids::{QueueDaemonId, Timestamp};
 use mailauth::Author;
 use message::{Limits, to_seven_bit};
-use smtp::client::{Capabilities, Outbound, OutboundContent, Outcome, Verdict};
+use smtp::client::{Capabilities, Outbound, OutboundContent, Outcome};
 use smtp::types::{Body, ByMode};
 use storage::{Claim, ClaimedMessage, ClaimedRecipient, Fate, Settlement, StorageError};
 
@@ -353,7 +353,7 @@ impl Visit {
         let content = converted.as_ref().unwrap_or(content);
         let outcome = server.client.send(&envelope, content).await;
         let reused = server.client.messages() > 1;
-        if reused && !outcome.usable && !outcome.content_sent && is_silent(&outcome.verdicts) {
+        if reused && !outcome.usable && !outcome.begun {
             return None;
         }
         let confirms = confirms(&envelope, server.client.server());
@@ -479,8 +479,4 @@ fn confirms(message: &Outbound, server: &Capabilities) -> Confirms {
         (false, true) => Confirms::Server,
         (false, false) => Confirms::Us,
     }
-}
-
-fn is_silent(verdicts: &[Verdict]) -> bool {
-    verdicts.iter().all(|verdict| matches!(verdict, Verdict::Unanswered | Verdict::Unfit(_)))
 }

@@ -220,15 +220,22 @@ async fn a_connection_may_break_at_every_step() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_closes_after_each_message_gets_all_of_them() {
-    let a = Server::start().await;
-    (0..20).for_each(|_| a.then(Behaviour { drop_at: Some(Drop::Next), ..Behaviour::default() }));
-    let scene = Scene::new(&[&a]).await;
-    for _ in 0..10 {
-        scene.send(&["x@a.test"]).await;
+    for keywords in [&[][..], &["PIPELINING"], &["CHUNKING"], &["PIPELINING", "CHUNKING"]] {
+        for drop in [Drop::Next, Drop::Farewell] {
+            let a = Server::start().await;
+            let closing = Behaviour { drop_at: Some(drop), keywords, ..Behaviour::default() };
+            (0..20).for_each(|_| a.then(closing.clone()));
+            let scene = Scene::new(&[&a]).await;
+            for _ in 0..10 {
+                scene.send(&["x@a.test"]).await;
+            }
+            let ended = |c: queue::CountersSnapshot| c.delivered == 10 || c.deferred > 0;
+            scene.queue.wait_until(|counters| ended(counters) && counters.active == 0).await;
+            let found = (a.taken().len(), scene.queue.counters().deferred);
+            assert_eq!(found, (10, 0), "{keywords:?} {drop:?}");
+            scene.close().await;
+        }
     }
-    scene.queue.wait_until(|counters| counters.delivered == 10 && counters.active == 0).await;
-    assert_eq!((a.taken().len(), scene.queue.counters().deferred), (10, 0));
-    scene.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
@@ -19,6 +19,8 @@ pub(crate) enum Drop {
     Content,
     /// After the message was taken.
     Next,
+    /// The same, with 421 to the next command.
+    Farewell,
 }
 
 /// How the next connections behave; after the last one, all is well.
@@ -130,18 +132,29 @@ impl Server {
                 "RCPT" => rcpts.push(line.clone()),
                 _ => {}
             }
-            write.write_all(reply.as_bytes()).await?;
-            if !reply.starts_with("354") {
-                continue;
-            }
             let mut content = String::new();
-            loop {
-                let Some(line) = lines.next_line().await? else { return Ok(()) };
-                if line == "." {
-                    break;
+            if verb == "BDAT" {
+                let size = line.split(' ').nth(1).and_then(|size| size.parse().ok());
+                let mut chunk = vec![0; size.unwrap_or(0)];
+                lines.get_mut().read_exact(&mut chunk).await?;
+                content = String::from_utf8_lossy(&chunk).into_owned();
+                if rcpts.is_empty() {
+                    write.write_all(b"503 nobody\r\n").await?;
+                    continue;
                 }
-                content += line.strip_prefix('.').unwrap_or(&line);
-                content += "\r\n";
+            } else {
+                write.write_all(reply.as_bytes()).await?;
+                if !reply.starts_with("354") {
+                    continue;
+                }
+                loop {
+                    let Some(line) = lines.next_line().await? else { return Ok(()) };
+                    if line == "." {
+                        break;
+                    }
+                    content += line.strip_prefix('.').unwrap_or(&line);
+                    content += "\r\n";
+                }
             }
             if ends(Drop::Content) {
                 return Ok(());
@@ -153,7 +166,10 @@ impl Server {
             let rcpts = std::mem::take(&mut rcpts);
             self.taken.lock().unwrap().push(Taken { mail: mail.clone(), rcpts, content });
             write.write_all(b"250 2.0.0 taken\r\n").await?;
-            if ends(Drop::Next) {
+            if ends(Drop::Farewell) && lines.next_line().await?.is_some() {
+                write.write_all(b"421 4.7.0 enough for one connection\r\n").await?;
+            }
+            if ends(Drop::Next) || ends(Drop::Farewell) {
                 return Ok(());
             }
         }

@@ -82,6 +82,8 @@ pub struct Outcome {
     pub usable: bool,
     /// Whether content was sent: without it, nothing can have been delivered.
     pub content_sent: bool,
+    /// Whether the server said anything to MAIL but 421: before that, the connection was over.
+    pub begun: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +111,7 @@ pub struct Transaction<'a> {
     accepted: usize,
     content_sent: bool,
     usable: bool,
+    begun: bool,
 }
 
 impl<'a> Transaction<'a> {
@@ -139,6 +142,7 @@ impl<'a> Transaction<'a> {
             accepted: 0,
             content_sent: false,
             usable: true,
+            begun: false,
         }
     }
 
@@ -171,6 +175,7 @@ impl<'a> Transaction<'a> {
     pub fn reply(&mut self, reply: ServerReply, out: &mut Vec<u8>) -> Step {
         let Some(expected) = self.expected.pop_front() else { return Step::Done };
         self.usable &= !reply.is_farewell();
+        self.begun |= expected == Expected::Mail && self.usable;
         match expected {
             Expected::Reset if self.server.pipelining => {}
             Expected::Reset => {
@@ -199,6 +204,7 @@ impl<'a> Transaction<'a> {
             verdicts: self.verdicts.into_iter().map(verdict).collect(),
             usable: usable && self.usable,
             content_sent: self.content_sent,
+            begun: self.begun,
         }
     }
 
