@@ -45,6 +45,7 @@ impl Dispatch<'_> {
             claim: letter.claim,
             counted: letter.counted,
             copy: letter.copy,
+            is_forwarded: false,
         })
     }
 

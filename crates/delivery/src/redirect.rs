@@ -179,6 +179,7 @@ pub(crate) fn outgoing(
         claim: None,
         counted: false,
         copy: None,
+        is_forwarded: true,
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use ids::QueueDaemonId;
 use message::compose::return_path;
 use smtp::client::OutboundContent;
+use smtp::report::{Action, Prepared, Way};
 use storage::{
     Address, Arrival, ArrivalParameters, CalendarMail, ClaimedMessage, ClaimedRecipient, Delivery,
     DeliveryPlan, Fate, PreparedMessage, Recipient, Resolution, Settlement, StorageError, Verdict,
@@ -16,6 +17,7 @@ use crate::answer::Answer;
 use crate::counters::add;
 use crate::envelope::{Deadline, MailParameters, RcptParameters};
 use crate::queue::Inner;
+use crate::report;
 use crate::settle::{End, Settling};
 
 /// LIMIT: times that one message is sorted; each time another one like it came first.
@@ -119,20 +121,23 @@ impl Inner {
         };
         let local = &Local { prepared, is_external, ..*local };
         for _ in 0..SORTINGS_MAX {
-            let plan = match self.sort(local, &found, bytes).await {
-                Ok(None) => None,
-                Ok(Some(Verdict::Do(plan))) => Some(plan),
+            let (plan, action) = match self.sort(local, &found, bytes).await {
+                Ok(None) => (None, Some(Action::Delivered)),
+                Ok(Some(Verdict::Do(plan))) => {
+                    let action = Action::of_plan(&plan);
+                    (Some(plan), action)
+                }
                 // The report of the failure tells the sender why.
                 Ok(Some(Verdict::Refuse { reason, .. })) if local.may_report() => {
                     return Some(End::Failed(Answer::ours(5, 7, 1, reason)));
                 }
-                Ok(Some(Verdict::Refuse { instead, .. })) => Some(instead),
+                Ok(Some(Verdict::Refuse { instead, .. })) => (Some(instead), None),
                 Err(error) => return Some(End::Deferred(Answer::ours(4, 3, 0, error.to_string()))),
             };
             // Mail first is not for the queue, which nobody sends a message again that a crash cut
             // off from a calendar; to apply it twice changes nothing.
             self.tell_calendar(local, &found, plan.as_deref(), bytes).await;
-            match self.file_one(local, &found, plan).await {
+            match self.file_one(local, &found, (plan, action)).await {
                 Ok(()) => {
                     add(&self.counters.delivered, 1);
                     return None;
@@ -247,9 +252,12 @@ impl Inner {
         &self,
         local: &Local<'_>,
         found: &Recipient,
-        plan: Option<Arc<DeliveryPlan>>,
+        (plan, action): (Option<Arc<DeliveryPlan>>, Option<Action>),
     ) -> Result<(), FilingError> {
-        let answer = Answer::ours(2, 0, 0, "delivered to the mailbox").to_string();
+        let answer = Answer::ours(2, 0, 0, "delivered to the mailbox");
+        let report = self.report_filed(local, action).await.map_err(FilingError::Storage)?;
+        let reported = usize::from(report.is_some());
+        let answer = answer.to_string();
         let (daemon, spool, ordinal) = (local.daemon, local.message.id, local.recipient.ordinal);
         let outcome = Settlement { spool, ordinal, fate: Fate::Delivered, answer };
         let delivery = Delivery {
@@ -259,7 +267,8 @@ impl Inner {
         };
         let (account, prepared) = (found.account, local.prepared.clone());
         let planned = plan.iter().flat_map(|plan| plan.messages());
-        let messages = planned.chain([local.prepared]).cloned().collect();
+        let reports = report.iter().map(Prepared::message);
+        let messages = planned.chain([local.prepared]).chain(reports).cloned().collect();
         let (noted, kept) = (Arc::new(OnceLock::new()), plan.clone());
         let came_twice = noted.clone();
         let delivered = self.store.write_messages("queue delivery", messages, move |tx| {
@@ -276,12 +285,15 @@ impl Inner {
                     })?,
             };
             match tx.settle_spooled(daemon, spool, &[outcome])?.first() {
-                Some(true) => Ok(claimed),
-                _ => Err(StorageError::Conflict("the recipient is no longer in our hands")),
+                Some(true) => {}
+                _ => return Err(StorageError::Conflict("the recipient is no longer in our hands")),
             }
+            report.map_or(Ok(()), |report| report.file(tx))?;
+            Ok(claimed)
         });
         match delivered.await {
             Ok(committed) => {
+                add(&self.counters.reports, reported);
                 if let (Some(sorter), Some(plan)) = (self.sorter.as_ref(), kept) {
                     sorter.settled(account, &plan, &committed.value);
                 }
@@ -293,6 +305,39 @@ impl Inner {
             Err(StorageError::Conflict(_)) => Err(FilingError::NotOurs),
             Err(error) => Err(FilingError::Storage(error)),
         }
+    }
+
+    /// What the sender hears of what is filed, if it asked (RFC 3461 §5.2.3).
+    async fn report_filed(
+        &self,
+        local: &Local<'_>,
+        action: Option<Action>,
+    ) -> storage::Result<Option<Prepared>> {
+        let Some(action) = action else { return Ok(None) };
+        let answer = Answer::ours(2, 0, 0, action.text());
+        // Its own account may come after that of the recipient, which is locked.
+        self.report_success(local, action, &answer, Way::Spool).await
+    }
+
+    /// The report of what was done here, if the sender asked for it.
+    pub(crate) async fn report_success(
+        &self,
+        local: &Local<'_>,
+        action: Action,
+        answer: &Answer,
+        way: Way,
+    ) -> storage::Result<Option<Prepared>> {
+        let Some(line) = report::wanted(local.recipient, action, answer) else {
+            return Ok(None);
+        };
+        let settling = Settling {
+            daemon: local.daemon,
+            destination: local.destination,
+            message: local.message,
+            content: local.content,
+            ends: Vec::new(),
+        };
+        self.prepare_report(&settling, vec![line], way).await
     }
 
     async fn find_here(&self, path: &str) -> storage::Result<Resolution> {

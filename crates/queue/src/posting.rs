@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use ids::ListId;
 use message::ListMarks;
+use smtp::report::{Action, Prepared, Way};
 use storage::{
     Address, Fate, MailList, Placement, Post, Poster, PreparedMessage, Settlement, SpoolTerms,
-    StorageError,
+    StorageError, Urgency,
 };
 
 use crate::answer::Answer;
@@ -14,8 +15,7 @@ use crate::counters::add;
 use crate::envelope::MailParameters;
 use crate::local::Local;
 use crate::queue::Inner;
-use crate::report::{Action, Line, Prepared, urgency};
-use crate::settle::{End, Settling};
+use crate::settle::End;
 
 /// What a list sends.
 struct Posted {
@@ -81,11 +81,12 @@ impl Inner {
     ) -> storage::Result<()> {
         let answer = Answer::ours(2, 0, 0, "posted to the list");
         let (daemon, spool, ordinal) = (local.daemon, local.message.id, local.recipient.ordinal);
-        let report = self.report_posted(local, &answer).await?;
+        // RFC 3461 §5.2.7.1: with the list the message is where it was sent to.
+        let report = self.report_success(local, Action::Delivered, &answer, Way::Mailbox).await?;
         let reported = usize::from(report.is_some());
         let outcome =
             Settlement { spool, ordinal, fate: Fate::Delivered, answer: answer.to_string() };
-        let messages = report.iter().map(Prepared::message).chain([message.clone()]).collect();
+        let messages = report.iter().map(Prepared::message).chain([&message]).cloned().collect();
         let written = self.store.write_messages("queue posting", messages, move |tx| {
             tx.post_to_list(list, post, &message)?;
             match tx.settle_spooled(daemon, spool, &[outcome])?.first() {
@@ -96,26 +97,6 @@ impl Inner {
         written.await?;
         add(&self.counters.reports, reported);
         Ok(())
-    }
-
-    /// RFC 3461 §5.2.7.1: with the list the message is where it was sent to, and who asked for that
-    /// hears of it.
-    async fn report_posted(
-        &self,
-        local: &Local<'_>,
-        answer: &Answer,
-    ) -> storage::Result<Option<Prepared>> {
-        let Some(line) = Line::wanted(local.recipient, Action::Delivered, answer) else {
-            return Ok(None);
-        };
-        let settling = Settling {
-            daemon: local.daemon,
-            destination: local.destination,
-            message: local.message,
-            content: local.content,
-            ends: Vec::new(),
-        };
-        self.prepare_report(&settling, &[line], self.store.now()).await
     }
 }
 
@@ -147,10 +128,11 @@ fn post(local: &Local<'_>) -> Post {
         author,
         ..MailParameters::default()
     };
+    let urgency = Urgency::of_priority(priority.unwrap_or_default());
     Post {
         account: local.message.account,
         envelope_json: serde_json::json!(envelope).to_string(),
-        terms: SpoolTerms { urgency: urgency(local.parameters), ..SpoolTerms::default() },
+        terms: SpoolTerms { urgency, ..SpoolTerms::default() },
         is_quarantined: local.parameters.placement() == Placement::Junk,
     }
 }

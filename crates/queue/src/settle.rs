@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use ids::{AccountId, QueueDaemonId, Timestamp};
 use smtp::client::OutboundContent;
+use smtp::report::{Action, Line, Prepared, Report, Way, prepare};
 use storage::{ClaimedMessage, ClaimedRecipient, Fate, Settlement, StorageError};
 
 use crate::answer::Answer;
 use crate::counters::add;
 use crate::envelope::MailParameters;
 use crate::queue::Inner;
-use crate::report::{self, Action, Line, Prepared, Report};
+use crate::report;
 use crate::schedule::{after, pause};
 
 /// What an attempt came to for one recipient.
@@ -105,11 +106,11 @@ impl Inner {
         let decided: Vec<Decided> =
             settling.ends.iter().map(|(one, end)| self.decide(settling, one, end, now)).collect();
         let lines: Vec<Line> = decided.iter().filter_map(|one| one.line.clone()).collect();
-        let report = self.prepare_report(settling, &lines, now).await?;
+        let report = self.prepare_report(settling, lines, Way::Mailbox).await?;
         let reported = report.is_some();
         let (daemon, spool) = (settling.daemon, settling.message.id);
         let outcomes: Vec<Settlement> = decided.iter().map(|one| one.outcome.clone()).collect();
-        let messages = report.iter().map(Prepared::message).collect();
+        let messages = report.iter().map(Prepared::message).cloned().collect();
         let bounced = bounced(settling, &decided);
         self.store
             .write_messages("queue settle", messages, move |tx| {
@@ -164,8 +165,8 @@ impl Inner {
         let line = action.zip(answer.as_ref());
         let unasked = matches!(end, End::Sent { confirms: Confirms::UsUnasked, .. });
         let line = line.and_then(|(action, answer)| match unasked {
-            true => Line::unasked(recipient, action, answer),
-            false => Line::wanted(recipient, action, answer),
+            true => report::unasked(recipient, action, answer),
+            false => report::wanted(recipient, action, answer),
         });
         let outcome = Settlement {
             spool: settling.message.id,
@@ -192,21 +193,24 @@ impl Inner {
     pub(crate) async fn prepare_report(
         &self,
         settling: &Settling<'_>,
-        lines: &[Line],
-        now: Timestamp,
+        lines: Vec<Line>,
+        way: Way,
     ) -> Result<Option<Prepared>, StorageError> {
-        let settings = self.settings();
+        let (settings, message) = (self.settings(), settling.message);
         let report = Report {
             hostname: &settings.hostname,
             signatory: settings.signatory.as_deref(),
-            message: settling.message,
+            reverse_path: &message.reverse_path,
+            parameters: report::parameters(MailParameters::of(message)),
+            created: message.created,
             content: settling.content,
             lines,
-            now,
-            until: self.until(settling.message),
+            now: self.store.now(),
+            until: self.until(message),
+            id: message.id.to_string(),
             number: self.random(),
         };
-        report::prepare(&self.store, &report).await
+        prepare(&self.store, &report, way).await
     }
 
     /// Remembers, counts and logs what is on stable storage.

@@ -2,9 +2,9 @@
 //! [`client`].
 //!
 //! RFC 5321, with RFC 1870 (SIZE), 2034 and 3463 (enhanced codes), 2920 (PIPELINING), 3030
-//! (CHUNKING, BINARYMIME), 3207 (STARTTLS), 3461 (DSN parameters, kept for the queue), 3848
-//! (names in Received), 4954 (AUTH), 6152 (8BITMIME), 6409 (submission), 6531 (SMTPUTF8),
-//! 2852 (DELIVERBY), 4865 (FUTURERELEASE), 6710 (MT-PRIORITY), 8689 (REQUIRETLS), 9422 (LIMITS), and
+//! (CHUNKING, BINARYMIME), 3207 (STARTTLS), 3461, 3464 and 6533 (delivery status notifications, see
+//! [`report`]), 3848 (names in Received), 4954 (AUTH), 6152 (8BITMIME), 6409 (submission), 6531
+//! (SMTPUTF8), 2852 (DELIVERBY), 4865 (FUTURERELEASE), 6710 (MT-PRIORITY), 8689 (REQUIRETLS), 9422 (LIMITS), and
 //! RFC 2033 (LMTP).
 //!
 //! A line goes from `server` to [`session::Session`], which parses it (`parse`), decides by its
@@ -28,6 +28,7 @@ pub mod content;
 pub mod error;
 pub mod parse;
 pub mod render;
+pub mod report;
 pub mod session;
 pub mod types;
 

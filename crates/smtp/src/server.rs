@@ -7,6 +7,7 @@
 
 mod authenticity;
 mod calendar_copy;
+mod confirming;
 mod content_check;
 mod delivery;
 mod desk;

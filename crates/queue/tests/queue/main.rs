@@ -99,6 +99,23 @@ async fn reports_go_to_who_wants_them_alone() {
     scene.close().await;
 }
 
+/// RFC 3461 §5.2.3
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_hears_that_the_mailbox_has_it() {
+    let scene = Scene::new(&[]).await;
+    let parameters = r#"{"notify":"SUCCESS","orcpt":"rfc822;J@here.test"}"#;
+    scene.send_from("julie@here.test", &["julie@here.test"], parameters).await;
+    // The message, and the report of it, through the spool; of that nothing is told.
+    scene.queue.wait_until(|counters| counters.delivered == 2 && counters.active == 0).await;
+    assert_eq!(scene.queue.counters().reports, 1);
+    let told = "Original-Recipient: rfc822; J@here.test\r\nFinal-Recipient: rfc822; \
+                julie@here.test\r\nAction: delivered\r\nStatus: 2.0.0\r\n";
+    let inbox = scene.inbox().await;
+    assert!(inbox[1].starts_with("Return-Path: <>\r\n") && inbox[1].contains(told), "{inbox:?}");
+    assert_eq!((inbox.len(), scene.spool().await.len()), (2, 0));
+    scene.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_report_that_is_refused_makes_no_other() {
     let (a, b) = (Server::start().await, Server::start().await);

@@ -11,6 +11,7 @@ use storage::{
     SpoolEntry, SpoolTerms, StorageError, Store, Verdict, WriteTx,
 };
 
+use super::confirming::{Confirmation, Confirming, Reporter};
 use super::desk::Target;
 use super::external::External;
 use super::posting;
@@ -21,6 +22,8 @@ use crate::types::Envelope;
 
 /// A complete message and where it goes.
 pub(super) struct Delivery<'a> {
+    /// Unlike that of every other.
+    pub(super) id: u64,
     /// With our trace fields.
     pub(super) bytes: Vec<u8>,
     /// Bytes of Return-Path at the start, which relayed mail goes without.
@@ -38,6 +41,8 @@ pub(super) struct Delivery<'a> {
     pub(super) tls_optional: bool,
     /// Whether the reverse-path is known to be whose it says.
     pub(super) verified: bool,
+    /// Whether its sender may be told that it has arrived: nobody is who may never have written.
+    pub(super) is_believed: bool,
     pub(super) submitter: Option<AccountId>,
     pub(super) role: Role,
 }
@@ -55,16 +60,17 @@ pub(super) struct Delivered {
 /// Stores the message: in one transaction for all recipients, unless mailboxes filled up since
 /// their RCPT, when that transaction is given up and another one takes its place.
 pub(super) async fn deliver(
-    store: &Store,
+    reporter: Reporter<'_>,
     sorter: Option<&Arc<dyn Sorter>>,
     delivery: Delivery<'_>,
 ) -> Result<Delivered, CommandError> {
+    let store = reporter.store;
     let envelope = delivery.envelope;
     let mut plan = Plan::of(store, sorter, delivery).await?;
     let mut sortings = 1;
     loop {
         let refused = Arc::new(OnceLock::new());
-        let (attempt, noted) = (plan.attempt(), refused.clone());
+        let (attempt, noted) = (plan.attempt(reporter).await?, refused.clone());
         let messages = attempt.messages();
         let stored = store
             .deliver_messages("smtp delivery", messages, move |tx| attempt.store(tx, &noted))
@@ -112,6 +118,8 @@ struct Plan {
     entry: Option<SpoolEntry>,
     /// Whose message it is, where somebody signed in.
     submitter: Option<AccountId>,
+    /// Where its sender wants to hear that it has arrived.
+    confirming: Option<Confirming>,
     terms: SpoolTerms,
     body: &'static str,
     tls_optional: bool,
@@ -132,10 +140,6 @@ impl Plan {
             // RFC 4865 §4.2: it waits in the spool, wherever it goes.
             delivery.targets.fill(Target::Elsewhere);
         }
-        // Who may be forged is told nothing later.
-        if delivery.role != Role::Lmtp && delivery.verified {
-            posting::leave_to_queue(&mut delivery.targets, envelope);
-        }
         let (targets, submitter, role) = (&delivery.targets, delivery.submitter, delivery.role);
         let external =
             External::of(store, targets, submitter, &envelope.reverse_path, &delivery.bytes)
@@ -148,6 +152,7 @@ impl Plan {
         let spare = sorted || elsewhere || lists || (role != Role::Lmtp && targets.len() > 1);
         let entry = spare.then(|| spool_entry(&delivery));
         let post = lists.then(|| posting::post(&delivery, body, terms));
+        let confirming = Confirming::of(&delivery);
         let (tls_optional, verified) = (delivery.tls_optional, delivery.verified);
         let Delivery { bytes, return_path_bytes, targets, placement, author, .. } = delivery;
         let mut plan = Self {
@@ -163,6 +168,7 @@ impl Plan {
             spare: spare.then(|| (bytes.clone(), return_path_bytes)),
             entry,
             submitter,
+            confirming,
             terms,
             body,
             tls_optional,
@@ -275,11 +281,16 @@ impl Plan {
         self.prepare_relayed(store).await
     }
 
-    fn attempt(&self) -> Attempt {
+    async fn attempt(&self, reporter: Reporter<'_>) -> Result<Attempt, CommandError> {
+        let confirmations = match &self.confirming {
+            Some(asked) => asked.prepare(reporter, &self.targets, &self.verdicts).await?,
+            None => Vec::new(),
+        };
         let mut order: Vec<usize> = (0..self.targets.len()).collect();
         order.sort_by_key(|at| self.targets.get(*at).and_then(Target::account));
-        Attempt {
+        Ok(Attempt {
             order,
+            confirmations,
             targets: self.targets.clone(),
             verdicts: self.verdicts.clone(),
             placement: self.placement,
@@ -293,7 +304,7 @@ impl Plan {
             terms: self.terms,
             role: self.role,
             submitter: self.submitter,
-        }
+        })
     }
 
     /// What was claimed is on stable storage.
@@ -330,6 +341,8 @@ struct Attempt {
     external: Vec<bool>,
     marked: Option<Arc<PreparedMessage>>,
     entry: Option<SpoolEntry>,
+    /// What its sender is told.
+    confirmations: Vec<Confirmation>,
     terms: SpoolTerms,
     role: Role,
     /// Whose message it is, where somebody signed in.
@@ -348,7 +361,9 @@ impl Attempt {
         let planned =
             self.verdicts.iter().flatten().flat_map(|verdict| plan_of(verdict).messages());
         let posted = self.posted.iter().flatten().chain(&self.marked);
-        self.local.iter().chain(&self.relayed).chain(posted).chain(planned).cloned().collect()
+        let told = self.confirmations.iter().map(|one| one.prepared.message());
+        let own = self.local.iter().chain(&self.relayed);
+        own.chain(posted).chain(planned).chain(told).cloned().collect()
     }
 
     /// Writes everything. A recipient that alone is refused is told so in its outcome over
@@ -391,6 +406,7 @@ impl Attempt {
             return Err(error);
         }
         self.spool(tx)?;
+        self.confirm(tx, &outcomes)?;
         Ok(Done { outcomes, claimed })
     }
 
@@ -424,6 +440,17 @@ impl Attempt {
             Some(verdict) => account.deliver_planned(message, plan_of(verdict), &delivery),
             None => account.deliver(message, delivery).map(|_| Vec::new()),
         }
+    }
+
+    /// Spools what its sender is told of those who have it.
+    fn confirm(&self, tx: &mut WriteTx<'_>, outcomes: &Outcomes) -> storage::Result<()> {
+        let is_stored = |at: &usize| outcomes.get(*at).is_some_and(Result::is_ok);
+        for Confirmation { prepared, targets } in &self.confirmations {
+            if targets.iter().all(is_stored) {
+                prepared.file(tx)?;
+            }
+        }
+        Ok(())
     }
 
     fn spool(&self, tx: &mut WriteTx<'_>) -> storage::Result<()> {

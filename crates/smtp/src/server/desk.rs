@@ -19,6 +19,7 @@ use storage::{
 };
 
 use super::authenticity::Authenticity;
+use super::confirming::Reporter;
 use super::delivery::{Delivered, Delivery, deliver};
 use super::report_inbox::ReportInbox;
 use crate::error::{CommandError, Farewell, Refusal};
@@ -395,7 +396,9 @@ impl Desk {
     /// Stores the message for all recipients. The outcomes are one for each recipient in LMTP;
     /// elsewhere they are all good, or the whole message is refused.
     pub(super) async fn deliver(&self, delivery: Delivery<'_>) -> Result<Delivered, CommandError> {
-        deliver(&self.store, self.sorter.as_ref(), delivery).await
+        let (store, hostname) = (&self.store, &*self.hostname);
+        let reporter = Reporter { store, hostname, signatory: self.signatory() };
+        deliver(reporter, self.sorter.as_ref(), delivery).await
     }
 }
 

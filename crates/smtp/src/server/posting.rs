@@ -9,7 +9,6 @@ use super::delivery::Delivery;
 use super::desk::Target;
 use super::spooling::calendar_author;
 use crate::error::{CommandError, Refusal};
-use crate::types::{Envelope, Notify, ReversePath};
 
 /// With what envelope a list sends a message. RFC 3461 §5.2.7.1: nothing of what its sender asked
 /// for as reports goes along.
@@ -32,20 +31,6 @@ pub(super) fn post(delivery: &Delivery<'_>, body: &str, terms: SpoolTerms) -> Po
         envelope_json: envelope.to_string(),
         terms: SpoolTerms { urgency: terms.urgency, ..SpoolTerms::default() },
         is_quarantined,
-    }
-}
-
-/// RFC 3461 §5.2.7.1: who wants to hear that a message is with a list hears it of the queue, which
-/// writes reports, and posts it.
-pub(super) fn leave_to_queue(targets: &mut [Target], envelope: &Envelope) {
-    if envelope.reverse_path == ReversePath::Null {
-        return;
-    }
-    for (target, recipient) in targets.iter_mut().zip(&envelope.recipients) {
-        let asked = matches!(recipient.notify, Notify::On { success: true, .. });
-        if asked && matches!(target, Target::List(_)) {
-            *target = Target::Elsewhere;
-        }
     }
 }
 

@@ -60,6 +60,8 @@ pub(super) struct Incoming {
     pub(super) placement: Placement,
     /// Whether the reverse-path is known to be whose it says: of who signed in, or found to be.
     verified: bool,
+    /// Whether its sender may be told that it has arrived.
+    is_believed: bool,
     /// Whether a check put bytes outside ASCII into it.
     pub(super) eight_bit: bool,
     /// Why it is refused, apart from what the content tells.
@@ -257,6 +259,7 @@ impl Visit<'_> {
             signable: false,
             placement: Placement::Inbox,
             verified: false,
+            is_believed: false,
             eight_bit: false,
             refusal: None,
             tls_optional: false,
@@ -435,6 +438,9 @@ impl Visit<'_> {
             incoming.buffer.bytes.splice(at..at, field.into_bytes());
         }
         incoming.verified = submitted;
+        // Where nothing is checked here, who brings it has done that: whoever signed in, what is in
+        // front of us, a network that the operator trusts.
+        incoming.is_believed = found.as_ref().is_none_or(|judged| judged.verified);
         if incoming.signable {
             let content = incoming.buffer.bytes.get(incoming.trace_bytes..).unwrap_or_default();
             incoming.author = mailauth::author_domain(content);
@@ -517,6 +523,7 @@ impl Visit<'_> {
         let targets = std::mem::take(&mut self.targets);
         let calendar = CalendarCopy::of(&incoming, &bytes, &targets);
         let delivery = Delivery {
+            id: incoming.id,
             bytes,
             return_path_bytes: incoming.return_path_bytes,
             envelope,
@@ -526,6 +533,7 @@ impl Visit<'_> {
             eight_bit: incoming.eight_bit || incoming.content.is_eight_bit(),
             tls_optional: incoming.tls_optional,
             verified: incoming.verified,
+            is_believed: incoming.is_believed,
             submitter: self.user.as_ref().map(|user| user.account),
             role: self.server.settings.role,
         };

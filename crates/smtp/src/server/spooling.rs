@@ -45,7 +45,10 @@ pub(super) fn spool_entry(delivery: &Delivery<'_>) -> SpoolEntry {
             ReversePath::Mailbox(mailbox) => mailbox.to_string(),
         },
         envelope_json: envelope_json.to_string(),
-        recipients: envelope.recipients.iter().map(spool_recipient).collect(),
+        recipients: {
+            let recipients = envelope.recipients.iter();
+            recipients.map(|one| spool_recipient(one, delivery.is_believed)).collect()
+        },
     }
 }
 
@@ -123,8 +126,20 @@ pub(super) fn notify_text(notify: Notify) -> Option<String> {
     }
 }
 
-fn spool_recipient(recipient: &Recipient) -> SpoolRecipient {
-    let notify = notify_text(recipient.notify);
+/// What is asked of those that get it, of who may not be told that it has arrived.
+fn without_success(notify: Notify) -> Notify {
+    match notify {
+        Notify::On { failure: false, delay: false, .. } => Notify::Never,
+        Notify::On { failure, delay, .. } => Notify::On { success: false, failure, delay },
+        Notify::Unspecified | Notify::Never => notify,
+    }
+}
+
+fn spool_recipient(recipient: &Recipient, is_believed: bool) -> SpoolRecipient {
+    let notify = match recipient.notify {
+        notify if is_believed => notify_text(notify),
+        notify => notify_text(without_success(notify)),
+    };
     let parameters_json = serde_json::json!({
         "notify": notify,
         "orcpt": recipient.original.as_ref().map(|original| original.as_str()),

@@ -16,7 +16,7 @@ use crate::support::{Fixture, settings, without_ids};
 
 /// Texts of names; what is not in it does not exist. `silent.test` is not answered for.
 #[derive(Default)]
-pub(crate) struct Table(HashMap<&'static str, &'static str>);
+pub(crate) struct Table(pub(crate) HashMap<&'static str, &'static str>);
 
 impl Dns for Table {
     fn mail_exchangers<'a>(&'a self, _: &'a str) -> DnsFuture<'a, Vec<MailExchanger>> {

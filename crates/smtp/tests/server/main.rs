@@ -5,6 +5,7 @@ mod authenticity;
 mod calendars;
 mod checks;
 mod client;
+mod confirming;
 mod hostile;
 mod known_lists;
 mod limits;

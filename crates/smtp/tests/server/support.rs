@@ -103,6 +103,14 @@ impl Fixture {
         rows.map(Result::unwrap).collect()
     }
 
+    /// What is in the spool, by message.
+    pub(crate) fn spooled_contents(&self) -> Vec<ContentId> {
+        let database = rusqlite::Connection::open(self.folder.path().join("posthorn.db")).unwrap();
+        let mut statement = database.prepare("SELECT content_id FROM spool ORDER BY id").unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.map(|id| ContentId::new(id.unwrap())).collect()
+    }
+
     /// The text of the one message in the spool.
     pub(crate) async fn spooled_text(&self) -> String {
         let database = rusqlite::Connection::open(self.folder.path().join("posthorn.db")).unwrap();

@@ -175,6 +175,8 @@ pub struct Outgoing {
     pub counted: bool,
     /// Where a copy is stored; its message is this one.
     pub copy: Option<Filing>,
+    /// Whether it is the message that arrived, sent on.
+    pub is_forwarded: bool,
 }
 
 /// The right to answer a sender.

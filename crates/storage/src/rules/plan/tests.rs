@@ -31,6 +31,7 @@ fn a_version_too_big_is_given_up_and_the_message_kept() {
                 claim: None,
                 counted: false,
                 copy: None,
+                is_forwarded: true,
             };
             for (filings, sends) in [(vec![filing], Vec::new()), (Vec::new(), vec![send])] {
                 let plan = DeliveryPlan {

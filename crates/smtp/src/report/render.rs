@@ -13,7 +13,7 @@ use message::header_fields;
 use message::xtext::decode;
 
 use super::{Action, Line, Report};
-use crate::envelope::{MailParameters, RcptParameters};
+use crate::client::Status;
 
 /// LIMIT: a returned message is no longer than this; of a longer one its header section is.
 const RETURNED_BYTES_MAX: usize = 1024 * 1024;
@@ -32,12 +32,11 @@ pub(super) struct Rendered {
 
 impl Report<'_> {
     pub(super) fn render(&self) -> Rendered {
-        let parameters = MailParameters::of(self.message);
-        let original = self.original(&parameters);
+        let original = self.original();
         // RFC 6533 §3: addresses in UTF-8 have part types of their own.
-        let utf8 = parameters.smtputf8
-            && (!self.message.reverse_path.is_ascii()
-                || self.lines.iter().any(|line| !line.recipient.forward_path.is_ascii())
+        let utf8 = self.parameters.smtputf8
+            && (!self.reverse_path.is_ascii()
+                || self.lines.iter().any(|line| !line.forward_path.is_ascii())
                 || !self.content.header.is_ascii());
         let text = self.text();
         let status =
@@ -50,7 +49,7 @@ impl Report<'_> {
         };
         let parts = vec![
             MimePart::new("text/plain", text.as_str()),
-            as_it_is(status, self.fields(&parameters, utf8).into_bytes()),
+            as_it_is(status, self.fields(utf8).into_bytes()),
             as_it_is(returned, original.bytes),
         ];
         let kind = ContentType::new("multipart/report")
@@ -68,16 +67,16 @@ impl Report<'_> {
     fn header(&self) -> MessageBuilder<'_> {
         let subject = match self.lines.first().map(|line| line.action) {
             Some(Action::Delayed) => "Your message is delayed",
-            Some(Action::Delivered | Action::Relayed) if !self.failed() => {
+            Some(Action::Delivered | Action::Relayed | Action::Expanded) if !self.failed() => {
                 "Your message was delivered"
             }
             _ => "Your message could not be delivered",
         };
         let hostname = self.hostname;
-        let id = format!("report.{:016x}.{}@{hostname}", self.number, self.message.id);
+        let id = format!("report.{:016x}.{}@{hostname}", self.number, self.id);
         let header = MessageBuilder::new()
             .from(("Mail Delivery System".to_owned(), format!("MAILER-DAEMON@{hostname}")))
-            .to(self.message.reverse_path.as_str())
+            .to(self.reverse_path)
             .subject(subject)
             .header("Date", Raw::new(date(self.now)))
             .message_id(id);
@@ -107,13 +106,14 @@ impl Report<'_> {
         let mut out = format!(
             "This is the mail system at {}.\r\n\r\nYour message of {}\r\n",
             self.hostname,
-            date(self.message.created)
+            date(self.created)
         );
         for (action, words) in [
             (Action::Failed, "could not be delivered to:"),
             (Action::Delayed, "could not be delivered yet to:"),
             (Action::Delivered, "was delivered to:"),
             (Action::Relayed, "was passed on, to a server that may not confirm its delivery, for:"),
+            (Action::Expanded, "was sent on to several addresses, which may not confirm it, for:"),
         ] {
             let lines: Vec<&Line> =
                 self.lines.iter().filter(|line| line.action == action).collect();
@@ -122,13 +122,11 @@ impl Report<'_> {
             }
             let _ = write!(out, "\r\n{words}\r\n");
             for line in lines {
-                let _ = write!(out, "\r\n  <{}>\r\n", line.recipient.forward_path);
-                if let Some(host) =
-                    line.answer.host.as_ref().filter(|_| action != Action::Delivered)
-                {
+                let _ = write!(out, "\r\n  <{}>\r\n", line.forward_path);
+                if let Some(host) = &line.host {
                     let _ = write!(out, "    {host} said:\r\n");
                 }
-                let _ = write!(out, "    {}\r\n", bounded(&line.answer.text));
+                let _ = write!(out, "    {}\r\n", bounded(&line.text));
             }
             if action == Action::Delayed {
                 let until = date(self.until);
@@ -142,22 +140,22 @@ impl Report<'_> {
     }
 
     /// RFC 3464 §2.2 and §2.3.
-    fn fields(&self, parameters: &MailParameters, utf8: bool) -> String {
-        let mut out = String::new();
-        if let Some(id) = &parameters.envid {
+    fn fields(&self, utf8: bool) -> String {
+        let (mut out, parameters) = (String::new(), &self.parameters);
+        if let Some(id) = &parameters.envelope_id {
             // RFC 3464 §2.2.1: decoded from xtext.
             let _ = write!(out, "Original-Envelope-Id: {}\r\n", decode(id));
         }
         let _ = write!(out, "Reporting-MTA: dns; {}\r\n", self.hostname);
-        let _ = write!(out, "Arrival-Date: {}\r\n", date(self.message.created));
-        if let Some(by) = &parameters.by {
-            let _ = write!(out, "Deliver-By-Date: {}\r\n", date(by.at()));
+        let _ = write!(out, "Arrival-Date: {}\r\n", date(self.created));
+        if let Some(by) = parameters.deliver_by {
+            let _ = write!(out, "Deliver-By-Date: {}\r\n", date(by));
         }
         if let Some(hold) = &parameters.hold {
             // RFC 4865 §5.1.2: as MAIL had it.
             let _ = write!(out, "Future-Release-Request: {hold}\r\n");
         }
-        for line in self.lines {
+        for line in &self.lines {
             out.push_str("\r\n");
             self.recipient_fields(line, utf8, &mut out);
         }
@@ -165,13 +163,13 @@ impl Report<'_> {
     }
 
     fn recipient_fields(&self, line: &Line, utf8: bool, out: &mut String) {
-        if let Some(original) = RcptParameters::of(&line.recipient).orcpt
+        if let Some(original) = &line.original
             && let Some((kind, address)) = original.split_once(';')
         {
             // RFC 3461 §6.3: the address as the sender wrote it.
             let _ = write!(out, "Original-Recipient: {kind}; {}\r\n", decode(address));
         }
-        let path = &line.recipient.forward_path;
+        let path = &line.forward_path;
         let kind = if utf8 && !path.is_ascii() { "utf-8" } else { "rfc822" };
         let _ = write!(out, "Final-Recipient: {kind}; {path}\r\n");
         let (action, class) = match line.action {
@@ -179,15 +177,17 @@ impl Report<'_> {
             Action::Delayed => ("delayed", 4),
             Action::Delivered => ("delivered", 2),
             Action::Relayed => ("relayed", 2),
+            Action::Expanded => ("expanded", 2),
         };
-        let answer = line.answer.clone().with_class(class);
-        let _ = write!(out, "Action: {action}\r\nStatus: {}\r\n", answer.status);
-        if let Some(host) = &answer.host {
+        // RFC 3463 §2: the class says what became of it, whatever the last answer was.
+        let status = Status { class, ..line.status };
+        let _ = write!(out, "Action: {action}\r\nStatus: {status}\r\n");
+        if let Some(host) = &line.host {
             let name = host.split('[').next().unwrap_or(host);
             let _ = write!(out, "Remote-MTA: dns; {name}\r\n");
-            let _ = write!(out, "Diagnostic-Code: smtp; {}\r\n", bounded(&answer.text));
-        } else if line.action != Action::Delivered {
-            let _ = write!(out, "Diagnostic-Code: X-Posthorn; {}\r\n", bounded(&answer.text));
+            let _ = write!(out, "Diagnostic-Code: smtp; {}\r\n", bounded(&line.text));
+        } else if matches!(line.action, Action::Failed | Action::Delayed) {
+            let _ = write!(out, "Diagnostic-Code: X-Posthorn; {}\r\n", bounded(&line.text));
         }
         let _ = write!(out, "Last-Attempt-Date: {}\r\n", date(self.now));
         if line.action == Action::Delayed {
@@ -195,7 +195,8 @@ impl Report<'_> {
         }
     }
 
-    fn original(&self, parameters: &MailParameters) -> Original {
+    fn original(&self) -> Original {
+        let parameters = &self.parameters;
         // RFC 3461 §4.3: RET speaks of failures only; without it, or where the message cannot
         // stand in a text, its header section is enough.
         // RFC 8689 §5: what needed TLS goes back as if RET=HDRS had been asked for.
@@ -237,72 +238,57 @@ fn bounded(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use ids::{ContentId, SpoolId};
-    use smtp::client::{OutboundContent, Status};
-    use storage::{ClaimedMessage, ClaimedRecipient};
-
+    use super::super::Parameters;
     use super::*;
-    use crate::answer::Answer;
+    use crate::client::OutboundContent;
 
-    fn recipient(path: &str, parameters: &str) -> ClaimedRecipient {
-        ClaimedRecipient {
-            ordinal: 0,
-            forward_path: path.to_owned(),
-            parameters_json: parameters.to_owned(),
-            attempts: 1,
-            warned: false,
-            told_deadline: false,
-            answer: String::new(),
-        }
-    }
-
-    fn message(envelope: &str) -> ClaimedMessage {
-        ClaimedMessage {
-            id: SpoolId::new(7),
-            account: None,
-            reverse_path: "julie@here.test".to_owned(),
-            envelope_json: envelope.to_owned(),
-            content: ContentId::new(1),
-            size_bytes: 10,
-            created: Timestamp::from_secs(1_767_600_000),
-            begins: Timestamp::from_secs(1_767_600_000),
-            recipients: Vec::new(),
-        }
-    }
-
-    fn render(envelope: &str, lines: &[Line], header: &str) -> String {
-        let content = OutboundContent { header: header.into(), body: b"Hello.\r\n".to_vec() };
-        let report = Report {
-            hostname: "mail.here.test",
-            signatory: None,
-            message: &message(envelope),
-            content: &content,
-            lines,
-            now: Timestamp::from_secs(1_767_600_060),
-            until: Timestamp::from_secs(1_768_032_000),
-            number: 0xabc,
-        };
-        String::from_utf8(report.render().bytes).unwrap()
-    }
-
-    fn refused() -> Answer {
-        Answer {
+    /// One of `forward_path`, refused by its server.
+    fn refused(forward_path: &str, original: Option<&str>) -> Line {
+        Line {
+            forward_path: forward_path.to_owned(),
+            original: original.map(str::to_owned),
+            action: Action::Failed,
             status: Status::new(5, 1, 1),
             host: Some("mx.x.test[192.0.2.1]:25".to_owned()),
             text: "550 5.1.1 No such user".to_owned(),
         }
     }
 
+    /// One of which this server says something.
+    fn ours(action: Action, status: (u16, u16), text: &str) -> Line {
+        let status = Status::new(4, status.0, status.1);
+        Line { action, status, host: None, text: text.to_owned(), ..refused("a@x.test", None) }
+    }
+
+    fn render(parameters: Parameters, lines: Vec<Line>, header: &str) -> String {
+        let content = OutboundContent { header: header.into(), body: b"Hello.\r\n".to_vec() };
+        let report = Report {
+            hostname: "mail.here.test",
+            signatory: None,
+            reverse_path: "julie@here.test",
+            parameters,
+            created: Timestamp::from_secs(1_767_600_000),
+            content: &content,
+            lines,
+            now: Timestamp::from_secs(1_767_600_060),
+            until: Timestamp::from_secs(1_768_032_000),
+            id: "7".to_owned(),
+            number: 0xabc,
+        };
+        String::from_utf8(report.render().bytes).unwrap()
+    }
+
+    fn full() -> Parameters {
+        Parameters { ret: Some("FULL".to_owned()), ..Parameters::default() }
+    }
+
     const HEADER: &str = "Subject: x\r\nMessage-ID: <1@here.test>\r\n\r\n";
 
     #[test]
     fn a_failure_in_full() {
-        let line = Line {
-            recipient: recipient("a@x.test", r#"{"orcpt":"rfc822;A+2Bb@x.test"}"#),
-            action: Action::Failed,
-            answer: refused(),
-        };
-        let text = render(r#"{"ret":"FULL","envid":"q+2B1"}"#, &[line], HEADER);
+        let line = refused("a@x.test", Some("rfc822;A+2Bb@x.test"));
+        let parameters = Parameters { envelope_id: Some("q+2B1".to_owned()), ..full() };
+        let text = render(parameters, vec![line], HEADER);
         let expect = "From: \"Mail Delivery System\" <MAILER-DAEMON@mail.here.test>\r\n\
             To: <julie@here.test>\r\n\
             Subject: Your message could not be delivered\r\n\
@@ -355,12 +341,8 @@ mod tests {
 
     #[test]
     fn a_delay_returns_the_header_only() {
-        let line = Line {
-            recipient: recipient("a@x.test", "{}"),
-            action: Action::Delayed,
-            answer: Answer::ours(4, 4, 1, "connecting: timed out"),
-        };
-        let text = render(r#"{"ret":"FULL"}"#, &[line], HEADER);
+        let line = ours(Action::Delayed, (4, 1), "connecting: timed out");
+        let text = render(full(), vec![line], HEADER);
         for part in [
             "Subject: Your message is delayed\r\n",
             "Action: delayed\r\nStatus: 4.4.1\r\n",
@@ -375,23 +357,32 @@ mod tests {
 
     #[test]
     fn what_has_failed_in_the_end_has_a_status_of_failure() {
-        let line = Line {
-            recipient: recipient("a@x.test", "{}"),
-            action: Action::Failed,
-            answer: Answer::ours(4, 4, 7, "it was tried for too long"),
-        };
-        assert!(render("{}", &[line], HEADER).contains("Status: 5.4.7\r\n"));
+        let line = ours(Action::Failed, (4, 7), "it was tried for too long");
+        let text = render(Parameters::default(), vec![line], HEADER);
+        assert!(text.contains("Status: 5.4.7\r\n"));
+    }
+
+    #[test]
+    fn a_success_returns_the_header_only() {
+        for (action, subject, fields) in [
+            (Action::Delivered, "was delivered", "Action: delivered\r\nStatus: 2.0.0\r\nLast-"),
+            (Action::Relayed, "was delivered", "Action: relayed\r\nStatus: 2.0.0\r\nLast-"),
+            (Action::Expanded, "was delivered", "Action: expanded\r\nStatus: 2.0.0\r\nLast-"),
+        ] {
+            let text = render(full(), vec![ours(action, (0, 0), action.text())], HEADER);
+            assert!(text.contains(&format!("Subject: Your message {subject}\r\n")), "{text}");
+            assert!(text.contains(fields), "{text}");
+            assert!(text.contains("Content-Type: text/rfc822-headers\r\n"), "{text}");
+            assert!(!text.contains("Hello."));
+        }
     }
 
     #[test]
     fn addresses_in_utf8_have_types_of_their_own() {
         // RFC 6533 §3
-        let line = Line {
-            recipient: recipient("ü@x.test", "{}"),
-            action: Action::Failed,
-            answer: refused(),
-        };
-        let text = render(r#"{"smtputf8":true}"#, &[line], HEADER);
+        let line = refused("ü@x.test", None);
+        let parameters = Parameters { smtputf8: true, ..Parameters::default() };
+        let text = render(parameters, vec![line], HEADER);
         for part in [
             "Content-Type: message/global-delivery-status\r\n",
             "Final-Recipient: utf-8; ü@x.test\r\n",
@@ -403,12 +394,10 @@ mod tests {
 
     #[test]
     fn nothing_of_others_breaks_a_line() {
-        let line = Line {
-            recipient: recipient("a@x.test", r#"{"orcpt":"rfc822;a+0D+0ABcc:+20b"}"#),
-            action: Action::Failed,
-            answer: refused(),
-        };
-        let text = render(r#"{"envid":"a+0D+0Ab"}"#, &[line], "Message-ID: <a\r\n b>\r\n\r\n");
+        let line = refused("a@x.test", Some("rfc822;a+0D+0ABcc:+20b"));
+        let parameters =
+            Parameters { envelope_id: Some("a+0D+0Ab".to_owned()), ..Parameters::default() };
+        let text = render(parameters, vec![line], "Message-ID: <a\r\n b>\r\n\r\n");
         assert!(text.contains("Original-Recipient: rfc822; a??Bcc: b\r\n"));
         assert!(text.contains("Original-Envelope-Id: a??b\r\n"));
         assert!(!text.contains("In-Reply-To"));

@@ -1,0 +1,65 @@
+//! Which outcomes the sender of a message hears of, by what it asked (RFC 3461 §4.1).
+
+use smtp::report::{Action, Line, Parameters};
+use storage::ClaimedRecipient;
+
+use crate::answer::Answer;
+use crate::envelope::{MailParameters, RcptParameters, Wish};
+
+/// What a sender must want to hear for an action to be told.
+const fn wish(action: Action) -> Wish {
+    match action {
+        Action::Failed => Wish::Failure,
+        Action::Delayed => Wish::Delay,
+        Action::Delivered | Action::Relayed | Action::Expanded => Wish::Success,
+    }
+}
+
+/// What is to be told of a recipient, if its sender wants to hear it.
+pub(crate) fn wanted(
+    recipient: &ClaimedRecipient,
+    action: Action,
+    answer: &Answer,
+) -> Option<Line> {
+    let parameters = RcptParameters::of(recipient);
+    parameters.wants(wish(action)).then(|| line(recipient, parameters, action, answer))
+}
+
+/// The same, though the sender did not ask, unless nothing is to be told.
+pub(crate) fn unasked(
+    recipient: &ClaimedRecipient,
+    action: Action,
+    answer: &Answer,
+) -> Option<Line> {
+    let parameters = RcptParameters::of(recipient);
+    (!parameters.is_never()).then(|| line(recipient, parameters, action, answer))
+}
+
+fn line(
+    recipient: &ClaimedRecipient,
+    parameters: RcptParameters,
+    action: Action,
+    answer: &Answer,
+) -> Line {
+    Line {
+        forward_path: recipient.forward_path.clone(),
+        original: parameters.orcpt,
+        action,
+        status: answer.status,
+        host: answer.host.clone(),
+        text: answer.text.clone(),
+    }
+}
+
+/// What MAIL said, as reports have it.
+pub(crate) fn parameters(of: MailParameters) -> Parameters {
+    Parameters {
+        smtputf8: of.smtputf8,
+        ret: of.ret,
+        envelope_id: of.envid,
+        hold: of.hold,
+        deliver_by: of.by.map(|by| by.at()),
+        priority: of.priority,
+        requiretls: of.requiretls,
+    }
+}
