@@ -5,27 +5,42 @@
 //! does spam.
 
 use responder::{CalendarOutcome, CalendarReport, ProcessCalendar};
-use storage::{Arrival, CalendarFate, CalendarMail, CalendarWishes, SchedulingSettings};
+use storage::{
+    Arrival, CalendarFate, CalendarMail, CalendarWishes, SchedulingSettings, Unreadable,
+};
 
-/// What storage is told of an action.
-pub(crate) fn wishes(action: &ProcessCalendar) -> CalendarWishes {
+/// What a mail has for calendars, if it may change any.
+pub(crate) struct Data {
+    pub(crate) mail: Result<CalendarMail, Unreadable>,
+    pub(crate) settings: SchedulingSettings,
+    /// The address it came to.
+    pub(crate) recipient: String,
+}
+
+impl Data {
+    pub(crate) fn of(arrival: &Arrival<'_>, settings: SchedulingSettings) -> Option<Self> {
+        let author = arrival.author?;
+        // RFC 9671 §5: nothing is done for spam.
+        if !CalendarMail::is_likely(arrival.message, arrival.placement) {
+            return None;
+        }
+        let mail = CalendarMail::of(arrival.message, author, &settings.objects.ical);
+        let recipient = arrival.forward_path.to_owned();
+        Some(Self { mail: mail.transpose()?, settings, recipient })
+    }
+}
+
+/// What storage is told of an action on what came to `recipient`.
+pub(crate) fn wishes(action: &ProcessCalendar, recipient: &str) -> CalendarWishes {
+    // RFC 9671 §4.1: that address is the owner's, too, with the detail it may have.
+    let addresses = action.addresses.iter().map(String::as_str).chain([recipient]);
     CalendarWishes {
         allow_public: action.allow_public,
-        addresses: action.addresses.clone(),
+        addresses: addresses.map(str::to_owned).collect(),
         updates_only: action.updates_only,
         calendar: action.calendar.clone(),
         delete_cancelled: action.delete_cancelled,
     }
-}
-
-/// The calendar message of a mail that may change calendars.
-pub(crate) fn message_of(
-    arrival: &Arrival<'_>,
-    settings: &SchedulingSettings,
-) -> Option<CalendarMail> {
-    let author = arrival.author?;
-    let is_likely = CalendarMail::is_likely(arrival.message, arrival.placement);
-    is_likely.then(|| CalendarMail::of(arrival.message, author, &settings.objects.ical))?
 }
 
 /// What a script hears.

@@ -193,7 +193,7 @@ impl<'a> SortingOne<'a> {
                 Action::Notify(notify) => self.notify(&notify).await?,
                 Action::ProcessCalendar(action) => {
                     let wishes = self.plan.calendar.get_or_insert_with(Vec::new);
-                    wishes.push(crate::calendar::wishes(&action));
+                    wishes.push(crate::calendar::wishes(&action, self.arrival.forward_path));
                 }
             }
         }

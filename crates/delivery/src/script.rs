@@ -66,8 +66,7 @@ impl Runner<'_> {
                 placement: arrival.placement,
                 now,
                 unseen: HashSet::new(),
-                calendar: calendar::message_of(&arrival, &scheduling)
-                    .map(|mail| (mail, scheduling)),
+                calendar: calendar::Data::of(&arrival, scheduling),
                 failed: None,
             };
             let delivery = given(&arrival, arrival.message, &rules, now);

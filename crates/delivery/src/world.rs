@@ -98,8 +98,8 @@ pub(crate) struct Whole<'a, 't> {
     pub(crate) rules: &'a Ready,
     pub(crate) placement: Placement,
     pub(crate) now: Timestamp,
-    /// What the message says to calendars, with what bounds that.
-    pub(crate) calendar: Option<(CalendarMail, SchedulingSettings)>,
+    /// What the message says to calendars.
+    pub(crate) calendar: Option<calendar::Data>,
     /// Keys of messages that were taken for new.
     pub(crate) unseen: HashSet<[u8; 32]>,
     /// The first question that got no answer, which makes the run void.
@@ -111,6 +111,31 @@ impl Whole<'_, '_> {
         answer.unwrap_or_else(|error| {
             self.failed.get_or_insert(error);
             T::default()
+        })
+    }
+
+    fn calendar_fate(
+        &mut self,
+        action: &ProcessCalendar,
+        mail: &CalendarMail,
+        settings: &SchedulingSettings,
+        recipient: &str,
+    ) -> CalendarFate {
+        if let Some(list) = &action.organizers {
+            // RFC 9671 §4.6
+            if !mail.is_itip() {
+                return CalendarFate::Nothing("it does not say what it wants");
+            }
+            if self.list_find(list, &mail.organizer().unwrap_or_default()).is_none() {
+                return CalendarFate::Nothing("its organizer is not in the list");
+            }
+        }
+        let (account, now) = (self.account, self.now);
+        let wishes = calendar::wishes(action, recipient);
+        let found = self.tx.foresee_calendar_mail(account, mail, &wishes, settings, now);
+        found.unwrap_or_else(|error| {
+            self.failed.get_or_insert(error);
+            CalendarFate::Nothing("")
         })
     }
 
@@ -194,27 +219,14 @@ impl Env for Whole<'_, '_> {
     }
 
     fn calendar_outcome(&mut self, action: &ProcessCalendar) -> CalendarReport {
-        let Some((mail, settings)) = self.calendar.take() else {
-            return calendar::report(CalendarFate::Nothing("it says nothing to calendars"));
-        };
-        let organizer = mail.organizer().unwrap_or_default();
-        let is_listed = action
-            .organizers
-            .as_ref()
-            .is_none_or(|list| self.list_find(list, &organizer).is_some());
-        let (account, now, wishes) = (self.account, self.now, calendar::wishes(action));
-        let fate = match is_listed {
-            false => CalendarFate::Nothing("its organizer is not in the list"),
-            true => {
-                let found = self.tx.foresee_calendar_mail(account, &mail, &wishes, &settings, now);
-                found.unwrap_or_else(|error| {
-                    self.failed.get_or_insert(error);
-                    CalendarFate::Nothing("")
-                })
+        // An action is done once, so that nobody needs it again.
+        calendar::report(match self.calendar.take() {
+            None => CalendarFate::Nothing("it says nothing to calendars"),
+            Some(calendar::Data { mail: Err(fault), .. }) => CalendarFate::Failed(fault.0),
+            Some(calendar::Data { mail: Ok(mail), settings, recipient }) => {
+                self.calendar_fate(action, &mail, &settings, &recipient)
             }
-        };
-        self.calendar = Some((mail, settings));
-        calendar::report(fate)
+        })
     }
 
     fn spam_value(&mut self) -> u8 {

@@ -66,7 +66,7 @@ capabilities! {
     RedirectDeliverby "redirect-deliverby" "RFC 6009 §7",
     EnvelopeDsn "envelope-dsn" "RFC 6009 §4",
     EnvelopeDeliverby "envelope-deliverby" "RFC 6009 §5",
-    ProcessCalendar "processcalendar" "RFC 9671",
+    ProcessCalendar "processcalendar" "RFC 9671 §3",
     Regex "regex" "draft-ietf-sieve-regex",
 }
 

@@ -37,6 +37,15 @@ impl Comparator {
         self != Self::AsciiNumeric
     }
 
+    /// What bringing a text into the form costs in which it is compared, in steps.
+    pub(crate) fn cost(self, text: &str) -> u64 {
+        let bytes = text.len() as u64;
+        match self {
+            Self::UnicodeCasemap if !text.is_ascii() => bytes / 2,
+            _ => bytes / 64,
+        }
+    }
+
     /// The form in which equal texts have equal bytes.
     pub(crate) fn form(self, text: &str) -> Cow<'_, str> {
         match self {

@@ -35,6 +35,98 @@ fn what_takes_too_long_ends() {
     }
 }
 
+/// A multipart message of so many parts.
+fn parts(count: usize, part: &str) -> Vec<u8> {
+    let mut message =
+        String::from("Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n");
+    for _ in 0..count {
+        message.push_str("--b\r\n");
+        message.push_str(part);
+        message.push_str("\r\n");
+    }
+    message.push_str("--b--\r\n");
+    message.into_bytes()
+}
+
+/// Whatever a run looks at is paid for: long texts, many keys, many names, many parts, and
+/// questions to the store.
+#[test]
+fn what_is_looked_at_is_paid_for() {
+    let limits = Limits { steps_max: 1_000_000, ..Limits::default() };
+    let list = |count: usize| {
+        let strings: Vec<String> = (0..count).map(|number| format!("\"x{number}\"")).collect();
+        strings.join(",")
+    };
+    let plain = [b"Subject: x\r\n\r\n".to_vec(), b"ab ".repeat(100_000)].concat();
+    let long = [b"Subject: x\r\n\r\n".to_vec(), b"ab ".repeat(1_700_000)].concat();
+    let fields = [b"X-A: b\r\n".repeat(8000), b"\r\nx".to_vec()].concat();
+    let addresses = format!("To: {}a@b\r\n", "a@b,".repeat(9000)).repeat(3) + "\r\nx";
+    let many = parts(2000, "Content-Type: text/plain\r\n\r\nx");
+    let text = "\u{fc}".repeat(40_000);
+    for (script, message) in [
+        (format!("require \"body\"; if body :raw :contains [{}] {{}}", list(1000)), &plain),
+        ("require \"body\"; ".to_owned() + &"if body :text :contains \"x\" {}".repeat(5), &long),
+        (
+            "require [\"body\", \"relational\", \"comparator-i;ascii-numeric\"]; ".to_owned()
+                + &"if body :raw :count \"eq\" \"2\" {}".repeat(1000),
+            &plain,
+        ),
+        (format!("if header [{}] \"x\" {{}}", list(3000)), &fields),
+        (format!("if exists [{}] {{}}", "\"x-a\",".repeat(3000) + "\"x\""), &fields),
+        ("if address \"to\" \"x\" {}".to_owned(), &addresses.clone().into_bytes()),
+        (format!("require \"mime\"; if header :mime :anychild [{}] \"x\" {{}}", list(1000)), &many),
+        (
+            format!("require \"body\"; if body :content [{}] :contains \"x\" {{}}", list(3000)),
+            &many,
+        ),
+        (
+            format!(
+                "require [\"foreverypart\", \"variables\", \"enotify\"]; \
+                 foreverypart {{ set :encodeurl \"a\" \"{text}\"; }}"
+            ),
+            &many,
+        ),
+        (
+            format!(
+                "require [\"foreverypart\", \"enotify\"]; foreverypart {{ \
+                 if valid_notify_method \"mailto:a@b?body={}\" {{}} }}",
+                "x".repeat(40_000)
+            ),
+            &many,
+        ),
+        (
+            "require [\"foreverypart\", \"imap4flags\", \"regex\"]; foreverypart { \
+             if hasflag :regex \"(a|b){30}\" {} }"
+                .to_owned(),
+            &many,
+        ),
+        (
+            "require [\"foreverypart\", \"mailbox\"]; foreverypart { \
+             if mailboxexists [\"a\"] {} if mailboxexists \"b\" {} }"
+                .to_owned(),
+            &many,
+        ),
+    ] {
+        let told = run(&script, message, limits);
+        let shown: String = script.chars().take(200).collect();
+        assert_eq!(told, Err("the script takes too long".to_owned()), "{shown}");
+    }
+}
+
+/// RFC 5703 §5: taking the attachments off a long message is nothing out of the ordinary.
+#[test]
+fn many_parts_can_be_replaced() {
+    let attachment = format!(
+        "Content-Type: image/png\r\nContent-Disposition: attachment\r\n\r\n{}",
+        "x".repeat(200_000)
+    );
+    let script = "require [\"foreverypart\", \"mime\", \"replace\"]; foreverypart { \
+        if header :mime :type \"content-type\" \"image\" { replace \"gone\"; } }";
+    let outcome = run(script, &parts(40, &attachment), Limits::default()).unwrap();
+    assert_eq!(outcome.versions.len(), 1);
+    assert!(outcome.versions[0].len() < 10_000, "{}", outcome.versions[0].len());
+}
+
 #[test]
 fn every_bound_is_told() {
     let limits = Limits {

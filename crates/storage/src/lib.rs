@@ -110,7 +110,7 @@ pub use rules::{
 };
 pub use scheduling::{
     Answering, CalendarFate, CalendarLetter, CalendarMail, CalendarWishes, Letters,
-    MailedInvitations, SchedulingSettings, Transfer, TransferKind,
+    MailedInvitations, SchedulingSettings, Transfer, TransferKind, Unreadable,
 };
 pub use search::{
     Asked, Found, Indexed, Near, Ranking, SearchField, SearchTerm, Sought, length_of,

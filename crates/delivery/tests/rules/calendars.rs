@@ -24,13 +24,17 @@ const OTHER: &str = "ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:jj@home.test\r\n";
 /// A message arrives, and is applied as reception does. The flags it was filed with, which say
 /// what the script heard.
 fn arrive(scene: &Scene, message: &str) -> String {
+    arrive_at(scene, "julie@example.test", message)
+}
+
+fn arrive_at(scene: &Scene, to: &str, message: &str) -> String {
     let found = scene.recipient("julie@example.test");
     let arrival = Arrival {
         account: found.account,
         rules: found.rules.unwrap_or_default(),
         message: message.as_bytes(),
         reverse_path: "dan@elsewhere.test",
-        forward_path: "julie@example.test",
+        forward_path: to,
         placement: Placement::Inbox,
         author: scene.author,
         verified: true,
@@ -127,5 +131,84 @@ fn what_a_script_wants_of_invitations_is_done() {
         scene.script("require \"processcalendar\"; keep;");
         arrive(scene, &request(9));
         assert_eq!(calendars(scene), ["personal 8"]);
+    });
+}
+
+/// RFC 9671 §4, RFC 9671 §4.1, RFC 9671 §4.6
+#[test]
+fn what_is_not_clear_is_not_done() {
+    on_both_engines(|scene| {
+        scene.author = Some("elsewhere.test");
+        let script = |tags: &str| {
+            scene.script(&format!(
+                "require [\"processcalendar\", \"variables\", \"imap4flags\", \"extlists\"]; \
+                 processcalendar {tags} :outcome \"o\" :reason \"r\"; addflag \"${{o}}\"; \
+                 if string \"${{r}}\" \"\" {{ addflag \"without_reason\"; }}"
+            ));
+        };
+        let request = mail("REQUEST", 0, JULIE);
+        let (head, calendar) = request.split_once("\r\n\r\n").unwrap();
+        let head = head.split("MIME-Version").next().unwrap();
+        let two = |second: &str| {
+            format!(
+                "{head}MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\
+                 Content-Type: text/calendar; method=REQUEST\r\n\r\n{calendar}--b\r\n\
+                 Content-Type: application/ics; name=x.ics\r\n\r\n{second}--b--\r\n"
+            )
+        };
+        let other = calendar.replace("T100000Z", "T120000Z");
+        let again = calendar.replace("PRODID:-//x//EN", "PRODID:y").replace("mailto:", "MAILTO:");
+        script("");
+        for (message, heard) in [
+            (two(&other), "(error)"),
+            (two("no calendar\r\n"), "(error)"),
+            (format!("{head}Content-Type: text/calendar\r\n\r\nno calendar\r\n"), "(error)"),
+            (request.replace("UID:meeting\r\n", ""), "(error)"),
+            (request.replace("METHOD:REQUEST", "METHOD:REFRESH"), "(no_action)"),
+        ] {
+            assert_eq!(arrive(scene, &message), heard, "{message}");
+            assert!(calendars(scene).is_empty(), "{message}");
+        }
+        assert_eq!(arrive(scene, &two(&again)), "(added without_reason)");
+        // It is for the address that it came to, whatever detail that has.
+        let detailed = mail("REQUEST", 1, JULIE).replace("mailto:julie@", "mailto:julie+cal@");
+        assert_eq!(arrive(scene, &detailed), "(no_action)");
+        assert_eq!(
+            arrive_at(scene, "julie+cal@example.test", &detailed),
+            "(updated without_reason)"
+        );
+        // Who chooses organizers takes scheduling messages alone.
+        let lists = ["urn:x:organizers"].map(|name| storage::ValueListName::parse(name).unwrap());
+        let values = vec!["dan@elsewhere.test".to_owned()];
+        scene.account(move |tx| tx.put_value_list(&lists[0], &values));
+        script(":allowpublic :organizers \"urn:x:organizers\"");
+        let public = |method: &str| mail(method, 0, "").replace("UID:meeting", "UID:public");
+        assert_eq!(arrive(scene, &public("")), "(no_action)");
+        assert_eq!(arrive(scene, &public("PUBLISH")), "(added without_reason)");
+        assert_eq!(arrive(scene, &mail("REQUEST", 2, JULIE)), "(updated without_reason)");
+    });
+}
+
+/// RFC 9671 §4: nobody is woken by an alarm that somebody else set.
+#[test]
+fn alarms_of_others_are_left_out() {
+    on_both_engines(|scene| {
+        scene.author = Some("elsewhere.test");
+        scene.script("require \"processcalendar\"; processcalendar :allowpublic;");
+        let alarm =
+            "BEGIN:VALARM\r\nACTION:DISPLAY\r\nDESCRIPTION:x\r\nTRIGGER:-PT5M\r\nEND:VALARM\r\n";
+        arrive(scene, &mail("PUBLISH", 0, alarm));
+        let julie = scene.julie;
+        let texts = scene.store.read_blocking(move |tx| {
+            let mut texts = Vec::new();
+            for one in tx.list_collections(julie, Home::Calendars)? {
+                for object in tx.list_objects(one.id)? {
+                    texts.push(String::from_utf8_lossy(&tx.load_object(object.id)?).into_owned());
+                }
+            }
+            Ok(texts)
+        });
+        let texts = texts.unwrap();
+        assert!(texts.len() == 1 && !texts[0].contains("VALARM"), "{texts:?}");
     });
 }

@@ -9,7 +9,7 @@ use crate::error::Trouble;
 use crate::ext::imap4flags::FlagsTag;
 use crate::ext::redirect_deliverby::DeliverByTags;
 use crate::ext::redirect_dsn::DsnTags;
-use crate::run::{Flow, Machine, Statement, Whence};
+use crate::run::{Flow, Machine, QUESTION_STEPS, Statement, Whence};
 use crate::syntax::Node;
 use crate::text::Text;
 
@@ -115,6 +115,7 @@ impl Statement for RedirectCommand {
             // RFC 6134 §2.3
             true => {
                 let list = crate::ext::extlists::full_name(&address);
+                state.charge(QUESTION_STEPS)?;
                 // One more shows that there are too many.
                 let count_max = state.limits.list_members_max + 1;
                 state.env.list_members(&list, count_max).ok_or_else(|| {

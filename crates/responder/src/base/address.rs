@@ -153,6 +153,7 @@ impl Test for AddressTest {
             return self.holds_in_parts(*mime, machine, &names);
         }
         let Machine { mail, state } = machine;
+        state.charge(names.len() as u64 * mail.scan_cost())?;
         let mut matching = self.matcher.begin(state)?;
         let named = names.iter().flat_map(|name| mail.named(name));
         let chosen = match self.index.ordinal() {
@@ -161,7 +162,7 @@ impl Test for AddressTest {
             None => named.collect(),
         };
         for field in chosen {
-            for address in field.addresses(mail) {
+            for address in field.addresses(mail, state)? {
                 if self.compare(&mut matching, state, address)? {
                     return Ok(true);
                 }

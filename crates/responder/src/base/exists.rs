@@ -28,7 +28,7 @@ impl Test for Exists {
     fn holds(&self, machine: &mut Machine<'_>) -> Result<bool, Trouble> {
         for name in &self.names {
             let name = machine.state.text(name)?;
-            machine.state.charge(1)?;
+            machine.state.charge(machine.mail.scan_cost())?;
             let exists = match &self.mime {
                 Some(mime) => mime.exists(machine, &name)?,
                 None => machine.mail.named(&name).next().is_some(),

@@ -46,6 +46,7 @@ impl Test for Header {
         let mut counted = Vec::new();
         for name in &self.names {
             let name = state.text(name)?;
+            state.charge(mail.scan_cost())?;
             if self.index.ordinal().is_some() {
                 // RFC 5260 §6: the fields of all names are counted together.
                 counted.extend(mail.named(&name));

@@ -1,11 +1,13 @@
 //! `body` (RFC 5173).
 
+use std::borrow::Cow;
+
 use crate::capability::Capability;
 use crate::compile::{Arguments, CompiledTest, Compiler, TestRow};
 use crate::error::Trouble;
 use crate::mail::{Entity, EntityKind, Markup, Structure};
 use crate::matching::{MatchTags, Matcher};
-use crate::run::{Machine, Test};
+use crate::run::{Machine, State, Test};
 use crate::syntax::Node;
 use crate::text::Text;
 
@@ -53,6 +55,7 @@ impl Test for Body {
             // A message without an empty line has no body to look at.
             _ if !mail.has_body() => return self.matcher.any(state, None),
             Transform::Raw => {
+                state.charge(1 + mail.raw_body().len() as u64 / 64)?;
                 let body = String::from_utf8_lossy(mail.raw_body());
                 return self.matcher.any(state, [&*body]);
             }
@@ -67,16 +70,21 @@ impl Test for Body {
         for (index, entity) in structure.entities().iter().enumerate() {
             let values = match &types {
                 None if entity.kind == EntityKind::Text => {
-                    structure.text(entity, Markup::Removed).into_iter().collect()
+                    structure.text(entity, Markup::Removed, state)?.into_iter().collect()
                 }
-                Some(types) if is_one_of(structure, entity, types) => {
-                    content(structure, index, entity)
+                Some(types) => {
+                    let header = entity.header.len() as u64 / 64;
+                    state.charge(1 + header + types.len() as u64 / 4)?;
+                    match is_one_of(structure, entity, types) {
+                        true => content(structure, index, entity, state)?,
+                        false => Vec::new(),
+                    }
                 }
                 _ => Vec::new(),
             };
             for value in values {
                 state.charge(1 + value.len() as u64 / 64)?;
-                if matching.value(state, value.as_str().into())? {
+                if matching.value(state, (&*value).into())? {
                     return Ok(true);
                 }
             }
@@ -100,27 +108,40 @@ fn is_one_of(structure: &Structure, entity: &Entity, types: &[String]) -> bool {
 }
 
 // What of an entity is searched.
-fn content(structure: &Structure, index: usize, entity: &Entity) -> Vec<String> {
-    let text = |range| String::from_utf8_lossy(structure.slice(&range)).into_owned();
-    match entity.kind {
+fn content<'s>(
+    structure: &'s Structure,
+    index: usize,
+    entity: &'s Entity,
+    state: &mut State<'_>,
+) -> Result<Vec<Cow<'s, str>>, Trouble> {
+    let text = |range| String::from_utf8_lossy(structure.slice(&range));
+    Ok(match entity.kind {
         EntityKind::Multipart => {
             let inner = structure.entities().get(index + 1..structure.end_of(index));
             let inner = inner.unwrap_or_default();
+            state.charge(1 + inner.len() as u64 / 4)?;
             let first = inner.first().map_or(entity.body.end, |part| part.header.start);
             let last = inner.iter().map(|part| part.body.end).max().unwrap_or(first);
-            let prologue = text(entity.body.start..first);
-            let epilogue = text(last..entity.body.end);
+            let (before, after) = (entity.body.start..first, last..entity.body.end);
+            state.charge((before.len() + after.len()) as u64 / 64)?;
+            let (prologue, epilogue) = (text(before), text(after));
             // The delimiters belong to neither.
             let before = prologue.trim_end_matches(['\r', '\n']);
             let before = before.rfind('\n').map_or("", |at| before.get(..=at).unwrap_or(""));
             let after = epilogue.trim_start_matches(['\r', '\n']);
             let after = after.split_once('\n').map_or("", |(_, after)| after);
-            vec![before.to_owned(), after.to_owned()]
+            vec![before.to_owned().into(), after.to_owned().into()]
         }
         EntityKind::Message => match structure.entities().get(index + 1) {
-            Some(inner) => vec![structure.header_text(inner)],
-            None => vec![text(entity.body.clone())],
+            Some(inner) => {
+                state.charge(1 + inner.header.len() as u64 / 8)?;
+                vec![structure.header_text(inner).into()]
+            }
+            None => {
+                state.charge(1 + entity.body.len() as u64 / 64)?;
+                vec![text(entity.body.clone())]
+            }
         },
-        _ => structure.text(entity, Markup::Kept).into_iter().collect(),
-    }
+        _ => structure.text(entity, Markup::Kept, state)?.into_iter().collect(),
+    })
 }

@@ -120,6 +120,7 @@ impl Test for DateTest {
             None => Some(state.now),
             Some((name, index)) => {
                 let name = state.text(name)?;
+                state.charge(5 + mail.scan_cost())?;
                 let named = index.choose(mail.named(&name).collect());
                 // RFC 5260 §4: the first field counts, and what is no date matches nothing.
                 named.first().and_then(|field| parse_field(field.raw(mail)))

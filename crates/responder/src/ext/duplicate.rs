@@ -5,7 +5,7 @@ use crate::compile::{Arguments, CompiledTest, Compiler, TestRow};
 use crate::env::DuplicateKey;
 use crate::error::Trouble;
 use crate::mail::is_field_name;
-use crate::run::{Machine, Test};
+use crate::run::{Machine, QUESTION_STEPS, Test};
 use crate::syntax::Node;
 use crate::text::Text;
 
@@ -66,6 +66,7 @@ impl Test for Duplicate {
             Id::Field(name) => {
                 let name = state.text(name)?;
                 // RFC 7352 §3.1: the first field counts; without one it is no duplicate.
+                state.charge(mail.scan_cost())?;
                 let field = Some(name).filter(|name| is_field_name(name));
                 field.and_then(|name| mail.first(&name).map(str::to_owned))
             }
@@ -73,7 +74,7 @@ impl Test for Duplicate {
         let Some(id) = id.filter(|id| !id.is_empty() && self.seconds > 0) else {
             return Ok(false);
         };
-        state.charge(20)?;
+        state.charge(QUESTION_STEPS)?;
         let key = DuplicateKey { handle: handle.unwrap_or_default().into_owned(), id };
         let seen = state.env.is_duplicate(&key);
         if !seen || self.last {

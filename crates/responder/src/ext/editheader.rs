@@ -107,6 +107,7 @@ impl Statement for DeleteHeader {
         let Machine { mail, state } = machine;
         let name = state.text(&self.name)?;
         checked(&name)?;
+        state.charge(mail.scan_cost())?;
         let which = match self.index.ordinal() {
             None => Which::All,
             Some((ordinal, false)) => Which::First(ordinal),

@@ -33,6 +33,7 @@ impl Statement for Enclose {
         let Machine { mail, state } = machine;
         let text = state.text(&self.text)?;
         let fields = state.texts(&self.fields)?;
+        state.charge(fields.len() as u64 * mail.scan_cost())?;
         let subject = self.subject.as_ref().map(|text| state.text(text)).transpose()?;
         let from = state.envelope.as_ref().map(|envelope| envelope.to.to_string());
         let cover = Cover {

@@ -85,12 +85,14 @@ impl Statement for NotifyCommand {
     fn run(&self, machine: &mut Machine<'_>) -> Result<Flow, Trouble> {
         let Machine { mail, state } = machine;
         let method = state.text(&self.method)?;
+        state.charge(mailto::cost(&method))?;
         let mailto = mailto::parse(&method).map_err(Trouble::Value)?;
         let importance = match &self.importance {
             Some(text) => parse_importance(&state.text(text)?)?,
             None => 2,
         };
         for option in &self.options {
+            state.charge(1)?;
             check_option(&state.text(option)?)?;
         }
         let message = self.message.as_ref().map(|text| state.text(text)).transpose()?;
@@ -188,6 +190,7 @@ impl Test for ValidMethod {
     fn holds(&self, machine: &mut Machine<'_>) -> Result<bool, Trouble> {
         for uri in &self.0 {
             let uri = machine.state.text(uri)?;
+            machine.state.charge(mailto::cost(&uri))?;
             if mailto::parse(&uri).is_err() {
                 return Ok(false);
             }
@@ -221,6 +224,7 @@ impl Test for MethodCapability {
     fn holds(&self, machine: &mut Machine<'_>) -> Result<bool, Trouble> {
         let state = &mut machine.state;
         let uri = state.text(&self.uri)?;
+        state.charge(mailto::cost(&uri))?;
         if mailto::parse(&uri).is_err() {
             return Ok(false);
         }

@@ -33,6 +33,7 @@ impl Test for EnvironmentTest {
     fn holds(&self, machine: &mut Machine<'_>) -> Result<bool, Trouble> {
         let state = &mut machine.state;
         let item = state.text(&self.item)?.to_ascii_lowercase();
+        state.charge(5)?;
         // RFC 5183 §4: an item that is not known matches nothing.
         let Some(value) = value(state, &item) else { return Ok(false) };
         // The count is 0 for the empty string.

@@ -3,7 +3,7 @@
 use crate::capability::Capability;
 use crate::compile::{Arguments, CompiledTest, Compiler, TestRow};
 use crate::error::Trouble;
-use crate::run::{Machine, Test};
+use crate::run::{Machine, QUESTION_STEPS, Test};
 use crate::syntax::Node;
 use crate::text::Text;
 
@@ -25,7 +25,7 @@ impl Test for ValidExtList {
         let state = &mut machine.state;
         for name in &self.0 {
             let name = state.text(name)?;
-            state.charge(10)?;
+            state.charge(QUESTION_STEPS)?;
             if !state.env.list_exists(&full_name(&name)) {
                 return Ok(false);
             }

@@ -1,5 +1,7 @@
 //! `extracttext` (RFC 5703 §7): the text of a part in a variable.
 
+use std::borrow::Cow;
+
 use crate::capability::Capability;
 use crate::compile::{Arguments, CommandRow, CompiledCommand, Compiler};
 use crate::error::{Mistake, Trouble};
@@ -45,18 +47,18 @@ impl Statement for ExtractText {
         // RFC 5703 §7: what cannot be decoded is the empty string.
         let text = match entity {
             Some(entity) if entity.kind != EntityKind::Multipart => {
-                structure.text(entity, Markup::Removed).unwrap_or_default()
+                structure.text(entity, Markup::Removed, state)?.unwrap_or_default()
             }
-            _ => String::new(),
+            _ => Cow::Borrowed(""),
         };
         state.charge(1 + text.len() as u64 / 64)?;
         let text: String = match self.first {
             Some(first) => {
                 text.chars().take(usize::try_from(first).unwrap_or(usize::MAX)).collect()
             }
-            None => text,
+            None => text.into_owned(),
         };
-        let text = self.modifiers.apply(text, state.limits.string_bytes_max)?;
+        let text = self.modifiers.apply(text, state)?;
         state.variables.put(&self.variable, text, state.limits)?;
         Ok(Flow::Next)
     }

@@ -90,6 +90,7 @@ fn read(texts: &[Text], state: &mut State<'_>) -> Result<Vec<String>, Trouble> {
     let mut flags: Vec<String> = Vec::new();
     for text in texts {
         let text = state.text(text)?;
+        state.charge(1 + text.len() as u64 / 16)?;
         for name in text.split_ascii_whitespace() {
             let known = flags.iter().any(|known| known.eq_ignore_ascii_case(name));
             if known || !is_flag(name) {

@@ -37,6 +37,11 @@ pub(crate) struct Mailto {
     pub(crate) fields: Vec<(String, String)>,
 }
 
+/// What reading a URI costs, in steps.
+pub(crate) fn cost(uri: &str) -> u64 {
+    1 + uri.len() as u64 / 4
+}
+
 /// `mailtoURI = "mailto:" [ to ] [ hfields ]`
 pub(crate) fn parse(uri: &str) -> Result<Mailto, String> {
     let scheme = uri.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("mailto:"));

@@ -4,7 +4,7 @@ use crate::capability::Capability;
 use crate::compile::{Arguments, CompiledTest, Compiler, TestRow};
 use crate::error::Trouble;
 use crate::matching::{MatchTags, Matcher};
-use crate::run::{Machine, Test};
+use crate::run::{Machine, QUESTION_STEPS, Test};
 use crate::syntax::Node;
 use crate::text::Text;
 
@@ -59,7 +59,7 @@ impl Test for Metadata {
         let state = &mut machine.state;
         let mailbox = self.mailbox.as_ref().map(|name| state.text(name)).transpose()?;
         let entry = state.text(&self.entry)?;
-        state.charge(10)?;
+        state.charge(QUESTION_STEPS)?;
         // RFC 5490 §3.3: without such an annotation it does not hold.
         match state.env.metadata(mailbox.as_deref(), &entry) {
             Some(value) => self.matcher.any(state, [value.as_str()]),
@@ -91,7 +91,7 @@ impl Test for MetadataExists {
         let mailbox = self.mailbox.as_ref().map(|name| state.text(name)).transpose()?;
         for entry in &self.entries {
             let entry = state.text(entry)?;
-            state.charge(10)?;
+            state.charge(QUESTION_STEPS)?;
             if state.env.metadata(mailbox.as_deref(), &entry).is_none() {
                 return Ok(false);
             }

@@ -59,6 +59,7 @@ impl MimeTags {
         index: IndexTags,
     ) -> Result<Vec<Vec<u8>>, Trouble> {
         let range = self.range(machine)?;
+        charge_headers(machine, range.clone(), names.len())?;
         let structure = machine.mail.structure(&mut machine.state)?;
         let mut values = Vec::new();
         for entity in structure.entities().get(range).unwrap_or_default() {
@@ -82,17 +83,32 @@ impl MimeTags {
             _ => Vec::new(),
         };
         let raw = self.raw_values(machine, &names, index)?;
-        machine.state.charge(raw.iter().map(|value| 1 + value.len() as u64 / 64).sum())?;
+        let looked_for = 1 + parameters.len() as u64;
+        let cost = raw.iter().map(|value| looked_for + value.len() as u64 / 8).sum();
+        machine.state.charge(cost)?;
         Ok(raw.iter().flat_map(|raw| option.of(raw, &parameters)).collect())
     }
 
     /// Whether one of the parts has a field of a name.
     pub(crate) fn exists(self, machine: &mut Machine<'_>, name: &str) -> Result<bool, Trouble> {
         let range = self.range(machine)?;
+        charge_headers(machine, range.clone(), 1)?;
         let structure = machine.mail.structure(&mut machine.state)?;
         let entities = structure.entities().get(range).unwrap_or_default();
         Ok(entities.iter().any(|entity| structure.fields(entity, name).next().is_some()))
     }
+}
+
+/// Pays for looking for the fields of so many names in the headers of some parts.
+fn charge_headers(
+    machine: &mut Machine<'_>,
+    range: std::ops::Range<usize>,
+    names: usize,
+) -> Result<(), Trouble> {
+    let structure = machine.mail.structure(&mut machine.state)?;
+    let entities = structure.entities().get(range).unwrap_or_default();
+    let once: u64 = entities.iter().map(|entity| 1 + entity.header.len() as u64 / 64).sum();
+    machine.state.charge(once.saturating_mul(names as u64))
 }
 
 impl MimeOption {

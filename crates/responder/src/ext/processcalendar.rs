@@ -5,7 +5,7 @@ use crate::action::{Action, ProcessCalendar};
 use crate::capability::Capability;
 use crate::compile::{Arguments, CommandRow, CompiledCommand, Compiler};
 use crate::error::{ScriptError, Trouble};
-use crate::run::{Flow, Machine, Statement};
+use crate::run::{Flow, Machine, QUESTION_STEPS, Statement};
 use crate::syntax::Node;
 use crate::text::{Text, VariableName, variable_name};
 
@@ -76,6 +76,13 @@ fn take_variable(
 impl Statement for Command {
     fn run(&self, machine: &mut Machine<'_>) -> Result<Flow, Trouble> {
         let state = &mut machine.state;
+        // RFC 9671 §4.9: once, and never with a refusal.
+        if state.actions.iter().any(|action| matches!(action, Action::Reject(_))) {
+            return Err(Trouble::Conflict("reject goes with no other action"));
+        }
+        if std::mem::replace(&mut state.processes_calendar, true) {
+            return Err(Trouble::Conflict("processcalendar is used twice"));
+        }
         let addresses = state.texts(&self.addresses)?.into_iter().map(Into::into).collect();
         let text = |text: &Option<Text>, state: &mut crate::run::State<'_>| {
             text.as_ref().map(|text| state.text(text).map(String::from)).transpose()
@@ -96,8 +103,7 @@ impl Statement for Command {
             delete_cancelled: self.delete_cancelled,
             organizers,
         };
-        state.charge(100)?;
-        state.processes_calendar = true;
+        state.charge(QUESTION_STEPS)?;
         let report = state.env.calendar_outcome(&action);
         for (name, value) in [(&self.outcome, report.outcome.name()), (&self.reason, report.reason)]
         {

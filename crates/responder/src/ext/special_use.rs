@@ -4,7 +4,7 @@ use crate::capability::Capability;
 use crate::compile::{Arguments, CompiledTest, Compiler, TestRow};
 use crate::error::Trouble;
 use crate::ext::fileinto::check_special_use;
-use crate::run::{Machine, Test};
+use crate::run::{Machine, QUESTION_STEPS, Test};
 use crate::syntax::Node;
 use crate::text::Text;
 
@@ -38,7 +38,7 @@ impl Test for SpecialUseExists {
         for attribute in &self.attributes {
             let attribute = state.text(attribute)?;
             check_special_use(&attribute)?;
-            state.charge(10)?;
+            state.charge(QUESTION_STEPS)?;
             if !state.env.special_use_exists(mailbox.as_deref(), &attribute) {
                 return Ok(false);
             }

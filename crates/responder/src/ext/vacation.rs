@@ -3,6 +3,8 @@
 //! Whether the sender was answered not long ago is not asked here: who executes the action
 //! claims the answer (R-RESP-3).
 
+use std::collections::HashSet;
+
 use crate::action::{Action, Vacation};
 use crate::answer::{self, AnswerHead, SUBJECT_CHARS_MAX};
 use crate::capability::Capability;
@@ -103,14 +105,14 @@ impl Statement for VacationCommand {
             return Err(Trouble::Conflict("vacation is used twice"));
         }
         let Some(envelope) = state.envelope.clone() else { return Ok(Flow::Next) };
-        let mut extra = Vec::new();
+        let mut extra = HashSet::new();
         for address in &self.addresses {
-            extra.push(state.text(address)?.into_owned());
+            state.charge(1)?;
+            extra.insert(state.text(address)?.to_ascii_lowercase());
         }
         state.charge(100)?;
         let mut is_own = |address: &str| {
-            extra.iter().any(|known| known.eq_ignore_ascii_case(address))
-                || state.env.is_own_address(address)
+            extra.contains(&address.to_ascii_lowercase()) || state.env.is_own_address(address)
         };
         if !answer::may_answer(mail, &envelope.from, &envelope.to, &mut is_own) {
             return Ok(Flow::Next);

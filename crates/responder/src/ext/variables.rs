@@ -4,7 +4,7 @@ use crate::capability::Capability;
 use crate::compile::{Arguments, CommandRow, CompiledCommand, CompiledTest, Compiler, TestRow};
 use crate::error::{ScriptError, Trouble};
 use crate::matching::{MatchTags, Matcher};
-use crate::run::{Flow, Machine, Statement, Test};
+use crate::run::{Flow, Machine, State, Statement, Test};
 use crate::syntax::Node;
 use crate::text::{Text, VariableName, variable_name};
 
@@ -68,11 +68,12 @@ impl Modifiers {
         Ok(Self(modifiers))
     }
 
-    pub(crate) fn apply(&self, value: String, bytes_max: usize) -> Result<String, Trouble> {
+    pub(crate) fn apply(&self, value: String, state: &mut State<'_>) -> Result<String, Trouble> {
         let mut value = value;
         for modifier in &self.0 {
+            state.charge(value.len() as u64 / 8)?;
             value = modifier.apply(value);
-            if value.len() > bytes_max {
+            if value.len() > state.limits.string_bytes_max {
                 return Err(Trouble::TooMuch("a string becomes too long"));
             }
         }
@@ -119,7 +120,9 @@ fn percent_encoded(value: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or('0');
+            encoded
+                .extend(['%', digit(byte >> 4), digit(byte & 15)].map(|c| c.to_ascii_uppercase()));
         }
     }
     encoded
@@ -150,7 +153,7 @@ impl Statement for Set {
     fn run(&self, machine: &mut Machine<'_>) -> Result<Flow, Trouble> {
         let state = &mut machine.state;
         let value = state.text(&self.value)?.into_owned();
-        let value = self.modifiers.apply(value, state.limits.string_bytes_max)?;
+        let value = self.modifiers.apply(value, state)?;
         state.variables.put(&self.name, value, state.limits)?;
         Ok(Flow::Next)
     }

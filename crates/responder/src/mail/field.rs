@@ -5,8 +5,13 @@ use std::cell::OnceCell;
 use message::{decode_header_text, header_fields};
 
 use crate::base::address::{AddressPart, addresses};
+use crate::error::Trouble;
 use crate::mail::{Bytes, Mail};
 use crate::matching::Value;
+use crate::run::State;
+
+/// What an address of a field costs, in steps: memory for so many.
+const ADDRESS_STEPS: u64 = 50;
 
 /// A header field of the message.
 pub(crate) struct MailField {
@@ -84,17 +89,27 @@ impl MailField {
     }
 
     /// The mailboxes in the value, as far as it is a list of addresses.
-    pub(crate) fn addresses<'f>(&'f self, mail: &'f Mail<'_>) -> &'f [FieldAddress] {
-        self.addresses.get_or_init(|| {
-            let max = mail.limits.message.addresses_max;
-            addresses(self.raw(mail), max)
-                .into_iter()
-                .map(|(local, host)| {
-                    let all = AddressPart::All.of(&local, &host, '+').unwrap_or_default();
-                    let upper = all.to_ascii_uppercase().into();
-                    FieldAddress { all: all.into(), upper, local, host }
-                })
-                .collect()
-        })
+    pub(crate) fn addresses<'f>(
+        &'f self,
+        mail: &'f Mail<'_>,
+        state: &mut State<'_>,
+    ) -> Result<&'f [FieldAddress], Trouble> {
+        if let Some(known) = self.addresses.get() {
+            return Ok(known);
+        }
+        let raw = self.raw(mail);
+        state.charge(raw.len() as u64 / 4)?;
+        let found = addresses(raw, mail.limits.message.addresses_max);
+        // They are kept, and take some 200 bytes each.
+        state.charge(ADDRESS_STEPS * found.len() as u64)?;
+        Ok(self.addresses.get_or_init(|| found.into_iter().map(FieldAddress::new).collect()))
+    }
+}
+
+impl FieldAddress {
+    fn new((local, host): (String, String)) -> Self {
+        let all = AddressPart::All.of(&local, &host, '+').unwrap_or_default();
+        let upper = all.to_ascii_uppercase().into();
+        Self { all: all.into(), upper, local, host }
     }
 }

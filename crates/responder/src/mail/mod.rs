@@ -91,6 +91,11 @@ impl<'m> Mail<'m> {
         self.fields.iter().filter(move |field| field.is(self, name))
     }
 
+    /// What looking for the fields of a name costs, in steps.
+    pub(crate) fn scan_cost(&self) -> u64 {
+        1 + self.fields.len() as u64 / 16
+    }
+
     /// Whether there is a field whose name begins like this, in lower case.
     pub(crate) fn has_named_like(&self, start: &str) -> bool {
         self.fields.iter().any(|field| {

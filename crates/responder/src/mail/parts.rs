@@ -1,11 +1,19 @@
 //! The MIME entities of a message in document order, the message itself first (RFC 5703 §3).
 
+use std::borrow::Cow;
+use std::cell::{Cell, OnceCell};
 use std::ops::Range;
 
 use message::{
     Encoding, Limits, Parameterized, Part, PartIndex, PartKind, decode_header_text, header_fields,
     part_text,
 };
+
+use crate::error::Trouble;
+use crate::run::State;
+
+/// LIMIT: bytes of decoded texts that are kept for the tests to come.
+const KEPT_BYTES_MAX: usize = 4 << 20;
 
 /// What an entity holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +33,8 @@ pub(crate) struct Entity {
     pub(crate) kind: EntityKind,
     pub(crate) encoding: Encoding,
     is_html: bool,
+    /// Its text with markup and without, once somebody asked for it.
+    kept: [OnceCell<Option<Box<str>>>; 2],
 }
 
 /// The entities of one version of the message.
@@ -33,6 +43,7 @@ pub(crate) struct Structure {
     bytes: Vec<u8>,
     limits: Option<Limits>,
     entities: Vec<Entity>,
+    kept_bytes: Cell<usize>,
 }
 
 fn usizes(range: &Range<u32>) -> Range<usize> {
@@ -61,10 +72,11 @@ impl Structure {
                     kind: EntityKind::Multipart,
                     encoding: Encoding::Identity,
                     is_html: false,
+                    kept: Default::default(),
                 });
             }
         }
-        Self { bytes, limits: Some(*limits), entities }
+        Self { bytes, limits: Some(*limits), entities, kept_bytes: Cell::new(0) }
     }
 
     pub(crate) fn entities(&self) -> &[Entity] {
@@ -105,8 +117,33 @@ impl Structure {
         })
     }
 
-    /// The decoded text of a text entity; of any other its decoded bytes as they are.
-    pub(crate) fn text(&self, entity: &Entity, markup: Markup) -> Option<String> {
+    /// The decoded text of a text entity; of any other its decoded bytes as they are. It is paid
+    /// for as it stands in the message, whatever comes of it.
+    pub(crate) fn text<'s>(
+        &self,
+        entity: &'s Entity,
+        markup: Markup,
+        state: &mut State<'_>,
+    ) -> Result<Option<Cow<'s, str>>, Trouble> {
+        let place = usize::from(markup == Markup::Removed && entity.is_html);
+        let slot = entity.kept.get(place);
+        if let Some(kept) = slot.and_then(OnceCell::get) {
+            return Ok(kept.as_deref().map(Cow::Borrowed));
+        }
+        let bytes = entity.body.len() as u64;
+        state.charge(1 + if place == 1 { bytes / 4 } else { bytes / 16 })?;
+        let text = self.decoded(entity, markup);
+        let held = self.kept_bytes.get() + text.as_ref().map_or(0, String::len);
+        Ok(match slot {
+            Some(slot) if held <= KEPT_BYTES_MAX => {
+                self.kept_bytes.set(held);
+                slot.get_or_init(|| text.map(Into::into)).as_deref().map(Cow::Borrowed)
+            }
+            _ => text.map(Cow::Owned),
+        })
+    }
+
+    fn decoded(&self, entity: &Entity, markup: Markup) -> Option<String> {
         let limits = self.limits.as_ref()?;
         let narrow = |range: &Range<usize>| {
             Some(u32::try_from(range.start).ok()?..u32::try_from(range.end).ok()?)
@@ -161,6 +198,7 @@ fn entity(part: &Part) -> Entity {
         },
         encoding: part.encoding,
         is_html: part.kind == PartKind::Html,
+        kept: Default::default(),
     }
 }
 

@@ -109,9 +109,8 @@ impl Mail<'_> {
         let structure = self.structure(state)?;
         let before = structure.entities().len();
         let Some(entity) = structure.entities().get(index).cloned() else { return Ok(0) };
-        // The newest version has every change in it, and the entity's place.
-        self.version(state)?;
         let whole = self.render();
+        state.charge(1 + whole.len() as u64 / 64)?;
         let (header, body) = by.entity();
         let mut changed = Vec::with_capacity(whole.len() + by.text.len());
         changed.extend_from_slice(whole.get(..entity.header.start).unwrap_or_default());

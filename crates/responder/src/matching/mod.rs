@@ -159,11 +159,26 @@ impl MatchTags {
     }
 
     /// The same with keys that a run put together.
-    pub(crate) fn with_texts(self, keys: &[String], state: &State<'_>) -> Result<Matcher, Trouble> {
-        let keys = keys.iter().map(|key| self.key(key, state.limits));
-        let keys = keys.collect::<Result<_, _>>().map_err(Trouble::Value)?;
+    pub(crate) fn with_texts(
+        self,
+        texts: &[String],
+        state: &mut State<'_>,
+    ) -> Result<Matcher, Trouble> {
+        let mut keys = Vec::with_capacity(texts.len());
+        for text in texts {
+            keys.push(self.key_paid(text, state)?);
+        }
         let Self { kind, comparator, .. } = self;
         Ok(Matcher { kind, comparator, keys, has_variables: false, captures: self.captures })
+    }
+
+    /// A key that a run put together, which pays for it.
+    fn key_paid(self, text: &str, state: &mut State<'_>) -> Result<Key, Trouble> {
+        state.charge(match self.kind {
+            MatchType::Regex => Pattern::compiling_cost(text),
+            _ => 1 + self.comparator.cost(text),
+        })?;
+        self.key(text, state.limits).map_err(Trouble::Value)
     }
 
     /// The same for a test that sets no match variables.
@@ -231,10 +246,7 @@ impl Matcher {
                 keys.push(match key {
                     Key::Later(text) => {
                         let text = state.text(text)?;
-                        if self.kind == MatchType::Regex {
-                            state.charge(Pattern::compiling_cost(&text))?;
-                        }
-                        Some(tags.key(&text, state.limits).map_err(Trouble::Value)?)
+                        Some(tags.key_paid(&text, state)?)
                     }
                     _ => None,
                 });
@@ -286,7 +298,7 @@ impl Matching<'_> {
             self.count += 1;
             return Ok(false);
         }
-        state.charge(1 + value.text.len() as u64 / 64)?;
+        state.charge(1 + comparator.cost(value.text))?;
         let folded = match (value.upper, comparator) {
             _ if matches!(kind, MatchType::Regex | MatchType::List) => Cow::Borrowed(""),
             (Some(upper), Comparator::AsciiCasemap) => Cow::Borrowed(upper),
@@ -295,7 +307,10 @@ impl Matching<'_> {
         for key in self.keys() {
             let found = match (kind, key) {
                 (MatchType::Is, Key::Text(key)) => *folded == **key,
-                (_, Key::Part(finder)) => finder.find(folded.as_bytes()).is_some(),
+                (_, Key::Part(finder)) => {
+                    state.charge(folded.len() as u64 / 64)?;
+                    finder.find(folded.as_bytes()).is_some()
+                }
                 (MatchType::Value(relation), Key::Text(key)) => {
                     relation.holds(comparator.order(&folded, key))
                 }
@@ -311,6 +326,7 @@ impl Matching<'_> {
                     state.charge(1 + glob.cost(folded.len()) / 64)?;
                     match glob.find(&folded) {
                         Some(found) if captures => {
+                            state.charge(comparator.cost(value.text))?;
                             let found = unfolded(comparator, value.text, &folded, found);
                             state.put_match_values(value.text, found);
                             true
@@ -371,18 +387,19 @@ fn unfolded(
     if comparator != Comparator::UnicodeCasemap || text.is_ascii() && folded.len() == text.len() {
         return ranges;
     }
-    // Where each character begins, in both; the fold of a text is as long as those of its
-    // characters, in whatever order it puts their marks.
-    let mut places = Vec::with_capacity(text.len() + 1);
-    let mut at = 0;
-    for (start, char) in text.char_indices() {
-        places.push((at, start));
-        at += comparator.form(char.encode_utf8(&mut [0; 4])).len();
-    }
-    places.push((at, text.len()));
-    let place = |folded: usize| {
-        let index = places.partition_point(|(at, _)| *at <= folded);
-        places.get(index.saturating_sub(1)).map_or(0, |(_, start)| *start)
+    // The fold of a text is as long as those of its characters, in whatever order it puts their
+    // marks. What was found is in order, so that one walk finds it all.
+    let (mut chars, mut at) = (text.char_indices().peekable(), 0);
+    let mut place = |folded: usize| {
+        while let Some(&(start, char)) = chars.peek() {
+            let end = at + comparator.form(char.encode_utf8(&mut [0; 4])).len();
+            if end > folded {
+                return start;
+            }
+            at = end;
+            chars.next();
+        }
+        text.len()
     };
     ranges.into_iter().map(|range| place(range.start)..place(range.end)).collect()
 }

@@ -3,6 +3,9 @@
 use crate::error::Trouble;
 use crate::run::State;
 
+/// What a question that the store has to answer costs: about 10 microseconds.
+pub(crate) const QUESTION_STEPS: u64 = 500;
+
 impl State<'_> {
     /// Pays for some steps.
     pub(crate) fn charge(&mut self, steps: u64) -> Result<(), Trouble> {

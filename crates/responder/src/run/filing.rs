@@ -29,9 +29,12 @@ impl State<'_> {
         let rejects = |action: &Action| matches!(action, Action::Reject(_));
         // RFC 5429 §2.4: reject goes with no other action that delivers or answers.
         let conflicts = match &action {
-            // RFC 5230 §4.7: nor with an answer, even one that is not due.
+            // RFC 5230 §4.7: nor with an answer, even one that is not due; RFC 9671 §4.9: nor with
+            // a calendar message.
             Action::Reject(_) => {
-                self.has_vacation || self.actions.iter().any(|other| !is_quiet(other))
+                self.has_vacation
+                    || self.processes_calendar
+                    || self.actions.iter().any(|other| !is_quiet(other))
             }
             action if is_quiet(action) => false,
             _ => self.actions.iter().any(rejects),

@@ -7,6 +7,7 @@ mod filing;
 mod state;
 mod variables;
 
+pub(crate) use budget::QUESTION_STEPS;
 pub(crate) use filing::Whence;
 pub(crate) use state::{Loop, State};
 

@@ -10,6 +10,7 @@ use crate::env::{Delivery, DuplicateKey, Env, Envelope, Event, Location};
 use crate::error::{Position, Trouble};
 use crate::ext::include::Included;
 use crate::mail::Mail;
+use crate::run::QUESTION_STEPS;
 use crate::run::variables::Variables;
 use crate::text::{Piece, Text};
 use crate::{Language, Limits};
@@ -108,7 +109,10 @@ impl<'r> State<'r> {
     /// What a string says now.
     pub(crate) fn text<'t>(&mut self, text: &'t Text) -> Result<Cow<'t, str>, Trouble> {
         let pieces = match text {
-            Text::Fixed(text) => return Ok(Cow::Borrowed(text)),
+            Text::Fixed(text) => {
+                self.charge(text.len() as u64 / 64)?;
+                return Ok(Cow::Borrowed(text));
+            }
             Text::Pieces(pieces) => pieces,
         };
         let mut whole = String::new();
@@ -166,7 +170,7 @@ impl<'r> State<'r> {
 
     /// What a value matches in an external list, which must exist (RFC 6134 §2.2).
     pub(crate) fn list_find(&mut self, list: &str, value: &str) -> Result<Option<String>, Trouble> {
-        self.charge(20)?;
+        self.charge(QUESTION_STEPS)?;
         let list = crate::ext::extlists::full_name(list);
         if !self.env.list_exists(&list) {
             return Err(Trouble::Value(format!("there is no list \"{list}\"")));

@@ -196,6 +196,19 @@ fn scripts_hear_what_comes_of_calendar_messages() {
             "require [\"processcalendar\", \"variables\"]; processcalendar :reason \"1a\";",
             "line 1, column 67: \"1a\" is no name of a variable",
         ),
+        // RFC 9671 §4.9: it goes with no refusal, whatever came of it, and is done once.
+        (
+            "require \"processcalendar\"; processcalendar; processcalendar;",
+            "line 1, column 45: processcalendar is used twice",
+        ),
+        (
+            "require [\"processcalendar\", \"reject\"]; processcalendar :updatesonly; reject \"no\";",
+            "line 1, column 70: reject goes with no other action",
+        ),
+        (
+            "require [\"processcalendar\", \"ereject\"]; ereject \"no\"; processcalendar;",
+            "line 1, column 55: reject goes with no other action",
+        ),
         (
             "require \"processcalendar\"; processcalendar :organizers \":addrbook:default\";",
             "line 1, column 28: :organizers needs require \"extlists\"",

@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 use ical::scheduling::{Message, Method, Users};
 use ical::{CalendarObject, Line};
 use ids::AccountId;
-use message::{Limits, ListItem, Parameterized, PartIndex, PartKind, address_list, header_fields};
+use message::{Limits, ListItem, PartIndex, address_list, header_fields};
 
 use super::SchedulingSettings;
+use super::mail_parts::{self, Unreadable};
 use super::people::{Reach, mail_address};
 use super::scripted::CalendarWishes;
 use crate::{Address, Placement, ReadTx, Result, StorageError, Store, WriteTx};
@@ -38,6 +39,10 @@ pub struct CalendarMail {
     author: String,
     /// It invites nobody and answers nobody.
     is_public: bool,
+    /// It says what it wants (RFC 5546 §1.4).
+    is_itip: bool,
+    /// What stands in the mail besides says the same.
+    is_all_there_is: bool,
 }
 
 impl CalendarMail {
@@ -50,39 +55,43 @@ impl CalendarMail {
     }
 
     /// The calendar message of a mail by one author, of the domain that was found to be theirs.
-    pub fn of(mail: &[u8], domain: &str, limits: &ical::Limits) -> Option<Self> {
+    pub fn of(
+        mail: &[u8],
+        domain: &str,
+        limits: &ical::Limits,
+    ) -> std::result::Result<Option<Self>, Unreadable> {
         let reading = Limits::default();
-        let parts = PartIndex::of(mail, &reading);
-        let author = author_of(mail.get(..parts.header_bytes() as usize)?)?;
-        if author.domain() != domain {
-            return None;
-        }
-        let leaves = parts.iter().filter(|(_, part)| part.kind == PartKind::Text);
-        for (_, part) in leaves {
-            let mime = mail.get(part.mime.start as usize..part.mime.end as usize)?;
-            let field = header_fields(mime).find(|field| field.is("Content-Type"));
-            let Some(kind) = field.and_then(|field| Parameterized::parse(field.value)) else {
-                continue;
-            };
-            if !kind.is("text", "calendar") {
-                continue;
-            }
-            let method = kind.parameter("method").and_then(|text| std::str::from_utf8(text).ok());
-            let text = message::part_text(mail, &part, &reading)?;
-            let (message, is_public) = match Message::of_mail(text.as_bytes(), method, limits) {
-                Some(message) => (message, false),
-                None => (Message::of_public(text.as_bytes(), method, limits)?, true),
-            };
-            let author = format!("mailto:{}", author.normal_text());
-            let text = text.into_owned().into_bytes();
-            return Some(Self { message, text, author, is_public });
-        }
-        None
+        let index = PartIndex::of(mail, &reading);
+        let author = mail.get(..index.header_bytes() as usize).and_then(author_of);
+        let Some(author) = author.filter(|author| author.domain() == domain) else {
+            return Ok(None);
+        };
+        let parts = mail_parts::parts_of(mail, &index, &reading);
+        let Some(part) = parts.iter().find(|part| part.is_text) else { return Ok(None) };
+        let Some((message, is_public)) = mail_parts::read(part, limits)? else { return Ok(None) };
+        Ok(Some(Self {
+            message,
+            text: part.text.clone().into_bytes(),
+            author: format!("mailto:{}", author.normal_text()),
+            is_public,
+            is_itip: mail_parts::is_itip(part, limits),
+            is_all_there_is: mail_parts::agree(&parts, limits),
+        }))
     }
 
     /// Whether it invites nobody and answers nobody.
     pub(super) fn is_public(&self) -> bool {
         self.is_public
+    }
+
+    /// Whether it says what it wants, as messages of iTIP do.
+    pub fn is_itip(&self) -> bool {
+        self.is_itip
+    }
+
+    /// Whether everything that the mail has for calendars says the same.
+    pub(super) fn is_all_there_is(&self) -> bool {
+        self.is_all_there_is
     }
 
     pub(super) fn message(&self) -> &Message {
@@ -242,7 +251,7 @@ impl Store {
     ) {
         let limits = self.settings().scheduling.objects.ical;
         let read = tokio::task::spawn_blocking(move || CalendarMail::of(&mail, &domain, &limits));
-        let Ok(Some(mail)) = read.await else { return };
+        let Ok(Ok(Some(mail))) = read.await else { return };
         let mail = std::sync::Arc::new(mail);
         for (account, wishes) in accounts {
             let mail = mail.clone();

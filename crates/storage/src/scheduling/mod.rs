@@ -10,7 +10,7 @@
 //! | `people` | whom an address means |
 //! | `invite` | a message comes to an attendee |
 //! | `answer` | an answer comes to the organizer, and is noted by others |
-//! | `letter`, `mail` | messages to and from people elsewhere, by mail |
+//! | `letter`, `mail`, `mail_parts` | messages to and from people elsewhere, by mail |
 //! | `bounce` | such messages that came back |
 //! | `scripted` | messages by mail that a script has a say in |
 //! | `rooms` | answers of rooms |
@@ -28,6 +28,7 @@ mod invite;
 mod letter;
 mod lock;
 mod mail;
+mod mail_parts;
 mod people;
 mod put;
 mod rooms;
@@ -39,6 +40,7 @@ mod transfer;
 pub use delete::Answering;
 pub use letter::{CalendarLetter, Letters};
 pub use mail::{CalendarMail, MailedInvitations};
+pub use mail_parts::Unreadable;
 pub use scripted::{CalendarFate, CalendarWishes};
 pub use transfer::{Transfer, TransferKind};
 

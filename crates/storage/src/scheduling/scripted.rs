@@ -1,7 +1,7 @@
 //! Calendar messages that a script has a say in (RFC 9671): what would become of one, and doing it.
 
-use ical::CalendarObject;
 use ical::scheduling::{Ignored, Method, Scene, Users, receive, receive_reply};
+use ical::{CalendarObject, Component};
 use ids::{AccountId, Timestamp};
 
 use super::copy::Known;
@@ -52,6 +52,10 @@ impl ReadTx<'_> {
     ) -> Result<CalendarFate> {
         if let Some(reason) = self.passes_by(account, mail, settings)? {
             return Ok(CalendarFate::Nothing(reason));
+        }
+        // RFC 9671 §4: where parts say different things, nobody knows which is meant.
+        if !mail.is_all_there_is() {
+            return Ok(CalendarFate::Failed("its parts say different things"));
         }
         let object = mail.object();
         let known = self.find_copy(account, object.uid())?;
@@ -144,6 +148,22 @@ fn public_is_ignored(
     (sequence(object) < sequence(known)).then_some("what is known is newer")
 }
 
+/// RFC 9671 §4: when to be reminded is the owner's to say, not the sender's.
+fn with_own_alarms(object: &CalendarObject, known: Option<&CalendarObject>) -> Component {
+    let instance =
+        |part: &Component| part.line("RECURRENCE-ID").map(|line| line.value().to_owned());
+    let mut calendar = object.calendar().clone();
+    for part in &mut calendar.components {
+        part.components.retain(|inner| !inner.is("VALARM"));
+        let mut parts = known.into_iter().flat_map(CalendarObject::parts);
+        if let Some(own) = parts.find(|own| own.is(&part.name()) && instance(own) == instance(part))
+        {
+            part.components.extend(own.components_named("VALARM").cloned());
+        }
+    }
+    calendar
+}
+
 impl WriteTx<'_> {
     /// Does what a script wants done with a message; what became of it.
     pub fn take_calendar_mail_as(
@@ -179,8 +199,9 @@ impl crate::AccountTx<'_, '_> {
         let account = self.account;
         let object = mail.object();
         let known = self.find_copy(account, object.uid())?;
+        let calendar = with_own_alarms(object, known.as_ref().map(|known| &known.meeting));
         let into = wishes.calendar.as_deref();
-        let written = self.write_copy_into(known.as_ref(), object.calendar(), Tag::None, into);
+        let written = self.write_copy_into(known.as_ref(), &calendar, Tag::None, into);
         Ok(if super::invite::is_taken(written)? { status::DELIVERED } else { status::FAILED })
     }
 }

@@ -143,7 +143,9 @@ fn mail(from: &str, method: &str, parts: &str) -> Vec<u8> {
 }
 
 fn take(store: &TestStore, account: AccountId, mail: &[u8], domain: &str) -> bool {
-    let Some(mail) = CalendarMail::of(mail, domain, &ical::Limits::default()) else { return false };
+    let Ok(Some(mail)) = CalendarMail::of(mail, domain, &ical::Limits::default()) else {
+        return false;
+    };
     store.write(move |tx| tx.take_calendar_mail(account, &mail)).unwrap()
 }
 
