@@ -15,10 +15,7 @@ use tokio::{
 };
 use tokio_rustls::{client, server::TlsStream};
 
-use crate::{
-    TlsClient, TlsDemand, TlsKeys, TlsProfile,
-    tls::{accept_or_prove, mail_addresses},
-};
+use crate::{TlsClient, TlsDemand, TlsKeys, TlsProfile, tls::accept_or_prove};
 
 /// What TLS agreed on, for the `Received` field and the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,7 +121,10 @@ impl Stream {
     pub fn client_mail_addresses(&self) -> Vec<String> {
         let Io::Tls(tls) = &self.io else { return Vec::new() };
         let chain = tls.get_ref().1.peer_certificates();
-        chain.and_then(<[_]>::first).map(|leaf| mail_addresses(leaf)).unwrap_or_default()
+        chain
+            .and_then(<[_]>::first)
+            .map(|leaf| certificate::mail_addresses(leaf))
+            .unwrap_or_default()
     }
 
     /// Replaces what is known about the peer by what a trusted proxy says.

@@ -4,7 +4,6 @@
 //! library installs for the whole process. TLS 1.2 and 1.3; the hybrid X25519MLKEM768 is the
 //! preferred key exchange.
 
-mod certificate;
 mod challenge;
 mod choice;
 mod client;
@@ -27,7 +26,6 @@ use rustls::{
 
 use crate::SetupError;
 
-pub(crate) use certificate::mail_addresses;
 pub(crate) use challenge::accept_or_prove;
 pub use challenge::{ChallengeFuture, TlsChallenges};
 use choice::{Choice, Presented};

@@ -10,7 +10,7 @@
 //! **Invariant:** nothing here reuses the parsers or renderers it is there to test, so that a
 //! mistake in one is not repeated in the other. Whatever is started is stopped when the test
 //! process ends, however it ends.
-//! **Absent:** any knowledge of Posthorn's own crates except `ids`.
+//! **Absent:** any knowledge of Posthorn's own crates except `ids` and `certificate`.
 #![expect(
     clippy::panic,
     clippy::print_stderr,

@@ -8,8 +8,6 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use super::certificate;
-
 /// A certificate with its key, ready to be presented.
 #[derive(Debug)]
 pub(super) struct Presented {

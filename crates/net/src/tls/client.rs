@@ -6,10 +6,9 @@ use std::{
 };
 
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
+    CertificateError, ClientConfig, RootCertStore,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, pem::PemObject},
     version::{TLS12, TLS13},
 };
 use tokio_rustls::TlsConnector;
@@ -78,17 +77,11 @@ pub struct TlsClient {
 impl TlsClient {
     /// Trusts who is in the PEM file `roots`, or without one whom the machine trusts.
     pub fn new(roots: Option<&Path>) -> Result<Self, SetupError> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let anyone = Arc::new(Anyone(provider.clone()));
-        let encrypted = ClientConfig::builder_with_provider(provider.clone())
-            .with_protocol_versions(&[&TLS13, &TLS12])?
-            .dangerous()
-            .with_custom_certificate_verifier(anyone)
-            .with_no_client_auth();
+        let encrypted = certificate::client_config(certificate::Anyone)?;
         let verified = match roots.map(Path::to_owned).or_else(system_roots) {
             None => None,
             Some(path) => Some(
-                ClientConfig::builder_with_provider(provider)
+                ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
                     .with_protocol_versions(&[&TLS13, &TLS12])?
                     .with_root_certificates(load_roots(&path)?)
                     .with_no_client_auth(),
@@ -135,43 +128,4 @@ fn load_roots(path: &Path) -> Result<RootCertStore, SetupError> {
         let _ = roots.add(certificate);
     }
     if roots.is_empty() { Err(content("holds no certificate".to_owned())) } else { Ok(roots) }
-}
-
-/// Takes every certificate; the handshake must be signed by its key all the same.
-#[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

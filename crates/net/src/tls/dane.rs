@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
+use certificate::{Judge, Shown};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, Error, RootCertStore,
     client::WebPkiServerVerifier,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::{
-        CryptoProvider, aws_lc_rs as provider, verify_tls12_signature, verify_tls13_signature,
-    },
-    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
-    version::{TLS12, TLS13},
+    client::danger::{ServerCertVerified, ServerCertVerifier},
+    crypto::aws_lc_rs as provider,
+    pki_types::{CertificateDer, ServerName, pem::PemObject},
 };
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -91,29 +89,16 @@ pub struct Dane {
 }
 
 impl Dane {
+    /// How a client connects that believes whom the DNS vouches for.
     pub(super) fn config(&self) -> Result<ClientConfig, Error> {
-        let provider = Arc::new(provider::default_provider());
-        let verifier = Arc::new(DaneVerifier { dane: self.clone(), provider: provider.clone() });
-        Ok(ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&TLS13, &TLS12])?
-            .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_no_client_auth())
+        certificate::client_config(self.clone())
     }
-}
 
-#[derive(Debug)]
-struct DaneVerifier {
-    dane: Dane,
-    provider: Arc<CryptoProvider>,
-}
-
-impl DaneVerifier {
     /// The certificates that may be trust anchors here: those of the chain that a record names, and
     /// those that a record holds.
     fn anchors(&self, intermediates: &[CertificateDer<'_>]) -> RootCertStore {
         let mut anchors = RootCertStore::empty();
-        for record in self.dane.records.iter().filter(|record| record.usage == 2) {
+        for record in self.records.iter().filter(|record| record.usage == 2) {
             for certificate in intermediates.iter().filter(|one| record.matches(one)) {
                 let _ = anchors.add(certificate.clone().into_owned());
             }
@@ -126,17 +111,11 @@ impl DaneVerifier {
     }
 }
 
-impl ServerCertVerifier for DaneVerifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
+impl Judge for Dane {
+    fn judge(&self, shown: &Shown<'_>) -> Result<ServerCertVerified, Error> {
+        let &Shown { end_entity, intermediates, ocsp_response, now, .. } = shown;
         // RFC 7672 §3.1.1: of DANE-EE neither names nor dates are looked at.
-        let mut own = self.dane.records.iter().filter(|record| record.usage == 3);
+        let mut own = self.records.iter().filter(|record| record.usage == 3);
         if own.any(|record| record.matches(end_entity)) {
             return Ok(ServerCertVerified::assertion());
         }
@@ -145,12 +124,12 @@ impl ServerCertVerifier for DaneVerifier {
             return Err(CertificateError::UnknownIssuer.into());
         }
         // RFC 7672 §3.1.2: DANE-TA, with names and dates.
-        let verifier =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(anchors), self.provider.clone())
-                .build()
-                .map_err(|error| Error::General(error.to_string()))?;
+        let provider = Arc::new(provider::default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(anchors), provider)
+            .build()
+            .map_err(|error| Error::General(error.to_string()))?;
         let mut last = CertificateError::NotValidForName.into();
-        for name in &self.dane.names {
+        for name in &self.names {
             let Ok(name) = ServerName::try_from(name.as_str()) else { continue };
             match verifier.verify_server_cert(end_entity, intermediates, &name, ocsp_response, now)
             {
@@ -160,30 +139,6 @@ impl ServerCertVerifier for DaneVerifier {
         }
         Err(last)
     }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, cert, dss, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, cert, dss, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 #[cfg(test)]
@@ -191,6 +146,8 @@ mod tests {
     use rcgen::{
         BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PublicKeyData as _,
     };
+
+    use rustls::pki_types::UnixTime;
 
     use super::*;
 
@@ -217,11 +174,14 @@ mod tests {
 
     fn verify(house: &House, records: Vec<TlsaRecord>, name: &str) -> bool {
         let dane = Dane { records, names: vec!["there.test".to_owned(), name.to_owned()] };
-        let provider = Arc::new(provider::default_provider());
-        let verifier = DaneVerifier { dane, provider };
-        let chain = [house.authority.clone()];
-        let anything = ServerName::try_from("any.test").unwrap();
-        verifier.verify_server_cert(&house.leaf, &chain, &anything, &[], UnixTime::now()).is_ok()
+        let shown = Shown {
+            end_entity: &house.leaf,
+            intermediates: std::slice::from_ref(&house.authority),
+            server_name: &ServerName::try_from("any.test").unwrap(),
+            ocsp_response: &[],
+            now: UnixTime::now(),
+        };
+        dane.judge(&shown).is_ok()
     }
 
     fn record(usage: u8, selector: u8, matching: u8, of: &[u8]) -> TlsaRecord {

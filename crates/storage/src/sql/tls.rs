@@ -9,21 +9,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use aws_lc_rs::digest;
+use certificate::{Anyone, Judge, Shown};
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::client::danger::{ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
-};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{CertificateError, Error, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::Socket;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect};
 use tokio_rustls::TlsConnector;
-use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// What is asked of a server, by libpq's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,14 +78,8 @@ impl Tls {
     }
 
     fn new(mode: Mode, roots: Option<RootCertStore>) -> Result<Self, String> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let verifier = verifier(mode, roots, &provider)?;
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|cause| cause.to_string())?
-            .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_no_client_auth();
+        let config =
+            certificate::client_config(judge(mode, roots)?).map_err(|cause| cause.to_string())?;
         Ok(Self { mode, connector: TlsConnector::from(Arc::new(config)) })
     }
 
@@ -121,117 +112,57 @@ fn load_roots(file: &str) -> Result<RootCertStore, String> {
     if roots.is_empty() { Err(failed("it holds no certificate".to_owned())) } else { Ok(roots) }
 }
 
-fn verifier(
-    mode: Mode,
-    roots: Option<RootCertStore>,
-    provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn ServerCertVerifier>, String> {
+/// Whom a mode believes.
+fn judge(mode: Mode, roots: Option<RootCertStore>) -> Result<Trust, String> {
     let Some(roots) = roots else {
         return match mode {
             Mode::VerifyCa | Mode::VerifyFull => {
                 Err("sslmode=verify-ca and verify-full need sslrootcert=FILE".to_owned())
             }
-            Mode::Disable | Mode::Prefer | Mode::Require => {
-                Ok(Arc::new(Unchecked(provider.clone())))
-            }
+            Mode::Disable | Mode::Prefer | Mode::Require => Ok(Trust::Anyone),
         };
     };
-    let full = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let full = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
         .build()
         .map_err(|cause| cause.to_string())?;
     Ok(match mode {
-        Mode::VerifyFull => full,
+        Mode::VerifyFull => Trust::Named(full),
         // As libpq does: where a file says who is trusted, `require` asks for that, too.
-        Mode::VerifyCa | Mode::Require => Arc::new(AnyName(full)),
-        Mode::Disable | Mode::Prefer => Arc::new(Unchecked(provider.clone())),
+        Mode::VerifyCa | Mode::Require => Trust::AnyName(full),
+        Mode::Disable | Mode::Prefer => Trust::Anyone,
     })
 }
 
-/// Takes a certificate of those who are trusted, whomever it names.
+/// Whose certificate is believed.
 #[derive(Debug)]
-struct AnyName(Arc<WebPkiServerVerifier>);
-
-impl ServerCertVerifier for AnyName {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let verified =
-            self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        match verified {
-            // The name is looked at after the chain was found good.
-            Err(Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => Ok(ServerCertVerified::assertion()),
-            verified => verified,
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls12_signature(message, certificate, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, certificate, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
-    }
+enum Trust {
+    /// Every one.
+    Anyone,
+    /// One of those who are trusted, whomever it names.
+    AnyName(Arc<WebPkiServerVerifier>),
+    /// One of those who are trusted, for the name of the server.
+    Named(Arc<WebPkiServerVerifier>),
 }
 
-/// Takes any certificate whose key the server has.
-#[derive(Debug)]
-struct Unchecked(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Unchecked {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+impl Judge for Trust {
+    fn judge(&self, shown: &Shown<'_>) -> Result<ServerCertVerified, Error> {
+        let &Shown { end_entity, intermediates, server_name, ocsp_response, now } = shown;
+        let verify = |full: &WebPkiServerVerifier| {
+            full.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        };
+        match self {
+            Self::Anyone => Anyone.judge(shown),
+            Self::Named(full) => verify(full),
+            Self::AnyName(full) => match verify(full) {
+                // The name is looked at after the chain was found good.
+                Err(Error::InvalidCertificate(
+                    CertificateError::NotValidForName
+                    | CertificateError::NotValidForNameContext { .. },
+                )) => Ok(ServerCertVerified::assertion()),
+                verified => verified,
+            },
+        }
     }
 }
 
@@ -270,27 +201,9 @@ impl tokio_postgres::tls::TlsStream for TlsStream {
         let (_, session) = self.0.get_ref();
         let certificate = session.peer_certificates().and_then(<[_]>::first);
         certificate
-            .and_then(|certificate| end_point(certificate))
+            .and_then(|certificate| certificate::end_point(certificate))
             .map_or_else(ChannelBinding::none, ChannelBinding::tls_server_end_point)
     }
-}
-
-/// `tls-server-end-point` (RFC 5929 §4.1): the certificate under the hash it was signed with, but
-/// never a weak one.
-fn end_point(certificate: &[u8]) -> Option<Vec<u8>> {
-    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
-    let hash = match parsed.signature_algorithm.algorithm.to_id_string().as_str() {
-        // RSA with MD5, SHA-1 and SHA-256; ECDSA with SHA-1 and SHA-256.
-        "1.2.840.113549.1.1.4"
-        | "1.2.840.113549.1.1.5"
-        | "1.2.840.113549.1.1.11"
-        | "1.2.840.10045.4.1"
-        | "1.2.840.10045.4.3.2" => &digest::SHA256,
-        "1.2.840.113549.1.1.12" | "1.2.840.10045.4.3.3" => &digest::SHA384,
-        "1.2.840.113549.1.1.13" | "1.2.840.10045.4.3.4" => &digest::SHA512,
-        _ => return None,
-    };
-    Some(digest::digest(hash, certificate).as_ref().to_vec())
 }
 
 impl AsyncRead for TlsStream {

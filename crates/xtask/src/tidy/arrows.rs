@@ -8,7 +8,7 @@ use crate::tree::{self, Finding};
 enum Layer {
     /// Values and rules: no I/O, no clock, no runtime, no log.
     Pure,
-    /// Sockets, and the store.
+    /// Sockets, TLS, and the store.
     Base,
     /// What protocols share.
     Service,
@@ -56,8 +56,9 @@ const TABLE: &[Row] = &[
     row("mailauth", Layer::Pure, &["message"]),
     row("responder", Layer::Pure, &["message"]),
     row("config", Layer::Pure, &[]),
-    row("net", Layer::Base, &["ids"]),
-    row("storage", Layer::Base, &["ids", "message", "textindex", "ical"]),
+    row("certificate", Layer::Base, &[]),
+    row("net", Layer::Base, &["ids", "certificate"]),
+    row("storage", Layer::Base, &["ids", "message", "textindex", "ical", "certificate"]),
     row("auth", Layer::Service, &["ids", "sasl", "net", "storage"]),
     row("delivery", Layer::Service, &["ids", "storage", "message", "mailauth", "responder"]),
     row("scan", Layer::Service, &["message"]),
@@ -70,7 +71,7 @@ const TABLE: &[Row] = &[
     row("managesieve", Layer::Protocol, BELOW_PROTOCOLS),
     row("queue", Layer::Queue, &["ids", "message", "mailauth", "net", "storage", "smtp"]),
     row("posthorn", Layer::Binary, &["*"]),
-    row("testkit", Layer::Development, &["ids"]),
+    row("testkit", Layer::Development, &["ids", "certificate"]),
     row("xtask", Layer::Development, &[]),
 ];
 

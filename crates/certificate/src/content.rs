@@ -1,4 +1,4 @@
-//! What is read out of certificates: whom a client's names, and what a channel is bound to.
+//! What is read out of certificates: whom they name, and what a channel is bound to.
 
 use aws_lc_rs::digest;
 use x509_parser::extensions::GeneralName;
@@ -9,7 +9,7 @@ const NAMES_MAX: usize = 16;
 
 /// The mail addresses a certificate was issued to: those of its subject alternative names
 /// (RFC 5280 §4.2.1.6); where it has none, a common name that looks like one.
-pub(crate) fn mail_addresses(certificate: &[u8]) -> Vec<String> {
+pub fn mail_addresses(certificate: &[u8]) -> Vec<String> {
     let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {
         return Vec::new();
     };
@@ -35,7 +35,7 @@ const HOST_NAMES_MAX: usize = 1_000;
 
 /// The host names a certificate was issued to, lower case: those of its subject alternative names
 /// (RFC 5280 §4.2.1.6).
-pub(crate) fn host_names(certificate: &[u8]) -> Vec<String> {
+pub fn host_names(certificate: &[u8]) -> Vec<String> {
     let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {
         return Vec::new();
     };
@@ -52,7 +52,7 @@ pub(crate) fn host_names(certificate: &[u8]) -> Vec<String> {
 
 /// `tls-server-end-point` (RFC 5929 §4.1): the certificate under the hash it was signed with, but
 /// never a weak one. Absent where the signature has no such hash, as with Ed25519.
-pub(crate) fn end_point(certificate: &[u8]) -> Option<Vec<u8>> {
+pub fn end_point(certificate: &[u8]) -> Option<Vec<u8>> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
     let hash = match parsed.signature_algorithm.algorithm.to_id_string().as_str() {
         // RSA with MD5, SHA-1 and SHA-256; ECDSA with SHA-1 and SHA-256.
