@@ -29,6 +29,8 @@ pub(crate) struct MailParameters {
     pub(crate) tls_optional: bool,
     /// The reverse-path is known to be whose it says.
     pub(crate) verified: bool,
+    /// It may be forged: a stranger brought the message.
+    pub(crate) doubtful: bool,
     /// This server made it in the name of its sender, and nobody signed it yet.
     pub(crate) sign: bool,
     /// It is a message about the meeting of this UID, in hexadecimal digits.

@@ -118,9 +118,17 @@ impl Queue {
         let (total, each) = (settings.connections_max, settings.connections_per_destination_max);
         let mut current = self.inner.settings.write().unwrap_or_else(PoisonError::into_inner);
         let (reach, signatory) = (current.reach, current.signatory.clone());
+        let rewriting = current.rewriting.clone();
         let tls_reports = current.tls_reports.clone();
         let dmarc_reports = current.dmarc_reports.clone();
-        *current = Arc::new(Settings { reach, signatory, tls_reports, dmarc_reports, ..settings });
+        *current = Arc::new(Settings {
+            reach,
+            signatory,
+            rewriting,
+            tls_reports,
+            dmarc_reports,
+            ..settings
+        });
         drop(current);
         self.inner.table().limit(total, each);
         self.inner.wake();

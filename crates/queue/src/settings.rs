@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mailauth::Signatory;
+use mailauth::srs::SrsKey;
 use smtp::DmarcTally;
 use smtp::client::Credentials;
 
@@ -63,6 +64,9 @@ pub struct Settings {
     pub reach: Reach,
     /// Who signs reports; without one they go unsigned.
     pub signatory: Option<Arc<dyn Signatory>>,
+    /// What reverse-paths are rewritten with; looked at when the queue starts. Without it, who was
+    /// rewritten is not told.
+    pub rewriting: Option<SrsKey>,
     /// How long a message may wait before it goes back to its sender.
     pub lifetime: Duration,
     /// How long it may wait before its sender is told; zero tells nobody.
@@ -130,6 +134,7 @@ impl Settings {
             hostname: hostname.into(),
             reach: Reach::World,
             signatory: None,
+            rewriting: None,
             // RFC 5321 §4.5.4.1: at least four to five days.
             lifetime: Duration::from_secs(5 * 86_400),
             warn_after: Duration::from_secs(4 * 3600),

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use ids::{AccountId, QueueDaemonId, Timestamp};
+use mailauth::srs;
 use smtp::client::OutboundContent;
 use smtp::report::{Action, Line, Prepared, Report, Way, prepare};
-use storage::{ClaimedMessage, ClaimedRecipient, Fate, Settlement, StorageError};
+use storage::{
+    Address, ClaimedMessage, ClaimedRecipient, Fate, Resolution, Settlement, StorageError,
+};
 
 use crate::answer::Answer;
 use crate::counters::add;
@@ -197,10 +200,11 @@ impl Inner {
         way: Way,
     ) -> Result<Option<Prepared>, StorageError> {
         let (settings, message) = (self.settings(), settling.message);
+        let Some(reverse_path) = self.told_as(message).await? else { return Ok(None) };
         let report = Report {
             hostname: &settings.hostname,
             signatory: settings.signatory.as_deref(),
-            reverse_path: &message.reverse_path,
+            reverse_path: &reverse_path,
             parameters: report::parameters(MailParameters::of(message)),
             created: message.created,
             content: settling.content,
@@ -211,6 +215,36 @@ impl Inner {
             number: self.random(),
         };
         prepare(&self.store, &report, way).await
+    }
+
+    /// Where the sender of a message hears of it; `None`: nowhere.
+    async fn told_as(&self, message: &ClaimedMessage) -> Result<Option<String>, StorageError> {
+        let parameters = MailParameters::of(message);
+        // RFC 5321 §6.2: a report to who never sent anything helps nobody.
+        if parameters.doubtful {
+            return Ok(None);
+        }
+        let path = &message.reverse_path;
+        let settings = self.settings();
+        let Some(original) = settings.rewriting.as_ref().and_then(|key| {
+            let address = message::address::Address::parse_path(path.as_bytes()).ok()?;
+            srs::is_rewritten(&address).then(|| srs::reverse(&address, key, self.day()))
+        }) else {
+            return Ok(Some(path.clone()));
+        };
+        // A copy that was sent on, whose sender was rewritten here (R-ADDR-10). It goes back only to
+        // who is known to have sent the message.
+        let ours = Address::parse(path)?;
+        if self.store.find_recipient(&ours).await? != Resolution::UnknownRecipient {
+            return Ok(Some(path.clone()));
+        }
+        let original = original.ok().filter(|_| parameters.verified);
+        Ok(original.map(|original| original.to_string()))
+    }
+
+    /// The number of the day today.
+    fn day(&self) -> u32 {
+        u32::try_from(self.store.now().as_secs().div_euclid(86_400)).unwrap_or(0)
     }
 
     /// Remembers, counts and logs what is on stable storage.

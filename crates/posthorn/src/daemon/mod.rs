@@ -132,7 +132,7 @@ async fn serve(
         let reports = reports::start(admin.store.clone(), &shutdown);
         let dmarc = sending::dmarc_tally(&config);
         let shares = Shares { signatory, sorter, reports, dmarc };
-        let sending = sending::start(&config, &admin.store, dns.clone(), &shares, &shutdown)?;
+        let sending = sending::start(&config, &admin, dns.clone(), &shares, &shutdown)?;
         if let Some(queue) = &sending {
             // Set once: a daemon starts once.
             let _ = admin.queue.set(queue.clone());

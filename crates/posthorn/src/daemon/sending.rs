@@ -8,10 +8,10 @@ use net::{DnsTrust, Shutdown, SystemDns, TlsClient};
 use queue::{DmarcReporter, Queue, Reach, Relay, RelayTls, Reporter, Route, Settings};
 use smtp::DmarcTally;
 use smtp::client::Credentials;
-use storage::Store;
 
 use super::open::{count, read_secret};
 use super::services::{Shares, bytes};
+use crate::admin::Admin;
 use crate::cli::Failure;
 
 /// Where a name server would be asked that nobody asks.
@@ -21,7 +21,7 @@ const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53);
 /// and redirections among accounts go on.
 pub(super) fn start(
     config: &Config,
-    store: &Store,
+    admin: &Admin,
     dns: Option<Arc<SystemDns>>,
     shares: &Shares,
     shutdown: &Shutdown,
@@ -43,12 +43,13 @@ pub(super) fn start(
     let settings = Settings {
         reach,
         signatory: Some(shares.signatory.clone()),
+        rewriting: Some(admin.seal_key.srs()),
         tls_reports: reporter(config).filter(|_| config.sent_reports.tls),
         dmarc_reports: shares.dmarc.as_ref().and_then(|tally| dmarc_reporter(config, tally)),
         ..settings(config)?
     };
     let sorter = Some(shares.sorter.clone());
-    Ok(Some(Queue::start_sorting(sorter, store.clone(), settings, dns, tls, shutdown)))
+    Ok(Some(Queue::start_sorting(sorter, admin.store.clone(), settings, dns, tls, shutdown)))
 }
 
 /// The queue's part of the configuration.

@@ -8,8 +8,11 @@ mod scene;
 mod server;
 mod terms;
 
+use ids::Clock as _;
+use mailauth::srs::SrsKey;
 use scene::Scene;
 use server::{Behaviour, Drop, Server};
+use storage::SpoolTerms;
 
 fn replying(replies: &[(&'static str, &'static str)]) -> Behaviour {
     Behaviour { replies: replies.to_vec(), ..Behaviour::default() }
@@ -113,6 +116,60 @@ async fn who_asks_hears_that_the_mailbox_has_it() {
     let inbox = scene.inbox().await;
     assert!(inbox[1].starts_with("Return-Path: <>\r\n") && inbox[1].contains(told), "{inbox:?}");
     assert_eq!((inbox.len(), scene.spool().await.len()), (2, 0));
+    scene.close().await;
+}
+
+/// What was taken for several here and found a full mailbox goes on from the spool, whoever sent it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_be_forged_is_told_nothing() {
+    let a = Server::start().await;
+    let refusing = replying(&[("RCPT", "550 5.1.1 no such user")]);
+    (0..8).for_each(|_| a.then(refusing.clone()));
+    let scene = Scene::new(&[&a]).await;
+    let doubtful = r#"{"body":"7BIT","doubtful":true}"#;
+    let terms = SpoolTerms::default();
+    scene.send_on(terms, doubtful, "max@b.test", &["x@a.test"], "{}").await;
+    scene.send_on(terms, doubtful, "julie@here.test", &["x@a.test"], "{}").await;
+    let wish = r#"{"notify":"SUCCESS,FAILURE,DELAY"}"#;
+    scene.send_on(terms, doubtful, "max@b.test", &["nobody@here.test"], wish).await;
+    scene.queue.wait_until(|counters| counters.failed == 3 && counters.active == 0).await;
+    assert_eq!((scene.queue.counters().reports, scene.spool().await.len()), (0, 0));
+    assert_eq!(scene.inbox().await, [""; 0]);
+    // Not even that it is late.
+    scene.send_on(terms, doubtful, "max@b.test", &["x@lame.test"], "{}").await;
+    scene.queue.wait_until(|counters| counters.deferred == 1 && counters.active == 0).await;
+    scene.advance(5 * 86_400 + 1);
+    scene.queue.wait_until(|counters| counters.failed == 4 && counters.active == 0).await;
+    assert_eq!((scene.queue.counters().reports, scene.spool().await.len()), (0, 0));
+    scene.close().await;
+}
+
+/// A copy that is sent on has a rewritten sender (R-ADDR-10), who is told all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_rewritten_is_told_under_their_own_address() {
+    let a = Server::start().await;
+    let refusing = replying(&[("RCPT", "550 5.1.1 no such user")]);
+    (0..8).for_each(|_| a.then(refusing.clone()));
+    let key = SrsKey::new([7; 32]);
+    let scene = Scene::with(&[&a], |settings| settings.rewriting = Some(key.clone())).await;
+    let day = u32::try_from(scene.clock.now().as_secs() / 86_400).unwrap();
+    let rewritten = |key: &SrsKey| {
+        let sender = message::address::Address::parse_path(b"max@b.test").unwrap();
+        mailauth::srs::forward(&sender, "here.test", key, day).unwrap().to_string()
+    };
+    let (ours, forged) = (rewritten(&key), rewritten(&SrsKey::new([8; 32])));
+    let terms = SpoolTerms::default();
+    let known = r#"{"body":"7BIT","verified":true}"#;
+    scene.send_on(terms, known, &forged, &["x@a.test"], "{}").await;
+    // Who it was is not known for certain.
+    scene.send_on(terms, "{}", &ours, &["x@a.test"], "{}").await;
+    scene.queue.wait_until(|counters| counters.failed == 2 && counters.active == 0).await;
+    assert_eq!((scene.queue.counters().reports, scene.spool().await.len()), (0, 0));
+    scene.send_on(terms, known, &ours, &["x@a.test"], "{}").await;
+    scene.queue.wait_until(|counters| counters.reports == 1 && counters.active == 0).await;
+    let waiting = scene.spool().await;
+    assert_eq!((waiting.len(), &*waiting[0].reverse_path), (1, ""));
+    assert_eq!(waiting[0].recipients[0].forward_path, "max@b.test");
     scene.close().await;
 }
 

@@ -30,6 +30,7 @@ pub(super) fn spool_entry(delivery: &Delivery<'_>) -> SpoolEntry {
         ("requiretls", parameters.require_tls.then(|| true.into())),
         ("tls_optional", tls_optional.then(|| true.into())),
         ("verified", delivery.verified.then(|| true.into())),
+        ("doubtful", (!delivery.is_believed).then(|| true.into())),
         // The queue brings it to a mailbox here.
         ("author", calendar_author(delivery).map(Into::into)),
         ("quarantine", (delivery.placement == Placement::Junk).then(|| true.into())),

@@ -124,6 +124,25 @@ async fn policies_are_obeyed() {
     fixture.close().await;
 }
 
+/// A mailbox that fills up leaves its copy to the queue, which tells nobody who may be forged.
+#[tokio::test]
+async fn who_is_not_proved_is_noted_as_doubtful() {
+    let fixture = fixture(|_| {}).await;
+    for (reverse_path, proved) in [("a@good.test", true), ("victim@far.test", false)] {
+        let wire = format!(
+            "EHLO mx.good.test\r\nMAIL FROM:<{reverse_path}>\r\nRCPT TO:<full@here.test>\r\n\
+             RCPT TO:<alice@here.test>\r\nDATA\r\nFrom: a@far.test\r\n\r\nb\r\n.\r\nQUIT\r\n"
+        );
+        fixture.talk(settings(Role::Mx), wire.as_bytes(), wire.len()).await;
+        let spool = fixture.spool().await;
+        let [_, envelope, to, _] = spool.last().unwrap();
+        let noted = |word: &str| envelope.contains(&format!("\"{word}\":true"));
+        assert_eq!(to, "full@here.test");
+        assert_eq!((noted("verified"), noted("doubtful")), (proved, !proved), "{envelope}");
+    }
+    fixture.close().await;
+}
+
 #[tokio::test]
 async fn marking_and_trusted_networks_refuse_nothing() {
     let marking = fixture(|settings| settings.obey = false).await;
