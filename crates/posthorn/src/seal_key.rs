@@ -110,4 +110,23 @@ mod tests {
         assert_eq!(opened(&key, b"another", &sealed), None);
         assert_eq!(opened(&key, b"public", &sealed[..5]), None);
     }
+
+    #[test]
+    fn the_key_of_pushes_is_sealed_apart_from_others() {
+        let (key, other) = (SealKey::new([1; 32]), SealKey::new([2; 32]));
+        let der = dav::PushKey::generate().unwrap();
+        let public = dav::PushKey::from_pkcs8(&der).unwrap().public_key().to_vec();
+        let sealed = key.seal_push_key(&public, &der).unwrap();
+        // PKCS #8 has the private number behind its own head: no part of it is in the clear.
+        assert!(
+            der.chunks_exact(8).all(|part| !sealed.windows(part.len()).any(|seen| seen == part))
+        );
+        assert_eq!(key.open_push_key(&public, &sealed).unwrap()[..], der[..]);
+        assert!(other.open_push_key(&public, &sealed).is_none());
+        assert!(key.open_push_key(b"another", &sealed).is_none());
+        // What was sealed for one use opens for no other.
+        assert!(key.open_signing_key(&public, &sealed).is_none());
+        let again = key.seal_push_key(&public, &der).unwrap();
+        assert_ne!(again, sealed);
+    }
 }

@@ -97,8 +97,8 @@ pub use object::{
     PutOutcome, Ranged, RestorePlan, RestoreStep, Restored, Scheduled,
 };
 pub use push::{
-    DuePush, NewPush, PUSH_RESOURCE_BYTES_MAX, PushOutcome, PushRegistration, PushTriggers,
-    QuietPushes, SealedPushKey, UpToDate,
+    ChangedCollections, DuePush, NewPush, PUSH_RESOURCE_BYTES_MAX, PushNotices, PushOutcome,
+    PushRegistration, PushTriggers, QuietPushes, SealedPushKey, UpToDate,
 };
 pub use rules::{
     ANSWER_WINDOW_SECS, ActiveResponder, ActiveScript, Agreement, AnswerClaim, AnswerSource,

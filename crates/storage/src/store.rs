@@ -62,6 +62,7 @@ impl Store {
             spooled: SpoolNotices::default(),
             lessons: LessonNotices::default(),
             events: EventNotices::default(),
+            pushes: crate::PushNotices::default(),
             settings,
         });
         let engine: Box<dyn Engine> = match &shared.settings.database {
@@ -93,6 +94,11 @@ impl Store {
     /// Where the daemon hears of what happened in mailboxes and starts scripts.
     pub fn event_notices(&self) -> &EventNotices {
         &self.inner.shared.events
+    }
+
+    /// Collections that changed, for who tells push services.
+    pub fn push_notices(&self) -> &crate::PushNotices {
+        &self.inner.shared.pushes
     }
 
     /// What the store was opened with.

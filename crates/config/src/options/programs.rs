@@ -61,7 +61,8 @@ sections! {
         /// and address book.
         push_subscriptions: u32 = default 100, since "0.2";
 
-        /// How long changes of a calendar are gathered before a program is told.
+        /// How long a program is told of no more changes of a calendar after one; they are gathered
+        /// meanwhile.
         push_delay: Duration = default "5 s", since "0.2";
 
         /// Whether push services may have private addresses, as one of your own may. Who has an account

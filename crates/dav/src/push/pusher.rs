@@ -11,7 +11,7 @@ use hyper::{Method, Request};
 use net::{Dns, HttpsServer, Shutdown, TlsClient, https_exchange};
 use storage::{DuePush, PushOutcome, PushTriggers, StorageError, Store};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::target::is_public;
 use super::{PushKey, Target, encrypt, message, topic};
@@ -21,13 +21,20 @@ const AT_ONCE_MAX: usize = 16;
 /// LIMIT: one request, and what is read of its answer. All of a claim is over before it ends.
 const TIMEOUT: Duration = Duration::from_secs(20);
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
+/// LIMIT: how long changes are gathered before the first of them is told.
+const GATHER: Duration = Duration::from_secs(1);
+/// How often all subscriptions are looked at, for what a daemon that is gone did not tell.
+const LOOK_AT_ALL: Duration = Duration::from_secs(600);
+/// How long nothing is done after storage failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(10);
+const PAUSE_MIN: Duration = Duration::from_millis(200);
 /// RFC 8030 §5.2: how long the push service keeps it for who is away.
 const TTL_SECS: u32 = 86_400;
 
 /// What the binary decides about pushes.
 #[derive(Debug, Clone)]
 pub struct PusherSettings {
-    /// How long changes are gathered: from one push to the next, and how often it is looked.
+    /// How long after a push the next one at the same subscription may come.
     pub delay: Duration,
     /// Whether push services may have addresses that are not public.
     pub private_addresses: bool,
@@ -59,29 +66,85 @@ impl Pusher {
 
     /// Tells until the shutdown begins.
     pub async fn run(self, shutdown: Shutdown) {
+        let mut all_at = Instant::now();
         loop {
+            let pause = tokio::select! {
+                biased;
+                // What was claimed is told by another, or after the next start.
+                () = shutdown.requested() => return,
+                pause = self.round(&mut all_at) => pause,
+            };
             tokio::select! {
                 biased;
                 () = shutdown.requested() => return,
-                () = sleep(self.settings.delay) => {}
+                () = self.store.push_notices().wait() => {}
+                () = sleep(pause) => continue,
             }
-            loop {
-                let told = tokio::select! {
-                    biased;
-                    // What was claimed is told by another, or after the next start.
-                    () = shutdown.requested() => return,
-                    told = self.tell_due() => told,
-                };
-                match told {
-                    Ok(told) if told >= AT_ONCE_MAX => {}
-                    Ok(_) => break,
-                    Err(error) => {
-                        tracing::warn!(%error, "pushes");
-                        break;
-                    }
-                }
+            // A program that brings a hundred events makes one round, not a hundred.
+            tokio::select! {
+                biased;
+                () = shutdown.requested() => return,
+                () = sleep(self.settings.delay.min(GATHER)) => {}
             }
         }
+    }
+
+    /// Tells all that is due; for how long there is nothing to do unless something changes.
+    async fn round(&self, all_at: &mut Instant) -> Duration {
+        let next = async {
+            if *all_at <= Instant::now() {
+                self.look_at_all().await?;
+                *all_at = Instant::now() + LOOK_AT_ALL;
+            }
+            while self.tell_due().await? >= AT_ONCE_MAX {}
+            self.store.read(|tx| tx.next_push_look()).await
+        };
+        let next = match next.await {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::warn!(%error, "pushes");
+                // What was taken up may not have been looked at.
+                *all_at = Instant::now() + AFTER_FAILURE;
+                return AFTER_FAILURE;
+            }
+        };
+        let until = next.map(|at| at.as_micros().saturating_sub(self.store.now().as_micros()));
+        let until = until.map(|micros| Duration::from_micros(micros.max(0).cast_unsigned()));
+        let until_all = all_at.saturating_duration_since(Instant::now());
+        // What another daemon has in hand at this moment is still due.
+        until.unwrap_or(until_all).min(until_all).max(PAUSE_MIN)
+    }
+
+    /// Looks at all subscriptions: what a daemon did not tell that is gone, and what has expired.
+    async fn look_at_all(&self) -> Result<(), StorageError> {
+        self.store.write("push expiry", |tx| tx.remove_expired_pushes()).await?;
+        let mut after = Some(0);
+        while let Some(from) = after {
+            let (behind, next) = self.store.read(move |tx| tx.pushes_behind_of_all(from)).await?;
+            self.note(behind).await?;
+            after = next;
+        }
+        Ok(())
+    }
+
+    /// What changed is to be looked at.
+    async fn note_changes(&self) -> Result<(), StorageError> {
+        let changed = self.store.push_notices().take();
+        if changed.others {
+            return self.look_at_all().await;
+        }
+        if changed.known.is_empty() {
+            return Ok(());
+        }
+        let behind = self.store.read(move |tx| tx.pushes_behind(&changed.known)).await?;
+        self.note(behind).await
+    }
+
+    async fn note(&self, behind: Vec<i64>) -> Result<(), StorageError> {
+        if !behind.is_empty() {
+            self.store.write("push note", move |tx| tx.note_pushes(&behind)).await?;
+        }
+        Ok(())
     }
 
     /// Tells what is due now, at most as much as is told at a time; how much that was.
@@ -89,6 +152,10 @@ impl Pusher {
     /// # Errors
     /// Where storage fails.
     pub async fn tell_due(&self) -> Result<usize, StorageError> {
+        if let Err(error) = self.note_changes().await {
+            self.store.push_notices().lose();
+            return Err(error);
+        }
         let now = self.store.now();
         if !self.store.read(move |tx| tx.has_due_pushes(now)).await? {
             return Ok(0);
@@ -102,12 +169,16 @@ impl Pusher {
             tasks.spawn(async move { pusher.tell(push).await });
         }
         while let Some(told) = tasks.join_next().await {
-            told.unwrap_or_else(|error| Err(StorageError::Internal(error.to_string())))?;
+            if let Err(error) = told {
+                tracing::error!(%error, "a push broke off");
+            }
         }
         Ok(count)
     }
 
-    async fn tell(&self, push: DuePush) -> Result<(), StorageError> {
+    /// One push, and what became of it. Where that cannot be written it is told once more after some
+    /// minutes; the others are told all the same.
+    async fn tell(&self, push: DuePush) {
         let outcome = match self.send(&push).await {
             Ok(outcome) => outcome,
             Err(error) => {
@@ -115,8 +186,11 @@ impl Pusher {
                 PushOutcome::Failed(None)
             }
         };
-        self.store.write("push", move |tx| tx.settle_push(&push, outcome)).await?;
-        Ok(())
+        let subscription = push.id;
+        let settled = self.store.write("push", move |tx| tx.settle_push(&push, outcome)).await;
+        if let Err(error) = settled {
+            tracing::warn!(%error, subscription, "what became of a push is not noted");
+        }
     }
 
     async fn send(&self, push: &DuePush) -> Result<PushOutcome, String> {

@@ -16,7 +16,7 @@ const QUICK: PasswordPolicy =
     PasswordPolicy { chars_min: 1, argon2_memory_kib: 16, argon2_passes: 1 };
 
 /// 2026-01-01T00:00:00Z
-const NOW: i64 = 1_767_225_600;
+pub(crate) const NOW: i64 = 1_767_225_600;
 
 pub(crate) struct House {
     service: DavService,

@@ -12,6 +12,7 @@ mod invitations;
 mod proxies;
 mod public;
 mod push;
+mod push_daemons;
 mod refusals;
 mod scheduling;
 mod shared;

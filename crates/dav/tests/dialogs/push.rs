@@ -15,7 +15,7 @@ use net::{Dns, DnsFuture, MailExchanger, TlsClient, generate_self_signed};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use crate::calendars::{AT_NINE, event};
@@ -23,12 +23,12 @@ use crate::house::{Answered, House, on_both_engines, on_both_engines_with};
 
 const CALENDAR: &str = "/dav/calendars/julie@example.test/personal/";
 
-fn pushing(settings: &mut Settings) {
+pub(crate) fn pushing(settings: &mut Settings) {
     let key = PushKey::from_pkcs8(&PushKey::generate().unwrap()).unwrap();
     settings.pushes = Some(PushSettings { key: Arc::new(key), subscriptions_max: 2 });
 }
 
-fn body(resource: &str, key: &str, triggers: &str) -> String {
+pub(crate) fn body(resource: &str, key: &str, triggers: &str) -> String {
     format!(
         "<P:push-register xmlns:P=\"https://bitfire.at/webdav-push\" xmlns:D=\"DAV:\">\
          <P:subscription><P:web-push-subscription><P:push-resource>{resource}</P:push-resource>\
@@ -40,12 +40,13 @@ fn body(resource: &str, key: &str, triggers: &str) -> String {
     )
 }
 
-const KEY: &str =
+pub(crate) const KEY: &str =
     "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4";
-const CONTENT: &str = "<P:content-update><D:sync-level>1</D:sync-level></P:content-update>";
+pub(crate) const CONTENT: &str =
+    "<P:content-update><D:sync-level>1</D:sync-level></P:content-update>";
 const PROPERTIES: &str = "<P:property-update><D:depth>0</D:depth></P:property-update>";
 
-async fn register(house: &House, body: &str) -> Answered {
+pub(crate) async fn register(house: &House, body: &str) -> Answered {
     house.julie("POST", "personal/", "Content-Type: application/xml", body).await
 }
 
@@ -95,7 +96,7 @@ fn without_pushes_nobody_subscribes() {
 }
 
 /// Every name is here.
-struct Here;
+pub(crate) struct Here;
 
 impl Dns for Here {
     fn mail_exchangers<'a>(&'a self, _: &'a str) -> DnsFuture<'a, Vec<MailExchanger>> {
@@ -108,8 +109,11 @@ impl Dns for Here {
 }
 
 /// One request to a push service: its head in lower case, and its body.
-async fn take(listener: &TcpListener, acceptor: &TlsAcceptor, status: &str) -> (String, Vec<u8>) {
-    let (stream, _) = listener.accept().await.unwrap();
+pub(crate) async fn take(
+    stream: TcpStream,
+    acceptor: &TlsAcceptor,
+    status: &str,
+) -> (String, Vec<u8>) {
     let mut stream = acceptor.accept(stream).await.unwrap();
     let mut all = Vec::new();
     loop {
@@ -128,7 +132,11 @@ async fn take(listener: &TcpListener, acceptor: &TlsAcceptor, status: &str) -> (
     }
 }
 
-fn acceptor(folder: &std::path::Path) -> (TlsAcceptor, TlsClient) {
+async fn next(listener: &TcpListener, acceptor: &TlsAcceptor, status: &str) -> (String, Vec<u8>) {
+    take(listener.accept().await.unwrap().0, acceptor, status).await
+}
+
+pub(crate) fn acceptor(folder: &std::path::Path) -> (TlsAcceptor, TlsClient) {
     let (certificate, key) = (folder.join("c.pem"), folder.join("k.pem"));
     generate_self_signed(&certificate, &key, &["push.test".to_owned()]).unwrap();
     let chain = CertificateDer::pem_file_iter(&certificate).unwrap();
@@ -206,7 +214,7 @@ fn a_push_service_is_told_what_it_cannot_read() {
             put("b", "").await;
             let with = pusher(true);
             let (told, (head, sent)) =
-                tokio::join!(with.tell_due(), take(&listener, &acceptor, "201 Created"));
+                tokio::join!(with.tell_due(), next(&listener, &acceptor, "201 Created"));
             assert_eq!(told.unwrap(), 1);
             for line in
                 ["POST /x HTTP/1.1", "content-encoding: aes128gcm", "ttl: 86400", "urgency: normal"]
@@ -220,7 +228,7 @@ fn a_push_service_is_told_what_it_cannot_read() {
             assert_eq!(with.tell_due().await.unwrap(), 0, "once");
             // The push service knows nobody of that name any more.
             put("c", "").await;
-            let (told, _) = tokio::join!(with.tell_due(), take(&listener, &acceptor, "410 Gone"));
+            let (told, _) = tokio::join!(with.tell_due(), next(&listener, &acceptor, "410 Gone"));
             assert_eq!(told.unwrap(), 1);
             assert_eq!(house.ask("julie", "DELETE", &url, "", "").await.status, 404);
             // What is behind the wall is not asked.

@@ -27,7 +27,7 @@ use crate::search::{SearchCache, Waiting};
 use crate::spool::SpoolNotices;
 use crate::sql::Sql;
 use crate::statistics::Statistics;
-use crate::{EventNotices, PreparedMessage, ReadTx, Result, Settings, StorageError};
+use crate::{EventNotices, PreparedMessage, PushNotices, ReadTx, Result, Settings, StorageError};
 
 /// What the threads of an engine have in common with the store.
 pub(crate) struct Shared {
@@ -42,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) spooled: SpoolNotices,
     pub(crate) lessons: LessonNotices,
     pub(crate) events: EventNotices,
+    pub(crate) pushes: PushNotices,
 }
 
 impl Shared {
@@ -60,6 +61,7 @@ impl Shared {
         if !publication.events.is_empty() {
             self.events.note(&publication.events);
         }
+        self.pushes.note(&publication.changes);
     }
 }
 

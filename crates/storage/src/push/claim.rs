@@ -1,10 +1,10 @@
 //! What is to be told to whom, and what became of it.
 
-use ids::{AccountId, CollectionId, ModSeq};
+use ids::{AccountId, CollectionId, ModSeq, Timestamp};
 
 use super::{DAY_SECS, PushTriggers, modseq};
 use crate::change_log::{self, Since};
-use crate::sql::Value;
+use crate::sql::{Dialect, Row, Value};
 use crate::{ReadTx, Result, StorageError, WriteTx};
 
 /// How long one daemon has for what it claimed.
@@ -53,28 +53,58 @@ struct Candidate {
     account: AccountId,
     owner: AccountId,
     told: ModSeq,
-    due: i64,
     wanted: PushTriggers,
+    blocked: bool,
+    expired: bool,
 }
 
 /// What is to become of it.
 enum Course {
     Tell(PushTriggers),
-    /// Nothing of it is of interest.
+    /// Nothing of it is of interest, or nothing happened.
     Pass,
     Wait,
-    /// Who is told may not read it any more.
+    /// It has expired, or who is told may not read it any more.
     End,
 }
 
+const CANDIDATES_SQLITE: &str = "SELECT s.id, s.collection_id, c.highest_modseq, s.resource, \
+     s.public_key, s.secret, s.triggers, s.account_id, c.account_id, s.told_modseq, a.blocked, \
+     s.expires FROM push_subscription s JOIN collection c ON c.id = s.collection_id \
+     JOIN account a ON a.id = s.account_id WHERE s.look <= ?1 ORDER BY s.look, s.id LIMIT ?2";
+/// What another daemon looks at is passed by: nobody waits who has others in hand.
+const CANDIDATES_POSTGRES: &str = "SELECT s.id, s.collection_id, c.highest_modseq, s.resource, \
+     s.public_key, s.secret, s.triggers, s.account_id, c.account_id, s.told_modseq, a.blocked, \
+     s.expires FROM push_subscription s JOIN collection c ON c.id = s.collection_id \
+     JOIN account a ON a.id = s.account_id WHERE s.look <= ?1 ORDER BY s.look, s.id LIMIT ?2 \
+     FOR UPDATE OF s SKIP LOCKED";
+
+fn read_candidate(row: &dyn Row, now: i64) -> Result<Candidate> {
+    let wanted = PushTriggers::from_column(row.int(6)?);
+    Ok(Candidate {
+        push: DuePush {
+            id: row.int(0)?,
+            collection: CollectionId::new(row.int(1)?),
+            modseq: modseq(row.int(2)?),
+            resource: row.text(3)?.to_owned(),
+            public_key: row.bytes(4)?.to_vec(),
+            secret: row.bytes(5)?.to_vec(),
+            changed: wanted,
+        },
+        account: AccountId::new(row.int(7)?),
+        owner: AccountId::new(row.int(8)?),
+        told: modseq(row.int(9)?),
+        wanted,
+        blocked: row.int(10)? != 0,
+        expired: row.int(11)? <= now,
+    })
+}
+
 impl ReadTx<'_> {
-    /// Whether anything is to be told now, or anything has expired.
-    pub fn has_due_pushes(&mut self, now: ids::Timestamp) -> Result<bool> {
+    /// Whether there is anything to be looked at now.
+    pub fn has_due_pushes(&mut self, now: Timestamp) -> Result<bool> {
         let found = self.sql.query_one(
-            "SELECT 1 FROM push_subscription s JOIN collection c ON c.id = s.collection_id \
-             JOIN account a ON a.id = s.account_id \
-             WHERE (c.highest_modseq > s.told_modseq AND s.due <= ?1 AND a.blocked = 0) \
-             OR s.expires <= ?1 LIMIT 1",
+            "SELECT 1 FROM push_subscription WHERE look <= ?1 LIMIT 1",
             &[Value::Int(now.as_micros())],
             |row| row.int(0),
         )?;
@@ -82,39 +112,27 @@ impl ReadTx<'_> {
     }
 
     fn candidates(&mut self, now: i64, max: usize) -> Result<Vec<Candidate>> {
-        // R-ADDR-12: who is blocked is told of nothing.
-        self.sql.query_all(
-            "SELECT s.id, s.collection_id, c.highest_modseq, s.resource, s.public_key, s.secret, \
-             s.triggers, s.account_id, c.account_id, s.told_modseq, s.due \
-             FROM push_subscription s JOIN collection c ON c.id = s.collection_id \
-             JOIN account a ON a.id = s.account_id \
-             WHERE c.highest_modseq > s.told_modseq AND s.due <= ?1 AND a.blocked = 0 \
-             ORDER BY s.due, s.id LIMIT ?2",
-            &[Value::Int(now), Value::Int(max as i64)],
-            |row| {
-                let wanted = PushTriggers::from_column(row.int(6)?);
-                Ok(Candidate {
-                    push: DuePush {
-                        id: row.int(0)?,
-                        collection: CollectionId::new(row.int(1)?),
-                        modseq: modseq(row.int(2)?),
-                        resource: row.text(3)?.to_owned(),
-                        public_key: row.bytes(4)?.to_vec(),
-                        secret: row.bytes(5)?.to_vec(),
-                        changed: wanted,
-                    },
-                    account: AccountId::new(row.int(7)?),
-                    owner: AccountId::new(row.int(8)?),
-                    told: modseq(row.int(9)?),
-                    due: row.int(10)?,
-                    wanted,
-                })
-            },
-        )
+        let sql = match self.sql.dialect() {
+            Dialect::Sqlite => CANDIDATES_SQLITE,
+            Dialect::Postgres => CANDIDATES_POSTGRES,
+        };
+        self.sql.query_all(sql, &[Value::Int(now), Value::Int(max as i64)], |row| {
+            read_candidate(row, now)
+        })
     }
 
     fn course(&mut self, one: &Candidate) -> Result<Course> {
-        if self.is_in_maintenance(one.owner)? || self.is_in_maintenance(one.account)? {
+        if one.expired {
+            return Ok(Course::End);
+        }
+        if one.told >= one.push.modseq {
+            return Ok(Course::Pass);
+        }
+        // R-ADDR-12: who is blocked is told of nothing.
+        let is_shut = one.blocked
+            || self.is_in_maintenance(one.owner)?
+            || self.is_in_maintenance(one.account)?;
+        if is_shut {
             return Ok(Course::Wait);
         }
         let collection = match self.load_collection(one.push.collection) {
@@ -142,47 +160,37 @@ impl ReadTx<'_> {
 
 impl WriteTx<'_> {
     /// What is to be told now, at most so much of it: nobody else is given it until it was
-    /// [settled](Self::settle_push), or some minutes have gone by. What has expired goes.
+    /// [settled](Self::settle_push), or some minutes have gone by.
     pub fn claim_pushes(&mut self, max: usize) -> Result<Vec<DuePush>> {
         let now = self.now;
-        self.sql.execute(
-            "DELETE FROM push_subscription WHERE expires <= ?1",
-            &[Value::Int(now.as_micros())],
-        )?;
         let mut claimed = Vec::new();
         for mut one in self.candidates(now.as_micros(), max)? {
-            let course = self.course(&one)?;
-            let secs = match course {
-                Course::Tell(_) => CLAIM_SECS,
-                Course::Wait => MAINTENANCE_SECS,
-                Course::Pass | Course::End => 0,
-            };
-            let told = match course {
-                Course::Pass => one.push.modseq,
-                _ => one.told,
-            };
-            // Another daemon may have it by now.
-            let taken = self.sql.execute(
-                "UPDATE push_subscription SET due = ?3, told_modseq = ?4 \
-                 WHERE id = ?1 AND due = ?2 AND told_modseq = ?5",
-                &[
-                    Value::Int(one.push.id),
-                    Value::Int(one.due),
-                    Value::Int(now.plus_secs(secs).as_micros()),
-                    Value::Int(told.get().cast_signed()),
-                    Value::Int(one.told.get().cast_signed()),
-                ],
-            )?;
-            match course {
-                Course::Tell(changed) if taken > 0 => {
+            match self.course(&one)? {
+                Course::Tell(changed) => {
+                    self.look_at_push(one.push.id, Some(now.plus_secs(CLAIM_SECS)), one.told)?;
                     one.push.changed = changed;
                     claimed.push(one.push);
                 }
+                Course::Wait => {
+                    let later = now.plus_secs(MAINTENANCE_SECS);
+                    self.look_at_push(one.push.id, Some(later), one.told)?;
+                }
+                Course::Pass => {
+                    self.look_at_push(one.push.id, None, one.told.max(one.push.modseq))?;
+                }
                 Course::End => self.end_push(one.push.id)?,
-                _ => {}
             }
         }
         Ok(claimed)
+    }
+
+    fn look_at_push(&mut self, id: i64, at: Option<Timestamp>, told: ModSeq) -> Result<()> {
+        let at = at.map_or(Value::Null, |at| Value::Int(at.as_micros()));
+        self.sql.execute(
+            "UPDATE push_subscription SET look = ?2, told_modseq = ?3 WHERE id = ?1",
+            &[Value::Int(id), at, Value::Int(told.get().cast_signed())],
+        )?;
+        Ok(())
     }
 
     /// What became of something that was claimed.
@@ -192,8 +200,11 @@ impl WriteTx<'_> {
             PushOutcome::Told(secs) => {
                 let due = self.now.plus_secs(secs.clamp(0, DAY_SECS));
                 self.sql.execute(
+                    // Something may have changed while it was told.
                     "UPDATE push_subscription SET due = ?2, failures = 0, told_modseq = \
-                     CASE WHEN told_modseq > ?3 THEN told_modseq ELSE ?3 END WHERE id = ?1",
+                     CASE WHEN told_modseq > ?3 THEN told_modseq ELSE ?3 END, look = \
+                     CASE WHEN ?3 < (SELECT c.highest_modseq FROM collection c \
+                     WHERE c.id = collection_id) THEN CAST(?2 AS BIGINT) END WHERE id = ?1",
                     &[
                         Value::Int(push.id),
                         Value::Int(due.as_micros()),
@@ -220,7 +231,7 @@ impl WriteTx<'_> {
         let secs = doubled.min(RETRY_MAX_SECS).max(asked.unwrap_or(0)).min(DAY_SECS);
         let due = self.now.plus_secs(secs).as_micros();
         self.sql.execute(
-            "UPDATE push_subscription SET due = ?2, failures = ?3 WHERE id = ?1",
+            "UPDATE push_subscription SET due = ?2, look = ?2, failures = ?3 WHERE id = ?1",
             &[Value::Int(id), Value::Int(due), Value::Int(failures)],
         )?;
         Ok(())

@@ -1,11 +1,14 @@
 //! WebDAV-Push: who wants to be told when a collection changes.
 //!
-//! Nothing is written when something changes: a subscription has the number up to which it was
-//! told, a collection the number of its last change. **Invariants:** a subscription is of an
-//! account that may read the collection, or goes when it is looked at next; one is claimed by one
-//! daemon at a time; an account has no more than so many. **Absent:** push services, encryption.
+//! A change writes nothing here: a subscription has the number up to which it was told, a collection
+//! the number of its last change. Who committed one hears of it ([`PushNotices`]) and then writes
+//! when the subscriptions are to be looked at (`look`), by which they are found from then on.
+//! **Invariants:** a subscription is of an account that may read the collection, or goes when it
+//! is looked at next; one is claimed by one daemon at a time; what is behind has a `look`, or is found
+//! by looking at all; an account has no more than so many. **Absent:** push services, encryption.
 
 mod claim;
+mod notice;
 
 use ids::{AccountId, ModSeq, Timestamp};
 
@@ -17,6 +20,7 @@ use crate::{
 };
 
 pub use claim::{DuePush, PushOutcome};
+pub use notice::{ChangedCollections, PushNotices};
 
 /// LIMIT: bytes of the URL at a push service; those in use have some 200. An index has them.
 pub const PUSH_RESOURCE_BYTES_MAX: usize = 1024;
@@ -162,7 +166,7 @@ impl AccountTx<'_, '_> {
              public_key, secret, triggers, told_modseq, due, failures, expires) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10) \
              ON CONFLICT (account_id, collection_id, resource) DO UPDATE SET public_key = ?5, \
-             secret = ?6, triggers = ?7, due = ?9, failures = 0, expires = ?10",
+             secret = ?6, triggers = ?7, due = ?9, look = ?9, failures = 0, expires = ?10",
             &[
                 Value::Int(actor),
                 Value::Int(id),
@@ -189,7 +193,8 @@ impl AccountTx<'_, '_> {
         let all = self.sql.query_all(
             "SELECT s.id, s.token FROM push_subscription s \
              JOIN collection c ON c.id = s.collection_id \
-             WHERE s.account_id = ?1 AND c.account_id = ?2 AND s.told_modseq >= c.highest_modseq",
+             WHERE s.account_id = ?1 AND c.account_id = ?2 AND s.told_modseq >= c.highest_modseq \
+             ORDER BY s.id",
             &[Value::Int(actor), Value::Int(owner)],
             |row| Ok((row.int(0)?, row.text(1)?.to_owned())),
         )?;

@@ -40,6 +40,10 @@ fn register(
 }
 
 fn claim(store: &TestStore) -> Vec<DuePush> {
+    let changed = store.inner().push_notices().take();
+    assert!(!changed.others);
+    let behind = store.read(move |tx| tx.pushes_behind(&changed.known)).unwrap();
+    store.write(move |tx| tx.note_pushes(&behind)).unwrap();
     let at = now(store);
     if !store.read(move |tx| tx.has_due_pushes(at)).unwrap() {
         return Vec::new();
@@ -267,4 +271,80 @@ fn the_first_key_stays() {
         };
         assert_eq!((put(1), put(2)), (vec![1], vec![1]));
     });
+}
+
+/// What was lost on the way from a commit to who tells of it.
+#[test]
+fn what_nobody_heard_of_is_found_by_looking_at_all() {
+    on_both(|store, clock| {
+        let julie = store.account("julie");
+        let work = calendar(store, julie, "work");
+        register(store, (julie, julie), &work, new("a", "1")).unwrap();
+        register(store, (julie, julie), &work, new("b", "2")).unwrap();
+        store.inner().push_notices().take();
+        let id = work.id;
+        let lost = |uid| {
+            put(store, julie, &work, uid);
+            let known = std::collections::BTreeSet::from([id]);
+            let noticed = store.inner().push_notices().take();
+            assert_eq!(noticed, ChangedCollections { known, others: false });
+        };
+        lost("one");
+        assert!(claim(store).is_empty());
+        assert_eq!(store.read(|tx| tx.next_push_look()).unwrap(), None);
+        let (behind, next) = store.read(|tx| tx.pushes_behind_of_all(0)).unwrap();
+        assert_eq!((behind.len(), next), (2, None));
+        store.write(move |tx| tx.note_pushes(&behind)).unwrap();
+        assert_eq!(store.read(|tx| tx.next_push_look()).unwrap(), Some(now(store)));
+        let claimed = claim(store);
+        assert_eq!(claimed.len(), 2);
+        // A change that nobody heard of while it is told, and one that is heard of.
+        lost("two");
+        settle(store, &claimed[0], PushOutcome::Told(5));
+        settle(store, &claimed[1], PushOutcome::Failed(None));
+        put(store, julie, &work, "three");
+        assert!(claim(store).is_empty(), "neither is due");
+        clock.advance_secs(5);
+        assert_eq!(claim(store).len(), 1);
+        clock.advance_secs(25);
+        assert_eq!(claim(store).len(), 1);
+        clock.advance_secs(7 * 86_400);
+        store.write(|tx| tx.remove_expired_pushes()).unwrap();
+        assert_eq!(store.read(|tx| tx.pushes_behind_of_all(0)).unwrap(), (vec![], None));
+    });
+}
+
+#[test]
+fn who_is_blocked_waits() {
+    on_both(|store, clock| {
+        let julie = store.account("julie");
+        let work = calendar(store, julie, "work");
+        register(store, (julie, julie), &work, new("a", "1")).unwrap();
+        put(store, julie, &work, "one");
+        store.with(julie, |tx| tx.set_blocked(true)).unwrap();
+        assert!(claim(store).is_empty());
+        store.with(julie, |tx| tx.set_blocked(false)).unwrap();
+        clock.advance_secs(300);
+        assert_eq!(claim(store).len(), 1);
+    });
+}
+
+#[test]
+fn more_changes_than_are_remembered_are_others() {
+    let notices = PushNotices::default();
+    let change = |id| crate::Change {
+        account: AccountId::new(1),
+        modseq: ModSeq::new(1),
+        collection: Some(ids::CollectionId::new(id)),
+        fact: crate::change::Fact::CollectionUpdated,
+    };
+    let mailbox = crate::Change { fact: crate::change::Fact::MailboxCreated, ..change(1) };
+    notices.note(&[mailbox]);
+    assert_eq!(notices.take(), ChangedCollections::default());
+    (0..1_001).for_each(|id| notices.note(&[change(id)]));
+    notices.note(&[change(7)]);
+    let taken = notices.take();
+    assert_eq!((taken.known.len(), taken.others), (1, true));
+    notices.lose();
+    assert!(notices.take().others);
 }
