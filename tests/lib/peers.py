@@ -291,3 +291,38 @@ class Sink:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
+
+
+class Receiver(socketserver.ThreadingTCPServer):
+    """A server of another domain, which takes whatever it is sent."""
+
+    allow_reuse_address, daemon_threads = True, True
+
+    def __init__(self):
+        self.received = []
+        super().__init__((HOST, 0), Reception)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def to(self, address):
+        return [text for recipients, text in list(self.received) if address in recipients]
+
+
+class Reception(socketserver.StreamRequestHandler):
+    def handle(self):
+        recipients = []
+        self.say("220 sink.test")
+        while line := self.rfile.readline():
+            verb, text = line[:4].upper(), line.decode()
+            if verb == b"DATA":
+                self.say("354 go on")
+                body = b"".join(iter(self.rfile.readline, b".\r\n"))
+                self.server.received.append((recipients, body.decode()))
+                recipients = []
+            elif verb == b"RCPT":
+                recipients.append(re.search("<([^>]*)>", text)[1])
+            elif verb == b"QUIT":
+                return self.say("221 bye")
+            self.say("250 ok")
+
+    def say(self, line):
+        self.wfile.write(f"{line}\r\n".encode())

@@ -103,6 +103,7 @@ impl<'s> Describer<'s> {
             self.locks = Some(tx.list_locks(owner.id, self.now)?);
         }
         match resource {
+            _ if self.actor.is_outside() => {}
             Resource::Principal(account) | Resource::Home(Home::Calendars, account)
                 if self.default_calendar.is_none() =>
             {
@@ -117,6 +118,7 @@ impl<'s> Describer<'s> {
         }
         if let Resource::Principal(account) | Resource::Home(Home::AddressBooks, account) = resource
             && account.id == self.actor.id()
+            && !self.actor.is_outside()
         {
             self.read_contacts(tx, account)?;
         }
@@ -150,7 +152,8 @@ impl<'s> Describer<'s> {
         let Some(collection) = resource.collection() else { return Ok(()) };
         let id = collection.id;
         if !self.rights.contains_key(&id) {
-            self.rights.insert(id, tx.collection_rights(self.actor.id(), collection)?);
+            let rights = tx.collection_rights(self.actor.id(), collection)?;
+            self.rights.insert(id, self.actor.limit(rights));
         }
         if let Resource::Collection(..) = resource {
             if let Entry::Vacant(shares) = self.shares.entry(id) {
@@ -192,7 +195,7 @@ impl<'s> Describer<'s> {
         self.groups.clear();
         self.proxied.clear();
         match resource {
-            Resource::Principal(account) if account.id == actor.id() => {
+            Resource::Principal(account) if account.id == actor.id() && !actor.is_outside() => {
                 self.proxied = tx.proxied_by(actor.id())?;
                 let proxied = self.proxied.iter();
                 let of = proxied.map(|(of, proxy)| path::proxy_href(of, (*proxy).into()));

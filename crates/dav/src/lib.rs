@@ -17,6 +17,7 @@ mod describe;
 mod error;
 mod methods;
 mod notice;
+mod outside;
 mod path;
 mod properties;
 mod public;
@@ -35,6 +36,7 @@ pub mod xml;
 
 pub use answer::Answer;
 pub use notice::Notifications;
+pub use outside::{outside_file_path, outside_path};
 pub use public::public_path;
 pub use push::{PushKey, Pusher, PusherSettings};
 pub use service::{DavService, Peer};

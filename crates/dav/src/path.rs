@@ -224,6 +224,7 @@ pub(crate) fn sharee_href(sharee: &storage::SharedWith) -> String {
     match sharee {
         storage::SharedWith::Account(address) => principal_href(address),
         storage::SharedWith::Team(_) | storage::SharedWith::Organisation => group_href(sharee),
+        storage::SharedWith::Outside(address) => format!("mailto:{address}"),
     }
 }
 

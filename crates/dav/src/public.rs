@@ -52,16 +52,40 @@ pub(crate) async fn answer(
     }
     let token = path.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(".ics"));
     let token = token.ok_or(DavError::NOT_FOUND)?.to_owned();
+    let find = move |tx: &mut ReadTx<'_>| tx.find_public_calendar(&token);
+    serve(store, settings, headers, find, Shown::Public).await
+}
+
+/// What is shown of a calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// What is anybody's business.
+    Public,
+    /// All of it, to those it is shared with.
+    Everything,
+}
+
+/// Answers with a calendar as one file.
+pub(crate) async fn serve<F>(
+    store: &Store,
+    settings: &Settings,
+    headers: &HeaderMap,
+    find: F,
+    shown: Shown,
+) -> Result<Answer>
+where
+    F: FnOnce(&mut ReadTx<'_>) -> storage::Result<Option<Collection>> + Send + 'static,
+{
     let known = headers.get("if-none-match").and_then(|value| value.to_str().ok());
     let known = known.map(str::to_owned);
     let settings = settings.clone();
     let read = store.read(move |tx| {
-        let Some(found) = tx.find_public_calendar(&token)? else { return Ok(None) };
+        let Some(found) = find(tx)? else { return Ok(None) };
         let tag = tag_of(&found);
         if known.is_some_and(|known| names(&known, &tag)) {
             return Ok(Some((tag, found, Ok(None))));
         }
-        let body = match render(tx, &found, &settings) {
+        let body = match render(tx, &found, &settings, shown) {
             Err(DavError::Storage(error)) => return Err(error),
             body => body.map(Some),
         };
@@ -111,7 +135,12 @@ fn disposition(name: &str) -> String {
     format!("inline; filename=\"{name}.ics\"")
 }
 
-fn render(tx: &mut ReadTx<'_>, calendar: &Collection, settings: &Settings) -> Result<Vec<u8>> {
+fn render(
+    tx: &mut ReadTx<'_>,
+    calendar: &Collection,
+    settings: &Settings,
+    shown: Shown,
+) -> Result<Vec<u8>> {
     let mut joined = JoinedCalendar::new("-//Posthorn//EN");
     joined.name(calendar.display_name.as_ref().unwrap_or(&calendar.name));
     if let Some(text) = &calendar.description {
@@ -128,8 +157,13 @@ fn render(tx: &mut ReadTx<'_>, calendar: &Collection, settings: &Settings) -> Re
         let ids: Vec<_> = chunk.iter().map(|object| object.id).collect();
         let bytes = tx.load_object_bytes(&ids)?;
         for object in ids.iter().filter_map(|id| bytes.get(id)) {
-            if let Some(public) = public_part(object, &settings.objects.ical) {
-                joined.add_component(&public);
+            match shown {
+                Shown::Everything => joined.add(object),
+                Shown::Public => {
+                    if let Some(public) = public_part(object, &settings.objects.ical) {
+                        joined.add_component(&public);
+                    }
+                }
             }
         }
         body.extend(joined.take());

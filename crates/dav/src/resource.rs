@@ -110,6 +110,8 @@ pub(crate) struct Actor {
     pub(crate) account: Arc<Account>,
     /// R-CARD-2: whether their program gets on with one address book alone.
     pub(crate) has_one_book: bool,
+    /// Who they are, if they have no account here.
+    pub(crate) outside: Option<Arc<storage::Outsider>>,
 }
 
 /// QUIRK(Contacts, macOS 10.6 to 15, iOS): of several address books of an account it shows one, and
@@ -193,6 +195,9 @@ pub(crate) fn find_owner(
     if address.eq_ignore_ascii_case(&actor.account.address) {
         return Ok(actor.account.clone());
     }
+    if actor.is_outside() {
+        return Err(DavError::NOT_FOUND);
+    }
     let address = Address::parse(address).map_err(|_| DavError::NOT_FOUND)?;
     let found = tx.find_account(&address)?.ok_or(DavError::NOT_FOUND)?;
     match is_colleague(tx, actor, &found)? {
@@ -214,6 +219,13 @@ pub(crate) fn find_target(tx: &mut ReadTx<'_>, actor: &Actor, place: Place) -> R
 
 /// What is at a place. Collections of others that `actor` may not read are not there.
 pub(crate) fn find(tx: &mut ReadTx<'_>, actor: &Actor, place: &Place) -> Result<Resource> {
+    let is_for_all = matches!(
+        place,
+        Place::Principal(_) | Place::Home(Home::Calendars, _) | Place::Member(Home::Calendars, ..)
+    );
+    if actor.is_outside() && !is_for_all {
+        return Err(DavError::NOT_FOUND);
+    }
     Ok(match place {
         Place::Root => Resource::Root,
         Place::Principals => Resource::Principals,
@@ -305,7 +317,7 @@ pub(crate) fn find_collection(
     let found = tx.find_collection(target.owner.id, target.home, name)?;
     let Some(found) = found else { return Ok(None) };
     if target.as_guest {
-        return Ok(tx.as_guest(actor.id(), found)?);
+        return Ok(tx.as_guest(actor.id(), found)?.map(|found| actor.seen_by(found)));
     }
     let rights = tx.collection_rights(actor.id(), &found)?;
     let shown = rights.contains(CollectionRights::READ)
@@ -325,6 +337,7 @@ pub(crate) fn members(
             std::iter::once(Resource::Principals).chain(homes).collect()
         }
         Resource::Principals => vec![Resource::Principal(actor.account.clone())],
+        Resource::Principal(_) if actor.is_outside() => Vec::new(),
         Resource::Principal(account) => [Proxy::Read, Proxy::Write]
             .map(|proxy| Resource::Proxy(account.clone(), proxy))
             .into_iter()
@@ -347,7 +360,7 @@ pub(crate) fn members(
                 let shown = |book| Resource::Collection(owner.clone(), Box::new(book));
                 found.extend(directory.map(shown));
             }
-            if *home == Home::Calendars {
+            if *home == Home::Calendars && !actor.is_outside() {
                 found.push(Resource::Outbox(owner.clone()));
             }
             found
@@ -422,7 +435,7 @@ fn guests(
     let mut found = Vec::new();
     for collection in tx.list_guest_collections(actor.id(), home)? {
         let owner = Arc::new(tx.load_account(collection.account)?);
-        found.push(Resource::Collection(owner, Box::new(collection)));
+        found.push(Resource::Collection(owner, Box::new(actor.seen_by(collection))));
     }
     Ok(found)
 }

@@ -20,6 +20,7 @@ use storage::{AccountTx, QuietPushes, ReadTx, StorageError, Store, WriteTx};
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
 use crate::methods;
+use crate::outside;
 use crate::path::Place;
 use crate::request::Request;
 use crate::resource::{self, Actor};
@@ -117,7 +118,15 @@ impl DavService {
             Request { method: parts.method, uri: parts.uri, headers: parts.headers, body };
         let store = self.store.clone();
         let quiet = methods::push::quiet(&request.headers);
-        let session = Session { store, settings: self.settings.clone(), actor, quiet };
+        let mut settings = self.settings.clone();
+        if actor.is_outside() {
+            // Who has no account subscribes to nothing.
+            settings = Arc::new(Settings { pushes: None, ..Settings::clone(&settings) });
+        }
+        let session = Session { store, settings, actor, quiet };
+        if session.actor.is_outside() {
+            return outside::run(&session, request, place).await;
+        }
         if is_new {
             session.make_first_collections().await?;
         }
@@ -131,6 +140,11 @@ impl DavService {
         peer: Peer,
     ) -> Result<(Place, Actor, bool)> {
         let place = Place::parse(parts.uri.path())?.ok_or(DavError::NOT_FOUND)?;
+        self.require_secrecy(peer)?;
+        if let Some(secret) = outside::secret_of(&place) {
+            let actor = outside::enter(&self.store, secret).await?;
+            return Ok((place, actor, false));
+        }
         let (actor, is_new) = self.sign_in(&parts.headers, peer).await?;
         Ok((place, actor, is_new))
     }
@@ -164,11 +178,16 @@ impl DavService {
         }
     }
 
+    /// Nothing that opens a door goes over a line that others read.
+    fn require_secrecy(&self, peer: Peer) -> Result<()> {
+        match peer.is_tls || self.settings.plaintext_auth {
+            true => Ok(()),
+            false => Err(DavError::Status(StatusCode::FORBIDDEN)),
+        }
+    }
+
     /// Who asks, and whether for the first time.
     async fn sign_in(&self, headers: &HeaderMap, peer: Peer) -> Result<(Actor, bool)> {
-        if !peer.is_tls && !self.settings.plaintext_auth {
-            return Err(DavError::Status(StatusCode::FORBIDDEN));
-        }
         let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let header = text(AUTHORIZATION).ok_or(DavError::SignIn)?;
         let (scheme, rest) = header.split_once(' ').ok_or(DavError::SignIn)?;
@@ -199,7 +218,8 @@ impl DavService {
             return Err(DavError::Status(StatusCode::FORBIDDEN));
         }
         let has_one_book = resource::has_one_book(program);
-        Ok((Actor { account: Arc::new(account), has_one_book }, !has_collections))
+        let actor = Actor { account: Arc::new(account), has_one_book, outside: None };
+        Ok((actor, !has_collections))
     }
 }
 

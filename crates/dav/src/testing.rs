@@ -30,7 +30,7 @@ impl Fixture {
         let store = Store::open(storage::Settings::new(folder.path(), clock)).unwrap();
         let julie = new_account(&store, "julie@example.test");
         let account = store.read_blocking(move |tx| tx.load_account(julie)).unwrap();
-        let actor = Actor { account: Arc::new(account), has_one_book: false };
+        let actor = Actor { account: Arc::new(account), has_one_book: false, outside: None };
         let session = Session {
             store,
             settings: Arc::new(Settings::default()),

@@ -1,5 +1,5 @@
 //! Mail that tells people elsewhere of meetings (RFC 6047): a text for people and the calendar message
-//! for their programs, in one multipart/alternative.
+//! for their programs, in one multipart/alternative. What invites them to calendars is beside it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,9 +7,10 @@ use ids::Timestamp;
 use jiff::tz::TimeZone;
 use message::date::format_rfc5322;
 use responder::compose::{mailbox, push_field};
-use storage::{CalendarLetter, Letters};
+use storage::{CalendarLetter, Letters, ShareLetter};
 
 use crate::outgoing::Stamper;
+use crate::share_letter::{self, SecretUrls};
 
 /// LIMIT: characters of a title in a subject.
 const TITLE_CHARS_MAX: usize = 200;
@@ -18,12 +19,13 @@ const TITLE_CHARS_MAX: usize = 200;
 #[derive(Debug, Clone)]
 pub struct Invitations {
     hostname: String,
+    urls: SecretUrls,
 }
 
 impl Invitations {
     /// For the server `hostname`, which the ids of messages name.
-    pub fn new(hostname: impl Into<String>) -> Self {
-        Self { hostname: hostname.into() }
+    pub fn new(hostname: impl Into<String>, urls: SecretUrls) -> Self {
+        Self { hostname: hostname.into(), urls }
     }
 }
 
@@ -51,10 +53,15 @@ impl Letters for Invitations {
             out
         })
     }
+
+    fn compose_share(&self, letter: &ShareLetter, now: Timestamp) -> Vec<u8> {
+        let stamper = Stamper { hostname: &self.hostname, zone: &TimeZone::UTC, now };
+        stamper.render(|stamp| share_letter::compose(letter, &self.urls, stamp))
+    }
 }
 
 /// RFC 2045 §6.8: what is signed must not be changed on its way, whatever it passes.
-fn push_part(out: &mut Vec<u8>, boundary: &str, kind: &str, content: &[u8]) {
+pub(crate) fn push_part(out: &mut Vec<u8>, boundary: &str, kind: &str, content: &[u8]) {
     let head = format!(
         "--{boundary}\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\n\r\n"
     );
@@ -134,8 +141,13 @@ mod tests {
     #[test]
     fn mail_says_it_to_people_and_to_programs() {
         let now = Timestamp::from_secs(1_767_225_600);
-        let mail =
-            Invitations::new("mail.example.test").compose(&letter("REQUEST", None, false), now);
+        let urls = SecretUrls {
+            base: "https://mail.example.test".to_owned(),
+            calendar: |secret| format!("/{secret}/"),
+            file: |secret| format!("/{secret}.ics"),
+        };
+        let invitations = Invitations::new("mail.example.test", urls);
+        let mail = invitations.compose(&letter("REQUEST", None, false), now);
         assert!(mail.is_ascii());
         let mail = String::from_utf8(mail).unwrap();
         let head = "From: \"Ann\" <ann@example.test>\r\nTo: dan@elsewhere.test\r\nSubject: \
@@ -147,6 +159,28 @@ mod tests {
         let encoded = STANDARD.encode("BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n");
         assert!(calendar.starts_with(&encoded), "{mail}");
         assert!(mail.ends_with("--\r\n") && mail.lines().all(|line| line.len() <= 78));
+
+        let shared = invitations.compose_share(
+            &ShareLetter {
+                from: "ann@example.test".to_owned(),
+                from_name: "Ann".to_owned(),
+                wish_of: None,
+                to: "dan@elsewhere.test".to_owned(),
+                calendar: "Gärten".to_owned(),
+                rights: storage::CollectionRights::READ,
+                secret: "12ab".to_owned(),
+                enclosed: Some(b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n".to_vec()),
+            },
+            now,
+        );
+        let shared = String::from_utf8(shared).unwrap();
+        let head = "From: \"Ann\" <ann@example.test>\r\nTo: dan@elsewhere.test\r\nSubject: \
+                    =?utf-8?Q?Ann_shares_a_calendar:_G=C3=A4rten?=\r\n";
+        assert!(shared.starts_with(head), "{shared}");
+        let (_, file) = shared.split_once("filename=\"calendar.ics\"\r\n").unwrap();
+        assert!(file.contains(&encoded) && file.ends_with("--\r\n"), "{shared}");
+        // What anybody reads over a shoulder, and logs of subjects, have no secret.
+        assert!(shared.is_ascii() && !shared.contains("12ab"), "{shared}");
     }
 
     #[test]

@@ -158,6 +158,8 @@ fn limit_noun(kind: LimitKind) -> &'static str {
         LimitKind::Redirections => "redirections are",
         LimitKind::SentMessages => "messages sent a day are",
         LimitKind::SentRecipients => "recipients of a message are",
+        LimitKind::Outsiders => "people elsewhere with whom a calendar is shared are",
+        LimitKind::OutsideLetters => "invitations to people elsewhere a day are",
         LimitKind::Confirmations => "addresses that have not answered yet are",
         LimitKind::Collections => "collections are",
         LimitKind::PushSubscriptions => "subscriptions to pushes are",

@@ -40,6 +40,10 @@ pub enum LimitKind {
     AnnotationBytes,
     /// Entries of the access control list of one mailbox.
     AclEntries,
+    /// People elsewhere with whom one calendar is shared.
+    Outsiders,
+    /// Letters that invite people elsewhere, of one account on one day.
+    OutsideLetters,
     /// Teams of one organisation.
     Teams,
     /// Accounts in one team.

@@ -67,7 +67,7 @@ pub use check::{Finding, Repaired};
 pub use collection::{
     Collection, CollectionChange, CollectionKind, CollectionName, CollectionRights,
     CollectionShare, Components, CopyDepth, DeadProperty, Guest, Home, Invite, NewCollection,
-    ObjectName, Proxy, ShareNews, ShareNotice, ShareNotices, ShareState,
+    ObjectName, Outsider, Proxy, ShareLetter, ShareNews, ShareNotice, ShareNotices, ShareState,
 };
 pub use directory::{
     ACCESS_KEYS_MAX, ALIASES_MAX, AccessKey, AccessKeyKind, Account, Authorship, Credentials,

@@ -94,6 +94,10 @@ pub struct Settings {
     /// Entries of the access control list of one mailbox, and accounts with which one account is
     /// shared as a whole. Default 1,000.
     pub acl_entries_max: u64,
+    /// People elsewhere with whom one calendar is shared. Default 100.
+    pub outsiders_max: u64,
+    /// Letters that invite them, of one account on one day. Default 50.
+    pub outside_letters_max: u64,
     /// Mailboxes of others that an account is shown; what was shared with it comes before what
     /// is there for anyone. Default 10,000.
     pub shared_mailboxes_max: u64,
@@ -127,8 +131,8 @@ pub struct Settings {
     pub dead_properties_max: u64,
     /// What scheduling of meetings is bound by.
     pub scheduling: SchedulingSettings,
-    /// Who writes the mail that tells people elsewhere of meetings; without it, they are told
-    /// nothing.
+    /// Who writes the mail that tells people elsewhere of meetings, and invites them to calendars;
+    /// without it, they are told nothing, and cannot be invited.
     pub letters: Option<Arc<dyn Letters>>,
     /// Who writes what programs are told of sharing; without it, they are told nothing.
     pub share_notices: Option<Arc<dyn ShareNotices>>,
@@ -189,6 +193,8 @@ impl Settings {
             annotations_max: 50,
             annotation_bytes_max: 32 * 1024 * 1024,
             acl_entries_max: 1_000,
+            outsiders_max: 100,
+            outside_letters_max: 50,
             shared_mailboxes_max: 10_000,
             teams_max: 1_000,
             team_members_max: 10_000,

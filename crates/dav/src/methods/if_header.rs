@@ -147,7 +147,11 @@ fn here(
     owner: &str,
     names: Vec<String>,
 ) -> Result<Option<(Home, Vec<String>)>> {
-    let Ok(address) = Address::parse(owner) else { return Ok(None) };
+    let Ok(address) = Address::parse(owner) else {
+        // Somebody elsewhere, who has what is shared with them and no more.
+        let names = names_at(tx, home, &names)?;
+        return Ok(names.map(|names| (home, names)));
+    };
     let Some(owner) = tx.find_account(&address)?.map(|found| found.id) else { return Ok(None) };
     if owner == tx.actor()
         && let Some(names) = names_at(tx, home, &names)?

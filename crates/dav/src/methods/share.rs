@@ -3,7 +3,8 @@
 use hyper::StatusCode;
 use ids::AccountId;
 use storage::{
-    Account, Address, Collection, CollectionRights, Invite, ReadTx, Sharee, StorageError,
+    Account, Address, Collection, CollectionKind, CollectionRights, Invite, ReadTx, Sharee,
+    StorageError,
 };
 
 use crate::answer::{self, Answer};
@@ -27,6 +28,9 @@ enum Named {
     Unknown(String),
     Set(AccountId, String, Invite),
     Remove(AccountId, String),
+    /// Somebody elsewhere, who is sent mail.
+    SetOutside(Address, String, Invite),
+    RemoveOutside(Address, String),
     /// A group: nobody of it is asked.
     Group(Sharee, String, CollectionRights),
 }
@@ -44,7 +48,7 @@ pub(crate) async fn share(
         SharingRequest::Unpublish => return publish::run(session, owner, collection, false).await,
         SharingRequest::Reply(_) => return Err(DavError::BAD_REQUEST),
     };
-    let not_owner = owner.id;
+    let (not_owner, id, kind) = (owner.id, collection.id, collection.kind);
     let named = session.read(move |session, tx| {
         let mut named = Vec::new();
         for sharee in set {
@@ -55,10 +59,23 @@ pub(crate) async fn share(
                 Some(group @ (Sharee::Team(_) | Sharee::Organisation)) => {
                     Named::Group(group, sharee.href, access(sharee.may_write))
                 }
-                Some(Sharee::Account(_)) | None => Named::Unknown(sharee.href),
+                Some(Sharee::Account(_)) => Named::Unknown(sharee.href),
+                None => match elsewhere(tx, &sharee.href)? {
+                    Some(address) if kind == CollectionKind::Calendar => {
+                        Named::SetOutside(address, sharee.href.clone(), invite(sharee))
+                    }
+                    _ => Named::Unknown(sharee.href),
+                },
             });
         }
         for href in remove {
+            // Also one whose domain has become one of ours meanwhile.
+            if let Some(address) = address_of(&href)
+                && tx.find_outsider_of(id, &address)?.is_some()
+            {
+                named.push(Named::RemoveOutside(address, href));
+                continue;
+            }
             named.push(match find(tx, &session.actor, &href)? {
                 Some(Sharee::Account(account)) => Named::Remove(account, href),
                 Some(group) => Named::Group(group, href, CollectionRights::NONE),
@@ -71,11 +88,18 @@ pub(crate) async fn share(
     let told: Vec<(String, bool)> = named.iter().map(Named::outcome).collect();
     let mut accounts: Vec<AccountId> = named.iter().filter_map(Named::account).collect();
     accounts.push(owner.id);
+    let writes = named.iter().any(|one| matches!(one, Named::SetOutside(..)));
+    let (account, actor) = (owner.id, session.actor.id());
     session
         .write_after(
             owner.id,
             "dav share",
-            move |tx| tx.lock_sharing(accounts),
+            move |tx| {
+                if writes {
+                    tx.lock_invitations(account, actor)?;
+                }
+                tx.lock_sharing(accounts)
+            },
             move |tx| {
                 for one in named {
                     match one {
@@ -84,6 +108,12 @@ pub(crate) async fn share(
                         }
                         Named::Remove(account, _) => {
                             tx.uninvite(collection.id, account)?;
+                        }
+                        Named::SetOutside(address, _, invite) => {
+                            tx.invite_outsider(collection.id, &address, &invite)?;
+                        }
+                        Named::RemoveOutside(address, _) => {
+                            tx.uninvite_outsider(collection.id, &address)?;
                         }
                         Named::Group(group, _, rights) => {
                             tx.share_collection(collection.id, group, rights)?;
@@ -110,7 +140,9 @@ pub(crate) async fn share(
 impl Named {
     fn account(&self) -> Option<AccountId> {
         match self {
-            Self::Unknown(_) | Self::Group(..) => None,
+            Self::Unknown(_) | Self::Group(..) | Self::SetOutside(..) | Self::RemoveOutside(..) => {
+                None
+            }
             Self::Set(account, ..) | Self::Remove(account, _) => Some(*account),
         }
     }
@@ -118,9 +150,11 @@ impl Named {
     fn outcome(&self) -> (String, bool) {
         match self {
             Self::Unknown(href) => (href.clone(), false),
-            Self::Set(_, href, _) | Self::Remove(_, href) | Self::Group(_, href, _) => {
-                (href.clone(), true)
-            }
+            Self::Set(_, href, _)
+            | Self::Remove(_, href)
+            | Self::SetOutside(_, href, _)
+            | Self::RemoveOutside(_, href)
+            | Self::Group(_, href, _) => (href.clone(), true),
         }
     }
 }
@@ -137,14 +171,34 @@ fn access(may_write: bool) -> CollectionRights {
     if may_write { CollectionRights::WRITE } else { CollectionRights::READ }
 }
 
+/// RFC 6068 §2, without header fields.
+fn after_mailto(href: &str) -> Option<&str> {
+    let (scheme, rest) = href.trim().split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case("mailto:").then_some(rest.trim())
+}
+
+fn address_of(href: &str) -> Option<Address> {
+    Address::parse(after_mailto(href)?).ok()
+}
+
+/// An address that is of no domain of ours (R-SHARE-1).
+fn elsewhere(tx: &mut ReadTx<'_>, href: &str) -> Result<Option<Address>> {
+    match address_of(href) {
+        Some(address) if tx.is_elsewhere(&address)? => Ok(Some(address)),
+        _ => Ok(None),
+    }
+}
+
 /// Whom an address or the path of a principal names, if they have calendars here.
 fn find(tx: &mut ReadTx<'_>, actor: &Actor, href: &str) -> Result<Option<Sharee>> {
-    let scheme = href.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("mailto:"));
-    if scheme.is_some() {
-        let address = href.get(7..).and_then(|text| Address::parse(text.trim()).ok());
-        return Ok(match address {
-            Some(address) => tx.find_calendar_user(&address)?.map(Sharee::Account),
-            None => None,
+    if actor.is_outside() {
+        // They share with others elsewhere alone, and learn of nobody here.
+        return Ok(None);
+    }
+    if let Some(mailto) = after_mailto(href) {
+        return Ok(match Address::parse(mailto) {
+            Ok(address) => tx.find_calendar_user(&address)?.map(Sharee::Account),
+            Err(_) => None,
         });
     }
     let found = match Place::parse(path_of(href)) {

@@ -1,6 +1,6 @@
 //! Who may do what, as RFC 3744 says it.
 
-use storage::{CollectionKind, CollectionRights};
+use storage::{CollectionKind, CollectionRights, CollectionShare, SharedWith};
 
 use super::{Described, Found};
 use crate::path;
@@ -59,6 +59,7 @@ impl Described<'_> {
                 READ.to_vec()
             }
             Resource::Home(_, account) if account.id != self.actor.id() => READ.to_vec(),
+            Resource::Home(..) | Resource::Principal(_) if self.actor.is_outside() => READ.to_vec(),
             Resource::Principal(account) | Resource::Proxy(account, _) => {
                 let mut privileges = READ.to_vec();
                 if account.id == self.actor.id() {
@@ -101,7 +102,8 @@ impl Described<'_> {
             Resource::Collection(..) | Resource::Object(..) => {
                 let mut privileges = privileges_of(self.rights);
                 // How it looks to oneself.
-                if self.is_guest() && !self.rights.contains(CollectionRights::PROPERTIES) {
+                let looks_as_one_likes = self.is_guest() && !self.actor.is_outside();
+                if looks_as_one_likes && !self.rights.contains(CollectionRights::PROPERTIES) {
                     privileges.extend_from_slice(WRITE_PROPERTIES);
                 }
                 privileges
@@ -146,7 +148,11 @@ impl Described<'_> {
         };
         let owner = path::principal_href(&owner.address);
         write_entry(writer, &owner, &[Name::dav("all")], Kept::Protected, from);
-        for share in self.shares.iter().filter(|share| share.state.has_rights()) {
+        // People elsewhere are no principals.
+        let is_shown = |share: &&CollectionShare| {
+            share.state.has_rights() && !matches!(share.grantee, SharedWith::Outside(_))
+        };
+        for share in self.shares.iter().filter(is_shown) {
             let (href, privileges) =
                 (path::sharee_href(&share.grantee), privileges_of(share.rights));
             write_entry(writer, &href, &privileges, Kept::Changeable, from);

@@ -12,6 +12,11 @@ fn display_name(account: &Account) -> &str {
 }
 
 impl Described<'_> {
+    /// Where somebody is written to.
+    fn mail_of<'a>(&'a self, account: &'a Account) -> &'a str {
+        if account.id == self.actor.id() { self.actor.mail_address() } else { &account.address }
+    }
+
     pub(super) fn write_principal(
         &self,
         writer: &mut Writer,
@@ -21,14 +26,18 @@ impl Described<'_> {
         match name.namespace() {
             DAV => return self.write_principal_dav(writer, name, account),
             CALDAV => return self.write_principal_caldav(writer, name, account),
-            CARDDAV if name.local() == "addressbook-home-set" && !account.mail_only => {
+            CARDDAV
+                if name.local() == "addressbook-home-set"
+                    && !account.mail_only
+                    && !self.actor.is_outside() =>
+            {
                 write_home_href(writer, name, Home::AddressBooks, account);
             }
             CARDDAV => return self.write_directory(writer, name, account),
             CALENDAR_SERVER => match name.local() {
                 "email-address-set" => writer.element(name, |writer| {
                     let element = Name::calendar_server("email-address");
-                    writer.text_element(&element, &account.address);
+                    writer.text_element(&element, self.mail_of(account));
                 }),
                 "notification-URL" => match self.notifications {
                     Some(href) => writer.element(name, |writer| writer.href(href)),
@@ -59,7 +68,7 @@ impl Described<'_> {
                 writer.element(name, |writer| writer.href(&href));
             }
             "alternate-URI-set" => writer.element(name, |writer| {
-                writer.href(&format!("mailto:{}", account.address));
+                writer.href(&format!("mailto:{}", self.mail_of(account)));
             }),
             "group-member-set" => writer.empty(name),
             // RFC 3744 §4.4
@@ -79,7 +88,7 @@ impl Described<'_> {
             "calendar-home-set" => write_home_href(writer, name, Home::Calendars, account),
             "calendar-user-address-set" => writer.element(name, |writer| {
                 // QUIRK(Thunderbird 136): takes the first; older ones the last. Both are the same.
-                let mail = format!("mailto:{}", account.address);
+                let mail = format!("mailto:{}", self.mail_of(account));
                 let preferred = [("preferred", "1")];
                 writer.element_with(&Name::dav("href"), &preferred, |writer| writer.text(&mail));
                 let others = self.addresses.iter().filter(|other| **other != mail);
@@ -90,7 +99,7 @@ impl Described<'_> {
             "calendar-user-type" => {
                 writer.text_element(name, if self.is_room { "ROOM" } else { "INDIVIDUAL" });
             }
-            "schedule-inbox-URL" | "schedule-outbox-URL" => {
+            "schedule-inbox-URL" | "schedule-outbox-URL" if !self.actor.is_outside() => {
                 let collection =
                     if name.local() == "schedule-inbox-URL" { "inbox" } else { "outbox" };
                 let href = path::collection_href(Home::Calendars, &account.address, collection);

@@ -18,7 +18,8 @@ impl Described<'_> {
         if !matches!(collection.kind, CollectionKind::Calendar | CollectionKind::AddressBook) {
             return false;
         }
-        let may_share = self.rights.contains(CollectionRights::SHARE);
+        let shares_on = self.actor.shares_on();
+        let may_share = self.rights.contains(CollectionRights::SHARE) || shares_on;
         match name.local() {
             "invite" if may_share || collection.guest.is_some() => {
                 writer.element(name, |writer| {
@@ -26,14 +27,20 @@ impl Described<'_> {
                         if account.name.is_empty() { &account.address } else { &account.name };
                     write_organizer(writer, &account.address, called);
                     // Who may not invite others learns of nobody but themselves.
-                    let own = SharedWith::Account(self.actor.account.address.clone());
-                    let told = |share: &&CollectionShare| may_share || share.grantee == own;
+                    // Somebody elsewhere learns of those they have invited.
+                    let told = |share: &&CollectionShare| match self.actor.outside.as_deref() {
+                        None => may_share || share.grantee == self.own_name(),
+                        Some(own) => {
+                            share.invited_by == Some(own.id) || share.grantee == self.own_name()
+                        }
+                    };
                     self.shares.iter().filter(told).for_each(|share| write_user(writer, share));
                 });
             }
             "allowed-sharing-modes" if may_share => writer.element(name, |writer| {
                 writer.empty(&Name::calendar_server("can-be-shared"));
-                if collection.kind == CollectionKind::Calendar && collection.source.is_none() {
+                let is_calendar = collection.kind == CollectionKind::Calendar;
+                if is_calendar && collection.source.is_none() && !shares_on {
                     writer.empty(&Name::calendar_server("can-be-published"));
                 }
             }),
@@ -47,6 +54,15 @@ impl Described<'_> {
         }
         true
     }
+
+    /// The one who asks, as others are told of.
+    fn own_name(&self) -> SharedWith {
+        let address = self.actor.mail_address().to_owned();
+        match self.actor.is_outside() {
+            true => SharedWith::Outside(address),
+            false => SharedWith::Account(address),
+        }
+    }
 }
 
 fn write_user(writer: &mut Writer, share: &CollectionShare) {
@@ -55,7 +71,9 @@ fn write_user(writer: &mut Writer, share: &CollectionShare) {
         return;
     }
     let (href, called) = match &share.grantee {
-        SharedWith::Account(address) => (format!("mailto:{address}"), address.clone()),
+        SharedWith::Account(address) | SharedWith::Outside(address) => {
+            (format!("mailto:{address}"), address.clone())
+        }
         SharedWith::Team(team) => (path::group_href(&share.grantee), team.clone()),
         SharedWith::Organisation => (path::group_href(&share.grantee), "Everybody".to_owned()),
     };

@@ -220,7 +220,7 @@ pub(crate) async fn of_acl(
             if let Resource::Collection(_, collection) = &found {
                 let rights = tx.collection_rights(session.actor.id(), collection)?;
                 // RFC 3744 §9.2: DAV:read-acl is needed.
-                if !rights.contains(storage::CollectionRights::SHARE) {
+                if !session.actor.limit(rights).contains(storage::CollectionRights::SHARE) {
                     return Err(DavError::forbidden(Name::dav("need-privileges")));
                 }
                 for share in tx.list_collection_shares(collection.id)? {
@@ -232,6 +232,8 @@ pub(crate) async fn of_acl(
                             resource::find_owner(tx, &session.actor, address)
                                 .map(Resource::Principal)
                         }
+                        // No principal.
+                        SharedWith::Outside(_) => continue,
                         group => resource::group::find(tx, &session.actor, &group.to_string())
                             .map(Resource::Group),
                     };

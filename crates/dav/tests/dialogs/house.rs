@@ -1,7 +1,7 @@
 //! A service on a store of each engine, and somebody who asks it.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use auth::{AuthSettings, Authenticator, PasswordPolicy};
 use base64::Engine;
@@ -9,7 +9,7 @@ use dav::{DavService, Peer, Settings};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::{HeaderMap, Request};
-use storage::{Address, Database, NewAccount, Role, Store};
+use storage::{Address, CalendarLetter, Database, Letters, NewAccount, Role, ShareLetter, Store};
 use testkit::ManualClock;
 
 const QUICK: PasswordPolicy =
@@ -21,6 +21,22 @@ pub(crate) const NOW: i64 = 1_767_225_600;
 pub(crate) struct House {
     service: DavService,
     pub(crate) store: Store,
+    post: Arc<Post>,
+}
+
+/// Invitations on their way to people elsewhere.
+#[derive(Default)]
+struct Post(Mutex<Vec<ShareLetter>>);
+
+impl Letters for Post {
+    fn compose(&self, letter: &CalendarLetter, _: ids::Timestamp) -> Vec<u8> {
+        format!("To: {}\r\n\r\n", letter.to).into_bytes()
+    }
+
+    fn compose_share(&self, letter: &ShareLetter, _: ids::Timestamp) -> Vec<u8> {
+        self.0.lock().unwrap().push(letter.clone());
+        format!("To: {}\r\n\r\n", letter.to).into_bytes()
+    }
 }
 
 /// What came of a request.
@@ -60,6 +76,8 @@ pub(crate) fn on_both_engines_with<F: Future<Output = ()>>(
         let mut settings = storage::Settings::new(folder.path(), clock.clone());
         settings.database = database;
         settings.share_notices = Some(Arc::new(dav::Notifications));
+        let post = Arc::new(Post::default());
+        settings.letters = Some(post.clone());
         let store = Store::open(settings).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
@@ -68,7 +86,7 @@ pub(crate) fn on_both_engines_with<F: Future<Output = ()>>(
             let mut settings = Settings { plaintext_auth: true, ..Settings::default() };
             set(&mut settings);
             let service = DavService::new(store.clone(), Arc::new(authenticator), settings);
-            let house = Arc::new(House { service, store: store.clone() });
+            let house = Arc::new(House { service, store: store.clone(), post });
             for name in ["julie", "paul"] {
                 house.move_in(name).await;
             }
@@ -85,6 +103,11 @@ pub(crate) fn on_both_engines_with<F: Future<Output = ()>>(
 impl House {
     async fn move_in(&self, name: &str) {
         self.move_in_at(name, "example.test").await;
+    }
+
+    /// The invitations that were sent since the last time.
+    pub(crate) fn sent(&self) -> Vec<ShareLetter> {
+        std::mem::take(&mut *self.post.0.lock().unwrap())
     }
 
     /// An account more; the domain as well where there is none yet.
@@ -135,6 +158,23 @@ impl House {
             let with = tx.find_account(&with)?.unwrap().id;
             let found = tx.find_collection(julie, storage::Home::Calendars, calendar)?.unwrap();
             tx.account(julie)?.share_collection(found.id, with, rights)
+        });
+        shared.await.unwrap();
+    }
+
+    /// Says what somebody elsewhere may do with a calendar of Julie.
+    pub(crate) async fn grant_elsewhere(
+        &self,
+        calendar: &'static str,
+        with: &str,
+        rights: storage::CollectionRights,
+    ) {
+        let [julie, with] = ["julie@example.test", with].map(|text| Address::parse(text).unwrap());
+        let invite = storage::Invite { rights, common_name: None, summary: None };
+        let shared = self.store.write("test", move |tx| {
+            let julie = tx.find_account(&julie)?.unwrap().id;
+            let found = tx.find_collection(julie, storage::Home::Calendars, calendar)?.unwrap();
+            tx.account(julie)?.invite_outsider(found.id, &with, &invite)
         });
         shared.await.unwrap();
     }

@@ -4,12 +4,12 @@ use crate::calendars::{AT_NINE, event};
 use crate::house::{Answered, House, on_both_engines};
 use crate::shared::between;
 
-const XML: &str = "content-type: text/xml; charset=\"utf-8\"";
+pub(crate) const XML: &str = "content-type: text/xml; charset=\"utf-8\"";
 
 const NOTICES: &str = "/dav/calendars/paul@example.test/notifications/";
 
 /// Julie's calendar or address book is offered to Paul, or no more.
-async fn offer(house: &House, path: &str, what: &str) -> Answered {
+pub(crate) async fn offer(house: &House, path: &str, what: &str) -> Answered {
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?><CS:share xmlns:D=\"DAV:\" \
          xmlns:CS=\"http://calendarserver.org/ns/\">{what}</CS:share>"
@@ -37,7 +37,7 @@ async fn answer(house: &House, what: &str, invitation: &str, host: &str) -> Answ
 }
 
 /// What one asks to know of a calendar when one is told of its sharing.
-async fn invited(house: &House, name: &str, path: &str) -> String {
+pub(crate) async fn invited(house: &House, name: &str, path: &str) -> String {
     let body = "<propfind xmlns=\"DAV:\" xmlns:CS=\"http://calendarserver.org/ns/\"><prop>\
         <resourcetype/><CS:invite/><CS:allowed-sharing-modes/><CS:shared-url/></prop></propfind>";
     let headers = "depth: 0\nprefer: return=minimal";

@@ -9,6 +9,7 @@ mod discovery;
 mod files;
 mod house;
 mod invitations;
+mod outside;
 mod proxies;
 mod public;
 mod push;

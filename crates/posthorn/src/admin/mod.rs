@@ -14,6 +14,7 @@ mod collections;
 mod dkim;
 pub(crate) mod dns;
 mod domain;
+mod invitation;
 mod limits;
 mod list;
 mod mailbox;
@@ -47,11 +48,11 @@ pub(crate) use password::Password;
 pub(crate) use progress::{Progress, Step};
 pub(crate) use request::{
     AccessKeyKind, AccessKeyRow, AccountRow, ActivityRow, CertificateRow, DkimAlgorithm, DkimRow,
-    DomainAliasRow, DomainRow, Finding, Limit, LimitsChange, LimitsRow, MailboxRow, NewAccessKey,
-    NewAccount, QueueChange, QueueDestinationRow, QueueFilter, QueueRecipientRow, QueueRow,
-    QueueTotals, QueueTraceRow, RedirectRow, RedirectVerb, ReportRow, Request, ResponderChange,
-    ResponderRow, ResponderVerb, Response, Role, ScriptRow, SecretRow, ShareOf, ShareRow,
-    SieveVerb, ValueListRow, ValueListVerb,
+    DomainAliasRow, DomainRow, Finding, InvitationRow, Limit, LimitsChange, LimitsRow, MailboxRow,
+    NewAccessKey, NewAccount, QueueChange, QueueDestinationRow, QueueFilter, QueueRecipientRow,
+    QueueRow, QueueTotals, QueueTraceRow, RedirectRow, RedirectVerb, ReportRow, Request,
+    ResponderChange, ResponderRow, ResponderVerb, Response, Role, ScriptRow, SecretRow, ShareOf,
+    ShareRow, SieveVerb, ValueListRow, ValueListVerb,
 };
 pub(crate) use rules::CONFIRM_PATH;
 pub(crate) use team::{TeamRow, TeamVerb};
@@ -179,6 +180,13 @@ impl Admin {
                 self.publish(&account, &calendar, public).await
             }
             Request::ShareList { account } => self.list_shares(&account).await,
+            Request::ShareResend { account, grantee, of } => {
+                self.resend(&account, &grantee, &of).await
+            }
+            Request::ShareAnswer { account, owner, of, accepts } => {
+                self.answer_invitation(&account, &owner, &of, accepts).await
+            }
+            Request::ShareInvitations { account } => self.list_invitations(&account).await,
             Request::List(verb) => self.list(verb).await,
             Request::Team { domain, verb } => self.team(domain, verb).await,
             Request::DomainJoin { name, of } => self.join_organisation(&name, &of).await,

@@ -21,7 +21,7 @@ pub(crate) use account::{
 pub(crate) use domain::{
     CertificateRow, DkimAlgorithm, DkimRow, DomainAliasRow, DomainRow, ReportRow,
 };
-pub(crate) use mailbox::{Finding, MailboxRow, ShareOf, ShareRow};
+pub(crate) use mailbox::{Finding, InvitationRow, MailboxRow, ShareOf, ShareRow};
 pub(crate) use queue::{
     QueueChange, QueueDestinationRow, QueueFilter, QueueRecipientRow, QueueRow, QueueTotals,
     QueueTraceRow,
@@ -87,6 +87,9 @@ pub(crate) enum Request {
     ShareGrant { account: String, grantee: String, of: ShareOf, rights: String },
     ShareRevoke { account: String, grantee: String, of: ShareOf },
     ShareList { account: String },
+    ShareResend { account: String, grantee: String, of: ShareOf },
+    ShareAnswer { account: String, owner: String, of: ShareOf, accepts: bool },
+    ShareInvitations { account: String },
     SharePublish { account: String, calendar: String, public: bool },
     List(ListVerb),
     Team { domain: Option<String>, verb: TeamVerb },
@@ -123,6 +126,7 @@ pub(crate) enum Response {
     QueueTrace(Vec<QueueTraceRow>),
     QueueChanged(u64),
     Shares(Vec<ShareRow>),
+    Invitations(Vec<InvitationRow>),
     Lists(Vec<ListRow>),
     Teams(Vec<TeamRow>),
     Scripts(Vec<ScriptRow>),

@@ -1,11 +1,13 @@
 //! Accounts, mailboxes, calendars and address books shared with others (R-SHARE-1, R-SHARE-6).
 
+use ids::CollectionId;
 use storage::{
-    AclChange, AclEntry, Collection, CollectionKind, CollectionRights, CollectionShare, Home,
-    MailboxName, Rights, Share, ShareRights, StorageError,
+    AccountTx, AclChange, AclEntry, Collection, CollectionKind, CollectionRights, CollectionShare,
+    Home, MailboxName, Rights, Share, ShareRights, StorageError,
 };
 
 use super::account::{load, parse};
+use super::invitation::{elsewhere, share_elsewhere, state_name};
 use super::text::refusal;
 use super::{Admin, Refusal, Response, ShareOf, ShareRow};
 
@@ -53,23 +55,21 @@ impl Admin {
         of: &ShareOf,
         rights: CollectionRights,
     ) -> Result<Response, Refusal> {
-        let (owner, other) = (parse(account)?, grantee.to_owned());
-        let (home, name) = match of {
-            ShareOf::AddressBook(name) => (Home::AddressBooks, name.clone()),
-            ShareOf::Calendar(name) | ShareOf::Mailbox(name) => (Home::Calendars, name.clone()),
+        let (owner, other, of) = (parse(account)?, grantee.to_owned(), of.clone());
+        let what = match &of {
+            ShareOf::Calendar(name) | ShareOf::AddressBook(name) | ShareOf::Mailbox(name) => name,
             ShareOf::Account => return Err(Refusal("nothing is named".to_owned())),
         };
-        let what = name.clone();
+        let what = what.clone();
         let shared = self.write("share collection", move |tx| {
             let owner = load(tx, &owner)?;
+            if let Some(address) = elsewhere(tx, owner, &of, &other)? {
+                return share_elsewhere(tx, owner, &of, &address, rights);
+            }
             let organisation = tx.organisation_of(owner)?;
             let sharee = tx.find_sharee(organisation, &other)?;
             let mut tx = tx.account(owner)?;
-            // Whoever has not used any yet has them from now on.
-            tx.make_first_collections()?;
-            let found = tx.find_collection(owner, home, &name)?;
-            let found = found.filter(|found| found.kind != CollectionKind::Inbox);
-            let id = found.ok_or(StorageError::NotFound("collection"))?.id;
+            let id = shared_collection(&mut tx, &of)?;
             if rights.is_empty() && !tx.is_collection_shared_with(id, sharee)? {
                 return Err(StorageError::NotFound("share"));
             }
@@ -99,6 +99,7 @@ impl Admin {
                         calendar: Some(collection.name.clone()),
                         address_book: None,
                         rights: dav::public_path(&token),
+                        state: None,
                     }));
                 }
             }
@@ -158,6 +159,31 @@ impl Admin {
     }
 }
 
+/// Where what is shared stands.
+pub(super) fn place_of(of: &ShareOf) -> storage::Result<(Home, &str)> {
+    match of {
+        ShareOf::Calendar(name) => Ok((Home::Calendars, name)),
+        ShareOf::AddressBook(name) => Ok((Home::AddressBooks, name)),
+        ShareOf::Account | ShareOf::Mailbox(_) => {
+            Err(StorageError::Invalid("a calendar or an address book has to be named"))
+        }
+    }
+}
+
+/// A calendar or an address book of the account that can be shared.
+pub(super) fn shared_collection(
+    tx: &mut AccountTx<'_, '_>,
+    of: &ShareOf,
+) -> storage::Result<CollectionId> {
+    let (home, name) = place_of(of)?;
+    // Whoever has not used any yet has them from now on.
+    tx.make_first_collections()?;
+    let account = tx.id();
+    let found = tx.find_collection(account, home, name)?;
+    let found = found.filter(|found| found.kind != CollectionKind::Inbox);
+    Ok(found.ok_or(StorageError::NotFound("collection"))?.id)
+}
+
 fn parse_share(names: &str) -> Result<ShareRights, Refusal> {
     ShareRights::parse(names).ok_or_else(|| {
         Refusal(format!("{names}: rights on an account are {}", ShareRights::NAMES.join(", ")))
@@ -197,7 +223,7 @@ fn parse_collection_rights(of: &ShareOf, name: &str) -> Result<CollectionRights,
 }
 
 /// The name of the most that rights allow.
-fn collection_rights(kind: CollectionKind, rights: CollectionRights) -> &'static str {
+pub(super) fn collection_rights(kind: CollectionKind, rights: CollectionRights) -> &'static str {
     let is_book = kind == CollectionKind::AddressBook;
     match (rights, is_book) {
         (rights, true) if rights.contains(CollectionRights::SHARE) => "admin",
@@ -225,10 +251,11 @@ fn share_row(share: &Share) -> ShareRow {
         calendar: None,
         address_book: None,
         rights: share.rights.to_string(),
+        state: None,
     }
 }
 
-fn collection_row(collection: &Collection, share: &CollectionShare) -> ShareRow {
+pub(super) fn collection_row(collection: &Collection, share: &CollectionShare) -> ShareRow {
     let name = Some(collection.name.clone());
     let (calendar, address_book) = match collection.kind {
         CollectionKind::AddressBook => (None, name),
@@ -240,6 +267,7 @@ fn collection_row(collection: &Collection, share: &CollectionShare) -> ShareRow 
         calendar,
         address_book,
         rights: collection_rights(collection.kind, share.rights).to_owned(),
+        state: (!share.state.has_rights()).then(|| state_name(share.state).to_owned()),
     }
 }
 
@@ -250,6 +278,7 @@ fn acl_row(mailbox: &MailboxName, entry: &AclEntry) -> ShareRow {
         calendar: None,
         address_book: None,
         rights: entry.rights.to_string(),
+        state: None,
     }
 }
 

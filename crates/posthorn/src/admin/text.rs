@@ -49,6 +49,10 @@ fn limit(kind: LimitKind, max: u64) -> String {
         }
         LimitKind::MetadataEntries => format!("a mailbox has at most {max} annotations"),
         LimitKind::AclEntries => format!("a mailbox is shared with at most {max}"),
+        LimitKind::Outsiders => format!("a calendar is shared with at most {max} people elsewhere"),
+        LimitKind::OutsideLetters => {
+            format!("an account invites people elsewhere by at most {max} letters a day")
+        }
         LimitKind::Teams => format!("an organisation has at most {max} teams"),
         LimitKind::Lists => format!("an organisation has at most {max} lists"),
         LimitKind::ListMembers => format!("a list has at most {max} members"),

@@ -40,7 +40,8 @@ pub(super) enum Command {
         /// The account that is shared.
         account: String,
         /// The account that gets the rights, or a team as `team:NAME`; except for a whole account
-        /// also `anyone` of the organisation. For one mailbox also (after `--`) any of them behind
+        /// also `anyone` of the organisation. For a calendar also an address elsewhere, which is
+        /// sent an invitation with the secret address of it. For one mailbox also (after `--`) any of them behind
         /// `-`, from which rights are taken away.
         grantee: String,
         /// With commas between: read, write, admin; for the whole account also send-as,
@@ -56,8 +57,43 @@ pub(super) enum Command {
     Revoke {
         /// The account that is shared.
         account: String,
-        /// Who has the rights: an account, `team:NAME`, or `anyone`.
+        /// Who has the rights: an account, `team:NAME`, `anyone`, or an address elsewhere.
         grantee: String,
+        #[command(flatten)]
+        of: Of,
+    },
+    /// Send the invitation to a calendar to an address elsewhere again, with another secret
+    /// address; the one before leads nowhere from then on.
+    Resend {
+        /// The account that is shared.
+        account: String,
+        /// Who is invited.
+        grantee: String,
+        #[command(flatten)]
+        of: Of,
+    },
+    /// List what an account was invited to, and what became of it.
+    Invitations {
+        /// The account's address.
+        account: String,
+        #[command(flatten)]
+        listing: Listing,
+    },
+    /// Accept, for an account, the invitation to a calendar or an address book.
+    Accept {
+        /// The account that was invited.
+        account: String,
+        /// Whose calendar or address book it is.
+        owner: String,
+        #[command(flatten)]
+        of: Of,
+    },
+    /// Decline such an invitation, or leave what was accepted.
+    Decline {
+        /// The account that was invited.
+        account: String,
+        /// Whose calendar or address book it is.
+        owner: String,
         #[command(flatten)]
         of: Of,
     },
@@ -92,6 +128,32 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
         Command::Revoke { account, grantee, of } => {
             perform(config, Request::ShareRevoke { account, grantee, of: of.into() })
         }
+        Command::Resend { account, grantee, of } => {
+            perform(config, Request::ShareResend { account, grantee, of: of.into() })
+        }
+        Command::Accept { account, owner, of } => {
+            let of = of.into();
+            perform(config, Request::ShareAnswer { account, owner, of, accepts: true })
+        }
+        Command::Decline { account, owner, of } => {
+            let of = of.into();
+            perform(config, Request::ShareAnswer { account, owner, of, accepts: false })
+        }
+        Command::Invitations { account, listing } => {
+            let Response::Invitations(found) =
+                request(config, Request::ShareInvitations { account })?
+            else {
+                return Err(Failure::unexpected());
+            };
+            if listing.json {
+                return output.json(&found);
+            }
+            let rows = found.into_iter().map(|row| {
+                let of = named(None, row.calendar, row.address_book);
+                [row.owner, of, row.rights, row.state]
+            });
+            output.table(["owner", "what", "rights", "state"], rows)
+        }
         Command::Publish { account, calendar } => {
             let verb = Request::SharePublish { account, calendar, public: true };
             let Response::Text(path) = request(config, verb)? else {
@@ -111,15 +173,24 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
                 return output.json(&shares);
             }
             let rows = shares.into_iter().map(|row| {
-                let of = match (row.mailbox, row.calendar, row.address_book) {
-                    (Some(name), ..) => name,
-                    (_, Some(name), _) => format!("calendar {name}"),
-                    (.., Some(name)) => format!("address book {name}"),
-                    (None, None, None) => "(all)".to_owned(),
+                let of = named(row.mailbox, row.calendar, row.address_book);
+                let rights = match row.state {
+                    Some(state) => format!("{} ({state})", row.rights),
+                    None => row.rights,
                 };
-                [row.grantee, of, row.rights]
+                [row.grantee, of, rights]
             });
             output.table(["grantee", "mailbox", "rights"], rows)
         }
+    }
+}
+
+/// What is shared, in a word.
+fn named(mailbox: Option<String>, calendar: Option<String>, book: Option<String>) -> String {
+    match (mailbox, calendar, book) {
+        (Some(name), ..) => name,
+        (_, Some(name), _) => format!("calendar {name}"),
+        (.., Some(name)) => format!("address book {name}"),
+        (None, None, None) => "(all)".to_owned(),
     }
 }

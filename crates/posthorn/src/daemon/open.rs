@@ -154,7 +154,16 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
     };
     settings.share_notices = Some(Arc::new(dav::Notifications));
     if config.calendar.invite_by_mail {
-        settings.letters = Some(Arc::new(delivery::Invitations::new(&config.hostname)));
+        let base = match &config.web_url {
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => super::public_url(config),
+        };
+        let urls = delivery::SecretUrls {
+            base,
+            calendar: dav::outside_path,
+            file: dav::outside_file_path,
+        };
+        settings.letters = Some(Arc::new(delivery::Invitations::new(&config.hostname, urls)));
     }
     settings.mailboxes_max = config.limits.mailboxes.into();
     settings.script_bytes_max = config.limits.script;
@@ -167,6 +176,8 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
     settings.lists_max = config.limits.lists.into();
     settings.list_members_max = config.limits.list_members.into();
     settings.acl_entries_max = config.limits.shares.into();
+    settings.outsiders_max = config.limits.outside_shares.into();
+    settings.outside_letters_max = config.limits.outside_letters.into();
     settings.shared_mailboxes_max = config.limits.shared_mailboxes.into();
     // What is announced must be what a command can hold (RFC 5257 §4.1).
     settings.annotation_value_bytes_max = config.limits.annotation_value.min(64 * 1024);

@@ -48,6 +48,8 @@ pub enum SharedWith {
     Team(String),
     /// Everybody of the owner's organisation but external ones (R-SHARE-2).
     Organisation,
+    /// The address of somebody who has no account here; of calendars alone.
+    Outside(String),
 }
 
 impl SharedWith {
@@ -65,7 +67,7 @@ impl SharedWith {
 impl std::fmt::Display for SharedWith {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Account(address) => f.write_str(address),
+            Self::Account(address) | Self::Outside(address) => f.write_str(address),
             Self::Team(name) => write!(f, "{TEAM}{name}"),
             Self::Organisation => f.write_str(ANYONE),
         }

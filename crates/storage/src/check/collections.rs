@@ -6,7 +6,7 @@ use crate::collection::{CollectionName, Home, ObjectName};
 use crate::{ReadTx, Result};
 
 /// An invariant, what the number counts, and the statement that finds what breaks it.
-const RULES: [(&str, &str, &str); 16] = [
+const RULES: [(&str, &str, &str); 17] = [
     (
         "directory-entries",
         "account",
@@ -94,10 +94,23 @@ const RULES: [(&str, &str, &str); 16] = [
          JOIN domain d ON d.id = o.domain_id \
          WHERE s.rights < 1 OR s.rights > 31 OR s.grantee = c.account_id \
          OR (s.grantee > 0 AND s.grantee NOT IN (SELECT id FROM account) AND s.grantee NOT IN \
-             (SELECT t.id FROM team t WHERE t.organisation = d.organisation)) \
+             (SELECT t.id FROM team t WHERE t.organisation = d.organisation) \
+             AND s.grantee NOT IN (SELECT id FROM outsider)) \
          OR (s.grantee < 0 AND s.grantee <> -d.organisation) \
          OR s.state NOT IN (0, 1, 2, 3) \
-         OR (s.state <> 0 AND s.grantee NOT IN (SELECT id FROM account))",
+         OR (s.state <> 0 AND s.grantee NOT IN (SELECT id FROM account) \
+             AND s.grantee NOT IN (SELECT id FROM outsider))",
+    ),
+    (
+        "outsider",
+        "collection",
+        "SELECT x.collection_id FROM outsider x LEFT JOIN collection_share s \
+         ON s.collection_id = x.collection_id AND s.grantee = x.id \
+         LEFT JOIN outsider y ON y.id = x.invited_by AND y.collection_id = x.collection_id \
+         LEFT JOIN collection_share t ON t.collection_id = y.collection_id AND t.grantee = y.id \
+         WHERE s.grantee IS NULL OR s.state NOT IN (1, 2) \
+         OR (x.invited_by <> 0 AND ((COALESCE(t.rights, 0) & 16) = 0 OR (s.rights & 16) <> 0)) \
+         OR x.id <= 1099511627776 OR x.id > (SELECT last FROM team_number)",
     ),
     (
         "collection-overlay",

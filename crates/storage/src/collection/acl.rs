@@ -15,7 +15,8 @@ struct Entry {
 
 impl AccountTx<'_, '_> {
     /// Says who may do what with a collection, in place of what was: whoever is not named has no
-    /// rights any more. Whoever has been invited and has none yet stays so.
+    /// rights any more. Whoever has been invited and has none yet stays so, and people elsewhere,
+    /// who are no principals.
     pub fn set_collection_acl(
         &mut self,
         collection: CollectionId,
@@ -45,7 +46,8 @@ impl AccountTx<'_, '_> {
     fn collection_entries(&mut self, collection: CollectionId) -> Result<Vec<Entry>> {
         self.sql.query_all(
             "SELECT s.grantee, t.id, s.rights, s.state FROM collection_share s \
-             LEFT JOIN team t ON t.id = s.grantee WHERE s.collection_id = ?1 ORDER BY s.grantee",
+             LEFT JOIN team t ON t.id = s.grantee WHERE s.collection_id = ?1 \
+             AND s.grantee NOT IN (SELECT x.id FROM outsider x) ORDER BY s.grantee",
             &[Value::Int(collection.get())],
             |row| {
                 let sharee = match (row.int(0)?, row.opt_int(1)?) {

@@ -67,6 +67,7 @@ impl AccountTx<'_, '_> {
             "DELETE FROM collection_overlay WHERE collection_id = ?1",
             "DELETE FROM overlay_property WHERE collection_id = ?1",
             "DELETE FROM public_calendar WHERE collection_id = ?1",
+            "DELETE FROM outsider WHERE collection_id = ?1",
             "DELETE FROM push_subscription WHERE collection_id = ?1",
             "DELETE FROM collection WHERE id = ?1",
         ] {

@@ -137,7 +137,10 @@ impl ReadTx<'_> {
         collection.timezone = overlay.timezone.or(collection.timezone);
         // What others do keeps nobody busy who does not say so.
         collection.transparent = overlay.transparent.unwrap_or(true);
-        let address = self.load_account(actor)?.address;
+        let address = match self.load_outsider(actor)? {
+            Some(outsider) => outsider.address,
+            None => self.load_account(actor)?.address,
+        };
         collection.guest = Some(Guest { account: actor, address, modseq: overlay.modseq });
         Ok(Some(collection))
     }

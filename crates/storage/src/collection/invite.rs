@@ -7,7 +7,10 @@ use super::{Collection, CollectionChange, CollectionKind, Home, ObjectName};
 use crate::change::Fact;
 use crate::object::{ObjectLimits, PreparedObject, Tag};
 use crate::sql::Value;
-use crate::{AccountTx, Address, CollectionRights, ReadTx, Result, Sharee, StorageError};
+use crate::{
+    AccountTx, Address, CollectionRights, CollectionShare, ReadTx, Result, SharedWith, Sharee,
+    StorageError,
+};
 
 /// LIMIT: bytes of what whoever invites calls somebody, or the collection.
 const NAME_BYTES_MAX: usize = 1024;
@@ -115,6 +118,28 @@ impl ReadTx<'_> {
             |row| Ok(CollectionId::new(row.int(0)?)),
         )?;
         found.map(|id| self.load_collection(id)).transpose()
+    }
+
+    /// What an account was invited to by name, whatever became of it, by owner and name.
+    pub fn list_invitations(
+        &mut self,
+        sharee: AccountId,
+    ) -> Result<Vec<(Collection, CollectionShare)>> {
+        let ids = self.sql.query_all(
+            "SELECT c.id FROM collection_share s JOIN collection c ON c.id = s.collection_id \
+             WHERE s.grantee = ?1 AND s.state <> 0 ORDER BY c.account_id, c.home, c.name",
+            &[Value::Int(sharee.get())],
+            |row| Ok(CollectionId::new(row.int(0)?)),
+        )?;
+        let address = self.load_account(sharee)?.address;
+        let own = SharedWith::Account(address);
+        let mut all = Vec::new();
+        for id in ids {
+            let (found, shares) = (self.load_collection(id)?, self.list_collection_shares(id)?);
+            let share = shares.into_iter().find(|share| share.grantee == own);
+            all.extend(share.map(|share| (found, share)));
+        }
+        Ok(all)
     }
 
     /// The same by the place that the collection has in the home of its owner.
@@ -400,6 +425,11 @@ fn check_invite(found: &Collection, sharee: AccountId, invite: &Invite) -> Resul
     if invite.rights.is_empty() {
         return Err(StorageError::Invalid("an invitation gives rights"));
     }
+    check_names(invite)
+}
+
+/// What whoever invites calls somebody, and the collection.
+pub(super) fn check_names(invite: &Invite) -> Result<()> {
     let longest = [&invite.common_name, &invite.summary].into_iter().flatten().map(String::len);
     match longest.max().unwrap_or(0) {
         0..=NAME_BYTES_MAX => Ok(()),

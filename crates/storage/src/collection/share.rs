@@ -30,6 +30,11 @@ impl CollectionRights {
     /// All, deleting it too: what its owner may.
     pub const ALL: Self = Self(63);
 
+    /// What is in both.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Whether all of `other` are in it.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
@@ -62,6 +67,8 @@ pub struct CollectionShare {
     pub common_name: Option<String>,
     /// What the collection was to be called.
     pub summary: Option<String>,
+    /// The one elsewhere who has invited them, if it was one.
+    pub invited_by: Option<AccountId>,
 }
 
 impl ReadTx<'_> {
@@ -145,13 +152,17 @@ impl ReadTx<'_> {
         collection: CollectionId,
     ) -> Result<Vec<CollectionShare>> {
         self.sql.query_all(
-            "SELECT a.address, t.name, s.rights, s.state, s.common_name, a.name, s.summary \
-             FROM collection_share s \
+            "SELECT a.address, t.name, s.rights, s.state, s.common_name, a.name, s.summary, \
+             x.address, x.invited_by FROM collection_share s \
              LEFT JOIN account a ON a.id = s.grantee LEFT JOIN team t ON t.id = s.grantee \
-             WHERE s.collection_id = ?1 ORDER BY a.address, t.folded",
+             LEFT JOIN outsider x ON x.id = s.grantee \
+             WHERE s.collection_id = ?1 ORDER BY a.address, t.folded, x.address",
             &[Value::Int(collection.get())],
             |row| {
-                let grantee = SharedWith::read(row.opt_text(0)?, row.opt_text(1)?);
+                let grantee = match row.opt_text(7)? {
+                    Some(address) => SharedWith::Outside(address.to_owned()),
+                    None => SharedWith::read(row.opt_text(0)?, row.opt_text(1)?),
+                };
                 let called = row.opt_text(4)?.or(row.opt_text(5)?).filter(|name| !name.is_empty());
                 Ok(CollectionShare {
                     grantee,
@@ -159,6 +170,7 @@ impl ReadTx<'_> {
                     state: ShareState::from_column(row.int(3)?)?,
                     common_name: called.map(str::to_owned),
                     summary: row.opt_text(6)?.map(str::to_owned),
+                    invited_by: row.opt_int(8)?.filter(|id| *id != 0).map(AccountId::new),
                 })
             },
         )
@@ -242,8 +254,21 @@ impl AccountTx<'_, '_> {
     }
 
     /// A collection of the account, with which the one acting may do what is needed. Who may not
-    /// even read it does not learn that it is there.
+    /// even read it does not learn that it is there. People elsewhere at most write into it.
     pub(crate) fn require_collection(
+        &mut self,
+        collection: CollectionId,
+        needed: CollectionRights,
+    ) -> Result<Collection> {
+        let found = self.require_shared(collection, needed)?;
+        match self.is_outside() && !CollectionRights::WRITE.contains(needed) {
+            true => Err(StorageError::NoPermission("this is for people who have an account")),
+            false => Ok(found),
+        }
+    }
+
+    /// The same for whoever has the right, wherever they are.
+    pub(super) fn require_shared(
         &mut self,
         collection: CollectionId,
         needed: CollectionRights,

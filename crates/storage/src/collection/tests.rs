@@ -2,6 +2,7 @@ use ids::AccountId;
 
 mod guests;
 mod invitations;
+mod outsiders;
 mod proxies;
 mod public;
 

@@ -219,6 +219,8 @@ const OWNED: &[&str] = &[
     "DELETE FROM calendar_proxy WHERE account_id = ?1 OR grantee = ?1",
     "DELETE FROM object_version WHERE account_id = ?1",
     "DELETE FROM dav_lock WHERE account_id = ?1 OR holder = ?1",
+    "DELETE FROM outsider WHERE collection_id IN (SELECT id FROM collection WHERE account_id = ?1)",
+    "DELETE FROM outside_letter WHERE account_id = ?1",
     "DELETE FROM public_calendar WHERE collection_id IN (SELECT id FROM collection WHERE account_id = ?1)",
     "DELETE FROM push_subscription WHERE account_id = ?1 OR collection_id IN (SELECT id FROM collection WHERE account_id = ?1)",
     "DELETE FROM collection WHERE account_id = ?1",

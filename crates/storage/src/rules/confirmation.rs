@@ -213,7 +213,8 @@ impl WriteTx<'_> {
     }
 }
 
-fn new_token() -> Result<String> {
+/// A secret that nobody guesses, in hexadecimal digits.
+pub(crate) fn new_token() -> Result<String> {
     let mut bytes = [0; TOKEN_BYTES];
     getrandom::fill(&mut bytes).map_err(|cause| StorageError::Unavailable(cause.to_string()))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

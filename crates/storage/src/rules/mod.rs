@@ -27,6 +27,7 @@ use crate::sql::Value;
 use crate::{AccountTx, Result, WriteTx};
 
 pub use answered::{ANSWER_WINDOW_SECS, AnswerSource, Claimed};
+pub(crate) use confirmation::new_token;
 pub use confirmation::{Agreement, Confirmed, Purpose};
 pub(crate) use event::names_event_script;
 pub use event::{EventCause, EventId, EventNotices, EventOutcome, EventScript, MailboxEvent};

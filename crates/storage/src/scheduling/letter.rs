@@ -9,7 +9,9 @@ use ids::Timestamp;
 
 use super::people::mail_address;
 use super::status;
-use crate::{AccountTx, Address, PreparedMessage, Result, SpoolEntry, SpoolRecipient, WriteTx};
+use crate::{
+    AccountTx, Address, PreparedMessage, Result, ShareLetter, SpoolEntry, SpoolRecipient, WriteTx,
+};
 
 /// LIMIT: bytes of a UID that goes along in the spool. RFC 7986 §5.3 makes them short.
 const UID_BYTES_MAX: usize = 1_000;
@@ -43,6 +45,9 @@ pub struct CalendarLetter {
 pub trait Letters: Send + Sync {
     /// The whole message, all of it ASCII.
     fn compose(&self, letter: &CalendarLetter, now: Timestamp) -> Vec<u8>;
+
+    /// The same that invites somebody elsewhere to a calendar.
+    fn compose_share(&self, letter: &ShareLetter, now: Timestamp) -> Vec<u8>;
 }
 
 impl WriteTx<'_> {

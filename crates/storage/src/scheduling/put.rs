@@ -145,6 +145,7 @@ impl AccountTx<'_, '_> {
         new: Option<&CalendarObject>,
         users: &Users,
     ) -> Result<Option<Component>> {
+        self.require_voice()?;
         let change = organizer_change(old, new, &self.scene(users));
         let mut stored = change.stored;
         let mut answers = Vec::new();
@@ -189,6 +190,7 @@ impl AccountTx<'_, '_> {
         new: Option<&CalendarObject>,
         users: &Users,
     ) -> Result<Option<Option<Component>>> {
+        self.require_voice()?;
         let Ok(change) = attendee_change(old, new, &self.scene(users)) else { return Ok(None) };
         let mut stored = change.stored;
         if let Some(reply) = &change.reply {

@@ -46,6 +46,23 @@ pub(crate) struct ShareRow {
     pub(crate) address_book: Option<String>,
     /// Names for the whole account and for collections, letters of RFC 4314 for one mailbox.
     pub(crate) rights: String,
+    /// `invited` or `declined`: the rights do not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) state: Option<String>,
+}
+
+/// What an account was invited to: a calendar or an address book.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct InvitationRow {
+    /// Whose it is.
+    pub(crate) owner: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) calendar: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) address_book: Option<String>,
+    pub(crate) rights: String,
+    /// `invited`, `accepted` or `declined`.
+    pub(crate) state: String,
 }
 
 /// A broken invariant.

@@ -7,7 +7,7 @@ use ids::{AccountId, Timestamp};
 use super::fixture::*;
 use crate::scheduling::{CalendarLetter, CalendarMail, Letters, MailedInvitations};
 use crate::testing::{TestStore, on_both_engines, on_both_engines_with};
-use crate::{Answering, Placement, Settings};
+use crate::{Answering, Placement, Settings, ShareLetter};
 
 /// Keeps what is written.
 #[derive(Default)]
@@ -18,6 +18,10 @@ impl Letters for Pile {
         self.0.lock().unwrap().push(letter.clone());
         let (from, to) = (&letter.from, &letter.to);
         format!("From: {from}\r\nTo: {to}\r\n\r\n{}\r\n", letter.method).into_bytes()
+    }
+
+    fn compose_share(&self, _: &ShareLetter, _: Timestamp) -> Vec<u8> {
+        Vec::new()
     }
 }
 
