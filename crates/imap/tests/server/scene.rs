@@ -1,21 +1,16 @@
 //! Where transcripts are played: a store with one account, and connections through memory.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
-use auth::{AuthSettings, Authenticator, PasswordPolicy, ScramKey, ScramSettings};
-use ids::{AccountId, Clock, Timestamp};
+use auth::{ScramKey, ScramSettings};
+use ids::{Clock, Timestamp};
 use imap::{ClientRule, ImapService, Settings};
-use net::{Connection, ConnectionSettings, Service, Shutdown, Stream};
-use storage::{
-    AccountTx, Address, Append, Database, MailboxName, NewAccount, PreparedMessage, Role,
-    StorageError, Store,
-};
-use testkit::ManualClock;
+use storage::{AccountTx, Append, Database, MailboxName, PreparedMessage, Role, StorageError};
+use testhouse::message_file;
 use testkit::transcript::{self, Header};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
-const QUICK: PasswordPolicy =
-    PasswordPolicy { chars_min: 8, argon2_memory_kib: 16, argon2_passes: 1 };
 /// The first message of a transcript was received then (2025-12-01 12:00:00 UTC), each further
 /// one a day later.
 const FIRST_RECEIVED: i64 = 1_764_590_400;
@@ -23,30 +18,20 @@ const FIRST_RECEIVED: i64 = 1_764_590_400;
 /// The largest message, unless a test is about larger ones.
 const MESSAGE_BYTES_MAX: u64 = 100_000;
 
-/// A store with the account `julie@example.test`, password `right password`.
-pub(crate) struct House {
-    pub(crate) store: Store,
-    pub(crate) authenticator: Arc<Authenticator>,
-    pub(crate) clock: Arc<ManualClock>,
-    pub(crate) account: AccountId,
-    pub(crate) shutdown: Shutdown,
-    _folder: tempfile::TempDir,
-}
+/// A store with the account `julie@example.test`, password `right password`, served over IMAP.
+pub(crate) struct House(testhouse::House);
 
-fn new_account(address: &str) -> NewAccount {
-    NewAccount {
-        address: Address::parse(address).unwrap(),
-        name: String::new(),
-        role: Role::Collaborator,
-        password_hash: QUICK.hash(address, &"right password".into()).unwrap(),
-        quota_bytes: 0,
-        mail_only: true,
+impl Deref for House {
+    type Target = testhouse::House;
+
+    fn deref(&self) -> &testhouse::House {
+        &self.0
     }
 }
 
 impl House {
     pub(crate) async fn build(database: Database) -> Self {
-        Self::build_with(database, None, MESSAGE_BYTES_MAX).await
+        Self::for_messages_of(database, MESSAGE_BYTES_MAX).await
     }
 
     /// The same for messages of up to so many bytes.
@@ -61,58 +46,18 @@ impl House {
     }
 
     async fn build_with(database: Database, scram: Option<ScramSettings>, bytes: u64) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::default());
-        let mut settings = storage::Settings::new(folder.path(), clock.clone());
-        settings.database = database;
-        settings.message_bytes_max = bytes;
-        settings.inline_bytes_max = 1_000;
-        let store = tokio::task::spawn_blocking(|| Store::open(settings)).await.unwrap().unwrap();
-        let new = new_account("julie@example.test");
-        let account = store
-            .write("fixture", move |tx| {
-                tx.create_domain("example.test")?;
-                tx.create_account(new)
-            })
-            .await
-            .unwrap()
-            .value;
-        let settings = AuthSettings { passwords: QUICK, scram, ..AuthSettings::default() };
-        let authenticator = Authenticator::new(store.clone(), clock.clone(), settings).unwrap();
-        let shutdown = Shutdown::new();
-        let authenticator = Arc::new(authenticator);
-        Self { store, authenticator, clock, account, shutdown, _folder: folder }
+        let change = |settings: &mut storage::Settings| settings.message_bytes_max = bytes;
+        Self(testhouse::House::build(database, scram, change).await)
     }
 
     /// Opens a connection; the server's half runs in a task of its own.
     pub(crate) fn connect(&self, settings: Settings) -> DuplexStream {
-        let service = ImapService::new(self.store.clone(), self.authenticator.clone(), settings);
-        self.open(Arc::new(service))
+        self.open(Arc::new(self.service(settings)))
     }
 
-    /// Opens a connection to a service that has others.
-    pub(crate) fn open(&self, service: Arc<ImapService>) -> DuplexStream {
-        let (ours, theirs) = tokio::io::duplex(64 * 1024);
-        let stream = Stream::memory(
-            theirs,
-            "192.0.2.7:4321".parse().unwrap(),
-            "192.0.2.1:143".parse().unwrap(),
-        );
-        let connection = Connection::new(stream, ConnectionSettings::default());
-        let shutdown = self.shutdown.clone();
-        tokio::spawn(async move { service.serve(connection, shutdown).await });
-        ours
-    }
-
-    /// What the task of a session takes before its first command.
-    pub(crate) fn session_bytes(&self) -> usize {
-        let (store, authenticator) = (self.store.clone(), self.authenticator.clone());
-        let service = ImapService::new(store, authenticator, settings_for_tests());
-        let (_ours, theirs) = tokio::io::duplex(1);
-        let address = "192.0.2.7:4321".parse().unwrap();
-        let stream = Stream::memory(theirs, address, address);
-        let connection = Connection::new(stream, ConnectionSettings::default());
-        size_of_val(&service.serve(connection, self.shutdown.clone()))
+    /// A service on this store.
+    pub(crate) fn service(&self, settings: Settings) -> ImapService {
+        ImapService::new(self.store.clone(), self.authenticator.clone(), settings)
     }
 
     /// Adds the message `tests/messages/NAME.eml`.
@@ -122,9 +67,7 @@ impl House {
         name: &str,
         received: Timestamp,
     ) -> Result<(), String> {
-        let path = format!("tests/messages/{name}.eml");
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
-        let message = Arc::new(PreparedMessage::new(text.replace('\n', "\r\n").into_bytes()));
+        let message = Arc::new(PreparedMessage::new(message_file(name)));
         let mailbox = MailboxName::parse(mailbox).unwrap();
         let account = self.account;
         self.store
@@ -137,24 +80,6 @@ impl House {
             .await
             .map_err(|error| error.to_string())?;
         Ok(())
-    }
-
-    /// Makes another account of the domain, with the same password.
-    pub(crate) async fn add_account(&self, local: &str) -> AccountId {
-        let new = new_account(&format!("{local}@example.test"));
-        self.store.write("fixture", move |tx| tx.create_account(new)).await.unwrap().value
-    }
-
-    /// Ends the sessions; what is wrong with the store they leave.
-    pub(crate) async fn close(&self) -> Vec<String> {
-        self.shutdown.begin();
-        let store = self.store.clone();
-        let findings = tokio::task::spawn_blocking(move || {
-            let findings = store.check_consistency();
-            store.close();
-            findings
-        });
-        findings.await.unwrap().unwrap().iter().map(|finding| format!("{finding:?}")).collect()
     }
 
     /// Some session was told of all messages of a mailbox.
@@ -202,8 +127,7 @@ impl Scene {
             return;
         }
         for local in header.find("accounts").into_iter().flat_map(|names| names.split(", ")) {
-            let new = new_account(&format!("{local}@example.test"));
-            self.house.store.write("fixture", move |tx| tx.create_account(new)).await.unwrap();
+            self.house.add_account(local).await;
         }
         let account = self.house.account;
         for name in header.find("mailboxes").into_iter().flat_map(|names| names.split(", ")) {
@@ -282,32 +206,24 @@ impl transcript::Scene for Scene {
     /// `quota BYTES`, `role administrator`, `capability off NAMES`, `capability on`, `maintain`, `shutdown`.
     async fn act(&mut self, words: &str) -> Result<(), String> {
         let words: Vec<&str> = words.split(' ').collect();
-        let (house, account) = (&self.house, self.house.account);
+        let house = &self.house;
         match words.as_slice() {
             ["deliver", name, mailbox] => house.add(mailbox, name, house.clock.now()).await?,
             ["advance", secs] => {
                 house.clock.advance_secs(secs.parse().map_err(|_| "not a number")?);
             }
-            ["password", new] => {
-                let hash = QUICK.hash("julie@example.test", &(*new).into()).unwrap();
-                let write = move |tx: &mut storage::AccountTx<'_, '_>| tx.set_password_hash(&hash);
-                house.store.account_write(account, "act", write).await.unwrap();
-            }
+            ["password", new] => house.set_password(new).await,
             ["maintenance", onoff] => {
                 let on = *onoff == "on";
-                let write = move |tx: &mut storage::AccountTx<'_, '_>| tx.set_maintenance(on);
-                house.store.account_write(account, "act", write).await.unwrap();
+                house.write(move |tx| tx.set_maintenance(on)).await;
             }
             ["quota", bytes] => {
                 let bytes = bytes.parse().map_err(|_| "not a number")?;
-                let write = move |tx: &mut storage::AccountTx<'_, '_>| tx.set_quota(bytes);
-                house.store.account_write(account, "act", write).await.unwrap();
+                house.write(move |tx| tx.set_quota(bytes)).await;
             }
             ["capability", _onoff, names @ ..] => {
                 let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-                let write =
-                    move |tx: &mut storage::AccountTx<'_, '_>| tx.set_capabilities_off(&names);
-                house.store.account_write(account, "act", write).await.unwrap();
+                house.write(move |tx| tx.set_capabilities_off(&names)).await;
             }
             ["maintain"] => {
                 let store = house.store.clone();
@@ -315,8 +231,7 @@ impl transcript::Scene for Scene {
             }
             ["role", role] => {
                 let role = Role::parse(role).ok_or("not a role")?;
-                let write = move |tx: &mut storage::AccountTx<'_, '_>| tx.set_role(role);
-                house.store.account_write(account, "act", write).await.unwrap();
+                house.write(move |tx| tx.set_role(role)).await;
             }
             ["shutdown"] => house.shutdown.begin(),
             _ => return Err(format!("this scene knows no action {words:?}")),

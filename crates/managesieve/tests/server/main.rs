@@ -3,15 +3,10 @@
 
 use std::sync::Arc;
 
-use auth::{AuthSettings, Authenticator, PasswordPolicy};
 use managesieve::{ManageSieveService, Settings};
-use net::{Connection, ConnectionSettings, Service, Shutdown, Stream};
-use storage::{Address, Database, NewAccount, Role, Store};
-use testkit::ManualClock;
+use storage::Database;
+use testhouse::House;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-const QUICK: PasswordPolicy =
-    PasswordPolicy { chars_min: 8, argon2_memory_kib: 16, argon2_passes: 1 };
 
 /// `AUTHENTICATE` of Julie with her password.
 const SIGN_IN: &str =
@@ -22,29 +17,11 @@ async fn on_both_engines(change: impl Fn(&mut Settings), wire: &str, expect: &st
     let made = || testkit::Postgres::shared().create_database();
     let database = tokio::task::spawn_blocking(made).await.unwrap();
     for engine in [Database::Sqlite, Database::Postgres(database.url().to_owned())] {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::default());
-        let mut opened = storage::Settings::new(folder.path(), clock.clone());
-        opened.database = engine;
-        opened.scripts_max = 3;
-        opened.script_bytes_max = 100;
-        let store = tokio::task::spawn_blocking(|| Store::open(opened)).await.unwrap().unwrap();
-        let hash = QUICK.hash("julie@example.test", &"right password".into()).unwrap();
-        let new = NewAccount {
-            address: Address::parse("julie@example.test").unwrap(),
-            name: String::new(),
-            role: Role::Collaborator,
-            password_hash: hash,
-            quota_bytes: 0,
-            mail_only: true,
-        };
-        let made = store.write("fixture", move |tx| {
-            tx.create_domain("example.test")?;
-            tx.create_account(new)
+        let house = House::build(engine, None, |settings| {
+            settings.scripts_max = 3;
+            settings.script_bytes_max = 100;
         });
-        made.await.unwrap();
-        let passwords = AuthSettings { passwords: QUICK, ..AuthSettings::default() };
-        let authenticator = Authenticator::new(store.clone(), clock, passwords).unwrap();
+        let house = house.await;
         let mut settings = Settings {
             plaintext_auth: true,
             script_bytes_max: 100,
@@ -53,32 +30,17 @@ async fn on_both_engines(change: impl Fn(&mut Settings), wire: &str, expect: &st
             ..Settings::default()
         };
         change(&mut settings);
-        let service = ManageSieveService::new(store.clone(), Arc::new(authenticator), settings);
-        assert_eq!(talk(service, wire).await, expect.replace('\n', "\r\n"));
-        let findings = tokio::task::spawn_blocking(move || {
-            let findings = store.check_consistency().unwrap();
-            store.close();
-            findings
-        });
-        assert_eq!(findings.await.unwrap(), []);
+        assert_eq!(talk(&house, settings, wire).await, expect.replace('\n', "\r\n"));
+        assert_eq!(house.close().await, Vec::<String>::new());
     }
     tokio::task::spawn_blocking(move || drop(database)).await.unwrap();
 }
 
 /// What a session answers, from the end of the greeting on.
-async fn talk(service: ManageSieveService, wire: &str) -> String {
-    let (ours, theirs) = tokio::io::duplex(64 * 1024);
-    let address = "192.0.2.7:4321".parse().unwrap();
-    let stream = Stream::memory(theirs, address, address);
-    let connection = Connection::new(stream, ConnectionSettings::default());
-    let shutdown = Shutdown::new();
-    let session = tokio::spawn(async move { service.serve(connection, shutdown).await });
-    let (mut reading, mut writing) = tokio::io::split(ours);
-    writing.write_all(wire.as_bytes()).await.unwrap();
-    writing.shutdown().await.unwrap();
-    let mut came = String::new();
-    reading.read_to_string(&mut came).await.unwrap();
-    session.await.unwrap();
+async fn talk(house: &House, settings: Settings, wire: &str) -> String {
+    let (store, authenticator) = (house.store.clone(), house.authenticator.clone());
+    let service = ManageSieveService::new(store, authenticator, settings);
+    let came = house.talk(Arc::new(service), wire.as_bytes(), wire.len()).await;
     let (greeting, rest) = came.split_once("OK \"Posthorn ready\"\r\n").unwrap();
     assert!(greeting.starts_with("\"IMPLEMENTATION\" \"Posthorn "), "{greeting}");
     assert!(greeting.contains("\"SASL\" \"PLAIN\"\r\n\"SIEVE\" \"fileinto reject "), "{greeting}");
@@ -184,19 +146,14 @@ async fn commands_injected_before_tls_end_the_connection() {
         proxy_from: Vec::new(),
         connections_max: 10,
         address_limits: Arc::new(net::AddressLimits::new(10, true)),
-        connection: ConnectionSettings::default(),
+        connection: net::ConnectionSettings::default(),
     })
     .unwrap();
     let address = listener.local_addresses()[0];
-    let folder = tempfile::tempdir().unwrap();
-    let clock = Arc::new(ManualClock::default());
-    let opened = storage::Settings::new(folder.path(), clock.clone());
-    let store = tokio::task::spawn_blocking(|| Store::open(opened)).await.unwrap().unwrap();
-    let passwords = AuthSettings { passwords: QUICK, ..AuthSettings::default() };
-    let authenticator = Authenticator::new(store.clone(), clock, passwords).unwrap();
-    let service = ManageSieveService::new(store, Arc::new(authenticator), Settings::default());
-    let shutdown = Shutdown::new();
-    listener.serve(Arc::new(service), &shutdown);
+    let house = House::build(Database::Sqlite, None, |_| {}).await;
+    let (store, authenticator) = (house.store.clone(), house.authenticator.clone());
+    let service = ManageSieveService::new(store, authenticator, Settings::default());
+    listener.serve(Arc::new(service), &house.shutdown);
     for (wire, expect) in [
         (SIGN_IN, "NO (ENCRYPT-NEEDED) \"Sign-in needs TLS, say STARTTLS first\"\r\n"),
         ("STARTTLS\r\nNOOP\r\n", "OK \"Begin TLS negotiation\"\r\n"),

@@ -1,129 +1,49 @@
 //! Where transcripts are played: a store with one account, and connections through memory.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
-use auth::{AuthSettings, Authenticator, PasswordPolicy};
-use ids::{AccountId, CollectionId, Uid, UidSet};
-use net::{Connection, ConnectionSettings, Service, Shutdown, Stream};
+use ids::{CollectionId, Uid, UidSet};
 use pop3::{Pop3Service, Settings};
-use storage::{
-    AccountTx, Address, Append, Database, MailboxName, NewAccount, PreparedMessage, Role, Store,
-};
-use testkit::ManualClock;
+use storage::{Append, Database, MailboxName, PreparedMessage};
+use testhouse::message_file;
 use testkit::transcript::{self, Header};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
-const QUICK: PasswordPolicy =
-    PasswordPolicy { chars_min: 8, argon2_memory_kib: 16, argon2_passes: 1 };
+/// A store with the account `julie@example.test`, password `right password`, served over POP3.
+pub(crate) struct House(testhouse::House);
 
-/// A store with the account `julie@example.test`, password `right password`.
-pub(crate) struct House {
-    pub(crate) store: Store,
-    pub(crate) authenticator: Arc<Authenticator>,
-    pub(crate) clock: Arc<ManualClock>,
-    pub(crate) account: AccountId,
-    pub(crate) shutdown: Shutdown,
-    database: Database,
-    folder: tempfile::TempDir,
+impl Deref for House {
+    type Target = testhouse::House;
+
+    fn deref(&self) -> &testhouse::House {
+        &self.0
+    }
 }
 
 impl House {
     pub(crate) async fn build(database: Database) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::default());
-        let store = open(&folder, &clock, &database).await;
-        let new = NewAccount {
-            address: Address::parse("julie@example.test").unwrap(),
-            name: "Julie".to_owned(),
-            role: Role::Collaborator,
-            password_hash: QUICK.hash("julie@example.test", &"right password".into()).unwrap(),
-            quota_bytes: 0,
-            mail_only: true,
-        };
-        let account = store
-            .write("fixture", move |tx| {
-                tx.create_domain("example.test")?;
-                tx.create_account(new)
-            })
-            .await
-            .unwrap()
-            .value;
-        let authenticator = authenticator(&store, &clock);
-        let shutdown = Shutdown::new();
-        Self { store, authenticator, clock, account, shutdown, database, folder }
+        Self(testhouse::House::build(database, None, |_| {}).await)
     }
 
     /// The same data after a restart.
     pub(crate) async fn restart(self) -> Self {
-        let Self { store, authenticator, clock, account, shutdown, database, folder } = self;
-        shutdown.begin();
-        tokio::task::spawn_blocking(move || {
-            store.close();
-            drop((authenticator, store));
-        })
-        .await
-        .unwrap();
-        let store = loop {
-            // Sessions hold the store until they have ended.
-            let mut settings = storage::Settings::new(folder.path(), clock.clone());
-            settings.database = database.clone();
-            let opened = tokio::task::spawn_blocking(|| Store::open(settings)).await.unwrap();
-            match opened {
-                Ok(store) => break store,
-                Err(_) => tokio::task::yield_now().await,
-            }
-        };
-        let authenticator = self::authenticator(&store, &clock);
-        let shutdown = Shutdown::new();
-        Self { store, authenticator, clock, account, shutdown, database, folder }
+        Self(self.0.restart().await)
     }
 
     /// Opens a connection; the server's half runs in a task of its own.
     pub(crate) fn connect(&self, settings: Settings) -> DuplexStream {
-        let service = Pop3Service::new(self.store.clone(), self.authenticator.clone(), settings);
-        self.open(Arc::new(service))
+        self.open(Arc::new(self.service(settings)))
     }
 
-    /// Opens a connection to a service that has others.
-    pub(crate) fn open(&self, service: Arc<Pop3Service>) -> DuplexStream {
-        let (ours, theirs) = tokio::io::duplex(64 * 1024);
-        let stream = Stream::memory(
-            theirs,
-            "192.0.2.7:4321".parse().unwrap(),
-            "192.0.2.1:110".parse().unwrap(),
-        );
-        let connection = Connection::new(stream, ConnectionSettings::default());
-        let shutdown = self.shutdown.clone();
-        tokio::spawn(async move { service.serve(connection, shutdown).await });
-        ours
-    }
-
-    /// What the task of a session takes before its first command.
-    pub(crate) fn session_bytes(&self) -> usize {
-        let (store, authenticator) = (self.store.clone(), self.authenticator.clone());
-        let service = Pop3Service::new(store, authenticator, settings_for_tests());
-        let (_ours, theirs) = tokio::io::duplex(1);
-        let address = "192.0.2.7:4321".parse().unwrap();
-        let stream = Stream::memory(theirs, address, address);
-        let connection = Connection::new(stream, ConnectionSettings::default());
-        size_of_val(&service.serve(connection, self.shutdown.clone()))
+    /// A service on this store.
+    pub(crate) fn service(&self, settings: Settings) -> Pop3Service {
+        Pop3Service::new(self.store.clone(), self.authenticator.clone(), settings)
     }
 
     /// Sends `wire` in pieces of `step` bytes, says nothing more, gives all that comes.
     pub(crate) async fn talk(&self, settings: Settings, wire: &[u8], step: usize) -> String {
-        let (mut reading, mut writing) = tokio::io::split(self.connect(settings));
-        let send = async {
-            for piece in wire.chunks(step.max(1)) {
-                if writing.write_all(piece).await.is_err() {
-                    break;
-                }
-            }
-            let _gone = writing.shutdown().await;
-        };
-        let mut came = Vec::new();
-        let (_, read) = tokio::join!(send, reading.read_to_end(&mut came));
-        read.unwrap();
-        String::from_utf8_lossy(&came).into_owned()
+        self.0.talk(Arc::new(self.service(settings)), wire, step).await
     }
 
     /// Delivers a message into INBOX.
@@ -140,17 +60,7 @@ impl House {
 
     /// Delivers the message `tests/messages/NAME.eml`.
     pub(crate) async fn deliver_file(&self, name: &str) {
-        let path = format!("tests/messages/{name}.eml");
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
-        self.deliver(text.replace('\n', "\r\n").into_bytes()).await;
-    }
-
-    /// What another session does to the account.
-    pub(crate) async fn write(
-        &self,
-        work: impl FnOnce(&mut AccountTx<'_, '_>) -> storage::Result<()> + Send + 'static,
-    ) {
-        self.store.account_write(self.account, "act", work).await.unwrap();
+        self.deliver(message_file(name)).await;
     }
 
     pub(crate) async fn inbox(&self) -> CollectionId {
@@ -166,30 +76,6 @@ impl House {
         let entries = snapshot.entries(1..=snapshot.exists().max(1));
         entries.map(|(_, entry)| format!("{} {}", entry.uid(), entry.flags_rendered())).collect()
     }
-
-    /// Ends the sessions; what is wrong with the store they leave.
-    pub(crate) async fn close(&self) -> Vec<String> {
-        self.shutdown.begin();
-        let store = self.store.clone();
-        let findings = tokio::task::spawn_blocking(move || {
-            let findings = store.check_consistency();
-            store.close();
-            findings
-        });
-        findings.await.unwrap().unwrap().iter().map(|finding| format!("{finding:?}")).collect()
-    }
-}
-
-async fn open(folder: &tempfile::TempDir, clock: &Arc<ManualClock>, database: &Database) -> Store {
-    let mut settings = storage::Settings::new(folder.path(), clock.clone());
-    settings.database = database.clone();
-    settings.inline_bytes_max = 1_000;
-    tokio::task::spawn_blocking(|| Store::open(settings)).await.unwrap().unwrap()
-}
-
-fn authenticator(store: &Store, clock: &Arc<ManualClock>) -> Arc<Authenticator> {
-    let settings = AuthSettings { passwords: QUICK, ..AuthSettings::default() };
-    Arc::new(Authenticator::new(store.clone(), clock.clone(), settings).unwrap())
 }
 
 /// Settings that reach their limits soon.
@@ -277,10 +163,7 @@ impl transcript::Scene for Scene {
             "advance" => {
                 house.clock.advance_secs(rest.parse().map_err(|_| "not a number")?);
             }
-            "password" => {
-                let hash = QUICK.hash("julie@example.test", &rest.into()).unwrap();
-                house.write(move |tx| tx.set_password_hash(&hash)).await;
-            }
+            "password" => house.set_password(rest).await,
             "blocked" => house.write(|tx| tx.set_blocked(true)).await,
             "maintenance" => {
                 let on = rest == "on";
