@@ -81,11 +81,18 @@ impl Inner {
     }
 
     /// Settles them once storage can be written: what is in our hands is nobody's else, so an
-    /// outcome that was forgotten would leave its recipients there.
+    /// outcome that was forgotten would leave its recipients there, for the next start to send to
+    /// again. So it is written down alone where what is to be told of it cannot be.
     async fn settle_at_last(&self, settling: &Settling<'_>) -> Result<(), StorageError> {
+        let mut telling = true;
         loop {
-            match self.try_to_settle(settling).await {
+            match self.try_to_settle(settling, telling).await {
                 Err(error) if self.may_pass(&error).await => {}
+                Err(error) if telling && !is_of_settling(&error) => {
+                    let spool = settling.message.id;
+                    tracing::error!(%error, %spool, "what became of a message cannot be told");
+                    telling = false;
+                }
                 outcome => return outcome,
             }
         }
@@ -104,17 +111,24 @@ impl Inner {
         }
     }
 
-    async fn try_to_settle(&self, settling: &Settling<'_>) -> Result<(), StorageError> {
+    async fn try_to_settle(
+        &self,
+        settling: &Settling<'_>,
+        telling: bool,
+    ) -> Result<(), StorageError> {
         let now = self.store.now();
         let decided: Vec<Decided> =
             settling.ends.iter().map(|(one, end)| self.decide(settling, one, end, now)).collect();
         let lines: Vec<Line> = decided.iter().filter_map(|one| one.line.clone()).collect();
-        let report = self.prepare_report(settling, lines, Way::Mailbox).await?;
+        let report = match telling {
+            true => self.prepare_report(settling, lines, Way::Mailbox).await?,
+            false => None,
+        };
         let reported = report.is_some();
         let (daemon, spool) = (settling.daemon, settling.message.id);
         let outcomes: Vec<Settlement> = decided.iter().map(|one| one.outcome.clone()).collect();
         let messages = report.iter().map(Prepared::message).cloned().collect();
-        let bounced = bounced(settling, &decided);
+        let bounced = if telling { bounced(settling, &decided) } else { Vec::new() };
         self.store
             .write_messages("queue settle", messages, move |tx| {
                 let settled = tx.settle_spooled(daemon, spool, &outcomes)?;
@@ -282,6 +296,14 @@ impl Inner {
             }
         }
     }
+}
+
+/// Whether an error is of the outcome itself, whatever is told of it.
+fn is_of_settling(error: &StorageError) -> bool {
+    matches!(
+        error,
+        StorageError::Conflict(_) | StorageError::Unavailable(_) | StorageError::NoSpace(_)
+    )
 }
 
 /// A message about a meeting that did not reach somebody.

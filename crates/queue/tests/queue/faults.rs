@@ -124,3 +124,42 @@ async fn where_nothing_is_sent_mailboxes_here_get_their_mail() {
     assert_eq!((far.taken().len(), scene.inbox().await.len()), (0, 2));
     scene.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_as_large_as_may_be_goes_back() {
+    let far = Server::start().await;
+    (0..8).for_each(|_| far.then(replying("RCPT", "550 5.1.1 no such user")));
+    let scene = Scene::on(&[&far], |_| {}, |storage| storage.message_bytes_max = 10_000).await;
+    let text = format!("Subject: x\r\n\r\n{}", "Hello.\r\n".repeat(1_248));
+    let message = PreparedMessage::new(text.into_bytes());
+    let entry = SpoolEntry {
+        account: None,
+        reverse_path: JULIE.to_owned(),
+        envelope_json: r#"{"ret":"FULL"}"#.to_owned(),
+        recipients: vec![SpoolRecipient {
+            forward_path: "x@a.test".to_owned(),
+            parameters_json: "{}".to_owned(),
+        }],
+    };
+    let send = scene.store.write("send", move |tx| tx.spool(entry, &message));
+    send.await.unwrap();
+    scene.queue.wait_until(|counters| counters.failed + counters.active == 1).await;
+    scene.queue.wait_until(|counters| counters.active == 0).await;
+    let reports = scene.inbox().await;
+    assert_eq!((reports.len(), scene.spool().await.len()), (1, 0));
+    assert!(reports[0].contains("Content-Type: text/rfc822-headers\r\n"), "{}", reports[0]);
+    scene.close().await;
+}
+
+/// What cannot be told keeps nobody's mail in hand, to be sent anew after the next start.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_is_written_down_without_a_report_that_cannot_be() {
+    let far = Server::start().await;
+    let scene = Scene::on(&[&far], |_| {}, |storage| storage.message_bytes_max = 300).await;
+    scene.send_from(JULIE, &["x@a.test"], r#"{"notify":"SUCCESS"}"#).await;
+    scene.queue.wait_until(|counters| far.taken().len() + counters.active as usize == 1).await;
+    scene.queue.wait_until(|counters| counters.active == 0).await;
+    let counters = scene.queue.counters();
+    assert_eq!((counters.delivered, counters.reports, scene.spool().await.len()), (1, 0, 0));
+    scene.close().await;
+}

@@ -46,9 +46,20 @@ impl Scene {
     }
 
     pub(crate) async fn with(servers: &[&Server], change: impl FnOnce(&mut Settings)) -> Self {
+        Self::on(servers, change, |_| {}).await
+    }
+
+    /// The same over a store with other settings.
+    pub(crate) async fn on(
+        servers: &[&Server],
+        change: impl FnOnce(&mut Settings),
+        change_store: impl FnOnce(&mut storage::Settings),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::default());
-        let store = Store::open(storage::Settings::new(folder.path(), clock.clone())).unwrap();
+        let mut opened = storage::Settings::new(folder.path(), clock.clone());
+        change_store(&mut opened);
+        let store = Store::open(opened).unwrap();
         store
             .write("scene", |tx| {
                 tx.create_domain("here.test")?;

@@ -163,7 +163,9 @@ pub async fn prepare(
         return Ok(None);
     }
     let Ok(to) = Address::parse(reverse_path) else { return Ok(None) };
-    let rendered = report.render();
+    // What is told of a message has to be stored, too.
+    let returned_bytes_max = usize::try_from(store.settings().message_bytes_max / 2);
+    let rendered = report.render(returned_bytes_max.unwrap_or(usize::MAX));
     let bytes = match (store.find_recipient(&to).await?, way) {
         (Resolution::Account(_), Way::Mailbox) => {
             [message::compose::return_path(None).into_bytes(), rendered.bytes].concat()

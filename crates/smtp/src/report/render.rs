@@ -31,8 +31,9 @@ pub(super) struct Rendered {
 }
 
 impl Report<'_> {
-    pub(super) fn render(&self) -> Rendered {
-        let original = self.original();
+    /// The report, with so much of the message at most.
+    pub(super) fn render(&self, returned_bytes_max: usize) -> Rendered {
+        let original = self.original(returned_bytes_max);
         // RFC 6533 §3: addresses in UTF-8 have part types of their own.
         let utf8 = self.parameters.smtputf8
             && (!self.reverse_path.is_ascii()
@@ -195,20 +196,21 @@ impl Report<'_> {
         }
     }
 
-    fn original(&self) -> Original {
+    fn original(&self, returned_bytes_max: usize) -> Original {
         let parameters = &self.parameters;
         // RFC 3461 §4.3: RET speaks of failures only; without it, or where the message cannot
         // stand in a text, its header section is enough.
         // RFC 8689 §5: what needed TLS goes back as if RET=HDRS had been asked for.
         let full =
             parameters.ret.as_deref() == Some("FULL") && self.failed() && !parameters.requiretls;
-        if full && self.content.len() <= RETURNED_BYTES_MAX && self.content.is_text() {
+        let fits = self.content.len() <= RETURNED_BYTES_MAX.min(returned_bytes_max);
+        if full && fits && self.content.is_text() {
             let bytes = [&self.content.header[..], &self.content.body].concat();
             return Original { whole: true, bytes };
         }
         let mut bytes = Vec::new();
         for field in header_fields(&self.content.header) {
-            if bytes.len() + field.line.len() > HEADER_BYTES_MAX {
+            if bytes.len() + field.line.len() > HEADER_BYTES_MAX.min(returned_bytes_max) {
                 break;
             }
             bytes.extend_from_slice(field.line);
@@ -275,7 +277,7 @@ mod tests {
             id: "7".to_owned(),
             number: 0xabc,
         };
-        String::from_utf8(report.render().bytes).unwrap()
+        String::from_utf8(report.render(usize::MAX).bytes).unwrap()
     }
 
     fn full() -> Parameters {
