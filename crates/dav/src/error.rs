@@ -162,7 +162,7 @@ pub(crate) fn of_fault(fault: ObjectFault, format: Format) -> DavError {
             return DavError::Status(StatusCode::PAYLOAD_TOO_LARGE);
         }
         ObjectFault::TooBig { .. } => name("max-resource-size", "max-resource-size"),
-        // RFC 8607 §6.2 has the name; this is the limit of inline ones (R-CAL-5).
+        // RFC 8607 §3.11 has the name; this is the limit of inline ones (R-CAL-5).
         ObjectFault::AttachmentTooBig { .. } => name("max-attachment-size", "max-resource-size"),
         ObjectFault::TooManyInstances { .. } => name("max-instances", "max-resource-size"),
         ObjectFault::UnsupportedScale => Name::caldav("supported-rscale"),

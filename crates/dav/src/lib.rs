@@ -12,6 +12,7 @@
 
 mod address_data;
 mod answer;
+mod attachments;
 mod calendar_data;
 mod describe;
 mod error;
@@ -35,6 +36,7 @@ mod work;
 pub mod xml;
 
 pub use answer::Answer;
+pub use attachments::attachment_path;
 pub use notice::Notifications;
 pub use outside::{outside_file_path, outside_path};
 pub use public::public_path;

@@ -46,7 +46,12 @@ pub(crate) fn secret_of(place: &Place) -> Option<&str> {
         | Place::Home(_, owner)
         | Place::Outbox(owner)
         | Place::Member(_, owner, _) => owner,
-        Place::Root | Place::Principals | Place::Group(_) | Place::Homes(_) | Place::Push(_) => {
+        Place::Root
+        | Place::Principals
+        | Place::Group(_)
+        | Place::Homes(_)
+        | Place::Push(_)
+        | Place::Attachment(_) => {
             return None;
         }
     };

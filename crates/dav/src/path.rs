@@ -24,6 +24,8 @@ pub(crate) enum Place {
     Home(Home, String),
     /// `/dav/calendars/ADDRESS/outbox/`
     Outbox(String),
+    /// `/dav/attachments/ID/NAME`: the data of a managed attachment (RFC 8607), whatever the name.
+    Attachment(String),
     /// `/dav/push/TOKEN`: a subscription to pushes.
     Push(String),
     /// Something in a home: a collection, an object, or a file or folder at any depth.
@@ -95,6 +97,9 @@ impl Place {
         if kind == "principals" {
             return Ok(principal(owner, &rest));
         }
+        if kind == "attachments" {
+            return Ok(owner.filter(|_| rest.len() <= 1).map(Self::Attachment));
+        }
         if kind == "push" {
             return Ok(owner.filter(|_| rest.is_empty()).map(Self::Push));
         }
@@ -152,7 +157,7 @@ fn normal(segment: String) -> String {
 }
 
 /// QUIRK(iOS 18.4): `%40` in user names: decoded once, everywhere.
-fn decode(part: &str) -> Result<String, BadPath> {
+pub(crate) fn decode(part: &str) -> Result<String, BadPath> {
     if !part.contains('%') {
         return Ok(part.to_owned());
     }
@@ -194,17 +199,21 @@ fn render(segments: &[&str], is_collection: bool) -> String {
 
 /// RFC 3986 §3.3, `pchar`: all others are encoded.
 fn encode(segment: &str, out: &mut String) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     for byte in segment.bytes() {
         let is_plain = byte.is_ascii_alphanumeric() || b"-._~!$'()*+,;=:@".contains(&byte);
         if is_plain {
             out.push(char::from(byte));
             continue;
         }
-        out.push('%');
-        for nibble in [byte >> 4, byte & 15] {
-            out.push(char::from(DIGITS[usize::from(nibble)]));
-        }
+        push_encoded(byte, out);
+    }
+}
+
+fn push_encoded(byte: u8, out: &mut String) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    out.push('%');
+    for nibble in [byte >> 4, byte & 15] {
+        out.push(char::from(DIGITS[usize::from(nibble)]));
     }
 }
 
@@ -236,6 +245,37 @@ pub(crate) fn proxy_href(address: &str, proxy: Proxy) -> String {
 /// The path of what all principals stand in.
 pub(crate) fn principals_href() -> String {
     render(&["dav", "principals"], true)
+}
+
+/// The path of a managed attachment; the name is for who saves it.
+pub(crate) fn attachment_href(id: &str, filename: &str) -> String {
+    match filename {
+        "" => render(&["dav", "attachments", id], false),
+        filename => render(&["dav", "attachments", id, filename], false),
+    }
+}
+
+/// A text with all encoded but what RFC 8187 §3.2.1 has as it is.
+pub(crate) fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            true => out.push(char::from(byte)),
+            false => push_encoded(byte, &mut out),
+        }
+    }
+    out
+}
+
+/// The value of a parameter of a query, if it is there once.
+pub(crate) fn query_value(query: &str, key: &str) -> Result<Option<String>, BadPath> {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let mut values = pairs.filter(|(name, _)| *name == key).map(|(_, value)| value);
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => decode(value).map(Some),
+        (Some(_), Some(_)) => Err(BadPath),
+    }
 }
 
 /// The path of a subscription to pushes.
@@ -288,6 +328,8 @@ mod tests {
             ("/dav/principals/a@b/x/", None),
             ("/dav/principals/anyone/", Some(Place::Group("anyone".to_owned()))),
             ("/dav/principals/team:Our%20team/", Some(Place::Group("team:Our team".to_owned()))),
+            ("/dav/attachments/0f/a.txt", Some(Place::Attachment("0f".to_owned()))),
+            ("/dav/attachments/0f/a/b", None),
             ("/dav/calendars//a@b/", Some(Place::Home(Home::Calendars, "a@b".to_owned()))),
             ("/dav/calendars/a%40b/outbox/", Some(Place::Outbox("a@b".to_owned()))),
             ("/dav/calendars/a@b/jobs/a%20b.ics", member(&["jobs", "a b.ics"])),

@@ -20,7 +20,7 @@ const PREFIX: &str = "/calendars/public/";
 /// LIMIT: objects of which the bytes are in memory at a time: strangers ask.
 const CHUNK: usize = 20;
 /// Raised where what is left out, or how it is written, becomes another.
-const EDITION: u32 = 2;
+const EDITION: u32 = 3;
 
 /// Whether a path is of such a calendar.
 pub(crate) fn is_for(path: &str) -> bool {

@@ -233,7 +233,7 @@ pub(crate) fn find(tx: &mut ReadTx<'_>, actor: &Actor, place: &Place) -> Result<
         Place::Group(name) => Resource::Group(group::find(tx, actor, name)?),
         Place::Proxy(owner, proxy) => Resource::Proxy(find_owner(tx, actor, owner)?, *proxy),
         // RFC 9110 §9.3.5: it is there to be removed, and has no other method.
-        Place::Push(_) => return Err(DavError::NOT_FOUND),
+        Place::Push(_) | Place::Attachment(_) => return Err(DavError::NOT_FOUND),
         Place::Homes(home) => Resource::Homes(*home),
         Place::Home(home, owner) => {
             let owner = find_owner(tx, actor, owner)?;

@@ -15,7 +15,7 @@ use hyper::header::{
 use hyper::{Method, Response, StatusCode};
 use ids::{AccountId, Timestamp};
 use sasl::{BearerToken, Credentials, Password};
-use storage::{AccountTx, QuietPushes, ReadTx, StorageError, Store, WriteTx};
+use storage::{AccountTx, PreparedMessage, QuietPushes, ReadTx, StorageError, Store, WriteTx};
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
@@ -64,6 +64,7 @@ impl DavService {
         let is_ours = path == "/dav" || path.starts_with("/dav/");
         is_ours
             || crate::public::is_for(path)
+            || crate::attachments::is_for(path)
             || crate::timezones::is_for(path)
             || matches!(
                 path,
@@ -104,6 +105,9 @@ impl DavService {
         }
         if crate::public::is_for(path) {
             return crate::public::answer(&self.store, &self.settings, method, path, headers).await;
+        }
+        if crate::attachments::is_for(path) {
+            return crate::attachments::public(&self.store, method, path, headers).await;
         }
         let (parts, body) = request.into_parts();
         let (place, actor, is_new) = match self.begin(&parts, peer).await {
@@ -156,7 +160,11 @@ impl DavService {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let is_object = matches!(parts.method, Method::PUT | Method::POST);
+        let is_attachment = is_attachment(&parts.method, &parts.uri);
         let max = match is_object {
+            true if is_attachment => {
+                usize::try_from(self.settings.attachments.bytes_max).unwrap_or(usize::MAX)
+            }
             true => usize::try_from(self.settings.objects.bytes_max).unwrap_or(usize::MAX),
             false => self.settings.xml.bytes_max,
         };
@@ -242,11 +250,20 @@ where
     let _ = tokio::time::timeout(PASSED_OVER_TIME, rest).await;
 }
 
+/// Whether the body of a request is an attachment of an object in a calendar.
+fn is_attachment(method: &Method, uri: &hyper::Uri) -> bool {
+    *method == Method::POST
+        && uri.path().starts_with("/dav/calendars/")
+        && methods::attachments::is_action(uri)
+}
+
 fn object_too_large(is_object: bool, uri: &hyper::Uri) -> Option<DavError> {
     use crate::xml::Name;
     let path = uri.path();
     let name = match () {
         () if !is_object => return None,
+        // RFC 8607 §3.11
+        () if is_attachment(&Method::POST, uri) => Name::caldav("max-attachment-size"),
         () if path.starts_with("/dav/calendars/") => Name::caldav("max-resource-size"),
         () if path.starts_with("/dav/addressbooks/") => Name::carddav("max-resource-size"),
         () => return None,
@@ -325,12 +342,29 @@ impl Session {
         L: FnOnce(&mut WriteTx<'_>) -> storage::Result<()> + Send + 'static,
         F: FnOnce(&mut AccountTx<'_, '_>) -> Result<T> + Send + 'static,
     {
+        self.write_bodies(owner, label, Vec::new(), lock, closure).await
+    }
+
+    /// The same for what names `bodies`, which are durable before.
+    pub(crate) async fn write_bodies<T, L, F>(
+        &self,
+        owner: AccountId,
+        label: &'static str,
+        bodies: Vec<Arc<PreparedMessage>>,
+        lock: L,
+        closure: F,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        L: FnOnce(&mut WriteTx<'_>) -> storage::Result<()> + Send + 'static,
+        F: FnOnce(&mut AccountTx<'_, '_>) -> Result<T> + Send + 'static,
+    {
         let (actor, quiet) = (self.actor.id(), self.quiet.clone());
         let refusal = Arc::new(std::sync::Mutex::new(None));
         let of_closure = refusal.clone();
         let written = self
             .store
-            .write(label, move |tx| {
+            .write_with(label, bodies, move |tx| {
                 lock(tx)?;
                 let mut tx = tx.account_as(owner, actor)?;
                 let knowing = tx.up_to_date_pushes(&quiet)?;
@@ -362,6 +396,9 @@ impl Session {
     }
 
     pub(crate) async fn run(&self, request: Request, place: Place) -> Result<Answer> {
+        if let Place::Attachment(id) = &place {
+            return methods::attachments::of_path(self, request, id).await;
+        }
         match request.method.as_str() {
             "OPTIONS" => self.options(place).await,
             "PROPFIND" => methods::propfind::run(self, request, place).await,
@@ -391,6 +428,6 @@ impl Session {
             Ok(found) => methods::options::allowed(found),
             Err(_) => methods::options::ANYTHING,
         };
-        Ok(methods::options::run(methods, self.settings.pushes.is_some()))
+        Ok(methods::options::run(methods, &self.settings))
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use storage::ObjectLimits;
+use storage::{AttachmentSettings, ObjectLimits};
 
 use crate::push::PushKey;
 use crate::xml;
@@ -26,6 +26,8 @@ pub struct Settings {
     pub plaintext_auth: bool,
     /// What an object may cost.
     pub objects: ObjectLimits,
+    /// What managed attachments are bound by, as storage has it (RFC 8607 §6).
+    pub attachments: AttachmentSettings,
     /// Attendees of a meeting, as storage has it (RFC 4791 §5.2.9).
     pub attendees_max: usize,
     /// What a body of XML may cost.
@@ -48,6 +50,7 @@ impl Default for Settings {
             public_url: String::new(),
             plaintext_auth: false,
             objects: ObjectLimits::default(),
+            attachments: AttachmentSettings::default(),
             attendees_max: storage::SchedulingSettings::default().attendees_max,
             xml: xml::Limits::default(),
             results_max: 100_000,

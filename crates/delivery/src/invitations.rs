@@ -30,6 +30,10 @@ impl Invitations {
 }
 
 impl Letters for Invitations {
+    fn attachment_url(&self, token: &str) -> Option<String> {
+        Some(format!("{}{}", self.urls.base, (self.urls.attachment)(token)))
+    }
+
     fn compose(&self, letter: &CalendarLetter, now: Timestamp) -> Vec<u8> {
         let stamper = Stamper { hostname: &self.hostname, zone: &TimeZone::UTC, now };
         stamper.render(|stamp| {
@@ -145,6 +149,7 @@ mod tests {
             base: "https://mail.example.test".to_owned(),
             calendar: |secret| format!("/{secret}/"),
             file: |secret| format!("/{secret}.ics"),
+            attachment: |token| format!("/a/{token}"),
         };
         let invitations = Invitations::new("mail.example.test", urls);
         let mail = invitations.compose(&letter("REQUEST", None, false), now);

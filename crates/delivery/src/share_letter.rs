@@ -19,6 +19,8 @@ pub struct SecretUrls {
     pub calendar: fn(&str) -> String,
     /// The path of the calendar as one file.
     pub file: fn(&str) -> String,
+    /// The path of an attachment, of its token.
+    pub attachment: fn(&str) -> String,
 }
 
 pub(crate) fn compose(letter: &ShareLetter, urls: &SecretUrls, stamp: Stamp<'_>) -> Vec<u8> {
@@ -100,6 +102,7 @@ mod tests {
             base: "https://mail.example.test".to_owned(),
             calendar: |secret| format!("/c/{secret}/"),
             file: |secret| format!("/c/{secret}/calendar.ics"),
+            attachment: |token| format!("/a/{token}"),
         }
     }
 

@@ -17,12 +17,15 @@
 //! Filters ([`ComponentFilter`], [`CardFilter`]) and selections ([`CalendarSelection`]) are what clients of CalDAV
 //! ask; a [`Schedule`] is an object's times made ready for them, [`BusyTimes`] what comes of many.
 //!
+//! A [`ManagedAttachment`] is written into an object and out of it without touching anything else.
+//!
 //! A [`CalendarFile`] takes a whole calendar apart into objects, a [`JoinedCalendar`] puts objects together.
 //!
 //! **Invariants:** nothing that is read panics; work and memory are bounded by [`Limits`], and an
 //! expansion by the window and count it is asked for. **Absent:** the clock, I/O, what CalDAV
 //! makes of an object.
 
+mod attachment;
 mod card;
 mod component;
 mod error;
@@ -38,6 +41,7 @@ mod text;
 mod time;
 mod zone;
 
+pub use attachment::{AttachmentFault, Instances, ManagedAttachment};
 pub use card::{
     Card, CardFacts, CardKind, CardVersion, CsvContacts, CsvError, CsvLimits, InvalidCard,
     contacts_of_csv, csv_of_contacts,

@@ -13,6 +13,7 @@ mod acl;
 mod acme;
 mod activity;
 mod address;
+mod attachment;
 mod blob;
 mod change;
 mod change_log;
@@ -62,6 +63,10 @@ pub use acl::{AclChange, AclEntry, Place, Rights, Share, ShareRights, SharedWith
 pub use acme::{AcmeCertificate, AcmeState};
 pub use activity::{Activity, ActivityKind, ActivityNotice, ActivityPolicy, Place as SignInPlace};
 pub use address::Address;
+pub use attachment::{
+    Attachment, AttachmentAction, AttachmentData, AttachmentOutcome, AttachmentSettings,
+    NewAttachment,
+};
 pub use change::{Change, Changes, Fact};
 pub use check::{Finding, Repaired};
 pub use collection::{

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ids::Clock;
 
-use crate::{Letters, SchedulingSettings, ShareNotices};
+use crate::{AttachmentSettings, Letters, SchedulingSettings, ShareNotices};
 
 /// Where the rows live.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,6 +129,8 @@ pub struct Settings {
     /// Properties of one calendar, address book or object that mean nothing to the server.
     /// Default 100.
     pub dead_properties_max: u64,
+    /// What managed attachments of calendar objects are bound by.
+    pub attachments: AttachmentSettings,
     /// What scheduling of meetings is bound by.
     pub scheduling: SchedulingSettings,
     /// Who writes the mail that tells people elsewhere of meetings, and invites them to calendars;
@@ -209,6 +211,7 @@ impl Settings {
             copied_objects_max: 10_000,
             version_bytes_max: 1024 * 1024 * 1024,
             dead_properties_max: 100,
+            attachments: AttachmentSettings::default(),
             scheduling: SchedulingSettings::default(),
             letters: None,
             share_notices: None,

@@ -44,6 +44,13 @@ sections! {
         /// Attendees of one meeting.
         attendees: u32 = default 500, since "0.2";
 
+        /// Largest attachment of an event, task or journal entry that programs hand to the server
+        /// to keep (RFC 8607); `0 B` for none. What stands in the event itself has at most 64 KiB.
+        attachment: u64 = default "20 MiB", since "0.2";
+
+        /// Attachments of one event, task or journal entry.
+        attachments: u32 = default 20, since "0.2";
+
         /// Whether people without a calendar here are invited, and answered, by mail.
         invite_by_mail: bool = default true, since "0.2";
 

@@ -3,10 +3,10 @@
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{
-    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-    HeaderValue, LAST_MODIFIED, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LOCATION, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LAST_MODIFIED, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use hyper::{Response, StatusCode};
+use hyper::{HeaderMap, Response, StatusCode};
 use storage::Object;
 
 use crate::address_data;
@@ -40,38 +40,62 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
         return Ok(with_validators(answer::empty(StatusCode::NOT_MODIFIED), &object));
     };
     let (bytes, media_type) = represented(bytes, &object, &request, session);
-    let range = request.header("range").filter(|_| {
-        // RFC 9110 §13.1.5
-        request.header("if-range").is_none_or(|etag| etag == quoted_etag(&object))
-    });
-    let mut answer = match range.map(|text| parse_range(text, bytes.len())) {
-        None | Some(Asked::Whole) => Response::new(Full::from(bytes)),
-        Some(Asked::Part(first, last)) => {
-            let size = bytes.len();
-            let mut answer = Response::new(Full::from(Bytes::from(bytes).slice(first..=last)));
-            *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
-            let range = format!("bytes {first}-{last}/{size}");
-            insert(&mut answer, CONTENT_RANGE, &range);
-            answer
-        }
-        Some(Asked::Impossible) => {
-            let mut answer = answer::plain(StatusCode::RANGE_NOT_SATISFIABLE);
-            insert(&mut answer, CONTENT_RANGE, &format!("bytes */{}", bytes.len()));
-            return Ok(answer);
-        }
-    };
+    let mut answer = ranged(bytes, &request.headers, &quoted_etag(&object));
+    if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+        return Ok(answer);
+    }
     insert(&mut answer, CONTENT_TYPE, &media_type);
     make_inert(&mut answer, &media_type);
     if is_card(&object) {
         insert(&mut answer, VARY, "Accept");
     }
-    answer.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     Ok(with_validators(answer, &object))
+}
+
+/// All bytes, or those of the range that is asked for (RFC 9110 §14).
+pub(crate) fn ranged(bytes: Vec<u8>, headers: &HeaderMap, etag: &str) -> Answer {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    // RFC 9110 §13.1.5
+    let range = header("range").filter(|_| header("if-range").is_none_or(|known| known == etag));
+    let mut answer = match range.map(|text| parse_range(text.trim(), bytes.len())) {
+        None | Some(Asked::Whole) => Response::new(Full::from(bytes)),
+        Some(Asked::Part(first, last)) => {
+            let size = bytes.len();
+            let mut answer = Response::new(Full::from(Bytes::from(bytes).slice(first..=last)));
+            *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
+            insert(&mut answer, CONTENT_RANGE, &format!("bytes {first}-{last}/{size}"));
+            answer
+        }
+        Some(Asked::Impossible) => {
+            let mut answer = answer::plain(StatusCode::RANGE_NOT_SATISFIABLE);
+            insert(&mut answer, CONTENT_RANGE, &format!("bytes */{}", bytes.len()));
+            return answer;
+        }
+    };
+    answer.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    answer
+}
+
+/// What a change came to, for who asked for it with `Prefer: return=representation`
+/// (RFC 7240 §4.2, RFC 8144 §3).
+pub(crate) fn representation(
+    status: StatusCode,
+    bytes: Vec<u8>,
+    object: &Object,
+    href: &str,
+) -> Answer {
+    let mut answer = Response::new(Full::from(bytes));
+    *answer.status_mut() = status;
+    insert(&mut answer, CONTENT_TYPE, &object.media_type);
+    make_inert(&mut answer, &object.media_type);
+    insert(&mut answer, CONTENT_LOCATION, href);
+    insert(&mut answer, HeaderName::from_static("preference-applied"), "return=representation");
+    with_validators(answer, object)
 }
 
 /// What people store is no page of this server's: a browser runs no script of it, nor takes it for
 /// something else than it says it is.
-fn make_inert(answer: &mut Answer, media_type: &str) {
+pub(crate) fn make_inert(answer: &mut Answer, media_type: &str) {
     let headers = answer.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let policy = HeaderValue::from_static("sandbox; default-src 'none'");

@@ -1,6 +1,7 @@
 //! One file per method.
 
 pub(crate) mod acl;
+pub(crate) mod attachments;
 pub(crate) mod copy_move;
 pub(crate) mod delete;
 pub(crate) mod get;

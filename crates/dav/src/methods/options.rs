@@ -7,16 +7,12 @@ use storage::CollectionKind;
 
 use crate::answer::{Answer, empty};
 use crate::resource::Resource;
+use crate::settings::Settings;
 
 /// What is served. QUIRK(Apple's programs): look for it on the principal.
 const CLASSES: &str = "1, 2, 3, access-control, extended-mkcol, calendar-access, \
                        calendar-auto-schedule, addressbook, calendar-proxy, \
                        calendarserver-sharing";
-
-/// The same where there are pushes (draft-bitfire-webdav-push §2).
-const CLASSES_WITH_PUSH: &str = "1, 2, 3, access-control, extended-mkcol, calendar-access, \
-                                 calendar-auto-schedule, addressbook, calendar-proxy, \
-                                 calendarserver-sharing, webdav-push";
 
 /// The methods that a resource takes.
 pub(crate) fn allowed(resource: &Resource) -> &'static str {
@@ -38,6 +34,10 @@ pub(crate) fn allowed(resource: &Resource) -> &'static str {
         Resource::Collection(..) => {
             "OPTIONS, PROPFIND, PROPPATCH, ACL, REPORT, POST, DELETE, COPY, MOVE, LOCK, UNLOCK"
         }
+        Resource::Object(_, collection, ..) if collection.kind == CollectionKind::Calendar => {
+            "OPTIONS, PROPFIND, PROPPATCH, REPORT, GET, HEAD, PUT, POST, DELETE, COPY, MOVE, LOCK, \
+             UNLOCK"
+        }
         Resource::Object(..) => {
             "OPTIONS, PROPFIND, PROPPATCH, REPORT, GET, HEAD, PUT, DELETE, COPY, MOVE, LOCK, UNLOCK"
         }
@@ -48,10 +48,20 @@ pub(crate) fn allowed(resource: &Resource) -> &'static str {
 pub(crate) const ANYTHING: &str = "OPTIONS, PROPFIND, PROPPATCH, ACL, REPORT, GET, HEAD, PUT, POST, \
                                    DELETE, COPY, MOVE, LOCK, UNLOCK, MKCOL, MKCALENDAR";
 
-pub(crate) fn run(methods: &'static str, has_pushes: bool) -> Answer {
-    let classes = if has_pushes { CLASSES_WITH_PUSH } else { CLASSES };
+pub(crate) fn run(methods: &'static str, settings: &Settings) -> Answer {
+    let mut classes = CLASSES.to_owned();
+    if settings.attachments.bytes_max > 0 {
+        // RFC 8607 §3.2
+        classes.push_str(", calendar-managed-attachments");
+    }
+    if settings.pushes.is_some() {
+        // draft-bitfire-webdav-push §2
+        classes.push_str(", webdav-push");
+    }
     let mut answer = empty(StatusCode::OK);
     answer.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
-    answer.headers_mut().insert(HeaderName::from_static("dav"), HeaderValue::from_static(classes));
+    if let Ok(classes) = HeaderValue::try_from(classes) {
+        answer.headers_mut().insert(HeaderName::from_static("dav"), classes);
+    }
     answer
 }

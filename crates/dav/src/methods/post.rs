@@ -1,4 +1,4 @@
-//! POST: members that are named by the server (RFC 5995 §3.1).
+//! POST: members that are named by the server (RFC 5995 §3.1), and what others say of theirs.
 
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
@@ -14,6 +14,7 @@ use crate::service::Session;
 use crate::xml::PushRegister;
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
+    let asked = place.clone();
     let found = session.read(move |session, tx| resource::find(tx, &session.actor, &place)).await?;
     if let Resource::Collection(owner, collection) = &found
         && super::share::is_xml(&request)
@@ -29,6 +30,15 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
             if super::share::is_xml(&request) && !collection.kind.is_private() =>
         {
             super::share::share(session, request, &owner, *collection).await
+        }
+        Resource::Object(owner, collection, href, object)
+            if super::attachments::is_action(&request.uri)
+                && collection.kind == CollectionKind::Calendar
+                && session.settings.attachments.bytes_max > 0 =>
+        {
+            let conditions = Preconditions::parse(&request, &asked)?;
+            let of = super::attachments::Of { owner, collection, href, object, conditions };
+            super::attachments::run(session, request, of).await
         }
         Resource::Outbox(_) => super::super::scheduling::free_busy(session, request).await,
         Resource::Collection(owner, collection)
@@ -63,6 +73,13 @@ fn new_name(kind: CollectionKind) -> Result<String> {
         CollectionKind::Folder | CollectionKind::Notifications => "",
     };
     Ok(format!("{}{ending}", random_uuid()?))
+}
+
+/// 128 random bits in hexadecimal digits.
+pub(crate) fn random_hex() -> Result<String> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).map_err(|_| DavError::Status(StatusCode::SERVICE_UNAVAILABLE))?;
+    Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
 }
 
 /// RFC 9562 §5.4

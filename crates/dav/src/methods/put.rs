@@ -58,8 +58,11 @@ pub(crate) async fn put(
     name: ObjectName,
     conditions: Preconditions,
 ) -> Result<Answer> {
+    // RFC 8607 §3.1
+    let shows = request.prefers("return=representation");
     let object = prepare(session, request, &collection).await?;
     let href = href_of(&target.owner, &collection);
+    let own_href = object_href(&href, name.as_str());
     let home = collection.kind.home();
     let (object, name) = (Arc::new(object), Arc::new(name));
     let (id, owner) = (collection.id, target.owner.id);
@@ -75,15 +78,25 @@ pub(crate) async fn put(
                 let if_schedule_tag = conditions.schedule_tag();
                 let condition =
                     Condition { tokens: &tokens, if_schedule_tag, ..Condition::default() };
-                Ok(tx.put_scheduled(&collection, &name, &object, &condition)?)
+                let put = tx.put_scheduled(&collection, &name, &object, &condition)?;
+                let stored = match shows {
+                    true => tx.find_object(collection.id, name.as_str())?,
+                    false => None,
+                };
+                let bytes = stored.as_ref().map(|stored| tx.load_object(stored.id)).transpose()?;
+                Ok((put, stored.zip(bytes)))
             },
         )
         .await;
-    let put = put.map_err(locked_or)?;
+    let (put, stored) = put.map_err(locked_or)?;
     let status = match of_outcome(put.outcome, home, &target.owner, &href)? {
         Written::Created => StatusCode::CREATED,
         Written::Replaced => StatusCode::NO_CONTENT,
     };
+    if let Some((stored, bytes)) = stored {
+        let status = if status == StatusCode::NO_CONTENT { StatusCode::OK } else { status };
+        return Ok(super::get::representation(status, bytes, &stored, &own_href));
+    }
     let mut answer = answer::empty(status);
     // RFC 4791 §5.3.4: the etag may be told where what is stored is what was sent.
     answer::insert_tag(&mut answer, ETAG, put.etag.as_deref());
@@ -133,6 +146,13 @@ pub(crate) fn of_outcome(
         }
         // R-CAL-4; no standard has a name for it.
         PutOutcome::RoomTaken => DavError::Status(StatusCode::CONFLICT),
+        // RFC 8607 §3.11
+        PutOutcome::UnknownAttachment => {
+            DavError::forbidden(Name::caldav("valid-managed-id-parameter"))
+        }
+        PutOutcome::TooManyAttachments => {
+            DavError::forbidden(Name::caldav("max-attachments-per-resource"))
+        }
         PutOutcome::TooManyAttendees => {
             DavError::forbidden(Name::caldav("max-attendees-per-instance"))
         }

@@ -135,7 +135,17 @@ impl Described<'_> {
             "max-resource-size" => writer.text_element(name, &objects.bytes_max.to_string()),
             "max-instances" => writer.text_element(name, &objects.instances_max.to_string()),
             "max-attachment-size" => {
-                writer.text_element(name, &objects.attachment_bytes_max.to_string());
+                // RFC 8607 §6.2; where there are none, of those that stand in the object itself.
+                let bytes_max = match self.settings.attachments.bytes_max {
+                    0 => objects.attachment_bytes_max,
+                    bytes_max => bytes_max,
+                };
+                writer.text_element(name, &bytes_max.to_string());
+            }
+            // RFC 8607 §6.3
+            "max-attachments-per-resource" if self.settings.attachments.bytes_max > 0 => {
+                let max = self.settings.attachments.per_object_max;
+                writer.text_element(name, &max.to_string());
             }
             "max-attendees-per-instance" => {
                 writer.text_element(name, &self.settings.attendees_max.to_string());

@@ -200,6 +200,12 @@ impl Described<'_> {
             (CARDDAV, _) if home == Home::AddressBooks => {
                 return self.write_directory(writer, name, account);
             }
+            // RFC 8607 §6.1: they are found where the home is, by whatever name it was reached.
+            (CALDAV, "managed-attachments-server-URL")
+                if home == Home::Calendars && self.settings.attachments.bytes_max > 0 =>
+            {
+                writer.empty(name);
+            }
             // RFC 6638 §2.4.1 has them on principals; programs look here as well.
             (CALDAV, "schedule-default-calendar-URL") if home == Home::Calendars => {
                 return self.write_default_calendar(writer, name);

@@ -62,6 +62,8 @@ pub(super) const SPECIAL: &[Name] = &[
     Name::caldav("max-resource-size"),
     Name::caldav("max-instances"),
     Name::caldav("max-attachment-size"),
+    Name::caldav("max-attachments-per-resource"),
+    Name::caldav("managed-attachments-server-URL"),
     Name::caldav("max-attendees-per-instance"),
     Name::carddav("addressbook-home-set"),
     Name::carddav("directory-gateway"),

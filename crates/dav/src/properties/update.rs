@@ -80,7 +80,7 @@ const PROTECTED_DAV: [&str; 26] = [
     "add-member",
     "supported-method-set",
 ];
-const PROTECTED_CALDAV: [&str; 15] = [
+const PROTECTED_CALDAV: [&str; 17] = [
     "supported-calendar-component-set",
     "supported-calendar-data",
     "supported-collation-set",
@@ -90,6 +90,8 @@ const PROTECTED_CALDAV: [&str; 15] = [
     "max-instances",
     "max-attendees-per-instance",
     "max-attachment-size",
+    "max-attachments-per-resource",
+    "managed-attachments-server-URL",
     "calendar-home-set",
     "calendar-user-address-set",
     "schedule-inbox-URL",

@@ -1,5 +1,6 @@
 //! What of an object anybody may read (R-SHARE-4).
 
+use crate::attachment::is_managed;
 use crate::component::Component;
 use crate::limits::Limits;
 use crate::line::Line;
@@ -7,7 +8,8 @@ use crate::line::Line;
 /// Who takes part, and what became of asking them: addresses that strangers would collect.
 const PEOPLE: [&str; 3] = ["ORGANIZER", "ATTENDEE", "REQUEST-STATUS"];
 
-/// An object without what is its owner's alone: alarms, people, and whatever is not public. `None`:
+/// An object without what is its owner's alone: alarms, people, attachments that the
+/// server keeps, and whatever is not public. `None`:
 /// all of it.
 pub fn public_part(object: &[u8], limits: &Limits) -> Option<Component> {
     let mut calendar = Component::parse(object, limits).ok()?;
@@ -28,7 +30,8 @@ pub fn public_part(object: &[u8], limits: &Limits) -> Option<Component> {
     for part in &mut calendar.components {
         // RFC 5545 §3.6.6: an alarm is for whom it was set.
         part.components.retain(|within| !within.is("VALARM"));
-        part.lines.retain(|line| !PEOPLE.contains(&line.name()));
+        // RFC 8607 §3.12.2: managed attachments are for those who take part.
+        part.lines.retain(|line| !PEOPLE.contains(&line.name()) && !is_managed(line));
         if part.line("RRULE").is_some() || part.line("RDATE").is_some() {
             // Left out, it would be seen where the series had it.
             part.lines.extend(hidden.iter().cloned().map(exception));

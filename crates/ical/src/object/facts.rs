@@ -28,6 +28,8 @@ pub struct ObjectFacts {
     pub attendees: Vec<String>,
     /// Bytes of its largest inline attachment, decoded.
     pub attachment_bytes_max: usize,
+    /// What names its managed attachments (RFC 8607 §4.3), each once, in order.
+    pub managed_ids: Vec<String>,
 }
 
 impl CalendarObject {
@@ -50,6 +52,7 @@ impl CalendarObject {
             organizer: organizer.map(|line| calendar_user(line.value())),
             attendees,
             attachment_bytes_max: self.parts().map(attachment_bytes).max().unwrap_or(0),
+            managed_ids: self.managed_ids().into_iter().collect(),
         }
     }
 }

@@ -69,6 +69,7 @@ impl Message {
             false => Method::find(named)?,
         };
         calendar.lines.retain(|line| line.name() != "METHOD");
+        calendar.unmanage();
         let object = CalendarObject::of_message(calendar).ok()?;
         Some(Self { method, object })
     }
@@ -85,6 +86,7 @@ impl Message {
             return None;
         }
         calendar.lines.retain(|line| line.name() != "METHOD");
+        calendar.unmanage();
         let object = CalendarObject::of(calendar).ok()?;
         Some(Self { method: Method::Request, object })
     }

@@ -21,7 +21,7 @@ mod decide;
 mod merge;
 mod message;
 mod organizer;
-mod parts;
+pub(crate) mod parts;
 mod receive;
 mod reply;
 #[cfg(test)]

@@ -14,12 +14,12 @@ use crate::time::{Time, Value};
 use crate::zone::Zones;
 
 /// Which instance: the one that recurs, or one of it by the instant of its RECURRENCE-ID.
-pub(super) type Instance = Option<Timestamp>;
+pub(crate) type Instance = Option<Timestamp>;
 
 /// An object whose components are found by instance.
-pub(super) struct Parts<'o> {
-    pub(super) object: &'o CalendarObject,
-    pub(super) zones: Zones,
+pub(crate) struct Parts<'o> {
+    pub(crate) object: &'o CalendarObject,
+    pub(crate) zones: Zones,
     parts: Vec<(Instance, &'o Component)>,
     limits: Limits,
     excepted: OnceCell<Vec<Timestamp>>,
@@ -28,7 +28,7 @@ pub(super) struct Parts<'o> {
 }
 
 impl<'o> Parts<'o> {
-    pub(super) fn of(object: &'o CalendarObject, limits: &Limits) -> Self {
+    pub(crate) fn of(object: &'o CalendarObject, limits: &Limits) -> Self {
         let zones = object.zones(TimeZone::UTC, limits);
         let master = object.parts().find(|part| part.line("RECURRENCE-ID").is_none());
         let start = master.and_then(|master| time_of(master, "DTSTART"));
@@ -49,25 +49,25 @@ impl<'o> Parts<'o> {
         Self { object, zones, parts, limits: *limits, excepted, occurrences }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Instance, &'o Component)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Instance, &'o Component)> {
         self.parts.iter().copied()
     }
 
-    pub(super) fn find(&self, instance: Instance) -> Option<&'o Component> {
+    pub(crate) fn find(&self, instance: Instance) -> Option<&'o Component> {
         self.iter().find(|(known, _)| *known == instance).map(|(_, part)| part)
     }
 
-    pub(super) fn master(&self) -> Option<&'o Component> {
+    pub(crate) fn master(&self) -> Option<&'o Component> {
         self.find(None)
     }
 
     /// What describes an instance: a component of its own, or the one that recurs.
-    pub(super) fn describing(&self, instance: Instance) -> Option<&'o Component> {
+    pub(crate) fn describing(&self, instance: Instance) -> Option<&'o Component> {
         self.find(instance).or_else(|| self.master())
     }
 
     /// The instants that EXDATE takes out, in order.
-    pub(super) fn excepted(&self) -> &[Timestamp] {
+    pub(crate) fn excepted(&self) -> &[Timestamp] {
         self.excepted.get_or_init(|| {
             let lines = self.master().into_iter().flat_map(|master| master.lines_named("EXDATE"));
             let times = lines.flat_map(Time::list).filter_map(Result::ok);
@@ -78,7 +78,7 @@ impl<'o> Parts<'o> {
     }
 
     /// Whether the one that recurs has such an instance, overridden or not.
-    pub(super) fn has_instance(&self, at: Timestamp) -> bool {
+    pub(crate) fn has_instance(&self, at: Timestamp) -> bool {
         let occurrences = self.occurrences.get_or_init(|| {
             let master = self.master()?;
             Occurrences::of(&[master], &self.zones, &self.limits).ok()
@@ -90,7 +90,7 @@ impl<'o> Parts<'o> {
     }
 
     /// One instance of the one that recurs as a component of its own.
-    pub(super) fn instance_of_master(&self, at: Timestamp) -> Option<Component> {
+    pub(crate) fn instance_of_master(&self, at: Timestamp) -> Option<Component> {
         let master = self.master()?;
         let start = time_of(master, "DTSTART")?;
         let zone = self.zones.zone_of(&start);
@@ -117,7 +117,7 @@ impl<'o> Parts<'o> {
 }
 
 /// RECURRENCE-ID of the type and in the zone of a start (RFC 5545 §3.8.4.4).
-pub(super) fn recurrence_id(start: &Time, value: Value) -> Line {
+pub(crate) fn recurrence_id(start: &Time, value: Value) -> Line {
     let line = Line::new("RECURRENCE-ID", value.to_string());
     match (&start.zone, value) {
         (_, Value::Date(_)) => line.with("VALUE", "DATE"),
@@ -126,7 +126,7 @@ pub(super) fn recurrence_id(start: &Time, value: Value) -> Line {
     }
 }
 
-pub(super) fn time_of(part: &Component, name: &str) -> Option<Time> {
+pub(crate) fn time_of(part: &Component, name: &str) -> Option<Time> {
     part.line(name).and_then(|line| Time::of(line).ok())
 }
 

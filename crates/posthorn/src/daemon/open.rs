@@ -146,6 +146,10 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
     settings.message_bytes_max = config.limits.message;
     settings.sent_messages_max = config.limits.messages_per_day.into();
     settings.sent_recipients_max = config.limits.recipients_per_message.into();
+    settings.attachments = storage::AttachmentSettings {
+        bytes_max: config.calendar.attachment,
+        per_object_max: config.calendar.attachments.into(),
+    };
     settings.scheduling.attendees_max = count(config.calendar.attendees);
     settings.scheduling.mailed = match config.calendar.invitations_by_mail {
         config::MailedInvitations::All => storage::MailedInvitations::All,
@@ -162,6 +166,7 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
             base,
             calendar: dav::outside_path,
             file: dav::outside_file_path,
+            attachment: dav::attachment_path,
         };
         settings.letters = Some(Arc::new(delivery::Invitations::new(&config.hostname, urls)));
     }

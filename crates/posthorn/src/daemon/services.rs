@@ -180,6 +180,7 @@ impl Shared {
         let settings = dav::Settings {
             public_url: super::public_url(config),
             plaintext_auth: listener.plaintext_auth,
+            attachments: self.store.settings().attachments,
             attendees_max: self.store.settings().scheduling.attendees_max,
             pushes: self.pushes.clone(),
             ..dav::Settings::default()

@@ -6,7 +6,7 @@ use crate::collection::{CollectionName, Home, ObjectName};
 use crate::{ReadTx, Result};
 
 /// An invariant, what the number counts, and the statement that finds what breaks it.
-const RULES: [(&str, &str, &str); 17] = [
+const RULES: [(&str, &str, &str); 20] = [
     (
         "directory-entries",
         "account",
@@ -77,7 +77,33 @@ const RULES: [(&str, &str, &str); 17] = [
         "account",
         "SELECT a.id FROM account a WHERE a.version_bytes <> \
          (SELECT COALESCE(SUM(v.size_bytes + 512), 0) FROM object_version v \
-          WHERE v.account_id = a.id)",
+          WHERE v.account_id = a.id) + \
+         (SELECT COALESCE(SUM(t.size_bytes + 512), 0) FROM attachment t \
+          WHERE t.account_id = a.id AND t.unnamed_since > 0)",
+    ),
+    (
+        "attachment-named",
+        "attachment",
+        "SELECT t.id FROM attachment t WHERE (t.unnamed_since IS NULL) <> EXISTS \
+         (SELECT 1 FROM attachment_use u JOIN object o ON o.id = u.object_id \
+          JOIN collection c ON c.id = o.collection_id \
+          WHERE u.managed_id = t.managed_id AND c.account_id = t.account_id)",
+    ),
+    (
+        "attachment-named",
+        "object",
+        "SELECT o.id FROM object o LEFT JOIN (SELECT object_id, COUNT(*) AS named \
+         FROM attachment_use GROUP BY object_id) u ON u.object_id = o.id \
+         WHERE o.attachments <> COALESCE(u.named, 0) \
+         UNION SELECT u.object_id FROM attachment_use u WHERE NOT EXISTS \
+         (SELECT 1 FROM object o WHERE o.id = u.object_id)",
+    ),
+    (
+        "attachment-data",
+        "attachment",
+        "SELECT t.id FROM attachment t LEFT JOIN blob b ON b.id = t.blob_id \
+         WHERE b.id IS NULL OR b.size_bytes <> t.size_bytes OR (t.account_id IS NOT NULL \
+         AND t.account_id NOT IN (SELECT id FROM account))",
     ),
     (
         "dead-property-place",

@@ -7,7 +7,7 @@
 //! | `mailbox-counts` | a mailbox's numbers are those of its messages |
 //! | `uid-next-above-uids` | UIDs are between 1 and UIDNEXT, those of expunged messages too |
 //! | `uid-validity-unique` | no two mailboxes of an account share a UIDVALIDITY; the account's last one is not below any |
-//! | `used-bytes` | an account's usage, messages and mailboxes are those of its mailboxes, collections and dead properties |
+//! | `used-bytes` | an account's usage, messages and mailboxes are those of its mailboxes, collections, dead properties and the attachments that are named there |
 //! | `alias-count` | an account's number of aliases is right |
 //! | `alias-limit` | R-ADDR-2: no account has more than 50 |
 //! | `address-primary` | each account has one primary address, in its own domain, and it is the one it shows |
@@ -45,7 +45,9 @@
 //! | `object-data` | an object and a version of one have bytes of the hash and size they are named by |
 //! | `default-calendar` | R-CAL-2: the calendar for invitations is the account's own and takes events |
 //! | `dead-property-place` | a dead property belongs to a collection or to an object in it |
-//! | `version-bytes` | an account's versions are counted as what they take, with 512 bytes for each |
+//! | `version-bytes` | an account's versions, and attachments that nothing names, are counted as what they take, with 512 bytes for each |
+//! | `attachment-named` | an attachment is said to be named if and only if an object of its account does; an object names as many as it is said to |
+//! | `attachment-data` | an attachment has data of the size it is said to have, and an account that exists or none |
 //! | `collection-share` | a collection is shared with accounts that exist, and organisation and teams of its owner, never with its owner |
 //! | `card-address` | an address in an address book is of a card there, in the account that it is said of |
 //! | `lock-exclusive` | an exclusive lock is alone on its place |

@@ -65,7 +65,9 @@ const REPAIRS: [(&str, &str); 12] = [
                        WHERE c.account_id = account.id) + \
                       (SELECT CAST(COALESCE(SUM(OCTET_LENGTH(p.name) + OCTET_LENGTH(p.value)), 0) \
                        AS BIGINT) FROM dead_property p JOIN collection c \
-                       ON c.id = p.collection_id WHERE c.account_id = account.id), \
+                       ON c.id = p.collection_id WHERE c.account_id = account.id) + \
+                      (SELECT CAST(COALESCE(SUM(t.size_bytes), 0) AS BIGINT) FROM attachment t \
+                       WHERE t.account_id = account.id AND t.unnamed_since IS NULL), \
          message_count = (SELECT CAST(COALESCE(SUM(m.message_count), 0) AS BIGINT) \
                           FROM mailbox m WHERE m.account_id = account.id), \
          mailbox_count = (SELECT COUNT(*) FROM mailbox m WHERE m.account_id = account.id) \
@@ -80,8 +82,11 @@ const REPAIRS: [(&str, &str); 12] = [
            CAST(SUM(OCTET_LENGTH(p.name) + OCTET_LENGTH(p.value)) AS BIGINT) AS bytes \
            FROM dead_property p JOIN collection c ON c.id = p.collection_id \
            GROUP BY c.account_id) p ON p.account_id = a.id \
-           WHERE a.used_bytes <> \
-           COALESCE(s.bytes, 0) + COALESCE(c.bytes, 0) + COALESCE(p.bytes, 0) \
+           LEFT JOIN (SELECT account_id, CAST(SUM(size_bytes) AS BIGINT) AS bytes \
+           FROM attachment WHERE unnamed_since IS NULL \
+           GROUP BY account_id) t ON t.account_id = a.id \
+           WHERE a.used_bytes <> COALESCE(s.bytes, 0) + COALESCE(c.bytes, 0) \
+           + COALESCE(p.bytes, 0) + COALESCE(t.bytes, 0) \
            OR a.message_count <> COALESCE(s.messages, 0) \
            OR a.mailbox_count <> COALESCE(s.mailboxes, 0))",
     ),
@@ -89,9 +94,13 @@ const REPAIRS: [(&str, &str); 12] = [
         "version-bytes",
         "UPDATE account SET version_bytes = \
          (SELECT CAST(COALESCE(SUM(v.size_bytes + 512), 0) AS BIGINT) FROM object_version v \
-          WHERE v.account_id = account.id) WHERE version_bytes <> \
+          WHERE v.account_id = account.id) + \
+         (SELECT CAST(COALESCE(SUM(t.size_bytes + 512), 0) AS BIGINT) FROM attachment t \
+          WHERE t.account_id = account.id AND t.unnamed_since > 0) WHERE version_bytes <> \
          (SELECT COALESCE(SUM(v.size_bytes + 512), 0) FROM object_version v \
-          WHERE v.account_id = account.id)",
+          WHERE v.account_id = account.id) + \
+         (SELECT COALESCE(SUM(t.size_bytes + 512), 0) FROM attachment t \
+          WHERE t.account_id = account.id AND t.unnamed_since > 0)",
     ),
     (
         "alias-count",

@@ -70,8 +70,11 @@ const RULES: [Rule; 45] = [
                 CAST(SUM(OCTET_LENGTH(p.name) + OCTET_LENGTH(p.value)) AS BIGINT) AS bytes \
                 FROM dead_property p JOIN collection c ON c.id = p.collection_id \
                 GROUP BY c.account_id) p ON p.account_id = a.id \
-              WHERE a.used_bytes <> \
-                COALESCE(s.bytes, 0) + COALESCE(c.bytes, 0) + COALESCE(p.bytes, 0) \
+              LEFT JOIN (SELECT account_id, CAST(SUM(size_bytes) AS BIGINT) AS bytes \
+                FROM attachment WHERE unnamed_since IS NULL \
+                GROUP BY account_id) t ON t.account_id = a.id \
+              WHERE a.used_bytes <> COALESCE(s.bytes, 0) + COALESCE(c.bytes, 0) \
+                + COALESCE(p.bytes, 0) + COALESCE(t.bytes, 0) \
               OR a.message_count <> COALESCE(s.messages, 0) \
               OR a.mailbox_count <> COALESCE(s.mailboxes, 0)",
     },

@@ -55,6 +55,7 @@ impl AccountTx<'_, '_> {
             &[id],
             |row| row.int(0),
         )?;
+        self.forget_attachments_of(collection.id)?;
         for sql in [
             "DELETE FROM card_address WHERE object_id IN \
              (SELECT id FROM object WHERE collection_id = ?1)",

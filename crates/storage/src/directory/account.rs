@@ -207,6 +207,10 @@ const OWNED: &[&str] = &[
     "DELETE FROM url_key WHERE mailbox_id IN (SELECT id FROM mailbox WHERE account_id = ?1)",
     "DELETE FROM url_key WHERE account_id = ?1",
     "DELETE FROM card_address WHERE account_id = ?1",
+    "DELETE FROM attachment_use WHERE object_id IN (SELECT o.id FROM object o \
+     JOIN collection c ON c.id = o.collection_id WHERE c.account_id = ?1)",
+    // Maintenance erases them with their blobs.
+    "UPDATE attachment SET account_id = NULL, unnamed_since = 0 WHERE account_id = ?1",
     "DELETE FROM object_data WHERE object_id IN (SELECT o.id FROM object o \
      JOIN collection c ON c.id = o.collection_id WHERE c.account_id = ?1)",
     "DELETE FROM object WHERE collection_id IN (SELECT id FROM collection WHERE account_id = ?1)",

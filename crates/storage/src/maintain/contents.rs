@@ -63,13 +63,24 @@ fn erase_slice(tx: &mut WriteTx<'_>, candidates: &[i64]) -> Result<Erased> {
         blobs.extend(row.opt_int(0)?);
         Ok(())
     })?;
+    lock_blobs(sql, &mut blobs)?;
+    let blobs = erase_blobs(sql, &blobs)?;
+    Ok(Erased { contents: contents.len() as u64, blobs })
+}
+
+/// Keeps others from naming these blobs; they are in order and distinct afterwards.
+pub(super) fn lock_blobs(sql: &mut dyn Sql, blobs: &mut Vec<i64>) -> Result<()> {
     blobs.sort_unstable();
     blobs.dedup();
-    lock(sql, "SELECT id FROM blob WHERE id IN ({IN}) ORDER BY id FOR UPDATE", &blobs)?;
+    lock(sql, "SELECT id FROM blob WHERE id IN ({IN}) ORDER BY id FOR UPDATE", blobs)
+}
+
+/// Erases those of these blobs that nothing names; how many. They are locked.
+pub(super) fn erase_blobs(sql: &mut dyn Sql, blobs: &[i64]) -> Result<u64> {
     let delete = "DELETE FROM blob WHERE id IN ({IN}) AND NOT EXISTS \
-                  (SELECT 1 FROM content c WHERE c.body_blob = blob.id) RETURNING id";
-    let blobs = numbers(sql, delete, &blobs)?;
-    Ok(Erased { contents: contents.len() as u64, blobs: blobs.len() as u64 })
+                  (SELECT 1 FROM content c WHERE c.body_blob = blob.id) AND NOT EXISTS \
+                  (SELECT 1 FROM attachment a WHERE a.blob_id = blob.id) RETURNING id";
+    Ok(numbers(sql, delete, blobs)?.len() as u64)
 }
 
 /// Keeps other transactions from naming these rows, and waits for those that do. Only what sees

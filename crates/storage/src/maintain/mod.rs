@@ -2,7 +2,7 @@
 //!
 //! In this order: changes of flags not yet in their rows, expunged messages past their retention, change log and trace past their days,
 //! what deliveries, greylisting and the log of accounts remembered past its time, contents
-//! that nothing names with their blobs, segments of the search index, packs and objects that no row names, free pages. Each
+//! and managed attachments that nothing names with their blobs, segments of the search index, packs and objects that no row names, free pages. Each
 //! step is many small transactions, so that writers hardly notice, and each is repeated by the
 //! next call where one is cut short.
 //!
@@ -10,6 +10,7 @@
 //! nothing; files and objects go only after the rows that named them are gone for good.
 
 mod activity;
+mod attachments;
 mod change_log;
 mod collections;
 mod contacts;
@@ -49,7 +50,7 @@ pub struct Maintained {
     pub versions: u64,
     /// Message texts.
     pub contents: u64,
-    /// Bodies of messages.
+    /// Bodies of messages, and data of attachments.
     pub blobs: u64,
     /// Segments of the search index: those out of use, and those of contents mostly gone.
     pub segments: u64,
@@ -94,6 +95,7 @@ pub(crate) fn maintain(
     done.changes += collections::purge_directories(store, gone)?;
     let erased = contents::erase(store, &mut progress.content)?;
     (done.contents, done.blobs) = (erased.contents, erased.blobs);
+    done.blobs += attachments::purge(store, versions)?;
     done.segments = search::sweep(store, &mut progress.segment)? + search::give_up(store)?;
     if let Some(packs) = blobs.packs() {
         done.freed_bytes += packs::compact(store, packs)?;

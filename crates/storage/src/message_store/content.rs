@@ -31,7 +31,7 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    fn put_body(&mut self, body: &PreparedBlob) -> Result<i64> {
+    pub(crate) fn put_body(&mut self, body: &PreparedBlob) -> Result<i64> {
         if let Some(&id) = self.bodies.get(body.hash.as_bytes()) {
             return Ok(id);
         }

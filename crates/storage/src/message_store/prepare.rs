@@ -45,6 +45,11 @@ impl PreparedMessage {
         }
     }
 
+    /// Bytes that are no message, on the way to storage that bodies of messages take.
+    pub(crate) fn carrying(body: PreparedBlob) -> Self {
+        Self { body: Some(body), ..Self::new(Vec::new()) }
+    }
+
     /// Bytes of the message as it was given (RFC822.SIZE).
     pub fn size(&self) -> u64 {
         self.size_bytes

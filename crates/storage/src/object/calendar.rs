@@ -41,6 +41,7 @@ pub(super) fn read(bytes: &[u8], limits: &ObjectLimits) -> Result<Facts, ObjectF
         times,
         addresses: Vec::new(),
         meeting,
+        managed: facts.managed_ids,
     })
 }
 
@@ -56,6 +57,7 @@ pub(super) fn read_message(bytes: &[u8], limits: &ObjectLimits) -> Result<Facts,
         times: Times::ALWAYS,
         addresses: Vec::new(),
         meeting: None,
+        managed: Vec::new(),
     })
 }
 

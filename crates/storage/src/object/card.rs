@@ -30,5 +30,12 @@ pub(super) fn read(bytes: &[u8], limits: &ObjectLimits) -> Result<Facts, ObjectF
         return Err(ObjectFault::Invalid("a vCard has a UID of at most 1,024 bytes"));
     }
     let addresses = super::contacts::addresses_of(&card);
-    Ok(Facts { uid, component: Components::NONE, times: Times::ALWAYS, addresses, meeting: None })
+    Ok(Facts {
+        uid,
+        component: Components::NONE,
+        times: Times::ALWAYS,
+        addresses,
+        meeting: None,
+        managed: Vec::new(),
+    })
 }

@@ -55,10 +55,10 @@ impl AccountTx<'_, '_> {
         let (from, now) = (Value::Int(object.id.get()), Value::Int(self.now.as_micros()));
         let id = self.sql.query_one(
             "INSERT INTO object (collection_id, name, uid, component, media_type, hash, \
-             size_bytes, first_at, last_at, created_modseq, modseq, created, modified, spans) \
-             SELECT CAST(?2 AS BIGINT), CAST(?3 AS TEXT), uid, component, media_type, hash, \
+             size_bytes, first_at, last_at, created_modseq, modseq, created, modified, spans, \
+             attachments) SELECT CAST(?2 AS BIGINT), CAST(?3 AS TEXT), uid, component, media_type, hash, \
              size_bytes, first_at, last_at, CAST(?6 AS BIGINT), CAST(?4 AS BIGINT), \
-             CAST(?5 AS BIGINT), CAST(?5 AS BIGINT), spans FROM object WHERE id = ?1 RETURNING id",
+             CAST(?5 AS BIGINT), CAST(?5 AS BIGINT), spans, attachments FROM object WHERE id = ?1 RETURNING id",
             &[
                 from,
                 Value::Int(to.id.get()),
@@ -75,6 +75,14 @@ impl AccountTx<'_, '_> {
              SELECT CAST(?2 AS BIGINT), codec, data FROM object_data WHERE object_id = ?1",
             &[from, copy],
         )?;
+        if object.attachments > 0 {
+            // In one account: they are no more named than they were.
+            self.sql.execute(
+                "INSERT INTO attachment_use (object_id, managed_id) \
+                 SELECT CAST(?2 AS BIGINT), managed_id FROM attachment_use WHERE object_id = ?1",
+                &[from, copy],
+            )?;
+        }
         self.sql.execute(
             "INSERT INTO dead_property (collection_id, object_id, name, value) \
              SELECT CAST(?2 AS BIGINT), CAST(?3 AS BIGINT), name, value FROM dead_property \
@@ -197,6 +205,7 @@ impl AccountTx<'_, '_> {
         self.keep_version(to, &there, false)?;
         self.count_object(to, -1, -there.size_bytes.cast_signed())?;
         self.erase_addresses(there.id.get())?;
+        self.name_attachments(there.id.get(), there.attachments, &[])?;
         let id = [Value::Int(there.id.get())];
         self.sql.execute("DELETE FROM object_data WHERE object_id = ?1", &id)?;
         self.sql.execute("DELETE FROM object WHERE id = ?1", &id)?;

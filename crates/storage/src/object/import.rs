@@ -92,7 +92,8 @@ impl AccountTx<'_, '_> {
             }
             (None, _) => self.name_for_import(collection, &object.uid)?,
         };
-        match self.put_quietly(collection, &name, object)? {
+        let plain = self.without_foreign(object)?;
+        match self.put_quietly(collection, &name, plain.as_ref().unwrap_or(object))? {
             PutOutcome::Created => imported.added += 1,
             PutOutcome::Replaced => imported.replaced += 1,
             _ => imported.kept.push(object.uid.clone()),

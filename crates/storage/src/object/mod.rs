@@ -78,6 +78,8 @@ pub struct Object {
     pub modified: Timestamp,
     /// Of the last change that a meeting's owner has to know of; 0: it is no meeting.
     pub(crate) schedule_modseq: i64,
+    /// How many managed attachments it names.
+    pub(crate) attachments: u64,
 }
 
 impl Object {
@@ -109,7 +111,7 @@ macro_rules! select_object {
     ($rest:literal) => {
         concat!(
             "SELECT o.id, o.name, o.uid, o.component, o.media_type, o.hash, o.size_bytes, ",
-            "o.modseq, o.created, o.modified, o.schedule_modseq FROM object o ",
+            "o.modseq, o.created, o.modified, o.schedule_modseq, o.attachments FROM object o ",
             $rest
         )
     };
@@ -129,6 +131,7 @@ fn read(row: &dyn Row) -> Result<Object> {
         created: Timestamp::from_micros(row.int(8)?),
         modified: Timestamp::from_micros(row.int(9)?),
         schedule_modseq: row.int(10)?,
+        attachments: row.int(11)?.cast_unsigned(),
     })
 }
 

@@ -101,6 +101,8 @@ pub struct PreparedObject {
     pub(super) addresses: Vec<String>,
     /// What was read, where it has an organizer.
     pub(super) meeting: Option<Arc<CalendarObject>>,
+    /// What names its managed attachments.
+    pub(super) managed: Vec<String>,
 }
 
 /// What a format says of an object.
@@ -111,6 +113,8 @@ pub(super) struct Facts {
     /// Of a card; see `contacts`.
     pub(super) addresses: Vec<String>,
     pub(super) meeting: Option<CalendarObject>,
+    /// What names its managed attachments.
+    pub(super) managed: Vec<String>,
 }
 
 impl PreparedObject {
@@ -170,6 +174,7 @@ impl PreparedObject {
             times: Times::ALWAYS,
             meeting: None,
             addresses: Vec::new(),
+            managed: Vec::new(),
         };
         Ok(Self::new(bytes, facts, media_type))
     }
@@ -178,7 +183,7 @@ impl PreparedObject {
         let hash = *blake3::hash(&bytes).as_bytes();
         let size_bytes = bytes.len() as u64;
         let (codec, stored) = codec::compress(&bytes).unwrap_or((crate::blob::AS_IS, bytes));
-        let Facts { uid, component, times, addresses, meeting } = facts;
+        let Facts { uid, component, times, addresses, meeting, managed } = facts;
         let meeting = meeting.map(Arc::new);
         Self {
             codec,
@@ -191,6 +196,7 @@ impl PreparedObject {
             times,
             addresses,
             meeting,
+            managed,
         }
     }
 
@@ -202,6 +208,11 @@ impl PreparedObject {
     /// What was read of an object of a calendar that has an organizer.
     pub(crate) fn meeting(&self) -> Option<&Arc<CalendarObject>> {
         self.meeting.as_ref()
+    }
+
+    /// What names its managed attachments.
+    pub(crate) fn managed(&self) -> &[String] {
+        &self.managed
     }
 
     /// Its UID; empty where it has none.

@@ -33,6 +33,10 @@ pub enum PutOutcome {
     NotForAttendee,
     /// Nothing was written: more are invited than may be (RFC 4791 §5.2.9).
     TooManyAttendees,
+    /// Nothing was written: it names an attachment that is not the client's to name (RFC 8607 §3.11).
+    UnknownAttachment,
+    /// Nothing was written: it names more attachments than it may (RFC 8607 §6.3).
+    TooManyAttachments,
     /// Nothing was written: the room whose calendar it is has something else then (R-CAL-4).
     RoomTaken,
 }
@@ -257,6 +261,7 @@ impl AccountTx<'_, '_> {
         if !object.addresses.is_empty() {
             self.write_addresses(id, &object.addresses)?;
         }
+        self.name_attachments(id, 0, &object.managed)?;
         let name = name.as_str().to_owned();
         self.record_fact(Some(collection.id), Fact::ObjectPut { name })
     }
@@ -300,6 +305,7 @@ impl AccountTx<'_, '_> {
         if collection.kind == CollectionKind::AddressBook {
             self.write_addresses(there.id.get(), &object.addresses)?;
         }
+        self.name_attachments(there.id.get(), there.attachments, &object.managed)?;
         self.record_fact(Some(collection.id), Fact::ObjectPut { name: there.name.clone() })
     }
 

@@ -40,8 +40,8 @@ impl ReadTx<'_> {
         let mut found = Vec::new();
         self.sql.query(
             "SELECT o.id, o.name, o.uid, o.component, o.media_type, o.hash, o.size_bytes, \
-             o.modseq, o.created, o.modified, o.schedule_modseq, o.first_at, o.last_at, \
-             o.spans FROM object o \
+             o.modseq, o.created, o.modified, o.schedule_modseq, o.attachments, \
+             o.first_at, o.last_at, o.spans FROM object o \
              WHERE o.collection_id = ?1 AND o.last_at >= ?2 AND o.first_at <= ?3",
             &[Value::Int(collection.get()), Value::Int(window.start), Value::Int(window.end)],
             &mut |row| {
@@ -49,7 +49,7 @@ impl ReadTx<'_> {
                 if !components.contains(component) {
                     return Ok(());
                 }
-                let said = match row.opt_bytes(13)? {
+                let said = match row.opt_bytes(14)? {
                     Some(packed) => spans::ask(packed, window.start, window.end),
                     None => Said::Unknown,
                 };

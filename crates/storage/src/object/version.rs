@@ -130,11 +130,15 @@ impl AccountTx<'_, '_> {
 
     /// Counts versions that came. What is too much then goes, the oldest first: a quota that
     /// counted them would be filled by what nobody sees.
-    fn count_versions(&mut self, versions: i64, bytes: i64) -> Result<()> {
+    pub(crate) fn count_versions(&mut self, versions: i64, bytes: i64) -> Result<()> {
         // All of an account can be deleted by mistake, and brought back.
         let quota = self.usage.bytes_max.cast_unsigned();
         let max = self.settings.version_bytes_max.max(quota);
         let mut used = self.add_version_bytes(bytes + versions * ROW_BYTES)?;
+        if used.cast_unsigned() > max {
+            // Attachments first: one of them may be as large as all events of somebody.
+            used -= self.give_attachments_up(used - max.cast_signed())?;
+        }
         while used.cast_unsigned() > max {
             let (rows, freed) = self.remove_versions(i64::MAX, used - max.cast_signed())?;
             if rows == 0 {
@@ -145,7 +149,7 @@ impl AccountTx<'_, '_> {
         Ok(())
     }
 
-    fn add_version_bytes(&mut self, bytes: i64) -> Result<i64> {
+    pub(crate) fn add_version_bytes(&mut self, bytes: i64) -> Result<i64> {
         let account = self.account;
         let used = self.sql.query_one(
             "UPDATE account SET version_bytes = version_bytes + ?2 WHERE id = ?1 \

@@ -1,6 +1,7 @@
 //! Mail to those who have no calendar here (RFC 6047), into the spool in the transaction of what it
 //! tells of. Its text is made by whoever knows mail ([`Letters`]).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use ical::scheduling::{Method, Outgoing};
@@ -48,6 +49,12 @@ pub trait Letters: Send + Sync {
 
     /// The same that invites somebody elsewhere to a calendar.
     fn compose_share(&self, letter: &ShareLetter, now: Timestamp) -> Vec<u8>;
+
+    /// Where people without an account here find the attachment that this token leads to; `None`
+    /// where they find none.
+    fn attachment_url(&self, _token: &str) -> Option<String> {
+        None
+    }
 }
 
 impl WriteTx<'_> {
@@ -65,7 +72,8 @@ impl AccountTx<'_, '_> {
         if !self.may_send(account)? {
             return Ok(status::FAILED);
         }
-        let letter = self.letter(message, to)?;
+        let mut letter = self.letter(message, to)?;
+        letter.calendar = self.for_elsewhere(&message.calendar, &*letters)?;
         let bytes = letters.compose(&letter, now);
         let prepared = PreparedMessage::new(bytes);
         if self.check_message_size(&prepared).is_err() {
@@ -85,6 +93,29 @@ impl AccountTx<'_, '_> {
         };
         self.tx.spool(entry, &prepared)?;
         Ok(status::SENT)
+    }
+
+    /// A message as people elsewhere can use it: they cannot sign in, and get links that need no
+    /// more than to be known. RFC 8607 §4.3: an id means nothing there.
+    fn for_elsewhere(&mut self, calendar: &Component, letters: &dyn Letters) -> Result<Vec<u8>> {
+        let mut calendar = calendar.clone();
+        let mut ids = BTreeSet::new();
+        calendar.change_managed(|id, _| {
+            ids.insert(id.to_owned());
+        });
+        let mut links = BTreeMap::new();
+        for id in ids {
+            let token = self.attachment_token(&id)?;
+            let link = token.and_then(|token| letters.attachment_url(&token));
+            links.extend(link.map(|link| (id, link)));
+        }
+        calendar.change_managed(|id, line| {
+            if let Some(link) = links.get(id) {
+                line.set_value(link.as_str());
+            }
+        });
+        calendar.unmanage();
+        Ok(calendar.render())
     }
 
     fn letter(&mut self, message: &Outgoing, to: &Address) -> Result<CalendarLetter> {
@@ -112,7 +143,7 @@ impl AccountTx<'_, '_> {
             title: text("SUMMARY"),
             when: part.map(when).unwrap_or_default(),
             place: text("LOCATION"),
-            calendar: message.calendar.render(),
+            calendar: Vec::new(),
         })
     }
 }

@@ -40,7 +40,7 @@ impl ReadTx<'_> {
     }
 
     /// The same, to be compared with.
-    pub(super) fn calendar_users(&mut self, account: AccountId) -> Result<Users> {
+    pub(crate) fn calendar_users(&mut self, account: AccountId) -> Result<Users> {
         Ok(Users::new(&self.calendar_addresses(account)?))
     }
 

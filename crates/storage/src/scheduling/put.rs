@@ -9,6 +9,7 @@ use ical::{CalendarObject, Component};
 use super::invite::{Delivered, RoomAnswer};
 use super::people::Reach;
 use super::status;
+use crate::attachment::Managed;
 use crate::collection::{Collection, CollectionKind, ObjectName};
 use crate::object::{Condition, Object, PreparedObject, PutOutcome, Readiness, Scheduled, Tag};
 use crate::{AccountTx, Result};
@@ -43,13 +44,32 @@ impl AccountTx<'_, '_> {
             Readiness::Refused(outcome) => return Ok(Scheduled::refused(outcome)),
             Readiness::Ready { collection, there } => (*collection, there),
         };
-        if self.is_double_booked(&collection, object)? {
+        match self.settle_attachments(there.as_ref(), object)? {
+            Managed::Refused(outcome) => Ok(Scheduled::refused(outcome)),
+            Managed::AsPut => self.put_ready(&collection, there, name, object, condition),
+            Managed::Settled(settled) => {
+                let put = self.put_ready(&collection, there, name, &settled, condition)?;
+                Ok(Scheduled { etag: None, ..put })
+            }
+        }
+    }
+
+    /// The same of what may be put as far as it is no meeting.
+    fn put_ready(
+        &mut self,
+        collection: &Collection,
+        there: Option<Object>,
+        name: &ObjectName,
+        object: &PreparedObject,
+        condition: &Condition<'_>,
+    ) -> Result<Scheduled> {
+        if self.is_double_booked(collection, object)? {
             return Ok(Scheduled::refused(PutOutcome::RoomTaken));
         }
         let old = self.load_meeting(there.as_ref())?;
         let new = object.meeting().filter(|_| collection.kind == CollectionKind::Calendar);
         if old.is_none() && new.is_none() {
-            return self.finish_put(&collection, there.as_ref(), name, object, None, Tag::None);
+            return self.finish_put(collection, there.as_ref(), name, object, None, Tag::None);
         }
         let account = self.account;
         let users = self.calendar_users(account)?;
@@ -64,6 +84,11 @@ impl AccountTx<'_, '_> {
             object.map_or(Role::Neither, |object| users.role(object))
         };
         let (was, is) = (role(old.as_ref()), role(new));
+        if is == Role::Attendee && self.adds_attachments(there.as_ref(), new)? {
+            return Ok(Scheduled::refused(PutOutcome::NotForAttendee));
+        }
+        let kept = self.attachments_kept(old.as_ref(), new.filter(|_| is == Role::Attendee));
+        let new = kept.as_ref().or(new);
         let change = Change { users: &users, old: old.as_ref(), new, was, is };
         if let Some(refusal) = self.refuse_meeting(&change, there.as_ref())? {
             return Ok(Scheduled::refused(refusal));
@@ -74,7 +99,28 @@ impl AccountTx<'_, '_> {
         let tag = if is == Role::Neither { Tag::None } else { Tag::New };
         let stored =
             stored.filter(|stored| object.meeting().is_none_or(|put| put.calendar() != stored));
-        self.finish_put(&collection, there.as_ref(), name, object, stored.as_ref(), tag)
+        self.finish_put(collection, there.as_ref(), name, object, stored.as_ref(), tag)
+    }
+
+    /// RFC 8607 §3.12.2: attachments are the organizer's.
+    fn adds_attachments(
+        &mut self,
+        there: Option<&Object>,
+        new: Option<&CalendarObject>,
+    ) -> Result<bool> {
+        let ids = new.map(CalendarObject::managed_ids).unwrap_or_default();
+        Ok(!ids.is_empty() && !ids.is_subset(&self.managed_before(there)?))
+    }
+
+    /// What an attendee's program leaves out is not taken away by that; what is to be put instead.
+    fn attachments_kept(
+        &self,
+        old: Option<&CalendarObject>,
+        new: Option<&CalendarObject>,
+    ) -> Option<CalendarObject> {
+        let old = old.filter(|old| !old.managed_ids().is_empty())?;
+        let limits = &self.settings.scheduling.objects.ical;
+        CalendarObject::of(new?.with_managed_of(old, limits)?).ok()
     }
 
     /// What no change of a meeting may be.

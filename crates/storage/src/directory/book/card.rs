@@ -40,6 +40,7 @@ impl Person {
             created: self.created,
             modified: self.changed,
             schedule_modseq: 0,
+            attachments: 0,
         }
     }
 

@@ -2,18 +2,28 @@
 
 use std::sync::{Arc, Mutex};
 
+use ical::Instances;
 use ids::{AccountId, Timestamp};
 
 use super::fixture::*;
+use crate::collection::ObjectName;
+use crate::object::Condition;
 use crate::scheduling::{CalendarLetter, CalendarMail, Letters, MailedInvitations};
 use crate::testing::{TestStore, on_both_engines, on_both_engines_with};
-use crate::{Answering, Placement, Settings, ShareLetter};
+use crate::{
+    Answering, AttachmentAction, AttachmentData, AttachmentOutcome, NewAttachment, Placement,
+    Settings, ShareLetter,
+};
 
 /// Keeps what is written.
 #[derive(Default)]
 struct Pile(Mutex<Vec<CalendarLetter>>);
 
 impl Letters for Pile {
+    fn attachment_url(&self, token: &str) -> Option<String> {
+        Some(format!("https://cal.example.test/{token}"))
+    }
+
     fn compose(&self, letter: &CalendarLetter, _: Timestamp) -> Vec<u8> {
         self.0.lock().unwrap().push(letter.clone());
         let (from, to) = (&letter.from, &letter.to);
@@ -94,6 +104,55 @@ fn who_is_elsewhere_is_sent_mail() {
         assert_eq!(pile.taken(), [""; 0]);
         assert!(answer(store, ann, "dan")[0].contains("SCHEDULE-STATUS=5.1"));
         assert_eq!(spooled(store).len(), 5);
+    });
+}
+
+#[test]
+fn who_is_elsewhere_gets_a_link_that_needs_no_sign_in() {
+    let pile = Arc::new(Pile::default());
+    let change = |settings: &mut Settings| settings.letters = Some(pile.clone());
+    on_both_engines_with(change, |store| {
+        let ann = store.account("ann");
+        put(store, ann, &meeting(&["dan@elsewhere.test"], AT_NINE));
+        pile.taken();
+        let (id, token) = ("a".repeat(32), "b".repeat(32));
+        let new = NewAttachment {
+            managed_id: id.clone(),
+            token: token.clone(),
+            uri: format!("https://cal.example.test/dav/{id}"),
+            media_type: "text/plain".to_owned(),
+            filename: "plan.txt".to_owned(),
+            data: AttachmentData::new(b"plan".to_vec()),
+        };
+        let (calendar, bodies) = (personal(store, ann), new.data.bodies());
+        let added = store.inner().write_with_blocking("test", bodies, move |tx| {
+            tx.lock_meeting(ann, calendar.id, "m.ics", None)?;
+            let (name, action) =
+                (ObjectName::parse("m.ics")?, AttachmentAction::Add(new, Instances::All));
+            tx.account(ann)?.change_attachments(&calendar, &name, &action, &Condition::default())
+        });
+        assert!(matches!(added.unwrap().value, AttachmentOutcome::Done(_)));
+        let letters = std::mem::take(&mut *pile.0.lock().unwrap());
+        let text = String::from_utf8(letters[0].calendar.clone()).unwrap().replace("\r\n ", "");
+        let line = format!(
+            "ATTACH;FMTTYPE=text/plain;SIZE=4;FILENAME=plan.txt:https://cal.example.test/{token}\r\n"
+        );
+        assert!(text.contains(&line), "{text}");
+        assert!(!text.contains(&id), "{text}");
+    });
+}
+
+#[test]
+fn ids_of_other_servers_mean_nothing_here() {
+    on_both_engines(|store| {
+        let ann = store.account("ann");
+        let line = "ATTACH;MANAGED-ID=97S;SIZE=4:https://elsewhere.test/97S\r\n";
+        let text = meeting(&["ann"], &format!("{AT_NINE}{line}"))
+            .replace("ORGANIZER:mailto:ann@example.test", "ORGANIZER:mailto:dan@elsewhere.test");
+        let invitation = mail("dan@elsewhere.test", "REQUEST", &text);
+        assert!(take(store, ann, &invitation, "elsewhere.test"));
+        let kept = lines(store, ann, &["ATTACH"]);
+        assert_eq!(kept, ["ATTACH;SIZE=4:https://elsewhere.test/97S"]);
     });
 }
 
