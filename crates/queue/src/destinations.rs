@@ -1,6 +1,10 @@
 //! What is known in memory of each destination: when something is due, how many connections it
 //! has and may have, and whether it is left alone for a while. No I/O, no clock.
 
+mod entry;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -8,13 +12,12 @@ use ids::Timestamp;
 use net::TokenBucket;
 use tokio::sync::Semaphore;
 
+use self::entry::{CONNECTIONS_FIRST, Entry, Lane, Pace};
 use crate::schedule::{after, destination_pause};
 
 /// LIMIT: destinations held; of more, those left out are found by a later look at the spool.
 pub(crate) const DESTINATIONS_MAX: usize = 100_000;
-/// Connections that a destination of which nothing is known may have. Few, so that a daemon that
-/// is killed again and again sends little twice, and a server is not met with a crowd.
-const CONNECTIONS_FIRST: usize = 2;
+
 /// One in so many connections is for destinations that have none.
 const RESERVED_SHARE: usize = 4;
 
@@ -61,98 +64,6 @@ pub struct Waits {
     pub paced: u64,
     /// Having as many connections as they may.
     pub full: u64,
-}
-
-/// What a visit to a destination takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lane {
-    /// Its first connection.
-    First,
-    /// One beside others.
-    Another,
-    /// One that rests.
-    Resting,
-}
-
-#[derive(Debug, Clone)]
-struct Entry {
-    /// The earliest that is due, as far as is known.
-    due: Option<Timestamp>,
-    active: usize,
-    /// How many of these have nothing to do, and what wakes one of them.
-    resting: usize,
-    resume: Arc<Semaphore>,
-    allowed: usize,
-    /// Messages brought there since `allowed` grew.
-    successes: usize,
-    /// Visits in a row that found no server.
-    failures: u32,
-    blocked_until: Timestamp,
-    /// How fast messages go there, where that is bounded.
-    pace: Option<Pace>,
-}
-
-#[derive(Debug, Clone)]
-struct Pace {
-    per_minute: u32,
-    bucket: TokenBucket,
-    /// When the next may go.
-    until: Timestamp,
-}
-
-impl Entry {
-    fn new(per_destination_max: usize) -> Self {
-        Self {
-            due: None,
-            active: 0,
-            resting: 0,
-            resume: Arc::new(Semaphore::new(0)),
-            allowed: CONNECTIONS_FIRST.min(per_destination_max),
-            successes: 0,
-            failures: 0,
-            blocked_until: Timestamp::default(),
-            pace: None,
-        }
-    }
-
-    /// When it may be visited; `None`: not before something else happens.
-    fn place(&self) -> Option<Timestamp> {
-        // One that could not be reached is tried by one connection.
-        let allowed = if self.failures > 0 { 1 } else { self.allowed };
-        let due = self.due.filter(|_| self.active < allowed || self.resting > 0)?;
-        let paced_until = self.pace.as_ref().map_or(Timestamp::default(), |pace| pace.until);
-        Some(due.max(self.blocked_until).max(paced_until))
-    }
-
-    fn state(&self, destination: &str, now: Timestamp) -> DestinationState {
-        let allowed = if self.failures > 0 { 1 } else { self.allowed };
-        let due = self.due.is_some_and(|due| due <= now);
-        let later = |at: Timestamp| Some(at).filter(|at| *at > now);
-        DestinationState {
-            destination: destination.to_owned(),
-            connections: self.active,
-            resting: self.resting,
-            allowed,
-            failures: self.failures,
-            blocked_until: later(self.blocked_until),
-            per_minute: self.pace.as_ref().map(|pace| pace.per_minute),
-            paced_until: self.pace.as_ref().and_then(|pace| later(pace.until)),
-            is_full: due && self.active >= allowed && self.resting == 0,
-        }
-    }
-
-    fn lane(&self) -> Lane {
-        match (self.active, self.resting) {
-            (0, _) => Lane::First,
-            (_, 0) => Lane::Another,
-            _ => Lane::Resting,
-        }
-    }
-
-    fn is_forgettable(&self, now: Timestamp) -> bool {
-        let idle = self.due.is_none() && self.active == 0 && self.pace.is_none();
-        idle && (self.failures == 0 || self.blocked_until < now)
-    }
 }
 
 impl Destinations {
@@ -383,197 +294,5 @@ impl Destinations {
             Lane::Another => another,
             Lane::Resting => resting,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(secs: i64) -> Timestamp {
-        Timestamp::from_secs(secs)
-    }
-
-    fn table() -> Destinations {
-        Destinations::new(10, 4)
-    }
-
-    #[test]
-    fn the_longest_waiting_comes_first() {
-        let mut table = table();
-        table.note("b", at(2));
-        table.note("a", at(3));
-        table.note("c", at(9));
-        assert_eq!(table.next(), Some(at(2)));
-        assert_eq!(table.begin_visit(at(1)), None);
-        assert_eq!(table.begin_visit(at(5)).as_deref(), Some("b"));
-        assert_eq!(table.begin_visit(at(5)).as_deref(), Some("a"));
-        assert_eq!(table.begin_visit(at(5)), None);
-        assert_eq!(table.next(), Some(at(9)));
-        table.end_visit("b", at(5));
-        assert!(!table.entries.contains_key("b"));
-    }
-
-    #[test]
-    fn connections_grow_with_success() {
-        let mut table = table();
-        let fill = |table: &mut Destinations| {
-            let mut begun = 0;
-            table.note("a", at(1));
-            while table.begin_visit(at(1)).is_some() {
-                begun += 1;
-                table.note("a", at(1));
-            }
-            begun
-        };
-        assert_eq!(fill(&mut table), 2);
-        table.succeeded("a");
-        assert_eq!(fill(&mut table), 0);
-        table.succeeded("a");
-        assert_eq!(fill(&mut table), 1);
-        (0..100).for_each(|_| table.succeeded("a"));
-        assert_eq!(fill(&mut table), 1, "four at most");
-    }
-
-    #[test]
-    fn what_cannot_be_reached_is_left_alone() {
-        let mut table = table();
-        table.note("a", at(1));
-        table.begin_visit(at(1)).unwrap();
-        table.note("a", at(1));
-        table.begin_visit(at(1)).unwrap();
-        assert_eq!(table.failed("a", at(1), 0.5), at(61));
-        // The second connection failed at the same time.
-        assert_eq!(table.failed("a", at(1), 0.5), at(61));
-        table.note("a", at(1));
-        table.end_visit("a", at(1));
-        table.end_visit("a", at(1));
-        assert_eq!(table.begin_visit(at(60)), None);
-        assert_eq!(table.blocked_until("a", at(60)), Some(at(61)));
-        assert_eq!(table.begin_visit(at(61)).as_deref(), Some("a"));
-        table.note("a", at(61));
-        assert_eq!(table.begin_visit(at(61)), None, "one connection tries");
-        assert_eq!(table.failed("a", at(61), 0.5), at(181));
-        table.unblock("a");
-        table.succeeded("a");
-        assert_eq!(table.begin_visit(at(62)).as_deref(), Some("a"));
-    }
-
-    #[test]
-    fn messages_a_minute_are_bounded() {
-        let mut table = table();
-        table.note("a", at(1));
-        table.begin_visit(at(1)).unwrap();
-        let turns = |table: &mut Destinations, now| {
-            (0..9).filter(|_| table.take_turn("a", 20, now).is_ok()).count()
-        };
-        assert_eq!(turns(&mut table, at(1)), 2);
-        assert_eq!(table.take_turn("a", 20, at(1)), Err(at(4)));
-        table.note("a", at(1));
-        table.end_visit("a", at(1));
-        assert_eq!((table.begin_visit(at(3)), table.next()), (None, Some(at(4))));
-        assert_eq!(table.begin_visit(at(4)).as_deref(), Some("a"));
-        assert_eq!(turns(&mut table, at(4)), 1);
-        // Another bound is taken up at once.
-        assert_eq!(table.take_turn("a", 0, at(4)), Ok(()));
-    }
-
-    #[test]
-    fn all_together_are_bounded() {
-        let mut table = Destinations::new(1, 4);
-        table.note("a", at(1));
-        table.note("b", at(1));
-        assert!(table.begin_visit(at(1)).is_some());
-        assert_eq!((table.begin_visit(at(1)), table.next()), (None, None));
-        table.end_visit("a", at(1));
-        assert_eq!(table.begin_visit(at(1)).as_deref(), Some("b"));
-    }
-
-    #[test]
-    fn the_last_connections_are_for_those_without_one() {
-        let mut table = Destinations::new(8, 20);
-        (0..100).for_each(|_| {
-            table.note("slow", at(1));
-            table.succeeded("slow");
-        });
-        let mut begun = 0;
-        while let Some(destination) = table.begin_visit(at(1)) {
-            assert_eq!(destination, "slow");
-            table.note("slow", at(1));
-            begun += 1;
-        }
-        assert_eq!((begun, table.next()), (6, None));
-        table.note("a", at(2));
-        table.note("b", at(2));
-        table.note("c", at(2));
-        assert_eq!(table.next(), Some(at(2)));
-        assert_eq!(table.begin_visit(at(2)).as_deref(), Some("a"));
-        assert_eq!(table.begin_visit(at(2)).as_deref(), Some("b"));
-        assert_eq!(table.begin_visit(at(2)), None);
-        // Who has waited longest is first again.
-        table.end_visit("slow", at(3));
-        table.end_visit("slow", at(3));
-        assert_eq!(table.begin_visit(at(3)).as_deref(), Some("c"));
-        table.end_visit("slow", at(3));
-        table.end_visit("a", at(3));
-        assert_eq!(table.begin_visit(at(3)).as_deref(), Some("slow"));
-    }
-
-    #[test]
-    fn who_rests_goes_on_before_another_begins() {
-        let mut table = Destinations::new(2, 2);
-        table.note("a", at(1));
-        table.begin_visit(at(1)).unwrap();
-        let resume = table.rest("a").unwrap();
-        table.note("a", at(2));
-        assert_eq!((table.begin_visit(at(1)), resume.available_permits()), (None, 0));
-        assert_eq!((table.begin_visit(at(2)), resume.available_permits()), (None, 1));
-        // It stops waiting in the same moment.
-        assert!(table.end_rest("a"));
-        table.note("a", at(2));
-        assert_eq!(table.begin_visit(at(2)).as_deref(), Some("a"), "the first one works");
-        assert!(table.rest("a").is_none(), "others may need the connection");
-        table.end_visit("a", at(2));
-        table.rest("a").unwrap();
-        assert!(!table.end_rest("a"));
-        table.end_visit("a", at(2));
-        assert!(table.entries.is_empty());
-    }
-
-    #[test]
-    fn a_destination_says_what_it_waits_for() {
-        let mut table = table();
-        table.note("a", at(1));
-        table.begin_visit(at(1)).unwrap();
-        table.failed("a", at(1), 0.5);
-        table.note("b", at(1));
-        table.begin_visit(at(1)).unwrap();
-        table.take_turn("b", 10, at(1)).unwrap();
-        table.take_turn("b", 10, at(1)).unwrap_err();
-        table.note("c", at(1));
-        table.begin_visit(at(1)).unwrap();
-        table.note("c", at(1));
-        table.begin_visit(at(1)).unwrap();
-        table.note("c", at(1));
-        table.note("b", at(1));
-        assert_eq!(table.waits(at(2)), Waits { blocked: 1, paced: 1, full: 1 });
-        let mut states = table.states(at(2));
-        states.sort_by(|one, other| one.destination.cmp(&other.destination));
-        let [a, b, c] = states.as_slice() else { panic!("{states:?}") };
-        assert_eq!((a.connections, a.allowed, a.failures), (1, 1, 1));
-        assert_eq!((a.blocked_until, a.is_full), (Some(at(61)), false));
-        assert_eq!((b.per_minute, b.paced_until), (Some(10), Some(at(7))));
-        assert_eq!((c.connections, c.allowed, c.is_full), (2, 2, true));
-        assert_eq!(table.waits(at(100)).blocked, 0);
-    }
-
-    #[test]
-    fn what_comes_during_a_claim_is_not_forgotten() {
-        let mut table = table();
-        table.note("a", at(1));
-        table.begin_visit(at(1)).unwrap();
-        table.claiming("a");
-        table.note("a", at(2));
-        assert_eq!(table.next(), Some(at(2)));
     }
 }

@@ -8,78 +8,26 @@
 //! **Invariant:** an account's `published` number grows by one per transaction; a view holds
 //! exactly the changes up to its `complete_to`. Accounts nobody looks at cost nothing.
 
-use std::collections::{BTreeMap, HashMap};
+mod account;
+mod publication;
+mod subscription;
+
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ids::{AccountId, CollectionId, ModSeq};
-use tokio::sync::broadcast;
 
-use crate::sql::{Sql, Value};
-use crate::view::{MailboxDelta, MailboxView, SharedView, Snapshot, ViewState, load_delta_rows};
-use crate::{Change, Changes, Result, StorageError, change_log};
+use self::account::{AccountFeed, Loading};
+use crate::view::{MailboxView, Snapshot, ViewState};
+use crate::{Result, StorageError};
 
-/// LIMIT: a subscriber that is this many transactions behind reads anew; a slot costs some 40
-/// bytes for every account with a session.
-const SUBSCRIPTION_QUEUE: usize = 32;
+pub(crate) use publication::{FeedReader, Publication, read_modseq, read_since};
+pub use subscription::{Lagged, Subscription};
 
 /// What an account or an empty view costs, in messages' worth of memory.
 const EMPTY_VIEW_MESSAGES: usize = 64;
-
-/// What one transaction did, for the feed.
-#[derive(Debug, Default)]
-pub(crate) struct Publication {
-    pub(crate) changes: Vec<Change>,
-    pub(crate) deltas: Vec<MailboxDelta>,
-    pub(crate) modseqs: BTreeMap<AccountId, ModSeq>,
-    /// Destinations for which something was spooled, and when it is due. Only this daemon's queue
-    /// hears of it so.
-    pub(crate) spooled: BTreeMap<String, ids::Timestamp>,
-    /// What moving messages says of them, for who teaches a filter.
-    pub(crate) lessons: Vec<crate::Lesson>,
-    /// In whose mailboxes something happened that scripts run for. Likewise.
-    pub(crate) events: std::collections::BTreeSet<AccountId>,
-}
-
-/// Reads from the database for the feed; blocks.
-pub(crate) trait FeedReader: Send + Sync {
-    /// The account's newest modification sequence.
-    fn modseq(&self, account: AccountId) -> Result<ModSeq>;
-    /// What was committed after `since`, up to the newest commit; `None` if the log no longer
-    /// reaches back that far. The second value is the account's newest modification sequence.
-    fn since(&self, account: AccountId, since: ModSeq) -> Result<Option<(Publication, ModSeq)>>;
-    /// A mailbox of `account` as it is now.
-    fn snapshot(&self, account: AccountId, mailbox: CollectionId) -> Result<Snapshot>;
-}
-
-/// [`FeedReader::since`] in one read transaction.
-pub(crate) fn read_since(
-    sql: &mut (dyn Sql + '_),
-    account: AccountId,
-    since: ModSeq,
-) -> Result<Option<(Publication, ModSeq)>> {
-    let newest = read_modseq(sql, account)?;
-    let Changes::List(changes) = change_log::since(sql, account, None, since)? else {
-        return Ok(None);
-    };
-    let mut publication = Publication::default();
-    for change in &changes {
-        publication.deltas.extend(load_delta_rows(sql, change)?);
-    }
-    publication.changes = changes;
-    Ok(Some((publication, newest)))
-}
-
-/// [`FeedReader::modseq`] in a read transaction.
-pub(crate) fn read_modseq(sql: &mut (dyn Sql + '_), account: AccountId) -> Result<ModSeq> {
-    let modseq = sql.query_one(
-        "SELECT modseq FROM account WHERE id = ?1",
-        &[Value::Int(account.get())],
-        |row| row.int(0),
-    )?;
-    Ok(ModSeq::new(modseq.ok_or(StorageError::NotFound("account"))? as u64))
-}
 
 /// The feed of one daemon.
 pub(crate) struct Feed {
@@ -92,58 +40,6 @@ pub(crate) struct Feed {
     cached_messages_max: usize,
     /// How many messages must be in memory before they are counted again.
     survey_at: AtomicUsize,
-}
-
-struct AccountFeed {
-    /// Where the account stands must be read before anything is published: the feed is new, or
-    /// it broke off.
-    stale: bool,
-    /// Grows when the feed breaks off: a view loaded across that lacks changes.
-    epoch: u64,
-    /// The newest transaction heard of, published or not.
-    newest_seen: ModSeq,
-    published: ModSeq,
-    subscribers: broadcast::Sender<Arc<Vec<Change>>>,
-    views: HashMap<CollectionId, Arc<SharedView>>,
-    /// Mailboxes being loaded: how many loaders, and what was published meanwhile.
-    loading: HashMap<CollectionId, (usize, Vec<MailboxDelta>)>,
-}
-
-/// How opening a view begins.
-enum Loading {
-    /// With a view in memory.
-    InMemory(Arc<SharedView>),
-    /// With reading it, in this epoch of the feed.
-    Begun(u64),
-}
-
-/// A subscriber missed changes: read the state anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lagged;
-
-/// Every change of one account from the moment of subscribing.
-#[derive(Debug)]
-pub struct Subscription {
-    changes: broadcast::Receiver<Arc<Vec<Change>>>,
-}
-
-impl Subscription {
-    /// The next transaction's changes, in commit order. Cancel safe.
-    ///
-    /// # Errors
-    /// [`Lagged`] if changes were missed, or the feed broke off: read the state anew.
-    pub async fn next(&mut self) -> std::result::Result<Arc<Vec<Change>>, Lagged> {
-        self.changes.recv().await.map_err(|_| Lagged)
-    }
-
-    /// Like [`next`](Self::next) without waiting; `None` if there is nothing new.
-    pub fn try_next(&mut self) -> Option<std::result::Result<Arc<Vec<Change>>, Lagged>> {
-        match self.changes.try_recv() {
-            Ok(changes) => Some(Ok(changes)),
-            Err(broadcast::error::TryRecvError::Empty) => None,
-            Err(_) => Some(Err(Lagged)),
-        }
-    }
 }
 
 impl Feed {
@@ -375,122 +271,6 @@ struct IdleView {
     account: AccountId,
     mailbox: Option<CollectionId>,
     messages: usize,
-}
-
-impl AccountFeed {
-    fn new() -> Self {
-        Self {
-            stale: true,
-            epoch: 0,
-            newest_seen: ModSeq::default(),
-            published: ModSeq::default(),
-            subscribers: broadcast::Sender::new(SUBSCRIPTION_QUEUE),
-            views: HashMap::new(),
-            loading: HashMap::new(),
-        }
-    }
-
-    fn is_unwatched(&self) -> bool {
-        self.views.is_empty() && self.loading.is_empty() && self.subscribers.receiver_count() == 0
-    }
-
-    /// Publishes; a panic on the way, which would leave views half changed, ends those views
-    /// and not the thread that writes.
-    fn publish_or_break_off(
-        &mut self,
-        publication: &Publication,
-        account: AccountId,
-        modseq: ModSeq,
-    ) {
-        let publish = AssertUnwindSafe(|| self.publish(publication, account, modseq));
-        if catch_unwind(publish).is_err() {
-            tracing::error!(%account, %modseq, "publishing changes panicked");
-            self.break_off();
-        }
-    }
-
-    fn publish(&mut self, publication: &Publication, account: AccountId, modseq: ModSeq) {
-        self.published = modseq;
-        let mut mailboxes: Vec<CollectionId> = Vec::new();
-        for delta in publication.deltas.iter().filter(|delta| delta.account == account) {
-            if !mailboxes.contains(&delta.mailbox) {
-                mailboxes.push(delta.mailbox);
-            }
-            if let Some((_, buffer)) = self.loading.get_mut(&delta.mailbox) {
-                buffer.push(delta.clone());
-            }
-        }
-        for mailbox in mailboxes {
-            if let Some(view) = self.views.get(&mailbox) {
-                view.apply(publication.deltas.iter().filter(|delta| delta.mailbox == mailbox));
-            }
-        }
-        self.views.retain(|mailbox, _| {
-            !publication.deltas.iter().any(|delta| delta.mailbox == *mailbox && delta.deleted)
-        });
-        if self.subscribers.receiver_count() > 0 {
-            let changes: Vec<Change> = publication
-                .changes
-                .iter()
-                .filter(|change| change.account == account)
-                .cloned()
-                .collect();
-            if !changes.is_empty() {
-                // Only fails when the last receiver went away just now.
-                let _ = self.subscribers.send(Arc::new(changes));
-            }
-        }
-    }
-
-    /// The view if it is in memory; else changes to the mailbox are kept from here on, until
-    /// [`finish_loading`](Self::finish_loading).
-    fn begin_loading(&mut self, mailbox: CollectionId) -> Loading {
-        if let Some(view) = self.views.get(&mailbox) {
-            return Loading::InMemory(view.clone());
-        }
-        self.loading.entry(mailbox).or_default().0 += 1;
-        Loading::Begun(self.epoch)
-    }
-
-    fn finish_loading(
-        &mut self,
-        mailbox: CollectionId,
-        epoch: u64,
-        loaded: Result<Snapshot>,
-    ) -> Result<Arc<SharedView>> {
-        if self.epoch != epoch {
-            // The feed broke off meanwhile, and what was kept for this loader with it.
-            let view = Arc::new(SharedView::new(loaded?));
-            view.lose();
-            return Ok(view);
-        }
-        let buffer = match self.loading.get_mut(&mailbox) {
-            Some((loaders, buffer)) if *loaders > 1 => {
-                *loaders -= 1;
-                buffer.clone()
-            }
-            _ => self.loading.remove(&mailbox).unwrap_or_default().1,
-        };
-        let snapshot = loaded?;
-        if let Some(view) = self.views.get(&mailbox) {
-            return Ok(view.clone());
-        }
-        let view = Arc::new(SharedView::new(snapshot.after(buffer.iter())));
-        if view.snapshot().state() == ViewState::Live {
-            self.views.insert(mailbox, view.clone());
-        }
-        Ok(view)
-    }
-
-    fn break_off(&mut self) {
-        self.views.values().for_each(|view| view.lose());
-        self.views.clear();
-        self.loading.clear();
-        self.stale = true;
-        self.epoch += 1;
-        // Subscribers see a closed channel once the old sender is gone.
-        self.subscribers = broadcast::Sender::new(SUBSCRIPTION_QUEUE);
-    }
 }
 
 /// A panic elsewhere never leaves these maps half changed in a way that matters: go on.

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use ids::{Timestamp, Uid, UidValidity};
 
 use super::*;
-use crate::view::DeltaEntry;
-use crate::{Fact, ViewState};
+use crate::view::{DeltaEntry, MailboxDelta};
+use crate::{Change, Fact};
 
 const ACCOUNT: AccountId = AccountId::new(1);
 const MAILBOX: CollectionId = CollectionId::new(2);

@@ -1,0 +1,105 @@
+//! What is known of one destination.
+
+use std::sync::Arc;
+
+use ids::Timestamp;
+use net::TokenBucket;
+use tokio::sync::Semaphore;
+
+use super::DestinationState;
+
+/// Connections that a destination of which nothing is known may have. Few, so that a daemon that
+/// is killed again and again sends little twice, and a server is not met with a crowd.
+pub(super) const CONNECTIONS_FIRST: usize = 2;
+
+/// What a visit to a destination takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// Its first connection.
+    First,
+    /// One beside others.
+    Another,
+    /// One that rests.
+    Resting,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    /// The earliest that is due, as far as is known.
+    pub(super) due: Option<Timestamp>,
+    pub(super) active: usize,
+    /// How many of these have nothing to do, and what wakes one of them.
+    pub(super) resting: usize,
+    pub(super) resume: Arc<Semaphore>,
+    pub(super) allowed: usize,
+    /// Messages brought there since `allowed` grew.
+    pub(super) successes: usize,
+    /// Visits in a row that found no server.
+    pub(super) failures: u32,
+    pub(super) blocked_until: Timestamp,
+    /// How fast messages go there, where that is bounded.
+    pub(super) pace: Option<Pace>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Pace {
+    pub(super) per_minute: u32,
+    pub(super) bucket: TokenBucket,
+    /// When the next may go.
+    pub(super) until: Timestamp,
+}
+
+impl Entry {
+    pub(super) fn new(per_destination_max: usize) -> Self {
+        Self {
+            due: None,
+            active: 0,
+            resting: 0,
+            resume: Arc::new(Semaphore::new(0)),
+            allowed: CONNECTIONS_FIRST.min(per_destination_max),
+            successes: 0,
+            failures: 0,
+            blocked_until: Timestamp::default(),
+            pace: None,
+        }
+    }
+
+    /// When it may be visited; `None`: not before something else happens.
+    pub(super) fn place(&self) -> Option<Timestamp> {
+        // One that could not be reached is tried by one connection.
+        let allowed = if self.failures > 0 { 1 } else { self.allowed };
+        let due = self.due.filter(|_| self.active < allowed || self.resting > 0)?;
+        let paced_until = self.pace.as_ref().map_or(Timestamp::default(), |pace| pace.until);
+        Some(due.max(self.blocked_until).max(paced_until))
+    }
+
+    pub(super) fn state(&self, destination: &str, now: Timestamp) -> DestinationState {
+        let allowed = if self.failures > 0 { 1 } else { self.allowed };
+        let due = self.due.is_some_and(|due| due <= now);
+        let later = |at: Timestamp| Some(at).filter(|at| *at > now);
+        DestinationState {
+            destination: destination.to_owned(),
+            connections: self.active,
+            resting: self.resting,
+            allowed,
+            failures: self.failures,
+            blocked_until: later(self.blocked_until),
+            per_minute: self.pace.as_ref().map(|pace| pace.per_minute),
+            paced_until: self.pace.as_ref().and_then(|pace| later(pace.until)),
+            is_full: due && self.active >= allowed && self.resting == 0,
+        }
+    }
+
+    pub(super) fn lane(&self) -> Lane {
+        match (self.active, self.resting) {
+            (0, _) => Lane::First,
+            (_, 0) => Lane::Another,
+            _ => Lane::Resting,
+        }
+    }
+
+    pub(super) fn is_forgettable(&self, now: Timestamp) -> bool {
+        let idle = self.due.is_none() && self.active == 0 && self.pace.is_none();
+        idle && (self.failures == 0 || self.blocked_until < now)
+    }
+}
