@@ -31,6 +31,9 @@ pub struct Address {
 impl Address {
     /// `Mailbox = Local-part "@" ( Domain / address-literal )`, all bounds of RFC 5321 §4.5.3.1
     /// applied. For addresses that are to be ours.
+    ///
+    /// # Errors
+    /// Where it is none, or longer than those bounds.
     pub fn parse(text: &[u8]) -> Result<Self, Error> {
         let address = Self::parse_path(text)?;
         if address.local.len() > LOCAL_BYTES_MAX {
@@ -43,6 +46,9 @@ impl Address {
     ///
     /// QUIRK(senders with VERP or SRS, all): local parts of 65 to 150 octets are common in
     /// MAIL FROM, and RFC 5321 §4.5.3.1 asks for techniques that impose no limit.
+    ///
+    /// # Errors
+    /// Where it is none, or longer than a path may be.
     pub fn parse_path(text: &[u8]) -> Result<Self, Error> {
         if text.len() + 2 > PATH_BYTES_MAX {
             return Err(Error::AddressTooLong);

@@ -143,6 +143,10 @@ impl Connection {
 
     /// Upgrades to TLS after the reply that says so was queued. After an error the connection
     /// is of no more use.
+    ///
+    /// # Errors
+    /// [`ConnectionError::PlaintextBeforeTls`] where more came with the command;
+    /// [`ConnectionError::Handshake`].
     pub async fn start_tls(&mut self) -> Result<(), ConnectionError> {
         self.flush().await?;
         let Some((keys, profile)) = self.start_tls.clone() else {
@@ -159,6 +163,9 @@ impl Connection {
 
     /// Starts TLS as the client, after the server said that it is ready. After an error the
     /// connection is of no more use.
+    ///
+    /// # Errors
+    /// As for [`start_tls`](Self::start_tls).
     pub async fn start_tls_as_client(
         &mut self,
         client: &TlsClient,
@@ -179,6 +186,9 @@ impl Connection {
 
     /// Compresses both ways from here on (RFC 4978), after the reply that says so was queued. What
     /// has arrived behind the command is taken as compressed.
+    ///
+    /// # Errors
+    /// Where the reply cannot be sent.
     pub async fn start_compression(&mut self) -> Result<(), ConnectionError> {
         self.flush().await?;
         let arrived = self.input.take_all();
@@ -188,6 +198,9 @@ impl Connection {
 
     /// Ends compression both ways, after the last reply under it was queued; the peer ended its
     /// own with the flush behind its last command.
+    ///
+    /// # Errors
+    /// Where the reply cannot be sent.
     pub async fn stop_compression(&mut self) -> Result<(), ConnectionError> {
         self.flush().await?;
         if let Some(compression) = self.compression.take() {

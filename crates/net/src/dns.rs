@@ -168,6 +168,9 @@ struct Found {
 
 impl SystemDns {
     /// Asks these servers; without any, those of the machine (`/etc/resolv.conf`).
+    ///
+    /// # Errors
+    /// [`SetupError::Dns`] where the configuration of the machine cannot be used.
     pub fn new(servers: &[SocketAddr], trust: DnsTrust) -> Result<Self, SetupError> {
         let provider = TokioRuntimeProvider::default();
         let failed = |error: NetError| SetupError::Dns(error.to_string());

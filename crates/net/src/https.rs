@@ -54,7 +54,7 @@ pub struct HttpsContent {
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpsReply {
-    /// The status.
+    /// The status code, 100 to 599 (RFC 9110 §15).
     pub status: u16,
     /// `Content-Type`.
     pub content_type: String,
@@ -96,6 +96,9 @@ pub struct HttpsServer {
 }
 
 /// Makes the request.
+///
+/// # Errors
+/// As [`HttpsError`] says; whatever status is answered is none.
 pub async fn https(tls: &TlsClient, request: &HttpsRequest) -> Result<HttpsReply, HttpsError> {
     let server = HttpsServer {
         host: request.host.clone(),
@@ -113,6 +116,9 @@ pub async fn https(tls: &TlsClient, request: &HttpsRequest) -> Result<HttpsReply
 }
 
 /// Makes a request that has its headers, `Host` among them, and its path already.
+///
+/// # Errors
+/// As for [`https`].
 pub async fn https_exchange(
     tls: &TlsClient,
     server: &HttpsServer,

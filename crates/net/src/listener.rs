@@ -101,6 +101,9 @@ static NEXT_CONNECTION: AtomicU64 = AtomicU64::new(1);
 
 impl Listener {
     /// Binds every address, or none. Must run inside the async runtime.
+    ///
+    /// # Errors
+    /// [`SetupError::Bind`] with the first address that cannot be had.
     pub fn bind(settings: ListenerSettings) -> Result<Self, SetupError> {
         let sockets = settings
             .bind

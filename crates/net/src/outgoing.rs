@@ -7,6 +7,9 @@ use tokio::net::TcpSocket;
 use crate::{ConnectionError, Stream};
 
 /// Connects to `peer`, from `source` where one is given, within `limit`.
+///
+/// # Errors
+/// [`ConnectionError::TimedOut`], or what the network says.
 pub async fn connect(
     peer: SocketAddr,
     source: Option<IpAddr>,

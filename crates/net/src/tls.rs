@@ -134,6 +134,9 @@ impl Acceptor {
 impl TlsKeys {
     /// Loads a PEM chain (leaf first) and its PEM key (PKCS #8, PKCS #1 or SEC 1). Both may be
     /// in one file.
+    ///
+    /// # Errors
+    /// [`SetupError::File`] or [`SetupError::Content`] with the file that cannot be used.
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, SetupError> {
         Self::load_asking(certificate, key, None)
     }
@@ -141,6 +144,9 @@ impl TlsKeys {
     /// The same, and asks people's programs (not other servers) for a certificate that one of
     /// the PEM certificates in `client_ca` vouches for. It is never required; one that is
     /// presented and not vouched for ends the handshake.
+    ///
+    /// # Errors
+    /// As for [`load`](Self::load).
     pub fn load_asking(
         certificate: &Path,
         key: &Path,
@@ -151,6 +157,9 @@ impl TlsKeys {
     }
 
     /// The same with further certificates, for clients that ask for one of their names.
+    ///
+    /// # Errors
+    /// As for [`load`](Self::load).
     pub fn load_several(
         own: PemFiles,
         further: Vec<PemFiles>,
@@ -172,6 +181,9 @@ impl TlsKeys {
 
     /// Presents another certificate that has this name, once there is one, in place of the one
     /// loaded first: to clients that ask for it, for none, or for one nobody has.
+    ///
+    /// # Errors
+    /// As for [`load`](Self::load).
     pub fn named(mut self, own_name: &str) -> Result<Self, SetupError> {
         self.own_name = Some(own_name.to_ascii_lowercase());
         let mut current = self.write();
@@ -189,6 +201,9 @@ impl TlsKeys {
 
     /// Reads the files again if their content changed; `true` when something new is in use.
     /// On an error the old certificates stay in use.
+    ///
+    /// # Errors
+    /// As for [`load`](Self::load).
     pub fn reload(&self) -> Result<bool, SetupError> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let pem = self.files.read()?;
@@ -355,6 +370,9 @@ impl IssuedCertificate {
     }
 
     /// Whether the chain holds what can be presented with this key.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
     pub fn check(&self) -> Result<(), SetupError> {
         Ok(self.present(&aws_lc_rs::default_provider()).map(|_| ())?)
     }

@@ -28,9 +28,9 @@ pub struct MailReport {
     pub begins: Timestamp,
     /// Its end.
     pub ends: Timestamp,
-    /// What passed.
+    /// Messages, or sessions of TLS, that passed.
     pub passed: u64,
-    /// What failed.
+    /// Those that failed.
     pub failed: u64,
     /// The details, as JSON.
     pub details_json: String,

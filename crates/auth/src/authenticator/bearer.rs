@@ -13,6 +13,9 @@ use crate::{AuthError, access_key};
 
 impl Authenticator {
     /// Checks a token that came over `protocol` from `peer`.
+    ///
+    /// # Errors
+    /// As for [`sign_in`](Self::sign_in).
     pub async fn sign_in_token(
         &self,
         bearer: &BearerToken,

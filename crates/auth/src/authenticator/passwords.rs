@@ -20,6 +20,9 @@ pub struct NewPassword {
 impl Authenticator {
     /// Checks a new password for the account of this address against the policy, which compares
     /// it with `compare_with`, and computes what is stored of it, beside the async threads.
+    ///
+    /// # Errors
+    /// What the policy has against it.
     pub async fn new_password(
         &self,
         account: &Address,
@@ -45,6 +48,9 @@ impl Authenticator {
     }
 
     /// Makes an app password for the account of this address, with what SCRAM needs of it.
+    ///
+    /// # Errors
+    /// [`AuthError::Unavailable`] where the system has no randomness, or storage does not answer.
     pub async fn new_app_password(
         &self,
         account: &Address,

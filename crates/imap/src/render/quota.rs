@@ -9,9 +9,9 @@ use crate::types::QuotaResource;
 pub struct QuotaLine {
     /// What is counted.
     pub resource: QuotaResource,
-    /// How much is used.
+    /// How much is used: KiB of STORAGE, else a count (RFC 9208 §5).
     pub used: u64,
-    /// How much may be used.
+    /// How much may be used, likewise.
     pub limit: u64,
 }
 

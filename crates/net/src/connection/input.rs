@@ -130,6 +130,10 @@ impl Connection {
     /// When the future is dropped half-way, `line` holds the part that has arrived; call again
     /// with the same `line` to go on. While nothing arrives and `line` is empty, its memory is
     /// given back.
+    ///
+    /// # Errors
+    /// [`ConnectionError::LineTooLong`], after which reading may go on; any other ends the
+    /// connection.
     pub async fn read_line(
         &mut self,
         line: &mut Vec<u8>,
@@ -148,6 +152,9 @@ impl Connection {
 
     /// Bytes that have arrived, waiting for some if there are none. They stay until
     /// [`Self::consume`] takes them.
+    ///
+    /// # Errors
+    /// [`ConnectionError::Closed`], [`ConnectionError::TimedOut`], or what the network says.
     pub async fn fill(&mut self) -> Result<&[u8], ConnectionError> {
         if self.input.is_empty() {
             self.wait_for_input(None).await?;
@@ -181,6 +188,9 @@ impl Connection {
 
     /// Appends exactly `count` bytes to `bytes`; the caller has checked that this is little
     /// enough to hold. Not to be dropped half-way.
+    ///
+    /// # Errors
+    /// As for [`fill`](Self::fill).
     pub async fn read_exact(
         &mut self,
         bytes: &mut Vec<u8>,

@@ -65,6 +65,9 @@ impl Connection {
     ///
     /// A peer that takes one full queue no faster than the time allowed is cut off, however
     /// steadily it trickles.
+    ///
+    /// # Errors
+    /// [`ConnectionError::TimedOut`] where the peer takes nothing, or what the network says.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), ConnectionError> {
         let full = self.settings.output_bytes_max.max(1);
         if self.output.queued().saturating_add(bytes.len()) <= full {
@@ -95,6 +98,9 @@ impl Connection {
     }
 
     /// Sends everything queued.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
     pub async fn flush(&mut self) -> Result<(), ConnectionError> {
         self.send_queued().await?;
         if self.output.unflushed {

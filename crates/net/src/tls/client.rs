@@ -76,6 +76,9 @@ pub struct TlsClient {
 
 impl TlsClient {
     /// Trusts who is in the PEM file `roots`, or without one whom the machine trusts.
+    ///
+    /// # Errors
+    /// [`SetupError::File`] or [`SetupError::Content`] where `roots` cannot be used.
     pub fn new(roots: Option<&Path>) -> Result<Self, SetupError> {
         let encrypted = certificate::client_config(certificate::Anyone)?;
         let verified = match roots.map(Path::to_owned).or_else(system_roots) {

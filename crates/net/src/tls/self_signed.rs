@@ -12,6 +12,9 @@ use crate::SetupError;
 /// Makes a P-256 key and a self-signed certificate for these names (DNS names or IP
 /// addresses) and writes both as PEM, the key readable by its owner only. Existing files are
 /// replaced, each in one step.
+///
+/// # Errors
+/// [`SetupError::SelfSigned`] for names that none can have; [`SetupError::File`].
 pub fn generate_self_signed(
     certificate: &Path,
     key: &Path,

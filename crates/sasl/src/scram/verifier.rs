@@ -32,7 +32,7 @@ pub struct ScramKeys {
 pub struct Verifiers {
     /// The salt.
     pub salt: Vec<u8>,
-    /// How often the hash is iterated.
+    /// How often the hash is iterated; RFC 7677 §4 asks for 4096 at least.
     pub iterations: u32,
     /// One for each password.
     pub keys: Vec<ScramKeys>,

@@ -78,6 +78,9 @@ pub struct Client {
 
 impl Client {
     /// Connects to a server and brings it to where mail can be sent.
+    ///
+    /// # Errors
+    /// As [`ConnectError`] says; of the handshake alone it may go without TLS.
     pub async fn connect(
         host: &Host,
         settings: &OpeningSettings,
@@ -91,6 +94,9 @@ impl Client {
     }
 
     /// The same on a stream that is connected.
+    ///
+    /// # Errors
+    /// As for [`connect`](Self::connect).
     pub async fn open(
         stream: Stream,
         name: &str,

@@ -11,7 +11,7 @@ use crate::{AccountTx, ReadTx, Result, StorageError, WriteTx};
 pub struct ScramVerifier {
     /// The salt.
     pub salt: Vec<u8>,
-    /// How often the hash is iterated.
+    /// How often the hash is iterated; RFC 7677 §4 asks for 4096 at least.
     pub iterations: u32,
     /// The keys of every hash, sealed.
     pub sealed_keys: Vec<u8>,

@@ -19,7 +19,7 @@ const ROWS: i64 = 100;
 /// An object as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectVersion {
-    /// Names it.
+    /// Names it among the versions of the account.
     pub id: i64,
     /// The collection it was in, which may be gone.
     pub collection: CollectionId,
