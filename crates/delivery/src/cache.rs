@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ids::{AccountId, Timestamp};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use responder::{Language, Program};
+use responder::Language;
 use storage::{AnswerSource, Arrival, Result, Store};
 
 use crate::rules::{Compiled, Ready, compile};
@@ -21,13 +21,33 @@ const ANSWERED_MAX: usize = 32 * 1024;
 const PROGRAM_BYTES_PER_BYTE: u64 = 20;
 const PROGRAM_BYTES: u64 = 4096;
 
-/// Compiled scripts with what they take in memory.
-type Programs = Cache<[u8; 32], (u64, Arc<Compiled>), ByBytes>;
+/// Compiled scripts by the hash of their text, so that one that many accounts have, or that others
+/// include, is compiled once.
+#[derive(Clone)]
+pub(crate) struct Programs(Arc<Cache<[u8; 32], (u64, Compiled), ByBytes>>);
+
+impl Programs {
+    pub(crate) fn new(bytes: u64) -> Self {
+        Self(Arc::new(Cache::with_weighter(4 * 1024, bytes, ByBytes)))
+    }
+
+    /// A script, compiled now if it is not known.
+    pub(crate) fn get(&self, text: &[u8], language: &Language) -> Compiled {
+        let hash = *blake3::hash(text).as_bytes();
+        if let Some((_, known)) = self.0.get(&hash) {
+            return known;
+        }
+        let program = compile(text, language);
+        let regexes = program.as_ref().map_or(0, |program| program.regex_bytes()) as u64;
+        let weight = PROGRAM_BYTES + PROGRAM_BYTES_PER_BYTE * text.len() as u64 + regexes;
+        self.0.insert(hash, (weight, program.clone()));
+        program
+    }
+}
 
 pub(crate) struct Caches {
     rules: Cache<AccountId, Arc<Ready>, ByBytes>,
-    /// By the hash of the text: a script that many accounts have is compiled once.
-    programs: Arc<Programs>,
+    pub(crate) programs: Programs,
     answered: Cache<AnsweredKey, Timestamp>,
 }
 
@@ -49,8 +69,8 @@ impl Weighter<AccountId, Arc<Ready>> for ByBytes {
     }
 }
 
-impl Weighter<[u8; 32], (u64, Arc<Compiled>)> for ByBytes {
-    fn weight(&self, _: &[u8; 32], program: &(u64, Arc<Compiled>)) -> u64 {
+impl Weighter<[u8; 32], (u64, Compiled)> for ByBytes {
+    fn weight(&self, _: &[u8; 32], program: &(u64, Compiled)) -> u64 {
         program.0
     }
 }
@@ -59,7 +79,7 @@ impl Caches {
     pub(crate) fn new(bytes: u64) -> Self {
         Self {
             rules: Cache::with_weighter(16 * 1024, bytes, ByBytes),
-            programs: Arc::new(Cache::with_weighter(4 * 1024, bytes, ByBytes)),
+            programs: Programs::new(bytes),
             answered: Cache::new(ANSWERED_MAX),
         }
     }
@@ -80,19 +100,9 @@ impl Caches {
         let (programs, language) = (self.programs.clone(), language.clone());
         let ready = store.read(move |tx| {
             let mut rules = tx.load_rules(account)?;
-            let script = rules.script.take().map(|script| {
-                let hash = *blake3::hash(&script.text).as_bytes();
-                let program = programs.get(&hash).map(|(_, program)| program);
-                let program = program.unwrap_or_else(|| {
-                    let program = Arc::new(compile(&script.text, &language));
-                    let regexes = program.as_ref().as_ref().map_or(0, Program::regex_bytes) as u64;
-                    let text = PROGRAM_BYTES_PER_BYTE * script.text.len() as u64;
-                    let weight = PROGRAM_BYTES + text + regexes;
-                    programs.insert(hash, (weight, program.clone()));
-                    program
-                });
-                (script.name.to_string(), program)
-            });
+            let script = rules.script.take();
+            let script = script
+                .map(|script| (script.name.to_string(), programs.get(&script.text, &language)));
             Ok(Arc::new(Ready::new(rules, script)))
         });
         let ready = ready.await?;

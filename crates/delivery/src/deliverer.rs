@@ -131,7 +131,7 @@ impl<'a> SortingOne<'a> {
     /// Runs the script, if there is one, and takes up its actions; without one, or where it
     /// fails, the message is kept (RFC 5228 §2.10.6, R-FILT-2).
     async fn run_script(&mut self) -> Result<()> {
-        let failure = match self.rules.script.as_ref().map(|(_, script)| &**script) {
+        let failure = match self.rules.script.as_ref().map(|(_, script)| script) {
             None => None,
             Some(Err(mistakes)) => Some(mistakes.clone()),
             Some(Ok(program)) => {
@@ -140,6 +140,7 @@ impl<'a> SortingOne<'a> {
                     store: &deliverer.store,
                     language: &deliverer.language,
                     quick: &deliverer.quick,
+                    programs: &deliverer.caches.programs,
                     rules: self.rules,
                     now: self.now,
                 };
@@ -161,8 +162,7 @@ impl<'a> SortingOne<'a> {
 
     async fn take(&mut self, mut outcome: Outcome, unseen: &HashSet<[u8; 32]>) -> Result<()> {
         // From here on it is the script's business, or that of one it includes.
-        let script =
-            self.rules.script.as_ref().and_then(|(_, script)| script.as_ref().as_ref().ok());
+        let script = self.rules.script.as_ref().and_then(|(_, script)| script.as_ref().ok());
         let is_scripted = outcome.processes_calendar
             || script.is_some_and(|it| it.required().has(Capability::ProcessCalendar));
         self.plan.calendar = is_scripted.then(Vec::new);
@@ -216,6 +216,9 @@ impl<'a> SortingOne<'a> {
         } else if !redirect::may_send_to(store, settings, self.rules, &to.address).await? {
             self.plan.failure.get_or_insert_with(|| redirect::NOT_AGREED.to_owned());
             self.plan.filings.push(Filing::usual());
+        } else if self.is_forged(to.version).await? {
+            self.plan.failure.get_or_insert_with(|| redirect::NOT_OWN.to_owned());
+            self.plan.filings.push(Filing::usual());
         } else {
             let message = self.versions.sent(to.version, &self.dispatch()).await?;
             if let Some(send) = self.redirect(to, message) {
@@ -224,6 +227,15 @@ impl<'a> SortingOne<'a> {
             }
         }
         Ok(())
+    }
+
+    async fn is_forged(&self, version: Version) -> Result<bool> {
+        let (account, original) = (self.arrival.account, self.arrival.message);
+        let store = &self.deliverer.store;
+        match self.versions.bytes(version) {
+            bytes if version.0 > 0 => redirect::is_forged(store, account, bytes, original).await,
+            _ => Ok(false),
+        }
     }
 
     async fn notify(&mut self, notify: &Notify) -> Result<()> {
@@ -274,7 +286,31 @@ impl<'a> SortingOne<'a> {
         if self.is_answered(&claim) {
             return Ok(());
         }
-        self.answer(vacation, claim).await
+        if self.may_be_from(&vacation.from).await? {
+            return self.answer(vacation, claim).await;
+        }
+        // RFC 5230 §4.3: an author that is not allowed is ignored.
+        let own = Vacation { from: self.arrival.forward_path.to_owned(), ..vacation.clone() };
+        self.answer(&own, claim).await
+    }
+
+    /// R-ADDR-5: whether an answer of a script may come from an address: the account's, one that
+    /// it may send as, or one that agreed.
+    async fn may_be_from(&self, from: &str) -> Result<bool> {
+        let named = redirect::addresses(from.as_bytes());
+        let [address] = named.as_slice() else { return Ok(false) };
+        if self.rules.is_own(&address.to_string()) {
+            return Ok(true);
+        }
+        let (account, address) = (self.arrival.account, address.clone());
+        let store = &self.deliverer.store;
+        store
+            .read(move |tx| match tx.may_answer_as(account, &address)? {
+                true => Ok(true),
+                // Who is in maintenance sends nothing.
+                false => Ok(tx.may_send_as(account, &address).unwrap_or(false)),
+            })
+            .await
     }
 
     async fn answer(&mut self, vacation: &Vacation, claim: AnswerClaim) -> Result<()> {

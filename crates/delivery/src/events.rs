@@ -19,8 +19,9 @@ use storage::{
 };
 
 use self::actions::Acting;
+use crate::cache::Programs;
 use crate::letters::failure_notice;
-use crate::rules::{Ready, compile};
+use crate::rules::Ready;
 use crate::script::language;
 use crate::settings::Settings;
 use crate::world::Whole;
@@ -38,6 +39,7 @@ pub struct EventRunner {
     store: Store,
     settings: Settings,
     language: Arc<Language>,
+    programs: Programs,
 }
 
 /// Until when scripts run for one account.
@@ -70,7 +72,8 @@ struct Ran {
 impl EventRunner {
     /// One for a store.
     pub fn new(store: Store, settings: Settings) -> Self {
-        Self { store, settings, language: Arc::new(language()) }
+        let programs = Programs::new(settings.cache_bytes);
+        Self { store, settings, language: Arc::new(language()), programs }
     }
 
     /// Runs scripts for events of these accounts, and of those in whose mailboxes something happens
@@ -155,11 +158,12 @@ impl EventRunner {
     /// The script of an event, compiled, and what is the same for each of its messages.
     async fn start(&self, event: &Arc<MailboxEvent>) -> Result<Option<Arc<Started>>> {
         let (event, language) = (event.clone(), self.language.clone());
+        let programs = self.programs.clone();
         let loaded = self.store.read(move |tx| {
             let Some(script) = tx.load_event_script(&event)? else { return Ok(None) };
             let EventScript { name, text, mailbox, actor } = script;
             let rules = tx.load_rules(event.account)?;
-            let program = Arc::new(compile(&text, &language));
+            let program = programs.get(&text, &language);
             let rules = Arc::new(Ready::new(rules, Some((name.to_string(), program))));
             Ok(Some(Arc::new(Started { rules, name, mailbox, actor })))
         });
@@ -181,19 +185,19 @@ impl EventRunner {
             Some(program) => program,
             None => return Ok(None),
         };
-        let program = match &*program {
-            Ok(_) => program.clone(),
+        let program = match program {
+            Ok(program) => program,
             Err(mistakes) => {
                 let message = Arc::new(PreparedMessage::new(Vec::new()));
-                let plan = self.plan(started, now, Some(mistakes.clone()));
+                let plan = self.plan(started, now, Some(mistakes));
                 return Ok(Some(EventOutcome { message, plan, original: Vec::new() }));
             }
         };
         let (given, at, language) = (started.clone(), event.clone(), self.language.clone());
-        let ran = self.store.read(move |tx| match &*program {
-            Ok(program) => run(tx, program, &language, &given, &at, uid, now),
-            Err(_) => Ok(None),
-        });
+        let programs = self.programs.clone();
+        let ran = self
+            .store
+            .read(move |tx| run(tx, &program, (&language, &programs), &given, &at, uid, now));
         let Some(ran) = ran.await? else { return Ok(None) };
         self.understood(started, event, ran, now).await
     }
@@ -295,7 +299,7 @@ fn passes(error: &StorageError) -> bool {
 fn run(
     tx: &mut ReadTx<'_>,
     program: &Program,
-    language: &Language,
+    (language, programs): (&Language, &Programs),
     started: &Started,
     event: &MailboxEvent,
     uid: Uid,
@@ -307,6 +311,7 @@ fn run(
         tx,
         account: event.account,
         rules: &started.rules,
+        programs,
         placement: Placement::Inbox,
         now,
         unseen: std::collections::HashSet::new(),

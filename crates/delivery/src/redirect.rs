@@ -6,12 +6,12 @@
 
 use std::sync::Arc;
 
-use ids::Timestamp;
-use message::header_fields;
+use ids::{AccountId, Timestamp};
+use message::{ListItem, address_list, header_fields};
 use responder::{DeliverBy, Redirect};
 use storage::{
-    Address, Arrival, CalendarMail, Deadline, Outgoing, PreparedMessage, Resolution, Result,
-    SpoolEntry, SpoolRecipient, SpoolTerms, Store, Urgency, WhenLate,
+    Address, Arrival, Authorship, CalendarMail, Deadline, Outgoing, PreparedMessage, Resolution,
+    Result, SpoolEntry, SpoolRecipient, SpoolTerms, Store, Urgency, WhenLate,
 };
 
 use crate::rules::Ready;
@@ -20,6 +20,8 @@ use crate::settings::{RedirectTargets, Settings};
 /// LIMIT: times that a message was delivered before it is not sent on any more. Accounts that send
 /// on to one another multiply a message at each of them.
 const DELIVERED_MAX: usize = 8;
+/// LIMIT: authors of one field; more than anybody writes.
+const AUTHORS_MAX: usize = 100;
 /// LIMIT: RFC 5321 §6.3 has at least 100 servers on a message's way.
 const RECEIVED_MAX: usize = 100;
 
@@ -44,6 +46,45 @@ pub(crate) async fn may_send_to(
     });
     let found = store.find_recipient(&address);
     Ok(agreed || matches!(found.await?, Resolution::Account(_) | Resolution::List(_)))
+}
+
+/// What the owner is told of a message that would be sent on in the name of somebody else.
+pub(crate) const NOT_OWN: &str = "mail is sent on in the name of who wrote it, or of the owner";
+
+/// Whether a script made somebody else here the author, or the sender, of a message that came as
+/// `original` (R-ADDR-5).
+pub(crate) async fn is_forged(
+    store: &Store,
+    account: AccountId,
+    version: &[u8],
+    original: &[u8],
+) -> Result<bool> {
+    let before = authors(original);
+    let mut named = authors(version);
+    named.retain(|author| !before.contains(author));
+    if named.is_empty() {
+        return Ok(false);
+    }
+    let checked = store.read(move |tx| tx.check_authors(account, &named, &[])).await?;
+    Ok(checked != Authorship::Permitted)
+}
+
+/// Those in From and Sender.
+fn authors(message: &[u8]) -> Vec<Address> {
+    let fields = header_fields(message).filter(|field| field.is("From") || field.is("Sender"));
+    fields.flat_map(|field| addresses(field.value)).collect()
+}
+
+/// The addresses in a field.
+pub(crate) fn addresses(value: &[u8]) -> Vec<Address> {
+    let address = |item| match item {
+        ListItem::Mailbox(one) => {
+            let [local, host] = [&one.local, &one.host].map(|part| std::str::from_utf8(part));
+            Address::parse(&format!("{}@{}", local.ok()?, host.ok()?)).ok()
+        }
+        _ => None,
+    };
+    address_list(value, AUTHORS_MAX).into_iter().filter_map(address).collect()
 }
 
 /// Whether a message was sent on by this account before, or by so many that it is in a loop.

@@ -13,7 +13,7 @@ use crate::zone::zone_of;
 const MISTAKES_TOLD: usize = 5;
 
 /// A compiled script, or what is wrong with it.
-pub(crate) type Compiled = Result<Program, String>;
+pub(crate) type Compiled = Result<Arc<Program>, String>;
 
 /// What deliveries go by.
 pub(crate) struct Ready {
@@ -23,7 +23,7 @@ pub(crate) struct Ready {
     pub(crate) name: String,
     pub(crate) zone: TimeZone,
     own: HashSet<String>,
-    pub(crate) script: Option<(String, Arc<Compiled>)>,
+    pub(crate) script: Option<(String, Compiled)>,
     pub(crate) responder: Option<ActiveResponder>,
     pub(crate) redirections: Vec<Redirection>,
     /// About what it takes in memory, the script aside.
@@ -31,7 +31,7 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
-    pub(crate) fn new(rules: Rules, script: Option<(String, Arc<Compiled>)>) -> Self {
+    pub(crate) fn new(rules: Rules, script: Option<(String, Compiled)>) -> Self {
         let text = rules.responder.as_ref().map_or(0, |responder| {
             let body = &responder.body;
             let excluded: usize = body.excluded.iter().map(|entry| entry.len() + 32).sum();
@@ -64,7 +64,7 @@ impl Ready {
 
 /// Compiles a script; what is wrong with it is told in a few lines.
 pub(crate) fn compile(text: &[u8], language: &Language) -> Compiled {
-    Program::compile(text, language).map_err(|mistakes| {
+    Program::compile(text, language).map(Arc::new).map_err(|mistakes| {
         let told = mistakes.iter().take(MISTAKES_TOLD).map(ToString::to_string);
         told.collect::<Vec<_>>().join("; ")
     })

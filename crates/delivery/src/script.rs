@@ -11,6 +11,7 @@ use message::xtext;
 use responder::{Delivery, Envelope, Event, Failure, Language, Outcome, Program, Trouble};
 use storage::{Arrival, Deadline, Result, Store, WhenLate};
 
+use crate::cache::Programs;
 use crate::calendar;
 use crate::rules::Ready;
 use crate::world::{Quick, Whole};
@@ -32,6 +33,7 @@ pub(crate) struct Runner<'a> {
     pub(crate) store: &'a Store,
     pub(crate) language: &'a Arc<Language>,
     pub(crate) quick: &'a Language,
+    pub(crate) programs: &'a Programs,
     pub(crate) rules: &'a Arc<Ready>,
     pub(crate) now: Timestamp,
 }
@@ -52,17 +54,18 @@ impl Runner<'_> {
 
     async fn run_whole(&self, arrival: &Arrival<'_>) -> Result<Run> {
         let (rules, language, now) = (self.rules.clone(), self.language.clone(), self.now);
-        let owned = Owned::of(arrival);
+        let (owned, programs) = (Owned::of(arrival), self.programs.clone());
         let scheduling = self.store.settings().scheduling;
         let run = self.store.read(move |tx| {
             let arrival = owned.arrival();
-            let Some(Ok(program)) = rules.script.as_ref().map(|(_, script)| &**script) else {
+            let Some(Ok(program)) = rules.script.as_ref().map(|(_, script)| script) else {
                 return Ok(None);
             };
             let mut env = Whole {
                 tx,
                 account: arrival.account,
                 rules: &rules,
+                programs: &programs,
                 placement: arrival.placement,
                 now,
                 unseen: HashSet::new(),

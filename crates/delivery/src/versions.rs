@@ -24,6 +24,11 @@ impl<'a> Versions<'a> {
         Self { outcome, message, stored: none.clone(), sent: none }
     }
 
+    /// The bytes of one.
+    pub(crate) fn bytes(&self, version: Version) -> &[u8] {
+        self.outcome.version(version, self.message)
+    }
+
     /// To be stored; `None`: as it came.
     pub(crate) async fn stored(
         &mut self,

@@ -2,14 +2,16 @@
 //! store.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use ids::{AccountId, CollectionId, Timestamp};
-use responder::{CalendarReport, DuplicateKey, Env, Location, ProcessCalendar};
+use responder::{CalendarReport, DuplicateKey, Env, Language, Location, ProcessCalendar, Program};
 use storage::{
     CalendarFate, CalendarMail, MailboxName, MetadataScope, Placement, ReadTx, SchedulingSettings,
     ScriptName, SpecialUse, StorageError,
 };
 
+use crate::cache::Programs;
 use crate::calendar;
 use crate::ext_list::ExtList;
 use crate::rules::Ready;
@@ -96,6 +98,7 @@ pub(crate) struct Whole<'a, 't> {
     pub(crate) tx: &'a mut ReadTx<'t>,
     pub(crate) account: AccountId,
     pub(crate) rules: &'a Ready,
+    pub(crate) programs: &'a Programs,
     pub(crate) placement: Placement,
     pub(crate) now: Timestamp,
     /// What the message says to calendars.
@@ -200,6 +203,15 @@ impl Env for Whole<'_, '_> {
         let name = (location == Location::Personal).then(|| ScriptName::parse(name).ok())??;
         let found = self.tx.find_script(self.account, &name);
         self.answer(found)
+    }
+
+    fn program(
+        &mut self,
+        location: Location,
+        name: &str,
+        language: &Language,
+    ) -> Option<Result<Arc<Program>, String>> {
+        Some(self.programs.get(&self.script(location, name)?, language))
     }
 
     fn list_exists(&mut self, list: &str) -> bool {

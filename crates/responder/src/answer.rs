@@ -16,20 +16,11 @@ const REFERENCES_BYTES_MAX: usize = 990;
 const RECIPIENT_FIELDS: [&str; 6] = ["To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Resent-Bcc"];
 
 /// Local parts behind which nobody reads answers.
-const MACHINES: [&str; 12] = [
-    "mailer-daemon",
-    "mailer_daemon",
-    "listserv",
-    "majordomo",
-    "noreply",
-    "no-reply",
-    "no_reply",
-    "no.reply",
-    "donotreply",
-    "do-not-reply",
-    "do_not_reply",
-    "bounce",
-];
+const MACHINES: [&str; 5] = ["mailer-daemon", "mailer_daemon", "listserv", "majordomo", "bounce"];
+
+/// Words with which senders begin or end that say so themselves.
+const NO_REPLY: [&str; 7] =
+    ["noreply", "no-reply", "no_reply", "no.reply", "donotreply", "do-not-reply", "do_not_reply"];
 
 /// Whether a machine sent the message (RFC 3834 §5).
 pub(crate) fn is_automatic(mail: &Mail<'_>) -> bool {
@@ -44,13 +35,10 @@ pub(crate) fn is_machine(sender: &str) -> bool {
     let user = local.split('+').next().unwrap_or(&local);
     // RFC 5230 §4.6: owner-list, list-request; bounces of list managers have a hyphen as well.
     MACHINES.contains(&user)
+        || NO_REPLY.iter().any(|word| local.starts_with(word) || user.ends_with(word))
         || local.starts_with("owner-")
-        || ["-request", "-owner", "-bounces", "-bounce", "-noreply", "-no-reply"]
-            .iter()
-            .any(|end| user.ends_with(end))
-        || ["noreply-", "no-reply-", "bounce-", "bounces-", "bounces", "prvs="]
-            .iter()
-            .any(|start| local.starts_with(start))
+        || ["-request", "-owner", "-bounces", "-bounce"].iter().any(|end| user.ends_with(end))
+        || ["bounce-", "bounces-", "bounces", "prvs="].iter().any(|start| local.starts_with(start))
 }
 
 // What forbids an answer among the fields.
@@ -165,6 +153,10 @@ mod tests {
             ("No-Reply@x", true),
             ("noreply+abc@x", true),
             ("bounces+123@x", true),
+            ("noreply2@x", true),
+            ("do-not-reply.billing@x", true),
+            ("orders_noreply@x", true),
+            ("calendar-noreply@x", true),
             ("julie@x", false),
             ("requester@x", false),
             ("owner@x", false),

@@ -94,6 +94,44 @@ pub(crate) fn shortened(text: &str, max: usize) -> String {
     }
 }
 
+/// A text whose lines end as mail has them (RFC 5321 §2.3.8), however a script put it together.
+pub(crate) fn with_crlf(text: &str) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    let is_bare = |(at, byte): (usize, &u8)| match byte {
+        b'\n' => at == 0 || bytes.get(at - 1) != Some(&b'\r'),
+        b'\r' => bytes.get(at + 1) != Some(&b'\n'),
+        _ => false,
+    };
+    match bytes.iter().enumerate().any(is_bare) {
+        true => text.replace("\r\n", "\n").replace(['\r', '\n'], "\r\n").into(),
+        false => text.into(),
+    }
+}
+
+/// Adds a MIME entity as a message's body. RFC 2045 §2.4: of its header, the fields that describe
+/// it; what else stands there is not for a part to say.
+fn push_entity(out: &mut Vec<u8>, entity: &str) {
+    let entity = with_crlf(entity);
+    let mut header_len = 0;
+    out.extend_from_slice(b"MIME-Version: 1.0\r\n");
+    for field in message::header_fields(entity.as_bytes()) {
+        // A text without a header is all body.
+        if !std::str::from_utf8(field.name).is_ok_and(crate::mail::is_field_name) {
+            break;
+        }
+        header_len = field.range.end;
+        if field.name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"content-")) {
+            out.extend_from_slice(field.line);
+        }
+    }
+    let body = entity.get(header_len..).unwrap_or_default();
+    if !out.ends_with(b"\r\n") {
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(body.strip_prefix("\r\n").unwrap_or(body).as_bytes());
+}
+
 /// Adds a text as a whole message's body: in 7 bits, quoted-printable or base64, whichever is the
 /// shortest that passes every relay.
 fn push_text_body(out: &mut Vec<u8>, text: &str) {
@@ -129,8 +167,7 @@ impl Vacation {
         // QUIRK(Microsoft Exchange, 2010 on): asks other Exchange servers not to answer this.
         push_field(&mut out, "X-Auto-Response-Suppress", "All");
         if self.is_mime {
-            out.extend_from_slice(b"MIME-Version: 1.0\r\n");
-            out.extend_from_slice(self.reason.as_bytes());
+            push_entity(&mut out, &self.reason);
         } else {
             push_text_body(&mut out, &self.reason);
         }
@@ -331,6 +368,26 @@ mod tests {
              Content-Type: text/rfc822-headers\r\nContent-Transfer-Encoding: 7bit\r\n\r\n\
              Subject: x\r\n\r\n\r\n--=_2--\r\n"
         );
+    }
+
+    #[test]
+    fn entities_describe_themselves_alone() {
+        for (entity, expect) in [
+            ("Content-Type: text/html\r\n\r\n<p>", "Content-Type: text/html\r\n\r\n<p>"),
+            ("Content-Type: a/b\n\nx\ry\n", "Content-Type: a/b\r\n\r\nx\r\ny\r\n"),
+            (
+                "From: ceo@b.test\r\nBcc: x@y\r\nContent-Type: a/b;\r\n c=d\r\n\r\nx",
+                "Content-Type: a/b;\r\n c=d\r\n\r\nx",
+            ),
+            ("Hello\r\n", "\r\nHello\r\n"),
+            ("\r\nHello", "\r\nHello"),
+            ("Content-Type: a/b", "Content-Type: a/b\r\n\r\n"),
+        ] {
+            let mut out = Vec::new();
+            push_entity(&mut out, entity);
+            let expect = format!("MIME-Version: 1.0\r\n{expect}");
+            assert_eq!(String::from_utf8(out).unwrap(), expect, "{entity:?}");
+        }
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! What a run is given, and what it may ask.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use message::date::DateTime;
 
 use crate::action::{CalendarOutcome, CalendarReport, ProcessCalendar};
 use crate::host::{HostCall, HostReply};
+use crate::{Language, Program};
 
 /// A message and what is known of how it came.
 #[derive(Debug, Clone)]
@@ -143,6 +145,21 @@ pub trait Env {
     /// The text of a script to include (RFC 6609 §3.2).
     fn script(&mut self, _location: Location, _name: &str) -> Option<Vec<u8>> {
         None
+    }
+
+    /// The same, compiled, or what is wrong with it. Whoever keeps compiled scripts has it ready.
+    fn program(
+        &mut self,
+        location: Location,
+        name: &str,
+        language: &Language,
+    ) -> Option<Result<Arc<Program>, String>> {
+        let text = self.script(location, name)?;
+        Some(
+            Program::compile(&text, language)
+                .map(Arc::new)
+                .map_err(|mistakes| mistakes.first().map(ToString::to_string).unwrap_or_default()),
+        )
     }
 
     /// Whether there is an external list of this name (RFC 6134 §2.7).

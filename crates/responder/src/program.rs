@@ -39,6 +39,7 @@ pub struct Program {
     required: CapabilitySet,
     warnings: Vec<Warning>,
     regex_bytes: usize,
+    text_bytes: usize,
 }
 
 impl std::fmt::Debug for Program {
@@ -53,7 +54,7 @@ impl Program {
         let nodes = syntax::parse(script, &language.limits).map_err(|error| vec![error])?;
         let compile::Compiled { block, required, warnings, regex_bytes } =
             compile::compile(&nodes, language)?;
-        Ok(Self { block, required, warnings, regex_bytes })
+        Ok(Self { block, required, warnings, regex_bytes, text_bytes: script.len() })
     }
 
     /// What its author may want to know.
@@ -64,6 +65,11 @@ impl Program {
     /// How much memory its regular expressions take at most.
     pub fn regex_bytes(&self) -> usize {
         self.regex_bytes
+    }
+
+    /// What compiling it cost about, in steps, as if it were done for every run.
+    pub(crate) fn compiling_cost(&self) -> u64 {
+        (self.text_bytes / 4 + self.regex_bytes / 16) as u64
     }
 
     /// What the script required.

@@ -47,9 +47,9 @@ impl Acting<'_> {
                     kept.get_or_insert_with(Flags::default);
                 }
                 Action::Redirect(to) => match self.redirect(to, outcome).await? {
-                    Some(send) => plan.sends.push(send),
-                    None => {
-                        plan.failure.get_or_insert_with(|| redirect::NOT_AGREED.to_owned());
+                    Ok(send) => plan.sends.push(send),
+                    Err(trouble) => {
+                        plan.failure.get_or_insert_with(|| trouble.to_owned());
                         kept.get_or_insert_with(Flags::default);
                     }
                 },
@@ -78,13 +78,21 @@ impl Acting<'_> {
         Ok(Filing { message, ..filing::file_into(into) })
     }
 
-    /// The message as it is sent on; `None` where the other address did not agree to that.
-    async fn redirect(&self, to: &Redirect, outcome: &Outcome) -> Result<Option<Outgoing>> {
+    /// The message as it is sent on, or why it is not.
+    async fn redirect(
+        &self,
+        to: &Redirect,
+        outcome: &Outcome,
+    ) -> Result<std::result::Result<Outgoing, &'static str>> {
         let (message, rules) = (self.message, self.rules);
         if !redirect::may_send_to(self.store, self.settings, rules, &to.address).await? {
-            return Ok(None);
+            return Ok(Err(redirect::NOT_AGREED));
         }
-        let copy = redirect::forwarded(outcome.version(to.version, message), message, rules);
+        let version = outcome.version(to.version, message);
+        if redirect::is_forged(self.store, self.event.account, version, message).await? {
+            return Ok(Err(redirect::NOT_OWN));
+        }
+        let copy = redirect::forwarded(version, message, rules);
         let parameters = parameters(&copy);
         let sent = Arc::new(self.dispatch().sent_on(copy, message).await?);
         let arrival = Arrival {
@@ -100,7 +108,7 @@ impl Acting<'_> {
             parameters,
         };
         let send = redirect::outgoing(to, sent, &arrival, rules.address.clone(), self.now);
-        Ok(Some(Outgoing { counted: true, ..send }))
+        Ok(Ok(Outgoing { counted: true, ..send }))
     }
 
     async fn notify(&self, notify: &Notify) -> Result<Option<Outgoing>> {

@@ -47,6 +47,14 @@ fn messages_are_filed_as_scripts_say() {
             assert_eq!(after(scene, script), expect, "{script}");
         }
         assert_eq!(scene.count("Archive"), 1);
+        // INBOX by its id is INBOX.
+        let (julie, inbox) = (scene.julie, storage::MailboxName::inbox());
+        let found = scene.store.read_blocking(move |tx| tx.find_mailbox(julie, &inbox)).unwrap();
+        let id = found.unwrap().id.get();
+        let script = format!(
+            "require [\"fileinto\", \"mailboxid\"]; fileinto :mailboxid \"F{id}\" \"x\"; keep;"
+        );
+        assert_eq!(after(scene, &script), (1, 0, 0));
         // The folder-tree rules hold: a parent that is missing is a ghost.
         scene.script("require [\"fileinto\", \"mailbox\"]; fileinto :create \"a/b\";");
         arrive(scene);

@@ -30,19 +30,34 @@ fn answers_are_signed() {
     });
 }
 
-/// A script may name any author; only those of the account are signed for.
+/// R-ADDR-5: scripts answer in the name of the account, and of those who agreed to that.
 #[test]
-fn only_own_authors_of_scripts_are_signed_for() {
+fn scripts_answer_in_no_other_name() {
     on_both_engines(|scene| {
         signing(scene);
-        for (from, top) in [
-            ("", "DKIM-Signature: Account"),
-            (":from \"Info <info@example.test>\" ", "DKIM-Signature: Account"),
-            (":from \"max@example.test\" ", "From: max@example.test"),
-            (":from \"Julie <max@example.test>\" ", "From: Julie <max@example.test>"),
+        let own = "From: julie@example.test";
+        for (tags, author) in [
+            ("", own),
+            (":from \"Info <info@example.test>\" ", "From: Info <info@example.test>"),
+            (":from \"max@example.test\" ", own),
+            (":from \"Julie <max@example.test>\" ", own),
+            (":from \"boss@elsewhere.test\" ", own),
+            (":from \"other@home.test\" ", "From: other@home.test"),
+            (":mime :handle \"forged\" \"From: max@example.test\r\nTo: x@y\r\n\r\n", own),
         ] {
-            scene.script(&format!("require \"vacation\"; vacation {from}\"away {top}\";"));
-            assert_eq!(tops(scene), [top], "{from}");
+            let agreed = Address::parse("other@home.test").unwrap();
+            scene.account(move |tx| tx.confirm_sender(&agreed));
+            let open = if tags.ends_with(' ') || tags.is_empty() { "\"" } else { "" };
+            scene.script(&format!("require \"vacation\"; vacation {tags}{open}away {author}\";"));
+            scene.arrive("a@b.test", "julie@example.test", HELLO);
+            let sent = scene.sent();
+            let header = sent[0].text.split("\r\n\r\n").next().unwrap();
+            let found: Vec<&str> =
+                header.lines().filter(|line| line.starts_with("From:")).collect();
+            assert_eq!(found, [author], "{tags}");
+            let signed = header.starts_with("DKIM-Signature: Account\r\n");
+            // Of whom agreed this server has no key.
+            assert_eq!(signed, author != "From: other@home.test", "{tags}");
         }
         scene.script("require \"enotify\"; notify \"mailto:x@y.test\";");
         assert_eq!(tops(scene), ["DKIM-Signature: Account"]);
@@ -76,5 +91,47 @@ fn copies_are_sealed_by_the_domain_of_the_account() {
         let added = scene.account(move |tx| tx.add_redirection(&target, true));
         assert_eq!(added, Agreement::Usable);
         assert_eq!(tops(scene), ["ARC-Seal: example.test"]);
+    });
+}
+
+/// R-ADDR-5: what a script sends on stays what its author wrote, or is its owner's.
+#[test]
+fn scripts_make_no_message_one_of_somebody_else() {
+    on_both_engines(|scene| {
+        let edit = |from: &str| {
+            format!(
+                "require \"editheader\"; deleteheader \"From\"; addheader \"From\" \"{from}\"; \
+                 redirect \"x@y.test\";"
+            )
+        };
+        for (script, sent) in [
+            (edit("Max <max@example.test>"), 0),
+            (edit("none@example.test"), 0),
+            (edit("Info <info@example.test>"), 1),
+            (
+                "require \"editheader\"; addheader \"Sender\" \"max@example.test\"; \
+              redirect \"x@y.test\";"
+                    .to_owned(),
+                0,
+            ),
+            (
+                "require \"replace\"; replace :from \"max@example.test\" \"Send money.\"; \
+              redirect \"x@y.test\";"
+                    .to_owned(),
+                0,
+            ),
+            (
+                "require \"editheader\"; addheader \"X-A\" \"b\"; redirect \"x@y.test\";"
+                    .to_owned(),
+                1,
+            ),
+        ] {
+            scene.script(&script);
+            let before = scene.count("INBOX");
+            scene.arrive("a@b.test", "julie@example.test", HELLO);
+            assert_eq!(scene.sent().len(), sent, "{script}");
+            // What is not sent on is kept, and the owner told.
+            assert_eq!(scene.count("INBOX") - before, if sent == 0 { 2 } else { 0 }, "{script}");
+        }
     });
 }

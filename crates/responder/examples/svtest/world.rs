@@ -141,8 +141,8 @@ impl World {
             .find(|field| field.is(name.trim()))
             .map(|field| message::decode_header_text(field.value));
         let Some(value) = value else { return 0.0 };
-        let regex = regex::Regex::new(pattern.trim()).ok();
-        let part = |regex: &regex::Regex, value: &str| {
+        let regex = regex_lite::Regex::new(pattern.trim()).ok();
+        let part = |regex: &regex_lite::Regex, value: &str| {
             let found = regex.captures(value)?;
             found.get(1).or(found.get(0)).map(|found| found.as_str().to_owned())
         };
@@ -176,8 +176,12 @@ impl World {
         let (name, pattern) = field.split_once(':')?;
         let found = message::header_fields(&self.message).find(|field| field.is(name.trim()))?;
         let value = message::decode_header_text(found.value);
-        let found =
-            regex::Regex::new(pattern.trim()).ok()?.captures(&value)?.get(1)?.as_str().to_owned();
+        let found = regex_lite::Regex::new(pattern.trim())
+            .ok()?
+            .captures(&value)?
+            .get(1)?
+            .as_str()
+            .to_owned();
         found.parse().ok()
     }
 }

@@ -32,6 +32,7 @@ impl Statement for Enclose {
     fn run(&self, machine: &mut Machine<'_>) -> Result<Flow, Trouble> {
         let Machine { mail, state } = machine;
         let text = state.text(&self.text)?;
+        let text = crate::compose::with_crlf(&text);
         let fields = state.texts(&self.fields)?;
         state.charge(fields.len() as u64 * mail.scan_cost())?;
         let subject = self.subject.as_ref().map(|text| state.text(text)).transpose()?;

@@ -10,7 +10,7 @@ use crate::compile::{Arguments, CommandRow, CompiledCommand, Compiler};
 use crate::env::Location;
 use crate::error::{Mistake, Trouble};
 use crate::program::Program;
-use crate::run::{Flow, Machine, State, Statement};
+use crate::run::{Flow, Machine, QUESTION_STEPS, State, Statement};
 use crate::syntax::Node;
 use crate::text::{is_identifier, variable_name};
 
@@ -96,11 +96,14 @@ impl Statement for Include {
         self.enter(state, &program)?;
         state.included.insert(key.clone(), Included { is_running: true, ..included.clone() });
         let waiting = state.variables.enter();
+        // RFC 6609 §3.4: nor does it see, or change, what the last test found here.
+        let match_values = std::mem::take(&mut state.match_values);
         let script = state.script.replace(self.name.as_str().into());
         let at = state.at;
         let flow = program.block().run(machine)?;
         let state = &mut machine.state;
         state.variables.leave(waiting);
+        state.match_values = match_values;
         state.included.insert(key, included);
         state.script = script;
         state.at = at;
@@ -114,11 +117,9 @@ impl Statement for Include {
 
 impl Include {
     fn load(&self, state: &mut State<'_>) -> Option<Included> {
-        let text = state.env.script(self.location, &self.name)?;
-        let program = Program::compile(&text, state.language).map(Arc::new).map_err(|errors| {
-            let first = errors.first().map(ToString::to_string).unwrap_or_default();
-            format!("in the script \"{}\": {first}", self.name)
-        });
+        let program = state.env.program(self.location, &self.name, state.language)?;
+        let program =
+            program.map_err(|mistake| format!("in the script \"{}\": {mistake}", self.name));
         Some(Included { program, is_running: false })
     }
 
@@ -129,8 +130,7 @@ impl Include {
         if state.include_depth > state.limits.include_depth_max {
             return Err(Trouble::TooMuch("scripts include each other too deep"));
         }
-        // Compiling and running one is as dear as a hundred commands, whatever it holds.
-        state.charge(100 + u64::from(program.required().has(Capability::Regex)) * 1000)
+        state.charge(QUESTION_STEPS + program.compiling_cost())
     }
 }
 

@@ -36,6 +36,7 @@ impl Statement for Replace {
     fn run(&self, machine: &mut Machine<'_>) -> Result<Flow, Trouble> {
         let Machine { mail, state } = machine;
         let text = state.text(&self.text)?;
+        let text = crate::compose::with_crlf(&text);
         let subject = self.subject.as_ref().map(|text| state.text(text)).transpose()?;
         let from = self.from.as_ref().map(|text| state.text(text)).transpose()?;
         // RFC 5703 §5: a mailbox list that is none is an error.

@@ -95,7 +95,7 @@ impl Modifier {
             Self::LowerFirst => first(|byte| byte.make_ascii_lowercase()),
             Self::UpperFirst => first(|byte| byte.make_ascii_uppercase()),
             Self::QuoteWildcard => quoted(&value, "*?\\"),
-            Self::QuoteRegex => regex::escape(&value),
+            Self::QuoteRegex => quoted(&value, "\\.+*?()|[]{}^$#&-~"),
             Self::EncodeUrl => percent_encoded(&value),
             Self::Length => value.chars().count().to_string(),
         }

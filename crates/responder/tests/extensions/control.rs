@@ -43,6 +43,11 @@ fn include() {
                 "own",
                 "require [\"include\", \"variables\"]; set \"x\" \"changed\"; set \"global.y\" \"2\";",
             ),
+            (
+                "matches",
+                "require [\"fileinto\", \"variables\"]; fileinto \"[${1}]\"; \
+                 if string :matches \"cd\" \"c*\" { fileinto \"${1}\"; }",
+            ),
         ];
         let mut world = World { scripts: scripts.into_iter().collect(), ..World::default() };
         let script = format!("require [\"include\", \"variables\", \"fileinto\"]; {script}");
@@ -53,6 +58,11 @@ fn include() {
     };
     for (script, expect) in [
         ("include \"a\"; include :once \"a\";", "fileinto from-a"),
+        // RFC 6609 §3.4: what a test finds is private, too.
+        (
+            "if string :matches \"ab\" \"a*\" { include \"matches\"; fileinto \"${1}\"; }",
+            "fileinto []; fileinto d; fileinto b",
+        ),
         ("include \"returns\"; keep;", "keep"),
         ("include \"stops\"; discard;", "keep implicitly"),
         ("include :optional \"none\"; keep;", "keep"),

@@ -359,7 +359,10 @@ impl AccountTx<'_, '_> {
         if let Some(id) = id
             && self.is_mailbox_of(account, *id)?
         {
-            return Ok(Ok(Some(*id)));
+            // By any name it is one place.
+            let inbox = self.find_mailbox(account, &MailboxName::inbox())?;
+            let is_inbox = inbox.is_some_and(|inbox| inbox.id == *id);
+            return Ok(Ok((!is_inbox).then_some(*id)));
         }
         if let Some(special_use) = special_use
             && let Some(found) = self.special_mailbox(account, *special_use)?
