@@ -390,13 +390,14 @@ impl<'a> SortingOne<'a> {
         if self.answers {
             return Ok(());
         }
-        let Some((responder, claim, head)) = respond::due(self.rules, self.arrival, self.now)
-        else {
+        let Some((responder, claim)) = respond::due(self.rules, self.arrival, self.now) else {
             return Ok(());
         };
+        // Most senders were answered, which is known without reading what they wrote.
         if self.is_answered(&claim) {
             return Ok(());
         }
+        let Some(head) = respond::head(self.rules, self.arrival) else { return Ok(()) };
         let answer = respond::answer(self.rules, (responder, &claim, head));
         self.answer(&answer, claim).await
     }

@@ -21,13 +21,13 @@ fn is_on(responder: &ActiveResponder, rules: &Ready, now: Timestamp) -> bool {
         && body.weekdays.has(day)
 }
 
-/// The claim of an answer to a message, and what the answer begins with; nothing where there is
-/// to be none.
+/// The claim of an answer to a sender; nothing where there is to be none. The message itself has
+/// not been looked at then, see [`head`].
 pub(crate) fn due<'r>(
     rules: &'r Ready,
     arrival: &Arrival<'_>,
     now: Timestamp,
-) -> Option<(&'r ActiveResponder, AnswerClaim, AnswerHead)> {
+) -> Option<(&'r ActiveResponder, AnswerClaim)> {
     let responder = rules.responder.as_ref()?;
     // R-RESP-5: spam is not answered.
     if arrival.placement == Placement::Junk || !is_on(responder, rules, now) {
@@ -37,14 +37,18 @@ pub(crate) fn due<'r>(
     if sender.is_empty() || responder.body.excludes(sender) {
         return None;
     }
-    let mut is_own = |address: &str| rules.is_own(address);
-    let head = AnswerHead::of(arrival.message, sender, arrival.forward_path, &mut is_own)?;
     let claim = AnswerClaim {
         source: AnswerSource::Responder(responder.id),
         sender: sender.to_owned(),
         window_secs: ANSWER_WINDOW_SECS,
     };
-    Some((responder, claim, head))
+    Some((responder, claim))
+}
+
+/// What an answer to a message begins with, if the message may have one.
+pub(crate) fn head(rules: &Ready, arrival: &Arrival<'_>) -> Option<AnswerHead> {
+    let mut is_own = |address: &str| rules.is_own(address);
+    AnswerHead::of(arrival.message, arrival.reverse_path, arrival.forward_path, &mut is_own)
 }
 
 /// The answer.

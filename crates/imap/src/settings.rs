@@ -33,6 +33,8 @@ pub struct Settings {
     /// Addresses of the accounts as which submission servers sign in: they, and nobody else, may
     /// use URLs that were authorized for submission (RFC 4467 §3). Default: none.
     pub submission_servers: Vec<String>,
+    /// How long a client that waits for a command hears nothing (RFC 9585). Default 10 seconds.
+    pub progress_interval: Duration,
     /// Messages that one command works on (RFC 9738); 0 for no limit. Default 0.
     pub message_limit: u32,
     /// Messages that one command adds to a mailbox, where that alone is limited; 0 for no limit.
@@ -91,6 +93,8 @@ impl Default for Settings {
             plaintext_auth: false,
             mechanisms: sasl::Name::ALL.to_vec(),
             submission_servers: Vec::new(),
+            // RFC 9585 §4: every 10 to 15 seconds is recommended.
+            progress_interval: Duration::from_secs(10),
             message_limit: 0,
             save_limit: 0,
             sieve_server: None,

@@ -28,7 +28,8 @@
 //! - `C:` sends the rest of the line and CRLF; `C:=` sends it with `\r \n \t \\ \xHH` replaced
 //!   and nothing added.
 //! - `S:` expects exactly this line, `S:=` the same with replacements, `S:~` a line that matches
-//!   the regular expression as a whole. One space after the mark belongs to the mark.
+//!   the regular expression as a whole, `S:*~` any number of such lines. One space after the mark
+//!   belongs to the mark.
 //! - `S:{` to `S:}` is a group whose responses come in any order. In a group a line that ends in
 //!   a literal (`{5}`) is one response together with the lines the literal reaches over.
 //! - `$name` (lower case) takes whatever token stands there the first time, and stands for it

@@ -218,7 +218,8 @@ impl Ctx<'_> {
         if self.off.contains(&self.shared.settings, "INPROGRESS") {
             return Ok(work.await);
         }
-        Ok(while_telling(self.connection, self.tag, progress, work).await?)
+        let silence = self.shared.settings.progress_interval;
+        Ok(while_telling(self.connection, self.tag, (progress, silence), work).await?)
     }
 
     /// A transaction of the client's own: of that NOTIFY tells nothing (RFC 5465 §5).

@@ -13,9 +13,6 @@ use tokio::time::{Instant, sleep_until};
 use crate::render::{self, Code, Status};
 use crate::types::Tag;
 
-/// How long the client hears nothing. RFC 9585 §4: every 10 to 15 seconds is recommended.
-const SILENCE: Duration = Duration::from_secs(10);
-
 /// How far a command is. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Progress {
@@ -44,19 +41,19 @@ impl Progress {
     }
 }
 
-/// Waits for `work`, telling the client from time to time how far it is.
+/// Waits for `work`, telling the client after each `silence` how far it is.
 ///
 /// # Errors
 /// Where the client can't be told any more; the work is given up.
 pub(super) async fn while_telling<T>(
     connection: &mut Connection,
     tag: &Tag,
-    progress: &Progress,
+    (progress, silence): (&Progress, Duration),
     work: impl Future<Output = T>,
 ) -> Result<T, ConnectionError> {
     let mut work = pin!(work);
     loop {
-        let silent = sleep_until(Instant::now() + SILENCE);
+        let silent = sleep_until(Instant::now() + silence);
         tokio::select! {
             biased;
             done = &mut work => return Ok(done),
@@ -85,6 +82,7 @@ mod tests {
         let stream = Stream::memory(theirs, address, address);
         let mut connection = Connection::new(stream, ConnectionSettings::default());
         let (tag, progress) = (Tag::new(b"A1").unwrap(), Progress::default());
+        let told = (&progress, Duration::from_secs(10));
         let work = async {
             sleep(Duration::from_secs(11)).await;
             progress.begin(1000);
@@ -97,14 +95,14 @@ mod tests {
             sleep(Duration::from_secs(10)).await;
             7
         };
-        assert_eq!(while_telling(&mut connection, &tag, &progress, work).await.unwrap(), 7);
+        assert_eq!(while_telling(&mut connection, &tag, told, work).await.unwrap(), 7);
         // What is quick is told nothing of.
-        while_telling(&mut connection, &tag, &progress, async {}).await.unwrap();
+        while_telling(&mut connection, &tag, told, async {}).await.unwrap();
         connection.close().await;
-        let mut told = String::new();
-        ours.read_to_string(&mut told).await.unwrap();
+        let mut heard = String::new();
+        ours.read_to_string(&mut heard).await.unwrap();
         assert_eq!(
-            told,
+            heard,
             "* OK [INPROGRESS (\"A1\" NIL NIL)] Still at it\r\n\
              * OK [INPROGRESS (\"A1\" 175 1000)] Still at it\r\n\
              * OK [INPROGRESS (\"A1\" 175 1000)] Still at it\r\n\

@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth::{ScramKey, ScramSettings};
 use ids::{Clock, Timestamp};
@@ -108,11 +109,13 @@ pub(crate) fn settings_for_tests() -> Settings {
 pub(crate) struct Scene {
     house: House,
     is_filled: bool,
+    /// Ends the transaction that others wait for, once it is dropped.
+    held: Option<std::sync::mpsc::Sender<()>>,
 }
 
 impl Scene {
     pub(crate) fn new(house: House) -> Self {
-        Self { house, is_filled: false }
+        Self { house, is_filled: false, held: None }
     }
 
     /// Ends the sessions; what is wrong with the store they leave.
@@ -169,6 +172,9 @@ fn settings(header: &Header) -> Settings {
     if let Some(addresses) = header.find("submission_servers") {
         settings.submission_servers = addresses.split(", ").map(str::to_owned).collect();
     }
+    if let Some(millis) = header.find("progress_millis") {
+        settings.progress_interval = Duration::from_millis(millis.parse().unwrap());
+    }
     if let Some(bytes) = header.find("line_bytes_max") {
         settings.limits.line_bytes_max = bytes.parse().unwrap();
     }
@@ -203,7 +209,8 @@ impl transcript::Scene for Scene {
     }
 
     /// `deliver MESSAGE MAILBOX`, `advance SECONDS`, `password NEW`, `maintenance on`,
-    /// `quota BYTES`, `role administrator`, `capability off NAMES`, `capability on`, `maintain`, `shutdown`.
+    /// `quota BYTES`, `role administrator`, `capability off NAMES`, `capability on`, `maintain`, `shutdown`,
+    /// `hold` the account, so that who writes waits, and `release`.
     async fn act(&mut self, words: &str) -> Result<(), String> {
         let words: Vec<&str> = words.split(' ').collect();
         let house = &self.house;
@@ -233,6 +240,21 @@ impl transcript::Scene for Scene {
                 let role = Role::parse(role).ok_or("not a role")?;
                 house.write(move |tx| tx.set_role(role)).await;
             }
+            ["hold"] => {
+                let (release, released) = std::sync::mpsc::channel();
+                let (tell, holds) = tokio::sync::oneshot::channel();
+                let (store, account) = (house.store.clone(), house.account);
+                self.held = Some(release);
+                std::thread::spawn(move || {
+                    store.account_write_blocking(account, "hold", Vec::new(), move |_| {
+                        let _ = tell.send(());
+                        let _ = released.recv();
+                        Ok(())
+                    })
+                });
+                holds.await.map_err(|_| "nobody holds the account")?;
+            }
+            ["release"] => drop(self.held.take()),
             ["shutdown"] => house.shutdown.begin(),
             _ => return Err(format!("this scene knows no action {words:?}")),
         }

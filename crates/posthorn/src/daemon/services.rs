@@ -162,6 +162,7 @@ impl Shared {
             pace: pace(limits, limits.imap_append_timeout),
             plaintext_auth: listener.plaintext_auth,
             mechanisms: mechanisms(listener),
+            progress_interval: imap::Settings::default().progress_interval,
             message_limit: config.imap.message_limit.unwrap_or(0),
             save_limit: config.imap.save_limit.unwrap_or(0),
             submission_servers: names(&config.imap.submission_servers),

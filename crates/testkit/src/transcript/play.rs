@@ -136,6 +136,17 @@ impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Player<T> {
             let wanted = expected.pattern.text();
             return Err(format!("{line}: the server closed\n  expected {wanted}"));
         };
+        if expected.repeats {
+            let mut got = Some(got);
+            while let Some(line) = got.take() {
+                if !expected.pattern.matches(&line, &mut self.names) {
+                    connection.unread(&line);
+                    break;
+                }
+                got = connection.read_line().await?;
+            }
+            return Ok(());
+        }
         if expected.pattern.matches(&got, &mut self.names) {
             return Ok(());
         }
@@ -234,6 +245,12 @@ impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Connection<T> {
                 Err(_) => return Err(format!("nothing came for {PATIENCE:?}")),
             }
         }
+    }
+
+    /// Puts a line back that somebody else is to read.
+    fn unread(&mut self, line: &[u8]) {
+        self.pending.splice(0..0, [line, b"\r\n"].concat());
+        self.seen.pop();
     }
 
     /// The next line with those that the literals in it reach over.

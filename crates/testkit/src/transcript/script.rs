@@ -44,6 +44,8 @@ pub(super) enum Item {
 pub(super) struct Expected {
     pub(super) line: usize,
     pub(super) pattern: Pattern,
+    /// Whether any number of such lines may come.
+    pub(super) repeats: bool,
 }
 
 /// Lines of a transcript and the text that takes their place.
@@ -103,7 +105,8 @@ impl Reader {
             "S:}" => return self.close_group(connection, number),
             _ => {}
         }
-        let (mark, text) = split_mark(rest).ok_or("expected C:, C:=, S:, S:=, S:~, S:{ or S:}")?;
+        let (mark, text) =
+            split_mark(rest).ok_or("expected C:, C:=, S:, S:=, S:~, S:*~, S:{ or S:}")?;
         match mark {
             "C:" => {
                 let mut template = Template::plain(text);
@@ -114,9 +117,11 @@ impl Reader {
                 let template = Template::escaped(text)?;
                 self.push(Step::Send { connection, line: number, template })
             }
-            "S:" => self.expect(connection, number, Pattern::Exact(Template::plain(text))),
-            "S:=" => self.expect(connection, number, Pattern::Exact(Template::escaped(text)?)),
-            _ => self.expect(connection, number, Pattern::regex(text)?),
+            "S:" => self.expect(connection, number, Pattern::Exact(Template::plain(text)), false),
+            "S:=" => {
+                self.expect(connection, number, Pattern::Exact(Template::escaped(text)?), false)
+            }
+            _ => self.expect(connection, number, Pattern::regex(text)?, mark == "S:*~"),
         }
     }
 
@@ -128,12 +133,21 @@ impl Reader {
         Ok(())
     }
 
-    fn expect(&mut self, connection: u32, line: usize, pattern: Pattern) -> Result<(), String> {
-        let expected = Expected { line, pattern };
+    fn expect(
+        &mut self,
+        connection: u32,
+        line: usize,
+        pattern: Pattern,
+        repeats: bool,
+    ) -> Result<(), String> {
+        let expected = Expected { line, pattern, repeats };
         let Some((group_connection, responses)) = &mut self.group else {
             self.block(connection, line).items.push(Item::One(expected));
             return Ok(());
         };
+        if repeats {
+            return Err("S:*~ stands in no group".to_owned());
+        }
         if *group_connection != connection {
             return Err(format!("the group belongs to connection {group_connection}"));
         }
@@ -194,7 +208,7 @@ impl Reader {
 
 /// The mark and what follows it; one space belongs to the mark.
 fn split_mark(text: &str) -> Option<(&str, &str)> {
-    let marks = ["C:=", "C:", "S:=", "S:~", "S:"];
+    let marks = ["C:=", "C:", "S:=", "S:*~", "S:~", "S:"];
     let mark = marks.into_iter().find(|mark| text.starts_with(mark))?;
     let rest = &text[mark.len()..];
     Some((mark, rest.strip_prefix(' ').unwrap_or(rest)))
