@@ -1,5 +1,7 @@
 //! Responders (R-RESP): several saved, one active at most.
 
+mod body;
+
 use ids::AccountId;
 
 use super::confirmation::{Agreement, Purpose};
@@ -8,12 +10,8 @@ use crate::change::Fact;
 use crate::sql::{Row, Value};
 use crate::{AccountTx, Address, LimitKind, ReadTx, Result, Sending, ShareRights, StorageError};
 
-/// LIMIT: bytes of a subject (RFC 5322 §2.1.1).
-const SUBJECT_BYTES_MAX: usize = 900;
-/// LIMIT: bytes of a text or an HTML text; an answer is no newsletter.
-const TEXT_BYTES_MAX: u64 = 256 * 1024;
-/// LIMIT: addresses and domains that get no answer.
-const EXCLUDED_MAX: u64 = 1000;
+pub use body::{ResponderBody, Weekdays};
+
 /// LIMIT: responders of one account.
 const RESPONDERS_MAX: u64 = 50;
 
@@ -24,83 +22,6 @@ pub struct ResponderId(i64);
 impl ResponderId {
     pub(super) fn get(self) -> i64 {
         self.0
-    }
-}
-
-/// Days of the week.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Weekdays(u8);
-
-impl Weekdays {
-    /// Every day.
-    pub const ALL: Self = Self(127);
-
-    const NAMES: [&'static str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-
-    /// `mon,tue`, in any order; `None` where one is no day or there is none.
-    pub fn parse(names: &str) -> Option<Self> {
-        let bits = names.split(',').try_fold(0, |bits, name| {
-            let name = name.trim().to_ascii_lowercase();
-            let bit = Self::NAMES.iter().position(|known| *known == name)?;
-            Some(bits | 1 << bit)
-        })?;
-        Some(Self(bits))
-    }
-
-    /// Whether a day is among them; 0 is Monday.
-    pub const fn has(self, day: u8) -> bool {
-        day < 7 && self.0 & (1 << day) != 0
-    }
-
-    fn from_column(column: i64) -> Result<Self> {
-        match u8::try_from(column) {
-            Ok(bits @ 1..=127) => Ok(Self(bits)),
-            _ => Err(StorageError::Corrupt("a responder has no days".to_owned())),
-        }
-    }
-}
-
-impl std::fmt::Display for Weekdays {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names = Self::NAMES.iter().zip(0u8..).filter(|(_, day)| self.has(*day));
-        let names: Vec<&str> = names.map(|(name, _)| *name).collect();
-        f.write_str(&names.join(","))
-    }
-}
-
-/// What a responder says, when, and to whom not (R-RESP-2).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResponderBody {
-    /// The subject; empty: made of that of the message.
-    pub subject: String,
-    /// The text; one of the two texts is there.
-    pub text: String,
-    /// The same in HTML; may be empty.
-    pub html: String,
-    /// From when on it answers.
-    pub from: Option<LocalTime>,
-    /// Until when, the last second included.
-    pub until: Option<LocalTime>,
-    /// On which days.
-    pub weekdays: Weekdays,
-    /// An address other than the account's that answers come from.
-    pub sender: Option<String>,
-    /// Addresses and `@domain` entries that get no answer, in normal form.
-    pub excluded: Vec<String>,
-}
-
-impl Default for ResponderBody {
-    fn default() -> Self {
-        Self {
-            subject: String::new(),
-            text: String::new(),
-            html: String::new(),
-            from: None,
-            until: None,
-            weekdays: Weekdays::ALL,
-            sender: None,
-            excluded: Vec::new(),
-        }
     }
 }
 
@@ -115,62 +36,6 @@ pub struct Responder {
     pub active: bool,
     /// Everything else.
     pub body: ResponderBody,
-}
-
-impl ResponderBody {
-    /// Checks every part, and brings addresses into their normal form.
-    fn normalise(&mut self) -> Result<()> {
-        if self.text.is_empty() && self.html.is_empty() {
-            return Err(StorageError::Invalid("a responder needs a text"));
-        }
-        for text in [&self.text, &self.html] {
-            let size_bytes = text.len() as u64;
-            if size_bytes > TEXT_BYTES_MAX {
-                return Err(StorageError::TooBig { size_bytes, limit_bytes: TEXT_BYTES_MAX });
-            }
-            if text.contains('\0') {
-                return Err(StorageError::Invalid("a text with NUL"));
-            }
-        }
-        if self.subject.len() > SUBJECT_BYTES_MAX || self.subject.chars().any(char::is_control) {
-            return Err(StorageError::Invalid("the subject is too long or holds controls"));
-        }
-        if let (Some(from), Some(until)) = (&self.from, &self.until)
-            && from > until
-        {
-            return Err(StorageError::Invalid("the end is before the start"));
-        }
-        if self.excluded.len() as u64 > EXCLUDED_MAX {
-            let (kind, max) = (LimitKind::Exclusions, EXCLUDED_MAX);
-            return Err(StorageError::Limit { kind, max });
-        }
-        for entry in &mut self.excluded {
-            *entry = normal_exclusion(entry)?;
-        }
-        self.excluded.sort_unstable();
-        self.excluded.dedup();
-        if let Some(sender) = &mut self.sender {
-            *sender = Address::parse(sender)?.to_string();
-        }
-        Ok(())
-    }
-
-    /// Whether a sender gets no answer. Details do not make another sender (R-RESP-3).
-    pub fn excludes(&self, sender: &str) -> bool {
-        let Ok(address) = Address::parse(sender) else { return true };
-        let base = super::answered::remembered(sender);
-        self.excluded.iter().any(|entry| match entry.strip_prefix('@') {
-            Some(domain) => domain == address.domain(),
-            None => *entry == base || *entry == address.normal_text(),
-        })
-    }
-}
-
-fn normal_exclusion(entry: &str) -> Result<String> {
-    match entry.strip_prefix('@') {
-        Some(domain) => Ok(format!("@{}", crate::address::parse_domain(domain)?)),
-        None => Ok(Address::parse(entry)?.normal_text()),
-    }
 }
 
 macro_rules! select {
@@ -388,7 +253,7 @@ impl AccountTx<'_, '_> {
                 Value::Text(&body.html),
                 Value::Text(&time(&body.from)),
                 Value::Text(&time(&body.until)),
-                Value::Int(body.weekdays.0.into()),
+                Value::Int(body.weekdays.column()),
                 Value::Text(body.sender.as_deref().unwrap_or_default()),
                 Value::Text(&body.excluded.join("\n")),
                 Value::Int(now),
@@ -403,55 +268,5 @@ impl AccountTx<'_, '_> {
     fn responders_changed(&mut self) -> Result<()> {
         self.touch_rules()?;
         self.record_fact(None, Fact::AccountUpdated)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn weekdays_have_names() {
-        for (text, expect) in [
-            ("mon", Some("mon")),
-            ("sun, MON,tue", Some("mon,tue,sun")),
-            ("mon,tue,wed,thu,fri,sat,sun", Some("mon,tue,wed,thu,fri,sat,sun")),
-            ("", None),
-            ("monday", None),
-            ("mon,", None),
-        ] {
-            let found = Weekdays::parse(text).map(|days| days.to_string());
-            assert_eq!(found.as_deref(), expect, "{text}");
-        }
-        assert!(Weekdays::parse("sun").unwrap().has(6));
-        assert!(!Weekdays::ALL.has(7));
-    }
-
-    #[test]
-    fn exclusions_are_compared_in_normal_form() {
-        let mut body = ResponderBody {
-            text: "x".to_owned(),
-            excluded: ["Boss@A.test", "@B.test", "@b\u{fc}cher.test", "x+y@c.test"]
-                .map(str::to_owned)
-                .to_vec(),
-            ..ResponderBody::default()
-        };
-        body.normalise().unwrap();
-        for (sender, expect) in [
-            ("boss@a.test", true),
-            ("boss+x@a.test", true),
-            ("other@a.test", false),
-            ("anybody@B.TEST", true),
-            ("a@sub.b.test", false),
-            ("a@xn--bcher-kva.test", true),
-            ("x@c.test", false),
-            ("x+y@c.test", true),
-            ("no address", true),
-        ] {
-            assert_eq!(body.excludes(sender), expect, "{sender}");
-        }
-        for entry in ["", "@", "boss", "@a b"] {
-            assert!(normal_exclusion(entry).is_err(), "{entry}");
-        }
     }
 }
