@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ids::Timestamp;
@@ -20,6 +20,8 @@ const POLICY_BYTES_MAX: usize = 64 * 1024;
 const FETCH_TIMEOUT: Duration = Duration::from_secs(60);
 /// RFC 8461 §3.3: not more than one attempt in five minutes for what could not be fetched.
 const AGAIN_SECS: i64 = 300;
+/// RFC 8461 §3.3 suggests that policies are fetched anew once a day.
+const REFRESH: Duration = Duration::from_secs(86_400);
 /// LIMIT: domains whose policy could not be fetched that are remembered.
 const FAILED_MAX: usize = 10_000;
 
@@ -47,11 +49,14 @@ impl StsCache {
 impl Inner {
     /// The policy of a domain, if it has one. Where it cannot be known whether one is kept, the mail
     /// waits: without the policy it might go to anybody.
-    pub(crate) async fn sts_policy(&self, domain: &str) -> Result<Option<StsPolicy>, Answer> {
+    pub(crate) async fn sts_policy(
+        self: &Arc<Self>,
+        domain: &str,
+    ) -> Result<Option<StsPolicy>, Answer> {
         if !self.settings().mta_sts {
             return Ok(None);
         }
-        let kept = self.kept_policy(domain).await.map_err(|error| {
+        let mut kept = self.kept_policy(domain).await.map_err(|error| {
             tracing::warn!(%error, domain, "the MTA-STS policy that is kept");
             Answer::ours(4, 3, 0, "the MTA-STS policy that is kept cannot be read now")
         })?;
@@ -64,24 +69,49 @@ impl Inner {
         };
         // RFC 8461 §5.1: a policy that is kept counts though the record is gone; so whoever hides
         // the record gains nothing.
-        let Some(id) = record else { return Ok(kept.map(|(_, policy)| policy)) };
-        if let Some((known, policy)) = &kept
-            && *known == id
-        {
-            return Ok(Some(policy.clone()));
+        let Some(id) = record else { return Ok(kept.map(|kept| kept.policy)) };
+        if let Some(kept) = kept.take_if(|kept| kept.id == id) {
+            if is_aged(kept.fetched, kept.policy.max_age, self.store.now()) {
+                self.refresh_policy(domain, id);
+            }
+            return Ok(Some(kept.policy));
         }
         let fetched = self.fetch_policy(domain, &id).await;
-        Ok(fetched.or(kept.map(|(_, policy)| policy)))
+        Ok(fetched.or(kept.map(|kept| kept.policy)))
+    }
+
+    /// RFC 8461 §3.3: fetched anew before it has expired, so that who keeps us from the web server on
+    /// that day gains nothing. The mail does not wait for it.
+    fn refresh_policy(self: &Arc<Self>, domain: &str, id: String) {
+        let (now, inner, domain) = (self.store.now(), self.clone(), domain.to_owned());
+        if !self.sts.may_fetch(&domain, &id, now) {
+            return;
+        }
+        // Nobody else begins meanwhile.
+        self.sts.failed(&domain, &id, now);
+        self.shutdown.spawn(async move {
+            tokio::select! {
+                biased;
+                () = inner.shutdown.requested() => {}
+                fetched = inner.fetch_now(&domain, &id, now) => if fetched.is_none() {
+                    tracing::warn!(domain, "the MTA-STS policy that is kept could not be renewed");
+                }
+            }
+        });
     }
 
     /// What is kept and not too old.
-    async fn kept_policy(&self, domain: &str) -> Result<Option<(String, StsPolicy)>, StorageError> {
+    async fn kept_policy(&self, domain: &str) -> Result<Option<Kept>, StorageError> {
         let wanted = domain.to_owned();
         let row = self.store.read(move |tx| tx.find_sts_policy(&wanted)).await?;
         let read = row.and_then(|row| Some((StsPolicy::parse(&row.policy)?, row)));
         let is_fresh =
             |policy: &StsPolicy, fetched| after(fetched, policy.max_age) > self.store.now();
-        Ok(read.filter(|(policy, row)| is_fresh(policy, row.fetched)).map(|(p, row)| (row.id, p)))
+        Ok(read.filter(|(policy, row)| is_fresh(policy, row.fetched)).map(|(policy, row)| Kept {
+            id: row.id,
+            policy,
+            fetched: row.fetched,
+        }))
     }
 
     async fn fetch_policy(&self, domain: &str, id: &str) -> Option<StsPolicy> {
@@ -89,6 +119,10 @@ impl Inner {
         if !self.sts.may_fetch(domain, id, now) {
             return None;
         }
+        self.fetch_now(domain, id, now).await
+    }
+
+    async fn fetch_now(&self, domain: &str, id: &str, now: Timestamp) -> Option<StsPolicy> {
         let (text, policy) = match self.fetch_text(domain).await {
             Ok(found) => found,
             Err(error) => {
@@ -124,6 +158,18 @@ impl Inner {
     }
 }
 
+/// What is kept of a domain.
+struct Kept {
+    id: String,
+    policy: StsPolicy,
+    fetched: Timestamp,
+}
+
+/// Whether a policy is fetched anew: after half of its life, and once a day (RFC 8461 §3.3).
+fn is_aged(fetched: Timestamp, max_age: Duration, now: Timestamp) -> bool {
+    after(fetched, (max_age / 2).min(REFRESH)) <= now
+}
+
 /// RFC 8461 §3.3: 200 and no redirect, of type text/plain.
 fn read(reply: HttpsReply) -> Result<(String, StsPolicy), String> {
     let kind = reply.content_type.split(';').next().unwrap_or_default().trim();
@@ -133,4 +179,37 @@ fn read(reply: HttpsReply) -> Result<(String, StsPolicy), String> {
     let text = String::from_utf8(reply.body).map_err(|error| error.to_string())?;
     let policy = StsPolicy::parse(&text).ok_or("it is no policy")?;
     Ok((text, policy))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policies_are_fetched_anew_before_they_expire() {
+        const HOUR: u64 = 3600;
+        for (max_age_hours, age_hours, aged) in [
+            (24, 11, false),
+            (24, 12, true),
+            (24 * 30, 23, false),
+            (24 * 30, 24, true),
+            (0, 0, true),
+        ] {
+            let fetched = Timestamp::from_secs(1_000_000);
+            let max_age = Duration::from_secs(max_age_hours * HOUR);
+            let now = after(fetched, Duration::from_secs(age_hours * HOUR));
+            assert_eq!(is_aged(fetched, max_age, now), aged, "{max_age_hours} {age_hours}");
+        }
+    }
+
+    #[test]
+    fn what_was_asked_for_is_left_alone_for_a_while() {
+        let cache = StsCache::default();
+        let now = Timestamp::from_secs(1_000_000);
+        cache.failed("a.test", "1", now);
+        assert!(!cache.may_fetch("a.test", "1", now.plus_secs(AGAIN_SECS - 1)));
+        assert!(cache.may_fetch("a.test", "1", now.plus_secs(AGAIN_SECS)));
+        // Another id is another policy.
+        assert!(cache.may_fetch("a.test", "2", now) && cache.may_fetch("b.test", "1", now));
+    }
 }
