@@ -158,6 +158,12 @@ impl Destinations {
         }
     }
 
+    /// Forgets those with nothing to do of which nothing need be known, so that there is room for
+    /// others.
+    pub(crate) fn forget_idle(&mut self, now: Timestamp) {
+        self.entries.retain(|_, entry| !entry.is_forgettable(now));
+    }
+
     /// A server there took a message: it may have more connections.
     pub(crate) fn succeeded(&mut self, destination: &str) {
         let most = self.per_destination_max;
@@ -204,9 +210,10 @@ impl Destinations {
             if entry.pace.as_ref().is_none_or(|pace| pace.per_minute != per_minute) {
                 // A tenth of a minute's at once, so that connections are worth opening.
                 let bucket = TokenBucket::new((per_minute / 10).max(1), per_minute, now);
-                entry.pace = Some(Pace { per_minute, bucket, until: now });
+                entry.pace = Some(Pace { per_minute, bucket, until: now, used: now });
             }
             let Some(pace) = &mut entry.pace else { return };
+            pace.used = now;
             if let Err(secs) = pace.bucket.take(now) {
                 pace.until = now.plus_secs(i64::try_from(secs).unwrap_or(i64::MAX));
                 turn = Err(pace.until);

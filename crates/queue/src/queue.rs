@@ -209,6 +209,7 @@ impl Inner {
         self.counters.waiting.store(waiting, Ordering::Relaxed);
         self.counters.destinations.store(backlog.len() as u64, Ordering::Relaxed);
         let mut table = self.table();
+        table.forget_idle(self.store.now());
         for one in &backlog {
             table.note(&one.destination, one.due);
         }

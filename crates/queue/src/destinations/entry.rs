@@ -47,6 +47,8 @@ pub(super) struct Pace {
     pub(super) bucket: TokenBucket,
     /// When the next may go.
     pub(super) until: Timestamp,
+    /// When one was to go last.
+    pub(super) used: Timestamp,
 }
 
 impl Entry {
@@ -99,7 +101,11 @@ impl Entry {
     }
 
     pub(super) fn is_forgettable(&self, now: Timestamp) -> bool {
-        let idle = self.due.is_none() && self.active == 0 && self.pace.is_none();
+        // After a minute nobody can tell a bucket from a new one: it holds a tenth of what a minute
+        // brings.
+        let is_full = |pace: &Pace| pace.used.plus_secs(60) <= now;
+        let paced = !self.pace.as_ref().is_none_or(is_full);
+        let idle = self.due.is_none() && self.active == 0 && !paced;
         idle && (self.failures == 0 || self.blocked_until < now)
     }
 }

@@ -89,6 +89,25 @@ fn messages_a_minute_are_bounded() {
 }
 
 #[test]
+fn what_was_paced_is_forgotten_in_the_end() {
+    let mut table = table();
+    for name in ["a", "b"] {
+        table.note(name, at(1));
+        table.begin_visit(at(1)).unwrap();
+        table.take_turn(name, 20, at(1)).unwrap();
+    }
+    table.end_visit("a", at(1));
+    table.note("b", at(500));
+    table.end_visit("b", at(1));
+    table.forget_idle(at(60));
+    assert_eq!(table.entries.len(), 2, "what it may send is still bounded");
+    table.forget_idle(at(61));
+    let left: Vec<&String> = table.entries.keys().collect();
+    assert_eq!(left, ["b"]);
+    assert_eq!(table.next(), Some(at(500)));
+}
+
+#[test]
 fn all_together_are_bounded() {
     let mut table = Destinations::new(1, 4);
     table.note("a", at(1));
