@@ -1,6 +1,7 @@
 //! A report as a message: `multipart/report` (RFC 6522) of a text for people, the fields for
 //! programs (RFC 3464 §2), and the message or its header section (RFC 3461 §6.2).
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use ids::Timestamp;
@@ -168,11 +169,12 @@ impl Report<'_> {
             && let Some((kind, address)) = original.split_once(';')
         {
             // RFC 3461 §6.3: the address as the sender wrote it.
-            let _ = write!(out, "Original-Recipient: {kind}; {}\r\n", decode(address));
+            let address = decode(address);
+            let _ = write!(out, "Original-Recipient: {kind}; {}\r\n", written(&address, utf8));
         }
         let path = &line.forward_path;
-        let kind = if utf8 && !path.is_ascii() { "utf-8" } else { "rfc822" };
-        let _ = write!(out, "Final-Recipient: {kind}; {path}\r\n");
+        let kind = if path.is_ascii() { "rfc822" } else { "utf-8" };
+        let _ = write!(out, "Final-Recipient: {kind}; {}\r\n", written(path, utf8));
         let (action, class) = match line.action {
             Action::Failed => ("failed", 5),
             Action::Delayed => ("delayed", 4),
@@ -186,9 +188,11 @@ impl Report<'_> {
         if let Some(host) = &line.host {
             let name = host.split('[').next().unwrap_or(host);
             let _ = write!(out, "Remote-MTA: dns; {name}\r\n");
-            let _ = write!(out, "Diagnostic-Code: smtp; {}\r\n", bounded(&line.text));
+            let text = written(bounded(&line.text), utf8);
+            let _ = write!(out, "Diagnostic-Code: smtp; {text}\r\n");
         } else if matches!(line.action, Action::Failed | Action::Delayed) {
-            let _ = write!(out, "Diagnostic-Code: X-Posthorn; {}\r\n", bounded(&line.text));
+            let text = written(bounded(&line.text), utf8);
+            let _ = write!(out, "Diagnostic-Code: X-Posthorn; {text}\r\n");
         }
         let _ = write!(out, "Last-Attempt-Date: {}\r\n", date(self.now));
         if line.action == Action::Delayed {
@@ -217,6 +221,21 @@ impl Report<'_> {
         }
         Original { whole: false, bytes }
     }
+}
+
+/// RFC 6533 §3: what is not ASCII stands as `\x{E9}` where the fields have to be ASCII.
+fn written(text: &str, utf8: bool) -> Cow<'_, str> {
+    if utf8 || text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::new();
+    for char in text.chars() {
+        let _ = match char.is_ascii() {
+            true => write!(out, "{char}"),
+            false => write!(out, "\\x{{{:X}}}", u32::from(char)),
+        };
+    }
+    Cow::Owned(out)
 }
 
 /// A part whose bytes stand as they are.
@@ -389,6 +408,21 @@ mod tests {
             "Content-Type: message/global-delivery-status\r\n",
             "Final-Recipient: utf-8; ü@x.test\r\n",
             "Content-Type: message/global-headers\r\n",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+
+    #[test]
+    fn fields_are_ascii_where_utf8_was_not_asked_for() {
+        let mut line = refused("ü@x.test", Some("utf-8;é@y.test"));
+        line.text = "550 5.1.1 Niemand heißt so".to_owned();
+        let text = render(Parameters::default(), vec![line], HEADER);
+        for part in [
+            "Content-Type: message/delivery-status\r\nContent-Transfer-Encoding: 7bit\r\n",
+            "Original-Recipient: utf-8; \\x{E9}@y.test\r\n",
+            "Final-Recipient: utf-8; \\x{FC}@x.test\r\n",
+            "Diagnostic-Code: smtp; 550 5.1.1 Niemand hei\\x{DF}t so\r\n",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
