@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import secrets
 import shutil
 import signal
@@ -75,7 +76,7 @@ class Postgres:
             if not url:
                 raise Failure("testkit postgres did not start")
         self.name = f"e2e_{os.getpid()}_{secrets.token_hex(4)}"
-        self.psql(url, f"CREATE DATABASE {self.name} TEMPLATE template0")
+        self.psql(f"{url}/postgres", f"CREATE DATABASE {self.name} TEMPLATE template0")
         self.admin = url
         self.url = f"{url}/{self.name}"
 
@@ -83,14 +84,18 @@ class Postgres:
     def psql(url, statement):
         done = subprocess.run(
             ["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-c", statement,
-             f"{url}/postgres"], capture_output=True, text=True)
+             url], capture_output=True, text=True)
         if done.returncode != 0:
             raise Failure(f"{statement}: {done.stderr.strip()}")
         return done.stdout
 
+    def ask(self, statement):
+        """What a statement finds, a line for each row."""
+        return self.psql(self.url, statement).splitlines()
+
     def close(self):
         with contextlib.suppress(Failure):
-            self.psql(self.admin, f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
+            self.psql(f"{self.admin}/postgres", f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
         if self.server:
             self.server.stdin.close()
             self.server.wait()
@@ -108,6 +113,21 @@ class Daemon:
         self.process = None
         self.postgres = Postgres(durable) if engine == "postgres" else None
         self.log_path = pathlib.Path(log or pathlib.Path(self.temporary) / "daemon.log")
+
+    @classmethod
+    def beside(cls, first):
+        """Another on the database of `first`, with its keys and its configuration as it is now, on ports
+        of its own. It is not started."""
+        second = cls()
+        second.data_dir.mkdir()
+        for key in ("seal.key", "scram.key"):
+            shutil.copy(first.data_dir / key, second.data_dir)
+        second.config = second.data_dir / "posthorn.toml"
+        text = first.config.read_text().replace(str(first.data_dir), str(second.data_dir))
+        ports = {first.port(name): second.port(name) for name in PORTS}
+        second.config.write_text(re.sub(
+            r":(\d+)\"", lambda found: f":{ports.get(int(found[1]), int(found[1]))}\"", text))
+        return second
 
     def __enter__(self):
         try:

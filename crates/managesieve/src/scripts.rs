@@ -31,7 +31,7 @@ impl Session {
         let checked = self
             .shared
             .store
-            .read(move |tx| tx.check_script_room(account, &name, size_bytes, store.settings()));
+            .read(move |tx| tx.check_script_room(account, &name, size_bytes, &store.settings()));
         checked.await?;
         Ok(Reply::text(""))
     }

@@ -46,9 +46,11 @@ impl ConnectionCounters {
 pub(crate) struct ActiveGuard(std::sync::Arc<ConnectionCounters>);
 
 impl ActiveGuard {
-    pub(crate) fn new(counters: &std::sync::Arc<ConnectionCounters>) -> Self {
-        ConnectionCounters::count(&counters.active);
-        Self(counters.clone())
+    /// One more, if there are fewer than `max`.
+    pub(crate) fn below(counters: &std::sync::Arc<ConnectionCounters>, max: usize) -> Option<Self> {
+        let before = counters.active.fetch_add(1, Ordering::Relaxed);
+        let guard = Self(counters.clone());
+        (before < max as u64).then_some(guard)
     }
 }
 

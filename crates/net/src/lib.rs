@@ -48,7 +48,7 @@ pub use error::{ConnectionError, SetupError};
 pub use https::{
     HttpsContent, HttpsError, HttpsReply, HttpsRequest, HttpsServer, https, https_exchange,
 };
-pub use listener::{Encryption, Listener, ListenerSettings, Refusal, Service};
+pub use listener::{Encryption, Listener, ListenerControl, ListenerSettings, Refusal, Service};
 pub use memory::{DrawnMemory, MemoryBudget};
 pub use network::IpNetwork;
 pub use network_rates::{

@@ -6,16 +6,13 @@ use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
-};
+use tokio::net::{TcpListener, TcpStream};
 use tracing::Instrument;
 
 use crate::{
@@ -91,9 +88,25 @@ pub struct Listener {
 /// What all sockets of a listener share.
 #[derive(Debug)]
 struct Door {
-    settings: ListenerSettings,
-    places: Arc<Semaphore>,
+    settings: RwLock<Arc<ListenerSettings>>,
     counters: Arc<ConnectionCounters>,
+}
+
+/// Changes what a listener holds connections to that come from now on.
+#[derive(Debug, Clone)]
+pub struct ListenerControl {
+    door: Arc<Door>,
+}
+
+impl ListenerControl {
+    /// Takes up how many connections there may be, their limits, and who sends PROXY headers. Where
+    /// it listens, its name and its encryption stay.
+    pub fn replace(&self, settings: ListenerSettings) {
+        let mut current = self.door.settings.write().unwrap_or_else(PoisonError::into_inner);
+        let ListenerSettings { name, bind, encryption, address_limits, .. } = (**current).clone();
+        *current =
+            Arc::new(ListenerSettings { name, bind, encryption, address_limits, ..settings });
+    }
 }
 
 /// Numbers every connection of the process, so that log lines of one belong together.
@@ -113,9 +126,8 @@ impl Listener {
                     .map_err(|source| SetupError::Bind { address, source })
             })
             .collect::<Result<_, _>>()?;
-        let places = settings.connections_max.min(Semaphore::MAX_PERMITS);
-        let door =
-            Door { places: Arc::new(Semaphore::new(places)), counters: Arc::default(), settings };
+        let settings = RwLock::new(Arc::new(settings));
+        let door = Door { settings, counters: Arc::default() };
         Ok(Self { sockets, door: Arc::new(door) })
     }
 
@@ -127,6 +139,11 @@ impl Listener {
     /// What it counts.
     pub fn counters(&self) -> Arc<ConnectionCounters> {
         self.door.counters.clone()
+    }
+
+    /// What changes it while it serves.
+    pub fn control(&self) -> ListenerControl {
+        ListenerControl { door: self.door.clone() }
     }
 
     /// Begins to accept, in tasks of `shutdown`, until the shutdown begins.
@@ -160,7 +177,7 @@ async fn accept_all<S: Service>(
             Err(error) if is_peers_fault(&error) => {}
             Err(error) => {
                 if !std::mem::replace(&mut complained, true) {
-                    tracing::warn!(listener = door.settings.name, %error, "cannot accept");
+                    tracing::warn!(listener = door.settings().name, %error, "cannot accept");
                 }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
@@ -175,6 +192,11 @@ fn is_peers_fault(error: &io::Error) -> bool {
 }
 
 impl Door {
+    /// As they are now.
+    fn settings(&self) -> Arc<ListenerSettings> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Starts the task of one connection, or turns it away.
     fn admit<S: Service>(
         self: &Arc<Self>,
@@ -184,10 +206,11 @@ impl Door {
         shutdown: &Shutdown,
     ) {
         ConnectionCounters::count(&self.counters.accepted);
-        let Ok(place) = self.places.clone().try_acquire_owned() else {
+        let settings = self.settings();
+        let Some(place) = ActiveGuard::below(&self.counters, settings.connections_max) else {
             ConnectionCounters::count(&self.counters.refused_total);
-            tracing::debug!(listener = self.settings.name, %peer, "refused: listener is full");
-            if !matches!(self.settings.encryption, Encryption::Implicit(..)) {
+            tracing::debug!(listener = settings.name, %peer, "refused: listener is full");
+            if !matches!(settings.encryption, Encryption::Implicit(..)) {
                 socket::say_and_close(tcp, service.refusal(Refusal::Full));
             }
             return;
@@ -197,7 +220,7 @@ impl Door {
             parent: None,
             "connection",
             id = format_args!("{id:x}"),
-            listener = self.settings.name,
+            listener = settings.name,
             peer = %peer,
         );
         let session = self.clone().hold(tcp, peer, place, service.clone(), shutdown.clone());
@@ -209,12 +232,11 @@ impl Door {
         self: Arc<Self>,
         tcp: TcpStream,
         peer: SocketAddr,
-        place: OwnedSemaphorePermit,
+        place: ActiveGuard,
         service: Arc<S>,
         shutdown: Shutdown,
     ) {
         let _place = place;
-        let _active = ActiveGuard::new(&self.counters);
         // In a box: each of the futures around it would hold it twice, before it runs and while it
         // does, and an idle connection all of that.
         match isolate(Box::pin(self.converse(tcp, peer, &*service, shutdown))).await {
@@ -235,21 +257,22 @@ impl Door {
         shutdown: Shutdown,
     ) -> Result<(), ConnectionError> {
         socket::tune(&tcp)?;
-        let mut connection = Connection::new(Stream::tcp(tcp, peer)?, self.settings.connection)
+        let settings = self.settings();
+        let mut connection = Connection::new(Stream::tcp(tcp, peer)?, settings.connection)
             .with_counters(self.counters.clone());
-        if self.settings.proxy_from.iter().any(|network| network.contains(peer.ip())) {
+        if settings.proxy_from.iter().any(|network| network.contains(peer.ip())) {
             self.read_proxy_header(&mut connection).await?;
         }
-        let Some(_permit) = self.settings.address_limits.try_take(connection.peer().ip()) else {
+        let Some(_permit) = settings.address_limits.try_take(connection.peer().ip()) else {
             ConnectionCounters::count(&self.counters.refused_address);
             tracing::debug!(peer = %connection.peer(), "refused: too many from this address");
-            if !matches!(self.settings.encryption, Encryption::Implicit(..)) {
+            if !matches!(settings.encryption, Encryption::Implicit(..)) {
                 connection.push(service.refusal(Refusal::AddressFull));
                 connection.close().await;
             }
             return Ok(());
         };
-        match &self.settings.encryption {
+        match &settings.encryption {
             Encryption::None => {}
             Encryption::StartTls(keys, profile) => {
                 connection = connection.with_start_tls(keys.clone(), *profile);
@@ -262,6 +285,8 @@ impl Door {
                 }
             }
         }
+        // Not held by who is connected for hours.
+        drop(settings);
         service.serve(connection, shutdown).await;
         Ok(())
     }

@@ -130,7 +130,7 @@ impl Inner {
             tls: meeting.tls,
             credentials: relay.and_then(|relay| relay.credentials.clone()),
         };
-        let mut outcome = Client::connect(host, &settings, &self.tls, &meeting.demand).await;
+        let mut outcome = Client::connect(host, &settings, &self.tls(), &meeting.demand).await;
         if let Some((destination, exit)) = counted
             && let Some(result) = tls_result(&outcome, meeting, exit)
         {
@@ -142,7 +142,7 @@ impl Inner {
             let Some(error) = tls_error(error) else { break };
             tracing::info!(%host, error, "TLS is not as it should be; sending all the same");
             (settings.tls, certain) = (tls, false);
-            outcome = Client::connect(host, &settings, &self.tls, &TlsDemand::Encrypted).await;
+            outcome = Client::connect(host, &settings, &self.tls(), &TlsDemand::Encrypted).await;
             otherwise = (tls == TlsUse::Opportunistic).then_some(TlsUse::Never);
         }
         let client = outcome.map_err(|error| answer_of(host, error))?;

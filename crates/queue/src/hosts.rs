@@ -94,7 +94,8 @@ pub(crate) async fn find_relay(
     if addresses.is_empty() {
         return Err(Answer::ours(4, 4, 4, format!("{}: no address", relay.host)));
     }
-    let mut hosts = hosts_of(settings, &relay.host, relay.port, interleaved(addresses));
+    let sources = if relay.sources.is_empty() { &settings.sources } else { &relay.sources };
+    let mut hosts = hosts_of(sources, &relay.host, relay.port, interleaved(addresses));
     hosts.truncate(HOSTS_MAX);
     // What the operator names needs nobody else's word.
     let exit =
@@ -134,7 +135,8 @@ async fn addresses_of(dns: &dyn Dns, settings: &Settings, exchangers: &[MailExch
         match dns.vouched_addresses(&exchanger.host).await {
             Ok(Vouched { answer, secure }) => {
                 let addresses = interleaved(answer.addresses);
-                let hosts = hosts_of(settings, &exchanger.host, settings.port, addresses);
+                let sources = &settings.sources;
+                let hosts = hosts_of(sources, &exchanger.host, settings.port, addresses);
                 let own = exchanger.host.clone();
                 let mut bases = vec![answer.canonical, own];
                 bases.dedup();
@@ -161,17 +163,12 @@ fn interleaved(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
     (0..longest).flat_map(|at| [six.get(at), four.get(at)]).flatten().copied().collect()
 }
 
-fn hosts_of<'a>(
-    settings: &'a Settings,
-    name: &'a str,
-    port: u16,
-    addresses: Vec<IpAddr>,
-) -> Vec<Host> {
+fn hosts_of(sources: &[IpAddr], name: &str, port: u16, addresses: Vec<IpAddr>) -> Vec<Host> {
     let source = |address: &IpAddr| {
-        settings.sources.iter().find(|source| source.is_ipv6() == address.is_ipv6()).copied()
+        sources.iter().find(|source| source.is_ipv6() == address.is_ipv6()).copied()
     };
     // With addresses to send from, of one family only, the other is not used.
-    let usable = |address: &IpAddr| settings.sources.is_empty() || source(address).is_some();
+    let usable = |address: &IpAddr| sources.is_empty() || source(address).is_some();
     addresses
         .into_iter()
         .filter(usable)
@@ -256,6 +253,35 @@ mod tests {
         assert_eq!(hosts(&found, &[]).await.as_deref(), Ok(all));
         let four = "a.test[192.0.2.1]:25 a.test[192.0.2.2]:25 b.test[192.0.2.9]:25";
         assert_eq!(hosts(&found, &["192.0.2.77"]).await.as_deref(), Ok(four));
+    }
+
+    #[tokio::test]
+    async fn a_route_has_its_own_address_to_send_from() {
+        let found = table(&[], &[("relay.test", &["192.0.2.1", "2001:db8::1"])]);
+        let mut settings = Settings::new("mail.here.test");
+        settings.sources = vec!["192.0.2.77".parse().unwrap()];
+        for (own, expect) in [
+            (&[][..], vec![("192.0.2.1", "192.0.2.77")]),
+            (&["192.0.2.78"][..], vec![("192.0.2.1", "192.0.2.78")]),
+            (&["2001:db8::7"][..], vec![("2001:db8::1", "2001:db8::7")]),
+        ] {
+            let relay = Relay {
+                host: "relay.test".to_owned(),
+                port: 25,
+                tls: crate::settings::RelayTls::Opportunistic,
+                credentials: None,
+                sources: own.iter().map(|source| source.parse().unwrap()).collect(),
+            };
+            let exits = find_relay(&found, &settings, &relay).await.unwrap();
+            let ways: Vec<_> = exits
+                .iter()
+                .map(|exit| (exit.host.address.ip().to_string(), exit.host.source.unwrap()))
+                .map(|(to, from)| (to, from.to_string()))
+                .collect();
+            let expect: Vec<_> =
+                expect.iter().map(|(to, from)| ((*to).to_owned(), (*from).to_owned())).collect();
+            assert_eq!(ways, expect);
+        }
     }
 
     #[tokio::test]

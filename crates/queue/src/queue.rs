@@ -44,7 +44,7 @@ pub(crate) struct Inner {
     /// Who decides what becomes of mail for accounts here that have rules.
     pub(crate) sorter: Option<Arc<dyn Sorter>>,
     pub(crate) dns: Arc<dyn Dns>,
-    pub(crate) tls: TlsClient,
+    tls: RwLock<TlsClient>,
     pub(crate) sts: StsCache,
     pub(crate) tally: Tally,
     /// A random name of this queue.
@@ -91,7 +91,7 @@ impl Queue {
             settings: RwLock::new(Arc::new(settings)),
             sorter,
             dns,
-            tls,
+            tls: RwLock::new(tls),
             sts: StsCache::default(),
             tally: Tally::new(reporter.is_some()),
             holder: (fastrand::u64(..), fastrand::u64(..)),
@@ -112,26 +112,25 @@ impl Queue {
         Self { inner }
     }
 
-    /// Takes up other settings, for what is begun from now on. The memory, the chance, the reach,
-    /// who signs and who reports stay.
+    /// Takes up other settings, for what is begun from now on. The memory, the chance, who signs and
+    /// who reports stay.
     pub fn replace_settings(&self, settings: Settings) {
         let (total, each) = (settings.connections_max, settings.connections_per_destination_max);
         let mut current = self.inner.settings.write().unwrap_or_else(PoisonError::into_inner);
-        let (reach, signatory) = (current.reach, current.signatory.clone());
+        let signatory = current.signatory.clone();
         let rewriting = current.rewriting.clone();
         let tls_reports = current.tls_reports.clone();
         let dmarc_reports = current.dmarc_reports.clone();
-        *current = Arc::new(Settings {
-            reach,
-            signatory,
-            rewriting,
-            tls_reports,
-            dmarc_reports,
-            ..settings
-        });
+        *current =
+            Arc::new(Settings { signatory, rewriting, tls_reports, dmarc_reports, ..settings });
         drop(current);
         self.inner.table().limit(total, each);
         self.inner.wake();
+    }
+
+    /// Has servers verified by others from now on.
+    pub fn replace_tls(&self, tls: TlsClient) {
+        *self.inner.tls.write().unwrap_or_else(PoisonError::into_inner) = tls;
     }
 
     /// What is known of each destination with something to do, by name.
@@ -174,6 +173,11 @@ impl Inner {
     /// As they are now.
     pub(crate) fn settings(&self) -> Arc<Settings> {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Who verifies servers now.
+    pub(crate) fn tls(&self) -> TlsClient {
+        self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn table(&self) -> MutexGuard<'_, Destinations> {

@@ -20,6 +20,8 @@ pub struct Relay {
     pub tls: RelayTls,
     /// Whom to sign in as.
     pub credentials: Option<Credentials>,
+    /// Our addresses to send from, in place of [`Settings::sources`]; none, those.
+    pub sources: Vec<IpAddr>,
 }
 
 /// How TLS is used with a relay.
@@ -60,7 +62,7 @@ pub enum Reach {
 pub struct Settings {
     /// What we call ourselves.
     pub hostname: String,
-    /// How far mail is brought; looked at when the queue starts.
+    /// How far mail is brought.
     pub reach: Reach,
     /// Who signs reports; without one they go unsigned.
     pub signatory: Option<Arc<dyn Signatory>>,
@@ -189,7 +191,8 @@ mod tests {
     use super::*;
 
     fn relay(host: &str) -> Relay {
-        Relay { host: host.to_owned(), port: 25, tls: RelayTls::Opportunistic, credentials: None }
+        let (host, tls) = (host.to_owned(), RelayTls::Opportunistic);
+        Relay { host, port: 25, tls, credentials: None, sources: Vec::new() }
     }
 
     #[test]

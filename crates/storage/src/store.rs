@@ -5,7 +5,7 @@ mod upkeep;
 mod write;
 
 use std::fs::File;
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 
 use ids::{AccountId, CollectionId, ModSeq, Timestamp};
 use tokio::sync::oneshot;
@@ -63,6 +63,7 @@ impl Store {
             lessons: LessonNotices::default(),
             events: EventNotices::default(),
             pushes: crate::PushNotices::default(),
+            current: RwLock::new(Arc::new(settings.clone())),
             settings,
         });
         let engine: Box<dyn Engine> = match &shared.settings.database {
@@ -101,9 +102,16 @@ impl Store {
         &self.inner.shared.pushes
     }
 
-    /// What the store was opened with.
-    pub fn settings(&self) -> &Settings {
-        &self.inner.shared.settings
+    /// What it runs with: what it was opened with, or what has taken its place.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.inner.shared.current()
+    }
+
+    /// Has the limits and spans of time of other settings hold for every transaction from now on.
+    /// What opening takes up (places, connections, memory, the clock) stays as it is.
+    pub fn replace_settings(&self, settings: Settings) {
+        let mut current = self.inner.shared.current.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(settings);
     }
 
     /// The current instant by the store's clock.

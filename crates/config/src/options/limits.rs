@@ -10,7 +10,6 @@ sections! {
     /// Bounds on everything a peer can make grow.
     table "limits" pub struct Limits {
         /// Connections at a time to one listener. One more is told so and closed.
-        /// A change takes effect with the next start.
         connections: u32 = default 10000, since "0.1";
 
         /// Connections at a time from one IPv4 address or one IPv6 /64 network to all listeners
@@ -44,11 +43,9 @@ sections! {
         network_v6: u32 = default 56, since "0.2";
 
         /// How long the TLS handshake may take.
-        /// A change takes effect with the next start.
         tls_handshake_timeout: Duration = default "15 s", since "0.1";
 
         /// How long a peer may leave the server's answer unread before it is cut off.
-        /// A change takes effect with the next start.
         write_timeout: Duration = default "1 min", since "0.1";
 
         /// How long an IMAP or POP3 connection may stay without signing in.
@@ -72,7 +69,6 @@ sections! {
         http_timeout: Duration = default "15 s", since "0.1";
 
         /// How long sessions may go on after SIGTERM before they are cut off.
-        /// A change takes effect with the next start.
         shutdown_timeout: Duration = default "10 s", since "0.1";
 
         /// How long one message may take to arrive over SMTP or LMTP.
@@ -140,7 +136,6 @@ sections! {
         message_line: u64 = default "50 MiB", since "0.1";
 
         /// The largest message, over SMTP, LMTP and IMAP.
-        /// A change takes effect with the next start.
         message: u64 = default "50 MiB", since "0.1";
 
         /// Messages that arrive at a time are held in this much memory; more of them wait.
@@ -152,57 +147,46 @@ sections! {
 
         /// Messages that an account may send a day (by UTC), where `posthorn account limits` gives
         /// it no limit of its own. It bounds what a stolen password is good for.
-        /// A change takes effect with the next start.
         messages_per_day: u32 = default 1000, since "0.2";
 
         /// Recipients of one message that an account sends; likewise, and besides `recipients`.
-        /// A change takes effect with the next start.
         recipients_per_message: u32 = default 500, since "0.2";
 
         /// Received headers a message may carry; above it, it is going round in a loop.
         hops: u32 = default 100, since "0.1";
 
         /// Mailboxes of one account.
-        /// A change takes effect with the next start.
         mailboxes: u32 = default 10000, since "0.1";
 
         /// Bytes of one annotation of a mailbox or of the server (IMAP METADATA). RFC 5464 asks
         /// for 1,024 at least. A command may be as long as it takes to set one, whatever
         /// `imap_line` and `imap_literal` say.
-        /// A change takes effect with the next start.
         metadata_value: u64 = default "32 KiB", since "0.1";
 
         /// Annotations of one mailbox, or of the server, shared ones and those of one account
         /// each. RFC 5464 asks for 10 at least.
-        /// A change takes effect with the next start.
         metadata_entries: u32 = default 100, since "0.1";
 
         /// Bytes of all annotations in the mailboxes of one account.
-        /// A change takes effect with the next start.
         metadata: u64 = default "10 MiB", since "0.1";
 
         /// Bytes of one annotation of a message (IMAP ANNOTATE). RFC 5257 asks for 1,024 at least;
         /// a command holds no string above 64 KiB, and more than that counts as that.
-        /// A change takes effect with the next start.
         annotation_value: u64 = default "32 KiB", since "0.1";
 
         /// Annotations of one message, shared ones and those of one account each. RFC 5257 asks
         /// for 10 at least.
-        /// A change takes effect with the next start.
         annotation_entries: u32 = default 50, since "0.1";
 
         /// Bytes of the annotations of messages that one account sets in the mailboxes of one
         /// account, and of the shared ones there.
-        /// A change takes effect with the next start.
         annotations: u64 = default "32 MiB", since "0.1";
 
         /// Keywords (flags with a name of their own) one mailbox may know.
-        /// A change takes effect with the next start.
         keywords: u32 = default 1000, since "0.1";
 
         /// Entries of the access control list of one mailbox, and accounts with which one
         /// account is shared as a whole.
-        /// A change takes effect with the next start.
         shares: u32 = default 1000, since "0.1";
 
         /// People elsewhere, with no account here, with whom one calendar is shared.
@@ -214,24 +198,19 @@ sections! {
         outside_letters: u32 = default 50, since "0.2";
 
         /// Teams of one organisation.
-        /// A change takes effect with the next start.
         teams: u32 = default 1000, since "0.1";
 
         /// Accounts in one team.
-        /// A change takes effect with the next start.
         team_members: u32 = default 10000, since "0.1";
 
         /// Lists of one organisation.
-        /// A change takes effect with the next start.
         lists: u32 = default 1000, since "0.1";
 
         /// Members of one list.
-        /// A change takes effect with the next start.
         list_members: u32 = default 10000, since "0.1";
 
         /// Mailboxes of others that one account is shown. Where there are more, those shared
         /// with it come before those that are there for anyone.
-        /// A change takes effect with the next start.
         shared_mailboxes: u32 = default 10000, since "0.1";
 
         /// How long a signed-in ManageSieve connection may be silent. Less than 30 minutes is
@@ -239,19 +218,15 @@ sections! {
         managesieve_timeout: Duration = default "30 min", since "0.1";
 
         /// Sieve scripts of one account.
-        /// A change takes effect with the next start.
         scripts: u32 = default 100, since "0.1";
 
         /// Bytes of one Sieve script.
-        /// A change takes effect with the next start.
         script: u64 = default "1 MiB", since "0.1";
 
         /// Bytes of all Sieve scripts of one account.
-        /// A change takes effect with the next start.
         scripts_total: u64 = default "4 MiB", since "0.1";
 
         /// Addresses to which one account sends copies of its mail on.
-        /// A change takes effect with the next start.
         redirections: u32 = default 10, since "0.1";
     }
 }

@@ -14,7 +14,6 @@ sections! {
     table "queue" pub struct Queue {
         /// Whether mail is sent to other servers. With `false` what is accepted for them stays
         /// where it is until this changes; answers and copies for mailboxes here are delivered.
-        /// A change takes effect with the next start.
         enabled: bool = default true, since "0.2";
 
         /// How long a message is tried before its sender gets it back. Less than 4 days is
@@ -55,11 +54,9 @@ sections! {
         hold_max: Duration = default "60 days", since "0.2";
 
         /// How many messages of one account may be held at a time.
-        /// A change takes effect with the next start.
         held_messages: u32 = default 1000, since "0.2";
 
         /// How long it can be said what happened to a message (`posthorn queue trace`).
-        /// A change takes effect with the next start.
         trace: Duration = default "14 days", since "0.2";
 
         /// The port of other servers. Another than 25 is for tests.
@@ -89,7 +86,6 @@ sections! {
 
         /// PEM certificates of those whose word is taken for servers that must be verified.
         /// Without it, those whom the machine trusts.
-        /// A change takes effect with the next start.
         trusted_ca: Option<PathBuf> = optional "/etc/ssl/certs/ca-certificates.crt", since "0.2";
     }
 
@@ -110,6 +106,9 @@ sections! {
 
         /// Messages a minute. Without it, what `queue` says.
         messages_per_minute: Option<u32> = optional 600, since "0.2";
+
+        /// Addresses to send from, as in `queue`. Without it, those.
+        source: Option<Vec<IpAddr>> = optional ["192.0.2.7", "2001:db8::7"], since "0.2";
 
         /// The user to sign in as. It needs `tls` to be `verified` or `implicit`, but on the
         /// loopback.

@@ -18,6 +18,7 @@ sections! {
         /// Where people reach the listeners of protocol `https` (or `http`, behind a proxy). It
         /// stands in links of letters, such as the one that asks an address whether mail may be
         /// sent on to it. Without it, `https://` and `hostname`.
+        /// A change takes effect with the next start.
         web_url: Option<WebUrl> = optional "https://mail.example.test", since "0.2";
 
         /// The directory of everything the server keeps: the SQLite database, the bytes of

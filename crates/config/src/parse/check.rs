@@ -1,7 +1,7 @@
 //! What the values of a section may be together, beyond what each of them may be.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::options::{
     Acme, Auth, Authenticity, Calendar, Limits, Listener, MtaSts, Queue, Route, SentReports, Tls,
@@ -183,7 +183,11 @@ pub(super) fn queue(queue: &Queue, reader: &TableReader<'_>) {
     if u16::try_from(queue.https_port).is_err() {
         reader.refuse("https_port", "must be at most 65535");
     }
-    let sources = queue.source.as_deref().unwrap_or_default();
+    source(queue.source.as_deref(), reader);
+}
+
+fn source(sources: Option<&[IpAddr]>, reader: &TableReader<'_>) {
+    let sources = sources.unwrap_or_default();
     if [true, false].iter().any(|six| sources.iter().filter(|ip| ip.is_ipv6() == *six).count() > 1)
     {
         reader.refuse("source", "at most one address of IPv4 and one of IPv6");
@@ -229,6 +233,7 @@ pub(super) fn route(route: &Route, reader: &TableReader<'_>) {
                     loopback";
         reader.refuse("tls", text);
     }
+    source(route.source.as_deref(), reader);
 }
 
 pub(super) fn auth(auth: &Auth, reader: &TableReader<'_>) {

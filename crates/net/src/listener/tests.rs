@@ -131,6 +131,27 @@ async fn limits_at_the_door() {
 }
 
 #[tokio::test]
+async fn limits_change_while_it_serves() {
+    let listener = Listener::bind(settings(Encryption::None)).unwrap();
+    let (address, control) = (listener.local_addresses()[0], listener.control());
+    let shutdown = Shutdown::new();
+    listener.serve(Arc::new(Parrot), &shutdown);
+    let (_first, _) = greet(address, b"").await;
+    let (_second, _) = greet(address, b"").await;
+    // Who is there stays; nobody else gets in. Its name and its places are its own.
+    let mut other = settings(Encryption::None);
+    (other.name, other.bind) = (String::new(), Vec::new());
+    other.connections_max = 1;
+    control.replace(other.clone());
+    assert_eq!(greet(address, b"").await.1, "421 full\r\n");
+    other.connections_max = 3;
+    other.proxy_from = vec!["127.0.0.0/8".parse().unwrap()];
+    control.replace(other);
+    let (_third, hello) = greet(address, b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n").await;
+    assert_eq!(hello, "220 192.0.2.1 plain\r\n");
+}
+
+#[tokio::test]
 async fn a_panic_ends_one_session() {
     let (address, counters, shutdown) = serve(settings(Encryption::None));
     let (mut calm, _) = greet(address, b"").await;

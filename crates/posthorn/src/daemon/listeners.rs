@@ -10,8 +10,8 @@ use dav::DavService;
 use imap::ImapService;
 use managesieve::ManageSieveService;
 use net::{
-    AddressLimits, ConnectionSettings, Encryption, IpNetwork, Listener, ListenerSettings, Shutdown,
-    TlsKeys, TlsProfile,
+    AddressLimits, ConnectionSettings, Encryption, IpNetwork, Listener, ListenerControl,
+    ListenerSettings, Shutdown, TlsKeys, TlsProfile,
 };
 use pop3::Pop3Service;
 use smtp::Role;
@@ -29,17 +29,18 @@ use crate::cli::Failure;
 pub(super) struct Listeners {
     pub(super) pages: Arc<Pages>,
     shared: Shared,
-    running: Vec<Running>,
+    /// In the order of the configuration.
+    running: Vec<(ListenerControl, Running)>,
     address_limits: Arc<AddressLimits>,
 }
 
 /// The service of a listener, whose limits a reload may change.
 enum Running {
-    Http(Arc<Reloadable<Http>>, config::Listener),
-    Imap(Arc<Reloadable<ImapService>>, config::Listener),
-    Pop3(Arc<Reloadable<Pop3Service>>, config::Listener),
-    ManageSieve(Arc<Reloadable<ManageSieveService>>, config::Listener),
-    Smtp(Arc<Reloadable<smtp::Server>>, config::Listener, Role),
+    Http(Arc<Reloadable<Http>>),
+    Imap(Arc<Reloadable<ImapService>>),
+    Pop3(Arc<Reloadable<Pop3Service>>),
+    ManageSieve(Arc<Reloadable<ManageSieveService>>),
+    Smtp(Arc<Reloadable<smtp::Server>>, Role),
 }
 
 /// A listener that is bound and does not serve yet.
@@ -80,8 +81,9 @@ impl Listeners {
         for bound in bound {
             let addresses = bound.listener.local_addresses();
             tracing::info!(listener = bound.name, ?addresses, "listening");
+            let control = bound.listener.control();
             let running = listeners.serve(bound, config, shutdown)?;
-            listeners.running.push(running);
+            listeners.running.push((control, running));
         }
         Ok(listeners)
     }
@@ -100,70 +102,100 @@ impl Listeners {
                 let http = self.http(access, dav, config);
                 let service = Arc::new(Reloadable::new(http));
                 listener.serve(service.clone(), shutdown);
-                Running::Http(service, configured)
+                Running::Http(service)
             }
             Speaks::Imap => {
                 let service = Arc::new(Reloadable::new(self.shared.imap(config, &configured)));
                 listener.serve(service.clone(), shutdown);
-                Running::Imap(service, configured)
+                Running::Imap(service)
             }
             Speaks::Pop3 => {
                 let service = Arc::new(Reloadable::new(self.shared.pop3(config, &configured)));
                 listener.serve(service.clone(), shutdown);
-                Running::Pop3(service, configured)
+                Running::Pop3(service)
             }
             Speaks::ManageSieve => {
                 let service = self.shared.managesieve(config, &configured);
                 let service = Arc::new(Reloadable::new(service));
                 listener.serve(service.clone(), shutdown);
-                Running::ManageSieve(service, configured)
+                Running::ManageSieve(service)
             }
             Speaks::Smtp(role) => {
                 let server = self.shared.smtp(config, &configured, role);
                 let service = Arc::new(Reloadable::new(server));
                 listener.serve(service.clone(), shutdown);
-                Running::Smtp(service, configured, role)
+                Running::Smtp(service, role)
             }
         })
     }
 
     /// Gives what is sent from now on the routes and limits of another configuration.
     pub(super) fn take_up_sending(&self, config: &Config) -> Result<(), Failure> {
+        if config.queue.enabled && self.shared.dns.is_none() {
+            return Err(Failure::new("queue: no DNS servers are known"));
+        }
         if let Some(queue) = &self.shared.queue {
+            queue.replace_tls(super::sending::tls_client(config)?);
             queue.replace_settings(super::sending::settings(config)?);
         }
         Ok(())
     }
 
-    /// Gives connections that come from now on the limits of another configuration.
+    /// Gives what is stored from now on the limits of another configuration.
+    pub(super) fn take_up_storage(&self, config: &Config) {
+        let mut settings = (*self.shared.store.settings()).clone();
+        super::open::set_storage_limits(&mut settings, config);
+        self.shared.store.replace_settings(settings);
+    }
+
+    /// Gives connections that come from now on the limits of another configuration, whose listeners
+    /// are bound where those that serve are.
     pub(super) fn take_up(&self, config: &Config) -> Result<(), Failure> {
-        // The only thing that may be wrong comes first, so that all is taken up or nothing.
+        // The only things that may be wrong come first, so that all is taken up or nothing.
         metrics_access(config)?;
+        let doors = config.listeners.iter().map(|listener| self.door(config, listener));
+        let doors = doors.collect::<Result<Vec<_>, _>>()?;
+        super::system::raise_open_files(config.limits.connections.into());
         let limits = &config.limits;
         self.address_limits.set_max(limits.connections_per_address, limits.connections_per_network);
         self.shared.checks.replace(config);
         self.shared.rates.replace(network_rates(config));
-        for running in &self.running {
+        let configured = config.listeners.iter().zip(doors);
+        for ((control, running), (listener, door)) in self.running.iter().zip(configured) {
+            control.replace(door);
             match running {
-                Running::Http(service, listener) => {
+                Running::Http(service) => {
                     let dav = Some(self.shared.dav(config, listener));
                     service.replace(self.http(metrics_access(config)?, dav, config));
                 }
-                Running::Imap(service, listener) => {
+                Running::Imap(service) => {
                     service.replace(self.shared.imap(config, listener));
                 }
-                Running::Pop3(service, listener) => {
+                Running::Pop3(service) => {
                     service.replace(self.shared.pop3(config, listener));
                 }
-                Running::ManageSieve(service, listener) => {
+                Running::ManageSieve(service) => {
                     service.replace(self.shared.managesieve(config, listener));
                 }
-                Running::Smtp(service, listener, role) => {
+                Running::Smtp(service, role) => {
                     service.replace(self.shared.smtp(config, listener, *role));
                 }
             }
         }
         Ok(())
+    }
+
+    /// What connections to a listener are held to; where it is bound and how it encrypts it keeps.
+    fn door(
+        &self,
+        config: &Config,
+        listener: &config::Listener,
+    ) -> Result<ListenerSettings, Failure> {
+        let timeout = read_timeout(listener.protocol, &config.limits);
+        Ok(ListenerSettings {
+            proxy_from: networks(&listener.proxy_protocol)?,
+            ..listener_settings(config, String::new(), timeout, self.address_limits.clone())
+        })
     }
 
     fn http(&self, metrics: MetricsAccess, dav: Option<DavService>, config: &Config) -> Http {
@@ -254,23 +286,8 @@ impl<'a> Binder<'a> {
         bind(settings).map(Some)
     }
 
-    /// The settings all listeners share; without addresses and without encryption.
     fn settings(&self, name: String, read_timeout: Duration) -> ListenerSettings {
-        let limits = &self.config.limits;
-        ListenerSettings {
-            name,
-            bind: Vec::new(),
-            encryption: Encryption::None,
-            proxy_from: Vec::new(),
-            connections_max: count(limits.connections),
-            address_limits: self.address_limits.clone(),
-            connection: ConnectionSettings {
-                read_timeout,
-                write_timeout: limits.write_timeout,
-                handshake_timeout: limits.tls_handshake_timeout,
-                ..ConnectionSettings::default()
-            },
-        }
+        listener_settings(self.config, name, read_timeout, self.address_limits.clone())
     }
 
     /// `imaps` for the first listener of a protocol, `imaps-2` for the next.
@@ -298,6 +315,30 @@ impl<'a> Binder<'a> {
             Protocol::Http => Encryption::None,
             Protocol::Https => Encryption::Implicit(keys, TlsProfile::Http),
         }
+    }
+}
+
+/// The settings all listeners share; without addresses and without encryption.
+fn listener_settings(
+    config: &Config,
+    name: String,
+    read_timeout: Duration,
+    address_limits: Arc<AddressLimits>,
+) -> ListenerSettings {
+    let limits = &config.limits;
+    ListenerSettings {
+        name,
+        bind: Vec::new(),
+        encryption: Encryption::None,
+        proxy_from: Vec::new(),
+        connections_max: count(limits.connections),
+        address_limits,
+        connection: ConnectionSettings {
+            read_timeout,
+            write_timeout: limits.write_timeout,
+            handshake_timeout: limits.tls_handshake_timeout,
+            ..ConnectionSettings::default()
+        },
     }
 }
 

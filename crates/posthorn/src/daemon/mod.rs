@@ -152,10 +152,9 @@ async fn serve(
             .map_err(|error| Failure::new(format!("control socket: {error}")))?;
         tracing::info!(version = env!("CARGO_PKG_VERSION"), hostname = config.hostname, "started");
         ready(&listeners).await?;
-        let grace = config.limits.shutdown_timeout;
         let mut reload = Reload { path: path.to_owned(), config, keys, level, listeners };
         signals.until_end(&mut reload).await;
-        Ok(grace)
+        Ok(reload.config.limits.shutdown_timeout)
     }
     .await;
     system::notify_stopping();

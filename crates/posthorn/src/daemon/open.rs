@@ -140,16 +140,12 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
     settings.content_cache_bytes = config.storage.content_cache;
     settings.expunged_retention_days = days(config.storage.expunged_retention);
     settings.change_log_days = days(config.storage.change_log);
-    settings.trace_days = days(config.queue.trace);
     settings.activity_days = days(config.activity.keep);
-    settings.scheduled_messages_max = config.queue.held_messages.into();
-    settings.message_bytes_max = config.limits.message;
-    settings.sent_messages_max = config.limits.messages_per_day.into();
-    settings.sent_recipients_max = config.limits.recipients_per_message.into();
     settings.attachments = storage::AttachmentSettings {
         bytes_max: config.calendar.attachment,
         per_object_max: config.calendar.attachments.into(),
     };
+    set_storage_limits(&mut settings, config);
     settings.scheduling.attendees_max = count(config.calendar.attendees);
     settings.scheduling.mailed = match config.calendar.invitations_by_mail {
         config::MailedInvitations::All => storage::MailedInvitations::All,
@@ -170,6 +166,16 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
         };
         settings.letters = Some(Arc::new(delivery::Invitations::new(&config.hostname, urls)));
     }
+    Ok(settings)
+}
+
+/// What a reload may change of storage.
+pub(super) fn set_storage_limits(settings: &mut storage::Settings, config: &Config) {
+    settings.trace_days = days(config.queue.trace);
+    settings.scheduled_messages_max = config.queue.held_messages.into();
+    settings.message_bytes_max = config.limits.message;
+    settings.sent_messages_max = config.limits.messages_per_day.into();
+    settings.sent_recipients_max = config.limits.recipients_per_message.into();
     settings.mailboxes_max = config.limits.mailboxes.into();
     settings.script_bytes_max = config.limits.script;
     settings.scripts_max = config.limits.scripts.into();
@@ -191,7 +197,6 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
     settings.metadata_value_bytes_max = config.limits.metadata_value;
     settings.metadata_entries_max = config.limits.metadata_entries.into();
     settings.metadata_bytes_max = config.limits.metadata;
-    Ok(settings)
 }
 
 /// A number from the configuration as a size in memory.

@@ -44,38 +44,46 @@ impl Reload {
             tracing::warn!(option, "has changed and takes effect with the next start");
         }
         self.level.set(new.log.level);
-        // What needs a restart keeps its old value, so that the next reload says so again.
-        let running = Config {
-            limits: limits_running(&self.config.limits, new.limits),
-            mta_sts: new.mta_sts,
-            authenticity: new.authenticity,
-            peers: new.peers,
-            block_lists: new.block_lists,
-            checks: new.checks,
-            imap: new.imap,
-            pop3: new.pop3,
-            queue: config::Queue {
-                enabled: self.config.queue.enabled,
-                memory: self.config.queue.memory,
-                trace: self.config.queue.trace,
-                held_messages: self.config.queue.held_messages,
-                dns: self.config.queue.dns.clone(),
-                dnssec: self.config.queue.dnssec,
-                trusted_ca: self.config.queue.trusted_ca.clone(),
-                ..new.queue
-            },
-            routes: new.routes,
-            log: config::Log { level: new.log.level, ..self.config.log.clone() },
-            ..self.config.clone()
-        };
+        let running = running(&self.config, new);
         if let Err(failure) = self.listeners.take_up_sending(&running) {
             return tracing::error!(error = failure.text(), "the old routes stay in use");
         }
+        self.listeners.take_up_storage(&running);
         if let Err(failure) = self.listeners.take_up(&running) {
             return tracing::error!(error = failure.text(), "the old limits stay in use");
         }
         self.config = running;
         tracing::info!("configuration reloaded");
+    }
+}
+
+/// What the daemon runs with once it has taken up a configuration.
+fn running(old: &Config, new: Config) -> Config {
+    // What needs a restart keeps its old value, so that the next reload says so again.
+    let listeners = match same_places(old, &new) {
+        true => new.listeners,
+        false => old.listeners.clone(),
+    };
+    Config {
+        listeners,
+        imap_clients: new.imap_clients,
+        limits: limits_running(&old.limits, new.limits),
+        mta_sts: new.mta_sts,
+        authenticity: new.authenticity,
+        peers: new.peers,
+        block_lists: new.block_lists,
+        checks: new.checks,
+        imap: new.imap,
+        pop3: new.pop3,
+        queue: config::Queue {
+            memory: old.queue.memory,
+            dns: old.queue.dns.clone(),
+            dnssec: old.queue.dnssec,
+            ..new.queue
+        },
+        routes: new.routes,
+        log: config::Log { level: new.log.level, ..old.log.clone() },
+        ..old.clone()
     }
 }
 
@@ -96,12 +104,16 @@ macro_rules! fixed_limits {
 }
 
 fixed_limits! {
-    connections network_v4 network_v6 tls_handshake_timeout write_timeout
-    shutdown_timeout message reception_memory messages_per_day recipients_per_message
-    mailboxes metadata_value metadata_entries metadata annotation_value
-    annotation_entries annotations keywords shares teams
-    team_members lists list_members shared_mailboxes scripts
-    script scripts_total redirections
+    network_v4 network_v6 reception_memory
+}
+
+/// Whether the listeners are where they were: the same protocols on the same addresses.
+fn same_places(old: &Config, new: &Config) -> bool {
+    let places = |config: &Config| {
+        let places = config.listeners.iter().map(|one| (one.protocol, one.bind.clone()));
+        places.collect::<Vec<_>>()
+    };
+    places(old) == places(new)
 }
 
 /// The options whose change only a restart takes up.
@@ -109,12 +121,13 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let queue = (&old.queue, &new.queue);
     let changed = [
         ("hostname", old.hostname != new.hostname),
+        ("web_url", old.web_url != new.web_url),
         ("data_dir", old.data_dir != new.data_dir),
         ("storage", old.storage != new.storage),
         ("tls", old.tls != new.tls),
         ("certificate", old.certificates != new.certificates),
         ("acme", old.acme != new.acme),
-        ("listener", old.listeners != new.listeners),
+        ("listener", !same_places(old, new)),
         ("search", old.search != new.search),
         ("calendar", old.calendar != new.calendar),
         ("sent_reports", old.sent_reports != new.sent_reports),
@@ -122,13 +135,9 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("activity", old.activity != new.activity),
         ("delivery", old.delivery != new.delivery),
         ("auth", old.auth != new.auth),
-        ("queue.enabled", queue.0.enabled != queue.1.enabled),
         ("queue.memory", queue.0.memory != queue.1.memory),
-        ("queue.trace", queue.0.trace != queue.1.trace),
-        ("queue.held_messages", queue.0.held_messages != queue.1.held_messages),
         ("queue.dns", queue.0.dns != queue.1.dns),
         ("queue.dnssec", queue.0.dnssec != queue.1.dnssec),
-        ("queue.trusted_ca", queue.0.trusted_ca != queue.1.trusted_ca),
         ("log.format", old.log.format != new.log.format),
         ("metrics", old.metrics != new.metrics),
     ];
@@ -157,7 +166,8 @@ mod tests {
     #[test]
     fn limits_that_need_a_restart_say_so() {
         let reference = include_str!("../../../../docs/config.md");
-        let [old, new] = [parsed(""), parsed("[limits]\nteams = 3\nrecipients = 700\n")];
+        let more = "[limits]\nnetwork_v4 = 16\nrecipients = 700\nteams = 3\n";
+        let [old, new] = [parsed(""), parsed(more)];
         let limits =
             reference.split("\n## ").find(|table| table.starts_with("`[limits]`")).unwrap();
         for (option, _) in limits_changed(&old.limits, &new.limits) {
@@ -166,9 +176,10 @@ mod tests {
             let text = limits.split("\n### ").find(|text| text.starts_with(&heading)).unwrap();
             assert!(text.contains("takes effect with the next start"), "{option}");
         }
-        assert_eq!(needs_restart(&old, &new), ["limits.teams"]);
+        assert_eq!(needs_restart(&old, &new), ["limits.network_v4"]);
         let running = limits_running(&old.limits, new.limits);
-        assert_eq!((running.teams, running.recipients), (old.limits.teams, 700));
+        let (kept, taken) = (running.network_v4, (running.recipients, running.teams));
+        assert_eq!((kept, taken), (old.limits.network_v4, (700, 3)));
     }
 
     #[test]
@@ -181,14 +192,25 @@ mod tests {
             ("[pop3]\nmark_seen = true\n", &[]),
             ("[queue]\nlifetime = \"4 days\"\n", &[]),
             ("[queue]\nmemory = \"9 MiB\"\n", &["queue.memory"]),
-            ("[limits]\nconnections = 200\n", &["limits.connections"]),
+            ("[queue]\nenabled = false\ntrusted_ca = \"/x.pem\"\n", &[]),
+            ("[limits]\nconnections = 200\nnetwork_v6 = 48\n", &["limits.network_v6"]),
+            ("proxy_protocol = [\"192.0.2.0/24\"]\n", &[]),
+            ("[[listener]]\nprotocol = \"imaps\"\nbind = \"[::]:994\"\n", &["listener"]),
             ("[limits]\nconnections_per_address = 20\n", &[]),
             ("[peers]\ngreylist = true\n", &[]),
             ("[[blocklist]]\nzone = \"list.test\"\n", &[]),
             ("[[check]]\nscanner = \"clamd\"\naddress = \"[::1]:3310\"\n", &[]),
             ("[storage]\nreaders = 9\n", &["storage"]),
+            ("[[imap_client]]\nname = \"x\"\ncapabilities_off = [\"NOTIFY\"]\n", &[]),
+            ("[[route]]\ndomain = \"*\"\nhost = \"relay.test\"\n", &[]),
+            ("[mta_sts]\nmode = \"enforce\"\n", &[]),
+            ("[authenticity]\narc = false\n", &[]),
+            ("[auth]\nscram = false\n", &["auth"]),
         ] {
-            assert_eq!(needs_restart(&parsed(""), &parsed(more)), options, "{more}");
+            let (old, new) = (parsed(""), parsed(more));
+            assert_eq!(needs_restart(&old, &new), options, "{more}");
+            // What is not named is taken up.
+            assert_eq!(running(&old, new.clone()) == new, options.is_empty(), "{more}");
         }
     }
 }

@@ -27,21 +27,19 @@ pub(super) fn start(
     shutdown: &Shutdown,
 ) -> Result<Option<Queue>, Failure> {
     let failure = |error: net::SetupError| Failure::new(format!("queue: {error}"));
-    let reach = if config.queue.enabled { Reach::World } else { Reach::Here };
-    if reach == Reach::Here {
+    if !config.queue.enabled {
         tracing::info!("queue.enabled is false: mail for other servers waits");
     }
     let dns = match dns {
         Some(dns) => dns,
-        None if reach == Reach::World => {
+        None if config.queue.enabled => {
             return Err(Failure::new("queue: no DNS servers are known"));
         }
         // Nothing is looked up for mailboxes here.
         None => Arc::new(SystemDns::new(&[NOBODY], DnsTrust::Nobody).map_err(failure)?),
     };
-    let tls = TlsClient::new(config.queue.trusted_ca.as_deref()).map_err(failure)?;
+    let tls = tls_client(config)?;
     let settings = Settings {
-        reach,
         signatory: Some(shares.signatory.clone()),
         rewriting: Some(admin.seal_key.srs()),
         tls_reports: reporter(config).filter(|_| config.sent_reports.tls),
@@ -52,10 +50,17 @@ pub(super) fn start(
     Ok(Some(Queue::start_sorting(sorter, admin.store.clone(), settings, dns, tls, shutdown)))
 }
 
+/// Who verifies servers.
+pub(super) fn tls_client(config: &Config) -> Result<TlsClient, Failure> {
+    let trusted_ca = config.queue.trusted_ca.as_deref();
+    TlsClient::new(trusted_ca).map_err(|error| Failure::new(format!("queue: {error}")))
+}
+
 /// The queue's part of the configuration.
 pub(super) fn settings(config: &Config) -> Result<Settings, Failure> {
     let queue = &config.queue;
     let mut settings = Settings {
+        reach: if queue.enabled { Reach::World } else { Reach::Here },
         lifetime: queue.lifetime,
         warn_after: if queue.warnings { queue.warn_after } else { std::time::Duration::ZERO },
         retry_first: queue.retry_first,
@@ -127,5 +132,6 @@ fn relay(route: &config::Route) -> Result<Relay, Failure> {
             RouteTls::Never => RelayTls::Never,
         },
         credentials,
+        sources: route.source.clone().unwrap_or_default(),
     })
 }

@@ -153,7 +153,7 @@ impl Inner {
             body_bytes_max: POLICY_BYTES_MAX,
             timeout: FETCH_TIMEOUT,
         };
-        let reply = https(&self.tls, &request).await.map_err(|error| error.to_string())?;
+        let reply = https(&self.tls(), &request).await.map_err(|error| error.to_string())?;
         read(reply)
     }
 }

@@ -173,7 +173,7 @@ impl Inner {
             body_bytes_max: ANSWER_BYTES_MAX,
             timeout: POST_TIMEOUT,
         };
-        let reply = https(&self.tls, &request).await.map_err(|error| error.to_string())?;
+        let reply = https(&self.tls(), &request).await.map_err(|error| error.to_string())?;
         match reply.status {
             200..300 => Ok(()),
             status => Err(format!("status {status}")),

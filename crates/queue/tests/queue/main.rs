@@ -10,6 +10,7 @@ mod terms;
 
 use ids::Clock as _;
 use mailauth::srs::SrsKey;
+use queue::{Reach, Settings};
 use scene::Scene;
 use server::{Behaviour, Drop, Server};
 use storage::SpoolTerms;
@@ -99,6 +100,23 @@ async fn reports_go_to_who_wants_them_alone() {
     assert_eq!((waiting.len(), &*waiting[0].reverse_path), (1, ""));
     assert_eq!(waiting[0].recipients[0].forward_path, "max@b.test");
     assert_eq!(scene.inbox().await, [""; 0]);
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_leaves_once_it_may() {
+    let a = Server::start().await;
+    let scene = Scene::with(&[&a], |settings| settings.reach = Reach::Here).await;
+    scene.send(&["x@a.test"]).await;
+    scene.send(&["julie@here.test"]).await;
+    scene.queue.wait_until(|counters| counters.delivered == 1 && counters.active == 0).await;
+    assert_eq!((a.taken().len(), scene.spool().await.len()), (0, 1));
+    let reach = Reach::World;
+    scene.queue.replace_settings(Settings { reach, ..scene.settings.clone() });
+    // Found by the next look at all of it.
+    scene.advance(61);
+    scene.queue.wait_until(|counters| counters.delivered == 2 && counters.active == 0).await;
+    assert_eq!(a.taken()[0].rcpts, ["RCPT TO:<x@a.test>"]);
     scene.close().await;
 }
 

@@ -35,6 +35,7 @@ pub(crate) struct Scene {
     pub(crate) store: Store,
     pub(crate) queue: Queue,
     pub(crate) clock: Arc<ManualClock>,
+    pub(crate) settings: Settings,
     shutdown: Shutdown,
     _folder: tempfile::TempDir,
 }
@@ -86,6 +87,7 @@ impl Scene {
                     port: server.address.port(),
                     tls: RelayTls::Opportunistic,
                     credentials: None,
+                    sources: Vec::new(),
                 },
                 messages_per_minute_max: None,
             });
@@ -93,8 +95,9 @@ impl Scene {
         change(&mut settings);
         let shutdown = Shutdown::new();
         let tls = TlsClient::new(None).unwrap();
-        let queue = Queue::start(store.clone(), settings, Arc::new(FewNames), tls, &shutdown);
-        Self { store, queue, clock, shutdown, _folder: folder }
+        let (own, dns) = (settings.clone(), Arc::new(FewNames));
+        let queue = Queue::start(store.clone(), own, dns, tls, &shutdown);
+        Self { store, queue, clock, settings, shutdown, _folder: folder }
     }
 
     /// Spools a message from julie.

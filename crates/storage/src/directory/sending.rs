@@ -226,6 +226,12 @@ mod tests {
             for _ in 0..5 {
                 assert_eq!(send(paul, 1), Ok(()));
             }
+            // What is configured anew holds from the next transaction on.
+            let mut settings = (*store.inner().settings()).clone();
+            settings.sent_messages_max = 1;
+            store.inner().replace_settings(settings);
+            let refused = send(julie, 1).unwrap_err();
+            assert_eq!(refused, "limit of 1 reached: SentMessages");
             store.write(move |tx| tx.remove_account(paul)).unwrap();
         });
     }

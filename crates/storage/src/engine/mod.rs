@@ -10,7 +10,7 @@ mod postgres;
 mod queue;
 mod sqlite;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 pub(crate) use job::{Finished, Outcome, ReadWork, WriteJob, repeatable_job, write_job};
@@ -31,7 +31,10 @@ use crate::{EventNotices, PreparedMessage, PushNotices, ReadTx, Result, Settings
 
 /// What the threads of an engine have in common with the store.
 pub(crate) struct Shared {
+    /// What the store was opened with.
     pub(crate) settings: Settings,
+    /// The same, but for what was replaced since.
+    pub(crate) current: RwLock<Arc<Settings>>,
     pub(crate) blobs: Arc<BlobStore>,
     pub(crate) contents: ContentCache,
     pub(crate) index: SearchCache,
@@ -66,9 +69,14 @@ impl Shared {
 }
 
 impl Shared {
+    /// What holds for a transaction that begins now.
+    pub(crate) fn current(&self) -> Arc<Settings> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// A transaction that reads committed state over `sql`.
     pub(crate) fn reading<'s>(&'s self, sql: &'s mut dyn Sql) -> ReadTx<'s> {
-        let others_max = self.settings.shared_mailboxes_max;
+        let others_max = self.current().shared_mailboxes_max;
         ReadTx {
             sql,
             blobs: &self.blobs,

@@ -132,7 +132,7 @@ fn index(store: &Store, account: AccountId, plan: &Plan) -> Result<u64> {
         for (id, content) in read(store, &ids)? {
             match content {
                 Text::Read(content) => {
-                    add(&mut builder, id, &content, settings);
+                    add(&mut builder, id, &content, &settings);
                 }
                 Text::Damaged => add_unknown(&mut builder, id),
                 Text::Erased => {}

@@ -170,7 +170,7 @@ impl Store {
     /// [`StorageError::TooBig`] for one larger than the store takes.
     pub async fn prepare(&self, bytes: Vec<u8>) -> Result<PreparedMessage> {
         let (size_bytes, limit_bytes) =
-            (bytes.len() as u64, self.inner.shared.settings.message_bytes_max);
+            (bytes.len() as u64, self.inner.shared.current().message_bytes_max);
         if size_bytes > limit_bytes {
             return Err(StorageError::TooBig { size_bytes, limit_bytes });
         }

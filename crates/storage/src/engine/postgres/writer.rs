@@ -143,10 +143,11 @@ enum Outcome {
 /// Runs the closure of a submission, up to what can still be rolled back.
 fn run(sql: &mut PostgresSql, shared: &Shared, submission: &mut Submission) -> Result<Publication> {
     let now = shared.settings.clock.now();
-    let others_max = shared.settings.shared_mailboxes_max;
+    let settings = shared.current();
+    let others_max = settings.shared_mailboxes_max;
     let read =
         ReadTx { sql: &mut *sql, blobs: &shared.blobs, contents: None, index: None, others_max };
-    let mut tx = WriteTx::new(read, now, &shared.settings, Some(&shared.feed));
+    let mut tx = WriteTx::new(read, now, &settings, Some(&shared.feed));
     tx.put_bodies(&submission.messages)?;
     let outcome = submission.job.run(&mut tx);
     let publication = tx.into_publication();

@@ -290,7 +290,8 @@ impl Writer {
     /// What a job tells; `None` where what it did is to be undone, or was.
     fn run_closure(&self, submission: &mut Submission) -> Option<Publication> {
         let mut sql = SqliteSql::new(&self.connection);
-        let others_max = self.shared.settings.shared_mailboxes_max;
+        let settings = self.shared.current();
+        let others_max = settings.shared_mailboxes_max;
         let read = ReadTx {
             sql: &mut sql,
             blobs: &self.shared.blobs,
@@ -299,7 +300,7 @@ impl Writer {
             others_max,
         };
         let now = self.shared.settings.clock.now();
-        let mut tx = WriteTx::new(read, now, &self.shared.settings, Some(&self.shared.feed));
+        let mut tx = WriteTx::new(read, now, &settings, Some(&self.shared.feed));
         let outcome = submission.job.run(&mut tx);
         let publication = tx.into_publication();
         (outcome.is_ok() && !self.connection.is_autocommit()).then_some(publication)

@@ -1,5 +1,7 @@
 //! What waits is counted as it changes.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::*;
 use crate::sql::Dialect;
 
@@ -161,4 +163,68 @@ fn no_question_reads_every_row() {
     assert_eq!(of_spool.filter(|step| step.starts_with("SEARCH ")).count(), 5, "{plan:?}");
     let scans = plan.iter().filter(|step| step.starts_with("SCAN "));
     assert!(scans.clone().all(|scan| !scan.contains("spool") && !scan.ends_with(" r")), "{plan:?}");
+}
+
+/// One writer less, however it ends.
+struct Leaving<'a>(&'a AtomicUsize);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Release);
+    }
+}
+
+/// Whoever looks sees the number and the rows of one moment, whatever is written and gathered then.
+#[test]
+fn gathering_beside_writers_loses_no_number() {
+    let many = |settings: &mut crate::Settings| (settings.writers, settings.readers) = (6, 2);
+    on_both_engines_with(many, |store| {
+        let daemon = register(store);
+        let work = || {
+            for _ in 0..15 {
+                spool(store, &["a@x.test", "b@x.test", "c@y.test"]);
+                // Popular destinations, that all of them change.
+                let claim = Claim { daemon, destination: "x.test".to_owned(), limit: 3 };
+                let claimed = store.write(move |tx| tx.claim_spooled(&claim)).unwrap();
+                for (number, message) in claimed.iter().enumerate() {
+                    for recipient in &message.recipients {
+                        let fate = if number == 0 { Fate::Delivered } else { Fate::Untried };
+                        settle(store, daemon, (message.id, recipient.ordinal), fate);
+                    }
+                }
+                change(store, SpoolChange::Hold, "c@y.test");
+                change(store, SpoolChange::Release, "c@y.test");
+            }
+        };
+        let busy = AtomicUsize::new(4);
+        let is_busy = || busy.load(Ordering::Acquire) > 0;
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                let (work, busy) = (&work, &busy);
+                scope.spawn(move || {
+                    let _leaving = Leaving(busy);
+                    work();
+                });
+            }
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while is_busy() {
+                        store.write(|tx| tx.gather_waiting()).unwrap();
+                    }
+                });
+            }
+            while is_busy() {
+                let wrong = store.read(crate::check::check_consistency).unwrap();
+                assert_eq!(wrong, []);
+            }
+        });
+        store.write(|tx| tx.gather_waiting()).unwrap();
+        assert!(waiting(store).contains(&"y.test 60".to_owned()));
+        let rows = store.read(|tx| {
+            let rows = "SELECT COUNT(*), COUNT(DISTINCT destination) FROM spool_waiting";
+            tx.sql.query_one(rows, &[], |row| Ok((row.int(0)?, row.int(1)?)))
+        });
+        let (rows, destinations) = rows.unwrap().unwrap();
+        assert_eq!(rows, destinations, "gathered");
+    });
 }
