@@ -19,9 +19,9 @@ mod render;
 mod value;
 
 pub use options::{
-    Acme, Activity, Auth, Authenticity, BlockList, Calendar, Certificate, Check, Config, Delivery,
-    Imap, ImapClient, Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3, Queue, Route, Rspamd,
-    Search, SentReports, Storage, Tls,
+    Acme, Activity, Auth, Authenticity, BlockList, Calendar, Certificate, Check, Config, Dav,
+    Delivery, Imap, ImapClient, Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3, Queue, Route,
+    Rspamd, Search, SentReports, Storage, Tls,
 };
 pub use parse::parse;
 pub use problem::{Problem, Problems};

@@ -9,9 +9,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::options::{
-    Acme, Activity, Auth, Authenticity, BlockList, Calendar, Certificate, Check, Config, Delivery,
-    General, Imap, ImapClient, Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3, Queue, Route,
-    Rspamd, Search, Section, SentReports, Storage, Tls,
+    Acme, Activity, Auth, Authenticity, BlockList, Calendar, Certificate, Check, Config, Dav,
+    Delivery, General, Imap, ImapClient, Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3,
+    Queue, Route, Rspamd, Search, Section, SentReports, Storage, Tls,
 };
 use crate::problem::Problems;
 use crate::reader::{Source, TableReader};
@@ -68,6 +68,7 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
     let imap = section::<Imap>(source, root, |_, _| {});
     let pop3 = section::<Pop3>(source, root, |_, _| {});
     let calendar = section::<Calendar>(source, root, check::calendar);
+    let dav = section::<Dav>(source, root, check::dav);
     let log = section::<Log>(source, root, |_, _| {});
     let metrics = section::<Metrics>(source, root, |_, _| {});
     let General { hostname, web_url, data_dir } = general?;
@@ -98,6 +99,7 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
         imap: imap?,
         pop3: pop3?,
         calendar: calendar?,
+        dav: dav?,
         log: log?,
         metrics: metrics?,
     })
@@ -113,7 +115,7 @@ fn top_keys() -> Vec<&'static str> {
     known.extend([Auth::NAME, Imap::NAME, Pop3::NAME, Log::NAME, Metrics::NAME]);
     known.extend([ImapClient::NAME, Queue::NAME, Route::NAME, Authenticity::NAME]);
     known.extend([Certificate::NAME, Acme::NAME, MtaSts::NAME, Rspamd::NAME, SentReports::NAME]);
-    known.extend([Activity::NAME, Calendar::NAME, Delivery::NAME]);
+    known.extend([Activity::NAME, Calendar::NAME, Dav::NAME, Delivery::NAME]);
     known.extend([Peers::NAME, BlockList::NAME, Check::NAME]);
     known
 }

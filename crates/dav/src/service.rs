@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use auth::{AuthError, Authenticator, Protocol};
 use base64::Engine;
@@ -18,6 +18,7 @@ use sasl::{BearerToken, Credentials, Password};
 use storage::{AccountTx, PreparedMessage, QuietPushes, ReadTx, StorageError, Store, WriteTx};
 
 use crate::answer::{self, Answer};
+use crate::counts;
 use crate::error::{DavError, Result};
 use crate::methods;
 use crate::outside;
@@ -80,10 +81,13 @@ impl DavService {
         B: Body<Data = Bytes> + Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        match self.respond(request, peer).await {
+        let (began, method) = (Instant::now(), counts::Method::of(request.method()));
+        let answer = match self.respond(request, peer).await {
             Ok(answer) => answer,
             Err(error) => error.into_answer(),
-        }
+        };
+        self.settings.counts.answered(method, &answer, began.elapsed());
+        answer
     }
 
     async fn respond<B>(&self, request: hyper::Request<B>, peer: Peer) -> Result<Answer>
@@ -118,6 +122,7 @@ impl DavService {
             }
         };
         let body = self.read_body(&parts, body).await?;
+        self.settings.counts.received(counts::Method::of(&parts.method), body.len());
         let request =
             Request { method: parts.method, uri: parts.uri, headers: parts.headers, body };
         let store = self.store.clone();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use storage::{AttachmentSettings, ObjectLimits};
 
+use crate::counts::Counts;
 use crate::push::PushKey;
 use crate::xml;
 
@@ -42,6 +43,8 @@ pub struct Settings {
     pub body_timeout: Duration,
     /// Absent where nobody is told of changes.
     pub pushes: Option<PushSettings>,
+    /// What requests are counted by.
+    pub counts: Arc<Counts>,
 }
 
 impl Default for Settings {
@@ -58,6 +61,7 @@ impl Default for Settings {
             answer_time: Duration::from_secs(60),
             body_timeout: Duration::from_secs(300),
             pushes: None,
+            counts: Arc::default(),
         }
     }
 }

@@ -95,7 +95,7 @@ mod tls;
 pub use arrival::{Authenticity, BlockList, Check, Delivery, Peers, Rspamd};
 pub use limits::Limits;
 pub use listener::{ImapClient, Listener};
-pub use programs::{Calendar, Imap, Pop3};
+pub use programs::{Calendar, Dav, Imap, Pop3};
 pub use queue::{Queue, Route, SentReports};
 pub(crate) use server::General;
 pub use server::{Log, Metrics};
@@ -158,6 +158,8 @@ pub struct Config {
     pub pop3: Pop3,
     /// `[calendar]`
     pub calendar: Calendar,
+    /// `[dav]`
+    pub dav: Dav,
     /// `[log]`
     pub log: Log,
     /// `[metrics]`

@@ -76,4 +76,60 @@ sections! {
         /// can then have requests sent to whatever answers HTTPS in your network.
         push_private_addresses: bool = default false, since "0.2";
     }
+
+    /// What calendars, address books and files may cost (CalDAV, CardDAV, WebDAV).
+    /// A change takes effect with the next start.
+    table "dav" pub struct Dav {
+        /// Bytes of one event, task, contact or file.
+        object: u64 = default "10 MiB", since "0.2";
+
+        /// Bytes of an attachment inside of an event, decoded.
+        attachment: u64 = default "64 KiB", since "0.2";
+
+        /// Occurrences of an event in a year.
+        occurrences: u32 = default 10000, since "0.2";
+
+        /// Bytes of a request that is no object: of its XML.
+        request: u64 = default "4 MiB", since "0.2";
+
+        /// Properties that one request may name; each is looked for on each resource.
+        properties: u32 = default 250, since "0.2";
+
+        /// Objects that one request may ask for by name (calendar-multiget, addressbook-multiget).
+        multiget: u32 = default 10000, since "0.2";
+
+        /// Tests of one filter.
+        filter_tests: u32 = default 200, since "0.2";
+
+        /// Objects that one answer tells of. Beyond it an answer is cut, and programs ask for the
+        /// rest.
+        results: u32 = default 100000, since "0.2";
+
+        /// Bytes of an answer about many objects. Beyond it a synchronisation is cut, and another
+        /// answer refused.
+        answer: u64 = default "256 MiB", since "0.2";
+
+        /// How long such an answer may take to make.
+        answer_time: Duration = default "1 min", since "0.2";
+
+        /// How long the body of a request may take to arrive.
+        body_time: Duration = default "5 min", since "0.2";
+
+        /// Calendars, address books and folders of one account.
+        collections: u32 = default 1000, since "0.2";
+
+        /// Objects in one of them.
+        objects: u32 = default 200000, since "0.2";
+
+        /// Properties of one calendar, address book or object that mean nothing to the server.
+        dead_properties: u32 = default 100, since "0.2";
+
+        /// Objects that one request copies with their folder.
+        copied_objects: u32 = default 10000, since "0.2";
+
+        /// Bytes that what was replaced or deleted takes of one account, so that it can be brought
+        /// back: as much as its quota where that is more. Beyond it the oldest goes before its time
+        /// (`storage.expunged_retention`).
+        versions: u64 = default "1 GiB", since "0.2";
+    }
 }

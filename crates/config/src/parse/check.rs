@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::options::{
-    Acme, Auth, Authenticity, Calendar, Limits, Listener, MtaSts, Queue, Route, SentReports, Tls,
+    Acme, Auth, Authenticity, Calendar, Dav, Limits, Listener, MtaSts, Queue, Route, SentReports,
+    Tls,
 };
 use crate::reader::TableReader;
 use crate::value::{AcmeChallenge, Protocol, RouteTls, TlsMode, Word, is_host_name};
@@ -173,6 +174,39 @@ pub(super) fn calendar(calendar: &Calendar, reader: &TableReader<'_>) {
     }
     if !(1..=3600).contains(&calendar.push_delay.as_secs()) {
         reader.refuse("push_delay", "must be from 1 second to 1 hour");
+    }
+}
+
+pub(super) fn dav(dav: &Dav, reader: &TableReader<'_>) {
+    // RFC 4791 §5.2.5: what programs ordinarily write has room.
+    for (key, bytes, least) in [
+        ("object", dav.object, 64 << 10),
+        ("request", dav.request, 64 << 10),
+        ("answer", dav.answer, 1 << 20),
+    ] {
+        if !(least..=1 << 30).contains(&bytes) {
+            let least = least >> 10;
+            reader.refuse(key, &format!("must be from {least} KiB to 1 GiB"));
+        }
+    }
+    for (key, number) in [
+        ("occurrences", dav.occurrences),
+        ("properties", dav.properties),
+        ("multiget", dav.multiget),
+        ("filter_tests", dav.filter_tests),
+        ("results", dav.results),
+        ("collections", dav.collections),
+        ("objects", dav.objects),
+        ("copied_objects", dav.copied_objects),
+    ] {
+        if number == 0 {
+            reader.refuse(key, "must be at least 1");
+        }
+    }
+    for (key, time) in [("answer_time", dav.answer_time), ("body_time", dav.body_time)] {
+        if time.as_secs() == 0 {
+            reader.refuse(key, "must be at least 1 second");
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use ical::ComponentFilter;
 use jiff::tz::TimeZone;
 use storage::{Account, Collection, CollectionKind, Components, Match, Object, ObjectId, ReadTx};
 
+use super::pieces::pieces;
 use crate::address_data;
 use crate::answer::{self, Answer};
 use crate::calendar_data::{self, floating};
@@ -17,9 +18,6 @@ use crate::resource::{Resource, href_of};
 use crate::service::Session;
 use crate::work::Work;
 use crate::xml::{CalendarQuery, Multistatus, Name, PropertyRequest, Status};
-
-/// LIMIT: objects of which the data is in memory at a time.
-pub(super) const CHUNK: usize = 200;
 
 pub(crate) async fn query(
     session: &Session,
@@ -74,7 +72,7 @@ fn find_matching(
     };
     let mut found = sure;
     let limits = &session.settings.objects.ical;
-    for chunk in doubtful.chunks(CHUNK) {
+    for chunk in pieces(&doubtful, |object| object.size_bytes) {
         let ids: Vec<ObjectId> = chunk.iter().map(|object| object.id).collect();
         let bytes = tx.load_object_bytes(&ids)?;
         for object in chunk {
@@ -123,7 +121,7 @@ pub(super) fn render(
     let describer = Describer::new(&session.actor, &session.settings, session.now());
     let mut describer = describer.for_request(request);
     let mut work = Work::new(&session.settings);
-    for chunk in found.chunks(CHUNK) {
+    for chunk in pieces(&found, |object| object.size_bytes) {
         let resources: Vec<Resource> = chunk
             .iter()
             .map(|object| {

@@ -9,6 +9,7 @@ use storage::{
     Account, Collection, CollectionKind, CollectionRights, Components, Home, ObjectId, ReadTx, Role,
 };
 
+use super::pieces::pieces;
 use crate::answer::Answer;
 use crate::calendar_data::{self, floating};
 use crate::error::{DavError, Result};
@@ -21,9 +22,6 @@ use crate::xml::{Element, Name, QueryZone};
 /// before.
 pub(crate) const AVAILABILITY: [Name; 2] =
     [Name::caldav("calendar-availability"), Name::calendar_server("calendar-availability")];
-
-/// LIMIT: objects of which the data is in memory at a time.
-const CHUNK: usize = 200;
 
 pub(crate) async fn query(session: &Session, found: Resource, range: TimeRange) -> Result<Answer> {
     let Resource::Collection(owner, collection) = found else {
@@ -123,7 +121,7 @@ fn add(
     let window = calendar_data::window(&busy.range());
     let found = tx.find_in_range(collection.id, components, &window)?;
     let limits = &session.settings.objects.ical;
-    for chunk in found.chunks(CHUNK) {
+    for chunk in pieces(&found, |ranged| ranged.object.size_bytes) {
         let ids: Vec<ObjectId> = chunk.iter().map(|one| one.object.id).collect();
         for bytes in tx.load_object_bytes(&ids)?.values() {
             work.go_on(0)?;

@@ -5,5 +5,6 @@ pub(crate) mod calendar;
 pub(crate) mod expand;
 pub(crate) mod free_busy;
 pub(crate) mod multiget;
+pub(super) mod pieces;
 pub(crate) mod principal;
 pub(crate) mod sync;

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use storage::{Account, Collection, Object, ReadTx};
 
 use super::calendar::{load, select, wants_data};
+use super::pieces::pieces;
 use crate::answer::{self, Answer};
 use crate::calendar_data::floating;
 use crate::describe::Describer;
@@ -18,7 +19,7 @@ use crate::service::Session;
 use crate::work::Work;
 use crate::xml::{Multiget, Multistatus, Name, Status};
 
-/// LIMIT: objects of which the data is in memory at a time.
+/// LIMIT: objects that are looked up at a time.
 const CHUNK: usize = 200;
 
 pub(crate) async fn run(
@@ -62,27 +63,34 @@ fn render(
     let hrefs: Vec<&String> = multiget.hrefs.iter().filter(|href| told.insert(href)).collect();
     for chunk in hrefs.chunks(CHUNK) {
         let objects = look_up(session, tx, chunk, &above, &mut shelves)?;
-        let all: Vec<Object> = objects.iter().flatten().map(|(_, object)| object.clone()).collect();
-        let data = match wants_data(&multiget.request) {
-            true => load(tx, &all)?,
-            false => HashMap::new(),
-        };
-        for (href, object) in chunk.iter().zip(objects) {
-            let Some((Shelf { owner, collection, path, zone }, object)) = object else {
-                // RFC 4791 §7.9: 404 for what is not there. The href is the client's own.
-                multistatus.status(path_of(href), Status::NOT_FOUND, None);
-                continue;
+        let asked: Vec<_> = chunk.iter().zip(objects).collect();
+        for piece in pieces(&asked, |(_, found)| found.as_ref().map_or(0, |it| it.1.size_bytes)) {
+            let data = match wants_data(&multiget.request) {
+                true => load(tx, &objects_of(piece))?,
+                false => HashMap::new(),
             };
-            let resource = Resource::Object(owner, collection, path, Box::new(object));
-            describer.read(tx, &resource)?;
-            let data = select(session, &resource, &data, &multiget.request, &zone, &mut work)?;
-            let locks = describer.locks_on(&resource);
-            let described = describer.described(&resource, &locks, data.as_deref());
-            described.respond(&mut multistatus, &multiget.request, brief);
-            work.go_on(multistatus.len())?;
+            for (href, object) in piece {
+                let Some((Shelf { owner, collection, path, zone }, object)) = object.clone() else {
+                    // RFC 4791 §7.9: 404 for what is not there. The href is the client's own.
+                    multistatus.status(path_of(href), Status::NOT_FOUND, None);
+                    work.go_on(multistatus.len())?;
+                    continue;
+                };
+                let resource = Resource::Object(owner, collection, path, Box::new(object));
+                describer.read(tx, &resource)?;
+                let data = select(session, &resource, &data, &multiget.request, &zone, &mut work)?;
+                let locks = describer.locks_on(&resource);
+                let described = describer.described(&resource, &locks, data.as_deref());
+                described.respond(&mut multistatus, &multiget.request, brief);
+                work.go_on(multistatus.len())?;
+            }
         }
     }
     Ok(multistatus.finish())
+}
+
+fn objects_of<H>(piece: &[(H, Option<(Shelf, Object)>)]) -> Vec<Object> {
+    piece.iter().filter_map(|(_, found)| Some(found.as_ref()?.1.clone())).collect()
 }
 
 /// The objects at these paths, in their order; those of one collection with one question.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::Authenticator;
+use dav::MethodCounts;
 use net::{ConnectionCounters, NetworkRates, ProtocolCounts};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
@@ -34,6 +35,7 @@ impl Metrics {
         registry.register_collector(Box::new(Inside { store, authenticator }));
         registry.register_collector(Box::new(Protocols { counts: shared.counts.clone() }));
         registry.register_collector(Box::new(CheckMetrics { checks: shared.checks.clone() }));
+        registry.register_collector(Box::new(DavMetrics { counts: shared.counts.dav.clone() }));
         registry.register_collector(Box::new(Networks { rates: shared.rates.clone() }));
         let counts = shared.certificates.clone();
         registry.register_collector(Box::new(CertificateMetrics { counts }));
@@ -180,6 +182,53 @@ impl Protocols {
             .each()
             .into_iter()
             .filter(|(protocol, _)| !matches!(*protocol, "pop3" | "managesieve"))
+    }
+}
+
+/// What requests about calendars, contacts and files come to.
+#[derive(Debug)]
+struct DavMetrics {
+    counts: Arc<dav::Counts>,
+}
+
+fn received(of: &MethodCounts) -> u64 {
+    of.received_bytes
+}
+
+fn sent(of: &MethodCounts) -> u64 {
+    of.sent_bytes
+}
+
+impl Collector for DavMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let kind = MetricType::Counter;
+        let help = "Requests about calendars, contacts and files, by how they were answered";
+        let mut family = encoder.encode_descriptor("dav_requests", help, None, kind)?;
+        for of in self.counts.each() {
+            for (status, value) in of.answered {
+                let labels = [("method", of.method), ("status", status)];
+                ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        let help = "How long they took, from the head of the request to the answer";
+        let unit = Some(&Unit::Seconds);
+        let mut family = encoder.encode_descriptor("dav_request", help, unit, kind)?;
+        for of in self.counts.each() {
+            let labels = [("method", of.method)];
+            ConstCounter::new(of.time.as_secs_f64()).encode(family.encode_family(&labels)?)?;
+        }
+        let unit = Some(&Unit::Bytes);
+        for (name, help, value) in [
+            ("dav_received", "Bytes of their bodies", received as fn(&MethodCounts) -> u64),
+            ("dav_sent", "Bytes of the bodies of the answers", sent),
+        ] {
+            let mut family = encoder.encode_descriptor(name, help, unit, kind)?;
+            for of in self.counts.each() {
+                let labels = [("method", of.method)];
+                ConstCounter::new(value(&of)).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -389,7 +438,8 @@ mod tests {
         let text = "hostname = \"a.test\"\n[tls]\nmode = \"self-signed\"\n[[listener]]\n\
                     protocol = \"imap\"\nbind = \"[::1]:143\"\n[[check]]\nscanner = \"clamd\"\n\
                     address = \"[::1]:3310\"\n";
-        let checks = Checks::new(&config::parse(text, Path::new("p.toml")).unwrap());
+        let config = config::parse(text, Path::new("p.toml")).unwrap();
+        let checks = Checks::new(&config);
         let rules = delivery::Settings::new("a.test");
         let sorter = Arc::new(delivery::Deliverer::new(store.clone(), rules));
         let shared = Shared {
@@ -409,6 +459,7 @@ mod tests {
             certificates: Arc::default(),
             rates: Arc::default(),
             pushes: None,
+            dav: config.dav,
         };
         let listeners = vec![("imap".to_owned(), Arc::default())];
         let mut metrics = Metrics::new(listeners, &shared);
@@ -473,6 +524,7 @@ mod tests {
             "posthorn_commands_total{protocol=\"imap\",command=\"FETCH\",result=\"ok\"} 0",
             "posthorn_commands_total{protocol=\"lmtp\",command=\"other\",result=\"5xx\"} 0",
             "posthorn_messages_total{protocol=\"imap\",result=\"stored\"} 0",
+            "posthorn_dav_requests_total{method=\"PROPFIND\",status=\"2xx\"} 0",
             "posthorn_storage_batch_bucket{le=\"+Inf\"} ",
         ] {
             assert!(page.contains(line), "{line}: {page}");

@@ -152,6 +152,12 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
         config::MailedInvitations::Known => storage::MailedInvitations::Known,
         config::MailedInvitations::Nothing => storage::MailedInvitations::Nothing,
     };
+    settings.scheduling.objects = object_limits(config);
+    settings.collections_max = config.dav.collections.into();
+    settings.objects_max = config.dav.objects.into();
+    settings.dead_properties_max = config.dav.dead_properties.into();
+    settings.copied_objects_max = config.dav.copied_objects.into();
+    settings.version_bytes_max = config.dav.versions;
     settings.share_notices = Some(Arc::new(dav::Notifications));
     if config.calendar.invite_by_mail {
         let base = match &config.web_url {
@@ -197,6 +203,21 @@ pub(super) fn set_storage_limits(settings: &mut storage::Settings, config: &Conf
     settings.metadata_value_bytes_max = config.limits.metadata_value;
     settings.metadata_entries_max = config.limits.metadata_entries.into();
     settings.metadata_bytes_max = config.limits.metadata;
+}
+
+/// What an event, a contact or a file may cost.
+fn object_limits(config: &Config) -> storage::ObjectLimits {
+    let (dav, usual) = (&config.dav, storage::ObjectLimits::default());
+    let mut limits = storage::ObjectLimits {
+        bytes_max: dav.object,
+        attachment_bytes_max: dav.attachment,
+        instances_max: dav.occurrences.into(),
+        ..usual
+    };
+    // What may be written can be read.
+    limits.ical.bytes_max = bytes(dav.object);
+    limits.ical.line_bytes_max = bytes(dav.object);
+    limits
 }
 
 /// A number from the configuration as a size in memory.

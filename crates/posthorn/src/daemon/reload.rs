@@ -130,6 +130,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("listener", !same_places(old, new)),
         ("search", old.search != new.search),
         ("calendar", old.calendar != new.calendar),
+        ("dav", old.dav != new.dav),
         ("sent_reports", old.sent_reports != new.sent_reports),
         ("rspamd", old.rspamd != new.rspamd),
         ("activity", old.activity != new.activity),

@@ -53,6 +53,8 @@ pub(super) struct Shared {
     pub(super) rates: Arc<NetworkRates>,
     /// Absent where nobody is told of changes of calendars.
     pub(super) pushes: Option<PushSettings>,
+    /// What calendars and files may cost, as it was at the start.
+    pub(super) dav: config::Dav,
 }
 
 /// What others than the listeners have, too.
@@ -75,6 +77,7 @@ pub(super) struct Counts {
     pub(super) smtp: Arc<ProtocolCounts>,
     pub(super) submission: Arc<ProtocolCounts>,
     pub(super) lmtp: Arc<ProtocolCounts>,
+    pub(super) dav: Arc<dav::Counts>,
 }
 
 impl Counts {
@@ -86,6 +89,7 @@ impl Counts {
             smtp: Arc::new(smtp::Server::new_counts()),
             submission: Arc::new(smtp::Server::new_counts()),
             lmtp: Arc::new(smtp::Server::new_counts()),
+            dav: Arc::default(),
         }
     }
 
@@ -146,6 +150,7 @@ impl Shared {
             certificates: Arc::default(),
             rates: Arc::new(NetworkRates::new(network_rates(config))),
             pushes: None,
+            dav: config.dav.clone(),
         }
     }
 
@@ -178,13 +183,27 @@ impl Shared {
 
     /// Calendars and contacts of one listener.
     pub(super) fn dav(&self, config: &Config, listener: &Listener) -> DavService {
+        let (limits, scheduling) = (&self.dav, self.store.settings().scheduling);
+        let usual = dav::Settings::default();
         let settings = dav::Settings {
             public_url: super::public_url(config),
             plaintext_auth: listener.plaintext_auth,
             attachments: self.store.settings().attachments,
-            attendees_max: self.store.settings().scheduling.attendees_max,
+            objects: scheduling.objects,
+            attendees_max: scheduling.attendees_max,
+            xml: dav::XmlLimits {
+                bytes_max: bytes(limits.request),
+                properties_max: count(limits.properties),
+                hrefs_max: count(limits.multiget),
+                tests_max: count(limits.filter_tests),
+                ..usual.xml
+            },
+            results_max: count(limits.results),
+            answer_bytes_max: bytes(limits.answer),
+            answer_time: limits.answer_time,
+            body_timeout: limits.body_time,
             pushes: self.pushes.clone(),
-            ..dav::Settings::default()
+            counts: self.counts.dav.clone(),
         };
         DavService::new(self.store.clone(), self.authenticator.clone(), settings)
     }

@@ -43,7 +43,8 @@ impl Admin {
         let address = parse(account)?;
         let store = store_of(import.format);
         let Import { format, file, collection, make, replace } = import;
-        let ready = tokio::task::spawn_blocking(move || read(format, &file.0));
+        let limits = self.store.settings().scheduling.objects;
+        let ready = tokio::task::spawn_blocking(move || read(format, &file.0, &limits));
         let ready = ready.await.map_err(|error| Refusal(error.to_string()))?;
         let ready = ready.map_err(|text| Refusal(format!("nothing is imported: {text}")))?;
         let objects = Arc::new(ready.objects);
@@ -131,22 +132,22 @@ pub(super) fn place(
     tx.account(account)?.create_collection(&name, &new, &[])
 }
 
-fn read(format: FileFormat, bytes: &[u8]) -> Result<Ready, String> {
+fn read(format: FileFormat, bytes: &[u8], limits: &ObjectLimits) -> Result<Ready, String> {
     match format {
-        FileFormat::Calendar => read_calendar(bytes),
+        FileFormat::Calendar => read_calendar(bytes, limits),
         FileFormat::Cards => {
             let cards =
                 cards_of_file(bytes, &FileLimits::CONTACTS).map_err(|wrong| told(&wrong))?;
-            let objects = prepare(cards.into_iter(), PreparedObject::card)?;
+            let objects = prepare(cards.into_iter(), limits, PreparedObject::card)?;
             Ok(Ready { name: None, objects, ignored: Vec::new(), duplicates: 0 })
         }
-        FileFormat::Table => read_table(bytes),
+        FileFormat::Table => read_table(bytes, limits),
     }
 }
 
-fn read_calendar(bytes: &[u8]) -> Result<Ready, String> {
+fn read_calendar(bytes: &[u8], limits: &ObjectLimits) -> Result<Ready, String> {
     let file = CalendarFile::parse(bytes, &FileLimits::CALENDAR).map_err(|wrong| told(&wrong))?;
-    let objects = prepare(file.objects(), PreparedObject::calendar)?;
+    let objects = prepare(file.objects(), limits, PreparedObject::calendar)?;
     let ignored = match file.ignored() {
         0 => Vec::new(),
         count => vec![format!("{count} components of unknown kinds")],
@@ -156,7 +157,7 @@ fn read_calendar(bytes: &[u8]) -> Result<Ready, String> {
 }
 
 /// A row has no UID: the same row gets the same one again.
-fn read_table(bytes: &[u8]) -> Result<Ready, String> {
+fn read_table(bytes: &[u8], limits: &ObjectLimits) -> Result<Ready, String> {
     let contacts = contacts_of_csv(bytes, &CsvLimits::default(), || "x".to_owned());
     let contacts = contacts.map_err(|error| error.to_string())?;
     let with_uid = |card: Card| {
@@ -168,22 +169,22 @@ fn read_table(bytes: &[u8]) -> Result<Ready, String> {
     };
     let cards = contacts.cards.into_iter().map(with_uid).enumerate();
     let objects = cards.map(|(row, bytes)| FileObject { line: row + 2, bytes });
-    let objects = prepare(objects, PreparedObject::card)?;
+    let objects = prepare(objects, limits, PreparedObject::card)?;
     Ok(Ready { name: None, objects, ignored: contacts.ignored, duplicates: 0 })
 }
 
 fn prepare(
     objects: impl Iterator<Item = FileObject>,
+    limits: &ObjectLimits,
     of: impl Fn(Vec<u8>, &ObjectLimits) -> Result<PreparedObject, ObjectFault>,
 ) -> Result<Vec<PreparedObject>, String> {
-    let limits = ObjectLimits::default();
     let (mut ready, mut wrong, mut bytes) = (Vec::new(), Vec::new(), 0);
     for FileObject { line, bytes: object } in objects {
         bytes += object.len();
         if bytes > OBJECT_BYTES_MAX {
             return Err(format!("what the file holds has more than {OBJECT_BYTES_MAX} bytes"));
         }
-        match of(object, &limits) {
+        match of(object, limits) {
             Ok(object) => ready.push(object),
             Err(fault) => wrong.push(FileError::Line { line, text: fault.to_string() }),
         }
@@ -208,19 +209,26 @@ mod tests {
     use super::*;
 
     fn refused(format: FileFormat, bytes: &[u8]) -> String {
-        read(format, bytes).map(|ready| ready.objects.len()).unwrap_err()
+        read(format, bytes, &ObjectLimits::default()).map(|ready| ready.objects.len()).unwrap_err()
     }
 
     #[test]
     fn bounds_are_exact() {
         let card = |number: usize| format!("BEGIN:VCARD\nVERSION:3.0\nFN:{number}\nEND:VCARD\n");
         let cards = |count: usize| (0..count).map(card).collect::<String>();
-        let whole = read(FileFormat::Cards, cards(10_000).as_bytes()).unwrap();
+        let whole =
+            read(FileFormat::Cards, cards(10_000).as_bytes(), &ObjectLimits::default()).unwrap();
         assert_eq!(whole.objects.len(), 10_000);
         let text = refused(FileFormat::Cards, cards(10_001).as_bytes());
         assert_eq!(text, "the file holds more than 10000 objects");
         let rows = |count: usize| format!("Name\n{}", "x\n".repeat(count));
-        assert_eq!(read(FileFormat::Table, rows(10_000).as_bytes()).unwrap().objects.len(), 10_000);
+        assert_eq!(
+            read(FileFormat::Table, rows(10_000).as_bytes(), &ObjectLimits::default())
+                .unwrap()
+                .objects
+                .len(),
+            10_000
+        );
         let text = refused(FileFormat::Table, rows(10_001).as_bytes());
         assert_eq!(text, "the file has more than 10000 rows");
         let large = vec![b'\n'; (50 << 20) + 1];
@@ -253,7 +261,9 @@ mod tests {
 
     #[test]
     fn the_same_row_has_the_same_uid() {
-        let read = |text: &str| read(FileFormat::Table, text.as_bytes()).unwrap().objects;
+        let read = |text: &str| {
+            read(FileFormat::Table, text.as_bytes(), &ObjectLimits::default()).unwrap().objects
+        };
         let first = read("Name,E-mail\nA,a@b.test\nB,b@b.test\n");
         let again = read("Name,E-mail\nB,b@b.test\n");
         assert_eq!(first[1].uid(), again[0].uid());

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use ids::{AccountId, CollectionId, Timestamp};
 use storage::{
-    Collection, Duplicates, ObjectId, ObjectLimits, PreparedObject, ReadTx, RestorePlan,
-    RestoreStep, StorageError,
+    Collection, Duplicates, ObjectId, PreparedObject, ReadTx, RestorePlan, RestoreStep,
+    StorageError,
 };
 
 use super::super::access_key::instant;
@@ -214,10 +214,11 @@ impl Admin {
         batch: &[Move],
     ) -> storage::Result<Vec<Option<PreparedObject>>> {
         let origins: Vec<Option<Origin>> = batch.iter().map(|one| one.origin).collect();
+        let limits = self.store.settings().scheduling.objects;
         self.read(move |tx| {
             let prepare = |bytes| match store {
-                Store::Calendars => PreparedObject::calendar(bytes, &ObjectLimits::default()),
-                Store::Contacts => PreparedObject::card(bytes, &ObjectLimits::default()),
+                Store::Calendars => PreparedObject::calendar(bytes, &limits),
+                Store::Contacts => PreparedObject::card(bytes, &limits),
             };
             let mut objects = Vec::with_capacity(origins.len());
             for origin in origins {
