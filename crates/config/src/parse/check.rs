@@ -186,7 +186,7 @@ pub(super) fn dav(dav: &Dav, reader: &TableReader<'_>) {
     ] {
         if !(least..=1 << 30).contains(&bytes) {
             let least = least >> 10;
-            reader.refuse(key, &format!("must be from {least} KiB to 1 GiB"));
+            reader.refuse(key, format!("must be from {least} KiB to 1 GiB"));
         }
     }
     for (key, number) in [

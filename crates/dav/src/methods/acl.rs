@@ -22,17 +22,22 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
     let conditions = Preconditions::parse(&request, &place)?;
     let read = session.read(move |session, tx| {
         let found = resource::find(tx, &session.actor, &place)?;
-        // What is in a collection has the rights of it, and none of its own.
-        let Resource::Collection(owner, collection) = found else {
-            return Err(DavError::Status(StatusCode::METHOD_NOT_ALLOWED));
+        let (owner, collection) = match found {
+            Resource::Collection(owner, collection) if !collection.kind.is_private() => {
+                (owner, collection)
+            }
+            // RFC 3744 §8.1.1: what is in a collection has the rights of it by inheritance, and
+            // can have none of its own; who asks for none has what they ask for.
+            Resource::Object(..) if entries.is_empty() => return Ok(None),
+            Resource::Object(..) => return Err(failed("no-inherited-ace-conflict")),
+            _ => return Err(DavError::Status(StatusCode::METHOD_NOT_ALLOWED)),
         };
-        if collection.kind.is_private() {
-            return Err(DavError::Status(StatusCode::METHOD_NOT_ALLOWED));
-        }
         let wanted = wanted(tx, &entries, &owner, &collection)?;
-        Ok((owner.id, collection, wanted))
+        Ok(Some((owner.id, collection, wanted)))
     });
-    let (owner, collection, wanted) = read.await?;
+    let Some((owner, collection, wanted)) = read.await? else {
+        return Ok(answer::empty(StatusCode::OK));
+    };
     let mut accounts: Vec<AccountId> = vec![owner];
     accounts.extend(wanted.iter().filter_map(|(sharee, _)| match sharee {
         Sharee::Account(account) => Some(*account),

@@ -39,7 +39,8 @@ pub(crate) fn allowed(resource: &Resource) -> &'static str {
              UNLOCK"
         }
         Resource::Object(..) => {
-            "OPTIONS, PROPFIND, PROPPATCH, REPORT, GET, HEAD, PUT, DELETE, COPY, MOVE, LOCK, UNLOCK"
+            "OPTIONS, PROPFIND, PROPPATCH, ACL, REPORT, GET, HEAD, PUT, DELETE, COPY, MOVE, LOCK, \
+             UNLOCK"
         }
     }
 }

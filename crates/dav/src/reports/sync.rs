@@ -73,7 +73,7 @@ enum Rendered {
 impl Told<'_> {
     /// The answer with about `max` changes.
     fn render(&self, tx: &mut ReadTx<'_>, max: usize) -> Result<Rendered> {
-        let (put, gone, up_to, truncated) =
+        let (put, folders, gone, up_to, truncated) =
             match tx.collection_changes(&self.collection, self.since, max)? {
                 CollectionChanges::TooOld => return Err(invalid_token()),
                 // RFC 6578 §3.8: fewer than what came at once cannot be told.
@@ -81,8 +81,8 @@ impl Told<'_> {
                     let status = hyper::StatusCode::INSUFFICIENT_STORAGE;
                     return Err(DavError::Failed(status, too_many(), None));
                 }
-                CollectionChanges::List { put, gone, up_to, truncated } => {
-                    (put, gone, up_to, truncated)
+                CollectionChanges::List { put, folders, gone, up_to, truncated } => {
+                    (put, folders, gone, up_to, truncated)
                 }
             };
         let href: Arc<str> = href_of(&self.owner, &self.collection).into();
@@ -90,9 +90,16 @@ impl Told<'_> {
         let Session { actor, settings, .. } = self.session;
         let describer = Describer::new(actor, settings, self.session.now());
         let mut describer = describer.for_request(&self.sync.request);
-        for (told, object) in put.into_iter().enumerate() {
+        let objects = put.into_iter().map(|object| {
             let (owner, collection) = (self.owner.clone(), self.collection.clone());
-            let resource = Resource::Object(owner, collection, href.clone(), Box::new(object));
+            Resource::Object(owner, collection, href.clone(), Box::new(object))
+        });
+        // What is in a folder is shared by itself.
+        let is_own = self.owner.id == actor.id();
+        let folders = folders.into_iter().filter(|_| is_own);
+        let folders =
+            folders.map(|folder| Resource::Collection(self.owner.clone(), Box::new(folder)));
+        for (told, resource) in objects.chain(folders).enumerate() {
             describer.read(tx, &resource)?;
             let locks = describer.locks_on(&resource);
             let described = describer.described(&resource, &locks, None);
@@ -104,7 +111,11 @@ impl Told<'_> {
         }
         // RFC 6578 §3.5.2: a status, and no properties.
         for name in gone {
-            multistatus.status(&object_href(&href, &name), Status::NOT_FOUND, None);
+            let gone = match name.strip_suffix('/') {
+                Some(folder) => object_href(&href, folder) + "/",
+                None => object_href(&href, &name),
+            };
+            multistatus.status(&gone, Status::NOT_FOUND, None);
         }
         if truncated {
             // RFC 6578 §3.6
@@ -115,8 +126,8 @@ impl Told<'_> {
     }
 }
 
-/// RFC 6578 §3.3: the header is 0; older programs say the level with it. Our collections have no
-/// members that have members, but folders, which are not told of.
+/// RFC 6578 §3.3: the header is 0; older programs say the level with it. What is in the folders of a
+/// folder is told of by these.
 fn check_level(request: &Request, sync: &SyncCollection) -> Result<()> {
     let level = match (sync.level, request.depth()?) {
         (Some(level), _) => level,

@@ -141,9 +141,13 @@ fn lists_that_cannot_be_name_one_precondition() {
         let answer = house.ask("paul", "ACL", path, "", body).await;
         assert_eq!((answer.status, answer.failed()), (403, "D:need-privileges"));
         house.julie("PUT", "team/1.ics", "", &event("1", AT_NINE)).await;
-        for path in ["team/1.ics", "inbox/", "notifications/", ""] {
+        for path in ["inbox/", "notifications/", ""] {
             assert_eq!(house.julie("ACL", path, "", body).await.status, 405, "{path}");
         }
+        // RFC 3744 §8.1.1: what is in it inherits its rights, and has none of its own.
+        assert_eq!(house.julie("ACL", "team/1.ics", "", body).await.status, 200);
+        let refused = acl(&house, "team/1.ics", &[(PAUL, "read")]).await;
+        assert_eq!((refused.status, refused.failed()), (403, "D:no-inherited-ace-conflict"));
         assert_eq!(house.julie("ACL", "team/", "if-match: \"x\"", body).await.status, 412);
     });
 }

@@ -45,6 +45,7 @@ impl AccountTx<'_, '_> {
         self.require_place_unlocked(home, name.as_str(), None, tokens)?;
         let id = self.insert_collection(name, new)?;
         self.record_fact(Some(id), Fact::CollectionCreated)?;
+        self.tell_folder_came(name.as_str())?;
         self.load_collection(id)
     }
 

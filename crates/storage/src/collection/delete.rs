@@ -24,6 +24,7 @@ impl AccountTx<'_, '_> {
             self.pass_default_on(collection)?;
             self.erase_collection(collection)?;
         }
+        self.tell_folder_went(&collection.name)?;
         self.remove_locks_below(home, &collection.name)
     }
 

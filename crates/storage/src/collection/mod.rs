@@ -10,6 +10,7 @@ mod defaults;
 mod delete;
 mod guest;
 mod invite;
+mod listing;
 mod me_card;
 mod name;
 mod outside_letter;

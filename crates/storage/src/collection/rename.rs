@@ -53,6 +53,14 @@ impl AccountTx<'_, '_> {
             self.touch_collection(one.id)?;
             self.record_fact(Some(one.id), Fact::CollectionUpdated)?;
         }
+        // It is as if it had gone there, and come here.
+        let modseq = self.modseq(account)?.get().cast_signed();
+        self.sql.execute(
+            "UPDATE collection SET created_modseq = ?2 WHERE id = ?1",
+            &[Value::Int(collection.id.get()), Value::Int(modseq)],
+        )?;
+        self.tell_folder_went(&collection.name)?;
+        self.tell_folder_came(to.as_str())?;
         // RFC 4918 §7.5: locks stay where they were taken.
         self.remove_locks_below(home, &collection.name)?;
         Ok(replaced)

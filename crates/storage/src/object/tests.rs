@@ -200,11 +200,11 @@ fn who_synchronises_hears_of_each_change_once() {
         put(store, &work, "d", prepared("d", AT_NINE)).unwrap();
         delete(store, &work, "d").unwrap();
         delete(store, &work, "a").unwrap();
-        // What came and went meanwhile is no news.
-        assert_eq!(told(&changes(Some(now), 10)), "-a");
+        // RFC 6578 §3.5.2: what came and went meanwhile went.
+        assert_eq!(told(&changes(Some(now), 10)), "-d -a");
         assert_eq!(told(&changes(None, 10)), "b c");
         put(store, &work, "a", prepared("a", AT_NINE)).unwrap();
-        assert_eq!(told(&changes(Some(now), 10)), "a");
+        assert_eq!(told(&changes(Some(now), 10)), "a -d");
         let newest = reload(store, &work).highest_modseq;
         assert_eq!(told(&changes(Some(newest), 10)), "");
         for strange in [ModSeq::new(newest.get() + 1), ModSeq::default()] {

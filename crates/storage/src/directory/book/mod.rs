@@ -198,7 +198,7 @@ impl ReadTx<'_> {
         )
     }
 
-    /// The names of those who left a directory after `since`, and were in it then.
+    /// The names of those who left a directory after `since`.
     pub(crate) fn directory_gone(
         &mut self,
         organisation: DomainId,
@@ -207,7 +207,7 @@ impl ReadTx<'_> {
     ) -> Result<Vec<(String, ModSeq)>> {
         self.sql.query_all(
             "SELECT account_id, modseq FROM directory_entry WHERE organisation = ?1 AND gone = 1 \
-             AND modseq > ?2 AND created_modseq <= ?2 ORDER BY modseq LIMIT ?3",
+             AND modseq > ?2 ORDER BY modseq LIMIT ?3",
             &[Value::Int(organisation.get()), Value::Int(since), Value::Int(max)],
             |row| {
                 let modseq = ModSeq::new(row.int(1)?.cast_unsigned());

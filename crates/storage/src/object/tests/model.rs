@@ -28,7 +28,8 @@ impl Client {
                 let collection = tx.load_collection(id)?;
                 tx.collection_changes(&collection, token, max)
             });
-            let CollectionChanges::List { put, gone, up_to, truncated } = changes.unwrap() else {
+            let CollectionChanges::List { put, gone, up_to, truncated, .. } = changes.unwrap()
+            else {
                 panic!("a token of this run is never too old");
             };
             for name in gone {
