@@ -15,8 +15,11 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: CopyArgs) -> Result<Reply> {
     let user = ctx.user()?;
     let seqs = ctx.seqs_of(&args.set, args.by)?;
     // RFC 9738 §3.1: all or none, as COPY is.
-    message_limit::refuse_above(ctx.save_limit(), seqs.len())?;
+    let limit = ctx.save_limit();
     let selected = ctx.selected()?;
+    if let (_, Some(reached)) = message_limit::cut(limit, selected.known(), seqs.clone()) {
+        return Err(reached.refusal_of_copy());
+    }
     let uids = uids_of(selected.known(), &seqs);
     let source = selected.known().mailbox();
     let target = target_mailbox(ctx, user.account, &args.mailbox).await?.id;

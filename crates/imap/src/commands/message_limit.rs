@@ -24,7 +24,13 @@ impl Reached {
 
     /// The answer to a command that would have to come further.
     pub(super) fn refusal(self) -> CommandError {
-        too_many(self.messages)
+        too_many(self.messages, None)
+    }
+
+    /// The answer to COPY. RFC 9738 §3.1: with the UID down to which it could have come, which
+    /// tells the client what a smaller subset is.
+    pub(super) fn refusal_of_copy(self) -> CommandError {
+        too_many(self.messages, Some(self.lowest))
     }
 
     /// The reply of a command that came so far. RFC 9738 §3.1: where the OK has another code
@@ -50,13 +56,13 @@ pub(super) fn reply(ctx: &mut Ctx<'_>, reached: Option<Reached>, reply: Reply) -
 /// Refuses a command that does all or nothing.
 pub(super) fn refuse_above(limit: Option<u32>, messages: u64) -> Result<()> {
     match limit {
-        Some(limit) if messages > u64::from(limit) => Err(too_many(limit)),
+        Some(limit) if messages > u64::from(limit) => Err(too_many(limit, None)),
         _ => Ok(()),
     }
 }
 
-fn too_many(limit: u32) -> CommandError {
-    refused(Code::MessageLimit(limit, None), "Too many messages, try a smaller subset")
+fn too_many(limit: u32, lowest: Option<Uid>) -> CommandError {
+    refused(Code::MessageLimit(limit, lowest), "Too many messages, try a smaller subset")
 }
 
 /// Those of `seqs` that a command works on, and how far that is where it is not all of them.
