@@ -203,7 +203,8 @@ def run(options, servers):
     wanted = {name: what for name, what in groups(options).items()
               if not options.only or any(name.startswith(only) for only in options.only)}
     for round_number in range(options.rounds):
-        for name, (listener, arguments) in wanted.items():
+        for number_in_round, (name, (listener, arguments)) in enumerate(wanted.items()):
+            seed = 1 + round_number * len(wanted) + number_in_round
             # Memory is measured once: a server that keeps freed memory would look better later.
             if name in ("idle", "watch") and round_number > 0:
                 continue
@@ -215,8 +216,12 @@ def run(options, servers):
                     continue
                 if name.startswith("first-"):
                     server.restart()
+                words = arguments
+                if name.startswith(("lmtp", "append")):
+                    # A message that came before is kept once, and its body not written again.
+                    words = [*arguments, "--seed", seed + 1]
                 with own_server(options, server, name) as measured:
-                    found = measure(options.binary, measured, listener, arguments)
+                    found = measure(options.binary, measured, listener, words)
                 for row in found:
                     known = rows.setdefault(row["name"], Row(row["name"], row["unit"]))
                     known.runs.setdefault(server.name, []).extend(row["runs"])

@@ -1,8 +1,9 @@
 //! Measurements of a mail server over real sockets: any server's, not only Posthorn's.
 //!
-//! The client here is written to cost little beside what it measures: blocking sockets, one
-//! thread per busy connection, replies skipped rather than parsed. It still counts what it is
-//! told, and a run in which a server left something out fails instead of looking fast.
+//! The client here is written to cost little beside what it measures: deliveries share one thread,
+//! other busy connections have blocking sockets and a thread each, replies are skipped rather than
+//! parsed. It still counts what it is told, and a run in which a server left something out fails
+//! instead of looking fast.
 //!
 //! **Invariants:** every connection of a run is open and signed in before its clock starts; the
 //! message texts depend on the seed alone, so two servers are given the same work.
@@ -12,6 +13,7 @@
 mod error;
 mod http;
 mod imap;
+mod line_stream;
 mod memory;
 mod message;
 mod race;

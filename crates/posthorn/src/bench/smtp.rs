@@ -3,20 +3,24 @@
 //! A connection has one message under way: the next is offered when the last is acknowledged,
 //! as a relay in front does it. MAIL, RCPT and DATA go out together where the server offers
 //! PIPELINING (RFC 2920 §3.1), and the message with them where it offers CHUNKING too (RFC 3030
-//! §4.2), unless DATA is asked for.
+//! §4.2), unless DATA is asked for. All connections share one thread, so that the processors are
+//! left to the server.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
 
 use super::BenchError;
+use super::line_stream::LineStream;
 use super::memory::own_cpu_secs;
 use super::message::Texts;
-use super::race::race;
 use super::report::{Report, Row, Unit, per_second};
 use super::target::{Credentials, Target};
-use super::wire::Wire;
 
 /// Which of the three is spoken.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -70,7 +74,7 @@ pub(crate) fn measure(target: &Target, plan: &SmtpPlan) -> Result<Report, BenchE
     for connections in &plan.connections {
         let mut runs = Vec::new();
         for _ in 0..plan.rounds {
-            let elapsed = deliver(target, plan, *connections, &texts.take(distinct))?;
+            let elapsed = deliver(target, plan, *connections, texts.take(distinct))?;
             runs.push(per_second(plan.messages, elapsed));
         }
         let means = if plan.data { " with DATA" } else { "" };
@@ -88,35 +92,68 @@ pub(crate) fn measure(target: &Target, plan: &SmtpPlan) -> Result<Report, BenchE
     })
 }
 
+/// What all connections of a run have in common.
+struct Work {
+    sender: String,
+    recipients: Vec<String>,
+    messages: Vec<Vec<u8>>,
+    count: usize,
+    /// The number of the next message.
+    next: AtomicUsize,
+}
+
+/// Delivers all messages of a run; answers how long that took from the first to the last.
 fn deliver(
     target: &Target,
     plan: &SmtpPlan,
     connections: usize,
-    messages: &[Vec<u8>],
+    messages: Vec<Vec<u8>>,
 ) -> Result<Duration, BenchError> {
-    let open = |_| {
-        let mut client = Client::open(target, plan.dialect, plan.credentials.as_ref())?;
-        client.chunking &= !plan.data;
-        Ok::<_, BenchError>(client)
-    };
-    let clients: Vec<Client> = (0..connections).map(open).collect::<Result<_, _>>()?;
-    race(clients, plan.messages, |client, number| {
-        let recipient = plan.recipients.get(number % plan.recipients.len());
-        let message = messages.get(number % messages.len());
-        client.deliver(
-            &plan.sender,
-            recipient.map_or("", String::as_str),
-            message.map_or(&[][..], Vec::as_slice),
-        )
+    let work = Arc::new(Work {
+        sender: plan.sender.clone(),
+        recipients: plan.recipients.clone(),
+        messages,
+        count: plan.messages,
+        next: AtomicUsize::new(0),
+    });
+    one_thread()?.block_on(async {
+        let mut clients = Vec::with_capacity(connections);
+        for _ in 0..connections {
+            let mut client = Client::open(target, plan.dialect, plan.credentials.as_ref()).await?;
+            client.chunking &= !plan.data;
+            clients.push(client);
+        }
+        let start = Instant::now();
+        let mut working = JoinSet::new();
+        for client in clients {
+            working.spawn(client.work(Arc::clone(&work)));
+        }
+        // The clients come back, so that closing their connections is not in the time.
+        let mut finished = Vec::with_capacity(connections);
+        while let Some(outcome) = working.join_next().await {
+            let ended = |_| BenchError::Plan("a connection's task panicked".to_owned());
+            // The first reason is the one told; the others are given up.
+            finished.push(outcome.map_err(ended)??);
+        }
+        Ok(start.elapsed())
     })
 }
 
-/// A connection on which single messages are delivered over LMTP.
-pub(super) struct LmtpClient(Client);
+fn one_thread() -> Result<Runtime, BenchError> {
+    Ok(Builder::new_current_thread().enable_all().build()?)
+}
+
+/// A connection on which single messages are delivered over LMTP, by a thread that waits for them.
+pub(super) struct LmtpClient {
+    client: Client,
+    runtime: Runtime,
+}
 
 impl LmtpClient {
     pub(super) fn open(target: &Target) -> Result<Self, BenchError> {
-        Client::open(target, Dialect::Lmtp, None).map(Self)
+        let runtime = one_thread()?;
+        let client = runtime.block_on(Client::open(target, Dialect::Lmtp, None))?;
+        Ok(Self { client, runtime })
     }
 
     /// Comes back when the message is acknowledged.
@@ -126,13 +163,13 @@ impl LmtpClient {
         to: &str,
         message: &[u8],
     ) -> Result<(), BenchError> {
-        self.0.deliver(from, to, message)
+        self.runtime.block_on(self.client.deliver(from, to, message))
     }
 }
 
 /// One connection that has said its greeting.
 struct Client {
-    wire: Wire,
+    wire: LineStream,
     pipelining: bool,
     /// BDAT may be used, and the server offers it.
     chunking: bool,
@@ -143,37 +180,51 @@ struct Client {
 }
 
 impl Client {
-    fn open(
+    async fn open(
         target: &Target,
         dialect: Dialect,
         credentials: Option<&Credentials>,
     ) -> Result<Self, BenchError> {
-        let wire = target.connect()?;
+        let wire = target.connect_shared().await?;
         let mut client =
             Self { wire, pipelining: false, chunking: false, size: false, out: Vec::new() };
-        client.expect("the connection", b'2')?;
-        client.greet(dialect)?;
+        client.expect("the connection", b'2').await?;
+        client.greet(dialect).await?;
         if target.wants_starttls() {
-            client.wire.send(b"STARTTLS\r\n")?;
-            client.expect("STARTTLS", b'2')?;
-            client.wire = target.encrypt(client.wire)?;
-            client.greet(dialect)?;
+            client.wire.send(b"STARTTLS\r\n").await?;
+            client.expect("STARTTLS", b'2').await?;
+            client.wire = target.encrypt_shared(client.wire).await?;
+            client.greet(dialect).await?;
         }
         if let (Dialect::Submission, Some(credentials)) = (dialect, credentials) {
             let Credentials { user, password } = credentials;
             let response = STANDARD.encode(format!("\0{user}\0{password}"));
-            client.wire.send(format!("AUTH PLAIN {response}\r\n").as_bytes())?;
-            client.expect("AUTH PLAIN", b'2')?;
+            client.wire.send(format!("AUTH PLAIN {response}\r\n").as_bytes()).await?;
+            client.expect("AUTH PLAIN", b'2').await?;
         }
         Ok(client)
     }
 
-    fn greet(&mut self, dialect: Dialect) -> Result<(), BenchError> {
+    /// Takes messages until none is left; the client comes back with its connection.
+    async fn work(mut self, work: Arc<Work>) -> Result<Self, BenchError> {
+        loop {
+            let number = work.next.fetch_add(1, Ordering::Relaxed);
+            if number >= work.count {
+                return Ok(self);
+            }
+            let recipient = work.recipients.get(number % work.recipients.len());
+            let message = work.messages.get(number % work.messages.len());
+            let (recipient, message) = (recipient.map_or("", String::as_str), message);
+            self.deliver(&work.sender, recipient, message.map_or(&[][..], Vec::as_slice)).await?;
+        }
+    }
+
+    async fn greet(&mut self, dialect: Dialect) -> Result<(), BenchError> {
         let verb = if dialect == Dialect::Lmtp { "LHLO" } else { "EHLO" };
-        self.wire.send(format!("{verb} bench.example.test\r\n").as_bytes())?;
+        self.wire.send(format!("{verb} bench.example.test\r\n").as_bytes()).await?;
         (self.pipelining, self.chunking, self.size) = (false, false, false);
         loop {
-            let line = self.wire.line()?;
+            let line = self.wire.line().await?;
             if line.first() != Some(&b'2') {
                 return Err(BenchError::refused(verb, line));
             }
@@ -191,7 +242,7 @@ impl Client {
         }
     }
 
-    fn deliver(&mut self, from: &str, to: &str, message: &[u8]) -> Result<(), BenchError> {
+    async fn deliver(&mut self, from: &str, to: &str, message: &[u8]) -> Result<(), BenchError> {
         let size = if self.size { format!(" SIZE={}", message.len()) } else { String::new() };
         let mail = format!("MAIL FROM:<{from}>{size}\r\n");
         let rcpt = format!("RCPT TO:<{to}>\r\n");
@@ -199,40 +250,40 @@ impl Client {
             // RFC 3030 §2: a refused recipient would leave the chunk to be refused too.
             let bdat = format!("BDAT {} LAST\r\n", message.len());
             let pieces = [mail.as_bytes(), rcpt.as_bytes(), bdat.as_bytes(), message];
-            self.send(&pieces)?;
-            self.expect("MAIL", b'2')?;
-            self.expect("RCPT", b'2')?;
+            self.send(&pieces).await?;
+            self.expect("MAIL", b'2').await?;
+            self.expect("RCPT", b'2').await?;
         } else if self.pipelining {
-            self.send(&[mail.as_bytes(), rcpt.as_bytes(), b"DATA\r\n"])?;
-            self.expect("MAIL", b'2')?;
-            self.expect("RCPT", b'2')?;
-            self.expect("DATA", b'3')?;
-            self.send(&[message, b".\r\n"])?;
+            self.send(&[mail.as_bytes(), rcpt.as_bytes(), b"DATA\r\n"]).await?;
+            self.expect("MAIL", b'2').await?;
+            self.expect("RCPT", b'2').await?;
+            self.expect("DATA", b'3').await?;
+            self.send(&[message, b".\r\n"]).await?;
         } else {
-            self.send(&[mail.as_bytes()])?;
-            self.expect("MAIL", b'2')?;
-            self.send(&[rcpt.as_bytes()])?;
-            self.expect("RCPT", b'2')?;
-            self.send(&[b"DATA\r\n"])?;
-            self.expect("DATA", b'3')?;
+            self.send(&[mail.as_bytes()]).await?;
+            self.expect("MAIL", b'2').await?;
+            self.send(&[rcpt.as_bytes()]).await?;
+            self.expect("RCPT", b'2').await?;
+            self.send(&[b"DATA\r\n"]).await?;
+            self.expect("DATA", b'3').await?;
             // No line of the generated texts starts with a dot, so none has to be doubled.
-            self.send(&[message, b".\r\n"])?;
+            self.send(&[message, b".\r\n"]).await?;
         }
         // RFC 2033 §4.2: one reply for each accepted recipient, and there is one.
-        self.expect("the message", b'2')
+        self.expect("the message", b'2').await
     }
 
     /// Sends the pieces as one.
-    fn send(&mut self, pieces: &[&[u8]]) -> Result<(), BenchError> {
+    async fn send(&mut self, pieces: &[&[u8]]) -> Result<(), BenchError> {
         self.out.clear();
         pieces.iter().for_each(|piece| self.out.extend_from_slice(piece));
-        self.wire.send(&self.out)
+        self.wire.send(&self.out).await
     }
 
     /// Reads one reply with all its lines; its first digit has to be that one.
-    fn expect(&mut self, step: &str, class: u8) -> Result<(), BenchError> {
+    async fn expect(&mut self, step: &str, class: u8) -> Result<(), BenchError> {
         loop {
-            let line = self.wire.line()?;
+            let line = self.wire.line().await?;
             if line.first() != Some(&class) {
                 return Err(BenchError::refused(step, line));
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustls::ClientConfig;
 
+use super::line_stream::LineStream;
 use super::wire::Wire;
 use super::{BenchError, tls};
 
@@ -63,6 +64,25 @@ impl Target {
         socket.set_write_timeout(Some(PATIENCE))?;
         let wire = Wire::new(socket);
         if self.tls == Tls::Implicit { self.encrypt(wire) } else { Ok(wire) }
+    }
+
+    /// The same for a connection that shares its thread.
+    pub(super) async fn connect_shared(&self) -> Result<LineStream, BenchError> {
+        let socket = tokio::net::TcpStream::connect(self.address).await?;
+        socket.set_nodelay(true)?;
+        let stream = LineStream::new(socket);
+        if self.tls == Tls::Implicit { self.encrypt_shared(stream).await } else { Ok(stream) }
+    }
+
+    /// [`Self::encrypt`] for a connection that shares its thread.
+    pub(super) async fn encrypt_shared(
+        &self,
+        stream: LineStream,
+    ) -> Result<LineStream, BenchError> {
+        match &self.config {
+            Some(config) => stream.into_tls(Arc::clone(config), self.address.ip().into()).await,
+            None => Ok(stream),
+        }
     }
 
     /// Goes on under TLS on an open connection.
