@@ -4,6 +4,8 @@
 //!
 //! **Invariant:** linear in the field, however it is broken; every group that begins ends.
 
+use std::borrow::Cow;
+
 /// One element of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
@@ -54,38 +56,38 @@ enum Kind {
 }
 
 #[derive(Debug, Clone)]
-struct Token {
+struct Token<'a> {
     kind: Kind,
-    text: Vec<u8>,
+    text: Cow<'a, [u8]>,
     // Whether blanks or comments stand before it.
     spaced: bool,
 }
 
-impl Token {
+impl Token<'_> {
     fn is(&self, special: u8) -> bool {
         matches!(self.kind, Kind::Special(found) if found == special)
     }
 }
 
 #[derive(Default)]
-struct Entry {
+struct Entry<'a> {
     // Before "<", or all of it.
-    outside: Vec<Token>,
+    outside: Vec<Token<'a>>,
     // Between "<" and ">".
-    angle: Option<Vec<Token>>,
+    angle: Option<Vec<Token<'a>>>,
     in_angle: bool,
-    comment: Option<Vec<u8>>,
+    comment: Option<Cow<'a, [u8]>>,
 }
 
-struct List {
+struct List<'a> {
     items: Vec<Item>,
     max: usize,
     in_group: bool,
-    entry: Entry,
+    entry: Entry<'a>,
 }
 
-impl List {
-    fn take(&mut self, token: Token) {
+impl<'a> List<'a> {
+    fn take(&mut self, token: Token<'a>) {
         let in_angle = self.entry.in_angle;
         match token.kind {
             Kind::Comment => self.entry.comment = Some(token.text),
@@ -126,8 +128,8 @@ impl List {
     }
 }
 
-impl Entry {
-    fn push(&mut self, token: Token) {
+impl<'a> Entry<'a> {
+    fn push(&mut self, token: Token<'a>) {
         match (&mut self.angle, self.in_angle) {
             (Some(angle), true) => angle.push(token),
             // What follows ">" belongs to nothing.
@@ -151,10 +153,13 @@ impl Entry {
                 return None;
             }
             let (local, host) = addr_spec(&self.outside);
-            return Some(Listed { name: self.comment, route: None, local, host });
+            let name = self.comment.map(Cow::into_owned);
+            return Some(Listed { name, route: None, local, host });
         };
-        let name = phrase(&self.outside);
-        let name = if self.outside.is_empty() { self.comment } else { Some(name) };
+        let name = match self.outside.is_empty() {
+            true => self.comment.map(Cow::into_owned),
+            false => Some(phrase(&self.outside)),
+        };
         let colon = angle.iter().position(|token| token.is(b':'));
         let is_route = angle.first().is_some_and(|token| token.is(b'@'));
         let (route, spec) = match colon.filter(|_| is_route) {
@@ -167,7 +172,7 @@ impl Entry {
 }
 
 // addr-spec = local-part "@" domain; a word without "@" is a local part of nowhere.
-fn addr_spec(tokens: &[Token]) -> (Vec<u8>, Vec<u8>) {
+fn addr_spec(tokens: &[Token<'_>]) -> (Vec<u8>, Vec<u8>) {
     match tokens.iter().rposition(|token| token.is(b'@')) {
         Some(at) => {
             let host = tokens.get(at + 1..).unwrap_or_default();
@@ -177,12 +182,12 @@ fn addr_spec(tokens: &[Token]) -> (Vec<u8>, Vec<u8>) {
     }
 }
 
-fn phrase(tokens: &[Token]) -> Vec<u8> {
+fn phrase(tokens: &[Token<'_>]) -> Vec<u8> {
     join(tokens, true)
 }
 
 // A run of blanks counts as one, and as none beside the specials of an address.
-fn join(tokens: &[Token], is_phrase: bool) -> Vec<u8> {
+fn join(tokens: &[Token<'_>], is_phrase: bool) -> Vec<u8> {
     let mut text = Vec::with_capacity(tokens.iter().map(|token| token.text.len() + 1).sum());
     let mut after_word = false;
     for token in tokens {
@@ -202,8 +207,8 @@ struct Lexer<'a> {
     spaced: bool,
 }
 
-impl Lexer<'_> {
-    fn token(&mut self) -> Option<Token> {
+impl<'a> Lexer<'a> {
+    fn token(&mut self) -> Option<Token<'a>> {
         while let Some(b' ' | b'\t' | b'\r' | b'\n' | 0) = self.peek() {
             self.at += 1;
             self.spaced = true;
@@ -211,17 +216,18 @@ impl Lexer<'_> {
         let first = self.peek()?;
         let spaced = std::mem::take(&mut self.spaced);
         let (kind, text) = match first {
-            b'"' => (Kind::Word, self.quoted()),
+            b'"' => (Kind::Word, Cow::Owned(self.quoted())),
             b'(' => {
                 self.spaced = true;
-                (Kind::Comment, self.comment())
+                (Kind::Comment, Cow::Owned(self.comment()))
             }
-            b'[' => (Kind::Word, self.literal()),
+            b'[' => (Kind::Word, Cow::Owned(self.literal())),
             b'<' | b'>' | b'@' | b',' | b';' | b':' | b'.' => {
+                let special = self.text.get(self.at..=self.at).unwrap_or_default();
                 self.at += 1;
-                (Kind::Special(first), vec![first])
+                (Kind::Special(first), Cow::Borrowed(special))
             }
-            _ => (Kind::Word, self.atom()),
+            _ => (Kind::Word, Cow::Borrowed(self.atom())),
         };
         Some(Token { kind, text, spaced })
     }
@@ -230,14 +236,32 @@ impl Lexer<'_> {
         self.text.get(self.at).copied()
     }
 
-    fn atom(&mut self) -> Vec<u8> {
+    fn atom(&mut self) -> &'a [u8] {
         let start = self.at;
         let rest = self.text.get(start..).unwrap_or_default();
-        let is_end = |byte: &u8| b" \t\r\n\0\"(<>@,;:.[".contains(byte);
+        let is_end = |byte: &u8| {
+            matches!(
+                byte,
+                b' ' | b'\t'
+                    | b'\r'
+                    | b'\n'
+                    | 0
+                    | b'"'
+                    | b'('
+                    | b'<'
+                    | b'>'
+                    | b'@'
+                    | b','
+                    | b';'
+                    | b':'
+                    | b'.'
+                    | b'['
+            )
+        };
         // The first byte may be one that ends an atom but begins nothing else, such as ")".
         let len = rest.iter().skip(1).position(is_end).map_or(rest.len(), |len| len + 1);
         self.at += len;
-        rest.get(..len).unwrap_or_default().to_vec()
+        rest.get(..len).unwrap_or_default()
     }
 
     // quoted-string without its quotes and escapes (RFC 5322 §3.2.4); one without an end runs

@@ -1,13 +1,13 @@
 //! ENVELOPE as FETCH sends it (RFC 9051 §7.5.2).
 
-use crate::address_list::{Item, Listed, address_list};
-use crate::fields::Fields;
+use crate::address_list::{Item, Listed};
+use crate::fields::{Fields, ListedFields};
 use crate::header::unfold;
 use crate::imap_string::{push_nstring, push_string};
 
 /// Appends `envelope = "(" env-date SP … SP env-message-id ")"` (RFC 9051 §9).
-pub(crate) fn render_envelope(out: &mut Vec<u8>, fields: &Fields<'_>, addresses_max: usize) {
-    let from = rendered_list(fields.from, addresses_max);
+pub(crate) fn render_envelope(out: &mut Vec<u8>, fields: &Fields<'_>, listed: &ListedFields) {
+    let from = rendered_list(&listed.from);
     out.push(b'(');
     push_text(out, fields.date);
     out.push(b' ');
@@ -15,10 +15,10 @@ pub(crate) fn render_envelope(out: &mut Vec<u8>, fields: &Fields<'_>, addresses_
     push_list(out, &from, b"NIL");
     // RFC 9051 §7.5.2: Sender and Reply-To, absent or empty, repeat From.
     let default = if from.is_empty() { b"NIL" } else { from.as_slice() };
-    push_list(out, &rendered_list(fields.sender, addresses_max), default);
-    push_list(out, &rendered_list(fields.reply_to, addresses_max), default);
-    for raw in [fields.to, fields.cc, fields.bcc] {
-        push_list(out, &rendered_list(raw, addresses_max), b"NIL");
+    push_list(out, &rendered_list(&listed.sender), default);
+    push_list(out, &rendered_list(&listed.reply_to), default);
+    for items in [&listed.to, &listed.cc, &listed.bcc] {
+        push_list(out, &rendered_list(items), b"NIL");
     }
     out.push(b' ');
     push_text(out, fields.in_reply_to);
@@ -38,15 +38,14 @@ fn push_text(out: &mut Vec<u8>, raw: Option<&[u8]>) {
 }
 
 // "(" 1*address ")", or nothing where there is no address.
-fn rendered_list(raw: Option<&[u8]>, max: usize) -> Vec<u8> {
-    let items = raw.map(|raw| address_list(raw, max)).unwrap_or_default();
+fn rendered_list(items: &[Item]) -> Vec<u8> {
     if items.is_empty() {
         return Vec::new();
     }
     // RFC 9051 §9 puts nothing between addresses.
     let mut list = Vec::with_capacity(items.len() * 64 + 2);
     list.push(b'(');
-    for item in &items {
+    for item in items {
         push_address(&mut list, item);
     }
     list.push(b')');
@@ -83,7 +82,8 @@ mod tests {
 
     fn check(header: &str, expect: &str) {
         let mut out = Vec::new();
-        render_envelope(&mut out, &Fields::of(header.as_bytes(), 100), 100);
+        let fields = Fields::of(header.as_bytes(), 100);
+        render_envelope(&mut out, &fields, &ListedFields::of(&fields, 100));
         assert_eq!(String::from_utf8_lossy(&out), expect);
     }
 

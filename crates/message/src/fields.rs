@@ -1,5 +1,6 @@
 //! The header fields that ENVELOPE, BODYSTRUCTURE and the keys are made of, found in one pass.
 
+use crate::address_list::{Item, address_list};
 use crate::header::{header_fields, unfold};
 
 /// Raw values, `None` where the field is absent.
@@ -80,5 +81,33 @@ impl<'a> Fields<'a> {
         let value = unfold(self.transfer_encoding.unwrap_or_default());
         let end = value.iter().position(|byte| matches!(byte, b'(' | b';')).unwrap_or(value.len());
         value.get(..end).unwrap_or_default().trim_ascii().to_vec()
+    }
+}
+
+/// The addresses of the fields that have some, read once for all that is made of them.
+#[derive(Debug, Default)]
+pub(crate) struct ListedFields {
+    pub(crate) from: Vec<Item>,
+    pub(crate) sender: Vec<Item>,
+    pub(crate) reply_to: Vec<Item>,
+    pub(crate) to: Vec<Item>,
+    pub(crate) cc: Vec<Item>,
+    pub(crate) bcc: Vec<Item>,
+}
+
+impl ListedFields {
+    /// The first `addresses_max` items of each.
+    pub(crate) fn of(fields: &Fields<'_>, addresses_max: usize) -> Self {
+        let list = |raw: Option<&[u8]>| {
+            raw.map(|raw| address_list(raw, addresses_max)).unwrap_or_default()
+        };
+        Self {
+            from: list(fields.from),
+            sender: list(fields.sender),
+            reply_to: list(fields.reply_to),
+            to: list(fields.to),
+            cc: list(fields.cc),
+            bcc: list(fields.bcc),
+        }
     }
 }

@@ -5,10 +5,10 @@ use mail_parser::Message;
 use crate::Limits;
 use crate::address_list::{Item, address_list};
 use crate::date::{DateTime, parse_rfc5322};
-use crate::fields::Fields;
+use crate::fields::{Fields, ListedFields};
 use crate::header::decode_header_text;
 use crate::message_id::{first_message_id, message_ids};
-use crate::sort_text::address_texts;
+use crate::sort_text::texts_of;
 use crate::subject::base_subject;
 use crate::text::{Collation, casemap, cut, one_line};
 
@@ -71,7 +71,12 @@ impl Keys {
         }
     }
 
-    pub(crate) fn of(fields: &Fields<'_>, message: Option<&Message<'_>>, limits: &Limits) -> Self {
+    pub(crate) fn of(
+        fields: &Fields<'_>,
+        listed: &ListedFields,
+        message: Option<&Message<'_>>,
+        limits: &Limits,
+    ) -> Self {
         let ids = |raw: Option<&[u8]>| {
             raw.map(|raw| message_ids(raw, limits.references_max)).unwrap_or_default()
         };
@@ -82,15 +87,15 @@ impl Keys {
             references: ids(fields.references),
             ..Self::default()
         };
-        let texts = |raw| address_texts(raw, Collation::default());
-        (keys.from_mailbox, keys.display_from) = texts(fields.from);
-        (keys.to_mailbox, keys.display_to) = texts(fields.to);
-        keys.cc_mailbox = texts(fields.cc).0;
+        let texts = |items: &[Item]| texts_of(items.first(), Collation::default());
+        (keys.from_mailbox, keys.display_from) = texts(&listed.from);
+        (keys.to_mailbox, keys.display_to) = texts(&listed.to);
+        keys.cc_mailbox = texts(&listed.cc).0;
         keys.subject = keys.text(decode_header_text(fields.subject.unwrap_or_default()), limits);
-        keys.from = keys.addresses(fields.from, limits);
-        keys.to = keys.addresses(fields.to, limits);
-        keys.cc = keys.addresses(fields.cc, limits);
-        keys.bcc = keys.addresses(fields.bcc, limits);
+        keys.from = keys.addresses(fields.from, &listed.from, limits);
+        keys.to = keys.addresses(fields.to, &listed.to, limits);
+        keys.cc = keys.addresses(fields.cc, &listed.cc, limits);
+        keys.bcc = keys.addresses(fields.bcc, &listed.bcc, limits);
         let base = base_subject(&keys.subject);
         (keys.base_subject, keys.is_reply) = (casemap(&base.text), base.is_reply);
         if let Some(message) = message {
@@ -107,8 +112,8 @@ impl Keys {
         keys
     }
 
-    fn addresses(&mut self, raw: Option<&[u8]>, limits: &Limits) -> String {
-        self.text(decode_address_text(raw.unwrap_or_default()), limits)
+    fn addresses(&mut self, raw: Option<&[u8]>, items: &[Item], limits: &Limits) -> String {
+        raw.map(|raw| self.text(address_text(raw, items), limits)).unwrap_or_default()
     }
 
     fn text(&mut self, decoded: String, limits: &Limits) -> String {
@@ -121,7 +126,7 @@ impl Keys {
 }
 
 /// LIMIT: addresses looked at one by one; each is sought in the text of the field.
-const ADDRESSES_MAX: usize = 100;
+pub(crate) const ADDRESSES_MAX: usize = 100;
 
 /// The text of a field with addresses, as SEARCH FROM, TO, CC and BCC look into it: decoded, and
 /// behind it those addresses that do not stand there in one piece.
@@ -129,8 +134,13 @@ const ADDRESSES_MAX: usize = 100;
 /// RFC 9051 §6.4.4: those keys are asked of the envelope, in which an address has neither
 /// comments nor blanks.
 pub fn decode_address_text(raw_value: &[u8]) -> String {
+    address_text(raw_value, &address_list(raw_value, ADDRESSES_MAX))
+}
+
+/// [`decode_address_text`] of a field whose items were read.
+fn address_text(raw_value: &[u8], items: &[Item]) -> String {
     let mut text = decode_header_text(raw_value);
-    for item in address_list(raw_value, ADDRESSES_MAX) {
+    for item in items.iter().take(ADDRESSES_MAX) {
         let Item::Mailbox(listed) = item else { continue };
         let (local, host) =
             (String::from_utf8_lossy(&listed.local), String::from_utf8_lossy(&listed.host));
@@ -147,7 +157,10 @@ pub fn decode_address_text(raw_value: &[u8]) -> String {
 fn preview(message: &Message<'_>, chars_max: usize) -> String {
     // Blanks that vanish are allowed for, up to a point.
     let text = message.root().body_preview(chars_max.saturating_mul(6)).unwrap_or_default();
-    let line = one_line(&text);
+    // Mostly its beginning is enough.
+    let few = cut(&text, chars_max.saturating_mul(2));
+    let line = Some(one_line(few)).filter(|line| line.len() > chars_max && line.is_ascii());
+    let line = line.unwrap_or_else(|| one_line(&text));
     match line.char_indices().nth(chars_max) {
         Some((end, _)) => line.get(..end).unwrap_or_default().trim_end().to_owned(),
         None => line,
@@ -171,6 +184,23 @@ mod tests {
             (b"", ""),
         ] {
             assert_eq!(decode_address_text(raw), expect);
+        }
+    }
+
+    #[test]
+    fn previews_do_not_depend_on_how_much_is_looked_at() {
+        let mut rng = fastrand::Rng::with_seed(8970);
+        let pieces = ["word", " ", "  ", "\r\n", "\t", "\u{e9}", "longer-words", "."];
+        for _ in 0..2_000 {
+            let count = rng.usize(0..400);
+            let text: String = (0..count).map(|_| pieces[rng.usize(..pieces.len())]).collect();
+            let message = format!("Content-Type: text/plain; charset=utf-8\r\n\r\n{text}");
+            let limits = Limits { preview_chars_max: 40, ..Limits::default() };
+            let parsed = mail_parser::MessageParser::new().parse(message.as_bytes()).unwrap();
+            let seen = parsed.root().body_preview(240).unwrap_or_default();
+            let line: String = one_line(&seen).chars().take(40).collect();
+            let found = crate::Summary::of(message.as_bytes(), &limits).keys.preview;
+            assert_eq!(found, line.trim_end(), "{text:?}");
         }
     }
 }

@@ -61,8 +61,13 @@ impl SortText {
 }
 
 /// addr-mailbox and display value of the first address of a field.
-pub(crate) fn address_texts(raw: Option<&[u8]>, collation: Collation) -> (String, String) {
+fn address_texts(raw: Option<&[u8]>, collation: Collation) -> (String, String) {
     let first = raw.and_then(|raw| address_list(raw, 1).into_iter().next());
+    texts_of(first.as_ref(), collation)
+}
+
+/// The same of an address that was read.
+pub(crate) fn texts_of(first: Option<&Item>, collation: Collation) -> (String, String) {
     let form =
         |text: &str| cut(&collation.form(cut(text, SORT_BYTES_MAX)), SORT_BYTES_MAX).to_owned();
     let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -70,7 +75,7 @@ pub(crate) fn address_texts(raw: Option<&[u8]>, collation: Collation) -> (String
         None | Some(Item::GroupEnd) => Default::default(),
         // A group has no name and no host, only an addr-mailbox (RFC 9051 §7.5.2).
         Some(Item::GroupStart(name)) => {
-            let name = form(&one_line(&lossy(&name)));
+            let name = form(&one_line(&lossy(name)));
             (name.clone(), name)
         }
         Some(Item::Mailbox(listed)) => {

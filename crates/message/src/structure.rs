@@ -9,7 +9,7 @@ use std::ops::Range;
 use mail_parser::{MessagePart, PartFlags, PartKind as Found};
 
 use crate::envelope::render_envelope;
-use crate::fields::Fields;
+use crate::fields::{Fields, ListedFields};
 use crate::header::unfold;
 use crate::imap_string::{push_nstring, push_number, push_string};
 use crate::lines::LineCounter;
@@ -148,7 +148,8 @@ impl Walk<'_> {
         shared.push(b' ');
         let header = self.bytes(range.start..text.clamp(range.start, range.end));
         let fields = Fields::of(header, self.limits.header_fields_max);
-        render_envelope(&mut shared, &fields, self.limits.addresses_max);
+        let listed = ListedFields::of(&fields, self.limits.addresses_max);
+        render_envelope(&mut shared, &fields, &listed);
         shared.push(b' ');
         self.both(&shared);
     }

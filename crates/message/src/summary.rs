@@ -6,7 +6,7 @@ use mail_parser::{HeaderForm, HeaderName, MessageParser};
 
 use crate::Limits;
 use crate::envelope::render_envelope;
-use crate::fields::Fields;
+use crate::fields::{Fields, ListedFields};
 use crate::keys::Keys;
 use crate::part_index::PartIndex;
 use crate::structure::describe;
@@ -37,15 +37,16 @@ impl Summary {
         let header_bytes = structure.parts.header_bytes() as usize;
         let header = message.get(..header_bytes).unwrap_or_default();
         let fields = Fields::of(header, limits.header_fields_max);
+        let listed = ListedFields::of(&fields, limits.addresses_max);
         let mut envelope = Vec::with_capacity(512);
-        render_envelope(&mut envelope, &fields, limits.addresses_max);
+        render_envelope(&mut envelope, &fields, &listed);
         Self {
             header_bytes,
             envelope,
             body: structure.body,
             body_structure: structure.body_structure,
             parts: structure.parts,
-            keys: Keys::of(&fields, parsed.as_ref(), limits),
+            keys: Keys::of(&fields, &listed, parsed.as_ref(), limits),
         }
     }
 }
