@@ -28,6 +28,13 @@ pub struct ReadTx<'a> {
     pub(crate) index: Option<&'a crate::search::SearchCache>,
 }
 
+macro_rules! change_usage {
+    () => {
+        "UPDATE account SET modseq = modseq + ?2, used_bytes = used_bytes + ?3, \
+         message_count = message_count + ?4 WHERE id = ?1"
+    };
+}
+
 /// A write transaction. Nothing in it is visible to anybody before its commit is durable.
 pub struct WriteTx<'a> {
     pub(crate) read: ReadTx<'a>,
@@ -37,6 +44,8 @@ pub struct WriteTx<'a> {
     pub(crate) feed: Option<&'a Feed>,
     /// The sequence number each account touched got in this transaction.
     pub(crate) modseqs: BTreeMap<AccountId, ModSeq>,
+    /// The number each account had when its row was locked.
+    pub(crate) locked: BTreeMap<AccountId, ModSeq>,
     pub(crate) changes: Vec<Change>,
     pub(crate) deltas: Vec<MailboxDelta>,
     /// Contents written in this transaction by the hash of the message: several recipients of
@@ -136,6 +145,7 @@ impl<'a> WriteTx<'a> {
             settings,
             feed,
             modseqs: BTreeMap::new(),
+            locked: BTreeMap::new(),
             changes: Vec::new(),
             deltas: Vec::new(),
             contents: BTreeMap::new(),
@@ -191,22 +201,27 @@ impl<'a> WriteTx<'a> {
         {
             return Ok(modseq);
         }
-        let modseq = self
-            .sql
-            .change_one(
-                "UPDATE account SET modseq = modseq + ?2, used_bytes = used_bytes + ?3, \
-                 message_count = message_count + ?4 WHERE id = ?1 RETURNING modseq",
-                &[
-                    Value::Int(account.get()),
-                    Value::Int(i64::from(allotted.is_none())),
-                    Value::Int(bytes),
-                    Value::Int(messages),
-                ],
+        let locked = self.locked.get(&account);
+        let known = allotted.or_else(|| locked.map(|before| ModSeq::new(before.get() + 1)));
+        let params = [
+            Value::Int(account.get()),
+            Value::Int(i64::from(allotted.is_none())),
+            Value::Int(bytes),
+            Value::Int(messages),
+        ];
+        let modseq = match known {
+            Some(modseq) => {
+                let changed = self.sql.execute(change_usage!(), &params)?;
+                (changed > 0).then_some(modseq)
+            }
+            None => self.sql.change_one(
+                concat!(change_usage!(), " RETURNING modseq"),
+                &params,
                 ("SELECT modseq FROM account WHERE id = ?1", &[Value::Int(account.get())]),
-                |row| row.int(0),
-            )?
-            .ok_or(StorageError::NotFound("account"))?;
-        let modseq = ModSeq::new(modseq.cast_unsigned());
+                |row| Ok(ModSeq::new(row.int(0)?.cast_unsigned())),
+            )?,
+        };
+        let modseq = modseq.ok_or(StorageError::NotFound("account"))?;
         self.modseqs.insert(account, modseq);
         Ok(modseq)
     }

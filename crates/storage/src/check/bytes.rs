@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 
+use ids::BlobId;
 #[cfg(test)]
 use ids::ContentId;
 
 use super::Findings;
+use crate::message_store::content_hash;
 use crate::sql::Value;
 use crate::{ReadTx, Result, StorageError};
 
@@ -54,10 +56,8 @@ fn check_contents(tx: &mut ReadTx<'_>, findings: &mut Findings) -> Result<()> {
                 Err(error) => return Err(error),
             },
         };
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&header).update(&body);
-        let sound = *hasher.finalize().as_bytes() == *hash
-            && (header.len() + body.len()) as i64 == size_bytes;
+        let sound =
+            is_hash(&hash, &header, &body) && (header.len() + body.len()) as i64 == size_bytes;
         if !sound {
             findings.add("content-hash", || format!("content {id}"));
         }
@@ -68,6 +68,15 @@ fn check_contents(tx: &mut ReadTx<'_>, findings: &mut Findings) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether it is the hash of a content, or that of a message, which older contents have.
+fn is_hash(hash: &[u8], header: &[u8], body: &[u8]) -> bool {
+    let of_body = || BlobId::new(*blake3::hash(body).as_bytes());
+    let now = content_hash(header, (!body.is_empty()).then(of_body));
+    let mut older = blake3::Hasher::new();
+    older.update(header).update(body);
+    hash == now.as_bytes() || hash == older.finalize().as_bytes()
 }
 
 #[cfg(test)]
@@ -107,4 +116,30 @@ pub(super) fn check_summaries(tx: &mut ReadTx<'_>, findings: &mut Findings) -> R
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_kinds_of_hashes_are_sound_and_no_others() {
+        let body = BlobId::new(*blake3::hash(b"text").as_bytes());
+        for (hash, header, text, is_sound) in [
+            (content_hash(b"A: b\r\n\r\n", Some(body)), "A: b\r\n\r\n", "text", true),
+            (
+                BlobId::new(*blake3::hash(b"A: b\r\n\r\ntext").as_bytes()),
+                "A: b\r\n\r\n",
+                "text",
+                true,
+            ),
+            (content_hash(b"A: b\r\n", None), "A: b\r\n", "", true),
+            (content_hash(b"A: b\r\n\r\n", Some(body)), "A: c\r\n\r\n", "text", false),
+            (content_hash(b"A: b\r\n\r\n", Some(body)), "A: b\r\n\r\n", "TEXT", false),
+            (content_hash(b"A: b\r\n\r\n", None), "A: b\r\n\r\n", "text", false),
+        ] {
+            let found = is_hash(hash.as_bytes(), header.as_bytes(), text.as_bytes());
+            assert_eq!(found, is_sound, "{header:?} {text:?}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //! mailboxes. What it keeps is counted in the transactions that add and remove it; a copy counts
 //! like an original, expunged messages that can still be brought back do not count.
 
-use ids::AccountId;
+use ids::{AccountId, ModSeq};
 
 use super::account::{Account, Role, bytes_column};
 use crate::sql::{Dialect, Value};
@@ -90,25 +90,29 @@ impl WriteTx<'_> {
         let sql = match self.sql.dialect() {
             Dialect::Sqlite => {
                 "SELECT quota_bytes, used_bytes, quota_messages, message_count, \
-                 has_event_scripts FROM account \
+                 has_event_scripts, modseq FROM account \
                  WHERE id = ?1"
             }
             Dialect::Postgres => {
                 "SELECT quota_bytes, used_bytes, quota_messages, message_count, \
-                 has_event_scripts FROM account \
+                 has_event_scripts, modseq FROM account \
                  WHERE id = ?1 FOR UPDATE"
             }
         };
-        let usage = self.sql.query_one(sql, &[Value::Int(account.get())], |row| {
-            Ok(Usage {
+        let locked = self.sql.query_one(sql, &[Value::Int(account.get())], |row| {
+            let usage = Usage {
                 bytes_max: row.int(0)?,
                 bytes: row.int(1)?,
                 messages_max: row.int(2)?,
                 messages: row.int(3)?,
                 has_event_scripts: row.int(4)? != 0,
-            })
+            };
+            Ok((usage, ModSeq::new(row.int(5)?.cast_unsigned())))
         })?;
-        usage.ok_or(StorageError::NotFound("account"))
+        let (usage, modseq) = locked.ok_or(StorageError::NotFound("account"))?;
+        // Where it is locked again, a change of this transaction may have come between.
+        self.locked.entry(account).or_insert(modseq);
+        Ok(usage)
     }
 }
 

@@ -37,6 +37,7 @@ pub use thread::ThreadId;
 
 pub(crate) use cache::ContentCache;
 pub(crate) use keywords::decode as decode_flags;
+pub(crate) use prepare::content_hash;
 pub(crate) use selection::delta_entry;
 pub(crate) use sweep::{FlagColumns, Sweeps, for_each_flags};
 

@@ -7,6 +7,15 @@ use message::{Limits, Summary};
 use super::ThreadId;
 use crate::blob::PreparedBlob;
 
+/// What names a content: the hash of its header and, behind it, that of its body, zeros where there
+/// is none. So the body is hashed once. Contents stored before that have the hash of the message.
+pub(crate) fn content_hash(header: &[u8], body: Option<BlobId>) -> BlobId {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(header);
+    hasher.update(body.as_ref().map_or(&[0; 32][..], |body| body.as_bytes()));
+    BlobId::new(*hasher.finalize().as_bytes())
+}
+
 /// A message ready to be stored: parsed, hashed, its body compressed where that pays.
 #[derive(Debug)]
 pub struct PreparedMessage {
@@ -28,15 +37,16 @@ impl PreparedMessage {
     /// Prepares a message, whatever its bytes are. Costs time, does no I/O.
     pub fn new(mut bytes: Vec<u8>) -> Self {
         let summary = Summary::of(&bytes, &Limits::default());
-        let hash = BlobId::new(*blake3::hash(&bytes).as_bytes());
         let size_bytes = bytes.len() as u64;
         let has_open_end = !bytes.is_empty() && !bytes.ends_with(b"\r\n");
         let body = bytes.split_off(summary.header_bytes.min(bytes.len()));
+        let body = (!body.is_empty()).then(|| PreparedBlob::new(body));
+        let hash = content_hash(&bytes, body.as_ref().map(|body| body.hash));
         Self {
             hash,
             size_bytes,
             header: bytes,
-            body: (!body.is_empty()).then(|| PreparedBlob::new(body)),
+            body,
             parts: summary.parts.encode(),
             keys: summary.keys.encode(),
             thread: ThreadId::of(&summary.keys, hash.as_bytes()),

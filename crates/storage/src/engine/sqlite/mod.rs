@@ -6,6 +6,7 @@
 mod gather;
 mod log;
 mod open;
+mod pack_sync;
 mod writer;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::gather::{Gathering, Took};
 use super::log::Log;
+use super::pack_sync::PackSync;
 use super::statement;
 use crate::blob::{Placed, PreparedBlob};
 use crate::engine::{Finished, Reach, Shared, Submission};
@@ -20,6 +21,7 @@ use crate::{ReadTx, Result, StorageError, WriteTx};
 pub(super) struct Writer {
     connection: Connection,
     log: Log,
+    packs: PackSync,
     shared: Arc<Shared>,
     /// What the batch under way has waited for the disk.
     synced: Cell<Duration>,
@@ -77,7 +79,8 @@ enum Ran {
 
 impl Writer {
     pub(super) fn new(connection: Connection, log: Log, shared: Arc<Shared>) -> Self {
-        Self { connection, log, shared, synced: Cell::default() }
+        let packs = PackSync::start(shared.blobs.clone());
+        Self { connection, log, packs, shared, synced: Cell::default() }
     }
 
     /// Writes until the queue is closed and empty.
@@ -141,17 +144,11 @@ impl Writer {
         batch.set_apart(&placed);
         let Some(epoch) = placed.to_sync else { return self.transact(batch, || Ok(())) };
         // The bodies become durable while the rows that name them are written.
-        std::thread::scope(|scope| {
-            let syncing = std::thread::Builder::new()
-                .name("storage-packs".to_owned())
-                .spawn_scoped(scope, move || blobs.sync_packs(epoch));
-            // None where there are no threads to be had.
-            let mut syncing = syncing.ok();
-            self.transact(batch, || {
-                self.timed(|| match syncing.take() {
-                    Some(syncing) => syncing.join().unwrap_or_else(|_| Err(ended_early())),
-                    None => blobs.sync_packs(epoch),
-                })
+        let mut syncing = Some(self.packs.begin(epoch));
+        self.transact(batch, || {
+            self.timed(|| match syncing.take() {
+                Some(syncing) => syncing.finish(),
+                None => self.packs.now(epoch),
             })
         })
     }
@@ -311,7 +308,7 @@ impl Writer {
     }
 }
 
-fn ended_early() -> StorageError {
+pub(super) fn ended_early() -> StorageError {
     StorageError::Unavailable("the database ended the transaction".to_owned())
 }
 
