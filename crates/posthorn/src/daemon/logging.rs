@@ -1,6 +1,6 @@
 //! Structured logs on standard error, whose level can change while the daemon runs.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, stderr};
 
 use config::{Level, Log, LogFormat};
 use tracing::level_filters::LevelFilter;
@@ -8,6 +8,8 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, fmt, reload};
+
+use super::log_writer::LogWriter;
 
 /// The crates of this workspace that log. Others are only heard when something is wrong.
 const OURS: &[&str] = &[
@@ -34,32 +36,41 @@ const OURS: &[&str] = &[
     "ids",
 ];
 
-/// Changes the level of the running log.
-pub(super) struct LevelHandle(reload::Handle<Targets, Registry>);
+/// Changes the level of the running log. Where it goes, what waits to be logged is.
+pub(super) struct LevelHandle {
+    handle: reload::Handle<Targets, Registry>,
+    log: LogWriter,
+}
 
 /// Starts logging. Only the first start in a process counts.
 pub(super) fn start(log: &Log) -> LevelHandle {
     let (filter, handle) = reload::Layer::new(targets(log.level));
     let registry = tracing_subscriber::registry().with(filter);
-    let stderr = std::io::stderr;
+    let writer = LogWriter::start(stderr());
     let started = match log.format {
         LogFormat::Plain => registry
-            .with(fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal()))
+            .with(fmt::layer().with_writer(writer.clone()).with_ansi(stderr().is_terminal()))
             .try_init(),
-        LogFormat::Json => {
-            registry.with(fmt::layer().json().flatten_event(true).with_writer(stderr)).try_init()
-        }
+        LogFormat::Json => registry
+            .with(fmt::layer().json().flatten_event(true).with_writer(writer.clone()))
+            .try_init(),
     };
     if started.is_ok() {
         log_panics();
     }
-    LevelHandle(handle)
+    LevelHandle { handle, log: writer }
+}
+
+impl Drop for LevelHandle {
+    fn drop(&mut self) {
+        self.log.finish();
+    }
 }
 
 impl LevelHandle {
     /// Sets another level.
     pub(super) fn set(&self, level: Level) {
-        if let Err(error) = self.0.reload(targets(level)) {
+        if let Err(error) = self.handle.reload(targets(level)) {
             tracing::error!(%error, "the log level cannot be changed");
         }
     }

@@ -16,6 +16,7 @@ mod http;
 mod indexing;
 mod key_file;
 mod listeners;
+mod log_writer;
 mod logging;
 mod maintenance;
 mod metrics;
