@@ -37,12 +37,12 @@ enum Body {
 }
 
 impl Body {
-    /// The next piece.
-    async fn next(&mut self) -> storage::Result<Option<Vec<u8>>> {
+    /// The next piece, in the memory of the one before.
+    async fn next(&mut self, spare: Vec<u8>) -> storage::Result<Option<Vec<u8>>> {
         match self {
             Self::Whole(bytes) if bytes.is_empty() => Ok(None),
             Self::Whole(bytes) => Ok(Some(std::mem::take(bytes))),
-            Self::Stream(text) => text.next().await,
+            Self::Stream(text) => text.next(spare).await,
         }
     }
 }
@@ -123,14 +123,16 @@ impl Session {
             let (mut stuffing, mut out) = (DotStuffing::default(), begin.into_bytes());
             stuffing.push(&message.header, &mut out);
             connection.write(&out).await?;
+            let mut spare = Vec::new();
             while lines != Some(0)
-                && let Some(piece) =
-                    message.body.next().await.map_err(|error| broken_off(&error))?
+                && let next = message.body.next(std::mem::take(&mut spare)).await
+                && let Some(piece) = next.map_err(|error| broken_off(&error))?
             {
                 let end = lines.as_mut().map_or(piece.len(), |lines| top_of(&piece, lines));
                 out.clear();
                 stuffing.push(piece.get(..end).unwrap_or_default(), &mut out);
                 connection.write(&out).await?;
+                spare = piece;
             }
             connection.write(stuffing.end()).await?;
             Ok(Reply::Sent)
@@ -170,10 +172,12 @@ async fn begin(
 /// Whether there is nothing but US-ASCII in a body.
 async fn is_ascii(store: &Store, content: ContentId) -> storage::Result<bool> {
     let mut text = store.open_text(content, 0..u64::MAX).await?;
-    while let Some(piece) = text.next().await? {
+    let mut spare = Vec::new();
+    while let Some(piece) = text.next(spare).await? {
         if !piece.is_ascii() {
             return Ok(false);
         }
+        spare = piece;
     }
     Ok(true)
 }

@@ -349,9 +349,22 @@ fn path(folder: &Path, pack: i64) -> PathBuf {
 
 /// So many bytes of a pack.
 pub(super) fn read_exact(file: &File, offset: u64, length: u64) -> Result<Vec<u8>> {
-    let mut bytes = vec![0; usize::try_from(length).map_err(|_| ends_early())?];
-    match file.read_exact_at(&mut bytes, offset) {
-        Ok(()) => Ok(bytes),
+    let mut bytes = Vec::new();
+    read_behind(file, offset, length, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Puts bytes of a pack behind those in `bytes`.
+pub(super) fn read_behind(
+    file: &File,
+    offset: u64,
+    length: u64,
+    bytes: &mut Vec<u8>,
+) -> Result<()> {
+    let before = bytes.len();
+    bytes.resize(before + usize::try_from(length).map_err(|_| ends_early())?, 0);
+    match file.read_exact_at(bytes.get_mut(before..).unwrap_or_default(), offset) {
+        Ok(()) => Ok(()),
         Err(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => Err(ends_early()),
         Err(cause) => Err(unavailable(cause)),
     }

@@ -14,9 +14,9 @@ use crate::{Result, StorageError};
 use ids::BlobId;
 
 /// LIMIT: bytes handed out at once.
-const PIECE_BYTES: usize = 256 * 1024;
+const PIECE_BYTES: usize = 128 * 1024;
 /// LIMIT: stored bytes read at once.
-const READ_BYTES: u64 = 128 * 1024;
+const READ_BYTES: u64 = 64 * 1024;
 /// LIMIT: how far back a compressed blob may refer, as RFC 8878 §3.1.1.1.2 advises; those written
 /// here go back half a mebibyte.
 const WINDOW_LOG_MAX: u32 = 23;
@@ -154,11 +154,17 @@ impl BlobReader {
         self.hasher.is_some()
     }
 
-    /// The next bytes; none at the end.
-    pub(crate) fn next_piece(&mut self, blobs: &BlobStore, sql: &mut dyn Sql) -> Result<Vec<u8>> {
+    /// The next bytes, in the place of what is in `piece`; none at the end.
+    pub(crate) fn next_piece(
+        &mut self,
+        blobs: &BlobStore,
+        sql: &mut dyn Sql,
+        mut piece: Vec<u8>,
+    ) -> Result<Vec<u8>> {
         let left = self.size_bytes().saturating_sub(self.given_bytes);
         let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(PIECE_BYTES);
-        let mut piece = Vec::with_capacity(wanted);
+        piece.clear();
+        piece.reserve_exact(wanted);
         while piece.len() < wanted {
             if !self.expand(&mut piece, wanted)? {
                 self.fill(blobs, sql)?;
@@ -222,21 +228,19 @@ impl BlobReader {
         if length == 0 {
             return Err(damaged(self.blob));
         }
-        let read = self.read(blobs, sql, length)?;
-        if read.len() as u64 != length {
+        self.input.drain(..self.at);
+        self.at = 0;
+        let before = self.input.len() as u64;
+        self.read(blobs, sql, length)?;
+        if self.input.len() as u64 != before + length {
             return Err(damaged(self.blob));
         }
         self.read_bytes += length;
-        self.input.drain(..self.at);
-        self.at = 0;
-        match self.input.is_empty() {
-            true => self.input = read,
-            false => self.input.extend_from_slice(&read),
-        }
         Ok(())
     }
 
-    fn read(&self, blobs: &BlobStore, sql: &mut dyn Sql, length: u64) -> Result<Vec<u8>> {
+    /// Puts the next stored bytes behind those that wait.
+    fn read(&mut self, blobs: &BlobStore, sql: &mut dyn Sql, length: u64) -> Result<()> {
         match (&self.source, &blobs.elsewhere) {
             (Source::Row, _) => {
                 let found = sql.query_one(
@@ -247,15 +251,20 @@ impl BlobReader {
                         Value::Int(self.read_bytes.cast_signed() + 1),
                         Value::Int(length.cast_signed()),
                     ],
-                    |row| Ok(row.bytes(0)?.to_vec()),
+                    |row| {
+                        self.input.extend_from_slice(row.bytes(0)?);
+                        Ok(())
+                    },
                 )?;
                 found.ok_or(StorageError::Expunged)
             }
             (Source::Pack { file, offset }, _) => {
-                pack::read_exact(file, offset + self.read_bytes, length)
+                pack::read_behind(file, offset + self.read_bytes, length, &mut self.input)
             }
             (Source::Object(key), Elsewhere::Objects(objects)) => {
-                objects.read_range(key, self.read_bytes..self.read_bytes + length)
+                let range = self.read_bytes..self.read_bytes + length;
+                self.input.extend_from_slice(&objects.read_range(key, range)?);
+                Ok(())
             }
             (Source::Object(_), _) => Err(super::misplaced(self.blob)),
         }

@@ -12,6 +12,8 @@ use crate::{Entry, ReadTx, Result, Snapshot, Store, Want};
 /// LIMIT: messages of one read transaction: some 50 ms, after which others may read, and the
 /// whole ends where nobody waits for it any more.
 const READ_MESSAGES: u32 = 8192;
+/// LIMIT: messages from which on two halves are read at once.
+const SPLIT_MESSAGES: u32 = 2048;
 /// LIMIT: bytes held at a time of messages that are read one by one.
 const READ_BYTES: u64 = 4 * 1024 * 1024;
 /// LIMIT: up to here a walk over the messages takes less than moving to another thread.
@@ -182,7 +184,7 @@ impl Store {
     ) -> Result<SortKeys> {
         let last = snapshot.exists();
         let count = last.saturating_sub(first).saturating_add(1);
-        if count < 2 * READ_MESSAGES {
+        if count < SPLIT_MESSAGES {
             return self.read_part(snapshot, rows, first..=last).await;
         }
         let middle = first + count / 2;

@@ -222,7 +222,7 @@ async fn send_range(
         if text.len() != expected {
             return Err(StorageError::Corrupt("the index of a message's parts".to_owned()));
         }
-        Ok((text.next().await?, text))
+        Ok((text.next(Vec::new()).await?, text))
     };
     let (mut next, mut text) = match begun.await {
         Err(error) if !pending.is_empty => return Err(broken_off(&error)),
@@ -232,10 +232,13 @@ async fn send_range(
     pending.is_empty = false;
     send_pending(ctx, pending).await?;
     ctx.connection.write(header).await?;
+    let mut spare = Vec::new();
     while let Some(piece) = next {
-        let (written, following) = tokio::join!(ctx.connection.write(&piece), text.next());
+        let reading = text.next(std::mem::take(&mut spare));
+        let (written, following) = tokio::join!(ctx.connection.write(&piece), reading);
         written?;
         next = following.map_err(|error| broken_off(&error))?;
+        spare = piece;
     }
     Ok(())
 }

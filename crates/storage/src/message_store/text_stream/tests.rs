@@ -47,7 +47,7 @@ fn read(store: &TestStore, content: ContentId, range: Range<u64>) -> (Vec<u8>, R
         };
         let len = stream.len();
         loop {
-            match stream.next().await {
+            match stream.next(Vec::new()).await {
                 Ok(Some(piece)) => all.extend_from_slice(&piece),
                 Ok(None) => {
                     assert_eq!(all.len() as u64, len);
