@@ -152,7 +152,12 @@ impl<'s> Describer<'s> {
         let Some(collection) = resource.collection() else { return Ok(()) };
         let id = collection.id;
         if !self.rights.contains_key(&id) {
-            let rights = tx.collection_rights(self.actor.id(), collection)?;
+            let mut rights = tx.collection_rights(self.actor.id(), collection)?;
+            if rights.is_empty() {
+                // R-ADDR-12: what is listed all the same looks as if it could be read alone.
+                let granted = tx.granted_rights(self.actor.id(), collection)?;
+                rights = granted.and(CollectionRights::READ);
+            }
             self.rights.insert(id, self.actor.limit(rights));
         }
         if let Resource::Collection(..) = resource {

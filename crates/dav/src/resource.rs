@@ -246,7 +246,12 @@ pub(crate) fn find(tx: &mut ReadTx<'_>, actor: &Actor, place: &Place) -> Result<
         }
         Place::Outbox(owner) => {
             let owner = find_owner(tx, actor, owner)?;
-            require_home(actor, &owner)?;
+            // Who writes for somebody asks for them, too (calendarserver-proxy draft §3).
+            if tx.proxy_of(actor.id(), owner.id)? != Some(storage::Proxy::Write) {
+                require_home(actor, &owner)?;
+            } else if tx.is_in_maintenance(owner.id)? {
+                return Err(StorageError::Maintenance.into());
+            }
             Resource::Outbox(owner)
         }
         Place::Member(home, owner, names) => {
@@ -268,8 +273,11 @@ pub(crate) fn find_for_free_busy(
     {
         let owner = find_owner(tx, actor, owner)?;
         if let Some(found) = tx.find_collection(owner.id, Home::Calendars, name)?
-            && tx.collection_rights(actor.id(), &found)?.contains(CollectionRights::FREE_BUSY)
+            && tx.granted_rights(actor.id(), &found)?.contains(CollectionRights::FREE_BUSY)
         {
+            if tx.collection_rights(actor.id(), &found)?.is_empty() {
+                return Err(StorageError::Maintenance.into());
+            }
             return Ok(Resource::Collection(owner, Box::new(found)));
         }
     }
@@ -296,10 +304,20 @@ pub(crate) fn find_member(
     }
     let Some((parent, name)) = target.object_name() else { return Ok(None) };
     let Some(collection) = find_collection(tx, actor, target, &parent)? else { return Ok(None) };
+    require_open(&collection)?;
     let Some(object) = tx.find_object(collection.id, name)? else { return Ok(None) };
     let href = href_of(&target.owner, &collection);
     let (owner, collection) = (target.owner.clone(), Arc::new(collection));
     Ok(Some(Resource::Object(owner, collection, href.into(), Box::new(object))))
+}
+
+/// R-ADDR-12: refuses what is about the contents of a collection while its owner is in maintenance.
+/// Not 404: whoever synchronises would delete what they have.
+pub(crate) fn require_open(collection: &Collection) -> std::result::Result<(), StorageError> {
+    match collection.guest.as_ref().is_some_and(|guest| guest.in_maintenance) {
+        true => Err(StorageError::Maintenance),
+        false => Ok(()),
+    }
 }
 
 /// A collection by its name, if `actor` may read it.
@@ -319,9 +337,12 @@ pub(crate) fn find_collection(
     if target.as_guest {
         return Ok(tx.as_guest(actor.id(), found)?.map(|found| actor.seen_by(found)));
     }
-    let rights = tx.collection_rights(actor.id(), &found)?;
-    let shown = rights.contains(CollectionRights::READ)
-        && (actor.id() == found.account || !found.kind.is_private());
+    let rights = tx.granted_rights(actor.id(), &found)?;
+    let shown = rights.contains(CollectionRights::READ);
+    let is_of_others = actor.id() != found.account && !found.is_directory();
+    if shown && is_of_others && tx.is_in_maintenance(found.account)? {
+        return Err(StorageError::Maintenance.into());
+    }
     Ok(shown.then_some(found))
 }
 
@@ -352,7 +373,11 @@ pub(crate) fn members(
                 .map(|collection| Resource::Collection(owner.clone(), Box::new(collection)))
                 .collect();
             if owner.id != actor.id() {
-                return readable(tx, actor, found);
+                let mut found = readable(tx, actor, found)?;
+                if tx.proxy_of(actor.id(), owner.id)? == Some(storage::Proxy::Write) {
+                    found.push(Resource::Outbox(owner.clone()));
+                }
+                return Ok(found);
             }
             found.extend(guests(tx, actor, *home)?);
             if *home == Home::AddressBooks {
@@ -366,6 +391,7 @@ pub(crate) fn members(
             found
         }
         Resource::Collection(owner, collection) => {
+            require_open(collection)?;
             let href: Arc<str> = href_of(owner, collection).into();
             let shared = Arc::new((**collection).clone());
             let mut found = Vec::new();
@@ -418,8 +444,9 @@ fn readable(
     let mut kept = Vec::new();
     for resource in all {
         let Some(collection) = resource.collection() else { continue };
-        let rights = tx.collection_rights(actor.id(), collection)?;
-        if rights.contains(CollectionRights::READ) && !collection.kind.is_private() {
+        // Those of somebody in maintenance are listed, too.
+        let rights = tx.granted_rights(actor.id(), collection)?;
+        if rights.contains(CollectionRights::READ) {
             kept.push(resource);
         }
     }

@@ -1,17 +1,19 @@
 //! Requests of free and busy times at the outbox (RFC 6638 §5).
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use hyper::StatusCode;
 use ical::scheduling::Users;
 use ical::{CalendarObject, Component, ComponentKind, Line, Time, TimeRange};
 use jiff::Timestamp;
-use storage::Address;
+use storage::{Account, Address};
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
 use crate::reports::free_busy::{new_calendar, of_account, stamp};
 use crate::request::Request;
+use crate::resource::Actor;
 use crate::service::Session;
 use crate::work::Work;
 use crate::xml::{Name, Writer};
@@ -34,16 +36,22 @@ struct Inquiry {
     attendees: Vec<Line>,
 }
 
-/// POST of a VFREEBUSY with METHOD:REQUEST.
-pub(crate) async fn free_busy(session: &Session, request: Request) -> Result<Answer> {
+/// POST of a VFREEBUSY with METHOD:REQUEST. The owner of the outbox asks, whoever acts for them: what
+/// they are told is what they may know.
+pub(crate) async fn free_busy(
+    session: &Session,
+    request: Request,
+    owner: Arc<Account>,
+) -> Result<Answer> {
+    let asker = Actor { account: owner, has_one_book: false, outside: None };
     let body = session
         .read(move |session, tx| {
-            let inquiry = Inquiry::parse(session, tx, &request.body)?;
+            let inquiry = Inquiry::parse(session, tx, &asker, &request.body)?;
             let work = Work::new(&session.settings);
             let mut replies = Vec::new();
             let mut written = 0;
             for attendee in &inquiry.attendees {
-                let reply = reply(session, tx, attendee, &inquiry, &work)?;
+                let reply = reply(session, tx, attendee, &inquiry, (&asker, &work))?;
                 written += reply.calendar.as_ref().map_or(0, String::len);
                 replies.push(reply);
                 work.go_on(written)?;
@@ -57,7 +65,12 @@ pub(crate) async fn free_busy(session: &Session, request: Request) -> Result<Ans
 }
 
 impl Inquiry {
-    fn parse(session: &Session, tx: &mut storage::ReadTx<'_>, body: &[u8]) -> Result<Self> {
+    fn parse(
+        session: &Session,
+        tx: &mut storage::ReadTx<'_>,
+        asker: &Actor,
+        body: &[u8],
+    ) -> Result<Self> {
         let limits = session.settings.objects.ical;
         let invalid = || DavError::forbidden(Name::caldav("valid-calendar-data"));
         let mut calendar = Component::parse(body, &limits).map_err(|_| invalid())?;
@@ -73,7 +86,7 @@ impl Inquiry {
         }
         let part = object.parts().next().ok_or_else(wrong)?;
         let organizer = part.line("ORGANIZER").cloned().ok_or_else(wrong)?;
-        let own = Users::new(&tx.calendar_addresses(session.actor.id())?);
+        let own = Users::new(&tx.calendar_addresses(asker.id())?);
         // RFC 6638 §5.1: CALDAV:organizer-allowed.
         if !own.is(organizer.value()) {
             return Err(DavError::forbidden(Name::caldav("organizer-allowed")));
@@ -108,7 +121,7 @@ fn reply(
     tx: &mut storage::ReadTx<'_>,
     attendee: &Line,
     inquiry: &Inquiry,
-    work: &Work,
+    (asker, work): (&Actor, &Work),
 ) -> Result<Reply> {
     let href = attendee.value().trim().to_owned();
     let unknown =
@@ -118,12 +131,12 @@ fn reply(
     let Some(address) = address else { return Ok(unknown(href)) };
     let found = tx.find_calendar_user(&address)?.map(|id| tx.load_account(id)).transpose()?;
     let Some(found) = found else { return Ok(unknown(href)) };
-    if tx.is_in_maintenance(found.id)? && found.id != session.actor.id() {
+    if tx.is_in_maintenance(found.id)? && found.id != asker.id() {
         // R-ADDR-12: nobody reads what is somebody's meanwhile.
         let status = "5.1;Could not complete delivery";
         return Ok(Reply { attendee: href, status, calendar: None });
     }
-    let busy = match of_account(session, tx, &found, inquiry.range, work) {
+    let busy = match of_account(session, tx, (asker, &found), inquiry.range, work) {
         Ok(Some(busy)) => busy,
         // To others nothing is told, not even whether there is such an account.
         Ok(None) => return Ok(unknown(href)),

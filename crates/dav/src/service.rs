@@ -365,23 +365,40 @@ impl Session {
         F: FnOnce(&mut AccountTx<'_, '_>) -> Result<T> + Send + 'static,
     {
         let (actor, quiet) = (self.actor.id(), self.quiet.clone());
+        self.write_all(label, bodies, move |tx| {
+            lock(tx)?;
+            let mut tx = tx.account_as(owner, actor)?;
+            let knowing = tx.up_to_date_pushes(&quiet)?;
+            let value = closure(&mut tx)?;
+            tx.quiet_pushes(&knowing)?;
+            Ok(value)
+        })
+        .await
+    }
+
+    /// Changes what is of several, and names `bodies`. An error of any kind changes nothing.
+    pub(crate) async fn write_all<T, F>(
+        &self,
+        label: &'static str,
+        bodies: Vec<Arc<PreparedMessage>>,
+        closure: F,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
+    {
         let refusal = Arc::new(std::sync::Mutex::new(None));
         let of_closure = refusal.clone();
         let written = self
             .store
-            .write_with(label, bodies, move |tx| {
-                lock(tx)?;
-                let mut tx = tx.account_as(owner, actor)?;
-                let knowing = tx.up_to_date_pushes(&quiet)?;
-                match closure(&mut tx) {
-                    Ok(value) => tx.quiet_pushes(&knowing).map(|()| value),
-                    Err(DavError::Storage(error)) => Err(error),
-                    Err(error) => {
-                        if let Ok(mut refusal) = of_closure.lock() {
-                            *refusal = Some(error);
-                        }
-                        Err(StorageError::Conflict("refused"))
+            .write_with(label, bodies, move |tx| match closure(tx) {
+                Ok(value) => Ok(value),
+                Err(DavError::Storage(error)) => Err(error),
+                Err(error) => {
+                    if let Ok(mut refusal) = of_closure.lock() {
+                        *refusal = Some(error);
                     }
+                    Err(StorageError::Conflict("refused"))
                 }
             })
             .await;

@@ -30,11 +30,15 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
         .await?;
     let overwrite = request.overwrites()?;
     let moves = request.method.as_str() == "MOVE";
-    // Between accounts: by GET and PUT, so that quota and rights of both count.
-    if source.owner().is_some_and(|owner| owner.id != target.owner.id) {
-        return Err(DavError::Status(StatusCode::FORBIDDEN));
-    }
+    let is_between = source.owner().is_some_and(|owner| owner.id != target.owner.id);
     match source {
+        Resource::Object(_, collection, _, object) if is_between => {
+            let kind = if moves { TransferKind::Move } else { TransferKind::Copy };
+            let how = How { kind, overwrite, answering: request.answering() };
+            between(session, &collection, *object, target, how, conditions).await
+        }
+        // A collection stays its owner's.
+        _ if is_between => Err(DavError::Status(StatusCode::FORBIDDEN)),
         Resource::Object(_, collection, _, object) => {
             let kind = if moves { TransferKind::Move } else { TransferKind::Copy };
             let how = How { kind, overwrite, answering: request.answering() };
@@ -65,16 +69,7 @@ async fn of_object(
     How { kind, overwrite, answering }: How,
     conditions: Preconditions,
 ) -> Result<Answer> {
-    let conflict = || DavError::Status(StatusCode::CONFLICT);
-    let (parent, name) = target.object_name().ok_or_else(conflict)?;
-    let name = name.to_owned();
-    let sought = target.clone();
-    let to = session
-        .read(move |session, tx| {
-            let parent = resource::find_collection(tx, &session.actor, &sought, &parent)?;
-            parent.ok_or(DavError::Status(StatusCode::CONFLICT))
-        })
-        .await?;
+    let (to, name) = destination(session, &target).await?;
     let collection_href = href_of(&target.owner, &to);
     let href = object_href(&collection_href, &name);
     let (from, home) = (from.clone(), to.kind.home());
@@ -113,6 +108,73 @@ async fn of_object(
     let mut answer = match (written, replaced_folder) {
         (Written::Created, false) => created(&href),
         (Written::Created | Written::Replaced, _) => answer::empty(StatusCode::NO_CONTENT),
+    };
+    // RFC 6638 §3.2.10
+    answer::insert_tag(&mut answer, answer::SCHEDULE_TAG, schedule_tag.as_deref());
+    Ok(answer)
+}
+
+/// The collection that something comes into, and its name there.
+async fn destination(session: &Session, target: &Target) -> Result<(Collection, String)> {
+    let conflict = || DavError::Status(StatusCode::CONFLICT);
+    let (parent, name) = target.object_name().ok_or_else(conflict)?;
+    let (name, sought) = (name.to_owned(), target.clone());
+    let to = session
+        .read(move |session, tx| {
+            let parent = resource::find_collection(tx, &session.actor, &sought, &parent)?;
+            parent.ok_or(DavError::Status(StatusCode::CONFLICT))
+        })
+        .await?;
+    Ok((to, name))
+}
+
+/// From a collection of one account into one of another, in one transaction.
+async fn between(
+    session: &Session,
+    from: &Collection,
+    object: Object,
+    target: Target,
+    How { kind, overwrite, answering }: How,
+    conditions: Preconditions,
+) -> Result<Answer> {
+    let (to, name) = destination(session, &target).await?;
+    let collection_href = href_of(&target.owner, &to);
+    let href = object_href(&collection_href, &name);
+    let (from, home) = (from.clone(), to.kind.home());
+    let (actor, quiet) = (session.actor.id(), session.quiet.clone());
+    let limits = session.settings.objects;
+    let outcome = session
+        .write_all("dav copy between", Vec::new(), move |tx| {
+            let transfer = Transfer { kind, from: &from, object: &object, to: &to, name: &name };
+            tx.lock_transfer(&transfer)?;
+            let mut source = tx.account_as(from.account, actor)?;
+            conditions.check(&mut source, home)?;
+            let source_knows = source.up_to_date_pushes(&quiet)?;
+            let target_knows = tx.account_as(to.account, actor)?.up_to_date_pushes(&quiet)?;
+            let (tokens, nothing) = (conditions.tokens(), EtagCondition::Any);
+            let condition = Condition {
+                if_match: None,
+                if_none_match: (!overwrite).then_some(&nothing),
+                if_schedule_tag: None,
+                tokens: &tokens,
+            };
+            let outcome = tx.transfer_between(actor, &transfer, &condition, answering, &limits)?;
+            tx.account_as(from.account, actor)?.quiet_pushes(&source_knows)?;
+            tx.account_as(to.account, actor)?.quiet_pushes(&target_knows)?;
+            let written = tx.find_object(to.id, &name)?;
+            Ok((outcome, written.and_then(|written| written.schedule_tag())))
+        })
+        .await;
+    let (outcome, schedule_tag) = outcome.map_err(|error| match error {
+        // RFC 4918 §9.8.5: Overwrite is F, and something is there.
+        DavError::Storage(StorageError::Conflict(_)) => {
+            DavError::Status(StatusCode::PRECONDITION_FAILED)
+        }
+        error => refused(error),
+    })?;
+    let mut answer = match of_outcome(outcome, home, &target.owner, &collection_href)? {
+        Written::Created => created(&href),
+        Written::Replaced => answer::empty(StatusCode::NO_CONTENT),
     };
     // RFC 6638 §3.2.10
     answer::insert_tag(&mut answer, answer::SCHEDULE_TAG, schedule_tag.as_deref());

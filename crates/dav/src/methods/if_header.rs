@@ -170,8 +170,7 @@ fn etag_at(tx: &mut AccountTx<'_, '_>, home: Home, names: &[String]) -> Result<O
     };
     let actor = tx.actor();
     let rights = tx.collection_rights(actor, &collection)?;
-    let is_hidden = collection.kind.is_private() && actor != account;
-    if is_hidden || !rights.contains(CollectionRights::READ) {
+    if !rights.contains(CollectionRights::READ) {
         return Ok(None);
     }
     Ok(tx.find_object(collection.id, name)?.map(|object| object.etag()))

@@ -16,6 +16,9 @@ use crate::xml::PushRegister;
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
     let asked = place.clone();
     let found = session.read(move |session, tx| resource::find(tx, &session.actor, &place)).await?;
+    if let Some(collection) = found.collection() {
+        resource::require_open(collection)?;
+    }
     if let Resource::Collection(owner, collection) = &found
         && super::share::is_xml(&request)
         && let Some(push) = PushRegister::parse(&request.body, &session.settings.xml)?
@@ -40,7 +43,7 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
             let of = super::attachments::Of { owner, collection, href, object, conditions };
             super::attachments::run(session, request, of).await
         }
-        Resource::Outbox(_) => super::super::scheduling::free_busy(session, request).await,
+        Resource::Outbox(owner) => crate::scheduling::free_busy(session, request, owner).await,
         Resource::Collection(owner, collection)
             if request.uri.query() == Some("add-member") && !collection.kind.is_private() =>
         {

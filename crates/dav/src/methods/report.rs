@@ -18,6 +18,9 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
             false => resource::find(tx, &session.actor, &place),
         })
         .await?;
+    if let Some(collection) = found.collection() {
+        resource::require_open(collection)?;
+    }
     match report {
         Report::CalendarQuery(query) => {
             reports::calendar::query(session, &request, found, query).await

@@ -13,7 +13,7 @@ use super::pieces::pieces;
 use crate::answer::Answer;
 use crate::calendar_data::{self, floating};
 use crate::error::{DavError, Result};
-use crate::resource::{Resource, is_colleague};
+use crate::resource::{Actor, Resource, is_colleague};
 use crate::service::Session;
 use crate::work::{Work, too_much};
 use crate::xml::{Element, Name, QueryZone};
@@ -51,14 +51,14 @@ pub(crate) async fn query(session: &Session, found: Resource, range: TimeRange) 
 pub(crate) fn of_account(
     session: &Session,
     tx: &mut ReadTx<'_>,
-    account: &Account,
+    (asker, account): (&Actor, &Account),
     range: TimeRange,
     work: &Work,
 ) -> Result<Option<BusyTimes>> {
-    let actor = &session.actor.account;
+    let actor = &asker.account;
     // R-SHARE-2: external users are not of the organisation.
-    let knows_all = actor.id == account.id
-        || actor.role != Role::External && is_colleague(tx, &session.actor, account)?;
+    let knows_all =
+        actor.id == account.id || actor.role != Role::External && is_colleague(tx, asker, account)?;
     let mut busy = BusyTimes::new(range, &tx.calendar_addresses(account.id)?);
     let mut is_told = knows_all;
     for collection in tx.list_collections(account.id, Home::Calendars)? {
@@ -73,7 +73,8 @@ pub(crate) fn of_account(
     }
     // What others share keeps nobody busy who did not say so.
     for collection in tx.list_guest_collections(account.id, Home::Calendars)? {
-        if knows_all && !collection.transparent {
+        let is_open = crate::resource::require_open(&collection).is_ok();
+        if knows_all && is_open && !collection.transparent {
             add(session, tx, &collection, &mut busy, work)?;
         }
     }

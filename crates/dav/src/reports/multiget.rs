@@ -157,6 +157,7 @@ fn find_shelf(
     let name = target.collection_name();
     let found = resource::find_collection(tx, &session.actor, &target, &name)?;
     let Some(found) = found else { return Ok(None) };
+    resource::require_open(&found)?;
     let href = href_of(&target.owner, &found);
     if !href.starts_with(above) {
         return Ok(None);

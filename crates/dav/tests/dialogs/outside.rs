@@ -179,7 +179,7 @@ fn who_is_elsewhere_edits_and_reaches_nothing_else() {
         // They speak for nobody.
         let meeting = "ORGANIZER:mailto:julie@example.test\r\n\
             ATTENDEE:mailto:dan@elsewhere.test\r\n";
-        let meeting = put.replace("SUMMARY", &format!("{meeting}SUMMARY"));
+        let meeting = put.replace("END:VEVENT", &format!("{meeting}END:VEVENT"));
         let refused = ask(&house, "PUT", &mine, "", &meeting).await;
         assert_eq!((refused.status, refused.failed()), (403, "D:need-privileges"));
         assert_eq!(ask(&house, "DELETE", &mine, "", "").await.status, 204);

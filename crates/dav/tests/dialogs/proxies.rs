@@ -81,11 +81,55 @@ fn who_acts_for_somebody_finds_their_calendars() {
         assert_eq!(house.ask("paul", "PUT", &new.0, "", &new.1).await.status, 201);
         let calendar = format!("{home}new/");
         assert_eq!(house.ask("paul", "MKCALENDAR", &calendar, "", "").await.status, 403);
+        their_inbox_and_outbox(&house, home).await;
         set(&house, "julie", WRITE, &[]).await;
         set(&house, "julie", READ, &[]).await;
         assert_eq!(house.ask("paul", "GET", &meeting, "", "").await.status, 404);
         assert_eq!(house.ask("paul", "PROPFIND", home, "depth: 1", "").await.status, 404);
     });
+}
+
+/// Who writes for Julie hears of what came to her, and asks in her name (RFC 6638 §2, §5).
+async fn their_inbox_and_outbox(house: &House, home: &str) {
+    let listed = house.ask("paul", "PROPFIND", home, "depth: 1", "").await.text;
+    for (name, is_there) in [("inbox", true), ("outbox", true), ("notifications", false)] {
+        let is_listed = listed.contains(&format!("<D:href>{home}{name}/</D:href>"));
+        assert_eq!(is_listed, is_there, "{name}: {listed}");
+    }
+    house.move_in_at("ann", "example.test").await;
+    let meeting = event("m", AT_NINE).replace(
+        "END:VEVENT",
+        "ORGANIZER:mailto:ann@example.test\r\nATTENDEE:mailto:julie@example.test\r\nEND:VEVENT",
+    );
+    let path = "/dav/calendars/ann@example.test/personal/m.ics";
+    assert_eq!(house.ask("ann", "PUT", path, "", &meeting).await.status, 201);
+    let inbox = format!("{home}inbox/");
+    let listed = house.ask("paul", "PROPFIND", &inbox, "depth: 1", "").await.text;
+    let message = listed.split("<D:href>").nth(2).unwrap().split('<').next().unwrap().to_owned();
+    let text = house.ask("paul", "GET", &message, "", "").await.text;
+    assert!(text.contains("METHOD:REQUEST") && text.contains("UID:m"), "{text}");
+    assert_eq!(house.ask("paul", "PUT", &message, "", &meeting).await.status, 403);
+    assert_eq!(house.ask("paul", "DELETE", &message, "", "").await.status, 204);
+    let privileges =
+        "<propfind xmlns=\"DAV:\"><prop><current-user-privilege-set/></prop></propfind>";
+    let outbox = format!("{home}outbox/");
+    let told = house.ask("paul", "PROPFIND", &outbox, "depth: 0", privileges).await.text;
+    assert!(told.contains("<C:schedule-send-freebusy/>"), "{told}");
+    let ask = |who: &str| {
+        format!(
+            "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:REQUEST\r\nBEGIN:VFREEBUSY\r\nUID:f\r\n\
+             DTSTART:20260105T000000Z\r\nDTEND:20260106T000000Z\r\nORGANIZER:mailto:{who}\r\n\
+             ATTENDEE:mailto:ann@example.test\r\nEND:VFREEBUSY\r\nEND:VCALENDAR\r\n"
+        )
+    };
+    let answer = house.ask("paul", "POST", &outbox, "", &ask("julie@example.test")).await;
+    assert!(answer.text.contains("<C:request-status>2.0;Success"), "{}", answer.text);
+    let other = house.ask("paul", "POST", &outbox, "", &ask("paul@example.test")).await;
+    assert_eq!(other.failed(), "C:organizer-allowed", "{}", other.text);
+    // Strangers to her find neither.
+    for (method, path) in [("POST", &outbox), ("PROPFIND", &outbox), ("PROPFIND", &inbox)] {
+        assert_eq!(house.ask("ann", method, path, "depth: 0", "").await.status, 404);
+    }
 }
 
 #[test]

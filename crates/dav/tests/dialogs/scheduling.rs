@@ -136,7 +136,7 @@ fn who_shares_a_calendar_for_busy_times_is_asked_for_no_more() {
         let ask = "<C:free-busy-query xmlns:C=\"urn:ietf:params:xml:ns:caldav\">\
                    <C:time-range start=\"20260105T000000Z\" end=\"20260106T000000Z\"/>\
                    </C:free-busy-query>";
-        assert_eq!(house.ask("paul", "REPORT", path, "depth: 1", ask).await.status, 404);
+        assert_eq!(house.ask("paul", "REPORT", path, "depth: 1", ask).await.status, 503);
     });
 }
 

@@ -184,3 +184,103 @@ fn who_deletes_what_others_share_leaves_it() {
         assert_eq!(house.ask("paul", "MKCALENDAR", &path, "", "").await.status, 403);
     });
 }
+
+#[test]
+fn what_is_shared_is_listed_and_shut_while_its_owner_is_in_maintenance() {
+    on_both_engines(|house| async move {
+        assert_eq!(house.julie("MKCALENDAR", "team/", "", "").await.status, 201);
+        house.julie("PUT", "team/1.ics", "", &event("1", AT_NINE)).await;
+        house.share("team", "paul@example.test", CollectionRights::WRITE).await;
+        let home = "/dav/calendars/paul@example.test/";
+        let ask = "<propfind xmlns=\"DAV:\" xmlns:CS=\"http://calendarserver.org/ns/\"><prop>\
+                   <resourcetype/><displayname/><CS:getctag/><sync-token/></prop></propfind>";
+        let list = async || {
+            let answer = house.ask("paul", "PROPFIND", home, "depth: 1", ask).await;
+            assert_eq!(answer.status, 207);
+            answer.text
+        };
+        let before = list().await;
+        let shared = format!("{home}shared-{}/", between(&before, &format!("{home}shared-"), "/<"));
+        let set = async |maintenance| {
+            let julie = storage::Address::parse("julie@example.test").unwrap();
+            let set = house.store.write("test", move |tx| {
+                let julie = tx.find_account(&julie)?.unwrap().id;
+                tx.account(julie)?.set_maintenance(maintenance)
+            });
+            set.await.unwrap();
+        };
+        set(true).await;
+        assert_eq!(list().await, before);
+        let julies = "/dav/calendars/julie@example.test/team/";
+        let sync = "<sync-collection xmlns=\"DAV:\"><sync-token/><sync-level>1</sync-level><prop>\
+                    <getetag/></prop></sync-collection>";
+        let multiget = format!(
+            "<C:calendar-multiget xmlns:D=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\">\
+             <D:prop><D:getetag/></D:prop><D:href>{shared}1.ics</D:href></C:calendar-multiget>"
+        );
+        let (inside, new) = (format!("{shared}1.ics"), event("2", AT_NINE));
+        let moving = format!("destination: {home}personal/1.ics");
+        for (method, path, headers, body) in [
+            ("GET", inside.as_str(), "", ""),
+            ("PROPFIND", &inside, "depth: 0", ""),
+            ("PROPFIND", &shared, "depth: 1", ""),
+            ("REPORT", &shared, "depth: 0", sync),
+            ("REPORT", &shared, "depth: 1", &multiget),
+            ("REPORT", home, "depth: 1", &multiget),
+            ("PUT", &format!("{shared}2.ics"), "", &new),
+            ("DELETE", &inside, "", ""),
+            ("MOVE", &inside, &moving, ""),
+            ("PROPFIND", julies, "depth: 0", ""),
+            ("GET", &format!("{julies}1.ics"), "", ""),
+        ] {
+            let answer = house.ask("paul", method, path, headers, body).await;
+            assert_eq!(answer.status, 503, "{method} {path}: {}", answer.text);
+        }
+        let ask = "<propfind xmlns=\"DAV:\"><prop><current-user-privilege-set/></prop></propfind>";
+        let told = house.ask("paul", "PROPFIND", &shared, "depth: 0", ask).await;
+        assert_eq!(told.status, 207);
+        assert!(told.text.contains("<D:read/>") && !told.text.contains("write-content"));
+        set(false).await;
+        assert_eq!(list().await, before);
+        assert_eq!(house.ask("paul", "GET", &inside, "", "").await.status, 200);
+        // In an account that is closed nothing is told of what is not shared.
+        set(true).await;
+        let own = "/dav/calendars/julie@example.test/personal/";
+        assert_eq!(house.ask("paul", "PROPFIND", own, "depth: 0", "").await.status, 404);
+    });
+}
+
+#[test]
+fn objects_move_between_ones_own_and_what_is_shared() {
+    on_both_engines(|house| async move {
+        assert_eq!(house.julie("MKCALENDAR", "team/", "", "").await.status, 201);
+        let home = "/dav/calendars/paul@example.test/";
+        house.ask("paul", "PUT", &format!("{home}personal/1.ics"), "", &event("1", AT_NINE)).await;
+        house.share("team", "paul@example.test", CollectionRights::WRITE).await;
+        let listed = house.ask("paul", "PROPFIND", home, "depth: 1", "").await.text;
+        let shared = format!("{home}shared-{}/", between(&listed, &format!("{home}shared-"), "/<"));
+        let (own, there) = (format!("{home}personal/1.ics"), format!("{shared}1.ics"));
+        let to = |path: &str, more: &str| format!("destination: {path}{more}");
+        let wrong = to(&there, "\nif-match: \"0\"");
+        assert_eq!(house.ask("paul", "MOVE", &own, &wrong, "").await.status, 412);
+        let moved = house.ask("paul", "MOVE", &own, &to(&there, "\noverwrite: F"), "").await;
+        assert_eq!((moved.status, moved.header("location")), (201, there.as_str()));
+        assert_eq!(house.ask("paul", "GET", &own, "", "").await.status, 404);
+        assert_eq!(house.julie("GET", "team/1.ics", "", "").await.status, 200);
+        // And back, over what is there or not.
+        let copied = house.ask("paul", "COPY", &there, &to(&own, ""), "").await;
+        assert_eq!(copied.status, 201, "{}", copied.text);
+        let refused = house.ask("paul", "COPY", &there, &to(&own, "\noverwrite: F"), "").await;
+        assert_eq!(refused.status, 412);
+        assert_eq!(house.ask("paul", "MOVE", &there, &to(&own, ""), "").await.status, 204);
+        assert_eq!(house.julie("GET", "team/1.ics", "", "").await.status, 404);
+        // Not a calendar, and not where he may only read.
+        let calendar = to("/dav/calendars/julie@example.test/new/", "");
+        let personal = format!("{home}personal/");
+        assert_eq!(house.ask("paul", "MOVE", &personal, &calendar, "").await.status, 403);
+        house.share("team", "paul@example.test", CollectionRights::READ).await;
+        let refused = house.ask("paul", "MOVE", &own, &to(&there, ""), "").await;
+        assert_eq!((refused.status, refused.failed()), (403, "D:need-privileges"));
+        assert_eq!(house.ask("paul", "GET", &own, "", "").await.status, 200);
+    });
+}

@@ -31,6 +31,9 @@ pub struct Guest {
     pub address: String,
     /// When what they want otherwise last changed, by the numbers of their account.
     pub modseq: ModSeq,
+    /// R-ADDR-12: its owner is in maintenance. It is listed, so that nobody takes it for deleted, and
+    /// nothing is done with what is in it.
+    pub in_maintenance: bool,
 }
 
 impl Collection {
@@ -115,7 +118,7 @@ impl ReadTx<'_> {
     ) -> Result<Option<Collection>> {
         let is_of_others = collection.account != actor && !collection.kind.is_private();
         let rights = match is_of_others {
-            true => self.collection_rights(actor, &collection)?,
+            true => self.granted_rights(actor, &collection)?,
             false => CollectionRights::NONE,
         };
         if !rights.contains(CollectionRights::READ) {
@@ -141,7 +144,9 @@ impl ReadTx<'_> {
             Some(outsider) => outsider.address,
             None => self.load_account(actor)?.address,
         };
-        collection.guest = Some(Guest { account: actor, address, modseq: overlay.modseq });
+        let in_maintenance = self.is_in_maintenance(collection.account)?;
+        let modseq = overlay.modseq;
+        collection.guest = Some(Guest { account: actor, address, modseq, in_maintenance });
         Ok(Some(collection))
     }
 

@@ -107,7 +107,8 @@ impl CollectionKind {
         }
     }
 
-    /// Whether it is between the server and its owner alone: the server makes it and fills it.
+    /// Whether it is between the server and its owner alone, or whoever acts for them: the server makes
+    /// it and fills it.
     pub fn is_private(self) -> bool {
         match self {
             Self::Inbox | Self::Notifications => true,

@@ -79,6 +79,20 @@ impl ReadTx<'_> {
         actor: AccountId,
         collection: &Collection,
     ) -> Result<CollectionRights> {
+        let granted = self.granted_rights(actor, collection)?;
+        let is_own = actor == collection.account || collection.is_directory();
+        match !is_own && !granted.is_empty() && self.is_in_maintenance(collection.account)? {
+            true => Ok(CollectionRights::NONE),
+            false => Ok(granted),
+        }
+    }
+
+    /// The same, whether or not its owner is in maintenance.
+    pub fn granted_rights(
+        &mut self,
+        actor: AccountId,
+        collection: &Collection,
+    ) -> Result<CollectionRights> {
         if actor == collection.account {
             return Ok(CollectionRights::ALL);
         }
@@ -87,28 +101,35 @@ impl ReadTx<'_> {
                 self.is_in_directory(actor)? && self.organisation_of(actor)? == organisation;
             return Ok(if may_read { CollectionRights::READ } else { CollectionRights::NONE });
         }
+        // What those have who act for somebody, to write and to read. Who writes takes out of the
+        // inbox what their program has told of.
+        let (proxy_write, proxy_read) = match collection.kind {
+            CollectionKind::Calendar => (CollectionRights::EDIT, CollectionRights::READ),
+            CollectionKind::Inbox => (CollectionRights::WRITE, CollectionRights::NONE),
+            CollectionKind::AddressBook
+            | CollectionKind::Folder
+            | CollectionKind::Notifications => (CollectionRights::NONE, CollectionRights::NONE),
+        };
         let mut rights = CollectionRights::NONE;
         self.sql.query(
             "SELECT rights FROM collection_share WHERE collection_id = ?1 AND state IN (0, 2) \
              AND grantee IN (SELECT grantee FROM grantee_of WHERE account_id = ?2) \
-             UNION SELECT CASE may_write WHEN 1 THEN 15 ELSE 3 END FROM calendar_proxy \
-             WHERE account_id = ?3 AND ?4 = 1 \
+             UNION SELECT CASE may_write WHEN 1 THEN CAST(?4 AS BIGINT) \
+             ELSE CAST(?5 AS BIGINT) END FROM calendar_proxy WHERE account_id = ?3 \
              AND grantee IN (SELECT grantee FROM grantee_of WHERE account_id = ?2)",
             &[
                 Value::Int(collection.id.get()),
                 Value::Int(actor.get()),
                 Value::Int(collection.account.get()),
-                Value::Int(i64::from(collection.kind == CollectionKind::Calendar)),
+                Value::Int(proxy_write.column()),
+                Value::Int(proxy_read.column()),
             ],
             &mut |row| {
                 rights.0 |= CollectionRights::from_column(row.int(0)?).0;
                 Ok(())
             },
         )?;
-        match !rights.is_empty() && self.is_in_maintenance(collection.account)? {
-            true => Ok(CollectionRights::NONE),
-            false => Ok(rights),
-        }
+        Ok(rights)
     }
 
     /// The collections of others in homes of this sort that are shared with `actor`, by owner and
@@ -290,6 +311,10 @@ impl AccountTx<'_, '_> {
             rights if rights.contains(needed) => Ok(found),
             rights if rights.contains(CollectionRights::READ) => {
                 Err(StorageError::NoPermission("you have no right to do this"))
+            }
+            // R-ADDR-12: it is not gone, and whoever synchronises must not take it for that.
+            _ if self.granted_rights(actor, &found)?.contains(CollectionRights::READ) => {
+                Err(StorageError::Maintenance)
             }
             _ => Err(StorageError::NotFound("collection")),
         }

@@ -161,7 +161,7 @@ impl AccountTx<'_, '_> {
     }
 
     /// What was read before the transaction began, as it is now.
-    fn reload_object(&mut self, from: &Collection, object: &Object) -> Result<Object> {
+    pub(crate) fn reload_object(&mut self, from: &Collection, object: &Object) -> Result<Object> {
         let found = self.find_object(from.id, &object.name)?;
         found.filter(|found| found.id == object.id).ok_or(StorageError::NotFound("object"))
     }

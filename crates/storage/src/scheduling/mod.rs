@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `put`, `delete` | the two verbs |
 //! | `transfer` | COPY and MOVE over a meeting |
+//! | `between` | COPY and MOVE between two accounts |
 //! | `lock` | everybody concerned, locked in order, before them |
 //! | `people` | whom an address means |
 //! | `invite` | a message comes to an attendee |
@@ -21,6 +22,7 @@
 //! **Absent:** the rules of iTIP, the text of mail, whether its sender is authentic.
 
 mod answer;
+mod between;
 mod bounce;
 mod copy;
 mod delete;

@@ -1,6 +1,7 @@
 //! Meetings between accounts, through both engines.
 
 mod answers;
+mod between;
 mod fixture;
 mod invitations;
 mod limits;

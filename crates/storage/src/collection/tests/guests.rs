@@ -99,8 +99,15 @@ fn shared_collections_look_as_each_one_likes() {
         // What he wanted before is forgotten.
         assert_eq!(found().unwrap().color, None);
         store.with(julie, |tx| tx.set_maintenance(true)).unwrap();
-        assert_eq!(seen(store, paul), []);
+        // R-ADDR-12: it is there, as it was, and nothing is done with it.
+        assert!(found().unwrap().guest.unwrap().in_maintenance);
+        let of = work.clone();
+        let refused = store.write(move |tx| {
+            tx.account_as(julie, paul)?.delete_object(&of, "1.ics", &Condition::default())
+        });
+        assert!(matches!(refused, Err(StorageError::Maintenance)), "{refused:?}");
         store.with(julie, |tx| tx.set_maintenance(false)).unwrap();
+        assert!(!found().unwrap().guest.unwrap().in_maintenance);
         store.with(julie, move |tx| tx.delete_collection(&own, &[])).unwrap();
         store.write(move |tx| tx.remove_account(paul)).unwrap();
     });
