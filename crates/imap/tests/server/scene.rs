@@ -120,6 +120,8 @@ impl Scene {
 
     /// Ends the sessions; what is wrong with the store they leave.
     pub(crate) async fn close(self) -> Vec<String> {
+        // Where a transcript failed, somebody may wait still.
+        drop(self.held);
         self.house.close().await
     }
 
