@@ -1,6 +1,6 @@
 //! Calendar objects as reports look at them.
 
-use ical::{CalendarObject, ComponentFilter, Schedule, TimeRange, Zones};
+use ical::{CalendarObject, ComponentFilter, ComponentKind, Schedule, TimeRange, Zones};
 use jiff::tz::TimeZone;
 
 use crate::xml::{CalendarDataRequest, QueryZone};
@@ -69,12 +69,15 @@ pub(crate) fn select(
 
 /// Adds what an object makes of somebody's time; an error where that cannot be said.
 pub(crate) fn add_busy(
-    busy: &mut ical::BusyTimes,
+    (busy, said): (&mut ical::BusyTimes, &mut ical::Availability),
     bytes: &[u8],
     floating: &TimeZone,
     limits: &ical::Limits,
 ) -> Result<(), ical::Error> {
     match look(bytes, floating, limits) {
+        Some(Looked { object, .. }) if object.kind() == ComponentKind::Availability => {
+            said.add(object.calendar(), floating.clone(), limits)
+        }
         Some(Looked { object, zones, schedule }) => busy.add(&object, &schedule, &zones),
         None => Ok(()),
     }

@@ -59,10 +59,10 @@ pub use object::{
     CalendarObject, ComponentKind, Invalid, ObjectFacts, Schedule, SeveralOrganizers,
 };
 pub use query::{
-    Busy, BusyTimes, CalendarSelection, CardFilter, CardPropertyFilter, CardPropertyTest,
-    Collation, ComponentFilter, ComponentSelection, ComponentTest, MatchKind, ParameterFilter,
-    Preselection, Presence, PropertyFilter, PropertySelection, PropertyTest, Quantifier,
-    RecurrenceSelection, TextMatch, TimeRange, ValueTest, Which,
+    Availability, Busy, BusyTimes, CalendarSelection, CardFilter, CardPropertyFilter,
+    CardPropertyTest, Collation, ComponentFilter, ComponentSelection, ComponentTest, MatchKind,
+    ParameterFilter, Preselection, Presence, PropertyFilter, PropertySelection, PropertyTest,
+    Quantifier, RecurrenceSelection, TextMatch, TimeRange, ValueTest, Which,
 };
 pub use recur::{ByDay, Frequency, Occurrence, Occurrences, Rule, Skip, Times, Until};
 pub use text::{escape_text, split_list, split_structured, unescape_text};

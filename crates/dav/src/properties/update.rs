@@ -336,10 +336,12 @@ fn is_availability(text: &str) -> bool {
     else {
         return false;
     };
-    let mut busy = ical::BusyTimes::new(range, &[]);
+    let mut said = ical::Availability::new(&ical::BusyTimes::new(range, &[]));
     let zone = jiff::tz::TimeZone::UTC;
+    let is_other = |part: &ical::Component| !part.is("VAVAILABILITY") && !part.is("VTIMEZONE");
     calendar.components_named("VAVAILABILITY").next().is_some()
-        && busy.add_availability(&calendar, zone, &limits).is_ok()
+        && !calendar.components.iter().any(is_other)
+        && said.add(&calendar, zone, &limits).is_ok()
 }
 
 /// What a program can subscribe to.

@@ -3,7 +3,7 @@
 use http_body_util::Full;
 use hyper::Response;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use ical::{BusyTimes, Component, Line, TimeRange};
+use ical::{Availability, BusyTimes, Component, Line, TimeRange};
 use jiff::Timestamp;
 use storage::{
     Account, Collection, CollectionKind, CollectionRights, Components, Home, ObjectId, ReadTx, Role,
@@ -34,7 +34,9 @@ pub(crate) async fn query(session: &Session, found: Resource, range: TimeRange) 
         .read(move |session, tx| {
             let mut busy = BusyTimes::new(range, &tx.calendar_addresses(owner.id)?);
             let work = Work::new(&session.settings);
-            add(session, tx, &collection, &mut busy, &work)?;
+            let mut said = Availability::new(&busy);
+            add(session, tx, &collection, (&mut busy, &mut said), &work)?;
+            said.apply(&mut busy);
             let mut calendar = new_calendar();
             calendar.components.push(busy.component(stamp(session)));
             Ok(calendar.render())
@@ -60,7 +62,7 @@ pub(crate) fn of_account(
     let knows_all =
         actor.id == account.id || actor.role != Role::External && is_colleague(tx, asker, account)?;
     let mut busy = BusyTimes::new(range, &tx.calendar_addresses(account.id)?);
-    let mut is_told = knows_all;
+    let (mut said, mut is_told) = (Availability::new(&busy), knows_all);
     for collection in tx.list_collections(account.id, Home::Calendars)? {
         if collection.kind != CollectionKind::Calendar || collection.transparent {
             continue;
@@ -68,28 +70,30 @@ pub(crate) fn of_account(
         let rights = tx.collection_rights(actor.id, &collection)?;
         if knows_all || rights.contains(CollectionRights::FREE_BUSY) {
             is_told = true;
-            add(session, tx, &collection, &mut busy, work)?;
+            add(session, tx, &collection, (&mut busy, &mut said), work)?;
         }
     }
     // What others share keeps nobody busy who did not say so.
     for collection in tx.list_guest_collections(account.id, Home::Calendars)? {
         let is_open = crate::resource::require_open(&collection).is_ok();
         if knows_all && is_open && !collection.transparent {
-            add(session, tx, &collection, &mut busy, work)?;
+            add(session, tx, &collection, (&mut busy, &mut said), work)?;
         }
     }
     if is_told {
-        add_availability(session, tx, account, &mut busy)?;
+        add_of_inbox(session, tx, account, &mut said)?;
+        // RFC 7953 §7.2.5: what stands in several places counts together.
+        said.apply(&mut busy);
     }
     Ok(is_told.then_some(busy))
 }
 
 /// RFC 7953 §7.2.4: when somebody says they can be met at all counts as well.
-fn add_availability(
+fn add_of_inbox(
     session: &Session,
     tx: &mut ReadTx<'_>,
     account: &Account,
-    busy: &mut BusyTimes,
+    availability: &mut Availability,
 ) -> Result<()> {
     let Some(inbox) = tx.find_collection(account.id, Home::Calendars, "inbox")? else {
         return Ok(());
@@ -104,7 +108,7 @@ fn add_availability(
     let limits = &session.settings.objects.ical;
     let Ok(calendar) = Component::parse(text.as_bytes(), limits) else { return Ok(()) };
     let zone = floating(Some(&QueryZone::Id(tx.time_zone(account.id)?)), None);
-    busy.add_availability(&calendar, zone, limits).map_err(|error| {
+    availability.add(&calendar, zone, limits).map_err(|error| {
         tracing::debug!(%error, "free and busy times refused");
         too_much()
     })
@@ -114,11 +118,11 @@ fn add(
     session: &Session,
     tx: &mut ReadTx<'_>,
     collection: &Collection,
-    busy: &mut BusyTimes,
+    (busy, said): (&mut BusyTimes, &mut Availability),
     work: &Work,
 ) -> Result<()> {
     let zone = floating(None, collection.timezone.as_deref());
-    let components = Components::EVENT | Components::FREE_BUSY;
+    let components = Components::EVENT | Components::FREE_BUSY | Components::AVAILABILITY;
     let window = calendar_data::window(&busy.range());
     let found = tx.find_in_range(collection.id, components, &window)?;
     let limits = &session.settings.objects.ical;
@@ -127,7 +131,7 @@ fn add(
         for bytes in tx.load_object_bytes(&ids)?.values() {
             work.go_on(0)?;
             // RFC 4791 §7.10: what is left out would be free.
-            calendar_data::add_busy(busy, bytes, &zone, limits).map_err(|error| {
+            calendar_data::add_busy((busy, said), bytes, &zone, limits).map_err(|error| {
                 tracing::debug!(%error, "free and busy times refused");
                 too_much()
             })?;

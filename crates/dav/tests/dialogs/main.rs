@@ -3,6 +3,7 @@
 
 mod acl;
 mod attachments;
+mod availability;
 mod bounds;
 mod calendars;
 mod contacts;

@@ -1,6 +1,7 @@
 //! Calendar object resources: what one may be, and what is known of it (RFC 4791 §4.1).
 
 mod alarm;
+mod availability;
 mod facts;
 mod invalid;
 mod kind;
@@ -11,6 +12,7 @@ mod span;
 mod tests;
 
 pub(crate) use alarm::Alarm;
+pub(crate) use availability::availability_ends;
 pub use facts::ObjectFacts;
 pub(crate) use facts::calendar_user;
 pub use invalid::Invalid;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 
+use super::availability;
 use super::facts::calendar_user;
 use super::invalid::Invalid;
 use super::kind::ComponentKind;
@@ -52,6 +53,10 @@ impl CalendarObject {
         }
         let object = Self::of_message(calendar)?;
         object.parts().try_for_each(|part| needs(part, object.kind))?;
+        if object.kind == ComponentKind::Availability {
+            let zones = object.zones(TimeZone::UTC, &Limits::DEFAULT);
+            object.parts().try_for_each(|part| availability::check(part, &zones))?;
+        }
         Ok(object)
     }
 
@@ -63,6 +68,9 @@ impl CalendarObject {
         let (kind, uid) = kind_and_uid(&calendar)?;
         let object = Self { calendar, kind, uid };
         object.parts().try_for_each(check)?;
+        // RFC 7953 §3.1: what recurs of it is within.
+        let within = object.parts().flat_map(|part| part.components_named("AVAILABLE"));
+        within.into_iter().try_for_each(check)?;
         Ok(object)
     }
 
@@ -116,6 +124,18 @@ impl CalendarObject {
     /// The zones it may name.
     pub fn zones(&self, floating: TimeZone, limits: &Limits) -> Zones {
         Zones::of(&self.calendar, floating, limits)
+    }
+
+    /// Whether it says of a time, again and again, more often than `max` in a year, that somebody is
+    /// available (RFC 7953 §8).
+    pub fn is_available_more_than(&self, max: usize, limits: &Limits) -> Result<bool, Error> {
+        let zones = self.zones(TimeZone::UTC, limits);
+        for part in self.parts().filter(|_| self.kind == ComponentKind::Availability) {
+            if availability::recurs_more_than(part, max, &zones, limits)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// When it takes place.

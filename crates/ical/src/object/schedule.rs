@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 
+use super::availability::availability_ends;
 use super::kind::ComponentKind;
 use super::parse::CalendarObject;
 use super::span::busy_periods;
@@ -45,8 +46,10 @@ enum Timing {
     Due,
     /// COMPLETED and CREATED of a task, neither of which need be there.
     Progress { completed: Option<Timestamp>, created: Option<Timestamp> },
-    /// DTSTART and DTEND of free and busy times, or of times that somebody is available.
+    /// DTSTART and DTEND of free and busy times.
     Between(Timestamp, Timestamp),
+    /// The time that availability speaks of (RFC 7953 §7.2.2).
+    Scope(Timestamp, Timestamp),
     /// Periods of FREEBUSY.
     Periods(Vec<(Timestamp, Timestamp)>),
 }
@@ -137,10 +140,12 @@ impl Timing {
                 (Some(start), Some(end)) => Self::Between(start, end),
                 _ => Self::Periods(busy_periods(part, zones).collect()),
             },
-            ComponentKind::Availability => Self::Between(
-                instant("DTSTART").unwrap_or(Timestamp::MIN),
-                instant("DTEND").unwrap_or(Timestamp::MAX),
-            ),
+            ComponentKind::Availability => {
+                // What cannot be read is everywhere.
+                let ends = availability_ends(part, zones);
+                let (start, end) = ends.unwrap_or((Timestamp::MIN, Timestamp::MAX));
+                Self::Scope(start, end)
+            }
             ComponentKind::Event | ComponentKind::Journal | ComponentKind::Poll => Self::Plain,
         }
     }
@@ -159,6 +164,7 @@ impl Timing {
             Self::Progress { completed: None, created: Some(created) } => end > *created,
             Self::Progress { completed: None, created: None } => true,
             Self::Between(from, to) => start <= *to && end > *from,
+            Self::Scope(from, to) => start < *to && end > *from,
             Self::Periods(periods) => periods.iter().any(|(from, to)| start < *to && end > *from),
         }
     }
@@ -173,7 +179,7 @@ impl Timing {
                 (start < one.end || start <= one.start) && (end > one.start || end >= one.end)
             }
             Self::Due => start < one.end && end >= one.end,
-            Self::Progress { .. } | Self::Between(..) | Self::Periods(_) => false,
+            Self::Progress { .. } | Self::Between(..) | Self::Scope(..) | Self::Periods(_) => false,
         }
     }
 }

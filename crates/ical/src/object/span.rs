@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::availability::availability_ends;
 use super::kind::ComponentKind;
 use super::parse::CalendarObject;
 use crate::component::Component;
@@ -19,12 +20,7 @@ pub(super) fn span(object: &CalendarObject, zones: &Zones, limits: &Limits) -> O
     let parts = object.parts().filter_map(|part| match object.kind() {
         ComponentKind::FreeBusy => free_busy(part, zones),
         ComponentKind::Todo if !is_timed(part) => Some(unscheduled(part, zones)),
-        // RFC 7953 §3.1: without an end it has none.
-        ComponentKind::Availability => {
-            let ends = ["DTSTART", "DTEND"].map(|name| instant(part, name, zones));
-            let [start, end] = ends;
-            Some((start.unwrap_or(Timestamp::MIN), end.unwrap_or(Timestamp::MAX)))
-        }
+        ComponentKind::Availability => availability_ends(part, zones).ok(),
         _ => None,
     });
     let listed = parts.reduce(|(first, last), (start, end)| (first.min(start), last.max(end)));

@@ -168,3 +168,49 @@ fn who_takes_part_and_what_is_attached() {
     assert_eq!((found.kind, found.uid.as_str(), found.recurs), (ComponentKind::Event, "1", false));
     assert!(facts(&event("DTSTART:20260101\nRRULE:FREQ=DAILY\n")).recurs);
 }
+
+#[test]
+fn availability_has_rules_of_its_own() {
+    let zoned = ";TZID=America/Montreal:20111002T090000\r\n";
+    let part = |lines: &str| format!("BEGIN:AVAILABLE\r\nUID:a\r\n{lines}END:AVAILABLE\r\n");
+    let read = |lines: &str| {
+        let text = format!(
+            "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VAVAILABILITY\r\nUID:v\r\n{lines}\
+             END:VAVAILABILITY\r\nEND:VCALENDAR\r\n"
+        );
+        CalendarObject::parse(text.as_bytes(), &Limits::DEFAULT)
+    };
+    let weekly = part(&format!("DTSTART{zoned}DURATION:PT8H\r\nRRULE:FREQ=WEEKLY\r\n"));
+    for lines in [
+        String::new(),
+        "PRIORITY:0\r\nBUSYTYPE:BUSY\r\n".to_owned(),
+        format!("DTSTART{zoned}DURATION:P1D\r\n{weekly}"),
+        format!("DTSTART{zoned}DTEND{zoned}"),
+        "DTEND:20111002T090000Z\r\n".to_owned(),
+    ] {
+        read(&lines).unwrap();
+    }
+    for lines in [
+        "DTSTART;VALUE=DATE:20111002\r\n".to_owned(),
+        "DTSTART:20111002T090000\r\n".to_owned(),
+        "DURATION:P1D\r\n".to_owned(),
+        format!("DTSTART{zoned}DTEND{zoned}DURATION:P1D\r\n"),
+        format!("DTSTART{zoned}DTEND:20111001T000000Z\r\n"),
+        format!("DTSTART{zoned}DTSTART{zoned}"),
+        format!("DTSTART{zoned}RRULE:FREQ=DAILY\r\n"),
+        "BUSYTYPE:FREE\r\n".to_owned(),
+        "PRIORITY:10\r\n".to_owned(),
+        part(""),
+        part(&format!("DTSTART{zoned}RRULE:FREQ=NEVER\r\n")),
+        part("DTSTART:20111002T090000\r\n"),
+        part(&format!("DTSTART{zoned}RRULE:FREQ=DAILY\r\nRRULE:FREQ=DAILY\r\n")),
+        part(&format!("DTSTART{zoned}DTEND{zoned}DURATION:P1D\r\n")),
+        format!("BEGIN:AVAILABLE\r\nDTSTART{zoned}END:AVAILABLE\r\n"),
+        weekly.repeat(501),
+    ] {
+        assert!(read(&lines).is_err(), "{lines}");
+    }
+    let limits = Limits::DEFAULT;
+    assert!(!read(&weekly).unwrap().is_available_more_than(60, &limits).unwrap());
+    assert!(read(&weekly).unwrap().is_available_more_than(50, &limits).unwrap());
+}

@@ -9,68 +9,105 @@ use super::free_busy::{Busy, BusyTimes, merge};
 use crate::component::Component;
 use crate::error::Error;
 use crate::limits::Limits;
+use crate::object::availability_ends;
 use crate::recur::Occurrences;
-use crate::time::{Duration, Time};
 use crate::zone::Zones;
 
 type Span = (Timestamp, Timestamp);
 
-impl BusyTimes {
-    /// Adds what a calendar with VAVAILABILITY components says: whatever they do not call available
-    /// is busy. Where several speak of one time, the one of the highest priority counts.
-    pub fn add_availability(
+/// LIMIT: components whose word counts in one answer: RFC 7953 §8 wants a bound.
+const COMPONENTS_MAX: usize = 1_000;
+
+/// What somebody says of their availability, in several places.
+#[derive(Debug, Clone)]
+pub struct Availability {
+    /// What is asked about.
+    range: Span,
+    /// By how little it counts.
+    by_priority: BTreeMap<u8, Vec<Said>>,
+    count: usize,
+}
+
+/// What one component says.
+#[derive(Debug, Clone)]
+struct Said {
+    /// Of which time.
+    scope: Span,
+    /// What all of it is that is not available. `None`: free.
+    busy: Option<Busy>,
+    /// In order, and apart.
+    available: Vec<Span>,
+}
+
+impl Availability {
+    /// Nothing yet, about what `busy` is about.
+    pub fn new(busy: &BusyTimes) -> Self {
+        let range = busy.range();
+        Self { range: (range.start, range.end), by_priority: BTreeMap::new(), count: 0 }
+    }
+
+    /// Adds the VAVAILABILITY components of a calendar.
+    pub fn add(
         &mut self,
         calendar: &Component,
         floating: TimeZone,
         limits: &Limits,
     ) -> Result<(), Error> {
         let zones = Zones::of(calendar, floating, limits);
-        let mut all: Vec<&Component> = calendar.components_named("VAVAILABILITY").collect();
-        // RFC 7953 §4, PRIORITY: 1 is the highest, 9 the lowest; 0 or none below that.
-        all.sort_by_key(|one| std::cmp::Reverse(priority(one)));
-        let mut unavailable: Vec<(Span, Busy)> = Vec::new();
-        for one in all {
-            let Some(scope) = self.scope_of(one, &zones)? else { continue };
-            // What was said of this time with a lower priority counts no more.
-            unavailable = unavailable
-                .into_iter()
-                .flat_map(|(span, busy)| {
-                    outside(span, &[scope]).into_iter().map(move |s| (s, busy))
-                })
-                .collect();
-            let Some(busy) = busy_type(one) else { continue };
+        for one in calendar.components_named("VAVAILABILITY") {
+            let (start, end) = availability_ends(one, &zones)?;
+            let scope = (start.max(self.range.0), end.min(self.range.1));
+            if scope.0 >= scope.1 {
+                continue;
+            }
+            self.count += 1;
+            if self.count > COMPONENTS_MAX {
+                return Err(Error::TooLarge("components of availability"));
+            }
             let available = available(one, scope, &zones, limits)?;
-            unavailable.extend(outside(scope, &available).into_iter().map(|span| (span, busy)));
-        }
-        for ((start, end), busy) in unavailable {
-            self.push(start, end, busy);
+            let said = Said { scope, busy: busy_type(one), available };
+            self.by_priority.entry(priority(one)).or_default().push(said);
         }
         Ok(())
     }
 
-    /// The time that one speaks of, within what is asked for. RFC 7953 §3.1: without DTSTART or
-    /// DTEND and DURATION it has no beginning or no end.
-    fn scope_of(&self, one: &Component, zones: &Zones) -> Result<Option<Span>, Error> {
-        let at = |name: &str| -> Result<Option<Timestamp>, Error> {
-            let time = one.line(name).map(Time::of).transpose()?;
-            Ok(time.map(|time| zones.instant(&time)))
-        };
-        let start = at("DTSTART")?.unwrap_or(Timestamp::MIN);
-        let end = match (at("DTEND")?, one.line("DURATION")) {
-            (Some(end), _) => end,
-            (None, Some(line)) => {
-                let length = Duration::parse(line.value())?;
-                let seconds = length.days.saturating_mul(86_400).saturating_add(length.seconds);
-                let length = jiff::SignedDuration::from_secs(seconds);
-                start.checked_add(length).unwrap_or(Timestamp::MAX)
-            }
-            (None, None) => Timestamp::MAX,
-        };
-        let (start, end) = (start.max(self.range().start), end.min(self.range().end));
-        Ok((start < end).then_some((start, end)))
+    /// Makes busy whatever time it says somebody cannot be met.
+    pub fn apply(self, busy: &mut BusyTimes) {
+        let mut unavailable: Vec<(Span, Busy)> = Vec::new();
+        // RFC 7953 §4: what is said with a lower priority counts no more where another speaks.
+        for said in self.by_priority.into_values().rev() {
+            let scopes = merge(said.iter().map(|one| one.scope).collect());
+            unavailable = unavailable
+                .into_iter()
+                .flat_map(|(span, busy)| {
+                    outside(span, &scopes).into_iter().map(move |span| (span, busy))
+                })
+                .collect();
+            unavailable.extend(together(&said));
+        }
+        for ((start, end), kind) in unavailable {
+            busy.push(start, end, kind);
+        }
     }
 }
 
+/// What components of one priority make of the time they speak of. RFC 7953 §5: all of it is busy
+/// first, then what any of them calls available is free; §4: of two kinds of busy one counts.
+fn together(said: &[Said]) -> Vec<(Span, Busy)> {
+    let available = merge(said.iter().flat_map(|one| one.available.iter().copied()).collect());
+    let mut taken = available;
+    let mut all = Vec::new();
+    for kind in [Busy::Busy, Busy::Unavailable, Busy::Tentative] {
+        let of_kind = said.iter().filter(|one| one.busy == Some(kind)).map(|one| one.scope);
+        let scopes = merge(of_kind.collect());
+        let left: Vec<Span> = scopes.iter().flat_map(|scope| outside(*scope, &taken)).collect();
+        taken = merge(taken.into_iter().chain(scopes).collect());
+        all.extend(left.into_iter().map(|span| (span, kind)));
+    }
+    all
+}
+
+/// RFC 7953 §4: 1 is the highest, 9 the lowest; 0 or none below that.
 fn priority(one: &Component) -> u8 {
     let said = one.line("PRIORITY").and_then(|line| line.value().trim().parse::<u8>().ok());
     said.filter(|priority| (1..=9).contains(priority)).unwrap_or(10)
@@ -111,7 +148,8 @@ fn available(
 fn outside(span: Span, others: &[Span]) -> Vec<Span> {
     let (mut start, end) = span;
     let mut left = Vec::new();
-    for (from, to) in others {
+    let from = others.partition_point(|(_, until)| *until <= start);
+    for (from, to) in others.iter().skip(from) {
         if *from >= end {
             break;
         }

@@ -13,6 +13,7 @@ mod selection;
 mod tests;
 mod text_match;
 
+pub use availability::Availability;
 pub use calendar::Preselection;
 pub use filter::{
     CardFilter, CardPropertyFilter, CardPropertyTest, ComponentFilter, ComponentTest,

@@ -143,13 +143,15 @@ impl Components {
     /// None of them.
     pub const NONE: Self = Self(0);
     /// What a calendar takes of which nobody said what it takes.
-    pub const USUAL: Self = Self(1 | 2 | 4 | 8);
+    pub const USUAL: Self = Self(1 | 2 | 4 | 8 | 32);
     /// `VEVENT`
     pub const EVENT: Self = Self(1);
     /// `VTODO`
     pub const TASK: Self = Self(2);
     /// `VFREEBUSY`
     pub const FREE_BUSY: Self = Self(8);
+    /// `VAVAILABILITY`
+    pub const AVAILABILITY: Self = Self(32);
 
     /// The one of this name.
     pub fn of(name: &str) -> Option<Self> {

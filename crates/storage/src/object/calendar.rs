@@ -34,6 +34,12 @@ pub(super) fn read(bytes: &[u8], limits: &ObjectLimits) -> Result<Facts, ObjectF
         let is_event = facts.kind == ComponentKind::Event;
         times.spans = packed.filter(|_| is_event);
     }
+    // RFC 7953 §8
+    let max = usize::try_from(limits.instances_max).unwrap_or(usize::MAX);
+    let is_too_often = object.is_available_more_than(max, &limits.ical);
+    if is_too_often.map_err(|error| ObjectFault::Malformed(Invalid::Data(error)))? {
+        return Err(ObjectFault::TooManyInstances { max: limits.instances_max });
+    }
     let meeting = facts.organizer.is_some().then_some(object);
     Ok(Facts {
         uid: facts.uid,

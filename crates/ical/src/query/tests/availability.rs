@@ -5,7 +5,9 @@ fn told(parts: &str) -> Vec<String> {
     let text = format!("BEGIN:VCALENDAR\n{parts}END:VCALENDAR\n");
     let calendar = Component::parse(text.as_bytes(), &Limits::default()).unwrap();
     let mut busy = BusyTimes::new(range("20111002T040000Z", "20111009T040000Z"), &[]);
-    busy.add_availability(&calendar, jiff::tz::TimeZone::UTC, &Limits::default()).unwrap();
+    let mut said = Availability::new(&busy);
+    said.add(&calendar, jiff::tz::TimeZone::UTC, &Limits::default()).unwrap();
+    said.apply(&mut busy);
     let component = busy.component("2011-10-01T00:00:00Z".parse().unwrap());
     component
         .lines_named("FREEBUSY")
@@ -81,4 +83,56 @@ fn who_is_of_higher_priority_makes_others_free() {
     assert_eq!(told(&past), [""; 0]);
     let tentative = availability("BUSYTYPE:BUSY-TENTATIVE\nDTSTART:20111008T000000Z\n", "");
     assert_eq!(told(&tentative), ["TENTATIVE 08T000000Z/09T040000Z"]);
+}
+
+/// RFC 7953 §4: of one priority all count, and the busier kind where they speak of one time.
+#[test]
+fn who_is_of_one_priority_counts_together() {
+    let on = |day: u8| {
+        let start = format!("DTSTART:201110{day:02}T090000Z\nDURATION:PT8H\n");
+        available("a", &start)
+    };
+    let both = [availability("", &on(3)), availability("BUSYTYPE:BUSY\n", &on(4))].concat();
+    let expected =
+        ["BUSY 02T040000Z/03T090000Z", "BUSY 03T170000Z/04T090000Z", "BUSY 04T170000Z/09T040000Z"];
+    assert_eq!(told(&both), expected);
+    let turned = [availability("BUSYTYPE:BUSY\n", &on(4)), availability("", &on(3))].concat();
+    assert_eq!(told(&turned), expected);
+    let scopes = [
+        availability("DTSTART:20111003T000000Z\nDTEND:20111005T000000Z\n", ""),
+        availability(
+            "BUSYTYPE:BUSY-TENTATIVE\nDTSTART:20111004T000000Z\nDTEND:20111006T000000Z\n",
+            "",
+        ),
+    ];
+    assert_eq!(
+        told(&scopes.concat()),
+        ["UNAVAILABLE 03T000000Z/05T000000Z", "TENTATIVE 05T000000Z/06T000000Z"]
+    );
+}
+
+/// RFC 7953 §5.1.2: a week elsewhere takes the place of all that is usual.
+#[test]
+fn a_week_elsewhere() {
+    let week = |zone: &str| {
+        available(
+            zone,
+            &format!(
+                "DTSTART;TZID=America/{zone}:20111003T080000\nDTEND;TZID=America/{zone}:20111003T180000\n\
+                 RRULE:FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR\n"
+            ),
+        )
+    };
+    let usual = availability("", &week("Montreal"));
+    let away = "PRIORITY:1\nDTSTART;TZID=America/Denver:20111003T000000\n\
+                DTEND;TZID=America/Denver:20111004T000000\n";
+    let found = told(&[availability(away, &week("Denver")), usual].concat());
+    assert_eq!(
+        found.get(..3).unwrap(),
+        [
+            "UNAVAILABLE 02T040000Z/03T140000Z",
+            "UNAVAILABLE 04T000000Z/04T120000Z",
+            "UNAVAILABLE 04T220000Z/05T120000Z"
+        ]
+    );
 }
