@@ -21,7 +21,8 @@ pub struct Outcome {
     pub seen: Vec<(DuplicateKey, u64)>,
     /// Whether the script had a say in what the message does to calendars (RFC 9671).
     pub processes_calendar: bool,
-    /// What it took: a step is a command, a test, or some 64 bytes looked at.
+    /// What it took: a step is a command, a test, or some 64 bytes looked at. Expressions keep what
+    /// they have made of their states, so that the same run may take fewer steps the next time.
     pub steps: u64,
 }
 
