@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use dav::{DavService, Peer};
 use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -95,7 +95,11 @@ impl Service for Http {
         let (http, asked) = (self.clone(), shutdown.clone());
         let answer = service_fn(move |request| {
             let (http, ending) = (http.clone(), asked.is_requested());
-            async move { Ok::<_, Infallible>(http.answer(request, peer, ending).await) }
+            async move {
+                let is_head = request.method() == Method::HEAD;
+                let answer = http.answer(request, peer, ending).await;
+                Ok::<_, Infallible>(if is_head { head_of(answer) } else { answer })
+            }
         });
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder
@@ -153,7 +157,6 @@ impl Http {
         if !matches!(path, "/healthz" | "/readyz" | "/metrics") {
             return text(StatusCode::NOT_FOUND, "not found");
         }
-        // hyper leaves out the body of an answer to HEAD itself.
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed");
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -187,6 +190,18 @@ impl Http {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(openmetrics));
         response
     }
+}
+
+/// What HEAD is answered (RFC 9110 §9.3.2): the fields of the answer to GET, its length among them.
+/// Over HTTP/2 hyper would send the body, too, for which programs give up the connection
+/// (RFC 9113 §8.1.1).
+fn head_of(answer: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+    let (mut head, body) = answer.into_parts();
+    let length = body.size_hint().exact().filter(|length| *length > 0);
+    if let Some(length) = length {
+        head.headers.entry(CONTENT_LENGTH).or_insert_with(|| length.into());
+    }
+    Response::from_parts(head, Full::default())
 }
 
 /// A text as it is.
