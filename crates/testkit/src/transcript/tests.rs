@@ -88,7 +88,7 @@ fn refuses_a_script_it_cannot_read() {
         assert_eq!(Script::parse(dialog).map(|_| ()), Err(expect.to_owned()));
     };
     check("no header\n", "1: expected `key: value`, or a blank line");
-    check("\nX: y\n", "2: expected C:, C:=, S:, S:=, S:~, S:{ or S:}");
+    check("\nX: y\n", "2: expected C:, C:=, S:, S:=, S:~, S:*~, S:{ or S:}");
     check("\nS:{\nC: x\n", "3: a group (S:{) is still open");
     check("\nS:}\n", "2: there is no group to close");
     check("\nS:= \\q\n", "2: after \\ stands r, n, t, \\ or xHH");
