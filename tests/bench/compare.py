@@ -261,16 +261,20 @@ def sync_milliseconds(directory):
     return statistics.median(times)
 
 
-def section(options, rows, versions, sync):
-    """The part of docs/benchmarks.md that this program writes."""
-    limit = f", {options.write_iops} writes a second at most" if options.write_iops else ""
-    # As it was called, but for where this machine keeps the data.
+def words_of_call():
+    """As the program was called, but for where this machine keeps the data."""
     words, skip = [], False
     for word in sys.argv[1:]:
         if not skip and word not in PLACES:
             words.append(word)
         skip = word in PLACES
-    command = " ".join(["tests/bench/compare.py", *words])
+    return words
+
+
+def section(options, rows, versions, sync):
+    """The part of docs/benchmarks.md that this program writes."""
+    limit = f", {options.write_iops} writes a second at most" if options.write_iops else ""
+    command = " ".join(["tests/bench/compare.py", *words_of_call()])
     lines = [
         marks(options.table)[0],
         f"Measured on {datetime.date.today().isoformat()}: {versions[0]} and {versions[1]}, in turn "

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures calendars and address books over HTTP: Posthorn, Radicale, Xandikos and Cyrus in turn.
 
-    tests/bench/dav.py [--objects N] [--keep DIRECTORY] [--only SERVER...] [--write]
+    tests/bench/dav.py [--objects N] [--keep DIRECTORY] [--only SERVER...] [--rows NAME...]
+        [--write-iops N] [--write [--table NAME]]
 
 Each server has a calendar with as many events, a tenth of them recurring, and an address book with
 as many cards, and is sent the same requests by `posthorn bench http`, one server at a time, each of
@@ -23,6 +24,7 @@ import tempfile
 
 import compare
 from dav_peers import Cyrus, PosthornDav, Radicale, Xandikos
+from disk import limit_writes
 
 WEEK = ("20270301T000000Z", "20270308T000000Z")
 PREFIXES = 'xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav" ' \
@@ -154,6 +156,8 @@ class Plan:
     def measure(self, binary, directory):
         """Every row of this server."""
         for name, requests, options in self.rows():
+            if self.options.rows and not name.startswith(tuple(self.options.rows)):
+                continue
             file = directory / "requests"
             with open(file, "wb") as out:
                 for request in requests():
@@ -227,26 +231,29 @@ def table(rows, servers):
 
 
 def section(options, rows, servers, versions, sync):
-    command = f"tests/bench/dav.py --objects {options.objects} --write"
+    limit = f", {options.write_iops} writes a second at most" if options.write_iops else ""
+    command = " ".join(["tests/bench/dav.py", *compare.words_of_call()])
     return "\n".join([
-        MARKS[0],
+        marks(options.table)[0],
         f"Measured on {datetime.date.today().isoformat()}, in turn in one run: "
         + "; ".join(versions) + ".",
-        f"Machine: {compare.machine()}; one fdatasync of 4 KiB takes {compare.number(sync)} ms. "
+        f"Machine: {compare.machine()}; one fdatasync of 4 KiB takes {compare.number(sync)} ms{limit}. "
         f"{options.objects} events, a tenth of them recurring, and {options.objects} cards.",
         "", "```sh", "cargo build --release --ignore-rust-version -p posthorn", command, "```", "",
-        *table(rows, servers), MARKS[1]])
+        *table(rows, servers), marks(options.table)[1]])
 
 
-MARKS = [f"<!-- written by tests/bench/dav.py: {end} -->" for end in ("start", "end")]
+def marks(name):
+    return [f"<!-- written by tests/bench/dav.py, {name}: {end} -->" for end in ("start", "end")]
 
 
-def write(text):
+def write(text, name):
+    first, last = marks(name)
     document = compare.DOCUMENT.read_text()
-    before, _, rest = document.partition(MARKS[0])
-    _, found, after = rest.partition(MARKS[1])
+    before, _, rest = document.partition(first)
+    _, found, after = rest.partition(last)
     if not found:
-        raise SystemExit(f"{compare.DOCUMENT} has no {MARKS[0]}")
+        raise SystemExit(f"{compare.DOCUMENT} has no {first}")
     compare.DOCUMENT.write_text(before + text + after)
 
 
@@ -256,15 +263,22 @@ def main():
     parser.add_argument("--objects", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--only", nargs="+", default=[], metavar="SERVER")
+    parser.add_argument("--rows", nargs="+", default=[], metavar="NAME",
+                        help="rows whose name starts so, such as PUT")
     parser.add_argument("--directory", default="/var/tmp")
+    parser.add_argument("--write-iops", type=int, metavar="N",
+                        help="let the disk take N writes a second")
     parser.add_argument("--keep", type=pathlib.Path, metavar="DIRECTORY")
     parser.add_argument("--fill", action="store_true", help="fill the servers, measure nothing")
-    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--write", action="store_true", help="put the table into the document")
+    parser.add_argument("--table", default="all", help="which one of the document")
     options = parser.parse_args()
     directory = options.keep or pathlib.Path(
         tempfile.mkdtemp(prefix="posthorn-bench-", dir=options.directory))
     directory.mkdir(exist_ok=True)
     directory.chmod(0o755)
+    if options.write_iops:
+        limit_writes(directory, options.write_iops)
     makers = [lambda path: PosthornDav(options.binary, path), Radicale, Xandikos, Cyrus]
     servers = [make(directory / name) for make, name in
                zip(makers, ["posthorn", "radicale", "xandikos", "cyrus"])
@@ -292,7 +306,7 @@ def main():
     names = [server.name for server in servers]
     print("\n".join(table(rows.values(), names)))
     if options.write:
-        write(section(options, rows.values(), names, versions, sync))
+        write(section(options, rows.values(), names, versions, sync), options.table)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ import sys
 import tempfile
 import time
 
-from compare import TARGET, machine, number
+from compare import TARGET, machine, number, words_of_call
 from queue import SINK_HOST, Sink, write
 
 import daemon  # noqa: E402, its folder is found by those
@@ -190,7 +190,7 @@ def run(options, server, sink, dead):
 
 
 def section(options, rows, version):
-    names = " ".join(word for word in sys.argv[1:] if not word.startswith("/"))
+    names = " ".join(words_of_call())
     verdict = {True: "yes", False: "no", None: ""}
     return "\n".join([
         f"Measured on {datetime.date.today().isoformat()}: {version}, {options.engine}, "
