@@ -6,8 +6,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, VARY};
-use hyper::{HeaderMap, Response, StatusCode};
+use hyper::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, VARY};
+use hyper::{HeaderMap, Method, Response, StatusCode};
 
 /// An answer with its body.
 pub type Answer = Response<Full<Bytes>>;
@@ -26,6 +26,17 @@ pub(crate) fn insert_tag(answer: &mut Answer, name: HeaderName, tag: Option<&str
     if let Some(Ok(value)) = tag.map(|tag| HeaderValue::from_str(&format!("\"{tag}\""))) {
         answer.headers_mut().insert(name, value);
     }
+}
+
+/// The refusal of another method than GET and HEAD, where there is nothing but to read
+/// (RFC 9110 §15.5.6).
+pub(crate) fn refuse_change(method: &Method) -> Option<Answer> {
+    if matches!(*method, Method::GET | Method::HEAD) {
+        return None;
+    }
+    let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED);
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    Some(answer)
 }
 
 /// A status with a line of text where a body is due.

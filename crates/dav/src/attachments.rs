@@ -2,8 +2,8 @@
 //! elsewhere who were invited by mail and cannot sign in (RFC 8607 §3.12.2).
 
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
-    HeaderValue, LAST_MODIFIED,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
+    LAST_MODIFIED,
 };
 use hyper::{Method, StatusCode};
 use storage::{Attachment, EtagCondition, Store};
@@ -37,10 +37,8 @@ pub(crate) async fn public(
     path: &str,
     headers: &HeaderMap,
 ) -> Result<Answer> {
-    if !matches!(*method, Method::GET | Method::HEAD) {
-        let mut answer = answer::plain(StatusCode::METHOD_NOT_ALLOWED);
-        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return Ok(answer);
+    if let Some(refusal) = answer::refuse_change(method) {
+        return Ok(refusal);
     }
     let token = path.strip_prefix(PREFIX).unwrap_or_default().to_owned();
     let read = store.read(move |tx| {

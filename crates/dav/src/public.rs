@@ -4,7 +4,7 @@
 //! one row.
 
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, ETAG, HeaderMap, HeaderName, HeaderValue,
+    CACHE_CONTROL, CONTENT_DISPOSITION, ETAG, HeaderMap, HeaderName, HeaderValue,
     X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, StatusCode};
@@ -45,10 +45,8 @@ pub(crate) async fn answer(
     path: &str,
     headers: &HeaderMap,
 ) -> Result<Answer> {
-    if !matches!(*method, Method::GET | Method::HEAD) {
-        let mut answer = answer::plain(StatusCode::METHOD_NOT_ALLOWED);
-        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return Ok(answer);
+    if let Some(refusal) = answer::refuse_change(method) {
+        return Ok(refusal);
     }
     let token = path.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(".ics"));
     let token = token.ok_or(DavError::NOT_FOUND)?.to_owned();

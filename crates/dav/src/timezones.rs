@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
 use ical::{JoinedCalendar, vtimezone, zone_changes, zone_names};
 use jiff::{SignedDuration, Timestamp};
@@ -121,10 +121,8 @@ pub(crate) async fn answer(
     query: Option<&str>,
     headers: &HeaderMap,
 ) -> Answer {
-    if !matches!(*method, Method::GET | Method::HEAD) {
-        let mut answer = answer::plain(StatusCode::METHOD_NOT_ALLOWED);
-        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return answer;
+    if let Some(refusal) = answer::refuse_change(method) {
+        return refusal;
     }
     let (path, query) = (path.to_owned(), query.unwrap_or_default().to_owned());
     // The first one makes all zones, which takes a moment.
