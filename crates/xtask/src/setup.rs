@@ -28,6 +28,7 @@ const FOR_TESTS: &[(&str, &str)] = &[
     ("unbound", "unbound"),
     ("ldns-signzone", "ldnsutils"),
     ("aerc", "aerc"),
+    ("imapfilter", "imapfilter"),
     ("msmtp", "msmtp"),
     ("gsasl", "gsasl"),
     // What accounts are copied from and to; no daemon of it is used.
@@ -70,6 +71,9 @@ const PYTHON_PACKAGES: &[&str] = &[
     // What recurrences are compared with.
     "python-dateutil==2.9.0.post0",
     "recurring-ical-events==3.8.2",
+    // A chat program of phones that speaks IMAP and submission.
+    "deltachat-rpc-server==2.65.0",
+    "deltachat-rpc-client==2.65.0",
     // Events, tasks and contacts on two machines.
     "khal==0.14.1",
     "todoman==4.7.0",
