@@ -29,6 +29,7 @@ const FOR_TESTS: &[(&str, &str)] = &[
     ("ldns-signzone", "ldnsutils"),
     ("aerc", "aerc"),
     ("imapfilter", "imapfilter"),
+    ("thunderbird", "thunderbird"),
     ("msmtp", "msmtp"),
     ("gsasl", "gsasl"),
     // What accounts are copied from and to; no daemon of it is used.
@@ -71,6 +72,8 @@ const PYTHON_PACKAGES: &[&str] = &[
     // What recurrences are compared with.
     "python-dateutil==2.9.0.post0",
     "recurring-ical-events==3.8.2",
+    // What Thunderbird is told by.
+    "marionette_driver==3.4.0",
     // A chat program of phones that speaks IMAP and submission.
     "deltachat-rpc-server==2.65.0",
     "deltachat-rpc-client==2.65.0",
