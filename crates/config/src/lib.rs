@@ -23,7 +23,7 @@ pub use options::{
     Delivery, Imap, ImapClient, Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3, Queue, Route,
     Rspamd, Search, SentReports, Storage, Tls,
 };
-pub use parse::parse;
+pub use parse::{Vocabulary, parse, read_file};
 pub use problem::{Problem, Problems};
 pub use render::{render_reference, render_sample};
 pub use value::{

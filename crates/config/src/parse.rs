@@ -13,14 +13,44 @@ use crate::options::{
     Delivery, General, Imap, ImapClient, Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3,
     Queue, Route, Rspamd, Search, Section, SentReports, Storage, Tls,
 };
-use crate::problem::Problems;
+use crate::problem::{Problem, Problems};
 use crate::reader::{Source, TableReader};
 
-/// Reads a configuration. `file` is only named in problems, and its directory is where
+/// What a file says in words that other crates know.
+#[derive(Debug, Clone, Copy)]
+pub struct Vocabulary {
+    /// Whether it is an IMAP capability that can be switched off.
+    pub is_capability: fn(&str) -> bool,
+}
+
+impl Vocabulary {
+    /// Takes every word.
+    pub const ANY: Self = Self { is_capability: |_| true };
+}
+
+/// Reads the bytes of a file. `file` is only named in problems, and its directory is where
 /// relative paths start.
+pub fn read_file(bytes: &[u8], file: &Path, words: Vocabulary) -> Result<Config, Problems> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => parse_with(text, file, words),
+        Err(error) => {
+            let before = bytes.get(..error.valid_up_to()).unwrap_or(bytes);
+            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let text = "the file holds bytes that are not UTF-8".to_owned();
+            let problem = Problem { line, key: String::new(), text };
+            Err(Problems { file: file.to_owned(), list: vec![problem] })
+        }
+    }
+}
+
+/// Reads a configuration whose words are believed.
 pub fn parse(text: &str, file: &Path) -> Result<Config, Problems> {
+    parse_with(text, file, Vocabulary::ANY)
+}
+
+fn parse_with(text: &str, file: &Path, words: Vocabulary) -> Result<Config, Problems> {
     let directory = file.parent().unwrap_or(Path::new(""));
-    let source = Source::new(text, directory);
+    let source = Source::new(text, directory, words);
     let (root, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let offset = error.span().map_or(0, |span| span.start);
@@ -52,7 +82,7 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
     let acme =
         section::<Acme>(source, root, |acme, reader| check::acme(acme, mode, served, reader));
     let mta_sts = section::<MtaSts>(source, root, check::mta_sts);
-    let imap_clients = repeated::<ImapClient>(source, root, |_, _| {});
+    let imap_clients = repeated::<ImapClient>(source, root, check::imap_client);
     let limits = section::<Limits>(source, root, check::limits);
     let auth = section::<Auth>(source, root, check::auth);
     let activity = section::<Activity>(source, root, |_, _| {});
@@ -109,7 +139,8 @@ fn keys<S: Section>() -> Vec<&'static str> {
     S::ROWS.iter().map(|row| row.key).collect()
 }
 
-fn top_keys() -> Vec<&'static str> {
+/// What may stand at the top of a file.
+pub(crate) fn top_keys() -> Vec<&'static str> {
     let mut known = keys::<General>();
     known.extend([Storage::NAME, Search::NAME, Tls::NAME, Listener::NAME, Limits::NAME]);
     known.extend([Auth::NAME, Imap::NAME, Pop3::NAME, Log::NAME, Metrics::NAME]);
@@ -218,7 +249,15 @@ mod tests {
                         [[listener]]\nprotocol = \"imaps\"\nbind = \"[::]:993\"\n";
 
     fn problems(text: &str) -> String {
-        parse(text, Path::new("p.toml")).unwrap_err().to_string()
+        let words = Vocabulary { is_capability: |word| word == "IDLE" };
+        read_file(text.as_bytes(), Path::new("p.toml"), words).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_no_text_is_told_with_its_line() {
+        let bytes = [BASE.as_bytes(), b"# caf\xe9\n"].concat();
+        let problems = read_file(&bytes, Path::new("p.toml"), Vocabulary::ANY).unwrap_err();
+        assert_eq!(problems.to_string(), "p.toml:7:: the file holds bytes that are not UTF-8");
     }
 
     #[test]
@@ -280,6 +319,15 @@ mod tests {
             (
                 format!("{BASE}[queue]\nport = 70000\n"),
                 "p.toml:8:queue.port: must be at most 65535",
+            ),
+            (
+                format!("{BASE}capabilities_off = [\"IDLE\", \"IDEL\"]\n"),
+                "p.toml:7:listener.capabilities_off: \"IDEL\" is no IMAP capability of this server",
+            ),
+            (
+                format!("{BASE}[[imap_client]]\nname = \"x\"\ncapabilities_off = [\"IDEL\"]\n"),
+                "p.toml:9:imap_client.capabilities_off: \"IDEL\" is no IMAP capability of this \
+                 server",
             ),
             (
                 BASE.replace("self-signed", "acme"),

@@ -6,6 +6,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::parse::Vocabulary;
 use crate::problem::Problem;
 use crate::value::OptionValue;
 
@@ -13,12 +14,13 @@ use crate::value::OptionValue;
 pub(crate) struct Source<'a> {
     pub(crate) text: &'a str,
     pub(crate) directory: &'a Path,
+    words: Vocabulary,
     problems: RefCell<Vec<Problem>>,
 }
 
 impl<'a> Source<'a> {
-    pub(crate) fn new(text: &'a str, directory: &'a Path) -> Self {
-        Self { text, directory, problems: RefCell::default() }
+    pub(crate) fn new(text: &'a str, directory: &'a Path, words: Vocabulary) -> Self {
+        Self { text, directory, words, problems: RefCell::default() }
     }
 
     /// Notes a problem at a byte offset of the text.
@@ -120,6 +122,11 @@ impl<'a> TableReader<'a> {
     pub(crate) fn refuse(&self, key: &str, text: impl Into<String>) {
         let offset = self.find(key).map_or(self.offset, |value| value.span().start);
         self.source.report(offset, &self.path(key), text);
+    }
+
+    /// What is known of the words of other crates.
+    pub(crate) fn words(&self) -> Vocabulary {
+        self.source.words
     }
 
     fn find(&self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {

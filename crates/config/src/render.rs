@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use crate::options::{
-    Acme, Activity, Auth, Authenticity, BlockList, Calendar, Certificate, Check, Delivery, General,
-    Imap, ImapClient, Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3, Queue, Route, Row,
-    Rspamd, Search, Section, SentReports, Storage, Tls,
+    Acme, Activity, Auth, Authenticity, BlockList, Calendar, Certificate, Check, Dav, Delivery,
+    General, Imap, ImapClient, Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3, Queue, Route,
+    Row, Rspamd, Search, Section, SentReports, Storage, Tls,
 };
 
 /// The reference of every option, in Markdown: `docs/config.md`.
@@ -35,6 +35,7 @@ pub fn render_reference() -> String {
     reference::<Imap>(&mut out);
     reference::<Pop3>(&mut out);
     reference::<Calendar>(&mut out);
+    reference::<Dav>(&mut out);
     reference::<Log>(&mut out);
     reference::<Metrics>(&mut out);
     out
@@ -69,6 +70,7 @@ pub fn render_sample() -> String {
     sample::<Imap>(&mut out);
     sample::<Pop3>(&mut out);
     sample::<Calendar>(&mut out);
+    sample::<Dav>(&mut out);
     sample::<Log>(&mut out);
     sample::<Metrics>(&mut out);
     out
@@ -123,6 +125,10 @@ bind = \"[::]:4190\"
 [[listener]]
 protocol = \"lmtp\"
 bind = \"127.0.0.1:24\"
+
+[[listener]]
+protocol = \"https\"
+bind = \"[::]:443\"
 
 [[listener]]
 protocol = \"http\"
@@ -217,9 +223,25 @@ mod tests {
     }
 
     #[test]
+    fn every_key_that_a_file_may_hold_is_documented() {
+        let (reference, sample) = (render_reference(), render_sample());
+        for key in crate::parse::top_keys() {
+            let is_in = |text: &str, forms: [String; 3]| forms.iter().any(|one| text.contains(one));
+            let heads = [
+                format!("\n### `{key}`\n"),
+                format!("\n## `[{key}]`\n"),
+                format!("\n## `[[{key}]]`\n"),
+            ];
+            assert!(is_in(&reference, heads), "{key} in the reference");
+            let written = [format!("{key} = "), format!("[{key}]\n"), format!("[[{key}]]\n")];
+            assert!(is_in(&sample, written), "{key} in the sample");
+        }
+    }
+
+    #[test]
     fn the_sample_is_a_configuration_that_passes() {
         let config = crate::parse(&render_sample(), Path::new("/etc/posthorn/posthorn.toml"));
-        assert_eq!(config.map(|config| config.listeners.len()), Ok(10));
+        assert_eq!(config.map(|config| config.listeners.len()), Ok(11));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::options::{
-    Acme, Auth, Authenticity, Calendar, Dav, Limits, Listener, MtaSts, Queue, Route, SentReports,
-    Tls,
+    Acme, Auth, Authenticity, Calendar, Dav, ImapClient, Limits, Listener, MtaSts, Queue, Route,
+    SentReports, Tls,
 };
 use crate::reader::TableReader;
 use crate::value::{AcmeChallenge, Protocol, RouteTls, TlsMode, Word, is_host_name};
@@ -23,6 +23,7 @@ pub(super) fn listener(
     if !is_imap && !listener.capabilities_off.is_empty() {
         reader.refuse("capabilities_off", "only imap and imaps have capabilities to switch off");
     }
+    capabilities(&listener.capabilities_off, reader);
     for bind in &listener.bind {
         // Port 0 asks the system for any free port, so it is never taken.
         if bind.port() == 0 {
@@ -31,6 +32,19 @@ pub(super) fn listener(
         if let Some(other) = taken.insert(*bind, listener.protocol) {
             reader.refuse("bind", format!("{bind} is already taken by {}", other.as_str()));
         }
+    }
+}
+
+pub(super) fn imap_client(client: &ImapClient, reader: &TableReader<'_>) {
+    capabilities(&client.capabilities_off, reader);
+}
+
+/// Whether what is to be switched off are capabilities.
+fn capabilities(names: &[Word], reader: &TableReader<'_>) {
+    let is_known = reader.words().is_capability;
+    if let Some(name) = names.iter().find(|name| !is_known(name.as_str())) {
+        let text = format!("\"{name}\" is no IMAP capability of this server");
+        reader.refuse("capabilities_off", text);
     }
 }
 

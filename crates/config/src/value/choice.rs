@@ -24,7 +24,8 @@ macro_rules! choice {
                 }
             }
 
-            const WORDS: &'static [(&'static str, Self)] = &[$(($word, Self::$variant),)+];
+            /// Each of them, with its word.
+            pub const WORDS: &'static [(&'static str, Self)] = &[$(($word, Self::$variant),)+];
         }
 
         impl OptionValue for $name {

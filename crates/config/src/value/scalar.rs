@@ -41,7 +41,9 @@ impl OptionValue for u64 {
     fn parse(value: &DeValue<'_>, _: &Path) -> Result<Self, String> {
         let text = text(value, "a size such as \"50 MiB\"")?;
         parse_size(text).ok_or_else(|| {
-            format!("\"{text}\" is no size; write a number and a unit (B, KiB, MiB, GiB, TiB)")
+            format!(
+                "\"{text}\" is no size; write a number from 1 and a unit (B, KiB, MiB, GiB, TiB)"
+            )
         })
     }
 }
@@ -52,7 +54,10 @@ impl OptionValue for Duration {
     fn parse(value: &DeValue<'_>, _: &Path) -> Result<Self, String> {
         let text = text(value, "a duration such as \"30 min\"")?;
         parse_duration(text).ok_or_else(|| {
-            format!("\"{text}\" is no duration; write a number and a unit (ms, s, min, h, days)")
+            format!(
+                "\"{text}\" is no duration; write a number from 1 and a unit (ms, s, min, h, days), \
+                 a hundred years at most"
+            )
         })
     }
 }

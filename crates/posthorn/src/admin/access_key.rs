@@ -67,7 +67,8 @@ impl Admin {
         account: &str,
         name: String,
     ) -> Result<Response, Refusal> {
-        self.change(account, "access key revoke", move |tx| {
+        let subject = format!("{name} of {account}");
+        self.change_of(&subject, account, "access key revoke", move |tx| {
             tx.revoke_access_key(kind.into(), &name)
         })
         .await

@@ -7,7 +7,9 @@ use ids::AccountId;
 use storage::{Account, AccountTx, Address, ReadTx, Resolution, StorageError, Withdrawn};
 
 use super::text::refusal;
-use super::{AccountRow, Admin, NewAccount, Password, Policy, Refusal, Response, Role};
+use super::{
+    AccountChange, AccountRow, Admin, NewAccount, Password, Policy, Refusal, Response, Role,
+};
 
 impl Admin {
     pub(super) async fn add_account(&self, new: NewAccount) -> Result<Response, Refusal> {
@@ -50,20 +52,34 @@ impl Admin {
             })
             .await
             .map_err(|error| refusal(domain.unwrap_or("accounts"), error))?;
-        Ok(Response::Accounts(rows.into_iter().map(|account| row(account, None)).collect()))
+        Ok(Response::Accounts(rows.into_iter().map(row).collect()))
     }
 
     pub(super) async fn show_account(&self, address: &str) -> Result<Response, Refusal> {
         let wanted = parse(address)?;
-        let (account, aliases) = self
-            .read(move |tx| {
-                let account = find(tx, &wanted)?;
-                let aliases = tx.list_aliases(account.id)?;
-                Ok((account, aliases))
-            })
-            .await
-            .map_err(|error| refusal(address, error))?;
-        Ok(Response::Account(row(account, Some(aliases))))
+        let shown = self.read(move |tx| {
+            let account = find(tx, &wanted)?;
+            let aliases = Some(tx.list_aliases(account.id)?);
+            let time_zone = Some(tx.time_zone(account.id)?);
+            Ok(AccountRow { aliases, time_zone, ..row(account) })
+        });
+        Ok(Response::Account(shown.await.map_err(|error| refusal(address, error))?))
+    }
+
+    /// Changes what an account was given when it was made.
+    pub(super) async fn edit_account(
+        &self,
+        address: &str,
+        change: AccountChange,
+    ) -> Result<Response, Refusal> {
+        let AccountChange { name, quota_bytes, role, plus_to_mailbox } = change;
+        self.change(address, "account edit", move |tx| {
+            name.map_or(Ok(()), |name| tx.set_name(&name))?;
+            quota_bytes.map_or(Ok(()), |bytes| tx.set_quota(bytes))?;
+            role.map_or(Ok(()), |role| tx.set_role(stored_role(role)))?;
+            plus_to_mailbox.map_or(Ok(()), |on| tx.set_plus_to_mailbox(on))
+        })
+        .await
     }
 
     pub(super) async fn remove_account(&self, address: &str) -> Result<Response, Refusal> {
@@ -194,8 +210,19 @@ impl Admin {
         verb: &'static str,
         change: impl FnOnce(&mut AccountTx<'_, '_>) -> storage::Result<()> + Send + 'static,
     ) -> Result<Response, Refusal> {
+        self.change_of(address, address, verb, change).await
+    }
+
+    /// Changes something of one account. A refusal names `subject`.
+    pub(super) async fn change_of(
+        &self,
+        subject: &str,
+        address: &str,
+        verb: &'static str,
+        change: impl FnOnce(&mut AccountTx<'_, '_>) -> storage::Result<()> + Send + 'static,
+    ) -> Result<Response, Refusal> {
         let wanted = parse(address)?;
-        self.perform(verb, address, move |tx| {
+        self.perform(verb, subject, move |tx| {
             let account = load(tx, &wanted)?;
             change(&mut tx.account(account)?)
         })
@@ -257,7 +284,7 @@ fn find(tx: &mut ReadTx<'_>, address: &Address) -> storage::Result<Account> {
     }
 }
 
-pub(super) fn row(account: Account, aliases: Option<Vec<String>>) -> AccountRow {
+pub(super) fn row(account: Account) -> AccountRow {
     AccountRow {
         address: account.display_address,
         name: account.name,
@@ -270,7 +297,9 @@ pub(super) fn row(account: Account, aliases: Option<Vec<String>>) -> AccountRow 
         shared: account.is_shared,
         capabilities_off: account.capabilities_off,
         withdrawn: account.withdrawn.names().into_iter().map(str::to_owned).collect(),
-        aliases,
+        plus_to_mailbox: account.plus_to_mailbox,
+        aliases: None,
+        time_zone: None,
     }
 }
 

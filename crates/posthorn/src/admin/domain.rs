@@ -43,15 +43,29 @@ impl Admin {
             .await
     }
 
+    /// R-ADDR-12: for every account of the domain.
+    pub(super) async fn set_domain_maintenance(
+        &self,
+        name: &str,
+        maintenance: bool,
+    ) -> Result<Response, Refusal> {
+        let wanted = name.to_owned();
+        self.perform("domain maintenance", name, move |tx| {
+            tx.set_domain_maintenance(&wanted, maintenance)
+        })
+        .await
+    }
+
     /// R-ADDR-6: who gets mail to unknown addresses of the domain.
     pub(super) async fn set_catch_all(
         &self,
         name: &str,
         account: Option<&str>,
     ) -> Result<Response, Refusal> {
-        let (wanted, account) = (name.to_owned(), account.map(parse).transpose()?);
-        self.perform("domain catch-all", name, move |tx| {
-            let account = account.map(|account| load(tx, &account)).transpose()?;
+        let (wanted, found) = (name.to_owned(), account.map(parse).transpose()?);
+        let subject = account.map_or_else(|| name.to_owned(), |one| format!("{one} for {name}"));
+        self.perform("domain catch-all", &subject, move |tx| {
+            let account = found.map(|account| load(tx, &account)).transpose()?;
             tx.set_catch_all(&wanted, account)
         })
         .await

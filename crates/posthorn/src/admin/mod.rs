@@ -47,12 +47,12 @@ pub(crate) use list::{ListRow, ListVerb, Posting};
 pub(crate) use password::Password;
 pub(crate) use progress::{Progress, Step};
 pub(crate) use request::{
-    AccessKeyKind, AccessKeyRow, AccountRow, ActivityRow, CertificateRow, DkimAlgorithm, DkimRow,
-    DomainAliasRow, DomainRow, Finding, InvitationRow, Limit, LimitsChange, LimitsRow, MailboxRow,
-    NewAccessKey, NewAccount, QueueChange, QueueDestinationRow, QueueFilter, QueueRecipientRow,
-    QueueRow, QueueTotals, QueueTraceRow, RedirectRow, RedirectVerb, ReportRow, Request,
-    ResponderChange, ResponderRow, ResponderVerb, Response, Role, ScriptRow, SecretRow, ShareOf,
-    ShareRow, SieveVerb, ValueListRow, ValueListVerb,
+    AccessKeyKind, AccessKeyRow, AccountChange, AccountRow, ActivityRow, CertificateRow,
+    DkimAlgorithm, DkimRow, DomainAliasRow, DomainRow, Finding, InvitationRow, Limit, LimitsChange,
+    LimitsRow, MailboxRow, NewAccessKey, NewAccount, QueueChange, QueueDestinationRow, QueueFilter,
+    QueueRecipientRow, QueueRow, QueueTotals, QueueTraceRow, RedirectRow, RedirectVerb, ReportRow,
+    Request, ResponderChange, ResponderRow, ResponderVerb, Response, Role, ScriptRow, SecretRow,
+    ShareOf, ShareRow, SieveVerb, ValueListRow, ValueListVerb,
 };
 pub(crate) use rules::CONFIRM_PATH;
 pub(crate) use team::{TeamRow, TeamVerb};
@@ -99,6 +99,9 @@ impl Admin {
             Request::DomainList => self.list_domains().await,
             Request::DomainShow { name } => self.show_domain(&name).await,
             Request::DomainRemove { name } => self.remove_domain(&name).await,
+            Request::DomainMaintenance { name, maintenance } => {
+                self.set_domain_maintenance(&name, maintenance).await
+            }
             Request::DomainAliasAdd { domain, alias } => {
                 self.add_domain_alias(&domain, &alias).await
             }
@@ -119,6 +122,7 @@ impl Admin {
             Request::AccountAdd(account) => self.add_account(account).await,
             Request::AccountList { domain } => self.list_accounts(domain.as_deref()).await,
             Request::AccountShow { address } => self.show_account(&address).await,
+            Request::AccountEdit { address, change } => self.edit_account(&address, change).await,
             Request::AccountRemove { address } => self.remove_account(&address).await,
             Request::AccountPassword { address, password } => {
                 self.set_password(&address, password).await

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use ids::{SpoolId, Timestamp};
 use message::address::normal_domain;
-use message::date::{DateTime, format_rfc5322};
 use queue::{DestinationState, Queue};
 use storage::{SpoolChange, SpoolFilter, SpoolRow, TraceRow, Urgency};
 
+use super::access_key::instant;
 use super::text::refusal;
 use super::{
     Admin, QueueChange, QueueDestinationRow, QueueFilter, QueueRecipientRow, QueueRow, QueueTotals,
@@ -47,7 +47,7 @@ impl Admin {
             deferred: totals.deferred,
             active: totals.owned,
             held: totals.held,
-            oldest: totals.oldest.map(date),
+            oldest: totals.oldest.map(instant),
         }))
     }
 
@@ -57,10 +57,13 @@ impl Admin {
             .read(|tx| tx.spool_backlog(DESTINATIONS))
             .await
             .map_err(|error| refusal("queue", error))?;
+        let now = self.store.now();
         let mut rows: BTreeMap<String, QueueDestinationRow> = BTreeMap::new();
         for one in backlog {
             let row = destination_row(&mut rows, &one.destination);
-            (row.waiting, row.due) = (one.recipients, Some(date(one.due)));
+            // The beginning of time stands for "now".
+            let due = if one.due.as_micros() == 0 { now } else { one.due };
+            (row.waiting, row.due) = (one.recipients, Some(instant(due)));
         }
         for state in self.queue.get().map(Queue::destinations).unwrap_or_default() {
             fill_in(destination_row(&mut rows, &state.destination), &state);
@@ -108,9 +111,12 @@ impl Admin {
                 .await
                 .map_err(|error| refusal("queue", error))?;
             changed += count;
-            match last {
-                Some(last) => after = last,
-                None => return Ok(Response::QueueChanged(changed)),
+            match (last, filter.id) {
+                (Some(last), _) => after = last,
+                (None, Some(id)) if after.get() == 0 => {
+                    return Err(Refusal(format!("{}: no such message waits", id.get())));
+                }
+                (None, _) => return Ok(Response::QueueChanged(changed)),
             }
         }
     }
@@ -141,9 +147,9 @@ fn fill_in(row: &mut QueueDestinationRow, state: &DestinationState) {
     row.resting = Some(state.resting as u64);
     row.connections_allowed = Some(state.allowed as u64);
     row.failures = Some(state.failures.into());
-    row.left_alone_until = state.blocked_until.map(date);
+    row.left_alone_until = state.blocked_until.map(instant);
     row.messages_per_minute = state.per_minute;
-    row.next_message = state.paced_until.map(date);
+    row.next_message = state.paced_until.map(instant);
     let limit = match state {
         DestinationState { blocked_until: Some(_), .. } => Some("back-off"),
         DestinationState { paced_until: Some(_), .. } => Some("rate"),
@@ -172,9 +178,9 @@ fn row(row: SpoolRow, now: Timestamp) -> QueueRow {
     QueueRow {
         id: row.id.get(),
         sender: row.reverse_path,
-        accepted: date(row.created),
-        scheduled: row.begins.map(date),
-        deadline: row.deadline.map(date),
+        accepted: instant(row.created),
+        scheduled: row.begins.map(instant),
+        deadline: row.deadline.map(instant),
         urgency: match urgency {
             Urgency::Urgent => "urgent",
             Urgency::Normal => "normal",
@@ -198,8 +204,8 @@ fn row(row: SpoolRow, now: Timestamp) -> QueueRow {
                 domain: recipient.destination,
                 attempts: recipient.attempts,
                 // The beginning of time stands for "now".
-                next_attempt: date(recipient.due.max(row.created)),
-                last_attempt: recipient.attempted.map(date),
+                next_attempt: instant(recipient.due.max(row.created)),
+                last_attempt: recipient.attempted.map(instant),
                 answer: recipient.answer,
             })
             .collect(),
@@ -209,15 +215,11 @@ fn row(row: SpoolRow, now: Timestamp) -> QueueRow {
 fn event(row: TraceRow) -> QueueTraceRow {
     QueueTraceRow {
         id: row.spool.get(),
-        at: date(row.at),
-        accepted: date(row.accepted),
+        at: instant(row.at),
+        accepted: instant(row.accepted),
         event: row.event.as_str().to_owned(),
         sender: row.reverse_path,
         recipient: row.forward_path,
         answer: row.answer,
     }
-}
-
-fn date(at: Timestamp) -> String {
-    format_rfc5322(DateTime::from_unix_secs(at.as_secs()))
 }

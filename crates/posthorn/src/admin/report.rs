@@ -1,5 +1,8 @@
 //! Reports of others about mail of our domains.
 
+use storage::StorageError;
+
+use super::access_key::instant;
 use super::text::refusal;
 use super::{Admin, Refusal, ReportRow, Response};
 
@@ -13,19 +16,22 @@ impl Admin {
         days: u32,
     ) -> Result<Response, Refusal> {
         let since = self.store.now().plus_secs(-i64::from(days) * 86_400);
-        let found = self.read(move |tx| tx.mail_reports(domain.as_deref(), since, ROWS_MAX)).await;
-        let found = found.map_err(|error| refusal("reports", error))?;
+        let subject = domain.clone().unwrap_or_else(|| "reports".to_owned());
+        let found = self.read(move |tx| {
+            if let Some(name) = &domain {
+                tx.find_domain(name)?.ok_or(StorageError::NotFound("domain"))?;
+            }
+            tx.mail_reports(domain.as_deref(), since, ROWS_MAX)
+        });
+        let found = found.await.map_err(|error| refusal(&subject, error))?;
         Ok(Response::Reports(found.into_iter().map(row).collect()))
     }
 }
 
 fn row(report: storage::MailReport) -> ReportRow {
-    let text = |at: ids::Timestamp| {
-        jiff::Timestamp::from_second(at.as_secs()).map(|at| at.to_string()).unwrap_or_default()
-    };
     ReportRow {
-        begins: text(report.begins),
-        ends: text(report.ends),
+        begins: instant(report.begins),
+        ends: instant(report.ends),
         details: serde_json::from_str(&report.details_json).unwrap_or_default(),
         kind: report.kind,
         domain: report.domain,

@@ -15,8 +15,8 @@ use super::{
 };
 
 pub(crate) use account::{
-    AccessKeyKind, AccessKeyRow, AccountRow, ActivityRow, Limit, LimitsChange, LimitsRow,
-    NewAccessKey, NewAccount, Role, SecretRow,
+    AccessKeyKind, AccessKeyRow, AccountChange, AccountRow, ActivityRow, Limit, LimitsChange,
+    LimitsRow, NewAccessKey, NewAccount, Role, SecretRow,
 };
 pub(crate) use domain::{
     CertificateRow, DkimAlgorithm, DkimRow, DomainAliasRow, DomainRow, ReportRow,
@@ -39,6 +39,7 @@ pub(crate) enum Request {
     DomainList,
     DomainShow { name: String },
     DomainRemove { name: String },
+    DomainMaintenance { name: String, maintenance: bool },
     DomainAliasAdd { domain: String, alias: String },
     DomainAliasList { domain: Option<String> },
     DomainAliasRemove { names: Vec<String> },
@@ -53,6 +54,7 @@ pub(crate) enum Request {
     AccountAdd(NewAccount),
     AccountList { domain: Option<String> },
     AccountShow { address: String },
+    AccountEdit { address: String, change: AccountChange },
     AccountRemove { address: String },
     AccountPassword { address: String, password: Password },
     AccountBlock { address: String, blocked: bool },

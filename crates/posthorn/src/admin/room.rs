@@ -27,7 +27,7 @@ impl Admin {
     pub(super) async fn list_rooms(&self) -> Result<Response, Refusal> {
         let rooms = self.read(|tx| tx.list_rooms()).await;
         let rooms = rooms.map_err(|error| refusal("rooms", error))?;
-        Ok(Response::Accounts(rooms.into_iter().map(|room| row(room, None)).collect()))
+        Ok(Response::Accounts(rooms.into_iter().map(row).collect()))
     }
 
     pub(super) async fn remove_room(&self, address: &str) -> Result<Response, Refusal> {

@@ -25,8 +25,10 @@ impl Admin {
         match verb {
             SieveVerb::Put { name, text } => {
                 check(text.as_bytes())?;
-                let name = script_name(&name)?;
-                self.change(account, "rules", move |tx| tx.put_script(&name, text.as_bytes())).await
+                self.change_rules(account, &name, move |tx, name| {
+                    tx.put_script(name, text.as_bytes())
+                })
+                .await
             }
             SieveVerb::Get { name } => {
                 let text = self.script(account, &name).await?;
@@ -47,13 +49,14 @@ impl Admin {
                 });
                 Ok(Response::Scripts(rows.collect()))
             }
-            SieveVerb::Activate { name } => {
-                let name = name.as_deref().map(script_name).transpose()?;
-                self.change(account, "rules", move |tx| tx.activate_script(name.as_ref())).await
+            SieveVerb::Activate { name: Some(name) } => {
+                self.change_rules(account, &name, |tx, name| tx.activate_script(Some(name))).await
+            }
+            SieveVerb::Activate { name: None } => {
+                self.change(account, "rules", |tx| tx.activate_script(None)).await
             }
             SieveVerb::Remove { name } => {
-                let name = script_name(&name)?;
-                self.change(account, "rules", move |tx| tx.delete_script(&name)).await
+                self.change_rules(account, &name, |tx, name| tx.delete_script(name)).await
             }
             SieveVerb::Check { text } => {
                 check(text.as_bytes())?;
@@ -68,13 +71,12 @@ impl Admin {
             SieveVerb::PutRules { name, rules, force } => {
                 let script = rules.script(&delivery::language());
                 let script = script.map_err(|error| Refusal(error.to_string()))?;
-                let name = script_name(&name)?;
                 let overwrite = match force {
                     true => Overwrite::Anything,
                     false => Overwrite::RuleLists,
                 };
-                self.change(account, "rules", move |tx| {
-                    tx.put_rule_list(&name, script.as_bytes(), overwrite)
+                self.change_rules(account, &name, move |tx, name| {
+                    tx.put_rule_list(name, script.as_bytes(), overwrite)
                 })
                 .await
             }
@@ -83,12 +85,23 @@ impl Admin {
 
     /// The text of a script.
     async fn script(&self, account: &str, name: &str) -> Result<Vec<u8>, Refusal> {
-        let (wanted, name) = (parse(account)?, script_name(name)?);
+        let (wanted, meant) = (parse(account)?, script_name(name)?);
         let read = self.read(move |tx| {
             let account = load(tx, &wanted)?;
-            tx.find_script(account, &name)?.ok_or(StorageError::NotFound("script"))
+            tx.find_script(account, &meant)?.ok_or(StorageError::NotFound("script"))
         });
-        read.await.map_err(|error| refusal(account, error))
+        read.await.map_err(|error| refusal(&format!("{name} of {account}"), error))
+    }
+
+    /// Changes a script or responder of an account, which a refusal names.
+    async fn change_rules(
+        &self,
+        account: &str,
+        name: &str,
+        change: impl FnOnce(&mut AccountTx<'_, '_>, &ScriptName) -> storage::Result<()> + Send + 'static,
+    ) -> Result<Response, Refusal> {
+        let (meant, subject) = (script_name(name)?, format!("{name} of {account}"));
+        self.change_of(&subject, account, "rules", move |tx| change(tx, &meant)).await
     }
 
     pub(super) async fn responder(
@@ -98,9 +111,11 @@ impl Admin {
     ) -> Result<Response, Refusal> {
         match verb {
             ResponderVerb::Add { name, change } => {
-                let (name, mut body) = (script_name(&name)?, ResponderBody::default());
-                change.apply(&mut body).map_err(|error| refusal(account, error))?;
-                self.agree(account, Purpose::Sender, move |tx| {
+                change.check()?;
+                let (subject, name) = (format!("{name} of {account}"), script_name(&name)?);
+                self.agree(&subject, account, Purpose::Sender, move |tx| {
+                    let mut body = ResponderBody::default();
+                    change.apply(&mut body)?;
                     let (sender, confirmed) = (body.sender.clone(), change.sender_confirmed);
                     let agreement = tx.add_responder(&name, body)?;
                     confirm_sender(tx, sender, confirmed, agreement)
@@ -108,8 +123,9 @@ impl Admin {
                 .await
             }
             ResponderVerb::Edit { name, change } => {
-                let name = script_name(&name)?;
-                self.agree(account, Purpose::Sender, move |tx| {
+                change.check()?;
+                let (subject, name) = (format!("{name} of {account}"), script_name(&name)?);
+                self.agree(&subject, account, Purpose::Sender, move |tx| {
                     let mut sender = None;
                     let agreement = tx.edit_responder(&name, |body| {
                         change.apply(body)?;
@@ -130,23 +146,20 @@ impl Admin {
                 Ok(Response::Responders(found.into_iter().map(responder_row).collect()))
             }
             ResponderVerb::Activate { name } => {
-                let name = script_name(&name)?;
-                self.change(account, "rules", move |tx| tx.activate_responder(Some(&name))).await
+                self.change_rules(account, &name, |tx, name| tx.activate_responder(Some(name)))
+                    .await
             }
             ResponderVerb::Deactivate { name: Some(name) } => {
-                let name = script_name(&name)?;
-                self.change(account, "rules", move |tx| tx.deactivate_responder(&name)).await
+                self.change_rules(account, &name, |tx, name| tx.deactivate_responder(name)).await
             }
             ResponderVerb::Deactivate { name: None } => {
                 self.change(account, "rules", |tx| tx.activate_responder(None)).await
             }
             ResponderVerb::Reset { name } => {
-                let name = script_name(&name)?;
-                self.change(account, "rules", move |tx| tx.reset_responder(&name)).await
+                self.change_rules(account, &name, |tx, name| tx.reset_responder(name)).await
             }
             ResponderVerb::Remove { name } => {
-                let name = script_name(&name)?;
-                self.change(account, "rules", move |tx| tx.remove_responder(&name)).await
+                self.change_rules(account, &name, |tx, name| tx.remove_responder(name)).await
             }
         }
     }
@@ -158,8 +171,8 @@ impl Admin {
     ) -> Result<Response, Refusal> {
         match verb {
             RedirectVerb::Add { target, keep, confirmed } => {
-                let target = parse(&target)?;
-                self.agree(account, Purpose::Redirection, move |tx| {
+                let (subject, target) = (format!("{target} for {account}"), parse(&target)?);
+                self.agree(&subject, account, Purpose::Redirection, move |tx| {
                     let agreement = tx.add_redirection(&target, keep)?;
                     if confirmed {
                         tx.confirm_redirection(&target)?;
@@ -184,8 +197,9 @@ impl Admin {
                 Ok(Response::Redirects(rows.collect()))
             }
             RedirectVerb::Remove { target } => {
-                let target = parse(&target)?;
-                self.change(account, "rules", move |tx| tx.remove_redirection(&target)).await
+                let (subject, target) = (format!("{target} for {account}"), parse(&target)?);
+                self.change_of(&subject, account, "rules", move |tx| tx.remove_redirection(&target))
+                    .await
             }
         }
     }
@@ -215,6 +229,7 @@ impl Admin {
     /// the same transaction.
     async fn agree(
         &self,
+        subject: &str,
         account: &str,
         purpose: Purpose,
         change: impl FnOnce(&mut AccountTx<'_, '_>) -> storage::Result<(Agreement, Address)>
@@ -231,7 +246,7 @@ impl Admin {
             }
             Ok((agreement, address))
         });
-        let (agreement, address) = done.await.map_err(|error| refusal(account, error))?;
+        let (agreement, address) = done.await.map_err(|error| refusal(subject, error))?;
         Ok(match agreement {
             Agreement::Usable => Response::Done,
             Agreement::Token(_) => Response::Text(format!(
@@ -294,6 +309,23 @@ fn check(text: &[u8]) -> Result<(), Refusal> {
 }
 
 impl ResponderChange {
+    /// Whether its values can be read; a refusal names the one that cannot.
+    fn check(&self) -> Result<(), Refusal> {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        if let Some(from) = given(&self.from) {
+            LocalTime::parse_start(&from).map_err(|error| refusal(&from, error))?;
+        }
+        if let Some(until) = given(&self.until) {
+            LocalTime::parse_end(&until).map_err(|error| refusal(&until, error))?;
+        }
+        given(&self.sender).map_or(Ok(()), |sender| parse(&sender).map(drop))?;
+        self.excluded.iter().filter(|one| !one.is_empty()).try_for_each(|one| {
+            // `@domain` stands for everybody there.
+            let address = if one.starts_with('@') { format!("x{one}") } else { one.clone() };
+            Address::parse(&address).map(drop).map_err(|error| refusal(one, error))
+        })
+    }
+
     fn apply(&self, body: &mut ResponderBody) -> storage::Result<()> {
         let text = |given: &Option<String>, kept: &mut String| {
             if let Some(given) = given {

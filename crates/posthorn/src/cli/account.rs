@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use clap::{Subcommand, ValueEnum};
+use clap::{ArgGroup, Subcommand, ValueEnum};
 
 use super::output::{size, yes};
 use super::{Failure, Listing, Output, password, perform, request};
 use crate::admin::{
-    AccountRow, Limit, LimitsChange, NewAccount, Password, Request, Response, Role,
+    AccountChange, AccountRow, Limit, LimitsChange, NewAccount, Password, Request, Response, Role,
 };
 
 #[derive(Subcommand)]
@@ -49,6 +49,24 @@ pub(super) enum Command {
         address: String,
         #[command(flatten)]
         listing: Listing,
+    },
+    /// Change an account; what is not said stays.
+    #[command(group = ArgGroup::new("change").required(true).multiple(true))]
+    Edit {
+        /// The primary address.
+        address: String,
+        /// The person's name.
+        #[arg(long, group = "change")]
+        name: Option<String>,
+        /// How much the account may keep, such as 5GiB, or `none`. What it keeps already stays.
+        #[arg(long, value_parser = parse_quota_or_none, value_name = "SIZE", group = "change")]
+        quota: Option<u64>,
+        /// What the account may do in the organisation.
+        #[arg(long, value_enum, group = "change")]
+        role: Option<Role>,
+        /// Whether mail to `local+detail@` goes to the mailbox `detail` where that exists.
+        #[arg(long, value_enum, value_name = "STATE", group = "change")]
+        plus_to_mailbox: Option<Switch>,
     },
     /// Remove an account and everything in it.
     Remove {
@@ -147,6 +165,11 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
         }
         Command::List { domain, listing } => list(config, domain, listing, output),
         Command::Show { address, listing } => show(config, address, listing, output),
+        Command::Edit { address, name, quota, role, plus_to_mailbox } => {
+            let plus_to_mailbox = plus_to_mailbox.map(|state| state == Switch::On);
+            let change = AccountChange { name, quota_bytes: quota, role, plus_to_mailbox };
+            perform(config, Request::AccountEdit { address, change })
+        }
         Command::Remove { address } => perform(config, Request::AccountRemove { address }),
         Command::Passwd { address, password } => {
             let password = password.read()?;
@@ -218,6 +241,8 @@ fn show(
         &account;
     let quota = quota_bytes.map_or("none".to_owned(), size);
     let aliases = aliases.as_deref().unwrap_or_default().join(" ");
+    let zone = account.time_zone.clone().filter(|zone| !zone.is_empty());
+    let zone = zone.unwrap_or_else(|| "UTC".to_owned());
     for (label, value) in [
         ("address", address.clone()),
         ("name", name.clone()),
@@ -230,6 +255,8 @@ fn show(
         ("aliases", aliases),
         ("imap off", account.capabilities_off.join(" ")),
         ("withdrawn", account.withdrawn.join(" ")),
+        ("plus", if account.plus_to_mailbox { "mailbox".to_owned() } else { String::new() }),
+        ("zone", zone),
     ] {
         output.line(format!("{label:10}{value}").trim_end())?;
     }
@@ -248,7 +275,7 @@ fn activity(
     if listing.json {
         return output.json(&rows);
     }
-    let headings = ["LAST", "WHAT", "TIMES", "PROTOCOL", "FROM", "PROGRAM", "WITH OR WHY"];
+    let headings = ["last", "what", "times", "protocol", "from", "program", "with or why"];
     let rows = rows.into_iter().map(|row| {
         let count = row.count.to_string();
         [row.last, row.what, count, row.protocol, row.address, row.program, row.detail]
@@ -293,6 +320,11 @@ fn parse_limit(text: &str) -> Result<Limit, String> {
             number.map(Limit::Own).ok_or_else(|| "write a number, none, or default".to_owned())
         }
     }
+}
+
+/// Storage spells "no limit" as zero.
+fn parse_quota_or_none(text: &str) -> Result<u64, String> {
+    if text == "none" { Ok(0) } else { parse_quota(text) }
 }
 
 fn parse_quota(text: &str) -> Result<u64, String> {

@@ -36,6 +36,14 @@ pub(super) enum Command {
         #[arg(value_enum)]
         state: Switch,
     },
+    /// Receive and keep mail for a domain, but refuse its accounts reading and sending.
+    Maintenance {
+        /// The domain.
+        name: String,
+        /// Whether maintenance begins or ends.
+        #[arg(value_enum, default_value_t = Switch::On)]
+        state: Switch,
+    },
     /// Have an account get mail to unknown addresses of a domain; without one, it is refused.
     CatchAll {
         /// The domain.
@@ -62,7 +70,7 @@ pub(super) enum Command {
         /// The domain; without it, all.
         name: Option<String>,
         /// Of how many days.
-        #[arg(long, default_value_t = 30, value_name = "DAYS")]
+        #[arg(long, default_value_t = 30, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
         days: u32,
         #[command(flatten)]
         listing: Listing,
@@ -111,6 +119,10 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
         Command::ExternalMark { name, state } => {
             let on = state == Switch::On;
             perform(config, Request::DomainExternalMark { name, on })
+        }
+        Command::Maintenance { name, state } => {
+            let maintenance = state == Switch::On;
+            perform(config, Request::DomainMaintenance { name, maintenance })
         }
         Command::CatchAll { name, account } => {
             perform(config, Request::DomainCatchAll { name, account })

@@ -35,7 +35,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use config::Config;
+use config::{Config, Vocabulary};
 
 pub(crate) use failure::Failure;
 pub(crate) use output::Output;
@@ -187,28 +187,10 @@ pub(crate) fn run() -> ExitCode {
 
 /// Reads the configuration and checks it.
 pub(crate) fn load_config(path: &Path) -> Result<Config, Failure> {
-    let text = std::fs::read_to_string(path)
+    let bytes = std::fs::read(path)
         .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
-    let config =
-        config::parse(&text, path).map_err(|problems| Failure::new(problems.to_string()))?;
-    check_capabilities(&config, path)?;
-    Ok(config)
-}
-
-/// Whether what is to be switched off are capabilities.
-fn check_capabilities(config: &Config, path: &Path) -> Result<(), Failure> {
-    let listeners = config.listeners.iter().map(|one| ("listener", &one.capabilities_off));
-    let clients = config.imap_clients.iter().map(|one| ("imap_client", &one.capabilities_off));
-    for (table, words) in listeners.chain(clients) {
-        if let Some(word) = words.iter().find(|word| !imap::is_capability(word.as_str())) {
-            let text = format!(
-                "{}: {table}.capabilities_off: \"{word}\" is no IMAP capability of this server",
-                path.display()
-            );
-            return Err(Failure::new(text));
-        }
-    }
-    Ok(())
+    let words = Vocabulary { is_capability: imap::is_capability };
+    config::read_file(&bytes, path, words).map_err(|problems| Failure::new(problems.to_string()))
 }
 
 /// Has a verb executed: by the daemon if one runs, else here.

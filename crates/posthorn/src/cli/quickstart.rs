@@ -6,13 +6,16 @@ use super::{Failure, Output};
 use crate::admin::Password;
 use crate::quickstart::{self, Wish};
 
+/// Where the highest of the standard ports, that of ManageSieve, still has a number.
+const PORT_BASE_MAX: i64 = 65_535 - 4190;
+
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// Where everything is kept. What is there already is gone on with.
     #[arg(long, value_name = "DIR", default_value = "posthorn-data")]
     dir: PathBuf,
     /// Serve each protocol on this number plus its standard port [default: 10000].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(..=64_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(..=PORT_BASE_MAX))]
     port_base: Option<u16>,
     /// The domain to receive mail for [default: example.test].
     #[arg(long, value_name = "D")]

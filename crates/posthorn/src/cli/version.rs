@@ -1,5 +1,6 @@
 //! `posthorn version`
 
+use config::Protocol;
 use serde::Serialize;
 
 use super::{Failure, Listing, Output};
@@ -10,32 +11,21 @@ struct Version {
     /// Empty where the binary was not built in a repository.
     commit: &'static str,
     engines: &'static [&'static str],
-    protocols: &'static [&'static str],
+    /// What a listener can speak.
+    protocols: Vec<&'static str>,
 }
 
-const VERSION: Version = Version {
-    version: env!("CARGO_PKG_VERSION"),
-    commit: env!("POSTHORN_COMMIT"),
-    engines: &["sqlite", "postgresql"],
-    protocols: &[
-        "smtp",
-        "lmtp",
-        "submission",
-        "submissions",
-        "imap",
-        "imaps",
-        "pop3",
-        "pop3s",
-        "managesieve",
-        "http",
-    ],
-};
-
 pub(super) fn run(listing: Listing, output: &mut Output) -> Result<(), Failure> {
-    let Version { version, commit, engines, protocols } = VERSION;
+    let built = Version {
+        version: env!("CARGO_PKG_VERSION"),
+        commit: env!("POSTHORN_COMMIT"),
+        engines: &["sqlite", "postgresql"],
+        protocols: Protocol::WORDS.iter().map(|(word, _)| *word).collect(),
+    };
     if listing.json {
-        return output.json(&VERSION);
+        return output.json(&built);
     }
+    let Version { version, commit, engines, protocols } = built;
     let commit = if commit.is_empty() { "unknown" } else { commit };
     output.line(&format!("posthorn {version}"))?;
     output.line(&format!("commit {commit}"))?;

@@ -72,6 +72,7 @@ fn every_verb(config: &Path) {
     accounts(config);
     aliases(config);
     mailboxes(config);
+    absent_names(config);
     assert_eq!(done(config, &["check-store"]), "ok\n");
     assert_eq!(done(config, &["check-store", "--repair", "--json"]), "[]\n");
     removal(config);
@@ -101,6 +102,29 @@ fn domains(config: &Path) {
     assert!(records.contains("example.test. IN TXT \"v=spf1 mx -all\"\n"), "{records}");
     assert!(records.contains("example.invalid. IN TXT"), "{records}");
     assert!(refused(config, &["domain", "dns", "absent.test"]).contains("does not exist"));
+    domain_switches(config);
+}
+
+fn domain_switches(config: &Path) {
+    assert_eq!(done(config, &["domain", "maintenance", "example.test"]), "");
+    let listed = done(config, &["domain", "list"]);
+    assert!(listed.contains("example.test  0         example.invalid  yes"), "{listed}");
+    assert_eq!(done(config, &["domain", "maintenance", "example.test", "off"]), "");
+    assert!(!done(config, &["domain", "list"]).contains("yes"));
+    for (verb, text) in [
+        (&["maintenance", "absent.test"][..], "absent.test: domain does not exist\n"),
+        (&["external-mark", "absent.test", "on"], "absent.test: domain does not exist\n"),
+        (&["catch-all", "absent.test"], "absent.test: domain does not exist\n"),
+        (
+            &["catch-all", "example.test", "x@example.test"],
+            "x@example.test for example.test: account does not exist\n",
+        ),
+        (&["reports", "absent.test"], "absent.test: domain does not exist\n"),
+    ] {
+        assert_eq!(refused(config, &[&["domain"], verb].concat()), text);
+    }
+    let heads = "kind  domain  reporter  from  until  passed  failed\n";
+    assert_eq!(done(config, &["domain", "reports", "example.test"]), heads);
 }
 
 fn accounts(config: &Path) {
@@ -135,7 +159,36 @@ fn accounts(config: &Path) {
     assert!(!shown.contains("argon2"));
     assert_eq!(done(config, &["account", "maintenance", "tom@example.test", "off"]), "");
     assert!(refused(config, &["account", "show", "x@example.test"]).contains("does not exist"));
+    edits(config);
     capabilities(config);
+}
+
+fn edits(config: &Path) {
+    let tom = "tom@example.test";
+    let shown = || done(config, &["account", "show", tom]);
+    let edit = |change: &[&str]| done(config, &[&["account", "edit", tom], change].concat());
+    edit(&["--name", "Tom", "--quota", "1MiB", "--role", "external", "--plus-to-mailbox", "on"]);
+    done(config, &["account", "time-zone", tom, "Europe/Zurich"]);
+    assert_eq!(
+        shown(),
+        "address   tom@example.test\nname      Tom\nrole      external\nmail only yes\nshared\n\
+         used      0 B\nquota     1.0 MiB\nstate     active\naliases\nimap off\nwithdrawn\n\
+         plus      mailbox\nzone      Europe/Zurich\n"
+    );
+    edit(&["--quota", "none"]);
+    assert!(shown().contains("name      Tom\nrole      external\n"));
+    edit(&["--name", "", "--role", "collaborator", "--plus-to-mailbox", "off"]);
+    done(config, &["account", "time-zone", tom, ""]);
+    assert!(
+        shown().contains("name\nrole      collaborator\n") && shown().contains("quota     none")
+    );
+    assert!(shown().contains("plus\nzone      UTC\n"));
+    assert_eq!(
+        refused(config, &["account", "edit", "x@example.test", "--name", "X"]),
+        "x@example.test: account does not exist\n"
+    );
+    let long = "x".repeat(2_000);
+    assert!(refused(config, &["account", "edit", tom, "--name", &long]).contains("too long"));
 }
 
 fn capabilities(config: &Path) {
@@ -205,6 +258,50 @@ fn mailboxes(config: &Path) {
     refused(config, &["mailbox", "stats", tom, "absent"]);
 }
 
+/// What is not there, or cannot be read, is named.
+fn absent_names(config: &Path) {
+    let tom = "tom@example.test";
+    for (arguments, text) in [
+        (&["responder", "activate", tom, "away"][..], "away of tom@example.test: responder"),
+        (&["responder", "deactivate", tom, "away"], "away of tom@example.test: responder"),
+        (&["responder", "edit", tom, "away"], "away of tom@example.test: responder"),
+        (&["responder", "reset", tom, "away"], "away of tom@example.test: responder"),
+        (&["responder", "remove", tom, "away"], "away of tom@example.test: responder"),
+        (&["sieve", "get", tom, "mine"], "mine of tom@example.test: script"),
+        (&["sieve", "check", tom, "mine"], "mine of tom@example.test: script"),
+        (&["sieve", "activate", tom, "mine"], "mine of tom@example.test: script"),
+        (&["sieve", "remove", tom, "mine"], "mine of tom@example.test: script"),
+        (&["sieve", "rules", "get", tom], "rules of tom@example.test: script"),
+        (&["app-password", "revoke", tom, "phone"], "phone of tom@example.test: app password"),
+        (&["token", "revoke", tom, "ci"], "ci of tom@example.test: token"),
+        (
+            &["redirect", "remove", tom, "x@other.test"],
+            "x@other.test for tom@example.test: redirection",
+        ),
+    ] {
+        assert_eq!(refused(config, arguments), format!("{text} does not exist\n"));
+    }
+    let file = config.with_file_name("away.txt");
+    fs::write(&file, "I am away.\n").unwrap();
+    let add = ["responder", "add", tom, "away", "--text-file", file.to_str().unwrap()];
+    for (option, value, text) in [
+        ("--from-date", "tomorrow", "invalid: not a date or time such as 2026-07-01T08:00"),
+        ("--until-date", "2026-02-30", "invalid: there is no such date or time"),
+        ("--sender", "me", "invalid: not an e-mail address"),
+        ("--exclude", "boss", "invalid: not an e-mail address"),
+        ("--exclude", "@", "invalid: not an e-mail address"),
+    ] {
+        let told = refused(config, &[&add[..], &[option, value]].concat());
+        assert_eq!(told, format!("{value}: {text}\n"));
+    }
+    for verb in ["show", "hold", "release", "retry", "remove"] {
+        let told = refused(config, &["queue", verb, "999"]);
+        assert!(told.starts_with("999: no such message waits"), "{told}");
+        assert_eq!(refused(config, &["queue", verb, "x"]), "x: no number of a message\n");
+    }
+    assert_eq!(done(config, &["queue", "hold", "--all"]), "0 recipients\n");
+}
+
 fn removal(config: &Path) {
     refused(config, &["domain", "remove", "example.test"]);
     done(config, &["account", "remove", "tom@example.test"]);
@@ -225,6 +322,10 @@ fn wrong_usage_is_status_2() {
         &["account", "add", "julie@example.test", "--password-stdin", "--quota", "5"],
         &["unheard-of"],
         &["quickstart", "--account", "julie@example.test"],
+        // The port of ManageSieve would be none.
+        &["quickstart", "--port-base", "61346"],
+        &["account", "edit", "julie@example.test"],
+        &["domain", "reports", "--days", "0"],
     ] {
         assert_eq!(run(&site.config, arguments).status, 2, "{arguments:?}");
     }
@@ -235,5 +336,8 @@ fn the_version_names_what_is_built_in() {
     let printed = done(Path::new("unused.toml"), &["version"]);
     assert!(printed.starts_with(concat!("posthorn ", env!("CARGO_PKG_VERSION"), "\ncommit ")));
     assert!(printed.contains("\nengines sqlite postgresql\n"));
+    assert!(printed.ends_with(
+        "\nprotocols smtp lmtp submission submissions imap imaps pop3 pop3s managesieve http https\n"
+    ));
     assert!(done(Path::new("unused.toml"), &["version", "--json"]).contains("\"commit\""));
 }

@@ -21,6 +21,17 @@ pub(crate) struct NewAccount {
     pub(crate) shared: bool,
 }
 
+/// What an account is to be; what is absent stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AccountChange {
+    pub(crate) name: Option<String>,
+    /// 0 lifts it.
+    pub(crate) quota_bytes: Option<u64>,
+    pub(crate) role: Option<Role>,
+    /// R-ADDR-6.
+    pub(crate) plus_to_mailbox: Option<bool>,
+}
+
 /// Limits of sending as they are to be; what is absent stays as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LimitsChange {
@@ -106,9 +117,15 @@ pub(crate) struct AccountRow {
     /// R-ADDR-7: what it may not change of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) withdrawn: Vec<String>,
-    /// Only where one account is shown.
+    /// R-ADDR-6: mail to `local+detail` goes to the mailbox `detail` where that exists.
+    #[serde(default)]
+    pub(crate) plus_to_mailbox: bool,
+    /// Only where one account is shown, like what follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) aliases: Option<Vec<String>>,
+    /// On whose clock its responders answer; empty: UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) time_zone: Option<String>,
 }
 
 impl AccountRow {
