@@ -6,7 +6,7 @@
 use crate::Error;
 use crate::date::DateTime;
 use crate::keys::Keys;
-use crate::varint::{push_varint, take_varint};
+use crate::varint::{push_varint, take_varint, unzigzag, zigzag};
 
 const VERSION: u8 = 1;
 const HAS_DATE: u8 = 1;
@@ -216,14 +216,6 @@ impl<'a> KeysView<'a> {
     pub fn attachments(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.lines(15)
     }
-}
-
-fn zigzag(number: i64) -> u64 {
-    ((number << 1) ^ (number >> 63)) as u64
-}
-
-fn unzigzag(code: u64) -> i64 {
-    (code >> 1) as i64 ^ -((code & 1) as i64)
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ mod subject;
 mod summary;
 mod surrogate;
 mod text;
-mod varint;
+pub mod varint;
 
 pub mod address;
 pub mod compose;

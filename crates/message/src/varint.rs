@@ -1,7 +1,7 @@
 //! Numbers in stored columns: seven bits a byte, the lowest first.
 
 /// Appends a number.
-pub(crate) fn push_varint(out: &mut Vec<u8>, mut number: u64) {
+pub fn push_varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;
@@ -10,7 +10,7 @@ pub(crate) fn push_varint(out: &mut Vec<u8>, mut number: u64) {
 }
 
 /// Takes a number from the front; `None` where there is none or it has more than 64 bits.
-pub(crate) fn take_varint(rest: &mut &[u8]) -> Option<u64> {
+pub fn take_varint(rest: &mut &[u8]) -> Option<u64> {
     let mut number = 0u64;
     for shift in (0..64).step_by(7) {
         let (&byte, tail) = rest.split_first()?;
@@ -27,6 +27,16 @@ pub(crate) fn take_varint(rest: &mut &[u8]) -> Option<u64> {
     None
 }
 
+/// A number with a sign as one without, small where it was near zero.
+pub fn zigzag(number: i64) -> u64 {
+    ((number << 1) ^ (number >> 63)).cast_unsigned()
+}
+
+/// Reverses [`zigzag`].
+pub fn unzigzag(code: u64) -> i64 {
+    (code >> 1).cast_signed() ^ -((code & 1).cast_signed())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,6 +48,9 @@ mod tests {
             push_varint(&mut out, number);
             let mut rest = out.as_slice();
             assert_eq!((take_varint(&mut rest), rest.len()), (Some(number), 0));
+        }
+        for number in [0, 1, -1, i64::MAX, i64::MIN] {
+            assert_eq!(unzigzag(zigzag(number)), number);
         }
         for bad in [&b""[..], b"\x80", &[0xff; 10], &[0x80; 11]] {
             assert_eq!(take_varint(&mut { bad }), None);

@@ -65,6 +65,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 47, sql: include_str!("../migrations/0047_push_look.sql") },
     Migration { version: 48, sql: include_str!("../migrations/0048_outsider.sql") },
     Migration { version: 49, sql: include_str!("../migrations/0049_attachment.sql") },
+    Migration { version: 50, sql: include_str!("../migrations/0050_sort_block.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

@@ -1,4 +1,4 @@
-//! Keeps the search index up to date, on a thread of its own that gives way to all others.
+//! Keeps the search index and stored sort keys up to date, on a thread of its own that gives way to all others.
 
 use std::time::{Duration, Instant};
 
@@ -17,9 +17,6 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60 * 60);
 
 /// Indexes until the shutdown begins, which then waits for the transaction under way.
 pub(super) fn start(store: Store, shutdown: &Shutdown) -> std::io::Result<()> {
-    if !store.settings().search_index {
-        return Ok(());
-    }
     let (ending, ended) = (shutdown.clone(), shutdown.clone());
     let (done, is_done) = oneshot::channel::<()>();
     let thread = std::thread::Builder::new().name("index".to_owned()).spawn(move || {

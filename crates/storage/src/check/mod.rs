@@ -57,6 +57,7 @@
 //! | `blob-hash` | a blob's bytes have the hash and size it is named by |
 //! | `search-segment` | a segment of the search index in use can be read whole, has what its row says, and shares no content with another of its account |
 //! | `search-complete` | what a mailbox says is indexed is in the index of its account |
+//! | `sort-block` | sort keys kept for a run of messages are those of its messages, all of them, and of one run only |
 //! | `open-end` | a text that is said to end without CRLF is there and does |
 //! | `content-hash` | header and body together have the content's hash and size |
 //!
@@ -97,6 +98,9 @@ pub(crate) fn check_consistency(tx: &mut ReadTx<'_>) -> Result<Vec<Finding>> {
     collections::check(tx, &mut findings)?;
     bytes::check(tx, &mut findings)?;
     check_search(tx, &mut findings)?;
+    crate::sort_keys::check(&mut *tx.sql, &mut |block, _| {
+        findings.add("sort-block", || format!("sort block {block}"));
+    })?;
     Ok(findings.found)
 }
 

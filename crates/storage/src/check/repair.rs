@@ -148,7 +148,7 @@ const REPAIRS: [(&str, &str); 12] = [
 ];
 
 /// Computes every counted number anew and says which were wrong, and has what is damaged of the
-/// search index made anew. Messages, names and addresses
+/// search index and of stored sort keys made anew. Messages, names and addresses
 /// are never touched.
 pub(crate) fn repair(tx: &mut WriteTx<'_>) -> Result<Vec<Repaired>> {
     let mut repaired = Vec::new();
@@ -164,6 +164,10 @@ pub(crate) fn repair(tx: &mut WriteTx<'_>) -> Result<Vec<Repaired>> {
     let rows = crate::search::repair(tx)?;
     if rows > 0 {
         repaired.push(Repaired { invariant: "search-segment", rows });
+    }
+    let rows = crate::sort_keys::repair(tx)?;
+    if rows > 0 {
+        repaired.push(Repaired { invariant: "sort-block", rows });
     }
     Ok(repaired)
 }

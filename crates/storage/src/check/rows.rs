@@ -11,7 +11,7 @@ struct Rule {
     sql: &'static str,
 }
 
-const RULES: [Rule; 45] = [
+const RULES: [Rule; 46] = [
     Rule {
         invariant: "mailbox-counts",
         row: "mailbox",
@@ -253,6 +253,15 @@ const RULES: [Rule; 45] = [
         row: "search segment",
         sql: "SELECT id FROM search_segment WHERE state = 1 \
               AND account_id NOT IN (SELECT id FROM account)",
+    },
+    Rule {
+        invariant: "sort-block",
+        row: "sort block",
+        sql: "SELECT block_id FROM sort_column WHERE block_id NOT IN (SELECT id FROM sort_block) \
+              UNION SELECT id FROM sort_block WHERE mailbox_id NOT IN (SELECT id FROM mailbox) \
+              UNION SELECT one.id FROM sort_block one JOIN sort_block other \
+              ON other.mailbox_id = one.mailbox_id AND other.id <> one.id \
+              AND other.first_uid BETWEEN one.first_uid AND one.last_uid",
     },
     Rule {
         invariant: "orphan",

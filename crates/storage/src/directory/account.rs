@@ -228,6 +228,9 @@ const OWNED: &[&str] = &[
     "DELETE FROM public_calendar WHERE collection_id IN (SELECT id FROM collection WHERE account_id = ?1)",
     "DELETE FROM push_subscription WHERE account_id = ?1 OR collection_id IN (SELECT id FROM collection WHERE account_id = ?1)",
     "DELETE FROM collection WHERE account_id = ?1",
+    "DELETE FROM sort_column WHERE block_id IN (SELECT b.id FROM sort_block b \
+     JOIN mailbox m ON m.id = b.mailbox_id WHERE m.account_id = ?1)",
+    "DELETE FROM sort_block WHERE mailbox_id IN (SELECT id FROM mailbox WHERE account_id = ?1)",
     "DELETE FROM mailbox WHERE account_id = ?1",
     "DELETE FROM subscription WHERE account_id = ?1",
     "DELETE FROM address WHERE account_id = ?1",

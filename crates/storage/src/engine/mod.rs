@@ -52,9 +52,7 @@ impl Shared {
     /// Tells whoever has to know what was committed.
     fn publish(&self, publication: &Publication) {
         self.feed.publish(publication);
-        if self.settings.search_index {
-            self.waiting.note(publication, self.settings.clock.now());
-        }
+        self.waiting.note(publication, self.settings.clock.now());
         if !publication.spooled.is_empty() {
             self.spooled.note(&publication.spooled);
         }

@@ -40,6 +40,7 @@ impl AccountTx<'_, '_> {
         self.sql.execute("DELETE FROM acl WHERE mailbox_id = ?1", &[id])?;
         self.sql.execute("DELETE FROM metadata WHERE mailbox_id = ?1", &[id])?;
         self.sql.execute("DELETE FROM url_key WHERE mailbox_id = ?1", &[id])?;
+        crate::sort_keys::delete_of(&mut *self.sql, mailbox.id)?;
         self.sql.execute("DELETE FROM mailbox WHERE id = ?1", &[id])?;
         self.sql.execute(
             "UPDATE account SET mailbox_count = mailbox_count - 1 WHERE id = ?1",

@@ -2,7 +2,7 @@
 //!
 //! In this order: changes of flags not yet in their rows, expunged messages past their retention, change log and trace past their days,
 //! what deliveries, greylisting and the log of accounts remembered past its time, contents
-//! and managed attachments that nothing names with their blobs, segments of the search index, packs and objects that no row names, free pages. Each
+//! and managed attachments that nothing names with their blobs, segments of the search index, stored sort keys of messages gone, packs and objects that no row names, free pages. Each
 //! step is many small transactions, so that writers hardly notice, and each is repeated by the
 //! next call where one is cut short.
 //!
@@ -30,7 +30,7 @@ use ids::Timestamp;
 
 use crate::blob::BlobStore;
 use crate::sql::Value;
-use crate::{Result, Store, WriteTx, search};
+use crate::{Result, Store, WriteTx, search, sort_keys};
 
 /// LIMIT: rows that one transaction of maintenance deletes.
 const ROWS: i64 = 500;
@@ -97,6 +97,7 @@ pub(crate) fn maintain(
     (done.contents, done.blobs) = (erased.contents, erased.blobs);
     done.blobs += attachments::purge(store, versions)?;
     done.segments = search::sweep(store, &mut progress.segment)? + search::give_up(store)?;
+    sort_keys::sweep(store)?;
     if let Some(packs) = blobs.packs() {
         done.freed_bytes += packs::compact(store, packs)?;
     }

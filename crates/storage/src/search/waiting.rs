@@ -1,4 +1,4 @@
-//! Which accounts have something to be indexed: a hint in memory, made complete by looking.
+//! Which accounts have something to be indexed, or sort keys to be stored: a hint in memory, made complete by looking.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,7 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use ids::{AccountId, Timestamp};
 
 use crate::feed::Publication;
-use crate::{Result, Store};
+use crate::sort_keys::{self, Sizes};
+use crate::{ReadTx, Result, Store};
 
 /// LIMIT: accounts remembered; beyond it, all are looked at again.
 const ACCOUNTS_MAX: usize = 100_000;
@@ -90,12 +91,15 @@ impl Waiting {
     pub(crate) fn take(&self, store: &Store) -> Result<Option<AccountId>> {
         let now = store.now();
         if std::mem::take(&mut self.lock().is_partial) {
+            let is_indexed = store.settings().search_index;
             let found = store.read_blocking(|tx| {
-                let sql = "SELECT account_id, CAST(SUM(uid_next - 1 - indexed_uid) AS BIGINT) \
-                           FROM mailbox WHERE indexed_uid < uid_next - 1 GROUP BY account_id";
-                tx.sql.query_all(sql, &[], |row| {
-                    Ok((AccountId::new(row.int(0)?), row.int(1)?.cast_unsigned()))
-                })
+                let mut found = match is_indexed {
+                    true => behind(tx)?,
+                    false => Vec::new(),
+                };
+                let unsorted = sort_keys::accounts_behind(&mut *tx.sql, &Sizes::default())?;
+                found.extend(unsorted.into_iter().map(|account| (account, 0)));
+                Ok(found)
             });
             let found = found.inspect_err(|_| self.look_again())?;
             for (account, messages) in found {
@@ -115,4 +119,14 @@ impl Waiting {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Accounts whose index is behind, and by how many messages.
+fn behind(tx: &mut ReadTx<'_>) -> Result<Vec<(AccountId, u64)>> {
+    tx.sql.query_all(
+        "SELECT account_id, CAST(SUM(uid_next - 1 - indexed_uid) AS BIGINT) \
+         FROM mailbox WHERE indexed_uid < uid_next - 1 GROUP BY account_id",
+        &[],
+        |row| Ok((AccountId::new(row.int(0)?), row.int(1)?.cast_unsigned())),
+    )
 }

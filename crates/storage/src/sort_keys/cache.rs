@@ -70,6 +70,12 @@ impl SortKeyCache {
         }
     }
 
+    /// Knows nothing, as after a start.
+    #[cfg(test)]
+    pub(super) fn forget(&self) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Kept::default();
+    }
+
     /// The bytes that are kept.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {

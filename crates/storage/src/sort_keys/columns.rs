@@ -1,6 +1,7 @@
 //! The keys of a mailbox, column by column.
 
 use ids::Uid;
+use message::varint::{push_varint, take_varint, unzigzag, zigzag};
 use message::{Collation, KeysView, SortText};
 
 use super::texts::{TextColumn, Texts};
@@ -20,6 +21,9 @@ pub struct SortWant {
 /// A text in the form of a collation.
 pub(super) type TextKey = (SortText, Collation);
 
+/// The collation of texts that are stored: the one they have in the keys of a message.
+pub(super) const STORED: Collation = Collation::UnicodeCasemap;
+
 /// The keys of messages, in rows by ascending UID.
 #[derive(Debug, Clone, Default)]
 pub struct SortKeys {
@@ -28,6 +32,33 @@ pub struct SortKeys {
     sent: Vec<i64>,
     texts: Vec<(TextKey, TextColumn)>,
     threads: Option<ThreadColumn>,
+}
+
+/// A column as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// UIDs and dates: what all others go by.
+    Rows,
+    Text(SortText),
+    Threads,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 8] = [
+        Self::Rows,
+        Self::Text(SortText::Subject),
+        Self::Text(SortText::From),
+        Self::Text(SortText::To),
+        Self::Text(SortText::Cc),
+        Self::Text(SortText::DisplayFrom),
+        Self::Text(SortText::DisplayTo),
+        Self::Threads,
+    ];
+
+    /// Its number in rows of the database.
+    pub(super) fn number(self) -> i64 {
+        Self::ALL.iter().position(|kind| *kind == self).unwrap_or_default() as i64
+    }
 }
 
 /// Rows being read, before they are ranked.
@@ -60,8 +91,121 @@ impl SortKeys {
         self.threads.as_ref().map_or(0, ThreadColumn::ids)
     }
 
-    /// Adds the rows of others, whose UIDs are higher, which were made
-    /// [`beside`](Rows::beside).
+    /// Empty ones with every column that is stored.
+    pub(super) fn of_all_kinds() -> Self {
+        let texts = Kind::ALL.into_iter().filter_map(|kind| match kind {
+            Kind::Text(text) => Some(((text, STORED), TextColumn::default())),
+            Kind::Rows | Kind::Threads => None,
+        });
+        Self { texts: texts.collect(), threads: Some(ThreadColumn::default()), ..Self::default() }
+    }
+
+    /// The columns as they are stored, in their order; `None` where one of them is not.
+    pub(super) fn kinds(&self) -> Option<Vec<Kind>> {
+        let texts = self
+            .texts
+            .iter()
+            .map(|((text, collation), _)| (*collation == STORED).then_some(Kind::Text(*text)));
+        let threads = self.threads.is_some().then_some(Some(Kind::Threads));
+        [Some(Kind::Rows)].into_iter().chain(texts).chain(threads).collect()
+    }
+
+    /// A column as it is stored; `None` where there is none.
+    pub(super) fn encode(&self, kind: Kind) -> Option<Vec<u8>> {
+        match kind {
+            Kind::Rows => Some(self.encode_rows()),
+            Kind::Text(text) => {
+                let mut columns = self.texts.iter().filter(|(key, _)| *key == (text, STORED));
+                columns.next().map(|(_, column)| column.encode())
+            }
+            Kind::Threads => self.threads.as_ref().map(ThreadColumn::encode),
+        }
+    }
+
+    /// Layout: how many rows there are, and of each what its UID and its date are above those of
+    /// the one before.
+    fn encode_rows(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(6 * self.uids.len() + 4);
+        push_varint(&mut out, self.uids.len() as u64);
+        let (mut last, mut before) = (0, 0i64);
+        for (uid, sent) in self.uids.iter().zip(&self.sent) {
+            push_varint(&mut out, u64::from(uid.wrapping_sub(last)));
+            push_varint(&mut out, zigzag(sent.wrapping_sub(before)));
+            (last, before) = (*uid, *sent);
+        }
+        out
+    }
+
+    fn decode_rows(mut bytes: &[u8]) -> Option<Self> {
+        let rest = &mut bytes;
+        let count = take_varint(rest)?;
+        let (mut keys, mut last, mut before) = (Self::default(), 0u32, 0i64);
+        for _ in 0..count {
+            let gap = u32::try_from(take_varint(rest)?).ok().filter(|gap| *gap > 0)?;
+            last = last.checked_add(gap)?;
+            before = before.wrapping_add(unzigzag(take_varint(rest)?));
+            keys.uids.push(last);
+            keys.sent.push(before);
+        }
+        rest.is_empty().then_some(keys)
+    }
+
+    /// Puts columns together as they were stored, the rows first; `None` where one is damaged.
+    pub(super) fn decode(columns: &[(Kind, Vec<u8>)]) -> Option<Self> {
+        let mut keys = Self::default();
+        for (kind, bytes) in columns {
+            match kind {
+                Kind::Rows => keys = Self::decode_rows(bytes)?,
+                Kind::Text(text) => {
+                    let column = TextColumn::decode(bytes, keys.uids.len())?;
+                    keys.texts.push(((*text, STORED), column));
+                }
+                Kind::Threads => {
+                    keys.threads = Some(ThreadColumn::decode(bytes, keys.uids.len())?);
+                }
+            }
+        }
+        Some(keys)
+    }
+
+    /// Keeps the rows whose UIDs `live` has, ascending.
+    pub(super) fn retain(&mut self, live: impl IntoIterator<Item = u32>) {
+        let mut live = live.into_iter().peekable();
+        let mut is_live = |uid: u32| {
+            while live.next_if(|other| *other < uid).is_some() {}
+            live.next_if_eq(&uid).is_some()
+        };
+        let kept: Vec<bool> = self.uids.iter().map(|uid| is_live(*uid)).collect();
+        if kept.iter().all(|is_kept| *is_kept) {
+            return;
+        }
+        let pick = |at: usize| kept.get(at).copied().unwrap_or_default();
+        let mut at = 0..;
+        self.uids.retain(|_| at.next().is_some_and(pick));
+        let mut at = 0..;
+        self.sent.retain(|_| at.next().is_some_and(pick));
+        self.texts.iter_mut().for_each(|(_, column)| column.retain(&kept));
+        if let Some(threads) = &mut self.threads {
+            threads.retain(&kept);
+        }
+    }
+
+    /// Puts together the rows of several, whose UIDs ascend from one to the next, which have the
+    /// same columns: two by two, so that no text is moved more often than there are doublings.
+    pub(super) fn join(mut parts: Vec<Self>) -> Option<Self> {
+        while parts.len() > 1 {
+            let mut pairs = std::mem::take(&mut parts).into_iter();
+            while let Some(mut one) = pairs.next() {
+                if let Some(other) = pairs.next() {
+                    one.append(other);
+                }
+                parts.push(one);
+            }
+        }
+        parts.pop()
+    }
+
+    /// Adds the rows of others, whose UIDs are higher, which have the same columns.
     pub(super) fn append(&mut self, other: Self) {
         self.uids.extend(other.uids);
         self.sent.extend(other.sent);
@@ -117,8 +261,13 @@ impl Rows {
     /// Empty ones with the same columns, whose keys can be appended to those of these.
     pub(super) fn beside(&self) -> Self {
         let texts = self.keys.texts.iter().map(|(key, _)| (*key, TextColumn::default()));
-        let threads = self.keys.threads.as_ref().map(ThreadColumn::beside);
+        let threads = self.keys.threads.as_ref().map(|_| ThreadColumn::default());
         Self::after(SortKeys { texts: texts.collect(), threads, ..SortKeys::default() })
+    }
+
+    /// What was known before these.
+    pub(super) fn known(&self) -> &SortKeys {
+        &self.keys
     }
 
     /// Whether the header of a message is needed beside its keys.

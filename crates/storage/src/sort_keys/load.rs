@@ -1,13 +1,15 @@
-//! Reading keys: those that are not in memory yet, some thousand messages at a time.
+//! Reading keys: those that are not in memory yet, as they are stored, and the others some thousand
+//! messages at a time.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use ids::{CollectionId, ContentId, Timestamp, Uid};
 
-use super::columns::{Rows, SortKeys, SortWant};
+use super::blocks::{self, Next};
+use super::columns::{Kind, Rows, SortKeys, SortWant};
 use crate::store::blocking;
-use crate::{Entry, ReadTx, Result, Snapshot, Store, Want};
+use crate::{Entry, ReadTx, Result, Snapshot, StorageError, Store, Want};
 
 /// LIMIT: messages of one read transaction: some 50 ms, after which others may read, and the
 /// whole ends where nobody waits for it any more.
@@ -88,6 +90,11 @@ fn cover(keys: &SortKeys, snapshot: &Snapshot) -> Cover {
     Cover::Whole(if is_identity { RowsOf::Seq } else { RowsOf::Table(rows) })
 }
 
+/// Whether there are many rows of messages that a snapshot does not have.
+fn is_sparse(keys: &SortKeys, snapshot: &Snapshot) -> bool {
+    keys.uids().len() > 1024 + 2 * snapshot.exists() as usize
+}
+
 impl Store {
     /// The sort keys of the messages of `snapshot` with the sequence numbers `seqs`, ascending:
     /// those in memory, and the others read. Work is done off the async threads, and given up
@@ -120,28 +127,81 @@ impl Store {
         let first = match cover {
             Cover::Whole(rows) => return Ok(MailboxKeys { keys: held.clone(), rows }),
             Cover::From(seq) => seq,
-            Cover::Gaps => {
-                // A session that was not told of expunges yet sorts what it knows.
-                let rows = Rows::anew(&SortKeys::default(), want);
-                let keys = Arc::new(self.read_rows(snapshot, rows, 1).await?);
-                return Ok(MailboxKeys { keys, rows: RowsOf::Seq });
-            }
+            Cover::Gaps => return self.read_alone(snapshot, want).await,
         };
         // Rows of messages gone long ago are dropped by reading anew.
-        let is_sparse = held.uids().len() > 1024 + 2 * snapshot.exists() as usize;
-        let (rows, first) = match first == 1 || is_sparse {
-            true => (Rows::anew(&held, want), 1),
-            false => (Rows::after(SortKeys::clone(&held)), first),
+        let is_sparse = is_sparse(&held, snapshot);
+        let keys = match first == 1 || is_sparse {
+            true => self.read_anew(snapshot, Rows::anew(&held, want)).await?,
+            false => {
+                let rows = Rows::after(SortKeys::clone(&held));
+                self.read_rows(snapshot, rows, first).await?
+            }
         };
-        let keys = Arc::new(self.read_rows(snapshot, rows, first).await?);
-        let rows = match self.cover(&keys, snapshot).await? {
-            Cover::Whole(rows) => rows,
-            // Every message of the snapshot was read just now.
-            Cover::From(_) | Cover::Gaps => RowsOf::Seq,
+        let keys = Arc::new(keys);
+        let Cover::Whole(rows) = self.cover(&keys, snapshot).await? else {
+            // What is stored may not have messages that were gone when it was made.
+            return self.read_alone(snapshot, want).await;
         };
         *held = keys.clone();
         self.sort_key_cache().note(name, keys.size_bytes());
         Ok(MailboxKeys { keys, rows })
+    }
+
+    /// For a session that was not told of expunges yet, and sorts what it knows.
+    async fn read_alone(&self, snapshot: &Arc<Snapshot>, want: &SortWant) -> Result<MailboxKeys> {
+        let rows = Rows::anew(&SortKeys::default(), want);
+        let keys = Arc::new(self.read_rows(snapshot, rows, 1).await?);
+        Ok(MailboxKeys { keys, rows: RowsOf::Seq })
+    }
+
+    /// Reads what is stored, and the messages behind it one by one.
+    async fn read_anew(&self, snapshot: &Arc<Snapshot>, rows: Rows) -> Result<SortKeys> {
+        let stored = match rows.known().kinds() {
+            Some(kinds) => self.read_stored(snapshot.mailbox(), kinds).await?,
+            None => None,
+        };
+        let Some(mut stored) = stored else { return self.read_rows(snapshot, rows, 1).await };
+        if is_sparse(&stored, snapshot) {
+            let entries = snapshot.entries(1..=snapshot.exists());
+            stored.retain(entries.map(|(_, entry)| entry.uid().get()));
+        }
+        let last = stored.uids().last().copied().unwrap_or_default();
+        let first = snapshot.first_seq_from(Uid::new(last.saturating_add(1)));
+        match first > snapshot.exists() {
+            true => Ok(stored),
+            false => self.read_rows(snapshot, Rows::after(stored), first).await,
+        }
+    }
+
+    /// What is stored of the keys of a mailbox; `None` where that is nothing, or damaged.
+    async fn read_stored(
+        &self,
+        mailbox: CollectionId,
+        kinds: Vec<Kind>,
+    ) -> Result<Option<SortKeys>> {
+        let (mut parts, mut above) = (Vec::new(), 0);
+        loop {
+            let kinds = kinds.clone();
+            let read =
+                self.read(move |tx| blocks::read_some(&mut *tx.sql, mailbox, above, &kinds)).await;
+            match read {
+                Ok(Next { keys, next }) => {
+                    parts.extend(keys);
+                    let Some(next) = next else { break };
+                    above = next;
+                }
+                Err(StorageError::Corrupt(cause)) => {
+                    tracing::error!(cause, "stored sort keys cannot be read");
+                    return Ok(None);
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        match parts.len() {
+            0 | 1 => Ok(parts.pop()),
+            _ => blocking("join sort keys", move || Ok(SortKeys::join(parts))).await,
+        }
     }
 
     async fn read_few(

@@ -1,3 +1,5 @@
+mod stored;
+
 use std::sync::Arc;
 
 use ids::{AccountId, CollectionId, UidSet};

@@ -2,6 +2,8 @@
 
 use std::iter::Peekable;
 
+use message::varint::{push_varint, take_varint};
+
 /// Texts one after the other in one allocation.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Texts {
@@ -120,6 +122,66 @@ impl TextColumn {
         self.ranks.extend(other.ranks.iter().map(|rank| moved(&their_ranks, *rank)));
         self.distinct = merged;
     }
+
+    /// Keeps the rows for which `kept` says so, and of the texts those that they have.
+    pub(super) fn retain(&mut self, kept: &[bool]) {
+        let mut kept = kept.iter();
+        self.ranks.retain(|_| kept.next().is_some_and(|is_kept| *is_kept));
+        let mut is_used = vec![false; self.distinct.len()];
+        // The empty text is always there.
+        for rank in [0].iter().chain(&self.ranks) {
+            if let Some(is_used) = is_used.get_mut(*rank as usize) {
+                *is_used = true;
+            }
+        }
+        let (mut distinct, mut moved) = (Texts::default(), Vec::with_capacity(is_used.len()));
+        for (at, is_used) in is_used.into_iter().enumerate() {
+            moved.push(distinct.len() as u32);
+            if is_used {
+                distinct.push(self.distinct.text(at));
+            }
+        }
+        for rank in &mut self.ranks {
+            *rank = moved.get(*rank as usize).copied().unwrap_or_default();
+        }
+        self.distinct = distinct;
+    }
+
+    /// Layout: how many texts there are beside the empty one, the length of each, the rank of each
+    /// row, the texts.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let lengths = self.distinct.ends.windows(2).map(|ends| (ends[1] - ends[0]) as u64);
+        let mut out = Vec::with_capacity(self.distinct.bytes.len() + 3 * self.ranks.len() + 8);
+        push_varint(&mut out, lengths.len() as u64);
+        lengths.for_each(|length| push_varint(&mut out, length));
+        self.ranks.iter().for_each(|rank| push_varint(&mut out, u64::from(*rank)));
+        out.extend_from_slice(self.distinct.bytes.as_bytes());
+        out
+    }
+
+    /// Reverses [`encode`](Self::encode) for a column of so many rows; `None` where it is damaged.
+    pub(super) fn decode(mut bytes: &[u8], rows: usize) -> Option<Self> {
+        let rest = &mut bytes;
+        let texts = usize::try_from(take_varint(rest)?).ok().filter(|texts| *texts <= rows)?;
+        let mut ends = Vec::with_capacity(texts + 1);
+        let mut end = 0usize;
+        ends.push(end);
+        for _ in 0..texts {
+            end = end.checked_add(usize::try_from(take_varint(rest)?).ok()?)?;
+            ends.push(end);
+        }
+        let mut ranks = Vec::with_capacity(rows);
+        for _ in 0..rows {
+            ranks.push(u32::try_from(take_varint(rest)?).ok().filter(|r| *r as usize <= texts)?);
+        }
+        let bytes = std::str::from_utf8(rest).ok()?.to_owned();
+        let is_whole = bytes.len() == end && ends.iter().all(|end| bytes.is_char_boundary(*end));
+        let distinct = Texts { bytes, ends };
+        // Ranks say nothing unless the texts ascend.
+        let mut pairs = (0..texts).map(|at| (distinct.text(at), distinct.text(at + 1)));
+        let is_sorted = is_whole && pairs.all(|(one, other)| one < other);
+        is_sorted.then_some(Self { distinct, ranks })
+    }
 }
 
 #[cfg(test)]
@@ -149,6 +211,17 @@ mod tests {
             for (row, text) in plain.iter().enumerate() {
                 let rank = distinct.iter().position(|other| *other == text).unwrap();
                 assert_eq!(column.rank(row) as usize, rank, "{text}");
+            }
+            let bytes = column.encode();
+            let again = TextColumn::decode(&bytes, plain.len()).unwrap();
+            assert_eq!((again.encode(), &again.ranks), (bytes.clone(), &column.ranks));
+            let kept: Vec<bool> = plain.iter().map(|_| rng.bool()).collect();
+            column.retain(&kept);
+            let mut left = Texts::default();
+            plain.iter().zip(&kept).filter(|(_, kept)| **kept).for_each(|(t, _)| left.push(t));
+            assert_eq!(column.encode(), TextColumn::of(&left).encode());
+            for end in 0..bytes.len() {
+                assert!(TextColumn::decode(&bytes[..end], plain.len()).is_none());
             }
         }
     }

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 
 use message::KeysView;
+use message::varint::{push_varint, take_varint};
 
 /// No message id.
 const NONE: u32 = u32::MAX;
@@ -20,13 +21,28 @@ pub struct ThreadRow<'k> {
     pub is_reply: bool,
 }
 
-/// Message ids of every message.
+/// A message id. LIMIT: ids are told apart by 128 bits of their hash: nobody can make two alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct IdHash([u8; 16]);
+
+impl IdHash {
+    fn of(id: &str) -> Self {
+        let mut hash = [0; 16];
+        blake3::Hasher::new().update(id.as_bytes()).finalize_xof().fill(&mut hash);
+        Self(hash)
+    }
+}
+
+impl Hash for IdHash {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&self.0);
+    }
+}
+
+/// Message ids of every message, numbered as they first come.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ThreadColumn {
-    /// LIMIT: ids are told apart by 64 bits of a hash with a secret key, so that nobody can make
-    /// two alike; among a million ids the odds of a pair by chance are 1 to 30 million.
-    hasher: RandomState,
-    numbers: HashMap<u64, u32, BuildHasherDefault<Hashed>>,
+    numbers: HashMap<IdHash, u32, Folding>,
     own: Vec<u32>,
     replies: Vec<bool>,
     /// Where each row's ancestors end.
@@ -34,41 +50,55 @@ pub(super) struct ThreadColumn {
     ancestors: Vec<u32>,
 }
 
-/// Of numbers that are hashes already.
-#[derive(Debug, Clone, Default)]
-struct Hashed(u64);
+/// Spreads hashes over a table by two secret numbers: hashes that share some of their bits are
+/// easily made.
+#[derive(Debug, Clone)]
+struct Folding([u64; 2]);
 
-impl Hasher for Hashed {
+impl Default for Folding {
+    fn default() -> Self {
+        let chance = RandomState::new();
+        Self([chance.hash_one(0), chance.hash_one(1)])
+    }
+}
+
+impl BuildHasher for Folding {
+    type Hasher = Folded;
+
+    fn build_hasher(&self) -> Folded {
+        Folded { key: self.0, state: 0 }
+    }
+}
+
+struct Folded {
+    key: [u64; 2],
+    state: u64,
+}
+
+impl Hasher for Folded {
     fn finish(&self) -> u64 {
-        self.0
+        self.state
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        // Only numbers are asked for; any other key has a hash too.
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        let [one, other] = self.key;
+        for eight in bytes.chunks(8) {
+            let mut number = [0; 8];
+            number.iter_mut().zip(eight).for_each(|(slot, byte)| *slot = *byte);
+            let number = (u64::from_le_bytes(number) ^ self.state) ^ one;
+            let product = u128::from(number) * u128::from(other | 1);
+            self.state = (product as u64) ^ ((product >> 64) as u64);
         }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
     }
 }
 
 impl ThreadColumn {
-    /// An empty one whose rows can be appended to this one.
-    pub(super) fn beside(&self) -> Self {
-        Self { hasher: self.hasher.clone(), ..Self::default() }
-    }
-
-    /// Adds the rows of one that was made [`beside`](Self::beside) behind its own.
+    /// Adds the rows of another one behind its own.
     pub(super) fn append(&mut self, other: Self) {
-        let mut moved = vec![NONE; other.numbers.len()];
-        for (hash, number) in other.numbers {
+        let mut moved = Vec::with_capacity(other.numbers.len());
+        for id in other.in_order() {
             let next = self.numbers.len() as u32;
-            if let Some(place) = moved.get_mut(number as usize) {
-                *place = *self.numbers.entry(hash).or_insert(next);
-            }
+            moved.push(*self.numbers.entry(id).or_insert(next));
         }
         let moved = |number: u32| moved.get(number as usize).copied().unwrap_or(NONE);
         self.own.extend(other.own.iter().map(|number| moved(*number)));
@@ -91,10 +121,88 @@ impl ThreadColumn {
 
     fn number(&mut self, id: &str) -> u32 {
         let next = self.numbers.len() as u32;
-        match self.numbers.entry(self.hasher.hash_one(id)) {
+        match self.numbers.entry(IdHash::of(id)) {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(free) => *free.insert(next),
         }
+    }
+
+    /// Every id in the place of its number.
+    fn in_order(&self) -> Vec<IdHash> {
+        let mut ids = vec![IdHash([0; 16]); self.numbers.len()];
+        for (id, number) in &self.numbers {
+            if let Some(place) = ids.get_mut(*number as usize) {
+                *place = *id;
+            }
+        }
+        ids
+    }
+
+    /// Keeps the rows for which `kept` says so, and of the ids those that they name.
+    pub(super) fn retain(&mut self, kept: &[bool]) {
+        let ids = self.in_order();
+        let before = std::mem::take(self);
+        for (row, _) in kept.iter().enumerate().filter(|(_, is_kept)| **is_kept) {
+            let ThreadRow { id, ancestors, is_reply } = before.row(row);
+            let own = id.map_or(NONE, |id| self.number_of(&ids, id));
+            self.own.push(own);
+            self.replies.push(is_reply);
+            for ancestor in ancestors {
+                let number = self.number_of(&ids, *ancestor);
+                self.ancestors.push(number);
+            }
+            self.ends.push(self.ancestors.len());
+        }
+    }
+
+    fn number_of(&mut self, ids: &[IdHash], number: u32) -> u32 {
+        let next = self.numbers.len() as u32;
+        match ids.get(number as usize) {
+            Some(id) => *self.numbers.entry(*id).or_insert(next),
+            None => NONE,
+        }
+    }
+
+    /// Layout: how many ids there are, each of them; for each row twice the number of its own id
+    /// and one more, or 0, with the mark of a reply, and how many ancestors it has, and which.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(16 * self.numbers.len() + 8 * self.own.len());
+        push_varint(&mut out, self.numbers.len() as u64);
+        self.in_order().iter().for_each(|id| out.extend_from_slice(&id.0));
+        for row in 0..self.own.len() {
+            let ThreadRow { id, ancestors, is_reply } = self.row(row);
+            let own = id.map_or(0, |id| u64::from(id) + 1);
+            push_varint(&mut out, own << 1 | u64::from(is_reply));
+            push_varint(&mut out, ancestors.len() as u64);
+            ancestors.iter().for_each(|number| push_varint(&mut out, u64::from(*number)));
+        }
+        out
+    }
+
+    /// Reverses [`encode`](Self::encode) for a column of so many rows; `None` where it is damaged.
+    pub(super) fn decode(mut bytes: &[u8], rows: usize) -> Option<Self> {
+        let rest = &mut bytes;
+        let count = usize::try_from(take_varint(rest)?).ok()?;
+        let (ids, behind) = rest.split_at_checked(count.checked_mul(16)?)?;
+        *rest = behind;
+        let mut column = Self::default();
+        column.numbers.reserve(count);
+        let ids = ids.as_chunks().0.iter().map(|id| IdHash(*id));
+        column.numbers.extend(ids.zip(0..));
+        let known = |number: &u32| (*number as usize) < count;
+        for _ in 0..rows {
+            let own = take_varint(rest)?;
+            column.replies.push(own & 1 == 1);
+            let id = (own >> 1).checked_sub(1);
+            let id = id.map(|id| u32::try_from(id).ok().filter(known));
+            column.own.push(id.unwrap_or(Some(NONE))?);
+            for _ in 0..take_varint(rest)? {
+                let number = u32::try_from(take_varint(rest)?).ok().filter(known)?;
+                column.ancestors.push(number);
+            }
+            column.ends.push(column.ancestors.len());
+        }
+        (column.numbers.len() == count && rest.is_empty()).then_some(column)
     }
 
     pub(super) fn ids(&self) -> usize {
@@ -113,7 +221,7 @@ impl ThreadColumn {
 
     pub(super) fn size_bytes(&self) -> usize {
         // A table keeps a byte beside each place, and an eighth of the places free.
-        self.numbers.capacity() * 8 / 7 * (size_of::<(u64, u32)>() + 1)
+        self.numbers.capacity() * 8 / 7 * (size_of::<(IdHash, u32)>() + 1)
             + (self.own.capacity() + self.ancestors.capacity()) * size_of::<u32>()
             + self.ends.capacity() * size_of::<usize>()
             + self.replies.capacity()

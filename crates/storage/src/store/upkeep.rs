@@ -1,11 +1,12 @@
 //! What is done for the data as a whole: checking, repairing, giving up, indexing.
 
-use ids::Timestamp;
+use ids::{AccountId, Timestamp};
 
 use super::Store;
 use crate::check::{check_consistency, repair};
 use crate::maintain::maintain;
 use crate::search;
+use crate::sort_keys::{self, Sizes};
 use crate::{Finding, Indexed, Maintained, Repaired, Result};
 
 impl Store {
@@ -44,8 +45,8 @@ impl Store {
         maintain(self, &self.inner.shared.blobs, &mut progress)
     }
 
-    /// Brings the search index up to date with the accounts that have waited long enough, in
-    /// small transactions; what came in the last seconds is left to the next call. Between two of
+    /// Brings the search index, where there is one, and the stored sort keys up to date with the
+    /// accounts that have waited long enough, in small transactions; what came in the last seconds is left to the next call. Between two of
     /// them it ends where `ended` says so. Blocks for as long as that takes.
     ///
     /// # Errors
@@ -54,11 +55,10 @@ impl Store {
     pub fn index(&self, ended: &dyn Fn() -> bool) -> Result<Indexed> {
         let waiting = &self.inner.shared.waiting;
         let mut done = Indexed::default();
-        while self.settings().search_index
-            && !ended()
+        while !ended()
             && let Some(account) = waiting.take(self)?
         {
-            let indexed = search::update(self, account, ended).inspect_err(|_| {
+            let indexed = self.index_account(account, ended).inspect_err(|_| {
                 waiting.look_again();
             })?;
             if ended() {
@@ -69,6 +69,14 @@ impl Store {
         }
         self.inner.shared.statistics.indexed(done.messages);
         Ok(done)
+    }
+
+    fn index_account(&self, account: AccountId, ended: &dyn Fn() -> bool) -> Result<Indexed> {
+        sort_keys::update(self, account, &Sizes::default(), ended)?;
+        match self.settings().search_index {
+            true => search::update(self, account, ended),
+            false => Ok(Indexed::default()),
+        }
     }
 
     /// Has the next [`index`](Self::index) look at every account: for what other daemons wrote
