@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
-use ids::{CollectionId, Timestamp};
+use ids::{AccountId, CollectionId, Timestamp};
 use storage::{
     CollectionKind, CollectionRights, CollectionShare, DeadProperty, Home, Lock, ObjectId, ReadTx,
     StorageError,
@@ -29,7 +29,8 @@ pub(crate) struct Describer<'s> {
     objects_with_dead: HashMap<CollectionId, HashSet<ObjectId>>,
     /// Of the object that was read last: those of all would be as much as a quota is.
     dead_of_object: Option<(ObjectId, Vec<DeadProperty>)>,
-    locks: Option<Vec<Lock>>,
+    /// By owner: places of two may have the same names.
+    locks: HashMap<AccountId, Vec<Lock>>,
     default_calendar: Option<String>,
     notifications: Option<String>,
     /// Of address books: the path of the directory, and of the card that is oneself.
@@ -59,7 +60,7 @@ impl<'s> Describer<'s> {
             reads_dead_of_objects: true,
             objects_with_dead: HashMap::new(),
             dead_of_object: None,
-            locks: None,
+            locks: HashMap::new(),
             default_calendar: None,
             notifications: None,
             directory: None,
@@ -98,9 +99,9 @@ impl<'s> Describer<'s> {
         resource: &Resource,
     ) -> Result<(), StorageError> {
         if let Some(owner) = resource.owner()
-            && self.locks.is_none()
+            && let Entry::Vacant(locks) = self.locks.entry(owner.id)
         {
-            self.locks = Some(tx.list_locks(owner.id, self.now)?);
+            locks.insert(tx.list_locks(owner.id, self.now)?);
         }
         match resource {
             _ if self.actor.is_outside() => {}
@@ -313,9 +314,8 @@ impl<'s> Describer<'s> {
 
     /// The locks that reach a resource.
     pub(crate) fn locks_on(&self, resource: &Resource) -> Vec<Lock> {
-        let Some(locks) = self.locks.as_ref().filter(|locks| !locks.is_empty()) else {
-            return Vec::new();
-        };
+        let locks = resource.owner().and_then(|owner| self.locks.get(&owner.id));
+        let Some(locks) = locks.filter(|locks| !locks.is_empty()) else { return Vec::new() };
         let Some((home, path)) = lock_place(resource) else { return Vec::new() };
         locks.iter().filter(|lock| lock.covers(home, &path)).cloned().collect()
     }

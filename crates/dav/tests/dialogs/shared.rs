@@ -53,6 +53,26 @@ fn lists_of_rights_may_name_people_of_other_domains() {
     });
 }
 
+#[test]
+fn locks_are_shown_where_they_are() {
+    on_both_engines(|house| async move {
+        for name in ["julie", "paul"] {
+            let home = format!("/dav/calendars/{name}@example.test/");
+            assert_eq!(house.ask(name, "PROPFIND", &home, "depth: 0", "").await.status, 207);
+        }
+        house.share("personal", "paul@example.test", CollectionRights::WRITE).await;
+        let lock = "<D:lockinfo xmlns:D=\"DAV:\"><D:lockscope><D:exclusive/></D:lockscope>\
+                    <D:locktype><D:write/></D:locktype></D:lockinfo>";
+        let home = "/dav/calendars/paul@example.test/";
+        let own = format!("{home}personal/");
+        assert_eq!(house.ask("paul", "LOCK", &own, "depth: 0", lock).await.status, 200);
+        // Both are called so by their owners.
+        let ask = "<propfind xmlns=\"DAV:\"><prop><lockdiscovery/></prop></propfind>";
+        let answer = house.ask("paul", "PROPFIND", home, "depth: 1", ask).await;
+        assert_eq!(answer.text.matches("<D:activelock>").count(), 1, "{}", answer.text);
+    });
+}
+
 /// Reads one value out of an answer: what stands between two texts.
 pub(crate) fn between<'t>(text: &'t str, before: &str, after: &str) -> &'t str {
     let found = text.split_once(before).and_then(|(_, rest)| rest.split_once(after));
