@@ -38,6 +38,10 @@ fn bad_objects_name_the_precondition_they_fail() {
         assert_eq!((taken.status, taken.failed()), (409, "C:no-uid-conflict"));
         let href = "<D:href>/dav/calendars/julie@example.test/personal/there.ics</D:href>";
         assert!(taken.text.contains(href));
+        // Nor does an object become another one.
+        let other = house.julie("PUT", "personal/there.ics", "", &event("other", AT_NINE)).await;
+        assert_eq!((other.status, other.failed()), (409, "C:no-uid-conflict"));
+        assert!(other.text.contains(href));
         let last = house.julie("DELETE", "personal/", "", "").await;
         assert_eq!((last.status, last.failed()), (403, "C:default-calendar-needed"));
         assert_eq!(house.julie("PUT", "absent/x.ics", "", &event("1", AT_NINE)).await.status, 409);

@@ -13,7 +13,8 @@ pub enum PutOutcome {
     Created,
     /// It took the place of another, or was there already.
     Replaced,
-    /// Nothing was written: the UID stands in the object of this name (RFC 4791 §5.3.2.1).
+    /// Nothing was written: the UID stands in the object of this name, or that has another UID
+    /// (RFC 4791 §5.3.2.1).
     UidTaken {
         /// Its name.
         name: String,
@@ -70,6 +71,19 @@ pub(crate) enum Readiness {
     Ready { collection: Box<Collection>, there: Option<Object> },
 }
 
+impl Readiness {
+    /// RFC 4791 §5.3.2.1, RFC 6352 §6.3.2.1: what a client puts does not take the place of an object
+    /// of another UID. Of a meeting nobody would hear that it is gone.
+    pub(crate) fn for_clients(self, object: &PreparedObject) -> Self {
+        match self {
+            Self::Ready { there: Some(there), .. } if there.uid != object.uid => {
+                Self::Refused(PutOutcome::UidTaken { name: there.name })
+            }
+            other => other,
+        }
+    }
+}
+
 /// What is to become of a schedule-tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tag {
@@ -101,7 +115,7 @@ impl AccountTx<'_, '_> {
         object: &PreparedObject,
         condition: &Condition<'_>,
     ) -> Result<PutOutcome> {
-        match self.ready_to_put(collection, name, object, condition)? {
+        match self.ready_to_put(collection, name, object, condition)?.for_clients(object) {
             Readiness::Refused(outcome) => Ok(outcome),
             Readiness::Ready { collection, there } => {
                 self.write_object(&collection, there.as_ref(), name, object, Tag::None)

@@ -125,6 +125,20 @@ fn conditions_are_decided_where_it_is_written() {
 }
 
 #[test]
+fn an_object_keeps_its_uid() {
+    on_both_engines(|store| {
+        let julie = store.account("julie");
+        let work = new_calendar(store, julie, "work");
+        put(store, &work, "a.ics", prepared("1", AT_NINE)).unwrap();
+        let taken = PutOutcome::UidTaken { name: "a.ics".to_owned() };
+        assert_eq!(put(store, &work, "a.ics", prepared("2", AT_NINE)).unwrap(), taken);
+        let id = work.id;
+        let there = store.read(move |tx| tx.find_object(id, "a.ics"));
+        assert_eq!(there.unwrap().expect("there").uid, "1");
+    });
+}
+
+#[test]
 fn a_uid_stands_once_in_a_calendar() {
     on_both_engines(|store| {
         let julie = store.account("julie");

@@ -40,7 +40,8 @@ impl AccountTx<'_, '_> {
         object: &PreparedObject,
         condition: &Condition<'_>,
     ) -> Result<Scheduled> {
-        let (collection, there) = match self.ready_to_put(collection, name, object, condition)? {
+        let ready = self.ready_to_put(collection, name, object, condition)?;
+        let (collection, there) = match ready.for_clients(object) {
             Readiness::Refused(outcome) => return Ok(Scheduled::refused(outcome)),
             Readiness::Ready { collection, there } => (*collection, there),
         };

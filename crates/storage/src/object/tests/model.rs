@@ -77,6 +77,9 @@ fn run(store: &TestStore, seed: u64) {
                     assert!(outcome.is_err(), "seed {seed} step {step}");
                 } else if let Some((other, _)) = taken {
                     assert_eq!(outcome.unwrap(), PutOutcome::UidTaken { name: other.clone() });
+                } else if there.as_ref().is_some_and(|(has, ..)| *has != uid) {
+                    let name = name.to_owned();
+                    assert_eq!(outcome.unwrap(), PutOutcome::UidTaken { name });
                 } else {
                     let expect =
                         if there.is_some() { PutOutcome::Replaced } else { PutOutcome::Created };
