@@ -281,6 +281,15 @@ fn cards_are_found() {
 }
 
 #[test]
+fn labels_have_their_breaks_in_either_spelling() {
+    for label in ["1 Way^nTown, X", "1 Way\\nTown, X", "1 Way\\NTown\\, X"] {
+        let new = card("4.0", &format!("FN:x\nADR;LABEL=\"{label}\":;;1 Way;Town;;;\n"));
+        let old = new.in_version(CardVersion::V3).into_component();
+        assert_eq!(old.line("LABEL").unwrap().value(), "1 Way\\nTown\\, X", "{label}");
+    }
+}
+
+#[test]
 fn parts_of_cards_are_selected() {
     let card = card("3.0", "FN:x\nN:x;;;;\nitem1.EMAIL:a@b\nEMAIL:c@d\nNOTE:y\n");
     let wanted = |name: &str, with_value| PropertySelection { name: name.to_owned(), with_value };

@@ -6,7 +6,7 @@ use super::parse::{Card, CardVersion, formatted_name};
 use super::types::{put_types, short_media_type, types_of};
 use crate::component::Component;
 use crate::line::Line;
-use crate::text::escape_text;
+use crate::text::{escape_text, unescape_text};
 
 /// The year that Apple writes where there is none.
 const NO_YEAR: &str = "1604";
@@ -212,6 +212,7 @@ fn convert_label(line: &mut Line, out: &mut Vec<Line>) {
     line.remove_parameter("LABEL");
     let mut label = line.clone();
     label.set_name("LABEL");
-    label.set_value(escape_text(&text));
+    // RFC 6350 §6.3.1 has its breaks as those of values, RFC 6868 §3 as `^n`.
+    label.set_value(escape_text(&unescape_text(&text)));
     out.push(label);
 }
