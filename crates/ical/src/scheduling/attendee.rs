@@ -1,8 +1,10 @@
 //! What follows where an attendee changes their copy (RFC 6638 §3.2.2, RFC 5546 §3.2.3).
 
+use jiff::Timestamp;
+
 use super::changes::{Change, change, is_forced};
 use super::message::{Method, Outgoing};
-use super::parts::{Instance, Parts, is_cancelled, sequence};
+use super::parts::{Instance, Parts, is_cancelled, sequence, time_of};
 use super::users::{Agent, Scene, partstat};
 use crate::component::Component;
 use crate::line::Line;
@@ -94,13 +96,27 @@ fn check(old: &Parts<'_>, new: &Parts<'_>) -> Result<(), ForbiddenChange> {
         if organizer(before) != organizer(part) {
             return Err(ForbiddenChange("the organizer"));
         }
-        let Some(own) = old.find(instance) else { continue };
+        let Some(own) = old.find(instance) else {
+            // So that they can answer for it alone; it is where it was.
+            if instance.is_some_and(|at| is_elsewhere(part, at, new)) {
+                return Err(ForbiddenChange("the time"));
+            }
+            continue;
+        };
         // An exception is theirs to make; what brings an instance back is not.
         if change(own, old, part, new) == Change::Rescheduled {
             return Err(ForbiddenChange("the time"));
         }
     }
     Ok(())
+}
+
+/// Whether an instance begins at another time than its series has it.
+fn is_elsewhere(part: &Component, at: Timestamp, new: &Parts<'_>) -> bool {
+    let (Some(id), Some(start)) = (time_of(part, "RECURRENCE-ID"), time_of(part, "DTSTART")) else {
+        return false;
+    };
+    id.value.is_date() == start.value.is_date() && new.zones.instant(&start) != at
 }
 
 /// Instances whose answer is another one, and those that are taken out.
