@@ -1,29 +1,25 @@
 //! Calendar objects as reports look at them.
 
-use ical::{CalendarObject, ComponentFilter, ComponentKind, Schedule, TimeRange, Zones};
+use std::borrow::Cow;
+
+use ical::{CalendarObject, ComponentFilter, ComponentKind, Schedule, TimeRange, Zone, Zones};
 use jiff::tz::TimeZone;
 
-use crate::xml::{CalendarDataRequest, QueryZone};
+use crate::xml::{CalendarDataRequest, QueryZone, ZonesSent};
 
 /// The zone of floating times: of the query, else of the calendar, else UTC (RFC 4791 §7.3).
-pub(crate) fn floating(query: Option<&QueryZone>, calendar: Option<&str>) -> TimeZone {
+pub(crate) fn floating(query: Option<&QueryZone>, calendar: Option<&str>) -> Zone {
     let of_text = |text: &str| {
-        let object = ical::Component::parse(text.as_bytes(), &ical::Limits::default()).ok()?;
-        let zone = object.components_named("VTIMEZONE").next()?;
-        let id = zone.line("TZID")?.text().trim().to_owned();
-        by_id(&id)
+        let limits = ical::Limits::default();
+        let calendar = ical::Component::parse(text.as_bytes(), &limits).ok()?;
+        Zone::described(&calendar, &limits)
     };
     let found = match query {
         Some(QueryZone::Object(text)) => of_text(text),
-        Some(QueryZone::Id(id)) => by_id(id),
+        Some(QueryZone::Id(id)) => Zone::named(id),
         None => calendar.and_then(of_text),
     };
-    found.unwrap_or(TimeZone::UTC)
-}
-
-/// A zone by its name, as `ical` finds it.
-fn by_id(id: &str) -> Option<TimeZone> {
-    TimeZone::get(id.trim_start_matches('/')).ok()
+    found.unwrap_or(Zone::Known(TimeZone::UTC))
 }
 
 /// An object with all that it takes to look at its times.
@@ -33,7 +29,7 @@ struct Looked {
     schedule: Schedule,
 }
 
-fn look(bytes: &[u8], floating: &TimeZone, limits: &ical::Limits) -> Option<Looked> {
+fn look(bytes: &[u8], floating: &Zone, limits: &ical::Limits) -> Option<Looked> {
     let object = CalendarObject::parse(bytes, limits).ok()?;
     let zones = object.zones(floating.clone(), limits);
     let schedule = Schedule::of(&object, &zones, limits).ok()?;
@@ -44,7 +40,7 @@ fn look(bytes: &[u8], floating: &TimeZone, limits: &ical::Limits) -> Option<Look
 pub(crate) fn matches(
     bytes: &[u8],
     filter: &ComponentFilter,
-    floating: &TimeZone,
+    floating: &Zone,
     limits: &ical::Limits,
 ) -> bool {
     look(bytes, floating, limits)
@@ -56,22 +52,49 @@ pub(crate) fn matches(
 pub(crate) fn select(
     bytes: &[u8],
     wanted: &CalendarDataRequest,
-    floating: &TimeZone,
+    floating: &Zone,
     limits: &ical::Limits,
 ) -> Option<String> {
     if wanted.selection.is_whole() {
-        return Some(ical::to_utf8(bytes).into_owned());
+        let bytes = with_zones(bytes.into(), wanted.zones, limits);
+        return Some(ical::to_utf8(&bytes).into_owned());
     }
     let Looked { object, zones, schedule } = look(bytes, floating, limits)?;
-    let selected = wanted.selection.apply(&object, &schedule, &zones, limits).ok()?;
+    let mut selected = wanted.selection.apply(&object, &schedule, &zones, limits).ok()?;
+    send_zones(&mut selected, wanted.zones);
     Some(ical::to_utf8(&selected.render()).into_owned())
+}
+
+/// An object with the time zones that are asked for; byte for byte where nothing is.
+pub(crate) fn with_zones<'b>(
+    bytes: Cow<'b, [u8]>,
+    zones: ZonesSent,
+    limits: &ical::Limits,
+) -> Cow<'b, [u8]> {
+    if zones == ZonesSent::AsStored {
+        return bytes;
+    }
+    let Ok(mut calendar) = ical::Component::parse(&bytes, limits) else { return bytes };
+    match send_zones(&mut calendar, zones) {
+        true => calendar.render().into(),
+        false => bytes,
+    }
+}
+
+/// Whether that changes anything.
+fn send_zones(calendar: &mut ical::Component, zones: ZonesSent) -> bool {
+    match zones {
+        ZonesSent::AsStored => false,
+        ZonesSent::All => ical::describe_zones(calendar),
+        ZonesSent::Unknown => ical::leave_out_known_zones(calendar),
+    }
 }
 
 /// Adds what an object makes of somebody's time; an error where that cannot be said.
 pub(crate) fn add_busy(
     (busy, said): (&mut ical::BusyTimes, &mut ical::Availability),
     bytes: &[u8],
-    floating: &TimeZone,
+    floating: &Zone,
     limits: &ical::Limits,
 ) -> Result<(), ical::Error> {
     match look(bytes, floating, limits) {

@@ -1,11 +1,12 @@
 //! What a request says beside its body.
 
-use hyper::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
+use hyper::header::{HOST, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use hyper::{HeaderMap, Method, StatusCode, Uri};
 use storage::{Answering, EtagCondition};
 
 use crate::error::{DavError, Result};
 use crate::path::path_of;
+use crate::xml::ZonesSent;
 
 /// How deep a request reaches (RFC 4918 §10.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,16 +76,15 @@ impl Request {
     }
 
     /// The path of Destination (RFC 4918 §10.3), which is on this server.
-    pub(crate) fn destination(&self) -> Result<String> {
+    pub(crate) fn destination(&self, public_url: &str) -> Result<String> {
         let text = self.header("destination").ok_or(DavError::BAD_REQUEST)?;
-        if let Some((_, rest)) = text.split_once("://") {
-            let authority = rest.split('/').next().unwrap_or(rest);
-            let here = self.uri.authority().map(|authority| authority.as_str().to_owned());
-            let here = here.or_else(|| self.header("host").map(str::to_owned));
-            // RFC 4918 §9.8.5: 502 where the destination is on another server.
-            if here.is_some_and(|here| !here.eq_ignore_ascii_case(authority)) {
-                return Err(DavError::Status(StatusCode::BAD_GATEWAY));
-            }
+        if text.starts_with('/') {
+            return Ok(path_of(text).to_owned());
+        }
+        authority_of(text).ok_or(DavError::BAD_REQUEST)?;
+        // RFC 4918 §9.8.5: 502 where the destination is on another server.
+        if !is_here(text, &self.uri, &self.headers, public_url) {
+            return Err(DavError::Status(StatusCode::BAD_GATEWAY));
         }
         Ok(path_of(text).to_owned())
     }
@@ -103,6 +103,15 @@ impl Request {
     pub(crate) fn schedule_tag(&self) -> Option<String> {
         let text = self.header("if-schedule-tag-match")?;
         parse_etags(text).into_iter().next()
+    }
+
+    /// CalDAV-Timezones (RFC 7809 §7.1).
+    pub(crate) fn zones(&self) -> ZonesSent {
+        match self.header("caldav-timezones") {
+            Some(text) if text.eq_ignore_ascii_case("t") => ZonesSent::All,
+            Some(text) if text.eq_ignore_ascii_case("f") => ZonesSent::Unknown,
+            _ => ZonesSent::AsStored,
+        }
     }
 
     /// Schedule-Reply (RFC 6638 §8.1): F where an organizer is not to be told.
@@ -136,6 +145,28 @@ impl Request {
             None => Some(i64::from(u32::MAX)),
         }
     }
+}
+
+/// Whether a URL is of the server that a request went to, by the name that the client has for it or
+/// the one that is given to others: a proxy in between may have told another one.
+pub(crate) fn is_here(url: &str, uri: &Uri, headers: &HeaderMap, public_url: &str) -> bool {
+    let Some(authority) = authority_of(url) else { return false };
+    let host = || headers.get(HOST).and_then(|host| host.to_str().ok());
+    let asked = uri.authority().map(|authority| authority.as_str()).or_else(host);
+    let known = [asked.map(without_usual_port), authority_of(public_url)];
+    known.into_iter().flatten().any(|known| known.eq_ignore_ascii_case(authority))
+}
+
+fn authority_of(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    Some(without_usual_port(rest.split(['/', '?', '#']).next().unwrap_or(rest)))
+}
+
+/// RFC 9110 §4.2.3: with the port that is meant without one, or without it, is the same.
+fn without_usual_port(authority: &str) -> &str {
+    let authority = authority.trim();
+    let usual = [":443", ":80"].iter().find_map(|port| authority.strip_suffix(port));
+    usual.unwrap_or(authority)
 }
 
 /// ```text
@@ -180,9 +211,18 @@ mod tests {
         let named = vec!["a".to_owned(), "b".to_owned()];
         assert_eq!(etags, Some(EtagCondition::OneOf(named)));
         assert_eq!(request(&[("if-match", "*")]).if_match().unwrap(), Some(EtagCondition::Any));
-        let there = |text| request(&[("host", "h:1"), ("destination", text)]).destination();
-        assert_eq!(there("http://h:1/a%20b").unwrap(), "/a%20b");
-        assert_eq!(there("/a").unwrap(), "/a");
-        assert!(there("http://other/a").is_err());
+        let there = |host: &str, text: &str| {
+            let request = request(&[("host", host), ("destination", text)]);
+            request.destination("https://dav.example.test/")
+        };
+        assert_eq!(there("h:1", "http://h:1/a%20b").unwrap(), "/a%20b");
+        assert_eq!(there("h:1", "/a").unwrap(), "/a");
+        // The usual port may be said or not; a proxy may know the server by another name.
+        assert_eq!(there("h", "https://H:443/a").unwrap(), "/a");
+        assert_eq!(there("h:443", "https://h/a").unwrap(), "/a");
+        assert_eq!(there("inside:8080", "https://dav.example.test/a").unwrap(), "/a");
+        for other in ["http://other/a", "http://h:2/a", "https://dav.example.test:8443/a", "a"] {
+            assert!(there("h:1", other).is_err(), "{other}");
+        }
     }
 }

@@ -67,4 +67,7 @@ pub use query::{
 pub use recur::{ByDay, Frequency, Occurrence, Occurrences, Rule, Skip, Times, Until};
 pub use text::{escape_text, split_list, split_structured, unescape_text};
 pub use time::{Duration, End, Period, Time, Value};
-pub use zone::{Zone, ZoneChange, Zones, vtimezone, zone_changes, zone_names};
+pub use zone::{
+    Zone, ZoneChange, Zones, describe_zones, leave_out_known_zones, vtimezone, zone_changes,
+    zone_names,
+};

@@ -18,8 +18,8 @@ use crate::service::Session;
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
     let conditions = Preconditions::parse(&request, &place)?;
-    let destination =
-        Place::parse(&request.destination()?)?.ok_or(DavError::Status(StatusCode::FORBIDDEN))?;
+    let destination = request.destination(&session.settings.public_url)?;
+    let destination = Place::parse(&destination)?.ok_or(DavError::Status(StatusCode::FORBIDDEN))?;
     let (source, target) = session
         .read(move |session, tx| {
             let source = resource::find(tx, &session.actor, &place)?;

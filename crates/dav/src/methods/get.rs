@@ -7,28 +7,44 @@ use hyper::header::{
     CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LAST_MODIFIED, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, Response, StatusCode};
-use storage::Object;
+use ids::Timestamp;
+use storage::{EtagCondition, Object};
 
 use crate::address_data;
 use crate::answer::{self, Answer};
+use crate::calendar_data::with_zones;
 use crate::error::{DavError, Result};
+use crate::methods::preconditions::parse_date;
 use crate::path::Place;
 use crate::properties::{http_date, quoted_etag};
 use crate::request::Request;
 use crate::resource::{self, Resource};
 use crate::service::Session;
+use crate::xml::ZonesSent;
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
     let (if_match, if_none_match) = (request.if_match()?, request.if_none_match()?);
+    // RFC 9110 §13.1.3, §13.1.4: dates are not looked at where there are etags.
+    let date = |name, etags: &Option<EtagCondition>| match etags {
+        Some(_) => None,
+        None => request.header(name).and_then(parse_date).map(Timestamp::as_secs),
+    };
+    let modified_since = date("if-modified-since", &if_none_match);
+    let unmodified_since = date("if-unmodified-since", &if_match);
     let (object, bytes) = session
         .read(move |session, tx| {
             let Resource::Object(.., object) = resource::find(tx, &session.actor, &place)? else {
                 return Err(DavError::Status(StatusCode::METHOD_NOT_ALLOWED));
             };
-            if if_match.is_some_and(|named| !named.names(Some(&object))) {
+            let modified = object.modified.as_secs();
+            if if_match.is_some_and(|named| !named.names(Some(&object)))
+                || unmodified_since.is_some_and(|since| modified > since)
+            {
                 return Err(DavError::Status(StatusCode::PRECONDITION_FAILED));
             }
-            if if_none_match.is_some_and(|named| named.names(Some(&object))) {
+            if if_none_match.is_some_and(|named| named.names(Some(&object)))
+                || modified_since.is_some_and(|since| modified <= since)
+            {
                 return Ok((object, None));
             }
             let bytes = tx.load_object(object.id)?;
@@ -48,6 +64,8 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
     make_inert(&mut answer, &media_type);
     if is_card(&object) {
         insert(&mut answer, VARY, "Accept");
+    } else if request.zones() != ZonesSent::AsStored {
+        insert(&mut answer, VARY, "CalDAV-Timezones");
     }
     Ok(with_validators(answer, &object))
 }
@@ -129,10 +147,13 @@ fn represented(
     session: &Session,
 ) -> (Vec<u8>, String) {
     let stored = object.media_type.to_string();
+    let limits = &session.settings.objects.ical;
+    if object.media_type.starts_with("text/calendar") {
+        return (with_zones(bytes.into(), request.zones(), limits).into_owned(), stored);
+    }
     if !is_card(object) {
         return (bytes, stored);
     }
-    let limits = &session.settings.objects.ical;
     match address_data::negotiated(&bytes, request.header("accept"), limits) {
         Some((card, version)) => {
             (card, format!("text/vcard; version={}; charset=utf-8", version.name()))
@@ -222,6 +243,28 @@ mod tests {
                 let saved = header("content-disposition");
                 assert_eq!(saved.as_deref(), is_saved.then_some("attachment"), "{media_type}");
             }
+        }
+    }
+
+    #[test]
+    fn dates_are_conditions() {
+        let fixture = crate::testing::Fixture::new();
+        assert_eq!(fixture.status("MKCOL", "/a", &[], ""), 201);
+        assert_eq!(fixture.status("PUT", "/a/x", &[], "1"), 201);
+        let answer = fixture.request("GET", "/a/x", &[], "");
+        let (at, etag) = (&answer.headers()["last-modified"], &answer.headers()["etag"]);
+        let (at, etag) = (at.to_str().unwrap(), etag.to_str().unwrap());
+        let before = "Mon, 05 Jan 2015 08:00:00 GMT";
+        for (headers, status) in [
+            (vec![("if-modified-since", at)], 304),
+            (vec![("if-modified-since", before)], 200),
+            (vec![("if-modified-since", "soon")], 200),
+            (vec![("if-modified-since", at), ("if-none-match", "\"other\"")], 200),
+            (vec![("if-unmodified-since", at)], 200),
+            (vec![("if-unmodified-since", before)], 412),
+            (vec![("if-unmodified-since", before), ("if-match", etag)], 200),
+        ] {
+            assert_eq!(fixture.status("GET", "/a/x", &headers, ""), status, "{headers:?}");
         }
     }
 

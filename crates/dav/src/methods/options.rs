@@ -11,7 +11,7 @@ use crate::settings::Settings;
 
 /// What is served. QUIRK(Apple's programs): look for it on the principal.
 const CLASSES: &str = "1, 2, 3, access-control, extended-mkcol, calendar-access, \
-                       calendar-auto-schedule, calendar-availability, addressbook, calendar-proxy, \
+                       calendar-auto-schedule, calendar-availability, calendar-no-timezone, addressbook, calendar-proxy, \
                        calendarserver-sharing";
 
 /// The methods that a resource takes.

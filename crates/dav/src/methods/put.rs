@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, ETAG};
+use hyper::header::{CONTENT_RANGE, CONTENT_TYPE, ETAG};
 use storage::{
     Account, Collection, CollectionKind, Condition, Home, MeetingPlace, ObjectName, PreparedObject,
     PutOutcome, StorageError,
 };
 
 use crate::answer::{self, Answer};
+use crate::calendar_data::with_zones;
 use crate::error::{DavError, Format, Result, of_fault};
 use crate::methods::preconditions::Preconditions;
 use crate::path::{Place, collection_href, object_href};
@@ -22,6 +23,10 @@ use crate::xml::Name;
 const MEDIA_TYPE_BYTES_MAX: usize = 255;
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
+    if request.headers.contains_key(CONTENT_RANGE) {
+        // RFC 9110 §14.5: a part is not to take the place of the whole.
+        return Err(DavError::BAD_REQUEST);
+    }
     let conditions = Preconditions::parse(&request, &place)?;
     let (target, collection, name) =
         session.read(move |session, tx| destination(tx, session, place)).await?;
@@ -60,6 +65,7 @@ pub(crate) async fn put(
 ) -> Result<Answer> {
     // RFC 8607 §3.1
     let shows = request.prefers("return=representation");
+    let zones = request.zones();
     let object = prepare(session, request, &collection).await?;
     let href = href_of(&target.owner, &collection);
     let own_href = object_href(&href, name.as_str());
@@ -95,6 +101,11 @@ pub(crate) async fn put(
     };
     if let Some((stored, bytes)) = stored {
         let status = if status == StatusCode::NO_CONTENT { StatusCode::OK } else { status };
+        let limits = &session.settings.objects.ical;
+        let bytes = match home {
+            Home::Calendars => with_zones(bytes.into(), zones, limits).into_owned(),
+            Home::AddressBooks | Home::Files => bytes,
+        };
         return Ok(super::get::representation(status, bytes, &stored, &own_href));
     }
     let mut answer = answer::empty(status);

@@ -25,6 +25,13 @@ pub(super) fn write_type(writer: &mut Writer, collection: &Collection) {
     }
 }
 
+/// TZID of a CALDAV:calendar-timezone.
+fn zone_id(text: &str) -> Option<String> {
+    let calendar = ical::Component::parse(text.as_bytes(), &ical::Limits::default()).ok()?;
+    let zone = calendar.components_named("VTIMEZONE").next()?;
+    Some(zone.line("TZID")?.text().trim().to_owned())
+}
+
 fn write_text(writer: &mut Writer, name: &Name, text: Option<&str>) -> Found {
     match text {
         Some(text) => {
@@ -126,6 +133,11 @@ impl Described<'_> {
             }
             "calendar-timezone" => {
                 return write_text(writer, name, collection.timezone.as_deref());
+            }
+            // RFC 7809 §5.2: as the other one has it.
+            "calendar-timezone-id" => {
+                let id = collection.timezone.as_deref().and_then(zone_id);
+                return write_text(writer, name, id.as_deref());
             }
             "supported-calendar-component-set" => write_components(writer, collection.components),
             "supported-calendar-data" => writer.element(name, |writer| {

@@ -206,6 +206,11 @@ impl Described<'_> {
             {
                 writer.empty(name);
             }
+            // RFC 7809 §5.1
+            (CALDAV, "timezone-service-set") if home == Home::Calendars => {
+                let service = format!("{}{}", self.settings.public_url, crate::timezones::PATH);
+                writer.element(name, |writer| writer.href(service.trim_end_matches('/')));
+            }
             // RFC 6638 §2.4.1 has them on principals; programs look here as well.
             (CALDAV, "schedule-default-calendar-URL") if home == Home::Calendars => {
                 return self.write_default_calendar(writer, name);

@@ -56,6 +56,8 @@ pub(super) const SPECIAL: &[Name] = &[
     Name::caldav("schedule-tag"),
     Name::caldav("calendar-description"),
     Name::caldav("calendar-timezone"),
+    Name::caldav("calendar-timezone-id"),
+    Name::caldav("timezone-service-set"),
     Name::caldav("supported-calendar-component-set"),
     Name::caldav("supported-calendar-data"),
     Name::caldav("supported-collation-set"),

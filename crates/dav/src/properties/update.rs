@@ -2,6 +2,7 @@
 
 use storage::{CollectionChange, CollectionKind, Components};
 
+use crate::reports::free_busy::new_calendar;
 use crate::xml::{
     APPLE, CALDAV, CALENDAR_SERVER, CARDDAV, DAV, Element, Name, PUSH, PropertyChange,
 };
@@ -293,6 +294,14 @@ fn apply(
             }
             change.timezone = Some(zone);
         }
+        (CALDAV, "calendar-timezone-id") => {
+            let id = value.map(Element::word);
+            let zone = id.as_deref().map(zone_called).unwrap_or(Some(None));
+            // RFC 7809 §3.1.5
+            let failed = || Some(Name::caldav("valid-timezone"));
+            let unknown = || Refused { name: name.clone(), status: 403, failed: failed() };
+            change.timezone = Some(zone.ok_or_else(unknown)?);
+        }
         (CALDAV, "schedule-calendar-transp") => {
             let is_set = value.is_some_and(|value| value.element(CALDAV, "transparent").is_some());
             change.transparent = Some(is_set);
@@ -342,6 +351,13 @@ fn is_availability(text: &str) -> bool {
     calendar.components_named("VAVAILABILITY").next().is_some()
         && !calendar.components.iter().any(is_other)
         && said.add(&calendar, zone, &limits).is_ok()
+}
+
+/// The CALDAV:calendar-timezone of a zone that is known by this name; `None`: it is not.
+fn zone_called(id: &str) -> Option<Option<String>> {
+    let mut calendar = new_calendar();
+    calendar.components.push(ical::vtimezone(id)?);
+    Some(String::from_utf8(calendar.render()).ok())
 }
 
 /// What a program can subscribe to.

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use ical::CardFilter;
+use ical::Zone;
 use jiff::tz::TimeZone;
 use storage::{Collection, CollectionKind, Object, ReadTx};
 
@@ -34,7 +35,7 @@ pub(crate) async fn query(
         .read(move |session, tx| {
             let work = Work::new(&session.settings);
             let found = find_matching(tx, &collection, &query.filter, &work)?;
-            let zone = TimeZone::UTC;
+            let zone = Zone::Known(TimeZone::UTC);
             let AddressbookQuery { request, limit, .. } = &query;
             render(session, tx, &owner, *collection, found, request, *limit, &zone, brief)
         })

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ical::ComponentFilter;
-use jiff::tz::TimeZone;
+use ical::{ComponentFilter, Zone};
 use storage::{Account, Collection, CollectionKind, Components, Match, Object, ObjectId, ReadTx};
 
 use super::pieces::pieces;
@@ -17,14 +16,15 @@ use crate::request::{Depth, Request};
 use crate::resource::{Resource, href_of};
 use crate::service::Session;
 use crate::work::Work;
-use crate::xml::{CalendarQuery, Multistatus, Name, PropertyRequest, Status};
+use crate::xml::{CalendarQuery, Multistatus, Name, PropertyRequest, QueryZone, Status};
 
 pub(crate) async fn query(
     session: &Session,
     request: &Request,
     found: Resource,
-    query: CalendarQuery,
+    mut query: CalendarQuery,
 ) -> Result<Answer> {
+    query.request.send_zones(request.zones());
     let Resource::Collection(owner, collection) = found else {
         return Err(DavError::forbidden(Name::dav("supported-report")));
     };
@@ -34,6 +34,12 @@ pub(crate) async fn query(
     // RFC 4791 §7.8: depth 0 is the collection, which no filter matches. QUIRK(CalDav
     // Synchronizer): sends it all the same, and means its members.
     let _: Option<Depth> = request.depth()?;
+    if let Some(QueryZone::Id(id)) = &query.zone
+        && Zone::named(id).is_none()
+    {
+        // RFC 7809 §3.1.6: who asks says it with CALDAV:timezone then.
+        return Err(DavError::forbidden(Name::caldav("valid-timezone")));
+    }
     let brief = request.is_brief();
     let body = session
         .read(move |session, tx| {
@@ -53,7 +59,7 @@ fn find_matching(
     tx: &mut ReadTx<'_>,
     collection: &Collection,
     filter: &ComponentFilter,
-    zone: &TimeZone,
+    zone: &Zone,
     work: &Work,
 ) -> Result<Vec<Object>> {
     let before = filter.preselection();
@@ -109,7 +115,7 @@ pub(super) fn render(
     mut found: Vec<Object>,
     request: &PropertyRequest,
     limit: Option<usize>,
-    zone: &TimeZone,
+    zone: &Zone,
     brief: bool,
 ) -> Result<Vec<u8>> {
     let href: Arc<str> = href_of(owner, &collection).into();
@@ -164,7 +170,7 @@ pub(crate) fn select(
     resource: &Resource,
     data: &HashMap<ObjectId, Vec<u8>>,
     request: &PropertyRequest,
-    zone: &TimeZone,
+    zone: &Zone,
     work: &mut Work,
 ) -> Result<Option<String>> {
     let Resource::Object(_, collection, _, object) = resource else { return Ok(None) };

@@ -13,6 +13,7 @@ use super::pieces::pieces;
 use crate::answer::Answer;
 use crate::calendar_data::{self, floating};
 use crate::error::{DavError, Result};
+use crate::methods::post::random_uuid;
 use crate::resource::{Actor, Resource, is_colleague};
 use crate::service::Session;
 use crate::work::{Work, too_much};
@@ -30,6 +31,8 @@ pub(crate) async fn query(session: &Session, found: Resource, range: TimeRange) 
     if collection.kind != CollectionKind::Calendar {
         return Err(DavError::forbidden(Name::dav("supported-report")));
     }
+    // RFC 5545 §3.6.4: it has one.
+    let uid = random_uuid()?;
     let body = session
         .read(move |session, tx| {
             let mut busy = BusyTimes::new(range, &tx.calendar_addresses(owner.id)?);
@@ -38,7 +41,9 @@ pub(crate) async fn query(session: &Session, found: Resource, range: TimeRange) 
             add(session, tx, &collection, (&mut busy, &mut said), &work)?;
             said.apply(&mut busy);
             let mut calendar = new_calendar();
-            calendar.components.push(busy.component(stamp(session)));
+            let mut part = busy.component(stamp(session));
+            part.put(Line::new("UID", uid));
+            calendar.components.push(part);
             Ok(calendar.render())
         })
         .await?;

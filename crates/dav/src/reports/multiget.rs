@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
+use ical::Zone;
 use storage::{Account, Collection, Object, ReadTx};
 
 use super::calendar::{load, select, wants_data};
@@ -26,8 +26,9 @@ pub(crate) async fn run(
     session: &Session,
     request: &Request,
     found: Resource,
-    multiget: Multiget,
+    mut multiget: Multiget,
 ) -> Result<Answer> {
+    multiget.request.send_zones(request.zones());
     if !matches!(found, Resource::Collection(..) | Resource::Home(..)) {
         return Err(DavError::forbidden(Name::dav("supported-report")));
     }
@@ -43,7 +44,7 @@ struct Shelf {
     owner: Arc<Account>,
     collection: Arc<Collection>,
     path: Arc<str>,
-    zone: TimeZone,
+    zone: Zone,
 }
 
 fn render(

@@ -13,6 +13,7 @@ use crate::properties::Described;
 use crate::request::Request;
 use crate::resource::{self, Resource};
 use crate::service::Session;
+use crate::work::Work;
 use crate::xml::{
     Element, Multistatus, Name, PrincipalMatch, PrincipalSearch, PropertyRequest, PropertySearch,
     Status, Writer,
@@ -62,7 +63,9 @@ pub(crate) async fn search(
                 true => Vec::new(),
                 false => resource::group::all(tx, &session.actor)?,
             };
+            let work = Work::new(&session.settings);
             for resource in people.chain(groups) {
+                work.go_on_in_time()?;
                 if is_found(session, tx, &resource, &search)? {
                     found.push(resource);
                 }
@@ -177,7 +180,9 @@ pub(crate) async fn matching(
                 all.extend(resource::group::of_actor(tx, &session.actor)?);
             }
             let mut kept = Vec::new();
+            let work = Work::new(&session.settings);
             for resource in all.drain(..) {
+                work.go_on_in_time()?;
                 let is_it = match &matching.property {
                     // Of groups, those that whoever asks is in.
                     None => resource.href() == own || matches!(resource, Resource::Group(_)),

@@ -20,6 +20,20 @@ pub struct CalendarDataRequest {
     pub version: Option<String>,
     /// How much of the object.
     pub selection: CalendarSelection,
+    /// With which time zones; a header says it.
+    pub zones: ZonesSent,
+}
+
+/// Which VTIMEZONE components calendar data has (RFC 7809 §3.1.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ZonesSent {
+    /// Those that are stored.
+    #[default]
+    AsStored,
+    /// Of all zones that are named.
+    All,
+    /// Of those that nobody else tells.
+    Unknown,
 }
 
 impl CalendarDataRequest {
@@ -38,6 +52,7 @@ impl CalendarDataRequest {
             content_type: data.attribute("content-type").map(str::to_owned),
             version: data.attribute("version").map(str::to_owned),
             selection: CalendarSelection { component, recurrence, free_busy },
+            zones: ZonesSent::AsStored,
         })
     }
 }

@@ -42,7 +42,7 @@ mod write;
 
 pub use acl::{Ace, AcePrincipal, parse_acl};
 pub use address_filter::AddressDataRequest;
-pub use calendar_filter::CalendarDataRequest;
+pub use calendar_filter::{CalendarDataRequest, ZonesSent};
 pub use element::{Attribute, Element, Node};
 pub use error::XmlError;
 pub use limits::Limits;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::address_filter::AddressDataRequest;
-use super::calendar_filter::CalendarDataRequest;
+use super::calendar_filter::{CalendarDataRequest, ZonesSent};
 use super::element::Element;
 use super::error::XmlError;
 use super::limits::Limits;
@@ -47,6 +47,13 @@ impl PropertyRequest {
     /// A request for these properties.
     pub fn of_set(properties: PropertySet) -> Self {
         Self { properties, calendar_data: None, address_data: None }
+    }
+
+    /// Says which time zones calendar data has.
+    pub fn send_zones(&mut self, zones: ZonesSent) {
+        if let Some(data) = &mut self.calendar_data {
+            data.zones = zones;
+        }
     }
 
     /// What `parent` asks for by DAV:prop, DAV:allprop or DAV:propname, of which one may be there.

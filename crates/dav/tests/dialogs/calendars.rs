@@ -177,8 +177,12 @@ fn free_and_busy_times_are_told() {
         let body = "<C:free-busy-query xmlns:C=\"urn:ietf:params:xml:ns:caldav\"><C:time-range \
                     start=\"20260105T000000Z\" end=\"20260106T000000Z\"/></C:free-busy-query>";
         let answer = house.julie("REPORT", "personal/", "depth: 1", body).await;
+        // RFC 5545 §3.6.4: it has a UID, another one each time.
+        let (uid, rest): (Vec<&str>, Vec<&str>) =
+            answer.text.split_inclusive("\r\n").partition(|line| line.starts_with("UID:"));
+        assert_eq!(uid.len(), 1);
         assert_eq!(
-            answer.text,
+            rest.concat(),
             "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Posthorn//EN\r\nBEGIN:VFREEBUSY\r\n\
              DTSTAMP:20260101T000000Z\r\nDTSTART:20260105T000000Z\r\nDTEND:20260106T000000Z\r\n\
              FREEBUSY:20260105T090000Z/20260105T100000Z\r\nEND:VFREEBUSY\r\nEND:VCALENDAR\r\n"
@@ -195,5 +199,119 @@ fn free_and_busy_times_are_told() {
         let forged = ask.replace("mailto:paul", "mailto:julie");
         let answer = house.ask("paul", "POST", outbox, "", &forged).await;
         assert_eq!((answer.status, answer.failed()), (403, "C:organizer-allowed"));
+    });
+}
+
+/// Where a day begins and ends depends on the zone; programs of Windows have other names for it.
+#[test]
+fn days_are_those_of_the_zone_that_is_asked_from() {
+    on_both_engines(|house| async move {
+        let day = "DTSTART;VALUE=DATE:20260105\r\n";
+        house.julie("PUT", "personal/1.ics", "", &event("1", day)).await;
+        let own = "BEGIN:VTIMEZONE\nTZID:Ours\nBEGIN:STANDARD\nDTSTART:19700101T000000\n\
+                   TZOFFSETFROM:-0800\nTZOFFSETTO:-0800\nEND:STANDARD\nEND:VTIMEZONE\n";
+        let named = |name: &str| format!("BEGIN:VTIMEZONE\nTZID:{name}\nEND:VTIMEZONE\n");
+        let object =
+            |zone: &str| format!("<C:timezone>BEGIN:VCALENDAR\n{zone}END:VCALENDAR\n</C:timezone>");
+        let id = |id: &str| format!("<C:timezone-id>{id}</C:timezone-id>");
+        // In Los Angeles it ends at eight in the morning of the next day, UTC.
+        for (zone, found) in [
+            (String::new(), 0),
+            (object(&named("America/Los_Angeles")), 1),
+            (object(&named("/softwarestudio.org/Tzfile/America/Los_Angeles")), 1),
+            (object(&named("Pacific Standard Time")), 1),
+            (object(own), 1),
+            (id("America/Los_Angeles"), 1),
+            (id("Pacific Standard Time"), 1),
+        ] {
+            let body = query(&zone);
+            let answer = house.julie("REPORT", "personal/", "depth: 1", &body).await;
+            assert_eq!(answer.status, 207, "{}", answer.text);
+            assert_eq!(answer.text.matches("<D:response>").count(), found, "{zone}");
+        }
+        let answer = house.julie("REPORT", "personal/", "depth: 1", &query(&id("Nowhere"))).await;
+        assert_eq!((answer.status, answer.failed()), (403, "C:valid-timezone"));
+    });
+}
+
+/// What is between six and seven in the morning of the 6th of January, UTC.
+fn query(zone: &str) -> String {
+    format!(
+        "<C:calendar-query xmlns=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\"><prop><getetag/>\
+         </prop><C:filter><C:comp-filter name=\"VCALENDAR\"><C:comp-filter name=\"VEVENT\">\
+         <C:time-range start=\"20260106T060000Z\" end=\"20260106T070000Z\"/></C:comp-filter>\
+         </C:comp-filter></C:filter>{zone}</C:calendar-query>"
+    )
+}
+
+#[test]
+fn zones_are_left_out_or_put_in_as_programs_like() {
+    on_both_engines(|house| async move {
+        house.julie("PROPFIND", "", "depth: 0", "").await;
+        let options = house.julie("OPTIONS", "", "", "").await;
+        assert!(options.header("dav").contains("calendar-no-timezone"));
+        let zoned = "DTSTART;TZID=Europe/Zurich:20260105T090000\r\nDURATION:PT1H\r\n";
+        let bare = event("1", zoned);
+        let stored = bare.replace(
+            "BEGIN:VEVENT",
+            "BEGIN:VTIMEZONE\r\nTZID:Europe/Zurich\r\nX-OURS:1\r\nEND:VTIMEZONE\r\nBEGIN:VEVENT",
+        );
+        house.julie("PUT", "personal/bare.ics", "", &bare).await;
+        let whole = stored.replace("UID:1", "UID:2");
+        house.julie("PUT", "personal/whole.ics", "", &whole).await;
+        let report = |name: &str| {
+            format!(
+                "<C:calendar-multiget xmlns=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\"><prop>\
+                 <C:calendar-data/></prop><href>/dav/calendars/julie@example.test/personal/{name}\
+                 </href></C:calendar-multiget>"
+            )
+        };
+        for (header, name, has) in [
+            ("", "bare", false),
+            ("caldav-timezones: F", "bare", false),
+            ("caldav-timezones: T", "bare", true),
+            ("", "whole", true),
+            ("caldav-timezones: T", "whole", true),
+            ("caldav-timezones: F", "whole", false),
+        ] {
+            let path = format!("personal/{name}.ics");
+            let got = house.julie("GET", &path, header, "").await;
+            let told = house.julie("REPORT", "personal/", header, &report(&path[9..])).await;
+            for text in [&got.text, &told.text] {
+                assert_eq!(text.contains("BEGIN:VTIMEZONE"), has, "{header} {name}: {text}");
+                let is_own = text.contains("X-OURS");
+                assert_eq!(is_own, has && name == "whole", "{header} {name}: {text}");
+            }
+        }
+        // What nobody asked otherwise of is as it was put.
+        assert_eq!(house.julie("GET", "personal/whole.ics", "", "").await.text, whole);
+    });
+}
+
+#[test]
+fn calendars_have_their_zone_by_its_name() {
+    on_both_engines(|house| async move {
+        house.julie("PROPFIND", "", "depth: 0", "").await;
+        let set = |id: &str| {
+            format!(
+                "<propertyupdate xmlns=\"DAV:\"><set><prop><calendar-timezone-id \
+                 xmlns=\"urn:ietf:params:xml:ns:caldav\">{id}</calendar-timezone-id></prop></set>\
+                 </propertyupdate>"
+            )
+        };
+        let unknown = house.julie("PROPPATCH", "personal/", "", &set("Nowhere/Land")).await;
+        assert!(unknown.text.contains("<C:valid-timezone/>"), "{}", unknown.text);
+        let known = house.julie("PROPPATCH", "personal/", "", &set("America/New_York")).await;
+        assert!(known.text.contains("200 OK"), "{}", known.text);
+        let ask = "<propfind xmlns=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\"><prop>\
+                   <C:calendar-timezone/><C:calendar-timezone-id/><C:timezone-service-set/></prop>\
+                   </propfind>";
+        let told = house.julie("PROPFIND", "personal/", "depth: 0", ask).await.text;
+        assert!(told.contains("<C:calendar-timezone-id>America/New_York<"), "{told}");
+        assert!(told.contains("TZID:America/New_York") && told.contains("TZNAME:EDT"), "{told}");
+        let home = house.julie("PROPFIND", "", "depth: 0", ask).await.text;
+        let service =
+            "<C:timezone-service-set><D:href>/timezones</D:href></C:timezone-service-set>";
+        assert!(home.contains(service), "{home}");
     });
 }

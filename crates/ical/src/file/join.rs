@@ -6,7 +6,7 @@ use super::pieces::pieces;
 use crate::component::Component;
 use crate::line::Line;
 use crate::text::escape_text;
-use crate::zone::is_known;
+use crate::zone::{is_known, vtimezone};
 
 /// A calendar that objects are added to, one by one.
 ///
@@ -64,6 +64,7 @@ impl JoinedCalendar {
         let mut renamed = HashMap::new();
         zones.iter().for_each(|zone| self.add_zone(zone.bytes, &mut renamed));
         for part in parts {
+            self.add_zones_named_in(part.bytes);
             match renamed.is_empty() {
                 true => self.out.extend_from_slice(part.bytes),
                 false => self.add_renamed(part.bytes, &renamed),
@@ -74,6 +75,28 @@ impl JoinedCalendar {
     /// Adds what was read, or made.
     pub fn add_component(&mut self, component: &Component) {
         self.add(&component.render());
+    }
+
+    /// RFC 5545 §3.2.19: those that the object does not describe, since its program and this server
+    /// know them (RFC 7809).
+    fn add_zones_named_in(&mut self, part: &[u8]) {
+        // Most name none, or one that is there.
+        let mut rest = part;
+        while let Some(at) = memchr::memmem::find(rest, b"TZID=") {
+            rest = rest.get(at + 5..).unwrap_or_default();
+            let end =
+                rest.iter().position(|byte| matches!(byte, b':' | b';' | b'"' | b'\r' | b'\n'));
+            let id = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+            let Ok(id) = std::str::from_utf8(id) else { continue };
+            let id = id.trim();
+            if !self.zones.contains_key(id)
+                && let Some(zone) = vtimezone(id)
+            {
+                let bytes = zone.render();
+                self.out.extend_from_slice(&bytes);
+                self.zones.insert(id.to_owned(), bytes);
+            }
+        }
     }
 
     /// QUIRK(Outlook): `Customized Time Zone` is another zone in every object. One that is named

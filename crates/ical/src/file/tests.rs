@@ -298,3 +298,17 @@ fn no_bytes_make_it_panic() {
     // Both ends are come to.
     assert!(read > 100 && refused > 100, "{read} were read, {refused} refused");
 }
+
+#[test]
+fn a_joined_calendar_describes_the_zones_it_names() {
+    let mut joined = JoinedCalendar::new("x");
+    for uid in ["UID:1\r\n", "UID:2\r\n"] {
+        let nine =
+            "DTSTART;TZID=Europe/Vienna:20260105T090000\r\nEXDATE;TZID=Nowhere:20260105T090000\r\n";
+        joined.add(calendar("", &[event(uid, nine)]).as_bytes());
+    }
+    let text = String::from_utf8(joined.end()).unwrap();
+    assert_eq!(text.matches("TZID:Europe/Vienna").count(), 1, "{text}");
+    assert_eq!(text.matches("BEGIN:VTIMEZONE").count(), 1, "{text}");
+    assert!(text.find("BEGIN:VTIMEZONE") < text.find("BEGIN:VEVENT"), "{text}");
+}

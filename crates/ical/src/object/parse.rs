@@ -14,7 +14,7 @@ use crate::fold::{logical_lines, unfold};
 use crate::limits::Limits;
 use crate::recur::{Occurrences, RULES_MAX, Rule};
 use crate::time::{Duration, Period, Time, Value};
-use crate::zone::Zones;
+use crate::zone::{Zone, Zones};
 
 /// One UID's components, in a VCALENDAR that may be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,7 +122,7 @@ impl CalendarObject {
     }
 
     /// The zones it may name.
-    pub fn zones(&self, floating: TimeZone, limits: &Limits) -> Zones {
+    pub fn zones(&self, floating: impl Into<Zone>, limits: &Limits) -> Zones {
         Zones::of(&self.calendar, floating, limits)
     }
 

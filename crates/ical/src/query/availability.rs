@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use super::free_busy::{Busy, BusyTimes, merge};
 use crate::component::Component;
@@ -11,7 +10,7 @@ use crate::error::Error;
 use crate::limits::Limits;
 use crate::object::availability_ends;
 use crate::recur::Occurrences;
-use crate::zone::Zones;
+use crate::zone::{Zone, Zones};
 
 type Span = (Timestamp, Timestamp);
 
@@ -50,7 +49,7 @@ impl Availability {
     pub fn add(
         &mut self,
         calendar: &Component,
-        floating: TimeZone,
+        floating: impl Into<Zone>,
         limits: &Limits,
     ) -> Result<(), Error> {
         let zones = Zones::of(calendar, floating, limits);

@@ -127,6 +127,8 @@ impl Outgoing {
         calendar.components.extend(of.components_named("VTIMEZONE").cloned());
         let parts = parts.into_iter().map(|part| as_sent(part, scene.now));
         calendar.components.extend(parts);
+        // RFC 7809 §3: who is written to by mail knows nothing of zones by reference.
+        crate::zone::describe_zones(&mut calendar);
         Self { to: to.to_owned(), method, calendar }
     }
 }

@@ -306,6 +306,9 @@ fn attendees_answer_for_single_instances() {
                 .to_owned()
         ])
     );
+    // It is where it was.
+    let new = old.clone() + &one(&declined, "20260112T150000");
+    assert_eq!(answered(Some(&old), Some(&new)), Err(ForbiddenChange("the time")));
     // An exception is a refusal.
     let new = master("EXDATE;TZID=Own:20260119T100000\n");
     assert_eq!(
@@ -621,4 +624,16 @@ fn answers_given_at_once_are_by_instance() {
     );
     let answered = acting("cy", |scene| decided(&copy, Decision::Decline, scene));
     assert_eq!(lines(&answered, &["ATTENDEE;PARTSTAT=DECLINED:mailto:cy"]).len(), 2);
+}
+
+#[test]
+fn messages_describe_the_zones_they_name() {
+    let meeting = object(&master("").replace("TZID=Own", "TZID=Europe/Vienna"));
+    let change = acting("ann", |scene| organizer_change(None, Some(&meeting), scene));
+    assert_eq!(change.outgoing.len(), 2);
+    for out in change.outgoing {
+        let zones = out.calendar.components_named("VTIMEZONE");
+        let ids: Vec<&str> = zones.map(|zone| zone.line("TZID").unwrap().value()).collect();
+        assert_eq!(ids, ["Europe/Vienna", "Own"]);
+    }
 }

@@ -1,5 +1,6 @@
 //! From local times to instants (RFC 5545 §3.3.5, §3.6.5).
 
+mod described;
 mod known;
 mod observances;
 
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+pub use self::described::{describe_zones, leave_out_known_zones};
 pub use self::known::{ZoneChange, vtimezone, zone_changes, zone_names};
 use self::observances::Observances;
 use crate::component::Component;
@@ -25,7 +27,25 @@ pub enum Zone {
     Own(Arc<Observances>),
 }
 
+impl From<TimeZone> for Zone {
+    fn from(zone: TimeZone) -> Self {
+        Self::Known(zone)
+    }
+}
+
 impl Zone {
+    /// The zone that a name means by itself: in the IANA database, or on Windows.
+    pub fn named(id: &str) -> Option<Self> {
+        let id = id.trim();
+        known(id).or_else(|| windows(id)).map(Self::Known)
+    }
+
+    /// The zone that a VCALENDAR is there to describe: that of its first VTIMEZONE.
+    pub fn described(calendar: &Component, limits: &Limits) -> Option<Self> {
+        let id = calendar.components_named("VTIMEZONE").next()?.line("TZID")?.text().into_owned();
+        Zones::of(calendar, TimeZone::UTC, limits).named(&id)
+    }
+
     /// When a local time is. RFC 5545 §3.3.5: what is there twice is the first of both; what is
     /// not there is counted with the offset before the gap.
     pub fn instant(&self, local: DateTime) -> Timestamp {
@@ -75,7 +95,7 @@ pub struct Zones {
 
 impl Zones {
     /// Those of a VCALENDAR. Floating times are taken as times in `floating`.
-    pub fn of(calendar: &Component, floating: TimeZone, limits: &Limits) -> Self {
+    pub fn of(calendar: &Component, floating: impl Into<Zone>, limits: &Limits) -> Self {
         let mut own = HashMap::new();
         for component in calendar.components_named("VTIMEZONE").take(ZONES_MAX) {
             let Some(id) = component.line("TZID").map(|line| line.text().trim().to_owned()) else {
@@ -85,7 +105,7 @@ impl Zones {
                 own.entry(id).or_insert(Zone::Own(Arc::new(observances)));
             }
         }
-        Self { own: Arc::new(own), floating: Zone::Known(floating) }
+        Self { own: Arc::new(own), floating: floating.into() }
     }
 
     /// The zone of that TZID: the one of the IANA database, else what the object says of it, else
@@ -125,8 +145,8 @@ impl Zones {
 
     /// The same with another zone for floating times.
     #[must_use]
-    pub fn seen_from(&self, floating: TimeZone) -> Self {
-        Self { own: Arc::clone(&self.own), floating: Zone::Known(floating) }
+    pub fn seen_from(&self, floating: impl Into<Zone>) -> Self {
+        Self { own: Arc::clone(&self.own), floating: floating.into() }
     }
 
     /// When a time is. A date is when its day begins.
