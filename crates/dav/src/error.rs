@@ -40,6 +40,12 @@ impl DavError {
     pub(crate) const NOT_FOUND: Self = Self::Status(StatusCode::NOT_FOUND);
     pub(crate) const BAD_REQUEST: Self = Self::Status(StatusCode::BAD_REQUEST);
 
+    /// Whether the resource has no such method.
+    pub(crate) fn is_not_allowed(&self) -> bool {
+        let (Self::Status(status) | Self::Failed(status, ..)) = self else { return false };
+        *status == StatusCode::METHOD_NOT_ALLOWED
+    }
+
     /// The answer.
     pub(crate) fn into_answer(self) -> Answer {
         match self {

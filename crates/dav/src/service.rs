@@ -10,22 +10,24 @@ use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Bytes};
 use hyper::header::{
-    AUTHORIZATION, CONTENT_LENGTH, EXPECT, HeaderMap, HeaderValue, LOCATION, USER_AGENT,
+    ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HeaderMap, HeaderValue,
+    LOCATION, ORIGIN, USER_AGENT,
 };
 use hyper::{Method, Response, StatusCode};
 use ids::{AccountId, Timestamp};
 use sasl::{BearerToken, Credentials, Password};
 use storage::{AccountTx, PreparedMessage, QuietPushes, ReadTx, StorageError, Store, WriteTx};
 
-use crate::answer::{self, Answer};
+use crate::answer::Answer;
 use crate::counts;
 use crate::error::{DavError, Result};
 use crate::methods;
 use crate::outside;
 use crate::path::Place;
-use crate::request::Request;
+use crate::request::{Request, is_here};
 use crate::resource::{self, Actor};
 use crate::settings::Settings;
+use crate::waiting::Waiting;
 
 /// Where a request came from.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +44,11 @@ pub struct DavService {
     store: Store,
     authenticator: Arc<Authenticator>,
     settings: Arc<Settings>,
+    waiting: Waiting,
 }
+
+/// LIMIT: as many of the largest answers wait at a time for who reads them slowly.
+const WAITING_MAX: usize = 4;
 
 /// What one request is answered with.
 pub(crate) struct Session {
@@ -56,7 +62,8 @@ pub(crate) struct Session {
 impl DavService {
     /// A service on `store`.
     pub fn new(store: Store, authenticator: Arc<Authenticator>, settings: Settings) -> Self {
-        Self { store, authenticator, settings: Arc::new(settings) }
+        let waiting = Waiting::new(settings.answer_bytes_max.saturating_mul(WAITING_MAX));
+        Self { store, authenticator, settings: Arc::new(settings), waiting }
     }
 
     /// Whether a request is for it: by its path, or at the root by its method.
@@ -86,6 +93,7 @@ impl DavService {
             Ok(answer) => answer,
             Err(error) => error.into_answer(),
         };
+        let answer = self.waiting.hold(answer).await;
         self.settings.counts.answered(method, &answer, began.elapsed());
         answer
     }
@@ -150,6 +158,9 @@ impl DavService {
     ) -> Result<(Place, Actor, bool)> {
         let place = Place::parse(parts.uri.path())?.ok_or(DavError::NOT_FOUND)?;
         self.require_secrecy(peer)?;
+        if self.is_of_foreign_page(parts) {
+            return Err(DavError::Status(StatusCode::FORBIDDEN));
+        }
         if let Some(secret) = outside::secret_of(&place) {
             let actor = outside::enter(&self.store, secret).await?;
             return Ok((place, actor, false));
@@ -164,6 +175,10 @@ impl DavService {
         B: Body<Data = Bytes> + Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        if is_encoded(&parts.headers) {
+            // RFC 9110 §8.4.1: what is stored is what it says it is, and not some coding of it.
+            return Err(DavError::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        }
         let is_object = matches!(parts.method, Method::PUT | Method::POST);
         let is_attachment = is_attachment(&parts.method, &parts.uri);
         let max = match is_object {
@@ -197,6 +212,16 @@ impl DavService {
             true => Ok(()),
             false => Err(DavError::Status(StatusCode::FORBIDDEN)),
         }
+    }
+
+    /// Whether a page of somebody else has made a browser post a form (RFC 6454 §7). The browser adds
+    /// the password of who looks at it, and asks nobody before. Of other methods it asks here whether
+    /// it may, and is told nothing.
+    fn is_of_foreign_page(&self, parts: &hyper::http::request::Parts) -> bool {
+        let Some(origin) = parts.headers.get(ORIGIN) else { return false };
+        let is_ours =
+            |origin| is_here(origin, &parts.uri, &parts.headers, &self.settings.public_url);
+        parts.method == Method::POST && !origin.to_str().is_ok_and(is_ours)
     }
 
     /// Who asks, and whether for the first time.
@@ -253,6 +278,15 @@ where
     let rest = Box::pin(Limited::new(body, PASSED_OVER_BYTES_MAX).collect());
     // Whatever becomes of it, the answer is the same.
     let _ = tokio::time::timeout(PASSED_OVER_TIME, rest).await;
+}
+
+/// Whether a body is compressed, or the like.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let codings = headers.get_all(CONTENT_ENCODING).iter();
+    codings.into_iter().any(|coding| {
+        let coding = coding.as_bytes().trim_ascii();
+        !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity")
+    })
 }
 
 /// Whether the body of a request is an attachment of an object in a calendar.
@@ -418,6 +452,19 @@ impl Session {
     }
 
     pub(crate) async fn run(&self, request: Request, place: Place) -> Result<Answer> {
+        let asked = place.clone();
+        let error = match self.run_method(request, place).await {
+            Err(error) if error.is_not_allowed() => error,
+            answered => return answered,
+        };
+        // RFC 9110 §15.5.6: it says which methods are.
+        let methods = HeaderValue::from_static(self.methods_at(asked).await);
+        let mut answer = error.into_answer();
+        answer.headers_mut().insert(ALLOW, methods);
+        Ok(answer)
+    }
+
+    async fn run_method(&self, request: Request, place: Place) -> Result<Answer> {
         if let Place::Attachment(id) = &place {
             return methods::attachments::of_path(self, request, id).await;
         }
@@ -435,21 +482,20 @@ impl Session {
             "MKCOL" | "MKCALENDAR" => methods::mkcol::run(self, request, place).await,
             "LOCK" => methods::lock::run(self, request, place).await,
             "UNLOCK" => methods::lock::unlock(self, request, place).await,
-            _ => {
-                let mut answer = answer::plain(StatusCode::METHOD_NOT_ALLOWED);
-                let methods = HeaderValue::from_static(methods::options::ANYTHING);
-                answer.headers_mut().insert(hyper::header::ALLOW, methods);
-                Ok(answer)
-            }
+            _ => Err(DavError::Status(StatusCode::METHOD_NOT_ALLOWED)),
         }
     }
 
     async fn options(&self, place: Place) -> Result<Answer> {
+        Ok(methods::options::run(self.methods_at(place).await, &self.settings))
+    }
+
+    /// The methods of what is at a place.
+    async fn methods_at(&self, place: Place) -> &'static str {
         let found = self.read(move |session, tx| resource::find(tx, &session.actor, &place)).await;
-        let methods = match &found {
+        match &found {
             Ok(found) => methods::options::allowed(found),
             Err(_) => methods::options::ANYTHING,
-        };
-        Ok(methods::options::run(methods, &self.settings))
+        }
     }
 }

@@ -146,6 +146,7 @@ async fn refresh(
     let timeout_secs = request.timeout_secs();
     let lock = session
         .write(target.owner.id, "dav lock", move |tx| {
+            conditions.check(tx, home)?;
             Ok(tx.refresh_lock(home, &path, &token, timeout_secs)?)
         })
         .await?;
@@ -166,6 +167,7 @@ pub(crate) async fn unlock(session: &Session, request: Request, place: Place) ->
     let token = request.header("lock-token").ok_or(DavError::BAD_REQUEST)?;
     let token = token.strip_prefix('<').and_then(|token| token.strip_suffix('>'));
     let token = token.ok_or(DavError::BAD_REQUEST)?.to_owned();
+    let conditions = Preconditions::parse(&request, &place)?;
     let target = session
         .read(move |session, tx| {
             let target = resource::find_target(tx, &session.actor, place)?;
@@ -175,7 +177,10 @@ pub(crate) async fn unlock(session: &Session, request: Request, place: Place) ->
         .await?;
     let (home, path) = (target.home, target.lock_path());
     let unlocked = session
-        .write(target.owner.id, "dav unlock", move |tx| Ok(tx.unlock(home, &path, &token)?))
+        .write(target.owner.id, "dav unlock", move |tx| {
+            conditions.check(tx, home)?;
+            Ok(tx.unlock(home, &path, &token)?)
+        })
         .await;
     unlocked.map_err(|error| match error {
         // RFC 4918 §9.11.1
@@ -194,6 +199,25 @@ mod tests {
 
     const WANTED: &str = "<D:lockinfo xmlns:D=\"DAV:\"><D:lockscope><D:exclusive/></D:lockscope>\
         <D:locktype><D:write/></D:locktype></D:lockinfo>";
+
+    #[test]
+    fn locks_are_refreshed_and_taken_away_on_conditions() {
+        let fixture = Fixture::new();
+        assert_eq!(fixture.status("MKCOL", "/a", &[], ""), 201);
+        let answer = fixture.request("LOCK", "/a/x", &[], WANTED);
+        let token = answer.headers()["lock-token"].to_str().unwrap().to_owned();
+        let holds = format!("({token})");
+        let held = ("if", holds.as_str());
+        let other = format!("({token} [\"other\"])");
+        for condition in [("if", other.as_str()), ("if-match", "\"other\"")] {
+            let refresh = if condition.0 == "if" { vec![condition] } else { vec![held, condition] };
+            assert_eq!(fixture.status("LOCK", "/a/x", &refresh, ""), 412, "{condition:?}");
+            let unlock = [("lock-token", token.as_str()), condition];
+            assert_eq!(fixture.status("UNLOCK", "/a/x", &unlock, ""), 412, "{condition:?}");
+        }
+        assert_eq!(fixture.status("LOCK", "/a/x", &[held], ""), 200);
+        assert_eq!(fixture.status("UNLOCK", "/a/x", &[("lock-token", &token)], ""), 204);
+    }
 
     #[test]
     fn what_was_written_meanwhile_is_locked_as_it_is() {

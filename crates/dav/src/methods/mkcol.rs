@@ -6,7 +6,7 @@ use storage::{CollectionKind, CollectionName, Components, Home, NewCollection, S
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
-use crate::methods::if_header::IfHeader;
+use crate::methods::preconditions::Preconditions;
 use crate::methods::proppatch::tell;
 use crate::methods::put::locked_or;
 use crate::path::Place;
@@ -20,7 +20,7 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
     let makes_calendar = request.method.as_str() == "MKCALENDAR";
     require_xml(&request)?;
     let properties = parse_mkcol(&request.body, &session.settings.xml)?;
-    let conditions = IfHeader::parse(&request)?;
+    let conditions = Preconditions::parse(&request, &place)?;
     let target = session
         .read(move |session, tx| match resource::find(tx, &session.actor, &place) {
             // RFC 4918 §9.3.1: 405 where something is.
@@ -75,9 +75,10 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
         // Nothing is put into what is read elsewhere.
         new.components = Components::NONE;
     }
+    let home = target.home;
     let made = session
         .write(target.owner.id, "dav mkcol", move |tx| {
-            conditions.check(tx)?;
+            conditions.check(tx, home)?;
             Ok(tx.create_collection(&name, &new, &conditions.tokens())?)
         })
         .await;

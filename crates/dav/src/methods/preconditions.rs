@@ -100,6 +100,10 @@ enum There {
 }
 
 fn find(tx: &mut AccountTx<'_, '_>, home: storage::Home, names: &[String]) -> Result<There> {
+    if names.is_empty() {
+        // A home, or another place of the server's own.
+        return Ok(There::Collection);
+    }
     let account = tx.id();
     let as_guest = crate::resource::names_at(tx, home, names)?;
     let names = as_guest.as_deref().unwrap_or(names);

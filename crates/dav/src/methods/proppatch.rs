@@ -129,6 +129,7 @@ async fn change(
                 None => None,
             };
             let written = session.write(owner.id, "dav proppatch", move |tx| {
+                conditions.check(tx, Home::AddressBooks)?;
                 let card = card.as_ref().map(|(book, name)| (book, name.as_str()));
                 Ok(tx.set_me_card(card)?)
             });

@@ -10,6 +10,7 @@ mod contacts;
 mod discovery;
 mod files;
 mod house;
+mod http;
 mod invitations;
 mod outside;
 mod proxies;
