@@ -32,7 +32,7 @@ pub use attendee::{AttendeeChange, ForbiddenChange, attendee_change};
 pub use decide::{Decision, decided};
 pub use merge::keep_answers;
 pub use message::{Message, Method, Outgoing};
-pub use organizer::{OrganizerChange, organizer_change};
+pub use organizer::{OrganizerChange, organizer_change, organizer_change_with};
 pub use receive::{Ignored, receive};
 pub use reply::{note_answer, receive_reply};
 pub use users::{Agent, Role, Scene, Users, set_schedule_status};

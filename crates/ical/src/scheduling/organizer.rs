@@ -1,6 +1,7 @@
 //! What follows where an organizer changes an object (RFC 6638 §3.2.1, RFC 5546 §3.2.2, §3.2.5).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::convert::Infallible;
 
 use jiff::Timestamp;
 
@@ -34,6 +35,22 @@ pub fn organizer_change(
     new: Option<&CalendarObject>,
     scene: &Scene<'_>,
 ) -> OrganizerChange {
+    let mut outgoing = Vec::new();
+    let Ok(stored) = organizer_change_with(old, new, scene, |message| {
+        outgoing.push(message);
+        Ok::<_, Infallible>(())
+    });
+    OrganizerChange { stored, outgoing }
+}
+
+/// The same, with each message given away before the next one is made: all of them together are as
+/// large as the object is for each who is invited. What is to be stored, or the first error.
+pub fn organizer_change_with<E>(
+    old: Option<&CalendarObject>,
+    new: Option<&CalendarObject>,
+    scene: &Scene<'_>,
+    mut send: impl FnMut(Outgoing) -> Result<(), E>,
+) -> Result<Option<Component>, E> {
     let mine = |object: &&CalendarObject| object.parts().all(|part| scene.users.organize(part));
     let stored = new.map(|new| match (old.filter(mine), mine(&new)) {
         (Some(old), true) => settle(old, new, scene),
@@ -46,14 +63,14 @@ pub fn organizer_change(
     let mut outgoing = Vec::new();
     for user in invited(&[&old, &new], scene) {
         tell(&user, old.as_ref(), new.as_ref(), scene, &mut outgoing);
+        outgoing.drain(..).try_for_each(&mut send)?;
     }
-    let stored = stored.map(|mut calendar| {
+    Ok(stored.map(|mut calendar| {
         let lines = calendar.components.iter_mut().flat_map(|part| part.lines.iter_mut());
         // RFC 6638 §7.2: it is not kept.
         lines.for_each(|line| line.remove_parameter("SCHEDULE-FORCE-SEND"));
         calendar
-    });
-    OrganizerChange { stored, outgoing }
+    }))
 }
 
 /// SEQUENCE grows and answers are void where it has another time.
@@ -113,12 +130,12 @@ fn reset_answers(part: &mut Component, scene: &Scene<'_>) {
 
 /// Everybody who is invited before or afterwards, each once.
 fn invited(all: &[&Option<Parts<'_>>], scene: &Scene<'_>) -> Vec<String> {
-    let mut users: Vec<String> = Vec::new();
+    let (mut users, mut known) = (Vec::new(), HashSet::new());
     let parts = all.iter().filter_map(|parts| parts.as_ref()).flat_map(Parts::iter);
     for line in parts.flat_map(|(_, part)| part.lines_named("ATTENDEE")) {
         let user = calendar_user(line.value());
         // RFC 6638 §3.2.1: never to oneself.
-        if !scene.users.is(&user) && !users.contains(&user) {
+        if !scene.users.is(&user) && known.insert(user.clone()) {
             users.push(user);
         }
     }

@@ -1,6 +1,7 @@
 //! The components of an object by the instance they are about.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -25,6 +26,8 @@ pub(crate) struct Parts<'o> {
     excepted: OnceCell<Vec<Timestamp>>,
     /// Of the one that recurs; nothing where it cannot be followed.
     occurrences: OnceCell<Option<Occurrences>>,
+    /// What was found out of instances: it is asked for each who is invited.
+    instances: RefCell<HashMap<Timestamp, bool>>,
 }
 
 impl<'o> Parts<'o> {
@@ -45,8 +48,15 @@ impl<'o> Parts<'o> {
             Some(zones.instant(&id))
         };
         let parts = object.parts().map(|part| (instance(part), part)).collect();
-        let (excepted, occurrences) = (OnceCell::new(), OnceCell::new());
-        Self { object, zones, parts, limits: *limits, excepted, occurrences }
+        Self {
+            object,
+            zones,
+            parts,
+            limits: *limits,
+            excepted: OnceCell::new(),
+            occurrences: OnceCell::new(),
+            instances: RefCell::default(),
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Instance, &'o Component)> {
@@ -79,6 +89,15 @@ impl<'o> Parts<'o> {
 
     /// Whether the one that recurs has such an instance, overridden or not.
     pub(crate) fn has_instance(&self, at: Timestamp) -> bool {
+        if let Some(known) = self.instances.borrow().get(&at) {
+            return *known;
+        }
+        let found = self.find_instance(at);
+        self.instances.borrow_mut().insert(at, found);
+        found
+    }
+
+    fn find_instance(&self, at: Timestamp) -> bool {
         let occurrences = self.occurrences.get_or_init(|| {
             let master = self.master()?;
             Occurrences::of(&[master], &self.zones, &self.limits).ok()

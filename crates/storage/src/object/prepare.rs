@@ -91,7 +91,7 @@ impl Times {
 pub struct PreparedObject {
     pub(super) codec: i64,
     pub(super) stored: Vec<u8>,
-    pub(super) size_bytes: u64,
+    pub(crate) size_bytes: u64,
     pub(super) hash: [u8; 32],
     pub(super) uid: String,
     pub(super) component: Components,

@@ -4,11 +4,12 @@ use ical::CalendarObject;
 use ical::scheduling::Role;
 use ids::{AccountId, CollectionId};
 
+use super::MESSAGES_BYTES_MAX;
 use crate::collection::{Collection, CollectionRights};
 use crate::object::Condition;
 use crate::{AccountTx, Result, WriteTx};
 
-/// LIMIT: meetings of a calendar whose end is told, the last ones.
+/// LIMIT: meetings of a calendar whose end is told, the last ones; together they are bound as one is.
 const MEETINGS_MAX: i64 = 1_000;
 
 /// Whether an organizer hears of an attendee who deletes a meeting (RFC 6638 §8.1).
@@ -23,9 +24,15 @@ pub enum Answering {
 impl WriteTx<'_> {
     fn meetings_ahead(&mut self, calendar: CollectionId) -> Result<Vec<CalendarObject>> {
         let now = self.now.as_secs();
-        let mut found = Vec::new();
+        let (mut found, mut room) = (Vec::new(), MESSAGES_BYTES_MAX);
         for object in self.list_meetings_ahead(calendar, now, MEETINGS_MAX)? {
-            found.extend(self.load_meeting(Some(&object))?);
+            let Some(meeting) = self.load_meeting(Some(&object))? else { continue };
+            let people = meeting.attendees().len() as u64;
+            // Where this one has no room, another may have.
+            if let Some(left) = room.checked_sub(object.size_bytes.saturating_mul(people.max(1))) {
+                room = left;
+                found.push(meeting);
+            }
         }
         Ok(found)
     }
@@ -62,7 +69,8 @@ impl AccountTx<'_, '_> {
     /// [`delete_collection`](Self::delete_collection) of a calendar with all that follows for others.
     /// After [`lock_meetings_of`](crate::WriteTx::lock_meetings_of).
     ///
-    /// DEVIATION(RFC 6638 §3.2.3.2): of meetings that are over nobody hears.
+    /// DEVIATION(RFC 6638 §3.2.3.2): of meetings that are over nobody hears, nor of more than there
+    /// is room for.
     pub fn delete_calendar_scheduled(
         &mut self,
         collection: &Collection,

@@ -51,6 +51,10 @@ use ical::scheduling::{Scene, Users};
 use crate::object::ObjectLimits;
 use crate::{ObjectFault, StorageError, WriteTx};
 
+/// LIMIT: bytes of a meeting, as often as there are people in it: each of them gets a message, and a
+/// copy if they are here, in one transaction for which all others wait.
+const MESSAGES_BYTES_MAX: u64 = 128 * 1024 * 1024;
+
 /// PRODID of what the server writes.
 const PRODUCT: &str = "-//Posthorn//EN";
 

@@ -1,18 +1,18 @@
 //! PUT of a meeting (RFC 6638 §3.2.3.1).
 
 use ical::scheduling::{
-    Outgoing, Role, Users, attendee_change, keep_answers, organizer_change, receive_reply,
+    Outgoing, Role, Users, attendee_change, keep_answers, organizer_change_with, receive_reply,
     set_schedule_status,
 };
 use ical::{CalendarObject, Component};
 
 use super::invite::{Delivered, RoomAnswer};
 use super::people::Reach;
-use super::status;
+use super::{MESSAGES_BYTES_MAX, status};
 use crate::attachment::Managed;
 use crate::collection::{Collection, CollectionKind, ObjectName};
 use crate::object::{Condition, Object, PreparedObject, PutOutcome, Readiness, Scheduled, Tag};
-use crate::{AccountTx, Result};
+use crate::{AccountTx, Result, StorageError};
 
 impl Scheduled {
     fn refused(outcome: PutOutcome) -> Self {
@@ -27,6 +27,8 @@ struct Change<'c> {
     new: Option<&'c CalendarObject>,
     was: Role,
     is: Role,
+    /// Of what comes.
+    size_bytes: u64,
 }
 
 impl AccountTx<'_, '_> {
@@ -90,7 +92,8 @@ impl AccountTx<'_, '_> {
         }
         let kept = self.attachments_kept(old.as_ref(), new.filter(|_| is == Role::Attendee));
         let new = kept.as_ref().or(new);
-        let change = Change { users: &users, old: old.as_ref(), new, was, is };
+        let size_bytes = object.size_bytes;
+        let change = Change { users: &users, old: old.as_ref(), new, was, is, size_bytes };
         if let Some(refusal) = self.refuse_meeting(&change, there.as_ref())? {
             return Ok(Scheduled::refused(refusal));
         }
@@ -143,6 +146,10 @@ impl AccountTx<'_, '_> {
         if new.parts().any(|part| part.lines_named("ATTENDEE").count() > max) {
             return Ok(Some(PutOutcome::TooManyAttendees));
         }
+        let people = new.attendees().len() as u64;
+        if people.saturating_mul(change.size_bytes) > MESSAGES_BYTES_MAX {
+            return Ok(Some(PutOutcome::TooManyAttendees));
+        }
         let is_own = organizer.is_some_and(|organizer| change.users.is(&organizer));
         match (change.was, change.is) {
             // RFC 6638 §3.2.4.3: a meeting is not given away.
@@ -163,7 +170,7 @@ impl AccountTx<'_, '_> {
 
     /// Tells everybody; what is to be stored. `None`: the change is not an attendee's to make.
     fn follow(&mut self, change: &Change<'_>) -> Result<Option<Option<Component>>> {
-        let Change { users, old, new, was, is } = *change;
+        let Change { users, old, new, was, is, .. } = *change;
         match (was, is) {
             (_, Role::Organizer) => {
                 let old = old.filter(|_| was == Role::Organizer);
@@ -193,15 +200,18 @@ impl AccountTx<'_, '_> {
         users: &Users,
     ) -> Result<Option<Component>> {
         self.require_voice()?;
-        let change = organizer_change(old, new, &self.scene(users));
-        let mut stored = change.stored;
-        let mut answers = Vec::new();
-        for message in &change.outgoing {
-            let delivered = self.send(message)?;
+        let scene = self.scene(users);
+        let (mut told, mut answers) = (Vec::new(), Vec::new());
+        let mut stored = organizer_change_with(old, new, &scene, |message| {
+            let delivered = self.send(&message)?;
             answers.extend(delivered.answer);
+            told.push((message.to, delivered.status));
+            Ok::<_, StorageError>(())
+        })?;
+        for (to, status) in &told {
             if let Some(stored) = &mut stored {
                 // RFC 6638 §7.3
-                set_schedule_status(stored, &message.to, delivered.status);
+                set_schedule_status(stored, to, status);
             }
         }
         for answer in &answers {

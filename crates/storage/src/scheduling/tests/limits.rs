@@ -59,6 +59,20 @@ fn a_meeting_has_so_many_attendees() {
     });
 }
 
+/// Each of them gets all of it, while everybody else waits.
+#[test]
+fn a_large_meeting_has_fewer_attendees() {
+    on_both_engines(|store| {
+        let ann = store.account("ann");
+        let names: Vec<String> = (0..400).map(|number| format!("p{number}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let large = format!("{AT_NINE}DESCRIPTION:{}\r\n", "x".repeat(400 * 1024));
+        let crowd = try_put(store, ann, "m.ics", &meeting(&names, &large), None);
+        assert_eq!(refused(crowd), PutOutcome::TooManyAttendees);
+        put(store, ann, &meeting(&names[..10], &large));
+    });
+}
+
 #[test]
 fn a_full_calendar_fails_nobody_else() {
     on_both_engines(|store| {
