@@ -140,8 +140,7 @@ impl Session {
             commands::rights::refresh_if_doubtful(&self.shared, &mut self.state, &mut out).await
         {
             let flow = self.refuse(tag, row, error, &mut out);
-            self.connection.push(&out);
-            return flow;
+            return self.send(&out, flow).await;
         }
         if let Some(selected) = self.state.selected_mut() {
             new = selected.tell_updates(expunges, enabled, &mut out);
@@ -177,13 +176,22 @@ impl Session {
             }
             Err(error) => self.refuse(tag, row, error, &mut out),
         };
-        self.connection.push(&out);
+        let flow = self.send(&out, flow).await;
         if over && flow == Flow::Continue {
             // The selected mailbox was deleted in another session: nothing sensible can be said
             // about it any more.
             return self.bye("The selected mailbox is gone");
         }
         flow
+    }
+
+    /// Queues the end of an answer, having sent what is queued where that is much: else a client
+    /// that sends many commands at once and reads nothing would have all of their answers held.
+    async fn send(&mut self, out: &[u8], flow: Flow) -> Flow {
+        match self.connection.write(out).await {
+            Ok(()) => flow,
+            Err(_) => Flow::End,
+        }
     }
 
     /// Whether the client has sent a command with sequence numbers already: it chose them

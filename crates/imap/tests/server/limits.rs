@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use imap::ImapService;
 use net::PaceSettings;
-use storage::Database;
+use storage::{Database, MailboxName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::{Instant, pause, resume, sleep};
 
@@ -85,6 +85,33 @@ async fn who_trickles_a_message_is_cut_off() {
         assert!((100..=140).contains(&lasted), "{lasted} s");
         resume();
     }
+}
+
+/// Forty bytes ask for forty thousand: who sends such commands at once and reads nothing is
+/// answered no further than a connection holds.
+#[tokio::test]
+async fn answers_that_nobody_reads_do_not_pile_up() {
+    let house = House::build(Database::Sqlite).await;
+    let service = Arc::new(house.service(settings_for_tests()));
+    let mut stream = house.open(service.clone());
+    ask(&mut stream, LOGIN).await;
+    for entry in ["one", "two"] {
+        let value = "x".repeat(20_000);
+        let command = format!("a SETMETADATA \"\" (/private/x/{entry} \"{value}\")\r\n");
+        stream.write_all(command.as_bytes()).await.unwrap();
+        assert_eq!(answer(&mut stream, "a").await, "a OK SETMETADATA completed\r\n");
+    }
+    let mut wire = "a GETMETADATA (DEPTH 1) \"\" /private/x\r\n".repeat(100);
+    wire.push_str("b CREATE behind\r\n");
+    stream.write_all(wire.as_bytes()).await.unwrap();
+    // Nothing can be sent any more.
+    drop(stream);
+    while Arc::strong_count(&service) > 1 {
+        tokio::task::yield_now().await;
+    }
+    let (account, name) = (house.account, MailboxName::parse("behind").unwrap());
+    let behind = house.store.read(move |tx| tx.find_mailbox(account, &name)).await.unwrap();
+    assert_eq!(behind, None);
 }
 
 #[tokio::test]
