@@ -9,6 +9,7 @@ pub mod table;
 mod acl;
 pub(crate) mod annotations;
 mod append;
+mod aside;
 mod authenticate;
 mod batches;
 mod capability;

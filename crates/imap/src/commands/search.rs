@@ -18,12 +18,13 @@ use std::sync::Arc;
 
 use ids::AccountId;
 use message::Collation;
-use storage::{Near, ReadTx, Snapshot, StorageError, Store, Want};
+use storage::{Near, Snapshot, StorageError, Store, Want};
 
 pub(super) use self::answer::{answer, highest_modseq, relevance, save, uids_in_order};
 use self::program::{Facts, Program, Sets};
 use self::rows::RowKeys;
 use self::sought::Indexed;
+use super::aside::aside;
 use super::batches::{BATCH_BYTES, Batches};
 use super::message_limit::Reached;
 use super::progress::Progress;
@@ -218,7 +219,7 @@ pub(super) async fn evaluate(
     let mut index = None;
     if open.len() > READ_WITHOUT_INDEX && !program.terms().is_empty() {
         let (known, program, asked) = (known.clone(), program.clone(), open);
-        let asking = store.read(move |tx| index_stage(tx, &known, &asked, &program));
+        let asking = aside(store, move |store| index_stage(store, &known, &asked, &program));
         let (more, rest, answer) = asking.await?;
         for &(first, last) in more.ranges() {
             found.insert_range(first, last);
@@ -236,7 +237,8 @@ pub(super) async fn evaluate(
         while let Some(batch) = batches.next() {
             let (known, program, index) = (known.clone(), program.clone(), index.clone());
             let tester = Tester { known, program, index };
-            let (tested, rest) = store.read(move |tx| tester.test(tx, &batch, want)).await?;
+            let testing = aside(store, move |store| tester.test(store, &batch, want));
+            let (tested, rest) = testing.await?;
             if let Some(seq) = rest {
                 batches.go_back_to(seq);
             }
@@ -262,12 +264,13 @@ fn first_stage(known: &Snapshot, among: &NumberSet, program: &Program) -> (Numbe
 
 /// What the index decides beside it, and all that it said.
 fn index_stage(
-    tx: &mut ReadTx<'_>,
+    store: &Store,
     known: &Snapshot,
     among: &NumberSet,
     program: &Program,
 ) -> storage::Result<(NumberSet, NumberSet, storage::Found)> {
-    let index = tx.search(known.mailbox(), program.terms(), storage::Asked::Whether)?;
+    let (mailbox, terms) = (known.mailbox(), program.terms());
+    let index = store.read_blocking(|tx| tx.search(mailbox, terms, storage::Asked::Whether))?;
     let (found, open) = stage(known, among, program, Some(&index));
     Ok((found, open, index))
 }
@@ -307,20 +310,21 @@ impl Tester {
     /// Tests a batch; with it the first message that was too much for it.
     fn test(
         &self,
-        tx: &mut ReadTx<'_>,
+        store: &Store,
         seqs: &[u32],
         want: Want,
     ) -> storage::Result<(Tested, Option<u32>)> {
         let entry = |&seq: &u32| self.known.by_seq(seq).map(|entry| (seq, entry));
         let entries: Vec<_> = seqs.iter().filter_map(entry).collect();
         let ids: Vec<_> = entries.iter().map(|(_, entry)| entry.content()).collect();
-        let contents = tx.load_contents_within(&ids, want, BATCH_BYTES)?;
+        let contents =
+            store.read_blocking(|tx| tx.load_contents_within(&ids, want, BATCH_BYTES))?;
         let rest = entries.get(contents.len()).map(|(seq, _)| *seq);
         // What was erased under a session that was not told yet is not found.
         let tested = entries.iter().zip(&contents).filter_map(|((seq, entry), content)| {
             let indexed = Indexed::find(self.index.as_deref(), entry.content(), None);
             let facts = Facts::of_view(*seq, entry, indexed);
-            let facts = facts.with_content(content.as_ref()?, self.program.collation());
+            let facts = facts.with_content(content.as_ref()?, &self.program);
             Some((*seq, self.program.test(&facts)))
         });
         Ok((tested.collect(), rest))

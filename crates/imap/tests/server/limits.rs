@@ -173,3 +173,29 @@ async fn many_large_messages_come_in_order_and_once() {
     let all: Vec<_> = (1..=16).map(|number: u32| number.to_string()).collect();
     assert_eq!(found, format!("* SEARCH {}\r\nc OK SEARCH completed\r\n", all.join(" ")));
 }
+
+/// However many keys look into a message: what it is made of is decoded once.
+#[tokio::test]
+async fn many_keys_do_not_decode_a_message_many_times() {
+    let house = House::for_messages_of(Database::Sqlite, 1 << 20).await;
+    let mut settings = settings_for_tests();
+    settings.limits.append_total_bytes_max = 1 << 20;
+    let mut stream = house.connect(settings);
+    ask(&mut stream, LOGIN).await;
+    let text = "Ёжик в тумане. ".repeat(20_000);
+    let message =
+        format!("Content-Type: text/plain; charset=utf-8\r\n\r\n{}", text.replace(". ", ".\r\n"));
+    let command = format!("a APPEND INBOX {{{}+}}\r\n{message}\r\n", message.len());
+    stream.write_all(command.as_bytes()).await.unwrap();
+    assert!(answer(&mut stream, "a").await.contains("a OK"));
+    ask(&mut stream, "SELECT INBOX").await;
+    let keys: Vec<_> = (0..900).map(|number| format!("NOT BODY x{number}")).collect();
+    // Once takes a second where the machine is busy, each time half an hour.
+    let searching = async {
+        let command = format!("b SEARCH {}\r\n", keys.join(" "));
+        stream.write_all(command.as_bytes()).await.unwrap();
+        answer(&mut stream, "b").await
+    };
+    let found = tokio::time::timeout(Duration::from_secs(100), searching).await.unwrap();
+    assert_eq!(found, "* SEARCH 1\r\nb OK SEARCH completed\r\n");
+}

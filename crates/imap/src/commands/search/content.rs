@@ -2,6 +2,7 @@
 //! the form of the active comparator (RFC 5255 §4.6), which ignores case unless the client asked
 //! for another (RFC 9051 §6.4.4).
 
+use std::cell::OnceCell;
 use std::ops::ControlFlow;
 
 use message::{
@@ -44,6 +45,39 @@ impl KeyField {
     }
 }
 
+/// Texts of a message that are looked into one after the other.
+#[derive(Debug, Clone, Copy)]
+enum Region {
+    /// The fields of its header.
+    Header,
+    /// Those of its parts.
+    PartHeaders,
+    Body,
+}
+
+/// What is called for each text, until it breaks.
+type Visit<'v> = &'v mut dyn FnMut(&str) -> ControlFlow<()>;
+
+/// The texts of the regions in the forms in which they are compared, once they were needed.
+#[derive(Default)]
+struct Kept {
+    /// In the form of the comparator.
+    own: [OnceCell<Vec<String>>; 3],
+    /// In that of [`message::search_form`].
+    coarse: [OnceCell<Vec<String>>; 3],
+}
+
+impl Kept {
+    fn of(&self, region: Region, is_coarse: bool) -> &OnceCell<Vec<String>> {
+        let [header, part_headers, body] = if is_coarse { &self.coarse } else { &self.own };
+        match region {
+            Region::Header => header,
+            Region::PartHeaders => part_headers,
+            Region::Body => body,
+        }
+    }
+}
+
 /// What was read of a message. A question that needs what was not read is answered with `None`.
 #[derive(Default)]
 pub(super) struct Texts<'c> {
@@ -51,6 +85,9 @@ pub(super) struct Texts<'c> {
     header: Option<&'c [u8]>,
     body: Option<(&'c [u8], &'c PartIndex)>,
     collation: Collation,
+    /// Where more than one question is asked: decoding a message takes as long as its sender
+    /// wants, and once is enough.
+    kept: Option<Box<Kept>>,
 }
 
 impl<'c> Texts<'c> {
@@ -60,14 +97,94 @@ impl<'c> Texts<'c> {
             header: content.header(),
             body: content.text().zip(content.parts()),
             collation,
+            kept: None,
         }
+    }
+
+    /// The same for several questions about whole texts.
+    pub(super) fn keeping_forms(mut self) -> Self {
+        self.kept = Some(Box::default());
+        self
+    }
+
+    /// Hands each text of a region to `visit`, in the form of the comparator or the coarsest;
+    /// `None` where it was not read.
+    fn visit_forms(
+        &self,
+        region: Region,
+        is_coarse: bool,
+        visit: Visit<'_>,
+    ) -> Option<ControlFlow<()>> {
+        let Some(kept) = &self.kept else {
+            return self.visit_region(region, &mut |text| match is_coarse {
+                true => visit(&search_form(text)),
+                false => visit(&self.collation.search_form(text)),
+            });
+        };
+        // Those of this comparator are the coarsest.
+        let is_coarse = is_coarse || self.collation == Collation::UnicodeCasemap;
+        let forms = kept.of(region, is_coarse);
+        if forms.get().is_none() {
+            // It was empty.
+            let _new = forms.set(self.all_forms(region, is_coarse)?);
+        }
+        Some(forms.get()?.iter().try_for_each(|form| visit(form)))
+    }
+
+    /// The texts of a region in the form in which they are compared.
+    fn all_forms(&self, region: Region, is_coarse: bool) -> Option<Vec<String>> {
+        let mut forms = Vec::new();
+        let mut keep = |text: &str| {
+            forms.push(match is_coarse {
+                true => search_form(text),
+                false => self.collation.search_form(text).into_owned(),
+            });
+            ControlFlow::Continue(())
+        };
+        // Nothing breaks it off.
+        let _all = self.visit_region(region, &mut keep)?;
+        Some(forms)
+    }
+
+    /// Hands each text of a region to `visit`.
+    fn visit_region(&self, region: Region, visit: Visit<'_>) -> Option<ControlFlow<()>> {
+        let header = self.header?;
+        if let Region::Header = region {
+            let mut lines = header_fields(header).map(|field| header_line(field.name, field.value));
+            return Some(lines.try_for_each(|line| visit(&line)));
+        }
+        let (body, parts) = self.body?;
+        let (whole, limits) = ([header, body].concat(), Limits::default());
+        Some(match region {
+            Region::PartHeaders => part_headers(&whole, parts, &limits, visit),
+            Region::Header | Region::Body => searchable_text(&whole, parts, &limits, visit),
+        })
+    }
+
+    /// Whether a text of a region holds what is sought.
+    fn region_contains(&self, region: Region, sought: &What) -> Option<bool> {
+        let mut look = |form: &str| match sought.is_in(form) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        Some(self.visit_forms(region, sought.is_coarse(), &mut look)?.is_break())
+    }
+
+    /// How often what is sought stands in a region.
+    fn count_in_region(&self, region: Region, sought: &What) -> usize {
+        let mut count = 0;
+        self.visit_forms(region, sought.is_coarse(), &mut |form| {
+            count += sought.count_in(form);
+            ControlFlow::Continue(())
+        });
+        count
     }
 
     /// Whether a text holds what is sought.
     fn holds(&self, text: &str, sought: &What) -> bool {
         match sought {
-            What::Text(sought) => self.collation.search_form(text).contains(sought),
-            What::Near(near) => near.count_in(&search_form(text)) > 0,
+            What::Text(_) => sought.is_in(&self.collation.search_form(text)),
+            What::Near(_) => sought.is_in(&search_form(text)),
         }
     }
 
@@ -108,21 +225,7 @@ impl<'c> Texts<'c> {
 
     /// RFC 9051 §6.4.4, BODY: the text, without the header of the message.
     pub(super) fn body_contains(&self, sought: &What) -> Option<bool> {
-        let mut visit = |part: &str| match self.holds(part, sought) {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        };
-        Some(self.visit_body(&mut visit)?.is_break())
-    }
-
-    /// Every text of the body.
-    fn visit_body(
-        &self,
-        visit: &mut dyn FnMut(&str) -> ControlFlow<()>,
-    ) -> Option<ControlFlow<()>> {
-        let (header, (body, parts)) = (self.header?, self.body?);
-        let whole = [header, body].concat();
-        Some(searchable_text(&whole, parts, &Limits::default(), visit))
+        self.region_contains(Region::Body, sought)
     }
 
     /// How often what is sought stands in a field stored at delivery.
@@ -138,26 +241,19 @@ impl<'c> Texts<'c> {
 
     /// How often what is sought stands in the body.
     pub(super) fn count_in_body(&self, sought: &What) -> usize {
-        let mut count = 0;
-        self.visit_body(&mut |part| {
-            count += self.count(part, sought);
-            ControlFlow::Continue(())
-        });
-        count
+        self.count_in_region(Region::Body, sought)
     }
 
     /// How often what is sought stands in header or body.
     pub(super) fn count_in_whole(&self, sought: &What) -> usize {
-        let fields = header_fields(self.header.unwrap_or_default());
-        let in_header = fields.map(|f| self.count(&header_line(f.name, f.value), sought));
-        in_header.sum::<usize>() + self.count_in_body(sought)
+        self.count_in_region(Region::Header, sought) + self.count_in_body(sought)
     }
 
     /// How long the body is, in words about.
     pub(super) fn body_length(&self) -> u32 {
         let mut length = 0_u32;
-        self.visit_body(&mut |part| {
-            length = length.saturating_add(length_of(&search_form(part)));
+        self.visit_forms(Region::Body, true, &mut |form| {
+            length = length.saturating_add(length_of(form));
             ControlFlow::Continue(())
         });
         length
@@ -165,26 +261,18 @@ impl<'c> Texts<'c> {
 
     fn count(&self, text: &str, sought: &What) -> usize {
         match sought {
-            What::Text(word) if word.is_empty() => 0,
-            What::Text(word) => self.collation.search_form(text).matches(word.as_str()).count(),
-            What::Near(near) => near.count_in(&search_form(text)),
+            What::Text(_) => sought.count_in(&self.collation.search_form(text)),
+            What::Near(_) => sought.count_in(&search_form(text)),
         }
     }
 
     /// RFC 9051 §6.4.4, TEXT: the header, those of the parts, or the body.
     pub(super) fn whole_contains(&self, sought: &What) -> Option<bool> {
-        let mut fields = header_fields(self.header?);
-        if fields.any(|field| self.holds(&header_line(field.name, field.value), sought)) {
-            return Some(true);
+        for region in [Region::Header, Region::PartHeaders] {
+            if self.region_contains(region, sought)? {
+                return Some(true);
+            }
         }
-        let mut visit = |text: &str| match self.holds(text, sought) {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        };
-        let (header, (body, parts)) = (self.header?, self.body?);
-        let (whole, limits) = ([header, body].concat(), Limits::default());
-        let found = part_headers(&whole, parts, &limits, &mut visit).is_break()
-            || searchable_text(&whole, parts, &limits, &mut visit).is_break();
-        Some(found)
+        self.region_contains(Region::Body, sought)
     }
 }

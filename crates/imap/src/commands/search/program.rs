@@ -47,8 +47,9 @@ impl<'f> Facts<'f> {
     }
 
     /// The same with what was read of the message.
-    pub(super) fn with_content(mut self, content: &'f Content, collation: Collation) -> Self {
-        self.texts = Texts::of(content, collation);
+    pub(super) fn with_content(mut self, content: &'f Content, program: &Program) -> Self {
+        let texts = Texts::of(content, program.collation);
+        self.texts = if program.keeps_forms { texts.keeping_forms() } else { texts };
         self
     }
 }
@@ -59,6 +60,8 @@ pub(in crate::commands) struct Program {
     node: Node,
     collation: Collation,
     terms: Vec<SearchTerm>,
+    /// Several of its keys look into whole texts.
+    keeps_forms: bool,
 }
 
 #[derive(Debug)]
@@ -88,7 +91,8 @@ impl Program {
         let mut node = compiler.node(key);
         let mut terms = Vec::new();
         node.number(&mut terms);
-        Self { node, collation: sets.collation, terms }
+        let keeps_forms = node.count_of_texts() > 1;
+        Self { node, collation: sets.collation, terms, keeps_forms }
     }
 
     /// What the search index can be asked.
@@ -99,11 +103,6 @@ impl Program {
     /// Whether a message is found, as far as that can be told from `facts`.
     pub(super) fn test(&self, facts: &Facts<'_>) -> Option<bool> {
         self.node.test(facts)
-    }
-
-    /// How it compares texts.
-    pub(super) fn collation(&self) -> Collation {
-        self.collation
     }
 
     /// How many tests it makes of a message at most.
@@ -277,6 +276,16 @@ impl Node {
             Self::All(nodes) | Self::Any(nodes) => 1 + nodes.iter().map(Self::size).sum::<u64>(),
             Self::Not(node) => 1 + node.size(),
             _ => 1,
+        }
+    }
+
+    /// How many keys look into whole texts.
+    fn count_of_texts(&self) -> usize {
+        match self {
+            Self::All(nodes) | Self::Any(nodes) => nodes.iter().map(Self::count_of_texts).sum(),
+            Self::Not(node) => node.count_of_texts(),
+            Self::Sought(sought) => usize::from(matches!(sought.place, Place::Body | Place::Whole)),
+            _ => 0,
         }
     }
 

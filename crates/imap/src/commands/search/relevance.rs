@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use message::Collation;
-use storage::{Asked, Found, Ranking, ReadTx, SearchTerm, Snapshot, Store, Want};
+use storage::{Asked, Found, Ranking, SearchTerm, Snapshot, Store, Want};
 
+use super::super::aside::aside;
 use super::super::batches::{BATCH_BYTES, Batches};
 use super::content::{KeyField, Texts};
 use super::sought::{Place, What};
@@ -193,8 +194,8 @@ async fn read(
     let mut batches = Batches::new(known, seqs, want);
     while let Some(batch) = batches.next() {
         let (known, terms) = (known.clone(), terms.clone());
-        let (more, rest) =
-            store.read(move |tx| read_batch(tx, &known, &batch, &terms, want)).await?;
+        let reading = aside(store, move |store| read_batch(store, &known, &batch, &terms, want));
+        let (more, rest) = reading.await?;
         if let Some(seq) = rest {
             batches.go_back_to(seq);
         }
@@ -207,7 +208,7 @@ async fn read(
 type Batch = (Vec<(u32, Counted)>, Option<u32>);
 
 fn read_batch(
-    tx: &mut ReadTx<'_>,
+    store: &Store,
     known: &Snapshot,
     seqs: &[u32],
     terms: &Terms,
@@ -215,12 +216,12 @@ fn read_batch(
 ) -> storage::Result<Batch> {
     let entries: Vec<_> = seqs.iter().filter_map(|&seq| known.by_seq(seq)).collect();
     let ids: Vec<_> = entries.iter().map(|entry| entry.content()).collect();
-    let contents = tx.load_contents_within(&ids, want, BATCH_BYTES)?;
+    let contents = store.read_blocking(|tx| tx.load_contents_within(&ids, want, BATCH_BYTES))?;
     let rest = seqs.get(contents.len()).copied();
     let counts = seqs.iter().zip(&contents).map(|(seq, content)| {
         // Of what was erased meanwhile nothing is left.
-        let counted =
-            content.as_ref().map(|content| terms.count(&Texts::of(content, terms.collation)));
+        let texts = content.as_ref().map(|content| Texts::of(content, terms.collation));
+        let counted = texts.map(|texts| terms.count(&texts.keeping_forms()));
         (*seq, counted.unwrap_or_default())
     });
     Ok((counts.collect(), rest))

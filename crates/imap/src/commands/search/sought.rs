@@ -51,6 +51,28 @@ pub(super) enum What {
 }
 
 impl What {
+    /// Whether it is compared in the coarsest form, whatever the comparator.
+    pub(super) fn is_coarse(&self) -> bool {
+        matches!(self, Self::Near(_))
+    }
+
+    /// Whether it stands in a text of the form in which it is compared.
+    pub(super) fn is_in(&self, form: &str) -> bool {
+        match self {
+            Self::Text(text) => form.contains(text),
+            Self::Near(near) => near.count_in(form) > 0,
+        }
+    }
+
+    /// How often it does.
+    pub(super) fn count_in(&self, form: &str) -> usize {
+        match self {
+            Self::Text(text) if text.is_empty() => 0,
+            Self::Text(text) => form.matches(text.as_str()).count(),
+            Self::Near(near) => near.count_in(form),
+        }
+    }
+
     /// How the index is asked for it at some place.
     pub(super) fn term(&self, place: &Place) -> SearchTerm {
         let sought = match self {
