@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ids::CollectionId;
 use storage::{Mailbox, MailboxEntry, MailboxTree, Metadata, Rights};
 
+use super::aside::aside;
 use super::special_use::from_storage;
 use super::{Ctx, Reply, metadata, status};
 use crate::error::Result;
@@ -110,13 +111,15 @@ pub(super) async fn run_xlist(ctx: &mut Ctx<'_>, args: ListArgs) -> Result<Reply
     Ok(Reply::done())
 }
 
-/// What is to be listed. Names are matched where storage is read, beside the async threads:
-/// many patterns over many names take their time.
+/// What is to be listed. Names are matched beside the async threads, and not while storage is
+/// read: many patterns over many names take their time.
 async fn load_lines(ctx: &Ctx<'_>, args: &ListArgs) -> Result<Vec<Line>> {
     let account = ctx.user()?.account;
     let listing = Listing::new(args);
-    let lines = ctx.shared.store.read(move |tx| Ok(listing.lines(&tx.list_mailboxes_as(account)?)));
-    Ok(lines.await?)
+    aside(&ctx.shared.store, move |store| {
+        Ok(listing.lines(&store.read_blocking(|tx| tx.list_mailboxes_as(account))?))
+    })
+    .await
 }
 
 /// The patterns below the reference (RFC 9051 §6.3.9).

@@ -1,9 +1,11 @@
 //! LSUB (RFC 3501 §6.3.9): what is subscribed.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use storage::MailboxTree;
 
+use super::aside::aside;
 use super::list::{attributes, canonical_patterns};
 use super::{Ctx, Reply};
 use crate::error::Result;
@@ -17,9 +19,11 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ListArgs) -> Result<Reply> {
     }
     let account = ctx.user()?.account;
     let patterns = canonical_patterns(&args);
-    // Names are matched beside the async threads, as those of LIST are.
-    let lines =
-        ctx.shared.store.read(move |tx| Ok(lines(&tx.list_mailboxes_as(account)?, &patterns)));
+    // Names are matched as those of LIST are.
+    let lines = aside(&ctx.shared.store, move |store| {
+        let tree = store.read_blocking(|tx| tx.list_mailboxes_as(account))?;
+        Ok(lines(&tree, &patterns))
+    });
     let lines = lines.await?;
     let dialect = ctx.enabled.dialect();
     let mut out = Vec::new();
@@ -59,16 +63,11 @@ fn lines(tree: &MailboxTree, patterns: &[MailboxPattern]) -> Vec<(String, ListAt
     lines
 }
 
-/// RFC 3501 §6.3.9: where `%` keeps a subscribed name from matching, the name above it that
-/// matches is told with `\Noselect`.
-fn parents_shown<'n>(
-    patterns: &'n [MailboxPattern],
-    name: &'n str,
-) -> impl Iterator<Item = &'n str> {
-    let parents = std::iter::successors(name.rsplit_once('/').map(|split| split.0), |parent| {
-        parent.rsplit_once('/').map(|split| split.0)
-    });
-    parents.filter(move |parent| {
-        patterns.iter().any(|p| p.as_str().contains('%') && p.matches(parent, '/'))
-    })
+/// RFC 3501 §6.3.9: where `%` keeps a subscribed name from matching, the names above it that
+/// match are told with `\Noselect`, the lowest first.
+fn parents_shown<'n>(patterns: &[MailboxPattern], name: &'n str) -> Vec<&'n str> {
+    let patterns = patterns.iter().filter(|pattern| pattern.as_str().contains('%'));
+    let mut shown: Vec<_> = patterns.flat_map(|one| one.matching_parents(name, '/')).collect();
+    shown.sort_unstable_by_key(|parent| Reverse(parent.len()));
+    shown
 }
