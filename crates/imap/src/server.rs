@@ -35,7 +35,7 @@ use crate::settings::Settings;
 use crate::types::Language;
 
 pub(crate) use self::input::{next_line, next_step};
-pub(crate) use self::memory::MEMORY_WAIT;
+pub(crate) use self::memory::{MEMORY_WAIT, SEND_TIME};
 
 /// IMAP as a listener sees it.
 pub struct ImapService {

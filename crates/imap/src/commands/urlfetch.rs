@@ -1,9 +1,13 @@
 //! URLFETCH (RFC 4467 §7, RFC 5524): what authorized URLs name, for whoever they are for.
 
+use net::ConnectionError;
+use tokio::time::timeout;
+
 use super::part::{self, Form, Part};
 use super::{Ctx, Reply, url_auth};
 use crate::error::Result;
 use crate::render::{self, UrlFetched};
+use crate::server::SEND_TIME;
 use crate::types::{UrlData, UrlMetadata, UrlToFetch};
 
 /// Each URL has a response of its own, so that one text at a time is held.
@@ -23,7 +27,9 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, urls: Vec<UrlToFetch>) -> Result<Repl
                 render::url_fetch(&mut out, &url, text);
             }
         }
-        ctx.connection.write(&out).await?;
+        // The text holds memory that others wait for.
+        let sending = timeout(SEND_TIME, ctx.connection.write(&out));
+        sending.await.map_err(|_| ConnectionError::TimedOut)??;
     }
     Ok(Reply::done())
 }

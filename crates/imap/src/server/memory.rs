@@ -66,3 +66,5 @@ const FREE_BYTES: usize = 64 * 1024;
 pub(super) const DRAWN_BYTES: u32 = 1024 * 1024;
 /// LIMIT: how long an APPEND waits for memory until it is refused.
 pub(crate) const MEMORY_WAIT: Duration = Duration::from_secs(10);
+/// LIMIT: how long one item may hold memory that others wait for: 50 MB over 250 kbit/s fit.
+pub(crate) const SEND_TIME: Duration = Duration::from_secs(30 * 60);

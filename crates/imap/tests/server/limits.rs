@@ -199,3 +199,30 @@ async fn many_keys_do_not_decode_a_message_many_times() {
     let found = tokio::time::timeout(Duration::from_secs(100), searching).await.unwrap();
     assert_eq!(found, "* SEARCH 1\r\nb OK SEARCH completed\r\n");
 }
+
+/// A text takes of the memory that messages share: who fetches it ever so slowly is not waited
+/// for without end.
+#[tokio::test]
+async fn a_url_is_not_sent_for_ever() {
+    let house = House::for_messages_of(Database::Sqlite, 1 << 22).await;
+    let mut stream = house.connect(settings_for_tests());
+    ask(&mut stream, LOGIN).await;
+    let message = format!("\r\n{}", format!("{}\r\n", "x".repeat(70)).repeat(40_000));
+    let command = format!("a APPEND INBOX {{{}+}}\r\n{message}\r\n", message.len());
+    stream.write_all(command.as_bytes()).await.unwrap();
+    assert!(answer(&mut stream, "a").await.contains("a OK"));
+    let url = "imap://julie@example.test/INBOX/;uid=1;urlauth=user+julie";
+    stream.write_all(format!("b GENURLAUTH \"{url}\" INTERNAL\r\n").as_bytes()).await.unwrap();
+    let made = answer(&mut stream, "b").await;
+    let url = made.split('"').nth(1).unwrap();
+    stream.write_all(format!("c URLFETCH \"{url}\"\r\n").as_bytes()).await.unwrap();
+    stream.read_u8().await.unwrap();
+    pause();
+    let (begun, mut piece) = (Instant::now(), vec![0; 64 * 1024]);
+    while stream.read_exact(&mut piece).await.is_ok() {
+        // No piece is late.
+        sleep(Duration::from_secs(100)).await;
+    }
+    let minutes = begun.elapsed().as_secs() / 60;
+    assert!((30..36).contains(&minutes), "{minutes}");
+}

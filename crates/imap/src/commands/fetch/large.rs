@@ -6,7 +6,6 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use net::{ConnectionError, DrawnMemory};
 use storage::{Content, Entry, Snapshot, StorageError, Store, Want};
@@ -17,11 +16,10 @@ use super::{Rows, section};
 use crate::commands::Ctx;
 use crate::error::{CommandError, Result, refused};
 use crate::render::{Code, FetchWriter};
+use crate::server::SEND_TIME;
 use crate::session::begin_fetch;
 use crate::types::FetchAttribute;
 
-/// LIMIT: how long one item may hold memory that others wait for: 50 MB over 250 kbit/s fit.
-const SEND_TIME: Duration = Duration::from_secs(30 * 60);
 /// What a message takes that is sent piece by piece: pieces, and what expands them.
 const STREAM_BYTES: u64 = 1024 * 1024;
 
