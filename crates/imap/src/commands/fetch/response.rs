@@ -63,11 +63,19 @@ impl Plan {
 
     /// What is told of messages that came.
     pub(in crate::commands) fn of_new(
-        attributes: Vec<FetchAttribute>,
+        mut attributes: Vec<FetchAttribute>,
         actor: AccountId,
         enabled: Enabled,
         recent: UidSet,
     ) -> Self {
+        // RFC 7162 §3.2.4: both go with all that no FETCH has asked for. A UIDFETCH has the UID.
+        let uid = FetchAttribute::Uid;
+        let always = Some(uid).filter(|_| !enabled.uid_only()).into_iter();
+        for item in always.chain([FetchAttribute::ModSeq]).filter(|_| enabled.condstore()) {
+            if !attributes.contains(&item) {
+                attributes.push(item);
+            }
+        }
         let want = attributes.iter().map(wanted).fold(Want::default(), |all, want| all | want);
         let seen = UidSet::new();
         Self { actor, attributes, want, enabled, seen, recent, descending: false }
