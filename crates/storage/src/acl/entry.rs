@@ -28,7 +28,8 @@ impl WriteTx<'_> {
         }
         self.lock_sharee(owner, sharee)?;
         let mut tx = self.account_as(owner, actor)?;
-        tx.require(mailbox, Rights::ADMINISTER)?;
+        // The mailbox may be gone since, which its owner is not asked otherwise.
+        tx.require_as(actor, mailbox, Rights::ADMINISTER)?;
         let before = tx.entry(mailbox, grantee)?;
         let after = match change {
             AclChange::Set(rights) => rights,

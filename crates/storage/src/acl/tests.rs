@@ -377,6 +377,28 @@ fn grants_at_once_are_all_kept() {
 }
 
 #[test]
+fn a_grant_while_the_mailbox_is_deleted_finds_none() {
+    on_both_engines(|store| {
+        let julie = store.account("julie");
+        store.account("max");
+        let barrier = Barrier::new(2);
+        for _ in 0..20 {
+            let create = store.with(julie, |tx| tx.create_mailbox(&mailbox_name("Gone"), None));
+            let gone = create.unwrap().id;
+            let granted = std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    barrier.wait();
+                    store.with(julie, |tx| tx.delete_mailbox(&mailbox_name("Gone"))).unwrap();
+                });
+                barrier.wait();
+                outcome(grant(store, julie, gone, "max@example.test", "lr"))
+            });
+            assert!(["ok", "mailbox does not exist"].contains(&granted.as_str()), "{granted}");
+        }
+    });
+}
+
+#[test]
 fn moves_between_two_accounts_in_both_directions_end() {
     on_both_engines(|store| {
         let (julie, max) = (store.account("julie"), store.account("max"));
