@@ -4,7 +4,7 @@ use queue::{Reach, RelayTls};
 use storage::{PreparedMessage, SpoolEntry, SpoolRecipient, SpoolTerms};
 
 use crate::scene::Scene;
-use crate::server::{Behaviour, Server};
+use crate::server::{Behaviour, Drop, Server};
 
 const JULIE: &str = "julie@here.test";
 
@@ -162,4 +162,78 @@ async fn an_outcome_is_written_down_without_a_report_that_cannot_be() {
     let counters = scene.queue.counters();
     assert_eq!((counters.delivered, counters.reports, scene.spool().await.len()), (1, 0, 0));
     scene.close().await;
+}
+
+/// Servers that do anything: what they took they get once, and everything has an end.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_a_server_does_nothing_is_lost_or_doubled() {
+    const MESSAGES: u64 = 6;
+    for seed in 0..12 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let far = Server::start().await;
+        (0..10).for_each(|_| far.then(anything(&mut random)));
+        let scene = Scene::new(&[&far]).await;
+        for number in 0..MESSAGES {
+            let to = [format!("a{number}@a.test"), format!("b{number}@a.test")];
+            scene.send(&[&*to[0], &*to[1]]).await;
+        }
+        let ended = |c: &queue::CountersSnapshot| c.delivered + c.failed;
+        let mut seen = 0;
+        for _ in 0..20 {
+            let moved = |c| ended(&c) == 2 * MESSAGES || ended(&c) + c.deferred > seen;
+            scene.queue.wait_until(|c| c.active == 0 && moved(c)).await;
+            let counters = scene.queue.counters();
+            if ended(&counters) == 2 * MESSAGES {
+                break;
+            }
+            seen = ended(&counters) + counters.deferred;
+            // Whatever waits is due then, and far from its lifetime.
+            scene.advance(5 * 3600);
+        }
+        let counters = scene.queue.counters();
+        assert_eq!(ended(&counters), 2 * MESSAGES, "seed {seed}");
+        let mut paths: Vec<String> = far.taken().into_iter().flat_map(|one| one.rcpts).collect();
+        let taken = paths.len() as u64;
+        paths.sort();
+        paths.dedup();
+        assert_eq!(paths.len() as u64, taken, "seed {seed}: doubled");
+        assert_eq!(taken, counters.delivered, "seed {seed}");
+        scene.close().await;
+    }
+}
+
+/// A connection that goes wrong somewhere, or does not.
+fn anything(random: &mut fastrand::Rng) -> Behaviour {
+    const DROPS: [Drop; 7] = [
+        Drop::Greeting,
+        Drop::Ehlo,
+        Drop::Mail,
+        Drop::Rcpt,
+        Drop::Data,
+        Drop::Next,
+        Drop::Farewell,
+    ];
+    const COMMANDS: [&str; 6] = ["EHLO", "MAIL", "RCPT TO:<a", "RCPT", "DATA", "RSET"];
+    const REPLIES: [&str; 9] = [
+        "421 4.3.2 not now",
+        "450 4.2.0 later",
+        "452 4.5.3 too many",
+        "550 5.1.1 never",
+        "354 what",
+        "250-never\r\n251 ending",
+        "what?",
+        "",
+        "999 no code",
+    ];
+    const KEYWORDS: [&[&str]; 4] =
+        [&[], &["PIPELINING"], &["CHUNKING"], &["PIPELINING", "CHUNKING", "LIMITS RCPTMAX=1"]];
+    let special = (random.choice(COMMANDS), random.choice(REPLIES));
+    let (Some(command), Some(reply)) = special else { return Behaviour::default() };
+    let replies = if random.bool() { vec![(command, reply)] } else { Vec::new() };
+    Behaviour {
+        drop_at: random.choice(DROPS).filter(|_| random.bool()),
+        replies,
+        keywords: random.choice(KEYWORDS).unwrap_or_default(),
+        ..Behaviour::default()
+    }
 }

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::content::Piece;
 use super::reply::LINE_BYTES_MAX;
+use super::transaction::RECIPIENTS_AT_ONCE;
 use super::{
     Act, Capabilities, Failure, Opening, OpeningSettings, Outbound, OutboundContent, Outcome,
     ReplyReader, ServerReply, Step, TlsUse, Transaction, Wait,
@@ -32,6 +33,8 @@ const MESSAGE_TIMEOUT: Duration = Duration::from_secs(3600);
 const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(5);
 /// RFC 5321 §4.1.1.10: the reply to QUIT should be waited for; the mail is sent, so not long.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The code of the reply to QUIT.
+const GOODBYE: u16 = 221;
 
 /// Where a server is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -230,13 +233,39 @@ impl Client {
         let mut out = Vec::new();
         let mut step = transaction.start(&mut out);
         loop {
-            let reply = match step {
+            let read = match step {
                 Step::Done => return Ok(()),
-                Step::Reply(wait) => self.exchange(&mut out, &[], wait).await?,
-                Step::Data => self.exchange(&mut out, &content.data_pieces(), Wait::End).await?,
-                Step::Chunk => self.exchange(&mut out, &content.raw_pieces(), Wait::End).await?,
+                Step::Reply(wait) => self.exchange(&mut out, &[], wait).await,
+                Step::Data => self.exchange(&mut out, &content.data_pieces(), Wait::End).await,
+                Step::Chunk => self.exchange(&mut out, &content.raw_pieces(), Wait::End).await,
             };
-            step = transaction.reply(reply, &mut out);
+            step = match read {
+                Ok(reply) => transaction.reply(reply, &mut out),
+                Err(Broken::Reply(fault)) if transaction.is_content_out() => {
+                    transaction.hear_out(self.read_to_goodbye().await?);
+                    return Err(fault.into());
+                }
+                Err(error) => return Err(error),
+            };
+        }
+    }
+
+    /// All replies up to that to QUIT, which has a code that no other command is answered with (RFC
+    /// 5321 §4.3.2), so that it is known which is the last one before.
+    async fn read_to_goodbye(&mut self) -> Result<Vec<ServerReply>, Broken> {
+        self.reader = ReplyReader::default();
+        self.write(b"QUIT\r\n", &[]).await?;
+        let mut replies = Vec::new();
+        loop {
+            let reply = self.read_reply(Wait::End).await?;
+            if reply.code == GOODBYE {
+                return Ok(replies);
+            }
+            // Who says more than there is to answer is not understood.
+            if replies.len() > RECIPIENTS_AT_ONCE {
+                return Ok(Vec::new());
+            }
+            replies.push(reply);
         }
     }
 

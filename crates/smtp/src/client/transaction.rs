@@ -7,7 +7,7 @@ use crate::types::Body;
 
 /// LIMIT: recipients named before their replies are read. Theirs and ours must fit what lies
 /// between two machines, or both would wait for the other to read (RFC 2920 §3.1).
-const RECIPIENTS_AT_ONCE: usize = 100;
+pub(super) const RECIPIENTS_AT_ONCE: usize = 100;
 
 /// How long a reply may take: RFC 5321 §4.5.3.2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +108,8 @@ pub struct Transaction<'a> {
     next: usize,
     end: usize,
     mail_refused: Option<ServerReply>,
+    /// Recipients that were accepted after that.
+    accepted_yet: Vec<usize>,
     accepted: usize,
     content_sent: bool,
     usable: bool,
@@ -139,6 +141,7 @@ impl<'a> Transaction<'a> {
             next: 0,
             end,
             mail_refused: None,
+            accepted_yet: Vec::new(),
             accepted: 0,
             content_sent: false,
             usable: true,
@@ -191,10 +194,45 @@ impl<'a> Transaction<'a> {
                 return self.finish();
             }
         }
-        if !self.usable {
+        // RFC 5321 §3.8: after 421 the connection ends. A server that goes on all the same says what
+        // becomes of the content it has been sent.
+        if !self.usable && !self.is_content_out() {
             return self.finish();
         }
         self.go_on(out)
+    }
+
+    /// Whether content is on its way and not answered: where the server says something that is no
+    /// reply, it may have the message all the same.
+    pub fn is_content_out(&self) -> bool {
+        self.content_sent && self.expected.back() == Some(&Expected::End)
+    }
+
+    /// Takes all that the server said between something that was no reply and its goodbye, which
+    /// stands last. It tells what the server has where each command has one answer: the other was
+    /// one of them, or stood beside them. Else nothing is known, and all is left as it is.
+    pub fn hear_out(&mut self, mut replies: Vec<ServerReply>) {
+        // The connection had begun, whatever was said to MAIL.
+        (self.usable, self.begun) = (false, true);
+        let mut expected = std::mem::take(&mut self.expected);
+        if replies.len() + 1 == expected.len() {
+            if let Some(Expected::Rcpt(at)) = expected.pop_front()
+                && let Some(verdict) = self.verdicts.get_mut(at)
+            {
+                *verdict = Some(Verdict::Unanswered);
+            }
+        } else if replies.len() != expected.len() {
+            return;
+        }
+        for (expected, reply) in expected.into_iter().zip(replies.drain(..)) {
+            match expected {
+                Expected::Mail if !reply.is_positive() => self.mail_refused = Some(reply),
+                Expected::Rcpt(at) => self.judge_recipient(at, reply),
+                Expected::End => self.conclude(&reply),
+                Expected::Reset | Expected::Mail | Expected::Data => {}
+            }
+        }
+        self.finish();
     }
 
     /// How it ended: what was not answered until then is not.
@@ -277,6 +315,7 @@ impl<'a> Transaction<'a> {
 
     fn judge_recipient(&mut self, at: usize, reply: ServerReply) {
         if self.mail_refused.is_some() {
+            self.accepted_yet.extend(reply.is_positive().then_some(at));
             return;
         }
         // RFC 5321 §3.4: 251 is taken as well.
@@ -313,6 +352,15 @@ impl<'a> Transaction<'a> {
 
     /// The answer to the whole message.
     fn conclude(&mut self, reply: &ServerReply) {
+        // RFC 5321 §4.2.5: with a positive answer here the server has the message, whatever it said
+        // of its sender before.
+        if reply.is_positive() && self.content_sent {
+            for at in &self.accepted_yet {
+                if let Some(verdict) = self.verdicts.get_mut(*at) {
+                    *verdict = Some(Verdict::Accepted(reply.clone()));
+                }
+            }
+        }
         if self.accepted == 0 || self.mail_refused.is_some() {
             return;
         }

@@ -306,3 +306,67 @@ fn what_needs_tls_goes_on_with_the_same_need() {
     let (line, _) = play(&server(&[]), &report, false, &["550 no"]);
     assert_eq!(line, "MAIL FROM:<>|//");
 }
+
+/// What a server says between something that is no reply and its goodbye; the verdicts in short.
+fn heard(first: &[&str], rest: &[&str]) -> Vec<String> {
+    let server = server(&["PIPELINING", "CHUNKING"]);
+    let message = in_bits_of(&server, &message(&["a@x.test", "b@x.test"]));
+    let mut transaction = Transaction::new(&server, &message, 100, false);
+    let mut out = Vec::new();
+    assert_eq!(transaction.start(&mut out), Step::Chunk);
+    let reply = |text: &&str| ReplyReader::default().line(text.as_bytes()).unwrap().unwrap();
+    for text in first {
+        transaction.reply(reply(text), &mut out);
+    }
+    assert!(transaction.is_content_out());
+    transaction.hear_out(rest.iter().map(reply).collect());
+    let outcome = transaction.into_outcome(false);
+    assert!(outcome.begun && !outcome.usable);
+    let short = |verdict: Verdict| match verdict {
+        Verdict::Accepted(_) => "accepted".to_owned(),
+        Verdict::Refused(stage, reply) => format!("{stage:?} {}", reply.code),
+        Verdict::Unfit(_) => "unfit".to_owned(),
+        Verdict::Unanswered => "-".to_owned(),
+    };
+    outcome.verdicts.into_iter().map(short).collect()
+}
+
+#[test]
+fn what_a_server_has_is_known_past_what_is_no_reply() {
+    for (first, rest, verdicts) in [
+        // In place of the reply to the first recipient.
+        (&["250 ok"][..], &["250 ok", "250 taken"][..], ["-", "accepted"]),
+        // Beside all replies.
+        (&["250 ok"], &["250 ok", "250 ok", "250 taken"], ["accepted", "accepted"]),
+        (&["250 ok"], &["550 no", "250 ok", "250 taken"], ["Rcpt 550", "accepted"]),
+        // In place of the reply to MAIL.
+        (&[], &["250 ok", "250 ok", "250 taken"], ["accepted", "accepted"]),
+        (&[], &["250 ok", "250 ok", "451 no"], ["End 451", "End 451"]),
+        (&["250 ok", "250 ok"], &["250 taken"], ["accepted", "-"]),
+        // Neither: nothing is known.
+        (&["250 ok"], &["250 taken"], ["-", "-"]),
+        (&["250 ok"], &["250 1", "250 2", "250 3", "250 4"], ["-", "-"]),
+        (&["250 ok", "250 ok", "250 ok"], &[], ["-", "-"]),
+    ] {
+        assert_eq!(heard(first, rest), verdicts, "{first:?} {rest:?}");
+    }
+}
+
+#[test]
+fn a_server_that_goes_on_after_it_said_no_is_listened_to() {
+    let server = server(&["PIPELINING", "CHUNKING"]);
+    for (replies, verdicts) in [
+        (&["250 ok", "421 bye", "250 ok", "250 taken"][..], [421, 250]),
+        (&["450 no", "250 ok", "250 ok", "250 taken"], [250, 250]),
+        (&["450 no", "503 first", "250 ok", "250 taken"], [450, 250]),
+        (&["450 no", "503 first", "503 first", "503 first"], [450, 450]),
+    ] {
+        let (_, outcome) = play(&server, &message(&["a@x.test", "b@x.test"]), false, replies);
+        let code = |verdict: &Verdict| match verdict {
+            Verdict::Accepted(reply) | Verdict::Refused(_, reply) => reply.code,
+            Verdict::Unfit(_) | Verdict::Unanswered => 0,
+        };
+        let codes: Vec<u16> = outcome.verdicts.iter().map(code).collect();
+        assert_eq!(codes, verdicts, "{replies:?}");
+    }
+}
