@@ -3,6 +3,7 @@
 //! [`Dns`] is a trait, so that tests answer from a table; [`SystemDns`] asks real servers, with a
 //! cache, within bounds of time and number.
 
+mod replaceable;
 mod system;
 mod trusted;
 
@@ -10,6 +11,7 @@ use std::{net::IpAddr, pin::Pin};
 
 use crate::TlsaRecord;
 
+pub use replaceable::ReplaceableDns;
 pub use system::{DnsTrust, SystemDns};
 
 /// A host that takes mail for a domain (RFC 5321 §5.1).

@@ -13,7 +13,7 @@ use std::{
 /// What the future held is dropped as usual. State it shares with others is behind locks that
 /// survive poisoning or behind storage transactions that roll back, so nothing half-done is
 /// seen elsewhere; that is what makes the assertion of unwind safety true.
-pub(crate) async fn isolate<F: Future>(future: F) -> Result<F::Output, String> {
+pub async fn isolate<F: Future>(future: F) -> Result<F::Output, String> {
     let mut future = pin!(future);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(Poll::Pending) => Poll::Pending,

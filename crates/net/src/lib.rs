@@ -42,12 +42,14 @@ pub use clock::SystemClock;
 pub use connection::{Connection, ConnectionSettings, LineEnding};
 pub use counters::ConnectionCounters;
 pub use dns::{
-    Dns, DnsError, DnsFuture, DnsTrust, HostAddresses, IpFamily, MailExchanger, SystemDns, Vouched,
+    Dns, DnsError, DnsFuture, DnsTrust, HostAddresses, IpFamily, MailExchanger, ReplaceableDns,
+    SystemDns, Vouched,
 };
 pub use error::{ConnectionError, SetupError};
 pub use https::{
     HttpsContent, HttpsError, HttpsReply, HttpsRequest, HttpsServer, https, https_exchange,
 };
+pub use isolation::isolate;
 pub use listener::{Encryption, Listener, ListenerControl, ListenerSettings, Refusal, Service};
 pub use memory::{DrawnMemory, MemoryBudget};
 pub use network::IpNetwork;

@@ -45,7 +45,7 @@ impl Inner {
         };
         let first = messages.iter().take(MESSAGES_MAX).enumerate().take_while(fits);
         let contents: Vec<ContentId> = first.map(|(_, message)| message.content).collect();
-        let room = self.memory.take(bytes).await;
+        let room = self.memory().take(bytes).await;
         let texts = match load_all(&self.store, contents.clone()).await {
             Ok(texts) => texts.into_iter().map(Ok).collect(),
             // One that cannot be read takes no other with it.

@@ -44,6 +44,8 @@ counters! {
     paced,
     /// Times that a destination was left alone, as no server there could be used.
     left_alone,
+    /// Visits that ended by a panic.
+    panicked,
     /// Connections open now.
     active,
     /// Recipients that waited when the queue last looked.

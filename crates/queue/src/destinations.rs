@@ -4,8 +4,9 @@
 mod entry;
 #[cfg(test)]
 mod tests;
+mod ways;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use ids::Timestamp;
@@ -13,7 +14,9 @@ use net::TokenBucket;
 use tokio::sync::Semaphore;
 
 use self::entry::{CONNECTIONS_FIRST, Entry, Lane, Pace};
+use self::ways::Ways;
 use crate::schedule::{after, destination_pause};
+use crate::settings::Settings;
 
 /// LIMIT: destinations held; of more, those left out are found by a later look at the spool.
 pub(crate) const DESTINATIONS_MAX: usize = 100_000;
@@ -30,6 +33,11 @@ pub(crate) struct Destinations {
     active: usize,
     active_max: usize,
     per_destination_max: usize,
+    /// Whose bounds of routes hold.
+    settings: Arc<Settings>,
+    ways: Ways,
+    /// Domains of ours, as far as visits found out: these go no way that has a bound.
+    here: HashSet<String>,
 }
 
 /// What is known of one destination at one moment.
@@ -67,13 +75,16 @@ pub struct Waits {
 }
 
 impl Destinations {
-    pub(crate) fn new(active_max: usize, per_destination_max: usize) -> Self {
+    pub(crate) fn new(settings: Arc<Settings>) -> Self {
         Self {
             entries: HashMap::new(),
             ready: Default::default(),
             active: 0,
-            active_max: active_max.max(1),
-            per_destination_max: per_destination_max.max(1),
+            active_max: settings.connections_max.max(1),
+            per_destination_max: settings.connections_per_destination_max.max(1),
+            settings,
+            ways: Ways::default(),
+            here: HashSet::new(),
         }
     }
 
@@ -99,6 +110,9 @@ impl Destinations {
                 return None;
             }
             let destination = destination.clone();
+            if !self.enter_way(&destination) {
+                continue;
+            }
             let mut begins = true;
             self.change(&destination, |entry| {
                 entry.due = None;
@@ -113,6 +127,60 @@ impl Destinations {
             if begins {
                 self.active += 1;
                 return Some(destination);
+            }
+        }
+    }
+
+    /// The route of a destination that has a bound on connections.
+    fn way_of(&self, destination: &str) -> Option<(String, usize)> {
+        let (way, most) = self.settings.bound_for(destination)?;
+        (!self.here.contains(destination)).then(|| (way.to_owned(), most))
+    }
+
+    /// Whether a connection of the destination's route is to be had, where that has a bound. Visits
+    /// that rest have theirs.
+    fn enter_way(&mut self, destination: &str) -> bool {
+        let Some((way, most)) = self.way_of(destination) else { return true };
+        let rests = self.entries.get(destination).is_some_and(|entry| entry.resting > 0);
+        if rests || self.ways.enter(&way, most, destination) {
+            return true;
+        }
+        self.change(destination, |entry| entry.is_parked = true);
+        false
+    }
+
+    /// A connection of a route ended: one who waits for it, and could use it now, goes on.
+    fn leave_way(&mut self, way: &str, now: Timestamp) {
+        self.ways.leave(way);
+        while let Some(next) = self.ways.unpark(way) {
+            let mut goes_on = false;
+            self.change(&next, |entry| {
+                entry.is_parked = false;
+                goes_on = entry.place().is_some_and(|at| at <= now);
+            });
+            if goes_on {
+                return;
+            }
+        }
+    }
+
+    /// A visit found out whether a destination is a domain of ours: what is brought to mailboxes
+    /// here takes nobody's connection.
+    pub(crate) fn learn(&mut self, destination: &str, is_here: bool, now: Timestamp) {
+        if self.here.contains(destination) == is_here || self.here.len() >= DESTINATIONS_MAX {
+            return;
+        }
+        let Some((way, _)) = self.settings.bound_for(destination) else { return };
+        let way = way.to_owned();
+        let active = self.entries.get(destination).map_or(0, |entry| entry.active);
+        match is_here {
+            true => {
+                self.here.insert(destination.to_owned());
+                (0..active).for_each(|_| self.leave_way(&way, now));
+            }
+            false => {
+                self.here.remove(destination);
+                (0..active).for_each(|_| self.ways.count(&way));
             }
         }
     }
@@ -153,6 +221,9 @@ impl Destinations {
     pub(crate) fn end_visit(&mut self, destination: &str, now: Timestamp) {
         self.active = self.active.saturating_sub(1);
         self.change(destination, |entry| entry.active = entry.active.saturating_sub(1));
+        if let Some((way, _)) = self.way_of(destination) {
+            self.leave_way(&way, now);
+        }
         if self.entries.get(destination).is_some_and(|entry| entry.is_forgettable(now)) {
             self.entries.remove(destination);
         }
@@ -223,13 +294,24 @@ impl Destinations {
     }
 
     /// Other bounds on connections.
-    pub(crate) fn limit(&mut self, active_max: usize, per_destination_max: usize) {
-        self.active_max = active_max.max(1);
-        self.per_destination_max = per_destination_max.max(1);
+    pub(crate) fn limit(&mut self, settings: Arc<Settings>) {
+        self.active_max = settings.connections_max.max(1);
+        self.per_destination_max = settings.connections_per_destination_max.max(1);
+        self.settings = settings;
+        self.ways.clear();
         let most = self.per_destination_max;
         let names: Vec<String> = self.entries.keys().cloned().collect();
         for name in names {
-            self.change(&name, |entry| entry.allowed = entry.allowed.min(most));
+            let mut active = 0;
+            self.change(&name, |entry| {
+                entry.allowed = entry.allowed.min(most);
+                // Whoever is due asks for a connection anew.
+                entry.is_parked = false;
+                active = entry.active;
+            });
+            if let Some((way, _)) = self.way_of(&name) {
+                (0..active).for_each(|_| self.ways.count(&way));
+            }
         }
     }
 
@@ -258,7 +340,8 @@ impl Destinations {
             let is_due = entry.due.is_some_and(|due| due <= now);
             waits.blocked += u64::from(entry.blocked_until > now);
             waits.paced += u64::from(is_due && is_paced);
-            waits.full += u64::from(is_due && entry.active >= allowed && entry.resting == 0);
+            let is_full = entry.active >= allowed || entry.is_parked;
+            waits.full += u64::from(is_due && is_full && entry.resting == 0);
         }
         waits
     }

@@ -44,18 +44,19 @@ pub(crate) async fn find_hosts(
         }
         Err(error) => return Err(Answer::ours(4, 4, 3, error.to_string())),
     };
-    let Vouched { answer: exchangers, secure } = found;
-    // RFC 7505 §3: one MX whose host is the root says that there is no mail.
-    if exchangers.iter().any(|exchanger| exchanger.host.is_empty()) {
-        return Err(Answer::ours(5, 1, 10, "the domain takes no mail (null MX)"));
-    }
+    let Vouched { answer: mut exchangers, secure } = found;
     // RFC 5321 §5.1: a domain without MX is its own, with preference 0.
     let implicit = exchangers.is_empty();
-    let mut exchangers = if implicit {
-        vec![MailExchanger { preference: 0, host: destination.to_owned() }]
-    } else {
-        exchangers
-    };
+    // RFC 7505 §3: one MX whose host is the root says that there is no mail, and a domain must not
+    // have others beside it. Where it has, it is by mistake, and the others are hosts all the same:
+    // mail that went back for it could not be had again.
+    exchangers.retain(|exchanger| !exchanger.host.is_empty());
+    if exchangers.is_empty() && !implicit {
+        return Err(Answer::ours(5, 1, 10, "the domain takes no mail (null MX)"));
+    }
+    if implicit {
+        exchangers.push(MailExchanger { preference: 0, host: destination.to_owned() });
+    }
     leave_out_ourselves(&mut exchangers, &settings.hostname)?;
     shuffle(&mut exchangers);
     exchangers.truncate(EXCHANGERS_MAX);
@@ -298,6 +299,11 @@ mod tests {
         let null = table(&[(0, "")], &[]);
         let text = "5.1.10 - the domain takes no mail (null MX)";
         assert_eq!(hosts(&null, &[]).await.unwrap_err(), text);
+        let twice = table(&[(0, ""), (10, "")], &[]);
+        assert_eq!(hosts(&twice, &[]).await.unwrap_err(), text);
+        // RFC 7505 §3: it must stand alone; where it does not, it says nothing.
+        let beside = table(&[(0, ""), (10, "a.test")], &[("a.test", &["192.0.2.1"])]);
+        assert_eq!(hosts(&beside, &[]).await.as_deref(), Ok("a.test[192.0.2.1]:25"));
         assert_eq!(
             hosts(&Table::default(), &[]).await.unwrap_err(),
             "5.1.2 - the domain does not exist"

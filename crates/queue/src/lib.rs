@@ -20,6 +20,7 @@ mod delivery;
 mod destinations;
 mod dmarc_report;
 mod envelope;
+mod hand;
 mod hosts;
 mod lease;
 mod local;

@@ -13,6 +13,7 @@ use tokio::time::sleep;
 use crate::counters::{Counters, CountersSnapshot};
 use crate::destinations::{DESTINATIONS_MAX, DestinationState, Destinations, Waits};
 use crate::dmarc_report::DmarcReports;
+use crate::hand::Hand;
 use crate::lease::{Lease, RENEW_SECS};
 use crate::memory::Memory;
 use crate::policy::StsCache;
@@ -50,7 +51,7 @@ pub(crate) struct Inner {
     /// A random name of this queue.
     pub(crate) holder: (u64, u64),
     pub(crate) lease: Lease,
-    pub(crate) memory: Memory,
+    memory: RwLock<Memory>,
     pub(crate) counters: Counters,
     pub(crate) shutdown: Shutdown,
     destinations: Mutex<Destinations>,
@@ -80,15 +81,15 @@ impl Queue {
         tls: TlsClient,
         shutdown: &Shutdown,
     ) -> Self {
-        let (total, each) = (settings.connections_max, settings.connections_per_destination_max);
         let chance = settings.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
         let reporter = settings.tls_reports.clone();
         let dmarc_reporter = settings.dmarc_reports.clone();
+        let settings = Arc::new(settings);
         let inner = Arc::new(Inner {
             store,
-            memory: Memory::new(settings.memory_bytes),
-            destinations: Mutex::new(Destinations::new(total, each)),
-            settings: RwLock::new(Arc::new(settings)),
+            memory: RwLock::new(Memory::new(settings.memory_bytes)),
+            destinations: Mutex::new(Destinations::new(settings.clone())),
+            settings: RwLock::new(settings),
             sorter,
             dns,
             tls: RwLock::new(tls),
@@ -112,19 +113,24 @@ impl Queue {
         Self { inner }
     }
 
-    /// Takes up other settings, for what is begun from now on. The memory, the chance, who signs and
-    /// who reports stay.
+    /// Takes up other settings, for what is begun from now on. The chance, who signs and who reports
+    /// stay.
     pub fn replace_settings(&self, settings: Settings) {
-        let (total, each) = (settings.connections_max, settings.connections_per_destination_max);
         let mut current = self.inner.settings.write().unwrap_or_else(PoisonError::into_inner);
         let signatory = current.signatory.clone();
         let rewriting = current.rewriting.clone();
         let tls_reports = current.tls_reports.clone();
         let dmarc_reports = current.dmarc_reports.clone();
-        *current =
+        let settings =
             Arc::new(Settings { signatory, rewriting, tls_reports, dmarc_reports, ..settings });
+        let was = std::mem::replace(&mut *current, settings.clone());
         drop(current);
-        self.inner.table().limit(total, each);
+        if was.memory_bytes != settings.memory_bytes {
+            // What is on its way keeps its room in the memory of before.
+            let mut memory = self.inner.memory.write().unwrap_or_else(PoisonError::into_inner);
+            *memory = Memory::new(settings.memory_bytes);
+        }
+        self.inner.table().limit(settings);
         self.inner.wake();
     }
 
@@ -173,6 +179,11 @@ impl Inner {
     /// As they are now.
     pub(crate) fn settings(&self) -> Arc<Settings> {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The memory for messages that are read from now on.
+    pub(crate) fn memory(&self) -> Memory {
+        self.memory.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Who verifies servers now.
@@ -246,7 +257,11 @@ impl Inner {
             self.shutdown.spawn(async move {
                 // Dropped at the end, however the visit ends.
                 let _ending = Ending { inner: inner.clone(), destination: destination.clone() };
-                Visit::new(inner, destination).run().await;
+                let hand = Arc::new(Hand::default());
+                let visit = Visit::new(inner.clone(), destination.clone(), hand.clone());
+                if let Err(panic) = net::isolate(visit.run()).await {
+                    inner.recover(&destination, &hand, &panic).await;
+                }
             });
         }
     }

@@ -40,11 +40,13 @@ pub enum RelayTls {
 /// Where mail for a domain goes instead of where its MX points.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// The domain in normal form; a leading dot means every domain below it.
+    /// The domain in normal form; a leading dot means every domain below it, `*` all others.
     pub domain: String,
     /// Who takes it.
     pub relay: Relay,
-    /// Messages a minute, where it is not what others get.
+    /// Connections at a time for all domains that go this way; `None`: as many as they may have.
+    pub connections_max: Option<usize>,
+    /// Messages a minute to each of these domains, where it is not what others get.
     pub messages_per_minute_max: Option<u32>,
 }
 
@@ -99,8 +101,6 @@ pub struct Settings {
     pub sources: Vec<IpAddr>,
     /// Domains with a way of their own; the most exact name counts.
     pub routes: Vec<Route>,
-    /// Who takes everything else, in place of its MX.
-    pub smart_host: Option<Relay>,
     /// Who tells other domains how TLS went with their servers; looked at when the queue starts.
     pub tls_reports: Option<Reporter>,
     /// Who tells other domains of mail in their name; looked at when the queue starts.
@@ -154,7 +154,6 @@ impl Settings {
             messages_per_minute_max: 0,
             sources: Vec::new(),
             routes: Vec::new(),
-            smart_host: None,
             tls_reports: None,
             dmarc_reports: None,
             seed: None,
@@ -163,7 +162,13 @@ impl Settings {
 
     /// The relay for a destination, if it does not go by MX.
     pub(crate) fn relay_for(&self, destination: &str) -> Option<&Relay> {
-        self.route_for(destination).map(|route| &route.relay).or(self.smart_host.as_ref())
+        self.route_for(destination).map(|route| &route.relay)
+    }
+
+    /// The bound on connections of the way to a destination, and what that is called.
+    pub(crate) fn bound_for(&self, destination: &str) -> Option<(&str, usize)> {
+        let route = self.route_for(destination)?;
+        Some((&route.domain, route.connections_max?.max(1)))
     }
 
     /// Messages a minute to a destination; none, as many as it takes.
@@ -177,11 +182,12 @@ impl Settings {
             Some(parent) => {
                 destination.strip_suffix(parent).is_some_and(|rest| rest.ends_with('.'))
             }
-            None => route.domain == destination,
+            None => route.domain == destination || route.domain == "*",
         };
-        self.routes.iter().filter(matches).max_by_key(|route| {
+        self.routes.iter().filter(matches).max_by_key(|route| match route.domain.as_str() {
+            "*" => (0, false),
             // A name itself is more exact than all below a name of the same length.
-            (route.domain.len(), !route.domain.starts_with('.'))
+            name => (name.len(), !name.starts_with('.')),
         })
     }
 }
@@ -200,15 +206,15 @@ mod tests {
         let mut settings = Settings::new("mail.here.test");
         assert_eq!(settings.relay_for("x.test"), None);
         for (domain, host) in
-            [("x.test", "a"), (".x.test", "b"), (".y.x.test", "c"), (".test", "d")]
+            [("*", "smart"), ("x.test", "a"), (".x.test", "b"), (".y.x.test", "c"), (".test", "d")]
         {
             settings.routes.push(Route {
                 domain: domain.to_owned(),
                 relay: relay(host),
+                connections_max: (host == "smart").then_some(3),
                 messages_per_minute_max: (host == "b").then_some(7),
             });
         }
-        settings.smart_host = Some(relay("smart"));
         for (destination, host) in [
             ("x.test", "a"),
             ("z.x.test", "b"),
@@ -221,5 +227,7 @@ mod tests {
             assert_eq!(found, Some(host), "{destination}");
         }
         assert_eq!((settings.rate_for("z.x.test"), settings.rate_for("x.test")), (7, 0));
+        assert_eq!(settings.bound_for("x.example"), Some(("*", 3)));
+        assert_eq!(settings.bound_for("x.test"), None);
     }
 }

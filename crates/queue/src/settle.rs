@@ -195,7 +195,7 @@ impl Inner {
     }
 
     /// When a recipient is tried again.
-    fn retry_at(&self, destination: &str, attempts: u32, now: Timestamp) -> Timestamp {
+    pub(crate) fn retry_at(&self, destination: &str, attempts: u32, now: Timestamp) -> Timestamp {
         let settings = self.settings();
         let own =
             after(now, pause(settings.retry_first, settings.retry_max, attempts, self.chance()));

@@ -9,6 +9,7 @@ use crate::answer::Answer;
 use crate::counters::add;
 use crate::delivery::{Server, concerns_server, end_of};
 use crate::envelope::{MailParameters, outbound};
+use crate::hand::Hand;
 use crate::hosts::Exit;
 use crate::policy::{Need, StsPolicy};
 use crate::queue::Inner;
@@ -34,6 +35,7 @@ pub(crate) struct Visit {
     /// What the domain says of TLS, once it was looked for.
     sts: Option<Option<StsPolicy>>,
     server: Option<Server>,
+    hand: Arc<Hand>,
 }
 
 /// What a claim brought.
@@ -60,8 +62,9 @@ enum Course {
 }
 
 impl Visit {
-    pub(crate) fn new(inner: Arc<Inner>, destination: String) -> Self {
-        Self { inner, destination, hosts: None, sts: None, server: None }
+    /// A visit that keeps what it claims in that hand.
+    pub(crate) fn new(inner: Arc<Inner>, destination: String, hand: Arc<Hand>) -> Self {
+        Self { inner, destination, hosts: None, sts: None, server: None, hand }
     }
 
     /// Sends until nothing is due there, or it cannot go on.
@@ -77,6 +80,7 @@ impl Visit {
                     break;
                 }
             };
+            self.inner.table().learn(&self.destination, claimed.here, self.inner.store.now());
             self.note_rest(&claimed);
             let goes_on = match claimed.messages.is_empty() {
                 true => self.rest().await,
@@ -179,6 +183,7 @@ impl Visit {
 
     async fn send_all(&mut self, daemon: QueueDaemonId, claimed: Claimed) -> Course {
         let here = claimed.here;
+        self.hand.take(daemon, here, &claimed.messages);
         let mut messages = VecDeque::from(claimed.messages);
         let mut ahead = Ahead::default();
         while !messages.is_empty() {
@@ -192,7 +197,10 @@ impl Visit {
                 ahead = self.inner.read_ahead(messages.make_contiguous()).await;
             }
             let Some(message) = messages.pop_front() else { break };
-            if self.send(daemon, &message, ahead.take(), here).await == Course::Over {
+            self.hand.begin(message.id);
+            let course = self.send(daemon, &message, ahead.take(), here).await;
+            self.hand.end(message.id);
+            if course == Course::Over {
                 self.give_back(daemon, messages.into()).await;
                 return Course::Over;
             }
@@ -205,6 +213,8 @@ impl Visit {
         if messages.is_empty() {
             return;
         }
+        // From here on they are given back by nobody else.
+        self.hand.clear();
         let messages = Arc::new(messages);
         while let Err(error) = self.return_all(daemon, messages.clone()).await {
             if !self.inner.may_pass(&error).await {

@@ -78,7 +78,6 @@ sections! {
     }
 
     /// What calendars, address books and files may cost (CalDAV, CardDAV, WebDAV).
-    /// A change takes effect with the next start.
     table "dav" pub struct Dav {
         /// Bytes of one event, task, contact or file.
         object: u64 = default "10 MiB", since "0.2";

@@ -46,7 +46,6 @@ sections! {
         messages_per_connection: u32 = default 100, since "0.2";
 
         /// Memory for messages on their way out; more of them wait.
-        /// A change takes effect with the next start.
         memory: u64 = default "256 MiB", since "0.2";
 
         /// For how long people may have the server hold what is to be sent later (FUTURERELEASE);
@@ -58,6 +57,11 @@ sections! {
 
         /// How long it can be said what happened to a message (`posthorn queue trace`).
         trace: Duration = default "14 days", since "0.2";
+
+        /// Whether it can also be said of messages that never were in the queue: those that came for
+        /// mailboxes here, and those that were refused after they were read. It takes a row for each
+        /// message, some 200 bytes, in the transaction that stores it.
+        trace_receptions: bool = default true, since "0.2";
 
         /// The port of other servers. Another than 25 is for tests.
         port: u32 = default 25, since "0.2";
@@ -77,11 +81,9 @@ sections! {
         /// Whose word on DNSSEC is taken, without which certificates are not looked up in the DNS
         /// (DANE): that of DNS servers on this machine (`loopback`), of all that are asked
         /// (`servers`), or of nobody. They must validate, and the way to them must be safe.
-        /// A change takes effect with the next start.
         dnssec: DnssecTrust = default "loopback", since "0.2";
 
         /// DNS servers. Without any, those of the machine (`/etc/resolv.conf`) are asked.
-        /// A change takes effect with the next start.
         dns: Option<Vec<SocketAddr>> = optional "127.0.0.1:53", since "0.2";
 
         /// PEM certificates of those whose word is taken for servers that must be verified.
@@ -104,7 +106,11 @@ sections! {
         /// offers it, whoever it is; `never`.
         tls: RouteTls = default "verified", since "0.2";
 
-        /// Messages a minute. Without it, what `queue` says.
+        /// Connections at a time that take this route, for whichever domains. Without it, as many as
+        /// `queue` allows each domain.
+        connections: Option<u32> = optional 4, since "0.2";
+
+        /// Messages a minute to each domain. Without it, what `queue` says.
         messages_per_minute: Option<u32> = optional 600, since "0.2";
 
         /// Addresses to send from, as in `queue`. Without it, those.

@@ -8,7 +8,7 @@ use acme::{ChallengeKind, ExternalAccount, Keeper, KeeperCounts, Settings};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use config::{AcmeChallenge, Config, TlsMode, Word};
-use net::{Dns, Shutdown, SystemDns, TlsClient, TlsKeys};
+use net::{Dns, ReplaceableDns, Shutdown, TlsClient, TlsKeys};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -24,7 +24,7 @@ pub(super) async fn start(
     config: &Config,
     admin: &Admin,
     keys: Option<&Arc<TlsKeys>>,
-    dns: Option<Arc<SystemDns>>,
+    dns: Option<Arc<ReplaceableDns>>,
     shutdown: &Shutdown,
 ) -> Result<Arc<KeeperCounts>, Failure> {
     let Some(keys) = keys.filter(|_| config.tls.mode == TlsMode::Acme) else {

@@ -134,9 +134,15 @@ impl Listeners {
         if config.queue.enabled && self.shared.dns.is_none() {
             return Err(Failure::new("queue: no DNS servers are known"));
         }
+        // What may be wrong comes first, so that all is taken up or nothing.
+        let (tls, settings) =
+            (super::sending::tls_client(config)?, super::sending::settings(config)?);
+        if let Some(dns) = &self.shared.dns {
+            super::dns::reopen(dns, config)?;
+        }
         if let Some(queue) = &self.shared.queue {
-            queue.replace_tls(super::sending::tls_client(config)?);
-            queue.replace_settings(super::sending::settings(config)?);
+            queue.replace_tls(tls);
+            queue.replace_settings(settings);
         }
         Ok(())
     }

@@ -339,6 +339,7 @@ impl Collector for Sending {
                 "Times that a destination was left alone, as no server there could be used",
                 queue.left_alone,
             ),
+            ("queue_panicked", "Visits that ended by a panic", queue.panicked),
         ] {
             counter(&mut encoder, name, help, value)?;
         }
@@ -459,7 +460,6 @@ mod tests {
             certificates: Arc::default(),
             rates: Arc::default(),
             pushes: None,
-            dav: config.dav,
         };
         let listeners = vec![("imap".to_owned(), Arc::default())];
         let mut metrics = Metrics::new(listeners, &shared);

@@ -152,12 +152,6 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
         config::MailedInvitations::Known => storage::MailedInvitations::Known,
         config::MailedInvitations::Nothing => storage::MailedInvitations::Nothing,
     };
-    settings.scheduling.objects = object_limits(config);
-    settings.collections_max = config.dav.collections.into();
-    settings.objects_max = config.dav.objects.into();
-    settings.dead_properties_max = config.dav.dead_properties.into();
-    settings.copied_objects_max = config.dav.copied_objects.into();
-    settings.version_bytes_max = config.dav.versions;
     settings.share_notices = Some(Arc::new(dav::Notifications));
     if config.calendar.invite_by_mail {
         let base = match &config.web_url {
@@ -178,6 +172,7 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
 /// What a reload may change of storage.
 pub(super) fn set_storage_limits(settings: &mut storage::Settings, config: &Config) {
     settings.trace_days = days(config.queue.trace);
+    settings.trace_receptions = config.queue.trace_receptions;
     settings.scheduled_messages_max = config.queue.held_messages.into();
     settings.message_bytes_max = config.limits.message;
     settings.sent_messages_max = config.limits.messages_per_day.into();
@@ -203,6 +198,12 @@ pub(super) fn set_storage_limits(settings: &mut storage::Settings, config: &Conf
     settings.metadata_value_bytes_max = config.limits.metadata_value;
     settings.metadata_entries_max = config.limits.metadata_entries.into();
     settings.metadata_bytes_max = config.limits.metadata;
+    settings.scheduling.objects = object_limits(config);
+    settings.collections_max = config.dav.collections.into();
+    settings.objects_max = config.dav.objects.into();
+    settings.dead_properties_max = config.dav.dead_properties.into();
+    settings.copied_objects_max = config.dav.copied_objects.into();
+    settings.version_bytes_max = config.dav.versions;
 }
 
 /// What an event, a contact or a file may cost.

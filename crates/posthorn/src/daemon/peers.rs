@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::{Config, Network};
-use net::{IpNetwork, SystemDns};
+use net::{IpNetwork, ReplaceableDns};
 use smtp::{BlockList, PeerAction, PeerPolicy, PeerSettings};
 use storage::GreylistTimes;
 
 /// The policy that it makes.
-pub(super) fn policy(config: &Config, dns: Arc<SystemDns>) -> PeerPolicy {
+pub(super) fn policy(config: &Config, dns: Arc<ReplaceableDns>) -> PeerPolicy {
     let peers = &config.peers;
     let secs = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
     let settings = PeerSettings {

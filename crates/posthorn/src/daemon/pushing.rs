@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use config::Config;
 use dav::{PushKey, PushSettings, Pusher, PusherSettings};
-use net::{Dns, Shutdown, SystemDns, TlsClient};
+use net::{Dns, ReplaceableDns, Shutdown, TlsClient};
 use storage::SealedPushKey;
 
 use crate::admin::Admin;
@@ -14,7 +14,7 @@ use crate::cli::Failure;
 pub(super) async fn start(
     config: &Config,
     admin: &Admin,
-    dns: Option<Arc<SystemDns>>,
+    dns: Option<Arc<ReplaceableDns>>,
     shutdown: &Shutdown,
 ) -> Result<Option<PushSettings>, Failure> {
     let Some(dns) = dns.filter(|_| config.calendar.push) else { return Ok(None) };

@@ -75,12 +75,8 @@ fn running(old: &Config, new: Config) -> Config {
         checks: new.checks,
         imap: new.imap,
         pop3: new.pop3,
-        queue: config::Queue {
-            memory: old.queue.memory,
-            dns: old.queue.dns.clone(),
-            dnssec: old.queue.dnssec,
-            ..new.queue
-        },
+        queue: new.queue,
+        dav: new.dav,
         routes: new.routes,
         log: config::Log { level: new.log.level, ..old.log.clone() },
         ..old.clone()
@@ -118,7 +114,6 @@ fn same_places(old: &Config, new: &Config) -> bool {
 
 /// The options whose change only a restart takes up.
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
-    let queue = (&old.queue, &new.queue);
     let changed = [
         ("hostname", old.hostname != new.hostname),
         ("web_url", old.web_url != new.web_url),
@@ -130,15 +125,11 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("listener", !same_places(old, new)),
         ("search", old.search != new.search),
         ("calendar", old.calendar != new.calendar),
-        ("dav", old.dav != new.dav),
         ("sent_reports", old.sent_reports != new.sent_reports),
         ("rspamd", old.rspamd != new.rspamd),
         ("activity", old.activity != new.activity),
         ("delivery", old.delivery != new.delivery),
         ("auth", old.auth != new.auth),
-        ("queue.memory", queue.0.memory != queue.1.memory),
-        ("queue.dns", queue.0.dns != queue.1.dns),
-        ("queue.dnssec", queue.0.dnssec != queue.1.dnssec),
         ("log.format", old.log.format != new.log.format),
         ("metrics", old.metrics != new.metrics),
     ];
@@ -192,7 +183,9 @@ mod tests {
             ("[limits]\nrecipients = 200\n", &[]),
             ("[pop3]\nmark_seen = true\n", &[]),
             ("[queue]\nlifetime = \"4 days\"\n", &[]),
-            ("[queue]\nmemory = \"9 MiB\"\n", &["queue.memory"]),
+            ("[queue]\nmemory = \"9 MiB\"\ndns = \"127.0.0.1:53\"\ndnssec = \"nobody\"\n", &[]),
+            ("[dav]\nobjects = 9\n", &[]),
+            ("[calendar]\nattendees = 9\n", &["calendar"]),
             ("[queue]\nenabled = false\ntrusted_ca = \"/x.pem\"\n", &[]),
             ("[limits]\nconnections = 200\nnetwork_v6 = 48\n", &["limits.network_v6"]),
             ("proxy_protocol = [\"192.0.2.0/24\"]\n", &[]),

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use config::{Config, RouteTls, Word};
-use net::{DnsTrust, Shutdown, SystemDns, TlsClient};
+use net::{DnsTrust, ReplaceableDns, Shutdown, SystemDns, TlsClient};
 use queue::{DmarcReporter, Queue, Reach, Relay, RelayTls, Reporter, Route, Settings};
 use smtp::DmarcTally;
 use smtp::client::Credentials;
@@ -22,7 +22,7 @@ const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53);
 pub(super) fn start(
     config: &Config,
     admin: &Admin,
-    dns: Option<Arc<SystemDns>>,
+    dns: Option<Arc<ReplaceableDns>>,
     shares: &Shares,
     shutdown: &Shutdown,
 ) -> Result<Option<Queue>, Failure> {
@@ -36,7 +36,10 @@ pub(super) fn start(
             return Err(Failure::new("queue: no DNS servers are known"));
         }
         // Nothing is looked up for mailboxes here.
-        None => Arc::new(SystemDns::new(&[NOBODY], DnsTrust::Nobody).map_err(failure)?),
+        None => {
+            let nobody = SystemDns::new(&[NOBODY], DnsTrust::Nobody).map_err(failure)?;
+            Arc::new(ReplaceableDns::new(nobody))
+        }
     };
     let tls = tls_client(config)?;
     let settings = Settings {
@@ -77,15 +80,15 @@ pub(super) fn settings(config: &Config) -> Result<Settings, Failure> {
         ..Settings::new(config.hostname.clone())
     };
     for route in &config.routes {
-        let relay = relay(route)?;
-        match route.domain.as_str() {
-            "*" => settings.smart_host = Some(relay),
-            domain => settings.routes.push(Route {
-                domain: message::address::normal_domain(domain),
-                relay,
-                messages_per_minute_max: route.messages_per_minute,
-            }),
-        }
+        settings.routes.push(Route {
+            domain: match route.domain.as_str() {
+                "*" => "*".to_owned(),
+                domain => message::address::normal_domain(domain),
+            },
+            relay: relay(route)?,
+            connections_max: route.connections.map(count),
+            messages_per_minute_max: route.messages_per_minute,
+        });
     }
     Ok(settings)
 }

@@ -11,7 +11,7 @@ use imap::ImapService;
 use mailauth::srs::SrsKey;
 use mailauth::{Methods, Signatory};
 use managesieve::ManageSieveService;
-use net::{NetworkRateLimits, NetworkRates, PaceSettings, ProtocolCounts, SystemDns};
+use net::{NetworkRateLimits, NetworkRates, PaceSettings, ProtocolCounts, ReplaceableDns};
 use pop3::Pop3Service;
 use queue::Queue;
 use smtp::{
@@ -34,7 +34,7 @@ pub(super) struct Shared {
     pub(super) authenticator: Arc<Authenticator>,
     pub(super) memory: ReceptionMemory,
     /// Absent where none is known, which is an error only for who sends.
-    pub(super) dns: Option<Arc<SystemDns>>,
+    pub(super) dns: Option<Arc<ReplaceableDns>>,
     /// Who signs for the domains here.
     pub(super) signatory: Arc<dyn Signatory>,
     /// Who reads reports.
@@ -53,8 +53,6 @@ pub(super) struct Shared {
     pub(super) rates: Arc<NetworkRates>,
     /// Absent where nobody is told of changes of calendars.
     pub(super) pushes: Option<PushSettings>,
-    /// What calendars and files may cost, as it was at the start.
-    pub(super) dav: config::Dav,
 }
 
 /// What others than the listeners have, too.
@@ -129,7 +127,7 @@ impl Shared {
     pub(super) fn new(
         config: &Config,
         admin: &Admin,
-        dns: Option<Arc<SystemDns>>,
+        dns: Option<Arc<ReplaceableDns>>,
         shares: Shares,
         queue: Option<Queue>,
     ) -> Self {
@@ -150,7 +148,6 @@ impl Shared {
             certificates: Arc::default(),
             rates: Arc::new(NetworkRates::new(network_rates(config))),
             pushes: None,
-            dav: config.dav.clone(),
         }
     }
 
@@ -183,7 +180,7 @@ impl Shared {
 
     /// Calendars and contacts of one listener.
     pub(super) fn dav(&self, config: &Config, listener: &Listener) -> DavService {
-        let (limits, scheduling) = (&self.dav, self.store.settings().scheduling);
+        let (limits, scheduling) = (&config.dav, self.store.settings().scheduling);
         let usual = dav::Settings::default();
         let settings = dav::Settings {
             public_url: super::public_url(config),
@@ -370,7 +367,7 @@ fn authserv_id(config: &Config) -> String {
 /// How mail from other servers is checked.
 fn authenticity(
     config: &Config,
-    dns: Arc<SystemDns>,
+    dns: Arc<ReplaceableDns>,
     tally: Option<Arc<DmarcTally>>,
 ) -> Authenticity {
     let authenticity = &config.authenticity;

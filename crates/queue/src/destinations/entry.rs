@@ -37,6 +37,8 @@ pub(super) struct Entry {
     /// Visits in a row that found no server.
     pub(super) failures: u32,
     pub(super) blocked_until: Timestamp,
+    /// Whether it waits for a connection of its route, which has as many as it may.
+    pub(super) is_parked: bool,
     /// How fast messages go there, where that is bounded.
     pub(super) pace: Option<Pace>,
 }
@@ -62,6 +64,7 @@ impl Entry {
             successes: 0,
             failures: 0,
             blocked_until: Timestamp::default(),
+            is_parked: false,
             pace: None,
         }
     }
@@ -70,7 +73,8 @@ impl Entry {
     pub(super) fn place(&self) -> Option<Timestamp> {
         // One that could not be reached is tried by one connection.
         let allowed = if self.failures > 0 { 1 } else { self.allowed };
-        let due = self.due.filter(|_| self.active < allowed || self.resting > 0)?;
+        let may_begin = self.active < allowed && !self.is_parked;
+        let due = self.due.filter(|_| may_begin || self.resting > 0)?;
         let paced_until = self.pace.as_ref().map_or(Timestamp::default(), |pace| pace.until);
         Some(due.max(self.blocked_until).max(paced_until))
     }
@@ -88,7 +92,7 @@ impl Entry {
             blocked_until: later(self.blocked_until),
             per_minute: self.pace.as_ref().map(|pace| pace.per_minute),
             paced_until: self.pace.as_ref().and_then(|pace| later(pace.until)),
-            is_full: due && self.active >= allowed && self.resting == 0,
+            is_full: due && (self.active >= allowed || self.is_parked) && self.resting == 0,
         }
     }
 
@@ -105,7 +109,7 @@ impl Entry {
         // brings.
         let is_full = |pace: &Pace| pace.used.plus_secs(60) <= now;
         let paced = !self.pace.as_ref().is_none_or(is_full);
-        let idle = self.due.is_none() && self.active == 0 && !paced;
+        let idle = self.due.is_none() && self.active == 0 && !paced && !self.is_parked;
         idle && (self.failures == 0 || self.blocked_until < now)
     }
 }

@@ -1,11 +1,21 @@
 use super::*;
+use crate::settings::{Relay, RelayTls, Route};
 
 fn at(secs: i64) -> Timestamp {
     Timestamp::from_secs(secs)
 }
 
 fn table() -> Destinations {
-    Destinations::new(10, 4)
+    bounded(10, 4)
+}
+
+fn bounded(connections_max: usize, connections_per_destination_max: usize) -> Destinations {
+    let usual = Settings::new("mail.here.test");
+    Destinations::new(Arc::new(Settings {
+        connections_max,
+        connections_per_destination_max,
+        ..usual
+    }))
 }
 
 #[test]
@@ -109,7 +119,7 @@ fn what_was_paced_is_forgotten_in_the_end() {
 
 #[test]
 fn all_together_are_bounded() {
-    let mut table = Destinations::new(1, 4);
+    let mut table = bounded(1, 4);
     table.note("a", at(1));
     table.note("b", at(1));
     assert!(table.begin_visit(at(1)).is_some());
@@ -120,7 +130,7 @@ fn all_together_are_bounded() {
 
 #[test]
 fn the_last_connections_are_for_those_without_one() {
-    let mut table = Destinations::new(8, 20);
+    let mut table = bounded(8, 20);
     (0..100).for_each(|_| {
         table.note("slow", at(1));
         table.succeeded("slow");
@@ -150,7 +160,7 @@ fn the_last_connections_are_for_those_without_one() {
 
 #[test]
 fn who_rests_goes_on_before_another_begins() {
-    let mut table = Destinations::new(2, 2);
+    let mut table = bounded(2, 2);
     table.note("a", at(1));
     table.begin_visit(at(1)).unwrap();
     let resume = table.rest("a").unwrap();
@@ -204,4 +214,124 @@ fn what_comes_during_a_claim_is_not_forgotten() {
     table.claiming("a");
     table.note("a", at(2));
     assert_eq!(table.next(), Some(at(2)));
+}
+
+fn routed(ways: &[(&str, usize)]) -> Arc<Settings> {
+    let mut settings = Settings::new("mail.here.test");
+    for (domain, connections) in ways {
+        settings.routes.push(Route {
+            domain: (*domain).to_owned(),
+            relay: Relay {
+                host: "relay.test".to_owned(),
+                port: 25,
+                tls: RelayTls::Never,
+                credentials: None,
+                sources: Vec::new(),
+            },
+            connections_max: Some(*connections),
+            messages_per_minute_max: None,
+        });
+    }
+    Arc::new(settings)
+}
+
+/// The destinations of the visits that may begin.
+fn begun(table: &mut Destinations) -> Vec<String> {
+    std::iter::from_fn(|| table.begin_visit(at(9))).collect()
+}
+
+#[test]
+fn a_route_has_a_bound_for_all_that_go_its_way() {
+    let mut table = Destinations::new(routed(&[("*", 2), ("own.test", 1)]));
+    for (name, due) in [("a", 1), ("b", 2), ("c", 3), ("d", 4), ("own.test", 5), ("own.test", 5)] {
+        table.note(name, at(due));
+    }
+    assert_eq!(begun(&mut table), ["a", "b", "own.test"]);
+    assert_eq!(table.next(), None);
+    assert_eq!(table.waits(at(9)).full, 2);
+    // What has nothing left to do when its turn comes takes nobody's place.
+    table.claiming("c");
+    table.end_visit("a", at(9));
+    assert_eq!(begun(&mut table), ["d"]);
+    table.note("own.test", at(6));
+    assert_eq!(begun(&mut table), [""; 0]);
+    table.end_visit("own.test", at(9));
+    assert_eq!(begun(&mut table), ["own.test"]);
+    // It is not forgotten who waits.
+    table.note("c", at(7));
+    table.forget_idle(at(99));
+    assert_eq!(begun(&mut table), [""; 0]);
+    table.end_visit("b", at(9));
+    assert_eq!(begun(&mut table), ["c"]);
+    for name in ["c", "d", "own.test"] {
+        table.end_visit(name, at(9));
+    }
+    assert!(table.entries.is_empty());
+}
+
+#[test]
+fn a_visit_that_rests_has_its_connection() {
+    let mut table = Destinations::new(routed(&[("*", 1)]));
+    table.note("a", at(1));
+    assert_eq!(begun(&mut table), ["a"]);
+    let resume = table.rest("a").unwrap();
+    table.note("b", at(1));
+    table.note("a", at(2));
+    assert_eq!(begun(&mut table), [""; 0]);
+    assert_eq!(resume.available_permits(), 1);
+    table.end_visit("a", at(9));
+    assert_eq!(begun(&mut table), ["b"]);
+}
+
+#[test]
+fn other_bounds_of_routes_count_what_is_open() {
+    let mut table = Destinations::new(routed(&[("*", 1)]));
+    for name in ["a", "b", "c"] {
+        table.note(name, at(1));
+    }
+    assert_eq!(begun(&mut table), ["a"]);
+    table.limit(routed(&[("*", 2)]));
+    assert_eq!(begun(&mut table), ["b"]);
+    table.limit(routed(&[]));
+    assert_eq!(begun(&mut table), ["c"]);
+    table.limit(routed(&[("*", 2)]));
+    table.note("d", at(1));
+    table.end_visit("a", at(9));
+    assert_eq!(begun(&mut table), [""; 0]);
+    table.end_visit("b", at(9));
+    assert_eq!(begun(&mut table), ["d"]);
+}
+
+#[test]
+fn who_cannot_be_visited_keeps_no_place_of_a_route() {
+    let mut table = Destinations::new(routed(&[("*", 1)]));
+    for (name, due) in [("a", 1), ("b", 2), ("c", 3)] {
+        table.note(name, at(due));
+    }
+    assert_eq!(begun(&mut table), ["a"]);
+    table.failed("b", at(9), 0.5);
+    table.end_visit("a", at(9));
+    assert_eq!(begun(&mut table), ["c"]);
+    table.end_visit("c", at(9));
+    assert_eq!(table.begin_visit(at(99)).as_deref(), Some("b"));
+}
+
+#[test]
+fn what_is_for_here_goes_no_way() {
+    let mut table = Destinations::new(routed(&[("*", 1)]));
+    for (name, due) in [("here.test", 1), ("b", 2), ("c", 3)] {
+        table.note(name, at(due));
+    }
+    assert_eq!(begun(&mut table), ["here.test"]);
+    table.learn("here.test", true, at(9));
+    assert_eq!(begun(&mut table), ["b"]);
+    table.end_visit("here.test", at(9));
+    table.note("here.test", at(4));
+    assert_eq!(begun(&mut table), ["here.test"]);
+    // It is ours no more.
+    table.learn("here.test", false, at(9));
+    table.end_visit("b", at(9));
+    assert_eq!(begun(&mut table), [""; 0]);
+    table.end_visit("here.test", at(9));
+    assert_eq!(begun(&mut table), ["c"]);
 }

@@ -4,6 +4,7 @@
 mod calendars;
 mod faults;
 mod lists;
+mod panics;
 mod scene;
 mod server;
 mod terms;

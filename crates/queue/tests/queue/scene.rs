@@ -14,13 +14,15 @@ use testkit::ManualClock;
 
 use crate::server::Server;
 
-/// Knows the domains `*.test` but `nowhere.test`, and of none where it is.
+/// Knows the domains `*.test` but `nowhere.test`, and of none where it is; asked for `panic.test`
+/// it panics.
 struct FewNames;
 
 impl Dns for FewNames {
     fn mail_exchangers<'a>(&'a self, domain: &'a str) -> DnsFuture<'a, Vec<MailExchanger>> {
         let found = match domain {
             "nowhere.test" => Err(DnsError::NoSuchName),
+            "panic.test" => panic!("as asked"),
             _ => Err(DnsError::Temporary("no server answers".to_owned())),
         };
         Box::pin(async move { found })
@@ -89,6 +91,7 @@ impl Scene {
                     credentials: None,
                     sources: Vec::new(),
                 },
+                connections_max: None,
                 messages_per_minute_max: None,
             });
         }

@@ -1,0 +1,146 @@
+//! What a visit has in hand, known apart from it: a visit that panics gives it back all the same.
+//!
+//! **Invariant:** what is here was claimed and is not known to be settled. What was under way when
+//! the panic came may have been sent, as after a crash; it is deferred by itself, so that a message
+//! that makes every visit panic keeps no other back.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ids::{QueueDaemonId, SpoolId, Timestamp};
+use storage::{ClaimedMessage, Fate, Settlement, StorageError};
+
+use crate::answer::Answer;
+use crate::counters::add;
+use crate::queue::Inner;
+
+/// How long what is here waits, where no message is known to be at fault.
+const PAUSE_SECS: i64 = 30;
+
+/// What becomes of the recipients of messages.
+type Outcomes = Vec<(SpoolId, Vec<Settlement>)>;
+
+/// What one visit has in hand.
+#[derive(Debug, Default)]
+pub(crate) struct Hand {
+    holding: Mutex<Holding>,
+}
+
+#[derive(Debug, Default)]
+struct Holding {
+    /// Who claimed it, and whether it is for here.
+    claim: Option<(QueueDaemonId, bool)>,
+    messages: Vec<Held>,
+    under_way: Option<SpoolId>,
+}
+
+#[derive(Debug, Clone)]
+struct Held {
+    spool: SpoolId,
+    /// Number and attempts of each recipient.
+    recipients: Vec<(i64, u32)>,
+}
+
+impl Hand {
+    /// These were claimed.
+    pub(crate) fn take(&self, daemon: QueueDaemonId, here: bool, messages: &[ClaimedMessage]) {
+        let held = |message: &ClaimedMessage| Held {
+            spool: message.id,
+            recipients: message.recipients.iter().map(|one| (one.ordinal, one.attempts)).collect(),
+        };
+        let messages = messages.iter().map(held).collect();
+        *self.holding() = Holding { claim: Some((daemon, here)), messages, under_way: None };
+    }
+
+    /// This one is being sent.
+    pub(crate) fn begin(&self, spool: SpoolId) {
+        self.holding().under_way = Some(spool);
+    }
+
+    /// It is no longer in hand.
+    pub(crate) fn end(&self, spool: SpoolId) {
+        let mut holding = self.holding();
+        holding.messages.retain(|held| held.spool != spool);
+        holding.under_way = None;
+    }
+
+    /// Nothing is.
+    pub(crate) fn clear(&self) {
+        *self.holding() = Holding::default();
+    }
+
+    fn holding(&self) -> MutexGuard<'_, Holding> {
+        self.holding.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Gives back what a visit had in hand that ended by a panic.
+    pub(crate) async fn recover(&self, destination: &str, hand: &Hand, panic: &str) {
+        add(&self.counters.panicked, 1);
+        let Holding { claim, messages, under_way } = std::mem::take(&mut *hand.holding());
+        let spool = under_way.map(SpoolId::get);
+        tracing::error!(panic, destination, spool, "a visit of the queue panicked");
+        let now = self.store.now();
+        // Whatever it was, it is not to happen again at once: at another server all that goes there
+        // waits, here the one message does.
+        let later = match (claim, under_way) {
+            (Some((_, true)), Some(_)) => now,
+            (Some((_, true)), None) => now.plus_secs(PAUSE_SECS),
+            (Some((_, false)) | None, _) => {
+                let chance = self.chance();
+                self.table().failed(destination, now, chance)
+            }
+        };
+        let outcomes: Outcomes = messages
+            .iter()
+            .map(|held| {
+                let is_tried = under_way == Some(held.spool);
+                (held.spool, self.given_back(destination, held, is_tried, now))
+            })
+            .collect();
+        if let Some((daemon, _)) = claim {
+            while let Err(error) = self.settle_all(daemon, outcomes.clone()).await {
+                if !self.may_pass(&error).await {
+                    // They stay in our hands until this daemon ends.
+                    tracing::error!(%error, destination, "what was in hand could not be given back");
+                    break;
+                }
+            }
+        }
+        self.table().note(destination, later);
+    }
+
+    fn given_back(
+        &self,
+        destination: &str,
+        held: &Held,
+        is_tried: bool,
+        now: Timestamp,
+    ) -> Vec<Settlement> {
+        let settlement = |(ordinal, attempts): &(i64, u32)| {
+            let (fate, answer) = match is_tried {
+                true => (
+                    Fate::Deferred(self.retry_at(destination, attempts + 1, now)),
+                    Answer::ours(4, 3, 0, "an error in this server").to_string(),
+                ),
+                false => (Fate::Untried, String::new()),
+            };
+            Settlement { spool: held.spool, ordinal: *ordinal, fate, answer }
+        };
+        held.recipients.iter().map(settlement).collect()
+    }
+
+    async fn settle_all(
+        &self,
+        daemon: QueueDaemonId,
+        outcomes: Outcomes,
+    ) -> Result<(), StorageError> {
+        let written = self.store.write_messages("queue recover", Vec::new(), move |tx| {
+            for (spool, outcomes) in &outcomes {
+                tx.settle_spooled(daemon, *spool, outcomes)?;
+            }
+            Ok(())
+        });
+        written.await.map(drop)
+    }
+}
