@@ -168,6 +168,7 @@ pub(crate) fn outgoing(
 ) -> Outgoing {
     let mut parameters = arrival.parameters;
     let is_owners = is_owners(action, arrival.reverse_path);
+    let is_verified = arrival.verified || is_owners;
     // What a script made of the message is not what its author said.
     let author = arrival.author.filter(|_| {
         action.version.0 == 0 && CalendarMail::is_likely(arrival.message, arrival.placement)
@@ -192,7 +193,10 @@ pub(crate) fn outgoing(
         ("tls_optional", parameters.tls_optional.then(|| true.into())),
         ("priority", parameters.priority.map(Into::into)),
         ("by", deadline.map(deadline_json)),
-        ("verified", (arrival.verified || is_owners).then(|| true.into())),
+        ("verified", is_verified.then(|| true.into())),
+        // RFC 5321 §6.2: nobody is told that a copy could not be brought out who may not have sent
+        // the message, whatever address its sender gave.
+        ("doubtful", (!is_verified).then(|| true.into())),
         ("author", author.map(Into::into)),
     ] {
         if let Some(value) = value {
@@ -256,6 +260,8 @@ mod tests {
 
     use super::*;
 
+    const NOTHING: serde_json::Value = serde_json::Value::Null;
+
     /// RFC 8689 §4.1, RFC 3461 §5.2.7.3
     #[test]
     fn copies_go_as_the_message_was_to() {
@@ -287,6 +293,12 @@ mod tests {
         assert_eq!(envelope["priority"], -2);
         assert_eq!(envelope["tls_optional"], serde_json::Value::Null);
         assert_eq!(envelope["author"], "b.test");
+        assert_eq!((&envelope["verified"], &envelope["doubtful"]), (&true.into(), &NOTHING));
+        let stranger = Arrival { verified: false, ..arrival };
+        let (action, now) = (Redirect::default(), Timestamp::from_secs(0));
+        let doubted = outgoing(&action, message.clone(), &stranger, String::new(), now).entry;
+        let doubted: serde_json::Value = serde_json::from_str(&doubted.envelope_json).unwrap();
+        assert_eq!((&doubted["verified"], &doubted["doubtful"]), (&NOTHING, &true.into()));
         assert_eq!(plain.recipients[0].parameters_json, "{\"notify\":\"NEVER\"}");
         // What a script made of it is the script's.
         let action = Redirect { version: responder::Version(1), ..Redirect::default() };

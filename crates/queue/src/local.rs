@@ -8,8 +8,9 @@ use message::compose::return_path;
 use smtp::client::OutboundContent;
 use smtp::report::{Action, Prepared, Way};
 use storage::{
-    Address, Arrival, ArrivalParameters, CalendarMail, ClaimedMessage, ClaimedRecipient, Delivery,
-    DeliveryPlan, Fate, PreparedMessage, Recipient, Resolution, Settlement, StorageError, Verdict,
+    Address, Arrival, ArrivalParameters, CalendarMail, CarriedOut, ClaimedMessage,
+    ClaimedRecipient, Delivery, DeliveryPlan, Disposition, Fate, PreparedMessage, Recipient,
+    Resolution, Settlement, StorageError, Verdict,
 };
 use tokio::sync::OnceCell;
 
@@ -54,6 +55,8 @@ enum FilingError {
     NotOurs,
     /// Another message like it came in the same moment.
     CameTwice,
+    /// This became of it, and its sender was to be told something else.
+    Untrue(Option<Action>),
     Storage(StorageError),
 }
 
@@ -120,6 +123,7 @@ impl Inner {
             None => (bytes, local.prepared),
         };
         let local = &Local { prepared, is_external, ..*local };
+        let mut became = None;
         for _ in 0..SORTINGS_MAX {
             let (plan, action) = match self.sort(local, &found, bytes).await {
                 Ok(None) => (None, Some(Action::Delivered)),
@@ -137,13 +141,14 @@ impl Inner {
             // Mail first is not for the queue, which nobody sends a message again that a crash cut
             // off from a calendar; to apply it twice changes nothing.
             self.tell_calendar(local, &found, plan.as_deref(), bytes).await;
-            match self.file_one(local, &found, (plan, action)).await {
+            match self.file_one(local, &found, (plan, became.unwrap_or(action))).await {
                 Ok(()) => {
                     add(&self.counters.delivered, 1);
                     return None;
                 }
                 Err(FilingError::NotOurs) => return None,
                 Err(FilingError::CameTwice) => {}
+                Err(FilingError::Untrue(action)) => became = Some(action),
                 Err(FilingError::Storage(StorageError::OverQuota { .. })) => {
                     return Some(End::Deferred(Answer::ours(4, 2, 2, "the mailbox is full")));
                 }
@@ -254,12 +259,9 @@ impl Inner {
         found: &Recipient,
         (plan, action): (Option<Arc<DeliveryPlan>>, Option<Action>),
     ) -> Result<(), FilingError> {
-        let answer = Answer::ours(2, 0, 0, "delivered to the mailbox");
         let report = self.report_filed(local, action).await.map_err(FilingError::Storage)?;
         let reported = usize::from(report.is_some());
-        let answer = answer.to_string();
         let (daemon, spool, ordinal) = (local.daemon, local.message.id, local.recipient.ordinal);
-        let outcome = Settlement { spool, ordinal, fate: Fate::Delivered, answer };
         let delivery = Delivery {
             mailbox: found.detail.clone(),
             placement: local.parameters.placement(),
@@ -270,10 +272,11 @@ impl Inner {
         let reports = report.iter().map(Prepared::message);
         let messages = planned.chain([local.prepared]).chain(reports).cloned().collect();
         let (noted, kept) = (Arc::new(OnceLock::new()), plan.clone());
-        let came_twice = noted.clone();
+        let (came_twice, untrue) = (noted.clone(), Arc::new(OnceLock::new()));
+        let (is_told, became) = (report.is_some(), untrue.clone());
         let delivered = self.store.write_messages("queue delivery", messages, move |tx| {
-            let claimed = match &plan {
-                None => tx.account(account)?.deliver(&prepared, delivery).map(|_| Vec::new())?,
+            let done = match &plan {
+                None => tx.account(account)?.deliver(&prepared, delivery).map(CarriedOut::from)?,
                 Some(plan) => tx
                     .account(account)?
                     .deliver_planned(&prepared, plan, &delivery)
@@ -284,12 +287,20 @@ impl Inner {
                         }
                     })?,
             };
+            let done_action = Action::of_dispositions(&done.dispositions);
+            if is_told && done_action != action {
+                // R-ADDR-11: what rules send on in a day has a limit. Set once, as above.
+                let _ = became.set(done_action);
+                return Err(StorageError::Conflict("something else became of the message"));
+            }
+            let answer = Answer::ours(2, 0, 0, told(&done.dispositions)).to_string();
+            let outcome = Settlement { spool, ordinal, fate: Fate::Delivered, answer };
             match tx.settle_spooled(daemon, spool, &[outcome])?.first() {
                 Some(true) => {}
                 _ => return Err(StorageError::Conflict("the recipient is no longer in our hands")),
             }
             report.map_or(Ok(()), |report| report.file(tx))?;
-            Ok(claimed)
+            Ok(done.claimed)
         });
         match delivered.await {
             Ok(committed) => {
@@ -299,10 +310,11 @@ impl Inner {
                 }
                 Ok(())
             }
-            Err(StorageError::Conflict(_)) if came_twice.get().is_some() => {
-                Err(FilingError::CameTwice)
-            }
-            Err(StorageError::Conflict(_)) => Err(FilingError::NotOurs),
+            Err(StorageError::Conflict(_)) => Err(match (came_twice.get(), untrue.get()) {
+                (Some(()), _) => FilingError::CameTwice,
+                (None, Some(action)) => FilingError::Untrue(*action),
+                (None, None) => FilingError::NotOurs,
+            }),
             Err(error) => Err(FilingError::Storage(error)),
         }
     }
@@ -359,4 +371,20 @@ impl Inner {
         let found = self.store.read(move |tx| tx.postmaster(&domain)).await?;
         Ok(found.map_or(Resolution::UnknownRecipient, Resolution::Account))
     }
+}
+
+/// What became of a message, for the trace.
+fn told(dispositions: &[Disposition]) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for disposition in dispositions {
+        parts.push(match disposition {
+            Disposition::Stored { .. } => "delivered to the mailbox".to_owned(),
+            Disposition::SentOn(spool) => format!("sent on as {spool}"),
+            Disposition::Answered(spool) => format!("answered as {spool}"),
+            Disposition::Discarded => "discarded by the rules of the account".to_owned(),
+            Disposition::Queued(_) | Disposition::Posted(_) | Disposition::Refused(_) => continue,
+        });
+    }
+    parts.dedup();
+    parts.join("; ")
 }

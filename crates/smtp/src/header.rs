@@ -7,14 +7,14 @@ use message::address::Address;
 use message::{Field, ListItem, address_list, header_fields};
 
 /// What one pass over the header section finds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct HeaderFacts {
     /// Received fields: RFC 5321 §6.3 finds loops by their number.
     pub(crate) received_fields: usize,
     /// A Date field is there.
     pub(crate) has_date: bool,
-    /// A Message-ID field is there.
-    pub(crate) has_message_id: bool,
+    /// What is in angle brackets in the first Message-ID field, where there is one.
+    pub(crate) message_id: Option<String>,
     /// `TLS-Required: No` (RFC 8689 §3).
     pub(crate) tls_optional: bool,
 }
@@ -28,7 +28,9 @@ impl HeaderFacts {
             match field.name.first().map(u8::to_ascii_lowercase) {
                 Some(b'r') if field.is("Received") => facts.received_fields += 1,
                 Some(b'd') if field.is("Date") => facts.has_date = true,
-                Some(b'm') if field.is("Message-ID") => facts.has_message_id = true,
+                Some(b'm') if field.is("Message-ID") => {
+                    facts.message_id.get_or_insert_with(|| message_id(field.value));
+                }
                 Some(b't') if field.is("TLS-Required") => {
                     tls_fields += 1;
                     tls_no = field.value.trim_ascii().eq_ignore_ascii_case(b"No");
@@ -40,6 +42,13 @@ impl HeaderFacts {
         facts.tls_optional = tls_fields == 1 && tls_no;
         facts
     }
+}
+
+/// The id as people look for it, whatever else stands in the field.
+fn message_id(value: &[u8]) -> String {
+    let text = String::from_utf8_lossy(value);
+    let inner = text.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
+    inner.map_or(&*text, |(id, _)| id).trim().to_owned()
 }
 
 /// Removes from the header section that begins at `start` the fields that are unwanted, in one
@@ -225,12 +234,18 @@ mod tests {
         let expected = HeaderFacts {
             received_fields: 2,
             has_date: false,
-            has_message_id: true,
+            message_id: Some("a@b".to_owned()),
             tls_optional: false,
         };
         assert_eq!(HeaderFacts::of(message), expected);
         assert_eq!(HeaderFacts::of(b""), HeaderFacts::default());
         assert!(HeaderFacts::of(b"DATE : x\r\n").has_date);
+        for (field, id) in
+            [(" <a@b>", "a@b"), ("\r\n <a@b> (x)", "a@b"), ("a@b", "a@b"), ("<", "<")]
+        {
+            let message = format!("Message-ID:{field}\r\nMessage-ID: <2@b>\r\n\r\n");
+            assert_eq!(HeaderFacts::of(message.as_bytes()).message_id.as_deref(), Some(id));
+        }
     }
 
     #[test]

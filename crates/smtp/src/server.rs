@@ -21,6 +21,7 @@ mod posting;
 mod reception;
 mod report_inbox;
 mod spooling;
+mod trace;
 
 use std::sync::Arc;
 

@@ -39,6 +39,7 @@ mod migrate;
 mod model_tests;
 mod object;
 mod push;
+mod reception;
 mod rules;
 mod scheduling;
 mod search;
@@ -105,13 +106,14 @@ pub use push::{
     ChangedCollections, DuePush, NewPush, PUSH_RESOURCE_BYTES_MAX, PushNotices, PushOutcome,
     PushRegistration, PushTriggers, QuietPushes, SealedPushKey, UpToDate,
 };
+pub use reception::{Disposition, Reception, ReceptionCursor, ReceptionRow, ReceptionSlice};
 pub use rules::{
     ANSWER_WINDOW_SECS, ActiveResponder, ActiveScript, Agreement, AnswerClaim, AnswerSource,
-    Arrival, ArrivalParameters, Claimed, Confirmed, DeliveryPlan, Destination, EventCause, EventId,
-    EventNotices, EventOutcome, EventScript, Filing, LocalTime, MailboxEvent, Notice, Outgoing,
-    Overwrite, Purpose, Redirection, Responder, ResponderBody, ResponderId, Rules, Script,
-    ScriptAuthor, ScriptName, SeenMark, Sorter, Sorting, ValueListId, ValueListName, Verdict,
-    Weekdays,
+    Arrival, ArrivalParameters, CarriedOut, Claimed, Confirmed, DeliveryPlan, Destination,
+    EventCause, EventId, EventNotices, EventOutcome, EventScript, Filing, LocalTime, MailboxEvent,
+    Notice, Outgoing, Overwrite, Purpose, Redirection, Responder, ResponderBody, ResponderId,
+    Rules, Script, ScriptAuthor, ScriptName, SeenMark, Sorter, Sorting, ValueListId, ValueListName,
+    Verdict, Weekdays,
 };
 pub use scheduling::{
     Answering, CalendarFate, CalendarLetter, CalendarMail, CalendarWishes, Letters,

@@ -53,8 +53,10 @@ pub struct Settings {
     pub change_log_days: u32,
     /// Days a message stays in a schedule inbox that no program takes out. Default 30.
     pub inbox_days: u32,
-    /// Days it can be said what happened to a message that was sent. Default 14.
+    /// Days it can be said what happened to a message. Default 14.
     pub trace_days: u32,
+    /// Whether it is noted what becomes of messages at their reception. Default yes.
+    pub trace_receptions: bool,
     /// Days it can be said what happened to an account (R-SMTP-5). Default 90.
     pub activity_days: u32,
     /// Messages of one account that are held to be sent later (R-SMTP-4).
@@ -178,6 +180,7 @@ impl Settings {
             change_log_days: 60,
             inbox_days: 30,
             trace_days: 14,
+            trace_receptions: true,
             activity_days: 90,
             // LIMIT: what one person writes ahead; a mailing has other tools.
             scheduled_messages_max: 1000,

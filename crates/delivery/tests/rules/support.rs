@@ -241,7 +241,7 @@ impl Scene {
                 });
             match done {
                 Ok(done) => {
-                    let claimed: Vec<Claimed> = done.value;
+                    let claimed: Vec<Claimed> = done.value.claimed;
                     self.deliverer.settled(found.account, &kept, &claimed);
                     return None;
                 }

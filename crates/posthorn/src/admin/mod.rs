@@ -29,6 +29,7 @@ mod rules;
 mod share;
 mod team;
 mod text;
+mod trace;
 mod value_list;
 
 use std::sync::{Arc, OnceLock};
@@ -50,9 +51,9 @@ pub(crate) use request::{
     AccessKeyKind, AccessKeyRow, AccountChange, AccountRow, ActivityRow, CertificateRow,
     DkimAlgorithm, DkimRow, DomainAliasRow, DomainRow, Finding, InvitationRow, Limit, LimitsChange,
     LimitsRow, MailboxRow, NewAccessKey, NewAccount, QueueChange, QueueDestinationRow, QueueFilter,
-    QueueRecipientRow, QueueRow, QueueTotals, QueueTraceRow, RedirectRow, RedirectVerb, ReportRow,
-    Request, ResponderChange, ResponderRow, ResponderVerb, Response, Role, ScriptRow, SecretRow,
-    ShareOf, ShareRow, SieveVerb, ValueListRow, ValueListVerb,
+    QueueRecipientRow, QueueRow, QueueTotals, QueueTraceCame, QueueTraceRow, RedirectRow,
+    RedirectVerb, ReportRow, Request, ResponderChange, ResponderRow, ResponderVerb, Response, Role,
+    ScriptRow, SecretRow, ShareOf, ShareRow, SieveVerb, ValueListRow, ValueListVerb,
 };
 pub(crate) use rules::CONFIRM_PATH;
 pub(crate) use team::{TeamRow, TeamVerb};
@@ -172,7 +173,7 @@ impl Admin {
             Request::QueueList { filter, limit } => self.list_queue(filter, limit).await,
             Request::QueueTotals => self.queue_totals().await,
             Request::QueueDestinations { limit } => self.queue_destinations(limit).await,
-            Request::QueueTrace { of } => self.trace_queue(&of).await,
+            Request::QueueTrace { of, days } => self.trace_queue(&of, days).await,
             Request::QueueChange { change, filter } => self.change_queue(change, filter).await,
             Request::ShareGrant { account, grantee, of, rights } => {
                 self.grant(&account, &grantee, &of, &rights).await

@@ -5,21 +5,19 @@ use std::collections::BTreeMap;
 use ids::{SpoolId, Timestamp};
 use message::address::normal_domain;
 use queue::{DestinationState, Queue};
-use storage::{SpoolChange, SpoolFilter, SpoolRow, TraceRow, Urgency};
+use storage::{SpoolChange, SpoolFilter, SpoolRow, Urgency};
 
 use super::access_key::instant;
 use super::text::refusal;
 use super::{
     Admin, QueueChange, QueueDestinationRow, QueueFilter, QueueRecipientRow, QueueRow, QueueTotals,
-    QueueTraceRow, Refusal, Response,
+    Refusal, Response,
 };
 
 /// LIMIT: messages that one transaction changes.
 const SLICE: usize = 200;
 /// LIMIT: destinations of which what waits is read; the queue knows as many.
 const DESTINATIONS: usize = 100_000;
-/// LIMIT: events that a search by address shows.
-const EVENTS: usize = 1000;
 
 impl Admin {
     /// What waits, in the order in which it was accepted.
@@ -72,22 +70,6 @@ impl Admin {
         rows.sort_by_key(|row| std::cmp::Reverse(row.waiting));
         rows.truncate(limit);
         Ok(Response::QueueDestinations(rows))
-    }
-
-    /// What happened to one message, by its number, or to those from or to an address.
-    pub(super) async fn trace_queue(&self, of: &str) -> Result<Response, Refusal> {
-        let wanted = of.to_owned();
-        let rows = self
-            .read(move |tx| match wanted.parse().map(SpoolId::new) {
-                Ok(spool) => tx.spool_trace(spool),
-                Err(_) => tx.find_spool_traces(&wanted, EVENTS).map(|mut rows| {
-                    rows.reverse();
-                    rows
-                }),
-            })
-            .await
-            .map_err(|error| refusal(of, error))?;
-        Ok(Response::QueueTrace(rows.into_iter().map(event).collect()))
     }
 
     /// Holds, releases, hurries or removes what the filter means.
@@ -209,17 +191,5 @@ fn row(row: SpoolRow, now: Timestamp) -> QueueRow {
                 answer: recipient.answer,
             })
             .collect(),
-    }
-}
-
-fn event(row: TraceRow) -> QueueTraceRow {
-    QueueTraceRow {
-        id: row.spool.get(),
-        at: instant(row.at),
-        accepted: instant(row.accepted),
-        event: row.event.as_str().to_owned(),
-        sender: row.reverse_path,
-        recipient: row.forward_path,
-        answer: row.answer,
     }
 }

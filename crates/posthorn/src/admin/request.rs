@@ -24,7 +24,7 @@ pub(crate) use domain::{
 pub(crate) use mailbox::{Finding, InvitationRow, MailboxRow, ShareOf, ShareRow};
 pub(crate) use queue::{
     QueueChange, QueueDestinationRow, QueueFilter, QueueRecipientRow, QueueRow, QueueTotals,
-    QueueTraceRow,
+    QueueTraceCame, QueueTraceRow,
 };
 pub(crate) use rules::{
     RedirectRow, RedirectVerb, ResponderChange, ResponderRow, ResponderVerb, ScriptRow, SieveVerb,
@@ -84,7 +84,7 @@ pub(crate) enum Request {
     QueueList { filter: QueueFilter, limit: usize },
     QueueTotals,
     QueueDestinations { limit: usize },
-    QueueTrace { of: String },
+    QueueTrace { of: String, days: Option<u32> },
     QueueChange { change: QueueChange, filter: QueueFilter },
     ShareGrant { account: String, grantee: String, of: ShareOf, rights: String },
     ShareRevoke { account: String, grantee: String, of: ShareOf },

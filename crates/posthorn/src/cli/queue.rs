@@ -29,8 +29,12 @@ pub(super) enum Command {
     },
     /// Say what happened to a message, or to those from or to an address, and when.
     Trace {
-        /// The number of a message, or an address.
+        /// The number of a message, in the queue or in the reply that took it; its Message-ID; or an
+        /// address.
         of: String,
+        /// Look so many days back for a Message-ID or an address, not as far as can be.
+        #[arg(long)]
+        days: Option<u32>,
         #[command(flatten)]
         listing: Listing,
     },
@@ -120,7 +124,9 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
             }
             print_message(&row, output)
         }
-        Command::Trace { of, listing } => trace(config, of, listing, output),
+        Command::Trace { of, days, listing } => {
+            trace(config, Request::QueueTrace { of, days }, listing, output)
+        }
         Command::Retry(selection) => change(config, QueueChange::Retry, selection, output),
         Command::Hold(selection) => change(config, QueueChange::Hold, selection, output),
         Command::Release(selection) => change(config, QueueChange::Release, selection, output),
@@ -179,18 +185,31 @@ fn print_message(row: &QueueRow, output: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
-fn trace(config: &Path, of: String, listing: Listing, output: &mut Output) -> Result<(), Failure> {
-    let Response::QueueTrace(rows) = request(config, Request::QueueTrace { of })? else {
+fn trace(
+    config: &Path,
+    asked: Request,
+    listing: Listing,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let Response::QueueTrace(rows) = request(config, asked)? else {
         return Err(Failure::unexpected());
     };
     if listing.json {
         return output.json(&rows);
     }
     let rows = rows.into_iter().map(|row| {
-        let sender = sender(&row.sender);
-        [row.at, row.id.to_string(), row.event, sender, row.recipient, row.answer]
+        let (sender, came) = (sender(&row.sender), row.came);
+        let id = match (&came, row.id) {
+            (Some(came), _) => came.message.clone(),
+            (None, id) => id.map_or_else(String::new, |id| id.to_string()),
+        };
+        let from = came.map_or_else(String::new, |came| match came.user {
+            Some(user) => format!("{} {} {user}", came.protocol, came.peer),
+            None => format!("{} {}", came.protocol, came.peer),
+        });
+        [row.at, id, row.event, sender, row.recipient, row.answer, from]
     });
-    output.table(["at", "id", "event", "sender", "recipient", "answer"], rows)
+    output.table(["at", "id", "event", "sender", "recipient", "answer", "from"], rows)
 }
 
 fn change(

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use ids::Timestamp;
 use mailauth::{Author, Signatory};
 use storage::{
-    Address, Delivery, DeliveryPlan, PreparedMessage, Resolution, SpoolEntry, SpoolRecipient,
-    SpoolTerms, StorageError, Store, Urgency, WriteTx,
+    Address, Delivery, DeliveryPlan, Disposition, PreparedMessage, Resolution, SpoolEntry,
+    SpoolRecipient, SpoolTerms, StorageError, Store, Urgency, WriteTx,
 };
 
 use crate::client::{OutboundContent, Status};
@@ -34,8 +34,31 @@ pub enum Action {
 }
 
 impl Action {
-    /// What is told of a message with which this was done for one recipient; `None` where it has
-    /// reached nobody.
+    /// What is told of a message of which this became for one recipient; `None` where it has reached
+    /// nobody.
+    pub fn of_dispositions(dispositions: &[Disposition]) -> Option<Self> {
+        let (mut is_here, mut sent_on) = (false, 0);
+        for disposition in dispositions {
+            match disposition {
+                // RFC 3461 §5.2.7.1: what a list has got is where it was sent to.
+                Disposition::Stored { .. } | Disposition::Posted(_) => is_here = true,
+                Disposition::SentOn(_) => sent_on += 1,
+                Disposition::Queued(_)
+                | Disposition::Answered(_)
+                | Disposition::Discarded
+                | Disposition::Refused(_) => {}
+            }
+        }
+        match (is_here, sent_on) {
+            (true, _) => Some(Self::Delivered),
+            (false, 0) => None,
+            (false, 1) => Some(Self::Relayed),
+            (false, _) => Some(Self::Expanded),
+        }
+    }
+
+    /// What is to be told of a message with which this is to be done for one recipient, if nothing
+    /// comes between; `None` where it is to reach nobody.
     pub fn of_plan(plan: &DeliveryPlan) -> Option<Self> {
         if !plan.filings.is_empty() {
             return Some(Self::Delivered);

@@ -11,12 +11,12 @@ use storage::{Store, Verdict};
 
 use super::delivery::Delivery;
 use super::desk::Target;
-use super::spooling::ret_text;
+use super::spooling::{path_text, ret_text};
 use crate::client::{OutboundContent, Status};
 use crate::error::CommandError;
 use crate::report::{Action, Line, Parameters, Prepared, Report, Way, prepare};
 use crate::settings::Role;
-use crate::types::{ForwardPath, Notify, Recipient, ReversePath};
+use crate::types::{Notify, Recipient, ReversePath};
 
 /// LIMIT: bytes of a header section that a report may hold.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
@@ -46,11 +46,11 @@ struct Wanted {
     original: Option<String>,
 }
 
-/// A report, and the targets whose copies must be stored for it to be true.
+/// A report, and what must have become of the message for which targets for it to be true.
 #[derive(Clone)]
 pub(super) struct Confirmation {
     pub(super) prepared: Prepared,
-    pub(super) targets: Vec<usize>,
+    pub(super) actions: Vec<(usize, Action)>,
 }
 
 impl Confirming {
@@ -87,25 +87,34 @@ impl Confirming {
         })
     }
 
+    /// What is to become of a message for each recipient, as far as its sender is told.
+    pub(super) fn fates(
+        &self,
+        targets: &[Target],
+        verdicts: &[Option<Verdict>],
+    ) -> Vec<Option<Action>> {
+        let decided = targets.iter().zip(verdicts);
+        decided.map(|(target, verdict)| fate(target, verdict.as_ref())).collect()
+    }
+
     /// Writes the reports: one for all, or over LMTP, where each recipient has an end of its own,
     /// one for each.
     pub(super) async fn prepare(
         &self,
         reporter: Reporter<'_>,
-        targets: &[Target],
-        verdicts: &[Option<Verdict>],
+        fates: &[Option<Action>],
     ) -> Result<Vec<Confirmation>, CommandError> {
-        let lines = targets.iter().zip(verdicts).zip(&self.wanted).enumerate();
-        let lines = lines.filter_map(|(at, ((target, verdict), wanted))| {
-            Some((at, line(wanted.as_ref()?, fate(target, verdict.as_ref())?)))
-        });
+        let lines = fates.iter().zip(&self.wanted).enumerate();
+        let lines = lines
+            .filter_map(|(at, (action, wanted))| Some((at, line(wanted.as_ref()?, (*action)?))));
         let lines: Vec<(usize, Line)> = lines.collect();
         let together = if self.role == Role::Lmtp { 1 } else { lines.len().max(1) };
         let mut confirmations = Vec::new();
         for part in lines.chunks(together) {
-            let (targets, lines): (Vec<_>, Vec<_>) = part.iter().cloned().unzip();
+            let actions = part.iter().map(|(at, line)| (*at, line.action)).collect();
+            let lines = part.iter().map(|(_, line)| line.clone()).collect();
             if let Some(prepared) = self.prepare_one(reporter, lines, confirmations.len()).await? {
-                confirmations.push(Confirmation { prepared, targets });
+                confirmations.push(Confirmation { prepared, actions });
             }
         }
         Ok(confirmations)
@@ -140,10 +149,7 @@ impl Wanted {
         if !matches!(recipient.notify, Notify::On { success: true, .. }) {
             return None;
         }
-        let forward_path = match &recipient.path {
-            ForwardPath::Postmaster => "postmaster".to_owned(),
-            ForwardPath::Mailbox(mailbox) => mailbox.to_string(),
-        };
+        let forward_path = path_text(&recipient.path);
         let original = recipient.original.as_ref().map(|original| original.as_str().to_owned());
         Some(Self { forward_path, original })
     }

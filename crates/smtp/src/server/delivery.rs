@@ -7,8 +7,9 @@ use std::sync::{Arc, OnceLock};
 
 use ids::AccountId;
 use storage::{
-    Arrival, ArrivalParameters, Claimed, DeliveryPlan, Placement, Post, PreparedMessage, Sorter,
-    SpoolEntry, SpoolTerms, StorageError, Store, Verdict, WriteTx,
+    Arrival, ArrivalParameters, CarriedOut, Claimed, DeliveryPlan, Disposition, Placement, Post,
+    PreparedMessage, Reception, Sorter, SpoolEntry, SpoolTerms, StorageError, Store, Verdict,
+    WriteTx,
 };
 
 use super::confirming::{Confirmation, Confirming, Reporter};
@@ -16,7 +17,9 @@ use super::desk::Target;
 use super::external::External;
 use super::posting;
 use super::spooling::{body_of, deadline, notify_text, ret_text, spool_entry, spool_terms};
+use super::trace::Trace;
 use crate::error::CommandError;
+use crate::report::Action;
 use crate::settings::Role;
 use crate::types::Envelope;
 
@@ -45,6 +48,8 @@ pub(super) struct Delivery<'a> {
     pub(super) is_believed: bool,
     pub(super) submitter: Option<AccountId>,
     pub(super) role: Role,
+    /// What is written down of it.
+    pub(super) reception: Option<Arc<Reception>>,
 }
 
 /// What happened to each recipient, in the order of the envelope.
@@ -69,28 +74,44 @@ pub(super) async fn deliver(
     let mut plan = Plan::of(store, sorter, delivery).await?;
     let mut sortings = 1;
     loop {
-        let refused = Arc::new(OnceLock::new());
-        let (attempt, noted) = (plan.attempt(reporter).await?, refused.clone());
+        let given_up = Arc::new(OnceLock::new());
+        let is_last = sortings >= SORTINGS_MAX;
+        let (attempt, noted) = (plan.attempt(reporter, is_last).await?, given_up.clone());
         let messages = attempt.messages();
         let stored = store
             .deliver_messages("smtp delivery", messages, move |tx| attempt.store(tx, &noted))
             .await;
-        match (stored, refused.get()) {
+        match (stored, given_up.get()) {
             (Ok(committed), _) => {
                 let Done { outcomes, claimed } = committed.value;
                 plan.settled(sorter, &claimed);
                 let plans = plan.verdicts.iter().map(|one| one.as_ref().map(plan_of).cloned());
                 return Ok(Delivered { outcomes, plans: plans.collect() });
             }
-            (Err(_), Some(refused)) => plan.redirect_to_spool(store, refused).await?,
+            (Err(_), Some(GivenUp::Refused(refused))) => {
+                plan.redirect_to_spool(store, refused).await?;
+            }
+            (Err(_), Some(GivenUp::Untrue(actions))) => {
+                sortings += 1;
+                plan.actions.clone_from(actions);
+            }
             // The same message came twice at once: the second one sees the first.
             (Err(StorageError::Conflict(_)), None) if sortings < SORTINGS_MAX => {
                 sortings += 1;
+                plan.actions.clear();
                 plan.sort(sorter, envelope).await?;
             }
             (Err(error), None) => return Err(error.into()),
         }
     }
+}
+
+/// Why a transaction was given up for another one.
+enum GivenUp {
+    /// The mailboxes of these are full, while others are not.
+    Refused(Vec<usize>),
+    /// By recipient what became of the message, where its sender was to be told something else.
+    Untrue(Vec<Option<Action>>),
 }
 
 /// LIMIT: times that one message is sorted; each time another one like it came first.
@@ -125,6 +146,10 @@ struct Plan {
     tls_optional: bool,
     verified: bool,
     role: Role,
+    /// What is written down of it.
+    reception: Option<Arc<Reception>>,
+    /// By recipient what became of it in a transaction that was given up for that; empty before.
+    actions: Vec<Option<Action>>,
 }
 
 impl Plan {
@@ -154,7 +179,8 @@ impl Plan {
         let post = lists.then(|| posting::post(&delivery, body, terms));
         let confirming = Confirming::of(&delivery);
         let (tls_optional, verified) = (delivery.tls_optional, delivery.verified);
-        let Delivery { bytes, return_path_bytes, targets, placement, author, .. } = delivery;
+        let Delivery { bytes, return_path_bytes, targets, placement, author, reception, .. } =
+            delivery;
         let mut plan = Self {
             verdicts: vec![None; targets.len()],
             targets,
@@ -174,6 +200,8 @@ impl Plan {
             tls_optional,
             verified,
             role,
+            reception,
+            actions: Vec::new(),
         };
         if sorted {
             plan.sort(sorter, envelope).await?;
@@ -278,12 +306,17 @@ impl Plan {
                 *target = Target::Elsewhere;
             }
         }
+        self.actions.clear();
         self.prepare_relayed(store).await
     }
 
-    async fn attempt(&self, reporter: Reporter<'_>) -> Result<Attempt, CommandError> {
+    async fn attempt(
+        &self,
+        reporter: Reporter<'_>,
+        is_last: bool,
+    ) -> Result<Attempt, CommandError> {
         let confirmations = match &self.confirming {
-            Some(asked) => asked.prepare(reporter, &self.targets, &self.verdicts).await?,
+            Some(asked) => asked.prepare(reporter, &self.expected(asked)).await?,
             None => Vec::new(),
         };
         let mut order: Vec<usize> = (0..self.targets.len()).collect();
@@ -291,6 +324,7 @@ impl Plan {
         Ok(Attempt {
             order,
             confirmations,
+            is_last,
             targets: self.targets.clone(),
             verdicts: self.verdicts.clone(),
             placement: self.placement,
@@ -304,7 +338,16 @@ impl Plan {
             terms: self.terms,
             role: self.role,
             submitter: self.submitter,
+            reception: self.reception.clone(),
         })
+    }
+
+    /// What is to become of it for each recipient.
+    fn expected(&self, asked: &Confirming) -> Vec<Option<Action>> {
+        match self.actions.is_empty() {
+            true => asked.fates(&self.targets, &self.verdicts),
+            false => self.actions.clone(),
+        }
     }
 
     /// What was claimed is on stable storage.
@@ -343,10 +386,14 @@ struct Attempt {
     entry: Option<SpoolEntry>,
     /// What its sender is told.
     confirmations: Vec<Confirmation>,
+    /// Whether what is untrue of that is left out, and nothing is given up for it.
+    is_last: bool,
     terms: SpoolTerms,
     role: Role,
     /// Whose message it is, where somebody signed in.
     submitter: Option<AccountId>,
+    /// What is written down of it.
+    reception: Option<Arc<Reception>>,
 }
 
 /// What one transaction did.
@@ -367,29 +414,38 @@ impl Attempt {
     }
 
     /// Writes everything. A recipient that alone is refused is told so in its outcome over
-    /// LMTP; elsewhere nothing is written, and `refused` says for whom it must be the spool,
-    /// unless that would be everybody.
-    fn store(&self, tx: &mut WriteTx<'_>, refused: &OnceLock<Vec<usize>>) -> storage::Result<Done> {
+    /// LMTP; elsewhere nothing is written, and `given_up` says for whom it must be the spool,
+    /// unless that would be everybody. It also says what the sender must be told instead.
+    fn store(&self, tx: &mut WriteTx<'_>, given_up: &OnceLock<GivenUp>) -> storage::Result<Done> {
         if let Some(submitter) = self.submitter {
             tx.count_sent(submitter, self.targets.len() as u64)?;
         }
         let mut outcomes: Outcomes = self.targets.iter().map(|_| Ok(())).collect();
         let (mut failed, mut claimed) = (Vec::new(), Vec::new());
         let mut last_error = None;
+        let mut trace = Trace::new(self.reception.as_ref(), self.targets.len());
         for at in &self.order {
             if let Some(reason) = self.refusal(*at) {
+                let refused = CommandError::Rejected(reason.to_owned());
+                trace.refused(*at, &refused);
                 if let Some(outcome) = outcomes.get_mut(*at) {
-                    *outcome = Err(CommandError::Rejected(reason.to_owned()));
+                    *outcome = Err(refused);
                 }
                 continue;
             }
             match self.deliver(tx, *at) {
-                Ok(claims) if claims.is_empty() => {}
-                Ok(claims) => claimed.push((*at, claims)),
+                Ok(done) => {
+                    trace.note(*at, done.dispositions);
+                    if !done.claimed.is_empty() {
+                        claimed.push((*at, done.claimed));
+                    }
+                }
                 Err(error) if !concerns_one_recipient(&error) => return Err(error),
                 Err(error) if self.role == Role::Lmtp => {
+                    let refused = CommandError::from(error);
+                    trace.refused(*at, &refused);
                     if let Some(outcome) = outcomes.get_mut(*at) {
-                        *outcome = Err(error.into());
+                        *outcome = Err(refused);
                     }
                 }
                 Err(error) => {
@@ -401,12 +457,13 @@ impl Attempt {
         if let Some(error) = last_error {
             if failed.len() < self.targets.len() {
                 // Set once: this is the only place, and the transaction runs once.
-                let _ = refused.set(failed);
+                let _ = given_up.set(GivenUp::Refused(failed));
             }
             return Err(error);
         }
-        self.spool(tx)?;
-        self.confirm(tx, &outcomes)?;
+        self.spool(tx, &mut trace)?;
+        self.confirm(tx, &trace, given_up)?;
+        trace.file(tx)?;
         Ok(Done { outcomes, claimed })
     }
 
@@ -418,19 +475,19 @@ impl Attempt {
         }
     }
 
-    fn deliver(&self, tx: &mut WriteTx<'_>, at: usize) -> storage::Result<Vec<Claimed>> {
+    fn deliver(&self, tx: &mut WriteTx<'_>, at: usize) -> storage::Result<CarriedOut> {
         if let (Some(Target::List(list)), Some(Some(message)), Some(post)) =
             (self.targets.get(at), self.posted.get(at), &self.post)
         {
-            tx.post_to_list(*list, post.clone(), message)?;
-            return Ok(Vec::new());
+            let posted = Disposition::Posted(tx.post_to_list(*list, post.clone(), message)?);
+            return Ok(CarriedOut { dispositions: vec![posted], ..CarriedOut::default() });
         }
         let is_external = self.external.get(at).copied().unwrap_or(false);
         let message = if is_external { &self.marked } else { &self.local };
         let (Some(Target::Account { account, detail, .. }), Some(message)) =
             (self.targets.get(at), message)
         else {
-            return Ok(Vec::new());
+            return Ok(CarriedOut::default());
         };
         let (placement, mailbox) = (self.placement, detail.clone());
         let delivery = storage::Delivery { placement, mailbox, is_external };
@@ -438,27 +495,45 @@ impl Attempt {
         let mut account = tx.account(*account)?;
         match self.verdicts.get(at).and_then(Option::as_ref) {
             Some(verdict) => account.deliver_planned(message, plan_of(verdict), &delivery),
-            None => account.deliver(message, delivery).map(|_| Vec::new()),
+            None => account.deliver(message, delivery).map(CarriedOut::from),
         }
     }
 
-    /// Spools what its sender is told of those who have it.
-    fn confirm(&self, tx: &mut WriteTx<'_>, outcomes: &Outcomes) -> storage::Result<()> {
-        let is_stored = |at: &usize| outcomes.get(*at).is_some_and(Result::is_ok);
-        for Confirmation { prepared, targets } in &self.confirmations {
-            if targets.iter().all(is_stored) {
+    /// Spools what its sender is told of those who have it. What the rules wanted may not have been
+    /// done: what they send on in a day has a limit (R-ADDR-11).
+    fn confirm(
+        &self,
+        tx: &mut WriteTx<'_>,
+        trace: &Trace<'_>,
+        given_up: &OnceLock<GivenUp>,
+    ) -> storage::Result<()> {
+        for Confirmation { prepared, actions } in &self.confirmations {
+            let is_true = |(at, action): &(usize, Action)| trace.action(*at) == Some(*action);
+            // Over LMTP a recipient that was refused is told of by its reply.
+            let is_refused = |(at, _): &(usize, Action)| trace.is_refused(*at);
+            if actions.iter().all(is_true) {
                 prepared.file(tx)?;
+            } else if !self.is_last && !actions.iter().any(is_refused) {
+                let actions = (0..self.targets.len()).map(|at| trace.action(at)).collect();
+                // Set once: the transaction ends here.
+                let _ = given_up.set(GivenUp::Untrue(actions));
+                return Err(StorageError::Conflict("something else became of the message"));
             }
         }
         Ok(())
     }
 
-    fn spool(&self, tx: &mut WriteTx<'_>) -> storage::Result<()> {
+    fn spool(&self, tx: &mut WriteTx<'_>, trace: &mut Trace<'_>) -> storage::Result<()> {
         let (Some(message), Some(entry)) = (&self.relayed, &self.entry) else { return Ok(()) };
         let mut entry = entry.clone();
         let mut targets = self.targets.iter();
         entry.recipients.retain(|_| targets.next() == Some(&Target::Elsewhere));
-        tx.spool_on(self.terms, entry, message)?;
+        let spool = tx.spool_on(self.terms, entry, message)?;
+        for (at, target) in self.targets.iter().enumerate() {
+            if *target == Target::Elsewhere {
+                trace.note(at, vec![Disposition::Queued(spool)]);
+            }
+        }
         Ok(())
     }
 }

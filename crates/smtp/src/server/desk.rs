@@ -14,8 +14,8 @@ use message::address::Address;
 use net::Connection;
 use sasl::Name;
 use storage::{
-    Authorship, CalendarWishes, Grant, GreylistTimes, Greylisted, Poster, Resolution, Sorter,
-    Store, Triplet,
+    Authorship, CalendarWishes, Disposition, Grant, GreylistTimes, Greylisted, Poster, Reception,
+    Resolution, Sorter, Store, Triplet,
 };
 
 use super::authenticity::Authenticity;
@@ -269,6 +269,12 @@ impl Desk {
         }
     }
 
+    /// Whether an address is at a domain of ours.
+    pub(super) async fn is_ours(&self, address: Address) -> Result<bool, CommandError> {
+        let found = self.store.find_recipient(&storage::Address::from(address)).await?;
+        Ok(found != Resolution::Relay)
+    }
+
     /// Where storage sends mail for `path`.
     async fn resolve(&self, path: &ForwardPath) -> Result<Resolution, CommandError> {
         let hostname = self.hostname.clone();
@@ -391,6 +397,23 @@ impl Desk {
         domain: String,
     ) {
         self.store.take_calendar_mail(accounts, mail, domain).await;
+    }
+
+    /// Whether it is written down what becomes of messages.
+    pub(super) fn traces(&self) -> bool {
+        self.store.settings().trace_receptions
+    }
+
+    /// Writes down what became of a message that is not stored.
+    pub(super) async fn note_reception(
+        &self,
+        reception: Arc<Reception>,
+        dispositions: Vec<Vec<Disposition>>,
+    ) -> storage::Result<()> {
+        let noted = self.store.deliver_messages("note refusal", Vec::new(), move |tx| {
+            tx.note_reception(&reception, &dispositions)
+        });
+        noted.await.map(drop)
     }
 
     /// Stores the message for all recipients. The outcomes are one for each recipient in LMTP;

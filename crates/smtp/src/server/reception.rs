@@ -1,5 +1,6 @@
 //! Reading a message, and what becomes of it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use mailauth::dmarc::Policy;
@@ -10,18 +11,20 @@ use message::EXTERNAL_FIELD;
 use message::compose::{Received, return_path};
 use message::date::{DateTime, format_rfc5322};
 use net::{Connection, ConnectionError, MessageResult, Pace, TlsFacts};
-use storage::Placement;
+use storage::{Placement, Reception};
 
 use super::authenticity::Judged;
 use super::calendar_copy::CalendarCopy;
 use super::delivery::Delivery;
 use super::memory::MessageBuffer;
+use super::spooling::path_text;
+use super::trace::note_refusal;
 use super::{Flow, Visit, log_refusal};
 use crate::content::{Content, ContentLimits, Encoding, Fed, Framing};
 use crate::error::{CommandError, Refusal};
 use crate::header::{HeaderFacts, Originators, is_of_checks, remove_fields};
 use crate::settings::Role;
-use crate::types::{Body, Envelope, ForwardPath, Priority, ReversePath};
+use crate::types::{Body, Envelope, Priority, ReversePath};
 
 /// What became of a message for each recipient.
 type Outcomes = Vec<Result<(), CommandError>>;
@@ -70,6 +73,8 @@ pub(super) struct Incoming {
     tls_optional: bool,
     /// The domain of its author, where they are known to be who they say.
     pub(super) author: Option<String>,
+    /// Its Message-ID, as far as its header section was read.
+    pub(super) message_id: Option<String>,
     /// What domains that want reports are told of it.
     observed: Vec<Observation>,
 }
@@ -110,19 +115,21 @@ impl Incoming {
     }
 
     /// Puts the fields a submission lacks below our trace fields.
-    fn complete(&mut self, facts: HeaderFacts, hostname: &str, sender: Option<String>) {
+    fn complete(&mut self, has_date: bool, hostname: &str, sender: Option<String>) {
         let mut fields = String::new();
         if let Some(sender) = sender {
             // RFC 6409 §8.1: the sender is known, and is not the author (R-SHARE-6).
             fields += &format!("Sender: <{sender}>\r\n");
         }
-        if !facts.has_date {
+        if !has_date {
             // RFC 6409 §8.2: a missing Date is added.
             fields += &format!("Date: {}\r\n", format_rfc5322(self.at));
         }
-        if !facts.has_message_id {
+        if self.message_id.is_none() {
             // RFC 6409 §8.3: so is a missing Message-ID.
-            fields += &format!("Message-ID: <{:016x}@{hostname}>\r\n", self.id);
+            let message_id = format!("{:016x}@{hostname}", self.id);
+            fields += &format!("Message-ID: <{message_id}>\r\n");
+            self.message_id = Some(message_id);
         }
         self.buffer.bytes.splice(self.trace_bytes..self.trace_bytes, fields.into_bytes());
     }
@@ -264,6 +271,7 @@ impl Visit<'_> {
             refusal: None,
             tls_optional: false,
             author: None,
+            message_id: None,
             observed: Vec::new(),
         };
         match incoming.buffer.announce(size_bytes, OWN_FIELDS_BYTES).await {
@@ -306,9 +314,12 @@ impl Visit<'_> {
     async fn finish(&mut self, mut incoming: Incoming) {
         let id = incoming.id;
         let size_bytes = incoming.content.message_bytes();
-        let outcome = match self.judge(&mut incoming).await {
-            Ok(()) => self.take(incoming).await,
+        let judged = self.judge(&mut incoming).await;
+        let mut reception = None;
+        let outcome = match judged {
+            Ok(()) => self.take(incoming, &mut reception).await,
             Err(error) => {
+                reception = self.describe(&incoming, size_bytes);
                 self.tell(incoming.observed, &Err(&error), Policy::Reject, false);
                 Err(error)
             }
@@ -325,19 +336,25 @@ impl Visit<'_> {
             }
             Err(error) => {
                 log_refusal(&error);
+                note_refusal(&self.server.desk, reception, &error).await;
                 self.session.answer_message(id, &Err(error), &mut self.out);
             }
         }
     }
 
     /// Has the content checked of a message that may be stored, and stores it.
-    async fn take(&mut self, mut incoming: Incoming) -> Result<Outcomes, CommandError> {
+    async fn take(
+        &mut self,
+        mut incoming: Incoming,
+        reception: &mut Option<Arc<Reception>>,
+    ) -> Result<Outcomes, CommandError> {
         let observed = std::mem::take(&mut incoming.observed);
         let by_policy = incoming.placement;
         let checked = self.check_content(&mut incoming).await;
         let is_spam = checked.is_err() || incoming.placement != by_policy;
+        *reception = self.describe(&incoming, incoming.content.message_bytes());
         let outcome = match checked {
-            Ok(()) => self.deliver(incoming).await,
+            Ok(()) => self.deliver(incoming, reception.clone()).await,
             Err(error) => Err(error),
         };
         let done = match by_policy {
@@ -396,6 +413,7 @@ impl Visit<'_> {
         let content = incoming.buffer.bytes.get(incoming.trace_bytes..).unwrap_or_default();
         let facts = HeaderFacts::of(content);
         incoming.tls_optional = facts.tls_optional;
+        incoming.message_id = facts.message_id;
         // RFC 5321 §6.3: loops are found by counting Received.
         if facts.received_fields > settings.received_fields_max {
             return Err(Refusal::Loop.into());
@@ -431,7 +449,7 @@ impl Visit<'_> {
                 || from_strangers && is_of_checks(field)
         });
         if submitted {
-            incoming.complete(facts, &settings.hostname, sender);
+            incoming.complete(facts.has_date, &settings.hostname, sender);
         }
         if let Some(field) = self.peer_field() {
             let at = incoming.trace_bytes;
@@ -440,7 +458,10 @@ impl Visit<'_> {
         incoming.verified = submitted;
         // Where nothing is checked here, who brings it has done that: whoever signed in, what is in
         // front of us, a network that the operator trusts.
-        incoming.is_believed = found.as_ref().is_none_or(|judged| judged.verified);
+        incoming.is_believed = match &found {
+            Some(judged) => judged.verified,
+            None => !self.is_in_our_name().await?,
+        };
         if incoming.signable {
             let content = incoming.buffer.bytes.get(incoming.trace_bytes..).unwrap_or_default();
             incoming.author = mailauth::author_domain(content);
@@ -454,6 +475,19 @@ impl Visit<'_> {
             incoming.put_above_trace(&field).await?;
         }
         Ok(())
+    }
+
+    /// Whether a stranger names a sender of ours, where nobody looks whether that is true. Who sends
+    /// in our name signs in (R-ADDR-5).
+    async fn is_in_our_name(&mut self) -> Result<bool, CommandError> {
+        let desk = &self.server.desk;
+        let is_unchecked = self.server.settings.role == Role::Mx && desk.authenticity().is_none();
+        let envelope = self.session.envelope();
+        let sender = envelope.and_then(|envelope| envelope.reverse_path.mailbox()).cloned();
+        match sender {
+            Some(sender) if is_unchecked && self.user.is_none() => desk.is_ours(sender).await,
+            _ => Ok(false),
+        }
     }
 
     /// Signs a submission in its final form (RFC 6376 §5).
@@ -506,7 +540,11 @@ impl Visit<'_> {
         is_checked.then(|| authenticity.believed_author(message))?
     }
 
-    async fn deliver(&mut self, mut incoming: Incoming) -> Result<Outcomes, CommandError> {
+    async fn deliver(
+        &mut self,
+        mut incoming: Incoming,
+        reception: Option<Arc<Reception>>,
+    ) -> Result<Outcomes, CommandError> {
         if incoming.signable {
             self.sign(&mut incoming).await?;
         }
@@ -536,6 +574,7 @@ impl Visit<'_> {
             is_believed: incoming.is_believed,
             submitter: self.user.as_ref().map(|user| user.account),
             role: self.server.settings.role,
+            reception,
         };
         let delivered = self.server.desk.deliver(delivery).await?;
         if let Some(user) = &self.user {
@@ -568,10 +607,7 @@ async fn fill_in_time<'c>(
 /// RFC 5321 §7.2: one of several recipients is not named to the others.
 fn only_recipient(envelope: &Envelope) -> Option<String> {
     match envelope.recipients.as_slice() {
-        [only] => match &only.path {
-            ForwardPath::Postmaster => Some("postmaster".to_owned()),
-            ForwardPath::Mailbox(mailbox) => Some(mailbox.to_string()),
-        },
+        [only] => Some(path_text(&only.path)),
         _ => None,
     }
 }

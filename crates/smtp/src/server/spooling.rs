@@ -46,10 +46,7 @@ pub(super) fn spool_entry(delivery: &Delivery<'_>) -> SpoolEntry {
             ReversePath::Mailbox(mailbox) => mailbox.to_string(),
         },
         envelope_json: envelope_json.to_string(),
-        recipients: {
-            let recipients = envelope.recipients.iter();
-            recipients.map(|one| spool_recipient(one, delivery.is_believed)).collect()
-        },
+        recipients: envelope.recipients.iter().map(spool_recipient).collect(),
     }
 }
 
@@ -127,29 +124,22 @@ pub(super) fn notify_text(notify: Notify) -> Option<String> {
     }
 }
 
-/// What is asked of those that get it, of who may not be told that it has arrived.
-fn without_success(notify: Notify) -> Notify {
-    match notify {
-        Notify::On { failure: false, delay: false, .. } => Notify::Never,
-        Notify::On { failure, delay, .. } => Notify::On { success: false, failure, delay },
-        Notify::Unspecified | Notify::Never => notify,
-    }
-}
-
-fn spool_recipient(recipient: &Recipient, is_believed: bool) -> SpoolRecipient {
-    let notify = match recipient.notify {
-        notify if is_believed => notify_text(notify),
-        notify => notify_text(without_success(notify)),
-    };
+fn spool_recipient(recipient: &Recipient) -> SpoolRecipient {
+    let notify = notify_text(recipient.notify);
     let parameters_json = serde_json::json!({
         "notify": notify,
         "orcpt": recipient.original.as_ref().map(|original| original.as_str()),
     });
     SpoolRecipient {
-        forward_path: match &recipient.path {
-            ForwardPath::Postmaster => "postmaster".to_owned(),
-            ForwardPath::Mailbox(mailbox) => mailbox.to_string(),
-        },
+        forward_path: path_text(&recipient.path),
         parameters_json: parameters_json.to_string(),
+    }
+}
+
+/// A recipient as the spool and the trace have it.
+pub(super) fn path_text(path: &ForwardPath) -> String {
+    match path {
+        ForwardPath::Postmaster => "postmaster".to_owned(),
+        ForwardPath::Mailbox(mailbox) => mailbox.to_string(),
     }
 }

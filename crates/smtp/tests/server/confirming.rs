@@ -156,13 +156,30 @@ async fn who_may_not_be_the_sender_is_told_nothing() {
         assert_eq!(say(&fixture, Role::Mx, &mail(from, to)).await, ["250 2.0.0"]);
         assert_eq!(reports(&fixture).await.len(), told, "{from}");
     }
-    // What waits for a mailbox that is full asks no more than may be told.
+    // What waits for a mailbox that is full asks as it was asked to; the queue tells nobody in doubt.
     fixture.desk = desk(&[]);
     let to = &["<full@here.test> NOTIFY=SUCCESS,FAILURE", "<bob@here.test>"];
     let lines = mail("y@forged.test", to);
     let lines = lines.replace("Hello.", &"0123456789\r\n".repeat(20));
     assert_eq!(say(&fixture, Role::Mx, &lines).await, ["250 2.0.0"]);
     let spool = fixture.spool().await;
-    assert_eq!(spool[2][3], r#"{"notify":"FAILURE","orcpt":null}"#);
+    assert_eq!(spool[2][3], r#"{"notify":"SUCCESS,FAILURE","orcpt":null}"#);
+    assert!(spool[2][1].contains(r#""doubtful":true"#), "{spool:?}");
+    fixture.close().await;
+}
+
+/// Who sends in our name signs in. What comes from outside in it, where nothing is checked, is not
+/// believed: the mailbox that is told of it would be that of who never wrote.
+#[tokio::test]
+async fn strangers_with_an_address_of_ours_are_told_nothing() {
+    let fixture = Fixture::new().await;
+    let to = &["<bob@here.test> NOTIFY=SUCCESS"];
+    for from in ["alice@here.test", "nobody@HERE.test", "x@also.test"] {
+        assert_eq!(say(&fixture, Role::Mx, &mail(from, to)).await, ["250 2.0.0"]);
+        assert_eq!(reports(&fixture).await, [], "{from}");
+    }
+    // What is in front of us has looked at it.
+    assert_eq!(say(&fixture, Role::Lmtp, &mail("alice@here.test", to)).await, ["250 2.0.0"]);
+    assert_eq!(reports(&fixture).await.len(), 1);
     fixture.close().await;
 }

@@ -12,6 +12,7 @@ mod limits;
 mod lists;
 mod networks;
 mod peers;
+mod receptions;
 mod rewriting;
 mod sasl;
 mod sending;

@@ -8,7 +8,10 @@ use ids::{AccountId, CollectionId, ContentId, Timestamp};
 use net::{Connection, ConnectionSettings, Service, Shutdown, Stream};
 use sasl::Password;
 use smtp::{Desk, ReceptionMemory, Role, Server, Settings};
-use storage::{Address, Content, MailboxName, NewAccount, Store, Want, WriteTx};
+use storage::{
+    Address, Content, Database, Disposition, MailboxName, NewAccount, ReceptionCursor,
+    ReceptionRow, Store, Want, WriteTx,
+};
 use testkit::ManualClock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
@@ -28,19 +31,25 @@ impl Fixture {
     /// Domain `here.test` with the alias `also.test`. Accounts: `alice` (alias `ally`, password
     /// `secret one`), `bob`, `full` with a quota of 100 bytes, `blocked`.
     pub(crate) async fn new() -> Self {
-        Self::build(None).await
+        Self::build(None, Database::Sqlite).await
+    }
+
+    /// The same over another database.
+    pub(crate) async fn over(database: Database) -> Self {
+        Self::build(None, database).await
     }
 
     /// The same with SCRAM.
     pub(crate) async fn with_scram() -> Self {
         let key = ScramKey::new([7; 32]);
-        Self::build(Some(ScramSettings { key, iterations: 4096 })).await
+        Self::build(Some(ScramSettings { key, iterations: 4096 }), Database::Sqlite).await
     }
 
-    async fn build(scram: Option<ScramSettings>) -> Self {
+    async fn build(scram: Option<ScramSettings>, database: Database) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(NOW));
-        let opened = storage::Settings::new(folder.path(), clock.clone());
+        let mut opened = storage::Settings::new(folder.path(), clock.clone());
+        opened.database = database;
         let store = Store::open(opened).unwrap();
         let passwords = PasswordPolicy::default();
         let hash = passwords.hash("alice@here.test", &Password::from("secret one")).unwrap();
@@ -122,6 +131,21 @@ impl Fixture {
         String::from_utf8([content.header().unwrap(), content.text().unwrap()].concat()).unwrap()
     }
 
+    /// What is written down of receptions, the oldest first: of each the sender, whether it was put
+    /// aside, and each recipient with what became of it.
+    pub(crate) async fn receptions(&self) -> Vec<String> {
+        let newest = ReceptionCursor::NEWEST;
+        let begin = Timestamp::from_micros(0);
+        let mut found = Vec::new();
+        for sender in ["s@x.test", "alice@here.test"] {
+            let slice = self.store.read(move |tx| tx.find_receptions(sender, begin, newest));
+            found.extend(slice.await.unwrap().rows);
+        }
+        found.sort_by_key(|row| (row.at, row.reception.message));
+        found.dedup();
+        found.iter().map(shown).collect()
+    }
+
     /// Ends everything.
     pub(crate) async fn close(self) {
         self.shutdown.begin();
@@ -165,6 +189,28 @@ impl Fixture {
         stream.read_to_string(&mut replies).await.unwrap();
         replies
     }
+}
+
+fn shown(row: &ReceptionRow) -> String {
+    let reception = &row.reception;
+    let mut out = format!(
+        "{} {:?} <{}> {:?} {}",
+        reception.protocol,
+        reception.user,
+        reception.message_id,
+        reception.placement,
+        reception.size_bytes
+    );
+    for (path, dispositions) in reception.forward_paths.iter().zip(&row.dispositions) {
+        out += &format!("; {path}:");
+        for disposition in dispositions {
+            out += &match disposition {
+                Disposition::Refused(reply) => format!(" refused {reply}"),
+                other => format!(" {}", other.as_str()),
+            };
+        }
+    }
+    out
 }
 
 pub(crate) fn settings(role: Role) -> Settings {

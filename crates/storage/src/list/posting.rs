@@ -1,6 +1,6 @@
 //! Posting to a list: who may, and what is sent.
 
-use ids::{AccountId, ListId};
+use ids::{AccountId, ListId, SpoolId};
 
 use super::{MailList, Posting};
 use crate::{
@@ -111,7 +111,7 @@ impl WriteTx<'_> {
         list: ListId,
         post: Post,
         message: &PreparedMessage,
-    ) -> Result<()> {
+    ) -> Result<SpoolId> {
         let found = self.load_list(list)?;
         let reached = self.reached_by(list)?;
         if reached.is_empty() {
@@ -133,6 +133,6 @@ impl WriteTx<'_> {
             envelope_json: post.envelope_json,
             recipients: recipients.collect(),
         };
-        self.spool_on(post.terms, entry, message).map(drop)
+        self.spool_on(post.terms, entry, message)
     }
 }

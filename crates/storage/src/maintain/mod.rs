@@ -42,7 +42,7 @@ pub struct Maintained {
     pub expunged: u64,
     /// Facts of the change log.
     pub changes: u64,
-    /// What happened to messages sent.
+    /// What happened to messages.
     pub traces: u64,
     /// Who was answered, what was seen, and requests nobody answered.
     pub memories: u64,

@@ -1,4 +1,4 @@
-//! What happened to messages sent, past the days it is kept.
+//! What happened to messages, past the days it is kept.
 
 use ids::Timestamp;
 
@@ -7,16 +7,24 @@ use crate::sql::Value;
 use crate::{Result, Store};
 
 /// Numbers ascend with time, so that only the first rows are looked at.
-const PURGE: &str = "DELETE FROM spool_trace WHERE id IN (SELECT id FROM ( \
-     SELECT id, at FROM spool_trace ORDER BY id LIMIT ?2) first WHERE at < ?1)";
+const PURGES: [&str; 2] = [
+    "DELETE FROM spool_trace WHERE id IN (SELECT id FROM ( \
+     SELECT id, at FROM spool_trace ORDER BY id LIMIT ?2) first WHERE at < ?1)",
+    "DELETE FROM reception WHERE id IN (SELECT id FROM ( \
+     SELECT id, at FROM reception ORDER BY id LIMIT ?2) first WHERE at < ?1)",
+];
 
 /// Gives up what happened before `before`.
 pub(super) fn purge(store: &Store, before: Timestamp) -> Result<u64> {
     let before = before.as_micros();
-    repeat(|| {
-        let slice = store.write_blocking("purge trace", move |tx| {
-            tx.sql.execute(PURGE, &[Value::Int(before), Value::Int(ROWS)])
+    let mut sum = 0;
+    for purge in PURGES {
+        sum += repeat(|| {
+            let slice = store.write_blocking("purge trace", move |tx| {
+                tx.sql.execute(purge, &[Value::Int(before), Value::Int(ROWS)])
+            })?;
+            Ok(slice.value)
         })?;
-        Ok(slice.value)
-    })
+    }
+    Ok(sum)
 }

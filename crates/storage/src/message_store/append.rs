@@ -24,6 +24,8 @@ pub struct Append {
 /// Where a message ended up (RFC 4315 §3, APPENDUID).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Appended {
+    /// In which mailbox.
+    pub mailbox: CollectionId,
     /// Of the mailbox.
     pub uid_validity: UidValidity,
     /// Of the message.
@@ -98,7 +100,7 @@ impl AccountTx<'_, '_> {
             self.insert_annotations(place.mailbox, uid, modseq, &append.annotations)?;
         }
         self.record_added(place.mailbox, vec![entry])?;
-        Ok(Appended { uid_validity: place.uid_validity, uid })
+        Ok(Appended { mailbox: place.mailbox, uid_validity: place.uid_validity, uid })
     }
 
     /// Tells of new messages, to the log and to the views.

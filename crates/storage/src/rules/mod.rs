@@ -34,8 +34,8 @@ pub use event::{EventCause, EventId, EventNotices, EventOutcome, EventScript, Ma
 pub use load::{ActiveResponder, ActiveScript, Rules};
 pub use local_time::LocalTime;
 pub use plan::{
-    AnswerClaim, Arrival, ArrivalParameters, DeliveryPlan, Destination, Filing, Notice, Outgoing,
-    SeenMark, Sorter, Sorting, Verdict,
+    AnswerClaim, Arrival, ArrivalParameters, CarriedOut, DeliveryPlan, Destination, Filing, Notice,
+    Outgoing, SeenMark, Sorter, Sorting, Verdict,
 };
 pub use redirection::Redirection;
 pub use responder::{Responder, ResponderBody, ResponderId, Weekdays};

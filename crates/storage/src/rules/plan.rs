@@ -6,15 +6,15 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use ids::{AccountId, CollectionId};
+use ids::{AccountId, CollectionId, SpoolId};
 use message::flag::Flags;
 
 use super::{AnswerSource, Claimed, ScriptName};
 use crate::mailbox::{MailboxName, SpecialUse};
 use crate::message_store::Delivery;
 use crate::{
-    AccountTx, CalendarWishes, Deadline, Placement, PreparedMessage, Result, SpoolEntry,
-    SpoolTerms, StorageError,
+    AccountTx, Appended, CalendarWishes, Deadline, Disposition, Placement, PreparedMessage, Result,
+    SpoolEntry, SpoolTerms, StorageError,
 };
 
 /// What the owner is told of a version that is not stored or sent.
@@ -201,6 +201,26 @@ pub struct SeenMark {
     pub unseen: bool,
 }
 
+/// What became of a message for which there was a plan.
+#[derive(Debug, Default)]
+pub struct CarriedOut {
+    /// What became of the claims of [`DeliveryPlan::sends`], in their order.
+    pub claimed: Vec<Claimed>,
+    /// Where the message is now.
+    pub dispositions: Vec<Disposition>,
+}
+
+impl From<Appended> for CarriedOut {
+    /// Of a message that there was no plan for.
+    fn from(appended: Appended) -> Self {
+        Self { claimed: Vec::new(), dispositions: vec![stored(appended)] }
+    }
+}
+
+fn stored(Appended { mailbox, uid, .. }: Appended) -> Disposition {
+    Disposition::Stored { mailbox, uid }
+}
+
 impl std::fmt::Debug for DeliveryPlan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("DeliveryPlan")
@@ -227,8 +247,7 @@ impl DeliveryPlan {
 }
 
 impl AccountTx<'_, '_> {
-    /// Does with a message what a plan says: all of it in this transaction. What became of the
-    /// claims of [`DeliveryPlan::sends`], in their order.
+    /// Does with a message what a plan says: all of it in this transaction.
     ///
     /// # Errors
     /// [`StorageError::OverQuota`] and [`StorageError::TooBig`] before anything was written;
@@ -238,8 +257,8 @@ impl AccountTx<'_, '_> {
         message: &Arc<PreparedMessage>,
         plan: &DeliveryPlan,
         delivery: &Delivery,
-    ) -> Result<Vec<Claimed>> {
-        self.carry_out(message, plan, delivery, Missing::Inbox).map(|(claimed, _)| claimed)
+    ) -> Result<CarriedOut> {
+        self.carry_out(message, plan, delivery, Missing::Inbox).map(|(done, _)| done)
     }
 
     /// The same for a message in a mailbox: a copy whose mailbox cannot be had is not made. Whether
@@ -259,7 +278,7 @@ impl AccountTx<'_, '_> {
         plan: &DeliveryPlan,
         delivery: &Delivery,
         missing: Missing,
-    ) -> Result<(Vec<Claimed>, bool)> {
+    ) -> Result<(CarriedOut, bool)> {
         self.require_own()?;
         let mut granted = self.may_send_on(plan.counted())?;
         // Where something is not sent because it is too big or too much, the message would be lost.
@@ -276,8 +295,9 @@ impl AccountTx<'_, '_> {
         }
         let trouble = plan.failure.clone();
         let mut work = Work { message, delivery, missing, filed: Vec::new(), trouble };
+        let mut dispositions = Vec::new();
         for filing in filings {
-            self.file(filing, &mut work)?;
+            dispositions.extend(self.file(filing, &mut work)?.map(stored));
         }
         let mut claimed = Vec::with_capacity(plan.sends.len());
         for send in &plan.sends {
@@ -287,13 +307,22 @@ impl AccountTx<'_, '_> {
                 continue;
             }
             granted -= u64::from(send.counted);
-            claimed.push(self.send_planned(send, &mut work)?);
+            let (claim, spool) = self.send_planned(send, &mut work)?;
+            claimed.push(claim);
+            dispositions.extend(spool.map(|spool| match send.is_forwarded {
+                true => Disposition::SentOn(spool),
+                false => Disposition::Answered(spool),
+            }));
+        }
+        // Telling somebody of a message does not keep it.
+        if dispositions.iter().all(|done| matches!(done, Disposition::Answered(_))) {
+            dispositions.push(Disposition::Discarded);
         }
         let complete = work.trouble.is_none();
         if let Some(trouble) = work.trouble {
             self.tell_owner(&trouble, plan)?;
         }
-        Ok((claimed, complete))
+        Ok((CarriedOut { claimed, dispositions }, complete))
     }
 
     /// Everything that may refuse it, before anything is written.
@@ -318,8 +347,9 @@ impl AccountTx<'_, '_> {
         filing.message.as_ref().filter(|version| !self.is_too_big(version)).unwrap_or(message)
     }
 
-    /// Stores a message; where its mailbox cannot be had, where it would be without rules.
-    fn file(&mut self, filing: &Filing, work: &mut Work<'_>) -> Result<()> {
+    /// Stores a message; where its mailbox cannot be had, where it would be without rules. `None`
+    /// where it is there already, or has no place.
+    fn file(&mut self, filing: &Filing, work: &mut Work<'_>) -> Result<Option<Appended>> {
         let mailbox = match &filing.destination {
             Destination::Usual => self.destination(work.delivery)?,
             Destination::Mailbox { .. } => match self.open_destination(&filing.destination)? {
@@ -328,7 +358,7 @@ impl AccountTx<'_, '_> {
                     work.trouble.get_or_insert(trouble);
                     match work.missing {
                         Missing::Inbox => self.destination(work.delivery)?,
-                        Missing::Nowhere => return Ok(()),
+                        Missing::Nowhere => return Ok(None),
                     }
                 }
             },
@@ -340,11 +370,11 @@ impl AccountTx<'_, '_> {
         // RFC 5228 §2.10.3: what ends in one mailbox by two ways is stored there once.
         let place = (mailbox, message.hash);
         if work.filed.contains(&place) {
-            return Ok(());
+            return Ok(None);
         }
         work.filed.push(place);
         let flags = work.delivery.marked(&filing.flags);
-        self.deliver_into(mailbox, message, flags).map(drop)
+        self.deliver_into(mailbox, message, flags).map(Some)
     }
 
     /// The mailbox of a destination, `None` for INBOX, made if it is to be; else why there is none.
@@ -406,18 +436,22 @@ impl AccountTx<'_, '_> {
     }
 
     /// Sends a message, if the right to do so is granted.
-    fn send_planned(&mut self, send: &Outgoing, work: &mut Work<'_>) -> Result<Claimed> {
+    fn send_planned(
+        &mut self,
+        send: &Outgoing,
+        work: &mut Work<'_>,
+    ) -> Result<(Claimed, Option<SpoolId>)> {
         if self.is_too_big(&send.message) {
             work.trouble.get_or_insert_with(|| TOO_BIG.to_owned());
-            return Ok(Claimed::Never);
+            return Ok((Claimed::Never, None));
         }
         if let Some(claim) = &send.claim {
             let claimed = self.claim_answer(claim.source, &claim.sender, claim.window_secs)?;
             if claimed != Claimed::Now {
-                return Ok(claimed);
+                return Ok((claimed, None));
             }
         }
-        self.tx.spool_on(send.terms, send.entry.clone(), &send.message)?;
+        let spool = self.tx.spool_on(send.terms, send.entry.clone(), &send.message)?;
         if let Some(copy) = &send.copy
             && self.check_quota(send.message.size().cast_signed(), 1).is_ok()
         {
@@ -425,7 +459,7 @@ impl AccountTx<'_, '_> {
             let filing = Filing { message: Some(send.message.clone()), ..copy.clone() };
             self.file(&filing, work)?;
         }
-        Ok(Claimed::Now)
+        Ok((Claimed::Now, Some(spool)))
     }
 
     /// R-FILT-2: tells the owner that the script failed, once for each text of it.

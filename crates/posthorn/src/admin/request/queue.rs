@@ -92,11 +92,30 @@ pub(crate) struct QueueDestinationRow {
 /// Something that happened to a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct QueueTraceRow {
-    pub(crate) id: i64,
+    /// Its number in the queue, where it was or is there.
+    pub(crate) id: Option<i64>,
+    /// How it came, where it is its reception that is told of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) came: Option<QueueTraceCame>,
     pub(crate) at: String,
     pub(crate) accepted: String,
     pub(crate) event: String,
     pub(crate) sender: String,
     pub(crate) recipient: String,
     pub(crate) answer: String,
+}
+
+/// How a message came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct QueueTraceCame {
+    /// The number that stands in the reply, in Received and in the log.
+    pub(crate) message: String,
+    pub(crate) protocol: String,
+    pub(crate) peer: String,
+    /// Who signed in.
+    pub(crate) user: Option<String>,
+    pub(crate) message_id: Option<String>,
+    pub(crate) size_bytes: u64,
+    /// Whether checks put it aside.
+    pub(crate) quarantined: bool,
 }

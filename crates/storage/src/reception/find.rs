@@ -1,0 +1,156 @@
+//! Finding receptions: by the instant that a number holds, or by looking at each, the newest first.
+
+use ids::{SpoolId, Timestamp};
+
+use super::{ReceptionRow, text};
+use crate::sql::{Row, Value};
+use crate::{ReadTx, Result};
+
+/// LIMIT: rows that one statement reads.
+const ROWS: i64 = 5000;
+/// How far the order of numbers may be from that of instants: transactions that are under way at
+/// once, and clocks of several daemons.
+const SLACK_SECS: i64 = 60;
+/// LIMIT: how long a message may take from its first byte to its row.
+const RECEIVING_SECS: i64 = 24 * 60 * 60;
+/// Bits of a message's number below its instant in microseconds.
+const ORDINAL_BITS: u32 = 12;
+
+/// Where a search goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReceptionCursor(i64);
+
+impl ReceptionCursor {
+    /// The newest reception.
+    pub const NEWEST: Self = Self(i64::MAX);
+}
+
+/// What one step of a search found.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ReceptionSlice {
+    /// The newest first.
+    pub rows: Vec<ReceptionRow>,
+    /// `None`: there is nothing more.
+    pub next: Option<ReceptionCursor>,
+}
+
+/// Id, instant and text of a row.
+type Raw = (i64, Timestamp, String);
+
+fn raw(row: &dyn Row) -> Result<Raw> {
+    Ok((row.int(0)?, Timestamp::from_micros(row.int(1)?), row.text(2)?.to_owned()))
+}
+
+fn row_of(at: Timestamp, text: &str) -> Result<ReceptionRow> {
+    let (reception, dispositions) = text::read(text)?;
+    Ok(ReceptionRow { at, reception, dispositions })
+}
+
+impl ReadTx<'_> {
+    /// Of the receptions after `since`, some next ones from `cursor` on, as far as they are of a
+    /// message with this Message-ID, or from or to this address.
+    pub fn find_receptions(
+        &mut self,
+        wanted: &str,
+        since: Timestamp,
+        cursor: ReceptionCursor,
+    ) -> Result<ReceptionSlice> {
+        let found = self.sql.query_all(
+            "SELECT id, at, trace FROM reception WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+            &[Value::Int(cursor.0), Value::Int(ROWS)],
+            raw,
+        )?;
+        let next = found.last().filter(|(_, at, _)| *at >= since.plus_secs(-SLACK_SECS));
+        let next = next.map(|(id, ..)| ReceptionCursor(*id));
+        let message_id = text::message_id(wanted);
+        let mut rows = Vec::new();
+        for (_, at, text) in found {
+            if at < since {
+                continue;
+            }
+            let row = row_of(at, &text)?;
+            let is_meant = |path: &String| path.eq_ignore_ascii_case(wanted);
+            let reception = &row.reception;
+            if reception.message_id == message_id
+                || is_meant(&reception.reverse_path)
+                || reception.forward_paths.iter().any(is_meant)
+            {
+                rows.push(row);
+            }
+        }
+        Ok(ReceptionSlice { rows, next })
+    }
+
+    /// The reception of the message with this number. One that came in several attempts has a
+    /// number each time.
+    pub fn reception(&mut self, message: u64) -> Result<Option<ReceptionRow>> {
+        let began = Timestamp::from_micros((message >> ORDINAL_BITS).cast_signed());
+        let until = began.plus_secs(RECEIVING_SECS);
+        let number = format!("{message:016x}");
+        self.first_reception(began, until, |_, text| text.starts_with(&number))
+    }
+
+    /// The reception that put something into the spool, which was accepted at that instant.
+    pub fn reception_of_spooled(
+        &mut self,
+        spool: SpoolId,
+        accepted: Timestamp,
+    ) -> Result<Option<ReceptionRow>> {
+        let names_it = |at, text: &str| {
+            let row = (at == accepted).then(|| row_of(at, text).ok()).flatten();
+            row.is_some_and(|row| row.spooled().any(|one| one == spool))
+        };
+        self.first_reception(accepted, accepted, names_it)
+    }
+
+    /// The first reception between two instants that is meant.
+    fn first_reception(
+        &mut self,
+        from: Timestamp,
+        until: Timestamp,
+        is_meant: impl Fn(Timestamp, &str) -> bool,
+    ) -> Result<Option<ReceptionRow>> {
+        let mut next = self.first_id_since(from.plus_secs(-SLACK_SECS))?;
+        let until = until.plus_secs(SLACK_SECS);
+        loop {
+            let found = self.sql.query_all(
+                "SELECT id, at, trace FROM reception WHERE id >= ?1 ORDER BY id LIMIT ?2",
+                &[Value::Int(next), Value::Int(ROWS)],
+                raw,
+            )?;
+            for (_, at, text) in &found {
+                if is_meant(*at, text) {
+                    return row_of(*at, text).map(Some);
+                }
+            }
+            match found.last() {
+                Some((id, at, _)) if *at <= until => next = id + 1,
+                _ => return Ok(None),
+            }
+        }
+    }
+
+    /// Where the rows of an instant begin: halved again and again, since ids ascend with time.
+    fn first_id_since(&mut self, at: Timestamp) -> Result<i64> {
+        let ends = self.sql.query_one(
+            "SELECT COALESCE((SELECT id FROM reception ORDER BY id LIMIT 1), 0), \
+             COALESCE((SELECT id FROM reception ORDER BY id DESC LIMIT 1), 0)",
+            &[],
+            |row| Ok((row.int(0)?, row.int(1)?)),
+        )?;
+        let (mut low, mut high) = ends.unwrap_or_default();
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let found = self.sql.query_one(
+                "SELECT at FROM reception WHERE id >= ?1 ORDER BY id LIMIT 1",
+                &[Value::Int(middle)],
+                |row| Ok(Timestamp::from_micros(row.int(0)?)),
+            )?;
+            match found {
+                Some(found) if found < at => low = middle + 1,
+                _ => high = middle,
+            }
+        }
+        Ok(low)
+    }
+}
