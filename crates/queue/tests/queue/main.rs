@@ -7,6 +7,7 @@ mod lists;
 mod panics;
 mod scene;
 mod server;
+mod sts;
 mod terms;
 
 use ids::Clock as _;

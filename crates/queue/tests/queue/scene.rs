@@ -14,13 +14,15 @@ use testkit::ManualClock;
 
 use crate::server::Server;
 
-/// Knows the domains `*.test` but `nowhere.test`, and of none where it is; asked for `panic.test`
+/// Knows the domains `*.test` but `nowhere.test`, and of `sts.test` alone where it is; asked for `panic.test`
 /// it panics.
 struct FewNames;
 
 impl Dns for FewNames {
     fn mail_exchangers<'a>(&'a self, domain: &'a str) -> DnsFuture<'a, Vec<MailExchanger>> {
+        let sts = MailExchanger { preference: 10, host: "mx.sts.test".to_owned() };
         let found = match domain {
+            "sts.test" => Ok(vec![sts]),
             "nowhere.test" => Err(DnsError::NoSuchName),
             "panic.test" => panic!("as asked"),
             _ => Err(DnsError::Temporary("no server answers".to_owned())),
@@ -28,8 +30,20 @@ impl Dns for FewNames {
         Box::pin(async move { found })
     }
 
-    fn addresses<'a>(&'a self, _: &'a str) -> DnsFuture<'a, Vec<IpAddr>> {
-        Box::pin(async { Err(DnsError::Temporary("no server answers".to_owned())) })
+    fn addresses<'a>(&'a self, host: &'a str) -> DnsFuture<'a, Vec<IpAddr>> {
+        let found = match host {
+            "mx.sts.test" | "mta-sts.sts.test" => Ok(vec![IpAddr::from([127, 0, 0, 1])]),
+            _ => Err(DnsError::Temporary("no server answers".to_owned())),
+        };
+        Box::pin(async { found })
+    }
+
+    fn texts<'a>(&'a self, name: &'a str) -> DnsFuture<'a, Vec<Vec<u8>>> {
+        let found = match name {
+            "_mta-sts.sts.test" => Ok(vec![b"v=STSv1; id=1;".to_vec()]),
+            _ => Err(DnsError::NoSuchName),
+        };
+        Box::pin(async { found })
     }
 }
 
