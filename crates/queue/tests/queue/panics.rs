@@ -38,7 +38,7 @@ async fn a_panic_defers_one_message_and_gives_the_rest_back() {
     assert_eq!((row.recipients[0].attempts, row.recipients[0].owned), (1, false));
     assert!(rows.iter().flat_map(|row| &row.recipients).all(|one| !one.owned));
     let trace = scene.trace(bad).await;
-    assert_eq!(trace, ["deferred x@a.test 4.3.0 an error in this server"]);
+    assert_eq!(trace, ["deferred x@a.test 4.3.0 - an error in this server"]);
     scene.advance(100);
     scene.queue.wait_until(|counters| counters.delivered == 2 && counters.active == 0).await;
     assert_eq!(scene.trace(good).await.len(), 2);

@@ -50,7 +50,8 @@ impl Fixture {
         let clock = Arc::new(ManualClock::new(NOW));
         let mut opened = storage::Settings::new(folder.path(), clock.clone());
         opened.database = database;
-        let store = Store::open(opened).unwrap();
+        // PostgreSQL is connected to by a runtime of its own.
+        let store = tokio::task::spawn_blocking(|| Store::open(opened)).await.unwrap().unwrap();
         let passwords = PasswordPolicy::default();
         let hash = passwords.hash("alice@here.test", &Password::from("secret one")).unwrap();
         store.write("fixture", move |tx| fill(tx, hash)).await.unwrap();
@@ -149,7 +150,7 @@ impl Fixture {
     /// Ends everything.
     pub(crate) async fn close(self) {
         self.shutdown.begin();
-        self.store.close();
+        tokio::task::spawn_blocking(move || self.store.close()).await.unwrap();
     }
 
     /// Opens a connection; the server's half runs in a task of its own.
