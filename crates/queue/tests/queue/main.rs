@@ -1,5 +1,6 @@
 //! The queue over a real store and servers on loopback ports; its clock is the tests'.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::panic, reason = "some are about panics")]
 
 mod calendars;
 mod faults;
