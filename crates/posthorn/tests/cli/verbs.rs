@@ -303,6 +303,10 @@ fn absent_names(config: &Path) {
 }
 
 fn removal(config: &Path) {
+    let julie = "julie@example.test";
+    let kept = format!("{julie}: not permitted: an organisation keeps its last owner\n");
+    assert_eq!(refused(config, &["account", "remove", julie]), kept);
+    assert_eq!(refused(config, &["account", "edit", julie, "--role", "administrator"]), kept);
     refused(config, &["domain", "remove", "example.test"]);
     done(config, &["account", "remove", "tom@example.test"]);
     done(config, &["account", "remove", "julie@example.test"]);

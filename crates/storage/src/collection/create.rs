@@ -34,6 +34,11 @@ impl NewCollection {
 
 impl AccountTx<'_, '_> {
     /// Makes a collection of the account's own, all of it or nothing.
+    ///
+    /// # Errors
+    /// [`StorageError::AlreadyExists`] where the name is taken, [`StorageError::Limit`] beyond what
+    /// an account may have, [`StorageError::Conflict`] where the folder above does not exist,
+    /// [`StorageError::InUse`] where somebody else has a lock there.
     pub fn create_collection(
         &mut self,
         name: &CollectionName,

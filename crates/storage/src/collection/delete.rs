@@ -8,6 +8,11 @@ use crate::{AccountTx, CollectionRights, Result, StorageError};
 impl AccountTx<'_, '_> {
     /// Deletes a collection with its objects and, of folders, all below it. The calendar for
     /// invitations passes its part on; the last one cannot go.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where it went meanwhile; [`StorageError::InUse`] for the last
+    /// calendar, and where somebody else has a lock in it; [`StorageError::NoPermission`] for inbox
+    /// and notifications.
     pub fn delete_collection(&mut self, collection: &Collection, tokens: &[String]) -> Result<()> {
         let found = self.require_still_there(collection, CollectionRights::ALL)?;
         if found.kind.is_private() {

@@ -171,6 +171,10 @@ impl WriteTx<'_> {
 impl AccountTx<'_, '_> {
     /// Adds an access key. The account is locked while its keys are counted, so that of two
     /// requests for the last place one fails.
+    ///
+    /// # Errors
+    /// [`StorageError::Limit`] beyond what an account may have, [`StorageError::AlreadyExists`] for
+    /// a name that is taken.
     pub fn add_access_key(&mut self, new: NewAccessKey) -> Result<AccessKey> {
         self.require_own()?;
         let name = new.name.as_deref().map(parse_name).transpose()?;

@@ -3,6 +3,7 @@
 use ids::{AccountId, DomainId, ModSeq, Timestamp};
 
 use super::Withdrawn;
+use super::organisation::Going;
 use crate::change::Fact;
 use crate::mailbox::{MailboxName, SpecialUse};
 use crate::sql::{Row, Value};
@@ -260,6 +261,10 @@ const OWNED: &[&str] = &[
 impl WriteTx<'_> {
     /// Creates an account with INBOX and, with their special uses, Drafts, Sent, Junk, Trash and
     /// Archive, all subscribed (R-FOLD-1).
+    ///
+    /// # Errors
+    /// [`StorageError::AlreadyExists`] where anything has the address (R-ADDR-3),
+    /// [`StorageError::NotFound`] where the domain is none of ours.
     pub fn create_account(&mut self, new: NewAccount) -> Result<AccountId> {
         check_name(&new.name)?;
         let quota_bytes = bytes_column(new.quota_bytes)?;
@@ -309,8 +314,15 @@ impl WriteTx<'_> {
     /// Removes an account with everything that is its own. Mail it has spooled still goes out;
     /// bytes that nothing names any more are given back by maintenance. One fact outlives it in
     /// the change log, so that its sessions on every daemon end.
+    ///
+    /// # Errors
+    /// [`StorageError::NoPermission`] for the last owner of an organisation that has other accounts
+    /// (R-ORG-1).
     pub fn remove_account(&mut self, account: AccountId) -> Result<()> {
         let mailboxes = self.account(account)?.real_mailboxes()?;
+        if self.load_account(account)?.role == Role::Owner {
+            self.let_go_of_owner(account, Going::Removed)?;
+        }
         self.leave_directory(account)?;
         let modseq = self.modseq(account)?;
         self.record(account, None, Fact::CredentialsChanged)?;
@@ -383,9 +395,16 @@ impl AccountTx<'_, '_> {
     }
 
     /// The role.
+    ///
+    /// # Errors
+    /// [`StorageError::NoPermission`] if it takes the last owner from an organisation (R-ORG-1).
     pub fn set_role(&mut self, role: Role) -> Result<()> {
+        self.require_own()?;
         let account = self.account;
         let before = self.load_account(account)?.role;
+        if before == Role::Owner && role != Role::Owner {
+            self.let_go_of_owner(account, Going::Demoted)?;
+        }
         self.set_column(
             "UPDATE account SET role = ?2 WHERE id = ?1 AND role <> ?2",
             Value::Text(role.as_str()),

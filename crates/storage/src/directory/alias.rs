@@ -91,6 +91,11 @@ impl AccountTx<'_, '_> {
     /// under both. The account's row is locked while the aliases are counted, so that of two
     /// requests for the last place one fails (R-ADDR-2). Others need to have the account shared
     /// with them for that (R-SHARE-6).
+    ///
+    /// # Errors
+    /// [`StorageError::Limit`] for the 51st; [`StorageError::AlreadyExists`] where anything has the
+    /// address (R-ADDR-3); [`StorageError::NotFound`] where the domain is none of ours;
+    /// [`StorageError::NoPermission`] to whom the right was not given, or was withdrawn.
     pub fn add_alias(&mut self, alias: &Address) -> Result<()> {
         self.require_share(ShareRights::ALIASES)?;
         let domain = self.find_target(alias.domain())?.ok_or(StorageError::NotFound("domain"))?;

@@ -92,6 +92,9 @@ impl ReadTx<'_> {
 
 impl WriteTx<'_> {
     /// Adds a domain. Domains and domain aliases share one set of names.
+    ///
+    /// # Errors
+    /// [`StorageError::AlreadyExists`] for a domain or a domain alias of that name.
     pub fn create_domain(&mut self, name: &str) -> Result<Domain> {
         let name = parse_domain(name)?;
         let id = self.insert_domain(&name, None)?;
@@ -118,6 +121,9 @@ impl WriteTx<'_> {
 
     /// Removes a domain that nothing uses: no account, no alias, no domain alias, and no other
     /// domain of an organisation that it leads, nor a team.
+    ///
+    /// # Errors
+    /// [`StorageError::InUse`], saying by what.
     pub fn remove_domain(&mut self, name: &str) -> Result<()> {
         let (id, _) = self.find_real_domain(
             name,

@@ -8,6 +8,15 @@ use ids::{AccountId, DomainId};
 use crate::sql::{Dialect, Value};
 use crate::{ReadTx, Result, StorageError, WriteTx};
 
+/// How an owner ceases to be one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Going {
+    /// Another role takes its place.
+    Demoted,
+    /// With the account.
+    Removed,
+}
+
 impl ReadTx<'_> {
     /// The domain that leads the organisation of an account.
     pub fn organisation_of(&mut self, account: AccountId) -> Result<DomainId> {
@@ -51,6 +60,28 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
+    /// Refuses that an owner is one no longer where the organisation has no other one (R-ORG-1),
+    /// but for its only account, with which it ends.
+    pub(super) fn let_go_of_owner(&mut self, owner: AccountId, going: Going) -> Result<()> {
+        let organisation = self.organisation_of(owner)?;
+        if self.sql.dialect() == Dialect::Postgres {
+            // Of two who go at once the second has to see that the first is gone.
+            let lock = "SELECT id FROM domain WHERE id = ?1 FOR UPDATE";
+            self.sql.execute(lock, &[Value::Int(organisation.get())])?;
+        }
+        let others = self.sql.query_one(
+            "SELECT COUNT(*), COUNT(CASE WHEN a.role = 'owner' THEN 1 END) FROM account a \
+             JOIN domain d ON d.id = a.domain_id WHERE d.organisation = ?1 AND a.id <> ?2",
+            &[Value::Int(organisation.get()), Value::Int(owner.get())],
+            |row| Ok((row.int(0)?, row.int(1)?)),
+        )?;
+        match (others, going) {
+            (Some((0, 0)), Going::Removed) => Ok(()),
+            (Some((_, owners)), _) if owners > 0 => Ok(()),
+            _ => Err(StorageError::NoPermission("an organisation keeps its last owner")),
+        }
+    }
+
     /// Makes a domain, which leads an organisation of its own, part of that of another one. What
     /// is shared with everybody of either is shared with all from then on; teams go along.
     pub fn join_organisation(&mut self, name: &str, of: &str) -> Result<()> {

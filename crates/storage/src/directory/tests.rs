@@ -245,6 +245,67 @@ fn the_first_of_those_in_charge_is_postmaster() {
 }
 
 #[test]
+fn an_organisation_keeps_its_last_owner() {
+    on_both_engines(|store| {
+        let [julie, paul] = ["julie", "paul"].map(|name| store.account(name));
+        let role = |account, role| outcome(store.with(account, move |tx| tx.set_role(role)));
+        let remove = |account| outcome(store.write(move |tx| tx.remove_account(account)));
+        let kept = "not permitted: an organisation keeps its last owner";
+        assert_eq!(role(julie, Role::Owner), "ok");
+        // Who owns another organisation is none of this one's.
+        let eve = store.write(|tx| {
+            tx.create_domain("other.test")?;
+            tx.create_account(new_account("eve@other.test"))
+        });
+        let eve = eve.unwrap();
+        assert_eq!(role(eve, Role::Owner), "ok");
+        for less in [Role::Administrator, Role::Collaborator, Role::External] {
+            assert_eq!((role(julie, less), remove(julie)), (kept.to_owned(), kept.to_owned()));
+        }
+        assert_eq!(role(julie, Role::Owner), "ok");
+        assert_eq!(role(paul, Role::Owner), "ok");
+        assert_eq!(role(julie, Role::Collaborator), "ok");
+        assert_eq!(remove(paul), kept);
+        // With its last account an organisation ends.
+        assert_eq!((remove(julie), remove(paul)), ("ok".to_owned(), "ok".to_owned()));
+        // One that joined another is of it, owners included.
+        let max = store.account("max");
+        assert_eq!(role(max, Role::Owner), "ok");
+        store.write(|tx| tx.join_organisation("other.test", "example.test")).unwrap();
+        assert_eq!(
+            (role(max, Role::Collaborator), remove(eve)),
+            ("ok".to_owned(), kept.to_owned())
+        );
+    });
+}
+
+#[test]
+fn of_owners_who_go_at_once_one_stays() {
+    let many_writers = |settings: &mut crate::Settings| settings.writers = 16;
+    on_both_engines_with(many_writers, |store| {
+        let owners: Vec<_> = (0..8).map(|n| store.account(&format!("owner{n}"))).collect();
+        for owner in &owners {
+            store.with(*owner, |tx| tx.set_role(Role::Owner)).unwrap();
+        }
+        let (gone, start) = (AtomicUsize::new(0), Barrier::new(owners.len()));
+        std::thread::scope(|scope| {
+            for owner in owners {
+                let (gone, start) = (&gone, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    match store.with(owner, |tx| tx.set_role(Role::Collaborator)) {
+                        Ok(_) => gone.fetch_add(1, Ordering::SeqCst),
+                        Err(StorageError::NoPermission(_)) => 0,
+                        Err(error) => panic!("{error}"),
+                    };
+                });
+            }
+        });
+        assert_eq!(gone.into_inner(), 7);
+    });
+}
+
+#[test]
 fn an_account_sends_from_its_own_addresses_only() {
     on_both_engines(|store| {
         let julie = store.account("julie");

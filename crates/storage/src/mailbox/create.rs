@@ -11,6 +11,12 @@ use crate::{AccountTx, LimitKind, QuotaResource, Result, StorageError};
 impl AccountTx<'_, '_> {
     /// Creates a mailbox and subscribes to it: programs that show only what is subscribed would
     /// hide what their user just made. The name of a ghost becomes real (R-FOLD-2).
+    ///
+    /// # Errors
+    /// [`StorageError::AlreadyExists`] for a real mailbox of that name, or where another mailbox
+    /// has the special use; [`StorageError::OverQuota`] and [`StorageError::Limit`] where there may
+    /// be no more of them; [`StorageError::Invalid`] for a name that is for the mailboxes of
+    /// others.
     pub fn create_mailbox(
         &mut self,
         name: &MailboxName,

@@ -9,6 +9,11 @@ impl AccountTx<'_, '_> {
     /// Deletes a real mailbox. Its messages can be brought back (R-REST-1). With children it
     /// leaves a ghost (R-FOLD-3), which cannot be deleted itself (R-FOLD-2). The subscription
     /// stays, as RFC 9051 §6.3.7 wants.
+    ///
+    /// # Errors
+    /// [`StorageError::InUse`] for a ghost: its children must go first;
+    /// [`StorageError::NoPermission`] for INBOX, and to whom the right is missing;
+    /// [`StorageError::NotFound`] where there is nothing, or nothing that one may see.
     pub fn delete_mailbox(&mut self, name: &MailboxName) -> Result<()> {
         let account = self.account;
         let Some(mailbox) = self.find_mailbox(account, name)? else {

@@ -21,6 +21,11 @@ impl AccountTx<'_, '_> {
     /// DEVIATION(RFC 9051 §6.3.7): subscriptions of the names that move go with them. A program
     /// that shows only subscribed mailboxes would otherwise lose what its user renamed in
     /// another.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where nothing of that name or below it is;
+    /// [`StorageError::AlreadyExists`] where a new name is taken; [`StorageError::Invalid`] into
+    /// itself; [`StorageError::Limit`] where names get too long or too deep.
     pub fn rename_mailbox(&mut self, from: &MailboxName, to: &MailboxName) -> Result<()> {
         self.require_rename(from, to)?;
         if from.is_inbox() {

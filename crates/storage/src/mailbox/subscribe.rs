@@ -10,6 +10,9 @@ impl AccountTx<'_, '_> {
     /// Subscribes to a name; one that is subscribed to already is no error. The name may be a
     /// ghost's or nobody's: RFC 9051 §6.3.7 lets a server take it, and a name stays subscribed
     /// when its mailbox goes.
+    ///
+    /// # Errors
+    /// [`StorageError::Limit`] beyond what an account may have.
     pub fn subscribe(&mut self, name: &MailboxName) -> Result<()> {
         self.require_own()?;
         match self.subscribe_if_room(name)? {

@@ -35,6 +35,11 @@ pub struct Appended {
 impl AccountTx<'_, '_> {
     /// Adds a message to a mailbox of the account. Several calls in one transaction are added
     /// together or not at all (RFC 3502 §6.3.11).
+    ///
+    /// # Errors
+    /// [`StorageError::OverQuota`], [`StorageError::TooBig`], and [`StorageError::Limit`] for
+    /// keywords and annotations, before anything is written; [`StorageError::NotFound`] where the
+    /// mailbox is gone.
     pub fn append_message(
         &mut self,
         mailbox: CollectionId,

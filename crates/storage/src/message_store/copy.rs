@@ -23,6 +23,10 @@ pub struct Copied {
 impl AccountTx<'_, '_> {
     /// Copies messages with flags, internal dates and annotations. UIDs that are not there are passed over;
     /// all are copied or none (RFC 9051 §6.4.7). A copy counts against the quota.
+    ///
+    /// # Errors
+    /// [`crate::StorageError::OverQuota`] and [`crate::StorageError::Limit`] (keywords,
+    /// annotations): nothing is copied; [`crate::StorageError::NotFound`] where a mailbox is gone.
     pub fn copy_messages(
         &mut self,
         source: CollectionId,
@@ -67,6 +71,10 @@ impl AccountTx<'_, '_> {
     /// Moves messages: as [`copy_messages`](Self::copy_messages), and the originals are gone in
     /// the same transaction (RFC 9051 §6.4.8). They live on, so nothing is kept for restore and
     /// the quota is not asked.
+    ///
+    /// # Errors
+    /// [`crate::StorageError::Limit`] for keywords of the target: nothing is moved;
+    /// [`crate::StorageError::NotFound`] where a mailbox is gone.
     pub fn move_messages(
         &mut self,
         source: CollectionId,

@@ -73,6 +73,10 @@ impl ReadTx<'_> {
 impl AccountTx<'_, '_> {
     /// Delivers a message: into INBOX, the mailbox its address named, or Junk. It comes unseen, its
     /// internal date is now.
+    ///
+    /// # Errors
+    /// [`StorageError::OverQuota`] and [`StorageError::TooBig`]: to be told to the sender, or to be
+    /// tried again.
     pub fn deliver(&mut self, message: &PreparedMessage, delivery: Delivery) -> Result<Appended> {
         self.require_own()?;
         self.check_room(message)?;

@@ -78,6 +78,10 @@ const ANY: Statements = statements!("");
 impl AccountTx<'_, '_> {
     /// Removes the messages that have `\Deleted`, those of `uids` only if given, and says which.
     /// They can be brought back for a while (R-REST-1) and no longer count against the quota.
+    ///
+    /// # Errors
+    /// [`crate::StorageError::NotFound`] where the mailbox is gone,
+    /// [`crate::StorageError::NoPermission`] to whom the right is missing.
     pub fn expunge(&mut self, mailbox: CollectionId, uids: Option<&UidSet>) -> Result<UidSet> {
         let mailbox = self.own_mailbox(mailbox)?;
         // RFC 4314 §4: `r` is implied, for the mailbox is open; the answer names messages.

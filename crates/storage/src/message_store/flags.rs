@@ -98,6 +98,11 @@ impl AccountTx<'_, '_> {
     /// Changes flags of messages. UIDs that are not there are passed over. Messages that changed
     /// after `unless_changed_since` are left alone (RFC 7162 §3.1.3); a message that already is
     /// as asked for keeps its modseq.
+    ///
+    /// # Errors
+    /// [`StorageError::Limit`] where the mailbox knows too many keywords,
+    /// [`StorageError::NoPermission`] where no flag of the change may be changed: nothing is
+    /// written. [`StorageError::NotFound`] where the mailbox is gone.
     pub fn store_flags(
         &mut self,
         mailbox: CollectionId,

@@ -36,6 +36,10 @@ impl ReadTx<'_> {
 impl AccountTx<'_, '_> {
     /// Adds `message` to `target` and removes the message `uid` from `source`. The quota is
     /// asked for the difference (RFC 8508 §3.4). The old one can be brought back (R-REST-1).
+    ///
+    /// # Errors
+    /// [`StorageError::Expunged`] where the old message is gone; else as for
+    /// [`append_message`](Self::append_message). Nothing is written, and the old message stays.
     pub fn replace_message(
         &mut self,
         source: CollectionId,

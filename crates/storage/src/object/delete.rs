@@ -10,6 +10,10 @@ use crate::{AccountTx, CollectionRights, Result, StorageError};
 
 impl AccountTx<'_, '_> {
     /// Deletes an object; it can be brought back for a while.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is none; [`StorageError::Conflict`] where the
+    /// condition does not hold; [`StorageError::InUse`] where somebody else has a lock on it.
     pub fn delete_object(
         &mut self,
         collection: &Collection,

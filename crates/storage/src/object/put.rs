@@ -108,6 +108,11 @@ impl Tag {
 impl AccountTx<'_, '_> {
     /// Puts an object under a name of a collection, in the place of what is there. Nobody hears of
     /// it but who synchronises: an invitation put so invites nobody.
+    ///
+    /// # Errors
+    /// [`StorageError::Conflict`] where the condition does not hold, [`StorageError::OverQuota`]
+    /// and [`StorageError::Limit`] where it has no room, [`StorageError::InUse`] where somebody
+    /// else has a lock on it, [`StorageError::NotFound`] where the collection went meanwhile.
     pub fn put_object(
         &mut self,
         collection: &Collection,

@@ -93,6 +93,10 @@ pub(super) fn read_recipient(row: &dyn Row) -> Result<ClaimedRecipient> {
 impl WriteTx<'_> {
     /// Claims recipients that are due, the most urgent first and of these the longest waiting, by
     /// message.
+    ///
+    /// # Errors
+    /// [`crate::StorageError::Conflict`] where another daemon found the lease run out: the claimer
+    /// needs another number.
     pub fn claim_spooled(&mut self, claim: &Claim) -> Result<Vec<ClaimedMessage>> {
         self.hold_queue_daemon(claim.daemon)?;
         let sql = match self.sql.dialect() {

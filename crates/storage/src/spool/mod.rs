@@ -73,11 +73,18 @@ fn destination_of(forward_path: &str) -> String {
 impl WriteTx<'_> {
     /// Takes a message into the spool, due at once. It does not count against anybody's storage
     /// quota.
+    ///
+    /// # Errors
+    /// [`StorageError::TooBig`] where the message is larger than any may be.
     pub fn spool(&mut self, entry: SpoolEntry, message: &PreparedMessage) -> Result<SpoolId> {
         self.spool_on(SpoolTerms::default(), entry, message)
     }
 
     /// The same on terms of its own.
+    ///
+    /// # Errors
+    /// [`StorageError::Limit`] where the account has as many messages waiting for later as it may;
+    /// [`StorageError::TooBig`].
     pub fn spool_on(
         &mut self,
         terms: SpoolTerms,

@@ -67,6 +67,7 @@ const TABLE: &[Row] = &[
     row("pop3", Layer::Protocol, BELOW_PROTOCOLS),
     row("smtp", Layer::Protocol, BELOW_PROTOCOLS),
     row("dav", Layer::Protocol, BELOW_PROTOCOLS),
+    // The REST API and the console, which are not there yet: what they will be allowed.
     row("api", Layer::Protocol, BELOW_PROTOCOLS),
     row("managesieve", Layer::Protocol, BELOW_PROTOCOLS),
     row("queue", Layer::Queue, &["ids", "message", "mailauth", "net", "storage", "smtp"]),
