@@ -1,14 +1,13 @@
 //! The one thread that writes: takes all jobs that wait, runs them in one transaction, commits.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
-use super::gather::{Gathering, Took};
+use super::gather::Gathering;
 use super::log::Log;
 use super::pack_sync::PackSync;
 use super::statement;
@@ -23,8 +22,6 @@ pub(super) struct Writer {
     log: Log,
     packs: PackSync,
     shared: Arc<Shared>,
-    /// What the batch under way has waited for the disk.
-    synced: Cell<Duration>,
 }
 
 /// A batch while it runs.
@@ -80,7 +77,7 @@ enum Ran {
 impl Writer {
     pub(super) fn new(connection: Connection, log: Log, shared: Arc<Shared>) -> Self {
         let packs = PackSync::start(shared.blobs.clone());
-        Self { connection, log, packs, shared, synced: Cell::default() }
+        Self { connection, log, packs, shared }
     }
 
     /// Writes until the queue is closed and empty.
@@ -92,9 +89,8 @@ impl Writer {
             self.shared.statistics.taken(taken);
             let started = Instant::now();
             self.commit(waiting);
-            let syncing = self.synced.take();
-            let working = started.elapsed().saturating_sub(syncing);
-            gathering.learn(taken, Took { working, syncing }, jobs.len());
+            let now = Instant::now();
+            gathering.learn(taken, now.duration_since(started), jobs.len(), now);
             self.log.tend(&self.connection);
         }
         self.log.finish(&self.connection);
@@ -145,11 +141,9 @@ impl Writer {
         let Some(epoch) = placed.to_sync else { return self.transact(batch, || Ok(())) };
         // The bodies become durable while the rows that name them are written.
         let mut syncing = Some(self.packs.begin(epoch));
-        self.transact(batch, || {
-            self.timed(|| match syncing.take() {
-                Some(syncing) => syncing.finish(),
-                None => self.packs.now(epoch),
-            })
+        self.transact(batch, || match syncing.take() {
+            Some(syncing) => syncing.finish(),
+            None => self.packs.now(epoch),
         })
     }
 
@@ -164,7 +158,7 @@ impl Writer {
         let written = self
             .run_jobs(batch)
             .and_then(|()| self.run_packed(batch, sync))
-            .and_then(|()| self.timed(|| self.statement("COMMIT")));
+            .and_then(|()| self.statement("COMMIT"));
         written.inspect_err(|_| self.roll_back())
     }
 
@@ -187,8 +181,7 @@ impl Writer {
         let all_well = publications.len() == jobs;
         let synced = if all_well && !batch.packed.is_empty() { sync() } else { Ok(()) };
         if all_well && synced.is_ok() {
-            let committed = self.timed(|| self.statement("COMMIT"));
-            committed.inspect_err(|_| self.roll_back())?;
+            self.statement("COMMIT").inspect_err(|_| self.roll_back())?;
             let ran = batch.waiting.drain(..).chain(batch.packed.drain(..));
             batch.ran.extend(ran.zip(publications));
             return Ok(Attempt::Done);
@@ -203,14 +196,6 @@ impl Writer {
             batch.failed.push((submission, again(&cause)));
         }
         Ok(Attempt::Done)
-    }
-
-    /// Adds what `wait` takes to the time that the batch has waited for the disk.
-    fn timed<T>(&self, wait: impl FnOnce() -> T) -> T {
-        let started = Instant::now();
-        let outcome = wait();
-        self.synced.set(self.synced.get() + started.elapsed());
-        outcome
     }
 
     /// Ends a transaction of which nothing is to be kept.
