@@ -105,11 +105,7 @@ pub trait Directory: Send + Sync + 'static {
 
 impl Directory for Store {
     fn find<'a>(&'a self, address: &'a Address) -> Lookup<'a> {
-        Box::pin(async move {
-            let address = address.clone();
-            let found = self.read(move |tx| tx.credentials(&address)).await?;
-            Ok(found.map(entry))
-        })
+        Box::pin(async move { Ok(self.find_credentials(address).await?.map(entry)) })
     }
 
     fn find_standing<'a>(&'a self, signed_in: &'a SignedIn, now: Timestamp) -> Lookup<'a> {

@@ -1,7 +1,7 @@
 //! One request from sign-in to answer.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use auth::{AuthError, Authenticator, Protocol};
@@ -16,7 +16,9 @@ use hyper::header::{
 use hyper::{Method, Response, StatusCode};
 use ids::{AccountId, Timestamp};
 use sasl::{BearerToken, Credentials, Password};
-use storage::{AccountTx, PreparedMessage, QuietPushes, ReadTx, StorageError, Store, WriteTx};
+use storage::{
+    AccountTx, Committed, PreparedMessage, QuietPushes, ReadTx, StorageError, Store, WriteTx,
+};
 
 use crate::answer::Answer;
 use crate::counts;
@@ -327,6 +329,35 @@ fn basic(encoded: &str) -> Option<Credentials> {
     Some(Credentials { authzid: None, authcid, password: Password::from(password) })
 }
 
+/// What a change was refused for that is no error of storage.
+#[derive(Clone, Default)]
+struct Refusal(Arc<Mutex<Option<DavError>>>);
+
+impl Refusal {
+    /// What storage is told. It may run the change again, whose last outcome counts.
+    fn keep<T>(&self, outcome: Result<T>) -> storage::Result<T> {
+        *self.lock() = None;
+        outcome.map_err(|error| match error {
+            DavError::Storage(error) => error,
+            error => {
+                *self.lock() = Some(error);
+                StorageError::Conflict("refused")
+            }
+        })
+    }
+
+    fn or<T>(self, written: storage::Result<Committed<T>>) -> Result<T> {
+        match written {
+            Ok(committed) => Ok(committed.value),
+            Err(error) => Err(self.lock().take().unwrap_or(DavError::Storage(error))),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<DavError>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Session {
     pub(crate) fn now(&self) -> Timestamp {
         self.store.now()
@@ -421,28 +452,41 @@ impl Session {
         T: Send + 'static,
         F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
     {
-        let refusal = Arc::new(std::sync::Mutex::new(None));
-        let of_closure = refusal.clone();
-        let written = self
-            .store
-            .write_with(label, bodies, move |tx| match closure(tx) {
-                Ok(value) => Ok(value),
-                Err(DavError::Storage(error)) => Err(error),
-                Err(error) => {
-                    if let Ok(mut refusal) = of_closure.lock() {
-                        *refusal = Some(error);
-                    }
-                    Err(StorageError::Conflict("refused"))
-                }
-            })
-            .await;
-        match written {
-            Ok(committed) => Ok(committed.value),
-            Err(error) => {
-                let refused = refusal.lock().ok().and_then(|mut refusal| refusal.take());
-                Err(refused.unwrap_or(DavError::Storage(error)))
-            }
-        }
+        let refusal = Refusal::default();
+        let kept = refusal.clone();
+        let written = self.store.write_with(label, bodies, move |tx| kept.keep(closure(tx))).await;
+        refusal.or(written)
+    }
+
+    /// Changes one object of `owner`'s, with all that follows for others, and no account, address or
+    /// domain, after `lock` has locked whoever it is about. Both closures may run more than once, each
+    /// time after all they did before was rolled back. An error of any kind changes nothing.
+    pub(crate) async fn write_object<T, L, F>(
+        &self,
+        owner: AccountId,
+        label: &'static str,
+        lock: L,
+        closure: F,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        L: Fn(&mut WriteTx<'_>) -> storage::Result<()> + Send + 'static,
+        F: Fn(&mut AccountTx<'_, '_>) -> Result<T> + Send + 'static,
+    {
+        let (actor, quiet) = (self.actor.id(), self.quiet.clone());
+        let refusal = Refusal::default();
+        let kept = refusal.clone();
+        let change = move |tx: &mut WriteTx<'_>| {
+            lock(tx)?;
+            let mut tx = tx.account_as(owner, actor)?;
+            let knowing = tx.up_to_date_pushes(&quiet)?;
+            let value = closure(&mut tx)?;
+            tx.quiet_pushes(&knowing)?;
+            Ok(value)
+        };
+        let written =
+            self.store.deliver_messages(label, Vec::new(), move |tx| kept.keep(change(tx)));
+        refusal.or(written.await)
     }
 
     /// Whoever comes for the first time has a calendar and an address book.

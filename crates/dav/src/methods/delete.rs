@@ -23,7 +23,7 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
         Resource::Object(owner, collection, _, object) => {
             let answering = request.answering();
             let (id, owner, name) = (collection.id, owner.id, object.name.clone());
-            let deleted = session.write_after(
+            let deleted = session.write_object(
                 owner,
                 "dav delete",
                 move |tx| tx.lock_meeting(owner, id, &name, None),

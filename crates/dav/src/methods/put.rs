@@ -5,8 +5,8 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_RANGE, CONTENT_TYPE, ETAG};
 use storage::{
-    Account, Collection, CollectionKind, Condition, Home, MeetingPlace, ObjectName, PreparedObject,
-    PutOutcome, StorageError,
+    Account, Collection, CollectionKind, Condition, Home, MeetingPlace, ObjectLimits, ObjectName,
+    PreparedObject, PutOutcome, StorageError,
 };
 
 use crate::answer::{self, Answer};
@@ -17,10 +17,13 @@ use crate::path::{Place, collection_href, object_href};
 use crate::request::Request;
 use crate::resource::{self, Target, href_of};
 use crate::service::Session;
-use crate::xml::Name;
+use crate::xml::{Name, ZonesSent};
 
 /// LIMIT: bytes of the media type of a file.
 const MEDIA_TYPE_BYTES_MAX: usize = 255;
+/// LIMIT: up to here reading an object takes less than moving to another thread for it; a larger one
+/// would keep a connection of the store's to itself meanwhile.
+const SMALL_BYTES: usize = 32 * 1024;
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
     if request.headers.contains_key(CONTENT_RANGE) {
@@ -28,9 +31,31 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
         return Err(DavError::BAD_REQUEST);
     }
     let conditions = Preconditions::parse(&request, &place)?;
-    let (target, collection, name) =
-        session.read(move |session, tx| destination(tx, session, place)).await?;
-    put(session, request, &target, collection, name, conditions).await
+    if request.body.len() > SMALL_BYTES {
+        let found = session.read(move |session, tx| destination(tx, session, place)).await?;
+        let (target, collection, name) = found;
+        return put(session, request, &target, collection, name, conditions).await;
+    }
+    // RFC 8607 §3.1
+    let shows = request.prefers("return=representation").then(|| request.zones());
+    let (target, ready) = session
+        .read(move |session, tx| {
+            let (target, collection, name) = destination(tx, session, place)?;
+            let object = Draft::of(request, &collection)?.prepare(&session.settings.objects)?;
+            Ok((target, Ready { collection, name, object, conditions, shows }))
+        })
+        .await?;
+    write(session, &target, ready).await
+}
+
+/// What may be written.
+struct Ready {
+    collection: Collection,
+    name: ObjectName,
+    object: PreparedObject,
+    conditions: Preconditions,
+    /// Where what is stored is the answer, how it has its time zones.
+    shows: Option<ZonesSent>,
 }
 
 /// The collection that something is put into, and the name it gets there.
@@ -64,9 +89,18 @@ pub(crate) async fn put(
     conditions: Preconditions,
 ) -> Result<Answer> {
     // RFC 8607 §3.1
-    let shows = request.prefers("return=representation");
-    let zones = request.zones();
-    let object = prepare(session, request, &collection).await?;
+    let shows = request.prefers("return=representation").then(|| request.zones());
+    let (draft, limits) = (Draft::of(request, &collection)?, session.settings.objects);
+    let prepared = tokio::task::spawn_blocking(move || draft.prepare(&limits));
+    let object = prepared.await.map_err(|error| {
+        tracing::error!(%error, "reading an object failed");
+        DavError::Status(StatusCode::INTERNAL_SERVER_ERROR)
+    })??;
+    write(session, target, Ready { collection, name, object, conditions, shows }).await
+}
+
+async fn write(session: &Session, target: &Target, ready: Ready) -> Result<Answer> {
+    let Ready { collection, name, object, conditions, shows } = ready;
     let href = href_of(&target.owner, &collection);
     let own_href = object_href(&href, name.as_str());
     let home = collection.kind.home();
@@ -74,7 +108,7 @@ pub(crate) async fn put(
     let (id, owner) = (collection.id, target.owner.id);
     let (locked, locked_name) = (object.clone(), name.clone());
     let put = session
-        .write_after(
+        .write_object(
             owner,
             "dav put",
             move |tx| tx.lock_meeting(owner, id, locked_name.as_str(), Some(&locked)),
@@ -86,8 +120,8 @@ pub(crate) async fn put(
                     Condition { tokens: &tokens, if_schedule_tag, ..Condition::default() };
                 let put = tx.put_scheduled(&collection, &name, &object, &condition)?;
                 let stored = match shows {
-                    true => tx.find_object(collection.id, name.as_str())?,
-                    false => None,
+                    Some(_) => tx.find_object(collection.id, name.as_str())?,
+                    None => None,
                 };
                 let bytes = stored.as_ref().map(|stored| tx.load_object(stored.id)).transpose()?;
                 Ok((put, stored.zip(bytes)))
@@ -99,7 +133,7 @@ pub(crate) async fn put(
         Written::Created => StatusCode::CREATED,
         Written::Replaced => StatusCode::NO_CONTENT,
     };
-    if let Some((stored, bytes)) = stored {
+    if let (Some((stored, bytes)), Some(zones)) = (stored, shows) {
         let status = if status == StatusCode::NO_CONTENT { StatusCode::OK } else { status };
         let limits = &session.settings.objects.ical;
         let bytes = match home {
@@ -192,50 +226,56 @@ pub(crate) fn locked_or(error: DavError) -> DavError {
     }
 }
 
-async fn prepare(
-    session: &Session,
-    request: Request,
-    collection: &Collection,
-) -> Result<PreparedObject> {
-    let media_type = request.header(CONTENT_TYPE.as_str()).unwrap_or("").to_owned();
-    let (limits, kind) = (session.settings.objects, collection.kind);
-    let is = |wanted: &[&str]| {
-        let bare = media_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-        bare.is_empty() || wanted.contains(&bare.as_str())
-    };
-    // QUIRK(several programs): octets, or plain text; what it is shows when it is read.
-    const VAGUE: [&str; 2] = ["application/octet-stream", "text/plain"];
-    let format = match kind {
-        CollectionKind::Calendar if !is(&["text/calendar", VAGUE[0], VAGUE[1]]) => {
-            return Err(DavError::forbidden(Name::caldav("supported-calendar-data")));
-        }
-        CollectionKind::AddressBook
-            if !is(&["text/vcard", "text/x-vcard", "text/directory", VAGUE[0], VAGUE[1]]) =>
-        {
-            return Err(DavError::forbidden(Name::carddav("supported-address-data")));
-        }
-        CollectionKind::Inbox | CollectionKind::Notifications => {
-            return Err(DavError::forbidden(Name::dav("need-privileges")));
-        }
-        CollectionKind::Calendar => Format::Calendar,
-        CollectionKind::AddressBook => Format::Card,
-        CollectionKind::Folder => Format::File,
-    };
-    let body = request.body;
-    let prepared = tokio::task::spawn_blocking(move || match format {
-        Format::Calendar => PreparedObject::calendar(body, &limits),
-        Format::Card => PreparedObject::card(body, &limits),
-        Format::File => {
-            let media_type = match media_type.len() {
-                1..=MEDIA_TYPE_BYTES_MAX => media_type,
-                _ => "application/octet-stream".to_owned(),
-            };
-            PreparedObject::file(body, media_type, &limits)
-        }
-    });
-    let prepared = prepared.await.map_err(|error| {
-        tracing::error!(%error, "reading an object failed");
-        DavError::Status(StatusCode::INTERNAL_SERVER_ERROR)
-    })?;
-    prepared.map_err(|fault| of_fault(fault, format))
+/// A body before it is read.
+struct Draft {
+    format: Format,
+    media_type: String,
+    body: Vec<u8>,
+}
+
+impl Draft {
+    /// As far as its media type says whether the collection takes it.
+    fn of(request: Request, collection: &Collection) -> Result<Self> {
+        let media_type = request.header(CONTENT_TYPE.as_str()).unwrap_or("").to_owned();
+        let is = |wanted: &[&str]| {
+            let bare = media_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+            bare.is_empty() || wanted.contains(&bare.as_str())
+        };
+        // QUIRK(several programs): octets, or plain text; what it is shows when it is read.
+        const VAGUE: [&str; 2] = ["application/octet-stream", "text/plain"];
+        let format = match collection.kind {
+            CollectionKind::Calendar if !is(&["text/calendar", VAGUE[0], VAGUE[1]]) => {
+                return Err(DavError::forbidden(Name::caldav("supported-calendar-data")));
+            }
+            CollectionKind::AddressBook
+                if !is(&["text/vcard", "text/x-vcard", "text/directory", VAGUE[0], VAGUE[1]]) =>
+            {
+                return Err(DavError::forbidden(Name::carddav("supported-address-data")));
+            }
+            CollectionKind::Inbox | CollectionKind::Notifications => {
+                return Err(DavError::forbidden(Name::dav("need-privileges")));
+            }
+            CollectionKind::Calendar => Format::Calendar,
+            CollectionKind::AddressBook => Format::Card,
+            CollectionKind::Folder => Format::File,
+        };
+        Ok(Self { format, media_type, body: request.body })
+    }
+
+    /// Reads it. Not for async code.
+    fn prepare(self, limits: &ObjectLimits) -> Result<PreparedObject> {
+        let Self { format, media_type, body } = self;
+        let prepared = match format {
+            Format::Calendar => PreparedObject::calendar(body, limits),
+            Format::Card => PreparedObject::card(body, limits),
+            Format::File => {
+                let media_type = match media_type.len() {
+                    1..=MEDIA_TYPE_BYTES_MAX => media_type,
+                    _ => "application/octet-stream".to_owned(),
+                };
+                PreparedObject::file(body, media_type, limits)
+            }
+        };
+        prepared.map_err(|fault| of_fault(fault, format))
+    }
 }

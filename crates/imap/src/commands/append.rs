@@ -35,11 +35,11 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: AppendArgs) -> Result<Reply> {
     let appended = ctx
         .shared
         .store
-        .write_with("imap append", prepared, move |tx| {
+        .deliver_messages("imap append", prepared, move |tx| {
             let mut tx = tx.account_as(owner, user.account)?;
             let mut appended = Vec::with_capacity(messages.len());
-            for (message, options) in messages.iter().zip(options) {
-                appended.push(tx.append_message(mailbox, message, options)?);
+            for (message, options) in messages.iter().zip(&options) {
+                appended.push(tx.append_message(mailbox, message, options.clone())?);
             }
             Ok(appended)
         })

@@ -1,17 +1,17 @@
-//! Answers about the directory in memory: where mail to an address goes, and who may send as whom.
-//! Relays deliver to the same recipients again and again, programs send as the same sender, and
-//! each command waits for the answer.
+//! Answers about the directory in memory: where mail to an address goes, who may send as whom, and
+//! how an account is signed in to. Relays deliver to the same recipients again and again, programs
+//! send as the same sender and sign in with each request, and each of these waits for the answer.
 //!
 //! **Invariant:** an answer from here is the one that the newest commit would give. Every commit
 //! that may have touched accounts, addresses or domains makes all of it void; commits that are
-//! known to add messages only do not. With PostgreSQL other daemons change the directory too,
-//! so nothing is kept.
+//! known to change messages and objects only do not. With PostgreSQL other daemons change the
+//! directory too, so nothing is kept.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::sync::Cache;
 
-use super::{Recipient, Resolution};
+use super::{Credentials, Recipient, Resolution};
 use crate::{Address, Database};
 
 /// LIMIT: recipients kept; one takes some 200 bytes.
@@ -22,6 +22,9 @@ const DOMAINS_MAX: usize = 8 * 1024;
 const QUESTIONS_MAX: usize = 4 * 1024;
 /// LIMIT: bytes of a question that is kept; those of usual mail have some hundred.
 const QUESTION_BYTES_MAX: usize = 512;
+
+/// LIMIT: accounts kept with what signs in to them; one takes some 300 bytes.
+const CREDENTIALS_MAX: usize = 16 * 1024;
 
 /// A number that changes with the directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +48,7 @@ struct Kept {
     recipients: Cache<String, (Edition, Recipient)>,
     foreign_domains: Cache<String, Edition>,
     granted: Cache<String, Edition>,
+    credentials: Cache<String, (Edition, Credentials)>,
 }
 
 impl RecipientCache {
@@ -54,6 +58,7 @@ impl RecipientCache {
                 recipients: Cache::new(RECIPIENTS_MAX),
                 foreign_domains: Cache::new(DOMAINS_MAX),
                 granted: Cache::new(QUESTIONS_MAX),
+                credentials: Cache::new(CREDENTIALS_MAX),
             }),
             Database::Postgres(_) => None,
         };
@@ -92,6 +97,24 @@ impl RecipientCache {
                 kept.foreign_domains.insert(address.domain().to_owned(), edition);
             }
             Resolution::Account(_) | Resolution::List(_) | Resolution::UnknownRecipient => {}
+        }
+    }
+
+    /// How the account of a primary address is signed in to.
+    pub(crate) fn credentials(&self, address: &Address) -> Option<Credentials> {
+        let (edition, found) = self.kept.as_ref()?.credentials.get(&address.to_string())?;
+        (edition == self.edition()).then_some(found)
+    }
+
+    /// Keeps what a snapshot said. Names that nobody has are not kept: anybody can make them up.
+    pub(crate) fn keep_credentials(
+        &self,
+        edition: Edition,
+        address: &Address,
+        found: &Credentials,
+    ) {
+        if let Some(kept) = &self.kept {
+            kept.credentials.insert(address.to_string(), (edition, found.clone()));
         }
     }
 

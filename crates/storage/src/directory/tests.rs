@@ -337,8 +337,15 @@ fn sessions_end_when_credentials_change() {
         let julie = store.account("julie");
         store.write(|tx| tx.create_domain_alias("example.org", "example.test")).unwrap();
         add_alias(store, julie, "info@example.test").unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let load = |text: &str| {
             let address = address(text);
+            // Twice: the second time from memory, where that is kept.
+            for _ in 0..2 {
+                let kept = runtime.block_on(store.inner().find_credentials(&address)).unwrap();
+                let asked = address.clone();
+                assert_eq!(kept, store.read(move |tx| tx.credentials(&asked)).unwrap(), "{text}");
+            }
             store.read(move |tx| tx.credentials(&address)).unwrap()
         };
         let first = load("Julie@example.org").unwrap();

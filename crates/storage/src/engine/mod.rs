@@ -110,7 +110,7 @@ impl Submission {
 pub(crate) enum Reach {
     /// Anything.
     All,
-    /// Messages and what is counted of them; no account, address or domain.
+    /// Messages, objects and what is counted of them; no account, address or domain.
     Messages,
 }
 

@@ -80,6 +80,9 @@ pub struct Object {
     pub(crate) schedule_modseq: i64,
     /// How many managed attachments it names.
     pub(crate) attachments: u64,
+    /// When it is, as queries by time look for it.
+    pub(crate) first_at: i64,
+    pub(crate) last_at: i64,
 }
 
 impl Object {
@@ -111,7 +114,8 @@ macro_rules! select_object {
     ($rest:literal) => {
         concat!(
             "SELECT o.id, o.name, o.uid, o.component, o.media_type, o.hash, o.size_bytes, ",
-            "o.modseq, o.created, o.modified, o.schedule_modseq, o.attachments FROM object o ",
+            "o.modseq, o.created, o.modified, o.schedule_modseq, o.attachments, o.first_at, ",
+            "o.last_at FROM object o ",
             $rest
         )
     };
@@ -132,6 +136,8 @@ fn read(row: &dyn Row) -> Result<Object> {
         modified: Timestamp::from_micros(row.int(9)?),
         schedule_modseq: row.int(10)?,
         attachments: row.int(11)?.cast_unsigned(),
+        first_at: row.int(12)?,
+        last_at: row.int(13)?,
     })
 }
 

@@ -296,27 +296,7 @@ impl AccountTx<'_, '_> {
         self.check_quota(more, 0)?;
         self.keep_version(collection, there, false)?;
         let modseq = self.count_object(collection, 0, more)?;
-        let now = self.now.as_micros();
-        let times = &object.times;
-        self.sql.execute(
-            "UPDATE object SET uid = ?2, component = ?3, media_type = ?4, hash = ?5, \
-             size_bytes = ?6, first_at = ?7, last_at = ?8, modseq = ?9, modified = ?10, addresses_known = 1, \
-             spans = ?11, schedule_modseq = ?12 WHERE id = ?1",
-            &[
-                Value::Int(there.id.get()),
-                Value::Text(&object.uid),
-                Value::Int(object.component.column()),
-                Value::Text(&object.media_type),
-                Value::Bytes(&object.hash),
-                Value::Int(object.size_bytes.cast_signed()),
-                Value::Int(times.first),
-                Value::Int(times.last),
-                Value::Int(modseq),
-                Value::Int(now),
-                times.spans.as_deref().map_or(Value::Null, Value::Bytes),
-                Value::Int(tag.column(there.schedule_modseq, modseq)),
-            ],
-        )?;
+        self.update_object(there, object, modseq, tag.column(there.schedule_modseq, modseq))?;
         self.sql.execute(
             "UPDATE object_data SET codec = ?2, data = ?3 WHERE object_id = ?1",
             &[Value::Int(there.id.get()), Value::Int(object.codec), Value::Bytes(&object.stored)],
@@ -326,6 +306,48 @@ impl AccountTx<'_, '_> {
         }
         self.name_attachments(there.id.get(), there.attachments, &object.managed)?;
         self.record_fact(Some(collection.id), Fact::ObjectPut { name: there.name.clone() })
+    }
+
+    /// The row of what takes the place of `there`. What is not named is not written anew into its
+    /// indexes: most changes leave the UID and the times as they are.
+    fn update_object(
+        &mut self,
+        there: &Object,
+        object: &PreparedObject,
+        modseq: i64,
+        schedule_modseq: i64,
+    ) -> Result<()> {
+        let times = &object.times;
+        let mut params = vec![
+            Value::Int(there.id.get()),
+            Value::Int(object.component.column()),
+            Value::Text(&object.media_type),
+            Value::Bytes(&object.hash),
+            Value::Int(object.size_bytes.cast_signed()),
+            Value::Int(modseq),
+            Value::Int(self.now.as_micros()),
+            times.spans.as_deref().map_or(Value::Null, Value::Bytes),
+            Value::Int(schedule_modseq),
+        ];
+        let stays =
+            there.uid == object.uid && (there.first_at, there.last_at) == (times.first, times.last);
+        if stays {
+            self.sql.execute(
+                "UPDATE object SET component = ?2, media_type = ?3, hash = ?4, size_bytes = ?5, \
+                 modseq = ?6, modified = ?7, addresses_known = 1, spans = ?8, \
+                 schedule_modseq = ?9 WHERE id = ?1",
+                &params,
+            )?;
+            return Ok(());
+        }
+        params.extend([Value::Text(&object.uid), Value::Int(times.first), Value::Int(times.last)]);
+        self.sql.execute(
+            "UPDATE object SET component = ?2, media_type = ?3, hash = ?4, size_bytes = ?5, \
+             modseq = ?6, modified = ?7, addresses_known = 1, spans = ?8, \
+             schedule_modseq = ?9, uid = ?10, first_at = ?11, last_at = ?12 WHERE id = ?1",
+            &params,
+        )?;
+        Ok(())
     }
 
     /// The first number since which somebody who synchronises may know this name: what was there

@@ -5,7 +5,7 @@ use ids::{AccountId, CollectionId, ContentId};
 use super::{Store, blocking};
 use crate::directory::DirectoryQuestion;
 use crate::message_store::{Content, Want};
-use crate::{Address, MailboxView, ReadTx, Resolution, Result, Subscription};
+use crate::{Address, Credentials, MailboxView, ReadTx, Resolution, Result, Subscription};
 
 impl Store {
     /// Reads in one snapshot, off the async threads. Never waits for a writer.
@@ -46,6 +46,24 @@ impl Store {
         let (edition, asked) = (recipients.edition(), address.clone());
         let found = self.read(move |tx| tx.resolve(&asked)).await?;
         recipients.keep(edition, address, &found);
+        Ok(found)
+    }
+
+    /// How the account of a primary address is signed in to, see [`ReadTx::credentials`]. What was
+    /// asked before and cannot have changed is answered from memory.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub async fn find_credentials(&self, address: &Address) -> Result<Option<Credentials>> {
+        let recipients = &self.inner.shared.recipients;
+        if let Some(found) = recipients.credentials(address) {
+            return Ok(Some(found));
+        }
+        let (edition, asked) = (recipients.edition(), address.clone());
+        let found = self.read(move |tx| tx.credentials(&asked)).await?;
+        if let Some(found) = &found {
+            recipients.keep_credentials(edition, address, found);
+        }
         Ok(found)
     }
 

@@ -40,8 +40,8 @@ impl Store {
         self.submit(Reach::All, label, messages, write_job(label, closure)).await
     }
 
-    /// Like [`write_with`](Self::write_with) for a closure that adds `messages` and changes
-    /// nothing else: no account, address or domain. What is known of recipients stays so.
+    /// Like [`write_with`](Self::write_with) for a closure that adds `messages` or changes objects,
+    /// and nothing else: no account, address or domain. What is known of these stays so.
     ///
     /// # Errors
     /// As for [`write`](Self::write).

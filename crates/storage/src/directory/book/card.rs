@@ -41,6 +41,8 @@ impl Person {
             modified: self.changed,
             schedule_modseq: 0,
             attachments: 0,
+            first_at: i64::MIN,
+            last_at: i64::MAX,
         }
     }
 
