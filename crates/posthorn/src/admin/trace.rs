@@ -88,7 +88,7 @@ impl Admin {
         while let Some(at) = cursor.filter(|_| receptions.len() < EVENTS) {
             let text = wanted.clone();
             let slice = self.read(move |tx| tx.find_receptions(&text, since, at)).await?;
-            receptions.extend(slice.rows);
+            receptions.extend(slice.rows.into_iter().map(|row| narrowed(row, &wanted)));
             cursor = slice.next;
         }
         let known = spooled.iter().map(|row| row.spool).collect();
@@ -145,6 +145,20 @@ impl Admin {
 fn message_number(text: &str) -> Option<u64> {
     let is_number = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_number.then(|| u64::from_str_radix(text, 16).ok()).flatten()
+}
+
+/// A reception that was found by an address: if that is a recipient's, without the others.
+fn narrowed(mut row: ReceptionRow, wanted: &str) -> ReceptionRow {
+    let is_wanted = |path: &str| path.eq_ignore_ascii_case(wanted);
+    let reception = &mut row.reception;
+    if reception.forward_paths.iter().any(|path| is_wanted(path))
+        && !is_wanted(&reception.reverse_path)
+    {
+        let mut paths = reception.forward_paths.iter();
+        row.dispositions.retain(|_| paths.next().is_some_and(|path| is_wanted(path)));
+        reception.forward_paths.retain(|path| is_wanted(path));
+    }
+    row
 }
 
 /// Everything in the order in which it happened.

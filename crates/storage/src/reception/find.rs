@@ -71,7 +71,7 @@ impl ReadTx<'_> {
             let row = row_of(at, &text)?;
             let is_meant = |path: &String| path.eq_ignore_ascii_case(wanted);
             let reception = &row.reception;
-            if reception.message_id == message_id
+            if (reception.message_id == message_id && !message_id.is_empty())
                 || is_meant(&reception.reverse_path)
                 || reception.forward_paths.iter().any(is_meant)
             {
