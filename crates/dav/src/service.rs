@@ -10,8 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Bytes};
 use hyper::header::{
-    ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HeaderMap, HeaderValue,
-    LOCATION, ORIGIN, USER_AGENT,
+    ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HeaderMap, HeaderName,
+    HeaderValue, LOCATION, ORIGIN, USER_AGENT,
 };
 use hyper::{Method, Response, StatusCode};
 use ids::{AccountId, Timestamp};
@@ -48,6 +48,9 @@ pub struct DavService {
     settings: Arc<Settings>,
     waiting: Waiting,
 }
+
+/// Where a browser was asked from (Fetch Metadata Request Headers §2.4).
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// LIMIT: as many of the largest answers wait at a time for who reads them slowly.
 const WAITING_MAX: usize = 4;
@@ -220,10 +223,15 @@ impl DavService {
     /// the password of who looks at it, and asks nobody before. Of other methods it asks here whether
     /// it may, and is told nothing.
     fn is_of_foreign_page(&self, parts: &hyper::http::request::Parts) -> bool {
-        let Some(origin) = parts.headers.get(ORIGIN) else { return false };
-        let is_ours =
-            |origin| is_here(origin, &parts.uri, &parts.headers, &self.settings.public_url);
-        parts.method == Method::POST && !origin.to_str().is_ok_and(is_ours)
+        let text = |name| parts.headers.get(name).map(|value| value.to_str().unwrap_or_default());
+        let Some(origin) = text(ORIGIN) else { return false };
+        let is_ours = match origin {
+            // Calendar programs that are browsers within may have none to tell of, nor has a page
+            // without an address; these say whether what they ask for comes from elsewhere.
+            "null" => matches!(text(FETCH_SITE), Some("none" | "same-origin")),
+            origin => is_here(origin, &parts.uri, &parts.headers, &self.settings.public_url),
+        };
+        parts.method == Method::POST && !is_ours
     }
 
     /// Who asks, and whether for the first time.

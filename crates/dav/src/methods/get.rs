@@ -55,7 +55,7 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
         // RFC 9110 §15.4.5
         return Ok(with_validators(answer::empty(StatusCode::NOT_MODIFIED), &object));
     };
-    let (bytes, media_type) = represented(bytes, &object, &request, session);
+    let (bytes, media_type) = represented(bytes, &object, &request, session).await?;
     let mut answer = ranged(bytes, &request.headers, &quoted_etag(&object));
     if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
         return Ok(answer);
@@ -138,28 +138,43 @@ fn is_card(object: &Object) -> bool {
     object.media_type.starts_with("text/vcard")
 }
 
+/// A larger object is read and written anew where nobody waits for the thread.
+const REWRITTEN_HERE_MAX: usize = 64 * 1024;
+
 /// What is stored, or a card in the version that the client prefers (RFC 6352 §5.1.1). Both have
 /// one etag: a client that changes what it got replaces what is stored.
-fn represented(
+async fn represented(
     bytes: Vec<u8>,
     object: &Object,
     request: &Request,
     session: &Session,
-) -> (Vec<u8>, String) {
+) -> Result<(Vec<u8>, String)> {
     let stored = object.media_type.to_string();
-    let limits = &session.settings.objects.ical;
-    if object.media_type.starts_with("text/calendar") {
-        return (with_zones(bytes.into(), request.zones(), limits).into_owned(), stored);
+    let (limits, zones) = (session.settings.objects.ical, request.zones());
+    let is_calendar = object.media_type.starts_with("text/calendar");
+    let accept = request.header("accept").filter(|_| is_card(object)).map(str::to_owned);
+    if accept.is_none() && !(is_calendar && zones != ZonesSent::AsStored) {
+        return Ok((bytes, stored));
     }
-    if !is_card(object) {
-        return (bytes, stored);
-    }
-    match address_data::negotiated(&bytes, request.header("accept"), limits) {
-        Some((card, version)) => {
-            (card, format!("text/vcard; version={}; charset=utf-8", version.name()))
+    let is_large = bytes.len() > REWRITTEN_HERE_MAX;
+    let write = move || {
+        if is_calendar {
+            return (with_zones(bytes.into(), zones, &limits).into_owned(), stored);
         }
-        None => (bytes, stored),
+        match address_data::negotiated(&bytes, accept.as_deref(), &limits) {
+            Some((card, version)) => {
+                (card, format!("text/vcard; version={}; charset=utf-8", version.name()))
+            }
+            None => (bytes, stored),
+        }
+    };
+    if !is_large {
+        return Ok(write());
     }
+    tokio::task::spawn_blocking(write).await.map_err(|error| {
+        tracing::error!(%error, "writing an object anew failed");
+        DavError::Status(StatusCode::INTERNAL_SERVER_ERROR)
+    })
 }
 
 fn with_validators(mut answer: Answer, object: &Object) -> Answer {

@@ -11,8 +11,8 @@ use crate::settings::Settings;
 
 /// What is served. QUIRK(Apple's programs): look for it on the principal.
 const CLASSES: &str = "1, 2, 3, access-control, extended-mkcol, calendar-access, \
-                       calendar-auto-schedule, calendar-availability, calendar-no-timezone, addressbook, calendar-proxy, \
-                       calendarserver-sharing";
+                       calendar-auto-schedule, calendar-availability, calendar-no-timezone, \
+                       addressbook, calendar-proxy, calendarserver-sharing";
 
 /// The methods that a resource takes.
 pub(crate) fn allowed(resource: &Resource) -> &'static str {

@@ -34,6 +34,8 @@ fn forms_of_other_pages_change_nothing() {
             ("https://evil.example.org", 403),
             ("https://dav.example.test.evil.example.org", 403),
             ("null", 403),
+            ("null\nsec-fetch-site: cross-site", 403),
+            ("null\nsec-fetch-site: none", 201),
             ("https://dav.example.test", 201),
             ("https://dav.example.test:443", 201),
             ("", 201),
@@ -42,7 +44,7 @@ fn forms_of_other_pages_change_nothing() {
                 "" => kind.to_owned(),
                 origin => format!("{kind}\norigin: {origin}"),
             };
-            let body = event(&format!("of {origin}"), AT_NINE);
+            let body = event(&format!("of {}", origin.replace('\n', " ")), AT_NINE);
             let answer = house.julie("POST", "personal/?add-member", &headers, &body).await;
             assert_eq!(answer.status, status, "{origin}");
         }
