@@ -317,6 +317,10 @@ mod tests {
                 "p.toml:8:authenticity.authserv_id: must be a name such as that of a host",
             ),
             (
+                format!("{BASE}[limits]\nmailboxes = 5\n"),
+                "p.toml:8:limits.mailboxes: less than 6 leaves no room for those of a new account",
+            ),
+            (
                 format!("{BASE}[queue]\nport = 70000\n"),
                 "p.toml:8:queue.port: must be at most 65535",
             ),

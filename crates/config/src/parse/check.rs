@@ -173,6 +173,8 @@ pub(super) fn limits(limits: &Limits, reader: &TableReader<'_>) {
     at_least("message_line", limits.message_line, 1000, "octets breaks RFC 5321");
     // RFC 5321 §6.3: loop detection needs a threshold of at least 100 Received fields.
     at_least("hops", limits.hops.into(), 100, "breaks RFC 5321");
+    // R-FOLD-1: without room for these no account can be made.
+    at_least("mailboxes", limits.mailboxes.into(), 6, "leaves no room for those of a new account");
     if limits.imap_append < limits.message {
         reader.refuse("imap_append", "is less than one message may have (limits.message)");
     }

@@ -189,8 +189,13 @@ pub(crate) fn run() -> ExitCode {
 pub(crate) fn load_config(path: &Path) -> Result<Config, Failure> {
     let bytes = std::fs::read(path)
         .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    parse_config(&bytes, path)
+}
+
+/// Checks the bytes of a configuration, or of what is to be one.
+pub(crate) fn parse_config(bytes: &[u8], path: &Path) -> Result<Config, Failure> {
     let words = Vocabulary { is_capability: imap::is_capability };
-    config::read_file(&bytes, path, words).map_err(|problems| Failure::new(problems.to_string()))
+    config::read_file(bytes, path, words).map_err(|problems| Failure::new(problems.to_string()))
 }
 
 /// Has a verb executed: by the daemon if one runs, else here.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use config::{Config, Protocol};
 
-use crate::cli::{Failure, load_config};
+use crate::cli::{Failure, parse_config};
 
 /// Protocols served, with their standard ports.
 const SERVED: &[(Protocol, u16)] = &[
@@ -27,24 +27,48 @@ const SERVED: &[(Protocol, u16)] = &[
 /// The port base of a new directory, unless another is asked for.
 const PORT_BASE: u16 = 10_000;
 
-/// Writes the file if there is none. If there is one, it stays as it is, but for the ports when
-/// others are asked for.
-pub(super) fn write(path: &Path, port_base: Option<u16>, domain: &str) -> Result<(), Failure> {
-    let named = |error| Failure::new(format!("{}: {error}", path.display()));
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(mut file) => {
-            let text = fresh(port_base.unwrap_or(PORT_BASE), domain);
-            file.write_all(text.as_bytes()).map_err(named)
-        }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => match port_base {
-            Some(base) => {
-                let config = load_config(path)?;
-                let text = fs::read_to_string(path).map_err(named)?;
-                fs::write(path, move_ports(&text, &config, base)).map_err(named)
+/// The file as it is to be.
+pub(super) struct Plan {
+    pub(super) config: Config,
+    /// Its text, unless it stands there already.
+    text: Option<String>,
+}
+
+impl Plan {
+    /// A new file if there is none. If there is one, it stays as it is, but for the ports when
+    /// others are asked for. Nothing is written yet.
+    pub(super) fn make(path: &Path, port_base: Option<u16>, domain: &str) -> Result<Self, Failure> {
+        let there = match fs::read(path) {
+            Ok(there) => there,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let text = fresh(port_base.unwrap_or(PORT_BASE), domain);
+                let config = parse_config(text.as_bytes(), path)
+                    .map_err(|_| Failure::new(format!("{domain}: not a domain name")))?;
+                return Ok(Self { config, text: Some(text) });
             }
-            None => Ok(()),
-        },
-        Err(error) => Err(named(error)),
+            Err(error) => return Err(Failure::new(format!("{}: {error}", path.display()))),
+        };
+        let config = parse_config(&there, path)?;
+        let Some(base) = port_base else { return Ok(Self { config, text: None }) };
+        // What was parsed is UTF-8.
+        let text = move_ports(&String::from_utf8_lossy(&there), &config, base);
+        let config = parse_config(text.as_bytes(), path)?;
+        Ok(Self { config, text: Some(text) })
+    }
+
+    /// Puts it in place, whole or not at all. Whoever calls made sure that no daemon goes by what
+    /// is there.
+    pub(super) fn write(&self, path: &Path) -> Result<(), Failure> {
+        let Some(text) = &self.text else { return Ok(()) };
+        let partial = path.with_extension("toml.new");
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let written = options.open(&partial).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&partial, path)
+        });
+        written.map_err(|error| Failure::new(format!("{}: {error}", path.display())))
     }
 }
 

@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 
 use config::Config;
 
+use self::configuration::Plan;
 use crate::admin::{Admin, NewAccount, Password, Policy, Request, Response, Role};
-use crate::cli::{Failure, Output, load_config};
+use crate::cli::{Failure, Output};
 use crate::daemon::{self, OpenError};
 
 /// The domain of a new directory, unless another is asked for.
@@ -39,9 +40,11 @@ struct Shown {
 pub(crate) fn run(wish: Wish, output: &mut Output) -> Result<(), Failure> {
     let directory = make_directory(&wish.directory)?;
     let path = directory.join("posthorn.toml");
-    configuration::write(&path, wish.port_base, wish.domain.as_deref().unwrap_or(DOMAIN))?;
-    let config = load_config(&path)?;
-    let shown = prepare(&config, wish)?;
+    let plan = Plan::make(&path, wish.port_base, wish.domain.as_deref().unwrap_or(DOMAIN))?;
+    let shown = prepare(&plan.config, wish)?;
+    // What is refused until here, such as a directory that a daemon owns, has changed no file.
+    plan.write(&path)?;
+    let config = plan.config;
     let certificate = daemon::tls_files(&config)?.0;
     daemon::run(config.clone(), &path, output, |output| {
         let text = settings_text::render(&config, &directory, &certificate, &shown);

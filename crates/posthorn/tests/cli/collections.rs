@@ -90,6 +90,10 @@ fn calendars(config: &Path, path: &dyn Fn(&str) -> String) {
         refused(config, &["restore", "calendar", JULIE, "team", "--at", "31d"]),
         "what was is known for the last 30 days\n"
     );
+    assert_eq!(
+        refused(config, &["restore", "calendar", JULIE, "team", "--at", "2999-01-01"]),
+        "\"2999-01-01\" is yet to come\n"
+    );
     assert!(
         refused(config, &["restore", "calendar", JULIE, "team", "--at", "soon"])
             .starts_with("\"soon\" is neither like 24h or 7d nor a date")

@@ -1,5 +1,7 @@
 //! `posthorn quickstart`, run once and again.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -46,6 +48,28 @@ fn everything_on_one_machine() {
     assert_eq!(done(&config, &["domain", "list", "--json"]).matches("name").count(), 2);
     wishes.terminate();
     assert_eq!(done(&config, &["check-store"]), "ok\n");
+}
+
+#[test]
+fn what_is_refused_changes_no_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("posthorn.toml");
+    let refused = |more: &[&str]| {
+        let ended = quickstart(directory.path(), more).output().unwrap();
+        assert_eq!((ended.status.code(), ended.stdout.as_slice()), (Some(1), &b""[..]));
+        String::from_utf8(ended.stderr).unwrap()
+    };
+    assert_eq!(refused(&["--domain", "no domain"]), "no domain: not a domain name\n");
+    assert!(!config.exists());
+    let ports = free_port_base().to_string();
+    let daemon = Daemon::start(quickstart(directory.path(), &["--port-base", &ports]));
+    let before = fs::read(&config).unwrap();
+    let mode = fs::metadata(&config).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let other = free_port_base().to_string();
+    assert!(refused(&["--port-base", &other]).contains("is in use"));
+    assert_eq!(fs::read(&config).unwrap(), before);
+    daemon.terminate();
 }
 
 #[test]

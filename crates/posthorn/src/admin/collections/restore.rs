@@ -253,7 +253,10 @@ impl Admin {
         };
         let at = parse_instant(text, &zone, now).ok_or_else(wrong)?;
         let days = self.store.settings().expunged_retention_days;
-        match at > now || at < now.plus_secs(-i64::from(days) * 24 * 60 * 60) {
+        if at > now {
+            return Err(Refusal(format!("\"{text}\" is yet to come")));
+        }
+        match at < now.plus_secs(-i64::from(days) * 24 * 60 * 60) {
             true => Err(Refusal(format!("what was is known for the last {days} days"))),
             false => Ok(at),
         }
