@@ -13,6 +13,7 @@ use storage::{
 use crate::path::{self, object_href};
 use crate::properties::{Described, is_protected};
 use crate::public;
+use crate::reports::sync_home;
 use crate::resource::{Actor, Resource, group, href_of};
 use crate::settings::Settings;
 use crate::xml::{Name, PropertyRequest, PropertySet};
@@ -46,6 +47,9 @@ pub(crate) struct Describer<'s> {
     proxied: Vec<(String, storage::Proxy)>,
     reads_acl: bool,
     home_tags: HashMap<Home, String>,
+    reads_home_token: bool,
+    /// Of the home that was read last.
+    home_token: Option<String>,
 }
 
 impl<'s> Describer<'s> {
@@ -73,18 +77,16 @@ impl<'s> Describer<'s> {
             proxied: Vec::new(),
             reads_acl: true,
             home_tags: HashMap::new(),
+            reads_home_token: true,
+            home_token: None,
         }
     }
 
     /// For a request: what somebody stored with objects is not read for one that asks for what is
     /// the server's alone, as most do.
     pub(crate) fn for_request(mut self, wanted: &PropertyRequest) -> Self {
-        self.reads_acl = match &wanted.properties {
-            PropertySet::Names => true,
-            PropertySet::All(names) | PropertySet::These(names) => {
-                names.contains(&Name::dav("acl"))
-            }
-        };
+        self.reads_acl = wanted.names(&Name::dav("acl"));
+        self.reads_home_token = wanted.names(&Name::dav("sync-token"));
         self.reads_dead_of_objects = match &wanted.properties {
             PropertySet::Names | PropertySet::All(_) => true,
             PropertySet::These(names) => !names.iter().all(is_protected),
@@ -149,6 +151,10 @@ impl<'s> Describer<'s> {
                 }
             }
             self.home_tags.insert(*home, tag);
+            self.home_token = match self.reads_home_token && !self.actor.is_outside() {
+                true => sync_home::find_token(tx, self.actor, *home, account)?,
+                false => None,
+            };
         }
         let Some(collection) = resource.collection() else { return Ok(()) };
         let id = collection.id;
@@ -309,6 +315,7 @@ impl<'s> Describer<'s> {
             proxied: &self.proxied,
             data,
             home_tag,
+            home_token: home_tag.and(self.home_token.as_deref()),
         }
     }
 

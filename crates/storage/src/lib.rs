@@ -72,8 +72,9 @@ pub use change::{Change, Changes, Fact};
 pub use check::{Finding, Repaired};
 pub use collection::{
     Collection, CollectionChange, CollectionKind, CollectionName, CollectionRights,
-    CollectionShare, Components, CopyDepth, DeadProperty, Guest, Home, Invite, NewCollection,
-    ObjectName, Outsider, Proxy, ShareLetter, ShareNews, ShareNotice, ShareNotices, ShareState,
+    CollectionShare, Components, CopyDepth, DeadProperty, Guest, Home, HomeChange, HomeChanges,
+    HomeLook, HomeMember, HomeView, Invite, NewCollection, ObjectName, Outsider, Proxy,
+    ShareLetter, ShareLetterNews, ShareNews, ShareNotice, ShareNotices, ShareState,
 };
 pub use directory::{
     ACCESS_KEYS_MAX, ALIASES_MAX, AccessKey, AccessKeyKind, Account, Authorship, Credentials,

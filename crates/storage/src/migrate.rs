@@ -67,6 +67,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 49, sql: include_str!("../migrations/0049_attachment.sql") },
     Migration { version: 50, sql: include_str!("../migrations/0050_sort_block.sql") },
     Migration { version: 51, sql: include_str!("../migrations/0051_reception.sql") },
+    Migration { version: 52, sql: include_str!("../migrations/0052_home_view.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

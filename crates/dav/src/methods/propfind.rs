@@ -6,6 +6,7 @@ use crate::answer::{self, Answer};
 use crate::describe::Describer;
 use crate::error::{DavError, Result};
 use crate::path::Place;
+use crate::reports::sync_home;
 use crate::request::{Depth, Request};
 use crate::resource::{self, Resource};
 use crate::service::Session;
@@ -22,6 +23,9 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
     let brief = request.is_brief();
     // RFC 8144 §4: the resource itself is left out.
     let without_root = request.prefers("depth-noroot") && depth == Depth::One;
+    if wanted.names(&Name::dav("sync-token")) {
+        sync_home::follow_at(session, &place, depth).await?;
+    }
     let max = session.settings.results_max;
     let body = session
         .read(move |session, tx| {

@@ -53,6 +53,8 @@ pub(crate) struct Described<'r> {
     pub(crate) data: Option<&'r str>,
     /// A value that changes with anything in a home.
     pub(crate) home_tag: Option<&'r str>,
+    /// Where the home stands, for who synchronises it.
+    pub(crate) home_token: Option<&'r str>,
 }
 
 /// What a live property is found in.
@@ -121,7 +123,9 @@ impl Described<'_> {
                 }
                 None => return false,
             },
-            "supported-report-set" => support::write_reports(writer, name, self.resource),
+            "supported-report-set" => {
+                support::write_reports(writer, name, self.resource, self.actor)
+            }
             "supportedlock" => support::write_supported_lock(writer, name, self.resource),
             "lockdiscovery" => writer.element(name, |writer| {
                 self.locks.iter().for_each(|lock| {

@@ -189,6 +189,11 @@ impl Described<'_> {
     ) -> Found {
         match (name.namespace(), name.local()) {
             (DAV, "displayname") => writer.text_element(name, display_name(account)),
+            // RFC 6578 §4
+            (DAV, "sync-token") => match self.home_token {
+                Some(token) => writer.text_element(name, token),
+                None => return false,
+            },
             (DAV, _) => return write_quota(writer, name, account, self.actor),
             (CALENDAR_SERVER, "getctag") => match self.home_tag {
                 Some(tag) => writer.text_element(name, tag),

@@ -3,7 +3,7 @@
 use storage::{Account, CollectionKind, Lock};
 
 use crate::path;
-use crate::resource::Resource;
+use crate::resource::{Actor, Resource};
 use crate::xml::{Name, PUSH, Writer};
 
 /// Live properties that DAV:allprop tells (RFC 4918 §9.1, §14.2): those of RFC 4918 itself.
@@ -84,7 +84,7 @@ pub(super) const SPECIAL: &[Name] = &[
 ];
 
 /// The reports that a resource takes (RFC 3253 §3.1.5).
-fn reports_of(resource: &Resource) -> Vec<Name> {
+fn reports_of(resource: &Resource, actor: &Actor) -> Vec<Name> {
     let mut reports = vec![
         Name::dav("expand-property"),
         Name::dav("principal-match"),
@@ -110,17 +110,23 @@ fn reports_of(resource: &Resource) -> Vec<Name> {
                 CollectionKind::Folder | CollectionKind::Notifications => {}
             }
         }
-        Resource::Home(storage::Home::Calendars, _) => {
-            reports.push(Name::caldav("calendar-multiget"));
+        Resource::Home(home, _) => {
+            // People elsewhere have one calendar there, which neither comes nor goes.
+            if !actor.is_outside() {
+                reports.push(Name::dav("sync-collection"));
+            }
+            if *home == storage::Home::Calendars {
+                reports.push(Name::caldav("calendar-multiget"));
+            }
         }
         _ => {}
     }
     reports
 }
 
-pub(super) fn write_reports(writer: &mut Writer, name: &Name, resource: &Resource) {
+pub(super) fn write_reports(writer: &mut Writer, name: &Name, resource: &Resource, actor: &Actor) {
     writer.element(name, |writer| {
-        for report in reports_of(resource) {
+        for report in reports_of(resource, actor) {
             writer.element(&Name::dav("supported-report"), |writer| {
                 writer.element(&Name::dav("report"), |writer| writer.empty(&report));
             });

@@ -8,3 +8,4 @@ pub(crate) mod multiget;
 pub(super) mod pieces;
 pub(crate) mod principal;
 pub(crate) mod sync;
+pub(crate) mod sync_home;

@@ -1,10 +1,11 @@
-//! DAV:sync-collection (RFC 6578 §3.2).
+//! DAV:sync-collection (RFC 6578 §3.2) of what holds objects.
 
 use std::sync::Arc;
 
 use ids::ModSeq;
 use storage::{Account, Collection, CollectionChanges, ReadTx};
 
+use super::sync_home;
 use crate::answer::{self, Answer};
 use crate::describe::Describer;
 use crate::error::{DavError, Result};
@@ -22,8 +23,13 @@ pub(crate) async fn run(
     found: Resource,
     sync: SyncCollection,
 ) -> Result<Answer> {
-    let Resource::Collection(owner, collection) = found else {
-        return Err(DavError::forbidden(Name::dav("supported-report")));
+    let (owner, collection) = match found {
+        Resource::Collection(owner, collection) => (owner, collection),
+        Resource::Home(home, owner) if !session.actor.is_outside() => {
+            check_level(request, &sync)?;
+            return sync_home::run(session, request, (home, owner), sync).await;
+        }
+        _ => return Err(DavError::forbidden(Name::dav("supported-report"))),
     };
     check_level(request, &sync)?;
     let since = since(&collection, &sync)?;
@@ -76,11 +82,7 @@ impl Told<'_> {
         let (put, folders, gone, up_to, truncated) =
             match tx.collection_changes(&self.collection, self.since, max)? {
                 CollectionChanges::TooOld => return Err(invalid_token()),
-                // RFC 6578 §3.8: fewer than what came at once cannot be told.
-                CollectionChanges::TooMany => {
-                    let status = hyper::StatusCode::INSUFFICIENT_STORAGE;
-                    return Err(DavError::Failed(status, too_many(), None));
-                }
+                CollectionChanges::TooMany => return Err(too_few()),
                 CollectionChanges::List { put, folders, gone, up_to, truncated } => {
                     (put, folders, gone, up_to, truncated)
                 }
@@ -149,10 +151,15 @@ fn since(collection: &Collection, sync: &SyncCollection) -> Result<Option<ModSeq
     }
 }
 
-fn invalid_token() -> DavError {
+pub(super) fn invalid_token() -> DavError {
     DavError::forbidden(Name::dav("valid-sync-token"))
 }
 
-fn too_many() -> Name {
+/// RFC 6578 §3.8: fewer than what came at once cannot be told.
+pub(super) fn too_few() -> DavError {
+    DavError::Failed(hyper::StatusCode::INSUFFICIENT_STORAGE, too_many(), None)
+}
+
+pub(super) fn too_many() -> Name {
     Name::dav("number-of-matches-within-limits")
 }

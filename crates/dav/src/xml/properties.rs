@@ -44,6 +44,14 @@ impl PropertyRequest {
         Self::find(&root, limits)?.ok_or(XmlError::Unexpected("DAV:prop"))
     }
 
+    /// Whether this one is told of, or its name.
+    pub fn names(&self, name: &Name) -> bool {
+        match &self.properties {
+            PropertySet::Names => true,
+            PropertySet::All(names) | PropertySet::These(names) => names.contains(name),
+        }
+    }
+
     /// A request for these properties.
     pub fn of_set(properties: PropertySet) -> Self {
         Self { properties, calendar_data: None, address_data: None }

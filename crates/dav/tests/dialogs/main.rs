@@ -9,6 +9,7 @@ mod calendars;
 mod contacts;
 mod discovery;
 mod files;
+mod homes;
 mod house;
 mod http;
 mod invitations;

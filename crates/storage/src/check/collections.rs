@@ -6,7 +6,15 @@ use crate::collection::{CollectionName, Home, ObjectName};
 use crate::{ReadTx, Result};
 
 /// An invariant, what the number counts, and the statement that finds what breaks it.
-const RULES: [(&str, &str, &str); 20] = [
+const RULES: [(&str, &str, &str); 21] = [
+    (
+        "home-views",
+        "home view",
+        "SELECT v.id FROM home_view v WHERE v.horizon > v.last UNION SELECT m.view_id \
+         FROM home_member m JOIN home_view v ON v.id = m.view_id WHERE m.seq > v.last \
+         OR m.gone NOT IN (0, 1) UNION SELECT view_id FROM home_member \
+         GROUP BY view_id, seq HAVING COUNT(*) > 1",
+    ),
     (
         "directory-entries",
         "account",

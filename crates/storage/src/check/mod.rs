@@ -48,6 +48,7 @@
 //! | `version-bytes` | an account's versions, and attachments that nothing names, are counted as what they take, with 512 bytes for each |
 //! | `attachment-named` | an attachment is said to be named if and only if an object of its account does; an object names as many as it is said to |
 //! | `attachment-data` | an attachment has data of the size it is said to have, and an account that exists or none |
+//! | `home-views` | what is noted of a home has numbers of its own, none above the one given last |
 //! | `collection-share` | a collection is shared with accounts that exist, and organisation and teams of its owner, never with its owner |
 //! | `card-address` | an address in an address book is of a card there, in the account that it is said of |
 //! | `lock-exclusive` | an exclusive lock is alone on its place |

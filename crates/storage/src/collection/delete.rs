@@ -30,6 +30,7 @@ impl AccountTx<'_, '_> {
             self.erase_collection(collection)?;
         }
         self.tell_folder_went(&collection.name)?;
+        self.tell_home_went(account, home, &collection.name)?;
         self.remove_locks_below(home, &collection.name)
     }
 

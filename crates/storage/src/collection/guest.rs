@@ -218,10 +218,11 @@ impl AccountTx<'_, '_> {
         )?;
         self.touch_collection(collection)?;
         self.record_fact(Some(collection), Fact::CollectionUpdated)?;
+        let (found, guest) = (self.load_collection(collection)?, self.actor);
+        self.tell_guest_went(&found, guest)?;
         if declined == 0 {
             return Ok(());
         }
-        let (found, guest) = (self.load_collection(collection)?, self.actor);
         self.tell_of_answer(&found, guest, ShareState::Declined)
     }
 

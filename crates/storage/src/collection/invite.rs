@@ -264,6 +264,7 @@ impl AccountTx<'_, '_> {
             &[Value::Int(collection.get()), Value::Int(sharee.get())],
         )?;
         self.forget_overlays(collection, Sharee::Account(sharee))?;
+        self.tell_guest_went(found, sharee)?;
         self.touch_collection(collection)?;
         self.record_fact(Some(collection), Fact::CollectionUpdated)?;
         Ok(true)

@@ -9,6 +9,7 @@ mod create;
 mod defaults;
 mod delete;
 mod guest;
+mod home_view;
 mod invite;
 mod listing;
 mod me_card;
@@ -27,6 +28,7 @@ use ids::{AccountId, CollectionId, ModSeq, Timestamp};
 
 pub use create::NewCollection;
 pub use guest::Guest;
+pub use home_view::{HomeChange, HomeChanges, HomeLook, HomeMember, HomeView};
 pub use invite::{Invite, ShareNews, ShareNotice, ShareNotices, ShareState};
 pub use name::{CollectionName, ObjectName};
 pub use outside_letter::ShareLetter;

@@ -60,6 +60,7 @@ impl AccountTx<'_, '_> {
             &[Value::Int(collection.id.get()), Value::Int(modseq)],
         )?;
         self.tell_folder_went(&collection.name)?;
+        self.tell_home_went(account, home, &collection.name)?;
         self.tell_folder_came(to.as_str())?;
         // RFC 4918 §7.5: locks stay where they were taken.
         self.remove_locks_below(home, &collection.name)?;

@@ -1,6 +1,7 @@
 use ids::AccountId;
 
 mod guests;
+mod homes;
 mod invitations;
 mod outsiders;
 mod proxies;

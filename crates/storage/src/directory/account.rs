@@ -228,6 +228,10 @@ const OWNED: &[&str] = &[
     "DELETE FROM outside_letter WHERE account_id = ?1",
     "DELETE FROM public_calendar WHERE collection_id IN (SELECT id FROM collection WHERE account_id = ?1)",
     "DELETE FROM push_subscription WHERE account_id = ?1 OR collection_id IN (SELECT id FROM collection WHERE account_id = ?1)",
+    "DELETE FROM meeting_letter WHERE account_id = ?1",
+    "DELETE FROM home_member WHERE view_id IN \
+     (SELECT id FROM home_view WHERE viewer_id = ?1 OR owner_id = ?1)",
+    "DELETE FROM home_view WHERE viewer_id = ?1 OR owner_id = ?1",
     "DELETE FROM collection WHERE account_id = ?1",
     "DELETE FROM sort_column WHERE block_id IN (SELECT b.id FROM sort_block b \
      JOIN mailbox m ON m.id = b.mailbox_id WHERE m.account_id = ?1)",

@@ -64,7 +64,39 @@ pub(super) fn purge_tombstones(store: &Store, before: Timestamp) -> Result<u64> 
     })
 }
 
-/// The same of who left the directory of an organisation.
+const HOME_TOMBSTONES: Log = Log {
+    oldest: "SELECT seq, at FROM home_member WHERE view_id = ?1 AND gone = 1 ORDER BY seq LIMIT 500",
+    raise: "UPDATE home_view SET horizon = ?2 WHERE id = ?1 AND horizon < ?2",
+    delete: "DELETE FROM home_member WHERE view_id = ?1 AND gone = 1 AND seq <= ?2",
+};
+
+/// The same of what went out of homes.
+pub(super) fn purge_home_tombstones(store: &Store, before: Timestamp) -> Result<u64> {
+    let before = before.as_micros();
+    let owners = "SELECT DISTINCT view_id FROM home_member WHERE view_id > ?1 AND gone = 1 \
+                  AND at < ?2 ORDER BY view_id LIMIT 500";
+    for_owners(store, owners, before, |view| {
+        let purge = move |tx: &mut WriteTx<'_>| HOME_TOMBSTONES.purge_slice(tx, view, before);
+        Ok(store.write_blocking("purge homes", purge)?.value)
+    })
+}
+
+/// Forgets which letters about meetings were sent before `before`: none of them is on its way still.
+pub(super) fn purge_letters(store: &Store, before: Timestamp) -> Result<u64> {
+    let before = before.as_micros();
+    repeat(|| {
+        let purge = move |tx: &mut WriteTx<'_>| {
+            tx.sql.execute(
+                "DELETE FROM meeting_letter WHERE (account_id, meeting) IN (SELECT account_id, \
+                 meeting FROM meeting_letter WHERE at < ?1 ORDER BY at LIMIT 500)",
+                &[Value::Int(before)],
+            )
+        };
+        Ok(store.write_blocking("purge letters", purge)?.value)
+    })
+}
+
+/// Gives up who left the directory of an organisation before `before`.
 pub(super) fn purge_directories(store: &Store, before: Timestamp) -> Result<u64> {
     let any = store.read_blocking(move |tx| {
         tx.sql.query_one(

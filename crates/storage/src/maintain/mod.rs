@@ -93,6 +93,8 @@ pub(crate) fn maintain(
     let gone = days_ago(store, settings.change_log_days);
     done.changes += collections::purge_tombstones(store, gone)?;
     done.changes += collections::purge_directories(store, gone)?;
+    done.changes += collections::purge_home_tombstones(store, gone)?;
+    collections::purge_letters(store, gone)?;
     let erased = contents::erase(store, &mut progress.content)?;
     (done.contents, done.blobs) = (erased.contents, erased.blobs);
     done.blobs += attachments::purge(store, versions)?;
