@@ -54,7 +54,7 @@ pub(crate) fn write_property(
         "topic" => writer.text_element(property, &topic(key, collection)),
         "supported-triggers" => writer.element(property, |writer| {
             writer.element(&name("content-update"), |writer| {
-                writer.text_element(&Name::dav("sync-level"), "1");
+                writer.text_element(&Name::dav("depth"), "1");
             });
             writer.element(&name("property-update"), |writer| {
                 writer.text_element(&Name::dav("depth"), "0");

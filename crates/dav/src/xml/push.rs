@@ -43,7 +43,10 @@ impl PushRegister {
         let word = |element: Option<&Element>| element.map(Element::word).ok_or_else(invalid);
         let trigger = root.element(PUSH, "trigger");
         let has = |local| trigger.is_some_and(|trigger| trigger.element(PUSH, local).is_some());
-        let (content, properties) = (has("content-update"), has("property-update"));
+        // QUIRK(DAVx5, 4.5): no trigger at all, which the draft refuses; it synchronises what is in the
+        // collection when it is told.
+        let content = trigger.is_none() || has("content-update");
+        let properties = has("property-update");
         if !content && !properties {
             return Err(XmlError::Precondition(Name::known(PUSH, "no-supported-trigger")));
         }

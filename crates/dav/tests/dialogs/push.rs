@@ -42,8 +42,7 @@ pub(crate) fn body(resource: &str, key: &str, triggers: &str) -> String {
 
 pub(crate) const KEY: &str =
     "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4";
-pub(crate) const CONTENT: &str =
-    "<P:content-update><D:sync-level>1</D:sync-level></P:content-update>";
+pub(crate) const CONTENT: &str = "<P:content-update><D:depth>1</D:depth></P:content-update>";
 const PROPERTIES: &str = "<P:property-update><D:depth>0</D:depth></P:property-update>";
 
 pub(crate) async fn register(house: &House, body: &str) -> Answered {
@@ -59,7 +58,9 @@ fn programs_subscribe_renew_and_go() {
                       <P:transports/><P:topic/><P:supported-triggers/></D:prop></D:propfind>";
         let found = house.ask("julie", "PROPFIND", CALENDAR, "Depth: 0", wanted).await;
         assert!(found.text.contains("<P:vapid-public-key type=\"p256ecdsa\">B"), "{}", found.text);
-        assert!(found.text.contains("<D:sync-level>1</D:sync-level>"), "{}", found.text);
+        let triggers = "<P:supported-triggers><P:content-update><D:depth>1</D:depth>\
+            </P:content-update><P:property-update><D:depth>0</D:depth></P:property-update>";
+        assert!(found.text.contains(triggers), "{}", found.text);
         let first = register(&house, &body("https://push.test/1", KEY, CONTENT)).await;
         assert_eq!(first.status, 201, "{}", first.text);
         assert_eq!(first.header("expires"), "Thu, 08 Jan 2026 00:00:00 GMT");
@@ -82,6 +83,43 @@ fn programs_subscribe_renew_and_go() {
         assert_eq!(house.ask("paul", "DELETE", &location, "", "").await.status, 404);
         assert_eq!(house.ask("julie", "DELETE", &location, "", "").await.status, 204);
         assert_eq!(house.ask("julie", "DELETE", &location, "", "").await.status, 404);
+    });
+}
+
+/// What DAVx5 4.5 sends: neither a trigger nor an encoding, and the URL of the subscription with what
+/// it changes itself.
+#[test]
+fn davx5_subscribes_and_is_not_told_of_its_own() {
+    let set = |settings: &mut Settings| {
+        pushing(settings);
+        settings.public_url = "https://dav.test".to_owned();
+    };
+    on_both_engines_with(set, |house| async move {
+        let body = format!(
+            "<?xml version='1.0' encoding='UTF-8' standalone='yes' ?><n0:push-register \
+             xmlns:n0=\"https://bitfire.at/webdav-push\"><n0:subscription>\
+             <n0:web-push-subscription><n0:push-resource>https://push.test/up?id=1</n0:push-resource>\
+             <n0:subscription-public-key type=\"p256dh\">{KEY}</n0:subscription-public-key>\
+             <n0:auth-secret>BTBZMqHH6r4Tts7J_aSIgg</n0:auth-secret></n0:web-push-subscription>\
+             </n0:subscription><n0:expires>Sun, 04 Jan 2026 00:00:00 GMT</n0:expires>\
+             </n0:push-register>"
+        );
+        let xml = "Content-Type: application/xml; charset=utf-8";
+        let answer = house.julie("POST", "personal/", xml, &body).await;
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        assert_eq!(answer.header("expires"), "Sun, 04 Jan 2026 00:00:00 GMT");
+        // It asks for what stands there by itself: the URL is absolute.
+        let location = answer.header("location").to_owned();
+        let path = location.strip_prefix("https://dav.test").unwrap();
+        let quiet = format!("Push-Dont-Notify: \"{location}\"");
+        let put = house.julie("PUT", "personal/own", &quiet, &event("own", AT_NINE)).await;
+        assert_eq!(put.status, 201);
+        let behind = house.store.read(|tx| tx.pushes_behind_of_all(0)).await.unwrap();
+        assert!(behind.0.is_empty());
+        let empty = body.replace("</n0:subscription>", "</n0:subscription><n0:trigger/>");
+        let refused = house.julie("POST", "personal/", xml, &empty).await;
+        assert_eq!((refused.status, refused.failed()), (403, "P:no-supported-trigger"));
+        assert_eq!(house.ask("julie", "DELETE", path, "", "").await.status, 204);
     });
 }
 
