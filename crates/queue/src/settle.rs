@@ -136,7 +136,7 @@ impl Inner {
                     return Err(StorageError::Conflict("the recipient is no longer in our hands"));
                 }
                 for Bounced { account, uid, to } in &bounced {
-                    tx.note_bounced_letter(*account, uid, to)?;
+                    tx.note_bounced_letter(*account, (uid, to), spool)?;
                 }
                 report.map_or(Ok(()), |report| report.file(tx))
             })

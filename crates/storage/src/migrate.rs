@@ -68,6 +68,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 50, sql: include_str!("../migrations/0050_sort_block.sql") },
     Migration { version: 51, sql: include_str!("../migrations/0051_reception.sql") },
     Migration { version: 52, sql: include_str!("../migrations/0052_home_view.sql") },
+    Migration { version: 53, sql: include_str!("../migrations/0053_meeting_letter.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

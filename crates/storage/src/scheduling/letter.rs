@@ -81,17 +81,19 @@ impl AccountTx<'_, '_> {
         }
         self.count_sent(account, 1)?;
         let smtputf8 = !letter.from.is_ascii() || !letter.to.is_ascii();
+        let uid = uid_of(message);
         let entry = SpoolEntry {
             account: Some(account),
             reverse_path: letter.from,
             // What signs for the domain of the author does so when it is sent.
-            envelope_json: envelope(smtputf8, &uid_of(message)),
+            envelope_json: envelope(smtputf8, &uid),
             recipients: vec![SpoolRecipient {
                 forward_path: letter.to,
                 parameters_json: "{}".to_owned(),
             }],
         };
-        self.tx.spool(entry, &prepared)?;
+        let spooled = self.tx.spool(entry, &prepared)?;
+        self.remember_letter(&uid, &to.to_string(), spooled)?;
         Ok(status::SENT)
     }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use ical::Instances;
-use ids::{AccountId, Timestamp};
+use ids::{AccountId, SpoolId, Timestamp};
 
 use super::fixture::*;
 use crate::collection::ObjectName;
@@ -163,10 +163,9 @@ fn an_invitation_that_comes_back_is_told_in_the_calendar() {
         let ann = store.account("ann");
         put(store, ann, &meeting(&["dan@elsewhere.test", "eve@elsewhere.test"], AT_NINE));
         let before = tag(store, ann);
+        let letter = newest_letter(store);
         let bounce = |uid: &'static str| {
-            let noted =
-                store.write(move |tx| tx.note_bounced_letter(ann, uid, "Dan@elsewhere.test"));
-            noted.unwrap();
+            come_back(store, ann, uid, letter);
             (answer(store, ann, "dan"), answer(store, ann, "eve"))
         };
         let told = |who: &str, status: &str| {
@@ -189,6 +188,69 @@ fn an_invitation_that_comes_back_is_told_in_the_calendar() {
         let answered = answer(store, ann, "dan");
         assert!(answered[0].contains("SCHEDULE-STATUS=2.0"));
         assert_eq!(bounce("m").0, answered);
+    });
+}
+
+/// The newest letter that was sent.
+fn newest_letter(store: &TestStore) -> SpoolId {
+    let newest = store.read(|tx| {
+        tx.sql.query_one("SELECT MAX(id) FROM spool", &[], |row| Ok(SpoolId::new(row.int(0)?)))
+    });
+    newest.unwrap().unwrap()
+}
+
+/// A letter about a meeting of Ann's does not reach Dan.
+fn come_back(store: &TestStore, ann: AccountId, uid: &'static str, letter: SpoolId) {
+    let to = "Dan@elsewhere.test";
+    store.write(move |tx| tx.note_bounced_letter(ann, (uid, to), letter)).unwrap();
+}
+
+#[test]
+fn what_comes_back_late_says_nothing_of_what_was_sent_since() {
+    let change = |settings: &mut Settings| settings.letters = Some(Arc::new(Pile::default()));
+    on_both_engines_with(change, |store| {
+        let ann = store.account("ann");
+        let status = |code: &str| answer(store, ann, "dan")[0].contains(&format!("STATUS={code}:"));
+        put(store, ann, &meeting(&["dan@elsewhere.test"], AT_NINE));
+        let first = newest_letter(store);
+        // The same time, so that SEQUENCE stays; then another time.
+        for lines in [format!("{AT_NINE}LOCATION:Hall\r\n"), AT_NINE.replace("T09", "T11")] {
+            put(store, ann, &meeting(&["dan@elsewhere.test"], &lines));
+            assert!(newest_letter(store) > first);
+            come_back(store, ann, "m", first);
+            assert!(status("1.1"), "{:?}", answer(store, ann, "dan"));
+        }
+        come_back(store, ann, "m", newest_letter(store));
+        assert!(status("5.1"), "{:?}", answer(store, ann, "dan"));
+    });
+}
+
+/// Ann changes her meeting while letters about it come back: both wait for the same account.
+#[test]
+fn what_comes_back_while_a_meeting_is_changed_loses_no_change() {
+    let change = |settings: &mut Settings| settings.letters = Some(Arc::new(Pile::default()));
+    on_both_engines_with(change, |store| {
+        let ann = store.account("ann");
+        put(store, ann, &meeting(&["dan@elsewhere.test", "eve@elsewhere.test"], AT_NINE));
+        let other = TestStore::new(store.inner().clone());
+        std::thread::scope(|scope| {
+            let bounces = scope.spawn(move || {
+                for _ in 0..20 {
+                    come_back(&other, ann, "m", newest_letter(&other));
+                }
+            });
+            for round in 0..20 {
+                let lines = format!("{AT_NINE}LOCATION:Room {round}\r\n");
+                let text = meeting(&["dan@elsewhere.test", "eve@elsewhere.test"], &lines);
+                put(store, ann, &text);
+                let stored = stored(store, ann, "personal/m.ics");
+                assert!(stored.contains(&format!("LOCATION:Room {round}\r\n")), "{stored}");
+            }
+            bounces.join().unwrap();
+        });
+        come_back(store, ann, "m", newest_letter(store));
+        assert!(answer(store, ann, "dan")[0].contains("SCHEDULE-STATUS=5.1"));
+        assert!(answer(store, ann, "eve")[0].contains("SCHEDULE-STATUS=1.1"));
     });
 }
 
