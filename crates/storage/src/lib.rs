@@ -65,8 +65,8 @@ pub use acme::{AcmeCertificate, AcmeState};
 pub use activity::{Activity, ActivityKind, ActivityNotice, ActivityPolicy, Place as SignInPlace};
 pub use address::Address;
 pub use attachment::{
-    Attachment, AttachmentAction, AttachmentData, AttachmentOutcome, AttachmentSettings,
-    NewAttachment,
+    Attachment, AttachmentAction, AttachmentData, AttachmentOutcome, AttachmentPlace,
+    AttachmentPlaces, AttachmentSettings, NewAttachment,
 };
 pub use change::{Change, Changes, Fact};
 pub use check::{Finding, Repaired};

@@ -7,8 +7,8 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, IF_NONE_MATCH}
 use hyper::{Method, StatusCode, Uri};
 use ical::Instances;
 use storage::{
-    Account, AccountTx, AttachmentAction, AttachmentData, AttachmentOutcome, Collection, Condition,
-    Home, NewAttachment, Object, ObjectName,
+    Account, AccountTx, AttachmentAction, AttachmentData, AttachmentOutcome, AttachmentPlace,
+    Collection, Condition, Home, NewAttachment, Object, ObjectName,
 };
 
 use crate::answer::{self, Answer};
@@ -172,6 +172,10 @@ async fn new_attachment(session: &Session, request: &mut Request) -> Result<NewA
     let prepared = tokio::task::spawn_blocking(move || AttachmentData::new(body)).await;
     let data = prepared.map_err(|error| {
         tracing::error!(%error, "reading an attachment failed");
+    let place = attachment_place(&session.settings.public_url, &filename);
+    let place = place.ok_or(DavError::Status(StatusCode::SERVICE_UNAVAILABLE))?;
+    let AttachmentPlace { managed_id, token, uri } = place;
+    check(session, &managed_id, &body).await?;
         DavError::Status(StatusCode::INTERNAL_SERVER_ERROR)
     })?;
     let href = attachment_href(&managed_id, &filename);
@@ -181,6 +185,23 @@ async fn new_attachment(session: &Session, request: &mut Request) -> Result<NewA
 }
 
 /// RFC 8607 §3.4: FMTTYPE is what the request says it is, as RFC 5545 §3.2.8 writes it.
+/// Has data looked at by whoever looks at what is attached to mail.
+async fn check(session: &Session, id: &str, data: &[u8]) -> Result<()> {
+    let Some(checks) = &session.settings.checks else { return Ok(()) };
+    match checks.look_at(id, data).await {
+        AttachmentVerdict::Sound => Ok(()),
+        AttachmentVerdict::Harmful => Err(DavError::forbidden(NO_MALWARE)),
+        AttachmentVerdict::Unknown => Err(DavError::Status(StatusCode::SERVICE_UNAVAILABLE)),
+    }
+}
+
+/// What a new attachment of this name is known by.
+pub(crate) fn attachment_place(public_url: &str, filename: &str) -> Option<AttachmentPlace> {
+    let (managed_id, token) = (random_hex().ok()?, random_hex().ok()?);
+    let uri = format!("{public_url}{}", attachment_href(&managed_id, filename));
+    Some(AttachmentPlace { managed_id, token, uri })
+}
+
 fn media_type(said: Option<&str>) -> String {
     let bare = said.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let is_name = |text: &str| {

@@ -9,6 +9,7 @@ use storage::{
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
+use crate::methods::attachments::attachment_place;
 use crate::methods::preconditions::Preconditions;
 use crate::methods::put::{Written, locked_or, of_outcome};
 use crate::path::{Place, object_href};
@@ -142,7 +143,7 @@ async fn between(
     let href = object_href(&collection_href, &name);
     let (from, home) = (from.clone(), to.kind.home());
     let (actor, quiet) = (session.actor.id(), session.quiet.clone());
-    let limits = session.settings.objects;
+    let public_url = session.settings.public_url.clone();
     let outcome = session
         .write_all("dav copy between", Vec::new(), move |tx| {
             let transfer = Transfer { kind, from: &from, object: &object, to: &to, name: &name };
@@ -158,7 +159,8 @@ async fn between(
                 if_schedule_tag: None,
                 tokens: &tokens,
             };
-            let outcome = tx.transfer_between(actor, &transfer, &condition, answering, &limits)?;
+            let places = move |filename: &str| attachment_place(&public_url, filename);
+            let outcome = tx.transfer_between(actor, &transfer, &condition, answering, &places)?;
             tx.account_as(from.account, actor)?.quiet_pushes(&source_knows)?;
             tx.account_as(to.account, actor)?.quiet_pushes(&target_knows)?;
             let written = tx.find_object(to.id, &name)?;

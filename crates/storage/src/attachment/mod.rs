@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `change` | adding, updating and removing |
+//! | `bring` | what comes along from another account |
 //! | `put` | what a PUT may say of them |
 //! | `uses` | which objects name which, and what follows |
 //! | `find` | who may have the data |
@@ -14,6 +15,7 @@
 //! may have it, and nobody else but who has its token. **Absent:** URLs, what iCalendar makes of them
 //! (`ical`).
 
+mod bring;
 mod change;
 mod find;
 mod put;
@@ -23,6 +25,7 @@ mod uses;
 
 use std::sync::Arc;
 
+pub use bring::{AttachmentPlace, AttachmentPlaces};
 pub use change::{AttachmentAction, AttachmentOutcome};
 pub use find::Attachment;
 pub(crate) use put::Managed;

@@ -489,3 +489,68 @@ fn what_breaks_the_rules_is_found() {
         }
     });
 }
+
+/// Brings an event of somebody else's calendar into one's own.
+fn bring(
+    store: &TestStore,
+    actor: AccountId,
+    (from, to): (&Collection, &Collection),
+    kind: TransferKind,
+    one: &'static str,
+) -> Result<PutOutcome> {
+    let (from, to) = (from.clone(), to.clone());
+    store.write(move |tx| {
+        let object = tx.find_object(from.id, "e.ics")?.expect("there");
+        let transfer = Transfer { kind, from: &from, object: &object, to: &to, name: "e.ics" };
+        tx.lock_transfer(&transfer)?;
+        let places = move |_: &str| {
+            let uri = format!("https://cal.example.test/{one}");
+            Some(AttachmentPlace { managed_id: id(one), token: id(one), uri })
+        };
+        tx.transfer_between(actor, &transfer, &Condition::default(), Answering::Reply, &places)
+    })
+}
+
+#[test]
+fn what_is_attached_comes_along_into_another_account() {
+    on_both_engines(|store| {
+        let [ann, bob] = ["ann", "bob"].map(|name| store.account(name));
+        let (of_ann, of_bob) = (personal(store, ann), personal(store, bob));
+        let shared = of_ann.id;
+        let rights = CollectionRights::WRITE;
+        store.with(ann, move |tx| tx.share_collection(shared, bob, rights)).unwrap();
+        put(store, &of_ann, "e.ics", event("e", ""));
+        add(store, &of_ann, "e.ics", new("a", 100_000));
+
+        // The quota of who gets it counts, and nothing stays of what has no room.
+        store.with(bob, |tx| tx.set_quota(50_000)).unwrap();
+        let refused = bring(store, bob, (&of_ann, &of_bob), TransferKind::Move, "b");
+        assert!(matches!(refused, Err(StorageError::OverQuota { .. })), "{refused:?}");
+        assert_eq!(number(store, "SELECT COUNT(*) FROM attachment"), 1);
+        assert_eq!(read(store, ann, "a").len(), 100_000);
+        store.with(bob, |tx| tx.set_quota(0)).unwrap();
+
+        let copied = bring(store, bob, (&of_ann, &of_bob), TransferKind::Copy, "b");
+        assert_eq!(copied.unwrap(), PutOutcome::Created);
+        let line = format!(
+            "ATTACH;MANAGED-ID={};FMTTYPE=text/plain;SIZE=100000;FILENAME=a.txt:\
+             https://cal.example.test/b\r\n",
+            id("b")
+        );
+        let there = text(store, &of_bob, "e.ics");
+        assert!(there.contains(&line) && !there.contains(&id("a")), "{there}");
+        assert!(used(store, bob) > 100_000);
+        // The data is kept once; each has it by names of their own.
+        assert_eq!(number(store, "SELECT COUNT(*) FROM blob"), 1);
+        remove(store, &of_ann, "e.ics", "a");
+        assert_eq!(read(store, bob, "b").len(), 100_000);
+        assert!(used(store, ann) < 100_000);
+
+        // Back again, in the place of what is there.
+        let moved = bring(store, bob, (&of_bob, &of_ann), TransferKind::Move, "c");
+        assert_eq!(moved.unwrap(), PutOutcome::Replaced);
+        assert_eq!(used(store, bob), 0);
+        assert_eq!(read(store, ann, "c").len(), 100_000);
+        assert_eq!(read(store, bob, "b"), "attachment does not exist");
+    });
+}

@@ -13,8 +13,8 @@ use ids::AccountId;
 
 use super::{Answering, Transfer, TransferKind, of_fault};
 use crate::collection::{CollectionKind, CollectionRights, DeadProperty, ObjectName};
-use crate::object::{Condition, Object, ObjectLimits, PreparedObject, PutOutcome};
-use crate::{Result, StorageError, WriteTx};
+use crate::object::{Condition, Object, PreparedObject, PutOutcome};
+use crate::{AttachmentPlaces, Result, StorageError, WriteTx};
 
 /// What is carried.
 struct Carried {
@@ -51,20 +51,28 @@ impl WriteTx<'_> {
     }
 
     /// Copies or moves an object, with its dead properties, to a collection of another account, with
-    /// all that follows for others. `condition` is about the destination. After
-    /// [`lock_transfer`](Self::lock_transfer).
+    /// all that follows for others, and what is attached to it, which is found at new `places`.
+    /// `condition` is about the destination. After [`lock_transfer`](Self::lock_transfer).
     pub fn transfer_between(
         &mut self,
         actor: AccountId,
         transfer: &Transfer<'_>,
         condition: &Condition<'_>,
         answering: Answering,
-        limits: &ObjectLimits,
+        places: &AttachmentPlaces,
     ) -> Result<PutOutcome> {
-        let carried = self.take_up(actor, transfer, condition.tokens, limits)?;
+        let mut carried = self.take_up(actor, transfer, condition.tokens)?;
+        let mut target = self.account_as(transfer.to.account, actor)?;
+        let mut brought = Vec::new();
+        if let Some((object, ids)) = target.bring_attachments(&carried.object, places)? {
+            (carried.object, brought) = (object, ids);
+        }
         // What may refuse it comes first: nobody hears of the end of what stays.
         let outcome = self.put_down(actor, transfer, &carried, condition)?;
         let is_written = matches!(outcome, PutOutcome::Created | PutOutcome::Replaced);
+        if !is_written {
+            self.account_as(transfer.to.account, actor)?.take_attachments_back(&brought)?;
+        }
         if is_written && transfer.kind == TransferKind::Move {
             let condition = Condition { tokens: condition.tokens, ..Condition::default() };
             let mut tx = self.account_as(transfer.from.account, actor)?;
@@ -78,8 +86,8 @@ impl WriteTx<'_> {
         actor: AccountId,
         transfer: &Transfer<'_>,
         tokens: &[String],
-        limits: &ObjectLimits,
     ) -> Result<Carried> {
+        let limits = &self.settings.scheduling.objects;
         let Transfer { kind, from, object, to, .. } = *transfer;
         if from.kind.is_private() || from.kind != to.kind {
             return Err(StorageError::NoPermission("the destination is of another kind"));
@@ -92,10 +100,6 @@ impl WriteTx<'_> {
         let from = tx.require_still_there(from, needed)?;
         let object: Object = tx.reload_object(&from, object)?;
         if kind == TransferKind::Move {
-            if object.attachments > 0 {
-                // Managed attachments count for their account, and go when nothing there names them.
-                return Err(StorageError::NoPermission("what is attached stays with its owner"));
-            }
             let name = Some(object.name.as_str());
             tx.require_place_unlocked(from.kind.home(), &from.name, name, tokens)?;
         }

@@ -61,8 +61,7 @@ fn carry(store: &TestStore, actor: AccountId, way: &Way<'_>) -> Result<PutOutcom
         let nothing = EtagCondition::Any;
         let if_none_match = (!overwrite).then_some(&nothing);
         let condition = Condition { if_none_match, ..Condition::default() };
-        let limits = ObjectLimits::default();
-        tx.transfer_between(actor, &transfer, &condition, Answering::Reply, &limits)
+        tx.transfer_between(actor, &transfer, &condition, Answering::Reply, &|_| None)
     })
 }
 
