@@ -171,6 +171,7 @@ mod tests {
                 from_name: "Ann".to_owned(),
                 wish_of: None,
                 to: "dan@elsewhere.test".to_owned(),
+                news: storage::ShareLetterNews::Invitation,
                 calendar: "Gärten".to_owned(),
                 rights: storage::CollectionRights::READ,
                 secret: "12ab".to_owned(),

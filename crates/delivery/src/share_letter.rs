@@ -3,7 +3,7 @@
 
 use responder::Stamp;
 use responder::compose::{mailbox, push_field};
-use storage::{CollectionRights, ShareLetter};
+use storage::{CollectionRights, ShareLetter, ShareLetterNews};
 
 use crate::invitations::push_part;
 
@@ -28,7 +28,7 @@ pub(crate) fn compose(letter: &ShareLetter, urls: &SecretUrls, stamp: Stamp<'_>)
     push_field(&mut out, "From", &mailbox(&letter.from_name, &letter.from));
     push_field(&mut out, "To", &letter.to);
     let calendar = shown(&letter.calendar);
-    push_field(&mut out, "Subject", &format!("{} shares a calendar: {calendar}", who(letter)));
+    push_field(&mut out, "Subject", &format!("{}: {calendar}", subject(letter)));
     push_field(&mut out, "Date", &message::date::format_rfc5322(stamp.date));
     push_field(&mut out, "Message-ID", &format!("<{}>", stamp.message_id));
     // No line of base64 begins with two hyphens.
@@ -60,18 +60,48 @@ fn who(letter: &ShareLetter) -> String {
     }
 }
 
+fn subject(letter: &ShareLetter) -> String {
+    match letter.news {
+        ShareLetterNews::Invitation => format!("{} shares a calendar", who(letter)),
+        ShareLetterNews::Changed => format!("{} changed what you can do", who(letter)),
+        ShareLetterNews::Ended => "No longer shared".to_owned(),
+    }
+}
+
 fn text(letter: &ShareLetter, urls: &SecretUrls) -> String {
-    let owner = match &letter.wish_of {
-        Some(_) => format!(" of {}", letter.from),
-        None => String::new(),
-    };
-    let may = match letter.rights {
+    let calendar = shown(&letter.calendar);
+    match letter.news {
+        ShareLetterNews::Invitation => invitation(letter, urls),
+        ShareLetterNews::Changed => format!(
+            "What you can do with the calendar \"{calendar}\", which {} shares with you, has\r\n\
+             changed: you can {}. Its addresses stay as they are.\r\n",
+            who(letter),
+            may(letter.rights),
+        ),
+        ShareLetterNews::Ended => format!(
+            "The calendar \"{calendar}\" of {} is no longer shared with you. The addresses that\r\n\
+             you were sent lead nowhere any more; you can take it out of your calendar program.\r\n",
+            letter.from,
+        ),
+    }
+}
+
+fn may(rights: CollectionRights) -> &'static str {
+    match rights {
         rights if rights.contains(CollectionRights::SHARE) => {
             "view and change it, and share it with others"
         }
         rights if rights.contains(CollectionRights::WRITE) => "view and change it",
         _ => "view it",
+    }
+}
+
+fn invitation(letter: &ShareLetter, urls: &SecretUrls) -> String {
+    let owner = match &letter.wish_of {
+        Some(_) => format!(" of {}", letter.from),
+        None => String::new(),
     };
+    let may = may(letter.rights);
     let url = |path: fn(&str) -> String| format!("{}{}", urls.base, path(&letter.secret));
     let mut text = format!(
         "{} shares the calendar \"{}\"{owner} with you. You can {may}.\r\n\r\n\
@@ -112,11 +142,31 @@ mod tests {
             from_name: "Julie".to_owned(),
             wish_of: wish_of.map(str::to_owned),
             to: "eve@elsewhere.test".to_owned(),
+            news: ShareLetterNews::Invitation,
             calendar: "Garten\r\nBcc: x".to_owned(),
             rights,
             secret: "12ab".to_owned(),
             enclosed: None,
         }
+    }
+
+    #[test]
+    fn it_says_what_changed_and_that_it_ended() {
+        let invitation = letter(CollectionRights::WRITE, None);
+        let changed = ShareLetter { news: ShareLetterNews::Changed, ..invitation.clone() };
+        let said = text(&changed, &urls());
+        let expect = "What you can do with the calendar \"GartenBcc: x\", which Julie shares with \
+                      you, has\r\nchanged: you can view and change it. Its addresses stay as they \
+                      are.\r\n";
+        assert_eq!(said, expect);
+        assert_eq!(subject(&changed), "Julie changed what you can do");
+        let ended = ShareLetter { news: ShareLetterNews::Ended, ..invitation };
+        let said = text(&ended, &urls());
+        assert!(
+            said.starts_with("The calendar \"GartenBcc: x\" of julie@example.test is no"),
+            "{said}"
+        );
+        assert!(!said.contains("12ab") && !said.contains("http"), "{said}");
     }
 
     #[test]

@@ -100,6 +100,9 @@ pub struct Settings {
     pub outsiders_max: u64,
     /// Letters that invite them, of one account on one day. Default 50.
     pub outside_letters_max: u64,
+    /// Whether they are told by a letter that they may do something else with it, or nothing any more.
+    /// Default no.
+    pub tells_of_sharing: bool,
     /// Mailboxes of others that an account is shown; what was shared with it comes before what
     /// is there for anyone. Default 10,000.
     pub shared_mailboxes_max: u64,
@@ -200,6 +203,7 @@ impl Settings {
             acl_entries_max: 1_000,
             outsiders_max: 100,
             outside_letters_max: 50,
+            tells_of_sharing: false,
             shared_mailboxes_max: 10_000,
             teams_max: 1_000,
             team_members_max: 10_000,

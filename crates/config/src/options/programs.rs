@@ -55,6 +55,11 @@ sections! {
         invite_by_mail: bool = default true, since "0.2";
 
         /// What mail with an invitation, an answer or a cancellation changes in the calendar of whom it
+        /// Whether people elsewhere with whom a calendar is shared are told by mail that they may do
+        /// something else with it, or that it is no longer shared with them. They are invited by mail
+        /// in any case.
+        tell_of_sharing: bool = default true, since "0.2";
+
         /// is for: `all`, what concerns meetings that stand there already (`known`), or `nothing`.
         /// Only mail counts whose sender was found to be who it says, and who speaks for itself.
         invitations_by_mail: MailedInvitations = default "all", since "0.2";

@@ -88,7 +88,8 @@ pub(crate) async fn share(
     let told: Vec<(String, bool)> = named.iter().map(Named::outcome).collect();
     let mut accounts: Vec<AccountId> = named.iter().filter_map(Named::account).collect();
     accounts.push(owner.id);
-    let writes = named.iter().any(|one| matches!(one, Named::SetOutside(..)));
+    let writes =
+        named.iter().any(|one| matches!(one, Named::SetOutside(..) | Named::RemoveOutside(..)));
     let (account, actor) = (owner.id, session.actor.id());
     session
         .write_after(

@@ -190,6 +190,7 @@ pub(super) fn set_storage_limits(settings: &mut storage::Settings, config: &Conf
     settings.acl_entries_max = config.limits.shares.into();
     settings.outsiders_max = config.limits.outside_shares.into();
     settings.outside_letters_max = config.limits.outside_letters.into();
+    settings.tells_of_sharing = config.calendar.tell_of_sharing;
     settings.shared_mailboxes_max = config.limits.shared_mailboxes.into();
     // What is announced must be what a command can hold (RFC 5257 §4.1).
     settings.annotation_value_bytes_max = config.limits.annotation_value.min(64 * 1024);

@@ -31,7 +31,7 @@ pub use guest::Guest;
 pub use home_view::{HomeChange, HomeChanges, HomeLook, HomeMember, HomeView};
 pub use invite::{Invite, ShareNews, ShareNotice, ShareNotices, ShareState};
 pub use name::{CollectionName, ObjectName};
-pub use outside_letter::ShareLetter;
+pub use outside_letter::{ShareLetter, ShareLetterNews};
 pub use outsider::Outsider;
 pub use properties::{CollectionChange, DeadProperty};
 pub use proxy::Proxy;

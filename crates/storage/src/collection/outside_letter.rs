@@ -12,7 +12,18 @@ use crate::{
 const ENCLOSED_BYTES_MAX: u64 = 128 * 1024;
 const DAY_SECS: i64 = 86_400;
 
-/// An invitation on its way to somebody elsewhere.
+/// What a letter about a calendar tells somebody elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShareLetterNews {
+    /// They are invited.
+    Invitation,
+    /// They may do something else with it from now on.
+    Changed,
+    /// It is not shared with them any more.
+    Ended,
+}
+
+/// Mail about a calendar on its way to somebody elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShareLetter {
     /// In whose name it is sent.
@@ -23,24 +34,61 @@ pub struct ShareLetter {
     pub wish_of: Option<String>,
     /// To whom.
     pub to: String,
+    /// What it tells them.
+    pub news: ShareLetterNews,
     /// What the calendar is called.
     pub calendar: String,
     /// What they may do with it.
     pub rights: CollectionRights,
-    /// What their address is made of. Only this letter ever has it.
+    /// What their address is made of. Only the letter that invites them ever has it.
     pub secret: String,
     /// What is in the calendar, where that is little.
     pub enclosed: Option<Vec<u8>>,
 }
 
 impl AccountTx<'_, '_> {
-    /// Puts the letter into the spool; it counts as a message that is sent.
+    /// Invites somebody; the letter counts as a message that is sent.
     pub(super) fn send_share_letter(
         &mut self,
         found: &Collection,
         to: &Address,
         rights: CollectionRights,
         secret: String,
+    ) -> Result<()> {
+        let enclosed = self.enclosed(found)?;
+        let news = ShareLetterNews::Invitation;
+        self.post_share_letter(found, to, |letter| ShareLetter {
+            news,
+            rights,
+            secret,
+            enclosed,
+            ..letter
+        })
+    }
+
+    /// Tells somebody that they may do something else, or nothing any more, where that is told at all
+    /// and may be sent: what changes does not hang on it.
+    pub(super) fn send_share_news(
+        &mut self,
+        found: &Collection,
+        to: &Address,
+        news: ShareLetterNews,
+        rights: CollectionRights,
+    ) -> Result<()> {
+        let sender = if self.is_outside() { self.account } else { self.actor };
+        let is_told = self.settings.tells_of_sharing && self.settings.letters.is_some();
+        if !is_told || !self.may_send_outside_letter()? || !self.may_send(sender)? {
+            return Ok(());
+        }
+        self.post_share_letter(found, to, |letter| ShareLetter { news, rights, ..letter })
+    }
+
+    /// Puts a letter into the spool, with what `complete` adds to it.
+    fn post_share_letter(
+        &mut self,
+        found: &Collection,
+        to: &Address,
+        complete: impl FnOnce(ShareLetter) -> ShareLetter,
     ) -> Result<()> {
         let letters = self.settings.letters.clone();
         let letters = letters.ok_or(StorageError::NoPermission("no invitations are sent"))?;
@@ -50,16 +98,17 @@ impl AccountTx<'_, '_> {
         let sender = if wish_of.is_some() { self.account } else { actor };
         self.count_sent(sender, 1)?;
         let from = self.load_account(sender)?;
-        let letter = ShareLetter {
+        let letter = complete(ShareLetter {
             from: from.display_address,
             from_name: from.name,
             wish_of,
             to: to.to_string(),
+            news: ShareLetterNews::Changed,
             calendar: found.display_name.clone().unwrap_or_else(|| found.name.clone()),
-            rights,
-            secret,
-            enclosed: self.enclosed(found)?,
-        };
+            rights: CollectionRights::NONE,
+            secret: String::new(),
+            enclosed: None,
+        });
         let message = PreparedMessage::new(letters.compose_share(&letter, now));
         let smtputf8 = !letter.from.is_ascii() || !letter.to.is_ascii();
         let entry = SpoolEntry {
@@ -90,6 +139,17 @@ impl AccountTx<'_, '_> {
         let bytes = self.load_object_bytes(&ids)?;
         ids.iter().filter_map(|id| bytes.get(id)).for_each(|object| joined.add(object));
         Ok(Some(joined.end()))
+    }
+
+    fn may_send_outside_letter(&mut self) -> Result<bool> {
+        let max = self.settings.outside_letters_max;
+        let (account, today) = (self.account, self.now.as_secs().div_euclid(DAY_SECS));
+        let sent = self.sql.query_one(
+            "SELECT sent FROM outside_letter WHERE account_id = ?1 AND day = ?2",
+            &[Value::Int(account.get()), Value::Int(today)],
+            |row| Ok(row.int(0)?.cast_unsigned()),
+        )?;
+        Ok(sent.unwrap_or(0) < max)
     }
 
     fn count_outside_letter(&mut self) -> Result<()> {

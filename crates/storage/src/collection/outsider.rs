@@ -8,7 +8,7 @@
 use ids::{AccountId, CollectionId, Timestamp};
 
 use super::invite::check_names;
-use super::{Collection, CollectionKind, Invite, ShareState};
+use super::{Collection, CollectionKind, Invite, ShareLetterNews, ShareState};
 use crate::change::Fact;
 use crate::rules::new_token;
 use crate::sql::{Row, Value};
@@ -212,17 +212,18 @@ impl AccountTx<'_, '_> {
     }
 
     /// Ends the sharing with somebody elsewhere, and with those whom they have invited: their
-    /// addresses lead nowhere from then on. Whether there was any.
+    /// addresses lead nowhere from then on. Whether there was any. After
+    /// [`lock_invitations`](WriteTx::lock_invitations).
     pub fn uninvite_outsider(
         &mut self,
         collection: CollectionId,
         address: &Address,
     ) -> Result<bool> {
-        self.require_shared(collection, CollectionRights::SHARE)?;
+        let found = self.require_shared(collection, CollectionRights::SHARE)?;
         let Some(there) = self.find_outsider_of(collection, address)? else { return Ok(false) };
         self.require_inviter_of(&there)?;
-        self.end_onward(&there)?;
-        self.erase_outsider(&there)?;
+        self.end_onward(&found, &there)?;
+        self.end_outsider(&found, &there)?;
         self.tell_of_sharing(collection)?;
         Ok(true)
     }
@@ -271,7 +272,7 @@ impl AccountTx<'_, '_> {
             invite.rights = there.rights;
         }
         if shares && !invite.rights.contains(CollectionRights::SHARE) {
-            self.end_onward(there)?;
+            self.end_onward(found, there)?;
         }
         if !self.is_outside() && there.invited_by.is_some() {
             // It is the word of somebody with an account from now on.
@@ -285,6 +286,10 @@ impl AccountTx<'_, '_> {
         match there.state == ShareState::Invited && !self.is_too_soon(there) {
             true => {
                 self.renew(found, &Outsider { rights: invite.rights, ..there.clone() }, address)
+            }
+            // The letter that invited them has what was true then.
+            false if there.rights != invite.rights => {
+                self.send_share_news(found, address, ShareLetterNews::Changed, invite.rights)
             }
             false => Ok(()),
         }
@@ -340,11 +345,19 @@ impl AccountTx<'_, '_> {
         Ok(())
     }
 
-    fn end_onward(&mut self, by: &Outsider) -> Result<()> {
+    fn end_onward(&mut self, found: &Collection, by: &Outsider) -> Result<()> {
         for one in self.invited_by(by.collection, by.id)? {
-            self.erase_outsider(&one)?;
+            self.end_outsider(found, &one)?;
         }
         Ok(())
+    }
+
+    /// Ends the sharing with one, who is told so.
+    fn end_outsider(&mut self, found: &Collection, outsider: &Outsider) -> Result<()> {
+        self.erase_outsider(outsider)?;
+        let to = Address::parse(&outsider.address)
+            .map_err(|_| StorageError::Corrupt("the address of an outsider".to_owned()))?;
+        self.send_share_news(found, &to, ShareLetterNews::Ended, CollectionRights::NONE)
     }
 
     fn erase_outsider(&mut self, outsider: &Outsider) -> Result<()> {

@@ -83,7 +83,10 @@ fn invite(
 
 fn uninvite(store: &TestStore, actor: AccountId, of: &Collection, to: &str) -> Result<bool> {
     let (owner, id, to) = (of.account, of.id, address(to));
-    store.write(move |tx| tx.account_as(owner, actor)?.uninvite_outsider(id, &to))
+    store.write(move |tx| {
+        tx.lock_invitations(owner, actor)?;
+        tx.account_as(owner, actor)?.uninvite_outsider(id, &to)
+    })
 }
 
 fn resend(store: &TestStore, of: &Collection, to: &str) -> Result<()> {
@@ -412,4 +415,35 @@ fn maintenance_and_blocking_close_the_door() {
             assert_eq!(whose(store, &secret), None);
         },
     );
+}
+
+#[test]
+fn who_is_elsewhere_is_told_what_changes() {
+    let change = |settings: &mut Settings| {
+        settings.tells_of_sharing = true;
+        settings.outside_letters_max = 4;
+    };
+    with_post(change, |store, post| {
+        let julie = store.account("julie");
+        let work = calendar(store, julie, "work");
+        invite(store, julie, &work, "eve@elsewhere.test", VIEW).unwrap();
+        let eve = come(store, &post.letter().secret);
+        invite(store, julie, &work, "eve@elsewhere.test", SHARE).unwrap();
+        let letter = post.letter();
+        assert_eq!((letter.news, letter.rights), (ShareLetterNews::Changed, SHARE));
+        assert_eq!((letter.secret.as_str(), letter.enclosed), ("", None));
+        // The same once more is no news.
+        invite(store, julie, &work, "eve@elsewhere.test", SHARE).unwrap();
+        assert!(post.is_empty());
+        invite(store, eve, &work, "dan@elsewhere.test", VIEW).unwrap();
+        assert_eq!(post.letter().news, ShareLetterNews::Invitation);
+        // Those whom they invited lose it, too: one letter more may be sent today, and it ends all the same.
+        assert!(uninvite(store, julie, &work, "eve@elsewhere.test").unwrap());
+        let letter = post.letter();
+        assert_eq!(
+            (letter.to.as_str(), letter.news),
+            ("dan@elsewhere.test", ShareLetterNews::Ended)
+        );
+        assert_eq!(listed(store, &work), []);
+    });
 }
