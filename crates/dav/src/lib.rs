@@ -45,5 +45,5 @@ pub use outside::{outside_file_path, outside_path};
 pub use public::public_path;
 pub use push::{PushKey, Pusher, PusherSettings};
 pub use service::{DavService, Peer};
-pub use settings::{PushSettings, Settings};
+pub use settings::{AttachmentChecks, AttachmentVerdict, PushSettings, Settings};
 pub use xml::Limits as XmlLimits;

@@ -15,6 +15,7 @@ use hyper::header::{
 };
 use hyper::{Method, Response, StatusCode};
 use ids::{AccountId, Timestamp};
+use net::DrawnMemory;
 use sasl::{BearerToken, Credentials, Password};
 use storage::{
     AccountTx, Committed, PreparedMessage, QuietPushes, ReadTx, StorageError, Store, WriteTx,
@@ -134,7 +135,8 @@ impl DavService {
                 return Err(error);
             }
         };
-        let body = self.read_body(&parts, body).await?;
+        // Given back when the request is answered.
+        let (body, _memory) = self.read_body(&parts, body).await?;
         self.settings.counts.received(counts::Method::of(&parts.method), body.len());
         let request =
             Request { method: parts.method, uri: parts.uri, headers: parts.headers, body };
@@ -175,7 +177,11 @@ impl DavService {
     }
 
     /// Bodies of objects may be larger than those of requests.
-    async fn read_body<B>(&self, parts: &hyper::http::request::Parts, body: B) -> Result<Vec<u8>>
+    async fn read_body<B>(
+        &self,
+        parts: &hyper::http::request::Parts,
+        body: B,
+    ) -> Result<(Vec<u8>, DrawnMemory)>
     where
         B: Body<Data = Bytes> + Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -195,20 +201,38 @@ impl DavService {
         };
         let too_large = || DavError::Status(StatusCode::PAYLOAD_TOO_LARGE);
         let length = parts.headers.get(CONTENT_LENGTH).and_then(|text| text.to_str().ok());
-        if length.and_then(|text| text.parse::<u64>().ok()).is_some_and(|said| said > max as u64) {
+        let length = length.and_then(|text| text.parse::<u64>().ok());
+        if length.is_some_and(|said| said > max as u64) {
             return Err(object_too_large(is_object, &parts.uri).unwrap_or_else(too_large));
         }
+        let said = if body.is_end_stream() { 0 } else { length.unwrap_or(max as u64) };
+        let mut memory = self.draw_memory(said).await?;
         let collected = Box::pin(Limited::new(body, max).collect());
         let collected = tokio::time::timeout(self.settings.body_timeout, collected)
             .await
             .map_err(|_| DavError::Status(StatusCode::REQUEST_TIMEOUT))?;
         match collected {
-            Ok(body) => Ok(body.to_bytes().into()),
+            Ok(body) => {
+                let body = Vec::from(body.to_bytes());
+                memory.keep(body.len() as u64);
+                Ok((body, memory))
+            }
             Err(error) if error.is::<http_body_util::LengthLimitError>() => {
                 Err(object_too_large(is_object, &parts.uri).unwrap_or_else(too_large))
             }
             Err(_) => Err(DavError::BAD_REQUEST),
         }
+    }
+
+    /// Memory for a body of at most so many bytes, which others may have to give back first.
+    async fn draw_memory(&self, bytes: u64) -> Result<DrawnMemory> {
+        let budget = &self.settings.body_memory;
+        let units = match budget.try_draw(bytes) {
+            Ok(drawn) => return Ok(drawn),
+            Err(units) => units,
+        };
+        let waited = budget.wait(units).await;
+        waited.ok_or(DavError::Status(StatusCode::SERVICE_UNAVAILABLE))
     }
 
     /// Nothing that opens a door goes over a line that others read.

@@ -1,8 +1,11 @@
 //! What the binary decides about WebDAV. Plain values with defaults.
 
+use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use net::MemoryBudget;
 use storage::{AttachmentSettings, ObjectLimits};
 
 use crate::counts::Counts;
@@ -16,6 +19,27 @@ pub struct PushSettings {
     pub key: Arc<PushKey>,
     /// Subscriptions of one account.
     pub subscriptions_max: u64,
+}
+
+/// Looks at what people attach before it is taken.
+pub trait AttachmentChecks: fmt::Debug + Send + Sync {
+    /// What it says of data that has this id.
+    fn look_at<'a>(
+        &'a self,
+        id: &'a str,
+        data: &'a [u8],
+    ) -> Pin<Box<dyn Future<Output = AttachmentVerdict> + Send + 'a>>;
+}
+
+/// What is said of an attachment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttachmentVerdict {
+    /// It may be taken.
+    Sound,
+    /// It does harm.
+    Harmful,
+    /// Nobody can say now, and it is not to be taken without.
+    Unknown,
 }
 
 /// Everything the service is told.
@@ -39,6 +63,10 @@ pub struct Settings {
     pub answer_bytes_max: usize,
     /// How long such an answer may take to make.
     pub answer_time: Duration,
+    /// What bodies of requests take, all of them together.
+    pub body_memory: Arc<MemoryBudget>,
+    /// Who looks at attachments; absent where nobody does.
+    pub checks: Option<Arc<dyn AttachmentChecks>>,
     /// How long a body may take to arrive.
     pub body_timeout: Duration,
     /// Absent where nobody is told of changes.
@@ -59,6 +87,8 @@ impl Default for Settings {
             results_max: 100_000,
             answer_bytes_max: 256 * 1024 * 1024,
             answer_time: Duration::from_secs(60),
+            body_memory: Arc::new(MemoryBudget::new(256 * 1024 * 1024)),
+            checks: None,
             body_timeout: Duration::from_secs(300),
             pushes: None,
             counts: Arc::default(),

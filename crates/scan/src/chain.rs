@@ -252,6 +252,6 @@ fn unavailable() -> Reply {
     Reply { code: 451, enhanced: (4, 3, 0), text }
 }
 
-fn count(counter: &AtomicU64) {
+pub(crate) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }

@@ -22,17 +22,22 @@ pub struct Clamd {
 impl Clamd {
     /// Has a message scanned.
     pub(crate) async fn scan(&self, mail: &Mail<'_>) -> Result<Finding, ScanError> {
+        self.look_at(mail.message).await.map(Finding::from)
+    }
+
+    /// The same of any data.
+    pub(crate) async fn look_at(&self, data: &[u8]) -> Result<Judgement, ScanError> {
         let mut link = self.address.connect().await?;
         // Where the message is larger than clamd takes, it answers and closes before the end; its
         // answer says more than the broken pipe.
-        let sent = send(&mut *link, mail.message).await;
+        let sent = send(&mut *link, data).await;
         let mut answer = Vec::new();
         let read = (&mut *link).take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await;
         if answer.is_empty() {
             sent?;
             read?;
         }
-        judge(&answer).map(Finding::from)
+        judge(&answer)
     }
 }
 

@@ -14,6 +14,7 @@
 mod address;
 mod chain;
 mod clamd;
+mod data;
 mod edit;
 mod error;
 mod finding;
@@ -24,6 +25,7 @@ mod rspamd;
 pub use address::ScannerAddress;
 pub use chain::{Chain, ChainSession, Check, CheckCounters, OnFailure, Outcome, Scanner};
 pub use clamd::Clamd;
+pub use data::DataOutcome;
 pub use edit::Edit;
 pub use error::ScanError;
 pub use finding::{Finding, Judgement, Reply};

@@ -46,6 +46,7 @@ sections! {
 
         /// Largest attachment of an event, task or journal entry that programs hand to the server
         /// to keep (RFC 8607); `0 B` for none. What stands in the event itself has at most 64 KiB.
+        /// Each `[[check]]` by clamd looks at it first, under what is said of it for mail.
         attachment: u64 = default "20 MiB", since "0.2";
 
         /// Attachments of one event, task or journal entry.
@@ -54,12 +55,12 @@ sections! {
         /// Whether people without a calendar here are invited, and answered, by mail.
         invite_by_mail: bool = default true, since "0.2";
 
-        /// What mail with an invitation, an answer or a cancellation changes in the calendar of whom it
         /// Whether people elsewhere with whom a calendar is shared are told by mail that they may do
         /// something else with it, or that it is no longer shared with them. They are invited by mail
         /// in any case.
         tell_of_sharing: bool = default true, since "0.2";
 
+        /// What mail with an invitation, an answer or a cancellation changes in the calendar of whom it
         /// is for: `all`, what concerns meetings that stand there already (`known`), or `nothing`.
         /// Only mail counts whose sender was found to be who it says, and who speaks for itself.
         invitations_by_mail: MailedInvitations = default "all", since "0.2";
@@ -115,6 +116,11 @@ sections! {
 
         /// How long such an answer may take to make.
         answer_time: Duration = default "1 min", since "0.2";
+
+        /// What bodies of requests above 64 KiB take in memory, those of all connections of a listener
+        /// together: objects, attachments, XML. Whoever has no room waits for ten seconds, and is then
+        /// told to come again.
+        body_memory: u64 = default "256 MiB", since "0.2";
 
         /// How long the body of a request may take to arrive.
         body_time: Duration = default "5 min", since "0.2";

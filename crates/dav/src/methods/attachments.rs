@@ -21,10 +21,14 @@ use crate::methods::put::{locked_or, of_outcome};
 use crate::path::{attachment_href, object_href, query_value};
 use crate::request::Request;
 use crate::service::Session;
+use crate::settings::AttachmentVerdict;
 use crate::xml::Name;
 
 /// RFC 8607 §5.1
 const MANAGED_ID: HeaderName = HeaderName::from_static("cal-managed-id");
+
+/// The precondition of what a check refuses: no standard has a name for it.
+const NO_MALWARE: Name = Name::known("urn:x-posthorn", "no-malware");
 
 /// LIMIT: bytes of a media type (RFC 6838 §4.2: 127 each of type and subtype).
 const MEDIA_TYPE_BYTES_MAX: usize = 255;
@@ -165,26 +169,22 @@ fn change(
 
 /// Of the body of a request and what its headers say of it.
 async fn new_attachment(session: &Session, request: &mut Request) -> Result<NewAttachment> {
-    let (managed_id, token) = (random_hex()?, random_hex()?);
     let filename = FileName::of_disposition(request.headers.get("content-disposition"));
     let filename = filename.into_string();
     let body = std::mem::take(&mut request.body);
-    let prepared = tokio::task::spawn_blocking(move || AttachmentData::new(body)).await;
-    let data = prepared.map_err(|error| {
-        tracing::error!(%error, "reading an attachment failed");
     let place = attachment_place(&session.settings.public_url, &filename);
     let place = place.ok_or(DavError::Status(StatusCode::SERVICE_UNAVAILABLE))?;
     let AttachmentPlace { managed_id, token, uri } = place;
     check(session, &managed_id, &body).await?;
+    let prepared = tokio::task::spawn_blocking(move || AttachmentData::new(body)).await;
+    let data = prepared.map_err(|error| {
+        tracing::error!(%error, "reading an attachment failed");
         DavError::Status(StatusCode::INTERNAL_SERVER_ERROR)
     })?;
-    let href = attachment_href(&managed_id, &filename);
-    let uri = format!("{}{href}", session.settings.public_url);
     let media_type = media_type(request.header(CONTENT_TYPE.as_str()));
     Ok(NewAttachment { managed_id, token, uri, media_type, filename, data })
 }
 
-/// RFC 8607 §3.4: FMTTYPE is what the request says it is, as RFC 5545 §3.2.8 writes it.
 /// Has data looked at by whoever looks at what is attached to mail.
 async fn check(session: &Session, id: &str, data: &[u8]) -> Result<()> {
     let Some(checks) = &session.settings.checks else { return Ok(()) };
@@ -202,6 +202,7 @@ pub(crate) fn attachment_place(public_url: &str, filename: &str) -> Option<Attac
     Some(AttachmentPlace { managed_id, token, uri })
 }
 
+/// RFC 8607 §3.4: FMTTYPE is what the request says it is, as RFC 5545 §3.2.8 writes it.
 fn media_type(said: Option<&str>) -> String {
     let bare = said.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let is_name = |text: &str| {

@@ -2,17 +2,19 @@
 //! programs that check.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use config::{CheckedMail as Kind, Config, Socket, Unavailable};
+use dav::{AttachmentChecks, AttachmentVerdict};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use scan::{
-    Chain, ChainSession, Check, CheckCounters, Clamd, Mail, Milter, OnFailure, Origin, Outcome,
-    Peer, Rspamd, Scanner, ScannerAddress, TlsOfPeer,
+    Chain, ChainSession, Check, CheckCounters, Clamd, DataOutcome, Mail, Milter, OnFailure, Origin,
+    Outcome, Peer, Rspamd, Scanner, ScannerAddress, TlsOfPeer,
 };
 use smtp::Role;
 use smtp::check::{CheckReply, CheckSession, CheckedMail, Checking, ContentChecks, Verdict};
@@ -113,6 +115,29 @@ impl ContentChecks for Checks {
 
     fn begin(&self) -> Box<dyn CheckSession> {
         Box::new(Session { checks: self.chain().begin(), hostname: self.hostname.clone() })
+    }
+}
+
+impl fmt::Debug for Checks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Checks").finish_non_exhaustive()
+    }
+}
+
+impl AttachmentChecks for Checks {
+    fn look_at<'a>(
+        &'a self,
+        id: &'a str,
+        data: &'a [u8],
+    ) -> Pin<Box<dyn Future<Output = AttachmentVerdict> + Send + 'a>> {
+        let chain = self.chain();
+        Box::pin(async move {
+            match chain.look_at_data(id, data).await {
+                DataOutcome::Accept => AttachmentVerdict::Sound,
+                DataOutcome::Refuse(_) => AttachmentVerdict::Harmful,
+                DataOutcome::Unavailable => AttachmentVerdict::Unknown,
+            }
+        })
     }
 }
 

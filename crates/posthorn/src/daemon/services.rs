@@ -11,7 +11,9 @@ use imap::ImapService;
 use mailauth::srs::SrsKey;
 use mailauth::{Methods, Signatory};
 use managesieve::ManageSieveService;
-use net::{NetworkRateLimits, NetworkRates, PaceSettings, ProtocolCounts, ReplaceableDns};
+use net::{
+    MemoryBudget, NetworkRateLimits, NetworkRates, PaceSettings, ProtocolCounts, ReplaceableDns,
+};
 use pop3::Pop3Service;
 use queue::Queue;
 use smtp::{
@@ -198,6 +200,8 @@ impl Shared {
             results_max: count(limits.results),
             answer_bytes_max: bytes(limits.answer),
             answer_time: limits.answer_time,
+            body_memory: Arc::new(MemoryBudget::new(limits.body_memory)),
+            checks: Some(Arc::new(self.checks.clone())),
             body_timeout: limits.body_time,
             pushes: self.pushes.clone(),
             counts: self.counts.dav.clone(),
