@@ -162,7 +162,7 @@ class Daemon:
             "[queue]", "enabled = false",
         ]
         for protocol in ("smtp", "lmtp", "submission", "submissions", "imap", "imaps", "pop3",
-                         "pop3s", "managesieve", "http"):
+                         "pop3s", "managesieve", "http", "https"):
             lines += ["[[listener]]", f'protocol = "{protocol}"',
                       f'bind = "127.0.0.1:{self.port(protocol)}"']
             if protocol in ("submission", "imap", "pop3", "managesieve", "http"):
