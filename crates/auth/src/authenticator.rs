@@ -239,6 +239,10 @@ impl Authenticator {
         admit(standing.ok_or(AuthError::Wrong)?).map(drop)
     }
 
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// How many sign-ins there have been.
     pub fn counts(&self) -> SignInCounts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use auth::NewSecret;
+use ids::{Clock, Timestamp};
 use imap::{ImapService, Settings};
 use net::{
     AddressLimits, ConnectionSettings, Encryption, Listener, ListenerSettings, TlsKeys, TlsProfile,
@@ -101,31 +102,59 @@ async fn scram_over_tls() {
     assert_eq!(house.close().await, Vec::<String>::new());
 }
 
+async fn add_token(house: &House, name: &str, secret: &NewSecret, expires: Option<Timestamp>) {
+    let new = NewAccessKey {
+        kind: AccessKeyKind::Token,
+        name: Some(name.to_owned()),
+        secret_hash: secret.hash,
+        protocols: Protocols::ALL,
+        expires,
+    };
+    let account = house.account;
+    let add = house.store.write("test", move |tx| tx.account(account)?.add_access_key(new));
+    add.await.unwrap();
+}
+
+fn bearer(token: &str) -> String {
+    let message = format!("n,a={JULIE},\x01host=x\x01port=993\x01auth=Bearer {token}\x01\x01");
+    format!("a AUTHENTICATE OAUTHBEARER {}", base64::encode(message.as_bytes()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_expired_token_ends_its_session() {
+    let house = House::with_scram().await;
+    let folder = tempfile::tempdir().unwrap();
+    let address = serve(&house, Settings::default(), folder.path());
+    let secret = NewSecret::make(AccessKeyKind::Token).unwrap();
+    // The clock of the house stands until it is moved.
+    let expires = Timestamp::from_micros(house.clock.now().as_micros() + 1000);
+    add_token(&house, "phone", &secret, Some(expires)).await;
+    let (token, clock) = (secret.secret.as_str().to_owned(), house.clock.clone());
+    blocking(move || {
+        let mut client = ImapClient::connect(address, Security::Tls).unwrap();
+        let answer = ask(&mut client, &bearer(&token));
+        assert!(answer.starts_with("a OK [CAPABILITY "), "{answer}");
+        assert!(client.command("NOOP").unwrap().is_ok());
+        clock.advance_secs(1);
+        let bye = client.read_response().unwrap();
+        assert_eq!(bye, b"* BYE Credentials have changed, sign in again");
+    })
+    .await;
+    assert_eq!(house.close().await, Vec::<String>::new());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revoked_token_ends_its_session() {
     let house = House::with_scram().await;
     let folder = tempfile::tempdir().unwrap();
     let address = serve(&house, Settings::default(), folder.path());
     let secret = NewSecret::make(AccessKeyKind::Token).unwrap();
-    let new = NewAccessKey {
-        kind: AccessKeyKind::Token,
-        name: Some("phone".to_owned()),
-        secret_hash: secret.hash,
-        protocols: Protocols::ALL,
-        expires: None,
-    };
+    add_token(&house, "phone", &secret, None).await;
     let account = house.account;
-    let add = house.store.write("test", move |tx| tx.account(account)?.add_access_key(new));
-    add.await.unwrap();
     let token = secret.secret.as_str().to_owned();
     let (store, told) = (house.store.clone(), tokio::runtime::Handle::current());
     blocking(move || {
         let mut client = ImapClient::connect(address, Security::Tls).unwrap();
-        let bearer = |token: &str| {
-            let message =
-                format!("n,a={JULIE},\x01host=x\x01port=993\x01auth=Bearer {token}\x01\x01");
-            format!("a AUTHENTICATE OAUTHBEARER {}", base64::encode(message.as_bytes()))
-        };
         // RFC 7628 §4.3: the error, the dummy response, the refusal.
         let answer = ask(&mut client, &bearer("vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg=="));
         let error = base64::encode(br#"{"status":"invalid_token","schemes":"bearer"}"#);

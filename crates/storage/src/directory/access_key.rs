@@ -146,6 +146,13 @@ impl ReadTx<'_> {
     }
 
     /// Whether a key is still the account's and good.
+    /// From when on a key is good for nothing.
+    pub fn access_key_expires(&mut self, id: AccessKeyId) -> Result<Option<Timestamp>> {
+        let id = Value::Int(id.get());
+        let found = self.sql.query_one(select_access_key!("id = ?1"), &[id], read)?;
+        Ok(found.and_then(|key| key.expires))
+    }
+
     pub(super) fn access_key_stands(
         &mut self,
         account: AccountId,
