@@ -46,6 +46,8 @@ pub(crate) struct Notify {
     others: BTreeMap<CollectionId, MailboxName>,
     /// The transactions that a command of the client itself made.
     own: Vec<(AccountId, ModSeq)>,
+    /// Something is still to be told of the open mailbox.
+    is_due: bool,
 }
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: NotifyArgs) -> Result<Reply> {
@@ -159,6 +161,9 @@ fn first_items(events: NotifyEvents) -> Vec<StatusItem> {
 /// Completes when something happened in an account that is watched. Cancel safe.
 pub(crate) async fn happened(notify: &mut Option<Box<Notify>>) {
     let Some(notify) = notify else { return std::future::pending().await };
+    if std::mem::take(&mut notify.is_due) {
+        return;
+    }
     let mut hearing: Vec<Pin<Box<_>>> =
         notify.watched.iter_mut().map(|watched| Box::pin(watched.hear())).collect();
     poll_fn(|context| {
@@ -172,8 +177,8 @@ impl Notify {
     /// NOTIFY NONE: nothing is told but while a command of the client runs; IDLE is silent too
     /// (RFC 5465 §4).
     fn of_nothing(actor: AccountId) -> Self {
-        let (groups, watched) = (Vec::new(), Vec::new());
-        Self { actor, groups, watched, others: BTreeMap::new(), own: Vec::new() }
+        let (groups, watched, others) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Self { actor, groups, watched, others, own: Vec::new(), is_due: false }
     }
 
     /// Nothing more is told, as after NOTIFY NONE (RFC 5465 §5.8).

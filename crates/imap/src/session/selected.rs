@@ -223,6 +223,11 @@ impl Selected {
         seqs
     }
 
+    /// Whether something happened that the client does not know yet.
+    pub(crate) fn has_news(&self) -> bool {
+        !Arc::ptr_eq(&self.view.snapshot(), &self.known)
+    }
+
     /// Appends what has changed since the client was last told and may be told now; from then on
     /// it is known.
     /// How many messages are new to it.

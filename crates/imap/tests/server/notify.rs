@@ -3,12 +3,16 @@
 //! what a fresh reader sees. And how a burst is survived.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use storage::Database;
+use ids::{Clock, Uid, UidSet};
+use message::flag::Flag;
+use storage::{AccountTx, Database, FlagChange, MailboxName};
 use testkit::SeededRng;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::client::{Client, Status};
-use crate::scene::{House, settings_for_tests};
+use crate::scene::{House, ask, settings_for_tests};
 
 const CHANGES: usize = 200;
 const WATCH: &str = "NOTIFY SET STATUS (selected (MessageNew (UID FLAGS) MessageExpunge FlagChange)) \
@@ -66,6 +70,37 @@ async fn a_burst_is_caught_up_with() {
     assert_eq!(known["Sent"], [80, 81]);
     assert!(!watcher.lines.iter().any(|line| line.contains("NOTIFICATIONOVERFLOW")));
     assert_eq!(house.close().await, Vec::<String>::new());
+}
+
+/// A command that came at the same time as an expunge may not tell of it: it is told after that.
+#[tokio::test]
+async fn what_a_command_holds_back_is_told_after_it() {
+    let house = House::build(Database::Sqlite).await;
+    for name in ["smith", "rfc9051"] {
+        house.add("INBOX", name, house.clock.now()).await.unwrap();
+    }
+    let mut stream = house.connect(settings_for_tests());
+    for command in ["LOGIN julie@example.test \"right password\"", "SELECT INBOX", WATCH] {
+        ask(&mut stream, command).await;
+    }
+    let (account, inbox) = (house.account, MailboxName::inbox());
+    // The server's half shares the thread: it finds both when it runs next.
+    stream.write_all(b"a FETCH 2 UID\r\n").await.unwrap();
+    let expunge = move |tx: &mut AccountTx<'_, '_>| {
+        let inbox = tx.find_mailbox(account, &inbox)?.unwrap().id;
+        let deleted = FlagChange::Add([Flag::parse(b"\\Deleted").unwrap()].into_iter().collect());
+        let first = UidSet::from_iter([Uid::new(1)]);
+        tx.store_flags(inbox, &first, deleted, None)?;
+        tx.expunge(inbox, None).map(drop)
+    };
+    let store = house.store.clone();
+    let write = move || store.account_write_blocking(account, "test", Vec::new(), expunge);
+    std::thread::spawn(write).join().unwrap().unwrap();
+    let expect = "* 2 FETCH (UID 2)\r\na OK FETCH completed\r\n* 1 EXPUNGE\r\n";
+    let mut told = vec![0; expect.len()];
+    let telling = tokio::time::timeout(Duration::from_secs(20), stream.read_exact(&mut told));
+    telling.await.expect("nothing more is told").unwrap();
+    assert_eq!(String::from_utf8(told).unwrap(), expect);
 }
 
 /// MESSAGES and UIDNEXT of each mailbox, as told last.

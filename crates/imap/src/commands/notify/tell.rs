@@ -17,7 +17,7 @@ use super::others::{self, Turn};
 use super::{Notify, is_of, push_list};
 use crate::render::{self, Code, Status};
 use crate::server::Shared;
-use crate::session::{Enabled, State, Updates};
+use crate::session::{Enabled, Selected, State, Updates};
 use crate::types::{EventGroup, NotifyEvent, NotifyEvents, NumberSet, StatusItem, StatusItems};
 
 /// Tells what happened while no command runs, or while IDLE does, which lets expunges be told
@@ -108,8 +108,14 @@ async fn tell_changes(
     own: &[MailboxName],
     out: &mut Vec<u8>,
 ) -> bool {
+    let count = changes.len();
     let selected = state.selected().map(|selected| selected.known().mailbox());
     changes.retain(|change| !is_of(change, selected));
+    // What was held back, or came after the open mailbox was looked at, is told next, and not
+    // only when something else happens.
+    watch.is_due |= changes.len() < count
+        && watch.selected().is_some()
+        && state.selected().is_some_and(Selected::has_news);
     if changes.is_empty() || !watch.watches_others() {
         return true;
     }
