@@ -65,25 +65,28 @@ impl Session {
     pub(crate) async fn list_scripts(&mut self) -> Result<Reply> {
         let account = self.account()?;
         let scripts = self.shared.store.read(move |tx| tx.list_scripts(account)).await?;
-        self.push(|out| {
-            for script in &scripts {
-                string(script.name.as_str().as_bytes(), out);
-                out.extend_from_slice(if script.active { b" ACTIVE\r\n" } else { b"\r\n" });
-            }
-            response("OK", None, "", out);
-        });
-        Ok(Reply::Sent)
+        let mut out = Vec::new();
+        for script in &scripts {
+            string(script.name.as_str().as_bytes(), &mut out);
+            out.extend_from_slice(if script.active { b" ACTIVE\r\n" } else { b"\r\n" });
+        }
+        self.send(out).await
     }
 
     pub(crate) async fn send_script(&mut self, name: ScriptName) -> Result<Reply> {
         let account = self.account()?;
         let text = self.shared.store.read(move |tx| tx.find_script(account, &name)).await?;
         let text = text.ok_or(StorageError::NotFound("script"))?;
-        self.push(|out| {
-            literal(&text, out);
-            out.extend_from_slice(b"\r\n");
-            response("OK", None, "", out);
-        });
+        let mut out = Vec::new();
+        literal(&text, &mut out);
+        out.extend_from_slice(b"\r\n");
+        self.send(out).await
+    }
+
+    /// Ends an answer that may be long, and waits for a client that has not read many of them.
+    async fn send(&mut self, mut out: Vec<u8>) -> Result<Reply> {
+        response("OK", None, "", &mut out);
+        self.connection.write(&out).await?;
         Ok(Reply::Sent)
     }
 

@@ -197,3 +197,33 @@ async fn bounds_hold() {
                 AUTHENTICATE \"PLAIN\" \"*\"\r\nNO\r\n";
     on_both_engines(|_| {}, wire, expect).await;
 }
+
+/// Fifteen bytes ask for a script: who asks for many and reads none is answered no further than a
+/// connection holds.
+#[tokio::test]
+async fn scripts_that_nobody_reads_do_not_pile_up() {
+    let house = House::build(Database::Sqlite, None, |_| {}).await;
+    let mechanisms = vec![sasl::Name::Plain];
+    let settings = Settings { plaintext_auth: true, mechanisms, ..Settings::default() };
+    let (store, authenticator) = (house.store.clone(), house.authenticator.clone());
+    let service = Arc::new(ManageSieveService::new(store, authenticator, settings));
+    let mut stream = house.open(service.clone());
+    let script = format!("# {}\r\nkeep;\r\n", "x".repeat(50_000));
+    let put = format!("PUTSCRIPT \"a\" {{{}+}}\r\n{script}\r\n", script.len());
+    stream.write_all(format!("{SIGN_IN}{put}NOOP \"put\"\r\n").as_bytes()).await.unwrap();
+    let (mut came, done) = (Vec::new(), b"OK (TAG \"put\") \"Done\"\r\n");
+    while !came.ends_with(done) {
+        came.push(stream.read_u8().await.unwrap());
+    }
+    let wire = ["GETSCRIPT \"a\"\r\n".repeat(50), "PUTSCRIPT \"b\" \"keep;\"\r\n".to_owned()];
+    stream.write_all(wire.concat().as_bytes()).await.unwrap();
+    // Nothing can be sent any more.
+    drop(stream);
+    while Arc::strong_count(&service) > 1 {
+        tokio::task::yield_now().await;
+    }
+    let account = house.account;
+    let scripts = house.store.read(move |tx| tx.list_scripts(account)).await.unwrap();
+    let names: Vec<_> = scripts.iter().map(|script| script.name.as_str()).collect();
+    assert_eq!(names, ["a"]);
+}
