@@ -23,6 +23,7 @@ mod list;
 mod message_id;
 mod parameter;
 mod part_index;
+mod piecewise;
 mod search;
 mod seven_bit;
 mod sort_text;
@@ -51,6 +52,7 @@ pub use limits::Limits;
 pub use list::ListMarks;
 pub use parameter::{Parameter, Parameterized};
 pub use part_index::{MessageRanges, Part, PartIndex, PartKind};
+pub use piecewise::PieceDecoder;
 pub use search::{
     SearchablePart, header_line, part_headers, part_text, searchable_text, searchable_text_of,
 };
@@ -58,5 +60,5 @@ pub use seven_bit::to_seven_bit;
 pub use sort_text::SortText;
 pub use structure_part::{decoded_structure, part_structure};
 pub use summary::Summary;
-pub use surrogate::{surrogate_body, surrogate_header};
+pub use surrogate::{InnerHeaders, Surrogates, surrogate_body, surrogate_header};
 pub use text::{Collation, casemap, search_form};

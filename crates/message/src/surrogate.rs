@@ -60,46 +60,134 @@ pub fn surrogate_header(header: &[u8]) -> Cow<'_, [u8]> {
 /// The body of a message with surrogates for the headers of its parts; `None` where it needs
 /// none. `parts` is the index of the message, whose own header has so many bytes.
 pub fn surrogate_body(body: &[u8], header_bytes: usize, parts: &PartIndex) -> Option<Vec<u8>> {
-    let inner = inner_headers(parts, header_bytes, body);
-    if inner.is_empty() {
+    let mut headers = InnerHeaders::new(parts, header_bytes);
+    headers.push(body);
+    let mut surrogates = headers.finish();
+    if surrogates.edits.is_empty() {
         return None;
     }
-    let (mut out, mut end) = (Vec::with_capacity(body.len()), 0);
-    for range in inner {
-        out.extend_from_slice(body.get(end..range.start).unwrap_or_default());
-        out.extend_from_slice(&surrogate_header(body.get(range.clone()).unwrap_or_default()));
-        end = range.end;
-    }
-    out.extend_from_slice(body.get(end..).unwrap_or_default());
+    let mut out = Vec::with_capacity(body.len());
+    surrogates.push(body, &mut out);
     Some(out)
 }
 
-/// The headers of parts, and of messages in them, that are more than US-ASCII, by their places in
-/// the body, in order.
-fn inner_headers(parts: &PartIndex, header_bytes: usize, body: &[u8]) -> Vec<Range<usize>> {
-    let mut ranges: Vec<Range<usize>> = Vec::new();
-    for (number, part) in parts.iter() {
-        // The first is the message itself.
-        let own = part.message.map(|message| message.header).filter(|_| !number.is_empty());
-        for range in [Some(part.mime), own].into_iter().flatten() {
-            let range = (range.start as usize).checked_sub(header_bytes)
-                ..(range.end as usize).checked_sub(header_bytes);
-            if let (Some(start), Some(end)) = (range.start, range.end)
-                && body.get(start..end).is_some_and(|header| !header.is_ascii())
-            {
-                ranges.push(start..end);
+/// The headers of parts, and of messages in them, picked from a body that comes in pieces.
+#[derive(Debug)]
+pub struct InnerHeaders {
+    /// Their places in the body, ascending, and what came of them.
+    headers: Vec<(Range<usize>, Vec<u8>)>,
+    /// Those before this one have come.
+    first: usize,
+    /// How much of the body came.
+    at: usize,
+}
+
+impl InnerHeaders {
+    /// Those of a message whose own header has so many bytes.
+    pub fn new(parts: &PartIndex, header_bytes: usize) -> Self {
+        let mut headers = Vec::new();
+        for (number, part) in parts.iter() {
+            // The first is the message itself.
+            let own = part.message.map(|message| message.header).filter(|_| !number.is_empty());
+            for range in [Some(part.mime), own].into_iter().flatten() {
+                let start = (range.start as usize).checked_sub(header_bytes);
+                let end = (range.end as usize).checked_sub(header_bytes);
+                if let (Some(start), Some(end)) = (start, end)
+                    && start < end
+                {
+                    headers.push((start..end, Vec::new()));
+                }
             }
         }
+        headers.sort_unstable_by_key(|(range, _)| (range.start, range.end));
+        Self { headers, first: 0, at: 0 }
     }
-    ranges.sort_unstable_by_key(|range| (range.start, range.end));
-    // They lie beside each other; an index that says otherwise is not followed.
-    let mut end = 0;
-    ranges.retain(|range| {
-        let follows = range.start >= end;
-        end = if follows { range.end } else { end };
-        follows
-    });
-    ranges
+
+    /// How many bytes all of them have.
+    pub fn size_bytes(&self) -> usize {
+        self.headers.iter().map(|(range, _)| range.len()).sum()
+    }
+
+    /// Takes what it needs of the next piece.
+    pub fn push(&mut self, piece: &[u8]) {
+        let (begin, end) = (self.at, self.at + piece.len());
+        self.at = end;
+        while self.headers.get(self.first).is_some_and(|(range, _)| range.end <= begin) {
+            self.first += 1;
+        }
+        let rest = self.headers.iter_mut().skip(self.first);
+        for (range, header) in rest.take_while(|(range, _)| range.start < end) {
+            let (from, to) = (range.start.max(begin), range.end.min(end));
+            let here = from.saturating_sub(begin)..to.saturating_sub(begin);
+            header.extend_from_slice(piece.get(here).unwrap_or_default());
+        }
+    }
+
+    /// What stands for those that are more than US-ASCII, after all of the body came.
+    pub fn finish(self) -> Surrogates {
+        let mut edits = Vec::new();
+        // They lie beside each other; an index that says otherwise is not followed.
+        let mut last = 0;
+        for (range, header) in self.headers {
+            let is_whole = header.len() == range.len();
+            if is_whole && !header.is_ascii() && range.start >= last {
+                last = range.end;
+                edits.push((range, surrogate_header(&header).into_owned()));
+            }
+        }
+        Surrogates { edits, next: 0, at: 0 }
+    }
+}
+
+/// Surrogates for headers within a body, put in their place while it comes in pieces.
+#[derive(Debug)]
+pub struct Surrogates {
+    /// Ascending.
+    edits: Vec<(Range<usize>, Vec<u8>)>,
+    /// The first whose header has not all come.
+    next: usize,
+    /// How much of the body came.
+    at: usize,
+}
+
+impl Surrogates {
+    /// By how many bytes the body changes its length.
+    pub fn growth(&self) -> i64 {
+        let growth = |(range, surrogate): &(Range<usize>, Vec<u8>)| {
+            surrogate.len() as i64 - range.len() as i64
+        };
+        self.edits.iter().map(growth).sum()
+    }
+
+    /// Where the last of the headers ends.
+    pub fn end(&self) -> usize {
+        self.edits.last().map_or(0, |(range, _)| range.end)
+    }
+
+    /// Appends the next piece to `out`, with surrogates.
+    pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+        let (begin, end) = (self.at, self.at + piece.len());
+        self.at = end;
+        let slice = |from: usize, to: usize| {
+            piece.get(from.saturating_sub(begin)..to.saturating_sub(begin)).unwrap_or_default()
+        };
+        let mut from = begin;
+        while let Some((range, surrogate)) = self.edits.get(self.next)
+            && range.start < end
+        {
+            // One that began in an earlier piece is there.
+            if range.start >= begin {
+                out.extend_from_slice(slice(from, range.start));
+                out.extend_from_slice(surrogate);
+            }
+            from = range.end.min(end);
+            if range.end > end {
+                break;
+            }
+            self.next += 1;
+        }
+        out.extend_from_slice(slice(from, end));
+    }
 }
 
 fn push_field(out: &mut Vec<u8>, field: &Field<'_>) {

@@ -1,12 +1,12 @@
 //! RETR (RFC 1939 §5) and TOP (RFC 1939 §7).
 //!
-//! **Invariant:** of a large message a few pieces are in memory. Only where surrogates must be made
-//! in its body all of it is, out of a budget that all sessions share.
+//! **Invariant:** of a large message a few pieces are in memory, out of a budget that all sessions
+//! share; where surrogates are made, beside them the headers of its parts.
 
 use std::time::Duration;
 
 use ids::ContentId;
-use message::{surrogate_body, surrogate_header};
+use message::{InnerHeaders, Surrogates, surrogate_body, surrogate_header};
 use net::DrawnMemory;
 use storage::{Content, ReadTx, StorageError, Store, TextStream, Want};
 use tokio::time::timeout;
@@ -22,6 +22,8 @@ const SEND_TIME: Duration = Duration::from_secs(30 * 60);
 const WHOLE_BYTES: u64 = 256 * 1024;
 /// What a message takes that is sent piece by piece: pieces, and what expands them.
 const STREAM_BYTES: u64 = 1024 * 1024;
+/// LIMIT: headers of parts that are held of a message sent piece by piece.
+const INNER_BYTES_MAX: usize = 256 * 1024;
 
 /// A message to be sent, with the memory it takes.
 struct Opened {
@@ -34,6 +36,26 @@ struct Opened {
 enum Body {
     Whole(Vec<u8>),
     Stream(Box<TextStream>),
+    Surrogate(Box<Surrogate>),
+}
+
+/// A body that is changed while it is read.
+struct Surrogate {
+    text: TextStream,
+    surrogates: Surrogates,
+    spare: Vec<u8>,
+}
+
+impl Surrogate {
+    async fn next(&mut self, mut out: Vec<u8>) -> storage::Result<Option<Vec<u8>>> {
+        let Some(piece) = self.text.next(std::mem::take(&mut self.spare)).await? else {
+            return Ok(None);
+        };
+        out.clear();
+        self.surrogates.push(&piece, &mut out);
+        self.spare = piece;
+        Ok(Some(out))
+    }
 }
 
 impl Body {
@@ -43,6 +65,7 @@ impl Body {
             Self::Whole(bytes) if bytes.is_empty() => Ok(None),
             Self::Whole(bytes) => Ok(Some(std::mem::take(bytes))),
             Self::Stream(text) => text.next(spare).await,
+            Self::Surrogate(body) => body.next(spare).await,
         }
     }
 }
@@ -151,7 +174,7 @@ fn broken_off(error: &StorageError) -> CommandError {
     CommandError::Ended(Farewell::Silent)
 }
 
-/// Begins to read a message; `None` where it must be read whole, to make surrogates.
+/// Begins to read a message; `None` where it must be read whole, for its parts say too much.
 async fn begin(
     store: &Store,
     content: ContentId,
@@ -159,27 +182,44 @@ async fn begin(
     as_is: bool,
     memory: DrawnMemory,
 ) -> storage::Result<Option<Opened>> {
-    let loaded = store.read(move |tx| load_one(tx, content, Want::HEADER)).await?;
-    let header = loaded.header().unwrap_or_default().to_vec();
-    let goes_as_it_is = as_is || header.is_ascii() && is_ascii(store, content).await?;
-    if !goes_as_it_is {
+    let want = if as_is { Want::HEADER } else { Want::HEADER | Want::PARTS };
+    let loaded = store.read(move |tx| load_one(tx, content, want)).await?;
+    let header = loaded.header().unwrap_or_default();
+    let text = store.open_text(content, 0..u64::MAX).await?;
+    let text_bytes = text.len();
+    let Some(parts) = loaded.parts().filter(|_| !as_is) else {
+        let body = Body::Stream(Box::new(text));
+        return Ok(Some(Opened { header: header.to_vec(), body, octets, _memory: memory }));
+    };
+    let inner = InnerHeaders::new(parts, header.len());
+    if inner.size_bytes() > INNER_BYTES_MAX {
         return Ok(None);
     }
+    let surrogates = read_headers(text, inner).await?;
+    // Nobody counts the lines of a message that ends in a header of one of its parts.
+    if surrogates.end() as u64 >= text_bytes {
+        return Ok(None);
+    }
+    let surrogate = surrogate_header(header).into_owned();
+    let growth = surrogate.len() as i64 - header.len() as i64 + surrogates.growth();
+    let octets = octets.saturating_add_signed(growth);
     let text = store.open_text(content, 0..u64::MAX).await?;
-    Ok(Some(Opened { header, body: Body::Stream(Box::new(text)), octets, _memory: memory }))
+    let body = Surrogate { text, surrogates, spare: Vec::new() };
+    let body = Body::Surrogate(Box::new(body));
+    Ok(Some(Opened { header: surrogate, body, octets, _memory: memory }))
 }
 
-/// Whether there is nothing but US-ASCII in a body.
-async fn is_ascii(store: &Store, content: ContentId) -> storage::Result<bool> {
-    let mut text = store.open_text(content, 0..u64::MAX).await?;
+/// Reads a body for the headers in it.
+async fn read_headers(
+    mut text: TextStream,
+    mut inner: InnerHeaders,
+) -> storage::Result<Surrogates> {
     let mut spare = Vec::new();
     while let Some(piece) = text.next(spare).await? {
-        if !piece.is_ascii() {
-            return Ok(false);
-        }
+        inner.push(&piece);
         spare = piece;
     }
-    Ok(true)
+    Ok(inner.finish())
 }
 
 /// Reads a message, and makes it ready on the storage thread that read it.

@@ -4,6 +4,7 @@
 //! rendered on a storage thread. No transaction is open while bytes are written.
 
 mod annotation;
+mod decoded;
 mod large;
 mod response;
 pub(super) mod section;
@@ -184,7 +185,7 @@ async fn answer(
                 }
                 let large = batches.is_large(&batch).then(|| batch.first().copied()).flatten();
                 if let Some(seq) = large
-                    && plan.is_of_ranges()
+                    && plan.is_of_pieces()
                 {
                     match large::read(&store, &known, &plan, seq).await? {
                         Some(large) => {

@@ -165,6 +165,22 @@ impl<'a> FetchWriter<'a> {
         }
     }
 
+    /// `BINARY[…]<origin> {size}` and CRLF, as a literal8 where it holds NUL, see
+    /// [`Self::body_section_header`].
+    pub fn binary_announced(
+        &mut self,
+        part: &PartPath,
+        origin: Option<&Partial>,
+        size_bytes: u64,
+        has_nul: bool,
+    ) {
+        let out = self.name(b"BINARY");
+        section_binary(out, part);
+        partial(out, origin);
+        out.extend_from_slice(if has_nul { b" ~" } else { b" " });
+        literal_header(out, size_bytes);
+    }
+
     /// `BINARY.SIZE[…] n`.
     pub fn binary_size(&mut self, part: &PartPath, size_bytes: u64) {
         let out = self.name(b"BINARY.SIZE");

@@ -190,3 +190,119 @@ async fn large_answers_share_their_memory() {
     two.write_all(b"a FETCH 1 BODY.PEEK[]\r\n").await.unwrap();
     expect(&mut two, format!("{begin}{end}").as_bytes()).await;
 }
+
+/// In base64, in lines.
+fn in_base64(content: &[u8]) -> String {
+    use base64::Engine as _;
+    let text = base64::engine::general_purpose::STANDARD.encode(content);
+    let lines = text.as_bytes().chunks(76);
+    lines.map(|line| format!("{}\r\n", String::from_utf8_lossy(line))).collect()
+}
+
+/// Parts decoded while they are read: with NUL, with lines that get CR, with soft line breaks, a
+/// message, and what is damaged; whole, and cut anywhere.
+async fn check_binary(database: Database) {
+    let house = House::for_messages_of(database, 16 * 1024 * 1024).await;
+    let mut stream = house.connect(settings_for_tests());
+    ask(&mut stream, LOGIN).await;
+    let noise: Vec<u8> =
+        (0..400_000u32).map(|number| (number.wrapping_mul(number) / 7) as u8).collect();
+    let lines: String = (0..40_000).map(|number| format!("line {number}\n")).collect();
+    let no_nul: Vec<u8> = noise.iter().map(|byte| byte | 1).collect();
+    let soft = "=C3=A4 words =\r\n".repeat(30_000);
+    let parts: [(&str, &str, String, Vec<u8>); 5] = [
+        ("application/x", "base64", in_base64(&noise), noise.clone()),
+        (
+            "text/plain",
+            "base64",
+            in_base64(lines.as_bytes()),
+            lines.replace('\n', "\r\n").into_bytes(),
+        ),
+        (
+            "text/plain",
+            "quoted-printable",
+            soft.clone(),
+            soft.replace("=C3=A4", "\u{e4}").replace("=\r\n", "").into_bytes(),
+        ),
+        ("image/x", "base64", format!("!{}====", in_base64(&no_nul)), no_nul),
+        ("text/html", "8bit", "<b>\u{e4}</b>".to_owned(), "<b>\u{e4}</b>".as_bytes().to_vec()),
+    ];
+    let mut message =
+        String::from("Subject: m\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n");
+    for (kind, encoding, body, _) in &parts {
+        message += &format!(
+            "--b\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}\r\n"
+        );
+    }
+    message += "--b--\r\n";
+    append(&mut stream, &message).await;
+    ask(&mut stream, "EXAMINE INBOX").await;
+    for (number, (.., content)) in (1..).zip(&parts) {
+        let size = content.len();
+        stream.write_all(format!("a FETCH 1 BINARY.SIZE[{number}]\r\n").as_bytes()).await.unwrap();
+        let answer =
+            format!("* 1 FETCH (BINARY.SIZE[{number}] {size})\r\na OK FETCH completed\r\n");
+        expect(&mut stream, answer.as_bytes()).await;
+        for (from, length) in [(0, size), (0, 100_000), (1, size), (99_999, 1), (size, 9)] {
+            let (from, to) = (from.min(size), (from + length).min(size));
+            let cut = &content[from..to];
+            let asked = format!("a FETCH 1 BINARY.PEEK[{number}]<{from}.{length}>\r\n");
+            stream.write_all(asked.as_bytes()).await.unwrap();
+            let mark = if cut.contains(&0) { "~" } else { "" };
+            let quoted = cut.len() <= 1000 && cut.iter().all(|byte| (0x20..0x7f).contains(byte));
+            let head = match quoted {
+                true => format!("* 1 FETCH (BINARY[{number}]<{from}> \""),
+                false => format!("* 1 FETCH (BINARY[{number}]<{from}> {mark}{{{}}}\r\n", cut.len()),
+            };
+            expect(&mut stream, head.as_bytes()).await;
+            expect(&mut stream, cut).await;
+            let end = if quoted { "\"" } else { "" };
+            expect(&mut stream, format!("{end})\r\na OK FETCH completed\r\n").as_bytes()).await;
+        }
+    }
+    // The whole message is what it is, and of what is not there nothing is said.
+    let asked = "a FETCH 1 (BINARY.PEEK[9] BINARY.SIZE[9] BINARY.SIZE[] BINARY.PEEK[])\r\n";
+    stream.write_all(asked.as_bytes()).await.unwrap();
+    let size = message.len();
+    let head = format!(
+        "* 1 FETCH (BINARY[9] NIL BINARY.SIZE[9] 0 BINARY.SIZE[] {size} BINARY[] {{{size}}}\r\n"
+    );
+    expect(&mut stream, head.as_bytes()).await;
+    expect(&mut stream, message.as_bytes()).await;
+    expect(&mut stream, b")\r\na OK FETCH completed\r\n").await;
+    assert_eq!(house.close().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_are_decoded_while_they_are_read() {
+    check_binary(Database::Sqlite).await;
+    let database = Postgres::shared().create_database();
+    check_binary(Database::Postgres(database.url().to_owned())).await;
+}
+
+/// Two clients stop reading in the middle of a part of 8 MiB; there are 2 MiB for all.
+#[tokio::test]
+async fn decoding_takes_the_memory_of_a_few_pieces() {
+    let house = House::for_messages_of(Database::Sqlite, 16 * 1024 * 1024).await;
+    let mut settings = settings_for_tests();
+    settings.fetch_memory_bytes = 2 * 1024 * 1024;
+    let (store, authenticator) = (house.store.clone(), house.authenticator.clone());
+    let service = Arc::new(ImapService::new(store, authenticator, settings));
+    let mut clients = [house.open(service.clone()), house.open(service)];
+    let large = message(8 * 1024 * 1024);
+    for stream in &mut clients {
+        ask(stream, LOGIN).await;
+    }
+    append(&mut clients[0], &large).await;
+    let decoded = (large.len() - HEADER.len()) / 78 * 57;
+    for stream in &mut clients {
+        ask(stream, "EXAMINE INBOX").await;
+        stream.write_all(b"a FETCH 1 BINARY.PEEK[1]\r\n").await.unwrap();
+        let head = format!("* 1 FETCH (BINARY[1] ~{{{decoded}}}\r\n");
+        expect(stream, head.as_bytes()).await;
+    }
+    for stream in &mut clients {
+        expect(stream, &vec![0; decoded]).await;
+        expect(stream, b")\r\na OK FETCH completed\r\n").await;
+    }
+}

@@ -83,6 +83,15 @@ fn parts_have_surrogates_too() {
         .replace("; filename=\"\u{e4}\"", "")
         .replace("Subject: \u{f6}", "Subject: =?utf-8?q?=C3=B6?=");
     assert_eq!(String::from_utf8(found).unwrap(), expect);
+    for size in 1..body.len() {
+        let mut headers = InnerHeaders::new(&parts, header.len());
+        body.as_bytes().chunks(size).for_each(|piece| headers.push(piece));
+        let mut surrogates = headers.finish();
+        assert_eq!(surrogates.growth(), expect.len() as i64 - body.len() as i64);
+        let mut out = Vec::new();
+        body.as_bytes().chunks(size).for_each(|piece| surrogates.push(piece, &mut out));
+        assert_eq!(String::from_utf8(out).unwrap(), expect, "pieces of {size}");
+    }
     let plain = body.replace(['\u{e4}', '\u{f6}'], "a");
     let message = [header, &plain].concat();
     let parts = Summary::of(message.as_bytes(), &Limits::default()).parts;

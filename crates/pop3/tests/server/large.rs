@@ -7,6 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use crate::scene::{House, line, settings_for_tests, sign_in};
 
+const MIXED: &str = "Subject: m\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n";
+
 /// Lines that begin with dots, of lengths that put them on every side of the pieces' borders.
 fn body(line_count: usize) -> String {
     (0..line_count).map(|number| format!(".{number} {}\r\n", "x".repeat(number % 97))).collect()
@@ -33,9 +35,18 @@ async fn check(database: Database) {
     for text in [body.as_str(), open, &foreign] {
         house.deliver(long(text).into_bytes()).await;
     }
-    // Its header needs a surrogate, so all of it is read.
+    // Its header needs a surrogate.
     let strange = format!("Subject: größer\r\n\r\n{body}");
     house.deliver(strange.clone().into_bytes()).await;
+    // And so do headers in it, before and behind much text in UTF-8.
+    let part = |name: &str, text: &str| {
+        format!("--b\r\nContent-Disposition: attachment; filename=\"{name}\"\r\n\r\n{text}\r\n")
+    };
+    let mixed = |names: [&str; 2]| {
+        let parts = [part(names[0], &foreign), part("x", &body), part(names[1], "ß")].concat();
+        format!("{parts}--b--\r\n")
+    };
+    house.deliver([MIXED, &mixed(["ä", "日本"])].concat().into_bytes()).await;
     let settings = || Settings { surrogates: true, ..settings_for_tests() };
     let mut stream = house.connect(settings());
     sign_in(&mut stream).await;
@@ -57,6 +68,15 @@ async fn check(database: Database) {
     assert!(line(&mut stream).await.starts_with("+OK "));
     assert_eq!(line(&mut stream).await, "Subject: =?utf-8?q?gr=C3=B6=C3=9Fer?=");
     expect(&mut stream, &format!("\r\n{}.\r\n", stuffed(&body))).await;
+    let shown = ["ä", "日本"].iter().fold(mixed(["ä", "日本"]), |shown, name| {
+        shown.replace(&format!("; filename=\"{name}\""), "")
+    });
+    for (command, told) in [("RETR 5", MIXED.len() + shown.len()), ("TOP 5 99999", 0)] {
+        stream.write_all(format!("{command}\r\n").as_bytes()).await.unwrap();
+        let first = if told == 0 { "+OK".to_owned() } else { format!("+OK {told} octets") };
+        assert_eq!(line(&mut stream).await, first);
+        expect(&mut stream, &format!("{MIXED}{}.\r\n", stuffed(&shown))).await;
+    }
     let mut modern = house.connect(settings());
     // The greeting, and its answer.
     modern.write_all(b"UTF8\r\n").await.unwrap();
@@ -71,7 +91,7 @@ async fn check(database: Database) {
     assert_eq!(line(&mut modern).await, format!("+OK {} octets", strange.len()));
     expect(&mut modern, &format!("Subject: größer\r\n\r\n{}.\r\n", stuffed(&body))).await;
     stream.write_all(b"QUIT\r\n").await.unwrap();
-    assert_eq!(line(&mut stream).await, "+OK Goodbye, 4 messages left");
+    assert_eq!(line(&mut stream).await, "+OK Goodbye, 5 messages left");
     assert_eq!(house.close().await, Vec::<String>::new());
 }
 

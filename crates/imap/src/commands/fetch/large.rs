@@ -1,8 +1,9 @@
 //! A message with more to tell than is held at once: sent item by item.
 //!
-//! **Invariant:** where all that is asked for of its text are bytes as they stand there, a few
-//! pieces of it are in memory; else its text, read and decompressed once, and beside it one item.
-//! Either is drawn from a budget that all connections share.
+//! **Invariant:** where all that is asked for of its text are bytes as they stand there, or parts
+//! without their transfer encoding, a few pieces of it are in memory; else its text, read and
+//! decompressed once, and beside it one item. Either is drawn from a budget that all connections
+//! share.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use net::{ConnectionError, DrawnMemory};
 use storage::{Content, Entry, Snapshot, StorageError, Store, Want};
 use tokio::time::timeout;
 
+use super::decoded::{self, Coded, Measured, Reading, Sent};
 use super::response::{Plan, Read, render_item, render_seen};
 use super::{Rows, section};
 use crate::commands::Ctx;
@@ -18,7 +20,7 @@ use crate::error::{CommandError, Result, refused};
 use crate::render::{Code, FetchWriter};
 use crate::server::SEND_TIME;
 use crate::session::begin_fetch;
-use crate::types::FetchAttribute;
+use crate::types::{FetchAttribute, PartPath, Partial};
 
 /// What a message takes that is sent piece by piece: pieces, and what expands them.
 const STREAM_BYTES: u64 = 1024 * 1024;
@@ -53,6 +55,27 @@ impl Large {
             _ => None,
         }
     }
+
+    /// The part that an attribute wants without its transfer encoding, if it is to be read.
+    fn encoded<'a>(
+        &self,
+        attribute: &'a FetchAttribute,
+    ) -> Option<(&'a PartPath, Option<Option<&'a Partial>>)> {
+        match attribute {
+            _ if self.content.text().is_some() => None,
+            FetchAttribute::Binary { part, partial, .. } => Some((part, Some(partial.as_ref()))),
+            FetchAttribute::BinarySize(part) => Some((part, None)),
+            _ => None,
+        }
+    }
+}
+
+/// A part to be sent without its transfer encoding.
+struct Part<'i> {
+    path: &'i PartPath,
+    /// What of it; `None` where its size is to be told.
+    partial: Option<Option<&'i Partial>>,
+    entry: &'i Entry<'i>,
 }
 
 /// Reads all of a message but its text, for [`send`]; `None` where it was erased meanwhile.
@@ -90,6 +113,12 @@ struct Pending {
 impl Default for Pending {
     fn default() -> Self {
         Self { bytes: Vec::new(), is_empty: true, is_whole: true }
+    }
+}
+
+impl Pending {
+    fn writer(&mut self) -> FetchWriter<'_> {
+        FetchWriter::resume(&mut self.bytes, self.is_empty)
     }
 }
 
@@ -163,6 +192,10 @@ pub(super) async fn send(
                 let item = Item { attribute, entry: &entry, range };
                 return send_range(ctx, item, &large.content, &mut pending).await;
             }
+            if let Some((path, partial)) = large.encoded(attribute) {
+                let item = Part { path, partial, entry: &entry };
+                return send_decoded(ctx, item, &large.content, &mut pending).await;
+            }
             pending = render(known, plan, &large, at, std::mem::take(&mut pending)).await?;
             send_pending(ctx, &mut pending).await
         };
@@ -205,22 +238,12 @@ async fn send_range(
     content: &Content,
     pending: &mut Pending,
 ) -> Result<()> {
-    let header = content.header().unwrap_or_default();
-    let header_bytes = header.len() as u64;
-    let of_text = |at: u64| at.saturating_sub(header_bytes);
-    let range = of_text(item.range.start)..of_text(item.range.end);
-    let of_header = |at: u64| usize::try_from(at.min(header_bytes)).unwrap_or(usize::MAX);
-    let header = header.get(of_header(item.range.start)..of_header(item.range.end));
-    let header = header.unwrap_or_default();
+    let (header, range) = section::split(content, &item.range);
     // Whatever fails before the first byte was sent is answered.
     let store = ctx.shared.store.clone();
-    let expected = range.end - range.start;
     let begun = async {
-        let mut text = store.open_text(item.entry.content(), range).await?;
-        if text.len() != expected {
-            return Err(StorageError::Corrupt("the index of a message's parts".to_owned()));
-        }
-        Ok((text.next(Vec::new()).await?, text))
+        let mut text = section::open_text(&store, item.entry.content(), range).await?;
+        Ok::<_, StorageError>((text.next(Vec::new()).await?, text))
     };
     let (mut next, mut text) = match begun.await {
         Err(error) if !pending.is_empty => return Err(broken_off(&error)),
@@ -239,6 +262,84 @@ async fn send_range(
         spare = piece;
     }
     Ok(())
+}
+
+/// LIMIT: what is decoded at once, and may be a quoted string.
+const DECODED_BYTES: u64 = 64 * 1024;
+
+/// Sends a part while it is being read and decoded.
+async fn send_decoded(
+    ctx: &mut Ctx<'_>,
+    item: Part<'_>,
+    content: &Content,
+    pending: &mut Pending,
+) -> Result<()> {
+    let coded = Coded::find(item.path, content, item.entry.size_bytes().into());
+    if coded.as_ref().is_some_and(|coded| !coded.is_known()) {
+        pending.is_whole = false;
+        return Ok(());
+    }
+    let (store, id) = (ctx.shared.store.clone(), item.entry.content());
+    let begun = async {
+        let Some(coded) = &coded else { return Ok(None) };
+        let reading = Reading::begin(&store, id, content, coded).await?;
+        let measured = reading.measure(coded, item.partial.flatten()).await?;
+        // It is read once more; whatever fails from here on can't be answered.
+        let reading = Reading::begin(&store, id, content, coded).await?;
+        Ok::<_, StorageError>(Some((measured, reading)))
+    };
+    let begun = match begun.await {
+        Err(error) if !pending.is_empty => return Err(broken_off(&error)),
+        begun => begun?,
+    };
+    match (item.partial, begun) {
+        (Some(partial), Some((measured, reading))) => {
+            return send_reading(ctx, (item.path, partial), &measured, reading, pending).await;
+        }
+        (Some(partial), None) => {
+            pending.writer().binary(item.path, partial, None);
+        }
+        (None, begun) => {
+            let size_bytes = begun.map_or(0, |(measured, _)| measured.size_bytes);
+            pending.writer().binary_size(item.path, size_bytes);
+        }
+    }
+    pending.is_empty = false;
+    send_pending(ctx, pending).await
+}
+
+/// Sends what is wanted of a part that was measured.
+async fn send_reading(
+    ctx: &mut Ctx<'_>,
+    (path, partial): (&PartPath, Option<&Partial>),
+    measured: &Measured,
+    mut reading: Reading,
+    pending: &mut Pending,
+) -> Result<()> {
+    let mut sent = Sent::nothing(decoded::cut(partial, measured.size_bytes), measured);
+    let mut left = sent.cut.end - sent.cut.start;
+    let (mut out, mut whole) = (Vec::new(), Vec::new());
+    let is_short = left <= DECODED_BYTES;
+    if !is_short {
+        pending.writer().binary_announced(path, partial, left, measured.has_nul);
+        pending.is_empty = false;
+        send_pending(ctx, pending).await?;
+    }
+    while reading.next_of(&mut sent, &mut out).await.map_err(|error| broken_off(&error))? {
+        left = left.saturating_sub(out.len() as u64);
+        match is_short {
+            true => whole.extend_from_slice(&out),
+            false => ctx.connection.write(&out).await?,
+        }
+    }
+    if left > 0 {
+        return Err(broken_off(&StorageError::Corrupt("a part ended early".to_owned())));
+    }
+    if is_short {
+        pending.writer().binary(path, partial, Some(&whole));
+        pending.is_empty = false;
+    }
+    send_pending(ctx, pending).await
 }
 
 /// The connection ends in the middle of a response: nothing else could tell the client.

@@ -122,11 +122,15 @@ impl Plan {
             as Copies
     }
 
-    /// Whether all that it gives of texts is bytes of the message as they stand there.
-    pub(super) fn is_of_ranges(&self) -> bool {
+    /// Whether all that it gives of texts is bytes of the message as they stand there, or parts
+    /// without their transfer encoding: what can be read piece by piece.
+    pub(super) fn is_of_pieces(&self) -> bool {
         self.attributes.iter().all(|attribute| match attribute {
             FetchAttribute::BodySection { section, .. } => super::section::is_range(section),
-            FetchAttribute::Rfc822 | FetchAttribute::Rfc822Text => true,
+            FetchAttribute::Rfc822
+            | FetchAttribute::Rfc822Text
+            | FetchAttribute::Binary { .. }
+            | FetchAttribute::BinarySize(_) => true,
             other => !wanted(other).contains(Want::TEXT),
         })
     }

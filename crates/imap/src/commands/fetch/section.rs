@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::ops::Range;
 
+use ids::ContentId;
 use message::{
     Encoding, Part, PartKind, decode_part, decoded_structure, header_fields, part_structure,
 };
-use storage::{Content, Want};
+use storage::{Content, StorageError, Store, TextStream, Want};
 
 use crate::render::FetchWriter;
 use crate::types::{FieldName, PartPath, Partial, Section, SectionText};
@@ -58,6 +59,30 @@ pub(super) fn range(section: &Section, content: &Content, size_bytes: u64) -> Op
         }
     };
     (found.start <= found.end && found.end <= size_bytes).then_some(found)
+}
+
+/// What of a range of a message stands in its header, and where the rest is in its text.
+pub(super) fn split<'c>(content: &'c Content, range: &Range<u64>) -> (&'c [u8], Range<u64>) {
+    let header = content.header().unwrap_or_default();
+    let header_bytes = header.len() as u64;
+    let of_text = |at: u64| at.saturating_sub(header_bytes);
+    let of_header = |at: u64| usize::try_from(at.min(header_bytes)).unwrap_or(usize::MAX);
+    let head = header.get(of_header(range.start)..of_header(range.end)).unwrap_or_default();
+    (head, of_text(range.start)..of_text(range.end))
+}
+
+/// Begins to read a range of a text that has all of it.
+pub(super) async fn open_text(
+    store: &Store,
+    id: ContentId,
+    range: Range<u64>,
+) -> storage::Result<TextStream> {
+    let expected = range.end - range.start;
+    let text = store.open_text(id, range).await?;
+    match text.len() == expected {
+        true => Ok(text),
+        false => Err(StorageError::Corrupt("the index of a message's parts".to_owned())),
+    }
 }
 
 /// A message's bytes as storage gave them: header and text apart.
@@ -250,7 +275,7 @@ impl<'c> Bytes<'c> {
     }
 }
 
-fn numbers(path: &PartPath) -> Vec<u32> {
+pub(super) fn numbers(path: &PartPath) -> Vec<u32> {
     path.numbers().iter().map(|number| number.get()).collect()
 }
 
