@@ -109,25 +109,11 @@ impl DavService {
         B: Body<Data = Bytes> + Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        // RFC 6764 §5: a well-known URI leads to where programs begin.
-        let path = request.uri().path();
-        if path == "/.well-known/timezone" {
-            return Ok(redirect(crate::timezones::PATH));
-        }
-        if path.starts_with("/.well-known/") {
-            return Ok(redirect("/dav/"));
-        }
-        let (method, headers) = (request.method(), request.headers());
-        if crate::timezones::is_for(path) {
-            return Ok(crate::timezones::answer(method, path, request.uri().query(), headers).await);
-        }
-        if crate::public::is_for(path) {
-            return crate::public::answer(&self.store, &self.settings, method, path, headers).await;
-        }
-        if crate::attachments::is_for(path) {
-            return crate::attachments::public(&self.store, method, path, headers).await;
-        }
         let (parts, body) = request.into_parts();
+        if let Some(answer) = self.answer_without_body(&parts).await {
+            pass_over(&parts.headers, body).await;
+            return answer;
+        }
         let (place, actor, is_new) = match self.begin(&parts, peer).await {
             Ok(begun) => begun,
             Err(error) => {
@@ -155,6 +141,33 @@ impl DavService {
             session.make_first_collections().await?;
         }
         session.run(request, place).await
+    }
+
+    /// The answer of places that need no account and read no body; none for all others.
+    async fn answer_without_body(
+        &self,
+        parts: &hyper::http::request::Parts,
+    ) -> Option<Result<Answer>> {
+        let (method, path, headers) = (&parts.method, parts.uri.path(), &parts.headers);
+        // RFC 6764 §5: a well-known URI leads to where programs begin.
+        if path == "/.well-known/timezone" {
+            return Some(Ok(redirect(crate::timezones::PATH)));
+        }
+        if path.starts_with("/.well-known/") {
+            return Some(Ok(redirect("/dav/")));
+        }
+        if crate::timezones::is_for(path) {
+            let query = parts.uri.query();
+            return Some(Ok(crate::timezones::answer(method, path, query, headers).await));
+        }
+        if crate::public::is_for(path) {
+            let (store, settings) = (&self.store, &self.settings);
+            return Some(crate::public::answer(store, settings, method, path, headers).await);
+        }
+        if crate::attachments::is_for(path) {
+            return Some(crate::attachments::public(&self.store, method, path, headers).await);
+        }
+        None
     }
 
     /// What is known before the body is read: where it goes, who asks, and whether for the first time.
@@ -187,6 +200,7 @@ impl DavService {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         if is_encoded(&parts.headers) {
+            pass_over(&parts.headers, body).await;
             // RFC 9110 §8.4.1: what is stored is what it says it is, and not some coding of it.
             return Err(DavError::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
@@ -203,10 +217,17 @@ impl DavService {
         let length = parts.headers.get(CONTENT_LENGTH).and_then(|text| text.to_str().ok());
         let length = length.and_then(|text| text.parse::<u64>().ok());
         if length.is_some_and(|said| said > max as u64) {
+            pass_over(&parts.headers, body).await;
             return Err(object_too_large(is_object, &parts.uri).unwrap_or_else(too_large));
         }
         let said = if body.is_end_stream() { 0 } else { length.unwrap_or(max as u64) };
-        let mut memory = self.draw_memory(said).await?;
+        let mut memory = match self.draw_memory(said).await {
+            Ok(memory) => memory,
+            Err(error) => {
+                pass_over(&parts.headers, body).await;
+                return Err(error);
+            }
+        };
         let collected = Box::pin(Limited::new(body, max).collect());
         let collected = tokio::time::timeout(self.settings.body_timeout, collected)
             .await
@@ -295,8 +316,8 @@ impl DavService {
     }
 }
 
-/// LIMIT: bytes and time of a body that nobody reads. Programs ask without a password first, and send
-/// the body behind the head: a connection that is closed meanwhile fails them.
+/// LIMIT: bytes and time of a body that nobody reads. Programs ask without a password first, or at a
+/// well-known URI, and send the body behind the head: a connection that is closed meanwhile fails them.
 const PASSED_OVER_BYTES_MAX: usize = 64 * 1024;
 const PASSED_OVER_TIME: Duration = Duration::from_secs(2);
 

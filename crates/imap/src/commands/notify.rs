@@ -226,6 +226,19 @@ impl Notify {
         Ok(!new.is_empty())
     }
 
+    /// Hears the account that the open mailbox is in, which may be one that no group names; whether
+    /// it was not heard before. It is one more than [`ACCOUNTS_MAX`] at most, as long as it is open.
+    async fn hear_too(&mut self, store: &Store, owner: AccountId) -> storage::Result<bool> {
+        if self.watched.iter().any(|watched| watched.account == owner) {
+            return Ok(false);
+        }
+        if self.watched.len() > ACCOUNTS_MAX {
+            self.watched.pop();
+        }
+        self.watched.push(Watched::begin(store, owner).await?);
+        Ok(true)
+    }
+
     /// Takes everything that happened, was not looked at, and was not the client's own.
     async fn take(&mut self, store: &Store) -> std::result::Result<Vec<Change>, Overflow> {
         let own = std::mem::take(&mut self.own);

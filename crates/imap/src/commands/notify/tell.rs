@@ -85,6 +85,14 @@ pub(crate) async fn tell_others(
     out: &mut Vec<u8>,
 ) {
     let Some(watch) = notify.as_mut() else { return };
+    let owner = state.selected().map(|selected| selected.tenure().owner);
+    if let Some(owner) = owner.filter(|_| watch.selected().is_some()) {
+        match watch.hear_too(&shared.store, owner).await {
+            // What happened there before it was heard is told next.
+            Ok(is_new) => watch.is_due |= is_new,
+            Err(error) => tracing::debug!(%error, "the open mailbox is told of when asked"),
+        }
+    }
     let told = match watch.take(&shared.store).await {
         Ok(changes) => tell_changes(shared, state, *enabled, watch, changes, own, out).await,
         Err(_) => false,
