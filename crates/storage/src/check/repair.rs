@@ -16,7 +16,7 @@ pub struct Repaired {
 }
 
 /// Statements in the order in which one rests on the other.
-const REPAIRS: [(&str, &str); 12] = [
+const REPAIRS: [(&str, &str); 13] = [
     ("sweep-place", "UPDATE mailbox SET sweeps = 0 WHERE sweeps <> 0"),
     (
         "mailbox-counts",
@@ -44,6 +44,13 @@ const REPAIRS: [(&str, &str); 12] = [
         "UPDATE mailbox SET uid_next = (SELECT MAX(s.uid) + 1 FROM message s \
          WHERE s.mailbox_id = mailbox.id) WHERE uid_next <= \
          (SELECT MAX(s.uid) FROM message s WHERE s.mailbox_id = mailbox.id)",
+    ),
+    (
+        "uid-next-above-uids",
+        "UPDATE mailbox SET uid_next = (SELECT MAX(e.uid) + 1 FROM expunged e \
+         WHERE e.mailbox_id = mailbox.id) WHERE id IN \
+         (SELECT m.id FROM expunged e JOIN mailbox m ON m.id = e.mailbox_id \
+          WHERE e.uid >= m.uid_next)",
     ),
     (
         "collection-counts",

@@ -179,3 +179,27 @@ fn counts_are_put_right() {
         );
     });
 }
+
+/// A client that has not heard of an expunge would take what is new for what it has.
+#[test]
+fn uids_of_expunged_messages_are_not_given_again() {
+    on_both_engines(|store| {
+        fill(store);
+        let julie = store.account("julie2");
+        let inbox = store.mailbox(julie, "INBOX");
+        let repaired = store.write(move |tx| {
+            let message = PreparedMessage::new(b"a: b\r\n\r\nbody\r\n".to_vec());
+            let mut account = tx.account(julie)?;
+            account.deliver(&message, Delivery::default())?;
+            let all = ids::UidSet::from_range(ids::Uid::new(1)..=ids::Uid::new(1));
+            account.store_flags(inbox, &all, FlagChange::Add(flags("\\Deleted")), None)?;
+            account.expunge(inbox, None)?;
+            let sql = "UPDATE mailbox SET uid_next = 1 WHERE id = ?1";
+            tx.sql.execute(sql, &[crate::sql::Value::Int(inbox.get())])?;
+            super::repair(tx)
+        });
+        let repaired = repaired.unwrap();
+        assert_eq!(repaired.len(), 1, "{repaired:?}");
+        assert_eq!((repaired[0].invariant, repaired[0].rows), ("uid-next-above-uids", 1));
+    });
+}
