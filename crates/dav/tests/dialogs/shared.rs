@@ -217,7 +217,8 @@ fn what_is_shared_is_listed_and_shut_while_its_owner_is_in_maintenance() {
         let list = async || {
             let answer = house.ask("paul", "PROPFIND", home, "depth: 1", ask).await;
             assert_eq!(answer.status, 207);
-            answer.text
+            // All but the home itself, whose token says that something in it is otherwise.
+            answer.text.split_once("</D:response>").unwrap().1.to_owned()
         };
         let before = list().await;
         let shared = format!("{home}shared-{}/", between(&before, &format!("{home}shared-"), "/<"));
