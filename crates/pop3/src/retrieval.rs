@@ -59,6 +59,16 @@ impl Surrogate {
 }
 
 impl Body {
+    /// Whether the message ends with its header; one that is not read counts as that.
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_empty(),
+            Self::Stream(text) => text.is_empty(),
+            // Who ends with a header, of a part too, is read whole.
+            Self::Surrogate(_) => false,
+        }
+    }
+
     /// The next piece, in the memory of the one before.
     async fn next(&mut self, spare: Vec<u8>) -> storage::Result<Option<Vec<u8>>> {
         match self {
@@ -85,7 +95,7 @@ impl Session {
     pub(crate) async fn top(&mut self, number: u32, lines: u32) -> Result<Reply> {
         let want = if lines == 0 { Want::HEADER } else { Want::HEADER | Want::TEXT };
         let mut message = self.open(number, want).await?;
-        if matches!(&message.body, Body::Whole(body) if body.is_empty()) {
+        if message.body.is_empty() {
             end_header(&mut message.header);
         }
         self.send("+OK\r\n".to_owned(), message, Some(lines)).await

@@ -101,3 +101,33 @@ async fn every_byte_of_a_large_message_comes() {
     let database = Postgres::shared().create_database();
     check(Database::Postgres(database.url().to_owned())).await;
 }
+
+/// RFC 1939 §7: behind the header there is an empty line, also where a long message has none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_top_of_a_long_header_ends_with_an_empty_line() {
+    let database = Postgres::shared().create_database();
+    for database in [Database::Sqlite, Database::Postgres(database.url().to_owned())] {
+        let house = House::build(database).await;
+        let header = format!("X: {}\r\n", "x".repeat(60)).repeat(5000);
+        assert!(header.len() > 256 * 1024);
+        for end in ["", "\r\n"] {
+            house.deliver(format!("{header}{end}").into_bytes()).await;
+        }
+        for surrogates in [true, false] {
+            let mut stream = house.connect(Settings { surrogates, ..settings_for_tests() });
+            sign_in(&mut stream).await;
+            for (command, text) in [
+                ("TOP 1 0", format!("{header}\r\n")),
+                ("TOP 1 5", format!("{header}\r\n")),
+                ("TOP 2 5", format!("{header}\r\n")),
+                ("RETR 1", header.clone()),
+                ("RETR 2", format!("{header}\r\n")),
+            ] {
+                stream.write_all(format!("{command}\r\n").as_bytes()).await.unwrap();
+                assert!(line(&mut stream).await.starts_with("+OK"), "{command}");
+                expect(&mut stream, &format!("{text}.\r\n")).await;
+            }
+        }
+        assert_eq!(house.close().await, Vec::<String>::new());
+    }
+}
