@@ -64,8 +64,9 @@ impl<'n> Plan<'n> {
                 let name = Some(Pattern::key(key));
                 Self { name, ..Self::of_pieces(field, text) }
             }
-            What::Word(accepts) => {
-                let (prefix, test) = (vec![field.items_key()], Test::Word(accepts));
+            What::Word(start, accepts) => {
+                let prefix = [&[field.items_key()], start.as_bytes()].concat();
+                let test = Test::Word(accepts);
                 Self::nothing(field, vec![Pattern { prefix, test, hits: Vec::new() }])
             }
         }
@@ -229,7 +230,7 @@ impl<'n> Pattern<'n> {
                 // One word has many keys in a row, by what stands behind it.
                 let mut last: Option<(&str, bool)> = None;
                 for (place, key) in keys.split(|byte| *byte == END).enumerate() {
-                    let item = key.split_first().filter(|(first, _)| Some(**first) == kind);
+                    let item = key.split_first().filter(|_| key.starts_with(&self.prefix));
                     let text = item.and_then(|(_, item)| std::str::from_utf8(item).ok());
                     let Some(word) = text.map(word).filter(|word| !word.is_empty()) else {
                         continue;

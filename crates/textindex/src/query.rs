@@ -28,8 +28,8 @@ pub enum What<'n> {
     Text(&'n str),
     /// A text in the value of a header field of this name; nothing at all asks for the field.
     Named(&'n str, &'n str),
-    /// Words that this accepts, each of them asked once.
-    Word(&'n dyn Fn(&str) -> bool),
+    /// Words that begin so and that this accepts, each of them asked once.
+    Word(&'n str, &'n dyn Fn(&str) -> bool),
 }
 
 /// What is asked of a needle in a document.

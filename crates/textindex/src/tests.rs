@@ -228,13 +228,16 @@ fn words_are_found_by_what_accepts_them() {
         builder.add(Field::Body, &[text.to_owned()]);
     }
     let (head, mut source) = stored(builder.finish());
-    let mut ask = |accepts: &dyn Fn(&str) -> bool| {
-        let needle = Needle { field: Field::Body, what: What::Word(accepts) };
+    let mut ask = |start: &str, accepts: &dyn Fn(&str) -> bool| {
+        let needle = Needle { field: Field::Body, what: What::Word(start, accepts) };
         search(&head, &[needle], Asked::HowOften, &mut source).unwrap().remove(0)
     };
-    assert_eq!(ask(&|word| word == "FOX"), [1, 1, 1]);
-    assert_eq!(ask(&|word| word.starts_with("FO")), [1, 2, 2]);
-    assert_eq!(ask(&|word| word == "東"), [0, 1, 1]);
+    assert_eq!(ask("F", &|word| word == "FOX"), [1, 1, 1]);
+    assert_eq!(ask("", &|word| word == "FOX"), [1, 1, 1]);
+    assert_eq!(ask("FO", &|_| true), [1, 2, 2]);
+    assert_eq!(ask("", &|word| word.starts_with("FO")), [1, 2, 2]);
+    assert_eq!(ask("東", &|_| true), [0, 1, 1]);
+    assert_eq!(ask("T", &|word| word == "FOX"), [0, 0, 0]);
 }
 
 #[test]
@@ -296,7 +299,7 @@ fn damage_is_an_error_not_a_panic() {
             })
             .collect();
         for text in ["A", "THE QUICK", "京", "", " F"] {
-            for what in [What::Text(text), What::Named("X", text), What::Word(&|_| true)] {
+            for what in [What::Text(text), What::Named("X", text), What::Word("", &|_| true)] {
                 for (field, asked) in
                     [(Field::Header, Asked::HowOften), (Field::Body, Asked::Whether)]
                 {

@@ -6,7 +6,7 @@ use ids::AccountId;
 use storage::{Diff, Snapshot};
 
 use super::progress::Progress;
-use super::search::{self, Asked, Found, evaluate};
+use super::search::{self, Asked, Found, Work, evaluate};
 use super::sort::{Order, in_order};
 use super::{Ctx, Reply, numbers_of, uids_of};
 use crate::error::{CommandError, Result};
@@ -125,7 +125,8 @@ async fn refresh_one(
     if !fresh.is_empty() {
         let nothing = NumberSet::new();
         let (key, collation) = (&context.key, context.collation);
-        let asked = Asked { key, known, saved: &nothing, recent, actor, collation };
+        let work = &Work::new(shared.settings.search_bytes_max);
+        let asked = Asked { key, known, saved: &nothing, recent, actor, collation, work };
         let program = search::compile(&shared.store, asked).await?;
         let matched =
             evaluate(&shared.store, known.clone(), &fresh, program, &Progress::default()).await?;

@@ -10,7 +10,7 @@ use storage::{Mailbox, MailboxView, Rights, Snapshot, StorageError, Store};
 
 use super::mailbox_filter::mailboxes_of;
 use super::progress::Progress;
-use super::search::{self, Asked, Found, evaluate, relevance};
+use super::search::{self, Asked, Found, Work, evaluate, relevance};
 use super::{Ctx, Reply, contexts, numbers_of};
 use crate::error::{CommandError, Result, refused};
 use crate::render::{self, Code, Correlated, Esearch};
@@ -58,11 +58,12 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: EsearchArgs) -> Result<Reply> {
         None => None,
     };
     let mut is_followed = false;
+    let work = Work::new(ctx.shared.settings.search_bytes_max);
     for source in &sources {
         let is_selected = selected == Some(source.id);
         let found = match is_selected {
             true => search::find(ctx, &args.key, returns.save, None).await?,
-            false => match find_elsewhere(ctx, source.owner, source.id, &args).await? {
+            false => match find_elsewhere(ctx, source, &args, &work).await? {
                 Some(found) => found,
                 None => continue,
             },
@@ -132,14 +133,14 @@ async fn open(
 /// Searches a mailbox that is not selected; `None` where it is gone meanwhile.
 async fn find_elsewhere(
     ctx: &mut Ctx<'_>,
-    account: AccountId,
-    mailbox: CollectionId,
+    source: &Source,
     args: &EsearchArgs,
+    work: &Arc<Work>,
 ) -> Result<Option<Found>> {
     let (store, actor) = (ctx.shared.store.clone(), ctx.user()?.account);
     let collation = *ctx.collation;
     let searching = async {
-        let known: Arc<Snapshot> = match open(&store, actor, account, mailbox).await {
+        let known: Arc<Snapshot> = match open(&store, actor, source.owner, source.id).await {
             Ok(view) => view.snapshot(),
             Err(
                 StorageError::NotFound(_)
@@ -151,12 +152,13 @@ async fn find_elsewhere(
         // Neither `$` nor \Recent says anything of another mailbox.
         let nothing = NumberSet::new();
         let (saved, recent) = (&nothing, &nothing);
-        let asked = Asked { key: &args.key, known: &known, saved, recent, actor, collation };
+        let (key, known) = (&args.key, &known);
+        let asked = Asked { key, known, saved, recent, actor, collation, work };
         let program = search::compile(&store, asked).await?;
         let mut all = NumberSet::new();
         all.insert_range(1, known.exists());
         let seqs = evaluate(&store, known.clone(), &all, program, &Progress::default()).await?;
-        Ok(Some(Found { known, seqs, reached: None }))
+        Ok(Some(Found { known: known.clone(), seqs, reached: None }))
     };
     tokio::select! {
         biased;

@@ -9,27 +9,30 @@
 
 mod answer;
 mod content;
+mod forms;
 mod program;
 mod relevance;
 mod rows;
 mod sought;
+mod work;
 
 use std::sync::Arc;
 
 use ids::AccountId;
 use message::Collation;
-use storage::{Near, Snapshot, StorageError, Store, Want};
+use storage::{Near, SearchTerm, Snapshot, StorageError, Store, Want};
 
 pub(super) use self::answer::{answer, highest_modseq, relevance, save, uids_in_order};
 use self::program::{Facts, Program, Sets};
 use self::rows::RowKeys;
 use self::sought::Indexed;
+pub(super) use self::work::Work;
 use super::aside::aside;
 use super::batches::{BATCH_BYTES, Batches};
 use super::message_limit::Reached;
 use super::progress::Progress;
 use super::{Ctx, Reply, contexts, message_limit, numbers_of};
-use crate::error::{CommandError, Result};
+use crate::error::{CommandError, Result, refused};
 use crate::render::{self, Code, Status};
 use crate::types::{NumberSet, Results, SearchArgs, SearchKey, SearchReturn};
 
@@ -38,6 +41,10 @@ const TESTS_IN_PLACE: u64 = 100_000;
 
 /// LIMIT: up to so many messages are read themselves, sooner than the index is asked.
 const READ_WITHOUT_INDEX: u64 = 16;
+
+/// LIMIT: terms that one transaction asks the index for: a word spelled nearly so is compared with
+/// every word that begins as it does.
+const TERMS_AT_ONCE: usize = 8;
 
 /// LIMIT: messages that an async thread orders itself: about half a millisecond.
 const ORDERED_IN_PLACE: usize = 2000;
@@ -104,7 +111,8 @@ pub(super) async fn find(
     let selected = ctx.selected()?;
     let (known, saved) = (selected.known().clone(), selected.saved.clone());
     let recent = numbers_of(selected.recent());
-    let asked = Asked { key, known: &known, saved: &saved, recent: &recent, actor, collation };
+    let (recent, work) = (&recent, &Work::new(ctx.shared.settings.search_bytes_max));
+    let asked = Asked { key, known: &known, saved: &saved, recent, actor, collation, work };
     let (among, reached) = among(&store, limit, &asked).await?;
     let program = compile(&store, asked).await?;
     if key.uses_modseq() {
@@ -166,13 +174,16 @@ pub(super) struct Asked<'a> {
     /// Who searches: annotations are not the same to everybody.
     pub(super) actor: AccountId,
     pub(super) collation: Collation,
+    /// What the command may look through.
+    pub(super) work: &'a Arc<Work>,
 }
 
 /// Makes a search ready.
 pub(super) async fn compile(store: &Store, asked: Asked<'_>) -> Result<Program> {
-    let Asked { key, known, saved, recent, actor, collation } = asked;
+    let Asked { key, known, saved, recent, actor, collation, work } = asked;
     let rows = RowKeys::load(store, actor, known.mailbox(), key, collation).await?;
-    Ok(Program::compile(key, &Sets { known, saved, recent, rows, collation }, store.now()))
+    let sets = Sets { known, saved, recent, rows, collation };
+    Ok(Program::compile(key, &sets, store.now(), work.clone()))
 }
 
 /// What is to be followed, where UPDATE asks for it.
@@ -235,10 +246,13 @@ pub(super) async fn evaluate(
         let mut batches = Batches::new(&known, &open, want);
         let mut left = open.len();
         while let Some(batch) = batches.next() {
-            let (known, program, index) = (known.clone(), program.clone(), index.clone());
-            let tester = Tester { known, program, index };
+            let (known, index) = (known.clone(), index.clone());
+            let tester = Tester { known, program: program.clone(), index };
             let testing = aside(store, move |store| tester.test(store, &batch, want));
             let (tested, rest) = testing.await?;
+            if program.work().is_spent() {
+                return Err(refused(Code::Limit, "Too many keys for texts of this size"));
+            }
             if let Some(seq) = rest {
                 batches.go_back_to(seq);
             }
@@ -269,10 +283,31 @@ fn index_stage(
     among: &NumberSet,
     program: &Program,
 ) -> storage::Result<(NumberSet, NumberSet, storage::Found)> {
-    let (mailbox, terms) = (known.mailbox(), program.terms());
-    let index = store.read_blocking(|tx| tx.search(mailbox, terms, storage::Asked::Whether))?;
+    let index = ask_index(store, known, program.terms(), storage::Asked::Whether)?;
     let (found, open) = stage(known, among, program, Some(&index));
     Ok((found, open, index))
+}
+
+/// What the index says of all terms, in some transactions: between two of them others may read.
+fn ask_index(
+    store: &Store,
+    known: &Snapshot,
+    terms: &[SearchTerm],
+    asked: storage::Asked,
+) -> storage::Result<storage::Found> {
+    let mailbox = known.mailbox();
+    let mut answer: Option<storage::Found> = None;
+    for terms in terms.chunks(TERMS_AT_ONCE) {
+        let found = store.read_blocking(|tx| tx.search(mailbox, terms, asked))?;
+        let Some(known) = &mut answer else {
+            answer = Some(found);
+            continue;
+        };
+        if !known.extend(found) {
+            break;
+        }
+    }
+    Ok(answer.unwrap_or_default())
 }
 
 fn stage(

@@ -200,6 +200,51 @@ async fn many_keys_do_not_decode_a_message_many_times() {
     assert_eq!(found, "* SEARCH 1\r\nb OK SEARCH completed\r\n");
 }
 
+/// A word of letters for each number.
+fn word(number: usize) -> String {
+    let letters =
+        |number: usize| ["ba", "ke", "di", "fo", "gu", "hy", "ja", "le", "mi", "no"][number];
+    (0..5).map(|place| letters(number / 10_usize.pow(place) % 10)).collect()
+}
+
+/// However many keys compare every word of a message with theirs: each word is compared once with
+/// each, and there is an end to it.
+#[tokio::test]
+async fn fuzzy_keys_do_not_read_a_message_many_times() {
+    let house = House::for_messages_of(Database::Sqlite, 2 << 20).await;
+    let mut settings = settings_for_tests();
+    settings.limits.append_total_bytes_max = 2 << 20;
+    let mut bounded = settings.clone();
+    bounded.search_bytes_max = 50_000_000;
+    let mut stream = house.connect(settings);
+    ask(&mut stream, LOGIN).await;
+    let words: Vec<_> = (0..100_000).map(|number| word(number % 5000) + "\r\n").collect();
+    let message = format!("Subject: x\r\n\r\n{}", words.concat());
+    let command = format!("a APPEND INBOX {{{}+}}\r\n{message}\r\n", message.len());
+    stream.write_all(command.as_bytes()).await.unwrap();
+    assert!(answer(&mut stream, "a").await.contains("a OK"));
+    ask(&mut stream, "SELECT INBOX").await;
+    let keys: Vec<_> = (0..400).map(|n| format!("NOT FUZZY BODY x{}", word(n))).collect();
+    let command = format!("b SEARCH {}\r\n", keys.join(" "));
+    // A second or two where the machine is busy; word by word it is many minutes.
+    let searching = async {
+        stream.write_all(command.as_bytes()).await.unwrap();
+        answer(&mut stream, "b").await
+    };
+    let found = tokio::time::timeout(Duration::from_secs(100), searching).await.unwrap();
+    assert_eq!(found, "* SEARCH 1\r\nb OK SEARCH completed\r\n");
+    let mut stream = house.connect(bounded);
+    ask(&mut stream, LOGIN).await;
+    ask(&mut stream, "SELECT INBOX").await;
+    stream.write_all(command.as_bytes()).await.unwrap();
+    let refused = answer(&mut stream, "b").await;
+    assert_eq!(refused, "b NO [LIMIT] Too many keys for texts of this size\r\n");
+    // Few keys are no matter of that, nor is what was refused the end of the session.
+    stream.write_all(b"c SEARCH FUZZY BODY bababa FUZZY BODY kebabake\r\n").await.unwrap();
+    let found = answer(&mut stream, "c").await;
+    assert_eq!(found, "* SEARCH\r\nc OK SEARCH completed\r\n");
+}
+
 /// A text takes of the memory that messages share: who fetches it ever so slowly is not waited
 /// for without end.
 #[tokio::test]

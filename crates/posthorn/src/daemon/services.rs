@@ -167,6 +167,7 @@ impl Shared {
             plaintext_auth: listener.plaintext_auth,
             mechanisms: mechanisms(listener),
             progress_interval: imap::Settings::default().progress_interval,
+            search_bytes_max: imap::Settings::default().search_bytes_max,
             message_limit: config.imap.message_limit.unwrap_or(0),
             save_limit: config.imap.save_limit.unwrap_or(0),
             submission_servers: names(&config.imap.submission_servers),

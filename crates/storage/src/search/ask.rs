@@ -122,6 +122,16 @@ impl Found {
         Ranking::new(terms, total, length / total.max(1) as f32)
     }
 
+    /// Adds what the index said of further terms. False, and nothing is added, where it has come to
+    /// know other contents since: of these terms nothing is known then.
+    pub fn extend(&mut self, more: Self) -> bool {
+        let is_same = self.contents == more.contents;
+        if is_same {
+            self.counts.extend(more.counts);
+        }
+        is_same
+    }
+
     /// The contents the index knows, ascending: what [`place`](Self::place) counts.
     pub fn contents(&self) -> impl ExactSizeIterator<Item = ContentId> {
         self.contents.iter().copied().map(ContentId::new)
@@ -172,7 +182,7 @@ impl ReadTx<'_> {
         let whats = terms.iter().zip(&accepts).map(|(term, accepts)| match &term.sought {
             Sought::Text(text) => What::Text(text),
             Sought::Named(name, text) => What::Named(name, text),
-            Sought::Near(_) => What::Word(accepts),
+            Sought::Near(near) => What::Word(near.start(), accepts),
         });
         let fields = |term: &SearchTerm| term.field.fields().iter().copied();
         let needles: Vec<Needle<'_>> = terms

@@ -19,6 +19,8 @@ const ENDING_MAX: usize = 3;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Near {
     letters: Vec<char>,
+    /// The first letter.
+    start: String,
     slips: usize,
 }
 
@@ -34,13 +36,23 @@ impl Near {
             return None;
         }
         let slips = if letters.len() < LETTERS_TWO_SLIPS { 1 } else { 2 };
-        Some(Self { letters, slips })
+        let start = letters.iter().take(1).collect();
+        Some(Self { letters, start, slips })
+    }
+
+    /// What all words near this one begin with.
+    pub fn start(&self) -> &str {
+        &self.start
+    }
+
+    /// The words of a text, in the same form, that may be near another.
+    pub fn words_in(text: &str) -> impl Iterator<Item = &str> {
+        words(text).filter(|word| may_be_near(word))
     }
 
     /// Whether a word, in the same form, is near.
     pub fn accepts(&self, word: &str) -> bool {
-        // No letter has more than four bytes.
-        if word.len() > LETTERS_MAX * 4 || word.len() < LETTERS_MIN - 1 {
+        if !may_be_near(word) || !word.starts_with(&self.start) {
             return false;
         }
         let mut letters = ['\0'; LETTERS_MAX];
@@ -79,36 +91,58 @@ impl Near {
         }
         let ours = self.letters.get(common..).unwrap_or_default();
         let theirs = other.get(common..).unwrap_or_default();
-        distance(ours, theirs) <= self.slips
+        is_within(ours, theirs, self.slips)
     }
 }
 
-/// Slips between two words: letters left out, added, replaced, or swapped with the next.
-fn distance(one: &[char], two: &[char]) -> usize {
-    let width = two.len() + 1;
+/// Whether a word is not too short or too long to be near another.
+fn may_be_near(word: &str) -> bool {
+    // No letter has more than four bytes.
+    (LETTERS_MIN - 1..=LETTERS_MAX * 4).contains(&word.len())
+}
+
+/// Letters of a word and one more.
+type Row = [u8; LETTERS_MAX + 1];
+
+/// Whether no more than `most` slips are between two words of at most [`LETTERS_MAX`] letters:
+/// letters left out, added, replaced, or swapped with the next.
+fn is_within(one: &[char], two: &[char], most: usize) -> bool {
+    let most = most as u8;
     // The row before the last one, the last one, and the one being filled.
-    let (mut second, mut last) = (vec![0; width], (0..width).collect::<Vec<usize>>());
+    let mut second: Row = [0; LETTERS_MAX + 1];
+    let mut last: Row = std::array::from_fn(|at| at as u8);
+    let at = |row: &Row, column: usize| row.get(column).copied().unwrap_or(u8::MAX);
     for (row, char) in one.iter().enumerate() {
-        let mut filled = Vec::with_capacity(width);
-        let mut left = row + 1;
-        filled.push(left);
+        let mut filled: Row = [u8::MAX; LETTERS_MAX + 1];
+        let mut left = row as u8 + 1;
+        let mut least_of_row = left;
+        if let Some(first) = filled.first_mut() {
+            *first = left;
+        }
         for (column, other) in two.iter().enumerate() {
-            let at = |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX);
-            let replaced = at(&last, column) + usize::from(char != other);
-            let mut least = replaced.min(at(&last, column + 1) + 1).min(left + 1);
+            let replaced = at(&last, column).saturating_add(u8::from(char != other));
+            let above = at(&last, column + 1).min(left).saturating_add(1);
+            let mut least = replaced.min(above);
             let is_swap = row > 0
                 && column > 0
                 && one.get(row - 1) == Some(other)
                 && two.get(column - 1) == Some(char);
             if is_swap {
-                least = least.min(at(&second, column - 1) + 1);
+                least = least.min(at(&second, column - 1).saturating_add(1));
             }
-            filled.push(least);
+            if let Some(place) = filled.get_mut(column + 1) {
+                *place = least;
+            }
             left = least;
+            least_of_row = least_of_row.min(least);
+        }
+        // It only grows from here on: a swap that is begun costs one as well.
+        if least_of_row > most {
+            return false;
         }
         second = std::mem::replace(&mut last, filled);
     }
-    last.last().copied().unwrap_or_default()
+    at(&last, two.len()) <= most
 }
 
 #[cfg(test)]
@@ -157,8 +191,10 @@ mod tests {
         for (one, two, expect) in
             [("", "", 0), ("AB", "BA", 1), ("ABC", "", 3), ("ABCD", "ACBD", 1), ("AXC", "ABCD", 2)]
         {
-            assert_eq!(distance(&letters(one), &letters(two)), expect, "{one} {two}");
-            assert_eq!(distance(&letters(two), &letters(one)), expect, "{two} {one}");
+            for (one, two) in [(letters(one), letters(two)), (letters(two), letters(one))] {
+                let least = (0..9).find(|most| is_within(&one, &two, *most));
+                assert_eq!(least, Some(expect), "{one:?} {two:?}");
+            }
         }
     }
 }

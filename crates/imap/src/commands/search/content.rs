@@ -2,8 +2,8 @@
 //! the form of the active comparator (RFC 5255 §4.6), which ignores case unless the client asked
 //! for another (RFC 9051 §6.4.4).
 
-use std::cell::OnceCell;
 use std::ops::ControlFlow;
+use std::rc::Rc;
 
 use message::{
     Collation, KeysView, Limits, PartIndex, decode_address_text, decode_header_text, header_fields,
@@ -11,7 +11,9 @@ use message::{
 };
 use storage::{Content, length_of};
 
+use super::forms::{FieldForm, Forms, Kept};
 use super::sought::What;
+use super::work::{Looks, Work};
 
 /// A field whose text was stored at delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +49,7 @@ impl KeyField {
 
 /// Texts of a message that are looked into one after the other.
 #[derive(Debug, Clone, Copy)]
-enum Region {
+pub(super) enum Region {
     /// The fields of its header.
     Header,
     /// Those of its parts.
@@ -57,26 +59,6 @@ enum Region {
 
 /// What is called for each text, until it breaks.
 type Visit<'v> = &'v mut dyn FnMut(&str) -> ControlFlow<()>;
-
-/// The texts of the regions in the forms in which they are compared, once they were needed.
-#[derive(Default)]
-struct Kept {
-    /// In the form of the comparator.
-    own: [OnceCell<Vec<String>>; 3],
-    /// In that of [`message::search_form`].
-    coarse: [OnceCell<Vec<String>>; 3],
-}
-
-impl Kept {
-    fn of(&self, region: Region, is_coarse: bool) -> &OnceCell<Vec<String>> {
-        let [header, part_headers, body] = if is_coarse { &self.coarse } else { &self.own };
-        match region {
-            Region::Header => header,
-            Region::PartHeaders => part_headers,
-            Region::Body => body,
-        }
-    }
-}
 
 /// What was read of a message. A question that needs what was not read is answered with `None`.
 #[derive(Default)]
@@ -88,6 +70,7 @@ pub(super) struct Texts<'c> {
     /// Where more than one question is asked: decoding a message takes as long as its sender
     /// wants, and once is enough.
     kept: Option<Box<Kept>>,
+    looks: Looks<'c>,
 }
 
 impl<'c> Texts<'c> {
@@ -98,13 +81,33 @@ impl<'c> Texts<'c> {
             body: content.text().zip(content.parts()),
             collation,
             kept: None,
+            looks: Looks::default(),
         }
     }
 
-    /// The same for several questions about whole texts.
+    /// The same for several questions.
     pub(super) fn keeping_forms(mut self) -> Self {
         self.kept = Some(Box::default());
         self
+    }
+
+    /// The same for as many questions as there is work left.
+    pub(super) fn within(mut self, work: &'c Work) -> Self {
+        self.looks = Looks::of(work);
+        self.keeping_forms()
+    }
+
+    /// The texts of a region in the form of the comparator or the coarsest; `None` where it was not
+    /// read.
+    fn forms<'k>(&self, kept: &'k Kept, region: Region, is_coarse: bool) -> Option<&'k Forms> {
+        // Those of this comparator are the coarsest.
+        let is_coarse = is_coarse || self.collation == Collation::UnicodeCasemap;
+        let forms = kept.region(region, is_coarse);
+        if forms.get().is_none() {
+            // It was empty.
+            let _new = forms.set(Forms::new(self.all_forms(region, is_coarse)?));
+        }
+        forms.get()
     }
 
     /// Hands each text of a region to `visit`, in the form of the comparator or the coarsest;
@@ -115,20 +118,14 @@ impl<'c> Texts<'c> {
         is_coarse: bool,
         visit: Visit<'_>,
     ) -> Option<ControlFlow<()>> {
-        let Some(kept) = &self.kept else {
-            return self.visit_region(region, &mut |text| match is_coarse {
-                true => visit(&search_form(text)),
-                false => visit(&self.collation.search_form(text)),
-            });
-        };
-        // Those of this comparator are the coarsest.
-        let is_coarse = is_coarse || self.collation == Collation::UnicodeCasemap;
-        let forms = kept.of(region, is_coarse);
-        if forms.get().is_none() {
-            // It was empty.
-            let _new = forms.set(self.all_forms(region, is_coarse)?);
+        if let Some(kept) = &self.kept {
+            let forms = self.forms(kept, region, is_coarse)?;
+            return Some(forms.texts().iter().try_for_each(|form| visit(form)));
         }
-        Some(forms.get()?.iter().try_for_each(|form| visit(form)))
+        self.visit_region(region, &mut |text| match is_coarse {
+            true => visit(&search_form(text)),
+            false => visit(&self.collation.search_form(text)),
+        })
     }
 
     /// The texts of a region in the form in which they are compared.
@@ -163,6 +160,10 @@ impl<'c> Texts<'c> {
 
     /// Whether a text of a region holds what is sought.
     fn region_contains(&self, region: Region, sought: &What) -> Option<bool> {
+        if let Some(kept) = &self.kept {
+            let forms = self.forms(kept, region, sought.is_coarse())?;
+            return Some(forms.hold(sought, &self.looks));
+        }
         let mut look = |form: &str| match sought.is_in(form) {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
@@ -172,6 +173,10 @@ impl<'c> Texts<'c> {
 
     /// How often what is sought stands in a region.
     fn count_in_region(&self, region: Region, sought: &What) -> usize {
+        if let Some(kept) = &self.kept {
+            let forms = self.forms(kept, region, sought.is_coarse());
+            return forms.map_or(0, |forms| forms.count(sought));
+        }
         let mut count = 0;
         self.visit_forms(region, sought.is_coarse(), &mut |form| {
             count += sought.count_in(form);
@@ -208,19 +213,35 @@ impl<'c> Texts<'c> {
                 return Some(false);
             }
         }
-        let mut fields = header_fields(self.header?).filter(|found| found.is(field.name()));
-        let decode = match field {
-            KeyField::Subject => decode_header_text,
-            _ => decode_address_text,
-        };
-        Some(fields.any(|found| self.holds(&decode(found.value), sought)))
+        self.any_field(field.name(), field != KeyField::Subject, sought)
     }
 
     /// Whether a field of this name holds the text; an empty text asks for the field
     /// (RFC 9051 §6.4.4, HEADER).
     pub(super) fn field_contains(&self, name: &str, sought: &What) -> Option<bool> {
-        let mut fields = header_fields(self.header?).filter(|field| field.is(name));
-        Some(fields.any(|field| self.holds(&decode_header_text(field.value), sought)))
+        self.any_field(name, false, sought)
+    }
+
+    fn any_field(&self, name: &str, is_address: bool, sought: &What) -> Option<bool> {
+        let header = self.header?;
+        let mut fields = fields(header, name, is_address);
+        let Some(kept) = &self.kept else {
+            return Some(fields.any(|text| self.holds(&text, sought)));
+        };
+        let is_coarse = sought.is_coarse() || self.collation == Collation::UnicodeCasemap;
+        let form = FieldForm { name: name.to_ascii_lowercase(), is_address, is_coarse };
+        let forms: Rc<Forms> = kept.field(form, || {
+            let form = |text: String| match is_coarse {
+                true => search_form(&text),
+                false => self.collation.search_form(&text).into_owned(),
+            };
+            // Each name has its own walk over the header.
+            match self.looks.take(header.len()) {
+                true => fields.map(form).collect(),
+                false => Vec::new(),
+            }
+        });
+        Some(forms.hold(sought, &self.looks))
     }
 
     /// RFC 9051 §6.4.4, BODY: the text, without the header of the message.
@@ -275,4 +296,14 @@ impl<'c> Texts<'c> {
         }
         self.region_contains(Region::Body, sought)
     }
+}
+
+/// The decoded fields of a name.
+fn fields<'h>(
+    header: &'h [u8],
+    name: &'h str,
+    is_address: bool,
+) -> impl Iterator<Item = String> + 'h {
+    let decode = if is_address { decode_address_text } else { decode_header_text };
+    header_fields(header).filter(move |field| field.is(name)).map(move |found| decode(found.value))
 }

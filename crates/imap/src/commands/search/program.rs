@@ -4,6 +4,7 @@
 //! [`Program::stages`] brings.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use ids::{ContentId, ModSeq, Timestamp};
 use message::Collation;
@@ -14,6 +15,7 @@ use storage::{Content, Entry, SearchTerm, Snapshot, Want};
 use super::content::{KeyField, Texts};
 use super::rows::RowKeys;
 use super::sought::{Indexed, Place, Sought, What};
+use super::work::Work;
 use super::{near, words};
 use crate::types::{Addressing, NumberSet, SearchKey, SequenceSet};
 
@@ -47,9 +49,9 @@ impl<'f> Facts<'f> {
     }
 
     /// The same with what was read of the message.
-    pub(super) fn with_content(mut self, content: &'f Content, program: &Program) -> Self {
+    pub(super) fn with_content(mut self, content: &'f Content, program: &'f Program) -> Self {
         let texts = Texts::of(content, program.collation);
-        self.texts = if program.keeps_forms { texts.keeping_forms() } else { texts };
+        self.texts = if program.keeps_forms { texts.within(&program.work) } else { texts };
         self
     }
 }
@@ -60,8 +62,10 @@ pub(in crate::commands) struct Program {
     node: Node,
     collation: Collation,
     terms: Vec<SearchTerm>,
-    /// Several of its keys look into whole texts.
+    /// Several of its keys look into texts.
     keeps_forms: bool,
+    /// What these looks take of.
+    work: Arc<Work>,
 }
 
 #[derive(Debug)]
@@ -86,13 +90,23 @@ enum Node {
 
 impl Program {
     /// Compiles `key`.
-    pub(super) fn compile(key: &SearchKey, sets: &Sets<'_>, now: Timestamp) -> Self {
+    pub(super) fn compile(
+        key: &SearchKey,
+        sets: &Sets<'_>,
+        now: Timestamp,
+        work: Arc<Work>,
+    ) -> Self {
         let compiler = Compiler { sets, now, is_fuzzy: false };
         let mut node = compiler.node(key);
         let mut terms = Vec::new();
         node.number(&mut terms);
         let keeps_forms = node.count_of_texts() > 1;
-        Self { node, collation: sets.collation, terms, keeps_forms }
+        Self { node, collation: sets.collation, terms, keeps_forms, work }
+    }
+
+    /// What its looks into texts take of.
+    pub(super) fn work(&self) -> &Work {
+        &self.work
     }
 
     /// What the search index can be asked.
@@ -279,12 +293,12 @@ impl Node {
         }
     }
 
-    /// How many keys look into whole texts.
+    /// How many keys look into texts.
     fn count_of_texts(&self) -> usize {
         match self {
             Self::All(nodes) | Self::Any(nodes) => nodes.iter().map(Self::count_of_texts).sum(),
             Self::Not(node) => node.count_of_texts(),
-            Self::Sought(sought) => usize::from(matches!(sought.place, Place::Body | Place::Whole)),
+            Self::Sought(_) => 1,
             _ => 0,
         }
     }

@@ -13,7 +13,7 @@ use super::super::aside::aside;
 use super::super::batches::{BATCH_BYTES, Batches};
 use super::content::{KeyField, Texts};
 use super::sought::{Place, What};
-use super::{READ_WITHOUT_INDEX, near, words};
+use super::{READ_WITHOUT_INDEX, ask_index, near, words};
 use crate::error::Result;
 use crate::types::{NumberSet, SearchKey};
 
@@ -141,8 +141,9 @@ pub(super) async fn scores(
     let terms = Arc::new(Terms::of(key, collation));
     let mut index = None;
     if found.len() > READ_WITHOUT_INDEX && !terms.terms.is_empty() {
-        let (mailbox, sought) = (known.mailbox(), terms.search_terms());
-        index = Some(store.read(move |tx| tx.search(mailbox, &sought, Asked::HowOften)).await?);
+        let (known, sought) = (known.clone(), terms.search_terms());
+        let asking = move |store: &Store| ask_index(store, &known, &sought, Asked::HowOften);
+        index = Some(aside(store, asking).await?);
     }
     let index = index.filter(|index| index.contents().len() > 0);
     let mut counted = BTreeMap::new();

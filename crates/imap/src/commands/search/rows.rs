@@ -8,7 +8,7 @@ use std::ops::Range;
 use ids::{AccountId, CollectionId, Uid};
 use message::Collation;
 use message::date::Day;
-use storage::{MetadataScope, Store, ThreadId};
+use storage::{MetadataScope, ReadTx, Store, ThreadId};
 
 use super::super::annotations::to_storage;
 use super::super::numbers_of;
@@ -24,6 +24,30 @@ enum RowKey {
     Thread(ThreadId),
     /// Pattern of entries, whose, and what is in the value, if anything.
     Annotated(String, Option<AnnotationScope>, Option<String>),
+}
+
+impl RowKey {
+    /// The messages of a mailbox that it finds.
+    fn answer(
+        &self,
+        tx: &mut ReadTx<'_>,
+        actor: AccountId,
+        mailbox: CollectionId,
+        collation: Collation,
+    ) -> storage::Result<NumberSet> {
+        let found = match self {
+            Self::Saved(from, to) => tx.find_saved(mailbox, Range { start: *from, end: *to })?,
+            Self::Thread(thread) => tx.find_thread(mailbox, *thread)?,
+            Self::Annotated(entries, scope, value) => {
+                let sought = SoughtValue::new(entries, *scope, value.as_deref(), collation);
+                let found = |entry: &str, scope, value: &[u8]| {
+                    sought.as_ref().is_some_and(|sought| sought.is_in(entry, scope, value))
+                };
+                return Ok(numbers_of(&tx.find_annotated_messages(actor, mailbox, found)?));
+            }
+        };
+        Ok(found.into_iter().map(Uid::get).collect())
+    }
 }
 
 /// UIDs by question.
@@ -49,28 +73,13 @@ impl RowKeys {
         if asked.is_empty() {
             return Ok(Self::default());
         }
-        let read = store.read(move |tx| {
-            for (key, uids) in &mut asked {
-                let found = match key {
-                    RowKey::Saved(from, to) => {
-                        tx.find_saved(mailbox, Range { start: *from, end: *to })?
-                    }
-                    RowKey::Thread(thread) => tx.find_thread(mailbox, *thread)?,
-                    RowKey::Annotated(entries, scope, value) => {
-                        let value = value.as_deref();
-                        let sought = SoughtValue::new(entries, *scope, value, collation);
-                        let found = |entry: &str, scope, value: &[u8]| {
-                            sought.as_ref().is_some_and(|sought| sought.is_in(entry, scope, value))
-                        };
-                        *uids = numbers_of(&tx.find_annotated_messages(actor, mailbox, found)?);
-                        continue;
-                    }
-                };
-                *uids = found.into_iter().map(Uid::get).collect();
-            }
-            Ok(asked)
-        });
-        Ok(Self(read.await?))
+        // Each in a transaction of its own: others may read between two of them.
+        for (key, uids) in &mut asked {
+            let key = key.clone();
+            let read = move |tx: &mut ReadTx<'_>| key.answer(tx, actor, mailbox, collation);
+            *uids = store.read(read).await?;
+        }
+        Ok(Self(asked))
     }
 
     /// The messages that `key` finds, if it is such a question.
