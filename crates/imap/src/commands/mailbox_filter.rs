@@ -29,15 +29,60 @@ pub(super) fn names(filter: &MailboxFilter, entry: &MailboxEntry) -> bool {
         MailboxFilter::Selected | MailboxFilter::SelectedDelayed => false,
         // RFC 5465 §6.3: plus addresses and scripts may deliver to any mailbox, so that the two
         // are one.
-        MailboxFilter::Inboxes | MailboxFilter::Personal => {
-            let of_others = |above: &str| is(above) || below(above).is_some();
-            !of_others("Other Users") && !of_others("Shared")
-        }
+        MailboxFilter::Inboxes | MailboxFilter::Personal => is_personal(name),
         MailboxFilter::Subscribed => entry.subscribed,
         MailboxFilter::Mailboxes(list) => any(list, &is),
-        MailboxFilter::Subtree(list) => any(list, &|named| is(named) || below(named).is_some()),
-        MailboxFilter::SubtreeOne(list) => {
-            any(list, &|named| is(named) || below(named).is_some_and(|rest| !rest.contains('/')))
+        MailboxFilter::Subtree(list) => any(list, &|named| match named {
+            "" => is_personal(name),
+            named => is(named) || below(named).is_some(),
+        }),
+        MailboxFilter::SubtreeOne(list) => any(list, &|named| match named {
+            "" => is_personal(name) && !name.contains('/'),
+            named => is(named) || below(named).is_some_and(|rest| !rest.contains('/')),
+        }),
+    }
+}
+
+/// Whether a name is one of one's own mailboxes. They are all below the empty name, which is the
+/// prefix of their namespace (RFC 2342 §5) and no mailbox itself.
+fn is_personal(name: &str) -> bool {
+    !matches!(name.split('/').next(), Some("Other Users" | "Shared"))
+}
+
+#[cfg(test)]
+mod tests {
+    use storage::MailboxName as StoredName;
+
+    use super::*;
+
+    #[test]
+    fn below_the_empty_name_are_all_mailboxes_of_ones_own() {
+        let list = |name: &str| vec![MailboxName::new(name).unwrap()];
+        let subtree = |name| MailboxFilter::Subtree(list(name));
+        let one = |name| MailboxFilter::SubtreeOne(list(name));
+        for (filter, expect) in [
+            (subtree(""), &["INBOX", "a", "a/b", "a/b/c"][..]),
+            (one(""), &["INBOX", "a"]),
+            (subtree("a"), &["a", "a/b", "a/b/c"]),
+            (one("a"), &["a", "a/b"]),
+            (MailboxFilter::Mailboxes(list("")), &[]),
+            (MailboxFilter::Personal, &["INBOX", "a", "a/b", "a/b/c"]),
+            (subtree("Other Users"), &["Other Users/x@example.test/a"]),
+        ] {
+            let all = ["INBOX", "a", "a/b", "a/b/c", "Other Users/x@example.test/a", "Shared/x/a"];
+            let is_named = |name: &&&str| {
+                let entry = MailboxEntry {
+                    name: StoredName::parse(name).unwrap(),
+                    mailbox: None,
+                    has_children: false,
+                    subscribed: false,
+                    ghost: false,
+                    rights: Rights::NONE,
+                };
+                names(&filter, &entry)
+            };
+            let found: Vec<&str> = all.iter().filter(is_named).copied().collect();
+            assert_eq!(found, expect, "{filter:?}");
         }
     }
 }
