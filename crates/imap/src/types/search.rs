@@ -158,9 +158,10 @@ impl SearchKey {
         self.any(&mut |key| matches!(key, Self::Fuzzy(_)))
     }
 
-    /// Whether sequence numbers are used: then `$` and untagged EXPUNGE need care.
+    /// Whether sequence numbers are used: then untagged EXPUNGE needs care. `$` names messages,
+    /// whatever their numbers are (RFC 9051 §6.4.4.1).
     pub fn uses_seqs(&self) -> bool {
-        self.any(&mut |key| matches!(key, Self::Seqs(_)))
+        self.any(&mut |key| matches!(key, Self::Seqs(set) if !set.is_saved()))
     }
 }
 
