@@ -314,7 +314,7 @@ fn parentheses_balance(wire: &[u8]) -> bool {
 /// Commands one after the other; sets and sections survive being rendered and parsed again.
 pub fn imap_command(input: &[u8]) {
     let limits = imap_limits();
-    for dialect in [Dialect::Rev1, Dialect::Utf8] {
+    for dialect in [Dialect::Rev1, Dialect::Utf8, Dialect::Utf8Accept] {
         let mut framer = Framer::new(limits.clone());
         framer.signed_in();
         let mut rest = input;

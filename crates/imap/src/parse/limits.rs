@@ -101,6 +101,8 @@ pub enum Dialect {
     /// IMAP4rev1: mailbox names in modified UTF-7 (RFC 3501 §5.1.3).
     #[default]
     Rev1,
-    /// After ENABLE IMAP4rev2 or UTF8=ACCEPT: mailbox names in UTF-8 (RFC 9051 §5.1).
+    /// After ENABLE IMAP4rev2: mailbox names in UTF-8 (RFC 9051 §5.1).
     Utf8,
+    /// After ENABLE UTF8=ACCEPT: likewise, and everything else is UTF-8 as well (RFC 6855 §3).
+    Utf8Accept,
 }

@@ -23,7 +23,7 @@ pub(crate) fn decode_name(c: &Cursor<'_>, raw: Cow<'_, [u8]>) -> Parsed<String> 
     }
     match c.dialect {
         // RFC 9051 §5.1: names are Net-Unicode in UTF-8.
-        Dialect::Utf8 => into_text(raw),
+        Dialect::Utf8 | Dialect::Utf8Accept => into_text(raw),
         // RFC 3501 §5.1.3: modified UTF-7; what is not that is refused, because two spellings of
         // one name would be two mailboxes to the client.
         Dialect::Rev1 if raw.iter().any(|&b| b >= 0x80) => {

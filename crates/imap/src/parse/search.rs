@@ -7,7 +7,7 @@ use message::flag::{Keyword, SystemFlags};
 use super::annotation;
 use super::lexer::utf8;
 use super::sequence_set::sequence_set;
-use super::{Cursor, ParseError, Parsed};
+use super::{Cursor, Dialect, ParseError, Parsed};
 use crate::types::{
     Addressing, Command, NumberSet, PartialRange, SearchArgs, SearchKey, SearchReturn, SequenceSet,
     Tag,
@@ -35,6 +35,11 @@ fn search_by(c: &mut Cursor<'_>, by: Addressing) -> Parsed<Command> {
 /// `["CHARSET" SP charset SP]` (RFC 9051 §9).
 pub(super) fn optional_charset(c: &mut Cursor<'_>) -> Parsed<()> {
     if c.eat_word(b"CHARSET ") {
+        // RFC 6855 §3: the client MUST NOT name one, and SHOULD be told so by BAD. SORT and THREAD
+        // have one by their grammar, which that says nothing of.
+        if c.dialect == Dialect::Utf8Accept {
+            return Err(ParseError::Syntax("no charset is named after ENABLE UTF8=ACCEPT"));
+        }
         while c.eat(b' ') {}
         charset(c)?;
         c.sp()?;

@@ -97,7 +97,7 @@ pub fn namespaces(out: &mut Vec<u8>, kinds: [&[Namespace<'_>]; 3], dialect: Dial
         for namespace in kind {
             out.push(b'(');
             match dialect {
-                Dialect::Utf8 => string(out, namespace.prefix.as_bytes()),
+                Dialect::Utf8 | Dialect::Utf8Accept => string(out, namespace.prefix.as_bytes()),
                 Dialect::Rev1 => {
                     let mut encoded = Vec::new();
                     crate::mutf7::encode(namespace.prefix, &mut encoded);

@@ -37,7 +37,7 @@ pub fn astring(out: &mut Vec<u8>, text: &[u8]) {
 /// A mailbox name in the client's dialect, with quotes where it is not an atom.
 pub fn mailbox(out: &mut Vec<u8>, name: &str, dialect: Dialect) {
     match dialect {
-        Dialect::Utf8 => {
+        Dialect::Utf8 | Dialect::Utf8Accept => {
             let printable =
                 name.len() <= QUOTED_BYTES_MAX && !name.bytes().any(|b| b < 0x20 || b == 0x7f);
             // RFC 9051 §9 `QUOTED-CHAR` holds UTF-8.

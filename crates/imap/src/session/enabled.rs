@@ -85,7 +85,9 @@ impl Enabled {
 
     /// How mailbox names and quoted strings are written (RFC 9051 §5.1, RFC 6855 §3).
     pub(crate) fn dialect(self) -> Dialect {
-        let utf8 = self.rev2() || self.items.contains(EnableItem::Utf8Accept);
-        if utf8 { Dialect::Utf8 } else { Dialect::Rev1 }
+        if self.items.contains(EnableItem::Utf8Accept) {
+            return Dialect::Utf8Accept;
+        }
+        if self.rev2() { Dialect::Utf8 } else { Dialect::Rev1 }
     }
 }
