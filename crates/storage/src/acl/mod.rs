@@ -24,7 +24,7 @@ pub use rights::Rights;
 pub use share::{Share, ShareRights};
 pub use sharee::{SharedWith, Sharee};
 
-pub(crate) use place::is_reserved;
+pub(crate) use place::{is_reserved, split_owner};
 
 use crate::sql::{Row, Value};
 use crate::{ReadTx, Result, StorageError};

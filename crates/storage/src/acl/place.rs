@@ -30,6 +30,14 @@ pub(crate) fn is_reserved(name: &MailboxName) -> bool {
     matches!(name.as_str().split('/').next(), Some(OTHERS | SHARED))
 }
 
+/// Of a name kept for mailboxes of others: the component that says whose it is, and its name there.
+pub(crate) fn split_owner(name: &str) -> Option<(&str, &str)> {
+    match name.split_once('/')? {
+        (OTHERS | SHARED, below) => below.split_once('/'),
+        _ => None,
+    }
+}
+
 /// The name by which others see a mailbox of the account with this address.
 fn seen_name(owner: &str, is_shared: bool, name: &MailboxName) -> MailboxName {
     let above = if is_shared { SHARED } else { OTHERS };

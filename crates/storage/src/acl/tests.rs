@@ -95,6 +95,35 @@ fn rights_add_up_and_are_taken_away() {
     });
 }
 
+/// Whatever is listed can be opened, however long its name is with its owner's before it.
+#[test]
+fn the_longest_names_of_others_are_found() {
+    on_both_engines(|store| {
+        let (julie, max) = (store.account("julie"), store.account("max"));
+        let long = format!("{}{}", format!("{}/", "x".repeat(255)).repeat(3), "y".repeat(255));
+        let deep = vec!["z"; 30].join("/");
+        for name in [&long, &deep] {
+            let created = mailbox_name(name);
+            store.with(julie, move |tx| tx.create_mailbox(&created, None)).unwrap();
+            let mailbox = store.mailbox(julie, name);
+            grant(store, julie, mailbox, "max@example.test", "lr").unwrap();
+            let tree = store.read(move |tx| tx.list_mailboxes_as(max)).unwrap();
+            let listed = tree
+                .entries
+                .iter()
+                .find(|entry| entry.mailbox.as_ref().is_some_and(|found| found.id == mailbox));
+            // As a client gives it back.
+            let given = crate::MailboxName::parse(listed.unwrap().name.as_str()).unwrap();
+            let found = store.read(move |tx| tx.find_mailbox_as(max, &given, Rights::READ));
+            assert_eq!(found.unwrap().unwrap().id, mailbox);
+        }
+        for bad in [format!("{deep}/z"), format!("{long}/y"), String::new(), "a//b".to_owned()] {
+            let name = format!("Other Users/julie@example.test/{bad}");
+            assert!(crate::MailboxName::parse(&name).is_err(), "{name}");
+        }
+    });
+}
+
 #[test]
 fn whoever_has_no_right_learns_nothing() {
     on_both_engines(|store| {

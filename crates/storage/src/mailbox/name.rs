@@ -2,6 +2,7 @@
 
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
+use crate::acl::split_owner;
 use crate::{LimitKind, Result, StorageError};
 
 /// LIMIT: R-FOLD-5, bytes of one component.
@@ -10,6 +11,8 @@ const COMPONENT_BYTES_MAX: usize = 255;
 const NAME_BYTES_MAX: usize = 1024;
 /// LIMIT: R-FOLD-5, levels.
 const DEPTH_MAX: usize = 30;
+/// LIMIT: bytes of an address as a component, where each may have been escaped.
+const OWNER_BYTES_MAX: usize = 3 * 254;
 
 const INBOX: &str = "INBOX";
 
@@ -102,6 +105,16 @@ pub(crate) fn check_stored_name(name: &str) -> bool {
 }
 
 fn check(name: &str) -> Result<()> {
+    let Some((owner, name)) = split_owner(name) else { return check_own(name) };
+    // What others have is bounded by its name there: whatever is listed can be opened.
+    if owner.chars().any(char::is_control) {
+        return Err(StorageError::Invalid("a mailbox name holds a control character"));
+    }
+    check_component(owner, OWNER_BYTES_MAX)?;
+    check_own(name)
+}
+
+fn check_own(name: &str) -> Result<()> {
     if name.len() > NAME_BYTES_MAX {
         return Err(limit(LimitKind::MailboxName, NAME_BYTES_MAX));
     }
@@ -112,18 +125,20 @@ fn check(name: &str) -> Result<()> {
         if depth >= DEPTH_MAX {
             return Err(limit(LimitKind::MailboxDepth, DEPTH_MAX));
         }
-        if component.len() > COMPONENT_BYTES_MAX {
-            return Err(limit(LimitKind::MailboxNameComponent, COMPONENT_BYTES_MAX));
-        }
-        match component {
-            "" => return Err(StorageError::Invalid("a level of a mailbox name is empty")),
-            "." | ".." => {
-                return Err(StorageError::Invalid("a level of a mailbox name is \".\" or \"..\""));
-            }
-            _ => {}
-        }
+        check_component(component, COMPONENT_BYTES_MAX)?;
     }
     Ok(())
+}
+
+fn check_component(component: &str, bytes_max: usize) -> Result<()> {
+    if component.len() > bytes_max {
+        return Err(limit(LimitKind::MailboxNameComponent, bytes_max));
+    }
+    match component {
+        "" => Err(StorageError::Invalid("a level of a mailbox name is empty")),
+        "." | ".." => Err(StorageError::Invalid("a level of a mailbox name is \".\" or \"..\"")),
+        _ => Ok(()),
+    }
 }
 
 fn limit(kind: LimitKind, max: usize) -> StorageError {
