@@ -1,6 +1,6 @@
 //! Sort keys kept from one command to the next, within a budget.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ids::{CollectionId, UidValidity};
@@ -11,6 +11,9 @@ use super::SortKeys;
 /// The keys of a mailbox. Who reads them anew holds it: others wait instead of reading as well.
 pub(super) type Place = Arc<AsyncMutex<Arc<SortKeys>>>;
 
+/// LIMIT: damaged blocks remembered; beyond it, some are told of again.
+const DAMAGED_MAX: usize = 1000;
+
 type Name = (CollectionId, UidValidity);
 
 /// The keys of mailboxes that were sorted last.
@@ -18,6 +21,8 @@ type Name = (CollectionId, UidValidity);
 pub(crate) struct SortKeyCache {
     bytes_max: usize,
     kept: Mutex<Kept>,
+    /// Blocks that were found damaged.
+    damaged: Mutex<BTreeSet<i64>>,
 }
 
 #[derive(Debug, Default)]
@@ -37,7 +42,16 @@ struct Slot {
 
 impl SortKeyCache {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, kept: Mutex::default() }
+        Self { bytes_max, kept: Mutex::default(), damaged: Mutex::default() }
+    }
+
+    /// Whether nobody has found this block damaged before.
+    pub(super) fn is_news(&self, block: i64) -> bool {
+        let mut damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
+        if damaged.len() >= DAMAGED_MAX {
+            damaged.clear();
+        }
+        damaged.insert(block)
     }
 
     /// Where the keys of a mailbox are kept.

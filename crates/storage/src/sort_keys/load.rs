@@ -8,6 +8,7 @@ use ids::{CollectionId, ContentId, Timestamp, Uid};
 
 use super::blocks::{self, Next};
 use super::columns::{Kind, Rows, SortKeys, SortWant};
+use super::mend::mend;
 use crate::store::blocking;
 use crate::{Entry, ReadTx, Result, Snapshot, StorageError, Store, Want};
 
@@ -180,7 +181,7 @@ impl Store {
         mailbox: CollectionId,
         kinds: Vec<Kind>,
     ) -> Result<Option<SortKeys>> {
-        let (mut parts, mut above) = (Vec::new(), 0);
+        let (mut parts, mut above, mut is_mended) = (Vec::new(), 0, false);
         loop {
             let kinds = kinds.clone();
             let read =
@@ -191,10 +192,17 @@ impl Store {
                     let Some(next) = next else { break };
                     above = next;
                 }
-                Err(StorageError::Corrupt(cause)) => {
-                    tracing::error!(cause, "stored sort keys cannot be read");
-                    return Ok(None);
+                Err(StorageError::Corrupt(_)) if !is_mended => {
+                    let store = self.clone();
+                    let mending = blocking("mend sort keys", move || mend(&store, mailbox)).await;
+                    if let Err(error) = mending {
+                        tracing::debug!(%error, "sort keys are not made anew now");
+                        return Ok(None);
+                    }
+                    (parts, above, is_mended) = (Vec::new(), 0, true);
                 }
+                // Somebody else is making it anew.
+                Err(StorageError::Corrupt(_)) => return Ok(None),
                 Err(other) => return Err(other),
             }
         }

@@ -18,6 +18,7 @@ mod cache;
 mod check;
 mod columns;
 mod load;
+mod mend;
 mod texts;
 mod threads;
 mod update;

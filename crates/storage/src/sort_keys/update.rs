@@ -44,13 +44,13 @@ pub(crate) fn accounts_behind(sql: &mut (dyn Sql + '_), sizes: &Sizes) -> Result
 
 /// What becomes of the blocks of a mailbox.
 #[derive(Debug, Default)]
-struct Change {
+pub(super) struct Change {
     /// All there are; if there are others by now, somebody else was faster.
-    known: Vec<i64>,
+    pub(super) known: Vec<i64>,
     /// Those that go.
-    replaced: Vec<i64>,
+    pub(super) replaced: Vec<i64>,
     /// The range of the one in their place, and its keys.
-    block: Option<((i64, i64), SortKeys)>,
+    pub(super) block: Option<((i64, i64), SortKeys)>,
 }
 
 /// Stores the keys of what is new in an account; ends early, between two transactions, once
@@ -182,7 +182,12 @@ fn uid(number: i64) -> Result<Uid> {
 }
 
 /// Makes a change, unless the mailbox is gone or its blocks have changed meanwhile; whether it did.
-fn write(store: &Store, account: AccountId, mailbox: CollectionId, change: Change) -> Result<bool> {
+pub(super) fn write(
+    store: &Store,
+    account: AccountId,
+    mailbox: CollectionId,
+    change: Change,
+) -> Result<bool> {
     let written = store.account_write_blocking(account, "sort keys", Vec::new(), move |tx| {
         let here = tx.sql.query_one(
             "SELECT id FROM mailbox WHERE id = ?1 AND account_id = ?2",

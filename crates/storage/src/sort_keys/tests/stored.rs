@@ -174,7 +174,7 @@ fn damaged_blocks_are_found_and_made_anew() {
     on_both_engines(|store| {
         let account = store.account("julie");
         let inbox = store.mailbox(account, "INBOX");
-        let view = store.inner().open_view_blocking(account, inbox).unwrap();
+        let _view = store.inner().open_view_blocking(account, inbox).unwrap();
         for damage in [
             "UPDATE sort_column SET data = ?1 WHERE kind = 1",
             "UPDATE sort_column SET data = ?1 WHERE kind = 0",
@@ -186,7 +186,6 @@ fn damaged_blocks_are_found_and_made_anew() {
             store_keys(store, account);
             assert_eq!(store.inner().check_consistency().unwrap(), []);
             store.write(|tx| tx.sql.execute(damage, &[Value::Bytes(b"\x05")])).unwrap();
-            check_mailbox(store, &view.snapshot());
             let found = store.inner().check_consistency().unwrap();
             assert!(found.iter().all(|finding| finding.invariant == "sort-block"), "{found:?}");
             assert!(!found.is_empty(), "{damage}");
@@ -210,6 +209,43 @@ fn damaged_blocks_are_found_and_made_anew() {
             store_keys(store, account);
         }
         check_mailbox(store, &view.snapshot());
+    });
+}
+
+#[test]
+fn who_comes_upon_a_damaged_block_leaves_a_good_one() {
+    on_both_engines(|store| {
+        let account = store.account("julie");
+        let inbox = store.mailbox(account, "INBOX");
+        let view = store.inner().open_view_blocking(account, inbox).unwrap();
+        for _ in 0..2 {
+            fill(store, account, inbox, 40);
+            store_keys(store, account);
+        }
+        let whole = |blocks: &[Block]| {
+            let some = blocks.iter().map(|block| (block.last, block.messages));
+            some.collect::<Vec<_>>()
+        };
+        let before = whole(&all_blocks(store, inbox));
+        assert_eq!(before, [(40, 40), (80, 40)]);
+        for damage in [
+            "UPDATE sort_column SET data = ?1 WHERE kind = 1",
+            "DELETE FROM sort_column WHERE kind = 7 AND data <> ?1",
+            "UPDATE sort_block SET messages = messages + OCTET_LENGTH(?1)",
+            "UPDATE sort_block SET first_uid = last_uid + 1 - OCTET_LENGTH(?1) WHERE last_uid = 80",
+        ] {
+            store.write(|tx| tx.sql.execute(damage, &[Value::Bytes(b"\x05")])).unwrap();
+            check_mailbox(store, &view.snapshot());
+            let blocks = all_blocks(store, inbox);
+            assert_eq!(whole(&blocks), before, "{damage}");
+            for block in blocks {
+                let read = store.read(move |tx| blocks::read(&mut *tx.sql, &block, &Kind::ALL));
+                assert!(read.is_ok(), "{damage}");
+            }
+            assert_eq!(store.inner().check_consistency().unwrap(), [], "{damage}");
+        }
+        let cache = store.inner().sort_key_cache();
+        assert_eq!([1000, 1000, 1001].map(|id| cache.is_news(id)), [true, false, true]);
     });
 }
 
