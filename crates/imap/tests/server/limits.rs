@@ -180,6 +180,8 @@ async fn many_keys_do_not_decode_a_message_many_times() {
     let house = House::for_messages_of(Database::Sqlite, 1 << 20).await;
     let mut settings = settings_for_tests();
     settings.limits.append_total_bytes_max = 1 << 20;
+    // However busy the machine is, nothing is told meanwhile.
+    settings.progress_interval = Duration::from_secs(3600);
     let mut stream = house.connect(settings);
     ask(&mut stream, LOGIN).await;
     let text = "Ёжик в тумане. ".repeat(20_000);
@@ -214,6 +216,8 @@ async fn fuzzy_keys_do_not_read_a_message_many_times() {
     let house = House::for_messages_of(Database::Sqlite, 2 << 20).await;
     let mut settings = settings_for_tests();
     settings.limits.append_total_bytes_max = 2 << 20;
+    // However busy the machine is, nothing is told meanwhile.
+    settings.progress_interval = Duration::from_secs(3600);
     let mut bounded = settings.clone();
     bounded.search_bytes_max = 50_000_000;
     let mut stream = house.connect(settings);
