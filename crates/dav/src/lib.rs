@@ -33,6 +33,7 @@ mod settings;
 #[cfg(test)]
 mod testing;
 mod timezones;
+mod turns;
 mod waiting;
 mod work;
 pub mod xml;

@@ -30,6 +30,7 @@ use crate::path::Place;
 use crate::request::{Request, is_here};
 use crate::resource::{self, Actor};
 use crate::settings::Settings;
+use crate::turns::Turns;
 use crate::waiting::Waiting;
 
 /// Where a request came from.
@@ -48,6 +49,7 @@ pub struct DavService {
     authenticator: Arc<Authenticator>,
     settings: Arc<Settings>,
     waiting: Waiting,
+    turns: Turns,
 }
 
 /// Where a browser was asked from (Fetch Metadata Request Headers §2.4).
@@ -63,13 +65,16 @@ pub(crate) struct Session {
     pub(crate) actor: Actor,
     /// Who is not told of what the request does.
     pub(crate) quiet: QuietPushes,
+    /// Who of an account may read.
+    pub(crate) turns: Turns,
 }
 
 impl DavService {
     /// A service on `store`.
     pub fn new(store: Store, authenticator: Arc<Authenticator>, settings: Settings) -> Self {
         let waiting = Waiting::new(settings.answer_bytes_max.saturating_mul(WAITING_MAX));
-        Self { store, authenticator, settings: Arc::new(settings), waiting }
+        let turns = Turns::new(settings.account_readers_max);
+        Self { store, authenticator, settings: Arc::new(settings), waiting, turns }
     }
 
     /// Whether a request is for it: by its path, or at the root by its method.
@@ -133,7 +138,7 @@ impl DavService {
             // Who has no account subscribes to nothing.
             settings = Arc::new(Settings { pushes: None, ..Settings::clone(&settings) });
         }
-        let session = Session { store, settings, actor, quiet };
+        let session = Session { store, settings, actor, quiet, turns: self.turns.clone() };
         if session.actor.is_outside() {
             return outside::run(&session, request, place).await;
         }
@@ -416,7 +421,7 @@ impl Session {
         self.store.now()
     }
 
-    /// Reads in one snapshot.
+    /// Reads in one snapshot, when it is the account's turn.
     pub(crate) async fn read<T, F>(&self, closure: F) -> Result<T>
     where
         T: Send + 'static,
@@ -427,13 +432,19 @@ impl Session {
             settings: self.settings.clone(),
             actor: self.actor.clone(),
             quiet: QuietPushes::None,
+            turns: self.turns.clone(),
         };
+        let turn = self.turns.take(self.actor.id()).await;
         // What is wrong with a request is no error of storage.
         self.store
-            .read(move |tx| match closure(&session, tx) {
-                Ok(value) => Ok(Ok(value)),
-                Err(DavError::Storage(error)) => Err(error),
-                Err(error) => Ok(Err(error)),
+            .read(move |tx| {
+                // Until it has read, also where the client has gone meanwhile.
+                let _turn = turn;
+                match closure(&session, tx) {
+                    Ok(value) => Ok(Ok(value)),
+                    Err(DavError::Storage(error)) => Err(error),
+                    Err(error) => Ok(Err(error)),
+                }
             })
             .await?
     }

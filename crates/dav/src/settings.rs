@@ -63,6 +63,8 @@ pub struct Settings {
     pub answer_bytes_max: usize,
     /// How long such an answer may take to make.
     pub answer_time: Duration,
+    /// Requests of one account that read from the store at a time; at least one.
+    pub account_readers_max: usize,
     /// What bodies of requests take, all of them together.
     pub body_memory: Arc<MemoryBudget>,
     /// Who looks at attachments; absent where nobody does.
@@ -87,6 +89,7 @@ impl Default for Settings {
             results_max: 100_000,
             answer_bytes_max: 256 * 1024 * 1024,
             answer_time: Duration::from_secs(60),
+            account_readers_max: 2,
             body_memory: Arc::new(MemoryBudget::new(256 * 1024 * 1024)),
             checks: None,
             body_timeout: Duration::from_secs(300),

@@ -15,6 +15,7 @@ use crate::request::Request;
 use crate::resource::Actor;
 use crate::service::Session;
 use crate::settings::Settings;
+use crate::turns::Turns;
 
 /// Julie, alone on a store of her own.
 pub(crate) struct Fixture {
@@ -36,9 +37,31 @@ impl Fixture {
             settings: Arc::new(Settings::default()),
             actor,
             quiet: storage::QuietPushes::None,
+            turns: Turns::new(2),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self { session, runtime, _folder: folder }
+    }
+
+    /// Somebody else on the same store, by way of the same service.
+    pub(crate) fn session_of(&self, address: &str) -> Session {
+        let store = self.session.store.clone();
+        let id = new_account(&store, address);
+        let account = store.read_blocking(move |tx| tx.load_account(id)).unwrap();
+        let actor = Actor { account: Arc::new(account), has_one_book: false, outside: None };
+        let (settings, turns) = (self.session.settings.clone(), self.session.turns.clone());
+        Session { store, settings, actor, quiet: storage::QuietPushes::None, turns }
+    }
+
+    /// A request for what a collection is.
+    pub(crate) fn propfind(path: &str) -> (Request, Place) {
+        let place = Place::parse(path).unwrap().unwrap();
+        let headers = HeaderMap::from_iter([(
+            HeaderName::from_static("depth"),
+            HeaderValue::from_static("0"),
+        )]);
+        let (method, uri) = ("PROPFIND".parse().unwrap(), path.parse().unwrap());
+        (Request { method, uri, headers, body: Vec::new() }, place)
     }
 
     /// Runs what a method is made of.
@@ -105,7 +128,9 @@ fn new_account(store: &Store, address: &str) -> AccountId {
         mail_only: false,
     };
     let written = store.write_blocking("test", |tx| {
-        tx.create_domain("example.test")?;
+        if tx.find_domain("example.test")?.is_none() {
+            tx.create_domain("example.test")?;
+        }
         tx.create_account(new)
     });
     written.unwrap().value

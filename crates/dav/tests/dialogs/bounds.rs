@@ -178,3 +178,23 @@ fn large_answers_are_compressed() {
         assert!(answer.text.len() < 20_000);
     });
 }
+
+#[test]
+fn requests_that_wait_for_their_turn_are_answered() {
+    let set = |settings: &mut dav::Settings| settings.account_readers_max = 1;
+    on_both_engines_with(set, |house| async move {
+        put_weekly(&house, "1").await;
+        let body = query("<getetag/>");
+        let asking = (0..8).map(|_| {
+            let (house, body) = (house.clone(), body.clone());
+            tokio::spawn(async move { house.julie("REPORT", "personal/", "depth: 1", &body).await })
+        });
+        let asking: Vec<_> = asking.collect();
+        let home = "/dav/calendars/paul@example.test/";
+        assert_eq!(house.ask("paul", "PROPFIND", home, "depth: 1", "").await.status, 207);
+        for asked in asking {
+            let answer = asked.await.unwrap();
+            assert_eq!((answer.status, answer.text.matches("<D:response>").count()), (207, 1));
+        }
+    });
+}
