@@ -13,6 +13,7 @@
 mod address_data;
 mod answer;
 mod attachments;
+mod body;
 mod calendar_data;
 mod counts;
 mod describe;
@@ -29,6 +30,7 @@ mod request;
 mod resource;
 mod scheduling;
 mod service;
+mod session;
 mod settings;
 #[cfg(test)]
 mod testing;

@@ -20,7 +20,7 @@ use crate::path::{self, Place};
 use crate::public;
 use crate::request::Request;
 use crate::resource::Actor;
-use crate::service::Session;
+use crate::session::Session;
 
 /// What stands before a secret, where others have their address. No address begins so and has no
 /// `@`.

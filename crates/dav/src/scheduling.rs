@@ -14,7 +14,7 @@ use crate::error::{DavError, Result};
 use crate::reports::free_busy::{new_calendar, of_account, stamp};
 use crate::request::Request;
 use crate::resource::Actor;
-use crate::service::Session;
+use crate::session::Session;
 use crate::work::Work;
 use crate::xml::{Name, Writer};
 

@@ -13,7 +13,7 @@ use crate::answer::Answer;
 use crate::path::Place;
 use crate::request::Request;
 use crate::resource::Actor;
-use crate::service::Session;
+use crate::session::Session;
 use crate::settings::Settings;
 use crate::turns::Turns;
 

@@ -116,7 +116,7 @@ mod tests {
                 let (request, place) = Fixture::propfind(path);
                 tokio::time::timeout(
                     Duration::from_secs(60),
-                    crate::service::Session::run(session, request, place),
+                    crate::session::Session::run(session, request, place),
                 )
             };
             let julie = &fixture.session;

@@ -21,8 +21,8 @@ pub struct MemoryBudget {
     units_max: u32,
 }
 
-/// Memory of one message, given back when dropped.
-#[derive(Debug)]
+/// Memory of one message, given back when dropped; at first of none.
+#[derive(Debug, Default)]
 pub struct DrawnMemory {
     units: Option<OwnedSemaphorePermit>,
 }
@@ -51,14 +51,39 @@ impl MemoryBudget {
     /// # Errors
     /// The units that are missing.
     pub fn try_draw(&self, bytes: u64) -> Result<DrawnMemory, u32> {
-        if bytes <= FREE_BYTES {
+        let units = self.units_of(bytes);
+        if units == 0 {
             return Ok(DrawnMemory { units: None });
         }
-        let units = u32::try_from(bytes / UNIT_BYTES).unwrap_or(u32::MAX).min(self.units_max);
         match self.units.clone().try_acquire_many_owned(units) {
             Ok(permit) => Ok(DrawnMemory { units: Some(permit) }),
             Err(_) => Err(units),
         }
+    }
+
+    /// Draws what is missing for so many bytes in all, of a message whose length shows as it comes;
+    /// `None` where there is none for long. What was drawn before stays drawn meanwhile.
+    pub async fn grow(&self, drawn: &mut DrawnMemory, bytes: u64) -> Option<()> {
+        let has = drawn.units.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let has = u32::try_from(has).unwrap_or(u32::MAX);
+        let missing = self.units_of(bytes).saturating_sub(has);
+        if missing == 0 {
+            return Some(());
+        }
+        let more = self.wait(missing).await?.units?;
+        match &mut drawn.units {
+            Some(units) => units.merge(more),
+            None => drawn.units = Some(more),
+        }
+        Some(())
+    }
+
+    /// What is drawn for so many bytes.
+    fn units_of(&self, bytes: u64) -> u32 {
+        if bytes <= FREE_BYTES {
+            return 0;
+        }
+        u32::try_from(bytes / UNIT_BYTES).unwrap_or(u32::MAX).min(self.units_max)
     }
 
     /// Waits for memory; `None` where there is none for long.
@@ -89,6 +114,19 @@ mod tests {
         large.keep(500 * 1024);
         assert!(memory.try_draw(120 * 1024).is_err());
         drop(large);
+        // As it comes, without what was drawn before.
+        let mut growing = DrawnMemory::default();
+        assert_eq!(memory.grow(&mut growing, FREE_BYTES).await, Some(()));
+        assert_eq!(memory.grow(&mut growing, 100 * 1024).await, Some(()));
+        assert_eq!(memory.grow(&mut growing, 150 * 1024).await, Some(()));
+        let other = memory.try_draw(50 * 1024);
+        assert!(other.is_ok() && memory.try_draw(65 * 1024).is_err());
+        let waiting = memory.try_draw(65 * 1024).err().unwrap();
+        growing.keep(100 * 1024);
+        assert!(memory.wait(waiting).await.is_some());
+        let held = memory.try_draw(90 * 1024).ok().unwrap();
+        assert_eq!(memory.grow(&mut growing, 150 * 1024).await, None);
+        drop((growing, held));
         let all = memory.try_draw(50 * 1024 * 1024).ok().unwrap();
         let (waited, ()) = tokio::join!(memory.wait(units), async { drop(all) });
         assert!(waited.is_some());

@@ -14,7 +14,7 @@ use crate::path::{Place, path_of};
 use crate::properties::{is_supported, rights_of};
 use crate::request::Request;
 use crate::resource::{self, Resource};
-use crate::service::Session;
+use crate::session::Session;
 use crate::xml::{Ace, AcePrincipal, Name, parse_acl};
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {

@@ -20,7 +20,7 @@ use crate::methods::preconditions::Preconditions;
 use crate::methods::put::{locked_or, of_outcome};
 use crate::path::{attachment_href, object_href, query_value};
 use crate::request::Request;
-use crate::service::Session;
+use crate::session::Session;
 use crate::settings::AttachmentVerdict;
 use crate::xml::Name;
 
@@ -117,14 +117,12 @@ pub(super) async fn run(session: &Session, mut request: Request, of: Of) -> Resu
     let href = object_href(&of.href, &of.object.name);
     let name = ObjectName::parse(&of.object.name)?;
     let (owner, calendar, locked) = (of.owner.id, of.collection.id, of.object.name.clone());
+    let asking = session.asking();
     let changed = session
-        .write_bodies(
-            owner,
-            "dav attachment",
-            bodies,
-            move |tx| tx.lock_meeting(owner, calendar, &locked, None),
-            move |tx| change(tx, &of, &name, &action, shows),
-        )
+        .write_all("dav attachment", bodies, move |tx| {
+            tx.lock_meeting(owner, calendar, &locked, None)?;
+            asking.change(tx, owner, |tx| change(tx, &of, &name, &action, shows))
+        })
         .await
         .map_err(locked_or)?;
     let mut answer = match changed.bytes {

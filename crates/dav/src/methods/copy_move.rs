@@ -15,7 +15,7 @@ use crate::methods::put::{Written, locked_or, of_outcome};
 use crate::path::{Place, object_href};
 use crate::request::{Depth, Request};
 use crate::resource::{self, Resource, Target, href_of};
-use crate::service::Session;
+use crate::session::Session;
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
     let conditions = Preconditions::parse(&request, &place)?;

@@ -10,7 +10,7 @@ use crate::methods::put::locked_or;
 use crate::path::Place;
 use crate::request::{Depth, Request};
 use crate::resource::{self, Resource};
-use crate::service::Session;
+use crate::session::Session;
 use crate::xml::Name;
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {

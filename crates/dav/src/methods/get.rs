@@ -19,7 +19,7 @@ use crate::path::Place;
 use crate::properties::{http_date, quoted_etag};
 use crate::request::Request;
 use crate::resource::{self, Resource};
-use crate::service::Session;
+use crate::session::Session;
 use crate::xml::ZonesSent;
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {

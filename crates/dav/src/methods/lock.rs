@@ -16,7 +16,7 @@ use crate::path::Place;
 use crate::properties::write_lock;
 use crate::request::{Depth, Request};
 use crate::resource::{self, Resource, Target};
-use crate::service::Session;
+use crate::session::Session;
 use crate::xml::{LockInfo, LockScope, Name, Writer};
 
 /// LIMIT: how long a lock lasts that nobody says a time for, in seconds.

@@ -13,7 +13,7 @@ use crate::path::Place;
 use crate::properties::{self, Refused};
 use crate::request::Request;
 use crate::resource;
-use crate::service::Session;
+use crate::session::Session;
 use crate::xml::{Multistatus, Name, parse_mkcol};
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {

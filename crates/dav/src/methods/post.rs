@@ -10,7 +10,7 @@ use crate::methods::preconditions::Preconditions;
 use crate::path::{Place, object_href};
 use crate::request::Request;
 use crate::resource::{self, Resource, Target, href_of};
-use crate::service::Session;
+use crate::session::Session;
 use crate::xml::PushRegister;
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {

@@ -9,7 +9,7 @@ use crate::path::Place;
 use crate::reports::sync_home;
 use crate::request::{Depth, Request};
 use crate::resource::{self, Resource};
-use crate::service::Session;
+use crate::session::Session;
 use crate::work::{Work, too_much};
 use crate::xml::{Multistatus, Name, PropertyRequest};
 

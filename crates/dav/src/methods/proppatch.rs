@@ -10,7 +10,7 @@ use crate::path::{Place, path_of};
 use crate::properties::{self, Refused};
 use crate::request::Request;
 use crate::resource::{self, Resource};
-use crate::service::Session;
+use crate::session::Session;
 use crate::xml::{Multistatus, Name, PropertyChange, Status};
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {

@@ -8,7 +8,7 @@ use crate::methods::preconditions::Preconditions;
 use crate::path::{Place, path_of};
 use crate::properties::Refused;
 use crate::resource;
-use crate::service::Session;
+use crate::session::Session;
 use crate::xml::{Element, Name, PropertyChange};
 
 const MEMBERS: Name = Name::dav("group-member-set");

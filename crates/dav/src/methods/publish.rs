@@ -7,7 +7,7 @@ use storage::{Account, Collection};
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
-use crate::service::Session;
+use crate::session::Session;
 
 /// Makes a calendar public, or takes that back.
 pub(super) async fn run(

@@ -18,7 +18,7 @@ use crate::methods::preconditions::parse_date;
 use crate::path::{Place, path_of, push_href};
 use crate::properties::http_date;
 use crate::push::{self, Target};
-use crate::service::Session;
+use crate::session::Session;
 use crate::xml::{Name, PUSH, PushRegister};
 
 /// LIMIT: subscriptions that one header names.

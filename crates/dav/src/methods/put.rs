@@ -16,7 +16,7 @@ use crate::methods::preconditions::Preconditions;
 use crate::path::{Place, collection_href, object_href};
 use crate::request::Request;
 use crate::resource::{self, Target, href_of};
-use crate::service::Session;
+use crate::session::Session;
 use crate::xml::{Name, ZonesSent};
 
 /// LIMIT: bytes of the media type of a file.

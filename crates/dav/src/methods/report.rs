@@ -6,7 +6,7 @@ use crate::path::Place;
 use crate::reports;
 use crate::request::Request;
 use crate::resource;
-use crate::service::Session;
+use crate::session::Session;
 use crate::xml::Report;
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {

@@ -13,7 +13,7 @@ use crate::methods::publish;
 use crate::path::{Place, path_of};
 use crate::request::Request;
 use crate::resource::{self, Actor, href_of};
-use crate::service::Session;
+use crate::session::Session;
 use crate::xml::{self, Invitation, Multistatus, Name, SharingRequest, Status, Writer};
 
 /// Whether a POST has a body of XML.

@@ -12,7 +12,7 @@ use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
 use crate::request::{Depth, Request};
 use crate::resource::Resource;
-use crate::service::Session;
+use crate::session::Session;
 use crate::work::{Work, too_much};
 use crate::xml::{AddressbookQuery, Name};
 

@@ -14,7 +14,7 @@ use crate::describe::Describer;
 use crate::error::{DavError, Result};
 use crate::request::{Depth, Request};
 use crate::resource::{Resource, href_of};
-use crate::service::Session;
+use crate::session::Session;
 use crate::work::Work;
 use crate::xml::{CalendarQuery, Multistatus, Name, PropertyRequest, QueryZone, Status};
 

@@ -8,7 +8,7 @@ use crate::error::{DavError, Result};
 use crate::path::{Place, path_of};
 use crate::request::Request;
 use crate::resource::{self, Resource};
-use crate::service::Session;
+use crate::session::Session;
 use crate::work::{Work, too_much};
 use crate::xml::{Element, ExpandedProperty, Multistatus, Name, Status, Writer};
 

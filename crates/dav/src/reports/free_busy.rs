@@ -15,7 +15,7 @@ use crate::calendar_data::{self, floating};
 use crate::error::{DavError, Result};
 use crate::methods::post::random_uuid;
 use crate::resource::{Actor, Resource, is_colleague};
-use crate::service::Session;
+use crate::session::Session;
 use crate::work::{Work, too_much};
 use crate::xml::{Element, Name, QueryZone};
 

@@ -15,7 +15,7 @@ use crate::error::{DavError, Result};
 use crate::path::{Place, path_of};
 use crate::request::Request;
 use crate::resource::{self, Resource, Target, href_of};
-use crate::service::Session;
+use crate::session::Session;
 use crate::work::Work;
 use crate::xml::{Multiget, Multistatus, Name, Status};
 

@@ -12,7 +12,7 @@ use crate::error::{DavError, Result};
 use crate::properties::Described;
 use crate::request::Request;
 use crate::resource::{self, Resource};
-use crate::service::Session;
+use crate::session::Session;
 use crate::work::Work;
 use crate::xml::{
     Element, Multistatus, Name, PrincipalMatch, PrincipalSearch, PropertyRequest, PropertySearch,

@@ -13,7 +13,7 @@ use crate::path::object_href;
 use crate::properties::{parse_sync_token, sync_token};
 use crate::request::{Depth, Request};
 use crate::resource::{Resource, href_of};
-use crate::service::Session;
+use crate::session::Session;
 use crate::work::{Work, too_much};
 use crate::xml::{Multistatus, Name, Status, SyncCollection, SyncLevel};
 

@@ -18,7 +18,7 @@ use crate::error::{DavError, Result};
 use crate::path::{Place, collection_href, home_href};
 use crate::request::{Depth, Request};
 use crate::resource::{self, Actor, Resource};
-use crate::service::Session;
+use crate::session::Session;
 use crate::work::Work;
 use crate::xml::{Multistatus, Status, SyncCollection};
 

@@ -1,5 +1,10 @@
 //! Managed attachments (RFC 8607).
 
+use std::pin::Pin;
+use std::sync::Arc;
+
+use dav::AttachmentVerdict;
+
 use crate::calendars::{AT_NINE, event};
 use crate::house::{Answered, House, on_both_engines, on_both_engines_with};
 
@@ -223,5 +228,46 @@ fn a_put_shows_what_it_came_to() {
         }
         let plain = house.julie("PUT", "personal/1.ics", "", &text).await;
         assert_eq!((plain.status, plain.text.as_str()), (204, ""));
+    });
+}
+
+/// Says of an attachment what its text is.
+#[derive(Debug)]
+struct Checks;
+
+impl dav::AttachmentChecks for Checks {
+    fn look_at<'a>(
+        &'a self,
+        _: &'a str,
+        data: &'a [u8],
+    ) -> Pin<Box<dyn Future<Output = AttachmentVerdict> + Send + 'a>> {
+        Box::pin(std::future::ready(match data {
+            b"sound" => AttachmentVerdict::Sound,
+            b"harmful" => AttachmentVerdict::Harmful,
+            _ => AttachmentVerdict::Unknown,
+        }))
+    }
+}
+
+#[test]
+fn attachments_are_looked_at_before_they_are_taken() {
+    let set = |settings: &mut dav::Settings| settings.checks = Some(Arc::new(Checks));
+    on_both_engines_with(set, |house| async move {
+        house.put_64("").await;
+        let before = house.julie("GET", "personal/64.ics", "", "").await.text;
+        let kind = "content-type: text/plain";
+        let refused = house.julie("POST", ADD, kind, "harmful").await;
+        assert_eq!((refused.status, refused.text.contains("no-malware")), (403, true));
+        assert_eq!(house.julie("POST", ADD, kind, "unknown").await.status, 503);
+        assert_eq!(house.julie("GET", "personal/64.ics", "", "").await.text, before);
+        let added = house.julie("POST", ADD, kind, "sound").await;
+        assert_eq!(added.status, 201);
+        let update = format!(
+            "personal/64.ics?action=attachment-update&managed-id={}",
+            added.header("cal-managed-id")
+        );
+        for (text, status) in [("harmful", 403), ("unknown", 503), ("sound", 204)] {
+            assert_eq!(house.julie("POST", &update, kind, text).await.status, status, "{text}");
+        }
     });
 }
