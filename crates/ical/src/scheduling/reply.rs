@@ -99,24 +99,66 @@ fn put_answer(
     // RFC 6638 §3.2.9: what the attendee says of it, or that it arrived.
     own.set_parameter("SCHEDULE-STATUS", status.unwrap_or_else(|| "2.0".to_owned()));
     own.remove_parameter("RSVP");
-    for name in ["DELEGATED-TO", "SENT-BY"] {
-        if let Some(value) = answer.parameter(name) {
-            own.set_parameter(name, value);
-        }
+    if let Some(value) = answer.parameter("SENT-BY") {
+        own.set_parameter("SENT-BY", value);
     }
+    delegate(part, &user, reply, answer);
     if instance.is_none() {
-        answer_follows(parts, &user, answer);
+        answer_follows(parts, &user, reply, answer);
     }
     Ok(())
 }
 
+/// LIMIT: delegates in one component. Those above it are not invited: whoever has many addresses could
+/// make a meeting so large that its organizer cannot change it any more.
+const DELEGATES_MAX: usize = 20;
+
+/// RFC 5546 §3.2.3, §4.2.5: whoever delegates names those who come instead, and these are invited, until
+/// they answer for themselves. Whoever does not any more takes none of them back.
+fn delegate(part: &mut Component, user: &Users, reply: &Component, answer: &Line) {
+    let Some(own) = user.attendee_mut(part) else { return };
+    let named = answer.parameters().iter().find(|parameter| parameter.name == "DELEGATED-TO");
+    let named = named.filter(|_| partstat(answer) == "DELEGATED");
+    let Some(named) = named else { return own.remove_parameter("DELEGATED-TO") };
+    own.set_parameter_values("DELEGATED-TO", named.values.clone());
+    let delegator = own.value().to_owned();
+    for address in &named.values {
+        let delegate = Users::new(&[address]);
+        let delegates = part.lines_named("ATTENDEE");
+        let delegates = delegates.filter(|line| line.parameter("DELEGATED-FROM").is_some()).count();
+        let is_there = delegate.attendee(part).is_some() || delegate.organize(part);
+        // An address has a scheme (RFC 5545 §3.3.3).
+        if is_there || delegates >= DELEGATES_MAX || !address.contains(':') {
+            continue;
+        }
+        let mut line = Line::new("ATTENDEE", address.as_str())
+            .with("PARTSTAT", "NEEDS-ACTION")
+            .with("RSVP", "TRUE")
+            .with("DELEGATED-FROM", delegator.as_str());
+        let said = delegate.attendee(reply);
+        for name in ["CN", "CUTYPE", "ROLE"] {
+            if let Some(value) = said.and_then(|said| said.parameter(name)) {
+                line.set_parameter(name, value);
+            }
+        }
+        let last = part.lines.iter().rposition(|line| line.name() == "ATTENDEE");
+        part.lines.insert(last.map_or(part.lines.len(), |last| last + 1), line);
+    }
+}
+
 /// An answer to the whole is one to instances that have none yet.
-fn answer_follows(parts: &mut [(Instance, Component)], user: &Users, answer: &Line) {
+fn answer_follows(
+    parts: &mut [(Instance, Component)],
+    user: &Users,
+    reply: &Component,
+    answer: &Line,
+) {
     for (_, part) in parts.iter_mut().filter(|(instance, _)| instance.is_some()) {
         if let Some(own) = user.attendee_mut(part)
             && partstat(own) == "NEEDS-ACTION"
         {
             own.set_parameter("PARTSTAT", partstat(answer));
+            delegate(part, user, reply, answer);
         }
     }
 }

@@ -43,7 +43,12 @@ impl AccountTx<'_, '_> {
             Err(Ignored::OtherOrganizer | Ignored::NotInvited) => return Ok(status::NO_AUTHORITY),
             Err(Ignored::Unknown | Ignored::OtherMethod) => return Ok(status::FAILED),
         };
-        match self.write_copy(Some(&known), &copy, Tag::Keep) {
+        // RFC 6638 §3.2.10: answers leave the schedule-tag as it is. A delegate whom the organizer's
+        // program has not seen yet would be dropped by its next change, and hear that it is over.
+        let is_answer = CalendarObject::of(copy.clone())
+            .is_ok_and(|copy| copy.attendees() == known.meeting.attendees());
+        let tag = if is_answer { Tag::Keep } else { Tag::New };
+        match self.write_copy(Some(&known), &copy, tag) {
             Ok(()) => {}
             Err(error) if is_of_one_calendar(&error) => return Ok(status::FAILED),
             Err(error) => return Err(error),
