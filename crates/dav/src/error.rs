@@ -46,6 +46,16 @@ impl DavError {
         *status == StatusCode::METHOD_NOT_ALLOWED
     }
 
+    /// Whether something is locked, and it is not said yet what.
+    pub(crate) fn is_locked(&self) -> bool {
+        match self {
+            Self::Failed(StatusCode::LOCKED, name, None) => {
+                *name == Name::dav("lock-token-submitted")
+            }
+            _ => false,
+        }
+    }
+
     /// The answer.
     pub(crate) fn into_answer(self) -> Answer {
         match self {

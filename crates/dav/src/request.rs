@@ -55,6 +55,11 @@ impl Request {
             || self.header("brief").is_some_and(|brief| brief.eq_ignore_ascii_case("t"))
     }
 
+    /// Where what is then at the place is the answer, how it has its time zones (RFC 8144 §3).
+    pub(crate) fn shows(&self) -> Option<ZonesSent> {
+        self.prefers("return=representation").then(|| self.zones())
+    }
+
     /// RFC 7240 §2.
     pub(crate) fn prefers(&self, wanted: &str) -> bool {
         let values = self.headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());

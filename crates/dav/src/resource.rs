@@ -84,6 +84,11 @@ impl Resource {
         }
     }
 
+    /// Whether it is a collection in the sense of WebDAV (RFC 4918 §3).
+    pub(crate) fn is_collection(&self) -> bool {
+        !matches!(self, Self::Group(_) | Self::Object(..))
+    }
+
     /// The collection that it is or is in.
     pub(crate) fn collection(&self) -> Option<&Collection> {
         match self {

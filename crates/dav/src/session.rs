@@ -205,8 +205,10 @@ impl Session {
 
     pub(crate) async fn run(&self, request: Request, place: Place) -> Result<Answer> {
         let asked = place.clone();
+        let refused = methods::lock::Refused::of(self, &request, &place);
         let error = match self.run_method(request, place).await {
             Err(error) if error.is_not_allowed() => error,
+            Err(error) if error.is_locked() => return Err(refused.name(self, error).await),
             answered => return answered,
         };
         // RFC 9110 §15.5.6: it says which methods are.

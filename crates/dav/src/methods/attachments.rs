@@ -113,7 +113,7 @@ pub(super) async fn run(session: &Session, mut request: Request, of: Of) -> Resu
         }
         AttachmentAction::Remove(..) => (None, Vec::new()),
     };
-    let shows = request.prefers("return=representation");
+    let (shows, zones) = (request.shows().is_some(), request.zones());
     let href = object_href(&of.href, &of.object.name);
     let name = ObjectName::parse(&of.object.name)?;
     let (owner, calendar, locked) = (of.owner.id, of.collection.id, of.object.name.clone());
@@ -126,7 +126,7 @@ pub(super) async fn run(session: &Session, mut request: Request, of: Of) -> Resu
         .await
         .map_err(locked_or)?;
     let mut answer = match changed.bytes {
-        Some(bytes) => get::representation(status, bytes, &changed.object, &href),
+        Some(bytes) => get::representation(session, status, bytes, zones, &changed.object, &href),
         None if status == StatusCode::OK => answer::empty(StatusCode::NO_CONTENT),
         None => answer::empty(status),
     };

@@ -3,19 +3,21 @@
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
 use storage::{
-    Answering, Collection, CollectionName, Condition, CopyDepth, EtagCondition, Home, Object,
-    StorageError, Transfer, TransferKind, WriteTx,
+    Answering, Collection, CollectionKind, CollectionName, Condition, CopyDepth, EtagCondition,
+    Home, Object, ReadTx, StorageError, Transfer, TransferKind, WriteTx,
 };
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
 use crate::methods::attachments::attachment_place;
+use crate::methods::get;
 use crate::methods::preconditions::Preconditions;
 use crate::methods::put::{Written, locked_or, of_outcome};
 use crate::path::{Place, object_href};
 use crate::request::{Depth, Request};
 use crate::resource::{self, Resource, Target, href_of};
 use crate::session::Session;
+use crate::xml::{Name, ZonesSent};
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
     let conditions = Preconditions::parse(&request, &place)?;
@@ -24,8 +26,13 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
     let (source, target) = session
         .read(move |session, tx| {
             let source = resource::find(tx, &session.actor, &place)?;
-            let target = resource::find_target(tx, &session.actor, destination)
-                .map_err(|_| DavError::Status(StatusCode::FORBIDDEN))?;
+            let target = resource::find_target(tx, &session.actor, destination).map_err(
+                |error| match error {
+                    // What cannot be read now may be there another time.
+                    DavError::Storage(_) => error,
+                    _ => DavError::Status(StatusCode::FORBIDDEN),
+                },
+            )?;
             Ok((source, target))
         })
         .await?;
@@ -35,14 +42,16 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
     match source {
         Resource::Object(_, collection, _, object) if is_between => {
             let kind = if moves { TransferKind::Move } else { TransferKind::Copy };
-            let how = How { kind, overwrite, answering: request.answering() };
+            let how =
+                How { kind, overwrite, answering: request.answering(), shows: request.shows() };
             between(session, &collection, *object, target, how, conditions).await
         }
         // A collection stays its owner's.
         _ if is_between => Err(DavError::Status(StatusCode::FORBIDDEN)),
         Resource::Object(_, collection, _, object) => {
             let kind = if moves { TransferKind::Move } else { TransferKind::Copy };
-            let how = How { kind, overwrite, answering: request.answering() };
+            let how =
+                How { kind, overwrite, answering: request.answering(), shows: request.shows() };
             of_object(session, &collection, *object, target, how, conditions).await
         }
         Resource::Collection(_, collection) => {
@@ -60,6 +69,8 @@ struct How {
     overwrite: bool,
     /// Whether the organizer of a meeting that stood there hears that it is gone.
     answering: Answering,
+    /// Where what is then at the destination is the answer, how it has its time zones.
+    shows: Option<ZonesSent>,
 }
 
 async fn of_object(
@@ -67,7 +78,7 @@ async fn of_object(
     from: &Collection,
     object: Object,
     target: Target,
-    How { kind, overwrite, answering }: How,
+    How { kind, overwrite, answering, shows }: How,
     conditions: Preconditions,
 ) -> Result<Answer> {
     let (to, name) = destination(session, &target).await?;
@@ -99,20 +110,59 @@ async fn of_object(
             let (from, object, to, name) = (&from, &object, &to, name.as_str());
             let transfer = Transfer { kind, from, object, to, name };
             let outcome = tx.transfer_scheduled(&transfer, &condition, answering)?;
-            let written = tx.find_object(to.id, name)?;
-            let schedule_tag = written.and_then(|written| written.schedule_tag());
-            Ok((outcome, folder.is_some(), schedule_tag))
+            Ok((outcome, folder.is_some(), Stored::at(tx, &to, name, shows.is_some())?))
         })
         .await;
-    let (outcome, replaced_folder, schedule_tag) = outcome.map_err(refused)?;
-    let written = of_outcome(outcome, home, &target.owner, &collection_href)?;
-    let mut answer = match (written, replaced_folder) {
-        (Written::Created, false) => created(&href),
-        (Written::Created | Written::Replaced, _) => answer::empty(StatusCode::NO_CONTENT),
+    let (outcome, replaced_folder, stored) = outcome.map_err(refused)?;
+    let written = match of_outcome(outcome, home, &target.owner, &collection_href)? {
+        Written::Created if replaced_folder => Written::Replaced,
+        written => written,
     };
-    // RFC 6638 §3.2.10
-    answer::insert_tag(&mut answer, answer::SCHEDULE_TAG, schedule_tag.as_deref());
-    Ok(answer)
+    Ok(stored.answer(session, written, &href, shows))
+}
+
+/// What is at a destination afterwards.
+struct Stored {
+    object: Option<Object>,
+    /// Where they are asked for.
+    bytes: Option<Vec<u8>>,
+}
+
+impl Stored {
+    fn at(tx: &mut ReadTx<'_>, to: &Collection, name: &str, shows: bool) -> Result<Self> {
+        let object = tx.find_object(to.id, name)?;
+        let shown = object.as_ref().filter(|_| shows);
+        let bytes = shown.map(|object| tx.load_object(object.id)).transpose()?;
+        Ok(Self { object, bytes })
+    }
+
+    fn answer(
+        self,
+        session: &Session,
+        written: Written,
+        href: &str,
+        shows: Option<ZonesSent>,
+    ) -> Answer {
+        let mut answer = match (&self.object, self.bytes, shows) {
+            // RFC 8144 §3.1
+            (Some(object), Some(bytes), Some(zones)) => {
+                let status = match written {
+                    Written::Created => StatusCode::CREATED,
+                    Written::Replaced => StatusCode::OK,
+                };
+                get::representation(session, status, bytes, zones, object, href)
+            }
+            _ if written == Written::Created => answer::empty(StatusCode::CREATED),
+            _ => answer::empty(StatusCode::NO_CONTENT),
+        };
+        if let (Written::Created, Ok(href)) = (written, HeaderValue::from_str(href)) {
+            answer.headers_mut().insert(LOCATION, href);
+        }
+        // RFC 6638 §3.2.10
+        let tag = self.object.and_then(|object| object.schedule_tag());
+        answer::insert_tag(&mut answer, answer::SCHEDULE_TAG, tag.as_deref());
+        answer
+    }
 }
 
 /// The collection that something comes into, and its name there.
@@ -135,7 +185,7 @@ async fn between(
     from: &Collection,
     object: Object,
     target: Target,
-    How { kind, overwrite, answering }: How,
+    How { kind, overwrite, answering, shows }: How,
     conditions: Preconditions,
 ) -> Result<Answer> {
     let (to, name) = destination(session, &target).await?;
@@ -148,9 +198,8 @@ async fn between(
         .write_all("dav copy between", Vec::new(), move |tx| {
             let transfer = Transfer { kind, from: &from, object: &object, to: &to, name: &name };
             tx.lock_transfer(&transfer)?;
-            let mut source = tx.account_as(from.account, actor)?;
-            conditions.check(&mut source, home)?;
-            let source_knows = source.up_to_date_pushes(&quiet)?;
+            conditions.check_between(tx, actor, [from.account, to.account], home)?;
+            let source_knows = tx.account_as(from.account, actor)?.up_to_date_pushes(&quiet)?;
             let target_knows = tx.account_as(to.account, actor)?.up_to_date_pushes(&quiet)?;
             let (tokens, nothing) = (conditions.tokens(), EtagCondition::Any);
             let condition = Condition {
@@ -163,24 +212,18 @@ async fn between(
             let outcome = tx.transfer_between(actor, &transfer, &condition, answering, &places)?;
             tx.account_as(from.account, actor)?.quiet_pushes(&source_knows)?;
             tx.account_as(to.account, actor)?.quiet_pushes(&target_knows)?;
-            let written = tx.find_object(to.id, &name)?;
-            Ok((outcome, written.and_then(|written| written.schedule_tag())))
+            Ok((outcome, Stored::at(tx, &to, &name, shows.is_some())?))
         })
         .await;
-    let (outcome, schedule_tag) = outcome.map_err(|error| match error {
+    let (outcome, stored) = outcome.map_err(|error| match error {
         // RFC 4918 §9.8.5: Overwrite is F, and something is there.
         DavError::Storage(StorageError::Conflict(_)) => {
             DavError::Status(StatusCode::PRECONDITION_FAILED)
         }
         error => refused(error),
     })?;
-    let mut answer = match of_outcome(outcome, home, &target.owner, &collection_href)? {
-        Written::Created => created(&href),
-        Written::Replaced => answer::empty(StatusCode::NO_CONTENT),
-    };
-    // RFC 6638 §3.2.10
-    answer::insert_tag(&mut answer, answer::SCHEDULE_TAG, schedule_tag.as_deref());
-    Ok(answer)
+    let written = of_outcome(outcome, home, &target.owner, &collection_href)?;
+    Ok(stored.answer(session, written, &href, shows))
 }
 
 async fn of_collection(
@@ -192,8 +235,9 @@ async fn of_collection(
     overwrite: bool,
     conditions: Preconditions,
 ) -> Result<Answer> {
-    if target.home != from.kind.home() {
-        return Err(DavError::Status(StatusCode::FORBIDDEN));
+    let is_nested = target.home != Home::Files && target.names.len() > 1;
+    if target.home != from.kind.home() || is_nested {
+        return Err(misplaced(from.kind));
     }
     let home = target.home;
     let name = CollectionName::parse(home, &target.collection_name())?;
@@ -226,6 +270,21 @@ async fn of_collection(
     match replaced.map_err(refused)? {
         true => Ok(answer::empty(StatusCode::NO_CONTENT)),
         false => Ok(created(&href)),
+    }
+}
+
+/// What cannot hold a collection of that kind.
+fn misplaced(kind: CollectionKind) -> DavError {
+    match kind {
+        // RFC 4791 §5.3.2.1
+        CollectionKind::Calendar => {
+            DavError::forbidden(Name::caldav("calendar-collection-location-ok"))
+        }
+        // RFC 6352 §6.3.2.1
+        CollectionKind::AddressBook => {
+            DavError::forbidden(Name::carddav("addressbook-collection-location-ok"))
+        }
+        _ => DavError::Status(StatusCode::FORBIDDEN),
     }
 }
 

@@ -94,14 +94,20 @@ pub(crate) fn ranged(bytes: Vec<u8>, headers: &HeaderMap, etag: &str) -> Answer 
     answer
 }
 
-/// What a change came to, for who asked for it with `Prefer: return=representation`
-/// (RFC 7240 §4.2, RFC 8144 §3).
+/// What is there after a change, or instead of one, for who asked for it with
+/// `Prefer: return=representation` (RFC 7240 §4.2, RFC 8144 §3).
 pub(crate) fn representation(
+    session: &Session,
     status: StatusCode,
     bytes: Vec<u8>,
+    zones: ZonesSent,
     object: &Object,
     href: &str,
 ) -> Answer {
+    let bytes = match object.media_type.starts_with("text/calendar") {
+        true => with_zones(bytes.into(), zones, &session.settings.objects.ical).into_owned(),
+        false => bytes,
+    };
     let mut answer = Response::new(Full::from(bytes));
     *answer.status_mut() = status;
     insert(&mut answer, CONTENT_TYPE, &object.media_type);
@@ -109,6 +115,34 @@ pub(crate) fn representation(
     insert(&mut answer, CONTENT_LOCATION, href);
     insert(&mut answer, HeaderName::from_static("preference-applied"), "return=representation");
     with_validators(answer, object)
+}
+
+/// The answer to a change at a place: where it was refused because a condition failed, with what is there
+/// instead, if that was asked for and whoever asks may read it (RFC 8144 §3.2).
+pub(crate) async fn or_what_is_there(
+    session: &Session,
+    answered: Result<Answer>,
+    shown: Option<(ZonesSent, Place)>,
+) -> Result<Answer> {
+    let (error, zones, place) = match (answered, shown) {
+        (Err(error @ DavError::Status(StatusCode::PRECONDITION_FAILED)), Some((zones, place))) => {
+            (error, zones, place)
+        }
+        (answered, _) => return answered,
+    };
+    let found = session
+        .read(move |session, tx| {
+            let found = resource::find(tx, &session.actor, &place)?;
+            let href = found.href();
+            let Resource::Object(.., object) = found else { return Ok(None) };
+            let bytes = tx.load_object(object.id)?;
+            Ok(Some((href, object, bytes)))
+        })
+        .await;
+    // What is not there, or cannot be read now, leaves the refusal.
+    let Ok(Some((href, object, bytes))) = found else { return Err(error) };
+    let status = StatusCode::PRECONDITION_FAILED;
+    Ok(representation(session, status, bytes, zones, &object, &href))
 }
 
 /// What people store is no page of this server's: a browser runs no script of it, nor takes it for

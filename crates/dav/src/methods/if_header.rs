@@ -1,6 +1,7 @@
 //! The header If (RFC 4918 §10.4): states of which one must hold, and the tokens it submits.
 
-use storage::{AccountTx, Address, CollectionRights, Home};
+use ids::AccountId;
+use storage::{AccountTx, Address, CollectionRights, Home, WriteTx};
 
 use crate::error::{DavError, Result};
 use crate::path::{Place, path_of};
@@ -103,11 +104,34 @@ impl IfHeader {
 
     /// RFC 4918 §10.4.1: 412 unless all conditions of one list hold.
     pub(crate) fn check(&self, tx: &mut AccountTx<'_, '_>) -> Result<()> {
+        self.require_one(|list| list.holds(tx))
+    }
+
+    /// The same where resources of several accounts are concerned.
+    pub(crate) fn check_among(
+        &self,
+        tx: &mut WriteTx<'_>,
+        actor: AccountId,
+        accounts: &[AccountId],
+    ) -> Result<()> {
+        self.require_one(|list| {
+            for account in accounts {
+                let holds = list.holds(&mut tx.account_as(*account, actor)?)?;
+                if holds.is_some() {
+                    return Ok(holds);
+                }
+            }
+            Ok(None)
+        })
+    }
+
+    fn require_one(&self, mut holds: impl FnMut(&List) -> Result<Option<bool>>) -> Result<()> {
         if self.lists.is_empty() {
             return Ok(());
         }
         for list in &self.lists {
-            if list.holds(tx)? {
+            // What is not known in this transaction has no state.
+            if holds(list)?.unwrap_or_else(|| list.is_negative()) {
                 return Ok(());
             }
         }
@@ -116,27 +140,29 @@ impl IfHeader {
 }
 
 impl List {
-    fn holds(&self, tx: &mut AccountTx<'_, '_>) -> Result<bool> {
+    fn is_negative(&self) -> bool {
+        self.conditions.iter().all(|(positive, _)| !positive)
+    }
+
+    /// Whether all of it holds; `None` where it is about nothing of the account of `tx`.
+    fn holds(&self, tx: &mut AccountTx<'_, '_>) -> Result<Option<bool>> {
         let (account, now) = (tx.id(), tx.now());
         let place = Place::parse(&self.path).ok().flatten();
-        // What is another account's is not known in this transaction.
         let here = match place {
             Some(Place::Member(home, owner, names)) => here(tx, home, &owner, names)?,
             _ => None,
         };
-        let Some((home, names)) = here else {
-            return Ok(self.conditions.iter().all(|(positive, _)| !positive));
-        };
+        let Some((home, names)) = here else { return Ok(None) };
         let path = names.join("/");
         let locks = tx.locks_on(account, home, &path, now)?;
         let etag = etag_at(tx, home, &names)?;
-        Ok(self.conditions.iter().all(|(positive, state)| {
+        Ok(Some(self.conditions.iter().all(|(positive, state)| {
             let is_so = match state {
                 State::Token(token) => locks.iter().any(|lock| lock.token == *token),
                 State::Etag(wanted) => etag.as_ref() == Some(wanted),
             };
             is_so == *positive
-        }))
+        })))
     }
 }
 
@@ -154,9 +180,13 @@ fn here(
     };
     let Some(owner) = tx.find_account(&address)?.map(|found| found.id) else { return Ok(None) };
     if owner == tx.actor()
-        && let Some(names) = names_at(tx, home, &names)?
+        && let Some(first) = names.first()
+        && let Some(found) = tx.find_guest_collection(owner, home, first)?
     {
-        return Ok(Some((home, names)));
+        // Whose it is decides, and not in whose home it stands.
+        let rest = names.into_iter().skip(1);
+        let is_here = found.account == tx.id();
+        return Ok(is_here.then(|| (home, std::iter::once(found.name).chain(rest).collect())));
     }
     Ok((owner == tx.id()).then_some((home, names)))
 }

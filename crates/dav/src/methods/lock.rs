@@ -5,15 +5,16 @@ use hyper::header::{HeaderName, HeaderValue};
 use ids::Timestamp;
 use storage::{
     Collection, CollectionKind, Condition, EtagCondition, Home, Lock, ObjectLimits, ObjectName,
-    PreparedObject, StorageError,
+    PreparedObject, ReadTx, StorageError,
 };
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
+use crate::methods::if_header::IfHeader;
 use crate::methods::post::random_uuid;
 use crate::methods::preconditions::Preconditions;
 use crate::path::Place;
-use crate::properties::write_lock;
+use crate::properties::{lock_root, write_lock};
 use crate::request::{Depth, Request};
 use crate::resource::{self, Resource, Target};
 use crate::session::Session;
@@ -37,7 +38,7 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
         })
         .await?;
     match wanted {
-        None => refresh(session, &request, &target, conditions).await,
+        None => refresh(session, &request, &target, found, conditions).await,
         Some(wanted) => {
             let token = format!("urn:uuid:{}", random_uuid()?);
             let lock = Lock {
@@ -74,6 +75,7 @@ async fn take(
         }
     };
     let (limits, home) = (session.settings.objects, target.home);
+    let within = collection.clone();
     let taken = session
         .write(target.owner.id, "dav lock", move |tx| {
             conditions.check(tx, home)?;
@@ -91,7 +93,7 @@ async fn take(
         error => error,
     })?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    let mut answer = discovery(status, &lock, target);
+    let mut answer = discovery(status, &lock, target, Some(&within));
     if let Ok(token) = HeaderValue::from_str(&format!("<{}>", lock.token)) {
         answer.headers_mut().insert(HeaderName::from_static("lock-token"), token);
     }
@@ -138,6 +140,7 @@ async fn refresh(
     session: &Session,
     request: &Request,
     target: &Target,
+    found: Option<Resource>,
     conditions: Preconditions,
 ) -> Result<Answer> {
     // RFC 4918 §9.10.2: the lock is named in If, alone.
@@ -150,14 +153,20 @@ async fn refresh(
             Ok(tx.refresh_lock(home, &path, &token, timeout_secs)?)
         })
         .await?;
-    Ok(discovery(StatusCode::OK, &lock, target))
+    let within = found.as_ref().and_then(Resource::collection);
+    Ok(discovery(StatusCode::OK, &lock, target, within))
 }
 
 /// RFC 4918 §9.10.1: DAV:lockdiscovery in DAV:prop.
-fn discovery(status: StatusCode, lock: &Lock, target: &Target) -> Answer {
+fn discovery(
+    status: StatusCode,
+    lock: &Lock,
+    target: &Target,
+    within: Option<&Collection>,
+) -> Answer {
     let body = Writer::document(&Name::dav("prop"), |writer| {
         writer.element(&Name::dav("lockdiscovery"), |writer| {
-            write_lock(writer, lock, Some(&target.owner));
+            write_lock(writer, lock, Some(&target.owner), within);
         });
     });
     answer::xml(status, body)
@@ -190,6 +199,66 @@ pub(crate) async fn unlock(session: &Session, request: Request, place: Place) ->
         error => error,
     })?;
     Ok(answer::empty(StatusCode::NO_CONTENT))
+}
+
+/// What a request might be refused for that is locked.
+pub(crate) struct Refused {
+    places: Vec<Place>,
+    held: Vec<String>,
+}
+
+impl Refused {
+    /// What a request for a place is about.
+    pub(crate) fn of(session: &Session, request: &Request, place: &Place) -> Self {
+        let destination = request.destination(&session.settings.public_url).ok();
+        let destination = destination.and_then(|path| Place::parse(&path).ok().flatten());
+        let held = IfHeader::parse(request).map(|states| states.tokens()).unwrap_or_default();
+        Self { places: destination.into_iter().chain([place.clone()]).collect(), held }
+    }
+
+    /// RFC 4918 §16: the refusal with a URL of what is locked.
+    pub(crate) async fn name(self, session: &Session, error: DavError) -> DavError {
+        let root = session
+            .read(move |session, tx| {
+                let mut places = self.places.into_iter();
+                let roots = places
+                    .find_map(|place| find_locked(tx, session, place, &self.held).transpose());
+                roots.transpose()
+            })
+            .await;
+        match root {
+            Ok(Some(root)) => {
+                DavError::Failed(StatusCode::LOCKED, Name::dav("lock-token-submitted"), Some(root))
+            }
+            _ => error,
+        }
+    }
+}
+
+/// The root of a lock that is in the way at a place, of those that the client does not hold: on what is
+/// there, on what it stands in, or on what stands below it.
+fn find_locked(
+    tx: &mut ReadTx<'_>,
+    session: &Session,
+    place: Place,
+    held: &[String],
+) -> Result<Option<String>> {
+    let actor = &session.actor;
+    let Ok(target) = resource::find_target(tx, actor, place) else { return Ok(None) };
+    let (home, path) = (target.home, target.lock_path());
+    let mut locks = tx.list_locks(target.owner.id, session.now())?;
+    locks.retain(|lock| lock.holder != actor.id() || !held.contains(&lock.token));
+    let parent = path.rsplit_once('/').map(|(parent, _)| parent);
+    let here = |lock: &&Lock| lock.covers(home, &path);
+    let around = |lock: &&Lock| parent.is_some_and(|parent| lock.covers(home, parent));
+    let below = |lock: &&Lock| {
+        lock.home == home && lock.path.strip_prefix(&path).is_some_and(|rest| rest.starts_with('/'))
+    };
+    let found = locks.iter().find(here).or_else(|| locks.iter().find(around));
+    let Some(lock) = found.or_else(|| locks.iter().find(below)) else { return Ok(None) };
+    let first = target.names.first().map_or("", String::as_str);
+    let collection = resource::find_collection(tx, actor, &target, first)?;
+    Ok(Some(lock_root(lock, &target.owner, collection.as_ref())))
 }
 
 #[cfg(test)]

@@ -41,7 +41,9 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
         {
             let conditions = Preconditions::parse(&request, &asked)?;
             let of = super::attachments::Of { owner, collection, href, object, conditions };
-            super::attachments::run(session, request, of).await
+            let shown = request.shows().map(|zones| (zones, asked));
+            let answered = super::attachments::run(session, request, of).await;
+            super::get::or_what_is_there(session, answered, shown).await
         }
         Resource::Outbox(owner) => crate::scheduling::free_busy(session, request, owner).await,
         Resource::Collection(owner, collection)

@@ -2,8 +2,8 @@
 //! If-Unmodified-Since (RFC 9110 §13.1), If-Schedule-Tag-Match (RFC 6638 §8.3). Decided in the transaction that writes.
 
 use hyper::StatusCode;
-use ids::Timestamp;
-use storage::{AccountTx, EtagCondition, Object};
+use ids::{AccountId, Timestamp};
+use storage::{AccountTx, EtagCondition, Object, WriteTx};
 
 use crate::error::{DavError, Result};
 use crate::methods::if_header::IfHeader;
@@ -57,6 +57,22 @@ impl Preconditions {
     /// 412 unless all of them hold.
     pub(crate) fn check(&self, tx: &mut AccountTx<'_, '_>, home: storage::Home) -> Result<()> {
         self.states.check(tx)?;
+        self.check_headers(tx, home)
+    }
+
+    /// The same where it is brought from one account to another: the header If tells of both places.
+    pub(crate) fn check_between(
+        &self,
+        tx: &mut WriteTx<'_>,
+        actor: AccountId,
+        [from, to]: [AccountId; 2],
+        home: storage::Home,
+    ) -> Result<()> {
+        self.states.check_among(tx, actor, &[from, to])?;
+        self.check_headers(&mut tx.account_as(from, actor)?, home)
+    }
+
+    fn check_headers(&self, tx: &mut AccountTx<'_, '_>, home: storage::Home) -> Result<()> {
         let asks = self.if_match.is_some()
             || self.if_none_match.is_some()
             || self.unmodified_since.is_some()

@@ -15,21 +15,22 @@ use crate::xml::{Multistatus, Name, PropertyRequest};
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
     let wanted = PropertyRequest::parse(&request.body, &session.settings.xml)?;
-    // RFC 4918 §9.1: without the header, infinity; which may be refused.
+    // RFC 4918 §9.1: without the header, infinity.
     let depth = request.depth()?.unwrap_or(Depth::Infinity);
-    if depth == Depth::Infinity {
-        return Err(DavError::forbidden(Name::dav("propfind-finite-depth")));
-    }
     let brief = request.is_brief();
     // RFC 8144 §4: the resource itself is left out.
     let without_root = request.prefers("depth-noroot") && depth == Depth::One;
-    if wanted.names(&Name::dav("sync-token")) {
+    if depth != Depth::Infinity && wanted.names(&Name::dav("sync-token")) {
         sync_home::follow_at(session, &place, depth).await?;
     }
     let max = session.settings.results_max;
     let body = session
         .read(move |session, tx| {
             let found = resource::find(tx, &session.actor, &place)?;
+            // RFC 4918 §9.1: which may be refused, of collections.
+            if depth == Depth::Infinity && found.is_collection() {
+                return Err(DavError::forbidden(Name::dav("propfind-finite-depth")));
+            }
             let mut all = Vec::new();
             if depth == Depth::One {
                 all = resource::members(tx, &session.actor, &found)?;

@@ -10,8 +10,8 @@ use storage::{
 };
 
 use crate::answer::{self, Answer};
-use crate::calendar_data::with_zones;
 use crate::error::{DavError, Format, Result, of_fault};
+use crate::methods::get;
 use crate::methods::preconditions::Preconditions;
 use crate::path::{Place, collection_href, object_href};
 use crate::request::Request;
@@ -26,6 +26,12 @@ const MEDIA_TYPE_BYTES_MAX: usize = 255;
 const SMALL_BYTES: usize = 32 * 1024;
 
 pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
+    let shown = request.shows().map(|zones| (zones, place.clone()));
+    let answered = put_at(session, request, place).await;
+    get::or_what_is_there(session, answered, shown).await
+}
+
+async fn put_at(session: &Session, request: Request, place: Place) -> Result<Answer> {
     if request.headers.contains_key(CONTENT_RANGE) {
         // RFC 9110 §14.5: a part is not to take the place of the whole.
         return Err(DavError::BAD_REQUEST);
@@ -36,8 +42,7 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
         let (target, collection, name) = found;
         return put(session, request, &target, collection, name, conditions).await;
     }
-    // RFC 8607 §3.1
-    let shows = request.prefers("return=representation").then(|| request.zones());
+    let shows = request.shows();
     let (target, ready) = session
         .read(move |session, tx| {
             let (target, collection, name) = destination(tx, session, place)?;
@@ -88,8 +93,7 @@ pub(crate) async fn put(
     name: ObjectName,
     conditions: Preconditions,
 ) -> Result<Answer> {
-    // RFC 8607 §3.1
-    let shows = request.prefers("return=representation").then(|| request.zones());
+    let shows = request.shows();
     let (draft, limits) = (Draft::of(request, &collection)?, session.settings.objects);
     let prepared = tokio::task::spawn_blocking(move || draft.prepare(&limits));
     let object = prepared.await.map_err(|error| {
@@ -135,12 +139,7 @@ async fn write(session: &Session, target: &Target, ready: Ready) -> Result<Answe
     };
     if let (Some((stored, bytes)), Some(zones)) = (stored, shows) {
         let status = if status == StatusCode::NO_CONTENT { StatusCode::OK } else { status };
-        let limits = &session.settings.objects.ical;
-        let bytes = match home {
-            Home::Calendars => with_zones(bytes.into(), zones, limits).into_owned(),
-            Home::AddressBooks | Home::Files => bytes,
-        };
-        return Ok(super::get::representation(status, bytes, &stored, &own_href));
+        return Ok(get::representation(session, status, bytes, zones, &stored, &own_href));
     }
     let mut answer = answer::empty(status);
     // RFC 4791 §5.3.4: the etag may be told where what is stored is what was sent.

@@ -17,7 +17,7 @@ use crate::xml::{Multistatus, Name, PropertyRequest, PropertySet, Status, Writer
 
 pub(crate) use acl::{is_supported, rights_of};
 pub(crate) use collection::write_components;
-pub(crate) use support::write_lock;
+pub(crate) use support::{lock_root, write_lock};
 pub(crate) use update::{Refused, is_protected, plan, plan_dead, plan_me_card, plan_new};
 
 /// A resource with all that its properties are made of.
@@ -128,9 +128,9 @@ impl Described<'_> {
             }
             "supportedlock" => support::write_supported_lock(writer, name, self.resource),
             "lockdiscovery" => writer.element(name, |writer| {
-                self.locks.iter().for_each(|lock| {
-                    write_lock(writer, lock, self.resource.owner().map(|owner| &**owner));
-                });
+                let owner = self.resource.owner().map(|owner| &**owner);
+                let collection = self.resource.collection();
+                self.locks.iter().for_each(|lock| write_lock(writer, lock, owner, collection));
             }),
             "supported-method-set" => support::write_methods(writer, name, self.resource),
             _ => return self.write_acl(writer, name),

@@ -1,6 +1,6 @@
 //! What resources can do: reports, methods, locks.
 
-use storage::{Account, CollectionKind, Lock};
+use storage::{Account, Collection, CollectionKind, Lock};
 
 use crate::path;
 use crate::resource::{Actor, Resource};
@@ -159,8 +159,13 @@ pub(super) fn write_supported_lock(writer: &mut Writer, name: &Name, resource: &
     });
 }
 
-/// DAV:activelock (RFC 4918 §14.1).
-pub(crate) fn write_lock(writer: &mut Writer, lock: &Lock, owner: Option<&Account>) {
+/// DAV:activelock (RFC 4918 §14.1) of something in a collection of `owner`'s.
+pub(crate) fn write_lock(
+    writer: &mut Writer,
+    lock: &Lock,
+    owner: Option<&Account>,
+    collection: Option<&Collection>,
+) {
     writer.element(&Name::dav("activelock"), |writer| {
         let scope = if lock.exclusive { "exclusive" } else { "shared" };
         writer.element(&Name::dav("lockscope"), |writer| writer.empty(&Name::dav(scope)));
@@ -172,9 +177,22 @@ pub(crate) fn write_lock(writer: &mut Writer, lock: &Lock, owner: Option<&Accoun
         writer.text_element(&Name::dav("timeout"), &timeout);
         writer.element(&Name::dav("locktoken"), |writer| writer.href(&lock.token));
         if let Some(owner) = owner {
-            let root = path::collection_href(lock.home, &owner.address, &lock.path);
-            let root = root.strip_suffix('/').unwrap_or(&root);
-            writer.element(&Name::dav("lockroot"), |writer| writer.href(root));
+            let root = lock_root(lock, owner, collection);
+            writer.element(&Name::dav("lockroot"), |writer| writer.href(&root));
         }
     });
+}
+
+/// DAV:lockroot (RFC 4918 §14.12): the URL by which whoever asks reaches what was locked. A collection
+/// of somebody else has its own in the home of whom it is shared with.
+pub(crate) fn lock_root(lock: &Lock, owner: &Account, collection: Option<&Collection>) -> String {
+    let as_guest = collection.and_then(|collection| {
+        let guest = collection.guest.as_ref()?;
+        let below = lock.path.strip_prefix(&collection.name)?;
+        let name = format!("{}{below}", collection.shared_name());
+        Some(path::collection_href(lock.home, &guest.address, &name))
+    });
+    let own = || path::collection_href(lock.home, &owner.address, &lock.path);
+    let root = as_guest.unwrap_or_else(own);
+    root.strip_suffix('/').unwrap_or(&root).to_owned()
 }

@@ -127,3 +127,43 @@ fn filters_that_cannot_be_are_refused() {
 fn in_event(filter: &str) -> String {
     format!("<C:comp-filter name=\"VEVENT\">{filter}</C:comp-filter>")
 }
+
+#[test]
+fn what_is_brought_elsewhere_stays_whole() {
+    on_both_engines(|house| async move {
+        house.julie("MKCALENDAR", "jobs/", "", "").await;
+        house.julie("PUT", "personal/1.ics", "", &event("1", AT_NINE)).await;
+        let home = "/dav/calendars/julie@example.test/";
+        let book = "/dav/addressbooks/julie@example.test/";
+        for method in ["COPY", "MOVE"] {
+            // RFC 4791 §5.3.2.1, RFC 6352 §6.3.2.1
+            for place in
+                ["calendars/julie@example.test/personal/inner/", "files/julie@example.test/a/"]
+            {
+                let to = format!("destination: /dav/{place}");
+                let refused = house.julie(method, "jobs/", &to, "").await;
+                assert_eq!(refused.status, 403, "{method} {place}");
+                assert_eq!(refused.failed(), "C:calendar-collection-location-ok");
+            }
+            let to = format!("destination: {book}personal/inner/");
+            let refused = house.ask("julie", method, &format!("{book}personal/"), &to, "").await;
+            assert_eq!(refused.status, 403);
+            assert!(
+                refused.text.contains("addressbook-collection-location-ok"),
+                "{}",
+                refused.text
+            );
+            // RFC 4918 §9.8.5, §9.9.4: onto itself.
+            for (path, overwrite) in
+                [("personal/1.ics", "T"), ("personal/1.ics", "F"), ("jobs/", "T")]
+            {
+                let to = format!("destination: {home}{path}\noverwrite: {overwrite}");
+                let refused = house.julie(method, path, &to, "").await;
+                assert_eq!(refused.status, 403, "{method} {path} {}", refused.text);
+            }
+        }
+        let kept = house.julie("GET", "personal/1.ics", "", "").await;
+        assert_eq!((kept.status, kept.text), (200, event("1", AT_NINE)));
+        assert_eq!(house.julie("PROPFIND", "jobs/", "depth: 0", "").await.status, 207);
+    });
+}
