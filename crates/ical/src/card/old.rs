@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::charset::windows_1252;
 use crate::component::Component;
 use crate::error::Error;
 use crate::fold::logical_end;
@@ -101,9 +102,7 @@ fn convert_line(old: &Line) -> Line {
         Some("QUOTED-PRINTABLE") => {
             let bytes = decode_quoted_printable(line.value());
             let text = match charset.as_deref() {
-                Some("iso-8859-1" | "windows-1252" | "latin1") => {
-                    bytes.iter().map(|byte| char::from(*byte)).collect()
-                }
+                Some("iso-8859-1" | "windows-1252" | "latin1") => windows_1252(&bytes),
                 _ => String::from_utf8_lossy(&bytes).into_owned(),
             };
             line.set_value(escape_structured(line.name(), &text));

@@ -9,6 +9,9 @@ use crate::limits::Limits;
 use crate::line::Line;
 use crate::object::ComponentKind;
 
+/// LIMIT: properties that the calendars of a file have of their own; programs write ten.
+const PROPERTIES_MAX: usize = 10_000;
+
 /// The calendars of a file, with what they hold grouped into what may be one resource
 /// (RFC 4791 §4.1): the components of a UID, with the time zones they name.
 #[derive(Debug)]
@@ -33,8 +36,6 @@ struct Group<'b> {
 #[derive(Debug)]
 struct Part<'b> {
     bytes: &'b [u8],
-    /// Which occurrence it is of; empty for all.
-    recurrence: String,
     sequence: u64,
     /// Where it has none itself.
     uid: Option<String>,
@@ -51,7 +52,7 @@ impl<'b> CalendarFile<'b> {
         }
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut reader = Reader::new(limits);
-        for piece in pieces(bytes, 1).map_err(|error| vec![error])? {
+        for piece in pieces(bytes, 1, limits.objects_max).map_err(|error| vec![error])? {
             if !piece.is_component || piece.name() != "VCALENDAR" {
                 let text = "no VCALENDAR".to_owned();
                 return Err(vec![FileError::Line { line: piece.line, text }]);
@@ -132,6 +133,8 @@ struct Reader<'l, 'b> {
     file: CalendarFile<'b>,
     /// Where the components of a UID are: their calendar, kind and UID.
     known: HashMap<(usize, &'static str, String), usize>,
+    /// Where the component of an occurrence is in its group: one UID may have thousands of them.
+    places: HashMap<(usize, String), usize>,
     components: usize,
     wrong: Vec<FileError>,
 }
@@ -146,13 +149,14 @@ impl<'l, 'b> Reader<'l, 'b> {
             duplicates: 0,
             ignored: 0,
         };
-        Self { limits, file, known: HashMap::new(), components: 0, wrong: Vec::new() }
+        let (known, places) = (HashMap::new(), HashMap::new());
+        Self { limits, file, known, places, components: 0, wrong: Vec::new() }
     }
 
     fn calendar(&mut self, calendar: &Piece<'b>) -> Result<(), FileError> {
         let number = self.file.heads.len();
         self.file.heads.push(Vec::new());
-        for piece in calendar.within()? {
+        for piece in calendar.within(self.limits.objects_max.saturating_add(PROPERTIES_MAX))? {
             match piece.is_component {
                 true => self.component(number, &piece)?,
                 false => self.line(number, &piece),
@@ -222,10 +226,10 @@ impl<'l, 'b> Reader<'l, 'b> {
         let Some(uid) = uid.or_else(|| made.clone()) else { return };
         let part = Part {
             bytes: piece.bytes,
-            recurrence: value("RECURRENCE-ID").unwrap_or_default(),
             sequence: value("SEQUENCE").and_then(|text| text.parse().ok()).unwrap_or(0),
             uid: made,
         };
+        let recurrence = value("RECURRENCE-ID").unwrap_or_default();
         let groups = &mut self.file.groups;
         let at = *self.known.entry((calendar, kind.name(), uid)).or_insert_with(|| {
             let (line, zones) = (piece.line, BTreeSet::new());
@@ -234,7 +238,9 @@ impl<'l, 'b> Reader<'l, 'b> {
         });
         let Some(group) = groups.get_mut(at) else { return };
         zones_named(component, &mut group.zones);
-        match group.parts.iter_mut().find(|other| other.recurrence == part.recurrence) {
+        let next = group.parts.len();
+        let place = *self.places.entry((at, recurrence)).or_insert(next);
+        match group.parts.get_mut(place) {
             // RFC 5545 §3.8.7.4: the larger number is the newer revision.
             Some(other) => {
                 self.file.duplicates += 1;

@@ -1,25 +1,21 @@
 //! Files of cards (RFC 6350 §3.3, RFC 2426 §2.4.2).
 
 use super::pieces::pieces;
-use super::{FileError, FileLimits, FileObject, uid_of};
+use super::{FileError, FileLimits, FileObject, text_of_file, uid_of};
 use crate::card::Card;
 use crate::line::Line;
+use crate::object::is_text;
 use crate::text::escape_text;
 
-/// The cards of a file of any version. Those of 2.1 are of 3.0 afterwards; one without a UID gets
+/// The cards of a file of any version, in any of the letters that [`text_of_file`] knows. Those of 2.1 are of 3.0 afterwards; one without a UID gets
 /// one; all others are as they stand there.
 ///
 /// # Errors
 /// What is wrong with the file, or each of the cards that are none.
 pub fn cards_of_file(bytes: &[u8], limits: &FileLimits) -> Result<Vec<FileObject>, Vec<FileError>> {
-    if bytes.len() > limits.bytes_max {
-        return Err(vec![FileError::TooLarge(limits.bytes_max)]);
-    }
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let found = pieces(bytes, 1).map_err(|error| vec![error])?;
-    if found.len() > limits.objects_max {
-        return Err(vec![FileError::TooMany(limits.objects_max)]);
-    }
+    let text = text_of_file(bytes, limits).map_err(|error| vec![error])?;
+    let bytes = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    let found = pieces(bytes, 1, limits.objects_max).map_err(|error| vec![error])?;
     if found.is_empty() {
         return Err(vec![FileError::Empty("vCard")]);
     }
@@ -29,6 +25,11 @@ pub fn cards_of_file(bytes: &[u8], limits: &FileLimits) -> Result<Vec<FileObject
         let refuse = |text: String| FileError::Line { line: piece.line, text };
         if !piece.is_component || piece.name() != "VCARD" {
             wrong.push(refuse("no vCard".to_owned()));
+            continue;
+        }
+        // Before anything is made anew of it: letters that cannot be read would be lost then.
+        if !is_text(piece.bytes) {
+            wrong.push(refuse("no text in UTF-8".to_owned()));
             continue;
         }
         match Card::parse_all(piece.bytes, &limits.object) {

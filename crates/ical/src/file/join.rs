@@ -16,6 +16,10 @@ pub struct JoinedCalendar {
     out: Vec<u8>,
     /// What was written of each zone, by its name.
     zones: HashMap<String, Vec<u8>>,
+    /// By what is written of them, the names of those that had to get another.
+    renamed: HashMap<Vec<u8>, String>,
+    /// By the name they came with, the last number that was given to one of it.
+    numbers: HashMap<String, usize>,
 }
 
 impl JoinedCalendar {
@@ -24,7 +28,7 @@ impl JoinedCalendar {
         let mut out = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n".to_vec();
         Line::new("PRODID", escape_text(product)).render(&mut out);
         out.extend_from_slice(b"CALSCALE:GREGORIAN\r\n");
-        Self { out, zones: HashMap::new() }
+        Self { out, zones: HashMap::new(), renamed: HashMap::new(), numbers: HashMap::new() }
     }
 
     /// What people call it; before the first object.
@@ -55,9 +59,10 @@ impl JoinedCalendar {
 
     /// Adds the components of an object that was stored, byte for byte.
     pub fn add(&mut self, object: &[u8]) {
-        let Ok(calendars) = pieces(object, 1) else { return };
+        let max = crate::Limits::DEFAULT.lines_max;
+        let Ok(calendars) = pieces(object, 1, max) else { return };
         let components = calendars.iter().filter(|piece| piece.is_component);
-        let within = components.filter_map(|calendar| calendar.within().ok()).flatten();
+        let within = components.filter_map(|calendar| calendar.within(max).ok()).flatten();
         let (zones, parts): (Vec<_>, Vec<_>) = within
             .filter(|piece| piece.is_component)
             .partition(|piece| piece.name() == "VTIMEZONE");
@@ -105,26 +110,36 @@ impl JoinedCalendar {
         let limits = crate::Limits::default();
         let Ok(mut zone) = Component::parse(bytes, &limits) else { return };
         let Some(id) = zone.line("TZID").map(|line| line.text().trim().to_owned()) else { return };
-        let mut name = id.clone();
-        let mut number = 1;
-        while let Some(there) = self.zones.get(&name) {
-            if there == bytes || is_known(&id) {
-                break;
-            }
-            number += 1;
-            name = format!("{id} {number}");
-        }
-        if !self.zones.contains_key(&name) {
-            if name == id {
+        match self.zones.get(&id) {
+            None => {
                 self.out.extend_from_slice(bytes);
-            } else {
-                zone.put(Line::new("TZID", escape_text(&name)));
-                self.out.extend_from_slice(&zone.render());
+                self.zones.insert(id, bytes.to_vec());
+                return;
             }
-            self.zones.insert(name.clone(), bytes.to_vec());
+            Some(there) if there == bytes || is_known(&id) => return,
+            Some(_) => {}
         }
-        if name != id {
-            renamed.insert(id, name);
+        if let Some(name) = self.renamed.get(bytes) {
+            renamed.insert(id, name.clone());
+            return;
+        }
+        let name = self.free_name(&id);
+        zone.put(Line::new("TZID", escape_text(&name)));
+        self.out.extend_from_slice(&zone.render());
+        self.zones.insert(name.clone(), bytes.to_vec());
+        self.renamed.insert(bytes.to_vec(), name.clone());
+        renamed.insert(id, name);
+    }
+
+    /// `Here 2`, `Here 3`: each number is tried once, however many zones are called so.
+    fn free_name(&mut self, id: &str) -> String {
+        let number = self.numbers.entry(id.to_owned()).or_insert(1);
+        loop {
+            *number += 1;
+            let name = format!("{id} {number}");
+            if !self.zones.contains_key(&name) {
+                return name;
+            }
         }
     }
 

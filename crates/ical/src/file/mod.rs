@@ -13,6 +13,7 @@ mod public;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::fmt;
 
 pub use calendar::{CalendarFile, FileObjects};
@@ -20,6 +21,7 @@ pub use cards::cards_of_file;
 pub use join::JoinedCalendar;
 pub use public::public_part;
 
+use crate::charset::in_utf_8;
 use crate::limits::Limits;
 
 /// What a file may be.
@@ -80,6 +82,17 @@ pub struct FileObject {
     pub line: usize,
     /// It, as a file of its own.
     pub bytes: Vec<u8>,
+}
+
+/// A file as the text that it is, in UTF-8: programs also write UTF-16, and the letters of Windows.
+///
+/// # Errors
+/// [`FileError::TooLarge`], as the file is and not as its text is.
+pub fn text_of_file<'b>(bytes: &'b [u8], limits: &FileLimits) -> Result<Cow<'b, [u8]>, FileError> {
+    match bytes.len() > limits.bytes_max {
+        true => Err(FileError::TooLarge(limits.bytes_max)),
+        false => Ok(in_utf_8(bytes)),
+    }
 }
 
 /// A name for what has none, always the same for the same bytes, so that it is known when it is

@@ -26,14 +26,19 @@ impl<'b> Piece<'b> {
         name.trim().to_ascii_uppercase()
     }
 
-    /// What stands between its BEGIN and its END.
-    pub(super) fn within(&self) -> Result<Vec<Piece<'b>>, FileError> {
+    /// What stands between its BEGIN and its END, and no more of it than `max`.
+    pub(super) fn within(&self, max: usize) -> Result<Vec<Piece<'b>>, FileError> {
         let begin = first_line(self.bytes).len();
         let body = self.bytes.get(begin..).unwrap_or_default();
-        let mut found = pieces(body, self.line + breaks(self.bytes.get(..begin)))?;
+        // END comes on top.
+        let line = self.line + breaks(self.bytes.get(..begin));
+        let mut found = pieces(body, line, max.saturating_add(1))?;
         // `pieces` ends where END stands, which is the last line.
         found.retain(|piece| piece.is_component || piece.name() != "END");
-        Ok(found)
+        match found.len() > max {
+            true => Err(FileError::TooMany(max)),
+            false => Ok(found),
+        }
     }
 }
 
@@ -46,8 +51,13 @@ fn breaks(bytes: Option<&[u8]>) -> usize {
 }
 
 /// What a text holds, side by side; `line` is the number of its first line. An END behind all of
-/// it is a line.
-pub(super) fn pieces(bytes: &[u8], mut line: usize) -> Result<Vec<Piece<'_>>, FileError> {
+/// it is a line. More than `max` are refused before they are kept: a piece takes more memory than
+/// the line it may be.
+pub(super) fn pieces(
+    bytes: &[u8],
+    mut line: usize,
+    max: usize,
+) -> Result<Vec<Piece<'_>>, FileError> {
     let mut found = Vec::new();
     // The component that is open: where it begins, and how many are open within it.
     let mut open: Option<(usize, usize, usize)> = None;
@@ -69,6 +79,9 @@ pub(super) fn pieces(bytes: &[u8], mut line: usize) -> Result<Vec<Piece<'_>>, Fi
             (_, Some(_)) => {}
             (_, None) if raw.iter().all(u8::is_ascii_whitespace) => {}
             (_, None) => found.push(Piece { line, bytes: raw, is_component: false }),
+        }
+        if found.len() > max {
+            return Err(FileError::TooMany(max));
         }
         line += breaks(Some(raw));
         at = end;

@@ -4,6 +4,7 @@ use crate::attachment::is_managed;
 use crate::component::Component;
 use crate::limits::Limits;
 use crate::line::Line;
+use crate::object::ComponentKind;
 
 /// Who takes part, and what became of asking them: addresses that strangers would collect.
 const PEOPLE: [&str; 3] = ["ORGANIZER", "ATTENDEE", "REQUEST-STATUS"];
@@ -27,18 +28,26 @@ pub fn public_part(object: &[u8], limits: &Limits) -> Option<Component> {
         .filter_map(|part| part.line("RECURRENCE-ID").cloned())
         .collect();
     calendar.components.retain(|part| !is_hidden(part));
+    let mut hidden = Some(hidden);
     for part in &mut calendar.components {
         // RFC 5545 §3.6.6: an alarm is for whom it was set.
         part.components.retain(|within| !within.is("VALARM"));
         // RFC 8607 §3.12.2: managed attachments are for those who take part.
         part.lines.retain(|line| !PEOPLE.contains(&line.name()) && !is_managed(line));
-        if part.line("RRULE").is_some() || part.line("RDATE").is_some() {
-            // Left out, it would be seen where the series had it.
-            part.lines.extend(hidden.iter().cloned().map(exception));
+        let recurs = part.line("RRULE").is_some() || part.line("RDATE").is_some();
+        // Left out, it would be seen where the series had it. There is one series (RFC 4791 §4.1):
+        // were each that claims to be it given all of them, they would fill the memory.
+        if recurs && part.line("RECURRENCE-ID").is_none() && is_of_calendars(part) {
+            part.lines.extend(hidden.take().into_iter().flatten().map(exception));
         }
     }
     let has_part = calendar.components.iter().any(|part| !part.is("VTIMEZONE"));
     has_part.then_some(calendar)
+}
+
+/// Of what nobody knows there may be any number that say that they recur.
+fn is_of_calendars(part: &Component) -> bool {
+    ComponentKind::find(&part.name()).is_some()
 }
 
 /// RFC 5545 §3.8.1.3: PUBLIC where nothing is said; what nobody knows is treated as PRIVATE.
@@ -85,6 +94,12 @@ mod tests {
         let private = event("RRULE:FREQ=DAILY\r\nCLASS:PRIVATE\r\n");
         assert_eq!(shown(&[&private, &event(moved)]), None);
         assert_eq!(shown(&[&hidden]), None);
+        // There is one series; what else says that it recurs gets no exceptions.
+        let odd = "BEGIN:X-ODD\r\nRRULE:FREQ=DAILY\r\nEND:X-ODD\r\n";
+        let also = event(&format!("{moved}RRULE:FREQ=DAILY\r\n"));
+        let hidden = event("RECURRENCE-ID:20260107T090000Z\r\nCLASS:PRIVATE\r\n");
+        let left = event("RRULE:FREQ=DAILY\r\nEXDATE:20260107T090000Z\r\n");
+        assert_eq!(shown(&[odd, &master, &also, &hidden]), Some(format!("{odd}{left}{also}")));
         assert_eq!(public_part(b"x", &Limits::DEFAULT), None);
     }
 }

@@ -190,6 +190,98 @@ fn the_crate_icalendar_reads_the_same() {
     assert_eq!(seen(&again).1.len(), 50);
 }
 
+/// One object may have many occurrences that are changed, and each is told from the others.
+#[test]
+fn many_occurrences_of_one_series_are_one_object() {
+    let moved = |second: usize| {
+        let (hour, minute) = (second / 3600, second / 60 % 60);
+        let id = format!("20260106T{hour:02}{minute:02}{:02}Z", second % 60);
+        event("UID:1\r\n", &format!("RECURRENCE-ID:{id}\r\nDTSTART:{id}\r\n"))
+    };
+    let parts: Vec<String> = (0..60_000).chain(0..10).map(moved).collect();
+    let text = calendar("", &parts);
+    let begun = std::time::Instant::now();
+    let file = CalendarFile::parse(text.as_bytes(), &FileLimits::CALENDAR).unwrap();
+    assert_eq!((file.objects().count(), file.duplicates()), (1, 10));
+    // Each held against all others it takes minutes.
+    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn lines_of_a_file_are_not_kept_without_a_bound() {
+    let limits = FileLimits { objects_max: 3, ..FileLimits::CALENDAR };
+    let lines = |count| calendar(&"X-A:1\r\n".repeat(count), &[event("UID:1\r\n", AT_NINE)]);
+    let read = |text: &str| CalendarFile::parse(text.as_bytes(), &limits).map(|_| ());
+    // With VERSION and the event.
+    assert_eq!(read(&lines(10_001)), Ok(()));
+    assert!(matches!(read(&lines(10_002)).unwrap_err()[..], [FileError::TooMany(_)]));
+}
+
+/// Outlook: each object has a zone of its own under the same name.
+#[test]
+fn zones_of_one_name_are_told_apart() {
+    let mut joined = JoinedCalendar::new("x");
+    let own = |number: usize| zone("Customized", &format!("+{:02}{:02}", number / 60, number % 60));
+    let at = "DTSTART;TZID=Customized:20260105T090000\r\n";
+    let zones: Vec<String> = (0..600).map(own).collect();
+    for uid in 0..1_200 {
+        let parts = [zones[uid % 600].clone(), event(&format!("UID:{uid}\r\n"), at)];
+        joined.add(calendar("", &parts).as_bytes());
+    }
+    let text = String::from_utf8(joined.end()).unwrap();
+    assert_eq!(text.matches("BEGIN:VTIMEZONE").count(), 600);
+    for (name, times) in [("Customized", 2), ("Customized 2", 2), ("Customized 600", 2)] {
+        assert_eq!(text.matches(&format!("TZID={name}:")).count(), times, "{name}");
+        assert_eq!(text.matches(&format!("TZID:{name}\r\n")).count(), 1, "{name}");
+    }
+}
+
+#[test]
+fn cards_in_the_letters_of_windows() {
+    let card = "BEGIN:VCARD\r\nVERSION:2.1\r\nN;LANGUAGE=de;CHARSET=Windows-1252:M\u{fc}ller;J\u{f6}rg\r\n\
+        NOTE;CHARSET=windows-1252;ENCODING=QUOTED-PRINTABLE:=93a=94 =80\r\nUID:1\r\nEND:VCARD\r\n";
+    let letters: Vec<u8> =
+        card.chars().map(|char| u8::try_from(u32::from(char)).unwrap()).collect();
+    let wide: Vec<u8> =
+        [0xfeff].into_iter().chain(card.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    for bytes in [letters, wide, card.as_bytes().to_vec()] {
+        let cards = cards_of_file(&bytes, &FileLimits::CONTACTS).unwrap();
+        let text = String::from_utf8(cards[0].bytes.clone()).unwrap();
+        assert!(text.contains("N;LANGUAGE=de:M\u{fc}ller;J\u{f6}rg\r\n"), "{text}");
+        assert!(text.contains("NOTE:“a” €\r\n"), "{text}");
+    }
+    // One line is damaged: it is said which card has it, and no letter is guessed.
+    let mut damaged = card.as_bytes().to_vec();
+    let at = damaged.iter().position(|byte| *byte == b'=').unwrap();
+    damaged.insert(at, 0xff);
+    let mut both = card.as_bytes().to_vec();
+    both.extend(damaged);
+    let error = FileError::Line { line: 7, text: "no text in UTF-8".to_owned() };
+    assert_eq!(cards_of_file(&both, &FileLimits::CONTACTS), Err(vec![error]));
+}
+
+/// What a spreadsheet would run stands there as a text, and comes back as it was.
+#[test]
+fn tables_have_no_formulas() {
+    for (name, cell) in [
+        ("=1+1", "\" =1+1\""),
+        ("@SUM(1)", "\" @SUM(1)\""),
+        ("+1+cmd|' /C calc'!A0", "\" +1+cmd|' /C calc'!A0\""),
+        ("-2+3+cmd|' /C calc'!A0", "\" -2+3+cmd|' /C calc'!A0\""),
+        ("＝1+1", "\" ＝1+1\""),
+        ("+43 (1) 2-3", "+43 (1) 2-3"),
+        ("a=b", "a=b"),
+    ] {
+        let card = format!("BEGIN:VCARD\r\nVERSION:3.0\r\nUID:1\r\nFN:{name}\r\nEND:VCARD\r\n");
+        let table =
+            csv_of_contacts(crate::Card::parse_all(card.as_bytes(), &Limits::DEFAULT).unwrap());
+        let text = String::from_utf8(table.clone()).unwrap();
+        assert_eq!(text.lines().nth(1).unwrap().split(',').next(), Some(cell));
+        let again = contacts_of_csv(&table, &CsvLimits::default(), || "1".to_owned()).unwrap();
+        assert_eq!(again.cards[0].facts().formatted_name, name);
+    }
+}
+
 #[test]
 fn cards_of_any_version() {
     let card = |version: &str, rest: &str| {

@@ -92,8 +92,11 @@ impl Schedule {
 
     fn overlaps_at(&self, part: Option<usize>, range: &TimeRange) -> Result<bool, Error> {
         let is_meant = |at: usize| part.is_none_or(|part| part == at);
-        let fixed = self.parts.iter().enumerate();
-        if fixed.filter(|(at, _)| is_meant(*at)).any(|(_, part)| part.timing.is_within(range)) {
+        let fixed = match part {
+            Some(at) => self.parts.get(at..=at).unwrap_or_default(),
+            None => &self.parts,
+        };
+        if fixed.iter().any(|part| part.timing.is_within(range)) {
             return Ok(true);
         }
         self.occurrences.any(part, &range.window(), |one| {

@@ -178,10 +178,11 @@ fn days(text: &str) -> Result<Vec<ByDay>, Error> {
         let value = value.trim();
         let (nth, name) =
             value.split_at_checked(value.len().saturating_sub(2)).ok_or(Error::Rule("BYDAY"))?;
-        let nth: i16 = if nth.is_empty() { 0 } else { number(nth, "BYDAY")? };
+        let is_counted = !nth.is_empty();
+        let nth: i16 = if is_counted { number(nth, "BYDAY")? } else { 0 };
         let weekday = one_of(&WEEKDAYS, name).ok_or(Error::Rule("BYDAY"))?;
-        // RFC 5545 §3.3.10, ordwk: 1 to 53.
-        if nth.abs() > 53 || value.starts_with('0') {
+        // RFC 5545 §3.3.10, ordwk: 1 to 53, in one or two digits. 0 means something else here.
+        if nth.abs() > 53 || (is_counted && nth == 0) {
             return Err(Error::Rule("BYDAY"));
         }
         let day = ByDay { nth, weekday };
@@ -284,6 +285,8 @@ mod tests {
             ("FREQ=WEEKLY;BYDAY=1MO", "BYDAY"),
             ("FREQ=WEEKLY;BYDAY=XX", "BYDAY"),
             ("FREQ=MONTHLY;BYDAY=0MO", "BYDAY"),
+            ("FREQ=MONTHLY;BYDAY=-0MO", "BYDAY"),
+            ("FREQ=MONTHLY;BYDAY=+0MO", "BYDAY"),
             ("FREQ=YEARLY;BYDAY=1MO;BYWEEKNO=1", "BYDAY"),
             ("FREQ=MONTHLY;BYWEEKNO=1", "BYWEEKNO"),
             ("FREQ=DAILY;BYYEARDAY=1", "BYYEARDAY"),

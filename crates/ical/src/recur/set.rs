@@ -1,6 +1,6 @@
 //! The occurrences of an event, task or journal entry (RFC 5545 §3.8.5, §3.8.4.4).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::{ControlFlow, Range};
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,6 +13,9 @@ use crate::error::Error;
 use crate::limits::Limits;
 use crate::time::{Time, Value};
 use crate::zone::Zones;
+
+/// LIMIT: instances with RANGE=THISANDFUTURE of one object. For each, the series is followed anew.
+const FROM_THERE_MAX: usize = 200;
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +52,8 @@ pub struct Occurrences {
     overridden: BTreeMap<Timestamp, Single>,
     /// RANGE=THISANDFUTURE, by instant, ascending.
     from_there: Vec<(Timestamp, Single)>,
+    /// The instants of both by component: an object may have thousands, and each is asked for.
+    ids: HashMap<usize, Timestamp>,
     /// How far an occurrence may be from its id.
     reach: SignedDuration,
 }
@@ -74,6 +79,7 @@ impl Occurrences {
             master: None,
             overridden: BTreeMap::new(),
             from_there: Vec::new(),
+            ids: HashMap::new(),
             reach: SignedDuration::ZERO,
         };
         for (at, component) in components.iter().enumerate() {
@@ -87,7 +93,9 @@ impl Occurrences {
         for (at, component) in components.iter().enumerate() {
             all.add_override(component, at, zones)?;
         }
-        all.from_there.sort_by_key(|(instant, _)| *instant);
+        // Of several that begin at one instant, the last counts.
+        let from_there: BTreeMap<_, _> = std::mem::take(&mut all.from_there).into_iter().collect();
+        all.from_there = from_there.into_iter().collect();
         all.reach = all.find_reach(zones);
         Ok(all)
     }
@@ -102,8 +110,12 @@ impl Occurrences {
         let Some(mut single) = Single::of(component, at, zones)? else { return Ok(()) };
         single.id = self.as_series(Time::of(line)?);
         let instant = zones.instant(&single.id);
+        self.ids.insert(at, instant);
         let range = line.parameter("RANGE");
         if range.is_some_and(|range| range.eq_ignore_ascii_case("THISANDFUTURE")) {
+            if self.from_there.len() >= FROM_THERE_MAX {
+                return Err(Error::TooLarge("instances that change all that follow"));
+            }
             self.from_there.push((instant, single));
         } else {
             self.overridden.insert(instant, single);
@@ -203,7 +215,12 @@ impl Occurrences {
         visit: Visit<'_>,
     ) -> Result<(), Error> {
         let is_meant = |single: &Single| component.is_none_or(|at| at == single.component);
-        for single in self.overridden.values().filter(|single| is_meant(single)) {
+        let ids = match component {
+            None => Some(Timestamp::MIN..=Timestamp::MAX),
+            Some(at) => self.ids.get(&at).map(|id| *id..=*id),
+        };
+        let overridden = ids.into_iter().flat_map(|ids| self.overridden.range(ids));
+        for single in overridden.map(|(_, single)| single).filter(|single| is_meant(single)) {
             let zone = single.id.zone.as_deref();
             let candidate =
                 Candidate { id: single.id.value, zone, instant: Timestamp::MIN, length: None };
@@ -223,7 +240,12 @@ impl Occurrences {
     fn ids_of(&self, component: Option<usize>) -> Option<Range<Timestamp>> {
         let Some(component) = component else { return Some(Timestamp::MIN..Timestamp::MAX) };
         let is_master = self.master.as_ref().is_some_and(|m| m.single.component == component);
-        let at = self.from_there.iter().position(|(_, single)| single.component == component);
+        let id = self.ids.get(&component);
+        let at = id.map(|id| self.from_there.partition_point(|(from, _)| from < id));
+        let is_it = |at: &usize| {
+            self.from_there.get(*at).is_some_and(|(_, single)| single.component == component)
+        };
+        let at = at.filter(is_it);
         let next = match at {
             Some(at) => at + 1,
             None if is_master => 0,

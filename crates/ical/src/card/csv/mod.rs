@@ -70,11 +70,16 @@ impl std::error::Error for CsvError {}
 pub struct CsvContacts {
     /// A card of version 3.0 for each row that is somebody.
     pub cards: Vec<Card>,
+    /// The row that each of them stands in, from 1, as spreadsheets count.
+    pub rows: Vec<usize>,
     /// Columns that have no place in a card.
     pub ignored: Vec<String>,
 }
 
 /// Reads all of a table, or refuses it. `uid` makes names that are used nowhere else.
+///
+/// # Errors
+/// As [`CsvError`] says.
 pub fn contacts_of_csv(
     bytes: &[u8],
     limits: &CsvLimits,
@@ -90,18 +95,21 @@ pub fn contacts_of_csv(
     if !columns.iter().any(Column::is_of_somebody) {
         return Err(CsvError::NoContacts);
     }
-    let mut cards = Vec::new();
-    for (number, row) in rows.enumerate() {
-        if number >= limits.rows_max {
-            return Err(CsvError::TooManyRows(limits.rows_max));
-        }
+    let (mut cards, mut at) = (Vec::new(), Vec::new());
+    let mut left = limits.rows_max;
+    while let Some(row) = rows.next() {
+        left = left.checked_sub(1).ok_or(CsvError::TooManyRows(limits.rows_max))?;
         let mut contact = Contact::default();
         for (column, value) in columns.iter().zip(row?) {
             contact.put(column, value.trim());
         }
-        cards.extend(contact.into_card(&mut uid));
+        if let Some(card) = contact.into_card(&mut uid) {
+            cards.push(card);
+            at.push(rows.number());
+        }
     }
     let unknown = header.iter().zip(&columns).filter(|(_, column)| **column == Column::Unknown);
     let ignored = unknown.map(|(name, _)| name.trim().to_owned());
-    Ok(CsvContacts { cards, ignored: ignored.filter(|name| !name.is_empty()).collect() })
+    let ignored = ignored.filter(|name| !name.is_empty()).collect();
+    Ok(CsvContacts { cards, rows: at, ignored })
 }

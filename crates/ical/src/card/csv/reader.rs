@@ -3,41 +3,24 @@
 use std::borrow::Cow;
 
 use super::CsvError;
+use crate::charset::{utf_16, windows_1252};
 
 /// UTF-8, UTF-16 with its mark, or Windows-1252, which every byte is.
 pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
-    let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
-        let (pairs, _) = bytes.as_chunks::<2>();
-        let units: Vec<u16> = pairs.iter().map(|pair| unit(*pair)).collect();
-        Cow::Owned(String::from_utf16_lossy(&units))
-    };
-    match bytes {
-        [0xFF, 0xFE, rest @ ..] => wide(rest, u16::from_le_bytes),
-        [0xFE, 0xFF, rest @ ..] => wide(rest, u16::from_be_bytes),
-        _ => {
-            let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-            match std::str::from_utf8(bytes) {
-                Ok(text) => Cow::Borrowed(text),
-                Err(_) => Cow::Owned(bytes.iter().map(|byte| windows_1252(*byte)).collect()),
-            }
-        }
+    if let Some(text) = utf_16(bytes) {
+        return Cow::Owned(text);
+    }
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(windows_1252(bytes)),
     }
 }
 
-fn windows_1252(byte: u8) -> char {
-    const HIGH: [char; 32] = [
-        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',
-        '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}',
-        'ž', 'Ÿ',
-    ];
-    let high = usize::from(byte).checked_sub(0x80).and_then(|at| HIGH.get(at));
-    high.copied().unwrap_or(char::from(byte))
-}
-
 /// What stands between the columns: of comma, semicolon and tab, the one that the first row has
-/// most of.
+/// most of. Rows without anything are none.
 pub(super) fn separator(text: &str) -> char {
-    let first = text.lines().next().unwrap_or_default();
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let count = |sign: char| first.matches(sign).count();
     [',', ';', '\t'].into_iter().rev().max_by_key(|sign| count(*sign)).unwrap_or(',')
 }
@@ -53,6 +36,11 @@ pub(super) struct Rows<'t> {
 impl<'t> Rows<'t> {
     pub(super) fn new(text: &'t str, separator: char, columns_max: usize) -> Self {
         Self { rest: text, separator, columns_max, number: 0 }
+    }
+
+    /// Which row the last one was, from 1, those without anything counted.
+    pub(super) fn number(&self) -> usize {
+        self.number
     }
 
     /// ```text

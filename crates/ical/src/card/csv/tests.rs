@@ -143,6 +143,13 @@ fn thunderbird_and_others() {
 }
 
 #[test]
+fn rows_are_counted_as_spreadsheets_do() {
+    // Nothing, the names, nobody, somebody whose note has a break, nothing, somebody.
+    let found = read("\n Email;Notes\n;x\na;\"1\n2\"\n\nb;\n").unwrap();
+    assert_eq!((found.cards.len(), found.rows), (2, vec![4, 6]));
+}
+
+#[test]
 fn what_is_no_table_of_contacts_is_refused() {
     let limits = CsvLimits { bytes_max: 100, rows_max: 2, columns_max: 3 };
     let read = |text: &str| {

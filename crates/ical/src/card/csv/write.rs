@@ -155,8 +155,8 @@ fn write_row(out: &mut Vec<u8>, row: Vec<String>) {
         if at > 0 {
             out.push(b',');
         }
-        // Spreadsheets run what begins like this; a blank before it is taken away on the way in.
-        let formula = field.starts_with(['=', '@', '\t', '\r']);
+        // A blank before it is taken away on the way in.
+        let formula = is_formula(field);
         let quoted = formula || field.contains(['"', ',', '\n', '\r', ';']);
         match quoted {
             true => {
@@ -169,4 +169,19 @@ fn write_row(out: &mut Vec<u8>, row: Vec<String>) {
         }
     }
     out.extend_from_slice(b"\r\n");
+}
+
+/// Whether spreadsheets run it: what begins like this they take for a formula, whatever quotes stand
+/// around it, and so they do with the wide forms of the signs in Japan. Numbers are none.
+fn is_formula(field: &str) -> bool {
+    match field.chars().next() {
+        Some('=' | '@' | '\t' | '\r' | '\n' | '＝' | '＠' | '＋' | '－') => true,
+        Some('+' | '-') => !field.chars().all(is_of_number),
+        _ => false,
+    }
+}
+
+/// `+43 (1) 2-3`, `--12-31`: whoever calculates with that does no harm.
+fn is_of_number(char: char) -> bool {
+    char.is_ascii_digit() || matches!(char, ' ' | '+' | '-' | '.' | '(' | ')')
 }
