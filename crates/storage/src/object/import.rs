@@ -2,7 +2,7 @@
 //!
 //! What is imported tells nobody: whoever is invited by it was invited by somebody else.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use super::put::takes;
 use super::{Condition, Object, PreparedObject, PutOutcome, Readiness, Tag};
@@ -32,32 +32,50 @@ pub struct Imported {
 
 impl AccountTx<'_, '_> {
     /// Refuses an import as a whole, before anything of it is written.
+    ///
+    /// # Errors
+    /// [`StorageError::Invalid`] where the collection does not take what they are,
+    /// [`StorageError::Limit`] and [`StorageError::OverQuota`] where there is no room for all of
+    /// them; [`StorageError::NotFound`] and [`StorageError::NoPermission`] as for any change of it.
     pub fn check_import(
         &mut self,
         collection: &Collection,
         objects: &[PreparedObject],
+        duplicates: Duplicates,
     ) -> Result<()> {
         let collection = self.require_still_there(collection, CollectionRights::WRITE)?;
         if !objects.iter().all(|object| takes(&collection, object.component)) {
             return Err(StorageError::Invalid("it takes no components of this kind"));
         }
-        let there: HashSet<String> = {
+        let mut sizes: HashMap<String, i64> = {
             let id = [Value::Int(collection.id.get())];
-            let sql = "SELECT uid FROM object WHERE collection_id = ?1";
-            let uids = self.sql.query_all(sql, &id, |row| Ok(row.text(0)?.to_owned()))?;
-            uids.into_iter().collect()
+            let sql = "SELECT uid, size_bytes FROM object WHERE collection_id = ?1";
+            let there = |row: &dyn crate::sql::Row| Ok((row.text(0)?.to_owned(), row.int(1)?));
+            self.sql.query_all(sql, &id, there)?.into_iter().collect()
         };
-        let new = objects.iter().filter(|object| !there.contains(&object.uid));
-        let (mut count, mut bytes) = (0, 0);
-        for object in new {
-            count += 1;
-            bytes += object.size_bytes.cast_signed();
+        let before = sizes.len();
+        let (mut bytes, mut most) = (0, 0);
+        for object in objects {
+            let size = object.size_bytes.cast_signed();
+            match sizes.get_mut(&object.uid) {
+                None => {
+                    sizes.insert(object.uid.clone(), size);
+                    bytes += size;
+                }
+                Some(there) if duplicates == Duplicates::Replace => {
+                    bytes += size - *there;
+                    *there = size;
+                }
+                Some(_) => {}
+            }
+            // What becomes smaller later makes no room for what comes before it.
+            most = bytes.max(most);
         }
-        let max = self.settings.objects_max;
+        let (count, max) = ((sizes.len() - before) as u64, self.settings.objects_max);
         if collection.objects + count > max {
             return Err(StorageError::Limit { kind: LimitKind::Objects, max });
         }
-        self.check_quota(bytes, 0)
+        self.check_quota(most, 0)
     }
 
     /// Puts objects under names made of their UIDs.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ical::{
     CalendarFile, Card, CsvLimits, FileError, FileLimits, FileObject, cards_of_file,
-    contacts_of_csv,
+    contacts_of_csv, text_of_file,
 };
 use ids::AccountId;
 use storage::{
@@ -54,7 +54,7 @@ impl Admin {
             let account = load(tx, &address)?;
             let collection = place(tx, account, store, wanted.as_deref(), make, title)?;
             let mut tx = tx.account(account)?;
-            tx.check_import(&collection, &all)?;
+            tx.check_import(&collection, &all, duplicates)?;
             let batch = all.get(..BATCH.min(all.len())).unwrap_or_default();
             let imported = tx.import_objects(&collection, batch, duplicates)?;
             Ok((collection, imported))
@@ -146,7 +146,8 @@ fn read(format: FileFormat, bytes: &[u8], limits: &ObjectLimits) -> Result<Ready
 }
 
 fn read_calendar(bytes: &[u8], limits: &ObjectLimits) -> Result<Ready, String> {
-    let file = CalendarFile::parse(bytes, &FileLimits::CALENDAR).map_err(|wrong| told(&wrong))?;
+    let text = text_of_file(bytes, &FileLimits::CALENDAR).map_err(|error| error.to_string())?;
+    let file = CalendarFile::parse(&text, &FileLimits::CALENDAR).map_err(|wrong| told(&wrong))?;
     let objects = prepare(file.objects(), limits, PreparedObject::calendar)?;
     let ignored = match file.ignored() {
         0 => Vec::new(),
@@ -167,8 +168,8 @@ fn read_table(bytes: &[u8], limits: &ObjectLimits) -> Result<Ready, String> {
         component.put(ical::Line::new("UID", uid));
         component.render()
     };
-    let cards = contacts.cards.into_iter().map(with_uid).enumerate();
-    let objects = cards.map(|(row, bytes)| FileObject { line: row + 2, bytes });
+    let cards = contacts.rows.into_iter().zip(contacts.cards.into_iter().map(with_uid));
+    let objects = cards.map(|(line, bytes)| FileObject { line, bytes });
     let objects = prepare(objects, limits, PreparedObject::card)?;
     Ok(Ready { name: None, objects, ignored: contacts.ignored, duplicates: 0 })
 }

@@ -198,7 +198,7 @@ impl Admin {
         let (account, target) = (to.account, to.collection.clone());
         let done = self.write("restore", move |tx| {
             let mut tx = tx.account(account)?;
-            tx.check_import(&target, &objects)?;
+            tx.check_import(&target, &objects, Duplicates::Keep)?;
             tx.import_objects(&target, &objects, Duplicates::Keep)
         });
         let kept = done.await?.kept;

@@ -11,7 +11,7 @@ fn import(
 ) -> Result<Imported> {
     let calendar = calendar.clone();
     store.with(calendar.account, move |tx| {
-        tx.check_import(&calendar, &objects)?;
+        tx.check_import(&calendar, &objects, duplicates)?;
         tx.import_objects(&calendar, &objects, duplicates)
     })
 }
@@ -79,6 +79,33 @@ fn an_import_that_does_not_fit_writes_nothing() {
             assert!(matches!(wrong, Err(StorageError::Invalid(_))), "{wrong:?}");
         },
     );
+}
+
+/// An import comes in several transactions: what the later ones write is known before the first.
+#[test]
+fn what_takes_the_place_of_others_needs_room_for_what_it_is_larger() {
+    on_both_engines(|store| {
+        let julie = store.account("julie");
+        let work = new_calendar(store, julie, "work");
+        let file = |text: &str| ["1", "2", "2"].map(|uid| prepared(uid, text)).to_vec();
+        let size = event("1", AT_NINE).len() as u64;
+        // What stands in the file twice is there once.
+        store.with(julie, move |tx| tx.set_quota(size * 2)).unwrap();
+        assert_eq!(import(store, &work, file(AT_NINE), Duplicates::Keep).unwrap().added, 2);
+        let larger = format!("{AT_NINE}SUMMARY:more\r\n");
+        let more = event("1", &larger).len() as u64 - size;
+        let check = |quota, duplicates| {
+            let (calendar, objects) = (work.clone(), file(&larger));
+            store.with(julie, move |tx| {
+                tx.set_quota(quota)?;
+                tx.check_import(&calendar, &objects, duplicates)
+            })
+        };
+        check(size * 2, Duplicates::Keep).unwrap();
+        let refused = check((size + more) * 2 - 1, Duplicates::Replace);
+        assert!(matches!(refused, Err(StorageError::OverQuota { .. })), "{refused:?}");
+        check((size + more) * 2, Duplicates::Replace).unwrap();
+    });
 }
 
 #[test]
