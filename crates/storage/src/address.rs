@@ -24,6 +24,9 @@ impl Address {
     }
 
     /// `local@domain`, quoted local parts and address literals included.
+    ///
+    /// # Errors
+    /// [`StorageError::Invalid`] where it is no address.
     pub fn parse(text: &str) -> Result<Self> {
         syntax::Address::parse(text.as_bytes())
             .map(Self::from)

@@ -100,6 +100,12 @@ const LOCKED: StorageError = StorageError::InUse("it is locked");
 
 impl AccountTx<'_, '_> {
     /// Locks a place. `deep` reaches all below it.
+    ///
+    /// # Errors
+    /// [`StorageError::InUse`] where another lock stands in the way, [`StorageError::Limit`] where
+    /// the account has as many as it may have, [`StorageError::Invalid`] where what is said of the
+    /// owner is too long; [`StorageError::NotFound`] and [`StorageError::NoPermission`] as for any
+    /// change of the collection.
     pub fn lock(
         &mut self,
         collection: &Collection,
@@ -163,6 +169,9 @@ impl AccountTx<'_, '_> {
     }
 
     /// Lets a lock last longer (RFC 4918 §9.10.2).
+    ///
+    /// # Errors
+    /// [`StorageError::Conflict`] where the actor has no such lock there.
     pub fn refresh_lock(
         &mut self,
         home: Home,
@@ -188,6 +197,10 @@ impl AccountTx<'_, '_> {
     }
 
     /// Takes a lock away (RFC 4918 §9.11); only who took it can, and the owner of what it is on.
+    ///
+    /// # Errors
+    /// [`StorageError::Conflict`] where there is no such lock, [`StorageError::NoPermission`] where
+    /// it is somebody else's.
     pub fn unlock(&mut self, home: Home, path: &str, token: &str) -> Result<()> {
         let (account, now, actor) = (self.account, self.now, self.actor);
         let locks = self.locks_on(account, home, path, now)?;

@@ -190,6 +190,10 @@ impl WriteTx<'_> {
 
     /// Sets annotations of the server at the word of `actor`, all or none. Shared ones are for
     /// administrators to set (RFC 5464 §3.3) and seen in their domain.
+    ///
+    /// # Errors
+    /// [`StorageError::NoPermission`] where one is shared and the actor is no administrator;
+    /// [`StorageError::Limit`] beyond what there may be.
     pub fn set_server_metadata(
         &mut self,
         actor: AccountId,

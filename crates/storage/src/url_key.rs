@@ -52,6 +52,9 @@ impl UrlKey {
 
 impl ReadTx<'_> {
     /// The key that `account` has for a mailbox, if it needed one so far.
+    ///
+    /// # Errors
+    /// [`StorageError::Corrupt`] where the key has another size.
     pub fn find_url_key(
         &mut self,
         account: AccountId,

@@ -43,6 +43,9 @@ impl WriteTx<'_> {
 
     /// Adds a message to `target` and removes another from `source` for `actor`, who needs `i`
     /// here and `t` and `e` there (RFC 8508 §4.1).
+    ///
+    /// # Errors
+    /// [`StorageError::Expunged`] where the message to be replaced is gone.
     pub fn replace_message_as(
         &mut self,
         actor: AccountId,

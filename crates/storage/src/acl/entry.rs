@@ -11,6 +11,10 @@ use crate::{AccountTx, LimitKind, Result, StorageError, WriteTx};
 
 impl WriteTx<'_> {
     /// Changes what an identifier may do with a mailbox, at the word of `actor` (RFC 4314 §3.1).
+    ///
+    /// # Errors
+    /// [`StorageError::Invalid`] for an entry of the owner; [`StorageError::NoPermission`] where
+    /// the actor does not administer the mailbox.
     pub fn set_acl(
         &mut self,
         actor: AccountId,

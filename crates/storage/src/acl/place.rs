@@ -51,6 +51,9 @@ fn component(address: &str) -> String {
 
 impl ReadTx<'_> {
     /// Whose mailbox `name` is to `actor`. Nothing is said about whether there is such a mailbox.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] for a name below those of others that leads to nobody.
     pub fn find_place(&mut self, actor: AccountId, name: &MailboxName) -> Result<Place> {
         if !is_reserved(name) {
             return Ok(Place { account: actor, name: name.clone() });

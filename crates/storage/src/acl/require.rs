@@ -9,6 +9,10 @@ use crate::{AccountTx, ReadTx, Result, StorageError, WriteTx};
 
 impl ReadTx<'_> {
     /// What `actor` may do with a mailbox, refusing where some of `needed` are not among it.
+    ///
+    /// # Errors
+    /// [`StorageError::NoPermission`] where the right is missing, [`StorageError::Maintenance`]
+    /// where nobody may do anything now.
     pub fn require_as(
         &mut self,
         actor: AccountId,

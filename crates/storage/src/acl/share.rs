@@ -141,6 +141,9 @@ impl ReadTx<'_> {
 impl WriteTx<'_> {
     /// Shares an account with another or with a team: in place of what was, on every mailbox. No
     /// right at all ends the sharing.
+    ///
+    /// # Errors
+    /// [`StorageError::Invalid`] with itself, and with everybody.
     pub fn share_account(
         &mut self,
         account: AccountId,

@@ -77,6 +77,10 @@ impl std::fmt::Display for SharedWith {
 impl ReadTx<'_> {
     /// Whom an identifier names to an owner of this organisation: `anyone`, `team:` and the name
     /// of a team, or the address of an account, which may be of any organisation.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is no such account, and no team of that name in the
+    /// organisation.
     pub fn find_sharee(&mut self, organisation: DomainId, identifier: &str) -> Result<Sharee> {
         if identifier == ANYONE {
             return Ok(Sharee::Organisation);

@@ -44,6 +44,10 @@ impl AccountTx<'_, '_> {
     /// Changes the attachments of an object. After
     /// [`lock_meeting`](crate::WriteTx::lock_meeting), with the
     /// [bodies](super::AttachmentData::bodies) of what is added.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is no such object, [`StorageError::NoPermission`]
+    /// outside of calendars, [`StorageError::Invalid`] where the object cannot be read.
     pub fn change_attachments(
         &mut self,
         collection: &Collection,

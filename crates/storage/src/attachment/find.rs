@@ -87,6 +87,9 @@ impl ReadTx<'_> {
 
     /// The attachment that a token leads to, which people elsewhere were sent: as long as the object
     /// names it that invites them. R-ADDR-12: nothing of an account that is blocked, or in maintenance.
+    ///
+    /// # Errors
+    /// [`StorageError::Maintenance`] where nothing of the account is shown now.
     pub fn find_public_attachment(&mut self, token: &str) -> Result<Option<Attachment>> {
         if !is_ours(token) {
             return Ok(None);

@@ -93,6 +93,9 @@ impl AccountTx<'_, '_> {
 
     /// Chooses the calendar that invitations go to. R-CAL-2: one of the account's own, and one
     /// that takes events.
+    ///
+    /// # Errors
+    /// [`StorageError::Invalid`] where it is no calendar of the account for events.
     pub fn set_default_calendar(&mut self, calendar: CollectionId) -> Result<()> {
         self.require_own()?;
         let account = self.account;

@@ -272,6 +272,9 @@ impl AccountTx<'_, '_> {
 
     /// The one acting answers an invitation to a collection of the account; `summary` is what they
     /// want it to be called. After [`lock_sharing`](crate::WriteTx::lock_sharing).
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where the actor was not invited.
     pub fn answer_invitation(
         &mut self,
         collection: CollectionId,

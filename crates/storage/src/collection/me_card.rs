@@ -25,6 +25,10 @@ impl ReadTx<'_> {
 
 impl AccountTx<'_, '_> {
     /// Says which card of one's own books one is; `None`: none.
+    ///
+    /// # Errors
+    /// [`StorageError::Invalid`] where it is no card of the account, [`StorageError::NotFound`]
+    /// where there is none of this name.
     pub fn set_me_card(&mut self, card: Option<(&Collection, &str)>) -> Result<()> {
         self.require_own()?;
         let account = self.account;

@@ -298,6 +298,9 @@ impl ReadTx<'_> {
     }
 
     /// The collection of this id.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is none.
     pub fn load_collection(&mut self, collection: CollectionId) -> Result<Collection> {
         if let Some(organisation) = book::organisation_of(collection) {
             return self.load_directory(organisation);

@@ -73,6 +73,9 @@ fn is_outsider(actor: AccountId) -> bool {
 
 impl ReadTx<'_> {
     /// Whose secret this is. R-ADDR-12: nothing of an account that is blocked, or in maintenance.
+    ///
+    /// # Errors
+    /// [`StorageError::Maintenance`] where nothing of the account is shown now.
     pub fn find_outsider(&mut self, secret: &str) -> Result<Option<Outsider>> {
         let hash = blake3::hash(secret.as_bytes());
         let found = self.sql.query_one(
@@ -177,6 +180,11 @@ impl AccountTx<'_, '_> {
     /// Invites somebody elsewhere to a calendar of the account by mail, or changes what one who was
     /// may do; who has not used their address yet is written to again. After
     /// [`lock_invitations`](WriteTx::lock_invitations) and [`lock_sharing`](WriteTx::lock_sharing).
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] for an address of a domain that is ours; [`StorageError::Limit`]
+    /// beyond the people or letters that there may be; [`StorageError::NoPermission`] where the
+    /// actor may not share.
     pub fn invite_outsider(
         &mut self,
         collection: CollectionId,
@@ -200,6 +208,10 @@ impl AccountTx<'_, '_> {
     }
 
     /// Sends the invitation again, with another address: the one before is dead at once.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where nobody of that address was invited;
+    /// [`StorageError::NoPermission`] where that was a moment ago, or by somebody else.
     pub fn resend_invitation(&mut self, collection: CollectionId, address: &Address) -> Result<()> {
         let found = self.require_shared(collection, CollectionRights::SHARE)?;
         let there = self.find_outsider_of(collection, address)?;

@@ -133,6 +133,9 @@ fn object_column(object: Option<ObjectId>) -> Value<'static> {
 
 impl AccountTx<'_, '_> {
     /// Changes properties of a collection, all or none.
+    ///
+    /// # Errors
+    /// [`StorageError::NoPermission`] where a source is set of what is not subscribed to.
     pub fn update_collection(
         &mut self,
         collection: CollectionId,
@@ -152,6 +155,9 @@ impl AccountTx<'_, '_> {
     }
 
     /// Sets and removes dead properties of an object, all or none.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is no such object.
     pub fn update_object_properties(
         &mut self,
         collection: &Collection,

@@ -69,6 +69,10 @@ impl ReadTx<'_> {
 
 impl AccountTx<'_, '_> {
     /// Says who acts for the account in this way, in place of those who did.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] for who is of another organisation, [`StorageError::Invalid`] for
+    /// the account itself and for everybody, [`StorageError::Limit`] beyond what there may be.
     pub fn set_proxies(&mut self, proxy: Proxy, members: &[Sharee]) -> Result<()> {
         self.require_own()?;
         let account = self.account;

@@ -21,6 +21,9 @@ impl ReadTx<'_> {
     }
 
     /// The calendar of a token. R-ADDR-12: nothing of an account that is blocked, or in maintenance.
+    ///
+    /// # Errors
+    /// [`StorageError::Maintenance`] where nothing of the account is shown now.
     pub fn find_public_calendar(&mut self, token: &str) -> Result<Option<Collection>> {
         let found = self.sql.query_one(
             select_collection!(
@@ -40,6 +43,10 @@ impl ReadTx<'_> {
 impl AccountTx<'_, '_> {
     /// Makes a calendar public under a token that nobody guesses; one that is public already keeps
     /// its own. Which one it is.
+    ///
+    /// # Errors
+    /// [`StorageError::Invalid`] where it is no calendar, or one that is subscribed to, or the
+    /// token none; [`StorageError::NoPermission`] where the actor may not share it.
     pub fn publish_calendar(&mut self, calendar: &Collection, token: &str) -> Result<String> {
         let found = self.require_still_there(calendar, CollectionRights::SHARE)?;
         if found.kind != CollectionKind::Calendar || found.source.is_some() {

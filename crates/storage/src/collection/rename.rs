@@ -21,6 +21,11 @@ impl AccountTx<'_, '_> {
     /// Gives a collection, with all below it, another name in its home. What has that name goes
     /// before, if `overwrite` says so: of a calendar after
     /// [`lock_meetings_of`](crate::WriteTx::lock_meetings_of). Whether something had it.
+    ///
+    /// # Errors
+    /// [`StorageError::NoPermission`] for the inbox, and into itself;
+    /// [`StorageError::AlreadyExists`] where the name is taken and not to be overwritten;
+    /// [`StorageError::InUse`] where somebody else has a lock.
     pub fn rename_collection(
         &mut self,
         collection: &Collection,
@@ -68,6 +73,11 @@ impl AccountTx<'_, '_> {
     }
 
     /// Copies a folder. Whether something had the name.
+    ///
+    /// # Errors
+    /// [`StorageError::NoPermission`] for what is no folder, and into itself;
+    /// [`StorageError::Limit`] where it holds more than is copied at once;
+    /// [`StorageError::AlreadyExists`] where the name is taken and not to be overwritten.
     pub fn copy_folder(
         &mut self,
         collection: &Collection,

@@ -219,6 +219,9 @@ impl AccountTx<'_, '_> {
     }
 
     /// Revokes an access key; the sessions signed in with it end (R-ADDR-9).
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where the account has none of this name.
     pub fn revoke_access_key(&mut self, kind: AccessKeyKind, name: &str) -> Result<()> {
         self.require_own()?;
         let name = parse_name(name)?;

@@ -170,6 +170,9 @@ impl ReadTx<'_> {
     }
 
     /// The account of this id.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is none.
     pub fn load_account(&mut self, account: AccountId) -> Result<Account> {
         self.sql
             .query_one(select_account!("WHERE a.id = ?1"), &[Value::Int(account.get())], read)?

@@ -11,6 +11,9 @@ const NAME_BYTES_MAX: usize = 64;
 impl AccountTx<'_, '_> {
     /// Switches capabilities off for the sessions that sign in from now on, those before included
     /// only if named again. Whether there are such capabilities is the protocol's business.
+    ///
+    /// # Errors
+    /// [`StorageError::Invalid`] where these are no names.
     pub fn set_capabilities_off(&mut self, names: &[String]) -> Result<()> {
         let is_name = |name: &String| {
             let fits = (1..=NAME_BYTES_MAX).contains(&name.len());

@@ -106,6 +106,10 @@ impl WriteTx<'_> {
     }
 
     /// Adds another name for the domain `target` (R-ADDR-1).
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is no such domain, [`StorageError::AlreadyExists`]
+    /// where the name is taken.
     pub fn create_domain_alias(&mut self, alias: &str, target: &str) -> Result<Domain> {
         let name = parse_domain(alias)?;
         let (target, _) = self.lock_real_domain(target)?;
@@ -167,6 +171,9 @@ impl WriteTx<'_> {
     }
 
     /// Removes a domain alias. Addresses under it are unknown from then on.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is none.
     pub fn remove_domain_alias(&mut self, alias: &str) -> Result<()> {
         let name = parse_domain(alias)?;
         self.sql.execute(

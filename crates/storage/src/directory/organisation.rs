@@ -19,6 +19,9 @@ pub(super) enum Going {
 
 impl ReadTx<'_> {
     /// The domain that leads the organisation of an account.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is no such account.
     pub fn organisation_of(&mut self, account: AccountId) -> Result<DomainId> {
         let found = self.sql.query_one(
             "SELECT d.organisation FROM account a JOIN domain d ON d.id = a.domain_id \
@@ -40,12 +43,19 @@ impl ReadTx<'_> {
     }
 
     /// The organisation of a domain or domain alias of this name.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is no such domain.
     pub fn find_organisation(&mut self, domain: &str) -> Result<DomainId> {
         let found = self.find_domain(domain)?;
         found.map(|found| found.organisation).ok_or(StorageError::NotFound("domain"))
     }
 
     /// The one organisation there is; a refusal where there are several.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is none, [`StorageError::Invalid`] where there are
+    /// several.
     pub fn only_organisation(&mut self) -> Result<DomainId> {
         let all =
             self.sql.query_all("SELECT DISTINCT organisation FROM domain LIMIT 2", &[], |row| {
@@ -84,6 +94,11 @@ impl WriteTx<'_> {
 
     /// Makes a domain, which leads an organisation of its own, part of that of another one. What
     /// is shared with everybody of either is shared with all from then on; teams go along.
+    ///
+    /// # Errors
+    /// [`StorageError::AlreadyExists`] where it is in it, or both have a team of one name;
+    /// [`StorageError::InUse`] where its own has other domains; [`StorageError::NotFound`] where
+    /// there is no such domain.
     pub fn join_organisation(&mut self, name: &str, of: &str) -> Result<()> {
         if self.sql.dialect() == Dialect::Postgres {
             // Whatever hangs on any domain waits: of two that join each other one has to see it.

@@ -72,6 +72,10 @@ impl ReadTx<'_> {
 
 impl WriteTx<'_> {
     /// Sets every limit of an account's at the word of `actor`: administrators may.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is no such quota root, [`StorageError::NoPermission`]
+    /// where the actor is no administrator.
     pub fn set_quotas(&mut self, actor: AccountId, root: &str, quotas: Quotas) -> Result<Account> {
         let found = self.find_quota_root(actor, root)?;
         let account = found.ok_or(StorageError::NotFound("quota root"))?;

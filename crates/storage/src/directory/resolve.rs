@@ -149,6 +149,9 @@ impl ReadTx<'_> {
     }
 
     /// At what right an account sends from `address`; `None`: at none.
+    ///
+    /// # Errors
+    /// [`StorageError::Maintenance`] where the account may send nothing now.
     pub fn sending(&mut self, account: AccountId, address: &Address) -> Result<Option<Sending>> {
         let Some(domain) = self.find_target(address.domain())? else { return Ok(None) };
         let Some(owner) = self.recipient_at(domain.id, address.local())? else { return Ok(None) };

@@ -19,6 +19,9 @@ pub struct ScramVerifier {
 
 impl ReadTx<'_> {
     /// The account's verifiers: its own password's first (`None`), then those of app passwords.
+    ///
+    /// # Errors
+    /// [`StorageError::Corrupt`] where a count of iterations is out of range.
     pub fn scram_verifiers(
         &mut self,
         account: AccountId,

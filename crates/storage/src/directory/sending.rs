@@ -109,6 +109,10 @@ impl AccountTx<'_, '_> {
 impl WriteTx<'_> {
     /// Counts one message that an account sends to so many recipients, or refuses it. It comes
     /// before any account is locked: who counts holds the account's count until the commit.
+    ///
+    /// # Errors
+    /// [`StorageError::Limit`] with the number of messages a day, or of recipients, that is
+    /// exceeded.
     pub fn count_sent(&mut self, account: AccountId, recipients: u64) -> Result<()> {
         let today = day_of(self.now);
         let counted = self.sql.query_one(

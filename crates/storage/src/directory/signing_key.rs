@@ -96,6 +96,11 @@ impl ReadTx<'_> {
 
 impl WriteTx<'_> {
     /// Adds a key, which waits.
+    ///
+    /// # Errors
+    /// [`StorageError::Invalid`] for a selector that is none, [`StorageError::AlreadyExists`] where
+    /// it is taken or a key waits, [`StorageError::Limit`] where the domain has as many as it may
+    /// have.
     pub fn add_signing_key(
         &mut self,
         domain: &str,
@@ -149,6 +154,9 @@ impl WriteTx<'_> {
 
     /// Has the keys that wait sign from now on; those of the same algorithms that signed before
     /// are retired.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where none waits.
     pub fn activate_signing_keys(&mut self, domain: &str) -> Result<()> {
         let domain = self.lock_signing_domain(domain)?;
         let parameters = [Value::Int(domain.get()), Value::Int(self.now.as_micros())];
@@ -167,6 +175,9 @@ impl WriteTx<'_> {
     }
 
     /// Has a key sign no longer.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where it does not sign.
     pub fn retire_signing_key(&mut self, domain: &str, selector: &str) -> Result<()> {
         let domain = self.lock_signing_domain(domain)?;
         let selector = selector.to_ascii_lowercase();
@@ -180,6 +191,9 @@ impl WriteTx<'_> {
     }
 
     /// Removes a key that does not sign.
+    ///
+    /// # Errors
+    /// [`StorageError::InUse`] where it signs, [`StorageError::NotFound`] where there is none.
     pub fn remove_signing_key(&mut self, domain: &str, selector: &str) -> Result<()> {
         let domain = self.lock_signing_domain(domain)?;
         let selector = selector.to_ascii_lowercase();

@@ -65,6 +65,11 @@ impl ReadTx<'_> {
 impl WriteTx<'_> {
     /// Puts an address on a list: that of an account here, of another list here, or one elsewhere.
     /// An account stays on it when its addresses change, and goes from it when it is removed.
+    ///
+    /// # Errors
+    /// [`StorageError::Invalid`] where the list is made of a team, or the lists would be in each
+    /// other; [`StorageError::AlreadyExists`] where it is on the list, [`StorageError::Limit`]
+    /// where that is full; [`StorageError::NotFound`] for an address of ours that nobody has.
     pub fn add_list_member(&mut self, list: ListId, address: &Address) -> Result<()> {
         self.lock_list(list)?;
         if self.load_list(list)?.team.is_some() {
@@ -102,6 +107,9 @@ impl WriteTx<'_> {
     }
 
     /// Takes an address off a list; an account by any of its addresses.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where it is not on the list.
     pub fn remove_list_member(&mut self, list: ListId, address: &Address) -> Result<()> {
         self.lock_list(list)?;
         let account = match self.owner_of(address) {

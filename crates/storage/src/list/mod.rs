@@ -175,6 +175,9 @@ impl ReadTx<'_> {
     }
 
     /// The list of this number.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is none.
     pub fn load_list(&mut self, list: ListId) -> Result<MailList> {
         let found =
             self.sql.query_one(select_list!("WHERE l.id = ?1"), &[Value::Int(list.get())], read)?;

@@ -106,6 +106,9 @@ impl ReadTx<'_> {
 impl WriteTx<'_> {
     /// Sends a message, which bears the marks of the list already, to whomever the list reaches
     /// now: into the spool, from the list's address for bounces.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where it reaches nobody.
     pub fn post_to_list(
         &mut self,
         list: ListId,

@@ -90,6 +90,9 @@ impl SpecialUse {
 impl AccountTx<'_, '_> {
     /// Gives a mailbox a special use, or takes it away. Another mailbox that has it keeps it:
     /// [`StorageError::AlreadyExists`].
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is no such mailbox.
     pub fn set_special_use(
         &mut self,
         name: &MailboxName,

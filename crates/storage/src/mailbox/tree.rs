@@ -123,6 +123,9 @@ impl ReadTx<'_> {
     }
 
     /// The mailbox of this id.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is none.
     pub fn load_mailbox(&mut self, mailbox: CollectionId) -> Result<Mailbox> {
         self.sql
             .query_one(select_mailbox!("WHERE id = ?1"), &[Value::Int(mailbox.get())], read)?

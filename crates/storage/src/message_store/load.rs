@@ -330,6 +330,9 @@ impl ReadTx<'_> {
     }
 
     /// The bytes of one message that follow its header.
+    ///
+    /// # Errors
+    /// [`StorageError::Expunged`] where the message is gone.
     pub fn body_text(&mut self, content: ContentId) -> Result<Vec<u8>> {
         let mut contents = self.load_contents(&[content], Want::TEXT)?;
         contents.pop().and_then(Content::into_text).ok_or(StorageError::Expunged)

@@ -22,6 +22,9 @@ impl ReadTx<'_> {
 impl AccountTx<'_, '_> {
     /// Messages below `end` were told to some session. No change that anybody must hear of: it
     /// takes no modification sequence.
+    ///
+    /// # Errors
+    /// [`StorageError::NoPermission`] where the actor may not change anything in the mailbox.
     pub fn keep_recent(&mut self, mailbox: CollectionId, end: Uid) -> Result<()> {
         let mailbox = self.own_mailbox(mailbox)?.id;
         // RFC 4314 §5.2: opened to be changed.

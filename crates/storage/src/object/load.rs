@@ -229,6 +229,9 @@ impl ReadTx<'_> {
     }
 
     /// The bytes of one object.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is none.
     pub fn load_object(&mut self, object: ObjectId) -> Result<Vec<u8>> {
         let mut found = self.load_object_bytes(&[object])?;
         found.remove(&object).ok_or(StorageError::NotFound("object"))

@@ -56,6 +56,10 @@ pub(super) fn read_version(row: &dyn Row, collection: CollectionId) -> Result<Ob
 
 impl ReadTx<'_> {
     /// The bytes of a version of an account's.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where it is not kept, or no more; [`StorageError::Corrupt`] where
+    /// it is not what was kept.
     pub fn load_version(&mut self, account: AccountId, version: i64) -> Result<Vec<u8>> {
         let found = self.sql.query_one(
             "SELECT hash, codec, data, size_bytes FROM object_version \

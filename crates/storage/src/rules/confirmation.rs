@@ -186,6 +186,9 @@ impl AccountTx<'_, '_> {
 
 impl WriteTx<'_> {
     /// What an address says that was sent a token. A token confirms once.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where nobody asked with this token, or too long ago.
     pub fn confirm(&mut self, token: &str) -> Result<Confirmed> {
         let hash = blake3::hash(token.trim().as_bytes());
         let now = self.now;

@@ -51,6 +51,9 @@ pub struct ActiveResponder {
 
 impl ReadTx<'_> {
     /// The rules of an account.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is no such account.
     pub fn load_rules(&mut self, account: AccountId) -> Result<Rules> {
         let id = Value::Int(account.get());
         let (version, address, name, time_zone) = self
@@ -112,6 +115,9 @@ impl ReadTx<'_> {
     }
 
     /// Name of the account's time zone; empty: UTC.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is no such account.
     pub fn time_zone(&mut self, account: AccountId) -> Result<String> {
         let found = self.sql.query_one(
             "SELECT time_zone FROM account WHERE id = ?1",
@@ -125,6 +131,9 @@ impl ReadTx<'_> {
 impl AccountTx<'_, '_> {
     /// Sets the time zone, by the name it has in the IANA database. Whether there is such a zone
     /// is for who knows them.
+    ///
+    /// # Errors
+    /// [`StorageError::Invalid`] where there is no zone of this name.
     pub fn set_time_zone(&mut self, zone: &str) -> Result<()> {
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+-".contains(&byte);
         if zone.len() > ZONE_BYTES_MAX || !zone.bytes().all(is_name) {

@@ -9,6 +9,9 @@ pub struct LocalTime(String);
 
 impl LocalTime {
     /// Year, month, day, hour, minute, second.
+    ///
+    /// # Errors
+    /// [`StorageError::Invalid`] where there is no such date or time.
     pub fn new(parts: [u32; 6]) -> Result<Self> {
         let [year, month, day, hour, minute, second] = parts;
         let valid = (1..=9999).contains(&year)

@@ -86,6 +86,11 @@ impl ReadTx<'_> {
 impl AccountTx<'_, '_> {
     /// Adds a redirection, or says anew of one there is whether the message is kept. A target
     /// elsewhere has to agree first.
+    ///
+    /// # Errors
+    /// [`StorageError::Invalid`] where mail would come back, [`StorageError::NotFound`] for an
+    /// address of ours that nobody has, [`StorageError::Limit`] beyond what there may be;
+    /// [`StorageError::NoPermission`] where the right to it was withdrawn.
     pub fn add_redirection(&mut self, target: &Address, keep: bool) -> Result<Agreement> {
         self.require_own()?;
         self.require_left(Withdrawn::REDIRECTIONS)?;
@@ -129,6 +134,9 @@ impl AccountTx<'_, '_> {
     }
 
     /// Removes a redirection.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is none to this address.
     pub fn remove_redirection(&mut self, target: &Address) -> Result<()> {
         self.require_own()?;
         self.require_left(Withdrawn::REDIRECTIONS)?;

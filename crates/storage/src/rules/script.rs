@@ -18,6 +18,9 @@ pub struct ScriptName(String);
 
 impl ScriptName {
     /// A name: brought into NFC, without control characters or line ends (RFC 5804 §1.6).
+    ///
+    /// # Errors
+    /// [`StorageError::Invalid`] where it is no name.
     pub fn parse(name: &str) -> Result<Self> {
         let name: String = name.nfc().collect();
         let bad = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
@@ -100,6 +103,10 @@ impl ReadTx<'_> {
 
     /// Refuses a script for which there is no room (RFC 5804 §2.5). One of its name would make
     /// room. `settings` are those of the store.
+    ///
+    /// # Errors
+    /// [`StorageError::TooBig`] for a script that is too large, [`StorageError::Limit`] where there
+    /// are too many.
     pub fn check_script_room(
         &mut self,
         account: AccountId,
@@ -142,6 +149,9 @@ impl AccountTx<'_, '_> {
 
     /// Puts what a list of rules says in the place of what one said before. What a person wrote is
     /// not lost to a list (R-FILT-1), except where it is to be overwritten.
+    ///
+    /// # Errors
+    /// [`StorageError::AlreadyExists`] where a person wrote a script of this name.
     pub fn put_rule_list(
         &mut self,
         name: &ScriptName,
@@ -206,6 +216,9 @@ impl AccountTx<'_, '_> {
     }
 
     /// Removes a script. RFC 5804 §2.10: not the active one.
+    ///
+    /// # Errors
+    /// [`StorageError::InUse`] where it is active, [`StorageError::NotFound`] where there is none.
     pub fn delete_script(&mut self, name: &ScriptName) -> Result<()> {
         self.require_share(ShareRights::FILTERS)?;
         if self.require_script(name)? {
@@ -222,6 +235,10 @@ impl AccountTx<'_, '_> {
     }
 
     /// Gives a script another name. RFC 5804 §2.11: the active one stays active.
+    ///
+    /// # Errors
+    /// [`StorageError::AlreadyExists`] where the new name is taken, [`StorageError::NotFound`]
+    /// where there is none of the old one.
     pub fn rename_script(&mut self, from: &ScriptName, to: &ScriptName) -> Result<()> {
         self.require_share(ShareRights::FILTERS)?;
         self.require_script(from)?;

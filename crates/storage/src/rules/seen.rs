@@ -22,6 +22,9 @@ impl AccountTx<'_, '_> {
     /// at the same time: [`StorageError::Conflict`], and whoever delivers it looks again. One that
     /// this very transaction remembers is for two addresses of the account: both get it
     /// (R-ADDR-4).
+    ///
+    /// # Errors
+    /// [`StorageError::Conflict`] where another delivery remembered it meanwhile.
     pub fn remember_seen(&mut self, key: &[u8; 32], seconds: u64, unseen: bool) -> Result<()> {
         let (account, now) = (self.account, self.now);
         let is_first = self.seen.insert((account, *key));

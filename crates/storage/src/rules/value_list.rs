@@ -28,6 +28,9 @@ impl ValueListName {
     pub const SCHEMES: [&str; 2] = ["tag", "urn"];
 
     /// A name; its scheme, and the namespace of a URN, count without case.
+    ///
+    /// # Errors
+    /// [`StorageError::Invalid`] where it is no URI of such a list, or Sieve's own.
     pub fn parse(text: &str) -> Result<Self> {
         let invalid = || StorageError::Invalid("not the name of a list: tag:… or urn:…:…");
         let is_uri = |byte: u8| byte.is_ascii_graphic() && !b"\"#<>\\^`{|}".contains(&byte);

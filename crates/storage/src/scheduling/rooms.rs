@@ -53,6 +53,9 @@ impl ReadTx<'_> {
 
 impl WriteTx<'_> {
     /// Makes a room of an account.
+    ///
+    /// # Errors
+    /// [`StorageError::Invalid`] for an account that has no calendars.
     pub fn make_room(&mut self, account: AccountId) -> Result<()> {
         let mut tx = self.account(account)?;
         if tx.load_account(account)?.mail_only {

@@ -42,6 +42,11 @@ impl ReadTx<'_> {
 impl WriteTx<'_> {
     /// Puts an account of the organisation into a team. External ones may be in it: what a team
     /// is given, its members are.
+    ///
+    /// # Errors
+    /// [`StorageError::Invalid`] where the account is of another organisation,
+    /// [`StorageError::AlreadyExists`] where it is in the team, [`StorageError::Limit`] where the
+    /// team is full.
     pub fn add_team_member(&mut self, team: TeamId, account: AccountId) -> Result<()> {
         self.lock_team(team)?;
         if self.organisation_of(account)? != self.load_team(team)?.organisation {
@@ -64,6 +69,9 @@ impl WriteTx<'_> {
     }
 
     /// Takes an account out of a team.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where the account is not in it.
     pub fn remove_team_member(&mut self, team: TeamId, account: AccountId) -> Result<()> {
         self.lock_team(team)?;
         self.tell_of_grantee(team.get(), &[account])?;

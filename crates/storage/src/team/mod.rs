@@ -76,6 +76,9 @@ impl ReadTx<'_> {
     }
 
     /// The team of this number.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is none.
     pub fn load_team(&mut self, team: TeamId) -> Result<Team> {
         let found =
             self.sql.query_one(select_team!("WHERE t.id = ?1"), &[Value::Int(team.get())], read)?;
@@ -85,6 +88,10 @@ impl ReadTx<'_> {
 
 impl WriteTx<'_> {
     /// Makes a team without members.
+    ///
+    /// # Errors
+    /// [`StorageError::AlreadyExists`] where the name is taken, [`StorageError::Limit`] where the
+    /// organisation has as many as it may have.
     pub fn create_team(&mut self, organisation: DomainId, name: &TeamName) -> Result<TeamId> {
         // One counter for all: of two that come for the last place of an organisation one waits.
         let number = self.next_team_number()?;
@@ -116,6 +123,10 @@ impl WriteTx<'_> {
     }
 
     /// Gives a team another name; what it may do stays.
+    ///
+    /// # Errors
+    /// [`StorageError::AlreadyExists`] where the name is taken, [`StorageError::NotFound`] where
+    /// there is no such team.
     pub fn rename_team(&mut self, team: TeamId, name: &TeamName) -> Result<()> {
         self.lock_team(team)?;
         let found = self.load_team(team)?;
@@ -131,6 +142,9 @@ impl WriteTx<'_> {
     }
 
     /// Removes a team, and with it all that its members had through it.
+    ///
+    /// # Errors
+    /// [`StorageError::InUse`] where a list is made of it.
     pub fn remove_team(&mut self, team: TeamId) -> Result<()> {
         self.lock_team(team)?;
         let has_address = self.sql.query_one(

@@ -13,6 +13,9 @@ pub struct TeamName(String);
 
 impl TeamName {
     /// Checks a name and brings it into NFC.
+    ///
+    /// # Errors
+    /// [`StorageError::Invalid`] where it is none.
     pub fn parse(name: &str) -> Result<Self> {
         let name: String = name.nfc().collect();
         let is_bad = name.is_empty()
