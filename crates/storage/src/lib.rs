@@ -105,7 +105,7 @@ pub use object::{
 };
 pub use push::{
     ChangedCollections, DuePush, NewPush, PUSH_RESOURCE_BYTES_MAX, PushNotices, PushOutcome,
-    PushRegistration, PushTriggers, QuietPushes, SealedPushKey, UpToDate,
+    PushRegistration, PushTriggers, PushesUnderWay, QuietPushes, SealedPushKey, UpToDate,
 };
 pub use reception::{Disposition, Reception, ReceptionCursor, ReceptionRow, ReceptionSlice};
 pub use rules::{

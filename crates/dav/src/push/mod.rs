@@ -6,6 +6,7 @@
 //! address that is not public unless that is allowed. **Absent:** who is told, which is storage's.
 
 mod encrypt;
+mod hosts;
 mod key;
 mod pusher;
 mod target;

@@ -1,5 +1,7 @@
 //! Tells push services what changed.
 
+use std::collections::HashMap;
+use std::future::pending;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,15 +10,17 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
 use hyper::{Method, Request};
-use net::{Dns, HttpsServer, Shutdown, TlsClient, https_exchange};
-use storage::{DuePush, PushOutcome, PushTriggers, StorageError, Store};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use ids::AccountId;
+use net::{Dns, HttpsError, HttpsServer, Shutdown, TlsClient, https_exchange};
+use storage::{DuePush, PushOutcome, PushTriggers, PushesUnderWay, StorageError, Store};
+use tokio::task::{Id, JoinSet};
+use tokio::time::{Instant, sleep, timeout};
 
+use super::hosts::Hosts;
 use super::target::is_public;
 use super::{PushKey, Target, encrypt, message, topic};
 
-/// LIMIT: pushes that are under way at a time, each a connection.
+/// LIMIT: pushes that are under way at a time, each a connection; storage bounds those of an account.
 const AT_ONCE_MAX: usize = 16;
 /// LIMIT: one request, and what is read of its answer. All of a claim is over before it ends.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -49,7 +53,41 @@ pub struct Pusher {
     key: Arc<PushKey>,
     tls: TlsClient,
     dns: Arc<dyn Dns>,
+    hosts: Arc<Hosts>,
     settings: PusherSettings,
+}
+
+/// Pushes that were begun.
+#[derive(Default)]
+struct UnderWay {
+    tasks: JoinSet<()>,
+    /// Whose each of them is.
+    of: HashMap<Id, AccountId>,
+    accounts: PushesUnderWay,
+}
+
+impl UnderWay {
+    fn begin(&mut self, pusher: &Pusher, push: DuePush) {
+        let (pusher, account) = (pusher.clone(), push.account);
+        let task = self.tasks.spawn(async move { pusher.tell(push).await });
+        self.of.insert(task.id(), account);
+        self.accounts.begin(account);
+    }
+
+    /// Waits until one of them is over; for ever, where there is none.
+    async fn ended(&mut self) {
+        let id = match self.tasks.join_next_with_id().await {
+            Some(Ok((id, ()))) => id,
+            Some(Err(error)) => {
+                tracing::error!(%error, "a push broke off");
+                error.id()
+            }
+            None => return pending().await,
+        };
+        if let Some(account) = self.of.remove(&id) {
+            self.accounts.end(account);
+        }
+    }
 }
 
 impl Pusher {
@@ -61,22 +99,25 @@ impl Pusher {
         dns: Arc<dyn Dns>,
         settings: PusherSettings,
     ) -> Self {
-        Self { store, key, tls, dns, settings }
+        Self { store, key, tls, dns, hosts: Arc::default(), settings }
     }
 
     /// Tells until the shutdown begins.
     pub async fn run(self, shutdown: Shutdown) {
         let mut all_at = Instant::now();
+        let mut under_way = UnderWay::default();
         loop {
             let pause = tokio::select! {
                 biased;
                 // What was claimed is told by another, or after the next start.
                 () = shutdown.requested() => return,
-                pause = self.round(&mut all_at) => pause,
+                pause = self.round(&mut all_at, &mut under_way) => pause,
             };
             tokio::select! {
                 biased;
                 () = shutdown.requested() => return,
+                // There is room for another.
+                () = under_way.ended() => continue,
                 () = self.store.push_notices().wait() => {}
                 () = sleep(pause) => continue,
             }
@@ -89,15 +130,20 @@ impl Pusher {
         }
     }
 
-    /// Tells all that is due; for how long there is nothing to do unless something changes.
-    async fn round(&self, all_at: &mut Instant) -> Duration {
+    /// Begins to tell what is due, as far as there is room; for how long there is nothing to do unless
+    /// something changes or ends.
+    async fn round(&self, all_at: &mut Instant, under_way: &mut UnderWay) -> Duration {
         let next = async {
             if *all_at <= Instant::now() {
                 self.look_at_all().await?;
                 *all_at = Instant::now() + LOOK_AT_ALL;
             }
-            while self.tell_due().await? >= AT_ONCE_MAX {}
-            self.store.read(|tx| tx.next_push_look()).await
+            self.begin_due(under_way).await?;
+            if under_way.tasks.len() >= AT_ONCE_MAX {
+                return Ok(None);
+            }
+            let accounts = under_way.accounts.clone();
+            self.store.read(move |tx| tx.next_push_look(&accounts)).await
         };
         let next = match next.await {
             Ok(next) => next,
@@ -147,31 +193,43 @@ impl Pusher {
         Ok(())
     }
 
-    /// Tells what is due now, at most as much as is told at a time; how much that was.
+    /// Tells all that is due now, and waits for what becomes of it; how much that was.
     ///
     /// # Errors
     /// Where storage fails.
     pub async fn tell_due(&self) -> Result<usize, StorageError> {
+        let mut under_way = UnderWay::default();
+        let mut count = 0;
+        loop {
+            count += self.begin_due(&mut under_way).await?;
+            if under_way.tasks.is_empty() {
+                return Ok(count);
+            }
+            under_way.ended().await;
+        }
+    }
+
+    /// Begins with what is due now, as far as there is room; how much that is.
+    async fn begin_due(&self, under_way: &mut UnderWay) -> Result<usize, StorageError> {
         if let Err(error) = self.note_changes().await {
             self.store.push_notices().lose();
             return Err(error);
         }
-        let now = self.store.now();
-        if !self.store.read(move |tx| tx.has_due_pushes(now)).await? {
-            return Ok(0);
-        }
-        let claim = |tx: &mut storage::WriteTx<'_>| tx.claim_pushes(AT_ONCE_MAX);
-        let claimed = self.store.write("push claim", claim).await?.value;
-        let count = claimed.len();
-        let mut tasks = JoinSet::new();
-        for push in claimed {
-            let pusher = self.clone();
-            tasks.spawn(async move { pusher.tell(push).await });
-        }
-        while let Some(told) = tasks.join_next().await {
-            if let Err(error) = told {
-                tracing::error!(%error, "a push broke off");
+        let mut count = 0;
+        // Each time an account has all that one may have, those behind it are come to.
+        while let Some(room) = AT_ONCE_MAX.checked_sub(under_way.tasks.len()).filter(|it| *it > 0) {
+            let (now, accounts) = (self.store.now(), under_way.accounts.clone());
+            if !self.store.read(move |tx| tx.has_due_pushes(now, &accounts)).await? {
+                break;
             }
+            let accounts = under_way.accounts.clone();
+            let claim = move |tx: &mut storage::WriteTx<'_>| tx.claim_pushes(room, &accounts);
+            let claimed = self.store.write("push claim", claim).await?.value;
+            if claimed.is_empty() {
+                break;
+            }
+            count += claimed.len();
+            claimed.into_iter().for_each(|push| under_way.begin(self, push));
         }
         Ok(count)
     }
@@ -195,14 +253,25 @@ impl Pusher {
 
     async fn send(&self, push: &DuePush) -> Result<PushOutcome, String> {
         let Some(target) = Target::parse(&push.resource) else { return Ok(PushOutcome::Gone) };
+        let authority = target.authority();
+        if let Err(left) = self.hosts.ask(&authority, Instant::now()) {
+            let secs = left.as_secs().saturating_add(1);
+            return Ok(PushOutcome::Later(i64::try_from(secs).unwrap_or(i64::MAX)));
+        }
+        let addresses = timeout(TIMEOUT, self.addresses(&target)).await;
+        let addresses = addresses.unwrap_or_else(|_| Err("its name is not found in time".into()));
         let server = HttpsServer {
             host: target.host.clone(),
-            addresses: self.addresses(&target).await?,
+            addresses: addresses.inspect_err(|_| self.hosts.failed(&authority, Instant::now()))?,
             body_bytes_max: ANSWER_BYTES_MAX,
             timeout: TIMEOUT,
         };
         let request = self.request(push, &target)?;
         let reply = https_exchange(&self.tls, &server, request).await;
+        match &reply {
+            Ok(_) | Err(HttpsError::TooLarge) => self.hosts.answered(&authority),
+            Err(_) => self.hosts.failed(&authority, Instant::now()),
+        }
         let reply = reply.map_err(|error| error.to_string())?;
         let asked = reply.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let asked = asked.and_then(|secs| secs.trim().parse().ok());

@@ -109,7 +109,13 @@ fn two_daemons_tell_each_change_once() {
                 }
             }
             // Until all is noted, and nothing is left to be looked at.
-            while house.store.read(|tx| tx.next_push_look()).await.unwrap().is_some() {}
+            while house
+                .store
+                .read(|tx| tx.next_push_look(&storage::PushesUnderWay::default()))
+                .await
+                .unwrap()
+                .is_some()
+            {}
             shutdown.finish(Duration::from_secs(60)).await;
             assert!(asked.try_recv().is_err());
             if let Some(second) = second {
@@ -153,7 +159,11 @@ fn what_cannot_be_noted_ends_no_round() {
             let (told, ()) = tokio::join!(pusher.tell_due(), service);
             assert_eq!(told.unwrap(), 2);
             // They come again once the claim has ended.
-            let look = house.store.read(|tx| tx.next_push_look()).await.unwrap();
+            let look = house
+                .store
+                .read(|tx| tx.next_push_look(&storage::PushesUnderWay::default()))
+                .await
+                .unwrap();
             assert_eq!(look, Some(ids::Timestamp::from_secs(NOW + 180)));
         }
     });

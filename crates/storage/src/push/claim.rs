@@ -1,5 +1,7 @@
 //! What is to be told to whom, and what became of it.
 
+use std::collections::BTreeMap;
+
 use ids::{AccountId, CollectionId, ModSeq, Timestamp};
 
 use super::{DAY_SECS, PushTriggers, modseq};
@@ -17,11 +19,52 @@ const RETRY_MAX_SECS: i64 = 3_600;
 /// LIMIT: attempts; a subscription that failed so often is taken for dead.
 const FAILURES_MAX: i64 = 16;
 
+/// LIMIT: pushes of one account that a daemon has under way at a time: a push service that takes
+/// its time keeps nobody waiting but those who chose it.
+const OF_ACCOUNT_MAX: usize = 4;
+
+/// LIMIT: accounts that are passed over in a statement; there is room for no more of them.
+const FULL_MAX: usize = 4;
+
+/// How many pushes of each account a daemon has under way.
+#[derive(Debug, Clone, Default)]
+pub struct PushesUnderWay {
+    counts: BTreeMap<AccountId, usize>,
+}
+
+impl PushesUnderWay {
+    /// One more.
+    pub fn begin(&mut self, account: AccountId) {
+        *self.counts.entry(account).or_default() += 1;
+    }
+
+    /// One is over.
+    pub fn end(&mut self, account: AccountId) {
+        let left = self.counts.get(&account).map_or(0, |count| count.saturating_sub(1));
+        match left {
+            0 => drop(self.counts.remove(&account)),
+            left => drop(self.counts.insert(account, left)),
+        }
+    }
+
+    fn has_room(&self, account: AccountId) -> bool {
+        self.counts.get(&account).is_none_or(|count| *count < OF_ACCOUNT_MAX)
+    }
+
+    /// Those who have all that one may have, up to so many; no account has the number 0.
+    pub(super) fn full(&self) -> [Value<'static>; FULL_MAX] {
+        let mut full = self.counts.keys().filter(|account| !self.has_room(**account));
+        std::array::from_fn(|_| Value::Int(full.next().map_or(0, |account| account.get())))
+    }
+}
+
 /// Something to be told.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DuePush {
     /// The subscription.
     pub id: i64,
+    /// Whose it is.
+    pub account: AccountId,
     /// The collection that changed, and its newest change.
     pub collection: CollectionId,
     /// Its newest change.
@@ -43,6 +86,8 @@ pub enum PushOutcome {
     Told(i64),
     /// It failed; the push service may have said for how many seconds it is to be left alone.
     Failed(Option<i64>),
+    /// It was not tried: its push service is down, and left alone for so many seconds.
+    Later(i64),
     /// The push service knows nobody of that name.
     Gone,
 }
@@ -50,7 +95,6 @@ pub enum PushOutcome {
 /// A row that may be due.
 struct Candidate {
     push: DuePush,
-    account: AccountId,
     owner: AccountId,
     told: ModSeq,
     wanted: PushTriggers,
@@ -71,12 +115,14 @@ enum Course {
 const CANDIDATES_SQLITE: &str = "SELECT s.id, s.collection_id, c.highest_modseq, s.resource, \
      s.public_key, s.secret, s.triggers, s.account_id, c.account_id, s.told_modseq, a.blocked, \
      s.expires FROM push_subscription s JOIN collection c ON c.id = s.collection_id \
-     JOIN account a ON a.id = s.account_id WHERE s.look <= ?1 ORDER BY s.look, s.id LIMIT ?2";
+     JOIN account a ON a.id = s.account_id WHERE s.look <= ?5 \
+     AND s.account_id NOT IN (?1, ?2, ?3, ?4) ORDER BY s.look, s.id LIMIT ?6";
 /// What another daemon looks at is passed by: nobody waits who has others in hand.
 const CANDIDATES_POSTGRES: &str = "SELECT s.id, s.collection_id, c.highest_modseq, s.resource, \
      s.public_key, s.secret, s.triggers, s.account_id, c.account_id, s.told_modseq, a.blocked, \
      s.expires FROM push_subscription s JOIN collection c ON c.id = s.collection_id \
-     JOIN account a ON a.id = s.account_id WHERE s.look <= ?1 ORDER BY s.look, s.id LIMIT ?2 \
+     JOIN account a ON a.id = s.account_id WHERE s.look <= ?5 \
+     AND s.account_id NOT IN (?1, ?2, ?3, ?4) ORDER BY s.look, s.id LIMIT ?6 \
      FOR UPDATE OF s SKIP LOCKED";
 
 fn read_candidate(row: &dyn Row, now: i64) -> Result<Candidate> {
@@ -84,6 +130,7 @@ fn read_candidate(row: &dyn Row, now: i64) -> Result<Candidate> {
     Ok(Candidate {
         push: DuePush {
             id: row.int(0)?,
+            account: AccountId::new(row.int(7)?),
             collection: CollectionId::new(row.int(1)?),
             modseq: modseq(row.int(2)?),
             resource: row.text(3)?.to_owned(),
@@ -91,7 +138,6 @@ fn read_candidate(row: &dyn Row, now: i64) -> Result<Candidate> {
             secret: row.bytes(5)?.to_vec(),
             changed: wanted,
         },
-        account: AccountId::new(row.int(7)?),
         owner: AccountId::new(row.int(8)?),
         told: modseq(row.int(9)?),
         wanted,
@@ -101,24 +147,31 @@ fn read_candidate(row: &dyn Row, now: i64) -> Result<Candidate> {
 }
 
 impl ReadTx<'_> {
-    /// Whether there is anything to be looked at now.
-    pub fn has_due_pushes(&mut self, now: Timestamp) -> Result<bool> {
+    /// Whether there is anything to be looked at now that there is room for.
+    pub fn has_due_pushes(&mut self, now: Timestamp, under_way: &PushesUnderWay) -> Result<bool> {
+        let [a, b, c, d] = under_way.full();
         let found = self.sql.query_one(
-            "SELECT 1 FROM push_subscription WHERE look <= ?1 LIMIT 1",
-            &[Value::Int(now.as_micros())],
+            "SELECT 1 FROM push_subscription WHERE look <= ?5 \
+             AND account_id NOT IN (?1, ?2, ?3, ?4) LIMIT 1",
+            &[a, b, c, d, Value::Int(now.as_micros())],
             |row| row.int(0),
         )?;
         Ok(found.is_some())
     }
 
-    fn candidates(&mut self, now: i64, max: usize) -> Result<Vec<Candidate>> {
+    fn candidates(
+        &mut self,
+        now: i64,
+        max: usize,
+        under_way: &PushesUnderWay,
+    ) -> Result<Vec<Candidate>> {
         let sql = match self.sql.dialect() {
             Dialect::Sqlite => CANDIDATES_SQLITE,
             Dialect::Postgres => CANDIDATES_POSTGRES,
         };
-        self.sql.query_all(sql, &[Value::Int(now), Value::Int(max as i64)], |row| {
-            read_candidate(row, now)
-        })
+        let [a, b, c, d] = under_way.full();
+        let values = [a, b, c, d, Value::Int(now), Value::Int(max as i64)];
+        self.sql.query_all(sql, &values, |row| read_candidate(row, now))
     }
 
     fn course(&mut self, one: &Candidate) -> Result<Course> {
@@ -131,7 +184,7 @@ impl ReadTx<'_> {
         // R-ADDR-12: who is blocked is told of nothing.
         let is_shut = one.blocked
             || self.is_in_maintenance(one.owner)?
-            || self.is_in_maintenance(one.account)?;
+            || self.is_in_maintenance(one.push.account)?;
         if is_shut {
             return Ok(Course::Wait);
         }
@@ -139,7 +192,8 @@ impl ReadTx<'_> {
             Err(StorageError::NotFound(_)) => return Ok(Course::End),
             other => other?,
         };
-        if one.account != one.owner && self.as_guest(one.account, collection)?.is_none() {
+        let account = one.push.account;
+        if account != one.owner && self.as_guest(account, collection)?.is_none() {
             return Ok(Course::End);
         }
         let since =
@@ -159,16 +213,23 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// What is to be told now, at most so much of it: nobody else is given it until it was
-    /// [settled](Self::settle_push), or some minutes have gone by.
-    pub fn claim_pushes(&mut self, max: usize) -> Result<Vec<DuePush>> {
+    /// What is to be told now, at most so much of it, and of each account no more than there is room
+    /// for: nobody else is given it until it was [settled](Self::settle_push), or some minutes have
+    /// gone by.
+    pub fn claim_pushes(&mut self, max: usize, under_way: &PushesUnderWay) -> Result<Vec<DuePush>> {
         let now = self.now;
         let mut claimed = Vec::new();
-        for mut one in self.candidates(now.as_micros(), max)? {
+        let mut under_way = under_way.clone();
+        for mut one in self.candidates(now.as_micros(), max, &under_way)? {
+            // It stays due.
+            if !under_way.has_room(one.push.account) {
+                continue;
+            }
             match self.course(&one)? {
                 Course::Tell(changed) => {
                     self.look_at_push(one.push.id, Some(now.plus_secs(CLAIM_SECS)), one.told)?;
                     one.push.changed = changed;
+                    under_way.begin(one.push.account);
                     claimed.push(one.push);
                 }
                 Course::Wait => {
@@ -214,6 +275,14 @@ impl WriteTx<'_> {
                 Ok(())
             }
             PushOutcome::Failed(asked) => self.put_off(push.id, asked),
+            PushOutcome::Later(secs) => {
+                let due = self.now.plus_secs(secs.clamp(0, DAY_SECS)).as_micros();
+                self.sql.execute(
+                    "UPDATE push_subscription SET due = ?2, look = ?2 WHERE id = ?1",
+                    &[Value::Int(push.id), Value::Int(due)],
+                )?;
+                Ok(())
+            }
         }
     }
 

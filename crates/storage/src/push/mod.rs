@@ -19,7 +19,7 @@ use crate::{
     StorageError, WriteTx,
 };
 
-pub use claim::{DuePush, PushOutcome};
+pub use claim::{DuePush, PushOutcome, PushesUnderWay};
 pub use notice::{ChangedCollections, PushNotices};
 
 /// LIMIT: bytes of the URL at a push service; those in use have some 200. An index has them.
@@ -134,6 +134,10 @@ impl WriteTx<'_> {
 impl AccountTx<'_, '_> {
     /// Tells the one acting from now on when a collection of the account changes; of one
     /// subscription at one collection there is one. After [`lock_sharing`](WriteTx::lock_sharing).
+    ///
+    /// # Errors
+    /// [`StorageError::Limit`] where the actor has as many as one may have;
+    /// [`StorageError::Invalid`] where it is none, or nobody is told of the collection.
     pub fn register_push(
         &mut self,
         collection: &Collection,

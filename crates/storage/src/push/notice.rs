@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ids::{CollectionId, Timestamp};
 use tokio::sync::Notify;
 
+use super::PushesUnderWay;
 use crate::change::{Change, Fact};
 use crate::sql::{Dialect, Value};
 use crate::{ReadTx, Result, WriteTx};
@@ -104,11 +105,12 @@ impl ReadTx<'_> {
         Ok((page.into_iter().filter_map(|(id, behind)| behind.then_some(id)).collect(), next))
     }
 
-    /// When the next subscription is to be looked at.
-    pub fn next_push_look(&mut self) -> Result<Option<Timestamp>> {
+    /// When the next subscription is to be looked at that there is room for.
+    pub fn next_push_look(&mut self, under_way: &PushesUnderWay) -> Result<Option<Timestamp>> {
         let next = self.sql.query_one(
-            "SELECT look FROM push_subscription WHERE look IS NOT NULL ORDER BY look, id LIMIT 1",
-            &[],
+            "SELECT look FROM push_subscription WHERE look IS NOT NULL \
+             AND account_id NOT IN (?1, ?2, ?3, ?4) ORDER BY look, id LIMIT 1",
+            &under_way.full(),
             |row| row.int(0),
         )?;
         Ok(next.map(Timestamp::from_micros))

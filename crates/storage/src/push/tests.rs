@@ -45,10 +45,11 @@ fn claim(store: &TestStore) -> Vec<DuePush> {
     let behind = store.read(move |tx| tx.pushes_behind(&changed.known)).unwrap();
     store.write(move |tx| tx.note_pushes(&behind)).unwrap();
     let at = now(store);
-    if !store.read(move |tx| tx.has_due_pushes(at)).unwrap() {
+    let free = PushesUnderWay::default();
+    if !store.read(move |tx| tx.has_due_pushes(at, &free)).unwrap() {
         return Vec::new();
     }
-    store.write(|tx| tx.claim_pushes(10)).unwrap()
+    store.write(|tx| tx.claim_pushes(10, &PushesUnderWay::default())).unwrap()
 }
 
 fn settle(store: &TestStore, push: &DuePush, outcome: PushOutcome) {
@@ -122,7 +123,9 @@ fn what_changed_is_told_once_and_again_after_the_next_change() {
         touch(store, julie, &work);
         assert!(claim(store).is_empty());
         let at = now(store);
-        assert!(!store.read(move |tx| tx.has_due_pushes(at)).unwrap(), "it was passed over");
+        let free = PushesUnderWay::default();
+        let has_due = store.read(move |tx| tx.has_due_pushes(at, &free)).unwrap();
+        assert!(!has_due, "it was passed over");
     });
 }
 
@@ -291,11 +294,12 @@ fn what_nobody_heard_of_is_found_by_looking_at_all() {
         };
         lost("one");
         assert!(claim(store).is_empty());
-        assert_eq!(store.read(|tx| tx.next_push_look()).unwrap(), None);
+        let next = || store.read(|tx| tx.next_push_look(&PushesUnderWay::default())).unwrap();
+        assert_eq!(next(), None);
         let (behind, next) = store.read(|tx| tx.pushes_behind_of_all(0)).unwrap();
         assert_eq!((behind.len(), next), (2, None));
         store.write(move |tx| tx.note_pushes(&behind)).unwrap();
-        assert_eq!(store.read(|tx| tx.next_push_look()).unwrap(), Some(now(store)));
+        assert_eq!(next(), Some(now(store)));
         let claimed = claim(store);
         assert_eq!(claimed.len(), 2);
         // A change that nobody heard of while it is told, and one that is heard of.
@@ -326,6 +330,72 @@ fn who_is_blocked_waits() {
         store.with(julie, |tx| tx.set_blocked(false)).unwrap();
         clock.advance_secs(300);
         assert_eq!(claim(store).len(), 1);
+    });
+}
+
+/// Who has many programs at a push service that is slow does not keep others waiting.
+#[test]
+fn an_account_has_no_more_than_its_share_under_way() {
+    on_both(|store, clock| {
+        let (julie, max) = (store.account("julie"), store.account("max"));
+        let mut of = |account, names: [&'static str; 2]| {
+            for name in names {
+                let calendar = calendar(store, account, name);
+                for token in ["1", "2", "3"].map(|number| format!("{name}{number}")) {
+                    let added = calendar.clone();
+                    let pushes = store.write(move |tx| {
+                        tx.lock_sharing([account, account])?;
+                        tx.account(account)?.register_push(&added, &new(&token, &token), 9)
+                    });
+                    pushes.unwrap();
+                }
+                put(store, account, &calendar, "one");
+            }
+        };
+        of(julie, ["a", "b"]);
+        of(max, ["c", "d"]);
+        let changed = store.inner().push_notices().take();
+        let behind = store.read(move |tx| tx.pushes_behind(&changed.known)).unwrap();
+        store.write(move |tx| tx.note_pushes(&behind)).unwrap();
+        let mut under_way = PushesUnderWay::default();
+        let mut claim = |max| {
+            let known = under_way.clone();
+            let claimed = store.write(move |tx| tx.claim_pushes(max, &known)).unwrap();
+            claimed.iter().for_each(|push| under_way.begin(push.account));
+            (claimed, under_way.clone())
+        };
+        let accounts =
+            |claimed: &[DuePush]| claimed.iter().map(|push| push.account).collect::<Vec<_>>();
+        let (first, _) = claim(6);
+        assert_eq!(accounts(&first), [julie; 4], "two are left");
+        let (second, mut full) = claim(6);
+        assert_eq!(accounts(&second), [max; 4]);
+        assert!(claim(6).0.is_empty());
+        let at = now(store);
+        let seen = full.clone();
+        assert!(!store.read(move |tx| tx.has_due_pushes(at, &seen)).unwrap());
+        let seen = full.clone();
+        assert_eq!(store.read(move |tx| tx.next_push_look(&seen)).unwrap(), None);
+        // One is over.
+        full.end(julie);
+        let seen = full.clone();
+        assert_eq!(store.read(move |tx| tx.next_push_look(&seen)).unwrap(), Some(at));
+        let third = store.write(move |tx| tx.claim_pushes(6, &full)).unwrap();
+        assert_eq!(accounts(&third), [julie]);
+        // What was not tried did not fail, however often.
+        for _ in 0..20 {
+            settle(store, &third[0], PushOutcome::Later(30));
+            clock.advance_secs(29);
+            let free = PushesUnderWay::default();
+            let ids = |claimed: Vec<DuePush>| claimed.iter().any(|push| push.id == third[0].id);
+            let early = store.write(move |tx| tx.claim_pushes(99, &free)).unwrap();
+            assert!(!ids(early));
+            clock.advance_secs(1);
+        }
+        let push = third[0].clone();
+        assert!(!store.write(move |tx| tx.remove_push(push.account, "x")).unwrap());
+        let (_, next) = store.read(|tx| tx.pushes_behind_of_all(0)).unwrap();
+        assert_eq!(next, None);
     });
 }
 
