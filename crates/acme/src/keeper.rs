@@ -99,6 +99,12 @@ impl Keeper {
         Ok(Self { store, settings, tls, seal, pause, keys, dns, holder, counts, memory })
     }
 
+    /// Counts with these, such as what one before it counted with.
+    #[must_use]
+    pub fn counting(self, counts: Arc<KeeperCounts>) -> Self {
+        Self { counts, ..self }
+    }
+
     /// What it counts.
     pub fn counts(&self) -> Arc<KeeperCounts> {
         self.counts.clone()

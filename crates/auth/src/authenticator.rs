@@ -8,7 +8,7 @@ mod scram;
 use std::{
     net::IpAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
@@ -90,15 +90,33 @@ impl SignedIn {
 pub struct Authenticator {
     directory: Box<dyn Directory>,
     clock: Arc<dyn Clock>,
-    settings: AuthSettings,
+    current: RwLock<Arc<Current>>,
     key: MacKey,
-    /// Stands in for the hash of accounts that do not exist or have none.
-    dummy_hash: Arc<str>,
     memory: Mutex<Memory>,
-    verifying: Arc<Semaphore>,
     waiting: AtomicUsize,
     counters: Counters,
     activity: ActivityLog,
+}
+
+/// What it goes by, and what is made of that.
+struct Current {
+    settings: AuthSettings,
+    /// Stands in for the hash of accounts that do not exist or have none.
+    dummy_hash: Arc<str>,
+    verifying: Arc<Semaphore>,
+}
+
+impl Current {
+    fn new(settings: AuthSettings) -> Result<Self, AuthError> {
+        let mut random = [0; 24];
+        getrandom::fill(&mut random).map_err(|_| AuthError::Unavailable)?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self {
+            dummy_hash: settings.passwords.dummy_hash(&random).into(),
+            verifying: Arc::new(Semaphore::new(settings.verifications_max.clamp(1, cores))),
+            settings,
+        })
+    }
 }
 
 /// What is remembered between sign-ins.
@@ -149,24 +167,52 @@ impl Authenticator {
         clock: Arc<dyn Clock>,
         settings: AuthSettings,
     ) -> Result<Self, AuthError> {
-        let mut random = [0; 24];
-        getrandom::fill(&mut random).map_err(|_| AuthError::Unavailable)?;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let memory = Memory {
+            cache: VerifiedCache::new(settings.cache_entries_max, settings.cache_ttl_secs),
+            throttle: Throttle::new(settings.throttle),
+        };
         Ok(Self {
             directory: Box::new(directory),
             clock,
+            current: RwLock::new(Arc::new(Current::new(settings)?)),
             key: MacKey::random().map_err(|_| AuthError::Unavailable)?,
-            dummy_hash: settings.passwords.dummy_hash(&random).into(),
-            memory: Mutex::new(Memory {
-                cache: VerifiedCache::new(settings.cache_entries_max, settings.cache_ttl_secs),
-                throttle: Throttle::new(settings.throttle),
-            }),
-            verifying: Arc::new(Semaphore::new(settings.verifications_max.clamp(1, cores))),
+            memory: Mutex::new(memory),
             waiting: AtomicUsize::new(0),
             counters: Counters::default(),
             activity: ActivityLog::default(),
-            settings,
         })
+    }
+
+    /// Goes by other settings from now on. Who guessed wrong goes on being slowed down, by the new
+    /// numbers; passwords verified lately are remembered no longer than these say.
+    ///
+    /// # Errors
+    /// [`AuthError::Unavailable`] where the system has no randomness.
+    pub fn replace_settings(&self, settings: AuthSettings) -> Result<(), AuthError> {
+        let current = self.current();
+        if current.settings == settings {
+            return Ok(());
+        }
+        let (entries_max, ttl_secs) = (settings.cache_entries_max, settings.cache_ttl_secs);
+        let throttle = settings.throttle;
+        let mut new = Current::new(settings)?;
+        if new.settings.verifications_max == current.settings.verifications_max {
+            // Those under way count still.
+            new.verifying = current.verifying.clone();
+        }
+        if new.settings.passwords == current.settings.passwords {
+            new.dummy_hash = current.dummy_hash.clone();
+        }
+        let mut memory = self.memory();
+        memory.cache.limit(entries_max, ttl_secs);
+        memory.throttle.replace_settings(throttle);
+        drop(memory);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
+        Ok(())
+    }
+
+    fn current(&self) -> Arc<Current> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Checks credentials that came over `protocol` from `peer`.
@@ -211,7 +257,7 @@ impl Authenticator {
 
     /// Whether SCRAM is served.
     pub fn has_scram(&self) -> bool {
-        self.settings.scram.is_some()
+        self.current().settings.scram.is_some()
     }
 
     /// Whether a session may go on: its account exists, is neither blocked nor in maintenance
@@ -346,7 +392,9 @@ fn normal_name(address: &Address) -> String {
 
 impl std::fmt::Debug for Authenticator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Authenticator").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Authenticator")
+            .field("settings", &self.current().settings)
+            .finish_non_exhaustive()
     }
 }
 

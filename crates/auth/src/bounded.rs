@@ -19,6 +19,12 @@ impl<K: Copy + Eq + Hash, V> BoundedMap<K, V> {
         Self { entries: HashMap::new(), order: VecDeque::new(), entries_max }
     }
 
+    /// Has another bound from now on; what is beyond it is forgotten.
+    pub(crate) fn limit(&mut self, entries_max: usize) {
+        self.entries_max = entries_max;
+        self.make_room();
+    }
+
     pub(crate) fn find(&self, key: &K) -> Option<&V> {
         self.entries.get(key)
     }
@@ -41,6 +47,10 @@ impl<K: Copy + Eq + Hash, V> BoundedMap<K, V> {
                 self.order.push_back(key);
             }
         }
+        self.make_room();
+    }
+
+    fn make_room(&mut self) {
         while self.entries.len() > self.entries_max {
             let Some(oldest) = self.order.pop_front() else {
                 break;

@@ -17,6 +17,12 @@ impl VerifiedCache {
         Self { verified: BoundedMap::new(entries_max), ttl_secs: ttl_secs.into() }
     }
 
+    /// Remembers fewer or more from now on, and for another time.
+    pub(crate) fn limit(&mut self, entries_max: usize, ttl_secs: u32) {
+        self.verified.limit(entries_max);
+        self.ttl_secs = ttl_secs.into();
+    }
+
     /// Whether this attempt was right less than the time to live ago.
     pub(crate) fn contains(&self, attempt: &Mac, now: Timestamp) -> bool {
         // An entry from the future (the clock was set back) is not believed either.

@@ -88,6 +88,11 @@ impl Throttle {
         }
     }
 
+    /// Counts by other numbers from now on; what was counted stays.
+    pub(crate) fn replace_settings(&mut self, settings: ThrottleSettings) {
+        self.settings = settings;
+    }
+
     /// Whether this address may try this account now; the error says after how many seconds.
     pub(crate) fn check(&self, peer: AddressKey, name: &Mac, now: Timestamp) -> Result<(), u64> {
         let of_address = match self.is_counted(peer) {

@@ -13,6 +13,7 @@
 
 mod options;
 mod parse;
+mod position;
 mod problem;
 mod reader;
 mod render;
@@ -24,6 +25,7 @@ pub use options::{
     Rspamd, Search, SentReports, Storage, Tls,
 };
 pub use parse::{Vocabulary, parse, read_file};
+pub use position::line_of;
 pub use problem::{Problem, Problems};
 pub use render::{render_reference, render_sample};
 pub use value::{

@@ -37,6 +37,6 @@ pub use events::EventRunner;
 pub use invitations::Invitations;
 pub use letters::{Letter, Question, activity_letter, confirmation};
 pub use script::language;
-pub use settings::{Forwarding, RedirectTargets, Settings};
+pub use settings::{Forwarding, RedirectRule, RedirectTargets, Settings};
 pub use share_letter::SecretUrls;
 pub use zone::zone_exists;

@@ -36,7 +36,7 @@ pub(crate) async fn may_send_to(
     rules: &Ready,
     address: &str,
 ) -> Result<bool> {
-    if settings.script_redirects == RedirectTargets::Anywhere {
+    if settings.script_redirects.targets() == RedirectTargets::Anywhere {
         return Ok(true);
     }
     let Ok(address) = Address::parse(address) else { return Ok(false) };

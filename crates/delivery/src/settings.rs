@@ -1,6 +1,7 @@
 //! What the binary decides about deliveries.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mailauth::Signatory;
 use mailauth::srs::SrsKey;
@@ -15,7 +16,7 @@ pub struct Settings {
     /// Who signs answers and notices, and seals copies; `None`: nobody does.
     pub signatory: Option<Arc<dyn Signatory>>,
     /// Where scripts may send mail on to.
-    pub script_redirects: RedirectTargets,
+    pub script_redirects: RedirectRule,
     /// Memory for rules and compiled scripts, each. Default 64 MiB.
     pub cache_bytes: u64,
     /// Steps up to which a script runs where it is first tried; what takes longer moves to a
@@ -33,6 +34,30 @@ pub enum RedirectTargets {
     Agreed,
 }
 
+/// What is said of that, to all who were given a clone of it; it may change while they work.
+#[derive(Debug, Clone)]
+pub struct RedirectRule(Arc<AtomicBool>);
+
+impl RedirectRule {
+    /// Has scripts that run from now on send mail on to these.
+    pub fn set(&self, targets: RedirectTargets) {
+        self.0.store(targets == RedirectTargets::Anywhere, Ordering::Relaxed);
+    }
+
+    pub(crate) fn targets(&self) -> RedirectTargets {
+        match self.0.load(Ordering::Relaxed) {
+            true => RedirectTargets::Anywhere,
+            false => RedirectTargets::Agreed,
+        }
+    }
+}
+
+impl From<RedirectTargets> for RedirectRule {
+    fn from(targets: RedirectTargets) -> Self {
+        Self(Arc::new(AtomicBool::new(targets == RedirectTargets::Anywhere)))
+    }
+}
+
 /// Sender rewriting (SRS), so that redirected mail passes SPF (R-ADDR-10).
 #[derive(Debug, Clone)]
 pub struct Forwarding {
@@ -47,7 +72,7 @@ impl Settings {
             hostname: hostname.into(),
             forwarding: None,
             signatory: None,
-            script_redirects: RedirectTargets::Agreed,
+            script_redirects: RedirectTargets::Agreed.into(),
             cache_bytes: 64 * 1024 * 1024,
             quick_steps_max: 20_000,
         }

@@ -30,6 +30,13 @@ impl Shutdown {
         Self::default()
     }
 
+    /// The end of a part of it all: [`Self::begin`] on it ends the part alone, the end of the whole
+    /// ends it too. The whole waits for its tasks; it is not to be [finished](Self::finish) itself.
+    #[must_use]
+    pub fn part(&self) -> Self {
+        Self { requested: self.requested.child_token(), ..self.clone() }
+    }
+
     /// Asks everything to end: listeners stop accepting, sessions say goodbye.
     pub fn begin(&self) {
         self.requested.cancel();
@@ -79,6 +86,20 @@ impl Shutdown {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_ends_alone_and_with_the_whole() {
+        let whole = Shutdown::new();
+        let [one, other] = [whole.part(), whole.part()];
+        for part in [&one, &other] {
+            let seen = part.clone();
+            part.spawn(async move { seen.requested().await });
+        }
+        one.begin();
+        assert!(one.is_requested() && !other.is_requested() && !whole.is_requested());
+        assert_eq!(whole.finish(Duration::from_secs(5)).await, Ending::Clean);
+        assert!(other.is_requested());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn waits_then_cuts_off() {

@@ -56,16 +56,22 @@ pub enum TlsProfile {
 /// Which certificate is presented is decided by the name the client asks for (RFC 6066 §3): one
 /// that has it, of several the one that was named first; else the one of the server itself.
 pub struct TlsKeys {
-    files: Files,
-    /// The name of the server itself, where an issued certificate may have it.
-    own_name: Option<String>,
-    challenges: Option<Arc<dyn TlsChallenges>>,
     current: RwLock<Loaded>,
     /// Held while something changes.
     changing: Mutex<()>,
 }
 
+/// Where everything comes from.
+#[derive(Clone)]
+struct Origin {
+    files: Files,
+    /// The name of the server itself, where an issued certificate may have it.
+    own_name: Option<String>,
+    challenges: Option<Arc<dyn TlsChallenges>>,
+}
+
 /// Where everything lies.
+#[derive(Clone)]
 struct Files {
     /// That of the server itself, then those of other names.
     pairs: Vec<PemFiles>,
@@ -92,6 +98,7 @@ pub struct IssuedCertificate {
 
 /// One state of it all, made ready.
 struct Loaded {
+    origin: Arc<Origin>,
     pem: Pem,
     issued: Vec<IssuedCertificate>,
     /// Lives through reloads, so that a new certificate does not end resumption. Not through a
@@ -168,15 +175,10 @@ impl TlsKeys {
         let pairs = std::iter::once(own).chain(further).collect();
         let files = Files { pairs, client_ca: client_ca.map(Path::to_owned) };
         let (pem, tickets) = (files.read()?, aws_lc_rs::Ticketer::new()?);
-        let ready = files.make(&pem, &[], None, &tickets)?;
-        let loaded = Loaded { pem, issued: Vec::new(), tickets, ready };
-        Ok(Self {
-            files,
-            own_name: None,
-            challenges: None,
-            current: RwLock::new(loaded),
-            changing: Mutex::new(()),
-        })
+        let origin = Arc::new(Origin { files, own_name: None, challenges: None });
+        let ready = origin.make(&pem, &[], &tickets)?;
+        let loaded = Loaded { origin, pem, issued: Vec::new(), tickets, ready };
+        Ok(Self { current: RwLock::new(loaded), changing: Mutex::new(()) })
     }
 
     /// Presents another certificate that has this name, once there is one, in place of the one
@@ -184,19 +186,45 @@ impl TlsKeys {
     ///
     /// # Errors
     /// As for [`load`](Self::load).
-    pub fn named(mut self, own_name: &str) -> Result<Self, SetupError> {
-        self.own_name = Some(own_name.to_ascii_lowercase());
+    pub fn named(self, own_name: &str) -> Result<Self, SetupError> {
         let mut current = self.write();
-        let Loaded { pem, issued, tickets, .. } = &*current;
-        current.ready = self.files.make(pem, issued, self.own_name.as_deref(), tickets)?;
+        let own_name = Some(own_name.to_ascii_lowercase());
+        let origin = Arc::new(Origin { own_name, ..(*current.origin).clone() });
+        current.ready = origin.make(&current.pem, &current.issued, &current.tickets)?;
+        current.origin = origin;
         drop(current);
         Ok(self)
     }
 
     /// Has those answered who want a proof over TLS that a name is ours (RFC 8737).
-    pub fn proving(mut self, challenges: Arc<dyn TlsChallenges>) -> Self {
-        self.challenges = Some(challenges);
+    pub fn proving(self, challenges: Arc<dyn TlsChallenges>) -> Self {
+        let mut current = self.write();
+        let challenges = Some(challenges);
+        current.origin = Arc::new(Origin { challenges, ..(*current.origin).clone() });
+        drop(current);
         self
+    }
+
+    /// Presents from now on what `other` was loaded with. Where certificates are issued as before
+    /// (both are [proving](Self::proving)), those that were issued go on being presented.
+    ///
+    /// # Errors
+    /// As for [`load`](Self::load).
+    pub fn replace(&self, other: Self) -> Result<(), SetupError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut new = other.current.into_inner().unwrap_or_else(PoisonError::into_inner);
+        {
+            let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+            if current.pem.client_ca == new.pem.client_ca {
+                new.tickets = current.tickets.clone();
+            }
+            if new.origin.challenges.is_some() && new.issued.is_empty() {
+                new.issued.clone_from(&current.issued);
+            }
+        }
+        new.ready = new.origin.make(&new.pem, &new.issued, &new.tickets)?;
+        *self.write() = new;
+        Ok(())
     }
 
     /// Reads the files again if their content changed; `true` when something new is in use.
@@ -206,7 +234,8 @@ impl TlsKeys {
     /// As for [`load`](Self::load).
     pub fn reload(&self) -> Result<bool, SetupError> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let pem = self.files.read()?;
+        let origin = self.origin();
+        let pem = origin.files.read()?;
         let (tickets, issued) = {
             let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
             let tickets = match &current.pem {
@@ -216,9 +245,10 @@ impl TlsKeys {
             };
             (tickets, current.issued.clone())
         };
-        let ready = self.files.make(&pem, &issued, self.own_name.as_deref(), &tickets)?;
-        *self.write() = Loaded { pem, issued, tickets, ready };
-        tracing::info!(certificate = %self.files.first(), "TLS certificates reloaded");
+        let ready = origin.make(&pem, &issued, &tickets)?;
+        let certificate = origin.files.first().to_string();
+        *self.write() = Loaded { origin, pem, issued, tickets, ready };
+        tracing::info!(certificate, "TLS certificates reloaded");
         Ok(true)
     }
 
@@ -233,15 +263,16 @@ impl TlsKeys {
             }
             (current.pem.clone(), current.tickets.clone())
         };
-        let ready = self.files.make(&pem, &issued, self.own_name.as_deref(), &tickets)?;
-        *self.write() = Loaded { pem, issued, tickets, ready };
+        let origin = self.origin();
+        let ready = origin.make(&pem, &issued, &tickets)?;
+        *self.write() = Loaded { origin, pem, issued, tickets, ready };
         Ok(())
     }
 
     /// What the files look like from outside: it changes whenever one of them is written or
     /// replaced.
     pub fn stamp(&self) -> FileStamp {
-        self.files.stamp()
+        self.origin().files.stamp()
     }
 
     /// What accepts the next handshake.
@@ -249,10 +280,14 @@ impl TlsKeys {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         let (config, challenges) = match profile {
             TlsProfile::Clients => (&current.ready.clients, None),
-            TlsProfile::Http => (&current.ready.http, self.challenges.clone()),
+            TlsProfile::Http => (&current.ready.http, current.origin.challenges.clone()),
             TlsProfile::Relays => (&current.ready.relays, None),
         };
         Acceptor { config: config.clone(), choice: current.ready.choice.clone(), challenges }
+    }
+
+    fn origin(&self) -> Arc<Origin> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).origin.clone()
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Loaded> {
@@ -262,9 +297,10 @@ impl TlsKeys {
 
 impl std::fmt::Debug for TlsKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let origin = self.origin();
         f.debug_struct("TlsKeys")
-            .field("files", &self.files.pairs)
-            .field("client_ca", &self.files.client_ca)
+            .field("files", &origin.files.pairs)
+            .field("client_ca", &origin.files.client_ca)
             .finish_non_exhaustive()
     }
 }
@@ -278,6 +314,17 @@ impl std::fmt::Debug for IssuedCertificate {
 /// When the files were written, and which they are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FileStamp(Vec<Option<(u64, i64, i64, u64)>>);
+
+impl Origin {
+    fn make(
+        &self,
+        pem: &Pem,
+        issued: &[IssuedCertificate],
+        tickets: &Arc<dyn ProducesTickets>,
+    ) -> Result<Ready, SetupError> {
+        self.files.make(pem, issued, self.own_name.as_deref(), tickets)
+    }
+}
 
 impl Files {
     fn first(&self) -> std::path::Display<'_> {

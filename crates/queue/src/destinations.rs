@@ -10,10 +10,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use ids::Timestamp;
-use net::TokenBucket;
 use tokio::sync::Semaphore;
 
-use self::entry::{CONNECTIONS_FIRST, Entry, Lane, Pace};
+use self::entry::{CONNECTIONS_FIRST, Entry, Lane, Pace, bucket};
 use self::ways::Ways;
 use crate::schedule::{after, destination_pause};
 use crate::settings::Settings;
@@ -272,20 +271,27 @@ impl Destinations {
         per_minute: u32,
         now: Timestamp,
     ) -> Result<(), Timestamp> {
+        if let Some(way) = self.settings.paced_way(destination).filter(|_| per_minute > 0) {
+            let turn = self.ways.take_turn(way, per_minute, now);
+            let until = turn.err().unwrap_or(now);
+            let pace = Pace { per_minute, bucket: None, until, used: now };
+            self.change(destination, |entry| entry.pace = Some(pace));
+            return turn;
+        }
         let mut turn = Ok(());
         self.change(destination, |entry| {
             if per_minute == 0 {
                 entry.pace = None;
                 return;
             }
-            if entry.pace.as_ref().is_none_or(|pace| pace.per_minute != per_minute) {
-                // A tenth of a minute's at once, so that connections are worth opening.
-                let bucket = TokenBucket::new((per_minute / 10).max(1), per_minute, now);
+            let is_other = |pace: &Pace| pace.per_minute != per_minute || pace.bucket.is_none();
+            if entry.pace.as_ref().is_none_or(is_other) {
+                let bucket = Some(bucket(per_minute, now));
                 entry.pace = Some(Pace { per_minute, bucket, until: now, used: now });
             }
             let Some(pace) = &mut entry.pace else { return };
             pace.used = now;
-            if let Err(secs) = pace.bucket.take(now) {
+            if let Some(Err(secs)) = pace.bucket.as_mut().map(|bucket| bucket.take(now)) {
                 pace.until = now.plus_secs(i64::try_from(secs).unwrap_or(i64::MAX));
                 turn = Err(pace.until);
             }
@@ -307,6 +313,8 @@ impl Destinations {
                 entry.allowed = entry.allowed.min(most);
                 // Whoever is due asks for a connection anew.
                 entry.is_parked = false;
+                // So does who waits for a turn of its way.
+                entry.pace.take_if(|pace| pace.bucket.is_none());
                 active = entry.active;
             });
             if let Some((way, _)) = self.way_of(&name) {

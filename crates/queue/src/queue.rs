@@ -82,19 +82,17 @@ impl Queue {
         shutdown: &Shutdown,
     ) -> Self {
         let chance = settings.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
-        let reporter = settings.tls_reports.clone();
-        let dmarc_reporter = settings.dmarc_reports.clone();
         let settings = Arc::new(settings);
         let inner = Arc::new(Inner {
             store,
             memory: RwLock::new(Memory::new(settings.memory_bytes)),
             destinations: Mutex::new(Destinations::new(settings.clone())),
+            tally: Tally::new(settings.tls_reports.is_some()),
             settings: RwLock::new(settings),
             sorter,
             dns,
             tls: RwLock::new(tls),
             sts: StsCache::default(),
-            tally: Tally::new(reporter.is_some()),
             holder: (fastrand::u64(..), fastrand::u64(..)),
             lease: Lease::default(),
             counters: Counters::default(),
@@ -104,25 +102,18 @@ impl Queue {
             progress: Notify::new(),
         });
         shutdown.spawn(run(inner.clone()));
-        if let Some(reporter) = reporter {
-            shutdown.spawn(report_days::run(inner.clone(), TlsReports::new(reporter)));
-        }
-        if let Some(reporter) = dmarc_reporter {
-            shutdown.spawn(report_days::run(inner.clone(), DmarcReports::new(reporter)));
-        }
+        shutdown.spawn(report_days::run(inner.clone(), TlsReports::default()));
+        shutdown.spawn(report_days::run(inner.clone(), DmarcReports::default()));
         Self { inner }
     }
 
-    /// Takes up other settings, for what is begun from now on. The chance, who signs and who reports
-    /// stay.
+    /// Takes up other settings, for what is begun from now on. The chance and who signs stay.
     pub fn replace_settings(&self, settings: Settings) {
         let mut current = self.inner.settings.write().unwrap_or_else(PoisonError::into_inner);
         let signatory = current.signatory.clone();
         let rewriting = current.rewriting.clone();
-        let tls_reports = current.tls_reports.clone();
-        let dmarc_reports = current.dmarc_reports.clone();
-        let settings =
-            Arc::new(Settings { signatory, rewriting, tls_reports, dmarc_reports, ..settings });
+        let settings = Arc::new(Settings { signatory, rewriting, ..settings });
+        self.inner.tally.set_counting(settings.tls_reports.is_some());
         let was = std::mem::replace(&mut *current, settings.clone());
         drop(current);
         if was.memory_bytes != settings.memory_bytes {

@@ -46,7 +46,7 @@ pub struct Route {
     pub relay: Relay,
     /// Connections at a time for all domains that go this way; `None`: as many as they may have.
     pub connections_max: Option<usize>,
-    /// Messages a minute to each of these domains, where it is not what others get.
+    /// Messages a minute for all domains that go this way together; `None`: each as many as others.
     pub messages_per_minute_max: Option<u32>,
 }
 
@@ -101,9 +101,9 @@ pub struct Settings {
     pub sources: Vec<IpAddr>,
     /// Domains with a way of their own; the most exact name counts.
     pub routes: Vec<Route>,
-    /// Who tells other domains how TLS went with their servers; looked at when the queue starts.
+    /// Who tells other domains how TLS went with their servers; `None`: nobody.
     pub tls_reports: Option<Reporter>,
-    /// Who tells other domains of mail in their name; looked at when the queue starts.
+    /// Who tells other domains of mail in their name; `None`: nobody.
     pub dmarc_reports: Option<DmarcReporter>,
     /// Where chance begins; `None`: anywhere.
     pub seed: Option<u64>,
@@ -177,6 +177,12 @@ impl Settings {
         own.unwrap_or(self.messages_per_minute_max)
     }
 
+    /// The way to a destination whose messages a minute are bounded together, as it is called.
+    pub(crate) fn paced_way(&self, destination: &str) -> Option<&str> {
+        let route = self.route_for(destination)?;
+        route.messages_per_minute_max.map(|_| route.domain.as_str())
+    }
+
     fn route_for(&self, destination: &str) -> Option<&Route> {
         let matches = |route: &&Route| match route.domain.strip_prefix('.') {
             Some(parent) => {
@@ -227,6 +233,8 @@ mod tests {
             assert_eq!(found, Some(host), "{destination}");
         }
         assert_eq!((settings.rate_for("z.x.test"), settings.rate_for("x.test")), (7, 0));
+        assert_eq!(settings.paced_way("z.x.test"), Some(".x.test"));
+        assert_eq!(settings.paced_way("x.test"), None);
         assert_eq!(settings.bound_for("x.example"), Some(("*", 3)));
         assert_eq!(settings.bound_for("x.test"), None);
     }

@@ -72,9 +72,10 @@ impl Authenticator {
         entry: Option<&Entry>,
         password: Password,
     ) -> Result<bool, AuthError> {
+        let dummy_hash = self.current().dummy_hash.clone();
         let stored_hash = match entry {
             Some(entry) if !entry.password_hash.is_empty() => entry.password_hash.as_str(),
-            _ => &self.dummy_hash,
+            _ => &dummy_hash,
         };
         let name = attempt.address.map(normal_name).unwrap_or_default();
         let mac = self.key.of_attempt(&name, stored_hash, &password);
@@ -117,7 +118,7 @@ impl Authenticator {
         password: Password,
     ) -> Result<(bool, OwnedSemaphorePermit), AuthError> {
         let _place = WaitingPlace::take(&self.waiting).ok_or(AuthError::Unavailable)?;
-        let turn = self.verifying.clone().acquire_owned().await;
+        let turn = self.current().verifying.clone().acquire_owned().await;
         let turn = turn.map_err(|_| AuthError::Unavailable)?;
         // Attempts made side by side have failed meanwhile; they must not all have a try.
         self.check_throttle(attempt)?;

@@ -33,9 +33,9 @@ impl Authenticator {
             Some((scram, found)) => Some((scram.terms_of(&found.name), scram)),
             None => None,
         };
-        let policy = self.settings.passwords;
+        let policy = self.current().settings.passwords;
         let compare_with = compare_with.to_owned();
-        let turn = self.verifying.clone().acquire_owned().await;
+        let turn = self.current().verifying.clone().acquire_owned().await;
         let turn = turn.map_err(|_| PasswordError::Unavailable)?;
         let computing = tokio::task::spawn_blocking(move || {
             let _turn = turn;
@@ -89,7 +89,7 @@ impl Authenticator {
         &self,
         address: &Address,
     ) -> Result<Option<(ScramSettings, ScramEntry)>, AuthError> {
-        let Some(scram) = self.settings.scram.clone() else { return Ok(None) };
+        let Some(scram) = self.current().settings.scram.clone() else { return Ok(None) };
         let found = self.directory.find_scram(address).await;
         Ok(Some((scram, found.map_err(|error| super::unavailable(&error))?)))
     }
@@ -100,7 +100,7 @@ impl Authenticator {
         password: Password,
         terms: Terms,
     ) -> Option<ScramVerifier> {
-        let turn = self.verifying.clone().acquire_owned().await.ok()?;
+        let turn = self.current().verifying.clone().acquire_owned().await.ok()?;
         let computing = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             scram.verifier(&password, &terms)

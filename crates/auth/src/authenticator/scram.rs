@@ -59,7 +59,8 @@ impl Authenticator {
         protocol: Protocol,
         peer: IpAddr,
     ) -> Result<ScramAttempt, AuthError> {
-        let scram = self.settings.scram.as_ref().ok_or(AuthError::Unavailable)?;
+        let current = self.current();
+        let scram = current.settings.scram.as_ref().ok_or(AuthError::Unavailable)?;
         let address = parse_user_name(&identity.authcid);
         let normal = address.as_ref().map(normal_name);
         let name = self.key.of_name(normal.as_deref().unwrap_or(&identity.authcid));

@@ -187,6 +187,45 @@ async fn verified_passwords_are_remembered_until_they_change() {
 }
 
 #[tokio::test]
+async fn other_settings_hold_at_once_and_nobody_is_forgiven() {
+    let desk = desk();
+    let (name, right) = ("julie@example.test", "right password");
+    let settings = |change: fn(&mut AuthSettings)| {
+        let mut settings = desk.authenticator.current().settings.clone();
+        change(&mut settings);
+        desk.authenticator.replace_settings(settings).unwrap();
+    };
+    for guess in ["guess 1", "guess 2"] {
+        assert_eq!(desk.outcome(1, name, guess).await, Err(AuthError::Wrong));
+    }
+    settings(|settings| settings.throttle.failures_per_address_max = 10);
+    assert_eq!(desk.outcome(1, name, "guess 3").await, Err(AuthError::Wrong));
+    assert_eq!(desk.outcome(1, name, right).await, Ok(()));
+    // Of what was verified as much is remembered as they say: nothing, and for no time.
+    let verified = || desk.authenticator.counts().verified;
+    let before = verified();
+    assert_eq!(desk.outcome(1, name, right).await, Ok(()));
+    assert_eq!(verified(), before);
+    settings(|settings| settings.cache_entries_max = 0);
+    assert_eq!(desk.outcome(1, name, right).await, Ok(()));
+    assert_eq!(verified(), before + 1);
+    settings(|settings| {
+        settings.passwords.chars_min = 30;
+        settings.verifications_max = 1;
+    });
+    let address = Address::parse(name).unwrap();
+    let refused = desk.authenticator.new_password(&address, name, right.into()).await;
+    assert!(matches!(refused, Err(crate::PasswordError::TooShort { chars_min: 30 })));
+    for guess in ["guess 4", "guess 5", "guess 6"] {
+        assert_eq!(desk.outcome(2, name, guess).await, Err(AuthError::Wrong));
+    }
+    settings(|settings| settings.throttle.failures_per_account_max = 1);
+    assert_eq!(desk.outcome(3, name, "guess 7").await, Err(AuthError::Wrong));
+    let throttled = desk.outcome(4, name, right).await;
+    assert!(matches!(throttled, Err(AuthError::Throttled { .. })), "{throttled:?}");
+}
+
+#[tokio::test]
 async fn guessing_is_slowed_down_alike_for_unknown_accounts() {
     for name in ["julie@example.test", "nobody@example.test", "no address"] {
         let desk = desk();

@@ -64,7 +64,6 @@ sections! {
     }
 
     /// What becomes of mail that arrives for accounts that have scripts.
-    /// A change takes effect with the next start.
     table "delivery" pub struct Delivery {
         /// Where scripts may send mail on to. `agreed` lets them send on to addresses here, and to
         /// those that agreed to a redirection of the account (`posthorn redirect`); what is to go
@@ -155,7 +154,6 @@ sections! {
     }
 
     /// What rspamd learns from what people do with their mail.
-    /// A change takes effect with the next start.
     table "rspamd" pub struct Rspamd {
         /// Where its controller listens. With it, a message that somebody moves or copies into
         /// Junk, or gives the flag `$Junk`, is learned as spam; one that leaves Junk for another

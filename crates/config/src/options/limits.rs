@@ -190,11 +190,9 @@ sections! {
         shares: u32 = default 1000, since "0.1";
 
         /// People elsewhere, with no account here, with whom one calendar is shared.
-        /// A change takes effect with the next start.
         outside_shares: u32 = default 100, since "0.2";
 
         /// Letters that invite people elsewhere to the calendars of one account, on one day.
-        /// A change takes effect with the next start.
         outside_letters: u32 = default 50, since "0.2";
 
         /// Teams of one organisation.

@@ -13,9 +13,11 @@ sections! {
         /// `smtp`, `submission`, `lmtp`, `imap`, `pop3` and `managesieve` offer STARTTLS. `http` and
         /// `https` serve calendars and contacts and answer health checks and metrics; `http` uses no
         /// TLS.
+        /// A change takes effect with the next start.
         protocol: Protocol = required "imaps", since "0.1";
 
         /// The address and port, or a list of them. `[::]:993` takes IPv4 connections too.
+        /// A change takes effect with the next start.
         bind: Vec<SocketAddr> = required "[::]:993", since "0.1";
 
         /// Lets clients sign in without TLS. Only an address of the loopback may do so; it is

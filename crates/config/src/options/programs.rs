@@ -39,7 +39,6 @@ sections! {
     }
 
     /// Meetings and who is invited to them.
-    /// A change takes effect with the next start.
     table "calendar" pub struct Calendar {
         /// Attendees of one meeting.
         attendees: u32 = default 500, since "0.2";

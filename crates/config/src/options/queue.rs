@@ -110,7 +110,8 @@ sections! {
         /// `queue` allows each domain.
         connections: Option<u32> = optional 4, since "0.2";
 
-        /// Messages a minute to each domain. Without it, what `queue` says.
+        /// Messages a minute that take this route, for all domains together. Without it, as many for
+        /// each domain as `queue` says.
         messages_per_minute: Option<u32> = optional 600, since "0.2";
 
         /// Addresses to send from, as in `queue`. Without it, those.
@@ -125,7 +126,6 @@ sections! {
     }
 
     /// Reports that are sent to others. It is off by default: they tell others whom one writes to.
-    /// A change takes effect with the next start.
     table "sent_reports" pub struct SentReports {
         /// Whether domains that ask for it are told once a day how TLS went with their servers
         /// (TLS-RPT): how many sessions, under which policy, and what failed.

@@ -18,7 +18,6 @@ sections! {
         /// Where people reach the listeners of protocol `https` (or `http`, behind a proxy). It
         /// stands in links of letters, such as the one that asks an address whether mail may be
         /// sent on to it. Without it, `https://` and `hostname`.
-        /// A change takes effect with the next start.
         web_url: Option<WebUrl> = optional "https://mail.example.test", since "0.2";
 
         /// The directory of everything the server keeps: the SQLite database, the bytes of
@@ -40,10 +39,10 @@ sections! {
     }
 
     /// Measurements for Prometheus, at `/metrics`.
-    /// A change takes effect with the next start.
     table "metrics" pub struct Metrics {
         /// Addresses and ports of their own for `/metrics`. Without it, the listeners of
         /// protocol `http` answer it.
+        /// A change takes effect with the next start.
         bind: Option<Vec<SocketAddr>> = optional "127.0.0.1:9464", since "0.1";
 
         /// Networks that may read `/metrics` from the listeners of protocol `http`. Whoever

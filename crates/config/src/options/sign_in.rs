@@ -8,7 +8,6 @@ use crate::value::OptionValue;
 
 sections! {
     /// Signing in.
-    /// A change takes effect with the next start.
     table "auth" pub struct Auth {
         /// The shortest password that may be set.
         password_length: u32 = default 10, since "0.1";
@@ -68,7 +67,6 @@ sections! {
 
     /// The log of what lately happened to each account (`posthorn account activity`), and what its
     /// owner is told of it, by a message in the INBOX.
-    /// A change takes effect with the next start.
     table "activity" pub struct Activity {
         /// Rows that are kept of one account, of refused sign-ins and of all else each. Equal
         /// events of a day are one row.

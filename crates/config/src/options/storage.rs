@@ -8,7 +8,6 @@ use crate::value::{Blobs, Database, MediaRange, OptionValue, Secret};
 
 sections! {
     /// Where accounts, mailboxes and messages are kept.
-    /// A change takes effect with the next start.
     table "storage" pub struct Storage {
         /// The database. `sqlite` needs nothing else and keeps everything in `data_dir`. A
         /// PostgreSQL URL is for those who outgrow one machine; several daemons may share one
@@ -16,26 +15,32 @@ sections! {
         /// libpq, `?sslmode=verify-full&sslrootcert=/path/ca.pem` asks for TLS and for a
         /// certificate of the host that one of those in the file vouches for; the other modes are
         /// `disable`, `prefer` (without `sslmode`), `require` and `verify-ca`.
+        /// A change takes effect with the next start.
         database: Database = default "sqlite", since "0.1";
 
         /// A file whose first line is the password of the PostgreSQL user.
+        /// A change takes effect with the next start.
         database_password_file: Option<Secret> = optional "/etc/posthorn/database-password", since "0.1";
 
         /// Where the bytes of large messages are kept. `database` puts them beside the rows.
         /// An S3-compatible store takes its credentials from the environment
         /// (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`), as its other programs do.
+        /// A change takes effect with the next start.
         blobs: Blobs = default "database", since "0.1";
 
         /// Connections to the database that only read. They never wait for a writer; more of
         /// them help while many sessions read at once on many cores.
+        /// A change takes effect with the next start.
         readers: u32 = default 4, since "0.1";
 
         /// Memory for the envelopes, structures and headers that were read last. Mail programs
         /// ask for the same ones again and again; what is in memory is answered several times
         /// faster. A message takes some 2 KiB of it.
+        /// A change takes effect with the next start.
         content_cache: u64 = default "64 MiB", since "0.1";
 
         /// Memory for messages that wait to be written; more of them wait before that.
+        /// A change takes effect with the next start.
         write_queue: u64 = default "256 MiB", since "0.1";
 
         /// How long a message that was expunged can be brought back.
@@ -47,7 +52,6 @@ sections! {
     }
 
     /// The index of the texts of all messages, from which searches are answered.
-    /// A change takes effect with the next start.
     table "search" pub struct Search {
         /// Whether new messages are indexed, some seconds behind their delivery. Without it, a
         /// search reads every message that was not indexed before.
@@ -67,6 +71,7 @@ sections! {
         memory: u64 = default "32 MiB", since "0.1";
 
         /// The memory that what searches read of the index may take, from one search to the next.
+        /// A change takes effect with the next start.
         cache: u64 = default "128 MiB", since "0.1";
     }
 }

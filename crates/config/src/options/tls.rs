@@ -9,7 +9,6 @@ use crate::value::{AcmeChallenge, OptionValue, Secret, StsMode, TlsMode, Word};
 
 sections! {
     /// The certificate that listeners with TLS and STARTTLS present.
-    /// A change takes effect with the next start.
     table "tls" pub struct Tls {
         /// `files` reads `certificate` and `key`, again on every reload (SIGHUP) and within a
         /// minute after they change. `acme` has certificates issued by what `[acme]` names, and
@@ -47,7 +46,6 @@ sections! {
     /// kept in the database, the keys encrypted with `seal.key` in `data_dir`; daemons that share
     /// a database need the same file, and one of them orders for all. `posthorn certificate`
     /// shows what there is.
-    /// A change takes effect with the next start.
     table "acme" pub struct Acme {
         /// The URL of the directory of those who issue. Let's Encrypt has another one for trying
         /// out, `https://acme-staging-v02.api.letsencrypt.org/directory`.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use delivery::RedirectTargets;
+use delivery::{RedirectRule, RedirectTargets};
 use storage::{Placement, SendingLimits};
 
 use crate::support::{From, Scene, name, on_both_engines};
@@ -170,6 +170,8 @@ fn scripts_send_on_so_much_and_where_they_may() {
         let limits = SendingLimits { messages_max: Some(2), recipients_max: None };
         let julie = scene.julie;
         scene.store.write_blocking("test", move |tx| tx.set_sending_limits(julie, limits)).unwrap();
+        let rule = RedirectRule::from(RedirectTargets::Anywhere);
+        scene.set(|settings| settings.script_redirects = rule.clone());
         scene.script("redirect \"x@y.test\";");
         for (sent, kept) in [(1, 0), (1, 0), (0, 2), (0, 3)] {
             arrive(scene);
@@ -179,7 +181,8 @@ fn scripts_send_on_so_much_and_where_they_may() {
         scene.clock.advance_secs(86_400);
         arrive(scene);
         assert_eq!((scene.sent().len(), scene.count("INBOX")), (1, 3));
-        scene.set(|settings| settings.script_redirects = RedirectTargets::Agreed);
+        // Whoever has a clone of the rule goes by it at once.
+        rule.set(RedirectTargets::Agreed);
         arrive(scene);
         assert_eq!((scene.sent().len(), scene.count("INBOX")), (0, 4));
         scene.script("redirect \"max@example.test\";");

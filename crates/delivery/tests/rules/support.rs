@@ -86,7 +86,7 @@ pub(crate) fn name(text: &str) -> ScriptName {
 
 /// Scripts send on to addresses that nobody asked.
 pub(crate) fn free(hostname: &str) -> Settings {
-    let script_redirects = RedirectTargets::Anywhere;
+    let script_redirects = RedirectTargets::Anywhere.into();
     Settings { script_redirects, ..Settings::new(hostname) }
 }
 

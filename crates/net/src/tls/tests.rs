@@ -367,6 +367,33 @@ async fn the_name_that_is_asked_for_decides() {
     assert_ne!(seen(&keys, TlsProfile::Clients, "other.test").await, other_leaf);
 }
 
+#[tokio::test]
+async fn other_files_take_the_place_of_those_of_before() {
+    let (own, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let [[a, a_key], [b, b_key]] = [paths(&own), paths(&other)];
+    generate_self_signed(&a, &a_key, &names()).unwrap();
+    generate_self_signed(&b, &b_key, &["b.test".to_owned()]).unwrap();
+    let leaf = |path: &Path| CertificateDer::from_pem_file(path).unwrap();
+    let load = |certificate: &Path, key: &Path| TlsKeys::load(certificate, key).unwrap();
+    let keys = load(&a, &a_key);
+    let stamp = keys.stamp();
+    keys.replace(load(&b, &b_key)).unwrap();
+    assert_eq!(seen(&keys, TlsProfile::Relays, "mail.example.test").await, leaf(&b));
+    // From here on these files are the ones that are looked at.
+    assert_ne!(keys.stamp(), stamp);
+    assert!(!keys.reload().unwrap());
+    // What was issued goes with who had it issued, and stays with who goes on.
+    let proving =
+        |keys: TlsKeys| keys.named("mail.example.test").unwrap().proving(Arc::new(OneName));
+    keys.replace(proving(load(&a, &a_key))).unwrap();
+    let (new, new_leaf) = issued(&["mail.example.test"]);
+    keys.use_issued(vec![new]).unwrap();
+    keys.replace(proving(load(&b, &b_key))).unwrap();
+    assert_eq!(seen(&keys, TlsProfile::Clients, "").await, new_leaf);
+    keys.replace(load(&b, &b_key)).unwrap();
+    assert_eq!(seen(&keys, TlsProfile::Clients, "mail.example.test").await, leaf(&b));
+}
+
 /// Knows one name.
 struct OneName;
 

@@ -32,7 +32,7 @@ mod text;
 mod trace;
 mod value_list;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 use ::queue::Queue;
 use auth::Authenticator;
@@ -65,7 +65,7 @@ pub(crate) struct Admin {
     pub(crate) policy: Policy,
     pub(crate) seal_key: SealKey,
     /// Where people reach the web server.
-    pub(crate) web_url: String,
+    pub(crate) web_url: RwLock<String>,
     /// The queue of this process, once it runs.
     pub(crate) queue: OnceLock<Queue>,
 }

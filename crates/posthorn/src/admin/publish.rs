@@ -28,7 +28,11 @@ impl Admin {
             let mut tx = tx.account(account)?;
             match public {
                 true => tx.publish_calendar(&found, &token).map(Some),
-                false => tx.unpublish_calendar(&found).map(|_| None),
+                false => match tx.unpublish_calendar(&found)? {
+                    true => Ok(None),
+                    // As whoever revokes what is not shared is told.
+                    false => Err(StorageError::NotFound("share")),
+                },
             }
         });
         let committed = written.await.map_err(|error| refusal(calendar, error))?;

@@ -1,5 +1,7 @@
 //! Scripts, responders, redirections and time zones of accounts (R-FILT, R-RESP, R-ADDR-10).
 
+use std::sync::PoisonError;
+
 use delivery::Question;
 use responder::rules::RuleList;
 use storage::{
@@ -237,7 +239,10 @@ impl Admin {
         + 'static,
     ) -> Result<Response, Refusal> {
         let wanted = parse(account)?;
-        let page = format!("{}{CONFIRM_PATH}", self.web_url);
+        let page = {
+            let url = self.web_url.read().unwrap_or_else(PoisonError::into_inner);
+            format!("{url}{CONFIRM_PATH}")
+        };
         let done = self.write("rules", move |tx| {
             let account = load(tx, &wanted)?;
             let (agreement, address) = change(&mut tx.account(account)?)?;

@@ -17,6 +17,7 @@ mod import;
 mod input;
 mod list;
 mod mailbox;
+mod named_files;
 mod output;
 mod password;
 mod queue;

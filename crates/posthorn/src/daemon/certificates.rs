@@ -19,27 +19,29 @@ use super::open::read_secret;
 use crate::admin::Admin;
 use crate::cli::Failure;
 
-/// Has the certificates there are presented, and begins to keep them.
-pub(super) async fn start(
+/// Who is to keep the certificates; absent where others do.
+pub(super) fn keeper(
     config: &Config,
     admin: &Admin,
     keys: Option<&Arc<TlsKeys>>,
     dns: Option<Arc<ReplaceableDns>>,
-    shutdown: &Shutdown,
-) -> Result<Arc<KeeperCounts>, Failure> {
+) -> Result<Option<Keeper>, Failure> {
     let Some(keys) = keys.filter(|_| config.tls.mode == TlsMode::Acme) else {
-        return Ok(Arc::default());
+        return Ok(None);
     };
     let failure = |error: &dyn std::fmt::Display| Failure::new(format!("acme: {error}"));
     let tls = TlsClient::new(config.acme.trusted_ca.as_deref()).map_err(|e| failure(&e))?;
     let (store, seal) = (admin.store.clone(), Arc::new(admin.seal_key.clone()));
     let dns = dns.map(|dns| dns as Arc<dyn Dns>);
     let keeper = Keeper::new(store, settings(config)?, seal, tls, keys.clone(), dns);
-    let keeper = keeper.map_err(|error| failure(&error))?;
-    keeper.present().await.map_err(|error| failure(&error))?;
-    let counts = keeper.counts();
+    keeper.map(Some).map_err(|error| failure(&error))
+}
+
+/// Has the certificates there are presented, and begins to keep them.
+pub(super) async fn start(keeper: Keeper, shutdown: &Shutdown) -> Result<(), Failure> {
+    let presented = keeper.present().await;
     shutdown.spawn(keeper.run(shutdown.clone()));
-    Ok(counts)
+    presented.map_err(|error| Failure::new(format!("acme: {error}")))
 }
 
 fn settings(config: &Config) -> Result<Settings, Failure> {

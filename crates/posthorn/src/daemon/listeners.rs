@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use config::{Config, Limits, Network, Protocol};
-use dav::DavService;
+use dav::{DavService, PushSettings};
 use imap::ImapService;
 use managesieve::ManageSieveService;
 use net::{
@@ -135,8 +135,8 @@ impl Listeners {
             return Err(Failure::new("queue: no DNS servers are known"));
         }
         // What may be wrong comes first, so that all is taken up or nothing.
-        let (tls, settings) =
-            (super::sending::tls_client(config)?, super::sending::settings(config)?);
+        let tls = super::sending::tls_client(config)?;
+        let settings = super::sending::settings(config, &self.shared.dmarc)?;
         if let Some(dns) = &self.shared.dns {
             super::dns::reopen(dns, config)?;
         }
@@ -150,8 +150,19 @@ impl Listeners {
     /// Gives what is stored from now on the limits of another configuration.
     pub(super) fn take_up_storage(&self, config: &Config) {
         let mut settings = (*self.shared.store.settings()).clone();
+        let was_indexed = settings.search_index;
         super::open::set_storage_limits(&mut settings, config);
+        let begins = settings.search_index && !was_indexed;
         self.shared.store.replace_settings(settings);
+        if begins {
+            // What came meanwhile was not noted.
+            self.shared.store.index_all();
+        }
+    }
+
+    /// What requests that come from now on are told of pushes.
+    pub(super) fn set_pushes(&mut self, pushes: Option<PushSettings>) {
+        self.shared.pushes = pushes;
     }
 
     /// Gives connections that come from now on the limits of another configuration, whose listeners

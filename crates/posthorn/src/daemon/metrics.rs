@@ -451,7 +451,7 @@ mod tests {
             dns: None,
             signatory,
             reports: tokio::sync::mpsc::channel(1).0,
-            dmarc: None,
+            dmarc: Arc::default(),
             srs_key,
             queue: None,
             counts,

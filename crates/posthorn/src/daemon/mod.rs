@@ -6,6 +6,7 @@
 
 mod activity;
 mod agreement;
+mod background;
 mod certificates;
 mod checks;
 mod delivering;
@@ -47,6 +48,7 @@ pub(crate) use open::{OpenError, in_use, open_admin};
 pub(crate) use public_url::public_url;
 pub(crate) use tls::{certificate_file, files as tls_files};
 
+use self::background::Background;
 use self::listeners::Listeners;
 use self::logging::LevelHandle;
 use self::reload::Reload;
@@ -120,40 +122,48 @@ async fn serve(
             forget_scram(&admin).await?;
         }
         let keys = match listeners::want_tls(&config) {
-            true => Some(tls::load(&config, &admin.store)?),
+            true => Some(Arc::new(tls::load(&config, &admin.store)?)),
             false => None,
         };
         let dns = dns::open(&config)?;
-        let certificates =
-            certificates::start(&config, &admin, keys.as_ref(), dns.clone(), &shutdown).await?;
-        let pushes = pushing::start(&config, &admin, dns.clone(), &shutdown).await?;
+        let background =
+            Background::start(&config, admin.clone(), keys.clone(), dns.clone(), &shutdown).await?;
         let signatory = services::signatory(&config, &admin);
         let scripts = delivering::settings(&config, &admin, &signatory);
-        let sorter = delivering::start(&config, &admin, &signatory);
+        let redirects = scripts.script_redirects.clone();
+        let sorter = delivering::start(&admin, scripts.clone());
         let reports = reports::start(admin.store.clone(), &shutdown);
-        let dmarc = sending::dmarc_tally(&config);
-        let shares = Shares { signatory, sorter, reports, dmarc };
+        let shares = Shares { signatory, sorter, reports, dmarc: Arc::default() };
         let sending = sending::start(&config, &admin, dns.clone(), &shares, &shutdown)?;
         if let Some(queue) = &sending {
             // Set once: a daemon starts once.
             let _ = admin.queue.set(queue.clone());
         }
-        let taught = teaching::start(&config, admin.store.clone(), &shutdown)?;
         let mut shared = Shared::new(&config, &admin, dns, shares, sending);
-        (shared.taught, shared.certificates, shared.pushes) = (taught, certificates, pushes);
+        shared.taught = background.taught.clone();
+        shared.certificates = background.certificates.clone();
+        shared.pushes = background.pushes.clone();
         let listeners = Listeners::start(&config, shared, keys.clone(), &shutdown)?;
         if let Some(keys) = &keys {
             tls::watch(keys.clone(), &shutdown);
         }
-        activity::start(&config, admin.store.clone(), admin.authenticator.clone(), &shutdown);
         maintenance::start(admin.store.clone(), &shutdown);
         eventing::start(&admin, scripts, &shutdown);
         indexing::start(admin.store.clone(), &shutdown)?;
-        control::serve(&config.data_dir, admin, &shutdown)
+        control::serve(&config.data_dir, admin.clone(), &shutdown)
             .map_err(|error| Failure::new(format!("control socket: {error}")))?;
         tracing::info!(version = env!("CARGO_PKG_VERSION"), hostname = config.hostname, "started");
         ready(&listeners).await?;
-        let mut reload = Reload { path: path.to_owned(), config, keys, level, listeners };
+        let mut reload = Reload {
+            path: path.to_owned(),
+            config,
+            admin,
+            keys,
+            level,
+            listeners,
+            background,
+            redirects,
+        };
         signals.until_end(&mut reload).await;
         Ok(reload.config.limits.shutdown_timeout)
     }
@@ -205,7 +215,7 @@ impl Signals {
                 biased;
                 _ = self.hang_up.recv() => {
                     system::notify_reloading();
-                    reload.run();
+                    reload.run().await;
                     system::notify_ready();
                 }
                 _ = self.terminate.recv() => return,

@@ -49,10 +49,7 @@ pub(crate) fn open_admin(config: &Config) -> Result<Admin, OpenError> {
     let authenticator = Authenticator::new(store.clone(), Arc::new(SystemClock), settings)
         .map_err(|error| named(&error))?;
     let authenticator = Arc::new(authenticator);
-    let web_url = match &config.web_url {
-        Some(url) => url.as_str().to_owned(),
-        None => format!("https://{}", config.hostname),
-    };
+    let web_url = std::sync::RwLock::new(web_url(config));
     let queue = OnceLock::new();
     Ok(Admin { store, authenticator, policy: Policy::Strict, seal_key, web_url, queue })
 }
@@ -63,7 +60,16 @@ pub(crate) fn in_use(directory: &Path) -> Failure {
     Failure::new(format!("{directory} is in use: a daemon or a command owns it"))
 }
 
-fn auth_settings(config: &Config, scram: Option<ScramSettings>) -> AuthSettings {
+/// Where people reach the web server.
+pub(super) fn web_url(config: &Config) -> String {
+    match &config.web_url {
+        Some(url) => url.as_str().to_owned(),
+        None => format!("https://{}", config.hostname),
+    }
+}
+
+/// How signing in goes.
+pub(super) fn auth_settings(config: &Config, scram: Option<ScramSettings>) -> AuthSettings {
     let auth = &config.auth;
     AuthSettings {
         passwords: PasswordPolicy {
@@ -94,7 +100,7 @@ pub(super) fn network_prefix(config: &Config) -> NetworkPrefix {
 }
 
 /// How SCRAM is served, where it is.
-fn scram(config: &Config) -> Result<Option<ScramSettings>, Failure> {
+pub(super) fn scram(config: &Config) -> Result<Option<ScramSettings>, Failure> {
     if !config.auth.scram {
         return Ok(None);
     }
@@ -128,32 +134,29 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
         config::Blobs::Database => storage::Blobs::Database,
         config::Blobs::ObjectStore(url) => storage::Blobs::ObjectStore(url.clone()),
     };
-    settings.search_index = config.search.index;
-    settings.index_text_bytes_max = bytes(config.search.text_per_message);
-    let attachments = config.search.attachments.iter();
-    settings.index_attachments = attachments.map(|kind| kind.as_str().to_owned()).collect();
-    settings.index_memory_bytes = bytes(config.search.memory);
     settings.index_cache_bytes = bytes(config.search.cache);
-    settings.lessons = config.rspamd.controller.is_some();
     settings.readers = count(config.storage.readers);
     settings.queue_bytes_max = config.storage.write_queue;
     settings.content_cache_bytes = config.storage.content_cache;
-    settings.expunged_retention_days = days(config.storage.expunged_retention);
-    settings.change_log_days = days(config.storage.change_log);
-    settings.activity_days = days(config.activity.keep);
-    settings.attachments = storage::AttachmentSettings {
-        bytes_max: config.calendar.attachment,
-        per_object_max: config.calendar.attachments.into(),
-    };
+    settings.share_notices = Some(Arc::new(dav::Notifications));
     set_storage_limits(&mut settings, config);
-    settings.scheduling.attendees_max = count(config.calendar.attendees);
-    settings.scheduling.mailed = match config.calendar.invitations_by_mail {
+    Ok(settings)
+}
+
+fn set_calendars(settings: &mut storage::Settings, config: &Config) {
+    let calendar = &config.calendar;
+    settings.attachments = storage::AttachmentSettings {
+        bytes_max: calendar.attachment,
+        per_object_max: calendar.attachments.into(),
+    };
+    settings.tells_of_sharing = calendar.tell_of_sharing;
+    settings.scheduling.attendees_max = count(calendar.attendees);
+    settings.scheduling.mailed = match calendar.invitations_by_mail {
         config::MailedInvitations::All => storage::MailedInvitations::All,
         config::MailedInvitations::Known => storage::MailedInvitations::Known,
         config::MailedInvitations::Nothing => storage::MailedInvitations::Nothing,
     };
-    settings.share_notices = Some(Arc::new(dav::Notifications));
-    if config.calendar.invite_by_mail {
+    settings.letters = calendar.invite_by_mail.then(|| {
         let base = match &config.web_url {
             Some(url) => url.as_str().trim_end_matches('/').to_owned(),
             None => super::public_url(config),
@@ -164,13 +167,29 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
             file: dav::outside_file_path,
             attachment: dav::attachment_path,
         };
-        settings.letters = Some(Arc::new(delivery::Invitations::new(&config.hostname, urls)));
-    }
-    Ok(settings)
+        let letters: Arc<dyn storage::Letters> =
+            Arc::new(delivery::Invitations::new(&config.hostname, urls));
+        letters
+    });
+}
+
+fn set_search(settings: &mut storage::Settings, config: &Config) {
+    let search = &config.search;
+    settings.search_index = search.index;
+    settings.index_text_bytes_max = bytes(search.text_per_message);
+    let attachments = search.attachments.iter();
+    settings.index_attachments = attachments.map(|kind| kind.as_str().to_owned()).collect();
+    settings.index_memory_bytes = bytes(search.memory);
 }
 
 /// What a reload may change of storage.
 pub(super) fn set_storage_limits(settings: &mut storage::Settings, config: &Config) {
+    set_calendars(settings, config);
+    set_search(settings, config);
+    settings.lessons = config.rspamd.controller.is_some();
+    settings.expunged_retention_days = days(config.storage.expunged_retention);
+    settings.change_log_days = days(config.storage.change_log);
+    settings.activity_days = days(config.activity.keep);
     settings.trace_days = days(config.queue.trace);
     settings.trace_receptions = config.queue.trace_receptions;
     settings.scheduled_messages_max = config.queue.held_messages.into();
@@ -190,7 +209,6 @@ pub(super) fn set_storage_limits(settings: &mut storage::Settings, config: &Conf
     settings.acl_entries_max = config.limits.shares.into();
     settings.outsiders_max = config.limits.outside_shares.into();
     settings.outside_letters_max = config.limits.outside_letters.into();
-    settings.tells_of_sharing = config.calendar.tell_of_sharing;
     settings.shared_mailboxes_max = config.limits.shared_mailboxes.into();
     // What is announced must be what a command can hold (RFC 5257 §4.1).
     settings.annotation_value_bytes_max = config.limits.annotation_value.min(64 * 1024);

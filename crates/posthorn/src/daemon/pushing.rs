@@ -1,22 +1,21 @@
-//! Tells programs of changes by push services (WebDAV-Push): its key, and what runs.
+//! Who tells programs of changes by push services (WebDAV-Push), and its key.
 
 use std::sync::Arc;
 
 use config::Config;
 use dav::{PushKey, PushSettings, Pusher, PusherSettings};
-use net::{Dns, ReplaceableDns, Shutdown, TlsClient};
+use net::{Dns, ReplaceableDns, TlsClient};
 use storage::SealedPushKey;
 
 use crate::admin::Admin;
 use crate::cli::Failure;
 
-/// Begins to tell; what requests are told of it. `None` where nobody is told.
-pub(super) async fn start(
+/// Who is to tell, and what requests are told of it; `None` where nobody is told.
+pub(super) async fn pusher(
     config: &Config,
     admin: &Admin,
     dns: Option<Arc<ReplaceableDns>>,
-    shutdown: &Shutdown,
-) -> Result<Option<PushSettings>, Failure> {
+) -> Result<Option<(Pusher, PushSettings)>, Failure> {
     let Some(dns) = dns.filter(|_| config.calendar.push) else { return Ok(None) };
     let Some(key) = key(admin).await? else {
         tracing::error!("the key of pushes was sealed with another seal.key: nobody is pushed");
@@ -31,9 +30,8 @@ pub(super) async fn start(
     };
     let dns: Arc<dyn Dns> = dns;
     let pusher = Pusher::new(admin.store.clone(), key.clone(), tls, dns, settings);
-    shutdown.spawn(pusher.run(shutdown.clone()));
     let subscriptions_max = config.calendar.push_subscriptions.into();
-    Ok(Some(PushSettings { key, subscriptions_max }))
+    Ok(Some((pusher, PushSettings { key, subscriptions_max })))
 }
 
 /// The key there is, or one that is made now: all daemons of a store have the same.

@@ -1,85 +1,147 @@
-//! SIGHUP: reads the TLS files and the configuration again.
+//! SIGHUP: reads the configuration and the TLS files again.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
-use config::{Config, Limits};
+use auth::ScramSettings;
+use config::{Config, Limits, Log, Metrics, Search, Storage};
+use delivery::RedirectRule;
 use net::TlsKeys;
 
+use super::background::{self, Background};
 use super::listeners::Listeners;
 use super::logging::LevelHandle;
-use crate::cli::load_config;
+use super::{delivering, forget_scram, open, tls};
+use crate::admin::Admin;
+use crate::cli::{Failure, load_config};
 
 /// What can change while the daemon runs, and the configuration it runs with.
 pub(super) struct Reload {
     pub(super) path: PathBuf,
     pub(super) config: Config,
+    pub(super) admin: Arc<Admin>,
     pub(super) keys: Option<Arc<TlsKeys>>,
     pub(super) level: LevelHandle,
     pub(super) listeners: Listeners,
+    pub(super) background: Background,
+    /// Where scripts may send mail on to.
+    pub(super) redirects: RedirectRule,
+}
+
+/// What a new configuration needs, as far as anything of it may turn out to be wrong.
+struct Prepared {
+    keys: Option<TlsKeys>,
+    scram: Option<ScramSettings>,
+    background: background::Prepared,
 }
 
 impl Reload {
     /// Takes up what is new. What is wrong is said in the log and leaves all as it was.
-    pub(super) fn run(&mut self) {
-        if let Some(keys) = &self.keys {
-            match keys.reload() {
-                Ok(true) => tracing::info!("TLS files reloaded"),
-                Ok(false) => tracing::info!("TLS files are unchanged"),
-                Err(error) => tracing::error!(%error, "the old certificate stays in use"),
-            }
-        }
+    pub(super) async fn run(&mut self) {
         match load_config(&self.path) {
-            Ok(config) => self.take_up(config),
+            Ok(config) => self.take_up(config).await,
             Err(failure) => {
                 for problem in failure.text().lines() {
                     tracing::error!(problem, "the old configuration stays in use");
                 }
+                self.reload_files();
             }
         }
     }
 
-    fn take_up(&mut self, new: Config) {
+    /// Reads the certificates again that are in use.
+    fn reload_files(&self) {
+        let Some(keys) = &self.keys else { return };
+        match keys.reload() {
+            Ok(true) => tracing::info!("TLS files reloaded"),
+            Ok(false) => tracing::info!("TLS files are unchanged"),
+            Err(error) => tracing::error!(%error, "the old certificate stays in use"),
+        }
+    }
+
+    async fn take_up(&mut self, new: Config) {
         for option in needs_restart(&self.config, &new) {
             tracing::warn!(option, "has changed and takes effect with the next start");
         }
         self.level.set(new.log.level);
         let running = running(&self.config, new);
-        if let Err(failure) = self.listeners.take_up_sending(&running) {
-            return tracing::error!(error = failure.text(), "the old routes stay in use");
+        let outcome = match self.prepare(&running).await {
+            Ok(prepared) => self.replace(prepared, &running).await,
+            Err(failure) => Err(failure),
+        };
+        match outcome {
+            Ok(()) => {
+                self.config = running;
+                tracing::info!("configuration reloaded");
+            }
+            Err(failure) => {
+                tracing::error!(error = failure.text(), "the old configuration stays in use");
+                self.reload_files();
+            }
         }
-        self.listeners.take_up_storage(&running);
-        if let Err(failure) = self.listeners.take_up(&running) {
-            return tracing::error!(error = failure.text(), "the old limits stay in use");
+    }
+
+    async fn prepare(&self, running: &Config) -> Result<Prepared, Failure> {
+        let other_keys =
+            self.config.tls != running.tls || self.config.certificates != running.certificates;
+        let keys = match &self.keys {
+            Some(_) if other_keys => Some(tls::load(running, &self.admin.store)?),
+            Some(_) | None => None,
+        };
+        let scram = open::scram(running)?;
+        let background = self.background.prepare(Some(&self.config), running).await?;
+        Ok(Prepared { keys, scram, background })
+    }
+
+    async fn replace(&mut self, prepared: Prepared, running: &Config) -> Result<(), Failure> {
+        let Prepared { keys: new_keys, scram, background } = prepared;
+        // These two change nothing where something is wrong.
+        self.listeners.take_up_sending(running)?;
+        match (&self.keys, new_keys) {
+            (Some(keys), Some(new)) => {
+                keys.replace(new).map_err(|error| Failure::new(error.to_string()))?;
+                tracing::info!("TLS certificates replaced");
+            }
+            (_, _) => self.reload_files(),
         }
-        self.config = running;
-        tracing::info!("configuration reloaded");
+        let settings = open::auth_settings(running, scram);
+        if self.admin.authenticator.replace_settings(settings).is_err() {
+            return Err(Failure::new("auth: the system has no randomness"));
+        }
+        if self.config.auth.scram && !running.auth.scram {
+            forget_scram(&self.admin).await?;
+        }
+        self.redirects.set(delivering::script_redirects(running));
+        *self.admin.web_url.write().unwrap_or_else(PoisonError::into_inner) =
+            open::web_url(running);
+        self.listeners.take_up_storage(running);
+        self.background.take_up(background, running).await?;
+        self.listeners.set_pushes(self.background.pushes.clone());
+        self.listeners.take_up(running)
     }
 }
 
-/// What the daemon runs with once it has taken up a configuration.
+/// What the daemon runs with once it has taken up a configuration: what needs a restart keeps its
+/// old value, so that the next reload says so again.
 fn running(old: &Config, new: Config) -> Config {
-    // What needs a restart keeps its old value, so that the next reload says so again.
     let listeners = match same_places(old, &new) {
-        true => new.listeners,
+        true => new.listeners.clone(),
         false => old.listeners.clone(),
     };
     Config {
+        hostname: old.hostname.clone(),
+        data_dir: old.data_dir.clone(),
+        storage: Storage {
+            expunged_retention: new.storage.expunged_retention,
+            change_log: new.storage.change_log,
+            ..old.storage.clone()
+        },
+        search: Search { cache: old.search.cache, ..new.search.clone() },
         listeners,
-        imap_clients: new.imap_clients,
-        limits: limits_running(&old.limits, new.limits),
-        mta_sts: new.mta_sts,
-        authenticity: new.authenticity,
-        peers: new.peers,
-        block_lists: new.block_lists,
-        checks: new.checks,
-        imap: new.imap,
-        pop3: new.pop3,
-        queue: new.queue,
-        dav: new.dav,
-        routes: new.routes,
-        log: config::Log { level: new.log.level, ..old.log.clone() },
-        ..old.clone()
+        limits: limits_running(&old.limits, new.limits.clone()),
+        log: Log { format: old.log.format, ..new.log.clone() },
+        metrics: Metrics { bind: old.metrics.bind.clone(), ..new.metrics.clone() },
+        ..new
     }
 }
 
@@ -112,34 +174,40 @@ fn same_places(old: &Config, new: &Config) -> bool {
     places(old) == places(new)
 }
 
+/// The options that only a restart takes up, each with whether it changed.
+fn fixed(old: &Config, new: &Config) -> Vec<(&'static str, bool)> {
+    let places = |config: &Config| {
+        let each = config.listeners.iter().map(|one| (one.protocol, one.bind.clone()));
+        each.unzip::<_, _, Vec<_>, Vec<_>>()
+    };
+    let ((protocols, binds), (new_protocols, new_binds)) = (places(old), places(new));
+    let (storage, other) = (&old.storage, &new.storage);
+    let mut fixed = vec![
+        ("hostname", old.hostname != new.hostname),
+        ("data_dir", old.data_dir != new.data_dir),
+        ("storage.database", storage.database != other.database),
+        (
+            "storage.database_password_file",
+            storage.database_password_file != other.database_password_file,
+        ),
+        ("storage.blobs", storage.blobs != other.blobs),
+        ("storage.readers", storage.readers != other.readers),
+        ("storage.content_cache", storage.content_cache != other.content_cache),
+        ("storage.write_queue", storage.write_queue != other.write_queue),
+        ("search.cache", old.search.cache != new.search.cache),
+        ("listener.protocol", protocols != new_protocols),
+        ("listener.bind", binds != new_binds),
+        ("log.format", old.log.format != new.log.format),
+        ("metrics.bind", old.metrics.bind != new.metrics.bind),
+    ];
+    fixed.extend(limits_changed(&old.limits, &new.limits));
+    fixed
+}
+
 /// The options whose change only a restart takes up.
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
-    let changed = [
-        ("hostname", old.hostname != new.hostname),
-        ("web_url", old.web_url != new.web_url),
-        ("data_dir", old.data_dir != new.data_dir),
-        ("storage", old.storage != new.storage),
-        ("tls", old.tls != new.tls),
-        ("certificate", old.certificates != new.certificates),
-        ("acme", old.acme != new.acme),
-        ("listener", !same_places(old, new)),
-        ("search", old.search != new.search),
-        ("calendar", old.calendar != new.calendar),
-        ("sent_reports", old.sent_reports != new.sent_reports),
-        ("rspamd", old.rspamd != new.rspamd),
-        ("activity", old.activity != new.activity),
-        ("delivery", old.delivery != new.delivery),
-        ("auth", old.auth != new.auth),
-        ("log.format", old.log.format != new.log.format),
-        ("metrics", old.metrics != new.metrics),
-    ];
-    let limits = limits_changed(&old.limits, &new.limits);
-    changed
-        .into_iter()
-        .chain(limits)
-        .filter(|(_, changed)| *changed)
-        .map(|(option, _)| option)
-        .collect()
+    let changed = fixed(old, new).into_iter().filter(|(_, changed)| *changed);
+    changed.map(|(option, _)| option).collect()
 }
 
 #[cfg(test)]
@@ -151,23 +219,42 @@ mod tests {
     const BASE: &str = "hostname = \"mail.example.test\"\n[tls]\nmode = \"self-signed\"\n\
                         [[listener]]\nprotocol = \"imaps\"\nbind = \"[::]:993\"\n";
 
+    const LISTENER: [&str; 2] = ["listener.protocol", "listener.bind"];
+
     fn parsed(more: &str) -> Config {
         config::parse(&format!("{BASE}{more}"), Path::new("p.toml")).unwrap()
     }
 
+    /// The reference says of each option whether it needs a restart.
     #[test]
-    fn limits_that_need_a_restart_say_so() {
+    fn the_reference_tells_what_needs_a_restart() {
+        const SAYS: &str = "A change takes effect with the next start.";
         let reference = include_str!("../../../../docs/config.md");
+        let mut told = Vec::new();
+        for table in reference.split("\n## ").skip(1) {
+            let (heading, rest) = table.split_once('\n').unwrap();
+            let prefix = match heading.trim_matches(['`', '[', ']']) {
+                "Top of the file" => String::new(),
+                name => format!("{name}."),
+            };
+            let mut texts = rest.split("\n### `");
+            assert!(!texts.next().unwrap().contains(SAYS), "{heading}");
+            for text in texts.filter(|text| text.contains(SAYS)) {
+                let (name, _) = text.split_once('`').unwrap();
+                told.push(format!("{prefix}{name}"));
+            }
+        }
+        let config = parsed("");
+        let mut fixed: Vec<_> = fixed(&config, &config).into_iter().map(|(name, _)| name).collect();
+        fixed.sort_unstable();
+        told.sort_unstable();
+        assert_eq!(told, fixed);
+    }
+
+    #[test]
+    fn limits_that_need_a_restart_stay() {
         let more = "[limits]\nnetwork_v4 = 16\nrecipients = 700\nteams = 3\n";
         let [old, new] = [parsed(""), parsed(more)];
-        let limits =
-            reference.split("\n## ").find(|table| table.starts_with("`[limits]`")).unwrap();
-        for (option, _) in limits_changed(&old.limits, &new.limits) {
-            let name = option.strip_prefix("limits.").unwrap();
-            let heading = format!("`{name}`\n");
-            let text = limits.split("\n### ").find(|text| text.starts_with(&heading)).unwrap();
-            assert!(text.contains("takes effect with the next start"), "{option}");
-        }
         assert_eq!(needs_restart(&old, &new), ["limits.network_v4"]);
         let running = limits_running(&old.limits, new.limits);
         let (kept, taken) = (running.network_v4, (running.recipients, running.teams));
@@ -185,21 +272,32 @@ mod tests {
             ("[queue]\nlifetime = \"4 days\"\n", &[]),
             ("[queue]\nmemory = \"9 MiB\"\ndns = \"127.0.0.1:53\"\ndnssec = \"nobody\"\n", &[]),
             ("[dav]\nobjects = 9\n", &[]),
-            ("[calendar]\nattendees = 9\n", &["calendar"]),
+            ("[calendar]\nattendees = 9\n", &[]),
             ("[queue]\nenabled = false\ntrusted_ca = \"/x.pem\"\n", &[]),
             ("[limits]\nconnections = 200\nnetwork_v6 = 48\n", &["limits.network_v6"]),
             ("proxy_protocol = [\"192.0.2.0/24\"]\n", &[]),
-            ("[[listener]]\nprotocol = \"imaps\"\nbind = \"[::]:994\"\n", &["listener"]),
+            ("[[listener]]\nprotocol = \"imaps\"\nbind = \"[::]:994\"\n", &LISTENER),
             ("[limits]\nconnections_per_address = 20\n", &[]),
             ("[peers]\ngreylist = true\n", &[]),
             ("[[blocklist]]\nzone = \"list.test\"\n", &[]),
             ("[[check]]\nscanner = \"clamd\"\naddress = \"[::1]:3310\"\n", &[]),
-            ("[storage]\nreaders = 9\n", &["storage"]),
+            ("[storage]\nreaders = 9\nchange_log = \"9 days\"\n", &["storage.readers"]),
+            ("[storage]\nexpunged_retention = \"9 days\"\n", &[]),
+            ("[search]\nindex = false\nmemory = \"9 MiB\"\n", &[]),
+            ("[search]\ncache = \"9 MiB\"\n", &["search.cache"]),
+            ("[delivery]\nscript_redirects = \"anywhere\"\n", &[]),
+            ("[rspamd]\ncontroller = \"[::1]:11334\"\n", &[]),
+            ("[sent_reports]\ntls = true\naddress = \"a@b.test\"\n", &[]),
+            ("[activity]\nentries = 9\n", &[]),
+            ("[acme]\ncontact = \"a@b.test\"\n", &[]),
+            ("[[certificate]]\ncertificate = \"/a\"\nkey = \"/b\"\n", &[]),
+            ("[metrics]\nallow = []\n", &[]),
+            ("[metrics]\nbind = \"[::1]:9464\"\n", &["metrics.bind"]),
             ("[[imap_client]]\nname = \"x\"\ncapabilities_off = [\"NOTIFY\"]\n", &[]),
             ("[[route]]\ndomain = \"*\"\nhost = \"relay.test\"\n", &[]),
             ("[mta_sts]\nmode = \"enforce\"\n", &[]),
             ("[authenticity]\narc = false\n", &[]),
-            ("[auth]\nscram = false\n", &["auth"]),
+            ("[auth]\nscram = false\n", &[]),
         ] {
             let (old, new) = (parsed(""), parsed(more));
             assert_eq!(needs_restart(&old, &new), options, "{more}");

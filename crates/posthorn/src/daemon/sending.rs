@@ -45,9 +45,7 @@ pub(super) fn start(
     let settings = Settings {
         signatory: Some(shares.signatory.clone()),
         rewriting: Some(admin.seal_key.srs()),
-        tls_reports: reporter(config).filter(|_| config.sent_reports.tls),
-        dmarc_reports: shares.dmarc.as_ref().and_then(|tally| dmarc_reporter(config, tally)),
-        ..settings(config)?
+        ..settings(config, &shares.dmarc)?
     };
     let sorter = Some(shares.sorter.clone());
     Ok(Some(Queue::start_sorting(sorter, admin.store.clone(), settings, dns, tls, shutdown)))
@@ -59,8 +57,8 @@ pub(super) fn tls_client(config: &Config) -> Result<TlsClient, Failure> {
     TlsClient::new(trusted_ca).map_err(|error| Failure::new(format!("queue: {error}")))
 }
 
-/// The queue's part of the configuration.
-pub(super) fn settings(config: &Config) -> Result<Settings, Failure> {
+/// The queue's part of the configuration; `dmarc` is what others are told of.
+pub(super) fn settings(config: &Config, dmarc: &Arc<DmarcTally>) -> Result<Settings, Failure> {
     let queue = &config.queue;
     let mut settings = Settings {
         reach: if queue.enabled { Reach::World } else { Reach::Here },
@@ -77,6 +75,8 @@ pub(super) fn settings(config: &Config) -> Result<Settings, Failure> {
         mta_sts: queue.mta_sts,
         messages_per_minute_max: queue.messages_per_minute.unwrap_or(0),
         sources: queue.source.clone().unwrap_or_default(),
+        tls_reports: reporter(config).filter(|_| config.sent_reports.tls),
+        dmarc_reports: dmarc_reporter(config, dmarc).filter(|_| tells_of_dmarc(config)),
         ..Settings::new(config.hostname.clone())
     };
     for route in &config.routes {
@@ -93,9 +93,9 @@ pub(super) fn settings(config: &Config) -> Result<Settings, Failure> {
     Ok(settings)
 }
 
-/// What is counted of mail in the name of others, where they are told of it.
-pub(super) fn dmarc_tally(config: &Config) -> Option<Arc<DmarcTally>> {
-    (config.sent_reports.dmarc && config.queue.enabled).then(Arc::default)
+/// Whether others are told of mail in their name, and so whether it is counted.
+pub(super) fn tells_of_dmarc(config: &Config) -> bool {
+    config.sent_reports.dmarc && config.queue.enabled
 }
 
 fn dmarc_reporter(config: &Config, tally: &Arc<DmarcTally>) -> Option<DmarcReporter> {

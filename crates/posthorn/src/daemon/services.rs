@@ -25,6 +25,7 @@ use tokio::sync::mpsc::Sender;
 use super::checks::Checks;
 use super::open::{count, network_prefix};
 use super::peers;
+use super::sending;
 use super::signing::DomainSignatory;
 use super::teaching::TeachingCounts;
 use crate::admin::Admin;
@@ -41,8 +42,8 @@ pub(super) struct Shared {
     pub(super) signatory: Arc<dyn Signatory>,
     /// Who reads reports.
     pub(super) reports: Sender<Vec<u8>>,
-    /// What is counted for reports to others; absent where nobody is told.
-    pub(super) dmarc: Option<Arc<DmarcTally>>,
+    /// What is counted for reports to others, where somebody is told.
+    pub(super) dmarc: Arc<DmarcTally>,
     /// What reverse-paths are rewritten with.
     pub(super) srs_key: SrsKey,
     pub(super) sorter: Arc<dyn Sorter>,
@@ -66,7 +67,7 @@ pub(super) struct Shares {
     /// Who reads reports.
     pub(super) reports: Sender<Vec<u8>>,
     /// What is counted for reports to others.
-    pub(super) dmarc: Option<Arc<DmarcTally>>,
+    pub(super) dmarc: Arc<DmarcTally>,
 }
 
 /// What the sessions of each protocol count, over all listeners and reloads.
@@ -295,7 +296,8 @@ impl Shared {
             desk = desk.reporting(ReportInbox::new(&address, self.reports.clone()));
         }
         if let Some(dns) = &self.dns {
-            desk = desk.checking(Arc::new(authenticity(config, dns.clone(), self.dmarc.clone())));
+            let tally = sending::tells_of_dmarc(config).then(|| self.dmarc.clone());
+            desk = desk.checking(Arc::new(authenticity(config, dns.clone(), tally)));
         }
         let server = smtp::Server::new(settings, desk, self.memory.clone())
             .counting(self.counts.of(role))

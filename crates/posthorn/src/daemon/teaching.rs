@@ -35,19 +35,23 @@ pub(super) struct TeachingCounts {
     failed: AtomicU64,
 }
 
-/// Teaches until the shutdown, if there is somebody to teach.
-pub(super) fn start(
-    config: &Config,
-    store: Store,
-    shutdown: &Shutdown,
-) -> Result<Arc<TeachingCounts>, Failure> {
-    let counts = Arc::new(TeachingCounts::default());
-    let Some(controller) = &config.rspamd.controller else { return Ok(counts) };
-    let teacher = RspamdTeacher {
+/// Who teaches, if there is somebody to teach.
+pub(super) fn teacher(config: &Config) -> Result<Option<RspamdTeacher>, Failure> {
+    let Some(controller) = &config.rspamd.controller else { return Ok(None) };
+    Ok(Some(RspamdTeacher {
         address: checks::address(controller),
         password: config.rspamd.password_file.as_ref().map(read_secret).transpose()?,
-    };
-    let (ending, counting) = (shutdown.clone(), counts.clone());
+    }))
+}
+
+/// Teaches until the shutdown.
+pub(super) fn start(
+    teacher: RspamdTeacher,
+    store: Store,
+    counting: Arc<TeachingCounts>,
+    shutdown: &Shutdown,
+) {
+    let ending = shutdown.clone();
     shutdown.spawn(async move {
         loop {
             tokio::select! {
@@ -57,7 +61,6 @@ pub(super) fn start(
             }
         }
     });
-    Ok(counts)
 }
 
 async fn teach_next(store: &Store, teacher: &RspamdTeacher, counts: &TeachingCounts) {

@@ -35,7 +35,7 @@ pub(crate) fn files(config: &Config) -> Result<(PathBuf, PathBuf), Failure> {
 const LOOK: Duration = Duration::from_secs(30);
 
 /// Loads the certificates, making the own one first if it is to be self-signed.
-pub(super) fn load(config: &Config, store: &Store) -> Result<Arc<TlsKeys>, Failure> {
+pub(super) fn load(config: &Config, store: &Store) -> Result<TlsKeys, Failure> {
     let (certificate, key) = files(config)?;
     let further = config
         .certificates
@@ -45,13 +45,13 @@ pub(super) fn load(config: &Config, store: &Store) -> Result<Arc<TlsKeys>, Failu
     let failure = |error: net::SetupError| Failure::new(error.to_string());
     let keys = TlsKeys::load_several(own, further.collect(), config.tls.client_ca.as_deref())
         .map_err(failure)?;
-    Ok(Arc::new(match config.tls.mode {
+    Ok(match config.tls.mode {
         TlsMode::Acme => {
             let proofs = Arc::new(TlsProofs { store: store.clone() });
             keys.named(&config.hostname).map_err(failure)?.proving(proofs)
         }
         TlsMode::Files | TlsMode::SelfSigned => keys,
-    }))
+    })
 }
 
 /// Takes up files that change, such as those of a certificate that another program renews.

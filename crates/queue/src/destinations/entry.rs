@@ -46,11 +46,17 @@ pub(super) struct Entry {
 #[derive(Debug, Clone)]
 pub(super) struct Pace {
     pub(super) per_minute: u32,
-    pub(super) bucket: TokenBucket,
+    /// `None`: it shares the one of its way.
+    pub(super) bucket: Option<TokenBucket>,
     /// When the next may go.
     pub(super) until: Timestamp,
     /// When one was to go last.
     pub(super) used: Timestamp,
+}
+
+/// What bounds messages a minute: a tenth of them go at once, so that connections are worth opening.
+pub(super) fn bucket(per_minute: u32, now: Timestamp) -> TokenBucket {
+    TokenBucket::new((per_minute / 10).max(1), per_minute, now)
 }
 
 impl Entry {

@@ -98,6 +98,46 @@ fn messages_a_minute_are_bounded() {
     assert_eq!(table.take_turn("a", 0, at(4)), Ok(()));
 }
 
+fn paced(per_minute: u32) -> Arc<Settings> {
+    let mut settings = (*routed(&[("*", 9)])).clone();
+    settings.routes[0].messages_per_minute_max = Some(per_minute);
+    Arc::new(settings)
+}
+
+/// A smart host bounds what all send through it, and those who wait have their turns one by one.
+#[test]
+fn messages_a_minute_of_a_route_are_of_all_that_go_its_way() {
+    let mut table = Destinations::new(paced(20));
+    let names = ["a", "b", "c", "d"];
+    for name in names {
+        table.note(name, at(1));
+        table.begin_visit(at(1)).unwrap();
+    }
+    let turns = names.map(|name| table.take_turn(name, 20, at(1)));
+    // A tenth of a minute's at once, then one each three seconds.
+    assert_eq!(turns, [Ok(()), Ok(()), Err(at(4)), Err(at(7))]);
+    assert_eq!(table.take_turn("a", 20, at(1)), Err(at(10)));
+    for name in names {
+        table.note(name, at(1));
+        table.end_visit(name, at(1));
+    }
+    let next = |table: &mut Destinations, now| {
+        let found = table.begin_visit(at(now))?;
+        let turn = table.take_turn(&found, 20, at(now));
+        Some((found, turn))
+    };
+    // One with its own turn ahead of it.
+    assert_eq!(next(&mut table, 3), Some(("b".to_owned(), Err(at(13)))));
+    assert_eq!(next(&mut table, 3), None);
+    assert_eq!(next(&mut table, 4), Some(("c".to_owned(), Ok(()))));
+    assert_eq!(next(&mut table, 7), Some(("d".to_owned(), Ok(()))));
+    assert_eq!(table.states(at(7)).iter().filter(|one| one.per_minute == Some(20)).count(), 4);
+    // Another bound counts for all of them at once.
+    table.limit(paced(600));
+    assert_eq!(table.begin_visit(at(7)).as_deref(), Some("a"));
+    assert_eq!(table.take_turn("a", 600, at(7)), Ok(()));
+}
+
 #[test]
 fn what_was_paced_is_forgotten_in_the_end() {
     let mut table = table();

@@ -17,22 +17,17 @@ use crate::report_days::{Again, DayReports};
 use crate::settings::DmarcReporter;
 
 /// What a daemon does for these reports.
+#[derive(Default)]
 pub(crate) struct DmarcReports {
-    reporter: DmarcReporter,
     again: Again,
-}
-
-impl DmarcReports {
-    pub(crate) fn new(reporter: DmarcReporter) -> Self {
-        Self { reporter, again: Again::new() }
-    }
 }
 
 impl DayReports for DmarcReports {
     const NAME: &str = "reports on mail in the name of others";
 
     async fn flush(&self, inner: &Inner) {
-        let tally = &self.reporter.tally;
+        let settings = inner.settings();
+        let Some(DmarcReporter { tally, .. }) = &settings.dmarc_reports else { return };
         let counted = tally.take();
         if counted.is_empty() {
             return;
@@ -46,6 +41,9 @@ impl DayReports for DmarcReports {
     }
 
     async fn tell(&mut self, inner: &Inner) -> Result<(), StorageError> {
-        inner.tell_dmarc(&self.reporter, &mut self.again).await
+        match &inner.settings().dmarc_reports {
+            Some(reporter) => inner.tell_dmarc(reporter, &mut self.again).await,
+            None => Ok(()),
+        }
     }
 }

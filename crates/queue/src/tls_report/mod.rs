@@ -15,20 +15,13 @@ use storage::StorageError;
 
 use crate::queue::Inner;
 use crate::report_days::{Again, DayReports};
-use crate::settings::Reporter;
 
 pub(crate) use tally::Tally;
 
 /// What a daemon does for these reports.
+#[derive(Default)]
 pub(crate) struct TlsReports {
-    reporter: Reporter,
     again: Again,
-}
-
-impl TlsReports {
-    pub(crate) fn new(reporter: Reporter) -> Self {
-        Self { reporter, again: Again::new() }
-    }
 }
 
 impl DayReports for TlsReports {
@@ -48,6 +41,9 @@ impl DayReports for TlsReports {
     }
 
     async fn tell(&mut self, inner: &Inner) -> Result<(), StorageError> {
-        inner.tell_of_tls(&self.reporter, &mut self.again).await
+        match &inner.settings().tls_reports {
+            Some(reporter) => inner.tell_of_tls(reporter, &mut self.again).await,
+            None => Ok(()),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What is counted between two writes.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use ids::Timestamp;
@@ -18,13 +19,23 @@ const RECORDS_MAX: usize = 5;
 /// Sessions by how they went.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    /// Absent where nobody is told.
-    kinds: Option<Mutex<HashMap<TlsResult, u64>>>,
+    /// Whether anybody is told.
+    counts: AtomicBool,
+    kinds: Mutex<HashMap<TlsResult, u64>>,
 }
 
 impl Tally {
     pub(crate) fn new(counts: bool) -> Self {
-        Self { kinds: counts.then(Mutex::default) }
+        Self { counts: AtomicBool::new(counts), kinds: Mutex::default() }
+    }
+
+    /// Counts from now on, or no longer; what was counted is written down in any case.
+    pub(crate) fn set_counting(&self, counts: bool) {
+        self.counts.store(counts, Ordering::Relaxed);
+    }
+
+    fn is_counting(&self) -> bool {
+        self.counts.load(Ordering::Relaxed)
     }
 
     /// A session with a server of a domain; `result` is empty where nothing failed.
@@ -36,7 +47,7 @@ impl Tally {
         result: &'static str,
         now: Timestamp,
     ) {
-        if self.kinds.is_none() {
+        if !self.is_counting() {
             return;
         }
         let (policy_type, policy) = described(followed);
@@ -70,8 +81,10 @@ impl Tally {
     }
 
     fn add(&self, kind: TlsResult) {
-        let Some(kinds) = &self.kinds else { return };
-        let mut kinds = kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.is_counting() {
+            return;
+        }
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         if kinds.len() < KINDS_MAX || kinds.contains_key(&kind) {
             *kinds.entry(kind).or_insert(0) += 1;
         }
@@ -79,8 +92,7 @@ impl Tally {
 
     /// What was counted since, in an order.
     pub(super) fn take(&self) -> Vec<(TlsResult, u64)> {
-        let Some(kinds) = &self.kinds else { return Vec::new() };
-        let taken = std::mem::take(&mut *kinds.lock().unwrap_or_else(PoisonError::into_inner));
+        let taken = std::mem::take(&mut *self.kinds.lock().unwrap_or_else(PoisonError::into_inner));
         let mut taken: Vec<_> = taken.into_iter().collect();
         // Daemons that write at a time take rows in one order.
         taken.sort();
@@ -89,8 +101,7 @@ impl Tally {
 
     /// What could not be written.
     pub(super) fn put_back(&self, counted: Vec<(TlsResult, u64)>) {
-        let Some(kinds) = &self.kinds else { return };
-        let mut kinds = kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         for (kind, sessions) in counted {
             if kinds.len() < KINDS_MAX || kinds.contains_key(&kind) {
                 *kinds.entry(kind).or_insert(0) += sessions;
@@ -167,6 +178,13 @@ mod tests {
         let off = Tally::new(false);
         off.count_fetch("there.test", Timestamp::default());
         assert_eq!(off.take(), []);
+        // What was counted is told, also where nothing more is to be.
+        off.set_counting(true);
+        off.count_fetch("there.test", Timestamp::default());
+        off.set_counting(false);
+        off.count_fetch("there.test", Timestamp::default());
+        let counted: Vec<u64> = off.take().into_iter().map(|(_, sessions)| sessions).collect();
+        assert_eq!(counted, [1]);
         let tally = Tally::new(true);
         for n in 0..KINDS_MAX + 5 {
             tally.count_fetch(&format!("{n}.test"), Timestamp::default());

@@ -4,6 +4,7 @@
 
 mod calendars;
 mod faults;
+mod filed;
 mod lists;
 mod panics;
 mod scene;

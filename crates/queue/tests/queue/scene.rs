@@ -7,7 +7,7 @@ use ids::{ContentId, SpoolId, Timestamp};
 use net::{Dns, DnsError, DnsFuture, MailExchanger, Shutdown, TlsClient};
 use queue::{Queue, Relay, RelayTls, Route, Settings};
 use storage::{
-    Address, Content, MailboxName, NewAccount, PreparedMessage, SpoolEntry, SpoolFilter,
+    Address, Content, MailboxName, NewAccount, PreparedMessage, Sorter, SpoolEntry, SpoolFilter,
     SpoolRecipient, SpoolRow, SpoolTerms, Store, Want,
 };
 use testkit::ManualClock;
@@ -72,6 +72,16 @@ impl Scene {
         change: impl FnOnce(&mut Settings),
         change_store: impl FnOnce(&mut storage::Settings),
     ) -> Self {
+        Self::sorting(None, servers, change, change_store).await
+    }
+
+    /// The same with somebody who decides about mail for accounts that have rules.
+    pub(crate) async fn sorting(
+        sorter: Option<Arc<dyn Sorter>>,
+        servers: &[&Server],
+        change: impl FnOnce(&mut Settings),
+        change_store: impl FnOnce(&mut storage::Settings),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::default());
         let mut opened = storage::Settings::new(folder.path(), clock.clone());
@@ -113,7 +123,7 @@ impl Scene {
         let shutdown = Shutdown::new();
         let tls = TlsClient::new(None).unwrap();
         let (own, dns) = (settings.clone(), Arc::new(FewNames));
-        let queue = Queue::start(store.clone(), own, dns, tls, &shutdown);
+        let queue = Queue::start_sorting(sorter, store.clone(), own, dns, tls, &shutdown);
         Self { store, queue, clock, settings, shutdown, _folder: folder }
     }
 

@@ -184,6 +184,7 @@ impl AccountTx<'_, '_> {
     /// a name that is taken.
     pub fn add_access_key(&mut self, new: NewAccessKey) -> Result<AccessKey> {
         self.require_own()?;
+        self.require_signs_in()?;
         let name = new.name.as_deref().map(parse_name).transpose()?;
         let (account, now) = (Value::Int(self.account.get()), self.now.as_micros());
         let kind = Value::Text(new.kind.as_str());

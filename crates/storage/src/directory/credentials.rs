@@ -5,7 +5,7 @@ use ids::{AccessKeyId, AccountId, Timestamp};
 
 use crate::change::Fact;
 use crate::sql::Value;
-use crate::{AccountTx, ActivityKind, Address, ReadTx, Result, Withdrawn};
+use crate::{AccountTx, ActivityKind, Address, ReadTx, Result, StorageError, Withdrawn};
 
 /// How an account is signed in to.
 #[derive(Clone, PartialEq, Eq)]
@@ -92,6 +92,9 @@ impl AccountTx<'_, '_> {
     pub fn set_password_hash(&mut self, password_hash: &str) -> Result<()> {
         self.require_own()?;
         self.require_left(Withdrawn::PASSWORD)?;
+        if !password_hash.is_empty() {
+            self.require_signs_in()?;
+        }
         let account = Value::Int(self.account.get());
         self.sql.execute(
             "UPDATE account SET password_hash = ?2, credential_version = credential_version + 1 \
@@ -101,6 +104,18 @@ impl AccountTx<'_, '_> {
         self.drop_scram_verifier(None)?;
         self.note_own(ActivityKind::PasswordChanged, "")?;
         self.record_fact(None, Fact::CredentialsChanged)
+    }
+
+    /// Somebody signs in to the account: it is neither shared, as a whole nobody's, nor a room.
+    pub(super) fn require_signs_in(&mut self) -> Result<()> {
+        let account = self.account;
+        if self.load_account(account)?.is_shared {
+            return Err(StorageError::Invalid("nobody signs in to a shared account"));
+        }
+        match self.is_room(account)? {
+            true => Err(StorageError::Invalid("nobody signs in to a room")),
+            false => Ok(()),
+        }
     }
 
     /// R-ADDR-12: a blocked account cannot sign in anywhere; its open sessions end.

@@ -5,7 +5,10 @@ use ids::AccountId;
 
 use super::{Recipient, Resolution};
 use crate::testing::{TestStore, mailbox_name, new_account, on_both_engines, on_both_engines_with};
-use crate::{ALIASES_MAX, Address, LimitKind, Quotas, Result, Role, StorageError};
+use crate::{
+    ALIASES_MAX, AccessKeyKind, Address, LimitKind, NewAccessKey, Protocols, Quotas, Result, Role,
+    StorageError,
+};
 
 fn address(text: &str) -> Address {
     Address::parse(text).unwrap()
@@ -370,6 +373,33 @@ fn sessions_end_when_credentials_change() {
         store.write(|tx| tx.set_domain_maintenance("example.test", false)).unwrap();
         store.with(julie, |tx| tx.set_maintenance(true)).unwrap();
         assert!(load("julie@example.test").unwrap().maintenance);
+    });
+}
+
+/// Neither to what is nobody's nor to a room, by whatever would be given them to sign in with.
+#[test]
+fn nobody_signs_in_to_shared_accounts_and_rooms() {
+    on_both_engines(|store| {
+        let [shared, room] = [store.account("info"), store.account("hall")];
+        store.with(shared, |tx| tx.set_shared(true)).unwrap();
+        store.write(move |tx| tx.make_room(room)).unwrap();
+        for (account, expect) in [
+            (shared, "invalid: nobody signs in to a shared account"),
+            (room, "invalid: nobody signs in to a room"),
+        ] {
+            let key = NewAccessKey {
+                kind: AccessKeyKind::AppPassword,
+                name: None,
+                secret_hash: [1; 32],
+                protocols: Protocols::ALL,
+                expires: None,
+            };
+            assert_eq!(outcome(store.with(account, |tx| tx.set_password_hash("$new"))), expect);
+            assert_eq!(outcome(store.with(account, move |tx| tx.add_access_key(key))), expect);
+            assert_eq!(outcome(store.with(account, |tx| tx.set_password_hash(""))), "ok");
+        }
+        store.with(shared, |tx| tx.set_shared(false)).unwrap();
+        assert_eq!(outcome(store.with(shared, |tx| tx.set_password_hash("$new"))), "ok");
     });
 }
 

@@ -1,13 +1,23 @@
-//! Finding receptions: by the instant that a number holds, or by looking at each, the newest first.
+//! Finding receptions: by the instant that a number holds, or by having the database look at each, the
+//! newest first.
 
 use ids::{SpoolId, Timestamp};
 
 use super::{ReceptionRow, text};
-use crate::sql::{Row, Value};
+use crate::sql::{Dialect, Row, Value};
 use crate::{ReadTx, Result};
 
-/// LIMIT: rows that one statement reads.
-const ROWS: i64 = 5000;
+/// LIMIT: rows that one statement gives back.
+const ROWS: usize = 5000;
+const ROWS_LIMIT: Value<'_> = Value::Int(5000);
+/// LIMIT: rows that one statement of a search looks at, so that no snapshot is kept for long.
+const STEP: i64 = 200_000;
+/// The rows in which a text stands, in any case of its ASCII letters: a database that looks at a
+/// million of them takes a fraction of what handing them all out would.
+const LIKE_SQLITE: &str = "SELECT id, at, trace FROM reception WHERE id >= ?1 AND id < ?2 \
+                           AND trace LIKE ?4 ESCAPE '!' ORDER BY id DESC LIMIT ?3";
+const LIKE_POSTGRES: &str = "SELECT id, at, trace FROM reception WHERE id >= ?1 AND id < ?2 \
+                             AND (trace COLLATE \"C\") ILIKE ?4 ESCAPE '!' ORDER BY id DESC LIMIT ?3";
 /// How far the order of numbers may be from that of instants: transactions that are under way at
 /// once, and clocks of several daemons.
 const SLACK_SECS: i64 = 60;
@@ -46,6 +56,23 @@ fn row_of(at: Timestamp, text: &str) -> Result<ReceptionRow> {
     Ok(ReceptionRow { at, reception, dispositions })
 }
 
+/// What LIKE finds a text by. One of which rows are to be compared as they are finds all.
+fn pattern(wanted: &str) -> String {
+    if !wanted.is_ascii() || wanted.contains(|char: char| char.is_ascii_control()) {
+        return "%".to_owned();
+    }
+    let mut pattern = String::with_capacity(wanted.len() + 8);
+    pattern.push('%');
+    for char in wanted.chars() {
+        if matches!(char, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(char);
+    }
+    pattern.push('%');
+    pattern
+}
+
 impl ReadTx<'_> {
     /// Of the receptions after `since`, some next ones from `cursor` on, as far as they are of a
     /// message with this Message-ID, or from or to this address.
@@ -55,13 +82,27 @@ impl ReadTx<'_> {
         since: Timestamp,
         cursor: ReceptionCursor,
     ) -> Result<ReceptionSlice> {
+        let oldest = self.first_id_since(since.plus_secs(-SLACK_SECS))?;
+        let below = cursor.0.min(self.last_reception()?.saturating_add(1));
+        let from = below.saturating_sub(STEP).max(oldest);
+        let like = match self.sql.dialect() {
+            Dialect::Sqlite => LIKE_SQLITE,
+            Dialect::Postgres => LIKE_POSTGRES,
+        };
         let found = self.sql.query_all(
-            "SELECT id, at, trace FROM reception WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
-            &[Value::Int(cursor.0), Value::Int(ROWS)],
+            like,
+            &[
+                Value::Int(from),
+                Value::Int(below),
+                ROWS_LIMIT,
+                Value::Text(&pattern(text::message_id(wanted))),
+            ],
             raw,
         )?;
-        let next = found.last().filter(|(_, at, _)| *at >= since.plus_secs(-SLACK_SECS));
-        let next = next.map(|(id, ..)| ReceptionCursor(*id));
+        let next = match found.last() {
+            Some((id, ..)) if found.len() >= ROWS => Some(ReceptionCursor(*id)),
+            _ => (from > oldest).then_some(ReceptionCursor(from)),
+        };
         let message_id = text::message_id(wanted);
         let mut rows = Vec::new();
         for (_, at, text) in found {
@@ -79,6 +120,15 @@ impl ReadTx<'_> {
             }
         }
         Ok(ReceptionSlice { rows, next })
+    }
+
+    fn last_reception(&mut self) -> Result<i64> {
+        let last = self.sql.query_one(
+            "SELECT id FROM reception ORDER BY id DESC LIMIT 1",
+            &[],
+            |row| row.int(0),
+        )?;
+        Ok(last.unwrap_or_default())
     }
 
     /// The reception of the message with this number. One that came in several attempts has a
@@ -115,7 +165,7 @@ impl ReadTx<'_> {
         loop {
             let found = self.sql.query_all(
                 "SELECT id, at, trace FROM reception WHERE id >= ?1 ORDER BY id LIMIT ?2",
-                &[Value::Int(next), Value::Int(ROWS)],
+                &[Value::Int(next), ROWS_LIMIT],
                 raw,
             )?;
             for (_, at, text) in &found {

@@ -135,6 +135,55 @@ fn receptions_are_found_by_number_and_by_text() {
 }
 
 #[test]
+fn what_is_looked_for_is_no_pattern() {
+    with_clock(|store, clock| {
+        for (message, from) in [(1, "a_b%c!@x.test"), (2, "aXbYYc@x.test"), (3, "\u{e9}@x.test")] {
+            clock.advance_secs(1);
+            let reception =
+                Reception { reverse_path: from.to_owned(), ..reception(message, &["a@y.test"]) };
+            note(store, reception, vec![vec![stored()]]);
+        }
+        let begin = Timestamp::from_micros(0);
+        assert_eq!(found(store, "A_B%C!@x.test", begin), [1]);
+        assert_eq!(found(store, "axbyyc@x.test", begin), [2]);
+        assert_eq!(found(store, "a%@x.test", begin), [0u64; 0]);
+        assert_eq!(found(store, "\u{e9}@X.test", begin), [3]);
+    });
+}
+
+/// However far the numbers are from each other, and however many rows there are of an address.
+#[test]
+fn a_search_goes_on_step_by_step() {
+    with_clock(|store, clock| {
+        let spread = |message: u64, id: i64| {
+            note(store, reception(message, &["a@x.test"]), vec![vec![stored()]]);
+            store
+                .write(move |tx| {
+                    let its = Value::Text(&format!("{message:016x}%"));
+                    let move_it = "UPDATE reception SET id = ?1 WHERE trace LIKE ?2";
+                    tx.sql.execute(move_it, &[Value::Int(id), its])
+                })
+                .unwrap();
+        };
+        for (message, id) in [(1, 10), (2, 700_000), (3, 700_001), (4, 1_500_000)] {
+            clock.advance_secs(600);
+            spread(message, id);
+        }
+        let begin = Timestamp::from_micros(0);
+        assert_eq!(found(store, "a@x.test", begin), [4, 3, 2, 1]);
+        assert_eq!(found(store, "1@far.test", begin), [1]);
+        let since = clock.now().plus_secs(-601);
+        assert_eq!(found(store, "a@x.test", since), [4, 3]);
+        // Nothing of before is looked at.
+        let slice = store.read(move |tx| {
+            let cursor = ReceptionCursor::NEWEST;
+            tx.find_receptions("a@x.test", since.plus_secs(300), cursor)
+        });
+        assert_eq!(slice.unwrap().next, None);
+    });
+}
+
+#[test]
 fn a_transaction_that_fails_leaves_no_trace() {
     on_both_engines(|store| {
         let failed = store.write(|tx| {
