@@ -4,6 +4,10 @@
 //! needs it, SQLite writes it anew from its beginning. Under load the writer is always ahead of
 //! that thread by a little; this little the writer then copies itself. Where the thread falls far
 //! behind, the writer waits for it.
+//!
+//! A page that many commits change is copied once for all of them. Each copy is a write somewhere
+//! in the file, while a commit is one write at the end of the log: on a disk of few writes a second
+//! a short log has the copies cost more than the commits.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
@@ -15,13 +19,16 @@ use super::open::configure;
 use crate::sql::sqlite::error;
 use crate::{Result, Settings, StorageError};
 
-/// LIMIT: pages the log may hold before it is copied: reading slows down with a longer log, and
-/// a log in use long before its end is not extended, which makes its syncs much cheaper.
-const PAGES_MAX: i64 = 4 * 1024;
-
+/// LIMIT: pages the log may hold before it is copied (32 MiB): reading slows down with a longer
+/// log, and a log in use long before its end is not extended, which makes its syncs much cheaper.
+const PAGES_MAX: i64 = 8 * 1024;
+/// LIMIT: pages the writer copies itself, while nobody can write.
+const REST_MAX: i64 = 512;
 /// LIMIT: pages that may wait to be copied before writing waits too: the log takes room on the
 /// disk, and a crash leaves all of it to be read at the next start.
-const BEHIND_MAX: i64 = 4 * PAGES_MAX;
+const BEHIND_MAX: i64 = 2 * PAGES_MAX;
+/// LIMIT: how long the log gets before the writer copies what is left, however much that is.
+const LENGTH_MAX: i64 = 3 * PAGES_MAX;
 /// LIMIT: how long a commit waits for the copying.
 const WAIT: Duration = Duration::from_secs(1);
 
@@ -64,18 +71,22 @@ impl Log {
             return;
         }
         let behind = log.pages - log.copied;
-        if behind >= PAGES_MAX {
-            // Said of an earlier copy.
-            let _ = self.copied.try_recv();
-            // A full channel means that a copy is asked for already.
-            let _ = self.copier.try_send(());
-            if behind >= BEHIND_MAX {
-                // A reader in an old snapshot can keep the copying from getting on; it ends soon
-                // then, and only the log grows.
-                let _ = self.copied.recv_timeout(WAIT);
-            }
-        } else if behind > 0 {
+        if behind == 0 {
+            // A reader still needs the log.
+            return;
+        }
+        if behind < BEHIND_MAX && (behind <= REST_MAX || log.pages >= LENGTH_MAX) {
             run(connection, "PRAGMA wal_checkpoint(PASSIVE)");
+            return;
+        }
+        // Said of an earlier copy.
+        let _ = self.copied.try_recv();
+        // A full channel means that a copy is asked for already.
+        let _ = self.copier.try_send(());
+        if behind >= BEHIND_MAX {
+            // A reader in an old snapshot can keep the copying from getting on; it ends soon
+            // then, and only the log grows.
+            let _ = self.copied.recv_timeout(WAIT);
         }
     }
 

@@ -344,7 +344,7 @@ fn the_log_is_begun_anew_under_steady_writing() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     let log = folder.path().join("posthorn.db-wal");
-    for round in 0..120u8 {
+    for round in 0..200u8 {
         store
             .write_blocking("test", move |tx| {
                 let bytes = vec![round; 1 << 20];
@@ -355,6 +355,6 @@ fn the_log_is_begun_anew_under_steady_writing() {
             .unwrap();
     }
     let length = std::fs::metadata(log).unwrap().len();
-    // What may wait to be copied, and the transaction that comes on top.
-    assert!(length < 80 << 20, "{length} bytes of 120 MiB are still in the log");
+    // How long the log gets at most, and the transaction that comes on top.
+    assert!(length < 100 << 20, "{length} bytes of 200 MiB are still in the log");
 }
