@@ -216,9 +216,6 @@ async fn other_settings_hold_at_once_and_nobody_is_forgiven() {
     let address = Address::parse(name).unwrap();
     let refused = desk.authenticator.new_password(&address, name, right.into()).await;
     assert!(matches!(refused, Err(crate::PasswordError::TooShort { chars_min: 30 })));
-    for guess in ["guess 4", "guess 5", "guess 6"] {
-        assert_eq!(desk.outcome(2, name, guess).await, Err(AuthError::Wrong));
-    }
     settings(|settings| settings.throttle.failures_per_account_max = 1);
     assert_eq!(desk.outcome(3, name, "guess 7").await, Err(AuthError::Wrong));
     let throttled = desk.outcome(4, name, right).await;

@@ -117,9 +117,9 @@ sections! {
         answer_time: Duration = default "1 min", since "0.2";
 
         /// Requests of one account that may read from the store at a time, through one listener; more of
-        /// them wait, so that somebody's long queries keep nobody else waiting. 0 is half of
-        /// `storage.readers`.
-        account_readers: u32 = default 0, since "0.2";
+        /// them wait, so that somebody's long queries keep nobody else waiting. Half of
+        /// `storage.readers` where nothing is said.
+        account_readers: Option<u32> = optional 2, since "0.2";
 
         /// What bodies of requests above 64 KiB take in memory, those of all connections of a listener
         /// together: objects, attachments, XML. Whoever has no room waits for ten seconds, and is then

@@ -110,7 +110,7 @@ async fn of_object(
             let (from, object, to, name) = (&from, &object, &to, name.as_str());
             let transfer = Transfer { kind, from, object, to, name };
             let outcome = tx.transfer_scheduled(&transfer, &condition, answering)?;
-            Ok((outcome, folder.is_some(), Stored::at(tx, &to, name, shows.is_some())?))
+            Ok((outcome, folder.is_some(), Stored::at(tx, to, name, shows.is_some())?))
         })
         .await;
     let (outcome, replaced_folder, stored) = outcome.map_err(refused)?;

@@ -199,11 +199,15 @@ impl Pusher {
     /// Where storage fails.
     pub async fn tell_due(&self) -> Result<usize, StorageError> {
         let mut under_way = UnderWay::default();
-        let mut count = 0;
+        let (mut count, mut failure) = (0, None);
         loop {
-            count += self.begin_due(&mut under_way).await?;
+            // Those under way are told all the same.
+            match self.begin_due(&mut under_way).await {
+                Ok(more) => count += more,
+                Err(error) => failure = Some(error),
+            }
             if under_way.tasks.is_empty() {
-                return Ok(count);
+                return failure.map_or(Ok(count), Err);
             }
             under_way.ended().await;
         }

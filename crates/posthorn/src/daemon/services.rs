@@ -202,10 +202,9 @@ impl Shared {
             results_max: count(limits.results),
             answer_bytes_max: bytes(limits.answer),
             answer_time: limits.answer_time,
-            account_readers_max: match count(limits.account_readers) {
-                0 => self.store.settings().readers / 2,
-                readers => readers,
-            },
+            account_readers_max: limits
+                .account_readers
+                .map_or(self.store.settings().readers / 2, count),
             body_memory: Arc::new(MemoryBudget::new(limits.body_memory)),
             checks: Some(Arc::new(self.checks.clone())),
             body_timeout: limits.body_time,

@@ -65,6 +65,7 @@ fn files_that_are_of_no_use_are_named_by_their_option() {
     let path = folder.path().join("p.toml");
     pair(folder.path(), "a.pem", "a.key");
     pair(folder.path(), "b.pem", "b.key");
+    fs::create_dir(folder.path().join("inner")).unwrap();
     fs::write(folder.path().join("empty"), "").unwrap();
     fs::write(folder.path().join("secret"), "secret\n").unwrap();
     let head = "hostname = \"mail.example.test\"\n[[listener]]\nprotocol = \"imaps\"\n\
@@ -88,9 +89,9 @@ fn files_that_are_of_no_use_are_named_by_their_option() {
         (
             format!(
                 "{own}[[certificate]]\ncertificate = \"b.pem\"\nkey = \"b.key\"\n\
-                  [[certificate]]\ncertificate = \"b.pem\"\nkey = \".\"\n"
+                  [[certificate]]\ncertificate = \"b.pem\"\nkey = \"inner\"\n"
             ),
-            "13:certificate.key: D/.: is no file",
+            "13:certificate.key: D/inner: is no file",
         ),
         (
             format!(

@@ -86,7 +86,9 @@ impl Scene {
         let clock = Arc::new(ManualClock::default());
         let mut opened = storage::Settings::new(folder.path(), clock.clone());
         change_store(&mut opened);
-        let store = Store::open(opened).unwrap();
+        // PostgreSQL is connected to by a thread that waits.
+        let opening = tokio::task::spawn_blocking(move || Store::open(opened));
+        let store = opening.await.unwrap().unwrap();
         store
             .write("scene", |tx| {
                 tx.create_domain("here.test")?;
