@@ -28,7 +28,7 @@ const ORDINAL_BITS: u32 = 12;
 
 /// Where a search goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReceptionCursor(i64);
+pub struct ReceptionCursor(pub(super) i64);
 
 impl ReceptionCursor {
     /// The newest reception.
