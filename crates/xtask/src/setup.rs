@@ -44,6 +44,8 @@ const FOR_TESTS: &[(&str, &str)] = &[
     ("sieve-connect", "sieve-connect"),
     ("cadaver", "cadaver"),
     ("mount.davfs", "davfs2"),
+    // A server of ACME made for tests.
+    ("pebble", "pebble"),
     ("strace", "strace"),
     ("setpriv", "util-linux"),
     ("python3", "python3"),

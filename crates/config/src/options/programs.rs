@@ -44,7 +44,7 @@ sections! {
         attendees: u32 = default 500, since "0.2";
 
         /// Largest attachment of an event, task or journal entry that programs hand to the server
-        /// to keep (RFC 8607); `0 B` for none. What stands in the event itself has at most 64 KiB.
+        /// to keep (RFC 8607). What stands in the event itself has at most 64 KiB.
         /// Each `[[check]]` by clamd looks at it first, under what is said of it for mail.
         attachment: u64 = default "20 MiB", since "0.2";
 
