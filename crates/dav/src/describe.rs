@@ -388,9 +388,9 @@ mod tests {
         ] {
             let wanted = PropertyRequest::of_set(properties.clone());
             let place = Place::parse(&file_href("/a/x")).unwrap().unwrap();
-            let read = fixture.block_on(fixture.session.read(move |session, tx| {
-                let found = resource::find(tx, &session.actor, &place)?;
-                let describer = Describer::new(&session.actor, &session.settings, session.now());
+            let read = fixture.block_on(fixture.exchange.read(move |exchange, tx| {
+                let found = resource::find(tx, &exchange.actor, &place)?;
+                let describer = Describer::new(&exchange.actor, &exchange.settings, exchange.now());
                 let mut describer = describer.for_request(&wanted);
                 describer.read(tx, &found)?;
                 Ok(describer.dead_of_object.is_some())

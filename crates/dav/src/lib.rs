@@ -18,6 +18,7 @@ mod calendar_data;
 mod counts;
 mod describe;
 mod error;
+mod exchange;
 mod methods;
 mod notice;
 mod outside;
@@ -30,7 +31,6 @@ mod request;
 mod resource;
 mod scheduling;
 mod service;
-mod session;
 mod settings;
 #[cfg(test)]
 mod testing;

@@ -16,11 +16,11 @@ use storage::{
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
 use crate::path::{self, Place};
 use crate::public;
 use crate::request::Request;
 use crate::resource::Actor;
-use crate::session::Session;
 
 /// What stands before a secret, where others have their address. No address begins so and has no
 /// `@`.
@@ -133,7 +133,7 @@ impl Actor {
 }
 
 /// Answers a request of somebody elsewhere.
-pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
+pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> Result<Answer> {
     let answered = match (&request.method, &place) {
         (&Method::GET | &Method::HEAD, Place::Home(Home::Calendars, owner)) => {
             // Who follows the link in a browser gets something that calendar programs open.
@@ -147,10 +147,10 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
         (&Method::GET | &Method::HEAD, Place::Member(Home::Calendars, _, names))
             if names.as_slice() == [FILE] =>
         {
-            whole(session, &request).await
+            whole(exchange, &request).await
         }
         (method, place) if permits(method.as_str(), place) => {
-            session.run(request, place.clone()).await
+            exchange.run(request, place.clone()).await
         }
         _ => Err(DavError::Status(StatusCode::FORBIDDEN)),
     };
@@ -177,13 +177,13 @@ fn permits(method: &str, place: &Place) -> bool {
 }
 
 /// The calendar in one file, as whoever subscribes reads it.
-async fn whole(session: &Session, request: &Request) -> Result<Answer> {
-    let outsider = session.actor.outside.clone().ok_or(DavError::NOT_FOUND)?;
+async fn whole(exchange: &Exchange, request: &Request) -> Result<Answer> {
+    let outsider = exchange.actor.outside.clone().ok_or(DavError::NOT_FOUND)?;
     let find = move |tx: &mut storage::ReadTx<'_>| {
         let found = tx.load_collection(outsider.collection)?;
         tx.as_guest(outsider.id, found)
     };
-    let Session { store, settings, .. } = session;
+    let Exchange { store, settings, .. } = exchange;
     public::serve(store, settings, &request.headers, find, public::Shown::Everything).await
 }
 

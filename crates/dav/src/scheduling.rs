@@ -11,10 +11,10 @@ use storage::{Account, Address};
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
 use crate::reports::free_busy::{new_calendar, of_account, stamp};
 use crate::request::Request;
 use crate::resource::Actor;
-use crate::session::Session;
 use crate::work::Work;
 use crate::xml::{Name, Writer};
 
@@ -39,19 +39,19 @@ struct Inquiry {
 /// POST of a VFREEBUSY with METHOD:REQUEST. The owner of the outbox asks, whoever acts for them: what
 /// they are told is what they may know.
 pub(crate) async fn free_busy(
-    session: &Session,
+    exchange: &Exchange,
     request: Request,
     owner: Arc<Account>,
 ) -> Result<Answer> {
     let asker = Actor { account: owner, has_one_book: false, outside: None };
-    let body = session
-        .read(move |session, tx| {
-            let inquiry = Inquiry::parse(session, tx, &asker, &request.body)?;
-            let work = Work::new(&session.settings);
+    let body = exchange
+        .read(move |exchange, tx| {
+            let inquiry = Inquiry::parse(exchange, tx, &asker, &request.body)?;
+            let work = Work::new(&exchange.settings);
             let mut replies = Vec::new();
             let mut written = 0;
             for attendee in &inquiry.attendees {
-                let reply = reply(session, tx, attendee, &inquiry, (&asker, &work))?;
+                let reply = reply(exchange, tx, attendee, &inquiry, (&asker, &work))?;
                 written += reply.calendar.as_ref().map_or(0, String::len);
                 replies.push(reply);
                 work.go_on(written)?;
@@ -66,12 +66,12 @@ pub(crate) async fn free_busy(
 
 impl Inquiry {
     fn parse(
-        session: &Session,
+        exchange: &Exchange,
         tx: &mut storage::ReadTx<'_>,
         asker: &Actor,
         body: &[u8],
     ) -> Result<Self> {
-        let limits = session.settings.objects.ical;
+        let limits = exchange.settings.objects.ical;
         let invalid = || DavError::forbidden(Name::caldav("valid-calendar-data"));
         let mut calendar = Component::parse(body, &limits).map_err(|_| invalid())?;
         let method = calendar.line("METHOD").map(|line| line.value().trim().to_ascii_uppercase());
@@ -117,7 +117,7 @@ fn range_of(object: &CalendarObject, part: &Component, limits: &ical::Limits) ->
 }
 
 fn reply(
-    session: &Session,
+    exchange: &Exchange,
     tx: &mut storage::ReadTx<'_>,
     attendee: &Line,
     inquiry: &Inquiry,
@@ -136,7 +136,7 @@ fn reply(
         let status = "5.1;Could not complete delivery";
         return Ok(Reply { attendee: href, status, calendar: None });
     }
-    let busy = match of_account(session, tx, (asker, &found), inquiry.range, work) {
+    let busy = match of_account(exchange, tx, (asker, &found), inquiry.range, work) {
         Ok(Some(busy)) => busy,
         // To others nothing is told, not even whether there is such an account.
         Ok(None) => return Ok(unknown(href)),
@@ -147,7 +147,7 @@ fn reply(
             return Ok(Reply { attendee: href, status, calendar: None });
         }
     };
-    let mut part = busy.component(stamp(session));
+    let mut part = busy.component(stamp(exchange));
     part.put(Line::new("UID", ical::escape_text(&inquiry.uid)));
     part.put(inquiry.organizer.clone());
     part.put(attendee.clone());

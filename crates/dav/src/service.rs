@@ -19,12 +19,12 @@ use crate::answer::Answer;
 use crate::body;
 use crate::counts;
 use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
 use crate::methods;
 use crate::outside;
 use crate::path::Place;
 use crate::request::{Request, is_here};
 use crate::resource::{self, Actor};
-use crate::session::Session;
 use crate::settings::Settings;
 use crate::turns::Turns;
 use crate::waiting::Waiting;
@@ -123,14 +123,14 @@ impl DavService {
             // Who has no account subscribes to nothing.
             settings = Arc::new(Settings { pushes: None, ..Settings::clone(&settings) });
         }
-        let session = Session { store, settings, actor, quiet, turns: self.turns.clone() };
-        if session.actor.is_outside() {
-            return outside::run(&session, request, place).await;
+        let exchange = Exchange { store, settings, actor, quiet, turns: self.turns.clone() };
+        if exchange.actor.is_outside() {
+            return outside::run(&exchange, request, place).await;
         }
         if is_new {
-            session.make_first_collections().await?;
+            exchange.make_first_collections().await?;
         }
-        session.run(request, place).await
+        exchange.run(request, place).await
     }
 
     /// The answer of places that need no account and read no body; none for all others.

@@ -10,16 +10,16 @@ use storage::{Address, NewAccount, Role, Store};
 use testkit::ManualClock;
 
 use crate::answer::Answer;
+use crate::exchange::Exchange;
 use crate::path::Place;
 use crate::request::Request;
 use crate::resource::Actor;
-use crate::session::Session;
 use crate::settings::Settings;
 use crate::turns::Turns;
 
 /// Julie, alone on a store of her own.
 pub(crate) struct Fixture {
-    pub(crate) session: Session,
+    pub(crate) exchange: Exchange,
     runtime: tokio::runtime::Runtime,
     _folder: tempfile::TempDir,
 }
@@ -32,7 +32,7 @@ impl Fixture {
         let julie = new_account(&store, "julie@example.test");
         let account = store.read_blocking(move |tx| tx.load_account(julie)).unwrap();
         let actor = Actor { account: Arc::new(account), has_one_book: false, outside: None };
-        let session = Session {
+        let exchange = Exchange {
             store,
             settings: Arc::new(Settings::default()),
             actor,
@@ -40,17 +40,17 @@ impl Fixture {
             turns: Turns::new(2),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Self { session, runtime, _folder: folder }
+        Self { exchange, runtime, _folder: folder }
     }
 
     /// Somebody else on the same store, by way of the same service.
-    pub(crate) fn session_of(&self, address: &str) -> Session {
-        let store = self.session.store.clone();
+    pub(crate) fn exchange_of(&self, address: &str) -> Exchange {
+        let store = self.exchange.store.clone();
         let id = new_account(&store, address);
         let account = store.read_blocking(move |tx| tx.load_account(id)).unwrap();
         let actor = Actor { account: Arc::new(account), has_one_book: false, outside: None };
-        let (settings, turns) = (self.session.settings.clone(), self.session.turns.clone());
-        Session { store, settings, actor, quiet: storage::QuietPushes::None, turns }
+        let (settings, turns) = (self.exchange.settings.clone(), self.exchange.turns.clone());
+        Exchange { store, settings, actor, quiet: storage::QuietPushes::None, turns }
     }
 
     /// A request for what a collection is.
@@ -86,7 +86,7 @@ impl Fixture {
         }
         let method = method.parse().unwrap();
         let request = Request { method, uri, headers: map, body: body.as_bytes().to_vec() };
-        let answer = self.block_on(self.session.run(request, place));
+        let answer = self.block_on(self.exchange.run(request, place));
         answer.unwrap_or_else(crate::error::DavError::into_answer)
     }
 

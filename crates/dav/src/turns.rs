@@ -107,19 +107,19 @@ mod tests {
     fn requests_of_others_do_not_wait() {
         let fixture = Fixture::new();
         assert_eq!(fixture.status("MKCOL", "/a", &[], ""), 201);
-        let paul = fixture.session_of("paul@example.test");
+        let paul = fixture.exchange_of("paul@example.test");
         let [of_julie, of_paul] =
             ["julie", "paul"].map(|name| format!("/dav/files/{name}@example.test/"));
         fixture.block_on(async {
             tokio::time::pause();
-            let ask = |session, path: &str| {
+            let ask = |exchange, path: &str| {
                 let (request, place) = Fixture::propfind(path);
                 tokio::time::timeout(
                     Duration::from_secs(60),
-                    crate::session::Session::run(session, request, place),
+                    crate::exchange::Exchange::run(exchange, request, place),
                 )
             };
-            let julie = &fixture.session;
+            let julie = &fixture.exchange;
             let mut held = Vec::new();
             for _ in 0..julie.turns.each {
                 held.push(julie.turns.take(julie.actor.id()).await);

@@ -8,20 +8,20 @@ use storage::{
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
 use crate::methods::preconditions::Preconditions;
 use crate::methods::put::locked_or;
 use crate::path::{Place, path_of};
 use crate::properties::{is_supported, rights_of};
 use crate::request::Request;
 use crate::resource::{self, Resource};
-use crate::session::Session;
 use crate::xml::{Ace, AcePrincipal, Name, parse_acl};
 
-pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
-    let entries = parse_acl(&request.body, &session.settings.xml)?;
+pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> Result<Answer> {
+    let entries = parse_acl(&request.body, &exchange.settings.xml)?;
     let conditions = Preconditions::parse(&request, &place)?;
-    let read = session.read(move |session, tx| {
-        let found = resource::find(tx, &session.actor, &place)?;
+    let read = exchange.read(move |exchange, tx| {
+        let found = resource::find(tx, &exchange.actor, &place)?;
         let (owner, collection) = match found {
             Resource::Collection(owner, collection) if !collection.kind.is_private() => {
                 (owner, collection)
@@ -43,7 +43,7 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
         Sharee::Account(account) => Some(*account),
         Sharee::Team(_) | Sharee::Organisation => None,
     }));
-    let written = session.write_after(
+    let written = exchange.write_after(
         owner,
         "dav acl",
         move |tx| tx.lock_sharing(accounts),

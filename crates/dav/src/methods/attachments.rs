@@ -14,13 +14,13 @@ use storage::{
 use crate::answer::{self, Answer};
 use crate::attachments::{self, FileName};
 use crate::error::{DavError, Format, Result, of_fault};
+use crate::exchange::Exchange;
 use crate::methods::get;
 use crate::methods::post::random_hex;
 use crate::methods::preconditions::Preconditions;
 use crate::methods::put::{locked_or, of_outcome};
 use crate::path::{attachment_href, object_href, query_value};
 use crate::request::Request;
-use crate::session::Session;
 use crate::settings::AttachmentVerdict;
 use crate::xml::Name;
 
@@ -92,7 +92,7 @@ struct Changed {
     bytes: Option<Vec<u8>>,
 }
 
-pub(super) async fn run(session: &Session, mut request: Request, of: Of) -> Result<Answer> {
+pub(super) async fn run(exchange: &Exchange, mut request: Request, of: Of) -> Result<Answer> {
     let asked = Asked::parse(request.uri.query().unwrap_or_default())?;
     let status = match asked {
         Asked::Add(_) => StatusCode::CREATED,
@@ -100,10 +100,10 @@ pub(super) async fn run(session: &Session, mut request: Request, of: Of) -> Resu
     };
     let action = match asked {
         Asked::Add(instances) => {
-            AttachmentAction::Add(new_attachment(session, &mut request).await?, instances)
+            AttachmentAction::Add(new_attachment(exchange, &mut request).await?, instances)
         }
         Asked::Update(id) => {
-            AttachmentAction::Update(id, new_attachment(session, &mut request).await?)
+            AttachmentAction::Update(id, new_attachment(exchange, &mut request).await?)
         }
         Asked::Remove(id, instances) => AttachmentAction::Remove(id, instances),
     };
@@ -117,8 +117,8 @@ pub(super) async fn run(session: &Session, mut request: Request, of: Of) -> Resu
     let href = object_href(&of.href, &of.object.name);
     let name = ObjectName::parse(&of.object.name)?;
     let (owner, calendar, locked) = (of.owner.id, of.collection.id, of.object.name.clone());
-    let asking = session.asking();
-    let changed = session
+    let asking = exchange.asking();
+    let changed = exchange
         .write_all("dav attachment", bodies, move |tx| {
             tx.lock_meeting(owner, calendar, &locked, None)?;
             asking.change(tx, owner, |tx| change(tx, &of, &name, &action, shows))
@@ -126,7 +126,7 @@ pub(super) async fn run(session: &Session, mut request: Request, of: Of) -> Resu
         .await
         .map_err(locked_or)?;
     let mut answer = match changed.bytes {
-        Some(bytes) => get::representation(session, status, bytes, zones, &changed.object, &href),
+        Some(bytes) => get::representation(exchange, status, bytes, zones, &changed.object, &href),
         None if status == StatusCode::OK => answer::empty(StatusCode::NO_CONTENT),
         None => answer::empty(status),
     };
@@ -166,14 +166,14 @@ fn change(
 }
 
 /// Of the body of a request and what its headers say of it.
-async fn new_attachment(session: &Session, request: &mut Request) -> Result<NewAttachment> {
+async fn new_attachment(exchange: &Exchange, request: &mut Request) -> Result<NewAttachment> {
     let filename = FileName::of_disposition(request.headers.get("content-disposition"));
     let filename = filename.into_string();
     let body = std::mem::take(&mut request.body);
-    let place = attachment_place(&session.settings.public_url, &filename);
+    let place = attachment_place(&exchange.settings.public_url, &filename);
     let place = place.ok_or(DavError::Status(StatusCode::SERVICE_UNAVAILABLE))?;
     let AttachmentPlace { managed_id, token, uri } = place;
-    check(session, &managed_id, &body).await?;
+    check(exchange, &managed_id, &body).await?;
     let prepared = tokio::task::spawn_blocking(move || AttachmentData::new(body)).await;
     let data = prepared.map_err(|error| {
         tracing::error!(%error, "reading an attachment failed");
@@ -184,8 +184,8 @@ async fn new_attachment(session: &Session, request: &mut Request) -> Result<NewA
 }
 
 /// Has data looked at by whoever looks at what is attached to mail.
-async fn check(session: &Session, id: &str, data: &[u8]) -> Result<()> {
-    let Some(checks) = &session.settings.checks else { return Ok(()) };
+async fn check(exchange: &Exchange, id: &str, data: &[u8]) -> Result<()> {
+    let Some(checks) = &exchange.settings.checks else { return Ok(()) };
     match checks.look_at(id, data).await {
         AttachmentVerdict::Sound => Ok(()),
         AttachmentVerdict::Harmful => Err(DavError::forbidden(NO_MALWARE)),
@@ -217,10 +217,10 @@ fn media_type(said: Option<&str>) -> String {
 }
 
 /// Whatever is asked of an attachment by its own path.
-pub(crate) async fn of_path(session: &Session, request: Request, id: &str) -> Result<Answer> {
+pub(crate) async fn of_path(exchange: &Exchange, request: Request, id: &str) -> Result<Answer> {
     const METHODS: HeaderValue = HeaderValue::from_static("OPTIONS, GET, HEAD");
     if request.method == Method::OPTIONS {
-        return Ok(super::options::run("OPTIONS, GET, HEAD", &session.settings));
+        return Ok(super::options::run("OPTIONS, GET, HEAD", &exchange.settings));
     }
     if !matches!(request.method, Method::GET | Method::HEAD) {
         // RFC 8607 §3.8, §3.9: it changes only by what objects say of it.
@@ -231,9 +231,9 @@ pub(crate) async fn of_path(session: &Session, request: Request, id: &str) -> Re
     let known = request.headers.contains_key(IF_NONE_MATCH).then(|| request.if_none_match());
     let known = known.transpose()?.flatten();
     let id = id.to_owned();
-    let (found, bytes) = session
-        .read(move |session, tx| {
-            let found = tx.load_attachment(session.actor.id(), &id)?;
+    let (found, bytes) = exchange
+        .read(move |exchange, tx| {
+            let found = tx.load_attachment(exchange.actor.id(), &id)?;
             let is_known = known.is_some_and(|known| attachments::is_named(&known, &found));
             let bytes = (!is_known).then(|| tx.load_attachment_data(&found)).transpose()?;
             Ok((found, bytes))

@@ -9,6 +9,7 @@ use storage::{
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
 use crate::methods::attachments::attachment_place;
 use crate::methods::get;
 use crate::methods::preconditions::Preconditions;
@@ -16,17 +17,16 @@ use crate::methods::put::{Written, locked_or, of_outcome};
 use crate::path::{Place, object_href};
 use crate::request::{Depth, Request};
 use crate::resource::{self, Resource, Target, href_of};
-use crate::session::Session;
 use crate::xml::{Name, ZonesSent};
 
-pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
+pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> Result<Answer> {
     let conditions = Preconditions::parse(&request, &place)?;
-    let destination = request.destination(&session.settings.public_url)?;
+    let destination = request.destination(&exchange.settings.public_url)?;
     let destination = Place::parse(&destination)?.ok_or(DavError::Status(StatusCode::FORBIDDEN))?;
-    let (source, target) = session
-        .read(move |session, tx| {
-            let source = resource::find(tx, &session.actor, &place)?;
-            let target = resource::find_target(tx, &session.actor, destination).map_err(
+    let (source, target) = exchange
+        .read(move |exchange, tx| {
+            let source = resource::find(tx, &exchange.actor, &place)?;
+            let target = resource::find_target(tx, &exchange.actor, destination).map_err(
                 |error| match error {
                     // What cannot be read now may be there another time.
                     DavError::Storage(_) => error,
@@ -44,7 +44,7 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
             let kind = if moves { TransferKind::Move } else { TransferKind::Copy };
             let how =
                 How { kind, overwrite, answering: request.answering(), shows: request.shows() };
-            between(session, &collection, *object, target, how, conditions).await
+            between(exchange, &collection, *object, target, how, conditions).await
         }
         // A collection stays its owner's.
         _ if is_between => Err(DavError::Status(StatusCode::FORBIDDEN)),
@@ -52,11 +52,11 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
             let kind = if moves { TransferKind::Move } else { TransferKind::Copy };
             let how =
                 How { kind, overwrite, answering: request.answering(), shows: request.shows() };
-            of_object(session, &collection, *object, target, how, conditions).await
+            of_object(exchange, &collection, *object, target, how, conditions).await
         }
         Resource::Collection(_, collection) => {
             let depth = request.depth()?.unwrap_or(Depth::Infinity);
-            of_collection(session, *collection, target, moves, depth, overwrite, conditions).await
+            of_collection(exchange, *collection, target, moves, depth, overwrite, conditions).await
         }
         _ => Err(DavError::Status(StatusCode::FORBIDDEN)),
     }
@@ -74,21 +74,21 @@ struct How {
 }
 
 async fn of_object(
-    session: &Session,
+    exchange: &Exchange,
     from: &Collection,
     object: Object,
     target: Target,
     How { kind, overwrite, answering, shows }: How,
     conditions: Preconditions,
 ) -> Result<Answer> {
-    let (to, name) = destination(session, &target).await?;
+    let (to, name) = destination(exchange, &target).await?;
     let collection_href = href_of(&target.owner, &to);
     let href = object_href(&collection_href, &name);
     let (from, home) = (from.clone(), to.kind.home());
     let whole = target.collection_name();
     let (owner, place, replaced) = (target.owner.id, to.id, name.clone());
     let lock = move |tx: &mut WriteTx<'_>| tx.lock_meeting(owner, place, &replaced, None);
-    let outcome = session
+    let outcome = exchange
         .write_after(owner, "dav copy", lock, move |tx| {
             conditions.check(tx, home)?;
             let tokens = conditions.tokens();
@@ -118,7 +118,7 @@ async fn of_object(
         Written::Created if replaced_folder => Written::Replaced,
         written => written,
     };
-    Ok(stored.answer(session, written, &href, shows))
+    Ok(stored.answer(exchange, written, &href, shows))
 }
 
 /// What is at a destination afterwards.
@@ -138,7 +138,7 @@ impl Stored {
 
     fn answer(
         self,
-        session: &Session,
+        exchange: &Exchange,
         written: Written,
         href: &str,
         shows: Option<ZonesSent>,
@@ -150,7 +150,7 @@ impl Stored {
                     Written::Created => StatusCode::CREATED,
                     Written::Replaced => StatusCode::OK,
                 };
-                get::representation(session, status, bytes, zones, object, href)
+                get::representation(exchange, status, bytes, zones, object, href)
             }
             _ if written == Written::Created => answer::empty(StatusCode::CREATED),
             _ => answer::empty(StatusCode::NO_CONTENT),
@@ -166,13 +166,13 @@ impl Stored {
 }
 
 /// The collection that something comes into, and its name there.
-async fn destination(session: &Session, target: &Target) -> Result<(Collection, String)> {
+async fn destination(exchange: &Exchange, target: &Target) -> Result<(Collection, String)> {
     let conflict = || DavError::Status(StatusCode::CONFLICT);
     let (parent, name) = target.object_name().ok_or_else(conflict)?;
     let (name, sought) = (name.to_owned(), target.clone());
-    let to = session
-        .read(move |session, tx| {
-            let parent = resource::find_collection(tx, &session.actor, &sought, &parent)?;
+    let to = exchange
+        .read(move |exchange, tx| {
+            let parent = resource::find_collection(tx, &exchange.actor, &sought, &parent)?;
             parent.ok_or(DavError::Status(StatusCode::CONFLICT))
         })
         .await?;
@@ -181,20 +181,20 @@ async fn destination(session: &Session, target: &Target) -> Result<(Collection, 
 
 /// From a collection of one account into one of another, in one transaction.
 async fn between(
-    session: &Session,
+    exchange: &Exchange,
     from: &Collection,
     object: Object,
     target: Target,
     How { kind, overwrite, answering, shows }: How,
     conditions: Preconditions,
 ) -> Result<Answer> {
-    let (to, name) = destination(session, &target).await?;
+    let (to, name) = destination(exchange, &target).await?;
     let collection_href = href_of(&target.owner, &to);
     let href = object_href(&collection_href, &name);
     let (from, home) = (from.clone(), to.kind.home());
-    let (actor, quiet) = (session.actor.id(), session.quiet.clone());
-    let public_url = session.settings.public_url.clone();
-    let outcome = session
+    let (actor, quiet) = (exchange.actor.id(), exchange.quiet.clone());
+    let public_url = exchange.settings.public_url.clone();
+    let outcome = exchange
         .write_all("dav copy between", Vec::new(), move |tx| {
             let transfer = Transfer { kind, from: &from, object: &object, to: &to, name: &name };
             tx.lock_transfer(&transfer)?;
@@ -223,11 +223,11 @@ async fn between(
         error => refused(error),
     })?;
     let written = of_outcome(outcome, home, &target.owner, &collection_href)?;
-    Ok(stored.answer(session, written, &href, shows))
+    Ok(stored.answer(exchange, written, &href, shows))
 }
 
 async fn of_collection(
-    session: &Session,
+    exchange: &Exchange,
     from: Collection,
     target: Target,
     moves: bool,
@@ -257,7 +257,7 @@ async fn of_collection(
         Some(there) => tx.lock_meetings_of(owner, there.id),
         None => Ok(()),
     };
-    let replaced = session
+    let replaced = exchange
         .write_after(owner, "dav copy", lock, move |tx| {
             conditions.check(tx, home)?;
             let tokens = conditions.tokens();

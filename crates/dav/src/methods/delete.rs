@@ -5,25 +5,26 @@ use storage::{CollectionKind, Condition, StorageError};
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
 use crate::methods::preconditions::Preconditions;
 use crate::methods::put::locked_or;
 use crate::path::Place;
 use crate::request::{Depth, Request};
 use crate::resource::{self, Resource};
-use crate::session::Session;
 use crate::xml::Name;
 
-pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
+pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> Result<Answer> {
     if let Place::Push(token) = place {
-        return super::push::remove(session, token).await;
+        return super::push::remove(exchange, token).await;
     }
     let conditions = Preconditions::parse(&request, &place)?;
-    let found = session.read(move |session, tx| resource::find(tx, &session.actor, &place)).await?;
+    let found =
+        exchange.read(move |exchange, tx| resource::find(tx, &exchange.actor, &place)).await?;
     match found {
         Resource::Object(owner, collection, _, object) => {
             let answering = request.answering();
             let (id, owner, name) = (collection.id, owner.id, object.name.clone());
-            let deleted = session.write_object(
+            let deleted = exchange.write_object(
                 owner,
                 "dav delete",
                 move |tx| tx.lock_meeting(owner, id, &name, None),
@@ -43,10 +44,10 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
             }
             let kind = collection.kind;
             if collection.guest.is_some() {
-                return leave(session, owner.id, *collection, conditions).await;
+                return leave(exchange, owner.id, *collection, conditions).await;
             }
             let (answering, owner, id) = (request.answering(), owner.id, collection.id);
-            let deleted = session.write_after(
+            let deleted = exchange.write_after(
                 owner,
                 "dav delete",
                 move |tx| match kind {
@@ -82,13 +83,13 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
 
 /// Whoever deletes what is somebody else's leaves it (caldav-sharing draft §5.6).
 async fn leave(
-    session: &Session,
+    exchange: &Exchange,
     owner: ids::AccountId,
     collection: storage::Collection,
     conditions: Preconditions,
 ) -> Result<Answer> {
-    let actor = session.actor.id();
-    session
+    let actor = exchange.actor.id();
+    exchange
         .write_after(
             owner,
             "dav leave",

@@ -14,15 +14,15 @@ use crate::address_data;
 use crate::answer::{self, Answer};
 use crate::calendar_data::with_zones;
 use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
 use crate::methods::preconditions::parse_date;
 use crate::path::Place;
 use crate::properties::{http_date, quoted_etag};
 use crate::request::Request;
 use crate::resource::{self, Resource};
-use crate::session::Session;
 use crate::xml::ZonesSent;
 
-pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
+pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> Result<Answer> {
     let (if_match, if_none_match) = (request.if_match()?, request.if_none_match()?);
     // RFC 9110 §13.1.3, §13.1.4: dates are not looked at where there are etags.
     let date = |name, etags: &Option<EtagCondition>| match etags {
@@ -31,9 +31,9 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
     };
     let modified_since = date("if-modified-since", &if_none_match);
     let unmodified_since = date("if-unmodified-since", &if_match);
-    let (object, bytes) = session
-        .read(move |session, tx| {
-            let Resource::Object(.., object) = resource::find(tx, &session.actor, &place)? else {
+    let (object, bytes) = exchange
+        .read(move |exchange, tx| {
+            let Resource::Object(.., object) = resource::find(tx, &exchange.actor, &place)? else {
                 return Err(DavError::Status(StatusCode::METHOD_NOT_ALLOWED));
             };
             let modified = object.modified.as_secs();
@@ -55,7 +55,7 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
         // RFC 9110 §15.4.5
         return Ok(with_validators(answer::empty(StatusCode::NOT_MODIFIED), &object));
     };
-    let (bytes, media_type) = represented(bytes, &object, &request, session).await?;
+    let (bytes, media_type) = represented(bytes, &object, &request, exchange).await?;
     let mut answer = ranged(bytes, &request.headers, &quoted_etag(&object));
     if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
         return Ok(answer);
@@ -97,7 +97,7 @@ pub(crate) fn ranged(bytes: Vec<u8>, headers: &HeaderMap, etag: &str) -> Answer 
 /// What is there after a change, or instead of one, for who asked for it with
 /// `Prefer: return=representation` (RFC 7240 §4.2, RFC 8144 §3).
 pub(crate) fn representation(
-    session: &Session,
+    exchange: &Exchange,
     status: StatusCode,
     bytes: Vec<u8>,
     zones: ZonesSent,
@@ -105,7 +105,7 @@ pub(crate) fn representation(
     href: &str,
 ) -> Answer {
     let bytes = match object.media_type.starts_with("text/calendar") {
-        true => with_zones(bytes.into(), zones, &session.settings.objects.ical).into_owned(),
+        true => with_zones(bytes.into(), zones, &exchange.settings.objects.ical).into_owned(),
         false => bytes,
     };
     let mut answer = Response::new(Full::from(bytes));
@@ -120,7 +120,7 @@ pub(crate) fn representation(
 /// The answer to a change at a place: where it was refused because a condition failed, with what is there
 /// instead, if that was asked for and whoever asks may read it (RFC 8144 §3.2).
 pub(crate) async fn or_what_is_there(
-    session: &Session,
+    exchange: &Exchange,
     answered: Result<Answer>,
     shown: Option<(ZonesSent, Place)>,
 ) -> Result<Answer> {
@@ -130,9 +130,9 @@ pub(crate) async fn or_what_is_there(
         }
         (answered, _) => return answered,
     };
-    let found = session
-        .read(move |session, tx| {
-            let found = resource::find(tx, &session.actor, &place)?;
+    let found = exchange
+        .read(move |exchange, tx| {
+            let found = resource::find(tx, &exchange.actor, &place)?;
             let href = found.href();
             let Resource::Object(.., object) = found else { return Ok(None) };
             let bytes = tx.load_object(object.id)?;
@@ -142,7 +142,7 @@ pub(crate) async fn or_what_is_there(
     // What is not there, or cannot be read now, leaves the refusal.
     let Ok(Some((href, object, bytes))) = found else { return Err(error) };
     let status = StatusCode::PRECONDITION_FAILED;
-    Ok(representation(session, status, bytes, zones, &object, &href))
+    Ok(representation(exchange, status, bytes, zones, &object, &href))
 }
 
 /// What people store is no page of this server's: a browser runs no script of it, nor takes it for
@@ -181,10 +181,10 @@ async fn represented(
     bytes: Vec<u8>,
     object: &Object,
     request: &Request,
-    session: &Session,
+    exchange: &Exchange,
 ) -> Result<(Vec<u8>, String)> {
     let stored = object.media_type.to_string();
-    let (limits, zones) = (session.settings.objects.ical, request.zones());
+    let (limits, zones) = (exchange.settings.objects.ical, request.zones());
     let is_calendar = object.media_type.starts_with("text/calendar");
     let accept = request.header("accept").filter(|_| is_card(object)).map(str::to_owned);
     if accept.is_none() && !(is_calendar && zones != ZonesSent::AsStored) {

@@ -10,6 +10,7 @@ use storage::{
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
 use crate::methods::if_header::IfHeader;
 use crate::methods::post::random_uuid;
 use crate::methods::preconditions::Preconditions;
@@ -17,28 +18,27 @@ use crate::path::Place;
 use crate::properties::{lock_root, write_lock};
 use crate::request::{Depth, Request};
 use crate::resource::{self, Resource, Target};
-use crate::session::Session;
 use crate::xml::{LockInfo, LockScope, Name, Writer};
 
 /// LIMIT: how long a lock lasts that nobody says a time for, in seconds.
 const TIMEOUT_SECS: i64 = 600;
 
-pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
-    let wanted = LockInfo::parse(&request.body, &session.settings.xml)?;
+pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> Result<Answer> {
+    let wanted = LockInfo::parse(&request.body, &exchange.settings.xml)?;
     let conditions = Preconditions::parse(&request, &place)?;
     let depth = request.depth()?.unwrap_or(Depth::Infinity);
     if depth == Depth::One {
         return Err(DavError::BAD_REQUEST);
     }
-    let (target, found) = session
-        .read(move |session, tx| {
-            let target = resource::find_target(tx, &session.actor, place)?;
-            let found = resource::find_member(tx, &session.actor, &target)?;
+    let (target, found) = exchange
+        .read(move |exchange, tx| {
+            let target = resource::find_target(tx, &exchange.actor, place)?;
+            let found = resource::find_member(tx, &exchange.actor, &target)?;
             Ok((target, found))
         })
         .await?;
     match wanted {
-        None => refresh(session, &request, &target, found, conditions).await,
+        None => refresh(exchange, &request, &target, found, conditions).await,
         Some(wanted) => {
             let token = format!("urn:uuid:{}", random_uuid()?);
             let lock = Lock {
@@ -47,18 +47,18 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
                 path: String::new(),
                 deep: depth == Depth::Infinity,
                 exclusive: wanted.scope == LockScope::Exclusive,
-                holder: session.actor.id(),
+                holder: exchange.actor.id(),
                 owner: wanted.owner.map(|owner| owner.to_xml()).unwrap_or_default(),
                 timeout_secs: request.timeout_secs().unwrap_or(TIMEOUT_SECS),
                 expires: Timestamp::default(),
             };
-            take(session, &target, found, lock, conditions).await
+            take(exchange, &target, found, lock, conditions).await
         }
     }
 }
 
 async fn take(
-    session: &Session,
+    exchange: &Exchange,
     target: &Target,
     found: Option<Resource>,
     wanted: Lock,
@@ -70,13 +70,13 @@ async fn take(
             ((*collection).clone(), Some(object.name))
         }
         _ => {
-            let (collection, name) = empty_place(session, target).await?;
+            let (collection, name) = empty_place(exchange, target).await?;
             (collection, Some(name))
         }
     };
-    let (limits, home) = (session.settings.objects, target.home);
+    let (limits, home) = (exchange.settings.objects, target.home);
     let within = collection.clone();
-    let taken = session
+    let taken = exchange
         .write(target.owner.id, "dav lock", move |tx| {
             conditions.check(tx, home)?;
             let is_new = match &object {
@@ -101,14 +101,14 @@ async fn take(
 }
 
 /// RFC 4918 §7.3: a lock on what is not there makes it, empty. An empty calendar object is none.
-async fn empty_place(session: &Session, target: &Target) -> Result<(Collection, String)> {
+async fn empty_place(exchange: &Exchange, target: &Target) -> Result<(Collection, String)> {
     if target.home != Home::Files {
         return Err(DavError::NOT_FOUND);
     }
     let (parent, name) = target.object_name().ok_or(DavError::NOT_FOUND)?;
     let (sought, name) = (target.clone(), name.to_owned());
-    let parent = session
-        .read(move |session, tx| resource::find_collection(tx, &session.actor, &sought, &parent))
+    let parent = exchange
+        .read(move |exchange, tx| resource::find_collection(tx, &exchange.actor, &sought, &parent))
         .await?;
     Ok((parent.ok_or(DavError::Status(StatusCode::CONFLICT))?, name))
 }
@@ -137,7 +137,7 @@ fn put_if_absent(
 }
 
 async fn refresh(
-    session: &Session,
+    exchange: &Exchange,
     request: &Request,
     target: &Target,
     found: Option<Resource>,
@@ -147,7 +147,7 @@ async fn refresh(
     let token = conditions.tokens().into_iter().next().ok_or(DavError::BAD_REQUEST)?;
     let (home, path) = (target.home, target.lock_path());
     let timeout_secs = request.timeout_secs();
-    let lock = session
+    let lock = exchange
         .write(target.owner.id, "dav lock", move |tx| {
             conditions.check(tx, home)?;
             Ok(tx.refresh_lock(home, &path, &token, timeout_secs)?)
@@ -172,20 +172,20 @@ fn discovery(
     answer::xml(status, body)
 }
 
-pub(crate) async fn unlock(session: &Session, request: Request, place: Place) -> Result<Answer> {
+pub(crate) async fn unlock(exchange: &Exchange, request: Request, place: Place) -> Result<Answer> {
     let token = request.header("lock-token").ok_or(DavError::BAD_REQUEST)?;
     let token = token.strip_prefix('<').and_then(|token| token.strip_suffix('>'));
     let token = token.ok_or(DavError::BAD_REQUEST)?.to_owned();
     let conditions = Preconditions::parse(&request, &place)?;
-    let target = session
-        .read(move |session, tx| {
-            let target = resource::find_target(tx, &session.actor, place)?;
-            resource::find_member(tx, &session.actor, &target)?.ok_or(DavError::NOT_FOUND)?;
+    let target = exchange
+        .read(move |exchange, tx| {
+            let target = resource::find_target(tx, &exchange.actor, place)?;
+            resource::find_member(tx, &exchange.actor, &target)?.ok_or(DavError::NOT_FOUND)?;
             Ok(target)
         })
         .await?;
     let (home, path) = (target.home, target.lock_path());
-    let unlocked = session
+    let unlocked = exchange
         .write(target.owner.id, "dav unlock", move |tx| {
             conditions.check(tx, home)?;
             Ok(tx.unlock(home, &path, &token)?)
@@ -209,20 +209,20 @@ pub(crate) struct Refused {
 
 impl Refused {
     /// What a request for a place is about.
-    pub(crate) fn of(session: &Session, request: &Request, place: &Place) -> Self {
-        let destination = request.destination(&session.settings.public_url).ok();
+    pub(crate) fn of(exchange: &Exchange, request: &Request, place: &Place) -> Self {
+        let destination = request.destination(&exchange.settings.public_url).ok();
         let destination = destination.and_then(|path| Place::parse(&path).ok().flatten());
         let held = IfHeader::parse(request).map(|states| states.tokens()).unwrap_or_default();
         Self { places: destination.into_iter().chain([place.clone()]).collect(), held }
     }
 
     /// RFC 4918 §16: the refusal with a URL of what is locked.
-    pub(crate) async fn name(self, session: &Session, error: DavError) -> DavError {
-        let root = session
-            .read(move |session, tx| {
+    pub(crate) async fn name(self, exchange: &Exchange, error: DavError) -> DavError {
+        let root = exchange
+            .read(move |exchange, tx| {
                 let mut places = self.places.into_iter();
                 let roots = places
-                    .find_map(|place| find_locked(tx, session, place, &self.held).transpose());
+                    .find_map(|place| find_locked(tx, exchange, place, &self.held).transpose());
                 roots.transpose()
             })
             .await;
@@ -239,14 +239,14 @@ impl Refused {
 /// there, on what it stands in, or on what stands below it.
 fn find_locked(
     tx: &mut ReadTx<'_>,
-    session: &Session,
+    exchange: &Exchange,
     place: Place,
     held: &[String],
 ) -> Result<Option<String>> {
-    let actor = &session.actor;
+    let actor = &exchange.actor;
     let Ok(target) = resource::find_target(tx, actor, place) else { return Ok(None) };
     let (home, path) = (target.home, target.lock_path());
-    let mut locks = tx.list_locks(target.owner.id, session.now())?;
+    let mut locks = tx.list_locks(target.owner.id, exchange.now())?;
     locks.retain(|lock| lock.holder != actor.id() || !held.contains(&lock.token));
     let parent = path.rsplit_once('/').map(|(parent, _)| parent);
     let here = |lock: &&Lock| lock.covers(home, &path);
@@ -296,7 +296,7 @@ mod tests {
         assert_eq!(fixture.body("/a/new"), "");
         assert_eq!(fixture.status("PUT", "/a/x", &[], "precious"), 201);
         let place = Place::parse(&file_href("/a/x")).unwrap().unwrap();
-        let session = &fixture.session;
+        let exchange = &fixture.exchange;
         let request = Request {
             method: hyper::Method::GET,
             uri: hyper::Uri::default(),
@@ -304,7 +304,7 @@ mod tests {
             body: Vec::new(),
         };
         let conditions = Preconditions::parse(&request, &place).unwrap();
-        let owner = session.actor.account.clone();
+        let owner = exchange.actor.account.clone();
         let names = vec!["a".to_owned(), "x".to_owned()];
         let target = Target { owner, home: Home::Files, names, as_guest: false };
         let wanted = Lock {
@@ -313,13 +313,13 @@ mod tests {
             path: String::new(),
             deep: false,
             exclusive: true,
-            holder: session.actor.id(),
+            holder: exchange.actor.id(),
             owner: String::new(),
             timeout_secs: 60,
             expires: Timestamp::default(),
         };
         // It was not there when the request looked.
-        let answer = fixture.block_on(take(session, &target, None, wanted, conditions)).unwrap();
+        let answer = fixture.block_on(take(exchange, &target, None, wanted, conditions)).unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
         assert_eq!(fixture.body("/a/x"), "precious");
         assert_eq!(fixture.status("PUT", "/a/x", &[], "2"), 423);

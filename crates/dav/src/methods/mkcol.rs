@@ -6,6 +6,7 @@ use storage::{CollectionKind, CollectionName, Components, Home, NewCollection, S
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
 use crate::methods::preconditions::Preconditions;
 use crate::methods::proppatch::tell;
 use crate::methods::put::locked_or;
@@ -13,16 +14,15 @@ use crate::path::Place;
 use crate::properties::{self, Refused};
 use crate::request::Request;
 use crate::resource;
-use crate::session::Session;
 use crate::xml::{Multistatus, Name, parse_mkcol};
 
-pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
+pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> Result<Answer> {
     let makes_calendar = request.method.as_str() == "MKCALENDAR";
     require_xml(&request)?;
-    let properties = parse_mkcol(&request.body, &session.settings.xml)?;
+    let properties = parse_mkcol(&request.body, &exchange.settings.xml)?;
     let conditions = Preconditions::parse(&request, &place)?;
-    let target = session
-        .read(move |session, tx| match resource::find(tx, &session.actor, &place) {
+    let target = exchange
+        .read(move |exchange, tx| match resource::find(tx, &exchange.actor, &place) {
             // RFC 4918 §9.3.1: 405 where something is.
             Ok(_) => Err(DavError::Failed(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -30,7 +30,7 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
                 None,
             )),
             Err(DavError::Status(StatusCode::NOT_FOUND)) => {
-                resource::find_target(tx, &session.actor, place)
+                resource::find_target(tx, &exchange.actor, place)
             }
             Err(error) => Err(error),
         })
@@ -67,7 +67,7 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
     if let (CollectionKind::Calendar, Some(components)) = (kind, plan.components) {
         new.components = components;
     }
-    if session.actor.has_one_book && kind == CollectionKind::AddressBook {
+    if exchange.actor.has_one_book && kind == CollectionKind::AddressBook {
         let (name, value) = resource::MADE_BY_CONTACTS;
         new.properties.dead.push((name.to_owned(), Some(value.to_owned())));
     }
@@ -76,7 +76,7 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
         new.components = Components::NONE;
     }
     let home = target.home;
-    let made = session
+    let made = exchange
         .write(target.owner.id, "dav mkcol", move |tx| {
             conditions.check(tx, home)?;
             Ok(tx.create_collection(&name, &new, &conditions.tokens())?)

@@ -6,46 +6,47 @@ use storage::{CollectionKind, ObjectName};
 
 use crate::answer::Answer;
 use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
 use crate::methods::preconditions::Preconditions;
 use crate::path::{Place, object_href};
 use crate::request::Request;
 use crate::resource::{self, Resource, Target, href_of};
-use crate::session::Session;
 use crate::xml::PushRegister;
 
-pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
+pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> Result<Answer> {
     let asked = place.clone();
-    let found = session.read(move |session, tx| resource::find(tx, &session.actor, &place)).await?;
+    let found =
+        exchange.read(move |exchange, tx| resource::find(tx, &exchange.actor, &place)).await?;
     if let Some(collection) = found.collection() {
         resource::require_open(collection)?;
     }
     if let Resource::Collection(owner, collection) = &found
         && super::share::is_xml(&request)
-        && let Some(push) = PushRegister::parse(&request.body, &session.settings.xml)?
+        && let Some(push) = PushRegister::parse(&request.body, &exchange.settings.xml)?
     {
-        return super::push::register(session, push, owner, (**collection).clone()).await;
+        return super::push::register(exchange, push, owner, (**collection).clone()).await;
     }
     match found {
         Resource::Home(..) if super::share::is_xml(&request) => {
-            super::share::reply(session, request).await
+            super::share::reply(exchange, request).await
         }
         Resource::Collection(owner, collection)
             if super::share::is_xml(&request) && !collection.kind.is_private() =>
         {
-            super::share::share(session, request, &owner, *collection).await
+            super::share::share(exchange, request, &owner, *collection).await
         }
         Resource::Object(owner, collection, href, object)
             if super::attachments::is_action(&request.uri)
                 && collection.kind == CollectionKind::Calendar
-                && session.settings.attachments.bytes_max > 0 =>
+                && exchange.settings.attachments.bytes_max > 0 =>
         {
             let conditions = Preconditions::parse(&request, &asked)?;
             let of = super::attachments::Of { owner, collection, href, object, conditions };
             let shown = request.shows().map(|zones| (zones, asked));
-            let answered = super::attachments::run(session, request, of).await;
-            super::get::or_what_is_there(session, answered, shown).await
+            let answered = super::attachments::run(exchange, request, of).await;
+            super::get::or_what_is_there(exchange, answered, shown).await
         }
-        Resource::Outbox(owner) => crate::scheduling::free_busy(session, request, owner).await,
+        Resource::Outbox(owner) => crate::scheduling::free_busy(exchange, request, owner).await,
         Resource::Collection(owner, collection)
             if request.uri.query() == Some("add-member") && !collection.kind.is_private() =>
         {
@@ -58,7 +59,7 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
             let conditions = Preconditions::parse(&request, &member)?;
             let names = vec![collection.name.clone()];
             let target = Target { owner, home, names, as_guest: collection.guest.is_some() };
-            let put = super::put::put(session, request, &target, *collection, name, conditions);
+            let put = super::put::put(exchange, request, &target, *collection, name, conditions);
             let mut answer = put.await?;
             // RFC 5995 §3.2.2
             if let Ok(href) = HeaderValue::from_str(&href) {

@@ -5,35 +5,35 @@ use storage::ReadTx;
 use crate::answer::{self, Answer};
 use crate::describe::Describer;
 use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
 use crate::path::Place;
 use crate::reports::sync_home;
 use crate::request::{Depth, Request};
 use crate::resource::{self, Resource};
-use crate::session::Session;
 use crate::work::{Work, too_much};
 use crate::xml::{Multistatus, Name, PropertyRequest};
 
-pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
-    let wanted = PropertyRequest::parse(&request.body, &session.settings.xml)?;
+pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> Result<Answer> {
+    let wanted = PropertyRequest::parse(&request.body, &exchange.settings.xml)?;
     // RFC 4918 §9.1: without the header, infinity.
     let depth = request.depth()?.unwrap_or(Depth::Infinity);
     let brief = request.is_brief();
     // RFC 8144 §4: the resource itself is left out.
     let without_root = request.prefers("depth-noroot") && depth == Depth::One;
     if depth != Depth::Infinity && wanted.names(&Name::dav("sync-token")) {
-        sync_home::follow_at(session, &place, depth).await?;
+        sync_home::follow_at(exchange, &place, depth).await?;
     }
-    let max = session.settings.results_max;
-    let body = session
-        .read(move |session, tx| {
-            let found = resource::find(tx, &session.actor, &place)?;
+    let max = exchange.settings.results_max;
+    let body = exchange
+        .read(move |exchange, tx| {
+            let found = resource::find(tx, &exchange.actor, &place)?;
             // RFC 4918 §9.1: which may be refused, of collections.
             if depth == Depth::Infinity && found.is_collection() {
                 return Err(DavError::forbidden(Name::dav("propfind-finite-depth")));
             }
             let mut all = Vec::new();
             if depth == Depth::One {
-                all = resource::members(tx, &session.actor, &found)?;
+                all = resource::members(tx, &exchange.actor, &found)?;
             }
             if all.len() > max {
                 return Err(too_much());
@@ -41,23 +41,23 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
             if !without_root {
                 all.insert(0, found);
             }
-            render(session, tx, &all, &wanted, brief)
+            render(exchange, tx, &all, &wanted, brief)
         })
         .await?;
     Ok(answer::multistatus(body, &request.headers).await)
 }
 
 fn render(
-    session: &Session,
+    exchange: &Exchange,
     tx: &mut ReadTx<'_>,
     all: &[Resource],
     wanted: &PropertyRequest,
     brief: bool,
 ) -> Result<Vec<u8>> {
-    let describer = Describer::new(&session.actor, &session.settings, session.now());
+    let describer = Describer::new(&exchange.actor, &exchange.settings, exchange.now());
     let mut describer = describer.for_request(wanted);
     let mut multistatus = Multistatus::new();
-    let work = Work::new(&session.settings);
+    let work = Work::new(&exchange.settings);
     for resource in all {
         describer.read(tx, resource)?;
         let locks = describer.locks_on(resource);

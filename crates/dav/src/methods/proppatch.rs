@@ -5,21 +5,22 @@ use storage::{Collection, Home, StorageError};
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
 use crate::methods::preconditions::Preconditions;
 use crate::path::{Place, path_of};
 use crate::properties::{self, Refused};
 use crate::request::Request;
 use crate::resource::{self, Resource};
-use crate::session::Session;
 use crate::xml::{Multistatus, Name, PropertyChange, Status};
 
-pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
-    let changes = PropertyChange::parse(&request.body, &session.settings.xml)?;
+pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> Result<Answer> {
+    let changes = PropertyChange::parse(&request.body, &exchange.settings.xml)?;
     let conditions = Preconditions::parse(&request, &place)?;
     let named = place.clone();
-    let found = session.read(move |session, tx| resource::find(tx, &session.actor, &named)).await?;
+    let found =
+        exchange.read(move |exchange, tx| resource::find(tx, &exchange.actor, &named)).await?;
     let href = found.href();
-    let refused = match change(session, &found, &changes, conditions).await {
+    let refused = match change(exchange, &found, &changes, conditions).await {
         Ok(()) => Vec::new(),
         Err(Outcome::Refused(refused)) => refused,
         Err(Outcome::Failed(error)) => return Err(error),
@@ -67,7 +68,7 @@ impl<E: Into<DavError>> From<E> for Outcome {
 }
 
 async fn change(
-    session: &Session,
+    exchange: &Exchange,
     found: &Resource,
     changes: &[PropertyChange],
     conditions: Preconditions,
@@ -76,9 +77,9 @@ async fn change(
         // What others share looks as one likes: to oneself.
         Resource::Collection(owner, collection) if collection.guest.is_some() => {
             let plan = properties::plan(changes, collection.kind).map_err(Outcome::Refused)?;
-            let (id, guest, owner) = (collection.id, session.actor.id(), owner.id);
+            let (id, guest, owner) = (collection.id, exchange.actor.id(), owner.id);
             let home = collection.kind.home();
-            let written = session
+            let written = exchange
                 .write_after(
                     owner,
                     "dav proppatch",
@@ -94,11 +95,11 @@ async fn change(
         Resource::Collection(owner, collection) => {
             let plan = properties::plan(changes, collection.kind).map_err(Outcome::Refused)?;
             let default = match &plan.default_calendar {
-                Some(href) => Some(default_calendar(session, href).await?),
+                Some(href) => Some(default_calendar(exchange, href).await?),
                 None => None,
             };
             let (id, owner, home) = (collection.id, owner.id, collection.kind.home());
-            let written = session
+            let written = exchange
                 .write(owner, "dav proppatch", move |tx| {
                     conditions.check(tx, home)?;
                     if let Some(default) = default {
@@ -112,7 +113,7 @@ async fn change(
         Resource::Object(owner, collection, _, object) => {
             let dead = properties::plan_dead(changes).map_err(Outcome::Refused)?;
             let (collection, object) = (collection.clone(), object.clone());
-            let written = session
+            let written = exchange
                 .write(owner.id, "dav proppatch", move |tx| {
                     conditions.check(tx, collection.kind.home())?;
                     let tokens = conditions.tokens();
@@ -125,18 +126,18 @@ async fn change(
         Resource::Home(Home::AddressBooks, owner) => {
             let href = properties::plan_me_card(changes).map_err(Outcome::Refused)?;
             let card = match href {
-                Some(href) => Some(own_card(session, &href).await?),
+                Some(href) => Some(own_card(exchange, &href).await?),
                 None => None,
             };
-            let written = session.write(owner.id, "dav proppatch", move |tx| {
+            let written = exchange.write(owner.id, "dav proppatch", move |tx| {
                 conditions.check(tx, Home::AddressBooks)?;
                 let card = card.as_ref().map(|(book, name)| (book, name.as_str()));
                 Ok(tx.set_me_card(card)?)
             });
             written.await.map_err(Outcome::Failed)
         }
-        Resource::Proxy(owner, proxy) if owner.id == session.actor.id() => {
-            super::proxies::set(session, (*proxy).into(), changes, conditions)
+        Resource::Proxy(owner, proxy) if owner.id == exchange.actor.id() => {
+            super::proxies::set(exchange, (*proxy).into(), changes, conditions)
                 .await
                 .map_err(Outcome::Refused)
         }
@@ -166,11 +167,12 @@ fn too_large(error: DavError, changes: &[PropertyChange]) -> Outcome {
 }
 
 /// A card of one's own, by its path.
-async fn own_card(session: &Session, href: &str) -> Result<(Collection, String)> {
+async fn own_card(exchange: &Exchange, href: &str) -> Result<(Collection, String)> {
     let place = Place::parse(path_of(href))?.ok_or(DavError::NOT_FOUND)?;
-    let found = session.read(move |session, tx| resource::find(tx, &session.actor, &place)).await;
+    let found =
+        exchange.read(move |exchange, tx| resource::find(tx, &exchange.actor, &place)).await;
     match found {
-        Ok(Resource::Object(_, book, _, card)) if book.account == session.actor.id() => {
+        Ok(Resource::Object(_, book, _, card)) if book.account == exchange.actor.id() => {
             Ok(((*book).clone(), card.name))
         }
         _ => Err(DavError::Status(StatusCode::CONFLICT)),
@@ -178,13 +180,14 @@ async fn own_card(session: &Session, href: &str) -> Result<(Collection, String)>
 }
 
 /// RFC 6638 §9.2: one of one's own calendars.
-async fn default_calendar(session: &Session, href: &str) -> Result<ids::CollectionId> {
+async fn default_calendar(exchange: &Exchange, href: &str) -> Result<ids::CollectionId> {
     let invalid = || DavError::forbidden(Name::caldav("valid-schedule-default-calendar-URL"));
     let place = Place::parse(path_of(href))?.ok_or_else(invalid)?;
-    let found = session.read(move |session, tx| resource::find(tx, &session.actor, &place)).await;
+    let found =
+        exchange.read(move |exchange, tx| resource::find(tx, &exchange.actor, &place)).await;
     match found {
         Ok(Resource::Collection(owner, collection))
-            if owner.id == session.actor.id() && collection.kind.home() == Home::Calendars =>
+            if owner.id == exchange.actor.id() && collection.kind.home() == Home::Calendars =>
         {
             Ok(collection.id)
         }

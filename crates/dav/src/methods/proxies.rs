@@ -4,18 +4,18 @@
 use storage::{Home, ReadTx, Sharee, StorageError};
 
 use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
 use crate::methods::preconditions::Preconditions;
 use crate::path::{Place, path_of};
 use crate::properties::Refused;
 use crate::resource;
-use crate::session::Session;
 use crate::xml::{Element, Name, PropertyChange};
 
 const MEMBERS: Name = Name::dav("group-member-set");
 
 /// Sets who acts for whoever asks, or says why not.
 pub(crate) async fn set(
-    session: &Session,
+    exchange: &Exchange,
     proxy: storage::Proxy,
     changes: &[PropertyChange],
     conditions: Preconditions,
@@ -32,7 +32,7 @@ pub(crate) async fn set(
                 .collect());
         }
     };
-    match write(session, proxy, hrefs, conditions).await {
+    match write(exchange, proxy, hrefs, conditions).await {
         Ok(()) => Ok(()),
         Err(error) => Err(vec![match error {
             DavError::Failed(status, name, _) => {
@@ -49,15 +49,15 @@ fn refused(name: &Name, status: u16, failed: Option<&'static str>) -> Refused {
 }
 
 async fn write(
-    session: &Session,
+    exchange: &Exchange,
     proxy: storage::Proxy,
     hrefs: Vec<String>,
     conditions: Preconditions,
 ) -> Result<()> {
-    let members = session.read(move |session, tx| members(session, tx, &hrefs)).await?;
+    let members = exchange.read(move |exchange, tx| members(exchange, tx, &hrefs)).await?;
     let locked = members.clone();
-    let written = session.write_after(
-        session.actor.id(),
+    let written = exchange.write_after(
+        exchange.actor.id(),
         "dav proxies",
         move |tx| {
             tx.lock_sharing(locked.iter().filter_map(|member| match member {
@@ -83,13 +83,13 @@ fn failed(precondition: &'static str) -> DavError {
 }
 
 /// Whom these paths name.
-fn members(session: &Session, tx: &mut ReadTx<'_>, hrefs: &[String]) -> Result<Vec<Sharee>> {
-    let organisation = tx.organisation_of(session.actor.id())?;
+fn members(exchange: &Exchange, tx: &mut ReadTx<'_>, hrefs: &[String]) -> Result<Vec<Sharee>> {
+    let organisation = tx.organisation_of(exchange.actor.id())?;
     let mut all = Vec::new();
     for href in hrefs {
         let found = match Place::parse(path_of(href)) {
             Ok(Some(Place::Principal(address))) => {
-                resource::find_owner(tx, &session.actor, &address).map(|found| found.id.into())
+                resource::find_owner(tx, &exchange.actor, &address).map(|found| found.id.into())
             }
             Ok(Some(Place::Group(name))) => {
                 tx.find_sharee(organisation, &name).map_err(DavError::from)

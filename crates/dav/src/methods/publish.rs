@@ -7,17 +7,17 @@ use storage::{Account, Collection};
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
-use crate::session::Session;
+use crate::exchange::Exchange;
 
 /// Makes a calendar public, or takes that back.
 pub(super) async fn run(
-    session: &Session,
+    exchange: &Exchange,
     owner: &Account,
     calendar: Collection,
     is_public: bool,
 ) -> Result<Answer> {
     let token = new_token()?;
-    session
+    exchange
         .write(owner.id, "dav publish", move |tx| {
             match is_public {
                 true => tx.publish_calendar(&calendar, &token).map(|_| ())?,

@@ -14,11 +14,11 @@ use storage::{
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
 use crate::methods::preconditions::parse_date;
 use crate::path::{Place, path_of, push_href};
 use crate::properties::http_date;
 use crate::push::{self, Target};
-use crate::session::Session;
 use crate::xml::{Name, PUSH, PushRegister};
 
 /// LIMIT: subscriptions that one header names.
@@ -39,25 +39,25 @@ pub(crate) fn is_told_of(collection: &Collection, rights: CollectionRights) -> b
 
 /// Registers a subscription, or renews it.
 pub(super) async fn register(
-    session: &Session,
+    exchange: &Exchange,
     register: PushRegister,
     owner: &Account,
     collection: Collection,
 ) -> Result<Answer> {
     let failed = |local| DavError::forbidden(Name::known(PUSH, local));
-    let Some(pushes) = session.settings.pushes.clone() else {
+    let Some(pushes) = exchange.settings.pushes.clone() else {
         return Err(failed("push-not-available"));
     };
     let expires = match &register.expires {
         Some(text) => Some(parse_date(text).ok_or(DavError::BAD_REQUEST)?),
         None => None,
     };
-    if expires.is_some_and(|expires| expires <= session.now()) {
+    if expires.is_some_and(|expires| expires <= exchange.now()) {
         return Err(DavError::BAD_REQUEST);
     }
     let new = new_push(register, expires).ok_or_else(|| failed("invalid-subscription"))?;
-    let (owner, actor, max) = (owner.id, session.actor.id(), pushes.subscriptions_max);
-    let registered = session.write_after(
+    let (owner, actor, max) = (owner.id, exchange.actor.id(), pushes.subscriptions_max);
+    let registered = exchange.write_after(
         owner,
         "dav push register",
         move |tx| tx.lock_sharing([owner, actor]),
@@ -77,7 +77,7 @@ pub(super) async fn register(
         error => error,
     })?;
     let mut answer = answer::empty(StatusCode::CREATED);
-    let url = format!("{}{}", session.settings.public_url, push_href(&registered.token));
+    let url = format!("{}{}", exchange.settings.public_url, push_href(&registered.token));
     for (name, value) in [(LOCATION, url), (EXPIRES, http_date(registered.expires))] {
         if let Ok(value) = HeaderValue::from_str(&value) {
             answer.headers_mut().insert(name, value);
@@ -105,10 +105,10 @@ fn new_push(register: PushRegister, expires: Option<ids::Timestamp>) -> Option<N
 }
 
 /// Removes a subscription of who asks.
-pub(super) async fn remove(session: &Session, token: String) -> Result<Answer> {
-    let actor = session.actor.id();
+pub(super) async fn remove(exchange: &Exchange, token: String) -> Result<Answer> {
+    let actor = exchange.actor.id();
     let write = move |tx: &mut storage::WriteTx<'_>| tx.remove_push(actor, &token);
-    match session.store.write("dav push remove", write).await?.value {
+    match exchange.store.write("dav push remove", write).await?.value {
         true => Ok(answer::empty(StatusCode::NO_CONTENT)),
         false => Err(DavError::NOT_FOUND),
     }

@@ -11,12 +11,12 @@ use storage::{
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Format, Result, of_fault};
+use crate::exchange::Exchange;
 use crate::methods::get;
 use crate::methods::preconditions::Preconditions;
 use crate::path::{Place, collection_href, object_href};
 use crate::request::Request;
 use crate::resource::{self, Target, href_of};
-use crate::session::Session;
 use crate::xml::{Name, ZonesSent};
 
 /// LIMIT: bytes of the media type of a file.
@@ -25,32 +25,32 @@ const MEDIA_TYPE_BYTES_MAX: usize = 255;
 /// would keep a connection of the store's to itself meanwhile.
 const SMALL_BYTES: usize = 32 * 1024;
 
-pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
+pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> Result<Answer> {
     let shown = request.shows().map(|zones| (zones, place.clone()));
-    let answered = put_at(session, request, place).await;
-    get::or_what_is_there(session, answered, shown).await
+    let answered = put_at(exchange, request, place).await;
+    get::or_what_is_there(exchange, answered, shown).await
 }
 
-async fn put_at(session: &Session, request: Request, place: Place) -> Result<Answer> {
+async fn put_at(exchange: &Exchange, request: Request, place: Place) -> Result<Answer> {
     if request.headers.contains_key(CONTENT_RANGE) {
         // RFC 9110 §14.5: a part is not to take the place of the whole.
         return Err(DavError::BAD_REQUEST);
     }
     let conditions = Preconditions::parse(&request, &place)?;
     if request.body.len() > SMALL_BYTES {
-        let found = session.read(move |session, tx| destination(tx, session, place)).await?;
+        let found = exchange.read(move |exchange, tx| destination(tx, exchange, place)).await?;
         let (target, collection, name) = found;
-        return put(session, request, &target, collection, name, conditions).await;
+        return put(exchange, request, &target, collection, name, conditions).await;
     }
     let shows = request.shows();
-    let (target, ready) = session
-        .read(move |session, tx| {
-            let (target, collection, name) = destination(tx, session, place)?;
-            let object = Draft::of(request, &collection)?.prepare(&session.settings.objects)?;
+    let (target, ready) = exchange
+        .read(move |exchange, tx| {
+            let (target, collection, name) = destination(tx, exchange, place)?;
+            let object = Draft::of(request, &collection)?.prepare(&exchange.settings.objects)?;
             Ok((target, Ready { collection, name, object, conditions, shows }))
         })
         .await?;
-    write(session, &target, ready).await
+    write(exchange, &target, ready).await
 }
 
 /// What may be written.
@@ -66,12 +66,12 @@ struct Ready {
 /// The collection that something is put into, and the name it gets there.
 fn destination(
     tx: &mut storage::ReadTx<'_>,
-    session: &Session,
+    exchange: &Exchange,
     place: Place,
 ) -> Result<(Target, Collection, ObjectName)> {
-    let target = resource::find_target(tx, &session.actor, place)?;
+    let target = resource::find_target(tx, &exchange.actor, place)?;
     // RFC 4918 §9.7.2: PUT makes no collection.
-    if resource::find_collection(tx, &session.actor, &target, &target.collection_name())?.is_some()
+    if resource::find_collection(tx, &exchange.actor, &target, &target.collection_name())?.is_some()
     {
         return Err(DavError::Status(StatusCode::METHOD_NOT_ALLOWED));
     }
@@ -79,14 +79,14 @@ fn destination(
         target.object_name().ok_or(DavError::Status(StatusCode::METHOD_NOT_ALLOWED))?;
     let name = ObjectName::parse(name)?;
     // RFC 4918 §9.7.1: 409 where what is above it is not there.
-    let parent = resource::find_collection(tx, &session.actor, &target, &parent)?;
+    let parent = resource::find_collection(tx, &exchange.actor, &target, &parent)?;
     let parent = parent.ok_or(DavError::Status(StatusCode::CONFLICT))?;
     Ok((target, parent, name))
 }
 
 /// Puts the body of a request into a collection.
 pub(crate) async fn put(
-    session: &Session,
+    exchange: &Exchange,
     request: Request,
     target: &Target,
     collection: Collection,
@@ -94,16 +94,16 @@ pub(crate) async fn put(
     conditions: Preconditions,
 ) -> Result<Answer> {
     let shows = request.shows();
-    let (draft, limits) = (Draft::of(request, &collection)?, session.settings.objects);
+    let (draft, limits) = (Draft::of(request, &collection)?, exchange.settings.objects);
     let prepared = tokio::task::spawn_blocking(move || draft.prepare(&limits));
     let object = prepared.await.map_err(|error| {
         tracing::error!(%error, "reading an object failed");
         DavError::Status(StatusCode::INTERNAL_SERVER_ERROR)
     })??;
-    write(session, target, Ready { collection, name, object, conditions, shows }).await
+    write(exchange, target, Ready { collection, name, object, conditions, shows }).await
 }
 
-async fn write(session: &Session, target: &Target, ready: Ready) -> Result<Answer> {
+async fn write(exchange: &Exchange, target: &Target, ready: Ready) -> Result<Answer> {
     let Ready { collection, name, object, conditions, shows } = ready;
     let href = href_of(&target.owner, &collection);
     let own_href = object_href(&href, name.as_str());
@@ -111,7 +111,7 @@ async fn write(session: &Session, target: &Target, ready: Ready) -> Result<Answe
     let (object, name) = (Arc::new(object), Arc::new(name));
     let (id, owner) = (collection.id, target.owner.id);
     let (locked, locked_name) = (object.clone(), name.clone());
-    let put = session
+    let put = exchange
         .write_object(
             owner,
             "dav put",
@@ -139,7 +139,7 @@ async fn write(session: &Session, target: &Target, ready: Ready) -> Result<Answe
     };
     if let (Some((stored, bytes)), Some(zones)) = (stored, shows) {
         let status = if status == StatusCode::NO_CONTENT { StatusCode::OK } else { status };
-        return Ok(get::representation(session, status, bytes, zones, &stored, &own_href));
+        return Ok(get::representation(exchange, status, bytes, zones, &stored, &own_href));
     }
     let mut answer = answer::empty(status);
     // RFC 4791 §5.3.4: the etag may be told where what is stored is what was sent.

@@ -2,20 +2,20 @@
 
 use crate::answer::Answer;
 use crate::error::Result;
+use crate::exchange::Exchange;
 use crate::path::Place;
 use crate::reports;
 use crate::request::Request;
 use crate::resource;
-use crate::session::Session;
 use crate::xml::Report;
 
-pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Result<Answer> {
-    let report = Report::parse(&request.body, &session.settings.xml)?;
+pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> Result<Answer> {
+    let report = Report::parse(&request.body, &exchange.settings.xml)?;
     let is_about_time = matches!(report, Report::FreeBusyQuery(_));
-    let found = session
-        .read(move |session, tx| match is_about_time {
-            true => resource::find_for_free_busy(tx, &session.actor, &place),
-            false => resource::find(tx, &session.actor, &place),
+    let found = exchange
+        .read(move |exchange, tx| match is_about_time {
+            true => resource::find_for_free_busy(tx, &exchange.actor, &place),
+            false => resource::find(tx, &exchange.actor, &place),
         })
         .await?;
     if let Some(collection) = found.collection() {
@@ -23,28 +23,28 @@ pub(crate) async fn run(session: &Session, request: Request, place: Place) -> Re
     }
     match report {
         Report::CalendarQuery(query) => {
-            reports::calendar::query(session, &request, found, query).await
+            reports::calendar::query(exchange, &request, found, query).await
         }
         Report::CalendarMultiget(multiget) | Report::AddressbookMultiget(multiget) => {
-            reports::multiget::run(session, &request, found, multiget).await
+            reports::multiget::run(exchange, &request, found, multiget).await
         }
-        Report::FreeBusyQuery(range) => reports::free_busy::query(session, found, range).await,
-        Report::SyncCollection(sync) => reports::sync::run(session, &request, found, sync).await,
+        Report::FreeBusyQuery(range) => reports::free_busy::query(exchange, found, range).await,
+        Report::SyncCollection(sync) => reports::sync::run(exchange, &request, found, sync).await,
         Report::ExpandProperty(properties) => {
-            reports::expand::run(session, &request, found, properties).await
+            reports::expand::run(exchange, &request, found, properties).await
         }
         Report::PrincipalSearch(search) => {
-            reports::principal::search(session, &request, search).await
+            reports::principal::search(exchange, &request, search).await
         }
         Report::PrincipalMatch(matching) => {
-            reports::principal::matching(session, &request, found, matching).await
+            reports::principal::matching(exchange, &request, found, matching).await
         }
         Report::AclPrincipalPropSet(wanted) => {
-            reports::principal::of_acl(session, &request, found, wanted).await
+            reports::principal::of_acl(exchange, &request, found, wanted).await
         }
         Report::PrincipalSearchPropertySet => Ok(reports::principal::searchable()),
         Report::AddressbookQuery(query) => {
-            reports::address_book::query(session, &request, found, query).await
+            reports::address_book::query(exchange, &request, found, query).await
         }
     }
 }

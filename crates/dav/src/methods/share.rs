@@ -9,11 +9,11 @@ use storage::{
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
 use crate::methods::publish;
 use crate::path::{Place, path_of};
 use crate::request::Request;
 use crate::resource::{self, Actor, href_of};
-use crate::session::Session;
 use crate::xml::{self, Invitation, Multistatus, Name, SharingRequest, Status, Writer};
 
 /// Whether a POST has a body of XML.
@@ -37,22 +37,22 @@ enum Named {
 
 /// CS:share at a calendar or an address book.
 pub(crate) async fn share(
-    session: &Session,
+    exchange: &Exchange,
     request: Request,
     owner: &Account,
     collection: Collection,
 ) -> Result<Answer> {
-    let (set, remove) = match SharingRequest::parse(&request.body, &session.settings.xml)? {
+    let (set, remove) = match SharingRequest::parse(&request.body, &exchange.settings.xml)? {
         SharingRequest::Share { set, remove } => (set, remove),
-        SharingRequest::Publish => return publish::run(session, owner, collection, true).await,
-        SharingRequest::Unpublish => return publish::run(session, owner, collection, false).await,
+        SharingRequest::Publish => return publish::run(exchange, owner, collection, true).await,
+        SharingRequest::Unpublish => return publish::run(exchange, owner, collection, false).await,
         SharingRequest::Reply(_) => return Err(DavError::BAD_REQUEST),
     };
     let (not_owner, id, kind) = (owner.id, collection.id, collection.kind);
-    let named = session.read(move |session, tx| {
+    let named = exchange.read(move |exchange, tx| {
         let mut named = Vec::new();
         for sharee in set {
-            named.push(match find(tx, &session.actor, &sharee.href)? {
+            named.push(match find(tx, &exchange.actor, &sharee.href)? {
                 Some(Sharee::Account(account)) if account != not_owner => {
                     Named::Set(account, sharee.href.clone(), invite(sharee))
                 }
@@ -76,7 +76,7 @@ pub(crate) async fn share(
                 named.push(Named::RemoveOutside(address, href));
                 continue;
             }
-            named.push(match find(tx, &session.actor, &href)? {
+            named.push(match find(tx, &exchange.actor, &href)? {
                 Some(Sharee::Account(account)) => Named::Remove(account, href),
                 Some(group) => Named::Group(group, href, CollectionRights::NONE),
                 None => Named::Unknown(href),
@@ -90,8 +90,8 @@ pub(crate) async fn share(
     accounts.push(owner.id);
     let writes =
         named.iter().any(|one| matches!(one, Named::SetOutside(..) | Named::RemoveOutside(..)));
-    let (account, actor) = (owner.id, session.actor.id());
-    session
+    let (account, actor) = (owner.id, exchange.actor.id());
+    exchange
         .write_after(
             owner.id,
             "dav share",
@@ -220,16 +220,17 @@ fn find(tx: &mut ReadTx<'_>, actor: &Actor, href: &str) -> Result<Option<Sharee>
 }
 
 /// CS:invite-reply at a home of one's own.
-pub(crate) async fn reply(session: &Session, request: Request) -> Result<Answer> {
-    let SharingRequest::Reply(reply) = SharingRequest::parse(&request.body, &session.settings.xml)?
+pub(crate) async fn reply(exchange: &Exchange, request: Request) -> Result<Answer> {
+    let SharingRequest::Reply(reply) =
+        SharingRequest::parse(&request.body, &exchange.settings.xml)?
     else {
         return Err(DavError::BAD_REQUEST);
     };
     let (accepts, summary) = (reply.accepted, reply.summary.clone());
-    let found = session.read(move |session, tx| invitation(tx, &session.actor, &reply)).await?;
+    let found = exchange.read(move |exchange, tx| invitation(tx, &exchange.actor, &reply)).await?;
     let collection = found.ok_or(DavError::Status(StatusCode::FORBIDDEN))?;
-    let (owner, guest) = (collection.account, session.actor.id());
-    let seen = session
+    let (owner, guest) = (collection.account, exchange.actor.id());
+    let seen = exchange
         .write_after(
             owner,
             "dav invite-reply",
@@ -247,7 +248,7 @@ pub(crate) async fn reply(session: &Session, request: Request) -> Result<Answer>
         error => error,
     })?;
     let Some(seen) = seen.filter(|_| accepts) else { return Ok(answer::empty(StatusCode::OK)) };
-    let href = href_of(&session.actor.account, &seen);
+    let href = href_of(&exchange.actor.account, &seen);
     let body = Writer::document(&Name::calendar_server("shared-as"), |writer| writer.href(&href));
     Ok(answer::xml(StatusCode::OK, body))
 }

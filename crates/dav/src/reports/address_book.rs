@@ -10,14 +10,14 @@ use storage::{Collection, CollectionKind, Object, ReadTx};
 use super::calendar::render;
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
 use crate::request::{Depth, Request};
 use crate::resource::Resource;
-use crate::session::Session;
 use crate::work::{Work, too_much};
 use crate::xml::{AddressbookQuery, Name};
 
 pub(crate) async fn query(
-    session: &Session,
+    exchange: &Exchange,
     request: &Request,
     found: Resource,
     query: AddressbookQuery,
@@ -31,13 +31,13 @@ pub(crate) async fn query(
     // RFC 6352 §8.6: the depth is that of the members; there is one level of them.
     let _: Option<Depth> = request.depth()?;
     let brief = request.is_brief();
-    let body = session
-        .read(move |session, tx| {
-            let work = Work::new(&session.settings);
+    let body = exchange
+        .read(move |exchange, tx| {
+            let work = Work::new(&exchange.settings);
             let found = find_matching(tx, &collection, &query.filter, &work)?;
             let zone = Zone::Known(TimeZone::UTC);
             let AddressbookQuery { request, limit, .. } = &query;
-            render(session, tx, &owner, *collection, found, request, *limit, &zone, brief)
+            render(exchange, tx, &owner, *collection, found, request, *limit, &zone, brief)
         })
         .await?;
     Ok(answer::multistatus(body, &request.headers).await)

@@ -12,14 +12,14 @@ use crate::answer::{self, Answer};
 use crate::calendar_data::{self, floating};
 use crate::describe::Describer;
 use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
 use crate::request::{Depth, Request};
 use crate::resource::{Resource, href_of};
-use crate::session::Session;
 use crate::work::Work;
 use crate::xml::{CalendarQuery, Multistatus, Name, PropertyRequest, QueryZone, Status};
 
 pub(crate) async fn query(
-    session: &Session,
+    exchange: &Exchange,
     request: &Request,
     found: Resource,
     mut query: CalendarQuery,
@@ -41,13 +41,13 @@ pub(crate) async fn query(
         return Err(DavError::forbidden(Name::caldav("valid-timezone")));
     }
     let brief = request.is_brief();
-    let body = session
-        .read(move |session, tx| {
+    let body = exchange
+        .read(move |exchange, tx| {
             let zone = floating(query.zone.as_ref(), collection.timezone.as_deref());
-            let work = Work::new(&session.settings);
-            let found = find_matching(session, tx, &collection, &query.filter, &zone, &work)?;
+            let work = Work::new(&exchange.settings);
+            let found = find_matching(exchange, tx, &collection, &query.filter, &zone, &work)?;
             let CalendarQuery { request, limit, .. } = &query;
-            render(session, tx, &owner, *collection, found, request, *limit, &zone, brief)
+            render(exchange, tx, &owner, *collection, found, request, *limit, &zone, brief)
         })
         .await?;
     Ok(answer::multistatus(body, &request.headers).await)
@@ -55,7 +55,7 @@ pub(crate) async fn query(
 
 /// The objects that match, by name.
 fn find_matching(
-    session: &Session,
+    exchange: &Exchange,
     tx: &mut ReadTx<'_>,
     collection: &Collection,
     filter: &ComponentFilter,
@@ -77,7 +77,7 @@ fn find_matching(
         }
     };
     let mut found = sure;
-    let limits = &session.settings.objects.ical;
+    let limits = &exchange.settings.objects.ical;
     for chunk in pieces(&doubtful, |object| object.size_bytes) {
         let ids: Vec<ObjectId> = chunk.iter().map(|object| object.id).collect();
         let bytes = tx.load_object_bytes(&ids)?;
@@ -108,7 +108,7 @@ fn split(ranged: Vec<storage::Ranged>, nothing_else: bool) -> (Vec<Object>, Vec<
 /// Tells of what was found, with as much of each object as is asked for.
 #[expect(clippy::too_many_arguments, reason = "one answer, said whole")]
 pub(super) fn render(
-    session: &Session,
+    exchange: &Exchange,
     tx: &mut ReadTx<'_>,
     owner: &Arc<Account>,
     collection: Collection,
@@ -119,14 +119,14 @@ pub(super) fn render(
     brief: bool,
 ) -> Result<Vec<u8>> {
     let href: Arc<str> = href_of(owner, &collection).into();
-    let max = limit.unwrap_or(usize::MAX).min(session.settings.results_max);
+    let max = limit.unwrap_or(usize::MAX).min(exchange.settings.results_max);
     let truncated = found.len() > max;
     found.truncate(max);
     let shared = Arc::new(collection);
     let mut multistatus = Multistatus::new();
-    let describer = Describer::new(&session.actor, &session.settings, session.now());
+    let describer = Describer::new(&exchange.actor, &exchange.settings, exchange.now());
     let mut describer = describer.for_request(request);
-    let mut work = Work::new(&session.settings);
+    let mut work = Work::new(&exchange.settings);
     for chunk in pieces(&found, |object| object.size_bytes) {
         let resources: Vec<Resource> = chunk
             .iter()
@@ -138,7 +138,7 @@ pub(super) fn render(
         let data = if wants_data(request) { load(tx, chunk)? } else { HashMap::new() };
         for resource in &resources {
             describer.read(tx, resource)?;
-            let data = select(session, resource, &data, request, zone, &mut work)?;
+            let data = select(exchange, resource, &data, request, zone, &mut work)?;
             let locks = describer.locks_on(resource);
             let described = describer.described(resource, &locks, data.as_deref());
             described.respond(&mut multistatus, request, brief);
@@ -166,7 +166,7 @@ pub(crate) fn load(tx: &mut ReadTx<'_>, objects: &[Object]) -> Result<HashMap<Ob
 /// What was asked for of an object's data. What cannot be given has cost as much as the most that
 /// can.
 pub(crate) fn select(
-    session: &Session,
+    exchange: &Exchange,
     resource: &Resource,
     data: &HashMap<ObjectId, Vec<u8>>,
     request: &PropertyRequest,
@@ -174,7 +174,7 @@ pub(crate) fn select(
     work: &mut Work,
 ) -> Result<Option<String>> {
     let Resource::Object(_, collection, _, object) = resource else { return Ok(None) };
-    let limits = &session.settings.objects.ical;
+    let limits = &exchange.settings.objects.ical;
     let bytes = data.get(&object.id);
     if collection.kind == CollectionKind::AddressBook {
         let (Some(wanted), Some(bytes)) = (&request.address_data, bytes) else { return Ok(None) };

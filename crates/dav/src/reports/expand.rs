@@ -5,10 +5,10 @@ use storage::ReadTx;
 use crate::answer::{self, Answer};
 use crate::describe::Describer;
 use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
 use crate::path::{Place, path_of};
 use crate::request::Request;
 use crate::resource::{self, Resource};
-use crate::session::Session;
 use crate::work::{Work, too_much};
 use crate::xml::{Element, ExpandedProperty, Multistatus, Name, Status, Writer};
 
@@ -22,19 +22,19 @@ const DEPTH_MAX: usize = 4;
 const RESOURCES_MAX: usize = 1_000;
 
 pub(crate) async fn run(
-    session: &Session,
+    exchange: &Exchange,
     request: &Request,
     found: Resource,
     properties: Vec<ExpandedProperty>,
 ) -> Result<Answer> {
     let brief = request.is_brief();
-    let body = session
-        .read(move |session, tx| {
+    let body = exchange
+        .read(move |exchange, tx| {
             let mut multistatus = Multistatus::new();
             let mut walk = Walk {
-                session,
+                exchange,
                 resources_left: RESOURCES_MAX,
-                work: Work::new(&session.settings),
+                work: Work::new(&exchange.settings),
                 written: 0,
             };
             let told = walk.tell(tx, &found, &properties, 0)?;
@@ -60,7 +60,7 @@ struct Told {
 
 /// A report on its way from resource to resource, with what it may still cost.
 struct Walk<'s> {
-    session: &'s Session,
+    exchange: &'s Exchange,
     resources_left: usize,
     work: Work,
     written: usize,
@@ -76,8 +76,8 @@ impl Walk<'_> {
         depth: usize,
     ) -> Result<Told> {
         self.resources_left = self.resources_left.checked_sub(1).ok_or_else(too_much)?;
-        let Session { actor, settings, .. } = self.session;
-        let mut describer = Describer::new(actor, settings, self.session.now());
+        let Exchange { actor, settings, .. } = self.exchange;
+        let mut describer = Describer::new(actor, settings, self.exchange.now());
         describer.read(tx, resource)?;
         let locks = describer.locks_on(resource);
         let mut told = Told::default();
@@ -119,7 +119,7 @@ impl Walk<'_> {
         let Some(place) = Place::parse(path_of(&href)).ok().flatten() else {
             return Ok((href, None));
         };
-        match resource::find(tx, &self.session.actor, &place) {
+        match resource::find(tx, &self.exchange.actor, &place) {
             Ok(found) => {
                 let told = self.tell(tx, &found, within, depth)?;
                 Ok((found.href(), Some(told)))

@@ -13,9 +13,9 @@ use super::pieces::pieces;
 use crate::answer::Answer;
 use crate::calendar_data::{self, floating};
 use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
 use crate::methods::post::random_uuid;
 use crate::resource::{Actor, Resource, is_colleague};
-use crate::session::Session;
 use crate::work::{Work, too_much};
 use crate::xml::{Element, Name, QueryZone};
 
@@ -24,7 +24,11 @@ use crate::xml::{Element, Name, QueryZone};
 pub(crate) const AVAILABILITY: [Name; 2] =
     [Name::caldav("calendar-availability"), Name::calendar_server("calendar-availability")];
 
-pub(crate) async fn query(session: &Session, found: Resource, range: TimeRange) -> Result<Answer> {
+pub(crate) async fn query(
+    exchange: &Exchange,
+    found: Resource,
+    range: TimeRange,
+) -> Result<Answer> {
     let Resource::Collection(owner, collection) = found else {
         return Err(DavError::forbidden(Name::dav("supported-report")));
     };
@@ -33,15 +37,15 @@ pub(crate) async fn query(session: &Session, found: Resource, range: TimeRange) 
     }
     // RFC 5545 §3.6.4: it has one.
     let uid = random_uuid()?;
-    let body = session
-        .read(move |session, tx| {
+    let body = exchange
+        .read(move |exchange, tx| {
             let mut busy = BusyTimes::new(range, &tx.calendar_addresses(owner.id)?);
-            let work = Work::new(&session.settings);
+            let work = Work::new(&exchange.settings);
             let mut said = Availability::new(&busy);
-            add(session, tx, &collection, (&mut busy, &mut said), &work)?;
+            add(exchange, tx, &collection, (&mut busy, &mut said), &work)?;
             said.apply(&mut busy);
             let mut calendar = new_calendar();
-            let mut part = busy.component(stamp(session));
+            let mut part = busy.component(stamp(exchange));
             part.put(Line::new("UID", uid));
             calendar.components.push(part);
             Ok(calendar.render())
@@ -56,7 +60,7 @@ pub(crate) async fn query(session: &Session, found: Resource, range: TimeRange) 
 /// When somebody is busy by all their calendars that count (RFC 6638 §9.1): to their organisation,
 /// all of them; to others, those they are let know of. `None` where that is none.
 pub(crate) fn of_account(
-    session: &Session,
+    exchange: &Exchange,
     tx: &mut ReadTx<'_>,
     (asker, account): (&Actor, &Account),
     range: TimeRange,
@@ -75,18 +79,18 @@ pub(crate) fn of_account(
         let rights = tx.collection_rights(actor.id, &collection)?;
         if knows_all || rights.contains(CollectionRights::FREE_BUSY) {
             is_told = true;
-            add(session, tx, &collection, (&mut busy, &mut said), work)?;
+            add(exchange, tx, &collection, (&mut busy, &mut said), work)?;
         }
     }
     // What others share keeps nobody busy who did not say so.
     for collection in tx.list_guest_collections(account.id, Home::Calendars)? {
         let is_open = crate::resource::require_open(&collection).is_ok();
         if knows_all && is_open && !collection.transparent {
-            add(session, tx, &collection, (&mut busy, &mut said), work)?;
+            add(exchange, tx, &collection, (&mut busy, &mut said), work)?;
         }
     }
     if is_told {
-        add_of_inbox(session, tx, account, &mut said)?;
+        add_of_inbox(exchange, tx, account, &mut said)?;
         // RFC 7953 §7.2.5: what stands in several places counts together.
         said.apply(&mut busy);
     }
@@ -95,7 +99,7 @@ pub(crate) fn of_account(
 
 /// RFC 7953 §7.2.4: when somebody says they can be met at all counts as well.
 fn add_of_inbox(
-    session: &Session,
+    exchange: &Exchange,
     tx: &mut ReadTx<'_>,
     account: &Account,
     availability: &mut Availability,
@@ -109,8 +113,8 @@ fn add_of_inbox(
         dead.iter().find(|dead| dead.name == name)
     });
     let Some(said) = said else { return Ok(()) };
-    let text = Element::parse(said.value.as_bytes(), &session.settings.xml)?.text();
-    let limits = &session.settings.objects.ical;
+    let text = Element::parse(said.value.as_bytes(), &exchange.settings.xml)?.text();
+    let limits = &exchange.settings.objects.ical;
     let Ok(calendar) = Component::parse(text.as_bytes(), limits) else { return Ok(()) };
     let zone = floating(Some(&QueryZone::Id(tx.time_zone(account.id)?)), None);
     availability.add(&calendar, zone, limits).map_err(|error| {
@@ -120,7 +124,7 @@ fn add_of_inbox(
 }
 
 fn add(
-    session: &Session,
+    exchange: &Exchange,
     tx: &mut ReadTx<'_>,
     collection: &Collection,
     (busy, said): (&mut BusyTimes, &mut Availability),
@@ -130,7 +134,7 @@ fn add(
     let components = Components::EVENT | Components::FREE_BUSY | Components::AVAILABILITY;
     let window = calendar_data::window(&busy.range());
     let found = tx.find_in_range(collection.id, components, &window)?;
-    let limits = &session.settings.objects.ical;
+    let limits = &exchange.settings.objects.ical;
     for chunk in pieces(&found, |ranged| ranged.object.size_bytes) {
         let ids: Vec<ObjectId> = chunk.iter().map(|one| one.object.id).collect();
         for bytes in tx.load_object_bytes(&ids)?.values() {
@@ -154,6 +158,6 @@ pub(crate) fn new_calendar() -> Component {
 }
 
 /// The time of an answer.
-pub(crate) fn stamp(session: &Session) -> Timestamp {
-    Timestamp::from_second(session.now().as_secs()).unwrap_or(Timestamp::UNIX_EPOCH)
+pub(crate) fn stamp(exchange: &Exchange) -> Timestamp {
+    Timestamp::from_second(exchange.now().as_secs()).unwrap_or(Timestamp::UNIX_EPOCH)
 }

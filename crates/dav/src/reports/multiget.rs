@@ -12,10 +12,10 @@ use crate::answer::{self, Answer};
 use crate::calendar_data::floating;
 use crate::describe::Describer;
 use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
 use crate::path::{Place, path_of};
 use crate::request::Request;
 use crate::resource::{self, Resource, Target, href_of};
-use crate::session::Session;
 use crate::work::Work;
 use crate::xml::{Multiget, Multistatus, Name, Status};
 
@@ -23,7 +23,7 @@ use crate::xml::{Multiget, Multistatus, Name, Status};
 const CHUNK: usize = 200;
 
 pub(crate) async fn run(
-    session: &Session,
+    exchange: &Exchange,
     request: &Request,
     found: Resource,
     mut multiget: Multiget,
@@ -34,7 +34,7 @@ pub(crate) async fn run(
     }
     let brief = request.is_brief();
     let body =
-        session.read(move |session, tx| render(session, tx, &found, &multiget, brief)).await?;
+        exchange.read(move |exchange, tx| render(exchange, tx, &found, &multiget, brief)).await?;
     Ok(answer::multistatus(body, &request.headers).await)
 }
 
@@ -48,7 +48,7 @@ struct Shelf {
 }
 
 fn render(
-    session: &Session,
+    exchange: &Exchange,
     tx: &mut ReadTx<'_>,
     found: &Resource,
     multiget: &Multiget,
@@ -56,14 +56,14 @@ fn render(
 ) -> Result<Vec<u8>> {
     let above = found.href();
     let mut multistatus = Multistatus::new();
-    let describer = Describer::new(&session.actor, &session.settings, session.now());
+    let describer = Describer::new(&exchange.actor, &exchange.settings, exchange.now());
     let mut describer = describer.for_request(&multiget.request);
     let mut shelves: HashMap<String, Option<Shelf>> = HashMap::new();
-    let mut work = Work::new(&session.settings);
+    let mut work = Work::new(&exchange.settings);
     let mut told: std::collections::HashSet<&str> = std::collections::HashSet::new();
     let hrefs: Vec<&String> = multiget.hrefs.iter().filter(|href| told.insert(href)).collect();
     for chunk in hrefs.chunks(CHUNK) {
-        let objects = look_up(session, tx, chunk, &above, &mut shelves)?;
+        let objects = look_up(exchange, tx, chunk, &above, &mut shelves)?;
         let asked: Vec<_> = chunk.iter().zip(objects).collect();
         for piece in pieces(&asked, |(_, found)| found.as_ref().map_or(0, |it| it.1.size_bytes)) {
             let data = match wants_data(&multiget.request) {
@@ -79,7 +79,7 @@ fn render(
                 };
                 let resource = Resource::Object(owner, collection, path, Box::new(object));
                 describer.read(tx, &resource)?;
-                let data = select(session, &resource, &data, &multiget.request, &zone, &mut work)?;
+                let data = select(exchange, &resource, &data, &multiget.request, &zone, &mut work)?;
                 let locks = describer.locks_on(&resource);
                 let described = describer.described(&resource, &locks, data.as_deref());
                 described.respond(&mut multistatus, &multiget.request, brief);
@@ -96,7 +96,7 @@ fn objects_of<H>(piece: &[(H, Option<(Shelf, Object)>)]) -> Vec<Object> {
 
 /// The objects at these paths, in their order; those of one collection with one question.
 fn look_up(
-    session: &Session,
+    exchange: &Exchange,
     tx: &mut ReadTx<'_>,
     hrefs: &[&String],
     above: &str,
@@ -116,7 +116,7 @@ fn look_up(
         };
         let key = format!("{home:?}/{owner}/{}", collection.join("/"));
         if !shelves.contains_key(&key) {
-            let shelf = find_shelf(session, tx, home, &owner, collection, above)?;
+            let shelf = find_shelf(exchange, tx, home, &owner, collection, above)?;
             shelves.insert(key.clone(), shelf);
         }
         by_shelf.entry(key.clone()).or_default().push(name.clone());
@@ -142,21 +142,21 @@ fn look_up(
 
 /// RFC 4791 §7.9: members of the resource that the report is about, at any depth.
 fn find_shelf(
-    session: &Session,
+    exchange: &Exchange,
     tx: &mut ReadTx<'_>,
     home: storage::Home,
     owner: &str,
     collection: &[String],
     above: &str,
 ) -> Result<Option<Shelf>> {
-    let owner = match resource::find_owner(tx, &session.actor, owner) {
+    let owner = match resource::find_owner(tx, &exchange.actor, owner) {
         Ok(owner) => owner,
         Err(DavError::Storage(error)) => return Err(error.into()),
         Err(_) => return Ok(None),
     };
-    let target = Target::resolve(tx, &session.actor, home, owner, collection.to_vec())?;
+    let target = Target::resolve(tx, &exchange.actor, home, owner, collection.to_vec())?;
     let name = target.collection_name();
-    let found = resource::find_collection(tx, &session.actor, &target, &name)?;
+    let found = resource::find_collection(tx, &exchange.actor, &target, &name)?;
     let Some(found) = found else { return Ok(None) };
     resource::require_open(&found)?;
     let href = href_of(&target.owner, &found);

@@ -9,10 +9,10 @@ use storage::{Account, ReadTx, SharedWith};
 use crate::answer::{self, Answer};
 use crate::describe::Describer;
 use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
 use crate::properties::Described;
 use crate::request::Request;
 use crate::resource::{self, Resource};
-use crate::session::Session;
 use crate::work::Work;
 use crate::xml::{
     Element, Multistatus, Name, PrincipalMatch, PrincipalSearch, PropertyRequest, PropertySearch,
@@ -48,40 +48,40 @@ pub(crate) fn searchable() -> Answer {
 /// DAV:principal-property-search (RFC 3744 §9.4): among the accounts and teams of one's own
 /// organisation.
 pub(crate) async fn search(
-    session: &Session,
+    exchange: &Exchange,
     request: &Request,
     search: PrincipalSearch,
 ) -> Result<Answer> {
     let brief = request.is_brief();
-    let body = session
-        .read(move |session, tx| {
+    let body = exchange
+        .read(move |exchange, tx| {
             let mut found = Vec::new();
-            let people = accounts(session, tx)?.into_iter().map(Arc::new).map(Resource::Principal);
+            let people = accounts(exchange, tx)?.into_iter().map(Arc::new).map(Resource::Principal);
             // QUIRK(Python caldav, 3.6): it asks for everybody by no text at all, and breaks off where
             // one of them has no calendars, as groups have none.
             let groups = match search.searches.is_empty() {
                 true => Vec::new(),
-                false => resource::group::all(tx, &session.actor)?,
+                false => resource::group::all(tx, &exchange.actor)?,
             };
-            let work = Work::new(&session.settings);
+            let work = Work::new(&exchange.settings);
             for resource in people.chain(groups) {
                 work.go_on_in_time()?;
-                if is_found(session, tx, &resource, &search)? {
+                if is_found(exchange, tx, &resource, &search)? {
                     found.push(resource);
                 }
             }
             let max = search.limit.unwrap_or(FOUND_MAX).min(FOUND_MAX);
             let truncated = found.len() > max;
             found.truncate(max);
-            render(session, tx, &found, &search.request, brief, truncated)
+            render(exchange, tx, &found, &search.request, brief, truncated)
         })
         .await?;
     Ok(answer::multistatus(body, &request.headers).await)
 }
 
 /// Those whom somebody may know.
-fn accounts(session: &Session, tx: &mut ReadTx<'_>) -> Result<Vec<Account>> {
-    let organisation = tx.organisation_of(session.actor.id())?;
+fn accounts(exchange: &Exchange, tx: &mut ReadTx<'_>) -> Result<Vec<Account>> {
+    let organisation = tx.organisation_of(exchange.actor.id())?;
     let mut domains = tx.list_domains()?;
     domains.retain(|domain| domain.organisation == organisation);
     let mut all = tx.list_accounts()?;
@@ -92,12 +92,12 @@ fn accounts(session: &Session, tx: &mut ReadTx<'_>) -> Result<Vec<Account>> {
 }
 
 fn is_found(
-    session: &Session,
+    exchange: &Exchange,
     tx: &mut ReadTx<'_>,
     resource: &Resource,
     search: &PrincipalSearch,
 ) -> Result<bool> {
-    let mut describer = Describer::new(&session.actor, &session.settings, session.now());
+    let mut describer = Describer::new(&exchange.actor, &exchange.settings, exchange.now());
     describer.read(tx, resource)?;
     let described = describer.described(resource, &[], None);
     let holds = |one: &PropertySearch| {
@@ -141,7 +141,7 @@ fn texts(element: &Element) -> Vec<String> {
 }
 
 fn render(
-    session: &Session,
+    exchange: &Exchange,
     tx: &mut ReadTx<'_>,
     found: &[Resource],
     wanted: &PropertyRequest,
@@ -151,7 +151,7 @@ fn render(
     let mut multistatus = Multistatus::new();
     for resource in found {
         // What is read differs from one owner to the next.
-        let mut describer = Describer::new(&session.actor, &session.settings, session.now());
+        let mut describer = Describer::new(&exchange.actor, &exchange.settings, exchange.now());
         describer.read(tx, resource)?;
         let locks = describer.locks_on(resource);
         describer.described(resource, &locks, None).respond(&mut multistatus, wanted, brief);
@@ -166,21 +166,21 @@ fn render(
 
 /// DAV:principal-match (RFC 3744 §9.3): members that are whoever asks, or that name them.
 pub(crate) async fn matching(
-    session: &Session,
+    exchange: &Exchange,
     request: &Request,
     found: Resource,
     matching: PrincipalMatch,
 ) -> Result<Answer> {
     let brief = request.is_brief();
-    let body = session
-        .read(move |session, tx| {
-            let own = crate::path::principal_href(&session.actor.account.address);
-            let mut all = resource::members(tx, &session.actor, &found)?;
+    let body = exchange
+        .read(move |exchange, tx| {
+            let own = crate::path::principal_href(&exchange.actor.account.address);
+            let mut all = resource::members(tx, &exchange.actor, &found)?;
             if matches!(found, Resource::Principals) {
-                all.extend(resource::group::of_actor(tx, &session.actor)?);
+                all.extend(resource::group::of_actor(tx, &exchange.actor)?);
             }
             let mut kept = Vec::new();
-            let work = Work::new(&session.settings);
+            let work = Work::new(&exchange.settings);
             for resource in all.drain(..) {
                 work.go_on_in_time()?;
                 let is_it = match &matching.property {
@@ -193,7 +193,7 @@ pub(crate) async fn matching(
                             kind: MatchKind::Equals,
                         };
                         let mut describer =
-                            Describer::new(&session.actor, &session.settings, session.now());
+                            Describer::new(&exchange.actor, &exchange.settings, exchange.now());
                         describer.read(tx, &resource)?;
                         has(&describer.described(&resource, &[], None), name, &search)
                     }
@@ -202,7 +202,7 @@ pub(crate) async fn matching(
                     kept.push(resource);
                 }
             }
-            render(session, tx, &kept, &matching.request, brief, false)
+            render(exchange, tx, &kept, &matching.request, brief, false)
         })
         .await?;
     Ok(answer::multistatus(body, &request.headers).await)
@@ -210,22 +210,22 @@ pub(crate) async fn matching(
 
 /// DAV:acl-principal-prop-set (RFC 3744 §9.2): of those that the resource's list names.
 pub(crate) async fn of_acl(
-    session: &Session,
+    exchange: &Exchange,
     request: &Request,
     found: Resource,
     wanted: PropertyRequest,
 ) -> Result<Answer> {
     let brief = request.is_brief();
-    let body = session
-        .read(move |session, tx| {
+    let body = exchange
+        .read(move |exchange, tx| {
             let mut all = Vec::new();
             if let Some(owner) = found.owner() {
                 all.push(Resource::Principal(owner.clone()));
             }
             if let Resource::Collection(_, collection) = &found {
-                let rights = tx.collection_rights(session.actor.id(), collection)?;
+                let rights = tx.collection_rights(exchange.actor.id(), collection)?;
                 // RFC 3744 §9.2: DAV:read-acl is needed.
-                if !session.actor.limit(rights).contains(storage::CollectionRights::SHARE) {
+                if !exchange.actor.limit(rights).contains(storage::CollectionRights::SHARE) {
                     return Err(DavError::forbidden(Name::dav("need-privileges")));
                 }
                 for share in tx.list_collection_shares(collection.id)? {
@@ -234,12 +234,12 @@ pub(crate) async fn of_acl(
                     }
                     let found = match &share.grantee {
                         SharedWith::Account(address) => {
-                            resource::find_owner(tx, &session.actor, address)
+                            resource::find_owner(tx, &exchange.actor, address)
                                 .map(Resource::Principal)
                         }
                         // No principal.
                         SharedWith::Outside(_) => continue,
-                        group => resource::group::find(tx, &session.actor, &group.to_string())
+                        group => resource::group::find(tx, &exchange.actor, &group.to_string())
                             .map(Resource::Group),
                     };
                     match found {
@@ -250,7 +250,7 @@ pub(crate) async fn of_acl(
                     }
                 }
             }
-            render(session, tx, &all, &wanted, brief, false)
+            render(exchange, tx, &all, &wanted, brief, false)
         })
         .await?;
     Ok(answer::multistatus(body, &request.headers).await)

@@ -9,41 +9,41 @@ use super::sync_home;
 use crate::answer::{self, Answer};
 use crate::describe::Describer;
 use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
 use crate::path::object_href;
 use crate::properties::{parse_sync_token, sync_token};
 use crate::request::{Depth, Request};
 use crate::resource::{Resource, href_of};
-use crate::session::Session;
 use crate::work::{Work, too_much};
 use crate::xml::{Multistatus, Name, Status, SyncCollection, SyncLevel};
 
 pub(crate) async fn run(
-    session: &Session,
+    exchange: &Exchange,
     request: &Request,
     found: Resource,
     sync: SyncCollection,
 ) -> Result<Answer> {
     let (owner, collection) = match found {
         Resource::Collection(owner, collection) => (owner, collection),
-        Resource::Home(home, owner) if !session.actor.is_outside() => {
+        Resource::Home(home, owner) if !exchange.actor.is_outside() => {
             check_level(request, &sync)?;
-            return sync_home::run(session, request, (home, owner), sync).await;
+            return sync_home::run(exchange, request, (home, owner), sync).await;
         }
         _ => return Err(DavError::forbidden(Name::dav("supported-report"))),
     };
     check_level(request, &sync)?;
     let since = since(&collection, &sync)?;
     let brief = request.is_brief();
-    let mut max = sync.limit.unwrap_or(usize::MAX).min(session.settings.results_max);
-    let body = session
-        .read(move |session, tx| {
+    let mut max = sync.limit.unwrap_or(usize::MAX).min(exchange.settings.results_max);
+    let body = exchange
+        .read(move |exchange, tx| {
             // What changed since it was found is told of as well.
             let guest = collection.guest;
             let mut collection = tx.load_collection(collection.id)?;
             collection.guest = guest;
-            let work = Work::new(&session.settings);
+            let work = Work::new(&exchange.settings);
             let told =
-                Told { session, owner, collection: collection.into(), since, sync, brief, work };
+                Told { exchange, owner, collection: collection.into(), since, sync, brief, work };
             loop {
                 match told.render(tx, max)? {
                     Rendered::Whole(body) => return Ok(body),
@@ -59,7 +59,7 @@ pub(crate) async fn run(
 
 /// What is told of, and how.
 struct Told<'s> {
-    session: &'s Session,
+    exchange: &'s Exchange,
     owner: Arc<Account>,
     collection: Arc<Collection>,
     since: Option<ModSeq>,
@@ -89,8 +89,8 @@ impl Told<'_> {
             };
         let href: Arc<str> = href_of(&self.owner, &self.collection).into();
         let mut multistatus = Multistatus::new();
-        let Session { actor, settings, .. } = self.session;
-        let describer = Describer::new(actor, settings, self.session.now());
+        let Exchange { actor, settings, .. } = self.exchange;
+        let describer = Describer::new(actor, settings, self.exchange.now());
         let mut describer = describer.for_request(&self.sync.request);
         let objects = put.into_iter().map(|object| {
             let (owner, collection) = (self.owner.clone(), self.collection.clone());

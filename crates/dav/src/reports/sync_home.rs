@@ -15,31 +15,31 @@ use super::sync::{invalid_token, too_few, too_many};
 use crate::answer::{self, Answer};
 use crate::describe::Describer;
 use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
 use crate::path::{Place, collection_href, home_href};
 use crate::request::{Depth, Request};
 use crate::resource::{self, Actor, Resource};
-use crate::session::Session;
 use crate::work::Work;
 use crate::xml::{Multistatus, Status, SyncCollection};
 
 /// The report, of what was noted at its beginning.
 pub(super) async fn run(
-    session: &Session,
+    exchange: &Exchange,
     request: &Request,
     (home, owner): (Home, Arc<Account>),
     sync: SyncCollection,
 ) -> Result<Answer> {
     let since = sync.token.as_deref().map(|token| parse_token(token).ok_or_else(invalid_token));
     let since = since.transpose()?;
-    let view = follow(session, home, &owner).await?;
+    let view = follow(exchange, home, &owner).await?;
     let since = match since {
         Some((of, _)) if of != view.id => return Err(invalid_token()),
         since => since.map(|(_, seq)| seq),
     };
     let brief = request.is_brief();
-    let body = session
-        .read(move |session, tx| {
-            let told = Told { session, home, owner, view, sync, brief };
+    let body = exchange
+        .read(move |exchange, tx| {
+            let told = Told { exchange, home, owner, view, sync, brief };
             told.render(tx, since)
         })
         .await?;
@@ -48,7 +48,7 @@ pub(super) async fn run(
 
 /// What is told of, and how.
 struct Told<'s> {
-    session: &'s Session,
+    exchange: &'s Exchange,
     home: Home,
     owner: Arc<Account>,
     view: HomeView,
@@ -58,7 +58,7 @@ struct Told<'s> {
 
 impl Told<'_> {
     fn render(&self, tx: &mut ReadTx<'_>, since: Option<u64>) -> Result<Vec<u8>> {
-        let Session { actor, settings, .. } = self.session;
+        let Exchange { actor, settings, .. } = self.exchange;
         let max = self.sync.limit.unwrap_or(usize::MAX).min(settings.results_max);
         let (changes, mut truncated) = match tx.home_changes(&self.view, since, max)? {
             HomeChanges::TooOld => return Err(invalid_token()),
@@ -68,7 +68,7 @@ impl Told<'_> {
         let there = members(tx, actor, self.home, &self.owner)?;
         let there: HashMap<String, Resource> =
             there.into_iter().map(|(member, resource)| (member.name, resource)).collect();
-        let describer = Describer::new(actor, settings, self.session.now());
+        let describer = Describer::new(actor, settings, self.exchange.now());
         let mut describer = describer.for_request(&self.sync.request);
         let (work, mut multistatus) = (Work::new(settings), Multistatus::new());
         let count = changes.len();
@@ -109,11 +109,11 @@ impl Told<'_> {
 }
 
 /// A home as it stands, noted: what it has changed since is numbered.
-async fn follow(session: &Session, home: Home, owner: &Arc<Account>) -> Result<HomeView> {
-    let look = look(&session.actor, home, owner);
+async fn follow(exchange: &Exchange, home: Home, owner: &Arc<Account>) -> Result<HomeView> {
+    let look = look(&exchange.actor, home, owner);
     let of_read = owner.clone();
-    let noted = session.read(move |session, tx| {
-        let members = noted_members(tx, &session.actor, home, &of_read)?;
+    let noted = exchange.read(move |exchange, tx| {
+        let members = noted_members(tx, &exchange.actor, home, &of_read)?;
         match tx.find_home_view(&look)? {
             Some(view) if tx.is_home_noted(&view, &members)? => Ok(Some(view)),
             _ => Ok(None),
@@ -122,8 +122,8 @@ async fn follow(session: &Session, home: Home, owner: &Arc<Account>) -> Result<H
     if let Some(view) = noted.await? {
         return Ok(view);
     }
-    let (actor, owner) = (session.actor.clone(), owner.clone());
-    session
+    let (actor, owner) = (exchange.actor.clone(), owner.clone());
+    exchange
         .write_all("note home", Vec::new(), move |tx| {
             let view = tx.lock_home_view(&look)?;
             let members = noted_members(tx, &actor, home, &owner)?;
@@ -133,21 +133,22 @@ async fn follow(session: &Session, home: Home, owner: &Arc<Account>) -> Result<H
 }
 
 /// The same before properties are told, where DAV:sync-token of a home is among them.
-pub(crate) async fn follow_at(session: &Session, place: &Place, depth: Depth) -> Result<()> {
-    if session.actor.is_outside() {
+pub(crate) async fn follow_at(exchange: &Exchange, place: &Place, depth: Depth) -> Result<()> {
+    if exchange.actor.is_outside() {
         return Ok(());
     }
     let (home, owner) = match place {
         Place::Home(..) => {
             let place = place.clone();
-            let found = session.read(move |session, tx| resource::find(tx, &session.actor, &place));
+            let found =
+                exchange.read(move |exchange, tx| resource::find(tx, &exchange.actor, &place));
             let Resource::Home(home, owner) = found.await? else { return Ok(()) };
             (home, owner)
         }
-        Place::Homes(home) if depth == Depth::One => (*home, session.actor.account.clone()),
+        Place::Homes(home) if depth == Depth::One => (*home, exchange.actor.account.clone()),
         _ => return Ok(()),
     };
-    match follow(session, home, &owner).await {
+    match follow(exchange, home, &owner).await {
         // Where nothing can be written, the rest can be read.
         Err(DavError::Storage(StorageError::Unavailable(_) | StorageError::NoSpace(_))) => Ok(()),
         followed => followed.map(drop),

@@ -19,7 +19,7 @@ use crate::settings::Settings;
 use crate::turns::Turns;
 
 /// What one request is answered with.
-pub(crate) struct Session {
+pub(crate) struct Exchange {
     pub(crate) store: Store,
     pub(crate) settings: Arc<Settings>,
     pub(crate) actor: Actor,
@@ -80,7 +80,7 @@ impl Asking {
     }
 }
 
-impl Session {
+impl Exchange {
     pub(crate) fn now(&self) -> Timestamp {
         self.store.now()
     }
@@ -91,7 +91,7 @@ impl Session {
         T: Send + 'static,
         F: FnOnce(&Self, &mut ReadTx<'_>) -> Result<T> + Send + 'static,
     {
-        let session = Self {
+        let exchange = Self {
             store: self.store.clone(),
             settings: self.settings.clone(),
             actor: self.actor.clone(),
@@ -104,7 +104,7 @@ impl Session {
             .read(move |tx| {
                 // Until it has read, also where the client has gone meanwhile.
                 let _turn = turn;
-                match closure(&session, tx) {
+                match closure(&exchange, tx) {
                     Ok(value) => Ok(Ok(value)),
                     Err(DavError::Storage(error)) => Err(error),
                     Err(error) => Ok(Err(error)),
@@ -246,7 +246,8 @@ impl Session {
 
     /// The methods of what is at a place.
     async fn methods_at(&self, place: Place) -> &'static str {
-        let found = self.read(move |session, tx| resource::find(tx, &session.actor, &place)).await;
+        let found =
+            self.read(move |exchange, tx| resource::find(tx, &exchange.actor, &place)).await;
         match &found {
             Ok(found) => methods::options::allowed(found),
             Err(_) => methods::options::ANYTHING,
