@@ -5,6 +5,7 @@
 //! to a message is queued after storage answered; a connection that ends in the middle of a
 //! message leaves nothing behind.
 
+mod acceptance;
 mod authenticity;
 mod calendar_copy;
 mod confirming;
@@ -14,6 +15,7 @@ mod desk;
 mod dmarc_tally;
 mod door;
 mod external;
+mod incoming;
 mod lookups;
 mod memory;
 mod peers;
@@ -49,8 +51,8 @@ pub use peers::{BlockList, PeerAction, PeerPolicy, PeerSettings};
 pub use report_inbox::ReportInbox;
 
 use desk::{From, Target};
+use incoming::Incoming;
 use peers::PeerFacts;
-use reception::Incoming;
 
 /// The bytes of BDAT, the verb that must be known even in a line that cannot be read.
 const VERB_BYTES: usize = 4;

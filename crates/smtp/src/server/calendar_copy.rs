@@ -6,7 +6,7 @@ use storage::CalendarMail;
 
 use super::delivery::Delivered;
 use super::desk::{Desk, Target};
-use super::reception::Incoming;
+use super::incoming::Incoming;
 
 /// A mail whose author is known to be who they say.
 pub(super) struct CalendarCopy {

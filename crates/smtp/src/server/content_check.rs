@@ -3,7 +3,7 @@
 use storage::Placement;
 
 use super::Visit;
-use super::reception::Incoming;
+use super::incoming::Incoming;
 use crate::check::{CheckedMail, Verdict};
 use crate::error::CommandError;
 use crate::types::ClientName;

@@ -3,21 +3,22 @@
 //! **Invariant:** what [`deliver`] says is stored is on stable storage, for every recipient it
 //! says it of; nothing else is.
 
+mod attempt;
+
 use std::sync::{Arc, OnceLock};
 
 use ids::AccountId;
 use storage::{
-    Arrival, ArrivalParameters, CarriedOut, Claimed, DeliveryPlan, Disposition, Placement, Post,
-    PreparedMessage, Reception, Sorter, SpoolEntry, SpoolTerms, StorageError, Store, Verdict,
-    WriteTx,
+    Arrival, ArrivalParameters, Claimed, DeliveryPlan, Placement, Post, PreparedMessage, Reception,
+    Sorter, SpoolEntry, SpoolTerms, StorageError, Store, Verdict,
 };
 
-use super::confirming::{Confirmation, Confirming, Reporter};
+use self::attempt::{Attempt, Done};
+use super::confirming::{Confirming, Reporter};
 use super::desk::Target;
 use super::external::External;
 use super::posting;
 use super::spooling::{body_of, deadline, notify_text, ret_text, spool_entry, spool_terms};
-use super::trace::Trace;
 use crate::error::CommandError;
 use crate::report::Action;
 use crate::settings::Role;
@@ -366,175 +367,6 @@ impl Plan {
 fn plan_of(verdict: &Verdict) -> &Arc<DeliveryPlan> {
     match verdict {
         Verdict::Do(plan) | Verdict::Refuse { instead: plan, .. } => plan,
-    }
-}
-
-/// What one transaction does.
-struct Attempt {
-    targets: Vec<Target>,
-    verdicts: Vec<Option<Verdict>>,
-    placement: Placement,
-    /// Accounts ascending, since each stays locked until the commit.
-    order: Vec<usize>,
-    local: Option<Arc<PreparedMessage>>,
-    relayed: Option<Arc<PreparedMessage>>,
-    posted: Vec<Option<Arc<PreparedMessage>>>,
-    post: Option<Post>,
-    /// To whom it is from outside, by target; and what they get.
-    external: Vec<bool>,
-    marked: Option<Arc<PreparedMessage>>,
-    entry: Option<SpoolEntry>,
-    /// What its sender is told.
-    confirmations: Vec<Confirmation>,
-    /// Whether what is untrue of that is left out, and nothing is given up for it.
-    is_last: bool,
-    terms: SpoolTerms,
-    role: Role,
-    /// Whose message it is, where somebody signed in.
-    submitter: Option<AccountId>,
-    /// What is written down of it.
-    reception: Option<Arc<Reception>>,
-}
-
-/// What one transaction did.
-struct Done {
-    outcomes: Outcomes,
-    /// By recipients whose accounts have rules.
-    claimed: Vec<(usize, Vec<Claimed>)>,
-}
-
-impl Attempt {
-    fn messages(&self) -> Vec<Arc<PreparedMessage>> {
-        let planned =
-            self.verdicts.iter().flatten().flat_map(|verdict| plan_of(verdict).messages());
-        let posted = self.posted.iter().flatten().chain(&self.marked);
-        let told = self.confirmations.iter().map(|one| one.prepared.message());
-        let own = self.local.iter().chain(&self.relayed);
-        own.chain(posted).chain(planned).chain(told).cloned().collect()
-    }
-
-    /// Writes everything. A recipient that alone is refused is told so in its outcome over
-    /// LMTP; elsewhere nothing is written, and `given_up` says for whom it must be the spool,
-    /// unless that would be everybody. It also says what the sender must be told instead.
-    fn store(&self, tx: &mut WriteTx<'_>, given_up: &OnceLock<GivenUp>) -> storage::Result<Done> {
-        if let Some(submitter) = self.submitter {
-            tx.count_sent(submitter, self.targets.len() as u64)?;
-        }
-        let mut outcomes: Outcomes = self.targets.iter().map(|_| Ok(())).collect();
-        let (mut failed, mut claimed) = (Vec::new(), Vec::new());
-        let mut last_error = None;
-        let mut trace = Trace::new(self.reception.as_ref(), self.targets.len());
-        for at in &self.order {
-            if let Some(reason) = self.refusal(*at) {
-                let refused = CommandError::Rejected(reason.to_owned());
-                trace.refused(*at, &refused);
-                if let Some(outcome) = outcomes.get_mut(*at) {
-                    *outcome = Err(refused);
-                }
-                continue;
-            }
-            match self.deliver(tx, *at) {
-                Ok(done) => {
-                    trace.note(*at, done.dispositions);
-                    if !done.claimed.is_empty() {
-                        claimed.push((*at, done.claimed));
-                    }
-                }
-                Err(error) if !concerns_one_recipient(&error) => return Err(error),
-                Err(error) if self.role == Role::Lmtp => {
-                    let refused = CommandError::from(error);
-                    trace.refused(*at, &refused);
-                    if let Some(outcome) = outcomes.get_mut(*at) {
-                        *outcome = Err(refused);
-                    }
-                }
-                Err(error) => {
-                    failed.push(*at);
-                    last_error = Some(error);
-                }
-            }
-        }
-        if let Some(error) = last_error {
-            if failed.len() < self.targets.len() {
-                // Set once: this is the only place, and the transaction runs once.
-                let _ = given_up.set(GivenUp::Refused(failed));
-            }
-            return Err(error);
-        }
-        self.spool(tx, &mut trace)?;
-        self.confirm(tx, &trace, given_up)?;
-        trace.file(tx)?;
-        Ok(Done { outcomes, claimed })
-    }
-
-    /// Why a recipient refuses the message, where it can be told so.
-    fn refusal(&self, at: usize) -> Option<&str> {
-        match self.verdicts.get(at) {
-            Some(Some(Verdict::Refuse { reason, .. })) if self.role == Role::Lmtp => Some(reason),
-            _ => None,
-        }
-    }
-
-    fn deliver(&self, tx: &mut WriteTx<'_>, at: usize) -> storage::Result<CarriedOut> {
-        if let (Some(Target::List(list)), Some(Some(message)), Some(post)) =
-            (self.targets.get(at), self.posted.get(at), &self.post)
-        {
-            let posted = Disposition::Posted(tx.post_to_list(*list, post.clone(), message)?);
-            return Ok(CarriedOut { dispositions: vec![posted], ..CarriedOut::default() });
-        }
-        let is_external = self.external.get(at).copied().unwrap_or(false);
-        let message = if is_external { &self.marked } else { &self.local };
-        let (Some(Target::Account { account, detail, .. }), Some(message)) =
-            (self.targets.get(at), message)
-        else {
-            return Ok(CarriedOut::default());
-        };
-        let (placement, mailbox) = (self.placement, detail.clone());
-        let delivery = storage::Delivery { placement, mailbox, is_external };
-        // R-ADDR-4: two addresses of one account are two deliveries.
-        let mut account = tx.account(*account)?;
-        match self.verdicts.get(at).and_then(Option::as_ref) {
-            Some(verdict) => account.deliver_planned(message, plan_of(verdict), &delivery),
-            None => account.deliver(message, delivery).map(CarriedOut::from),
-        }
-    }
-
-    /// Spools what its sender is told of those who have it. What the rules wanted may not have been
-    /// done: what they send on in a day has a limit (R-ADDR-11).
-    fn confirm(
-        &self,
-        tx: &mut WriteTx<'_>,
-        trace: &Trace<'_>,
-        given_up: &OnceLock<GivenUp>,
-    ) -> storage::Result<()> {
-        for Confirmation { prepared, actions } in &self.confirmations {
-            let is_true = |(at, action): &(usize, Action)| trace.action(*at) == Some(*action);
-            // Over LMTP a recipient that was refused is told of by its reply.
-            let is_refused = |(at, _): &(usize, Action)| trace.is_refused(*at);
-            if actions.iter().all(is_true) {
-                prepared.file(tx)?;
-            } else if !self.is_last && !actions.iter().any(is_refused) {
-                let actions = (0..self.targets.len()).map(|at| trace.action(at)).collect();
-                // Set once: the transaction ends here.
-                let _ = given_up.set(GivenUp::Untrue(actions));
-                return Err(StorageError::Conflict("something else became of the message"));
-            }
-        }
-        Ok(())
-    }
-
-    fn spool(&self, tx: &mut WriteTx<'_>, trace: &mut Trace<'_>) -> storage::Result<()> {
-        let (Some(message), Some(entry)) = (&self.relayed, &self.entry) else { return Ok(()) };
-        let mut entry = entry.clone();
-        let mut targets = self.targets.iter();
-        entry.recipients.retain(|_| targets.next() == Some(&Target::Elsewhere));
-        let spool = tx.spool_on(self.terms, entry, message)?;
-        for (at, target) in self.targets.iter().enumerate() {
-            if *target == Target::Elsewhere {
-                trace.note(at, vec![Disposition::Queued(spool)]);
-            }
-        }
-        Ok(())
     }
 }
 

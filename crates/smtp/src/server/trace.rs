@@ -7,7 +7,7 @@ use storage::{Disposition, Reception, StorageError, WriteTx};
 
 use super::Visit;
 use super::desk::Desk;
-use super::reception::Incoming;
+use super::incoming::Incoming;
 use super::spooling::path_text;
 use crate::error::CommandError;
 use crate::report::Action;

@@ -1,0 +1,311 @@
+//! What becomes of a message that was read.
+
+use std::sync::Arc;
+
+use mailauth::dmarc::Policy;
+use mailauth::reports::Observation;
+use mailauth::results::is_forged;
+use mailauth::{Author, Sender};
+use message::EXTERNAL_FIELD;
+use net::MessageResult;
+use storage::{Placement, Reception};
+
+use super::authenticity::Judged;
+use super::calendar_copy::CalendarCopy;
+use super::delivery::{Delivery, Outcomes};
+use super::incoming::Incoming;
+use super::trace::note_refusal;
+use super::{Visit, log_refusal};
+use crate::error::{CommandError, Refusal};
+use crate::header::{HeaderFacts, Originators, is_of_checks, remove_fields};
+use crate::settings::Role;
+
+/// LIMIT: authors of one message that are looked up; RFC 5322 §3.6.2 sets no bound, people
+/// never name more than a few.
+const AUTHORS_MAX: usize = 50;
+
+/// LIMIT: two signatures take some 1,600 bytes; names that are there many times take more.
+const SIGNATURES_BYTES: usize = 4096;
+
+impl Visit<'_> {
+    /// Judges a message that was read, stores it, and answers.
+    pub(super) async fn finish(&mut self, mut incoming: Incoming) {
+        let id = incoming.id;
+        let size_bytes = incoming.content.message_bytes();
+        let judged = self.judge(&mut incoming).await;
+        let mut reception = None;
+        let outcome = match judged {
+            Ok(()) => self.take(incoming, &mut reception).await,
+            Err(error) => {
+                reception = self.describe(&incoming, size_bytes);
+                self.tell(incoming.observed, &Err(&error), Policy::Reject, false);
+                Err(error)
+            }
+        };
+        self.count(&outcome, size_bytes);
+        match outcome {
+            Ok(outcomes) if self.server.settings.role == Role::Lmtp => {
+                outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).for_each(log_refusal);
+                self.session.answer_each(id, &outcomes, &mut self.out);
+            }
+            // Only LMTP has an answer for each recipient; see `Desk::deliver`.
+            Ok(_) => {
+                self.session.answer_message(id, &Ok(()), &mut self.out);
+            }
+            Err(error) => {
+                log_refusal(&error);
+                note_refusal(&self.server.desk, reception, &error).await;
+                self.session.answer_message(id, &Err(error), &mut self.out);
+            }
+        }
+    }
+
+    /// Has the content checked of a message that may be stored, and stores it.
+    async fn take(
+        &mut self,
+        mut incoming: Incoming,
+        reception: &mut Option<Arc<Reception>>,
+    ) -> Result<Outcomes, CommandError> {
+        let observed = std::mem::take(&mut incoming.observed);
+        let by_policy = incoming.placement;
+        let checked = self.check_content(&mut incoming).await;
+        let is_spam = checked.is_err() || incoming.placement != by_policy;
+        *reception = self.describe(&incoming, incoming.content.message_bytes());
+        let outcome = match checked {
+            Ok(()) => self.deliver(incoming, reception.clone()).await,
+            Err(error) => Err(error),
+        };
+        let done = match by_policy {
+            Placement::Junk => Policy::Quarantine,
+            Placement::Inbox => Policy::None,
+        };
+        self.tell(observed, &outcome.as_ref().map(drop), done, is_spam);
+        outcome
+    }
+
+    /// Counts for reports to others what a message was found to be. One that is to come again is
+    /// counted then.
+    fn tell(
+        &self,
+        observed: Vec<Observation>,
+        outcome: &Result<(), &CommandError>,
+        done: Policy,
+        is_spam: bool,
+    ) {
+        let desk = &self.server.desk;
+        let (Some(authenticity), false) = (desk.authenticity(), observed.is_empty()) else {
+            return;
+        };
+        if !outcome.is_err_and(|error| error.reply().is_temporary()) {
+            authenticity.count(observed, done, is_spam, desk.now());
+        }
+    }
+
+    /// Counts a message; over LMTP once for each recipient, as it is answered.
+    fn count(&self, outcome: &Result<Outcomes, CommandError>, size_bytes: u64) {
+        let counts = &self.server.counts;
+        let result = |outcome: Result<(), &CommandError>| match outcome {
+            Ok(()) => MessageResult::Stored,
+            Err(error) if error.reply().is_temporary() => MessageResult::Deferred,
+            Err(_) => MessageResult::Refused,
+        };
+        match outcome {
+            Ok(outcomes) if self.server.settings.role == Role::Lmtp => {
+                let each = outcomes.iter().map(|outcome| outcome.as_ref().copied());
+                each.for_each(|outcome| counts.count_message(result(outcome)));
+            }
+            Ok(_) => counts.count_message(MessageResult::Stored),
+            Err(error) => counts.count_message(result(Err(error))),
+        }
+        if outcome.is_ok() {
+            counts.count_message_bytes(size_bytes);
+        }
+    }
+
+    /// Says whether the message may be stored; completes a submission.
+    async fn judge(&mut self, incoming: &mut Incoming) -> Result<(), CommandError> {
+        if let Some(refusal) = incoming.refusal() {
+            return Err(refusal.into());
+        }
+        let settings = &self.server.settings;
+        let content = incoming.buffer.bytes.get(incoming.trace_bytes..).unwrap_or_default();
+        let facts = HeaderFacts::of(content);
+        incoming.tls_optional = facts.tls_optional;
+        incoming.message_id = facts.message_id;
+        // RFC 5321 §6.3: loops are found by counting Received.
+        if facts.received_fields > settings.received_fields_max {
+            return Err(Refusal::Loop.into());
+        }
+        let mut sender = None;
+        if let Some(user) = &self.user {
+            let named = Originators::of(content, AUTHORS_MAX + 1);
+            if named.len() > AUTHORS_MAX {
+                return Err(Refusal::FromNotOwned.into());
+            }
+            incoming.signable = !named.unreadable;
+            sender = self.server.desk.check_authors(user.account, named).await?;
+        }
+        let found = self.check_authenticity(incoming).await?;
+        let believed = self.believed_author(incoming);
+        let submitted = self.user.is_some();
+        let authserv_id = self.server.desk.authserv_id();
+        let from_outside = settings.role != Role::Lmtp;
+        let from_strangers = settings.role == Role::Mx;
+        remove_fields(&mut incoming.buffer.bytes, incoming.trace_bytes, |field| {
+            // RFC 5321 §4.4: final delivery removes a Return-Path that was there before and
+            // writes the true one; what is sent on goes without.
+            field.is("Return-Path")
+                // RFC 5322 §3.6.3: a Bcc field is removed before the message is sent, so that
+                // nobody reads who else got it. Many programs leave that to the server.
+                || submitted && (field.is("Bcc") || field.is("Resent-Bcc"))
+                // RFC 8601 §5: a field from outside that has our name is forged.
+                || from_outside
+                    && field.is("Authentication-Results")
+                    && is_forged(field.value, authserv_id)
+                // R-ADDR-13: only this server says so.
+                || field.is(EXTERNAL_FIELD)
+                || from_strangers && is_of_checks(field)
+        });
+        if submitted {
+            incoming.complete(facts.has_date, &settings.hostname, sender);
+        }
+        if let Some(field) = self.peer_field() {
+            let at = incoming.trace_bytes;
+            incoming.buffer.bytes.splice(at..at, field.into_bytes());
+        }
+        incoming.verified = submitted;
+        // Where nothing is checked here, who brings it has done that: whoever signed in, what is in
+        // front of us, a network that the operator trusts.
+        incoming.is_believed = match &found {
+            Some(judged) => judged.verified,
+            None => !self.is_in_our_name().await?,
+        };
+        if incoming.signable {
+            let content = incoming.buffer.bytes.get(incoming.trace_bytes..).unwrap_or_default();
+            incoming.author = mailauth::author_domain(content);
+        }
+        if !submitted && found.is_none() {
+            incoming.author = believed;
+        }
+        if let Some(Judged { field, placement, verified, author }) = found {
+            (incoming.placement, incoming.verified) = (placement, verified);
+            incoming.author = author;
+            incoming.put_above_trace(&field).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a stranger names a sender of ours, where nobody looks whether that is true. Who sends
+    /// in our name signs in (R-ADDR-5).
+    async fn is_in_our_name(&mut self) -> Result<bool, CommandError> {
+        let desk = &self.server.desk;
+        let is_unchecked = self.server.settings.role == Role::Mx && desk.authenticity().is_none();
+        let envelope = self.session.envelope();
+        let sender = envelope.and_then(|envelope| envelope.reverse_path.mailbox()).cloned();
+        match sender {
+            Some(sender) if is_unchecked && self.user.is_none() => desk.is_ours(sender).await,
+            _ => Ok(false),
+        }
+    }
+
+    /// Signs a submission in its final form (RFC 6376 §5).
+    async fn sign(&mut self, incoming: &mut Incoming) -> Result<(), Refusal> {
+        let Some(signatory) = self.server.desk.signatory() else { return Ok(()) };
+        incoming.buffer.reserve(SIGNATURES_BYTES).await?;
+        let bytes = std::mem::take(&mut incoming.buffer.bytes);
+        let start = incoming.trace_bytes;
+        let signed = signatory.sign(bytes, start, Author::Account).await;
+        incoming.buffer.bytes = signed.map_err(|_| Refusal::Lost)?;
+        Ok(())
+    }
+
+    /// Finds out whether a message from another server is what it says it is.
+    async fn check_authenticity(
+        &mut self,
+        incoming: &mut Incoming,
+    ) -> Result<Option<Judged>, CommandError> {
+        let Some(authenticity) = self.server.desk.authenticity() else { return Ok(None) };
+        let peer = self.connection.peer().ip();
+        let (Role::Mx, Some(envelope)) = (self.server.settings.role, self.session.envelope())
+        else {
+            return Ok(None);
+        };
+        if !authenticity.concerns(peer) {
+            return Ok(None);
+        }
+        let sender = Sender {
+            ip: peer,
+            helo: self.session.client().map_or("", |client| client.as_str()),
+            mail_from: envelope.reverse_path.mailbox().map(|path| (path.local(), path.domain())),
+        };
+        let bytes = std::mem::take(&mut incoming.buffer.bytes);
+        let now = self.server.desk.now();
+        let checked = authenticity.check(bytes, incoming.trace_bytes, sender, now).await;
+        (incoming.buffer.bytes, incoming.observed) = (checked.bytes, checked.observed);
+        Ok(Some(checked.judged?))
+    }
+
+    /// Who the author of a message is, where a server of one's own brings it that checked it. As it
+    /// came: fields with our name are still there, which such a server may share.
+    fn believed_author(&self, incoming: &Incoming) -> Option<String> {
+        let authenticity = self.server.desk.authenticity()?;
+        let is_checked = match self.server.settings.role {
+            Role::Lmtp => true,
+            Role::Mx => authenticity.is_own(self.connection.peer().ip()),
+            Role::Submission => false,
+        };
+        let message = incoming.buffer.bytes.get(incoming.trace_bytes..)?;
+        is_checked.then(|| authenticity.believed_author(message))?
+    }
+
+    async fn deliver(
+        &mut self,
+        mut incoming: Incoming,
+        reception: Option<Arc<Reception>>,
+    ) -> Result<Outcomes, CommandError> {
+        if incoming.signable {
+            self.sign(&mut incoming).await?;
+        }
+        // The buffer gives its part of the budget back when this returns.
+        let bytes = std::mem::take(&mut incoming.buffer.bytes);
+        let Some(envelope) = self.session.envelope() else { return Ok(Vec::new()) };
+        let (size_bytes, recipients) = (bytes.len(), self.targets.len());
+        // What was put aside is not believed.
+        let inbox = self.server.desk.report_inbox();
+        let inbox = inbox.filter(|_| incoming.placement == Placement::Inbox);
+        let report = inbox
+            .filter(|inbox| inbox.wants(envelope, size_bytes))
+            .map(|inbox| (inbox, bytes.clone()));
+        let targets = std::mem::take(&mut self.targets);
+        let calendar = CalendarCopy::of(&incoming, &bytes, &targets);
+        let delivery = Delivery {
+            id: incoming.id,
+            bytes,
+            return_path_bytes: incoming.return_path_bytes,
+            envelope,
+            targets,
+            placement: incoming.placement,
+            author: incoming.author.clone(),
+            eight_bit: incoming.eight_bit || incoming.content.is_eight_bit(),
+            tls_optional: incoming.tls_optional,
+            verified: incoming.verified,
+            is_believed: incoming.is_believed,
+            submitter: self.user.as_ref().map(|user| user.account),
+            role: self.server.settings.role,
+            reception,
+        };
+        let delivered = self.server.desk.deliver(delivery).await?;
+        if let Some(user) = &self.user {
+            self.server.desk.note_sent(user.account);
+        }
+        if let Some(calendar) = calendar {
+            calendar.give(&self.server.desk, &delivered).await;
+        }
+        if let Some((inbox, copy)) = report {
+            inbox.give(copy);
+        }
+        let id = format_args!("{:016x}", incoming.id);
+        tracing::info!(message = %id, size_bytes, recipients, "message stored");
+        Ok(delivered.outcomes)
+    }
+}
