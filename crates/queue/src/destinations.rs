@@ -272,6 +272,14 @@ impl Destinations {
         now: Timestamp,
     ) -> Result<(), Timestamp> {
         if let Some(way) = self.settings.paced_way(destination).filter(|_| per_minute > 0) {
+            // Whoever has a turn ahead keeps to it: each further one would be another's.
+            let pace = self.entries.get(destination).and_then(|entry| entry.pace.as_ref());
+            if let Some(Pace { bucket: None, until, per_minute: same, .. }) = pace
+                && *same == per_minute
+                && *until > now
+            {
+                return Err(*until);
+            }
             let turn = self.ways.take_turn(way, per_minute, now);
             let until = turn.err().unwrap_or(now);
             let pace = Pace { per_minute, bucket: None, until, used: now };

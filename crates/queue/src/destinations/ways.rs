@@ -71,8 +71,8 @@ impl Ways {
     }
 
     /// A message is about to go that way. The error says when whoever sends it has its next turn: each
-    /// who waits another one, in the order in which they asked, so that a thousand domains do not all
-    /// come for one message.
+    /// who is refused another one, in the order in which they asked, so that a thousand domains do not
+    /// all come for one message.
     pub(super) fn take_turn(
         &mut self,
         way: &str,
