@@ -4,6 +4,12 @@ use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The result of every storage verb.
+///
+/// # Errors
+/// What the engine says can come of each of them: [`StorageError::Unavailable`],
+/// [`StorageError::NoSpace`] of one that writes, [`StorageError::Corrupt`] where a row is not what
+/// it must be, [`StorageError::Internal`]. A verb names under its own `# Errors` what it refuses
+/// besides.
 pub type Result<T> = std::result::Result<T, StorageError>;
 
 /// A rule that limits how much there may be. Carried by [`StorageError::Limit`] so that every

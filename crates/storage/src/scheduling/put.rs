@@ -142,8 +142,9 @@ impl AccountTx<'_, '_> {
         if !is_meeting {
             return Ok(None);
         }
+        // What delegates came to meanwhile, its organizer's program may go on with.
         let max = self.settings.scheduling.attendees_max;
-        if new.parts().any(|part| part.lines_named("ATTENDEE").count() > max) {
+        if most_attendees(new) > max.max(change.old.map_or(0, most_attendees)) {
             return Ok(Some(PutOutcome::TooManyAttendees));
         }
         let people = new.attendees().len() as u64;
@@ -303,4 +304,10 @@ impl AccountTx<'_, '_> {
         let etag = is_as_put.then(|| object.etag());
         Ok(Scheduled { outcome, etag, schedule_tag })
     }
+}
+
+/// Attendees of the part that has most of them.
+fn most_attendees(object: &CalendarObject) -> usize {
+    let each = object.parts().map(|part| part.lines_named("ATTENDEE").count());
+    each.max().unwrap_or_default()
 }

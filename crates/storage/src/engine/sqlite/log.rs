@@ -3,7 +3,7 @@
 //! A thread of its own copies the log into the database. Once all of it is copied and no reader
 //! needs it, SQLite writes it anew from its beginning. Under load the writer is always ahead of
 //! that thread by a little; this little the writer then copies itself. Where the thread falls far
-//! behind, the writer waits for it.
+//! behind, or the log gets long, the writer waits for it.
 //!
 //! A page that many commits change is copied once for all of them. Each copy is a write somewhere
 //! in the file, while a commit is one write at the end of the log: on a disk of few writes a second
@@ -27,7 +27,8 @@ const REST_MAX: i64 = 512;
 /// LIMIT: pages that may wait to be copied before writing waits too: the log takes room on the
 /// disk, and a crash leaves all of it to be read at the next start.
 const BEHIND_MAX: i64 = 2 * PAGES_MAX;
-/// LIMIT: how long the log gets before the writer copies what is left, however much that is.
+/// LIMIT: how long the log gets before writing waits for what is left to be copied, however little
+/// that is.
 const LENGTH_MAX: i64 = 3 * PAGES_MAX;
 /// LIMIT: how long a commit waits for the copying.
 const WAIT: Duration = Duration::from_secs(1);
@@ -75,7 +76,7 @@ impl Log {
             // A reader still needs the log.
             return;
         }
-        if behind < BEHIND_MAX && (behind <= REST_MAX || log.pages >= LENGTH_MAX) {
+        if behind <= REST_MAX {
             run(connection, "PRAGMA wal_checkpoint(PASSIVE)");
             return;
         }
@@ -83,7 +84,7 @@ impl Log {
         let _ = self.copied.try_recv();
         // A full channel means that a copy is asked for already.
         let _ = self.copier.try_send(());
-        if behind >= BEHIND_MAX {
+        if behind >= BEHIND_MAX || log.pages >= LENGTH_MAX {
             // A reader in an old snapshot can keep the copying from getting on; it ends soon
             // then, and only the log grows.
             let _ = self.copied.recv_timeout(WAIT);
