@@ -156,7 +156,16 @@ impl<'l, 'b> Reader<'l, 'b> {
     fn calendar(&mut self, calendar: &Piece<'b>) -> Result<(), FileError> {
         let number = self.file.heads.len();
         self.file.heads.push(Vec::new());
-        for piece in calendar.within(self.limits.objects_max.saturating_add(PROPERTIES_MAX))? {
+        let pieces_max = self.limits.objects_max.saturating_add(PROPERTIES_MAX);
+        let pieces = calendar.within(pieces_max).map_err(|error| match error {
+            // Of what is counted here, the fewest are objects.
+            FileError::TooMany(_) => {
+                let text = format!("more than {pieces_max} properties and components");
+                FileError::Line { line: calendar.line, text }
+            }
+            other => other,
+        });
+        for piece in pieces? {
             match piece.is_component {
                 true => self.component(number, &piece)?,
                 false => self.line(number, &piece),

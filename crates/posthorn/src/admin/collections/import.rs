@@ -147,7 +147,9 @@ fn read(format: FileFormat, bytes: &[u8], limits: &ObjectLimits) -> Result<Ready
 
 fn read_calendar(bytes: &[u8], limits: &ObjectLimits) -> Result<Ready, String> {
     let text = text_of_file(bytes, &FileLimits::CALENDAR).map_err(|error| error.to_string())?;
-    let file = CalendarFile::parse(&text, &FileLimits::CALENDAR).map_err(|wrong| told(&wrong))?;
+    // The file was not too large; in UTF-8 its letters may take more.
+    let file_limits = FileLimits { bytes_max: text.len(), ..FileLimits::CALENDAR };
+    let file = CalendarFile::parse(&text, &file_limits).map_err(|wrong| told(&wrong))?;
     let objects = prepare(file.objects(), limits, PreparedObject::calendar)?;
     let ignored = match file.ignored() {
         0 => Vec::new(),
