@@ -68,7 +68,8 @@ pub(super) struct ImapArguments {
     /// The account that signs in.
     #[arg(long, value_name = "ADDRESS")]
     user: String,
-    /// What to measure; all but `sort`, `search`, `idle` and `watch` unless named.
+    /// What to measure; all but `sort`, `search`, `first-*`, `idle` and `watch` unless
+    /// named.
     #[arg(
         long,
         value_enum,

@@ -37,6 +37,7 @@ mod tls;
 mod well_known;
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -89,6 +90,9 @@ pub(crate) fn run(
 
 /// How long work on blocking threads may go on after the last session.
 const BLOCKING_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// LIMIT: how long a reload that is under way may go on when the end is asked for.
+const RELOAD_AT_THE_END: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// LIMIT: threads for work that blocks, beside those of the store. Most of it waits for one of few
 /// database connections or for a processor, and each thread keeps memory: four hundred of them
@@ -163,6 +167,7 @@ async fn serve(
             listeners,
             background,
             redirects,
+            is_mixed: false,
         };
         signals.until_end(&mut reload).await;
         Ok(reload.config.limits.shutdown_timeout)
@@ -215,7 +220,9 @@ impl Signals {
                 biased;
                 _ = self.hang_up.recv() => {
                     system::notify_reloading();
-                    reload.run().await;
+                    if self.reload(reload).await == Next::End {
+                        return;
+                    }
                     system::notify_ready();
                 }
                 _ = self.terminate.recv() => return,
@@ -223,6 +230,28 @@ impl Signals {
             }
         }
     }
+
+    /// Reloads. Where the end is asked for meanwhile, a reload that waits for a database that does
+    /// not answer does not hold it up for long.
+    async fn reload(&mut self, reload: &mut Reload) -> Next {
+        let mut reloading = pin!(reload.run());
+        tokio::select! {
+            biased;
+            () = &mut reloading => return Next::Signal,
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        let _ = tokio::time::timeout(RELOAD_AT_THE_END, reloading).await;
+        Next::End
+    }
+}
+
+/// What the daemon does after a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Waits for the next signal.
+    Signal,
+    End,
 }
 
 impl Listeners {

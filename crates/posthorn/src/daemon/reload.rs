@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 use auth::ScramSettings;
-use config::{Config, Limits, Log, Metrics, Search, Storage};
+use config::{Config, Limits, Listener, Log, Metrics, Search, Storage};
 use delivery::RedirectRule;
 use net::TlsKeys;
 
@@ -26,6 +26,9 @@ pub(super) struct Reload {
     pub(super) background: Background,
     /// Where scripts may send mail on to.
     pub(super) redirects: RedirectRule,
+    /// A reload failed after it had changed something: what runs is not what `config` says, and
+    /// the next reload takes up everything anew.
+    pub(super) is_mixed: bool,
 }
 
 /// What a new configuration needs, as far as anything of it may turn out to be wrong.
@@ -60,36 +63,44 @@ impl Reload {
     }
 
     async fn take_up(&mut self, new: Config) {
-        for option in needs_restart(&self.config, &new) {
-            tracing::warn!(option, "has changed and takes effect with the next start");
-        }
-        self.level.set(new.log.level);
+        let delayed = needs_restart(&self.config, &new);
         let running = running(&self.config, new);
-        let outcome = match self.prepare(&running).await {
-            Ok(prepared) => self.replace(prepared, &running).await,
-            Err(failure) => Err(failure),
+        let prepared = match self.prepare(&running).await {
+            Ok(prepared) => prepared,
+            Err(failure) => {
+                tracing::error!(error = failure.text(), "the old configuration stays in use");
+                return self.reload_files();
+            }
         };
-        match outcome {
+        match self.replace(prepared, &running).await {
             Ok(()) => {
+                self.is_mixed = false;
+                self.level.set(running.log.level);
                 self.config = running;
+                for option in delayed {
+                    tracing::warn!(option, "has changed and takes effect with the next start");
+                }
                 tracing::info!("configuration reloaded");
             }
             Err(failure) => {
-                tracing::error!(error = failure.text(), "the old configuration stays in use");
+                self.is_mixed = true;
+                let error = failure.text();
+                tracing::error!(error, "taken up in part; the next reload takes up everything");
                 self.reload_files();
             }
         }
     }
 
     async fn prepare(&self, running: &Config) -> Result<Prepared, Failure> {
-        let other_keys =
-            self.config.tls != running.tls || self.config.certificates != running.certificates;
+        let old = Some(&self.config).filter(|_| !self.is_mixed);
+        let other_keys = old
+            .is_none_or(|old| old.tls != running.tls || old.certificates != running.certificates);
         let keys = match &self.keys {
             Some(_) if other_keys => Some(tls::load(running, &self.admin.store)?),
             Some(_) | None => None,
         };
         let scram = open::scram(running)?;
-        let background = self.background.prepare(Some(&self.config), running).await?;
+        let background = self.background.prepare(old, running).await?;
         Ok(Prepared { keys, scram, background })
     }
 
@@ -108,26 +119,32 @@ impl Reload {
         if self.admin.authenticator.replace_settings(settings).is_err() {
             return Err(Failure::new("auth: the system has no randomness"));
         }
-        if self.config.auth.scram && !running.auth.scram {
-            forget_scram(&self.admin).await?;
-        }
+        // Finds nothing where it was off before.
+        let forgotten = match running.auth.scram {
+            true => Ok(()),
+            false => forget_scram(&self.admin).await,
+        };
         self.redirects.set(delivering::script_redirects(running));
         *self.admin.web_url.write().unwrap_or_else(PoisonError::into_inner) =
             open::web_url(running);
         self.listeners.take_up_storage(running);
-        self.background.take_up(background, running).await?;
+        let begun = self.background.take_up(background, running).await;
         self.listeners.set_pushes(self.background.pushes.clone());
-        self.listeners.take_up(running)
+        // One that fails keeps the others from nothing.
+        self.listeners.take_up(running).and(begun).and(forgotten)
     }
 }
 
 /// What the daemon runs with once it has taken up a configuration: what needs a restart keeps its
 /// old value, so that the next reload says so again.
 fn running(old: &Config, new: Config) -> Config {
-    let listeners = match same_places(old, &new) {
-        true => new.listeners.clone(),
-        false => old.listeners.clone(),
-    };
+    // One is where it was, and what is new of it is taken up, or it waits for the next start.
+    let place = |listener: &Listener| (listener.protocol, listener.bind.clone());
+    let listeners = old.listeners.iter().map(|there| {
+        let again = new.listeners.iter().find(|one| place(one) == place(there));
+        again.unwrap_or(there).clone()
+    });
+    let listeners = listeners.collect();
     Config {
         hostname: old.hostname.clone(),
         data_dir: old.data_dir.clone(),
@@ -163,15 +180,6 @@ macro_rules! fixed_limits {
 
 fixed_limits! {
     network_v4 network_v6 reception_memory
-}
-
-/// Whether the listeners are where they were: the same protocols on the same addresses.
-fn same_places(old: &Config, new: &Config) -> bool {
-    let places = |config: &Config| {
-        let places = config.listeners.iter().map(|one| (one.protocol, one.bind.clone()));
-        places.collect::<Vec<_>>()
-    };
-    places(old) == places(new)
 }
 
 /// The options that only a restart takes up, each with whether it changed.
@@ -259,6 +267,18 @@ mod tests {
         let running = limits_running(&old.limits, new.limits);
         let (kept, taken) = (running.network_v4, (running.recipients, running.teams));
         assert_eq!((kept, taken), (old.limits.network_v4, (700, 3)));
+    }
+
+    /// Only what is at another place waits for the next start.
+    #[test]
+    fn listeners_that_stay_take_up_what_is_new_of_them() {
+        let pop3 = "[[listener]]\nprotocol = \"pop3s\"\nbind = \"[::]:995\"\n";
+        let off = "capabilities_off = [\"NOTIFY\"]\n";
+        let old = parsed(pop3);
+        let new = parsed(&format!("{off}[[listener]]\nprotocol = \"smtp\"\nbind = \"[::]:25\"\n"));
+        assert_eq!(needs_restart(&old, &new), LISTENER);
+        let listeners = running(&old, new.clone()).listeners;
+        assert_eq!(listeners, [new.listeners[0].clone(), old.listeners[1].clone()]);
     }
 
     #[test]
