@@ -22,7 +22,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask CHORE
 
-  ci                fmt, clippy, tidy, rfc --check, fuzz smoke, then test
+  ci                fmt, tidy, rfc --check, clippy, replay of fuzz corpora, then test
   test [--quick]    installs what tests need, then end-to-end, crash and cargo tests
   setup [--bench]   installs what tests (and benchmarks) need: Debian packages, a Python venv
   tidy              crate arrows, purity, names, sizes, paths in docs/ARCHITECTURE.md

@@ -160,7 +160,8 @@ fn install_python_packages() -> Result<(), String> {
         &[
             "-c",
             "import imapclient, moto.server, dkim, nacl, authres, vdirsyncer, managesieve, caldav, \
-             caldav_server_tester, vobject, khal, todoman, khard",
+             caldav_server_tester, vobject, khal, todoman, khard, deltachat_rpc_client, \
+             marionette_driver, recurring_ical_events, dateutil",
         ],
     )
     .output();

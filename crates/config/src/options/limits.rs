@@ -19,28 +19,28 @@ sections! {
 
         /// Connections at a time from one network (`network_v4`, `network_v6`) to all listeners
         /// together; likewise.
-        connections_per_network: u32 = default 500, since "0.2";
+        connections_per_network: u32 = default 500, since "0.1";
 
         /// Connections a minute that one network may make to the SMTP listeners; 0: as many as it
         /// likes. This and the next two do not concern the loopback, `peers.exempt`, LMTP and who
         /// has signed in.
-        smtp_connections_per_network: u32 = default 600, since "0.2";
+        smtp_connections_per_network: u32 = default 600, since "0.1";
 
         /// Messages a minute that one network may bring; 0: as many as it likes.
-        messages_per_network: u32 = default 1000, since "0.2";
+        messages_per_network: u32 = default 1000, since "0.1";
 
         /// Recipients a minute that one network may name, those that do not exist among them; 0:
         /// as many as it likes.
-        recipients_per_network: u32 = default 3000, since "0.2";
+        recipients_per_network: u32 = default 3000, since "0.1";
 
         /// How many leading bits of an IPv4 address make a network, 8 to 32.
         /// A change takes effect with the next start.
-        network_v4: u32 = default 24, since "0.2";
+        network_v4: u32 = default 24, since "0.1";
 
         /// How many leading bits of an IPv6 address make a network, 16 to 64. Providers give
         /// customers between 48 and 64.
         /// A change takes effect with the next start.
-        network_v6: u32 = default 56, since "0.2";
+        network_v6: u32 = default 56, since "0.1";
 
         /// How long the TLS handshake may take.
         tls_handshake_timeout: Duration = default "15 s", since "0.1";
@@ -48,7 +48,7 @@ sections! {
         /// How long a peer may leave the server's answer unread before it is cut off.
         write_timeout: Duration = default "1 min", since "0.1";
 
-        /// How long an IMAP or POP3 connection may stay without signing in.
+        /// How long an IMAP, POP3 or ManageSieve connection may stay without signing in.
         sign_in_timeout: Duration = default "1 min", since "0.1";
 
         /// How long a signed-in IMAP connection may be silent. Less than 30 minutes is against
@@ -147,10 +147,10 @@ sections! {
 
         /// Messages that an account may send a day (by UTC), where `posthorn account limits` gives
         /// it no limit of its own. It bounds what a stolen password is good for.
-        messages_per_day: u32 = default 1000, since "0.2";
+        messages_per_day: u32 = default 1000, since "0.1";
 
         /// Recipients of one message that an account sends; likewise, and besides `recipients`.
-        recipients_per_message: u32 = default 500, since "0.2";
+        recipients_per_message: u32 = default 500, since "0.1";
 
         /// Received headers a message may carry; above it, it is going round in a loop.
         hops: u32 = default 100, since "0.1";
@@ -190,10 +190,10 @@ sections! {
         shares: u32 = default 1000, since "0.1";
 
         /// People elsewhere, with no account here, with whom one calendar is shared.
-        outside_shares: u32 = default 100, since "0.2";
+        outside_shares: u32 = default 100, since "0.1";
 
         /// Letters that invite people elsewhere to the calendars of one account, on one day.
-        outside_letters: u32 = default 50, since "0.2";
+        outside_letters: u32 = default 50, since "0.1";
 
         /// Teams of one organisation.
         teams: u32 = default 1000, since "0.1";

@@ -18,7 +18,7 @@ sections! {
         /// Where people reach the listeners of protocol `https` (or `http`, behind a proxy). It
         /// stands in links of letters, such as the one that asks an address whether mail may be
         /// sent on to it. Without it, `https://` and `hostname`.
-        web_url: Option<WebUrl> = optional "https://mail.example.test", since "0.2";
+        web_url: Option<WebUrl> = optional "https://mail.example.test", since "0.1";
 
         /// The directory of everything the server keeps: the SQLite database, the bytes of
         /// messages, the control socket, the self-signed certificate. Only the user of the
@@ -45,7 +45,8 @@ sections! {
         /// A change takes effect with the next start.
         bind: Option<Vec<SocketAddr>> = optional "127.0.0.1:9464", since "0.1";
 
-        /// Networks that may read `/metrics` from the listeners of protocol `http`. Whoever
+        /// Networks that may read `/metrics` from the listeners of protocols `http` and
+        /// `https`. Whoever
         /// reaches `bind` may read it there.
         allow: Vec<Network> = default ["127.0.0.0/8", "::1"], since "0.1";
     }

@@ -18,7 +18,7 @@ sections! {
         /// Failed sign-ins from one network (`limits.network_v4`, `limits.network_v6`) within
         /// `failure_window` before addresses in it have to wait that did not sign in to the
         /// account lately; 0: networks are not counted.
-        failures_per_network: u32 = default 200, since "0.2";
+        failures_per_network: u32 = default 200, since "0.1";
 
         /// Failed sign-ins to one account within `failure_window` before other addresses than
         /// those it signed in from lately have to wait.
@@ -70,23 +70,23 @@ sections! {
     table "activity" pub struct Activity {
         /// Rows that are kept of one account, of refused sign-ins and of all else each. Equal
         /// events of a day are one row.
-        entries: u32 = default 500, since "0.2";
+        entries: u32 = default 500, since "0.1";
 
         /// How long they are kept.
-        keep: Duration = default "90 days", since "0.2";
+        keep: Duration = default "90 days", since "0.1";
 
         /// Whether the owner is told of a sign-in from a place (IPv4 /24, IPv6 /48) that the
         /// account was not signed in from lately. The place of the first sign-in of all is where
         /// the owner is.
-        new_place_mail: bool = default true, since "0.2";
+        new_place_mail: bool = default true, since "0.1";
 
         /// How long a place stays known after the last sign-in from there.
-        new_place_after: Duration = default "90 days", since "0.2";
+        new_place_after: Duration = default "90 days", since "0.1";
 
         /// Wrong passwords within a day of which the owner is told; 0: of none.
-        wrong_passwords: u32 = default 20, since "0.2";
+        wrong_passwords: u32 = default 20, since "0.1";
 
         /// How long it takes until the owner is told of wrong passwords again.
-        wrong_passwords_again: Duration = default "7 days", since "0.2";
+        wrong_passwords_again: Duration = default "7 days", since "0.1";
     }
 }

@@ -32,7 +32,8 @@ const fn row(name: &'static str, layer: Layer, may_depend_on: &'static [&'static
     Row { name, layer, may_depend_on }
 }
 
-/// What every protocol crate may use: layers 0 to 2 without `config` and `delivery`.
+/// What every protocol crate may use: layers 0 to 2 without `config`, `certificate`, `delivery`,
+/// `scan` and `acme`.
 const BELOW_PROTOCOLS: &[&str] = &[
     "ids",
     "message",
