@@ -25,7 +25,7 @@ pub(crate) struct Exchange {
     pub(crate) actor: Actor,
     /// Who is not told of what the request does.
     pub(crate) quiet: QuietPushes,
-    /// Who of an account may read.
+    /// How many requests of an account read at a time.
     pub(crate) turns: Turns,
 }
 

@@ -62,7 +62,8 @@ impl MemoryBudget {
     }
 
     /// Draws what is missing for so many bytes in all, of a message whose length shows as it comes;
-    /// `None` where there is none for long. What was drawn before stays drawn meanwhile.
+    /// `None` where there is none for long. What was drawn before stays drawn meanwhile: two who
+    /// have half of all each, and want more, are both told so.
     pub async fn grow(&self, drawn: &mut DrawnMemory, bytes: u64) -> Option<()> {
         let has = drawn.units.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let has = u32::try_from(has).unwrap_or(u32::MAX);

@@ -20,7 +20,8 @@ use super::hosts::Hosts;
 use super::target::is_public;
 use super::{PushKey, Target, encrypt, message, topic};
 
-/// LIMIT: pushes that are under way at a time, each a connection; storage bounds those of an account.
+/// LIMIT: pushes that are under way at a time, each a connection; storage bounds those of an account to
+/// four, and passes over four accounts that have as many: these are all there can be.
 const AT_ONCE_MAX: usize = 16;
 /// LIMIT: one request, and what is read of its answer. All of a claim is over before it ends.
 const TIMEOUT: Duration = Duration::from_secs(20);

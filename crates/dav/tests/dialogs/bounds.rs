@@ -179,6 +179,7 @@ fn large_answers_are_compressed() {
     });
 }
 
+/// That none of them waits for ever; who goes first is tested where turns are given.
 #[test]
 fn requests_that_wait_for_their_turn_are_answered() {
     let set = |settings: &mut dav::Settings| settings.account_readers_max = 1;

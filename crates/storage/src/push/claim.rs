@@ -23,7 +23,8 @@ const FAILURES_MAX: i64 = 16;
 /// its time keeps nobody waiting but those who chose it.
 const OF_ACCOUNT_MAX: usize = 4;
 
-/// LIMIT: accounts that are passed over in a statement; there is room for no more of them.
+/// LIMIT: accounts that are passed over in a statement. Who pushes has room for so many that are full:
+/// as many pushes at once as this times [`OF_ACCOUNT_MAX`].
 const FULL_MAX: usize = 4;
 
 /// How many pushes of each account a daemon has under way.
