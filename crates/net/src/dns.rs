@@ -5,6 +5,8 @@
 
 mod replaceable;
 mod system;
+#[cfg(test)]
+mod tests;
 mod trusted;
 
 use std::{net::IpAddr, pin::Pin};
@@ -63,12 +65,22 @@ impl<T> Vouched<T> {
     }
 }
 
+/// Who takes mail for a domain.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Exchangers {
+    /// The MX records; none where the domain exists without any.
+    pub records: Vec<MailExchanger>,
+    /// The domain's name behind all aliases.
+    pub canonical: String,
+}
+
 /// Where a host is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostAddresses {
     /// IPv6 and IPv4.
     pub addresses: Vec<IpAddr>,
-    /// Its name behind all aliases.
+    /// Its name behind all aliases, as far as is vouched for: its own, where DNSSEC says that it is an
+    /// alias and of what, and nothing of what stands there (RFC 7672 §2.2.2, "insecure CNAME").
     pub canonical: String,
 }
 
@@ -99,14 +111,14 @@ pub trait Dns: Send + Sync + 'static {
     }
 
     /// The MX records, and whether DNSSEC vouches for them.
-    fn vouched_exchangers<'a>(
-        &'a self,
-        domain: &'a str,
-    ) -> DnsFuture<'a, Vouched<Vec<MailExchanger>>> {
-        Box::pin(async { self.mail_exchangers(domain).await.map(Vouched::by_nobody) })
+    fn vouched_exchangers<'a>(&'a self, domain: &'a str) -> DnsFuture<'a, Vouched<Exchangers>> {
+        Box::pin(async {
+            let records = self.mail_exchangers(domain).await?;
+            Ok(Vouched::by_nobody(Exchangers { records, canonical: domain.to_owned() }))
+        })
     }
 
-    /// The addresses, and whether DNSSEC vouches for them.
+    /// The addresses, and whether DNSSEC vouches for them, or for the alias that leads to them.
     fn vouched_addresses<'a>(&'a self, host: &'a str) -> DnsFuture<'a, Vouched<HostAddresses>> {
         Box::pin(async {
             let addresses = self.addresses(host).await?;

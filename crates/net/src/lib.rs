@@ -42,8 +42,8 @@ pub use clock::SystemClock;
 pub use connection::{Connection, ConnectionSettings, LineEnding};
 pub use counters::ConnectionCounters;
 pub use dns::{
-    Dns, DnsError, DnsFuture, DnsTrust, HostAddresses, IpFamily, MailExchanger, ReplaceableDns,
-    SystemDns, Vouched,
+    Dns, DnsError, DnsFuture, DnsTrust, Exchangers, HostAddresses, IpFamily, MailExchanger,
+    ReplaceableDns, SystemDns, Vouched,
 };
 pub use error::{ConnectionError, SetupError};
 pub use https::{

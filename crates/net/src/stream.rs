@@ -155,7 +155,8 @@ impl Stream {
         Ok(())
     }
 
-    /// Runs the client side of a handshake with the server `name`, a host name or an address.
+    /// Runs the client side of a handshake with the server `name`, a host name or an address, which is
+    /// asked for by that name, unless the DNS vouches for another.
     /// After an error, or when the future is dropped half-way, the stream is at its end.
     pub async fn start_tls_as_client(
         &mut self,
@@ -166,6 +167,7 @@ impl Stream {
         let connector = client.connector(demand).ok_or_else(|| {
             io::Error::other("there is nobody here whose certificates are trusted")
         })?;
+        let name = demand.server_name(name);
         let server_name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
         let transport = self.take_plain()?;
         let tls = Box::pin(connector.connect(server_name, transport)).await?;

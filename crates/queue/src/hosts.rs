@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use net::{Dns, DnsError, MailExchanger, Vouched};
+use net::{Dns, DnsError, Exchangers, MailExchanger, Vouched};
 use smtp::client::Host;
 
 use crate::answer::Answer;
@@ -17,11 +17,12 @@ const EXCHANGERS_MAX: usize = 10;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Exit {
     pub(crate) host: Host,
-    /// DNSSEC vouches for its being the host, and for its address.
+    /// DNSSEC vouches for its being the host, and for its address or the alias that leads to it.
     pub(crate) secure: bool,
     /// RFC 7672 §2.2.3: where its TLSA records may stand, in the order in which they are asked for.
     pub(crate) bases: Vec<String>,
-    /// RFC 7672 §3.2.2: the names that it may have in a certificate.
+    /// RFC 7672 §3.2.2: the names that it may have in a certificate besides the one at which its TLSA records
+    /// stand.
     pub(crate) names: Vec<String>,
 }
 
@@ -44,7 +45,7 @@ pub(crate) async fn find_hosts(
         }
         Err(error) => return Err(Answer::ours(4, 4, 3, error.to_string())),
     };
-    let Vouched { answer: mut exchangers, secure } = found;
+    let Vouched { answer: Exchangers { records: mut exchangers, canonical }, secure } = found;
     // RFC 5321 §5.1: a domain without MX is its own, with preference 0.
     let implicit = exchangers.is_empty();
     // RFC 7505 §3: one MX whose host is the root says that there is no mail, and a domain must not
@@ -63,11 +64,10 @@ pub(crate) async fn find_hosts(
     let found = addresses_of(dns, settings, &exchangers).await;
     match found {
         Found { exits, .. } if !exits.is_empty() => {
-            let vouched = |exit: Exit| Exit {
-                secure: exit.secure && secure,
-                names: exit.names.into_iter().chain([destination.to_owned()]).collect(),
-                ..exit
-            };
+            let mut names = vec![destination.to_owned(), canonical];
+            names.dedup();
+            let vouched =
+                |exit: Exit| Exit { secure: exit.secure && secure, names: names.clone(), ..exit };
             Ok(exits.into_iter().map(vouched).collect())
         }
         Found { temporary: Some(error), .. } => Err(Answer::ours(4, 4, 3, error)),
@@ -99,8 +99,7 @@ pub(crate) async fn find_relay(
     let mut hosts = hosts_of(sources, &relay.host, relay.port, interleaved(addresses));
     hosts.truncate(HOSTS_MAX);
     // What the operator names needs nobody else's word.
-    let exit =
-        |host| Exit { host, secure: false, bases: Vec::new(), names: vec![relay.host.clone()] };
+    let exit = |host| Exit { host, secure: false, bases: Vec::new(), names: Vec::new() };
     Ok(hosts.into_iter().map(exit).collect())
 }
 
@@ -144,8 +143,8 @@ async fn addresses_of(dns: &dyn Dns, settings: &Settings, exchangers: &[MailExch
                 found.exits.extend(hosts.into_iter().map(|host| Exit {
                     host,
                     secure,
-                    names: bases.clone(),
                     bases: bases.clone(),
+                    names: Vec::new(),
                 }));
             }
             Err(DnsError::NoSuchName) => {}
@@ -185,7 +184,7 @@ fn hosts_of(sources: &[IpAddr], name: &str, port: u16, addresses: Vec<IpAddr>) -
 mod tests {
     use std::collections::HashMap;
 
-    use net::DnsFuture;
+    use net::{DnsFuture, HostAddresses};
 
     use super::*;
 
@@ -224,6 +223,47 @@ mod tests {
             };
             Box::pin(async { found })
         }
+    }
+
+    /// Vouches for all that a table has; `x.test` is an alias of `real.test`, and `mx.test` of `far.test`.
+    struct Signed(Table);
+
+    impl Dns for Signed {
+        fn mail_exchangers<'a>(&'a self, domain: &'a str) -> DnsFuture<'a, Vec<MailExchanger>> {
+            self.0.mail_exchangers(domain)
+        }
+
+        fn addresses<'a>(&'a self, host: &'a str) -> DnsFuture<'a, Vec<IpAddr>> {
+            self.0.addresses(host)
+        }
+
+        fn vouched_exchangers<'a>(&'a self, domain: &'a str) -> DnsFuture<'a, Vouched<Exchangers>> {
+            Box::pin(async {
+                let records = self.0.mail_exchangers(domain).await?;
+                let answer = Exchangers { records, canonical: "real.test".to_owned() };
+                Ok(Vouched { answer, secure: true })
+            })
+        }
+
+        fn vouched_addresses<'a>(&'a self, host: &'a str) -> DnsFuture<'a, Vouched<HostAddresses>> {
+            Box::pin(async {
+                let addresses = self.0.addresses(host).await?;
+                let answer = HostAddresses { addresses, canonical: "far.test".to_owned() };
+                Ok(Vouched { answer, secure: true })
+            })
+        }
+    }
+
+    // RFC 7672 §2.2.3, §3.2.2
+    #[tokio::test]
+    async fn aliases_are_other_names_to_be_known_by() {
+        let signed = Signed(table(&[(10, "mx.test")], &[("mx.test", &["192.0.2.1"])]));
+        let settings = Settings::new("mail.here.test");
+        let exits = find_hosts(&signed, &settings, "x.test", &mut |_| {}).await.unwrap();
+        let [exit] = exits.as_slice() else { panic!("{exits:?}") };
+        assert!(exit.secure);
+        assert_eq!(exit.bases, ["far.test", "mx.test"]);
+        assert_eq!(exit.names, ["x.test", "real.test"]);
     }
 
     async fn hosts(table: &Table, sources: &[&str]) -> Result<String, String> {

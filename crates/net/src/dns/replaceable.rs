@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::{Dns, DnsFuture, HostAddresses, IpFamily, MailExchanger, SystemDns, Vouched};
+use super::{
+    Dns, DnsFuture, Exchangers, HostAddresses, IpFamily, MailExchanger, SystemDns, Vouched,
+};
 use crate::TlsaRecord;
 
 /// Asks the servers that were given last. A question under way goes on with those before.
@@ -53,10 +55,7 @@ impl Dns for ReplaceableDns {
         Box::pin(async move { dns.names(address).await })
     }
 
-    fn vouched_exchangers<'a>(
-        &'a self,
-        domain: &'a str,
-    ) -> DnsFuture<'a, Vouched<Vec<MailExchanger>>> {
+    fn vouched_exchangers<'a>(&'a self, domain: &'a str) -> DnsFuture<'a, Vouched<Exchangers>> {
         let dns = self.now();
         Box::pin(async move { dns.vouched_exchangers(domain).await })
     }

@@ -13,7 +13,9 @@ use hickory_resolver::{
 };
 
 use super::trusted::{Reply, TrustedResolver, canonical};
-use super::{Dns, DnsError, DnsFuture, HostAddresses, IpFamily, MailExchanger, Vouched};
+use super::{
+    Dns, DnsError, DnsFuture, Exchangers, HostAddresses, IpFamily, MailExchanger, Vouched,
+};
 use crate::{SetupError, TlsaRecord};
 
 /// LIMIT: exchangers of one domain that are looked at; large providers have five.
@@ -186,8 +188,22 @@ impl SystemDns {
         Ok(found.into_iter().filter_map(name).take(NAMES_MAX).collect())
     }
 
-    async fn exchangers_of(&self, domain: &str) -> Result<Vouched<Vec<MailExchanger>>, DnsError> {
+    /// RFC 7672 §2.2.2: where nobody vouches for the addresses, TLSA records may yet stand at the
+    /// host's own name, if that is an alias by the word of a signed zone. Where it is none, nobody
+    /// vouches for its zone, and it is not asked any further.
+    async fn vouched_addresses_of(&self, host: &str) -> Result<Vouched<HostAddresses>, DnsError> {
+        let mut found = self.all_addresses_of(host).await?;
+        let is_alias = !found.answer.canonical.eq_ignore_ascii_case(host.trim_end_matches('.'));
+        if self.validates() && !found.secure && is_alias {
+            found.secure = self.look_up(host, RecordType::CNAME).await?.secure;
+            found.answer.canonical = host.to_owned();
+        }
+        Ok(found)
+    }
+
+    async fn exchangers_of(&self, domain: &str) -> Result<Vouched<Exchangers>, DnsError> {
         let found = self.look_up(domain, RecordType::MX).await?;
+        let canonical = canonical(domain, &found.records);
         let exchanger = |record: Record| match record.data {
             RData::MX(mx) => Some(MailExchanger {
                 preference: mx.preference,
@@ -195,11 +211,11 @@ impl SystemDns {
             }),
             _ => None,
         };
-        let mut exchangers: Vec<MailExchanger> =
+        let mut records: Vec<MailExchanger> =
             found.records.into_iter().filter_map(exchanger).collect();
-        exchangers.sort();
-        exchangers.truncate(EXCHANGERS_MAX);
-        Ok(Vouched { answer: exchangers, secure: found.secure })
+        records.sort();
+        records.truncate(EXCHANGERS_MAX);
+        Ok(Vouched { answer: Exchangers { records, canonical }, secure: found.secure })
     }
 
     async fn tlsa_of(&self, name: &str) -> Result<Vouched<Vec<TlsaRecord>>, DnsError> {
@@ -284,7 +300,7 @@ fn name_server(address: &SocketAddr) -> NameServerConfig {
 
 impl Dns for SystemDns {
     fn mail_exchangers<'a>(&'a self, domain: &'a str) -> DnsFuture<'a, Vec<MailExchanger>> {
-        Box::pin(async { self.exchangers_of(domain).await.map(|found| found.answer) })
+        Box::pin(async { self.exchangers_of(domain).await.map(|found| found.answer.records) })
     }
 
     fn addresses<'a>(&'a self, host: &'a str) -> DnsFuture<'a, Vec<IpAddr>> {
@@ -303,15 +319,12 @@ impl Dns for SystemDns {
         Box::pin(self.names_of(address))
     }
 
-    fn vouched_exchangers<'a>(
-        &'a self,
-        domain: &'a str,
-    ) -> DnsFuture<'a, Vouched<Vec<MailExchanger>>> {
+    fn vouched_exchangers<'a>(&'a self, domain: &'a str) -> DnsFuture<'a, Vouched<Exchangers>> {
         Box::pin(self.exchangers_of(domain))
     }
 
     fn vouched_addresses<'a>(&'a self, host: &'a str) -> DnsFuture<'a, Vouched<HostAddresses>> {
-        Box::pin(self.all_addresses_of(host))
+        Box::pin(self.vouched_addresses_of(host))
     }
 
     fn tlsa<'a>(&'a self, name: &'a str) -> DnsFuture<'a, Vouched<Vec<TlsaRecord>>> {

@@ -35,6 +35,16 @@ pub enum TlsDemand {
     Dane(Arc<Dane>),
 }
 
+impl TlsDemand {
+    /// By which name a server that is known as `host` is asked for.
+    pub(crate) fn server_name<'a>(&'a self, host: &'a str) -> &'a str {
+        match self {
+            Self::Encrypted | Self::Verified => host,
+            Self::Dane(dane) => dane.base(),
+        }
+    }
+}
+
 /// Why a handshake failed, as far as reports tell it apart (RFC 8460 §4.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsFault {

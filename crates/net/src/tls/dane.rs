@@ -82,13 +82,39 @@ fn select(certificate: &CertificateDer<'_>, selector: u8) -> Option<Vec<u8>> {
 /// What the DNS says of a server's certificates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dane {
-    /// Usable ones, at least one.
-    pub records: Vec<TlsaRecord>,
-    /// RFC 7672 §3.2.2: the names of which one must be in a certificate that a DANE-TA vouches for.
-    pub names: Vec<String>,
+    records: Vec<TlsaRecord>,
+    names: Vec<String>,
 }
 
 impl Dane {
+    /// Of what stands at the TLSA base domain that which counts; `None` where nothing does. The certificate
+    /// that a DANE-TA vouches for must have the name of the base domain, or one of `others` (RFC 7672
+    /// §3.2.2).
+    pub fn new(base: &str, mut records: Vec<TlsaRecord>, others: &[String]) -> Option<Self> {
+        records.retain(TlsaRecord::is_usable);
+        // RFC 7671 §9, which RFC 7672 §5 demands: of digests of one usage and selector the strongest
+        // alone counts; what is there in full counts beside them.
+        let strongest = |one: &TlsaRecord| {
+            let of_kind = records
+                .iter()
+                .filter(|other| (other.usage, other.selector) == (one.usage, one.selector));
+            of_kind.map(|other| other.matching).max()
+        };
+        let kept: Vec<TlsaRecord> = records
+            .iter()
+            .filter(|one| one.matching == 0 || strongest(one) == Some(one.matching))
+            .cloned()
+            .collect();
+        let mut names = vec![base.to_owned()];
+        names.extend(others.iter().filter(|other| *other != base).cloned());
+        (!kept.is_empty()).then_some(Self { records: kept, names })
+    }
+
+    /// RFC 7672 §8.1: the base domain, which the server is asked for by.
+    pub fn base(&self) -> &str {
+        self.names.first().map_or("", String::as_str)
+    }
+
     /// How a client connects that believes whom the DNS vouches for.
     pub(super) fn config(&self) -> Result<ClientConfig, Error> {
         certificate::client_config(self.clone())
@@ -173,7 +199,8 @@ mod tests {
     }
 
     fn verify(house: &House, records: Vec<TlsaRecord>, name: &str) -> bool {
-        let dane = Dane { records, names: vec!["there.test".to_owned(), name.to_owned()] };
+        let names = ["there.test".to_owned()];
+        let Some(dane) = Dane::new(name, records, &names) else { return false };
         let shown = Shown {
             end_entity: &house.leaf,
             intermediates: std::slice::from_ref(&house.authority),
@@ -223,6 +250,31 @@ mod tests {
             record(0, 0, 1, &authority),
         ] {
             assert!(!verify(&house, vec![wrong.clone()], "mx.there.test"), "{wrong:?}");
+        }
+    }
+
+    // RFC 7671 §9, with its example.
+    #[test]
+    fn the_strongest_digest_counts() {
+        let house = house();
+        let (key, leaf) = (&house.leaf_key, house.leaf.to_vec());
+        for (records, believed) in [
+            (vec![record(3, 1, 1, key), record(3, 1, 2, b"other")], false),
+            (vec![record(3, 1, 2, key), record(3, 1, 1, b"other")], true),
+            (vec![record(3, 1, 0, key), record(3, 1, 2, b"other")], true),
+            // Of another usage or selector it is another question.
+            (vec![record(3, 1, 1, key), record(3, 0, 2, b"other")], true),
+            (vec![record(3, 0, 1, &leaf), record(2, 0, 2, b"other")], true),
+            // One that cannot be used does not count as stronger.
+            (
+                vec![
+                    record(3, 1, 1, key),
+                    TlsaRecord { usage: 3, selector: 1, matching: 2, data: vec![1; 32] },
+                ],
+                true,
+            ),
+        ] {
+            assert_eq!(verify(&house, records.clone(), "other.test"), believed, "{records:?}");
         }
     }
 

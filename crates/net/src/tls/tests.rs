@@ -394,6 +394,29 @@ async fn other_files_take_the_place_of_those_of_before() {
     assert_eq!(seen(&keys, TlsProfile::Clients, "mail.example.test").await, leaf(&b));
 }
 
+// RFC 7672 §8.1
+#[tokio::test]
+async fn a_server_is_asked_for_by_the_name_that_the_dns_vouches_for() {
+    let authority = Authority::new();
+    let [certificate, _] = paths(&authority.folder);
+    let record = TlsaRecord::of(&std::fs::read(certificate).unwrap()).unwrap();
+    let dane = Dane::new("base.test", vec![record], &["there.test".to_owned()]).unwrap();
+    let tls = TlsClient::new(None).unwrap();
+    for (demand, name) in
+        [(TlsDemand::Dane(Arc::new(dane)), "base.test"), (TlsDemand::Encrypted, "mx.test")]
+    {
+        let (mut server, theirs) = pair();
+        let (ours, there) = (server.peer(), server.local());
+        let mut client = Stream::memory(theirs, there, ours);
+        let (accepted, connected) = tokio::join!(
+            server.start_tls(&authority.keys, TlsProfile::Relays),
+            client.start_tls_as_client(&tls, &demand, "mx.test")
+        );
+        accepted.and(connected).unwrap();
+        assert_eq!(server.tls().unwrap().server_name.as_deref(), Some(name));
+    }
+}
+
 /// Knows one name.
 struct OneName;
 

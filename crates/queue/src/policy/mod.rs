@@ -83,6 +83,11 @@ impl Meeting {
         Self { tls: TlsUse::Required, demand, certain, otherwise: None, followed }
     }
 
+    /// Whether the DNS asks for TLS, and no more (RFC 7672 §2.2).
+    pub(crate) fn is_by_unusable_records(&self) -> bool {
+        matches!(self.followed, Followed::Tlsa(_)) && self.demand == TlsDemand::Encrypted
+    }
+
     /// What a message asks for beyond that.
     pub(crate) fn for_need(self, need: Need) -> Result<Self, Answer> {
         match need {
@@ -121,6 +126,7 @@ pub(crate) async fn meeting(
     need: Need,
 ) -> Result<Meeting, Unmet> {
     let meeting = match dane(dns, exit).await {
+        Some(Ok(meeting)) if !meeting.certain => beside_unusable(meeting, by_sts(exit, sts)),
         // RFC 8461 §2: where DANE applies, it decides.
         Some(dane) => dane,
         None => by_sts(exit, sts),
@@ -143,7 +149,7 @@ async fn dane(dns: &dyn Dns, exit: &Exit) -> Option<Result<Meeting, Unmet>> {
     for base in &exit.bases {
         match dns.tlsa(&format!("_{port}._tcp.{base}")).await {
             Ok(Vouched { answer, secure: true }) if !answer.is_empty() => {
-                return Some(Ok(by_records(exit, answer)));
+                return Some(Ok(by_records(exit, base, answer)));
             }
             Ok(_) | Err(DnsError::NoSuchName) => {}
             // RFC 7672 §2.1: what cannot be found out, or is bogus, is as if the server could not
@@ -158,15 +164,24 @@ async fn dane(dns: &dyn Dns, exit: &Exit) -> Option<Result<Meeting, Unmet>> {
     None
 }
 
-fn by_records(exit: &Exit, mut records: Vec<net::TlsaRecord>) -> Meeting {
+fn by_records(exit: &Exit, base: &str, records: Vec<net::TlsaRecord>) -> Meeting {
     let followed = Followed::Tlsa(records.clone());
-    records.retain(net::TlsaRecord::is_usable);
-    if records.is_empty() {
+    match Dane::new(base, records, &exit.names) {
+        Some(dane) => Meeting::demanding(TlsDemand::Dane(Arc::new(dane)), true, followed),
         // RFC 7672 §2.2: TLS all the same, whoever it is.
-        return Meeting::demanding(TlsDemand::Encrypted, false, followed);
+        None => Meeting::demanding(TlsDemand::Encrypted, false, followed),
     }
-    let names = exit.names.clone();
-    Meeting::demanding(TlsDemand::Dane(Arc::new(Dane { records, names })), true, followed)
+}
+
+/// TLSA records of which none can be used say that there is TLS, and not with whom: what the domain
+/// says of that (RFC 8461) is asked for beside it, and overrides nothing.
+fn beside_unusable(meeting: Meeting, by_sts: Result<Meeting, Unmet>) -> Result<Meeting, Unmet> {
+    let found = by_sts?;
+    if found.followed == Followed::Nobody {
+        return Ok(meeting);
+    }
+    let otherwise = found.otherwise.filter(|_| found.certain).map(|_| TlsUse::Required);
+    Ok(Meeting { tls: TlsUse::Required, otherwise, ..found })
 }
 
 fn by_sts(exit: &Exit, sts: Option<&StsPolicy>) -> Result<Meeting, Unmet> {
@@ -227,7 +242,7 @@ mod tests {
     fn exit(secure: bool) -> Exit {
         let name = "mx.there.test".to_owned();
         let host = Host { name: name.clone(), address: ([192, 0, 2, 1], 25).into(), source: None };
-        Exit { host, secure, bases: vec![name.clone()], names: vec![name, "there.test".to_owned()] }
+        Exit { host, secure, bases: vec![name], names: vec!["there.test".to_owned()] }
     }
 
     fn records(usage: u8, secure: bool) -> Result<Vouched<Vec<TlsaRecord>>, DnsError> {
@@ -281,6 +296,34 @@ mod tests {
         let elsewhere = policy(StsMode::Enforce, "other.test");
         let found = short(&dns, true, Some(&elsewhere), Need::Policy).await;
         assert_eq!(found, "Required dane certain None");
+    }
+
+    // RFC 7672 §2.2 asks for TLS, RFC 8461 §5 for who is named: neither gives way.
+    #[tokio::test]
+    async fn records_of_no_use_leave_the_domain_its_say() {
+        let dns = OneName("_25._tcp.mx.there.test", records(1, true));
+        for (mode, pattern, expect) in [
+            (StsMode::Enforce, "mx.there.test", "Required verified certain None"),
+            (StsMode::Enforce, "other.test", "4.7.5"),
+            (StsMode::Testing, "mx.there.test", "Required verified certain Some(Required)"),
+            (StsMode::Testing, "other.test", "Required encrypted - None"),
+            (StsMode::None, "mx.there.test", "Required encrypted - None"),
+        ] {
+            let policy = policy(mode, pattern);
+            let found = short(&dns, true, Some(&policy), Need::Policy).await;
+            assert_eq!(found, expect, "{mode:?} {pattern}");
+        }
+    }
+
+    // RFC 7672 §3.2.2, §8.1
+    #[tokio::test]
+    async fn a_server_is_known_by_where_its_records_stand() {
+        let dns = OneName("_25._tcp.mx.there.test", records(3, true));
+        let bases = vec!["far.test".to_owned(), "mx.there.test".to_owned()];
+        let exit = Exit { bases, ..exit(true) };
+        let met = meeting(&dns, &exit, None, Need::Policy).await.unwrap();
+        let TlsDemand::Dane(dane) = met.demand else { panic!("{met:?}") };
+        assert_eq!(dane.base(), "mx.there.test");
     }
 
     #[tokio::test]
