@@ -150,6 +150,11 @@ impl Connection {
         }
     }
 
+    /// Whether something has arrived that nobody took yet.
+    pub fn has_unread(&self) -> bool {
+        !self.input.is_empty()
+    }
+
     /// Bytes that have arrived, waiting for some if there are none. They stay until
     /// [`Self::consume`] takes them.
     ///

@@ -213,7 +213,12 @@ impl Client {
         let server = std::mem::take(&mut self.server);
         let reset = std::mem::replace(&mut self.needs_reset, true);
         let mut transaction = Transaction::new(&server, message, content.len(), reset);
-        let driven = timeout(MESSAGE_TIMEOUT, self.drive(&mut transaction, content)).await;
+        let driven = match self.connection.has_unread() {
+            // Said unasked: taken for a reply, it would shift all that follow, and a message that was
+            // refused would count as taken. Mostly it is 421, which ends the connection anyhow.
+            true => Ok(Err(Broken::Unasked)),
+            false => timeout(MESSAGE_TIMEOUT, self.drive(&mut transaction, content)).await,
+        };
         let whole = matches!(driven, Ok(Ok(())));
         if let Ok(Err(error)) = driven {
             tracing::debug!(%error, server = server.name, "sending");
@@ -335,4 +340,6 @@ enum Broken {
     Network(#[from] ConnectionError),
     #[error("{0}")]
     Reply(#[from] super::ReplyFault),
+    #[error("the server says something unasked")]
+    Unasked,
 }

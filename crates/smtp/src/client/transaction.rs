@@ -95,6 +95,18 @@ enum Expected {
     End,
 }
 
+impl Expected {
+    /// RFC 5321 §4.3.2: DATA alone is answered with 3yz, and never with 2yz. A server that says otherwise has
+    /// said something more before, or less; it is not known which command it answers, nor whether it takes
+    /// what comes next for commands or for content.
+    fn is_never_answered_by(self, reply: &ServerReply) -> bool {
+        match self {
+            Self::Data => reply.is_positive(),
+            Self::Reset | Self::Mail | Self::Rcpt(_) | Self::End => reply.code / 100 == 3,
+        }
+    }
+}
+
 /// One message on its way.
 #[derive(Debug)]
 pub struct Transaction<'a> {
@@ -177,8 +189,12 @@ impl<'a> Transaction<'a> {
     /// Takes one reply.
     pub fn reply(&mut self, reply: ServerReply, out: &mut Vec<u8>) -> Step {
         let Some(expected) = self.expected.pop_front() else { return Step::Done };
-        self.usable &= !reply.is_farewell();
+        let out_of_step = expected.is_never_answered_by(&reply);
+        self.usable &= !reply.is_farewell() && !out_of_step;
         self.begun |= expected == Expected::Mail && self.usable;
+        if out_of_step && !self.is_content_out() {
+            return self.finish();
+        }
         match expected {
             Expected::Reset if self.server.pipelining => {}
             Expected::Reset => {

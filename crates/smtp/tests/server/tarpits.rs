@@ -129,6 +129,27 @@ async fn one_message_takes_an_hour_at_most() {
     server.abort();
 }
 
+#[tokio::test]
+async fn what_is_said_unasked_is_no_reply_to_what_follows() {
+    let (ours, theirs) = tokio::io::duplex(64 * 1024);
+    let server = tokio::spawn(answer(theirs, Duration::ZERO, |line| match line.get(..4) {
+        Some("EHLO") => "250-there.test\r\n250-PIPELINING\r\n250 CHUNKING\r\n".to_owned(),
+        // Once more than it was asked.
+        Some("BDAT") => "250 2.0.0 taken\r\n250 2.0.0 taken\r\n".to_owned(),
+        Some("MAIL" | "RCPT") => "250 2.1.0 ok\r\n".to_owned(),
+        _ => String::new(),
+    }));
+    let mut client = open(ours).await.ok().unwrap();
+    let content = OutboundContent { header: b"a: b\r\n\r\n".to_vec(), body: Vec::new() };
+    let outcome = client.send(&message(1, &content), &content).await;
+    assert!(matches!(&outcome.verdicts[..], [Verdict::Accepted(_)]), "{outcome:?}");
+    // The next message goes over another connection.
+    let outcome = client.send(&message(1, &content), &content).await;
+    assert_eq!(outcome.verdicts, [Verdict::Unanswered]);
+    assert!(!outcome.usable && !outcome.begun && !outcome.content_sent);
+    server.abort();
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_does_not_read_is_not_waited_for() {
     let (ours, theirs) = tokio::io::duplex(1024);

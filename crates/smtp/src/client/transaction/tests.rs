@@ -176,6 +176,31 @@ fn refusals_after_the_recipients() {
     assert!(!outcome.usable);
 }
 
+// RFC 5321 §4.3.2: which replies a command has.
+#[test]
+fn a_reply_that_a_command_never_has_ends_it() {
+    for (replies, content_sent) in [
+        // Waiting for content, the server would take commands for it.
+        (&["354 go"][..], false),
+        (&["250 ok", "354 go"], false),
+        (&["250 ok", "250 ok", "250 ok", "250 ok"], false),
+        (&["250 ok", "250 ok", "550 no", "354 go", "354 go"], true),
+    ] {
+        let two = message(&["a@x.test", "b@x.test"]);
+        let (sent, outcome) = play(&server(FULL), &two, false, replies);
+        assert_eq!((outcome.usable, outcome.content_sent), (false, content_sent), "{replies:?}");
+        assert_eq!(sent.contains("(data)"), content_sent, "{replies:?}");
+        let taken = outcome.verdicts.iter().any(|one| matches!(one, Verdict::Accepted(_)));
+        assert!(!taken, "{replies:?} {outcome:?}");
+    }
+    // What is on its way as a chunk is listened for all the same.
+    let chunking = server(&["PIPELINING", "CHUNKING"]);
+    let replies = ["250 ok", "354 go", "250 ok", "250 taken"];
+    let (_, outcome) = play(&chunking, &message(&["a@x.test", "b@x.test"]), false, &replies);
+    assert_eq!(verdicts(&outcome), ["Rcpt 354 go", "accepted 250 taken"]);
+    assert!(!outcome.usable);
+}
+
 #[test]
 fn a_farewell_ends_it_at_once() {
     let (_, outcome) = play(
