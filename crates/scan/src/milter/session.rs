@@ -6,7 +6,7 @@ use message::header_fields;
 
 use super::Milter;
 use super::answer::{crlf, header_edit, require, verdict};
-use super::wire::{DATA_BYTES_MAX, action, list, push, receive, send, step, texts};
+use super::wire::{DATA_BYTES_MAX, action, list, push, receive, send, step, texts, unasked};
 use crate::address::Link;
 use crate::edit::Edit;
 use crate::error::ScanError;
@@ -17,8 +17,9 @@ use crate::mail::Mail;
 const VERSION: u32 = 6;
 const VERSION_MIN: u32 = 2;
 
-/// LIMIT: changes to one message, and bytes of a body put in place of another.
+/// LIMIT: changes to one message, bytes of all the fields in them, and of a body put in place of another.
 const EDITS_MAX: usize = 1000;
+const FIELDS_BYTES_MAX: usize = 1024 * 1024;
 const NEW_BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// LIMIT: bytes of the name of a field, with its NUL. RFC 5322 §2.1.1 has lines of 998.
@@ -89,7 +90,12 @@ impl MilterSession {
         told: &Told,
     ) -> Result<Finding, ScanError> {
         // On every way out but the last the connection is gone: what state it is in is not known.
-        let (mut open, known) = match self.open.take() {
+        let kept = match self.open.take() {
+            // Nor is it of one that went on talking after the message before.
+            Some(mut open) => unasked(&mut *open.link).await.is_ok().then_some(open),
+            None => None,
+        };
+        let (mut open, known) = match kept {
             Some(open) => (open, self.told.take()),
             None => (Open::begin(milter).await?, None),
         };
@@ -181,6 +187,7 @@ impl Open {
             send(&mut *self.link, &mut self.out).await?;
             return Ok(judgement.into());
         }
+        unasked(&mut *self.link).await?;
         self.macros(b'E', &[("i", mail.id)]);
         push(&mut self.out, b'E', b"");
         send(&mut *self.link, &mut self.out).await?;
@@ -284,6 +291,9 @@ impl Open {
         if self.steps & unwanted != 0 {
             return Ok(Step::On);
         }
+        // Taken for the answer to this command, what was said before it would shift all answers that
+        // follow: that to one message would count for another.
+        unasked(&mut *self.link).await?;
         push(&mut self.out, command, data);
         if self.steps & silent != 0 {
             // It leaves with the next that is answered, unless it grows large.
@@ -308,11 +318,15 @@ impl Open {
     async fn modifications(&mut self) -> Result<Finding, ScanError> {
         let mut found = Finding::default();
         let mut body: Option<Vec<u8>> = None;
+        let mut fields_bytes = 0;
         loop {
             let packet = receive(&mut *self.link).await?;
             match packet.command {
                 b'p' => {}
-                b'h' | b'i' | b'm' => found.edits.push(header_edit(&packet, self.actions)?),
+                b'h' | b'i' | b'm' => {
+                    fields_bytes += packet.data.len();
+                    found.edits.push(header_edit(&packet, self.actions)?);
+                }
                 b'b' => {
                     require(self.actions, action::CHANGE_BODY)?;
                     let body = body.get_or_insert_default();
@@ -333,7 +347,7 @@ impl Open {
                 }
                 _ => return Ok(verdict(&packet)?.into()),
             }
-            if found.edits.len() > EDITS_MAX {
+            if found.edits.len() > EDITS_MAX || fields_bytes > FIELDS_BYTES_MAX {
                 return Err(ScanError::Protocol("the milter changes too much"));
             }
         }

@@ -1,6 +1,10 @@
 //! Packets: a length of four bytes, a command, its data.
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadBuf};
 
 use crate::address::Link;
 use crate::error::ScanError;
@@ -113,6 +117,25 @@ pub(super) async fn send(link: &mut dyn Link, out: &mut Vec<u8>) -> Result<(), S
     out.clear();
     link.flush().await?;
     Ok(())
+}
+
+/// Fails where the milter has said something that nobody asked for, or has closed, as far as that has
+/// arrived.
+pub(super) async fn unasked(link: &mut dyn Link) -> Result<(), ScanError> {
+    let mut byte = [0];
+    let mut buffer = ReadBuf::new(&mut byte);
+    let look =
+        |context: &mut Context<'_>| match Pin::new(&mut *link).poll_read(context, &mut buffer) {
+            Poll::Pending => Poll::Ready(Ok(())),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+            Poll::Ready(Ok(())) if buffer.filled().is_empty() => {
+                Poll::Ready(Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into()))
+            }
+            Poll::Ready(Ok(())) => {
+                Poll::Ready(Err(ScanError::Protocol("the milter says something unasked")))
+            }
+        };
+    poll_fn(look).await
 }
 
 /// Waits for a packet.

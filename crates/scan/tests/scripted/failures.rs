@@ -72,6 +72,55 @@ async fn who_closes_half_way_gave_no_answer() {
 }
 
 #[tokio::test]
+async fn an_answer_too_many_is_none_to_what_follows() {
+    // Taken for the answers to what follows, they would have the message accepted before it is read.
+    let (address, told) = milter(|command, _| match command {
+        b'O' => Some(options(6, 0, 0)),
+        b'D' => Some(Vec::new()),
+        b'M' => Some([packet(b'c', b""), packet(b'c', b"")].concat()),
+        b'E' => Some(packet(b'r', b"")),
+        _ => Some(packet(b'c', b"")),
+    })
+    .await;
+    assert_eq!(ask(check(Scanner::Milter(Milter { address }))).await, deferred());
+    assert!(!told.lines().contains(&"E ".to_owned()));
+    // After the end of a message, the next is shown on another connection.
+    let (address, told) = milter(|command, _| match command {
+        b'O' => Some(options(6, 0, 0)),
+        b'D' => Some(Vec::new()),
+        b'E' => Some([packet(b'c', b""), packet(b'r', b"")].concat()),
+        _ => Some(packet(b'c', b"")),
+    })
+    .await;
+    let mut session = chain(check(Scanner::Milter(Milter { address }))).begin();
+    for _ in 0..2 {
+        assert_eq!(session.run(mail(&to(&["b@y.test"]))).await, accepted());
+    }
+    let lines = told.lines();
+    assert_eq!(lines.iter().filter(|line| *line == "connect").count(), 2, "{lines:?}");
+}
+
+#[tokio::test]
+async fn giant_answers_are_none() {
+    let (address, _) = milter(|command, _| match command {
+        b'O' => Some(options(6, 0x1, 0)),
+        b'D' => Some(Vec::new()),
+        b'E' => {
+            let field = [b"X-Large\0", &[b'x'; 60_000][..], b"\0"].concat();
+            Some([packet(b'h', &field).repeat(18), packet(b'c', b"")].concat())
+        }
+        _ => Some(packet(b'c', b"")),
+    })
+    .await;
+    assert_eq!(ask(check(Scanner::Milter(Milter { address }))).await, deferred());
+    let body = format!("{{\"action\":\"no action\",\"x\":\"{}\"}}", "x".repeat(1024 * 1024));
+    let length = body.len();
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}");
+    let address = once(b"line", answer.leak().as_bytes()).await;
+    assert_eq!(ask(check(Scanner::Rspamd(Rspamd { address }))).await, deferred());
+}
+
+#[tokio::test]
 async fn nonsense_is_no_answer() {
     for answer in
         ["\u{1}\u{2}garbage\r\n\r\n", "220 mx.test ESMTP\r\n", "HTTP/1.1 500 Oops\r\n\r\n"]
