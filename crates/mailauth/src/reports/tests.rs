@@ -163,3 +163,17 @@ fn rows_and_texts_are_bounded() {
     assert_eq!(report.passed, 123 * (ROWS_MAX as u64 + 10));
     assert_eq!(report.reporter.len(), TEXT_BYTES_MAX);
 }
+
+#[test]
+fn domains_of_one_report_are_bounded() {
+    let begin = TLS.find("[{").unwrap();
+    let head = &TLS[..=begin];
+    let policy =
+        |n: usize| format!(r#"{{"policy":{{"policy-type":"sts","policy-domain":"{n}.test"}}}}"#);
+    let many: Vec<String> = (0..100_000).chain([7]).map(policy).collect();
+    let text = format!("{head}{}]}}", many.join(","));
+    let found = read(&message(&gzip(text.as_bytes())));
+    let domains: Vec<&str> =
+        found.iter().map(|report| report.as_ref().unwrap().domain.as_str()).collect();
+    assert_eq!((domains.len(), domains[7]), (100, "7.test"));
+}

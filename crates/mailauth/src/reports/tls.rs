@@ -1,9 +1,14 @@
 //! Reports of TLS: RFC 8460 §4.4.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 
 use super::{ROWS_MAX, Report, ReportError, ReportKind, Row, clean};
 use crate::dns::domain_of;
+
+/// LIMIT: domains that one report tells of; it has room for hundreds of thousands.
+const DOMAINS_MAX: usize = 100;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -62,11 +67,15 @@ pub(super) fn parse(text: &[u8]) -> Result<Vec<Report>, ReportError> {
     let begins = time(&document.date_range.start_datetime)?;
     let ends = time(&document.date_range.end_datetime)?;
     let mut reports: Vec<Report> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for PolicyReport { policy, summary, failure_details } in document.policies {
         let domain = domain_of(&policy.policy_domain).ok_or(ReportError::Malformed)?;
-        let known = reports.iter().position(|report| report.domain == domain);
-        let at = known.unwrap_or(reports.len());
-        if known.is_none() {
+        let at = places.get(&domain).copied().unwrap_or(reports.len());
+        if at == reports.len() {
+            if at == DOMAINS_MAX {
+                continue;
+            }
+            places.insert(domain.clone(), at);
             reports.push(Report {
                 kind: ReportKind::Tls,
                 domain,
