@@ -111,7 +111,10 @@ impl Inner {
             },
         };
         let host = &exit.host;
-        let counted = relay.is_none().then_some((destination, exit));
+        // RFC 8460 §3: the session of a report is not reported on, nor is any other in which the policy
+        // decides nothing.
+        let is_counted = relay.is_none() && need != Need::Arrival;
+        let counted = is_counted.then_some((destination, exit));
         let (client, certain) = self.connect_to(host, relay, &meeting, counted).await?;
         let certain = certain && client.is_tls();
         Ok(Server { client, name: host.to_string(), certain, need })
@@ -163,6 +166,8 @@ fn tls_result(
         return Some("validation-failure");
     }
     Some(match outcome {
+        // RFC 8460 §4.3.2.1: none of the records can be used, so that nobody is known by them.
+        Ok(client) if client.is_tls() && meeting.is_by_unusable_records() => "tlsa-invalid",
         Ok(client) if client.is_tls() => "",
         // RFC 8460 §4.3.1.
         Ok(_) => "starttls-not-supported",

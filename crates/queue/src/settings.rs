@@ -66,7 +66,7 @@ pub struct Settings {
     pub hostname: String,
     /// How far mail is brought.
     pub reach: Reach,
-    /// Who signs reports; without one they go unsigned.
+    /// Who signs reports; without one none goes by mail.
     pub signatory: Option<Arc<dyn Signatory>>,
     /// What reverse-paths are rewritten with; looked at when the queue starts. Without it, who was
     /// rewritten is not told.

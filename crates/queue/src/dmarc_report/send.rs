@@ -210,12 +210,10 @@ fn report(
         }
     }
     let begins = day * DAY_SECS;
-    // RFC 7489 §7.2.1.1: letters and digits.
-    let name = domain.chars().filter(char::is_ascii_alphanumeric);
     DmarcReport {
         organization: reporter.reporter.organization.clone(),
         contact: reporter.reporter.address.clone(),
-        id: format!("{begins}{}", name.collect::<String>()),
+        id: report_id(begins, domain),
         begins,
         ends: begins + DAY_SECS - 1,
         domain: domain.to_owned(),
@@ -224,9 +222,28 @@ fn report(
     }
 }
 
+/// RFC 7489 §7.2.1.1: letters and digits. What stands between labels is told by capitals, which a domain
+/// in normal form has none of: two domains of one day have two ids, and with them two Message-IDs, where
+/// somebody gets the reports of both.
+fn report_id(begins: i64, domain: &str) -> String {
+    let letter = |char: char| match char {
+        '.' => 'D',
+        '-' => 'H',
+        other if other.is_ascii_alphanumeric() => other,
+        _ => 'X',
+    };
+    format!("{begins}{}", domain.chars().map(letter).collect::<String>())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_domain_has_an_id_of_its_own() {
+        let ids = ["a.bc.test", "ab.c.test", "a-bc.test"].map(|domain| report_id(172_800, domain));
+        assert_eq!(ids, ["172800aDbcDtest", "172800abDcDtest", "172800aHbcDtest"]);
+    }
 
     #[test]
     fn who_sends_spam_looks_abusive_and_who_is_forged_does_not() {

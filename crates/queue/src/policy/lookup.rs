@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ids::Timestamp;
-use net::{HttpsReply, HttpsRequest, https};
+use net::{HttpsError, HttpsReply, HttpsRequest, https};
 use storage::{StorageError, StsPolicyRow};
 
 use super::sts::{StsPolicy, parse_record};
@@ -125,9 +125,9 @@ impl Inner {
     async fn fetch_now(&self, domain: &str, id: &str, now: Timestamp) -> Option<StsPolicy> {
         let (text, policy) = match self.fetch_text(domain).await {
             Ok(found) => found,
-            Err(error) => {
-                tracing::info!(domain, error, "the MTA-STS policy cannot be fetched");
-                self.tally.count_fetch(domain, now);
+            Err(Unfetched { result, text }) => {
+                tracing::info!(domain, error = text, "the MTA-STS policy cannot be fetched");
+                self.tally.count_fetch(domain, result, now);
                 self.sts.failed(domain, id, now);
                 return None;
             }
@@ -141,9 +141,9 @@ impl Inner {
         Some(policy)
     }
 
-    async fn fetch_text(&self, domain: &str) -> Result<(String, StsPolicy), String> {
+    async fn fetch_text(&self, domain: &str) -> Result<(String, StsPolicy), Unfetched> {
         let host = format!("mta-sts.{domain}");
-        let found = self.dns.addresses(&host).await.map_err(|error| error.to_string())?;
+        let found = self.dns.addresses(&host).await.map_err(Unfetched::by_fault)?;
         let port = self.settings().https_port;
         let request = HttpsRequest {
             addresses: found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect(),
@@ -153,8 +153,38 @@ impl Inner {
             body_bytes_max: POLICY_BYTES_MAX,
             timeout: FETCH_TIMEOUT,
         };
-        let reply = https(&self.tls(), &request).await.map_err(|error| error.to_string())?;
+        let reply = https(&self.tls(), &request).await.map_err(Unfetched::from)?;
         read(reply)
+    }
+}
+
+/// Why there is no policy, as reports tell it (RFC 8460 §4.3.2.2) and as the log does.
+#[derive(Debug, PartialEq, Eq)]
+struct Unfetched {
+    result: &'static str,
+    text: String,
+}
+
+impl Unfetched {
+    fn by_fault(error: impl std::fmt::Display) -> Self {
+        Self { result: "sts-policy-fetch-error", text: error.to_string() }
+    }
+
+    fn invalid(error: impl std::fmt::Display) -> Self {
+        Self { result: "sts-policy-invalid", text: error.to_string() }
+    }
+}
+
+impl From<HttpsError> for Unfetched {
+    fn from(error: HttpsError) -> Self {
+        match error {
+            HttpsError::Tls(_) => Self { result: "sts-webpki-invalid", text: error.to_string() },
+            // LIMIT: what is too large is no policy.
+            HttpsError::TooLarge => Self::invalid(error),
+            HttpsError::Connect(_) | HttpsError::Http(_) | HttpsError::TimedOut => {
+                Self::by_fault(error)
+            }
+        }
     }
 }
 
@@ -171,13 +201,13 @@ fn is_aged(fetched: Timestamp, max_age: Duration, now: Timestamp) -> bool {
 }
 
 /// RFC 8461 §3.3: 200 and no redirect, of type text/plain.
-fn read(reply: HttpsReply) -> Result<(String, StsPolicy), String> {
+fn read(reply: HttpsReply) -> Result<(String, StsPolicy), Unfetched> {
     let kind = reply.content_type.split(';').next().unwrap_or_default().trim();
     if reply.status != 200 || !kind.eq_ignore_ascii_case("text/plain") {
-        return Err(format!("status {}, type {kind}", reply.status));
+        return Err(Unfetched::by_fault(format!("status {}, type {kind}", reply.status)));
     }
-    let text = String::from_utf8(reply.body).map_err(|error| error.to_string())?;
-    let policy = StsPolicy::parse(&text).ok_or("it is no policy")?;
+    let text = String::from_utf8(reply.body).map_err(Unfetched::invalid)?;
+    let policy = StsPolicy::parse(&text).ok_or_else(|| Unfetched::invalid("it is no policy"))?;
     Ok((text, policy))
 }
 
@@ -199,6 +229,37 @@ mod tests {
             let max_age = Duration::from_secs(max_age_hours * HOUR);
             let now = after(fetched, Duration::from_secs(age_hours * HOUR));
             assert_eq!(is_aged(fetched, max_age, now), aged, "{max_age_hours} {age_hours}");
+        }
+    }
+
+    // RFC 8460 §4.3.2.2
+    #[test]
+    fn what_keeps_a_policy_from_being_had_is_told_apart() {
+        let reply = |status, content_type: &str, body: &[u8]| HttpsReply {
+            status,
+            content_type: content_type.to_owned(),
+            body: body.to_vec(),
+        };
+        let good = b"version: STSv1\nmode: none\nmax_age: 1\n";
+        assert!(read(reply(200, "text/plain; charset=utf-8", good)).is_ok());
+        for (status, kind, body, result) in [
+            // RFC 8461 §3.3: a redirect is not followed.
+            (301, "text/plain", &good[..], "sts-policy-fetch-error"),
+            (404, "text/html", b"<html>", "sts-policy-fetch-error"),
+            (200, "text/html", good, "sts-policy-fetch-error"),
+            (200, "text/plain", b"version: STSv1\n", "sts-policy-invalid"),
+            (200, "text/plain", b"\xff", "sts-policy-invalid"),
+        ] {
+            let found = read(reply(status, kind, body)).unwrap_err();
+            assert_eq!(found.result, result, "{status} {kind} {body:?}");
+        }
+        for (error, result) in [
+            (HttpsError::Tls("unknown issuer".to_owned()), "sts-webpki-invalid"),
+            (HttpsError::Connect("refused".to_owned()), "sts-policy-fetch-error"),
+            (HttpsError::TimedOut, "sts-policy-fetch-error"),
+            (HttpsError::TooLarge, "sts-policy-invalid"),
+        ] {
+            assert_eq!(Unfetched::from(error).result, result);
         }
     }
 

@@ -67,7 +67,9 @@ impl StsPolicy {
             "none" => StsMode::None,
             _ => return None,
         };
-        let secs: u64 = max_age.filter(|text| text.len() <= 10)?.parse().ok()?;
+        // sts-policy-max-age-value = 1*10(DIGIT)
+        let is_number = |text: &&str| text.len() <= 10 && text.bytes().all(|b| b.is_ascii_digit());
+        let secs: u64 = max_age.filter(is_number)?.parse().ok()?;
         let whole = version? == "STSv1" && (mode == StsMode::None || !patterns.is_empty());
         whole.then(|| Self { mode, max_age: Duration::from_secs(secs.min(MAX_AGE_SECS)), patterns })
     }
@@ -148,6 +150,7 @@ mod tests {
             ("version: STSv2\nmode: none\nmax_age: 1", false),
             ("version: STSv1\nmode: none", false),
             ("version: STSv1\nmode: none\nmax_age: -1", false),
+            ("version: STSv1\nmode: none\nmax_age: +1", false),
             ("version: STSv1\nmode: other\nmax_age: 1", false),
             ("version: STSv1\nmode: enforce\nmax_age: 1\nmx: a b", false),
             ("<html>", false),

@@ -7,20 +7,24 @@ use crate::queue::Inner;
 use crate::report_mail::{Mailed, ReportMail, Sender, TlsNeed};
 use crate::settings::Reporter;
 
-/// Writes a report to an address; `None` where that is none.
+/// Writes a report to an address; `None` where nobody signs it.
 pub(super) async fn prepare(
     inner: &Inner,
     reporter: &Reporter,
     report: &TlsReport,
-    to: &str,
+    to: &Address,
 ) -> Result<Option<Mailed>, StorageError> {
-    let Ok(address) = Address::parse(to) else { return Ok(None) };
-    let text = render(report, &Sender::new(inner, reporter), &address.to_string());
-    // RFC 8460 §3: a report is signed by the domain it is from; without a key it goes all the
-    // same, and may not be believed.
-    let (bytes, _) = inner.signed(text).await;
+    let text = render(report, &Sender::new(inner, reporter), &to.to_string());
+    let (bytes, is_signed) = inner.signed(text).await;
+    if !is_signed {
+        // RFC 8460 §3: a report must be signed by the domain it is from, and is ignored where it is
+        // not.
+        let address = &reporter.address;
+        tracing::warn!(address, "reports of TLS are not sent: no key signs for this address");
+        return Ok(None);
+    }
     // RFC 8460 §3: a report of TLS that fails is not held up by TLS that fails.
-    Mailed::new(inner, bytes, &address, TlsNeed::None).await.map(Some)
+    Mailed::new(inner, bytes, to, TlsNeed::None).await.map(Some)
 }
 
 fn render(report: &TlsReport, sender: &Sender<'_>, to: &str) -> String {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mailauth::reports::{ReportAddress, TlsFailures, TlsPolicyResult, TlsReport, report_addresses};
 use net::{DnsError, HttpsContent, HttpsRequest, https};
-use storage::{StorageError, TlsResult};
+use storage::{Address, StorageError, TlsResult};
 use tokio::time::Instant;
 
 use super::mail;
@@ -127,13 +127,14 @@ impl Inner {
         for address in &addresses {
             match address {
                 ReportAddress::Mail(address) => {
-                    let whose = address.rsplit_once('@').map_or("", |(_, domain)| domain);
-                    let sent = mails.entry(whose.to_ascii_lowercase()).or_insert(0);
+                    let Ok(address) = Address::parse(address) else { continue };
+                    let sent = mails.entry(address.domain().to_owned()).or_insert(0);
                     *sent += 1;
                     if *sent > MAILS_MAX {
                         continue;
                     }
-                    let made = mail::prepare(self, reporter, report, address).await?;
+                    let made = mail::prepare(self, reporter, report, &address).await?;
+                    failed |= made.is_none();
                     mailed.extend(made);
                 }
                 ReportAddress::Https(url) => match self.post(url, report).await {

@@ -67,14 +67,14 @@ impl Tally {
         });
     }
 
-    /// A policy that could not be fetched (RFC 8460 §4.3.2.2).
-    pub(crate) fn count_fetch(&self, domain: &str, now: Timestamp) {
+    /// A policy that could not be had, and why (RFC 8460 §4.3.2.2).
+    pub(crate) fn count_fetch(&self, domain: &str, result: &'static str, now: Timestamp) {
         self.add(TlsResult {
             day: day_of(now),
             domain: domain.to_owned(),
             policy_type: "sts".to_owned(),
             policy: String::new(),
-            result: "sts-policy-fetch-error".to_owned(),
+            result: result.to_owned(),
             host: String::new(),
             address: String::new(),
         });
@@ -133,6 +133,8 @@ mod tests {
 
     use super::*;
 
+    const FETCH: &str = "sts-policy-fetch-error";
+
     fn exit() -> Exit {
         let name = "mx.there.test".to_owned();
         let host = Host { name, address: ([192, 0, 2, 1], 25).into(), source: None };
@@ -153,7 +155,7 @@ mod tests {
             tally.count("there.test", &Followed::Nobody, &exit(), result, now);
         }
         tally.count("there.test", &tlsa, &exit(), "", now);
-        tally.count_fetch("there.test", now);
+        tally.count_fetch("there.test", FETCH, now);
         let found: Vec<_> = tally
             .take()
             .into_iter()
@@ -176,20 +178,20 @@ mod tests {
     #[test]
     fn kinds_are_bounded_and_nobody_counts_for_nobody() {
         let off = Tally::new(false);
-        off.count_fetch("there.test", Timestamp::default());
+        off.count_fetch("there.test", FETCH, Timestamp::default());
         assert_eq!(off.take(), []);
         // What was counted is told, also where nothing more is to be.
         off.set_counting(true);
-        off.count_fetch("there.test", Timestamp::default());
+        off.count_fetch("there.test", FETCH, Timestamp::default());
         off.set_counting(false);
-        off.count_fetch("there.test", Timestamp::default());
+        off.count_fetch("there.test", FETCH, Timestamp::default());
         let counted: Vec<u64> = off.take().into_iter().map(|(_, sessions)| sessions).collect();
         assert_eq!(counted, [1]);
         let tally = Tally::new(true);
         for n in 0..KINDS_MAX + 5 {
-            tally.count_fetch(&format!("{n}.test"), Timestamp::default());
+            tally.count_fetch(&format!("{n}.test"), FETCH, Timestamp::default());
         }
-        tally.count_fetch("1.test", Timestamp::default());
+        tally.count_fetch("1.test", FETCH, Timestamp::default());
         let taken = tally.take();
         assert_eq!(taken.len(), KINDS_MAX);
         tally.put_back(taken);
