@@ -79,6 +79,22 @@ pub(super) fn open(
     Ok(())
 }
 
+/// What came of a command after [`open`]: where it failed nothing is followed, as nothing else of
+/// it was done.
+pub(super) fn unless_failed<T>(
+    ctx: &mut Ctx<'_>,
+    returns: Option<SearchReturn>,
+    result: Result<T>,
+) -> Result<T> {
+    if result.is_err()
+        && returns.is_some_and(|returns| returns.update)
+        && let Some(selected) = ctx.state.selected_mut()
+    {
+        selected.contexts.close(ctx.tag);
+    }
+    result
+}
+
 /// CANCELUPDATE (RFC 5267 §4.3.5).
 pub(super) fn run_cancel(ctx: &mut Ctx<'_>, tags: &[Tag]) -> Result<Reply> {
     let contexts = &mut ctx.selected()?.contexts;
@@ -132,10 +148,16 @@ async fn refresh_one(
             evaluate(&shared.store, known.clone(), &fresh, program, &Progress::default()).await?;
         let matched = numbers_of(&uids_of(known, &matched));
         let held = context.results.to_set();
-        let gone = numbers_of(&uids_of(known, &fresh)).intersection(&held).difference(&matched);
+        let changed = numbers_of(&uids_of(known, &fresh)).intersection(&held);
+        let mut gone = changed.difference(&matched);
         let new = matched.difference(&held);
         let left = held.difference(&gone);
         let next = next_results(shared, actor, context, known, &left, &new).await?;
+        if context.is_order_mutable() && !context.results.keep_order_in(&next) {
+            // RFC 5267 §4.3.2, "the results are maintained in the requested order": what changed is
+            // taken out and put where it belongs now.
+            gone = changed;
+        }
         // RFC 5267 §4.3.2: the client works them off in this order.
         let removed = context.results.remove(&gone);
         context.tell(ContextUpdate::RemoveFrom, removed, known, out);

@@ -6,15 +6,18 @@
 use std::sync::Arc;
 
 use ids::{AccountId, CollectionId, UidValidity};
-use storage::{Mailbox, MailboxView, Rights, Snapshot, StorageError, Store};
+use storage::{Mailbox, MailboxView, ReadTx, Rights, Snapshot, StorageError, Store};
 
-use super::mailbox_filter::mailboxes_of;
+use super::mailbox_filter::{mailboxes_of, named_of_others};
 use super::progress::Progress;
 use super::search::{self, Asked, Found, Work, evaluate, relevance};
 use super::{Ctx, Reply, contexts, numbers_of};
 use crate::error::{CommandError, Result, refused};
 use crate::render::{self, Code, Correlated, Esearch};
-use crate::types::{Addressing, EsearchArgs, MailboxFilter, NumberSet, Results, SearchReturn};
+use crate::types::{
+    Addressing, EsearchArgs, MailboxFilter, MailboxName, NumberSet, Results, SearchKey,
+    SearchReturn,
+};
 
 /// A mailbox to be searched.
 struct Source {
@@ -49,6 +52,10 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: EsearchArgs) -> Result<Reply> {
     if returns.update {
         contexts::require_new_tag(ctx, Some(returns))?;
     }
+    if args.key.uses_modseq() {
+        // RFC 7162 §3.1: the key makes the client one that knows CONDSTORE, whatever is searched.
+        ctx.enable_condstore();
+    }
     let account = ctx.user()?.account;
     let also = selected.filter(|_| wants_selected);
     let sources = sources(ctx, account, args.sources.clone(), also).await?;
@@ -57,13 +64,35 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: EsearchArgs) -> Result<Reply> {
         Some(_) => search::followed(ctx, Some(returns), &args.key)?,
         None => None,
     };
+    let searched = search_each(ctx, &args, returns, &sources, followed).await;
+    if !contexts::unless_failed(ctx, Some(returns), searched)? && returns.update {
+        // RFC 7377 §2.2: UPDATE applies to the selected mailbox only, which was not searched.
+        let code = Code::NoUpdate(ctx.tag);
+        ctx.push(|out| {
+            let text = "Only the selected mailbox can be followed";
+            render::untagged(out, render::Status::No, Some(&code), text);
+        });
+    }
+    Ok(Reply::done())
+}
+
+/// Searches one mailbox after the other, and tells of each; whether what was found in the selected
+/// one was to be followed.
+async fn search_each(
+    ctx: &mut Ctx<'_>,
+    args: &EsearchArgs,
+    returns: SearchReturn,
+    sources: &[Source],
+    followed: Option<SearchKey>,
+) -> Result<bool> {
+    let selected = ctx.state.selected().map(|selected| selected.known().mailbox());
     let mut is_followed = false;
     let work = Work::new(ctx.shared.settings.search_bytes_max);
-    for source in &sources {
+    for source in sources {
         let is_selected = selected == Some(source.id);
         let found = match is_selected {
             true => search::find(ctx, &args.key, returns.save, None).await?,
-            false => match find_elsewhere(ctx, source, &args, &work).await? {
+            false => match find_elsewhere(ctx, source, args, &work).await? {
                 Some(found) => found,
                 None => continue,
             },
@@ -74,17 +103,9 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: EsearchArgs) -> Result<Reply> {
             contexts::open(ctx, key, Addressing::Uid, Vec::new(), known, &results)?;
             is_followed = true;
         }
-        tell(ctx, source, found, &args, returns).await?;
+        tell(ctx, source, found, args, returns).await?;
     }
-    if returns.update && !is_followed {
-        // RFC 7377 §2.2: UPDATE applies to the selected mailbox only, which was not searched.
-        let code = Code::NoUpdate(ctx.tag);
-        ctx.push(|out| {
-            let text = "Only the selected mailbox can be followed";
-            render::untagged(out, render::Status::No, Some(&code), text);
-        });
-    }
-    Ok(Reply::done())
+    Ok(is_followed)
 }
 
 /// The mailboxes to search, the selected one among them where it is wanted.
@@ -98,6 +119,14 @@ async fn sources(
         let tree = tx.list_mailboxes_as(account)?;
         let mut sources: Vec<Source> =
             mailboxes_of(&tree, &filters).into_iter().map(Source::of).collect();
+        // RFC 7377 §2.2: `l` is asked for only where a mailbox is not named itself.
+        for name in named_of_others(&filters) {
+            if let Some(mailbox) = find_named(tx, account, name)?
+                && !sources.iter().any(|source| source.id == mailbox.id)
+            {
+                sources.push(Source::of(&mailbox));
+            }
+        }
         if let Some(id) = selected
             && !sources.iter().any(|source| source.id == id)
         {
@@ -114,6 +143,33 @@ async fn sources(
         return Err(refused(Code::Limit, "Too many mailboxes to search at once"));
     }
     Ok(sources)
+}
+
+/// The mailbox of another that a name leads to, under that name; `None` where there is none that
+/// may be read.
+fn find_named(
+    tx: &mut ReadTx<'_>,
+    actor: AccountId,
+    name: &MailboxName,
+) -> storage::Result<Option<Mailbox>> {
+    let found = storage::MailboxName::parse(name.as_str())
+        .and_then(|name| tx.find_mailbox_as(actor, &name, Rights::READ));
+    match found {
+        Ok(Some(mut mailbox)) => {
+            mailbox.name = tx.name_as(actor, &mailbox)?;
+            Ok(Some(mailbox))
+        }
+        // RFC 7377 §2.2: such names are ignored.
+        Ok(None)
+        | Err(
+            StorageError::Invalid(_)
+            | StorageError::Limit { .. }
+            | StorageError::NotFound(_)
+            | StorageError::NoPermission(_)
+            | StorageError::Maintenance,
+        ) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Opens a mailbox that was found a while ago: its owner may have withdrawn it.
@@ -177,16 +233,16 @@ async fn tell(
 ) -> Result<()> {
     let Found { known, seqs, .. } = found;
     let results = Results::Mailbox(seqs);
+    let relevancy = match returns.relevancy && !results.is_empty() {
+        true => Some(relevance(ctx, &known, &results, &args.key).await?),
+        false => None,
+    };
     if returns.save {
         search::save(ctx, &known, &results, Some(returns))?;
     }
     if results.is_empty() || !returns.sends_result() {
         return Ok(());
     }
-    let relevancy = match returns.relevancy {
-        true => Some(relevance(ctx, &known, &results, &args.key).await?),
-        false => None,
-    };
     let modseq = args.key.uses_modseq();
     let modseq = modseq.then(|| search::highest_modseq(&known, &results, Some(returns))).flatten();
     let uids = Results::Mailbox(numbers_of(&super::uids_of(&known, &results.to_set())));

@@ -16,6 +16,15 @@ pub(super) fn mailboxes_of<'t>(
     readable.filter_map(|entry| entry.mailbox.as_ref()).collect()
 }
 
+/// The mailboxes of others that are named one by one.
+pub(super) fn named_of_others(filters: &[MailboxFilter]) -> impl Iterator<Item = &MailboxName> {
+    let named = filters.iter().flat_map(|filter| match filter {
+        MailboxFilter::Mailboxes(names) => names.as_slice(),
+        _ => &[],
+    });
+    named.filter(|name| !is_personal(name.as_str()))
+}
+
 /// Whether a name is among those of the group.
 pub(super) fn names(filter: &MailboxFilter, entry: &MailboxEntry) -> bool {
     let name = entry.name.as_str();

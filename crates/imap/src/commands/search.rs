@@ -67,7 +67,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SearchArgs) -> Result<Reply> {
     // RFC 9051 §6.4.4: who speaks IMAP4rev2 is answered with ESEARCH, asked for or not.
     let all = SearchReturn { all: true, ..SearchReturn::default() };
     let returns = args.returns.or(ctx.enabled.rev2().then_some(all));
-    answer(ctx, &known, results, args.by, returns, &args.key).await?;
+    let answered = answer(ctx, &known, results, args.by, returns, &args.key).await;
+    contexts::unless_failed(ctx, returns, answered)?;
     Ok(message_limit::reply(ctx, reached, Reply::done()))
 }
 

@@ -8,7 +8,9 @@ use ids::UidSet;
 use message::Collation;
 
 use crate::render::{ContextUpdate, context_update};
-use crate::types::{Addressing, NumberSet, Placed, Results, SearchKey, SortCriterion, Tag};
+use crate::types::{
+    Addressing, NumberSet, Placed, Results, SearchKey, SortCriterion, SortKey, Tag,
+};
 use crate::view::Snapshot;
 
 /// A search being followed.
@@ -87,6 +89,12 @@ impl Contexts {
 }
 
 impl Context {
+    /// Whether a message can come to stand elsewhere among the others: all that messages are sorted
+    /// by stays as it is, but for annotations (RFC 5257 §4.9).
+    pub(crate) fn is_order_mutable(&self) -> bool {
+        self.criteria.iter().any(|criterion| matches!(criterion.key, SortKey::Annotation(..)))
+    }
+
     /// Tells of results that came or went; nothing where there are none.
     pub(crate) fn tell(
         &self,

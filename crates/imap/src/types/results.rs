@@ -100,6 +100,14 @@ impl Results {
         }
     }
 
+    /// Whether those that `next` holds too follow each other there as they do here.
+    pub fn keep_order_in(&self, next: &Self) -> bool {
+        let (Self::Sorted(numbers), Self::Sorted(others)) = (self, next) else { return true };
+        let (held, kept) = (self.to_set(), next.to_set());
+        let numbers = numbers.iter().filter(|number| kept.contains(**number));
+        numbers.eq(others.iter().filter(|number| held.contains(**number)))
+    }
+
     /// Becomes `next`, which holds the same numbers in the same order and others between them, and
     /// says which and where (RFC 5267 §4.3.3).
     pub fn grow(&mut self, next: Self) -> Vec<Placed> {
@@ -167,6 +175,19 @@ mod tests {
             replay(&mut theirs, &ours.grow(Results::Sorted(after.clone())), true);
             assert_eq!(ours, Results::Sorted(after.clone()));
             assert_eq!(theirs, after, "from {before:?}");
+        }
+    }
+
+    #[test]
+    fn order_is_that_of_what_both_have() {
+        let sorted = |numbers: &[u32]| Results::Sorted(numbers.to_vec());
+        for (before, after, expect) in [
+            (&[][..], &[1, 2][..], true),
+            (&[3, 1, 2], &[3, 5, 2, 4], true),
+            (&[3, 1, 2], &[3, 2, 1], false),
+            (&[3, 1], &[4], true),
+        ] {
+            assert_eq!(sorted(before).keep_order_in(&sorted(after)), expect, "{before:?}");
         }
     }
 }

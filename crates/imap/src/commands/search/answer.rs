@@ -39,13 +39,14 @@ pub(in crate::commands) async fn answer(
     returns: Option<SearchReturn>,
     key: &SearchKey,
 ) -> Result<()> {
-    if returns.is_some_and(|returns| returns.save) {
-        save(ctx, known, &results, returns)?;
-    }
     let relevancy = match returns.is_some_and(|returns| returns.relevancy) {
         true => Some(relevance(ctx, known, &results, key).await?),
         false => None,
     };
+    // RFC 9051 §6.4.4.1: only now, as a search that fails leaves nothing saved.
+    if returns.is_some_and(|returns| returns.save) {
+        save(ctx, known, &results, returns)?;
+    }
     let modseq = key.uses_modseq().then(|| highest_modseq(known, &results, returns)).flatten();
     tell(ctx, known, results, by, returns, Told { relevancy, modseq }).await
 }
