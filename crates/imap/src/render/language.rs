@@ -25,6 +25,15 @@ pub fn in_language(language: Language, text: &str) -> Cow<'_, str> {
     }
 }
 
+/// What people are shown in a language for the prefix of a namespace; `None`: the prefix.
+pub fn prefix_in(language: Language, prefix: &str) -> Option<&'static str> {
+    match (language, prefix) {
+        (Language::German, "Other Users/") => Some("Andere Benutzer/"),
+        (Language::German, "Shared/") => Some("Gemeinsam/"),
+        _ => None,
+    }
+}
+
 /// A response code may stand before the text.
 fn german(text: &str) -> Cow<'_, str> {
     if let Some((code, rest)) = text.split_once("] ").filter(|_| text.starts_with('[')) {

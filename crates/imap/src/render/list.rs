@@ -83,6 +83,8 @@ fn extended(out: &mut Vec<u8>, item: &ListItem<'_>, dialect: Dialect) {
 pub struct Namespace<'a> {
     /// What names in it begin with, empty or ending in the delimiter.
     pub prefix: &'a str,
+    /// What people are shown for that in their language (RFC 5255 §3.4).
+    pub translation: Option<&'a str>,
 }
 
 /// `namespace-response` (RFC 9051 §9), the whole untagged line: personal, other users', shared.
@@ -104,7 +106,16 @@ pub fn namespaces(out: &mut Vec<u8>, kinds: [&[Namespace<'_>]; 3], dialect: Dial
                     string(out, &encoded);
                 }
             }
-            out.extend_from_slice(b" \"/\")");
+            out.extend_from_slice(b" \"/\"");
+            if let Some(translation) = namespace.translation {
+                // `namespace-trans` (RFC 5255 §3.5), in modified UTF-7 whatever else is spoken.
+                let mut encoded = Vec::new();
+                crate::mutf7::encode(translation, &mut encoded);
+                out.extend_from_slice(b" \"TRANSLATION\" (");
+                string(out, &encoded);
+                out.push(b')');
+            }
+            out.push(b')');
         }
         out.push(b')');
     }
@@ -176,14 +187,18 @@ mod tests {
         let mut out = Vec::new();
         namespaces(
             &mut out,
-            [&[Namespace { prefix: "" }], &[Namespace { prefix: "Other Users/" }], &[]],
+            [
+                &[Namespace { prefix: "", translation: None }],
+                &[Namespace { prefix: "Other Users/", translation: Some("Andere Benützer/") }],
+                &[],
+            ],
             Dialect::Rev1,
         );
         id_response(&mut out, &[("name", Some("Posthorn")), ("os", None)]);
         id_response(&mut out, &[]);
         assert_eq!(
             String::from_utf8_lossy(&out),
-            "* NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) NIL\r\n* ID (\"name\" \"Posthorn\" \"os\" NIL)\r\n* ID NIL\r\n"
+            "* NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\" \"TRANSLATION\" (\"Andere Ben&APw-tzer/\"))) NIL\r\n* ID (\"name\" \"Posthorn\" \"os\" NIL)\r\n* ID NIL\r\n"
         );
     }
 }

@@ -31,7 +31,7 @@ pub use annotation::AnnotationItem;
 pub use code::{Code, code};
 pub use fetch::FetchWriter;
 pub use flag::{FlagsResponse, flags, flags_response, permanent_flags};
-pub use language::{in_language, language};
+pub use language::{in_language, language, prefix_in};
 pub use list::{ListItem, Namespace, id_response, list_item, lsub_item, namespaces, xlist_item};
 pub use metadata::{metadata, metadata_changed};
 pub use number::number;

@@ -25,6 +25,16 @@ impl Language {
         }
     }
 
+    /// The first of these ranges that names a language.
+    pub fn first_of(ranges: &[String]) -> Option<Self> {
+        let last = ranges.len().saturating_sub(1);
+        ranges.iter().enumerate().find_map(|(at, range)| match range.as_str() {
+            // RFC 4647 §3.4: `*` is passed over where others follow, and else the default.
+            "*" => (at == last).then_some(Self::Default),
+            range => Self::lookup(range),
+        })
+    }
+
     /// The language that a range names, by the lookup of RFC 4647 §3.4: `de-AT` finds `de`.
     pub fn lookup(range: &str) -> Option<Self> {
         // RFC 5255 §3.2: "default" is what the administrator prefers.
@@ -61,6 +71,20 @@ mod tests {
             ("-", None),
         ] {
             assert_eq!(Language::lookup(range), expect, "{range}");
+        }
+    }
+
+    #[test]
+    fn any_language_is_the_default_where_no_other_is_asked_for() {
+        for (ranges, expect) in [
+            (&["*"][..], Some(Language::Default)),
+            (&["*", "de"], Some(Language::German)),
+            (&["fr", "*"], Some(Language::Default)),
+            (&["*", "fr"], None),
+            (&["de-*-AT"], Some(Language::German)),
+        ] {
+            let asked: Vec<String> = ranges.iter().map(|range| (*range).to_owned()).collect();
+            assert_eq!(Language::first_of(&asked), expect, "{ranges:?}");
         }
     }
 }
