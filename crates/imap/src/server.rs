@@ -60,6 +60,7 @@ impl ImapService {
         // Storage would refuse what is larger, but only after all of it was read.
         let limits = &mut settings.limits;
         limits.append_bytes_max = limits.append_bytes_max.min(store.settings().message_bytes_max);
+        limits.metadata_value_bytes_max = store.settings().metadata_value_bytes_max;
         let bytes = settings.append_memory_bytes.max(settings.limits.append_total_bytes_max);
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         let append_memory = Arc::new(Semaphore::new(bytes.max(DRAWN_BYTES as usize)));

@@ -28,13 +28,15 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: MetadataArgs) -> Result<Reply> 
     if args.mailbox.is_none() && is_wanted(&admin_entry(), &args.entries, args.depth) {
         found.push(administrator(ctx).await?);
     }
-    let longest = leave_out_long(&mut found, args.size_max);
-    let mut values = values(&found);
     // RFC 5464 §3.2: an entry without a value has NIL for one. Below a name, only what is there
     // can be told.
-    if args.depth == EntryDepth::Zero && longest.is_none() {
-        values.extend(missing(&found, &args.entries));
-    }
+    let missing = match args.depth {
+        EntryDepth::Zero => missing(&found, &args.entries),
+        EntryDepth::One | EntryDepth::Infinity => Vec::new(),
+    };
+    let longest = leave_out_long(&mut found, args.size_max);
+    let mut values = values(&found);
+    values.extend(missing);
     let name = args.mailbox.as_ref().map_or("", |name| name.as_str());
     let dialect = ctx.enabled.dialect();
     ctx.push(|out| render::metadata(out, name, dialect, &values));

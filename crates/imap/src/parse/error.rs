@@ -21,6 +21,13 @@ pub enum ParseError {
     /// A literal that is an argument is larger than allowed.
     #[error("literal too big")]
     LiteralTooBig,
+    /// A literal that is the value of an annotation of a mailbox, of which at most so many octets
+    /// are taken.
+    #[error("metadata too big")]
+    MetadataTooBig(u64),
+    /// The same of a message.
+    #[error("annotation too big")]
+    AnnotationTooBig,
     /// A message to append is larger than allowed.
     #[error("message too big")]
     MessageTooBig,

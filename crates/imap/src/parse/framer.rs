@@ -6,7 +6,7 @@
 use std::fmt;
 
 use super::announced::{Announced, announced_literal, inside_quotes};
-use super::{Limits, ParseError, Rejection};
+use super::{Limits, ParseError, Rejection, purpose};
 use crate::types::Tag;
 
 /// One command: its text up to CRLF, and the contents of its literals in order.
@@ -299,7 +299,8 @@ impl Framer {
         if self.frame.literals.len() >= self.limits.literals_max {
             return Err(ParseError::TooMany("too many literals"));
         }
-        if self.signed_in && self.is_message_of_append() {
+        let has_literals = !self.frame.literals.is_empty();
+        if self.signed_in && purpose::is_message(&self.frame.text, has_literals) {
             let total = self.appended_bytes.saturating_add(size);
             if size > self.limits.append_bytes_max || total > self.limits.append_total_bytes_max {
                 return Err(ParseError::MessageTooBig);
@@ -319,34 +320,14 @@ impl Framer {
         let room =
             self.line_bytes_max().saturating_sub(self.frame.text.len() + self.argument_bytes);
         if size > limit || size > room as u64 {
-            return Err(ParseError::LiteralTooBig);
+            let is_value = self.signed_in && size > self.limits.metadata_value_bytes_max;
+            return Err(match is_value {
+                true => purpose::too_big(&self.frame.text, &self.limits),
+                false => ParseError::LiteralTooBig,
+            });
         }
         self.argument_bytes += size as usize;
         Ok(())
-    }
-
-    /// Whether the literal announced at the end of the text is a message or part of one: the
-    /// command is APPEND or REPLACE, and this is not the mailbox, the last argument before.
-    fn is_message_of_append(&self) -> bool {
-        let is = |word: Option<&[u8]>, name: &[u8]| {
-            word.is_some_and(|word| word.eq_ignore_ascii_case(name))
-        };
-        let mut words = self.frame.text.split(|&b| b == b' ').filter(|word| !word.is_empty());
-        let _tag = words.next();
-        let mut name = words.next();
-        if is(name, b"UID") {
-            name = words.next();
-        }
-        if is(name, b"REPLACE") {
-            // What is to be replaced.
-            words.next();
-        } else if !is(name, b"APPEND") {
-            return false;
-        }
-        let mailbox = words.next();
-        words.next().is_some()
-            || mailbox.is_some() && !self.frame.literals.is_empty()
-            || mailbox.is_some_and(|word| !word.starts_with(b"{"))
     }
 
     fn read_literal(&mut self, input: &mut &[u8]) -> Option<Step> {

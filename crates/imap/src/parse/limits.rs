@@ -12,6 +12,9 @@ pub struct Limits {
     pub literal_bytes_max_before_login: u64,
     /// Octets of one argument literal after sign-in.
     pub literal_bytes_max: u64,
+    /// Octets of the value of an annotation of a mailbox, which a client is told that sends more
+    /// than is read.
+    pub metadata_value_bytes_max: u64,
     /// Octets of one message to append.
     pub append_bytes_max: u64,
     /// Octets of all messages of one APPEND.
@@ -62,6 +65,8 @@ impl Default for Limits {
             // LIMIT: user names and passwords.
             literal_bytes_max_before_login: 4 * 1024,
             literal_bytes_max: 64 * 1024,
+            // LIMIT: storage has the last word.
+            metadata_value_bytes_max: 32 * 1024,
             // LIMIT: the usual size limit of a message on its way in.
             append_bytes_max: 64 * 1024 * 1024,
             // LIMIT: one APPEND holds this much memory; clients send some MiB at a time.

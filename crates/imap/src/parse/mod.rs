@@ -29,6 +29,7 @@ mod mailbox;
 mod mailbox_filter;
 mod metadata;
 mod notify;
+mod purpose;
 mod quota;
 mod search;
 mod section;

@@ -121,6 +121,14 @@ pub fn render_rejection(out: &mut Vec<u8>, rejection: &Rejection) {
         ParseError::TooMany(text) => (Status::Bad, Some(Code::Limit), text),
         ParseError::LineTooLong => (Status::Bad, Some(Code::Limit), "Command line too long"),
         ParseError::LiteralTooBig => (Status::Bad, Some(Code::TooBig), "Literal too big"),
+        // RFC 5464 §4.3: "MUST return a tagged NO response" with the size that is taken.
+        ParseError::MetadataTooBig(max) => {
+            (Status::No, Some(Code::MetadataMaxSize(max)), "The value is too big")
+        }
+        // RFC 5257 §4.5.
+        ParseError::AnnotationTooBig => {
+            (Status::No, Some(Code::AnnotateTooBig), "The value is too big")
+        }
         // RFC 7889 §4: NO with TOOBIG.
         ParseError::MessageTooBig => (Status::No, Some(Code::TooBig), "Message too big"),
         // RFC 9051 §7.1: CANNOT, "an invalid mailbox name": the grammar allows it, no mailbox
