@@ -1,7 +1,7 @@
 //! RETR (RFC 1939 §5) and TOP (RFC 1939 §7).
 //!
 //! **Invariant:** of a large message a few pieces are in memory, out of a budget that all sessions
-//! share; where surrogates are made, beside them the headers of its parts.
+//! share, and beside them its header; where surrogates are made, the headers of its parts too.
 
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ const SEND_TIME: Duration = Duration::from_secs(30 * 60);
 const WHOLE_BYTES: u64 = 256 * 1024;
 /// What a message takes that is sent piece by piece: pieces, and what expands them.
 const STREAM_BYTES: u64 = 1024 * 1024;
+/// A header goes out in pieces of this size.
+const PIECE_BYTES: usize = 64 * 1024;
 /// LIMIT: headers of parts that are held of a message sent piece by piece.
 const INNER_BYTES_MAX: usize = 256 * 1024;
 
@@ -30,7 +32,7 @@ struct Opened {
     header: Vec<u8>,
     body: Body,
     octets: u64,
-    _memory: DrawnMemory,
+    memory: DrawnMemory,
 }
 
 enum Body {
@@ -111,7 +113,11 @@ impl Session {
         let opened = match want.contains(Want::TEXT) && size_bytes > WHOLE_BYTES {
             true => {
                 let memory = self.draw_memory(STREAM_BYTES).await?;
-                begin(&self.shared.store, content, octets, as_is, memory).await
+                match begin(&self.shared.store, content, octets, as_is, memory).await {
+                    Ok(Some(opened)) => self.draw_for_header(opened).await.map(Some),
+                    Ok(None) => Ok(None),
+                    Err(error) => Err(error.into()),
+                }
             }
             false => Ok(None),
         };
@@ -119,14 +125,32 @@ impl Session {
             Ok(Some(opened)) => Ok(opened),
             Ok(None) => {
                 let memory = self.draw_memory(size_bytes).await?;
-                read(&self.shared.store, content, want, as_is, memory).await
+                let read = read(&self.shared.store, content, want, as_is, memory).await;
+                read.map_err(CommandError::from)
             }
             Err(error) => Err(error),
         };
         opened.map_err(|error| match error {
-            StorageError::Expunged => CommandError::Expunged(number),
-            error => error.into(),
+            CommandError::Storage(StorageError::Expunged) => CommandError::Expunged(number),
+            error => error,
         })
+    }
+
+    /// Draws memory for the header of a message that is sent piece by piece: how long it is shows
+    /// once it is there.
+    async fn draw_for_header(&mut self, mut opened: Opened) -> Result<Opened> {
+        let bytes = opened.header.len() as u64;
+        if bytes <= WHOLE_BYTES {
+            return Ok(opened);
+        }
+        self.connection.flush().await?;
+        let growing = self.shared.memory.grow(&mut opened.memory, STREAM_BYTES + bytes);
+        tokio::select! {
+            biased;
+            why = self.ending.reached() => return Err(why.into()),
+            grown = growing => grown.ok_or(CommandError::NoMemory)?,
+        }
+        Ok(opened)
     }
 
     /// Draws memory for a message that is about to be read.
@@ -154,7 +178,11 @@ impl Session {
         let connection = &mut self.connection;
         let sending = async {
             let (mut stuffing, mut out) = (DotStuffing::default(), begin.into_bytes());
-            stuffing.push(&message.header, &mut out);
+            for piece in message.header.chunks(PIECE_BYTES) {
+                stuffing.push(piece, &mut out);
+                connection.write(&out).await?;
+                out.clear();
+            }
             connection.write(&out).await?;
             let mut spare = Vec::new();
             while lines != Some(0)
@@ -199,7 +227,7 @@ async fn begin(
     let text_bytes = text.len();
     let Some(parts) = loaded.parts().filter(|_| !as_is) else {
         let body = Body::Stream(Box::new(text));
-        return Ok(Some(Opened { header: header.to_vec(), body, octets, _memory: memory }));
+        return Ok(Some(Opened { header: header.to_vec(), body, octets, memory }));
     };
     let inner = InnerHeaders::new(parts, header.len());
     if inner.size_bytes() > INNER_BYTES_MAX {
@@ -216,7 +244,7 @@ async fn begin(
     let text = store.open_text(content, 0..u64::MAX).await?;
     let body = Surrogate { text, surrogates, spare: Vec::new() };
     let body = Body::Surrogate(Box::new(body));
-    Ok(Some(Opened { header: surrogate, body, octets, _memory: memory }))
+    Ok(Some(Opened { header: surrogate, body, octets, memory }))
 }
 
 /// Reads a body for the headers in it.
@@ -252,7 +280,7 @@ async fn read(
         })
         .await?;
     let octets = octets(&header, &body);
-    Ok(Opened { header, body: Body::Whole(body), octets, _memory: memory })
+    Ok(Opened { header, body: Body::Whole(body), octets, memory })
 }
 
 fn load_one(tx: &mut ReadTx<'_>, content: ContentId, want: Want) -> storage::Result<Content> {

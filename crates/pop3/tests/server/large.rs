@@ -1,5 +1,7 @@
 //! Messages that are sent while they are read.
 
+use std::sync::Arc;
+
 use pop3::Settings;
 use storage::Database;
 use testkit::Postgres;
@@ -130,4 +132,31 @@ async fn the_top_of_a_long_header_ends_with_an_empty_line() {
         }
         assert_eq!(house.close().await, Vec::<String>::new());
     }
+}
+
+/// A header that is much longer than what is drawn for pieces takes of the same budget.
+#[tokio::test]
+async fn a_long_header_takes_its_memory() {
+    let house = House::build(Database::Sqlite).await;
+    let header = format!("X: {}\r\n", "x".repeat(60)).repeat(30_000);
+    let text = format!("{header}\r\n.\r\n");
+    house.deliver(text.clone().into_bytes()).await;
+    let settings = Settings { retrieval_memory_bytes: 2 << 20, ..settings_for_tests() };
+    let service = Arc::new(house.service(settings));
+    let (mut one, mut two) = (house.open(service.clone()), house.open(service));
+    for stream in [&mut one, &mut two] {
+        sign_in(stream).await;
+    }
+    // The first holds all there is as long as it does not read.
+    one.write_all(b"TOP 1 1\r\n").await.unwrap();
+    assert_eq!(line(&mut one).await, "+OK");
+    tokio::time::pause();
+    two.write_all(b"TOP 1 1\r\n").await.unwrap();
+    let refused = "-ERR [SYS/TEMP] Too much mail is being retrieved, try again later";
+    assert_eq!(line(&mut two).await, refused);
+    tokio::time::resume();
+    expect(&mut one, &format!("{}.\r\n", stuffed(&text))).await;
+    two.write_all(b"RETR 1\r\n").await.unwrap();
+    assert_eq!(line(&mut two).await, format!("+OK {} octets", text.len()));
+    expect(&mut two, &format!("{}.\r\n", stuffed(&text))).await;
 }
