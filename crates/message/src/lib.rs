@@ -8,6 +8,7 @@
 //! as they were computed here.
 
 mod address_list;
+mod decoded_shape;
 mod encoding;
 mod envelope;
 mod error;
@@ -42,6 +43,7 @@ pub mod flag;
 pub mod xtext;
 
 pub use address_list::{Item as ListItem, Listed, address_list};
+pub use decoded_shape::{DecodedMeter, DecodedShape};
 pub use encoding::{Encoding, decode_part, decoded_len};
 pub use error::Error;
 pub use external::{EXTERNAL_FIELD, authors, mark_external, without_external};

@@ -1,6 +1,7 @@
 //! The BODYSTRUCTURE of a part, cut from that of its message (RFC 9051 §7.5.2): what was computed
 //! when the message came is read again, and no message is parsed.
 
+use crate::decoded_shape::DecodedShape;
 use crate::imap_string::{push_number, push_string};
 
 /// The structure of the part with this number in that of a message, and of the message itself for
@@ -22,9 +23,9 @@ pub fn part_structure<'s>(structure: &'s [u8], number: &[u32]) -> Option<&'s [u8
     Some(at)
 }
 
-/// The structure of a leaf as it is once its transfer encoding is undone and `content` is left
+/// The structure of a leaf as it is once its transfer encoding is undone and `decoded` is left
 /// (RFC 5524 §3.2): an identity encoding, with the octets and lines there are then.
-pub fn decoded_structure(structure: &[u8], content: &[u8]) -> Vec<u8> {
+pub fn decoded_structure(structure: &[u8], decoded: &DecodedShape) -> Vec<u8> {
     let lines_at = match values(structure).next() {
         Some(main) if main.eq_ignore_ascii_case(b"\"text\"") => Some(7),
         _ => message_inside(structure).map(|_| 9),
@@ -35,37 +36,14 @@ pub fn decoded_structure(structure: &[u8], content: &[u8]) -> Vec<u8> {
             out.push(b' ');
         }
         match at {
-            5 => push_string(&mut out, identity_of(content)),
-            6 => push_number(&mut out, content.len()),
-            _ if lines_at == Some(at) => {
-                push_number(&mut out, content.iter().filter(|byte| **byte == b'\n').count());
-            }
+            5 => push_string(&mut out, decoded.encoding.as_bytes()),
+            6 => push_number(&mut out, decoded.size_bytes),
+            _ if lines_at == Some(at) => push_number(&mut out, decoded.lines),
             _ => out.extend_from_slice(value),
         }
     }
     out.push(b')');
     out
-}
-
-/// LIMIT: RFC 2045 §2.7, the longest line of 7bit and 8bit data.
-const LINE_BYTES_MAX: usize = 998;
-
-/// The identity encoding that says the most of these bytes (RFC 2045 §6.2).
-fn identity_of(content: &[u8]) -> &'static [u8] {
-    let is_line = |line: &[u8]| {
-        line.len() <= LINE_BYTES_MAX && !line.iter().any(|byte| matches!(byte, 0 | b'\r'))
-    };
-    let mut lines = content.split(|&byte| byte == b'\n').peekable();
-    while let Some(line) = lines.next() {
-        let text = match lines.peek() {
-            None => Some(line),
-            Some(_) => line.strip_suffix(b"\r"),
-        };
-        if !text.is_some_and(is_line) {
-            return b"binary";
-        }
-    }
-    if content.is_ascii() { b"7bit" } else { b"8bit" }
 }
 
 /// The body of the message that a part of type message/rfc822 holds.
@@ -151,7 +129,13 @@ fn literal_bytes(text: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Limits, PartIndex, Summary};
+    use crate::{DecodedMeter, Limits, PartIndex, Summary};
+
+    fn shape_of(content: &[u8]) -> DecodedShape {
+        let mut meter = DecodedMeter::default();
+        meter.push(content);
+        meter.finish(false)
+    }
 
     const NESTED: &str = "Content-Type: multipart/mixed; boundary=a\r\n\r\n\
         --a\r\nContent-Type: text/plain; name=\"x (\\\"y\"\r\nContent-Transfer-Encoding: base64\r\n\r\n\
@@ -211,16 +195,16 @@ mod tests {
             (&[b'x'; 999], "\"binary\" 999 0"),
             (b"", "\"7bit\" 0 0"),
         ] {
-            let decoded = decoded_structure(first, content);
+            let decoded = decoded_structure(first, &shape_of(content));
             assert_eq!(String::from_utf8_lossy(&decoded), format!("{head}{expect}{tail}"));
         }
         let image = part_structure(&structure, &[4]).unwrap();
         assert_eq!(
-            String::from_utf8_lossy(&decoded_structure(image, b"\0")),
+            String::from_utf8_lossy(&decoded_structure(image, &shape_of(b"\0"))),
             "(\"image\" \"png\" NIL NIL NIL \"binary\" 1 NIL NIL NIL NIL)"
         );
         let message = part_structure(&structure, &[3]).unwrap();
-        let decoded = decoded_structure(message, b"Subject: plain\r\n\r\ntext");
+        let decoded = decoded_structure(message, &shape_of(b"Subject: plain\r\n\r\ntext"));
         assert_eq!(decoded, message);
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ids::{Timestamp, Uid};
 use storage::{Append, PreparedMessage, StorageError};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::annotations::changes_of;
 use super::store::annotation::no_part;
@@ -26,10 +27,15 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: AppendArgs) -> Result<Reply> {
     let (owner, mailbox) = (target.account, target.id);
     let mut options = Vec::with_capacity(args.messages.len());
     let mut prepared = Vec::with_capacity(args.messages.len());
+    // What parts of other messages take in these is held until they are stored.
+    let mut memory = Vec::new();
+    let mut left = ctx.shared.settings.limits.append_total_bytes_max;
     for message in args.messages {
-        let (message, append) = prepare(ctx, message).await?;
+        let Prepared { message, append, drawn } = prepare(ctx, message, left).await?;
+        left = left.saturating_sub(message.size());
         options.push(append);
         prepared.push(message);
+        memory.extend(drawn);
     }
     let (messages, counted) = (prepared.clone(), prepared.clone());
     let appended = ctx
@@ -45,6 +51,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: AppendArgs) -> Result<Reply> {
         })
         .await
         .map_err(|error| no_part(target_gone(error)))?;
+    drop(memory);
     let appended = ctx.note_own(appended);
     for message in &counted {
         ctx.count_message(message);
@@ -60,23 +67,38 @@ pub(super) fn is_cancelled(message: &AppendMessage) -> bool {
     matches!(&message.data, AppendData::Whole { bytes, .. } if bytes.is_empty())
 }
 
-/// Makes a message ready to be stored, having put it together if need be.
+/// A message ready to be stored.
+pub(super) struct Prepared {
+    pub(super) message: Arc<PreparedMessage>,
+    pub(super) append: Append,
+    /// What it takes of the memory that messages being appended share, where nothing was drawn
+    /// when it came.
+    pub(super) drawn: Option<OwnedSemaphorePermit>,
+}
+
+/// Makes a message ready to be stored, having put it together if need be, of at most `left` bytes.
 pub(super) async fn prepare(
     ctx: &mut Ctx<'_>,
     message: AppendMessage,
-) -> Result<(Arc<PreparedMessage>, Append)> {
+    left: u64,
+) -> Result<Prepared> {
     let AppendMessage { flags, internal_date, annotations, data } = message;
-    let (bytes, binary) = match data {
-        AppendData::Whole { bytes, binary, .. } => (bytes, binary),
-        AppendData::Catenate(parts) => catenate::put_together(ctx, parts).await?,
+    let (bytes, binary, drawn) = match data {
+        AppendData::Whole { bytes, binary, .. } => (bytes, binary, None),
+        AppendData::Catenate(parts) => {
+            let bytes_max = left.min(ctx.shared.settings.limits.append_bytes_max);
+            let whole = catenate::put_together(ctx, parts, bytes_max).await?;
+            (whole.bytes, whole.is_binary, whole.memory)
+        }
     };
     if bytes.is_empty() {
         return Err(CommandError::Refused { code: None, text: "A message is empty" });
     }
     let bytes = if binary && bytes.contains(&0) { as_text(bytes).await? } else { bytes };
     let internal_date = internal_date.map(|date| Timestamp::from_secs(date.unix_secs()));
-    let prepared = Arc::new(ctx.shared.store.prepare(bytes).await?);
-    Ok((prepared, Append { flags, internal_date, annotations: changes_of(annotations) }))
+    let message = Arc::new(ctx.shared.store.prepare(bytes).await?);
+    let append = Append { flags, internal_date, annotations: changes_of(annotations) };
+    Ok(Prepared { message, append, drawn })
 }
 
 /// A message with NUL in a form that BODY[…] can send.

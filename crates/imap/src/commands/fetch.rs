@@ -4,8 +4,8 @@
 //! rendered on a storage thread. No transaction is open while bytes are written.
 
 mod annotation;
-mod decoded;
-mod large;
+pub(super) mod decoded;
+pub(super) mod large;
 mod response;
 pub(super) mod section;
 

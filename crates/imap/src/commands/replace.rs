@@ -1,6 +1,6 @@
 //! REPLACE and UID REPLACE (RFC 8508).
 
-use super::append::{is_cancelled, prepare};
+use super::append::{Prepared, is_cancelled, prepare};
 use super::store::annotation::no_part;
 use super::{Ctx, Reply, ReplyCode, require_writable, target_gone, target_mailbox};
 use crate::error::{CommandError, Result};
@@ -22,7 +22,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ReplaceArgs) -> Result<Reply> {
     // RFC 8508 §3.2: NO where the message can't be removed.
     let old = old.ok_or(StorageError::Expunged)?;
     let target = target_mailbox(ctx, user.account, &args.mailbox).await?.id;
-    let (message, append) = prepare(ctx, args.message).await?;
+    let left = ctx.shared.settings.limits.append_total_bytes_max;
+    let Prepared { message, append, drawn: _drawn } = prepare(ctx, args.message, left).await?;
     let (messages, counted) = (vec![message.clone()], message.clone());
     let replaced = ctx
         .shared

@@ -46,4 +46,7 @@ pub use sequence_set::{number_set, sequence_set};
 pub use status::{StatusValues, status};
 pub use string::{astring, literal8_or_string, mailbox, nstring, string};
 pub use thread::{ThreadPart, thread};
-pub use url_auth::{UrlFetched, gen_url_auth, url_fetch, url_fetch_metadata};
+pub use url_auth::{
+    gen_url_auth, url_fetch_announced, url_fetch_begin, url_fetch_data, url_fetch_end,
+    url_fetch_error,
+};

@@ -9,17 +9,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use crate::scene::{House, ask, settings_for_tests};
 
-const LOGIN: &str = "LOGIN julie@example.test \"right password\"";
-const HEADER: &str = "Subject: large\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n\
+pub(crate) const LOGIN: &str = "LOGIN julie@example.test \"right password\"";
+pub(crate) const HEADER: &str = "Subject: large\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n\
                       Content-Transfer-Encoding: base64\r\n\r\n";
 
 /// A message of about so many bytes; what its text says is only zeros.
-fn message(bytes: usize) -> String {
+pub(crate) fn message(bytes: usize) -> String {
     let line = format!("{}\r\n", "AAAA".repeat(19));
     format!("{HEADER}{}", line.repeat(bytes / line.len()))
 }
 
-async fn append(stream: &mut DuplexStream, message: &str) {
+pub(crate) async fn append(stream: &mut DuplexStream, message: &str) {
     let command = format!("fixture APPEND INBOX {{{}+}}\r\n{message}\r\n", message.len());
     stream.write_all(command.as_bytes()).await.unwrap();
     let mut line = Vec::new();
@@ -33,7 +33,7 @@ async fn append(stream: &mut DuplexStream, message: &str) {
 }
 
 /// Reads as many bytes as `expect` has, comparing piece by piece.
-async fn expect(stream: &mut DuplexStream, expect: &[u8]) {
+pub(crate) async fn expect(stream: &mut DuplexStream, expect: &[u8]) {
     let mut piece = vec![0; 64 * 1024];
     for want in expect.chunks(piece.len()) {
         let got = &mut piece[..want.len()];
@@ -199,18 +199,17 @@ fn in_base64(content: &[u8]) -> String {
     lines.map(|line| format!("{}\r\n", String::from_utf8_lossy(line))).collect()
 }
 
-/// Parts decoded while they are read: with NUL, with lines that get CR, with soft line breaks, a
-/// message, and what is damaged; whole, and cut anywhere.
-async fn check_binary(database: Database) {
-    let house = House::for_messages_of(database, 16 * 1024 * 1024).await;
-    let mut stream = house.connect(settings_for_tests());
-    ask(&mut stream, LOGIN).await;
+/// Parts: their type, their transfer encoding, what stands in the message, and what that is.
+pub(crate) type CodedPart = (&'static str, &'static str, String, Vec<u8>);
+
+/// Parts with NUL, with lines that get CR, with soft line breaks, damaged, and short.
+pub(crate) fn parts_to_decode() -> [CodedPart; 5] {
     let noise: Vec<u8> =
         (0..400_000u32).map(|number| (number.wrapping_mul(number) / 7) as u8).collect();
     let lines: String = (0..40_000).map(|number| format!("line {number}\n")).collect();
     let no_nul: Vec<u8> = noise.iter().map(|byte| byte | 1).collect();
     let soft = "=C3=A4 words =\r\n".repeat(30_000);
-    let parts: [(&str, &str, String, Vec<u8>); 5] = [
+    [
         ("application/x", "base64", in_base64(&noise), noise.clone()),
         (
             "text/plain",
@@ -226,15 +225,29 @@ async fn check_binary(database: Database) {
         ),
         ("image/x", "base64", format!("!{}====", in_base64(&no_nul)), no_nul),
         ("text/html", "8bit", "<b>\u{e4}</b>".to_owned(), "<b>\u{e4}</b>".as_bytes().to_vec()),
-    ];
+    ]
+}
+
+/// A message of these parts.
+pub(crate) fn in_parts(parts: &[CodedPart]) -> String {
     let mut message =
         String::from("Subject: m\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n");
-    for (kind, encoding, body, _) in &parts {
+    for (kind, encoding, body, _) in parts {
         message += &format!(
             "--b\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}\r\n"
         );
     }
-    message += "--b--\r\n";
+    message + "--b--\r\n"
+}
+
+/// Parts decoded while they are read: with NUL, with lines that get CR, with soft line breaks, a
+/// message, and what is damaged; whole, and cut anywhere.
+async fn check_binary(database: Database) {
+    let house = House::for_messages_of(database, 16 * 1024 * 1024).await;
+    let mut stream = house.connect(settings_for_tests());
+    ask(&mut stream, LOGIN).await;
+    let parts = parts_to_decode();
+    let message = in_parts(&parts);
     append(&mut stream, &message).await;
     ask(&mut stream, "EXAMINE INBOX").await;
     for (number, (.., content)) in (1..).zip(&parts) {

@@ -139,6 +139,72 @@ async fn appends_share_their_memory() {
     assert!(answer(&mut two, "a").await.contains("a OK [APPENDUID"));
 }
 
+/// A command of a few bytes names a large message many times.
+#[tokio::test]
+async fn what_is_put_together_is_bounded_as_what_is_sent() {
+    let house = House::build(Database::Sqlite).await;
+    let mut settings = settings_for_tests();
+    (settings.append_memory_bytes, settings.limits.append_total_bytes_max) = (0, 100_000);
+    let mut stream = house.connect(settings);
+    ask(&mut stream, LOGIN).await;
+    let command = format!("a APPEND INBOX {{40000+}}\r\n{}\r\n", "x".repeat(40_000));
+    stream.write_all(command.as_bytes()).await.unwrap();
+    assert!(answer(&mut stream, "a").await.contains("a OK"));
+    for (parts, expect) in [
+        (
+            "(URL \"/INBOX/;UID=1\" URL \"/INBOX/;UID=1\" URL \"/INBOX/;UID=1\")",
+            "b NO [TOOBIG] 120000 bytes are more than the 100000 allowed\r\n",
+        ),
+        // RFC 3502 §6.3.11: all or none.
+        (
+            "(URL \"/INBOX/;UID=1\") CATENATE (URL \"/INBOX/;UID=1\") CATENATE (URL \"/INBOX/;UID=1\")",
+            "b NO [TOOBIG] 40000 bytes are more than the 20000 allowed\r\n",
+        ),
+        ("(URL \"/INBOX/;UID=1\") CATENATE (URL \"/INBOX/;UID=9\")", "b NO [BADURL"),
+        ("(URL \"/INBOX/;UID=1\") CATENATE (URL \"/INBOX/;UID=1\")", "b OK [APPENDUID"),
+        // What they took of the memory was given back.
+        ("(URL \"/INBOX/;UID=2\" URL \"/INBOX/;UID=3/;PARTIAL=0.20000\")", "b OK [APPENDUID"),
+    ] {
+        let command = format!("b APPEND INBOX CATENATE {parts}\r\n");
+        stream.write_all(command.as_bytes()).await.unwrap();
+        let answer = answer(&mut stream, "b").await;
+        assert!(answer.starts_with(expect), "{parts}: {answer}");
+    }
+    stream.write_all(b"c STATUS INBOX (MESSAGES SIZE)\r\n").await.unwrap();
+    let status = answer(&mut stream, "c").await;
+    assert!(status.contains("(MESSAGES 4 SIZE 180000)"), "{status}");
+}
+
+/// RFC 5267 §4.3: who is told NO follows nothing.
+#[tokio::test]
+async fn a_search_that_fails_follows_nothing() {
+    let house = House::build(Database::Sqlite).await;
+    let mut settings = settings_for_tests();
+    settings.search_bytes_max = 50_000;
+    let mut stream = house.connect(settings);
+    ask(&mut stream, LOGIN).await;
+    let message = format!("Subject: x\r\n\r\n{}", "many words\r\n".repeat(3000));
+    let command = format!("a APPEND Archive {{{}+}}\r\n{message}\r\n", message.len());
+    stream.write_all(command.as_bytes()).await.unwrap();
+    assert!(answer(&mut stream, "a").await.contains("a OK"));
+    ask(&mut stream, "SELECT INBOX").await;
+    let keys: Vec<_> = (0..30).map(|number| format!("NOT BODY x{number}")).collect();
+    let sources = "selected mailboxes Archive";
+    let search = format!("b ESEARCH IN ({sources}) RETURN (UPDATE) {}\r\n", keys.join(" "));
+    stream.write_all(search.as_bytes()).await.unwrap();
+    let refused = answer(&mut stream, "b").await;
+    assert_eq!(refused, "b NO [LIMIT] Too many keys for texts of this size\r\n");
+    let small = "Subject: one\r\n\r\none\r\n";
+    let command = format!("c APPEND INBOX {{{}+}}\r\n{small}\r\n", small.len());
+    stream.write_all(command.as_bytes()).await.unwrap();
+    let told = answer(&mut stream, "c").await;
+    assert!(told.contains("* 1 EXISTS") && !told.contains("ESEARCH"), "{told}");
+    // The tag is as good as new.
+    stream.write_all(b"b UID SEARCH RETURN (UPDATE COUNT) SUBJECT one\r\n").await.unwrap();
+    let found = answer(&mut stream, "b").await;
+    assert_eq!(found, "* ESEARCH (TAG \"b\") UID COUNT 1\r\nb OK UID SEARCH completed\r\n");
+}
+
 /// The server's task shares the thread: it reads all there is.
 async fn let_the_server_run() {
     for _ in 0..200 {

@@ -14,6 +14,7 @@ mod sasl;
 mod scene;
 mod search_index;
 mod sorting;
+mod urls;
 
 use std::path::PathBuf;
 

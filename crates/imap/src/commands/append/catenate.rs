@@ -1,54 +1,89 @@
 //! CATENATE (RFC 4469): a message put together from texts and from parts of messages.
 
+use storage::StorageError;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+
 use super::super::Ctx;
-use super::super::part::{self, Part, Wanted};
+use super::super::part::{self, Opened, Wanted};
 use super::super::url_auth;
-use crate::error::{CommandError, Result};
+use crate::error::{CommandError, Result, refused};
+use crate::render::Code;
+use crate::server::MEMORY_WAIT;
 use crate::types::CatenatePart;
 use crate::url::ImapUrl;
-use storage::StorageError;
 
-/// A message put together, and whether it may hold NUL.
+/// A message put together.
+pub(super) struct Whole {
+    pub(super) bytes: Vec<u8>,
+    /// Whether it may hold NUL.
+    pub(super) is_binary: bool,
+    /// What its parts that URLs name take of the memory that messages being appended share.
+    pub(super) memory: Option<OwnedSemaphorePermit>,
+}
+
+/// Puts a message together, of at most `bytes_max` bytes.
 pub(super) async fn put_together(
     ctx: &mut Ctx<'_>,
     parts: Vec<CatenatePart>,
-) -> Result<(Vec<u8>, bool)> {
-    let limit_bytes = ctx.shared.settings.limits.append_bytes_max;
-    let (mut whole, mut is_binary) = (Vec::new(), false);
-    // What parts take of the memory shared is given back when the message is whole.
-    let mut drawn: Vec<Part> = Vec::new();
+    bytes_max: u64,
+) -> Result<Whole> {
+    let mut whole = Whole { bytes: Vec::new(), is_binary: false, memory: None };
     for part in parts {
         match part {
             CatenatePart::Text { bytes, binary } => {
-                is_binary |= binary;
-                whole.extend_from_slice(&bytes);
+                check_size(whole.bytes.len() as u64 + bytes.len() as u64, bytes_max)?;
+                whole.is_binary |= binary;
+                whole.bytes.extend_from_slice(&bytes);
             }
             CatenatePart::Url(text) => {
-                let rest = limit_bytes.saturating_sub(whole.len() as u64);
-                let mut part = named(ctx, text, rest).await?;
-                if let Some(bytes) = &mut part.bytes {
-                    whole.append(bytes);
+                let mut opened = open(ctx, text).await?;
+                let size_bytes = opened.size_bytes().unwrap_or(0);
+                check_size(whole.bytes.len() as u64 + size_bytes, bytes_max)?;
+                let drawn = draw_memory(ctx, size_bytes).await?;
+                match &mut whole.memory {
+                    Some(memory) => memory.merge(drawn),
+                    None => whole.memory = Some(drawn),
                 }
-                drawn.push(part);
+                let mut pieces = opened.pieces(&ctx.shared.store).await?;
+                let mut piece = Vec::new();
+                whole.bytes.reserve(usize::try_from(size_bytes).unwrap_or(0));
+                while pieces.next(&mut piece).await? {
+                    whole.bytes.extend_from_slice(&piece);
+                }
             }
         }
-        let size_bytes = whole.len() as u64;
-        if size_bytes > limit_bytes {
-            // RFC 4469 §4.2: TOOBIG.
-            return Err(StorageError::TooBig { size_bytes, limit_bytes }.into());
-        }
     }
-    Ok((whole, is_binary))
+    Ok(whole)
+}
+
+/// RFC 4469 §4.2: TOOBIG, before anything of a part is read.
+fn check_size(size_bytes: u64, limit_bytes: u64) -> Result<()> {
+    match size_bytes > limit_bytes {
+        true => Err(StorageError::TooBig { size_bytes, limit_bytes }.into()),
+        false => Ok(()),
+    }
 }
 
 /// RFC 4469 §3: relative URLs, on this server and as this user; and those that were authorized
 /// here, for whoever they are for (RFC 4467 §1).
-async fn named(ctx: &mut Ctx<'_>, text: String, bytes_max: u64) -> Result<Part> {
+async fn open(ctx: &mut Ctx<'_>, text: String) -> Result<Opened> {
     let place = match ImapUrl::parse(&text) {
         Some(url) if url.url_auth.is_some() => url_auth::redeem(ctx, &text).await?,
         Some(url) if url.server.is_none() => part::find_place(ctx, &url).await?,
         _ => None,
     };
     let Some(place) = place else { return Err(CommandError::BadUrl(text)) };
-    part::read(ctx, place, Wanted::BYTES, bytes_max).await?.ok_or(CommandError::BadUrl(text))
+    part::open(ctx, &place, Wanted::BYTES).await?.ok_or(CommandError::BadUrl(text))
+}
+
+/// Waits for a share of the memory that messages on their way in have on all connections.
+async fn draw_memory(ctx: &Ctx<'_>, bytes: u64) -> Result<OwnedSemaphorePermit> {
+    let memory = ctx.shared.append_memory.clone();
+    let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+    let drawn = timeout(MEMORY_WAIT, memory.acquire_many_owned(bytes)).await;
+    drawn
+        .ok()
+        .and_then(std::result::Result::ok)
+        .ok_or_else(|| refused(Code::Unavailable, "Too much mail is being appended, try later"))
 }

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use ids::ContentId;
-use message::{Encoding, PartKind, PieceDecoder};
+use message::{DecodedMeter, DecodedShape, Encoding, PartKind, PieceDecoder};
 use storage::{Content, Store, TextStream};
 
 use super::section;
@@ -14,7 +14,7 @@ use crate::types::{PartPath, Partial, Section};
 
 /// A part as it stands in its message.
 #[derive(Debug, Clone)]
-pub(super) struct Coded {
+pub(in crate::commands) struct Coded {
     range: Range<u64>,
     encoding: Encoding,
     /// Whether its lines end in CRLF once it is decoded.
@@ -22,12 +22,21 @@ pub(super) struct Coded {
 }
 
 impl Coded {
+    /// Bytes of a message as they stand there.
+    pub(in crate::commands) fn plain(range: Range<u64>) -> Self {
+        Self { range, encoding: Encoding::Identity, is_text: false }
+    }
+
     /// Where a part is; `None` where there is none.
-    pub(super) fn find(path: &PartPath, content: &Content, size_bytes: u64) -> Option<Self> {
+    pub(in crate::commands) fn find(
+        path: &PartPath,
+        content: &Content,
+        size_bytes: u64,
+    ) -> Option<Self> {
         let whole = Section::new(path.clone(), None)?;
         let range = section::range(&whole, content, size_bytes)?;
         if path.is_empty() {
-            return Some(Self { range, encoding: Encoding::Identity, is_text: false });
+            return Some(Self::plain(range));
         }
         let part = content.parts()?.find(&section::numbers(path))?;
         let is_text = matches!(part.kind, PartKind::Text | PartKind::Html);
@@ -35,28 +44,37 @@ impl Coded {
     }
 
     /// Whether anybody here can decode it.
-    pub(super) fn is_known(&self) -> bool {
+    pub(in crate::commands) fn is_known(&self) -> bool {
         self.encoding != Encoding::Unknown
     }
 }
 
 /// What is known of a decoded part after it was read once.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Measured {
-    pub(super) size_bytes: u64,
+pub(in crate::commands) struct Measured {
+    pub(in crate::commands) size_bytes: u64,
     /// Whether there is a NUL in what is to be sent of it.
-    pub(super) has_nul: bool,
+    pub(in crate::commands) has_nul: bool,
     /// Whether each LF gets a CR.
     adds_cr: bool,
+    /// What BODYSTRUCTURE says of it, if that was asked for.
+    pub(in crate::commands) shape: Option<DecodedShape>,
+}
+
+impl Measured {
+    /// So many bytes, of which nothing else has to be known.
+    pub(in crate::commands) fn plain(size_bytes: u64) -> Self {
+        Self { size_bytes, ..Self::default() }
+    }
 }
 
 /// What is sent of a part that has so many bytes.
-pub(super) fn cut(partial: Option<&Partial>, size_bytes: u64) -> Range<u64> {
+pub(in crate::commands) fn cut(partial: Option<&Partial>, size_bytes: u64) -> Range<u64> {
     partial.map_or(0..size_bytes, |partial| partial.range(size_bytes))
 }
 
 /// A part being read and decoded.
-pub(super) struct Reading {
+pub(in crate::commands) struct Reading {
     /// What of it stands in the header of the message.
     head: Vec<u8>,
     text: TextStream,
@@ -67,7 +85,7 @@ pub(super) struct Reading {
 
 impl Reading {
     /// Begins to read, from a message that is `id`.
-    pub(super) async fn begin(
+    pub(in crate::commands) async fn begin(
         store: &Store,
         id: ContentId,
         content: &Content,
@@ -100,20 +118,34 @@ impl Reading {
 
     /// Reads to the end.
     pub(super) async fn measure(
+        self,
+        coded: &Coded,
+        partial: Option<&Partial>,
+    ) -> storage::Result<Measured> {
+        self.measure_with(coded, partial, None).await
+    }
+
+    /// Reads to the end, and counts what BODYSTRUCTURE says with it.
+    pub(in crate::commands) async fn measure_with(
         mut self,
         coded: &Coded,
         partial: Option<&Partial>,
+        mut meter: Option<DecodedMeter>,
     ) -> storage::Result<Measured> {
         let mut measure = Measure::new(cut(partial, u64::MAX));
         let mut out = Vec::new();
         while self.next(&mut out).await? {
             measure.push(&out);
+            if let Some(meter) = &mut meter {
+                meter.push(&out);
+            }
         }
-        Ok(measure.finish(coded.is_text))
+        let measured = measure.finish(coded.is_text);
+        Ok(Measured { shape: meter.map(|meter| meter.finish(measured.adds_cr)), ..measured })
     }
 
-    /// The bytes to be sent that come next; `None` at the end.
-    pub(super) async fn next_of(
+    /// Puts the bytes to be sent that come next, maybe none, into `out`; false at the end.
+    pub(in crate::commands) async fn next_of(
         &mut self,
         sent: &mut Sent,
         out: &mut Vec<u8>,
@@ -172,20 +204,21 @@ impl Measure {
             size_bytes: self.bytes + if adds_cr { self.bare } else { 0 },
             has_nul: if adds_cr { with_cr } else { as_it_is },
             adds_cr,
+            shape: None,
         }
     }
 }
 
 /// How far a part was sent.
 #[derive(Debug)]
-pub(super) struct Sent {
-    pub(super) cut: Range<u64>,
+pub(in crate::commands) struct Sent {
+    pub(in crate::commands) cut: Range<u64>,
     at: u64,
     adds_cr: bool,
 }
 
 impl Sent {
-    pub(super) fn nothing(cut: Range<u64>, measured: &Measured) -> Self {
+    pub(in crate::commands) fn nothing(cut: Range<u64>, measured: &Measured) -> Self {
         Self { cut, at: 0, adds_cr: measured.adds_cr }
     }
 

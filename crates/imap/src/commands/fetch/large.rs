@@ -23,7 +23,7 @@ use crate::session::begin_fetch;
 use crate::types::{FetchAttribute, PartPath, Partial};
 
 /// What a message takes that is sent piece by piece: pieces, and what expands them.
-const STREAM_BYTES: u64 = 1024 * 1024;
+pub(in crate::commands) const STREAM_BYTES: u64 = 1024 * 1024;
 
 /// A message that was read, with its text or without.
 pub(super) struct Large {
@@ -134,7 +134,8 @@ pub(super) async fn draw_memory(
     draw(ctx, u64::from(entry.size_bytes()).saturating_mul(1 + copies)).await.map(Some)
 }
 
-async fn draw(ctx: &mut Ctx<'_>, bytes: u64) -> Result<DrawnMemory> {
+/// Draws so much memory from what large messages on their way to clients share.
+pub(in crate::commands) async fn draw(ctx: &mut Ctx<'_>, bytes: u64) -> Result<DrawnMemory> {
     let memory = &ctx.shared.fetch_memory;
     let units = match memory.try_draw(bytes) {
         Ok(drawn) => return Ok(drawn),
@@ -265,7 +266,7 @@ async fn send_range(
 }
 
 /// LIMIT: what is decoded at once, and may be a quoted string.
-const DECODED_BYTES: u64 = 64 * 1024;
+pub(in crate::commands) const DECODED_BYTES: u64 = 64 * 1024;
 
 /// Sends a part while it is being read and decoded.
 async fn send_decoded(
@@ -343,7 +344,7 @@ async fn send_reading(
 }
 
 /// The connection ends in the middle of a response: nothing else could tell the client.
-fn broken_off(error: &StorageError) -> CommandError {
+pub(in crate::commands) fn broken_off(error: &StorageError) -> CommandError {
     tracing::error!(%error, "a message could not be sent to its end");
     ConnectionError::Closed.into()
 }

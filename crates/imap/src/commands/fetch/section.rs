@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use ids::ContentId;
 use message::{
-    Encoding, Part, PartKind, decode_part, decoded_structure, header_fields, part_structure,
+    DecodedShape, Encoding, Part, PartKind, decode_part, decoded_structure, header_fields,
+    part_structure,
 };
 use storage::{Content, StorageError, Store, TextStream, Want};
 
@@ -15,7 +16,7 @@ use crate::render::FetchWriter;
 use crate::types::{FieldName, PartPath, Partial, Section, SectionText};
 
 /// What a section needs from storage.
-pub(in crate::commands) fn wanted(section: &Section) -> Want {
+pub(super) fn wanted(section: &Section) -> Want {
     let whole = Want::HEADER | Want::TEXT;
     if !section.part().is_empty() {
         return whole | Want::PARTS;
@@ -37,7 +38,11 @@ pub(super) fn is_range(section: &Section) -> bool {
 
 /// Where in its message, which has `size_bytes`, such a section lies if it takes any of the text;
 /// `None` also where there is no such part.
-pub(super) fn range(section: &Section, content: &Content, size_bytes: u64) -> Option<Range<u64>> {
+pub(in crate::commands) fn range(
+    section: &Section,
+    content: &Content,
+    size_bytes: u64,
+) -> Option<Range<u64>> {
     let found = match (section.part(), section.text()) {
         (part, None) if part.is_empty() => 0..size_bytes,
         (part, Some(SectionText::Text)) if part.is_empty() => {
@@ -138,7 +143,7 @@ impl<'c> Bytes<'c> {
     }
 
     /// The bytes of `BODY[…]`; `None` where there is no such part.
-    pub(in crate::commands) fn section(&self, section: &Section) -> Option<Cow<'c, [u8]>> {
+    fn section(&self, section: &Section) -> Option<Cow<'c, [u8]>> {
         if section.part().is_empty() {
             return Some(match section.text() {
                 None => self.whole(),
@@ -206,24 +211,8 @@ impl<'c> Bytes<'c> {
         true
     }
 
-    /// A section without its transfer encoding, where it has one: a part, or the text of a message
-    /// that is one part.
-    pub(in crate::commands) fn decoded_section(
-        &self,
-        section: &Section,
-    ) -> Result<Option<Cow<'c, [u8]>>, message::Error> {
-        match section.text() {
-            None => self.decoded(section.part()),
-            Some(SectionText::Text) => match self.part_of_text(section.part()) {
-                Some(path) => self.decoded(&path),
-                None => Ok(self.section(section)),
-            },
-            Some(_) => Ok(self.section(section)),
-        }
-    }
-
     /// The number of the part that the text of a message is, if it is one and no multipart.
-    fn part_of_text(&self, path: &PartPath) -> Option<PartPath> {
+    pub(in crate::commands) fn part_of_text(&self, path: &PartPath) -> Option<PartPath> {
         let text = self.part(path)?.message?.text;
         let numbers = path.numbers().iter().copied().chain([NonZeroU32::MIN]).collect();
         let first = PartPath::new(numbers);
@@ -231,11 +220,11 @@ impl<'c> Bytes<'c> {
     }
 
     /// BODYSTRUCTURE of the part that a section is of (RFC 5524 §3.2), after decoding where
-    /// `decoded` is what that has left of it; `None` where there is no such part.
+    /// `decoded` is the shape of what that has left of it; `None` where there is no such part.
     pub(in crate::commands) fn structure(
         &self,
         section: &Section,
-        decoded: Option<&[u8]>,
+        decoded: Option<&DecodedShape>,
     ) -> Option<Vec<u8>> {
         let path = match section.text() {
             None | Some(SectionText::Mime) => None,
@@ -250,8 +239,8 @@ impl<'c> Bytes<'c> {
         let part = self.part(path)?;
         let is_encoded = matches!(part.encoding, Encoding::QuotedPrintable | Encoding::Base64);
         match decoded {
-            Some(content) if is_encoded && part.kind != PartKind::Multipart => {
-                Some(decoded_structure(found, content))
+            Some(decoded) if is_encoded && part.kind != PartKind::Multipart => {
+                Some(decoded_structure(found, decoded))
             }
             _ => Some(found.to_vec()),
         }
@@ -300,6 +289,15 @@ fn with_crlf(text: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
 
 fn picked<'h>(header: Cow<'h, [u8]>, names: &[FieldName], listed: bool) -> Cow<'h, [u8]> {
     Cow::Owned(pick(&header, names, listed).into_owned())
+}
+
+/// What a section takes of the header it is about.
+pub(in crate::commands) fn picked_from(section: &Section, header: &[u8]) -> Vec<u8> {
+    match section.text() {
+        Some(SectionText::HeaderFields(names)) => pick(header, names, true).into_owned(),
+        Some(SectionText::HeaderFieldsNot(names)) => pick(header, names, false).into_owned(),
+        _ => header.to_vec(),
+    }
 }
 
 /// HEADER.FIELDS and HEADER.FIELDS.NOT: the fields byte for byte, then the empty line
