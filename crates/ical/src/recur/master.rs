@@ -35,7 +35,12 @@ pub(super) struct Exceptions {
 
 impl Master {
     pub(super) fn of(component: &Component, single: Single, zones: &Zones) -> Result<Self, Error> {
-        let rules = |name| component.lines_named(name).map(|line| Rule::parse(line.value()));
+        let is_date = single.start.value.is_date();
+        let rules = |name| {
+            let rules = component.lines_named(name).map(|line| Rule::parse(line.value()));
+            // RFC 5545 §3.3.10: these parts are ignored where the start is a date.
+            rules.map(move |rule| rule.map(|rule| if is_date { rule.of_days() } else { rule }))
+        };
         if rules("RRULE").chain(rules("EXRULE")).count() > RULES_MAX {
             return Err(Error::TooLarge("rules"));
         }
@@ -163,6 +168,7 @@ impl Exceptions {
         let mut listed = Vec::new();
         for rule in &self.rules {
             let mut times = master.times(rule, first, limits);
+            times.end_by(master.single.zone.local(last));
             let instants = times.by_ref().map(|local| master.single.zone.instant(local));
             listed.extend(instants.take_while(|at| *at < last).take(limits.occurrences_max));
             if times.gave_up() {

@@ -110,6 +110,12 @@ impl Rule {
         self.count.is_none() && self.until.is_none()
     }
 
+    /// The same without times of the day.
+    pub(super) fn of_days(self) -> Self {
+        let (by_hour, by_minute, by_second) = (Vec::new(), Vec::new(), Vec::new());
+        Self { by_hour, by_minute, by_second, ..self }
+    }
+
     /// How many times one of its periods may have, or a few more, before BYSETPOS chooses.
     pub(super) fn times_max(&self) -> usize {
         let of = |from: Frequency, list: &[i8]| match self.frequency < from {

@@ -311,12 +311,15 @@ impl Occurrences {
         }
         for rule in &master.rules {
             let mut times = master.times(rule, first, &self.limits);
+            times.end_by(zone.local(last));
             for local in times.by_ref() {
-                let instant = zone.instant(local);
+                let id = start.value.at(local);
+                // A date comes once, however often in a day the rule has it.
+                let instant = zone.instant(if id.is_date() { id.civil() } else { local });
                 if instant > last {
                     break;
                 }
-                if look(by_start(start.value.at(local), instant))?.is_break() {
+                if look(by_start(id, instant))?.is_break() {
                     return Ok(());
                 }
             }

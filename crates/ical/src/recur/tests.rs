@@ -269,6 +269,56 @@ fn an_exception_alone_is_an_occurrence() {
     );
 }
 
+/// RFC 5545 §3.3.10: BYHOUR, BYMINUTE and BYSECOND say nothing of a date.
+#[test]
+fn a_date_has_no_times() {
+    let event = |rule: &str| {
+        format!(
+            "BEGIN:VEVENT\r\nUID:1\r\nDTSTART;VALUE=DATE:20260105\r\nRRULE:{rule}\r\nEND:VEVENT\r\n"
+        )
+    };
+    let days = ["2026-01-04T23:00:00Z 1440 20260105 0", "2026-01-05T23:00:00Z 1440 20260106 0"];
+    for rule in [
+        "FREQ=DAILY;BYHOUR=9,17;BYMINUTE=30;BYSECOND=1",
+        "FREQ=DAILY;COUNT=2;BYHOUR=9,17",
+        "FREQ=HOURLY;INTERVAL=6",
+        "FREQ=DAILY;INTERVAL=0",
+        // The earlier end of two.
+        "FREQ=DAILY;COUNT=2;UNTIL=20260301",
+        "FREQ=DAILY;COUNT=200;UNTIL=20260106",
+    ] {
+        let found = occurrences(&event(rule), "2026-01-04T00:00:00Z", "2026-01-06T20:00:00Z");
+        assert_eq!(found, days, "{rule}");
+    }
+    let except =
+        event("FREQ=DAILY").replace("END:", "EXRULE:FREQ=DAILY;INTERVAL=2;BYHOUR=9\r\nEND:");
+    let found = occurrences(&except, "2026-01-04T00:00:00Z", "2026-01-06T20:00:00Z");
+    assert_eq!(found, days[1..]);
+}
+
+/// What never comes is looked for no longer than somebody asks for it.
+#[test]
+fn a_day_that_never_comes_costs_what_the_window_does() {
+    let limits = Limits { candidates_max: 1_000, ..Limits::default() };
+    let window = "2026-02-01T00:00:00Z".parse().unwrap().."2026-06-01T00:00:00Z".parse().unwrap();
+    for (rule, count) in [
+        ("RRULE:FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30", 1),
+        ("RRULE:FREQ=DAILY;BYSETPOS=2", 1),
+        ("RRULE:FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30", 1),
+        // The start counts with this one, too.
+        ("EXRULE:FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30", 0),
+    ] {
+        let text = format!(
+            "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART:20260201T090000Z\r\n{rule}\r\n\
+             END:VEVENT\r\nEND:VCALENDAR\r\n"
+        );
+        let calendar = Component::parse(text.as_bytes(), &limits).unwrap();
+        let zones = Zones::of(&calendar, TimeZone::UTC, &limits);
+        let all = Occurrences::of(&[&calendar.components[0]], &zones, &limits).unwrap();
+        assert_eq!(all.within(&window).map(|found| found.len()), Ok(count), "{rule}");
+    }
+}
+
 #[test]
 fn what_is_tried_has_a_bound() {
     let quarters = "BYDAY=MO,TU,WE,TH,FR,SA,SU;\

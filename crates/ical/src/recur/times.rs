@@ -17,6 +17,8 @@ pub struct Times {
     rule: Rule,
     start: DateTime,
     until: Option<DateTime>,
+    /// Nobody asks for anything later.
+    horizon: Option<DateTime>,
     period: Option<Period>,
     ready: VecDeque<DateTime>,
     last: Option<DateTime>,
@@ -36,6 +38,7 @@ impl Times {
             period: Some(Period::of(&rule, start)),
             start,
             until,
+            horizon: None,
             ready: VecDeque::new(),
             last: None,
             left: rule.count,
@@ -64,6 +67,12 @@ impl Times {
         }
     }
 
+    /// Ends behind `time`, or a little later. A rule that names a day which never comes is then no dearer
+    /// than one that makes times.
+    pub fn end_by(&mut self, time: DateTime) {
+        self.horizon = Some(time);
+    }
+
     /// Whether it ended because there was too much to try, not because the rule ends.
     pub fn gave_up(&self) -> bool {
         self.gave_up
@@ -81,7 +90,8 @@ impl Times {
     fn fill(&mut self) {
         for _ in 0..self.idle_periods_max {
             let Some(period) = self.period else { return };
-            if self.until.is_some_and(|until| period_is_after(period, until)) {
+            let ends = [self.until, self.horizon];
+            if ends.into_iter().flatten().any(|end| period_is_after(period, end)) {
                 break;
             }
             if self.pay(days_cost(&self.rule)).is_none() {
