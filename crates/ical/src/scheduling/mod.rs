@@ -8,6 +8,7 @@
 //! | REQUEST or CANCEL came | [`receive`] |
 //! | REPLY came | [`receive_reply`]; for the copies of others, [`note_answer`] |
 //! | a room answers | [`decided`] |
+//! | an answer may ask others again | [`requests_anew`] |
 //! | a client put what it changed before answers came | [`keep_answers`] |
 //!
 //! **Invariants:** a message about one instance changes nothing of the others; what is older than
@@ -18,6 +19,7 @@
 mod attendee;
 mod changes;
 mod decide;
+mod delegation;
 mod merge;
 mod message;
 mod organizer;
@@ -30,6 +32,7 @@ mod users;
 
 pub use attendee::{AttendeeChange, ForbiddenChange, attendee_change};
 pub use decide::{Decision, decided};
+pub use delegation::requests_anew;
 pub use merge::keep_answers;
 pub use message::{Message, Method, Outgoing};
 pub use organizer::{OrganizerChange, organizer_change, organizer_change_with};

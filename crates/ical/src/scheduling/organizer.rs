@@ -187,6 +187,13 @@ fn tell(
     }
 }
 
+/// What somebody who is asked again is sent of an object; `None` where there is nothing for them.
+pub(super) fn request_for(user: &str, parts: &Parts<'_>) -> Option<Vec<Component>> {
+    let view = View::of(user, parts);
+    let is_asked = !view.is_empty() && !view.is_over();
+    is_asked.then(|| view.parts.into_iter().map(|(_, part)| part).collect())
+}
+
 fn cancelled(mut part: Component, new: &Parts<'_>) -> Component {
     let newest = new.iter().map(|(_, part)| sequence(part)).max().unwrap_or(0);
     let number = newest.max(sequence(&part));

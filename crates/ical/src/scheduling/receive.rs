@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::changes::{Change, change, change_of_instance};
+use super::delegation::keep_own_answer;
 use super::message::{Message, Method, without_schedule_parameters};
 use super::parts::{Instance, Parts, except, is_cancelled, sequence, time_of};
 use super::users::Scene;
@@ -112,11 +113,8 @@ fn taken_over(
             new.lines.extend(own);
         }
     }
-    let answer = scene.users.attendee(known).and_then(|line| line.parameter("PARTSTAT"));
-    if let (true, Some(answer)) = (what != Change::Rescheduled, answer.map(str::to_owned))
-        && let Some(own) = scene.users.attendee_mut(&mut new)
-    {
-        own.set_parameter("PARTSTAT", answer);
+    if what != Change::Rescheduled {
+        keep_own_answer(known, &mut new, scene.users);
     }
     new
 }

@@ -1,5 +1,6 @@
 //! What becomes of an organizer's object where REPLY comes (RFC 5546 §3.2.3, RFC 6638 §4.2).
 
+use super::delegation::{admit, ask_again, delegate};
 use super::message::{Message, Method};
 use super::parts::{Instance, Parts, sequence};
 use super::receive::{Ignored, assemble, organizer};
@@ -94,6 +95,9 @@ fn put_answer(
         return Err(Ignored::Stale);
     }
     let status = reply.line("REQUEST-STATUS").map(|line| code_of(line.value()));
+    if user.attendee(part).is_none() {
+        admit(part, &user, answer)?;
+    }
     let own = user.attendee_mut(part).ok_or(Ignored::NotInvited)?;
     own.set_parameter("PARTSTAT", partstat(answer));
     // RFC 6638 §3.2.9: what the attendee says of it, or that it arrived.
@@ -103,47 +107,11 @@ fn put_answer(
         own.set_parameter("SENT-BY", value);
     }
     delegate(part, &user, reply, answer);
+    ask_again(part, &user);
     if instance.is_none() {
         answer_follows(parts, &user, reply, answer);
     }
     Ok(())
-}
-
-/// LIMIT: delegates in one component. Those above it are not invited: whoever has many addresses could
-/// make a meeting so large that its organizer cannot change it any more.
-const DELEGATES_MAX: usize = 20;
-
-/// RFC 5546 §3.2.3, §4.2.5: whoever delegates names those who come instead, and these are invited, until
-/// they answer for themselves. Whoever does not any more takes none of them back.
-fn delegate(part: &mut Component, user: &Users, reply: &Component, answer: &Line) {
-    let Some(own) = user.attendee_mut(part) else { return };
-    let named = answer.parameters().iter().find(|parameter| parameter.name == "DELEGATED-TO");
-    let named = named.filter(|_| partstat(answer) == "DELEGATED");
-    let Some(named) = named else { return own.remove_parameter("DELEGATED-TO") };
-    own.set_parameter_values("DELEGATED-TO", named.values.clone());
-    let delegator = own.value().to_owned();
-    for address in &named.values {
-        let delegate = Users::new(&[address]);
-        let delegates = part.lines_named("ATTENDEE");
-        let delegates = delegates.filter(|line| line.parameter("DELEGATED-FROM").is_some()).count();
-        let is_there = delegate.attendee(part).is_some() || delegate.organize(part);
-        // An address has a scheme (RFC 5545 §3.3.3).
-        if is_there || delegates >= DELEGATES_MAX || !address.contains(':') {
-            continue;
-        }
-        let mut line = Line::new("ATTENDEE", address.as_str())
-            .with("PARTSTAT", "NEEDS-ACTION")
-            .with("RSVP", "TRUE")
-            .with("DELEGATED-FROM", delegator.as_str());
-        let said = delegate.attendee(reply);
-        for name in ["CN", "CUTYPE", "ROLE"] {
-            if let Some(value) = said.and_then(|said| said.parameter(name)) {
-                line.set_parameter(name, value);
-            }
-        }
-        let last = part.lines.iter().rposition(|line| line.name() == "ATTENDEE");
-        part.lines.insert(last.map_or(part.lines.len(), |last| last + 1), line);
-    }
 }
 
 /// An answer to the whole is one to instances that have none yet.
@@ -159,6 +127,7 @@ fn answer_follows(
         {
             own.set_parameter("PARTSTAT", partstat(answer));
             delegate(part, user, reply, answer);
+            ask_again(part, user);
         }
     }
 }

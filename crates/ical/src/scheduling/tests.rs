@@ -1,6 +1,8 @@
 use super::*;
 use crate::{CalendarObject, Component, Limits};
 
+mod delegation;
+
 const ZONE: &str = "BEGIN:VTIMEZONE\nTZID:Own\nBEGIN:STANDARD\nDTSTART:16010101T000000\n\
     TZOFFSETFROM:+0100\nTZOFFSETTO:+0100\nEND:STANDARD\nEND:VTIMEZONE\n";
 
@@ -523,89 +525,6 @@ fn answers_are_put_into_the_organizers_copy() {
     assert_eq!(replied(&master(""), &late, "cy", &[]), Err(Ignored::Stale));
     let foreign = master("").replace("ORGANIZER:mailto:ann", "ORGANIZER:mailto:dan");
     assert_eq!(replied(&foreign, &reply("", "ACCEPTED"), "cy", &[]), Err(Ignored::OtherOrganizer));
-}
-
-/// RFC 5546 §4.2.5, §4.2.6, §4.2.7, their examples.
-#[test]
-fn delegates_come_into_the_organizers_copy() {
-    const UID: &str = "UID:calsrv.example.com-873970198738777@example.com\nSEQUENCE:0\n";
-    let users = Users::new(&["mailto:a@example.com"]);
-    let limits = Limits::default();
-    let now = "1997-06-14T19:00:00Z".parse().unwrap();
-    let scene = Scene { users: &users, now, product: "-//Posthorn//EN", limits: &limits };
-    let take = |existing: &CalendarObject, from: &str, people: &str| {
-        let text = format!(
-            "BEGIN:VEVENT\nORGANIZER:mailto:a@example.com\n{people}{UID}REQUEST-STATUS:2.0;Success\n\
-             DTSTAMP:19970614T190000Z\nEND:VEVENT\n"
-        );
-        let from = Users::new(&[format!("mailto:{from}@example.com")]);
-        let stored = receive_reply(existing, &message("REPLY", &text), &from, &scene)?;
-        Ok::<_, Ignored>(CalendarObject::of(stored).unwrap())
-    };
-    let people = |object: &CalendarObject| lines(object.calendar(), &["ATTENDEE"]);
-    let meeting = object(&format!(
-        "BEGIN:VEVENT\nORGANIZER:mailto:a@example.com\n\
-         ATTENDEE;PARTSTAT=ACCEPTED:mailto:a@example.com\n\
-         ATTENDEE;RSVP=TRUE:mailto:c@example.com\nDTSTART:19970701T180000Z\n\
-         DTEND:19970701T200000Z\nSUMMARY:Phone Conference\n{UID}DTSTAMP:19970611T190000Z\n\
-         END:VEVENT\n"
-    ));
-    let accepted = "ATTENDEE;PARTSTAT=ACCEPTED;DELEGATED-FROM=\"mailto:c@example.com\":mailto:e@example.com\n\
-        ATTENDEE;PARTSTAT=DELEGATED;DELEGATED-TO=\"mailto:e@example.com\":mailto:c@example.com\n";
-    // Nobody comes instead of somebody else who has not said so.
-    assert_eq!(take(&meeting, "e", accepted).unwrap_err(), Ignored::NotInvited);
-    let delegating =
-        "ATTENDEE;PARTSTAT=DELEGATED;DELEGATED-TO=\"mailto:e@example.com\":mailto:c@example.com\n";
-    let delegated = take(&meeting, "c", delegating).unwrap();
-    const A: &str = "ATTENDEE;PARTSTAT=ACCEPTED:mailto:a@example.com";
-    const C: &str = "ATTENDEE;PARTSTAT=DELEGATED;SCHEDULE-STATUS=2.0;\
-        DELEGATED-TO=\"mailto:e@example.com\":mailto:c@example.com";
-    let e = |answer: &str| {
-        format!(
-            "ATTENDEE;PARTSTAT={answer};DELEGATED-FROM=\"mailto:c@example.com\":mailto:e@example.com"
-        )
-    };
-    assert_eq!(people(&delegated), [A, C, &e("NEEDS-ACTION;RSVP=TRUE")]);
-    assert_eq!(people(&take(&delegated, "c", delegating).unwrap()), people(&delegated));
-    for answer in ["ACCEPTED", "DECLINED"] {
-        let text = accepted.replace("=ACCEPTED", &format!("={answer}"));
-        let answered = take(&delegated, "e", &text).unwrap();
-        let of_e = format!(
-            "ATTENDEE;PARTSTAT={answer};DELEGATED-FROM=\"mailto:c@example.com\";\
-             SCHEDULE-STATUS=2.0:mailto:e@example.com"
-        );
-        assert_eq!(people(&answered), [A, C, &of_e]);
-    }
-    // Whoever comes after all has nobody to come instead; who was invited stays so.
-    let back = "ATTENDEE;PARTSTAT=ACCEPTED:mailto:c@example.com\n";
-    let back = take(&delegated, "c", back).unwrap();
-    const COMES: &str = "ATTENDEE;PARTSTAT=ACCEPTED;SCHEDULE-STATUS=2.0:mailto:c@example.com";
-    assert_eq!(people(&back), [A, COMES, &e("NEEDS-ACTION;RSVP=TRUE")]);
-}
-
-#[test]
-fn delegates_are_bounded_and_named() {
-    let many: Vec<String> = (0..30).map(|n| format!("\"mailto:e{n}@example.org\"")).collect();
-    let reply = format!(
-        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20260301T000000Z\nATTENDEE;PARTSTAT=DELEGATED;DELEGATED-TO=\
-         \"mailto:bob@example.org\",\"mailto:ann@example.org\",\"nobody\",{}:mailto:cy@example.org\n\
-         ATTENDEE;CN=Eve;CUTYPE=ROOM;PARTSTAT=ACCEPTED;X-Y=1:MAILTO:e0@example.org\nEND:VEVENT\n",
-        many.join(",")
-    );
-    let found = replied(&(master("") + &moved(PEOPLE)), &reply, "cy", &["ATTENDEE"]).unwrap();
-    let delegates: Vec<&String> =
-        found.iter().filter(|line| line.contains("DELEGATED-FROM")).collect();
-    // In the instance that was not answered yet as well.
-    assert_eq!(delegates.len(), 40);
-    assert_eq!(
-        delegates[0],
-        "ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE;DELEGATED-FROM=\"mailto:cy@example.org\";CN=Eve;\
-         CUTYPE=ROOM:mailto:e0@example.org"
-    );
-    for known in ["bob@", "ann@", "nobody"] {
-        let named = found.iter().filter(|line| line.contains(&format!(":mailto:{known}"))).count();
-        assert_eq!(named, if known == "nobody" { 0 } else { 2 }, "{known}");
-    }
 }
 
 #[test]

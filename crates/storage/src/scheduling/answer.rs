@@ -1,7 +1,10 @@
 //! An answer comes to an organizer here (RFC 6638 §4.2), and other attendees here see it.
 
-use ical::CalendarObject;
-use ical::scheduling::{Ignored, Message, Outgoing, Users, note_answer, receive_reply};
+use ical::scheduling::{
+    Ignored, Message, Outgoing, Users, note_answer, receive_reply, requests_anew,
+    set_schedule_status,
+};
+use ical::{CalendarObject, Component};
 use ids::AccountId;
 
 use super::people::Reach;
@@ -37,12 +40,13 @@ impl AccountTx<'_, '_> {
         let Some(known) = self.find_copy(account, arrived.object.uid())? else {
             return Ok(status::FAILED);
         };
-        let copy = match receive_reply(&known.meeting, arrived, from, &self.scene(&users)) {
+        let mut copy = match receive_reply(&known.meeting, arrived, from, &self.scene(&users)) {
             Ok(copy) => copy,
             Err(Ignored::Stale) => return Ok(status::DELIVERED),
             Err(Ignored::OtherOrganizer | Ignored::NotInvited) => return Ok(status::NO_AUTHORITY),
             Err(Ignored::Unknown | Ignored::OtherMethod) => return Ok(status::FAILED),
         };
+        self.ask_again(&known.meeting, arrived, from, attendee, &mut copy)?;
         // RFC 6638 §3.2.10: answers leave the schedule-tag as it is. A delegate whom the organizer's
         // program has not seen yet would be dropped by its next change, and hear that it is over.
         let is_answer = CalendarObject::of(copy.clone())
@@ -56,6 +60,32 @@ impl AccountTx<'_, '_> {
         self.put_in_inbox(text)?;
         self.spread_answer(&known.meeting, arrived, from, attendee)?;
         Ok(status::DELIVERED)
+    }
+
+    /// RFC 5546 §4.2.7: who delegated, and whose delegates have declined, is sent the meeting anew.
+    fn ask_again(
+        &mut self,
+        before: &CalendarObject,
+        arrived: &Message,
+        from: &Users,
+        attendee: Option<AccountId>,
+        copy: &mut Component,
+    ) -> Result<()> {
+        let Ok(after) = CalendarObject::of(copy.clone()) else { return Ok(()) };
+        let account = self.account;
+        let users = self.calendar_users(account)?;
+        let requests = requests_anew(before, arrived, from, &after, &self.scene(&users));
+        for request in &requests {
+            // What they are putting now is written after this, and says what they want.
+            if let Reach::Here(account) = self.reach(&request.to)?
+                && Some(account) == attendee
+            {
+                continue;
+            }
+            let delivered = self.send(request)?;
+            set_schedule_status(copy, &request.to, delivered.status);
+        }
+        Ok(())
     }
 
     /// Notes an answer in the copies of other attendees, without a message: it has no consequence

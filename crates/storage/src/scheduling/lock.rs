@@ -12,6 +12,14 @@ use crate::object::{Object, PreparedObject};
 use crate::sql::Dialect;
 use crate::{ReadTx, Result, WriteTx};
 
+/// Whether somebody in a meeting comes instead of another.
+pub(super) fn delegates(meeting: &CalendarObject) -> bool {
+    let mut lines = meeting.parts().flat_map(|part| part.lines_named("ATTENDEE"));
+    lines.any(|line| {
+        line.parameter("DELEGATED-FROM").is_some() || line.parameter("DELEGATED-TO").is_some()
+    })
+}
+
 impl ReadTx<'_> {
     /// A scheduling object that is stored. One that cannot be read any more is none.
     pub(super) fn load_meeting(
@@ -54,15 +62,22 @@ impl WriteTx<'_> {
         owner: AccountId,
         meetings: impl Iterator<Item = &'m CalendarObject>,
     ) -> Result<()> {
-        let mut accounts = BTreeSet::new();
-        let mut is_mailed = false;
+        let (mut accounts, mut mailing) = (BTreeSet::new(), BTreeSet::new());
         for meeting in meetings {
-            is_mailed |= self.concerned(owner, meeting, &mut accounts)?;
+            if !self.concerned(owner, meeting, &mut accounts)? || !self.sends_letters() {
+                continue;
+            }
+            mailing.insert(owner);
+            // RFC 5546 §4.2.7: an organizer here asks anew who had delegated.
+            if delegates(meeting)
+                && let Some(organizer) = meeting.organizer().ok().flatten()
+                && let Reach::Here(organizer) = self.reach(&organizer)?
+            {
+                mailing.insert(organizer);
+            }
         }
-        if is_mailed && self.sends_letters() {
-            // Whoever counts holds the count, and counts before any account is locked.
-            self.lock_sent(owner)?;
-        }
+        // Whoever counts holds the count, and counts before any account is locked.
+        mailing.into_iter().try_for_each(|account| self.lock_sent(account))?;
         for account in accounts {
             self.lock_usage(account)?;
         }

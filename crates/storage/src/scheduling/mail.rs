@@ -12,6 +12,7 @@ use ids::AccountId;
 use message::{Limits, ListItem, PartIndex, address_list, header_fields};
 
 use super::SchedulingSettings;
+use super::lock::delegates;
 use super::mail_parts::{self, Unreadable};
 use super::people::{Reach, mail_address};
 use super::scripted::CalendarWishes;
@@ -105,6 +106,11 @@ impl CalendarMail {
     /// What it is about.
     pub(super) fn object(&self) -> &CalendarObject {
         &self.message.object
+    }
+
+    /// Whether it may ask somebody again, who had delegated.
+    fn delegates(&self) -> bool {
+        delegates(&self.message.object)
     }
 
     /// The address of its organizer.
@@ -225,8 +231,13 @@ impl WriteTx<'_> {
         let known = self.find_copy(account, mail.message.object.uid())?;
         if mail.message.method == Method::Reply {
             let mut accounts = BTreeSet::from([account]);
-            if let Some(known) = &known {
-                self.concerned(account, &known.meeting, &mut accounts)?;
+            if let Some(known) = &known
+                && self.concerned(account, &known.meeting, &mut accounts)?
+                && self.sends_letters()
+                && (mail.delegates() || delegates(&known.meeting))
+            {
+                // A delegator elsewhere may be written to. Counts come before accounts.
+                self.lock_sent(account)?;
             }
             for account in accounts {
                 self.lock_usage(account)?;

@@ -261,7 +261,7 @@ impl AccountTx<'_, '_> {
     }
 
     /// Brings a message to where its recipient is.
-    fn send(&mut self, message: &Outgoing) -> Result<Delivered> {
+    pub(super) fn send(&mut self, message: &Outgoing) -> Result<Delivered> {
         match self.reach(&message.to)? {
             Reach::Here(account) => self.tx.account(account)?.receive_invitation(message),
             Reach::Mail(to) => self.send_letter(message, &to).map(Delivered::told),

@@ -2,6 +2,7 @@
 
 mod answers;
 mod between;
+mod delegation;
 mod fixture;
 mod invitations;
 mod limits;

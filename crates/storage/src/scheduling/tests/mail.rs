@@ -17,7 +17,7 @@ use crate::{
 
 /// Keeps what is written.
 #[derive(Default)]
-struct Pile(Mutex<Vec<CalendarLetter>>);
+pub(super) struct Pile(Mutex<Vec<CalendarLetter>>);
 
 impl Letters for Pile {
     fn attachment_url(&self, token: &str) -> Option<String> {
@@ -37,7 +37,7 @@ impl Letters for Pile {
 
 impl Pile {
     /// What was written since the last time: to whom, what, by whom.
-    fn taken(&self) -> Vec<String> {
+    pub(super) fn taken(&self) -> Vec<String> {
         let letters = std::mem::take(&mut *self.0.lock().unwrap());
         let said = |letter: CalendarLetter| {
             let answer = letter.answer.unwrap_or_default();
@@ -255,7 +255,7 @@ fn what_comes_back_while_a_meeting_is_changed_loses_no_change() {
 }
 
 /// A mail by somebody with a calendar message.
-fn mail(from: &str, method: &str, parts: &str) -> Vec<u8> {
+pub(super) fn mail(from: &str, method: &str, parts: &str) -> Vec<u8> {
     let calendar = String::from_utf8(calendar_of(parts)).unwrap();
     let calendar = calendar.replace("PRODID", &format!("METHOD:{method}\r\nPRODID"));
     format!(
@@ -267,7 +267,7 @@ fn mail(from: &str, method: &str, parts: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-fn take(store: &TestStore, account: AccountId, mail: &[u8], domain: &str) -> bool {
+pub(super) fn take(store: &TestStore, account: AccountId, mail: &[u8], domain: &str) -> bool {
     let Ok(Some(mail)) = CalendarMail::of(mail, domain, &ical::Limits::default()) else {
         return false;
     };
