@@ -111,6 +111,15 @@ impl Line {
         found.and_then(|parameter| parameter.values.first()).map(String::as_str)
     }
 
+    /// How long it is, about: in bytes, without folding.
+    pub(crate) fn bytes(&self) -> usize {
+        let values = self.parameters.iter().map(|parameter| {
+            parameter.name.len()
+                + parameter.values.iter().map(|value| value.len() + 1).sum::<usize>()
+        });
+        self.name.len() + self.value.len() + values.sum::<usize>()
+    }
+
     /// Puts another value; texts have to be escaped.
     pub fn set_value(&mut self, value: impl Into<String>) {
         self.raw.clear();

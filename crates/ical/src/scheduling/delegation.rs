@@ -161,6 +161,11 @@ fn comes_for(line: &Line, user: &Users) -> bool {
     values(line, "DELEGATED-FROM").iter().any(|from| user.is(from))
 }
 
+/// How many delegates an answer names that may come to take part.
+pub(super) fn delegates_named(answer: &Line) -> usize {
+    values(answer, "DELEGATED-TO").len().min(DELEGATES_MAX)
+}
+
 fn is_full(part: &Component) -> bool {
     let delegates = part.lines_named("ATTENDEE");
     let delegates = delegates.filter(|line| line.parameter("DELEGATED-FROM").is_some());

@@ -25,6 +25,8 @@ pub enum Ignored {
     OtherOrganizer,
     /// It is no message of that kind.
     OtherMethod,
+    /// What it says has no room in the meeting.
+    TooLarge,
 }
 
 /// The object to be stored for an attendee. `existing` is their copy, of the same UID.

@@ -1,6 +1,6 @@
 //! What becomes of an organizer's object where REPLY comes (RFC 5546 §3.2.3, RFC 6638 §4.2).
 
-use super::delegation::{admit, ask_again, delegate};
+use super::delegation::{admit, ask_again, delegate, delegates_named};
 use super::message::{Message, Method};
 use super::parts::{Instance, Parts, sequence};
 use super::receive::{Ignored, assemble, organizer};
@@ -60,10 +60,12 @@ fn answer(
     let mut parts: Vec<(Instance, Component)> =
         existing.iter().map(|(instance, part)| (instance, part.clone())).collect();
     let mut outcome = Err(Ignored::NotInvited);
+    let mut room = Room(scene.limits.bytes_max.saturating_mul(GROWTH_MAX));
     for (instance, reply) in message.iter() {
         let Some(answer) = from.attendee(reply) else { continue };
-        match put_answer(&existing, &mut parts, instance, reply, answer) {
+        match put_answer(&existing, &mut parts, instance, (reply, answer), &mut room) {
             Ok(()) => outcome = Ok(()),
+            Err(Ignored::TooLarge) => return Err(Ignored::TooLarge),
             Err(why) if outcome.is_err() => outcome = Err(why),
             Err(_) => {}
         }
@@ -77,17 +79,19 @@ fn put_answer(
     existing: &Parts<'_>,
     parts: &mut Vec<(Instance, Component)>,
     instance: Instance,
-    reply: &Component,
-    answer: &Line,
+    (reply, answer): (&Component, &Line),
+    room: &mut Room,
 ) -> Result<(), Ignored> {
     let user = Users::new(&[answer.value()]);
     if !parts.iter().any(|(known, _)| *known == instance) {
         // RFC 6638 §4.2: an answer about one instance makes a component of it.
         let at = instance.ok_or(Ignored::Unknown)?;
         let is_there = existing.has_instance(at);
-        let part = existing.instance_of_master(at).filter(|_| is_there);
-        parts.push((instance, part.ok_or(Ignored::Unknown)?));
+        let part = existing.instance_of_master(at).filter(|_| is_there).ok_or(Ignored::Unknown)?;
+        room.draw(part.lines.iter().map(Line::bytes).sum())?;
+        parts.push((instance, part));
     }
+    room.draw(bytes_added(reply, answer))?;
     let part = parts.iter_mut().find(|(known, _)| *known == instance);
     let (_, part) = part.ok_or(Ignored::Unknown)?;
     // RFC 5546 §2.1.5: an answer to what is no more. QUIRK(Google): SEQUENCE may be absent.
@@ -108,10 +112,32 @@ fn put_answer(
     }
     delegate(part, &user, reply, answer);
     ask_again(part, &user);
-    if instance.is_none() {
-        answer_follows(parts, &user, reply, answer);
+    match instance {
+        None => answer_follows(parts, &user, reply, answer, room),
+        Some(_) => Ok(()),
     }
-    Ok(())
+}
+
+/// LIMIT: bytes that an answer may add to a meeting, as often as a meeting may have bytes: what it says
+/// goes into every instance it is about, some of which are made of the whole meeting for it. More is
+/// reckoned than comes to stand there.
+const GROWTH_MAX: usize = 4;
+
+/// What is left of that.
+struct Room(usize);
+
+impl Room {
+    fn draw(&mut self, bytes: usize) -> Result<(), Ignored> {
+        self.0 = self.0.checked_sub(bytes).ok_or(Ignored::TooLarge)?;
+        Ok(())
+    }
+}
+
+/// What an answer adds to one instance, at most: addresses of delegates stand in two lines, and that of
+/// the delegator in each of theirs.
+fn bytes_added(reply: &Component, answer: &Line) -> usize {
+    let said: usize = reply.lines_named("ATTENDEE").map(Line::bytes).sum();
+    said * 2 + delegates_named(answer) * answer.value().len()
 }
 
 /// An answer to the whole is one to instances that have none yet.
@@ -120,16 +146,19 @@ fn answer_follows(
     user: &Users,
     reply: &Component,
     answer: &Line,
-) {
+    room: &mut Room,
+) -> Result<(), Ignored> {
     for (_, part) in parts.iter_mut().filter(|(instance, _)| instance.is_some()) {
         if let Some(own) = user.attendee_mut(part)
             && partstat(own) == "NEEDS-ACTION"
         {
+            room.draw(bytes_added(reply, answer))?;
             own.set_parameter("PARTSTAT", partstat(answer));
             delegate(part, user, reply, answer);
             ask_again(part, user);
         }
     }
+    Ok(())
 }
 
 fn code_of(value: &str) -> String {

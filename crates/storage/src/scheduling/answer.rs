@@ -44,7 +44,9 @@ impl AccountTx<'_, '_> {
             Ok(copy) => copy,
             Err(Ignored::Stale) => return Ok(status::DELIVERED),
             Err(Ignored::OtherOrganizer | Ignored::NotInvited) => return Ok(status::NO_AUTHORITY),
-            Err(Ignored::Unknown | Ignored::OtherMethod) => return Ok(status::FAILED),
+            Err(Ignored::Unknown | Ignored::OtherMethod | Ignored::TooLarge) => {
+                return Ok(status::FAILED);
+            }
         };
         self.ask_again(&known.meeting, arrived, from, attendee, &mut copy)?;
         // RFC 6638 §3.2.10: answers leave the schedule-tag as it is. A delegate whom the organizer's

@@ -91,7 +91,7 @@ impl AccountTx<'_, '_> {
             Err(Ignored::Stale | Ignored::Unknown) => {
                 return Ok(Delivered::told(status::DELIVERED));
             }
-            Err(Ignored::NotInvited | Ignored::OtherMethod) => {
+            Err(Ignored::NotInvited | Ignored::OtherMethod | Ignored::TooLarge) => {
                 return Ok(Delivered::told(status::FAILED));
             }
             Err(Ignored::OtherOrganizer) => return Ok(Delivered::told(status::NO_AUTHORITY)),

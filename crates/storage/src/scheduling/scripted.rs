@@ -112,6 +112,7 @@ impl ReadTx<'_> {
             Err(Ignored::NotInvited) => Some("it is for somebody else"),
             Err(Ignored::OtherOrganizer) => Some("the meeting is somebody else's"),
             Err(Ignored::OtherMethod) => Some("its method is not known"),
+            Err(Ignored::TooLarge) => Some("it says more than the meeting has room for"),
         })
     }
 

@@ -229,3 +229,27 @@ fn delegates_are_bounded_and_named() {
         assert_eq!(named, if known == "nobody" { 0 } else { 2 }, "{known}");
     }
 }
+
+/// An answer goes into every instance that has none: what it may add to all of them is bounded before
+/// anything is made of it.
+#[test]
+fn an_answer_fills_no_memory() {
+    let moved = |hour: usize| {
+        let id = format!("199707{:02}T{:02}0000Z", 2 + hour / 24, hour % 24);
+        event(&format!("{A}\n{C_INVITED}\n"))
+            .replace("DTSTART:19970701T180000Z\n", &format!("DTSTART:{id}\nRECURRENCE-ID:{id}\n"))
+            .replace("DTEND:19970701T200000Z\n", "DURATION:PT1H\n")
+    };
+    let master = event(&format!("{A}\n{C_INVITED}\n")).replace("DTEND", "RRULE:FREQ=HOURLY\nDTEND");
+    let series = object(&(master + &(0..100).map(moved).collect::<String>()));
+    let delegating = |letters: usize| {
+        let to = "e".repeat(letters);
+        format!("ATTENDEE;PARTSTAT=DELEGATED;DELEGATED-TO=\"mailto:{to}\":mailto:c@example.com\n")
+    };
+    let room = Limits::default().bytes_max * 4;
+    // Twice in each of the 101, with what else stands there.
+    let refused = take(&series, "c", &delegating(room / 202)).map(drop);
+    assert_eq!(refused, Err(Ignored::TooLarge));
+    let taken = take(&series, "c", &delegating(room / 204)).unwrap();
+    assert_eq!(taken.parts().filter(|part| part.lines_named("ATTENDEE").count() == 3).count(), 101);
+}
