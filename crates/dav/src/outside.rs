@@ -183,8 +183,9 @@ async fn whole(exchange: &Exchange, request: &Request) -> Result<Answer> {
         let found = tx.load_collection(outsider.collection)?;
         tx.as_guest(outsider.id, found)
     };
+    let turn = exchange.turns.take(exchange.actor.id()).await;
     let Exchange { store, settings, .. } = exchange;
-    public::serve(store, settings, &request.headers, find, public::Shown::Everything).await
+    public::serve(store, settings, turn, &request.headers, find, public::Shown::Everything).await
 }
 
 #[cfg(test)]

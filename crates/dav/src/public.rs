@@ -14,6 +14,7 @@ use storage::{Collection, ReadTx, Store};
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
 use crate::settings::Settings;
+use crate::turns::Turn;
 use crate::work::Work;
 
 const PREFIX: &str = "/calendars/public/";
@@ -41,9 +42,9 @@ pub fn public_path(token: &str) -> String {
 pub(crate) async fn answer(
     store: &Store,
     settings: &Settings,
+    turn: Turn,
     method: &Method,
-    path: &str,
-    headers: &HeaderMap,
+    (path, headers): (&str, &HeaderMap),
 ) -> Result<Answer> {
     if let Some(refusal) = answer::refuse_change(method) {
         return Ok(refusal);
@@ -51,7 +52,7 @@ pub(crate) async fn answer(
     let token = path.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(".ics"));
     let token = token.ok_or(DavError::NOT_FOUND)?.to_owned();
     let find = move |tx: &mut ReadTx<'_>| tx.find_public_calendar(&token);
-    serve(store, settings, headers, find, Shown::Public).await
+    serve(store, settings, turn, headers, find, Shown::Public).await
 }
 
 /// What is shown of a calendar.
@@ -63,10 +64,11 @@ pub(crate) enum Shown {
     Everything,
 }
 
-/// Answers with a calendar as one file.
+/// Answers with a calendar as one file, at the turn of whoever asks.
 pub(crate) async fn serve<F>(
     store: &Store,
     settings: &Settings,
+    turn: Turn,
     headers: &HeaderMap,
     find: F,
     shown: Shown,
@@ -78,6 +80,8 @@ where
     let known = known.map(str::to_owned);
     let settings = settings.clone();
     let read = store.read(move |tx| {
+        // Until it has read.
+        let _turn = turn;
         let Some(found) = find(tx)? else { return Ok(None) };
         let tag = tag_of(&found);
         if known.is_some_and(|known| names(&known, &tag)) {

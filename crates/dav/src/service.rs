@@ -26,7 +26,7 @@ use crate::path::Place;
 use crate::request::{Request, is_here};
 use crate::resource::{self, Actor};
 use crate::settings::Settings;
-use crate::turns::Turns;
+use crate::turns::{STRANGERS, Turns};
 use crate::waiting::Waiting;
 
 /// Where a request came from.
@@ -58,7 +58,7 @@ impl DavService {
     /// A service on `store`.
     pub fn new(store: Store, authenticator: Arc<Authenticator>, settings: Settings) -> Self {
         let waiting = Waiting::new(settings.answer_bytes_max.saturating_mul(WAITING_MAX));
-        let turns = Turns::new(settings.account_readers_max);
+        let turns = Turns::new(settings.account_readers_max, store.settings().readers);
         Self { store, authenticator, settings: Arc::new(settings), waiting, turns }
     }
 
@@ -151,8 +151,11 @@ impl DavService {
             return Some(Ok(crate::timezones::answer(method, path, query, headers).await));
         }
         if crate::public::is_for(path) {
+            let turn = self.turns.take(STRANGERS).await;
             let (store, settings) = (&self.store, &self.settings);
-            return Some(crate::public::answer(store, settings, method, path, headers).await);
+            return Some(
+                crate::public::answer(store, settings, turn, method, (path, headers)).await,
+            );
         }
         if crate::attachments::is_for(path) {
             return Some(crate::attachments::public(&self.store, method, path, headers).await);

@@ -1,104 +1,254 @@
-//! How much of the store's reading one account gets: a query over many objects keeps a connection and
-//! a core busy for seconds, and a client may send any number of them at once. Those above the bound
-//! wait in the order in which they came, before they take a connection from anybody.
+//! Who may read from the store next: a query over many objects keeps a connection and a core busy for
+//! seconds, and a client may send any number of them at once. What one account reads at a time is
+//! bounded, and so is what all of them read, one reader being left for whoever has none. Whoever
+//! waits takes no connection from anybody, and goes in the order of coming, but those who have no
+//! turn go before those who have one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ids::AccountId;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::oneshot;
+
+/// LIMIT: readers that are left to those who have none.
+const KEPT: usize = 1;
+
+/// Those who come without an account are one to each other: ids begin at 1.
+pub(crate) const STRANGERS: AccountId = AccountId::new(0);
 
 /// The turns of everybody who asks a service. Clones are the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Turns {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Turns of one account at a time.
     each: usize,
-    /// Of those alone who have a turn or wait for one.
-    accounts: Arc<Mutex<HashMap<AccountId, Arc<Semaphore>>>>,
+    /// Those that nobody has.
+    free: usize,
+    /// Of those alone who have one.
+    held: HashMap<AccountId, usize>,
+    waiting: VecDeque<Waiter>,
+    last_number: u64,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    number: u64,
+    account: AccountId,
+    call: oneshot::Sender<()>,
 }
 
 /// Leave to read, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    permit: Option<OwnedSemaphorePermit>,
-    room: Arc<Semaphore>,
     account: AccountId,
     turns: Turns,
 }
 
+/// A place among those who wait. Whoever leaves it gives it up, or the turn that came meanwhile.
+struct Waiting<'t> {
+    number: u64,
+    account: AccountId,
+    turns: &'t Turns,
+    has_left: bool,
+}
+
 impl Turns {
-    /// So many at a time for each account; at least one.
-    pub(crate) fn new(each: usize) -> Self {
-        Self { each: each.clamp(1, Semaphore::MAX_PERMITS), accounts: Arc::default() }
+    /// So many at a time for each account, of so many; at least one.
+    pub(crate) fn new(each: usize, all: usize) -> Self {
+        let state = State {
+            each: each.max(1),
+            free: all.max(1),
+            held: HashMap::new(),
+            waiting: VecDeque::new(),
+            last_number: 0,
+        };
+        Self { state: Arc::new(Mutex::new(state)) }
     }
 
     /// Waits for a turn of an account. Whoever gives up waiting leaves nothing behind.
     pub(crate) async fn take(&self, account: AccountId) -> Turn {
-        let room = self.lock().entry(account).or_insert_with(|| self.room()).clone();
-        let mut turn = Turn { permit: None, room, account, turns: self.clone() };
-        // It is never closed; if it were, nobody would have to wait.
-        turn.permit = turn.room.clone().acquire_owned().await.ok();
-        turn
+        let queued = self.lock().take_or_queue(account);
+        if let Some((number, called)) = queued {
+            let mut waiting = Waiting { number, account, turns: self, has_left: false };
+            // It is called before it is dropped.
+            let _ = called.await;
+            waiting.has_left = true;
+        }
+        Turn { account, turns: self.clone() }
     }
 
-    fn room(&self) -> Arc<Semaphore> {
-        Arc::new(Semaphore::new(self.each))
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Takes a turn that may be had at once; else a place in the queue. Nobody who waits is passed
+    /// by: they could not have it either.
+    fn take_or_queue(&mut self, account: AccountId) -> Option<(u64, oneshot::Receiver<()>)> {
+        if self.may_have(account) {
+            self.give(account);
+            return None;
+        }
+        let (call, called) = oneshot::channel();
+        self.last_number += 1;
+        let number = self.last_number;
+        self.waiting.push_back(Waiter { number, account, call });
+        Some((number, called))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<AccountId, Arc<Semaphore>>> {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn held_by(&self, account: AccountId) -> usize {
+        self.held.get(&account).copied().unwrap_or(0)
+    }
+
+    fn may_have(&self, account: AccountId) -> bool {
+        match self.held_by(account) {
+            0 => self.free > 0,
+            held => held < self.each && self.free > KEPT,
+        }
+    }
+
+    fn give(&mut self, account: AccountId) {
+        self.free -= 1;
+        *self.held.entry(account).or_default() += 1;
+    }
+
+    fn give_back(&mut self, account: AccountId) {
+        self.free += 1;
+        if let Some(held) = self.held.get_mut(&account) {
+            *held -= 1;
+            if *held == 0 {
+                self.held.remove(&account);
+            }
+        }
+        while let Some(at) = self.next() {
+            let Some(waiter) = self.waiting.remove(at) else { return };
+            self.give(waiter.account);
+            // Whoever has gone gives it back.
+            let _ = waiter.call.send(());
+        }
+    }
+
+    /// Who is next: the first of those who have none, else the first of the rest.
+    fn next(&self) -> Option<usize> {
+        let first = |has_some: bool| {
+            self.waiting.iter().position(|waiter| {
+                let account = waiter.account;
+                (self.held_by(account) > 0) == has_some && self.may_have(account)
+            })
+        };
+        if self.free == 0 { None } else { first(false).or_else(|| first(true)) }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if self.has_left {
+            return;
+        }
+        let mut state = self.turns.lock();
+        match state.waiting.iter().position(|waiter| waiter.number == self.number) {
+            Some(at) => drop(state.waiting.remove(at)),
+            None => state.give_back(self.account),
+        }
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.permit = None;
-        let mut accounts = self.turns.lock();
-        // Two know of it: the map, and this one, which is the last.
-        if Arc::strong_count(&self.room) == 2 {
-            accounts.remove(&self.account);
-        }
+        self.turns.lock().give_back(self.account);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
     use std::time::Duration;
 
     use super::*;
     use crate::testing::Fixture;
 
-    #[tokio::test]
-    async fn turns_are_of_an_account_and_come_back() {
-        let turns = Turns::new(2);
-        let (julie, paul) = (AccountId::new(1), AccountId::new(2));
-        let first = turns.take(julie).await;
-        let second = turns.take(julie).await;
-        let room = first.room.clone();
-        assert_eq!(room.available_permits(), 0);
-        drop(turns.take(paul).await);
-        assert_eq!(turns.lock().len(), 1);
-        // In their order, whoever gave up left out.
-        let mut third = Box::pin(turns.take(julie));
-        let mut fourth = Box::pin(turns.take(julie));
-        let mut fifth = Box::pin(turns.take(julie));
-        for waiting in [&mut third, &mut fourth, &mut fifth] {
-            tokio::select! {
-                biased;
-                _ = waiting => panic!("there are two turns"),
-                () = std::future::ready(()) => {}
-            }
+    type Waits<'t> = Pin<Box<dyn Future<Output = Turn> + 't>>;
+
+    /// Asks for a turn; whether it came.
+    fn ask<'t>(waits: &mut Waits<'t>) -> Option<Turn> {
+        match waits.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(turn) => Some(turn),
+            Poll::Pending => None,
         }
+    }
+
+    /// One that has asked.
+    fn wait(turns: &Turns, account: AccountId) -> Waits<'_> {
+        let mut waits: Waits<'_> = Box::pin(turns.take(account));
+        assert!(ask(&mut waits).is_none(), "there are turns");
+        waits
+    }
+
+    fn take(turns: &Turns, account: AccountId) -> Turn {
+        ask(&mut (Box::pin(turns.take(account)) as Waits<'_>)).expect("a turn")
+    }
+
+    const JULIE: AccountId = AccountId::new(1);
+    const PAUL: AccountId = AccountId::new(2);
+    const EVE: AccountId = AccountId::new(3);
+
+    #[test]
+    fn turns_are_of_an_account_and_come_back() {
+        let turns = Turns::new(2, 9);
+        let (first, second) = (take(&turns, JULIE), take(&turns, JULIE));
+        drop(take(&turns, PAUL));
+        assert_eq!(turns.lock().held.len(), 1);
+        // In their order, whoever gave up left out.
+        let third = wait(&turns, JULIE);
+        let (mut fourth, mut fifth) = (wait(&turns, JULIE), wait(&turns, JULIE));
         drop(third);
         drop(first);
-        tokio::select! {
-            biased;
-            _ = &mut fifth => panic!("somebody came before"),
-            turn = &mut fourth => drop(turn),
-        }
-        drop((second, fourth));
-        drop(room);
-        drop(fifth.await);
-        assert_eq!(turns.lock().len(), 0);
+        assert!(ask(&mut fifth).is_none(), "somebody came before");
+        let fourth = ask(&mut fourth).unwrap();
+        // One that was called, and is gone before it hears of it.
+        let mut sixth = wait(&turns, JULIE);
+        drop(second);
+        drop(fifth);
+        drop((ask(&mut sixth).unwrap(), fourth));
+        let state = turns.lock();
+        assert_eq!((state.free, state.held.len(), state.waiting.len()), (9, 0, 0));
+    }
+
+    #[test]
+    fn two_accounts_leave_a_reader_to_others() {
+        let turns = Turns::new(2, 4);
+        let of_julie = (take(&turns, JULIE), take(&turns, JULIE));
+        let of_paul = take(&turns, PAUL);
+        let mut second_of_paul = wait(&turns, PAUL);
+        let of_eve = take(&turns, EVE);
+        // All are taken. Who has none goes before whoever came earlier and has one.
+        let mut of_strangers = wait(&turns, STRANGERS);
+        drop(of_eve);
+        assert!(ask(&mut second_of_paul).is_none());
+        let of_strangers = ask(&mut of_strangers).unwrap();
+        drop(of_julie.0);
+        assert!(ask(&mut second_of_paul).is_none(), "one is left");
+        drop(of_strangers);
+        let second_of_paul = ask(&mut second_of_paul).unwrap();
+        drop((of_julie.1, of_paul, second_of_paul));
+        assert_eq!(turns.lock().free, 4);
+    }
+
+    #[test]
+    fn one_reader_is_everybodys() {
+        let turns = Turns::new(0, 0);
+        let of_julie = take(&turns, JULIE);
+        let (mut again, mut of_paul) = (wait(&turns, JULIE), wait(&turns, PAUL));
+        drop(of_julie);
+        assert!(ask(&mut of_paul).is_none(), "Julie has none either");
+        drop(ask(&mut again).unwrap());
+        drop(ask(&mut of_paul).unwrap());
     }
 
     /// Time stands still while a thread reads, and goes on where everybody waits: whoever runs into
@@ -121,7 +271,7 @@ mod tests {
             };
             let julie = &fixture.exchange;
             let mut held = Vec::new();
-            for _ in 0..julie.turns.each {
+            for _ in 0..2 {
                 held.push(julie.turns.take(julie.actor.id()).await);
             }
             assert!(ask(julie, &of_julie).await.is_err());

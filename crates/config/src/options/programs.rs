@@ -119,7 +119,8 @@ sections! {
 
         /// Requests of one account that may read from the store at a time, through one listener; more of
         /// them wait, so that somebody's long queries keep nobody else waiting. Half of
-        /// `storage.readers` where nothing is said.
+        /// `storage.readers` where nothing is said; one of these is left to accounts that read
+        /// nothing else at the time. Public calendars are read by one account, as it were.
         account_readers: Option<u32> = optional 2, since "0.1";
 
         /// What bodies of requests above 64 KiB take in memory, those of all connections of a listener
