@@ -18,6 +18,8 @@ pub(crate) enum DavError {
     /// This status, and which precondition failed: exactly one (RFC 4918 §16), with the resource
     /// it is about if it is about one.
     Failed(StatusCode, Name, Option<String>),
+    /// 403, and which privilege whoever asks lacks of which resource (RFC 3744 §7.1.1).
+    Lacks(String, Name),
     /// Whoever asks has to sign in first, or again.
     SignIn,
     /// Too many wrong passwords.
@@ -46,6 +48,17 @@ impl DavError {
         *status == StatusCode::METHOD_NOT_ALLOWED
     }
 
+    /// Whether it is for want of a privilege, and it is not said yet of which.
+    pub(crate) fn is_for_want(&self) -> bool {
+        match self {
+            Self::Failed(StatusCode::FORBIDDEN, name, None) => {
+                *name == Name::dav("need-privileges")
+            }
+            Self::Storage(error) => matches!(error, StorageError::NoPermission(_)),
+            _ => false,
+        }
+    }
+
     /// Whether something is locked, and it is not said yet what.
     pub(crate) fn is_locked(&self) -> bool {
         match self {
@@ -61,6 +74,7 @@ impl DavError {
         match self {
             Self::Status(status) => answer::plain(status),
             Self::Failed(status, name, href) => failed(status, &name, href.as_deref()),
+            Self::Lacks(href, privilege) => lacks(&href, &privilege),
             Self::SignIn => sign_in(),
             Self::Throttled(secs) => {
                 let mut answer = answer::plain(StatusCode::TOO_MANY_REQUESTS);
@@ -87,6 +101,18 @@ fn failed(status: StatusCode, name: &Name, href: Option<&str>) -> Answer {
         None => writer.empty(name),
     });
     answer::xml(status, body)
+}
+
+fn lacks(href: &str, privilege: &Name) -> Answer {
+    let body = Writer::document(&Name::dav("error"), |writer| {
+        writer.element(&Name::dav("need-privileges"), |writer| {
+            writer.element(&Name::dav("resource"), |writer| {
+                writer.href(href);
+                writer.element(&Name::dav("privilege"), |writer| writer.empty(privilege));
+            });
+        });
+    });
+    answer::xml(StatusCode::FORBIDDEN, body)
 }
 
 /// What storage says, as WebDAV says it. Never [`DavError::Storage`].

@@ -206,8 +206,15 @@ impl Exchange {
     pub(crate) async fn run(&self, request: Request, place: Place) -> Result<Answer> {
         let asked = place.clone();
         let refused = methods::lock::Refused::of(self, &request, &place);
+        let needed = methods::privilege::needed(&request);
         let error = match self.run_method(request, place).await {
             Err(error) if error.is_not_allowed() => error,
+            Err(error) if error.is_for_want() => {
+                return Err(match needed {
+                    Some((href, privilege)) => DavError::Lacks(href, privilege),
+                    None => error,
+                });
+            }
             Err(error) if error.is_locked() => return Err(refused.name(self, error).await),
             answered => return answered,
         };

@@ -11,6 +11,7 @@ pub(crate) mod mkcol;
 pub(crate) mod options;
 pub(crate) mod post;
 pub(crate) mod preconditions;
+pub(crate) mod privilege;
 pub(crate) mod propfind;
 pub(crate) mod proppatch;
 pub(crate) mod proxies;

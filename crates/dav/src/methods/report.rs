@@ -42,7 +42,7 @@ pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> 
         Report::AclPrincipalPropSet(wanted) => {
             reports::principal::of_acl(exchange, &request, found, wanted).await
         }
-        Report::PrincipalSearchPropertySet => Ok(reports::principal::searchable()),
+        Report::PrincipalSearchPropertySet => reports::principal::searchable(&request),
         Report::AddressbookQuery(query) => {
             reports::address_book::query(exchange, &request, found, query).await
         }

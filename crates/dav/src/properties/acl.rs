@@ -18,6 +18,20 @@ const WRITE_CONTENT: &[Name] =
 const WRITE_PROPERTIES: &[Name] = &[Name::dav("write-properties")];
 const ADMINISTER: &[Name] = &[Name::dav("read-acl"), Name::dav("write-acl")];
 
+/// Those of an outbox and of an inbox alone (RFC 6638 §6.1, §6.2).
+const SEND: &[Name] = &[
+    Name::caldav("schedule-send"),
+    Name::caldav("schedule-send-invite"),
+    Name::caldav("schedule-send-reply"),
+    Name::caldav("schedule-send-freebusy"),
+];
+const DELIVER: &[Name] = &[
+    Name::caldav("schedule-deliver"),
+    Name::caldav("schedule-deliver-invite"),
+    Name::caldav("schedule-deliver-reply"),
+    Name::caldav("schedule-query-freebusy"),
+];
+
 /// What these rights are as privileges.
 fn privileges_of(rights: CollectionRights) -> Vec<Name> {
     let mut privileges = Vec::new();
@@ -75,28 +89,12 @@ impl Described<'_> {
             }
             Resource::Outbox(_) => {
                 let mut privileges = READ.to_vec();
-                privileges.extend(
-                    [
-                        "schedule-send",
-                        "schedule-send-freebusy",
-                        "schedule-send-invite",
-                        "schedule-send-reply",
-                    ]
-                    .map(Name::caldav),
-                );
+                privileges.extend_from_slice(SEND);
                 privileges
             }
             Resource::Collection(_, collection) if collection.kind == CollectionKind::Inbox => {
                 let mut privileges = privileges_of(self.rights);
-                privileges.extend(
-                    [
-                        "schedule-deliver",
-                        "schedule-deliver-invite",
-                        "schedule-deliver-reply",
-                        "schedule-query-freebusy",
-                    ]
-                    .map(Name::caldav),
-                );
+                privileges.extend_from_slice(DELIVER);
                 privileges
             }
             Resource::Collection(..) | Resource::Object(..) => {
@@ -111,6 +109,16 @@ impl Described<'_> {
         }
     }
 
+    fn scheduling_privileges(&self) -> &'static [Name] {
+        match self.resource {
+            Resource::Outbox(_) => SEND,
+            Resource::Collection(_, collection) if collection.kind == CollectionKind::Inbox => {
+                DELIVER
+            }
+            _ => &[],
+        }
+    }
+
     pub(super) fn write_acl(&self, writer: &mut Writer, name: &Name) -> Found {
         match name.local() {
             // RFC 3744 §5.4
@@ -119,7 +127,10 @@ impl Described<'_> {
                 writer.element(name, |writer| write_privileges(writer, &privileges));
             }
             // RFC 3744 §5.3
-            "supported-privilege-set" => writer.element(name, write_supported),
+            "supported-privilege-set" => {
+                let more = self.scheduling_privileges();
+                writer.element(name, |writer| write_supported(writer, more));
+            }
             // RFC 3744 §5.6
             "acl-restrictions" => writer.element(name, |writer| {
                 writer.empty(&Name::dav("grant-only"));
@@ -220,8 +231,8 @@ pub(crate) fn rights_of(privileges: &[Name]) -> Option<CollectionRights> {
     })
 }
 
-/// RFC 3744 §5.3: which privileges there are, and which hold which.
-fn write_supported(writer: &mut Writer) {
+/// RFC 3744 §5.3: which privileges there are, and which hold which. RFC 6638 §6.3: those of scheduling are under DAV:all alone, the first of `more` holding the rest.
+fn write_supported(writer: &mut Writer, more: &[Name]) {
     let leaves = |writer: &mut Writer, within: &[Name], but: &Name| {
         for inner in within.iter().filter(|inner| *inner != but) {
             supported(writer, inner, inner.local(), |_| {});
@@ -236,6 +247,9 @@ fn write_supported(writer: &mut Writer) {
             leaves(writer, WRITE_PROPERTIES, &write);
         });
         leaves(writer, ADMINISTER, &write);
+        if let Some(first) = more.first() {
+            supported(writer, first, first.local(), |writer| leaves(writer, more, first));
+        }
     });
 }
 
@@ -247,7 +261,9 @@ fn supported(
 ) {
     writer.element(&Name::dav("supported-privilege"), |writer| {
         writer.element(&Name::dav("privilege"), |writer| writer.empty(privilege));
-        writer.text_element(&Name::dav("description"), description);
+        // RFC 3744 §5.3: in which language, has to be said.
+        let element = Name::dav("description");
+        writer.element_with(&element, &[("xml:lang", "en")], |w| w.text(description));
         within(writer);
     });
 }

@@ -11,7 +11,7 @@ use crate::describe::Describer;
 use crate::error::{DavError, Result};
 use crate::exchange::Exchange;
 use crate::properties::Described;
-use crate::request::Request;
+use crate::request::{Depth, Request};
 use crate::resource::{self, Resource};
 use crate::work::Work;
 use crate::xml::{
@@ -31,8 +31,17 @@ const SEARCHABLE: [(Name, &str); 5] = [
     (Name::caldav("calendar-user-type"), "Calendar user type"),
 ];
 
+/// RFC 3744 §9.2 to §9.5: these are of one resource, with the header or without it.
+fn require_depth_zero(request: &Request) -> Result<()> {
+    match request.depth()? {
+        None | Some(Depth::Zero) => Ok(()),
+        Some(Depth::One | Depth::Infinity) => Err(DavError::BAD_REQUEST),
+    }
+}
+
 /// DAV:principal-search-property-set.
-pub(crate) fn searchable() -> Answer {
+pub(crate) fn searchable(request: &Request) -> Result<Answer> {
+    require_depth_zero(request)?;
     let body = Writer::document(&Name::dav("principal-search-property-set"), |writer| {
         for (name, description) in &SEARCHABLE {
             writer.element(&Name::dav("principal-search-property"), |writer| {
@@ -42,7 +51,7 @@ pub(crate) fn searchable() -> Answer {
             });
         }
     });
-    answer::xml(StatusCode::OK, body)
+    Ok(answer::xml(StatusCode::OK, body))
 }
 
 /// DAV:principal-property-search (RFC 3744 §9.4): among the accounts and teams of one's own
@@ -52,6 +61,10 @@ pub(crate) async fn search(
     request: &Request,
     search: PrincipalSearch,
 ) -> Result<Answer> {
+    // Apple's own says nothing of it.
+    if !search.is_by_words {
+        require_depth_zero(request)?;
+    }
     let brief = request.is_brief();
     let body = exchange
         .read(move |exchange, tx| {
@@ -171,6 +184,12 @@ pub(crate) async fn matching(
     found: Resource,
     matching: PrincipalMatch,
 ) -> Result<Answer> {
+    require_depth_zero(request)?;
+    // RFC 3744 §9.3: members at any depth; whoever is a principal stands in one place.
+    let found = match found {
+        Resource::Root if matching.property.is_none() => Resource::Principals,
+        found => found,
+    };
     let brief = request.is_brief();
     let body = exchange
         .read(move |exchange, tx| {
@@ -215,6 +234,7 @@ pub(crate) async fn of_acl(
     found: Resource,
     wanted: PropertyRequest,
 ) -> Result<Answer> {
+    require_depth_zero(request)?;
     let brief = request.is_brief();
     let body = exchange
         .read(move |exchange, tx| {
@@ -222,11 +242,17 @@ pub(crate) async fn of_acl(
             if let Some(owner) = found.owner() {
                 all.push(Resource::Principal(owner.clone()));
             }
-            if let Resource::Collection(_, collection) = &found {
+            // RFC 3744 §5.5.4: what is in a collection has its list.
+            let listed = match &found {
+                Resource::Collection(_, collection) => Some(&**collection),
+                Resource::Object(_, collection, ..) => Some(&**collection),
+                _ => None,
+            };
+            if let Some(collection) = listed {
                 let rights = tx.collection_rights(exchange.actor.id(), collection)?;
                 // RFC 3744 §9.2: DAV:read-acl is needed.
                 if !exchange.actor.limit(rights).contains(storage::CollectionRights::SHARE) {
-                    return Err(DavError::forbidden(Name::dav("need-privileges")));
+                    return Err(DavError::Lacks(found.href(), Name::dav("read-acl")));
                 }
                 for share in tx.list_collection_shares(collection.id)? {
                     if !share.state.has_rights() {

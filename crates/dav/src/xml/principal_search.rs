@@ -21,6 +21,8 @@ pub struct PrincipalSearch {
     pub in_principal_collections: bool,
     /// How many at most.
     pub limit: Option<usize>,
+    /// Whether it is Apple's, by words.
+    pub is_by_words: bool,
 }
 
 /// DAV:property-search.
@@ -57,6 +59,7 @@ impl PrincipalSearch {
                 .element(DAV, "apply-to-principal-collection-set")
                 .is_some(),
             limit: limit(root, DAV)?,
+            is_by_words: false,
         })
     }
 
@@ -78,6 +81,7 @@ impl PrincipalSearch {
             request: PropertyRequest::find_or_none(root, limits)?,
             in_principal_collections: true,
             limit: limit(root, CALENDAR_SERVER)?,
+            is_by_words: true,
         })
     }
 }

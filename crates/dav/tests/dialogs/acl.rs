@@ -87,6 +87,16 @@ fn lists_of_rights_are_set_and_told() {
             let wanted = format!("<D:displayname>{name}</D:displayname>");
             assert!(told.contains(&wanted), "{wanted} in {told}");
         }
+        // An object has the list of its calendar (RFC 3744 §5.5.4).
+        let of_object = house.julie("REPORT", "team/1.ics", "depth: 0", body).await.text;
+        assert_eq!(of_object, told);
+        let path = "/dav/calendars/julie@example.test/team/1.ics";
+        let refused = house.ask("paul", "REPORT", path, "depth: 0", body).await;
+        assert!(lacks(&refused, path, "read-acl"), "{}", refused.text);
+        // RFC 3744 §9.2: of one resource.
+        for (depth, status) in [("", 207), ("depth: 1", 400), ("depth: infinity", 400)] {
+            assert_eq!(house.julie("REPORT", "team/", depth, body).await.status, status, "{depth}");
+        }
         // What is not said is taken away.
         assert_eq!(acl(&house, "team/", &[]).await.status, 200);
         assert_eq!(listed(&house, "julie", "team/").await.matches("<D:ace>").count(), 1);
@@ -139,7 +149,7 @@ fn lists_that_cannot_be_name_one_precondition() {
         let path = "/dav/calendars/julie@example.test/team/";
         let body = "<acl xmlns=\"DAV:\"/>";
         let answer = house.ask("paul", "ACL", path, "", body).await;
-        assert_eq!((answer.status, answer.failed()), (403, "D:need-privileges"));
+        assert!(lacks(&answer, path, "write-acl"), "{}", answer.text);
         house.julie("PUT", "team/1.ics", "", &event("1", AT_NINE)).await;
         for path in ["inbox/", "notifications/", ""] {
             assert_eq!(house.julie("ACL", path, "", body).await.status, 405, "{path}");
@@ -204,7 +214,61 @@ fn principals_are_found_in_the_whole_organisation() {
         for path in ["paul@example.test", "team:Sales", "anyone"] {
             assert!(told.contains(&format!("<D:href>/dav/principals/{path}/</D:href>")), "{told}");
         }
+        // RFC 3744 §9.3: members at any depth.
+        let all = house.ask("paul", "REPORT", "/dav/", "depth: 0", body).await.text;
+        assert_eq!(all, told);
         let told = house.ask("julie", "REPORT", "/dav/principals/", "depth: 0", body).await.text;
         assert!(!told.contains("team:Sales"), "{told}");
+        // RFC 3744 §9.3 to §9.5: another depth is none.
+        let set = "<principal-search-property-set xmlns=\"DAV:\"/>".to_owned();
+        for body in [body.to_owned(), set, search("ann")] {
+            let told = house.ask("paul", "REPORT", "/dav/principals/", "depth: 1", &body).await;
+            assert_eq!(told.status, 400, "{body}");
+        }
+    });
+}
+
+/// Whether an answer is 403 for want of this privilege (RFC 3744 §7.1.1).
+fn lacks(answer: &Answered, href: &str, privilege: &str) -> bool {
+    let body = format!(
+        "><D:need-privileges><D:resource><D:href>{href}</D:href><D:privilege><D:{privilege}/>\
+         </D:privilege></D:resource></D:need-privileges></D:error>"
+    );
+    answer.status == 403 && answer.text.ends_with(&body)
+}
+
+/// RFC 3744 §5.3, RFC 6638 §6.3.
+#[test]
+fn privileges_are_described() {
+    on_both_engines(|house| async move {
+        let ask = "<propfind xmlns=\"DAV:\"><prop><supported-privilege-set/></prop></propfind>";
+        let one = |name: &str| {
+            let local = name.split_once(':').unwrap().1;
+            format!(
+                "<D:supported-privilege><D:privilege><{name}/></D:privilege>\
+                 <D:description xml:lang=\"en\">{local}</D:description>"
+            )
+        };
+        let end = "</D:supported-privilege>";
+        for (path, held) in [
+            ("personal/", ""),
+            ("inbox/", "deliver deliver-invite deliver-reply query-freebusy"),
+            ("outbox/", "send send-invite send-reply send-freebusy"),
+        ] {
+            let told = house.julie("PROPFIND", path, "depth: 0", ask).await.text;
+            let mut last = format!("{}{end}{}{end}", one("D:read-acl"), one("D:write-acl"));
+            let mut names = held.split(' ').filter(|name| !name.is_empty());
+            if let Some(first) = names.next() {
+                last.push_str(&one(&format!("C:schedule-{first}")));
+                names.for_each(|name| {
+                    last.push_str(&one(&format!("C:schedule-{name}")));
+                    last.push_str(end);
+                });
+                last.push_str(end);
+            }
+            last.push_str("</D:supported-privilege></D:supported-privilege-set>");
+            assert!(told.contains(&last), "{path}: {last} in {told}");
+            assert!(!told.contains("<D:description>"), "{told}");
+        }
     });
 }
