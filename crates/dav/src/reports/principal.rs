@@ -31,7 +31,7 @@ const SEARCHABLE: [(Name, &str); 5] = [
     (Name::caldav("calendar-user-type"), "Calendar user type"),
 ];
 
-/// RFC 3744 §9.2 to §9.5: these are of one resource, with the header or without it.
+/// RFC 3744 §9.2, §9.3, §9.5: these are of one resource, with the header or without it.
 fn require_depth_zero(request: &Request) -> Result<()> {
     match request.depth()? {
         None | Some(Depth::Zero) => Ok(()),
@@ -61,10 +61,7 @@ pub(crate) async fn search(
     request: &Request,
     search: PrincipalSearch,
 ) -> Result<Answer> {
-    // Apple's own says nothing of it.
-    if !search.is_by_words {
-        require_depth_zero(request)?;
-    }
+    // QUIRK(Thunderbird): it sends Depth 1, where RFC 3744 §9.4 knows 0 alone.
     let brief = request.is_brief();
     let body = exchange
         .read(move |exchange, tx| {

@@ -21,8 +21,6 @@ pub struct PrincipalSearch {
     pub in_principal_collections: bool,
     /// How many at most.
     pub limit: Option<usize>,
-    /// Whether it is Apple's, by words.
-    pub is_by_words: bool,
 }
 
 /// DAV:property-search.
@@ -59,7 +57,6 @@ impl PrincipalSearch {
                 .element(DAV, "apply-to-principal-collection-set")
                 .is_some(),
             limit: limit(root, DAV)?,
-            is_by_words: false,
         })
     }
 
@@ -81,7 +78,6 @@ impl PrincipalSearch {
             request: PropertyRequest::find_or_none(root, limits)?,
             in_principal_collections: true,
             limit: limit(root, CALENDAR_SERVER)?,
-            is_by_words: true,
         })
     }
 }
