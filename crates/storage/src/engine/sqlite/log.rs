@@ -9,13 +9,14 @@
 //! in the file, while a commit is one write at the end of the log: on a disk of few writes a second
 //! a short log has the copies cost more than the commits.
 
+use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::database_path;
-use super::open::configure;
+use super::log_room::LogRoom;
+use super::open::{configure, database_path, log_path};
 use crate::sql::sqlite::error;
 use crate::{Result, Settings, StorageError};
 
@@ -37,6 +38,7 @@ const WAIT: Duration = Duration::from_secs(1);
 pub(super) struct Log {
     copier: SyncSender<()>,
     copied: Receiver<()>,
+    room: Option<LogRoom>,
 }
 
 /// How long the log is, in pages, and how much of it is in the database already.
@@ -62,12 +64,15 @@ impl Log {
                 }
             })
             .map_err(|cause| StorageError::Unavailable(cause.to_string()))?;
-        Ok(Self { copier, copied })
+        let room = LogRoom::open(&log_path(settings), LENGTH_MAX.unsigned_abs());
+        let room = room.inspect_err(no_room).ok();
+        Ok(Self { copier, copied, room })
     }
 
     /// After a commit.
-    pub(super) fn tend(&self, connection: &Connection) {
+    pub(super) fn tend(&mut self, connection: &Connection) {
         let Some(log) = run(connection, "PRAGMA wal_checkpoint(NOOP)") else { return };
+        self.make_room(log.pages);
         if log.pages < PAGES_MAX {
             return;
         }
@@ -91,10 +96,23 @@ impl Log {
         }
     }
 
+    /// Once that fails, as on a full disk, the log grows as SQLite has it.
+    fn make_room(&mut self, pages: i64) {
+        let kept = self.room.as_ref().map(|room| room.keep(pages.unsigned_abs()));
+        if let Some(Err(cause)) = kept {
+            no_room(&cause);
+            self.room = None;
+        }
+    }
+
     /// Nothing more will be written.
     pub(super) fn finish(&self, connection: &Connection) {
         run(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
     }
+}
+
+fn no_room(cause: &io::Error) {
+    tracing::debug!(%cause, "no room was written behind the write-ahead log");
 }
 
 /// Failing is no loss: the log stays, and is copied later.

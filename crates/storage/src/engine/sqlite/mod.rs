@@ -5,6 +5,7 @@
 
 mod gather;
 mod log;
+mod log_room;
 mod open;
 mod pack_sync;
 mod writer;
@@ -15,7 +16,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 
 use self::log::Log;
-use self::open::{database_path, open_reader};
+use self::open::open_reader;
 use self::writer::Writer;
 use super::pool::Pool;
 use super::queue::Queue;

@@ -359,3 +359,35 @@ fn the_log_is_begun_anew_under_steady_writing() {
     // way ends before what it has not seen.
     assert!(length < 110 << 20, "{length} bytes of 200 MiB are still in the log");
 }
+
+#[test]
+fn commits_find_room_in_the_log_and_what_is_behind_its_end_is_no_part_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let log = folder.path().join("posthorn.db-wal");
+    let mut lengths = std::collections::BTreeSet::new();
+    for round in 0..150u8 {
+        store
+            .write_blocking("test", move |tx| {
+                let bytes = vec![round; 32 << 10];
+                let sql = "INSERT INTO blob (hash, size_bytes, stored_bytes, codec, place, data) \
+                           VALUES (?1, 1, 1, 0, 0, ?2)";
+                tx.sql.execute(sql, &[Value::Bytes(&[round]), Value::Bytes(&bytes)])
+            })
+            .unwrap();
+        let length = std::fs::metadata(&log).unwrap().len();
+        if length > 3 << 20 {
+            lengths.insert(length);
+        }
+    }
+    // Some 13 MiB, 2 MiB at a time.
+    assert!((1..=8).contains(&lengths.len()), "the file got longer {} times", lengths.len());
+    // As after a crash: nothing of it was copied into the database.
+    let after = tempfile::tempdir().unwrap();
+    for name in ["posthorn.db", "posthorn.db-wal"] {
+        std::fs::copy(folder.path().join(name), after.path().join(name)).unwrap();
+    }
+    let count = open(after.path())
+        .read_blocking(|tx| tx.sql.query_one("SELECT count(*) FROM blob", &[], |row| row.int(0)));
+    assert_eq!(count.unwrap(), Some(150));
+}

@@ -81,7 +81,7 @@ impl Writer {
     }
 
     /// Writes until the queue is closed and empty.
-    pub(super) fn run(self, mut jobs: mpsc::Receiver<Submission>) {
+    pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Submission>) {
         let mut gathering = Gathering::default();
         while let Some(first) = jobs.blocking_recv() {
             let waiting = gathering.take(first, &mut jobs, self.shared.settings.batch_max);
