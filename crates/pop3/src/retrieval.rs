@@ -1,8 +1,10 @@
 //! RETR (RFC 1939 §5) and TOP (RFC 1939 §7).
 //!
 //! **Invariant:** of a large message a few pieces are in memory, out of a budget that all sessions
-//! share, and beside them its header; where surrogates are made, the headers of its parts too.
+//! share, and beside them its header; where surrogates are made, the headers of its parts too. What
+//! becomes longer on its way is drawn before it does.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use ids::ContentId;
@@ -24,15 +26,20 @@ const WHOLE_BYTES: u64 = 256 * 1024;
 const STREAM_BYTES: u64 = 1024 * 1024;
 /// A header goes out in pieces of this size.
 const PIECE_BYTES: usize = 64 * 1024;
-/// LIMIT: headers of parts that are held of a message sent piece by piece.
-const INNER_BYTES_MAX: usize = 256 * 1024;
+/// LIMIT: bytes of the header of a message, or of those of its parts together, for which surrogates
+/// are made. Nobody writes more to people; where there is more, it is sent as it is.
+const HEADERS_BYTES_MAX: usize = 1024 * 1024;
+/// So many bytes of a surrogate stand for one of a header at most: a letter and a comma are an
+/// address, in whose place a name is shown and another address (RFC 6858 §2.1).
+const SURROGATE_GROWTH: u64 = 24;
 
 /// A message to be sent, with the memory it takes.
 struct Opened {
     header: Vec<u8>,
     body: Body,
     octets: u64,
-    memory: DrawnMemory,
+    /// Given back when the message was sent.
+    _memory: DrawnMemory,
 }
 
 enum Body {
@@ -110,24 +117,14 @@ impl Session {
         let octets = self.maildrop()?.octets_of(&entry);
         // DEVIATION(RFC 6856 §2.1): where surrogates are off, everybody gets the bytes as they are.
         let as_is = self.utf8 || !self.shared.settings.surrogates;
-        let opened = match want.contains(Want::TEXT) && size_bytes > WHOLE_BYTES {
-            true => {
-                let memory = self.draw_memory(STREAM_BYTES).await?;
-                match begin(&self.shared.store, content, octets, as_is, memory).await {
-                    Ok(Some(opened)) => self.draw_for_header(opened).await.map(Some),
-                    Ok(None) => Ok(None),
-                    Err(error) => Err(error.into()),
-                }
-            }
+        let is_large = want.contains(Want::TEXT) && size_bytes > WHOLE_BYTES;
+        let opened = match is_large {
+            true => self.begin(content, octets, as_is).await,
             false => Ok(None),
         };
         let opened = match opened {
+            Ok(None) => self.read(content, want, size_bytes, as_is).await,
             Ok(Some(opened)) => Ok(opened),
-            Ok(None) => {
-                let memory = self.draw_memory(size_bytes).await?;
-                let read = read(&self.shared.store, content, want, as_is, memory).await;
-                read.map_err(CommandError::from)
-            }
             Err(error) => Err(error),
         };
         opened.map_err(|error| match error {
@@ -136,21 +133,109 @@ impl Session {
         })
     }
 
-    /// Draws memory for the header of a message that is sent piece by piece: how long it is shows
-    /// once it is there.
-    async fn draw_for_header(&mut self, mut opened: Opened) -> Result<Opened> {
-        let bytes = opened.header.len() as u64;
-        if bytes <= WHOLE_BYTES {
-            return Ok(opened);
+    /// Begins to read a message; `None` where it must be read whole.
+    async fn begin(
+        &mut self,
+        content: ContentId,
+        octets: u64,
+        as_is: bool,
+    ) -> Result<Option<Opened>> {
+        let mut memory = self.draw_memory(STREAM_BYTES).await?;
+        let store = self.shared.store.clone();
+        let want = if as_is { Want::HEADER } else { Want::HEADER | Want::PARTS };
+        let loaded = store.read(move |tx| load_one(tx, content, want)).await?;
+        let header = loaded.header().unwrap_or_default();
+        if as_is {
+            self.draw_for_headers(&mut memory, header.len() as u64).await?;
+            let body = stream(&store, content).await?;
+            return Ok(Some(Opened { header: header.to_vec(), body, octets, _memory: memory }));
         }
+        let inner = loaded.parts().map(|parts| InnerHeaders::new(parts, header.len()));
+        let inner = inner.filter(|inner| inner.size_bytes() <= HEADERS_BYTES_MAX);
+        let inner_bytes = inner.as_ref().map_or(0, InnerHeaders::size_bytes);
+        let bytes = header.len() as u64 + with_surrogates(header, inner_bytes);
+        self.draw_for_headers(&mut memory, bytes).await?;
+        let surrogate = surrogate_of(header);
+        let mut growth = surrogate.len() as i64 - header.len() as i64;
+        let body = match inner {
+            None => stream(&store, content).await?,
+            Some(inner) => {
+                let text = store.open_text(content, 0..u64::MAX).await?;
+                let text_bytes = text.len();
+                let surrogates = read_headers(text, inner).await?;
+                // Nobody counts the lines of a message that ends in a header of one of its parts.
+                if surrogates.end() as u64 >= text_bytes {
+                    return Ok(None);
+                }
+                growth += surrogates.growth();
+                let text = store.open_text(content, 0..u64::MAX).await?;
+                Body::Surrogate(Box::new(Surrogate { text, surrogates, spare: Vec::new() }))
+            }
+        };
+        let (header, octets) = (surrogate.into_owned(), octets.saturating_add_signed(growth));
+        Ok(Some(Opened { header, body, octets, _memory: memory }))
+    }
+
+    /// Reads a message whole.
+    async fn read(
+        &mut self,
+        content: ContentId,
+        want: Want,
+        size_bytes: u64,
+        as_is: bool,
+    ) -> Result<Opened> {
+        let mut memory = self.draw_memory(size_bytes).await?;
+        let store = self.shared.store.clone();
+        let reading = store.read(move |tx| {
+            let loaded = load_one(tx, content, want)?;
+            let header = loaded.header().unwrap_or_default().to_vec();
+            let body = loaded.into_text().unwrap_or_default();
+            // Of a body in US-ASCII nothing has to be known.
+            let parts = match as_is || body.is_ascii() {
+                true => None,
+                false => Some(load_one(tx, content, Want::PARTS)?),
+            };
+            Ok((header, body, parts))
+        });
+        let (mut header, mut body, loaded) = reading.await?;
+        if !as_is && (loaded.is_some() || !header.is_ascii()) {
+            let parts = loaded.as_ref().and_then(Content::parts);
+            let inner = parts.map(|parts| InnerHeaders::new(parts, header.len()).size_bytes());
+            let inner = inner.filter(|bytes| *bytes <= HEADERS_BYTES_MAX);
+            let copy = inner.map_or(0, |_| body.len());
+            let surrogates = with_surrogates(&header, inner.unwrap_or(0));
+            let bytes = size_bytes + copy as u64 + surrogates;
+            self.draw_more(&mut memory, bytes).await?;
+            // Beside the async threads: it takes as long as the message is.
+            let changing = store.read(move |_| {
+                let parts = loaded.as_ref().and_then(Content::parts).filter(|_| inner.is_some());
+                let changed = parts.and_then(|parts| surrogate_body(&body, header.len(), parts));
+                Ok((surrogate_of(&header).into_owned(), changed.unwrap_or(body)))
+            });
+            (header, body) = changing.await?;
+        }
+        let octets = octets(&header, &body);
+        Ok(Opened { header, body: Body::Whole(body), octets, _memory: memory })
+    }
+
+    /// Draws memory for the headers of a message that is sent piece by piece: how long they are
+    /// shows once they are there.
+    async fn draw_for_headers(&mut self, memory: &mut DrawnMemory, bytes: u64) -> Result<()> {
+        match bytes > WHOLE_BYTES {
+            true => self.draw_more(memory, STREAM_BYTES + bytes).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Draws what is missing for so many bytes in all.
+    async fn draw_more(&mut self, memory: &mut DrawnMemory, bytes: u64) -> Result<()> {
         self.connection.flush().await?;
-        let growing = self.shared.memory.grow(&mut opened.memory, STREAM_BYTES + bytes);
+        let growing = self.shared.memory.grow(memory, bytes);
         tokio::select! {
             biased;
-            why = self.ending.reached() => return Err(why.into()),
-            grown = growing => grown.ok_or(CommandError::NoMemory)?,
+            why = self.ending.reached() => Err(why.into()),
+            grown = growing => grown.ok_or(CommandError::NoMemory),
         }
-        Ok(opened)
     }
 
     /// Draws memory for a message that is about to be read.
@@ -212,39 +297,25 @@ fn broken_off(error: &StorageError) -> CommandError {
     CommandError::Ended(Farewell::Silent)
 }
 
-/// Begins to read a message; `None` where it must be read whole, for its parts say too much.
-async fn begin(
-    store: &Store,
-    content: ContentId,
-    octets: u64,
-    as_is: bool,
-    memory: DrawnMemory,
-) -> storage::Result<Option<Opened>> {
-    let want = if as_is { Want::HEADER } else { Want::HEADER | Want::PARTS };
-    let loaded = store.read(move |tx| load_one(tx, content, want)).await?;
-    let header = loaded.header().unwrap_or_default();
-    let text = store.open_text(content, 0..u64::MAX).await?;
-    let text_bytes = text.len();
-    let Some(parts) = loaded.parts().filter(|_| !as_is) else {
-        let body = Body::Stream(Box::new(text));
-        return Ok(Some(Opened { header: header.to_vec(), body, octets, memory }));
-    };
-    let inner = InnerHeaders::new(parts, header.len());
-    if inner.size_bytes() > INNER_BYTES_MAX {
-        return Ok(None);
+/// The body of a message as it is.
+async fn stream(store: &Store, content: ContentId) -> storage::Result<Body> {
+    Ok(Body::Stream(Box::new(store.open_text(content, 0..u64::MAX).await?)))
+}
+
+/// The surrogate of the header of a message; itself where it needs none or is too long.
+fn surrogate_of(header: &[u8]) -> Cow<'_, [u8]> {
+    match header.len() > HEADERS_BYTES_MAX {
+        true => Cow::Borrowed(header),
+        false => surrogate_header(header),
     }
-    let surrogates = read_headers(text, inner).await?;
-    // Nobody counts the lines of a message that ends in a header of one of its parts.
-    if surrogates.end() as u64 >= text_bytes {
-        return Ok(None);
-    }
-    let surrogate = surrogate_header(header).into_owned();
-    let growth = surrogate.len() as i64 - header.len() as i64 + surrogates.growth();
-    let octets = octets.saturating_add_signed(growth);
-    let text = store.open_text(content, 0..u64::MAX).await?;
-    let body = Surrogate { text, surrogates, spare: Vec::new() };
-    let body = Body::Surrogate(Box::new(body));
-    Ok(Some(Opened { header: surrogate, body, octets, memory }))
+}
+
+/// What surrogates may take of memory: that of the header of a message, and those of its parts, of
+/// which the headers are held too.
+fn with_surrogates(header: &[u8], inner_bytes: usize) -> u64 {
+    let stays = header.is_ascii() || header.len() > HEADERS_BYTES_MAX;
+    let growth = if stays { 1 } else { SURROGATE_GROWTH };
+    header.len() as u64 * growth + inner_bytes as u64 * (1 + SURROGATE_GROWTH)
 }
 
 /// Reads a body for the headers in it.
@@ -260,47 +331,33 @@ async fn read_headers(
     Ok(inner.finish())
 }
 
-/// Reads a message, and makes it ready on the storage thread that read it.
-async fn read(
-    store: &Store,
-    content: ContentId,
-    want: Want,
-    as_is: bool,
-    memory: DrawnMemory,
-) -> storage::Result<Opened> {
-    let (header, body) = store
-        .read(move |tx| {
-            let loaded = load_one(tx, content, want)?;
-            let header = loaded.header().unwrap_or_default().to_vec();
-            let body = loaded.into_text().unwrap_or_default();
-            if as_is || (header.is_ascii() && body.is_ascii()) {
-                return Ok((header, body));
-            }
-            conventional(tx, content, header, body)
-        })
-        .await?;
-    let octets = octets(&header, &body);
-    Ok(Opened { header, body: Body::Whole(body), octets, memory })
-}
-
 fn load_one(tx: &mut ReadTx<'_>, content: ContentId, want: Want) -> storage::Result<Content> {
     tx.load_contents(&[content], want)?.pop().ok_or(StorageError::Expunged)
 }
 
-/// A message as a client can read it that knows no UTF-8 in headers (RFC 6858). Of a body in
-/// US-ASCII nothing has to be known.
-fn conventional(
-    tx: &mut ReadTx<'_>,
-    content: ContentId,
-    header: Vec<u8>,
-    body: Vec<u8>,
-) -> storage::Result<(Vec<u8>, Vec<u8>)> {
-    let surrogate = match body.is_ascii() {
-        true => None,
-        false => {
-            let parts = load_one(tx, content, Want::PARTS)?;
-            parts.parts().and_then(|parts| surrogate_body(&body, header.len(), parts))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn surrogates_grow_no_more_than_is_drawn() {
+        for (field, item, count) in [
+            ("To:", "ö,", 999),
+            ("To:", "ö<ö>,", 999),
+            ("To:", "ö", 1),
+            ("To:", "ö:;", 999),
+            ("From:", "a,", 999),
+            ("Subject:", "ö", 5000),
+            ("Subject:", " =?windows-1252?q?=80?= ö", 1000),
+            ("Subject:", "日 a ", 1000),
+        ] {
+            for fields in [1, 3] {
+                let line = format!("{field}{}ö\r\n", item.repeat(count));
+                let header = line.repeat(fields) + "\r\n";
+                let surrogate = surrogate_header(header.as_bytes());
+                let most = header.len() * SURROGATE_GROWTH as usize;
+                assert!(surrogate.len() <= most, "{field} {item}: {}", surrogate.len());
+            }
         }
-    };
-    Ok((surrogate_header(&header).into_owned(), surrogate.unwrap_or(body)))
+    }
 }

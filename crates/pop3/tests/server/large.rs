@@ -160,3 +160,92 @@ async fn a_long_header_takes_its_memory() {
     assert_eq!(line(&mut two).await, format!("+OK {} octets", text.len()));
     expect(&mut two, &format!("{}.\r\n", stuffed(&text))).await;
 }
+
+/// A message of so many parts whose headers have some 1,100 bytes each, with `text` behind them;
+/// and what is shown of it to clients that know no UTF-8 in headers.
+fn with_headers(parts: usize, text: &str) -> [String; 2] {
+    let field = format!("X: {}\r\n", "x".repeat(60)).repeat(16);
+    ["; filename=\"ä\"", ""].map(|name| {
+        let part = format!("--b\r\n{field}Content-Disposition: attachment{name}\r\n\r\n\r\n");
+        format!("{MIXED}{}--b\r\n\r\n{text}--b--\r\n", part.repeat(parts))
+    })
+}
+
+/// RFC 6856 §2: the octets told are those that come, however much of a message is headers of its
+/// parts; and where they are too many, the message itself comes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_octets_told_of_surrogates_are_those_that_come() {
+    let database = Postgres::shared().create_database();
+    for database in [Database::Sqlite, Database::Postgres(database.url().to_owned())] {
+        let house = House::build(database).await;
+        let [some, some_shown] = with_headers(300, &body(10));
+        let [many, _] = with_headers(1200, "");
+        assert!(some.len() > 256 * 1024 && many.len() > 1024 * 1024);
+        let many = format!("Subject: größer\r\n{many}");
+        let many_shown = many.replacen("größer", "=?utf-8?q?gr=C3=B6=C3=9Fer?=", 1);
+        // These end in the header of a part.
+        let open = format!("{MIXED}{}--b\r\nContent-Disposition: attachment", body(5000));
+        let open_shown = format!("{open}\r\n");
+        let ended = [format!("{open}; filename=\"ä\""), format!("{open}; filename=\"ä\"\r\n")];
+        for text in [&some, &many, &ended[0], &ended[1]] {
+            house.deliver(text.clone().into_bytes()).await;
+        }
+        let settings = Settings { surrogates: true, ..settings_for_tests() };
+        let mut stream = house.connect(settings);
+        sign_in(&mut stream).await;
+        for (number, shown) in
+            [(1, &some_shown), (2, &many_shown), (3, &open_shown), (4, &open_shown)]
+        {
+            stream.write_all(format!("RETR {number}\r\n").as_bytes()).await.unwrap();
+            let told = line(&mut stream).await;
+            assert_eq!(told, format!("+OK {} octets", shown.len()), "{number}");
+            expect(&mut stream, &format!("{}.\r\n", stuffed(shown))).await;
+        }
+        // RFC 6858 §4: the size of the message itself.
+        stream.write_all(b"LIST 1\r\n").await.unwrap();
+        assert_eq!(line(&mut stream).await, format!("+OK 1 {}", some.len()));
+        stream.write_all(b"QUIT\r\n").await.unwrap();
+        line(&mut stream).await;
+        assert_eq!(house.close().await, Vec::<String>::new());
+    }
+}
+
+/// Two clients that do not read: what the second is told.
+async fn two_retrieve(text: &str, retrieval_memory_bytes: u64) -> String {
+    let house = House::build(Database::Sqlite).await;
+    house.deliver(text.to_owned().into_bytes()).await;
+    let settings = Settings { surrogates: true, retrieval_memory_bytes, ..settings_for_tests() };
+    let service = Arc::new(house.service(settings));
+    let mut clients = [house.open(service.clone()), house.open(service)];
+    let mut told = String::new();
+    for stream in &mut clients {
+        sign_in(stream).await;
+        stream.write_all(b"RETR 1\r\n").await.unwrap();
+        told = line(stream).await;
+    }
+    told
+}
+
+/// Headers of parts, and what stands for them, are drawn; the text between them is not held.
+#[tokio::test]
+async fn surrogates_take_the_memory_of_their_headers() {
+    let [message, shown] = with_headers(250, &format!("{}\r\n", "x".repeat(98)).repeat(90_000));
+    assert!(message.len() > 9_000_000);
+    let told = two_retrieve(&message, 16_500_000).await;
+    assert_eq!(told, format!("+OK {} octets", shown.len()));
+    let told = two_retrieve(&message, 10_000_000).await;
+    assert_eq!(told, "-ERR [SYS/TEMP] Too much mail is being retrieved, try again later");
+}
+
+/// What is read whole is there twice while its surrogates are made.
+#[tokio::test]
+async fn a_whole_message_and_its_surrogate_take_their_memory() {
+    let text = format!("{MIXED}{}--b\r\nContent-Disposition: attachment", body(20_000));
+    for (name, expect) in [
+        ("", "+OK "),
+        ("; filename=\"ä\"", "-ERR [SYS/TEMP] Too much mail is being retrieved, try again later"),
+    ] {
+        let told = two_retrieve(&format!("{text}{name}"), 3_000_000).await;
+        assert!(told.starts_with(expect), "{told}");
+    }
+}
