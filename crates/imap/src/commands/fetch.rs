@@ -38,7 +38,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: FetchArgs) -> Result<Reply> {
         // RFC 7162 §3.2.6: BAD unless QRESYNC was enabled.
         return Err(CommandError::Bad("VANISHED needs QRESYNC"));
     }
-    let seqs = ctx.seqs_of(&args.set, args.by)?;
+    let mut seqs = ctx.seqs_of(&args.set, args.by)?;
     if args.changed_since.is_some() || args.attributes.contains(&FetchAttribute::ModSeq) {
         // RFC 7162 §3.1: both make the client one that knows CONDSTORE.
         ctx.enable_condstore();
@@ -51,14 +51,14 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: FetchArgs) -> Result<Reply> {
     if let Some(since) = args.changed_since.filter(|_| args.vanished) {
         tell_vanished(ctx, &args.set, since).await?;
     }
-    let mut seqs = changed_since(ctx, seqs, args.changed_since)?;
     let limit = ctx.message_limit();
     if let Some(partial) = args.partial {
         // RFC 9738 §3.1: what is asked for is known to be too much.
         message_limit::refuse_above(limit, u64::from(partial.high - partial.low) + 1)?;
-        // RFC 9394 §3.3: of those that the other modifiers leave.
+        // RFC 9394 §3.4: first the part of the set, then those of it that changed.
         seqs = seqs.slice(partial.positions(seqs.len() as usize));
     }
+    let seqs = changed_since(ctx, seqs, args.changed_since)?;
     let (seqs, reached) = message_limit::cut(limit, ctx.selected()?.known(), seqs);
     let seen = mark_seen(ctx, &args, &seqs).await?;
     let actor = ctx.user()?.account;
