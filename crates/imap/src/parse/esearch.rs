@@ -13,9 +13,9 @@ pub(crate) fn esearch(c: &mut Cursor<'_>) -> Parsed<Command> {
     let mut sources = Vec::new();
     if c.eat_word(b"IN ") {
         while c.eat(b' ') {}
-        let max = c.limits.items_max;
+        let (max, mut count) = (c.limits.items_max, 0);
         c.list(max, "too many groups of mailboxes", |c| {
-            sources.push(mailbox_filter(c)?);
+            sources.push(mailbox_filter(c, &mut count)?);
             Ok(())
         })?;
         if sources.is_empty() {

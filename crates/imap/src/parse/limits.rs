@@ -37,6 +37,8 @@ pub struct Limits {
     pub search_keys_max: usize,
     /// Searches whose results one session may follow.
     pub contexts_max: usize,
+    /// Mailboxes named in all groups of one ESEARCH or NOTIFY.
+    pub named_mailboxes_max: usize,
     /// Mailboxes searched by one command.
     pub searched_mailboxes_max: usize,
     /// Parentheses, OR and NOT inside each other.
@@ -86,6 +88,8 @@ impl Default for Limits {
             // LIMIT: a program shows some views of a mailbox at a time; each costs a test of every
             // message that changes.
             contexts_max: 16,
+            // LIMIT: each is compared with every mailbox of the account.
+            named_mailboxes_max: 2000,
             // LIMIT: people have some hundred; the views of those searched may all stay in memory.
             searched_mailboxes_max: 2000,
             depth_max: 64,

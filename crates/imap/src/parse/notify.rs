@@ -19,12 +19,12 @@ pub(crate) fn notify(c: &mut Cursor<'_>) -> Parsed<Command> {
     c.sp()?;
     let status = c.eat_word(b"STATUS ");
     while c.eat(b' ') {}
-    let mut groups: Vec<EventGroup> = Vec::new();
+    let (mut groups, mut count): (Vec<EventGroup>, usize) = (Vec::new(), 0);
     loop {
         if groups.len() >= c.limits.items_max {
             return Err(ParseError::TooMany("too many event groups"));
         }
-        groups.push(event_group(c)?);
+        groups.push(event_group(c, &mut count)?);
         if !c.more() {
             break;
         }
@@ -39,9 +39,9 @@ pub(crate) fn notify(c: &mut Cursor<'_>) -> Parsed<Command> {
 
 /// `event-group = "(" filter-mailboxes SP events ")"`,
 /// `events = ( "(" event *(SP event) ")" ) / "NONE"` (RFC 5465 §8).
-fn event_group(c: &mut Cursor<'_>) -> Parsed<EventGroup> {
+fn event_group(c: &mut Cursor<'_>, count: &mut usize) -> Parsed<EventGroup> {
     c.expect(b'(', "expected (")?;
-    let filter = mailbox_filter(c)?;
+    let filter = mailbox_filter(c, count)?;
     c.sp()?;
     let (events, fetch) = (NotifyEvents::new(), Vec::new());
     let mut group = EventGroup { filter, events, fetch, is_unknown: false };

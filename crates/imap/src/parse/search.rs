@@ -100,7 +100,7 @@ pub(super) fn charset(c: &mut Cursor<'_>) -> Parsed<()> {
 
 /// `search-key *(SP search-key)` (RFC 9051 §9), to the end of the command.
 pub(super) fn search_keys(c: &mut Cursor<'_>) -> Parsed<SearchKey> {
-    let mut budget = Budget { keys: c.limits.search_keys_max };
+    let mut budget = Budget { keys: c.limits.search_keys_max, is_fuzzy: false };
     let mut keys = vec![search_key(c, &mut budget, c.limits.depth_max)?];
     while c.more() {
         c.sp()?;
@@ -192,13 +192,33 @@ fn all_of(mut keys: Vec<SearchKey>) -> SearchKey {
 }
 
 struct Budget {
+    /// Keys that may follow.
     keys: usize,
+    /// Inside FUZZY.
+    is_fuzzy: bool,
+}
+
+impl Budget {
+    fn take(&mut self, keys: usize) -> Parsed<()> {
+        self.keys =
+            self.keys.checked_sub(keys).ok_or(ParseError::TooMany("too many search keys"))?;
+        Ok(())
+    }
+
+    /// Takes for the words of a text that is sought fuzzily: each is sought by itself (RFC 6203 §3),
+    /// as with a key of its own.
+    fn take_words(&mut self, key: &SearchKey) -> Parsed<()> {
+        match key.text().filter(|_| self.is_fuzzy) {
+            Some(text) => self.take(text.split_whitespace().count().saturating_sub(1)),
+            None => Ok(()),
+        }
+    }
 }
 
 /// `search-key` (RFC 9051 §9; RFC 3501 §9 for NEW, OLD, RECENT; RFC 5032 §3; RFC 6203 §7;
 /// RFC 5257 §5; RFC 7162 §7; RFC 8474 §7). `depth` is how much deeper it may go.
 fn search_key(c: &mut Cursor<'_>, budget: &mut Budget, depth: usize) -> Parsed<SearchKey> {
-    budget.keys = budget.keys.checked_sub(1).ok_or(ParseError::TooMany("too many search keys"))?;
+    budget.take(1)?;
     let depth = depth.checked_sub(1).ok_or(ParseError::TooMany("search keys nested too deep"))?;
     match c.peek() {
         Some(b'(') => {
@@ -237,7 +257,10 @@ fn search_key(c: &mut Cursor<'_>, budget: &mut Budget, depth: usize) -> Parsed<S
         }
         b"FUZZY" => {
             c.sp()?;
-            Ok(SearchKey::Fuzzy(Box::new(search_key(c, budget, depth)?)))
+            let outside = std::mem::replace(&mut budget.is_fuzzy, true);
+            let key = search_key(c, budget, depth)?;
+            budget.is_fuzzy = outside;
+            Ok(SearchKey::Fuzzy(Box::new(key)))
         }
         b"OR" => {
             c.sp()?;
@@ -246,7 +269,11 @@ fn search_key(c: &mut Cursor<'_>, budget: &mut Budget, depth: usize) -> Parsed<S
             let right = search_key(c, budget, depth)?;
             Ok(SearchKey::Or(Box::new(left), Box::new(right)))
         }
-        _ => key_with_argument(c, upper),
+        _ => {
+            let key = key_with_argument(c, upper)?;
+            budget.take_words(&key)?;
+            Ok(key)
+        }
     }
 }
 

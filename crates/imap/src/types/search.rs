@@ -153,6 +153,21 @@ impl SearchKey {
         self.any(&mut |key| matches!(key, Self::Annotation(_)))
     }
 
+    /// The text that is sought, where the key seeks one.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Bcc(text)
+            | Self::Cc(text)
+            | Self::From(text)
+            | Self::To(text)
+            | Self::Subject(text)
+            | Self::Header { value: text, .. }
+            | Self::Body(text)
+            | Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Whether something is sought fuzzily, so that there is a relevancy (RFC 6203 §4).
     pub fn is_fuzzy(&self) -> bool {
         self.any(&mut |key| matches!(key, Self::Fuzzy(_)))

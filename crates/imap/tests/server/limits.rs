@@ -312,6 +312,65 @@ async fn fuzzy_keys_do_not_read_a_message_many_times() {
     assert_eq!(found, "* SEARCH 1\r\nc OK SEARCH completed\r\n");
 }
 
+/// Nor do keys that look into what was computed of it at delivery.
+#[tokio::test]
+async fn fuzzy_keys_of_short_fields_take_of_the_same_work() {
+    let house = House::build(Database::Sqlite).await;
+    let mut settings = settings_for_tests();
+    settings.search_bytes_max = 3000;
+    let mut stream = house.connect(settings);
+    ask(&mut stream, LOGIN).await;
+    let message = "Subject: an invoice of ours\r\nFrom: a@example.test\r\n\r\nx\r\n";
+    let command = format!("a APPEND INBOX {{{}+}}\r\n{message}\r\n", message.len());
+    stream.write_all(command.as_bytes()).await.unwrap();
+    assert!(answer(&mut stream, "a").await.contains("a OK"));
+    ask(&mut stream, "SELECT INBOX").await;
+    let search = |count: usize| {
+        let key = |number| match number % 3 {
+            0 => format!("NOT FUZZY FROM x{}", word(number)),
+            1 => format!("NOT FUZZY SUBJECT i{}", word(number)),
+            _ => format!("NOT TO x{}", word(number)),
+        };
+        format!("b SEARCH {}\r\n", (0..count).map(key).collect::<Vec<_>>().join(" "))
+    };
+    for (count, expect) in [
+        (20, "* SEARCH 1\r\nb OK SEARCH completed\r\n"),
+        (100, "b NO [LIMIT] Too many keys for texts of this size\r\n"),
+    ] {
+        stream.write_all(search(count).as_bytes()).await.unwrap();
+        assert_eq!(answer(&mut stream, "b").await, expect, "{count}");
+    }
+}
+
+/// RFC 7377 §2.4: refused before anything is searched.
+#[tokio::test]
+async fn so_many_mailboxes_are_searched_at_once() {
+    let house = House::build(Database::Sqlite).await;
+    let mut settings = settings_for_tests();
+    settings.limits.searched_mailboxes_max = 2;
+    let mut stream = house.connect(settings);
+    ask(&mut stream, LOGIN).await;
+    for mailbox in ["INBOX", "Archive", "Sent"] {
+        let command = format!("a APPEND {mailbox} {{2+}}\r\nx\n\r\n");
+        stream.write_all(command.as_bytes()).await.unwrap();
+        assert!(answer(&mut stream, "a").await.contains("a OK"));
+    }
+    let refused = "b NO [LIMIT] Too many mailboxes to search at once\r\n";
+    for sources in ["personal", "mailboxes (INBOX Archive) subtree Sent"] {
+        let command = format!("b ESEARCH IN ({sources}) ALL\r\n");
+        stream.write_all(command.as_bytes()).await.unwrap();
+        assert_eq!(answer(&mut stream, "b").await, refused, "{sources}");
+    }
+    // One that is named twice is one.
+    stream
+        .write_all(b"b ESEARCH IN (mailboxes (INBOX Archive) subtree Archive) ALL\r\n")
+        .await
+        .unwrap();
+    let found = answer(&mut stream, "b").await;
+    assert_eq!(found.matches("* ESEARCH (TAG \"b\" MAILBOX ").count(), 2, "{found}");
+    assert!(found.ends_with("\r\nb OK ESEARCH completed\r\n"), "{found}");
+}
+
 /// A text takes of the memory that messages share: who fetches it ever so slowly is not waited
 /// for without end.
 #[tokio::test]

@@ -132,10 +132,7 @@ impl<'c> Texts<'c> {
     fn all_forms(&self, region: Region, is_coarse: bool) -> Option<Vec<String>> {
         let mut forms = Vec::new();
         let mut keep = |text: &str| {
-            forms.push(match is_coarse {
-                true => search_form(text),
-                false => self.collation.search_form(text).into_owned(),
-            });
+            forms.push(self.form(text, is_coarse));
             ControlFlow::Continue(())
         };
         // Nothing breaks it off.
@@ -185,6 +182,20 @@ impl<'c> Texts<'c> {
         count
     }
 
+    /// Whether what is sought is compared in the coarsest form.
+    fn is_coarse(&self, sought: &What) -> bool {
+        // That of this comparator is the coarsest.
+        sought.is_coarse() || self.collation == Collation::UnicodeCasemap
+    }
+
+    /// A text in the form of the comparator or the coarsest.
+    fn form(&self, text: &str, is_coarse: bool) -> String {
+        match is_coarse {
+            true => search_form(text),
+            false => self.collation.search_form(text).into_owned(),
+        }
+    }
+
     /// Whether a text holds what is sought.
     fn holds(&self, text: &str, sought: &What) -> bool {
         match sought {
@@ -206,7 +217,7 @@ impl<'c> Texts<'c> {
 
     pub(super) fn key_contains(&self, field: KeyField, sought: &What) -> Option<bool> {
         if let Some(keys) = &self.keys {
-            if self.holds(field.text(keys), sought) {
+            if self.stored_contains(field, field.text(keys), sought) {
                 return Some(true);
             }
             if !keys.is_cut() {
@@ -214,6 +225,14 @@ impl<'c> Texts<'c> {
             }
         }
         self.any_field(field.name(), field != KeyField::Subject, sought)
+    }
+
+    /// Whether a text stored at delivery holds what is sought.
+    fn stored_contains(&self, field: KeyField, text: &str, sought: &What) -> bool {
+        let Some(kept) = &self.kept else { return self.holds(text, sought) };
+        let is_coarse = self.is_coarse(sought);
+        let forms = kept.stored(field, is_coarse, || self.form(text, is_coarse));
+        forms.hold(sought, &self.looks)
     }
 
     /// Whether a field of this name holds the text; an empty text asks for the field
@@ -228,13 +247,10 @@ impl<'c> Texts<'c> {
         let Some(kept) = &self.kept else {
             return Some(fields.any(|text| self.holds(&text, sought)));
         };
-        let is_coarse = sought.is_coarse() || self.collation == Collation::UnicodeCasemap;
+        let is_coarse = self.is_coarse(sought);
         let form = FieldForm { name: name.to_ascii_lowercase(), is_address, is_coarse };
         let forms: Rc<Forms> = kept.field(form, || {
-            let form = |text: String| match is_coarse {
-                true => search_form(&text),
-                false => self.collation.search_form(&text).into_owned(),
-            };
+            let form = |text: String| self.form(&text, is_coarse);
             // Each name has its own walk over the header.
             match self.looks.take(header.len()) {
                 true => fields.map(form).collect(),

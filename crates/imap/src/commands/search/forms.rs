@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use storage::Near;
 
-use super::content::Region;
+use super::content::{KeyField, Region};
 use super::sought::What;
 use super::work::Looks;
 
@@ -130,6 +130,8 @@ pub(super) struct Kept {
     /// In that of [`message::search_form`].
     coarse: [OnceCell<Forms>; 3],
     fields: RefCell<BTreeMap<FieldForm, Rc<Forms>>>,
+    /// Texts stored at delivery, in the form of the comparator and in the coarsest.
+    stored: [[OnceCell<Forms>; 2]; 5],
 }
 
 impl Kept {
@@ -140,6 +142,25 @@ impl Kept {
             Region::PartHeaders => part_headers,
             Region::Body => body,
         }
+    }
+
+    /// The text of a field that was stored at delivery, made ready where it is not.
+    pub(super) fn stored(
+        &self,
+        field: KeyField,
+        is_coarse: bool,
+        make: impl FnOnce() -> String,
+    ) -> &Forms {
+        let [bcc, cc, from, subject, to] = &self.stored;
+        let [own, coarse] = match field {
+            KeyField::Bcc => bcc,
+            KeyField::Cc => cc,
+            KeyField::From => from,
+            KeyField::Subject => subject,
+            KeyField::To => to,
+        };
+        let forms = if is_coarse { coarse } else { own };
+        forms.get_or_init(|| Forms::new(vec![make()]))
     }
 
     /// The fields of a name, made ready where they are not.

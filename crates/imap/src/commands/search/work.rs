@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// A word that is compared with one spelled nearly so takes as long as so many bytes of a text in
 /// which another is sought.
 const WORD_BYTES: u64 = 128;
+/// Any look takes as long as one into so many bytes, however few there are.
+const LOOK_BYTES: u64 = 64;
 /// The first looks into a message are free: all together they take no longer than decoding it,
 /// which its length bounds.
 const LOOKS_FREE: u32 = 16;
@@ -63,7 +65,7 @@ impl<'w> Looks<'w> {
         if self.made.get() <= LOOKS_FREE {
             return self.work.is_none_or(|work| !work.is_spent());
         }
-        self.work.is_none_or(|work| work.take(bytes as u64))
+        self.work.is_none_or(|work| work.take((bytes as u64).max(LOOK_BYTES)))
     }
 
     /// The same for words that are compared with one.

@@ -10,6 +10,43 @@ fn reply(wire: &[u8]) -> String {
     String::from_utf8(out).unwrap()
 }
 
+/// What each key, word and name costs is work on every message, or every mailbox.
+#[test]
+fn words_and_names_are_counted() {
+    let words = |count: usize| vec!["word"; count].join(" ");
+    let too_many = "a BAD [LIMIT] too many search keys\r\n";
+    for wire in [
+        format!("a SEARCH FUZZY TEXT \"{}\"\r\n", words(2001)),
+        format!("a SEARCH FUZZY (SEEN OR BODY \"{}\" SUBJECT x)\r\n", words(1996)),
+        format!("a UID SORT (DATE) UTF-8 NOT FUZZY HEADER x \"{}\"\r\n", words(2000)),
+        format!("a ESEARCH IN (personal) TO x FUZZY FUZZY TO \"{}\"\r\n", words(1999)),
+    ] {
+        assert_eq!(reply(wire.as_bytes()), too_many, "{}", wire.len());
+    }
+    for wire in [
+        format!("a SEARCH FUZZY TEXT \"{}\"\r\n", words(1999)),
+        format!("a SEARCH FUZZY (SEEN OR BODY \"{}\" SUBJECT x)\r\n", words(1995)),
+        format!("a SEARCH TEXT \"{0}\" FUZZY SEEN BODY \"{0}\"\r\n", words(2001)),
+    ] {
+        assert!(request_in(wire.as_bytes(), Dialect::Rev1).is_ok(), "{}", wire.len());
+    }
+    let too_many = "a BAD [LIMIT] too many mailboxes\r\n";
+    for (names, is_good) in [(1000, true), (1001, false), (2001, false)] {
+        let list = words(names);
+        for wire in [
+            format!("a ESEARCH IN (mailboxes ({list}) subtree ({list})) ALL\r\n"),
+            format!("a NOTIFY SET (subtree ({list}) NONE) (mailboxes ({list}) NONE)\r\n"),
+        ] {
+            match is_good {
+                true => assert!(request_in(wire.as_bytes(), Dialect::Rev1).is_ok(), "{names}"),
+                false => assert_eq!(reply(wire.as_bytes()), too_many, "{names}"),
+            }
+        }
+    }
+    let single = "a ESEARCH IN (".to_owned() + &vec!["mailboxes x"; 64].join(" ") + ") ALL\r\n";
+    assert!(request_in(single.as_bytes(), Dialect::Rev1).is_ok());
+}
+
 #[test]
 fn replies_name_the_tag_and_the_fault() {
     for (wire, expect) in [
