@@ -101,14 +101,21 @@ fn fresh(port_base: u16, domain: &str) -> String {
             "\n[[listener]]\nprotocol = \"{}\"\nbind = \"127.0.0.1:{port}\"\n",
             protocol.as_str()
         ));
-        if matches!(
-            protocol,
-            Protocol::Submission | Protocol::Imap | Protocol::Pop3 | Protocol::Http
-        ) {
+        if signs_in_before_tls(*protocol) {
             text.push_str("plaintext_auth = true\n");
         }
     }
     text
+}
+
+/// Whether clients of a protocol sign in, and on a connection that does not begin with TLS.
+fn signs_in_before_tls(protocol: Protocol) -> bool {
+    use Protocol as P;
+    match protocol {
+        P::Submission | P::Imap | P::Pop3 | P::ManageSieve | P::Http => true,
+        P::Submissions | P::Imaps | P::Pop3s | P::Https => false,
+        P::Smtp | P::Lmtp => false,
+    }
 }
 
 /// Puts every port of the listeners on another base. All else in the file stays.
@@ -160,6 +167,14 @@ mod tests {
                 20_443
             ]
         );
+    }
+
+    #[test]
+    fn whoever_signs_in_may_do_so_without_tls() {
+        let config = parsed(&fresh(20_000, "demo.test"));
+        let open = config.listeners.iter().filter(|listener| listener.plaintext_auth);
+        let ports: Vec<_> = open.map(|listener| listener.bind[0].port()).collect();
+        assert_eq!(ports, [20_587, 20_143, 20_110, 24_190, 20_080]);
     }
 
     #[test]

@@ -86,6 +86,7 @@ fn scripts(out: &mut String, config: &Config) {
         ("submission", Protocol::Submission),
         ("SMTP", Protocol::Smtp),
         ("LMTP", Protocol::Lmtp),
+        ("ManageSieve", Protocol::ManageSieve),
     ] {
         if let Some(bind) = address(config, protocol) {
             let _ = writeln!(out, "  {label:11} {bind}");

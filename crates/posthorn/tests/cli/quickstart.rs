@@ -1,6 +1,8 @@
 //! `posthorn quickstart`, run once and again.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -13,6 +15,13 @@ fn quickstart(directory: &Path, more: &[&str]) -> Command {
     command
 }
 
+/// What the ManageSieve server says first of ways to sign in, without TLS.
+fn sieve_mechanisms(port: u16) -> String {
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
+    lines.find(|line| line.starts_with("\"SASL\"")).unwrap()
+}
+
 #[test]
 fn everything_on_one_machine() {
     let directory = tempfile::tempdir().unwrap();
@@ -23,11 +32,13 @@ fn everything_on_one_machine() {
 
     let first = Daemon::start(quickstart(&data, &["--port-base", &ports]));
     assert!(first.printed.contains("  user@example.test   password "), "{}", first.printed);
-    for port in [25, 24, 587, 465, 143, 993, 110, 995, 80] {
+    for port in [25, 24, 587, 465, 143, 993, 110, 995, 4190, 80] {
         let port = (base + port).to_string();
         assert!(first.printed.contains(&port), "{port} {}", first.printed);
     }
     assert_eq!(http(base + 80, "GET /readyz").0, 200);
+    let mechanisms = sieve_mechanisms(base + 4190);
+    assert!(mechanisms.contains("PLAIN"), "{mechanisms}");
     assert_eq!(done(&config, &["domain", "list", "--json"]).matches("name").count(), 1);
     first.terminate();
 
