@@ -34,7 +34,8 @@ sections! {
         /// some: its subject and names encoded, addresses that it cannot show replaced, other such
         /// fields left out. Programs that collect mail to keep it elsewhere never say that they
         /// know UTF-8 and are to have the message as it is; so by default every message is sent byte
-        /// for byte.
+        /// for byte. With this on, a header of more than 1 MiB still is, and so are those of the
+        /// parts of a message where they have more together.
         surrogates: bool = default false, since "0.1";
     }
 

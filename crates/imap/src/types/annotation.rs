@@ -93,6 +93,9 @@ impl AnnotationPattern {
     }
 
     /// Whether an entry matches.
+    ///
+    /// DEVIATION(RFC 5257 §4.3): a wildcard stands for nothing, too, as in LIST, whose grammar it
+    /// has.
     pub fn matches(&self, entry: &str) -> bool {
         self.0.matches(entry, '/')
     }
