@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use futures_util::future::{join, join_all, join4};
 
 use crate::arc::{self, ArcResult, chain::Chain, chain::SETS_MAX};
+use crate::dkim::key_record::Service;
 use crate::dkim::verify::{BodyHashes, Candidate, SIGNATURES_MAX, candidates};
 use crate::dkim::{DkimResult, DkimVerdict};
 use crate::dmarc::{DmarcResult, DmarcVerdict, Identities, Policy, Published};
@@ -117,7 +118,7 @@ impl Examined {
         // somebody else's takes the time for it.
         let (spf, dkim, arc, published) = join4(
             async { if methods.spf { Some(check_spf(lookups, sender).await) } else { None } },
-            join_all(self.dkim.iter().map(|candidate| candidate.verify(keys, now_secs))),
+            join_all(self.dkim.iter().map(|one| one.verify(Service::Mail, keys, now_secs))),
             arc::verify(self.arc.as_ref(), chain_keys, now_secs),
             async {
                 let wanted = methods.dmarc;

@@ -2,6 +2,7 @@
 
 use super::chain::Chain;
 use crate::dkim::DkimVerdict;
+use crate::dkim::key_record::Service;
 use crate::dkim::verify::find_key;
 use crate::dns::Budget;
 
@@ -85,10 +86,10 @@ async fn verify_chain(
     budget: &Budget<'_>,
     now_secs: u64,
 ) -> Result<(), (DkimVerdict, &'static str)> {
-    chain.newest.verify(budget, now_secs).await?;
+    chain.newest.verify(Service::Mail, budget, now_secs).await?;
     // RFC 8617 §5.2 step 6: every seal; the newest first, which is the one most likely to fail.
     for seal in chain.seals.iter().rev() {
-        let key = find_key(budget, &seal.selector, &seal.domain).await?;
+        let key = find_key(Service::Mail, budget, &seal.selector, &seal.domain).await?;
         let holds = key.algorithm == seal.algorithm
             && key.algorithm.verify(&key.public_key, &chain.signed_by(seal), &seal.bytes);
         if !holds {

@@ -3,6 +3,29 @@
 use crate::crypto::Algorithm;
 use crate::tags::{Tags, decode_base64, is_fws};
 
+/// What a key is to be used for: RFC 6376 §3.6.1, tag `s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    /// Any mail.
+    Mail,
+    /// Reports of TLS that come by mail: RFC 8460 §3 asks for keys that are for these, and for no
+    /// other mail.
+    TlsReports,
+}
+
+impl Service {
+    fn takes(self, named: &str) -> bool {
+        match named {
+            "*" => true,
+            // RFC 8460 §3: reports may be ignored whose key does not say `tlsrpt`; most who send
+            // them sign them as all their mail.
+            "email" => true,
+            "tlsrpt" => self == Self::TlsReports,
+            _ => false,
+        }
+    }
+}
+
 /// A key for mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeyRecord {
@@ -15,8 +38,8 @@ pub(crate) struct KeyRecord {
 }
 
 impl KeyRecord {
-    /// The reason, where the record holds no key for mail.
-    pub(crate) fn parse(text: &[u8]) -> Result<Self, &'static str> {
+    /// The reason, where the record holds no key for what it is wanted for.
+    pub(crate) fn parse(text: &[u8], service: Service) -> Result<Self, &'static str> {
         let text = std::str::from_utf8(text).map_err(|_| "malformed key")?;
         let tags = Tags::parse(text).ok_or("malformed key")?;
         if let Some(version) = tags.find("v")
@@ -31,8 +54,7 @@ impl KeyRecord {
         if !list("h", "sha256").contains(&"sha256") {
             return Err("the key is not for sha256");
         }
-        let services = list("s", "*");
-        if !services.contains(&"*") && !services.contains(&"email") {
+        if !list("s", "*").into_iter().any(|named| service.takes(named)) {
             return Err("the key is not for mail");
         }
         let algorithm = match tags.find("k").unwrap_or("rsa") {
@@ -57,7 +79,7 @@ mod tests {
 
     #[test]
     fn keys_are_read_or_refused() {
-        let key = |text: &str| KeyRecord::parse(text.as_bytes());
+        let key = |text: &str| KeyRecord::parse(text.as_bytes(), Service::Mail);
         let found =
             key("v=DKIM1; k=ed25519; t=y:s; h=sha1:sha256; s=email; n=x; p=MT Iz;").unwrap();
         assert_eq!(
@@ -82,6 +104,24 @@ mod tests {
             ("v=spf1 -all", "malformed key"),
         ] {
             assert_eq!(key(text), Err(reason), "{text}");
+        }
+    }
+
+    // RFC 8460 §3
+    #[test]
+    fn keys_for_reports_are_for_nothing_else() {
+        for (services, for_mail, for_reports) in [
+            ("", true, true),
+            ("s=*; ", true, true),
+            ("s=email; ", true, true),
+            ("s=tlsrpt; ", false, true),
+            ("s=other : tlsrpt; ", false, true),
+            ("s=other; ", false, false),
+        ] {
+            let text = format!("v=DKIM1; {services}p=MTIz");
+            let is_key = |service| KeyRecord::parse(text.as_bytes(), service).is_ok();
+            let found = (is_key(Service::Mail), is_key(Service::TlsReports));
+            assert_eq!(found, (for_mail, for_reports), "{text}");
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::dns::Budget;
 use crate::parts::Parts;
 use crate::testing::{Zone, block_on};
 
+use super::key_record::Service;
 use super::verify::{BodyHashes, candidates};
 
 const MESSAGE: &str = "From: Joe SixPack <joe@football.example.com>\r\n\
@@ -26,7 +27,7 @@ fn verdicts(zone: &Zone, message: &str, now_secs: u64) -> Vec<(DkimVerdict, Opti
     let budget = Budget::new(zone, 100);
     candidates(&parts, &mut BodyHashes::default())
         .iter()
-        .map(|candidate| block_on(candidate.verify(&budget, now_secs)))
+        .map(|candidate| block_on(candidate.verify(Service::Mail, &budget, now_secs)))
         .map(|result| (result.verdict, result.reason))
         .collect()
 }
@@ -200,6 +201,14 @@ fn times_and_lengths_decide() {
         let signed = signed_with(tags, MESSAGE, &signer.key);
         assert_eq!(verdicts(&zone, &signed, 1_000), [expected], "{tags}");
     }
+    // RFC 8460 §3: a report is signed as a whole or not at all.
+    let whole = signed_with("l=54;", MESSAGE, &signer.key);
+    let parts = Parts::of(whole.as_bytes()).unwrap();
+    let [candidate] = <[_; 1]>::try_from(candidates(&parts, &mut BodyHashes::default())).unwrap();
+    let budget = Budget::new(&zone, 100);
+    let as_report = block_on(candidate.verify(Service::TlsReports, &budget, 1_000));
+    let length = Some("l= in the signature of a report");
+    assert_eq!((as_report.verdict, as_report.reason), (DkimVerdict::Policy, length));
     let signed = signed_with("l=54;", MESSAGE, &signer.key).replace("l=54", "l=55");
     assert_eq!(verdicts(&zone, &signed, 1_000), [beyond]);
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use aws_lc_rs::digest;
 use message::Field;
 
-use super::key_record::KeyRecord;
+use super::key_record::{KeyRecord, Service};
 use super::signature::{Kind, Label, Signature, without_signature};
 use crate::canonical::{Canonicalization, feed_body, push_field};
 use crate::dns::{Budget, LookupError, is_within};
@@ -176,9 +176,14 @@ pub(crate) fn push_named_fields(
 }
 
 impl Candidate {
-    pub(crate) async fn verify(&self, budget: &Budget<'_>, now_secs: u64) -> DkimResult {
+    pub(crate) async fn verify(
+        &self,
+        service: Service,
+        budget: &Budget<'_>,
+        now_secs: u64,
+    ) -> DkimResult {
         let outcome = match &self.state {
-            Ok(hashed) => hashed.verify(budget, now_secs).await,
+            Ok(hashed) => hashed.verify(service, budget, now_secs).await,
             Err(failed) => Err(*failed),
         };
         let (verdict, reason) = match outcome {
@@ -192,14 +197,19 @@ impl Candidate {
 impl Hashed {
     pub(crate) async fn verify(
         &self,
+        service: Service,
         budget: &Budget<'_>,
         now_secs: u64,
     ) -> Result<(), (DkimVerdict, &'static str)> {
         let signature = &self.signature;
+        // RFC 8460 §3: a report must not be signed with "l=", wherever that says the body ends.
+        if service == Service::TlsReports && signature.body_bytes.is_some() {
+            return Err((DkimVerdict::Policy, "l= in the signature of a report"));
+        }
         if signature.expires.is_some_and(|expires| expires < now_secs) {
             return Err((DkimVerdict::Fail, "the signature has expired"));
         }
-        let key = find_key(budget, &signature.selector, &signature.domain).await?;
+        let key = find_key(service, budget, &signature.selector, &signature.domain).await?;
         if key.algorithm != signature.algorithm {
             return Err((DkimVerdict::PermError, "the key is of another type"));
         }
@@ -220,6 +230,7 @@ impl Hashed {
 
 /// RFC 6376 §6.1.2.
 pub(crate) async fn find_key(
+    service: Service,
     budget: &Budget<'_>,
     selector: &str,
     domain: &str,
@@ -233,7 +244,7 @@ pub(crate) async fn find_key(
     };
     let mut failed = "there is no key";
     for text in &texts {
-        match KeyRecord::parse(text) {
+        match KeyRecord::parse(text, service) {
             Ok(key) => return Ok(key),
             Err(reason) => failed = reason,
         }

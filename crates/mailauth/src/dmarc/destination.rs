@@ -53,6 +53,21 @@ pub async fn report_destinations(
     Ok(found)
 }
 
+/// Which domains are whose (RFC 9989 §4.10), as far as a bounded number of questions tells.
+pub(crate) struct Organizations<'a>(Walks<'a>);
+
+impl<'a> Organizations<'a> {
+    pub(crate) fn new(lookups: &'a dyn Lookups) -> Self {
+        let budget = Budget::new(lookups, QUESTIONS_MAX);
+        Self(Walks { budget, known: HashMap::new() })
+    }
+
+    /// Whether both are the same organisation's.
+    pub(crate) async fn is_same(&mut self, one: &str, other: &str) -> Result<bool, LookupError> {
+        self.0.belongs_to(one, other).await
+    }
+}
+
 impl Walks<'_> {
     /// Whether both are the same organisation's.
     async fn belongs_to(&mut self, name: &str, domain: &str) -> Result<bool, LookupError> {

@@ -10,6 +10,7 @@ mod record;
 
 use std::collections::HashMap;
 
+pub(crate) use destination::Organizations;
 pub use destination::{ReportDestination, report_destinations};
 use futures_util::future::join_all;
 pub use record::{Policy, PublishedPolicy};

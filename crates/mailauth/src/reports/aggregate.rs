@@ -122,6 +122,7 @@ impl Document {
             kind: ReportKind::Dmarc,
             domain: self.domain.ok_or(ReportError::Malformed)?,
             reporter: self.reporter,
+            contact: None,
             id: self.id,
             begins: self.begins,
             ends: self.ends,

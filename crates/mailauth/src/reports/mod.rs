@@ -3,15 +3,18 @@
 //!
 //! **Invariant:** what is unpacked is bounded by [`UNPACKED_BYTES_MAX`], whatever it says of
 //! itself; of a report at most [`ROWS_MAX`] rows are read.
-//! **Absent:** whether a report is true; anybody can send one.
+//! **Absent:** whether a report is true; anybody can send one. Whose it is can be told of a report of TLS
+//! ([`ReportMessage`]).
 
 mod aggregate;
 mod aggregate_render;
+mod signed;
 mod tls;
 mod tls_render;
 mod unpack;
 
 pub use aggregate_render::{DmarcReport, DmarcRow, DmarcSignature, DmarcSpf, Observation};
+pub use signed::ReportMessage;
 pub(crate) use tls_render::report_address;
 pub use tls_render::{ReportAddress, TlsFailures, TlsPolicyResult, TlsReport, report_addresses};
 
@@ -56,6 +59,8 @@ pub struct Report {
     pub domain: String,
     /// Who reports.
     pub reporter: String,
+    /// TLS: the domain of the reporter's address for questions, in normal form.
+    pub contact: Option<String>,
     /// Its name among those of the reporter.
     pub id: String,
     /// From when, in seconds of Unix time.
@@ -90,7 +95,7 @@ pub struct Row {
 }
 
 /// Why an attachment is no report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReportError {
     /// It cannot be unpacked.
     #[error("damaged archive")]
@@ -101,6 +106,16 @@ pub enum ReportError {
     /// It says something else than reports do.
     #[error("not a report")]
     Malformed,
+    /// RFC 8460 §3: a report of TLS that came by mail, and nobody of the domain signed it.
+    #[error("of {reporter} on {domain}, without a signature of who reports: {reason}")]
+    Unsigned {
+        /// Who is said to report.
+        reporter: String,
+        /// On which domain.
+        domain: String,
+        /// What is amiss.
+        reason: &'static str,
+    },
 }
 
 /// The reports that a message carries; those of TLS are split by domain. A message without any

@@ -5,6 +5,9 @@ use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder};
 
 use super::*;
+use crate::dkim::{Signer, sign};
+use crate::testing::{Zone, block_on};
+use crate::{Algorithm, SigningKey};
 
 const AGGREGATE: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <feedback xmlns="urn:ietf:params:xml:ns:dmarc-2.0">
@@ -176,4 +179,102 @@ fn domains_of_one_report_are_bounded() {
     let domains: Vec<&str> =
         found.iter().map(|report| report.as_ref().unwrap().domain.as_str()).collect();
     assert_eq!((domains.len(), domains[7]), (100, "7.test"));
+}
+
+/// A report of TLS with these contact and author, signed by these.
+fn signed(contact: &str, author: &str, signers: &[&Signer]) -> String {
+    let text = TLS.replace("sts-reporting@company-x.example", contact);
+    let message = String::from_utf8(message(&gzip(text.as_bytes()))).unwrap();
+    let message = message.replace("a@b.example", author);
+    sign(message.as_bytes(), signers, 1_000) + &message
+}
+
+fn judged(zone: &Zone, message: &str) -> Vec<Result<Report, ReportError>> {
+    block_on(ReportMessage::of(message.as_bytes()).judge(Some(zone), 1_000))
+}
+
+fn signer(domain: &str) -> Signer {
+    let pair = aws_lc_rs::signature::Ed25519KeyPair::generate().unwrap();
+    let der = aws_lc_rs::encoding::AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&pair);
+    let key = SigningKey::from_pkcs8(Algorithm::Ed25519Sha256, der.unwrap().as_ref()).unwrap();
+    Signer { domain: domain.to_owned(), selector: "s".to_owned(), key }
+}
+
+fn publish(zone: Zone, signer: &Signer, services: &str) -> Zone {
+    let name = format!("s._domainkey.{}", signer.domain);
+    let key = base64::engine::general_purpose::STANDARD.encode(signer.key.public_key());
+    zone.text(&name, &format!("v=DKIM1; k=ed25519; {services}p={key}"))
+}
+
+fn reasons(found: Vec<Result<Report, ReportError>>) -> Vec<Option<&'static str>> {
+    let reason = |one| match one {
+        Ok(_) => None,
+        Err(ReportError::Unsigned { reason, .. }) => Some(reason),
+        Err(error) => panic!("{error}"),
+    };
+    found.into_iter().map(reason).collect()
+}
+
+// RFC 8460 §3
+#[test]
+fn reports_of_tls_are_read_where_their_domain_signed_them() {
+    let [x, above, other] = ["company-x.example", "example.org", "evil.example"].map(signer);
+    for services in ["", "s=tlsrpt; ", "s=email; "] {
+        let zone = [&x, &above, &other]
+            .into_iter()
+            .fold(Zone::default(), |zone, signer| publish(zone, signer, services));
+        let of = |contact: &str, author: &str, signers: &[&Signer]| {
+            reasons(judged(&zone, &signed(contact, author, signers)))
+        };
+        let theirs = "sts-reporting@company-x.example";
+        assert_eq!(of(theirs, theirs, &[&x]), [None], "{services}");
+        assert_eq!(of(theirs, "a@evil.example", &[&other, &x]), [None]);
+        assert_eq!(of("t@mail.example.org", theirs, &[&above]), [None]);
+        // Without a contact it is the author's.
+        assert_eq!(of("nobody", theirs, &[&x]), [None]);
+        assert_eq!(of(theirs, theirs, &[]), [Some("there is none")]);
+        let another = [Some("it is another domain's")];
+        assert_eq!(of(theirs, theirs, &[&other]), another);
+        assert_eq!(of(theirs, "a@evil.example", &[&other]), another);
+        assert_eq!(of("t@notcompany-x.example", theirs, &[&x]), another);
+        assert_eq!(
+            of("nobody", "a@evil.example, b@company-x.example", &[&x]),
+            [Some("it is from nobody")]
+        );
+        let changed = signed(theirs, theirs, &[&x]).replace("This is", "That is");
+        assert_eq!(reasons(judged(&zone, &changed)), [Some("the body was changed")]);
+    }
+    let message = signed("t@company-x.example", "t@company-x.example", &[&x]);
+    let name = "s._domainkey.company-x.example";
+    for (zone, reason) in [
+        (Zone::default(), "there is no key"),
+        (Zone::default().silent(name), "the key cannot be had now"),
+        (publish(Zone::default(), &x, "s=other; "), "the key is not for mail"),
+    ] {
+        assert_eq!(reasons(judged(&zone, &message)), [Some(reason)]);
+    }
+    let unasked = block_on(ReportMessage::of(message.as_bytes()).judge(None, 1_000));
+    assert_eq!(reasons(unasked), [Some("the DNS is not asked")]);
+}
+
+/// A host below a domain signs with a key beside it.
+#[test]
+fn a_report_may_be_signed_by_the_same_organisation() {
+    let beside = signer("out.company-x.example");
+    let message = signed("t@company-x.example", "t@company-x.example", &[&beside]);
+    let zone = publish(Zone::default(), &beside, "");
+    assert_eq!(reasons(judged(&zone, &message)), [Some("it is another domain's")]);
+    let zone = zone.text("_dmarc.company-x.example", "v=DMARC1; p=none");
+    assert_eq!(reasons(judged(&zone, &message)), [None]);
+    // One suffix is not one organisation.
+    let suffix = zone.text("_dmarc.out.company-x.example", "v=DMARC1; psd=n");
+    assert_eq!(reasons(judged(&suffix, &message)), [Some("it is another domain's")]);
+}
+
+#[test]
+fn reports_of_dmarc_need_no_signature() {
+    let found = block_on(ReportMessage::of(&message(AGGREGATE.as_bytes())).judge(None, 1_000));
+    assert!(matches!(found.as_slice(), [Ok(_)]), "{found:?}");
+    let found = block_on(ReportMessage::of(&message(b"{\"a\": 1}")).judge(None, 1_000));
+    assert_eq!(found, [Err(ReportError::Malformed)]);
 }

@@ -14,6 +14,8 @@ const DOMAINS_MAX: usize = 100;
 #[serde(rename_all = "kebab-case")]
 struct Document {
     organization_name: String,
+    #[serde(default)]
+    contact_info: String,
     report_id: String,
     date_range: DateRange,
     policies: Vec<PolicyReport>,
@@ -66,6 +68,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Vec<Report>, ReportError> {
     let time = |text: &str| parse_time(text).ok_or(ReportError::Malformed);
     let begins = time(&document.date_range.start_datetime)?;
     let ends = time(&document.date_range.end_datetime)?;
+    let contact = contact_domain(&document.contact_info);
     let mut reports: Vec<Report> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     for PolicyReport { policy, summary, failure_details } in document.policies {
@@ -80,6 +83,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Vec<Report>, ReportError> {
                 kind: ReportKind::Tls,
                 domain,
                 reporter: clean(&document.organization_name),
+                contact: contact.clone(),
                 id: clean(&document.report_id),
                 begins,
                 ends,
@@ -101,6 +105,12 @@ pub(super) fn parse(text: &[u8]) -> Result<Vec<Report>, ReportError> {
         }));
     }
     Ok(reports)
+}
+
+/// RFC 8460 §4.4: `contact-info` is an address; what else stands there names no domain.
+fn contact_domain(text: &str) -> Option<String> {
+    let (_, domain) = text.trim().rsplit_once('@')?;
+    domain_of(domain)
 }
 
 /// RFC 3339 §5.6, in UTC or not.

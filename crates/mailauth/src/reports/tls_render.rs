@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use message::address::Address;
 use serde::Serialize;
 
 /// LIMIT: addresses of one domain that are told.
@@ -210,12 +211,29 @@ pub(crate) fn report_address(uri: &str) -> Option<ReportAddress> {
         uri.get(name.len()..)
     };
     if let Some(address) = scheme("mailto:") {
-        // RFC 6068 §2: what follows a question mark is no address; what is encoded is rare.
-        let address = address.split('?').next().unwrap_or_default();
-        let plain = !address.contains('%') && address.contains('@');
-        return plain.then(|| ReportAddress::Mail(address.to_owned()));
+        // RFC 6068 §2: what follows a question mark is no address.
+        let address = percent_decoded(address.split('?').next().unwrap_or_default())?;
+        let address = Address::parse_path(&address).ok()?;
+        return Some(ReportAddress::Mail(address.to_string()));
     }
     scheme("https://").map(|_| ReportAddress::Https(uri.to_owned()))
+}
+
+/// RFC 3986 §2.1: `pct-encoded = "%" HEXDIG HEXDIG`, and nothing else after a percent sign.
+fn percent_decoded(text: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    let digit = |bytes: &mut std::str::Bytes<'_>| {
+        let digit = char::from(bytes.next()?).to_digit(16)?;
+        u8::try_from(digit).ok()
+    };
+    while let Some(byte) = bytes.next() {
+        out.push(match byte {
+            b'%' => digit(&mut bytes)? << 4 | digit(&mut bytes)?,
+            byte => byte,
+        });
+    }
+    Some(out)
 }
 
 #[cfg(test)]
@@ -292,6 +310,20 @@ mod tests {
             ),
             (&["v=TLSRPTv1; rua=mailto:a@b", "v=TLSRPTv1; rua=mailto:c@d"], vec![]),
             (&["v=TLSRPTv1; rua=mailto:nobody,mailto:a%0Ab@c,mailto:a b@c"], vec![]),
+            (
+                // RFC 6068 §2 and §6.
+                &["v=TLSRPTv1; rua=mailto:a%2Bb@c.test,mailto:gorby%25kremvax@c.test,\
+                   mailto:%22not%40me%22@c.test"],
+                vec![mail("a+b@c.test"), mail("gorby%kremvax@c.test"), mail("\"not@me\"@c.test")],
+            ),
+            (&["v=TLSRPTv1; rua=mailto:caf%C3%A9@c.test"], vec![mail("caf\u{e9}@c.test")]),
+            (
+                // Cut, no digits, twice encoded, two addresses, breaks, no UTF-8.
+                &["v=TLSRPTv1; rua=mailto:a@b.test%2,mailto:a%@b.test,mailto:a%+1@b.test,\
+                   mailto:a%2540b.test,mailto:a@b.test%2Cc@d.test,mailto:a%0D%0Ax@b.test,\
+                   mailto:a%00@b.test,mailto:%FF@b.test,mailto:a%40b@c.test,mailto:a%20b@c.test"],
+                vec![],
+            ),
             (&["v=TLSRPTv1"], vec![]),
             (&["v=TLSRPTv1; x=y"], vec![]),
             (
