@@ -38,6 +38,13 @@ pub enum Edit {
         /// The new value.
         value: Option<String>,
     },
+    /// One of the fields of this name goes, if there are so many.
+    RemoveLast {
+        /// Which, from the last, which is 1.
+        from_last: usize,
+        /// Its name.
+        name: String,
+    },
     /// Every field of this name goes.
     Remove {
         /// Its name.
@@ -68,6 +75,15 @@ pub(crate) fn apply(message: &[u8], edits: Vec<Edit>) -> Vec<u8> {
             }
             Edit::Change { occurrence, name, value } => {
                 change(&mut fields, occurrence, &name, value);
+            }
+            Edit::RemoveLast { from_last, name } => {
+                let named =
+                    |(known, _): &(Vec<u8>, Vec<u8>)| known.eq_ignore_ascii_case(name.as_bytes());
+                let mut places =
+                    (0..fields.len()).rev().filter(|at| fields.get(*at).is_some_and(named));
+                if let Some(place) = places.nth(from_last.saturating_sub(1)) {
+                    fields.remove(place);
+                }
             }
             Edit::Remove { name } => {
                 fields.retain(|(known, _)| !known.eq_ignore_ascii_case(name.as_bytes()));
@@ -203,6 +219,11 @@ mod tests {
             change(1, "C", Some("4")),
             "A: 1\r\nB: 2\r\n\tfolded\r\na: 3\r\nC: 4\r\n\r\nbody\r\n",
         );
+        let last = |from_last| Edit::RemoveLast { from_last, name: "A".to_owned() };
+        check(MESSAGE, last(1), "A: 1\r\nB: 2\r\n\tfolded\r\n\r\nbody\r\n");
+        check(MESSAGE, last(2), "B: 2\r\n\tfolded\r\na: 3\r\n\r\nbody\r\n");
+        check(MESSAGE, last(3), MESSAGE);
+        check(MESSAGE, last(usize::MAX), MESSAGE);
         check(MESSAGE, Edit::Remove { name: "a".into() }, "B: 2\r\n\tfolded\r\n\r\nbody\r\n");
     }
 

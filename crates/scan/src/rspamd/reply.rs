@@ -135,10 +135,15 @@ fn changes(milter: Milter) -> Vec<Edit> {
     let mut edits: Vec<Edit> = removed
         .into_iter()
         .take(FIELDS_MAX)
-        .map(|(name, which)| match usize::try_from(which) {
-            Ok(occurrence) if occurrence > 0 => Edit::Change { occurrence, name, value: None },
-            // 0 means every one.
-            _ => Edit::Remove { name },
+        .map(|(name, which)| match (which, usize::try_from(which.unsigned_abs())) {
+            // As rspamd's own milter has it: 0 means every one, below it is counted from the last.
+            (0, _) => Edit::Remove { name },
+            (..0, from_last) => {
+                Edit::RemoveLast { from_last: from_last.unwrap_or(usize::MAX), name }
+            }
+            (_, which) => {
+                Edit::Change { occurrence: which.unwrap_or(usize::MAX), name, value: None }
+            }
         })
         .collect();
     let mut added: Vec<(String, Vec<Added>)> =
@@ -189,7 +194,7 @@ mod tests {
     fn headers_of_the_milter_module() {
         let body = br#"{"action":"rewrite subject","score":7.5,"required_score":15,
             "subject":"*** SPAM *** x","dkim-signature":"v=1; a=rsa-sha256",
-            "milter":{"remove_headers":{"X-Spam":0,"X-Old":2},
+            "milter":{"remove_headers":{"X-Spam":0,"X-Old":2,"X-Last":-1,"X-None":-9223372036854775808},
               "add_headers":{"X-Rspamd-Server":{"value":"here","order":1},
                 "X-Many":[{"value":"a"},{"value":"b","order":-1}],"X-Plain":"c"}}}"#;
         let edits = read(body).unwrap().edits;
@@ -197,6 +202,8 @@ mod tests {
         assert_eq!(
             shown,
             [
+                "RemoveLast { from_last: 1, name: \"X-Last\" }",
+                "RemoveLast { from_last: 9223372036854775808, name: \"X-None\" }",
                 "Change { occurrence: 2, name: \"X-Old\", value: None }",
                 "Remove { name: \"X-Spam\" }",
                 "Insert { at: 0, name: \"X-Many\", value: \"a\" }",
