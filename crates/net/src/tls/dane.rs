@@ -240,7 +240,16 @@ mod tests {
     fn what_it_does_not_name_is_not() {
         let house = house();
         let (leaf, authority) = (house.leaf.to_vec(), house.authority.to_vec());
+        // RFC 6698 §2.1.3: what is there in full is compared to its last byte.
+        let almost = |of: &[u8]| {
+            let (last, rest) = of.split_last().unwrap();
+            [rest, &[!*last]].concat()
+        };
         for wrong in [
+            record(3, 0, 0, &almost(&leaf)),
+            record(3, 0, 0, &leaf[..64]),
+            record(3, 1, 0, &almost(&house.leaf_key)),
+            record(3, 1, 0, &house.leaf_key[..64]),
             record(3, 0, 1, &authority),
             record(3, 0, 1, b"other"),
             record(3, 0, 1, &house.leaf_key),
