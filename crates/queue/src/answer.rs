@@ -43,6 +43,11 @@ impl Answer {
         Some(Self { status, host, text: words.next().unwrap_or_default().to_owned() })
     }
 
+    /// Whether the mail would come back to us (RFC 3463 §3.5: X.4.6).
+    pub(crate) fn is_loop(&self) -> bool {
+        (self.status.subject, self.status.detail) == (4, 6)
+    }
+
     /// The same, for a recipient that will not be tried again: RFC 3463 §2, the class tells which.
     pub(crate) fn with_class(mut self, class: u8) -> Self {
         self.status.class = class;

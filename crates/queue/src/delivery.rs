@@ -104,7 +104,8 @@ impl Inner {
                 Ok(meeting) => meeting,
                 Err(Unmet { answer, failed }) => {
                     if let Some((policy, result)) = failed {
-                        self.tally.count(destination, &policy, exit, result, self.store.now());
+                        let now = self.store.now();
+                        self.tally.count(destination, &policy, (exit, None), result, now);
                     }
                     return Err(answer);
                 }
@@ -133,11 +134,19 @@ impl Inner {
             tls: meeting.tls,
             credentials: relay.and_then(|relay| relay.credentials.clone()),
         };
-        let mut outcome = Client::connect(host, &settings, &self.tls(), &meeting.demand).await;
+        let mut source = None;
+        let mut outcome = match Client::dial(host).await {
+            Ok(stream) => {
+                source = Some(stream.local().ip());
+                Client::open(stream, &host.name, &settings, &self.tls(), &meeting.demand).await
+            }
+            Err(error) => Err(error),
+        };
         if let Some((destination, exit)) = counted
             && let Some(result) = tls_result(&outcome, meeting, exit)
         {
-            self.tally.count(destination, &meeting.followed, exit, result, self.store.now());
+            let now = self.store.now();
+            self.tally.count(destination, &meeting.followed, (exit, source), result, now);
         }
         let mut certain = meeting.certain;
         let mut otherwise = meeting.otherwise;
@@ -148,7 +157,12 @@ impl Inner {
             outcome = Client::connect(host, &settings, &self.tls(), &TlsDemand::Encrypted).await;
             otherwise = (tls == TlsUse::Opportunistic).then_some(TlsUse::Never);
         }
-        let client = outcome.map_err(|error| answer_of(host, error))?;
+        let client = outcome.map_err(|error| match (answer_of(host, error), relay) {
+            // A route that leads to where no mail is taken is for the operator to mend; the mail waits
+            // for it. That it leads back to us may not wait.
+            (answer, Some(_)) if !answer.is_loop() => answer.with_class(4),
+            (answer, _) => answer,
+        })?;
         Ok((client, certain))
     }
 }

@@ -62,6 +62,8 @@ pub struct TlsFailures {
     pub host: String,
     /// Its address; may be empty.
     pub address: String,
+    /// From which of our addresses; may be empty.
+    pub source: String,
     /// How many.
     pub sessions: u64,
 }
@@ -116,6 +118,8 @@ struct Summary {
 struct Failure<'a> {
     result_type: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
+    sending_mta_ip: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
     receiving_mx_hostname: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     receiving_ip: &'a str,
@@ -157,6 +161,7 @@ impl TlsReport {
                 .iter()
                 .map(|failure| Failure {
                     result_type: &failure.result,
+                    sending_mta_ip: &failure.source,
                     receiving_mx_hostname: &failure.host,
                     receiving_ip: &failure.address,
                     failed_session_count: failure.sessions,
@@ -247,6 +252,7 @@ mod tests {
             result: result.to_owned(),
             host: "mx1.there.test".to_owned(),
             address: "2001:db8::1".to_owned(),
+            source: "2001:db8::25".to_owned(),
             sessions,
         };
         let lines = ["version: STSv1", "mode: testing", "mx: *.there.test", "max_age: 86400"];
@@ -283,8 +289,14 @@ mod tests {
         let start = "{\"organization-name\":\"here.test\",\"date-range\":{\"start-datetime\":\
                      \"2016-04-01T00:00:00Z\",\"end-datetime\":\"2016-04-01T23:59:59Z\"},";
         assert!(text.starts_with(start.as_bytes()), "{}", String::from_utf8_lossy(&text));
-        let host = b"\"mx-host\":[\"*.there.test\"]";
-        assert!(text.windows(host.len()).any(|window| window == host));
+        for part in [
+            &b"\"mx-host\":[\"*.there.test\"]"[..],
+            b"{\"result-type\":\"certificate-expired\",\"sending-mta-ip\":\"2001:db8::25\",\
+              \"receiving-mx-hostname\":\"mx1.there.test\",\"receiving-ip\":\"2001:db8::1\",\
+              \"failed-session-count\":100}",
+        ] {
+            assert!(text.windows(part.len()).any(|window| window == part), "{part:?}");
+        }
         let name = "mail.here.test!there.test!1459468800!1459555199!\
                     2016-04-01-there.test@here.test.json.gz";
         assert_eq!(report.file_name("mail.here.test"), name);

@@ -67,6 +67,7 @@ mod tests {
             result: "certificate-expired".to_owned(),
             host: "mx.there.test".to_owned(),
             address: "192.0.2.1".to_owned(),
+            source: String::new(),
             sessions: 2,
         };
         let report = TlsReport {

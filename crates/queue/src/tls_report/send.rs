@@ -10,6 +10,7 @@ use storage::{Address, StorageError, TlsResult};
 use tokio::time::Instant;
 
 use super::mail;
+use super::tally::split_addresses;
 use crate::queue::Inner;
 use crate::report_days::{AGAIN_SECS, Again, DAY_SECS, day_of, offset};
 use crate::report_mail::Mailed;
@@ -36,6 +37,26 @@ enum Course {
     Over(Vec<Mailed>),
     /// It is tried again.
     Again,
+}
+
+/// What became of one report.
+#[derive(Default)]
+struct Told {
+    /// By mail.
+    mailed: Vec<Mailed>,
+    /// Somebody took it by POST.
+    posted: bool,
+    /// There is somebody who does not have it.
+    failed: bool,
+}
+
+impl Told {
+    /// RFC 8460 §5.5: another attempt is not required. Who has the report by one way is not sent it
+    /// again for another that fails.
+    fn course(self) -> Course {
+        let has_none = self.mailed.is_empty() && !self.posted;
+        if has_none && self.failed { Course::Again } else { Course::Over(self.mailed) }
+    }
 }
 
 impl Inner {
@@ -122,8 +143,7 @@ impl Inner {
                 return Ok(Course::Again);
             }
         };
-        let mut mailed = Vec::new();
-        let mut failed = false;
+        let mut told = Told::default();
         for address in &addresses {
             match address {
                 ReportAddress::Mail(address) => {
@@ -134,21 +154,22 @@ impl Inner {
                         continue;
                     }
                     let made = mail::prepare(self, reporter, report, &address).await?;
-                    failed |= made.is_none();
-                    mailed.extend(made);
+                    told.failed |= made.is_none();
+                    told.mailed.extend(made);
                 }
                 ReportAddress::Https(url) => match self.post(url, report).await {
-                    Ok(()) => tracing::info!(domain, url, "report of TLS"),
+                    Ok(()) => {
+                        tracing::info!(domain, url, "report of TLS");
+                        told.posted = true;
+                    }
                     Err(error) => {
                         tracing::info!(domain, url, error, "a report of TLS was not taken");
-                        failed = true;
+                        told.failed = true;
                     }
                 },
             }
         }
-        // Who has one by another way is not told again.
-        let told = !mailed.is_empty() || addresses.is_empty() || !failed;
-        Ok(if told { Course::Over(mailed) } else { Course::Again })
+        Ok(told.course())
     }
 
     /// RFC 8460 §5.4.
@@ -202,8 +223,10 @@ fn report(
             policy.succeeded = policy.succeeded.saturating_add(sessions);
             continue;
         }
-        let (result, host, address) = (row.result, row.host, row.address);
-        policy.failures.push(TlsFailures { result, host, address, sessions });
+        let (server, ours) = split_addresses(&row.address);
+        let (address, source) = (server.to_owned(), ours.to_owned());
+        let (result, host) = (row.result, row.host);
+        policy.failures.push(TlsFailures { result, host, address, source, sessions });
     }
     let begins = day * DAY_SECS;
     TlsReport {
@@ -235,7 +258,7 @@ mod tests {
             policy: policy.to_owned(),
             result: result.to_owned(),
             host: String::new(),
-            address: String::new(),
+            address: if result.is_empty() { "" } else { "192.0.2.1 198.51.100.7" }.to_owned(),
         };
         let results =
             vec![(row("", ""), 2), (row("a\nb", ""), 3), (row("a\nb", "certificate-expired"), 1)];
@@ -245,6 +268,18 @@ mod tests {
         assert_eq!(report.policies[0].succeeded, 2);
         let second = &report.policies[1];
         assert_eq!((second.lines.len(), second.succeeded), (2, 3));
-        assert_eq!(second.failures[0].sessions, 1);
+        let failure = &second.failures[0];
+        assert_eq!((failure.address.as_str(), failure.sessions), ("192.0.2.1", 1));
+        assert_eq!(failure.source, "198.51.100.7");
+    }
+
+    #[test]
+    fn who_has_a_report_is_not_sent_it_again() {
+        for (posted, failed, again) in
+            [(true, true, false), (true, false, false), (false, true, true), (false, false, false)]
+        {
+            let course = Told { posted, failed, ..Told::default() }.course();
+            assert_eq!(matches!(course, Course::Again), again, "{posted} {failed}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What is counted between two writes.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -15,6 +16,9 @@ use crate::report_days::day_of;
 const KINDS_MAX: usize = 10_000;
 /// LIMIT: TLSA records of one host that are told.
 const RECORDS_MAX: usize = 5;
+/// LIMIT: bytes of all TLSA records that are told with what they hold, so that storage, which keeps a
+/// thousand of a policy, cuts none: the key of one is in it, and seldom a certificate.
+const RECORD_BYTES_MAX: usize = 860;
 
 /// Sessions by how they went.
 #[derive(Debug)]
@@ -38,12 +42,13 @@ impl Tally {
         self.counts.load(Ordering::Relaxed)
     }
 
-    /// A session with a server of a domain; `result` is empty where nothing failed.
+    /// A session with a server of a domain, from an address of ours where it came to one; `result` is
+    /// empty where nothing failed.
     pub(crate) fn count(
         &self,
         domain: &str,
         followed: &Followed,
-        exit: &Exit,
+        (exit, source): (&Exit, Option<IpAddr>),
         result: &'static str,
         now: Timestamp,
     ) {
@@ -54,7 +59,7 @@ impl Tally {
         // Of what went well nobody asks where.
         let (host, address) = match result {
             "" => (String::new(), String::new()),
-            _ => (exit.host.name.clone(), exit.host.address.ip().to_string()),
+            _ => (exit.host.name.clone(), addresses(exit.host.address.ip(), source)),
         };
         self.add(TlsResult {
             day: day_of(now),
@@ -110,21 +115,45 @@ impl Tally {
     }
 }
 
+/// Both ends of a session, as they are kept: that of the server, and ours behind a blank.
+fn addresses(server: IpAddr, ours: Option<IpAddr>) -> String {
+    match ours {
+        Some(ours) => format!("{server} {ours}"),
+        None => server.to_string(),
+    }
+}
+
+/// The server's address, and ours, which is empty where it is not known.
+pub(super) fn split_addresses(kept: &str) -> (&str, &str) {
+    kept.split_once(' ').unwrap_or((kept, ""))
+}
+
 /// RFC 8460 §4.4: the type of a policy, and its lines.
 fn described(followed: &Followed) -> (&'static str, String) {
     match followed {
         Followed::Nobody => ("no-policy-found", String::new()),
         Followed::Sts(policy) => ("sts", policy.lines().join("\n")),
-        Followed::Tlsa(records) => {
-            let line = |record: &net::TlsaRecord| {
-                let data: String =
-                    record.data.iter().take(64).map(|b| format!("{b:02X}")).collect();
-                format!("{} {} {} {data}", record.usage, record.selector, record.matching)
-            };
-            let lines: Vec<String> = records.iter().take(RECORDS_MAX).map(line).collect();
-            ("tlsa", lines.join("\n"))
-        }
+        Followed::Tlsa(records) => ("tlsa", tlsa_lines(records).join("\n")),
     }
+}
+
+/// RFC 6698 §2.2, each as it stands in the zone. Of what is too long only the length is told: a part of
+/// it would be another record, which matches nothing.
+fn tlsa_lines(records: &[net::TlsaRecord]) -> Vec<String> {
+    let mut room = RECORD_BYTES_MAX;
+    let line = |record: &net::TlsaRecord| {
+        let kind = format!("{} {} {}", record.usage, record.selector, record.matching);
+        let bytes = record.data.len();
+        match room.checked_sub(kind.len() + 2 + 2 * bytes) {
+            Some(left) => {
+                room = left;
+                let data: String = record.data.iter().map(|byte| format!("{byte:02X}")).collect();
+                format!("{kind} {data}")
+            }
+            None => format!("{kind} ({bytes} bytes)"),
+        }
+    };
+    records.iter().take(RECORDS_MAX).map(line).collect()
 }
 
 #[cfg(test)]
@@ -151,28 +180,53 @@ mod tests {
             matching: 1,
             data: vec![0xAB, 1],
         }]);
-        for result in ["", "", "certificate-expired"] {
-            tally.count("there.test", &Followed::Nobody, &exit(), result, now);
+        let ours = Some(IpAddr::from([198, 51, 100, 7]));
+        for (result, ours) in [("", None), ("", ours), ("certificate-expired", ours)] {
+            tally.count("there.test", &Followed::Nobody, (&exit(), ours), result, now);
         }
-        tally.count("there.test", &tlsa, &exit(), "", now);
+        // It came to no session.
+        tally.count("there.test", &Followed::Nobody, (&exit(), None), "validation-failure", now);
+        tally.count("there.test", &tlsa, (&exit(), None), "", now);
         tally.count_fetch("there.test", FETCH, now);
         let found: Vec<_> = tally
             .take()
             .into_iter()
             .map(|(row, n)| {
-                format!("{} {} {} {} {n}", row.day, row.policy_type, row.policy, row.host)
+                let (server, ours) = split_addresses(&row.address);
+                let ends = format!("{} {server} {ours}", row.host);
+                format!("{} {} {} {ends} {n}", row.day, row.policy_type, row.policy)
             })
             .collect();
         assert_eq!(
             found,
             [
-                "3 no-policy-found   2",
-                "3 no-policy-found  mx.there.test 1",
-                "3 sts   1",
-                "3 tlsa 3 1 1 AB01  1",
+                "3 no-policy-found     2",
+                "3 no-policy-found  mx.there.test 192.0.2.1 198.51.100.7 1",
+                "3 no-policy-found  mx.there.test 192.0.2.1  1",
+                "3 sts     1",
+                "3 tlsa 3 1 1 AB01    1",
             ]
         );
         assert_eq!(tally.take(), []);
+    }
+
+    /// What is in full in the DNS is told in full, or not at all.
+    #[test]
+    fn no_record_is_cut() {
+        let record = |selector, bytes| net::TlsaRecord {
+            usage: 3,
+            selector,
+            matching: 0,
+            data: vec![0xAB; bytes],
+        };
+        let whole = |bytes| format!("3 1 0 {}", "AB".repeat(bytes));
+        // A key of RSA with 2,048 bits, and a certificate.
+        let lines = tlsa_lines(&[record(1, 294), record(0, 1_203), record(1, 91)]);
+        assert_eq!(lines, [whole(294), "3 0 0 (1203 bytes)".to_owned(), whole(91)]);
+        let many = tlsa_lines(&[70_000, 300, 120, 400, 1, 1].map(|n| record(1, n)));
+        assert_eq!(many.len(), RECORDS_MAX);
+        assert!(many.join("\n").len() <= 1_000);
+        assert_eq!(many[1..3], [whole(300), whole(120)]);
     }
 
     #[test]

@@ -237,3 +237,57 @@ fn anything(random: &mut fastrand::Rng) -> Behaviour {
         ..Behaviour::default()
     }
 }
+
+/// RFC 7504 §3: who greets with 521 takes no mail, and the domain's other servers may.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_takes_no_mail_is_passed_over() {
+    let never = || Behaviour { greeting: Some("521 no mail here"), ..Behaviour::default() };
+    let later = || Behaviour { greeting: Some("421 4.3.2 busy"), ..Behaviour::default() };
+    let first = Server::start().await;
+    let port = first.address.port();
+    let second = Server::start_at(([127, 0, 0, 2], port).into()).await;
+    let scene = Scene::with(&[], |settings| settings.port = port).await;
+    // Another server takes it.
+    first.then(never());
+    scene.send(&["x@two.test"]).await;
+    scene.queue.wait_until(|counters| counters.delivered == 1 && counters.active == 0).await;
+    assert_eq!((first.taken().len(), second.taken().len()), (0, 1));
+    // Another may yet take it, whichever is asked first.
+    for (one, other) in [(never(), later()), (later(), never())] {
+        first.then(one);
+        second.then(other);
+        let before = scene.queue.counters().deferred;
+        scene.send(&["x@two.test"]).await;
+        let waits = before + 1;
+        scene.queue.wait_until(|now| now.deferred == waits && now.active == 0).await;
+        let delivered = scene.queue.counters().delivered + 1;
+        scene.advance(2_000);
+        scene.queue.wait_until(|now| now.delivered == delivered && now.active == 0).await;
+    }
+    // None of them takes any.
+    first.then(never());
+    second.then(never());
+    let id = scene.send(&["x@two.test"]).await;
+    scene.queue.wait_until(|counters| counters.failed == 1 && counters.active == 0).await;
+    let trace = scene.trace(id).await;
+    assert!(trace[0].starts_with("failed x@two.test 5.3.2 "), "{trace:?}");
+    scene.close().await;
+}
+
+/// RFC 7504 §4: 556 is final as any other 5xx. A route is the operator's to mend.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_domain_that_takes_no_mail_is_not_asked_again() {
+    let a = Server::start().await;
+    let scene = Scene::new(&[&a]).await;
+    a.then(replying("RCPT", "556 Domain does not accept mail"));
+    let id = scene.send(&["x@a.test"]).await;
+    scene.queue.wait_until(|counters| counters.failed == 1 && counters.active == 0).await;
+    let trace = scene.trace(id).await;
+    assert!(trace[0].starts_with("failed x@a.test 5.1.10 "), "{trace:?}");
+    a.then(Behaviour { greeting: Some("521 no mail here"), ..Behaviour::default() });
+    scene.send(&["y@a.test"]).await;
+    scene.queue.wait_until(|counters| counters.deferred == 1 && counters.active == 0).await;
+    scene.advance(2_000);
+    scene.queue.wait_until(|counters| counters.delivered == 1 && counters.active == 0).await;
+    scene.close().await;
+}

@@ -14,8 +14,8 @@ use testkit::ManualClock;
 
 use crate::server::Server;
 
-/// Knows the domains `*.test` but `nowhere.test`, and of `sts.test` alone where it is; asked for `panic.test`
-/// it panics.
+/// Knows the domains `*.test` but `nowhere.test`, and of `sts.test` and of `two.test`, which has two
+/// servers, alone where they are; asked for `panic.test` it panics.
 struct FewNames;
 
 impl Dns for FewNames {
@@ -23,6 +23,14 @@ impl Dns for FewNames {
         let sts = MailExchanger { preference: 10, host: "mx.sts.test".to_owned() };
         let found = match domain {
             "sts.test" => Ok(vec![sts]),
+            "two.test" => Ok(["first", "second"]
+                .into_iter()
+                .zip([10, 20])
+                .map(|(name, preference)| MailExchanger {
+                    preference,
+                    host: format!("{name}.two.test"),
+                })
+                .collect()),
             "nowhere.test" => Err(DnsError::NoSuchName),
             "panic.test" => panic!("as asked"),
             _ => Err(DnsError::Temporary("no server answers".to_owned())),
@@ -32,7 +40,10 @@ impl Dns for FewNames {
 
     fn addresses<'a>(&'a self, host: &'a str) -> DnsFuture<'a, Vec<IpAddr>> {
         let found = match host {
-            "mx.sts.test" | "mta-sts.sts.test" => Ok(vec![IpAddr::from([127, 0, 0, 1])]),
+            "mx.sts.test" | "mta-sts.sts.test" | "first.two.test" => {
+                Ok(vec![IpAddr::from([127, 0, 0, 1])])
+            }
+            "second.two.test" => Ok(vec![IpAddr::from([127, 0, 0, 2])]),
             _ => Err(DnsError::Temporary("no server answers".to_owned())),
         };
         Box::pin(async { found })

@@ -30,6 +30,8 @@ pub(crate) struct Behaviour {
     /// What is said in place of 250 to a command with this beginning.
     pub(crate) replies: Vec<(&'static str, &'static str)>,
     pub(crate) keywords: &'static [&'static str],
+    /// What is said first, in place of 220.
+    pub(crate) greeting: Option<&'static str>,
     /// Connections are taken and nothing is ever said.
     pub(crate) silent: bool,
 }
@@ -53,7 +55,11 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at("127.0.0.1:0".parse().unwrap()).await
+    }
+
+    pub(crate) async fn start_at(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let server = Self {
             address: listener.local_addr().unwrap(),
             behaviours: Arc::default(),
@@ -103,7 +109,8 @@ impl Server {
             self.hung_up.notified().await;
             return Ok(());
         }
-        write.write_all(b"220 there.test hello\r\n").await?;
+        let greeting = behaviour.greeting.unwrap_or("220 there.test hello");
+        write.write_all(format!("{greeting}\r\n").as_bytes()).await?;
         let (mut mail, mut rcpts) = (String::new(), Vec::new());
         while let Some(line) = lines.next_line().await? {
             let special = behaviour.replies.iter().find(|(start, _)| line.starts_with(start));

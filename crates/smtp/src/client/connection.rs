@@ -90,10 +90,18 @@ impl Client {
         tls: &TlsClient,
         demand: &TlsDemand,
     ) -> Result<Self, ConnectError> {
-        let stream = net::connect(host.address, host.source, CONNECT_TIMEOUT)
-            .await
-            .map_err(|error| ConnectError::Broken(format!("connecting: {error}")))?;
+        let stream = Self::dial(host).await?;
         Self::open(stream, &host.name, settings, tls, demand).await
+    }
+
+    /// Connects to a server, of which nothing is read yet.
+    ///
+    /// # Errors
+    /// [`ConnectError::Broken`] where the network says no.
+    pub async fn dial(host: &Host) -> Result<Stream, ConnectError> {
+        net::connect(host.address, host.source, CONNECT_TIMEOUT)
+            .await
+            .map_err(|error| ConnectError::Broken(format!("connecting: {error}")))
     }
 
     /// The same on a stream that is connected.

@@ -135,6 +135,10 @@ impl Opening {
         }
         match self.phase {
             Phase::Greeting if reply.is_positive() => self.greet(Phase::Ehlo, out),
+            // RFC 7504 §3: this host never takes mail, whoever asks.
+            Phase::Greeting if reply.code == 521 => {
+                Act::Failed(Failure::new(reply.status(), format!("greeting: {reply}")))
+            }
             // RFC 5321 §3.1: 554 means that there is no mail service here. That can be a matter
             // of who asks and when, so another host, or later the same, is tried all the same.
             Phase::Greeting => refused("greeting: ", reply),
@@ -342,6 +346,19 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    // RFC 7504 §3
+    #[test]
+    fn a_host_that_takes_no_mail_is_not_asked_again() {
+        let greeted = |reply| play(settings(TlsUse::Opportunistic, false), &[reply]).1;
+        let text = "greeting: 521 Server does not accept mail";
+        assert_eq!(greeted("521 Server does not accept mail"), failed(5, 3, 2, text));
+        let text = "greeting: 521 5.7.0 no";
+        assert_eq!(greeted("521 5.7.0 no"), failed(5, 7, 0, text));
+        // It is for the greeting alone.
+        let (_, act) = play(settings(TlsUse::Opportunistic, true), &["220 hi", "521 no"]);
+        assert_eq!(act, failed(4, 3, 2, "EHLO: 521 no"));
     }
 
     #[test]

@@ -80,7 +80,12 @@ impl ServerReply {
 
     /// The enhanced code, or what the digits alone say.
     pub fn status(&self) -> Status {
-        self.status.unwrap_or(Status::new((self.code / 100) as u8, 0, 0))
+        self.status.unwrap_or(match self.code {
+            // RFC 7504 §6.
+            521 => Status::new(5, 3, 2),
+            556 => Status::new(5, 1, 10),
+            code => Status::new((code / 100) as u8, 0, 0),
+        })
     }
 }
 
@@ -210,6 +215,7 @@ mod tests {
         let greylisted = read(&["450 4.2.0 Later"]).unwrap().unwrap();
         assert_eq!(greylisted.status(), Status::new(4, 2, 0));
         assert_eq!(read(&["550 no"]).unwrap().unwrap().status(), Status::new(5, 0, 0));
+        assert_eq!(read(&["556 no"]).unwrap().unwrap().status(), Status::new(5, 1, 10));
         assert_eq!(read(&["250 5.1.1 x"]).unwrap().unwrap().status, None);
     }
 
