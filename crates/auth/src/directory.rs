@@ -101,6 +101,11 @@ pub trait Directory: Send + Sync + 'static {
     ) -> Found<'_, ()> {
         Box::pin(std::future::ready(Ok(())))
     }
+
+    /// Erases what is kept for SCRAM.
+    fn forget_scram(&self) -> Found<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 impl Directory for Store {
@@ -153,6 +158,12 @@ impl Directory for Store {
             });
             written.await.map(drop)
         })
+    }
+
+    fn forget_scram(&self) -> Found<'_, ()> {
+        Box::pin(
+            async move { self.write("scram off", |tx| tx.drop_scram_verifiers()).await.map(drop) },
+        )
     }
 }
 

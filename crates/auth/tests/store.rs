@@ -3,11 +3,15 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use auth::{AuthError, AuthSettings, Authenticator, PasswordPolicy, Protocol, SignedIn};
+use auth::{
+    AuthError, AuthSettings, Authenticator, Directory, Found, Lookup, PasswordPolicy, Protocol,
+    ScramEntry, ScramKey, ScramSettings, SignedIn,
+};
 use ids::AccountId;
 use sasl::Credentials;
-use storage::{Address, Fact, NewAccount, Role, Settings, Store};
+use storage::{Address, Fact, NewAccount, Role, ScramVerifier, Settings, Store};
 use testkit::ManualClock;
+use tokio::sync::Semaphore;
 
 const QUICK: PasswordPolicy =
     PasswordPolicy { chars_min: 8, argon2_memory_kib: 16, argon2_passes: 1 };
@@ -114,4 +118,76 @@ async fn changes_end_sessions_and_remembered_passwords() {
     let gone = house.sign_in("julie@example.test", "other password").await;
     assert_eq!(gone, Err(AuthError::Wrong));
     assert_eq!(house.authenticator.is_current(&session).await, Ok(false));
+}
+
+/// A store in which a verifier that is to be kept waits at the door.
+struct Door {
+    store: Store,
+    arrived: Arc<Semaphore>,
+    open: Arc<Semaphore>,
+}
+
+impl Directory for Door {
+    fn find<'a>(&'a self, address: &'a Address) -> Lookup<'a> {
+        Directory::find(&self.store, address)
+    }
+
+    fn find_scram<'a>(&'a self, address: &'a Address) -> Found<'a, ScramEntry> {
+        self.store.find_scram(address)
+    }
+
+    fn upgrade(
+        &self,
+        account: AccountId,
+        password_hash: String,
+        verifier: ScramVerifier,
+    ) -> Found<'_, ()> {
+        Box::pin(async move {
+            self.arrived.add_permits(1);
+            self.open.acquire().await.unwrap().forget();
+            self.store.upgrade(account, password_hash, verifier).await
+        })
+    }
+
+    fn forget_scram(&self) -> Found<'_, ()> {
+        self.store.forget_scram()
+    }
+}
+
+/// R-ADDR-8: what was computed before SCRAM was turned off, and is kept after all was erased.
+#[tokio::test]
+async fn no_verifier_outlives_scram() {
+    let house = house().await;
+    let (store, julie) = (house.store.clone(), house.julie);
+    let (arrived, open) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let door = Door { store: store.clone(), arrived: arrived.clone(), open: open.clone() };
+    let scram = ScramSettings { key: ScramKey::new([7; 32]), iterations: 4096 };
+    // Each sign-in is verified, and comes to the door.
+    let settings = |scram| AuthSettings {
+        passwords: QUICK,
+        cache_entries_max: 0,
+        scram,
+        ..Default::default()
+    };
+    let clock = Arc::new(ManualClock::default());
+    let on = settings(Some(scram));
+    let house = House { authenticator: Authenticator::new(door, clock, on).unwrap(), ..house };
+    let verifiers = || store.read(move |tx| tx.scram_verifiers(julie));
+    for (turned_off, left) in [(false, 1), (true, 0)] {
+        let erase = || store.write("test", |tx| tx.drop_scram_verifiers());
+        erase().await.unwrap();
+        let signing_in = async {
+            house.sign_in("julie@example.test", "right password").await.unwrap();
+        };
+        let turning_off = async {
+            arrived.acquire().await.unwrap().forget();
+            if turned_off {
+                house.authenticator.replace_settings(settings(None)).unwrap();
+                erase().await.unwrap();
+            }
+            open.add_permits(1);
+        };
+        tokio::join!(signing_in, turning_off);
+        assert_eq!(verifiers().await.unwrap().len(), left, "{turned_off}");
+    }
 }

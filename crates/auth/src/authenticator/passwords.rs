@@ -13,7 +13,7 @@ use crate::{AuthError, PasswordError};
 pub struct NewPassword {
     /// PHC string.
     pub hash: String,
-    /// For SCRAM, where it is served.
+    /// For SCRAM, where it is served. Who stores it calls [`Authenticator::kept_for_scram`] then.
     pub scram: Option<ScramVerifier>,
 }
 
@@ -47,7 +47,8 @@ impl Authenticator {
         computing.await.map_err(|_| PasswordError::Unavailable)?
     }
 
-    /// Makes an app password for the account of this address, with what SCRAM needs of it.
+    /// Makes an app password for the account of this address, with what SCRAM needs of it. Who
+    /// stores that calls [`kept_for_scram`](Self::kept_for_scram) then.
     ///
     /// # Errors
     /// [`AuthError::Unavailable`] where the system has no randomness, or storage does not answer.
@@ -81,6 +82,18 @@ impl Authenticator {
         let hash = entry.password_hash.clone();
         if let Err(error) = self.directory.upgrade(entry.account, hash, verifier).await {
             tracing::warn!(%error, "a SCRAM verifier was not kept");
+        }
+        self.kept_for_scram().await;
+    }
+
+    /// To be called when a verifier that was computed here is in storage. Where SCRAM was turned off
+    /// since, what was kept for it has been erased already, and this one would stay until the next
+    /// start.
+    pub async fn kept_for_scram(&self) {
+        if !self.has_scram()
+            && let Err(error) = self.directory.forget_scram().await
+        {
+            tracing::warn!(%error, "auth.scram is off and a verifier was not erased");
         }
     }
 
