@@ -193,6 +193,7 @@ mod tests {
     /// Pieces that come one by one. At each, it is noted how many KiB others could have.
     struct Pieces {
         left: VecDeque<usize>,
+        is_awaited: bool,
         budget: Arc<MemoryBudget>,
         free: Arc<Mutex<Vec<u64>>>,
     }
@@ -203,8 +204,14 @@ mod tests {
 
         fn poll_frame(
             mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
+            context: &mut Context<'_>,
         ) -> Poll<Option<std::result::Result<Frame<Bytes>, Infallible>>> {
+            self.is_awaited = !self.is_awaited;
+            if self.is_awaited {
+                // Others go on meanwhile.
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             self.free.lock().unwrap().push(free_of(&self.budget));
             let piece = self.left.pop_front();
             Poll::Ready(piece.map(|size| Ok(Frame::data(Bytes::from(vec![b'x'; size])))))
@@ -237,7 +244,7 @@ mod tests {
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let free = Arc::new(Mutex::new(Vec::new()));
         let left = pieces.iter().copied().collect();
-        let body = Pieces { left, budget: budget.clone(), free: free.clone() };
+        let body = Pieces { left, is_awaited: false, budget: budget.clone(), free: free.clone() };
         let read = read(&settings, &parts, body).await;
         let left = free_of(budget);
         let outcome = match read {
@@ -279,6 +286,19 @@ mod tests {
             drop(held);
         });
         assert_eq!(long.outcome, Ok(120 * KIB));
+    }
+
+    /// Each takes half of all memory before either knows that it is longer.
+    #[tokio::test(start_paused = true)]
+    async fn of_two_bodies_that_fill_memory_one_is_read() {
+        let budget = Arc::new(MemoryBudget::new(256 * KIB as u64));
+        let pieces = [60 * KIB, 60 * KIB, 60 * KIB];
+        let (first, second) =
+            tokio::join!(read_pieces(&budget, None, &pieces), read_pieces(&budget, None, &pieces));
+        let mut outcomes = [first.outcome, second.outcome];
+        outcomes.sort_unstable();
+        assert_eq!(outcomes, [Ok(180 * KIB), Err(503)]);
+        assert!(budget.try_draw(256 * KIB as u64).is_ok());
     }
 
     #[tokio::test]

@@ -11,6 +11,9 @@ use tokio::time::timeout;
 const FREE_BYTES: u64 = 64 * 1024;
 /// LIMIT: how long a message waits for memory until it is refused.
 const WAIT: Duration = Duration::from_secs(10);
+/// LIMIT: the same of one that holds some already, while another one that does waits: what this one
+/// has, the other may be waiting for.
+const WAIT_BEHIND: Duration = Duration::from_secs(5);
 /// What is drawn is counted in these.
 const UNIT_BYTES: u64 = 1024;
 
@@ -19,6 +22,8 @@ const UNIT_BYTES: u64 = 1024;
 pub struct MemoryBudget {
     units: Arc<Semaphore>,
     units_max: u32,
+    /// Of the first of those who hold some and wait for more.
+    first: Semaphore,
 }
 
 /// Memory of one message, given back when dropped; at first of none.
@@ -42,7 +47,7 @@ impl MemoryBudget {
         let units_max = u32::try_from(bytes / UNIT_BYTES).unwrap_or(u32::MAX).max(1);
         let permits = usize::try_from(units_max).unwrap_or(usize::MAX);
         let units = Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
-        Self { units, units_max }
+        Self { units, units_max, first: Semaphore::new(1) }
     }
 
     /// Draws for a message of so many bytes if there is enough; the error says how much to
@@ -62,8 +67,9 @@ impl MemoryBudget {
     }
 
     /// Draws what is missing for so many bytes in all, of a message whose length shows as it comes;
-    /// `None` where there is none for long. What was drawn before stays drawn meanwhile: two who
-    /// have half of all each, and want more, are both told so.
+    /// `None` where there is none for long. What was drawn before stays drawn meanwhile: of several
+    /// who have all of it between them, and want more, the first waits longest, and gets what the
+    /// others give back.
     pub async fn grow(&self, drawn: &mut DrawnMemory, bytes: u64) -> Option<()> {
         let has = drawn.units.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let has = u32::try_from(has).unwrap_or(u32::MAX);
@@ -71,7 +77,11 @@ impl MemoryBudget {
         if missing == 0 {
             return Some(());
         }
-        let more = self.wait(missing).await?.units?;
+        // Given back when it is served, or gives up.
+        let first = if has > 0 { self.first.try_acquire().ok() } else { None };
+        let waits_behind = has > 0 && first.is_none();
+        let limit = if waits_behind { WAIT_BEHIND } else { WAIT };
+        let more = self.wait_for(missing, limit).await?.units?;
         match &mut drawn.units {
             Some(units) => units.merge(more),
             None => drawn.units = Some(more),
@@ -89,7 +99,11 @@ impl MemoryBudget {
 
     /// Waits for memory; `None` where there is none for long.
     pub async fn wait(&self, units: u32) -> Option<DrawnMemory> {
-        let permit = timeout(WAIT, self.units.clone().acquire_many_owned(units)).await;
+        self.wait_for(units, WAIT).await
+    }
+
+    async fn wait_for(&self, units: u32, limit: Duration) -> Option<DrawnMemory> {
+        let permit = timeout(limit, self.units.clone().acquire_many_owned(units)).await;
         Some(DrawnMemory { units: Some(permit.ok()?.ok()?) })
     }
 }
@@ -131,5 +145,31 @@ mod tests {
         let all = memory.try_draw(50 * 1024 * 1024).ok().unwrap();
         let (waited, ()) = tokio::join!(memory.wait(units), async { drop(all) });
         assert!(waited.is_some());
+    }
+
+    /// Grows to all there is, and gives it back.
+    async fn grow_to_all(memory: &MemoryBudget, mut drawn: DrawnMemory) -> bool {
+        memory.grow(&mut drawn, 900 * 1024).await.is_some()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_those_who_fill_it_between_them_one_goes_on() {
+        let memory = MemoryBudget::new(900 * 1024);
+        let draw = |kib: u64| memory.try_draw(kib * 1024).ok().unwrap();
+        let (first, second) = (draw(500), draw(400));
+        let two = tokio::join!(grow_to_all(&memory, first), grow_to_all(&memory, second));
+        assert_eq!(two, (true, false));
+        let [first, second, third] = [(); 3].map(|()| grow_to_all(&memory, draw(300)));
+        assert_eq!(tokio::join!(first, second, third), (true, false, false));
+        // One that comes late has its turn once the first has given up.
+        let held = draw(100);
+        let (first, mut second) = (draw(400), draw(400));
+        let late = async {
+            tokio::time::sleep(Duration::from_secs(8)).await;
+            memory.grow(&mut second, 800 * 1024).await.is_some()
+        };
+        assert_eq!(tokio::join!(grow_to_all(&memory, first), late), (false, true));
+        drop((held, second));
+        assert!(memory.try_draw(900 * 1024).is_ok());
     }
 }
