@@ -177,3 +177,29 @@ fn who_cannot_be_met_is_busy() {
         }
     });
 }
+
+/// RFC 5546 §4.2.7: Ann answers instead of Paul before he has said that she does.
+#[test]
+fn who_delegates_to_one_who_declined_is_asked_again() {
+    on_both_engines(|house| async move {
+        house.move_in_at("ann", "example.test").await;
+        let put = house.julie("PUT", "personal/m.ics", "", &meeting("NEEDS-ACTION", AT_NINE)).await;
+        assert_eq!(put.status, 201);
+        let ann = "ATTENDEE;PARTSTAT=DECLINED;DELEGATED-FROM=\"mailto:paul@example.test\":\
+            mailto:ann@example.test\r\n";
+        let declining = meeting("NEEDS-ACTION", AT_NINE);
+        let declining = declining.replace("END:VEVENT", &format!("{ann}END:VEVENT"));
+        let path = "/dav/calendars/ann@example.test/personal/m.ics";
+        assert_eq!(house.ask("ann", "PUT", path, "", &declining).await.status, 201);
+        let to_ann = "DELEGATED;DELEGATED-TO=\"mailto:ann@example.test\"";
+        let put = house.paul("PUT", "personal/m.ics", "", &meeting(to_ann, AT_NINE)).await;
+        // What is stored is not what was put.
+        assert_eq!((put.status, put.header("etag")), (204, ""));
+        let own = house.paul("GET", "personal/m.ics", "", "").await.text.replace("\r\n ", "");
+        let asked = "ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:paul@example.test\r\n";
+        assert!(own.contains(asked) && own.contains(ann), "{own}");
+        let got = house.julie("GET", "personal/m.ics", "", "").await.text.replace("\r\n ", "");
+        let of_paul = got.lines().find(|line| line.ends_with(":mailto:paul@example.test"));
+        assert!(of_paul.unwrap().contains("PARTSTAT=NEEDS-ACTION"), "{got}");
+    });
+}

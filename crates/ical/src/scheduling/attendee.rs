@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::changes::{Change, change, is_forced};
+use super::delegation::take_back;
 use super::message::{Method, Outgoing};
 use super::parts::{Instance, Parts, is_cancelled, sequence, time_of};
 use super::users::{Agent, Scene, partstat};
@@ -49,7 +50,7 @@ pub fn attendee_change(
     new: Option<&CalendarObject>,
     scene: &Scene<'_>,
 ) -> Result<AttendeeChange, ForbiddenChange> {
-    let stored = new.map(|new| {
+    let mut stored = new.map(|new| {
         let mut calendar = new.calendar().clone();
         let lines = calendar.components.iter_mut().flat_map(|part| part.lines.iter_mut());
         lines.for_each(|line| line.remove_parameter("SCHEDULE-FORCE-SEND"));
@@ -64,6 +65,9 @@ pub fn attendee_change(
             let new = Parts::of(new, scene.limits);
             if let Some(old) = old {
                 check(old, &new)?;
+                if let Some(stored) = &mut stored {
+                    take_back(old, &new, stored, scene.users);
+                }
             }
             changed_answers(old, &new, &organizer, scene)
         }

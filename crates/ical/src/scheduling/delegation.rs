@@ -89,6 +89,38 @@ pub(super) fn ask_again(part: &mut Component, user: &Users) {
     }
 }
 
+/// RFC 5546 §4.2.7: whoever delegates to others of whom their copy knows that they declined is asked
+/// again, as the organizer does who hears of it. `stored` is what is going to be stored of `new`.
+pub(super) fn take_back(old: &Parts<'_>, new: &Parts<'_>, stored: &mut Component, user: &Users) {
+    let kind = new.object.kind().name();
+    let parts = stored.components.iter_mut().filter(|part| part.is(kind));
+    for ((instance, _), part) in new.iter().zip(parts) {
+        if let Some(known) = old.describing(instance) {
+            take_back_of(known, part, user);
+        }
+    }
+}
+
+fn take_back_of(known: &Component, part: &mut Component, user: &Users) {
+    let answer = |part: &Component| user.attendee(part).map(partstat);
+    let delegates = |part: &Component| answer(part).is_some_and(|answer| answer == "DELEGATED");
+    let Some(own) = user.attendee(part) else { return };
+    let to = values(own, "DELEGATED-TO").to_vec();
+    let is_news = delegates(part) && !delegates(known);
+    let is_some = !to.is_empty() && to.len() <= DELEGATES_MAX;
+    if !is_news || !is_some || !to.iter().all(|to| declines(known, to)) {
+        return;
+    }
+    for delegate in to.iter().map(|to| Users::new(&[to])) {
+        let Some(said) = delegate.attendee(known).cloned() else { continue };
+        match delegate.attendee_mut(part) {
+            Some(line) => *line = said,
+            None => insert(part, said),
+        }
+    }
+    ask_again(part, user);
+}
+
 /// Requests to those whom an answer asks again: who had delegated before, or says so in it, and whose
 /// delegates have all declined. `from` is who answered.
 pub fn requests_anew(

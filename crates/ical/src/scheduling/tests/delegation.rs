@@ -205,6 +205,34 @@ fn a_delegator_keeps_the_answer_until_all_declined() {
     assert_eq!(received(&format!("{C_INVITED}\n")), [kept]);
 }
 
+/// The copy of C, where E had declined before C said that E comes.
+#[test]
+fn who_delegates_to_one_who_declined_is_asked_again_at_once() {
+    let changed = |old: &str, new: &str| {
+        let (old, new) = (object(&event(old)), object(&event(new)));
+        let change = acting_at("c", |scene| attendee_change(Some(&old), Some(&new), scene));
+        let change = change.unwrap();
+        let told = change.reply.map(|reply| people(&reply.calendar)).unwrap_or_default();
+        (people(&change.stored.unwrap()), told)
+    };
+    let (of_e, unseen) = (instead("e", "DECLINED", ""), instead("e", "NEEDS-ACTION", ";RSVP=TRUE"));
+    let known = format!("{A}\n{C_INVITED}\n{of_e}\n");
+    let asked = "ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:c@example.com";
+    let says = DELEGATING.trim_end();
+    // C's program has seen nothing of that; the organizer hears what C says all the same.
+    for new in [format!("{A}\n{DELEGATING}{unseen}\n"), format!("{A}\n{DELEGATING}")] {
+        let (people, told) = changed(&known, &new);
+        assert_eq!((people, told), (vec![A.into(), asked.into(), of_e.clone()], vec![says.into()]));
+    }
+    // One of two has not declined, and E declined what C had said before.
+    let both = says.replace("=\"mailto:e", "=\"mailto:f@example.com\",\"mailto:e");
+    let (people, told) = changed(&known, &format!("{A}\n{both}\n{unseen}\n"));
+    assert_eq!((people, told), (vec![A.into(), both.clone(), unseen.clone()], vec![both]));
+    let known = format!("{A}\n{DELEGATING}{of_e}\n");
+    let (people, told) = changed(&known, &format!("{A}\n{DELEGATING}{unseen}\n"));
+    assert_eq!((people, told), (vec![A.into(), says.into(), unseen], vec![]));
+}
+
 #[test]
 fn delegates_are_bounded_and_named() {
     let many: Vec<String> = (0..30).map(|n| format!("\"mailto:e{n}@example.org\"")).collect();
