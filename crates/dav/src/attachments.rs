@@ -14,6 +14,7 @@ use crate::error::{DavError, Result};
 use crate::methods::get;
 use crate::path;
 use crate::properties::http_date;
+use crate::turns::Turn;
 
 const PREFIX: &str = "/calendars/attachments/";
 
@@ -30,18 +31,20 @@ pub fn attachment_path(token: &str) -> String {
     format!("{PREFIX}{token}")
 }
 
-/// Answers whoever comes; nobody signs in.
+/// Answers whoever comes, at their turn; nobody signs in.
 pub(crate) async fn public(
     store: &Store,
+    turn: Turn,
     method: &Method,
-    path: &str,
-    headers: &HeaderMap,
+    (path, headers): (&str, &HeaderMap),
 ) -> Result<Answer> {
     if let Some(refusal) = answer::refuse_change(method) {
         return Ok(refusal);
     }
     let token = path.strip_prefix(PREFIX).unwrap_or_default().to_owned();
     let read = store.read(move |tx| {
+        // Until it has read.
+        let _turn = turn;
         let Some(found) = tx.find_public_attachment(&token)? else { return Ok(None) };
         let bytes = tx.load_attachment_data(&found)?;
         Ok(Some((found, bytes)))

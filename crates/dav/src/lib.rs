@@ -49,4 +49,5 @@ pub use public::public_path;
 pub use push::{PushKey, Pusher, PusherSettings};
 pub use service::{DavService, Peer};
 pub use settings::{AttachmentChecks, AttachmentVerdict, PushSettings, Settings};
+pub use turns::Turns;
 pub use xml::Limits as XmlLimits;

@@ -58,8 +58,15 @@ impl DavService {
     /// A service on `store`.
     pub fn new(store: Store, authenticator: Arc<Authenticator>, settings: Settings) -> Self {
         let waiting = Waiting::new(settings.answer_bytes_max.saturating_mul(WAITING_MAX));
-        let turns = Turns::new(settings.account_readers_max, store.settings().readers);
+        let turns = Turns::new(store.settings().readers).at_most(settings.account_readers_max);
         Self { store, authenticator, settings: Arc::new(settings), waiting, turns }
+    }
+
+    /// The same, reading in turns with all services that have these.
+    #[must_use]
+    pub fn taking(self, turns: Turns) -> Self {
+        let turns = turns.at_most(self.settings.account_readers_max);
+        Self { turns, ..self }
     }
 
     /// Whether a request is for it: by its path, or at the root by its method.
@@ -158,7 +165,10 @@ impl DavService {
             );
         }
         if crate::attachments::is_for(path) {
-            return Some(crate::attachments::public(&self.store, method, path, headers).await);
+            let turn = self.turns.take(STRANGERS).await;
+            return Some(
+                crate::attachments::public(&self.store, turn, method, (path, headers)).await,
+            );
         }
         None
     }
@@ -257,4 +267,46 @@ fn basic(encoded: &str) -> Option<Credentials> {
     // QUIRK(iOS 18.4): the name percent-encoded.
     let authcid = if name.contains('@') { name.to_owned() } else { name.replace("%40", "@") };
     Some(Credentials { authzid: None, authcid, password: Password::from(password) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use auth::AuthSettings;
+    use http_body_util::Full;
+    use testkit::ManualClock;
+
+    use super::*;
+    use crate::testing::Fixture;
+
+    /// Time stands still while a thread reads, and goes on where everybody waits: whoever runs into
+    /// the timeout waits for a turn.
+    #[test]
+    fn strangers_wait_for_their_turn_at_every_listener() {
+        let fixture = Fixture::new();
+        let store = fixture.exchange.store.clone();
+        let turns = Turns::new(4);
+        let [first, second] = [2, 2].map(|account_readers_max| {
+            let clock = Arc::new(ManualClock::default());
+            let who = Authenticator::new(store.clone(), clock, AuthSettings::default()).unwrap();
+            let settings = Settings { account_readers_max, ..Settings::default() };
+            DavService::new(store.clone(), Arc::new(who), settings).taking(turns.clone())
+        });
+        let get = async |path: &str| {
+            let request = hyper::Request::get(path).body(Full::new(Bytes::new())).unwrap();
+            let peer = Peer { ip: IpAddr::from([192, 0, 2, 1]), is_tls: false };
+            let asked = tokio::time::timeout(Duration::from_secs(60), second.answer(request, peer));
+            asked.await.ok().map(|answer| answer.status().as_u16())
+        };
+        fixture.block_on(async {
+            tokio::time::pause();
+            for path in ["/calendars/attachments/x", "/calendars/public/x.ics"] {
+                let held = (first.turns.take(STRANGERS).await, first.turns.take(STRANGERS).await);
+                assert_eq!(get(path).await, None, "{path}");
+                drop(held);
+                assert_eq!(get(path).await, Some(404), "{path}");
+            }
+        });
+    }
 }

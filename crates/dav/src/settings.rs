@@ -63,7 +63,8 @@ pub struct Settings {
     pub answer_bytes_max: usize,
     /// How long such an answer may take to make.
     pub answer_time: Duration,
-    /// Requests of one account that read from the store at a time; at least one.
+    /// Requests of one account that read from the store at a time ([`Turns`](crate::Turns)); at
+    /// least one.
     pub account_readers_max: usize,
     /// What bodies of requests take, all of them together.
     pub body_memory: Arc<MemoryBudget>,

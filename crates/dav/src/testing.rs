@@ -37,7 +37,7 @@ impl Fixture {
             settings: Arc::new(Settings::default()),
             actor,
             quiet: storage::QuietPushes::None,
-            turns: Turns::new(2, 4),
+            turns: Turns::new(4).at_most(2),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self { exchange, runtime, _folder: folder }

@@ -16,16 +16,17 @@ const KEPT: usize = 1;
 /// Those who come without an account are one to each other: ids begin at 1.
 pub(crate) const STRANGERS: AccountId = AccountId::new(0);
 
-/// The turns of everybody who asks a service. Clones are the same.
+/// The turns of everybody who asks a store, by whichever services: they read by the same
+/// connections. Clones are the same.
 #[derive(Debug, Clone)]
-pub(crate) struct Turns {
+pub struct Turns {
+    /// Turns of one account at a time.
+    each: usize,
     state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug)]
 struct State {
-    /// Turns of one account at a time.
-    each: usize,
     /// Those that nobody has.
     free: usize,
     /// Of those alone who have one.
@@ -38,6 +39,8 @@ struct State {
 struct Waiter {
     number: u64,
     account: AccountId,
+    /// As many may the account have.
+    each: usize,
     call: oneshot::Sender<()>,
 }
 
@@ -57,21 +60,22 @@ struct Waiting<'t> {
 }
 
 impl Turns {
-    /// So many at a time for each account, of so many; at least one.
-    pub(crate) fn new(each: usize, all: usize) -> Self {
-        let state = State {
-            each: each.max(1),
-            free: all.max(1),
-            held: HashMap::new(),
-            waiting: VecDeque::new(),
-            last_number: 0,
-        };
-        Self { state: Arc::new(Mutex::new(state)) }
+    /// So many at a time; at least one. An account may have all but one of them.
+    pub fn new(all: usize) -> Self {
+        let all = all.max(1);
+        let state =
+            State { free: all, held: HashMap::new(), waiting: VecDeque::new(), last_number: 0 };
+        Self { each: all, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// The same turns for a service that gives an account so many of them; at least one.
+    pub(crate) fn at_most(self, each: usize) -> Self {
+        Self { each: each.max(1), ..self }
     }
 
     /// Waits for a turn of an account. Whoever gives up waiting leaves nothing behind.
     pub(crate) async fn take(&self, account: AccountId) -> Turn {
-        let queued = self.lock().take_or_queue(account);
+        let queued = self.lock().take_or_queue(account, self.each);
         if let Some((number, called)) = queued {
             let mut waiting = Waiting { number, account, turns: self, has_left: false };
             // It is called before it is dropped.
@@ -89,15 +93,19 @@ impl Turns {
 impl State {
     /// Takes a turn that may be had at once; else a place in the queue. Nobody who waits is passed
     /// by: they could not have it either.
-    fn take_or_queue(&mut self, account: AccountId) -> Option<(u64, oneshot::Receiver<()>)> {
-        if self.may_have(account) {
+    fn take_or_queue(
+        &mut self,
+        account: AccountId,
+        each: usize,
+    ) -> Option<(u64, oneshot::Receiver<()>)> {
+        if self.may_have(account, each) {
             self.give(account);
             return None;
         }
         let (call, called) = oneshot::channel();
         self.last_number += 1;
         let number = self.last_number;
-        self.waiting.push_back(Waiter { number, account, call });
+        self.waiting.push_back(Waiter { number, account, each, call });
         Some((number, called))
     }
 
@@ -105,10 +113,10 @@ impl State {
         self.held.get(&account).copied().unwrap_or(0)
     }
 
-    fn may_have(&self, account: AccountId) -> bool {
+    fn may_have(&self, account: AccountId, each: usize) -> bool {
         match self.held_by(account) {
             0 => self.free > 0,
-            held => held < self.each && self.free > KEPT,
+            held => held < each && self.free > KEPT,
         }
     }
 
@@ -138,7 +146,7 @@ impl State {
         let first = |has_some: bool| {
             self.waiting.iter().position(|waiter| {
                 let account = waiter.account;
-                (self.held_by(account) > 0) == has_some && self.may_have(account)
+                (self.held_by(account) > 0) == has_some && self.may_have(account, waiter.each)
             })
         };
         if self.free == 0 { None } else { first(false).or_else(|| first(true)) }
@@ -200,7 +208,7 @@ mod tests {
 
     #[test]
     fn turns_are_of_an_account_and_come_back() {
-        let turns = Turns::new(2, 9);
+        let turns = Turns::new(9).at_most(2);
         let (first, second) = (take(&turns, JULIE), take(&turns, JULIE));
         drop(take(&turns, PAUL));
         assert_eq!(turns.lock().held.len(), 1);
@@ -222,7 +230,7 @@ mod tests {
 
     #[test]
     fn two_accounts_leave_a_reader_to_others() {
-        let turns = Turns::new(2, 4);
+        let turns = Turns::new(4).at_most(2);
         let of_julie = (take(&turns, JULIE), take(&turns, JULIE));
         let of_paul = take(&turns, PAUL);
         let mut second_of_paul = wait(&turns, PAUL);
@@ -241,8 +249,28 @@ mod tests {
     }
 
     #[test]
+    fn services_share_the_turns_of_a_store() {
+        let turns = Turns::new(4).at_most(2);
+        let other = turns.clone().at_most(3);
+        let of_julie = (take(&turns, JULIE), take(&other, JULIE));
+        let mut at_two = wait(&turns, JULIE);
+        let third = take(&other, JULIE);
+        let of_paul = take(&turns, PAUL);
+        let of_eve = wait(&other, EVE);
+        drop(of_eve);
+        // Who waits longest goes first, where its service has room for it.
+        let mut at_three = wait(&other, JULIE);
+        drop((of_paul, third));
+        assert!(ask(&mut at_two).is_none(), "two are taken");
+        drop(ask(&mut at_three).unwrap());
+        drop(of_julie);
+        drop(ask(&mut at_two).unwrap());
+        assert_eq!(turns.lock().free, 4);
+    }
+
+    #[test]
     fn one_reader_is_everybodys() {
-        let turns = Turns::new(0, 0);
+        let turns = Turns::new(0).at_most(0);
         let of_julie = take(&turns, JULIE);
         let (mut again, mut of_paul) = (wait(&turns, JULIE), wait(&turns, PAUL));
         drop(of_julie);

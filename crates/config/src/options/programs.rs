@@ -118,7 +118,7 @@ sections! {
         /// How long such an answer may take to make.
         answer_time: Duration = default "1 min", since "0.1";
 
-        /// Requests of one account that may read from the store at a time, through one listener; more of
+        /// Requests of one account that may read from the store at a time; more of
         /// them wait, so that somebody's long queries keep nobody else waiting. Half of
         /// `storage.readers` where nothing is said; one of these is left to accounts that read
         /// nothing else at the time. Public calendars are read by one account, as it were.

@@ -459,6 +459,7 @@ mod tests {
             taught: Arc::default(),
             certificates: Arc::default(),
             rates: Arc::default(),
+            dav_turns: dav::Turns::new(1),
             pushes: None,
         };
         let listeners = vec![("imap".to_owned(), Arc::default())];

@@ -54,6 +54,8 @@ pub(super) struct Shared {
     pub(super) taught: Arc<TeachingCounts>,
     pub(super) certificates: Arc<KeeperCounts>,
     pub(super) rates: Arc<NetworkRates>,
+    /// Who reads calendars next, at whichever listener: they have the same connections to the store.
+    pub(super) dav_turns: dav::Turns,
     /// Absent where nobody is told of changes of calendars.
     pub(super) pushes: Option<PushSettings>,
 }
@@ -150,6 +152,7 @@ impl Shared {
             taught: Arc::default(),
             certificates: Arc::default(),
             rates: Arc::new(NetworkRates::new(network_rates(config))),
+            dav_turns: dav::Turns::new(admin.store.settings().readers),
             pushes: None,
         }
     }
@@ -212,6 +215,7 @@ impl Shared {
             counts: self.counts.dav.clone(),
         };
         DavService::new(self.store.clone(), self.authenticator.clone(), settings)
+            .taking(self.dav_turns.clone())
     }
 
     /// The POP3 service of one listener.
