@@ -5,8 +5,9 @@ use hyper::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use storage::{ObjectFault, StorageError};
 
 use crate::answer::{self, Answer};
+use crate::methods::privilege::Privilege;
 use crate::path::BadPath;
-use crate::xml::{Name, Writer, XmlError};
+use crate::xml::{Name, Writer, XmlError, write_need_privileges};
 
 pub(crate) type Result<T> = std::result::Result<T, DavError>;
 
@@ -18,8 +19,8 @@ pub(crate) enum DavError {
     /// This status, and which precondition failed: exactly one (RFC 4918 §16), with the resource
     /// it is about if it is about one.
     Failed(StatusCode, Name, Option<String>),
-    /// 403, and which privilege whoever asks lacks of which resource (RFC 3744 §7.1.1).
-    Lacks(String, Name),
+    /// 403, and which privileges whoever asks lacks of which resources (RFC 3744 §7.1.1).
+    Lacks(Vec<Privilege>),
     /// Whoever asks has to sign in first, or again.
     SignIn,
     /// Too many wrong passwords.
@@ -74,7 +75,7 @@ impl DavError {
         match self {
             Self::Status(status) => answer::plain(status),
             Self::Failed(status, name, href) => failed(status, &name, href.as_deref()),
-            Self::Lacks(href, privilege) => lacks(&href, &privilege),
+            Self::Lacks(privileges) => lacks(&privileges),
             Self::SignIn => sign_in(),
             Self::Throttled(secs) => {
                 let mut answer = answer::plain(StatusCode::TOO_MANY_REQUESTS);
@@ -103,14 +104,10 @@ fn failed(status: StatusCode, name: &Name, href: Option<&str>) -> Answer {
     answer::xml(status, body)
 }
 
-fn lacks(href: &str, privilege: &Name) -> Answer {
+fn lacks(privileges: &[Privilege]) -> Answer {
     let body = Writer::document(&Name::dav("error"), |writer| {
-        writer.element(&Name::dav("need-privileges"), |writer| {
-            writer.element(&Name::dav("resource"), |writer| {
-                writer.href(href);
-                writer.element(&Name::dav("privilege"), |writer| writer.empty(privilege));
-            });
-        });
+        let each = privileges.iter().map(|(href, name)| (href.as_str(), name));
+        write_need_privileges(writer, each);
     });
     answer::xml(StatusCode::FORBIDDEN, body)
 }

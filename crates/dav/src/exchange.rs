@@ -209,10 +209,11 @@ impl Exchange {
         let needed = methods::privilege::needed(&request);
         let error = match self.run_method(request, place).await {
             Err(error) if error.is_not_allowed() => error,
+            // RFC 3744 §7.1.1
             Err(error) if error.is_for_want() => {
-                return Err(match needed {
-                    Some((href, privilege)) => DavError::Lacks(href, privilege),
-                    None => error,
+                return Err(match methods::privilege::lacking(self, needed).await?.as_slice() {
+                    [] => error,
+                    lacking => DavError::Lacks(lacking.to_vec()),
                 });
             }
             Err(error) if error.is_locked() => return Err(refused.name(self, error).await),

@@ -46,7 +46,12 @@ pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> 
                 How { kind, overwrite, answering: request.answering(), shows: request.shows() };
             between(exchange, &collection, *object, target, how, conditions).await
         }
-        // A collection stays its owner's.
+        // A collection stays its owner's: homes are theirs alone (RFC 3744 §7.1.1).
+        Resource::Collection(_, collection)
+            if is_between && moves && collection.guest.is_none() =>
+        {
+            Err(DavError::forbidden(Name::dav("need-privileges")))
+        }
         _ if is_between => Err(DavError::Status(StatusCode::FORBIDDEN)),
         Resource::Object(_, collection, _, object) => {
             let kind = if moves { TransferKind::Move } else { TransferKind::Copy };

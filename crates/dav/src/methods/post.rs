@@ -2,7 +2,7 @@
 
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
-use storage::{CollectionKind, ObjectName};
+use storage::{CollectionKind, ObjectName, Proxy, ReadTx};
 
 use crate::answer::Answer;
 use crate::error::{DavError, Result};
@@ -11,12 +11,16 @@ use crate::methods::preconditions::Preconditions;
 use crate::path::{Place, object_href};
 use crate::request::Request;
 use crate::resource::{self, Resource, Target, href_of};
-use crate::xml::PushRegister;
+use crate::xml::{Name, PushRegister};
 
 pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> Result<Answer> {
     let asked = place.clone();
-    let found =
-        exchange.read(move |exchange, tx| resource::find(tx, &exchange.actor, &place)).await?;
+    let found = exchange
+        .read(move |exchange, tx| {
+            require_sending(exchange, tx, &place)?;
+            resource::find(tx, &exchange.actor, &place)
+        })
+        .await?;
     if let Some(collection) = found.collection() {
         resource::require_open(collection)?;
     }
@@ -68,6 +72,17 @@ pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> 
             Ok(answer)
         }
         _ => Err(DavError::Status(StatusCode::METHOD_NOT_ALLOWED)),
+    }
+}
+
+/// RFC 6638 §6.2.4: who acts for somebody, and only reads, sends nothing for them. They know of the
+/// outbox, which is not there for anybody else.
+fn require_sending(exchange: &Exchange, tx: &mut ReadTx<'_>, place: &Place) -> Result<()> {
+    let Place::Outbox(owner) = place else { return Ok(()) };
+    let owner = resource::find_owner(tx, &exchange.actor, owner)?;
+    match tx.proxy_of(exchange.actor.id(), owner.id)? {
+        Some(Proxy::Read) => Err(DavError::forbidden(Name::dav("need-privileges"))),
+        Some(Proxy::Write) | None => Ok(()),
     }
 }
 

@@ -1,28 +1,117 @@
-//! Which privilege a method needs, for whoever lacks it (RFC 3744 §7.1.1, appendix B).
+//! Which privileges a method needs, for whoever lacks them (RFC 3744 §7.1.1, appendix B).
 
-use crate::path::path_of;
+use storage::ReadTx;
+
+use crate::describe::Describer;
+use crate::error::{DavError, Result};
+use crate::exchange::Exchange;
+use crate::methods::{attachments, share};
+use crate::path::{Place, path_of};
 use crate::request::Request;
+use crate::resource;
 use crate::xml::Name;
 
-/// The resource and the privilege that are wanting where a request is refused for want of one; `None`
-/// where it may be one of several.
-pub(crate) fn needed(request: &Request) -> Option<(String, Name)> {
+/// A privilege of the resource at a path.
+pub(crate) type Privilege = (String, Name);
+
+/// What a method needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// This.
+    Of(String, Name),
+    /// To write what is at a path, or, where there is nothing yet, to bind it to its collection.
+    Content(String),
+}
+
+/// What a request needs beside finding what it is about; nothing where that is no privilege.
+pub(crate) fn needed(request: &Request) -> Vec<Need> {
     let path = request.uri.path();
-    let own = |local| Some((path.to_owned(), Name::dav(local)));
-    let above = |path: &str, local| Some((parent(path).to_owned(), Name::dav(local)));
+    let own = |local| vec![Need::Of(path.to_owned(), Name::dav(local))];
+    let above = |path: &str, local| Need::Of(parent(path).to_owned(), Name::dav(local));
+    let destination = request.header("destination").map(path_of);
     match request.method.as_str() {
         "GET" | "HEAD" | "PROPFIND" | "REPORT" => own("read"),
         "PROPPATCH" => own("write-properties"),
         "ACL" => own("write-acl"),
         "UNLOCK" => own("unlock"),
-        // What is new is bound to its collection.
-        "PUT" if request.header("if-none-match").is_none() => own("write-content"),
-        "LOCK" => own("write-content"),
-        "PUT" | "MKCOL" | "MKCALENDAR" => above(path, "bind"),
-        "DELETE" => above(path, "unbind"),
-        "COPY" => above(path_of(request.header("destination")?), "bind"),
-        // MOVE needs one of each of two collections; POST does what its body says.
-        _ => None,
+        "PUT" | "LOCK" => vec![Need::Content(path.to_owned())],
+        "MKCOL" | "MKCALENDAR" => vec![above(path, "bind")],
+        "DELETE" => vec![above(path, "unbind")],
+        "COPY" => destination.map(|to| Need::Content(to.to_owned())).into_iter().collect(),
+        "MOVE" => {
+            let bound = destination.map(|to| above(to, "bind"));
+            std::iter::once(above(path, "unbind")).chain(bound).collect()
+        }
+        "POST" => needed_to_post(request),
+        _ => Vec::new(),
+    }
+}
+
+/// POST does what its path, its query or its body says.
+fn needed_to_post(request: &Request) -> Vec<Need> {
+    let path = request.uri.path();
+    let own = |name| vec![Need::Of(path.to_owned(), name)];
+    match Place::parse(path) {
+        // RFC 6638 §6.2.4
+        Ok(Some(Place::Outbox(_))) => own(Name::caldav("schedule-send-freebusy")),
+        Ok(Some(Place::Member(..))) if attachments::is_action(&request.uri) => {
+            own(Name::dav("write-content"))
+        }
+        Ok(Some(Place::Member(..))) if share::is_xml(request) => own(Name::dav("write-acl")),
+        // RFC 5995 §3.1: what it makes is bound to its collection.
+        Ok(Some(Place::Member(..))) => own(Name::dav("bind")),
+        _ => Vec::new(),
+    }
+}
+
+/// Those that whoever asks lacks of what a request needs; all, where they lack none: it is the
+/// server that keeps the place to itself.
+pub(crate) async fn lacking(exchange: &Exchange, needs: Vec<Need>) -> Result<Vec<Privilege>> {
+    exchange
+        .read(move |exchange, tx| {
+            let mut needed = Vec::new();
+            for need in needs {
+                needed.push(named(exchange, tx, need)?);
+            }
+            let mut lacking = Vec::new();
+            for one in &needed {
+                if !has(exchange, tx, one)? {
+                    lacking.push(one.clone());
+                }
+            }
+            Ok(if lacking.is_empty() { needed } else { lacking })
+        })
+        .await
+}
+
+fn named(exchange: &Exchange, tx: &mut ReadTx<'_>, need: Need) -> Result<Privilege> {
+    Ok(match need {
+        Need::Of(href, name) => (href, name),
+        Need::Content(path) => match find(exchange, tx, &path)? {
+            Some(_) => (path, Name::dav("write-content")),
+            None => (parent(&path).to_owned(), Name::dav("bind")),
+        },
+    })
+}
+
+/// As DAV:current-user-privilege-set says it. Of what cannot be seen nobody has any.
+fn has(exchange: &Exchange, tx: &mut ReadTx<'_>, (href, name): &Privilege) -> Result<bool> {
+    let Some(found) = find(exchange, tx, href)? else { return Ok(false) };
+    let mut describer = Describer::new(&exchange.actor, &exchange.settings, exchange.now());
+    describer.read(tx, &found)?;
+    Ok(describer.described(&found, &[], None).privileges().contains(name))
+}
+
+fn find(
+    exchange: &Exchange,
+    tx: &mut ReadTx<'_>,
+    path: &str,
+) -> Result<Option<resource::Resource>> {
+    let Some(place) = Place::parse(path)? else { return Ok(None) };
+    match resource::find(tx, &exchange.actor, &place) {
+        Ok(found) => Ok(Some(found)),
+        Err(error @ DavError::Storage(_)) => Err(error),
+        Err(_) => Ok(None),
     }
 }
 
@@ -41,9 +130,10 @@ mod tests {
 
     #[test]
     fn methods_need_privileges() {
-        let new = ("if-none-match", "*");
         let to = ("destination", "https://a.test/dav/y/2.ics");
         let other = ("depth", "0");
+        let xml = ("content-type", "text/xml");
+        let calendar = "/dav/calendars/a@b/x/";
         for (method, path, (name, value), expect) in [
             ("GET", "/dav/x/1.ics", other, "/dav/x/1.ics read"),
             ("PROPFIND", "/dav/x/", other, "/dav/x/ read"),
@@ -51,15 +141,20 @@ mod tests {
             ("PROPPATCH", "/dav/x/", other, "/dav/x/ write-properties"),
             ("ACL", "/dav/x/", other, "/dav/x/ write-acl"),
             ("UNLOCK", "/dav/x/", other, "/dav/x/ unlock"),
-            ("LOCK", "/dav/x/", other, "/dav/x/ write-content"),
-            ("PUT", "/dav/x/1.ics", other, "/dav/x/1.ics write-content"),
-            ("PUT", "/dav/x/1.ics", new, "/dav/x/ bind"),
+            ("LOCK", "/dav/x/", other, "/dav/x/ or above"),
+            ("PUT", "/dav/x/1.ics", other, "/dav/x/1.ics or above"),
             ("MKCOL", "/dav/x/", other, "/dav/ bind"),
             ("DELETE", "/dav/x/1.ics", other, "/dav/x/ unbind"),
-            ("COPY", "/dav/x/1.ics", to, "/dav/y/ bind"),
+            ("COPY", "/dav/x/1.ics", to, "/dav/y/2.ics or above"),
             ("COPY", "/dav/x/1.ics", other, ""),
-            ("MOVE", "/dav/x/1.ics", to, ""),
+            ("MOVE", "/dav/x/1.ics", to, "/dav/x/ unbind, /dav/y/ bind"),
+            ("MOVE", "/dav/x/1.ics", other, "/dav/x/ unbind"),
             ("DELETE", "/", other, "/ unbind"),
+            ("POST", "/dav/calendars/a@b/outbox/", other, "_ schedule-send-freebusy"),
+            ("POST", "/dav/calendars/a@b/x/1.ics?action=attachment-add", other, "_ write-content"),
+            ("POST", "/dav/calendars/a@b/x/?add-member", other, "_ bind"),
+            ("POST", calendar, xml, "_ write-acl"),
+            ("POST", "/dav/calendars/a@b/", xml, ""),
         ] {
             let header = (HeaderName::from_static(name), HeaderValue::from_static(value));
             let request = Request {
@@ -68,9 +163,15 @@ mod tests {
                 headers: HeaderMap::from_iter([header]),
                 body: Vec::new(),
             };
-            let found = needed(&request);
-            let found = found.map(|(href, name)| format!("{href} {}", name.local()));
-            assert_eq!(found.unwrap_or_default(), expect, "{method} {path}");
+            let found: Vec<String> = needed(&request)
+                .into_iter()
+                .map(|need| match need {
+                    Need::Of(href, name) => format!("{href} {}", name.local()),
+                    Need::Content(href) => format!("{href} or above"),
+                })
+                .collect();
+            let expect = expect.replace('_', request.uri.path());
+            assert_eq!(found.join(", "), expect, "{method} {path}");
         }
     }
 }

@@ -66,8 +66,20 @@ fn write_privileges(writer: &mut Writer, privileges: &[Name]) {
 }
 
 impl Described<'_> {
+    /// For want of which privilege a property is not told (RFC 3744 §3.6, §3.7).
+    pub(crate) fn withheld(&self, name: &Name) -> Option<Name> {
+        let wanted = match name.local() {
+            "acl" => Name::dav("read-acl"),
+            "current-user-privilege-set" => Name::dav("read-current-user-privilege-set"),
+            _ => return None,
+        };
+        let is_withheld =
+            name.namespace() == crate::xml::DAV && !self.privileges().contains(&wanted);
+        is_withheld.then_some(wanted)
+    }
+
     /// What the one who asks may do here.
-    fn privileges(&self) -> Vec<Name> {
+    pub(crate) fn privileges(&self) -> Vec<Name> {
         match self.resource {
             Resource::Root | Resource::Principals | Resource::Homes(_) | Resource::Group(_) => {
                 READ.to_vec()
@@ -120,6 +132,9 @@ impl Described<'_> {
     }
 
     pub(super) fn write_acl(&self, writer: &mut Writer, name: &Name) -> Found {
+        if self.withheld(name).is_some() {
+            return false;
+        }
         match name.local() {
             // RFC 3744 §5.4
             "current-user-privilege-set" => {
@@ -142,10 +157,8 @@ impl Described<'_> {
                     writer.href(collection);
                 }
             }),
-            // RFC 3744 §5.5: for those who may read it.
-            "acl" if self.rights.contains(CollectionRights::SHARE) => {
-                writer.element(name, |writer| self.write_entries(writer));
-            }
+            // RFC 3744 §5.5
+            "acl" => writer.element(name, |writer| self.write_entries(writer)),
             _ => return false,
         }
         true

@@ -13,7 +13,7 @@ use storage::{Account, CollectionRights, CollectionShare, DeadProperty, Home, Lo
 use crate::path;
 use crate::resource::{Actor, Resource};
 use crate::settings::Settings;
-use crate::xml::{Multistatus, Name, PropertyRequest, PropertySet, Status, Writer};
+use crate::xml::{Multistatus, Name, PropertyRequest, PropertySet, Response, Status, Writer};
 
 pub(crate) use acl::{is_supported, rights_of};
 pub(crate) use collection::write_components;
@@ -204,25 +204,41 @@ impl Described<'_> {
                         }
                     }
                 });
-                if !brief {
-                    response.names(Status::NOT_FOUND, missing.iter());
-                }
+                self.tell_missing(response, &href, &missing, brief);
             }
             PropertySet::These(names) => {
                 let mut missing = Vec::new();
                 response.propstat(Status::OK, |writer| {
                     for name in names {
                         if !self.write(writer, name) {
-                            missing.push(name);
+                            missing.push(name.clone());
                         }
                     }
                 });
-                // RFC 8144 §2.1: what is not there need not be said.
-                if !brief {
-                    response.names(Status::NOT_FOUND, missing);
-                }
+                self.tell_missing(response, &href, &missing, brief);
             }
         });
+    }
+
+    /// What was asked for, and is not there or not for whoever asks.
+    pub(crate) fn tell_missing(
+        &self,
+        response: &mut Response<'_>,
+        href: &str,
+        missing: &[Name],
+        brief: bool,
+    ) {
+        let mut absent = Vec::new();
+        for name in missing {
+            match self.withheld(name) {
+                Some(privilege) => response.withheld(href, &privilege, [name]),
+                None => absent.push(name),
+            }
+        }
+        // RFC 8144 §2.1: what is not there need not be said.
+        if !brief {
+            response.names(Status::NOT_FOUND, absent);
+        }
     }
 
     /// The names of what DAV:allprop tells, or of all there is.
@@ -298,4 +314,50 @@ pub(crate) fn parse_sync_token(token: &str) -> Option<(ids::CollectionId, ids::M
 fn write_home_href(writer: &mut Writer, name: &Name, home: Home, account: &Account) {
     let href = path::home_href(home, &account.address);
     writer.element(name, |writer| writer.href(&href));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::describe::Describer;
+    use crate::path::Place;
+    use crate::testing::{Fixture, file_href};
+
+    /// RFC 3744 §3.7: what may be done here is told with DAV:read, and to nobody else.
+    #[test]
+    fn privileges_are_withheld_from_who_may_not_read_them() {
+        let fixture = Fixture::new();
+        assert_eq!(fixture.status("MKCOL", "/a", &[], ""), 201);
+        let exchange = &fixture.exchange;
+        let (actor, settings) = (exchange.actor.clone(), exchange.settings.clone());
+        let place = Place::parse(&file_href("/a")).unwrap().unwrap();
+        let now = exchange.now();
+        let told = |reads: bool| {
+            let (actor, settings, place) = (actor.clone(), settings.clone(), place.clone());
+            let read = exchange.store.read_blocking(move |tx| {
+                let found = crate::resource::find(tx, &actor, &place).unwrap();
+                let mut describer = Describer::new(&actor, &settings, now);
+                if reads {
+                    describer.read(tx, &found)?;
+                }
+                let names = vec![Name::dav("current-user-privilege-set")];
+                let properties = PropertySet::These(names);
+                let request =
+                    PropertyRequest { properties, calendar_data: None, address_data: None };
+                let mut multistatus = Multistatus::new();
+                describer.described(&found, &[], None).respond(&mut multistatus, &request, true);
+                Ok(String::from_utf8(multistatus.finish()).unwrap())
+            });
+            read.unwrap()
+        };
+        assert!(told(true).contains("<D:current-user-privilege-set><D:privilege><D:all/>"));
+        // Whose rights were not read has none.
+        let withheld = told(false);
+        let expect = "<D:prop><D:current-user-privilege-set/></D:prop><D:status>HTTP/1.1 403 \
+            Forbidden</D:status><D:error><D:need-privileges><D:resource>\
+            <D:href>/dav/files/julie@example.test/a/</D:href><D:privilege>\
+            <D:read-current-user-privilege-set/></D:privilege></D:resource></D:need-privileges>\
+            </D:error>";
+        assert!(withheld.contains(expect), "{withheld}");
+    }
 }

@@ -10,7 +10,9 @@ use crate::path::{Place, path_of};
 use crate::request::Request;
 use crate::resource::{self, Resource};
 use crate::work::{Work, too_much};
-use crate::xml::{Element, ExpandedProperty, Multistatus, Name, Status, Writer};
+use crate::xml::{
+    Element, ExpandedProperty, Multistatus, Name, Status, Writer, write_need_privileges,
+};
 
 /// LIMIT: resources that one property leads to.
 const HREFS_MAX: usize = 100;
@@ -38,8 +40,12 @@ pub(crate) async fn run(
                 written: 0,
             };
             let told = walk.tell(tx, &found, &properties, 0)?;
-            multistatus.response(&found.href(), |response| {
+            let href = found.href();
+            multistatus.response(&href, |response| {
                 response.propstat(Status::OK, |writer| writer.raw(&told.found));
+                for (privilege, name) in &told.withheld {
+                    response.withheld(&href, privilege, [name]);
+                }
                 if !brief {
                     response.names(Status::NOT_FOUND, told.missing.iter());
                 }
@@ -56,6 +62,8 @@ struct Told {
     /// XML.
     found: String,
     missing: Vec<Name>,
+    /// For want of which privilege it is not told.
+    withheld: Vec<(Name, Name)>,
 }
 
 /// A report on its way from resource to resource, with what it may still cost.
@@ -88,7 +96,10 @@ impl Walk<'_> {
                 is_there = described.write(writer, &property.name);
             });
             if !is_there {
-                told.missing.push(property.name.clone());
+                match described.withheld(&property.name) {
+                    Some(privilege) => told.withheld.push((privilege, property.name.clone())),
+                    None => told.missing.push(property.name.clone()),
+                }
                 continue;
             }
             self.written += xml.len();
@@ -152,12 +163,7 @@ fn expanded(name: &Name, inner: &[(String, Option<Told>)]) -> String {
                             writer.text_element(&Name::dav("status"), "HTTP/1.1 404 Not Found");
                         }
                         Some(told) => {
-                            push_propstat(writer, "HTTP/1.1 200 OK", |w| w.raw(&told.found));
-                            if !told.missing.is_empty() {
-                                push_propstat(writer, "HTTP/1.1 404 Not Found", |writer| {
-                                    told.missing.iter().for_each(|name| writer.empty(name));
-                                });
-                            }
+                            push_told(writer, href, told);
                         }
                     }
                 });
@@ -166,9 +172,35 @@ fn expanded(name: &Name, inner: &[(String, Option<Told>)]) -> String {
     })
 }
 
-fn push_propstat(writer: &mut Writer, status: &str, content: impl FnOnce(&mut Writer)) {
+fn push_told(writer: &mut Writer, href: &str, told: &Told) {
+    push_propstat(writer, "HTTP/1.1 200 OK", |writer| writer.raw(&told.found), |_| {});
+    for (privilege, name) in &told.withheld {
+        push_propstat(
+            writer,
+            "HTTP/1.1 403 Forbidden",
+            |writer| writer.empty(name),
+            |writer| {
+                writer.element(&Name::dav("error"), |writer| {
+                    write_need_privileges(writer, [(href, privilege)]);
+                });
+            },
+        );
+    }
+    if !told.missing.is_empty() {
+        let names = |writer: &mut Writer| told.missing.iter().for_each(|name| writer.empty(name));
+        push_propstat(writer, "HTTP/1.1 404 Not Found", names, |_| {});
+    }
+}
+
+fn push_propstat(
+    writer: &mut Writer,
+    status: &str,
+    content: impl FnOnce(&mut Writer),
+    why: impl FnOnce(&mut Writer),
+) {
     writer.element(&Name::dav("propstat"), |writer| {
         writer.element(&Name::dav("prop"), content);
         writer.text_element(&Name::dav("status"), status);
+        why(writer);
     });
 }

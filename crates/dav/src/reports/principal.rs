@@ -249,7 +249,7 @@ pub(crate) async fn of_acl(
                 let rights = tx.collection_rights(exchange.actor.id(), collection)?;
                 // RFC 3744 §9.2: DAV:read-acl is needed.
                 if !exchange.actor.limit(rights).contains(storage::CollectionRights::SHARE) {
-                    return Err(DavError::Lacks(found.href(), Name::dav("read-acl")));
+                    return Err(DavError::Lacks(vec![(found.href(), Name::dav("read-acl"))]));
                 }
                 for share in tx.list_collection_shares(collection.id)? {
                     if !share.state.has_rights() {

@@ -48,6 +48,7 @@ pub use error::XmlError;
 pub use limits::Limits;
 pub use lock::{LockInfo, LockScope};
 pub use mkcol::parse_mkcol;
+pub(crate) use multistatus::write_need_privileges;
 pub use multistatus::{Multistatus, Response, Status};
 pub use name::{APPLE, CALDAV, CALENDAR_SERVER, CARDDAV, DAV, ME, Name, PUSH};
 pub use principal_search::{PrincipalMatch, PrincipalSearch, PropertySearch};

@@ -55,6 +55,21 @@ fn push_status(writer: &mut Writer, status: Status) {
     writer.text_element(&Name::dav("status"), &line);
 }
 
+/// DAV:need-privileges (RFC 3744 §7.1.1): each with the path of its resource.
+pub(crate) fn write_need_privileges<'n>(
+    writer: &mut Writer,
+    privileges: impl IntoIterator<Item = (&'n str, &'n Name)>,
+) {
+    writer.element(&Name::dav("need-privileges"), |writer| {
+        for (href, name) in privileges {
+            writer.element(&Name::dav("resource"), |writer| {
+                writer.href(href);
+                writer.element(&Name::dav("privilege"), |writer| writer.empty(name));
+            });
+        }
+    });
+}
+
 /// The body of a 207. What is written can be taken away piece by piece.
 #[derive(Debug)]
 pub struct Multistatus {
@@ -167,6 +182,39 @@ impl Response<'_> {
         description: Option<&str>,
         properties: impl FnOnce(&mut Writer),
     ) {
+        self.propstat_with(status, properties, |writer| {
+            if let Some(failed) = failed {
+                writer.element(&Name::dav("error"), |writer| writer.empty(failed));
+            }
+            if let Some(description) = description {
+                writer.text_element(&Name::dav("responsedescription"), description);
+            }
+        });
+    }
+
+    /// Properties by name alone that are not told for want of a privilege of the resource at
+    /// `href`; nothing where there are none.
+    pub fn withheld<'n>(
+        &mut self,
+        href: &str,
+        privilege: &Name,
+        names: impl IntoIterator<Item = &'n Name>,
+    ) {
+        let properties =
+            |writer: &mut Writer| names.into_iter().for_each(|name| writer.empty(name));
+        self.propstat_with(Status::FORBIDDEN, properties, |writer| {
+            writer.element(&Name::dav("error"), |writer| {
+                write_need_privileges(writer, [(href, privilege)]);
+            });
+        });
+    }
+
+    fn propstat_with(
+        &mut self,
+        status: Status,
+        properties: impl FnOnce(&mut Writer),
+        why: impl FnOnce(&mut Writer),
+    ) {
         let before = self.writer.len();
         let mut is_empty = false;
         self.writer.element(&Name::dav("propstat"), |writer| {
@@ -176,12 +224,7 @@ impl Response<'_> {
                 is_empty = writer.len() == inside;
             });
             push_status(writer, status);
-            if let Some(failed) = failed {
-                writer.element(&Name::dav("error"), |writer| writer.empty(failed));
-            }
-            if let Some(description) = description {
-                writer.text_element(&Name::dav("responsedescription"), description);
-            }
+            why(writer);
         });
         if is_empty {
             self.writer.truncate(before);

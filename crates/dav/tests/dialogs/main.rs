@@ -16,6 +16,7 @@ mod invitations;
 mod locks;
 mod outside;
 mod preferences;
+mod privileges;
 mod proxies;
 mod public;
 mod push;

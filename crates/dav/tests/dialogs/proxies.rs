@@ -3,11 +3,11 @@
 use crate::calendars::{AT_NINE, event};
 use crate::house::{Answered, House, on_both_engines};
 
-const READ: &str = "/dav/principals/julie@example.test/calendar-proxy-read/";
+pub(crate) const READ: &str = "/dav/principals/julie@example.test/calendar-proxy-read/";
 const WRITE: &str = "/dav/principals/julie@example.test/calendar-proxy-write/";
 
 /// Says who acts for Julie.
-async fn set(house: &House, name: &str, path: &str, members: &[&str]) -> Answered {
+pub(crate) async fn set(house: &House, name: &str, path: &str, members: &[&str]) -> Answered {
     let hrefs: String = members.iter().map(|one| format!("<A:href>{one}</A:href>")).collect();
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?><A:propertyupdate xmlns:A=\"DAV:\"><A:set>\
