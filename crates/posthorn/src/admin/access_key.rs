@@ -30,7 +30,7 @@ impl Admin {
             protocols,
             expires: None,
         };
-        let days = new.valid_days;
+        let (days, has_verifier) = (new.valid_days, scram.is_some());
         let added = self.write("access key add", move |tx| {
             let expires = days.map(|days| tx.now().plus_secs(i64::from(days) * 86_400));
             let account = load(tx, &address)?;
@@ -42,6 +42,9 @@ impl Admin {
             Ok(added)
         });
         let added = added.await.map_err(|error| refusal(&new.account, error))?;
+        if has_verifier {
+            self.authenticator.kept_for_scram().await;
+        }
         let secret = Password::new(secret.secret.as_str());
         Ok(Response::Secret(SecretRow { name: added.name, secret }))
     }

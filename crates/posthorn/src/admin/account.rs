@@ -29,15 +29,20 @@ impl Admin {
             mail_only: new.mail_only,
         };
         let shared = new.shared;
-        self.perform("account add", &new.address, move |tx| {
+        let has_verifier = scram.is_some();
+        let added = self.perform("account add", &new.address, move |tx| {
             let account = tx.create_account(account)?;
             tx.account(account)?.set_shared(shared)?;
             match &scram {
                 Some(verifier) => tx.account(account)?.put_scram_verifier(None, verifier),
                 None => Ok(()),
             }
-        })
-        .await
+        });
+        let added = added.await?;
+        if has_verifier {
+            self.authenticator.kept_for_scram().await;
+        }
+        Ok(added)
     }
 
     pub(super) async fn list_accounts(&self, domain: Option<&str>) -> Result<Response, Refusal> {
@@ -98,14 +103,19 @@ impl Admin {
     ) -> Result<Response, Refusal> {
         let auth::NewPassword { hash, scram } =
             self.hash(&parse(address)?, address, &password).await?;
-        self.change(address, "account passwd", move |tx| {
+        let has_verifier = scram.is_some();
+        let changed = self.change(address, "account passwd", move |tx| {
             tx.set_password_hash(&hash)?;
             match &scram {
                 Some(verifier) => tx.put_scram_verifier(None, verifier),
                 None => Ok(()),
             }
-        })
-        .await
+        });
+        let changed = changed.await?;
+        if has_verifier {
+            self.authenticator.kept_for_scram().await;
+        }
+        Ok(changed)
     }
 
     pub(super) async fn set_blocked(

@@ -136,7 +136,7 @@ async fn serve(
         let scripts = delivering::settings(&config, &admin, &signatory);
         let redirects = scripts.script_redirects.clone();
         let sorter = delivering::start(&admin, scripts.clone());
-        let reports = reports::start(admin.store.clone(), &shutdown);
+        let reports = reports::start(admin.store.clone(), dns.clone(), &shutdown);
         let shares = Shares { signatory, sorter, reports, dmarc: Arc::default() };
         let sending = sending::start(&config, &admin, dns.clone(), &shares, &shutdown)?;
         if let Some(queue) = &sending {

@@ -1,17 +1,38 @@
 //! Reports of others (DMARC, TLS), read as they arrive.
 
-use mailauth::reports::{self, Report};
-use net::Shutdown;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ids::Timestamp;
+use mailauth::dns::Lookups;
+use mailauth::reports::{Report, ReportError, ReportMessage};
+use net::{ReplaceableDns, Shutdown};
+use smtp::TimedLookups;
 use storage::{MailReport, Store};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// LIMIT: messages that wait to be read, of 10 MiB at most each.
 const WAITING_MAX: usize = 8;
+/// LIMIT: how long the DNS is asked who signed one of them.
+const ASKING_MAX: Duration = Duration::from_secs(30);
+
+/// Whoever reads reports.
+struct Reader {
+    store: Store,
+    /// None where mail is taken unchecked: then no report of TLS is known to be anybody's.
+    dns: Option<Arc<ReplaceableDns>>,
+}
 
 /// Reads what is sent to the channel, until the shutdown.
-pub(super) fn start(store: Store, shutdown: &Shutdown) -> mpsc::Sender<Vec<u8>> {
+pub(super) fn start(
+    store: Store,
+    dns: Option<Arc<ReplaceableDns>>,
+    shutdown: &Shutdown,
+) -> mpsc::Sender<Vec<u8>> {
     let (sender, mut receiver) = mpsc::channel(WAITING_MAX);
     let ending = shutdown.clone();
+    let reader = Reader { store, dns };
     shutdown.spawn(async move {
         loop {
             let message: Option<Vec<u8>> = tokio::select! {
@@ -20,18 +41,27 @@ pub(super) fn start(store: Store, shutdown: &Shutdown) -> mpsc::Sender<Vec<u8>> 
                 message = receiver.recv() => message,
             };
             let Some(message) = message else { return };
-            keep(&store, message).await;
+            reader.keep(message).await;
         }
     });
     sender
 }
 
-async fn keep(store: &Store, message: Vec<u8>) {
-    let read = tokio::task::spawn_blocking(move || reports::read(&message)).await;
-    for report in read.unwrap_or_default() {
-        match report {
-            Ok(report) => keep_one(store, &report).await,
-            Err(error) => tracing::info!(%error, "a report cannot be read"),
+impl Reader {
+    async fn keep(&self, message: Vec<u8>) {
+        let read = tokio::task::spawn_blocking(move || ReportMessage::of(&message)).await;
+        let Ok(message) = read else { return };
+        let until = Instant::now() + ASKING_MAX;
+        let lookups = self.dns.as_ref().map(|dns| TimedLookups::new(&**dns, until));
+        let lookups = lookups.as_ref().map(|lookups| lookups as &dyn Lookups);
+        let now_secs = self.store.settings().clock.now().as_secs().unsigned_abs();
+        for report in message.judge(lookups, now_secs).await {
+            match report {
+                Ok(report) => keep_one(&self.store, &report).await,
+                // RFC 8460 §3: it is ignored. Anybody can send one.
+                Err(error @ ReportError::Unsigned { .. }) => tracing::debug!(%error, "a report"),
+                Err(error) => tracing::info!(%error, "a report cannot be read"),
+            }
         }
     }
 }
@@ -60,7 +90,7 @@ fn row(report: &Report) -> MailReport {
 }
 
 /// What a report calls a time, within what an instant can hold.
-fn instant(secs: i64) -> ids::Timestamp {
+fn instant(secs: i64) -> Timestamp {
     // LIMIT: the year 9999.
-    ids::Timestamp::from_secs(secs.clamp(0, 253_402_300_799))
+    Timestamp::from_secs(secs.clamp(0, 253_402_300_799))
 }
