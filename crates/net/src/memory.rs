@@ -68,8 +68,8 @@ impl MemoryBudget {
 
     /// Draws what is missing for so many bytes in all, of a message whose length shows as it comes;
     /// `None` where there is none for long. What was drawn before stays drawn meanwhile: of several
-    /// who have all of it between them, and want more, the first waits longest, and gets what the
-    /// others give back.
+    /// who have all of it between them, and want more, the first waits longest, so that the others
+    /// give back what it wants, as far as nobody else asked before it.
     pub async fn grow(&self, drawn: &mut DrawnMemory, bytes: u64) -> Option<()> {
         let has = drawn.units.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let has = u32::try_from(has).unwrap_or(u32::MAX);

@@ -63,6 +63,8 @@ impl Inner {
         let relay = settings.relay_for(destination);
         let mut last = Answer::ours(4, 4, 4, "there is no host to connect to");
         let mut first = true;
+        // RFC 7504 §3: the other hosts are to be tried; those that are not among these are, later.
+        let has_others = exits.iter().any(|exit| exit.has_others);
         for exit in exits {
             let host = &exit.host;
             let answer = match self.meet(destination, exit, relay, sts, need).await {
@@ -85,7 +87,7 @@ impl Inner {
                 last = answer;
             }
         }
-        Err(last)
+        Err(if has_others && !last.is_loop() { last.with_class(4) } else { last })
     }
 
     async fn meet(
@@ -157,11 +159,13 @@ impl Inner {
             outcome = Client::connect(host, &settings, &self.tls(), &TlsDemand::Encrypted).await;
             otherwise = (tls == TlsUse::Opportunistic).then_some(TlsUse::Never);
         }
-        let client = outcome.map_err(|error| match (answer_of(host, error), relay) {
+        let client = outcome.map_err(|error| {
+            let answer = answer_of(host, error);
             // A route that leads to where no mail is taken is for the operator to mend; the mail waits
-            // for it. That it leads back to us may not wait.
-            (answer, Some(_)) if !answer.is_loop() => answer.with_class(4),
-            (answer, _) => answer,
+            // for it. So it does where TLS is to tell who is there: whoever says before it that no
+            // mail is taken can be anybody. That it leads back to us may not wait.
+            let may_change = relay.is_some() || meeting.certain;
+            if may_change && !answer.is_loop() { answer.with_class(4) } else { answer }
         })?;
         Ok((client, certain))
     }

@@ -24,6 +24,9 @@ pub(crate) struct Exit {
     /// RFC 7672 §3.2.2: the names that it may have in a certificate besides the one at which its TLSA records
     /// stand.
     pub(crate) names: Vec<String>,
+    /// The destination has hosts besides those that were found: their addresses could not be had, or
+    /// they were too many. What these refuse for good, those may take.
+    pub(crate) has_others: bool,
 }
 
 /// Finds the hosts of a destination, in the order in which they are tried.
@@ -60,14 +63,17 @@ pub(crate) async fn find_hosts(
     }
     leave_out_ourselves(&mut exchangers, &settings.hostname)?;
     shuffle(&mut exchangers);
-    exchangers.truncate(EXCHANGERS_MAX);
     let found = addresses_of(dns, settings, &exchangers).await;
     match found {
-        Found { exits, .. } if !exits.is_empty() => {
+        Found { exits, is_all, .. } if !exits.is_empty() => {
             let mut names = vec![destination.to_owned(), canonical];
             names.dedup();
-            let vouched =
-                |exit: Exit| Exit { secure: exit.secure && secure, names: names.clone(), ..exit };
+            let vouched = |exit: Exit| Exit {
+                secure: exit.secure && secure,
+                names: names.clone(),
+                has_others: !is_all,
+                ..exit
+            };
             Ok(exits.into_iter().map(vouched).collect())
         }
         Found { temporary: Some(error), .. } => Err(Answer::ours(4, 4, 3, error)),
@@ -99,7 +105,13 @@ pub(crate) async fn find_relay(
     let mut hosts = hosts_of(sources, &relay.host, relay.port, interleaved(addresses));
     hosts.truncate(HOSTS_MAX);
     // What the operator names needs nobody else's word.
-    let exit = |host| Exit { host, secure: false, bases: Vec::new(), names: Vec::new() };
+    let exit = |host| Exit {
+        host,
+        secure: false,
+        bases: Vec::new(),
+        names: Vec::new(),
+        has_others: false,
+    };
     Ok(hosts.into_iter().map(exit).collect())
 }
 
@@ -124,12 +136,16 @@ fn leave_out_ourselves(exchangers: &mut Vec<MailExchanger>, hostname: &str) -> R
 struct Found {
     exits: Vec<Exit>,
     temporary: Option<String>,
+    /// Nothing was left out, or could not be had.
+    is_all: bool,
 }
 
 async fn addresses_of(dns: &dyn Dns, settings: &Settings, exchangers: &[MailExchanger]) -> Found {
-    let mut found = Found { exits: Vec::new(), temporary: None };
-    for exchanger in exchangers {
+    let mut found =
+        Found { exits: Vec::new(), temporary: None, is_all: exchangers.len() <= EXCHANGERS_MAX };
+    for exchanger in exchangers.iter().take(EXCHANGERS_MAX) {
         if found.exits.len() >= HOSTS_MAX {
+            found.is_all = false;
             break;
         }
         match dns.vouched_addresses(&exchanger.host).await {
@@ -145,12 +161,17 @@ async fn addresses_of(dns: &dyn Dns, settings: &Settings, exchangers: &[MailExch
                     secure,
                     bases: bases.clone(),
                     names: Vec::new(),
+                    has_others: false,
                 }));
             }
             Err(DnsError::NoSuchName) => {}
-            Err(error) => found.temporary = Some(format!("{}: {error}", exchanger.host)),
+            Err(error) => {
+                found.temporary = Some(format!("{}: {error}", exchanger.host));
+                found.is_all = false;
+            }
         }
     }
+    found.is_all &= found.exits.len() <= HOSTS_MAX;
     found.exits.truncate(HOSTS_MAX);
     found
 }
@@ -264,6 +285,36 @@ mod tests {
         assert!(exit.secure);
         assert_eq!(exit.bases, ["far.test", "mx.test"]);
         assert_eq!(exit.names, ["x.test", "real.test"]);
+    }
+
+    /// What those refuse for good that were found is no word of the others.
+    #[tokio::test]
+    async fn it_is_known_whether_there_are_others() {
+        let settings = Settings::new("mail.here.test");
+        let many = ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5", "192.0.2.6"];
+        let both = [(10, "a.test"), (20, "b.test")];
+        for (mx, of_a, of_b, has_others) in [
+            (&both[..], &many[..1], &many[1..2], false),
+            (&both, &many[..4], &many[4..5], false),
+            (&both, &many[..5], &many[5..], true),
+            (&both, &many[..4], &many[4..], true),
+            (&both, &many[..1], &["?"], true),
+            (&both[..1], &many, &[], true),
+            (&both[..1], &many[..5], &[], false),
+        ] {
+            let table = table(mx, &[("a.test", of_a), ("b.test", of_b)]);
+            let exits = find_hosts(&table, &settings, "x.test", &mut |_| {}).await.unwrap();
+            let found: Vec<bool> = exits.iter().map(|exit| exit.has_others).collect();
+            assert_eq!(found, vec![has_others; exits.len()], "{of_a:?} {of_b:?}");
+        }
+        let names: [String; 11] = std::array::from_fn(|at| format!("{at}.test"));
+        let mx: Vec<_> = names.iter().map(|name| (1, &*name.clone().leak())).collect();
+        let lone = [("0.test", &many[..1])];
+        for (count, has_others) in [(10, false), (11, true)] {
+            let table = table(&mx[..count], &lone);
+            let exits = find_hosts(&table, &settings, "x.test", &mut |_| {}).await.unwrap();
+            assert_eq!(exits[0].has_others, has_others, "{count}");
+        }
     }
 
     async fn hosts(table: &Table, sources: &[&str]) -> Result<String, String> {

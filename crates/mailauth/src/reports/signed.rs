@@ -35,6 +35,11 @@ impl ReportMessage {
         }
     }
 
+    /// Whether the DNS is asked whose it is.
+    pub fn asks_who_signed(&self) -> bool {
+        !self.signatures.is_empty()
+    }
+
     /// What is to be read of it; without `lookups` no report is known to be signed.
     pub async fn judge(
         self,

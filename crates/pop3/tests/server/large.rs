@@ -231,7 +231,7 @@ async fn two_retrieve(text: &str, retrieval_memory_bytes: u64) -> String {
 async fn surrogates_take_the_memory_of_their_headers() {
     let [message, shown] = with_headers(250, &format!("{}\r\n", "x".repeat(98)).repeat(90_000));
     assert!(message.len() > 9_000_000);
-    let told = two_retrieve(&message, 16_500_000).await;
+    let told = two_retrieve(&message, 22_500_000).await;
     assert_eq!(told, format!("+OK {} octets", shown.len()));
     let told = two_retrieve(&message, 10_000_000).await;
     assert_eq!(told, "-ERR [SYS/TEMP] Too much mail is being retrieved, try again later");

@@ -242,7 +242,13 @@ mod tests {
     fn exit(secure: bool) -> Exit {
         let name = "mx.there.test".to_owned();
         let host = Host { name: name.clone(), address: ([192, 0, 2, 1], 25).into(), source: None };
-        Exit { host, secure, bases: vec![name], names: vec!["there.test".to_owned()] }
+        Exit {
+            host,
+            secure,
+            bases: vec![name],
+            names: vec!["there.test".to_owned()],
+            has_others: false,
+        }
     }
 
     fn records(usage: u8, secure: bool) -> Result<Vouched<Vec<TlsaRecord>>, DnsError> {

@@ -49,6 +49,7 @@ impl LogRoom {
         if used + LEAST <= length || length >= self.max {
             return Ok(());
         }
-        self.file.write_all_at(&self.zeros, length)
+        let step = STEP.min(self.max - length);
+        self.file.write_all_at(&self.zeros[..step as usize], length)
     }
 }
