@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures Posthorn and Dovecot in turn, with the same client and the same work.
 
-    tests/bench/compare.py [--rounds N] [--only GROUP...] [--write [--table NAME]]
+    tests/bench/compare.py [--rounds N] [--only GROUP...] [--journal] [--write-iops N]
+        [--write [--table NAME]]
 
 Both servers run at once on this machine, each in a fresh directory on the same disk, both durable;
 only one of them has work at a time. Every group of measurements goes to one server, then to the
@@ -19,13 +20,12 @@ import json
 import os
 import pathlib
 import platform
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 
-from disk import limit_writes
+import disk
 from dovecot import Dovecot
 from posthorn import Posthorn
 
@@ -273,13 +273,12 @@ def words_of_call():
 
 def section(options, rows, versions, sync):
     """The part of docs/benchmarks.md that this program writes."""
-    limit = f", {options.write_iops} writes a second at most" if options.write_iops else ""
     command = " ".join(["tests/bench/compare.py", *words_of_call()])
     lines = [
         marks(options.table)[0],
         f"Measured on {datetime.date.today().isoformat()}: {versions[0]} and {versions[1]}, in turn "
         f"in one run.",
-        f"Machine: {machine()}; one fdatasync of 4 KiB takes {number(sync)} ms{limit}. "
+        f"Machine: {machine()}; one fdatasync of 4 KiB takes {number(sync)} ms{disk.in_words(options)}. "
         f"{options.messages} messages of 8 KiB in the mailbox, {options.deliveries} in a run of "
         f"APPEND or LMTP; medians of {options.rounds} rounds.",
         "",
@@ -321,11 +320,7 @@ def arguments():
     parser.add_argument("--only", nargs="+", default=[], metavar="GROUP",
                         help="groups whose name starts so, such as lmtp fetch copy")
     parser.add_argument("--server", choices=["posthorn", "dovecot"], help="only this one")
-    parser.add_argument("--directory", default="/var/tmp", help="where both keep their data")
-    parser.add_argument("--write-iops", type=int, metavar="N",
-                        help="let the disk take N writes a second")
-    parser.add_argument("--keep", type=pathlib.Path, metavar="DIRECTORY",
-                        help="keep their data here, or go on with what is here")
+    disk.add_options(parser)
     parser.add_argument("--json", type=pathlib.Path, help="all runs of all rows, to this file")
     parser.add_argument("--write", action="store_true", help="put the table into the document")
     parser.add_argument("--table", default="all", help="which one of the document")
@@ -337,26 +332,17 @@ def main():
     if not options.binary.is_file():
         raise SystemExit(f"{options.binary} is missing: "
                          "cargo build --release --ignore-rust-version -p posthorn")
-    directory = options.keep or pathlib.Path(
-        tempfile.mkdtemp(prefix="posthorn-bench-", dir=options.directory))
-    directory.mkdir(exist_ok=True)
-    directory.chmod(0o755)
-    if options.write_iops:
-        limit_writes(directory, options.write_iops)
-    makers = {
-        "posthorn": lambda: Posthorn(options.binary, directory / "posthorn", ACCOUNTS),
-        "dovecot": lambda: Dovecot(directory / "dovecot", ACCOUNTS),
-    }
-    try:
-        with contextlib.ExitStack() as stack:
-            servers = [stack.enter_context(make()) for name, make in makers.items()
-                       if options.server in (None, name)]
-            sync = sync_milliseconds(directory)
-            versions = [server.version() for server in servers]
-            rows = run(options, servers)
-    finally:
-        if not options.keep:
-            shutil.rmtree(directory, ignore_errors=True)
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(disk.data_directory(options))
+        makers = {
+            "posthorn": lambda: Posthorn(options.binary, directory / "posthorn", ACCOUNTS),
+            "dovecot": lambda: Dovecot(directory / "dovecot", ACCOUNTS),
+        }
+        servers = [stack.enter_context(make()) for name, make in makers.items()
+                   if options.server in (None, name)]
+        sync = sync_milliseconds(directory)
+        versions = [server.version() for server in servers]
+        rows = run(options, servers)
     print(plain(rows))
     if options.json:
         runs = [{"name": row.name, "unit": row.unit, "runs": row.runs} for row in rows]

@@ -2,7 +2,7 @@
 """Measures calendars and address books over HTTP: Posthorn, Radicale, Xandikos and Cyrus in turn.
 
     tests/bench/dav.py [--objects N] [--keep DIRECTORY] [--only SERVER...] [--rows NAME...]
-        [--write-iops N] [--write [--table NAME]]
+        [--journal] [--write-iops N] [--write [--table NAME]]
 
 Each server has a calendar with as many events, a tenth of them recurring, and an address book with
 as many cards, and is sent the same requests by `posthorn bench http`, one server at a time, each of
@@ -16,15 +16,13 @@ import json
 import pathlib
 import random
 import re
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 
 import compare
+import disk
 from dav_peers import Cyrus, PosthornDav, Radicale, Xandikos
-from disk import limit_writes
 
 WEEK = ("20270301T000000Z", "20270308T000000Z")
 PREFIXES = 'xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav" ' \
@@ -231,13 +229,12 @@ def table(rows, servers):
 
 
 def section(options, rows, servers, versions, sync):
-    limit = f", {options.write_iops} writes a second at most" if options.write_iops else ""
     command = " ".join(["tests/bench/dav.py", *compare.words_of_call()])
     return "\n".join([
         marks(options.table)[0],
         f"Measured on {datetime.date.today().isoformat()}, in turn in one run: "
         + "; ".join(versions) + ".",
-        f"Machine: {compare.machine()}; one fdatasync of 4 KiB takes {compare.number(sync)} ms{limit}. "
+        f"Machine: {compare.machine()}; one fdatasync of 4 KiB takes {compare.number(sync)} ms{disk.in_words(options)}. "
         f"{options.objects} events, a tenth of them recurring, and {options.objects} cards.",
         "", "```sh", "cargo build --release --ignore-rust-version -p posthorn", command, "```", "",
         *table(rows, servers), marks(options.table)[1]])
@@ -265,48 +262,42 @@ def main():
     parser.add_argument("--only", nargs="+", default=[], metavar="SERVER")
     parser.add_argument("--rows", nargs="+", default=[], metavar="NAME",
                         help="rows whose name starts so, such as PUT")
-    parser.add_argument("--directory", default="/var/tmp")
-    parser.add_argument("--write-iops", type=int, metavar="N",
-                        help="let the disk take N writes a second")
-    parser.add_argument("--keep", type=pathlib.Path, metavar="DIRECTORY")
+    disk.add_options(parser)
     parser.add_argument("--fill", action="store_true", help="fill the servers, measure nothing")
     parser.add_argument("--write", action="store_true", help="put the table into the document")
     parser.add_argument("--table", default="all", help="which one of the document")
     options = parser.parse_args()
-    directory = options.keep or pathlib.Path(
-        tempfile.mkdtemp(prefix="posthorn-bench-", dir=options.directory))
-    directory.mkdir(exist_ok=True)
-    directory.chmod(0o755)
-    if options.write_iops:
-        limit_writes(directory, options.write_iops)
+    with disk.data_directory(options) as directory:
+        servers, rows, versions = measured(options, directory)
+        sync = compare.sync_milliseconds(directory)
+    names = [server.name for server in servers]
+    print("\n".join(table(rows.values(), names)))
+    if options.write:
+        write(section(options, rows.values(), names, versions, sync), options.table)
+
+
+def measured(options, directory):
+    """Each server in turn, forth and back; those that are not filled yet are filled first."""
     makers = [lambda path: PosthornDav(options.binary, path), Radicale, Xandikos, Cyrus]
     servers = [make(directory / name) for make, name in
                zip(makers, ["posthorn", "radicale", "xandikos", "cyrus"])
                if not options.only or name in options.only]
     rows, versions = {}, []
-    try:
-        for number in range(options.rounds):
-            for server in servers[::-1] if number % 2 else servers:
-                with server:
-                    filled = server.directory / "filled"
-                    if not filled.exists():
-                        server.fill([(f"event-{n}.ics", event(n)) for n in range(options.objects)],
-                                    [(f"card-{n}.vcf", card(n)) for n in range(options.objects)])
-                        filled.write_text(str(options.objects))
-                    if options.fill:
-                        continue
-                    if number == 0:
-                        versions.append(server.version())
-                    for row in Plan(server, options).measure(options.binary, directory):
-                        rows.setdefault(row["name"], Row(row)).add(server.name, row)
-        sync = compare.sync_milliseconds(directory)
-    finally:
-        if not options.keep:
-            shutil.rmtree(directory, ignore_errors=True)
-    names = [server.name for server in servers]
-    print("\n".join(table(rows.values(), names)))
-    if options.write:
-        write(section(options, rows.values(), names, versions, sync), options.table)
+    for number in range(options.rounds):
+        for server in servers[::-1] if number % 2 else servers:
+            with server:
+                filled = server.directory / "filled"
+                if not filled.exists():
+                    server.fill([(f"event-{n}.ics", event(n)) for n in range(options.objects)],
+                                [(f"card-{n}.vcf", card(n)) for n in range(options.objects)])
+                    filled.write_text(str(options.objects))
+                if options.fill:
+                    continue
+                if number == 0:
+                    versions.append(server.version())
+                for row in Plan(server, options).measure(options.binary, directory):
+                    rows.setdefault(row["name"], Row(row)).add(server.name, row)
+    return servers, rows, versions
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures how fast Posthorn and Postfix pass mail on: into the queue, and out of it.
 
-    tests/bench/queue.py [--messages N] [--connections N] [--rounds N] [--write]
+    tests/bench/queue.py [--messages N] [--connections N] [--rounds N] [--journal]
+        [--write [--table NAME]]
 
 Both run at once, each in a fresh directory on the same disk, both durable, and have work in turn, A
 B B A. One client hands the same messages to either, the next on a connection when the last is
@@ -20,17 +21,15 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
+import disk
 from compare import DOCUMENT, PASSWORD, TARGET, USER, machine, number, sync_milliseconds
-from disk import limit_writes
 from postfix import Postfix, peers
 from posthorn import Posthorn
 
@@ -151,14 +150,13 @@ def table(options, rates):
 
 def section(options, rows, versions, sync):
     """The part of docs/benchmarks.md that this program writes."""
-    limit = f", {options.write_iops} writes a second at most" if options.write_iops else ""
     given = [word for word in sys.argv[1:] if not word.startswith("/")]
     command = " ".join(["tests/bench/queue.py",
                         *(word for word in given if word not in ("--binary", "--directory"))])
     return "\n".join([
         f"Measured on {datetime.date.today().isoformat()}: {versions[0]} and {versions[1]}, in turn "
         "in one run.",
-        f"Machine: {machine()}; one fdatasync of 4 KiB takes {number(sync)} ms{limit}. "
+        f"Machine: {machine()}; one fdatasync of 4 KiB takes {number(sync)} ms{disk.in_words(options)}. "
         f"{options.messages} messages of {options.size} bytes to ten addresses of one domain in a "
         f"run, medians of {options.rounds} rounds; at most {options.concurrency} connections to the "
         "sink.",
@@ -193,9 +191,7 @@ def arguments():
     parser.add_argument("--concurrency", type=int, default=20,
                         help="connections of either to the sink, the default of both")
     parser.add_argument("--server", choices=["posthorn", "postfix"], help="only this one")
-    parser.add_argument("--directory", default="/var/tmp", help="where both keep their data")
-    parser.add_argument("--write-iops", type=int, metavar="N",
-                        help="let the disk take N writes a second")
+    disk.add_options(parser, keep=False)
     parser.add_argument("--write", action="store_true", help="put the table into the document")
     parser.add_argument("--table", default="queue", help="which one of the document")
     return parser.parse_args()
@@ -205,25 +201,19 @@ def main():
     options = arguments()
     # Who ends this ends the servers too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="posthorn-bench-", dir=options.directory))
-    directory.chmod(0o755)
-    if options.write_iops:
-        limit_writes(directory, options.write_iops)
-    try:
-        with contextlib.ExitStack() as stack:
-            sink = stack.enter_context(Sink(4 * options.concurrency))
-            makers = {
-                "posthorn": lambda: Sending(options, directory / "posthorn", sink),
-                "postfix": lambda: Postfix(directory / "postfix", SINK_HOST, sink.port,
-                                           options.concurrency),
-            }
-            servers = [stack.enter_context(make()) for name, make in makers.items()
-                       if options.server in (None, name)]
-            sync = sync_milliseconds(directory)
-            rates = run(options, servers, sink)
-            versions = [server.version() for server in servers]
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(disk.data_directory(options))
+        sink = stack.enter_context(Sink(4 * options.concurrency))
+        makers = {
+            "posthorn": lambda: Sending(options, directory / "posthorn", sink),
+            "postfix": lambda: Postfix(directory / "postfix", SINK_HOST, sink.port,
+                                       options.concurrency),
+        }
+        servers = [stack.enter_context(make()) for name, make in makers.items()
+                   if options.server in (None, name)]
+        sync = sync_milliseconds(directory)
+        rates = run(options, servers, sink)
+        versions = [server.version() for server in servers]
     if len(servers) == 2:
         rows = table(options, rates)
         for row in rows:
