@@ -79,12 +79,14 @@ def journaled(directory, write_iops):
 
 
 def make(image):
-    # Written to its end: a write must not be two because the file below it grows.
+    # Written to its end, and not emptied by mkfs: a write must not be two because the file below
+    # it grows.
     with open(image, "wb") as file:
         for _ in range(IMAGE_MEBIBYTES):
             file.write(MEBIBYTE)
         os.fsync(file.fileno())
-    tool("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", image)
+    options = "nodiscard,lazy_itable_init=0,lazy_journal_init=0"
+    tool("mkfs.ext4", "-q", "-E", options, image)
 
 
 @contextlib.contextmanager
