@@ -56,6 +56,7 @@ mod team;
 #[cfg(test)]
 mod testing;
 mod tls_result;
+mod trace_digest;
 mod tx;
 mod url_key;
 mod view;

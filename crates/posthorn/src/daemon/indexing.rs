@@ -1,4 +1,5 @@
-//! Keeps the search index and stored sort keys up to date, on a thread of its own that gives way to all others.
+//! Keeps the search index, stored sort keys and digests of traces up to date, on a thread of its own that
+//! gives way to all others.
 
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(60);
 /// How often all accounts are looked at: for what other daemons left.
 const LOOK_AGAIN: Duration = Duration::from_secs(60 * 60);
+/// How often is looked whether enough was told of messages for another digest.
+const DIGEST_AGAIN: Duration = Duration::from_secs(60);
 
 /// Indexes until the shutdown begins, which then waits for the transaction under way.
 pub(super) fn start(store: Store, shutdown: &Shutdown) -> std::io::Result<()> {
@@ -35,11 +38,17 @@ pub(super) fn start(store: Store, shutdown: &Shutdown) -> std::io::Result<()> {
 }
 
 fn run(store: &Store, shutdown: &Shutdown) {
-    let mut looked = Instant::now();
+    let (mut looked, mut digested) = (Instant::now(), None);
     while !shutdown.is_requested() {
         if looked.elapsed() >= LOOK_AGAIN {
             looked = Instant::now();
             store.index_all();
+        }
+        if digested.is_none_or(|at: Instant| at.elapsed() >= DIGEST_AGAIN) {
+            digested = Some(Instant::now());
+            if let Err(cause) = store.digest_traces(&|| shutdown.is_requested()) {
+                tracing::warn!(%cause, "digests of the trace ended early");
+            }
         }
         let pause = match store.index(&|| shutdown.is_requested()) {
             Ok(done) => {

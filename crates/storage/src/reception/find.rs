@@ -1,10 +1,11 @@
 //! Finding receptions: by the instant that a number holds, or by having the database look at each, the
-//! newest first.
+//! newest first, but for the stretches of which a digest says that it is not there.
 
 use ids::{SpoolId, Timestamp};
 
 use super::{ReceptionRow, text};
 use crate::sql::{Dialect, Row, Value};
+use crate::trace_digest::TraceLog;
 use crate::{ReadTx, Result};
 
 /// LIMIT: rows that one statement gives back.
@@ -84,7 +85,12 @@ impl ReadTx<'_> {
     ) -> Result<ReceptionSlice> {
         let oldest = self.first_id_since(since.plus_secs(-SLACK_SECS))?;
         let below = cursor.0.min(self.last_reception()?.saturating_add(1));
-        let from = below.saturating_sub(STEP).max(oldest);
+        let stretch = self.next_stretch(TraceLog::Reception, wanted, oldest..below)?;
+        let Some(stretch) = stretch else {
+            return Ok(ReceptionSlice { rows: Vec::new(), next: None });
+        };
+        let below = stretch.end;
+        let from = below.saturating_sub(STEP).max(stretch.start);
         let like = match self.sql.dialect() {
             Dialect::Sqlite => LIKE_SQLITE,
             Dialect::Postgres => LIKE_POSTGRES,

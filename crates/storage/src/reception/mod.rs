@@ -8,7 +8,7 @@
 mod find;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 
 use ids::{CollectionId, SpoolId, Timestamp, Uid};
 

@@ -56,7 +56,7 @@ fn push_disposition(out: &mut String, disposition: &Disposition) {
 }
 
 /// A Message-ID, as much of it as is kept.
-pub(super) fn message_id(text: &str) -> &str {
+pub(crate) fn message_id(text: &str) -> &str {
     cut(text, MESSAGE_ID_BYTES_MAX)
 }
 
@@ -79,7 +79,7 @@ fn push_plain(out: &mut String, text: &str) {
 }
 
 /// The message and what became of it, from the text of a row.
-pub(super) fn read(text: &str) -> Result<(Reception, Vec<Vec<Disposition>>)> {
+pub(crate) fn read(text: &str) -> Result<(Reception, Vec<Vec<Disposition>>)> {
     let mut lines = text.split('\n');
     let head: Vec<&str> = lines.next().unwrap_or_default().split('\t').collect();
     let [number, protocol, peer, user, reverse_path, message_id, size_bytes, placement] = head[..]

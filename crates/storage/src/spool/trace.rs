@@ -3,6 +3,7 @@
 use ids::{SpoolId, Timestamp};
 
 use crate::sql::{Row, Value};
+use crate::trace_digest::TraceLog;
 use crate::{ReadTx, Result, StorageError, WriteTx};
 
 /// What happened to one recipient.
@@ -95,14 +96,32 @@ impl ReadTx<'_> {
 
     /// What happened last to messages from or to `address`, the newest first.
     pub fn find_spool_traces(&mut self, address: &str, limit: usize) -> Result<Vec<TraceRow>> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.sql.query_all(
-            "SELECT spool_id, at, accepted, event, reverse_path, forward_path, answer \
-             FROM spool_trace WHERE reverse_path = ?1 OR forward_path = ?1 \
-             ORDER BY id DESC LIMIT ?2",
-            &[Value::Text(address), Value::Int(limit)],
-            read,
-        )
+        let newest = self.sql.query_one(
+            "SELECT id FROM spool_trace ORDER BY id DESC LIMIT 1",
+            &[],
+            |row| row.int(0),
+        )?;
+        let mut below = newest.map_or(0, |newest| newest.saturating_add(1));
+        let mut rows = Vec::new();
+        while rows.len() < limit
+            && let Some(stretch) = self.next_stretch(TraceLog::Spool, address, 0..below)?
+        {
+            let left = i64::try_from(limit - rows.len()).unwrap_or(i64::MAX);
+            rows.extend(self.sql.query_all(
+                "SELECT spool_id, at, accepted, event, reverse_path, forward_path, answer \
+                 FROM spool_trace WHERE id >= ?2 AND id < ?3 \
+                 AND (reverse_path = ?1 OR forward_path = ?1) ORDER BY id DESC LIMIT ?4",
+                &[
+                    Value::Text(address),
+                    Value::Int(stretch.start),
+                    Value::Int(stretch.end),
+                    Value::Int(left),
+                ],
+                read,
+            )?);
+            below = stretch.start;
+        }
+        Ok(rows)
     }
 }
 
