@@ -115,13 +115,20 @@ impl WriteTx<'_> {
     /// exceeded.
     pub fn count_sent(&mut self, account: AccountId, recipients: u64) -> Result<()> {
         let today = day_of(self.now);
-        let counted = self.sql.query_one(
+        let key = [Value::Int(account.get()), Value::Int(today)];
+        let counted = self.sql.change_one(
             "INSERT INTO sending (account_id, day, sent, messages_max, recipients_max) \
              VALUES (?1, ?2, 1, -1, -1) ON CONFLICT (account_id) DO UPDATE SET \
              sent = CASE WHEN sending.day = ?2 THEN sending.sent + 1 ELSE 1 END, day = ?2 \
              RETURNING day, sent + COALESCE((SELECT o.sent FROM sent_on o \
              WHERE o.account_id = ?1 AND o.day = ?2), 0), messages_max, recipients_max",
-            &[Value::Int(account.get()), Value::Int(today)],
+            &key,
+            (
+                "SELECT day, sent + COALESCE((SELECT o.sent FROM sent_on o \
+                 WHERE o.account_id = ?1 AND o.day = ?2), 0), messages_max, recipients_max \
+                 FROM sending WHERE account_id = ?1",
+                &key,
+            ),
             read,
         )?;
         let row = counted.ok_or(StorageError::NotFound("account"))?;

@@ -103,24 +103,20 @@ impl WriteTx<'_> {
         let now = self.now.as_micros();
         let due = begins.unwrap_or(self.now);
         let instant = |at: Option<Timestamp>| Value::Int(at.map_or(0, Timestamp::as_micros));
-        let id = self
-            .sql
-            .query_one(
-                "INSERT INTO spool \
-                 (account_id, reverse_path, envelope, content_id, created, begins, deadline) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
-                &[
-                    entry.account.map_or(Value::Null, |account| Value::Int(account.get())),
-                    Value::Text(&entry.reverse_path),
-                    Value::Text(&entry.envelope_json),
-                    Value::Int(content.get()),
-                    Value::Int(now),
-                    instant(begins),
-                    instant(terms.deadline),
-                ],
-                |row| row.int(0),
-            )?
-            .ok_or_else(|| StorageError::Internal("an inserted row has no id".to_owned()))?;
+        let id = self.sql.insert(
+            "INSERT INTO spool \
+             (account_id, reverse_path, envelope, content_id, created, begins, deadline) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
+            &[
+                entry.account.map_or(Value::Null, |account| Value::Int(account.get())),
+                Value::Text(&entry.reverse_path),
+                Value::Text(&entry.envelope_json),
+                Value::Int(content.get()),
+                Value::Int(now),
+                instant(begins),
+                instant(terms.deadline),
+            ],
+        )?;
         let destinations: Vec<String> =
             entry.recipients.iter().map(|one| destination_of(&one.forward_path)).collect();
         let numbered = entry.recipients.iter().zip(&destinations).zip(0i64..);
