@@ -127,6 +127,7 @@ impl Visit<'_> {
         if let Some(refusal) = incoming.refusal() {
             return Err(refusal.into());
         }
+        self.copy_report(incoming).await;
         let settings = &self.server.settings;
         let content = incoming.buffer.bytes.get(incoming.trace_bytes..).unwrap_or_default();
         let facts = HeaderFacts::of(content);
@@ -271,11 +272,7 @@ impl Visit<'_> {
         let Some(envelope) = self.session.envelope() else { return Ok(Vec::new()) };
         let (size_bytes, recipients) = (bytes.len(), self.targets.len());
         // What was put aside is not believed.
-        let inbox = self.server.desk.report_inbox();
-        let inbox = inbox.filter(|_| incoming.placement == Placement::Inbox);
-        let report = inbox
-            .filter(|inbox| inbox.wants(envelope, size_bytes))
-            .map(|inbox| (inbox, bytes.clone()));
+        let report = incoming.report.take().filter(|_| incoming.placement == Placement::Inbox);
         let targets = std::mem::take(&mut self.targets);
         let calendar = CalendarCopy::of(&incoming, &bytes, &targets);
         let delivery = Delivery {
@@ -301,8 +298,8 @@ impl Visit<'_> {
         if let Some(calendar) = calendar {
             calendar.give(&self.server.desk, &delivered).await;
         }
-        if let Some((inbox, copy)) = report {
-            inbox.give(copy);
+        if let (Some(inbox), Some(copy)) = (self.server.desk.report_inbox(), report) {
+            inbox.give(copy.bytes);
         }
         let id = format_args!("{:016x}", incoming.id);
         tracing::info!(message = %id, size_bytes, recipients, "message stored");

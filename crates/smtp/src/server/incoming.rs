@@ -44,6 +44,8 @@ pub(super) struct Incoming {
     pub(super) message_id: Option<String>,
     /// What domains that want reports are told of it.
     pub(super) observed: Vec<Observation>,
+    /// As it was received, where it may be a report.
+    pub(super) report: Option<MessageBuffer>,
 }
 
 impl Incoming {

@@ -72,6 +72,12 @@ impl MessageBuffer {
         self.grow(doubled.min(self.expected).max(needed)).await
     }
 
+    /// Makes room for a whole of which the size is known.
+    pub(super) async fn reserve_all(&mut self, bytes: usize) -> Result<(), Refusal> {
+        self.expected = bytes;
+        self.grow(bytes).await
+    }
+
     /// Gives everything back: what still comes of this message will be thrown away.
     pub(super) fn release(&mut self) {
         self.bytes = Vec::new();

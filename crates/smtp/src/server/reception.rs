@@ -158,6 +158,7 @@ impl Visit<'_> {
             author: None,
             message_id: None,
             observed: Vec::new(),
+            report: None,
         };
         match incoming.buffer.announce(size_bytes, OWN_FIELDS_BYTES).await {
             Ok(()) => self.write_trace(&mut incoming),

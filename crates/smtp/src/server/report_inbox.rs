@@ -1,10 +1,17 @@
-//! Messages to one address, which are also given to who reads reports.
+//! Messages to one address, which are also given to who reads reports, as they were received: what
+//! checks of content change no longer fits the signatures.
 //!
-//! **Invariant:** what is given was stored before; nobody waits for who reads.
+//! **Invariant:** what is given was stored before; nobody waits for who reads, and no message for
+//! memory for its copy.
+
+use std::time::Duration;
 
 use message::address::Address;
 use tokio::sync::mpsc;
 
+use super::Visit;
+use super::incoming::Incoming;
+use super::memory::MessageBuffer;
 use crate::types::{Envelope, ForwardPath};
 
 /// LIMIT: bytes of a message that is read; reports are small.
@@ -36,5 +43,26 @@ impl ReportInbox {
         if self.readers.try_send(message).is_err() {
             tracing::warn!("more reports at once than are read: one stays in its mailbox alone");
         }
+    }
+}
+
+impl Visit<'_> {
+    /// Keeps a copy of a message for who reads reports, before anything of it is changed.
+    pub(super) async fn copy_report(&mut self, incoming: &mut Incoming) {
+        let message = incoming.buffer.bytes.get(incoming.trace_bytes..).unwrap_or_default();
+        let (inbox, envelope) = (self.server.desk.report_inbox(), self.session.envelope());
+        if !inbox
+            .zip(envelope)
+            .is_some_and(|(inbox, envelope)| inbox.wants(envelope, message.len()))
+        {
+            return;
+        }
+        let mut copy = MessageBuffer::new(self.server.memory.clone(), Duration::ZERO);
+        if copy.reserve_all(message.len()).await.is_err() {
+            tracing::warn!("no memory to read a report: it stays in its mailbox alone");
+            return;
+        }
+        copy.bytes.extend_from_slice(message);
+        incoming.report = Some(copy);
     }
 }

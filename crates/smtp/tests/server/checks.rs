@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use smtp::check::{CheckReply, CheckSession, CheckedMail, Checking, ContentChecks, Verdict};
 use smtp::render::Enhanced;
-use smtp::{Role, Server};
+use smtp::{ReportInbox, Role, Server};
 use storage::Placement;
 
 use crate::support::{Fixture, settings};
@@ -142,5 +142,30 @@ async fn submissions_are_checked_and_lmtp_is_not() {
     let replies = talk(&fixture, &checks, Role::Lmtp, &wire).await;
     assert_eq!(replies.matches("250 2.0.0 Stored").count(), 3, "{replies}");
     assert_eq!(checks.seen(), [""; 0]);
+    fixture.close().await;
+}
+
+/// RFC 8460 §3: their signatures are of what was sent.
+#[tokio::test]
+async fn reports_are_read_as_they_were_received() {
+    let mut fixture = Fixture::new().await;
+    let (readers, mut given) = tokio::sync::mpsc::channel(4);
+    let inbox = ReportInbox::new(&"bob@here.test".parse().unwrap(), readers);
+    fixture.desk = fixture.desk.clone().reporting(inbox);
+    let changed = Some(b"Subject: changed\r\n\r\nb\r\n".to_vec());
+    for (placement, read) in [(Placement::Inbox, true), (Placement::Junk, false)] {
+        let checks = Scripted::new(Verdict::Accept { changed: changed.clone(), placement });
+        talk(&fixture, &checks, Role::Mx, TWO).await;
+        let texts = [
+            "X-Spam-Status: No, believe me\r\nSubject: a\r\nX-POSTHORN-External: no\r\n\r\nb\r\n",
+            "Subject: c\r\n\r\nd\r\n",
+        ];
+        for text in texts.iter().filter(|_| read) {
+            assert_eq!(String::from_utf8(given.try_recv().unwrap()).unwrap(), *text);
+        }
+        assert!(given.try_recv().is_err());
+    }
+    talk(&fixture, &Scripted::new(refuse(554, 5, "No")), Role::Mx, TWO).await;
+    assert!(given.try_recv().is_err());
     fixture.close().await;
 }
