@@ -90,7 +90,7 @@ pub use greylist::{GreylistTimes, Greylisted, Triplet};
 pub use lesson::{Lesson, LessonKind, LessonNotices};
 pub use list::{ListChange, ListMember, MailList, NewList, Post, Poster, Posting};
 pub use lock::Lock;
-pub use mail_report::MailReport;
+pub use mail_report::{MailReport, WAITING_REPORT_BYTES_MAX, WaitingReport};
 pub use mailbox::{Mailbox, MailboxEntry, MailboxName, MailboxTree, SpecialUse};
 pub use maintain::Maintained;
 pub use message_store::{

@@ -3,7 +3,7 @@
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use super::{ROWS_MAX, Report, ReportError, ReportKind, Row, clean};
+use super::{ROWS_MAX, Report, ReportError, ReportKind, Row, clean, domain_of_address};
 use crate::dns::domain_of;
 
 /// LIMIT: elements inside each other; reports have six.
@@ -43,6 +43,7 @@ struct Document {
     is_feedback: bool,
     domain: Option<String>,
     reporter: String,
+    source: Option<String>,
     id: String,
     begins: i64,
     ends: i64,
@@ -79,6 +80,7 @@ impl Document {
         let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
         match path.as_slice() {
             ["feedback", "report_metadata", "org_name"] => self.reporter = text,
+            ["feedback", "report_metadata", "email"] => self.source = domain_of_address(&text),
             ["feedback", "report_metadata", "report_id"] => self.id = text,
             ["feedback", "report_metadata", "date_range", "begin"] => {
                 self.begins = text.parse().unwrap_or(0);
@@ -122,7 +124,7 @@ impl Document {
             kind: ReportKind::Dmarc,
             domain: self.domain.ok_or(ReportError::Malformed)?,
             reporter: self.reporter,
-            contact: None,
+            source: self.source,
             id: self.id,
             begins: self.begins,
             ends: self.ends,

@@ -21,6 +21,8 @@ pub use tls_render::{ReportAddress, TlsFailures, TlsPolicyResult, TlsReport, rep
 use message::{Limits, PartIndex, PartKind, decode_part};
 use serde::{Deserialize, Serialize};
 
+use crate::dns::domain_of;
+
 /// LIMIT: bytes of one unpacked report. Those of the large providers are below 1 MiB.
 pub const UNPACKED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// LIMIT: rows of one report; the rest is counted.
@@ -57,10 +59,11 @@ pub struct Report {
     pub kind: ReportKind,
     /// About which domain, lower case.
     pub domain: String,
-    /// Who reports.
+    /// Who reports, by name.
     pub reporter: String,
-    /// TLS: the domain of the reporter's address for questions, in normal form.
-    pub contact: Option<String>,
+    /// The domain that reports, in normal form: that of its address for questions. Where it names none,
+    /// the author's of the message, as [`ReportMessage`] knows it.
+    pub source: Option<String>,
     /// Its name among those of the reporter.
     pub id: String,
     /// From when, in seconds of Unix time.
@@ -116,6 +119,14 @@ pub enum ReportError {
         /// What is amiss.
         reason: &'static str,
     },
+    /// The same, and whether somebody did cannot be known now.
+    #[error("of {reporter} on {domain}: the DNS does not answer who signed it")]
+    Undecided {
+        /// Who is said to report.
+        reporter: String,
+        /// On which domain.
+        domain: String,
+    },
 }
 
 /// The reports that a message carries; those of TLS are split by domain. A message without any
@@ -150,6 +161,12 @@ fn parse(text: &[u8]) -> Vec<Result<Report, ReportError>> {
         },
         _ => Vec::new(),
     }
+}
+
+/// The domain of an address for questions; what else stands there names none.
+fn domain_of_address(text: &str) -> Option<String> {
+    let (_, domain) = text.trim().rsplit_once('@')?;
+    domain_of(domain)
 }
 
 /// A text of a report, bounded, without control characters.

@@ -15,24 +15,23 @@ use crate::parts::Parts;
 #[derive(Debug)]
 pub struct ReportMessage {
     reports: Vec<Result<Report, ReportError>>,
-    /// From whom it is, where that is one domain.
-    author: Option<String>,
     signatures: Vec<Candidate>,
 }
 
 impl ReportMessage {
-    /// Reads a message; takes long for a large one.
+    /// Reads a message as it was received: whoever changes it afterwards breaks its signatures. Takes
+    /// long for a large one.
     pub fn of(message: &[u8]) -> Self {
-        let reports = read(message);
+        let mut reports = read(message);
+        let author = crate::author_domain(message);
+        for report in reports.iter_mut().flatten() {
+            report.source = report.source.take().or_else(|| author.clone());
+        }
         let is_asked = reports.iter().flatten().any(|report| report.kind == ReportKind::Tls);
         let parts = if is_asked { Parts::of(message) } else { None };
         let mut hashes = BodyHashes::default();
         let signatures = parts.as_ref().map(|parts| candidates(parts, &mut hashes));
-        Self {
-            reports,
-            author: crate::author_domain(message).filter(|_| is_asked),
-            signatures: signatures.unwrap_or_default(),
-        }
+        Self { reports, signatures: signatures.unwrap_or_default() }
     }
 
     /// Whether the DNS is asked whose it is.
@@ -46,7 +45,7 @@ impl ReportMessage {
         lookups: Option<&dyn Lookups>,
         now_secs: u64,
     ) -> Vec<Result<Report, ReportError>> {
-        let Self { reports, author, signatures } = self;
+        let Self { reports, signatures } = self;
         let signers = match lookups {
             Some(lookups) => verified(lookups, &signatures, now_secs).await,
             None => Vec::new(),
@@ -57,7 +56,7 @@ impl ReportMessage {
             judged.push(match (report, &mut organizations) {
                 (Ok(report), _) if report.kind != ReportKind::Tls => Ok(report),
                 (Ok(report), Some(organizations)) => {
-                    of_signer(report, author.as_deref(), &signers, organizations).await
+                    of_signer(report, &signers, organizations).await
                 }
                 (Ok(report), None) => Err(unsigned(report, "the DNS is not asked")),
                 (Err(error), _) => Err(error),
@@ -81,14 +80,13 @@ async fn verified(
 /// questions (§5.3), or of the author where there is none.
 async fn of_signer(
     report: Report,
-    author: Option<&str>,
     signatures: &[DkimResult],
     organizations: &mut Organizations<'_>,
 ) -> Result<Report, ReportError> {
-    let Some(domain) = report.contact.as_deref().or(author) else {
+    let Some(domain) = report.source.as_deref() else {
         return Err(unsigned(report, "it is from nobody"));
     };
-    let mut reason = "there is none";
+    let (mut reason, mut undecided) = ("there is none", false);
     for signature in signatures {
         let signer = signature.label.domain.as_str();
         let is_theirs = is_within(domain, signer);
@@ -98,13 +96,18 @@ async fn of_signer(
             DkimVerdict::Pass => match organizations.is_same(signer, domain).await {
                 Ok(true) => return Ok(report),
                 Ok(false) => reason = "it is another domain's",
-                Err(_) => reason = "the DNS does not answer",
+                Err(_) => undecided = true,
             },
+            // Of whom it is would be asked next.
+            DkimVerdict::TempError => undecided = true,
             _ if is_theirs => reason = signature.reason.unwrap_or("it does not hold"),
             _ => {}
         }
     }
-    Err(unsigned(report, reason))
+    match undecided {
+        true => Err(ReportError::Undecided { reporter: report.reporter, domain: report.domain }),
+        false => Err(unsigned(report, reason)),
+    }
 }
 
 fn unsigned(report: Report, reason: &'static str) -> ReportError {

@@ -100,6 +100,7 @@ fn an_aggregate_report_is_read_however_it_is_packed() {
         let [Ok(report)] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!((report.kind, report.domain.as_str()), (ReportKind::Dmarc, "example.com"));
         assert_eq!(report.reporter, "Sample Reporter & Co");
+        assert_eq!(report.source.as_deref(), Some("example-reporter.com"));
         assert_eq!(report.id, "3v98abbp8ya9n3va8yr8oa3ya");
         assert_eq!((report.begins, report.ends), (302_832_000, 302_918_399));
         assert_eq!((report.passed, report.failed), (123, 7));
@@ -210,6 +211,7 @@ fn reasons(found: Vec<Result<Report, ReportError>>) -> Vec<Option<&'static str>>
     let reason = |one| match one {
         Ok(_) => None,
         Err(ReportError::Unsigned { reason, .. }) => Some(reason),
+        Err(ReportError::Undecided { .. }) => Some("undecided"),
         Err(error) => panic!("{error}"),
     };
     found.into_iter().map(reason).collect()
@@ -248,7 +250,7 @@ fn reports_of_tls_are_read_where_their_domain_signed_them() {
     let name = "s._domainkey.company-x.example";
     for (zone, reason) in [
         (Zone::default(), "there is no key"),
-        (Zone::default().silent(name), "the key cannot be had now"),
+        (Zone::default().silent(name), "undecided"),
         (publish(Zone::default(), &x, "s=other; "), "the key is not for mail"),
     ] {
         assert_eq!(reasons(judged(&zone, &message)), [Some(reason)]);
@@ -266,6 +268,8 @@ fn a_report_may_be_signed_by_the_same_organisation() {
     assert_eq!(reasons(judged(&zone, &message)), [Some("it is another domain's")]);
     let zone = zone.text("_dmarc.company-x.example", "v=DMARC1; p=none");
     assert_eq!(reasons(judged(&zone, &message)), [None]);
+    let silent = publish(Zone::default(), &beside, "").silent("_dmarc.company-x.example");
+    assert_eq!(reasons(judged(&silent, &message)), [Some("undecided")]);
     // One suffix is not one organisation.
     let suffix = zone.text("_dmarc.out.company-x.example", "v=DMARC1; psd=n");
     assert_eq!(reasons(judged(&suffix, &message)), [Some("it is another domain's")]);
@@ -275,6 +279,10 @@ fn a_report_may_be_signed_by_the_same_organisation() {
 fn reports_of_dmarc_need_no_signature() {
     let found = block_on(ReportMessage::of(&message(AGGREGATE.as_bytes())).judge(None, 1_000));
     assert!(matches!(found.as_slice(), [Ok(_)]), "{found:?}");
+    // Without an address it is the author's.
+    let nobody = AGGREGATE.replace("report_sender@example-reporter.com", "nobody");
+    let found = block_on(ReportMessage::of(&message(nobody.as_bytes())).judge(None, 1_000));
+    assert_eq!(found[0].as_ref().unwrap().source.as_deref(), Some("b.example"));
     let found = block_on(ReportMessage::of(&message(b"{\"a\": 1}")).judge(None, 1_000));
     assert_eq!(found, [Err(ReportError::Malformed)]);
 }

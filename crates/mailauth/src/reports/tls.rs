@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use super::{ROWS_MAX, Report, ReportError, ReportKind, Row, clean};
+use super::{ROWS_MAX, Report, ReportError, ReportKind, Row, clean, domain_of_address};
 use crate::dns::domain_of;
 
 /// LIMIT: domains that one report tells of; it has room for hundreds of thousands.
@@ -68,7 +68,8 @@ pub(super) fn parse(text: &[u8]) -> Result<Vec<Report>, ReportError> {
     let time = |text: &str| parse_time(text).ok_or(ReportError::Malformed);
     let begins = time(&document.date_range.start_datetime)?;
     let ends = time(&document.date_range.end_datetime)?;
-    let contact = contact_domain(&document.contact_info);
+    // RFC 8460 §4.4: `contact-info` is an address.
+    let source = domain_of_address(&document.contact_info);
     let mut reports: Vec<Report> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     for PolicyReport { policy, summary, failure_details } in document.policies {
@@ -83,7 +84,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Vec<Report>, ReportError> {
                 kind: ReportKind::Tls,
                 domain,
                 reporter: clean(&document.organization_name),
-                contact: contact.clone(),
+                source: source.clone(),
                 id: clean(&document.report_id),
                 begins,
                 ends,
@@ -105,12 +106,6 @@ pub(super) fn parse(text: &[u8]) -> Result<Vec<Report>, ReportError> {
         }));
     }
     Ok(reports)
-}
-
-/// RFC 8460 §4.4: `contact-info` is an address; what else stands there names no domain.
-fn contact_domain(text: &str) -> Option<String> {
-    let (_, domain) = text.trim().rsplit_once('@')?;
-    domain_of(domain)
 }
 
 /// RFC 3339 §5.6, in UTC or not.

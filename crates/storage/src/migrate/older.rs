@@ -103,3 +103,42 @@ fn stores_of_every_version_keep_what_is_in_them() {
         look(settings);
     }
 }
+
+/// Migration 55 makes the table of reports anew.
+#[test]
+fn reports_of_older_stores_stay_and_hide_no_others() {
+    let report = |reporter: &str, number| {
+        format!(
+            "INSERT INTO mail_report (kind, domain, reporter, report_id, begins, ends, passed, \
+             failed, details) VALUES ('dmarc', 'example.test', '{reporter}', '1', 0, {number}, 2, 3, '[]');\n"
+        )
+    };
+    let reports = report("B", 10) + &report("A", 10) + &report("C", 20);
+    let look = |settings: Settings| {
+        let store = Store::open(settings).unwrap();
+        let since = ids::Timestamp::from_micros(0);
+        let shown = || {
+            let found = store.read_blocking(|tx| tx.mail_reports(None, since, 9)).unwrap();
+            found.into_iter().map(|row| (row.source, row.reporter)).collect::<Vec<_>>()
+        };
+        let both = |name: &str| (name.to_owned(), name.to_owned());
+        assert_eq!(shown(), [both("C"), both("A"), both("B")]);
+        let mut new = store.read_blocking(|tx| tx.mail_reports(None, since, 1)).unwrap().remove(0);
+        new.source = "c.test".to_owned();
+        assert!(store.write_blocking("test", move |tx| tx.put_mail_report(&new)).unwrap().value);
+        assert_eq!(shown().len(), 4);
+        store.close();
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = Settings::new(folder.path(), Arc::new(ManualClock::default()));
+    let database = rusqlite::Connection::open(folder.path().join("posthorn.db")).unwrap();
+    database.execute_batch(&(script(54, Dialect::Sqlite) + &reports)).unwrap();
+    drop(database);
+    look(settings.clone());
+    let database = testkit::Postgres::shared().create_database();
+    let connection = Connection::open(&Target::parse(database.url()).unwrap()).unwrap();
+    connection.simple(&(script(54, Dialect::Postgres) + &reports)).unwrap();
+    drop(connection);
+    settings.database = Database::Postgres(database.url().to_owned());
+    look(settings);
+}

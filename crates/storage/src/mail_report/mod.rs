@@ -2,7 +2,12 @@
 //! nothing here depends on them.
 //!
 //! **Invariant:** of a domain at most [`REPORTS_MAX`] are kept, the newest; a report that comes
-//! twice is there once.
+//! twice is there once. Which one it is, is said by what RFC 7489 §7.2.1.1 names its file by: who
+//! reports, on which domain and time, and its name. What reporters call themselves is free text.
+
+mod waiting;
+
+pub use waiting::{WAITING_REPORT_BYTES_MAX, WaitingReport};
 
 use ids::Timestamp;
 
@@ -20,7 +25,9 @@ pub struct MailReport {
     pub kind: String,
     /// About which domain.
     pub domain: String,
-    /// Who reports.
+    /// The domain that reports; empty where that is not known.
+    pub source: String,
+    /// Who reports, by name.
     pub reporter: String,
     /// Its name among those of the reporter.
     pub report_id: String,
@@ -40,13 +47,14 @@ fn read(row: &dyn Row) -> Result<MailReport> {
     Ok(MailReport {
         kind: row.text(0)?.to_owned(),
         domain: row.text(1)?.to_owned(),
-        reporter: row.text(2)?.to_owned(),
-        report_id: row.text(3)?.to_owned(),
-        begins: Timestamp::from_micros(row.int(4)?),
-        ends: Timestamp::from_micros(row.int(5)?),
-        passed: row.int(6)?.cast_unsigned(),
-        failed: row.int(7)?.cast_unsigned(),
-        details_json: row.text(8)?.to_owned(),
+        source: row.text(2)?.to_owned(),
+        reporter: row.text(3)?.to_owned(),
+        report_id: row.text(4)?.to_owned(),
+        begins: Timestamp::from_micros(row.int(5)?),
+        ends: Timestamp::from_micros(row.int(6)?),
+        passed: row.int(7)?.cast_unsigned(),
+        failed: row.int(8)?.cast_unsigned(),
+        details_json: row.text(9)?.to_owned(),
     })
 }
 
@@ -61,7 +69,7 @@ impl ReadTx<'_> {
         let domain = domain.map(|domain| parse_domain(domain).unwrap_or_default());
         let max = i64::try_from(max).unwrap_or(i64::MAX);
         self.sql.query_all(
-            "SELECT kind, domain, reporter, report_id, begins, ends, passed, failed, details \
+            "SELECT kind, domain, source, reporter, report_id, begins, ends, passed, failed, details \
              FROM mail_report WHERE ends > ?1 AND (?2 = '' OR domain = ?2) \
              ORDER BY ends DESC, id DESC LIMIT ?3",
             &[
@@ -82,12 +90,13 @@ impl WriteTx<'_> {
         let count = |count: u64| Value::Int(i64::try_from(count).unwrap_or(i64::MAX));
         let kept = self.sql.execute(
             "INSERT INTO mail_report \
-             (kind, domain, reporter, report_id, begins, ends, passed, failed, details) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
-             ON CONFLICT (kind, domain, reporter, report_id) DO NOTHING",
+             (kind, domain, source, reporter, report_id, begins, ends, passed, failed, details) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+             ON CONFLICT (kind, domain, source, begins, ends, report_id) DO NOTHING",
             &[
                 Value::Text(&report.kind),
                 Value::Text(&domain.name),
+                Value::Text(&report.source),
                 Value::Text(&report.reporter),
                 Value::Text(&report.report_id),
                 Value::Int(report.begins.as_micros()),
@@ -115,7 +124,8 @@ mod tests {
         MailReport {
             kind: "dmarc".to_owned(),
             domain: domain.to_owned(),
-            reporter: "reporter.test".to_owned(),
+            source: "reporter.test".to_owned(),
+            reporter: "Reporter".to_owned(),
             report_id: id.to_owned(),
             begins: Timestamp::from_secs(ends - 10),
             ends: Timestamp::from_secs(ends),
@@ -146,6 +156,25 @@ mod tests {
             let expected =
                 MailReport { failed: i64::MAX.cast_unsigned(), ..report("example.test", "2", 200) };
             assert_eq!(all, [expected]);
+        });
+    }
+
+    #[test]
+    fn reporters_of_one_name_do_not_hide_each_other() {
+        on_both_engines(|store| {
+            store.account("julie");
+            let put = |report: MailReport| store.write(move |tx| tx.put_mail_report(&report));
+            let first = report("example.test", "1", 100);
+            let other = MailReport { source: "another.test".to_owned(), ..first.clone() };
+            let day = |begins| MailReport { begins: Timestamp::from_secs(begins), ..first.clone() };
+            let renamed = MailReport { reporter: "Renamed".to_owned(), ..first.clone() };
+            assert!(put(first.clone()).unwrap());
+            assert!(put(other).unwrap());
+            assert!(put(day(80)).unwrap());
+            assert!(put(report("example.test", "1", 90)).unwrap());
+            assert!(!put(renamed).unwrap());
+            let all = store.read(|tx| tx.mail_reports(None, Timestamp::from_secs(0), 10)).unwrap();
+            assert_eq!(all.len(), 4);
         });
     }
 }
