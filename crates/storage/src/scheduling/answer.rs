@@ -7,10 +7,18 @@ use ical::scheduling::{
 use ical::{CalendarObject, Component};
 use ids::AccountId;
 
+use super::invite::is_taken;
 use super::people::Reach;
 use super::{is_of_one_calendar, status};
 use crate::object::Tag;
 use crate::{AccountTx, Result};
+
+/// Somebody who is sent a meeting anew.
+struct Asked {
+    request: Outgoing,
+    /// The status, if nothing comes between.
+    expected: &'static str,
+}
 
 impl AccountTx<'_, '_> {
     /// Applies REPLY to the organizer's copy, and to those of all but who answers; the status of
@@ -48,46 +56,85 @@ impl AccountTx<'_, '_> {
                 return Ok(status::FAILED);
             }
         };
-        self.ask_again(&known.meeting, arrived, from, attendee, &mut copy)?;
+        let asked = self.asked_again(&known.meeting, arrived, from, &mut copy)?;
         // RFC 6638 §3.2.10: answers leave the schedule-tag as it is. A delegate whom the organizer's
         // program has not seen yet would be dropped by its next change, and hear that it is over.
         let is_answer = CalendarObject::of(copy.clone())
             .is_ok_and(|copy| copy.attendees() == known.meeting.attendees());
         let tag = if is_answer { Tag::Keep } else { Tag::New };
-        match self.write_copy(Some(&known), &copy, tag) {
-            Ok(()) => {}
-            Err(error) if is_of_one_calendar(&error) => return Ok(status::FAILED),
-            Err(error) => return Err(error),
+        if !is_taken(self.write_copy(Some(&known), &copy, tag))? {
+            return Ok(status::FAILED);
         }
+        self.ask_again(&asked, attendee, copy, known.meeting.uid())?;
         self.put_in_inbox(text)?;
         self.spread_answer(&known.meeting, arrived, from, attendee)?;
         Ok(status::DELIVERED)
     }
 
     /// RFC 5546 §4.2.7: who delegated, and whose delegates have declined, is sent the meeting anew.
-    fn ask_again(
+    /// What each is to be sent, and how that is going to fare, which the copy says already.
+    fn asked_again(
         &mut self,
         before: &CalendarObject,
         arrived: &Message,
         from: &Users,
-        attendee: Option<AccountId>,
         copy: &mut Component,
-    ) -> Result<()> {
-        let Ok(after) = CalendarObject::of(copy.clone()) else { return Ok(()) };
+    ) -> Result<Vec<Asked>> {
+        let Ok(after) = CalendarObject::of(copy.clone()) else { return Ok(Vec::new()) };
         let account = self.account;
         let users = self.calendar_users(account)?;
-        let requests = requests_anew(before, arrived, from, &after, &self.scene(&users));
-        for request in &requests {
-            // What they are putting now is written after this, and says what they want.
-            if let Reach::Here(account) = self.reach(&request.to)?
-                && Some(account) == attendee
-            {
-                continue;
+        let mut asked = Vec::new();
+        for request in requests_anew(before, arrived, from, &after, &self.scene(&users)) {
+            let expected = match self.reach(&request.to)? {
+                Reach::Here(_) => status::DELIVERED,
+                Reach::Mail(_) => status::SENT,
+                Reach::Nowhere => status::UNKNOWN_USER,
+            };
+            set_schedule_status(copy, &request.to, expected);
+            asked.push(Asked { request, expected });
+        }
+        Ok(asked)
+    }
+
+    /// Sends them, once the copy is written that they tell of. What fared otherwise is written
+    /// into it.
+    fn ask_again(
+        &mut self,
+        asked: &[Asked],
+        attendee: Option<AccountId>,
+        mut copy: Component,
+        uid: &str,
+    ) -> Result<()> {
+        let mut is_as_expected = true;
+        for Asked { request, expected } in asked {
+            let status = self.ask_one_again(request, attendee)?;
+            if status != *expected {
+                set_schedule_status(&mut copy, &request.to, status);
+                is_as_expected = false;
             }
-            let delivered = self.send(request)?;
-            set_schedule_status(copy, &request.to, delivered.status);
+        }
+        let account = self.account;
+        if !is_as_expected && let Some(known) = self.find_copy(account, uid)? {
+            // Where there is no room for it, the copy stays as it is.
+            is_taken(self.write_copy(Some(&known), &copy, Tag::Keep))?;
         }
         Ok(())
+    }
+
+    fn ask_one_again(
+        &mut self,
+        request: &Outgoing,
+        attendee: Option<AccountId>,
+    ) -> Result<&'static str> {
+        if let Reach::Here(account) = self.reach(&request.to)?
+            && Some(account) == attendee
+        {
+            // What they are putting now is written after this, and says what they want; their
+            // programs hear of the rest.
+            self.tx.account(account)?.put_in_inbox(&request.calendar.render())?;
+            return Ok(status::DELIVERED);
+        }
+        Ok(self.send(request)?.status)
     }
 
     /// Notes an answer in the copies of other attendees, without a message: it has no consequence

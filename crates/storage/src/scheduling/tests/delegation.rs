@@ -103,3 +103,85 @@ fn a_delegator_here_is_asked_again() {
         assert!(own(store, ann, "cy@example.test")[0].contains("PARTSTAT=ACCEPTED"));
     });
 }
+
+/// Frank has declined before Cy says that he comes instead: what she hears of it, and the organizer.
+#[test]
+fn a_delegator_who_is_putting_it_is_told_as_well() {
+    let pile = Arc::new(Pile::default());
+    let change = |settings: &mut Settings| settings.letters = Some(pile.clone());
+    on_both_engines_with(change, |store| {
+        let [ann, cy] = ["ann", "cy"].map(|name| store.account(name));
+        put(store, ann, &meeting(&["cy"], AT_NINE));
+        let declining = reply_instead("frank", "cy@example.test", "DECLINED");
+        assert!(take(store, ann, &declining, "elsewhere.test"));
+        assert_eq!(inbox(store, cy), ["REQUEST"]);
+        let frank = "cy DELEGATED;DELEGATED-TO=\"mailto:frank@elsewhere.test\"";
+        put(store, cy, &meeting(&[frank], AT_NINE));
+        assert_eq!(inbox(store, cy), ["REQUEST", "REQUEST"]);
+        assert_eq!(inbox(store, ann), ["REPLY", "REPLY"]);
+        assert_eq!(
+            own(store, ann, "cy@example.test"),
+            ["ATTENDEE;PARTSTAT=NEEDS-ACTION;SCHEDULE-STATUS=1.2;RSVP=TRUE:mailto:cy@example.test"]
+        );
+        assert_eq!(
+            own(store, cy, "cy@example.test"),
+            ["ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:cy@example.test"]
+        );
+        assert_eq!(pile.taken(), [""; 0]);
+    });
+}
+
+/// Dan delegated to Eve; an organizer's copy of it with more in it.
+fn delegated_to_eve(lines: &str) -> String {
+    let dan = "dan@elsewhere.test DELEGATED;DELEGATED-TO=\"mailto:eve@elsewhere.test\"";
+    let eve = "eve@elsewhere.test NEEDS-ACTION;DELEGATED-FROM=\"mailto:dan@elsewhere.test\"";
+    meeting(&[dan, eve], lines)
+}
+
+#[test]
+fn nobody_is_asked_again_by_what_is_not_written() {
+    let pile = Arc::new(Pile::default());
+    let change = |settings: &mut Settings| {
+        settings.letters = Some(pile.clone());
+        settings.scheduling.objects.attachment_bytes_max = 1;
+    };
+    on_both_engines_with(change, |store| {
+        let ann = store.account("ann");
+        put(store, ann, &meeting(&["dan@elsewhere.test"], AT_NINE));
+        pile.taken();
+        // Such as one from before a limit was lowered.
+        let attached = format!("{AT_NINE}ATTACH;VALUE=BINARY;ENCODING=BASE64:AAAAAAAA\r\n");
+        put_quietly(store, ann, "m.ics", &delegated_to_eve(&attached));
+        let declining = reply_instead("eve", "dan@elsewhere.test", "DECLINED");
+        assert!(!take(store, ann, &declining, "elsewhere.test"));
+        assert_eq!(pile.taken(), [""; 0]);
+        assert!(own(store, ann, "dan@elsewhere.test")[0].contains("PARTSTAT=DELEGATED"));
+        assert_eq!(inbox(store, ann), [""; 0]);
+        put_quietly(store, ann, "m.ics", &delegated_to_eve(AT_NINE));
+        assert!(take(store, ann, &declining, "elsewhere.test"));
+        assert_eq!(pile.taken(), ["dan@elsewhere.test REQUEST of ann@example.test"]);
+    });
+}
+
+#[test]
+fn who_cannot_be_asked_again_is_marked() {
+    let pile = Arc::new(Pile::default());
+    let change = |settings: &mut Settings| {
+        settings.letters = Some(pile.clone());
+        settings.sent_messages_max = 1;
+    };
+    on_both_engines_with(change, |store| {
+        let ann = store.account("ann");
+        put(store, ann, &meeting(&["dan@elsewhere.test"], AT_NINE));
+        pile.taken();
+        put_quietly(store, ann, "m.ics", &delegated_to_eve(AT_NINE));
+        let declining = reply_instead("eve", "dan@elsewhere.test", "DECLINED");
+        assert!(take(store, ann, &declining, "elsewhere.test"));
+        assert_eq!(pile.taken(), [""; 0]);
+        assert_eq!(
+            own(store, ann, "dan@elsewhere.test"),
+            ["ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE;SCHEDULE-STATUS=5.1:\
+              mailto:dan@elsewhere.test"]
+        );
+    });
+}

@@ -64,6 +64,16 @@ pub(super) fn try_put(
     })
 }
 
+/// Puts an object of any kind, of which nobody hears.
+pub(super) fn put_quietly(store: &TestStore, account: AccountId, name: &str, parts: &str) {
+    let (calendar, name) = (personal(store, account), ObjectName::parse(name).unwrap());
+    let object = PreparedObject::calendar(calendar_of(parts), &ObjectLimits::default()).unwrap();
+    let put = store.with(account, move |tx| {
+        tx.put_object(&calendar, &name, &object, &Condition::default()).map(drop)
+    });
+    put.unwrap();
+}
+
 pub(super) fn delete(store: &TestStore, account: AccountId, answering: Answering) {
     let calendar = personal(store, account);
     store

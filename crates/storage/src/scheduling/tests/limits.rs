@@ -1,9 +1,8 @@
 //! What is refused, and what fails for one alone.
 
 use super::fixture::*;
-use crate::collection::ObjectName;
-use crate::object::{Condition, MeetingPlace, ObjectLimits, PreparedObject, PutOutcome};
-use crate::testing::{TestStore, on_both_engines, on_both_engines_with};
+use crate::object::{MeetingPlace, PutOutcome};
+use crate::testing::{on_both_engines, on_both_engines_with};
 use crate::{Address, CollectionName, Home, NewCollection};
 
 #[test]
@@ -84,16 +83,6 @@ fn a_full_calendar_fails_nobody_else() {
         assert_eq!(stored(store, bob, "personal/m.ics"), "");
         assert_eq!(inbox(store, cy), ["REQUEST"]);
     });
-}
-
-/// Puts an object of any kind, of which nobody hears.
-fn put_quietly(store: &TestStore, account: ids::AccountId, name: &str, parts: &str) {
-    let (calendar, name) = (personal(store, account), ObjectName::parse(name).unwrap());
-    let object = PreparedObject::calendar(calendar_of(parts), &ObjectLimits::default()).unwrap();
-    let put = store.with(account, move |tx| {
-        tx.put_object(&calendar, &name, &object, &Condition::default()).map(drop)
-    });
-    put.unwrap();
 }
 
 /// A copy that cannot be written any more, such as one from before a limit was lowered.
