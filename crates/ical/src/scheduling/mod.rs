@@ -10,6 +10,7 @@
 //! | a room answers | [`decided`] |
 //! | an answer may ask others again | [`requests_anew`] |
 //! | a client put what it changed before answers came | [`keep_answers`] |
+//! | a client wants a message forced that there is not | [`unknown_forces`] |
 //!
 //! **Invariants:** a message about one instance changes nothing of the others; what is older than
 //! what is known changes nothing; an attendee gets no instance without them in it.
@@ -38,4 +39,4 @@ pub use message::{Message, Method, Outgoing};
 pub use organizer::{OrganizerChange, organizer_change, organizer_change_with};
 pub use receive::{Ignored, receive};
 pub use reply::{note_answer, receive_reply};
-pub use users::{Agent, Role, Scene, Users, set_schedule_status};
+pub use users::{Agent, Role, Scene, Users, set_schedule_status, unknown_forces};

@@ -104,6 +104,26 @@ impl Agent {
     }
 }
 
+/// For whom a change wants a message to be forced that is none that is sent (RFC 6638 §7.2), each
+/// once: what they are told is up to the rules, and the change is told that it was not understood.
+pub fn unknown_forces(put: &CalendarObject) -> Vec<String> {
+    let is_known = |method: &str| {
+        let method = method.trim();
+        method.eq_ignore_ascii_case("REQUEST") || method.eq_ignore_ascii_case("REPLY")
+    };
+    let mut users = Vec::new();
+    let lines = put.parts().flat_map(|part| part.lines.iter());
+    for line in lines.filter(|line| matches!(line.name(), "ORGANIZER" | "ATTENDEE")) {
+        let forced = line.parameter("SCHEDULE-FORCE-SEND");
+        let is_unknown = forced.is_some_and(|method| !is_known(method));
+        let user = calendar_user(line.value());
+        if is_unknown && Agent::of(line) == Agent::Server && !users.contains(&user) {
+            users.push(user);
+        }
+    }
+    users
+}
+
 /// PARTSTAT (RFC 5545 §3.2.12), in capitals.
 pub(super) fn partstat(line: &Line) -> String {
     line.parameter("PARTSTAT").unwrap_or("NEEDS-ACTION").to_ascii_uppercase()

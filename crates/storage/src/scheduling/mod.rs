@@ -86,6 +86,8 @@ mod status {
     pub(super) const SENT: &str = "1.1";
     /// It was delivered.
     pub(super) const DELIVERED: &str = "1.2";
+    /// It was done, and a parameter of an unknown value passed over (RFC 5546 §3.6).
+    pub(super) const IGNORED_PARAMETER: &str = "2.3";
     /// There is no such person.
     pub(super) const UNKNOWN_USER: &str = "3.7";
     /// It is not for who sent it to say.

@@ -2,7 +2,7 @@
 
 use ical::scheduling::{
     Outgoing, Role, Users, attendee_change, keep_answers, organizer_change_with, receive_reply,
-    set_schedule_status,
+    set_schedule_status, unknown_forces,
 };
 use ical::{CalendarObject, Component};
 
@@ -206,11 +206,12 @@ impl AccountTx<'_, '_> {
         let mut stored = organizer_change_with(old, new, &scene, |message| {
             let delivered = self.send(&message)?;
             answers.extend(delivered.answer);
-            told.push((message.to, delivered.status));
+            told.push((message.to, delivered.status.to_owned()));
             Ok::<_, StorageError>(())
         })?;
-        for (to, status) in &told {
-            if let Some(stored) = &mut stored {
+        if let Some(stored) = &mut stored {
+            told.extend(ignored_forces(new, &told));
+            for (to, status) in &told {
                 // RFC 6638 §7.3
                 set_schedule_status(stored, to, status);
             }
@@ -250,12 +251,17 @@ impl AccountTx<'_, '_> {
     ) -> Result<Option<Option<Component>>> {
         self.require_voice()?;
         let Ok(change) = attendee_change(old, new, &self.scene(users)) else { return Ok(None) };
-        let mut stored = change.stored;
+        let (mut stored, mut told) = (change.stored, Vec::new());
         if let Some(reply) = &change.reply {
             let status = self.send_answer(reply, users)?;
-            if let Some(stored) = &mut stored {
-                set_schedule_status(stored, &reply.to, status);
-            }
+            told.push((reply.to.clone(), status.to_owned()));
+            // A message may have come back by it.
+            let account = self.account;
+            self.usage = self.lock_usage(account)?;
+        }
+        if let Some(stored) = &mut stored {
+            told.extend(ignored_forces(new, &told));
+            told.iter().for_each(|(to, status)| set_schedule_status(stored, to, status));
         }
         Ok(Some(stored))
     }
@@ -304,6 +310,25 @@ impl AccountTx<'_, '_> {
         let etag = is_as_put.then(|| object.etag());
         Ok(Scheduled { outcome, etag, schedule_tag })
     }
+}
+
+/// What is said of those for whom a message was to be forced that there is not, beside how what they
+/// were sent fared.
+fn ignored_forces(
+    put: Option<&CalendarObject>,
+    told: &[(String, String)],
+) -> Vec<(String, String)> {
+    let users = put.map(unknown_forces).unwrap_or_default();
+    let said = users.into_iter().map(|user| {
+        let known = told.iter().rfind(|(to, _)| Users::new(&[to]).is(&user));
+        // RFC 6638 §7.3: several codes are one value, in quotes.
+        let code = known.map_or_else(
+            || status::IGNORED_PARAMETER.to_owned(),
+            |(_, code)| format!("{code},{}", status::IGNORED_PARAMETER),
+        );
+        (user, code)
+    });
+    said.collect()
 }
 
 /// Attendees of the part that has most of them.
