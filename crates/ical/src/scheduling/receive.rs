@@ -115,10 +115,19 @@ fn taken_over(
             new.lines.extend(own);
         }
     }
+    // RFC 6638 §7.1: by whom they answer is the attendee's to say.
+    let agent = known.line("ORGANIZER").and_then(|line| line.parameter("SCHEDULE-AGENT"));
+    if let (Some(agent), Some(line)) = (agent, line_mut(&mut new, "ORGANIZER")) {
+        line.set_parameter("SCHEDULE-AGENT", agent);
+    }
     if what != Change::Rescheduled {
         keep_own_answer(known, &mut new, scene.users);
     }
     new
+}
+
+fn line_mut<'c>(part: &'c mut Component, name: &str) -> Option<&'c mut Line> {
+    part.lines.iter_mut().find(|line| line.name() == name)
 }
 
 /// What a message does not speak of. One about some instances leaves the rest; one about the whole
