@@ -1,9 +1,9 @@
 //! Who may do what, as RFC 3744 says it.
 
-use storage::{CollectionKind, CollectionRights, CollectionShare, SharedWith};
+use storage::{CollectionKind, CollectionRights, CollectionShare, Home, SharedWith};
 
 use super::{Described, Found};
-use crate::path;
+use crate::path::{self, Proxy};
 use crate::resource::Resource;
 use crate::xml::{Name, Writer};
 
@@ -16,7 +16,9 @@ const READ: &[Name] = &[
 const WRITE_CONTENT: &[Name] =
     &[Name::dav("write-content"), Name::dav("bind"), Name::dav("unbind"), Name::dav("unlock")];
 const WRITE_PROPERTIES: &[Name] = &[Name::dav("write-properties")];
-const ADMINISTER: &[Name] = &[Name::dav("read-acl"), Name::dav("write-acl")];
+const ADMINISTER: &[Name] = &[READ_ACL, Name::dav("write-acl")];
+/// Of what the server keeps for somebody, whose list nobody changes, its owner reads the list.
+const READ_ACL: Name = Name::dav("read-acl");
 
 /// Those of an outbox and of an inbox alone (RFC 6638 §6.1, §6.2).
 const SEND: &[Name] = &[
@@ -90,18 +92,22 @@ impl Described<'_> {
                 let mut privileges = READ.to_vec();
                 if account.id == self.actor.id() {
                     privileges.extend_from_slice(WRITE_PROPERTIES);
+                    privileges.push(READ_ACL);
                 }
                 privileges
             }
             Resource::Home(..) => {
                 let mut privileges = READ.to_vec();
                 privileges.extend_from_slice(WRITE_CONTENT);
-                privileges.push(Name::dav("write"));
+                privileges.extend([Name::dav("write"), READ_ACL]);
                 privileges
             }
-            Resource::Outbox(_) => {
+            Resource::Outbox(account) => {
                 let mut privileges = READ.to_vec();
                 privileges.extend_from_slice(SEND);
+                if account.id == self.actor.id() {
+                    privileges.push(READ_ACL);
+                }
                 privileges
             }
             Resource::Collection(_, collection) if collection.kind == CollectionKind::Inbox => {
@@ -171,7 +177,19 @@ impl Described<'_> {
             _ => None,
         };
         let owner = path::principal_href(&owner.address);
-        write_entry(writer, &owner, &[Name::dav("all")], Kept::Protected, from);
+        let own = match self.resource {
+            Resource::Collection(..) | Resource::Object(..) => vec![Name::dav("all")],
+            // The owner alone reads this.
+            _ => self.privileges(),
+        };
+        write_entry(writer, &owner, &own, Kept::Protected, from);
+        let mut of_readers = READ.to_vec();
+        if matches!(self.resource, Resource::Outbox(_)) {
+            of_readers.extend_from_slice(SEND);
+        }
+        for href in readers_of(self.resource) {
+            write_entry(writer, &href, &of_readers, Kept::Protected, from);
+        }
         // People elsewhere are no principals.
         let is_shown = |share: &&CollectionShare| {
             share.state.has_rights() && !matches!(share.grantee, SharedWith::Outside(_))
@@ -181,6 +199,22 @@ impl Described<'_> {
                 (path::sharee_href(&share.grantee), privileges_of(share.rights));
             write_entry(writer, &href, &privileges, Kept::Changeable, from);
         }
+    }
+}
+
+/// Who else may read what the server keeps for somebody: the paths of these principals.
+pub(crate) fn readers_of(resource: &Resource) -> Vec<String> {
+    let proxies = |account: &storage::Account, all: &[Proxy]| {
+        all.iter().map(|proxy| path::proxy_href(&account.address, *proxy)).collect()
+    };
+    match resource {
+        Resource::Principal(_) | Resource::Proxy(..) => {
+            vec![path::group_href(&SharedWith::Organisation)]
+        }
+        // Who acts for somebody in their calendars finds these where the owner has them.
+        Resource::Home(Home::Calendars, account) => proxies(account, &[Proxy::Read, Proxy::Write]),
+        Resource::Outbox(account) => proxies(account, &[Proxy::Write]),
+        _ => Vec::new(),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::resource::{Actor, Resource};
 use crate::settings::Settings;
 use crate::xml::{Multistatus, Name, PropertyRequest, PropertySet, Response, Status, Writer};
 
-pub(crate) use acl::{is_supported, rights_of};
+pub(crate) use acl::{is_supported, readers_of, rights_of};
 pub(crate) use collection::write_components;
 pub(crate) use support::{lock_root, write_lock};
 pub(crate) use update::{Refused, is_protected, plan, plan_dead, plan_me_card, plan_new};

@@ -10,7 +10,8 @@ use crate::answer::{self, Answer};
 use crate::describe::Describer;
 use crate::error::{DavError, Result};
 use crate::exchange::Exchange;
-use crate::properties::Described;
+use crate::path::Place;
+use crate::properties::{Described, readers_of};
 use crate::request::{Depth, Request};
 use crate::resource::{self, Resource};
 use crate::work::Work;
@@ -239,13 +240,15 @@ pub(crate) async fn of_acl(
             if let Some(owner) = found.owner() {
                 all.push(Resource::Principal(owner.clone()));
             }
+            if found.collection().is_none() {
+                require_own(exchange, &found)?;
+                for href in readers_of(&found) {
+                    let place = Place::parse(&href)?.ok_or(DavError::NOT_FOUND)?;
+                    all.push(resource::find(tx, &exchange.actor, &place)?);
+                }
+            }
             // RFC 3744 §5.5.4: what is in a collection has its list.
-            let listed = match &found {
-                Resource::Collection(_, collection) => Some(&**collection),
-                Resource::Object(_, collection, ..) => Some(&**collection),
-                _ => None,
-            };
-            if let Some(collection) = listed {
+            if let Some(collection) = found.collection() {
                 let rights = tx.collection_rights(exchange.actor.id(), collection)?;
                 // RFC 3744 §9.2: DAV:read-acl is needed.
                 if !exchange.actor.limit(rights).contains(storage::CollectionRights::SHARE) {
@@ -277,4 +280,13 @@ pub(crate) async fn of_acl(
         })
         .await?;
     Ok(answer::multistatus(body, &request.headers).await)
+}
+
+/// RFC 3744 §9.2: DAV:read-acl is needed, which of what the server keeps for somebody they alone have.
+fn require_own(exchange: &Exchange, found: &Resource) -> Result<()> {
+    let actor = &exchange.actor;
+    match found.owner().is_some_and(|owner| owner.id == actor.id() && !actor.is_outside()) {
+        true => Ok(()),
+        false => Err(DavError::Lacks(vec![(found.href(), Name::dav("read-acl"))])),
+    }
 }

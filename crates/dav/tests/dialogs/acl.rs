@@ -272,3 +272,66 @@ fn privileges_are_described() {
         }
     });
 }
+
+/// RFC 3744 §3.6, §5.5: what the server keeps for somebody has a list that its owner reads, and that
+/// nobody changes.
+#[test]
+fn owners_read_the_lists_of_what_is_theirs() {
+    on_both_engines(|house| async move {
+        house.julie("PROPFIND", "", "depth: 0", "").await;
+        let julie = "/dav/principals/julie@example.test/";
+        let (home, books) = (HOME, "/dav/addressbooks/julie@example.test/");
+        let outbox = format!("{home}outbox/");
+        let proxies = ["read", "write"].map(|writes| format!("{julie}calendar-proxy-{writes}/"));
+        let anyone = "/dav/principals/anyone/".to_owned();
+        let read = ["D:read", "D:read-current-user-privilege-set", "C:read-free-busy"];
+        for (path, own, others) in [
+            (julie, &["D:write-properties", "D:read-acl"][..], &[anyone.clone()][..]),
+            (&proxies[1], &["D:write-properties", "D:read-acl"], &[anyone]),
+            (home, &HELD_OF_A_HOME, &proxies),
+            (books, &HELD_OF_A_HOME, &[]),
+        ] {
+            let mut list = entry(julie, &[&read[..], own].concat());
+            others.iter().for_each(|other| list.push_str(&entry(other, &read)));
+            let told = asked(&house, "julie", path).await;
+            assert!(told.contains(&format!("<D:acl>{list}</D:acl>")), "{path}: {list} in {told}");
+            let report = "<acl-principal-prop-set xmlns=\"DAV:\"><prop><principal-URL/></prop>\
+                          </acl-principal-prop-set>";
+            let found = house.ask("julie", "REPORT", path, "depth: 0", report).await;
+            assert_eq!(found.text.matches("<D:response>").count(), 1 + others.len(), "{path}");
+            for named in others.iter().map(String::as_str).chain([julie]) {
+                let named = format!("<D:principal-URL><D:href>{named}</D:href></D:principal-URL>");
+                assert!(found.text.contains(&named), "{path}: {named} in {}", found.text);
+            }
+            // Nobody sets it, nor does anybody else read it.
+            let set = house.ask("julie", "ACL", path, "", "<acl xmlns=\"DAV:\"/>").await;
+            assert_eq!(set.status, 405, "{path}");
+            assert!(!asked(&house, "paul", path).await.contains("<D:acl><D:ace>"), "{path}");
+            let refused = house.ask("paul", "REPORT", path, "depth: 0", report).await;
+            let is_hidden = refused.status == 404;
+            assert!(is_hidden || lacks(&refused, path, "read-acl"), "{path}: {}", refused.text);
+        }
+        let told = asked(&house, "julie", &outbox).await;
+        let of_proxy = format!("<D:principal><D:href>{}</D:href></D:principal>", proxies[1]);
+        assert!(told.contains(&of_proxy) && told.matches("<D:ace>").count() == 2, "{told}");
+        assert_eq!(told.matches("<C:schedule-send/>").count(), 2, "{told}");
+    });
+}
+
+const HOME: &str = "/dav/calendars/julie@example.test/";
+const HELD_OF_A_HOME: [&str; 6] =
+    ["D:write-content", "D:bind", "D:unbind", "D:unlock", "D:write", "D:read-acl"];
+
+async fn asked(house: &House, name: &str, path: &str) -> String {
+    let body = "<propfind xmlns=\"DAV:\"><prop><acl/></prop></propfind>";
+    house.ask(name, "PROPFIND", path, "depth: 0", body).await.text
+}
+
+fn entry(href: &str, privileges: &[&str]) -> String {
+    let each: String =
+        privileges.iter().map(|one| format!("<D:privilege><{one}/></D:privilege>")).collect();
+    format!(
+        "<D:ace><D:principal><D:href>{href}</D:href></D:principal><D:grant>{each}</D:grant>\
+         <D:protected/></D:ace>"
+    )
+}
