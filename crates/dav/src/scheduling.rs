@@ -87,9 +87,9 @@ impl Inquiry {
         let part = object.parts().next().ok_or_else(wrong)?;
         let organizer = part.line("ORGANIZER").cloned().ok_or_else(wrong)?;
         let own = Users::new(&tx.calendar_addresses(asker.id())?);
-        // RFC 6638 §5.1: CALDAV:organizer-allowed.
+        // RFC 6638 §5.2.2
         if !own.is(organizer.value()) {
-            return Err(DavError::forbidden(Name::caldav("organizer-allowed")));
+            return Err(DavError::forbidden(Name::caldav("valid-organizer")));
         }
         let range = range_of(&object, part, &limits).ok_or_else(wrong)?;
         // Whoever is named twice is asked once.

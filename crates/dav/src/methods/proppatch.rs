@@ -1,7 +1,7 @@
 //! PROPPATCH (RFC 4918 §9.2): all of it or nothing.
 
 use hyper::StatusCode;
-use storage::{Collection, Home, StorageError};
+use storage::{Collection, CollectionKind, Components, Home, StorageError};
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
@@ -95,7 +95,10 @@ async fn change(
         Resource::Collection(owner, collection) => {
             let plan = properties::plan(changes, collection.kind).map_err(Outcome::Refused)?;
             let default = match &plan.default_calendar {
-                Some(href) => Some(default_calendar(exchange, href).await?),
+                Some(href) => match default_calendar(exchange, href).await? {
+                    Some(calendar) => Some(calendar),
+                    None => return Err(Outcome::Refused(vec![no_default()])),
+                },
                 None => None,
             };
             let (id, owner, home) = (collection.id, owner.id, collection.kind.home());
@@ -153,14 +156,18 @@ async fn change(
 
 /// RFC 4918 §9.2.1: 507 where there is no room for a property.
 fn too_large(error: DavError, changes: &[PropertyChange]) -> Outcome {
+    let is_quota = matches!(error, DavError::Storage(StorageError::OverQuota { .. }));
     match error {
         DavError::Storage(
             StorageError::TooBig { .. }
             | StorageError::Limit { .. }
             | StorageError::OverQuota { .. },
         ) => {
+            // RFC 4331 §6
+            let failed = || is_quota.then(|| Name::dav("quota-not-exceeded"));
             let all = changes.iter().map(|change| change.name().clone());
-            Outcome::Refused(all.map(|name| Refused { name, status: 507, failed: None }).collect())
+            let refused = all.map(|name| Refused { name, status: 507, failed: failed() });
+            Outcome::Refused(refused.collect())
         }
         error => Outcome::Failed(error),
     }
@@ -179,18 +186,28 @@ async fn own_card(exchange: &Exchange, href: &str) -> Result<(Collection, String
     }
 }
 
-/// RFC 6638 §9.2: one of one's own calendars.
-async fn default_calendar(exchange: &Exchange, href: &str) -> Result<ids::CollectionId> {
-    let invalid = || DavError::forbidden(Name::caldav("valid-schedule-default-calendar-URL"));
-    let place = Place::parse(path_of(href))?.ok_or_else(invalid)?;
+/// RFC 6638 §4.3.1.2: one of one's own calendars, for events; `None` where it is none.
+async fn default_calendar(exchange: &Exchange, href: &str) -> Result<Option<ids::CollectionId>> {
+    let Ok(Some(place)) = Place::parse(path_of(href)) else { return Ok(None) };
     let found =
         exchange.read(move |exchange, tx| resource::find(tx, &exchange.actor, &place)).await;
     match found {
-        Ok(Resource::Collection(owner, collection))
-            if owner.id == exchange.actor.id() && collection.kind.home() == Home::Calendars =>
-        {
-            Ok(collection.id)
+        Ok(Resource::Collection(owner, collection)) => {
+            let fits = owner.id == exchange.actor.id()
+                && collection.kind == CollectionKind::Calendar
+                && collection.components.contains(Components::EVENT);
+            Ok(fits.then_some(collection.id))
         }
-        _ => Err(invalid()),
+        Err(error @ DavError::Storage(_)) => Err(error),
+        _ => Ok(None),
+    }
+}
+
+/// RFC 6638 §4.3.1.2
+fn no_default() -> Refused {
+    Refused {
+        name: Name::caldav("schedule-default-calendar-URL"),
+        status: 403,
+        failed: Some(Name::caldav("valid-schedule-default-calendar-URL")),
     }
 }

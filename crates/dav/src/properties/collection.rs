@@ -144,6 +144,10 @@ impl Described<'_> {
                 let attributes = [("content-type", "text/calendar"), ("version", "2.0")];
                 writer.element_with(&Name::caldav("calendar-data"), &attributes, |_| {});
             }),
+            // RFC 7529 §10.1
+            "supported-rscale-set" if !is_inbox => writer.element(name, |writer| {
+                writer.text_element(&Name::caldav("supported-rscale"), "GREGORIAN");
+            }),
             "max-resource-size" => writer.text_element(name, &objects.bytes_max.to_string()),
             "max-instances" => writer.text_element(name, &objects.instances_max.to_string()),
             "max-attachment-size" => {

@@ -61,6 +61,7 @@ pub(super) const SPECIAL: &[Name] = &[
     Name::caldav("supported-calendar-component-set"),
     Name::caldav("supported-calendar-data"),
     Name::caldav("supported-collation-set"),
+    Name::caldav("supported-rscale-set"),
     Name::caldav("max-resource-size"),
     Name::caldav("max-instances"),
     Name::caldav("max-attachment-size"),

@@ -81,10 +81,11 @@ const PROTECTED_DAV: [&str; 26] = [
     "add-member",
     "supported-method-set",
 ];
-const PROTECTED_CALDAV: [&str; 17] = [
+const PROTECTED_CALDAV: [&str; 18] = [
     "supported-calendar-component-set",
     "supported-calendar-data",
     "supported-collation-set",
+    "supported-rscale-set",
     "max-resource-size",
     "min-date-time",
     "max-date-time",
@@ -326,7 +327,11 @@ fn apply(
             let href = value.and_then(|value| value.element(DAV, "href")).map(Element::word);
             match href {
                 Some(href) => plan.default_calendar = Some(href),
-                None => return Err(Refused::protected(name)),
+                // RFC 6638 §4.3.1.1: there is always one.
+                None => {
+                    let failed = Some(Name::caldav("default-calendar-needed"));
+                    return Err(Refused { name: name.clone(), status: 403, failed });
+                }
             }
         }
         _ => change.dead.push(match value {

@@ -198,7 +198,7 @@ fn free_and_busy_times_are_told() {
         assert!(answer.text.contains("<C:request-status>3.7;Invalid calendar user"));
         let forged = ask.replace("mailto:paul", "mailto:julie");
         let answer = house.ask("paul", "POST", outbox, "", &forged).await;
-        assert_eq!((answer.status, answer.failed()), (403, "C:organizer-allowed"));
+        assert_eq!((answer.status, answer.failed()), (403, "C:valid-organizer"));
     });
 }
 

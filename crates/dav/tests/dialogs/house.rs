@@ -24,17 +24,21 @@ pub(crate) struct House {
     post: Arc<Post>,
 }
 
-/// Invitations on their way to people elsewhere.
+/// Mail on its way to people elsewhere.
 #[derive(Default)]
-struct Post(Mutex<Vec<ShareLetter>>);
+struct Post {
+    invitations: Mutex<Vec<ShareLetter>>,
+    meetings: Mutex<Vec<String>>,
+}
 
 impl Letters for Post {
     fn compose(&self, letter: &CalendarLetter, _: ids::Timestamp) -> Vec<u8> {
+        self.meetings.lock().unwrap().push(format!("{} {}", letter.to, letter.method));
         format!("To: {}\r\n\r\n", letter.to).into_bytes()
     }
 
     fn compose_share(&self, letter: &ShareLetter, _: ids::Timestamp) -> Vec<u8> {
-        self.0.lock().unwrap().push(letter.clone());
+        self.invitations.lock().unwrap().push(letter.clone());
         format!("To: {}\r\n\r\n", letter.to).into_bytes()
     }
 }
@@ -107,7 +111,23 @@ impl House {
 
     /// The invitations that were sent since the last time.
     pub(crate) fn sent(&self) -> Vec<ShareLetter> {
-        std::mem::take(&mut *self.post.0.lock().unwrap())
+        std::mem::take(&mut *self.post.invitations.lock().unwrap())
+    }
+
+    /// The messages about meetings that were sent by mail since the last time: to whom, and which.
+    pub(crate) fn mailed(&self) -> Vec<String> {
+        std::mem::take(&mut *self.post.meetings.lock().unwrap())
+    }
+
+    /// Lets Julie keep so many bytes; 0: as many as she likes. What she has.
+    pub(crate) async fn limit_julie(&self, bytes: u64) -> u64 {
+        let julie = Address::parse("julie@example.test").unwrap();
+        let set = self.store.write("test", move |tx| {
+            let julie = tx.find_account(&julie)?.unwrap();
+            tx.account(julie.id)?.set_quota(bytes)?;
+            Ok(julie.used_bytes)
+        });
+        set.await.unwrap().value
     }
 
     /// An account more; the domain as well where there is none yet.

@@ -2,11 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod acl;
+mod agents;
 mod attachments;
 mod availability;
 mod bounds;
 mod calendars;
 mod contacts;
+mod default_calendar;
 mod discovery;
 mod files;
 mod homes;
@@ -21,6 +23,8 @@ mod proxies;
 mod public;
 mod push;
 mod push_daemons;
+mod quota;
+mod ranges;
 mod refusals;
 mod scheduling;
 mod shared;

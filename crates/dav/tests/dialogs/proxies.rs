@@ -125,7 +125,7 @@ async fn their_inbox_and_outbox(house: &House, home: &str) {
     let answer = house.ask("paul", "POST", &outbox, "", &ask("julie@example.test")).await;
     assert!(answer.text.contains("<C:request-status>2.0;Success"), "{}", answer.text);
     let other = house.ask("paul", "POST", &outbox, "", &ask("paul@example.test")).await;
-    assert_eq!(other.failed(), "C:organizer-allowed", "{}", other.text);
+    assert_eq!(other.failed(), "C:valid-organizer", "{}", other.text);
     // Strangers to her find neither.
     for (method, path) in [("POST", &outbox), ("PROPFIND", &outbox), ("PROPFIND", &inbox)] {
         assert_eq!(house.ask("ann", method, path, "depth: 0", "").await.status, 404);
