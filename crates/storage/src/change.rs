@@ -37,6 +37,8 @@ pub enum Fact {
     },
     /// Others may do more or less with a mailbox than before.
     AclChanged,
+    /// The owner of a mailbox has another access key for it, or none any more (RFC 4467 §2.2).
+    UrlKeyReset,
     /// Special use or another attribute of a mailbox changed.
     MailboxUpdated,
     /// A name was subscribed to or unsubscribed from.

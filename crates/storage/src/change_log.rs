@@ -34,6 +34,7 @@ const COLLECTION_DELETED: i64 = 18;
 const OBJECT_PUT: i64 = 19;
 const OBJECT_DELETED: i64 = 20;
 const ANNOTATIONS_CHANGED: i64 = 21;
+const URL_KEY_RESET: i64 = 22;
 
 fn stored(fact: &Fact) -> Stored<'_> {
     let plain = |kind| Stored { kind, uids: None, detail: None };
@@ -45,6 +46,7 @@ fn stored(fact: &Fact) -> Stored<'_> {
         Fact::MailboxDeleted { name } => text(MAILBOX_DELETED, name),
         Fact::MailboxUpdated => plain(MAILBOX_UPDATED),
         Fact::AclChanged => plain(ACL_CHANGED),
+        Fact::UrlKeyReset => plain(URL_KEY_RESET),
         Fact::SubscriptionChanged { name, subscribed: true } => text(SUBSCRIBED, name),
         Fact::SubscriptionChanged { name, subscribed: false } => text(UNSUBSCRIBED, name),
         Fact::MetadataChanged { entry } => match entry.scope {
@@ -82,6 +84,7 @@ fn fact(kind: i64, uids: Option<&[u8]>, detail: Option<&str>) -> Result<Fact> {
         MAILBOX_DELETED => Fact::MailboxDeleted { name: name()? },
         MAILBOX_UPDATED => Fact::MailboxUpdated,
         ACL_CHANGED => Fact::AclChanged,
+        URL_KEY_RESET => Fact::UrlKeyReset,
         SUBSCRIBED => Fact::SubscriptionChanged { name: name()?, subscribed: true },
         UNSUBSCRIBED => Fact::SubscriptionChanged { name: name()?, subscribed: false },
         PRIVATE_METADATA => {
@@ -261,6 +264,7 @@ mod tests {
             Fact::MailboxDeleted { name: name.clone() },
             Fact::MailboxUpdated,
             Fact::AclChanged,
+            Fact::UrlKeyReset,
             Fact::SubscriptionChanged { name: name.clone(), subscribed: true },
             Fact::SubscriptionChanged { name: name.clone(), subscribed: false },
             Fact::MetadataChanged {

@@ -6,7 +6,9 @@ use std::fmt;
 
 use ids::{AccountId, CollectionId};
 
+use crate::change::Fact;
 use crate::sql::Value;
+use crate::view::MailboxDelta;
 use crate::{ReadTx, Result, Rights, StorageError, WriteTx};
 
 const KEY_BYTES: usize = 32;
@@ -84,14 +86,34 @@ impl WriteTx<'_> {
     /// Gives `account` a new key for a mailbox it may read: what the old one has made is void.
     pub fn reset_url_key(&mut self, account: AccountId, mailbox: CollectionId) -> Result<()> {
         self.lock_for_key(account, mailbox)?;
-        self.put_url_key(account, mailbox).map(drop)
+        self.put_url_key(account, mailbox)?;
+        match self.load_mailbox(mailbox)?.account == account {
+            true => self.record_url_key(account, mailbox),
+            false => Ok(()),
+        }
     }
 
     /// Takes away all keys of `account`: whatever they have made is void.
     pub fn remove_url_keys(&mut self, account: AccountId) -> Result<()> {
         self.lock_usage(account)?;
-        let account = [Value::Int(account.get())];
-        self.sql.execute("DELETE FROM url_key WHERE account_id = ?1", &account)?;
+        let id = [Value::Int(account.get())];
+        let own = self.sql.query_all(
+            "SELECT b.id FROM mailbox b JOIN url_key k ON k.mailbox_id = b.id \
+             WHERE b.account_id = ?1 AND k.account_id = ?1 ORDER BY b.id",
+            &id,
+            |row| Ok(CollectionId::new(row.int(0)?)),
+        )?;
+        self.sql.execute("DELETE FROM url_key WHERE account_id = ?1", &id)?;
+        own.into_iter().try_for_each(|mailbox| self.record_url_key(account, mailbox))
+    }
+
+    /// Tells the sessions of an account that have its mailbox open.
+    fn record_url_key(&mut self, account: AccountId, mailbox: CollectionId) -> Result<()> {
+        self.record(account, Some(mailbox), Fact::UrlKeyReset)?;
+        let modseq = self.modseq(account)?;
+        let mut delta = MailboxDelta::new(account, mailbox, modseq);
+        delta.url_key_reset = true;
+        self.deltas.push(delta);
         Ok(())
     }
 

@@ -82,11 +82,11 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SelectArgs, access: Access) -> 
 async fn tenure(ctx: &Ctx<'_>, mailbox: &Mailbox) -> Result<Tenure> {
     let (actor, owner, id) = (ctx.user()?.account, mailbox.account, mailbox.id);
     if actor == owner {
-        return Ok(Tenure { owner, rights: Rights::ALL });
+        return Ok(Tenure { owner, is_own: true, rights: Rights::ALL });
     }
     let rights = ctx.shared.store.read(move |tx| tx.rights_of(actor, id)).await?;
     match rights.contains(Rights::READ) {
-        true => Ok(Tenure { owner, rights }),
+        true => Ok(Tenure { owner, is_own: false, rights }),
         false => Err(refused(Code::NonExistent, "No such mailbox")),
     }
 }

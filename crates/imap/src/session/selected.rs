@@ -34,6 +34,8 @@ pub(crate) enum Updates {
 pub(crate) struct Tenure {
     /// The account it is in.
     pub(crate) owner: AccountId,
+    /// Whether that is the one signed in.
+    pub(crate) is_own: bool,
     /// What the one signed in may do.
     pub(crate) rights: Rights,
 }
@@ -44,6 +46,8 @@ pub(crate) struct Selected {
     tenure: Tenure,
     /// [`Snapshot::acl_changes`] when the rights were read.
     acl_changes: u32,
+    /// [`Snapshot::url_key_resets`] as the client knows it.
+    url_key_resets: u32,
     view: MailboxView,
     known: Arc<Snapshot>,
     access: Access,
@@ -66,7 +70,7 @@ impl Selected {
     /// A mailbox just opened: the client is about to be told `view`'s newest state.
     pub(crate) fn new(view: MailboxView, tenure: Tenure, access: Access, enabled: Enabled) -> Self {
         let known = view.snapshot();
-        let acl_changes = known.acl_changes();
+        let (acl_changes, url_key_resets) = (known.acl_changes(), known.url_key_resets());
         let keywords_told = known.keywords().len();
         let mut recent = Recent::default();
         if !enabled.rev2() {
@@ -78,6 +82,7 @@ impl Selected {
         Self {
             tenure,
             acl_changes,
+            url_key_resets,
             view,
             known,
             access,
@@ -109,6 +114,19 @@ impl Selected {
         self.acl_changes = acl_changes;
         if before.changeable() != rights.changeable() {
             self.tell_flags(out);
+        }
+    }
+
+    /// The client itself has reset its access key, and reads of it in the answer to that.
+    pub(crate) fn note_url_key_reset(&mut self) {
+        self.url_key_resets = self.view.snapshot().url_key_resets();
+    }
+
+    /// RFC 4467 §7, RESETKEY: the other sessions of a user that have the mailbox open are told.
+    fn tell_url_key_reset(&mut self, newest: &Snapshot, out: &mut Vec<u8>) {
+        let resets = newest.url_key_resets();
+        if std::mem::replace(&mut self.url_key_resets, resets) != resets && self.tenure.is_own {
+            render::untagged(out, Status::Ok, Some(&Code::UrlMech), "The key was reset");
         }
     }
 
@@ -253,6 +271,7 @@ impl Selected {
         if Arc::ptr_eq(&newest, &self.known) {
             return 0;
         }
+        self.tell_url_key_reset(&newest, out);
         let mut diff = newest.diff_from(&self.known);
         let holds = which == Updates::WithoutExpunge && !diff.expunged_seqs.is_empty();
         if holds {

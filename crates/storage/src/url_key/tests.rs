@@ -38,11 +38,24 @@ fn keys_are_made_once_and_end() {
         store.write(move |tx| tx.set_acl(ann, inbox, "ben@example.test", rights)).unwrap();
         let of_ben = key(ben, inbox).unwrap();
         assert_ne!(of_ben, first);
+        let view = store.inner().open_view_blocking(ann, inbox).unwrap();
+        let modseq = view.snapshot().highest_modseq();
+        // Of what others do with theirs the sessions of the owner need not hear.
+        store.write(move |tx| tx.reset_url_key(ben, inbox)).unwrap();
+        assert_eq!(view.snapshot().url_key_resets(), 0);
+        let of_ben = find(ben).unwrap();
         store.write(move |tx| tx.reset_url_key(ann, inbox)).unwrap();
+        assert_eq!(view.snapshot().url_key_resets(), 1);
         let second = find(ann).unwrap();
         assert_ne!(second, first);
         assert_eq!(find(ben), Some(of_ben));
         store.write(move |tx| tx.remove_url_keys(ann)).unwrap();
+        assert_eq!(view.snapshot().url_key_resets(), 2);
+        store.write(move |tx| tx.remove_url_keys(ann)).unwrap();
+        assert_eq!(
+            (view.snapshot().url_key_resets(), view.snapshot().highest_modseq()),
+            (2, modseq)
+        );
         assert_eq!(find(ann), None);
         assert!(find(ben).is_some());
         // With the mailbox, and with the account.

@@ -28,6 +28,7 @@ impl Snapshot {
             recent_at_load,
             state: ViewState::Live,
             acl_changes: 0,
+            url_key_resets: 0,
             chunks: Vec::new(),
             starts: Vec::new(),
             exists: 0,
@@ -78,6 +79,10 @@ impl Snapshot {
     fn apply(&mut self, delta: &MailboxDelta) {
         if delta.acl_changed {
             self.acl_changes += 1;
+            return;
+        }
+        if delta.url_key_reset {
+            self.url_key_resets += 1;
             return;
         }
         self.highest_modseq = self.highest_modseq.max(delta.modseq);

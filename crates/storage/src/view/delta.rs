@@ -32,6 +32,8 @@ pub(crate) struct MailboxDelta {
     pub(crate) deleted: bool,
     /// Others may do more or less with the mailbox; nothing of it has changed.
     pub(crate) acl_changed: bool,
+    /// Its owner has another access key for it; nothing of it has changed.
+    pub(crate) url_key_reset: bool,
 }
 
 impl MailboxDelta {
@@ -47,6 +49,7 @@ impl MailboxDelta {
             expunged: UidSet::new(),
             deleted: false,
             acl_changed: false,
+            url_key_reset: false,
         }
     }
 }

@@ -78,6 +78,7 @@ pub(crate) fn load_delta_rows(
         Fact::MessagesExpunged(uids) => delta.expunged = uids.clone(),
         Fact::MailboxDeleted { .. } => delta.deleted = true,
         Fact::AclChanged => delta.acl_changed = true,
+        Fact::UrlKeyReset => delta.url_key_reset = true,
         _ => return Ok(None),
     }
     Ok(Some(delta))

@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub(super) state: ViewState,
     /// How often the rights of others changed since the view was opened.
     pub(super) acl_changes: u32,
+    /// How often its owner got another access key since the view was opened.
+    pub(super) url_key_resets: u32,
     /// What [`SharedView`](super::SharedView) begins to count `\Recent` from.
     pub(super) recent_at_load: Uid,
     pub(super) chunks: Vec<Arc<Chunk>>,
@@ -119,6 +121,10 @@ impl Snapshot {
     /// A number that grows when others may do more or less with the mailbox than before.
     pub fn acl_changes(&self) -> u32 {
         self.acl_changes
+    }
+    /// A number that grows when the owner of the mailbox has another access key for it.
+    pub fn url_key_resets(&self) -> u32 {
+        self.url_key_resets
     }
     /// Number of distinct sets of flags known; see [`Entry::flag_set`].
     pub fn flag_sets(&self) -> usize {

@@ -219,6 +219,7 @@ impl<'t> Teller<'t> {
             }
             Fact::MailboxUpdated
             | Fact::AclChanged
+            | Fact::UrlKeyReset
             | Fact::CollectionCreated
             | Fact::CollectionUpdated
             | Fact::CollectionDeleted { .. }
