@@ -26,6 +26,7 @@ use super::{Ctx, Reply, status};
 use crate::error::{Result, refused};
 use crate::parse::Dialect;
 use crate::render::{self, Code, ListItem};
+use crate::session::Updates;
 use crate::types::{
     EventGroup, ListAttribute, ListReturn, MailboxFilter, NotifyArgs, NotifyEvent, NotifyEvents,
     StatusItem, StatusItems,
@@ -88,10 +89,22 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: NotifyArgs) -> Result<Reply> {
     if status {
         tell_status(ctx, &notify.groups, &tree);
     }
+    tell_so_far(ctx);
     ctx.enabled.tell_flags(flags);
     ctx.enabled.tell_annotations(annotations);
     *ctx.notify = Some(notify);
     Ok(Reply::done())
+}
+
+/// RFC 5465 §3.1: what has happened so far in the open mailbox is told at once, changes of flags
+/// too where they are not to be told from here on. Expunges are told with the answer, as ever.
+fn tell_so_far(ctx: &mut Ctx<'_>) {
+    let enabled = *ctx.enabled;
+    let mut out = Vec::new();
+    if let Some(selected) = ctx.state.selected_mut() {
+        selected.tell_updates(Updates::WithoutExpunge, enabled, &mut out);
+    }
+    ctx.connection.push(&out);
 }
 
 /// RFC 5465 §3.1: what may be listed but not read is said to be out of reach.

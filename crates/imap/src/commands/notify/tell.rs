@@ -193,6 +193,7 @@ impl<'t> Teller<'t> {
             Fact::MailboxCreated => {
                 if let Some(entry) = entry {
                     self.list_with_parent(&entry.name, out);
+                    self.note_validity(entry);
                 }
             }
             Fact::MailboxDeleted { name } => {
@@ -201,6 +202,7 @@ impl<'t> Teller<'t> {
                 }
             }
             Fact::MailboxRenamed { from } => {
+                entry.into_iter().for_each(|entry| self.note_validity(entry));
                 // RFC 5465 §5.4: no events for the children of what was renamed.
                 let is_child = renamed.iter().any(|above| {
                     from.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'))
@@ -254,10 +256,34 @@ impl<'t> Teller<'t> {
     /// RFC 5465 §5.4: rights given and taken are as mailboxes that come and go.
     fn tell_turn(&mut self, turn: &Turn<'_>, out: &mut Vec<u8>) {
         match turn {
-            Turn::CameOrWent(name) => self.list_with_parent(name, out),
+            Turn::CameOrWent(name) => {
+                self.list_with_parent(name, out);
+                self.tree.find(name).into_iter().for_each(|entry| self.note_validity(entry));
+            }
             Turn::Renamed(old, new) => {
                 self.list(new, NotifyEvent::MailboxName, Some(old.as_str()), out);
+                self.tree.find(new).into_iter().for_each(|entry| self.note_validity(entry));
             }
+        }
+    }
+
+    /// RFC 5465 §5.1: FlagChange tells that a name has another UIDVALIDITY, as it has where another
+    /// mailbox goes by it now.
+    fn note_validity(&mut self, entry: &MailboxEntry) {
+        let Some(mailbox) = &entry.mailbox else { return };
+        let is_readable = entry.rights.contains(Rights::READ);
+        if !is_readable
+            || self.own.contains(&entry.name)
+            || !self.wants(entry).contains(NotifyEvent::FlagChange)
+        {
+            return;
+        }
+        let items = self.statuses.entry(mailbox.id).or_default();
+        for item in [StatusItem::Messages, StatusItem::UidNext, StatusItem::UidValidity] {
+            items.insert(item);
+        }
+        if self.enabled.condstore() {
+            items.insert(StatusItem::HighestModSeq);
         }
     }
 
