@@ -1,5 +1,7 @@
 //! Why a command failed, and the one place that makes a reply of it.
 
+use std::io::ErrorKind;
+
 use net::ConnectionError;
 use storage::{LimitKind, StorageError};
 
@@ -66,6 +68,11 @@ pub(crate) fn refused(code: Code<'static>, text: &'static str) -> CommandError {
 }
 
 impl CommandError {
+    /// Whether the session goes on, and the client is told that the command failed.
+    pub(crate) fn goes_on(&self) -> bool {
+        !matches!(self, Self::Disconnected(_) | Self::Bye(_))
+    }
+
     /// The answer. Faults of ours are logged under the id that stands in the answer; what a peer
     /// did wrong is not an error of ours.
     pub(crate) fn into_answer(self) -> Answer {
@@ -75,9 +82,20 @@ impl CommandError {
             Self::Refused { code, text } => Answer::No(code, text.to_owned()),
             Self::BadUrl(url) => Answer::BadUrl(url),
             Self::Storage(error) => storage_answer(error),
-            Self::Disconnected(_) => Answer::Silence,
+            Self::Disconnected(error) => lost(&error),
             Self::Bye(text) => Answer::Bye(text.to_owned()),
         }
+    }
+}
+
+/// What is said where nothing more can be read: nothing to who is gone, but the end to who speaks
+/// something else than was agreed, such as no DEFLATE after COMPRESS.
+fn lost(error: &ConnectionError) -> Answer {
+    match error {
+        ConnectionError::Io(error) if error.kind() == ErrorKind::InvalidData => {
+            Answer::Bye("What came cannot be read".to_owned())
+        }
+        _ => Answer::Silence,
     }
 }
 

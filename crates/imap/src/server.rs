@@ -223,7 +223,7 @@ impl Session {
                     Flow::Continue
                 }
                 Err(ConnectionError::TimedOut) => self.bye("Idle for too long"),
-                Err(_) => Flow::End,
+                Err(error) => self.part(error.into()),
             },
             () = notify::happened(&mut self.notify), if may_tell => {
                 Box::pin(self.tell_unasked()).await

@@ -19,7 +19,7 @@ impl Session {
     }
 
     /// Ends the session for what came up while no command ran.
-    fn part(&mut self, error: CommandError) -> Flow {
+    pub(super) fn part(&mut self, error: CommandError) -> Flow {
         match error.into_answer() {
             // Rights that cannot be read are none.
             Answer::Bye(text) | Answer::No(_, text) | Answer::Bad(_, text) => self.bye(&text),

@@ -13,8 +13,9 @@ use storage::{Content, Entry, Snapshot, StorageError, Store, Want};
 use tokio::time::timeout;
 
 use super::decoded::{self, Coded, Measured, Reading, Sent};
+use super::rendered::Rows;
 use super::response::{Plan, Read, render_item, render_seen};
-use super::{Rows, section};
+use super::section;
 use crate::commands::Ctx;
 use crate::error::{CommandError, Result, refused};
 use crate::render::{Code, FetchWriter};

@@ -1,0 +1,89 @@
+//! What FETCH marks as read (RFC 9051 §6.4.5).
+
+use ids::{ModSeq, UidSet};
+use message::flag::{Flags, SystemFlags};
+use storage::{FlagChange, Rights, StorageError};
+
+use crate::commands::{Ctx, own_modseq};
+use crate::error::{CommandError, Result};
+use crate::session::Updates;
+use crate::types::{FetchArgs, FetchAttribute, NumberSet};
+
+/// The messages that got `\Seen`.
+#[derive(Debug, Default)]
+pub(super) struct Marked {
+    pub(super) uids: UidSet,
+    /// The change that gave it to them.
+    modseq: Option<ModSeq>,
+}
+
+/// Sets `\Seen` where the attributes say so. The FLAGS of those that got it go into the answer
+/// (RFC 9051 §6.4.5, BODY).
+pub(super) async fn mark(ctx: &mut Ctx<'_>, args: &FetchArgs, seqs: &NumberSet) -> Result<Marked> {
+    let selected = ctx.selected()?;
+    // Messages of a mailbox opened by EXAMINE stay unseen (RFC 9051 §6.3.3).
+    if !args.attributes.iter().any(FetchAttribute::sets_seen) || selected.is_read_only() {
+        return Ok(Marked::default());
+    }
+    // RFC 4314 §4: nor do those whose \Seen this user may not change.
+    if !selected.tenure().rights.contains(Rights::SEEN) {
+        return Ok(Marked::default());
+    }
+    let known = selected.known().clone();
+    let mailbox = known.mailbox();
+    let mut unseen = UidSet::new();
+    for &(first, last) in seqs.ranges() {
+        for (_, entry) in known.entries(first..=last) {
+            if !entry.flags().system.contains(SystemFlags::SEEN) {
+                unseen.insert(entry.uid());
+            }
+        }
+    }
+    if unseen.is_empty() {
+        return Ok(Marked::default());
+    }
+    let set = unseen.clone();
+    let change = FlagChange::Add(seen());
+    let committed = ctx
+        .change_selected("imap fetch", move |tx| tx.store_flags(mailbox, &set, change, None))
+        .await;
+    let committed = match committed {
+        // Nobody asked for a change: what is there is read all the same.
+        Err(CommandError::Storage(
+            error @ (StorageError::Unavailable(_)
+            | StorageError::NoSpace(_)
+            | StorageError::NotFound(_)
+            | StorageError::NoPermission(_)
+            | StorageError::Maintenance),
+        )) => {
+            tracing::warn!(%error, "messages that are read stay unseen");
+            return Ok(Marked::default());
+        }
+        committed => committed?,
+    };
+    let enabled = *ctx.enabled;
+    let mut out = Vec::new();
+    let own = own_modseq(&committed);
+    ctx.selected()?.tell_updates_but(Updates::WithoutExpunge, enabled, own, &mut out);
+    ctx.connection.write(&out).await?;
+    Ok(Marked { uids: unseen, modseq: own })
+}
+
+/// Takes `\Seen` back: a request that fails has changed nothing. Messages that somebody changed
+/// since stay as they are.
+pub(super) async fn take_back(ctx: &mut Ctx<'_>, marked: Marked) -> Result<()> {
+    let Some(modseq) = marked.modseq else { return Ok(()) };
+    let mailbox = ctx.selected()?.known().mailbox();
+    let (uids, change) = (marked.uids, FlagChange::Remove(seen()));
+    let write = ctx.change_selected("imap fetch", move |tx| {
+        tx.store_flags(mailbox, &uids, change, Some(modseq))
+    });
+    if let Err(error) = write.await {
+        tracing::warn!(%error, "messages that could not be read count as seen");
+    }
+    Ok(())
+}
+
+fn seen() -> Flags {
+    Flags::new(SystemFlags::SEEN, Vec::new())
+}
