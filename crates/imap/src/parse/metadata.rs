@@ -115,7 +115,7 @@ pub(crate) fn set_metadata(c: &mut Cursor<'_>) -> Parsed<Command> {
     c.list(max, "too many entries", |c| {
         let entry = entry(c)?;
         if !entry.may_have_value() {
-            return Err(ParseError::Syntax("a vendor's entry has four components"));
+            return Err(ParseError::Syntax("this entry can have no value"));
         }
         c.sp()?;
         let value = match c.peek() {

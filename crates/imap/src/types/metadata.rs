@@ -7,7 +7,7 @@ use super::MailboxName;
 pub struct EntryName {
     /// Whether it is the account's own, below `/private`; else it is below `/shared`.
     pub is_private: bool,
-    /// The rest of the name from its slash on, in lower case.
+    /// The rest of the name from its slash on, in lower case; empty for what is above all of them.
     pub name: String,
 }
 
@@ -19,20 +19,23 @@ impl EntryName {
             return None;
         }
         let text = std::str::from_utf8(text).ok()?.to_ascii_lowercase();
-        let (scope, name) = text.strip_prefix('/')?.split_once('/')?;
-        let is_private = match scope {
-            "private" => true,
-            "shared" => false,
-            _ => return None,
+        let (is_private, name) = match text.strip_prefix("/private") {
+            Some(name) => (true, name),
+            None => (false, text.strip_prefix("/shared")?),
         };
-        if name.split('/').any(str::is_empty) {
+        // RFC 5464 §4.2.2: with a depth, the prefix alone asks for everything below it.
+        if !name.is_empty() && name.strip_prefix('/')?.split('/').any(str::is_empty) {
             return None;
         }
-        Some(Self { is_private, name: format!("/{name}") })
+        Some(Self { is_private, name: name.to_owned() })
     }
 
-    /// Whether it may have a value: RFC 5464 §3.2 wants four components where a vendor is named.
+    /// Whether it may have a value: a prefix alone is no entry, and RFC 5464 §3.2 wants four
+    /// components where a vendor is named.
     pub fn may_have_value(&self) -> bool {
+        if self.name.is_empty() {
+            return false;
+        }
         !self.name.starts_with("/vendor/") && self.name != "/vendor"
             || self.name.matches('/').count() > 2
     }
@@ -103,8 +106,10 @@ mod tests {
             ("/shared/vendor/x/y", Some("/shared/vendor/x/y")),
             ("/private/a b/c", Some("/private/a b/c")),
             ("/shared/vendor/x", Some("/shared/vendor/x")),
-            ("/private", None),
+            ("/private", Some("/private")),
+            ("/Shared", Some("/shared")),
             ("/private/", None),
+            ("/privates", None),
             ("/private/a/", None),
             ("/private//a", None),
             ("/other/a", None),
@@ -123,6 +128,7 @@ mod tests {
     #[test]
     fn vendors_keep_their_top_level_empty() {
         for (text, expect) in [
+            ("/shared", false),
             ("/shared/vendor", false),
             ("/shared/vendor/x", false),
             ("/shared/vendor/x/y", true),
@@ -136,7 +142,7 @@ mod tests {
     #[test]
     fn depth_counts_levels() {
         let name = |text: &str| EntryName::parse(text.as_bytes()).unwrap();
-        let above = name("/private/a");
+        let (above, all) = (name("/private/a"), name("/private"));
         for (text, levels) in [
             ("/private/a", [true, true, true]),
             ("/private/a/b", [false, true, true]),
@@ -146,6 +152,15 @@ mod tests {
         ] {
             let depths = [EntryDepth::Zero, EntryDepth::One, EntryDepth::Infinity];
             assert_eq!(depths.map(|depth| name(text).is_within(&above, depth)), levels, "{text}");
+        }
+        for (text, levels) in [
+            ("/private", [true, true, true]),
+            ("/private/a", [false, true, true]),
+            ("/private/a/b", [false, false, true]),
+            ("/shared/a", [false, false, false]),
+        ] {
+            let depths = [EntryDepth::Zero, EntryDepth::One, EntryDepth::Infinity];
+            assert_eq!(depths.map(|depth| name(text).is_within(&all, depth)), levels, "{text}");
         }
     }
 }
