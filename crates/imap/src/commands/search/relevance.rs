@@ -242,7 +242,8 @@ fn ranking_of(terms: &Terms, counted: &BTreeMap<u32, Counted>, exists: u32) -> R
 /// RFC 6203 §4: scores use the whole range.
 fn scaled(weights: &[f32]) -> Vec<u8> {
     let most = weights.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
-    weights.iter().map(|weight| (1.0 + weight * 99.0 / most) as u8).collect()
+    // Divided first: the best one is the whole of itself, and 99 parts of it are not quite 99.
+    weights.iter().map(|weight| (1.0 + weight / most * 99.0) as u8).collect()
 }
 
 #[cfg(test)]
