@@ -16,31 +16,32 @@ mod dmarc_tally;
 mod door;
 mod external;
 mod incoming;
+mod lines;
 mod lookups;
 mod memory;
 mod peers;
 mod posting;
 mod reception;
+mod recipients;
 mod report_inbox;
+mod sign_in;
 mod spooling;
 mod trace;
 
 use std::sync::Arc;
 
-use auth::{Dialog, SignedIn, Turn};
+use auth::{Dialog, SignedIn};
 use net::{
     Connection, ConnectionError, LineEnding, NetworkAction, NetworkRates, ProtocolCounts, Shutdown,
 };
-use sasl::{Name, RESPONSE_BYTES_MAX};
+use sasl::RESPONSE_BYTES_MAX;
 use storage::StorageError;
-use tokio::time::Instant;
 
 use crate::check::{CheckSession, ContentChecks};
-use crate::error::{CommandError, Farewell, Refusal, SyntaxError};
+use crate::error::{CommandError, Farewell, SyntaxError};
 use crate::parse::{VERBS, verb_of};
 use crate::session::{Next, Session};
 use crate::settings::{Role, Settings};
-use crate::types::{Envelope, ForwardPath, Recipient, ReversePath};
 
 pub use authenticity::{Authenticity, AuthenticitySettings};
 pub use desk::Desk;
@@ -50,12 +51,10 @@ pub use memory::ReceptionMemory;
 pub use peers::{BlockList, PeerAction, PeerPolicy, PeerSettings};
 pub use report_inbox::ReportInbox;
 
-use desk::{From, Target};
+use desk::Target;
 use incoming::Incoming;
+use lines::{reached, read_line};
 use peers::PeerFacts;
-
-/// The bytes of BDAT, the verb that must be known even in a line that cannot be read.
-const VERB_BYTES: usize = 4;
 
 /// One listener's service.
 pub struct Server {
@@ -299,114 +298,6 @@ impl Visit<'_> {
         Ok(Flow::Next)
     }
 
-    async fn start_tls(&mut self) -> Result<(), ConnectionError> {
-        self.send_replies();
-        self.connection.start_tls().await?;
-        self.session.tls_started();
-        self.offer();
-        self.user = None;
-        Ok(())
-    }
-
-    /// Tells the session what can be used to sign in.
-    fn offer(&mut self) {
-        let settings = self.session.settings();
-        if settings.role == Role::Submission {
-            let link = self.server.desk.link(&self.connection, settings.plaintext_auth);
-            let offered = link.offered(&settings.mechanisms);
-            self.session.offer(offered);
-        }
-    }
-
-    async fn sign_in(&mut self, mechanism: Name, initial: Option<&[u8]>) {
-        let desk = &self.server.desk;
-        let settings = self.session.settings();
-        let link = desk.link(&self.connection, settings.plaintext_auth);
-        match desk.begin(link, &settings.mechanisms, mechanism) {
-            Ok(dialog) => {
-                self.dialog = Some(dialog);
-                self.advance(initial).await;
-            }
-            Err(refusal) => self.refuse(&refusal.into()),
-        }
-    }
-
-    async fn advance(&mut self, response: Option<&[u8]>) {
-        let Some(mut dialog) = self.dialog.take() else {
-            return self.refuse(&Refusal::AuthMalformed.into());
-        };
-        match self.server.desk.advance(&mut dialog, response).await {
-            Turn::Challenge(challenge) => {
-                self.dialog = Some(dialog);
-                self.session.challenge(&challenge, &mut self.out);
-            }
-            Turn::SignedIn(user) => {
-                self.user = Some(user);
-                self.session.signed_in(&mut self.out);
-            }
-            Turn::Refused(error) => self.refuse(&desk::refusal(error).into()),
-            Turn::Failed(failure) => {
-                self.session.break_off(failure, &mut self.out);
-            }
-        }
-    }
-
-    async fn check_sender(&mut self, envelope: Envelope) -> Flow {
-        let Some(user) = &self.user else {
-            self.refuse(&Refusal::SignInRequired.into());
-            return Flow::Next;
-        };
-        match self.server.desk.check_sender(user, &envelope).await {
-            Ok(None) => {
-                self.session.open(envelope, &mut self.out);
-            }
-            Ok(Some(farewell)) => {
-                self.session.close(farewell, &mut self.out);
-                return Flow::End;
-            }
-            Err(error) => self.refuse(&error),
-        }
-        Flow::Next
-    }
-
-    async fn check_recipient(&mut self, mut recipient: Recipient) {
-        // Before it is looked up: who asks for many names is bounded too.
-        if let Err(error) = self.check_network() {
-            return self.refuse(&error);
-        }
-        let found = match self.find_target(&mut recipient).await {
-            Ok(target) => self.admit(&recipient).await.map(|()| target),
-            Err(error) => Err(error),
-        };
-        match found {
-            Ok(target) => {
-                self.targets.push(target);
-                self.session.add_recipient(recipient, &mut self.out);
-            }
-            Err(error) => self.refuse(&error),
-        }
-    }
-
-    /// Where the recipient gets the message; a rewritten address becomes what it stands for.
-    async fn find_target(&mut self, recipient: &mut Recipient) -> Result<Target, CommandError> {
-        let desk = &self.server.desk;
-        let envelope = self.session.envelope();
-        let size_bytes = envelope.and_then(|envelope| envelope.parameters.size_bytes);
-        let mut relay = self.user.is_some();
-        let is_bounce = envelope.is_some_and(|e| e.reverse_path == ReversePath::Null);
-        if let Some(original) = desk.find_rewritten(&recipient.path, is_bounce).await? {
-            recipient.path = ForwardPath::Mailbox(original);
-            relay = true;
-        }
-        let submitter = self.user.as_ref().map(|user| user.account);
-        let poster = From {
-            account: submitter,
-            sender: envelope.and_then(|envelope| envelope.reverse_path.mailbox().cloned()),
-            is_trusted: submitter.is_some() || self.server.settings.role == Role::Lmtp,
-        };
-        desk.find_target(&recipient.path, poster, relay, size_bytes).await
-    }
-
     fn refuse(&mut self, error: &CommandError) {
         log_refusal(error);
         self.session.refuse(error, &mut self.out);
@@ -428,40 +319,6 @@ fn last_reply_class(replies: &[u8]) -> &'static str {
         Some(b'3') => "3xx",
         Some(b'4') => "4xx",
         Some(_) => "5xx",
-    }
-}
-
-/// Reads a line like [`Connection::read_line`]; of one that is too long, its first four bytes
-/// stay in `line`, because what has to follow depends on the verb. `line` is empty at first.
-async fn read_line(
-    connection: &mut Connection,
-    line: &mut Vec<u8>,
-    line_bytes_max: usize,
-) -> Result<LineEnding, ConnectionError> {
-    if connection.buffered().is_empty() {
-        // Many clients wait long with nothing to say; their lines take no memory meanwhile.
-        *line = Vec::new();
-    }
-    while line.len() < VERB_BYTES {
-        let arrived = connection.fill().await?;
-        let start = arrived.get(..VERB_BYTES - line.len()).unwrap_or(arrived);
-        let end = start.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
-        let start = start.get(..end.unwrap_or(start.len())).unwrap_or_default();
-        if start.is_empty() {
-            break;
-        }
-        line.extend_from_slice(start);
-        let taken = start.len();
-        connection.consume(taken);
-    }
-    let more = line_bytes_max.saturating_sub(line.len());
-    connection.read_line(line, more).await
-}
-
-async fn reached(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }
 
