@@ -80,6 +80,10 @@ impl Maildrop {
     }
 
     /// The octets of a message as RETR sends them (RFC 1939 §11).
+    ///
+    /// DEVIATION(RFC 6856 §2.1): those of the message itself where RETR sends its surrogate, as
+    /// RFC 6858 §4 allows. Else each of them would be made at sign-in for programs that read up to
+    /// the dot; the answer to RETR says how long the surrogate is.
     pub(crate) fn octets_of(&self, entry: &Entry<'_>) -> u64 {
         let crlf = if self.open_ended.contains(entry.uid()) { 2 } else { 0 };
         u64::from(entry.size_bytes()) + crlf
