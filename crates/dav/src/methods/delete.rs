@@ -1,7 +1,7 @@
 //! DELETE (RFC 4918 §9.6).
 
 use hyper::StatusCode;
-use storage::{CollectionKind, Condition, StorageError};
+use storage::{CollectionKind, Condition};
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
@@ -58,6 +58,12 @@ pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> 
                     conditions.check(tx, kind.home())?;
                     let tokens = conditions.tokens();
                     match kind {
+                        // RFC 6638 §4.3: the default calendar stays; who wants it gone chooses
+                        // another first.
+                        CollectionKind::Calendar if tx.default_calendar(owner)? == Some(id) => {
+                            let needed = Name::caldav("default-calendar-needed");
+                            return Err(DavError::forbidden(needed));
+                        }
                         CollectionKind::Calendar => {
                             tx.delete_calendar_scheduled(&collection, &tokens, answering)?;
                         }
@@ -66,15 +72,7 @@ pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> 
                     Ok(())
                 },
             );
-            deleted.await.map_err(|error| match error {
-                // RFC 6638 §4.3: the last calendar for invitations.
-                DavError::Storage(StorageError::InUse(why))
-                    if kind == CollectionKind::Calendar && why.contains("invitations") =>
-                {
-                    DavError::forbidden(Name::caldav("default-calendar-needed"))
-                }
-                error => locked_or(error),
-            })?;
+            deleted.await.map_err(locked_or)?;
         }
         _ => return Err(DavError::Status(StatusCode::FORBIDDEN)),
     }

@@ -126,14 +126,19 @@ fn what_it_cannot_be_is_refused_by_name() {
     });
 }
 
-/// There is always one: where it goes, the oldest that is left takes its part.
+/// RFC 6638 §4.3: it is not deleted, until another one has its part.
 #[test]
-fn it_passes_its_part_on() {
+fn it_stays() {
     on_both_engines(|house| async move {
         house.julie("PROPFIND", "", "depth: 0", "").await;
         let only = house.julie("DELETE", "personal/", "", "").await;
         assert_eq!((only.status, only.failed()), (403, "C:default-calendar-needed"));
         assert_eq!(house.julie("MKCALENDAR", "jobs/", "", "").await.status, 201);
+        let first = house.julie("DELETE", "personal/", "", "").await;
+        assert_eq!((first.status, first.failed()), (403, "C:default-calendar-needed"));
+        assert_eq!(house.julie("PROPFIND", "personal/", "depth: 0", "").await.status, 207);
+        let jobs = format!("<href>{HOME}jobs/</href>");
+        assert_eq!(set(&house, &jobs).await.status, 207);
         assert_eq!(house.julie("DELETE", "personal/", "", "").await.status, 204);
         assert!(told(&house).await.ends_with(&is("jobs")));
         // By another name it is the same.
