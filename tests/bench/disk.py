@@ -55,7 +55,7 @@ def data_directory(options):
                 limit_writes(directory, options.write_iops)
             yield directory
     finally:
-        if not options.keep:
+        if not options.keep and not os.path.ismount(directory / "data"):
             shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -73,6 +73,7 @@ def journaled(directory, write_iops):
             with limited(device, write_iops):
                 yield data
         finally:
+            # What still writes there holds it; nothing below is erased then.
             tool("umount", data)
     finally:
         tool("losetup", "--detach", device)
@@ -81,12 +82,14 @@ def journaled(directory, write_iops):
 def make(image):
     # Written to its end, and not emptied by mkfs: a write must not be two because the file below
     # it grows.
-    with open(image, "wb") as file:
+    half = image.with_suffix(".half")
+    with open(half, "wb") as file:
         for _ in range(IMAGE_MEBIBYTES):
             file.write(MEBIBYTE)
         os.fsync(file.fileno())
     options = "nodiscard,lazy_itable_init=0,lazy_journal_init=0"
-    tool("mkfs.ext4", "-q", "-E", options, image)
+    tool("mkfs.ext4", "-q", "-E", options, half)
+    half.rename(image)
 
 
 @contextlib.contextmanager

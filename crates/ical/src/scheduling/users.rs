@@ -106,14 +106,15 @@ impl Agent {
 
 /// For whom a change wants a message to be forced that is none that is sent (RFC 6638 §7.2), each
 /// once: what they are told is up to the rules, and the change is told that it was not understood.
-pub fn unknown_forces(put: &CalendarObject) -> Vec<String> {
+/// `property` is ATTENDEE where the organizer put it, and ORGANIZER where an attendee did.
+pub fn unknown_forces(put: &CalendarObject, property: &str) -> Vec<String> {
     let is_known = |method: &str| {
         let method = method.trim();
         method.eq_ignore_ascii_case("REQUEST") || method.eq_ignore_ascii_case("REPLY")
     };
     let mut users = Vec::new();
     let lines = put.parts().flat_map(|part| part.lines.iter());
-    for line in lines.filter(|line| matches!(line.name(), "ORGANIZER" | "ATTENDEE")) {
+    for line in lines.filter(|line| line.name() == property) {
         let forced = line.parameter("SCHEDULE-FORCE-SEND");
         let is_unknown = forced.is_some_and(|method| !is_known(method));
         let user = calendar_user(line.value());

@@ -1,5 +1,7 @@
 //! PUT of a meeting (RFC 6638 §3.2.3.1).
 
+use std::collections::HashMap;
+
 use ical::scheduling::{
     Outgoing, Role, Users, attendee_change, keep_answers, organizer_change_with, receive_reply,
     set_schedule_status, unknown_forces,
@@ -210,7 +212,7 @@ impl AccountTx<'_, '_> {
             Ok::<_, StorageError>(())
         })?;
         if let Some(stored) = &mut stored {
-            told.extend(ignored_forces(new, &told));
+            told.extend(ignored_forces(new, "ATTENDEE", &told));
             for (to, status) in &told {
                 // RFC 6638 §7.3
                 set_schedule_status(stored, to, status);
@@ -260,7 +262,7 @@ impl AccountTx<'_, '_> {
             self.usage = self.lock_usage(account)?;
         }
         if let Some(stored) = &mut stored {
-            told.extend(ignored_forces(new, &told));
+            told.extend(ignored_forces(new, "ORGANIZER", &told));
             told.iter().for_each(|(to, status)| set_schedule_status(stored, to, status));
         }
         Ok(Some(stored))
@@ -316,15 +318,21 @@ impl AccountTx<'_, '_> {
 /// were sent fared.
 fn ignored_forces(
     put: Option<&CalendarObject>,
+    property: &str,
     told: &[(String, String)],
 ) -> Vec<(String, String)> {
-    let users = put.map(unknown_forces).unwrap_or_default();
+    let users = put.map(|put| unknown_forces(put, property)).unwrap_or_default();
+    if users.is_empty() {
+        return Vec::new();
+    }
+    // Both sides are calendar users in their one spelling.
+    let known: HashMap<&str, &str> =
+        told.iter().map(|(to, code)| (to.as_str(), code.as_str())).collect();
     let said = users.into_iter().map(|user| {
-        let known = told.iter().rfind(|(to, _)| Users::new(&[to]).is(&user));
         // RFC 6638 §7.3: several codes are one value, in quotes.
-        let code = known.map_or_else(
+        let code = known.get(user.as_str()).map_or_else(
             || status::IGNORED_PARAMETER.to_owned(),
-            |(_, code)| format!("{code},{}", status::IGNORED_PARAMETER),
+            |code| format!("{code},{}", status::IGNORED_PARAMETER),
         );
         (user, code)
     });
