@@ -8,7 +8,8 @@ use crate::trace_digest::TraceLog;
 use crate::{Result, Store};
 
 /// What gives up the oldest rows of a log, and then the digests of stretches that are gone. Numbers
-/// ascend with time, so that only the first rows are looked at.
+/// ascend with time, so that only the first rows are looked at, and the digests of those: there is an
+/// index of `first_id`, and none of `last_id`.
 struct Purge {
     log: TraceLog,
     rows: &'static str,
@@ -21,6 +22,8 @@ const PURGES: [Purge; 2] = [
         rows: "DELETE FROM spool_trace WHERE id IN (SELECT id FROM ( \
                SELECT id, at FROM spool_trace ORDER BY id LIMIT ?2) first WHERE at < ?1)",
         digests: "DELETE FROM trace_digest WHERE log = ?1 AND last_id < COALESCE( \
+                  (SELECT id FROM spool_trace ORDER BY id LIMIT 1), 9223372036854775807) \
+                  AND first_id < COALESCE( \
                   (SELECT id FROM spool_trace ORDER BY id LIMIT 1), 9223372036854775807)",
     },
     Purge {
@@ -28,6 +31,8 @@ const PURGES: [Purge; 2] = [
         rows: "DELETE FROM reception WHERE id IN (SELECT id FROM ( \
                SELECT id, at FROM reception ORDER BY id LIMIT ?2) first WHERE at < ?1)",
         digests: "DELETE FROM trace_digest WHERE log = ?1 AND last_id < COALESCE( \
+                  (SELECT id FROM reception ORDER BY id LIMIT 1), 9223372036854775807) \
+                  AND first_id < COALESCE( \
                   (SELECT id FROM reception ORDER BY id LIMIT 1), 9223372036854775807)",
     },
 ];

@@ -23,7 +23,8 @@ const ROWS_BEFORE_LAST: Value<'_> = Value::Int(4095);
 /// LIMIT: rows that one statement gives back.
 const ROWS: usize = 512;
 const ROWS_LIMIT: Value<'_> = Value::Int(512);
-/// LIMIT: digests that a search reads at a time, of some ten kilobytes each.
+/// LIMIT: digests that a search reads at a time: of some ten kilobytes each as a rule, and of 80 KiB
+/// ([`KEYS_MAX`]) at most, 2.5 MiB together.
 const DIGESTS: usize = 32;
 const DIGESTS_LIMIT: Value<'_> = Value::Int(32);
 /// LIMIT: texts of a stretch; where there are more, mail of thousands of recipients each, its digest
@@ -32,6 +33,8 @@ const KEYS_MAX: usize = 65_536;
 /// One in a hundred stretches is read in vain.
 const BITS_PER_KEY: usize = 10;
 const HASHES: u64 = 7;
+/// LIMIT: digests that are made at a time; whoever has them made does other things, too.
+const MADE_MAX: u64 = 64;
 /// Rows may be committed later than those with a higher number, as long as a transaction takes; and
 /// clocks of several daemons differ.
 const SETTLED_SECS: i64 = 10 * 60;
@@ -90,25 +93,28 @@ impl TraceLog {
         }
     }
 
-    /// Adds what a search may look for in a row.
-    fn add_keys(self, row: &dyn Row, keys: &mut Keys) -> Result<()> {
+    /// Adds what a search may look for in a row. One that cannot be read is told of where it is
+    /// looked for.
+    fn add_keys(self, row: &dyn Row, keys: &mut Keys) {
         match self {
             Self::Spool => {
-                keys.add(row.text(1)?);
-                keys.add(row.text(2)?);
+                let (Ok(reverse_path), Ok(forward_path)) = (row.text(1), row.text(2)) else {
+                    keys.is_too_much = true;
+                    return;
+                };
+                keys.add(reverse_path);
+                keys.add(forward_path);
             }
             Self::Reception => {
-                // One that cannot be read is told of where it is looked for.
-                let Ok((reception, _)) = text::read(row.text(1)?) else {
+                let Ok((reception, _)) = row.text(1).and_then(text::read) else {
                     keys.is_too_much = true;
-                    return Ok(());
+                    return;
                 };
                 keys.add(&reception.reverse_path);
                 keys.add(&reception.message_id);
                 reception.forward_paths.iter().for_each(|path| keys.add(path));
             }
         }
-        Ok(())
     }
 }
 
@@ -144,7 +150,7 @@ struct Keys {
 
 impl Keys {
     fn add(&mut self, text: &str) {
-        if text.is_empty() || self.is_too_much {
+        if self.is_too_much {
             return;
         }
         self.found.insert(Key::of(text));
@@ -184,7 +190,8 @@ struct Digest {
 
 impl Store {
     /// Makes digests of what has been told of messages for some minutes, so that searches are quick
-    /// however much that is. Ends between two of them where `ended` says so. How many were made.
+    /// however much that is; some of them, or none where `ended` says so. How many were made: where
+    /// any were, there may be more to make.
     ///
     /// # Errors
     /// [`StorageError::Unavailable`](crate::StorageError::Unavailable) where the data can't be read
@@ -192,7 +199,7 @@ impl Store {
     pub fn digest_traces(&self, ended: &dyn Fn() -> bool) -> Result<u64> {
         let mut made = 0;
         for log in TraceLog::ALL {
-            while !ended() && self.digest_next(log)? {
+            while made < MADE_MAX && !ended() && self.digest_next(log)? {
                 made += 1;
             }
         }
@@ -210,7 +217,8 @@ impl Store {
 }
 
 impl ReadTx<'_> {
-    /// The newest part of `within` in which `wanted` may stand.
+    /// The newest part of `within` in which `wanted` may stand, up to where it does not: of one step
+    /// of digests, since a search reads that much at a time, too.
     pub(crate) fn next_stretch(
         &mut self,
         log: TraceLog,
@@ -219,7 +227,8 @@ impl ReadTx<'_> {
     ) -> Result<Option<Range<i64>>> {
         // A Message-ID is kept as far as there is room for it.
         let keys = [Key::of(wanted), Key::of(text::message_id(wanted))];
-        let (start, mut below) = (within.start, within.end);
+        // Between the two it may stand.
+        let (start, mut below, mut end) = (within.start, within.end, within.end);
         while below > start {
             let digests = self.sql.query_all(
                 "SELECT first_id, last_id, bits FROM trace_digest \
@@ -232,20 +241,25 @@ impl ReadTx<'_> {
                 },
             )?;
             let are_all = digests.len() < DIGESTS;
-            for (first, end, holds) in digests {
-                if end < below {
-                    return Ok(Some(end.max(start)..below));
+            for (first, digested, holds) in digests {
+                // What is behind has no digest.
+                below = below.min(digested.max(start));
+                if !holds && below < end {
+                    return Ok(Some(below..end));
                 }
-                if holds {
-                    return Ok(Some(first.max(start)..below));
+                below = first.max(start);
+                if !holds {
+                    end = below;
                 }
-                below = first;
                 if below <= start {
-                    return Ok(None);
+                    break;
                 }
             }
             if are_all {
-                return Ok(Some(start..below));
+                below = start;
+            }
+            if below < end {
+                return Ok(Some(below..end));
             }
         }
         Ok(None)
@@ -272,7 +286,8 @@ impl ReadTx<'_> {
             let params = [Value::Int(next), Value::Int(last), ROWS_LIMIT];
             self.sql.query(log.rows(), &params, &mut |row| {
                 (rows, newest) = (rows + 1, row.int(0)?);
-                log.add_keys(row, &mut keys)
+                log.add_keys(row, &mut keys);
+                Ok(())
             })?;
             if rows < ROWS {
                 return Ok(Some(Digest { first, last, at, bits: keys.digest() }));

@@ -20,8 +20,13 @@ fn tell(store: &TestStore, numbers: Range<i64>) {
     store
         .write(move |tx| {
             for number in numbers {
+                let reverse_path = match number {
+                    9 => String::new(),
+                    10 | 5010 => "both@far.test".to_owned(),
+                    _ => format!("from{number}@Far.test"),
+                };
                 let reception = Reception {
-                    reverse_path: format!("from{number}@Far.test"),
+                    reverse_path,
                     message_id: format!("id{number}@far.test"),
                     forward_paths: vec![format!("to{number}@x.test"), "all@x.test".to_owned()],
                     ..Reception::default()
@@ -87,6 +92,12 @@ fn a_search_leaves_out_what_holds_nothing_of_it() {
         assert_eq!(stretch(store, "TO5@x.test", 7..second), Some(7..first));
         assert_eq!(stretch(store, "to5000@x.test", 0..second), Some(first..second));
         assert_eq!(stretch(store, "from5000@far.test", 0..second - 1), Some(first..second - 1));
+        // The null sender, and one that stands in stretches side by side.
+        assert_eq!(stretch(store, "", 0..second), Some(0..first));
+        assert_eq!(found(store, ""), (1, 1));
+        assert_eq!(stretch(store, "both@far.test", 0..end), Some(0..end));
+        assert_eq!(stretch(store, "both@far.test", 7..second), Some(7..second));
+        assert_eq!(found(store, "both@far.test"), (2, 2));
         for number in [1, 2, STRETCH, STRETCH + 1, 2 * STRETCH, 2 * STRETCH + 2] {
             for wanted in [format!("to{number}@x.test"), format!("from{number}@Far.test")] {
                 assert_eq!(found(store, &wanted), (1, 1), "{wanted}");
@@ -135,4 +146,42 @@ fn what_holds_too_much_holds_all() {
     let wrong = (4096..14_096).filter(|n| may_hold(&digest, Key::of(&n.to_string()))).count();
     assert!((0..4096).all(|n| may_hold(&digest, Key::of(&n.to_string()))));
     assert!(wrong < 200, "{wrong}");
+}
+
+/// A row whose texts are none.
+struct Unreadable;
+
+impl Row for Unreadable {
+    fn int(&self, _: usize) -> Result<i64> {
+        Ok(0)
+    }
+
+    fn opt_int(&self, _: usize) -> Result<Option<i64>> {
+        Ok(None)
+    }
+
+    fn text(&self, _: usize) -> Result<&str> {
+        Err(crate::StorageError::Corrupt("a test".to_owned()))
+    }
+
+    fn opt_text(&self, _: usize) -> Result<Option<&str>> {
+        Ok(None)
+    }
+
+    fn bytes(&self, _: usize) -> Result<&[u8]> {
+        Ok(&[])
+    }
+
+    fn opt_bytes(&self, _: usize) -> Result<Option<&[u8]>> {
+        Ok(None)
+    }
+}
+
+#[test]
+fn what_cannot_be_read_may_hold_all() {
+    for log in TraceLog::ALL {
+        let mut keys = Keys::default();
+        log.add_keys(&Unreadable, &mut keys);
+        assert_eq!(keys.digest(), [0xff]);
+    }
 }
