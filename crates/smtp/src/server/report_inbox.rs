@@ -2,7 +2,7 @@
 //! checks of content change no longer fits the signatures.
 //!
 //! **Invariant:** what is given was stored before; nobody waits for who reads, and no message for
-//! memory for its copy.
+//! memory for its own copy. The copies that there are take of the memory that others wait for.
 
 use std::time::Duration;
 
