@@ -30,6 +30,7 @@ CREATE TABLE waiting_report (
     received BIGINT NOT NULL,
     due BIGINT NOT NULL,
     tries BIGINT NOT NULL,
+    source {TEXT} NOT NULL,                 -- the domain that reports, by its own word
     message {BLOB} NOT NULL                 -- as it was received
 );
 CREATE INDEX waiting_report_due ON waiting_report (due);

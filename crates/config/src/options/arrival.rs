@@ -56,7 +56,8 @@ sections! {
         /// The address that others send reports to about mail of the domains here (DMARC, TLS). It
         /// is an address of an account or an alias of one; what arrives there is also read, and
         /// `posthorn domain reports` shows it; a report of TLS, where the domain that reports has
-        /// signed it.
+        /// signed it. While the DNS is silent on who signed one, it is kept in the database and
+        /// looked at again, for 17 hours.
         reports: Option<Word> = optional "reports@example.test", since "0.1";
 
         /// How long the DNS may take for one message; what was not found out by then counts as

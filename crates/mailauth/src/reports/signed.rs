@@ -34,6 +34,11 @@ impl ReportMessage {
         Self { reports, signatures: signatures.unwrap_or_default() }
     }
 
+    /// The domain that reports, as the first of its reports has it.
+    pub fn source(&self) -> Option<&str> {
+        self.reports.iter().flatten().find_map(|report| report.source.as_deref())
+    }
+
     /// Whether the DNS is asked whose it is.
     pub fn asks_who_signed(&self) -> bool {
         !self.signatures.is_empty()

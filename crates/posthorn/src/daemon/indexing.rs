@@ -46,8 +46,11 @@ fn run(store: &Store, shutdown: &Shutdown) {
         }
         if digested.is_none_or(|at: Instant| at.elapsed() >= DIGEST_AGAIN) {
             digested = Some(Instant::now());
-            if let Err(cause) = store.digest_traces(&|| shutdown.is_requested()) {
-                tracing::warn!(%cause, "digests of the trace ended early");
+            match store.digest_traces(&|| shutdown.is_requested()) {
+                Ok(0) => {}
+                // There may be more, which waits for what else there is to do.
+                Ok(_) => digested = None,
+                Err(cause) => tracing::warn!(%cause, "digests of the trace ended early"),
             }
         }
         let pause = match store.index(&|| shutdown.is_requested()) {

@@ -17,7 +17,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 const WAITING_MAX: usize = 8;
 /// LIMIT: messages whose signatures are looked at meanwhile, each held until it is known whose it is.
 /// Others wait for none of them unless they have signatures to be looked at, too.
-const JUDGED_MAX: usize = 16;
+const JUDGED_MAX: usize = 12;
+/// LIMIT: the same of messages that waited, which take no place from those that come.
+const AGAIN_MAX: usize = 4;
 /// LIMIT: how long the DNS is asked who signed one of them.
 const ASKING_MAX: Duration = Duration::from_secs(10);
 /// How often is looked whether one that waits is due.
@@ -30,6 +32,8 @@ struct Reader {
     /// None where mail is taken unchecked: then no report of TLS is known to be anybody's.
     dns: Option<Arc<dyn Dns>>,
     judged: Arc<Semaphore>,
+    /// Places for those that waited.
+    again: Arc<Semaphore>,
     shutdown: Shutdown,
 }
 
@@ -37,6 +41,8 @@ struct Reader {
 struct Letter {
     /// As it was received; empty where it is too large to wait.
     message: Vec<u8>,
+    /// The domain that reports, by its own word; empty until it is read.
+    source: String,
     received: Timestamp,
     /// Its number, where it waited.
     waited: Option<i64>,
@@ -47,7 +53,8 @@ struct Letter {
 impl From<WaitingReport> for Letter {
     fn from(report: WaitingReport) -> Self {
         let WaitingReport { id, received, message, is_last } = report;
-        Self { message, received, waited: Some(id), waits_on: !is_last }
+        let source = String::new();
+        Self { message, source, received, waited: Some(id), waits_on: !is_last }
     }
 }
 
@@ -59,8 +66,9 @@ pub(super) fn start(
 ) -> mpsc::Sender<Vec<u8>> {
     let (sender, mut receiver) = mpsc::channel(WAITING_MAX);
     let judged = Arc::new(Semaphore::new(JUDGED_MAX));
+    let again = Arc::new(Semaphore::new(AGAIN_MAX));
     let dns = dns.map(|dns| -> Arc<dyn Dns> { dns });
-    let reader = Reader { store, dns, judged, shutdown: shutdown.clone() };
+    let reader = Reader { store, dns, judged, again, shutdown: shutdown.clone() };
     let mut due = interval(LOOK_AGAIN);
     due.set_missed_tick_behavior(MissedTickBehavior::Delay);
     shutdown.spawn(async move {
@@ -72,7 +80,10 @@ pub(super) fn start(
                     Some(message) => reader.read(message).await,
                     None => return,
                 },
-                _ = due.tick() => reader.look_again().await,
+                // One at a time: what comes is read first.
+                _ = due.tick() => if reader.look_again().await {
+                    due.reset_immediately();
+                },
             }
         }
     });
@@ -83,7 +94,8 @@ impl Reader {
     /// Reads a message that has come.
     async fn read(&self, message: Vec<u8>) {
         let received = self.store.now();
-        let letter = Letter { message, received, waited: None, waits_on: true };
+        let source = String::new();
+        let letter = Letter { message, source, received, waited: None, waits_on: true };
         let Some((letter, found)) = read_letter(letter).await else { return };
         if !found.asks_who_signed() {
             self.keep(&letter, found).await;
@@ -96,21 +108,25 @@ impl Reader {
         }
     }
 
-    /// Reads again what is due.
-    async fn look_again(&self) {
-        loop {
-            let Ok(place) = self.judged.clone().try_acquire_owned() else { return };
-            let letter = match self.take_due().await {
-                Ok(Some(taken)) => Letter::from(taken),
-                Ok(None) => return,
-                Err(error) => {
-                    tracing::warn!(%error, "reports that wait were not looked at");
-                    return;
-                }
-            };
-            let Some((letter, found)) = read_letter(letter).await else { return };
+    /// Reads again the first message that is due; whether there was one.
+    async fn look_again(&self) -> bool {
+        // Another daemon has put it off, which asks the DNS.
+        if self.dns.is_none() {
+            return false;
+        }
+        let Ok(place) = self.again.clone().try_acquire_owned() else { return false };
+        let letter = match self.take_due().await {
+            Ok(Some(taken)) => Letter::from(taken),
+            Ok(None) => return false,
+            Err(error) => {
+                tracing::warn!(%error, "reports that wait were not looked at");
+                return false;
+            }
+        };
+        if let Some((letter, found)) = read_letter(letter).await {
             self.judge(letter, found, place);
         }
+        true
     }
 
     async fn take_due(&self) -> Result<Option<WaitingReport>, StorageError> {
@@ -142,10 +158,10 @@ impl Reader {
         let lookups = lookups.as_ref().map(|lookups| lookups as &dyn Lookups);
         // A signature that has expired since then did hold.
         let received = letter.received.as_secs().unsigned_abs();
-        let mut is_undecided = false;
+        let (mut is_undecided, mut is_lost) = (false, false);
         for report in message.judge(lookups, received).await {
             match report {
-                Ok(report) => keep_one(&self.store, &report).await,
+                Ok(report) => is_lost |= !keep_one(&self.store, &report).await,
                 // RFC 8460 §3: it is ignored. Anybody can send one.
                 Err(error @ ReportError::Unsigned { .. }) => {
                     tracing::info!(%error, "a report is ignored");
@@ -157,7 +173,7 @@ impl Reader {
                 Err(error) => tracing::info!(%error, "a report cannot be read"),
             }
         }
-        match is_undecided {
+        match is_lost || (is_undecided && letter.waits_on) {
             true => self.put_off(letter).await,
             false => self.end(letter).await,
         }
@@ -170,20 +186,23 @@ impl Reader {
             return;
         }
         if letter.message.is_empty() {
-            tracing::warn!("a report of TLS is too large to wait; it is not read");
+            tracing::warn!("a report is too large to wait; it is not read");
             return;
         }
-        let message = letter.message.clone();
-        let put = self.store.write("waiting report", move |tx| tx.put_waiting_report(&message));
+        let (source, message) = (letter.source.clone(), letter.message.clone());
+        let put =
+            self.store.write("waiting report", move |tx| tx.put_waiting_report(&source, &message));
         match put.await {
             Ok(done) if done.value => {}
-            Ok(_) => tracing::warn!("too many reports of TLS wait; one is not read"),
+            Ok(_) => {
+                tracing::warn!(source = letter.source, "too many reports wait; one is not read")
+            }
             Err(error) => tracing::warn!(%error, "a report was not kept"),
         }
     }
 
     async fn end(&self, letter: &Letter) {
-        let Some(id) = letter.waited.filter(|_| letter.waits_on) else { return };
+        let Some(id) = letter.waited else { return };
         let end = self.store.write("waiting report", move |tx| tx.end_waiting_report(id));
         if let Err(error) = end.await {
             tracing::warn!(%error, "a report is looked at once more");
@@ -195,6 +214,7 @@ impl Reader {
 async fn read_letter(mut letter: Letter) -> Option<(Letter, ReportMessage)> {
     let read = tokio::task::spawn_blocking(move || {
         let found = ReportMessage::of(&letter.message);
+        letter.source = found.source().unwrap_or_default().to_owned();
         if letter.message.len() > WAITING_REPORT_BYTES_MAX {
             letter.message = Vec::new();
         }
@@ -203,12 +223,19 @@ async fn read_letter(mut letter: Letter) -> Option<(Letter, ReportMessage)> {
     read.await.ok()
 }
 
-async fn keep_one(store: &Store, report: &Report) {
+/// Keeps a report; whether nothing was in the way.
+async fn keep_one(store: &Store, report: &Report) -> bool {
     let kept = row(report);
     let (domain, reporter) = (&report.domain, &report.reporter);
     match store.write("mail report", move |tx| tx.put_mail_report(&kept)).await {
-        Ok(done) => tracing::info!(domain, reporter, new = done.value, "report"),
-        Err(error) => tracing::warn!(%error, domain, "a report was not kept"),
+        Ok(done) => {
+            tracing::info!(domain, reporter, new = done.value, "report");
+            true
+        }
+        Err(error) => {
+            tracing::warn!(%error, domain, "a report was not kept");
+            false
+        }
     }
 }
 

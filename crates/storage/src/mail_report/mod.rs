@@ -25,7 +25,8 @@ pub struct MailReport {
     pub kind: String,
     /// About which domain.
     pub domain: String,
-    /// The domain that reports; empty where that is not known.
+    /// The domain that reports; empty where that is not known. Of reports that were there before
+    /// migration 55 it is the name.
     pub source: String,
     /// Who reports, by name.
     pub reporter: String,

@@ -1,7 +1,9 @@
 //! Reports whose signer could not be asked for when they came: the messages, until that is known.
 //!
-//! **Invariant:** at most [`MESSAGES_MAX`] wait, each for the time that [`PAUSES_SECS`] add up to;
-//! whoever takes one has it until it is due again, so that of several daemons one looks at it.
+//! **Invariant:** at most [`MESSAGES_MAX`] wait, and [`OF_SOURCE_MAX`] of one reporter (on PostgreSQL
+//! a few more, where several daemons put some off at the same instant); each for the time that
+//! [`PAUSES_SECS`] add up to, and [`AFTER_LAST_SECS`] where its last look did not come to an end.
+//! Whoever takes one has it until it is due again, so that of several daemons one looks at it.
 
 use ids::Timestamp;
 
@@ -12,8 +14,12 @@ use crate::{ReadTx, Result, WriteTx};
 pub const WAITING_REPORT_BYTES_MAX: usize = 1024 * 1024;
 /// LIMIT: messages that wait at a time; more are not kept.
 const MESSAGES_MAX: i64 = 64;
+/// LIMIT: of those, the ones of one reporter, who may be anybody.
+const OF_SOURCE_MAX: i64 = 4;
 /// How long a message waits before each further look at it; together some seventeen hours.
 const PAUSES_SECS: [i64; 5] = [5 * 60, 15 * 60, 60 * 60, 4 * 60 * 60, 12 * 60 * 60];
+/// When a message is due once more whose last look a crash or a shutdown cut off.
+const AFTER_LAST_SECS: i64 = 60 * 60;
 
 /// A message that was taken to be looked at again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +30,7 @@ pub struct WaitingReport {
     pub received: Timestamp,
     /// As it came.
     pub message: Vec<u8>,
-    /// Whether it waits no more, whatever becomes of it.
+    /// Whether it waits no more, should it not be known now either.
     pub is_last: bool,
 }
 
@@ -38,20 +44,30 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Keeps a message to be looked at again; whether there was room for it.
-    pub fn put_waiting_report(&mut self, message: &[u8]) -> Result<bool> {
-        let waiting =
-            self.sql.query_one("SELECT COUNT(*) FROM waiting_report", &[], |row| row.int(0))?;
-        let [first, ..] = PAUSES_SECS;
-        if message.len() > WAITING_REPORT_BYTES_MAX || waiting.unwrap_or(0) >= MESSAGES_MAX {
+    /// Keeps a message of who reports from `source` to be looked at again; whether there was room
+    /// for it.
+    pub fn put_waiting_report(&mut self, source: &str, message: &[u8]) -> Result<bool> {
+        if message.len() > WAITING_REPORT_BYTES_MAX {
             return Ok(false);
         }
+        let waiting = self.sql.query_one(
+            "SELECT COUNT(*), COUNT(CASE WHEN source = ?1 THEN 1 END) FROM waiting_report",
+            &[Value::Text(source)],
+            |row| Ok((row.int(0)?, row.int(1)?)),
+        )?;
+        let (all, of_source) = waiting.unwrap_or_default();
+        if all >= MESSAGES_MAX || of_source >= OF_SOURCE_MAX {
+            return Ok(false);
+        }
+        let [first, ..] = PAUSES_SECS;
         let now = self.now;
         self.sql.execute(
-            "INSERT INTO waiting_report (received, due, tries, message) VALUES (?1, ?2, 0, ?3)",
+            "INSERT INTO waiting_report (received, due, tries, source, message) \
+             VALUES (?1, ?2, 0, ?3, ?4)",
             &[
                 Value::Int(now.as_micros()),
                 Value::Int(now.plus_secs(first).as_micros()),
+                Value::Text(source),
                 Value::Bytes(message),
             ],
         )?;
@@ -73,8 +89,11 @@ impl WriteTx<'_> {
             },
         )?;
         let Some((mut report, due, tries)) = found else { return Ok(None) };
-        let pause = usize::try_from(tries).ok().and_then(|tries| PAUSES_SECS.get(tries + 1));
-        report.is_last = pause.is_none();
+        let tried = usize::try_from(tries).unwrap_or(usize::MAX).saturating_add(1);
+        report.is_last = tried >= PAUSES_SECS.len();
+        // Its last look may be cut off; then it is due once more.
+        let after_last = (tried == PAUSES_SECS.len()).then_some(AFTER_LAST_SECS);
+        let pause = PAUSES_SECS.get(tried).copied().or(after_last);
         // Another daemon may have taken it meanwhile.
         let taken = match pause {
             Some(pause) => self.sql.execute(
@@ -82,7 +101,7 @@ impl WriteTx<'_> {
                 &[
                     Value::Int(report.id),
                     Value::Int(due),
-                    Value::Int(now.plus_secs(*pause).as_micros()),
+                    Value::Int(now.plus_secs(pause).as_micros()),
                 ],
             )?,
             None => self.sql.execute(
@@ -120,7 +139,7 @@ mod tests {
                 let due = || store.read(|tx| tx.waiting_report_due()).unwrap();
                 assert_eq!((due(), take()), (None, None));
                 let received = clock.now();
-                assert!(store.write(|tx| tx.put_waiting_report(b"one")).unwrap());
+                assert!(store.write(|tx| tx.put_waiting_report("a.test", b"one")).unwrap());
                 for (at, pause) in PAUSES_SECS.into_iter().enumerate() {
                     assert_eq!(due(), Some(clock.now().plus_secs(pause)));
                     clock.advance_secs(pause - 1);
@@ -133,8 +152,12 @@ mod tests {
                     // Nobody else has it.
                     assert_eq!(take(), None);
                 }
+                // Its last look was cut off.
+                assert_eq!(due(), Some(clock.now().plus_secs(AFTER_LAST_SECS)));
+                clock.advance_secs(AFTER_LAST_SECS);
+                assert!(take().unwrap().is_last);
                 assert_eq!(due(), None);
-                assert!(store.write(|tx| tx.put_waiting_report(b"two")).unwrap());
+                assert!(store.write(|tx| tx.put_waiting_report("a.test", b"two")).unwrap());
                 clock.advance_secs(PAUSES_SECS[0]);
                 let id = take().unwrap().id;
                 store.write(move |tx| tx.end_waiting_report(id)).unwrap();
@@ -146,12 +169,16 @@ mod tests {
     #[test]
     fn few_and_small_ones_wait() {
         crate::testing::on_both_engines(|store| {
-            let put =
-                |message: Vec<u8>| store.write(move |tx| tx.put_waiting_report(&message)).unwrap();
-            assert!(!put(vec![b'x'; WAITING_REPORT_BYTES_MAX + 1]));
-            assert!(put(vec![b'x'; WAITING_REPORT_BYTES_MAX]));
-            assert!((1..MESSAGES_MAX).all(|_| put(b"x".to_vec())));
-            assert!(!put(b"x".to_vec()));
+            let put = |source: i64, message: Vec<u8>| {
+                let source = format!("{source}.test");
+                store.write(move |tx| tx.put_waiting_report(&source, &message)).unwrap()
+            };
+            assert!(!put(0, vec![b'x'; WAITING_REPORT_BYTES_MAX + 1]));
+            assert!(put(0, vec![b'x'; WAITING_REPORT_BYTES_MAX]));
+            assert!((1..OF_SOURCE_MAX).all(|_| put(0, b"x".to_vec())));
+            assert!(!put(0, b"x".to_vec()));
+            assert!((OF_SOURCE_MAX..MESSAGES_MAX).all(|n| put(n, b"x".to_vec())));
+            assert!(!put(1, b"x".to_vec()));
         });
     }
 }

@@ -60,8 +60,9 @@ impl Fixture {
         let text = format!("v=DKIM1; k=ed25519; p={public}");
         let dns = Arc::new(OneKey { text, answers: AtomicBool::new(false) });
         let judged = Arc::new(Semaphore::new(JUDGED_MAX));
+        let again = Arc::new(Semaphore::new(AGAIN_MAX));
         let asked: Arc<dyn Dns> = dns.clone();
-        let reader = Reader { store, dns: Some(asked), judged, shutdown: Shutdown::new() };
+        let reader = Reader { store, dns: Some(asked), judged, again, shutdown: Shutdown::new() };
         Self { reader, dns, clock, key, _folder: folder }
     }
 
@@ -86,6 +87,7 @@ impl Fixture {
     /// Those that are known, after everything under way.
     async fn known(&self) -> Vec<String> {
         drop(self.reader.judged.acquire_many(JUDGED_MAX as u32).await.unwrap());
+        drop(self.reader.again.acquire_many(AGAIN_MAX as u32).await.unwrap());
         let since = Timestamp::from_secs(0);
         let found = self.reader.store.read(move |tx| tx.mail_reports(None, since, 10)).await;
         found.unwrap().into_iter().map(|one| format!("{} {}", one.source, one.report_id)).collect()
@@ -162,4 +164,43 @@ async fn more_than_are_judged_at_once_wait() {
     fixture.clock.set(due);
     fixture.reader.look_again().await;
     assert_eq!(fixture.known().await, ["good.test one"]);
+}
+
+/// What another daemon put off is left to those who can ask.
+#[tokio::test]
+async fn without_the_dns_what_waits_is_left_alone() {
+    let (mut fixture, message) = Fixture::new().await.signed("one");
+    fixture.reader.read(message).await;
+    fixture.known().await;
+    let due = fixture.due().await.unwrap();
+    fixture.clock.set(due);
+    let dns = fixture.reader.dns.take();
+    assert!(!fixture.reader.look_again().await);
+    assert_eq!(fixture.due().await, Some(due));
+
+    fixture.reader.dns = dns;
+    fixture.answers(true);
+    assert!(fixture.reader.look_again().await);
+    assert_eq!(fixture.known().await, ["good.test one"]);
+}
+
+/// A shutdown during the last look leaves it for later.
+#[tokio::test]
+async fn a_last_look_is_had_once_more_where_it_was_cut_off() {
+    let (fixture, message) = Fixture::new().await.signed("one");
+    fixture.reader.read(message).await;
+    fixture.known().await;
+    for _ in 0..4 {
+        fixture.clock.set(fixture.due().await.unwrap());
+        assert!(fixture.reader.look_again().await);
+        fixture.known().await;
+    }
+    fixture.clock.set(fixture.due().await.unwrap());
+    // Taken, and nothing more.
+    assert!(fixture.reader.take_due().await.unwrap().unwrap().is_last);
+    fixture.clock.set(fixture.due().await.unwrap());
+    fixture.answers(true);
+    assert!(fixture.reader.look_again().await);
+    assert_eq!(fixture.known().await, ["good.test one"]);
+    assert_eq!(fixture.due().await, None);
 }
