@@ -1,7 +1,5 @@
 //! Why a command failed, and the one place that makes a reply of it.
 
-use std::io::ErrorKind;
-
 use net::ConnectionError;
 use storage::{LimitKind, StorageError};
 
@@ -91,11 +89,9 @@ impl CommandError {
 /// What is said where nothing more can be read: nothing to who is gone, but the end to who speaks
 /// something else than was agreed, such as no DEFLATE after COMPRESS.
 fn lost(error: &ConnectionError) -> Answer {
-    match error {
-        ConnectionError::Io(error) if error.kind() == ErrorKind::InvalidData => {
-            Answer::Bye("What came cannot be read".to_owned())
-        }
-        _ => Answer::Silence,
+    match error.is_not_deflate() {
+        true => Answer::Bye("What came cannot be read".to_owned()),
+        false => Answer::Silence,
     }
 }
 
@@ -196,6 +192,8 @@ fn capitalized(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind;
+
     use super::*;
     use crate::render::{self, Status};
     use crate::types::Tag;
@@ -233,6 +231,11 @@ mod tests {
             (CommandError::BadUrl("/a/;UID=1".to_owned()), "a1 NO [BADURL \"/a/;UID=1\"] x"),
             (CommandError::BadUrl("a]\r\nb".to_owned()), "a1 NO [BADURL \"\"] x"),
             (CommandError::Disconnected(ConnectionError::Closed), ""),
+            (
+                // What TLS says of a record that is broken.
+                CommandError::Disconnected(std::io::Error::from(ErrorKind::InvalidData).into()),
+                "",
+            ),
             (CommandError::Bye("Enough"), "* BYE Enough"),
             (StorageError::NotFound("mailbox").into(), "a1 NO [NONEXISTENT] No such mailbox"),
             (

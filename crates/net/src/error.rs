@@ -72,3 +72,22 @@ pub enum ConnectionError {
     #[error("{0}")]
     Io(#[from] io::Error),
 }
+
+/// What came over a connection that is compressed cannot be inflated.
+#[derive(Debug, thiserror::Error)]
+#[error("not DEFLATE")]
+pub(crate) struct NotDeflate;
+
+impl From<NotDeflate> for io::Error {
+    fn from(error: NotDeflate) -> Self {
+        Self::new(io::ErrorKind::InvalidData, error)
+    }
+}
+
+impl ConnectionError {
+    /// Whether what came over a compressed connection is no DEFLATE. What TLS cannot read is of
+    /// the same kind of [`io::Error`].
+    pub fn is_not_deflate(&self) -> bool {
+        matches!(self, Self::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<NotDeflate>()))
+    }
+}

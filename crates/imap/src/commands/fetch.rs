@@ -13,7 +13,7 @@ mod seen;
 
 use std::sync::Arc;
 
-use ids::ModSeq;
+use ids::{ModSeq, UidSet};
 use storage::{Snapshot, StorageError, Store};
 
 use self::rendered::{held_contents, render_batch, render_held};
@@ -65,9 +65,10 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: FetchArgs) -> Result<Reply> {
     let mut plan = Plan::new(args, actor, enabled, marked.uids.clone(), recent);
     // RFC 9738 §3.1: where not all is told, the highest comes first.
     plan.descending = reached.is_some();
-    let answered = answer(ctx, by, known, &seqs, plan).await;
+    let mut told = UidSet::new();
+    let answered = answer(ctx, by, known, &seqs, plan, &mut told).await;
     if answered.as_ref().is_err_and(CommandError::goes_on) {
-        seen::take_back(ctx, marked).await?;
+        seen::take_back(ctx, marked, &told).await?;
     }
     answered?;
     Ok(message_limit::reply(ctx, reached, Reply::done()))
@@ -95,13 +96,14 @@ fn changed_since(ctx: &mut Ctx<'_>, seqs: NumberSet, since: Option<ModSeq>) -> R
     Ok(entries.filter(|(_, entry)| entry.modseq() > since).map(|(seq, _)| seq).collect())
 }
 
-/// Sends the answer, batch by batch.
+/// Sends the answer, batch by batch; `told` gets those it marked and has sent all of.
 async fn answer(
     ctx: &mut Ctx<'_>,
     by: Addressing,
     known: Arc<Snapshot>,
     seqs: &NumberSet,
     plan: Plan,
+    told: &mut UidSet,
 ) -> Result<()> {
     if plan.is_of_view() {
         return answer_from_view(ctx, &known, seqs, &plan).await;
@@ -138,7 +140,7 @@ async fn answer(
                 {
                     match large::read(&store, &known, &plan, seq).await? {
                         Some(large) => {
-                            is_whole &= large::send(ctx, &known, &plan, large, None).await?
+                            is_whole &= large::send(ctx, &known, &plan, large, None, told).await?
                         }
                         None => is_complete = false,
                     }
@@ -154,16 +156,18 @@ async fn answer(
             batches.go_back_to(seq);
         }
         if let Some(large) = ready.large {
-            is_whole &= large::send(ctx, &known, &plan, large, memory).await?;
+            is_whole &= large::send(ctx, &known, &plan, large, memory, told).await?;
             continue;
         }
         let Some(batch) = batches.next_small() else {
             ctx.connection.write(&ready.bytes).await?;
+            told.extend_set(&ready.told);
             continue;
         };
         let next = render(batch, std::mem::take(&mut spare));
         let (written, next) = tokio::join!(ctx.connection.write(&ready.bytes), next);
         written?;
+        told.extend_set(&ready.told);
         ctx.check_rights().await?;
         ahead = Some(next?);
         spare = ready.bytes;

@@ -89,22 +89,27 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: NotifyArgs) -> Result<Reply> {
     if status {
         tell_status(ctx, &notify.groups, &tree);
     }
-    tell_so_far(ctx);
+    let new = tell_so_far(ctx);
     ctx.enabled.tell_flags(flags);
     ctx.enabled.tell_annotations(annotations);
     *ctx.notify = Some(notify);
+    let mut out = Vec::new();
+    // RFC 5465 §5.2: what came just now is told with what is asked of new messages.
+    tell_new(ctx.shared, ctx.state, *ctx.enabled, ctx.notify, new, &mut out).await;
+    ctx.connection.push(&out);
     Ok(Reply::done())
 }
 
 /// RFC 5465 §3.1: what has happened so far in the open mailbox is told at once, changes of flags
 /// too where they are not to be told from here on. Expunges are told with the answer, as ever.
-fn tell_so_far(ctx: &mut Ctx<'_>) {
+/// How many messages are new.
+fn tell_so_far(ctx: &mut Ctx<'_>) -> u32 {
     let enabled = *ctx.enabled;
+    let Some(selected) = ctx.state.selected_mut() else { return 0 };
     let mut out = Vec::new();
-    if let Some(selected) = ctx.state.selected_mut() {
-        selected.tell_updates(Updates::WithoutExpunge, enabled, &mut out);
-    }
+    let new = selected.tell_updates(Updates::WithoutExpunge, enabled, &mut out);
     ctx.connection.push(&out);
+    new
 }
 
 /// RFC 5465 §3.1: what may be listed but not read is said to be out of reach.

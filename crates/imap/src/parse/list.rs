@@ -1,7 +1,7 @@
 //! LIST, LSUB, XLIST.
 
 use super::mailbox::pattern;
-use super::metadata::entries;
+use super::metadata::{entries, require_components};
 use super::status::status_items;
 use super::{Cursor, ParseError, Parsed};
 use crate::types::{Command, EntryName, ListArgs, ListReturn, ListSelection, MailboxPattern};
@@ -148,7 +148,8 @@ fn return_options(c: &mut Cursor<'_>) -> Parsed<(ListReturn, Vec<EntryName>)> {
         if name.eq_ignore_ascii_case(b"METADATA") {
             c.sp()?;
             metadata = entries(c)?;
-            return Ok(());
+            // RFC 9590 §3: there is no depth here.
+            return require_components(&metadata);
         }
         let option = if name.eq_ignore_ascii_case(b"SUBSCRIBED") {
             &mut returns.subscribed

@@ -31,6 +31,9 @@ pub(crate) fn metadata(c: &mut Cursor<'_>) -> Parsed<Command> {
         args.entries.push(entry(c)?);
         require_few(c, args.entries.len())?;
     }
+    if args.depth == EntryDepth::Zero {
+        require_components(&args.entries)?;
+    }
     Ok(Command::Metadata(args))
 }
 
@@ -94,6 +97,15 @@ pub(crate) fn entries(c: &mut Cursor<'_>) -> Parsed<Vec<EntryName>> {
 fn entry(c: &mut Cursor<'_>) -> Parsed<EntryName> {
     // RFC 5464 §3.2: an invalid name gets BAD.
     EntryName::parse(&c.astring()?).ok_or(ParseError::Syntax("not the name of an entry"))
+}
+
+/// RFC 5464 §3.2: a name has two components at least; what the prefix alone names is below it
+/// (§4.2.2), so that it needs a depth.
+pub(super) fn require_components(entries: &[EntryName]) -> Parsed<()> {
+    match entries.iter().any(|entry| entry.name.is_empty()) {
+        true => Err(ParseError::Syntax("not the name of an entry")),
+        false => Ok(()),
+    }
 }
 
 fn require_few(c: &Cursor<'_>, count: usize) -> Parsed<()> {

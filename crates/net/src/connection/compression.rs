@@ -12,6 +12,8 @@ use std::io;
 
 use flate2::{Compress, Compression as Level, Decompress, FlushCompress, FlushDecompress, Status};
 
+use crate::error::NotDeflate;
+
 /// LIMIT: so much of what was sent is kept for a compressor to begin with. Responses repeat those
 /// just before them.
 const TAIL_BYTES: usize = 2 * 1024;
@@ -95,7 +97,7 @@ impl Compression {
             let piece = waiting.get(..end_of_piece(waiting)).unwrap_or(waiting);
             let (was_in, was_out) = (self.inflate.total_in(), self.inflate.total_out());
             let status = self.inflate.decompress(piece, &mut space, FlushDecompress::Sync);
-            let status = status.map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+            let status = status.map_err(|_| NotDeflate)?;
             let consumed = (self.inflate.total_in() - was_in) as usize;
             let made = (self.inflate.total_out() - was_out) as usize;
             let is_flushed = consumed == piece.len() && piece.ends_with(&FLUSH_MARK);
@@ -179,6 +181,7 @@ fn store(plain: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ConnectionError;
 
     /// What a peer that inflates all that has arrived makes of it.
     fn inflated(inflate: &mut Decompress, compressed: &[u8]) -> Vec<u8> {
@@ -284,6 +287,6 @@ mod tests {
                 other => break other,
             }
         };
-        assert!(refused.is_err());
+        assert!(ConnectionError::from(refused.unwrap_err()).is_not_deflate());
     }
 }

@@ -8,6 +8,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use ids::UidSet;
 use net::{ConnectionError, DrawnMemory};
 use storage::{Content, Entry, Snapshot, StorageError, Store, Want};
 use tokio::time::timeout;
@@ -166,7 +167,8 @@ fn held(attribute: &FetchAttribute) -> u64 {
     }
 }
 
-/// Sends the FETCH response; whether everything asked for is in it. An error in the middle ends
+/// Sends the FETCH response; whether everything asked for is in it, and `told` gets it then if it
+/// was marked. An error in the middle ends
 /// the connection: the client could not tell what comes then from the response.
 pub(super) async fn send(
     ctx: &mut Ctx<'_>,
@@ -174,6 +176,7 @@ pub(super) async fn send(
     plan: &Arc<Plan>,
     large: Large,
     memory: Option<DrawnMemory>,
+    told: &mut UidSet,
 ) -> Result<bool> {
     let Some(entry) = known.by_seq(large.seq) else { return Ok(true) };
     let _memory = match memory {
@@ -209,6 +212,9 @@ pub(super) async fn send(
     if !fetch.is_empty() {
         fetch.finish();
         ctx.connection.write(&pending.bytes).await?;
+    }
+    if pending.is_whole && plan.has_marked(&entry) {
+        told.insert(entry.uid());
     }
     Ok(pending.is_whole)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ids::{ContentId, Timestamp, Uid};
+use ids::{ContentId, Timestamp, Uid, UidSet};
 use storage::{Content, Entry, ReadTx, Snapshot, Store, ThreadId};
 
 use super::annotation::{self, Annotations};
@@ -18,6 +18,8 @@ pub(super) struct Rendered {
     pub(super) bytes: Vec<u8>,
     /// Nothing asked for had to be left out.
     pub(super) is_whole: bool,
+    /// Those the command marked and of which nothing had to be left out.
+    pub(super) told: UidSet,
     /// No message was erased under a session that was not told yet.
     pub(super) is_complete: bool,
     /// The first message that was too much for this batch.
@@ -46,7 +48,8 @@ impl Rendered {
     /// Nothing yet, to be rendered into a buffer that was used before.
     fn begin(mut bytes: Vec<u8>) -> Self {
         bytes.clear();
-        Self { bytes, is_whole: true, is_complete: true, rest: None, large: None }
+        let told = UidSet::new();
+        Self { bytes, is_whole: true, told, is_complete: true, rest: None, large: None }
     }
 
     /// Adds a message, if it fits; the first one that does not fit at all is the batch.
@@ -60,7 +63,11 @@ impl Rendered {
         let more = plan.bytes_max(&content) + read.annotations.bytes();
         if more.saturating_add(self.bytes.len() as u64) <= RENDERED_BYTES {
             let read = read.with(&content);
-            self.is_whole &= render_message(&mut self.bytes, seq, entry, plan, &read);
+            let is_whole = render_message(&mut self.bytes, seq, entry, plan, &read);
+            self.is_whole &= is_whole;
+            if is_whole && plan.has_marked(entry) {
+                self.told.insert(entry.uid());
+            }
             return Added::Rendered;
         }
         if !self.bytes.is_empty() {

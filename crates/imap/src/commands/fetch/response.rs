@@ -146,6 +146,12 @@ impl Plan {
         entries.map(|entry| 512 + if whole { entry.size_bytes() as usize } else { 0 }).sum()
     }
 
+    /// Whether this command marked it `\Seen`.
+    pub(super) fn has_marked(&self, entry: &Entry<'_>) -> bool {
+        // Nothing is marked where a client only peeks.
+        !self.seen.is_empty() && self.seen.contains(entry.uid())
+    }
+
     fn is_recent(&self, entry: &Entry<'_>) -> bool {
         // Nearly always there is none, and FETCH of flags is asked for whole mailboxes.
         !self.recent.is_empty() && self.recent.contains(entry.uid())
@@ -249,7 +255,7 @@ pub(super) fn render_item(
 
 /// What is told of a message that this command marked `\Seen`.
 pub(super) fn render_seen(fetch: &mut FetchWriter<'_>, entry: &Entry<'_>, plan: &Plan) {
-    if !plan.seen.contains(entry.uid()) {
+    if !plan.has_marked(entry) {
         return;
     }
     if !plan.has(&FetchAttribute::Flags) {

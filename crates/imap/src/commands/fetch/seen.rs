@@ -1,6 +1,6 @@
 //! What FETCH marks as read (RFC 9051 §6.4.5).
 
-use ids::{ModSeq, UidSet};
+use ids::{ModSeq, Uid, UidSet};
 use message::flag::{Flags, SystemFlags};
 use storage::{FlagChange, Rights, StorageError};
 
@@ -64,17 +64,23 @@ pub(super) async fn mark(ctx: &mut Ctx<'_>, args: &FetchArgs, seqs: &NumberSet) 
     let enabled = *ctx.enabled;
     let mut out = Vec::new();
     let own = own_modseq(&committed);
-    ctx.selected()?.tell_updates_but(Updates::WithoutExpunge, enabled, own, &mut out);
+    let selected = ctx.selected()?;
+    selected.tell_updates_but(Updates::WithoutExpunge, enabled, own, &mut out);
+    // What another session marked meanwhile is not of this command, and was just told.
+    let known = selected.known();
+    let is_own = |uid: &Uid| known.by_uid(*uid).is_some_and(|(_, e)| Some(e.modseq()) == own);
+    let uids = unseen.iter().filter(is_own).collect();
     ctx.connection.write(&out).await?;
-    Ok(Marked { uids: unseen, modseq: own })
+    Ok(Marked { uids, modseq: own })
 }
 
-/// Takes `\Seen` back: a request that fails has changed nothing. Messages that somebody changed
-/// since stay as they are.
-pub(super) async fn take_back(ctx: &mut Ctx<'_>, marked: Marked) -> Result<()> {
-    let Some(modseq) = marked.modseq else { return Ok(()) };
+/// Takes `\Seen` back from messages that a failed request did not tell in full. Those that
+/// somebody changed since stay as they are.
+pub(super) async fn take_back(ctx: &mut Ctx<'_>, marked: Marked, told: &UidSet) -> Result<()> {
+    let uids: UidSet = marked.uids.iter().filter(|uid| !told.contains(*uid)).collect();
+    let Some(modseq) = marked.modseq.filter(|_| !uids.is_empty()) else { return Ok(()) };
     let mailbox = ctx.selected()?.known().mailbox();
-    let (uids, change) = (marked.uids, FlagChange::Remove(seen()));
+    let change = FlagChange::Remove(seen());
     let write = ctx.change_selected("imap fetch", move |tx| {
         tx.store_flags(mailbox, &uids, change, Some(modseq))
     });

@@ -52,6 +52,15 @@ pub(super) fn turns<'t>(
     turns
 }
 
+/// The mailboxes that have a name they did not have before: those that came and those renamed,
+/// the children of what was renamed too.
+pub(super) fn named_anew(
+    before: &BTreeMap<CollectionId, MailboxName>,
+    now: &BTreeMap<CollectionId, MailboxName>,
+) -> impl Iterator<Item = CollectionId> {
+    now.iter().filter(|(id, name)| before.get(*id) != Some(*name)).map(|(id, _)| *id)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,5 +81,7 @@ mod tests {
         ];
         assert_eq!(turns(&before, &now), expect);
         assert_eq!(turns(&now, &now), []);
+        let anew: Vec<i64> = named_anew(&before, &now).map(CollectionId::get).collect();
+        assert_eq!(anew, [1, 2, 5, 6]);
     }
 }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use ids::CollectionId;
 use storage::{
-    Change, Fact, Mailbox, MailboxEntry, MailboxName, MailboxTree, MetadataEntry, MetadataScope,
-    Rights,
+    Change, Fact, MailboxEntry, MailboxName, MailboxTree, MetadataEntry, MetadataScope, Rights,
 };
 
 use super::super::fetch::Plan;
@@ -131,7 +130,7 @@ async fn tell_changes(
     let Ok(tree) = shared.store.read(move |tx| tx.list_mailboxes_as(actor)).await else {
         return false;
     };
-    let mut teller = Teller::new(&tree, &watch.groups, enabled, own);
+    let mut teller = Teller::new(&tree, &watch.groups, selected, enabled, own);
     let (mine, of_others): (Vec<Change>, Vec<Change>) =
         changes.into_iter().partition(|change| change.account == actor);
     let renamed: Vec<&str> = mine.iter().filter_map(renamed_from).collect();
@@ -144,6 +143,9 @@ async fn tell_changes(
     let now = others::names_of(actor, &tree);
     for turn in others::turns(&watch.others, &now) {
         teller.tell_turn(&turn, out);
+    }
+    for id in others::named_anew(&watch.others, &now) {
+        teller.by_id.get(&id).copied().into_iter().for_each(|entry| teller.note_validity(entry));
     }
     teller.finish(out);
     watch.others = now;
@@ -162,6 +164,8 @@ struct Teller<'t> {
     tree: &'t MailboxTree,
     by_id: HashMap<CollectionId, &'t MailboxEntry>,
     groups: &'t [EventGroup],
+    /// The open mailbox: what happens to its messages is told as SELECTED asks.
+    selected: Option<CollectionId>,
     enabled: Enabled,
     own: &'t [MailboxName],
     /// One STATUS for each mailbox, whatever happened in it.
@@ -174,13 +178,14 @@ impl<'t> Teller<'t> {
     fn new(
         tree: &'t MailboxTree,
         groups: &'t [EventGroup],
+        selected: Option<CollectionId>,
         enabled: Enabled,
         own: &'t [MailboxName],
     ) -> Self {
         let real =
             tree.entries.iter().filter_map(|entry| Some((entry.mailbox.as_ref()?.id, entry)));
         let (statuses, listed) = (BTreeMap::new(), Vec::new());
-        Self { tree, by_id: real.collect(), groups, enabled, own, statuses, listed }
+        Self { tree, by_id: real.collect(), groups, selected, enabled, own, statuses, listed }
     }
 
     fn look_at(&mut self, change: &Change, renamed: &[&str], out: &mut Vec<u8>) {
@@ -256,13 +261,9 @@ impl<'t> Teller<'t> {
     /// RFC 5465 §5.4: rights given and taken are as mailboxes that come and go.
     fn tell_turn(&mut self, turn: &Turn<'_>, out: &mut Vec<u8>) {
         match turn {
-            Turn::CameOrWent(name) => {
-                self.list_with_parent(name, out);
-                self.tree.find(name).into_iter().for_each(|entry| self.note_validity(entry));
-            }
+            Turn::CameOrWent(name) => self.list_with_parent(name, out),
             Turn::Renamed(old, new) => {
                 self.list(new, NotifyEvent::MailboxName, Some(old.as_str()), out);
-                self.tree.find(new).into_iter().for_each(|entry| self.note_validity(entry));
             }
         }
     }
@@ -271,8 +272,9 @@ impl<'t> Teller<'t> {
     /// mailbox goes by it now.
     fn note_validity(&mut self, entry: &MailboxEntry) {
         let Some(mailbox) = &entry.mailbox else { return };
-        let is_readable = entry.rights.contains(Rights::READ);
-        if !is_readable
+        // RFC 5465 §3.1: of the open mailbox only SELECTED asks.
+        if !entry.rights.contains(Rights::READ)
+            || self.selected == Some(mailbox.id)
             || self.own.contains(&entry.name)
             || !self.wants(entry).contains(NotifyEvent::FlagChange)
         {
@@ -389,12 +391,9 @@ impl<'t> Teller<'t> {
     /// The counts of mailboxes where something happened.
     fn finish(self, out: &mut Vec<u8>) {
         for (id, items) in &self.statuses {
-            let mailbox: Option<&Mailbox> =
-                self.by_id.get(id).and_then(|entry| entry.mailbox.as_ref());
-            if let Some(mailbox) = mailbox {
+            if let Some(mailbox) = self.by_id.get(id).and_then(|entry| entry.mailbox.as_ref()) {
                 let values = status::counts(mailbox);
-                let dialect = self.enabled.dialect();
-                render::status(out, mailbox.name.as_str(), dialect, *items, &values);
+                render::status(out, mailbox.name.as_str(), self.enabled.dialect(), *items, &values);
             }
         }
     }
