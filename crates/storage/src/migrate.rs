@@ -71,6 +71,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 53, sql: include_str!("../migrations/0053_meeting_letter.sql") },
     Migration { version: 54, sql: include_str!("../migrations/0054_trace_digest.sql") },
     Migration { version: 55, sql: include_str!("../migrations/0055_report_source.sql") },
+    Migration { version: 56, sql: include_str!("../migrations/0056_object_long.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

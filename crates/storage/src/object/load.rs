@@ -148,8 +148,10 @@ impl ReadTx<'_> {
             })?;
         }
         self.sql.query_in(
-            "SELECT d.object_id, d.codec, d.data, o.size_bytes FROM object_data d \
-             JOIN object o ON o.id = d.object_id WHERE d.object_id IN ({IN})",
+            // The row of an object is only read for one whose bytes are compressed.
+            "SELECT d.object_id, d.codec, d.data, CASE WHEN d.codec = 0 THEN 0 ELSE \
+             (SELECT o.size_bytes FROM object o WHERE o.id = d.object_id) END \
+             FROM object_data d WHERE d.object_id IN ({IN})",
             &ids,
             &mut |row| {
                 let bytes = codec::expand(row.int(1)?, row.bytes(2)?, row.int(3)?)?;

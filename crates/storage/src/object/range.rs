@@ -7,7 +7,7 @@ use ids::CollectionId;
 use super::spans::{self, Said};
 use super::{Object, read};
 use crate::collection::Components;
-use crate::sql::Value;
+use crate::sql::{Row, Value};
 use crate::{ReadTx, Result};
 
 /// How sure it is that an object is in a time range.
@@ -28,6 +28,21 @@ pub struct Ranged {
     pub is: Match,
 }
 
+/// Seconds between the first and the last occurrence of an object that the index of long ones may
+/// lack: 31 days, and what halving rounds off.
+const SHORT_SECS: i64 = 2_678_400 + 8;
+
+macro_rules! select_ranged {
+    ($condition:literal) => {
+        concat!(
+            "SELECT o.id, o.name, o.uid, o.component, o.media_type, o.hash, o.size_bytes, \
+             o.modseq, o.created, o.modified, o.schedule_modseq, o.attachments, \
+             o.first_at, o.last_at, o.spans FROM object o WHERE o.collection_id = ?1 AND o.first_at <= ?2 AND ",
+            $condition
+        )
+    };
+}
+
 impl ReadTx<'_> {
     /// The objects of a calendar that are one of `components` and may be in the seconds from the
     /// start of the window up to its end. Every object that is, is among them.
@@ -38,30 +53,42 @@ impl ReadTx<'_> {
         window: &Range<i64>,
     ) -> Result<Vec<Ranged>> {
         let mut found = Vec::new();
+        let mut each = |row: &dyn Row| {
+            found.extend(ranged(row, components, window)?);
+            Ok(())
+        };
+        // What ends later than this was there before the window, or is one of the long ones.
+        let soon = window.end.saturating_add(SHORT_SECS);
+        let (id, end) = (Value::Int(collection.get()), Value::Int(window.end));
         self.sql.query(
-            "SELECT o.id, o.name, o.uid, o.component, o.media_type, o.hash, o.size_bytes, \
-             o.modseq, o.created, o.modified, o.schedule_modseq, o.attachments, \
-             o.first_at, o.last_at, o.spans FROM object o \
-             WHERE o.collection_id = ?1 AND o.last_at >= ?2 AND o.first_at <= ?3",
-            &[Value::Int(collection.get()), Value::Int(window.start), Value::Int(window.end)],
-            &mut |row| {
-                let component = Components::from_column(row.int(3)?);
-                if !components.contains(component) {
-                    return Ok(());
-                }
-                let said = match row.opt_bytes(14)? {
-                    Some(packed) => spans::ask(packed, window.start, window.end),
-                    None => Said::Unknown,
-                };
-                let is = match said {
-                    Said::No => return Ok(()),
-                    Said::Yes => Match::Yes,
-                    Said::Unknown => Match::Maybe,
-                };
-                found.push(Ranged { object: read(row)?, is });
-                Ok(())
-            },
+            select_ranged!("o.last_at >= ?3 AND o.last_at <= ?4"),
+            &[id, end, Value::Int(window.start), Value::Int(soon)],
+            &mut each,
+        )?;
+        self.sql.query(
+            select_ranged!(
+                "o.last_at > ?3 AND o.component <> 0 AND o.last_at / 2 - o.first_at / 2 > 1339200"
+            ),
+            &[id, end, Value::Int(soon.max(window.start.saturating_sub(1)))],
+            &mut each,
         )?;
         Ok(found)
     }
+}
+
+/// What a row says of the window; `None` for an object that is not in it, or of another kind.
+fn ranged(row: &dyn Row, components: Components, window: &Range<i64>) -> Result<Option<Ranged>> {
+    if !components.contains(Components::from_column(row.int(3)?)) {
+        return Ok(None);
+    }
+    let said = match row.opt_bytes(14)? {
+        Some(packed) => spans::ask(packed, window.start, window.end),
+        None => Said::Unknown,
+    };
+    let is = match said {
+        Said::No => return Ok(None),
+        Said::Yes => Match::Yes,
+        Said::Unknown => Match::Maybe,
+    };
+    Ok(Some(Ranged { object: read(row)?, is }))
 }

@@ -137,3 +137,28 @@ fn occurrences_are_found_where_they_are() {
         assert_eq!(found(day(date(1999, 1, 1)), Components::TASK), "todo?");
     });
 }
+
+#[test]
+fn an_object_is_found_once_however_long_it_lasts() {
+    on_both_engines(|store| {
+        let julie = store.account("julie");
+        let work = new_calendar(store, julie, "work");
+        // Around 31 days, from where on the index of long ones has it.
+        let lengths =
+            [60, 2_678_399, 2_678_400, 2_678_401, 2_678_407, 2_678_408, 2_678_409, 2_678_500];
+        for length in lengths {
+            let text = format!("DTSTART:20260101T000000Z\r\nDURATION:PT{length}S\r\n");
+            put(store, &work, &length.to_string(), prepared(&length.to_string(), &text)).unwrap();
+        }
+        let start = day(jiff::civil::date(2026, 1, 1)).start;
+        for (from, to) in [(0, 1), (0, 2), (0, 9), (0, 91), (0, 92), (0, 93), (59, 100), (-100, 1)]
+        {
+            let (id, window) = (work.id, start + from..start + to);
+            let found = store.read(move |tx| tx.find_in_range(id, Components::EVENT, &window));
+            let mut names: Vec<String> =
+                found.unwrap().into_iter().map(|one| one.object.name).collect();
+            names.sort_by_key(|name| name.parse::<u64>().unwrap());
+            assert_eq!(names, lengths.map(|length| length.to_string()), "{from} to {to}");
+        }
+    });
+}
