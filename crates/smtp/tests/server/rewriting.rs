@@ -89,7 +89,7 @@ async fn a_domain_has_a_postmaster() {
         lines.map(|line| line[..9].to_owned()).collect::<Vec<_>>()
     };
     let nobody = codes(fixture.talk(settings(Role::Mx), wire, wire.len()).await);
-    assert_eq!(nobody, ["550 5.1.1", "550 5.7.1", "550 5.1.1", "550 5.1.1", "550 5.1.1"]);
+    assert_eq!(nobody, ["550 5.1.1", "550 5.7.1", "250 2.1.5", "250 2.1.5", "250 2.1.5"]);
     let bob = storage::Address::parse("bob@here.test").unwrap();
     let promoted = fixture.store.write("test", move |tx| {
         let account = tx.find_account(&bob)?.unwrap().id;

@@ -1,5 +1,5 @@
 //! Answers about the directory in memory: where mail to an address goes, who may send as whom, and
-//! how an account is signed in to. Relays deliver to the same recipients again and again, programs
+//! how an account is signed in to, and which keys sign for a domain. Relays deliver to the same recipients again and again, programs
 //! send as the same sender and sign in with each request, and each of these waits for the answer.
 //!
 //! **Invariant:** an answer from here is the one that the newest commit would give. Every commit
@@ -7,11 +7,12 @@
 //! known to change messages and objects only do not. With PostgreSQL other daemons change the
 //! directory too, so nothing is kept.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::sync::Cache;
 
-use super::{Credentials, Recipient, Resolution};
+use super::{Credentials, Recipient, Resolution, SigningKey};
 use crate::{Address, Database};
 
 /// LIMIT: recipients kept; one takes some 200 bytes.
@@ -25,6 +26,10 @@ const QUESTION_BYTES_MAX: usize = 512;
 
 /// LIMIT: accounts kept with what signs in to them; one takes some 300 bytes.
 const CREDENTIALS_MAX: usize = 16 * 1024;
+/// LIMIT: domains kept with the keys that sign for them; most have two keys of some 2 KB.
+const SIGNING_DOMAINS_MAX: usize = 1024;
+/// LIMIT: bytes of a domain's name that is kept; RFC 1035 §2.3.4 has no longer ones.
+const DOMAIN_BYTES_MAX: usize = 255;
 
 /// A number that changes with the directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +54,7 @@ struct Kept {
     foreign_domains: Cache<String, Edition>,
     granted: Cache<String, Edition>,
     credentials: Cache<String, (Edition, Credentials)>,
+    signing_keys: Cache<String, (Edition, Arc<[SigningKey]>)>,
 }
 
 impl RecipientCache {
@@ -59,6 +65,7 @@ impl RecipientCache {
                 foreign_domains: Cache::new(DOMAINS_MAX),
                 granted: Cache::new(QUESTIONS_MAX),
                 credentials: Cache::new(CREDENTIALS_MAX),
+                signing_keys: Cache::new(SIGNING_DOMAINS_MAX),
             }),
             Database::Postgres(_) => None,
         };
@@ -115,6 +122,26 @@ impl RecipientCache {
     ) {
         if let Some(kept) = &self.kept {
             kept.credentials.insert(address.to_string(), (edition, found.clone()));
+        }
+    }
+
+    /// The keys of a domain, as it is written.
+    pub(crate) fn signing_keys(&self, domain: &str) -> Option<Arc<[SigningKey]>> {
+        let (edition, found) = self.kept.as_ref()?.signing_keys.get(domain)?;
+        (edition == self.edition()).then_some(found)
+    }
+
+    /// Keeps what a snapshot said.
+    pub(crate) fn keep_signing_keys(
+        &self,
+        edition: Edition,
+        domain: &str,
+        found: &Arc<[SigningKey]>,
+    ) {
+        if let Some(kept) = &self.kept
+            && domain.len() <= DOMAIN_BYTES_MAX
+        {
+            kept.signing_keys.insert(domain.to_owned(), (edition, found.clone()));
         }
     }
 

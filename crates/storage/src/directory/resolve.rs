@@ -123,7 +123,8 @@ impl ReadTx<'_> {
 
     /// Who answers for the domain of this name where nobody made `postmaster` an address of
     /// theirs (RFC 5321 §4.5.1): its first owner, or else administrator, who is not blocked; for
-    /// a domain without either, or not ours, those of the other domains.
+    /// a domain without either, or not ours, those of the other domains; where nobody is in charge
+    /// at all, the first account, the domain's before others.
     pub fn postmaster(&mut self, domain: &str) -> Result<Option<Recipient>> {
         // No row has the id 0.
         let target = self.find_target(domain)?;
@@ -132,8 +133,9 @@ impl ReadTx<'_> {
         let found = self.sql.query_one(
             "SELECT a.id, a.plus_to_mailbox, a.blocked, a.used_bytes, a.quota_bytes, \
              a.has_rules, a.rules_version \
-             FROM account a WHERE a.role IN ('owner', 'administrator') AND a.blocked = 0 \
-             ORDER BY CASE WHEN a.domain_id = ?1 THEN 0 ELSE 1 END, \
+             FROM account a WHERE a.role <> 'external' AND a.blocked = 0 \
+             ORDER BY CASE WHEN a.role = 'collaborator' THEN 1 ELSE 0 END, \
+                      CASE WHEN a.domain_id = ?1 THEN 0 ELSE 1 END, \
                       CASE WHEN a.role = 'owner' THEN 0 ELSE 1 END, a.id LIMIT 1",
             &[Value::Int(domain)],
             read_recipient,

@@ -236,7 +236,17 @@ mod tests {
         on_both_engines(|store| {
             store.account("julie");
             let domain = "example.test";
-            let list = || store.read(move |tx| tx.signing_keys(domain)).unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let list = || {
+                let read = store.read(move |tx| tx.signing_keys(domain)).unwrap();
+                // Twice: the second time from memory, where that is kept.
+                for _ in 0..2 {
+                    let found = runtime.block_on(store.inner().find_signing_keys(domain)).unwrap();
+                    assert_eq!(found[..], read);
+                }
+                read
+            };
+            assert_eq!(states(&list()), []);
             let add = |selector: &'static str, algorithm: &'static str| {
                 store.write(move |tx| {
                     tx.add_signing_key(domain, selector, algorithm, b"public", b"sealed")

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ids::ContentId;
 
 use super::PreparedMessage;
+use super::prepare::Described;
 use crate::blob::PreparedBlob;
 use crate::sql::Value;
 use crate::{ReadTx, Result, StorageError, WriteTx};
@@ -41,17 +42,35 @@ impl WriteTx<'_> {
         Ok(id)
     }
 
-    /// The content of `message`, written at its first use in this transaction.
+    /// The content of `message` for a mailbox, written at its first use in this transaction.
+    ///
+    /// # Errors
+    /// [`StorageError::Internal`] where it was prepared for the spool alone.
     pub(crate) fn put_content(&mut self, message: &PreparedMessage) -> Result<ContentId> {
+        message.described()?;
+        self.put_content_of_spool(message)
+    }
+
+    /// The same for the spool, where nothing of it but its bytes has to be known.
+    pub(crate) fn put_content_of_spool(&mut self, message: &PreparedMessage) -> Result<ContentId> {
         if let Some(&content) = self.contents.get(message.hash.as_bytes()) {
             return Ok(content);
         }
+        let content = self.insert_content(message)?;
+        // A mailbox whose message has the same bytes needs one of its own.
+        if message.described.is_some() {
+            self.contents.insert(*message.hash.as_bytes(), content);
+        }
+        Ok(content)
+    }
+
+    fn insert_content(&mut self, message: &PreparedMessage) -> Result<ContentId> {
         let body_blob = match &message.body {
             Some(body) => Value::Int(self.put_body(body)?),
             None => Value::Null,
         };
         let ReadTx { sql, .. } = &mut self.read;
-        let summary = &message.summary;
+        let [envelope, body, body_structure, parts, keys] = columns(message.described.as_ref());
         let id = sql.insert(
             "INSERT INTO content (hash, size_bytes, body_blob, envelope, body, \
                  body_structure, parts, keys, thread_id) \
@@ -61,11 +80,11 @@ impl WriteTx<'_> {
                 Value::Bytes(message.hash.as_bytes()),
                 Value::Int(message.size_bytes.cast_signed()),
                 body_blob,
-                Value::Bytes(&summary.envelope),
-                Value::Bytes(&summary.body),
-                Value::Bytes(&summary.body_structure),
-                Value::Bytes(&message.parts),
-                Value::Bytes(&message.keys),
+                Value::Bytes(envelope),
+                Value::Bytes(body),
+                Value::Bytes(body_structure),
+                Value::Bytes(parts),
+                Value::Bytes(keys),
                 Value::Int(message.thread.column()),
             ],
         )?;
@@ -77,8 +96,12 @@ impl WriteTx<'_> {
             let insert = "INSERT INTO content_open_end (content_id) VALUES (?1)";
             sql.execute(insert, &[Value::Int(id)])?;
         }
-        let content = ContentId::new(id);
-        self.contents.insert(*message.hash.as_bytes(), content);
-        Ok(content)
+        Ok(ContentId::new(id))
     }
+}
+
+/// What is kept of who reads it, in the order of the columns; empty where nobody does.
+fn columns(described: Option<&Described>) -> [&[u8]; 5] {
+    let Some(Described { summary, parts, keys }) = described else { return [&[]; 5] };
+    [&summary.envelope, &summary.body, &summary.body_structure, parts, keys]
 }

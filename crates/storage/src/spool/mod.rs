@@ -99,7 +99,7 @@ impl WriteTx<'_> {
         if let (Some(account), Some(_)) = (entry.account, begins) {
             self.check_scheduled(account)?;
         }
-        let content = self.put_content(message)?;
+        let content = self.put_content_of_spool(message)?;
         let now = self.now.as_micros();
         let due = begins.unwrap_or(self.now);
         let instant = |at: Option<Timestamp>| Value::Int(at.map_or(0, Timestamp::as_micros));

@@ -4,13 +4,13 @@ mod waiting;
 
 use std::sync::Arc;
 
-use ids::{AccountId, Clock, QueueDaemonId, SpoolId};
+use ids::{AccountId, Clock, ContentId, QueueDaemonId, SpoolId};
 use testkit::ManualClock;
 
 use super::*;
 use crate::sql::Value;
 use crate::testing::{TestStore, on_both_engines, on_both_engines_with};
-use crate::{PreparedMessage, StorageError, WriteTx};
+use crate::{Append, PreparedMessage, StorageError, Want, WriteTx};
 
 fn entry(account: Option<AccountId>, recipients: &[&str]) -> SpoolEntry {
     SpoolEntry {
@@ -489,5 +489,60 @@ fn traces_go_when_their_days_are_over() {
         clock.advance_secs(7 * 86_400);
         store.inner().maintain().unwrap();
         assert_eq!(traces(store, one), ["delivered b@x.test"]);
+    });
+}
+
+/// What is only sent on is not looked into; a mailbox takes nothing that was not.
+#[test]
+fn a_message_for_elsewhere_is_its_bytes() {
+    on_both_engines(|store| {
+        let account = store.account("julie");
+        let inbox = store.mailbox(account, "INBOX");
+        for (text, header_bytes) in [
+            ("Subject: x\r\n y\r\nno field\r\n\r\nbody\r\n\r\n.", 28),
+            ("Subject: x\n\nbody\n", 12),
+            ("Subject: x\r\n\r\n", 14),
+            ("Subject: x", 10),
+            ("\r\nbody\r\n", 2),
+            ("", 0),
+        ] {
+            let bytes = || text.as_bytes().to_vec();
+            let elsewhere = || PreparedMessage::for_elsewhere(bytes());
+            let read = PreparedMessage::new(bytes());
+            assert_eq!(
+                (elsewhere().hash, elsewhere().size()),
+                (read.hash, read.size()),
+                "{text:?}"
+            );
+            // Beside a mailbox that takes the same bytes, in both orders.
+            for is_first in [true, false] {
+                let (sent_on, read) = (elsewhere(), PreparedMessage::new(bytes()));
+                let spooled = store.write(move |tx| {
+                    if !is_first {
+                        tx.account(account)?.append_message(inbox, &read, Append::default())?;
+                    }
+                    let spooled = tx.spool(entry(None, &["a@x.test"]), &sent_on)?;
+                    if is_first {
+                        tx.account(account)?.append_message(inbox, &read, Append::default())?;
+                    }
+                    Ok(spooled)
+                });
+                let spooled = spooled.unwrap();
+                let found = store.read(move |tx| {
+                    let sql = "SELECT content_id FROM spool WHERE id = ?1";
+                    let id = [Value::Int(spooled.get())];
+                    let content = tx.sql.query_one(sql, &id, |row| row.int(0))?.unwrap();
+                    tx.load_contents(&[ContentId::new(content)], Want::HEADER | Want::TEXT)
+                });
+                let found = found.unwrap().remove(0);
+                assert_eq!(found.header().unwrap(), &text.as_bytes()[..header_bytes], "{text:?}");
+                assert_eq!(found.text().unwrap(), &text.as_bytes()[header_bytes..], "{text:?}");
+            }
+        }
+        let append = store.write(move |tx| {
+            let message = PreparedMessage::for_elsewhere(b"Subject: x\r\n\r\n".to_vec());
+            tx.account(account)?.append_message(inbox, &message, Append::default())
+        });
+        assert!(matches!(append, Err(StorageError::Internal(_))));
     });
 }

@@ -1,11 +1,15 @@
 //! Units of work that read, views, and what is known without I/O.
 
+use std::sync::Arc;
+
 use ids::{AccountId, CollectionId, ContentId};
 
 use super::{Store, blocking};
 use crate::directory::DirectoryQuestion;
 use crate::message_store::{Content, Want};
-use crate::{Address, Credentials, MailboxView, ReadTx, Resolution, Result, Subscription};
+use crate::{
+    Address, Credentials, MailboxView, ReadTx, Resolution, Result, SigningKey, Subscription,
+};
 
 impl Store {
     /// Reads in one snapshot, off the async threads. Never waits for a writer.
@@ -64,6 +68,22 @@ impl Store {
         if let Some(found) = &found {
             recipients.keep_credentials(edition, address, found);
         }
+        Ok(found)
+    }
+
+    /// The keys of a domain, see [`ReadTx::signing_keys`]. What was asked before and cannot have
+    /// changed is answered from memory.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub async fn find_signing_keys(&self, domain: &str) -> Result<Arc<[SigningKey]>> {
+        let recipients = &self.inner.shared.recipients;
+        if let Some(found) = recipients.signing_keys(domain) {
+            return Ok(found);
+        }
+        let (edition, asked) = (recipients.edition(), domain.to_owned());
+        let found: Arc<[SigningKey]> = self.read(move |tx| tx.signing_keys(&asked)).await?.into();
+        recipients.keep_signing_keys(edition, domain, &found);
         Ok(found)
     }
 

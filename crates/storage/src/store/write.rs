@@ -169,23 +169,32 @@ impl Store {
     /// # Errors
     /// [`StorageError::TooBig`] for one larger than the store takes.
     pub async fn prepare(&self, bytes: Vec<u8>) -> Result<PreparedMessage> {
-        let (size_bytes, limit_bytes) =
-            (bytes.len() as u64, self.inner.shared.current().message_bytes_max);
-        if size_bytes > limit_bytes {
-            return Err(StorageError::TooBig { size_bytes, limit_bytes });
-        }
+        self.check_size(&bytes)?;
         self.prepare_version(bytes).await
+    }
+
+    /// The same for a message that goes into the spool and into no mailbox.
+    ///
+    /// # Errors
+    /// As for [`prepare`](Self::prepare).
+    pub async fn prepare_for_elsewhere(&self, bytes: Vec<u8>) -> Result<PreparedMessage> {
+        self.check_size(&bytes)?;
+        prepare_by(PreparedMessage::for_elsewhere, bytes).await
     }
 
     /// The same for what rules made of a message: whether that is too big is for the transaction
     /// to say, which then goes by the message as it came.
     pub async fn prepare_version(&self, bytes: Vec<u8>) -> Result<PreparedMessage> {
-        /// LIMIT: up to here preparing takes less than moving to another thread would delay.
-        const INLINE_BYTES: usize = 32 * 1024;
-        if bytes.len() <= INLINE_BYTES {
-            return Ok(PreparedMessage::new(bytes));
+        prepare_by(PreparedMessage::new, bytes).await
+    }
+
+    fn check_size(&self, bytes: &[u8]) -> Result<()> {
+        let (size_bytes, limit_bytes) =
+            (bytes.len() as u64, self.inner.shared.current().message_bytes_max);
+        if size_bytes > limit_bytes {
+            return Err(StorageError::TooBig { size_bytes, limit_bytes });
         }
-        blocking("prepare", move || Ok(PreparedMessage::new(bytes))).await
+        Ok(())
     }
 
     async fn submit<T>(
@@ -212,6 +221,18 @@ impl Store {
         let unknown = self.inner.read(|tx| blobs.unknown(tx, messages))?;
         blobs.upload_large(&unknown)
     }
+}
+
+async fn prepare_by(
+    make: fn(Vec<u8>) -> PreparedMessage,
+    bytes: Vec<u8>,
+) -> Result<PreparedMessage> {
+    /// LIMIT: up to here preparing takes less than moving to another thread would delay.
+    const INLINE_BYTES: usize = 32 * 1024;
+    if bytes.len() <= INLINE_BYTES {
+        return Ok(make(bytes));
+    }
+    blocking("prepare", move || Ok(make(bytes))).await
 }
 
 fn lost(label: &'static str) -> StorageError {

@@ -26,7 +26,7 @@ impl AccountTx<'_, '_> {
         }
         self.require_annotating(mailbox, annotations, Rights::NONE)?;
         self.check_annotations(annotations)?;
-        check_parts(&message.summary.parts, annotations.keys())?;
+        check_parts(&message.described()?.summary.parts, annotations.keys())?;
         for scope in [MetadataScope::Private, MetadataScope::Shared] {
             self.check_load(Load::of(annotations, scope))?;
         }
