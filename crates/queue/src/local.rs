@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use ids::QueueDaemonId;
+use ids::{ListId, QueueDaemonId};
 use message::compose::return_path;
 use smtp::client::OutboundContent;
 use smtp::report::{Action, Prepared, Way};
@@ -357,7 +357,14 @@ impl Inner {
         let address = Address::parse(path).ok();
         if let Some(address) = &address {
             let found = self.store.find_recipient(address).await?;
-            if matches!(found, Resolution::Account(_) | Resolution::List(_)) {
+            let is_sure = match &found {
+                Resolution::Account(recipient) => !recipient.blocked || !address.is_role(),
+                Resolution::List(list) => {
+                    !address.is_role() || self.reaches_somebody(*list).await?
+                }
+                Resolution::UnknownRecipient | Resolution::Relay => false,
+            };
+            if is_sure {
                 return Ok(found);
             }
         }
@@ -370,6 +377,10 @@ impl Inner {
         };
         let found = self.store.read(move |tx| tx.postmaster(&domain)).await?;
         Ok(found.map_or(Resolution::UnknownRecipient, Resolution::Account))
+    }
+
+    async fn reaches_somebody(&self, list: ListId) -> storage::Result<bool> {
+        self.store.read(move |tx| Ok(!tx.reaches_nobody(list)?)).await
     }
 }
 

@@ -63,13 +63,15 @@ impl Inner {
             Ok((tx.may_post(list, poster)?, tx.load_list(list)?))
         });
         let (may_post, found) = read.await?;
-        if !may_post {
+        // RFC 2142 §1: whoever it is, who answers for a domain can be written to.
+        let to = Address::parse(&local.recipient.forward_path);
+        if !may_post && !to.is_ok_and(|to| to.is_role()) {
             return Ok(Err(Answer::ours(5, 7, 2, "the sender may not post to this list")));
         }
         let Some(marked) = put_marks(&found, bytes) else {
             return Ok(Err(Answer::ours(5, 4, 6, "the message came from this list")));
         };
-        let message = Arc::new(self.store.prepare(marked).await?);
+        let message = Arc::new(self.store.prepare_for_elsewhere(marked).await?);
         Ok(Ok(Posted { post: post(local), message }))
     }
 

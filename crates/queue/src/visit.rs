@@ -35,6 +35,8 @@ pub(crate) struct Visit {
     /// What the domain says of TLS, once it was looked for.
     sts: Option<Option<StsPolicy>>,
     server: Option<Server>,
+    /// A host took nothing for now, and those behind it are tried.
+    has_passed_over: bool,
     hand: Arc<Hand>,
 }
 
@@ -64,7 +66,8 @@ enum Course {
 impl Visit {
     /// A visit that keeps what it claims in that hand.
     pub(crate) fn new(inner: Arc<Inner>, destination: String, hand: Arc<Hand>) -> Self {
-        Self { inner, destination, hosts: None, sts: None, server: None, hand }
+        let (hosts, sts, server) = (None, None, None);
+        Self { inner, destination, hosts, sts, server, has_passed_over: false, hand }
     }
 
     /// Sends until nothing is due there, or it cannot go on.
@@ -336,10 +339,11 @@ impl Visit {
                 // The server ended the connection after the message before, as it may: another.
                 continue;
             };
-            let (done, again) = self.judge(pending, outcome, &mut course);
+            let passed_over = self.passes_over(&outcome);
+            let (done, again) = self.judge(pending, outcome, passed_over, &mut course);
             ends.extend(done);
             pending = again;
-            if pending.len() == before {
+            if pending.len() == before && !passed_over {
                 let answer = Answer::ours(4, 5, 3, "the server takes none of the recipients now");
                 ends.extend(pending.drain(..).map(|one| (one, End::Deferred(answer.clone()))));
             }
@@ -358,7 +362,8 @@ impl Visit {
     ) -> Option<Answered> {
         let mut server = self.server.take()?;
         let now = self.inner.store.now();
-        let mut envelope = outbound(message, recipients, !content.header.is_ascii(), now);
+        let utf8_header = is_utf8_header(message, &content.header, server.client.server());
+        let mut envelope = outbound(message, recipients, utf8_header, now);
         let converted = convert(&mut envelope, content, server.client.server()).await;
         let content = converted.as_ref().unwrap_or(content);
         let outcome = server.client.send(&envelope, content).await;
@@ -381,15 +386,36 @@ impl Visit {
         Some(answered)
     }
 
+    /// Whether the server takes nothing now and there are others behind it, which are tried from here
+    /// on: RFC 5321 §5.1. One that may have the message already is no reason to.
+    fn passes_over(&mut self, answered: &Answered) -> bool {
+        let Answered { name, outcome, .. } = answered;
+        let Some(Ok(exits)) = &mut self.hosts else { return false };
+        if outcome.content_sent || !concerns_server(outcome) {
+            return false;
+        }
+        let place = exits.iter().position(|exit| exit.host.to_string() == *name);
+        let Some(place) = place.filter(|place| place + 1 < exits.len()) else { return false };
+        exits.drain(..=place);
+        self.has_passed_over = true;
+        if let Some(server) = self.server.take() {
+            self.inner.shutdown.spawn(server.client.quit());
+        }
+        true
+    }
+
     /// Who is done, and who is to be named again.
     fn judge(
         &self,
         recipients: Vec<ClaimedRecipient>,
         answered: Answered,
+        passed_over: bool,
         course: &mut Course,
     ) -> (Vec<(ClaimedRecipient, End)>, Vec<ClaimedRecipient>) {
         let Answered { name, confirms, outcome } = answered;
-        if concerns_server(&outcome) {
+        if passed_over {
+            tracing::info!(server = name, "it takes nothing now; the next host is tried");
+        } else if concerns_server(&outcome) {
             self.leave_alone();
             *course = Course::Over;
         } else {
@@ -398,6 +424,7 @@ impl Visit {
         let (mut done, mut again) = (Vec::new(), Vec::new());
         for (recipient, verdict) in recipients.into_iter().zip(outcome.verdicts) {
             match end_of(verdict, &name, confirms, outcome.usable) {
+                Some(End::Deferred(_)) if passed_over => again.push(recipient),
                 Some(end) => done.push((recipient, end)),
                 None => again.push(recipient),
             }
@@ -433,6 +460,8 @@ impl Visit {
     /// No server can be used: for ever, which is so for every message, or for now, when the
     /// destination is left alone.
     fn no_server(&self, answer: Answer, course: &mut Course) -> End {
+        // Where the others never take mail, one that was passed over may yet.
+        let answer = if self.has_passed_over { answer.with_class(4) } else { answer };
         if answer.status.class == 5 {
             return End::Failed(answer);
         }
@@ -446,6 +475,14 @@ impl Visit {
         self.inner.table().failed(&self.destination, now, chance);
         add(&self.inner.counters.left_alone, 1);
     }
+}
+
+/// Whether the header section counts as one in UTF-8 (RFC 6531 §3.2), which only some servers take.
+/// QUIRK(scanners, scripts): they put bytes outside ASCII there and do not say so in MAIL; that goes on
+/// as it came, to servers that know nothing of UTF-8 as well, as other servers have it.
+fn is_utf8_header(message: &ClaimedMessage, header: &[u8], server: &Capabilities) -> bool {
+    let is_fit = server.smtputf8 && std::str::from_utf8(header).is_ok();
+    !header.is_ascii() && (MailParameters::of(message).smtputf8 || is_fit)
 }
 
 /// RFC 6152 §3 and RFC 3030 §3: what a server does not take is converted, where that can be done.

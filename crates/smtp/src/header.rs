@@ -17,6 +17,8 @@ pub(crate) struct HeaderFacts {
     pub(crate) message_id: Option<String>,
     /// `TLS-Required: No` (RFC 8689 §3).
     pub(crate) tls_optional: bool,
+    /// Where the first line begins that is no field, though no empty line came before it.
+    pub(crate) broken_at: Option<usize>,
 }
 
 impl HeaderFacts {
@@ -25,6 +27,10 @@ impl HeaderFacts {
         let mut facts = Self::default();
         let (mut tls_fields, mut tls_no) = (0, false);
         for field in header_fields(message) {
+            if field.name.is_empty() && !is_mbox_line(&field) {
+                facts.broken_at = Some(field.range.start);
+                break;
+            }
             match field.name.first().map(u8::to_ascii_lowercase) {
                 Some(b'r') if field.is("Received") => facts.received_fields += 1,
                 Some(b'd') if field.is("Date") => facts.has_date = true,
@@ -42,6 +48,13 @@ impl HeaderFacts {
         facts.tls_optional = tls_fields == 1 && tls_no;
         facts
     }
+}
+
+/// QUIRK(mbox, any): some programs send the line that begins a message in a mailbox file (RFC 4155)
+/// above its first field.
+fn is_mbox_line(field: &Field<'_>) -> bool {
+    let text = field.line.strip_prefix(b">").unwrap_or(field.line);
+    field.range.start == 0 && text.starts_with(b"From ")
 }
 
 /// The id as people look for it, whatever else stands in the field.
@@ -236,6 +249,7 @@ mod tests {
             has_date: false,
             message_id: Some("a@b".to_owned()),
             tls_optional: false,
+            broken_at: None,
         };
         assert_eq!(HeaderFacts::of(message), expected);
         assert_eq!(HeaderFacts::of(b""), HeaderFacts::default());

@@ -42,16 +42,15 @@ impl DomainSignatory {
 
     /// The keys that sign for `domain`.
     async fn signers(&self, domain: &str) -> Vec<Arc<Signer>> {
-        let wanted = domain.to_owned();
-        let keys = match self.store.read(move |tx| tx.signing_keys(&wanted)).await {
+        let keys = match self.store.find_signing_keys(domain).await {
             Ok(keys) => keys,
             Err(error) => {
                 tracing::error!(%error, domain, "mail goes unsigned");
                 return Vec::new();
             }
         };
-        let active = keys.into_iter().filter(|key| key.state == SigningState::Active);
-        active.filter_map(|key| self.open(domain, &key)).collect()
+        let active = keys.iter().filter(|key| key.state == SigningState::Active);
+        active.filter_map(|key| self.open(domain, key)).collect()
     }
 
     fn open(&self, domain: &str, key: &storage::SigningKey) -> Option<Arc<Signer>> {

@@ -291,3 +291,115 @@ async fn a_domain_that_takes_no_mail_is_not_asked_again() {
     scene.queue.wait_until(|counters| counters.delivered == 1 && counters.active == 0).await;
     scene.close().await;
 }
+
+/// RFC 5321 §5.1: what a host does not take now the next one may; one that may have it is no reason to
+/// send it to another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_takes_nothing_now_is_passed_over() {
+    let first = Server::start().await;
+    let port = first.address.port();
+    let second = Server::start_at(([127, 0, 0, 2], port).into()).await;
+    let scene = Scene::with(&[], |settings| settings.port = port).await;
+    let dropping = |at| Behaviour { drop_at: Some(at), ..Behaviour::default() };
+    let behaviours = [
+        replying("MAIL", "451 4.3.1 no room"),
+        replying("MAIL", "421 4.3.2 going down"),
+        replying("RCPT", "421 4.3.2 going down"),
+        replying("DATA", "421 4.3.2 going down"),
+        dropping(Drop::Mail),
+        dropping(Drop::Rcpt),
+        dropping(Drop::Data),
+    ];
+    for (count, behaviour) in (1..).zip(behaviours) {
+        let shown = format!("{behaviour:?}");
+        first.then(behaviour);
+        scene.send(&["x@two.test", "y@two.test"]).await;
+        scene
+            .queue
+            .wait_until(|now| now.delivered + now.deferred == 2 * count && now.active == 0)
+            .await;
+        assert_eq!((first.taken().len(), second.taken().len() as u64), (0, count), "{shown}");
+        assert_eq!(second.taken().last().unwrap().rcpts.len(), 2, "{shown}");
+    }
+    assert_eq!(scene.queue.counters().left_alone, 0);
+    // What was refused for good is not asked for elsewhere.
+    first.then(Behaviour {
+        replies: vec![("RCPT TO:<x", "550 5.1.1 no such user"), ("DATA", "421 4.3.2 going down")],
+        ..Behaviour::default()
+    });
+    scene.send(&["x@two.test", "y@two.test"]).await;
+    scene.queue.wait_until(|now| now.delivered + now.failed == 16 && now.active == 0).await;
+    assert_eq!(second.taken().last().unwrap().rcpts, ["RCPT TO:<y@two.test>"]);
+    // Where all take nothing, it waits, and the first is asked first again.
+    first.then(replying("MAIL", "451 4.3.1 no room"));
+    second.then(replying("MAIL", "452 4.3.1 nor here"));
+    let id = scene.send(&["x@two.test"]).await;
+    scene.queue.wait_until(|now| now.deferred == 1 && now.active == 0).await;
+    assert!(scene.trace(id).await[0].contains("452 4.3.1 nor here"));
+    scene.advance(2_000);
+    scene.queue.wait_until(|now| now.delivered == 16 && now.active == 0).await;
+    // The first may take it yet, whatever the second says.
+    first.then(replying("MAIL", "451 4.3.1 no room"));
+    second.then(Behaviour { greeting: Some("521 no mail here"), ..Behaviour::default() });
+    scene.send(&["x@two.test"]).await;
+    scene.queue.wait_until(|now| now.deferred == 2 && now.active == 0).await;
+    scene.advance(2_000);
+    scene.queue.wait_until(|now| now.delivered == 17 && now.active == 0).await;
+    first.then(dropping(Drop::Content));
+    scene.send(&["x@two.test"]).await;
+    scene.queue.wait_until(|now| now.deferred == 3 && now.active == 0).await;
+    assert_eq!((first.taken().len(), second.taken().len()), (2, 8));
+    scene.close().await;
+}
+
+/// RFC 6531 §3.2: a message that was handed in as one in UTF-8 goes to servers that take such, or back;
+/// who said nothing of it is not held to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_outside_ascii_go_as_they_were_announced() {
+    let (plain, modern) = (Server::start().await, Server::start().await);
+    let scene = Scene::new(&[&plain, &modern]).await;
+    let send = |subject: &'static [u8], smtputf8: bool, to: &'static str| {
+        let text = [&b"Subject: "[..], subject, b"\r\n\r\nHello.\r\n"].concat();
+        let message = PreparedMessage::for_elsewhere(text);
+        let entry = SpoolEntry {
+            account: None,
+            reverse_path: JULIE.to_owned(),
+            envelope_json: format!(r#"{{"body":"8BITMIME","smtputf8":{smtputf8}}}"#),
+            recipients: vec![SpoolRecipient {
+                forward_path: to.to_owned(),
+                parameters_json: "{}".to_owned(),
+            }],
+        };
+        scene.store.write("send", move |tx| tx.spool_on(SpoolTerms::default(), entry, &message))
+    };
+    let (utf8, latin1) = ("Gr\u{fc}\u{df}e".as_bytes(), &b"Gr\xfc\xdfe"[..]);
+    let eight_bit = "MAIL FROM:<julie@here.test> BODY=8BITMIME";
+    let mut delivered = 0;
+    for (subject, smtputf8, to, expect) in [
+        (utf8, false, "x@a.test", Some(eight_bit.to_owned())),
+        (latin1, false, "x@a.test", Some(eight_bit.to_owned())),
+        (utf8, true, "x@a.test", None),
+        (utf8, false, "x@b.test", Some(format!("{eight_bit} SMTPUTF8"))),
+        (latin1, false, "x@b.test", Some(eight_bit.to_owned())),
+        (utf8, true, "x@b.test", Some(format!("{eight_bit} SMTPUTF8"))),
+    ] {
+        // Each on a connection of its own.
+        plain.then(Behaviour { keywords: &["8BITMIME", "CHUNKING"], ..Behaviour::default() });
+        let keywords = &["8BITMIME", "CHUNKING", "SMTPUTF8"];
+        modern.then(Behaviour { keywords, ..Behaviour::default() });
+        send(subject, smtputf8, to).await.unwrap();
+        delivered += u64::from(expect.is_some());
+        let failed = u64::from(delivered >= 2 && expect.is_none() || delivered > 2);
+        scene
+            .queue
+            .wait_until(|now| (now.delivered, now.failed, now.active) == (delivered, failed, 0))
+            .await;
+        let server = if to == "x@a.test" { &plain } else { &modern };
+        if let Some(expect) = expect {
+            assert_eq!(server.taken().last().unwrap().mail, expect, "{subject:?} {smtputf8}");
+        }
+    }
+    let report = scene.inbox().await.remove(0);
+    assert!(report.contains("Status: 5.6.7\r\n"), "{report}");
+    scene.close().await;
+}

@@ -85,3 +85,30 @@ async fn who_may_not_post_is_told() {
     assert_eq!(server.taken().len(), 0);
     scene.close().await;
 }
+
+/// RFC 2142 §4
+#[tokio::test(flavor = "multi_thread")]
+async fn who_answers_for_a_domain_can_be_written_to_by_all() {
+    let server = Server::start().await;
+    let scene = with_list(&server, Posting::Members).await;
+    let write = scene.store.write("list", |tx| {
+        let owner = tx.find_account(&address("julie@here.test"))?.unwrap().id;
+        for of in ["abuse@here.test", "postmaster@here.test"] {
+            let (posting, description) = (Posting::Members, String::new());
+            let new = NewList { address: address(of), description, owner, posting, team: None };
+            let list = tx.create_list(&new)?;
+            if of == "abuse@here.test" {
+                tx.add_list_member(list, &address("julie@here.test"))?;
+            }
+        }
+        Ok(())
+    });
+    write.await.unwrap();
+    scene.send_from("y@elsewhere.test", &["abuse@here.test", "postmaster@here.test"], "{}").await;
+    // The list and its member; the other has none, so that who is in charge gets it.
+    scene.queue.wait_until(|counters| counters.delivered == 3 && counters.active == 0).await;
+    let inbox = scene.inbox().await;
+    assert_eq!((inbox.len(), scene.spool().await.len()), (2, 0), "{inbox:?}");
+    assert_eq!(scene.queue.counters().failed, 0);
+    scene.close().await;
+}

@@ -152,6 +152,9 @@ impl Visit<'_> {
         let authserv_id = self.server.desk.authserv_id();
         let from_outside = settings.role != Role::Lmtp;
         let from_strangers = settings.role == Role::Mx;
+        if let Some(at) = facts.broken_at {
+            incoming.end_header(at);
+        }
         remove_fields(&mut incoming.buffer.bytes, incoming.trace_bytes, |field| {
             // RFC 5321 §4.4: final delivery removes a Return-Path that was there before and
             // writes the true one; what is sent on goes without.

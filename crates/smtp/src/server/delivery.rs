@@ -224,7 +224,7 @@ impl Plan {
             && let Some((bytes, return_path_bytes)) = &self.spare
         {
             let bytes = bytes.get(*return_path_bytes..).unwrap_or_default().to_vec();
-            self.relayed = Some(Arc::new(store.prepare(bytes).await?));
+            self.relayed = Some(Arc::new(store.prepare_for_elsewhere(bytes).await?));
         }
         Ok(())
     }

@@ -282,7 +282,12 @@ impl Desk {
             ForwardPath::Mailbox(mailbox) => {
                 let address = storage::Address::from(mailbox.clone());
                 let found = self.store.find_recipient(&address).await?;
-                if found != Resolution::UnknownRecipient || !address.is_role() {
+                let is_sure = match &found {
+                    Resolution::Account(recipient) => !recipient.blocked,
+                    Resolution::Relay => true,
+                    Resolution::List(_) | Resolution::UnknownRecipient => false,
+                };
+                if is_sure || !address.is_role() {
                     return Ok(found);
                 }
                 vec![address]
@@ -295,13 +300,18 @@ impl Desk {
             let mut found = Resolution::UnknownRecipient;
             for address in &addresses {
                 found = tx.resolve(address)?;
-                match found {
-                    Resolution::Account(_) | Resolution::List(_) => return Ok(found),
-                    // RFC 5321 §4.5.1: a postmaster exists at every domain served here.
-                    Resolution::UnknownRecipient if address.is_role() => {
-                        postmaster_of = Some(address.domain());
-                    }
-                    Resolution::UnknownRecipient | Resolution::Relay => {}
+                let is_reached = match &found {
+                    Resolution::Account(recipient) => !recipient.blocked,
+                    Resolution::List(list) => !tx.reaches_nobody(*list)?,
+                    Resolution::UnknownRecipient | Resolution::Relay => false,
+                };
+                if is_reached {
+                    return Ok(found);
+                }
+                // RFC 5321 §4.5.1: a postmaster exists at every domain served here, and by RFC 2142
+                // §4 somebody who is told of abuse, whatever became of who had the address.
+                if found != Resolution::Relay {
+                    postmaster_of = Some(address.domain());
                 }
             }
             if let Some(domain) = postmaster_of
@@ -361,6 +371,8 @@ impl Desk {
                 let storage::Recipient { account, detail, rules, marks_external, .. } = recipient;
                 Ok(Target::Account { account, detail, rules, marks_external })
             }
+            // RFC 2142 §1: whoever it is, who answers for a domain can be written to.
+            Resolution::List(list) if is_role(path) => Ok(Target::List(list)),
             Resolution::List(list) => {
                 self.check_posting(list, from).await?;
                 Ok(Target::List(list))
@@ -422,6 +434,14 @@ impl Desk {
         let (store, hostname) = (&self.store, &*self.hostname);
         let reporter = Reporter { store, hostname, signatory: self.signatory() };
         deliver(reporter, self.sorter.as_ref(), delivery).await
+    }
+}
+
+/// Whether a path is that of who answers for a domain.
+fn is_role(path: &ForwardPath) -> bool {
+    match path {
+        ForwardPath::Postmaster => true,
+        ForwardPath::Mailbox(mailbox) => storage::Address::from(mailbox.clone()).is_role(),
     }
 }
 

@@ -83,6 +83,14 @@ impl Incoming {
         Ok(())
     }
 
+    /// Ends the header section before the line at `at` of the message, which is no field. Our own
+    /// fields stand above it: without an empty line it would go on with them, and readers would not
+    /// agree on what is text (RFC 5322 §2.1).
+    pub(super) fn end_header(&mut self, at: usize) {
+        let at = self.trace_bytes.saturating_add(at).min(self.buffer.bytes.len());
+        self.buffer.bytes.splice(at..at, *b"\r\n");
+    }
+
     /// Puts the fields a submission lacks below our trace fields.
     pub(super) fn complete(&mut self, has_date: bool, hostname: &str, sender: Option<String>) {
         let mut fields = String::new();

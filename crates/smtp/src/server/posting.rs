@@ -54,7 +54,7 @@ pub(super) async fn prepare(
         let marks =
             ListMarks { address: &list.address, description: &list.description, owner: &owner };
         let bytes = marks.put_on(message).ok_or(Refusal::Loop)?;
-        posted.push(Some(Arc::new(store.prepare(bytes).await?)));
+        posted.push(Some(Arc::new(store.prepare_for_elsewhere(bytes).await?)));
     }
     Ok(posted)
 }

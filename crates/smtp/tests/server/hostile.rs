@@ -117,3 +117,54 @@ async fn content_behind_an_unreadable_bdat_is_never_run() {
     }
     fixture.close().await;
 }
+
+/// Text where fields should be goes on with none of ours, and readers agree on where it begins: what
+/// stands behind it is no field for anybody (RFC 5322 §2.1).
+#[tokio::test]
+async fn text_in_place_of_fields_is_text() {
+    let fixture = Fixture::new().await;
+    let cases = [
+        ("x\r\n", "\r\nx\r\n"),
+        (
+            "\tby mx.evil.test\r\nSubject: a\r\n\r\nb\r\n",
+            "\r\n\tby mx.evil.test\r\nSubject: a\r\n\r\nb\r\n",
+        ),
+        (": a\r\n\r\nb\r\n", "\r\n: a\r\n\r\nb\r\n"),
+        ("A: b\r\n c\r\nx y\r\nD: e\r\n\r\nf\r\n", "A: b\r\n c\r\n\r\nx y\r\nD: e\r\n\r\nf\r\n"),
+        // Nothing is added where nothing is wrong.
+        ("", ""),
+        ("\r\nx\r\n", "\r\nx\r\n"),
+        ("A: b\r\n", "A: b\r\n"),
+        ("A : b\r\nC:\r\n\r\nx y\r\n", "A : b\r\nC:\r\n\r\nx y\r\n"),
+        ("From a@b Mon Nov 23\r\nA: b\r\n\r\nc\r\n", "From a@b Mon Nov 23\r\nA: b\r\n\r\nc\r\n"),
+    ];
+    for (count, (sent, kept)) in cases.into_iter().enumerate() {
+        for role in [Role::Mx, Role::Lmtp] {
+            let hello = if role == Role::Lmtp { "LHLO a" } else { "EHLO a" };
+            let begin = "MAIL FROM:<s@x.test>\r\nRCPT TO:<bob@here.test>";
+            let wire = format!("{hello}\r\n{begin}\r\nDATA\r\n{sent}.\r\nQUIT\r\n");
+            fixture.talk(settings(role), wire.as_bytes(), wire.len()).await;
+        }
+        let inbox = fixture.inbox("bob@here.test").await;
+        assert_eq!(inbox.len(), 2 * (count + 1), "{sent:?}");
+        for message in &inbox[2 * count..] {
+            let text = String::from_utf8_lossy(message);
+            let (trace, rest) = text.split_at(text.find("+0000\r\n").unwrap() + 7);
+            assert!(trace.starts_with("Return-Path: <s@x.test>\r\nReceived: "), "{text}");
+            assert_eq!(rest, kept, "{sent:?}");
+        }
+    }
+    // What we add to a submission stands above it as well.
+    let sign_in = "AUTH PLAIN AGFsaWNlQGhlcmUudGVzdABzZWNyZXQgb25l";
+    let wire = format!(
+        "EHLO a\r\n{sign_in}\r\nMAIL FROM:<alice@here.test>\r\nRCPT TO:<alice@here.test>\r\n\
+         DATA\r\n Bcc: x@y.test\r\n.\r\nQUIT\r\n"
+    );
+    fixture.talk(settings(Role::Submission), wire.as_bytes(), wire.len()).await;
+    let text = String::from_utf8(fixture.inbox("alice@here.test").await.remove(0)).unwrap();
+    assert!(
+        text.contains("\r\nDate: ") && text.ends_with("@mx.here.test>\r\n\r\n Bcc: x@y.test\r\n"),
+        "{text}"
+    );
+    fixture.close().await;
+}

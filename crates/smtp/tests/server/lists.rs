@@ -139,3 +139,36 @@ async fn what_a_list_sent_is_not_posted_to_it_again() {
     assert_eq!(fixture.spool().await.len(), 0);
     fixture.close().await;
 }
+
+/// RFC 5321 §4.5.1, RFC 2142 §4
+#[tokio::test]
+async fn who_answers_for_a_domain_can_always_be_written_to() {
+    let fixture = Fixture::new().await;
+    let write = fixture.store.write("lists", |tx| {
+        let owner = tx.find_account(&address("alice@here.test"))?.unwrap().id;
+        for of in ["abuse@here.test", "postmaster@here.test"] {
+            let (posting, description) = (Posting::Members, String::new());
+            let new = NewList { address: address(of), description, owner, posting, team: None };
+            let list = tx.create_list(&new)?;
+            if of == "abuse@here.test" {
+                tx.add_list_member(list, &address("bob@here.test"))?;
+            }
+        }
+        let blocked = tx.find_account(&address("blocked@here.test"))?.unwrap().id;
+        tx.create_domain("third.test")?;
+        tx.join_organisation("third.test", "here.test")?;
+        tx.add_alias(blocked, &address("abuse@third.test"))
+    });
+    write.await.unwrap();
+    let to = ["abuse@here.test", "Postmaster@also.test", "abuse@third.test"];
+    for from in ["y@there.test", ""] {
+        let replies = say(&fixture, Role::Mx, &mail(from, &to, "Subject: a")).await;
+        let good = ["250 2.1.0", "250 2.1.5", "250 2.1.5", "250 2.1.5", "354 Send", "250 2.0.0"];
+        assert_eq!(replies[..6], good, "{from:?}");
+    }
+    let posted: Vec<_> = fixture.spool().await.into_iter().map(|row| row[2].clone()).collect();
+    assert_eq!(posted.iter().filter(|to| *to == "bob@here.test").count(), 2, "{posted:?}");
+    // Nobody is on the one list, and who had the address is blocked.
+    assert_eq!(fixture.inbox("alice@here.test").await.len(), 4);
+    fixture.close().await;
+}
