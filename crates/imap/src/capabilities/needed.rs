@@ -4,7 +4,7 @@
 use crate::commands::table::Row;
 use crate::types::{
     AppendArgs, AppendData, AppendMessage, CatenatePart, Command, FetchArgs, FetchAttribute,
-    ListArgs, SearchKey, SearchReturn, SelectArgs, SortKey, StatusItem, StatusItems,
+    ListArgs, NotifyArgs, SearchKey, SearchReturn, SelectArgs, SortKey, StatusItem, StatusItems,
     ThreadAlgorithm,
 };
 use crate::url::ImapUrl;
@@ -77,13 +77,19 @@ pub(crate) fn needed(row: &Row, command: &Command) -> Vec<&'static str> {
             needed.extend(args.unchanged_since.map(|_| "CONDSTORE"));
         }
         Command::Store(args) => needed.extend(args.unchanged_since.map(|_| "CONDSTORE")),
+        Command::Notify(NotifyArgs::Set { groups, .. }) => {
+            groups.iter().for_each(|group| attributes(&group.fetch, &mut needed));
+        }
         Command::Search(args) => {
+            arrivals(&args.fetch, &mut needed);
             search(&args.key, args.returns, ["ESEARCH", "CONTEXT=SEARCH"], &mut needed);
         }
         Command::Esearch(args) => {
+            arrivals(&args.fetch, &mut needed);
             search(&args.key, args.returns, ["ESEARCH", "CONTEXT=SEARCH"], &mut needed);
         }
         Command::Sort(args) => {
+            arrivals(&args.fetch, &mut needed);
             search(&args.key, args.returns, ["ESORT", "CONTEXT=SORT"], &mut needed);
             needed.extend(args.criteria.iter().filter_map(|criterion| match criterion.key {
                 SortKey::DisplayFrom | SortKey::DisplayTo => Some("SORT=DISPLAY"),
@@ -121,8 +127,10 @@ fn append_message(message: &AppendMessage, needed: &mut Vec<&'static str>) {
         AppendData::Catenate(parts) => {
             needed.push("CATENATE");
             for part in parts {
-                if let CatenatePart::Url(url) = part {
-                    partial_url(url, needed);
+                match part {
+                    CatenatePart::Url(url) => partial_url(url, needed),
+                    CatenatePart::Text { utf8: true, .. } => needed.push("UTF8=ACCEPT"),
+                    CatenatePart::Text { .. } => {}
                 }
             }
         }
@@ -164,7 +172,17 @@ fn fetch(args: &FetchArgs, needed: &mut Vec<&'static str>) {
     needed.extend(args.vanished.then_some("QRESYNC"));
     needed.extend(args.partial.is_some().then_some("PARTIAL"));
     needed.extend(args.changed_since.map(|_| "CONDSTORE"));
-    needed.extend(args.attributes.iter().filter_map(|attribute| match attribute {
+    attributes(&args.attributes, needed);
+}
+
+/// RFC 5465 §7: what UPDATE asks for of messages that come.
+fn arrivals(fetch: &[FetchAttribute], needed: &mut Vec<&'static str>) {
+    needed.extend((!fetch.is_empty()).then_some("NOTIFY"));
+    attributes(fetch, needed);
+}
+
+fn attributes(attributes: &[FetchAttribute], needed: &mut Vec<&'static str>) {
+    needed.extend(attributes.iter().filter_map(|attribute| match attribute {
         FetchAttribute::Binary { .. } | FetchAttribute::BinarySize(_) => Some("BINARY"),
         FetchAttribute::ModSeq => Some("CONDSTORE"),
         FetchAttribute::EmailId | FetchAttribute::ThreadId => Some("OBJECTID"),

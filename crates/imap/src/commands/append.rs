@@ -12,7 +12,8 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::annotations::changes_of;
 use super::store::annotation::no_part;
-use super::{Ctx, Reply, ReplyCode, message_limit, target_gone, target_mailbox};
+use super::{Ctx, Reply, ReplyCode, message_limit, spelling, storage_name};
+use super::{target_gone, target_mailbox};
 use crate::error::{CommandError, Result, refused};
 use crate::render::Code;
 use crate::types::{AppendArgs, AppendData, AppendMessage, NumberSet};
@@ -56,6 +57,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: AppendArgs) -> Result<Reply> {
     for message in &counted {
         ctx.count_message(message);
     }
+    // RFC 9051 §6.3.12.
+    spelling::tell(ctx, args.mailbox.as_str(), &storage_name(&args.mailbox)?).await?;
     let uids: NumberSet = appended.iter().map(|one| Uid::get(one.uid)).collect();
     // RFC 4315 §3: APPENDUID with a set when several were appended (RFC 3502 §6.3.11).
     let code = appended.first().map(|one| ReplyCode::AppendUid(one.uid_validity, uids));

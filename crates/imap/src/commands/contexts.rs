@@ -14,8 +14,8 @@ use crate::render::{self, Code, ContextUpdate, Status};
 use crate::server::Shared;
 use crate::session::{Context, State};
 use crate::types::{
-    Addressing, NumberSet, Results, SearchKey, SearchReturn, SequenceSet, SortCriterion, SortKey,
-    Tag,
+    Addressing, FetchAttribute, NumberSet, Results, SearchKey, SearchReturn, SequenceSet,
+    SortCriterion, SortKey, Tag,
 };
 
 /// LIMIT: results that all searches followed in a session may have together; four bytes each.
@@ -28,6 +28,15 @@ pub(super) fn require_new_tag(ctx: &mut Ctx<'_>, returns: Option<SearchReturn>) 
         return Err(CommandError::Bad("Tag reuse"));
     }
     Ok(())
+}
+
+/// A search that is to be followed.
+#[derive(Debug, Clone)]
+pub(super) struct Followed {
+    /// What is searched, as it can be asked again.
+    pub(super) key: SearchKey,
+    /// What is told of messages that come to the results.
+    pub(super) fetch: Vec<FetchAttribute>,
 }
 
 /// What is searched, as it can be asked again: sequence numbers and `$` replaced by the messages
@@ -51,7 +60,7 @@ pub(super) fn frozen(ctx: &mut Ctx<'_>, key: &SearchKey) -> Result<SearchKey> {
 /// Follows results from now on, or says that they are not.
 pub(super) fn open(
     ctx: &mut Ctx<'_>,
-    key: SearchKey,
+    Followed { key, fetch }: Followed,
     by: Addressing,
     criteria: Vec<SortCriterion>,
     known: Arc<Snapshot>,
@@ -75,7 +84,7 @@ pub(super) fn open(
         Results::Sorted(seqs) => Results::Sorted(search::uids_in_order(&known, seqs)),
     };
     let tag = tag.clone();
-    contexts.open(Context { tag, by, key, criteria, collation, results, seen: known });
+    contexts.open(Context { tag, by, key, fetch, criteria, collation, results, seen: known });
     Ok(())
 }
 
@@ -107,25 +116,48 @@ pub(super) fn run_cancel(ctx: &mut Ctx<'_>, tags: &[Tag]) -> Result<Reply> {
     Ok(Reply::done())
 }
 
+/// What a search asks for of messages that came to its results.
+pub(super) struct Wanted {
+    /// Their sequence numbers.
+    pub(super) seqs: NumberSet,
+    /// At least one.
+    pub(super) fetch: Vec<FetchAttribute>,
+}
+
 /// Tells what has changed in the results of searches since the client was last told: to be
 /// called after it was told of the changes that caused it. What cannot be found out now is told
-/// later.
-pub(crate) async fn refresh(shared: &Shared, state: &mut State, out: &mut Vec<u8>) {
+/// later. What is to be told of those that are among the `new` messages.
+pub(super) async fn refresh(
+    shared: &Shared,
+    state: &mut State,
+    new: &NumberSet,
+    out: &mut Vec<u8>,
+) -> Vec<Wanted> {
+    let mut wanted = Vec::new();
     let actor = state.user().map(|user| user.account);
     let Some(selected) = state.selected_mut().filter(|selected| !selected.contexts.is_empty())
     else {
-        return;
+        return wanted;
     };
     let known = selected.known().clone();
     let recent = numbers_of(selected.recent());
-    let Some(actor) = actor else { return };
+    let Some(actor) = actor else { return wanted };
     for context in selected.contexts.iter_mut() {
-        if let Err(error) = refresh_one(shared, actor, context, &known, &recent, out).await {
-            tracing::debug!(%error, "a context is not up to date");
+        match refresh_one(shared, actor, context, &known, &recent, out).await {
+            Ok(_) if context.fetch.is_empty() => {}
+            Ok(added) => {
+                // RFC 5465 §7: nothing of those whose flags or annotations changed.
+                let seqs = added.iter().filter_map(|uid| known.seq_of(ids::Uid::new(uid)));
+                let seqs = seqs.collect::<NumberSet>().intersection(new);
+                wanted.push(Wanted { seqs, fetch: context.fetch.clone() });
+            }
+            Err(error) => tracing::debug!(%error, "a context is not up to date"),
         }
     }
+    wanted
 }
 
+/// The UIDs of the messages that are results now and were not.
 async fn refresh_one(
     shared: &Shared,
     actor: AccountId,
@@ -133,9 +165,10 @@ async fn refresh_one(
     known: &Arc<Snapshot>,
     recent: &NumberSet,
     out: &mut Vec<u8>,
-) -> Result<()> {
+) -> Result<NumberSet> {
+    let mut new = NumberSet::new();
     if Arc::ptr_eq(&context.seen, known) {
-        return Ok(());
+        return Ok(new);
     }
     let fresh = fresh(known, &known.diff_from(&context.seen));
     if !fresh.is_empty() {
@@ -150,7 +183,7 @@ async fn refresh_one(
         let held = context.results.to_set();
         let changed = numbers_of(&uids_of(known, &fresh)).intersection(&held);
         let mut gone = changed.difference(&matched);
-        let new = matched.difference(&held);
+        new = matched.difference(&held);
         let left = held.difference(&gone);
         let next = next_results(shared, actor, context, known, &left, &new).await?;
         if context.is_order_mutable() && !context.results.keep_order_in(&next) {
@@ -165,7 +198,7 @@ async fn refresh_one(
         context.tell(ContextUpdate::AddTo, added, known, out);
     }
     context.seen = known.clone();
-    Ok(())
+    Ok(new)
 }
 
 /// The messages that may be found now and were not, or the other way round.

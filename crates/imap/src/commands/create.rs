@@ -2,7 +2,7 @@
 
 use storage::{AccountTx, MailboxName, SpecialUse};
 
-use super::{Ctx, Reply, ReplyCode, special_use};
+use super::{Ctx, Reply, ReplyCode, special_use, spelling};
 use crate::error::{Result, refused};
 use crate::render::Code;
 use crate::types::CreateArgs;
@@ -10,8 +10,10 @@ use crate::types::CreateArgs;
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: CreateArgs) -> Result<Reply> {
     let user = ctx.user()?;
     // RFC 9051 §6.3.4: a trailing delimiter only says that children will come.
-    let name = args.mailbox.as_str();
-    let name = MailboxName::parse(name.strip_suffix('/').unwrap_or(name))?;
+    let asked = args.mailbox.as_str();
+    let asked = asked.strip_suffix('/').unwrap_or(asked);
+    let name = spelling::new_name(asked)?;
+    let stored = name.clone();
     let mut uses = args.special_uses.iter();
     let (first, second) = (uses.next(), uses.next());
     if second.is_some() {
@@ -35,11 +37,11 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: CreateArgs) -> Result<Reply> {
             }
             tx.create_mailbox_as(user.account, &name, wanted).map(Some)
         })
-        .await?
-        .value;
-    let Some(created) = created else {
+        .await?;
+    let Some(created) = ctx.note_own(created) else {
         return Err(refused(Code::UseAttr, "Another mailbox has this special use"));
     };
+    spelling::tell(ctx, asked, &stored).await?;
     // RFC 8474 §4.1: MAILBOXID in the answer to every CREATE.
     Ok(Reply::with_code(ReplyCode::MailboxId(created.id.to_string())))
 }

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use ids::{AccountId, CollectionId, UidValidity};
 use storage::{Mailbox, MailboxView, ReadTx, Rights, Snapshot, StorageError, Store};
 
+use super::contexts::Followed;
 use super::mailbox_filter::{mailboxes_of, named_of_others};
 use super::progress::Progress;
 use super::search::{self, Asked, Found, Work, evaluate, relevance};
-use super::{Ctx, Reply, contexts, numbers_of};
+use super::{Ctx, Reply, contexts, numbers_of, spelling};
 use crate::error::{CommandError, Result, refused};
 use crate::render::{self, Code, Correlated, Esearch};
 use crate::types::{
-    Addressing, EsearchArgs, MailboxFilter, MailboxName, NumberSet, Results, SearchKey,
-    SearchReturn,
+    Addressing, EsearchArgs, MailboxFilter, MailboxName, NumberSet, Results, SearchReturn,
 };
 
 /// A mailbox to be searched.
@@ -58,10 +58,11 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: EsearchArgs) -> Result<Reply> {
     }
     let account = ctx.user()?.account;
     let also = selected.filter(|_| wants_selected);
-    let sources = sources(ctx, account, args.sources.clone(), also).await?;
+    let filters = args.sources.iter().cloned().map(spelling::stored_filter).collect();
+    let sources = sources(ctx, account, filters, also).await?;
     // The program is frozen before anything is searched, as `$` may change below.
     let followed = match selected {
-        Some(_) => search::followed(ctx, Some(returns), &args.key)?,
+        Some(_) => search::followed(ctx, Some(returns), &args.key, &args.fetch)?,
         None => None,
     };
     let searched = search_each(ctx, &args, returns, &sources, followed).await;
@@ -83,7 +84,7 @@ async fn search_each(
     args: &EsearchArgs,
     returns: SearchReturn,
     sources: &[Source],
-    followed: Option<SearchKey>,
+    followed: Option<Followed>,
 ) -> Result<bool> {
     let selected = ctx.state.selected().map(|selected| selected.known().mailbox());
     let mut is_followed = false;
@@ -97,10 +98,10 @@ async fn search_each(
                 None => continue,
             },
         };
-        if is_selected && let Some(key) = &followed {
+        if is_selected && let Some(followed) = &followed {
             let results = Results::Mailbox(found.seqs.clone());
-            let (key, known) = (key.clone(), found.known.clone());
-            contexts::open(ctx, key, Addressing::Uid, Vec::new(), known, &results)?;
+            let (followed, known) = (followed.clone(), found.known.clone());
+            contexts::open(ctx, followed, Addressing::Uid, Vec::new(), known, &results)?;
             is_followed = true;
         }
         tell(ctx, source, found, args, returns).await?;

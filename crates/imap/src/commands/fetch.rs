@@ -223,10 +223,10 @@ async fn answer_from_view(
 }
 
 /// LIMIT: what is told unasked of messages that came; a client asks for the rest itself.
-const NEWS_BYTES: usize = 1024 * 1024;
+pub(super) const NEWS_BYTES: usize = 1024 * 1024;
 
-/// FETCH responses of messages that came, as NOTIFY has asked for (RFC 5465 §5.2). None of them
-/// is seen by that.
+/// FETCH responses of messages that came, as NOTIFY or a search with UPDATE has asked for (RFC 5465
+/// §5.2, §7). None of them is seen by that.
 pub(super) async fn of_new(
     store: &Store,
     known: Arc<Snapshot>,

@@ -3,7 +3,7 @@
 use net::ConnectionError;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Ctx, Reply, annotations, contexts, notify, recent, rights};
+use super::{Ctx, Reply, annotations, arrivals, notify, recent, rights};
 use crate::error::{CommandError, Result};
 use crate::parse::Step;
 use crate::render::{self, Status};
@@ -85,7 +85,7 @@ async fn tell(ctx: &mut Ctx<'_>) -> Result<()> {
         recent::keep(ctx.shared, ctx.state);
     }
     annotations::refresh(ctx.shared, ctx.state, enabled, &mut out).await;
-    contexts::refresh(ctx.shared, ctx.state, &mut out).await;
+    arrivals::tell(ctx.shared, ctx.state, enabled, None, &mut out).await;
     ctx.connection.push(&out);
     Ok(())
 }

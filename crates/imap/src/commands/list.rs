@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ids::CollectionId;
 use storage::{Mailbox, MailboxEntry, MailboxTree, Metadata, Rights};
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use super::aside::aside;
 use super::special_use::from_storage;
@@ -122,9 +123,15 @@ async fn load_lines(ctx: &Ctx<'_>, args: &ListArgs) -> Result<Vec<Line>> {
     .await
 }
 
-/// The patterns below the reference (RFC 9051 §6.3.9).
+/// The patterns below the reference (RFC 9051 §6.3.9), spelled as names are: RFC 9051 §5.1 wants
+/// every spelling that CREATE takes to be taken everywhere.
 pub(super) fn canonical_patterns(args: &ListArgs) -> Vec<MailboxPattern> {
-    args.patterns.iter().map(|pattern| pattern.under(&args.reference)).collect()
+    let below = args.patterns.iter().map(|pattern| pattern.under(&args.reference));
+    let spelled = |pattern: MailboxPattern| match pattern.is_nothing() || is_nfc(pattern.as_str()) {
+        true => pattern,
+        false => MailboxPattern::new(pattern.as_str().nfc().collect::<String>()),
+    };
+    below.map(spelled).collect()
 }
 
 /// The attributes of a name.

@@ -66,7 +66,8 @@ pub(super) async fn run_set(ctx: &mut Ctx<'_>, args: SetMetadataArgs) -> Result<
             set.await
         }
     };
-    written.map(|_| Reply::done()).map_err(too_much)
+    ctx.note_own(written.map_err(too_much)?);
+    Ok(Reply::done())
 }
 
 /// A mailbox whose annotations may be seen and set.

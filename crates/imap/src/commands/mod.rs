@@ -9,6 +9,7 @@ pub mod table;
 mod acl;
 pub(crate) mod annotations;
 mod append;
+pub(crate) mod arrivals;
 mod aside;
 mod authenticate;
 mod batches;
@@ -16,7 +17,7 @@ mod capability;
 mod close;
 mod comparator;
 mod compress;
-pub(crate) mod contexts;
+mod contexts;
 mod copy;
 mod create;
 mod delete;
@@ -45,12 +46,14 @@ mod quota;
 pub(crate) mod recent;
 mod rename;
 mod replace;
+mod reply;
 mod resetkey;
 pub(crate) mod rights;
 mod search;
 mod select;
 mod sort;
 mod special_use;
+mod spelling;
 mod starttls;
 mod status;
 mod store;
@@ -68,13 +71,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use auth::SessionEnding;
-use ids::{AccountId, ModSeq, UidSet, UidValidity};
+use ids::{AccountId, ModSeq, UidSet};
 use message::Collation;
 use net::{Connection, MessageResult};
-use storage::{Committed, Mailbox, PreparedMessage, ReadTx, Rights, Snapshot, StorageError};
+use storage::{
+    Change, Committed, Fact, Mailbox, PreparedMessage, ReadTx, Rights, Snapshot, StorageError,
+};
 
 use self::notify::Notify;
 use self::progress::{Progress, while_telling};
+pub(crate) use self::reply::{Reply, ReplyCode};
 use crate::capabilities;
 use crate::error::{CommandError, Result, refused};
 use crate::parse::{Dialect, Framer};
@@ -110,65 +116,6 @@ pub(crate) struct Ctx<'s> {
     pub(crate) language: &'s mut Language,
     /// The command's tag: ESEARCH names it.
     pub(crate) tag: &'s Tag,
-}
-
-/// What is said after `tag OK`.
-#[derive(Debug, Default)]
-pub(crate) struct Reply {
-    /// The response code.
-    pub(crate) code: Option<ReplyCode>,
-    /// The text; empty: the command's name and "completed".
-    pub(crate) text: &'static str,
-    /// Whether the tagged response was sent already, as STARTTLS must.
-    pub(crate) is_sent: bool,
-}
-
-/// A response code that owns what it names.
-#[derive(Debug)]
-pub(crate) enum ReplyCode {
-    /// One that names nothing.
-    Plain(Code<'static>),
-    /// APPENDUID (RFC 4315 §3).
-    AppendUid(UidValidity, NumberSet),
-    /// COPYUID (RFC 4315 §3): source UIDs, then target UIDs.
-    CopyUid(UidValidity, NumberSet, NumberSet),
-    /// MODIFIED (RFC 7162 §3.1.3).
-    Modified(NumberSet),
-    /// CAPABILITY (RFC 9051 §7.1).
-    Capability(Vec<Cow<'static, str>>),
-    /// MAILBOXID (RFC 8474 §4.1).
-    MailboxId(String),
-}
-
-impl ReplyCode {
-    /// As the renderer takes it.
-    pub(crate) fn as_code(&self) -> Code<'_> {
-        match self {
-            Self::Plain(code) => *code,
-            Self::AppendUid(validity, uids) => Code::AppendUid(*validity, uids),
-            Self::CopyUid(validity, from, to) => Code::CopyUid(*validity, from, to),
-            Self::Modified(set) => Code::Modified(set),
-            Self::Capability(names) => Code::Capability(names),
-            Self::MailboxId(id) => Code::MailboxId(id),
-        }
-    }
-}
-
-impl Reply {
-    /// OK with the usual text.
-    pub(crate) fn done() -> Self {
-        Self::default()
-    }
-
-    /// OK with a code and the usual text.
-    pub(crate) fn with_code(code: ReplyCode) -> Self {
-        Self { code: Some(code), ..Self::default() }
-    }
-
-    /// The tagged response was sent already.
-    pub(crate) fn silent() -> Self {
-        Self { is_sent: true, ..Self::default() }
-    }
 }
 
 impl Ctx<'_> {
@@ -225,10 +172,23 @@ impl Ctx<'_> {
 
     /// A transaction of the client's own: of that NOTIFY tells nothing (RFC 5465 §5).
     pub(crate) fn note_own<T>(&mut self, committed: Committed<T>) -> T {
-        if let Some(notify) = self.notify {
-            notify.note_own(&committed.changes);
-        }
+        self.note_own_changes(&committed.changes);
         committed.value
+    }
+
+    /// The same, of what the transaction changed.
+    fn note_own_changes(&mut self, changes: &[Change]) {
+        if let Some(selected) = self.state.selected_mut() {
+            let mailbox = Some(selected.known().mailbox());
+            for change in changes.iter().filter(|change| change.collection == mailbox) {
+                if let Fact::MessagesAdded(uids) = &change.fact {
+                    selected.note_own(uids);
+                }
+            }
+        }
+        if let Some(notify) = self.notify {
+            notify.note_own(changes);
+        }
     }
 
     /// The messages of the selected mailbox that a set names.

@@ -9,6 +9,7 @@
 
 mod others;
 mod tell;
+mod teller;
 mod watched;
 
 use std::collections::BTreeMap;
@@ -22,17 +23,17 @@ use storage::{Change, MailboxEntry, MailboxName, MailboxTree, Rights, Store};
 use self::watched::{Overflow, Watched};
 use super::list::attributes;
 use super::mailbox_filter::names;
-use super::{Ctx, Reply, status};
+use super::{Ctx, Reply, spelling, status};
 use crate::error::{Result, refused};
 use crate::parse::Dialect;
 use crate::render::{self, Code, ListItem};
 use crate::session::Updates;
 use crate::types::{
-    EventGroup, ListAttribute, ListReturn, MailboxFilter, NotifyArgs, NotifyEvent, NotifyEvents,
-    StatusItem, StatusItems,
+    EventGroup, FetchAttribute, ListAttribute, ListReturn, MailboxFilter, NotifyArgs, NotifyEvent,
+    NotifyEvents, StatusItem, StatusItems,
 };
 
-pub(crate) use tell::{tell_new, tell_others, tell_unasked};
+pub(crate) use tell::{tell_others, tell_unasked};
 
 /// LIMIT: accounts of which one session watches mailboxes.
 const ACCOUNTS_MAX: usize = 64;
@@ -65,6 +66,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: NotifyArgs) -> Result<Reply> {
         // RFC 5465 §3.1: NO with the events that are known.
         return Err(refused(Code::BadEvent, "An event is not known here"));
     }
+    let groups = spelling::stored_groups(groups);
     let of_selected = |group: &&EventGroup| group.is_selected() && !group.events.is_empty();
     let flags = groups.iter().find(of_selected);
     let annotations =
@@ -89,27 +91,22 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: NotifyArgs) -> Result<Reply> {
     if status {
         tell_status(ctx, &notify.groups, &tree);
     }
-    let new = tell_so_far(ctx);
+    tell_so_far(ctx);
     ctx.enabled.tell_flags(flags);
     ctx.enabled.tell_annotations(annotations);
+    // RFC 5465 §5.2: what came just now is told, with the answer, with what is asked of new messages.
     *ctx.notify = Some(notify);
-    let mut out = Vec::new();
-    // RFC 5465 §5.2: what came just now is told with what is asked of new messages.
-    tell_new(ctx.shared, ctx.state, *ctx.enabled, ctx.notify, new, &mut out).await;
-    ctx.connection.push(&out);
     Ok(Reply::done())
 }
 
 /// RFC 5465 §3.1: what has happened so far in the open mailbox is told at once, changes of flags
 /// too where they are not to be told from here on. Expunges are told with the answer, as ever.
-/// How many messages are new.
-fn tell_so_far(ctx: &mut Ctx<'_>) -> u32 {
+fn tell_so_far(ctx: &mut Ctx<'_>) {
     let enabled = *ctx.enabled;
-    let Some(selected) = ctx.state.selected_mut() else { return 0 };
+    let Some(selected) = ctx.state.selected_mut() else { return };
     let mut out = Vec::new();
-    let new = selected.tell_updates(Updates::WithoutExpunge, enabled, &mut out);
+    selected.tell_updates(Updates::WithoutExpunge, enabled, &mut out);
     ctx.connection.push(&out);
-    new
 }
 
 /// RFC 5465 §3.1: what may be listed but not read is said to be out of reach.
@@ -130,7 +127,12 @@ fn tell_no_access(ctx: &mut Ctx<'_>, groups: &[EventGroup], tree: &MailboxTree) 
 }
 
 /// A LIST response for a name as it is now.
-fn push_list(out: &mut Vec<u8>, entry: &MailboxEntry, old_name: Option<&str>, dialect: Dialect) {
+pub(super) fn push_list(
+    out: &mut Vec<u8>,
+    entry: &MailboxEntry,
+    old_name: Option<&str>,
+    dialect: Dialect,
+) {
     let returns = ListReturn { subscribed: true, ..ListReturn::default() };
     let mut attributes = attributes(Some(entry), returns);
     if entry.mailbox.is_some() && !entry.rights.contains(Rights::READ) {
@@ -213,6 +215,11 @@ impl Notify {
     /// What is asked of the open mailbox.
     fn selected(&self) -> Option<&EventGroup> {
         self.groups.iter().find(|group| group.is_selected() && !group.events.is_empty())
+    }
+
+    /// What is told of messages that come to the open mailbox (RFC 5465 §5.2).
+    pub(super) fn fetch_of_new(&self) -> &[FetchAttribute] {
+        self.selected().map_or(&[], |group| &group.fetch)
     }
 
     /// Whether expunges wait for a command that may tell them (RFC 5465 §6.1.2).

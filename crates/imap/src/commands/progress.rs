@@ -52,16 +52,22 @@ pub(super) async fn while_telling<T>(
     work: impl Future<Output = T>,
 ) -> Result<T, ConnectionError> {
     let mut work = pin!(work);
+    let (mut next, mut is_sent) = (Instant::now() + silence, true);
     loop {
-        let silent = sleep_until(Instant::now() + silence);
         tokio::select! {
             biased;
             done = &mut work => return Ok(done),
-            () = silent => {
+            // What is only queued is heard with the answer; and the work goes on meanwhile.
+            sent = connection.flush(), if !is_sent => {
+                sent?;
+                is_sent = true;
+            }
+            () = sleep_until(next), if is_sent => {
                 let mut out = Vec::new();
                 let code = Code::InProgress(tag, progress.counts());
                 render::untagged(&mut out, Status::Ok, Some(&code), "Still at it");
-                connection.write(&out).await?;
+                connection.push(&out);
+                (next, is_sent) = (Instant::now() + silence, false);
             }
         }
     }
@@ -83,8 +89,13 @@ mod tests {
         let mut connection = Connection::new(stream, ConnectionSettings::default());
         let (tag, progress) = (Tag::new(b"A1").unwrap(), Progress::default());
         let told = (&progress, Duration::from_secs(10));
+        let first = "* OK [INPROGRESS (\"A1\" NIL NIL)] Still at it\r\n";
         let work = async {
-            sleep(Duration::from_secs(11)).await;
+            // They hear it while the work goes on.
+            let mut heard = [0; 100];
+            let count = ours.read(&mut heard).await.unwrap();
+            assert_eq!(String::from_utf8_lossy(&heard[..count]), first);
+            sleep(Duration::from_secs(1)).await;
             progress.begin(1000);
             progress.left(825);
             sleep(Duration::from_secs(10)).await;
@@ -103,8 +114,7 @@ mod tests {
         ours.read_to_string(&mut heard).await.unwrap();
         assert_eq!(
             heard,
-            "* OK [INPROGRESS (\"A1\" NIL NIL)] Still at it\r\n\
-             * OK [INPROGRESS (\"A1\" 175 1000)] Still at it\r\n\
+            "* OK [INPROGRESS (\"A1\" 175 1000)] Still at it\r\n\
              * OK [INPROGRESS (\"A1\" 175 1000)] Still at it\r\n\
              * OK [INPROGRESS (\"A1\" NIL NIL)] Still at it\r\n"
         );

@@ -1,14 +1,17 @@
 //! RENAME (RFC 9051 §6.3.6); R-FOLD-4 decides what moves.
 
-use super::{Ctx, Reply, storage_name};
+use super::{Ctx, Reply, spelling, storage_name};
 use crate::error::Result;
 use crate::types::RenameArgs;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: RenameArgs) -> Result<Reply> {
     let user = ctx.user()?;
-    let (from, to) = (storage_name(&args.from)?, storage_name(&args.to)?);
+    let (from, to) = (storage_name(&args.from)?, spelling::new_name(args.to.as_str())?);
+    let is_spelled = args.from.as_str() == from.as_str() && args.to.as_str() == to.as_str();
+    let stored = to.clone();
     let store = ctx.shared.store.clone();
-    ctx.shared
+    let renamed = ctx
+        .shared
         .store
         .write("imap rename", move |tx| {
             let place = tx.find_place(user.account, &from)?;
@@ -26,5 +29,10 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: RenameArgs) -> Result<Reply> {
             tx.rename_mailbox_as(user.account, &from, &to)
         })
         .await?;
+    ctx.note_own(renamed);
+    if !is_spelled {
+        // RFC 9051 §6.3.6: whichever of the two it is, under OLDNAME stands the one before.
+        spelling::tell(ctx, args.from.as_str(), &stored).await?;
+    }
     Ok(Reply::done())
 }

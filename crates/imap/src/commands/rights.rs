@@ -94,6 +94,8 @@ impl Ctx<'_> {
         let owner = self.selected()?.tenure().owner;
         let store = self.shared.store.clone();
         let write = store.write(label, move |tx| closure(&mut tx.account_as(owner, actor)?));
-        Ok(self.wait_for(&Progress::default(), write).await??)
+        let committed = self.wait_for(&Progress::default(), write).await??;
+        self.note_own_changes(&committed.changes);
+        Ok(committed)
     }
 }

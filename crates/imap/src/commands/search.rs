@@ -29,12 +29,13 @@ use self::sought::Indexed;
 pub(super) use self::work::Work;
 use super::aside::aside;
 use super::batches::{BATCH_BYTES, Batches};
+use super::contexts::Followed;
 use super::message_limit::Reached;
 use super::progress::Progress;
 use super::{Ctx, Reply, contexts, message_limit, numbers_of};
 use crate::error::{CommandError, Result, refused};
 use crate::render::{self, Code, Status};
-use crate::types::{NumberSet, Results, SearchArgs, SearchKey, SearchReturn};
+use crate::types::{FetchAttribute, NumberSet, Results, SearchArgs, SearchKey, SearchReturn};
 
 /// LIMIT: tests of one message by one key that an async thread makes itself: about a millisecond.
 const TESTS_IN_PLACE: u64 = 100_000;
@@ -52,7 +53,7 @@ const ORDERED_IN_PLACE: usize = 2000;
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: SearchArgs) -> Result<Reply> {
     contexts::require_new_tag(ctx, args.returns)?;
     require_fuzzy(args.returns.unwrap_or_default(), &args.key)?;
-    let followed = followed(ctx, args.returns, &args.key)?;
+    let followed = followed(ctx, args.returns, &args.key, &args.fetch)?;
     let saves = args.returns.is_some_and(|returns| returns.save);
     let limit = ctx.message_limit();
     let Found { known, seqs, reached } = find(ctx, &args.key, saves, limit).await?;
@@ -61,8 +62,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SearchArgs) -> Result<Reply> {
         // RFC 5267 §4.3.1: what was not looked at can't be followed.
         let code = Code::NoUpdate(ctx.tag);
         ctx.push(|out| render::untagged(out, Status::No, Some(&code), "Not all was searched"));
-    } else if let Some(key) = followed {
-        contexts::open(ctx, key, args.by, Vec::new(), known.clone(), &results)?;
+    } else if let Some(followed) = followed {
+        contexts::open(ctx, followed, args.by, Vec::new(), known.clone(), &results)?;
     }
     // RFC 9051 §6.4.4: who speaks IMAP4rev2 is answered with ESEARCH, asked for or not.
     let all = SearchReturn { all: true, ..SearchReturn::default() };
@@ -192,9 +193,10 @@ pub(super) fn followed(
     ctx: &mut Ctx<'_>,
     returns: Option<SearchReturn>,
     key: &SearchKey,
-) -> Result<Option<SearchKey>> {
+    fetch: &[FetchAttribute],
+) -> Result<Option<Followed>> {
     match returns.is_some_and(|returns| returns.update) {
-        true => contexts::frozen(ctx, key).map(Some),
+        true => Ok(Some(Followed { key: contexts::frozen(ctx, key)?, fetch: fetch.to_vec() })),
         false => Ok(None),
     }
 }

@@ -24,7 +24,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SortArgs) -> Result<Reply> {
     // RFC 6203 §6: the sort criterion needs a FUZZY key as the return option does.
     let relevancy = by_relevancy || returns.is_some_and(|returns| returns.relevancy);
     search::require_fuzzy(SearchReturn { relevancy, ..SearchReturn::default() }, &args.key)?;
-    let followed = search::followed(ctx, returns, &args.key)?;
+    let followed = search::followed(ctx, returns, &args.key, &args.fetch)?;
     let saves = returns.is_some_and(|returns| returns.save);
     let found = search::find_all(ctx, &args.key, saves).await?;
     let scores = match by_relevancy {
@@ -38,8 +38,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SortArgs) -> Result<Reply> {
     let order = Order { actor, criteria: args.criteria.clone(), collation, scores };
     let sorting = in_order(ctx.shared, &found, order);
     let results = Results::Sorted(ctx.wait_for(&Progress::default(), sorting).await??);
-    if let Some(key) = followed {
-        contexts::open(ctx, key, args.by, args.criteria, found.known.clone(), &results)?;
+    if let Some(followed) = followed {
+        contexts::open(ctx, followed, args.by, args.criteria, found.known.clone(), &results)?;
     }
     let answered = search::answer(ctx, &found.known, results, args.by, returns, &args.key).await;
     contexts::unless_failed(ctx, returns, answered)?;

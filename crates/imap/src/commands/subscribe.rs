@@ -1,5 +1,7 @@
 //! SUBSCRIBE (RFC 9051 §6.3.7) and UNSUBSCRIBE (RFC 9051 §6.3.8).
 
+use storage::AccountTx;
+
 use super::{Ctx, Reply, storage_name};
 use crate::error::Result;
 use crate::types::MailboxName;
@@ -7,19 +9,19 @@ use crate::types::MailboxName;
 pub(super) async fn run(ctx: &mut Ctx<'_>, mailbox: MailboxName) -> Result<Reply> {
     let user = ctx.user()?;
     let name = storage_name(&mailbox)?;
-    ctx.shared
-        .store
-        .account_write(user.account, "imap subscribe", move |tx| tx.subscribe(&name))
-        .await?;
+    let subscribe = move |tx: &mut AccountTx<'_, '_>| tx.subscribe(&name);
+    let store = &ctx.shared.store;
+    let written = store.account_write(user.account, "imap subscribe", subscribe).await?;
+    ctx.note_own(written);
     Ok(Reply::done())
 }
 
 pub(super) async fn run_unsubscribe(ctx: &mut Ctx<'_>, mailbox: MailboxName) -> Result<Reply> {
     let user = ctx.user()?;
     let name = storage_name(&mailbox)?;
-    ctx.shared
-        .store
-        .account_write(user.account, "imap unsubscribe", move |tx| tx.unsubscribe(&name))
-        .await?;
+    let unsubscribe = move |tx: &mut AccountTx<'_, '_>| tx.unsubscribe(&name);
+    let store = &ctx.shared.store;
+    let written = store.account_write(user.account, "imap unsubscribe", unsubscribe).await?;
+    ctx.note_own(written);
     Ok(Reply::done())
 }

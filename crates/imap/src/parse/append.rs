@@ -72,22 +72,31 @@ fn append_message(c: &mut Cursor<'_>) -> Parsed<AppendMessage> {
     let data = match c.peek() {
         Some(b'{') => whole(c.literal()?, false, false),
         Some(b'~') => whole(c.literal8()?, true, false),
-        _ if c.eat_word(b"UTF8 (") => {
-            // `"UTF8" SP "(" literal8 ")"` (RFC 6855 §4).
-            let bytes = c.literal8()?;
-            c.expect(b')', "expected )")?;
-            whole(bytes, true, true)
-        }
+        _ if c.eat_word(b"UTF8 ") => whole(utf8_literal(c)?, true, true),
         _ if c.eat_word(b"CATENATE ") => AppendData::Catenate(catenate(c)?),
         _ => return Err(c.wrong("expected a message")),
     };
     Ok(AppendMessage { flags, internal_date, annotations, data })
 }
 
+/// `utf8-literal = "UTF8" SP "(" literal8 ")"` (RFC 6855 §4), behind the space.
+///
+/// DEVIATION(RFC 6855 §4): headers in 8 bits are taken without it, and before ENABLE UTF8=ACCEPT too.
+/// There is much old mail with such headers, and programs that copy mailboxes would lose it by NO.
+fn utf8_literal(c: &mut Cursor<'_>) -> Parsed<Vec<u8>> {
+    while c.eat(b' ') {}
+    c.expect(b'(', "expected (")?;
+    let bytes = c.literal8()?;
+    c.expect(b')', "expected )")?;
+    Ok(bytes)
+}
+
 /// `append-data =/ "CATENATE" SP "(" cat-part *(SP cat-part) ")"`,
-/// `cat-part = "TEXT" SP literal / "URL" SP astring` (RFC 4469 §5).
+/// `cat-part = "TEXT" SP literal / "URL" SP astring` (RFC 4469 §5), `cat-part =/ utf8-literal`
+/// (RFC 6855 §4).
 fn catenate(c: &mut Cursor<'_>) -> Parsed<Vec<CatenatePart>> {
     let mut parts = Vec::new();
+    let text = |bytes, binary, utf8| CatenatePart::Text { bytes, binary, utf8 };
     let max = c.limits.append_messages_max;
     c.list(max, "too many parts", |c| {
         let name = c.atom()?;
@@ -95,18 +104,20 @@ fn catenate(c: &mut Cursor<'_>) -> Parsed<Vec<CatenatePart>> {
         parts.push(if name.eq_ignore_ascii_case(b"TEXT") {
             match c.peek() {
                 // RFC 3516 §4.4: wherever APPEND takes a literal.
-                Some(b'~') => CatenatePart::Text { bytes: c.literal8()?, binary: true },
-                _ => CatenatePart::Text { bytes: c.literal()?, binary: false },
+                Some(b'~') => text(c.literal8()?, true, false),
+                _ => text(c.literal()?, false, false),
             }
+        } else if name.eq_ignore_ascii_case(b"UTF8") {
+            text(utf8_literal(c)?, true, true)
         } else if name.eq_ignore_ascii_case(b"URL") {
             CatenatePart::Url(c.astring_text()?)
         } else {
-            return Err(ParseError::Syntax("expected TEXT or URL"));
+            return Err(ParseError::Syntax("expected TEXT, URL or UTF8"));
         });
         Ok(())
     })?;
     match parts.is_empty() {
-        true => Err(ParseError::Syntax("expected TEXT or URL")),
+        true => Err(ParseError::Syntax("expected TEXT, URL or UTF8")),
         false => Ok(parts),
     }
 }

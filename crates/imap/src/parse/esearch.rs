@@ -1,7 +1,8 @@
 //! ESEARCH.
 
 use super::mailbox_filter::mailbox_filter;
-use super::search::{optional_charset, search_keys, search_return};
+use super::search::{optional_charset, search_keys};
+use super::search_return::search_return;
 use super::{Cursor, ParseError, Parsed};
 use crate::types::{Command, EsearchArgs, MailboxFilter};
 
@@ -27,7 +28,7 @@ pub(crate) fn esearch(c: &mut Cursor<'_>) -> Parsed<Command> {
         }
         c.sp()?;
     }
-    let returns = search_return(c)?;
+    let (returns, fetch) = search_return(c)?;
     optional_charset(c)?;
-    Ok(Command::Esearch(EsearchArgs { sources, returns, key: search_keys(c)? }))
+    Ok(Command::Esearch(EsearchArgs { sources, returns, fetch, key: search_keys(c)? }))
 }

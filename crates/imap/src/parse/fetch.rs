@@ -3,7 +3,7 @@
 use ids::ModSeq;
 
 use super::annotation;
-use super::search::partial_range;
+use super::search_return::partial_range;
 use super::section::{partial, section, section_binary};
 use super::sequence_set::sequence_set;
 use super::{Cursor, ParseError, Parsed};
@@ -25,20 +25,15 @@ fn fetch_by(c: &mut Cursor<'_>, by: Addressing) -> Parsed<Command> {
     c.sp()?;
     let set = sequence_set(c)?;
     c.sp()?;
-    let mut attributes = Vec::with_capacity(8);
-    if c.peek() == Some(b'(') {
-        let max = c.limits.fetch_attributes_max;
-        let mut count = 0;
-        c.list(max, "too many fetch items", |c| {
-            count += 1;
-            fetch_item(c, &mut attributes)
-        })?;
-        if count == 0 {
-            return Err(ParseError::Syntax("expected a fetch item"));
+    let mut attributes = match c.peek() {
+        Some(b'(') => fetch_list(c)?,
+        _ => {
+            let mut attributes = Vec::with_capacity(8);
+            fetch_item(c, &mut attributes)?;
+            require_few_fields(c, &attributes)?;
+            attributes
         }
-    } else {
-        fetch_item(c, &mut attributes)?;
-    }
+    };
     let asks_uid = attributes.contains(&FetchAttribute::Uid);
     if by == Addressing::Uid {
         // RFC 9051 §6.4.9: the reply to UID FETCH always holds the UID.
@@ -52,11 +47,28 @@ fn fetch_by(c: &mut Cursor<'_>, by: Addressing) -> Parsed<Command> {
         c.sp()?;
         fetch_modifiers(c, &mut args)?;
     }
-    let fields: usize = args.attributes.iter().map(field_count).sum();
-    if fields > c.limits.header_fields_max {
-        return Err(ParseError::TooMany("too many header fields"));
-    }
     Ok(Command::Fetch(args))
+}
+
+/// `"(" fetch-att *(SP fetch-att) ")"` (RFC 9051 §9, RFC 5465 §8).
+pub(super) fn fetch_list(c: &mut Cursor<'_>) -> Parsed<Vec<FetchAttribute>> {
+    let mut attributes = Vec::with_capacity(8);
+    c.list(c.limits.fetch_attributes_max, "too many fetch items", |c| {
+        fetch_item(c, &mut attributes)
+    })?;
+    if attributes.is_empty() {
+        return Err(ParseError::Syntax("expected a fetch item"));
+    }
+    require_few_fields(c, &attributes)?;
+    Ok(attributes)
+}
+
+fn require_few_fields(c: &Cursor<'_>, attributes: &[FetchAttribute]) -> Parsed<()> {
+    let fields: usize = attributes.iter().map(field_count).sum();
+    match fields > c.limits.header_fields_max {
+        true => Err(ParseError::TooMany("too many header fields")),
+        false => Ok(()),
+    }
 }
 
 fn field_count(attribute: &FetchAttribute) -> usize {
@@ -115,7 +127,7 @@ fn add(attributes: &mut Vec<FetchAttribute>, attribute: FetchAttribute) {
 /// `fetch-att` (RFC 9051 §9) or a macro, which RFC 9051 §6.4.5 allows alone only.
 ///
 /// QUIRK(several libraries): macros inside the parentheses too; they mean the same there.
-pub(super) fn fetch_item(c: &mut Cursor<'_>, attributes: &mut Vec<FetchAttribute>) -> Parsed<()> {
+fn fetch_item(c: &mut Cursor<'_>, attributes: &mut Vec<FetchAttribute>) -> Parsed<()> {
     use FetchAttribute as A;
     let name = c.take_while(|b| b.is_ascii_alphanumeric() || b == b'.');
     let mut upper = [0_u8; 16];

@@ -32,6 +32,7 @@ mod notify;
 mod purpose;
 mod quota;
 mod search;
+mod search_return;
 mod section;
 mod select;
 mod sequence_set;

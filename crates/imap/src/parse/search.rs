@@ -6,12 +6,10 @@ use message::flag::{Keyword, SystemFlags};
 
 use super::annotation;
 use super::lexer::utf8;
+use super::search_return::search_return;
 use super::sequence_set::sequence_set;
 use super::{Cursor, Dialect, ParseError, Parsed};
-use crate::types::{
-    Addressing, Command, NumberSet, PartialRange, SearchArgs, SearchKey, SearchReturn, SequenceSet,
-    Tag,
-};
+use crate::types::{Addressing, Command, NumberSet, SearchArgs, SearchKey, SequenceSet, Tag};
 
 /// `search` (RFC 9051 §9).
 pub(crate) fn search(c: &mut Cursor<'_>) -> Parsed<Command> {
@@ -27,9 +25,9 @@ pub(crate) fn uid_search(c: &mut Cursor<'_>) -> Parsed<Command> {
 /// `search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)` (RFC 9051 §9).
 fn search_by(c: &mut Cursor<'_>, by: Addressing) -> Parsed<Command> {
     c.sp()?;
-    let returns = search_return(c)?;
+    let (returns, fetch) = search_return(c)?;
     optional_charset(c)?;
-    Ok(Command::Search(SearchArgs { by, returns, key: search_keys(c)? }))
+    Ok(Command::Search(SearchArgs { by, returns, fetch, key: search_keys(c)? }))
 }
 
 /// `["CHARSET" SP charset SP]` (RFC 9051 §9).
@@ -107,77 +105,6 @@ pub(super) fn search_keys(c: &mut Cursor<'_>) -> Parsed<SearchKey> {
         keys.push(search_key(c, &mut budget, c.limits.depth_max)?);
     }
     Ok(all_of(keys))
-}
-
-/// `search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"`
-/// (RFC 9051 §9), if it is next, with the space after it.
-pub(super) fn search_return(c: &mut Cursor<'_>) -> Parsed<Option<SearchReturn>> {
-    if !c.eat_word(b"RETURN ") {
-        return Ok(None);
-    }
-    while c.eat(b' ') {}
-    let returns = return_options(c)?;
-    c.sp()?;
-    Ok(Some(returns))
-}
-
-fn return_options(c: &mut Cursor<'_>) -> Parsed<SearchReturn> {
-    let mut returns = SearchReturn::default();
-    let max = c.limits.items_max;
-    c.list(max, "too many search options", |c| {
-        let name = c.atom()?;
-        if name.eq_ignore_ascii_case(b"PARTIAL") {
-            c.sp()?;
-            // RFC 5267 §4.4, RFC 9394 §3.1: one PARTIAL at most.
-            if returns.partial.replace(partial_range(c)?).is_some() {
-                return Err(ParseError::Syntax("PARTIAL more than once"));
-            }
-            return Ok(());
-        }
-        let option = if name.eq_ignore_ascii_case(b"MIN") {
-            &mut returns.min
-        } else if name.eq_ignore_ascii_case(b"MAX") {
-            &mut returns.max
-        } else if name.eq_ignore_ascii_case(b"ALL") {
-            &mut returns.all
-        } else if name.eq_ignore_ascii_case(b"COUNT") {
-            &mut returns.count
-        } else if name.eq_ignore_ascii_case(b"SAVE") {
-            &mut returns.save
-        } else if name.eq_ignore_ascii_case(b"RELEVANCY") {
-            &mut returns.relevancy
-        } else if name.eq_ignore_ascii_case(b"CONTEXT") {
-            &mut returns.context
-        } else if name.eq_ignore_ascii_case(b"UPDATE") {
-            &mut returns.update
-        } else {
-            return Err(ParseError::Syntax("unknown search option"));
-        };
-        *option = true;
-        Ok(())
-    })?;
-    // RFC 4731 §3.1: an empty list means ALL.
-    if returns == SearchReturn::default() {
-        returns.all = true;
-    }
-    // RFC 5267 §4.4: either PARTIAL or ALL.
-    if returns.all && returns.partial.is_some() {
-        return Err(ParseError::Syntax("PARTIAL and ALL exclude each other"));
-    }
-    Ok(returns)
-}
-
-/// `partial-range = partial-range-first / partial-range-last`, that is
-/// `nz-number ":" nz-number` or `MINUS nz-number ":" MINUS nz-number` (RFC 9394 §4, RFC 5267 §5).
-pub(super) fn partial_range(c: &mut Cursor<'_>) -> Parsed<PartialRange> {
-    let from_end = c.eat(b'-');
-    let one = c.nz_number()?.get();
-    c.expect(b':', "expected a range")?;
-    if c.eat(b'-') != from_end {
-        return Err(ParseError::Syntax("a range counts from one end only"));
-    }
-    let other = c.nz_number()?.get();
-    Ok(PartialRange { low: one.min(other), high: one.max(other), from_end })
 }
 
 fn all_of(mut keys: Vec<SearchKey>) -> SearchKey {

@@ -1,7 +1,8 @@
 //! SORT and THREAD.
 
 use super::annotation;
-use super::search::{charset, search_keys, search_return};
+use super::search::{charset, search_keys};
+use super::search_return::search_return;
 use super::{Cursor, ParseError, Parsed};
 use crate::types::{
     Addressing, Command, SortArgs, SortCriterion, SortKey, ThreadAlgorithm, ThreadArgs,
@@ -32,7 +33,7 @@ pub(crate) fn uid_thread(c: &mut Cursor<'_>) -> Parsed<Command> {
 /// (RFC 5267 §5), `search-criteria = charset 1*(SP search-key)` (RFC 5256 §5).
 fn sort_by(c: &mut Cursor<'_>, by: Addressing) -> Parsed<Command> {
     c.sp()?;
-    let returns = search_return(c)?;
+    let (returns, fetch) = search_return(c)?;
     let mut criteria = Vec::new();
     let max = c.limits.items_max;
     c.list(max, "too many sort criteria", |c| {
@@ -45,7 +46,7 @@ fn sort_by(c: &mut Cursor<'_>, by: Addressing) -> Parsed<Command> {
     c.sp()?;
     charset(c)?;
     c.sp()?;
-    Ok(Command::Sort(SortArgs { by, returns, criteria, key: search_keys(c)? }))
+    Ok(Command::Sort(SortArgs { by, returns, fetch, criteria, key: search_keys(c)? }))
 }
 
 /// `sort-criterion = ["REVERSE" SP] sort-key` (RFC 5256 §5, RFC 5957 §5, RFC 6203 §7,

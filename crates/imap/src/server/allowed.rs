@@ -46,11 +46,6 @@ fn searches_seqs(command: &Command) -> bool {
     key.uses_seqs()
 }
 
-/// Whether a command adds messages to a mailbox.
-pub(super) fn adds_messages(row: &Row) -> bool {
-    ["APPEND", "COPY", "MOVE", "REPLACE"].contains(&row.name.trim_start_matches("UID "))
-}
-
 /// The names that a command itself changes.
 pub(super) fn own_names(command: &Command) -> Vec<MailboxName> {
     let names: Vec<&str> = match command {

@@ -2,7 +2,7 @@
 
 use net::ProtocolCounts;
 
-use super::allowed::{adds_messages, own_names, states_of, updates_after, uses_seqs, wrong_state};
+use super::allowed::{own_names, states_of, updates_after, uses_seqs, wrong_state};
 use super::{Flow, Session};
 use crate::capabilities;
 use crate::commands::notify;
@@ -134,7 +134,6 @@ impl Session {
         let mut out = Vec::new();
         let over = self.state.selected().is_some_and(Selected::is_over);
         let expunges = if self.pipelines_seqs() { Updates::WithoutExpunge } else { expunges };
-        let mut new = 0;
         // What happened since the rights were taken away is not told.
         if let Err(error) =
             commands::rights::refresh_if_doubtful(&self.shared, &mut self.state, &mut out).await
@@ -143,17 +142,14 @@ impl Session {
             return self.send(&out, flow).await;
         }
         if let Some(selected) = self.state.selected_mut() {
-            new = selected.tell_updates(expunges, enabled, &mut out);
+            selected.tell_updates(expunges, enabled, &mut out);
             selected.tell_modseq(enabled, &mut out);
         }
         commands::recent::keep(&self.shared, &mut self.state);
         commands::annotations::refresh(&self.shared, &mut self.state, enabled, &mut out).await;
-        commands::contexts::refresh(&self.shared, &mut self.state, &mut out).await;
-        if self.notify.is_some() {
-            let Self { shared, state, enabled, notify, .. } = self;
-            // RFC 5465 §5.2: what the client put there itself it knows.
-            let new = if adds_messages(row) { 0 } else { new };
-            notify::tell_new(shared, state, *enabled, notify, new, &mut out).await;
+        let Self { shared, state, enabled, notify, .. } = self;
+        commands::arrivals::tell(shared, state, *enabled, notify.as_deref(), &mut out).await;
+        if notify.is_some() {
             notify::tell_others(shared, state, enabled, notify, own, &mut out).await;
         }
         let flow = match result {

@@ -9,7 +9,7 @@ use message::Collation;
 
 use crate::render::{ContextUpdate, context_update};
 use crate::types::{
-    Addressing, NumberSet, Placed, Results, SearchKey, SortCriterion, SortKey, Tag,
+    Addressing, FetchAttribute, NumberSet, Placed, Results, SearchKey, SortCriterion, SortKey, Tag,
 };
 use crate::view::Snapshot;
 
@@ -22,6 +22,8 @@ pub(crate) struct Context {
     pub(crate) by: Addressing,
     /// What is searched, without sequence numbers: RFC 5267 §4.3 has them evaluated once.
     pub(crate) key: SearchKey,
+    /// What is told of messages that come to the results (RFC 5465 §7).
+    pub(crate) fetch: Vec<FetchAttribute>,
     /// The order; mailbox order where empty.
     pub(crate) criteria: Vec<SortCriterion>,
     /// How texts are compared.

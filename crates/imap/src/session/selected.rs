@@ -5,10 +5,11 @@ use std::sync::Arc;
 use ids::{AccountId, ModSeq, Uid, UidSet};
 use message::flag::SystemFlags;
 
-use super::{AnnotationNews, Contexts, Enabled, Recent, ToldModSeq};
-use crate::render::{self, Code, FetchWriter, FlagsResponse, Status};
+use super::responses::{push_flags, tell_expunged};
+use super::{AnnotationNews, Contexts, Enabled, News, Recent, ToldModSeq};
+use crate::render::{self, Code, FlagsResponse, Status};
 use crate::types::{Addressing, NumberSet, SequenceSet};
-use crate::view::{Diff, Entry, MailboxView, Rights, Snapshot, ViewState};
+use crate::view::{Entry, MailboxView, Rights, Snapshot, ViewState};
 
 /// How a mailbox was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,7 @@ pub(crate) struct Selected {
     /// It was selected with ANNOTATE (RFC 5257 §4.2).
     annotate: bool,
     annotations: Option<Box<AnnotationNews>>,
+    news: News,
     /// How many keywords FLAGS has told.
     keywords_told: usize,
     recent: Recent,
@@ -89,6 +91,7 @@ impl Selected {
             is_examined: access == Access::ReadOnly,
             annotate: false,
             annotations: None,
+            news: News::default(),
             keywords_told,
             recent,
             modseq,
@@ -203,6 +206,16 @@ impl Selected {
         self.annotations.take().filter(|news| !news.changed.is_empty())
     }
 
+    /// The client itself has added messages: of those it need not hear more (RFC 5465 §5.2).
+    pub(crate) fn note_own(&mut self, uids: &UidSet) {
+        self.news.note_own(uids);
+    }
+
+    /// Messages from elsewhere that the client was told of since this was last asked.
+    pub(crate) fn take_news(&mut self) -> NumberSet {
+        self.news.take(&self.known)
+    }
+
     /// Whether the view has ended: the mailbox was deleted, or the feed broke off.
     pub(crate) fn is_over(&self) -> bool {
         self.view.snapshot().state() != ViewState::Live
@@ -248,14 +261,8 @@ impl Selected {
 
     /// Appends what has changed since the client was last told and may be told now; from then on
     /// it is known.
-    /// How many messages are new to it.
-    pub(crate) fn tell_updates(
-        &mut self,
-        which: Updates,
-        enabled: Enabled,
-        out: &mut Vec<u8>,
-    ) -> u32 {
-        self.tell_updates_but(which, enabled, None, out)
+    pub(crate) fn tell_updates(&mut self, which: Updates, enabled: Enabled, out: &mut Vec<u8>) {
+        self.tell_updates_but(which, enabled, None, out);
     }
 
     /// Like [`tell_updates`](Self::tell_updates), without FETCH for changes that carry the
@@ -266,10 +273,10 @@ impl Selected {
         enabled: Enabled,
         own: Option<ModSeq>,
         out: &mut Vec<u8>,
-    ) -> u32 {
+    ) {
         let mut newest = self.view.snapshot();
         if Arc::ptr_eq(&newest, &self.known) {
-            return 0;
+            return;
         }
         self.tell_url_key_reset(&newest, out);
         let mut diff = newest.diff_from(&self.known);
@@ -287,6 +294,7 @@ impl Selected {
         self.modseq.note(&newest, holds, !diff.expunged_seqs.is_empty());
         if diff.appended > 0 {
             render::exists(out, newest.exists());
+            self.news.note(&self.known);
         }
         if !enabled.rev2() {
             if diff.appended > 0 {
@@ -323,7 +331,6 @@ impl Selected {
                 }
             }
         }
-        diff.appended
     }
 
     /// An untagged FETCH that tells the flags of a message.
@@ -348,47 +355,4 @@ impl Selected {
     pub(crate) fn take_modseq(&mut self, enabled: Enabled) -> Option<ModSeq> {
         self.modseq.take(enabled)
     }
-}
-
-/// EXPUNGE in descending order, or one VANISHED where the client knows of it
-/// (RFC 7162 §3.2.10, RFC 9586 §3.4).
-fn tell_expunged(diff: &Diff, enabled: Enabled, out: &mut Vec<u8>) {
-    if !enabled.vanished() {
-        for seq in &diff.expunged_seqs {
-            render::expunge(out, *seq);
-        }
-        return;
-    }
-    let mut uids = NumberSet::new();
-    for range in diff.expunged_uids.ranges() {
-        uids.insert_range(range.start().get(), range.end().get());
-    }
-    render::vanished(out, &uids, false);
-}
-
-/// Begins the FETCH response of a message, which is UIDFETCH to those that speak UIDs only.
-pub(crate) fn begin_fetch<'o>(
-    out: &'o mut Vec<u8>,
-    seq: u32,
-    entry: &Entry<'_>,
-    enabled: Enabled,
-) -> FetchWriter<'o> {
-    match enabled.uid_only() {
-        true => FetchWriter::begin_uid(out, entry.uid()),
-        false => FetchWriter::begin(out, seq),
-    }
-}
-
-/// An untagged FETCH that tells the flags of a message, with its UID, which no client minds and
-/// those with CONDSTORE need (RFC 7162 §3.2.4).
-fn push_flags(out: &mut Vec<u8>, seq: u32, entry: &Entry<'_>, recent: bool, enabled: Enabled) {
-    let mut fetch = begin_fetch(out, seq, entry, enabled);
-    if !enabled.uid_only() {
-        fetch.uid(entry.uid());
-    }
-    fetch.flags_rendered(entry.flags_rendered(), recent);
-    if enabled.condstore() {
-        fetch.modseq(entry.modseq());
-    }
-    fetch.finish();
 }

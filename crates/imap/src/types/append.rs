@@ -32,6 +32,8 @@ pub enum CatenatePart {
         bytes: Vec<u8>,
         /// Sent as a literal8, which may hold NUL.
         binary: bool,
+        /// Sent as `UTF8 (…)` (RFC 6855 §4).
+        utf8: bool,
     },
     /// `URL`: what an IMAP URL names.
     Url(String),

@@ -6,7 +6,7 @@ use ids::ModSeq;
 use message::date::Day;
 use message::flag::{Keyword, SystemFlags};
 
-use super::{Addressing, AnnotationCriterion, MailboxFilter, SequenceSet};
+use super::{Addressing, AnnotationCriterion, FetchAttribute, MailboxFilter, SequenceSet};
 
 /// A condition on a message (RFC 9051 §6.4.4). Text is Unicode, decoded from the charset named.
 ///
@@ -243,6 +243,8 @@ pub struct SearchArgs {
     pub by: Addressing,
     /// None without RETURN: IMAP4rev1 answers it with SEARCH, IMAP4rev2 with ESEARCH ALL.
     pub returns: Option<SearchReturn>,
+    /// What UPDATE asks for of messages that come to the results (RFC 5465 §7).
+    pub fetch: Vec<FetchAttribute>,
     /// What is searched.
     pub key: SearchKey,
 }
@@ -254,6 +256,8 @@ pub struct EsearchArgs {
     pub sources: Vec<MailboxFilter>,
     /// What is to be told.
     pub returns: Option<SearchReturn>,
+    /// What UPDATE asks for of messages that come to the results (RFC 5465 §7).
+    pub fetch: Vec<FetchAttribute>,
     /// What is searched.
     pub key: SearchKey,
 }

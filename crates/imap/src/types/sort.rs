@@ -1,6 +1,8 @@
 //! Arguments of SORT and THREAD.
 
-use super::{Addressing, AnnotationEntry, AnnotationScope, SearchKey, SearchReturn};
+use super::{
+    Addressing, AnnotationEntry, AnnotationScope, FetchAttribute, SearchKey, SearchReturn,
+};
 
 /// What messages are ordered by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub struct SortArgs {
     pub by: Addressing,
     /// None without RETURN: answered with SORT.
     pub returns: Option<SearchReturn>,
+    /// What UPDATE asks for of messages that come to the results (RFC 5465 §7).
+    pub fetch: Vec<FetchAttribute>,
     /// At least one, the most important first.
     pub criteria: Vec<SortCriterion>,
     /// What is searched.

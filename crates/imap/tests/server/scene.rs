@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::{ScramKey, ScramSettings};
-use ids::{Clock, Timestamp};
+use ids::{Clock, Timestamp, Uid, UidSet};
 use imap::{ClientRule, ImapService, Settings};
-use storage::{AccountTx, Append, Database, MailboxName, PreparedMessage, Role, StorageError};
+use message::flag::{Flag, Flags};
+use storage::{
+    AccountTx, Append, Database, FlagChange, MailboxName, PreparedMessage, Role, StorageError,
+};
 use testhouse::message_file;
 use testkit::transcript::{self, Header};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -212,7 +215,8 @@ impl transcript::Scene for Scene {
 
     /// `deliver MESSAGE MAILBOX`, `advance SECONDS`, `password NEW`, `maintenance on`,
     /// `quota BYTES`, `role administrator`, `capability off NAMES`, `capability on`, `maintain`, `shutdown`,
-    /// `hold` the account, so that who writes waits, and `release`.
+    /// `hold` the account, so that who writes waits, and `release`; `hold FLAG` gives the first message
+    /// of INBOX that flag before it is released.
     async fn act(&mut self, words: &str) -> Result<(), String> {
         let words: Vec<&str> = words.split(' ').collect();
         let house = &self.house;
@@ -242,16 +246,23 @@ impl transcript::Scene for Scene {
                 let role = Role::parse(role).ok_or("not a role")?;
                 house.write(move |tx| tx.set_role(role)).await;
             }
-            ["hold"] => {
+            ["hold", flags @ ..] => {
                 let (release, released) = std::sync::mpsc::channel();
                 let (tell, holds) = tokio::sync::oneshot::channel();
                 let (store, account) = (house.store.clone(), house.account);
+                let flag = |flag: &&str| Flag::parse(flag.as_bytes()).unwrap();
+                let flags: Flags = flags.iter().map(flag).collect();
                 self.held = Some(release);
                 std::thread::spawn(move || {
-                    store.account_write_blocking(account, "hold", Vec::new(), move |_| {
+                    store.account_write_blocking(account, "hold", Vec::new(), move |tx| {
                         let _ = tell.send(());
                         let _ = released.recv();
-                        Ok(())
+                        if flags == Flags::default() {
+                            return Ok(());
+                        }
+                        let inbox = tx.find_mailbox(account, &MailboxName::inbox())?.unwrap().id;
+                        let first = UidSet::from_iter([Uid::new(1)]);
+                        tx.store_flags(inbox, &first, FlagChange::Add(flags), None).map(drop)
                     })
                 });
                 holds.await.map_err(|_| "nobody holds the account")?;

@@ -1,6 +1,7 @@
-//! Answers about the directory in memory: where mail to an address goes, who may send as whom, and
-//! how an account is signed in to, and which keys sign for a domain. Relays deliver to the same recipients again and again, programs
-//! send as the same sender and sign in with each request, and each of these waits for the answer.
+//! Answers about the directory in memory: where mail to an address goes, who may send as whom, how
+//! an account is signed in to, and which keys sign for a domain. Relays deliver to the same
+//! recipients again and again, programs send as the same sender and sign in with each request, and
+//! each of these waits for the answer.
 //!
 //! **Invariant:** an answer from here is the one that the newest commit would give. Every commit
 //! that may have touched accounts, addresses or domains makes all of it void; commits that are

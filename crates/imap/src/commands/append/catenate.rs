@@ -31,7 +31,7 @@ pub(super) async fn put_together(
     let mut whole = Whole { bytes: Vec::new(), is_binary: false, memory: None };
     for part in parts {
         match part {
-            CatenatePart::Text { bytes, binary } => {
+            CatenatePart::Text { bytes, binary, .. } => {
                 check_size(whole.bytes.len() as u64 + bytes.len() as u64, bytes_max)?;
                 whole.is_binary |= binary;
                 whole.bytes.extend_from_slice(&bytes);

@@ -448,17 +448,40 @@ fn following_searches() {
         Command::Search(SearchArgs {
             by: Addressing::Seq,
             returns: Some(returns),
+            fetch: Vec::new(),
             key: SearchKey::All,
         }),
     );
+    // RFC 5465 §7.
+    let fetch = vec![FetchAttribute::Uid, FetchAttribute::Flags];
+    let (by, key) = (Addressing::Seq, SearchKey::All);
+    check(
+        &[
+            "B01 SEARCH RETURN (COUNT UPDATE (UID FLAGS) CONTEXT) ALL",
+            "B01 search return (update ( uid  flags ) context count) all",
+        ],
+        Command::Search(SearchArgs { by, returns: Some(returns), fetch: fetch.clone(), key }),
+    );
+    for line in [
+        "B01 UID SORT RETURN (UPDATE (UID FLAGS)) (DATE) UTF-8 ALL",
+        "B01 ESEARCH RETURN (UPDATE (UID FLAGS)) ALL",
+    ] {
+        let asked = match command(line) {
+            Command::Sort(args) => args.fetch,
+            Command::Esearch(args) => args.fetch,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(asked, fetch, "{line}");
+    }
 }
 
 #[test]
 fn searching_mailboxes() {
     use MailboxFilter as F;
     let names = |names: &[&str]| names.iter().map(|name| mailbox(name)).collect();
-    let esearch =
-        |sources: Vec<F>, returns, key| Command::Esearch(EsearchArgs { sources, returns, key });
+    let esearch = |sources: Vec<F>, returns, key| {
+        Command::Esearch(EsearchArgs { sources, returns, fetch: Vec::new(), key })
+    };
     let unseen = SearchKey::Lacks(SystemFlags::SEEN);
     check(
         &[
@@ -509,6 +532,7 @@ fn comparing_and_coming_near() {
         Command::Search(SearchArgs {
             by: Addressing::Seq,
             returns: None,
+            fetch: Vec::new(),
             key: SearchKey::And(vec![subject, from]),
         }),
     );
@@ -518,7 +542,7 @@ fn comparing_and_coming_near() {
 fn sorting_and_threading() {
     let criterion = |key, reverse| SortCriterion { key, reverse };
     let sort = |by, returns, criteria: &[SortCriterion], key| {
-        Command::Sort(SortArgs { by, returns, criteria: criteria.to_vec(), key })
+        Command::Sort(SortArgs { by, returns, fetch: Vec::new(), criteria: criteria.to_vec(), key })
     };
     let subject = criterion(SortKey::Subject, false);
     check(
@@ -552,8 +576,8 @@ fn sorting_and_threading() {
         ("partial 5:1 count", part(1, 5, false)),
         ("COUNT PARTIAL -1:-100", part(1, 100, true)),
     ] {
-        let search =
-            Command::Search(SearchArgs { by: Addressing::Seq, returns, key: SearchKey::All });
+        let (by, fetch) = (Addressing::Seq, Vec::new());
+        let search = Command::Search(SearchArgs { by, returns, fetch, key: SearchKey::All });
         check(&[&format!("A SEARCH RETURN ({text}) ALL")], search);
         let line = format!("A SORT RETURN ({text}) (SUBJECT) UTF-8 ALL");
         check(
@@ -573,7 +597,8 @@ fn sorting_and_threading() {
 #[test]
 fn searching() {
     use SearchKey as K;
-    let found = |by, returns, key| Command::Search(SearchArgs { by, returns, key });
+    let found =
+        |by, returns, key| Command::Search(SearchArgs { by, returns, fetch: Vec::new(), key });
     let seq = Addressing::Seq;
     let day = |text: &str| Day::parse(text.as_bytes()).unwrap();
     check(
@@ -691,11 +716,23 @@ fn appending() {
         &["a APPEND saved UTF8 (~{2+}\r\nab)"],
         append(&[AppendMessage { data: whole(b"ab", true, true), ..one.clone() }]),
     );
-    let text = |bytes: &[u8], binary| CatenatePart::Text { bytes: bytes.to_vec(), binary };
+    let text = |bytes: &[u8], binary, utf8| {
+        let bytes = bytes.to_vec();
+        CatenatePart::Text { bytes, binary, utf8 }
+    };
+    // RFC 6855 §4.
+    let data = AppendData::Catenate(vec![text(b"a", false, false), text(b"b", true, true)]);
+    check(
+        &[
+            "a APPEND saved CATENATE (TEXT {1}\r\na UTF8 (~{1}\r\nb))",
+            "a append saved catenate ( text {1+}\r\na utf8  (~{1+}\r\nb) )",
+        ],
+        append(&[AppendMessage { data, ..one.clone() }]),
+    );
     let parts = AppendData::Catenate(vec![
-        text(b"a", false),
+        text(b"a", false, false),
         CatenatePart::Url("/Drafts/;UID=30".to_owned()),
-        text(b"\0", true),
+        text(b"\0", true, false),
     ]);
     let put_together = AppendMessage { data: parts, ..one };
     check(

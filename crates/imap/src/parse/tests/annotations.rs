@@ -85,7 +85,7 @@ fn annotations_in_commands() {
         let value = value.map(str::to_owned);
         let key =
             SearchKey::Annotation(AnnotationCriterion { entries: pattern(entries), scope, value });
-        Command::Search(SearchArgs { by: Addressing::Seq, returns: None, key })
+        Command::Search(SearchArgs { by: Addressing::Seq, returns: None, fetch: Vec::new(), key })
     };
     check(
         &[
@@ -105,6 +105,7 @@ fn annotations_in_commands() {
         Command::Sort(SortArgs {
             by: Addressing::Seq,
             returns: None,
+            fetch: Vec::new(),
             criteria: vec![SortCriterion { key, reverse: false }],
             key: SearchKey::All,
         }),

@@ -57,6 +57,8 @@ fn replies_name_the_tag_and_the_fault() {
         (b"\r\n", "* BAD unexpected end of command\r\n"),
         (b"+ NOOP\r\n", "* BAD expected a tag\r\n"),
         (b"a NOOP x\r\n", "a BAD unexpected text at the end\r\n"),
+        (b"a SEARCH RETURN (UPDATE ()) ALL\r\n", "a BAD expected a fetch item\r\n"),
+        (b"a SEARCH RETURN (ALL (UID)) ALL\r\n", "a BAD expected an atom\r\n"),
         (b"a NOOP\n", "a BAD LF without CRLF is not allowed\r\n"),
         (b"a SELECT a\rb\r\n", "a BAD CR without LF is not allowed\r\n"),
         (b"a SELECT a\0b\r\n", "a BAD NUL is not allowed\r\n"),
@@ -100,9 +102,10 @@ fn replies_name_the_tag_and_the_fault() {
         (b"a AUTHENTICATE PLAIN !!!\r\n", "a BAD malformed base64\r\n"),
         (
             b"a APPEND x CATENATE (TEXT {1}\r\nx MIME {1}\r\nx)\r\n",
-            "a BAD expected TEXT or URL\r\n",
+            "a BAD expected TEXT, URL or UTF8\r\n",
         ),
-        (b"a APPEND x CATENATE ()\r\n", "a BAD expected TEXT or URL\r\n"),
+        (b"a APPEND x CATENATE (UTF8 {1+}\r\na)\r\n", "a BAD expected (\r\n"),
+        (b"a APPEND x CATENATE ()\r\n", "a BAD expected TEXT, URL or UTF8\r\n"),
         (b"a REPLACE 1:2 x {1}\r\nx\r\n", "a BAD expected one number\r\n"),
         (b"a SELECT x (QRESYNC (1 2 1:*))\r\n", "a BAD * is not allowed here\r\n"),
         (
