@@ -65,7 +65,9 @@ pub use query::{
     ParameterFilter, Preselection, Presence, PropertyFilter, PropertySelection, PropertyTest,
     Quantifier, RecurrenceSelection, TextMatch, TimeRange, ValueTest, Which,
 };
-pub use recur::{ByDay, Frequency, Occurrence, Occurrences, Rule, Skip, Times, Until};
+pub use recur::{
+    ByDay, Frequency, Month, Occurrence, Occurrences, Rule, Scale, Skip, Times, Until,
+};
 pub use text::{escape_text, split_list, split_structured, unescape_text};
 pub use time::{Duration, End, Period, Time, Value};
 pub use zone::{

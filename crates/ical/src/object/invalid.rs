@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::error::Error;
 
-/// What is wrong; each fails a precondition of RFC 4791 §5.3.2.1 (of RFC 7529 §7 the last).
+/// What is wrong; each fails a precondition of RFC 4791 §5.3.2.1 (of RFC 7529 §10 the last).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Invalid {
     /// No iCalendar, or with values that are none: CALDAV:valid-calendar-data.
@@ -15,7 +15,7 @@ pub enum Invalid {
     Object(&'static str),
     /// In another calendar than the Gregorian: CALDAV:supported-calendar-data.
     Scale,
-    /// A rule in such a calendar: CALDAV:supported-rscale.
+    /// A rule in a calendar that is not known: CALDAV:supported-rscale.
     RuleScale,
 }
 
@@ -26,7 +26,7 @@ impl fmt::Display for Invalid {
             Self::Lacks(what) => write!(f, "without {what}"),
             Self::Object(what) => write!(f, "no calendar object: {what}"),
             Self::Scale => f.write_str("another calendar than the Gregorian"),
-            Self::RuleScale => f.write_str("a rule in another calendar than the Gregorian"),
+            Self::RuleScale => f.write_str("a rule in a calendar that is not known"),
         }
     }
 }

@@ -46,7 +46,7 @@ fn what_may_not_be_stored_is_told_by_its_precondition() {
         (event("DTSTART:20260230\n"), Invalid::Data(Error::Value("date or date-time"))),
         (event("DTSTART:20260101\nDURATION:1H\n"), Invalid::Data(Error::Value("duration"))),
         (event("DTSTART:20260101\nRRULE:FREQ=NEVER\n"), Invalid::Data(Error::Rule("FREQ"))),
-        (event("DTSTART:20260101\nRRULE:RSCALE=CHINESE;FREQ=YEARLY\n"), Invalid::RuleScale),
+        (event("DTSTART:20260101\nRRULE:RSCALE=KLINGON;FREQ=YEARLY\n"), Invalid::RuleScale),
         (event("DTSTART:20260101\nEXDATE:x\n"), Invalid::Data(Error::Value("date or date-time"))),
         (
             event("DTSTART:20260101\nRDATE:20260101T000000Z/x\n"),

@@ -1,20 +1,20 @@
-//! The days of a period that a rule names (the table of RFC 5545 §3.3.10).
+//! The days of a period that a rule of RFC 5545 names (the table of its §3.3.10).
 
 use jiff::Span;
 use jiff::civil::Date;
 
 use super::period::week_start;
-use super::rule::{ByDay, Frequency, Rule, Skip};
+use super::rule::{ByDay, Frequency, Month, Rule};
 
 /// The days of the period that begins with `first`, ascending; each once.
 pub(super) fn dates(rule: &Rule, first: Date) -> Vec<Date> {
     let mut found: Vec<Date> = match rule.frequency {
         Frequency::Yearly if !rule.by_week_no.is_empty() => weeks_of_year(rule, first),
         Frequency::Yearly => {
-            let months = (1..=12).filter(|month| is_named(&rule.by_month, *month));
+            let months = (1..=12).filter(|month| is_named_month(rule, *month));
             months.flat_map(|month| month_dates(rule, first.year(), month)).collect()
         }
-        Frequency::Monthly if is_named(&rule.by_month, first.month()) => {
+        Frequency::Monthly if is_named_month(rule, first.month()) => {
             month_dates(rule, first.year(), first.month())
         }
         Frequency::Monthly => Vec::new(),
@@ -34,6 +34,10 @@ fn is_named<T: PartialEq>(list: &[T], value: T) -> bool {
     list.is_empty() || list.contains(&value)
 }
 
+fn is_named_month(rule: &Rule, number: i8) -> bool {
+    is_named(&rule.by_month, Month::regular(number))
+}
+
 fn following(first: Date, count: i64) -> impl Iterator<Item = Date> {
     (0..count).filter_map(move |days| first.checked_add(Span::new().days(days)).ok())
 }
@@ -47,13 +51,6 @@ fn month_dates(rule: &Rule, year: i16, month: i8) -> Vec<Date> {
         return found;
     }
     found.retain(|date| has_month_day(rule, *date));
-    // RFC 7529 §4.1: days that the month does not have.
-    let is_short = rule.by_month_day.iter().any(|day| *day > length);
-    match rule.skip {
-        Skip::Backward if is_short => found.push(first.last_of_month()),
-        Skip::Forward if is_short => found.extend(first.last_of_month().tomorrow()),
-        _ => {}
-    }
     found
 }
 
@@ -81,7 +78,7 @@ fn weeks_of_year(rule: &Rule, first: Date) -> Vec<Date> {
             found.extend(days);
         }
     }
-    found.retain(|date| is_named(&rule.by_month, date.month()));
+    found.retain(|date| is_named_month(rule, date.month()));
     found
 }
 
@@ -91,17 +88,15 @@ fn days_between(from: Date, to: Date) -> i32 {
 
 /// What remains to be asked of a day, whatever the period.
 fn is_allowed(rule: &Rule, date: Date) -> bool {
-    let by_month = match (rule.frequency, rule.skip) {
-        // A day that was skipped forward is in the month behind.
-        (Frequency::Yearly | Frequency::Monthly, Skip::Forward) => true,
-        _ => is_named(&rule.by_month, date.month()),
-    };
     let by_month_day = match rule.frequency {
         Frequency::Yearly if !rule.by_week_no.is_empty() => has_month_day(rule, date),
         Frequency::Yearly | Frequency::Monthly => true,
         _ => has_month_day(rule, date),
     };
-    by_month && by_month_day && has_year_day(rule, date) && has_day(rule, date)
+    is_named_month(rule, date.month())
+        && by_month_day
+        && has_year_day(rule, date)
+        && has_day(rule, date)
 }
 
 fn has_year_day(rule: &Rule, date: Date) -> bool {
@@ -162,8 +157,5 @@ mod tests {
         rule.by_day = Vec::new();
         rule.by_month_day = vec![-1, 30];
         assert_eq!(dates(&rule, Date::new(2024, 2, 1).unwrap()), [Date::new(2024, 2, 29).unwrap()]);
-        rule.skip = Skip::Forward;
-        let found = dates(&rule, Date::new(2023, 2, 1).unwrap());
-        assert_eq!(found, [Date::new(2023, 2, 28).unwrap(), Date::new(2023, 3, 1).unwrap()]);
     }
 }

@@ -5,15 +5,22 @@ use std::str::FromStr;
 
 use jiff::civil::Weekday;
 
-use super::rule::{ByDay, Frequency, Rule, Skip, Until};
+use super::rule::{ByDay, Frequency, Month, Rule, Skip, Until};
+use super::scale::Scale;
 use crate::error::Error;
 use crate::time::Value;
 
 /// LIMIT: times of one period of a rule: a year of quarters of an hour, and some.
 const TIMES_MAX: usize = 50_000;
 
-/// LIMIT: values of BYDAY. Seven days, from -53 to 53, and without a number.
-const DAYS_MAX: usize = 7 * 107;
+/// LIMIT: days of a year, in the calendar whose years are longest: a leap month, and the year whole.
+const YEAR_DAYS_MAX: i16 = 385;
+
+/// LIMIT: weeks that begin in such a year.
+const YEAR_WEEKS_MAX: i16 = 55;
+
+/// LIMIT: values of BYDAY. Seven days, from -55 to 55, and without a number.
+const DAYS_MAX: usize = 7 * 111;
 
 const WEEKDAYS: [(&str, Weekday); 7] = [
     ("MO", Weekday::Monday),
@@ -42,8 +49,8 @@ impl Rule {
     /// ```text
     /// recur = recur-rule-part *( ";" recur-rule-part )
     /// ```
-    /// Parts in any order; those nobody knows are left out of account. A rule in another calendar
-    /// than the Gregorian is an error: an expansion that is wrong harms more than none.
+    /// Parts in any order; those nobody knows are left out of account. A rule in a calendar that is
+    /// not known here is an error: an expansion that is wrong harms more than none.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let mut rule = Self::new(Frequency::Yearly);
         let mut has_frequency = false;
@@ -83,12 +90,14 @@ impl Rule {
             "BYHOUR" => self.by_hour = numbers(value, "BYHOUR", 0..=23)?,
             "BYDAY" => self.by_day = days(value)?,
             "BYMONTHDAY" => self.by_month_day = signed(value, "BYMONTHDAY", 31)?,
-            "BYYEARDAY" => self.by_year_day = signed(value, "BYYEARDAY", 366)?,
-            "BYWEEKNO" => self.by_week_no = signed(value, "BYWEEKNO", 53)?,
-            "BYMONTH" => self.by_month = numbers(value, "BYMONTH", 1..=12)?,
-            "BYSETPOS" => self.by_set_pos = signed(value, "BYSETPOS", 366)?,
+            "BYYEARDAY" => self.by_year_day = signed(value, "BYYEARDAY", YEAR_DAYS_MAX)?,
+            "BYWEEKNO" => self.by_week_no = signed(value, "BYWEEKNO", YEAR_WEEKS_MAX)?,
+            "BYMONTH" => self.by_month = months(value)?,
+            "BYSETPOS" => self.by_set_pos = signed(value, "BYSETPOS", YEAR_DAYS_MAX)?,
             "WKST" => self.week_start = one_of(&WEEKDAYS, value).ok_or(Error::Rule("WKST"))?,
-            "RSCALE" if value != "GREGORIAN" => return Err(Error::Rule("RSCALE")),
+            "RSCALE" => self.scale = Scale::named(value).ok_or(Error::Rule("RSCALE"))?,
+            // DEVIATION(RFC 7529 §4.1): also without RSCALE. What is meant is plain, and a rule
+            // that is refused is an event that its owner does not see.
             "SKIP" => self.skip = one_of(&SKIPS, value).ok_or(Error::Rule("SKIP"))?,
             _ => {}
         }
@@ -98,6 +107,7 @@ impl Rule {
     /// RFC 5545 §3.3.10: which parts go together.
     fn checked(self) -> Result<Self, Error> {
         use Frequency::{Daily, Monthly, Weekly, Yearly};
+        self.check_numbers()?;
         let has_nth = self.by_day.iter().any(|day| day.nth != 0);
         let counts_days = matches!(self.frequency, Monthly | Yearly);
         if has_nth && (!counts_days || !self.by_week_no.is_empty()) {
@@ -117,6 +127,24 @@ impl Rule {
         }
         // RFC 5545 says that only one of them stands in a rule; the earlier end is what both ask.
         Ok(self)
+    }
+
+    /// RFC 7529 §4: how far numbers go is up to the calendar.
+    fn check_numbers(&self) -> Result<(), Error> {
+        let (days, weeks) = (self.scale.year_days_max(), self.scale.year_weeks_max());
+        let is_over = |numbers: &[i16]| numbers.iter().any(|number| number.abs() > days);
+        let over = [
+            ("BYMONTH", !self.by_month.iter().all(|month| self.scale.has_month(*month))),
+            ("BYYEARDAY", is_over(&self.by_year_day)),
+            ("BYSETPOS", is_over(&self.by_set_pos)),
+            ("BYWEEKNO", self.by_week_no.iter().any(|number| i16::from(*number).abs() > weeks)),
+            // RFC 5545 §3.3.10, ordwk: 1 to 53, where a year has no more.
+            ("BYDAY", self.by_day.iter().any(|day| day.nth.abs() > weeks)),
+        ];
+        match over.into_iter().find(|(_, is_over)| *is_over) {
+            Some((part, _)) => Err(Error::Rule(part)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -145,6 +173,25 @@ fn numbers(
             return Err(Error::Rule(part));
         }
         all.push(value);
+    }
+    all.sort_unstable();
+    all.dedup();
+    Ok(all)
+}
+
+/// ```text
+/// monthnum = 1*2DIGIT ["L"]
+/// ```
+/// (RFC 7529 §4.) Which of them there are is up to the calendar.
+fn months(text: &str) -> Result<Vec<Month>, Error> {
+    let mut all = Vec::new();
+    for value in text.split(',') {
+        let value = value.trim();
+        let (digits, is_leap) = match value.strip_suffix('L') {
+            Some(digits) => (digits, true),
+            None => (value, false),
+        };
+        all.push(Month { number: number(digits, "BYMONTH")?, is_leap });
     }
     all.sort_unstable();
     all.dedup();
@@ -181,8 +228,8 @@ fn days(text: &str) -> Result<Vec<ByDay>, Error> {
         let is_counted = !nth.is_empty();
         let nth: i16 = if is_counted { number(nth, "BYDAY")? } else { 0 };
         let weekday = one_of(&WEEKDAYS, name).ok_or(Error::Rule("BYDAY"))?;
-        // RFC 5545 §3.3.10, ordwk: 1 to 53, in one or two digits. 0 means something else here.
-        if nth.abs() > 53 || (is_counted && nth == 0) {
+        // 0 means something else here.
+        if nth.abs() > YEAR_WEEKS_MAX || (is_counted && nth == 0) {
             return Err(Error::Rule("BYDAY"));
         }
         let day = ByDay { nth, weekday };
@@ -195,9 +242,9 @@ fn days(text: &str) -> Result<Vec<ByDay>, Error> {
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.skip != Skip::Omit {
-            // RFC 7529 §4.1: SKIP stands only beside RSCALE.
-            f.write_str("RSCALE=GREGORIAN;")?;
+        // RFC 7529 §4.1: SKIP stands only beside RSCALE.
+        if self.scale != Scale::Gregorian || self.skip != Skip::Omit {
+            write!(f, "RSCALE={};", self.scale)?;
         }
         write!(f, "FREQ={}", name_of(&FREQUENCIES, &self.frequency))?;
         if let Some(Until(until)) = &self.until {
@@ -261,7 +308,6 @@ mod tests {
             "FREQ=YEARLY;BYYEARDAY=-1,1,100",
             "FREQ=YEARLY;BYDAY=MO;BYWEEKNO=20",
             "FREQ=MINUTELY;INTERVAL=20;BYHOUR=9,10,11",
-            "RSCALE=GREGORIAN;FREQ=MONTHLY;BYMONTHDAY=31;SKIP=FORWARD",
         ] {
             assert_eq!(Rule::parse(text).unwrap().to_string(), text);
         }
@@ -292,7 +338,6 @@ mod tests {
             ("FREQ=DAILY;BYYEARDAY=1", "BYYEARDAY"),
             ("FREQ=WEEKLY;BYMONTHDAY=1", "BYMONTHDAY"),
             ("FREQ=DAILY;BYDAY=é", "BYDAY"),
-            ("FREQ=YEARLY;RSCALE=CHINESE", "RSCALE"),
             ("FREQ", "part"),
         ] {
             assert_eq!(Rule::parse(text), Err(Error::Rule(part)), "{text}");

@@ -8,7 +8,8 @@ use super::rule::{Frequency, Rule};
 /// One period, and the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Period {
-    /// Its first instant: of a year, the first of January.
+    /// Its first instant: of a year, the first of January, or what is that in the calendar of the
+    /// rule.
     pub(super) start: DateTime,
 }
 
@@ -16,7 +17,10 @@ impl Period {
     /// The one that `time` is in.
     pub(super) fn of(rule: &Rule, time: DateTime) -> Self {
         let date = time.date();
+        let is_scaled = !rule.scale.is_gregorian();
         let start = match rule.frequency {
+            Frequency::Yearly if is_scaled => rule.scale.year_start(date).at(0, 0, 0, 0),
+            Frequency::Monthly if is_scaled => rule.scale.month_start(date).at(0, 0, 0, 0),
             Frequency::Yearly => date.first_of_year().to_datetime(Time::midnight()),
             Frequency::Monthly => date.first_of_month().to_datetime(Time::midnight()),
             Frequency::Weekly => week_start(date, rule).to_datetime(Time::midnight()),
@@ -31,6 +35,14 @@ impl Period {
     /// The one `count` intervals later; `None` where the calendar ends.
     pub(super) fn later(self, rule: &Rule, count: i64) -> Option<Self> {
         let steps = i64::from(rule.interval).checked_mul(count)?;
+        if !rule.scale.is_gregorian() && rule.frequency >= Frequency::Monthly {
+            let date = self.start.date();
+            let date = match rule.frequency {
+                Frequency::Yearly => rule.scale.years_later(date, steps),
+                _ => rule.scale.months_later(date, steps),
+            };
+            return Some(Self { start: date?.at(0, 0, 0, 0) });
+        }
         let span = Span::new();
         let span = match rule.frequency {
             Frequency::Yearly => span.try_years(steps),

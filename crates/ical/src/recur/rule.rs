@@ -1,7 +1,11 @@
 //! What a recurrence rule says.
 
+use std::fmt;
+
 use jiff::civil::{DateTime, Weekday};
 
+use super::calendar::{Place, day_of};
+use super::scale::Scale;
 use crate::time::Value;
 
 /// FREQ.
@@ -23,16 +27,39 @@ pub enum Frequency {
     Yearly,
 }
 
-/// What becomes of a day that a month does not have (RFC 7529 §4.1).
+/// What becomes of a month that a year does not have, and of a day that a month, or a year, does
+/// not have (RFC 7529 §4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum Skip {
-    /// There is none: the rule of RFC 5545.
+    /// There is none, as in RFC 5545.
     #[default]
     Omit,
-    /// The last day of the month is taken.
+    /// The month or day before is taken.
     Backward,
-    /// The first day of the next month is taken.
+    /// The next month or day is taken.
     Forward,
+}
+
+/// One value of BYMONTH.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
+pub struct Month {
+    /// From 1, leap months not counted.
+    pub number: i8,
+    /// Whether it is the leap month that follows the one of this number (RFC 7529 §4.2).
+    pub is_leap: bool,
+}
+
+impl Month {
+    /// One that is no leap month.
+    pub fn regular(number: i8) -> Self {
+        Self { number, is_leap: false }
+    }
+}
+
+impl fmt::Display for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.number, if self.is_leap { "L" } else { "" })
+    }
 }
 
 /// The last time a rule may make.
@@ -51,6 +78,8 @@ pub struct ByDay {
 /// A rule. Numbers stand in ascending order, each of them once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
+    /// RSCALE
+    pub scale: Scale,
     /// FREQ
     pub frequency: Frequency,
     /// INTERVAL, from 1
@@ -69,13 +98,13 @@ pub struct Rule {
     pub by_day: Vec<ByDay>,
     /// BYMONTHDAY, -31 to 31
     pub by_month_day: Vec<i8>,
-    /// BYYEARDAY, -366 to 366
+    /// BYYEARDAY, -366 to 366, or as many as the longest year has
     pub by_year_day: Vec<i16>,
-    /// BYWEEKNO, -53 to 53
+    /// BYWEEKNO, -53 to 53, or as many as the longest year has
     pub by_week_no: Vec<i8>,
-    /// BYMONTH, 1 to 12
-    pub by_month: Vec<i8>,
-    /// BYSETPOS, -366 to 366
+    /// BYMONTH, 1 to 12 or 13
+    pub by_month: Vec<Month>,
+    /// BYSETPOS, in the range of BYYEARDAY
     pub by_set_pos: Vec<i16>,
     /// WKST
     pub week_start: Weekday,
@@ -87,6 +116,7 @@ impl Rule {
     /// A rule with a frequency alone.
     pub fn new(frequency: Frequency) -> Self {
         Self {
+            scale: Scale::Gregorian,
             frequency,
             interval: 1,
             count: None,
@@ -110,6 +140,12 @@ impl Rule {
         self.count.is_none() && self.until.is_none()
     }
 
+    /// Whether RFC 5545 is all that it asks for: neither another calendar nor anything in the place
+    /// of what does not exist.
+    pub(super) fn is_plain(&self) -> bool {
+        self.scale.is_gregorian() && self.skip == Skip::Omit
+    }
+
     /// The same without times of the day.
     pub(super) fn of_days(self) -> Self {
         let (by_hour, by_minute, by_second) = (Vec::new(), Vec::new(), Vec::new());
@@ -128,7 +164,10 @@ impl Rule {
     }
 
     fn days_max(&self) -> usize {
-        let months = if self.by_month.is_empty() { 12 } else { self.by_month.len() };
+        let months = match self.by_month.len() {
+            0 => self.scale.months_max(),
+            named => named,
+        };
         let (all, months) = match self.frequency {
             Frequency::Yearly => (months * 31, months),
             Frequency::Monthly => (31, 1),
@@ -140,7 +179,7 @@ impl Rule {
             self.by_year_day.len(),
             self.by_week_no.len() * 7,
             // A year has no more of any.
-            self.by_day.len() * 53,
+            self.by_day.len() * usize::from(self.scale.year_weeks_max().unsigned_abs()),
         ];
         // Without any of them it is the day of the start.
         named.into_iter().filter(|days| *days > 0).min().unwrap_or(months).min(all)
@@ -159,6 +198,7 @@ impl Rule {
             rule.by_second = vec![start.second()];
         }
         let weekday = ByDay { nth: 0, weekday: start.weekday() };
+        let (month, day) = rule.place(start);
         let has_days = !(rule.by_day.is_empty()
             && rule.by_month_day.is_empty()
             && rule.by_year_day.is_empty());
@@ -167,15 +207,24 @@ impl Rule {
                 rule.by_day = vec![weekday];
             }
             Frequency::Yearly if !has_days => {
-                rule.by_month_day = vec![start.day()];
+                rule.by_month_day = vec![day];
                 if rule.by_month.is_empty() {
-                    rule.by_month = vec![start.month()];
+                    rule.by_month = vec![month];
                 }
             }
-            Frequency::Monthly if !has_days => rule.by_month_day = vec![start.day()],
+            Frequency::Monthly if !has_days => rule.by_month_day = vec![day],
             Frequency::Weekly if rule.by_day.is_empty() => rule.by_day = vec![weekday],
             _ => {}
         }
         rule
+    }
+
+    /// The month and the day of it that a time is on. RFC 7529 §3: in the calendar of the rule.
+    fn place(&self, time: DateTime) -> (Month, i8) {
+        if self.scale.is_gregorian() {
+            return (Month::regular(time.month()), time.day());
+        }
+        let place = Place::of(self.scale, day_of(time.date()));
+        (place.month, i8::try_from(place.day).unwrap_or(i8::MAX))
     }
 }

@@ -5,9 +5,11 @@ use std::collections::VecDeque;
 use jiff::Span;
 use jiff::civil::{Date, DateTime, Time};
 
+use super::calendar::Years;
 use super::dates::dates;
 use super::period::Period;
 use super::rule::{Frequency, Rule};
+use super::scaled::scaled_dates;
 use crate::limits::Limits;
 
 /// An iterator over local times, the first of which is the start whatever the rule says of it
@@ -17,6 +19,8 @@ pub struct Times {
     rule: Rule,
     start: DateTime,
     until: Option<DateTime>,
+    /// Where the rule is not of RFC 5545 alone.
+    years: Option<Years>,
     /// Nobody asks for anything later.
     horizon: Option<DateTime>,
     period: Option<Period>,
@@ -38,6 +42,7 @@ impl Times {
             period: Some(Period::of(&rule, start)),
             start,
             until,
+            years: (!rule.is_plain()).then(|| Years::of(rule.scale)),
             horizon: None,
             ready: VecDeque::new(),
             last: None,
@@ -97,7 +102,11 @@ impl Times {
             if self.pay(days_cost(&self.rule)).is_none() {
                 break;
             }
-            let days = dates(&self.rule, period.start.date());
+            let first = period.start.date();
+            let days = match &mut self.years {
+                None => dates(&self.rule, first),
+                Some(years) => scaled_dates(&self.rule, years, first),
+            };
             self.period = self.next_period(period, days.is_empty());
             let clock = Clock::of(&self.rule, period.start);
             if self.pay(clock.count(days.len())).is_none() {
@@ -172,8 +181,9 @@ impl Iterator for Times {
 }
 
 fn period_is_after(period: Period, until: DateTime) -> bool {
-    // A week of BYWEEKNO may begin in the year before.
-    let slack = Span::new().days(7);
+    // A week of BYWEEKNO may begin in the year before; the last of that year, where it stands for
+    // one that is missing, does so ten days before this one at most.
+    let slack = Span::new().days(10);
     until.checked_add(slack).is_ok_and(|until| period.start > until)
 }
 
@@ -181,8 +191,8 @@ fn period_is_after(period: Period, until: DateTime) -> bool {
 fn whole_intervals(rule: &Rule, from: DateTime, to: DateTime) -> i64 {
     let secs = from.duration_until(to).as_secs();
     let unit_secs: i64 = match rule.frequency {
-        Frequency::Yearly => 366 * 86_400,
-        Frequency::Monthly => 31 * 86_400,
+        Frequency::Yearly => (rule.scale.year_millidays() / 1_000 + 1) * 86_400,
+        Frequency::Monthly => (rule.scale.month_millidays() / 1_000 + 1) * 86_400,
         Frequency::Weekly => 7 * 86_400,
         Frequency::Daily => 86_400,
         Frequency::Hourly => 3600,
@@ -196,7 +206,9 @@ fn whole_intervals(rule: &Rule, from: DateTime, to: DateTime) -> i64 {
 fn days_cost(rule: &Rule) -> usize {
     let days = match rule.frequency {
         Frequency::Yearly if !rule.by_week_no.is_empty() => 371,
-        Frequency::Yearly if rule.by_month.is_empty() => 366,
+        Frequency::Yearly if rule.by_month.is_empty() => {
+            usize::from(rule.scale.year_days_max().unsigned_abs())
+        }
         Frequency::Yearly => rule.by_month.len() * 31,
         Frequency::Monthly => 31,
         Frequency::Weekly => 7,
