@@ -146,7 +146,9 @@ impl Described<'_> {
             }),
             // RFC 7529 §10.1
             "supported-rscale-set" if !is_inbox => writer.element(name, |writer| {
-                writer.text_element(&Name::caldav("supported-rscale"), "GREGORIAN");
+                for scale in ical::Scale::names() {
+                    writer.text_element(&Name::caldav("supported-rscale"), scale);
+                }
             }),
             "max-resource-size" => writer.text_element(name, &objects.bytes_max.to_string()),
             "max-instances" => writer.text_element(name, &objects.instances_max.to_string()),

@@ -78,25 +78,31 @@ fn times_have_no_bounds_but_those_of_their_years() {
 
 /// RFC 7529 §10.
 #[test]
-fn rules_are_of_one_calendar() {
+fn rules_are_of_calendars_that_are_known() {
     on_both_engines(|house| async move {
         house.julie("PROPFIND", "", "depth: 0", "").await;
-        let set = "<C:supported-rscale-set><C:supported-rscale>GREGORIAN</C:supported-rscale>\
-                   </C:supported-rscale-set>";
-        assert!(told(&house, "personal/", "supported-rscale-set").await.contains(set));
-        assert!(!told(&house, "inbox/", "supported-rscale-set").await.contains(set));
+        let set = told(&house, "personal/", "supported-rscale-set").await;
+        for scale in ["GREGORIAN", "CHINESE", "ISLAMIC-CIVIL", "HEBREW", "ETHIOPIC"] {
+            let one = format!("<C:supported-rscale>{scale}</C:supported-rscale>");
+            assert!(set.contains(&one), "{set}");
+        }
+        assert!(!told(&house, "inbox/", "supported-rscale-set").await.contains("GREGORIAN"));
         is_protected(&house, "supported-rscale-set").await;
         let all = "<propfind xmlns=\"DAV:\"><allprop/></propfind>";
         let all = house.julie("PROPFIND", "personal/", "depth: 0", all).await.text;
         assert!(!all.contains("rscale"), "{all}");
         let by = |rule: &str| event("1", &format!("{AT_NINE}RRULE:{rule}\r\n"));
-        for scale in ["CHINESE", "hebrew", "ISLAMIC-CIVIL", "X-NONE", ""] {
+        for scale in ["KLINGON", "islamic", "X-NONE", ""] {
             let text = by(&format!("RSCALE={scale};FREQ=YEARLY"));
             let put = house.julie("PUT", "personal/1.ics", "", &text).await;
             assert_eq!((put.status, put.failed()), (403, "C:supported-rscale"), "{scale}");
             assert!(put.text.ends_with("><C:supported-rscale/></D:error>"), "{}", put.text);
             assert_eq!(house.julie("GET", "personal/1.ics", "", "").await.status, 404);
         }
+        // A month that the calendar never has.
+        let text = by("RSCALE=HEBREW;FREQ=YEARLY;BYMONTH=6L");
+        let put = house.julie("PUT", "personal/1.ics", "", &text).await;
+        assert_eq!((put.status, put.failed()), (403, "C:valid-calendar-data"));
         for scale in ["GREGORIAN", "gregorian"] {
             let text = by(&format!("RSCALE={scale};FREQ=MONTHLY;BYMONTHDAY=31;SKIP=BACKWARD"));
             let put = house.julie("PUT", "personal/1.ics", "", &text).await;
@@ -107,6 +113,42 @@ fn rules_are_of_one_calendar() {
             let (_, text) = found(&house, "VEVENT", february, expand).await;
             assert!(text.contains("DTSTART:20260228T090000Z"), "{text}");
         }
+    });
+}
+
+/// RFC 7529 §4.3.1, §4.3.3: what such rules make is found, near and far.
+#[test]
+fn days_of_other_calendars_are_found() {
+    on_both_engines(|house| async move {
+        house.julie("PROPFIND", "", "depth: 0", "").await;
+        let hebrew = "RSCALE=HEBREW;FREQ=YEARLY;BYMONTH=5L;BYMONTHDAY=8;SKIP=FORWARD";
+        for (name, start, rule) in [
+            ("new-year", "20130210", "RSCALE=CHINESE;FREQ=YEARLY"),
+            ("anniversary", "20140208", hebrew),
+        ] {
+            let lines = format!("DTSTART;VALUE=DATE:{start}\r\nRRULE:{rule}\r\n");
+            let (path, text) = (format!("personal/{name}.ics"), event(name, &lines));
+            let put = house.julie("PUT", &path, "", &text).await;
+            assert_eq!(put.status, 201, "{name}: {}", put.text);
+            assert_eq!(house.julie("GET", &path, "", "").await.text, text);
+        }
+        for (name, day, next) in [
+            ("new-year", "20150219", "20150220"),
+            ("new-year", "20270206", "20270207"),
+            ("new-year", "20990121", "20990122"),
+            ("anniversary", "20160217", "20160218"),
+            ("anniversary", "20180223", "20180224"),
+        ] {
+            let range = (&*format!("{day}T000000Z"), &*format!("{next}T000000Z"));
+            let expand = format!("<C:expand start=\"{}\" end=\"{}\"/>", range.0, range.1);
+            let (status, text) = found(&house, "VEVENT", range, &expand).await;
+            assert_eq!((status, text.matches("BEGIN:VEVENT").count()), (207, 1), "{day}: {text}");
+            assert!(text.contains(&format!("UID:{name}\n")), "{day}: {text}");
+            assert!(text.contains(&format!("DTSTART;VALUE=DATE:{day}\n")), "{day}: {text}");
+        }
+        // On the day of the Gregorian year it is nothing.
+        let (_, text) = found(&house, "VEVENT", ("20270210T000000Z", "20270211T000000Z"), "").await;
+        assert!(!text.contains("UID:"), "{text}");
     });
 }
 

@@ -39,8 +39,8 @@ pub enum ObjectFault {
     /// A version of the format, or a component, that is not known here.
     #[error("{0}")]
     Unsupported(&'static str),
-    /// A rule in another calendar than the Gregorian (RFC 7529 §7).
-    #[error("rules are taken in the Gregorian calendar only")]
+    /// A rule in a calendar that is not known (RFC 7529 §10).
+    #[error("a rule is in a calendar that is not known here")]
     UnsupportedScale,
 }
 
