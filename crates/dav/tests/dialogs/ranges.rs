@@ -139,9 +139,9 @@ fn days_of_other_calendars_are_found() {
             ("anniversary", "20160217", "20160218"),
             ("anniversary", "20180223", "20180224"),
         ] {
-            let range = (&*format!("{day}T000000Z"), &*format!("{next}T000000Z"));
-            let expand = format!("<C:expand start=\"{}\" end=\"{}\"/>", range.0, range.1);
-            let (status, text) = found(&house, "VEVENT", range, &expand).await;
+            let (start, end) = (format!("{day}T000000Z"), format!("{next}T000000Z"));
+            let expand = format!("<C:expand start=\"{start}\" end=\"{end}\"/>");
+            let (status, text) = found(&house, "VEVENT", (&start, &end), &expand).await;
             assert_eq!((status, text.matches("BEGIN:VEVENT").count()), (207, 1), "{day}: {text}");
             assert!(text.contains(&format!("UID:{name}\n")), "{day}: {text}");
             assert!(text.contains(&format!("DTSTART;VALUE=DATE:{day}\n")), "{day}: {text}");
