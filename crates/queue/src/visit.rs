@@ -1,6 +1,8 @@
 //! A visit: what is due at one destination is claimed and sent, message by message, over one
 //! connection.
 
+mod passing;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -18,7 +20,7 @@ use crate::settle::{Confirms, End, Settling};
 use ids::{QueueDaemonId, Timestamp};
 use mailauth::Author;
 use message::{Limits, to_seven_bit};
-use smtp::client::{Capabilities, Outbound, OutboundContent, Outcome};
+use smtp::client::{Capabilities, Outbound, OutboundContent, Outcome, Verdict};
 use smtp::types::{Body, ByMode};
 use storage::{Claim, ClaimedMessage, ClaimedRecipient, Fate, Settlement, StorageError};
 
@@ -35,8 +37,10 @@ pub(crate) struct Visit {
     /// What the domain says of TLS, once it was looked for.
     sts: Option<Option<StsPolicy>>,
     server: Option<Server>,
-    /// A host took nothing for now, and those behind it are tried.
-    has_passed_over: bool,
+    /// What a host said that took nothing for now; those behind it are tried.
+    passed_over: Option<Answer>,
+    /// It may take the next message: the hosts are looked for anew then.
+    begins_anew: bool,
     hand: Arc<Hand>,
 }
 
@@ -66,8 +70,8 @@ enum Course {
 impl Visit {
     /// A visit that keeps what it claims in that hand.
     pub(crate) fn new(inner: Arc<Inner>, destination: String, hand: Arc<Hand>) -> Self {
-        let (hosts, sts, server) = (None, None, None);
-        Self { inner, destination, hosts, sts, server, has_passed_over: false, hand }
+        let (hosts, sts, server, passed_over) = (None, None, None, None);
+        Self { inner, destination, hosts, sts, server, passed_over, begins_anew: false, hand }
     }
 
     /// Sends until nothing is due there, or it cannot go on.
@@ -322,6 +326,7 @@ impl Visit {
         let mut pending = message.recipients.clone();
         let mut ends = Vec::new();
         let mut course = Course::On;
+        self.begin_anew();
         if !content.is_text() && !MailParameters::of(message).is_binary() {
             // RFC 5321 §2.3.8: bare CR and LF are not sent; nothing that came by SMTP has them.
             let end = End::Failed(Answer::ours(5, 6, 0, "the message has bare CR or LF"));
@@ -386,24 +391,6 @@ impl Visit {
         Some(answered)
     }
 
-    /// Whether the server takes nothing now and there are others behind it, which are tried from here
-    /// on: RFC 5321 §5.1. One that may have the message already is no reason to.
-    fn passes_over(&mut self, answered: &Answered) -> bool {
-        let Answered { name, outcome, .. } = answered;
-        let Some(Ok(exits)) = &mut self.hosts else { return false };
-        if outcome.content_sent || !concerns_server(outcome) {
-            return false;
-        }
-        let place = exits.iter().position(|exit| exit.host.to_string() == *name);
-        let Some(place) = place.filter(|place| place + 1 < exits.len()) else { return false };
-        exits.drain(..=place);
-        self.has_passed_over = true;
-        if let Some(server) = self.server.take() {
-            self.inner.shutdown.spawn(server.client.quit());
-        }
-        true
-    }
-
     /// Who is done, and who is to be named again.
     fn judge(
         &self,
@@ -423,8 +410,13 @@ impl Visit {
         }
         let (mut done, mut again) = (Vec::new(), Vec::new());
         for (recipient, verdict) in recipients.into_iter().zip(outcome.verdicts) {
+            let is_unfit = matches!(verdict, Verdict::Unfit(_));
             match end_of(verdict, &name, confirms, outcome.usable) {
                 Some(End::Deferred(_)) if passed_over => again.push(recipient),
+                // What this host can never take, the one that was passed over may.
+                Some(End::Failed(answer)) if is_unfit && self.passed_over.is_some() => {
+                    done.push((recipient, End::Deferred(answer.with_class(4))));
+                }
                 Some(end) => done.push((recipient, end)),
                 None => again.push(recipient),
             }
@@ -455,25 +447,6 @@ impl Visit {
         let sts = self.sts.as_ref().and_then(Option::as_ref);
         self.server = Some(self.inner.connect(&self.destination, &hosts, sts, need).await?);
         Ok(())
-    }
-
-    /// No server can be used: for ever, which is so for every message, or for now, when the
-    /// destination is left alone.
-    fn no_server(&self, answer: Answer, course: &mut Course) -> End {
-        // Where the others never take mail, one that was passed over may yet.
-        let answer = if self.has_passed_over { answer.with_class(4) } else { answer };
-        if answer.status.class == 5 {
-            return End::Failed(answer);
-        }
-        self.leave_alone();
-        *course = Course::Over;
-        End::Deferred(answer)
-    }
-
-    fn leave_alone(&self) {
-        let (now, chance) = (self.inner.store.now(), self.inner.chance());
-        self.inner.table().failed(&self.destination, now, chance);
-        add(&self.inner.counters.left_alone, 1);
     }
 }
 

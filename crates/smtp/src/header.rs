@@ -53,7 +53,8 @@ impl HeaderFacts {
 /// QUIRK(mbox, any): some programs send the line that begins a message in a mailbox file (RFC 4155)
 /// above its first field.
 fn is_mbox_line(field: &Field<'_>) -> bool {
-    let text = field.line.strip_prefix(b">").unwrap_or(field.line);
+    let begin = field.line.iter().position(|byte| *byte != b'>').unwrap_or_default();
+    let text = field.line.get(begin..).unwrap_or_default();
     field.range.start == 0 && text.starts_with(b"From ")
 }
 

@@ -309,6 +309,12 @@ async fn a_host_that_takes_nothing_now_is_passed_over() {
         dropping(Drop::Mail),
         dropping(Drop::Rcpt),
         dropping(Drop::Data),
+        // What stands behind MAIL is refused with it, content and all.
+        Behaviour {
+            keywords: &["PIPELINING", "CHUNKING"],
+            replies: vec![("MAIL", "451 4.3.1 no room"), ("RCPT", "503 no MAIL")],
+            ..Behaviour::default()
+        },
     ];
     for (count, behaviour) in (1..).zip(behaviours) {
         let shown = format!("{behaviour:?}");
@@ -328,7 +334,7 @@ async fn a_host_that_takes_nothing_now_is_passed_over() {
         ..Behaviour::default()
     });
     scene.send(&["x@two.test", "y@two.test"]).await;
-    scene.queue.wait_until(|now| now.delivered + now.failed == 16 && now.active == 0).await;
+    scene.queue.wait_until(|now| now.delivered + now.failed == 18 && now.active == 0).await;
     assert_eq!(second.taken().last().unwrap().rcpts, ["RCPT TO:<y@two.test>"]);
     // Where all take nothing, it waits, and the first is asked first again.
     first.then(replying("MAIL", "451 4.3.1 no room"));
@@ -337,18 +343,49 @@ async fn a_host_that_takes_nothing_now_is_passed_over() {
     scene.queue.wait_until(|now| now.deferred == 1 && now.active == 0).await;
     assert!(scene.trace(id).await[0].contains("452 4.3.1 nor here"));
     scene.advance(2_000);
-    scene.queue.wait_until(|now| now.delivered == 16 && now.active == 0).await;
+    scene.queue.wait_until(|now| now.delivered == 18 && now.active == 0).await;
     // The first may take it yet, whatever the second says.
     first.then(replying("MAIL", "451 4.3.1 no room"));
     second.then(Behaviour { greeting: Some("521 no mail here"), ..Behaviour::default() });
     scene.send(&["x@two.test"]).await;
     scene.queue.wait_until(|now| now.deferred == 2 && now.active == 0).await;
     scene.advance(2_000);
-    scene.queue.wait_until(|now| now.delivered == 17 && now.active == 0).await;
+    scene.queue.wait_until(|now| now.delivered == 19 && now.active == 0).await;
     first.then(dropping(Drop::Content));
     scene.send(&["x@two.test"]).await;
     scene.queue.wait_until(|now| now.deferred == 3 && now.active == 0).await;
-    assert_eq!((first.taken().len(), second.taken().len()), (2, 8));
+    assert_eq!((first.taken().len(), second.taken().len()), (2, 9));
+    scene.close().await;
+}
+
+/// What the next host can never take, the one that was passed over may.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_is_not_fit_is_not_the_last_word() {
+    let first = Server::start().await;
+    let port = first.address.port();
+    let second = Server::start_at(([127, 0, 0, 2], port).into()).await;
+    let scene = Scene::with(&[], |settings| settings.port = port).await;
+    let keywords = &["8BITMIME", "SMTPUTF8"];
+    first.then(Behaviour { keywords, ..replying("MAIL", "451 4.3.1 no room") });
+    let message = PreparedMessage::for_elsewhere("Subject: ü\r\n\r\nHello.\r\n".into());
+    let entry = SpoolEntry {
+        account: None,
+        reverse_path: JULIE.to_owned(),
+        envelope_json: r#"{"body":"8BITMIME","smtputf8":true}"#.to_owned(),
+        recipients: vec![SpoolRecipient {
+            forward_path: "x@two.test".to_owned(),
+            parameters_json: "{}".to_owned(),
+        }],
+    };
+    let spool =
+        scene.store.write("send", move |tx| tx.spool_on(SpoolTerms::default(), entry, &message));
+    spool.await.unwrap();
+    scene.queue.wait_until(|now| now.deferred + now.failed == 1 && now.active == 0).await;
+    assert_eq!(scene.queue.counters().failed, 0);
+    first.then(Behaviour { keywords, ..Behaviour::default() });
+    scene.advance(2_000);
+    scene.queue.wait_until(|now| now.delivered == 1 && now.active == 0).await;
+    assert_eq!((first.taken().len(), second.taken().len()), (1, 0));
     scene.close().await;
 }
 

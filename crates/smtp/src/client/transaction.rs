@@ -82,6 +82,8 @@ pub struct Outcome {
     pub usable: bool,
     /// Whether content was sent: without it, nothing can have been delivered.
     pub content_sent: bool,
+    /// Whether the server said that it does not take the content.
+    pub content_refused: bool,
     /// Whether the server said anything to MAIL but 421: before that, the connection was over.
     pub begun: bool,
 }
@@ -124,6 +126,7 @@ pub struct Transaction<'a> {
     accepted_yet: Vec<usize>,
     accepted: usize,
     content_sent: bool,
+    content_refused: bool,
     usable: bool,
     begun: bool,
 }
@@ -156,6 +159,7 @@ impl<'a> Transaction<'a> {
             accepted_yet: Vec::new(),
             accepted: 0,
             content_sent: false,
+            content_refused: false,
             usable: true,
             begun: false,
         }
@@ -258,6 +262,7 @@ impl<'a> Transaction<'a> {
             verdicts: self.verdicts.into_iter().map(verdict).collect(),
             usable: usable && self.usable,
             content_sent: self.content_sent,
+            content_refused: self.content_refused,
             begun: self.begun,
         }
     }
@@ -368,6 +373,7 @@ impl<'a> Transaction<'a> {
 
     /// The answer to the whole message.
     fn conclude(&mut self, reply: &ServerReply) {
+        self.content_refused = !reply.is_positive();
         // RFC 5321 §4.2.5: with a positive answer here the server has the message, whatever it said
         // of its sender before.
         if reply.is_positive() && self.content_sent {

@@ -6,7 +6,7 @@ use mailauth::dmarc::Policy;
 use mailauth::reports::Observation;
 use mailauth::results::is_forged;
 use mailauth::{Author, Sender};
-use message::EXTERNAL_FIELD;
+use message::{EXTERNAL_FIELD, Field};
 use net::MessageResult;
 use storage::{Placement, Reception};
 
@@ -146,22 +146,22 @@ impl Visit<'_> {
             incoming.signable = !named.unreadable;
             sender = self.server.desk.check_authors(user.account, named).await?;
         }
+        let submitted = self.user.is_some();
+        if facts.broken_at.is_some() {
+            end_header(incoming, submitted);
+        }
         let found = self.check_authenticity(incoming).await?;
         let believed = self.believed_author(incoming);
-        let submitted = self.user.is_some();
         let authserv_id = self.server.desk.authserv_id();
         let from_outside = settings.role != Role::Lmtp;
         let from_strangers = settings.role == Role::Mx;
-        if let Some(at) = facts.broken_at {
-            incoming.end_header(at);
-        }
         remove_fields(&mut incoming.buffer.bytes, incoming.trace_bytes, |field| {
             // RFC 5321 §4.4: final delivery removes a Return-Path that was there before and
             // writes the true one; what is sent on goes without.
             field.is("Return-Path")
                 // RFC 5322 §3.6.3: a Bcc field is removed before the message is sent, so that
                 // nobody reads who else got it. Many programs leave that to the server.
-                || submitted && (field.is("Bcc") || field.is("Resent-Bcc"))
+                || submitted && is_blind(field)
                 // RFC 8601 §5: a field from outside that has our name is forged.
                 || from_outside
                     && field.is("Authentication-Results")
@@ -308,4 +308,23 @@ impl Visit<'_> {
         tracing::info!(message = %id, size_bytes, recipients, "message stored");
         Ok(delivered.outcomes)
     }
+}
+
+/// Ends the header section before the first line that is no field. What is checked and believed from
+/// here on is what is stored: a signature of what stands below would else vouch for what somebody put
+/// above it (RFC 6376 §8.15).
+fn end_header(incoming: &mut Incoming, submitted: bool) {
+    if submitted {
+        // They were meant as fields, and are text for everybody from now on.
+        remove_fields(&mut incoming.buffer.bytes, incoming.trace_bytes, is_blind);
+    }
+    let content = incoming.buffer.bytes.get(incoming.trace_bytes..).unwrap_or_default();
+    if let Some(at) = HeaderFacts::of(content).broken_at {
+        incoming.end_header(at);
+    }
+}
+
+/// RFC 5322 §3.6.3: who else got it, which nobody reads.
+fn is_blind(field: &Field<'_>) -> bool {
+    field.is("Bcc") || field.is("Resent-Bcc")
 }

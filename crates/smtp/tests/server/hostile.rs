@@ -166,5 +166,13 @@ async fn text_in_place_of_fields_is_text() {
         text.contains("\r\nDate: ") && text.ends_with("@mx.here.test>\r\n\r\n Bcc: x@y.test\r\n"),
         "{text}"
     );
+    // Who else got it is read by nobody, wherever it stands.
+    let wire = format!(
+        "EHLO a\r\n{sign_in}\r\nMAIL FROM:<alice@here.test>\r\nRCPT TO:<alice@here.test>\r\n\
+         DATA\r\nA: b\r\nx y\r\nBcc: secret@y.test\r\n\r\nc\r\n.\r\nQUIT\r\n"
+    );
+    fixture.talk(settings(Role::Submission), wire.as_bytes(), wire.len()).await;
+    let text = String::from_utf8(fixture.inbox("alice@here.test").await.remove(1)).unwrap();
+    assert!(text.ends_with("\r\nA: b\r\n\r\nx y\r\n\r\nc\r\n"), "{text}");
     fixture.close().await;
 }

@@ -236,6 +236,8 @@ fn the_first_of_those_in_charge_is_postmaster() {
         };
         // Where nobody is in charge, there is somebody all the same.
         assert_eq!(postmaster("example.test"), Some(julie));
+        assert_eq!((postmaster("other.test"), postmaster("nowhere.test")), (None, None));
+        store.write(|tx| tx.join_organisation("other.test", "example.test")).unwrap();
         assert_eq!(postmaster("other.test"), Some(julie));
         store.with(julie, |tx| tx.set_blocked(true)).unwrap();
         store.with(paul, |tx| tx.set_role(Role::External)).unwrap();
