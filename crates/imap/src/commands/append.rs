@@ -58,7 +58,9 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: AppendArgs) -> Result<Reply> {
         ctx.count_message(message);
     }
     // RFC 9051 §6.3.12.
-    spelling::tell(ctx, args.mailbox.as_str(), &storage_name(&args.mailbox)?).await?;
+    if let Ok(stored) = storage_name(&args.mailbox) {
+        spelling::tell(ctx, args.mailbox.as_str(), &stored).await;
+    }
     let uids: NumberSet = appended.iter().map(|one| Uid::get(one.uid)).collect();
     // RFC 4315 §3: APPENDUID with a set when several were appended (RFC 3502 §6.3.11).
     let code = appended.first().map(|one| ReplyCode::AppendUid(one.uid_validity, uids));

@@ -12,7 +12,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: CreateArgs) -> Result<Reply> {
     // RFC 9051 §6.3.4: a trailing delimiter only says that children will come.
     let asked = args.mailbox.as_str();
     let asked = asked.strip_suffix('/').unwrap_or(asked);
-    let name = spelling::new_name(asked)?;
+    let name = spelling::new_name(ctx, asked).await?;
     let stored = name.clone();
     let mut uses = args.special_uses.iter();
     let (first, second) = (uses.next(), uses.next());
@@ -41,7 +41,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: CreateArgs) -> Result<Reply> {
     let Some(created) = ctx.note_own(created) else {
         return Err(refused(Code::UseAttr, "Another mailbox has this special use"));
     };
-    spelling::tell(ctx, asked, &stored).await?;
+    spelling::tell(ctx, asked, &stored).await;
     // RFC 8474 §4.1: MAILBOXID in the answer to every CREATE.
     Ok(Reply::with_code(ReplyCode::MailboxId(created.id.to_string())))
 }

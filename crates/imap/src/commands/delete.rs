@@ -9,15 +9,19 @@ use crate::types::MailboxName;
 pub(super) async fn run(ctx: &mut Ctx<'_>, mailbox: MailboxName) -> Result<Reply> {
     let user = ctx.user()?;
     let name = storage_name(&mailbox)?;
-    let stored = name.clone();
-    let delete = move |tx: &mut WriteTx<'_>| tx.delete_mailbox_as(user.account, &name);
+    let tells = ctx.enabled.rev2();
+    let delete = move |tx: &mut WriteTx<'_>| {
+        let seen = if tells { spelling::seen_name(tx, user.account, &name)? } else { None };
+        tx.delete_mailbox_as(user.account, &name)?;
+        Ok(seen)
+    };
     let deleted = ctx.shared.store.write("imap delete", delete).await?;
-    ctx.note_own(deleted);
+    let seen = ctx.note_own(deleted);
     // The session's own view of a mailbox it deleted ends: RFC 9051 §6.3.5 leaves that open, and
     // commands on nothing would only fail.
     if ctx.state.selected().is_some_and(crate::session::Selected::is_over) {
         ctx.state.unselect();
     }
-    spelling::tell(ctx, mailbox.as_str(), &stored).await?;
+    spelling::tell_gone(ctx, mailbox.as_str(), seen);
     Ok(Reply::done())
 }

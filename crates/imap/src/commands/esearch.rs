@@ -58,7 +58,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: EsearchArgs) -> Result<Reply> {
     }
     let account = ctx.user()?.account;
     let also = selected.filter(|_| wants_selected);
-    let filters = args.sources.iter().cloned().map(spelling::stored_filter).collect();
+    let filters = spelling::stored_filters(ctx, args.sources.clone()).await?;
     let sources = sources(ctx, account, filters, also).await?;
     // The program is frozen before anything is searched, as `$` may change below.
     let followed = match selected {

@@ -54,7 +54,7 @@ pub(super) fn names(filter: &MailboxFilter, entry: &MailboxEntry) -> bool {
 
 /// Whether a name is one of one's own mailboxes. They are all below the empty name, which is the
 /// prefix of their namespace (RFC 2342 §5) and no mailbox itself.
-fn is_personal(name: &str) -> bool {
+pub(super) fn is_personal(name: &str) -> bool {
     !matches!(name.split('/').next(), Some("Other Users" | "Shared"))
 }
 

@@ -8,6 +8,7 @@
 //! seen when anything else is told: the feed of every account would have to be heard.
 
 mod others;
+mod own;
 mod tell;
 mod teller;
 mod watched;
@@ -17,9 +18,10 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
-use ids::{AccountId, CollectionId, ModSeq};
+use ids::{AccountId, CollectionId};
 use storage::{Change, MailboxEntry, MailboxName, MailboxTree, Rights, Store};
 
+use self::own::Own;
 use self::watched::{Overflow, Watched};
 use super::list::attributes;
 use super::mailbox_filter::names;
@@ -46,8 +48,8 @@ pub(crate) struct Notify {
     watched: Vec<Watched>,
     /// The mailboxes of others under the names they were last seen by.
     others: BTreeMap<CollectionId, MailboxName>,
-    /// The transactions that a command of the client itself made.
-    own: Vec<(AccountId, ModSeq)>,
+    /// What commands of the client itself did.
+    own: Own,
     /// Something is still to be told of the open mailbox.
     is_due: bool,
 }
@@ -66,7 +68,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: NotifyArgs) -> Result<Reply> {
         // RFC 5465 §3.1: NO with the events that are known.
         return Err(refused(Code::BadEvent, "An event is not known here"));
     }
-    let groups = spelling::stored_groups(groups);
+    let groups = spelling::stored_groups(ctx, groups).await?;
     let of_selected = |group: &&EventGroup| group.is_selected() && !group.events.is_empty();
     let flags = groups.iter().find(of_selected);
     let annotations =
@@ -198,7 +200,7 @@ impl Notify {
     /// (RFC 5465 §4).
     fn of_nothing(actor: AccountId) -> Self {
         let (groups, watched, others) = (Vec::new(), Vec::new(), BTreeMap::new());
-        Self { actor, groups, watched, others, own: Vec::new(), is_due: false }
+        Self { actor, groups, watched, others, own: Own::default(), is_due: false }
     }
 
     /// Nothing more is told, as after NOTIFY NONE (RFC 5465 §5.8).
@@ -208,8 +210,7 @@ impl Notify {
 
     /// A transaction was the client's own: of that it need not hear (RFC 5465 §5).
     pub(crate) fn note_own(&mut self, changes: &[Change]) {
-        self.own.extend(changes.iter().map(|change| (change.account, change.modseq)));
-        self.own.dedup();
+        self.own.note(changes);
     }
 
     /// What is asked of the open mailbox.
@@ -264,15 +265,26 @@ impl Notify {
         Ok(true)
     }
 
-    /// Takes everything that happened, was not looked at, and was not the client's own.
-    async fn take(&mut self, store: &Store) -> std::result::Result<Vec<Change>, Overflow> {
+    /// Takes everything that happened, was not looked at, and was not the client's own; and what
+    /// that was.
+    async fn take(&mut self, store: &Store) -> std::result::Result<(Vec<Change>, Own), Overflow> {
         let own = std::mem::take(&mut self.own);
         let mut all = Vec::new();
         for watched in &mut self.watched {
             let changes = watched.take(store).await?;
-            all.extend(changes.into_iter().filter(|c| !own.contains(&(c.account, c.modseq))));
+            all.extend(changes.into_iter().filter(|change| !own.has(change)));
         }
-        Ok(all)
+        Ok((all, own))
+    }
+
+    /// What the client did to mailboxes of others it knows of: that is not told as news later on.
+    fn know_own(&mut self, own: &Own, now: &BTreeMap<CollectionId, MailboxName>) {
+        for id in &own.turned {
+            match now.get(id) {
+                Some(name) => self.others.insert(*id, name.clone()),
+                None => self.others.remove(id),
+            };
+        }
     }
 }
 

@@ -6,8 +6,9 @@ use crate::types::RenameArgs;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: RenameArgs) -> Result<Reply> {
     let user = ctx.user()?;
-    let (from, to) = (storage_name(&args.from)?, spelling::new_name(args.to.as_str())?);
-    let is_spelled = args.from.as_str() == from.as_str() && args.to.as_str() == to.as_str();
+    let from = storage_name(&args.from)?;
+    let to = spelling::new_name(ctx, args.to.as_str()).await?;
+    let tells = ctx.enabled.rev2();
     let stored = to.clone();
     let store = ctx.shared.store.clone();
     let renamed = ctx
@@ -26,13 +27,13 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: RenameArgs) -> Result<Reply> {
                 let mut account = tx.account_as(place.account, user.account)?;
                 account.keep_recent(view.snapshot().mailbox(), view.recent_from())?;
             }
-            tx.rename_mailbox_as(user.account, &from, &to)
+            let seen = if tells { spelling::seen_name(tx, user.account, &from)? } else { None };
+            tx.rename_mailbox_as(user.account, &from, &to)?;
+            Ok(seen)
         })
         .await?;
-    ctx.note_own(renamed);
-    if !is_spelled {
-        // RFC 9051 §6.3.6: whichever of the two it is, under OLDNAME stands the one before.
-        spelling::tell(ctx, args.from.as_str(), &stored).await?;
-    }
+    let seen = ctx.note_own(renamed);
+    let (from, to) = (args.from.as_str(), args.to.as_str());
+    spelling::tell_renamed(ctx, (from, seen), (to, &stored)).await;
     Ok(Reply::done())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use storage::{Change, Fact, MailboxName};
 
 use super::super::{annotations, arrivals, recent};
+use super::own::Own;
 use super::teller::Teller;
 use super::{Notify, is_of, others};
 use crate::render::{self, Code, Status};
@@ -58,7 +59,10 @@ pub(crate) async fn tell_others(
         }
     }
     let told = match watch.take(&shared.store).await {
-        Ok(changes) => tell_changes(shared, state, *enabled, watch, changes, own, out).await,
+        Ok((changes, done)) => {
+            let own = Mine { names: own, done };
+            tell_changes(shared, state, *enabled, watch, changes, own, out).await
+        }
         Err(_) => false,
     };
     if !told {
@@ -71,13 +75,20 @@ pub(crate) async fn tell_others(
     }
 }
 
+/// What the client did itself.
+struct Mine<'n> {
+    /// The names that its command changed.
+    names: &'n [MailboxName],
+    done: Own,
+}
+
 async fn tell_changes(
     shared: &Shared,
     state: &State,
     enabled: Enabled,
     watch: &mut Notify,
     mut changes: Vec<Change>,
-    own: &[MailboxName],
+    own: Mine<'_>,
     out: &mut Vec<u8>,
 ) -> bool {
     let count = changes.len();
@@ -88,14 +99,19 @@ async fn tell_changes(
     watch.is_due |= changes.len() < count
         && watch.selected().is_some()
         && state.selected().is_some_and(Selected::has_news);
-    if changes.is_empty() || !watch.watches_others() {
+    if (changes.is_empty() && !own.done.turns_names) || !watch.watches_others() {
         return true;
     }
     let actor = watch.actor;
     let Ok(tree) = shared.store.read(move |tx| tx.list_mailboxes_as(actor)).await else {
         return false;
     };
-    let mut teller = Teller::new(&tree, &watch.groups, selected, enabled, own);
+    let now = others::names_of(actor, &tree);
+    watch.know_own(&own.done, &now);
+    if changes.is_empty() {
+        return watch.follow(&shared.store, &tree).await.is_ok();
+    }
+    let mut teller = Teller::new(&tree, &watch.groups, selected, enabled, own.names);
     let (mine, of_others): (Vec<Change>, Vec<Change>) =
         changes.into_iter().partition(|change| change.account == actor);
     let renamed: Vec<&str> = mine.iter().filter_map(renamed_from).collect();
@@ -105,7 +121,6 @@ async fn tell_changes(
     for change in &of_others {
         teller.look_at_other(change, out);
     }
-    let now = others::names_of(actor, &tree);
     for turn in others::turns(&watch.others, &now) {
         teller.tell_turn(&turn, out);
     }
