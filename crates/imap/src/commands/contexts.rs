@@ -12,7 +12,7 @@ use super::{Ctx, Reply, numbers_of, uids_of};
 use crate::error::{CommandError, Result};
 use crate::render::{self, Code, ContextUpdate, Status};
 use crate::server::Shared;
-use crate::session::{Context, State};
+use crate::session::{Context, Missed, State, seqs_of_uids};
 use crate::types::{
     Addressing, FetchAttribute, NumberSet, Results, SearchKey, SearchReturn, SequenceSet,
     SortCriterion, SortKey, Tag,
@@ -84,7 +84,8 @@ pub(super) fn open(
         Results::Sorted(seqs) => Results::Sorted(search::uids_in_order(&known, seqs)),
     };
     let tag = tag.clone();
-    contexts.open(Context { tag, by, key, fetch, criteria, collation, results, seen: known });
+    let (seen, missed) = (known, Missed::default());
+    contexts.open(Context { tag, by, key, fetch, criteria, collation, results, seen, missed });
     Ok(())
 }
 
@@ -116,7 +117,8 @@ pub(super) fn run_cancel(ctx: &mut Ctx<'_>, tags: &[Tag]) -> Result<Reply> {
     Ok(Reply::done())
 }
 
-/// What a search asks for of messages that came to its results.
+/// What is asked for of messages that came.
+#[derive(Debug, Clone)]
 pub(super) struct Wanted {
     /// Their sequence numbers.
     pub(super) seqs: NumberSet,
@@ -126,7 +128,8 @@ pub(super) struct Wanted {
 
 /// Tells what has changed in the results of searches since the client was last told: to be
 /// called after it was told of the changes that caused it. What cannot be found out now is told
-/// later. What is to be told of those that are among the `new` messages.
+/// later. What is to be told of those that are among the `new` messages, or came before and were not
+/// told of.
 pub(super) async fn refresh(
     shared: &Shared,
     state: &mut State,
@@ -142,19 +145,35 @@ pub(super) async fn refresh(
     let known = selected.known().clone();
     let recent = numbers_of(selected.recent());
     let Some(actor) = actor else { return wanted };
+    let new = uid_ranges(&known, new);
     for context in selected.contexts.iter_mut() {
         match refresh_one(shared, actor, context, &known, &recent, out).await {
-            Ok(_) if context.fetch.is_empty() => {}
             Ok(added) => {
-                // RFC 5465 §7: nothing of those whose flags or annotations changed.
-                let seqs = added.iter().filter_map(|uid| known.seq_of(ids::Uid::new(uid)));
-                let seqs = seqs.collect::<NumberSet>().intersection(new);
-                wanted.push(Wanted { seqs, fetch: context.fetch.clone() });
+                let uids = context.missed.settle(&added, &new);
+                let seqs = seqs_of_uids(&known, &uids);
+                if !seqs.is_empty() && !context.fetch.is_empty() {
+                    wanted.push(Wanted { seqs, fetch: context.fetch.clone() });
+                }
             }
-            Err(error) => tracing::debug!(%error, "a context is not up to date"),
+            Err(error) => {
+                tracing::debug!(%error, "a context is not up to date");
+                context.missed.note(&new);
+            }
         }
     }
     wanted
+}
+
+/// The UIDs from the first to the last of each range of messages: between them are no others that
+/// there are.
+fn uid_ranges(known: &Snapshot, seqs: &NumberSet) -> NumberSet {
+    let mut uids = NumberSet::new();
+    for &(first, last) in seqs.ranges() {
+        if let Some((first, last)) = known.by_seq(first).zip(known.by_seq(last)) {
+            uids.insert_range(first.uid().get(), last.uid().get());
+        }
+    }
+    uids
 }
 
 /// The UIDs of the messages that are results now and were not.

@@ -17,7 +17,7 @@ use ids::{ModSeq, UidSet};
 use storage::{Snapshot, StorageError, Store};
 
 use self::rendered::{held_contents, render_batch, render_held};
-pub(super) use self::response::Plan;
+pub(super) use self::response::{Plan, without_texts};
 use self::response::{Read, render_message};
 use super::batches::Batches;
 use super::vanished::{Asked, expunged_since};
@@ -222,27 +222,29 @@ async fn answer_from_view(
     Ok(())
 }
 
-/// LIMIT: what is told unasked of messages that came; a client asks for the rest itself.
+/// LIMIT: what is told unasked of messages that came, and half as much again without their texts; a
+/// client asks for the rest itself.
 pub(super) const NEWS_BYTES: usize = 1024 * 1024;
 
 /// FETCH responses of messages that came, as NOTIFY or a search with UPDATE has asked for (RFC 5465
-/// §5.2, §7). None of them is seen by that.
+/// §5.2, §7), after so many bytes were told; or what needs no text. None of them is seen by that.
 pub(super) async fn of_new(
     store: &Store,
     known: Arc<Snapshot>,
     seqs: &NumberSet,
-    plan: Plan,
+    (full, light): (Plan, Option<Plan>),
+    told_bytes: usize,
 ) -> Result<Vec<u8>> {
-    let plan = Arc::new(plan);
-    let mut batches = Batches::new(&known, seqs, plan.want()).giving(plan.copies());
+    let (full, light) = (Arc::new(full), light.map(Arc::new));
+    let mut batches = Batches::new(&known, seqs, full.want()).giving(full.copies());
     let mut out = Vec::new();
-    while out.len() < NEWS_BYTES
+    while told_bytes + out.len() < NEWS_BYTES + NEWS_BYTES / 2
         && let Some(batch) = batches.next()
     {
-        // What a large message has to tell is left to the client to ask for.
-        if batches.is_large(&batch) {
-            continue;
-        }
+        // The text of a large message, and of more than there is room for, is left to the client to
+        // ask for.
+        let is_full = told_bytes + out.len() < NEWS_BYTES && !batches.is_large(&batch);
+        let Some(plan) = (if is_full { Some(&full) } else { light.as_ref() }) else { continue };
         let (known, plan) = (known.clone(), plan.clone());
         let rendered =
             store.read(move |tx| render_batch(tx, Vec::new(), &known, &batch, &plan)).await?;

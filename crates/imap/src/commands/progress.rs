@@ -52,12 +52,13 @@ pub(super) async fn while_telling<T>(
     work: impl Future<Output = T>,
 ) -> Result<T, ConnectionError> {
     let mut work = pin!(work);
-    let (mut next, mut is_sent) = (Instant::now() + silence, true);
+    // Something may be queued since before.
+    let (mut next, mut is_sent) = (Instant::now() + silence, false);
     loop {
         tokio::select! {
             biased;
             done = &mut work => return Ok(done),
-            // What is only queued is heard with the answer; and the work goes on meanwhile.
+            // What is quick is heard with what was queued before; else the work goes on meanwhile.
             sent = connection.flush(), if !is_sent => {
                 sent?;
                 is_sent = true;
@@ -118,5 +119,27 @@ mod tests {
              * OK [INPROGRESS (\"A1\" 175 1000)] Still at it\r\n\
              * OK [INPROGRESS (\"A1\" NIL NIL)] Still at it\r\n"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_queued_before_is_not_held_back() {
+        let (mut ours, theirs) = tokio::io::duplex(4096);
+        let address = "192.0.2.7:4321".parse().unwrap();
+        let stream = Stream::memory(theirs, address, address);
+        let mut connection = Connection::new(stream, ConnectionSettings::default());
+        let (tag, progress) = (Tag::new(b"A1").unwrap(), Progress::default());
+        connection.push(b"* 1 EXISTS\r\n");
+        let work = async {
+            let mut heard = [0; 12];
+            ours.read_exact(&mut heard).await.unwrap();
+            heard
+        };
+        let told = (&progress, Duration::from_secs(10));
+        let heard = while_telling(&mut connection, &tag, told, work).await.unwrap();
+        assert_eq!(&heard, b"* 1 EXISTS\r\n");
+        connection.close().await;
+        let mut more = String::new();
+        ours.read_to_string(&mut more).await.unwrap();
+        assert_eq!(more, "");
     }
 }

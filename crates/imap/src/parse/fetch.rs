@@ -63,6 +63,22 @@ pub(super) fn fetch_list(c: &mut Cursor<'_>) -> Parsed<Vec<FetchAttribute>> {
     Ok(attributes)
 }
 
+/// The same of messages that come, which are not seen by that: `BODY[…]` is `BODY.PEEK[…]` there.
+pub(super) fn fetch_list_of_new(c: &mut Cursor<'_>) -> Parsed<Vec<FetchAttribute>> {
+    let mut all = Vec::new();
+    for mut attribute in fetch_list(c)? {
+        if let FetchAttribute::BodySection { peek, .. } | FetchAttribute::Binary { peek, .. } =
+            &mut attribute
+        {
+            *peek = true;
+        }
+        if !all.contains(&attribute) {
+            all.push(attribute);
+        }
+    }
+    Ok(all)
+}
+
 fn require_few_fields(c: &Cursor<'_>, attributes: &[FetchAttribute]) -> Parsed<()> {
     let fields: usize = attributes.iter().map(field_count).sum();
     match fields > c.limits.header_fields_max {

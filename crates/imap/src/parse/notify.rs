@@ -1,6 +1,6 @@
 //! NOTIFY.
 
-use super::fetch::fetch_list;
+use super::fetch::fetch_list_of_new;
 use super::mailbox_filter::mailbox_filter;
 use super::{Cursor, ParseError, Parsed};
 use crate::types::{Command, EventGroup, NotifyArgs, NotifyEvent, NotifyEvents};
@@ -72,7 +72,7 @@ fn event(c: &mut Cursor<'_>, group: &mut EventGroup) -> Parsed<()> {
         None => group.is_unknown = true,
     }
     if c.sp_before(b'(') {
-        group.fetch = fetch_list(c)?;
+        group.fetch = fetch_list_of_new(c)?;
         let is_new = group.events.contains(NotifyEvent::MessageNew);
         if !group.is_unknown && (!is_new || !group.is_selected()) {
             let text = "only MessageNew of the selected mailbox has a list of what to fetch";

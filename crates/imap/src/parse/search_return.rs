@@ -1,6 +1,6 @@
 //! What SEARCH, SORT and ESEARCH are to return.
 
-use super::fetch::fetch_list;
+use super::fetch::fetch_list_of_new;
 use super::{Cursor, ParseError, Parsed};
 use crate::types::{FetchAttribute, PartialRange, SearchReturn};
 
@@ -36,7 +36,7 @@ fn return_options(c: &mut Cursor<'_>) -> Parsed<(SearchReturn, Vec<FetchAttribut
         if name.eq_ignore_ascii_case(b"UPDATE") {
             returns.update = true;
             if c.sp_before(b'(') {
-                fetch = fetch_list(c)?;
+                fetch = fetch_list_of_new(c)?;
             }
             return Ok(());
         }

@@ -32,6 +32,28 @@ pub(crate) struct Context {
     pub(crate) results: Results,
     /// The state of the mailbox that the results are of, but for messages expunged since.
     pub(crate) seen: Arc<Snapshot>,
+    /// What came while it could not be found out what changed.
+    pub(crate) missed: Missed,
+}
+
+/// UIDs of messages of which a context has not said yet whether they are results.
+#[derive(Debug, Default)]
+pub(crate) struct Missed(NumberSet);
+
+impl Missed {
+    /// It could not be said of these.
+    pub(crate) fn note(&mut self, new: &NumberSet) {
+        for &(low, high) in new.ranges() {
+            self.0.insert_range(low, high);
+        }
+    }
+
+    /// It is said of all: those that came to the results, of these and of the `new` ones. RFC 5465 §7:
+    /// nothing is to be told of those whose flags or annotations changed.
+    pub(crate) fn settle(&mut self, added: &NumberSet, new: &NumberSet) -> NumberSet {
+        self.note(new);
+        std::mem::take(&mut self.0).intersection(added)
+    }
 }
 
 /// The searches followed in a mailbox.
@@ -115,5 +137,21 @@ impl Context {
             }
         }
         context_update(out, &self.tag, self.by, update, &placed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_while_a_search_failed_is_not_forgotten() {
+        let set = |numbers: &[u32]| numbers.iter().copied().collect::<NumberSet>();
+        let mut missed = Missed::default();
+        missed.note(&set(&[5, 6]));
+        missed.note(&set(&[7]));
+        // 3 was there before, and has come to the results by its flags.
+        assert_eq!(missed.settle(&set(&[3, 6, 7, 9]), &set(&[8, 9])), set(&[6, 7, 9]));
+        assert_eq!(missed.settle(&set(&[5, 10]), &set(&[10])), set(&[10]));
     }
 }

@@ -16,12 +16,12 @@ mod state;
 mod switched_off;
 
 pub(crate) use annotation_news::AnnotationNews;
-pub(crate) use contexts::{Context, Contexts};
+pub(crate) use contexts::{Context, Contexts, Missed};
 pub(crate) use enabled::Enabled;
 use modseq::ToldModSeq;
 use news::News;
 use recent::Recent;
 pub(crate) use responses::begin_fetch;
-pub(crate) use selected::{Access, Selected, Tenure, Updates};
+pub(crate) use selected::{Access, Selected, Tenure, Updates, seqs_of_uids};
 pub(crate) use state::{State, User};
 pub(crate) use switched_off::SwitchedOff;

@@ -240,18 +240,7 @@ impl Selected {
 
     /// Sequence numbers of the messages with these UIDs that the client knows.
     pub(crate) fn seqs_of_uids(&self, uids: &NumberSet) -> NumberSet {
-        let mut seqs = NumberSet::new();
-        for &(low, high) in uids.ranges() {
-            let first = self.known.first_seq_from(Uid::new(low));
-            let end = match high.checked_add(1) {
-                Some(after) => self.known.first_seq_from(Uid::new(after)),
-                None => self.known.exists() + 1,
-            };
-            if first < end {
-                seqs.insert_range(first, end - 1);
-            }
-        }
-        seqs
+        seqs_of_uids(&self.known, uids)
     }
 
     /// Whether something happened that the client does not know yet.
@@ -355,4 +344,20 @@ impl Selected {
     pub(crate) fn take_modseq(&mut self, enabled: Enabled) -> Option<ModSeq> {
         self.modseq.take(enabled)
     }
+}
+
+/// Sequence numbers in `known` of the messages with these UIDs.
+pub(crate) fn seqs_of_uids(known: &Snapshot, uids: &NumberSet) -> NumberSet {
+    let mut seqs = NumberSet::new();
+    for &(low, high) in uids.ranges() {
+        let first = known.first_seq_from(Uid::new(low));
+        let end = match high.checked_add(1) {
+            Some(after) => known.first_seq_from(Uid::new(after)),
+            None => known.exists() + 1,
+        };
+        if first < end {
+            seqs.insert_range(first, end - 1);
+        }
+    }
+    seqs
 }

@@ -12,6 +12,7 @@ use testkit::SeededRng;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::client::{Client, Status};
+use crate::large;
 use crate::scene::{House, ask, settings_for_tests};
 
 const CHANGES: usize = 200;
@@ -101,6 +102,43 @@ async fn what_a_command_holds_back_is_told_after_it() {
     let telling = tokio::time::timeout(Duration::from_secs(20), stream.read_exact(&mut told));
     telling.await.expect("nothing more is told").unwrap();
     assert_eq!(String::from_utf8(told).unwrap(), expect);
+}
+
+/// Text that a search with UPDATE asks for of large messages, or of many, is left to the client to
+/// fetch: what NOTIFY asks for beside it is told all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn flags_are_told_of_what_is_too_large() {
+    let house = House::for_messages_of(Database::Sqlite, 1024 * 1024).await;
+    let mut watcher = open(&house, "INBOX").await;
+    for command in [
+        "SEARCH RETURN (COUNT UPDATE (BODY[TEXT])) ALL",
+        "NOTIFY SET (selected (MessageNew (UID FLAGS) MessageExpunge))",
+    ] {
+        assert_eq!(watcher.run(command).await, Status::Ok);
+    }
+    let mut other = house.connect(settings_for_tests());
+    ask(&mut other, large::LOGIN).await;
+    large::append(&mut other, &large::message(600 * 1024)).await;
+    assert_eq!(watcher.run("NOOP").await, Status::Ok);
+    let fetched = |client: &Client| -> Vec<String> {
+        client.lines.iter().filter(|line| line.contains(" FETCH ")).cloned().collect()
+    };
+    assert_eq!(fetched(&watcher), ["* 1 FETCH (UID 1 FLAGS (\\Recent))"]);
+    // Nothing is told unasked of these.
+    drop(watcher);
+    let mut follower = open(&house, "INBOX").await;
+    let search = "SEARCH RETURN (COUNT UPDATE (UID RFC822.SIZE BODY[TEXT])) ALL";
+    assert_eq!(follower.run(search).await, Status::Ok);
+    let message = large::message(400 * 1024);
+    for _ in 0..4 {
+        large::append(&mut other, &message).await;
+    }
+    assert_eq!(follower.run("NOOP").await, Status::Ok);
+    let told = fetched(&follower);
+    assert_eq!(told.len(), 4);
+    assert!(told.iter().take(3).all(|line| line.contains("BODY[TEXT]")));
+    assert_eq!(told[3], format!("* 5 FETCH (UID 5 RFC822.SIZE {})", message.len()));
+    assert_eq!(house.close().await, Vec::<String>::new());
 }
 
 /// MESSAGES and UIDNEXT of each mailbox, as told last.

@@ -162,6 +162,12 @@ impl Plan {
     }
 }
 
+/// Those that need not the text of a message, which may be long.
+pub(in crate::commands) fn without_texts(attributes: &[FetchAttribute]) -> Vec<FetchAttribute> {
+    let light = attributes.iter().filter(|attribute| !wanted(attribute).contains(Want::TEXT));
+    light.cloned().collect()
+}
+
 /// What an attribute needs from storage beyond the view.
 fn wanted(attribute: &FetchAttribute) -> Want {
     match attribute {

@@ -473,6 +473,15 @@ fn following_searches() {
         };
         assert_eq!(asked, fetch, "{line}");
     }
+    // Nothing is seen by what is told unasked, so that these are one and the same.
+    let Command::Search(args) = command("a SEARCH RETURN (UPDATE (BODY[1] UID BODY.PEEK[1])) ALL")
+    else {
+        panic!("no search")
+    };
+    assert!(matches!(
+        args.fetch.as_slice(),
+        [FetchAttribute::BodySection { peek: true, .. }, FetchAttribute::Uid]
+    ));
 }
 
 #[test]
