@@ -154,7 +154,10 @@ impl ReadTx<'_> {
              FROM object_data d WHERE d.object_id IN ({IN})",
             &ids,
             &mut |row| {
-                let bytes = codec::expand(row.int(1)?, row.bytes(2)?, row.int(3)?)?;
+                let bytes = match row.int(1)? {
+                    AS_IS => row.bytes(2)?.to_vec(),
+                    codec => codec::expand(codec, row.bytes(2)?, row.int(3)?)?,
+                };
                 found.insert(ObjectId::new(row.int(0)?), bytes);
                 Ok(())
             },
