@@ -17,8 +17,8 @@ pub(crate) struct HeaderFacts {
     pub(crate) message_id: Option<String>,
     /// `TLS-Required: No` (RFC 8689 §3).
     pub(crate) tls_optional: bool,
-    /// Where the first line begins that is no field, though no empty line came before it.
-    pub(crate) broken_at: Option<usize>,
+    /// The first line is no field, though no empty line came before it: all of it is text.
+    pub(crate) is_text: bool,
 }
 
 impl HeaderFacts {
@@ -27,8 +27,8 @@ impl HeaderFacts {
         let mut facts = Self::default();
         let (mut tls_fields, mut tls_no) = (0, false);
         for field in header_fields(message) {
-            if field.name.is_empty() && !is_mbox_line(&field) {
-                facts.broken_at = Some(field.range.start);
+            if field.range.start == 0 && field.name.is_empty() && !is_mbox_line(&field) {
+                facts.is_text = true;
                 break;
             }
             match field.name.first().map(u8::to_ascii_lowercase) {
@@ -55,7 +55,7 @@ impl HeaderFacts {
 fn is_mbox_line(field: &Field<'_>) -> bool {
     let begin = field.line.iter().position(|byte| *byte != b'>').unwrap_or_default();
     let text = field.line.get(begin..).unwrap_or_default();
-    field.range.start == 0 && text.starts_with(b"From ")
+    text.starts_with(b"From ")
 }
 
 /// The id as people look for it, whatever else stands in the field.
@@ -250,7 +250,7 @@ mod tests {
             has_date: false,
             message_id: Some("a@b".to_owned()),
             tls_optional: false,
-            broken_at: None,
+            is_text: false,
         };
         assert_eq!(HeaderFacts::of(message), expected);
         assert_eq!(HeaderFacts::of(b""), HeaderFacts::default());

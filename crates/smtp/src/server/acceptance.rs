@@ -6,7 +6,7 @@ use mailauth::dmarc::Policy;
 use mailauth::reports::Observation;
 use mailauth::results::is_forged;
 use mailauth::{Author, Sender};
-use message::{EXTERNAL_FIELD, Field};
+use message::EXTERNAL_FIELD;
 use net::MessageResult;
 use storage::{Placement, Reception};
 
@@ -147,8 +147,9 @@ impl Visit<'_> {
             sender = self.server.desk.check_authors(user.account, named).await?;
         }
         let submitted = self.user.is_some();
-        if facts.broken_at.is_some() {
-            end_header(incoming, submitted);
+        // Before anything is checked: what is judged and believed is what is stored.
+        if facts.is_text {
+            incoming.end_header();
         }
         let found = self.check_authenticity(incoming).await?;
         let believed = self.believed_author(incoming);
@@ -161,7 +162,7 @@ impl Visit<'_> {
             field.is("Return-Path")
                 // RFC 5322 §3.6.3: a Bcc field is removed before the message is sent, so that
                 // nobody reads who else got it. Many programs leave that to the server.
-                || submitted && is_blind(field)
+                || submitted && (field.is("Bcc") || field.is("Resent-Bcc"))
                 // RFC 8601 §5: a field from outside that has our name is forged.
                 || from_outside
                     && field.is("Authentication-Results")
@@ -308,23 +309,4 @@ impl Visit<'_> {
         tracing::info!(message = %id, size_bytes, recipients, "message stored");
         Ok(delivered.outcomes)
     }
-}
-
-/// Ends the header section before the first line that is no field. What is checked and believed from
-/// here on is what is stored: a signature of what stands below would else vouch for what somebody put
-/// above it (RFC 6376 §8.15).
-fn end_header(incoming: &mut Incoming, submitted: bool) {
-    if submitted {
-        // They were meant as fields, and are text for everybody from now on.
-        remove_fields(&mut incoming.buffer.bytes, incoming.trace_bytes, is_blind);
-    }
-    let content = incoming.buffer.bytes.get(incoming.trace_bytes..).unwrap_or_default();
-    if let Some(at) = HeaderFacts::of(content).broken_at {
-        incoming.end_header(at);
-    }
-}
-
-/// RFC 5322 §3.6.3: who else got it, which nobody reads.
-fn is_blind(field: &Field<'_>) -> bool {
-    field.is("Bcc") || field.is("Resent-Bcc")
 }

@@ -83,12 +83,10 @@ impl Incoming {
         Ok(())
     }
 
-    /// Ends the header section before the line at `at` of the message, which is no field. Our own
-    /// fields stand above it: without an empty line it would go on with them, and readers would not
-    /// agree on what is text (RFC 5322 §2.1).
-    pub(super) fn end_header(&mut self, at: usize) {
-        let at = self.trace_bytes.saturating_add(at).min(self.buffer.bytes.len());
-        self.buffer.bytes.splice(at..at, *b"\r\n");
+    /// Puts an empty line above a message that begins with text. Our own fields stand above it: they
+    /// would go on with it, and readers would not agree on what is text (RFC 5322 §2.1).
+    pub(super) fn end_header(&mut self) {
+        self.buffer.bytes.splice(self.trace_bytes..self.trace_bytes, *b"\r\n");
     }
 
     /// Puts the fields a submission lacks below our trace fields.

@@ -124,22 +124,25 @@ async fn policies_are_obeyed() {
     fixture.close().await;
 }
 
-/// RFC 6376 §8.15: what stands below text that is no field vouches for nobody: that is text, too.
+/// What stands below text in place of a header vouches for nobody: it is text, too.
 #[tokio::test]
 async fn an_author_below_text_is_none() {
     let fixture = fixture(|_| {}).await;
+    send(&fixture, Role::Mx, "a@good.test", "pay here now\r\nFrom: a@good.test\r\n").await;
+    let mut stored = fixture.inbox("alice@here.test").await;
+    stored.extend(fixture.mailbox("alice@here.test", "Junk").await);
+    for message in &stored {
+        let text = String::from_utf8_lossy(message);
+        assert!(!text.contains("dmarc=pass"), "{text}");
+        assert!(
+            text.ends_with("\r\n\r\npay here now\r\nFrom: a@good.test\r\n\r\nHello.\r\n"),
+            "{text}"
+        );
+    }
+    // A line that is broken further down hides no author.
     let fields = "From: ceo@bank.test\r\npay here now\r\nFrom: a@good.test\r\n";
     let refused = "550 5.7.1 Refused by the DMARC policy of the domain in From";
     assert_eq!(send(&fixture, Role::Mx, "a@good.test", fields).await, refused);
-    let fields = "Subject: x\r\npay here now\r\nFrom: a@good.test\r\n";
-    send(&fixture, Role::Mx, "a@good.test", fields).await;
-    let inbox = fixture.inbox("alice@here.test").await;
-    let junk = fixture.mailbox("alice@here.test", "Junk").await;
-    for message in inbox.iter().chain(&junk) {
-        let text = String::from_utf8_lossy(message);
-        assert!(!text.contains("dmarc=pass"), "{text}");
-        assert!(text.ends_with("\r\n\r\npay here now\r\nFrom: a@good.test\r\n\r\nHello.\r\n"));
-    }
     fixture.close().await;
 }
 
