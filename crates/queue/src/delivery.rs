@@ -8,7 +8,7 @@ use crate::counters::add;
 use crate::hosts::{Exit, find_hosts, find_relay};
 use crate::policy::{Followed, Meeting, Need, StsPolicy, Unmet, meeting};
 use crate::queue::Inner;
-use crate::settings::Relay;
+use crate::settings::{Relay, Settings};
 use crate::settle::{Confirms, End};
 
 /// A connection, and whom it is with.
@@ -35,10 +35,13 @@ impl Server {
 
 impl Inner {
     /// The hosts that take mail for a destination.
-    pub(crate) async fn hosts(&self, destination: &str) -> Result<Vec<Exit>, Answer> {
-        let settings = self.settings();
+    pub(crate) async fn hosts(
+        &self,
+        settings: &Settings,
+        destination: &str,
+    ) -> Result<Vec<Exit>, Answer> {
         if let Some(relay) = settings.relay_for(destination) {
-            return find_relay(&*self.dns, &settings, relay).await;
+            return find_relay(&*self.dns, settings, relay).await;
         }
         // RFC 5321 §5.1: hosts of one preference are tried in no order, so that they share the
         // load.
@@ -48,18 +51,19 @@ impl Inner {
             keyed.sort_by_key(|(key, exchanger)| (exchanger.preference, *key));
             exchangers.extend(keyed.into_iter().map(|(_, exchanger)| exchanger));
         };
-        find_hosts(&*self.dns, &settings, destination, &mut shuffle).await
+        find_hosts(&*self.dns, settings, destination, &mut shuffle).await
     }
 
-    /// Connects to the first host that takes mail, in a way that suits.
+    /// Connects to the first host that takes mail, in a way that suits. The hosts were found by the
+    /// same settings.
     pub(crate) async fn connect(
         &self,
+        settings: &Settings,
         destination: &str,
         exits: &[Exit],
         sts: Option<&StsPolicy>,
         need: Need,
     ) -> Result<Server, Answer> {
-        let settings = self.settings();
         let relay = settings.relay_for(destination);
         let mut last = Answer::ours(4, 4, 4, "there is no host to connect to");
         let mut first = true;
@@ -163,9 +167,10 @@ impl Inner {
             let answer = answer_of(host, error);
             // A route that leads to where no mail is taken is for the operator to mend; the mail waits
             // for it. So it does where TLS is to tell who is there: whoever says before it that no
-            // mail is taken can be anybody. That it leads back to us may not wait.
-            let may_change = relay.is_some() || meeting.certain;
-            if may_change && !answer.is_loop() { answer.with_class(4) } else { answer }
+            // mail is taken, or calls itself by our name, can be anybody. A route that leads back to
+            // us may not wait.
+            let may_change = meeting.certain || (relay.is_some() && !answer.is_loop());
+            if may_change { answer.with_class(4) } else { answer }
         })?;
         Ok((client, certain))
     }

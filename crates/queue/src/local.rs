@@ -90,7 +90,10 @@ impl Inner {
                     };
                     self.deliver_one(&local, &bytes).await
                 }
-                Err(error) => Some(End::Failed(Answer::ours(5, 3, 4, error.to_string()))),
+                Err(error @ StorageError::TooBig { .. }) => {
+                    Some(End::Failed(Answer::ours(5, 3, 4, error.to_string())))
+                }
+                Err(error) => Some(End::Deferred(Answer::ours(4, 3, 0, error.to_string()))),
             };
             ends.extend(end.map(|end| (recipient.clone(), end)));
         }

@@ -15,11 +15,11 @@ use crate::hand::Hand;
 use crate::hosts::Exit;
 use crate::policy::{Need, StsPolicy};
 use crate::queue::Inner;
-use crate::settings::Reach;
+use crate::settings::{Reach, Settings};
 use crate::settle::{Confirms, End, Settling};
 use ids::{QueueDaemonId, Timestamp};
 use mailauth::Author;
-use message::{Limits, to_seven_bit};
+use message::{Limits, header_fields, to_seven_bit};
 use smtp::client::{Capabilities, Outbound, OutboundContent, Outcome, Verdict};
 use smtp::types::{Body, ByMode};
 use storage::{Claim, ClaimedMessage, ClaimedRecipient, Fate, Settlement, StorageError};
@@ -37,6 +37,10 @@ pub(crate) struct Visit {
     /// What the domain says of TLS, once it was looked for.
     sts: Option<Option<StsPolicy>>,
     server: Option<Server>,
+    /// By which settings the hosts were found, and when.
+    found: Option<(Arc<Settings>, Timestamp)>,
+    /// Whose message was not taken now, and nobody's since.
+    refused_sender: Option<String>,
     /// What a host said that took nothing for now; those behind it are tried.
     passed_over: Option<Answer>,
     /// It may take the next message: the hosts are looked for anew then.
@@ -70,8 +74,18 @@ enum Course {
 impl Visit {
     /// A visit that keeps what it claims in that hand.
     pub(crate) fn new(inner: Arc<Inner>, destination: String, hand: Arc<Hand>) -> Self {
-        let (hosts, sts, server, passed_over) = (None, None, None, None);
-        Self { inner, destination, hosts, sts, server, passed_over, begins_anew: false, hand }
+        Self {
+            inner,
+            destination,
+            hosts: None,
+            sts: None,
+            server: None,
+            found: None,
+            refused_sender: None,
+            passed_over: None,
+            begins_anew: false,
+            hand,
+        }
     }
 
     /// Sends until nothing is due there, or it cannot go on.
@@ -300,7 +314,11 @@ impl Visit {
         };
         let whole = [&content.header[..], &content.body].concat();
         match signatory.sign(whole, 0, Author::Account).await {
-            Ok(signed) => OutboundContent { header: signed, body: Vec::new() },
+            Ok(mut header) => {
+                let end = header_fields(&header).last().map_or(0, |field| field.range.end);
+                let body = header.split_off(end);
+                OutboundContent { header, body }
+            }
             Err(_) => content,
         }
     }
@@ -345,7 +363,7 @@ impl Visit {
                 continue;
             };
             let passed_over = self.passes_over(&outcome);
-            let (done, again) = self.judge(pending, outcome, passed_over, &mut course);
+            let (done, again) = self.judge(message, pending, outcome, passed_over, &mut course);
             ends.extend(done);
             pending = again;
             if pending.len() == before && !passed_over {
@@ -373,7 +391,9 @@ impl Visit {
         let content = converted.as_ref().unwrap_or(content);
         let outcome = server.client.send(&envelope, content).await;
         let reused = server.client.messages() > 1;
-        if reused && !outcome.usable && !outcome.begun {
+        // RFC 5321 §4.2.5: content that was taken is taken, whatever was said to MAIL before it.
+        let is_taken = outcome.verdicts.iter().any(|one| matches!(one, Verdict::Accepted(_)));
+        if reused && !outcome.usable && !outcome.begun && !is_taken {
             return None;
         }
         let confirms = confirms(&envelope, server.client.server());
@@ -393,7 +413,8 @@ impl Visit {
 
     /// Who is done, and who is to be named again.
     fn judge(
-        &self,
+        &mut self,
+        message: &ClaimedMessage,
         recipients: Vec<ClaimedRecipient>,
         answered: Answered,
         passed_over: bool,
@@ -403,9 +424,12 @@ impl Visit {
         if passed_over {
             tracing::info!(server = name, "it takes nothing now; the next host is tried");
         } else if concerns_server(&outcome) {
-            self.leave_alone();
-            *course = Course::Over;
+            if !self.is_about_sender(message, &outcome) {
+                self.leave_alone();
+                *course = Course::Over;
+            }
         } else {
+            self.refused_sender = None;
             self.inner.table().succeeded(&self.destination);
         }
         let (mut done, mut again) = (Vec::new(), Vec::new());
@@ -425,6 +449,12 @@ impl Visit {
     }
 
     async fn open_server(&mut self, need: Need) -> Result<(), Answer> {
+        // What is known of the hosts and what is demanded of them are of the same settings: the
+        // password of a route is for no other host.
+        let settings = self.inner.settings();
+        if self.found.as_ref().is_some_and(|(found, _)| !Arc::ptr_eq(found, &settings)) {
+            self.forget_hosts();
+        }
         match self.server.take() {
             Some(server) if server.suits(need) => {
                 self.server = Some(server);
@@ -437,15 +467,19 @@ impl Visit {
         }
         let hosts = match self.hosts.take() {
             Some(hosts) => hosts,
-            None => self.inner.hosts(&self.destination).await,
+            None => {
+                self.found = Some((settings.clone(), self.inner.store.now()));
+                self.inner.hosts(&settings, &self.destination).await
+            }
         };
         let hosts = self.hosts.insert(hosts).clone()?;
-        let routed = self.inner.settings().relay_for(&self.destination).is_some();
+        let routed = settings.relay_for(&self.destination).is_some();
         if self.sts.is_none() && !routed {
             self.sts = Some(self.inner.sts_policy(&self.destination).await?);
         }
         let sts = self.sts.as_ref().and_then(Option::as_ref);
-        self.server = Some(self.inner.connect(&self.destination, &hosts, sts, need).await?);
+        let server = self.inner.connect(&settings, &self.destination, &hosts, sts, need).await?;
+        self.server = Some(server);
         Ok(())
     }
 }

@@ -182,6 +182,10 @@ fn set_search(settings: &mut storage::Settings, config: &Config) {
     settings.index_memory_bytes = bytes(search.memory);
 }
 
+/// LIMIT: trace fields, results and signatures that a message gets here; what is as large as it may be
+/// when it comes (RFC 1870 §4) is still kept with them.
+const ADDED_BYTES_MAX: u64 = 64 * 1024;
+
 /// What a reload may change of storage.
 pub(super) fn set_storage_limits(settings: &mut storage::Settings, config: &Config) {
     set_calendars(settings, config);
@@ -193,7 +197,7 @@ pub(super) fn set_storage_limits(settings: &mut storage::Settings, config: &Conf
     settings.trace_days = days(config.queue.trace);
     settings.trace_receptions = config.queue.trace_receptions;
     settings.scheduled_messages_max = config.queue.held_messages.into();
-    settings.message_bytes_max = config.limits.message;
+    settings.message_bytes_max = config.limits.message + ADDED_BYTES_MAX;
     settings.sent_messages_max = config.limits.messages_per_day.into();
     settings.sent_recipients_max = config.limits.recipients_per_message.into();
     settings.mailboxes_max = config.limits.mailboxes.into();

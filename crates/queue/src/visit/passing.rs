@@ -1,10 +1,17 @@
 //! What a visit does where a host takes nothing: the next one, or another time.
 
+use smtp::client::Outcome;
+use storage::ClaimedMessage;
+
 use super::{Answered, Course, Visit};
 use crate::answer::Answer;
 use crate::counters::add;
 use crate::delivery::{concerns_server, end_of};
 use crate::settle::End;
+
+/// How long what the DNS and the domain said of its hosts is gone by (RFC 1035 §3.2.1): a busy
+/// destination is visited without an end.
+const FOUND_SECS: i64 = 300;
 
 impl Visit {
     /// Whether the server takes nothing now and there are others behind it, which are tried from here
@@ -35,14 +42,33 @@ impl Visit {
         true
     }
 
-    /// Has the first host of the domain asked first again.
+    /// Has the first host of the domain asked first again, where others were; and the domain for its
+    /// hosts, after a while.
     pub(super) fn begin_anew(&mut self) {
-        if std::mem::take(&mut self.begins_anew) {
-            (self.hosts, self.passed_over) = (None, None);
-            if let Some(server) = self.server.take() {
-                self.inner.shutdown.spawn(server.client.quit());
-            }
+        let now = self.inner.store.now();
+        let is_old = self.found.as_ref().is_some_and(|(_, at)| at.plus_secs(FOUND_SECS) <= now);
+        if std::mem::take(&mut self.begins_anew) || is_old {
+            self.forget_hosts();
         }
+    }
+
+    /// Forgets the hosts, and the connection to one of them.
+    pub(super) fn forget_hosts(&mut self) {
+        (self.hosts, self.sts, self.passed_over, self.found) = (None, None, None, None);
+        if let Some(server) = self.server.take() {
+            self.inner.shutdown.spawn(server.client.quit());
+        }
+    }
+
+    /// Whether a host that goes on said no to the sender alone, as far as is known: only when it says
+    /// the same to another one it is the host that takes nothing now, and is left alone. Who sends too
+    /// much keeps nobody else's mail.
+    pub(super) fn is_about_sender(&mut self, message: &ClaimedMessage, outcome: &Outcome) -> bool {
+        let sender = &message.reverse_path;
+        let about_sender =
+            outcome.usable && self.refused_sender.as_ref().is_none_or(|refused| refused == sender);
+        self.refused_sender = about_sender.then(|| sender.clone());
+        about_sender
     }
 
     /// No server can be used: for ever, which is so for every message, or for now, when the

@@ -23,7 +23,7 @@ async fn replies_of_a_megabyte_are_not_read() {
     for (command, line) in [
         ("EHLO", "250-X\r\n"),
         ("MAIL", "250-and so on\r\n"),
-        ("RCPT", "250 without an end"),
+        ("RCPT", "250-and so on\r\n"),
         ("DATA", "354-go\r\n"),
         (".", "250-taken\r\n"),
     ] {
@@ -37,6 +37,95 @@ async fn replies_of_a_megabyte_are_not_read() {
         assert_eq!((a.taken().len(), scene.spool().await.len()), (1, 0), "{command}");
         scene.close().await;
     }
+}
+
+/// RFC 5321 §4.2.5: with the code the server has the message, and it is not sent again, however much
+/// stands behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_code_of_a_reply_of_a_megabyte_counts() {
+    for (line, code) in [("250 no end of thanks ", ""), ("250-taken\r\n", "250 at last")] {
+        let a = Server::start().await;
+        let reply = format!("{}{code}", line.repeat(1_000_000 / line.len()));
+        a.then(replying(".", Box::leak(reply.into_boxed_str())));
+        let scene = Scene::new(&[&a]).await;
+        scene.send(&["x@a.test"]).await;
+        scene.queue.wait_until(|counters| counters.delivered == 1 && counters.active == 0).await;
+        assert_eq!((a.connections(), scene.spool().await.len()), (1, 0), "{line}");
+        scene.close().await;
+    }
+}
+
+/// What was taken is not sent again, also where MAIL before it was refused with a goodbye.
+#[tokio::test(flavor = "multi_thread")]
+async fn content_that_is_taken_behind_a_goodbye_is_taken() {
+    let a = Server::start().await;
+    a.then(Behaviour {
+        keywords: &["PIPELINING", "CHUNKING"],
+        ..replying("MAIL FROM:<max", "421 4.3.2 going down")
+    });
+    let long = std::time::Duration::from_secs(600);
+    let scene = Scene::with(&[&a], |settings| settings.rest = long).await;
+    scene.send(&["x@a.test"]).await;
+    scene.queue.wait_until(|counters| counters.delivered == 1).await;
+    scene.send_from("max@here.test", &["x@a.test"], "{}").await;
+    scene.queue.wait_until(|counters| counters.delivered == 2 && counters.active == 0).await;
+    assert_eq!((a.taken().len(), a.connections()), (2, 1));
+    scene.close().await;
+}
+
+/// Who sends more than a server takes keeps nobody else's mail.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_who_is_refused_now_stalls_no_other() {
+    let a = Server::start().await;
+    let refusing = replying("MAIL FROM:<julie", "451 4.7.1 you send too much");
+    (0..9).for_each(|_| a.then(refusing.clone()));
+    let scene = Scene::new(&[&a]).await;
+    for from in ["julie@here.test", "julie@here.test", "max@here.test", "julie@here.test"] {
+        scene.send_from(from, &["x@a.test"], "{}").await;
+    }
+    scene.queue.wait_until(|now| now.deferred == 3 && now.active == 0).await;
+    let counters = scene.queue.counters();
+    assert_eq!((counters.delivered, counters.left_alone), (1, 0));
+    assert_eq!(a.taken()[0].mail.split(' ').nth(1), Some("FROM:<max@here.test>"));
+    scene.close().await;
+    // It is the server where it says the same to others: what is behind those is not touched.
+    let a = Server::start().await;
+    (0..9).for_each(|_| a.then(replying("MAIL", "451 4.3.1 no room")));
+    let scene = Scene::new(&[&a]).await;
+    for sender in 0..20 {
+        scene.send_from(&format!("{sender}@here.test"), &["x@a.test"], "{}").await;
+    }
+    scene.queue.wait_until(|now| now.left_alone > 0 && now.active == 0).await;
+    assert!(scene.queue.counters().deferred <= 4, "{:?}", scene.queue.counters().deferred);
+    scene.close().await;
+}
+
+/// The password of a route goes to its host alone: hosts that were found before it was set are asked
+/// for anew; and so they are after a while, however busy a destination is.
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_are_found_by_the_settings_of_the_message() {
+    let (first, second) = (Server::start().await, Server::start().await);
+    let long = std::time::Duration::from_secs(600);
+    let scene = Scene::with(&[&first], |settings| settings.rest = long).await;
+    scene.send(&["x@a.test"]).await;
+    scene.queue.wait_until(|counters| counters.delivered == 1).await;
+    let mut settings = scene.settings.clone();
+    settings.rest = long;
+    settings.routes[0].relay.port = second.address.port();
+    scene.queue.replace_settings(settings);
+    scene.send(&["x@a.test"]).await;
+    scene.queue.wait_until(|counters| counters.delivered == 2).await;
+    assert_eq!((first.taken().len(), second.taken().len()), (1, 1));
+    assert_eq!(second.connections(), 1);
+    scene.advance(299);
+    scene.send(&["x@a.test"]).await;
+    scene.queue.wait_until(|counters| counters.delivered == 3).await;
+    assert_eq!(second.connections(), 1);
+    scene.advance(1);
+    scene.send(&["x@a.test"]).await;
+    scene.queue.wait_until(|counters| counters.delivered == 4).await;
+    assert_eq!(second.connections(), 2);
+    scene.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

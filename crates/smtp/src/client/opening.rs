@@ -136,8 +136,9 @@ impl Opening {
         match self.phase {
             Phase::Greeting if reply.is_positive() => self.greet(Phase::Ehlo, out),
             // RFC 7504 §3: this host never takes mail, whoever asks.
+            // The code is ours: 5.4.6 of a stranger is no loop that was found.
             Phase::Greeting if reply.code == 521 => {
-                Act::Failed(Failure::new(reply.status(), format!("greeting: {reply}")))
+                Act::Failed(Failure::new(Status::new(5, 3, 2), format!("greeting: {reply}")))
             }
             // RFC 5321 §3.1: 554 means that there is no mail service here. That can be a matter
             // of who asks and when, so another host, or later the same, is tried all the same.

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
-/// LIMIT: bytes of one line of a reply. RFC 5321 §4.5.3.1.5 allows 512; some say more.
+/// LIMIT: bytes that are kept of one line of a reply. RFC 5321 §4.5.3.1.5 allows 512; some say more.
 pub(super) const LINE_BYTES_MAX: usize = 2048;
-/// LIMIT: lines of one reply; the longest answers to EHLO have some twenty.
-const LINES_MAX: usize = 100;
+/// LIMIT: lines that are kept of one reply; the longest answers to EHLO have some twenty.
+const LINES_KEPT_MAX: usize = 100;
+/// LIMIT: lines that are read of one reply: what stands behind the first ones says nothing, but its end
+/// is waited for.
+const LINES_MAX: usize = 100_000;
 /// LIMIT: bytes of the text that is kept of a reply.
 const TEXT_BYTES_MAX: usize = 4096;
 
@@ -153,7 +156,7 @@ impl ReplyReader {
             _ => (None, text.as_str()),
         };
         reply.status = reply.status.or(status);
-        if self.text_bytes < TEXT_BYTES_MAX {
+        if self.text_bytes < TEXT_BYTES_MAX && self.lines <= LINES_KEPT_MAX {
             self.text_bytes += text.len();
             reply.lines.push(text.to_owned());
         }
@@ -225,8 +228,8 @@ mod tests {
             assert_eq!(read(&[line]), Err(ReplyFault::Malformed), "{line:?}");
         }
         assert_eq!(read(&["250-a", "251 b"]), Err(ReplyFault::Inconsistent));
-        assert_eq!(read(&["250-a"; 101]), Err(ReplyFault::Endless));
-        assert_eq!(read(&["250-a"; 100]), Ok(None));
+        assert_eq!(read(&["250-a"; LINES_MAX + 1]), Err(ReplyFault::Endless));
+        assert_eq!(read(&["250-a"; LINES_MAX]), Ok(None));
     }
 
     #[test]
@@ -238,5 +241,7 @@ mod tests {
         }
         let reply = reader.line(b"250 end").unwrap().unwrap();
         assert!(reply.to_string().len() < TEXT_BYTES_MAX + LINE_BYTES_MAX);
+        let many = [vec!["250-"; 60_000], vec!["250 end"]].concat();
+        assert_eq!(read(&many).unwrap().unwrap().lines.len(), LINES_KEPT_MAX);
     }
 }
