@@ -8,6 +8,9 @@ use super::{Capabilities, ServerReply, Status, Wait};
 /// RFC 3463 §3.8: X.7.5, cryptographic failure: there is no TLS where there must be.
 const NO_TLS: Status = Status::new(4, 7, 5);
 
+/// RFC 3463 §3.5: X.4.6, a routing loop.
+const LOOP: Status = Status::new(5, 4, 6);
+
 /// How TLS is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsUse {
@@ -136,9 +139,11 @@ impl Opening {
         match self.phase {
             Phase::Greeting if reply.is_positive() => self.greet(Phase::Ehlo, out),
             // RFC 7504 §3: this host never takes mail, whoever asks.
-            // The code is ours: 5.4.6 of a stranger is no loop that was found.
             Phase::Greeting if reply.code == 521 => {
-                Act::Failed(Failure::new(Status::new(5, 3, 2), format!("greeting: {reply}")))
+                // A stranger's word for a loop finds none.
+                let status = Some(reply.status()).filter(|status| *status != LOOP);
+                let status = status.unwrap_or(Status::new(5, 3, 2));
+                Act::Failed(Failure::new(status, format!("greeting: {reply}")))
             }
             // RFC 5321 §3.1: 554 means that there is no mail service here. That can be a matter
             // of who asks and when, so another host, or later the same, is tried all the same.
@@ -183,7 +188,7 @@ impl Opening {
         // RFC 5321 §5.1: mail for elsewhere that comes back to us would go round for ever.
         if capabilities.name.eq_ignore_ascii_case(&self.settings.hostname) {
             let text = "the server there calls itself by our own name: mail loops back to us";
-            return Act::Failed(Failure::new(Status::new(5, 4, 6), text));
+            return Act::Failed(Failure::new(LOOP, text));
         }
         self.capabilities = capabilities;
         self.go_on(out)
@@ -357,6 +362,8 @@ mod tests {
         assert_eq!(greeted("521 Server does not accept mail"), failed(5, 3, 2, text));
         let text = "greeting: 521 5.7.0 no";
         assert_eq!(greeted("521 5.7.0 no"), failed(5, 7, 0, text));
+        let text = "greeting: 521 5.4.6 loop";
+        assert_eq!(greeted("521 5.4.6 loop"), failed(5, 3, 2, text));
         // It is for the greeting alone.
         let (_, act) = play(settings(TlsUse::Opportunistic, true), &["220 hi", "521 no"]);
         assert_eq!(act, failed(4, 3, 2, "EHLO: 521 no"));
