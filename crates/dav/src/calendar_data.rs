@@ -62,7 +62,8 @@ pub(crate) fn select(
     let Looked { object, zones, schedule } = look(bytes, floating, limits)?;
     let mut selected = wanted.selection.apply(&object, &schedule, &zones, limits).ok()?;
     send_zones(&mut selected, wanted.zones);
-    Some(ical::to_utf8(&selected.render()).into_owned())
+    let text = String::from_utf8(selected.render());
+    Some(text.unwrap_or_else(|other| ical::to_utf8(other.as_bytes()).into_owned()))
 }
 
 /// An object with the time zones that are asked for; byte for byte where nothing is.

@@ -98,9 +98,26 @@ impl Component {
         self.lines.insert(at, line);
     }
 
+    /// The same with nothing within.
+    pub(crate) fn without_components(&self) -> Self {
+        Self {
+            begin: self.begin.clone(),
+            end: self.end.clone(),
+            lines: self.lines.clone(),
+            components: Vec::new(),
+        }
+    }
+
+    /// How long it is when it is written, about where it was changed.
+    pub(crate) fn written_bytes(&self) -> usize {
+        let lines = self.lines.iter().chain([&self.begin, &self.end]).map(Line::written_bytes);
+        let within = self.components.iter().map(Self::written_bytes);
+        lines.chain(within).sum()
+    }
+
     /// Writes the object.
     pub fn render(&self) -> Vec<u8> {
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(self.written_bytes());
         self.render_into(&mut out);
         out
     }

@@ -50,7 +50,12 @@ pub fn to_utf8(bytes: &[u8]) -> Cow<'_, str> {
 
 /// One content line without its folds and its break. Bytes come first: some programs fold in the
 /// middle of a character.
-pub(crate) fn unfold(raw: &[u8]) -> Vec<u8> {
+pub(crate) fn unfold(raw: &[u8]) -> Cow<'_, [u8]> {
+    let unbroken =
+        raw.strip_suffix(b"\n").map_or(raw, |line| line.strip_suffix(b"\r").unwrap_or(line));
+    if memchr::memchr(b'\n', unbroken).is_none() {
+        return Cow::Borrowed(unbroken);
+    }
     let mut line = Vec::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(at) = rest.iter().position(|byte| *byte == b'\n') {
@@ -60,7 +65,7 @@ pub(crate) fn unfold(raw: &[u8]) -> Vec<u8> {
         rest = after.get(2..).unwrap_or_default();
     }
     line.extend_from_slice(rest);
-    line
+    Cow::Owned(line)
 }
 
 /// Writes a content line, folded between characters.

@@ -111,6 +111,11 @@ impl Line {
         found.and_then(|parameter| parameter.values.first()).map(String::as_str)
     }
 
+    /// How long it is when it is written, about where it was changed.
+    pub(crate) fn written_bytes(&self) -> usize {
+        if self.raw.is_empty() { self.bytes() + 4 } else { self.raw.len() }
+    }
+
     /// How long it is, about: in bytes, without folding.
     pub(crate) fn bytes(&self) -> usize {
         let values = self.parameters.iter().map(|parameter| {
@@ -196,7 +201,9 @@ impl Line {
 
 /// A break would end the line: whoever writes one into a value writes a property of their own.
 fn without_breaks(mut value: String) -> String {
-    value.retain(|char| char != '\r' && char != '\n');
+    if memchr::memchr2(b'\r', b'\n', value.as_bytes()).is_some() {
+        value.retain(|char| char != '\r' && char != '\n');
+    }
     value
 }
 
@@ -256,8 +263,10 @@ impl<'l> Scan<'l> {
         }
     }
 
-    fn until(&mut self, ends: impl Fn(char) -> bool) -> &'l str {
-        let end = self.rest.find(ends).unwrap_or(self.rest.len());
+    /// What stands before the first of these, which are ASCII.
+    fn until(&mut self, ends: impl Fn(u8) -> bool) -> &'l str {
+        let end = self.rest.bytes().position(|byte| byte.is_ascii() && ends(byte));
+        let end = end.unwrap_or(self.rest.len());
         let (part, rest) = self.rest.split_at(end);
         self.rest = rest;
         part
@@ -266,7 +275,7 @@ impl<'l> Scan<'l> {
     /// A group and a name. RFC 5545 §3.1 allows letters, digits and hyphens; underscores and
     /// blanks have been seen, and harm nothing.
     fn name(&mut self) -> Option<&'l str> {
-        let name = self.until(|char| matches!(char, ';' | ':' | '=' | '"' | ','));
+        let name = self.until(|byte| matches!(byte, b';' | b':' | b'=' | b'"' | b','));
         (!name.is_empty()).then_some(name)
     }
 
@@ -294,10 +303,10 @@ impl<'l> Scan<'l> {
     fn parameter_value(&mut self) -> Option<String> {
         if !self.take('"') {
             return Some(decode_parameter_value(
-                self.until(|char| matches!(char, ';' | ':' | ',')),
+                self.until(|byte| matches!(byte, b';' | b':' | b',')),
             ));
         }
-        let value = self.until(|char| char == '"');
+        let value = self.until(|byte| byte == b'"');
         self.take('"').then(|| decode_parameter_value(value))
     }
 }

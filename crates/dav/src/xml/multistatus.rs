@@ -51,6 +51,10 @@ impl Status {
 
 /// DAV:status.
 fn push_status(writer: &mut Writer, status: Status) {
+    // Nearly all there are.
+    if status == Status::OK {
+        return writer.text_element(&Name::dav("status"), "HTTP/1.1 200 OK");
+    }
     let line = format!("HTTP/1.1 {} {}", status.0, status.phrase());
     writer.text_element(&Name::dav("status"), &line);
 }

@@ -184,14 +184,17 @@ pub(super) fn push_attribute_value(out: &mut String, text: &str) {
 }
 
 fn push_escaped(out: &mut String, text: &str, escape: impl Fn(u8) -> Option<&'static str>) {
-    out.reserve(text.len());
-    let mut done = 0;
-    for (at, byte) in text.bytes().enumerate() {
+    out.reserve(text.len() + text.len() / 8);
+    let bytes = text.as_bytes();
+    let (mut done, mut at) = (0, 0);
+    loop {
+        at += plain_prefix(bytes.get(at..).unwrap_or_default());
+        let Some(&byte) = bytes.get(at) else { break };
         let replacement = escape(byte).or(match byte {
             b'\t' | b'\n' => None,
             // What no document of XML 1.0 can say.
             ..b' ' => Some("\u{FFFD}"),
-            0xEF if matches!(text.as_bytes().get(at..at + 3), Some([_, 0xBF, 0xBE | 0xBF])) => {
+            0xEF if matches!(bytes.get(at..at + 3), Some([_, 0xBF, 0xBE | 0xBF])) => {
                 Some("\u{FFFD}")
             }
             _ => None,
@@ -201,6 +204,19 @@ fn push_escaped(out: &mut String, text: &str, escape: impl Fn(u8) -> Option<&'st
             out.push_str(replacement);
             done = at + if byte == 0xEF { 3 } else { 1 };
         }
+        at += 1;
     }
     out.push_str(text.get(done..).unwrap_or_default());
+}
+
+/// How many bytes come before the first that may have to be written otherwise. All of a step are looked
+/// at together, which processors do at once.
+fn plain_prefix(bytes: &[u8]) -> usize {
+    const STEP: usize = 16;
+    let is_odd = |byte: &u8| *byte < b' ' || matches!(*byte, b'"' | b'&' | b'<' | b'>' | 0xEF);
+    let steps = bytes.chunks_exact(STEP);
+    let plain = steps.take_while(|step| !step.iter().fold(false, |odd, byte| odd | is_odd(byte)));
+    let clean = plain.count() * STEP;
+    let rest = bytes.get(clean..).unwrap_or_default();
+    clean + rest.iter().position(is_odd).unwrap_or(rest.len())
 }

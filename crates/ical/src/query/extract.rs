@@ -56,7 +56,7 @@ fn expand(
     limits: &Limits,
 ) -> Result<Component, Error> {
     let parts: Vec<&Component> = object.parts().collect();
-    let sizes: Vec<usize> = parts.iter().map(|part| part.render().len()).collect();
+    let sizes: Vec<usize> = parts.iter().map(|part| part.written_bytes()).collect();
     let mut bytes = 0;
     let occurrences = schedule.occurrences();
     let recurs = occurrences.recurs() || parts.iter().any(|p| p.line("RECURRENCE-ID").is_some());
@@ -77,10 +77,11 @@ fn expand(
             expanded.push((*part).clone());
         }
     }
-    let mut calendar = object.calendar().clone();
+    let mut calendar = object.calendar().without_components();
     let kind = object.kind().name();
-    calendar.components.retain(|other| !other.is("VTIMEZONE") && !other.is(kind));
-    calendar.components.extend(expanded);
+    let others = object.calendar().components.iter();
+    let others = others.filter(|other| !other.is("VTIMEZONE") && !other.is(kind));
+    calendar.components = others.cloned().chain(expanded).collect();
     Ok(calendar)
 }
 
