@@ -66,11 +66,6 @@ pub(crate) fn refused(code: Code<'static>, text: &'static str) -> CommandError {
 }
 
 impl CommandError {
-    /// Whether the session goes on, and the client is told that the command failed.
-    pub(crate) fn goes_on(&self) -> bool {
-        !matches!(self, Self::Disconnected(_) | Self::Bye(_))
-    }
-
     /// The answer. Faults of ours are logged under the id that stands in the answer; what a peer
     /// did wrong is not an error of ours.
     pub(crate) fn into_answer(self) -> Answer {

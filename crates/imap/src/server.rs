@@ -28,6 +28,7 @@ use self::memory::DRAWN_BYTES;
 use crate::capabilities;
 use crate::commands::notify::{self, Notify};
 use crate::commands::table::{self, Effects};
+use crate::commands::updates::Outlet;
 use crate::parse::{Frame, Framer, Rejection, Step, parse_head};
 use crate::render::{self, Status};
 use crate::session::{Enabled, Selected, State, SwitchedOff};
@@ -242,11 +243,12 @@ impl Session {
         if self.check_rights().await == Flow::End {
             return Flow::End;
         }
-        let mut out = Vec::new();
-        let Self { shared, state, enabled, notify, .. } = self;
-        notify::tell_unasked(shared, state, enabled, notify, false, &mut out).await;
-        self.connection.push(&out);
-        Flow::Continue
+        let Self { shared, connection, ending, state, enabled, notify, .. } = self;
+        let mut outlet = Outlet { connection, ending };
+        match notify::tell_unasked(&mut outlet, shared, state, enabled, notify, false).await {
+            Ok(()) => Flow::Continue,
+            Err(error) => self.part(error),
+        }
     }
 
     /// Answers a command, unless the session has ended: also where that is still being found out.

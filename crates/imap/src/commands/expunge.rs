@@ -34,10 +34,10 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, within: Option<SequenceSet>) -> Resul
     ctx.change_selected("imap expunge", move |tx| tx.expunge(mailbox, uids.as_ref())).await?;
     let enabled = *ctx.enabled;
     let mut out = Vec::new();
-    let selected = ctx.selected()?;
-    selected.tell_updates(Updates::All, enabled, &mut out);
+    ctx.tell_updates(Updates::All, None, &mut out).await?;
     // RFC 7162 §3.2.7, §3.2.9: the tagged OK says up to where the client knows everything now.
-    let modseq = selected.take_modseq(enabled).map(Code::HighestModSeq).map(ReplyCode::Plain);
+    let modseq =
+        ctx.selected()?.take_modseq(enabled).map(Code::HighestModSeq).map(ReplyCode::Plain);
     ctx.connection.write(&out).await?;
     Ok(message_limit::reply(ctx, reached, Reply { code: modseq, ..Reply::done() }))
 }

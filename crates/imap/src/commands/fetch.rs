@@ -43,7 +43,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: FetchArgs) -> Result<Reply> {
     // What others changed is told first, so that the answer agrees with what came before it.
     let enabled = *ctx.enabled;
     let mut out = Vec::new();
-    ctx.selected()?.tell_updates(Updates::WithoutExpunge, enabled, &mut out);
+    ctx.tell_updates(Updates::WithoutExpunge, None, &mut out).await?;
     ctx.connection.write(&out).await?;
     if let Some(since) = args.changed_since.filter(|_| args.vanished) {
         tell_vanished(ctx, &args.set, since).await?;
@@ -67,7 +67,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: FetchArgs) -> Result<Reply> {
     plan.descending = reached.is_some();
     let mut told = UidSet::new();
     let answered = answer(ctx, by, known, &seqs, plan, &mut told).await;
-    if answered.as_ref().is_err_and(CommandError::goes_on) {
+    if answered.is_err() {
+        // Also where the connection ends: what nobody got is not read.
         seen::take_back(ctx, marked, &told).await?;
     }
     answered?;

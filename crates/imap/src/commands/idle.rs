@@ -3,6 +3,7 @@
 use net::ConnectionError;
 use tokio::time::{Instant, sleep_until};
 
+use super::updates::Outlet;
 use super::{Ctx, Reply, annotations, arrivals, notify, recent, rights};
 use crate::error::{CommandError, Result};
 use crate::parse::Step;
@@ -75,19 +76,19 @@ async fn tell(ctx: &mut Ctx<'_>) -> Result<()> {
     }
     if ctx.notify.is_some() {
         // RFC 5465 §4: exactly what NOTIFY has asked for.
-        notify::tell_unasked(ctx.shared, ctx.state, ctx.enabled, ctx.notify, true, &mut out).await;
-        ctx.connection.push(&out);
-        return Ok(());
+        let Ctx { shared, connection, ending, state, enabled, notify, .. } = ctx;
+        let mut outlet = Outlet { connection, ending };
+        return notify::tell_unasked(&mut outlet, shared, state, enabled, notify, true).await;
     }
-    if let Some(selected) = ctx.state.selected_mut() {
-        selected.tell_updates(Updates::All, enabled, &mut out);
-        selected.tell_modseq(enabled, &mut out);
+    if ctx.state.selected().is_some() {
+        ctx.tell_updates(Updates::All, None, &mut out).await?;
+        ctx.selected()?.tell_modseq(enabled, &mut out);
         recent::keep(ctx.shared, ctx.state);
     }
     annotations::refresh(ctx.shared, ctx.state, enabled, &mut out).await;
     arrivals::tell(ctx.shared, ctx.state, enabled, None, &mut out).await;
-    ctx.connection.push(&out);
-    Ok(())
+    let Ctx { connection, ending, .. } = ctx;
+    Outlet { connection, ending }.push(&out).await
 }
 
 /// Completes at the next snapshot; never where no mailbox is selected.

@@ -61,6 +61,7 @@ mod subscribe;
 mod thread;
 mod unauthenticate;
 mod unselect;
+pub(crate) mod updates;
 mod url_auth;
 mod urlfetch;
 mod vanished;

@@ -27,14 +27,13 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: CopyArgs) -> Result<Reply> {
     });
     let moved = ctx.wait_for(&Progress::default(), work).await?.map_err(target_gone)?;
     let moved = ctx.note_own(moved);
-    let enabled = *ctx.enabled;
     let mut out = Vec::new();
     if let Some(code) = copy_uid(&moved) {
         // RFC 6851 §4.3: COPYUID in an untagged OK before the EXPUNGE responses.
         render::untagged(&mut out, Status::Ok, Some(&code.as_code()), "Moved");
     }
     // RFC 6851 §3.3: the command answers with EXPUNGE for what it moved away.
-    ctx.selected()?.tell_updates(Updates::All, enabled, &mut out);
+    ctx.tell_updates(Updates::All, None, &mut out).await?;
     ctx.connection.write(&out).await?;
     Ok(message_limit::reply(ctx, reached, Reply::done()))
 }

@@ -93,7 +93,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: NotifyArgs) -> Result<Reply> {
     if status {
         tell_status(ctx, &notify.groups, &tree);
     }
-    tell_so_far(ctx);
+    tell_so_far(ctx).await?;
     ctx.enabled.tell_flags(flags);
     ctx.enabled.tell_annotations(annotations);
     // RFC 5465 §5.2: what came just now is told, with the answer, with what is asked of new messages.
@@ -103,12 +103,14 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: NotifyArgs) -> Result<Reply> {
 
 /// RFC 5465 §3.1: what has happened so far in the open mailbox is told at once, changes of flags
 /// too where they are not to be told from here on. Expunges are told with the answer, as ever.
-fn tell_so_far(ctx: &mut Ctx<'_>) {
-    let enabled = *ctx.enabled;
-    let Some(selected) = ctx.state.selected_mut() else { return };
+async fn tell_so_far(ctx: &mut Ctx<'_>) -> Result<()> {
+    if ctx.state.selected().is_none() {
+        return Ok(());
+    }
     let mut out = Vec::new();
-    selected.tell_updates(Updates::WithoutExpunge, enabled, &mut out);
+    ctx.tell_updates(Updates::WithoutExpunge, None, &mut out).await?;
     ctx.connection.push(&out);
+    Ok(())
 }
 
 /// RFC 5465 §3.1: what may be listed but not read is said to be out of reach.

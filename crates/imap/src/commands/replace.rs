@@ -42,10 +42,10 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ReplaceArgs) -> Result<Reply> {
     // RFC 8508 §4.3: APPENDUID comes before EXPUNGE.
     let text = "Replacement message ready";
     render::untagged(&mut out, Status::Ok, Some(&code.as_code()), text);
-    let selected = ctx.selected()?;
-    selected.tell_updates(Updates::All, enabled, &mut out);
+    ctx.tell_updates(Updates::All, None, &mut out).await?;
     // RFC 8508 §4.5, RFC 7162 §3.2.9: as UID EXPUNGE says it.
-    let modseq = selected.take_modseq(enabled).map(Code::HighestModSeq).map(ReplyCode::Plain);
+    let modseq =
+        ctx.selected()?.take_modseq(enabled).map(Code::HighestModSeq).map(ReplyCode::Plain);
     ctx.connection.write(&out).await?;
     Ok(Reply { code: modseq, ..Reply::done() })
 }

@@ -1,5 +1,6 @@
 //! What the one signed in may do with the selected mailbox, which its owner may change meanwhile.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use storage::{AccountTx, Committed, Rights, StorageError};
@@ -94,7 +95,12 @@ impl Ctx<'_> {
         let owner = self.selected()?.tenure().owner;
         let store = self.shared.store.clone();
         let write = store.write(label, move |tx| closure(&mut tx.account_as(owner, actor)?));
-        let committed = self.wait_for(&Progress::default(), write).await??;
+        let mut write = pin!(write);
+        let committed = match self.wait_for(&Progress::default(), &mut write).await {
+            Ok(written) => written?,
+            // What was asked of storage is done all the same, though the client is gone.
+            Err(_) => write.await?,
+        };
         self.note_own_changes(&committed.changes);
         Ok(committed)
     }

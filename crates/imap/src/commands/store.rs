@@ -91,8 +91,8 @@ impl Answer {
     /// The untagged responses. Changes of others come along, expunges excepted.
     async fn tell(&self, ctx: &mut Ctx<'_>, stored: &Stored) -> Result<()> {
         let mut out = Vec::new();
+        ctx.tell_updates(Updates::WithoutExpunge, self.own, &mut out).await?;
         let selected = ctx.selected()?;
-        selected.tell_updates_but(Updates::WithoutExpunge, self.enabled, self.own, &mut out);
         let (known, recent) = (selected.known().clone(), selected.recent().clone());
         let mut surprises = Surprises { answer: self, last: None };
         for range in stored.applied.ranges() {

@@ -7,6 +7,7 @@ use super::{Flow, Session};
 use crate::capabilities;
 use crate::commands::notify;
 use crate::commands::table::{Effects, Row};
+use crate::commands::updates::{self, Outlet};
 use crate::commands::{self, Ctx, Reply};
 use crate::error::{Answer, CommandError, Result};
 use crate::parse::{Frame, ParseError, Rejection, parse_command, parse_head};
@@ -130,27 +131,12 @@ impl Session {
         own: &[storage::MailboxName],
         result: Result<Reply>,
     ) -> Flow {
-        let enabled = self.enabled;
         let mut out = Vec::new();
         let over = self.state.selected().is_some_and(Selected::is_over);
         let expunges = if self.pipelines_seqs() { Updates::WithoutExpunge } else { expunges };
-        // What happened since the rights were taken away is not told.
-        if let Err(error) =
-            commands::rights::refresh_if_doubtful(&self.shared, &mut self.state, &mut out).await
-        {
+        if let Err(error) = self.tell_news(expunges, own, &mut out).await {
             let flow = self.refuse(tag, row, error, &mut out);
             return self.send(&out, flow).await;
-        }
-        if let Some(selected) = self.state.selected_mut() {
-            selected.tell_updates(expunges, enabled, &mut out);
-            selected.tell_modseq(enabled, &mut out);
-        }
-        commands::recent::keep(&self.shared, &mut self.state);
-        commands::annotations::refresh(&self.shared, &mut self.state, enabled, &mut out).await;
-        let Self { shared, state, enabled, notify, .. } = self;
-        commands::arrivals::tell(shared, state, *enabled, notify.as_deref(), &mut out).await;
-        if notify.is_some() {
-            notify::tell_others(shared, state, enabled, notify, own, &mut out).await;
         }
         let flow = match result {
             Ok(reply) if reply.is_sent => {
@@ -179,6 +165,30 @@ impl Session {
             return self.bye("The selected mailbox is gone");
         }
         flow
+    }
+
+    /// Tells what changed meanwhile.
+    async fn tell_news(
+        &mut self,
+        expunges: Updates,
+        own: &[storage::MailboxName],
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        let Self { shared, connection, ending, state, enabled, notify, .. } = self;
+        // What happened since the rights were taken away is not told.
+        commands::rights::refresh_if_doubtful(shared, state, out).await?;
+        if let Some(selected) = state.selected_mut() {
+            let mut outlet = Outlet { connection, ending };
+            updates::tell(&mut outlet, selected, *enabled, (expunges, None), out).await?;
+            selected.tell_modseq(*enabled, out);
+        }
+        commands::recent::keep(shared, state);
+        commands::annotations::refresh(shared, state, *enabled, out).await;
+        commands::arrivals::tell(shared, state, *enabled, notify.as_deref(), out).await;
+        if notify.is_some() {
+            notify::tell_others(shared, state, enabled, notify, own, out).await;
+        }
+        Ok(())
     }
 
     /// Queues the end of an answer, having sent what is queued where that is much: else a client

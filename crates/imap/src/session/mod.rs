@@ -7,6 +7,7 @@
 mod annotation_news;
 mod contexts;
 mod enabled;
+mod keywords;
 mod modseq;
 mod news;
 mod recent;
@@ -14,6 +15,7 @@ mod responses;
 mod selected;
 mod state;
 mod switched_off;
+mod untold;
 
 pub(crate) use annotation_news::AnnotationNews;
 pub(crate) use contexts::{Context, Contexts, Missed};

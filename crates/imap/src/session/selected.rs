@@ -5,7 +5,9 @@ use std::sync::Arc;
 use ids::{AccountId, ModSeq, Uid, UidSet};
 use message::flag::SystemFlags;
 
+use super::keywords::ToldKeywords;
 use super::responses::{push_flags, tell_expunged};
+use super::untold::Untold;
 use super::{AnnotationNews, Contexts, Enabled, News, Recent, ToldModSeq};
 use crate::render::{self, Code, FlagsResponse, Status};
 use crate::types::{Addressing, NumberSet, SequenceSet};
@@ -58,8 +60,8 @@ pub(crate) struct Selected {
     annotate: bool,
     annotations: Option<Box<AnnotationNews>>,
     news: News,
-    /// How many keywords FLAGS has told.
-    keywords_told: usize,
+    keywords_told: ToldKeywords,
+    untold: Untold,
     recent: Recent,
     modseq: ToldModSeq,
     /// SEARCHRES: UIDs of the last `SEARCH RETURN (SAVE)` (RFC 9051 §6.4.4.1).
@@ -73,7 +75,7 @@ impl Selected {
     pub(crate) fn new(view: MailboxView, tenure: Tenure, access: Access, enabled: Enabled) -> Self {
         let known = view.snapshot();
         let (acl_changes, url_key_resets) = (known.acl_changes(), known.url_key_resets());
-        let keywords_told = known.keywords().len();
+        let keywords_told = ToldKeywords::of(&known);
         let mut recent = Recent::default();
         if !enabled.rev2() {
             recent.claim(&view, &known, access);
@@ -93,6 +95,7 @@ impl Selected {
             annotations: None,
             news: News::default(),
             keywords_told,
+            untold: Untold::default(),
             recent,
             modseq,
             saved,
@@ -117,6 +120,7 @@ impl Selected {
         self.acl_changes = acl_changes;
         if before.changeable() != rights.changeable() {
             self.tell_flags(out);
+            self.keywords_told = ToldKeywords::of(&self.known);
         }
     }
 
@@ -249,14 +253,10 @@ impl Selected {
     }
 
     /// Appends what has changed since the client was last told and may be told now; from then on
-    /// it is known.
-    pub(crate) fn tell_updates(&mut self, which: Updates, enabled: Enabled, out: &mut Vec<u8>) {
-        self.tell_updates_but(which, enabled, None, out);
-    }
-
-    /// Like [`tell_updates`](Self::tell_updates), without FETCH for changes that carry the
-    /// modification sequence `own`: the command at hand answers for those itself.
-    pub(crate) fn tell_updates_but(
+    /// it is known. FETCH is not for changes that carry the modification sequence `own`: the command
+    /// at hand answers for those itself; and for the others it is told by
+    /// [`tell_changed`](Self::tell_changed), before anything else is done.
+    pub(crate) fn tell_updates(
         &mut self,
         which: Updates,
         enabled: Enabled,
@@ -277,7 +277,10 @@ impl Selected {
         self.contexts.tell_expunged(&self.known, &diff.expunged_uids, out);
         // Expunges come first, so that later sequence numbers are those of the new snapshot.
         tell_expunged(&diff, enabled, out);
-        if !enabled.tells_flags() && !diff.changed.is_empty() {
+        let is_of_others = |&(_, seq): &(u32, u32)| {
+            newest.by_seq(seq).is_some_and(|entry| own != Some(entry.modseq()))
+        };
+        if !enabled.tells_flags() && diff.changed.iter().any(is_of_others) {
             self.modseq.note_loss();
         }
         self.modseq.note(&newest, holds, !diff.expunged_seqs.is_empty());
@@ -294,7 +297,6 @@ impl Selected {
                 render::recent(out, self.recent.count(&newest));
             }
         }
-        let had = self.known.flag_sets();
         let since = self.known.highest_modseq();
         self.known = newest;
         if enabled.tells_annotations(self.annotate) {
@@ -302,24 +304,20 @@ impl Selected {
             let uids = seqs.filter_map(|(_, seq)| Some(self.known.by_seq(*seq)?.uid()));
             self.annotations.get_or_insert_default().note(since, uids, own);
         }
-        // The sets of flags only grow; as long as they do not, there is no new keyword.
-        if self.known.flag_sets() != had {
-            let keywords = self.known.keywords().len();
-            if keywords > self.keywords_told {
-                // RFC 9051 §7.3.5: FLAGS again, as a message may show a keyword not told yet.
-                self.tell_flags(out);
-            }
-            self.keywords_told = keywords;
+        if self.keywords_told.lack_some(&self.known, &diff) {
+            // RFC 9051 §7.3.5: FLAGS again, as a message shows a keyword not told yet.
+            self.tell_flags(out);
+            self.keywords_told = ToldKeywords::of(&self.known);
         }
         if enabled.tells_flags() {
-            for (_, seq) in &diff.changed {
-                if let Some(entry) = self.known.by_seq(*seq)
-                    && own != Some(entry.modseq())
-                {
-                    self.tell_message(out, *seq, &entry, enabled);
-                }
-            }
+            self.untold = Untold::new(diff.changed, own);
         }
+    }
+
+    /// Appends FETCH for the flags that changed, a piece of it; whether there is more, which is to
+    /// be told when that was sent.
+    pub(crate) fn tell_changed(&mut self, enabled: Enabled, out: &mut Vec<u8>) -> bool {
+        self.untold.tell(&self.known, self.recent.uids(), enabled, out)
     }
 
     /// An untagged FETCH that tells the flags of a message.

@@ -4,6 +4,7 @@
 
 mod client;
 mod compress;
+mod flags;
 mod large;
 mod limits;
 mod notify;
@@ -13,6 +14,7 @@ mod rights;
 mod sasl;
 mod scene;
 mod search_index;
+mod seen;
 mod sorting;
 mod urls;
 

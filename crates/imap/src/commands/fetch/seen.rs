@@ -6,7 +6,7 @@ use storage::{FlagChange, Rights, StorageError};
 
 use crate::commands::{Ctx, own_modseq};
 use crate::error::{CommandError, Result};
-use crate::session::Updates;
+use crate::session::{Selected, Updates};
 use crate::types::{FetchArgs, FetchAttribute, NumberSet};
 
 /// The messages that got `\Seen`.
@@ -29,16 +29,8 @@ pub(super) async fn mark(ctx: &mut Ctx<'_>, args: &FetchArgs, seqs: &NumberSet) 
     if !selected.tenure().rights.contains(Rights::SEEN) {
         return Ok(Marked::default());
     }
-    let known = selected.known().clone();
-    let mailbox = known.mailbox();
-    let mut unseen = UidSet::new();
-    for &(first, last) in seqs.ranges() {
-        for (_, entry) in known.entries(first..=last) {
-            if !entry.flags().system.contains(SystemFlags::SEEN) {
-                unseen.insert(entry.uid());
-            }
-        }
-    }
+    let mailbox = selected.known().mailbox();
+    let unseen = unseen_of(selected, seqs);
     if unseen.is_empty() {
         return Ok(Marked::default());
     }
@@ -61,31 +53,61 @@ pub(super) async fn mark(ctx: &mut Ctx<'_>, args: &FetchArgs, seqs: &NumberSet) 
         }
         committed => committed?,
     };
-    let enabled = *ctx.enabled;
-    let mut out = Vec::new();
     let own = own_modseq(&committed);
-    let selected = ctx.selected()?;
-    selected.tell_updates_but(Updates::WithoutExpunge, enabled, own, &mut out);
+    let mut out = Vec::new();
+    let told = match ctx.tell_updates(Updates::WithoutExpunge, own, &mut out).await {
+        Ok(()) => send(ctx, &out).await,
+        error => error,
+    };
     // What another session marked meanwhile is not of this command, and was just told.
-    let known = selected.known();
+    let known = ctx.selected()?.known();
     let is_own = |uid: &Uid| known.by_uid(*uid).is_some_and(|(_, e)| Some(e.modseq()) == own);
-    let uids = unseen.iter().filter(is_own).collect();
-    ctx.connection.write(&out).await?;
-    Ok(Marked { uids, modseq: own })
+    let marked = Marked { uids: unseen.iter().filter(is_own).collect(), modseq: own };
+    if let Err(error) = told {
+        take_back(ctx, marked, &UidSet::new()).await?;
+        return Err(error);
+    }
+    Ok(marked)
 }
 
-/// Takes `\Seen` back from messages that a failed request did not tell in full. Those that
-/// somebody changed since stay as they are.
+/// Those of the messages that lack `\Seen`.
+fn unseen_of(selected: &Selected, seqs: &NumberSet) -> UidSet {
+    let mut unseen = UidSet::new();
+    for &(first, last) in seqs.ranges() {
+        for (_, entry) in selected.known().entries(first..=last) {
+            if !entry.flags().system.contains(SystemFlags::SEEN) {
+                unseen.insert(entry.uid());
+            }
+        }
+    }
+    unseen
+}
+
+/// Sends what there is to be sent: a client that went while its messages were marked is to be missed
+/// now, and not when they are told.
+async fn send(ctx: &mut Ctx<'_>, out: &[u8]) -> Result<()> {
+    ctx.connection.write(out).await?;
+    Ok(ctx.connection.flush().await?)
+}
+
+/// Takes `\Seen` back from messages that a failed request did not tell in full, which may have
+/// failed because nobody listens any more: nothing is said meanwhile. Those that somebody changed
+/// since stay as they are; but who gave them `\Seen` too has changed nothing, and it goes.
 pub(super) async fn take_back(ctx: &mut Ctx<'_>, marked: Marked, told: &UidSet) -> Result<()> {
     let uids: UidSet = marked.uids.iter().filter(|uid| !told.contains(*uid)).collect();
     let Some(modseq) = marked.modseq.filter(|_| !uids.is_empty()) else { return Ok(()) };
-    let mailbox = ctx.selected()?.known().mailbox();
+    let actor = ctx.user()?.account;
+    let selected = ctx.selected()?;
+    let (owner, mailbox) = (selected.tenure().owner, selected.known().mailbox());
     let change = FlagChange::Remove(seen());
-    let write = ctx.change_selected("imap fetch", move |tx| {
-        tx.store_flags(mailbox, &uids, change, Some(modseq))
+    let write = ctx.shared.store.write("imap fetch", move |tx| {
+        tx.account_as(owner, actor)?.store_flags(mailbox, &uids, change, Some(modseq))
     });
-    if let Err(error) = write.await {
-        tracing::warn!(%error, "messages that could not be read count as seen");
+    match write.await {
+        Ok(committed) => {
+            ctx.note_own(committed);
+        }
+        Err(error) => tracing::warn!(%error, "messages that could not be read count as seen"),
     }
     Ok(())
 }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use storage::{Change, Fact, MailboxName};
 
+use super::super::updates::{self, Outlet};
 use super::super::{annotations, arrivals, recent};
 use super::own::Own;
 use super::teller::Teller;
 use super::{Notify, is_of, others};
+use crate::error::Result;
 use crate::render::{self, Code, Status};
 use crate::server::Shared;
 use crate::session::{Enabled, Selected, State, Updates};
@@ -15,14 +17,15 @@ use crate::session::{Enabled, Selected, State, Updates};
 /// Tells what happened while no command runs, or while IDLE does, which lets expunges be told
 /// that otherwise wait.
 pub(crate) async fn tell_unasked(
+    outlet: &mut Outlet<'_>,
     shared: &Arc<Shared>,
     state: &mut State,
     enabled: &mut Enabled,
     notify: &mut Option<Box<Notify>>,
     is_idle: bool,
-    out: &mut Vec<u8>,
-) {
-    let Some(watch) = notify.as_ref() else { return };
+) -> Result<()> {
+    let Some(watch) = notify.as_ref() else { return Ok(()) };
+    let out = &mut Vec::new();
     if watch.selected().is_some()
         && let Some(selected) = state.selected_mut()
     {
@@ -30,13 +33,14 @@ pub(crate) async fn tell_unasked(
             true => Updates::WithoutExpunge,
             false => Updates::All,
         };
-        selected.tell_updates(which, *enabled, out);
+        updates::tell(outlet, selected, *enabled, (which, None), out).await?;
         selected.tell_modseq(*enabled, out);
         recent::keep(shared, state);
         annotations::refresh(shared, state, *enabled, out).await;
         arrivals::tell(shared, state, *enabled, notify.as_deref(), out).await;
     }
     tell_others(shared, state, enabled, notify, &[], out).await;
+    outlet.push(out).await
 }
 
 /// Tells what happened elsewhere in the account; `own` are the names that the client's command

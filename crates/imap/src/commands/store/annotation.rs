@@ -65,10 +65,9 @@ async fn tell(
 ) -> Result<()> {
     let enabled = *ctx.enabled;
     let mut out = Vec::new();
-    let selected = ctx.selected()?;
-    selected.tell_updates_but(Updates::WithoutExpunge, enabled, own, &mut out);
+    ctx.tell_updates(Updates::WithoutExpunge, own, &mut out).await?;
     if enabled.condstore() {
-        let known = selected.known();
+        let known = ctx.selected()?.known();
         for (seq, entry) in applied.ranges().flat_map(|range| known.between(range)) {
             let mut fetch = begin_fetch(&mut out, seq, &entry, enabled);
             // RFC 7162 §3.2.4: with the UID; RFC 9051 §6.4.9 asks for it anyway.

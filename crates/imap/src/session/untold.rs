@@ -1,0 +1,48 @@
+//! Changes of flags on their way to the client, told in pieces: there may be as many as messages.
+
+use ids::{ModSeq, UidSet};
+
+use super::Enabled;
+use super::responses::push_flags;
+use crate::view::Snapshot;
+
+/// LIMIT: as much is told of changed flags at once, and about as much is in memory of them.
+pub(super) const PIECE_BYTES: usize = 32 * 1024;
+
+/// Messages whose flags are still to be told.
+#[derive(Debug, Default)]
+pub(super) struct Untold {
+    /// Sequence numbers before and now, as a comparison of snapshots gives them.
+    changed: std::vec::IntoIter<(u32, u32)>,
+    /// The change that the command at hand answers for itself.
+    own: Option<ModSeq>,
+}
+
+impl Untold {
+    pub(super) fn new(changed: Vec<(u32, u32)>, own: Option<ModSeq>) -> Self {
+        Self { changed: changed.into_iter(), own }
+    }
+
+    /// Tells of them in `known` until `out` holds a piece; whether some are left.
+    pub(super) fn tell(
+        &mut self,
+        known: &Snapshot,
+        recent: &UidSet,
+        enabled: Enabled,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        for (_, seq) in self.changed.by_ref() {
+            if let Some(entry) = known.by_seq(seq)
+                && self.own != Some(entry.modseq())
+            {
+                push_flags(out, seq, &entry, recent.contains(entry.uid()), enabled);
+            }
+            if out.len() >= PIECE_BYTES {
+                return true;
+            }
+        }
+        // The room they took is given back.
+        *self = Self::default();
+        false
+    }
+}
