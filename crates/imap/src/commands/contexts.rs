@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ids::AccountId;
-use storage::{Diff, Snapshot};
+use storage::Snapshot;
 
 use super::progress::Progress;
 use super::search::{self, Asked, Found, Work, evaluate};
@@ -72,10 +72,17 @@ pub(super) fn open(
     let (count, size) = contexts.size();
     // How relevant a message is changes with the others: that order cannot be followed.
     let by_relevancy = criteria.iter().any(|criterion| criterion.key == SortKey::Relevancy);
-    if by_relevancy || count >= contexts_max || size + results.len() > RESULTS_MAX {
+    // Nothing happens to a message that grows older.
+    let by_time = key.uses_time();
+    let is_full = count >= contexts_max || size + results.len() > RESULTS_MAX;
+    if by_relevancy || by_time || is_full {
         // RFC 5267 §4.3.1: the rest of the command is done all the same.
         let code = Code::NoUpdate(tag);
-        let text = if by_relevancy { "No order to be followed" } else { "Too many contexts" };
+        let text = match (by_relevancy, by_time) {
+            (true, _) => "No order to be followed",
+            (_, true) => "Time is not followed",
+            _ => "Too many contexts",
+        };
         ctx.push(|out| render::untagged(out, Status::No, Some(&code), text));
         return Ok(());
     }
@@ -189,7 +196,7 @@ async fn refresh_one(
     if Arc::ptr_eq(&context.seen, known) {
         return Ok(new);
     }
-    let fresh = fresh(known, &known.diff_from(&context.seen));
+    let fresh = fresh(known, context);
     if !fresh.is_empty() {
         let nothing = NumberSet::new();
         let (key, collation) = (&context.key, context.collation);
@@ -221,10 +228,20 @@ async fn refresh_one(
 }
 
 /// The messages that may be found now and were not, or the other way round.
-fn fresh(known: &Snapshot, diff: &Diff) -> NumberSet {
+fn fresh(known: &Snapshot, context: &Context) -> NumberSet {
+    let diff = known.diff_from(&context.seen);
     let mut fresh: NumberSet = diff.changed.iter().map(|(_, seq)| *seq).collect();
     if diff.appended > 0 {
         fresh.insert_range(known.exists() - diff.appended + 1, known.exists());
+    }
+    if context.key.uses_last_uid() {
+        // Where `*` is another message, a range to it, from wherever, holds all that it held, but for
+        // the last message of then and of now.
+        let last =
+            [context.seen.as_ref(), known].map(|snapshot| snapshot.by_seq(snapshot.exists()));
+        for entry in last.into_iter().flatten() {
+            known.seq_of(entry.uid()).into_iter().for_each(|seq| fresh.insert(seq));
+        }
     }
     fresh
 }

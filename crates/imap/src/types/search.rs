@@ -173,6 +173,17 @@ impl SearchKey {
         self.any(&mut |key| matches!(key, Self::Fuzzy(_)))
     }
 
+    /// Whether a message comes to be found, or is found no more, as time passes.
+    pub fn uses_time(&self) -> bool {
+        self.any(&mut |key| matches!(key, Self::Older(_) | Self::Younger(_)))
+    }
+
+    /// Whether a UID is searched for that is written `*`: it is another one whenever the last
+    /// message is.
+    pub fn uses_last_uid(&self) -> bool {
+        self.any(&mut |key| matches!(key, Self::Uids(set) if set.has_star()))
+    }
+
     /// Whether sequence numbers are used: then untagged EXPUNGE needs care. `$` names messages,
     /// whatever their numbers are (RFC 9051 §6.4.4.1).
     pub fn uses_seqs(&self) -> bool {
