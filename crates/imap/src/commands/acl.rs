@@ -46,7 +46,8 @@ async fn set(
     let id = mailbox(ctx, &name, Rights::ADMINISTER).await?.id;
     let write =
         ctx.shared.store.write("imap setacl", move |tx| tx.set_acl(actor, id, &identifier, change));
-    write.await?;
+    let written = write.await?;
+    ctx.note_own(written);
     Ok(Reply::done())
 }
 

@@ -25,9 +25,13 @@ pub(super) fn named_of_others(filters: &[MailboxFilter]) -> impl Iterator<Item =
     named.filter(|name| !is_personal(name.as_str()))
 }
 
-/// Whether a name is among those of the group.
+/// Whether a mailbox is among those of the group.
 pub(super) fn names(filter: &MailboxFilter, entry: &MailboxEntry) -> bool {
-    let name = entry.name.as_str();
+    is_named(filter, entry.name.as_str(), entry.subscribed)
+}
+
+/// Whether a name, subscribed to or not, is among those of the group.
+pub(super) fn is_named(filter: &MailboxFilter, name: &str, subscribed: bool) -> bool {
     let any = |names: &[MailboxName], test: &dyn Fn(&str) -> bool| {
         names.iter().any(|named| test(named.as_str()))
     };
@@ -39,7 +43,7 @@ pub(super) fn names(filter: &MailboxFilter, entry: &MailboxEntry) -> bool {
         // RFC 5465 §6.3: plus addresses and scripts may deliver to any mailbox, so that the two
         // are one.
         MailboxFilter::Inboxes | MailboxFilter::Personal => is_personal(name),
-        MailboxFilter::Subscribed => entry.subscribed,
+        MailboxFilter::Subscribed => subscribed,
         MailboxFilter::Mailboxes(list) => any(list, &is),
         MailboxFilter::Subtree(list) => any(list, &|named| match named {
             "" => is_personal(name),

@@ -1,7 +1,5 @@
 //! What a command may do in the state of a session, by its row and its arguments.
 
-use storage::MailboxName;
-
 use crate::commands::table::{Effects, Row, States};
 use crate::session::{State, Updates};
 use crate::types::Command;
@@ -44,20 +42,6 @@ fn searches_seqs(command: &Command) -> bool {
         _ => return false,
     };
     key.uses_seqs()
-}
-
-/// The names that a command itself changes.
-pub(super) fn own_names(command: &Command) -> Vec<MailboxName> {
-    let names: Vec<&str> = match command {
-        Command::Create(args) => vec![args.mailbox.as_str()],
-        Command::Delete(name) | Command::Subscribe(name) | Command::Unsubscribe(name) => {
-            vec![name.as_str()]
-        }
-        Command::Rename(args) => vec![args.from.as_str(), args.to.as_str()],
-        _ => Vec::new(),
-    };
-    let name = |name: &str| MailboxName::parse(name.strip_suffix('/').unwrap_or(name)).ok();
-    names.into_iter().filter_map(name).collect()
 }
 
 /// Which updates may be told after this command.

@@ -2,7 +2,7 @@
 
 use net::ProtocolCounts;
 
-use super::allowed::{own_names, states_of, updates_after, uses_seqs, wrong_state};
+use super::allowed::{states_of, updates_after, uses_seqs, wrong_state};
 use super::{Flow, Session};
 use crate::capabilities;
 use crate::commands::notify;
@@ -50,7 +50,6 @@ impl Session {
             self.count(request.row.name, "bad");
             return self.count_error();
         }
-        let own = own_names(&request.command);
         let mut out = Vec::new();
         // RFC 4314 §5.1.1: rights are those of this moment.
         if let Err(error) = commands::rights::refresh(&self.shared, &mut self.state, &mut out).await
@@ -63,7 +62,7 @@ impl Session {
         let expunges = updates_after(request.row, &request.command);
         let result = self.run(&request.tag, request.command).await;
         // In a box, like what IDLE tells: a session that waits holds no room for either.
-        Box::pin(self.finish(&request.tag, request.row, expunges, &own, result)).await
+        Box::pin(self.finish(&request.tag, request.row, expunges, result)).await
     }
 
     /// RFC 9051 §6.4.4.1: a SEARCH with SAVE that is answered with NO leaves nothing saved.
@@ -128,13 +127,12 @@ impl Session {
         tag: &Tag,
         row: &Row,
         expunges: Updates,
-        own: &[storage::MailboxName],
         result: Result<Reply>,
     ) -> Flow {
         let mut out = Vec::new();
         let over = self.state.selected().is_some_and(Selected::is_over);
         let expunges = if self.pipelines_seqs() { Updates::WithoutExpunge } else { expunges };
-        if let Err(error) = self.tell_news(expunges, own, &mut out).await {
+        if let Err(error) = self.tell_news(expunges, &mut out).await {
             let flow = self.refuse(tag, row, error, &mut out);
             return self.send(&out, flow).await;
         }
@@ -168,12 +166,7 @@ impl Session {
     }
 
     /// Tells what changed meanwhile.
-    async fn tell_news(
-        &mut self,
-        expunges: Updates,
-        own: &[storage::MailboxName],
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
+    async fn tell_news(&mut self, expunges: Updates, out: &mut Vec<u8>) -> Result<()> {
         let Self { shared, connection, ending, state, enabled, notify, .. } = self;
         // What happened since the rights were taken away is not told.
         commands::rights::refresh_if_doubtful(shared, state, out).await?;
@@ -186,7 +179,7 @@ impl Session {
         commands::annotations::refresh(shared, state, *enabled, out).await;
         commands::arrivals::tell(shared, state, *enabled, notify.as_deref(), out).await;
         if notify.is_some() {
-            notify::tell_others(shared, state, enabled, notify, own, out).await;
+            notify::tell_others(shared, state, enabled, notify, out).await;
         }
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! What a session that watches is told.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use storage::{Change, Fact, MailboxName};
+use storage::{Change, Fact};
 
 use super::super::updates::{self, Outlet};
 use super::super::{annotations, arrivals, recent};
@@ -39,18 +40,16 @@ pub(crate) async fn tell_unasked(
         annotations::refresh(shared, state, *enabled, out).await;
         arrivals::tell(shared, state, *enabled, notify.as_deref(), out).await;
     }
-    tell_others(shared, state, enabled, notify, &[], out).await;
+    tell_others(shared, state, enabled, notify, out).await;
     outlet.push(out).await
 }
 
-/// Tells what happened elsewhere in the account; `own` are the names that the client's command
-/// itself changed (RFC 5465 §5: of those it need not hear).
+/// Tells what happened elsewhere in the account, but for what the client did itself.
 pub(crate) async fn tell_others(
     shared: &Shared,
     state: &State,
     enabled: &mut Enabled,
     notify: &mut Option<Box<Notify>>,
-    own: &[MailboxName],
     out: &mut Vec<u8>,
 ) {
     let Some(watch) = notify.as_mut() else { return };
@@ -63,9 +62,8 @@ pub(crate) async fn tell_others(
         }
     }
     let told = match watch.take(&shared.store).await {
-        Ok((changes, done)) => {
-            let own = Mine { names: own, done };
-            tell_changes(shared, state, *enabled, watch, changes, own, out).await
+        Ok((changes, own)) => {
+            tell_changes(shared, state, *enabled, watch, changes, &own, out).await
         }
         Err(_) => false,
     };
@@ -79,20 +77,13 @@ pub(crate) async fn tell_others(
     }
 }
 
-/// What the client did itself.
-struct Mine<'n> {
-    /// The names that its command changed.
-    names: &'n [MailboxName],
-    done: Own,
-}
-
 async fn tell_changes(
     shared: &Shared,
     state: &State,
     enabled: Enabled,
     watch: &mut Notify,
     mut changes: Vec<Change>,
-    own: Mine<'_>,
+    own: &Own,
     out: &mut Vec<u8>,
 ) -> bool {
     let count = changes.len();
@@ -103,7 +94,7 @@ async fn tell_changes(
     watch.is_due |= changes.len() < count
         && watch.selected().is_some()
         && state.selected().is_some_and(Selected::has_news);
-    if (changes.is_empty() && !own.done.turns_names) || !watch.watches_others() {
+    if (changes.is_empty() && !own.turns_names) || !watch.watches_others() {
         return true;
     }
     let actor = watch.actor;
@@ -111,14 +102,14 @@ async fn tell_changes(
         return false;
     };
     let now = others::names_of(actor, &tree);
-    watch.know_own(&own.done, &now);
+    watch.know_own(own, &now);
     if changes.is_empty() {
         return watch.follow(&shared.store, &tree).await.is_ok();
     }
-    let mut teller = Teller::new(&tree, &watch.groups, selected, enabled, own.names);
+    let mut teller = Teller::new(&tree, &watch.groups, selected, enabled);
     let (mine, of_others): (Vec<Change>, Vec<Change>) =
         changes.into_iter().partition(|change| change.account == actor);
-    let renamed: Vec<&str> = mine.iter().filter_map(renamed_from).collect();
+    let renamed: HashSet<&str> = mine.iter().filter_map(renamed_from).collect();
     for change in &mine {
         teller.look_at(change, &renamed, out);
     }

@@ -1,16 +1,16 @@
 //! Responses made of facts that a session watches: LIST, STATUS and METADATA (RFC 5465 §5).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ids::CollectionId;
 use storage::{
     Change, Fact, MailboxEntry, MailboxName, MailboxTree, MetadataEntry, MetadataScope, Rights,
 };
 
-use super::super::mailbox_filter::names;
+use super::super::mailbox_filter::is_named;
 use super::super::metadata::from_storage;
 use super::super::status;
-use super::others::Turn;
+use super::others::{Turn, above};
 use super::push_list;
 use crate::render;
 use crate::session::Enabled;
@@ -24,11 +24,10 @@ pub(super) struct Teller<'t> {
     /// The open mailbox: what happens to its messages is told as SELECTED asks.
     selected: Option<CollectionId>,
     enabled: Enabled,
-    own: &'t [MailboxName],
     /// One STATUS for each mailbox, whatever happened in it.
     statuses: BTreeMap<CollectionId, StatusItems>,
     /// Names told already.
-    listed: Vec<MailboxName>,
+    listed: HashSet<MailboxName>,
 }
 
 impl<'t> Teller<'t> {
@@ -37,15 +36,14 @@ impl<'t> Teller<'t> {
         groups: &'t [EventGroup],
         selected: Option<CollectionId>,
         enabled: Enabled,
-        own: &'t [MailboxName],
     ) -> Self {
         let real =
             tree.entries.iter().filter_map(|entry| Some((entry.mailbox.as_ref()?.id, entry)));
-        let (statuses, listed) = (BTreeMap::new(), Vec::new());
-        Self { tree, by_id: real.collect(), groups, selected, enabled, own, statuses, listed }
+        let (statuses, listed) = (BTreeMap::new(), HashSet::new());
+        Self { tree, by_id: real.collect(), groups, selected, enabled, statuses, listed }
     }
 
-    pub(super) fn look_at(&mut self, change: &Change, renamed: &[&str], out: &mut Vec<u8>) {
+    pub(super) fn look_at(&mut self, change: &Change, renamed: &HashSet<&str>, out: &mut Vec<u8>) {
         let entry = change.collection.and_then(|id| self.by_id.get(&id).copied());
         match &change.fact {
             Fact::MessagesAdded(_) => self.note(entry, NotifyEvent::MessageNew),
@@ -66,16 +64,18 @@ impl<'t> Teller<'t> {
             Fact::MailboxRenamed { from } => {
                 entry.into_iter().for_each(|entry| self.note_validity(entry));
                 // RFC 5465 §5.4: no events for the children of what was renamed.
-                let is_child = renamed.iter().any(|above| {
-                    from.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'))
-                });
+                let is_child = above(from).any(|name| renamed.contains(name));
                 if let Some(entry) = entry.filter(|_| !is_child) {
-                    self.list(&entry.name, NotifyEvent::MailboxName, Some(from), out);
+                    self.list_renamed(from, &entry.name, out);
                 }
             }
             Fact::SubscriptionChanged { name, .. } => {
                 if let Ok(name) = MailboxName::parse(name) {
-                    self.list(&name, NotifyEvent::SubscriptionChange, None, out);
+                    // RFC 5465 §5.5: who watches what is subscribed to hears when it no longer is.
+                    let wanted = self.wants_of(name.as_str(), true);
+                    if wanted.contains(NotifyEvent::SubscriptionChange) {
+                        self.list(&name, None, out);
+                    }
                 }
             }
             Fact::MetadataChanged { entry: metadata } => {
@@ -119,9 +119,7 @@ impl<'t> Teller<'t> {
     pub(super) fn tell_turn(&mut self, turn: &Turn<'_>, out: &mut Vec<u8>) {
         match turn {
             Turn::CameOrWent(name) => self.list_with_parent(name, out),
-            Turn::Renamed(old, new) => {
-                self.list(new, NotifyEvent::MailboxName, Some(old.as_str()), out);
-            }
+            Turn::Renamed(old, new) => self.list_renamed(old.as_str(), new, out),
         }
     }
 
@@ -132,7 +130,6 @@ impl<'t> Teller<'t> {
         // RFC 5465 §3.1: of the open mailbox only SELECTED asks.
         if !entry.rights.contains(Rights::READ)
             || self.selected == Some(mailbox.id)
-            || self.own.contains(&entry.name)
             || !self.wants(entry).contains(NotifyEvent::FlagChange)
         {
             return;
@@ -171,7 +168,13 @@ impl<'t> Teller<'t> {
 
     /// What is asked of a name.
     fn wants(&self, entry: &MailboxEntry) -> NotifyEvents {
-        let groups = self.groups.iter().filter(|group| names(&group.filter, entry));
+        self.wants_of(entry.name.as_str(), entry.subscribed)
+    }
+
+    /// What is asked of a name that is subscribed to, or not.
+    fn wants_of(&self, name: &str, subscribed: bool) -> NotifyEvents {
+        let groups = self.groups.iter();
+        let groups = groups.filter(|group| is_named(&group.filter, name, subscribed));
         groups.flat_map(|group| group.events.iter()).collect()
     }
 
@@ -214,20 +217,42 @@ impl<'t> Teller<'t> {
 
     /// RFC 5465 §5.4: a mailbox that came or went, and the name right above it.
     fn list_with_parent(&mut self, name: &MailboxName, out: &mut Vec<u8>) {
-        self.list(name, NotifyEvent::MailboxName, None, out);
+        self.list_affected(name, out);
         let parent = name.as_str().rsplit_once('/').map(|(parent, _)| MailboxName::parse(parent));
         if let Some(Ok(parent)) = parent {
-            self.list(&parent, NotifyEvent::MailboxName, None, out);
+            self.list_affected(&parent, out);
         }
     }
 
-    fn list(
-        &mut self,
-        name: &MailboxName,
-        event: NotifyEvent,
-        old_name: Option<&str>,
-        out: &mut Vec<u8>,
-    ) {
+    fn list_affected(&mut self, name: &MailboxName, out: &mut Vec<u8>) {
+        if self.asks_name(name.as_str(), self.is_subscribed(name)) {
+            self.list(name, None, out);
+        }
+    }
+
+    /// RFC 5465 §5.4: a mailbox renamed, to who watches it under the one name or the other.
+    fn list_renamed(&mut self, old: &str, new: &MailboxName, out: &mut Vec<u8>) {
+        // Subscriptions go with it.
+        let subscribed = self.is_subscribed(new);
+        if self.asks_name(new.as_str(), subscribed) || self.asks_name(old, subscribed) {
+            self.list(new, Some(old), out);
+        }
+    }
+
+    fn is_subscribed(&self, name: &MailboxName) -> bool {
+        self.tree.find(name).is_some_and(|entry| entry.subscribed)
+    }
+
+    /// Whether it is to be told that a name is affected.
+    fn asks_name(&self, name: &str, subscribed: bool) -> bool {
+        self.wants_of(name, subscribed).contains(NotifyEvent::MailboxName)
+    }
+
+    /// Tells of a name as it is now, once.
+    fn list(&mut self, name: &MailboxName, old_name: Option<&str>, out: &mut Vec<u8>) {
+        if !self.listed.insert(name.clone()) {
+            return;
+        }
         let gone = || MailboxEntry {
             name: name.clone(),
             mailbox: None,
@@ -237,11 +262,6 @@ impl<'t> Teller<'t> {
             rights: Rights::ALL,
         };
         let entry = self.tree.find(name).cloned().unwrap_or_else(gone);
-        let is_news = !self.listed.contains(name) && !self.own.contains(name);
-        if !is_news || !self.wants(&entry).contains(event) {
-            return;
-        }
-        self.listed.push(name.clone());
         push_list(out, &entry, old_name, self.enabled.dialect());
     }
 
