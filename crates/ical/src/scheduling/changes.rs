@@ -1,5 +1,7 @@
 //! What of a change matters to whom (RFC 5546 §2.1.4, RFC 6638 §3.2.8).
 
+use std::collections::HashSet;
+
 use super::parts::{Parts, is_cancelled, time_of};
 use super::users::Agent;
 use crate::component::Component;
@@ -154,7 +156,11 @@ pub(super) fn seen(part: &Component) -> Vec<String> {
                 seen.push(format!("ATTENDEE {} {role}", calendar_user(line.value())));
             }
             "ORGANIZER" => seen.push(format!("ORGANIZER {}", calendar_user(line.value()))),
-            name => seen.push(format!("{name}:{}", line.value())),
+            // The same hour in another zone is another time.
+            name => match line.parameter("TZID") {
+                Some(zone) => seen.push(format!("{name};{}:{}", zone.trim(), line.value())),
+                None => seen.push(format!("{name}:{}", line.value())),
+            },
         }
     }
     seen.sort_unstable();
@@ -165,6 +171,12 @@ pub(super) fn seen(part: &Component) -> Vec<String> {
 pub(super) fn invites(part: &Component, user: &str) -> bool {
     let mut lines = part.lines_named("ATTENDEE");
     lines.any(|line| calendar_user(line.value()) == user && Agent::of(line) == Agent::Server)
+}
+
+/// Everybody of whom the same is true.
+pub(super) fn served(part: &Component) -> HashSet<String> {
+    let lines = part.lines_named("ATTENDEE").filter(|line| Agent::of(line) == Agent::Server);
+    lines.map(|line| calendar_user(line.value())).collect()
 }
 
 /// Whether the organizer wants a message to be sent, come what may (RFC 6638 §7.2).

@@ -1,6 +1,9 @@
 //! What a client has not seen yet of the answers of others (RFC 6638 §3.2.10.1).
 
-use super::parts::Parts;
+use jiff::Timestamp;
+
+use super::changes::seen;
+use super::parts::{Parts, bytes, sequence};
 use super::users::Scene;
 use crate::component::Component;
 use crate::line::Line;
@@ -20,14 +23,77 @@ pub fn keep_answers(
     let kind = put.kind().name();
     let parts = calendar.components.iter_mut().filter(|part| part.is(kind));
     for ((instance, _), part) in new.iter().zip(parts) {
-        let Some(known) = stored.describing(instance) else { continue };
-        for line in part.lines.iter_mut().filter(|line| line.name() == "ATTENDEE") {
-            if !scene.users.is(line.value()) {
-                keep_answer(line, known);
-            }
+        if let Some(known) = stored.describing(instance) {
+            keep_answers_of(part, known, scene);
         }
     }
+    calendar.components.extend(answered_alone(&stored, &new, scene));
     CalendarObject::of(calendar).unwrap_or_else(|_| put.clone())
+}
+
+/// RFC 6638 §4.2: an answer about one instance has made a component of it, which the client does not
+/// know. What else has been said of an instance, and is not said any more, is taken away.
+fn answered_alone(stored: &Parts<'_>, new: &Parts<'_>, scene: &Scene<'_>) -> Vec<Component> {
+    // LIMIT: what is larger than an object may be is refused anyway.
+    let mut room = scene.limits.bytes_max;
+    let size_bytes = new.master().map_or(0, bytes).max(1);
+    let mut answered = Vec::new();
+    for (instance, known) in stored.iter() {
+        let Some(at) = instance else { continue };
+        if new.find(instance).is_some()
+            || !is_by_answer(stored, at, known, scene)
+            || !new.has_instance(at)
+        {
+            continue;
+        }
+        let Some(left) = room.checked_sub(size_bytes) else { break };
+        room = left;
+        if let Some(mut part) = new.instance_of_master(at) {
+            // It is as new as it was: whoever has it answers to that.
+            part.put(Line::new("SEQUENCE", sequence(known).to_string()));
+            keep_answers_of(&mut part, known, scene);
+            answered.push(part);
+        }
+    }
+    answered
+}
+
+/// Whether an instance is as the series has it, but for answers.
+fn is_by_answer(stored: &Parts<'_>, at: Timestamp, known: &Component, scene: &Scene<'_>) -> bool {
+    // What is much smaller is not made of it, and not worth making it for.
+    let is_like = |master| bytes(master) / 2 <= bytes(known) + 1_024;
+    if !stored.master().is_some_and(is_like) {
+        return false;
+    }
+    let Some(mut plain) = stored.instance_of_master(at) else { return false };
+    keep_delegates(&mut plain, known, scene);
+    seen(&plain) == seen(known)
+}
+
+fn keep_answers_of(part: &mut Component, known: &Component, scene: &Scene<'_>) {
+    for line in part.lines.iter_mut().filter(|line| line.name() == "ATTENDEE") {
+        if !scene.users.is(line.value()) {
+            keep_answer(line, known);
+        }
+    }
+    keep_delegates(part, known, scene);
+}
+
+/// RFC 5546 §3.2.3: who has come to it by an answer. An organizer is told of them by another tag, and
+/// may leave them out.
+fn keep_delegates(part: &mut Component, known: &Component, scene: &Scene<'_>) {
+    if scene.users.organize(known) {
+        return;
+    }
+    let is_delegate = |line: &&Line| line.parameter("DELEGATED-FROM").is_some();
+    for line in known.lines_named("ATTENDEE").filter(is_delegate) {
+        let user = calendar_user(line.value());
+        let is_there =
+            part.lines_named("ATTENDEE").any(|known| calendar_user(known.value()) == user);
+        if !is_there && !scene.users.is(&user) {
+            part.lines.push(line.clone());
+        }
+    }
 }
 
 fn keep_answer(line: &mut Line, known: &Component) {
@@ -35,10 +101,13 @@ fn keep_answer(line: &mut Line, known: &Component) {
     let mut lines = known.lines_named("ATTENDEE");
     let Some(known) = lines.find(|known| calendar_user(known.value()) == user) else { return };
     for name in ANSWERED {
-        match known.parameter(name) {
-            Some(value) if line.parameter(name) != Some(value) => {
-                let value = value.to_owned();
-                line.set_parameter(name, value);
+        let values = |line: &Line| {
+            let found = line.parameters().iter().find(|parameter| parameter.name == name);
+            found.map(|parameter| parameter.values.clone())
+        };
+        match values(known) {
+            Some(said) if values(line).as_ref() != Some(&said) => {
+                line.set_parameter_values(name, said);
             }
             Some(_) => {}
             None => line.remove_parameter(name),

@@ -18,9 +18,11 @@
 //! PUBLISH: programs send none of them, or do not mean them.
 
 mod attendee;
+mod cancel;
 mod changes;
 mod decide;
 mod delegation;
+mod end;
 mod merge;
 mod message;
 mod organizer;
@@ -30,6 +32,7 @@ mod reply;
 #[cfg(test)]
 mod tests;
 mod users;
+mod view;
 
 pub use attendee::{AttendeeChange, ForbiddenChange, attendee_change};
 pub use decide::{Decision, decided};

@@ -1,14 +1,13 @@
 //! What follows where an organizer changes an object (RFC 6638 §3.2.1, RFC 5546 §3.2.2, §3.2.5).
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::convert::Infallible;
 
-use jiff::Timestamp;
-
-use super::changes::{Change, change, change_of_instance, invites, is_forced, seen};
+use super::changes::{Change, change, change_of_instance, served};
 use super::message::{Method, Outgoing};
-use super::parts::{Instance, Parts, except, is_cancelled, next_sequence, sequence};
-use super::users::{Agent, Scene, Users, partstat};
+use super::parts::{Instance, Parts, next_sequence, sequence};
+use super::users::{Agent, Scene};
+use super::view::View;
 use crate::component::Component;
 use crate::line::Line;
 use crate::object::{CalendarObject, calendar_user};
@@ -78,6 +77,7 @@ fn settle(old: &CalendarObject, new: &CalendarObject, scene: &Scene<'_>) -> Comp
     let (old, new) = (Parts::of(old, scene.limits), Parts::of(new, scene.limits));
     let mut calendar = new.object.calendar().clone();
     let kind = new.object.kind().name();
+    let told = Told::of(&old, &new);
     let parts = calendar.components.iter_mut().filter(|part| part.is(kind));
     for ((instance, put), part) in new.iter().zip(parts) {
         let (what, known) = match (old.find(instance), old.master()) {
@@ -88,9 +88,12 @@ fn settle(old: &CalendarObject, new: &CalendarObject, scene: &Scene<'_>) -> Comp
             _ => continue,
         };
         let least = match what {
-            Change::None => sequence(known),
+            // RFC 5546 §3.2.5: CANCEL has a new number, and who is asked again has to have no older
+            // one. All others hear that the people are others.
+            Change::None if served(known).is_subset(&served(put)) => sequence(known),
             _ => next_sequence(known),
         };
+        let least = least.max(told.least(instance, put));
         if sequence(part) < least {
             // RFC 5546 §2.1.4: by the organizer's program; where that has not, by the server.
             part.put(Line::new("SEQUENCE", least.to_string()));
@@ -101,6 +104,43 @@ fn settle(old: &CalendarObject, new: &CalendarObject, scene: &Scene<'_>) -> Comp
         keep_statuses(part, known);
     }
     calendar
+}
+
+/// What others are going to be told with the number of another component, or against one.
+struct Told {
+    /// Of instances that are again as the series has them: these are told of with the number of
+    /// the whole.
+    taken_back: u64,
+    /// Who is in the whole no more, and may be in instances of it.
+    leavers: HashSet<String>,
+    /// With which the whole ends for these.
+    end: u64,
+}
+
+impl Told {
+    fn of(old: &Parts<'_>, new: &Parts<'_>) -> Self {
+        let mut told = Self { taken_back: 0, leavers: HashSet::new(), end: 0 };
+        for (instance, part) in old.iter() {
+            let Some(at) = instance else { continue };
+            if new.find(instance).is_none() && new.has_instance(at) {
+                told.taken_back = told.taken_back.max(next_sequence(part));
+            }
+        }
+        let Some(master) = old.master() else { return told };
+        let left = new.master().map(served).unwrap_or_default();
+        told.leavers = served(master).difference(&left).cloned().collect();
+        told.end = next_sequence(master);
+        told
+    }
+
+    /// RFC 5546 §2.1.5: what is not older than what is told with it, or before it.
+    fn least(&self, instance: Instance, part: &Component) -> u64 {
+        match instance {
+            None => self.taken_back,
+            Some(_) if self.leavers.is_empty() || served(part).is_disjoint(&self.leavers) => 0,
+            Some(_) => self.end,
+        }
+    }
 }
 
 /// RFC 6638 §7.3: how messages fared is the server's to say. Programs that do not know of it, or
@@ -152,38 +192,43 @@ fn tell(
 ) {
     let before = old.map(|old| View::of(user, old)).unwrap_or_default();
     let after = new.map(|new| View::of(user, new)).unwrap_or_default();
-    if after.is_empty() {
-        if let (Some(old), false, false) = (old, before.is_empty(), before.is_over()) {
-            let parts = before.cancelled();
-            let calendar = old.object.calendar();
-            outgoing.push(Outgoing::new(user, Method::Cancel, calendar, parts, scene));
+    let Some(of) = new.filter(|_| !after.is_empty()).or(old) else { return };
+    let calendar = of.object.calendar();
+    let mut send = |method, parts| {
+        outgoing.push(Outgoing::new(user, method, calendar, parts, scene));
+    };
+    let was_over = before.is_empty() || before.is_over();
+    let Some(new) = new.filter(|_| !after.is_empty()) else {
+        if !was_over {
+            send(Method::Cancel, before.cancelled());
         }
         return;
-    }
-    let Some(new) = new else { return };
-    let calendar = new.object.calendar();
+    };
+    let whole = before.lost_whole(&after);
     if after.is_over() {
-        if !before.is_over() && !before.is_empty() {
-            let parts = after.cancelled();
-            outgoing.push(Outgoing::new(user, Method::Cancel, calendar, parts, scene));
+        if !was_over {
+            send(Method::Cancel, whole.map_or_else(|| after.cancelled(), |whole| vec![whole]));
         }
         return;
     }
-    let gone = before.lost(&after, new);
-    let few = gone.len() <= CANCELLED_MAX;
-    if let (Some(old), true) = (old, few) {
-        for instance in &gone {
-            let part = old.find(Some(*instance)).cloned();
-            let part = part.or_else(|| old.instance_of_master(*instance));
-            let parts: Vec<Component> = part.into_iter().collect();
-            let parts = parts.into_iter().map(|part| cancelled(part, new)).collect();
-            outgoing.push(Outgoing::new(user, Method::Cancel, calendar, parts, scene));
+    let mut is_news = after.has_news(&before);
+    if let Some(whole) = whole {
+        // RFC 6638 §3.2.1.2, RFC 5546 §3.2.5: what is left of it for them is told after.
+        send(Method::Cancel, vec![whole]);
+        is_news = true;
+    } else if let Some(old) = old {
+        let lost = before.lost(&after, new);
+        let few = lost.len() <= CANCELLED_MAX;
+        for at in lost.into_iter().filter(|_| few) {
+            if let Some(part) = after.lost_part(at, old) {
+                send(Method::Cancel, vec![cancelled(part, new)]);
+            }
         }
+        is_news |= !few;
     }
-    let is_news = before.is_empty() || !few || before.seen() != after.seen();
     if is_news || after.asks_anew(&before, user) {
-        let parts = after.parts.into_iter().map(|(_, part)| part).collect();
-        outgoing.push(Outgoing::new(user, Method::Request, calendar, parts, scene));
+        let back = before.taken_back(&after, new);
+        send(Method::Request, after.into_parts().into_iter().chain(back).collect());
     }
 }
 
@@ -191,7 +236,7 @@ fn tell(
 pub(super) fn request_for(user: &str, parts: &Parts<'_>) -> Option<Vec<Component>> {
     let view = View::of(user, parts);
     let is_asked = !view.is_empty() && !view.is_over();
-    is_asked.then(|| view.parts.into_iter().map(|(_, part)| part).collect())
+    is_asked.then(|| view.into_parts())
 }
 
 fn cancelled(mut part: Component, new: &Parts<'_>) -> Component {
@@ -200,109 +245,4 @@ fn cancelled(mut part: Component, new: &Parts<'_>) -> Component {
     part.put(Line::new("SEQUENCE", number.to_string()));
     part.put(Line::new("STATUS", "CANCELLED"));
     part
-}
-
-/// What one person sees of an object (RFC 6638 §3.2.6).
-#[derive(Debug, Default)]
-struct View {
-    parts: Vec<(Instance, Component)>,
-    /// Instances that are taken out, for them or for all.
-    excepted: Vec<Timestamp>,
-}
-
-impl View {
-    fn of(user: &str, parts: &Parts<'_>) -> Self {
-        let mut view = Self::default();
-        let has_master = parts.master().is_some_and(|master| invites(master, user));
-        if has_master {
-            view.excepted = parts.excepted().to_vec();
-        }
-        let mut hidden = Vec::new();
-        for (instance, part) in parts.iter() {
-            if invites(part, user) {
-                view.parts.push((instance, part.clone()));
-            } else if let (Some(instance), true) = (instance, has_master) {
-                hidden.push(instance);
-            }
-        }
-        let master = view.parts.iter_mut().find(|(instance, _)| instance.is_none());
-        if let Some((_, master)) = master {
-            hidden.iter().for_each(|instance| except(master, *instance, &parts.zones));
-        }
-        view.excepted.extend(hidden);
-        view.excepted.sort_unstable();
-        view
-    }
-
-    /// Whether an instance is taken out.
-    fn excepts(&self, at: Timestamp) -> bool {
-        self.excepted.binary_search(&at).is_ok()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.parts.is_empty()
-    }
-
-    /// Whether all of it is cancelled.
-    fn is_over(&self) -> bool {
-        !self.is_empty() && self.parts.iter().all(|(_, part)| is_cancelled(part))
-    }
-
-    /// Whether somebody is asked who was not any more, or has to be (RFC 6638 §3.2.8, §7.2).
-    fn asks_anew(&self, before: &Self, user: &str) -> bool {
-        let users = Users::new(&[user]);
-        let is_asked = |part: &Component| {
-            users.attendee(part).is_some_and(|line| partstat(line) == "NEEDS-ACTION")
-        };
-        self.parts.iter().any(|(instance, part)| {
-            let forced = users.attendee(part).is_some_and(|line| is_forced(line, "REQUEST"));
-            let known = before.parts.iter().find(|(other, _)| other == instance);
-            forced || is_asked(part) && known.is_some_and(|(_, known)| !is_asked(known))
-        })
-    }
-
-    fn seen(&self) -> Vec<(Instance, Vec<String>)> {
-        let parts = self.parts.iter();
-        let mut all: Vec<_> = parts.map(|(instance, part)| (*instance, seen(part))).collect();
-        all.sort_unstable();
-        all
-    }
-
-    /// Instances that were there and are no more.
-    fn lost(&self, after: &Self, new: &Parts<'_>) -> BTreeSet<Timestamp> {
-        let had_master = self.parts.iter().any(|(instance, _)| instance.is_none());
-        let has_master = after.parts.iter().any(|(instance, _)| instance.is_none());
-        let mut lost = BTreeSet::new();
-        if had_master && has_master {
-            let fresh = after.excepted.iter().filter(|at| !self.excepts(**at));
-            let is_over = |at: Timestamp| new.find(Some(at)).is_some_and(is_cancelled);
-            lost.extend(fresh.filter(|at| !is_over(**at)));
-        }
-        for (instance, _) in &self.parts {
-            let Some(at) = instance else { continue };
-            let is_there = after.parts.iter().any(|(other, _)| other == instance)
-                || has_master && !after.excepts(*at) && new.has_instance(*at);
-            if !is_there && !self.excepts(*at) {
-                lost.insert(*at);
-            }
-        }
-        lost
-    }
-
-    /// RFC 5546 §3.2.5: CANCEL has the next SEQUENCE.
-    fn cancelled(&self) -> Vec<Component> {
-        self.parts
-            .iter()
-            .map(|(_, part)| {
-                let mut part = part.clone();
-                let number = match is_cancelled(&part) {
-                    true => sequence(&part),
-                    false => next_sequence(&part),
-                };
-                part.put(Line::new("SEQUENCE", number.to_string()));
-                part.put(Line::new("STATUS", "CANCELLED"));
-                part
-            })
-            .collect()
-    }
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::end::end_before;
 use crate::component::Component;
 use crate::limits::Limits;
 use crate::line::Line;
@@ -22,12 +23,16 @@ pub(crate) struct Parts<'o> {
     pub(crate) object: &'o CalendarObject,
     pub(crate) zones: Zones,
     parts: Vec<(Instance, &'o Component)>,
+    /// Where they are, of several the first: an object may have thousands, and each is asked for.
+    places: HashMap<Instance, usize>,
     limits: Limits,
     excepted: OnceCell<Vec<Timestamp>>,
     /// Of the one that recurs; nothing where it cannot be followed.
     occurrences: OnceCell<Option<Occurrences>>,
     /// What was found out of instances: it is asked for each who is invited.
     instances: RefCell<HashMap<Timestamp, bool>>,
+    /// What is left of the one that recurs, before an instant.
+    ended: RefCell<HashMap<Timestamp, Option<Component>>>,
 }
 
 impl<'o> Parts<'o> {
@@ -47,15 +52,17 @@ impl<'o> Parts<'o> {
             };
             Some(zones.instant(&id))
         };
-        let parts = object.parts().map(|part| (instance(part), part)).collect();
+        let parts: Vec<_> = object.parts().map(|part| (instance(part), part)).collect();
         Self {
             object,
             zones,
+            places: places(&parts),
             parts,
             limits: *limits,
             excepted: OnceCell::new(),
             occurrences: OnceCell::new(),
             instances: RefCell::default(),
+            ended: RefCell::default(),
         }
     }
 
@@ -63,8 +70,14 @@ impl<'o> Parts<'o> {
         self.parts.iter().copied()
     }
 
+    /// Where the component of an instance is among them.
+    pub(super) fn place(&self, instance: Instance) -> Option<usize> {
+        self.places.get(&instance).copied()
+    }
+
     pub(crate) fn find(&self, instance: Instance) -> Option<&'o Component> {
-        self.iter().find(|(known, _)| *known == instance).map(|(_, part)| part)
+        let found = self.place(instance).and_then(|place| self.parts.get(place));
+        found.map(|(_, part)| *part)
     }
 
     pub(crate) fn master(&self) -> Option<&'o Component> {
@@ -116,10 +129,7 @@ impl<'o> Parts<'o> {
         let local = zone.local(at);
         let shift = start.value.civil().duration_until(local);
         let mut part = Component::new(&master.name());
-        let own = |line: &&Line| {
-            !matches!(line.name(), "RRULE" | "RDATE" | "EXDATE" | "EXRULE" | "RECURRENCE-ID")
-        };
-        part.lines.extend(master.lines.iter().filter(own).cloned());
+        part.lines.extend(master.lines.iter().filter(|line| !is_of_series(line)).cloned());
         part.components.extend(master.components.iter().cloned());
         for line in &mut part.lines {
             if matches!(line.name(), "DTSTART" | "DTEND" | "DUE")
@@ -133,6 +143,42 @@ impl<'o> Parts<'o> {
         part.lines.push(recurrence_id(&start, start.value.at(local)));
         Some(part)
     }
+
+    /// The one that recurs as far as it is before an instant; `None` where nothing of it is.
+    pub(super) fn ended_before(&self, at: Timestamp) -> Option<Component> {
+        if let Some(known) = self.ended.borrow().get(&at) {
+            return known.clone();
+        }
+        let master = self.master().cloned();
+        let ended = master.and_then(|master| end_before(master, at, &self.zones, &self.limits));
+        self.ended.borrow_mut().insert(at, ended.clone());
+        ended
+    }
+}
+
+/// Where the components of instances are, of several the first.
+pub(super) fn places<C>(parts: &[(Instance, C)]) -> HashMap<Instance, usize> {
+    let mut places = HashMap::with_capacity(parts.len());
+    for (place, (instance, _)) in parts.iter().enumerate() {
+        places.entry(*instance).or_insert(place);
+    }
+    places
+}
+
+/// Whether a property of the one that recurs is about all of its instances.
+pub(super) fn is_of_series(line: &Line) -> bool {
+    matches!(line.name(), "RRULE" | "RDATE" | "EXDATE" | "EXRULE" | "RECURRENCE-ID")
+}
+
+/// How long the properties are, about, that one instance of it has.
+pub(super) fn bytes(part: &Component) -> usize {
+    part.lines.iter().filter(|line| !is_of_series(line)).map(Line::bytes).sum()
+}
+
+/// Whether a component is about an instance and all that follow (RFC 5545 §3.2.13).
+pub(super) fn is_from_there(part: &Component) -> bool {
+    let range = part.line("RECURRENCE-ID").and_then(|line| line.parameter("RANGE"));
+    range.is_some_and(|range| range.trim().eq_ignore_ascii_case("THISANDFUTURE"))
 }
 
 /// RECURRENCE-ID of the type and in the zone of a start (RFC 5545 §3.8.4.4).

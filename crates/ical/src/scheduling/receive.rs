@@ -1,13 +1,16 @@
 //! What becomes of an attendee's copy where REQUEST or CANCEL comes (RFC 5546 §3.2.2, §3.2.5,
 //! RFC 6638 §4.1).
 
+use std::collections::{BTreeSet, HashSet};
+
 use jiff::Timestamp;
 
-use super::changes::{Change, change, change_of_instance};
+use super::cancel::cancel;
+use super::changes::{Change, change, change_of_instance, seen};
 use super::delegation::keep_own_answer;
 use super::message::{Message, Method, without_schedule_parameters};
-use super::parts::{Instance, Parts, except, is_cancelled, sequence, time_of};
-use super::users::Scene;
+use super::parts::{Instance, Parts, bytes, is_cancelled, sequence, time_of};
+use super::users::{Scene, partstat};
 use crate::component::Component;
 use crate::line::Line;
 use crate::object::{CalendarObject, calendar_user};
@@ -68,20 +71,20 @@ fn request(
         return Err(Ignored::NotInvited);
     }
     let mut parts: Vec<(Instance, Component)> = Vec::new();
-    let mut is_news = false;
+    let mut said: HashSet<Instance> = HashSet::new();
     for (instance, part) in message.iter() {
         let known = existing.and_then(|existing| existing.find(instance));
-        if known.is_some_and(|known| is_stale(known, part)) {
+        if known.is_some_and(|known| is_stale(known, part)) || !said.insert(instance) {
             continue;
         }
-        is_news = true;
         parts.push((instance, taken_over(existing, instance, part, message, scene)));
     }
-    if !is_news {
+    if said.is_empty() {
         return Err(Ignored::Stale);
     }
     if let Some(existing) = existing {
-        keep_others(existing, message, &mut parts);
+        leave_to_series(existing, message, scene, &mut parts);
+        keep_others(existing, message, &said, &mut parts);
     }
     let of = message.object.calendar();
     Ok(assemble(of, existing.map(|existing| existing.object.calendar()), parts))
@@ -130,20 +133,65 @@ fn line_mut<'c>(part: &'c mut Component, name: &str) -> Option<&'c mut Line> {
     part.lines.iter_mut().find(|line| line.name() == name)
 }
 
+/// An instance that was something else, and is as the series has it now, needs no component: one would
+/// stay as it is where the series changes.
+fn leave_to_series(
+    existing: &Parts<'_>,
+    message: &Parts<'_>,
+    scene: &Scene<'_>,
+    parts: &mut Vec<(Instance, Component)>,
+) {
+    let own = |part: &Component| scene.users.attendee(part).map(partstat);
+    let master = parts.iter().find(|(instance, _)| instance.is_none());
+    let Some(answer) = master.map(|(_, master)| own(master)) else { return };
+    parts.retain(|(instance, part)| {
+        let Some(at) = *instance else { return true };
+        let (said, known) = (message.find(*instance), existing.find(*instance));
+        let was_other = |said| known.is_some_and(|known| seen(known) != seen(said));
+        // An answer to it alone stays one.
+        let is_answered = |said| own(part) != answer && own(part) != own(said);
+        let is_left = said.is_some_and(|said| {
+            !is_answered(said) && was_other(said) && is_as_in_series(said, at, message)
+        });
+        !is_left
+    });
+}
+
+/// Whether a message says of an instance what it says of the series, answers included.
+fn is_as_in_series(part: &Component, at: Timestamp, message: &Parts<'_>) -> bool {
+    // What is much smaller is something else, and not worth making an instance for.
+    let is_like = |master| bytes(master) / 2 <= bytes(part) + 1_024;
+    if !message.master().is_some_and(is_like) || !message.has_instance(at) {
+        return false;
+    }
+    let answers = |part: &Component| {
+        let lines = part.lines_named("ATTENDEE");
+        let answers = lines.map(|line| (calendar_user(line.value()), partstat(line)));
+        answers.collect::<BTreeSet<_>>()
+    };
+    let plain = message.instance_of_master(at);
+    plain.is_some_and(|plain| seen(&plain) == seen(part) && answers(&plain) == answers(part))
+}
+
 /// What a message does not speak of. One about some instances leaves the rest; one about the whole
 /// leaves other instances where they are still instances of it.
-fn keep_others(existing: &Parts<'_>, message: &Parts<'_>, parts: &mut Vec<(Instance, Component)>) {
+fn keep_others(
+    existing: &Parts<'_>,
+    message: &Parts<'_>,
+    said: &HashSet<Instance>,
+    parts: &mut Vec<(Instance, Component)>,
+) {
     let has_master = message.master().is_some();
     let rescheduled = match (existing.master(), message.master()) {
         (Some(old), Some(new)) => change(old, existing, new, message) == Change::Rescheduled,
         _ => false,
     };
+    // Who is left with instances of what is over has these alone: to delete the rest is no answer.
+    let is_over = !has_master && existing.master().is_some_and(is_cancelled);
     let excepted = message.excepted();
-    for (instance, part) in existing.iter() {
-        if parts.iter().any(|(other, _)| *other == instance) {
-            continue;
-        }
+    for (instance, part) in existing.iter().filter(|(instance, _)| !said.contains(instance)) {
         let stays = match instance {
+            _ if is_over => !is_cancelled(part),
             // The message was stale about it, or not about it.
             None => true,
             Some(_) if !has_master => true,
@@ -157,64 +205,6 @@ fn keep_others(existing: &Parts<'_>, message: &Parts<'_>, parts: &mut Vec<(Insta
         }
     }
     parts.sort_by_key(|(instance, _)| *instance);
-}
-
-/// RFC 5546 §3.2.5. The whole stays as cancelled, for its reader to see; an instance is taken out.
-fn cancel(existing: &Parts<'_>, message: &Parts<'_>) -> Result<Component, Ignored> {
-    let mut parts: Vec<(Instance, Component)> =
-        existing.iter().map(|(instance, part)| (instance, part.clone())).collect();
-    let mut is_news = false;
-    for (instance, part) in message.iter() {
-        let known = existing.describing(instance).ok_or(Ignored::Unknown)?;
-        if is_stale_cancel(known, part) {
-            continue;
-        }
-        match instance {
-            None => parts.iter_mut().for_each(|(_, known)| end(known, part)),
-            Some(at) => take_out(&mut parts, at, part, existing),
-        }
-        is_news = true;
-    }
-    match is_news {
-        true => Ok(assemble(existing.object.calendar(), Some(message.object.calendar()), parts)),
-        false => Err(Ignored::Stale),
-    }
-}
-
-/// QUIRK(Exchange, Google): CANCEL has the SEQUENCE of the last REQUEST, or none at all.
-fn is_stale_cancel(known: &Component, news: &Component) -> bool {
-    news.line("SEQUENCE").is_some() && sequence(news) < sequence(known) || is_cancelled(known)
-}
-
-fn end(known: &mut Component, news: &Component) {
-    known.put(Line::new("STATUS", "CANCELLED"));
-    known.components.retain(|inner| !inner.is("VALARM"));
-    let number = sequence(known).max(sequence(news));
-    known.put(Line::new("SEQUENCE", number.to_string()));
-    if let Some(stamp) = news.line("DTSTAMP") {
-        known.put(stamp.clone());
-    }
-}
-
-fn take_out(
-    parts: &mut Vec<(Instance, Component)>,
-    at: Timestamp,
-    news: &Component,
-    existing: &Parts<'_>,
-) {
-    match parts.iter_mut().find(|(instance, _)| instance.is_none()) {
-        Some((_, master)) => {
-            except(master, at, &existing.zones);
-            parts.retain(|(instance, _)| *instance != Some(at));
-        }
-        // An instance alone, of a series that is not here.
-        None => {
-            let known = parts.iter_mut().find(|(instance, _)| *instance == Some(at));
-            if let Some((_, known)) = known {
-                end(known, news);
-            }
-        }
-    }
 }
 
 /// A VCALENDAR of components, with the zones of one or two others.

@@ -1,8 +1,10 @@
 //! What becomes of an organizer's object where REPLY comes (RFC 5546 §3.2.3, RFC 6638 §4.2).
 
+use std::collections::HashMap;
+
 use super::delegation::{admit, ask_again, delegate, delegates_named};
 use super::message::{Message, Method};
-use super::parts::{Instance, Parts, sequence};
+use super::parts::{Instance, Parts, places, sequence, time_of};
 use super::receive::{Ignored, assemble, organizer};
 use super::users::{Scene, Users, partstat};
 use crate::component::Component;
@@ -57,13 +59,11 @@ fn answer(
 ) -> Result<Component, Ignored> {
     let existing = Parts::of(existing, scene.limits);
     let message = Parts::of(&message.object, scene.limits);
-    let mut parts: Vec<(Instance, Component)> =
-        existing.iter().map(|(instance, part)| (instance, part.clone())).collect();
+    let mut answered = Answered::of(&existing, &message, scene);
     let mut outcome = Err(Ignored::NotInvited);
-    let mut room = Room(scene.limits.bytes_max.saturating_mul(GROWTH_MAX));
     for (instance, reply) in message.iter() {
         let Some(answer) = from.attendee(reply) else { continue };
-        match put_answer(&existing, &mut parts, instance, (reply, answer), &mut room) {
+        match answered.put(instance, reply, answer) {
             Ok(()) => outcome = Ok(()),
             Err(Ignored::TooLarge) => return Err(Ignored::TooLarge),
             Err(why) if outcome.is_err() => outcome = Err(why),
@@ -71,50 +71,77 @@ fn answer(
         }
     }
     outcome?;
+    let mut parts = answered.parts;
     parts.sort_by_key(|(instance, _)| *instance);
     Ok(assemble(existing.object.calendar(), None, parts))
 }
 
-fn put_answer(
-    existing: &Parts<'_>,
-    parts: &mut Vec<(Instance, Component)>,
-    instance: Instance,
-    (reply, answer): (&Component, &Line),
-    room: &mut Room,
-) -> Result<(), Ignored> {
-    let user = Users::new(&[answer.value()]);
-    if !parts.iter().any(|(known, _)| *known == instance) {
-        // RFC 6638 §4.2: an answer about one instance makes a component of it.
+/// A meeting with answers in it.
+struct Answered<'e, 'o> {
+    existing: &'e Parts<'o>,
+    message: &'e Parts<'o>,
+    parts: Vec<(Instance, Component)>,
+    places: HashMap<Instance, usize>,
+    room: Room,
+}
+
+impl<'e, 'o> Answered<'e, 'o> {
+    fn of(existing: &'e Parts<'o>, message: &'e Parts<'o>, scene: &Scene<'_>) -> Self {
+        let parts: Vec<(Instance, Component)> =
+            existing.iter().map(|(instance, part)| (instance, part.clone())).collect();
+        let room = Room(scene.limits.bytes_max.saturating_mul(GROWTH_MAX));
+        Self { existing, message, places: places(&parts), parts, room }
+    }
+
+    fn put(&mut self, instance: Instance, reply: &Component, answer: &Line) -> Result<(), Ignored> {
+        let user = Users::new(&[answer.value()]);
+        let place = self.place(instance)?;
+        self.room.draw(bytes_added(reply, answer))?;
+        let (_, part) = self.parts.get_mut(place).ok_or(Ignored::Unknown)?;
+        // RFC 5546 §2.1.5: an answer to what is no more. QUIRK(Google): SEQUENCE may be absent.
+        let is_older = reply.line("SEQUENCE").is_some() && sequence(reply) < sequence(part);
+        // DEVIATION(RFC 5546 §2.1.5): the number of a series grows with each instance that is taken
+        // out of it. Who is told of that alone goes on to answer with the number they have.
+        let begins = |part: &Component, of: &Parts<'_>| {
+            time_of(part, "DTSTART").map(|start| of.zones.instant(&start))
+        };
+        let said = begins(reply, self.message);
+        if is_older && (said.is_none() || said != begins(part, self.existing)) {
+            return Err(Ignored::Stale);
+        }
+        let status = reply.line("REQUEST-STATUS").map(|line| code_of(line.value()));
+        if user.attendee(part).is_none() {
+            admit(part, &user, answer)?;
+        }
+        let own = user.attendee_mut(part).ok_or(Ignored::NotInvited)?;
+        own.set_parameter("PARTSTAT", partstat(answer));
+        // RFC 6638 §3.2.9: what the attendee says of it, or that it arrived.
+        own.set_parameter("SCHEDULE-STATUS", status.unwrap_or_else(|| "2.0".to_owned()));
+        own.remove_parameter("RSVP");
+        if let Some(value) = answer.parameter("SENT-BY") {
+            own.set_parameter("SENT-BY", value);
+        }
+        delegate(part, &user, reply, answer);
+        ask_again(part, &user);
+        match instance {
+            None => answer_follows(&mut self.parts, &user, reply, answer, &mut self.room),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Where an instance is. RFC 6638 §4.2: an answer about one makes a component of it.
+    fn place(&mut self, instance: Instance) -> Result<usize, Ignored> {
+        if let Some(place) = self.places.get(&instance) {
+            return Ok(*place);
+        }
         let at = instance.ok_or(Ignored::Unknown)?;
-        let is_there = existing.has_instance(at);
-        let part = existing.instance_of_master(at).filter(|_| is_there).ok_or(Ignored::Unknown)?;
-        room.draw(part.lines.iter().map(Line::bytes).sum())?;
-        parts.push((instance, part));
-    }
-    room.draw(bytes_added(reply, answer))?;
-    let part = parts.iter_mut().find(|(known, _)| *known == instance);
-    let (_, part) = part.ok_or(Ignored::Unknown)?;
-    // RFC 5546 §2.1.5: an answer to what is no more. QUIRK(Google): SEQUENCE may be absent.
-    if reply.line("SEQUENCE").is_some() && sequence(reply) < sequence(part) {
-        return Err(Ignored::Stale);
-    }
-    let status = reply.line("REQUEST-STATUS").map(|line| code_of(line.value()));
-    if user.attendee(part).is_none() {
-        admit(part, &user, answer)?;
-    }
-    let own = user.attendee_mut(part).ok_or(Ignored::NotInvited)?;
-    own.set_parameter("PARTSTAT", partstat(answer));
-    // RFC 6638 §3.2.9: what the attendee says of it, or that it arrived.
-    own.set_parameter("SCHEDULE-STATUS", status.unwrap_or_else(|| "2.0".to_owned()));
-    own.remove_parameter("RSVP");
-    if let Some(value) = answer.parameter("SENT-BY") {
-        own.set_parameter("SENT-BY", value);
-    }
-    delegate(part, &user, reply, answer);
-    ask_again(part, &user);
-    match instance {
-        None => answer_follows(parts, &user, reply, answer, room),
-        Some(_) => Ok(()),
+        let at = Some(at).filter(|at| self.existing.has_instance(*at)).ok_or(Ignored::Unknown)?;
+        let part = self.existing.instance_of_master(at).ok_or(Ignored::Unknown)?;
+        self.room.draw(part.lines.iter().map(Line::bytes).sum())?;
+        let place = self.parts.len();
+        self.parts.push((instance, part));
+        self.places.insert(instance, place);
+        Ok(place)
     }
 }
 

@@ -1,7 +1,9 @@
 use super::*;
 use crate::{CalendarObject, Component, Limits};
 
+mod cancelled;
 mod delegation;
+mod instances;
 
 const ZONE: &str = "BEGIN:VTIMEZONE\nTZID:Own\nBEGIN:STANDARD\nDTSTART:16010101T000000\n\
     TZOFFSETFROM:+0100\nTZOFFSETTO:+0100\nEND:STANDARD\nEND:VTIMEZONE\n";
@@ -155,7 +157,7 @@ fn who_is_told_of_what() {
         // Bob is out of it, and hears of that alone.
         (
             old.replace("ATTENDEE;PARTSTAT=ACCEPTED;CN=Bob:mailto:bob@example.org\n", ""),
-            &["bob CANCEL: SEQUENCE:3 STATUS:CANCELLED", "cy REQUEST: SEQUENCE:2"],
+            &["bob CANCEL: SEQUENCE:3 STATUS:CANCELLED", "cy REQUEST: SEQUENCE:3"],
         ),
         // An earlier end: the answers hold.
         (

@@ -1,0 +1,123 @@
+//! What becomes of an attendee's copy where CANCEL comes (RFC 5546 §3.2.5).
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+
+use super::parts::{Instance, Parts, except, is_cancelled, is_from_there, sequence};
+use super::receive::{Ignored, assemble};
+use crate::component::Component;
+use crate::line::Line;
+
+/// The whole stays as cancelled, for its reader to see; an instance is taken out.
+pub(super) fn cancel(existing: &Parts<'_>, message: &Parts<'_>) -> Result<Component, Ignored> {
+    let mut news: Vec<(Instance, &Component)> = Vec::new();
+    let mut said: HashSet<Instance> = HashSet::new();
+    for (instance, part) in message.iter() {
+        let known = known_of(existing, instance, part).ok_or(Ignored::Unknown)?;
+        if !is_stale_cancel(known, part) && said.insert(instance) {
+            news.push((instance, part));
+        }
+    }
+    if news.is_empty() {
+        return Err(Ignored::Stale);
+    }
+    let mut left = Left::of(existing);
+    // Of several ends the first is one to all that follow.
+    let ends = news.iter().filter(|(_, part)| is_from_there(part));
+    if let Some((Some(at), part)) = ends.min_by_key(|(instance, _)| *instance) {
+        left.end_from(*at, part);
+    }
+    for (instance, part) in news.iter().filter(|(_, part)| !is_from_there(part)) {
+        match instance {
+            None => left.parts.iter_mut().for_each(|(_, known)| end(known, part)),
+            Some(at) => left.take_out(*at, part),
+        }
+    }
+    let parts = left.into_parts();
+    Ok(assemble(existing.object.calendar(), Some(message.object.calendar()), parts))
+}
+
+/// What is there of what is cancelled.
+fn known_of<'o>(
+    existing: &Parts<'o>,
+    instance: Instance,
+    part: &Component,
+) -> Option<&'o Component> {
+    if !is_from_there(part) {
+        return existing.describing(instance);
+    }
+    let after = || existing.iter().find(|(known, _)| *known >= instance).map(|(_, part)| part);
+    existing.master().or_else(after)
+}
+
+/// QUIRK(Exchange, Google): CANCEL has the SEQUENCE of the last REQUEST, or none at all.
+fn is_stale_cancel(known: &Component, news: &Component) -> bool {
+    news.line("SEQUENCE").is_some() && sequence(news) < sequence(known) || is_cancelled(known)
+}
+
+fn end(known: &mut Component, news: &Component) {
+    known.put(Line::new("STATUS", "CANCELLED"));
+    known.components.retain(|inner| !inner.is("VALARM"));
+    let number = sequence(known).max(sequence(news));
+    known.put(Line::new("SEQUENCE", number.to_string()));
+    if let Some(stamp) = news.line("DTSTAMP") {
+        known.put(stamp.clone());
+    }
+}
+
+/// What is left of a copy.
+struct Left<'e, 'o> {
+    existing: &'e Parts<'o>,
+    /// In the order of what there is.
+    parts: Vec<(Instance, Component)>,
+    /// Instances whose components go.
+    out: HashSet<Timestamp>,
+    /// From where on all of them go.
+    out_from: Option<Timestamp>,
+}
+
+impl<'e, 'o> Left<'e, 'o> {
+    fn of(existing: &'e Parts<'o>) -> Self {
+        let parts = existing.iter().map(|(instance, part)| (instance, part.clone())).collect();
+        Self { existing, parts, out: HashSet::new(), out_from: None }
+    }
+
+    fn at(&mut self, instance: Instance) -> Option<&mut Component> {
+        let place = self.existing.place(instance)?;
+        self.parts.get_mut(place).map(|(_, part)| part)
+    }
+
+    fn take_out(&mut self, at: Timestamp, news: &Component) {
+        let zones = &self.existing.zones;
+        if let Some(master) = self.at(None) {
+            except(master, at, zones);
+            self.out.insert(at);
+        } else if let Some(known) = self.at(Some(at)) {
+            // An instance alone, of a series that is not here.
+            end(known, news);
+        }
+    }
+
+    /// RFC 5546 §3.2.5 (a): an instance and all that follow.
+    fn end_from(&mut self, at: Timestamp, news: &Component) {
+        let ended = self.existing.ended_before(at);
+        if let (Some(ended), Some(master)) = (ended, self.at(None)) {
+            *master = ended;
+            self.out_from = Some(at);
+            return;
+        }
+        // Nothing is before it, or what there is are instances alone.
+        let is_whole = self.existing.master().is_some();
+        let after = self.parts.iter_mut().filter(|(instance, _)| is_whole || *instance >= Some(at));
+        after.for_each(|(_, known)| end(known, news));
+    }
+
+    fn into_parts(self) -> Vec<(Instance, Component)> {
+        let Self { mut parts, out, out_from, .. } = self;
+        parts.retain(|(instance, _)| {
+            instance.is_none_or(|at| !out.contains(&at) && out_from.is_none_or(|from| at < from))
+        });
+        parts
+    }
+}
