@@ -94,7 +94,10 @@ impl AccountTx<'_, '_> {
         }
         let kept = self.attachments_kept(old.as_ref(), new.filter(|_| is == Role::Attendee));
         let new = kept.as_ref().or(new);
-        let size_bytes = object.size_bytes;
+        // Answers may make more of it than was put.
+        let size_bytes = merged.as_ref().map_or(object.size_bytes, |merged| {
+            object.size_bytes.max(merged.calendar().render().len() as u64)
+        });
         let change = Change { users: &users, old: old.as_ref(), new, was, is, size_bytes };
         if let Some(refusal) = self.refuse_meeting(&change, there.as_ref())? {
             return Ok(Scheduled::refused(refusal));

@@ -4,6 +4,7 @@ mod answers;
 mod between;
 mod delegation;
 mod fixture;
+mod instances;
 mod invitations;
 mod limits;
 mod mail;
