@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use ical::{CalendarObject, ComponentFilter, ComponentKind, Schedule, TimeRange, Zone, Zones};
 use jiff::tz::TimeZone;
 
+use crate::work::Work;
 use crate::xml::{CalendarDataRequest, QueryZone, ZonesSent};
 
 /// The zone of floating times: of the query, else of the calendar, else UTC (RFC 4791 §7.3).
@@ -36,15 +37,18 @@ fn look(bytes: &[u8], floating: &Zone, limits: &ical::Limits) -> Option<Looked> 
     Some(Looked { object, zones, schedule })
 }
 
-/// Whether an object is what a filter asks for.
+/// Whether an object is what a filter asks for. Where there is no time left to find out, it is.
 pub(crate) fn matches(
     bytes: &[u8],
     filter: &ComponentFilter,
     floating: &Zone,
     limits: &ical::Limits,
+    work: &Work,
 ) -> bool {
-    look(bytes, floating, limits)
-        .is_some_and(|looked| filter.matches(&looked.object, &looked.schedule, &looked.zones))
+    let in_time = || work.go_on_in_time().is_ok();
+    look(bytes, floating, limits).is_some_and(|Looked { object, schedule, zones }| {
+        filter.matches(&object, &schedule, &zones, &in_time)
+    })
 }
 
 /// What is asked for of an object; `None` where it cannot be given, as of an expansion without an

@@ -82,11 +82,13 @@ fn find_matching(
         let ids: Vec<ObjectId> = chunk.iter().map(|object| object.id).collect();
         let bytes = tx.load_object_bytes(&ids)?;
         for object in chunk {
-            work.go_on(0)?;
             let bytes = bytes.get(&object.id);
-            if bytes.is_some_and(|bytes| calendar_data::matches(bytes, filter, zone, limits)) {
+            if bytes.is_some_and(|bytes| calendar_data::matches(bytes, filter, zone, limits, work))
+            {
                 found.push(object.clone());
             }
+            // What was not looked at for want of time is not told of.
+            work.go_on(0)?;
         }
     }
     found.sort_by(|one, other| one.name.cmp(&other.name));

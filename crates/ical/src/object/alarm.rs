@@ -11,7 +11,7 @@ use crate::time::{Duration, Time};
 use crate::zone::{Zone, Zones};
 
 /// An alarm of a component.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Alarm {
     trigger: Trigger,
     /// How often it goes off again.
@@ -20,7 +20,7 @@ pub(crate) struct Alarm {
     pause: SignedDuration,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Trigger {
     At(Timestamp),
     FromStart(Duration),

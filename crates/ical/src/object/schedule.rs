@@ -181,7 +181,8 @@ impl Timing {
             Self::StartAndDue => {
                 (start < one.end || start <= one.start) && (end > one.start || end >= one.end)
             }
-            Self::Due => start < one.end && end >= one.end,
+            // RFC 4791 §9.9 has `end >= DUE`, of an instant. Of a date, it is due all that day.
+            Self::Due => start < one.end && end >= one.start,
             Self::Progress { .. } | Self::Between(..) | Self::Scope(..) | Self::Periods(_) => false,
         }
     }

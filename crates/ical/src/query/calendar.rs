@@ -1,5 +1,7 @@
 //! Whether an object is what a filter asks for (RFC 4791 §9.7, §9.9).
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 
 use super::filter::{
@@ -13,6 +15,10 @@ use crate::line::Line;
 use crate::object::{Alarm, CalendarObject, ComponentKind, Schedule};
 use crate::time::Time;
 use crate::zone::Zones;
+
+/// LIMIT: alarms of a component that are looked at, of those that go off at different times: for
+/// each, the series is followed anew. Of more, one may go off.
+const ALARMS_MAX: usize = 100;
 
 /// What every object that matches a filter is like, as far as a store knows it without looking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,10 +56,17 @@ impl ComponentFilter {
     }
 
     /// Whether the object matches. One whose recurrence takes too long to follow does: who asked
-    /// will see it then, and can look closer.
-    pub fn matches(&self, object: &CalendarObject, schedule: &Schedule, zones: &Zones) -> bool {
+    /// will see it then, and can look closer. Before a series is followed, `may_go_on` is asked
+    /// whether there is time for that: a filter may ask for it many times.
+    pub fn matches(
+        &self,
+        object: &CalendarObject,
+        schedule: &Schedule,
+        zones: &Zones,
+        may_go_on: &dyn Fn() -> bool,
+    ) -> bool {
         let Presence::Present(test) = &self.test else { return false };
-        let evaluation = Evaluation { object, schedule, zones };
+        let evaluation = Evaluation { object, schedule, zones, may_go_on };
         let calendar = object.calendar();
         calendar.is(&self.name)
             && test.properties.iter().all(|filter| evaluation.has_property(calendar, None, filter))
@@ -65,9 +78,15 @@ struct Evaluation<'o> {
     object: &'o CalendarObject,
     schedule: &'o Schedule,
     zones: &'o Zones,
+    may_go_on: &'o dyn Fn() -> bool,
 }
 
 impl Evaluation<'_> {
+    /// What is said of the times of a series; yes where that takes too long.
+    fn follow(&self, question: impl FnOnce() -> Result<bool, Error>) -> bool {
+        !(self.may_go_on)() || question().unwrap_or(true)
+    }
+
     /// A component of the VCALENDAR.
     fn has_component(&self, filter: &ComponentFilter) -> bool {
         let Presence::Present(test) = &filter.test else {
@@ -90,23 +109,45 @@ impl Evaluation<'_> {
     fn is_part(&self, part: &Component, at: usize, test: &ComponentTest) -> bool {
         test.properties.iter().all(|filter| self.has_property(part, Some(at), filter))
             && test.components.iter().all(|filter| self.has_inner(part, Some(at), filter))
-            && test.time_range.is_none_or(|range| or_match(self.schedule.part_overlaps(at, &range)))
+            && test
+                .time_range
+                .is_none_or(|range| self.follow(|| self.schedule.part_overlaps(at, &range)))
     }
 
     /// A component within a component: an alarm, mostly. As deep as the filter is.
     fn has_inner(&self, outer: &Component, at: Option<usize>, filter: &ComponentFilter) -> bool {
         let mut inner = outer.components_named(&filter.name);
         let Presence::Present(test) = &filter.test else { return inner.next().is_none() };
+        let mut known = HashMap::new();
         inner.any(|component| {
-            let in_time = test.time_range.is_none_or(|range| match at {
-                Some(at) if component.is("VALARM") => Alarm::of(component, self.zones)
-                    .is_some_and(|alarm| or_match(alarm.overlaps(self.schedule, at, &range))),
-                _ => false,
-            });
-            in_time
-                && test.properties.iter().all(|filter| self.has_property(component, None, filter))
+            test.properties.iter().all(|filter| self.has_property(component, None, filter))
                 && test.components.iter().all(|filter| self.has_inner(component, None, filter))
+                && test.time_range.is_none_or(|range| match at {
+                    Some(at) if component.is("VALARM") => Alarm::of(component, self.zones)
+                        .is_some_and(|alarm| self.goes_off(alarm, at, &range, &mut known)),
+                    _ => false,
+                })
         })
+    }
+
+    /// Whether an alarm of the component of that number goes off in the range. Alarms that go off
+    /// alike are one question.
+    fn goes_off(
+        &self,
+        alarm: Alarm,
+        at: usize,
+        range: &TimeRange,
+        known: &mut HashMap<Alarm, bool>,
+    ) -> bool {
+        if let Some(answer) = known.get(&alarm) {
+            return *answer;
+        }
+        if known.len() >= ALARMS_MAX {
+            return true;
+        }
+        let answer = self.follow(|| alarm.overlaps(self.schedule, at, range));
+        known.insert(alarm, answer);
+        answer
     }
 
     fn has_property(
@@ -123,7 +164,7 @@ impl Evaluation<'_> {
                     let mut lines = lines.peekable();
                     let fits = lines.peek().is_none()
                         || lines.any(|line| has_parameters(line, &test.parameters));
-                    fits && or_match(self.occurrence_is_in(at, &filter.name, range))
+                    fits && self.follow(|| self.occurrence_is_in(at, &filter.name, range))
                 }
                 _ => lines.any(|line| self.is_property(line, test)),
             },
@@ -185,8 +226,4 @@ pub(super) fn has_parameter(line: &Line, filter: &ParameterFilter) -> bool {
             is_there && found != text.is_negated()
         }
     }
-}
-
-fn or_match(found: Result<bool, Error>) -> bool {
-    found.unwrap_or(true)
 }

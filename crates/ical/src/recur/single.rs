@@ -87,13 +87,15 @@ impl Length {
         day.checked_add(rest).unwrap_or(Timestamp::MAX)
     }
 
-    /// No occurrence takes longer.
+    /// No occurrence takes longer. RFC 5545 §3.3.6: a duration may have a sign, for alarms; where
+    /// an event has such a one, it takes no time, where it begins.
     pub(super) fn longest(self) -> SignedDuration {
-        match self {
+        let length = match self {
             Self::Exact(exact) => exact,
             Self::Nominal(duration) => {
                 SignedDuration::from_secs(duration.days.saturating_mul(90_000) + duration.seconds)
             }
-        }
+        };
+        length.max(SignedDuration::ZERO)
     }
 }

@@ -8,7 +8,7 @@ use crate::error::Error;
 const DAYS_MAX: i64 = 366_000;
 
 /// Days are days of the calendar, the rest is exact: a day that ends daylight saving has 25 hours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct Duration {
     /// Weeks and days.
     pub days: i64,

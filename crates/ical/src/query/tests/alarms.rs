@@ -67,3 +67,38 @@ fn alarms_of_tasks() {
     assert!(alarm_in(&scene, "20060106T100000Z", "20060107T100000Z"));
     assert!(!alarm_in(&scene, "20060106T170000Z", "20060107T100000Z"));
 }
+
+/// Whether any of these alarms may go off long after the last occurrence, and how often the series
+/// was followed to say so.
+fn asked_in_vain(alarms: &str, may_go_on: bool) -> (bool, usize) {
+    let scene = event("TRIGGER:-PT15M\n");
+    let text = String::from_utf8(scene.object.calendar().render()).unwrap();
+    let text = text.replace("END:VEVENT", &format!("{alarms}END:VEVENT"));
+    let object = CalendarObject::parse(text.as_bytes(), &Limits::default()).unwrap();
+    let scene = Scene::of(object, "Europe/Vienna");
+    let late = Some(range("20300101T000000Z", "20300102T000000Z"));
+    let test = ComponentTest { time_range: late, ..ComponentTest::default() };
+    let components = vec![component("VALARM", test)];
+    let outer = ComponentTest { components, ..ComponentTest::default() };
+    let filter = calendar(vec![component("VEVENT", outer)]);
+    let asked = std::cell::Cell::new(0);
+    let found = filter.matches(&scene.object, &scene.schedule, &scene.zones, &|| {
+        asked.set(asked.get() + 1);
+        may_go_on
+    });
+    (found, asked.get())
+}
+
+/// Each question may cost as much as a series may, and an event may have tens of thousands of
+/// alarms.
+#[test]
+fn a_series_is_not_followed_for_every_alarm() {
+    let alarm = |trigger: String| format!("BEGIN:VALARM\nTRIGGER:{trigger}\nEND:VALARM\n");
+    let alike: String = (0..2_000).map(|_| alarm("-PT900S".to_owned())).collect();
+    assert_eq!(asked_in_vain(&alike, true), (false, 1));
+    let others = |count| (0..count).map(|at| alarm(format!("-PT{at}S"))).collect::<String>();
+    assert_eq!(asked_in_vain(&others(99), true), (false, 100));
+    assert_eq!(asked_in_vain(&others(2_000), true), (true, 100));
+    // Where there is no time left, it may go off.
+    assert_eq!(asked_in_vain("", false), (true, 1));
+}

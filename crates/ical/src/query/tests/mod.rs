@@ -37,7 +37,7 @@ impl Scene {
     }
 
     fn matches(&self, filter: &ComponentFilter) -> bool {
-        let found = filter.matches(&self.object, &self.schedule, &self.zones);
+        let found = filter.matches(&self.object, &self.schedule, &self.zones, &|| true);
         // What a store sees beforehand never says otherwise.
         let facts = self.object.facts(&Limits::default());
         let before = filter.preselection();

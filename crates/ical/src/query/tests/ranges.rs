@@ -14,7 +14,8 @@ fn many_overridden_instances_are_found_by_themselves() {
     let single = (200..30_000).map(|second| moved("", second));
     let scene = Scene::new(&some(200).chain(single).collect::<String>());
     let zones = &scene.zones;
-    let found = |filter: &ComponentFilter| filter.matches(&scene.object, &scene.schedule, zones);
+    let found =
+        |filter: &ComponentFilter| filter.matches(&scene.object, &scene.schedule, zones, &|| true);
     assert!(!found(&timed("VEVENT", range("20250101T000000Z", "20250201T000000Z"))));
     assert!(found(&timed("VEVENT", range("20260106T000011Z", "20260106T000012Z"))));
     assert!(found(&timed("VEVENT", range("20260106T081959Z", "20260106T082000Z"))));
@@ -169,4 +170,47 @@ fn instances_from_one_on_are_where_they_were_moved() {
     assert!(!named("b", "20260110T100000Z", Some("20260110T150000Z")));
     assert!(named("b", "20260110T150000Z", Some("20260110T151000Z")));
     assert!(named("b", "20900110T150000Z", None));
+}
+
+/// RFC 4791 §9.9 speaks of instants; what is due on a date is due whenever on that day.
+#[test]
+fn a_task_is_due_all_day() {
+    let scene = Scene::new("BEGIN:VTODO\nUID:1\nDUE;VALUE=DATE:20260105\nEND:VTODO\n");
+    for (start, end, holds) in [
+        ("20260104T220000Z", "20260104T225959Z", false),
+        ("20260104T220000Z", "20260104T230000Z", true),
+        ("20260104T230000Z", "20260105T230000Z", true),
+        ("20260105T100000Z", "20260105T110000Z", true),
+        ("20260105T225959Z", "20260106T100000Z", true),
+        ("20260105T230000Z", "20260106T100000Z", false),
+    ] {
+        assert_eq!(scene.matches(&timed("VTODO", range(start, end))), holds, "{start} {end}");
+    }
+}
+
+/// RFC 5545 §3.3.6 has signs for alarms; what begins is found where it begins all the same.
+#[test]
+fn what_ends_before_it_begins_is_where_it_begins() {
+    for (name, recurs) in [
+        ("VEVENT", ""),
+        ("VEVENT", "RRULE:FREQ=DAILY;COUNT=2\n"),
+        ("VTODO", ""),
+        ("VTODO", "RRULE:FREQ=DAILY;COUNT=2\n"),
+    ] {
+        for length in ["-P30D", "-PT1000H"] {
+            let scene = Scene::new(&format!(
+                "BEGIN:{name}\nUID:1\nDTSTART:20260105T100000Z\nDURATION:{length}\n{recurs}\
+                 END:{name}\n"
+            ));
+            for (start, end, holds) in [
+                ("20260105T090000Z", "20260105T095959Z", false),
+                ("20260105T095959Z", "20260105T100001Z", true),
+                ("20260106T095959Z", "20260106T100001Z", !recurs.is_empty()),
+                ("20260107T000000Z", "20260108T000000Z", false),
+            ] {
+                let found = scene.matches(&timed(name, range(start, end)));
+                assert_eq!(found, holds, "{name} {recurs} {length} {start}");
+            }
+        }
+    }
 }
