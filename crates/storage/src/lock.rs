@@ -1,7 +1,11 @@
 //! Write locks of WebDAV (RFC 4918 §6, §7).
 //!
 //! **Invariants:** an exclusive lock is alone where it reaches; what is locked changes only for
-//! who holds one of its locks and names it.
+//! who holds one of its locks and names it; who may not write somewhere holds no lock there.
+
+mod holder;
+
+use std::collections::HashSet;
 
 use ids::{AccountId, Timestamp};
 
@@ -65,15 +69,21 @@ fn read(row: &dyn Row) -> Result<Lock> {
 }
 
 impl ReadTx<'_> {
-    /// The locks on what is an account's that have not ended.
+    /// The locks on what is an account's that have not ended, of those who may write there.
     pub fn list_locks(&mut self, account: AccountId, now: Timestamp) -> Result<Vec<Lock>> {
-        let locks = self.sql.query_all(
+        let mut locks = self.stored_locks(account, now)?;
+        self.retain_of_writers(account, &mut locks)?;
+        Ok(locks)
+    }
+
+    /// The same, of whomever.
+    fn stored_locks(&mut self, account: AccountId, now: Timestamp) -> Result<Vec<Lock>> {
+        self.sql.query_all(
             "SELECT token, home, path, deep, exclusive, holder, owner, timeout_secs, expires \
              FROM dav_lock WHERE account_id = ?1 AND expires > ?2 ORDER BY token",
             &[Value::Int(account.get()), Value::Int(now.as_micros())],
             read,
-        )?;
-        Ok(locks)
+        )
     }
 
     /// Those that reach a place.
@@ -84,8 +94,9 @@ impl ReadTx<'_> {
         path: &str,
         now: Timestamp,
     ) -> Result<Vec<Lock>> {
-        let mut locks = self.list_locks(account, now)?;
+        let mut locks = self.stored_locks(account, now)?;
         locks.retain(|lock| lock.covers(home, path));
+        self.retain_of_writers(account, &mut locks)?;
         Ok(locks)
     }
 }
@@ -113,13 +124,12 @@ impl AccountTx<'_, '_> {
         wanted: &Lock,
     ) -> Result<Lock> {
         self.require_still_there(collection, crate::CollectionRights::WRITE)?;
-        let (account, now) = (self.account, self.now);
+        let now = self.now;
         let path = path_of(&collection.name, object);
         if wanted.owner.len() > OWNER_BYTES_MAX {
             return Err(StorageError::Invalid("the owner of the lock is too long"));
         }
-        self.purge_locks()?;
-        let locks = self.list_locks(account, now)?;
+        let locks = self.purge_locks()?;
         if locks.len() >= LOCKS_MAX {
             return Err(StorageError::Limit { kind: LimitKind::Locks, max: LOCKS_MAX as u64 });
         }
@@ -168,19 +178,23 @@ impl AccountTx<'_, '_> {
         Ok(())
     }
 
-    /// Lets a lock last longer (RFC 4918 §9.10.2).
+    /// Lets a lock last longer (RFC 4918 §9.10.2). It needs what taking it needs.
     ///
     /// # Errors
-    /// [`StorageError::Conflict`] where the actor has no such lock there.
+    /// [`StorageError::Conflict`] where the actor has no such lock there;
+    /// [`StorageError::NotFound`] and [`StorageError::NoPermission`] as for any change of the
+    /// collection.
     pub fn refresh_lock(
         &mut self,
-        home: Home,
-        path: &str,
+        collection: &Collection,
+        object: Option<&str>,
         token: &str,
         timeout_secs: Option<i64>,
     ) -> Result<Lock> {
+        self.require_still_there(collection, crate::CollectionRights::WRITE)?;
         let (account, now, actor) = (self.account, self.now, self.actor);
-        let locks = self.locks_on(account, home, path, now)?;
+        let path = path_of(&collection.name, object);
+        let locks = self.locks_on(account, collection.kind.home(), &path, now)?;
         let found = locks.into_iter().find(|lock| lock.token == token && lock.holder == actor);
         let mut lock = found.ok_or(StorageError::Conflict("there is no such lock here"))?;
         lock.timeout_secs = timeout_secs.unwrap_or(lock.timeout_secs).clamp(1, TIMEOUT_SECS_MAX);
@@ -247,7 +261,9 @@ impl AccountTx<'_, '_> {
         held: &[String],
     ) -> Result<()> {
         let (account, now, actor) = (self.account, self.now, self.actor);
-        let locks = self.list_locks(account, now)?;
+        let mut locks = self.stored_locks(account, now)?;
+        locks.retain(|lock| places.iter().any(|place| lock.covers(home, place)));
+        self.retain_of_writers(account, &mut locks)?;
         for place in places {
             let on: Vec<&Lock> = locks.iter().filter(|lock| lock.covers(home, place)).collect();
             if !opens(&on, actor, held) {
@@ -282,7 +298,7 @@ impl AccountTx<'_, '_> {
     /// RFC 4918 §7.5, §9.6: what is gone or moved away takes its locks with it.
     pub(crate) fn remove_locks_below(&mut self, home: Home, path: &str) -> Result<()> {
         let (account, now) = (self.account, self.now);
-        for lock in self.list_locks(account, now)? {
+        for lock in self.stored_locks(account, now)? {
             if lock.home == home && (lock.path == path || is_below(&lock.path, path)) {
                 let token = [Value::Text(&lock.token)];
                 self.sql.execute("DELETE FROM dav_lock WHERE token = ?1", &token)?;
@@ -291,13 +307,23 @@ impl AccountTx<'_, '_> {
         Ok(())
     }
 
-    fn purge_locks(&mut self) -> Result<()> {
+    /// Takes those away that have ended, and those that do not count: should their holders get
+    /// their rights back, somebody else may have a lock there. Those that stay.
+    fn purge_locks(&mut self) -> Result<Vec<Lock>> {
         let (account, now) = (self.account, self.now);
         self.sql.execute(
             "DELETE FROM dav_lock WHERE account_id = ?1 AND expires <= ?2",
             &[Value::Int(account.get()), Value::Int(now.as_micros())],
         )?;
-        Ok(())
+        let stored = self.stored_locks(account, now)?;
+        let mut counting = stored.clone();
+        self.retain_of_writers(account, &mut counting)?;
+        let tokens: HashSet<&str> = counting.iter().map(|lock| lock.token.as_str()).collect();
+        for lock in stored.iter().filter(|lock| !tokens.contains(lock.token.as_str())) {
+            let token = [Value::Text(&lock.token)];
+            self.sql.execute("DELETE FROM dav_lock WHERE token = ?1", &token)?;
+        }
+        Ok(counting)
     }
 }
 

@@ -38,7 +38,10 @@ pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> 
         })
         .await?;
     match wanted {
-        None => refresh(exchange, &request, &target, found, conditions).await,
+        None => {
+            let found = found.ok_or(DavError::NOT_FOUND)?;
+            refresh(exchange, &request, &target, found, conditions).await
+        }
         Some(wanted) => {
             let token = format!("urn:uuid:{}", random_uuid()?);
             let lock = Lock {
@@ -140,21 +143,25 @@ async fn refresh(
     exchange: &Exchange,
     request: &Request,
     target: &Target,
-    found: Option<Resource>,
+    found: Resource,
     conditions: Preconditions,
 ) -> Result<Answer> {
     // RFC 4918 §9.10.2: the lock is named in If, alone.
     let token = conditions.tokens().into_iter().next().ok_or(DavError::BAD_REQUEST)?;
-    let (home, path) = (target.home, target.lock_path());
-    let timeout_secs = request.timeout_secs();
+    let (collection, object) = match found {
+        Resource::Collection(_, collection) => (*collection, None),
+        Resource::Object(_, collection, _, object) => ((*collection).clone(), Some(object.name)),
+        _ => return Err(DavError::NOT_FOUND),
+    };
+    let (home, timeout_secs) = (target.home, request.timeout_secs());
+    let within = collection.clone();
     let lock = exchange
         .write(target.owner.id, "dav lock", move |tx| {
             conditions.check(tx, home)?;
-            Ok(tx.refresh_lock(home, &path, &token, timeout_secs)?)
+            Ok(tx.refresh_lock(&collection, object.as_deref(), &token, timeout_secs)?)
         })
         .await?;
-    let within = found.as_ref().and_then(Resource::collection);
-    Ok(discovery(StatusCode::OK, &lock, target, within))
+    Ok(discovery(StatusCode::OK, &lock, target, Some(&within)))
 }
 
 /// RFC 4918 §9.10.1: DAV:lockdiscovery in DAV:prop.

@@ -147,3 +147,70 @@ fn refusals_name_what_is_locked() {
         assert_eq!(href(&house.paul_asks("DELETE", &object, "").await), path.trim_end_matches('/'));
     });
 }
+
+/// RFC 3744 Appendix B: LOCK needs what PUT needs. Who has it no more holds nobody up (R-SHARE-1).
+#[test]
+fn a_lock_ends_with_the_right_to_write() {
+    on_both_engines(|house| async move {
+        let path = house.share_team().await;
+        let own = "/dav/calendars/julie@example.test/team/";
+        for (rights, refreshed) in
+            [(CollectionRights::NONE, [404, 404]), (CollectionRights::READ, [412, 412])]
+        {
+            house.share("team", "paul@example.test", CollectionRights::WRITE).await;
+            let held = token(&house.ask("paul", "LOCK", &path, "depth: infinity", LOCK).await);
+            let headers = format!("if: ({held})");
+            let put = async || house.julie("PUT", "team/2.ics", "", &event("2", AT_NINE)).await;
+            assert_eq!(put().await.status, 423);
+            assert_eq!(house.paul_asks("LOCK", &path, &headers).await.status, 200);
+            house.share("team", "paul@example.test", rights).await;
+            for (place, status) in [path.as_str(), own].into_iter().zip(refreshed) {
+                let refused = house.paul_asks("LOCK", place, &headers).await;
+                assert_eq!(refused.status, status, "{place} {}", refused.text);
+            }
+            assert!(matches!(put().await.status, 201 | 204));
+            let ask = "<propfind xmlns=\"DAV:\"><prop><lockdiscovery/></prop></propfind>";
+            let found = house.julie("PROPFIND", "team/", "depth: 0", ask).await;
+            assert!(!found.text.contains("<D:activelock>"), "{}", found.text);
+            // Whose lock it is meanwhile, it stays.
+            let mine = house.julie("LOCK", "team/", "depth: infinity", LOCK).await;
+            house.share("team", "paul@example.test", CollectionRights::WRITE).await;
+            assert_eq!(house.paul_asks("LOCK", &path, &headers).await.status, 412);
+            let (new, body) = (format!("{path}3.ics"), event("3", AT_NINE));
+            assert_eq!(house.ask("paul", "PUT", &new, "", &body).await.status, 423);
+            let unlocked = format!("lock-token: {}", token(&mine));
+            assert_eq!(house.julie("UNLOCK", "team/", &unlocked, "").await.status, 204);
+        }
+    });
+}
+
+/// However their rights went: nothing is written to a calendar where somebody acts for its owner no
+/// more.
+#[test]
+fn locks_of_who_acted_for_somebody_end_with_that() {
+    on_both_engines(|house| async move {
+        house.julie("PUT", "personal/1.ics", "", &event("1", AT_NINE)).await;
+        let [julie, paul] = ["julie", "paul"].map(|name| format!("{name}@example.test"));
+        let [julie, paul] = [julie, paul].map(|text| storage::Address::parse(&text).unwrap());
+        let set = async |acts: bool| {
+            let (julie, paul) = (julie.clone(), paul.clone());
+            let set = house.store.write("test", move |tx| {
+                let paul = tx.find_account(&paul)?.unwrap().id;
+                let julie = tx.find_account(&julie)?.unwrap().id;
+                let members: Vec<_> = acts.then(|| paul.into()).into_iter().collect();
+                tx.account(julie)?.set_proxies(storage::Proxy::Write, &members)
+            });
+            set.await.unwrap();
+        };
+        set(true).await;
+        let object = "/dav/calendars/julie@example.test/personal/1.ics";
+        let locked = house.ask("paul", "LOCK", object, "depth: 0", LOCK).await;
+        let headers = format!("if: ({})", token(&locked));
+        let delete = async || house.julie("DELETE", "personal/1.ics", "", "").await.status;
+        assert_eq!(delete().await, 423);
+        assert_eq!(house.paul_asks("LOCK", object, &headers).await.status, 200);
+        set(false).await;
+        assert_eq!(house.paul_asks("LOCK", object, &headers).await.status, 404);
+        assert_eq!(delete().await, 204);
+    });
+}
