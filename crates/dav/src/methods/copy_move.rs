@@ -3,8 +3,8 @@
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
 use storage::{
-    Answering, Collection, CollectionKind, CollectionName, Condition, CopyDepth, EtagCondition,
-    Home, Object, ReadTx, StorageError, Transfer, TransferKind, WriteTx,
+    AccountTx, Answering, Collection, CollectionKind, CollectionName, Condition, CopyDepth,
+    EtagCondition, Home, Object, ReadTx, StorageError, Transfer, TransferKind, WriteTx,
 };
 
 use crate::answer::{self, Answer};
@@ -266,6 +266,9 @@ async fn of_collection(
         .write_after(owner, "dav copy", lock, move |tx| {
             conditions.check(tx, home)?;
             let tokens = conditions.tokens();
+            if overwrite {
+                require_not_default(tx, &from, &name)?;
+            }
             Ok(match moves {
                 true => tx.rename_collection(&from, &name, overwrite, &tokens)?,
                 false => tx.copy_folder(&from, &name, depth, overwrite, &tokens)?,
@@ -275,6 +278,22 @@ async fn of_collection(
     match replaced.map_err(refused)? {
         true => Ok(answer::empty(StatusCode::NO_CONTENT)),
         false => Ok(created(&href)),
+    }
+}
+
+/// RFC 6638 §4.3: the default calendar stays, here as where it is deleted by itself.
+fn require_not_default(
+    tx: &mut AccountTx<'_, '_>,
+    from: &Collection,
+    to: &CollectionName,
+) -> Result<()> {
+    let account = tx.id();
+    let there = tx.find_collection(account, from.kind.home(), to.as_str())?;
+    match there.filter(|there| there.kind == CollectionKind::Calendar && there.id != from.id) {
+        Some(there) if tx.default_calendar(account)? == Some(there.id) => {
+            Err(DavError::forbidden(Name::caldav("default-calendar-needed")))
+        }
+        _ => Ok(()),
     }
 }
 

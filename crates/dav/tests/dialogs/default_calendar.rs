@@ -137,6 +137,17 @@ fn it_stays() {
         let first = house.julie("DELETE", "personal/", "", "").await;
         assert_eq!((first.status, first.failed()), (403, "C:default-calendar-needed"));
         assert_eq!(house.julie("PROPFIND", "personal/", "depth: 0", "").await.status, 207);
+        // Nor does another take its place.
+        let to = format!("destination: {HOME}personal/");
+        house.julie("PUT", "personal/1.ics", "", &event("1", AT_NINE)).await;
+        for headers in [to.clone(), format!("{to}\noverwrite: T")] {
+            let over = house.julie("MOVE", "jobs/", &headers, "").await;
+            assert_eq!((over.status, over.failed()), (403, "C:default-calendar-needed"));
+        }
+        let over = house.julie("MOVE", "jobs/", &format!("{to}\noverwrite: F"), "").await;
+        assert_eq!(over.status, 412);
+        assert_eq!(house.julie("GET", "personal/1.ics", "", "").await.status, 200);
+        assert_eq!(house.julie("PROPFIND", "jobs/", "depth: 0", "").await.status, 207);
         let jobs = format!("<href>{HOME}jobs/</href>");
         assert_eq!(set(&house, &jobs).await.status, 207);
         assert_eq!(house.julie("DELETE", "personal/", "", "").await.status, 204);
