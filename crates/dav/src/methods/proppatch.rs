@@ -111,7 +111,14 @@ async fn change(
                     Ok(tx.update_collection(id, &plan.change, &conditions.tokens())?)
                 })
                 .await;
-            written.map_err(|error| too_large(error, changes))
+            written.map_err(|error| match error {
+                // R-CAL-4: a calendar of a room, which cannot begin to take time.
+                DavError::Storage(StorageError::Conflict(_)) => {
+                    let name = Name::caldav("schedule-calendar-transp");
+                    Outcome::Refused(vec![Refused { name, status: 409, failed: None }])
+                }
+                error => too_large(error, changes),
+            })
         }
         Resource::Object(owner, collection, _, object) => {
             let dead = properties::plan_dead(changes).map_err(Outcome::Refused)?;

@@ -203,3 +203,43 @@ fn who_delegates_to_one_who_declined_is_asked_again() {
         assert!(of_paul.unwrap().contains("PARTSTAT=NEEDS-ACTION"), "{got}");
     });
 }
+
+/// R-CAL-4: a room is not booked twice by a property either.
+#[test]
+fn a_calendar_of_a_room_does_not_begin_to_take_time_that_is_taken() {
+    on_both_engines(|house| async move {
+        let made = house.store.write("test", |tx| {
+            let paul = storage::Address::parse("paul@example.test").unwrap();
+            let paul = tx.find_account(&paul)?.unwrap().id;
+            tx.make_room(paul)
+        });
+        made.await.unwrap();
+        let set = |how: &str| {
+            format!(
+                "<D:propertyupdate xmlns:D=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\"><D:set>\
+                 <D:prop><C:schedule-calendar-transp><C:{how}/></C:schedule-calendar-transp>\
+                 <D:displayname>Notes</D:displayname></D:prop></D:set></D:propertyupdate>"
+            )
+        };
+        assert_eq!(house.paul("MKCALENDAR", "notes/", "", "").await.status, 201);
+        let answer = house.paul("PROPPATCH", "notes/", "", &set("transparent")).await;
+        assert!(answer.text.contains("200 OK"), "{}", answer.text);
+        for path in ["personal/1.ics", "notes/2.ics"] {
+            let event = crate::calendars::event(path, AT_NINE);
+            assert_eq!(house.paul("PUT", path, "", &event).await.status, 201);
+        }
+        let answer = house.paul("PROPPATCH", "notes/", "", &set("opaque")).await;
+        let body = "<D:propstat><D:prop><C:schedule-calendar-transp/></D:prop>\
+            <D:status>HTTP/1.1 409 Conflict</D:status></D:propstat><D:propstat><D:prop>\
+            <D:displayname/></D:prop><D:status>HTTP/1.1 424 Failed Dependency</D:status>\
+            </D:propstat></D:response></D:multistatus>";
+        assert!(answer.status == 207 && answer.text.ends_with(body), "{}", answer.text);
+        for method in ["COPY", "MOVE"] {
+            let to = format!("destination: {PAUL}/personal/2.ics");
+            assert_eq!(house.paul(method, "notes/2.ics", &to, "").await.status, 409);
+        }
+        assert_eq!(house.paul("DELETE", "notes/2.ics", "", "").await.status, 204);
+        let answer = house.paul("PROPPATCH", "notes/", "", &set("opaque")).await;
+        assert!(answer.text.contains("200 OK"), "{}", answer.text);
+    });
+}

@@ -135,7 +135,9 @@ impl AccountTx<'_, '_> {
     /// Changes properties of a collection, all or none.
     ///
     /// # Errors
-    /// [`StorageError::NoPermission`] where a source is set of what is not subscribed to.
+    /// [`StorageError::NoPermission`] where a source is set of what is not subscribed to;
+    /// [`StorageError::Conflict`] where a calendar of a room is to take time that something else
+    /// has (R-CAL-4).
     pub fn update_collection(
         &mut self,
         collection: CollectionId,
@@ -149,6 +151,9 @@ impl AccountTx<'_, '_> {
             return Err(StorageError::NoPermission("only what is subscribed to has a source"));
         }
         self.require_unlocked(found.kind.home(), &found.name, None, tokens)?;
+        if change.transparent == Some(false) && self.is_double_booked_by_opening(&found)? {
+            return Err(StorageError::Conflict("the room has something else then"));
+        }
         self.write_properties(collection, change)?;
         self.touch_collection(collection)?;
         self.record_fact(Some(collection), Fact::CollectionUpdated)

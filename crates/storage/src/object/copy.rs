@@ -193,6 +193,10 @@ impl AccountTx<'_, '_> {
             return Ok(Place::Refused(PutOutcome::WrongComponent));
         }
         self.check_no_folder_of_that_name(&to, name)?;
+        // R-CAL-4
+        if self.is_double_booked_by_transfer((from, object), &to, there.as_ref())? {
+            return Ok(Place::Refused(PutOutcome::RoomTaken));
+        }
         Ok(Place::Ready(Box::new(to)))
     }
 

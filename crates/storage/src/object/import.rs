@@ -26,7 +26,8 @@ pub struct Imported {
     pub added: u64,
     /// How many took the place of others.
     pub replaced: u64,
-    /// The UIDs that were there already and stayed.
+    /// The UIDs of what was left out: they were there already and stayed, or the room has something
+    /// else then.
     pub kept: Vec<String>,
 }
 
@@ -129,6 +130,12 @@ impl AccountTx<'_, '_> {
     ) -> Result<PutOutcome> {
         match self.ready_to_put(collection, name, object, &Condition::default())? {
             Readiness::Refused(outcome) => Ok(outcome),
+            // R-CAL-4
+            Readiness::Ready { collection, .. }
+                if self.is_double_booked(&collection, object)? =>
+            {
+                Ok(PutOutcome::RoomTaken)
+            }
             Readiness::Ready { collection, there } => {
                 let tag = tag_of(there.as_ref(), object);
                 self.write_object(&collection, there.as_ref(), name, object, tag)

@@ -55,7 +55,8 @@ pub struct Restored {
     pub put: u64,
     /// How many are gone again.
     pub removed: u64,
-    /// The names of those that stayed: changed meanwhile, or their UID is another's now.
+    /// The names of those that stayed: changed meanwhile, or their UID is another's now, or the room
+    /// has something else then.
     pub kept: Vec<String>,
 }
 
@@ -160,7 +161,9 @@ impl AccountTx<'_, '_> {
     ) -> Result<Restored> {
         let collection = self.require_still_there(collection, CollectionRights::WRITE)?;
         let mut restored = Restored::default();
-        for step in steps {
+        // What goes makes room for what comes (R-CAL-4).
+        let (gone, put): (Vec<_>, Vec<_>) = steps.iter().partition(|step| step.object.is_none());
+        for step in gone.into_iter().chain(put) {
             let there = self.find_object(collection.id, &step.name)?;
             if there.as_ref().map(Object::etag) != step.expected {
                 restored.kept.push(step.name.clone());

@@ -7,19 +7,19 @@ use std::collections::hash_map::{Entry, HashMap};
 use std::ops::Range;
 
 use ical::scheduling::{Decision, Outgoing, Users, attendee_change, decided};
-use ical::{BusyTimes, CalendarObject, Component, Schedule, TimeRange, Zones};
+use ical::{BusyTimes, CalendarObject, Component, Occurrences, Schedule, TimeRange, Zones};
 use ids::AccountId;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::collection::{Collection, CollectionKind, Components, Home};
-use crate::object::{ObjectId, PreparedObject};
+use crate::object::{Object, ObjectId, PreparedObject};
 use crate::sql::Value;
 use crate::{Account, AccountTx, ReadTx, Result, StorageError, WriteTx};
 
-/// LIMIT: how far ahead a series is looked at. Two endless ones that have not met in five years
-/// may meet after.
-const AHEAD: jiff::SignedDuration = jiff::SignedDuration::from_hours(5 * 366 * 24);
+/// LIMIT: how far ahead a series is looked at that does not end, or has too many instances, from now
+/// or from where it begins. Two endless ones that have not met in five years may meet after.
+const AHEAD: SignedDuration = SignedDuration::from_hours(5 * 366 * 24);
 /// LIMIT: instances of a series that are looked at one by one: every day of those years.
 const INSTANCES_MAX: usize = 2_000;
 
@@ -97,14 +97,13 @@ impl AccountTx<'_, '_> {
 
     /// Whether what a person puts into the calendar of a room takes it at a time when something
     /// else has it. The account is locked, so of two that come at once one is second.
-    pub(super) fn is_double_booked(
+    pub(crate) fn is_double_booked(
         &mut self,
         collection: &Collection,
         object: &PreparedObject,
     ) -> Result<bool> {
         let account = self.account;
-        let counts = collection.kind == CollectionKind::Calendar && !collection.transparent;
-        if !counts || object.component() != Components::EVENT || !self.is_room(account)? {
+        if !counts(collection, object.component()) || !self.is_room(account)? {
             return Ok(false);
         }
         let limits = self.settings.scheduling.objects.ical;
@@ -112,19 +111,47 @@ impl AccountTx<'_, '_> {
         let mut bookings = Bookings::of(self, asked.uid())?;
         let zones = asked.zones(TimeZone::UTC, &limits);
         let Ok(schedule) = Schedule::of(&asked, &zones, &limits) else { return Ok(true) };
-        let now = Timestamp::from_second(self.now.as_secs()).unwrap_or(Timestamp::UNIX_EPOCH);
-        let end = now.checked_add(AHEAD).unwrap_or(Timestamp::MAX);
-        // What is free, declined or cancelled takes nothing.
-        let mut busy = BusyTimes::new(TimeRange { start: now, end }, &bookings.addresses);
-        if busy.add(&asked, &schedule, &zones).is_err() {
+        bookings.meet(self, &(asked, schedule, zones), &mut { INSTANCES_MAX })
+    }
+
+    /// The same of what comes from a calendar of the room that takes no time into one that does,
+    /// where `replaced` goes.
+    pub(crate) fn is_double_booked_by_transfer(
+        &mut self,
+        (from, object): (&Collection, &Object),
+        to: &Collection,
+        replaced: Option<&Object>,
+    ) -> Result<bool> {
+        let account = self.account;
+        let comes = !counts(from, object.component) && counts(to, object.component);
+        if !comes || !self.is_room(account)? {
+            return Ok(false);
+        }
+        let Some(asked) = read(self, object.id)? else { return Ok(true) };
+        let mut bookings = Bookings::of(self, &object.uid)?;
+        bookings.replaced = replaced.map(|replaced| replaced.id);
+        bookings.meet(self, &asked, &mut { INSTANCES_MAX })
+    }
+
+    /// The same of all that a calendar of the room holds, which took no time and is to take it.
+    pub(crate) fn is_double_booked_by_opening(&mut self, calendar: &Collection) -> Result<bool> {
+        let account = self.account;
+        let is_shut = calendar.kind == CollectionKind::Calendar && calendar.transparent;
+        if !is_shut || !self.is_room(account)? {
+            return Ok(false);
+        }
+        let ahead = self.now.as_secs()..i64::MAX;
+        let ahead = self.find_in_range(calendar.id, Components::EVENT, &ahead)?;
+        if ahead.len() > INSTANCES_MAX {
             return Ok(true);
         }
-        let periods = busy.periods();
-        if periods.len() > INSTANCES_MAX {
-            return Ok(true);
-        }
-        for (start, end, _) in periods {
-            if bookings.overlap(self, &(start..end))? {
+        let mut bookings = Bookings::of(self, "")?;
+        bookings.calendars.push(calendar.clone());
+        let mut left = INSTANCES_MAX;
+        for one in ahead {
+            let Some(asked) = read(self, one.object.id)? else { return Ok(true) };
+            bookings.but = one.object.uid;
+            if bookings.meet(self, &asked, &mut left)? {
                 return Ok(true);
             }
         }
@@ -134,16 +161,10 @@ impl AccountTx<'_, '_> {
     fn taken_instances(&mut self, asked: &CalendarObject, users: &Users) -> Result<Taken> {
         let limits = self.settings.scheduling.objects.ical;
         let now = self.scene(users).now;
-        let end = now.checked_add(AHEAD).unwrap_or(Timestamp::MAX);
         let zones = asked.zones(TimeZone::UTC, &limits);
         let Ok(all) = asked.occurrences(&zones, &limits) else { return Ok(Taken::All) };
-        // What is further ahead than that is looked at where it begins.
-        let start = all.span().map_or(now, |(first, _)| first.max(now));
-        let end = end.max(start.checked_add(AHEAD).unwrap_or(Timestamp::MAX));
-        let Ok(instances) = all.within(&(now..end)) else { return Ok(Taken::All) };
-        if instances.len() > INSTANCES_MAX {
-            return Ok(Taken::All);
-        }
+        let instances = look_ahead(&all, now, |window| all.within(&window));
+        let Some(instances) = instances else { return Ok(Taken::All) };
         let cancelled: Vec<bool> = asked.parts().map(is_cancelled).collect();
         let mut bookings = Bookings::of(self, asked.uid())?;
         let (mut taken, mut free) = (BTreeSet::new(), 0);
@@ -173,13 +194,41 @@ fn is_cancelled(part: &Component) -> bool {
     part.line("STATUS").is_some_and(|line| line.value().trim().eq_ignore_ascii_case("CANCELLED"))
 }
 
-/// An object of a room's calendar, read once.
-type Read = Option<(CalendarObject, Schedule, Zones)>;
+/// What is found of a series: in all that is ahead of it where it ends and that is not too much, else
+/// in the years from now, or from where it begins. `None` where that is too much as well.
+fn look_ahead<T>(
+    all: &Occurrences,
+    now: Timestamp,
+    mut look: impl FnMut(Range<Timestamp>) -> std::result::Result<Vec<T>, ical::Error>,
+) -> Option<Vec<T>> {
+    let (first, last) = all.span().unwrap_or((now, now));
+    let after = |instant: Timestamp, by| instant.checked_add(by).unwrap_or(Timestamp::MAX);
+    let whole = after(last.max(now), SignedDuration::from_secs(1));
+    let years = after(first.max(now), AHEAD);
+    let ends = (!all.is_endless()).then_some(whole).into_iter().chain([years]);
+    let mut found = ends.filter_map(|end| look(now..end).ok());
+    found.find(|found| found.len() <= INSTANCES_MAX)
+}
+
+/// Whether what is of this kind takes the time of a room there.
+fn counts(collection: &Collection, component: Components) -> bool {
+    collection.kind == CollectionKind::Calendar
+        && !collection.transparent
+        && component == Components::EVENT
+}
+
+/// An object of a room's calendar, with its times.
+type Timed = (CalendarObject, Schedule, Zones);
+
+/// One that was read once.
+type Read = Option<Timed>;
 
 /// What stands in the calendars of a room, but for one UID.
 struct Bookings {
     calendars: Vec<Collection>,
     but: String,
+    /// Nor does this count, which goes.
+    replaced: Option<ObjectId>,
     addresses: Vec<String>,
     read: HashMap<ObjectId, Read>,
 }
@@ -190,7 +239,34 @@ impl Bookings {
         let mut calendars = tx.list_collections(account, Home::Calendars)?;
         calendars.retain(|one| one.kind == CollectionKind::Calendar && !one.transparent);
         let addresses = tx.calendar_addresses(account)?;
-        Ok(Self { calendars, but: but.to_owned(), addresses, read: HashMap::new() })
+        let (but, read) = (but.to_owned(), HashMap::new());
+        Ok(Self { calendars, but, replaced: None, addresses, read })
+    }
+
+    /// Whether any time that something takes is taken already, or cannot be told. `left` is how
+    /// many times of it may be looked at.
+    fn meet(
+        &mut self,
+        tx: &mut AccountTx<'_, '_>,
+        (asked, schedule, zones): &Timed,
+        left: &mut usize,
+    ) -> Result<bool> {
+        let now = Timestamp::from_second(tx.now.as_secs()).unwrap_or(Timestamp::UNIX_EPOCH);
+        // What is free, declined or cancelled takes nothing.
+        let periods = look_ahead(schedule.occurrences(), now, |window| {
+            let range = TimeRange { start: window.start, end: window.end };
+            let mut busy = BusyTimes::new(range, &self.addresses);
+            busy.add(asked, schedule, zones).map(|()| busy.periods())
+        });
+        let Some(periods) = periods else { return Ok(true) };
+        let Some(rest) = left.checked_sub(periods.len()) else { return Ok(true) };
+        *left = rest;
+        for (start, end, _) in periods {
+            if self.overlap(tx, &(start..end))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn overlap(&mut self, tx: &mut AccountTx<'_, '_>, hours: &Range<Timestamp>) -> Result<bool> {
@@ -199,7 +275,9 @@ impl Bookings {
         for at in 0..self.calendars.len() {
             let Some(calendar) = self.calendars.get(at) else { continue };
             let found = tx.find_in_range(calendar.id, Components::EVENT, &window)?;
-            for one in found.iter().filter(|one| one.object.uid != self.but) {
+            let (but, replaced) = (&self.but, self.replaced);
+            let is_other = |object: &Object| object.uid != *but && Some(object.id) != replaced;
+            for one in found.iter().filter(|one| is_other(&one.object)) {
                 let mut busy = BusyTimes::new(range, &self.addresses);
                 let read = match self.read.entry(one.object.id) {
                     Entry::Occupied(known) => known.into_mut(),

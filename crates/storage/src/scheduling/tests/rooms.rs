@@ -3,8 +3,14 @@
 use ids::AccountId;
 
 use super::fixture::*;
+use super::transfers::transfer;
+use crate::collection::{Collection, CollectionKind, CollectionName, NewCollection, ObjectName};
+use crate::object::{Condition, Imported, ObjectLimits, PreparedObject, Restored};
 use crate::testing::{TestStore, on_both_engines};
-use crate::{Answering, Home, PutOutcome};
+use crate::{
+    Answering, CollectionChange, Duplicates, Home, PutOutcome, RestoreStep, Result, StorageError,
+    TransferKind,
+};
 
 fn room(store: &TestStore) -> AccountId {
     let room = store.account("room");
@@ -124,17 +130,62 @@ fn of_sixteen_who_want_one_hour_at_once_one_gets_it() {
     });
 }
 
+fn event(uid: &str, lines: &str) -> String {
+    other(&part("", lines), uid)
+}
+
+fn prepared(uid: &str, lines: &str) -> PreparedObject {
+    let bytes = calendar_of(&event(uid, lines));
+    PreparedObject::calendar(bytes, &ObjectLimits::default()).unwrap()
+}
+
+/// At another hour of that day.
+fn at(hour: u8) -> String {
+    AT_NINE.replace("T09", &format!("T{hour:02}"))
+}
+
+/// A calendar of the room that takes no time.
+fn notes(store: &TestStore, room: AccountId) -> Collection {
+    personal(store, room);
+    let made = store.with(room, |tx| {
+        let mut new = NewCollection::new(CollectionKind::Calendar);
+        new.properties.transparent = Some(true);
+        tx.create_collection(&CollectionName::parse(Home::Calendars, "notes")?, &new, &[])
+    });
+    made.unwrap()
+}
+
+/// Puts an event there; its name is its UID.
+fn put_in(store: &TestStore, to: &Collection, uid: &'static str, lines: &str) {
+    let (to, object) = (to.clone(), prepared(uid, lines));
+    let put = store.with(to.account, move |tx| {
+        let name = ObjectName::parse(uid)?;
+        Ok(tx.put_scheduled(&to, &name, &object, &Condition::default())?.outcome)
+    });
+    assert_eq!(put.unwrap(), PutOutcome::Created);
+}
+
+fn remove(store: &TestStore, from: &Collection, name: &'static str) {
+    let from = from.clone();
+    let removed = store.with(from.account, move |tx| {
+        tx.delete_object(&from, name, &Condition::default()).map(drop)
+    });
+    removed.unwrap();
+}
+
+/// Says that a calendar takes time from now on.
+fn open(store: &TestStore, calendar: &Collection) -> Result<()> {
+    let (account, id) = (calendar.account, calendar.id);
+    let change = CollectionChange { transparent: Some(false), ..CollectionChange::default() };
+    store.with(account, move |tx| tx.update_collection(id, &change, &[]))
+}
+
 #[test]
 fn nobody_writes_a_second_booking_into_the_calendar_of_a_room() {
     on_both_engines(|store| {
         let ann = store.account("ann");
         let room = room(store);
         put(store, ann, &meeting(&["room"], AT_NINE));
-        let event = |uid: &str, lines: &str| {
-            format!(
-                "BEGIN:VEVENT\r\nUID:{uid}\r\nDTSTAMP:20260101T000000Z\r\n{lines}END:VEVENT\r\n"
-            )
-        };
         for (lines, outcome) in [
             (AT_NINE.to_owned(), PutOutcome::RoomTaken),
             (WEEKLY.replace("20260105", "20251229"), PutOutcome::RoomTaken),
@@ -151,5 +202,108 @@ fn nobody_writes_a_second_booking_into_the_calendar_of_a_room() {
         // Nobody else's calendar cares.
         let own = try_put(store, ann, "x.ics", &event("x", AT_NINE), None);
         assert_eq!(own.unwrap().outcome, PutOutcome::Created);
+    });
+}
+
+#[test]
+fn what_is_further_ahead_than_a_series_is_followed_is_booked_once_too() {
+    on_both_engines(|store| {
+        let room = room(store);
+        let later = |lines: &str| lines.replace("20260105", "20330103");
+        let listed = "RDATE:20330103T090000Z\r\n";
+        for (uid, lines, outcome) in [
+            ("a", later(AT_NINE), PutOutcome::Created),
+            ("b", later(AT_NINE), PutOutcome::RoomTaken),
+            ("c", later(WEEKLY), PutOutcome::RoomTaken),
+            ("d", later(&at(10)), PutOutcome::Created),
+            // Years after where it begins.
+            ("e", at(11) + listed, PutOutcome::RoomTaken),
+            ("f", at(11) + &listed.replace("T09", "T11"), PutOutcome::Created),
+        ] {
+            let put = try_put(store, room, uid, &event(uid, &lines), None);
+            assert_eq!(put.unwrap().outcome, outcome, "{uid}");
+        }
+    });
+}
+
+#[test]
+fn what_comes_from_a_calendar_that_takes_no_time_is_looked_at() {
+    on_both_engines(|store| {
+        let room = room(store);
+        let (notes, personal) = (notes(store, room), personal(store, room));
+        put_in(store, &personal, "x", AT_NINE);
+        put_in(store, &notes, "y", AT_NINE);
+        put_in(store, &notes, "z", &at(10));
+        let carry = |kind, from, to| transfer(store, room, kind, from, to);
+        let (y, z) = ((&notes, "y"), (&notes, "z"));
+        for kind in [TransferKind::Copy, TransferKind::Move] {
+            assert_eq!(carry(kind, y, (&personal, "y")), PutOutcome::RoomTaken);
+            assert_eq!(carry(kind, y, (&personal, "z")), PutOutcome::RoomTaken);
+        }
+        assert_eq!(carry(TransferKind::Copy, z, (&personal, "z")), PutOutcome::Created);
+        // What goes is in nobody's way.
+        assert_eq!(carry(TransferKind::Move, y, (&personal, "x")), PutOutcome::Replaced);
+        // And back.
+        let back = carry(TransferKind::Move, (&personal, "x"), (&notes, "y"));
+        assert_eq!(back, PutOutcome::Created);
+    });
+}
+
+#[test]
+fn a_calendar_begins_to_take_time_where_there_is_time() {
+    on_both_engines(|store| {
+        let room = room(store);
+        let (notes, personal) = (notes(store, room), personal(store, room));
+        put_in(store, &personal, "x", AT_NINE);
+        put_in(store, &notes, "y", WEEKLY);
+        let is_taken = |done| matches!(done, Err(StorageError::Conflict(_)));
+        assert!(is_taken(open(store, &notes)));
+        // Nor may two of its own meet.
+        remove(store, &personal, "x");
+        put_in(store, &notes, "z", &AT_NINE.replace("20260105", "20260112"));
+        assert!(is_taken(open(store, &notes)));
+        remove(store, &notes, "z");
+        open(store, &notes).unwrap();
+        // It does now.
+        let refused = try_put(store, room, "x", &event("x", AT_NINE), None);
+        assert_eq!(refused.unwrap().outcome, PutOutcome::RoomTaken);
+        // To others it is as it was.
+        let ann = store.account("ann");
+        let own = self::notes(store, ann);
+        put_in(store, &self::personal(store, ann), "x", AT_NINE);
+        put_in(store, &own, "y", AT_NINE);
+        open(store, &own).unwrap();
+    });
+}
+
+#[test]
+fn what_is_imported_or_restored_takes_no_time_twice() {
+    on_both_engines(|store| {
+        let room = room(store);
+        let personal = personal(store, room);
+        put_in(store, &personal, "m", AT_NINE);
+        let (to, ten) = (personal.clone(), at(10));
+        let imported = store.with(room, move |tx| {
+            let all = [prepared("x", AT_NINE), prepared("y", &ten), prepared("z", &ten)];
+            tx.import_objects(&to, &all, Duplicates::Keep)
+        });
+        let kept = vec!["x".to_owned(), "z".to_owned()];
+        assert_eq!(imported.unwrap(), Imported { added: 1, replaced: 0, kept });
+        let restored = store.with(room, move |tx| {
+            let y = tx.find_object(personal.id, "y.ics")?.expect("there").etag();
+            let step = |name: &str, expected, object| {
+                let name = name.to_owned();
+                RestoreStep { name, expected, object }
+            };
+            // What goes does so before what comes.
+            let steps = [
+                step("a", None, Some(prepared("a", &at(10)))),
+                step("b", None, Some(prepared("b", AT_NINE))),
+                step("y.ics", Some(y), None),
+            ];
+            tx.restore_objects(&personal, &steps)
+        });
+        let kept = vec!["b".to_owned()];
+        assert_eq!(restored.unwrap(), Restored { put: 1, removed: 1, kept });
     });
 }

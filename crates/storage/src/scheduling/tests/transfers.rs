@@ -27,7 +27,7 @@ fn put_lunch(store: &TestStore, account: AccountId, work: &Collection) {
     assert_eq!(put.unwrap(), PutOutcome::Created);
 }
 
-fn transfer(
+pub(super) fn transfer(
     store: &TestStore,
     account: AccountId,
     kind: TransferKind,
