@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ids::{Clock, Uid, UidSet};
-use message::flag::{Flag, Flags};
+use message::flag::{Flag, Flags, SystemFlags};
 use storage::{AccountTx, Database, FlagChange, MailboxName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -56,23 +56,17 @@ async fn a_keyword_is_told_after_others_were_forgotten() {
     assert_eq!(other.run(&format!("STORE 1 FLAGS ({})", all.join(" "))).await, Status::Ok);
     let mut client = open(&house).await;
     assert!(client.lines[0].ends_with(&format!("{})", all.join(" "))), "{}", client.lines[0]);
-    // More different sets than a view keeps of which no message has any.
-    let sets = (1..1100_u32).map(|bits| {
-        let chosen = all.iter().enumerate().filter(move |(at, _)| bits >> at & 1 == 1);
-        chosen.map(|(_, name)| Flag::parse(name.as_bytes()).unwrap()).collect::<Flags>()
-    });
-    let writes = sets.map(|flags| {
-        let account = house.account;
-        let replace = move |tx: &mut AccountTx<'_, '_>| {
-            let inbox = tx.find_mailbox(account, &MailboxName::inbox())?.unwrap().id;
-            let first = UidSet::from_iter([Uid::new(1)]);
-            tx.store_flags(inbox, &first, FlagChange::Replace(flags), None).map(drop)
-        };
-        let store = house.store.clone();
-        tokio::spawn(async move { store.account_write(account, "test", replace).await })
-    });
+    // More different sets than a view keeps of which no message has any; the last without keywords.
+    let chosen = |bits: u32| {
+        let names = all.iter().enumerate().filter(move |(at, _)| bits >> at & 1 == 1);
+        names.map(|(_, name)| Flag::parse(name.as_bytes()).unwrap()).collect::<Flags>()
+    };
+    let writes = (1..1020).map(|bits| tokio::spawn(replace(&house, chosen(bits))));
     for write in writes.collect::<Vec<_>>() {
-        write.await.unwrap().unwrap();
+        write.await.unwrap();
+    }
+    for bits in 1..32 {
+        replace(&house, Flags::new(SystemFlags::from_bits(bits), Vec::new())).await;
     }
     assert_eq!(other.run("STORE 1 FLAGS (new)").await, Status::Ok);
     assert_eq!(client.run("NOOP").await, Status::Ok);
@@ -81,6 +75,17 @@ async fn a_keyword_is_told_after_others_were_forgotten() {
     assert!(permanent.starts_with("* OK [PERMANENTFLAGS ("), "{permanent}");
     assert_eq!(fetch, "* 1 FETCH (UID 1 FLAGS (new))");
     assert_eq!(house.close().await, Vec::<String>::new());
+}
+
+/// Gives the first message these flags and no others.
+fn replace(house: &House, flags: Flags) -> impl Future<Output = ()> + use<> {
+    let (store, account) = (house.store.clone(), house.account);
+    let replace = move |tx: &mut AccountTx<'_, '_>| {
+        let inbox = tx.find_mailbox(account, &MailboxName::inbox())?.unwrap().id;
+        let first = UidSet::from_iter([Uid::new(1)]);
+        tx.store_flags(inbox, &first, FlagChange::Replace(flags), None).map(drop)
+    };
+    async move { drop(store.account_write(account, "test", replace).await.unwrap()) }
 }
 
 async fn open(house: &House) -> Client {
