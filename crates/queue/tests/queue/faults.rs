@@ -12,6 +12,12 @@ fn replying(command: &'static str, reply: &'static str) -> Behaviour {
     Behaviour { replies: vec![(command, reply)], ..Behaviour::default() }
 }
 
+/// Whatever is sent to a destination goes by one visit, which waits for it.
+fn one_long_visit(settings: &mut queue::Settings) {
+    settings.connections_per_destination_max = 1;
+    settings.rest = std::time::Duration::from_secs(600);
+}
+
 /// A reply that never ends, of so many bytes in all.
 fn endless(line: &str, total: usize) -> &'static str {
     let lines = line.repeat(total / line.len());
@@ -63,8 +69,7 @@ async fn content_that_is_taken_behind_a_goodbye_is_taken() {
         keywords: &["PIPELINING", "CHUNKING"],
         ..replying("MAIL FROM:<max", "421 4.3.2 going down")
     });
-    let long = std::time::Duration::from_secs(600);
-    let scene = Scene::with(&[&a], |settings| settings.rest = long).await;
+    let scene = Scene::with(&[&a], one_long_visit).await;
     scene.send(&["x@a.test"]).await;
     scene.queue.wait_until(|counters| counters.delivered == 1).await;
     scene.send_from("max@here.test", &["x@a.test"], "{}").await;
@@ -105,12 +110,10 @@ async fn a_sender_who_is_refused_now_stalls_no_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn hosts_are_found_by_the_settings_of_the_message() {
     let (first, second) = (Server::start().await, Server::start().await);
-    let long = std::time::Duration::from_secs(600);
-    let scene = Scene::with(&[&first], |settings| settings.rest = long).await;
+    let scene = Scene::with(&[&first], one_long_visit).await;
     scene.send(&["x@a.test"]).await;
     scene.queue.wait_until(|counters| counters.delivered == 1).await;
     let mut settings = scene.settings.clone();
-    settings.rest = long;
     settings.routes[0].relay.port = second.address.port();
     scene.queue.replace_settings(settings);
     scene.send(&["x@a.test"]).await;
