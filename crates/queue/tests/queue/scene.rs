@@ -179,6 +179,15 @@ impl Scene {
         now
     }
 
+    /// Waits until a visit there has nothing to do and keeps its connection.
+    pub(crate) async fn rests(&self, destination: &str) {
+        let rests =
+            |state: &queue::DestinationState| state.destination == destination && state.resting > 0;
+        while !self.queue.destinations().iter().any(rests) {
+            tokio::task::yield_now().await;
+        }
+    }
+
     pub(crate) async fn spool(&self) -> Vec<SpoolRow> {
         let filter = SpoolFilter::default();
         self.store.read(move |tx| tx.list_spooled(&filter, SpoolId::new(0), 100)).await.unwrap()
