@@ -167,10 +167,11 @@ impl Inner {
             let answer = answer_of(host, error);
             // A route that leads to where no mail is taken is for the operator to mend; the mail waits
             // for it. So it does where TLS is to tell who is there: whoever says before it that no
-            // mail is taken, or calls itself by our name, can be anybody. A route that leads back to
-            // us may not wait.
-            let may_change = meeting.certain || (relay.is_some() && !answer.is_loop());
-            if may_change { answer.with_class(4) } else { answer }
+            // mail is taken can be anybody. What leads back to us may not wait; it is found behind
+            // TLS then.
+            let must_be_certain = meeting.certain && meeting.otherwise.is_none();
+            let may_change = relay.is_some() || must_be_certain;
+            if may_change && !answer.is_loop() { answer.with_class(4) } else { answer }
         })?;
         Ok((client, certain))
     }

@@ -39,8 +39,8 @@ pub(crate) struct Visit {
     server: Option<Server>,
     /// By which settings the hosts were found, and when.
     found: Option<(Arc<Settings>, Timestamp)>,
-    /// Whose message was not taken now, and nobody's since.
-    refused_sender: Option<String>,
+    /// Whose message was not taken now, and nobody's since; and what was said.
+    refused_sender: Option<(String, Answer)>,
     /// What a host said that took nothing for now; those behind it are tried.
     passed_over: Option<Answer>,
     /// It may take the next message: the hosts are looked for anew then.
@@ -62,6 +62,18 @@ struct Answered {
     /// Who tells the sender.
     confirms: Confirms,
     outcome: Outcome,
+}
+
+impl Answered {
+    /// What was said to the first recipient that is to be tried again.
+    fn first_deferral(&self) -> Option<Answer> {
+        self.outcome.verdicts.iter().find_map(|verdict| {
+            match end_of(verdict.clone(), &self.name, self.confirms, self.outcome.usable) {
+                Some(End::Deferred(answer)) => Some(answer),
+                _ => None,
+            }
+        })
+    }
 }
 
 /// Whether the visit goes on.
@@ -344,6 +356,10 @@ impl Visit {
         let mut pending = message.recipients.clone();
         let mut ends = Vec::new();
         let mut course = Course::On;
+        if let Some(said) = self.refused(message) {
+            let end = End::Deferred(said);
+            return (pending.into_iter().map(|one| (one, end.clone())).collect(), course);
+        }
         self.begin_anew();
         if !content.is_text() && !MailParameters::of(message).is_binary() {
             // RFC 5321 §2.3.8: bare CR and LF are not sent; nothing that came by SMTP has them.
@@ -353,7 +369,7 @@ impl Visit {
         let need = need_of(message);
         while !pending.is_empty() && course == Course::On {
             if let Err(answer) = self.open_server(need).await {
-                let end = self.no_server(answer, &mut course);
+                let end = self.no_server(message, answer, &mut course);
                 ends.extend(pending.drain(..).map(|one| (one, end.clone())));
                 break;
             }
@@ -389,6 +405,8 @@ impl Visit {
         let mut envelope = outbound(message, recipients, utf8_header, now);
         let converted = convert(&mut envelope, content, server.client.server()).await;
         let content = converted.as_ref().unwrap_or(content);
+        // RFC 1870 §6.2: with what was signed here since it came.
+        envelope.size_bytes = content.len() as u64;
         let outcome = server.client.send(&envelope, content).await;
         let reused = server.client.messages() > 1;
         // RFC 5321 §4.2.5: content that was taken is taken, whatever was said to MAIL before it.
@@ -420,11 +438,13 @@ impl Visit {
         passed_over: bool,
         course: &mut Course,
     ) -> (Vec<(ClaimedRecipient, End)>, Vec<ClaimedRecipient>) {
+        let said = answered.first_deferral();
         let Answered { name, confirms, outcome } = answered;
         if passed_over {
             tracing::info!(server = name, "it takes nothing now; the next host is tried");
         } else if concerns_server(&outcome) {
-            if !self.is_about_sender(message, &outcome) {
+            let said = said.filter(|_| outcome.usable);
+            if !said.is_some_and(|said| self.is_about_sender(message, said)) {
                 self.leave_alone();
                 *course = Course::Over;
             }
@@ -507,7 +527,6 @@ async fn convert(
     let convert = move || to_seven_bit(&whole, &Limits::default());
     let bytes = tokio::task::spawn_blocking(convert).await.ok().flatten()?;
     envelope.body = Body::SevenBit;
-    envelope.size_bytes = bytes.len() as u64;
     Some(OutboundContent { header: bytes, body: Vec::new() })
 }
 

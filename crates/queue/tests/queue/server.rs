@@ -50,6 +50,7 @@ pub(crate) struct Server {
     behaviours: Arc<Mutex<VecDeque<Behaviour>>>,
     taken: Arc<Mutex<Vec<Taken>>>,
     connections: Arc<Mutex<usize>>,
+    refused: Arc<Mutex<usize>>,
     hung_up: Arc<Notify>,
 }
 
@@ -65,6 +66,7 @@ impl Server {
             behaviours: Arc::default(),
             taken: Arc::default(),
             connections: Arc::default(),
+            refused: Arc::default(),
             hung_up: Arc::default(),
         };
         let own = server.clone();
@@ -96,6 +98,11 @@ impl Server {
 
     pub(crate) fn connections(&self) -> usize {
         *self.connections.lock().unwrap()
+    }
+
+    /// How many commands MAIL were answered otherwise than with 250.
+    pub(crate) fn refused(&self) -> usize {
+        *self.refused.lock().unwrap()
     }
 
     async fn converse(&self, stream: TcpStream, behaviour: Behaviour) -> std::io::Result<()> {
@@ -131,6 +138,7 @@ impl Server {
                 return Ok(());
             }
             if let Some((_, reply)) = special {
+                *self.refused.lock().unwrap() += usize::from(verb == "MAIL");
                 write.write_all(format!("{reply}\r\n").as_bytes()).await?;
                 continue;
             }

@@ -21,8 +21,8 @@ use super::{
 pub(super) const EAGER_BYTES_MAX: usize = 64 * 1024;
 /// LIMIT: RFC 5321 §4.5.3.2 sets none; TCP itself gives up after two minutes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// LIMIT: a line that does not end.
-const LINE_BYTES_READ_MAX: usize = 2 * 1024 * 1024;
+/// LIMIT: bytes that are read of one reply.
+const REPLY_BYTES_READ_MAX: usize = 4 * 1024 * 1024;
 /// LIMIT: RFC 5321 §4.5.3.2.5, for one block of the content.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(180);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -319,8 +319,9 @@ impl Client {
     }
 
     async fn read_lines(&mut self) -> Result<ServerReply, Broken> {
+        let mut room = REPLY_BYTES_READ_MAX;
         loop {
-            let line = self.read_line().await?;
+            let line = self.read_line(&mut room).await?;
             if let Some(reply) = self.reader.line(&line)? {
                 return Ok(reply);
             }
@@ -329,8 +330,8 @@ impl Client {
 
     /// The next line, as much of it as is kept. RFC 5321 §4.2.5: the code alone says what became of a
     /// message, which would be sent again where it is not heard for the length of the text.
-    async fn read_line(&mut self) -> Result<Vec<u8>, Broken> {
-        let (mut line, mut read) = (Vec::new(), 0);
+    async fn read_line(&mut self, reply_room: &mut usize) -> Result<Vec<u8>, Broken> {
+        let mut line = Vec::new();
         loop {
             let waiting = self.connection.fill().await?;
             // A bare LF ends a line here as well: what a server means is plain, and nothing
@@ -341,10 +342,8 @@ impl Client {
             line.extend_from_slice(part.get(..room).unwrap_or(part));
             let taken = part.len() + usize::from(end.is_some());
             self.connection.consume(taken);
-            read += taken;
-            if read > LINE_BYTES_READ_MAX {
-                return Err(ConnectionError::Flood.into());
-            }
+            let left = reply_room.checked_sub(taken);
+            *reply_room = left.ok_or(Broken::Network(ConnectionError::Flood))?;
             if end.is_some() {
                 line.pop_if(|last| *last == b'\r');
                 return Ok(line);

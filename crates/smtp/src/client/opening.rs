@@ -185,8 +185,10 @@ impl Opening {
     }
 
     fn greeted(&mut self, capabilities: Capabilities, out: &mut Vec<u8>) -> Act {
-        // RFC 5321 §5.1: mail for elsewhere that comes back to us would go round for ever.
-        if capabilities.name.eq_ignore_ascii_case(&self.settings.hostname) {
+        // RFC 5321 §5.1: mail for elsewhere that comes back to us would go round for ever. Where TLS is
+        // to tell who is there, anybody can call themselves by our name before it.
+        let may_be_anybody = self.settings.tls == TlsUse::Required && !self.encrypted;
+        if !may_be_anybody && capabilities.name.eq_ignore_ascii_case(&self.settings.hostname) {
             let text = "the server there calls itself by our own name: mail loops back to us";
             return Act::Failed(Failure::new(LOOP, text));
         }
@@ -374,6 +376,24 @@ mod tests {
         let (_, act) =
             play(settings(TlsUse::Opportunistic, false), &["220 hi", "250 MAIL.here.test"]);
         assert!(matches!(act, Act::Failed(failure) if failure.is_permanent()));
+    }
+
+    #[test]
+    fn who_is_only_known_behind_tls_is_judged_there() {
+        let before = ["220 hi", "250-mail.here.test|250 STARTTLS", "220 go", "TLS"];
+        for (name, is_us) in [("mail.here.test", true), ("mx.there.test", false)] {
+            let reply = format!("250 {name}");
+            let replies = [&before[..], &[&*reply]].concat();
+            let (sent, act) = play(settings(TlsUse::Required, false), &replies);
+            assert_eq!(sent, "EHLO mail.here.test|STARTTLS|EHLO mail.here.test|");
+            let is_loop = matches!(&act, Act::Failed(failure) if failure.status == LOOP);
+            assert_eq!(is_loop, is_us, "{act:?}");
+        }
+        let (_, act) = play(settings(TlsUse::Required, false), &["220 hi", "250 mail.here.test"]);
+        assert!(matches!(act, Act::Failed(failure) if failure.is_no_tls()));
+        let (_, act) =
+            play(settings(TlsUse::FromTheStart, false), &["220 hi", "250 mail.here.test"]);
+        assert!(matches!(act, Act::Failed(failure) if failure.status == LOOP));
     }
 
     #[test]

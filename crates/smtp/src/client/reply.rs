@@ -66,6 +66,21 @@ pub struct ServerReply {
 }
 
 impl ServerReply {
+    /// Takes up the text of a line; how many bytes of it are kept.
+    fn keep(&mut self, text: &[u8]) -> usize {
+        let text = printable(text);
+        let (status, text) = match Status::split_off(&text) {
+            // RFC 2034 §4: the first digits of both codes are the same.
+            Some((status, rest)) if u16::from(status.class) == self.code / 100 => {
+                (Some(status), rest)
+            }
+            _ => (None, text.as_str()),
+        };
+        self.status = self.status.or(status);
+        self.lines.push(text.to_owned());
+        text.len()
+    }
+
     /// 2xx.
     pub fn is_positive(&self) -> bool {
         self.code / 100 == 2
@@ -149,16 +164,8 @@ impl ReplyReader {
         if reply.code != code {
             return Err(ReplyFault::Inconsistent);
         }
-        let text = printable(text);
-        let (status, text) = match Status::split_off(&text) {
-            // RFC 2034 §4: the first digits of both codes are the same.
-            Some((status, rest)) if u16::from(status.class) == code / 100 => (Some(status), rest),
-            _ => (None, text.as_str()),
-        };
-        reply.status = reply.status.or(status);
-        if self.text_bytes < TEXT_BYTES_MAX && self.lines <= LINES_KEPT_MAX {
-            self.text_bytes += text.len();
-            reply.lines.push(text.to_owned());
+        if self.lines <= LINES_KEPT_MAX && self.text_bytes < TEXT_BYTES_MAX {
+            self.text_bytes += reply.keep(text);
         }
         if !last {
             return Ok(None);
