@@ -107,7 +107,10 @@ class Pebble:
         self.process.wait()
 
     def text(self):
-        return (self.folder / "log").read_text(errors="replace")[-3000:]
+        return self.whole_text()[-3000:]
+
+    def whole_text(self):
+        return (self.folder / "log").read_text(errors="replace")
 
     def trust(self):
         """Who believes what it issued, and nobody else."""

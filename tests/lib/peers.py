@@ -20,10 +20,18 @@ HOST = "127.0.0.1"
 START_SECONDS = 300
 
 
+_GIVEN = set()
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()[1]
+    """Each is given once: whoever asked for it binds it later."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            port = probe.getsockname()[1]
+        if port not in _GIVEN:
+            _GIVEN.add(port)
+            return port
 
 
 def wait_for(condition, what, seconds=START_SECONDS):

@@ -57,9 +57,9 @@ def run(*command, status=0, stdin=None, timeout=PATIENCE, env=None):
     return output
 
 
-def posthorn(*arguments, stdin="", status=0):
+def posthorn(*arguments, stdin="", status=0, timeout=PATIENCE):
     return run(os.environ["POSTHORN_BINARY"], "--config", os.environ["POSTHORN_CONFIG_FILE"],
-               *arguments, stdin=stdin, status=status)
+               *arguments, stdin=stdin, status=status, timeout=timeout)
 
 
 def corpus(seed, count):

@@ -22,4 +22,4 @@ pub use smtp::{Delivery, Protocol, SmtpClient, SmtpReply};
 pub use stream::Security;
 
 /// LIMIT: how long a client waits for a server that says nothing.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(120);

@@ -115,7 +115,7 @@ async fn limits_at_the_door() {
     first.write_all(b"hello\r\n").await.unwrap();
     assert_eq!(read_line(&mut first).await, "250 hello\r\n");
     drop((first, second));
-    assert_eq!(shutdown.finish(Duration::from_secs(5)).await, Ending::Clean);
+    assert_eq!(shutdown.finish(Duration::from_secs(60)).await, Ending::Clean);
     assert_eq!(ConnectionCounters::read(&counters.accepted), 3);
     assert_eq!(ConnectionCounters::read(&counters.refused_address), 1);
     assert_eq!(ConnectionCounters::read(&counters.active), 0);
@@ -161,7 +161,7 @@ async fn a_panic_ends_one_session() {
     calm.write_all(b"still here\r\n").await.unwrap();
     assert_eq!(read_line(&mut calm).await, "250 still here\r\n");
     drop(calm);
-    assert_eq!(shutdown.finish(Duration::from_secs(5)).await, Ending::Clean);
+    assert_eq!(shutdown.finish(Duration::from_secs(60)).await, Ending::Clean);
     assert_eq!(ConnectionCounters::read(&counters.panicked), 1);
     assert_eq!(ConnectionCounters::read(&counters.active), 0);
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 /// Where a connection ends without a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub(crate) struct Server {
     taken: Arc<Mutex<Vec<Taken>>>,
     connections: Arc<Mutex<usize>>,
     refused: Arc<Mutex<usize>>,
-    hung_up: Arc<Notify>,
+    hung_up: Arc<watch::Sender<bool>>,
 }
 
 impl Server {
@@ -93,7 +93,7 @@ impl Server {
 
     /// Ends the connections on which nothing is said.
     pub(crate) fn hang_up(&self) {
-        self.hung_up.notify_waiters();
+        self.hung_up.send_replace(true);
     }
 
     pub(crate) fn connections(&self) -> usize {
@@ -113,7 +113,7 @@ impl Server {
             return Ok(());
         }
         if behaviour.silent {
-            self.hung_up.notified().await;
+            let _ = self.hung_up.subscribe().wait_for(|hung_up| *hung_up).await;
             return Ok(());
         }
         let greeting = behaviour.greeting.unwrap_or("220 there.test hello");

@@ -11,7 +11,7 @@ use super::pattern::{Names, write_line};
 use super::script::{Block, Edit, Expected, Item, Script, Step, literal_left};
 
 /// LIMIT: a dialog that stands still this long has failed; nothing ever waits for it otherwise.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// LIMIT: when rewriting, an answer is complete once nothing comes for this long.
 const QUIET: Duration = Duration::from_millis(300);

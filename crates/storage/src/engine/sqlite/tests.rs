@@ -355,9 +355,9 @@ fn the_log_is_begun_anew_under_steady_writing() {
             .unwrap();
     }
     let length = std::fs::metadata(log).unwrap().len();
-    // How long the log gets before writing waits, and some transactions on top: a copy that was under
-    // way ends before what it has not seen.
-    assert!(length < 110 << 20, "{length} bytes of 200 MiB are still in the log");
+    // How long the log gets before writing waits, and what was written meanwhile: a copy that is under
+    // way ends before what it has not seen, and a busy disk takes its time for it.
+    assert!(length < 160 << 20, "{length} bytes of 200 MiB are still in the log");
 }
 
 #[test]
