@@ -183,6 +183,12 @@ impl Settings {
         route.messages_per_minute_max.map(|_| route.domain.as_str())
     }
 
+    /// Whether mail for `other` goes the way of mail for `destination`, which a route names.
+    pub(crate) fn goes_along(&self, destination: &str, other: &str) -> bool {
+        let ways = self.route_for(destination).zip(self.route_for(other));
+        ways.is_some_and(|(one, other)| std::ptr::eq(one, other))
+    }
+
     fn route_for(&self, destination: &str) -> Option<&Route> {
         let matches = |route: &&Route| match route.domain.strip_prefix('.') {
             Some(parent) => {

@@ -8,6 +8,7 @@ use smtp::client::OutboundContent;
 use smtp::report::{Action, Line, Prepared, Report, Way, prepare};
 use storage::{
     Address, ClaimedMessage, ClaimedRecipient, Fate, Resolution, Settlement, StorageError,
+    spool_destination,
 };
 
 use crate::answer::Answer;
@@ -273,6 +274,7 @@ impl Inner {
         }
         let spool = settling.message.id;
         for (Decided { outcome, .. }, (recipient, _)) in decided.iter().zip(&settling.ends) {
+            let destination = spool_destination(&recipient.forward_path);
             let (recipient, answer) = (&recipient.forward_path, &outcome.answer);
             match outcome.fate {
                 Fate::Delivered => {
@@ -281,16 +283,16 @@ impl Inner {
                 }
                 Fate::Deferred(due) => {
                     add(&self.counters.deferred, 1);
-                    self.table().note(settling.destination, due);
+                    self.table().note(&destination, due);
                     tracing::info!(%spool, recipient, answer, "deferred");
                 }
                 Fate::Failed => {
                     add(&self.counters.failed, 1);
                     tracing::info!(%spool, recipient, answer, "failed");
                 }
-                Fate::Untried => self.table().note(settling.destination, self.store.now()),
+                Fate::Untried => self.table().note(&destination, self.store.now()),
                 Fate::Warned | Fate::ToldDeadline => {
-                    self.table().note(settling.destination, self.store.now());
+                    self.table().note(&destination, self.store.now());
                     tracing::info!(%spool, recipient, "its sender was told that it is late");
                 }
             }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use ids::{QueueDaemonId, SpoolId, Timestamp};
-use storage::{ClaimedMessage, Overdue, OverdueCursor, StorageError};
+use storage::{ClaimedMessage, Overdue, OverdueCursor, StorageError, spool_destination};
 
 use crate::ahead::load;
 use crate::answer::Answer;
@@ -125,8 +125,7 @@ fn ends_by_destination(
             // RFC 2852 §4.1.3: 4.4.7 for what is tried further.
             Overdue::PastDeadline => End::PastDeadline(Answer::past_deadline().with_class(4)),
         };
-        let domain = recipient.forward_path.rsplit_once('@').map_or("postmaster", |path| path.1);
-        let destination = message::address::normal_domain(domain);
+        let destination = spool_destination(&recipient.forward_path);
         match found.iter_mut().find(|(known, _)| *known == destination) {
             Some((_, ends)) => ends.push((recipient.clone(), end)),
             None => found.push((destination, vec![(recipient.clone(), end)])),

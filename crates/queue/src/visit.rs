@@ -22,10 +22,15 @@ use mailauth::Author;
 use message::{Limits, header_fields, to_seven_bit};
 use smtp::client::{Capabilities, Outbound, OutboundContent, Outcome, Verdict};
 use smtp::types::{Body, ByMode};
-use storage::{Claim, ClaimedMessage, ClaimedRecipient, Fate, Settlement, StorageError};
+use storage::{
+    Claim, ClaimedMessage, ClaimedRecipient, Fate, Settlement, StorageError, spool_destination,
+};
 
 /// LIMIT: recipients in hand at a time, so that a crash leaves few for others to take over.
 const CLAIM_MAX: usize = 50;
+/// LIMIT: the same of those that are elsewhere and go along; together as many as each server takes of
+/// one message (RFC 5321 §4.5.3.1.8).
+const ALONG_MAX: usize = 50;
 /// How long a destination waits after storage failed.
 const PAUSE_SECS: i64 = 30;
 
@@ -37,6 +42,8 @@ pub(crate) struct Visit {
     /// What the domain says of TLS, once it was looked for.
     sts: Option<Option<StsPolicy>>,
     server: Option<Server>,
+    /// By which settings it is known what goes along.
+    claimed_by: Option<Arc<Settings>>,
     /// By which settings the hosts were found, and when.
     found: Option<(Arc<Settings>, Timestamp)>,
     /// Whose message was not taken now, and nobody's since; and what was said.
@@ -92,6 +99,7 @@ impl Visit {
             hosts: None,
             sts: None,
             server: None,
+            claimed_by: None,
             found: None,
             refused_sender: None,
             passed_over: None,
@@ -183,9 +191,11 @@ impl Visit {
         turn.is_ok()
     }
 
-    async fn claim(&self, daemon: QueueDaemonId) -> Result<Claimed, StorageError> {
+    async fn claim(&mut self, daemon: QueueDaemonId) -> Result<Claimed, StorageError> {
         let claim = Claim { daemon, destination: self.destination.clone(), limit: CLAIM_MAX };
-        let reach = self.inner.settings().reach;
+        let settings = self.inner.settings();
+        let reach = settings.reach;
+        self.claimed_by = Some(settings.clone());
         let claimed = self.inner.store.write_messages("queue claim", Vec::new(), move |tx| {
             let domain = tx.find_domain(&claim.destination)?;
             // RFC 5321 §4.1.1.3: postmaster without a domain is the one of this server.
@@ -193,9 +203,16 @@ impl Visit {
             if !here && reach == Reach::Here {
                 return Ok(Claimed { messages: Vec::new(), next_due: None, full: false, here });
             }
-            let messages = tx.claim_spooled(&claim)?;
+            let mut messages = tx.claim_spooled(&claim)?;
             let count: usize = messages.iter().map(|message| message.recipients.len()).sum();
             let full = count >= claim.limit;
+            if !here && settings.relay_for(&claim.destination).is_some() {
+                // RFC 5321 §4.5.4.1: one copy for all whom the same host gets it for.
+                tx.claim_along(daemon, &mut messages, ALONG_MAX, |tx, other| {
+                    let along = settings.goes_along(&claim.destination, other);
+                    Ok(along && other != "postmaster" && tx.find_domain(other)?.is_none())
+                })?;
+            }
             let next_due = if full { None } else { tx.next_due_spooled(&claim.destination)? };
             Ok(Claimed { messages, next_due, full, here })
         });
@@ -256,7 +273,11 @@ impl Visit {
                 return;
             }
         }
-        self.inner.table().note(&self.destination, self.inner.store.now());
+        let (mut table, now) = (self.inner.table(), self.inner.store.now());
+        table.note(&self.destination, now);
+        for recipient in messages.iter().flat_map(|message| &message.recipients) {
+            table.note(&spool_destination(&recipient.forward_path), now);
+        }
     }
 
     async fn return_all(
@@ -356,15 +377,25 @@ impl Visit {
         let mut pending = message.recipients.clone();
         let mut ends = Vec::new();
         let mut course = Course::On;
+        if self.claimed_by.as_ref().is_none_or(|by| !Arc::ptr_eq(by, &self.inner.settings())) {
+            // After a reload others may go another way.
+            let is_own =
+                |one: &ClaimedRecipient| spool_destination(&one.forward_path) == self.destination;
+            let (own, others): (Vec<_>, Vec<_>) = pending.into_iter().partition(is_own);
+            ends.extend(others.into_iter().map(|one| (one, End::Untried)));
+            pending = own;
+        }
         if let Some(said) = self.refused(message) {
             let end = End::Deferred(said);
-            return (pending.into_iter().map(|one| (one, end.clone())).collect(), course);
+            ends.extend(pending.into_iter().map(|one| (one, end.clone())));
+            return (ends, course);
         }
         self.begin_anew();
         if !content.is_text() && !MailParameters::of(message).is_binary() {
             // RFC 5321 §2.3.8: bare CR and LF are not sent; nothing that came by SMTP has them.
             let end = End::Failed(Answer::ours(5, 6, 0, "the message has bare CR or LF"));
-            return (pending.into_iter().map(|one| (one, end.clone())).collect(), course);
+            ends.extend(pending.into_iter().map(|one| (one, end.clone())));
+            return (ends, course);
         }
         let need = need_of(message);
         while !pending.is_empty() && course == Course::On {

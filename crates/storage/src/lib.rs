@@ -130,7 +130,7 @@ pub use spool::{
     Claim, ClaimedMessage, ClaimedRecipient, Deadline, DestinationBacklog, Fate, Overdue,
     OverdueCursor, OverdueSlice, Settlement, SpoolChange, SpoolEntry, SpoolFilter, SpoolNotices,
     SpoolRecipient, SpoolRow, SpoolRowRecipient, SpoolTerms, SpoolTotals, TraceEvent, TraceRow,
-    Urgency, WhenLate,
+    Urgency, WhenLate, spool_destination,
 };
 pub use statistics::{BATCH_SIZES, COMMIT_MICROS, StatisticsSnapshot};
 pub use store::Store;

@@ -7,6 +7,7 @@ mod faults;
 mod filed;
 mod lists;
 mod panics;
+mod routes;
 mod scene;
 mod server;
 mod sts;

@@ -1,6 +1,6 @@
 //! Taking recipients that are due into one's own hands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ids::{AccountId, ContentId, QueueDaemonId, SpoolId, Timestamp};
 
@@ -73,6 +73,17 @@ const CLAIM_POSTGRES: &str = "UPDATE spool_recipient SET owner = ?1 \
      ORDER BY due, spool_id, ordinal LIMIT ?4 FOR UPDATE SKIP LOCKED) \
      RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer";
 
+const ALONG_SQLITE: &str = "UPDATE spool_recipient SET owner = ?1 \
+     WHERE (spool_id, ordinal) IN (SELECT spool_id, ordinal FROM spool_recipient \
+     WHERE spool_id = ?2 AND destination = ?3 AND held = 0 AND owner = 0 AND due <= ?4 \
+     ORDER BY ordinal LIMIT ?5) \
+     RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer";
+const ALONG_POSTGRES: &str = "UPDATE spool_recipient SET owner = ?1 \
+     WHERE (spool_id, ordinal) IN (SELECT spool_id, ordinal FROM spool_recipient \
+     WHERE spool_id = ?2 AND destination = ?3 AND held = 0 AND owner = 0 AND due <= ?4 \
+     ORDER BY ordinal LIMIT ?5 FOR UPDATE SKIP LOCKED) \
+     RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer";
+
 /// What the column `warned` is made of.
 pub(super) const WARNED: i64 = 1;
 pub(super) const TOLD_DEADLINE: i64 = 2;
@@ -132,6 +143,75 @@ impl WriteTx<'_> {
         let mut messages = self.load_claimed(recipients)?;
         messages.sort_by_key(|message| order.get(&message.id.get()).copied());
         Ok(messages)
+    }
+
+    /// Claims what else of these messages is due and goes the same way, as `goes_along` says of a
+    /// destination: one copy for all of them (RFC 5321 §4.5.4.1). At most `limit` recipients.
+    ///
+    /// # Errors
+    /// As of the storage.
+    pub fn claim_along(
+        &mut self,
+        daemon: QueueDaemonId,
+        messages: &mut [ClaimedMessage],
+        limit: usize,
+        mut goes_along: impl FnMut(&mut Self, &str) -> Result<bool>,
+    ) -> Result<()> {
+        let sql = match self.sql.dialect() {
+            Dialect::Sqlite => ALONG_SQLITE,
+            Dialect::Postgres => ALONG_POSTGRES,
+        };
+        let (now, mut room) = (self.now.as_micros(), limit);
+        let mut change = WaitingChange::default();
+        let mut known: BTreeMap<String, bool> = BTreeMap::new();
+        for (spool, destination) in self.free_places(messages)? {
+            let along = match known.get(&destination) {
+                Some(along) => *along,
+                None => {
+                    let along = goes_along(self, &destination)?;
+                    known.insert(destination.clone(), along);
+                    along
+                }
+            };
+            let Some(message) = messages.iter_mut().find(|message| message.id == spool) else {
+                continue;
+            };
+            if !along || room == 0 {
+                continue;
+            }
+            let params = [
+                Value::Int(daemon.get()),
+                Value::Int(spool.get()),
+                Value::Text(&destination),
+                Value::Int(now),
+                Value::Int(i64::try_from(room).unwrap_or(i64::MAX)),
+            ];
+            let before = message.recipients.len();
+            self.sql.query(sql, &params, &mut |row| {
+                message.recipients.push(read_recipient(row)?);
+                Ok(())
+            })?;
+            let more = message.recipients.len() - before;
+            room = room.saturating_sub(more);
+            change.add(&destination, -i64::try_from(more).unwrap_or(i64::MAX));
+            message.recipients.sort_by_key(|recipient| recipient.ordinal);
+        }
+        self.count_waiting(change)
+    }
+
+    /// Where else recipients of these messages are that are due, a message after the other.
+    fn free_places(&mut self, messages: &[ClaimedMessage]) -> Result<BTreeSet<(SpoolId, String)>> {
+        let ids: Vec<i64> = messages.iter().map(|message| message.id.get()).collect();
+        let (now, mut places) = (self.now.as_micros(), BTreeSet::new());
+        let sql = "SELECT spool_id, destination, due FROM spool_recipient \
+                   WHERE held = 0 AND owner = 0 AND destination > '' AND spool_id IN ({IN})";
+        self.sql.query_in(sql, &ids, &mut |row| {
+            if row.int(2)? <= now {
+                places.insert((SpoolId::new(row.int(0)?), row.text(1)?.to_owned()));
+            }
+            Ok(())
+        })?;
+        Ok(places)
     }
 
     pub(super) fn load_claimed(

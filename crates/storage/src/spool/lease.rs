@@ -2,7 +2,7 @@
 
 use ids::{QueueDaemonId, SpoolId, Timestamp};
 
-use super::destination_of;
+use super::spool_destination;
 use super::waiting::WaitingChange;
 use crate::sql::{Dialect, Value};
 use crate::{Result, StorageError, WriteTx};
@@ -94,7 +94,7 @@ impl WriteTx<'_> {
         )?;
         let mut waiting = WaitingChange::default();
         for (spool, ordinal, forward_path) in &rows {
-            let destination = destination_of(forward_path);
+            let destination = spool_destination(forward_path);
             self.sql.execute(
                 "UPDATE spool_recipient SET destination = ?3 WHERE spool_id = ?1 AND ordinal = ?2",
                 &[Value::Int(spool.get()), Value::Int(*ordinal), Value::Text(&destination)],

@@ -63,7 +63,7 @@ pub struct SpoolRecipient {
 
 /// What the queue goes by: the domain in normal form, or the path itself where it has none
 /// (`postmaster`).
-fn destination_of(forward_path: &str) -> String {
+pub fn spool_destination(forward_path: &str) -> String {
     match forward_path.rsplit_once('@') {
         Some((_, domain)) => normal_domain(domain),
         None => forward_path.to_ascii_lowercase(),
@@ -118,7 +118,7 @@ impl WriteTx<'_> {
             ],
         )?;
         let destinations: Vec<String> =
-            entry.recipients.iter().map(|one| destination_of(&one.forward_path)).collect();
+            entry.recipients.iter().map(|one| spool_destination(&one.forward_path)).collect();
         let numbered = entry.recipients.iter().zip(&destinations).zip(0i64..);
         let mut rows = numbered.map(|((recipient, destination), ordinal)| {
             vec![

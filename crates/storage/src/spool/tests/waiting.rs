@@ -228,3 +228,44 @@ fn gathering_beside_writers_loses_no_number() {
         assert_eq!(rows, destinations, "gathered");
     });
 }
+
+#[test]
+fn what_goes_the_same_way_is_claimed_along() {
+    with_clock(|store, _| {
+        let daemon = register(store);
+        spool(store, &["a@x.test", "b@y.test", "c@z.test", "d@y.test", "e@w.test"]);
+        spool(store, &["f@y.test"]);
+        assert_eq!(change(store, SpoolChange::Hold, "e@w.test"), 1);
+        let along = |limit| {
+            let taken = store.write(move |tx| {
+                let claim = Claim { daemon, destination: "x.test".to_owned(), limit: 10 };
+                let mut messages = tx.claim_spooled(&claim)?;
+                tx.claim_along(daemon, &mut messages, limit, |_, other| {
+                    Ok(matches!(other, "y.test" | "w.test"))
+                })?;
+                Ok(messages)
+            });
+            let paths = |message: &ClaimedMessage| {
+                let path = |one: &ClaimedRecipient| one.forward_path.clone();
+                message.recipients.iter().map(path).collect::<Vec<_>>()
+            };
+            taken.unwrap().iter().map(paths).collect::<Vec<_>>()
+        };
+        // Neither what is held nor another message.
+        assert_eq!(along(9), [["a@x.test", "b@y.test", "d@y.test"]]);
+        assert_eq!(waiting(store), ["y.test 1", "z.test 1"]);
+        assert_eq!(along(9), [[""; 0]; 0]);
+        store.write(move |tx| tx.end_queue_daemon(daemon)).unwrap();
+        let daemon = register(store);
+        let taken = store.write(move |tx| {
+            let claim = Claim { daemon, destination: "x.test".to_owned(), limit: 10 };
+            let mut messages = tx.claim_spooled(&claim)?;
+            tx.claim_along(daemon, &mut messages, 1, |_, _| Ok(true))?;
+            Ok(messages)
+        });
+        let taken = taken.unwrap();
+        assert_eq!(taken[0].recipients.len(), 2);
+        assert_eq!(taken[0].recipients[1].forward_path, "b@y.test");
+        assert_eq!(waiting(store), ["y.test 2", "z.test 1"]);
+    });
+}
