@@ -58,7 +58,7 @@ pub use piecewise::PieceDecoder;
 pub use search::{
     SearchablePart, header_line, part_headers, part_text, searchable_text, searchable_text_of,
 };
-pub use seven_bit::to_seven_bit;
+pub use seven_bit::{has_long_lines, to_seven_bit};
 pub use sort_text::SortText;
 pub use structure_part::{decoded_structure, part_structure};
 pub use summary::Summary;

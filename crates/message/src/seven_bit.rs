@@ -12,7 +12,7 @@ mod encode;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use self::encode::{base64_lines, is_plain_text, quoted_printable};
+use self::encode::{PLAIN_LINE_MAX, base64_lines, is_plain_text, quoted_printable};
 use crate::header::{header_fields, unfold};
 use crate::{Encoding, Limits, Parameterized, Part, PartIndex, PartKind};
 
@@ -32,6 +32,17 @@ pub fn to_seven_bit(message: &[u8], limits: &Limits) -> Option<Vec<u8>> {
     }
     out.extend_from_slice(message.get(end..)?);
     is_plain_text(&out).then_some(out)
+}
+
+/// Whether a line has more octets than servers have to take (RFC 5321 §4.5.3.1.6, RFC 5322 §2.1.1).
+pub fn has_long_lines(message: &[u8]) -> bool {
+    let mut start = 0;
+    let ends = memchr::memchr_iter(b'\n', message).chain([message.len()]);
+    ends.into_iter().any(|end| {
+        let length = end - std::mem::replace(&mut start, end + 1);
+        // With the CR before it.
+        length > PLAIN_LINE_MAX + 1
+    })
 }
 
 /// By where it begins: where it ends, and what stands there in future.

@@ -17,6 +17,7 @@ mod door;
 mod external;
 mod incoming;
 mod lines;
+mod long_lines;
 mod lookups;
 mod memory;
 mod peers;

@@ -3,7 +3,7 @@
 /// RFC 2045 §6.7 and §6.8: characters of an encoded line.
 const LINE_MAX: usize = 76;
 /// RFC 5322 §2.1.1: characters of any line.
-const PLAIN_LINE_MAX: usize = 998;
+pub(super) const PLAIN_LINE_MAX: usize = 998;
 
 /// Whether it can go anywhere as it is.
 pub(super) fn is_plain_text(bytes: &[u8]) -> bool {

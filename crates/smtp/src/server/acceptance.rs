@@ -268,6 +268,10 @@ impl Visit<'_> {
         mut incoming: Incoming,
         reception: Option<Arc<Reception>>,
     ) -> Result<Outcomes, CommandError> {
+        if self.user.is_some() {
+            // Before it is signed.
+            self.shorten_lines(&mut incoming).await?;
+        }
         if incoming.signable {
             self.sign(&mut incoming).await?;
         }

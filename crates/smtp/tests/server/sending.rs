@@ -97,3 +97,43 @@ async fn who_sends_on_behalf_of_another_is_named() {
     assert_eq!(send(&fixture, "alice@here.test", header).await.1, "250 2.0.0");
     fixture.close().await;
 }
+
+/// RFC 5321 §4.5.3.1.6: what some servers would send back is encoded before it leaves, and before it is
+/// signed; what stays here is as it came.
+#[tokio::test]
+async fn long_lines_are_encoded_for_those_elsewhere() {
+    let fixture = Fixture::new().await;
+    let line = "long ".repeat(199) + "=";
+    assert!(line.len() <= 998);
+    let too_long = line.repeat(2);
+    for (to, text, is_encoded) in [
+        ("x@elsewhere.test", &line, false),
+        ("alice@here.test", &too_long, false),
+        ("x@elsewhere.test", &too_long, true),
+    ] {
+        let wire = format!(
+            "{SIGN_IN}MAIL FROM:<alice@here.test>\r\nRCPT TO:<{to}>\r\nDATA\r\n\
+             From: alice@here.test\r\nDate: Mon, 23 Nov 2026 00:00:00 +0000\r\n\
+             Message-ID: <a@b>\r\n\r\n{text}\r\n.\r\nQUIT\r\n"
+        );
+        let replies = fixture.talk(settings(Role::Submission), wire.as_bytes(), wire.len()).await;
+        assert!(replies.contains("250 2.0.0"), "{replies}");
+        let taken = if to == "alice@here.test" {
+            fixture.inbox(to).await.remove(0)
+        } else {
+            let spooled = fixture.spooled_contents();
+            fixture.text_of(*spooled.last().unwrap()).await
+        };
+        let taken = String::from_utf8(taken).unwrap();
+        assert_eq!(taken.contains(&format!("\r\n\r\n{text}\r\n")), !is_encoded, "{taken}");
+        let encoding = "\r\nContent-Transfer-Encoding: quoted-printable\r\n";
+        assert_eq!(taken.contains(encoding), is_encoded);
+        if is_encoded {
+            let body = taken.split_once("\r\n\r\n").unwrap().1;
+            let plain = body.replace("=\r\n", "").replace("=3D", "=");
+            assert_eq!(plain, format!("{text}\r\n"));
+            assert!(taken.lines().all(|line| line.len() <= 998));
+        }
+    }
+    fixture.close().await;
+}

@@ -121,15 +121,18 @@ impl Fixture {
         rows.map(|id| ContentId::new(id.unwrap())).collect()
     }
 
-    /// The text of the one message in the spool.
+    /// The text of the first message in the spool.
     pub(crate) async fn spooled_text(&self) -> String {
-        let database = rusqlite::Connection::open(self.folder.path().join("posthorn.db")).unwrap();
-        let content: i64 =
-            database.query_row("SELECT content_id FROM spool", [], |row| row.get(0)).unwrap();
-        let ids = [ContentId::new(content)];
+        let content = *self.spooled_contents().first().unwrap();
+        String::from_utf8(self.text_of(content).await).unwrap()
+    }
+
+    /// The text of a content.
+    pub(crate) async fn text_of(&self, content: ContentId) -> Vec<u8> {
+        let ids = [content];
         let contents = self.store.read(move |tx| tx.load_contents(&ids, Want::HEADER | Want::TEXT));
         let content = contents.await.unwrap().remove(0);
-        String::from_utf8([content.header().unwrap(), content.text().unwrap()].concat()).unwrap()
+        [content.header().unwrap(), content.text().unwrap()].concat()
     }
 
     /// What is written down of receptions, the oldest first: of each the sender, whether it was put

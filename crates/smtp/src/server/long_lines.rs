@@ -1,0 +1,43 @@
+//! Lines that are longer than servers have to take, of a message that is on its way out.
+
+use message::{Limits, has_long_lines, to_seven_bit};
+
+use super::Visit;
+use super::desk::Target;
+use super::incoming::Incoming;
+use crate::error::Refusal;
+use crate::types::Body;
+
+impl Visit<'_> {
+    /// Encodes the bodies of a submission that goes elsewhere and has lines of more than 998 octets
+    /// (RFC 5321 §4.5.3.1.6, RFC 6409 §8), which some servers send back. What cannot be changed, as it
+    /// is signed or the line is one of the header, goes as it is.
+    pub(super) async fn shorten_lines(&mut self, incoming: &mut Incoming) -> Result<(), Refusal> {
+        let body = self.session.envelope().map(|envelope| envelope.parameters.body);
+        if body == Some(Body::BinaryMime) || !self.targets.contains(&Target::Elsewhere) {
+            return Ok(());
+        }
+        let content = incoming.buffer.bytes.get(incoming.trace_bytes..).unwrap_or_default();
+        if !has_long_lines(content) {
+            return Ok(());
+        }
+        // A byte becomes three at most, beside what there is.
+        let length = content.len();
+        incoming.buffer.reserve(length.saturating_mul(4)).await?;
+        let (whole, start) = (std::mem::take(&mut incoming.buffer.bytes), incoming.trace_bytes);
+        let convert = move || {
+            let content = whole.get(start..).unwrap_or_default();
+            let encoded = to_seven_bit(content, &Limits::default());
+            (whole, encoded)
+        };
+        let converted = tokio::task::spawn_blocking(convert).await;
+        let (whole, encoded) = converted.map_err(|_| Refusal::Lost)?;
+        incoming.buffer.bytes = whole;
+        let bytes_max = self.server.settings.message_bytes_max;
+        if let Some(encoded) = encoded.filter(|encoded| encoded.len() as u64 <= bytes_max) {
+            incoming.buffer.bytes.truncate(start);
+            incoming.buffer.bytes.extend_from_slice(&encoded);
+        }
+        Ok(())
+    }
+}
