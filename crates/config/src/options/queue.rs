@@ -32,7 +32,8 @@ sections! {
         /// The longest pause between two attempts.
         retry_max: Duration = default "4 h", since "0.1";
 
-        /// Connections to other servers at a time.
+        /// Connections to other servers at a time. This and the bounds below are of each daemon, where
+        /// several share a database.
         connections: u32 = default 200, since "0.1";
 
         /// Connections at a time to the servers of one domain. They begin with two and grow while
