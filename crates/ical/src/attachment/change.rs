@@ -1,6 +1,6 @@
 //! Adding, updating and removing (RFC 8607 §3.4 to §3.6).
 
-use super::instances::{Described, find};
+use super::instances::{Described, find, instant};
 use super::{AttachmentFault, Instances, id_of};
 use crate::component::Component;
 use crate::limits::Limits;
@@ -83,6 +83,7 @@ impl CalendarObject {
                     let at = parts.iter().position(|(instance, _)| instance.is_none());
                     meant.push(at.ok_or(AttachmentFault::Instance)?);
                 }
+                parts.expect_these(ids.iter().filter_map(|id| instant(&parts, *id)));
                 for id in ids {
                     match find(&parts, *id).ok_or(AttachmentFault::Instance)? {
                         Described::There(at) => meant.push(at),

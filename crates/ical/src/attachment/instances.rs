@@ -66,6 +66,7 @@ pub(super) fn find(parts: &Parts<'_>, id: Value) -> Option<Described> {
         return Some(Described::There(at));
     }
     let start = time_of(parts.master()?, "DTSTART")?;
+    let at = instant(parts, id)?;
     // RFC 8607 §3.3.2: as it would stand in the object.
     let is_alike = matches!(
         (start.value, id),
@@ -73,8 +74,13 @@ pub(super) fn find(parts: &Parts<'_>, id: Value) -> Option<Described> {
             | (Value::Local(_), Value::Local(_))
             | (Value::Utc(_), Value::Utc(_))
     );
-    let at = parts.zones.instant(&Time { value: id, zone: start.zone });
     // One that is overridden was found above, or is named in another way than the object does.
     let is_free = parts.find(Some(at)).is_none();
     (is_alike && is_free && parts.has_instance(at)).then_some(Described::ByMaster(at))
+}
+
+/// When an instance is that is named so.
+pub(super) fn instant(parts: &Parts<'_>, id: Value) -> Option<Timestamp> {
+    let zone = time_of(parts.master()?, "DTSTART")?.zone;
+    Some(parts.zones.instant(&Time { value: id, zone }))
 }

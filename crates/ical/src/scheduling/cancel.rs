@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
-use super::parts::{Instance, Parts, except, is_cancelled, is_from_there, sequence};
+use super::parts::{Instance, Parts, except, is_cancelled, is_from_there, sequence, time_of};
 use super::receive::{Ignored, assemble};
 use crate::component::Component;
 use crate::line::Line;
@@ -13,14 +13,18 @@ use crate::line::Line;
 pub(super) fn cancel(existing: &Parts<'_>, message: &Parts<'_>) -> Result<Component, Ignored> {
     let mut news: Vec<(Instance, &Component)> = Vec::new();
     let mut said: HashSet<Instance> = HashSet::new();
+    let mut ignored = Ignored::Unknown;
     for (instance, part) in message.iter() {
-        let known = known_of(existing, instance, part).ok_or(Ignored::Unknown)?;
-        if !is_stale_cancel(known, part) && said.insert(instance) {
+        // What is not here does not keep what is.
+        let Some(known) = known_of(existing, instance, part) else { continue };
+        ignored = Ignored::Stale;
+        let is_out = instance.is_some_and(|at| is_taken_out(existing, at)) && !is_from_there(part);
+        if !is_out && !is_stale_cancel(known, part) && said.insert(instance) {
             news.push((instance, part));
         }
     }
     if news.is_empty() {
-        return Err(Ignored::Stale);
+        return Err(ignored);
     }
     let mut left = Left::of(existing);
     // Of several ends the first is one to all that follow.
@@ -30,7 +34,7 @@ pub(super) fn cancel(existing: &Parts<'_>, message: &Parts<'_>) -> Result<Compon
     }
     for (instance, part) in news.iter().filter(|(_, part)| !is_from_there(part)) {
         match instance {
-            None => left.parts.iter_mut().for_each(|(_, known)| end(known, part)),
+            None => left.end_all(part),
             Some(at) => left.take_out(*at, part),
         }
     }
@@ -44,6 +48,11 @@ fn known_of<'o>(
     instance: Instance,
     part: &Component,
 ) -> Option<&'o Component> {
+    if instance.is_none() {
+        // RFC 5546 §3.2.5: the whole, of which instances alone may be here.
+        let mut alone = existing.iter().map(|(_, known)| known);
+        return existing.master().or_else(|| alone.find(|known| is_news_alone(known, part)));
+    }
     if !is_from_there(part) {
         return existing.describing(instance);
     }
@@ -54,6 +63,24 @@ fn known_of<'o>(
 /// QUIRK(Exchange, Google): CANCEL has the SEQUENCE of the last REQUEST, or none at all.
 fn is_stale_cancel(known: &Component, news: &Component) -> bool {
     news.line("SEQUENCE").is_some() && sequence(news) < sequence(known) || is_cancelled(known)
+}
+
+/// Whether the end of a whole is one of an instance alone, too. Whoever is left with some of a series
+/// hears of its end, and of these after that; the first may come again.
+fn is_news_alone(known: &Component, news: &Component) -> bool {
+    let age = |part: &Component| {
+        (sequence(part), time_of(part, "DTSTAMP").map(|time| time.value.civil()))
+    };
+    let is_newer = match news.line("SEQUENCE") {
+        Some(_) => age(news) > age(known),
+        None => age(news).1 > age(known).1,
+    };
+    is_newer && !is_cancelled(known)
+}
+
+/// Whether an instance has been taken out already: mail may come twice.
+fn is_taken_out(existing: &Parts<'_>, at: Timestamp) -> bool {
+    existing.find(Some(at)).is_none() && existing.excepted().binary_search(&at).is_ok()
 }
 
 fn end(known: &mut Component, news: &Component) {
@@ -90,13 +117,22 @@ impl<'e, 'o> Left<'e, 'o> {
 
     fn take_out(&mut self, at: Timestamp, news: &Component) {
         let zones = &self.existing.zones;
+        let is_out = self.existing.excepted().binary_search(&at).is_ok();
         if let Some(master) = self.at(None) {
-            except(master, at, zones);
+            except(master, Some(at).filter(|_| !is_out).into_iter(), zones);
             self.out.insert(at);
         } else if let Some(known) = self.at(Some(at)) {
             // An instance alone, of a series that is not here.
             end(known, news);
         }
+    }
+
+    /// The whole is over, with all that is here of it.
+    fn end_all(&mut self, news: &Component) {
+        let is_whole = self.existing.master().is_some();
+        let over =
+            self.parts.iter_mut().filter(|(_, known)| is_whole || is_news_alone(known, news));
+        over.for_each(|(_, known)| end(known, news));
     }
 
     /// RFC 5546 §3.2.5 (a): an instance and all that follow.

@@ -1,6 +1,6 @@
 //! What of a change matters to whom (RFC 5546 §2.1.4, RFC 6638 §3.2.8).
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::parts::{Parts, is_cancelled, time_of};
 use super::users::Agent;
@@ -48,25 +48,48 @@ pub(super) fn change(
     new: &Component,
     new_in: &Parts<'_>,
 ) -> Change {
+    let made = change_of_series(old, old_in, new, new_in);
+    let except = times(old, "EXDATE", &old_in.zones);
+    let except_now = times(new, "EXDATE", &new_in.zones);
+    let cancelled = is_cancelled(new) && !is_cancelled(old);
+    match made {
+        Change::Rescheduled => Change::Rescheduled,
+        // RFC 6638 §3.2.8: what brings instances back.
+        _ if except.difference(&except_now).next().is_some() => Change::Rescheduled,
+        _ if except != except_now || cancelled => Change::Narrowed,
+        made => made,
+    }
+}
+
+/// The same of what makes instances, and not of what takes some of them out.
+fn change_of_series(
+    old: &Component,
+    old_in: &Parts<'_>,
+    new: &Component,
+    new_in: &Parts<'_>,
+) -> Change {
     if timing(old, &old_in.zones) != timing(new, &new_in.zones) {
         return Change::Rescheduled;
     }
-    let rules = rule_change(old, new);
     let more = times(old, "RDATE", &old_in.zones);
     let more_now = times(new, "RDATE", &new_in.zones);
-    let except = times(old, "EXDATE", &old_in.zones);
-    let except_now = times(new, "EXDATE", &new_in.zones);
-    // RFC 6638 §3.2.8: what brings instances back, or makes new ones.
-    let has_more = more_now.iter().any(|time| !more.contains(time))
-        || except.iter().any(|time| !except_now.contains(time));
-    let cancelled = is_cancelled(new) && !is_cancelled(old);
-    match (has_more, rules) {
-        (true, _) | (_, Change::Rescheduled) => Change::Rescheduled,
-        _ if rules == Change::Narrowed || more != more_now || except != except_now || cancelled => {
-            Change::Narrowed
-        }
-        _ => Change::None,
+    match rule_change(old, new) {
+        Change::Rescheduled => Change::Rescheduled,
+        // RFC 6638 §3.2.8: what makes new ones.
+        _ if more_now.difference(&more).next().is_some() => Change::Rescheduled,
+        Change::None if more == more_now => Change::None,
+        _ => Change::Narrowed,
     }
+}
+
+/// Whether the instances of one that recurs are at other times, or at more of them.
+pub(super) fn is_moved(
+    old: &Component,
+    old_in: &Parts<'_>,
+    new: &Component,
+    new_in: &Parts<'_>,
+) -> bool {
+    change_of_series(old, old_in, new, new_in) == Change::Rescheduled
 }
 
 /// How an instance that has become a component of its own differs from what it was before.
@@ -84,19 +107,17 @@ pub(super) fn change_of_instance(
     if is_cancelled(new) { Change::Narrowed } else { Change::None }
 }
 
-fn times(part: &Component, name: &str, zones: &Zones) -> Vec<String> {
-    let mut found = Vec::new();
+fn times(part: &Component, name: &str, zones: &Zones) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
     for line in part.lines_named(name) {
         for time in Time::list(line) {
             match time {
-                Ok(time) => found.push(zones.instant(&time).to_string()),
+                Ok(time) => found.insert(zones.instant(&time).to_string()),
                 // A list of periods, which is compared as it is written.
-                Err(_) => found.push(line.value().to_owned()),
-            }
+                Err(_) => found.insert(line.value().to_owned()),
+            };
         }
     }
-    found.sort_unstable();
-    found.dedup();
     found
 }
 
@@ -144,12 +165,22 @@ fn is_shorter(old: &str, new: &str) -> bool {
 const VOLATILE: [&str; 6] =
     ["DTSTAMP", "LAST-MODIFIED", "CREATED", "SEQUENCE", "TRANSP", "REQUEST-STATUS"];
 
+/// QUIRK(Thunderbird): it writes down which reminders were dismissed or put off, and how often it did;
+/// the second for each instance, whose time follows the name.
+const REMINDERS: [&str; 3] = ["X-MOZ-LASTACK", "X-MOZ-SNOOZE-TIME", "X-MOZ-GENERATION"];
+
+/// Whether a property is about reminders of one reader, and concerns nobody else.
+pub(super) fn is_of_reminders(line: &Line) -> bool {
+    REMINDERS.iter().any(|name| line.name().starts_with(name))
+}
+
 /// A component as those who are invited see it: equal where nothing is new to them.
 pub(super) fn seen(part: &Component) -> Vec<String> {
     let mut seen: Vec<String> = Vec::new();
     for line in &part.lines {
         match line.name() {
             name if VOLATILE.contains(&name) || name == "EXDATE" => {}
+            _ if is_of_reminders(line) => {}
             // RFC 5546 §3.2.2: who takes part, not what they answered.
             "ATTENDEE" => {
                 let role = line.parameter("ROLE").unwrap_or("REQ-PARTICIPANT");

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::users::Scene;
+use super::changes::is_of_reminders;
+use super::users::{ANSWERED_SEQUENCE, ASKED_SEQUENCE, Scene};
 use crate::component::Component;
 use crate::limits::Limits;
 use crate::line::Line;
@@ -133,10 +134,11 @@ impl Outgoing {
     }
 }
 
-/// A component as others may see it: without alarms, and without what is between a client and its
+/// A component as others may see it: without alarms and what is remembered of them, and without what is between a client and its
 /// server (RFC 6638 §7: these parameters are not sent).
 fn as_sent(mut part: Component, now: Timestamp) -> Component {
     part.components.retain(|inner| !inner.is("VALARM"));
+    part.lines.retain(|line| !is_of_reminders(line));
     for line in &mut part.lines {
         without_schedule_parameters(line);
     }
@@ -146,7 +148,8 @@ fn as_sent(mut part: Component, now: Timestamp) -> Component {
 }
 
 pub(super) fn without_schedule_parameters(line: &mut Line) {
-    for name in ["SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND"] {
+    let own = [ANSWERED_SEQUENCE, ASKED_SEQUENCE];
+    for name in ["SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND"].iter().chain(&own) {
         line.remove_parameter(name);
     }
 }

@@ -23,6 +23,7 @@ mod changes;
 mod decide;
 mod delegation;
 mod end;
+mod instances;
 mod merge;
 mod message;
 mod organizer;

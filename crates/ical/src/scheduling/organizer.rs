@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use super::changes::{Change, change, change_of_instance, served};
 use super::message::{Method, Outgoing};
 use super::parts::{Instance, Parts, next_sequence, sequence};
-use super::users::{Agent, Scene};
+use super::users::{ANSWERED_SEQUENCE, ASKED_SEQUENCE, Agent, Scene};
 use super::view::View;
 use crate::component::Component;
 use crate::line::Line;
@@ -59,6 +59,12 @@ pub fn organizer_change_with<E>(
     let settled = settled.filter(|object| mine(&object));
     let old = old.filter(mine).map(|old| Parts::of(old, scene.limits));
     let new = settled.as_ref().map(|new| Parts::of(new, scene.limits));
+    if let (Some(old), Some(new)) = (&old, &new) {
+        new.expect(old);
+        // What is taken out of it, for all or for some.
+        old.expect(new);
+        old.expect_these(new.excepted().iter().copied());
+    }
     let mut outgoing = Vec::new();
     for user in invited(&[&old, &new], scene) {
         tell(&user, old.as_ref(), new.as_ref(), scene, &mut outgoing);
@@ -75,6 +81,7 @@ pub fn organizer_change_with<E>(
 /// SEQUENCE grows and answers are void where it has another time.
 fn settle(old: &CalendarObject, new: &CalendarObject, scene: &Scene<'_>) -> Component {
     let (old, new) = (Parts::of(old, scene.limits), Parts::of(new, scene.limits));
+    new.expect(&old);
     let mut calendar = new.object.calendar().clone();
     let kind = new.object.kind().name();
     let told = Told::of(&old, &new);
@@ -98,10 +105,10 @@ fn settle(old: &CalendarObject, new: &CalendarObject, scene: &Scene<'_>) -> Comp
             // RFC 5546 §2.1.4: by the organizer's program; where that has not, by the server.
             part.put(Line::new("SEQUENCE", least.to_string()));
         }
+        keep_statuses(part, known);
         if what == Change::Rescheduled {
             reset_answers(part, scene);
         }
-        keep_statuses(part, known);
     }
     calendar
 }
@@ -143,26 +150,35 @@ impl Told {
     }
 }
 
-/// RFC 6638 §7.3: how messages fared is the server's to say. Programs that do not know of it, or
-/// have not read it yet, leave it out.
+/// RFC 6638 §7.3: how messages fared is the server's to say, and with which numbers people were asked
+/// and have answered. Programs that do not know of it, or have not read it yet, leave it out.
 fn keep_statuses(part: &mut Component, known: &Component) {
     for line in part.lines.iter_mut().filter(|line| line.name() == "ATTENDEE") {
         let user = calendar_user(line.value());
         let mut lines = known.lines_named("ATTENDEE");
         let before = lines.find(|known| calendar_user(known.value()) == user);
-        let status = before.and_then(|before| before.parameter("SCHEDULE-STATUS"));
-        if let (None, Some(status)) = (line.parameter("SCHEDULE-STATUS"), status) {
-            let status = status.to_owned();
+        let said = |name| before.and_then(|before| before.parameter(name));
+        if let (None, Some(status)) = (line.parameter("SCHEDULE-STATUS"), said("SCHEDULE-STATUS")) {
             line.set_parameter("SCHEDULE-STATUS", status);
+        }
+        for name in [ASKED_SEQUENCE, ANSWERED_SEQUENCE] {
+            if let Some(number) = said(name).filter(|said| line.parameter(name) != Some(said)) {
+                line.set_parameter(name, number);
+            }
         }
     }
 }
 
 /// RFC 6638 §3.2.8.
 fn reset_answers(part: &mut Component, scene: &Scene<'_>) {
+    let asked = sequence(part).to_string();
     for line in part.lines.iter_mut().filter(|line| line.name() == "ATTENDEE") {
-        let is_asked = !scene.users.is(line.value()) && Agent::of(line) == Agent::Server;
-        if is_asked && line.parameter("PARTSTAT").is_some_and(|answer| answer != "NEEDS-ACTION") {
+        if scene.users.is(line.value()) || Agent::of(line) != Agent::Server {
+            continue;
+        }
+        // RFC 5546 §2.1.5: what was answered to another time is no answer to this one.
+        line.set_parameter(ASKED_SEQUENCE, asked.as_str());
+        if line.parameter("PARTSTAT").is_some_and(|answer| answer != "NEEDS-ACTION") {
             line.set_parameter("PARTSTAT", "NEEDS-ACTION");
         }
     }
@@ -217,17 +233,21 @@ fn tell(
         send(Method::Cancel, vec![whole]);
         is_news = true;
     } else if let Some(old) = old {
-        let lost = before.lost(&after, new);
+        let lost = before.lost(&after, old, new);
         let few = lost.len() <= CANCELLED_MAX;
-        for at in lost.into_iter().filter(|_| few) {
-            if let Some(part) = after.lost_part(at, old) {
-                send(Method::Cancel, vec![cancelled(part, new)]);
-            }
+        let is_whole = after.master().is_some();
+        let lost = lost.into_iter().filter(|_| few || !is_whole);
+        let lost = lost.filter_map(|at| after.lost_part(at, old));
+        let lost = lost.map(|part| cancelled(part, new));
+        match few {
+            true => lost.for_each(|part| send(Method::Cancel, vec![part])),
+            // Where there is no whole to be told of instead, nothing else says that they are over.
+            false if !is_whole => send(Method::Cancel, lost.collect()),
+            false => is_news = true,
         }
-        is_news |= !few;
     }
     if is_news || after.asks_anew(&before, user) {
-        let back = before.taken_back(&after, new);
+        let back = before.taken_back(&after, new, user);
         send(Method::Request, after.into_parts().into_iter().chain(back).collect());
     }
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::end::end_before;
+use super::instances::Instances;
 use crate::component::Component;
 use crate::limits::Limits;
 use crate::line::Line;
@@ -27,10 +28,8 @@ pub(crate) struct Parts<'o> {
     places: HashMap<Instance, usize>,
     limits: Limits,
     excepted: OnceCell<Vec<Timestamp>>,
-    /// Of the one that recurs; nothing where it cannot be followed.
-    occurrences: OnceCell<Option<Occurrences>>,
-    /// What was found out of instances: it is asked for each who is invited.
-    instances: RefCell<HashMap<Timestamp, bool>>,
+    /// Of the one that recurs: they are asked for each who is invited.
+    instances: Instances,
     /// What is left of the one that recurs, before an instant.
     ended: RefCell<HashMap<Timestamp, Option<Component>>>,
 }
@@ -42,15 +41,7 @@ impl<'o> Parts<'o> {
         let start = master.and_then(|master| time_of(master, "DTSTART"));
         let instance = |part: &Component| {
             let id = time_of(part, "RECURRENCE-ID")?;
-            // QUIRK(Exchange): the day alone, of a series that has a time.
-            let id = match (&start, id.value) {
-                (Some(start), Value::Date(day)) if !start.value.is_date() => {
-                    let civil = day.to_datetime(start.value.civil().time());
-                    Time { value: start.value.at(civil), zone: start.zone.clone() }
-                }
-                _ => id,
-            };
-            Some(zones.instant(&id))
+            Some(zones.instant(&as_series(start.as_ref(), id)))
         };
         let parts: Vec<_> = object.parts().map(|part| (instance(part), part)).collect();
         Self {
@@ -60,8 +51,7 @@ impl<'o> Parts<'o> {
             parts,
             limits: *limits,
             excepted: OnceCell::new(),
-            occurrences: OnceCell::new(),
-            instances: RefCell::default(),
+            instances: Instances::default(),
             ended: RefCell::default(),
         }
     }
@@ -92,38 +82,47 @@ impl<'o> Parts<'o> {
     /// The instants that EXDATE takes out, in order.
     pub(crate) fn excepted(&self) -> &[Timestamp] {
         self.excepted.get_or_init(|| {
+            let start = self.master().and_then(|master| time_of(master, "DTSTART"));
             let lines = self.master().into_iter().flat_map(|master| master.lines_named("EXDATE"));
             let times = lines.flat_map(Time::list).filter_map(Result::ok);
+            let times = times.map(|time| as_series(start.as_ref(), time));
             let mut instants: Vec<_> = times.map(|time| self.zones.instant(&time)).collect();
             instants.sort_unstable();
             instants
         })
     }
 
-    /// Whether the one that recurs has such an instance, overridden or not.
-    pub(crate) fn has_instance(&self, at: Timestamp) -> bool {
-        if let Some(known) = self.instances.borrow().get(&at) {
-            return *known;
-        }
-        let found = self.find_instance(at);
-        self.instances.borrow_mut().insert(at, found);
-        found
+    /// Says that [`has_instance`](Self::has_instance) is going to be asked for instances of another
+    /// object.
+    pub(super) fn expect(&self, of: &Parts<'_>) {
+        self.expect_these(of.iter().filter_map(|(instance, _)| instance));
     }
 
-    fn find_instance(&self, at: Timestamp) -> bool {
-        let occurrences = self.occurrences.get_or_init(|| {
-            let master = self.master()?;
-            Occurrences::of(&[master], &self.zones, &self.limits).ok()
-        });
-        let Some(all) = occurrences else { return false };
-        let end = at.checked_add(jiff::SignedDuration::from_secs(1)).unwrap_or(Timestamp::MAX);
-        let is_it = |one: &crate::recur::Occurrence| self.zones.instant(&one.id) == at;
-        all.any(None, &(at..end), is_it).unwrap_or(false)
+    /// The same of some instants.
+    pub(crate) fn expect_these(&self, instants: impl Iterator<Item = Timestamp>) {
+        self.instances.expect(instants);
+    }
+
+    /// Whether the one that recurs has such an instance, overridden or not. Whoever asks for more than
+    /// a few says so before.
+    pub(crate) fn has_instance(&self, at: Timestamp) -> bool {
+        self.find_instance(at).unwrap_or(false)
+    }
+
+    /// The same; `None` where that is not to be found out.
+    pub(super) fn find_instance(&self, at: Timestamp) -> Option<bool> {
+        self.instances.has(at, &self.zones, || {
+            Occurrences::of(&[self.master()?], &self.zones, &self.limits).ok()
+        })
     }
 
     /// One instance of the one that recurs as a component of its own.
     pub(crate) fn instance_of_master(&self, at: Timestamp) -> Option<Component> {
-        let master = self.master()?;
+        self.instance_of(self.master()?, at)
+    }
+
+    /// The same of a component that recurs.
+    pub(super) fn instance_of(&self, master: &Component, at: Timestamp) -> Option<Component> {
         let start = time_of(master, "DTSTART")?;
         let zone = self.zones.zone_of(&start);
         let local = zone.local(at);
@@ -215,12 +214,28 @@ pub(super) fn is_cancelled(part: &Component) -> bool {
     part.line("STATUS").is_some_and(|line| line.value().trim().eq_ignore_ascii_case("CANCELLED"))
 }
 
-/// Takes an instance out of the one that recurs.
-pub(super) fn except(master: &mut Component, at: Timestamp, zones: &Zones) {
+/// QUIRK(Exchange, some importers): the day alone, of a series that has a time.
+fn as_series(start: Option<&Time>, id: Time) -> Time {
+    match (start, id.value) {
+        (Some(start), Value::Date(day)) if !start.value.is_date() => {
+            let civil = day.to_datetime(start.value.civil().time());
+            Time { value: start.value.at(civil), zone: start.zone.clone() }
+        }
+        _ => id,
+    }
+}
+
+/// Takes instances out of the one that recurs.
+pub(super) fn except(
+    master: &mut Component,
+    instants: impl Iterator<Item = Timestamp>,
+    zones: &Zones,
+) {
     let Some(start) = time_of(master, "DTSTART") else { return };
-    let value = start.value.at(zones.zone_of(&start).local(at));
-    let line = recurrence_id(&start, value);
-    let mut exdate = line;
-    exdate.set_name("EXDATE");
-    master.lines.push(exdate);
+    let zone = zones.zone_of(&start);
+    master.lines.extend(instants.map(|at| {
+        let mut line = recurrence_id(&start, start.value.at(zone.local(at)));
+        line.set_name("EXDATE");
+        line
+    }));
 }

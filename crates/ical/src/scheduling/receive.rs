@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 use jiff::Timestamp;
 
 use super::cancel::cancel;
-use super::changes::{Change, change, change_of_instance, seen};
+use super::changes::{Change, change, change_of_instance, is_moved, seen};
 use super::delegation::keep_own_answer;
 use super::message::{Message, Method, without_schedule_parameters};
 use super::parts::{Instance, Parts, bytes, is_cancelled, sequence, time_of};
@@ -70,6 +70,8 @@ fn request(
     if !message.iter().any(|(_, part)| scene.users.attendee(part).is_some()) {
         return Err(Ignored::NotInvited);
     }
+    message.expect(message);
+    existing.into_iter().for_each(|existing| message.expect(existing));
     let mut parts: Vec<(Instance, Component)> = Vec::new();
     let mut said: HashSet<Instance> = HashSet::new();
     for (instance, part) in message.iter() {
@@ -123,7 +125,8 @@ fn taken_over(
     if let (Some(agent), Some(line)) = (agent, line_mut(&mut new, "ORGANIZER")) {
         line.set_parameter("SCHEDULE-AGENT", agent);
     }
-    if what != Change::Rescheduled {
+    // RFC 5546 §3.2.5: who was taken out of it is asked anew where they are invited again.
+    if what != Change::Rescheduled && !is_cancelled(known) {
         keep_own_answer(known, &mut new, scene.users);
     }
     new
@@ -182,8 +185,9 @@ fn keep_others(
     parts: &mut Vec<(Instance, Component)>,
 ) {
     let has_master = message.master().is_some();
-    let rescheduled = match (existing.master(), message.master()) {
-        (Some(old), Some(new)) => change(old, existing, new, message) == Change::Rescheduled,
+    // What the reader took out for themselves, and the organizer has still, moves nothing.
+    let is_moved = match (existing.master(), message.master()) {
+        (Some(old), Some(new)) => is_moved(old, existing, new, message),
         _ => false,
     };
     // Who is left with instances of what is over has these alone: to delete the rest is no answer.
@@ -197,7 +201,7 @@ fn keep_others(
             Some(_) if !has_master => true,
             // RFC 5546 §3.2.2.1: a new time of the whole is that of all instances.
             Some(at) => {
-                !rescheduled && excepted.binary_search(&at).is_err() && message.has_instance(at)
+                !is_moved && excepted.binary_search(&at).is_err() && message.has_instance(at)
             }
         };
         if stays {

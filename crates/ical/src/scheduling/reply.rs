@@ -6,7 +6,7 @@ use super::delegation::{admit, ask_again, delegate, delegates_named};
 use super::message::{Message, Method};
 use super::parts::{Instance, Parts, places, sequence, time_of};
 use super::receive::{Ignored, assemble, organizer};
-use super::users::{Scene, Users, partstat};
+use super::users::{ANSWERED_SEQUENCE, ASKED_SEQUENCE, Scene, Users, partstat, sequence_said};
 use crate::component::Component;
 use crate::line::Line;
 use crate::object::CalendarObject;
@@ -45,9 +45,10 @@ pub fn note_answer(
     let mut noted = answer(existing, message, from, scene)?;
     // How it fared is between the organizer and the server.
     let lines = noted.components.iter_mut().flat_map(|part| part.lines.iter_mut());
-    lines
-        .filter(|line| line.name() == "ATTENDEE" && from.is(line.value()))
-        .for_each(|line| line.remove_parameter("SCHEDULE-STATUS"));
+    lines.filter(|line| line.name() == "ATTENDEE" && from.is(line.value())).for_each(|line| {
+        line.remove_parameter("SCHEDULE-STATUS");
+        line.remove_parameter(ANSWERED_SEQUENCE);
+    });
     Ok(noted)
 }
 
@@ -59,6 +60,7 @@ fn answer(
 ) -> Result<Component, Ignored> {
     let existing = Parts::of(existing, scene.limits);
     let message = Parts::of(&message.object, scene.limits);
+    existing.expect(&message);
     let mut answered = Answered::of(&existing, &message, scene);
     let mut outcome = Err(Ignored::NotInvited);
     for (instance, reply) in message.iter() {
@@ -99,14 +101,18 @@ impl<'e, 'o> Answered<'e, 'o> {
         self.room.draw(bytes_added(reply, answer))?;
         let (_, part) = self.parts.get_mut(place).ok_or(Ignored::Unknown)?;
         // RFC 5546 §2.1.5: an answer to what is no more. QUIRK(Google): SEQUENCE may be absent.
-        let is_older = reply.line("SEQUENCE").is_some() && sequence(reply) < sequence(part);
+        let number = reply.line("SEQUENCE").map(|_| sequence(reply));
         // DEVIATION(RFC 5546 §2.1.5): the number of a series grows with each instance that is taken
         // out of it. Who is told of that alone goes on to answer with the number they have.
         let begins = |part: &Component, of: &Parts<'_>| {
             time_of(part, "DTSTART").map(|start| of.zones.instant(&start))
         };
         let said = begins(reply, self.message);
-        if is_older && (said.is_none() || said != begins(part, self.existing)) {
+        let is_elsewhere = said.is_none() || said != begins(part, self.existing);
+        let newest = sequence(part);
+        let is_overtaken =
+            |number| is_elsewhere || user.attendee(part).is_some_and(|own| number < least(own));
+        if number.is_some_and(|number| number < newest && is_overtaken(number)) {
             return Err(Ignored::Stale);
         }
         let status = reply.line("REQUEST-STATUS").map(|line| code_of(line.value()));
@@ -118,6 +124,13 @@ impl<'e, 'o> Answered<'e, 'o> {
         // RFC 6638 §3.2.9: what the attendee says of it, or that it arrived.
         own.set_parameter("SCHEDULE-STATUS", status.unwrap_or_else(|| "2.0".to_owned()));
         own.remove_parameter("RSVP");
+        match number {
+            Some(0) => own.remove_parameter(ANSWERED_SEQUENCE),
+            Some(number) => {
+                own.set_parameter(ANSWERED_SEQUENCE, number.min(newest).to_string());
+            }
+            None => {}
+        }
         if let Some(value) = answer.parameter("SENT-BY") {
             own.set_parameter("SENT-BY", value);
         }
@@ -136,13 +149,22 @@ impl<'e, 'o> Answered<'e, 'o> {
         }
         let at = instance.ok_or(Ignored::Unknown)?;
         let at = Some(at).filter(|at| self.existing.has_instance(*at)).ok_or(Ignored::Unknown)?;
-        let part = self.existing.instance_of_master(at).ok_or(Ignored::Unknown)?;
+        let mut part = self.existing.instance_of_master(at).ok_or(Ignored::Unknown)?;
+        // What they answered to all of them says nothing of how old an answer to this one is.
+        let people = part.lines.iter_mut().filter(|line| line.name() == "ATTENDEE");
+        people.for_each(|line| line.remove_parameter(ANSWERED_SEQUENCE));
         self.room.draw(part.lines.iter().map(Line::bytes).sum())?;
         let place = self.parts.len();
         self.parts.push((instance, part));
         self.places.insert(instance, place);
         Ok(place)
     }
+}
+
+/// The least number of an answer that counts: that of the last one, and of the last time that somebody
+/// was asked for.
+fn least(own: &Line) -> u64 {
+    sequence_said(own, ANSWERED_SEQUENCE).max(sequence_said(own, ASKED_SEQUENCE))
 }
 
 /// LIMIT: bytes that an answer may add to a meeting, as often as a meeting may have bytes: what it says

@@ -4,6 +4,8 @@ use crate::{CalendarObject, Component, Limits};
 mod cancelled;
 mod delegation;
 mod instances;
+mod late_answers;
+mod many;
 
 const ZONE: &str = "BEGIN:VTIMEZONE\nTZID:Own\nBEGIN:STANDARD\nDTSTART:16010101T000000\n\
     TZOFFSETFROM:+0100\nTZOFFSETTO:+0100\nEND:STANDARD\nEND:VTIMEZONE\n";
@@ -123,13 +125,15 @@ fn a_new_time_asks_everybody_anew() {
     let expected = [
         "SEQUENCE:3",
         "ATTENDEE;PARTSTAT=ACCEPTED:mailto:ann@example.org",
-        "ATTENDEE;PARTSTAT=NEEDS-ACTION;CN=Bob:mailto:bob@example.org",
-        "ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:cy@example.org",
+        "ATTENDEE;PARTSTAT=NEEDS-ACTION;CN=Bob;X-POSTHORN-ASKED=3:mailto:bob@example.org",
+        "ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE;X-POSTHORN-ASKED=3:mailto:cy@example.org",
     ];
     assert_eq!(lines(&found.stored.unwrap(), &names), expected);
     assert_eq!(
-        told(&found.outgoing, &["SEQUENCE"]),
-        ["bob REQUEST: SEQUENCE:3", "cy REQUEST: SEQUENCE:3"]
+        told(&found.outgoing, &["SEQUENCE", "ATTENDEE;PARTSTAT=NEEDS-ACTION;CN"]),
+        ["bob", "cy"].map(|who| format!(
+            "{who} REQUEST: SEQUENCE:3 ATTENDEE;PARTSTAT=NEEDS-ACTION;CN=Bob:mailto:bob@example.org"
+        ))
     );
     // A program that has counted already is not counted for.
     let counted = later.replace("SEQUENCE:2", "SEQUENCE:7");
@@ -148,9 +152,17 @@ fn who_is_told_of_what() {
         // Nothing new.
         (old.clone(), &[][..]),
         (
-            old.replace("SUMMARY:Meeting", "SUMMARY:Meeting\nX-MOZ:1\nTRANSP:OPAQUE")
-                .replace("X-MOZ:1\n", ""),
+            // What Thunderbird writes where a reminder is dismissed or put off.
+            old.replace(
+                "SUMMARY:Meeting",
+                "SUMMARY:Meeting\nX-MOZ-LASTACK:20260105T085500Z\nX-MOZ-GENERATION:3\n\
+                 X-MOZ-SNOOZE-TIME-1767603600000000:20260105T090000Z\nTRANSP:OPAQUE",
+            ),
             &[],
+        ),
+        (
+            old.replace("SUMMARY:Meeting", "SUMMARY:Meeting\nX-PLACE:1"),
+            &["bob REQUEST: SEQUENCE:2", "cy REQUEST: SEQUENCE:2"],
         ),
         // Another room, but the same time.
         (master("LOCATION:Room 2\n"), &["bob REQUEST: SEQUENCE:2", "cy REQUEST: SEQUENCE:2"]),
@@ -248,7 +260,7 @@ fn nobody_sees_instances_without_them() {
             "SEQUENCE:2",
             "ATTENDEE;PARTSTAT=ACCEPTED;CN=Bob:mailto:bob@example.org",
             "SEQUENCE:3",
-            "ATTENDEE;PARTSTAT=NEEDS-ACTION;CN=Bob:mailto:bob@example.org",
+            "ATTENDEE;PARTSTAT=NEEDS-ACTION;CN=Bob;X-POSTHORN-ASKED=3:mailto:bob@example.org",
         ]
     );
 }
@@ -498,6 +510,7 @@ fn answers_are_put_into_the_organizers_copy() {
         expect(&[START, YES])
     );
     // To one instance: that becomes a component, the series stays unanswered.
+    const YES_TO_2: &str = "ATTENDEE;PARTSTAT=ACCEPTED;SCHEDULE-STATUS=2.0;X-POSTHORN-ANSWERED=2:mailto:cy@example.org";
     let one = reply("RECURRENCE-ID:20260119T090000Z\nSEQUENCE:2\n", "ACCEPTED");
     assert_eq!(
         replied(&master(""), &one, "cy", &cy),
@@ -505,7 +518,7 @@ fn answers_are_put_into_the_organizers_copy() {
             START,
             "ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:cy@example.org",
             "DTSTART;TZID=Own:20260119T100000",
-            YES,
+            YES_TO_2,
             "RECURRENCE-ID;TZID=Own:20260119T100000",
         ])
     );
@@ -554,7 +567,7 @@ fn the_whole_way_and_back() {
         [
             "ATTENDEE;PARTSTAT=ACCEPTED:mailto:ann@example.org",
             "ATTENDEE;PARTSTAT=ACCEPTED;CN=Bob:mailto:bob@example.org",
-            "ATTENDEE;PARTSTAT=ACCEPTED;SCHEDULE-STATUS=2.0:mailto:cy@example.org",
+            "ATTENDEE;PARTSTAT=ACCEPTED;SCHEDULE-STATUS=2.0;X-POSTHORN-ANSWERED=2:mailto:cy@example.org",
         ]
     );
     // What the answer changed is no news to anybody.

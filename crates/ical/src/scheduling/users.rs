@@ -26,6 +26,11 @@ impl Users {
         self.addresses.contains(&calendar_user(address))
     }
 
+    /// Whether an address of the one is one of the other.
+    pub fn meets(&self, other: &Self) -> bool {
+        self.addresses.iter().any(|address| other.addresses.contains(address))
+    }
+
     /// What the person is in an object.
     pub fn role(&self, object: &CalendarObject) -> Role {
         let has_attendees = object.parts().any(|part| part.line("ATTENDEE").is_some());
@@ -123,6 +128,18 @@ pub fn unknown_forces(put: &CalendarObject, property: &str) -> Vec<String> {
         }
     }
     users
+}
+
+/// A parameter of ATTENDEE, between the server and itself: the SEQUENCE with which somebody was asked
+/// for another time. It stands in the organizer's copy, and is not sent.
+pub(super) const ASKED_SEQUENCE: &str = "X-POSTHORN-ASKED";
+
+/// The same of the last that they answered with, where that is above 0.
+pub(super) const ANSWERED_SEQUENCE: &str = "X-POSTHORN-ANSWERED";
+
+/// What one of the two says; 0 where it is not there.
+pub(super) fn sequence_said(line: &Line, name: &str) -> u64 {
+    line.parameter(name).and_then(|said| said.trim().parse().ok()).unwrap_or(0)
 }
 
 /// PARTSTAT (RFC 5545 §3.2.12), in capitals.

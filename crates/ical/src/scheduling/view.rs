@@ -68,7 +68,7 @@ impl View {
         let ends = self.ends;
         let Some((_, master)) = self.parts.get_mut(place) else { return };
         let single = hidden.iter().filter(|at| ends.is_none_or(|end| **at < end));
-        single.for_each(|at| except(master, *at, &parts.zones));
+        except(master, single.copied(), &parts.zones);
     }
 
     fn find(&self, instance: Instance) -> Option<&Component> {
@@ -134,14 +134,21 @@ impl View {
     }
 
     /// Instances that were there and are no more, where there is a whole as there was.
-    pub(super) fn lost(&self, after: &Self, new: &Parts<'_>) -> BTreeSet<Timestamp> {
+    pub(super) fn lost(
+        &self,
+        after: &Self,
+        old: &Parts<'_>,
+        new: &Parts<'_>,
+    ) -> BTreeSet<Timestamp> {
         let (had_master, has_master) = (self.master().is_some(), after.master().is_some());
         let fresh_end = after.ends.filter(|end| !self.excepts(*end));
         let mut lost = BTreeSet::new();
         if had_master && has_master {
             let fresh = after.excepted.iter().filter(|at| !self.excepts(**at));
             let is_over = |at: Timestamp| new.find(Some(at)).is_some_and(is_cancelled);
-            lost.extend(fresh.filter(|at| !is_over(**at)));
+            // What is taken out may never have been there: of a series that has moved, it is not.
+            let was = |at| old.find(Some(at)).is_some() || old.find_instance(at).unwrap_or(true);
+            lost.extend(fresh.filter(|at| !is_over(**at) && was(**at)));
         }
         for (instance, _) in &self.parts {
             let Some(at) = instance else { continue };
@@ -178,21 +185,43 @@ impl View {
 
     /// Instances that are as the series has them, and were not: it does not say so of itself where
     /// what was told of one is kept until something else is. LIMIT: as many as what was seen and
-    /// what is have room for.
-    pub(super) fn taken_back(&self, after: &Self, new: &Parts<'_>) -> Vec<Component> {
+    /// what is have room for; of the others, when they are.
+    pub(super) fn taken_back(&self, after: &Self, new: &Parts<'_>, user: &str) -> Vec<Component> {
         let Some(master) = after.master() else { return Vec::new() };
         let room: usize = self.parts.iter().chain(&after.parts).map(|(_, part)| bytes(part)).sum();
         let instances = self.parts.iter().filter_map(|(instance, _)| *instance);
         let back = instances.filter(|at| {
             after.find(Some(*at)).is_none() && !after.excepts(*at) && new.has_instance(*at)
         });
-        let back = back.take(room / bytes(master).max(1));
-        back.filter_map(|at| new.instance_of_master(at)).collect()
+        let whole = room / bytes(master).max(1);
+        let users = Users::new(&[user]);
+        let thin = thin(master, &users);
+        let made = back.enumerate().filter_map(|(number, at)| match number < whole {
+            true => new.instance_of_master(at),
+            false => new.instance_of(&thin, at),
+        });
+        made.collect()
     }
 
     pub(super) fn cancelled(&self) -> Vec<Component> {
         self.parts.iter().map(|(_, part)| cancelled(part)).collect()
     }
+}
+
+/// LIMIT: bytes of a title or a place in what says little more than when something is.
+const TITLE_BYTES_MAX: usize = 200;
+
+/// What says of an instance when it is, to one person, and little more.
+fn thin(master: &Component, users: &Users) -> Component {
+    let is_said = |line: &&Line| match line.name() {
+        "UID" | "SEQUENCE" | "DTSTART" | "DTEND" | "DUE" | "DURATION" | "ORGANIZER" => true,
+        "SUMMARY" | "LOCATION" => line.bytes() <= TITLE_BYTES_MAX,
+        "ATTENDEE" => users.is(line.value()),
+        _ => false,
+    };
+    let mut thin = Component::new(&master.name());
+    thin.lines.extend(master.lines.iter().filter(is_said).cloned());
+    thin
 }
 
 /// RFC 5546 §3.2.5: CANCEL has the next SEQUENCE.

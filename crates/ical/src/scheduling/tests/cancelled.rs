@@ -145,3 +145,50 @@ fn a_series_ends_for_who_is_not_in_the_rest() {
     let found = organized(Some(&master("")), Some(&(master("") + &all)));
     assert_eq!(told(&found.outgoing, &names)[0], "bob CANCEL: RRULE:FREQ=WEEKLY STATUS:CANCELLED");
 }
+
+/// RFC 5546 §3.2.5: of what is cancelled, some may not be here; what is, is.
+#[test]
+fn what_is_not_here_does_not_keep_what_is() {
+    let instance = |day: &str| {
+        format!(
+            "BEGIN:VEVENT\nUID:1\nDTSTAMP:20260301T000000Z\nSEQUENCE:3\n\
+             RECURRENCE-ID:202601{day}T090000Z\nORGANIZER:mailto:ann@example.org\nEND:VEVENT\n"
+        )
+    };
+    let loose = moved(PEOPLE);
+    let names = ["STATUS", "RECURRENCE-ID"];
+    let both = instance("19") + &instance("12");
+    assert_eq!(
+        received(Some(&loose), "CANCEL", &both, &names).unwrap(),
+        ["RECURRENCE-ID;TZID=Own:20260112T100000", "STATUS:CANCELLED"]
+    );
+    assert_eq!(received(Some(&loose), "CANCEL", &instance("19"), &names), Err(Ignored::Unknown));
+}
+
+/// docs/decisions/006-scheduling.md: what a crash cuts off comes again, and changes nothing.
+#[test]
+fn what_is_cancelled_twice_is_taken_out_once() {
+    let one = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20260301T000000Z\nSEQUENCE:3\n\
+        RECURRENCE-ID:20260119T090000Z\nORGANIZER:mailto:ann@example.org\nEND:VEVENT\n";
+    let out = master("EXDATE;TZID=Own:20260119T100000\n");
+    assert_eq!(received(Some(&out), "CANCEL", one, &NAMES), Err(Ignored::Stale));
+    // The day alone is said of an instance, too.
+    let out = master("EXDATE;VALUE=DATE:20260119\n");
+    assert_eq!(received(Some(&out), "CANCEL", one, &NAMES), Err(Ignored::Stale));
+    let other = one.replace("20260119", "20260126");
+    let left = received(Some(&out), "CANCEL", &(one.to_owned() + &other), &["EXDATE"]).unwrap();
+    assert_eq!(left, ["EXDATE;VALUE=DATE:20260119", "EXDATE;TZID=Own:20260126T100000"]);
+}
+
+/// RFC 5546 §3.2.5: without RECURRENCE-ID it is all of them, whatever of them is here.
+#[test]
+fn the_end_of_a_whole_is_that_of_instances_alone() {
+    let whole = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20260301T000000Z\nSEQUENCE:3\n\
+        ORGANIZER:mailto:ann@example.org\nSTATUS:CANCELLED\nEND:VEVENT\n";
+    let loose = moved(PEOPLE) + &moved(PEOPLE).replace("20260112", "20260126");
+    let found = received(Some(&loose), "CANCEL", whole, &["STATUS"]);
+    assert_eq!(found.unwrap(), ["STATUS:CANCELLED"; 2]);
+    // Who is left with instances hears of them after the end of the whole, which comes again.
+    let after = loose.replace("SEQUENCE:2", "SEQUENCE:3").replace("20260101T", "20260301T");
+    assert_eq!(received(Some(&after), "CANCEL", whole, &[]), Err(Ignored::Unknown));
+}

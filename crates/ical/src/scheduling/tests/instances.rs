@@ -50,7 +50,8 @@ fn an_answer_for_one_instance_is_kept_that_a_client_has_not_seen() {
             "DTSTART;TZID=Own:20260105T100000",
             "LOCATION:Room 2",
             "DTSTART;TZID=Own:20260112T100000",
-            "ATTENDEE;PARTSTAT=DECLINED;CN=Bob;SCHEDULE-STATUS=2.0:mailto:bob@example.org",
+            "ATTENDEE;PARTSTAT=DECLINED;CN=Bob;SCHEDULE-STATUS=2.0;X-POSTHORN-ANSWERED=2:mailto:bob@ex\
+             ample.org",
             "LOCATION:Room 2",
             "RECURRENCE-ID;TZID=Own:20260112T100000",
         ]
@@ -249,12 +250,17 @@ fn who_was_taken_out_is_invited_again() {
     let without = organized(Some(&master("")), Some(&master("").replace(bob, "")));
     let stored = String::from_utf8(without.stored.unwrap().render()).unwrap();
     let stored = CalendarObject::parse(stored.as_bytes(), &Limits::default()).unwrap();
+    let asked = master("").replace("PARTSTAT=ACCEPTED;CN=Bob", "PARTSTAT=NEEDS-ACTION;CN=Bob");
     let again =
-        acting("ann", |scene| organizer_change(Some(&stored), Some(&object(&master(""))), scene));
+        acting("ann", |scene| organizer_change(Some(&stored), Some(&object(&asked)), scene));
     let mut messages = to("bob", &without.outgoing);
     messages.extend(to("bob", &again.outgoing));
     let copy = copy_of("bob", &master(""), &messages);
-    assert_eq!(lines(copy.calendar(), &["STATUS", "SEQUENCE"]), ["SEQUENCE:3"]);
+    // What he said is what the organizer knows of him: nothing yet.
+    assert_eq!(
+        lines(copy.calendar(), &["STATUS", "SEQUENCE", "ATTENDEE;PARTSTAT=NEEDS-ACTION;CN"]),
+        ["SEQUENCE:3", "ATTENDEE;PARTSTAT=NEEDS-ACTION;CN=Bob:mailto:bob@example.org"]
+    );
 }
 
 /// One of many is found without looking at all of them.
@@ -268,4 +274,32 @@ fn of_several_components_of_one_instance_the_first_counts() {
     assert_eq!(summary(None), "Meeting");
     assert_eq!(summary(Some("2026-01-12T09:00:00Z".parse().unwrap())), "Later");
     assert!(parts.find(Some("2026-01-19T09:00:00Z".parse().unwrap())).is_none());
+}
+
+/// What never was is not taken out: a series moves with what it excepts.
+#[test]
+fn an_exception_that_moves_with_its_series_cancels_nothing() {
+    let old = master("EXDATE;TZID=Own:20260119T100000\n");
+    let found = organized(Some(&old), Some(&old.replace("T100000", "T110000")));
+    assert_eq!(
+        told(&found.outgoing, &["RECURRENCE-ID", "EXDATE"]),
+        ["bob", "cy"].map(|who| format!("{who} REQUEST: EXDATE;TZID=Own:20260119T110000"))
+    );
+}
+
+/// QUIRK(Exchange, some importers): EXDATE may be a day.
+#[test]
+fn a_day_that_is_excepted_is_the_instance_of_that_day() {
+    let found = organized(Some(&master("")), Some(&master("EXDATE;VALUE=DATE:20260119\n")));
+    let cancel = "CANCEL: RECURRENCE-ID;TZID=Own:20260119T100000";
+    let expected = ["bob", "cy"].map(|who| format!("{who} {cancel}"));
+    assert_eq!(told(&found.outgoing, &["RECURRENCE-ID"]), expected);
+}
+
+/// Who took an instance out for themselves keeps another that is at another time.
+#[test]
+fn an_exception_of_the_readers_own_moves_nothing() {
+    let own = master("EXDATE;TZID=Own:20260126T100000\n") + &moved(PEOPLE);
+    let found = received(Some(&own), "REQUEST", &master("LOCATION:Room 2\n"), &["SUMMARY"]);
+    assert_eq!(found.unwrap(), ["SUMMARY:Meeting", "SUMMARY:Later"]);
 }

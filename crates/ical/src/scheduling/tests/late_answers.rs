@@ -1,0 +1,93 @@
+//! Answers that come late, or in another order than they were given (RFC 5546 §2.1.5).
+
+use super::*;
+
+fn reply(number: u32, answer: &str) -> String {
+    format!(
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20260301T000000Z\nSEQUENCE:{number}\n\
+         DTSTART;TZID=Own:20260105T100000\nATTENDEE;PARTSTAT={answer}:mailto:bob@example.org\n\
+         END:VEVENT\n"
+    )
+}
+
+const BOB: [&str; 3] = [
+    "ATTENDEE;PARTSTAT=ACCEPTED;CN",
+    "ATTENDEE;PARTSTAT=DECL",
+    "ATTENDEE;PARTSTAT=NEEDS-ACTION;CN",
+];
+
+/// What is stored where the organizer puts this in the place of that.
+fn put(old: &str, new: &str) -> String {
+    let stored = organized(Some(old), Some(new)).stored.unwrap();
+    events(&stored)
+}
+
+fn events(calendar: &Component) -> String {
+    let text = String::from_utf8(calendar.render()).unwrap();
+    let text = text.replace("\r\n ", "").replace("\r\n", "\n");
+    let (_, events) = text.split_once("END:VTIMEZONE\n").unwrap();
+    events.replace("END:VCALENDAR\n", "")
+}
+
+fn answered_with(existing: &str, parts: &str) -> Result<String, Ignored> {
+    let (existing, message) = (object(existing), message("REPLY", parts));
+    let from = Users::new(&["mailto:bob@example.org"]);
+    let stored = acting("ann", |scene| receive_reply(&existing, &message, &from, scene))?;
+    Ok(events(&stored))
+}
+
+/// The number grows where somebody else is taken out of it. Who is not told of that answers with the
+/// one they have, but not after they have answered with another.
+#[test]
+fn an_older_answer_does_not_count_after_a_newer_one() {
+    let cy = "ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:cy@example.org\n";
+    let now = put(&master(""), &master("").replace(cy, ""));
+    assert!(now.contains("SEQUENCE:3"), "{now}");
+    // Only the older one comes.
+    let found = answered_with(&now, &reply(2, "DECLINED")).unwrap();
+    assert_eq!(lines(object(&found).calendar(), &BOB).len(), 1);
+    // Both come.
+    let declined = answered_with(&now, &reply(3, "DECLINED")).unwrap();
+    assert!(declined.contains("ATTENDEE;PARTSTAT=DECLINED;CN=Bob"), "{declined}");
+    assert_eq!(answered_with(&declined, &reply(2, "ACCEPTED")), Err(Ignored::Stale));
+    // What the organizer's program does not know of is known after its next change.
+    let client = now.replace("SUMMARY:Meeting", "SUMMARY:Other");
+    let next = put(&declined, &client);
+    assert_eq!(answered_with(&next, &reply(2, "ACCEPTED")), Err(Ignored::Stale));
+    // A number that is not known yet ends nothing.
+    let ahead = answered_with(&next, &reply(2_000_000, "DECLINED")).unwrap();
+    assert!(answered_with(&ahead, &reply(3, "ACCEPTED")).is_ok());
+}
+
+/// Another end, or another rule, is another time that begins as before.
+#[test]
+fn an_answer_to_another_time_does_not_count() {
+    for (from, to) in [("DURATION:PT1H", "DURATION:PT2H"), ("FREQ=WEEKLY", "FREQ=DAILY")] {
+        let now = put(&master(""), &master("").replace(from, to));
+        assert!(now.contains("ATTENDEE;PARTSTAT=NEEDS-ACTION;CN=Bob"), "{now}");
+        assert_eq!(answered_with(&now, &reply(2, "ACCEPTED")), Err(Ignored::Stale), "{to}");
+        assert!(answered_with(&now, &reply(3, "ACCEPTED")).is_ok());
+        // Nor does it after changes of other things.
+        let next = put(&now, &master("LOCATION:Room 2\n").replace(from, to));
+        assert_eq!(answered_with(&next, &reply(2, "ACCEPTED")), Err(Ignored::Stale), "{to}");
+    }
+}
+
+/// Who was asked with which number is between the server and itself.
+#[test]
+fn others_do_not_see_what_is_remembered_of_answers() {
+    let now = put(&master(""), &master("").replace("DURATION:PT1H", "DURATION:PT2H"));
+    let now = answered_with(&now, &reply(3, "ACCEPTED")).unwrap();
+    assert!(now.contains("X-POSTHORN"), "{now}");
+    let found = organized(Some(&now), Some(&now.replace("SUMMARY:Meeting", "SUMMARY:Other")));
+    assert_eq!(found.outgoing.len(), 2);
+    for out in found.outgoing {
+        let text = String::from_utf8(out.calendar.render()).unwrap().replace("\r\n ", "");
+        assert!(!text.contains("X-POSTHORN"), "{text}");
+    }
+    let (copy, message) = (object(&master("")), message("REPLY", &reply(2, "DECLINED")));
+    let from = Users::new(&["mailto:bob@example.org"]);
+    let noted = acting("cy", |scene| note_answer(&copy, &message, &from, scene)).unwrap();
+    let text = String::from_utf8(noted.render()).unwrap();
+    assert!(text.contains("PARTSTAT=DECLINED") && !text.contains("X-POSTHORN"), "{text}");
+}
