@@ -128,14 +128,22 @@ impl AccountTx<'_, '_> {
         name: &ObjectName,
         object: &PreparedObject,
     ) -> Result<PutOutcome> {
+        // R-CAL-4
+        if self.is_double_booked(collection, object)? {
+            return Ok(PutOutcome::RoomTaken);
+        }
+        self.put_unbooked(collection, name, object)
+    }
+
+    /// The same, whether a room has time for it or not.
+    pub(super) fn put_unbooked(
+        &mut self,
+        collection: &Collection,
+        name: &ObjectName,
+        object: &PreparedObject,
+    ) -> Result<PutOutcome> {
         match self.ready_to_put(collection, name, object, &Condition::default())? {
             Readiness::Refused(outcome) => Ok(outcome),
-            // R-CAL-4
-            Readiness::Ready { collection, .. }
-                if self.is_double_booked(&collection, object)? =>
-            {
-                Ok(PutOutcome::RoomTaken)
-            }
             Readiness::Ready { collection, there } => {
                 let tag = tag_of(there.as_ref(), object);
                 self.write_object(&collection, there.as_ref(), name, object, tag)

@@ -11,7 +11,7 @@ use super::version::{ObjectVersion, read_version};
 use super::{Object, PreparedObject, PutOutcome};
 use crate::collection::{Collection, Home, ObjectName};
 use crate::sql::Value;
-use crate::{AccountTx, CollectionRights, ReadTx, Result};
+use crate::{AccountTx, CollectionRights, ReadTx, Result, StorageError};
 
 /// What a collection was at an instant, beside what it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -160,7 +160,7 @@ impl AccountTx<'_, '_> {
         steps: &[RestoreStep],
     ) -> Result<Restored> {
         let collection = self.require_still_there(collection, CollectionRights::WRITE)?;
-        let mut restored = Restored::default();
+        let (mut restored, mut placed) = (Restored::default(), Vec::new());
         // What goes makes room for what comes (R-CAL-4).
         let (gone, put): (Vec<_>, Vec<_>) = steps.iter().partition(|step| step.object.is_none());
         for step in gone.into_iter().chain(put) {
@@ -177,15 +177,86 @@ impl AccountTx<'_, '_> {
                     self.withdraw_object(&collection, &there)?;
                     restored.removed += 1;
                 }
-                (Some(object), _) => {
-                    let name = ObjectName::parse(&step.name)?;
-                    match self.put_quietly(&collection, &name, object)? {
-                        PutOutcome::Created | PutOutcome::Replaced => restored.put += 1,
-                        _ => restored.kept.push(step.name.clone()),
+                (Some(object), there) => {
+                    match self.place(&collection, &step.name, object, there)? {
+                        Some(one) => placed.push(one),
+                        None => restored.kept.push(step.name.clone()),
                     }
                 }
             }
         }
+        let kept = self.put_back_double_bookings(&collection, &mut placed)?;
+        restored.kept.extend(kept);
+        restored.put = placed.len() as u64;
         Ok(restored)
     }
+
+    /// Puts one, whatever a room has at that time. `None` where it cannot be there.
+    fn place<'s>(
+        &mut self,
+        collection: &Collection,
+        name: &str,
+        object: &'s PreparedObject,
+        there: Option<Object>,
+    ) -> Result<Option<Placed<'s>>> {
+        let name = ObjectName::parse(name)?;
+        let account = self.account;
+        let before = match there {
+            Some(there) if self.is_room(account)? => Some(self.load_object(there.id)?),
+            _ => None,
+        };
+        let outcome = self.put_unbooked(collection, &name, object)?;
+        let is_there = matches!(outcome, PutOutcome::Created | PutOutcome::Replaced);
+        Ok(is_there.then_some(Placed { name, object, before }))
+    }
+
+    /// R-CAL-4: two that changed their hours are in each other's way until both are there. Whatever meets
+    /// something else then is as it was again, and may meet others by that. The names of these.
+    fn put_back_double_bookings(
+        &mut self,
+        collection: &Collection,
+        placed: &mut Vec<Placed<'_>>,
+    ) -> Result<Vec<String>> {
+        let mut kept = Vec::new();
+        for round in 0.. {
+            let (mut stays, before) = (Vec::new(), kept.len());
+            for one in std::mem::take(placed) {
+                let goes = round >= ROUNDS_MAX || self.is_double_booked(collection, one.object)?;
+                if !goes {
+                    stays.push(one);
+                    continue;
+                }
+                kept.push(one.name.as_str().to_owned());
+                self.put_back(collection, one)?;
+            }
+            *placed = stays;
+            if kept.len() == before {
+                break;
+            }
+        }
+        Ok(kept)
+    }
+
+    fn put_back(&mut self, collection: &Collection, one: Placed<'_>) -> Result<()> {
+        let Some(bytes) = one.before else {
+            let there = self.find_object(collection.id, one.name.as_str())?;
+            let collection = self.load_collection(collection.id)?;
+            return there.map_or(Ok(()), |there| self.withdraw_object(&collection, &there));
+        };
+        let limits = &self.settings.scheduling.objects;
+        let before = PreparedObject::calendar(bytes, limits)
+            .map_err(|_| StorageError::Invalid("what was there cannot be read"))?;
+        self.put_unbooked(collection, &one.name, &before).map(drop)
+    }
+}
+
+/// LIMIT: how often everything is looked at that a restore has put into the calendar of a room.
+const ROUNDS_MAX: usize = 5;
+
+/// What a restore has put somewhere.
+struct Placed<'s> {
+    name: ObjectName,
+    object: &'s PreparedObject,
+    /// What was there, in the calendar of a room.
+    before: Option<Vec<u8>>,
 }

@@ -110,7 +110,7 @@ impl AccountTx<'_, '_> {
     }
 
     /// R-CAL-2: the calendar for invitations, or, of what it does not take, the oldest that does.
-    fn calendar_for(&mut self, component: Components) -> Result<Option<Collection>> {
+    pub(super) fn calendar_for(&mut self, component: Components) -> Result<Option<Collection>> {
         let account = self.account;
         let default = self.default_calendar(account)?;
         let mut all = self.list_collections(account, Home::Calendars)?;

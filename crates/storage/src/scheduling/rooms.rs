@@ -7,8 +7,8 @@ use std::collections::hash_map::{Entry, HashMap};
 use std::ops::Range;
 
 use ical::scheduling::{Decision, Outgoing, Users, attendee_change, decided};
-use ical::{BusyTimes, CalendarObject, Component, Occurrences, Schedule, TimeRange, Zones};
-use ids::AccountId;
+use ical::{BusyTimes, CalendarObject, Component, Line, Occurrences, Schedule, TimeRange, Zones};
+use ids::{AccountId, CollectionId};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -74,7 +74,9 @@ impl AccountTx<'_, '_> {
     /// What the room answers to a copy of a meeting that would be stored.
     pub(super) fn book(&mut self, copy: &Component, users: &Users) -> Result<Booking> {
         let unread = |_| StorageError::Invalid("the invitation cannot be read");
-        let asked = CalendarObject::of(copy.clone()).map_err(unread)?;
+        let mut copy = copy.clone();
+        copy.components.iter_mut().for_each(take_time);
+        let asked = CalendarObject::of(copy).map_err(unread)?;
         if asked.parts().all(is_cancelled) {
             return Ok(Booking { copy: None, reply: None });
         }
@@ -103,7 +105,10 @@ impl AccountTx<'_, '_> {
         object: &PreparedObject,
     ) -> Result<bool> {
         let account = self.account;
-        if !counts(collection, object.component()) || !self.is_room(account)? {
+        if object.component() != Components::EVENT || !self.is_room(account)? {
+            return Ok(false);
+        }
+        if !counts(collection, object.component(), self.bookings_go()?) {
             return Ok(false);
         }
         let limits = self.settings.scheduling.objects.ical;
@@ -123,8 +128,11 @@ impl AccountTx<'_, '_> {
         replaced: Option<&Object>,
     ) -> Result<bool> {
         let account = self.account;
-        let comes = !counts(from, object.component) && counts(to, object.component);
-        if !comes || !self.is_room(account)? {
+        if object.component != Components::EVENT || !self.is_room(account)? {
+            return Ok(false);
+        }
+        let booked = self.bookings_go()?;
+        if counts(from, object.component, booked) || !counts(to, object.component, booked) {
             return Ok(false);
         }
         let Some(asked) = read(self, object.id)? else { return Ok(true) };
@@ -137,7 +145,7 @@ impl AccountTx<'_, '_> {
     pub(crate) fn is_double_booked_by_opening(&mut self, calendar: &Collection) -> Result<bool> {
         let account = self.account;
         let is_shut = calendar.kind == CollectionKind::Calendar && calendar.transparent;
-        if !is_shut || !self.is_room(account)? {
+        if !is_shut || !self.is_room(account)? || self.bookings_go()? == Some(calendar.id) {
             return Ok(false);
         }
         let ahead = self.now.as_secs()..i64::MAX;
@@ -156,6 +164,11 @@ impl AccountTx<'_, '_> {
             }
         }
         Ok(false)
+    }
+
+    /// The calendar that bookings go into.
+    fn bookings_go(&mut self) -> Result<Option<CollectionId>> {
+        Ok(self.calendar_for(Components::EVENT)?.map(|calendar| calendar.id))
     }
 
     fn taken_instances(&mut self, asked: &CalendarObject, users: &Users) -> Result<Taken> {
@@ -210,11 +223,20 @@ fn look_ahead<T>(
     found.find(|found| found.len() <= INSTANCES_MAX)
 }
 
-/// Whether what is of this kind takes the time of a room there.
-fn counts(collection: &Collection, component: Components) -> bool {
+/// Whether what is of this kind takes the time of a room there. What is `booked` does, whatever is said
+/// of the calendar that it stands in.
+fn counts(collection: &Collection, component: Components, booked: Option<CollectionId>) -> bool {
     collection.kind == CollectionKind::Calendar
-        && !collection.transparent
+        && (!collection.transparent || Some(collection.id) == booked)
         && component == Components::EVENT
+}
+
+/// Whether a meeting leaves its people free (RFC 5545 §3.8.2.7) is said of these, not of the room.
+fn take_time(part: &mut Component) {
+    let transp = part.line("TRANSP").map(|line| line.value().trim().to_owned());
+    if transp.is_some_and(|transp| transp.eq_ignore_ascii_case("TRANSPARENT")) {
+        part.put(Line::new("TRANSP", "OPAQUE"));
+    }
 }
 
 /// An object of a room's calendar, with its times.
@@ -236,8 +258,9 @@ struct Bookings {
 impl Bookings {
     fn of(tx: &mut AccountTx<'_, '_>, but: &str) -> Result<Self> {
         let account = tx.account;
+        let booked = tx.bookings_go()?;
         let mut calendars = tx.list_collections(account, Home::Calendars)?;
-        calendars.retain(|one| one.kind == CollectionKind::Calendar && !one.transparent);
+        calendars.retain(|one| counts(one, Components::EVENT, booked));
         let addresses = tx.calendar_addresses(account)?;
         let (but, read) = (but.to_owned(), HashMap::new());
         Ok(Self { calendars, but, replaced: None, addresses, read })

@@ -8,5 +8,6 @@ mod instances;
 mod invitations;
 mod limits;
 mod mail;
+mod room_time;
 mod rooms;
 mod transfers;

@@ -12,19 +12,19 @@ use crate::{
     TransferKind,
 };
 
-fn room(store: &TestStore) -> AccountId {
+pub(super) fn room(store: &TestStore) -> AccountId {
     let room = store.account("room");
     store.write(move |tx| tx.make_room(room)).unwrap();
     room
 }
 
 /// The same meeting under another UID.
-fn other(text: &str, uid: &str) -> String {
+pub(super) fn other(text: &str, uid: &str) -> String {
     text.replace("UID:m\r\n", &format!("UID:{uid}\r\n"))
 }
 
 /// What the room answered to each ATTENDEE line of a meeting, and how.
-fn answers(store: &TestStore, account: AccountId, place: &'static str) -> Vec<String> {
+pub(super) fn answers(store: &TestStore, account: AccountId, place: &'static str) -> Vec<String> {
     let text = stored(store, account, place);
     let own = text.lines().filter(|line| line.contains("mailto:room@"));
     own.map(|line| {
@@ -145,7 +145,7 @@ fn at(hour: u8) -> String {
 }
 
 /// A calendar of the room that takes no time.
-fn notes(store: &TestStore, room: AccountId) -> Collection {
+pub(super) fn notes(store: &TestStore, room: AccountId) -> Collection {
     personal(store, room);
     let made = store.with(room, |tx| {
         let mut new = NewCollection::new(CollectionKind::Calendar);
@@ -305,5 +305,43 @@ fn what_is_imported_or_restored_takes_no_time_twice() {
         });
         let kept = vec!["b".to_owned()];
         assert_eq!(restored.unwrap(), Restored { put: 1, removed: 1, kept });
+    });
+}
+
+/// Two bookings that changed their hours since are in each other's way until both are as they were.
+#[test]
+fn what_is_restored_together_is_looked_at_together() {
+    on_both_engines(|store| {
+        let room = room(store);
+        let personal = personal(store, room);
+        put_in(store, &personal, "a", AT_NINE);
+        put_in(store, &personal, "b", &at(10));
+        put_in(store, &personal, "c", &at(11));
+        put_in(store, &personal, "d", &at(12));
+        put_in(store, &personal, "x", &at(13));
+        put_in(store, &personal, "y", &at(14));
+        let to = personal.clone();
+        let restored = store.with(room, move |tx| {
+            let mut steps = Vec::new();
+            // The first two change places. The third would meet what stays, and the fourth the third.
+            for (name, hour) in [("a", 10), ("b", 9), ("c", 13), ("d", 11)] {
+                let expected = Some(tx.find_object(to.id, name)?.expect("there").etag());
+                let object = Some(prepared(name, &at(hour)));
+                steps.push(RestoreStep { name: name.to_owned(), expected, object });
+            }
+            let new = Some(prepared("e", &at(14)));
+            steps.push(RestoreStep { name: "e".to_owned(), expected: None, object: new });
+            tx.restore_objects(&to, &steps)
+        });
+        let kept = ["c", "d", "e"].map(str::to_owned).to_vec();
+        assert_eq!(restored.unwrap(), Restored { put: 2, removed: 0, kept });
+        let start = |place| {
+            let text = stored(store, room, place);
+            text.lines().find_map(|line| line.strip_prefix("DTSTART:")).unwrap_or("").to_owned()
+        };
+        let places = ["personal/a", "personal/b", "personal/c", "personal/d"];
+        let expected = ["T10", "T09", "T11", "T12"].map(|hour| format!("20260105{hour}0000Z"));
+        assert_eq!(places.map(start), expected);
+        assert_eq!(start("personal/e"), "");
     });
 }
