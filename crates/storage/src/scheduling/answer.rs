@@ -175,6 +175,9 @@ impl AccountTx<'_, '_> {
             return Ok(());
         };
         let tag = match known.object.schedule_tag() {
+            // Their own answer, which they gave by mail: a program that has not seen it would put
+            // another in its place (RFC 6638 §3.2.10.1).
+            Some(_) if from.meets(&users) => Tag::New,
             Some(_) => Tag::Keep,
             None => Tag::None,
         };

@@ -1,6 +1,7 @@
 //! Attendees answer.
 
 use super::fixture::*;
+use super::mail::{mail, take};
 use crate::Answering;
 use crate::object::PutOutcome;
 use crate::testing::on_both_engines;
@@ -110,5 +111,24 @@ fn with_a_schedule_tag_answers_are_kept_that_a_client_has_not_seen() {
         assert!(answer(store, bob, "bob")[0].contains("PARTSTAT=ACCEPTED"));
         // The change is one that its owner has to know of.
         assert!(try_put(store, ann, "m.ics", &renamed, known).is_err());
+    });
+}
+
+/// What somebody answered by mail is not undone by a program that has not seen it.
+#[test]
+fn ones_own_answer_by_mail_is_a_change_to_know_of() {
+    on_both_engines(|store| {
+        let [ann, bob, cy] = ["ann", "bob", "cy"].map(|name| store.account(name));
+        put(store, ann, &meeting(&["bob", "cy"], AT_NINE));
+        let [before, of_cy] = [bob, cy].map(|account| tag(store, account));
+        let reply = part("ATTENDEE;PARTSTAT=ACCEPTED:mailto:bob@example.test\r\n", AT_NINE);
+        assert!(take(store, ann, &mail("bob@example.test", "REPLY", &reply), "example.test"));
+        assert!(answer(store, bob, "bob")[0].contains("PARTSTAT=ACCEPTED"));
+        // The phone has the meeting as it was, and puts an alarm into it.
+        let old = meeting(&["bob", "cy"], AT_NINE);
+        assert!(try_put(store, bob, "m.ics", &old, before).is_err());
+        assert!(answer(store, ann, "bob")[0].contains("PARTSTAT=ACCEPTED"));
+        // To others it is an answer like any.
+        assert_eq!(tag(store, cy), of_cy);
     });
 }
