@@ -41,7 +41,8 @@ sections! {
 
     /// Meetings and who is invited to them.
     table "calendar" pub struct Calendar {
-        /// Attendees of one meeting.
+        /// Attendees of one meeting. An invitation by mail with more of them does not come into
+        /// the calendar.
         attendees: u32 = default 500, since "0.1";
 
         /// Largest attachment of an event, task or journal entry that programs hand to the server

@@ -15,6 +15,7 @@ use super::SchedulingSettings;
 use super::lock::delegates;
 use super::mail_parts::{self, Unreadable};
 use super::people::{Reach, mail_address};
+use super::put::most_attendees;
 use super::scripted::CalendarWishes;
 use crate::{Address, Placement, ReadTx, Result, StorageError, Store, WriteTx};
 
@@ -193,6 +194,11 @@ impl ReadTx<'_> {
             return Ok(Some("rooms are booked by people here"));
         }
         let object = &mail.message.object;
+        // What nobody here may put is not taken from elsewhere: everybody waits while it is merged.
+        if mail.message.method == Method::Request && most_attendees(object) > settings.attendees_max
+        {
+            return Ok(Some("it invites more people than a meeting may have"));
+        }
         if mail.message.method != Method::Reply
             && mail.is_by_another()
             && let Ok(Some(organizer)) = object.organizer()

@@ -63,7 +63,7 @@ const PRODUCT: &str = "-//Posthorn//EN";
 pub struct SchedulingSettings {
     /// What an object that the server writes may cost.
     pub objects: ObjectLimits,
-    /// Attendees of one component (RFC 4791 §5.2.9). Default 500.
+    /// Attendees of one component (RFC 4791 §5.2.9), also of invitations that come by mail. Default 500.
     pub attendees_max: usize,
     /// What mail with calendar messages may change.
     pub mailed: MailedInvitations,

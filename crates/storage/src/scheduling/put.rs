@@ -81,7 +81,9 @@ impl AccountTx<'_, '_> {
         let scene = self.scene(&users);
         let merged = match (condition.if_schedule_tag, &old, new) {
             // RFC 6638 §3.2.10.1
-            (Some(_), Some(old), Some(new)) => Some(keep_answers(old, new, &scene)),
+            (Some(_), Some(old), Some(new)) if !self.has_too_many(Some(old), new) => {
+                Some(keep_answers(old, new, &scene))
+            }
             _ => None,
         };
         let new = merged.as_ref().or(new.map(|new| &**new));
@@ -132,6 +134,13 @@ impl AccountTx<'_, '_> {
         CalendarObject::of(new?.with_managed_of(old, limits)?).ok()
     }
 
+    /// Whether more people are in a part of a meeting than may be. What delegates came to meanwhile,
+    /// its organizer's program may go on with.
+    fn has_too_many(&self, old: Option<&CalendarObject>, new: &CalendarObject) -> bool {
+        let max = self.settings.scheduling.attendees_max;
+        most_attendees(new) > max.max(old.map_or(0, most_attendees))
+    }
+
     /// What no change of a meeting may be.
     fn refuse_meeting(
         &mut self,
@@ -147,9 +156,7 @@ impl AccountTx<'_, '_> {
         if !is_meeting {
             return Ok(None);
         }
-        // What delegates came to meanwhile, its organizer's program may go on with.
-        let max = self.settings.scheduling.attendees_max;
-        if most_attendees(new) > max.max(change.old.map_or(0, most_attendees)) {
+        if self.has_too_many(change.old, new) {
             return Ok(Some(PutOutcome::TooManyAttendees));
         }
         let people = new.attendees().len() as u64;
@@ -343,7 +350,7 @@ fn ignored_forces(
 }
 
 /// Attendees of the part that has most of them.
-fn most_attendees(object: &CalendarObject) -> usize {
+pub(super) fn most_attendees(object: &CalendarObject) -> usize {
     let each = object.parts().map(|part| part.lines_named("ATTENDEE").count());
     each.max().unwrap_or_default()
 }

@@ -1,6 +1,7 @@
 //! What is refused, and what fails for one alone.
 
 use super::fixture::*;
+use super::mail::{mail, take};
 use crate::object::{MeetingPlace, PutOutcome};
 use crate::testing::{on_both_engines, on_both_engines_with};
 use crate::{Address, CollectionName, Home, NewCollection};
@@ -159,5 +160,22 @@ fn old_messages_leave_the_inbox_by_themselves() {
         store.inner().maintain().unwrap();
         assert_eq!(inbox(store, bob).len(), 1);
         assert_eq!(lines(store, bob, &["DTSTART"]), ["DTSTART:20260105T100000Z"]);
+    });
+}
+
+#[test]
+fn an_invitation_by_mail_has_as_many_people_as_one_may_have() {
+    let change = |settings: &mut crate::Settings| settings.scheduling.attendees_max = 3;
+    on_both_engines_with(change, |store| {
+        let ann = store.account("ann");
+        personal(store, ann);
+        for (people, is_taken) in [(&["bob", "cy", "eve"][..], false), (&["bob", "cy"], true)] {
+            let text = meeting(people, AT_NINE).replace(
+                "ORGANIZER:mailto:ann@example.test",
+                "ORGANIZER:mailto:dan@elsewhere.test",
+            );
+            let invitation = mail("dan@elsewhere.test", "REQUEST", &text);
+            assert_eq!(take(store, ann, &invitation, "elsewhere.test"), is_taken);
+        }
     });
 }
