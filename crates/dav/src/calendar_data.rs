@@ -52,19 +52,22 @@ pub(crate) fn matches(
 }
 
 /// What is asked for of an object; `None` where it cannot be given, as of an expansion without an
-/// end.
+/// end, or for want of time.
 pub(crate) fn select(
     bytes: &[u8],
     wanted: &CalendarDataRequest,
     floating: &Zone,
     limits: &ical::Limits,
+    work: &Work,
 ) -> Option<String> {
     if wanted.selection.is_whole() {
         let bytes = with_zones(bytes.into(), wanted.zones, limits);
         return Some(ical::to_utf8(&bytes).into_owned());
     }
     let Looked { object, zones, schedule } = look(bytes, floating, limits)?;
-    let mut selected = wanted.selection.apply(&object, &schedule, &zones, limits).ok()?;
+    let in_time = || work.go_on_in_time().is_ok();
+    let selected = wanted.selection.apply(&object, &schedule, &zones, limits, &in_time);
+    let mut selected = selected.ok()?;
     send_zones(&mut selected, wanted.zones);
     let text = String::from_utf8(selected.render());
     Some(text.unwrap_or_else(|other| ical::to_utf8(other.as_bytes()).into_owned()))

@@ -6,7 +6,9 @@ use crate::error::{DavError, Result};
 use crate::settings::Settings;
 use crate::xml::Name;
 
-/// An answer that is being made. Whatever one resource costs has a bound of its own.
+/// An answer that is being made. One resource may cost hundreds of comparisons of a large text, or
+/// expansions of a long series: between those the time is asked for too. What is not asked about,
+/// such as reading a resource, is bounded by its size.
 #[derive(Debug)]
 pub(crate) struct Work {
     bytes_max: usize,

@@ -105,6 +105,11 @@ impl Line {
         &self.parameters
     }
 
+    /// The value as it stands, and the parameters.
+    pub(crate) fn into_value_and_parameters(self) -> (String, Vec<Parameter>) {
+        (self.value, self.parameters)
+    }
+
     /// The first value of a parameter; `name` in capitals.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         let found = self.parameters.iter().find(|parameter| parameter.name == name);

@@ -54,11 +54,16 @@ fn find_matching(
         return Ok(tx.list_objects(collection.id)?);
     }
     let mut refused = None;
-    let found = tx.find_objects_by_bytes(collection.id, |card| match work.go_on(0) {
-        Ok(()) => ControlFlow::Continue(filter.matches(card)),
-        Err(error) => {
-            refused = Some(error);
-            ControlFlow::Break(())
+    let in_time = || work.go_on_in_time().is_ok();
+    let found = tx.find_objects_by_bytes(collection.id, |card| {
+        let is_found = filter.matches(card, &in_time);
+        match work.go_on(0) {
+            Ok(()) => ControlFlow::Continue(is_found),
+            // What was not looked at for want of time is not told of.
+            Err(error) => {
+                refused = Some(error);
+                ControlFlow::Break(())
+            }
         }
     })?;
     found.ok_or_else(|| refused.unwrap_or_else(too_much))

@@ -189,7 +189,7 @@ pub(crate) fn select(
         return Err(DavError::forbidden(Name::caldav("supported-calendar-data")));
     }
     let Some(bytes) = bytes else { return Ok(None) };
-    let selected = calendar_data::select(bytes, wanted, zone, limits);
+    let selected = calendar_data::select(bytes, wanted, zone, limits, work);
     if selected.is_none() {
         work.waste(limits.bytes_max);
     }

@@ -276,8 +276,28 @@ fn cards_are_found() {
         (filter(All, vec![property("ITEM1.EMAIL", Any, vec![email("home")], vec![])]), false),
         (filter(All, vec![property("ITEM2.EMAIL", Any, vec![], vec![])]), false),
     ] {
-        assert_eq!(filter.matches(CARD), holds, "{filter:?}");
+        assert_eq!(filter.matches(CARD, &|| true), holds, "{filter:?}");
     }
+}
+
+/// Hundreds of tests may be about one note of many megabytes.
+#[test]
+fn the_clock_is_asked_while_texts_are_compared() {
+    let asked = |bytes: usize, texts: Vec<TextMatch>, may_go_on: bool| {
+        let card = format!("BEGIN:VCARD\r\nNOTE:{}\r\nEND:VCARD\r\n", "x".repeat(bytes));
+        let note = property("NOTE", Quantifier::All, texts, vec![]);
+        let asked = std::cell::Cell::new(0);
+        let found = filter(Quantifier::All, vec![note]).matches(card.as_bytes(), &|| {
+            asked.set(asked.get() + 1);
+            may_go_on
+        });
+        (found, asked.get())
+    };
+    let without = |what| vec![text(what, MatchKind::Contains, true); 50];
+    assert_eq!(asked(100_000, without("y"), true), (true, 50));
+    assert_eq!(asked(1_000, without("y"), true), (true, 0));
+    assert_eq!(asked(100_000, without("x"), true), (false, 1));
+    assert_eq!(asked(100_000, without("x"), false), (true, 50));
 }
 
 #[test]

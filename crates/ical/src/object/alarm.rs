@@ -90,7 +90,8 @@ impl Alarm {
 }
 
 fn trigger_of(one: &Occurrence, duration: Duration, by_end: bool, zone: &Zone) -> Timestamp {
-    let base = if by_end { one.end } else { one.start };
+    // RFC 5545 §3.8.6.3: the end of a task is when it is due.
+    let base = if by_end { one.due } else { one.start };
     let day = match duration.days {
         0 => base,
         // RFC 5545 §3.3.6: days as the calendar counts them.

@@ -105,6 +105,14 @@ impl Schedule {
         })
     }
 
+    /// The occurrences with which anything of it overlaps the range, in order of their start.
+    pub(crate) fn within(&self, range: &TimeRange) -> Result<Vec<Occurrence>, Error> {
+        self.occurrences.such(&range.window(), |one| {
+            let part = self.parts.get(one.component);
+            part.is_some_and(|part| part.timing.has(one, range) || part.timing.is_within(range))
+        })
+    }
+
     /// Whether an occurrence of the component of that number is such, among those that touch a
     /// window.
     pub(crate) fn any_of_part(

@@ -1,17 +1,20 @@
 //! Whether an object is what a filter asks for (RFC 4791 §9.7, §9.9).
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use jiff::Timestamp;
 
+use super::compared::{Compared, Pace};
 use super::filter::{
     ComponentFilter, ComponentTest, ParameterFilter, Presence, PropertyFilter, PropertyTest,
     ValueTest,
 };
 use super::range::TimeRange;
+use super::text_match::TextMatch;
 use crate::component::Component;
 use crate::error::Error;
-use crate::line::Line;
+use crate::line::{Line, Parameter};
 use crate::object::{Alarm, CalendarObject, ComponentKind, Schedule};
 use crate::time::Time;
 use crate::zone::Zones;
@@ -19,6 +22,9 @@ use crate::zone::Zones;
 /// LIMIT: alarms of a component that are looked at, of those that go off at different times: for
 /// each, the series is followed anew. Of more, one may go off.
 const ALARMS_MAX: usize = 100;
+
+/// What the collations make of the value of a longer line is kept, for all that is asked of it.
+const UNKEPT_BYTES: usize = 1024;
 
 /// What every object that matches a filter is like, as far as a store knows it without looking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +62,9 @@ impl ComponentFilter {
     }
 
     /// Whether the object matches. One whose recurrence takes too long to follow does: who asked
-    /// will see it then, and can look closer. Before a series is followed, `may_go_on` is asked
-    /// whether there is time for that: a filter may ask for it many times.
+    /// will see it then, and can look closer. Before a series is followed, and now and then while
+    /// texts are compared, `may_go_on` is asked whether there is time for that: a filter may ask
+    /// for it many times. What there is no time for counts as found.
     pub fn matches(
         &self,
         object: &CalendarObject,
@@ -66,7 +73,8 @@ impl ComponentFilter {
         may_go_on: &dyn Fn() -> bool,
     ) -> bool {
         let Presence::Present(test) = &self.test else { return false };
-        let evaluation = Evaluation { object, schedule, zones, may_go_on };
+        let (pace, kept) = (Pace::new(may_go_on), RefCell::default());
+        let evaluation = Evaluation { object, schedule, zones, pace, kept };
         let calendar = object.calendar();
         calendar.is(&self.name)
             && test.properties.iter().all(|filter| evaluation.has_property(calendar, None, filter))
@@ -74,21 +82,23 @@ impl ComponentFilter {
     }
 }
 
-struct Evaluation<'o> {
-    object: &'o CalendarObject,
-    schedule: &'o Schedule,
-    zones: &'o Zones,
-    may_go_on: &'o dyn Fn() -> bool,
+struct Evaluation<'e> {
+    object: &'e CalendarObject,
+    schedule: &'e Schedule,
+    zones: &'e Zones,
+    pace: Pace<'e>,
+    /// Of long lines, by their addresses.
+    kept: RefCell<HashMap<*const Line, Compared<'e>>>,
 }
 
-impl Evaluation<'_> {
+impl<'e> Evaluation<'e> {
     /// What is said of the times of a series; yes where that takes too long.
     fn follow(&self, question: impl FnOnce() -> Result<bool, Error>) -> bool {
-        !(self.may_go_on)() || question().unwrap_or(true)
+        !self.pace.may_go_on() || question().unwrap_or(true)
     }
 
     /// A component of the VCALENDAR.
-    fn has_component(&self, filter: &ComponentFilter) -> bool {
+    fn has_component(&self, filter: &'e ComponentFilter) -> bool {
         let Presence::Present(test) = &filter.test else {
             return self.object.calendar().components_named(&filter.name).next().is_none();
         };
@@ -106,7 +116,7 @@ impl Evaluation<'_> {
 
     /// RFC 4791 §9.7.1: one component is all that is asked for; overridden instances are components
     /// of their own.
-    fn is_part(&self, part: &Component, at: usize, test: &ComponentTest) -> bool {
+    fn is_part(&self, part: &'e Component, at: usize, test: &'e ComponentTest) -> bool {
         test.properties.iter().all(|filter| self.has_property(part, Some(at), filter))
             && test.components.iter().all(|filter| self.has_inner(part, Some(at), filter))
             && test
@@ -115,7 +125,12 @@ impl Evaluation<'_> {
     }
 
     /// A component within a component: an alarm, mostly. As deep as the filter is.
-    fn has_inner(&self, outer: &Component, at: Option<usize>, filter: &ComponentFilter) -> bool {
+    fn has_inner(
+        &self,
+        outer: &'e Component,
+        at: Option<usize>,
+        filter: &'e ComponentFilter,
+    ) -> bool {
         let mut inner = outer.components_named(&filter.name);
         let Presence::Present(test) = &filter.test else { return inner.next().is_none() };
         let mut known = HashMap::new();
@@ -152,9 +167,9 @@ impl Evaluation<'_> {
 
     fn has_property(
         &self,
-        component: &Component,
+        component: &'e Component,
         at: Option<usize>,
-        filter: &PropertyFilter,
+        filter: &'e PropertyFilter,
     ) -> bool {
         let mut lines = component.lines_named(&filter.name);
         match &filter.test {
@@ -163,7 +178,7 @@ impl Evaluation<'_> {
                 (ValueTest::Time(range), Some(at)) if is_of_occurrence(component, &filter.name) => {
                     let mut lines = lines.peekable();
                     let fits = lines.peek().is_none()
-                        || lines.any(|line| has_parameters(line, &test.parameters));
+                        || lines.any(|line| self.has_parameters(line, &test.parameters));
                     fits && self.follow(|| self.occurrence_is_in(at, &filter.name, range))
                 }
                 _ => lines.any(|line| self.is_property(line, test)),
@@ -175,20 +190,41 @@ impl Evaluation<'_> {
     fn occurrence_is_in(&self, at: usize, name: &str, range: &TimeRange) -> Result<bool, Error> {
         let window = range.window();
         self.schedule.any_of_part(at, &window, |one| {
-            let instant = if name == "DTSTART" { one.start } else { one.end };
-            window.contains(&instant)
+            window.contains(match name {
+                "DTSTART" => &one.start,
+                "DUE" => &one.due,
+                _ => &one.end,
+            })
         })
     }
 
-    fn is_property(&self, line: &Line, test: &PropertyTest) -> bool {
+    fn is_property(&self, line: &'e Line, test: &PropertyTest) -> bool {
         let value = match &test.value {
             ValueTest::Any => true,
-            ValueTest::Text(text) => text.holds(&line.text()),
+            _ if !self.pace.has_time_for(line.value().len()) => true,
+            ValueTest::Text(text) => self.has_text(line, text),
             ValueTest::Time(range) => {
                 Time::list(line).any(|time| time.is_ok_and(|time| self.is_in(&time, range)))
             }
         };
-        value && has_parameters(line, &test.parameters)
+        value && self.has_parameters(line, &test.parameters)
+    }
+
+    /// What a text of many megabytes is compared as takes long to make, and hundreds of tests may
+    /// be about it.
+    fn has_text(&self, line: &'e Line, test: &TextMatch) -> bool {
+        if line.value().len() <= UNKEPT_BYTES {
+            return test.holds_for(&Compared::new(line.text()));
+        }
+        let mut kept = self.kept.borrow_mut();
+        let text =
+            kept.entry(std::ptr::from_ref(line)).or_insert_with(|| Compared::new(line.text()));
+        test.holds_for(text)
+    }
+
+    /// Whether all filters of parameters hold.
+    fn has_parameters(&self, line: &Line, filters: &[ParameterFilter]) -> bool {
+        filters.iter().all(|filter| has_parameter(line.parameters(), filter, &self.pace))
     }
 
     fn is_in(&self, time: &Time, range: &TimeRange) -> bool {
@@ -209,21 +245,25 @@ fn is_of_occurrence(component: &Component, name: &str) -> bool {
     }
 }
 
-/// Whether all filters of parameters hold.
-pub(super) fn has_parameters(line: &Line, filters: &[ParameterFilter]) -> bool {
-    filters.iter().all(|filter| has_parameter(line, filter))
-}
-
 /// A text that must not be there is in none of the values.
-pub(super) fn has_parameter(line: &Line, filter: &ParameterFilter) -> bool {
-    let mut named = line.parameters().iter().filter(|other| other.name == filter.name).peekable();
+pub(super) fn has_parameter(
+    parameters: &[Parameter],
+    filter: &ParameterFilter,
+    pace: &Pace<'_>,
+) -> bool {
+    let mut named = parameters.iter().filter(|other| other.name == filter.name).peekable();
     let is_there = named.peek().is_some();
     match &filter.test {
         Presence::Absent => !is_there,
         Presence::Present(None) => is_there,
         Presence::Present(Some(text)) => {
-            let found = named.flat_map(|parameter| &parameter.values).any(|v| text.finds(v));
-            is_there && found != text.is_negated()
+            let mut values = named.flat_map(|parameter| &parameter.values);
+            let mut is_late = false;
+            let found = values.any(|value| {
+                is_late = !pace.has_time_for(value.len());
+                is_late || text.finds(&Compared::new(value.as_str()))
+            });
+            is_there && (is_late || found != text.is_negated())
         }
     }
 }

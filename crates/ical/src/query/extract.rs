@@ -21,19 +21,29 @@ use crate::zone::Zones;
 const RECURRENCE: [&str; 4] = ["RRULE", "RDATE", "EXDATE", "EXRULE"];
 
 impl CalendarSelection {
-    /// What is asked for of an object. Untouched lines are as they were.
+    /// What is asked for of an object. Untouched lines are as they were. Before a series is
+    /// followed, `may_go_on` is asked whether there is time for that: it may be many times.
+    ///
+    /// [`Error::Endless`] where there is none, or following it would cost more than the limits
+    /// allow.
     pub fn apply(
         &self,
         object: &CalendarObject,
         schedule: &Schedule,
         zones: &Zones,
         limits: &Limits,
+        may_go_on: &dyn Fn() -> bool,
     ) -> Result<Component, Error> {
+        let in_time = || if may_go_on() { Ok(()) } else { Err(Error::Endless) };
         let mut calendar = match self.recurrence {
             RecurrenceSelection::AsStored => object.calendar().clone(),
-            RecurrenceSelection::Expand(range) => expand(object, schedule, zones, &range, limits)?,
+            RecurrenceSelection::Expand(range) => {
+                in_time()?;
+                expand(object, schedule, zones, &range, limits)?
+            }
             RecurrenceSelection::Limit(range) => {
-                limit_overrides(object, schedule, zones, &range, limits)?
+                let overlaps = |at| in_time().and_then(|()| schedule.part_overlaps(at, &range));
+                limit_overrides(object, overlaps, zones, &range, limits)?
             }
         };
         if let Some(range) = &self.free_busy {
@@ -61,7 +71,8 @@ fn expand(
     let occurrences = schedule.occurrences();
     let recurs = occurrences.recurs() || parts.iter().any(|p| p.line("RECURRENCE-ID").is_some());
     let mut expanded: Vec<Component> = Vec::new();
-    for one in occurrences.within(&range.window())? {
+    // RFC 4791 §9.9 draws edges of its own for tasks: what the filter finds is shown.
+    for one in schedule.within(range)? {
         if let (Some(part), Some(size)) = (parts.get(one.component), sizes.get(one.component)) {
             bytes += size;
             if bytes > limits.bytes_max {
@@ -167,7 +178,7 @@ fn utc(instant: Timestamp) -> String {
 /// RFC 4791 §9.6.6: an overridden instance matters where it is in the range, or would have been.
 fn limit_overrides(
     object: &CalendarObject,
-    schedule: &Schedule,
+    overlaps: impl Fn(usize) -> Result<bool, Error>,
     zones: &Zones,
     range: &TimeRange,
     limits: &Limits,
@@ -185,7 +196,7 @@ fn limit_overrides(
         let goes_on = line.parameter("RANGE").is_some() && id < range.end;
         let end = id.checked_add(plain.unwrap_or_default()).unwrap_or(Timestamp::MAX);
         let was = id < window.end && (end > window.start || id == end && id >= window.start);
-        keep.push(goes_on || was || schedule.part_overlaps(at, range)?);
+        keep.push(goes_on || was || overlaps(at)?);
     }
     let mut keep = keep.into_iter();
     let mut calendar = object.calendar().clone();

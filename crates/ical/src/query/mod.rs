@@ -4,6 +4,7 @@
 mod availability;
 mod calendar;
 mod cards;
+mod compared;
 mod extract;
 mod filter;
 mod free_busy;

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::compared::Compared;
+
 /// How texts are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Collation {
@@ -27,12 +29,9 @@ impl Collation {
     /// The identifiers of all.
     pub const IDENTIFIERS: [&str; 3] = ["i;ascii-casemap", "i;octet", "i;unicode-casemap"];
 
-    fn key(self, text: &str) -> Cow<'_, str> {
+    pub(super) fn key(self, text: &str) -> Cow<'_, str> {
         match self {
             Self::Octet => Cow::Borrowed(text),
-            _ if !text.bytes().any(|byte| byte.is_ascii_lowercase() || !byte.is_ascii()) => {
-                Cow::Borrowed(text)
-            }
             Self::UnicodeCasemap if !text.is_ascii() => Cow::Owned(unicode_key(text)),
             Self::AsciiCasemap | Self::UnicodeCasemap => Cow::Owned(text.to_ascii_uppercase()),
         }
@@ -40,7 +39,7 @@ impl Collation {
 }
 
 /// RFC 5051 §2: titlecase, then decomposed.
-fn unicode_key(text: &str) -> String {
+pub(super) fn unicode_key(text: &str) -> String {
     use unicode_normalization::UnicodeNormalization as _;
     text.chars().map(titlecase).nfkd().collect()
 }
@@ -98,20 +97,23 @@ impl TextMatch {
 
     /// Whether it holds for a text.
     pub fn holds(&self, text: &str) -> bool {
+        self.holds_for(&Compared::new(text))
+    }
+
+    /// Whether it holds for a text that others may be asked of, too.
+    pub(super) fn holds_for(&self, text: &Compared<'_>) -> bool {
         self.finds(text) != self.negate
     }
 
     /// The same without the negation.
-    pub(crate) fn finds(&self, text: &str) -> bool {
-        let text = self.collation.key(text);
-        match self.kind {
-            MatchKind::Contains => {
-                memchr::memmem::find(text.as_bytes(), self.key.as_bytes()).is_some()
-            }
-            MatchKind::Equals => text == self.key,
-            MatchKind::StartsWith => text.starts_with(&self.key),
-            MatchKind::EndsWith => text.ends_with(&self.key),
-        }
+    pub(super) fn finds(&self, text: &Compared<'_>) -> bool {
+        let wanted = self.key.as_bytes();
+        text.with_key(self.collation, |key| match self.kind {
+            MatchKind::Contains => memchr::memmem::find(key, wanted).is_some(),
+            MatchKind::Equals => key == wanted,
+            MatchKind::StartsWith => key.starts_with(wanted),
+            MatchKind::EndsWith => key.ends_with(wanted),
+        })
     }
 }
 

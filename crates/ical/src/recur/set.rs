@@ -27,6 +27,9 @@ pub struct Occurrence {
     pub start: Timestamp,
     /// When it ends; the same instant where it has no length.
     pub end: Timestamp,
+    /// When it is due, if it is a task: where it ends, but at the begin of a day on which it is due
+    /// and all of which it takes.
+    pub due: Timestamp,
     /// Which of the components it was made of describes it.
     pub component: usize,
     /// How far its start is from that of the component that describes it, as the clock counts.
@@ -180,9 +183,20 @@ impl Occurrences {
     ///
     /// [`Error::Endless`] where finding them would cost more than the limits allow.
     pub fn within(&self, window: &Range<Timestamp>) -> Result<Vec<Occurrence>, Error> {
+        self.such(window, |one| one.overlaps(window))
+    }
+
+    /// Those among what touches the window that are such, in order of their start.
+    ///
+    /// [`Error::Endless`] as above.
+    pub(crate) fn such(
+        &self,
+        window: &Range<Timestamp>,
+        is_such: impl Fn(&Occurrence) -> bool,
+    ) -> Result<Vec<Occurrence>, Error> {
         let mut found = Vec::new();
         self.each(None, window, &mut |occurrence| {
-            if occurrence.overlaps(window) {
+            if is_such(&occurrence) {
                 found.push(occurrence);
             }
             ControlFlow::Continue(())
@@ -278,6 +292,10 @@ impl Occurrences {
     ) -> Result<(), Error> {
         let first = earlier(window.start, self.reach).max(ids.start);
         let last = later(window.end, self.reach).min(ids.end);
+        // All are elsewhere: a rule with COUNT is not gone through to say so.
+        if first > last {
+            return Ok(());
+        }
         let except = master.except.listed(master, first, last, &self.limits)?;
         // Several rules and additions may make the same.
         let mut seen: HashSet<Timestamp> = HashSet::new();
@@ -394,6 +412,7 @@ impl Occurrences {
             id: Time { value: candidate.id, zone: candidate.zone.map(str::to_owned) },
             start: begin,
             end,
+            due: if single.is_due_at_begin && candidate.length.is_none() { begin } else { end },
             component: single.component,
             shift: single.start.value.civil().duration_until(start.civil()),
         })

@@ -17,6 +17,9 @@ pub(super) struct Single {
     /// Of the start.
     pub(super) zone: Zone,
     pub(super) length: Length,
+    /// A task that is due on the date it begins on, or that is due on a date and begins nowhere: it
+    /// takes all of that day, but is due when the day begins (RFC 5545 §3.8.2.3).
+    pub(super) is_due_at_begin: bool,
 }
 
 /// How long it takes.
@@ -40,10 +43,12 @@ impl Single {
             None => named("DUE")?,
         };
         let Some(start) = named("DTSTART")?.or_else(|| end.clone()) else { return Ok(None) };
+        let mut is_due_at_begin = false;
         let length = match (component.line("DURATION"), end) {
             (_, Some(end)) if end.value.is_date() && start.value.is_date() => {
                 let days = start.value.civil().date().until(end.value.civil().date());
                 let days = days.map_or(0, |span| i64::from(span.get_days()));
+                is_due_at_begin = days < 1 && component.is("VTODO");
                 Length::Nominal(Duration { days: days.max(1), seconds: 0 })
             }
             // RFC 5545 §3.8.5.3: with DTEND, all of them take as long as the first.
@@ -58,7 +63,7 @@ impl Single {
             }
         };
         let zone = zones.zone_of(&start);
-        Ok(Some(Self { component: at, id: start.clone(), start, zone, length }))
+        Ok(Some(Self { component: at, id: start.clone(), start, zone, length, is_due_at_begin }))
     }
 
     /// When the first of it begins.

@@ -190,7 +190,8 @@ fn expansions_have_a_bound() {
         let range = range("20260101T000000Z", end);
         let recurrence = RecurrenceSelection::Expand(range);
         let selection = CalendarSelection { recurrence, ..CalendarSelection::default() };
-        selection.apply(&scene.object, &scene.schedule, &scene.zones, &limits).map(drop)
+        let Scene { object, schedule, zones } = &scene;
+        selection.apply(object, schedule, zones, &limits, &|| true).map(drop)
     };
     assert_eq!(expand("20260110T000000Z"), Ok(()));
     assert_eq!(expand("20270110T000000Z"), Err(crate::Error::TooLarge("expansion")));
@@ -200,4 +201,66 @@ fn expansions_have_a_bound() {
     let year = range("20270101T000000Z", "20280101T000000Z").window();
     let found = secondly.schedule.occurrences().within(&year);
     assert_eq!(found.map(|found| found.len()), Err(crate::Error::Endless));
+}
+
+/// RFC 4791 §9.9 draws edges of its own for tasks, and free and busy times: what a filter finds is
+/// in the expansion.
+#[test]
+fn what_a_filter_finds_is_expanded() {
+    let todo = |lines: &str| format!("BEGIN:VTODO\nUID:1\n{lines}END:VTODO\n");
+    let busy = "BEGIN:VFREEBUSY\nUID:1\nDTSTART:20260105T100000Z\nDTEND:20260105T120000Z\n\
+                END:VFREEBUSY\n";
+    let texts = [
+        todo("DTSTART:20260105T100000Z\nDURATION:PT2H\n"),
+        todo("DTSTART:20260105T100000Z\nDUE:20260105T120000Z\n"),
+        todo("DTSTART:20260105T100000Z\nDUE:20260105T100000Z\n"),
+        todo("DTSTART:20260105T100000Z\n"),
+        todo("DUE:20260105T120000Z\n"),
+        todo("DUE;VALUE=DATE:20260105\n"),
+        todo("DTSTART:20260104T100000Z\nDURATION:PT2H\nRRULE:FREQ=DAILY;COUNT=2\n"),
+        busy.to_owned(),
+    ];
+    for text in texts {
+        let scene = Scene::new(&text);
+        let name = scene.object.kind().name();
+        for from in 0..23 {
+            for to in from + 1..24 {
+                let at = |hour| format!("20260105T{hour:02}0000Z");
+                let (from, to) = (at(from), at(to));
+                let shown = expanded(&scene, &from, &to).contains(&format!("BEGIN:{name}"));
+                let found = scene.matches(&timed(name, range(&from, &to)));
+                assert_eq!(shown, found, "{text} {from} {to}");
+            }
+        }
+    }
+}
+
+/// A series that is counted is followed from its beginning: not for each instance that changes all
+/// behind the range, and not without asking the clock.
+#[test]
+fn instances_behind_the_range_are_left_out_without_a_look() {
+    let moved: String = (1..100)
+        .map(|day| {
+            let id = format!("21{day:02}0106T100000Z");
+            format!(
+                "BEGIN:VEVENT\nUID:1\nRECURRENCE-ID;RANGE=THISANDFUTURE:{id}\nDTSTART:{id}\n\
+                 END:VEVENT\n"
+            )
+        })
+        .collect();
+    let scene = Scene::new(&format!(
+        "BEGIN:VEVENT\nUID:1\nDTSTART:20260105T100000Z\nRRULE:FREQ=DAILY;COUNT=180000\n\
+         END:VEVENT\n{moved}"
+    ));
+    let limits = Limits { candidates_max: 1_000, ..Limits::default() };
+    let schedule = Schedule::of(&scene.object, &scene.zones, &limits).unwrap();
+    let limited = |may_go_on: bool| {
+        let recurrence = RecurrenceSelection::Limit(range("20260106T000000Z", "20260107T000000Z"));
+        let selection = CalendarSelection { recurrence, ..CalendarSelection::default() };
+        let (object, zones) = (&scene.object, &scene.zones);
+        let selected = selection.apply(object, &schedule, zones, &limits, &|| may_go_on);
+        selected.map(|calendar| calendar.components.len())
+    };
+    assert_eq!(limited(true), Ok(1));
+    assert_eq!(limited(false), Err(crate::Error::Endless));
 }

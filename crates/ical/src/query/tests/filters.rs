@@ -160,3 +160,42 @@ fn times_of_properties() {
     assert!(!holds("CREATED", "20000101T000000Z", "20300101T000000Z"));
     assert!(!holds("DUE", "20000101T000000Z", "20300101T000000Z"));
 }
+
+/// Hundreds of tests may be about one text of many megabytes.
+#[test]
+fn the_clock_is_asked_while_texts_are_compared() {
+    let scene = |bytes: usize| {
+        let text = "x".repeat(bytes);
+        Scene::new(&format!(
+            "BEGIN:VEVENT\nUID:1\nDTSTART:20260105T100000Z\nDESCRIPTION;ALTREP={text}:{text}\n\
+             END:VEVENT\n"
+        ))
+    };
+    let asked = |scene: &Scene, filter: PropertyFilter, may_go_on: bool| {
+        let properties = vec![filter; 50];
+        let test = ComponentTest { properties, ..ComponentTest::default() };
+        let filter = calendar(vec![component("VEVENT", test)]);
+        let asked = std::cell::Cell::new(0);
+        let found = filter.matches(&scene.object, &scene.schedule, &scene.zones, &|| {
+            asked.set(asked.get() + 1);
+            may_go_on
+        });
+        (found, asked.get())
+    };
+    let (large, small) = (scene(100_000), scene(1_000));
+    let parameter = |test| {
+        let filter =
+            ParameterFilter { name: "ALTREP".to_owned(), test: Presence::Present(Some(test)) };
+        property("DESCRIPTION", ValueTest::Any, vec![filter])
+    };
+    let value = |test| property("DESCRIPTION", ValueTest::Text(test), Vec::new());
+    assert_eq!(asked(&large, value(not("y")), true), (true, 50));
+    assert_eq!(asked(&large, parameter(not("y")), true), (true, 50));
+    assert_eq!(asked(&small, value(not("y")), true), (true, 0));
+    // Where there is no time left, it counts as found.
+    assert_eq!(asked(&large, value(not("x")), true), (false, 1));
+    for test in [not("x"), text("y")] {
+        assert_eq!(asked(&large, value(test.clone()), false), (true, 50));
+        assert_eq!(asked(&large, parameter(test), false), (true, 50));
+    }
+}

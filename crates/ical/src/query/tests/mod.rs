@@ -55,7 +55,8 @@ impl Scene {
 
     fn apply(&self, selection: &CalendarSelection) -> String {
         let limits = Limits::default();
-        let found = selection.apply(&self.object, &self.schedule, &self.zones, &limits).unwrap();
+        let Self { object, schedule, zones } = self;
+        let found = selection.apply(object, schedule, zones, &limits, &|| true).unwrap();
         String::from_utf8(found.render()).unwrap().replace("\r\n", "\n")
     }
 }

@@ -188,6 +188,51 @@ fn a_task_is_due_all_day() {
     }
 }
 
+/// RFC 4791 §9.9: a property is an instant, `start <= DUE AND end > DUE`; a date is one where it
+/// begins. So are alarms counted from it.
+#[test]
+fn what_is_due_on_a_date_is_due_when_that_begins() {
+    let due = |from: &str, to: &str| {
+        let test = ValueTest::Time(range(from, to));
+        with_property("VTODO", property("DUE", test, Vec::new()))
+    };
+    let rings = |from: &str, to: &str| {
+        let test = ComponentTest { time_range: Some(range(from, to)), ..ComponentTest::default() };
+        let components = vec![component("VALARM", test)];
+        let outer = ComponentTest { components, ..ComponentTest::default() };
+        calendar(vec![component("VTODO", outer)])
+    };
+    const ALARM: &str = "BEGIN:VALARM\nTRIGGER;RELATED=END:-PT15M\nEND:VALARM\n";
+    for begins in ["", "DTSTART;VALUE=DATE:20260105\n", "DTSTART;VALUE=DATE:20260103\n"] {
+        let text =
+            format!("BEGIN:VTODO\nUID:1\n{begins}DUE;VALUE=DATE:20260105\n{ALARM}END:VTODO\n");
+        // In Vienna, an hour before that of UTC.
+        let scene = Scene::new(&text);
+        for (from, to, holds) in [
+            ("20260104T220000Z", "20260104T230000Z", false),
+            ("20260104T230000Z", "20260104T230001Z", true),
+            ("20260104T230001Z", "20260106T000000Z", false),
+        ] {
+            assert_eq!(scene.matches(&due(from, to)), holds, "{begins} {from}");
+        }
+        for (from, to, holds) in [
+            ("20260104T220000Z", "20260104T224500Z", false),
+            ("20260104T224500Z", "20260104T224501Z", true),
+            ("20260104T224501Z", "20260106T000000Z", false),
+        ] {
+            assert_eq!(scene.matches(&rings(from, to)), holds, "{begins} {from}");
+        }
+    }
+    // An event takes all of its day.
+    let text = format!(
+        "BEGIN:VEVENT\nUID:1\nDTSTART;VALUE=DATE:20260105\nDTEND;VALUE=DATE:20260105\n{ALARM}\
+         END:VEVENT\n"
+    );
+    let test = ValueTest::Time(range("20260105T230000Z", "20260105T230001Z"));
+    let ends = with_property("VEVENT", property("DTEND", test, Vec::new()));
+    assert!(Scene::new(&text).matches(&ends));
+}
+
 /// RFC 5545 §3.3.6 has signs for alarms; what begins is found where it begins all the same.
 #[test]
 fn what_ends_before_it_begins_is_where_it_begins() {
