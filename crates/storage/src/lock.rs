@@ -4,8 +4,8 @@
 //! who holds one of its locks and names it; who may not write somewhere holds no lock there.
 
 mod holder;
-
-use std::collections::HashSet;
+#[cfg(test)]
+mod tests;
 
 use ids::{AccountId, Timestamp};
 
@@ -72,7 +72,7 @@ impl ReadTx<'_> {
     /// The locks on what is an account's that have not ended, of those who may write there.
     pub fn list_locks(&mut self, account: AccountId, now: Timestamp) -> Result<Vec<Lock>> {
         let mut locks = self.stored_locks(account, now)?;
-        self.retain_of_writers(account, &mut locks)?;
+        let _: Vec<Lock> = self.retain_of_writers(account, &mut locks)?;
         Ok(locks)
     }
 
@@ -96,7 +96,7 @@ impl ReadTx<'_> {
     ) -> Result<Vec<Lock>> {
         let mut locks = self.stored_locks(account, now)?;
         locks.retain(|lock| lock.covers(home, path));
-        self.retain_of_writers(account, &mut locks)?;
+        let _: Vec<Lock> = self.retain_of_writers(account, &mut locks)?;
         Ok(locks)
     }
 }
@@ -263,7 +263,7 @@ impl AccountTx<'_, '_> {
         let (account, now, actor) = (self.account, self.now, self.actor);
         let mut locks = self.stored_locks(account, now)?;
         locks.retain(|lock| places.iter().any(|place| lock.covers(home, place)));
-        self.retain_of_writers(account, &mut locks)?;
+        self.remove_uncounted(&mut locks)?;
         for place in places {
             let on: Vec<&Lock> = locks.iter().filter(|lock| lock.covers(home, place)).collect();
             if !opens(&on, actor, held) {
@@ -282,11 +282,11 @@ impl AccountTx<'_, '_> {
     ) -> Result<()> {
         self.require_place_unlocked(home, collection, None, held)?;
         let (account, now, actor) = (self.account, self.now, self.actor);
-        let locks = self.list_locks(account, now)?;
-        for lock in locks.iter().filter(|lock| lock.home == home) {
-            if !is_below(&lock.path, collection) {
-                continue;
-            }
+        let mut locks = self.stored_locks(account, now)?;
+        let is_below = |lock: &Lock| lock.home == home && is_below(&lock.path, collection);
+        locks.retain(|lock| is_below(lock) || lock.covers(home, collection));
+        self.remove_uncounted(&mut locks)?;
+        for lock in locks.iter().filter(|lock| is_below(lock)) {
             let on: Vec<&Lock> = locks.iter().filter(|on| on.covers(home, &lock.path)).collect();
             if !opens(&on, actor, held) {
                 return Err(LOCKED);
@@ -307,23 +307,27 @@ impl AccountTx<'_, '_> {
         Ok(())
     }
 
-    /// Takes those away that have ended, and those that do not count: should their holders get
-    /// their rights back, somebody else may have a lock there. Those that stay.
+    /// Takes those away that do not count. Should their holders get their rights back, somebody else
+    /// may have a lock there, or have changed what they believe to be as they left it.
+    fn remove_uncounted(&mut self, locks: &mut Vec<Lock>) -> Result<()> {
+        let account = self.account;
+        for lock in self.retain_of_writers(account, locks)? {
+            let token = [Value::Text(&lock.token)];
+            self.sql.execute("DELETE FROM dav_lock WHERE token = ?1", &token)?;
+        }
+        Ok(())
+    }
+
+    /// Takes those away that have ended, and those that do not count. Those that stay.
     fn purge_locks(&mut self) -> Result<Vec<Lock>> {
         let (account, now) = (self.account, self.now);
         self.sql.execute(
             "DELETE FROM dav_lock WHERE account_id = ?1 AND expires <= ?2",
             &[Value::Int(account.get()), Value::Int(now.as_micros())],
         )?;
-        let stored = self.stored_locks(account, now)?;
-        let mut counting = stored.clone();
-        self.retain_of_writers(account, &mut counting)?;
-        let tokens: HashSet<&str> = counting.iter().map(|lock| lock.token.as_str()).collect();
-        for lock in stored.iter().filter(|lock| !tokens.contains(lock.token.as_str())) {
-            let token = [Value::Text(&lock.token)];
-            self.sql.execute("DELETE FROM dav_lock WHERE token = ?1", &token)?;
-        }
-        Ok(counting)
+        let mut locks = self.stored_locks(account, now)?;
+        self.remove_uncounted(&mut locks)?;
+        Ok(locks)
     }
 }
 

@@ -184,6 +184,31 @@ fn a_lock_ends_with_the_right_to_write() {
     });
 }
 
+/// R-SHARE-1: what somebody else wrote while a lock did not count is not written over with it.
+#[test]
+fn a_lock_that_did_not_count_does_not_come_back() {
+    on_both_engines(|house| async move {
+        let path = house.share_team().await;
+        let object = format!("{path}2.ics");
+        let put = async |headers: &str, text: &str| {
+            house.ask("paul", "PUT", &object, headers, &event("2", text)).await.status
+        };
+        assert_eq!(put("", AT_NINE).await, 201);
+        let held = token(&house.ask("paul", "LOCK", &path, "depth: infinity", LOCK).await);
+        let headers = format!("if: ({held})");
+        assert_eq!(put(&headers, AT_NINE).await, 204);
+        house.share("team", "paul@example.test", CollectionRights::READ).await;
+        let at_ten = AT_NINE.replace("T090000", "T093000");
+        let written = house.julie("PUT", "team/2.ics", "", &event("2", &at_ten)).await;
+        assert_eq!(written.status, 204);
+        house.share("team", "paul@example.test", CollectionRights::WRITE).await;
+        // RFC 4918 §10.4.4: there is no such token.
+        assert_eq!(put(&headers, AT_NINE).await, 412);
+        let found = house.julie("GET", "team/2.ics", "", "").await;
+        assert!(found.text.contains("T093000"), "{}", found.text);
+    });
+}
+
 /// However their rights went: nothing is written to a calendar where somebody acts for its owner no
 /// more.
 #[test]
