@@ -87,7 +87,7 @@ pub fn calendar_object(input: &[u8]) {
         assert!(touches || !overlaps, "{start} {:?}", facts.span);
         let recurrence = RecurrenceSelection::Expand(range);
         let selection = CalendarSelection { recurrence, ..CalendarSelection::default() };
-        if let Ok(expanded) = selection.apply(&object, &schedule, &zones, &limits) {
+        if let Ok(expanded) = selection.apply(&object, &schedule, &zones, &limits, &|| true) {
             assert!(Component::parse(&expanded.render(), &ical::Limits::default()).is_ok());
         }
     }

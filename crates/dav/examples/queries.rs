@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     for _ in 0..3 {
         let begun = Instant::now();
-        let found = cards.iter().filter(|card| filter.matches(card.as_bytes())).count();
+        let found = cards.iter().filter(|card| filter.matches(card.as_bytes(), &|| true)).count();
         writeln!(out, "text match  {:?}: {found} of {COUNT} cards", begun.elapsed())?;
     }
     let begun = Instant::now();
