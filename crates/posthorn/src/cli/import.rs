@@ -80,6 +80,15 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
 }
 
 fn say(row: &ImportedRow, output: &mut Output) -> Result<(), Failure> {
+    output.line(&told(row))?;
+    match row.ignored.is_empty() {
+        true => Ok(()),
+        false => output.line(&format!("not understood: {}", row.ignored.join(", "))),
+    }
+}
+
+/// What became of the objects.
+fn told(row: &ImportedRow) -> String {
     let mut line = format!("{}: {} added", row.collection, row.added);
     if row.replaced > 0 {
         line.push_str(&format!(", {} replaced", row.replaced));
@@ -87,11 +96,11 @@ fn say(row: &ImportedRow, output: &mut Output) -> Result<(), Failure> {
     if !row.duplicates.is_empty() {
         line.push_str(&format!(", {} duplicates left out", row.duplicates.len()));
     }
-    output.line(&line)?;
-    match row.ignored.is_empty() {
-        true => Ok(()),
-        false => output.line(&format!("not understood: {}", row.ignored.join(", "))),
+    if !row.refused.is_empty() {
+        let count = row.refused.len();
+        line.push_str(&format!(", {count} left out, the room has something else then"));
     }
+    line
 }
 
 fn read(name: &str) -> Result<Vec<u8>, Failure> {
@@ -103,4 +112,29 @@ fn read(name: &str) -> Result<Vec<u8>, Failure> {
     }
     .map_err(named)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_left_out_is_told_with_its_reason() {
+        let uids = |count: usize| vec!["x".to_owned(); count];
+        let row = |replaced, duplicates, refused| ImportedRow {
+            collection: "personal".to_owned(),
+            added: 1,
+            replaced,
+            duplicates: uids(duplicates),
+            refused: uids(refused),
+            ignored: Vec::new(),
+        };
+        for (row, line) in [
+            (row(0, 0, 0), "personal: 1 added"),
+            (row(2, 3, 0), "personal: 1 added, 2 replaced, 3 duplicates left out"),
+            (row(0, 0, 4), "personal: 1 added, 4 left out, the room has something else then"),
+        ] {
+            assert_eq!(told(&row), line);
+        }
+    }
 }

@@ -26,9 +26,10 @@ pub struct Imported {
     pub added: u64,
     /// How many took the place of others.
     pub replaced: u64,
-    /// The UIDs of what was left out: they were there already and stayed, or the room has something
-    /// else then.
+    /// The UIDs of what was left out: they were there already and stayed.
     pub kept: Vec<String>,
+    /// The UIDs of what was left out because the room has something else then.
+    pub refused: Vec<String>,
 }
 
 impl AccountTx<'_, '_> {
@@ -115,6 +116,7 @@ impl AccountTx<'_, '_> {
         match self.put_quietly(collection, &name, plain.as_ref().unwrap_or(object))? {
             PutOutcome::Created => imported.added += 1,
             PutOutcome::Replaced => imported.replaced += 1,
+            PutOutcome::RoomTaken => imported.refused.push(object.uid.clone()),
             _ => imported.kept.push(object.uid.clone()),
         }
         Ok(())

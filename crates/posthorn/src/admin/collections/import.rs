@@ -76,6 +76,7 @@ impl Admin {
             added: total.added,
             replaced: total.replaced,
             duplicates,
+            refused: total.refused,
             ignored: ready.ignored,
         }))
     }
@@ -101,6 +102,7 @@ fn add(total: &mut Imported, more: Imported) {
     total.added += more.added;
     total.replaced += more.replaced;
     total.kept.extend(more.kept);
+    total.refused.extend(more.refused);
 }
 
 fn store_of(format: FileFormat) -> Store {

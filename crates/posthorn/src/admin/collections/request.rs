@@ -90,6 +90,8 @@ pub(crate) struct ImportedRow {
     pub(crate) replaced: u64,
     /// UIDs that were there and stayed as they were.
     pub(crate) duplicates: Vec<String>,
+    /// UIDs that were left out because the room has something else then.
+    pub(crate) refused: Vec<String>,
     /// Columns or components that mean nothing here.
     pub(crate) ignored: Vec<String>,
 }
