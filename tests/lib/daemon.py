@@ -6,6 +6,7 @@ that `testkit postgres` starts and that ends with this process.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -46,9 +47,51 @@ class Failure(Exception):
     """What was expected and what came, in one sentence."""
 
 
+class Reserved:
+    """Ports that this process may give to daemons. A byte of one file is locked for
+    each, so that runs side by side keep out of each other's way: between a look at a port and the
+    start of the daemon that listens there it is free for all to see."""
+
+    def __init__(self):
+        self.file = None
+        self.ports = set()
+
+    def take(self, ports):
+        """Whether nobody had one of the ports; then all of them are taken."""
+        if self.ports & ports:
+            return False
+        if self.file is None:
+            name = f"posthorn-test-ports-{os.getuid()}"
+            self.file = open(pathlib.Path(tempfile.gettempdir()) / name, "w")
+        locked = set()
+        try:
+            for port in ports:
+                fcntl.lockf(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+                locked.add(port)
+        except OSError:
+            self.release(locked)
+            return False
+        self.ports |= ports
+        return True
+
+    def release(self, ports):
+        """Nothing listens there any more. What is not released ends with this process."""
+        for port in ports:
+            fcntl.lockf(self.file, fcntl.LOCK_UN, 1, port)
+        self.ports -= ports
+
+
+RESERVED = Reserved()
+
+
+def ports_from(base):
+    return {base + offset for offset in PORTS.values()}
+
+
 def free_port_base():
     """A base at which every standard port is free on loopback, and below those that the system
-    gives to outgoing connections, which would be in the way when a daemon starts again."""
+    gives to outgoing connections, which would be in the way when a daemon starts again. They are this
+    process's own from then on."""
     for _ in range(200):
         base = random.randrange(10000, 28000, 50)
         with contextlib.ExitStack() as held:
@@ -58,6 +101,7 @@ def free_port_base():
                     probe.bind(("127.0.0.1", base + offset))
             except OSError:
                 continue
+        if RESERVED.take(ports_from(base)):
             return base
     raise Failure("no port base is free on 127.0.0.1")
 
@@ -142,6 +186,7 @@ class Daemon:
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        RESERVED.release(ports_from(self.base))
         if self.postgres:
             self.postgres.close()
         shutil.rmtree(self.temporary, ignore_errors=True)
