@@ -1,9 +1,8 @@
 //! What a session that watches is told.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use storage::{Change, Fact};
+use storage::Change;
 
 use super::super::updates::{self, Outlet};
 use super::super::{annotations, arrivals, recent};
@@ -109,9 +108,9 @@ async fn tell_changes(
     let mut teller = Teller::new(&tree, &watch.groups, selected, enabled);
     let (mine, of_others): (Vec<Change>, Vec<Change>) =
         changes.into_iter().partition(|change| change.account == actor);
-    let renamed: HashSet<&str> = mine.iter().filter_map(renamed_from).collect();
+    let renames = teller.renames(&mine);
     for change in &mine {
-        teller.look_at(change, &renamed, out);
+        teller.look_at(change, &renames, out);
     }
     for change in &of_others {
         teller.look_at_other(change, out);
@@ -125,11 +124,4 @@ async fn tell_changes(
     teller.finish(out);
     watch.others = now;
     watch.follow(&shared.store, &tree).await.is_ok()
-}
-
-fn renamed_from(change: &Change) -> Option<&str> {
-    match &change.fact {
-        Fact::MailboxRenamed { from } => Some(from),
-        _ => None,
-    }
 }

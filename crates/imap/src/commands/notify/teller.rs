@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use ids::CollectionId;
+use ids::{CollectionId, ModSeq};
 use storage::{
     Change, Fact, MailboxEntry, MailboxName, MailboxTree, MetadataEntry, MetadataScope, Rights,
 };
@@ -28,6 +28,8 @@ pub(super) struct Teller<'t> {
     statuses: BTreeMap<CollectionId, StatusItems>,
     /// Names told already.
     listed: HashSet<MailboxName>,
+    /// Those of them with the name they were known by.
+    renamed: HashSet<MailboxName>,
 }
 
 impl<'t> Teller<'t> {
@@ -39,11 +41,30 @@ impl<'t> Teller<'t> {
     ) -> Self {
         let real =
             tree.entries.iter().filter_map(|entry| Some((entry.mailbox.as_ref()?.id, entry)));
-        let (statuses, listed) = (BTreeMap::new(), HashSet::new());
-        Self { tree, by_id: real.collect(), groups, selected, enabled, statuses, listed }
+        let (statuses, listed, renamed) = (BTreeMap::new(), HashSet::new(), HashSet::new());
+        let by_id = real.collect();
+        Self { tree, by_id, groups, selected, enabled, statuses, listed, renamed }
     }
 
-    pub(super) fn look_at(&mut self, change: &Change, renamed: &HashSet<&str>, out: &mut Vec<u8>) {
+    /// The renames of mailboxes that are still there, by their transactions and former names.
+    pub(super) fn renames<'c>(&self, changes: &'c [Change]) -> HashSet<(ModSeq, &'c str)> {
+        let there = changes
+            .iter()
+            .filter(|change| change.collection.is_some_and(|id| self.by_id.contains_key(&id)));
+        let renames = there.filter_map(|change| match &change.fact {
+            Fact::MailboxRenamed { from } => Some((change.modseq, from.as_str())),
+            _ => None,
+        });
+        renames.collect()
+    }
+
+    /// A fact of the account of the one signed in, `renames` being those among the facts looked at.
+    pub(super) fn look_at(
+        &mut self,
+        change: &Change,
+        renames: &HashSet<(ModSeq, &str)>,
+        out: &mut Vec<u8>,
+    ) {
         let entry = change.collection.and_then(|id| self.by_id.get(&id).copied());
         match &change.fact {
             Fact::MessagesAdded(_) => self.note(entry, NotifyEvent::MessageNew),
@@ -63,10 +84,15 @@ impl<'t> Teller<'t> {
             }
             Fact::MailboxRenamed { from } => {
                 entry.into_iter().for_each(|entry| self.note_validity(entry));
-                // RFC 5465 §5.4: no events for the children of what was renamed.
-                let is_child = above(from).any(|name| renamed.contains(name));
-                if let Some(entry) = entry.filter(|_| !is_child) {
-                    self.list_renamed(from, &entry.name, out);
+                // RFC 5465 §5.4: no events for the children of what was renamed: those that went with
+                // it, and not what has left it before.
+                let is_child = above(from).any(|name| renames.contains(&(change.modseq, name)));
+                match (entry, MailboxName::parse(from)) {
+                    _ if is_child => {}
+                    (Some(entry), _) => self.list_renamed(from, &entry.name, out),
+                    // It is gone since, and the client knows it by that name.
+                    (None, Ok(name)) => self.list_affected(&name, out),
+                    (None, Err(_)) => {}
                 }
             }
             Fact::SubscriptionChanged { name, .. } => {
@@ -250,7 +276,10 @@ impl<'t> Teller<'t> {
 
     /// Tells of a name as it is now, once.
     fn list(&mut self, name: &MailboxName, old_name: Option<&str>, out: &mut Vec<u8>) {
-        if !self.listed.insert(name.clone()) {
+        let is_new = self.listed.insert(name.clone());
+        // Where it came from is news though the name was told; a second time it came from a name that
+        // the client never heard of.
+        if !old_name.map_or(is_new, |_| self.renamed.insert(name.clone())) {
             return;
         }
         let gone = || MailboxEntry {
