@@ -6,7 +6,7 @@ use storage::{Entry, Snapshot};
 use super::{Ctx, Reply, ReplyCode, message_limit, require_writable, uids_of};
 use crate::error::{CommandError, Result};
 use crate::render::Code;
-use crate::session::Updates;
+use crate::session::{OwnChange, Updates};
 use crate::types::{Addressing, NumberSet, SequenceSet};
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, within: Option<SequenceSet>) -> Result<Reply> {
@@ -34,7 +34,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, within: Option<SequenceSet>) -> Resul
     ctx.change_selected("imap expunge", move |tx| tx.expunge(mailbox, uids.as_ref())).await?;
     let enabled = *ctx.enabled;
     let mut out = Vec::new();
-    ctx.tell_updates(Updates::All, None, &mut out).await?;
+    ctx.tell_updates(Updates::All, OwnChange::Nothing, &mut out).await?;
     // RFC 7162 §3.2.7, §3.2.9: the tagged OK says up to where the client knows everything now.
     let modseq =
         ctx.selected()?.take_modseq(enabled).map(Code::HighestModSeq).map(ReplyCode::Plain);

@@ -24,7 +24,7 @@ use super::vanished::{Asked, expunged_since};
 use super::{Ctx, Reply, message_limit};
 use crate::error::{CommandError, Result, refused};
 use crate::render::{self, Code};
-use crate::session::Updates;
+use crate::session::{OwnChange, Updates};
 use crate::types::{Addressing, FetchArgs, FetchAttribute, NumberSet, SequenceSet};
 
 /// LIMIT: what only the view is asked for is handed over in pieces of this size.
@@ -43,7 +43,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: FetchArgs) -> Result<Reply> {
     // What others changed is told first, so that the answer agrees with what came before it.
     let enabled = *ctx.enabled;
     let mut out = Vec::new();
-    ctx.tell_updates(Updates::WithoutExpunge, None, &mut out).await?;
+    ctx.tell_updates(Updates::WithoutExpunge, OwnChange::Nothing, &mut out).await?;
     ctx.connection.write(&out).await?;
     if let Some(since) = args.changed_since.filter(|_| args.vanished) {
         tell_vanished(ctx, &args.set, since).await?;

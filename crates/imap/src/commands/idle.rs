@@ -9,7 +9,7 @@ use crate::error::{CommandError, Result};
 use crate::parse::Step;
 use crate::render::{self, Status};
 use crate::server::{IDLE_KEEPALIVE, next_step};
-use crate::session::{Selected, Updates};
+use crate::session::{OwnChange, Selected, Updates};
 
 /// What woke IDLE.
 enum Woken {
@@ -81,7 +81,7 @@ async fn tell(ctx: &mut Ctx<'_>) -> Result<()> {
         return notify::tell_unasked(&mut outlet, shared, state, enabled, notify, true).await;
     }
     if ctx.state.selected().is_some() {
-        ctx.tell_updates(Updates::All, None, &mut out).await?;
+        ctx.tell_updates(Updates::All, OwnChange::Nothing, &mut out).await?;
         ctx.selected()?.tell_modseq(enabled, &mut out);
         recent::keep(ctx.shared, ctx.state);
     }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::error::Result;
 use crate::render::{self, Status};
-use crate::session::Updates;
+use crate::session::{OwnChange, Updates};
 use crate::types::CopyArgs;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: CopyArgs) -> Result<Reply> {
@@ -33,7 +33,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: CopyArgs) -> Result<Reply> {
         render::untagged(&mut out, Status::Ok, Some(&code.as_code()), "Moved");
     }
     // RFC 6851 §3.3: the command answers with EXPUNGE for what it moved away.
-    ctx.tell_updates(Updates::All, None, &mut out).await?;
+    ctx.tell_updates(Updates::All, OwnChange::Nothing, &mut out).await?;
     ctx.connection.write(&out).await?;
     Ok(message_limit::reply(ctx, reached, Reply::done()))
 }

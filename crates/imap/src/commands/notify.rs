@@ -29,7 +29,7 @@ use super::{Ctx, Reply, spelling, status};
 use crate::error::{Result, refused};
 use crate::parse::Dialect;
 use crate::render::{self, Code, ListItem};
-use crate::session::Updates;
+use crate::session::{OwnChange, Updates};
 use crate::types::{
     EventGroup, FetchAttribute, ListAttribute, ListReturn, MailboxFilter, NotifyArgs, NotifyEvent,
     NotifyEvents, StatusItem, StatusItems,
@@ -108,7 +108,7 @@ async fn tell_so_far(ctx: &mut Ctx<'_>) -> Result<()> {
         return Ok(());
     }
     let mut out = Vec::new();
-    ctx.tell_updates(Updates::WithoutExpunge, None, &mut out).await?;
+    ctx.tell_updates(Updates::WithoutExpunge, OwnChange::Nothing, &mut out).await?;
     ctx.connection.push(&out);
     Ok(())
 }

@@ -5,7 +5,7 @@ use super::store::annotation::no_part;
 use super::{Ctx, Reply, ReplyCode, require_writable, target_gone, target_mailbox};
 use crate::error::{CommandError, Result};
 use crate::render::{self, Code, Status};
-use crate::session::Updates;
+use crate::session::{OwnChange, Updates};
 use crate::types::{NumberSet, ReplaceArgs};
 use storage::StorageError;
 
@@ -42,7 +42,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ReplaceArgs) -> Result<Reply> {
     // RFC 8508 §4.3: APPENDUID comes before EXPUNGE.
     let text = "Replacement message ready";
     render::untagged(&mut out, Status::Ok, Some(&code.as_code()), text);
-    ctx.tell_updates(Updates::All, None, &mut out).await?;
+    ctx.tell_updates(Updates::All, OwnChange::Nothing, &mut out).await?;
     // RFC 8508 §4.5, RFC 7162 §3.2.9: as UID EXPUNGE says it.
     let modseq =
         ctx.selected()?.take_modseq(enabled).map(Code::HighestModSeq).map(ReplyCode::Plain);

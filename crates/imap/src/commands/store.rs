@@ -12,7 +12,7 @@ use super::{
 };
 use crate::error::{CommandError, Result, refused};
 use crate::render::Code;
-use crate::session::{Enabled, Selected, Updates, begin_fetch};
+use crate::session::{Enabled, OwnChange, Selected, Updates, begin_fetch};
 use crate::types::{Addressing, NumberSet, StoreAction, StoreArgs};
 
 /// LIMIT: the answer is handed over in pieces of this size.
@@ -91,7 +91,8 @@ impl Answer {
     /// The untagged responses. Changes of others come along, expunges excepted.
     async fn tell(&self, ctx: &mut Ctx<'_>, stored: &Stored) -> Result<()> {
         let mut out = Vec::new();
-        ctx.tell_updates(Updates::WithoutExpunge, self.own, &mut out).await?;
+        let own = self.own.map_or(OwnChange::Nothing, OwnChange::Flags);
+        ctx.tell_updates(Updates::WithoutExpunge, own, &mut out).await?;
         let selected = ctx.selected()?;
         let (known, recent) = (selected.known().clone(), selected.recent().clone());
         let mut surprises = Surprises { answer: self, last: None };

@@ -2,12 +2,11 @@
 //! of it is in memory nor all of it has to be taken in the time of one piece.
 
 use auth::SessionEnding;
-use ids::ModSeq;
 use net::Connection;
 
 use super::Ctx;
 use crate::error::{CommandError, Result};
-use crate::session::{Enabled, Selected, Updates};
+use crate::session::{Enabled, OwnChange, Selected, Updates};
 
 /// LIMIT: of what a client has not taken so much is queued, and it may take as long for that as a
 /// connection gives it.
@@ -55,7 +54,7 @@ pub(crate) async fn tell(
     outlet: &mut Outlet<'_>,
     selected: &mut Selected,
     enabled: Enabled,
-    (which, own): (Updates, Option<ModSeq>),
+    (which, own): (Updates, OwnChange),
     out: &mut Vec<u8>,
 ) -> Result<()> {
     selected.tell_updates(which, enabled, own, out);
@@ -71,7 +70,7 @@ impl Ctx<'_> {
     pub(super) async fn tell_updates(
         &mut self,
         which: Updates,
-        own: Option<ModSeq>,
+        own: OwnChange,
         out: &mut Vec<u8>,
     ) -> Result<()> {
         let Self { connection, ending, state, enabled, .. } = self;

@@ -12,7 +12,7 @@ use crate::commands::{self, Ctx, Reply};
 use crate::error::{Answer, CommandError, Result};
 use crate::parse::{Frame, ParseError, Rejection, parse_command, parse_head};
 use crate::render::{self, Status};
-use crate::session::{Selected, State, Updates};
+use crate::session::{OwnChange, Selected, State, Updates};
 use crate::types::{Command, NumberSet, Tag};
 
 impl Session {
@@ -172,7 +172,8 @@ impl Session {
         commands::rights::refresh_if_doubtful(shared, state, out).await?;
         if let Some(selected) = state.selected_mut() {
             let mut outlet = Outlet { connection, ending };
-            updates::tell(&mut outlet, selected, *enabled, (expunges, None), out).await?;
+            updates::tell(&mut outlet, selected, *enabled, (expunges, OwnChange::Nothing), out)
+                .await?;
             selected.tell_modseq(*enabled, out);
         }
         commands::recent::keep(shared, state);

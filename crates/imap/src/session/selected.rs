@@ -8,7 +8,7 @@ use message::flag::SystemFlags;
 use super::keywords::ToldKeywords;
 use super::responses::{push_flags, tell_expunged};
 use super::untold::Untold;
-use super::{AnnotationNews, Contexts, Enabled, News, Recent, ToldModSeq};
+use super::{AnnotationNews, Contexts, Enabled, News, OwnChange, Recent, ToldModSeq};
 use crate::render::{self, Code, FlagsResponse, Status};
 use crate::types::{Addressing, NumberSet, SequenceSet};
 use crate::view::{Entry, MailboxView, Rights, Snapshot, ViewState};
@@ -253,14 +253,13 @@ impl Selected {
     }
 
     /// Appends what has changed since the client was last told and may be told now; from then on
-    /// it is known. FETCH is not for changes that carry the modification sequence `own`: the command
-    /// at hand answers for those itself; and for the others it is told by
-    /// [`tell_changed`](Self::tell_changed), before anything else is done.
+    /// it is known. FETCH is not for what the command at hand answers for itself; and for the others it
+    /// is told by [`tell_changed`](Self::tell_changed), before anything else is done.
     pub(crate) fn tell_updates(
         &mut self,
         which: Updates,
         enabled: Enabled,
-        own: Option<ModSeq>,
+        own: OwnChange,
         out: &mut Vec<u8>,
     ) {
         let mut newest = self.view.snapshot();
@@ -277,10 +276,12 @@ impl Selected {
         self.contexts.tell_expunged(&self.known, &diff.expunged_uids, out);
         // Expunges come first, so that later sequence numbers are those of the new snapshot.
         tell_expunged(&diff, enabled, out);
-        let is_of_others = |&(_, seq): &(u32, u32)| {
-            newest.by_seq(seq).is_some_and(|entry| own != Some(entry.modseq()))
+        let before = self.known.clone();
+        let is_of_others = |now: &Snapshot, &(was, seq): &(u32, u32)| {
+            let entry = now.by_seq(seq);
+            entry.is_some_and(|entry| !own.excuses(before.by_seq(was).as_ref(), &entry))
         };
-        if !enabled.tells_flags() && diff.changed.iter().any(is_of_others) {
+        if !enabled.tells_flags() && diff.changed.iter().any(|pair| is_of_others(&newest, pair)) {
             self.modseq.note_loss();
         }
         self.modseq.note(&newest, holds, !diff.expunged_seqs.is_empty());
@@ -302,7 +303,7 @@ impl Selected {
         if enabled.tells_annotations(self.annotate) {
             let seqs = diff.changed.iter();
             let uids = seqs.filter_map(|(_, seq)| Some(self.known.by_seq(*seq)?.uid()));
-            self.annotations.get_or_insert_default().note(since, uids, own);
+            self.annotations.get_or_insert_default().note(since, uids, own.modseq());
         }
         if self.keywords_told.lack_some(&self.known, &diff) {
             // RFC 9051 §7.3.5: FLAGS again, as a message shows a keyword not told yet.
@@ -310,6 +311,9 @@ impl Selected {
             self.keywords_told = ToldKeywords::of(&self.known);
         }
         if enabled.tells_flags() {
+            if matches!(own, OwnChange::Annotations(_)) {
+                diff.changed.retain(|pair| is_of_others(&self.known, pair));
+            }
             self.untold = Untold::new(diff.changed, own);
         }
     }

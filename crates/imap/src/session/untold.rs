@@ -1,25 +1,31 @@
 //! Changes of flags on their way to the client, told in pieces: there may be as many as messages.
 
-use ids::{ModSeq, UidSet};
+use ids::UidSet;
 
-use super::Enabled;
 use super::responses::push_flags;
+use super::{Enabled, OwnChange};
 use crate::view::Snapshot;
 
 /// LIMIT: as much is told of changed flags at once, and about as much is in memory of them.
 pub(super) const PIECE_BYTES: usize = 32 * 1024;
 
 /// Messages whose flags are still to be told.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Untold {
     /// Sequence numbers before and now, as a comparison of snapshots gives them.
     changed: std::vec::IntoIter<(u32, u32)>,
-    /// The change that the command at hand answers for itself.
-    own: Option<ModSeq>,
+    /// What the command at hand answers for itself.
+    own: OwnChange,
+}
+
+impl Default for Untold {
+    fn default() -> Self {
+        Self::new(Vec::new(), OwnChange::Nothing)
+    }
 }
 
 impl Untold {
-    pub(super) fn new(changed: Vec<(u32, u32)>, own: Option<ModSeq>) -> Self {
+    pub(super) fn new(changed: Vec<(u32, u32)>, own: OwnChange) -> Self {
         Self { changed: changed.into_iter(), own }
     }
 
@@ -33,7 +39,7 @@ impl Untold {
     ) -> bool {
         for (_, seq) in self.changed.by_ref() {
             if let Some(entry) = known.by_seq(seq)
-                && self.own != Some(entry.modseq())
+                && !matches!(self.own, OwnChange::Flags(own) if own == entry.modseq())
             {
                 push_flags(out, seq, &entry, recent.contains(entry.uid()), enabled);
             }

@@ -6,7 +6,7 @@ use storage::{FlagChange, Rights, StorageError};
 
 use crate::commands::{Ctx, own_modseq};
 use crate::error::{CommandError, Result};
-use crate::session::{Selected, Updates};
+use crate::session::{OwnChange, Selected, Updates};
 use crate::types::{FetchArgs, FetchAttribute, NumberSet};
 
 /// The messages that got `\Seen`.
@@ -55,7 +55,8 @@ pub(super) async fn mark(ctx: &mut Ctx<'_>, args: &FetchArgs, seqs: &NumberSet) 
     };
     let own = own_modseq(&committed);
     let mut out = Vec::new();
-    let told = match ctx.tell_updates(Updates::WithoutExpunge, own, &mut out).await {
+    let answered = own.map_or(OwnChange::Nothing, OwnChange::Flags);
+    let told = match ctx.tell_updates(Updates::WithoutExpunge, answered, &mut out).await {
         Ok(()) => send(ctx, &out).await,
         error => error,
     };

@@ -12,7 +12,7 @@ use super::{Notify, is_of, others};
 use crate::error::Result;
 use crate::render::{self, Code, Status};
 use crate::server::Shared;
-use crate::session::{Enabled, Selected, State, Updates};
+use crate::session::{Enabled, OwnChange, Selected, State, Updates};
 
 /// Tells what happened while no command runs, or while IDLE does, which lets expunges be told
 /// that otherwise wait.
@@ -33,7 +33,7 @@ pub(crate) async fn tell_unasked(
             true => Updates::WithoutExpunge,
             false => Updates::All,
         };
-        updates::tell(outlet, selected, *enabled, (which, None), out).await?;
+        updates::tell(outlet, selected, *enabled, (which, OwnChange::Nothing), out).await?;
         selected.tell_modseq(*enabled, out);
         recent::keep(shared, state);
         annotations::refresh(shared, state, *enabled, out).await;

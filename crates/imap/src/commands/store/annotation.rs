@@ -1,13 +1,12 @@
 //! STORE with ANNOTATION and UID STORE with it (RFC 5257 §4.5).
 
-use ids::ModSeq;
 use storage::StorageError;
 
 use super::{modified, none_left};
 use crate::commands::annotations::changes_of;
 use crate::commands::{Ctx, Reply, message_limit, own_modseq, uids_of};
 use crate::error::{CommandError, Result};
-use crate::session::{Updates, begin_fetch};
+use crate::session::{OwnChange, Updates, begin_fetch};
 use crate::types::{Addressing, AnnotateArgs};
 
 pub(in crate::commands) async fn run(ctx: &mut Ctx<'_>, args: AnnotateArgs) -> Result<Reply> {
@@ -32,7 +31,7 @@ pub(in crate::commands) async fn run(ctx: &mut Ctx<'_>, args: AnnotateArgs) -> R
         })
         .await
         .map_err(no_part)?;
-    let own = own_modseq(&committed);
+    let own = own_modseq(&committed).map_or(OwnChange::Nothing, OwnChange::Annotations);
     let stored = committed.value;
     tell(ctx, args.by, &stored.applied, own).await?;
     if !stored.skipped.is_empty() {
@@ -61,7 +60,7 @@ async fn tell(
     ctx: &mut Ctx<'_>,
     by: Addressing,
     applied: &ids::UidSet,
-    own: Option<ModSeq>,
+    own: OwnChange,
 ) -> Result<()> {
     let enabled = *ctx.enabled;
     let mut out = Vec::new();
