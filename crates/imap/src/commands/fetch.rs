@@ -1,7 +1,8 @@
 //! FETCH and UID FETCH (RFC 9051 §6.4.5).
 //!
 //! The answer is made in batches: while one is on its way to the client, the next is read and
-//! rendered on a storage thread. No transaction is open while bytes are written.
+//! rendered on a storage thread. No transaction is open while bytes are written. What was sent of
+//! messages is marked as read after that, part by part.
 
 mod annotation;
 pub(super) mod decoded;
@@ -14,9 +15,10 @@ mod seen;
 use std::sync::Arc;
 
 use ids::{ModSeq, UidSet};
+use net::{Connection, ConnectionError};
 use storage::{Snapshot, StorageError, Store};
 
-use self::rendered::{held_contents, render_batch, render_held};
+use self::rendered::{Rendered, held_contents, render_batch, render_held};
 pub(super) use self::response::{Plan, without_texts};
 use self::response::{Read, render_message};
 use super::batches::Batches;
@@ -57,22 +59,77 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: FetchArgs) -> Result<Reply> {
     }
     let seqs = changed_since(ctx, seqs, args.changed_since)?;
     let (seqs, reached) = message_limit::cut(limit, ctx.selected()?.known(), seqs);
-    let marked = seen::mark(ctx, &args, &seqs).await?;
     let actor = ctx.user()?.account;
     let selected = ctx.selected()?;
-    let (known, recent) = (selected.known().clone(), selected.recent().clone());
+    let marks_seen = args.sets_seen() && seen::may_mark(selected);
     let by = args.by;
-    let mut plan = Plan::new(args, actor, enabled, marked.uids.clone(), recent);
+    let mut plan = Plan::new(args, actor, enabled, selected.recent().clone());
+    plan.marks_seen = marks_seen;
     // RFC 9738 §3.1: where not all is told, the highest comes first.
     plan.descending = reached.is_some();
-    let mut told = UidSet::new();
-    let answered = answer(ctx, by, known, &seqs, plan, &mut told).await;
-    if answered.is_err() {
-        // Also where the connection ends: what nobody got is not read.
-        seen::take_back(ctx, marked, &told).await?;
+    let (plan, mut sent) = (Arc::new(plan), Sent::default());
+    for (number, part) in seen::parts(&seqs, &plan).enumerate() {
+        if number > 0 {
+            ctx.check_rights().await?;
+        }
+        send_part(ctx, &part, &plan, &mut sent).await?;
     }
-    answered?;
+    sent.outcome(by)?;
     Ok(message_limit::reply(ctx, reached, Reply::done()))
+}
+
+/// What became of an answer so far.
+struct Sent {
+    /// Messages that the client has got all of and that are still to be marked.
+    read: UidSet,
+    /// Nothing asked for had to be left out.
+    is_whole: bool,
+    /// No message was erased under a session that was not told yet.
+    is_complete: bool,
+}
+
+impl Default for Sent {
+    fn default() -> Self {
+        Self { read: UidSet::new(), is_whole: true, is_complete: true }
+    }
+}
+
+impl Sent {
+    /// Whether the request failed, all of it that could be told having been told.
+    fn outcome(&self, by: Addressing) -> Result<()> {
+        // RFC 9051 §6.4.9: UIDs of messages that are gone are passed over.
+        if !self.is_complete && by == Addressing::Seq {
+            return Err(StorageError::Expunged.into());
+        }
+        if !self.is_whole {
+            // RFC 9051 §6.4.5: the request fails where a transfer encoding is not known.
+            return Err(refused(Code::UnknownCte, "A part has an unknown transfer encoding"));
+        }
+        Ok(())
+    }
+}
+
+/// Answers for some of the messages, and marks those of them that were sent.
+async fn send_part(
+    ctx: &mut Ctx<'_>,
+    seqs: &NumberSet,
+    plan: &Arc<Plan>,
+    sent: &mut Sent,
+) -> Result<()> {
+    let answered = answer(ctx, seqs, plan, sent).await;
+    // Also where the rest could not be told: these were.
+    let read = std::mem::take(&mut sent.read);
+    match answered {
+        // Nothing may be said any more, in the middle of a response perhaps.
+        Err(error @ (CommandError::Disconnected(_) | CommandError::Bye(_))) => {
+            seen::mark_in_silence(ctx, read).await?;
+            Err(error)
+        }
+        answered => {
+            seen::mark(ctx, read).await?;
+            answered
+        }
+    }
 }
 
 /// RFC 7162 §3.2.6: what was expunged comes before the first FETCH.
@@ -97,19 +154,17 @@ fn changed_since(ctx: &mut Ctx<'_>, seqs: NumberSet, since: Option<ModSeq>) -> R
     Ok(entries.filter(|(_, entry)| entry.modseq() > since).map(|(seq, _)| seq).collect())
 }
 
-/// Sends the answer, batch by batch; `told` gets those it marked and has sent all of.
+/// Sends the answer, batch by batch.
 async fn answer(
     ctx: &mut Ctx<'_>,
-    by: Addressing,
-    known: Arc<Snapshot>,
     seqs: &NumberSet,
-    plan: Plan,
-    told: &mut UidSet,
+    plan: &Arc<Plan>,
+    sent: &mut Sent,
 ) -> Result<()> {
+    let known = ctx.selected()?.known().clone();
     if plan.is_of_view() {
-        return answer_from_view(ctx, &known, seqs, &plan).await;
+        return answer_from_view(ctx, &known, seqs, plan).await;
     }
-    let plan = Arc::new(plan);
     let store = ctx.shared.store.clone();
     let render = |batch: Vec<u32>, out: Vec<u8>| {
         let (store, known, plan) = (store.clone(), known.clone(), plan.clone());
@@ -125,10 +180,9 @@ async fn answer(
         batches = batches.descending();
     }
     let mut spare = Vec::new();
-    let (mut is_whole, mut is_complete) = (true, true);
     let (mut ahead, mut has_begun) = (None, false);
     loop {
-        let (ready, memory) = match ahead.take() {
+        let (mut ready, memory) = match ahead.take() {
             Some(ready) => (ready, None),
             None => {
                 let Some(batch) = batches.next() else { break };
@@ -139,52 +193,56 @@ async fn answer(
                 if let Some(seq) = large
                     && plan.is_of_pieces()
                 {
-                    match large::read(&store, &known, &plan, seq).await? {
+                    match large::read(&store, &known, plan, seq).await? {
                         Some(large) => {
-                            is_whole &= large::send(ctx, &known, &plan, large, None, told).await?
+                            let read = &mut sent.read;
+                            sent.is_whole &=
+                                large::send(ctx, &known, plan, large, None, read).await?;
                         }
-                        None => is_complete = false,
+                        None => sent.is_complete = false,
                     }
                     continue;
                 }
-                let memory = large::draw_memory(ctx, &plan, &known, large).await?;
+                let memory = large::draw_memory(ctx, plan, &known, large).await?;
                 (render(batch, Vec::new()).await?, memory)
             }
         };
-        is_whole &= ready.is_whole;
-        is_complete &= ready.is_complete;
+        sent.is_whole &= ready.is_whole;
+        sent.is_complete &= ready.is_complete;
         if let Some(seq) = ready.rest {
             batches.go_back_to(seq);
         }
-        if let Some(large) = ready.large {
-            is_whole &= large::send(ctx, &known, &plan, large, memory, told).await?;
+        if let Some(large) = ready.large.take() {
+            let read = &mut sent.read;
+            sent.is_whole &= large::send(ctx, &known, plan, large, memory, read).await?;
             continue;
         }
         let Some(batch) = batches.next_small() else {
-            ctx.connection.write(&ready.bytes).await?;
-            told.extend_set(&ready.told);
+            send_batch(ctx.connection, &ready, &mut sent.read).await?;
             continue;
         };
         let next = render(batch, std::mem::take(&mut spare));
-        let (written, next) = tokio::join!(ctx.connection.write(&ready.bytes), next);
+        let sending = send_batch(ctx.connection, &ready, &mut sent.read);
+        let (written, next) = tokio::join!(sending, next);
         written?;
-        told.extend_set(&ready.told);
         ctx.check_rights().await?;
         ahead = Some(next?);
         spare = ready.bytes;
     }
-    outcome(by, is_whole, is_complete)
+    Ok(())
 }
 
-/// Whether the request failed, all of it that could be told having been told.
-fn outcome(by: Addressing, is_whole: bool, is_complete: bool) -> Result<()> {
-    // RFC 9051 §6.4.9: UIDs of messages that are gone are passed over.
-    if !is_complete && by == Addressing::Seq {
-        return Err(StorageError::Expunged.into());
-    }
-    if !is_whole {
-        // RFC 9051 §6.4.5: the request fails where a transfer encoding is not known.
-        return Err(refused(Code::UnknownCte, "A part has an unknown transfer encoding"));
+/// Sends a batch; `read` gets what is to be marked of it, once that has left: what waits in a buffer
+/// is lost with the connection, and nobody has read it.
+async fn send_batch(
+    connection: &mut Connection,
+    ready: &Rendered,
+    read: &mut UidSet,
+) -> std::result::Result<(), ConnectionError> {
+    connection.write(&ready.bytes).await?;
+    if !ready.to_mark.is_empty() {
+        connection.flush().await?;
+        read.extend_set(&ready.to_mark);
     }
     Ok(())
 }

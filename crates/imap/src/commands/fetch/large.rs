@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::decoded::{self, Coded, Measured, Reading, Sent};
 use super::rendered::Rows;
-use super::response::{Plan, Read, render_item, render_seen};
+use super::response::{Plan, Read, render_item};
 use super::section;
 use crate::commands::Ctx;
 use crate::error::{CommandError, Result, refused};
@@ -167,16 +167,16 @@ fn held(attribute: &FetchAttribute) -> u64 {
     }
 }
 
-/// Sends the FETCH response; whether everything asked for is in it, and `told` gets it then if it
-/// was marked. An error in the middle ends
-/// the connection: the client could not tell what comes then from the response.
+/// Sends the FETCH response; whether everything asked for is in it, and `read` gets it then if it
+/// is to be marked. An error in the middle ends the connection: the client could not tell what comes
+/// then from the response.
 pub(super) async fn send(
     ctx: &mut Ctx<'_>,
     known: &Arc<Snapshot>,
     plan: &Arc<Plan>,
     large: Large,
     memory: Option<DrawnMemory>,
-    told: &mut UidSet,
+    read: &mut UidSet,
 ) -> Result<bool> {
     let Some(entry) = known.by_seq(large.seq) else { return Ok(true) };
     let _memory = match memory {
@@ -206,15 +206,16 @@ pub(super) async fn send(
         };
         timeout(SEND_TIME, sending).await.map_err(|_| ConnectionError::TimedOut)??;
     }
-    let mut fetch = FetchWriter::resume(&mut pending.bytes, pending.is_empty);
-    render_seen(&mut fetch, &entry, plan);
+    let fetch = FetchWriter::resume(&mut pending.bytes, pending.is_empty);
     // RFC 9051 §9, `msg-att`: there is no FETCH response without an item.
     if !fetch.is_empty() {
         fetch.finish();
         ctx.connection.write(&pending.bytes).await?;
     }
-    if pending.is_whole && plan.has_marked(&entry) {
-        told.insert(entry.uid());
+    if pending.is_whole && plan.is_to_mark(&entry) {
+        // What waits in a buffer is lost with the connection.
+        ctx.connection.flush().await?;
+        read.insert(entry.uid());
     }
     Ok(pending.is_whole)
 }

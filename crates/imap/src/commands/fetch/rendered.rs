@@ -18,8 +18,8 @@ pub(super) struct Rendered {
     pub(super) bytes: Vec<u8>,
     /// Nothing asked for had to be left out.
     pub(super) is_whole: bool,
-    /// Those the command marked and of which nothing had to be left out.
-    pub(super) told: UidSet,
+    /// Those that are read by this, nothing of them having been left out.
+    pub(super) to_mark: UidSet,
     /// No message was erased under a session that was not told yet.
     pub(super) is_complete: bool,
     /// The first message that was too much for this batch.
@@ -48,8 +48,8 @@ impl Rendered {
     /// Nothing yet, to be rendered into a buffer that was used before.
     fn begin(mut bytes: Vec<u8>) -> Self {
         bytes.clear();
-        let told = UidSet::new();
-        Self { bytes, is_whole: true, told, is_complete: true, rest: None, large: None }
+        let to_mark = UidSet::new();
+        Self { bytes, is_whole: true, to_mark, is_complete: true, rest: None, large: None }
     }
 
     /// Adds a message, if it fits; the first one that does not fit at all is the batch.
@@ -65,8 +65,8 @@ impl Rendered {
             let read = read.with(&content);
             let is_whole = render_message(&mut self.bytes, seq, entry, plan, &read);
             self.is_whole &= is_whole;
-            if is_whole && plan.has_marked(entry) {
-                self.told.insert(entry.uid());
+            if is_whole && plan.is_to_mark(entry) {
+                self.to_mark.insert(entry.uid());
             }
             return Added::Rendered;
         }

@@ -2,6 +2,7 @@
 
 use ids::{AccountId, Timestamp, UidSet};
 use message::date::DateTime;
+use message::flag::SystemFlags;
 use storage::{Content, Entry, ThreadId, Want};
 
 use super::super::batches::Copies;
@@ -19,8 +20,8 @@ pub(in crate::commands) struct Plan {
     attributes: Vec<FetchAttribute>,
     want: Want,
     pub(super) enabled: Enabled,
-    /// Messages that this command marked `\Seen`.
-    seen: UidSet,
+    /// What is read by this is to be marked `\Seen`.
+    pub(super) marks_seen: bool,
     /// Messages that are `\Recent` in this session.
     recent: UidSet,
     /// The highest number comes first.
@@ -45,20 +46,15 @@ impl Read<'_> {
 }
 
 impl Plan {
-    pub(super) fn new(
-        args: FetchArgs,
-        actor: AccountId,
-        enabled: Enabled,
-        seen: UidSet,
-        recent: UidSet,
-    ) -> Self {
+    pub(super) fn new(args: FetchArgs, actor: AccountId, enabled: Enabled, recent: UidSet) -> Self {
         let mut attributes = args.attributes;
         if enabled.uid_only() && !args.asks_uid {
             // RFC 9586 §3.3: UIDFETCH begins with the UID.
             attributes.retain(|attribute| *attribute != FetchAttribute::Uid);
         }
         let want = attributes.iter().map(wanted).fold(Want::default(), |all, want| all | want);
-        Self { actor, attributes, want, enabled, seen, recent, descending: false }
+        let (marks_seen, descending) = (false, false);
+        Self { actor, attributes, want, enabled, marks_seen, recent, descending }
     }
 
     /// What is told of messages that came.
@@ -77,8 +73,8 @@ impl Plan {
             }
         }
         let want = attributes.iter().map(wanted).fold(Want::default(), |all, want| all | want);
-        let seen = UidSet::new();
-        Self { actor, attributes, want, enabled, seen, recent, descending: false }
+        let (marks_seen, descending) = (false, false);
+        Self { actor, attributes, want, enabled, marks_seen, recent, descending }
     }
 
     /// What must be read from storage.
@@ -146,10 +142,9 @@ impl Plan {
         entries.map(|entry| 512 + if whole { entry.size_bytes() as usize } else { 0 }).sum()
     }
 
-    /// Whether this command marked it `\Seen`.
-    pub(super) fn has_marked(&self, entry: &Entry<'_>) -> bool {
-        // Nothing is marked where a client only peeks.
-        !self.seen.is_empty() && self.seen.contains(entry.uid())
+    /// Whether it gets `\Seen` once all of it was sent.
+    pub(super) fn is_to_mark(&self, entry: &Entry<'_>) -> bool {
+        self.marks_seen && !entry.flags().system.contains(SystemFlags::SEEN)
     }
 
     fn is_recent(&self, entry: &Entry<'_>) -> bool {
@@ -235,7 +230,6 @@ pub(super) fn render_message(
     for attribute in &plan.attributes {
         is_whole &= render_item(&mut fetch, attribute, entry, plan, read);
     }
-    render_seen(&mut fetch, entry, plan);
     match fetch.is_empty() {
         // RFC 9051 §9, `msg-att`: there is no FETCH response without an item.
         true => out.truncate(start),
@@ -257,30 +251,6 @@ pub(super) fn render_item(
         return true;
     }
     render_attribute(fetch, attribute, entry, read)
-}
-
-/// What is told of a message that this command marked `\Seen`.
-pub(super) fn render_seen(fetch: &mut FetchWriter<'_>, entry: &Entry<'_>, plan: &Plan) {
-    if !plan.has_marked(entry) {
-        return;
-    }
-    if !plan.has(&FetchAttribute::Flags) {
-        fetch.flags_rendered(entry.flags_rendered(), plan.is_recent(entry));
-    }
-    render_change(fetch, entry, plan);
-}
-
-/// RFC 7162 §3.2.4: a change of flags is told with UID and modseq.
-fn render_change(fetch: &mut FetchWriter<'_>, entry: &Entry<'_>, plan: &Plan) {
-    if !plan.enabled.condstore() {
-        return;
-    }
-    if !plan.enabled.uid_only() && !plan.has(&FetchAttribute::Uid) {
-        fetch.uid(entry.uid());
-    }
-    if !plan.has(&FetchAttribute::ModSeq) {
-        fetch.modseq(entry.modseq());
-    }
 }
 
 fn render_attribute(

@@ -1,114 +1,100 @@
-//! What FETCH marks as read (RFC 9051 §6.4.5).
+//! What FETCH marks as read (RFC 9051 §6.4.5): messages that the client has got, after it has got
+//! them.
+//!
+//! **Invariant:** nothing is marked that was not sent to its end. Where the daemon dies, or the
+//! connection, no more than one part of an answer was read and is unseen still.
 
-use ids::{ModSeq, Uid, UidSet};
+use ids::UidSet;
 use message::flag::{Flags, SystemFlags};
-use storage::{FlagChange, Rights, StorageError};
+use storage::{FlagChange, Rights};
 
+use super::response::Plan;
 use crate::commands::{Ctx, own_modseq};
 use crate::error::{CommandError, Result};
 use crate::session::{OwnChange, Selected, Updates};
-use crate::types::{FetchArgs, FetchAttribute, NumberSet};
+use crate::types::NumberSet;
 
-/// The messages that got `\Seen`.
-#[derive(Debug, Default)]
-pub(super) struct Marked {
-    pub(super) uids: UidSet,
-    /// The change that gave it to them.
-    modseq: Option<ModSeq>,
+/// LIMIT: so many messages are marked together; more of them are answered for in parts.
+const PART_MESSAGES: usize = 2_000;
+
+/// LIMIT: what is told of them is handed over in pieces of this size.
+const PIECE_BYTES: usize = 32 * 1024;
+
+/// Whether messages that are read here get `\Seen`.
+pub(super) fn may_mark(selected: &Selected) -> bool {
+    // RFC 9051 §6.3.3: not those of a mailbox opened by EXAMINE; RFC 4314 §4: nor those whose \Seen
+    // this user may not change.
+    !selected.is_read_only() && selected.tenure().rights.contains(Rights::SEEN)
 }
 
-/// Sets `\Seen` where the attributes say so. The FLAGS of those that got it go into the answer
-/// (RFC 9051 §6.4.5, BODY).
-pub(super) async fn mark(ctx: &mut Ctx<'_>, args: &FetchArgs, seqs: &NumberSet) -> Result<Marked> {
-    let selected = ctx.selected()?;
-    // Messages of a mailbox opened by EXAMINE stay unseen (RFC 9051 §6.3.3).
-    if !args.attributes.iter().any(FetchAttribute::sets_seen) || selected.is_read_only() {
-        return Ok(Marked::default());
+/// The messages in the order they are answered for, those of each part marked before the next.
+pub(super) fn parts<'s>(seqs: &'s NumberSet, plan: &Plan) -> impl Iterator<Item = NumberSet> + 's {
+    let count = usize::try_from(seqs.len()).unwrap_or(usize::MAX);
+    let size = if plan.marks_seen { PART_MESSAGES } else { count.max(1) };
+    let (parts, descending) = (count.div_ceil(size), plan.descending);
+    (0..parts).map(move |part| {
+        let part = if descending { parts - 1 - part } else { part };
+        seqs.slice(part * size..(part + 1).saturating_mul(size).min(count))
+    })
+}
+
+/// Sets `\Seen` on messages that were sent, and tells of it: RFC 9051 §6.4.5 wants the new flags
+/// among the FETCH responses of the command.
+pub(super) async fn mark(ctx: &mut Ctx<'_>, read: UidSet) -> Result<()> {
+    if read.is_empty() {
+        return Ok(());
     }
-    // RFC 4314 §4: nor do those whose \Seen this user may not change.
-    if !selected.tenure().rights.contains(Rights::SEEN) {
-        return Ok(Marked::default());
-    }
-    let mailbox = selected.known().mailbox();
-    let unseen = unseen_of(selected, seqs);
-    if unseen.is_empty() {
-        return Ok(Marked::default());
-    }
-    let set = unseen.clone();
-    let change = FlagChange::Add(seen());
+    let mailbox = ctx.selected()?.known().mailbox();
+    let (set, change) = (read.clone(), FlagChange::Add(seen()));
     let committed = ctx
         .change_selected("imap fetch", move |tx| tx.store_flags(mailbox, &set, change, None))
         .await;
-    let committed = match committed {
-        // Nobody asked for a change: what is there is read all the same.
-        Err(CommandError::Storage(
-            error @ (StorageError::Unavailable(_)
-            | StorageError::NoSpace(_)
-            | StorageError::NotFound(_)
-            | StorageError::NoPermission(_)
-            | StorageError::Maintenance),
-        )) => {
+    let own = match committed {
+        Ok(committed) => own_modseq(&committed),
+        // RFC 9051 §6.4.5: NO is for data that can't be fetched. All of it was sent, and nobody asked
+        // for a change: the messages stay unseen.
+        Err(CommandError::Storage(error)) => {
             tracing::warn!(%error, "messages that are read stay unseen");
-            return Ok(Marked::default());
+            return Ok(());
         }
-        committed => committed?,
+        Err(error) => return Err(error),
     };
-    let own = own_modseq(&committed);
     let mut out = Vec::new();
-    let answered = own.map_or(OwnChange::Nothing, OwnChange::Flags);
-    let told = match ctx.tell_updates(Updates::WithoutExpunge, answered, &mut out).await {
-        Ok(()) => send(ctx, &out).await,
-        error => error,
-    };
-    // What another session marked meanwhile is not of this command, and was just told.
-    let known = ctx.selected()?.known();
-    let is_own = |uid: &Uid| known.by_uid(*uid).is_some_and(|(_, e)| Some(e.modseq()) == own);
-    let marked = Marked { uids: unseen.iter().filter(is_own).collect(), modseq: own };
-    if let Err(error) = told {
-        take_back(ctx, marked, &UidSet::new()).await?;
-        return Err(error);
-    }
-    Ok(marked)
-}
-
-/// Those of the messages that lack `\Seen`.
-fn unseen_of(selected: &Selected, seqs: &NumberSet) -> UidSet {
-    let mut unseen = UidSet::new();
-    for &(first, last) in seqs.ranges() {
-        for (_, entry) in selected.known().entries(first..=last) {
-            if !entry.flags().system.contains(SystemFlags::SEEN) {
-                unseen.insert(entry.uid());
-            }
+    // What another session marked meanwhile is told with all that others did.
+    ctx.tell_updates(
+        Updates::WithoutExpunge,
+        own.map_or(OwnChange::Nothing, OwnChange::Flags),
+        &mut out,
+    )
+    .await?;
+    let (known, enabled) = (ctx.selected()?.known().clone(), *ctx.enabled);
+    for (seq, entry) in read.ranges().flat_map(|range| known.between(range)) {
+        if own == Some(entry.modseq()) {
+            // Whatever NOTIFY leaves out: it is this command that changes them.
+            ctx.selected()?.tell_message(&mut out, seq, &entry, enabled);
+        }
+        if out.len() >= PIECE_BYTES {
+            ctx.connection.write(&out).await?;
+            out.clear();
         }
     }
-    unseen
+    Ok(ctx.connection.write(&out).await?)
 }
 
-/// Sends what there is to be sent: a client that went while its messages were marked is to be missed
-/// now, and not when they are told.
-async fn send(ctx: &mut Ctx<'_>, out: &[u8]) -> Result<()> {
-    ctx.connection.write(out).await?;
-    Ok(ctx.connection.flush().await?)
-}
-
-/// Takes `\Seen` back from messages that a failed request did not tell in full, which may have
-/// failed because nobody listens any more: nothing is said meanwhile. Those that somebody changed
-/// since stay as they are; but who gave them `\Seen` too has changed nothing, and it goes.
-pub(super) async fn take_back(ctx: &mut Ctx<'_>, marked: Marked, told: &UidSet) -> Result<()> {
-    let uids: UidSet = marked.uids.iter().filter(|uid| !told.contains(*uid)).collect();
-    let Some(modseq) = marked.modseq.filter(|_| !uids.is_empty()) else { return Ok(()) };
+/// The same where nobody listens any more.
+pub(super) async fn mark_in_silence(ctx: &mut Ctx<'_>, read: UidSet) -> Result<()> {
+    if read.is_empty() {
+        return Ok(());
+    }
     let actor = ctx.user()?.account;
     let selected = ctx.selected()?;
     let (owner, mailbox) = (selected.tenure().owner, selected.known().mailbox());
-    let change = FlagChange::Remove(seen());
+    let change = FlagChange::Add(seen());
     let write = ctx.shared.store.write("imap fetch", move |tx| {
-        tx.account_as(owner, actor)?.store_flags(mailbox, &uids, change, Some(modseq))
+        tx.account_as(owner, actor)?.store_flags(mailbox, &read, change, None)
     });
-    match write.await {
-        Ok(committed) => {
-            ctx.note_own(committed);
-        }
-        Err(error) => tracing::warn!(%error, "messages that could not be read count as seen"),
+    if let Err(error) = write.await {
+        tracing::warn!(%error, "messages that were read stay unseen");
     }
     Ok(())
 }
