@@ -212,7 +212,9 @@ async fn an_answer_is_good_where_its_mark_fails() {
     drop(release);
     let mut rest = String::new();
     stream.read_to_string(&mut rest).await.unwrap();
-    assert_eq!(rest, "a OK FETCH completed\r\n* BYE The selected mailbox is gone\r\n");
+    // Who waits for long is told that it goes on.
+    let said: Vec<&str> = rest.lines().filter(|line| !line.contains("[INPROGRESS")).collect();
+    assert_eq!(said, ["a OK FETCH completed", "* BYE The selected mailbox is gone"]);
     session.await.unwrap();
     assert_eq!(house.close().await, Vec::<String>::new());
 }
