@@ -243,11 +243,15 @@ smtp_host_lookup = native
 
 
 class Sink:
-    """An SMTP server that counts messages by their X-Name field, and takes its time for each."""
+    """An SMTP server that counts messages by their X-Name field, and takes its time for each, none
+    before it is `open`."""
 
     def __init__(self, pause=0):
         self.pause = pause
         self.seen = {}
+        self.clients = {}
+        self.open = threading.Event()
+        self.open.set()
         self.lock = threading.Lock()
         sink = self
 
@@ -266,13 +270,18 @@ class Sink:
 
     def converse(self, read, write):
         write.write(b"220 sink.test\r\n")
+        client = None
         while line := read.readline():
             verb = line[:4].upper()
             if verb == b"EHLO":
+                client = line[5:].strip().decode()
+                with self.lock:
+                    self.clients.setdefault(client, 0)
                 write.write(b"250-sink.test\r\n250-PIPELINING\r\n250 8BITMIME\r\n")
             elif verb == b"DATA":
                 # Not behind the final dot: what is repeated after a crash is what that gap holds.
                 time.sleep(self.pause)
+                self.open.wait()
                 write.write(b"354 go\r\n")
                 content = []
                 while (line := read.readline()) != b".\r\n":
@@ -282,6 +291,7 @@ class Sink:
                 name = re.search(rb"X-Name: (\S+)", b"".join(content)).group(1).decode()
                 with self.lock:
                     self.seen[name] = self.seen.get(name, 0) + 1
+                    self.clients[client] += 1
                 write.write(b"250 taken\r\n")
             elif verb == b"QUIT":
                 write.write(b"221 bye\r\n")
@@ -293,6 +303,11 @@ class Sink:
         with self.lock:
             return len(self.seen)
 
+    def from_client(self, name):
+        """How many messages came from one that calls itself so; None: it never came."""
+        with self.lock:
+            return self.clients.get(name)
+
     def duplicates(self):
         with self.lock:
             return sum(count - 1 for count in self.seen.values())
@@ -303,13 +318,15 @@ class Sink:
 
 
 class Receiver(socketserver.ThreadingTCPServer):
-    """A server of another domain, which takes whatever it is sent."""
+    """A server of another domain, which takes whatever it is sent and announces what it is told to."""
 
     allow_reuse_address, daemon_threads = True, True
 
-    def __init__(self):
+    def __init__(self, address=(HOST, 0), keywords=()):
         self.received = []
-        super().__init__((HOST, 0), Reception)
+        self.mails = []
+        self.keywords = keywords
+        super().__init__(address, Reception)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def to(self, address):
@@ -327,6 +344,11 @@ class Reception(socketserver.StreamRequestHandler):
                 body = b"".join(iter(self.rfile.readline, b".\r\n"))
                 self.server.received.append((recipients, body.decode()))
                 recipients = []
+            elif verb == b"EHLO":
+                for keyword in ("sink.test", *self.server.keywords):
+                    self.say(f"250-{keyword}")
+            elif verb == b"MAIL":
+                self.server.mails.append(text.strip())
             elif verb == b"RCPT":
                 recipients.append(re.search("<([^>]*)>", text)[1])
             elif verb == b"QUIT":
