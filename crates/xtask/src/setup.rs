@@ -74,6 +74,8 @@ const PYTHON_PACKAGES: &[&str] = &[
     // What recurrences are compared with.
     "python-dateutil==2.9.0.post0",
     "recurring-ical-events==3.8.2",
+    // A server that takes mail from who signs in.
+    "aiosmtpd==1.4.6",
     // What Thunderbird is told by.
     "marionette_driver==3.4.0",
     // A chat program of phones that speaks IMAP and submission.
@@ -161,7 +163,7 @@ fn install_python_packages() -> Result<(), String> {
             "-c",
             "import imapclient, moto.server, dkim, nacl, authres, vdirsyncer, managesieve, caldav, \
              caldav_server_tester, vobject, khal, todoman, khard, deltachat_rpc_client, \
-             marionette_driver, recurring_ical_events, dateutil",
+             marionette_driver, recurring_ical_events, dateutil, aiosmtpd",
         ],
     )
     .output();
