@@ -4,19 +4,13 @@ use ids::Clock as _;
 use queue::{Reach, RelayTls};
 use storage::{PreparedMessage, SpoolEntry, SpoolRecipient, SpoolTerms};
 
-use crate::scene::Scene;
+use crate::scene::{Scene, one_long_visit};
 use crate::server::{Behaviour, Drop, Server};
 
 const JULIE: &str = "julie@here.test";
 
 fn replying(command: &'static str, reply: &'static str) -> Behaviour {
     Behaviour { replies: vec![(command, reply)], ..Behaviour::default() }
-}
-
-/// Whatever is sent to a destination goes by one visit, which waits for it.
-fn one_long_visit(settings: &mut queue::Settings) {
-    settings.connections_per_destination_max = 1;
-    settings.rest = std::time::Duration::from_secs(600);
 }
 
 /// More of a reply than is read of any.

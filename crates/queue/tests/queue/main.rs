@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::panic, reason = "some are about panics")]
 
+mod breaks;
 mod calendars;
 mod faults;
 mod filed;
@@ -12,6 +13,7 @@ mod scene;
 mod server;
 mod sts;
 mod terms;
+mod ways;
 
 use ids::Clock as _;
 use mailauth::srs::SrsKey;

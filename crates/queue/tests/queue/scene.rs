@@ -58,6 +58,12 @@ impl Dns for FewNames {
     }
 }
 
+/// Whatever is sent to a destination goes by one visit, which waits for it.
+pub(crate) fn one_long_visit(settings: &mut Settings) {
+    settings.connections_per_destination_max = 1;
+    settings.rest = std::time::Duration::from_secs(600);
+}
+
 pub(crate) struct Scene {
     pub(crate) store: Store,
     pub(crate) queue: Queue,
@@ -159,6 +165,30 @@ impl Scene {
         parameters: &str,
     ) -> SpoolId {
         let text = b"Subject: x\r\nMessage-ID: <1@here.test>\r\n\r\nHello.\r\n.dot\r\n".to_vec();
+        self.spool_text(text, terms, envelope, from, to, parameters).await
+    }
+
+    /// Spools this message.
+    pub(crate) async fn send_text(
+        &self,
+        text: &str,
+        envelope: &str,
+        from: &str,
+        to: &str,
+    ) -> SpoolId {
+        let text = text.as_bytes().to_vec();
+        self.spool_text(text, SpoolTerms::default(), envelope, from, &[to], "{}").await
+    }
+
+    async fn spool_text(
+        &self,
+        text: Vec<u8>,
+        terms: SpoolTerms,
+        envelope: &str,
+        from: &str,
+        to: &[&str],
+        parameters: &str,
+    ) -> SpoolId {
         let message = PreparedMessage::new(text);
         let recipient = |path: &&str| SpoolRecipient {
             forward_path: (*path).to_owned(),

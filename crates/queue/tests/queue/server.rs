@@ -1,7 +1,7 @@
 //! A server of few words on a loopback port: it records what it took, and misbehaves as told.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -16,7 +16,15 @@ pub(crate) enum Drop {
     Mail,
     Rcpt,
     Data,
+    /// In the middle of what follows DATA, after its first line.
+    Line,
+    /// In the middle of what follows BDAT, after half of it.
+    Chunk,
     Content,
+    /// The message is taken, and nothing is said of it.
+    Taken,
+    Auth,
+    Rset,
     /// After the message was taken.
     Next,
     /// The same, with 421 to the next command.
@@ -50,6 +58,7 @@ pub(crate) struct Server {
     behaviours: Arc<Mutex<VecDeque<Behaviour>>>,
     taken: Arc<Mutex<Vec<Taken>>>,
     connections: Arc<Mutex<usize>>,
+    clients: Arc<Mutex<Vec<IpAddr>>>,
     refused: Arc<Mutex<usize>>,
     hung_up: Arc<watch::Sender<bool>>,
 }
@@ -66,12 +75,14 @@ impl Server {
             behaviours: Arc::default(),
             taken: Arc::default(),
             connections: Arc::default(),
+            clients: Arc::default(),
             refused: Arc::default(),
             hung_up: Arc::default(),
         };
         let own = server.clone();
         tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
+            while let Ok((stream, client)) = listener.accept().await {
+                own.clients.lock().unwrap().push(client.ip());
                 *own.connections.lock().unwrap() += 1;
                 let behaviour = own.behaviours.lock().unwrap().pop_front().unwrap_or_default();
                 let server = own.clone();
@@ -98,6 +109,11 @@ impl Server {
 
     pub(crate) fn connections(&self) -> usize {
         *self.connections.lock().unwrap()
+    }
+
+    /// Where each connection came from.
+    pub(crate) fn clients(&self) -> Vec<IpAddr> {
+        self.clients.lock().unwrap().clone()
     }
 
     /// How many commands MAIL were answered otherwise than with 250.
@@ -128,13 +144,15 @@ impl Server {
                 "RCPT" => (Drop::Rcpt, "250 ok\r\n".to_owned()),
                 "DATA" if rcpts.is_empty() => (Drop::Data, "503 nobody\r\n".to_owned()),
                 "DATA" => (Drop::Data, "354 go\r\n".to_owned()),
+                "AUTH" => (Drop::Auth, "235 2.7.0 ok\r\n".to_owned()),
+                "RSET" => (Drop::Rset, "250 ok\r\n".to_owned()),
                 "QUIT" => {
                     write.write_all(b"221 bye\r\n").await?;
                     return Ok(());
                 }
                 _ => (Drop::Ehlo, "250 ok\r\n".to_owned()),
             };
-            if ends(drop) && verb != "RSET" {
+            if ends(drop) {
                 return Ok(());
             }
             if let Some((_, reply)) = special {
@@ -151,6 +169,11 @@ impl Server {
             if verb == "BDAT" {
                 let size = line.split(' ').nth(1).and_then(|size| size.parse().ok());
                 let mut chunk = vec![0; size.unwrap_or(0)];
+                if ends(Drop::Chunk) {
+                    chunk.truncate(chunk.len() / 2);
+                    lines.get_mut().read_exact(&mut chunk).await?;
+                    return Ok(());
+                }
                 lines.get_mut().read_exact(&mut chunk).await?;
                 content = String::from_utf8_lossy(&chunk).into_owned();
                 if rcpts.is_empty() {
@@ -167,6 +190,9 @@ impl Server {
                     if line == "." {
                         break;
                     }
+                    if ends(Drop::Line) {
+                        return Ok(());
+                    }
                     content += line.strip_prefix('.').unwrap_or(&line);
                     content += "\r\n";
                 }
@@ -180,6 +206,9 @@ impl Server {
             }
             let rcpts = std::mem::take(&mut rcpts);
             self.taken.lock().unwrap().push(Taken { mail: mail.clone(), rcpts, content });
+            if ends(Drop::Taken) {
+                return Ok(());
+            }
             write.write_all(b"250 2.0.0 taken\r\n").await?;
             if ends(Drop::Farewell) && lines.next_line().await?.is_some() {
                 write.write_all(b"421 4.7.0 enough for one connection\r\n").await?;
