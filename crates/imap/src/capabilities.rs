@@ -12,7 +12,7 @@ use crate::settings::Settings;
 
 mod needed;
 
-pub(crate) use needed::needed;
+pub(crate) use needed::missing;
 
 /// Announced always.
 const ALWAYS: &[&str] = &["IMAP4rev2", "IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE"];
@@ -29,6 +29,8 @@ const MAIL: &[&str] = &[
     "LIST-STATUS",
     "SPECIAL-USE",
     "CREATE-SPECIAL-USE",
+    // QUIRK(Outlook, 2013): lists mailboxes with XLIST where that is announced.
+    "XLIST",
     "MOVE",
     "MULTIAPPEND",
     "ESEARCH",
@@ -104,7 +106,7 @@ pub(crate) fn names(
         }
         let offered = link(shared, connection).offered(&settings.mechanisms);
         names.extend(offered.into_iter().map(Name::as_capability));
-        if !may_log_in(settings, connection) {
+        if !may_log_in(settings, connection, off) {
             // RFC 9051 §6.2.3: LOGIN would be refused.
             names.push("LOGINDISABLED");
         }
@@ -136,10 +138,27 @@ pub(crate) fn may_sign_in(settings: &Settings, connection: &Connection) -> bool 
     connection.is_tls() || settings.plaintext_auth
 }
 
-/// Whether LOGIN may be used: where a mechanism that sends passwords may be.
-pub(crate) fn may_log_in(settings: &Settings, connection: &Connection) -> bool {
+/// Whether LOGIN may be used.
+pub(crate) fn may_log_in(settings: &Settings, connection: &Connection, off: &SwitchedOff) -> bool {
+    let is_off = |name: &Name| off.contains(settings, name.as_capability());
+    may_sign_in(settings, connection) && !login_mechanisms(settings).iter().all(is_off)
+}
+
+/// The mechanisms that send passwords: where one of them may be used, LOGIN may.
+pub(crate) fn login_mechanisms(settings: &Settings) -> Vec<Name> {
     let sends = |name: &Name| matches!(name, Name::Plain | Name::Login);
-    may_sign_in(settings, connection) && settings.mechanisms.iter().any(sends)
+    settings.mechanisms.iter().copied().filter(sends).collect()
+}
+
+/// How many octets a literal may have that the server has not asked for (RFC 7888); `None`: there
+/// may be none.
+pub(crate) fn unasked_bytes_max(settings: &Settings, off: &SwitchedOff) -> Option<u64> {
+    let is_off = |name| off.contains(settings, name);
+    match is_off("LITERAL+") {
+        false => Some(u64::MAX),
+        // RFC 9051 §4.3: IMAP4rev2 has LITERAL-.
+        true => (!is_off("IMAP4rev2")).then_some(4096),
+    }
 }
 
 /// The connection as somebody signs in over it.

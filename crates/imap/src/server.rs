@@ -131,15 +131,18 @@ impl Session {
         let per_minute = settings.commands_before_login_per_minute;
         let errors_max = settings.errors_before_login_max;
         let deadline = Instant::now() + settings.login_timeout;
+        let off = SwitchedOff::default();
+        let mut framer = Framer::new(settings.limits.clone());
+        framer.set_unasked_bytes_max(capabilities::unasked_bytes_max(settings, &off));
         Self {
-            framer: Framer::new(settings.limits.clone()),
+            framer,
             stranger: Stranger::new(per_minute, errors_max, shared.store.now()),
             connection,
             state: State::NotAuthenticated,
             enabled: Enabled::default(),
             collation: Collation::default(),
             language: Language::default(),
-            off: SwitchedOff::default(),
+            off,
             notify: None,
             ending: SessionEnding::new(shutdown, deadline),
             drawn: None,

@@ -3,15 +3,14 @@
 
 use crate::commands::table::Row;
 use crate::types::{
-    AppendArgs, AppendData, AppendMessage, CatenatePart, Command, FetchArgs, FetchAttribute,
-    ListArgs, NotifyArgs, SearchKey, SearchReturn, SelectArgs, SortKey, StatusItem, StatusItems,
-    ThreadAlgorithm,
+    AppendArgs, AppendData, AppendMessage, CatenatePart, Command, EventGroup, FetchArgs,
+    FetchAttribute, ListArgs, NotifyArgs, NotifyEvent, QuotaArgs, QuotaResource, SearchKey,
+    SearchReturn, SelectArgs, SequenceSet, SortKey, StatusItem, StatusItems, ThreadAlgorithm,
 };
 use crate::url::ImapUrl;
 
 /// Commands that a capability brings as a whole, by their names with and without `UID `.
 const COMMANDS: &[(&str, &str)] = &[
-    ("CANCELUPDATE", "CONTEXT=SEARCH"),
     ("COMPARATOR", "I18NLEVEL=2"),
     ("COMPRESS", "COMPRESS=DEFLATE"),
     ("DELETEACL", "ACL"),
@@ -19,7 +18,6 @@ const COMMANDS: &[(&str, &str)] = &[
     ("ESEARCH", "MULTISEARCH"),
     ("GENURLAUTH", "URLAUTH"),
     ("GETACL", "ACL"),
-    ("GETMETADATA", "METADATA"),
     ("GETQUOTA", "QUOTA"),
     ("GETQUOTAROOT", "QUOTA"),
     ("ID", "ID"),
@@ -33,7 +31,6 @@ const COMMANDS: &[(&str, &str)] = &[
     ("REPLACE", "REPLACE"),
     ("RESETKEY", "URLAUTH"),
     ("SETACL", "ACL"),
-    ("SETMETADATA", "METADATA"),
     ("SETQUOTA", "QUOTASET"),
     ("SORT", "SORT"),
     ("STARTTLS", "STARTTLS"),
@@ -41,13 +38,27 @@ const COMMANDS: &[(&str, &str)] = &[
     ("UNAUTHENTICATE", "UNAUTHENTICATE"),
     ("UNSELECT", "UNSELECT"),
     ("URLFETCH", "URLAUTH"),
-    ("XLIST", "SPECIAL-USE"),
+    ("XLIST", "XLIST"),
 ];
 
 const ANNOTATE: &str = "ANNOTATE-EXPERIMENT-1";
 
+/// The capability that a command makes use of though it is switched off.
+pub(crate) fn missing(
+    row: &Row,
+    command: &Command,
+    is_off: impl Fn(&str) -> bool,
+) -> Option<&'static str> {
+    if matches!(command, Command::CancelUpdate(_)) {
+        // RFC 5267 §4.3.5: whoever may follow the results of one command may cancel that.
+        let follow = ["CONTEXT=SEARCH", "CONTEXT=SORT"];
+        return follow.iter().all(|name| is_off(name)).then_some("CONTEXT=SEARCH");
+    }
+    needed(row, command).into_iter().find(|name| is_off(name))
+}
+
 /// The capabilities without which the command could not be.
-pub(crate) fn needed(row: &Row, command: &Command) -> Vec<&'static str> {
+fn needed(row: &Row, command: &Command) -> Vec<&'static str> {
     let mut needed = Vec::new();
     let name = row.name;
     let is = |known: &str| known == name || name.strip_prefix("UID ") == Some(known);
@@ -59,14 +70,23 @@ pub(crate) fn needed(row: &Row, command: &Command) -> Vec<&'static str> {
             needed.extend(mechanism(&args.mechanism));
         }
         Command::Append(args) => append(args, &mut needed),
-        Command::Replace(args) => append_message(&args.message, &mut needed),
+        Command::Replace(args) => {
+            saved(&args.set, &mut needed);
+            append_message(&args.message, &mut needed);
+        }
         Command::GenUrlAuth(urls) => {
-            urls.iter().for_each(|url| partial_url(&url.rump, &mut needed));
+            urls.iter().for_each(|wanted| url(&wanted.rump, &mut needed));
         }
         Command::UrlFetch(urls) => urls.iter().for_each(|wanted| {
-            partial_url(&wanted.url, &mut needed);
+            url(&wanted.url, &mut needed);
             needed.extend(wanted.metadata.map(|_| "URLAUTH=BINARY"));
         }),
+        Command::Metadata(args) => needed.push(metadata(args.mailbox.is_some())),
+        Command::SetMetadata(args) => needed.push(metadata(args.mailbox.is_some())),
+        Command::Quota(QuotaArgs::Set { limits, .. }) => {
+            let known = limits.iter().filter_map(|(resource, _)| *resource);
+            needed.extend(known.map(QuotaResource::capability));
+        }
         Command::Create(args) if !args.special_uses.is_empty() => needed.push("CREATE-SPECIAL-USE"),
         Command::Select(args) | Command::Examine(args) => select(args, &mut needed),
         Command::List(args) => list(args, &mut needed),
@@ -74,11 +94,17 @@ pub(crate) fn needed(row: &Row, command: &Command) -> Vec<&'static str> {
         Command::Fetch(args) => fetch(args, &mut needed),
         Command::Annotate(args) => {
             needed.push(ANNOTATE);
+            saved(&args.set, &mut needed);
             needed.extend(args.unchanged_since.map(|_| "CONDSTORE"));
         }
-        Command::Store(args) => needed.extend(args.unchanged_since.map(|_| "CONDSTORE")),
+        Command::Store(args) => {
+            saved(&args.set, &mut needed);
+            needed.extend(args.unchanged_since.map(|_| "CONDSTORE"));
+        }
+        Command::Copy(args) | Command::Move(args) => saved(&args.set, &mut needed),
+        Command::UidExpunge(set) => saved(set, &mut needed),
         Command::Notify(NotifyArgs::Set { groups, .. }) => {
-            groups.iter().for_each(|group| attributes(&group.fetch, &mut needed));
+            groups.iter().for_each(|group| events(group, &mut needed));
         }
         Command::Search(args) => {
             arrivals(&args.fetch, &mut needed);
@@ -94,6 +120,8 @@ pub(crate) fn needed(row: &Row, command: &Command) -> Vec<&'static str> {
             needed.extend(args.criteria.iter().filter_map(|criterion| match criterion.key {
                 SortKey::DisplayFrom | SortKey::DisplayTo => Some("SORT=DISPLAY"),
                 SortKey::Annotation(..) => Some(ANNOTATE),
+                // RFC 6203 §6
+                SortKey::Relevancy => Some("SEARCH=FUZZY"),
                 _ => None,
             }));
         }
@@ -128,8 +156,9 @@ fn append_message(message: &AppendMessage, needed: &mut Vec<&'static str>) {
             needed.push("CATENATE");
             for part in parts {
                 match part {
-                    CatenatePart::Url(url) => partial_url(url, needed),
+                    CatenatePart::Url(part) => url(part, needed),
                     CatenatePart::Text { utf8: true, .. } => needed.push("UTF8=ACCEPT"),
+                    CatenatePart::Text { binary: true, .. } => needed.push("BINARY"),
                     CatenatePart::Text { .. } => {}
                 }
             }
@@ -137,10 +166,32 @@ fn append_message(message: &AppendMessage, needed: &mut Vec<&'static str>) {
     }
 }
 
-/// RFC 5550 §5: a URL of a stretch of bytes.
-fn partial_url(url: &str, needed: &mut Vec<&'static str>) {
-    let has_partial = ImapUrl::parse(url).is_some_and(|url| url.partial.is_some());
-    needed.extend(has_partial.then_some("URL-PARTIAL"));
+/// RFC 5550 §5: a URL of a stretch of bytes; RFC 4467 §3: one that says who may use it.
+fn url(url: &str, needed: &mut Vec<&'static str>) {
+    let Some(url) = ImapUrl::parse(url) else { return };
+    needed.extend(url.partial.map(|_| "URL-PARTIAL"));
+    needed.extend(url.url_auth.map(|_| "URLAUTH"));
+}
+
+/// RFC 5464 §1: annotations of mailboxes, or of the server alone.
+const fn metadata(is_of_mailbox: bool) -> &'static str {
+    if is_of_mailbox { "METADATA" } else { "METADATA-SERVER" }
+}
+
+/// RFC 5182 §2.1: `$`.
+fn saved(set: &SequenceSet, needed: &mut Vec<&'static str>) {
+    needed.extend(set.is_saved().then_some("SEARCHRES"));
+}
+
+fn events(group: &EventGroup, needed: &mut Vec<&'static str>) {
+    attributes(&group.fetch, needed);
+    for (event, capability) in [
+        (NotifyEvent::AnnotationChange, ANNOTATE),
+        (NotifyEvent::MailboxMetadataChange, "METADATA"),
+        (NotifyEvent::ServerMetadataChange, "METADATA-SERVER"),
+    ] {
+        needed.extend(group.events.contains(event).then_some(capability));
+    }
 }
 
 fn select(args: &SelectArgs, needed: &mut Vec<&'static str>) {
@@ -151,6 +202,9 @@ fn select(args: &SelectArgs, needed: &mut Vec<&'static str>) {
 
 fn list(args: &ListArgs, needed: &mut Vec<&'static str>) {
     needed.extend(args.extended.then_some("LIST-EXTENDED"));
+    needed.extend(args.returns.children.then_some("CHILDREN"));
+    needed.extend(args.returns.my_rights.then_some("LIST-MYRIGHTS"));
+    needed.extend((!args.metadata.is_empty()).then_some("LIST-METADATA"));
     let uses = args.selection.special_use || args.returns.special_use;
     needed.extend(uses.then_some("SPECIAL-USE"));
     needed.extend((!args.returns.status.is_empty()).then_some("LIST-STATUS"));
@@ -163,12 +217,14 @@ fn status(items: StatusItems, needed: &mut Vec<&'static str>) {
         (StatusItem::HighestModSeq, "CONDSTORE"),
         (StatusItem::MailboxId, "OBJECTID"),
         (StatusItem::AppendLimit, "APPENDLIMIT"),
+        (StatusItem::DeletedStorage, QuotaResource::Storage.capability()),
     ] {
         needed.extend(items.contains(item).then_some(capability));
     }
 }
 
 fn fetch(args: &FetchArgs, needed: &mut Vec<&'static str>) {
+    saved(&args.set, needed);
     needed.extend(args.vanished.then_some("QRESYNC"));
     needed.extend(args.partial.is_some().then_some("PARTIAL"));
     needed.extend(args.changed_since.map(|_| "CONDSTORE"));
@@ -202,16 +258,32 @@ fn search(
     needed: &mut Vec<&'static str>,
 ) {
     let asked = returns.unwrap_or_default();
-    let within = |key: &SearchKey| matches!(key, SearchKey::Older(_) | SearchKey::Younger(_));
+    let uses = |test: fn(&SearchKey) -> bool| key.any(&mut |key| test(key));
     let used = [
         (returns.is_some(), extended),
         (asked.save, "SEARCHRES"),
         (asked.partial.is_some(), "PARTIAL"),
         (asked.context || asked.update, context),
         (asked.relevancy || key.is_fuzzy(), "SEARCH=FUZZY"),
-        (key.any(&mut |key| within(key)), "WITHIN"),
+        (key.uses_time(), "WITHIN"),
+        (uses(is_saved), "SEARCHRES"),
+        (uses(is_object_id), "OBJECTID"),
+        (uses(is_save_date), "SAVEDATE"),
         (key.uses_modseq(), "CONDSTORE"),
         (key.uses_annotations(), ANNOTATE),
     ];
     needed.extend(used.into_iter().filter(|(is_used, _)| *is_used).map(|(_, name)| name));
+}
+
+fn is_saved(key: &SearchKey) -> bool {
+    matches!(key, SearchKey::Seqs(set) | SearchKey::Uids(set) if set.is_saved())
+}
+
+fn is_object_id(key: &SearchKey) -> bool {
+    matches!(key, SearchKey::EmailId(_) | SearchKey::ThreadId(_))
+}
+
+fn is_save_date(key: &SearchKey) -> bool {
+    use SearchKey::{SaveDateSupported, SavedBefore, SavedOn, SavedSince};
+    matches!(key, SavedBefore(_) | SavedOn(_) | SavedSince(_) | SaveDateSupported)
 }

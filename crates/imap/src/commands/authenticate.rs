@@ -24,6 +24,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: AuthenticateArgs) -> Result<Rep
     let Some(mut dialog) = begun.map_err(refusal)? else {
         return Err(refused(Code::Cannot, "Unknown authentication mechanism"));
     };
+    let by = sasl::Name::parse(args.mechanism.as_bytes());
     let mut response = args.initial_response;
     loop {
         let input = response.take();
@@ -40,7 +41,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: AuthenticateArgs) -> Result<Rep
                     Err(_) => return Err(CommandError::Bad("Malformed base64")),
                 }
             }
-            Turn::SignedIn(signed_in) => return enter(ctx, signed_in).await,
+            Turn::SignedIn(signed_in) => return enter(ctx, signed_in, by.as_slice()).await,
             Turn::Refused(error) => return Err(refusal(error)),
             Turn::Failed(Failure::ChannelBinding) => {
                 return Err(refused(Code::AuthenticationFailed, "Channel binding does not match"));

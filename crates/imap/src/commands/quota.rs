@@ -93,7 +93,10 @@ fn push_quota(ctx: &mut Ctx<'_>, account: &Account) {
         (QuotaResource::Mailbox, account.mailboxes, mailboxes),
     ]
     .into_iter()
-    .filter(|(_, _, limit)| *limit > 0)
+    .filter(|(resource, _, limit)| {
+        let is_off = || ctx.off.contains(&ctx.shared.settings, resource.capability());
+        *limit > 0 && !is_off()
+    })
     .map(|(resource, used, limit)| QuotaLine { resource, used, limit })
     .collect();
     ctx.push(|out| render::quota(out, &account.address, &lines));

@@ -67,6 +67,7 @@ enum State {
 #[derive(Debug)]
 pub struct Framer {
     limits: Limits,
+    unasked_bytes_max: Option<u64>,
     signed_in: bool,
     frame: Frame,
     state: State,
@@ -88,6 +89,7 @@ impl Framer {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
+            unasked_bytes_max: Some(u64::MAX),
             signed_in: false,
             frame: Frame::default(),
             state: State::Text { stretch: 0 },
@@ -97,6 +99,12 @@ impl Framer {
             skipped_bytes: 0,
             rejection: None,
         }
+    }
+
+    /// From here on a literal that comes without being asked for (RFC 7888) has at most so many
+    /// octets; `None`: none may come.
+    pub fn set_unasked_bytes_max(&mut self, max: Option<u64>) {
+        self.unasked_bytes_max = max;
     }
 
     /// From here on the limits after sign-in hold.
@@ -296,6 +304,10 @@ impl Framer {
     /// Whether a literal may come, counting it if so.
     fn admit(&mut self, announced: &Announced) -> Result<(), ParseError> {
         let size = announced.size_bytes;
+        let may_be_unasked = self.unasked_bytes_max.is_some_and(|max| size <= max);
+        if !announced.synchronising && !may_be_unasked {
+            return Err(ParseError::Syntax("LITERAL+ is switched off"));
+        }
         if self.frame.literals.len() >= self.limits.literals_max {
             return Err(ParseError::TooMany("too many literals"));
         }

@@ -61,6 +61,10 @@ const GERMAN: &[(&str, &str)] = &[
     ("Sign-in needs TLS", "Die Anmeldung geht nur über TLS"),
     ("LOGIN is switched off", "LOGIN ist abgeschaltet"),
     (
+        "This way of signing in is switched off for this account",
+        "Diese Art der Anmeldung ist für dieses Konto abgeschaltet",
+    ),
+    (
         "Channel binding does not match",
         "Die Verbindung ist nicht die, für die sich das Programm ausgewiesen hat",
     ),

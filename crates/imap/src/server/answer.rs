@@ -87,8 +87,7 @@ impl Session {
         if self.off.is_empty(settings) {
             return None;
         }
-        let needed = capabilities::needed(row, command);
-        needed.into_iter().find(|name| self.off.contains(settings, name))
+        capabilities::missing(row, command, |name| self.off.contains(settings, name))
     }
 
     async fn run(&mut self, tag: &Tag, command: Command) -> Result<Reply> {
@@ -107,6 +106,9 @@ impl Session {
             tag,
         };
         let result = commands::run(&mut ctx, command).await;
+        // Who the program is, or whose the account, may be known from here on, or be no more.
+        let settings = &self.shared.settings;
+        self.framer.set_unasked_bytes_max(capabilities::unasked_bytes_max(settings, &self.off));
         match (signed_in_before, self.state.user().is_some()) {
             (false, true) => {
                 self.framer.signed_in();

@@ -12,14 +12,34 @@ pub(crate) struct SwitchedOff {
     account: Vec<String>,
 }
 
-/// Capabilities that make no sense without another.
-const NEEDS: [(&str, &str); 6] = [
+/// Capabilities that make no sense without another, which may itself need a third.
+const NEEDS: [(&str, &str); 22] = [
+    // RFC 9051 §6.3.1: beside IMAP4rev1 it has to be enabled.
+    ("IMAP4rev2", "ENABLE"),
     // RFC 7162 §3.2.3: QRESYNC includes CONDSTORE.
     ("QRESYNC", "CONDSTORE"),
+    ("QRESYNC", "ENABLE"),
+    ("UIDONLY", "ENABLE"),
+    ("UTF8=ACCEPT", "ENABLE"),
     ("CREATE-SPECIAL-USE", "SPECIAL-USE"),
+    ("XLIST", "SPECIAL-USE"),
     ("SEARCHRES", "ESEARCH"),
+    ("MULTISEARCH", "ESEARCH"),
+    // RFC 9394 §3: a result option of extended searches.
+    ("PARTIAL", "ESEARCH"),
+    // RFC 5267 §4.1: "supports the extended SEARCH command syntax"; of SORT likewise, which is
+    // that of §3.
+    ("CONTEXT=SEARCH", "ESEARCH"),
+    ("CONTEXT=SORT", "ESORT"),
+    ("ESORT", "SORT"),
+    ("SORT=DISPLAY", "SORT"),
     ("LIST-STATUS", "LIST-EXTENDED"),
+    ("LIST-MYRIGHTS", "LIST-EXTENDED"),
+    ("LIST-MYRIGHTS", "ACL"),
+    ("LIST-METADATA", "LIST-EXTENDED"),
     ("LIST-METADATA", "METADATA"),
+    ("RIGHTS=texkn", "ACL"),
+    ("URL-PARTIAL", "URLAUTH"),
     ("QUOTASET", "QUOTA"),
 ];
 
@@ -62,7 +82,9 @@ impl SwitchedOff {
             })
         };
         is_named(capability)
-            || NEEDS.iter().any(|(name, needed)| *name == capability && is_named(needed))
+            || NEEDS
+                .iter()
+                .any(|(name, needed)| *name == capability && self.contains(settings, needed))
     }
 
     fn names<'a>(&'a self, settings: &'a Settings) -> impl Iterator<Item = &'a String> {
@@ -77,7 +99,7 @@ mod tests {
 
     #[test]
     fn names_families_and_what_needs_them() {
-        let names = ["idle", "CONDSTORE", "AUTH", "STATUS=SIZE"].map(str::to_owned);
+        let names = ["idle", "CONDSTORE", "AUTH", "STATUS=SIZE", "SORT"].map(str::to_owned);
         let settings = Settings { disabled_capabilities: names.to_vec(), ..Settings::default() };
         let off = SwitchedOff::default();
         for (name, expect) in [
@@ -86,6 +108,8 @@ mod tests {
             ("QRESYNC", true),
             ("AUTH=PLAIN", true),
             ("STATUS=SIZE", true),
+            ("ESORT", true),
+            ("CONTEXT=SORT", true),
             ("NOTIFY", false),
             ("STATUS=OTHER", false),
         ] {

@@ -26,6 +26,15 @@ impl QuotaResource {
         }
     }
 
+    /// The capability that stands for it (RFC 9208 §3.1.1).
+    pub const fn capability(self) -> &'static str {
+        match self {
+            Self::Storage => "QUOTA=RES-STORAGE",
+            Self::Message => "QUOTA=RES-MESSAGE",
+            Self::Mailbox => "QUOTA=RES-MAILBOX",
+        }
+    }
+
     /// The resource called `name`, in any case.
     pub fn by_name(name: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|known| name.eq_ignore_ascii_case(known.name().as_bytes()))

@@ -16,6 +16,7 @@ mod scene;
 mod search_index;
 mod seen;
 mod sorting;
+mod switched_off;
 mod urls;
 
 use std::path::PathBuf;
