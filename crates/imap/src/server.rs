@@ -117,6 +117,13 @@ struct Session {
     arriving: Option<Pace>,
 }
 
+/// Somebody who has not signed in, and has done nothing yet.
+fn stranger(shared: &Shared) -> Stranger {
+    let settings = &shared.settings;
+    let per_minute = settings.commands_before_login_per_minute;
+    Stranger::new(per_minute, settings.errors_before_login_max, shared.store.now())
+}
+
 /// Whether the session goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flow {
@@ -128,15 +135,13 @@ impl Session {
     fn new(shared: Arc<Shared>, mut connection: Connection, shutdown: Shutdown) -> Self {
         let settings = &shared.settings;
         connection.set_read_timeout(settings.login_timeout);
-        let per_minute = settings.commands_before_login_per_minute;
-        let errors_max = settings.errors_before_login_max;
         let deadline = Instant::now() + settings.login_timeout;
         let off = SwitchedOff::default();
         let mut framer = Framer::new(settings.limits.clone());
         framer.set_unasked_bytes_max(capabilities::unasked_bytes_max(settings, &off));
         Self {
             framer,
-            stranger: Stranger::new(per_minute, errors_max, shared.store.now()),
+            stranger: stranger(&shared),
             connection,
             state: State::NotAuthenticated,
             enabled: Enabled::default(),

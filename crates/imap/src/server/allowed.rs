@@ -20,6 +20,14 @@ pub(super) fn wrong_state(state: &State, row: &Row) -> &'static str {
     }
 }
 
+/// Whether a command makes use of what may be done with the open mailbox, or tells of it; what
+/// succeeds in every state does so whatever can be read of that (RFC 9051 §6.1, RFC 8437 §3).
+/// NOOP is how a client asks for news, so it is not among these.
+pub(super) fn needs_rights(command: &Command) -> bool {
+    use Command::{Capability, Id, Logout, Unauthenticate};
+    !matches!(command, Capability | Id(_) | Logout | Unauthenticate)
+}
+
 /// Whether a command holds sequence numbers, or asks for them.
 pub(super) fn uses_seqs(row: &Row, command: &Command) -> bool {
     let in_arguments = match command {

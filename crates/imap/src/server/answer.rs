@@ -2,8 +2,8 @@
 
 use net::ProtocolCounts;
 
-use super::allowed::{states_of, updates_after, uses_seqs, wrong_state};
-use super::{Flow, Session};
+use super::allowed::{needs_rights, states_of, updates_after, uses_seqs, wrong_state};
+use super::{Flow, Session, stranger};
 use crate::capabilities;
 use crate::commands::notify;
 use crate::commands::table::{Effects, Row};
@@ -52,7 +52,9 @@ impl Session {
         }
         let mut out = Vec::new();
         // RFC 4314 §5.1.1: rights are those of this moment.
-        if let Err(error) = commands::rights::refresh(&self.shared, &mut self.state, &mut out).await
+        if needs_rights(&request.command)
+            && let Err(error) =
+                commands::rights::refresh(&self.shared, &mut self.state, &mut out).await
         {
             let flow = self.refuse(&request.tag, request.row, error, &mut out);
             self.connection.push(&out);
@@ -116,6 +118,8 @@ impl Session {
             }
             (true, false) => {
                 self.framer.signed_out();
+                // Who signed in with success is no stranger: who comes next begins anew.
+                self.stranger = stranger(&self.shared);
                 self.connection.set_read_timeout(self.shared.settings.login_timeout);
             }
             _ => {}

@@ -242,3 +242,31 @@ async fn literals_come_unasked_as_far_as_that_is_announced() {
         assert_eq!(line(&mut stream).await, "* STATUS INBOX (MESSAGES 1)\r\n");
     }
 }
+
+/// One program after the other signs in over a connection: none is a stranger for long.
+#[tokio::test]
+async fn who_signs_out_leaves_room_for_who_comes_next() {
+    let house = house().await;
+    let settings = settings_for_tests();
+    let mut stream = house.connect(settings.clone());
+    line(&mut stream).await;
+    for _ in 0..=settings.commands_before_login_per_minute {
+        assert!(answer(&mut stream, LOGIN).await.starts_with("a OK"));
+        assert_eq!(answer(&mut stream, "UNAUTHENTICATE").await, "a OK Signed out\r\n");
+    }
+    for _ in 0..2 {
+        for _ in 1..settings.errors_before_login_max {
+            assert!(answer(&mut stream, "NOTHING").await.starts_with("a BAD"));
+        }
+        assert!(answer(&mut stream, LOGIN).await.starts_with("a OK"));
+        assert_eq!(answer(&mut stream, "UNAUTHENTICATE").await, "a OK Signed out\r\n");
+    }
+    // Bounded as before otherwise.
+    for _ in 1..settings.errors_before_login_max {
+        assert!(answer(&mut stream, "NOTHING").await.starts_with("a BAD"));
+    }
+    stream.write_all(b"a NOTHING\r\n").await.unwrap();
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).await.unwrap();
+    assert!(rest.ends_with("* BYE [LIMIT] Too many errors before sign-in\r\n"), "{rest}");
+}
