@@ -93,7 +93,8 @@ impl Default for Limits {
             // LIMIT: people have some hundred; the views of those searched may all stay in memory.
             searched_mailboxes_max: 2000,
             depth_max: 64,
-            flags_max: 256,
+            // LIMIT: all keywords that a mailbox may have (`limits.keywords`) and the system flags.
+            flags_max: 1_000 + 5,
             list_patterns_max: 256,
             // LIMIT: each costs its length times that of every name of the account.
             list_pattern_bytes_max: 4096,

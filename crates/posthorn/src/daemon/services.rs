@@ -316,6 +316,9 @@ impl Shared {
 /// LIMIT: what stands in a SETMETADATA beside one value: names of mailboxes and entries.
 const METADATA_NAMES_BYTES: u64 = 64 * 1024;
 
+/// RFC 9051 §2.3.2: `\Answered`, `\Flagged`, `\Deleted`, `\Seen`, `\Draft`.
+const SYSTEM_FLAGS: usize = 5;
+
 fn imap_limits(limits: &Limits) -> imap::parse::Limits {
     let defaults = imap::parse::Limits::default();
     // The largest annotation that may be set has to fit.
@@ -331,6 +334,8 @@ fn imap_limits(limits: &Limits) -> imap::parse::Limits {
         append_total_bytes_max: limits.imap_append,
         // A whole message of twice the limit is skipped to keep the connection.
         skip_bytes_max: limits.message.saturating_mul(2),
+        // What a mailbox may hold can be named in one command, beside the system flags.
+        flags_max: bytes(limits.keywords.into()).saturating_add(SYSTEM_FLAGS),
         ..defaults
     }
 }
@@ -448,6 +453,7 @@ mod tests {
             let limits = imap_limits(&config.limits);
             assert_eq!(limits.literal_bytes_max, literal * 1024, "{written}");
             assert_eq!(limits.line_bytes_max, line * 1024, "{written}");
+            assert_eq!(limits.flags_max, 1005, "{written}");
         }
     }
 
