@@ -23,6 +23,28 @@ impl Section {
         };
         components.iter().all(well_formed).then_some(Self(components))
     }
+
+    /// Whether a text may begin with it.
+    fn is_first(&self) -> bool {
+        matches!(self.0.as_slice(), [one] if one == "0" || one == "1")
+    }
+
+    /// Whether it is the first below `last`, or the next on that level or one above.
+    fn follows(&self, last: &Self) -> bool {
+        let Some((part, above)) = self.0.split_last() else { return false };
+        if above == last.0.as_slice() {
+            return part == "1" || part == "0";
+        }
+        let Some(before) = last.0.get(above.len()) else { return false };
+        let is_next = match (before.parse::<u32>(), part.parse::<u32>()) {
+            (Ok(before), Ok(part)) => before + 1 == part,
+            // The appendices come behind the sections.
+            (Ok(_), Err(_)) => above.is_empty() && part == "A",
+            (Err(_), Err(_)) => before.bytes().map(|b| b + 1).eq(part.bytes()),
+            (Err(_), Ok(_)) => false,
+        };
+        last.0.starts_with(above) && is_next
+    }
 }
 
 impl fmt::Display for Section {
@@ -111,19 +133,72 @@ impl Texts {
 }
 
 fn read_text(text: &str) -> Text {
-    let mut headings = BTreeMap::new();
-    for line in text.lines() {
-        // Headings stand at the margin, in some RFCs slightly indented; the table of contents
-        // is read too and gives way to the heading itself, which comes later.
-        if let Some((section, title)) = read_heading(line) {
-            headings.insert(section, title);
-        }
+    let mut headings = Headings::default();
+    text.lines().filter_map(read_heading).for_each(|heading| headings.add(heading));
+    if headings.found.is_empty() {
+        // A text that stands for a chapter of another: its sections have that one's numbers.
+        let at_margin = text.lines().filter_map(read_heading).filter(|heading| heading.indent == 0);
+        headings.found = at_margin.map(|heading| (heading.section, heading.title)).collect();
     }
-    Text { title: read_title(text), headings }
+    Text { title: read_title(text), headings: headings.found }
+}
+
+/// A line that may be a heading; items of lists and addresses of authors look like one too.
+#[derive(Debug, PartialEq, Eq)]
+struct Heading {
+    indent: usize,
+    section: Section,
+    title: String,
+    /// Whether a page number is led to, as in a table of contents.
+    has_leader: bool,
+}
+
+/// The headings of a text, told from other lines with a number by where they stand: at one margin,
+/// their numbers in order, behind the table of contents.
+#[derive(Debug, Default)]
+struct Headings {
+    found: BTreeMap<Section, String>,
+    last: Option<Section>,
+    margin: usize,
+    has_leaders: bool,
+}
+
+impl Headings {
+    fn add(&mut self, heading: Heading) {
+        if self.begins_anew(&heading) {
+            *self = Self::default();
+        }
+        let is_next = match &self.last {
+            None => heading.section.is_first(),
+            Some(last) if heading.indent > self.margin || heading.section <= *last => false,
+            // Whatever else has a number is indented.
+            Some(_) if self.margin == 0 => true,
+            Some(last) => heading.section.follows(last),
+        };
+        if !is_next {
+            return;
+        }
+        if self.last.is_none() {
+            self.margin = heading.indent;
+        }
+        self.has_leaders |= heading.has_leader;
+        self.last = Some(heading.section.clone());
+        self.found.insert(heading.section, heading.title);
+    }
+
+    /// Whether what was read until here was the table of contents: with leaders, or its first
+    /// title comes again.
+    fn begins_anew(&self, heading: &Heading) -> bool {
+        let Some((first, title)) = self.found.first_key_value() else { return false };
+        heading.section == *first
+            && heading.indent <= self.margin
+            && !heading.has_leader
+            && (self.has_leaders || heading.title == *title)
+    }
 }
 
 /// `6.4.5.  FETCH Command`, `4.1 The NOTIFY parameter`, `Appendix A.  Scenarios`.
-fn read_heading(line: &str) -> Option<(Section, String)> {
+fn read_heading(line: &str) -> Option<Heading> {
     let indent = line.bytes().take_while(|&b| b == b' ').count();
     if indent > 3 {
         return None;
@@ -140,9 +215,11 @@ fn read_heading(line: &str) -> Option<(Section, String)> {
     if lone_letter && appendix.is_none() && !text[number.len()..].starts_with('.') {
         return None;
     }
-    let title = title.trim().trim_start_matches('-').trim();
-    let title = title.split(" . .").next().unwrap_or(title).split("....").next().unwrap_or(title);
-    (!title.is_empty()).then(|| (section, title.trim().to_owned()))
+    let whole = title.trim().trim_start_matches('-').trim();
+    let title = whole.split(" . .").next().unwrap_or(whole).split("....").next().unwrap_or(whole);
+    let has_leader = title.len() < whole.len();
+    let title = title.trim().to_owned();
+    (!title.is_empty()).then_some(Heading { indent, section, title, has_leader })
 }
 
 /// The centred lines after the header block.
@@ -172,7 +249,7 @@ mod tests {
     #[test]
     fn reads_headings() {
         let check = |line: &str, expect: Option<(&str, &str)>| {
-            let found = read_heading(line).map(|(section, title)| (section.to_string(), title));
+            let found = read_heading(line).map(|found| (found.section.to_string(), found.title));
             let expect = expect.map(|(number, title)| (number.to_owned(), title.to_owned()));
             assert_eq!(found, expect, "{line}");
         };
@@ -185,6 +262,33 @@ mod tests {
         check("        4.  deeper in a paragraph", None);
         check("1995 was a year.", None);
         check("", None);
+    }
+
+    #[test]
+    fn headings_are_told_from_what_looks_like_them() {
+        let contents =
+            "   1.  Introduction . . . 1\n   2.  Commands . . . 1\n   2.1.  GO . . . 2\n";
+        let without_pages = "   1.  Introduction\n   2.  Commands\n     2.1.  GO\n";
+        let body = "1.  Introduction\n   1.  The first item\n   2.  The second\n2.  Commands\n\
+                    2.1.  GO\n   3.  Anything\n1.  An item at the margin\nAppendix A.  Notes\n\
+                    Author's Address\n   5 Castle Village\n";
+        let indented = "   1.  Introduction\n   2.  Commands\n   2.1.  GO\n   5 Castle Village\n   \
+                        2.  An item\n   Appendix A.  Notes\n   14 Castle Mews\n";
+        let expect = [("1", "Introduction"), ("2", "Commands"), ("2.1", "GO"), ("A", "Notes")];
+        for text in [
+            body.to_owned(),
+            format!("{contents}{body}"),
+            format!("{without_pages}{body}"),
+            format!("{contents}{indented}"),
+        ] {
+            let found = read_text(&text).headings;
+            let found: Vec<(String, String)> =
+                found.into_iter().map(|(section, title)| (section.to_string(), title)).collect();
+            let expect = expect.map(|(section, title)| (section.to_owned(), title.to_owned()));
+            assert_eq!(found, expect, "{text}");
+        }
+        let chapter = read_text("   This document replaces 6.3.\n6.3.11. APPEND Command\n");
+        assert!(chapter.headings.contains_key(&Section::parse("6.3.11").unwrap()));
     }
 
     #[test]
