@@ -61,3 +61,24 @@ pub(super) fn updates_after(row: &Row, command: &Command) -> Updates {
         Updates::WithoutExpunge
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::IdParams;
+
+    #[test]
+    fn who_leaves_needs_no_rights() {
+        for (command, expect) in [
+            (Command::Logout, false),
+            (Command::Unauthenticate, false),
+            (Command::Capability, false),
+            (Command::Id(IdParams::default()), false),
+            (Command::Noop, true),
+            (Command::Idle, true),
+            (Command::Expunge, true),
+        ] {
+            assert_eq!(needs_rights(&command), expect, "{command:?}");
+        }
+    }
+}
