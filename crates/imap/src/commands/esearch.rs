@@ -10,7 +10,7 @@ use storage::{Mailbox, MailboxView, ReadTx, Rights, Snapshot, StorageError, Stor
 
 use super::contexts::Followed;
 use super::mailbox_filter::{mailboxes_of, named_of_others};
-use super::progress::Progress;
+use super::progress::{Progress, while_telling};
 use super::search::{self, Asked, Found, Work, evaluate, relevance};
 use super::{Ctx, Reply, contexts, numbers_of, spelling};
 use crate::error::{CommandError, Result, refused};
@@ -196,6 +196,7 @@ async fn find_elsewhere(
 ) -> Result<Option<Found>> {
     let (store, actor) = (ctx.shared.store.clone(), ctx.user()?.account);
     let collation = *ctx.collation;
+    let progress = Progress::default();
     let searching = async {
         let known: Arc<Snapshot> = match open(&store, actor, source.owner, source.id).await {
             Ok(view) => view.snapshot(),
@@ -214,13 +215,15 @@ async fn find_elsewhere(
         let program = search::compile(&store, asked).await?;
         let mut all = NumberSet::new();
         all.insert_range(1, known.exists());
-        let seqs = evaluate(&store, known.clone(), &all, program, &Progress::default()).await?;
+        let seqs = evaluate(&store, known.clone(), &all, program, &progress).await?;
         Ok(Some(Found { known: known.clone(), seqs, reached: None }))
     };
+    let silence = ctx.silence();
+    let Ctx { connection, ending, tag, .. } = ctx;
     tokio::select! {
         biased;
-        why = ctx.ending.reached() => Err(why.into()),
-        found = searching => found,
+        why = ending.reached() => Err(why.into()),
+        found = while_telling(connection, tag, (&progress, silence), searching) => found?,
     }
 }
 

@@ -70,6 +70,7 @@ use std::borrow::Cow;
 use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth::SessionEnding;
 use ids::{AccountId, ModSeq, UidSet};
@@ -164,11 +165,14 @@ impl Ctx<'_> {
         progress: &Progress,
         work: impl Future<Output = T>,
     ) -> Result<T> {
-        if self.off.contains(&self.shared.settings, "INPROGRESS") {
-            return Ok(work.await);
-        }
-        let silence = self.shared.settings.progress_interval;
+        let silence = self.silence();
         Ok(while_telling(self.connection, self.tag, (progress, silence), work).await?)
+    }
+
+    /// How long a client that waits hears nothing; `None`: until there is an answer.
+    fn silence(&self) -> Option<Duration> {
+        let settings = &self.shared.settings;
+        (!self.off.contains(settings, "INPROGRESS")).then_some(settings.progress_interval)
     }
 
     /// A transaction of the client's own: of that NOTIFY tells nothing (RFC 5465 §5).

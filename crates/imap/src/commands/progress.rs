@@ -41,16 +41,17 @@ impl Progress {
     }
 }
 
-/// Waits for `work`, telling the client after each `silence` how far it is.
+/// Waits for `work`, telling the client after each `silence` how far it is; without one, nothing.
 ///
 /// # Errors
 /// Where the client can't be told any more; the work is given up.
 pub(super) async fn while_telling<T>(
     connection: &mut Connection,
     tag: &Tag,
-    (progress, silence): (&Progress, Duration),
+    (progress, silence): (&Progress, Option<Duration>),
     work: impl Future<Output = T>,
 ) -> Result<T, ConnectionError> {
+    let Some(silence) = silence else { return Ok(work.await) };
     let mut work = pin!(work);
     // Something may be queued since before.
     let (mut next, mut is_sent) = (Instant::now() + silence, false);
@@ -89,7 +90,7 @@ mod tests {
         let stream = Stream::memory(theirs, address, address);
         let mut connection = Connection::new(stream, ConnectionSettings::default());
         let (tag, progress) = (Tag::new(b"A1").unwrap(), Progress::default());
-        let told = (&progress, Duration::from_secs(10));
+        let told = (&progress, Some(Duration::from_secs(10)));
         let first = "* OK [INPROGRESS (\"A1\" NIL NIL)] Still at it\r\n";
         let work = async {
             // They hear it while the work goes on.
@@ -134,7 +135,7 @@ mod tests {
             ours.read_exact(&mut heard).await.unwrap();
             heard
         };
-        let told = (&progress, Duration::from_secs(10));
+        let told = (&progress, Some(Duration::from_secs(10)));
         let heard = while_telling(&mut connection, &tag, told, work).await.unwrap();
         assert_eq!(&heard, b"* 1 EXISTS\r\n");
         connection.close().await;

@@ -12,6 +12,7 @@ use storage::{MailboxKeys, Snapshot, SortWant};
 
 use self::references::TooTangled;
 use self::tree::Message;
+use super::progress::Progress;
 use super::search::{self, off_thread};
 use super::{Ctx, Reply};
 use crate::error::{Result, refused};
@@ -26,9 +27,12 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ThreadArgs) -> Result<Reply> {
         collation: *ctx.collation,
         threads: args.algorithm == ThreadAlgorithm::References,
     };
-    let keys = ctx.shared.store.sort_keys(&found.known, &seqs, &want).await?;
-    let known = found.known.clone();
-    let out = off_thread(seqs.len(), move || answer(&known, &keys, &want, &seqs, &args)).await?;
+    let (store, known) = (ctx.shared.store.clone(), found.known.clone());
+    let ordering = async {
+        let keys = store.sort_keys(&found.known, &seqs, &want).await?;
+        off_thread(seqs.len(), move || answer(&known, &keys, &want, &seqs, &args)).await
+    };
+    let out = ctx.wait_for(&Progress::default(), ordering).await??;
     let out = out.map_err(|TooTangled| {
         refused(Code::Limit, "These messages refer to each other in too many ways")
     });

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ids::ModSeq;
 use storage::Snapshot;
 
+use super::super::progress::Progress;
 use super::super::{Ctx, numbers_of, uids_of};
 use super::relevance::scores;
 use crate::error::Result;
@@ -14,13 +15,15 @@ use crate::types::{Addressing, NumberSet, Results, SearchKey, SearchReturn};
 
 /// A score for each result, in their order (RFC 6203 §4).
 pub(in crate::commands) async fn relevance(
-    ctx: &Ctx<'_>,
+    ctx: &mut Ctx<'_>,
     known: &Arc<Snapshot>,
     results: &Results,
     key: &SearchKey,
 ) -> Result<Vec<u8>> {
     let seqs = results.to_set();
-    let scores = scores(&ctx.shared.store, known, &seqs, key, *ctx.collation).await?;
+    let (store, collation) = (ctx.shared.store.clone(), *ctx.collation);
+    let scoring = scores(&store, known, &seqs, key, collation);
+    let scores = ctx.wait_for(&Progress::default(), scoring).await??;
     Ok(match results {
         Results::Mailbox(_) => scores,
         Results::Sorted(numbers) => {
