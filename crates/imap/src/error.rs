@@ -191,7 +191,7 @@ mod tests {
 
     use super::*;
     use crate::render::{self, Status};
-    use crate::types::Tag;
+    use crate::types::{Language, Tag};
 
     fn bytes(error: CommandError) -> String {
         let tag = Tag::new(b"a1").unwrap();
@@ -270,6 +270,45 @@ mod tests {
         ] {
             let expect = if expect.is_empty() { String::new() } else { format!("{expect}\r\n") };
             assert_eq!(bytes(error), expect);
+        }
+    }
+
+    /// A text that was reworded here would be found in no table of `render::language`.
+    #[test]
+    fn what_people_read_with_numbers_is_said_in_german_too() {
+        use LimitKind::{
+            AclEntries, AnnotationValue, Annotations, Keywords, MailboxDepth, MailboxName,
+            MailboxNameComponent, Mailboxes, MetadataEntries, Subscriptions,
+        };
+        let kinds = [
+            AclEntries,
+            AnnotationValue,
+            Annotations,
+            Keywords,
+            MailboxDepth,
+            MailboxName,
+            MailboxNameComponent,
+            Mailboxes,
+            MetadataEntries,
+            Subscriptions,
+        ];
+        let resources = {
+            use storage::QuotaResource::{Bytes, Mailboxes, Messages};
+            [Bytes, Messages, Mailboxes]
+        };
+        let limits = kinds.map(|kind| StorageError::Limit { kind, max: 10 });
+        let quotas =
+            resources.map(|resource| StorageError::OverQuota { resource, used: 9, limit: 10 });
+        let others = [
+            StorageError::TooBig { size_bytes: 11, limit_bytes: 10 },
+            StorageError::Internal("x".to_owned()),
+            StorageError::Corrupt("x".to_owned()),
+        ];
+        for error in limits.into_iter().chain(quotas).chain(others) {
+            let Answer::No(_, text) = CommandError::from(error).into_answer() else {
+                panic!("no NO");
+            };
+            assert_ne!(render::in_language(Language::German, &text), text);
         }
     }
 

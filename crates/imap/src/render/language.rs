@@ -42,9 +42,84 @@ fn german(text: &str) -> Cow<'_, str> {
     if let Some(command) = text.strip_suffix(" completed") {
         return Cow::Owned(format!("{command} ausgeführt"));
     }
-    let known = GERMAN.iter().find(|(english, _)| *english == text);
-    known.map_or(Cow::Borrowed(text), |(_, german)| Cow::Borrowed(german))
+    if let Some((_, german)) = GERMAN.iter().find(|(english, _)| *english == text) {
+        return Cow::Borrowed(german);
+    }
+    let mut filled = GERMAN_PATTERNS
+        .iter()
+        .filter_map(|(english, german)| Some(fill(german, &places(english, text)?)));
+    filled.next().map_or(Cow::Borrowed(text), Cow::Owned)
 }
+
+/// What stands in a text at the places of a pattern; `None` where it is another text. Numbers and
+/// names of faults stand there, which hold no blank.
+fn places<'t>(pattern: &str, text: &'t str) -> Option<Vec<&'t str>> {
+    let (mut found, mut parts) = (Vec::new(), pattern.split("{}"));
+    let mut rest = text.strip_prefix(parts.next()?)?;
+    for part in parts {
+        let end = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
+        let (place, after) = rest.split_at_checked(end).filter(|(place, _)| !place.is_empty())?;
+        found.push(place);
+        rest = after.strip_prefix(part)?;
+    }
+    rest.is_empty().then_some(found)
+}
+
+/// A pattern with its places taken, in order.
+fn fill(pattern: &str, places: &[&str]) -> String {
+    let (mut text, mut places) = (String::new(), places.iter());
+    for (at, part) in pattern.split("{}").enumerate() {
+        if at > 0 {
+            text.push_str(places.next().copied().unwrap_or_default());
+        }
+        text.push_str(part);
+    }
+    text
+}
+
+/// The same of texts with numbers, which come in the same order in both.
+const GERMAN_PATTERNS: &[(&str, &str)] = &[
+    ("Over quota: {} of {} bytes are used", "Kein Platz mehr: {} von {} Bytes sind belegt"),
+    (
+        "Over quota: {} of {} messages are used",
+        "Kein Platz mehr: {} von {} Nachrichten sind schon da",
+    ),
+    (
+        "Over quota: {} of {} mailboxes are used",
+        "Kein Platz mehr: {} von {} Postfächern sind schon da",
+    ),
+    ("{} bytes are more than the {} allowed", "{} Bytes sind zu viel, erlaubt sind höchstens {}"),
+    ("A value has at most {} bytes", "Ein Wert hat höchstens {} Bytes"),
+    ("At most {} mailboxes are allowed", "Höchstens {} Postfächer sind erlaubt"),
+    (
+        "At most {} bytes in one level of a mailbox name are allowed",
+        "Höchstens {} Bytes in einer Ebene eines Postfachnamens sind erlaubt",
+    ),
+    (
+        "At most {} bytes in a mailbox name are allowed",
+        "Höchstens {} Bytes in einem Postfachnamen sind erlaubt",
+    ),
+    (
+        "At most {} levels in a mailbox name are allowed",
+        "Höchstens {} Ebenen in einem Postfachnamen sind erlaubt",
+    ),
+    (
+        "At most {} keywords in a mailbox are allowed",
+        "Höchstens {} Schlagwörter in einem Postfach sind erlaubt",
+    ),
+    ("At most {} subscriptions are allowed", "Höchstens {} Abonnements sind erlaubt"),
+    ("At most {} annotations are allowed", "Höchstens {} Anmerkungen sind erlaubt"),
+    (
+        "At most {} annotations of a message are allowed",
+        "Höchstens {} Anmerkungen zu einer Nachricht sind erlaubt",
+    ),
+    (
+        "At most {} entries in an access control list are allowed",
+        "Höchstens {} Einträge in einer Zugriffsliste sind erlaubt",
+    ),
+    ("Internal error {}", "Interner Fehler {}"),
+    ("Stored data is damaged ({})", "Gespeicherte Daten sind beschädigt ({})"),
+];
 
 /// What a person may get to read; what only programmers see is not among it.
 const GERMAN: &[(&str, &str)] = &[
@@ -106,6 +181,8 @@ const GERMAN: &[(&str, &str)] = &[
         "The mail store has no room, try again later",
         "Der Server hat keinen Platz mehr, bitte später noch einmal",
     ),
+    ("Message too big", "Die Nachricht ist zu groß"),
+    ("The value is too big", "Der Wert ist zu groß"),
     ("Idle for too long", "Zu lange nichts getan"),
     ("Server is shutting down", "Der Server wird beendet"),
     ("Sign-in took too long", "Die Anmeldung hat zu lange gedauert"),
@@ -123,6 +200,15 @@ mod tests {
             ("No such mailbox", "Dieses Postfach gibt es nicht"),
             ("[UNAVAILABLE] Server is shutting down", "[UNAVAILABLE] Der Server wird beendet"),
             ("expected a space", "expected a space"),
+            ("Over quota: 9 of 10 bytes are used", "Kein Platz mehr: 9 von 10 Bytes sind belegt"),
+            (
+                "11 bytes are more than the 10 allowed",
+                "11 Bytes sind zu viel, erlaubt sind höchstens 10",
+            ),
+            ("At most 3 mailboxes are allowed", "Höchstens 3 Postfächer sind erlaubt"),
+            ("At most 3 mailboxes are allowed today", "At most 3 mailboxes are allowed today"),
+            ("At most  mailboxes are allowed", "At most  mailboxes are allowed"),
+            ("Stored data is damaged (7f3a)", "Gespeicherte Daten sind beschädigt (7f3a)"),
             ("", ""),
         ] {
             assert_eq!(in_language(Language::German, text), expect);

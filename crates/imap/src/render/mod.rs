@@ -36,6 +36,7 @@ pub use list::{ListItem, Namespace, id_response, list_item, lsub_item, namespace
 pub use metadata::{metadata, metadata_changed};
 pub use number::number;
 pub use quota::{QuotaLine, quota, quota_root};
+pub(crate) use response::render_rejection_in;
 pub use response::{
     Status, capability, continuation, enabled, exists, expunge, recent, render_rejection, tagged,
     untagged, vanished,

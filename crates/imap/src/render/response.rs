@@ -1,9 +1,9 @@
 //! Status lines and the untagged replies that are little more than a number.
 
 use super::code::words;
-use super::{Code, code, number, number_set};
+use super::{Code, code, in_language, number, number_set};
 use crate::parse::{ParseError, Rejection};
-use crate::types::{EnableItems, NumberSet, Tag};
+use crate::types::{EnableItems, Language, NumberSet, Tag};
 
 /// The word of a status response (RFC 9051 §7.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,6 +115,11 @@ pub fn vanished(out: &mut Vec<u8>, uids: &NumberSet, earlier: bool) {
 /// The reply to a command that was refused before it ran; [`ParseError::Flood`] is answered with
 /// BYE and the connection ends.
 pub fn render_rejection(out: &mut Vec<u8>, rejection: &Rejection) {
+    render_rejection_in(Language::Default, out, rejection);
+}
+
+/// The same in a language (RFC 5255 §3.2).
+pub(crate) fn render_rejection_in(language: Language, out: &mut Vec<u8>, rejection: &Rejection) {
     let (status, with, text) = match rejection.error {
         ParseError::Syntax(text) => (Status::Bad, None, text),
         ParseError::UnknownCommand => (Status::Bad, None, "Unknown command"),
@@ -147,6 +152,7 @@ pub fn render_rejection(out: &mut Vec<u8>, rejection: &Rejection) {
             return untagged(out, Status::Bye, Some(&Code::Limit), "Too much data refused");
         }
     };
+    let text = &in_language(language, text);
     match &rejection.tag {
         Some(tag) => tagged(out, tag, status, with.as_ref(), text),
         // RFC 9051 §7.1.3: untagged BAD where no command can be named.

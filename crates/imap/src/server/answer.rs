@@ -236,7 +236,8 @@ impl Session {
 
     /// Answers what is no command, or none that can be read.
     pub(super) fn reject(&mut self, rejection: &Rejection) -> Flow {
-        self.push(|out| render::render_rejection(out, rejection));
+        let language = self.language;
+        self.push(|out| render::render_rejection_in(language, out, rejection));
         self.count(ProtocolCounts::OTHER, "bad");
         self.count_error()
     }
