@@ -11,6 +11,10 @@ use crate::render::{self, Code, ListItem, Status};
 use crate::session::{Access, Enabled, Selected, Tenure};
 use crate::types::SelectArgs;
 
+/// DEVIATION(RFC 6855 §8): messages with UTF-8 in their headers are told of as they are to those who
+/// did not ENABLE UTF8=ACCEPT, too, and not as surrogates (RFC 6858): so Dovecot and Cyrus do, and
+/// programs read them. A surrogate would be another message under the same UID, with a size, a
+/// structure and signatures of its own.
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: SelectArgs, access: Access) -> Result<Reply> {
     let user = ctx.user()?;
     if args.qresync.is_some() && !ctx.enabled.qresync() {

@@ -141,7 +141,7 @@ pub(super) fn criterion(c: &mut Cursor<'_>) -> Parsed<AnnotationCriterion> {
     let scope = searched(c)?;
     c.sp()?;
     let value = match c.peek() {
-        // QUIRK(several libraries): the value without quotes, as any other argument of SEARCH.
+        // QUIRK(several libraries, any): the value without quotes, as any other argument of SEARCH.
         Some(b'~' | b'"' | b'{') => value(c)?,
         _ => Some(c.astring()?.into_owned()).filter(|word| !word.eq_ignore_ascii_case(b"NIL")),
     };

@@ -107,7 +107,7 @@ fn fetch_modifiers(c: &mut Cursor<'_>, args: &mut FetchArgs) -> Parsed<()> {
         let name = c.atom()?;
         if name.eq_ignore_ascii_case(b"CHANGEDSINCE") {
             c.sp()?;
-            // QUIRK(iOS Mail): sends 0, which RFC 7162 §7 `mod-sequence-value` excludes.
+            // QUIRK(iOS Mail, any): sends 0, which RFC 7162 §7 `mod-sequence-value` excludes.
             args.changed_since = Some(ModSeq::new(c.number64()?));
             Ok(())
         } else if name.eq_ignore_ascii_case(b"VANISHED") {
@@ -142,7 +142,7 @@ fn add(attributes: &mut Vec<FetchAttribute>, attribute: FetchAttribute) {
 
 /// `fetch-att` (RFC 9051 §9) or a macro, which RFC 9051 §6.4.5 allows alone only.
 ///
-/// QUIRK(several libraries): macros inside the parentheses too; they mean the same there.
+/// QUIRK(several libraries, any): macros inside the parentheses too; they mean the same there.
 fn fetch_item(c: &mut Cursor<'_>, attributes: &mut Vec<FetchAttribute>) -> Parsed<()> {
     use FetchAttribute as A;
     let name = c.take_while(|b| b.is_ascii_alphanumeric() || b == b'.');

@@ -72,7 +72,7 @@ impl<'a> Cursor<'a> {
 
     /// `SP`.
     ///
-    /// QUIRK(Outlook and hand-written clients): two or more spaces stand where one belongs.
+    /// QUIRK(Outlook and hand-written clients, any): two or more spaces stand where one belongs.
     pub(crate) fn sp(&mut self) -> Parsed<()> {
         self.expect(b' ', "expected a space")?;
         while self.eat(b' ') {}
@@ -81,7 +81,7 @@ impl<'a> Cursor<'a> {
 
     /// The end of the command.
     ///
-    /// QUIRK(many clients): a space before CRLF.
+    /// QUIRK(many clients, any): a space before CRLF.
     pub(crate) fn end(&mut self) -> Parsed<()> {
         while self.eat(b' ') {}
         if self.rest.is_empty() { Ok(()) } else { Err(self.wrong("unexpected text at the end")) }

@@ -82,7 +82,7 @@ fn require_short(c: &Cursor<'_>, reference: &str, patterns: &[MailboxPattern]) -
 }
 
 fn reference(c: &mut Cursor<'_>) -> Parsed<String> {
-    // QUIRK(hand-written clients): wildcards come unquoted in the reference, where RFC 9051 §9
+    // QUIRK(hand-written clients, any): wildcards come unquoted in the reference, where RFC 9051 §9
     // has a mailbox; they are read as part of it.
     match pattern(c)? {
         wrong if wrong.is_nothing() => {

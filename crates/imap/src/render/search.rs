@@ -141,7 +141,7 @@ pub fn context_update(
 
 /// `search-correlator = SP "(" one-correlator *(SP one-correlator) ")"` (RFC 7377 §4).
 fn begin(out: &mut Vec<u8>, tag: &Tag, mailbox: Option<Correlated<'_>>, by: Addressing) {
-    // QUIRK(Outlook): the correlator's tag must be quoted; the grammar lets it be an astring.
+    // QUIRK(Outlook, any): the correlator's tag must be quoted; the grammar lets it be an astring.
     out.extend_from_slice(b"* ESEARCH (TAG ");
     string(out, tag.as_bytes());
     if let Some(Correlated { name, uid_validity, dialect }) = mailbox {

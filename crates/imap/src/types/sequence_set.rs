@@ -78,7 +78,7 @@ impl SequenceSet {
     /// the session resolves it first, it alone knows what was saved.
     ///
     /// RFC 9051 §2.3.1.2 numbers messages 1 to EXISTS; any other number is the client's error.
-    /// QUIRK(many clients): `1:*` on an empty mailbox, and `N:*` with N one above the last
+    /// QUIRK(many clients, any): `1:*` on an empty mailbox, and `N:*` with N one above the last
     /// message, are common; the first means nothing and the second the last message, as with UIDs.
     pub fn resolve_seqs(&self, exists: u32) -> Result<NumberSet, OutOfRange> {
         let mut set = NumberSet::new();

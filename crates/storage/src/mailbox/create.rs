@@ -1,4 +1,5 @@
 //! CREATE (RFC 9051 §6.3.4): a real mailbox; missing parents are ghosts by themselves (R-FOLD-2).
+//! QUIRK(Outlook, 2016): creates children of parents that do not exist.
 
 use ids::{Uid, UidValidity};
 
@@ -9,8 +10,10 @@ use crate::sql::Value;
 use crate::{AccountTx, LimitKind, QuotaResource, Result, StorageError};
 
 impl AccountTx<'_, '_> {
-    /// Creates a mailbox and subscribes to it: programs that show only what is subscribed would
-    /// hide what their user just made. The name of a ghost becomes real (R-FOLD-2).
+    /// Creates a mailbox and subscribes to it. The name of a ghost becomes real (R-FOLD-2).
+    ///
+    /// QUIRK(Thunderbird, 128): shows only what is subscribed, and would hide what its user just
+    /// made.
     ///
     /// # Errors
     /// [`StorageError::AlreadyExists`] for a real mailbox of that name, or where another mailbox
