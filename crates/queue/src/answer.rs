@@ -28,6 +28,11 @@ impl Answer {
         Self::ours(5, 4, 7, "the time within which it was to be delivered is over")
     }
 
+    /// A fault of this server.
+    pub(crate) fn internal() -> Self {
+        Self::ours(4, 3, 0, "an error in this server")
+    }
+
     /// What a server said.
     pub(crate) fn of(host: &str, reply: &ServerReply) -> Self {
         Self { status: reply.status(), host: Some(host.to_owned()), text: reply.to_string() }
@@ -41,6 +46,21 @@ impl Answer {
         let status = Status::new(class, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         let host = words.next().filter(|host| *host != "-").map(str::to_owned);
         Some(Self { status, host, text: words.next().unwrap_or_default().to_owned() })
+    }
+
+    /// No longer than that.
+    pub(crate) fn within(mut self, text_bytes_max: usize) -> Self {
+        self.text.truncate(self.text.floor_char_boundary(text_bytes_max));
+        self
+    }
+
+    /// The same for senders to whose mail it was not said: what it says of other addresses is not
+    /// theirs to know.
+    pub(crate) fn without_addresses(self) -> Self {
+        let words = self.text.split(' ');
+        let words = words.map(|word| if word.contains('@') { "(an address)" } else { word });
+        let text = words.collect::<Vec<_>>().join(" ");
+        Self { text, ..self }
     }
 
     /// Whether the mail would come back to us (RFC 3463 §3.5: X.4.6).
@@ -65,6 +85,16 @@ impl fmt::Display for Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_told_to_others_names_nobody() {
+        let said = Answer::ours(4, 7, 1, "450 4.7.1 <ann@x.test>: sends too much, \u{fc}");
+        let told = said.clone().without_addresses();
+        assert_eq!(told.text, "450 4.7.1 (an address) sends too much, \u{fc}");
+        assert_eq!(said.clone().within(4).text, "450 ");
+        let bytes = said.text.len();
+        assert_eq!(said.within(bytes - 1).text, "450 4.7.1 <ann@x.test>: sends too much, ");
+    }
 
     #[test]
     fn answers_survive_storage() {

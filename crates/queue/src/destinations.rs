@@ -12,13 +12,18 @@ use std::sync::Arc;
 use ids::Timestamp;
 use tokio::sync::Semaphore;
 
+pub use self::entry::DestinationState;
 use self::entry::{CONNECTIONS_FIRST, Entry, Lane, Pace, bucket};
 use self::ways::Ways;
+use crate::answer::Answer;
 use crate::schedule::{after, destination_pause};
 use crate::settings::Settings;
 
 /// LIMIT: destinations held; of more, those left out are found by a later look at the spool.
 pub(crate) const DESTINATIONS_MAX: usize = 100_000;
+
+/// LIMIT: bytes kept of why a destination could not be reached.
+const REASON_BYTES_MAX: usize = 500;
 
 /// One in so many connections is for destinations that have none.
 const RESERVED_SHARE: usize = 4;
@@ -37,29 +42,6 @@ pub(crate) struct Destinations {
     ways: Ways,
     /// Domains of ours, as far as visits found out: these go no way that has a bound.
     here: HashSet<String>,
-}
-
-/// What is known of one destination at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DestinationState {
-    /// The domain.
-    pub destination: String,
-    /// Connections open.
-    pub connections: usize,
-    /// Those of them that have nothing to do.
-    pub resting: usize,
-    /// How many it may have now.
-    pub allowed: usize,
-    /// Visits in a row that found no server.
-    pub failures: u32,
-    /// Until when it is left alone, if it is.
-    pub blocked_until: Option<Timestamp>,
-    /// Messages a minute that it gets, where that is bounded.
-    pub per_minute: Option<u32>,
-    /// When the next message may go, where that is later than now.
-    pub paced_until: Option<Timestamp>,
-    /// Whether something is due that waits for one of its connections.
-    pub is_full: bool,
 }
 
 /// How many destinations wait for what.
@@ -239,6 +221,7 @@ impl Destinations {
         let most = self.per_destination_max;
         self.change(destination, |entry| {
             entry.failures = 0;
+            entry.reason = None;
             entry.blocked_until = Timestamp::default();
             entry.successes += 1;
             if entry.successes >= entry.allowed {
@@ -249,9 +232,18 @@ impl Destinations {
     }
 
     /// No server there could be used: it is left alone for a while, until the instant given back.
-    pub(crate) fn failed(&mut self, destination: &str, now: Timestamp, chance: f64) -> Timestamp {
+    pub(crate) fn failed(
+        &mut self,
+        destination: &str,
+        reason: Option<Answer>,
+        now: Timestamp,
+        chance: f64,
+    ) -> Timestamp {
         let mut until = now;
         self.change(destination, |entry| {
+            if let Some(reason) = reason {
+                entry.reason = Some(reason.within(REASON_BYTES_MAX));
+            }
             // Several connections that fail at once are one failure.
             if entry.blocked_until <= now {
                 entry.failures = entry.failures.saturating_add(1);
@@ -335,6 +327,11 @@ impl Destinations {
     pub(crate) fn blocked_until(&self, destination: &str, now: Timestamp) -> Option<Timestamp> {
         let entry = self.entries.get(destination)?;
         Some(entry.blocked_until).filter(|until| *until > now)
+    }
+
+    /// Why it could not be reached last, where it was not since.
+    pub(crate) fn reason(&self, destination: &str) -> Option<Answer> {
+        self.entries.get(destination)?.reason.clone()
     }
 
     /// Lets a destination be tried at once: an operator asked for it.

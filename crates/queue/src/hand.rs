@@ -88,7 +88,7 @@ impl Inner {
             (Some((_, true)), None) => now.plus_secs(PAUSE_SECS),
             (Some((_, false)) | None, _) => {
                 let chance = self.chance();
-                self.table().failed(destination, now, chance)
+                self.table().failed(destination, Some(Answer::internal()), now, chance)
             }
         };
         let outcomes: Outcomes = messages
@@ -121,7 +121,7 @@ impl Inner {
             let (fate, answer) = match is_tried {
                 true => (
                     Fate::Deferred(self.retry_at(destination, attempts + 1, now)),
-                    Answer::ours(4, 3, 0, "an error in this server").to_string(),
+                    Answer::internal().to_string(),
                 ),
                 false => (Fate::Untried, String::new()),
             };

@@ -15,6 +15,7 @@
 
 mod ahead;
 mod answer;
+mod backlog;
 mod counters;
 mod delivery;
 mod destinations;
@@ -38,6 +39,7 @@ mod sweep;
 mod tls_report;
 mod visit;
 
+pub use backlog::Backlog;
 pub use counters::{Counters, CountersSnapshot};
 pub use destinations::{DestinationState, Waits};
 pub use queue::Queue;

@@ -342,7 +342,8 @@ impl Inner {
         answer: &Answer,
         way: Way,
     ) -> storage::Result<Option<Prepared>> {
-        let Some(line) = report::wanted(local.recipient, action, answer) else {
+        let Some(line) = report::wanted(local.recipient, action, (answer, Some(self.store.now())))
+        else {
             return Ok(None);
         };
         let settling = Settling {

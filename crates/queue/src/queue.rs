@@ -10,6 +10,7 @@ use storage::{Sorter, StorageError, Store};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
+use crate::backlog::{Backlog, Counted};
 use crate::counters::{Counters, CountersSnapshot};
 use crate::destinations::{DESTINATIONS_MAX, DestinationState, Destinations, Waits};
 use crate::dmarc_report::DmarcReports;
@@ -53,6 +54,7 @@ pub(crate) struct Inner {
     pub(crate) lease: Lease,
     memory: RwLock<Memory>,
     pub(crate) counters: Counters,
+    pub(crate) counted: Counted,
     pub(crate) shutdown: Shutdown,
     destinations: Mutex<Destinations>,
     chance: Mutex<fastrand::Rng>,
@@ -96,6 +98,7 @@ impl Queue {
             holder: (fastrand::u64(..), fastrand::u64(..)),
             lease: Lease::default(),
             counters: Counters::default(),
+            counted: Counted::default(),
             shutdown: shutdown.clone(),
             chance: Mutex::new(chance),
             signal: Notify::new(),
@@ -137,9 +140,19 @@ impl Queue {
         states
     }
 
+    /// Why a destination could not be reached last, where it was not since.
+    pub fn answer_of(&self, destination: &str) -> Option<String> {
+        self.inner.table().reason(destination).map(|answer| answer.to_string())
+    }
+
     /// How many of them wait for what.
     pub fn waits(&self) -> Waits {
         self.inner.table().waits(self.inner.store.now())
+    }
+
+    /// How much waited when it was counted last: about once a minute.
+    pub fn backlog(&self) -> Backlog {
+        self.inner.counted.backlog(self.inner.store.now())
     }
 
     /// What it has done so far.
@@ -314,6 +327,7 @@ async fn run(inner: Arc<Inner>) {
         }
         if now >= times.look {
             times.look = now.plus_secs(LOOK_SECS);
+            inner.begin_count();
             if let Err(error) = inner.look().await {
                 tracing::warn!(%error, "the queue cannot be looked at");
                 times.look = now.plus_secs(1);

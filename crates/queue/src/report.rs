@@ -1,5 +1,6 @@
 //! Which outcomes the sender of a message hears of, by what it asked (RFC 3461 §4.1).
 
+use ids::Timestamp;
 use smtp::report::{Action, Line, Parameters};
 use storage::ClaimedRecipient;
 
@@ -15,31 +16,31 @@ const fn wish(action: Action) -> Wish {
     }
 }
 
-/// What is to be told of a recipient, if its sender wants to hear it.
+/// What is to be told of a recipient that was tried last at that instant, if its sender wants to hear it.
 pub(crate) fn wanted(
     recipient: &ClaimedRecipient,
     action: Action,
-    answer: &Answer,
+    (answer, attempted): (&Answer, Option<Timestamp>),
 ) -> Option<Line> {
     let parameters = RcptParameters::of(recipient);
-    parameters.wants(wish(action)).then(|| line(recipient, parameters, action, answer))
+    parameters.wants(wish(action)).then(|| line(recipient, parameters, action, (answer, attempted)))
 }
 
 /// The same, though the sender did not ask, unless nothing is to be told.
 pub(crate) fn unasked(
     recipient: &ClaimedRecipient,
     action: Action,
-    answer: &Answer,
+    (answer, attempted): (&Answer, Option<Timestamp>),
 ) -> Option<Line> {
     let parameters = RcptParameters::of(recipient);
-    (!parameters.is_never()).then(|| line(recipient, parameters, action, answer))
+    (!parameters.is_never()).then(|| line(recipient, parameters, action, (answer, attempted)))
 }
 
 fn line(
     recipient: &ClaimedRecipient,
     parameters: RcptParameters,
     action: Action,
-    answer: &Answer,
+    (answer, attempted): (&Answer, Option<Timestamp>),
 ) -> Line {
     Line {
         forward_path: recipient.forward_path.clone(),
@@ -48,6 +49,7 @@ fn line(
         status: answer.status,
         host: answer.host.clone(),
         text: answer.text.clone(),
+        attempted,
     }
 }
 

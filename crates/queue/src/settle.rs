@@ -27,12 +27,21 @@ pub(crate) enum End {
     Deferred(Answer),
     /// It can never be done.
     Failed(Answer),
+    /// Nothing was tried, nor will be.
+    Expired(Answer),
     /// Nothing was tried.
     Untried,
     /// The same, and its sender is told that it is late.
     Late(Answer),
     /// The same, and its sender is told that its deadline is past.
     PastDeadline(Answer),
+}
+
+impl End {
+    /// Whether it was tried now.
+    const fn is_attempt(&self) -> bool {
+        matches!(self, Self::Sent { .. } | Self::Deferred(_) | Self::Failed(_))
+    }
 }
 
 /// Who tells the sender that a message was passed on.
@@ -173,7 +182,9 @@ impl Inner {
                 let due = self.retry_at(settling.destination, recipient.attempts + 1, now);
                 (Fate::Deferred(due), None, Some(answer.clone()))
             }
-            End::Failed(answer) => (Fate::Failed, Some(Action::Failed), Some(answer.clone())),
+            End::Failed(answer) | End::Expired(answer) => {
+                (Fate::Failed, Some(Action::Failed), Some(answer.clone()))
+            }
             End::Untried => (Fate::Untried, None, None),
             End::Late(answer) => (Fate::Warned, Some(Action::Delayed), Some(answer.clone())),
             End::PastDeadline(answer) => {
@@ -182,9 +193,10 @@ impl Inner {
         };
         let line = action.zip(answer.as_ref());
         let unasked = matches!(end, End::Sent { confirms: Confirms::UsUnasked, .. });
+        let attempted = if end.is_attempt() { Some(now) } else { recipient.attempted };
         let line = line.and_then(|(action, answer)| match unasked {
-            true => report::unasked(recipient, action, answer),
-            false => report::wanted(recipient, action, answer),
+            true => report::unasked(recipient, action, (answer, attempted)),
+            false => report::wanted(recipient, action, (answer, attempted)),
         });
         let outcome = Settlement {
             spool: settling.message.id,

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use ids::{QueueDaemonId, SpoolId, Timestamp};
-use storage::{ClaimedMessage, Overdue, OverdueCursor, StorageError, spool_destination};
+use storage::{
+    ClaimedMessage, ClaimedRecipient, Overdue, OverdueCursor, StorageError, spool_destination,
+};
 
 use crate::ahead::load;
 use crate::answer::Answer;
@@ -86,7 +88,7 @@ impl Inner {
         let Some(message) = claimed.await?.value else { return Ok(()) };
         // One that cannot be read any more is reported without its text.
         let content = load(&self.store, message.content).await.unwrap_or_default();
-        for (destination, ends) in ends_by_destination(&message, which, self.store.now()) {
+        for (destination, ends) in self.ends_by_destination(&message, which) {
             let settling = Settling {
                 daemon,
                 destination: &destination,
@@ -98,40 +100,50 @@ impl Inner {
         }
         Ok(())
     }
+
+    fn ends_by_destination(&self, message: &ClaimedMessage, which: Overdue) -> Vec<(String, Ends)> {
+        let now = self.store.now();
+        let returned = MailParameters::of(message).by.is_some_and(|by| by.ended(now));
+        let mut found: Vec<(String, Ends)> = Vec::new();
+        for recipient in &message.recipients {
+            let destination = spool_destination(&recipient.forward_path);
+            let end = match which {
+                Overdue::All => {
+                    End::Expired(given_up(recipient, self.why(recipient, &destination)))
+                }
+                Overdue::Unwarned if recipient.warned => End::Untried,
+                Overdue::Unwarned => End::Late(self.why(recipient, &destination)),
+                Overdue::PastDeadline if returned => End::Expired(Answer::past_deadline()),
+                Overdue::PastDeadline if recipient.told_deadline => End::Untried,
+                // RFC 2852 §4.1.3: 4.4.7 for what is tried further.
+                Overdue::PastDeadline => End::PastDeadline(Answer::past_deadline().with_class(4)),
+            };
+            match found.iter_mut().find(|(known, _)| *known == destination) {
+                Some((_, ends)) => ends.push((recipient.clone(), end)),
+                None => found.push((destination, vec![(recipient.clone(), end)])),
+            }
+        }
+        found
+    }
+
+    /// Why a recipient waits: what its last attempt came to, or where there was none, why nothing is
+    /// tried at its destination.
+    fn why(&self, recipient: &ClaimedRecipient, destination: &str) -> Answer {
+        let own = Answer::parse(&recipient.answer);
+        let theirs = || self.table().reason(destination).map(Answer::without_addresses);
+        own.or_else(theirs).unwrap_or_else(|| {
+            Answer::ours(4, 4, 1, "its destination could not be reached until now")
+        })
+    }
 }
 
-type Ends = Vec<(storage::ClaimedRecipient, End)>;
+type Ends = Vec<(ClaimedRecipient, End)>;
 
-fn ends_by_destination(
-    message: &ClaimedMessage,
-    which: Overdue,
-    now: Timestamp,
-) -> Vec<(String, Ends)> {
-    let returned = MailParameters::of(message).by.is_some_and(|by| by.ended(now));
-    let mut found: Vec<(String, Ends)> = Vec::new();
-    for recipient in &message.recipients {
-        let answer = Answer::parse(&recipient.answer).unwrap_or_else(|| {
-            Answer::ours(4, 4, 1, "its destination could not be reached until now")
-        });
-        let end = match which {
-            Overdue::All => {
-                let text = format!("{} (given up: it was tried for too long)", answer.text);
-                End::Failed(Answer { text, ..answer })
-            }
-            Overdue::Unwarned if recipient.warned => End::Untried,
-            Overdue::Unwarned => End::Late(answer),
-            Overdue::PastDeadline if returned => End::Failed(Answer::past_deadline()),
-            Overdue::PastDeadline if recipient.told_deadline => End::Untried,
-            // RFC 2852 §4.1.3: 4.4.7 for what is tried further.
-            Overdue::PastDeadline => End::PastDeadline(Answer::past_deadline().with_class(4)),
-        };
-        let destination = spool_destination(&recipient.forward_path);
-        match found.iter_mut().find(|(known, _)| *known == destination) {
-            Some((_, ends)) => ends.push((recipient.clone(), end)),
-            None => found.push((destination, vec![(recipient.clone(), end)])),
-        }
-    }
-    found
+/// What is said of one whose patience is over.
+fn given_up(recipient: &ClaimedRecipient, answer: Answer) -> Answer {
+    let was = if recipient.attempts > 0 { "was tried" } else { "waited" };
+    let text = format!("{} (given up: it {was} for too long)", answer.text);
+    Answer { text, ..answer }
 }
 
 fn before(now: Timestamp, age: Duration) -> Timestamp {

@@ -323,7 +323,7 @@ impl Visit {
         let deadline = MailParameters::of(message).by;
         if deadline.is_some_and(|by| by.ended(self.inner.store.now())) {
             // RFC 2852 §4.1.3: no further attempt.
-            let end = End::Failed(Answer::past_deadline());
+            let end = End::Expired(Answer::past_deadline());
             let ends = message.recipients.iter().map(|one| (one.clone(), end.clone())).collect();
             self.settle(daemon, message, &content, ends).await;
             return Course::On;
@@ -474,9 +474,9 @@ impl Visit {
         if passed_over {
             tracing::info!(server = name, "it takes nothing now; the next host is tried");
         } else if concerns_server(&outcome) {
-            let said = said.filter(|_| outcome.usable);
+            let (reason, said) = (said.clone(), said.filter(|_| outcome.usable));
             if !said.is_some_and(|said| self.is_about_sender(message, said)) {
-                self.leave_alone();
+                self.leave_alone(reason);
                 *course = Course::Over;
             }
         } else {

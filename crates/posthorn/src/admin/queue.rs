@@ -32,16 +32,26 @@ impl Admin {
             .read(move |tx| tx.list_spooled(&filter, SpoolId::new(0), limit))
             .await
             .map_err(|error| refusal("queue", error))?;
-        Ok(Response::Queue(rows.into_iter().map(|found| row(found, now)).collect()))
+        let queue = self.queue.get();
+        let mut rows: Vec<QueueRow> = rows.into_iter().map(|found| row(found, now)).collect();
+        let recipients = rows.iter_mut().flat_map(|row| &mut row.recipients);
+        for recipient in recipients.filter(|recipient| recipient.state == "waiting") {
+            recipient.domain_answer = queue.and_then(|queue| queue.answer_of(&recipient.domain));
+        }
+        Ok(Response::Queue(rows))
     }
 
     /// How much waits.
     pub(super) async fn queue_totals(&self) -> Result<Response, Refusal> {
-        let totals =
-            self.read(|tx| tx.spool_totals()).await.map_err(|error| refusal("queue", error))?;
+        let now = self.store.now();
+        let totals = self
+            .read(move |tx| tx.spool_totals(now))
+            .await
+            .map_err(|error| refusal("queue", error))?;
         Ok(Response::QueueTotals(QueueTotals {
             messages: totals.messages,
             fresh: totals.fresh,
+            scheduled: totals.scheduled,
             deferred: totals.deferred,
             active: totals.owned,
             held: totals.held,
@@ -117,6 +127,7 @@ fn destination_row<'a>(
         connections_allowed: None,
         failures: None,
         left_alone_until: None,
+        answer: None,
         messages_per_minute: None,
         next_message: None,
         limit: None,
@@ -130,6 +141,7 @@ fn fill_in(row: &mut QueueDestinationRow, state: &DestinationState) {
     row.connections_allowed = Some(state.allowed as u64);
     row.failures = Some(state.failures.into());
     row.left_alone_until = state.blocked_until.map(instant);
+    row.answer.clone_from(&state.answer);
     row.messages_per_minute = state.per_minute;
     row.next_message = state.paced_until.map(instant);
     let limit = match state {
@@ -189,6 +201,7 @@ fn row(row: SpoolRow, now: Timestamp) -> QueueRow {
                 next_attempt: instant(recipient.due.max(row.created)),
                 last_attempt: recipient.attempted.map(instant),
                 answer: recipient.answer,
+                domain_answer: None,
             })
             .collect(),
     }

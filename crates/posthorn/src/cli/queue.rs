@@ -151,7 +151,9 @@ fn print_list(rows: Vec<QueueRow>, output: &mut Output) -> Result<(), Failure> {
             let attempts = recipient.attempts.to_string();
             let next = recipient.next_attempt;
             let (to, state) = (recipient.recipient, recipient.state);
-            [id.clone(), bytes.clone(), sender.clone(), to, state, attempts, next, recipient.answer]
+            // Where it waits untried it has none of its own.
+            let answer = recipient.domain_answer.unwrap_or(recipient.answer);
+            [id.clone(), bytes.clone(), sender.clone(), to, state, attempts, next, answer]
         })
     });
     let headings =
@@ -180,6 +182,9 @@ fn print_message(row: &QueueRow, output: &mut Output) -> Result<(), Failure> {
         if let Some(last) = &recipient.last_attempt {
             output.line(&format!("last attempt  {last}"))?;
             output.line(&format!("last answer   {}", recipient.answer))?;
+        }
+        if let Some(answer) = &recipient.domain_answer {
+            output.line(&format!("domain        {answer}"))?;
         }
     }
     Ok(())
@@ -235,6 +240,7 @@ fn stats(config: &Path, listing: Listing, output: &mut Output) -> Result<(), Fai
     }
     output.line(&format!("messages   {}", totals.messages))?;
     output.line(&format!("waiting    {}", totals.fresh))?;
+    output.line(&format!("scheduled  {}", totals.scheduled))?;
     output.line(&format!("active     {}", totals.active))?;
     output.line(&format!("deferred   {}", totals.deferred))?;
     output.line(&format!("held       {}", totals.held))?;
@@ -272,11 +278,12 @@ fn destinations(
             number(row.failures),
             row.limit.unwrap_or_default(),
             until,
+            row.answer.unwrap_or_default(),
         ]
     });
-    let headings =
-        ["destination", "waiting", "due", "connections", "failures", "held up by", "until"];
-    output.table(headings, rows)
+    let [name, waiting, due, connections] = ["destination", "waiting", "due", "connections"];
+    let [failures, limit, until, answer] = ["failures", "held up by", "until", "last answer"];
+    output.table([name, waiting, due, connections, failures, limit, until, answer], rows)
 }
 
 fn sender(path: &str) -> String {

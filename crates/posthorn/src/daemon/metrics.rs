@@ -13,7 +13,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
-use queue::{CountersSnapshot, Waits};
+use queue::{Backlog, CountersSnapshot, Waits};
 use storage::{BATCH_SIZES, COMMIT_MICROS, StatisticsSnapshot, Store};
 
 use super::certificates::CertificateMetrics;
@@ -41,10 +41,11 @@ impl Metrics {
         registry.register_collector(Box::new(CertificateMetrics { counts }));
         registry.register_collector(Box::new(TeachingMetrics { counts: shared.taught.clone() }));
         if let Some(queue) = shared.queue.clone() {
-            let (counting, waiting) = (queue.clone(), queue);
+            let (counting, waiting, behind) = (queue.clone(), queue.clone(), queue);
             let counters = Box::new(move || counting.counters());
             let waits = Box::new(move || waiting.waits());
-            registry.register_collector(Box::new(Sending { counters, waits }));
+            let backlog = Box::new(move || behind.backlog());
+            registry.register_collector(Box::new(Sending { counters, waits, backlog }));
         }
         Self { registry }
     }
@@ -306,6 +307,7 @@ impl Inside {
 struct Sending {
     counters: Box<dyn Fn() -> CountersSnapshot + Send + Sync>,
     waits: Box<dyn Fn() -> Waits + Send + Sync>,
+    backlog: Box<dyn Fn() -> Backlog + Send + Sync>,
 }
 
 impl fmt::Debug for Sending {
@@ -354,8 +356,26 @@ impl Collector for Sending {
             let descriptor = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)).encode(descriptor)?;
         }
-        Ok(())
+        encode_backlog(&mut encoder, (self.backlog)())
     }
+}
+
+/// What waits in the queue, and how.
+fn encode_backlog(encoder: &mut DescriptorEncoder<'_>, backlog: Backlog) -> Result<(), fmt::Error> {
+    let help = "Recipients by what they wait for, at the last count";
+    let mut family =
+        encoder.encode_descriptor("queue_recipients", help, None, MetricType::Gauge)?;
+    for (state, value) in
+        [("held", backlog.held), ("deferred", backlog.deferred), ("scheduled", backlog.scheduled)]
+    {
+        let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+        gauge.encode(family.encode_family(&[("state", state)])?)?;
+    }
+    let help = "How long the oldest message has waited that may go";
+    let (unit, kind) = (Some(&Unit::Seconds), MetricType::Gauge);
+    let descriptor = encoder.encode_descriptor("queue_oldest", help, unit, kind)?;
+    let secs = i64::try_from(backlog.oldest.as_secs()).unwrap_or(i64::MAX);
+    ConstGauge::new(secs).encode(descriptor)
 }
 
 /// The queue before the writers, and what comes out of it.
@@ -466,7 +486,9 @@ mod tests {
         let mut metrics = Metrics::new(listeners, &shared);
         let counters = Box::new(CountersSnapshot::default);
         let waits = Box::new(Waits::default);
-        metrics.registry.register_collector(Box::new(Sending { counters, waits }));
+        let backlog = Box::new(Backlog::default);
+        let sending = Sending { counters, waits, backlog };
+        metrics.registry.register_collector(Box::new(sending));
         metrics.render().unwrap()
     }
 

@@ -6,7 +6,32 @@ use ids::Timestamp;
 use net::TokenBucket;
 use tokio::sync::Semaphore;
 
-use super::DestinationState;
+use crate::answer::Answer;
+
+/// What is known of one destination at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DestinationState {
+    /// The domain.
+    pub destination: String,
+    /// Connections open.
+    pub connections: usize,
+    /// Those of them that have nothing to do.
+    pub resting: usize,
+    /// How many it may have now.
+    pub allowed: usize,
+    /// Visits in a row that found no server.
+    pub failures: u32,
+    /// Until when it is left alone, if it is.
+    pub blocked_until: Option<Timestamp>,
+    /// Why it could not be reached last, where it was not since.
+    pub answer: Option<String>,
+    /// Messages a minute that it gets, where that is bounded.
+    pub per_minute: Option<u32>,
+    /// When the next message may go, where that is later than now.
+    pub paced_until: Option<Timestamp>,
+    /// Whether something is due that waits for one of its connections.
+    pub is_full: bool,
+}
 
 /// Connections that a destination of which nothing is known may have. Few, so that a daemon that
 /// is killed again and again sends little twice, and a server is not met with a crowd.
@@ -37,6 +62,8 @@ pub(super) struct Entry {
     /// Visits in a row that found no server.
     pub(super) failures: u32,
     pub(super) blocked_until: Timestamp,
+    /// Why the last of them found none.
+    pub(super) reason: Option<Answer>,
     /// Whether it waits for a connection of its route, which has as many as it may.
     pub(super) is_parked: bool,
     /// How fast messages go there, where that is bounded.
@@ -70,6 +97,7 @@ impl Entry {
             successes: 0,
             failures: 0,
             blocked_until: Timestamp::default(),
+            reason: None,
             is_parked: false,
             pace: None,
         }
@@ -96,6 +124,7 @@ impl Entry {
             allowed,
             failures: self.failures,
             blocked_until: later(self.blocked_until),
+            answer: self.reason.as_ref().map(Answer::to_string),
             per_minute: self.pace.as_ref().map(|pace| pace.per_minute),
             paced_until: self.pace.as_ref().and_then(|pace| later(pace.until)),
             is_full: due && (self.active >= allowed || self.is_parked) && self.resting == 0,

@@ -62,9 +62,9 @@ fn what_cannot_be_reached_is_left_alone() {
     table.begin_visit(at(1)).unwrap();
     table.note("a", at(1));
     table.begin_visit(at(1)).unwrap();
-    assert_eq!(table.failed("a", at(1), 0.5), at(61));
+    assert_eq!(table.failed("a", None, at(1), 0.5), at(61));
     // The second connection failed at the same time.
-    assert_eq!(table.failed("a", at(1), 0.5), at(61));
+    assert_eq!(table.failed("a", None, at(1), 0.5), at(61));
     table.note("a", at(1));
     table.end_visit("a", at(1));
     table.end_visit("a", at(1));
@@ -73,7 +73,7 @@ fn what_cannot_be_reached_is_left_alone() {
     assert_eq!(table.begin_visit(at(61)).as_deref(), Some("a"));
     table.note("a", at(61));
     assert_eq!(table.begin_visit(at(61)), None, "one connection tries");
-    assert_eq!(table.failed("a", at(61), 0.5), at(181));
+    assert_eq!(table.failed("a", None, at(61), 0.5), at(181));
     table.unblock("a");
     table.succeeded("a");
     assert_eq!(table.begin_visit(at(62)).as_deref(), Some("a"));
@@ -227,7 +227,7 @@ fn a_destination_says_what_it_waits_for() {
     let mut table = table();
     table.note("a", at(1));
     table.begin_visit(at(1)).unwrap();
-    table.failed("a", at(1), 0.5);
+    table.failed("a", None, at(1), 0.5);
     table.note("b", at(1));
     table.begin_visit(at(1)).unwrap();
     table.take_turn("b", 10, at(1)).unwrap();
@@ -352,7 +352,7 @@ fn who_cannot_be_visited_keeps_no_place_of_a_route() {
         table.note(name, at(due));
     }
     assert_eq!(begun(&mut table), ["a"]);
-    table.failed("b", at(9), 0.5);
+    table.failed("b", None, at(9), 0.5);
     table.end_visit("a", at(9));
     assert_eq!(begun(&mut table), ["c"]);
     table.end_visit("c", at(9));

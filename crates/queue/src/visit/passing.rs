@@ -91,7 +91,7 @@ impl Visit {
             if is_permanent {
                 return End::Failed(answer);
             }
-            self.leave_alone();
+            self.leave_alone(Some(answer.clone()));
             *course = Course::Over;
             return End::Deferred(answer);
         };
@@ -99,15 +99,16 @@ impl Visit {
         // reached, it may take somebody else's.
         let is_theirs = self.begins_anew && self.is_about_sender(message, said.clone());
         if !is_permanent && !is_theirs {
-            self.leave_alone();
+            self.leave_alone(Some(said.clone()));
             *course = Course::Over;
         }
         End::Deferred(said)
     }
 
-    pub(super) fn leave_alone(&self) {
+    /// Nothing more is tried there for a while: for that reason, which those hear who wait for it.
+    pub(super) fn leave_alone(&self, reason: Option<Answer>) {
         let (now, chance) = (self.inner.store.now(), self.inner.chance());
-        self.inner.table().failed(&self.destination, now, chance);
+        self.inner.table().failed(&self.destination, reason, now, chance);
         add(&self.inner.counters.left_alone, 1);
     }
 }

@@ -13,6 +13,7 @@ mod scene;
 mod server;
 mod sts;
 mod terms;
+mod untried;
 mod ways;
 
 use ids::Clock as _;

@@ -97,6 +97,8 @@ pub struct Line {
     pub host: Option<String>,
     /// What was said.
     pub text: String,
+    /// When it was tried last; `None` where it never was.
+    pub attempted: Option<Timestamp>,
 }
 
 /// What MAIL said of a message, as far as reports are about it.

@@ -194,7 +194,10 @@ impl Report<'_> {
             let text = written(bounded(&line.text), utf8);
             let _ = write!(out, "Diagnostic-Code: X-Posthorn; {text}\r\n");
         }
-        let _ = write!(out, "Last-Attempt-Date: {}\r\n", date(self.now));
+        // RFC 3464 §2.3.7: the last attempt, and not where there was none.
+        if let Some(attempted) = line.attempted {
+            let _ = write!(out, "Last-Attempt-Date: {}\r\n", date(attempted));
+        }
         if line.action == Action::Delayed {
             let _ = write!(out, "Will-Retry-Until: {}\r\n", date(self.until));
         }
@@ -272,6 +275,7 @@ mod tests {
             status: Status::new(5, 1, 1),
             host: Some("mx.x.test[192.0.2.1]:25".to_owned()),
             text: "550 5.1.1 No such user".to_owned(),
+            attempted: Some(Timestamp::from_secs(1_767_600_060)),
         }
     }
 
@@ -374,6 +378,18 @@ mod tests {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(!text.contains("Hello."));
+    }
+
+    #[test]
+    fn what_was_not_tried_now_says_when_it_was() {
+        let of = |attempted| {
+            let late = ours(Action::Delayed, (4, 1), "connecting: timed out");
+            render(Parameters::default(), vec![Line { attempted, ..late }], HEADER)
+        };
+        let text = of(Some(Timestamp::from_secs(1_767_600_030)));
+        assert!(text.contains("Last-Attempt-Date: Mon, 5 Jan 2026 08:00:30 +0000\r\n"), "{text}");
+        let text = of(None);
+        assert!(!text.contains("Last-Attempt-Date"), "{text}");
     }
 
     #[test]

@@ -104,9 +104,11 @@ impl Confirming {
         reporter: Reporter<'_>,
         fates: &[Option<Action>],
     ) -> Result<Vec<Confirmation>, CommandError> {
+        let now = reporter.store.now();
         let lines = fates.iter().zip(&self.wanted).enumerate();
-        let lines = lines
-            .filter_map(|(at, (action, wanted))| Some((at, line(wanted.as_ref()?, (*action)?))));
+        let lines = lines.filter_map(|(at, (action, wanted))| {
+            Some((at, line(wanted.as_ref()?, (*action)?, now)))
+        });
         let lines: Vec<(usize, Line)> = lines.collect();
         let together = if self.role == Role::Lmtp { 1 } else { lines.len().max(1) };
         let mut confirmations = Vec::new();
@@ -168,7 +170,7 @@ fn fate(target: &Target, verdict: Option<&Verdict>) -> Option<Action> {
     }
 }
 
-fn line(wanted: &Wanted, action: Action) -> Line {
+fn line(wanted: &Wanted, action: Action, now: Timestamp) -> Line {
     Line {
         forward_path: wanted.forward_path.clone(),
         original: wanted.original.clone(),
@@ -176,6 +178,7 @@ fn line(wanted: &Wanted, action: Action) -> Line {
         status: Status::new(2, 0, 0),
         host: None,
         text: action.text().to_owned(),
+        attempted: Some(now),
     }
 }
 

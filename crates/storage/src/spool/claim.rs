@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ids::{AccountId, ContentId, QueueDaemonId, SpoolId, Timestamp};
 
 use super::Urgency;
+use super::list::instant;
 use super::waiting::WaitingChange;
 use crate::sql::{Dialect, Row, Value};
 use crate::{ReadTx, Result, WriteTx};
@@ -60,29 +61,31 @@ pub struct ClaimedRecipient {
     pub told_deadline: bool,
     /// What the last attempt came to; empty before the first.
     pub answer: String,
+    /// When that was.
+    pub attempted: Option<Timestamp>,
 }
 
 const CLAIM_SQLITE: &str = "UPDATE spool_recipient SET owner = ?1 \
      WHERE (spool_id, ordinal) IN (SELECT spool_id, ordinal FROM spool_recipient \
      WHERE destination = ?2 AND urgency = ?5 AND held = 0 AND owner = 0 AND due <= ?3 \
      ORDER BY due, spool_id, ordinal LIMIT ?4) \
-     RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer";
+     RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer, attempted";
 const CLAIM_POSTGRES: &str = "UPDATE spool_recipient SET owner = ?1 \
      WHERE (spool_id, ordinal) IN (SELECT spool_id, ordinal FROM spool_recipient \
      WHERE destination = ?2 AND urgency = ?5 AND held = 0 AND owner = 0 AND due <= ?3 \
      ORDER BY due, spool_id, ordinal LIMIT ?4 FOR UPDATE SKIP LOCKED) \
-     RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer";
+     RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer, attempted";
 
 const ALONG_SQLITE: &str = "UPDATE spool_recipient SET owner = ?1 \
      WHERE (spool_id, ordinal) IN (SELECT spool_id, ordinal FROM spool_recipient \
      WHERE spool_id = ?2 AND destination = ?3 AND held = 0 AND owner = 0 AND due <= ?4 \
      ORDER BY ordinal LIMIT ?5) \
-     RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer";
+     RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer, attempted";
 const ALONG_POSTGRES: &str = "UPDATE spool_recipient SET owner = ?1 \
      WHERE (spool_id, ordinal) IN (SELECT spool_id, ordinal FROM spool_recipient \
      WHERE spool_id = ?2 AND destination = ?3 AND held = 0 AND owner = 0 AND due <= ?4 \
      ORDER BY ordinal LIMIT ?5 FOR UPDATE SKIP LOCKED) \
-     RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer";
+     RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer, attempted";
 
 /// What the column `warned` is made of.
 pub(super) const WARNED: i64 = 1;
@@ -98,6 +101,7 @@ pub(super) fn read_recipient(row: &dyn Row) -> Result<ClaimedRecipient> {
         warned: row.int(5)? & WARNED != 0,
         told_deadline: row.int(5)? & TOLD_DEADLINE != 0,
         answer: row.text(6)?.to_owned(),
+        attempted: instant(row.int(7)?),
     })
 }
 

@@ -44,11 +44,13 @@ pub struct OverdueSlice {
 
 const TAKE_SQLITE: &str = "UPDATE spool_recipient SET owner = ?1 \
      WHERE spool_id = ?2 AND held = 0 AND owner = 0 \
-     RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer, destination";
+     RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer, attempted, \
+     destination";
 const TAKE_POSTGRES: &str = "UPDATE spool_recipient SET owner = ?1 \
      WHERE (spool_id, ordinal) IN (SELECT spool_id, ordinal FROM spool_recipient \
      WHERE spool_id = ?2 AND held = 0 AND owner = 0 FOR UPDATE SKIP LOCKED) \
-     RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer, destination";
+     RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer, attempted, \
+     destination";
 
 /// By the index `spool_age`, whose expression this is.
 const BY_AGE: &str = "SELECT s.id, CASE WHEN s.begins > s.created THEN s.begins ELSE s.created END, \
@@ -128,7 +130,7 @@ impl WriteTx<'_> {
         let params = [Value::Int(daemon.get()), Value::Int(spool.get())];
         let mut waiting = WaitingChange::default();
         let recipients = self.sql.query_all(sql, &params, |row| {
-            waiting.add(row.text(7)?, -1);
+            waiting.add(row.text(8)?, -1);
             read_recipient(row)
         })?;
         self.count_waiting(waiting)?;

@@ -63,6 +63,10 @@ fn settle(
     store.write(move |tx| tx.settle_spooled(daemon, spool, &[outcome])).unwrap()
 }
 
+fn totals(store: &TestStore, now: Timestamp) -> SpoolTotals {
+    store.read(move |tx| tx.spool_totals(now)).unwrap()
+}
+
 /// `event forward-path` of everything that happened.
 fn traces(store: &TestStore, spool: SpoolId) -> Vec<String> {
     let rows = store.read(move |tx| tx.spool_trace(spool)).unwrap();
@@ -151,11 +155,15 @@ fn outcomes_end_recipients_and_then_the_message() {
         let recipient = &row.recipients[0];
         assert_eq!((recipient.attempts, recipient.due), (1, later));
         assert_eq!((recipient.attempted, &*recipient.answer), (Some(clock.now()), "250 2.0.0 ok"));
+        let found = totals(store, clock.now());
+        assert_eq!((found.messages, found.fresh, found.deferred), (1, 0, 1));
+        let tried_at = clock.now();
         clock.advance_secs(300);
-        assert_eq!(claimed(store, daemon, "x.test"), [format!("{one} b@x.test 1")]);
+        let claim = Claim { daemon, destination: "x.test".to_owned(), limit: 10 };
+        let again = store.write(move |tx| tx.claim_spooled(&claim)).unwrap();
+        assert_eq!(again[0].recipients[0].attempted, Some(tried_at));
         assert_eq!(settle(store, daemon, (one, 1), Fate::Delivered), [true]);
-        let totals = store.read(|tx| tx.spool_totals()).unwrap();
-        assert_eq!(totals, SpoolTotals::default());
+        assert_eq!(totals(store, clock.now()), SpoolTotals::default());
         let expect =
             ["delivered a@x.test", "deferred b@x.test", "failed c@x.test", "delivered b@x.test"];
         assert_eq!(traces(store, one), expect);
@@ -213,7 +221,8 @@ fn what_is_late_is_found_whatever_it_is_due() {
             .unwrap();
         let daemon = register(store);
         claimed(store, daemon, "x.test");
-        settle(store, daemon, (one, 0), Fate::Deferred(clock.now().plus_secs(99_999)));
+        let tried_at = clock.now();
+        settle(store, daemon, (one, 0), Fate::Deferred(tried_at.plus_secs(99_999)));
         clock.advance_secs(3600);
         let young = spool(store, &["c@x.test"]);
         let before = clock.now();
@@ -221,6 +230,7 @@ fn what_is_late_is_found_whatever_it_is_due() {
         assert_eq!(late(Overdue::Unwarned), [one]);
         let message = store.write(move |tx| tx.claim_overdue(daemon, one)).unwrap().unwrap();
         assert_eq!(message.recipients[0].answer, "250 2.0.0 ok");
+        assert_eq!(message.recipients[0].attempted, Some(tried_at));
         assert_eq!(settle(store, daemon, (one, 0), Fate::Warned), [true]);
         assert_eq!(late(Overdue::Unwarned), []);
         assert_eq!(late(Overdue::All), [one]);
@@ -282,8 +292,13 @@ fn what_is_to_be_sent_later_is_not_due_before() {
         assert_eq!(listed(Some(now))[0].begins, Some(begins));
         assert_eq!(listed(Some(begins)), []);
         assert_eq!(store.read(move |tx| tx.count_scheduled(julie, now)).unwrap(), 1);
+        let found = totals(store, now);
+        assert_eq!((found.messages, found.fresh, found.scheduled), (1, 0, 1));
+        assert_eq!((found.oldest, found.since), (Some(now), Some(begins)));
         // Its patience begins when it does.
         clock.advance_secs(3601);
+        let found = totals(store, clock.now());
+        assert_eq!((found.fresh, found.scheduled), (1, 0));
         assert_eq!(late(store, begins, Overdue::All), []);
         assert_eq!(late(store, begins.plus_secs(1), Overdue::All), [later]);
         let claim = Claim { daemon, destination: "x.test".to_owned(), limit: 10 };
@@ -363,6 +378,7 @@ fn deadlines_are_found_and_told_once() {
         let daemon = register(store);
         let message = store.write(move |tx| tx.claim_overdue(daemon, one)).unwrap().unwrap();
         assert!(!message.recipients[0].told_deadline);
+        assert_eq!(message.recipients[0].attempted, None);
         assert_eq!(settle(store, daemon, (one, 0), Fate::ToldDeadline), [true]);
         assert_eq!(past(clock.now()), []);
         assert_eq!(traces(store, one), ["warned a@x.test"]);
@@ -397,12 +413,12 @@ fn operators_hold_release_hurry_and_remove() {
         settle(store, daemon, (two, 0), Fate::Deferred(clock.now().plus_secs(1000)));
         assert_eq!(change(SpoolChange::Retry, to_c), (1, Some(two)));
         assert_eq!(claimed(store, daemon, "x.test"), [format!("{two} c@x.test 1")]);
-        let totals = store.read(|tx| tx.spool_totals()).unwrap();
-        assert_eq!((totals.messages, totals.held, totals.owned), (2, 1, 2));
+        let found = totals(store, clock.now());
+        assert_eq!((found.messages, found.held, found.owned), (2, 1, 2));
         assert_eq!(change(SpoolChange::Remove, SpoolFilter::default()), (3, Some(two)));
         // It was removed while it was in hand.
         assert_eq!(settle(store, daemon, (two, 0), Fate::Delivered), [false]);
-        assert_eq!(store.read(|tx| tx.spool_totals()).unwrap(), SpoolTotals::default());
+        assert_eq!(totals(store, clock.now()), SpoolTotals::default());
         let held = ["held a@x.test", "removed a@x.test", "removed b@y.test"];
         let mut found = traces(store, one);
         found.sort();

@@ -56,13 +56,19 @@ pub(crate) struct QueueRecipientRow {
     pub(crate) next_attempt: String,
     pub(crate) last_attempt: Option<String>,
     pub(crate) answer: String,
+    /// Why nothing is tried at its domain, where it waits untried; known to the running daemon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) domain_answer: Option<String>,
 }
 
 /// How much waits: recipients, but for the messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct QueueTotals {
     pub(crate) messages: u64,
+    /// Those that the list has as `waiting`.
     pub(crate) fresh: u64,
+    #[serde(default)]
+    pub(crate) scheduled: u64,
     pub(crate) deferred: u64,
     pub(crate) active: u64,
     pub(crate) held: u64,
@@ -83,6 +89,9 @@ pub(crate) struct QueueDestinationRow {
     /// Visits in a row that found no server.
     pub(crate) failures: Option<u64>,
     pub(crate) left_alone_until: Option<String>,
+    /// Why the last of them found none.
+    #[serde(default)]
+    pub(crate) answer: Option<String>,
     pub(crate) messages_per_minute: Option<u32>,
     pub(crate) next_message: Option<String>,
     /// What holds it up: `back-off`, `rate` or `connections`.

@@ -1,0 +1,120 @@
+//! What waits untried behind a destination that takes nothing: what is told of it, and where.
+
+use std::time::Duration;
+
+use ids::Clock as _;
+use message::date::{DateTime, format_rfc5322};
+use queue::Settings;
+use storage::SpoolTerms;
+
+use crate::scene::Scene;
+use crate::server::{Behaviour, Server};
+
+const GREETING: &str = "421 4.7.0 too busy for <ann@there.test> now";
+
+/// What was tried once is due again after all that happens here.
+fn seldom(settings: &mut Settings) {
+    let seldom = Duration::from_secs(30 * 86_400);
+    (settings.retry_first, settings.retry_max) = (seldom, seldom);
+}
+
+/// A scene whose `a.test` takes nothing, and is left alone for 25 minutes at least.
+async fn shut(a: &Server) -> Scene {
+    let busy = Behaviour { greeting: Some(GREETING), ..Behaviour::default() };
+    (0..50).for_each(|_| a.then(busy.clone()));
+    let scene = Scene::with(&[a], |settings| settings.warn_after = Duration::from_secs(300)).await;
+    // Nobody is told of that one.
+    scene.send_from("", &["first@a.test"], "{}").await;
+    for visits in 1..=6 {
+        scene.queue.wait_until(|counters| counters.deferred == visits).await;
+        scene.queue.wait_until(|counters| counters.active == 0).await;
+        if visits < 6 {
+            scene.advance(5 * 3600);
+        }
+    }
+    scene
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_untried_hears_why() {
+    let a = Server::start().await;
+    let scene = shut(&a).await;
+    scene.send(&["x@a.test"]).await;
+    scene.advance(301);
+    scene.queue.wait_until(|counters| counters.reports == 1 && counters.active == 0).await;
+    let rows = scene.spool().await;
+    let untried = |rows: &[storage::SpoolRow]| {
+        let attempts = rows.iter().flat_map(|row| &row.recipients).map(|one| one.attempts);
+        attempts.collect::<Vec<_>>()
+    };
+    assert_eq!(untried(&rows), [6, 0]);
+    // Who said it and what, but for whom it was said of; RFC 3464 §2.3.7: no date, as nobody tried.
+    let fields = "Final-Recipient: rfc822; x@a.test\r\nAction: delayed\r\nStatus: 4.7.0\r\n\
+         Remote-MTA: dns; 127.0.0.1\r\n\
+         Diagnostic-Code: smtp; 421 4.7.0 too busy for (an address) now\r\nWill-Retry-Until: ";
+    let report = &scene.inbox().await[0];
+    assert!(report.contains(fields), "{report}");
+    let lifetime = Duration::from_secs(300);
+    scene.queue.replace_settings(Settings { lifetime, ..scene.settings.clone() });
+    scene.advance(61);
+    scene.queue.wait_until(|counters| counters.failed == 2 && counters.active == 0).await;
+    let fields = "Final-Recipient: rfc822; x@a.test\r\nAction: failed\r\nStatus: 5.7.0\r\n\
+         Remote-MTA: dns; 127.0.0.1\r\n\
+         Diagnostic-Code: smtp; 421 4.7.0 too busy for (an address) now\
+         \x20(given up: it waited for too long)\r\n\r\n--";
+    let report = &scene.inbox().await[1];
+    assert!(report.contains(fields), "{report}");
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_without_an_attempt_has_the_date_of_the_last() {
+    let a = Server::start().await;
+    a.then(Behaviour { replies: vec![("RCPT", "450 4.2.0 later")], ..Behaviour::default() });
+    let scene = Scene::with(&[&a], seldom).await;
+    scene.send(&["x@a.test"]).await;
+    scene.queue.wait_until(|counters| counters.deferred == 1 && counters.active == 0).await;
+    let date = format_rfc5322(DateTime::from_unix_secs(scene.clock.now().as_secs()));
+    scene.advance(4 * 3600 + 1);
+    scene.queue.wait_until(|counters| counters.reports == 1).await;
+    scene.advance(5 * 86_400);
+    scene.queue.wait_until(|counters| counters.failed == 1).await;
+    let fields = format!("\r\nLast-Attempt-Date: {date}\r\n");
+    let reports = scene.inbox().await;
+    assert_eq!(reports.len(), 2);
+    assert!(reports.iter().all(|report| report.contains(&fields)), "{reports:?}");
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_see_why_a_destination_is_left_alone() {
+    let a = Server::start().await;
+    let scene = shut(&a).await;
+    let states = scene.queue.destinations();
+    let answer = states[0].answer.as_deref().unwrap();
+    assert!(answer.starts_with("4.7.0 127.0.0.1["), "{answer}");
+    assert!(answer.ends_with(GREETING), "{answer}");
+    assert_eq!(scene.queue.answer_of("a.test").as_deref(), Some(answer));
+    assert_eq!(scene.queue.answer_of("b.test"), None);
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_counted_by_how() {
+    let a = Server::start().await;
+    a.then(Behaviour { replies: vec![("RCPT", "450 4.2.0 later")], ..Behaviour::default() });
+    let scene = Scene::with(&[&a], seldom).await;
+    scene.send(&["x@a.test"]).await;
+    scene.queue.wait_until(|counters| counters.deferred == 1 && counters.active == 0).await;
+    let begins = Some(scene.clock.now().plus_secs(9999));
+    let later = SpoolTerms { begins, ..SpoolTerms::default() };
+    scene.send_on(later, "{}", "julie@here.test", &["x@a.test", "y@a.test"], "{}").await;
+    // The more the count before took, the later is the next.
+    scene.advance(3600);
+    let queue = &scene.queue;
+    queue.wait_until(|_| queue.backlog().scheduled == 2).await;
+    let backlog = queue.backlog();
+    assert_eq!((backlog.held, backlog.deferred), (0, 1));
+    assert_eq!(backlog.oldest, Duration::from_secs(3600));
+    scene.close().await;
+}
