@@ -31,6 +31,6 @@ pub use render::{render_reference, render_sample};
 pub use value::{
     AcmeChallenge, Blobs, CheckedMail, Database, DmarcPolicy, DnsFailure, DnssecTrust, Endpoint,
     Level, LogFormat, MailedInvitations, MediaRange, Network, PeerAction, Protocol, RouteTls,
-    SaslMechanism, Scanner, ScriptRedirects, Secret, Socket, StsMode, TlsMode, Unavailable, WebUrl,
-    Word, parse_size,
+    SaslMechanism, Scanner, ScriptRedirects, Secret, Socket, SpfPolicy, StsMode, TlsMode,
+    Unavailable, WebUrl, Word, parse_size,
 };

@@ -193,6 +193,26 @@ impl Report {
         Demand { policy: certain.max(doubtful), doubtful: doubtful > certain }
     }
 
+    /// Whether the domain of the sender refuses by SPF what its host sends (RFC 7208 §8.4), and
+    /// nothing else says where the message is from: a message that was sent on by others comes from
+    /// hosts that its sender's domain does not know.
+    pub fn demand_of_sender(&self, is_trusted_sealer: impl Fn(&str) -> bool) -> Demand {
+        let Some(spf) = &self.spf else { return Demand::default() };
+        // RFC 7208 §2.4: of the null path the name in HELO is what counts.
+        let (verdict, domain) = match &spf.mail_from {
+            Some((verdict, domain)) => (*verdict, domain),
+            None => (spf.helo, &spf.helo_name),
+        };
+        let is_sealed = self.arc.as_ref().is_some_and(|arc| arc.vouched_by(is_trusted_sealer));
+        let is_genuine = self.authentic_author().is_some() || self.vouches_for(domain);
+        if verdict != SpfVerdict::Fail || is_sealed || is_genuine {
+            return Demand::default();
+        }
+        let mut signatures = self.dkim.iter().flatten();
+        let is_unknown = signatures.any(|one| one.verdict == DkimVerdict::TempError);
+        Demand { policy: Policy::Reject, doubtful: is_unknown || self.is_uncertain() }
+    }
+
     /// Whether something authenticates the domain of the reverse-path: SPF, or a signature of that
     /// domain or of one above it.
     pub fn vouches_for(&self, mail_from: &str) -> bool {

@@ -119,9 +119,9 @@ pub enum Refusal {
     /// The message is to be there sooner than can be promised (RFC 2852 §3).
     #[error("deadline too soon")]
     DeadlineTooSoon,
-    /// The account has as many messages held for later as it may (RFC 4865 §6).
+    /// The account has as many messages held for later as it may, which is that (RFC 4865 §6).
     #[error("too many messages held")]
-    TooManyHeld,
+    TooManyHeld(u64),
     /// R-ADDR-12: sending is switched off by maintenance.
     #[error("maintenance")]
     Maintenance,
@@ -137,9 +137,9 @@ pub enum Refusal {
     /// The mailbox takes no mail.
     #[error("recipient disabled")]
     RecipientDisabled,
-    /// The mailbox is full.
+    /// The mailbox is full, which has so many bytes; strangers are not told how many.
     #[error("mailbox full")]
-    MailboxFull,
+    MailboxFull(Option<u64>),
     /// The list takes nothing from who posts.
     #[error("posting not permitted")]
     PostingNotPermitted,
@@ -149,9 +149,9 @@ pub enum Refusal {
     /// A domain that is not ours, from who did not sign in.
     #[error("relay denied")]
     RelayDenied,
-    /// More recipients than the limit.
+    /// More recipients than that.
     #[error("too many recipients")]
-    TooManyRecipients,
+    TooManyRecipients(usize),
     /// The message is, or was announced as, larger than the limit.
     #[error("message too big")]
     MessageTooBig,
@@ -170,6 +170,9 @@ pub enum Refusal {
     /// The author's domain wants the message refused (DMARC).
     #[error("refused by the policy of the author's domain")]
     PolicyOfAuthor,
+    /// The domain of the sender disowns the host (RFC 7208 §8.4).
+    #[error("refused by the policy of the sender")]
+    PolicyOfSender,
     /// Whether the author's domain wants the message refused cannot be found out now.
     #[error("the policy of the author's domain is unknown")]
     AuthorUnknown,

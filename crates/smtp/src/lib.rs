@@ -34,7 +34,7 @@ pub mod types;
 
 pub use content::{Content, ContentLimits, Encoding, Fed, Framing};
 pub use server::{
-    Authenticity, AuthenticitySettings, BlockList, Desk, DmarcTally, PeerAction, PeerPolicy,
-    PeerSettings, ReceptionMemory, ReportInbox, Server, TimedLookups,
+    Authenticity, AuthenticitySettings, BlockList, Desk, Disowned, DmarcTally, PeerAction,
+    PeerPolicy, PeerSettings, ReceptionMemory, ReportInbox, Server, TimedLookups,
 };
 pub use settings::{Role, Settings};

@@ -44,7 +44,7 @@ use crate::parse::{VERBS, verb_of};
 use crate::session::{Next, Session};
 use crate::settings::{Role, Settings};
 
-pub use authenticity::{Authenticity, AuthenticitySettings};
+pub use authenticity::{Authenticity, AuthenticitySettings, Disowned};
 pub use desk::Desk;
 pub use dmarc_tally::DmarcTally;
 pub use lookups::TimedLookups;

@@ -6,15 +6,20 @@ use super::{Row, Section};
 use crate::reader::TableReader;
 use crate::value::{
     CheckedMail, DmarcPolicy, DnsFailure, Network, OptionValue, PeerAction, Scanner,
-    ScriptRedirects, Secret, Socket, Unavailable, Word,
+    ScriptRedirects, Secret, Socket, SpfPolicy, Unavailable, Word,
 };
 
 sections! {
     /// Whether mail from other servers is what it says it is. What was found stands in its
     /// Authentication-Results header; the DNS servers of `[queue]` are asked.
     table "authenticity" pub struct Authenticity {
-        /// Whether SPF is checked: may the host send for the domain of the envelope.
-        spf: bool = default true, since "0.1";
+        /// What is done with mail from a host that may not send for the domain of its sender, as
+        /// that domain says by SPF (`-all`). `mark` only tells, `junk` delivers it to Junk,
+        /// `reject` refuses it, `off` does not ask. Mail that is from its author by DMARC, is
+        /// signed by the domain of its sender, or that a trusted sealer found good, is taken
+        /// nevertheless: it was sent on. What a domain says is only likely (`~all`) is never
+        /// refused. `true` and `false` stand for `mark` and `off`.
+        spf: SpfPolicy = default "mark", since "0.1";
 
         /// Whether DKIM signatures are checked.
         dkim: bool = default true, since "0.1";

@@ -6,6 +6,7 @@ mod endpoint;
 mod media;
 mod place;
 mod scalar;
+mod spf;
 mod web;
 mod word;
 
@@ -24,6 +25,7 @@ pub use media::MediaRange;
 pub use place::{Blobs, Database, Secret};
 pub(crate) use scalar::is_host_name;
 pub use scalar::parse_size;
+pub use spf::SpfPolicy;
 pub use web::WebUrl;
 pub use word::Word;
 

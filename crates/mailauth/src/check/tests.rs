@@ -85,6 +85,41 @@ fn a_dead_delegation_of_the_author_leaves_the_policy_in_force() {
     }
 }
 
+/// RFC 7208 §8.4 and §8.5
+#[test]
+fn a_sender_whose_domain_disowns_the_host_is_refused() {
+    let refused = Demand { policy: Policy::Reject, doubtful: false };
+    for (record, demand) in [
+        ("v=spf1 -all", refused),
+        ("v=spf1 ~all", Demand::default()),
+        ("v=spf1 ?all", Demand::default()),
+        ("v=spf1 ip4:192.0.2.1 -all", Demand::default()),
+        ("v=spf1 nonsense -all", Demand::default()),
+    ] {
+        let report = check(&Zone::default().text("evil.example", record), FORGED);
+        assert_eq!(report.demand_of_sender(|_| false), demand, "{record}: {report:?}");
+    }
+    // Whether it is the author's, after all, is not known now.
+    let zone = Zone::default().text("evil.example", "v=spf1 -all").silent("_dmarc.bank.example");
+    let demand = check(&zone, FORGED).demand_of_sender(|_| false);
+    assert_eq!(demand, Demand { doubtful: true, ..refused });
+}
+
+/// Who sends mail on comes from hosts that the domain of its sender does not know.
+#[test]
+fn what_was_sent_on_and_is_genuine_is_not_refused() {
+    let zone = Zone::default().text("evil.example", "v=spf1 -all");
+    let disowned = check(&zone, FORGED);
+    let genuine = |domain: &str, verdict| {
+        let mut report = disowned.clone();
+        let author = &mut report.dmarc.as_mut().unwrap()[0];
+        (author.domain, author.verdict) = (domain.to_owned(), verdict);
+        report.demand_of_sender(|_| false)
+    };
+    assert_eq!(genuine("bank.example", DmarcVerdict::Pass), Demand::default());
+    assert_eq!(genuine("bank.example", DmarcVerdict::Fail).policy, Policy::Reject);
+}
+
 #[test]
 fn a_sender_is_vouched_for_by_spf() {
     let zone = bank().text("evil.example", "v=spf1 ip4:192.0.2.1 -all");

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use acme::KeeperCounts;
 use auth::Authenticator;
-use config::{Config, DmarcPolicy, DnsFailure, ImapClient, Limits, Listener, Protocol, Word};
+use config::{
+    Config, DmarcPolicy, DnsFailure, ImapClient, Limits, Listener, Protocol, SpfPolicy, Word,
+};
 use dav::{DavService, PushSettings};
 use imap::ImapService;
 use mailauth::srs::SrsKey;
@@ -17,7 +19,8 @@ use net::{
 use pop3::Pop3Service;
 use queue::Queue;
 use smtp::{
-    Authenticity, AuthenticitySettings, Desk, DmarcTally, ReceptionMemory, ReportInbox, Role,
+    Authenticity, AuthenticitySettings, Desk, Disowned, DmarcTally, ReceptionMemory, ReportInbox,
+    Role,
 };
 use storage::{Sorter, Store};
 use tokio::sync::mpsc::Sender;
@@ -395,12 +398,17 @@ fn authenticity(
     let settings = AuthenticitySettings {
         authserv_id: authserv_id(config),
         methods: Methods {
-            spf: authenticity.spf,
+            spf: authenticity.spf != SpfPolicy::Off,
             dkim: authenticity.dkim,
             dmarc: authenticity.dmarc != DmarcPolicy::Off,
             arc: authenticity.arc,
         },
         obey: authenticity.dmarc == DmarcPolicy::Obey,
+        disowned: match authenticity.spf {
+            SpfPolicy::Off | SpfPolicy::Mark => Disowned::Mark,
+            SpfPolicy::Junk => Disowned::Junk,
+            SpfPolicy::Reject => Disowned::Reject,
+        },
         defer: authenticity.dns_failure == DnsFailure::Defer,
         trusted_sealers: authenticity.trusted_sealers.iter().map(normal).collect(),
         // Both crates read networks alike.

@@ -24,8 +24,23 @@ impl CommandError {
 
 // RFC 5429 §2.1.1: 550 with 5.7.1, and the reason; RFC 3463 §3.8.
 fn rejected_reply(reason: &str) -> Reply {
-    let text = Cow::Owned(reason.to_owned());
-    Reply { code: 550, enhanced: Some(Enhanced(5, 7, 1)), text }
+    worded(550, Enhanced(5, 7, 1), reason.to_owned())
+}
+
+fn worded(code: u16, enhanced: Enhanced, text: String) -> Reply {
+    Reply { code, enhanced: Some(enhanced), text: Cow::Owned(text) }
+}
+
+// RFC 3463 §3.3: X.2.2 mailbox full, a persistent transient failure: the owner can make room. How
+// much it may hold is nothing to strangers.
+fn full_reply(limit: Option<u64>) -> Reply {
+    match limit {
+        Some(bytes) => {
+            let text = format!("This mailbox is full, it may hold {bytes} bytes");
+            worded(452, Enhanced(4, 2, 2), text)
+        }
+        None => Reply::new(452, Enhanced(4, 2, 2), "This mailbox is full"),
+    }
 }
 
 fn syntax_reply(error: SyntaxError) -> Reply {
@@ -117,8 +132,9 @@ fn refusal_reply(refusal: Refusal) -> Reply {
             (555, Enhanced(5, 5, 4), "That deadline is sooner than can be promised here")
         }
         // RFC 4865 §6: 552 and X.7.16.
-        Refusal::TooManyHeld => {
-            (552, Enhanced(5, 7, 16), "Too many messages of this account wait for their time")
+        Refusal::TooManyHeld(max) => {
+            let text = format!("This account may have {max} messages that wait for their time");
+            return worded(552, Enhanced(5, 7, 16), text);
         }
         Refusal::Maintenance => {
             (450, Enhanced(4, 7, 1), "Sending is closed for maintenance, try later")
@@ -128,10 +144,9 @@ fn refusal_reply(refusal: Refusal) -> Reply {
         Refusal::RecipientNeedsUtf8 => (553, Enhanced(5, 6, 7), "This recipient needs SMTPUTF8"),
         // RFC 3463 §3.2: X.1.1 bad destination mailbox address.
         Refusal::UnknownRecipient => (550, Enhanced(5, 1, 1), "No such mailbox here"),
-        // RFC 3463 §3.3: X.2.1 mailbox disabled, X.2.2 mailbox full. The latter is for a
-        // persistent transient failure: the owner can make room.
+        // RFC 3463 §3.3: X.2.1 mailbox disabled.
         Refusal::RecipientDisabled => (550, Enhanced(5, 2, 1), "This mailbox takes no mail"),
-        Refusal::MailboxFull => (452, Enhanced(4, 2, 2), "This mailbox is full"),
+        Refusal::MailboxFull(limit) => return full_reply(limit),
         // RFC 3463 §3.8: X.7.2, mailing list expansion prohibited; §3.3: X.2.4, expansion problem.
         Refusal::PostingNotPermitted => (550, Enhanced(5, 7, 2), "You may not post to this list"),
         Refusal::EmptyList => (550, Enhanced(5, 2, 4), "Nobody is on this list"),
@@ -140,7 +155,10 @@ fn refusal_reply(refusal: Refusal) -> Reply {
             (550, Enhanced(5, 7, 1), "Relaying denied, that domain is not served here")
         }
         // RFC 5321 §4.5.3.1.10: 452, and the client sends the rest in another transaction.
-        Refusal::TooManyRecipients => (452, Enhanced(4, 5, 3), "Too many recipients"),
+        Refusal::TooManyRecipients(max) => {
+            let text = format!("Too many recipients, {max} at a time are taken");
+            return worded(452, Enhanced(4, 5, 3), text);
+        }
         Refusal::MessageTooBig => return content_reply(ContentFault::TooBig),
         // RFC 3463 §3.5: X.4.6 routing loop detected; RFC 5321 §6.3 counts Received fields.
         Refusal::Loop => (554, Enhanced(5, 4, 6), "Too many hops, this is a mail loop"),
@@ -151,6 +169,10 @@ fn refusal_reply(refusal: Refusal) -> Reply {
         // RFC 7489 §10.3: 550 5.7.1 for what a policy refuses.
         Refusal::PolicyOfAuthor => {
             (550, Enhanced(5, 7, 1), "Refused by the DMARC policy of the domain in From")
+        }
+        // RFC 7372 §3.2: X.7.23 in place of the 5.7.1 of RFC 7208 §8.4.
+        Refusal::PolicyOfSender => {
+            (550, Enhanced(5, 7, 23), "Refused by the SPF policy of the domain of the sender")
         }
         // RFC 7208 §2.6.6: 451 4.4.3 while the DNS does not answer.
         Refusal::AuthorUnknown => {
@@ -184,20 +206,21 @@ fn storage_reply(error: &StorageError) -> Reply {
         StorageError::NotFound(_) => refusal_reply(Refusal::UnknownRecipient),
         StorageError::NoPermission(_) => refusal_reply(Refusal::RecipientDisabled),
         StorageError::Maintenance => refusal_reply(Refusal::Maintenance),
-        StorageError::OverQuota { .. } => refusal_reply(Refusal::MailboxFull),
+        // Whose mailbox it is, and who asks, is not known here.
+        StorageError::OverQuota { .. } => full_reply(None),
         StorageError::TooBig { .. } => content_reply(ContentFault::TooBig),
-        StorageError::Limit { kind: LimitKind::ScheduledMessages, .. } => {
-            refusal_reply(Refusal::TooManyHeld)
+        StorageError::Limit { kind: LimitKind::ScheduledMessages, max } => {
+            refusal_reply(Refusal::TooManyHeld(*max))
         }
         // R-ADDR-11. Tomorrow there is room again.
         StorageError::Limit { kind: LimitKind::SentMessages, max } => {
             let text = format!("This account may send {max} messages a day, try again tomorrow");
-            Reply { text: text.into(), ..Reply::new(450, Enhanced(4, 7, 1), "") }
+            worded(450, Enhanced(4, 7, 1), text)
         }
         // RFC 3463 §3.6: X.5.3 too many recipients.
         StorageError::Limit { kind: LimitKind::SentRecipients, max } => {
             let text = format!("This account may write to {max} recipients at a time");
-            Reply { text: text.into(), ..Reply::new(550, Enhanced(5, 5, 3), "") }
+            worded(550, Enhanced(5, 5, 3), text)
         }
         // RFC 3463 §3.4: X.3.1 mail system full: something countable is used up.
         StorageError::Limit { .. } => {

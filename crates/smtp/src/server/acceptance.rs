@@ -8,7 +8,7 @@ use mailauth::results::is_forged;
 use mailauth::{Author, Sender};
 use message::EXTERNAL_FIELD;
 use net::MessageResult;
-use storage::{Placement, Reception};
+use storage::{Placement, QuotaResource, Reception, StorageError};
 
 use super::authenticity::Judged;
 use super::calendar_copy::CalendarCopy;
@@ -263,6 +263,18 @@ impl Visit<'_> {
         is_checked.then(|| authenticity.believed_author(message))?
     }
 
+    /// R-ADDR-11: people of ours are told the limit, strangers that there is one.
+    fn with_limit(&self, error: CommandError) -> CommandError {
+        match error {
+            CommandError::Storage(StorageError::OverQuota {
+                resource: QuotaResource::Bytes,
+                limit,
+                ..
+            }) if self.user.is_some() => Refusal::MailboxFull(Some(limit)).into(),
+            other => other,
+        }
+    }
+
     async fn deliver(
         &mut self,
         mut incoming: Incoming,
@@ -299,7 +311,8 @@ impl Visit<'_> {
             role: self.server.settings.role,
             reception,
         };
-        let delivered = self.server.desk.deliver(delivery).await?;
+        let delivered = self.server.desk.deliver(delivery).await;
+        let delivered = delivered.map_err(|error| self.with_limit(error))?;
         if let Some(user) = &self.user {
             self.server.desk.note_sent(user.account);
         }

@@ -33,6 +33,8 @@ pub struct AuthenticitySettings {
     pub methods: Methods,
     /// Whether policies are obeyed, or only told of.
     pub obey: bool,
+    /// What becomes of mail that SPF says is from nowhere.
+    pub disowned: Disowned,
     /// Whether mail is deferred whose policy cannot be had now.
     pub defer: bool,
     /// Domains whose ARC seals are believed.
@@ -44,6 +46,17 @@ pub struct AuthenticitySettings {
     pub trusted_servers: Vec<String>,
     /// How long the DNS may take for one message.
     pub timeout: Duration,
+}
+
+/// What is done with mail whose host the domain of its sender disowns by SPF.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disowned {
+    /// It is only told.
+    Mark,
+    /// It goes into Junk.
+    Junk,
+    /// It is refused.
+    Reject,
 }
 
 /// The checks, as all listeners share them.
@@ -188,10 +201,26 @@ impl Authenticity {
                 return Err(Refusal::AuthorUnknown);
             }
             _ if deferred => return Err(Refusal::AuthorUnknown),
-            Demand { policy: Policy::Quarantine, .. } => Placement::Junk,
-            Demand { policy: Policy::None, .. } => Placement::Inbox,
+            Demand { policy: Policy::Quarantine, .. } => {
+                self.judge_sender(report)?;
+                Placement::Junk
+            }
+            Demand { policy: Policy::None, .. } => self.judge_sender(report)?,
         };
         let author = report.authentic_author().map(str::to_owned);
         Ok(Judged { field: report.render(&settings.authserv_id), placement, verified, author })
+    }
+
+    /// What SPF leads to, as it is configured.
+    fn judge_sender(&self, report: &Report) -> Result<Placement, Refusal> {
+        let settings = &self.settings;
+        let is_trusted = |domain: &str| settings.trusted_sealers.iter().any(|t| t == domain);
+        let demand = report.demand_of_sender(is_trusted);
+        match (settings.disowned, demand) {
+            (Disowned::Mark, _) | (_, Demand { policy: Policy::None, .. }) => Ok(Placement::Inbox),
+            (Disowned::Junk, _) => Ok(Placement::Junk),
+            (Disowned::Reject, Demand { doubtful: true, .. }) => Err(Refusal::AuthorUnknown),
+            (Disowned::Reject, _) => Err(Refusal::PolicyOfSender),
+        }
     }
 }

@@ -232,7 +232,7 @@ impl Desk {
             // R-ADDR-12: sending is refused, receiving is not.
             Some(found) if found.maintenance => Err(Refusal::Maintenance.into()),
             Some(_) if !owned => Err(Refusal::SenderNotOwned.into()),
-            Some(_) if !room => Err(Refusal::TooManyHeld.into()),
+            Some(_) if !room => Err(Refusal::TooManyHeld(most).into()),
             Some(_) => {
                 if let Some(question) = question {
                     self.store.keep_granted(question);
@@ -366,7 +366,9 @@ impl Desk {
                 // A message has at least one byte, so a full mailbox is full for all of them.
                 let used = recipient.used_bytes.saturating_add(size_bytes.unwrap_or(0).max(1));
                 if recipient.quota_bytes > 0 && used > recipient.quota_bytes {
-                    return Err(Refusal::MailboxFull.into());
+                    // R-ADDR-11: with the limit, to people of ours.
+                    let limit = from.account.map(|_| recipient.quota_bytes);
+                    return Err(Refusal::MailboxFull(limit).into());
                 }
                 let storage::Recipient { account, detail, rules, marks_external, .. } = recipient;
                 Ok(Target::Account { account, detail, rules, marks_external })

@@ -276,7 +276,7 @@ fn commands_out_of_order_are_refused() {
          C: RCPT TO:<c@here.test>
          S: 250 2.1.5 Recipient accepted
          C: RCPT TO:<d@here.test>
-         S: 452 4.5.3 Too many recipients
+         S: 452 4.5.3 Too many recipients, 3 at a time are taken
          C: HELO again
          S: 250 mx.here.test
          C: RCPT TO:<d@here.test>

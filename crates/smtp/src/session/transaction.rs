@@ -214,7 +214,7 @@ impl Session {
                 self.surplus_recipients += 1;
                 self.forgive_command();
             }
-            return Err(Refusal::TooManyRecipients.into());
+            return Err(Refusal::TooManyRecipients(self.settings.recipients_max).into());
         }
         let ascii = match &recipient.path {
             ForwardPath::Postmaster => true,

@@ -10,7 +10,7 @@ use mailauth::Methods;
 use mailauth::srs::{self, SrsKey};
 use message::address::Address;
 use net::{Dns, DnsError, DnsFuture, MailExchanger};
-use smtp::{Authenticity, AuthenticitySettings, Role};
+use smtp::{Authenticity, AuthenticitySettings, Disowned, Role};
 
 use crate::support::{Fixture, settings, without_ids};
 
@@ -39,6 +39,8 @@ impl Dns for Table {
 fn checks(change: impl FnOnce(&mut AuthenticitySettings)) -> Arc<Authenticity> {
     let table = [
         ("good.test", "v=spf1 ip4:192.0.2.7 -all"),
+        ("closed.test", "v=spf1 -all"),
+        ("likely.test", "v=spf1 ~all"),
         ("_dmarc.good.test", "v=DMARC1; p=reject"),
         ("_dmarc.bank.test", "v=DMARC1; p=reject; sp=quarantine"),
     ];
@@ -46,6 +48,7 @@ fn checks(change: impl FnOnce(&mut AuthenticitySettings)) -> Arc<Authenticity> {
         authserv_id: "mx.here.test".to_owned(),
         methods: Methods { spf: true, dkim: true, dmarc: true, arc: true },
         obey: true,
+        disowned: Disowned::Mark,
         defer: false,
         trusted_sealers: Vec::new(),
         trusted_networks: Vec::new(),
@@ -179,6 +182,32 @@ async fn marking_and_trusted_networks_refuse_nothing() {
     assert_eq!(reply, "250 2.0.0 Stored");
     assert_eq!(arrived(&trusting).await, "From: ceo@bank.test\r\n\r\nHello.\r\n");
     trusting.close().await;
+}
+
+/// RFC 7208 §8.4 and RFC 7372 §3.2
+#[tokio::test]
+async fn hosts_that_are_disowned_are_treated_as_configured() {
+    let far = "From: a@far.test\r\n";
+    let refused = "550 5.7.23 Refused by the SPF policy of the domain of the sender";
+    for (disowned, reply, in_inbox) in [
+        (Disowned::Mark, "250 2.0.0 Stored", 1),
+        (Disowned::Junk, "250 2.0.0 Stored", 0),
+        (Disowned::Reject, refused, 0),
+    ] {
+        let fixture = fixture(|settings| settings.disowned = disowned).await;
+        assert_eq!(send(&fixture, Role::Mx, "a@closed.test", far).await, reply);
+        assert_eq!(fixture.inbox("alice@here.test").await.len(), in_inbox, "{disowned:?}");
+        // What is only likely, and what may be.
+        assert_eq!(send(&fixture, Role::Mx, "a@likely.test", far).await, "250 2.0.0 Stored");
+        assert_eq!(send(&fixture, Role::Mx, "a@good.test", far).await, "250 2.0.0 Stored");
+        assert_eq!(fixture.inbox("alice@here.test").await.len(), in_inbox + 2, "{disowned:?}");
+        fixture.close().await;
+    }
+    // The author's domain may yet say that it is genuine.
+    let fixture = fixture(|settings| settings.disowned = Disowned::Reject).await;
+    let reply = send(&fixture, Role::Mx, "a@closed.test", "From: a@silent.test\r\n").await;
+    assert_eq!(reply, "451 4.4.3 The domain in From cannot be checked now, try later");
+    fixture.close().await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mailauth::Methods;
-use smtp::{Authenticity, AuthenticitySettings, Role};
+use smtp::{Authenticity, AuthenticitySettings, Disowned, Role};
 use storage::{Address, Home, NewAccount, NewList, Posting};
 
 use crate::authenticity::Table;
@@ -35,6 +35,7 @@ async fn fixture(networks: &[&str]) -> Fixture {
         authserv_id: "mx.here.test".to_owned(),
         methods: Methods { spf: false, dkim: true, dmarc: true, arc: false },
         obey: true,
+        disowned: Disowned::Mark,
         defer: false,
         trusted_sealers: Vec::new(),
         trusted_networks: networks.iter().map(|network| network.parse().unwrap()).collect(),

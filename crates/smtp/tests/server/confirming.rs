@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use ids::ContentId;
-use smtp::{Authenticity, AuthenticitySettings, Role};
+use smtp::{Authenticity, AuthenticitySettings, Disowned, Role};
 use storage::Want;
 
 use crate::authenticity::Table;
@@ -134,6 +134,7 @@ async fn who_may_not_be_the_sender_is_told_nothing() {
         authserv_id: "mx.here.test".to_owned(),
         methods: mailauth::Methods { spf: true, dkim: true, dmarc: true, arc: true },
         obey: true,
+        disowned: Disowned::Mark,
         defer: false,
         trusted_sealers: Vec::new(),
         trusted_servers: Vec::new(),

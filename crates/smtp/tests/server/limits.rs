@@ -44,3 +44,16 @@ async fn an_account_sends_so_many_messages_to_so_many() {
     assert_eq!(send(&fixture, &["bob@here.test"]).await, "250 2.0.0 Stored");
     fixture.close().await;
 }
+
+#[tokio::test]
+async fn people_of_ours_hear_how_much_a_full_mailbox_may_hold() {
+    let fixture = Fixture::new().await;
+    let told = "452 4.2.2 This mailbox is full, it may hold 100 bytes";
+    assert_eq!(send(&fixture, &["full@here.test"]).await, told);
+    // What is announced as too large is refused before it is sent.
+    let wire = "EHLO a\r\nAUTH PLAIN AGFsaWNlQGhlcmUudGVzdABzZWNyZXQgb25l\r\n\
+                MAIL FROM:<alice@here.test> SIZE=101\r\nRCPT TO:<full@here.test>\r\nQUIT\r\n";
+    let replies = fixture.talk(settings(Role::Submission), wire.as_bytes(), wire.len()).await;
+    assert!(replies.contains(&format!("{told}\r\n221")), "{replies}");
+    fixture.close().await;
+}
