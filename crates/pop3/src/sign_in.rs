@@ -87,7 +87,8 @@ impl Session {
         Ok(Reply::text(format!("Signed in, maildrop has {messages}")))
     }
 
-    /// TLS from here on. What was said before counts for nothing.
+    /// TLS from here on. A name and UTF8 that came before count for nothing: anybody on the way
+    /// may have said them. What is counted of a stranger is counted on.
     pub(crate) async fn stls(&mut self) -> Result<Reply> {
         if !self.connection.can_start_tls() {
             let active = self.connection.is_tls();
@@ -97,6 +98,8 @@ impl Session {
         self.connection.push(b"+OK Begin TLS negotiation\r\n");
         self.connection.start_tls().await?;
         self.state = State::Authorization { user: None };
+        // RFC 6856 §2.1: no client says UTF8 before STLS.
+        self.utf8 = false;
         Ok(Reply::Sent)
     }
 
