@@ -10,5 +10,6 @@ mod bad_config;
 mod collections;
 mod daemon;
 mod process;
+mod queue;
 mod quickstart;
 mod verbs;

@@ -127,7 +127,7 @@ impl Visit<'_> {
         added: &AddedRecipient,
     ) -> Result<(Recipient, Target), CommandError> {
         if new.envelope.recipients.len() >= self.server.settings.recipients_max {
-            return Err(Refusal::TooManyRecipients.into());
+            return Err(Refusal::TooManyRecipients(self.server.settings.recipients_max).into());
         }
         let path = match added.address.eq_ignore_ascii_case("postmaster") {
             true => ForwardPath::Postmaster,
@@ -148,7 +148,7 @@ impl Visit<'_> {
         };
         let target = match self.server.desk.find_target(&path, poster, true, None).await {
             // The queue brings it there once there is room, or tells the sender.
-            Err(CommandError::Refused(Refusal::MailboxFull)) => Target::Elsewhere,
+            Err(CommandError::Refused(Refusal::MailboxFull(_))) => Target::Elsewhere,
             found => found?,
         };
         Ok((Recipient { path, notify, original }, target))
