@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use crate::clamd::Clamd;
 use crate::edit::{self, Edit};
-use crate::envelope::{EnvelopeChanges, EnvelopeEdit};
 use crate::error::ScanError;
 use crate::finding::{Finding, Judgement, Reply};
-use crate::mail::{Mail, Origin, Recipient};
+use crate::mail::{Mail, Origin};
 use crate::milter::{Milter, MilterSession};
 use crate::rspamd::Rspamd;
 
@@ -41,9 +40,9 @@ pub struct CheckCounters {
     pub accepted: AtomicU64,
     /// Messages it marked or quarantined.
     pub marked: AtomicU64,
-    /// Messages it refused for now, and recipients that it did so with alone.
+    /// Messages it refused for now.
     pub deferred: AtomicU64,
-    /// Messages it refused, and recipients that it did so with alone.
+    /// Messages it refused.
     pub refused: AtomicU64,
     /// Messages it gave no answer for.
     pub failed: AtomicU64,
@@ -89,8 +88,6 @@ pub enum Outcome {
         changed: Option<Vec<u8>>,
         /// Whether it belongs in quarantine.
         quarantine: bool,
-        /// What becomes of its envelope.
-        envelope: EnvelopeChanges,
     },
     /// It is refused; the code says for how long.
     Refuse(Reply),
@@ -127,57 +124,12 @@ pub struct ChainSession {
 }
 
 impl ChainSession {
-    /// Asks the milters whether one more recipient is taken. Where they were asked of each, the message
-    /// is not refused for one of them alone.
-    ///
-    /// # Errors
-    /// How the recipient is refused.
-    pub async fn recipient(&mut self, mail: Mail<'_>, recipient: &Recipient) -> Result<(), Reply> {
-        let checks = self.chain.checks.clone();
-        for (place, check) in checks.iter().enumerate() {
-            let (Scanner::Milter(milter), Some(session)) =
-                (&check.scanner, self.milters.get_mut(place))
-            else {
-                continue;
-            };
-            if !check.origins.contains(&mail.origin) {
-                continue;
-            }
-            let asking = session.recipient(milter, &mail, recipient);
-            let asked = tokio::time::timeout(check.timeout, asking).await;
-            match asked.unwrap_or(Err(ScanError::TimedOut)) {
-                Ok(Judgement::Reject(reply)) if check.keeps_apart(mail.origin) => {
-                    session.decide(Judgement::Reject(reply));
-                }
-                Ok(Judgement::Reject(reply)) => {
-                    count(&check.counters.refused);
-                    return Err(check.refuse_recipient(reply));
-                }
-                Ok(Judgement::Defer(reply)) => {
-                    count(&check.counters.deferred);
-                    return Err(check.refuse_recipient(reply));
-                }
-                Ok(Judgement::Accept | Judgement::Spam | Judgement::Quarantine(_)) => {}
-                Err(error) => {
-                    self.forget(place);
-                    tracing::warn!(check = check.name, %error, "not asked of a recipient");
-                    if check.on_failure == OnFailure::Defer {
-                        count(&check.counters.failed);
-                        return Err(unavailable());
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Asks every check that looks at such mail. The first refusal ends it; each sees what those
     /// before it changed.
     pub async fn run(&mut self, mail: Mail<'_>) -> Outcome {
         let checks = self.chain.checks.clone();
         let mut message = Cow::Borrowed(mail.message);
         let mut quarantine = false;
-        let mut envelope = EnvelopeChanges::default();
         for (place, check) in checks.iter().enumerate() {
             if !check.origins.contains(&mail.origin) {
                 continue;
@@ -202,9 +154,8 @@ impl ChainSession {
                 }
             };
             match check.conclude(mail.origin, found) {
-                Ok(Taken { edits, envelope: changes, quarantine: kept_apart }) => {
+                Ok((edits, kept_apart)) => {
                     quarantine |= kept_apart;
-                    envelope.make(mail.recipients, changes);
                     if !edits.is_empty() {
                         message = Cow::Owned(edit::apply(&message, edits));
                     }
@@ -220,7 +171,7 @@ impl ChainSession {
             Cow::Borrowed(_) => None,
             Cow::Owned(message) => Some(message),
         };
-        Outcome::Accept { changed, quarantine, envelope }
+        Outcome::Accept { changed, quarantine }
     }
 
     async fn ask(
@@ -254,51 +205,43 @@ impl ChainSession {
     }
 }
 
-/// What is done about a message that is taken.
-struct Taken {
-    edits: Vec<Edit>,
-    envelope: Vec<EnvelopeEdit>,
-    quarantine: bool,
-}
-
 impl Check {
-    /// Whether what it refuses is kept apart instead.
-    fn keeps_apart(&self, origin: Origin) -> bool {
-        origin != Origin::Outgoing && !self.refuses
-    }
-
-    fn refuse_recipient(&self, reply: Reply) -> Reply {
-        tracing::info!(check = self.name, code = reply.code, "a recipient is refused by a check");
-        reply
-    }
-
     /// What is done about what it found: changes and whether the message is kept apart, or how
     /// it is refused.
-    fn conclude(&self, origin: Origin, found: Finding) -> Result<Taken, Reply> {
+    fn conclude(&self, origin: Origin, found: Finding) -> Result<(Vec<Edit>, bool), Reply> {
         // Mail that leaves has no quarantine here, so what would go there does not leave.
         let incoming = origin != Origin::Outgoing;
         let counters = &self.counters;
-        let Finding { edits, envelope, judgement } = found;
-        let (counter, quarantine) = match judgement {
-            Judgement::Accept => (&counters.accepted, false),
-            Judgement::Spam => (&counters.marked, incoming && self.quarantines),
-            Judgement::Quarantine(_) if incoming => (&counters.marked, true),
+        match found.judgement {
+            Judgement::Accept => {
+                count(&counters.accepted);
+                Ok((found.edits, false))
+            }
+            Judgement::Spam => {
+                count(&counters.marked);
+                Ok((found.edits, incoming && self.quarantines))
+            }
+            Judgement::Quarantine(_) if incoming => {
+                count(&counters.marked);
+                Ok((found.edits, true))
+            }
             Judgement::Quarantine(reason) => {
                 count(&counters.refused);
-                return Err(Reply::reject(&format!("Held back by a check: {reason}")));
+                Err(Reply::reject(&format!("Held back by a check: {reason}")))
             }
-            Judgement::Reject(_) if self.keeps_apart(origin) => (&counters.marked, true),
+            Judgement::Reject(_) if incoming && !self.refuses => {
+                count(&counters.marked);
+                Ok((found.edits, true))
+            }
             Judgement::Defer(reply) => {
                 count(&counters.deferred);
-                return Err(reply);
+                Err(reply)
             }
             Judgement::Reject(reply) => {
                 count(&counters.refused);
-                return Err(reply);
+                Err(reply)
             }
-        };
-        count(counter);
-        Ok(Taken { edits, envelope, quarantine })
+        }
     }
 }
 

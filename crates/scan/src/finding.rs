@@ -1,7 +1,6 @@
 //! What a scanner says of a message.
 
 use crate::edit::Edit;
-use crate::envelope::EnvelopeEdit;
 
 /// LIMIT: bytes of a reply text; RFC 5321 §4.5.3.1.5 bounds the line at 512.
 const TEXT_BYTES_MAX: usize = 400;
@@ -11,8 +10,6 @@ const TEXT_BYTES_MAX: usize = 400;
 pub struct Finding {
     /// Changes, in order. They are made where the message is taken.
     pub edits: Vec<Edit>,
-    /// Changes of the envelope, likewise.
-    pub envelope: Vec<EnvelopeEdit>,
     /// What is to become of it.
     pub judgement: Judgement,
 }
@@ -35,7 +32,7 @@ pub enum Judgement {
 
 impl From<Judgement> for Finding {
     fn from(judgement: Judgement) -> Self {
-        Self { judgement, ..Self::default() }
+        Self { edits: Vec::new(), judgement }
     }
 }
 

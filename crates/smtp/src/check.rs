@@ -12,9 +12,9 @@ use storage::Placement;
 
 use crate::render::{Enhanced, Reply};
 use crate::settings::Role;
-use crate::types::{Envelope, Recipient};
+use crate::types::Envelope;
 
-/// A message that was read, and all that is known of it; or what is known before it is read.
+/// A message that was read, and all that is known of it.
 #[derive(Debug, Clone, Copy)]
 pub struct CheckedMail<'a> {
     /// By which kind of listener it came.
@@ -29,12 +29,9 @@ pub struct CheckedMail<'a> {
     pub tls: Option<&'a TlsFacts>,
     /// The address of the account that signed in.
     pub account: Option<&'a str>,
-    /// The mechanism by which it did.
-    pub mechanism: Option<&'a str>,
     /// Sender and recipients.
     pub envelope: &'a Envelope,
-    /// The id that stands in our Received field, in the log and in the reply; empty before there is a
-    /// message.
+    /// The id that stands in our Received field, in the log and in the reply.
     pub id: &'a str,
     /// Header and body, without our trace fields.
     pub message: &'a [u8],
@@ -49,40 +46,12 @@ pub enum Verdict {
         changed: Option<Vec<u8>>,
         /// Where it belongs in mailboxes here.
         placement: Placement,
-        /// What becomes of its envelope.
-        envelope: EnvelopeChanges,
     },
     /// It is refused, for now or for good.
     Refuse(CheckReply),
 }
 
-/// What checks want of an envelope.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct EnvelopeChanges {
-    /// Another reverse-path; empty for the null path. One that is none is not taken.
-    pub sender: Option<String>,
-    /// The recipients that are taken away, by their places in the envelope.
-    pub removed: Vec<usize>,
-    /// Those that are added. Whoever cannot be is left out, and refused where nobody else is there.
-    pub added: Vec<AddedRecipient>,
-}
-
-impl EnvelopeChanges {
-    pub(crate) fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// A recipient that a check adds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AddedRecipient {
-    /// Without its brackets.
-    pub address: String,
-    /// As they would follow the path in RCPT.
-    pub parameters: String,
-}
-
-/// How a check has a message, or a recipient, refused.
+/// How a check has a message refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckReply {
     /// 4yz or 5yz.
@@ -113,14 +82,6 @@ pub trait ContentChecks: Send + Sync + 'static {
 
 /// The checks of one connection.
 pub trait CheckSession: Send {
-    /// Asks whether one more recipient is taken. There is no message yet; the envelope has the
-    /// recipients before it.
-    fn check_recipient<'a>(
-        &'a mut self,
-        mail: CheckedMail<'a>,
-        recipient: &'a Recipient,
-    ) -> Checking<'a, Result<(), CheckReply>>;
-
     /// Asks about a message.
     fn check<'a>(&'a mut self, mail: CheckedMail<'a>) -> Checking<'a, Verdict>;
 

@@ -22,7 +22,6 @@ mod lookups;
 mod memory;
 mod peers;
 mod posting;
-mod readdressing;
 mod reception;
 mod recipients;
 mod report_inbox;
@@ -36,7 +35,7 @@ use auth::{Dialog, SignedIn};
 use net::{
     Connection, ConnectionError, LineEnding, NetworkAction, NetworkRates, ProtocolCounts, Shutdown,
 };
-use sasl::{Name, RESPONSE_BYTES_MAX};
+use sasl::RESPONSE_BYTES_MAX;
 use storage::StorageError;
 
 use crate::check::{CheckSession, ContentChecks};
@@ -136,7 +135,6 @@ impl net::Service for Server {
             out: Vec::new(),
             dialog: None,
             user: None,
-            mechanism: None,
             targets: Vec::new(),
             incoming: None,
             facts: None,
@@ -161,15 +159,13 @@ struct Visit<'a> {
     dialog: Option<Dialog>,
     /// Who signed in.
     user: Option<SignedIn>,
-    /// By which mechanism.
-    mechanism: Option<Name>,
     /// Where each recipient of the envelope gets its mail, in the same order.
     targets: Vec<Target>,
     /// The message whose chunks are arriving.
     incoming: Option<Incoming>,
     /// What was found out about the peer, once it named a recipient.
     facts: Option<PeerFacts>,
-    /// The checks, once a recipient or a message was shown to them.
+    /// The checks, once a message was shown to them.
     checks: Option<Box<dyn CheckSession>>,
 }
 

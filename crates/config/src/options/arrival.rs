@@ -127,13 +127,7 @@ sections! {
     }
 
     /// A program that checks messages before they are taken. The table stands once for each of
-    /// them; they are asked in the order of the file, and each sees what those before it changed of
-    /// the message. Milters are asked of each recipient before its sender is told, and may refuse one
-    /// alone; who is refused so is refused at RCPT. At the end of a message they may change it, add
-    /// and take away recipients and change the sender. A recipient that a milter adds may be
-    /// anywhere; one that is not to be found here is left out with a warning in the log, and the
-    /// message is refused if nobody else is left. A message whose recipients were all taken away is
-    /// accepted and goes to nobody.
+    /// them; they are asked in the order of the file, and each sees what those before it changed.
     tables "check" pub struct Check {
         /// What is asked: `rspamd`, `milter` (such as opendkim, clamav-milter), or `clamd`.
         scanner: Scanner = required "rspamd", since "0.1";

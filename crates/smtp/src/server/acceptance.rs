@@ -289,18 +289,11 @@ impl Visit<'_> {
         }
         // The buffer gives its part of the budget back when this returns.
         let bytes = std::mem::take(&mut incoming.buffer.bytes);
-        let Some(given) = self.session.envelope() else { return Ok(Vec::new()) };
-        let mut targets = std::mem::take(&mut self.targets);
-        let mut readdressed = incoming.readdressed.take();
-        let mut left_out = Vec::new();
-        if let Some(new) = &mut readdressed {
-            targets = std::mem::take(&mut new.targets);
-            left_out = std::mem::take(&mut new.left_out);
-        }
-        let envelope = readdressed.as_ref().map_or(given, |new| &new.envelope);
-        let (size_bytes, recipients) = (bytes.len(), targets.len());
+        let Some(envelope) = self.session.envelope() else { return Ok(Vec::new()) };
+        let (size_bytes, recipients) = (bytes.len(), self.targets.len());
         // What was put aside is not believed.
         let report = incoming.report.take().filter(|_| incoming.placement == Placement::Inbox);
+        let targets = std::mem::take(&mut self.targets);
         let calendar = CalendarCopy::of(&incoming, &bytes, &targets);
         let delivery = Delivery {
             id: incoming.id,
@@ -317,7 +310,6 @@ impl Visit<'_> {
             submitter: self.user.as_ref().map(|user| user.account),
             role: self.server.settings.role,
             reception,
-            left_out,
         };
         let delivered = self.server.desk.deliver(delivery).await;
         let delivered = delivered.map_err(|error| self.with_limit(error))?;
@@ -332,9 +324,6 @@ impl Visit<'_> {
         }
         let id = format_args!("{:016x}", incoming.id);
         tracing::info!(message = %id, size_bytes, recipients, "message stored");
-        Ok(match readdressed {
-            Some(new) => new.answers(delivered.outcomes),
-            None => delivered.outcomes,
-        })
+        Ok(delivered.outcomes)
     }
 }

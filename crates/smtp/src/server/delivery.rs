@@ -18,10 +18,8 @@ use super::confirming::{Confirming, Reporter};
 use super::desk::Target;
 use super::external::External;
 use super::posting;
-use super::readdressing::LeftOut;
-use super::spooling::{body_of, deadline, ret_text, spool_entry, spool_terms};
+use super::spooling::{body_of, deadline, notify_text, ret_text, spool_entry, spool_terms};
 use crate::error::CommandError;
-use crate::render::notify_text;
 use crate::report::Action;
 use crate::settings::Role;
 use crate::types::Envelope;
@@ -53,8 +51,6 @@ pub(super) struct Delivery<'a> {
     pub(super) role: Role,
     /// What is written down of it.
     pub(super) reception: Option<Arc<Reception>>,
-    /// Who is in that behind the recipients, and gets nothing.
-    pub(super) left_out: Vec<LeftOut>,
 }
 
 /// What happened to each recipient, in the order of the envelope.
@@ -153,7 +149,6 @@ struct Plan {
     role: Role,
     /// What is written down of it.
     reception: Option<Arc<Reception>>,
-    left_out: Vec<LeftOut>,
     /// By recipient what became of it in a transaction that was given up for that; empty before.
     actions: Vec<Option<Action>>,
 }
@@ -185,8 +180,8 @@ impl Plan {
         let post = lists.then(|| posting::post(&delivery, body, terms));
         let confirming = Confirming::of(&delivery);
         let (tls_optional, verified) = (delivery.tls_optional, delivery.verified);
-        let Delivery { bytes, return_path_bytes, targets, placement, author, .. } = delivery;
-        let Delivery { reception, left_out, .. } = delivery;
+        let Delivery { bytes, return_path_bytes, targets, placement, author, reception, .. } =
+            delivery;
         let mut plan = Self {
             verdicts: vec![None; targets.len()],
             targets,
@@ -207,7 +202,6 @@ impl Plan {
             verified,
             role,
             reception,
-            left_out,
             actions: Vec::new(),
         };
         if sorted {
@@ -346,7 +340,6 @@ impl Plan {
             role: self.role,
             submitter: self.submitter,
             reception: self.reception.clone(),
-            left_out: self.left_out.clone(),
         })
     }
 

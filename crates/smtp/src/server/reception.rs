@@ -157,7 +157,6 @@ impl Visit<'_> {
             tls_optional: false,
             author: None,
             message_id: None,
-            readdressed: None,
             observed: Vec::new(),
             report: None,
         };

@@ -34,11 +34,6 @@ impl Visit<'_> {
             Ok(target) => self.admit(&recipient).await.map(|()| target),
             Err(error) => Err(error),
         };
-        // Last: what one of the checks takes is not refused by anything after it.
-        let found = match found {
-            Ok(target) => self.ask_of_recipient(&recipient).await.map(|()| target),
-            Err(error) => Err(error),
-        };
         match found {
             Ok(target) => {
                 self.targets.push(target);

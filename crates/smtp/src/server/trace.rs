@@ -8,7 +8,6 @@ use storage::{Disposition, Reception, StorageError, WriteTx};
 use super::Visit;
 use super::desk::Desk;
 use super::incoming::Incoming;
-use super::readdressing::LeftOut;
 use super::spooling::path_text;
 use crate::error::CommandError;
 use crate::report::Action;
@@ -19,9 +18,6 @@ impl Visit<'_> {
     /// What there is to say of a message, if it is to be said.
     pub(super) fn describe(&self, incoming: &Incoming, size_bytes: u64) -> Option<Arc<Reception>> {
         let envelope = self.session.envelope()?;
-        let readdressed = incoming.readdressed.as_ref();
-        let recipients = &readdressed.map_or(envelope, |new| &new.envelope).recipients;
-        let left_out = readdressed.map_or(&[][..], |new| &new.left_out);
         self.server.desk.traces().then(|| {
             let protocol = match self.server.settings.role {
                 Role::Mx => "smtp",
@@ -38,9 +34,7 @@ impl Visit<'_> {
                 message_id: incoming.message_id.clone().unwrap_or_default(),
                 size_bytes,
                 placement: incoming.placement,
-                forward_paths: (recipients.iter().map(|one| path_text(&one.path)))
-                    .chain(left_out.iter().map(|one| one.forward_path.clone()))
-                    .collect(),
+                forward_paths: envelope.recipients.iter().map(|one| path_text(&one.path)).collect(),
             })
         })
     }
@@ -82,7 +76,7 @@ fn reverse_path(envelope: &Envelope) -> String {
 }
 
 /// The line that the client is told.
-pub(super) fn reply_text(error: &CommandError) -> String {
+fn reply_text(error: &CommandError) -> String {
     let mut line = Vec::new();
     error.reply().render(&mut line);
     String::from_utf8_lossy(&line).trim_end().to_owned()
@@ -104,11 +98,6 @@ impl<'a> Trace<'a> {
         if let Some(slot) = self.dispositions.get_mut(at) {
             *slot = dispositions;
         }
-    }
-
-    /// What became of those behind the recipients.
-    pub(super) fn leave_out(&mut self, left_out: &[LeftOut]) {
-        self.dispositions.extend(left_out.iter().map(|one| vec![one.disposition.clone()]));
     }
 
     pub(super) fn refused(&mut self, at: usize, why: &CommandError) {

@@ -12,7 +12,6 @@ mod limits;
 mod lists;
 mod networks;
 mod peers;
-mod readdressing;
 mod receptions;
 mod rewriting;
 mod sasl;

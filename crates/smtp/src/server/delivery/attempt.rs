@@ -13,7 +13,6 @@ use crate::error::CommandError;
 use crate::report::Action;
 use crate::server::confirming::Confirmation;
 use crate::server::desk::Target;
-use crate::server::readdressing::LeftOut;
 use crate::server::trace::Trace;
 use crate::settings::Role;
 
@@ -42,7 +41,6 @@ pub(super) struct Attempt {
     pub(super) submitter: Option<AccountId>,
     /// What is written down of it.
     pub(super) reception: Option<Arc<Reception>>,
-    pub(super) left_out: Vec<LeftOut>,
 }
 
 /// What one transaction did.
@@ -116,7 +114,6 @@ impl Attempt {
         }
         self.spool(tx, &mut trace)?;
         self.confirm(tx, &trace, given_up)?;
-        trace.leave_out(&self.left_out);
         trace.file(tx)?;
         Ok(Done { outcomes, claimed })
     }
