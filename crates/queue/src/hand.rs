@@ -4,10 +4,11 @@
 //! the panic came may have been sent, as after a crash; it is deferred by itself, so that a message
 //! that makes every visit panic keeps no other back.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ids::{QueueDaemonId, SpoolId, Timestamp};
-use storage::{ClaimedMessage, Fate, Settlement, StorageError};
+use storage::{ClaimedMessage, Fate, Settlement, StorageError, spool_destination};
 
 use crate::answer::Answer;
 use crate::counters::add;
@@ -38,14 +39,21 @@ struct Held {
     spool: SpoolId,
     /// Number and attempts of each recipient.
     recipients: Vec<(i64, u32)>,
+    /// Where they are, where there are several.
+    destinations: BTreeSet<String>,
 }
 
 impl Hand {
     /// These were claimed.
     pub(crate) fn take(&self, daemon: QueueDaemonId, here: bool, messages: &[ClaimedMessage]) {
-        let held = |message: &ClaimedMessage| Held {
-            spool: message.id,
-            recipients: message.recipients.iter().map(|one| (one.ordinal, one.attempts)).collect(),
+        let held = |message: &ClaimedMessage| {
+            let (all, mut destinations) = (&message.recipients, BTreeSet::new());
+            if all.len() > 1 {
+                let each = all.iter().map(|one| spool_destination(&one.forward_path));
+                destinations.extend(each);
+            }
+            let recipients = all.iter().map(|one| (one.ordinal, one.attempts)).collect();
+            Held { spool: message.id, recipients, destinations }
         };
         let messages = messages.iter().map(held).collect();
         *self.holding() = Holding { claim: Some((daemon, here)), messages, under_way: None };
@@ -107,7 +115,10 @@ impl Inner {
                 }
             }
         }
-        self.table().note(destination, later);
+        let mut table = self.table();
+        table.note(destination, later);
+        let others = messages.iter().flat_map(|held| &held.destinations);
+        others.for_each(|other| table.note(other, later));
     }
 
     fn given_back(
@@ -120,7 +131,7 @@ impl Inner {
         let settlement = |(ordinal, attempts): &(i64, u32)| {
             let (fate, answer) = match is_tried {
                 true => (
-                    Fate::Deferred(self.retry_at(destination, attempts + 1, now)),
+                    Fate::Deferred(self.retry_at(destination, attempts + 1, now, self.chance())),
                     Answer::internal().to_string(),
                 ),
                 false => (Fate::Untried, String::new()),

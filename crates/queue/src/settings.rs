@@ -183,6 +183,13 @@ impl Settings {
         route.messages_per_minute_max.map(|_| route.domain.as_str())
     }
 
+    /// Whether mail for other destinations goes along with mail for this one: where a route names it,
+    /// and how many messages a minute its domain gets is not bounded by itself.
+    pub(crate) fn takes_along(&self, destination: &str) -> bool {
+        let is_paced = self.messages_per_minute_max > 0 && self.paced_way(destination).is_none();
+        self.route_for(destination).is_some() && !is_paced
+    }
+
     /// Whether mail for `other` goes the way of mail for `destination`, which a route names.
     pub(crate) fn goes_along(&self, destination: &str, other: &str) -> bool {
         let ways = self.route_for(destination).zip(self.route_for(other));

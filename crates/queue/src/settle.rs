@@ -127,8 +127,10 @@ impl Inner {
         telling: bool,
     ) -> Result<(), StorageError> {
         let now = self.store.now();
+        // One for all, so that those who were tried together are again.
+        let chance = self.chance();
         let decided: Vec<Decided> =
-            settling.ends.iter().map(|(one, end)| self.decide(settling, one, end, now)).collect();
+            settling.ends.iter().map(|end| self.decide(settling, end, now, chance)).collect();
         let lines: Vec<Line> = decided.iter().filter_map(|one| one.line.clone()).collect();
         let report = match telling {
             true => self.prepare_report(settling, lines, Way::Mailbox).await?,
@@ -159,9 +161,9 @@ impl Inner {
     fn decide(
         &self,
         settling: &Settling<'_>,
-        recipient: &ClaimedRecipient,
-        end: &End,
+        (recipient, end): &(ClaimedRecipient, End),
         now: Timestamp,
+        chance: f64,
     ) -> Decided {
         let by = MailParameters::of(settling.message).by;
         let expired = self.until(settling.message) <= now;
@@ -179,7 +181,8 @@ impl Inner {
                 (Fate::Failed, Some(Action::Failed), Some(Answer::past_deadline()))
             }
             End::Deferred(answer) => {
-                let due = self.retry_at(settling.destination, recipient.attempts + 1, now);
+                let attempts = recipient.attempts + 1;
+                let due = self.retry_at(settling.destination, attempts, now, chance);
                 (Fate::Deferred(due), None, Some(answer.clone()))
             }
             End::Failed(answer) | End::Expired(answer) => {
@@ -208,10 +211,15 @@ impl Inner {
     }
 
     /// When a recipient is tried again.
-    pub(crate) fn retry_at(&self, destination: &str, attempts: u32, now: Timestamp) -> Timestamp {
+    pub(crate) fn retry_at(
+        &self,
+        destination: &str,
+        attempts: u32,
+        now: Timestamp,
+        chance: f64,
+    ) -> Timestamp {
         let settings = self.settings();
-        let own =
-            after(now, pause(settings.retry_first, settings.retry_max, attempts, self.chance()));
+        let own = after(now, pause(settings.retry_first, settings.retry_max, attempts, chance));
         self.table().blocked_until(destination, now).map_or(own, |until| until.max(own))
     }
 

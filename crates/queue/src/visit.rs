@@ -196,6 +196,8 @@ impl Visit {
         let settings = self.inner.settings();
         let reach = settings.reach;
         self.claimed_by = Some(settings.clone());
+        // Who was refused is asked for again now and then, however long this visit lasts.
+        self.refused_sender = None;
         let claimed = self.inner.store.write_messages("queue claim", Vec::new(), move |tx| {
             let domain = tx.find_domain(&claim.destination)?;
             // RFC 5321 §4.1.1.3: postmaster without a domain is the one of this server.
@@ -206,7 +208,7 @@ impl Visit {
             let mut messages = tx.claim_spooled(&claim)?;
             let count: usize = messages.iter().map(|message| message.recipients.len()).sum();
             let full = count >= claim.limit;
-            if !here && settings.relay_for(&claim.destination).is_some() {
+            if !here && settings.takes_along(&claim.destination) {
                 // RFC 5321 §4.5.4.1: one copy for all whom the same host gets it for.
                 tx.claim_along(daemon, &mut messages, ALONG_MAX, |tx, other| {
                     let along = settings.goes_along(&claim.destination, other);
@@ -237,7 +239,9 @@ impl Visit {
         let mut messages = VecDeque::from(claimed.messages);
         let mut ahead = Ahead::default();
         while !messages.is_empty() {
-            if self.may_go_on() != Some(daemon) || !self.has_turn(here) {
+            // Who is not asked for takes nobody's turn.
+            let is_refused = messages.front().is_some_and(|next| self.refused(next).is_some());
+            if self.may_go_on() != Some(daemon) || !(is_refused || self.has_turn(here)) {
                 self.give_back(daemon, messages.into()).await;
                 return Course::Over;
             }
@@ -377,14 +381,6 @@ impl Visit {
         let mut pending = message.recipients.clone();
         let mut ends = Vec::new();
         let mut course = Course::On;
-        if self.claimed_by.as_ref().is_none_or(|by| !Arc::ptr_eq(by, &self.inner.settings())) {
-            // After a reload others may go another way.
-            let is_own =
-                |one: &ClaimedRecipient| spool_destination(&one.forward_path) == self.destination;
-            let (own, others): (Vec<_>, Vec<_>) = pending.into_iter().partition(is_own);
-            ends.extend(others.into_iter().map(|one| (one, End::Untried)));
-            pending = own;
-        }
         if let Some(said) = self.refused(message) {
             let end = End::Deferred(said);
             ends.extend(pending.into_iter().map(|one| (one, end.clone())));
@@ -399,7 +395,13 @@ impl Visit {
         }
         let need = need_of(message);
         while !pending.is_empty() && course == Course::On {
-            if let Err(answer) = self.open_server(need).await {
+            let settings = self.inner.settings();
+            let others = self.part_from_others(&settings, &mut pending);
+            ends.extend(others.into_iter().map(|one| (one, End::Untried)));
+            if pending.is_empty() {
+                break;
+            }
+            if let Err(answer) = self.open_server(settings, need).await {
                 let end = self.no_server(message, answer, &mut course);
                 ends.extend(pending.drain(..).map(|one| (one, end.clone())));
                 break;
@@ -421,6 +423,23 @@ impl Visit {
         let rest = pending.into_iter().map(|one| (one, End::Untried));
         ends.extend(rest);
         (ends, course)
+    }
+
+    /// Takes out whom other settings than those of the claim may send another way: all but those who
+    /// are at this destination.
+    fn part_from_others(
+        &self,
+        settings: &Arc<Settings>,
+        pending: &mut Vec<ClaimedRecipient>,
+    ) -> Vec<ClaimedRecipient> {
+        if self.claimed_by.as_ref().is_some_and(|by| Arc::ptr_eq(by, settings)) {
+            return Vec::new();
+        }
+        let is_own =
+            |one: &ClaimedRecipient| spool_destination(&one.forward_path) == self.destination;
+        let (own, others) = std::mem::take(pending).into_iter().partition(is_own);
+        *pending = own;
+        others
     }
 
     /// One transaction; `None` where the connection turned out to be over before it began.
@@ -499,10 +518,9 @@ impl Visit {
         (done, again)
     }
 
-    async fn open_server(&mut self, need: Need) -> Result<(), Answer> {
+    async fn open_server(&mut self, settings: Arc<Settings>, need: Need) -> Result<(), Answer> {
         // What is known of the hosts and what is demanded of them are of the same settings: the
         // password of a route is for no other host.
-        let settings = self.inner.settings();
         if self.found.as_ref().is_some_and(|(found, _)| !Arc::ptr_eq(found, &settings)) {
             self.forget_hosts();
         }

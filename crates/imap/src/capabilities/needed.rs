@@ -202,7 +202,6 @@ fn select(args: &SelectArgs, needed: &mut Vec<&'static str>) {
 
 fn list(args: &ListArgs, needed: &mut Vec<&'static str>) {
     needed.extend(args.extended.then_some("LIST-EXTENDED"));
-    needed.extend(args.returns.children.then_some("CHILDREN"));
     needed.extend(args.returns.my_rights.then_some("LIST-MYRIGHTS"));
     needed.extend((!args.metadata.is_empty()).then_some("LIST-METADATA"));
     let uses = args.selection.special_use || args.returns.special_use;

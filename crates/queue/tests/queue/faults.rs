@@ -87,6 +87,11 @@ async fn a_sender_who_is_refused_now_stalls_no_other() {
     assert_eq!(a.taken()[0].mail.split(' ').nth(1), Some("FROM:<max@here.test>"));
     // The second of hers was not brought: the first had been refused. The last was: max had been let in.
     assert_eq!((a.refused(), a.connections()), (2, 1));
+    // However long the visit lasts, she is asked for again.
+    scene.rests("a.test").await;
+    scene.send(&["x@a.test"]).await;
+    scene.queue.wait_until(|now| now.deferred == 4).await;
+    assert_eq!((a.refused(), a.connections()), (3, 1));
     scene.close().await;
     // It is the server where it says the same to others: what is behind those is not touched.
     let a = Server::start().await;

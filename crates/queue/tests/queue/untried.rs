@@ -20,17 +20,26 @@ fn seldom(settings: &mut Settings) {
 
 /// A scene whose `a.test` takes nothing, and is left alone for 25 minutes at least.
 async fn shut(a: &Server) -> Scene {
+    const VISITS: u64 = 50;
     let busy = Behaviour { greeting: Some(GREETING), ..Behaviour::default() };
-    (0..50).for_each(|_| a.then(busy.clone()));
-    let scene = Scene::with(&[a], |settings| settings.warn_after = Duration::from_secs(300)).await;
+    (0..VISITS).for_each(|_| a.then(busy.clone()));
+    let change = |settings: &mut Settings| {
+        settings.warn_after = Duration::from_secs(300);
+        (settings.retry_first, settings.retry_max) =
+            (Duration::from_secs(60), Duration::from_secs(60));
+    };
+    let scene = Scene::with(&[a], change).await;
     // Nobody is told of that one.
     scene.send_from("", &["first@a.test"], "{}").await;
-    for visits in 1..=6 {
+    for visits in 1..VISITS {
         scene.queue.wait_until(|counters| counters.deferred == visits).await;
         scene.queue.wait_until(|counters| counters.active == 0).await;
-        if visits < 6 {
-            scene.advance(5 * 3600);
+        let blocked_until = scene.queue.destinations()[0].blocked_until;
+        // Where a visit came while the message was in another's hand, how often it failed is forgotten.
+        if blocked_until.is_some_and(|until| until >= scene.clock.now().plus_secs(1_500)) {
+            break;
         }
+        scene.advance(4_400);
     }
     scene
 }
@@ -47,7 +56,7 @@ async fn who_waits_untried_hears_why() {
         let attempts = rows.iter().flat_map(|row| &row.recipients).map(|one| one.attempts);
         attempts.collect::<Vec<_>>()
     };
-    assert_eq!(untried(&rows), [6, 0]);
+    assert!(matches!(untried(&rows)[..], [1..=u64::MAX, 0]), "{rows:?}");
     // Who said it and what, but for whom it was said of; RFC 3464 §2.3.7: no date, as nobody tried.
     let fields = "Final-Recipient: rfc822; x@a.test\r\nAction: delayed\r\nStatus: 4.7.0\r\n\
          Remote-MTA: dns; 127.0.0.1\r\n\

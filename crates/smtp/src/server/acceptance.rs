@@ -66,6 +66,10 @@ impl Visit<'_> {
         mut incoming: Incoming,
         reception: &mut Option<Arc<Reception>>,
     ) -> Result<Outcomes, CommandError> {
+        if self.user.is_some() {
+            // Before checks see it, which may sign it, and before it is signed here.
+            self.shorten_lines(&mut incoming).await?;
+        }
         let observed = std::mem::take(&mut incoming.observed);
         let by_policy = incoming.placement;
         let checked = self.check_content(&mut incoming).await;
@@ -280,10 +284,6 @@ impl Visit<'_> {
         mut incoming: Incoming,
         reception: Option<Arc<Reception>>,
     ) -> Result<Outcomes, CommandError> {
-        if self.user.is_some() {
-            // Before it is signed.
-            self.shorten_lines(&mut incoming).await?;
-        }
         if incoming.signable {
             self.sign(&mut incoming).await?;
         }

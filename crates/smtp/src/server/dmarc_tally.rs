@@ -75,12 +75,14 @@ impl DmarcTally {
     }
 }
 
-/// The row with what was done, and why, where that is more than this domain asked for.
+/// The row with what was done, and why, where that is more than this domain asked for: as another author
+/// did, or as the sender's domain disowns the host and that is obeyed here.
 fn with_reason(one: Observation, done: Policy) -> (String, DmarcRow) {
     let Observation { domain, asked, mut row, .. } = one;
     row.disposition = done;
     if done > asked {
-        row.reason = Some(("other".to_owned(), "by the policy of another author".to_owned()));
+        row.reason =
+            Some(("other".to_owned(), "by the policy of another author or sender".to_owned()));
     }
     (domain, row)
 }

@@ -1,6 +1,6 @@
 //! Lines that are longer than servers have to take, of a message that is on its way out.
 
-use message::{Limits, has_long_lines, to_seven_bit};
+use message::{Limits, has_long_lines, header_fields, to_seven_bit};
 
 use super::Visit;
 use super::desk::Target;
@@ -10,20 +10,23 @@ use crate::types::Body;
 
 impl Visit<'_> {
     /// Encodes the bodies of a submission that goes elsewhere and has lines of more than 998 octets
-    /// (RFC 5321 §4.5.3.1.6, RFC 6409 §8), which some servers send back. What cannot be changed, as it
-    /// is signed or the line is one of the header, goes as it is.
+    /// (RFC 5321 §4.5.3.1.6, RFC 6409 §8), which some servers send back. What cannot be changed, as
+    /// somebody signed it or the line is one of the header, goes as it is.
     pub(super) async fn shorten_lines(&mut self, incoming: &mut Incoming) -> Result<(), Refusal> {
         let body = self.session.envelope().map(|envelope| envelope.parameters.body);
         if body == Some(Body::BinaryMime) || !self.targets.contains(&Target::Elsewhere) {
             return Ok(());
         }
         let content = incoming.buffer.bytes.get(incoming.trace_bytes..).unwrap_or_default();
-        if !has_long_lines(content) {
+        if is_signed(content) || !has_long_lines(content) {
             return Ok(());
         }
-        // A byte becomes three at most, beside what there is.
-        let length = content.len();
-        incoming.buffer.reserve(length.saturating_mul(4)).await?;
+        // base64 makes four of three bytes; quoted-printable is taken where it makes no more.
+        let more = content.len() / 2 + 1024;
+        if incoming.buffer.reserve(more).await.is_err() {
+            // It goes on as it is rather than not at all.
+            return Ok(());
+        }
         let (whole, start) = (std::mem::take(&mut incoming.buffer.bytes), incoming.trace_bytes);
         let convert = move || {
             let content = whole.get(start..).unwrap_or_default();
@@ -40,4 +43,10 @@ impl Visit<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether somebody has signed the body already (RFC 6376 §3.5, RFC 8617 §4.1.2).
+fn is_signed(content: &[u8]) -> bool {
+    let names = ["DKIM-Signature", "ARC-Message-Signature"];
+    header_fields(content).any(|field| names.iter().any(|name| field.is(name)))
 }

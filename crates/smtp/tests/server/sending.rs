@@ -106,15 +106,16 @@ async fn long_lines_are_encoded_for_those_elsewhere() {
     let line = "long ".repeat(199) + "=";
     assert!(line.len() <= 998);
     let too_long = line.repeat(2);
-    for (to, text, is_encoded) in [
-        ("x@elsewhere.test", &line, false),
-        ("alice@here.test", &too_long, false),
-        ("x@elsewhere.test", &too_long, true),
+    for (to, field, text, is_encoded) in [
+        ("x@elsewhere.test", "X: y", &line, false),
+        ("alice@here.test", "X: y", &too_long, false),
+        ("x@elsewhere.test", "DKIM-Signature: v=1; d=far.test", &too_long, false),
+        ("x@elsewhere.test", "X: y", &too_long, true),
     ] {
         let wire = format!(
             "{SIGN_IN}MAIL FROM:<alice@here.test>\r\nRCPT TO:<{to}>\r\nDATA\r\n\
              From: alice@here.test\r\nDate: Mon, 23 Nov 2026 00:00:00 +0000\r\n\
-             Message-ID: <a@b>\r\n\r\n{text}\r\n.\r\nQUIT\r\n"
+             Message-ID: <a@b>\r\n{field}\r\n\r\n{text}\r\n.\r\nQUIT\r\n"
         );
         let replies = fixture.talk(settings(Role::Submission), wire.as_bytes(), wire.len()).await;
         assert!(replies.contains("250 2.0.0"), "{replies}");

@@ -87,6 +87,15 @@ const ALONG_POSTGRES: &str = "UPDATE spool_recipient SET owner = ?1 \
      ORDER BY ordinal LIMIT ?5 FOR UPDATE SKIP LOCKED) \
      RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer, attempted";
 
+/// By the key of the table: `spool_id`, `ordinal`.
+pub(super) const FREE_PLACES: &str = "SELECT destination FROM spool_recipient \
+     WHERE spool_id = ?1 AND held = 0 AND owner = 0 AND due <= ?2 AND destination > '' \
+     ORDER BY ordinal LIMIT ?3";
+
+/// LIMIT: recipients of one message that are looked at for others that go along, and destinations that
+/// are asked for in one claim: a list may have any number of both.
+const LOOKED_AT_MAX: usize = 200;
+
 /// What the column `warned` is made of.
 pub(super) const WARNED: i64 = 1;
 pub(super) const TOLD_DEADLINE: i64 = 2;
@@ -168,50 +177,59 @@ impl WriteTx<'_> {
         let (now, mut room) = (self.now.as_micros(), limit);
         let mut change = WaitingChange::default();
         let mut known: BTreeMap<String, bool> = BTreeMap::new();
-        for (spool, destination) in self.free_places(messages)? {
-            let along = match known.get(&destination) {
-                Some(along) => *along,
-                None => {
-                    let along = goes_along(self, &destination)?;
-                    known.insert(destination.clone(), along);
-                    along
+        for message in messages {
+            for destination in self.free_places(message.id)? {
+                if room == 0 {
+                    break;
                 }
-            };
-            let Some(message) = messages.iter_mut().find(|message| message.id == spool) else {
-                continue;
-            };
-            if !along || room == 0 {
-                continue;
+                let along = match known.get(&destination) {
+                    Some(along) => *along,
+                    None if known.len() >= LOOKED_AT_MAX => false,
+                    None => {
+                        let along = goes_along(self, &destination)?;
+                        known.insert(destination.clone(), along);
+                        along
+                    }
+                };
+                if !along {
+                    continue;
+                }
+                let params = [
+                    Value::Int(daemon.get()),
+                    Value::Int(message.id.get()),
+                    Value::Text(&destination),
+                    Value::Int(now),
+                    Value::Int(i64::try_from(room).unwrap_or(i64::MAX)),
+                ];
+                let before = message.recipients.len();
+                self.sql.query(sql, &params, &mut |row| {
+                    message.recipients.push(read_recipient(row)?);
+                    Ok(())
+                })?;
+                let more = message.recipients.len() - before;
+                room = room.saturating_sub(more);
+                change.add(&destination, -i64::try_from(more).unwrap_or(i64::MAX));
             }
-            let params = [
-                Value::Int(daemon.get()),
-                Value::Int(spool.get()),
-                Value::Text(&destination),
-                Value::Int(now),
-                Value::Int(i64::try_from(room).unwrap_or(i64::MAX)),
-            ];
-            let before = message.recipients.len();
-            self.sql.query(sql, &params, &mut |row| {
-                message.recipients.push(read_recipient(row)?);
-                Ok(())
-            })?;
-            let more = message.recipients.len() - before;
-            room = room.saturating_sub(more);
-            change.add(&destination, -i64::try_from(more).unwrap_or(i64::MAX));
             message.recipients.sort_by_key(|recipient| recipient.ordinal);
+            if room == 0 {
+                break;
+            }
         }
         self.count_waiting(change)
     }
 
-    /// Where else recipients of these messages are that are due, a message after the other.
-    fn free_places(&mut self, messages: &[ClaimedMessage]) -> Result<BTreeSet<(SpoolId, String)>> {
-        let ids: Vec<i64> = messages.iter().map(|message| message.id.get()).collect();
-        let (now, mut places) = (self.now.as_micros(), BTreeSet::new());
-        let sql = "SELECT spool_id, destination, due FROM spool_recipient \
-                   WHERE held = 0 AND owner = 0 AND destination > '' AND spool_id IN ({IN})";
-        self.sql.query_in(sql, &ids, &mut |row| {
-            if row.int(2)? <= now {
-                places.insert((SpoolId::new(row.int(0)?), row.text(1)?.to_owned()));
+    /// Where recipients of a message are that are free and due, the first of them.
+    fn free_places(&mut self, message: SpoolId) -> Result<BTreeSet<String>> {
+        let mut places = BTreeSet::new();
+        let params = [
+            Value::Int(message.get()),
+            Value::Int(self.now.as_micros()),
+            Value::Int(i64::try_from(LOOKED_AT_MAX).unwrap_or(i64::MAX)),
+        ];
+        self.sql.query(FREE_PLACES, &params, &mut |row| {
+            let place = row.text(0)?;
+            if !places.contains(place) {
+                places.insert(place.to_owned());
             }
             Ok(())
         })?;

@@ -121,8 +121,9 @@ const BY_STATE: &str = "SELECT COUNT(CASE WHEN held <> 0 THEN 1 END), \
      COUNT(CASE WHEN held = 0 AND owner = 0 AND attempts > 0 THEN 1 END), \
      COUNT(*) FROM spool_recipient";
 /// Of those counted as not tried yet. By the index `spool_begins`, which has what `begins <> 0` says.
-const SCHEDULED: &str = "SELECT COUNT(*) FROM spool s JOIN spool_recipient r ON r.spool_id = s.id \
-     WHERE s.begins <> 0 AND s.begins > ?1 AND r.held = 0 AND r.owner = 0 AND r.attempts = 0";
+/// SQLite knows nothing of how much there is, and takes a cross join as it stands.
+pub(super) const SCHEDULED: &str = "SELECT COUNT(*) FROM spool s CROSS JOIN spool_recipient r \
+     WHERE r.spool_id = s.id AND s.begins <> 0 AND s.begins > ?1 AND r.held = 0 AND r.owner = 0 AND r.attempts = 0";
 
 impl ReadTx<'_> {
     /// The next messages that a filter means, after `after`; at most `limit`.

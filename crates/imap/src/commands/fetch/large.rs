@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::decoded::{self, Coded, Measured, Reading, Sent};
 use super::rendered::Rows;
-use super::response::{Plan, Read, render_item};
+use super::response::{Plan, Read, render_item, render_read, render_unread};
 use super::section;
 use crate::commands::Ctx;
 use crate::error::{CommandError, Result, refused};
@@ -206,10 +206,12 @@ pub(super) async fn send(
         };
         timeout(SEND_TIME, sending).await.map_err(|_| ConnectionError::TimedOut)??;
     }
-    let fetch = FetchWriter::resume(&mut pending.bytes, pending.is_empty);
+    let mut fetch = FetchWriter::resume(&mut pending.bytes, pending.is_empty);
+    render_read(&mut fetch, &entry, plan, pending.is_whole);
     // RFC 9051 §9, `msg-att`: there is no FETCH response without an item.
     if !fetch.is_empty() {
         fetch.finish();
+        render_unread(&mut pending.bytes, (large.seq, &entry), plan, pending.is_whole);
         ctx.connection.write(&pending.bytes).await?;
     }
     if pending.is_whole && plan.is_to_mark(&entry) {

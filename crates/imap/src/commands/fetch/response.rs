@@ -2,7 +2,7 @@
 
 use ids::{AccountId, Timestamp, UidSet};
 use message::date::DateTime;
-use message::flag::SystemFlags;
+use message::flag::{Flags, SystemFlags};
 use storage::{Content, Entry, ThreadId, Want};
 
 use super::super::batches::Copies;
@@ -230,12 +230,46 @@ pub(super) fn render_message(
     for attribute in &plan.attributes {
         is_whole &= render_item(&mut fetch, attribute, entry, plan, read);
     }
+    render_read(&mut fetch, entry, plan, is_whole);
     match fetch.is_empty() {
         // RFC 9051 §9, `msg-att`: there is no FETCH response without an item.
         true => out.truncate(start),
         false => fetch.finish(),
     }
+    render_unread(out, (seq, entry), plan, is_whole);
     is_whole
+}
+
+/// The flags of a message that is read by this, with `\Seen`, which it gets once it was sent. In its own
+/// response: QUIRK(imap_tools 1.16, go-imap 1.2): they take another for another message.
+pub(super) fn render_read(
+    fetch: &mut FetchWriter<'_>,
+    entry: &Entry<'_>,
+    plan: &Plan,
+    is_whole: bool,
+) {
+    if is_whole && plan.is_to_mark(entry) && !plan.has(&FetchAttribute::Flags) {
+        fetch.flags(&as_read(entry), plan.is_recent(entry));
+    }
+}
+
+/// The flags of a message that was said to be read before something of it had to be left out.
+pub(super) fn render_unread(
+    out: &mut Vec<u8>,
+    (seq, entry): (u32, &Entry<'_>),
+    plan: &Plan,
+    is_whole: bool,
+) {
+    if !is_whole && plan.is_to_mark(entry) && plan.has(&FetchAttribute::Flags) {
+        let mut fetch = begin_fetch(out, seq, entry, plan.enabled);
+        fetch.flags_rendered(entry.flags_rendered(), plan.is_recent(entry));
+        fetch.finish();
+    }
+}
+
+/// The flags of a message once it is read.
+pub(super) fn as_read(entry: &Entry<'_>) -> Flags {
+    entry.flags().union(&Flags::new(SystemFlags::SEEN, Vec::new()))
 }
 
 /// The item of one attribute; whether it is there.
@@ -246,6 +280,10 @@ pub(super) fn render_item(
     plan: &Plan,
     read: &Read<'_>,
 ) -> bool {
+    if *attribute == FetchAttribute::Flags && plan.is_to_mark(entry) {
+        fetch.flags(&as_read(entry), plan.is_recent(entry));
+        return true;
+    }
     if *attribute == FetchAttribute::Flags {
         fetch.flags_rendered(entry.flags_rendered(), plan.is_recent(entry));
         return true;

@@ -6,9 +6,9 @@
 
 use ids::UidSet;
 use message::flag::{Flags, SystemFlags};
-use storage::{FlagChange, Rights};
+use storage::{Entry, FlagChange, Rights};
 
-use super::response::Plan;
+use super::response::{Plan, as_read};
 use crate::commands::{Ctx, own_modseq};
 use crate::error::{CommandError, Result};
 use crate::session::{OwnChange, Selected, Updates};
@@ -38,13 +38,14 @@ pub(super) fn parts<'s>(seqs: &'s NumberSet, plan: &Plan) -> impl Iterator<Item 
     })
 }
 
-/// Sets `\Seen` on messages that were sent, and tells of it: RFC 9051 §6.4.5 wants the new flags
-/// among the FETCH responses of the command.
+/// Sets `\Seen` on messages that were sent, whose responses have said so (RFC 9051 §6.4.5), and tells what
+/// those could not: the modseq, what others changed meanwhile, or that it has not come to that.
 pub(super) async fn mark(ctx: &mut Ctx<'_>, read: UidSet) -> Result<()> {
     if read.is_empty() {
         return Ok(());
     }
-    let mailbox = ctx.selected()?.known().mailbox();
+    let before = ctx.selected()?.known().clone();
+    let mailbox = before.mailbox();
     let (set, change) = (read.clone(), FlagChange::Add(seen()));
     let committed = ctx
         .change_selected("imap fetch", move |tx| tx.store_flags(mailbox, &set, change, None))
@@ -55,7 +56,7 @@ pub(super) async fn mark(ctx: &mut Ctx<'_>, read: UidSet) -> Result<()> {
         // for a change: the messages stay unseen.
         Err(CommandError::Storage(error)) => {
             tracing::warn!(%error, "messages that are read stay unseen");
-            return Ok(());
+            return tell(ctx, &read, |_| true).await;
         }
         Err(error) => return Err(error),
     };
@@ -67,10 +68,26 @@ pub(super) async fn mark(ctx: &mut Ctx<'_>, read: UidSet) -> Result<()> {
         &mut out,
     )
     .await?;
+    ctx.connection.write(&out).await?;
+    let wants_modseq = ctx.enabled.condstore();
+    tell(ctx, &read, |entry| {
+        let said = before.by_uid(entry.uid()).map(|(_, before)| as_read(&before));
+        own == Some(entry.modseq()) && (wants_modseq || said.as_ref() != Some(entry.flags()))
+    })
+    .await
+}
+
+/// Tells the flags of those messages that are such, whatever NOTIFY leaves out: it is this command that
+/// is about them.
+async fn tell(
+    ctx: &mut Ctx<'_>,
+    read: &UidSet,
+    is_such: impl Fn(&Entry<'_>) -> bool,
+) -> Result<()> {
+    let mut out = Vec::new();
     let (known, enabled) = (ctx.selected()?.known().clone(), *ctx.enabled);
     for (seq, entry) in read.ranges().flat_map(|range| known.between(range)) {
-        if own == Some(entry.modseq()) {
-            // Whatever NOTIFY leaves out: it is this command that changes them.
+        if is_such(&entry) {
             ctx.selected()?.tell_message(&mut out, seq, &entry, enabled);
         }
         if out.len() >= PIECE_BYTES {

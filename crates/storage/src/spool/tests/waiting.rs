@@ -165,6 +165,28 @@ fn no_question_reads_every_row() {
     assert!(scans.clone().all(|scan| !scan.contains("spool") && !scan.ends_with(" r")), "{plan:?}");
 }
 
+/// A claim looks at the recipients of its messages alone; what is to be sent later is counted without a
+/// look at the rest.
+#[test]
+fn what_goes_along_or_later_is_found_by_keys() {
+    with_clock(|store, _| {
+        if store.read(|tx| Ok(tx.sql.dialect())).unwrap() != Dialect::Sqlite {
+            return;
+        }
+        for (sql, params, is_by) in [
+            (super::super::claim::FREE_PLACES, 3, &["(spool_id=?)"][..]),
+            (super::super::list::SCHEDULED, 1, &["spool_begins", "SEARCH r "]),
+        ] {
+            let params = vec![Value::Int(1); params];
+            let sql: &'static str = format!("EXPLAIN QUERY PLAN {sql}").leak();
+            let plan = store
+                .read(move |tx| tx.sql.query_all(sql, &params, |row| Ok(row.text(3)?.to_owned())));
+            let plan = plan.unwrap().join("; ");
+            assert!(is_by.iter().all(|by| plan.contains(by)), "{plan}");
+        }
+    });
+}
+
 /// One writer less, however it ends.
 struct Leaving<'a>(&'a AtomicUsize);
 
