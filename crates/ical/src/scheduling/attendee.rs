@@ -67,6 +67,7 @@ pub fn attendee_change(
                 check(old, &new)?;
                 if let Some(stored) = &mut stored {
                     take_back(old, &new, stored, scene.users);
+                    keep_numbers(old, &new, stored);
                 }
             }
             changed_answers(old, &new, &organizer, scene)
@@ -123,6 +124,20 @@ fn is_elsewhere(part: &Component, at: Timestamp, new: &Parts<'_>) -> bool {
     id.value.is_date() == start.value.is_date() && new.zones.instant(&start) != at
 }
 
+/// RFC 5546 §2.1.4: SEQUENCE is the organizer's. What is stored says with which number the attendee was
+/// asked, so that the next answer has it too. QUIRK(DAVx5): an exception that it makes has 1, whatever
+/// the series has; other programs leave it out.
+fn keep_numbers(old: &Parts<'_>, new: &Parts<'_>, stored: &mut Component) {
+    let kind = new.object.kind().name();
+    let parts = stored.components.iter_mut().filter(|part| part.is(kind));
+    for ((instance, _), part) in new.iter().zip(parts) {
+        let asked = old.describing(instance).map_or(0, sequence);
+        if sequence(part) < asked {
+            part.put(Line::new("SEQUENCE", asked.to_string()));
+        }
+    }
+}
+
 /// Instances whose answer is another one, and those that are taken out.
 fn changed_answers(
     old: Option<&Parts<'_>>,
@@ -135,11 +150,15 @@ fn changed_answers(
     let mut answers = Vec::new();
     for (instance, part) in new.iter() {
         let Some(now) = answer(part) else { continue };
-        let before = old.and_then(|old| old.describing(instance)).and_then(answer);
+        let known = old.and_then(|old| old.describing(instance));
         // A first copy that the person put there answers where it says something.
-        let before = before.unwrap_or_else(|| "NEEDS-ACTION".to_owned());
+        let before = known.and_then(answer).unwrap_or_else(|| "NEEDS-ACTION".to_owned());
         if (now != before || forced) && !is_cancelled(part) {
-            answers.push(answered(part, scene, None));
+            // RFC 5546 §2.1.5: with the number of what they were asked.
+            let number = sequence(part).max(known.map_or(0, sequence));
+            let mut answer = answered(part, scene, None);
+            answer.put(Line::new("SEQUENCE", number.to_string()));
+            answers.push(answer);
         }
     }
     let Some(old) = old else { return answers };

@@ -102,18 +102,13 @@ impl<'e, 'o> Answered<'e, 'o> {
         let (_, part) = self.parts.get_mut(place).ok_or(Ignored::Unknown)?;
         // RFC 5546 §2.1.5: an answer to what is no more. QUIRK(Google): SEQUENCE may be absent.
         let number = reply.line("SEQUENCE").map(|_| sequence(reply));
-        // DEVIATION(RFC 5546 §2.1.5): the number of a series grows with each instance that is taken
-        // out of it. Who is told of that alone goes on to answer with the number they have.
-        let begins = |part: &Component, of: &Parts<'_>| {
-            time_of(part, "DTSTART").map(|start| of.zones.instant(&start))
-        };
-        let said = begins(reply, self.message);
-        let is_elsewhere = said.is_none() || said != begins(part, self.existing);
         let newest = sequence(part);
-        let is_overtaken =
-            |number| is_elsewhere || user.attendee(part).is_some_and(|own| number < least(own));
-        if number.is_some_and(|number| number < newest && is_overtaken(number)) {
-            return Err(Ignored::Stale);
+        if let Some(number) = number.filter(|number| *number < newest) {
+            let (existing, message) = (self.existing, self.message);
+            let least = user.attendee(part).map_or(0, |own| least(instance, own));
+            if number < least || is_elsewhere(instance, (reply, message), (part, existing)) {
+                return Err(Ignored::Stale);
+            }
         }
         let status = reply.line("REQUEST-STATUS").map(|line| code_of(line.value()));
         if user.attendee(part).is_none() {
@@ -162,9 +157,33 @@ impl<'e, 'o> Answered<'e, 'o> {
 }
 
 /// The least number of an answer that counts: that of the last one, and of the last time that somebody
-/// was asked for.
-fn least(own: &Line) -> u64 {
-    sequence_said(own, ANSWERED_SEQUENCE).max(sequence_said(own, ASKED_SEQUENCE))
+/// was asked for. QUIRK(DAVx5, others): the answer for one instance has a number of its own, so that it
+/// is the time it says that tells whether it is to another one.
+fn least(instance: Instance, own: &Line) -> u64 {
+    let answered = sequence_said(own, ANSWERED_SEQUENCE);
+    match instance {
+        None => answered.max(sequence_said(own, ASKED_SEQUENCE)),
+        Some(_) => answered,
+    }
+}
+
+/// Whether an answer with an older number is to another time.
+///
+/// DEVIATION(RFC 5546 §2.1.5): the number of a series grows with each instance that is taken out of it.
+/// Who is told of that alone goes on to answer with the number they have.
+fn is_elsewhere(
+    instance: Instance,
+    (reply, message): (&Component, &Parts<'_>),
+    (part, existing): (&Component, &Parts<'_>),
+) -> bool {
+    let begins = |part: &Component, of: &Parts<'_>| {
+        time_of(part, "DTSTART").map(|start| of.zones.instant(&start))
+    };
+    match begins(reply, message) {
+        // An answer that is lost is worse than one that is old: which instance it is to, it says.
+        None => instance.is_none(),
+        said => said != begins(part, existing),
+    }
 }
 
 /// LIMIT: bytes that an answer may add to a meeting, as often as a meeting may have bytes: what it says

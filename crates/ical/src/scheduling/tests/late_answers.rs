@@ -91,3 +91,76 @@ fn others_do_not_see_what_is_remembered_of_answers() {
     let text = String::from_utf8(noted.render()).unwrap();
     assert!(text.contains("PARTSTAT=DECLINED") && !text.contains("X-POSTHORN"), "{text}");
 }
+
+/// The series of which everybody was asked with 3 for another time.
+fn asked_anew() -> String {
+    let now = put(&master("").replace("DURATION:PT1H", "DURATION:PT2H"), &master(""));
+    assert!(now.contains("SEQUENCE:3") && now.contains("X-POSTHORN-ASKED=3"), "{now}");
+    now
+}
+
+/// What Bob's program puts in the place of what is there: what is stored, with which number the answer
+/// goes, and what the organizer's copy says of Bob then.
+fn answered_by_program(organized: &str, old: &str, new: &str) -> (String, Vec<String>) {
+    let (old, new) = (object(old), object(new));
+    let change = acting("bob", |scene| attendee_change(Some(&old), Some(&new), scene)).unwrap();
+    let reply = change.reply.unwrap();
+    let from = Users::new(&["mailto:bob@example.org"]);
+    let (existing, arrived) = (object(organized), reply.arrived().unwrap());
+    let taken = acting("ann", |scene| receive_reply(&existing, &arrived, &from, scene)).unwrap();
+    let mut said = lines(&reply.calendar, &["SEQUENCE"]);
+    said.extend(lines(&taken, &["ATTENDEE;PARTSTAT=DECLINED;CN=Bob"]));
+    (events(&change.stored.unwrap()), said)
+}
+
+/// The number is the organizer's, whatever a program writes of its own.
+#[test]
+fn an_answer_has_the_number_that_was_asked_with() {
+    let asked = asked_anew();
+    let one = |number: &str| {
+        moved(PEOPLE)
+            .replace("T150000", "T100000")
+            .replace("SEQUENCE:2\n", number)
+            .replace("ACCEPTED;CN=Bob", "DECLINED;CN=Bob")
+    };
+    let expected = |answered: u32| {
+        let line = format!(
+            "ATTENDEE;PARTSTAT=DECLINED;CN=Bob;X-POSTHORN-ASKED=3;SCHEDULE-STATUS=2.0;\
+             X-POSTHORN-ANSWERED={answered}:mailto:bob@example.org"
+        );
+        vec![format!("SEQUENCE:{answered}"), line]
+    };
+    for number in ["SEQUENCE:1\n", ""] {
+        // An exception.
+        let (stored, said) = answered_by_program(&asked, &asked, &(asked.clone() + &one(number)));
+        assert_eq!(said, expected(3));
+        assert_eq!(lines(object(&stored).calendar(), &["SEQ"]), ["SEQUENCE:3", "SEQUENCE:3"]);
+        // The whole.
+        let declined = asked.replace("NEEDS-ACTION;CN=Bob", "DECLINED;CN=Bob");
+        let declined = declined.replace("SEQUENCE:3\n", number);
+        let (stored, said) = answered_by_program(&asked, &asked, &declined);
+        assert_eq!(said, expected(3));
+        assert_eq!(lines(object(&stored).calendar(), &["SEQ"]), ["SEQUENCE:3"]);
+    }
+}
+
+/// Of programs elsewhere, that do the same.
+#[test]
+fn an_answer_for_one_instance_may_have_any_number() {
+    let asked = asked_anew();
+    let one = |number: u32, start: &str| {
+        let reply = reply(number, "DECLINED");
+        reply.replace("DTSTART;TZID=Own:20260105T100000\n", start)
+    };
+    let there = "RECURRENCE-ID;TZID=Own:20260112T100000\n";
+    let start = |hour: u32| format!("{there}DTSTART;TZID=Own:20260112T{hour}0000\n");
+    for found in [answered_with(&asked, &one(1, there)), answered_with(&asked, &one(1, &start(10)))]
+    {
+        let found = found.unwrap();
+        assert!(found.contains("ATTENDEE;PARTSTAT=DECLINED;CN=Bob"), "{found}");
+    }
+    assert_eq!(answered_with(&asked, &one(1, &start(15))), Err(Ignored::Stale));
+    // They go by their order.
+    let newest = answered_with(&asked, &one(3, there)).unwrap();
+    assert_eq!(answered_with(&newest, &one(1, there)), Err(Ignored::Stale));
+}
