@@ -6,7 +6,7 @@ use super::changes::{Change, change, is_forced};
 use super::delegation::take_back;
 use super::message::{Method, Outgoing};
 use super::parts::{Instance, Parts, is_cancelled, sequence, time_of};
-use super::users::{Agent, Scene, partstat};
+use super::users::{Agent, Scene, partstat, without_numbers};
 use crate::component::Component;
 use crate::line::Line;
 use crate::object::{CalendarObject, calendar_user};
@@ -53,7 +53,10 @@ pub fn attendee_change(
     let mut stored = new.map(|new| {
         let mut calendar = new.calendar().clone();
         let lines = calendar.components.iter_mut().flat_map(|part| part.lines.iter_mut());
-        lines.for_each(|line| line.remove_parameter("SCHEDULE-FORCE-SEND"));
+        lines.for_each(|line| {
+            line.remove_parameter("SCHEDULE-FORCE-SEND");
+            without_numbers(line);
+        });
         calendar
     });
     let nothing = |stored| Ok(AttendeeChange { stored, reply: None });

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::changes::is_of_reminders;
-use super::users::{ANSWERED_SEQUENCE, ASKED_SEQUENCE, Scene};
+use super::users::{Scene, without_numbers};
 use crate::component::Component;
 use crate::limits::Limits;
 use crate::line::Line;
@@ -148,10 +148,10 @@ fn as_sent(mut part: Component, now: Timestamp) -> Component {
 }
 
 pub(super) fn without_schedule_parameters(line: &mut Line) {
-    let own = [ANSWERED_SEQUENCE, ASKED_SEQUENCE];
-    for name in ["SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND"].iter().chain(&own) {
+    for name in ["SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND"] {
         line.remove_parameter(name);
     }
+    without_numbers(line);
 }
 
 pub(super) fn utc(instant: Timestamp) -> String {

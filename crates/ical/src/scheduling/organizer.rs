@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use super::changes::{Change, change, change_of_instance, served};
 use super::message::{Method, Outgoing};
 use super::parts::{Instance, Parts, next_sequence, sequence};
-use super::users::{ANSWERED_SEQUENCE, ASKED_SEQUENCE, Agent, Scene};
+use super::users::{ANSWERED_SEQUENCE, ASKED_SEQUENCE, Agent, Scene, without_numbers};
 use super::view::View;
 use crate::component::Component;
 use crate::line::Line;
@@ -53,7 +53,7 @@ pub fn organizer_change_with<E>(
     let mine = |object: &&CalendarObject| object.parts().all(|part| scene.users.organize(part));
     let stored = new.map(|new| match (old.filter(mine), mine(&new)) {
         (Some(old), true) => settle(old, new, scene),
-        _ => new.calendar().clone(),
+        _ => as_put(new),
     });
     let settled = stored.clone().and_then(|calendar| CalendarObject::of(calendar).ok());
     let settled = settled.filter(|object| mine(&object));
@@ -78,11 +78,20 @@ pub fn organizer_change_with<E>(
     }))
 }
 
+/// What was put, without what the server remembers of answers: that is not a program's to say, nor is it
+/// true of the copy of another meeting.
+fn as_put(new: &CalendarObject) -> Component {
+    let mut calendar = new.calendar().clone();
+    let lines = calendar.components.iter_mut().flat_map(|part| part.lines.iter_mut());
+    lines.filter(|line| line.name() == "ATTENDEE").for_each(without_numbers);
+    calendar
+}
+
 /// SEQUENCE grows and answers are void where it has another time.
 fn settle(old: &CalendarObject, new: &CalendarObject, scene: &Scene<'_>) -> Component {
     let (old, new) = (Parts::of(old, scene.limits), Parts::of(new, scene.limits));
     new.expect(&old);
-    let mut calendar = new.object.calendar().clone();
+    let mut calendar = as_put(new.object);
     let kind = new.object.kind().name();
     let told = Told::of(&old, &new);
     let parts = calendar.components.iter_mut().filter(|part| part.is(kind));
@@ -162,7 +171,7 @@ fn keep_statuses(part: &mut Component, known: &Component) {
             line.set_parameter("SCHEDULE-STATUS", status);
         }
         for name in [ASKED_SEQUENCE, ANSWERED_SEQUENCE] {
-            if let Some(number) = said(name).filter(|said| line.parameter(name) != Some(said)) {
+            if let Some(number) = said(name) {
                 line.set_parameter(name, number);
             }
         }

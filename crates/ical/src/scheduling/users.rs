@@ -137,6 +137,11 @@ pub(super) const ASKED_SEQUENCE: &str = "X-POSTHORN-ASKED";
 /// The same of the last that they answered with, where that is above 0.
 pub(super) const ANSWERED_SEQUENCE: &str = "X-POSTHORN-ANSWERED";
 
+/// Takes both away.
+pub(super) fn without_numbers(line: &mut Line) {
+    [ASKED_SEQUENCE, ANSWERED_SEQUENCE].iter().for_each(|name| line.remove_parameter(name));
+}
+
 /// What one of the two says; 0 where it is not there.
 pub(super) fn sequence_said(line: &Line, name: &str) -> u64 {
     line.parameter(name).and_then(|said| said.trim().parse().ok()).unwrap_or(0)

@@ -164,3 +164,21 @@ fn an_answer_for_one_instance_may_have_any_number() {
     let newest = answered_with(&asked, &one(3, there)).unwrap();
     assert_eq!(answered_with(&newest, &one(1, there)), Err(Ignored::Stale));
 }
+
+/// A copy of a meeting that a program makes, with all that it read of it.
+#[test]
+fn what_is_remembered_of_answers_is_not_a_program_s_to_say() {
+    let own = ";X-POSTHORN-ASKED=9;X-POSTHORN-ANSWERED=9;CN=Bob";
+    let copied = master("").replace(";CN=Bob", own);
+    let new = events(&organized(None, Some(&copied)).stored.unwrap());
+    assert!(!new.contains("X-POSTHORN"), "{new}");
+    let kept = put(&master(""), &copied);
+    assert!(!kept.contains("X-POSTHORN"), "{kept}");
+    let known =
+        put(&asked_anew(), &asked_anew().replace("X-POSTHORN-ASKED=3", "X-POSTHORN-ASKED=9"));
+    assert!(known.contains("X-POSTHORN-ASKED=3") && !known.contains("=9"), "{known}");
+    let (old, new) = (object(&master("")), object(&copied));
+    let change = acting("bob", |scene| attendee_change(Some(&old), Some(&new), scene)).unwrap();
+    let stored = events(&change.stored.unwrap());
+    assert!(!stored.contains("X-POSTHORN"), "{stored}");
+}
