@@ -218,11 +218,14 @@ impl AccountTx<'_, '_> {
         placed: &mut Vec<Placed<'_>>,
     ) -> Result<Vec<String>> {
         let mut kept = Vec::new();
-        for round in 0.. {
+        let mut left = placed.len().saturating_add(AGAIN_MAX);
+        // Each round but the last puts back one at least.
+        loop {
             let (mut stays, before) = (Vec::new(), kept.len());
             for one in std::mem::take(placed) {
-                let goes = round >= ROUNDS_MAX || self.is_double_booked(collection, one.object)?;
-                if !goes {
+                let is_looked_at = left > 0;
+                left = left.saturating_sub(1);
+                if !is_looked_at || !self.is_double_booked(collection, one.object)? {
                     stays.push(one);
                     continue;
                 }
@@ -250,8 +253,10 @@ impl AccountTx<'_, '_> {
     }
 }
 
-/// LIMIT: how often everything is looked at that a restore has put into the calendar of a room.
-const ROUNDS_MAX: usize = 5;
+/// LIMIT: how often what a restore has put into the calendar of a room is looked at again after something
+/// was put back: a hundred that are in each other's way one after the other. What is not found to meet
+/// anything by then stays.
+const AGAIN_MAX: usize = 5_000;
 
 /// What a restore has put somewhere.
 struct Placed<'s> {

@@ -3,9 +3,10 @@
 use ids::AccountId;
 
 use super::fixture::*;
-use super::rooms::{answers, notes, other, room};
-use crate::CollectionChange;
+use super::rooms::{answers, at, notes, other, prepared, put_in, room};
+use crate::object::Restored;
 use crate::testing::{TestStore, on_both_engines};
+use crate::{CollectionChange, RestoreStep};
 
 /// Bob wants the hour that Ann has.
 fn bob_wants(store: &TestStore, bob: AccountId) -> Vec<String> {
@@ -54,5 +55,35 @@ fn a_calendar_that_bookings_go_to_since_takes_time() {
         put(store, ann, &meeting(&["room"], AT_NINE));
         assert!(!stored(store, room, "notes/m.ics").is_empty());
         assert_eq!(bob_wants(store, bob), ["DECLINED"]);
+    });
+}
+
+/// Each is where the next one was, and the last where something else is: one after the other goes back.
+/// What is in nobody's way does not.
+#[test]
+fn what_meets_nothing_is_restored_whatever_becomes_of_others() {
+    on_both_engines(|store| {
+        let room = room(store);
+        let personal = personal(store, room);
+        let chain = ["a", "b", "c", "d", "e", "f", "g", "h"];
+        for (hour, name) in (9..).zip(chain) {
+            put_in(store, &personal, name, &at(hour));
+        }
+        put_in(store, &personal, "x", &at(17));
+        let restored = store.with(room, move |tx| {
+            let mut steps = Vec::new();
+            for (hour, name) in (10..).zip(chain) {
+                let expected = Some(tx.find_object(personal.id, name)?.expect("there").etag());
+                let object = Some(prepared(name, &at(hour)));
+                steps.push(RestoreStep { name: name.to_owned(), expected, object });
+            }
+            let free = Some(prepared("p", &at(20)));
+            steps.push(RestoreStep { name: "p".to_owned(), expected: None, object: free });
+            tx.restore_objects(&personal, &steps)
+        });
+        let kept = chain.iter().rev().map(|name| (*name).to_owned()).collect();
+        assert_eq!(restored.unwrap(), Restored { put: 1, removed: 0, kept });
+        assert!(stored(store, room, "personal/p").contains("DTSTART:20260105T200000Z"));
+        assert!(stored(store, room, "personal/h").contains("DTSTART:20260105T160000Z"));
     });
 }

@@ -134,13 +134,13 @@ fn event(uid: &str, lines: &str) -> String {
     other(&part("", lines), uid)
 }
 
-fn prepared(uid: &str, lines: &str) -> PreparedObject {
+pub(super) fn prepared(uid: &str, lines: &str) -> PreparedObject {
     let bytes = calendar_of(&event(uid, lines));
     PreparedObject::calendar(bytes, &ObjectLimits::default()).unwrap()
 }
 
 /// At another hour of that day.
-fn at(hour: u8) -> String {
+pub(super) fn at(hour: u8) -> String {
     AT_NINE.replace("T09", &format!("T{hour:02}"))
 }
 
@@ -156,7 +156,7 @@ pub(super) fn notes(store: &TestStore, room: AccountId) -> Collection {
 }
 
 /// Puts an event there; its name is its UID.
-fn put_in(store: &TestStore, to: &Collection, uid: &'static str, lines: &str) {
+pub(super) fn put_in(store: &TestStore, to: &Collection, uid: &'static str, lines: &str) {
     let (to, object) = (to.clone(), prepared(uid, lines));
     let put = store.with(to.account, move |tx| {
         let name = ObjectName::parse(uid)?;
