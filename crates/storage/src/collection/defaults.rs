@@ -2,7 +2,7 @@
 
 use ids::{AccountId, CollectionId};
 
-use super::{CollectionKind, CollectionName, Home, NewCollection};
+use super::{Collection, CollectionKind, CollectionName, Components, Home, NewCollection};
 use crate::change::Fact;
 use crate::sql::Value;
 use crate::{AccountTx, CollectionChange, ReadTx, Result, StorageError};
@@ -95,17 +95,58 @@ impl AccountTx<'_, '_> {
     /// that takes events.
     ///
     /// # Errors
-    /// [`StorageError::Invalid`] where it is no calendar of the account for events.
+    /// [`StorageError::Invalid`] where it is no calendar of the account for events;
+    /// [`StorageError::Conflict`] where it is one of a room, holds what took no time, and something
+    /// else has that time (R-CAL-4).
     pub fn set_default_calendar(&mut self, calendar: CollectionId) -> Result<()> {
         self.require_own()?;
         let account = self.account;
         let found = self.load_collection(calendar)?;
         let fits = found.kind == CollectionKind::Calendar
             && found.account == account
-            && found.components.contains(super::Components::EVENT);
+            && found.components.contains(Components::EVENT);
         if !fits {
             return Err(StorageError::Invalid("this is no calendar of your own for events"));
         }
+        let booked = self.bookings_go(account)?;
+        self.require_time_for(&found, None)?;
+        self.choose_default_calendar(calendar)?;
+        match booked.filter(|booked| *booked != calendar) {
+            Some(booked) => self.keep_taking_time(booked),
+            None => Ok(()),
+        }
+    }
+
+    /// R-CAL-4: what bookings go into takes the time of a room, with all that it holds already, but
+    /// for what stands in the calendar `without`, which goes.
+    pub(super) fn require_time_for(
+        &mut self,
+        calendar: &Collection,
+        without: Option<CollectionId>,
+    ) -> Result<()> {
+        match self.is_double_booked_by_opening(calendar, without)? {
+            true => Err(StorageError::Conflict("the room has something else then")),
+            false => Ok(()),
+        }
+    }
+
+    /// R-CAL-4: what is booked in a calendar that bookings go to no more takes its time as before.
+    fn keep_taking_time(&mut self, calendar: CollectionId) -> Result<()> {
+        let ahead = self.now.as_secs()..i64::MAX;
+        if !self.load_collection(calendar)?.transparent
+            || self.find_in_range(calendar, Components::EVENT, &ahead)?.is_empty()
+        {
+            return Ok(());
+        }
+        let opaque = CollectionChange { transparent: Some(false), ..CollectionChange::default() };
+        self.write_properties(calendar, &opaque)?;
+        self.touch_collection(calendar)?;
+        self.record_fact(Some(calendar), Fact::CollectionUpdated)
+    }
+
+    /// Writes what was chosen.
+    pub(super) fn choose_default_calendar(&mut self, calendar: CollectionId) -> Result<()> {
+        let account = self.account;
         let changed = self.sql.execute(
             "UPDATE account SET default_calendar = ?2 WHERE id = ?1 \
              AND default_calendar IS DISTINCT FROM ?2",

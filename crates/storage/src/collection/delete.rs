@@ -11,7 +11,8 @@ impl AccountTx<'_, '_> {
     ///
     /// # Errors
     /// [`StorageError::NotFound`] where it went meanwhile; [`StorageError::InUse`] for the last
-    /// calendar, and where somebody else has a lock in it; [`StorageError::NoPermission`] for inbox
+    /// calendar, and where somebody else has a lock in it; [`StorageError::Conflict`] where the
+    /// calendar that has its part next cannot begin to take the time of a room (R-CAL-4); [`StorageError::NoPermission`] for inbox
     /// and notifications.
     pub fn delete_collection(&mut self, collection: &Collection, tokens: &[String]) -> Result<()> {
         let found = self.require_still_there(collection, CollectionRights::ALL)?;
@@ -46,10 +47,10 @@ impl AccountTx<'_, '_> {
             .filter(|other| other.id != collection.id && other.kind == CollectionKind::Calendar)
             .filter(|other| other.components.contains(Components::EVENT))
             .min_by_key(|other| (other.created, other.id));
-        match next {
-            Some(next) => self.set_default_calendar(next.id),
-            None => Err(StorageError::InUse("the calendar that invitations go to")),
-        }
+        let next = next.ok_or(StorageError::InUse("the calendar that invitations go to"))?;
+        self.require_own()?;
+        self.require_time_for(next, Some(collection.id))?;
+        self.choose_default_calendar(next.id)
     }
 
     fn erase_collection(&mut self, collection: &Collection) -> Result<()> {

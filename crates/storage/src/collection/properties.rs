@@ -151,7 +151,7 @@ impl AccountTx<'_, '_> {
             return Err(StorageError::NoPermission("only what is subscribed to has a source"));
         }
         self.require_unlocked(found.kind.home(), &found.name, None, tokens)?;
-        if change.transparent == Some(false) && self.is_double_booked_by_opening(&found)? {
+        if change.transparent == Some(false) && self.is_double_booked_by_opening(&found, None)? {
             return Err(StorageError::Conflict("the room has something else then"));
         }
         self.write_properties(collection, change)?;

@@ -20,6 +20,20 @@ pub(super) struct Known {
 }
 
 impl ReadTx<'_> {
+    /// R-CAL-2: the calendar for invitations, or, of what it does not take, the oldest that does.
+    pub(super) fn calendar_for(
+        &mut self,
+        account: AccountId,
+        component: Components,
+    ) -> Result<Option<Collection>> {
+        let default = self.default_calendar(account)?;
+        let mut all = self.list_collections(account, Home::Calendars)?;
+        all.retain(|one| {
+            one.kind == CollectionKind::Calendar && one.components.contains(component)
+        });
+        Ok(all.into_iter().min_by_key(|one| (Some(one.id) != default, one.created, one.id)))
+    }
+
     /// The object of this UID in a calendar of the account's own; a scheduling object before
     /// one that is none. What cannot be read is none.
     pub(super) fn find_copy(&mut self, account: AccountId, uid: &str) -> Result<Option<Known>> {
@@ -102,22 +116,11 @@ impl AccountTx<'_, '_> {
                 let found = self.find_collection(account, Home::Calendars, name)?;
                 found.filter(|one| one.components.contains(object.component()))
             }
-            None => self.calendar_for(object.component())?,
+            None => self.calendar_for(account, object.component())?,
         };
         let collection = collection.ok_or(StorageError::NotFound("calendar"))?;
         let name = self.name_for(&collection, object.uid())?;
         self.write_object(&collection, None, &name, &object, tag).map(|_| ())
-    }
-
-    /// R-CAL-2: the calendar for invitations, or, of what it does not take, the oldest that does.
-    pub(super) fn calendar_for(&mut self, component: Components) -> Result<Option<Collection>> {
-        let account = self.account;
-        let default = self.default_calendar(account)?;
-        let mut all = self.list_collections(account, Home::Calendars)?;
-        all.retain(|one| {
-            one.kind == CollectionKind::Calendar && one.components.contains(component)
-        });
-        Ok(all.into_iter().min_by_key(|one| (Some(one.id) != default, one.created, one.id)))
     }
 
     /// A name of what has this UID, which nothing has yet.

@@ -42,6 +42,15 @@ impl ReadTx<'_> {
         Ok(found.is_some())
     }
 
+    /// The calendar that the bookings of a room go into; `None` of an account that is none. What it
+    /// holds takes the time of the room, whatever is said of the calendar.
+    pub fn bookings_go(&mut self, account: AccountId) -> Result<Option<CollectionId>> {
+        if !self.is_room(account)? {
+            return Ok(None);
+        }
+        Ok(self.calendar_for(account, Components::EVENT)?.map(|calendar| calendar.id))
+    }
+
     /// All rooms, by address.
     pub fn list_rooms(&mut self) -> Result<Vec<Account>> {
         let rooms = self.sql.query_all("SELECT account_id FROM room", &[], |row| row.int(0))?;
@@ -108,7 +117,7 @@ impl AccountTx<'_, '_> {
         if object.component() != Components::EVENT || !self.is_room(account)? {
             return Ok(false);
         }
-        if !counts(collection, object.component(), self.bookings_go()?) {
+        if !counts(collection, object.component(), self.bookings_go(account)?) {
             return Ok(false);
         }
         let limits = self.settings.scheduling.objects.ical;
@@ -131,7 +140,7 @@ impl AccountTx<'_, '_> {
         if object.component != Components::EVENT || !self.is_room(account)? {
             return Ok(false);
         }
-        let booked = self.bookings_go()?;
+        let booked = self.bookings_go(account)?;
         if counts(from, object.component, booked) || !counts(to, object.component, booked) {
             return Ok(false);
         }
@@ -141,11 +150,16 @@ impl AccountTx<'_, '_> {
         bookings.meet(self, &asked, &mut { INSTANCES_MAX })
     }
 
-    /// The same of all that a calendar of the room holds, which took no time and is to take it.
-    pub(crate) fn is_double_booked_by_opening(&mut self, calendar: &Collection) -> Result<bool> {
+    /// The same of all that a calendar of the room holds, which took no time and is to take it, where
+    /// the calendar `without` goes.
+    pub(crate) fn is_double_booked_by_opening(
+        &mut self,
+        calendar: &Collection,
+        without: Option<CollectionId>,
+    ) -> Result<bool> {
         let account = self.account;
         let is_shut = calendar.kind == CollectionKind::Calendar && calendar.transparent;
-        if !is_shut || !self.is_room(account)? || self.bookings_go()? == Some(calendar.id) {
+        if !is_shut || !self.is_room(account)? || self.bookings_go(account)? == Some(calendar.id) {
             return Ok(false);
         }
         let ahead = self.now.as_secs()..i64::MAX;
@@ -154,6 +168,7 @@ impl AccountTx<'_, '_> {
             return Ok(true);
         }
         let mut bookings = Bookings::of(self, "")?;
+        bookings.calendars.retain(|one| Some(one.id) != without);
         bookings.calendars.push(calendar.clone());
         let mut left = INSTANCES_MAX;
         for one in ahead {
@@ -164,11 +179,6 @@ impl AccountTx<'_, '_> {
             }
         }
         Ok(false)
-    }
-
-    /// The calendar that bookings go into.
-    fn bookings_go(&mut self) -> Result<Option<CollectionId>> {
-        Ok(self.calendar_for(Components::EVENT)?.map(|calendar| calendar.id))
     }
 
     fn taken_instances(&mut self, asked: &CalendarObject, users: &Users) -> Result<Taken> {
@@ -258,7 +268,7 @@ struct Bookings {
 impl Bookings {
     fn of(tx: &mut AccountTx<'_, '_>, but: &str) -> Result<Self> {
         let account = tx.account;
-        let booked = tx.bookings_go()?;
+        let booked = tx.bookings_go(account)?;
         let mut calendars = tx.list_collections(account, Home::Calendars)?;
         calendars.retain(|one| counts(one, Components::EVENT, booked));
         let addresses = tx.calendar_addresses(account)?;

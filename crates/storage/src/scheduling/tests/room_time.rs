@@ -3,10 +3,11 @@
 use ids::AccountId;
 
 use super::fixture::*;
-use super::rooms::{answers, at, notes, other, prepared, put_in, room};
+use super::rooms::{answers, at, notes, other, prepared, put_in, remove, room};
+use crate::collection::Collection;
 use crate::object::Restored;
 use crate::testing::{TestStore, on_both_engines};
-use crate::{CollectionChange, RestoreStep};
+use crate::{CollectionChange, RestoreStep, Result, StorageError};
 
 /// Bob wants the hour that Ann has.
 fn bob_wants(store: &TestStore, bob: AccountId) -> Vec<String> {
@@ -55,6 +56,80 @@ fn a_calendar_that_bookings_go_to_since_takes_time() {
         put(store, ann, &meeting(&["room"], AT_NINE));
         assert!(!stored(store, room, "notes/m.ics").is_empty());
         assert_eq!(bob_wants(store, bob), ["DECLINED"]);
+    });
+}
+
+fn choose(store: &TestStore, calendar: &Collection) -> Result<()> {
+    let id = calendar.id;
+    store.with(calendar.account, move |tx| tx.set_default_calendar(id))
+}
+
+fn say_transparent(store: &TestStore, calendar: &Collection, transparent: bool) {
+    let (account, id) = (calendar.account, calendar.id);
+    let change = CollectionChange { transparent: Some(transparent), ..CollectionChange::default() };
+    store.with(account, move |tx| tx.update_collection(id, &change, &[])).unwrap();
+}
+
+fn is_transparent(store: &TestStore, room: AccountId) -> bool {
+    personal(store, room).transparent
+}
+
+#[test]
+fn bookings_go_where_what_is_there_already_has_its_time() {
+    on_both_engines(|store| {
+        let room = room(store);
+        let (notes, personal) = (notes(store, room), personal(store, room));
+        put_in(store, &personal, "x", AT_NINE);
+        put_in(store, &notes, "y", AT_NINE);
+        assert!(matches!(choose(store, &notes), Err(StorageError::Conflict(_))));
+        let default = store.read(move |tx| tx.bookings_go(room));
+        assert_eq!(default.unwrap(), Some(personal.id));
+        remove(store, &notes, "y");
+        choose(store, &notes).unwrap();
+        // To others it is as it was.
+        let ann = store.account("ann");
+        let own = self::notes(store, ann);
+        put_in(store, &self::personal(store, ann), "x", AT_NINE);
+        put_in(store, &own, "y", AT_NINE);
+        choose(store, &own).unwrap();
+    });
+}
+
+#[test]
+fn what_is_booked_takes_time_after_bookings_go_elsewhere() {
+    on_both_engines(|store| {
+        let [ann, bob] = ["ann", "bob"].map(|name| store.account(name));
+        let room = room(store);
+        let (notes, personal) = (notes(store, room), personal(store, room));
+        say_transparent(store, &personal, true);
+        // Nothing is there yet.
+        choose(store, &notes).unwrap();
+        assert!(is_transparent(store, room));
+        choose(store, &personal).unwrap();
+        put(store, ann, &meeting(&["room"], AT_NINE));
+        choose(store, &notes).unwrap();
+        assert!(!is_transparent(store, room));
+        assert_eq!(bob_wants(store, bob), ["DECLINED"]);
+    });
+}
+
+#[test]
+fn a_calendar_that_bookings_go_to_is_deleted_where_another_can_take_them() {
+    on_both_engines(|store| {
+        let room = room(store);
+        let (notes, personal) = (notes(store, room), personal(store, room));
+        put_in(store, &personal, "x", AT_NINE);
+        put_in(store, &notes, "y", AT_NINE);
+        put_in(store, &notes, "z", AT_NINE);
+        let delete = || {
+            let gone = personal.clone();
+            store.with(room, move |tx| tx.delete_collection(&gone, &[]))
+        };
+        assert!(matches!(delete(), Err(StorageError::Conflict(_))));
+        remove(store, &notes, "z");
+        // What is in its way goes.
+        delete().unwrap();
+        assert_eq!(store.read(move |tx| tx.bookings_go(room)).unwrap(), Some(notes.id));
     });
 }
 

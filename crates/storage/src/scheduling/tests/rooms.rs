@@ -165,7 +165,7 @@ pub(super) fn put_in(store: &TestStore, to: &Collection, uid: &'static str, line
     assert_eq!(put.unwrap(), PutOutcome::Created);
 }
 
-fn remove(store: &TestStore, from: &Collection, name: &'static str) {
+pub(super) fn remove(store: &TestStore, from: &Collection, name: &'static str) {
     let from = from.clone();
     let removed = store.with(from.account, move |tx| {
         tx.delete_object(&from, name, &Condition::default()).map(drop)
