@@ -114,7 +114,10 @@ async fn change(
             written.map_err(|error| match error {
                 // R-CAL-4: a calendar of a room, which cannot begin to take time.
                 DavError::Storage(StorageError::Conflict(_)) => {
-                    let name = Name::caldav("schedule-calendar-transp");
+                    let name = Name::caldav(match default {
+                        Some(_) => "schedule-default-calendar-URL",
+                        None => "schedule-calendar-transp",
+                    });
                     Outcome::Refused(vec![Refused { name, status: 409, failed: None }])
                 }
                 error => too_large(error, changes),

@@ -72,8 +72,11 @@ pub(crate) fn of_account(
         actor.id == account.id || actor.role != Role::External && is_colleague(tx, asker, account)?;
     let mut busy = BusyTimes::new(range, &tx.calendar_addresses(account.id)?);
     let (mut said, mut is_told) = (Availability::new(&busy), knows_all);
+    // R-CAL-4: what is booked takes the time of a room whatever is said of the calendar.
+    let booked = tx.bookings_go(account.id)?;
     for collection in tx.list_collections(account.id, Home::Calendars)? {
-        if collection.kind != CollectionKind::Calendar || collection.transparent {
+        let takes_time = !collection.transparent || booked == Some(collection.id);
+        if collection.kind != CollectionKind::Calendar || !takes_time {
             continue;
         }
         let rights = tx.collection_rights(actor.id, &collection)?;

@@ -204,23 +204,68 @@ fn who_delegates_to_one_who_declined_is_asked_again() {
     });
 }
 
+async fn make_room(house: &House, name: &'static str) {
+    let made = house.store.write("test", move |tx| {
+        let account = storage::Address::parse(&format!("{name}@example.test")).unwrap();
+        let account = tx.find_account(&account)?.unwrap().id;
+        tx.make_room(account)
+    });
+    made.await.unwrap();
+}
+
+fn set_transp(how: &str) -> String {
+    format!(
+        "<D:propertyupdate xmlns:D=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\"><D:set>\
+         <D:prop><C:schedule-calendar-transp><C:{how}/></C:schedule-calendar-transp>\
+         <D:displayname>Notes</D:displayname></D:prop></D:set></D:propertyupdate>"
+    )
+}
+
+/// R-CAL-4: what is booked takes the time of a room, whatever is said of the calendar that it is in.
+#[test]
+fn a_room_is_busy_where_it_is_booked() {
+    on_both_engines(|house| async move {
+        let ask = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:REQUEST\r\nBEGIN:VFREEBUSY\r\nUID:f\r\n\
+                   DTSTART:20260105T000000Z\r\nDTEND:20260106T000000Z\r\n\
+                   ORGANIZER:mailto:julie@example.test\r\nATTENDEE:mailto:paul@example.test\r\n\
+                   END:VFREEBUSY\r\nEND:VCALENDAR\r\n";
+        let event = crate::calendars::event("1", AT_NINE);
+        assert_eq!(house.paul("PUT", "personal/1.ics", "", &event).await.status, 201);
+        let answer = house.paul("PROPPATCH", "personal/", "", &set_transp("transparent")).await;
+        assert!(answer.text.contains("200 OK"), "{}", answer.text);
+        for is_room in [false, true] {
+            if is_room {
+                make_room(&house, "paul").await;
+            }
+            let answer = house.julie("POST", "outbox/", "", ask).await;
+            assert!(answer.text.contains("BEGIN:VFREEBUSY"), "{}", answer.text);
+            let is_busy = answer.text.contains("FREEBUSY:20260105T090000Z/20260105T100000Z");
+            assert_eq!(is_busy, is_room, "{}", answer.text);
+        }
+        // Bookings do not go where something else has the time of what is there.
+        assert_eq!(house.paul("MKCALENDAR", "notes/", "", "").await.status, 201);
+        let answer = house.paul("PROPPATCH", "notes/", "", &set_transp("transparent")).await;
+        assert!(answer.text.contains("200 OK"), "{}", answer.text);
+        let event = crate::calendars::event("2", AT_NINE);
+        assert_eq!(house.paul("PUT", "notes/2.ics", "", &event).await.status, 201);
+        let set = format!(
+            "<D:propertyupdate xmlns:D=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\"><D:set>\
+             <D:prop><C:schedule-default-calendar-URL><D:href>{PAUL}/notes/</D:href>\
+             </C:schedule-default-calendar-URL></D:prop></D:set></D:propertyupdate>"
+        );
+        let answer = house.paul("PROPPATCH", "inbox/", "", &set).await;
+        let body = "<D:propstat><D:prop><C:schedule-default-calendar-URL/></D:prop>\
+            <D:status>HTTP/1.1 409 Conflict</D:status></D:propstat></D:response></D:multistatus>";
+        assert!(answer.status == 207 && answer.text.ends_with(body), "{}", answer.text);
+    });
+}
+
 /// R-CAL-4: a room is not booked twice by a property either.
 #[test]
 fn a_calendar_of_a_room_does_not_begin_to_take_time_that_is_taken() {
     on_both_engines(|house| async move {
-        let made = house.store.write("test", |tx| {
-            let paul = storage::Address::parse("paul@example.test").unwrap();
-            let paul = tx.find_account(&paul)?.unwrap().id;
-            tx.make_room(paul)
-        });
-        made.await.unwrap();
-        let set = |how: &str| {
-            format!(
-                "<D:propertyupdate xmlns:D=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\"><D:set>\
-                 <D:prop><C:schedule-calendar-transp><C:{how}/></C:schedule-calendar-transp>\
-                 <D:displayname>Notes</D:displayname></D:prop></D:set></D:propertyupdate>"
-            )
-        };
+        make_room(&house, "paul").await;
+        let set = set_transp;
         assert_eq!(house.paul("MKCALENDAR", "notes/", "", "").await.status, 201);
         let answer = house.paul("PROPPATCH", "notes/", "", &set("transparent")).await;
         assert!(answer.text.contains("200 OK"), "{}", answer.text);
