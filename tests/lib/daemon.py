@@ -55,9 +55,15 @@ class Reserved:
     def __init__(self):
         self.file = None
         self.ports = set()
+        # A lock on a byte keeps other processes out, and this process's own threads not.
+        self.one_thread = threading.RLock()
 
     def take(self, ports):
         """Whether nobody had one of the ports; then all of them are taken."""
+        with self.one_thread:
+            return self.take_alone(ports)
+
+    def take_alone(self, ports):
         if self.ports & ports:
             return False
         if self.file is None:
@@ -76,9 +82,10 @@ class Reserved:
 
     def release(self, ports):
         """Nothing listens there any more. What is not released ends with this process."""
-        for port in ports:
-            fcntl.lockf(self.file, fcntl.LOCK_UN, 1, port)
-        self.ports -= ports
+        with self.one_thread:
+            for port in ports:
+                fcntl.lockf(self.file, fcntl.LOCK_UN, 1, port)
+            self.ports -= ports
 
 
 RESERVED = Reserved()
