@@ -1,36 +1,30 @@
 //! A visit: what is due at one destination is claimed and sent, message by message, over one
 //! connection.
 
+mod claiming;
 mod passing;
+mod transaction;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use self::claiming::Claimed;
 use crate::ahead::Ahead;
 use crate::answer::Answer;
-use crate::counters::add;
-use crate::delivery::{Server, concerns_server, end_of};
-use crate::envelope::{MailParameters, outbound};
+use crate::delivery::Server;
+use crate::envelope::MailParameters;
 use crate::hand::Hand;
 use crate::hosts::Exit;
 use crate::policy::{Need, StsPolicy};
 use crate::queue::Inner;
-use crate::settings::{Reach, Settings};
-use crate::settle::{Confirms, End, Settling};
+use crate::settings::Settings;
+use crate::settle::{End, Settling};
 use ids::{QueueDaemonId, Timestamp};
 use mailauth::Author;
-use message::{Limits, header_fields, to_seven_bit};
-use smtp::client::{Capabilities, Outbound, OutboundContent, Outcome, Verdict};
-use smtp::types::{Body, ByMode};
-use storage::{
-    Claim, ClaimedMessage, ClaimedRecipient, Fate, Settlement, StorageError, spool_destination,
-};
+use message::header_fields;
+use smtp::client::OutboundContent;
+use storage::{ClaimedMessage, ClaimedRecipient, StorageError, spool_destination};
 
-/// LIMIT: recipients in hand at a time, so that a crash leaves few for others to take over.
-const CLAIM_MAX: usize = 50;
-/// LIMIT: the same of those that are elsewhere and go along; together as many as each server takes of
-/// one message (RFC 5321 §4.5.3.1.8).
-const ALONG_MAX: usize = 50;
 /// How long a destination waits after storage failed.
 const PAUSE_SECS: i64 = 30;
 
@@ -53,34 +47,6 @@ pub(crate) struct Visit {
     /// It may take the next message: the hosts are looked for anew then.
     begins_anew: bool,
     hand: Arc<Hand>,
-}
-
-/// What a claim brought.
-struct Claimed {
-    messages: Vec<ClaimedMessage>,
-    next_due: Option<Timestamp>,
-    full: bool,
-    here: bool,
-}
-
-/// What a server said to one transaction.
-struct Answered {
-    name: String,
-    /// Who tells the sender.
-    confirms: Confirms,
-    outcome: Outcome,
-}
-
-impl Answered {
-    /// What was said to the first recipient that is to be tried again.
-    fn first_deferral(&self) -> Option<Answer> {
-        self.outcome.verdicts.iter().find_map(|verdict| {
-            match end_of(verdict.clone(), &self.name, self.confirms, self.outcome.usable) {
-                Some(End::Deferred(answer)) => Some(answer),
-                _ => None,
-            }
-        })
-    }
 }
 
 /// Whether the visit goes on.
@@ -177,62 +143,6 @@ impl Visit {
         daemon
     }
 
-    /// Whether another message may go there now.
-    fn has_turn(&self, here: bool) -> bool {
-        let (now, rate) =
-            (self.inner.store.now(), self.inner.settings().rate_for(&self.destination));
-        let turn = match here {
-            true => Ok(()),
-            false => self.inner.table().take_turn(&self.destination, rate, now),
-        };
-        if turn.is_err() {
-            add(&self.inner.counters.paced, 1);
-        }
-        turn.is_ok()
-    }
-
-    async fn claim(&mut self, daemon: QueueDaemonId) -> Result<Claimed, StorageError> {
-        let claim = Claim { daemon, destination: self.destination.clone(), limit: CLAIM_MAX };
-        let settings = self.inner.settings();
-        let reach = settings.reach;
-        self.claimed_by = Some(settings.clone());
-        // Who was refused is asked for again now and then, however long this visit lasts.
-        self.refused_sender = None;
-        let claimed = self.inner.store.write_messages("queue claim", Vec::new(), move |tx| {
-            let domain = tx.find_domain(&claim.destination)?;
-            // RFC 5321 §4.1.1.3: postmaster without a domain is the one of this server.
-            let here = domain.is_some() || claim.destination == "postmaster";
-            if !here && reach == Reach::Here {
-                return Ok(Claimed { messages: Vec::new(), next_due: None, full: false, here });
-            }
-            let mut messages = tx.claim_spooled(&claim)?;
-            let count: usize = messages.iter().map(|message| message.recipients.len()).sum();
-            let full = count >= claim.limit;
-            if !here && settings.takes_along(&claim.destination) {
-                // RFC 5321 §4.5.4.1: one copy for all whom the same host gets it for.
-                tx.claim_along(daemon, &mut messages, ALONG_MAX, |tx, other| {
-                    let along = settings.goes_along(&claim.destination, other);
-                    Ok(along && other != "postmaster" && tx.find_domain(other)?.is_none())
-                })?;
-            }
-            let next_due = if full { None } else { tx.next_due_spooled(&claim.destination)? };
-            Ok(Claimed { messages, next_due, full, here })
-        });
-        claimed.await.map(|committed| committed.value)
-    }
-
-    /// More is due than was claimed: another connection may take it.
-    fn note_rest(&self, claimed: &Claimed) {
-        let mut table = self.inner.table();
-        if claimed.full {
-            table.note(&self.destination, self.inner.store.now());
-            drop(table);
-            self.inner.wake();
-        } else if let Some(due) = claimed.next_due {
-            table.note(&self.destination, due);
-        }
-    }
-
     async fn send_all(&mut self, daemon: QueueDaemonId, claimed: Claimed) -> Course {
         let here = claimed.here;
         self.hand.take(daemon, here, &claimed.messages);
@@ -260,49 +170,6 @@ impl Visit {
             }
         }
         Course::On
-    }
-
-    /// Frees what was claimed and not tried.
-    async fn give_back(&self, daemon: QueueDaemonId, messages: Vec<ClaimedMessage>) {
-        if messages.is_empty() {
-            return;
-        }
-        // From here on they are given back by nobody else.
-        self.hand.clear();
-        let messages = Arc::new(messages);
-        while let Err(error) = self.return_all(daemon, messages.clone()).await {
-            if !self.inner.may_pass(&error).await {
-                // They stay in our hands until this daemon ends.
-                tracing::warn!(%error, "what was not tried could not be given back");
-                return;
-            }
-        }
-        let (mut table, now) = (self.inner.table(), self.inner.store.now());
-        table.note(&self.destination, now);
-        for recipient in messages.iter().flat_map(|message| &message.recipients) {
-            table.note(&spool_destination(&recipient.forward_path), now);
-        }
-    }
-
-    async fn return_all(
-        &self,
-        daemon: QueueDaemonId,
-        messages: Arc<Vec<ClaimedMessage>>,
-    ) -> Result<(), StorageError> {
-        let written = self.inner.store.write_messages("queue return", Vec::new(), move |tx| {
-            for message in messages.iter() {
-                let outcome = |recipient: &ClaimedRecipient| Settlement {
-                    spool: message.id,
-                    ordinal: recipient.ordinal,
-                    fate: Fate::Untried,
-                    answer: String::new(),
-                };
-                let outcomes: Vec<Settlement> = message.recipients.iter().map(outcome).collect();
-                tx.settle_spooled(daemon, message.id, &outcomes)?;
-            }
-            Ok(())
-        });
-        written.await.map(|_| ())
     }
 
     async fn send(
@@ -442,82 +309,6 @@ impl Visit {
         others
     }
 
-    /// One transaction; `None` where the connection turned out to be over before it began.
-    async fn transact(
-        &mut self,
-        message: &ClaimedMessage,
-        recipients: &[ClaimedRecipient],
-        content: &OutboundContent,
-    ) -> Option<Answered> {
-        let mut server = self.server.take()?;
-        let now = self.inner.store.now();
-        let utf8_header = is_utf8_header(message, &content.header, server.client.server());
-        let mut envelope = outbound(message, recipients, utf8_header, now);
-        let converted = convert(&mut envelope, content, server.client.server()).await;
-        let content = converted.as_ref().unwrap_or(content);
-        // RFC 1870 §6.2: with what was signed here since it came.
-        envelope.size_bytes = content.len() as u64;
-        let outcome = server.client.send(&envelope, content).await;
-        let reused = server.client.messages() > 1;
-        // RFC 5321 §4.2.5: content that was taken is taken, whatever was said to MAIL before it.
-        let is_taken = outcome.verdicts.iter().any(|one| matches!(one, Verdict::Accepted(_)));
-        if reused && !outcome.usable && !outcome.begun && !is_taken {
-            return None;
-        }
-        let confirms = confirms(&envelope, server.client.server());
-        let answered = Answered { name: server.name.clone(), confirms, outcome };
-        let most = self.inner.settings().messages_per_connection_max;
-        if !answered.outcome.usable {
-            return Some(answered);
-        }
-        if server.client.takes_more() && server.client.messages() < most {
-            self.server = Some(server);
-        } else {
-            // The goodbye need not be waited for.
-            self.inner.shutdown.spawn(server.client.quit());
-        }
-        Some(answered)
-    }
-
-    /// Who is done, and who is to be named again.
-    fn judge(
-        &mut self,
-        message: &ClaimedMessage,
-        recipients: Vec<ClaimedRecipient>,
-        answered: Answered,
-        passed_over: bool,
-        course: &mut Course,
-    ) -> (Vec<(ClaimedRecipient, End)>, Vec<ClaimedRecipient>) {
-        let said = answered.first_deferral();
-        let Answered { name, confirms, outcome } = answered;
-        if passed_over {
-            tracing::info!(server = name, "it takes nothing now; the next host is tried");
-        } else if concerns_server(&outcome) {
-            let (reason, said) = (said.clone(), said.filter(|_| outcome.usable));
-            if !said.is_some_and(|said| self.is_about_sender(message, said)) {
-                self.leave_alone(reason);
-                *course = Course::Over;
-            }
-        } else {
-            self.refused_sender = None;
-            self.inner.table().succeeded(&self.destination);
-        }
-        let (mut done, mut again) = (Vec::new(), Vec::new());
-        for (recipient, verdict) in recipients.into_iter().zip(outcome.verdicts) {
-            let is_unfit = matches!(verdict, Verdict::Unfit(_));
-            match end_of(verdict, &name, confirms, outcome.usable) {
-                Some(End::Deferred(_)) if passed_over => again.push(recipient),
-                // What this host can never take, the one that was passed over may.
-                Some(End::Failed(answer)) if is_unfit && self.passed_over.is_some() => {
-                    done.push((recipient, End::Deferred(answer.with_class(4))));
-                }
-                Some(end) => done.push((recipient, end)),
-                None => again.push(recipient),
-            }
-        }
-        (done, again)
-    }
-
     async fn open_server(&mut self, settings: Arc<Settings>, need: Need) -> Result<(), Answer> {
         // What is known of the hosts and what is demanded of them are of the same settings: the
         // password of a route is for no other host.
@@ -553,32 +344,6 @@ impl Visit {
     }
 }
 
-/// Whether the header section counts as one in UTF-8 (RFC 6531 §3.2), which only some servers take.
-/// QUIRK(scanners, scripts): they put bytes outside ASCII there and do not say so in MAIL; that goes on
-/// as it came, to servers that know nothing of UTF-8 as well, as other servers have it.
-fn is_utf8_header(message: &ClaimedMessage, header: &[u8], server: &Capabilities) -> bool {
-    let is_fit = server.smtputf8 && std::str::from_utf8(header).is_ok();
-    !header.is_ascii() && (MailParameters::of(message).smtputf8 || is_fit)
-}
-
-/// RFC 6152 §3 and RFC 3030 §3: what a server does not take is converted, where that can be done.
-async fn convert(
-    envelope: &mut Outbound,
-    content: &OutboundContent,
-    server: &Capabilities,
-) -> Option<OutboundContent> {
-    match envelope.body {
-        Body::EightBitMime if !server.eight_bit_mime => {}
-        Body::BinaryMime if !server.binary_mime => {}
-        _ => return None,
-    }
-    let whole = [&content.header[..], &content.body].concat();
-    let convert = move || to_seven_bit(&whole, &Limits::default());
-    let bytes = tokio::task::spawn_blocking(convert).await.ok().flatten()?;
-    envelope.body = Body::SevenBit;
-    Some(OutboundContent { header: bytes, body: Vec::new() })
-}
-
 /// RFC 8689 §4.1: REQUIRETLS counts before the header field. §5: a report is not lost for it.
 fn need_of(message: &ClaimedMessage) -> Need {
     let parameters = MailParameters::of(message);
@@ -587,18 +352,5 @@ fn need_of(message: &ClaimedMessage) -> Need {
         (true, _) => Need::Certainty,
         (false, true) => Need::Arrival,
         (false, false) => Need::Policy,
-    }
-}
-
-/// RFC 3461 §5.2.2: a server that knows DSN tells what the sender asked to be told. RFC 2852 §4.1.4:
-/// the sender hears of each server that was to be traced, and of one that knows no deadlines.
-fn confirms(message: &Outbound, server: &Capabilities) -> Confirms {
-    let by = message.deliver_by;
-    let unasked =
-        by.is_some_and(|by| by.trace || (!server.deliver_by && by.mode == ByMode::Notify));
-    match (unasked, server.dsn) {
-        (true, _) => Confirms::UsUnasked,
-        (false, true) => Confirms::Server,
-        (false, false) => Confirms::Us,
     }
 }

@@ -2,7 +2,8 @@
 
 use storage::ClaimedMessage;
 
-use super::{Answered, Course, Visit};
+use super::transaction::Answered;
+use super::{Course, Visit};
 use crate::answer::Answer;
 use crate::counters::add;
 use crate::delivery::concerns_server;
