@@ -1,6 +1,7 @@
 //! What a scanner says of a message.
 
 use crate::edit::Edit;
+use crate::envelope::EnvelopeEdit;
 
 /// LIMIT: bytes of a reply text; RFC 5321 §4.5.3.1.5 bounds the line at 512.
 const TEXT_BYTES_MAX: usize = 400;
@@ -10,6 +11,8 @@ const TEXT_BYTES_MAX: usize = 400;
 pub struct Finding {
     /// Changes, in order. They are made where the message is taken.
     pub edits: Vec<Edit>,
+    /// Changes of the envelope, likewise.
+    pub envelope: Vec<EnvelopeEdit>,
     /// What is to become of it.
     pub judgement: Judgement,
 }
@@ -32,7 +35,7 @@ pub enum Judgement {
 
 impl From<Judgement> for Finding {
     fn from(judgement: Judgement) -> Self {
-        Self { edits: Vec::new(), judgement }
+        Self { judgement, ..Self::default() }
     }
 }
 

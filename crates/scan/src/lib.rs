@@ -3,19 +3,21 @@
 //!
 //! A [`Chain`] holds the configured [`Check`]s; [`ChainSession::run`] asks each of them in turn, for
 //! one message, and makes of what they say one [`Outcome`]: accepted with or without changes,
-//! quarantined, deferred, refused. There is no silent discarding: who asks for that gets the
+//! quarantined, deferred, refused. [`ChainSession::recipient`] asks the milters of each recipient
+//! before that. There is no silent discarding: who asks for that gets the
 //! message refused or quarantined, so that nothing is lost.
 //!
 //! **Invariants:** every exchange ends within the time of its check; every answer has a bound;
 //! what a scanner adds to a header section or to a reply is made to fit there, whatever it says.
-//! **Absent:** SMTP, storage, configuration files. Recipients and senders that a milter would
-//! change (no such action is offered to it).
+//! **Absent:** SMTP, storage, configuration files; whether a sender or a recipient that a milter
+//! names is an address, and where it gets its mail.
 
 mod address;
 mod chain;
 mod clamd;
 mod data;
 mod edit;
+mod envelope;
 mod error;
 mod finding;
 mod mail;
@@ -27,8 +29,9 @@ pub use chain::{Chain, ChainSession, Check, CheckCounters, OnFailure, Outcome, S
 pub use clamd::Clamd;
 pub use data::DataOutcome;
 pub use edit::Edit;
+pub use envelope::{EnvelopeChanges, EnvelopeEdit};
 pub use error::ScanError;
 pub use finding::{Finding, Judgement, Reply};
-pub use mail::{Mail, Origin, Peer, TlsOfPeer};
+pub use mail::{Mail, Origin, Peer, Recipient, TlsOfPeer};
 pub use milter::Milter;
 pub use rspamd::{Lesson, Rspamd, RspamdTeacher};

@@ -35,7 +35,23 @@ pub struct Peer<'a> {
     pub tls: Option<TlsOfPeer<'a>>,
 }
 
-/// A message and its envelope.
+/// A recipient.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recipient {
+    /// Without its brackets.
+    pub address: String,
+    /// The parameters of its RCPT, such as `NOTIFY=NEVER`.
+    pub parameters: Vec<String>,
+}
+
+impl From<&str> for Recipient {
+    fn from(address: &str) -> Self {
+        Self { address: address.to_owned(), parameters: Vec::new() }
+    }
+}
+
+/// A message and its envelope; or the envelope alone, as far as it is known, before there is a
+/// message.
 #[derive(Debug, Clone, Copy)]
 pub struct Mail<'a> {
     /// Where it comes from.
@@ -44,11 +60,17 @@ pub struct Mail<'a> {
     pub peer: Peer<'a>,
     /// The address of the account that signed in.
     pub account: Option<&'a str>,
+    /// How it did.
+    pub mechanism: Option<&'a str>,
+    /// Tells the transactions of a connection apart.
+    pub transaction: u64,
     /// Empty for the null path.
     pub reverse_path: &'a str,
-    /// One at least.
-    pub recipients: &'a [String],
-    /// Our name for the message.
+    /// The parameters of MAIL, such as `BODY=8BITMIME`.
+    pub parameters: &'a [String],
+    /// One at least, where there is a message; none is needed before.
+    pub recipients: &'a [Recipient],
+    /// Our name for the message; empty before there is one.
     pub id: &'a str,
     /// Our host name.
     pub hostname: &'a str,

@@ -98,7 +98,7 @@ fn describe(mail: &Mail<'_>, request: &mut Request<Full<Bytes>>) {
     };
     say("ip", &mail.peer.address.ip().to_canonical().to_string());
     say("from", mail.reverse_path);
-    for recipient in mail.recipients {
+    for recipient in mail.recipients.iter().map(|one| &one.address) {
         say("rcpt", recipient);
     }
     say("queue-id", mail.id);

@@ -12,9 +12,9 @@ use storage::Placement;
 
 use crate::render::{Enhanced, Reply};
 use crate::settings::Role;
-use crate::types::Envelope;
+use crate::types::{Envelope, Recipient};
 
-/// A message that was read, and all that is known of it.
+/// A message that was read, and all that is known of it; or what is known before it is read.
 #[derive(Debug, Clone, Copy)]
 pub struct CheckedMail<'a> {
     /// By which kind of listener it came.
@@ -29,9 +29,14 @@ pub struct CheckedMail<'a> {
     pub tls: Option<&'a TlsFacts>,
     /// The address of the account that signed in.
     pub account: Option<&'a str>,
+    /// The mechanism by which it did.
+    pub mechanism: Option<&'a str>,
+    /// Tells the transactions of a connection apart.
+    pub transaction: u64,
     /// Sender and recipients.
     pub envelope: &'a Envelope,
-    /// The id that stands in our Received field, in the log and in the reply.
+    /// The id that stands in our Received field, in the log and in the reply; empty before there is a
+    /// message.
     pub id: &'a str,
     /// Header and body, without our trace fields.
     pub message: &'a [u8],
@@ -46,12 +51,40 @@ pub enum Verdict {
         changed: Option<Vec<u8>>,
         /// Where it belongs in mailboxes here.
         placement: Placement,
+        /// What becomes of its envelope.
+        envelope: EnvelopeChanges,
     },
     /// It is refused, for now or for good.
     Refuse(CheckReply),
 }
 
-/// How a check has a message refused.
+/// What checks want of an envelope.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EnvelopeChanges {
+    /// Another reverse-path; empty for the null path. One that is none is not taken.
+    pub sender: Option<String>,
+    /// The recipients that are taken away, by their places in the envelope.
+    pub removed: Vec<usize>,
+    /// Those that are added. Where one cannot be, the message is refused.
+    pub added: Vec<AddedRecipient>,
+}
+
+impl EnvelopeChanges {
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A recipient that a check adds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AddedRecipient {
+    /// Without its brackets.
+    pub address: String,
+    /// As they would follow the path in RCPT.
+    pub parameters: String,
+}
+
+/// How a check has a message, or a recipient, refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckReply {
     /// 4yz or 5yz.
@@ -82,6 +115,17 @@ pub trait ContentChecks: Send + Sync + 'static {
 
 /// The checks of one connection.
 pub trait CheckSession: Send {
+    /// Whether any is asked of recipients; where none is, nothing is made ready for that.
+    fn asks_recipients(&self, role: Role) -> bool;
+
+    /// Asks whether one more recipient is taken. There is no message yet; the envelope has the
+    /// recipients before it.
+    fn check_recipient<'a>(
+        &'a mut self,
+        mail: CheckedMail<'a>,
+        recipient: &'a Recipient,
+    ) -> Checking<'a, Result<(), CheckReply>>;
+
     /// Asks about a message.
     fn check<'a>(&'a mut self, mail: CheckedMail<'a>) -> Checking<'a, Verdict>;
 

@@ -1,7 +1,8 @@
 //! The async loop of one connection: read a line, give it to the session, do what it asks for,
 //! send the replies when the client waits for them.
 //!
-//! **Invariants:** replies to pipelined commands leave in one write (RFC 2920 §3.2); the reply
+//! **Invariants:** replies to pipelined commands leave in one write (RFC 2920 §3.2), unless a check
+//! is asked of recipients, whom the replies before it do not wait for; the reply
 //! to a message is queued after storage answered; a connection that ends in the middle of a
 //! message leaves nothing behind.
 
@@ -22,6 +23,7 @@ mod lookups;
 mod memory;
 mod peers;
 mod posting;
+mod readdressing;
 mod reception;
 mod recipients;
 mod report_inbox;
@@ -35,7 +37,7 @@ use auth::{Dialog, SignedIn};
 use net::{
     Connection, ConnectionError, LineEnding, NetworkAction, NetworkRates, ProtocolCounts, Shutdown,
 };
-use sasl::RESPONSE_BYTES_MAX;
+use sasl::{Name, RESPONSE_BYTES_MAX};
 use storage::StorageError;
 
 use crate::check::{CheckSession, ContentChecks};
@@ -135,6 +137,7 @@ impl net::Service for Server {
             out: Vec::new(),
             dialog: None,
             user: None,
+            mechanism: None,
             targets: Vec::new(),
             incoming: None,
             facts: None,
@@ -159,28 +162,32 @@ struct Visit<'a> {
     dialog: Option<Dialog>,
     /// Who signed in.
     user: Option<SignedIn>,
+    /// By which mechanism.
+    mechanism: Option<Name>,
     /// Where each recipient of the envelope gets its mail, in the same order.
     targets: Vec<Target>,
     /// The message whose chunks are arriving.
     incoming: Option<Incoming>,
     /// What was found out about the peer, once it named a recipient.
     facts: Option<PeerFacts>,
-    /// The checks, once a message was shown to them.
+    /// The checks, once a recipient or a message was shown to them.
     checks: Option<Box<dyn CheckSession>>,
 }
 
 impl Visit<'_> {
     async fn run(mut self) {
         let outcome = self.converse().await;
-        if let Some(checks) = self.checks.take() {
-            checks.end().await;
-        }
+        let checks = self.checks.take();
         match outcome {
             Ok(()) => self.connection.close().await,
             Err(ConnectionError::TimedOut) => self.end(Farewell::TimedOut).await,
             Err(ConnectionError::Flood) => self.end(Farewell::Endless).await,
             // Nobody is left to be told.
             Err(error) => tracing::debug!(%error, "connection ended"),
+        }
+        // The client does not wait for how checks take it.
+        if let Some(checks) = checks {
+            checks.end().await;
         }
     }
 
@@ -284,7 +291,7 @@ impl Visit<'_> {
             }
             Next::Respond(response) => self.advance(Some(response.as_slice())).await,
             Next::CheckSender(envelope) => return Ok(self.check_sender(envelope).await),
-            Next::CheckRecipient(recipient) => self.check_recipient(recipient).await,
+            Next::CheckRecipient(recipient) => self.check_recipient(recipient).await?,
             Next::ReceiveData => return self.receive_data().await,
             Next::ReceiveChunk { size_bytes, last } => {
                 return self.receive_chunk(size_bytes, last).await;

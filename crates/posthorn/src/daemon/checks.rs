@@ -14,11 +14,14 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use scan::{
     Chain, ChainSession, Check, CheckCounters, Clamd, DataOutcome, Mail, Milter, OnFailure, Origin,
-    Outcome, Peer, Rspamd, Scanner, ScannerAddress, TlsOfPeer,
+    Outcome, Peer, Recipient, Reply, Rspamd, Scanner, ScannerAddress, TlsOfPeer,
 };
 use smtp::Role;
-use smtp::check::{CheckReply, CheckSession, CheckedMail, Checking, ContentChecks, Verdict};
-use smtp::render::Enhanced;
+use smtp::check::{
+    AddedRecipient, CheckReply, CheckSession, CheckedMail, Checking, ContentChecks,
+    EnvelopeChanges, Verdict,
+};
+use smtp::render::{Enhanced, mail_parameters, rcpt_parameters};
 use smtp::types::{ForwardPath, ReversePath};
 use storage::Placement;
 
@@ -148,37 +151,28 @@ struct Session {
 }
 
 impl CheckSession for Session {
+    fn asks_recipients(&self, role: Role) -> bool {
+        self.checks.asks_recipients(origin(role))
+    }
+
+    fn check_recipient<'a>(
+        &'a mut self,
+        mail: CheckedMail<'a>,
+        recipient: &'a smtp::types::Recipient,
+    ) -> Checking<'a, Result<(), CheckReply>> {
+        Box::pin(async move {
+            // They have heard of those before it.
+            let envelope = Envelope::of(mail.envelope, &[]);
+            let shown = envelope.shown(&mail, &self.hostname);
+            let asked = self.checks.recipient(shown, &self::recipient(recipient)).await;
+            asked.map_err(check_reply)
+        })
+    }
+
     fn check<'a>(&'a mut self, mail: CheckedMail<'a>) -> Checking<'a, Verdict> {
         Box::pin(async move {
-            let reverse_path = match &mail.envelope.reverse_path {
-                ReversePath::Null => String::new(),
-                ReversePath::Mailbox(mailbox) => mailbox.to_string(),
-            };
-            let recipients = mail.envelope.recipients.iter();
-            let recipients: Vec<String> = recipients
-                .map(|recipient| match &recipient.path {
-                    ForwardPath::Postmaster => "postmaster".to_owned(),
-                    ForwardPath::Mailbox(mailbox) => mailbox.to_string(),
-                })
-                .collect();
-            let shown = Mail {
-                origin: origin(mail.role),
-                peer: Peer {
-                    address: mail.peer,
-                    name: mail.peer_name,
-                    helo: mail.helo,
-                    tls: mail
-                        .tls
-                        .map(|tls| TlsOfPeer { version: &tls.version, cipher: &tls.cipher }),
-                },
-                account: mail.account,
-                reverse_path: &reverse_path,
-                recipients: &recipients,
-                id: mail.id,
-                hostname: &self.hostname,
-                message: mail.message,
-            };
-            verdict(self.checks.run(shown).await)
+            let envelope = Envelope::of(mail.envelope, &mail.envelope.recipients);
+            verdict(self.checks.run(envelope.shown(&mail, &self.hostname)).await)
         })
     }
 
@@ -187,18 +181,76 @@ impl CheckSession for Session {
     }
 }
 
-fn verdict(outcome: Outcome) -> Verdict {
-    match outcome {
-        Outcome::Accept { changed, quarantine } => {
-            let placement = if quarantine { Placement::Junk } else { Placement::Inbox };
-            Verdict::Accept { changed, placement }
-        }
-        Outcome::Refuse(reply) => {
-            let (class, subject, detail) = reply.enhanced;
-            let enhanced = Enhanced(class, subject, detail);
-            Verdict::Refuse(CheckReply { code: reply.code, enhanced, text: reply.text })
+/// An envelope as `scan` has it.
+struct Envelope {
+    reverse_path: String,
+    parameters: Vec<String>,
+    recipients: Vec<Recipient>,
+}
+
+impl Envelope {
+    fn of(envelope: &smtp::types::Envelope, recipients: &[smtp::types::Recipient]) -> Self {
+        Self {
+            reverse_path: match &envelope.reverse_path {
+                ReversePath::Null => String::new(),
+                ReversePath::Mailbox(mailbox) => mailbox.to_string(),
+            },
+            parameters: mail_parameters(&envelope.parameters),
+            recipients: recipients.iter().map(recipient).collect(),
         }
     }
+
+    fn shown<'a>(&'a self, mail: &CheckedMail<'a>, hostname: &'a str) -> Mail<'a> {
+        let tls = |tls: &'a net::TlsFacts| TlsOfPeer { version: &tls.version, cipher: &tls.cipher };
+        Mail {
+            origin: origin(mail.role),
+            peer: Peer {
+                address: mail.peer,
+                name: mail.peer_name,
+                helo: mail.helo,
+                tls: mail.tls.map(tls),
+            },
+            account: mail.account,
+            mechanism: mail.mechanism,
+            transaction: mail.transaction,
+            reverse_path: &self.reverse_path,
+            parameters: &self.parameters,
+            recipients: &self.recipients,
+            id: mail.id,
+            hostname,
+            message: mail.message,
+        }
+    }
+}
+
+fn recipient(recipient: &smtp::types::Recipient) -> Recipient {
+    let address = match &recipient.path {
+        ForwardPath::Postmaster => "postmaster".to_owned(),
+        ForwardPath::Mailbox(mailbox) => mailbox.to_string(),
+    };
+    Recipient { address, parameters: rcpt_parameters(recipient) }
+}
+
+fn verdict(outcome: Outcome) -> Verdict {
+    match outcome {
+        Outcome::Accept { changed, quarantine, envelope } => {
+            let placement = if quarantine { Placement::Junk } else { Placement::Inbox };
+            let added = envelope.added.into_iter().map(|one| AddedRecipient {
+                address: one.address,
+                parameters: one.parameters.join(" "),
+            });
+            let added = added.collect();
+            let (sender, removed) = (envelope.sender, envelope.removed);
+            let envelope = EnvelopeChanges { sender, removed, added };
+            Verdict::Accept { changed, placement, envelope }
+        }
+        Outcome::Refuse(reply) => Verdict::Refuse(check_reply(reply)),
+    }
+}
+
+fn check_reply(reply: Reply) -> CheckReply {
+    let (class, subject, detail) = reply.enhanced;
+    CheckReply { code: reply.code, enhanced: Enhanced(class, subject, detail), text: reply.text }
 }
 
 /// What the checks count, for the metrics page.
@@ -214,7 +266,7 @@ impl fmt::Debug for CheckMetrics {
 
 impl Collector for CheckMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let help = "Messages shown to a check, by what it said of them";
+        let help = "Messages shown to a check, and recipients it refused, by what it said of them";
         let mut family = encoder.encode_descriptor("checks", help, None, MetricType::Counter)?;
         for check in self.checks.chain().checks() {
             for (result, value) in results(&check.counters) {

@@ -1,9 +1,11 @@
-//! What a milter answers: changes of the message, and verdicts.
+//! What a milter answers: changes of the message and of its envelope, and verdicts.
 
 use super::wire::{Packet, action, texts};
 use crate::edit::Edit;
+use crate::envelope::EnvelopeEdit;
 use crate::error::ScanError;
 use crate::finding::{Judgement, Reply};
+use crate::mail::Recipient;
 
 /// A change of the header section.
 pub(super) fn header_edit(packet: &Packet, agreed: u32) -> Result<Edit, ScanError> {
@@ -22,6 +24,36 @@ pub(super) fn header_edit(packet: &Packet, agreed: u32) -> Result<Edit, ScanErro
     require(agreed, action::CHANGE_HEADERS)?;
     let value = Some(value).filter(|value| !value.is_empty());
     Ok(Edit::Change { occurrence: number, name, value })
+}
+
+/// A change of the envelope.
+pub(super) fn envelope_edit(packet: &Packet, agreed: u32) -> Result<EnvelopeEdit, ScanError> {
+    let needed = match packet.command {
+        b'+' => action::ADD_RECIPIENT,
+        b'2' => action::ADD_RECIPIENT_WITH,
+        b'-' => action::REMOVE_RECIPIENT,
+        _ => action::CHANGE_SENDER,
+    };
+    require(agreed, needed)?;
+    let mut texts = texts(&packet.data).into_iter();
+    let address = address(&texts.next().unwrap_or_default());
+    Ok(match packet.command {
+        b'+' | b'2' => {
+            let parameters = texts.next().unwrap_or_default();
+            let parameters = parameters.split_ascii_whitespace().map(str::to_owned).collect();
+            EnvelopeEdit::Add(Recipient { address, parameters })
+        }
+        b'-' => EnvelopeEdit::Remove(address),
+        // The parameters of MAIL stay as the client gave them: they are about the message, too.
+        _ => EnvelopeEdit::Sender(address),
+    })
+}
+
+/// An address as milters write it, in brackets or without them.
+fn address(written: &str) -> String {
+    let written = written.trim();
+    let inner = written.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
+    inner.unwrap_or(written).to_owned()
 }
 
 /// Refuses an action that was not agreed on.
@@ -97,6 +129,32 @@ mod tests {
         assert!(of(b'y', b"250 2.0.0 Fine\0").is_err());
         assert!(of(b'f', b"").is_err());
         assert!(of(b'?', b"").is_err());
+    }
+
+    #[test]
+    fn changes_of_the_envelope() {
+        let of = |command: u8, data: &[u8]| {
+            envelope_edit(&Packet { command, data: data.to_vec() }, u32::MAX).unwrap()
+        };
+        let add = |address: &str, parameters: &[&str]| {
+            let parameters = parameters.iter().map(|one| (*one).to_owned()).collect();
+            EnvelopeEdit::Add(Recipient { address: address.to_owned(), parameters })
+        };
+        assert_eq!(of(b'+', b"<a@x.test>\0"), add("a@x.test", &[]));
+        assert_eq!(of(b'+', b"a@x.test"), add("a@x.test", &[]));
+        let both = ["NOTIFY=NEVER", "ORCPT=rfc822;b@x.test"];
+        assert_eq!(
+            of(b'2', b"<a@x.test>\0NOTIFY=NEVER ORCPT=rfc822;b@x.test\0"),
+            add("a@x.test", &both)
+        );
+        assert_eq!(of(b'2', b"<a@x.test>\0"), add("a@x.test", &[]));
+        assert_eq!(of(b'-', b"<a@x.test>\0"), EnvelopeEdit::Remove("a@x.test".to_owned()));
+        assert_eq!(of(b'e', b"<>\0"), EnvelopeEdit::Sender(String::new()));
+        assert_eq!(
+            of(b'e', b"<a@x.test>\0RET=HDRS\0"),
+            EnvelopeEdit::Sender("a@x.test".to_owned())
+        );
+        assert_eq!(of(b'e', b""), EnvelopeEdit::Sender(String::new()));
     }
 
     #[test]

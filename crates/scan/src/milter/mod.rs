@@ -1,15 +1,18 @@
 //! The milter protocol, version 6, as Sendmail's libmilter speaks it (its `mfdef.h` is the
 //! nearest there is to a specification).
 //!
-//! The whole message is at hand when a milter first hears of it, so its commands follow each
+//! A milter is asked of each recipient before its sender is told, so that it can refuse one and take
+//! the others. The content is at hand whole when it first hears of it, so those commands follow each
 //! other without waiting for a client. A connection to a milter lives as long as the SMTP session
-//! that caused it: it hears of the peer once, and of each message.
+//! that caused it: it hears of the peer once, and of each transaction.
 //!
-//! **Invariant:** no action is allowed to a milter that was not agreed on in the negotiation.
-//! **Absent:** changes of sender and recipients. A recipient that a milter refuses refuses the
-//! message, because the sender has had its answer to RCPT.
+//! **Invariant:** no action is allowed to a milter that was not agreed on in the negotiation, nor
+//! before the end of the message.
+//! **Absent:** what comes of a change of the envelope; the macros that a milter asks for (it gets
+//! those that are known).
 
 mod answer;
+mod exchange;
 mod session;
 mod wire;
 

@@ -20,10 +20,21 @@ pub(super) const DATA_BYTES_MAX: usize = 65535;
 pub(super) mod action {
     pub(in crate::milter) const ADD_HEADERS: u32 = 0x1;
     pub(in crate::milter) const CHANGE_BODY: u32 = 0x2;
+    pub(in crate::milter) const ADD_RECIPIENT: u32 = 0x4;
+    pub(in crate::milter) const REMOVE_RECIPIENT: u32 = 0x8;
     pub(in crate::milter) const CHANGE_HEADERS: u32 = 0x10;
     pub(in crate::milter) const QUARANTINE: u32 = 0x20;
-    pub(in crate::milter) const OFFERED: u32 =
-        ADD_HEADERS | CHANGE_BODY | CHANGE_HEADERS | QUARANTINE;
+    pub(in crate::milter) const CHANGE_SENDER: u32 = 0x40;
+    /// A recipient with parameters of RCPT.
+    pub(in crate::milter) const ADD_RECIPIENT_WITH: u32 = 0x80;
+    pub(in crate::milter) const OFFERED: u32 = ADD_HEADERS
+        | CHANGE_BODY
+        | ADD_RECIPIENT
+        | REMOVE_RECIPIENT
+        | CHANGE_HEADERS
+        | QUARANTINE
+        | CHANGE_SENDER
+        | ADD_RECIPIENT_WITH;
 }
 
 /// Steps that a milter can do without, or does not answer.

@@ -116,7 +116,7 @@ pub(super) fn read(body: &[u8]) -> Result<Finding, ScanError> {
         name: "DKIM-Signature".to_owned(),
         value,
     }));
-    Ok(Finding { edits, judgement })
+    Ok(Finding { edits, judgement, ..Finding::default() })
 }
 
 /// The fields that mark a message as spam.

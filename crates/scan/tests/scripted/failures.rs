@@ -7,7 +7,7 @@ use scan::{
 };
 
 use crate::peers::{milter, once, options, packet, silent};
-use crate::{chain, check, mail, nobody, to};
+use crate::{accepted, chain, check, mail, nobody, to};
 
 fn each(address: &ScannerAddress) -> [Scanner; 3] {
     let address = address.clone();
@@ -25,10 +25,6 @@ async fn ask(check: Check) -> Outcome {
 fn deferred() -> Outcome {
     let text = "The message cannot be checked now, try again later".to_owned();
     Outcome::Refuse(Reply { code: 451, enhanced: (4, 3, 0), text })
-}
-
-fn accepted() -> Outcome {
-    Outcome::Accept { changed: None, quarantine: false }
 }
 
 #[tokio::test]
@@ -157,7 +153,7 @@ async fn checks_follow_each_other_and_see_what_was_changed() {
     let first = check(Scanner::Rspamd(Rspamd { address: spam }));
     let second = check(Scanner::Clamd(Clamd { address: virus }));
     let checks = vec![first.clone(), Check { refuses: false, ..second.clone() }];
-    let Outcome::Accept { changed: Some(changed), quarantine: true } =
+    let Outcome::Accept { changed: Some(changed), quarantine: true, .. } =
         Chain::new(checks).begin().run(mail(&to(&["b@y.test"]))).await
     else {
         panic!("it is marked and kept apart");

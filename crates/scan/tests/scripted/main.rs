@@ -2,6 +2,7 @@
 //! which they fail.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod envelopes;
 mod failures;
 mod milter;
 mod peers;
@@ -9,7 +10,10 @@ mod peers;
 use std::sync::Arc;
 use std::time::Duration;
 
-use scan::{Chain, Check, Mail, OnFailure, Origin, Peer, Scanner, ScannerAddress, TlsOfPeer};
+use scan::{
+    Chain, Check, EnvelopeChanges, Mail, OnFailure, Origin, Outcome, Peer, Recipient, Scanner,
+    ScannerAddress, TlsOfPeer,
+};
 
 const MESSAGE: &[u8] = b"From: a@x.test\r\nSubject: one\r\n two\r\n\r\nBody\r\n.line\r\n";
 
@@ -32,7 +36,7 @@ fn chain(check: Check) -> Chain {
     Chain::new(vec![check])
 }
 
-fn mail(recipients: &[String]) -> Mail<'_> {
+fn mail(recipients: &[Recipient]) -> Mail<'_> {
     Mail {
         origin: Origin::Incoming,
         peer: Peer {
@@ -42,7 +46,10 @@ fn mail(recipients: &[String]) -> Mail<'_> {
             tls: Some(TlsOfPeer { version: "TLSv1.3", cipher: "AES" }),
         },
         account: None,
+        mechanism: None,
+        transaction: 1,
         reverse_path: "a@x.test",
+        parameters: &[],
         recipients,
         id: "0001",
         hostname: "mx.test",
@@ -50,8 +57,13 @@ fn mail(recipients: &[String]) -> Mail<'_> {
     }
 }
 
-fn to(recipients: &[&str]) -> Vec<String> {
-    recipients.iter().map(|recipient| (*recipient).to_owned()).collect()
+fn to(recipients: &[&str]) -> Vec<Recipient> {
+    recipients.iter().copied().map(Recipient::from).collect()
+}
+
+/// A message that is taken as it is.
+fn accepted() -> Outcome {
+    Outcome::Accept { changed: None, quarantine: false, envelope: EnvelopeChanges::default() }
 }
 
 /// An address where nobody listens.

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use scan::{Check, Milter, Origin, Outcome, Reply, Scanner};
+use scan::{Check, EnvelopeChanges, Milter, Origin, Outcome, Reply, Scanner};
 
 use crate::peers::{Script, milter, options, packet};
-use crate::{chain, check, mail, to};
+use crate::{accepted, chain, check, mail, to};
 
 const ALL: u32 = 0x1 | 0x2 | 0x10 | 0x20;
 
@@ -32,14 +32,13 @@ async fn a_milter_hears_of_the_peer_once_and_of_each_message() {
     })
     .await;
     let mut session = chain(check(Scanner::Milter(Milter { address }))).begin();
-    let accepted = Outcome::Accept { changed: None, quarantine: false };
-    assert_eq!(session.run(mail(&to(&["b@y.test", "c@y.test"]))).await, accepted);
+    assert_eq!(session.run(mail(&to(&["b@y.test", "c@y.test"]))).await, accepted());
     let message = [
-        "D Mi|0001|{mail_addr}|a@x.test|",
+        "D M{mail_addr}|a@x.test|",
         "M <a@x.test>|",
-        "D Ri|0001|{rcpt_addr}|b@y.test|",
+        "D R{rcpt_addr}|b@y.test|",
         "R <b@y.test>|",
-        "D Ri|0001|{rcpt_addr}|c@y.test|",
+        "D R{rcpt_addr}|c@y.test|",
         "R <c@y.test>|",
         "D Ti|0001|",
         "T ",
@@ -60,10 +59,15 @@ async fn a_milter_hears_of_the_peer_once_and_of_each_message() {
     assert_eq!(told.lines(), [&peer[..], &message[..]].concat());
     let julie = mail(&[]).peer;
     let recipients = to(&["b@y.test", "c@y.test"]);
-    let again = scan::Mail { account: Some("julie@y.test"), peer: julie, ..mail(&recipients) };
-    assert_eq!(session.run(again).await, accepted);
+    let again = scan::Mail {
+        account: Some("julie@y.test"),
+        mechanism: Some("SCRAM-SHA-256"),
+        peer: julie,
+        ..mail(&recipients)
+    };
+    assert_eq!(session.run(again).await, accepted());
     let mut second = message;
-    second[0] = "D Mi|0001|{mail_addr}|a@x.test|{auth_authen}|julie@y.test|{auth_type}|PLAIN|";
+    second[0] = "D M{mail_addr}|a@x.test|{auth_authen}|julie@y.test|{auth_type}|SCRAM-SHA-256|";
     assert_eq!(told.lines(), second);
     session.end().await;
 }
@@ -117,7 +121,8 @@ async fn a_message_is_changed_as_agreed() {
         })
     };
     let changed = "X-First: first\r\nsubject: new\r\n line\r\nX-End: last\r\n\r\nother body\r\n";
-    let expected = Outcome::Accept { changed: Some(changed.into()), quarantine: true };
+    let envelope = EnvelopeChanges::default();
+    let expected = Outcome::Accept { changed: Some(changed.into()), quarantine: true, envelope };
     assert_eq!(outcome(script).await, expected);
     // Mail that leaves has no quarantine.
     let (address, _) = milter(script).await;
@@ -145,18 +150,19 @@ async fn verdicts_at_every_step() {
     }
     let reject = refused(554, (5, 7, 1), "Message refused");
     let defer = refused(451, (4, 7, 1), "Try again later");
-    let accept = Outcome::Accept { changed: None, quarantine: false };
+    let accept = accepted();
     assert_eq!(at!(b'C', packet(b'r', b"")), reject);
     assert_eq!(at!(b'H', packet(b't', b"")), defer);
     assert_eq!(at!(b'M', packet(b'a', b"")), accept);
     assert_eq!(at!(b'R', packet(b'a', b"")), accept);
-    let said = refused(550, (5, 1, 1), "Nobody of that name");
-    assert_eq!(at!(b'R', packet(b'y', b"550 5.1.1 Nobody of that name\0")), said);
+    // They were taken when it was asked of each, or it could not be asked then.
+    assert_eq!(at!(b'R', packet(b'y', b"550 5.1.1 Nobody of that name\0")), defer);
     assert_eq!(at!(b'T', packet(b'r', b"")), reject);
     assert_eq!(at!(b'L', packet(b't', b"")), defer);
     assert_eq!(at!(b'N', packet(b'4', b"")), defer);
     assert_eq!(at!(b'B', packet(b'a', b"")), accept);
-    let kept = Outcome::Accept { changed: None, quarantine: true };
+    let envelope = EnvelopeChanges::default();
+    let kept = Outcome::Accept { changed: None, quarantine: true, envelope };
     assert_eq!(at!(b'E', packet(b'd', b"")), kept);
     assert_eq!(at!(b'E', packet(b'r', b"")), reject);
 }
@@ -174,8 +180,8 @@ async fn a_milter_does_only_what_was_agreed() {
                 _ => packet(b'c', b""),
             })
         },
-        // It wants to change recipients, which is not offered.
-        |_, _| Some(options(6, 0x4, 0)),
+        // It wants to choose its macros, which is not offered.
+        |_, _| Some(options(6, 0x100, 0)),
         // It is too old.
         |_, _| Some(options(1, 0, 0)),
         // It wants steps that do not exist.
@@ -236,7 +242,7 @@ async fn a_field_of_any_length_passes_through_libmilter() {
     let recipients = to(&["b@y.test"]);
     let outcome =
         session.run(scan::Mail { message: message.as_bytes(), ..mail(&recipients) }).await;
-    assert_eq!(outcome, Outcome::Accept { changed: None, quarantine: false });
+    assert_eq!(outcome, accepted());
     let told = told.lines();
     let subject = told.iter().find(|line| line.starts_with("L Subject|one\n and")).unwrap();
     assert!(subject.ends_with('|') && subject.len() > 60_000, "{}", subject.len());

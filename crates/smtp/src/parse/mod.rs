@@ -10,3 +10,5 @@ mod path;
 mod terms;
 
 pub use command::{Command, Greeting, VERBS, parse_command, verb_of};
+
+pub(crate) use parameters::parse_rcpt_parameters;

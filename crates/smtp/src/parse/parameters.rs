@@ -60,7 +60,7 @@ pub(super) fn parse_mail_parameters(text: &str) -> Result<MailParameters, Syntax
 }
 
 /// Parses what follows the path of RCPT.
-pub(super) fn parse_rcpt_parameters(
+pub(crate) fn parse_rcpt_parameters(
     text: &str,
 ) -> Result<(Notify, Option<OriginalRecipient>), SyntaxError> {
     let (mut notify, mut original) = (None, None);

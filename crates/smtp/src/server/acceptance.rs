@@ -12,7 +12,7 @@ use storage::{Placement, QuotaResource, Reception, StorageError};
 
 use super::authenticity::Judged;
 use super::calendar_copy::CalendarCopy;
-use super::delivery::{Delivery, Outcomes};
+use super::delivery::{Changed, Delivery, Outcomes};
 use super::incoming::Incoming;
 use super::trace::note_refusal;
 use super::{Visit, log_refusal};
@@ -66,14 +66,17 @@ impl Visit<'_> {
         mut incoming: Incoming,
         reception: &mut Option<Arc<Reception>>,
     ) -> Result<Outcomes, CommandError> {
-        if self.user.is_some() {
-            // Before checks see it, which may sign it, and before it is signed here.
-            self.shorten_lines(&mut incoming).await?;
-        }
+        // Before checks see it, which may sign it, and before it is signed here.
+        self.shorten_lines(&mut incoming).await?;
         let observed = std::mem::take(&mut incoming.observed);
         let by_policy = incoming.placement;
         let checked = self.check_content(&mut incoming).await;
-        let is_spam = checked.is_err() || incoming.placement != by_policy;
+        let is_refused = matches!(checked, Err(CommandError::Checked(_)));
+        let is_spam = is_refused || incoming.placement != by_policy;
+        if checked.is_ok() && incoming.readdressed.is_some() {
+            // Only now does it go elsewhere, perhaps.
+            self.shorten_lines(&mut incoming).await?;
+        }
         *reception = self.describe(&incoming, incoming.content.message_bytes());
         let outcome = match checked {
             Ok(()) => self.deliver(incoming, reception.clone()).await,
@@ -289,11 +292,19 @@ impl Visit<'_> {
         }
         // The buffer gives its part of the budget back when this returns.
         let bytes = std::mem::take(&mut incoming.buffer.bytes);
-        let Some(envelope) = self.session.envelope() else { return Ok(Vec::new()) };
-        let (size_bytes, recipients) = (bytes.len(), self.targets.len());
+        let Some(given) = self.session.envelope() else { return Ok(Vec::new()) };
+        let mut targets = std::mem::take(&mut self.targets);
+        let mut readdressed = incoming.readdressed.take();
+        let named = targets.len();
+        let mut changed = Changed { named, added_from: named, removed: 0 };
+        if let Some(new) = &mut readdressed {
+            targets = std::mem::take(&mut new.targets);
+            (changed.added_from, changed.removed) = (new.added_from, new.removed.len());
+        }
+        let envelope = readdressed.as_ref().map_or(given, |new| &new.envelope);
+        let (size_bytes, recipients) = (bytes.len(), targets.len());
         // What was put aside is not believed.
         let report = incoming.report.take().filter(|_| incoming.placement == Placement::Inbox);
-        let targets = std::mem::take(&mut self.targets);
         let calendar = CalendarCopy::of(&incoming, &bytes, &targets);
         let delivery = Delivery {
             id: incoming.id,
@@ -310,6 +321,7 @@ impl Visit<'_> {
             submitter: self.user.as_ref().map(|user| user.account),
             role: self.server.settings.role,
             reception,
+            changed,
         };
         let delivered = self.server.desk.deliver(delivery).await;
         let delivered = delivered.map_err(|error| self.with_limit(error))?;
@@ -324,6 +336,9 @@ impl Visit<'_> {
         }
         let id = format_args!("{:016x}", incoming.id);
         tracing::info!(message = %id, size_bytes, recipients, "message stored");
-        Ok(delivered.outcomes)
+        Ok(match readdressed {
+            Some(new) => new.answers(delivered.outcomes),
+            None => delivered.outcomes,
+        })
     }
 }

@@ -18,8 +18,9 @@ use super::confirming::{Confirming, Reporter};
 use super::desk::Target;
 use super::external::External;
 use super::posting;
-use super::spooling::{body_of, deadline, notify_text, ret_text, spool_entry, spool_terms};
+use super::spooling::{body_of, deadline, ret_text, spool_entry, spool_terms};
 use crate::error::CommandError;
+use crate::render::notify_text;
 use crate::report::Action;
 use crate::settings::Role;
 use crate::types::Envelope;
@@ -51,6 +52,19 @@ pub(super) struct Delivery<'a> {
     pub(super) role: Role,
     /// What is written down of it.
     pub(super) reception: Option<Arc<Reception>>,
+    /// What a check made of its recipients.
+    pub(super) changed: Changed,
+}
+
+/// How the recipients came to be others than those that the client named.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Changed {
+    /// How many it named; they are what it is counted for.
+    pub(super) named: usize,
+    /// Where those begin among the targets that were added.
+    pub(super) added_from: usize,
+    /// How many were taken away, who are behind the others in what is written down.
+    pub(super) removed: usize,
 }
 
 /// What happened to each recipient, in the order of the envelope.
@@ -149,6 +163,7 @@ struct Plan {
     role: Role,
     /// What is written down of it.
     reception: Option<Arc<Reception>>,
+    changed: Changed,
     /// By recipient what became of it in a transaction that was given up for that; empty before.
     actions: Vec<Option<Action>>,
 }
@@ -180,8 +195,8 @@ impl Plan {
         let post = lists.then(|| posting::post(&delivery, body, terms));
         let confirming = Confirming::of(&delivery);
         let (tls_optional, verified) = (delivery.tls_optional, delivery.verified);
-        let Delivery { bytes, return_path_bytes, targets, placement, author, reception, .. } =
-            delivery;
+        let Delivery { bytes, return_path_bytes, targets, placement, author, .. } = delivery;
+        let Delivery { reception, changed, .. } = delivery;
         let mut plan = Self {
             verdicts: vec![None; targets.len()],
             targets,
@@ -202,6 +217,7 @@ impl Plan {
             verified,
             role,
             reception,
+            changed,
             actions: Vec::new(),
         };
         if sorted {
@@ -340,6 +356,7 @@ impl Plan {
             role: self.role,
             submitter: self.submitter,
             reception: self.reception.clone(),
+            changed: self.changed,
         })
     }
 

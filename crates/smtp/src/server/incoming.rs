@@ -6,6 +6,7 @@ use net::Pace;
 use storage::Placement;
 
 use super::memory::MessageBuffer;
+use super::readdressing::Readdressed;
 use crate::content::{Content, Fed};
 use crate::error::Refusal;
 
@@ -42,6 +43,8 @@ pub(super) struct Incoming {
     pub(super) author: Option<String>,
     /// Its Message-ID, as far as its header section was read.
     pub(super) message_id: Option<String>,
+    /// Its envelope, where a check changed it.
+    pub(super) readdressed: Option<Readdressed>,
     /// What domains that want reports are told of it.
     pub(super) observed: Vec<Observation>,
     /// As it was received, where it may be a report.
@@ -80,6 +83,15 @@ impl Incoming {
         let at = self.return_path_bytes;
         self.buffer.bytes.splice(at..at, field.bytes());
         self.trace_bytes += field.len();
+        Ok(())
+    }
+
+    /// Puts another Return-Path in place of the one at the start.
+    pub(super) async fn replace_return_path(&mut self, field: &str) -> Result<(), Refusal> {
+        self.buffer.reserve(field.len()).await?;
+        self.buffer.bytes.splice(..self.return_path_bytes, field.bytes());
+        self.trace_bytes = self.trace_bytes - self.return_path_bytes + field.len();
+        self.return_path_bytes = field.len();
         Ok(())
     }
 

@@ -11,10 +11,16 @@ use crate::types::Body;
 impl Visit<'_> {
     /// Encodes the bodies of a submission that goes elsewhere and has lines of more than 998 octets
     /// (RFC 5321 §4.5.3.1.6, RFC 6409 §8), which some servers send back. What cannot be changed, as
-    /// somebody signed it or the line is one of the header, goes as it is.
+    /// somebody signed it or the line is one of the header, goes as it is. It is decided by where the
+    /// message goes: by those whom the client named before checks have seen it, and again by those who
+    /// are left and added where a check changed that.
     pub(super) async fn shorten_lines(&mut self, incoming: &mut Incoming) -> Result<(), Refusal> {
         let body = self.session.envelope().map(|envelope| envelope.parameters.body);
-        if body == Some(Body::BinaryMime) || !self.targets.contains(&Target::Elsewhere) {
+        let targets = incoming.readdressed.as_ref().map_or(&self.targets, |new| &new.targets);
+        if self.user.is_none()
+            || body == Some(Body::BinaryMime)
+            || !targets.contains(&Target::Elsewhere)
+        {
             return Ok(());
         }
         let content = incoming.buffer.bytes.get(incoming.trace_bytes..).unwrap_or_default();

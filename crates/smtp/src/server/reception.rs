@@ -157,6 +157,7 @@ impl Visit<'_> {
             tls_optional: false,
             author: None,
             message_id: None,
+            readdressed: None,
             observed: Vec::new(),
             report: None,
         };

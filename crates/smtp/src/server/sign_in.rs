@@ -35,6 +35,7 @@ impl Visit<'_> {
         match desk.begin(link, &settings.mechanisms, mechanism) {
             Ok(dialog) => {
                 self.dialog = Some(dialog);
+                self.mechanism = Some(mechanism);
                 self.advance(initial).await;
             }
             Err(refusal) => self.refuse(&refusal.into()),

@@ -7,8 +7,9 @@ use storage::{
 };
 
 use super::delivery::Delivery;
+use crate::render::notify_text;
 use crate::types::{
-    Body, ByMode, DeliverBy, Envelope, ForwardPath, Hold, Notify, Recipient, Ret, ReversePath,
+    Body, ByMode, DeliverBy, Envelope, ForwardPath, Hold, Recipient, Ret, ReversePath,
 };
 
 /// The envelope as the spool keeps it, with all its recipients.
@@ -108,19 +109,6 @@ pub(super) fn spool_terms(envelope: &Envelope) -> SpoolTerms {
         begins: parameters.hold.map(|hold| hold.until(envelope.at)),
         deadline: parameters.deliver_by.map(|by| by.deadline(envelope.at)),
         urgency: Urgency::of_priority(parameters.priority.unwrap_or_default().get()),
-    }
-}
-
-pub(super) fn notify_text(notify: Notify) -> Option<String> {
-    match notify {
-        Notify::Unspecified => None,
-        Notify::Never => Some("NEVER".to_owned()),
-        Notify::On { success, failure, delay } => {
-            let words = [("SUCCESS", success), ("FAILURE", failure), ("DELAY", delay)];
-            let wanted: Vec<&str> =
-                words.iter().filter(|(_, on)| *on).map(|(word, _)| *word).collect();
-            Some(wanted.join(","))
-        }
     }
 }
 

@@ -18,6 +18,9 @@ impl Visit<'_> {
     /// What there is to say of a message, if it is to be said.
     pub(super) fn describe(&self, incoming: &Incoming, size_bytes: u64) -> Option<Arc<Reception>> {
         let envelope = self.session.envelope()?;
+        let readdressed = incoming.readdressed.as_ref();
+        let recipients = &readdressed.map_or(envelope, |new| &new.envelope).recipients;
+        let removed = readdressed.map_or(&[][..], |new| &new.removed);
         self.server.desk.traces().then(|| {
             let protocol = match self.server.settings.role {
                 Role::Mx => "smtp",
@@ -34,7 +37,9 @@ impl Visit<'_> {
                 message_id: incoming.message_id.clone().unwrap_or_default(),
                 size_bytes,
                 placement: incoming.placement,
-                forward_paths: envelope.recipients.iter().map(|one| path_text(&one.path)).collect(),
+                forward_paths: (recipients.iter().map(|one| path_text(&one.path)))
+                    .chain(removed.iter().cloned())
+                    .collect(),
             })
         })
     }
@@ -98,6 +103,11 @@ impl<'a> Trace<'a> {
         if let Some(slot) = self.dispositions.get_mut(at) {
             *slot = dispositions;
         }
+    }
+
+    /// Those behind the recipients, so many, get nothing: a check took them away.
+    pub(super) fn leave_out(&mut self, removed: usize) {
+        self.dispositions.extend(std::iter::repeat_n(vec![Disposition::Discarded], removed));
     }
 
     pub(super) fn refused(&mut self, at: usize, why: &CommandError) {

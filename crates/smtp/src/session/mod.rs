@@ -91,6 +91,8 @@ pub struct Session {
     surplus_recipients: usize,
     commands_before_sign_in: u32,
     messages: u64,
+    /// Transactions that began.
+    transactions: u64,
     /// What time it was at the last line.
     now: Timestamp,
     /// The priority that MAIL asked for is not given.
@@ -113,6 +115,7 @@ impl Session {
             surplus_recipients: 0,
             commands_before_sign_in: 0,
             messages: 0,
+            transactions: 0,
             now: Timestamp::default(),
             priority_lowered: false,
         }
@@ -151,6 +154,11 @@ impl Session {
     /// The envelope of the transaction under way.
     pub fn envelope(&self) -> Option<&Envelope> {
         self.phase.envelope()
+    }
+
+    /// The number of the transaction that began last: no other of this session has it.
+    pub fn transaction(&self) -> u64 {
+        self.transactions
     }
 
     /// How a message taken now has come, for its trace line.

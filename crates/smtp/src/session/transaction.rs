@@ -47,6 +47,7 @@ impl Session {
     /// Opens the transaction: the sender is accepted.
     pub fn open(&mut self, envelope: Envelope, out: &mut Vec<u8>) -> Next {
         self.phase = Phase::Open(envelope);
+        self.transactions += 1;
         self.surplus_recipients = 0;
         let accepted = match std::mem::take(&mut self.priority_lowered) {
             false => Reply::new(250, Enhanced(2, 1, 0), "Sender accepted"),

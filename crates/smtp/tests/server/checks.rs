@@ -2,8 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use smtp::check::{CheckReply, CheckSession, CheckedMail, Checking, ContentChecks, Verdict};
+use smtp::check::{
+    CheckReply, CheckSession, CheckedMail, Checking, ContentChecks, EnvelopeChanges, Verdict,
+};
 use smtp::render::Enhanced;
+use smtp::types::Recipient;
 use smtp::{ReportInbox, Role, Server};
 use storage::Placement;
 
@@ -38,6 +41,18 @@ impl ContentChecks for Scripted {
 }
 
 impl CheckSession for Scripted {
+    fn asks_recipients(&self, _: Role) -> bool {
+        false
+    }
+
+    fn check_recipient<'a>(
+        &'a mut self,
+        _: CheckedMail<'a>,
+        _: &'a Recipient,
+    ) -> Checking<'a, Result<(), CheckReply>> {
+        unreachable!("no check is asked of recipients")
+    }
+
     fn check<'a>(&'a mut self, mail: CheckedMail<'a>) -> Checking<'a, Verdict> {
         let text = String::from_utf8_lossy(mail.message);
         let shown = format!(
@@ -56,6 +71,11 @@ impl CheckSession for Scripted {
         self.seen.lock().unwrap().push("end".to_owned());
         Box::pin(async {})
     }
+}
+
+/// The envelope as it is.
+fn keep() -> EnvelopeChanges {
+    EnvelopeChanges::default()
 }
 
 const TWO: &str = "EHLO c.test\r\nMAIL FROM:<s@x.test>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n\
@@ -77,7 +97,7 @@ fn refuse(code: u16, class: u8, text: &str) -> Verdict {
 #[tokio::test]
 async fn a_connection_begins_once_and_strangers_forge_nothing() {
     let fixture = Fixture::new().await;
-    let accept = Verdict::Accept { changed: None, placement: Placement::Inbox };
+    let accept = Verdict::Accept { changed: None, placement: Placement::Inbox, envelope: keep() };
     let checks = Scripted::new(accept);
     let replies = talk(&fixture, &checks, Role::Mx, TWO).await;
     assert_eq!(replies.matches("250 2.0.0 Stored").count(), 2, "{replies}");
@@ -112,7 +132,8 @@ async fn what_is_refused_is_stored_nowhere() {
 async fn what_is_changed_is_stored_so_and_junk_is_kept_apart() {
     let fixture = Fixture::new().await;
     let changed = Some(b"X-Spam: Yes\r\nSubject: \xc3\xa9\r\n\r\nb\r\n".to_vec());
-    let checks = Scripted::new(Verdict::Accept { changed, placement: Placement::Junk });
+    let checks =
+        Scripted::new(Verdict::Accept { changed, placement: Placement::Junk, envelope: keep() });
     let replies = talk(&fixture, &checks, Role::Mx, TWO).await;
     assert_eq!(replies.matches("250 2.0.0 Stored").count(), 2, "{replies}");
     assert_eq!(fixture.inbox("bob@here.test").await.len(), 0);
@@ -154,7 +175,11 @@ async fn reports_are_read_as_they_were_received() {
     fixture.desk = fixture.desk.clone().reporting(inbox);
     let changed = Some(b"Subject: changed\r\n\r\nb\r\n".to_vec());
     for (placement, read) in [(Placement::Inbox, true), (Placement::Junk, false)] {
-        let checks = Scripted::new(Verdict::Accept { changed: changed.clone(), placement });
+        let checks = Scripted::new(Verdict::Accept {
+            changed: changed.clone(),
+            placement,
+            envelope: keep(),
+        });
         talk(&fixture, &checks, Role::Mx, TWO).await;
         let texts = [
             "X-Spam-Status: No, believe me\r\nSubject: a\r\nX-POSTHORN-External: no\r\n\r\nb\r\n",

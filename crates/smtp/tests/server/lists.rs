@@ -12,7 +12,7 @@ fn address(text: &str) -> Address {
 }
 
 /// `crew@here.test` with bob and `x@there.test`, of whom alice is the owner.
-async fn with_list(posting: Posting) -> Fixture {
+pub(crate) async fn with_list(posting: Posting) -> Fixture {
     let fixture = Fixture::new().await;
     let write = fixture.store.write("list", move |tx| {
         let owner = tx.find_account(&address("alice@here.test"))?.unwrap().id;

@@ -12,6 +12,7 @@ mod limits;
 mod lists;
 mod networks;
 mod peers;
+mod readdressing;
 mod receptions;
 mod rewriting;
 mod sasl;

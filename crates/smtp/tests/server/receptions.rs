@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use ids::AccountId;
-use smtp::check::{CheckReply, CheckSession, CheckedMail, Checking, ContentChecks, Verdict};
+use smtp::check::{
+    CheckReply, CheckSession, CheckedMail, Checking, ContentChecks, EnvelopeChanges, Verdict,
+};
 use smtp::render::Enhanced;
+use smtp::types::Recipient;
 use smtp::{Role, Server};
 use storage::{
     Address, Arrival, Claim, Claimed, Content, Database, DeliveryPlan, Outgoing, Placement,
@@ -89,6 +92,18 @@ impl ContentChecks for Always {
 }
 
 impl CheckSession for Always {
+    fn asks_recipients(&self, _: Role) -> bool {
+        false
+    }
+
+    fn check_recipient<'a>(
+        &'a mut self,
+        _: CheckedMail<'a>,
+        _: &'a Recipient,
+    ) -> Checking<'a, Result<(), CheckReply>> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn check<'a>(&'a mut self, _: CheckedMail<'a>) -> Checking<'a, Verdict> {
         let verdict = self.0.clone();
         Box::pin(async move { verdict })
@@ -103,9 +118,11 @@ impl CheckSession for Always {
 async fn what_checks_refuse_or_put_aside_says_so() {
     let fixture = Fixture::new().await;
     let refuse = CheckReply { code: 554, enhanced: Enhanced(5, 7, 1), text: "A virus".to_owned() };
-    for verdict in
-        [Verdict::Refuse(refuse), Verdict::Accept { changed: None, placement: Placement::Junk }]
-    {
+    let envelope = EnvelopeChanges::default();
+    for verdict in [
+        Verdict::Refuse(refuse),
+        Verdict::Accept { changed: None, placement: Placement::Junk, envelope },
+    ] {
         let server = Server::new(settings(Role::Mx), fixture.desk.clone(), fixture.memory.clone());
         let wire = "EHLO a\r\nMAIL FROM:<s@x.test>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n\
                     a: b\r\n\r\n.\r\nQUIT\r\n";

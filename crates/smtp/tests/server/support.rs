@@ -161,7 +161,8 @@ impl Fixture {
         self.connect_to(Server::new(settings, self.desk.clone(), self.memory.clone()))
     }
 
-    fn connect_to(&self, server: Server) -> DuplexStream {
+    /// The same to a server of the test's own making.
+    pub(crate) fn connect_to(&self, server: Server) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let peer: SocketAddr = "192.0.2.7:4321".parse().unwrap();
         let local: SocketAddr = "192.0.2.1:25".parse().unwrap();

@@ -8,7 +8,7 @@ use storage::{
     SpoolTerms, StorageError, Verdict, WriteTx,
 };
 
-use super::{GivenUp, Outcomes, concerns_one_recipient, plan_of};
+use super::{Changed, GivenUp, Outcomes, concerns_one_recipient, plan_of};
 use crate::error::CommandError;
 use crate::report::Action;
 use crate::server::confirming::Confirmation;
@@ -41,6 +41,7 @@ pub(super) struct Attempt {
     pub(super) submitter: Option<AccountId>,
     /// What is written down of it.
     pub(super) reception: Option<Arc<Reception>>,
+    pub(super) changed: Changed,
 }
 
 /// What one transaction did.
@@ -69,7 +70,7 @@ impl Attempt {
         given_up: &OnceLock<GivenUp>,
     ) -> storage::Result<Done> {
         if let Some(submitter) = self.submitter {
-            tx.count_sent(submitter, self.targets.len() as u64)?;
+            tx.count_sent(submitter, self.changed.named as u64)?;
         }
         let mut outcomes: Outcomes = self.targets.iter().map(|_| Ok(())).collect();
         let (mut failed, mut claimed) = (Vec::new(), Vec::new());
@@ -92,6 +93,8 @@ impl Attempt {
                     }
                 }
                 Err(error) if !concerns_one_recipient(&error) => return Err(error),
+                // It has no answer of its own: it has the message, or nobody has it.
+                Err(error) if self.role == Role::Lmtp && self.is_added(*at) => return Err(error),
                 Err(error) if self.role == Role::Lmtp => {
                     let refused = CommandError::from(error);
                     trace.refused(*at, &refused);
@@ -112,8 +115,12 @@ impl Attempt {
             }
             return Err(error);
         }
+        if let Some(error) = self.comes_again(&mut outcomes) {
+            return Err(error);
+        }
         self.spool(tx, &mut trace)?;
         self.confirm(tx, &trace, given_up)?;
+        trace.leave_out(self.changed.removed);
         trace.file(tx)?;
         Ok(Done { outcomes, claimed })
     }
@@ -121,7 +128,39 @@ impl Attempt {
     /// Why a recipient refuses the message, where it can be told so.
     fn refusal(&self, at: usize) -> Option<&str> {
         match self.verdicts.get(at) {
-            Some(Some(Verdict::Refuse { reason, .. })) if self.role == Role::Lmtp => Some(reason),
+            Some(Some(Verdict::Refuse { reason, .. }))
+                if self.role == Role::Lmtp && !self.is_added(at) =>
+            {
+                Some(reason)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a check added a recipient.
+    fn is_added(&self, at: usize) -> bool {
+        at >= self.changed.added_from
+    }
+
+    /// Why nobody gets a message over LMTP that its client keeps for all whom it named: those who were
+    /// added would have it again each time that it comes.
+    fn comes_again(&self, outcomes: &mut Outcomes) -> Option<StorageError> {
+        let Changed { added_from, removed, .. } = self.changed;
+        let is_added_to = added_from < outcomes.len();
+        if self.role != Role::Lmtp || !is_added_to || removed > 0 {
+            return None;
+        }
+        let named = outcomes.get(..added_from)?;
+        if named.iter().any(Result::is_ok) {
+            return None;
+        }
+        let is_kept = |outcome: &Result<(), CommandError>| match outcome {
+            Err(error @ CommandError::Storage(_)) => error.reply().is_temporary(),
+            _ => false,
+        };
+        let kept = named.iter().position(is_kept)?;
+        match outcomes.swap_remove(kept) {
+            Err(CommandError::Storage(error)) => Some(error),
             _ => None,
         }
     }
