@@ -437,3 +437,19 @@ fn unavailable() -> Reply {
 pub(crate) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Over a connection that nobody reads from, it takes no byte more.
+    #[tokio::test(start_paused = true)]
+    async fn goodbyes_have_an_end() {
+        let (ours, _theirs) = tokio::io::duplex(1);
+        let mut session = Chain::default().begin();
+        session.milters.push(MilterSession::over(Box::new(ours)));
+        let begun = Instant::now();
+        session.end().await;
+        assert_eq!(begun.elapsed(), GOODBYE_TIME);
+    }
+}

@@ -5,7 +5,8 @@
 //! one message, and makes of what they say one [`Outcome`]: accepted with or without changes,
 //! quarantined, deferred, refused. [`ChainSession::recipient`] asks the milters of each recipient
 //! before that. There is no silent discarding: who asks for that gets the
-//! message refused or quarantined, so that nothing is lost.
+//! message refused or quarantined, so that nothing is lost; who takes all recipients away has it as with
+//! Postfix (docs/decisions/015-milters.md).
 //!
 //! **Invariants:** every exchange ends within the time of its check; every answer has a bound;
 //! what a scanner adds to a header section or to a reply is made to fit there, whatever it says.

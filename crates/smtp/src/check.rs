@@ -2,7 +2,8 @@
 //!
 //! [`ContentChecks`] is what the binary gives a [`Server`](crate::Server). A connection begins a
 //! [`CheckSession`] with its first message and asks it about each; what comes back is a
-//! [`Verdict`]. There is no verdict for throwing a message away unseen.
+//! [`Verdict`]. There is no verdict for throwing a message away unseen; one whose recipients are all taken
+//! away goes to nobody, which is written down (docs/decisions/015-milters.md).
 
 use std::net::SocketAddr;
 use std::pin::Pin;

@@ -219,3 +219,12 @@ fn connect(mail: &Mail<'_>) -> Vec<u8> {
     data.extend(list([ip.to_string().as_str()]));
     data
 }
+
+#[cfg(test)]
+impl MilterSession {
+    /// One that has negotiated over a connection.
+    pub(crate) fn over(link: Box<dyn crate::address::Link>) -> Self {
+        let open = Open { link, actions: 0, steps: 0, out: Vec::new(), transaction: None };
+        Self { open: Some(open), ..Self::default() }
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! **Invariants:** every recipient that the client named gets its answer over LMTP; who was added has
 //! the message or nobody has it, for there is no answer that would say so (RFC 2033 §4.2); who was
-//! taken away is in the log and in the trace.
+//! taken away is in the log and in the trace. docs/decisions/015-milters.md says why.
 
 use ids::AccountId;
 use message::address::Address;

@@ -22,7 +22,8 @@ const SIGN_IN: &str = "AUTH PLAIN AGFsaWNlQGhlcmUudGVzdABzZWNyZXQgb25l\r\n";
 #[derive(Clone, Default)]
 struct Changing {
     changes: EnvelopeChanges,
-    /// By recipient asked of: how many were taken before it, and who signed in by what.
+    /// By recipient asked of: the transaction, how many were taken before it, and who signed in by
+    /// what.
     asked: Arc<Mutex<Vec<String>>>,
     /// What it waits for before it says anything of a recipient.
     permits: Option<Arc<Semaphore>>,
@@ -49,7 +50,8 @@ impl CheckSession for Changing {
         recipient: &'a Recipient,
     ) -> Checking<'a, Result<(), CheckReply>> {
         let (before, path) = (mail.envelope.recipients.len(), &recipient.path);
-        let shown = format!("{before} {path} {:?} {:?}", mail.account, mail.mechanism);
+        let by = (mail.account, mail.mechanism);
+        let shown = format!("{} {before} {path} {by:?}", mail.transaction);
         self.asked.lock().unwrap().push(shown);
         let refused = recipient.path.to_string().starts_with("<barred");
         let permits = self.permits.clone();
@@ -125,7 +127,9 @@ async fn a_recipient_is_refused_alone_and_before_the_message() {
     let wire = format!(
         "EHLO a\r\n{SIGN_IN}MAIL FROM:<alice@here.test>\r\nRCPT TO:<bob@here.test>\r\n\
          RCPT TO:<nobody@here.test>\r\nRCPT TO:<barred@far.test>\r\nRCPT TO:<ally@here.test>\r\n\
-         DATA\r\nA: b\r\n\r\nc\r\n.\r\nQUIT\r\n"
+         DATA\r\nA: b\r\n\r\nc\r\n.\r\n\
+         MAIL FROM:<alice@here.test>\r\nRCPT TO:<bob@here.test>\r\nRSET\r\n\
+         MAIL FROM:<alice@here.test>\r\nRCPT TO:<bob@here.test>\r\nQUIT\r\n"
     );
     let replies =
         fixture.talk_to(server.checked_by(Arc::new(checks.clone())), wire.as_bytes()).await;
@@ -134,9 +138,16 @@ async fn a_recipient_is_refused_alone_and_before_the_message() {
         replies.contains(&format!("\r\n550 5.7.1 Not this one\r\n{TAKEN}{GO}250 ")),
         "{replies}"
     );
-    let asked = [("0", "bob@here"), ("1", "barred@far"), ("1", "ally@here")];
-    let asked = asked.map(|(before, who)| {
-        format!("{before} <{who}.test> Some(\"alice@here.test\") Some(\"PLAIN\")")
+    let asked = [
+        (1, 0, "bob@here"),
+        (1, 1, "barred@far"),
+        (1, 1, "ally@here"),
+        (2, 0, "bob@here"),
+        (3, 0, "bob@here"),
+    ];
+    let asked = asked.map(|(transaction, before, who)| {
+        let by = "(Some(\"alice@here.test\"), Some(\"PLAIN\"))";
+        format!("{transaction} {before} <{who}.test> {by}")
     });
     assert_eq!(*checks.asked.lock().unwrap(), asked);
     assert_eq!((count(&fixture, "bob").await, count(&fixture, "alice").await), (1, 1));
@@ -396,5 +407,12 @@ async fn not_more_recipients_are_added_than_are_taken() {
     let replies = send(&fixture, Role::Mx, adding(&added[..1000]), &["bob@here.test"]).await;
     assert_eq!(replies, format!("{TAKEN}{GO}250 2.0.0 Stored\r\n"));
     assert_eq!(fixture.spool().await.len(), 1000);
+    // Nor is it that which an account may write to.
+    let mut changed = (*fixture.store.settings()).clone();
+    changed.sent_recipients_max = 1;
+    fixture.store.replace_settings(changed);
+    let add = adding(&["ally@here.test", "far@there.test"]);
+    let replies = send(&fixture, Role::Submission, add, &["bob@here.test"]).await;
+    assert_eq!(replies, format!("{TAKEN}{GO}250 2.0.0 Stored\r\n"));
     fixture.close().await;
 }
