@@ -39,6 +39,7 @@ const FOR_TESTS: &[(&str, &str)] = &[
     ("clamd", "clamav-daemon"),
     ("clamav-milter", "clamav-milter"),
     ("opendkim", "opendkim"),
+    ("/usr/lib/python3/dist-packages/Milter/__init__.py", "python3-milter"),
     // What works with files over WebDAV.
     ("litmus", "litmus"),
     ("sieve-connect", "sieve-connect"),
