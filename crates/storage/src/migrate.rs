@@ -72,6 +72,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 54, sql: include_str!("../migrations/0054_trace_digest.sql") },
     Migration { version: 55, sql: include_str!("../migrations/0055_report_source.sql") },
     Migration { version: 56, sql: include_str!("../migrations/0056_object_long.sql") },
+    Migration { version: 57, sql: include_str!("../migrations/0057_expunged_bytes.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

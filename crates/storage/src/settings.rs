@@ -57,6 +57,10 @@ pub struct Settings {
     pub trace_days: u32,
     /// Whether it is noted what becomes of messages at their reception. Default yes.
     pub trace_receptions: bool,
+    /// Bytes that expunged messages take of one account, with 512 for each; beyond it the oldest go
+    /// before their time. As much as its quota, where that is more; as much as it keeps, where it
+    /// has none. Default 1 GiB.
+    pub expunged_bytes_max: u64,
     /// Days it can be said what happened to an account (R-SMTP-5). Default 90.
     pub activity_days: u32,
     /// Messages of one account that are held to be sent later (R-SMTP-4).
@@ -180,6 +184,7 @@ impl Settings {
             queue_max: 4096,
             queue_bytes_max: 256 * 1024 * 1024,
             expunged_retention_days: 30,
+            expunged_bytes_max: 1024 * 1024 * 1024,
             change_log_days: 60,
             inbox_days: 30,
             trace_days: 14,

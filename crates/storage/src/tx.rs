@@ -31,8 +31,19 @@ pub struct ReadTx<'a> {
 macro_rules! change_usage {
     () => {
         "UPDATE account SET modseq = modseq + ?2, used_bytes = used_bytes + ?3, \
-         message_count = message_count + ?4 WHERE id = ?1"
+         message_count = message_count + ?4, expunged_bytes = expunged_bytes + ?5 WHERE id = ?1"
     };
+}
+
+/// What is added to the numbers of an account; negative: taken from them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct UsageChange {
+    /// Bytes of what it keeps.
+    pub(crate) bytes: i64,
+    /// Messages that it keeps.
+    pub(crate) messages: i64,
+    /// What its expunged messages take.
+    pub(crate) expunged_bytes: i64,
 }
 
 /// A write transaction. Nothing in it is visible to anybody before its commit is durable.
@@ -184,20 +195,18 @@ impl<'a> WriteTx<'a> {
 
     /// The account's sequence number of this transaction, allotted at its first change.
     pub(crate) fn modseq(&mut self, account: AccountId) -> Result<ModSeq> {
-        self.change_usage(account, 0, 0)
+        self.change_usage(account, UsageChange::default())
     }
 
     /// Like [`modseq`](Self::modseq), and adds to what the account uses in the same statement.
     pub(crate) fn change_usage(
         &mut self,
         account: AccountId,
-        bytes: i64,
-        messages: i64,
+        change: UsageChange,
     ) -> Result<ModSeq> {
         let allotted = self.modseqs.get(&account).copied();
         if let Some(modseq) = allotted
-            && bytes == 0
-            && messages == 0
+            && change == UsageChange::default()
         {
             return Ok(modseq);
         }
@@ -206,8 +215,9 @@ impl<'a> WriteTx<'a> {
         let params = [
             Value::Int(account.get()),
             Value::Int(i64::from(allotted.is_none())),
-            Value::Int(bytes),
-            Value::Int(messages),
+            Value::Int(change.bytes),
+            Value::Int(change.messages),
+            Value::Int(change.expunged_bytes),
         ];
         let modseq = match known {
             Some(modseq) => {
@@ -267,9 +277,15 @@ impl AccountTx<'_, '_> {
 
     /// Adds to what the account uses (negative: less) and returns the transaction's number.
     pub(crate) fn add_usage(&mut self, bytes: i64, messages: i64) -> Result<ModSeq> {
-        let modseq = self.tx.change_usage(self.account, bytes, messages)?;
-        self.usage.bytes += bytes;
-        self.usage.messages += messages;
+        self.change_usage(UsageChange { bytes, messages, expunged_bytes: 0 })
+    }
+
+    /// The same, with what expunged messages take.
+    pub(crate) fn change_usage(&mut self, change: UsageChange) -> Result<ModSeq> {
+        let modseq = self.tx.change_usage(self.account, change)?;
+        self.usage.bytes += change.bytes;
+        self.usage.messages += change.messages;
+        self.usage.expunged_bytes += change.expunged_bytes;
         Ok(modseq)
     }
 }

@@ -46,6 +46,11 @@ sections! {
         /// How long a message that was expunged can be brought back.
         expunged_retention: Duration = default "30 days", since "0.1";
 
+        /// Bytes that expunged messages take of one account, so that they can be brought back: as
+        /// much as its quota where that is more, or, where it has none, as it keeps. Beyond it the
+        /// oldest go before their time.
+        expunged: u64 = default "1 GiB", since "0.1";
+
         /// How far back programs can ask what changed. One that was away for longer reads its
         /// mailboxes anew, which costs time but loses nothing.
         change_log: Duration = default "60 days", since "0.1";

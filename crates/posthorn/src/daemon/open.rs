@@ -192,6 +192,7 @@ pub(super) fn set_storage_limits(settings: &mut storage::Settings, config: &Conf
     set_search(settings, config);
     settings.lessons = config.rspamd.controller.is_some();
     settings.expunged_retention_days = days(config.storage.expunged_retention);
+    settings.expunged_bytes_max = config.storage.expunged;
     settings.change_log_days = days(config.storage.change_log);
     settings.activity_days = days(config.activity.keep);
     settings.trace_days = days(config.queue.trace);

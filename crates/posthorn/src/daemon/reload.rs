@@ -150,6 +150,7 @@ fn running(old: &Config, new: Config) -> Config {
         data_dir: old.data_dir.clone(),
         storage: Storage {
             expunged_retention: new.storage.expunged_retention,
+            expunged: new.storage.expunged,
             change_log: new.storage.change_log,
             ..old.storage.clone()
         },
@@ -302,7 +303,7 @@ mod tests {
             ("[[blocklist]]\nzone = \"list.test\"\n", &[]),
             ("[[check]]\nscanner = \"clamd\"\naddress = \"[::1]:3310\"\n", &[]),
             ("[storage]\nreaders = 9\nchange_log = \"9 days\"\n", &["storage.readers"]),
-            ("[storage]\nexpunged_retention = \"9 days\"\n", &[]),
+            ("[storage]\nexpunged_retention = \"9 days\"\nexpunged = \"9 GiB\"\n", &[]),
             ("[search]\nindex = false\nmemory = \"9 MiB\"\n", &[]),
             ("[search]\ncache = \"9 MiB\"\n", &["search.cache"]),
             ("[delivery]\nscript_redirects = \"anywhere\"\n", &[]),

@@ -25,6 +25,7 @@
 //! | `change-log-within` | the log is not newer than its account, its horizon neither |
 //! | `message-size` | a message's size is that of its content |
 //! | `expunged-disjoint` | no message is both in its mailbox and expunged from it |
+//! | `expunged-bytes` | an account's expunged messages are counted as what they take, with 512 bytes for each |
 //! | `content-dangling` | what names a content finds it, with its header and its body |
 //! | `spool-recipients` | a spooled message has a recipient |
 //! | `spool-waiting` | how many recipients wait for a destination is known rightly |

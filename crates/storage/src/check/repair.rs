@@ -16,7 +16,7 @@ pub struct Repaired {
 }
 
 /// Statements in the order in which one rests on the other.
-const REPAIRS: [(&str, &str); 13] = [
+const REPAIRS: [(&str, &str); 14] = [
     ("sweep-place", "UPDATE mailbox SET sweeps = 0 WHERE sweeps <> 0"),
     (
         "mailbox-counts",
@@ -96,6 +96,16 @@ const REPAIRS: [(&str, &str); 13] = [
            + COALESCE(p.bytes, 0) + COALESCE(t.bytes, 0) \
            OR a.message_count <> COALESCE(s.messages, 0) \
            OR a.mailbox_count <> COALESCE(s.mailboxes, 0))",
+    ),
+    (
+        "expunged-bytes",
+        "UPDATE account SET expunged_bytes = \
+         (SELECT CAST(COALESCE(SUM(COALESCE(c.size_bytes, 0) + 512), 0) AS BIGINT) \
+          FROM expunged e LEFT JOIN content c ON c.id = e.content_id \
+          WHERE e.account_id = account.id) WHERE expunged_bytes <> \
+         (SELECT COALESCE(SUM(COALESCE(c.size_bytes, 0) + 512), 0) \
+          FROM expunged e LEFT JOIN content c ON c.id = e.content_id \
+          WHERE e.account_id = account.id)",
     ),
     (
         "version-bytes",

@@ -11,7 +11,7 @@ struct Rule {
     sql: &'static str,
 }
 
-const RULES: [Rule; 46] = [
+const RULES: [Rule; 47] = [
     Rule {
         invariant: "mailbox-counts",
         row: "mailbox",
@@ -212,6 +212,13 @@ const RULES: [Rule; 46] = [
         row: "mailbox",
         sql: "SELECT DISTINCT m.mailbox_id FROM message m JOIN expunged e \
               ON e.mailbox_id = m.mailbox_id AND e.uid = m.uid",
+    },
+    Rule {
+        invariant: "expunged-bytes",
+        row: "account",
+        sql: "SELECT a.id FROM account a WHERE a.expunged_bytes <> \
+              (SELECT COALESCE(SUM(COALESCE(c.size_bytes, 0) + 512), 0) FROM expunged e \
+              LEFT JOIN content c ON c.id = e.content_id WHERE e.account_id = a.id)",
     },
     Rule {
         invariant: "content-dangling",

@@ -66,6 +66,7 @@ fn every_kind_of_damage_is_found() {
             (&["UPDATE account SET used_bytes = used_bytes + 1"], "used-bytes"),
             (&["UPDATE account SET mailbox_count = 5"], "used-bytes"),
             (&["UPDATE account SET version_bytes = 5"], "version-bytes"),
+            (&["UPDATE account SET expunged_bytes = 5"], "expunged-bytes"),
             (&["UPDATE account SET message_count = message_count + 1"], "used-bytes"),
             (&["UPDATE account SET alias_count = 7"], "alias-count"),
             (&["UPDATE account SET subscription_count = 7"], "subscription-count"),
@@ -148,7 +149,8 @@ fn counts_are_put_right() {
                     "UPDATE mailbox SET uid_next = 2 WHERE name = 'INBOX' AND message_count > 0",
                     "UPDATE account SET used_bytes = 3, mailbox_count = 0, alias_count = 9, \
                      subscription_count = 9",
-                    "UPDATE account SET uid_validity_last = 0, version_bytes = 1",
+                    "UPDATE account SET uid_validity_last = 0, version_bytes = 1, \
+                     expunged_bytes = 1",
                     "UPDATE domain SET catch_all = 999 WHERE alias_of IS NULL",
                     "INSERT INTO spool_waiting VALUES ('x.test', 0, 5)",
                 ] {
@@ -169,6 +171,7 @@ fn counts_are_put_right() {
                 ("mailbox-counts", 2),
                 ("uid-next-above-uids", 1),
                 ("used-bytes", 2),
+                ("expunged-bytes", 2),
                 ("version-bytes", 2),
                 ("alias-count", 2),
                 ("subscription-count", 2),

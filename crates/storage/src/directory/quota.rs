@@ -47,6 +47,8 @@ pub(crate) struct Usage {
     pub(crate) messages: i64,
     pub(crate) bytes_max: i64,
     messages_max: i64,
+    /// What its expunged messages take.
+    pub(crate) expunged_bytes: i64,
     /// Whether what happens in its mailboxes may start scripts.
     pub(crate) has_event_scripts: bool,
 }
@@ -94,12 +96,12 @@ impl WriteTx<'_> {
         let sql = match self.sql.dialect() {
             Dialect::Sqlite => {
                 "SELECT quota_bytes, used_bytes, quota_messages, message_count, \
-                 has_event_scripts, modseq FROM account \
+                 has_event_scripts, modseq, expunged_bytes FROM account \
                  WHERE id = ?1"
             }
             Dialect::Postgres => {
                 "SELECT quota_bytes, used_bytes, quota_messages, message_count, \
-                 has_event_scripts, modseq FROM account \
+                 has_event_scripts, modseq, expunged_bytes FROM account \
                  WHERE id = ?1 FOR UPDATE"
             }
         };
@@ -110,6 +112,7 @@ impl WriteTx<'_> {
                 messages_max: row.int(2)?,
                 messages: row.int(3)?,
                 has_event_scripts: row.int(4)? != 0,
+                expunged_bytes: row.int(6)?,
             };
             Ok((usage, ModSeq::new(row.int(5)?.cast_unsigned())))
         })?;

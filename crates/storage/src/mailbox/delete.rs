@@ -51,7 +51,7 @@ impl AccountTx<'_, '_> {
             "UPDATE account SET mailbox_count = mailbox_count - 1 WHERE id = ?1",
             &[Value::Int(account.get())],
         )?;
-        self.add_usage(-mailbox.size_bytes.cast_signed(), -i64::from(mailbox.messages))?;
+        self.count_expunged(mailbox.size_bytes.cast_signed(), mailbox.messages.into())?;
         let name = name.as_str().to_owned();
         self.record_fact(Some(mailbox.id), Fact::MailboxDeleted { name })?;
         let mut delta = self.new_delta(mailbox.id)?;

@@ -63,6 +63,8 @@ pub struct Maintained {
 pub(crate) struct Progress {
     /// Contents up to this one were looked at last.
     content: i64,
+    /// Change logs of accounts up to this one were counted last.
+    change_log: i64,
     /// Segments of the search index up to this one were looked at last.
     segment: i64,
     /// When objects were last compared with the rows.
@@ -87,6 +89,7 @@ pub(crate) fn maintain(
         memories: rules::purge(store, store.now())?,
         ..Maintained::default()
     };
+    done.changes += change_log::trim(store, &mut progress.change_log, change_log::ROWS_MAX)?;
     let versions = days_ago(store, settings.expunged_retention_days);
     done.versions = collections::purge_versions(store, versions)?;
     done.versions += collections::purge_inboxes(store, days_ago(store, settings.inbox_days))?;
@@ -163,10 +166,20 @@ impl Log {
     /// Moves the horizon of one of its owners past what is from before `before`, and deletes what
     /// is below it.
     fn purge_slice(&self, tx: &mut WriteTx<'_>, owner: i64, before: i64) -> Result<u64> {
+        // Never a part of a transaction: all of it carries one instant, and its number decides.
+        self.purge_while(tx, owner, |_, at| at < before)
+    }
+
+    /// The same past its oldest entries, of number and instant, of which this is true.
+    fn purge_while(
+        &self,
+        tx: &mut WriteTx<'_>,
+        owner: i64,
+        is_over: impl Fn(i64, i64) -> bool,
+    ) -> Result<u64> {
         let id = Value::Int(owner);
         let oldest = tx.sql.query_all(self.oldest, &[id], |row| Ok((row.int(0)?, row.int(1)?)))?;
-        // Never a part of a transaction: all of it carries one instant, and its number decides.
-        let horizon = oldest.iter().take_while(|(_, at)| *at < before).last();
+        let horizon = oldest.iter().take_while(|(number, at)| is_over(*number, *at)).last();
         let Some(&(horizon, _)) = horizon else { return Ok(0) };
         let params = [id, Value::Int(horizon)];
         tx.sql.execute(self.raise, &params)?;

@@ -172,6 +172,61 @@ fn the_change_log_says_too_old_below_its_horizon() {
 }
 
 #[test]
+fn a_change_log_of_too_many_facts_loses_the_oldest() {
+    on_both_engines(|fixture| {
+        let (store, account) = (&fixture.store, fixture.account);
+        let other =
+            store.write_blocking("test", |tx| tx.create_account(new_account("paul@example.test")));
+        let other = other.unwrap().value;
+        let logged = |account: AccountId| {
+            let sql = "SELECT COUNT(*), MIN(c.modseq), MAX(a.horizon) FROM change c \
+                       JOIN account a ON a.id = c.account_id WHERE a.id = ?1";
+            let id = [crate::sql::Value::Int(account.get())];
+            let read = store.read_blocking(move |tx| {
+                tx.sql.query_one(sql, &id, |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?)))
+            });
+            read.unwrap().unwrap()
+        };
+        let before = logged(other);
+        (0..700).for_each(|number| fixture.append(small(number)));
+        let (rows, ..) = logged(account);
+        assert!(rows > 700 && before.0 < 20);
+        let newest = store.read_blocking(move |tx| crate::feed::read_modseq(&mut *tx.sql, account));
+        let newest = newest.unwrap().get().cast_signed();
+        let mut cursor = 0;
+        let trim = |cursor: &mut i64, max| super::change_log::trim(store, cursor, max).unwrap();
+        assert_eq!((trim(&mut cursor, rows), cursor), (0, 0));
+        // A call goes on behind the account that the last one counted.
+        let mut behind = account.get();
+        assert_eq!((trim(&mut behind, 20), behind), (0, 0));
+        // More than one slice of them goes.
+        assert_eq!(trim(&mut cursor, 20), rows.cast_unsigned() - 20);
+        assert_eq!(logged(account), (20, newest - 19, newest - 20));
+        assert_eq!(logged(other), before);
+        let since = |modseq: i64| {
+            let modseq = ModSeq::new(modseq.cast_unsigned());
+            store.read_blocking(move |tx| tx.changes_since(account, None, modseq)).unwrap()
+        };
+        assert_eq!(since(newest - 21), Changes::TooOld);
+        assert!(matches!(since(newest - 20), Changes::List(list) if list.len() == 20));
+        // What one transaction did goes as a whole.
+        let inbox = fixture.inbox;
+        store
+            .account_write_blocking(account, "test", vec![], move |tx| {
+                tx.create_mailbox(&mailbox_name("a"), None)?;
+                tx.remove_messages(inbox, &uid(1))
+            })
+            .unwrap();
+        let (rows, ..) = logged(account);
+        assert!(rows >= 22);
+        trim(&mut cursor, 1);
+        let left = store.read_blocking(move |tx| crate::feed::read_modseq(&mut *tx.sql, account));
+        assert_eq!(since(newest), Changes::TooOld);
+        assert_eq!(since(left.unwrap().get().cast_signed()), Changes::List(vec![]));
+    });
+}
+
+#[test]
 fn what_was_expunged_is_told_until_it_is_forgotten() {
     on_both_engines(|fixture| {
         let (account, inbox) = (fixture.account, fixture.inbox);

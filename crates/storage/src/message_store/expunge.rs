@@ -77,7 +77,8 @@ const ANY: Statements = statements!("");
 
 impl AccountTx<'_, '_> {
     /// Removes the messages that have `\Deleted`, those of `uids` only if given, and says which.
-    /// They can be brought back for a while (R-REST-1) and no longer count against the quota.
+    /// They can be brought back for a while (R-REST-1) and no longer count against the quota, but
+    /// against a bound of their own.
     ///
     /// # Errors
     /// [`crate::StorageError::NotFound`] where the mailbox is gone,
@@ -130,7 +131,7 @@ impl AccountTx<'_, '_> {
         )?;
         self.sql.execute_many(statements.delete, &mut ranges().map(|params| params.to_vec()))?;
         self.drop_annotations(mailbox, &selection.runs)?;
-        let modseq = self.add_usage(-counts.bytes, -counts.messages)?;
+        let modseq = self.count_expunged(counts.bytes, counts.messages)?;
         self.add_counts(mailbox.id, counts.negative(), modseq)?;
         let gone: UidSet = selection.rows.iter().map(|&(uid, ..)| uid).collect();
         self.record_expunged(mailbox.id, gone.clone())?;

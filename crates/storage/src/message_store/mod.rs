@@ -13,6 +13,7 @@ mod copy;
 mod counts;
 mod deliver;
 mod expunge;
+mod expunged;
 mod flags;
 mod keywords;
 mod load;

@@ -53,12 +53,13 @@ fn rows(dialect: Dialect) -> String {
          INSERT INTO address VALUES (1, 'julie', 1, 'primary', 'julie', 0);
          INSERT INTO mailbox (id, account_id, name, uid_validity, uid_next, message_count,
              unseen_count, deleted_count, size_bytes, highest_modseq, created_modseq, created)
-         VALUES (1, 1, 'INBOX', 7, 3, 2, 1, 1, {both}, 5, 1, 0);
+         VALUES (1, 1, 'INBOX', 7, 4, 2, 1, 1, {both}, 5, 1, 0);
          INSERT INTO content (id, hash, size_bytes, envelope, body, body_structure, parts, keys)
          VALUES (1, {hash}, {size}, {some}, {some}, {some}, {some}, {some});
          INSERT INTO content_header VALUES (1, {text});
          INSERT INTO message VALUES (1, 1, 1, {size}, 1, 'Work', 0, 0, 4, 2),
-             (1, 2, 1, {size}, 8, '', 0, 0, 5, 3);\n"
+             (1, 2, 1, {size}, 8, '', 0, 0, 5, 3);
+         INSERT INTO expunged VALUES (1, 0, 1, 3, 'INBOX', 1, 0, '', 0);\n"
     )
 }
 
