@@ -291,15 +291,39 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// RFC 5464 §4.1: renaming INBOX copies its annotations.
-    pub(crate) fn copy_metadata(&mut self, from: CollectionId, to: CollectionId) -> Result<()> {
-        self.sql.execute(
+    /// RFC 5464 §4.1: renaming INBOX copies its annotations, what is shared and what is private to
+    /// `owner`. What others noted of INBOX they see there still, and it would count in their space.
+    ///
+    /// # Errors
+    /// [`StorageError::Limit`] where the copies have no room.
+    pub(crate) fn copy_metadata(
+        &mut self,
+        owner: AccountId,
+        from: CollectionId,
+        to: CollectionId,
+    ) -> Result<()> {
+        let (owner, from) = (Value::Int(owner.get()), Value::Int(from.get()));
+        let copied = self.sql.execute(
             "INSERT INTO metadata (mailbox_id, scope, entry, value, size_bytes, account_id) \
              SELECT CAST(?2 AS BIGINT), scope, entry, value, size_bytes, account_id \
-             FROM metadata WHERE mailbox_id = ?1",
-            &[Value::Int(from.get()), Value::Int(to.get())],
+             FROM metadata WHERE mailbox_id = ?1 AND scope IN (?3, 0) AND account_id = ?3",
+            &[from, Value::Int(to.get()), owner],
         )?;
-        Ok(())
+        if copied == 0 {
+            return Ok(());
+        }
+        let bytes = self.sql.query_one(
+            "SELECT CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) FROM metadata \
+             WHERE account_id = ?1",
+            &[owner],
+            |row| Ok(row.int(0)?.cast_unsigned()),
+        )?;
+        let (kind, max) = (LimitKind::MetadataBytes, self.settings.metadata_bytes_max);
+        match bytes.unwrap_or_default() > max {
+            // The transaction is rolled back.
+            true => Err(StorageError::Limit { kind, max }),
+            false => Ok(()),
+        }
     }
 }
 

@@ -158,7 +158,7 @@ impl AccountTx<'_, '_> {
         let created = self.insert_mailbox(to, None, inbox.uid_next)?;
         self.record_fact(Some(created.id), Fact::MailboxCreated)?;
         self.subscribe_if_room(to)?;
-        self.copy_metadata(inbox.id, created.id)?;
+        self.copy_metadata(account, inbox.id, created.id)?;
         self.settle_flags(&inbox)?;
         let (source, target) = (Value::Int(inbox.id.get()), Value::Int(created.id.get()));
         let added: Vec<DeltaEntry> = self.sql.query_all(

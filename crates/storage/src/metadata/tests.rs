@@ -93,6 +93,46 @@ fn a_renamed_inbox_leaves_and_takes_its_annotations() {
 }
 
 #[test]
+fn copies_of_annotations_need_room_and_are_the_owners() {
+    on_both_engines_with(
+        |settings| settings.metadata_bytes_max = 30,
+        |store| {
+            let (julie, max) = (store.account("julie"), store.account("max"));
+            let inbox = store.mailbox(julie, "INBOX");
+            store
+                .write(move |tx| {
+                    let change = crate::AclChange::Set(crate::Rights::LOOKUP | crate::Rights::READ);
+                    tx.set_acl(julie, inbox, "max@example.test", change)
+                })
+                .unwrap();
+            let both = [(private("/a"), Some("123")), (shared("/b"), Some("456"))];
+            set(store, julie, inbox, &both).unwrap();
+            // 28 of 30 bytes: a copy would be too much for max.
+            let much = "1234567890123456789012345678";
+            set(store, max, inbox, &[(private("/m"), Some(&much[2..]))]).unwrap();
+            let rename = |to: &str| {
+                let (from, to) = (mailbox_name("INBOX"), mailbox_name(to));
+                store.with(julie, move |tx| tx.rename_mailbox(&from, &to))
+            };
+            rename("one").unwrap();
+            let one = store.mailbox(julie, "one");
+            assert_eq!(seen(store, julie, one), ["Private /a=123", "Shared /b=456"]);
+            let of_max = store.read(move |tx| {
+                let sql = "SELECT mailbox_id FROM metadata WHERE account_id = ?1";
+                tx.sql.query_all(sql, &[crate::sql::Value::Int(max.get())], |row| row.int(0))
+            });
+            assert_eq!(of_max.unwrap(), [inbox.get()]);
+            rename("two").unwrap();
+            let limit = "limit of 30 reached: MetadataBytes";
+            assert_eq!(outcome(rename("three")), limit);
+            let three = mailbox_name("three");
+            assert_eq!(store.read(move |tx| tx.find_mailbox(julie, &three)).unwrap(), None);
+            assert_eq!(seen(store, julie, inbox), ["Private /a=123", "Shared /b=456"]);
+        },
+    );
+}
+
+#[test]
 fn what_is_too_much_changes_nothing() {
     let small = |settings: &mut crate::Settings| {
         settings.metadata_value_bytes_max = 4;
