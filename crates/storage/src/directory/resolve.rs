@@ -123,9 +123,10 @@ impl ReadTx<'_> {
 
     /// Who answers for the domain of this name where nobody made `postmaster` an address of
     /// theirs (RFC 5321 §4.5.1): its first owner, or else administrator, who is not blocked; for
-    /// a domain without either, or not ours, those of the other domains; where nobody is in charge
-    /// at all, the first account of the domain's organisation, and of no other: who gets this mail
-    /// can prove to others that the domain is theirs.
+    /// a domain without either, those of the other domains of its organisation; where nobody is in
+    /// charge there, its first account. Nobody of another organisation: who gets this mail can prove to
+    /// others that the domain is theirs. For a name that is not ours, such as that of this server,
+    /// the first of those in charge of any domain.
     pub fn postmaster(&mut self, domain: &str) -> Result<Option<Recipient>> {
         // No row has the id 0.
         let target = self.find_target(domain)?;
@@ -134,8 +135,10 @@ impl ReadTx<'_> {
         let found = self.sql.query_one(
             "SELECT a.id, a.plus_to_mailbox, a.blocked, a.used_bytes, a.quota_bytes, \
              a.has_rules, a.rules_version \
-             FROM account a WHERE a.blocked = 0 AND (a.role IN ('owner', 'administrator') \
-                 OR a.role = 'collaborator' AND a.domain_id IN (SELECT d.id FROM domain d \
+             FROM account a WHERE a.blocked = 0 \
+                 AND (a.role IN ('owner', 'administrator') AND CAST(?1 AS BIGINT) = 0 \
+                 OR a.role IN ('owner', 'administrator', 'collaborator') \
+                    AND a.domain_id IN (SELECT d.id FROM domain d \
                     JOIN domain o ON o.organisation = d.organisation WHERE o.id = ?1)) \
              ORDER BY CASE WHEN a.role = 'collaborator' THEN 1 ELSE 0 END, \
                       CASE WHEN a.domain_id = ?1 THEN 0 ELSE 1 END, \

@@ -250,6 +250,13 @@ fn the_first_of_those_in_charge_is_postmaster() {
         assert_eq!(postmaster("example.test"), Some(anna));
         assert_eq!(postmaster("other.test"), Some(anna));
         assert_eq!(postmaster("nowhere.test"), Some(anna));
+        // Nobody of another organisation: it is no matter of theirs.
+        store.write(|tx| tx.create_domain("third.test")).unwrap();
+        assert_eq!(postmaster("third.test"), None);
+        let new = new_account("max@third.test");
+        let max = store.write(|tx| tx.create_account(new)).unwrap();
+        assert_eq!(postmaster("third.test"), Some(max));
+        assert_eq!(postmaster("example.test"), Some(anna));
         store.with(anna, |tx| tx.set_blocked(true)).unwrap();
         assert_eq!(postmaster("example.test"), Some(julie));
     });
