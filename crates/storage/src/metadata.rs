@@ -3,6 +3,9 @@
 //! A private one is seen by the account that set it; a shared one of a mailbox by everybody who
 //! sees the mailbox; a shared one of the server by the accounts of one domain, whose
 //! administrators set it.
+//!
+//! `/private/specialuse` of a mailbox is no annotation: it says, and sets, what the mailbox is for
+//! (RFC 6154 §4), to its owner.
 
 use ids::{AccountId, CollectionId};
 
@@ -12,11 +15,15 @@ use crate::directory::Role;
 use crate::rules::names_event_script;
 use crate::sql::{Row, Value};
 use crate::{
-    LimitKind, Mailbox, MailboxName, ReadTx, Result, Rights, ShareRights, StorageError, WriteTx,
+    LimitKind, Mailbox, MailboxName, ReadTx, Result, Rights, ShareRights, SpecialUse, StorageError,
+    WriteTx,
 };
 
 /// LIMIT: bytes of an entry's name.
 const NAME_BYTES_MAX: usize = 512;
+
+/// RFC 6154 §4: the name of the entry that tells what a mailbox is for.
+const SPECIAL_USE: &str = "/specialuse";
 
 /// The server in the place of a mailbox.
 const SERVER: i64 = 0;
@@ -52,6 +59,13 @@ pub struct Metadata {
     pub value: Vec<u8>,
 }
 
+impl MetadataEntry {
+    /// Whether it is the one that, of a mailbox, tells its special use (RFC 6154 §4).
+    pub fn is_special_use(&self) -> bool {
+        self.scope == MetadataScope::Private && self.name == SPECIAL_USE
+    }
+}
+
 /// RFC 5464 §3.3: `l` and one of the rights on messages.
 fn check_annotating(rights: Rights) -> Result<()> {
     let some = Rights::READ | Rights::SEEN | Rights::WRITE | Rights::INSERT | Rights::POST;
@@ -83,14 +97,16 @@ impl ReadTx<'_> {
         mailboxes: &[CollectionId],
         wanted: impl Fn(&MetadataEntry) -> bool,
     ) -> Result<Vec<Metadata>> {
-        let mut ids = Vec::with_capacity(mailboxes.len());
+        let (mut ids, mut found) = (Vec::with_capacity(mailboxes.len()), Vec::new());
         for mailbox in self.load_mailboxes(mailboxes)? {
             let is_own = mailbox.account == account;
             if is_own || check_annotating(self.rights_of(account, mailbox.id)?).is_ok() {
                 ids.push(mailbox.id.get());
             }
+            if is_own {
+                found.extend(special_use_of(&mailbox).filter(|found| wanted(&found.entry)));
+            }
         }
-        let mut found = Vec::new();
         self.sql.query_in(
             "SELECT mailbox_id, scope, entry, value FROM metadata WHERE mailbox_id IN ({IN})",
             &ids,
@@ -126,6 +142,21 @@ impl ReadTx<'_> {
     }
 }
 
+/// RFC 6154 §4: the attributes as LIST has them, or no value.
+fn special_use_of(mailbox: &Mailbox) -> Option<Metadata> {
+    let value = mailbox.special_use?.attribute().as_bytes().to_vec();
+    let entry = MetadataEntry { scope: MetadataScope::Private, name: SPECIAL_USE.to_owned() };
+    Some(Metadata { mailbox: Some(mailbox.id), entry, value })
+}
+
+/// The special use that a value of the entry names.
+fn parse_special_use(value: Option<&[u8]>) -> Result<Option<SpecialUse>> {
+    let Some(value) = value else { return Ok(None) };
+    let attribute = std::str::from_utf8(value).ok().map(str::trim_ascii);
+    let known = attribute.and_then(SpecialUse::parse_attribute);
+    known.map(Some).ok_or(StorageError::Invalid("this is no special use"))
+}
+
 /// The row's annotation, if it is for `account`, which sees `shared` too, and wanted.
 fn read(
     row: &dyn Row,
@@ -156,7 +187,11 @@ struct Place {
 
 impl WriteTx<'_> {
     /// Sets annotations of a mailbox at the word of `actor`, all or none; `None` as a value
-    /// removes.
+    /// removes. `/private/specialuse` gives the mailbox a special use, if the actor is its owner.
+    ///
+    /// # Errors
+    /// Those of [`AccountTx::set_special_use`](crate::AccountTx::set_special_use);
+    /// [`StorageError::Limit`] and [`StorageError::TooBig`] beyond what there may be.
     pub fn set_metadata(
         &mut self,
         actor: AccountId,
@@ -168,6 +203,10 @@ impl WriteTx<'_> {
         // The mailbox may have gone before its account was locked.
         check_annotating(self.rights_of(actor, mailbox)?)?;
         for (entry, value) in values {
+            if entry.is_special_use() {
+                self.set_special_use_entry((actor, owner), mailbox, entry, value.as_deref())?;
+                continue;
+            }
             if names_event_script(entry) {
                 // It says what runs in the name of the owner, whose filters it changes.
                 self.account_as(owner, actor)?.require_share(ShareRights::FILTERS)?;
@@ -184,6 +223,23 @@ impl WriteTx<'_> {
                     self.touch_event_scripts(Some(owner), None)?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    fn set_special_use_entry(
+        &mut self,
+        (actor, owner): (AccountId, AccountId),
+        mailbox: CollectionId,
+        entry: &MetadataEntry,
+        value: Option<&[u8]>,
+    ) -> Result<()> {
+        let special_use = parse_special_use(value)?;
+        let mailbox = self.load_mailbox(mailbox)?;
+        self.account_as(owner, actor)?.set_special_use(&mailbox.name, special_use)?;
+        if mailbox.special_use != special_use {
+            let fact = Fact::MetadataChanged { entry: entry.clone() };
+            self.record(owner, Some(mailbox.id), fact)?;
         }
         Ok(())
     }

@@ -73,6 +73,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 55, sql: include_str!("../migrations/0055_report_source.sql") },
     Migration { version: 56, sql: include_str!("../migrations/0056_object_long.sql") },
     Migration { version: 57, sql: include_str!("../migrations/0057_expunged_bytes.sql") },
+    Migration { version: 58, sql: include_str!("../migrations/0058_special_use_entry.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use ids::CollectionId;
-use storage::{LimitKind, Metadata, MetadataEntry, MetadataScope, StorageError};
+use storage::{LimitKind, Metadata, MetadataEntry, MetadataScope, SpecialUse, StorageError};
 
-use super::{Ctx, Reply, ReplyCode, storage_name};
+use super::{Ctx, Reply, ReplyCode, special_use, storage_name};
 use crate::error::{CommandError, Result, refused};
 use crate::render::{self, Code};
 use crate::types::{EntryDepth, EntryName, MailboxName, MetadataArgs, SetMetadataArgs};
@@ -54,6 +54,11 @@ pub(super) async fn run_set(ctx: &mut Ctx<'_>, args: SetMetadataArgs) -> Result<
     }
     let values: Vec<_> =
         args.values.into_iter().map(|(entry, value)| (to_storage(entry), value)).collect();
+    if let Some(mailbox) = &args.mailbox {
+        for (_, value) in values.iter().filter(|(entry, _)| entry.is_special_use()) {
+            check_special_use(mailbox, value.as_deref())?;
+        }
+    }
     let store = ctx.shared.store.clone();
     let written = match &args.mailbox {
         Some(name) => {
@@ -68,6 +73,27 @@ pub(super) async fn run_set(ctx: &mut Ctx<'_>, args: SetMetadataArgs) -> Result<
     };
     ctx.note_own(written.map_err(too_much)?);
     Ok(Reply::done())
+}
+
+/// RFC 6154 §4, §3: refuses what CREATE would refuse as a special use.
+fn check_special_use(mailbox: &MailboxName, value: Option<&[u8]>) -> Result<()> {
+    let Some(value) = value else { return Ok(()) };
+    let refuse = |why| Err(refused(Code::UseAttr, why));
+    let text = String::from_utf8_lossy(value);
+    let mut attributes = text.split_ascii_whitespace();
+    let attribute = match (attributes.next(), attributes.next()) {
+        (Some(attribute), None) => attribute,
+        (_, Some(_)) => return refuse("A mailbox has one special use"),
+        (None, None) => return refuse("This special use can't be set"),
+    };
+    let known = SpecialUse::parse_attribute(attribute).map(special_use::from_storage);
+    if known.and_then(special_use::to_storage).is_none() {
+        return refuse("This special use can't be set");
+    }
+    match mailbox.as_str().eq_ignore_ascii_case("INBOX") {
+        true => refuse("INBOX has no special use"),
+        false => Ok(()),
+    }
 }
 
 /// A mailbox whose annotations may be seen and set.
@@ -87,6 +113,10 @@ fn too_much(error: StorageError) -> CommandError {
         StorageError::Limit {
             kind: LimitKind::MetadataEntries | LimitKind::MetadataBytes, ..
         } => refused(Code::MetadataTooMany, "There are too many annotations"),
+        // RFC 6154 §4: the entry is tied to what the mailbox is for.
+        StorageError::AlreadyExists(_) => {
+            refused(Code::UseAttr, "Another mailbox has this special use")
+        }
         error => error.into(),
     }
 }

@@ -162,6 +162,7 @@ const GERMAN: &[(&str, &str)] = &[
         "The messages have been deleted by another session",
         "Die Nachrichten wurden in einer anderen Sitzung gelöscht",
     ),
+    ("INBOX has no special use", "INBOX hat keinen Zweck"),
     ("This special use can't be set", "Dieser Zweck kann nicht gesetzt werden"),
     ("Another mailbox has this special use", "Ein anderes Postfach hat diesen Zweck schon"),
     (

@@ -29,9 +29,18 @@ fn set(
     store.write(move |tx| tx.set_metadata(actor, mailbox, &values))
 }
 
-/// `scope name=value` of everything `account` sees.
+/// `scope name=value` of everything `account` sees, what the mailbox is for aside.
 fn seen(store: &TestStore, account: AccountId, mailbox: CollectionId) -> Vec<String> {
-    let found = store.read(move |tx| tx.load_metadata(account, &[mailbox], |_| true)).unwrap();
+    seen_of(store, account, mailbox, |entry| !entry.is_special_use())
+}
+
+fn seen_of(
+    store: &TestStore,
+    account: AccountId,
+    mailbox: CollectionId,
+    wanted: fn(&MetadataEntry) -> bool,
+) -> Vec<String> {
+    let found = store.read(move |tx| tx.load_metadata(account, &[mailbox], wanted)).unwrap();
     found
         .iter()
         .map(|one| {
@@ -74,6 +83,55 @@ fn annotations_belong_to_their_mailbox() {
         store.with(julie, |tx| tx.delete_mailbox(&mailbox_name("Old"))).unwrap();
         assert_eq!(seen(store, julie, archive), [""; 0]);
         assert_eq!(outcome(set(store, julie, archive, &[])), "mailbox does not exist");
+    });
+}
+
+/// RFC 6154 §4.
+#[test]
+fn what_a_mailbox_is_for_is_an_entry_of_its_owner() {
+    on_both_engines(|store| {
+        let (julie, max) = (store.account("julie"), store.account("max"));
+        let [inbox, sent, drafts] =
+            ["INBOX", "Sent", "Drafts"].map(|name| store.mailbox(julie, name));
+        let saved = mailbox_name("Saved");
+        let saved = store.with(julie, move |tx| tx.create_mailbox(&saved, None)).unwrap().id;
+        let seen = |account, mailbox| seen_of(store, account, mailbox, |_| true);
+        let entry = private("/specialuse");
+        let put = |actor, mailbox, value: Option<&str>| {
+            outcome(set(store, actor, mailbox, &[(private("/specialuse"), value)]))
+        };
+        let special_use = |id| store.read(move |tx| tx.load_mailbox(id)).unwrap().special_use;
+        assert_eq!(seen(julie, drafts), ["Private /specialuse=\\Drafts"]);
+        assert_eq!(
+            put(julie, saved, Some("\\drafts")),
+            "a mailbox of this special use exists already"
+        );
+        // All or none.
+        let both = [(private("/a"), Some("b")), (entry.clone(), Some("\\Drafts"))];
+        assert!(set(store, julie, saved, &both).is_err());
+        assert_eq!(seen(julie, saved), [""; 0]);
+        assert_eq!(put(julie, drafts, None), "ok");
+        assert_eq!((special_use(drafts), seen(julie, drafts)), (None, vec![]));
+        set(store, julie, saved, &both).unwrap();
+        assert_eq!(special_use(saved), Some(crate::SpecialUse::Drafts));
+        assert_eq!(seen(julie, saved), ["Private /a=b", "Private /specialuse=\\Drafts"]);
+        let rows = store.read(|tx| {
+            tx.sql.query_all("SELECT entry FROM metadata", &[], |row| Ok(row.text(0)?.to_owned()))
+        });
+        assert_eq!(rows.unwrap(), ["/a"]);
+        assert_eq!(put(julie, inbox, Some("\\Archive")), "invalid: INBOX has no special use");
+        assert_eq!(put(julie, sent, Some("\\Sent \\Junk")), "invalid: this is no special use");
+        store
+            .write(move |tx| {
+                let change = crate::AclChange::Set(crate::Rights::LOOKUP | crate::Rights::READ);
+                tx.set_acl(julie, sent, "max@example.test", change)
+            })
+            .unwrap();
+        assert_eq!(seen(max, sent), [""; 0]);
+        assert_eq!(put(max, sent, None), "not permitted: this is for the account itself to do");
+        assert_eq!(special_use(sent), Some(crate::SpecialUse::Sent));
+        let facts = store.facts(move |tx| tx.set_metadata(julie, sent, &[(entry, None)]));
+        assert_eq!(facts.len(), 2, "{facts:?}");
     });
 }
 
