@@ -151,6 +151,7 @@ pub struct SignInCounts {
 #[derive(Clone, Copy)]
 struct Attempt<'a> {
     address: Option<&'a Address>,
+    /// What it is counted by: the name that was given, or the account once that is known.
     name: Mac,
     peer: AddressKey,
     address_of_peer: IpAddr,
@@ -298,6 +299,19 @@ impl Authenticator {
             throttled: read(&self.counters.throttled),
             verified: read(&self.counters.verified),
         }
+    }
+
+    /// Whether the address may try anything, before it is known which account is meant.
+    fn check_address(&self, attempt: &Attempt<'_>) -> Result<(), AuthError> {
+        self.memory()
+            .throttle
+            .check_address(attempt.peer, self.clock.now())
+            .map_err(|retry_after_secs| AuthError::Throttled { retry_after_secs })
+    }
+
+    /// What an attempt is counted by: its account, whatever it was called, or else the name.
+    fn counted_by(&self, name: Mac, entry: Option<&Entry>) -> Mac {
+        entry.map_or(name, |entry| self.key.of_account(entry.account))
     }
 
     fn check_throttle(&self, attempt: &Attempt<'_>) -> Result<(), AuthError> {

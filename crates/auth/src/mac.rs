@@ -1,5 +1,6 @@
 //! Keyed hashes: what this process remembers about names and passwords without keeping them.
 
+use ids::AccountId;
 use sasl::Password;
 
 /// A key of this process alone. What is hashed with it means nothing elsewhere or later.
@@ -19,6 +20,11 @@ impl MacKey {
     /// Stands for a user name, however long it is.
     pub(crate) fn of_name(&self, name: &str) -> Mac {
         self.hash(&[b"name", name.as_bytes()])
+    }
+
+    /// Stands for an account, whatever name was given for it.
+    pub(crate) fn of_account(&self, account: AccountId) -> Mac {
+        self.hash(&[b"account", &account.get().to_le_bytes()])
     }
 
     /// Stands for one password tried on one account. It covers the stored hash, so that it

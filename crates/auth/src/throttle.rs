@@ -77,6 +77,17 @@ pub(crate) struct Throttle {
     familiar: BoundedMap<(Mac, AddressKey), Timestamp>,
 }
 
+/// Whether all of these waits are over; the error says after how many seconds.
+fn until<'f>(failures: impl Iterator<Item = &'f Failures>, now: Timestamp) -> Result<(), u64> {
+    match failures.map(|failures| failures.wait_until).max() {
+        Some(until) if until > now => {
+            let micros = until.as_micros().saturating_sub(now.as_micros()).unsigned_abs();
+            Err(micros.div_ceil(1_000_000))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Throttle {
     pub(crate) fn new(settings: ThrottleSettings) -> Self {
         Self {
@@ -93,30 +104,24 @@ impl Throttle {
         self.settings = settings;
     }
 
+    /// Whether this address may try anything now; the error says after how many seconds.
+    pub(crate) fn check_address(&self, peer: AddressKey, now: Timestamp) -> Result<(), u64> {
+        until(self.of_address(peer).into_iter(), now)
+    }
+
+    fn of_address(&self, peer: AddressKey) -> Option<&Failures> {
+        self.addresses.find(&peer).filter(|_| self.is_counted(peer))
+    }
+
     /// Whether this address may try this account now; the error says after how many seconds.
     pub(crate) fn check(&self, peer: AddressKey, name: &Mac, now: Timestamp) -> Result<(), u64> {
-        let of_address = match self.is_counted(peer) {
-            true => self.addresses.find(&peer),
-            false => None,
-        };
         let is_familiar = self.is_familiar(peer, name, now);
         let of_account = if is_familiar { None } else { self.accounts.find(name) };
         let of_network = match is_familiar || !self.is_counted(peer) {
             true => None,
             false => self.networks.find(&self.network(peer)),
         };
-        let wait_until = [of_address, of_network, of_account]
-            .into_iter()
-            .flatten()
-            .map(|failures| failures.wait_until)
-            .max();
-        match wait_until {
-            Some(until) if until > now => {
-                let micros = until.as_micros().saturating_sub(now.as_micros()).unsigned_abs();
-                Err(micros.div_ceil(1_000_000))
-            }
-            _ => Ok(()),
-        }
+        until([self.of_address(peer), of_network, of_account].into_iter().flatten(), now)
     }
 
     /// Whether exactly this attempt was the account's last wrong one, within the window.

@@ -55,7 +55,9 @@ impl Authenticator {
             }
             return Err(AuthError::Wrong);
         };
-        self.memory().throttle.succeeded(attempt.peer, attempt.name, now);
+        // Whose the token is, and not who was named: that may be anybody.
+        let name = self.counted_by(attempt.name, Some(&found.entry));
+        self.memory().throttle.succeeded(attempt.peer, name, now);
         // RFC 7628 §3.1: the user the client names is whom it wants to act as.
         if bearer.authzid.is_some() && !self.is_account(attempt.address, &found.entry).await? {
             return Err(AuthError::Wrong);

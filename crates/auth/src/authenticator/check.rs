@@ -20,11 +20,15 @@ impl Authenticator {
         attempt: &Attempt<'_>,
         credentials: &Credentials,
     ) -> Result<(Entry, Grant), AuthError> {
-        self.check_throttle(attempt)?;
+        self.check_address(attempt)?;
         let entry = match attempt.address {
             Some(address) => self.find(address).await?,
             None => None,
         };
+        // The names of an account, that under a domain alias too, share its failures.
+        let name = self.counted_by(attempt.name, entry.as_ref());
+        let attempt = &Attempt { name, ..*attempt };
+        self.check_throttle(attempt)?;
         // A password that nothing can equal is looked at like any other wrong one.
         let prepared = prepare(&credentials.password).unwrap_or_else(|| Password::from(""));
         let mut grant = self.find_app_password(attempt, entry.as_ref(), &prepared).await?;

@@ -66,7 +66,7 @@ impl Authenticator {
         let name = self.key.of_name(normal.as_deref().unwrap_or(&identity.authcid));
         let (address_of_peer, peer) = (peer, AddressKey::of(peer));
         let attempt = Attempt { address: address.as_ref(), name, peer, address_of_peer, protocol };
-        if let Err(error) = self.check_throttle(&attempt) {
+        if let Err(error) = self.check_address(&attempt) {
             self.note(&attempt, &Err(error.clone()));
             return Err(error);
         }
@@ -82,6 +82,12 @@ impl Authenticator {
                 app_passwords: Vec::new(),
             },
         };
+        // The names of an account, that under a domain alias too, share its failures.
+        let name = self.counted_by(name, found.entry.as_ref());
+        if let Err(error) = self.check_throttle(&Attempt { name, ..attempt }) {
+            self.note(&attempt, &Err(error.clone()));
+            return Err(error);
+        }
         let (terms, keys) = terms_and_keys(scram, &found, identity.hash);
         let (entry, authzid) = (found.entry, identity.authzid);
         Ok(ScramAttempt {

@@ -242,6 +242,27 @@ async fn guessing_is_slowed_down_alike_for_unknown_accounts() {
     }
 }
 
+/// A domain alias is another name for the same account.
+#[tokio::test]
+async fn guesses_count_for_the_account_whatever_it_is_called() {
+    let desk = desk();
+    let names = ["julie@example.test", "julie@alias.test"];
+    desk.book.set_password(names[1], "right password");
+    assert_eq!(desk.outcome(1, names[1], "right password").await, Ok(()));
+    for (peer, name) in (10..15).zip(names.into_iter().cycle()) {
+        let guess = format!("guess {peer}");
+        assert_eq!(desk.outcome(peer, name, &guess).await, Err(AuthError::Wrong));
+    }
+    let throttled = Err(AuthError::Throttled { retry_after_secs: 5 });
+    for name in names {
+        assert_eq!(desk.outcome(20, name, "right password").await, throttled, "{name}");
+        // Where it was signed in from under any of them, it is under all.
+        assert_eq!(desk.outcome(1, name, "right password").await, Ok(()), "{name}");
+    }
+    // Nobody's name is the name of an account.
+    assert_eq!(desk.outcome(20, "julie@other.test", "guess").await, Err(AuthError::Wrong));
+}
+
 #[tokio::test]
 async fn who_signed_in_from_here_is_not_locked_out() {
     let desk = desk();
