@@ -147,6 +147,13 @@ impl Plan {
         self.marks_seen && !entry.flags().system.contains(SystemFlags::SEEN)
     }
 
+    /// Whether its response says so already. A client that knows modseqs would hold `\Seen` at a modseq
+    /// at which the message has not got it, if the connection broke before the mark was kept, and never
+    /// hear otherwise (RFC 7162 §3.1): it is told once it is so, with the modseq.
+    fn tells_as_read(&self, entry: &Entry<'_>) -> bool {
+        self.is_to_mark(entry) && !self.enabled.condstore()
+    }
+
     fn is_recent(&self, entry: &Entry<'_>) -> bool {
         // Nearly always there is none, and FETCH of flags is asked for whole mailboxes.
         !self.recent.is_empty() && self.recent.contains(entry.uid())
@@ -248,7 +255,7 @@ pub(super) fn render_read(
     plan: &Plan,
     is_whole: bool,
 ) {
-    if is_whole && plan.is_to_mark(entry) && !plan.has(&FetchAttribute::Flags) {
+    if is_whole && plan.tells_as_read(entry) && !plan.has(&FetchAttribute::Flags) {
         fetch.flags(&as_read(entry), plan.is_recent(entry));
     }
 }
@@ -260,7 +267,7 @@ pub(super) fn render_unread(
     plan: &Plan,
     is_whole: bool,
 ) {
-    if !is_whole && plan.is_to_mark(entry) && plan.has(&FetchAttribute::Flags) {
+    if !is_whole && plan.tells_as_read(entry) && plan.has(&FetchAttribute::Flags) {
         let mut fetch = begin_fetch(out, seq, entry, plan.enabled);
         fetch.flags_rendered(entry.flags_rendered(), plan.is_recent(entry));
         fetch.finish();
@@ -280,7 +287,7 @@ pub(super) fn render_item(
     plan: &Plan,
     read: &Read<'_>,
 ) -> bool {
-    if *attribute == FetchAttribute::Flags && plan.is_to_mark(entry) {
+    if *attribute == FetchAttribute::Flags && plan.tells_as_read(entry) {
         fetch.flags(&as_read(entry), plan.is_recent(entry));
         return true;
     }

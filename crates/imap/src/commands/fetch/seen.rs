@@ -38,8 +38,8 @@ pub(super) fn parts<'s>(seqs: &'s NumberSet, plan: &Plan) -> impl Iterator<Item 
     })
 }
 
-/// Sets `\Seen` on messages that were sent, whose responses have said so (RFC 9051 §6.4.5), and tells what
-/// those could not: the modseq, what others changed meanwhile, or that it has not come to that.
+/// Sets `\Seen` on messages that were sent, whose responses have said so (RFC 9051 §6.4.5) to clients
+/// without CONDSTORE, and tells what those could not: the flags with their modseq to the others, what others changed meanwhile, or that it has not come to that.
 pub(super) async fn mark(ctx: &mut Ctx<'_>, read: UidSet) -> Result<()> {
     if read.is_empty() {
         return Ok(());
