@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 
 use super::changes::seen;
-use super::parts::{Parts, bytes, sequence};
+use super::parts::{Parts, bytes, bytes_made, sequence};
 use super::users::{ANSWERED_SEQUENCE, ASKED_SEQUENCE, Scene};
 use crate::component::Component;
 use crate::line::Line;
@@ -49,7 +49,7 @@ pub fn keep_answers(
 fn answered_alone(stored: &Parts<'_>, new: &Parts<'_>, scene: &Scene<'_>) -> Vec<Component> {
     // LIMIT: what is larger than an object may be is refused anyway.
     let mut room = scene.limits.bytes_max;
-    let size_bytes = new.master().map_or(0, bytes).max(1);
+    let size_bytes = new.master().map_or(0, bytes_made).max(1);
     let mut answered = Vec::new();
     new.expect(stored);
     for (instance, known) in stored.iter() {

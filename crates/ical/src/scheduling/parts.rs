@@ -174,6 +174,17 @@ pub(super) fn bytes(part: &Component) -> usize {
     part.lines.iter().filter(|line| !is_of_series(line)).map(Line::bytes).sum()
 }
 
+/// How long that instance is, about, with all that it has inside.
+pub(super) fn bytes_made(part: &Component) -> usize {
+    bytes(part) + part.components.iter().map(bytes_of_all).sum::<usize>()
+}
+
+/// How long all of a component is, about.
+pub(super) fn bytes_of_all(part: &Component) -> usize {
+    let lines: usize = part.lines.iter().map(Line::bytes).sum();
+    lines + part.components.iter().map(bytes_of_all).sum::<usize>()
+}
+
 /// Whether a component is about an instance and all that follow (RFC 5545 §3.2.13).
 pub(super) fn is_from_there(part: &Component) -> bool {
     let range = part.line("RECURRENCE-ID").and_then(|line| line.parameter("RANGE"));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::delegation::{admit, ask_again, delegate, delegates_named};
 use super::message::{Message, Method};
-use super::parts::{Instance, Parts, places, sequence, time_of};
+use super::parts::{Instance, Parts, bytes_made, places, sequence, time_of};
 use super::receive::{Ignored, assemble, organizer};
 use super::users::{ANSWERED_SEQUENCE, ASKED_SEQUENCE, Scene, Users, partstat, sequence_said};
 use crate::component::Component;
@@ -144,11 +144,11 @@ impl<'e, 'o> Answered<'e, 'o> {
         }
         let at = instance.ok_or(Ignored::Unknown)?;
         let at = Some(at).filter(|at| self.existing.has_instance(*at)).ok_or(Ignored::Unknown)?;
+        self.room.draw(self.existing.master().map_or(0, bytes_made))?;
         let mut part = self.existing.instance_of_master(at).ok_or(Ignored::Unknown)?;
         // What they answered to all of them says nothing of how old an answer to this one is.
         let people = part.lines.iter_mut().filter(|line| line.name() == "ATTENDEE");
         people.for_each(|line| line.remove_parameter(ANSWERED_SEQUENCE));
-        self.room.draw(part.lines.iter().map(Line::bytes).sum())?;
         let place = self.parts.len();
         self.parts.push((instance, part));
         self.places.insert(instance, place);

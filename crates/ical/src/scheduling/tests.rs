@@ -624,7 +624,8 @@ fn answers_that_a_client_has_not_seen_are_kept() {
 fn answers_given_at_once_are_by_instance() {
     let refused = ["2026-01-19T09:00:00Z".parse().unwrap()].into();
     let copy = object(&format!("{}{}", master(""), moved(PEOPLE)));
-    let answered = acting("cy", |scene| decided(&copy, Decision::AcceptBut(&refused), scene));
+    let answered =
+        acting("cy", |scene| decided(&copy, Decision::AcceptBut(&refused), scene)).unwrap();
     let own = lines(
         &answered,
         &["RECURRENCE-ID", "ATTENDEE;PARTSTAT=ACCEPTED:mailto:cy", "ATTENDEE;PARTSTAT=DECLINED"],
@@ -639,8 +640,31 @@ fn answers_given_at_once_are_by_instance() {
             "RECURRENCE-ID;TZID=Own:20260119T100000"
         ]
     );
-    let answered = acting("cy", |scene| decided(&copy, Decision::Decline, scene));
+    let answered = acting("cy", |scene| decided(&copy, Decision::Decline, scene)).unwrap();
     assert_eq!(lines(&answered, &["ATTENDEE;PARTSTAT=DECLINED:mailto:cy"]).len(), 2);
+}
+
+/// An instance that is refused is made of the whole series: what has no room for all of them is not made.
+#[test]
+fn answers_by_instance_fill_no_memory() {
+    let start: jiff::Timestamp = "2026-01-19T09:00:00Z".parse().unwrap();
+    let weeks = |count: i64| {
+        (0..count).map(|week| start + jiff::SignedDuration::from_hours(week * 7 * 24)).collect()
+    };
+    let long = "x".repeat(1 << 20);
+    let inside = format!("BEGIN:VALARM\nDESCRIPTION:{long}\nEND:VALARM\n");
+    let many = "COMMENT:x\n".repeat(20_000);
+    for (lines, most) in [(format!("DESCRIPTION:{long}\n"), 8), (inside, 8), (many, 8)] {
+        let copy = object(&master(&lines));
+        let made = |refused| {
+            let refused = weeks(refused);
+            let decision = Decision::AcceptBut(&refused);
+            acting("cy", |scene| decided(&copy, decision, scene).map(|made| made.components.len()))
+        };
+        assert_eq!((made(most), made(most + 1)), (Some(10), None));
+        assert_eq!(made(2_000), None);
+        assert!(acting("cy", |scene| decided(&copy, Decision::Decline, scene)).is_some());
+    }
 }
 
 #[test]

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::changes::{invites, is_forced, seen};
 use super::parts::{
-    Instance, Parts, bytes, except, is_cancelled, is_from_there, next_sequence, places, sequence,
+    Instance, Parts, bytes_made, except, is_cancelled, is_from_there, next_sequence, places,
+    sequence,
 };
 use super::users::{Users, partstat};
 use crate::component::Component;
@@ -188,12 +189,13 @@ impl View {
     /// what is have room for; of the others, when they are.
     pub(super) fn taken_back(&self, after: &Self, new: &Parts<'_>, user: &str) -> Vec<Component> {
         let Some(master) = after.master() else { return Vec::new() };
-        let room: usize = self.parts.iter().chain(&after.parts).map(|(_, part)| bytes(part)).sum();
+        let room: usize =
+            self.parts.iter().chain(&after.parts).map(|(_, part)| bytes_made(part)).sum();
         let instances = self.parts.iter().filter_map(|(instance, _)| *instance);
         let back = instances.filter(|at| {
             after.find(Some(*at)).is_none() && !after.excepts(*at) && new.has_instance(*at)
         });
-        let whole = room / bytes(master).max(1);
+        let whole = room / bytes_made(master).max(1);
         let users = Users::new(&[user]);
         let thin = thin(master, &users);
         let made = back.enumerate().filter_map(|(number, at)| match number < whole {

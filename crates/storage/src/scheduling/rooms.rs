@@ -90,19 +90,19 @@ impl AccountTx<'_, '_> {
             return Ok(Booking { copy: None, reply: None });
         }
         let taken = self.taken_instances(&asked, users)?;
-        let decision = match &taken {
-            Taken::All => Decision::Decline,
-            Taken::Some(instances) => Decision::AcceptBut(instances),
-        };
         let scene = self.scene(users);
-        let answered = decided(&asked, decision, &scene);
-        let now = CalendarObject::of(answered.clone()).map_err(unread)?;
+        let partly = match &taken {
+            Taken::All => None,
+            // What has no room for an answer to each instance is declined as a whole.
+            Taken::Some(instances) => decided(&asked, Decision::AcceptBut(instances), &scene),
+        };
+        let is_booked = partly.is_some();
+        let answered = partly.or_else(|| decided(&asked, Decision::Decline, &scene));
+        let Some(answered) = answered else { return Ok(Booking { copy: None, reply: None }) };
+        let now = CalendarObject::of(answered).map_err(unread)?;
         let change = attendee_change(Some(&asked), Some(&now), &scene);
         let reply = change.ok().and_then(|change| change.reply);
-        let copy = match taken {
-            Taken::All => None,
-            Taken::Some(_) => Some(answered),
-        };
+        let copy = is_booked.then(|| now.into_calendar());
         Ok(Booking { copy, reply })
     }
 

@@ -16,6 +16,12 @@ fn bob_wants(store: &TestStore, bob: AccountId) -> Vec<String> {
     answers(store, bob, "personal/b.ics")
 }
 
+/// What Bob has of the room.
+fn put_other(store: &TestStore, bob: AccountId, text: &str) {
+    try_put(store, bob, "b.ics", &other(text, "b"), None).unwrap();
+    assert_eq!(answers(store, bob, "personal/b.ics"), ["ACCEPTED"]);
+}
+
 #[test]
 fn a_meeting_that_leaves_its_people_free_takes_the_room() {
     on_both_engines(|store| {
@@ -130,6 +136,33 @@ fn a_calendar_that_bookings_go_to_is_deleted_where_another_can_take_them() {
         // What is in its way goes.
         delete().unwrap();
         assert_eq!(store.read(move |tx| tx.bookings_go(room)).unwrap(), Some(notes.id));
+    });
+}
+
+/// The answer to each instance is as large as the series.
+#[test]
+fn what_has_no_room_for_its_answers_is_declined_as_a_whole() {
+    on_both_engines(|store| {
+        let [ann, bob] = ["ann", "bob"].map(|name| store.account(name));
+        let room = room(store);
+        let of_bob = meeting(&["room"], &WEEKLY.replace("WEEKLY", "WEEKLY;COUNT=100"));
+        put_other(store, bob, &of_bob.replace(":mailto:ann@", ":mailto:bob@"));
+        let long = format!("{WEEKLY}DESCRIPTION:{}\r\n", "x".repeat(1 << 20));
+        // All but two of a hundred are taken, then all but two of five.
+        let rule = |rule: &str| meeting(&["room"], &long.replace("FREQ=WEEKLY", rule));
+        put(store, ann, &rule("FREQ=WEEKLY;COUNT=102"));
+        assert_eq!(answers(store, ann, "personal/m.ics"), ["DECLINED"]);
+        assert_eq!(stored(store, room, "personal/m.ics"), "");
+        let ten = |text: String| text.replace("T09", "T10");
+        let few = ten(meeting(&["room"], &WEEKLY.replace("WEEKLY", "WEEKLY;COUNT=3")));
+        let few = other(&few.replace(":mailto:ann@", ":mailto:bob@"), "c");
+        try_put(store, bob, "c.ics", &few, None).unwrap();
+        assert_eq!(answers(store, bob, "personal/c.ics"), ["ACCEPTED"]);
+        put(store, ann, &ten(rule("FREQ=WEEKLY;COUNT=5")));
+        assert_eq!(
+            answers(store, ann, "personal/m.ics"),
+            ["ACCEPTED", "DECLINED", "DECLINED", "DECLINED"]
+        );
     });
 }
 
