@@ -75,6 +75,19 @@ impl BusyTimes {
         schedule: &Schedule,
         zones: &Zones,
     ) -> Result<(), Error> {
+        self.add_in_steps(object, schedule, zones, &mut { usize::MAX })
+    }
+
+    /// The same in so many steps at most, as [`Occurrences::within_steps`] counts them.
+    ///
+    /// [`Occurrences::within_steps`]: crate::Occurrences::within_steps
+    pub fn add_in_steps(
+        &mut self,
+        object: &CalendarObject,
+        schedule: &Schedule,
+        zones: &Zones,
+        left: &mut usize,
+    ) -> Result<(), Error> {
         match object.kind() {
             ComponentKind::Event => {
                 let kinds: Vec<Option<Busy>> =
@@ -82,7 +95,8 @@ impl BusyTimes {
                 if kinds.iter().all(Option::is_none) {
                     return Ok(());
                 }
-                for one in schedule.occurrences().within(&self.range.window())? {
+                let window = self.range.window();
+                for one in schedule.occurrences().within_steps(&window, left)? {
                     if let Some(Some(busy)) = kinds.get(one.component) {
                         self.push(one.start, one.end, *busy);
                     }

@@ -157,13 +157,14 @@ impl Exceptions {
     }
 
     /// What the rules except within a window, sorted. [`Error::Endless`] where that cannot be
-    /// found out.
+    /// found out. What was tried for it is added to `tried`.
     pub(super) fn listed(
         &self,
         master: &Master,
         first: Timestamp,
         last: Timestamp,
         limits: &Limits,
+        tried: &mut usize,
     ) -> Result<Vec<Timestamp>, Error> {
         let mut listed = Vec::new();
         for rule in &self.rules {
@@ -171,6 +172,7 @@ impl Exceptions {
             times.end_by(master.single.zone.local(last));
             let instants = times.by_ref().map(|local| master.single.zone.instant(local));
             listed.extend(instants.take_while(|at| *at < last).take(limits.occurrences_max));
+            *tried = tried.saturating_add(times.tried());
             if times.gave_up() {
                 return Err(Error::Endless);
             }

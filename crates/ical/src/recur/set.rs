@@ -1,5 +1,6 @@
 //! The occurrences of an event, task or journal entry (RFC 5545 §3.8.5, §3.8.4.4).
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::{ControlFlow, Range};
 
@@ -186,6 +187,27 @@ impl Occurrences {
         self.such(window, |one| one.overlaps(window))
     }
 
+    /// The same in so many steps at most, from which those it took are taken away: times that are looked
+    /// at, and days and times that rules are tried with. A rule with COUNT is followed from its start,
+    /// wherever the window is.
+    ///
+    /// [`Error::Endless`] where that is not enough, or costs more than the limits allow.
+    pub fn within_steps(
+        &self,
+        window: &Range<Timestamp>,
+        left: &mut usize,
+    ) -> Result<Vec<Occurrence>, Error> {
+        let mut found = Vec::new();
+        self.each_in_steps(None, window, left, &mut |occurrence| {
+            if occurrence.overlaps(window) {
+                found.push(occurrence);
+            }
+            ControlFlow::Continue(())
+        })?;
+        found.sort_by_key(|one| (one.start, one.end, one.component));
+        Ok(found)
+    }
+
     /// Those among what touches the window that are such, in order of their start.
     ///
     /// [`Error::Endless`] as above.
@@ -228,6 +250,17 @@ impl Occurrences {
         window: &Range<Timestamp>,
         visit: Visit<'_>,
     ) -> Result<(), Error> {
+        self.each_in_steps(component, window, &mut { usize::MAX }, visit)
+    }
+
+    /// The same in so many steps.
+    fn each_in_steps(
+        &self,
+        component: Option<usize>,
+        window: &Range<Timestamp>,
+        left: &mut usize,
+        visit: Visit<'_>,
+    ) -> Result<(), Error> {
         let is_meant = |single: &Single| component.is_none_or(|at| at == single.component);
         let ids = match component {
             None => Some(Timestamp::MIN..=Timestamp::MAX),
@@ -235,6 +268,7 @@ impl Occurrences {
         };
         let overridden = ids.into_iter().flat_map(|ids| self.overridden.range(ids));
         for single in overridden.map(|(_, single)| single).filter(|single| is_meant(single)) {
+            *left = left.checked_sub(1).ok_or(Error::Endless)?;
             let zone = single.id.zone.as_deref();
             let candidate =
                 Candidate { id: single.id.value, zone, instant: Timestamp::MIN, length: None };
@@ -243,7 +277,18 @@ impl Occurrences {
             }
         }
         match (&self.master, self.ids_of(component)) {
-            (Some(master), Some(ids)) => self.expand(master, &ids, window, visit),
+            (Some(master), Some(ids)) => {
+                let spent = Cell::new(0);
+                let limits = Limits {
+                    candidates_max: self.limits.candidates_max.min(*left),
+                    occurrences_max: self.limits.occurrences_max.min(*left),
+                    ..self.limits
+                };
+                let done = self.expand(master, &ids, window, (&limits, &spent), visit);
+                let rest = left.checked_sub(spent.get());
+                *left = rest.unwrap_or(0);
+                done.and(rest.map(drop).ok_or(Error::Endless))
+            }
             (None, Some(_)) => self.show_loose(window, visit),
             (_, None) => Ok(()),
         }
@@ -288,6 +333,7 @@ impl Occurrences {
         master: &Master,
         ids: &Range<Timestamp>,
         window: &Range<Timestamp>,
+        (limits, spent): (&Limits, &Cell<usize>),
         visit: Visit<'_>,
     ) -> Result<(), Error> {
         let first = earlier(window.start, self.reach).max(ids.start);
@@ -296,7 +342,10 @@ impl Occurrences {
         if first > last {
             return Ok(());
         }
-        let except = master.except.listed(master, first, last, &self.limits)?;
+        let mut tried = 0;
+        let except = master.except.listed(master, first, last, limits, &mut tried);
+        spent.set(tried);
+        let except = except?;
         // Several rules and additions may make the same.
         let mut seen: HashSet<Timestamp> = HashSet::new();
         let mut looked_at = 0;
@@ -304,7 +353,8 @@ impl Occurrences {
         let zone = &master.single.zone;
         let mut look = |candidate: Candidate<'_>| -> Result<ControlFlow<()>, Error> {
             looked_at += 1;
-            if looked_at > self.limits.occurrences_max {
+            spent.update(|spent| spent + 1);
+            if looked_at > limits.occurrences_max {
                 return Err(Error::Endless);
             }
             let instant = candidate.instant;
@@ -328,8 +378,9 @@ impl Occurrences {
             return Ok(());
         }
         for rule in &master.rules {
-            let mut times = master.times(rule, first, &self.limits);
+            let mut times = master.times(rule, first, limits);
             times.end_by(zone.local(last));
+            let mut flow = Ok(ControlFlow::Continue(()));
             for local in times.by_ref() {
                 let id = start.value.at(local);
                 // A date comes once, however often in a day the rule has it.
@@ -337,9 +388,14 @@ impl Occurrences {
                 if instant > last {
                     break;
                 }
-                if look(by_start(id, instant))?.is_break() {
-                    return Ok(());
+                flow = look(by_start(id, instant));
+                if !matches!(flow, Ok(ControlFlow::Continue(()))) {
+                    break;
                 }
+            }
+            spent.update(|spent| spent + times.tried());
+            if flow?.is_break() {
+                return Ok(());
             }
             if times.gave_up() {
                 return Err(Error::Endless);

@@ -352,3 +352,35 @@ fn what_is_tried_has_a_bound() {
     let mut times = Times::new(&Rule::parse(birthday).unwrap(), start, None, &limits);
     assert!(times.by_ref().count() > 7_900 && !times.gave_up());
 }
+
+/// A rule with COUNT is followed from its start, wherever the window is.
+#[test]
+fn steps_are_counted_and_bounded() {
+    let window = "2031-02-01T00:00:00Z".parse().unwrap().."2031-02-01T10:00:00Z".parse().unwrap();
+    for (rule, found, steps) in [
+        ("RRULE:FREQ=HOURLY;COUNT=1000", 0, 3_000..3_010),
+        ("RRULE:FREQ=HOURLY", 10, 20..300),
+        ("RRULE:FREQ=HOURLY\r\nEXRULE:FREQ=HOURLY;COUNT=1000", 10, 2_000..2_300),
+        ("RDATE:20310201T090000Z,20260201T090000Z", 1, 3..4),
+    ] {
+        let text = format!(
+            "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART:20260101T000000Z\r\n\
+             DURATION:PT1H\r\n{rule}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+        );
+        let limits = Limits::default();
+        let calendar = Component::parse(text.as_bytes(), &limits).unwrap();
+        let zones = Zones::of(&calendar, TimeZone::UTC, &limits);
+        let all = Occurrences::of(&[&calendar.components[0]], &zones, &limits).unwrap();
+        let within = |mut left: usize| {
+            let found = all.within_steps(&window, &mut left).map(|found| found.len());
+            (found, left)
+        };
+        let (all_found, left) = within(1_000_000);
+        let spent = 1_000_000 - left;
+        assert_eq!(all_found, Ok(found), "{rule}");
+        assert!(steps.contains(&spent), "{rule}: {spent}");
+        // Each of several rules may have its share of them, and no more.
+        assert_eq!(within(spent * 2), (Ok(found), spent));
+        assert_eq!(within(spent - 1).0, Err(crate::Error::Endless));
+    }
+}

@@ -28,8 +28,9 @@ pub struct Times {
     last: Option<DateTime>,
     left: Option<u32>,
     idle_periods_max: usize,
-    /// Days and times that may still be tried.
+    /// Days and times that may still be tried, of so many.
     candidates_left: usize,
+    candidates_max: usize,
     gave_up: bool,
 }
 
@@ -49,6 +50,7 @@ impl Times {
             left: rule.count,
             idle_periods_max: limits.idle_periods_max,
             candidates_left: limits.candidates_max,
+            candidates_max: limits.candidates_max,
             gave_up: false,
             rule,
         }
@@ -81,6 +83,11 @@ impl Times {
     /// Whether it ended because there was too much to try, not because the rule ends.
     pub fn gave_up(&self) -> bool {
         self.gave_up
+    }
+
+    /// How many days and times were tried.
+    pub(super) fn tried(&self) -> usize {
+        self.candidates_max - self.candidates_left
     }
 
     /// Pays for what a period costs before it is done; the end where it cannot be paid.

@@ -14,7 +14,7 @@
 //! | `letter`, `mail`, `mail_parts` | messages to and from people elsewhere, by mail |
 //! | `bounce` | such messages that came back |
 //! | `scripted` | messages by mail that a script has a say in |
-//! | `rooms` | answers of rooms |
+//! | `rooms`, `bookings` | answers of rooms, and what stands in their calendars |
 //! | `copy` | finding and writing the copies that the server keeps |
 //!
 //! **Invariants:** what the server writes for others has no consequences itself; a message about
@@ -23,6 +23,7 @@
 
 mod answer;
 mod between;
+mod bookings;
 mod bounce;
 mod copy;
 mod delete;

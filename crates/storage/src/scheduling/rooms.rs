@@ -3,17 +3,17 @@
 //! second.
 
 use std::collections::BTreeSet;
-use std::collections::hash_map::{Entry, HashMap};
 use std::ops::Range;
 
 use ical::scheduling::{Decision, Outgoing, Users, attendee_change, decided};
-use ical::{BusyTimes, CalendarObject, Component, Line, Occurrences, Schedule, TimeRange, Zones};
+use ical::{CalendarObject, Component, Line, Occurrences, Schedule};
 use ids::{AccountId, CollectionId};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::collection::{Collection, CollectionKind, Components, Home};
-use crate::object::{Object, ObjectId, PreparedObject};
+use super::bookings::{Bookings, SERIES_STEPS_MAX, read};
+use crate::collection::{Collection, CollectionKind, Components};
+use crate::object::{Object, PreparedObject};
 use crate::sql::Value;
 use crate::{Account, AccountTx, ReadTx, Result, StorageError, WriteTx};
 
@@ -170,6 +170,8 @@ impl AccountTx<'_, '_> {
         let mut bookings = Bookings::of(self, "")?;
         bookings.calendars.retain(|one| Some(one.id) != without);
         bookings.calendars.push(calendar.clone());
+        let now = self.moment();
+        bookings.expect_always(now..now.checked_add(AHEAD).unwrap_or(Timestamp::MAX));
         let mut left = INSTANCES_MAX;
         for one in ahead {
             let Some(asked) = read(self, one.object.id)? else { return Ok(true) };
@@ -181,15 +183,20 @@ impl AccountTx<'_, '_> {
         Ok(false)
     }
 
+    pub(super) fn moment(&self) -> Timestamp {
+        Timestamp::from_second(self.now.as_secs()).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
     fn taken_instances(&mut self, asked: &CalendarObject, users: &Users) -> Result<Taken> {
         let limits = self.settings.scheduling.objects.ical;
         let now = self.scene(users).now;
         let zones = asked.zones(TimeZone::UTC, &limits);
         let Ok(all) = asked.occurrences(&zones, &limits) else { return Ok(Taken::All) };
-        let instances = look_ahead(&all, now, |window| all.within(&window));
+        let instances = look_ahead(&all, now, |window, steps| all.within_steps(&window, steps));
         let Some(instances) = instances else { return Ok(Taken::All) };
         let cancelled: Vec<bool> = asked.parts().map(is_cancelled).collect();
         let mut bookings = Bookings::of(self, asked.uid())?;
+        bookings.expect(instances.iter().map(|one| one.start..one.end));
         let (mut taken, mut free) = (BTreeSet::new(), 0);
         for one in instances {
             if cancelled.get(one.component) == Some(&true) {
@@ -219,23 +226,27 @@ fn is_cancelled(part: &Component) -> bool {
 
 /// What is found of a series: in all that is ahead of it where it ends and that is not too much, else
 /// in the years from now, or from where it begins. `None` where that is too much as well.
-fn look_ahead<T>(
+pub(super) fn look_ahead<T>(
     all: &Occurrences,
     now: Timestamp,
-    mut look: impl FnMut(Range<Timestamp>) -> std::result::Result<Vec<T>, ical::Error>,
+    mut look: impl FnMut(Range<Timestamp>, &mut usize) -> std::result::Result<Vec<T>, ical::Error>,
 ) -> Option<Vec<T>> {
     let (first, last) = all.span().unwrap_or((now, now));
     let after = |instant: Timestamp, by| instant.checked_add(by).unwrap_or(Timestamp::MAX);
     let whole = after(last.max(now), SignedDuration::from_secs(1));
     let years = after(first.max(now), AHEAD);
     let ends = (!all.is_endless()).then_some(whole).into_iter().chain([years]);
-    let mut found = ends.filter_map(|end| look(now..end).ok());
+    let mut found = ends.filter_map(|end| look(now..end, &mut { SERIES_STEPS_MAX }).ok());
     found.find(|found| found.len() <= INSTANCES_MAX)
 }
 
 /// Whether what is of this kind takes the time of a room there. What is `booked` does, whatever is said
 /// of the calendar that it stands in.
-fn counts(collection: &Collection, component: Components, booked: Option<CollectionId>) -> bool {
+pub(super) fn counts(
+    collection: &Collection,
+    component: Components,
+    booked: Option<CollectionId>,
+) -> bool {
     collection.kind == CollectionKind::Calendar
         && (!collection.transparent || Some(collection.id) == booked)
         && component == Components::EVENT
@@ -247,96 +258,4 @@ fn take_time(part: &mut Component) {
     if transp.is_some_and(|transp| transp.eq_ignore_ascii_case("TRANSPARENT")) {
         part.put(Line::new("TRANSP", "OPAQUE"));
     }
-}
-
-/// An object of a room's calendar, with its times.
-type Timed = (CalendarObject, Schedule, Zones);
-
-/// One that was read once.
-type Read = Option<Timed>;
-
-/// What stands in the calendars of a room, but for one UID.
-struct Bookings {
-    calendars: Vec<Collection>,
-    but: String,
-    /// Nor does this count, which goes.
-    replaced: Option<ObjectId>,
-    addresses: Vec<String>,
-    read: HashMap<ObjectId, Read>,
-}
-
-impl Bookings {
-    fn of(tx: &mut AccountTx<'_, '_>, but: &str) -> Result<Self> {
-        let account = tx.account;
-        let booked = tx.bookings_go(account)?;
-        let mut calendars = tx.list_collections(account, Home::Calendars)?;
-        calendars.retain(|one| counts(one, Components::EVENT, booked));
-        let addresses = tx.calendar_addresses(account)?;
-        let (but, read) = (but.to_owned(), HashMap::new());
-        Ok(Self { calendars, but, replaced: None, addresses, read })
-    }
-
-    /// Whether any time that something takes is taken already, or cannot be told. `left` is how
-    /// many times of it may be looked at.
-    fn meet(
-        &mut self,
-        tx: &mut AccountTx<'_, '_>,
-        (asked, schedule, zones): &Timed,
-        left: &mut usize,
-    ) -> Result<bool> {
-        let now = Timestamp::from_second(tx.now.as_secs()).unwrap_or(Timestamp::UNIX_EPOCH);
-        // What is free, declined or cancelled takes nothing.
-        let periods = look_ahead(schedule.occurrences(), now, |window| {
-            let range = TimeRange { start: window.start, end: window.end };
-            let mut busy = BusyTimes::new(range, &self.addresses);
-            busy.add(asked, schedule, zones).map(|()| busy.periods())
-        });
-        let Some(periods) = periods else { return Ok(true) };
-        let Some(rest) = left.checked_sub(periods.len()) else { return Ok(true) };
-        *left = rest;
-        for (start, end, _) in periods {
-            if self.overlap(tx, &(start..end))? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn overlap(&mut self, tx: &mut AccountTx<'_, '_>, hours: &Range<Timestamp>) -> Result<bool> {
-        let window = hours.start.as_second()..hours.end.as_second();
-        let range = TimeRange { start: hours.start, end: hours.end };
-        for at in 0..self.calendars.len() {
-            let Some(calendar) = self.calendars.get(at) else { continue };
-            let found = tx.find_in_range(calendar.id, Components::EVENT, &window)?;
-            let (but, replaced) = (&self.but, self.replaced);
-            let is_other = |object: &Object| object.uid != *but && Some(object.id) != replaced;
-            for one in found.iter().filter(|one| is_other(&one.object)) {
-                let mut busy = BusyTimes::new(range, &self.addresses);
-                let read = match self.read.entry(one.object.id) {
-                    Entry::Occupied(known) => known.into_mut(),
-                    Entry::Vacant(place) => place.insert(read(tx, one.object.id)?),
-                };
-                // What cannot be followed may be at any time.
-                let is_free = match read {
-                    Some((object, schedule, zones)) => {
-                        busy.add(object, schedule, zones).is_ok() && busy.periods().is_empty()
-                    }
-                    None => false,
-                };
-                if !is_free {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
-    }
-}
-
-fn read(tx: &mut AccountTx<'_, '_>, object: ObjectId) -> Result<Read> {
-    let limits = tx.settings.scheduling.objects.ical;
-    let bytes = tx.load_object(object)?;
-    let Ok(object) = CalendarObject::parse(&bytes, &limits) else { return Ok(None) };
-    let zones = object.zones(TimeZone::UTC, &limits);
-    let schedule = Schedule::of(&object, &zones, &limits).ok();
-    Ok(schedule.map(|schedule| (object, schedule, zones)))
 }

@@ -166,6 +166,56 @@ fn what_has_no_room_for_its_answers_is_declined_as_a_whole() {
     });
 }
 
+/// A series that is counted is followed from its start, wherever it is looked for.
+#[test]
+fn a_long_series_that_is_over_costs_later_bookings_little() {
+    let over = "DTSTART:20030101T000000Z\r\nDURATION:PT1S\r\n\
+                RRULE:FREQ=HOURLY;COUNT=60000\r\nSUMMARY:Old\r\n";
+    on_both_engines(|store| {
+        let [ann, bob] = ["ann", "bob"].map(|name| store.account(name));
+        let room = room(store);
+        // A room takes none.
+        put(store, ann, &meeting(&["room"], over));
+        assert_eq!(answers(store, ann, "personal/m.ics"), ["DECLINED"]);
+        assert_eq!(stored(store, room, "personal/m.ics"), "");
+        let written = try_put(store, room, "x.ics", &other(&part("", over), "x"), None);
+        assert_eq!(written.unwrap().outcome, crate::PutOutcome::RoomTaken);
+        // One that is there already is followed once for all days.
+        put_quietly(store, room, "old", &other(&part("", over), "old"));
+        let days = AT_NINE.to_owned() + "RRULE:FREQ=DAILY;COUNT=300\r\n";
+        put(store, ann, &meeting(&["room"], &days));
+        assert_eq!(answers(store, ann, "personal/m.ics"), ["ACCEPTED"]);
+        // Of many, not all are: what is not known is taken.
+        for number in 0..12 {
+            let uid = format!("old-{number}");
+            put_quietly(store, room, &uid, &other(&part("", over), &uid));
+        }
+        let late = meeting(&["room"], &at(20)).replace(":mailto:ann@", ":mailto:bob@");
+        try_put(store, bob, "b.ics", &other(&late, "b"), None).unwrap();
+        assert_eq!(answers(store, bob, "personal/b.ics"), ["DECLINED"]);
+    });
+}
+
+/// Times that are far from each other are looked at each by itself.
+#[test]
+fn each_time_of_a_series_is_held_against_what_is_there() {
+    on_both_engines(|store| {
+        let [ann, bob] = ["ann", "bob"].map(|name| store.account(name));
+        room(store);
+        let of_bob = |rule: &str| {
+            let text = meeting(&["room"], &format!("{AT_NINE}{rule}\r\n"));
+            text.replace(":mailto:ann@", ":mailto:bob@")
+        };
+        put_other(store, bob, &of_bob("RRULE:FREQ=DAILY;BYMONTH=1,7;COUNT=500"));
+        let far = "RDATE:20260301T090000Z,20260704T093000Z,20270304T090000Z,20280131T093000Z\r\n";
+        put(store, ann, &meeting(&["room"], &(at(10) + far)));
+        assert_eq!(
+            lines(store, ann, &["RECURRENCE-ID"]),
+            ["RECURRENCE-ID:20260704T093000Z", "RECURRENCE-ID:20280131T093000Z"]
+        );
+    });
+}
+
 /// Each is where the next one was, and the last where something else is: one after the other goes back.
 /// What is in nobody's way does not.
 #[test]
