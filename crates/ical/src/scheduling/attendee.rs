@@ -127,16 +127,22 @@ fn is_elsewhere(part: &Component, at: Timestamp, new: &Parts<'_>) -> bool {
     id.value.is_date() == start.value.is_date() && new.zones.instant(&start) != at
 }
 
-/// RFC 5546 §2.1.4: SEQUENCE is the organizer's. What is stored says with which number the attendee was
-/// asked, so that the next answer has it too. QUIRK(DAVx5): an exception that it makes has 1, whatever
-/// the series has; other programs leave it out.
+/// RFC 5546 §2.1.4: SEQUENCE is the organizer's, and so is DTSTAMP of what they sent. What is stored says
+/// with which number the attendee was asked, so that the next answer has it too, and what the organizer says
+/// next is newer. QUIRK(DAVx5): an exception that it makes has SEQUENCE:1, whatever the series has; other
+/// programs leave it out. Most write when they put it into DTSTAMP.
 fn keep_numbers(old: &Parts<'_>, new: &Parts<'_>, stored: &mut Component) {
     let kind = new.object.kind().name();
     let parts = stored.components.iter_mut().filter(|part| part.is(kind));
     for ((instance, _), part) in new.iter().zip(parts) {
-        let asked = old.describing(instance).map_or(0, sequence);
-        if sequence(part) < asked {
-            part.put(Line::new("SEQUENCE", asked.to_string()));
+        let Some(asked) = old.describing(instance) else { continue };
+        if sequence(part) != sequence(asked) {
+            part.put(Line::new("SEQUENCE", sequence(asked).to_string()));
+        }
+        if let Some(stamp) = asked.line("DTSTAMP")
+            && time_of(part, "DTSTAMP") != time_of(asked, "DTSTAMP")
+        {
+            part.put(stamp.clone());
         }
     }
 }
@@ -158,7 +164,7 @@ fn changed_answers(
         let before = known.and_then(answer).unwrap_or_else(|| "NEEDS-ACTION".to_owned());
         if (now != before || forced) && !is_cancelled(part) {
             // RFC 5546 §2.1.5: with the number of what they were asked.
-            let number = sequence(part).max(known.map_or(0, sequence));
+            let number = sequence(known.unwrap_or(part));
             let mut answer = answered(part, scene, None);
             answer.put(Line::new("SEQUENCE", number.to_string()));
             answers.push(answer);

@@ -130,7 +130,7 @@ fn an_answer_has_the_number_that_was_asked_with() {
         );
         vec![format!("SEQUENCE:{answered}"), line]
     };
-    for number in ["SEQUENCE:1\n", ""] {
+    for number in ["SEQUENCE:1\n", "SEQUENCE:2000000\n", ""] {
         // An exception.
         let (stored, said) = answered_by_program(&asked, &asked, &(asked.clone() + &one(number)));
         assert_eq!(said, expected(3));
@@ -181,4 +181,34 @@ fn what_is_remembered_of_answers_is_not_a_program_s_to_say() {
     let change = acting("bob", |scene| attendee_change(Some(&old), Some(&new), scene)).unwrap();
     let stored = events(&change.stored.unwrap());
     assert!(!stored.contains("X-POSTHORN"), "{stored}");
+}
+
+/// What an attendee's program writes into its own exception does not make the organizer's news of it old.
+#[test]
+fn what_a_program_numbers_hides_no_news() {
+    let series = master("");
+    let people = PEOPLE.replace("ACCEPTED;CN=Bob", "DECLINED;CN=Bob");
+    let own = moved(&people)
+        .replace("T150000", "T100000")
+        .replace("SEQUENCE:2", "SEQUENCE:7")
+        .replace("DTSTAMP:20260101", "DTSTAMP:20260301");
+    let (old, new) = (object(&series), object(&(series.clone() + &own)));
+    let change = acting("bob", |scene| attendee_change(Some(&old), Some(&new), scene)).unwrap();
+    assert_eq!(lines(&change.reply.unwrap().calendar, &["SEQUENCE"]), ["SEQUENCE:2"]);
+    let stored = events(&change.stored.unwrap());
+    let numbers = lines(object(&stored).calendar(), &["SEQUENCE", "DTSTAMP"]);
+    assert_eq!(numbers, ["DTSTAMP:20260101T000000Z", "SEQUENCE:2"].repeat(2));
+    let copy = object(&stored);
+    let take = |method, news: &str| {
+        let news = message(method, &news.replace("DTSTAMP:20260101", "DTSTAMP:20260201"));
+        acting("bob", |scene| receive(Some(&copy), &news, scene)).map(|copy| events(&copy))
+    };
+    let elsewhere = moved(PEOPLE).replace("T150000", "T100000").replace("Later", "Elsewhere");
+    assert!(take("REQUEST", &elsewhere).unwrap().contains("SUMMARY:Elsewhere"));
+    let over = take("CANCEL", &moved(PEOPLE)).unwrap();
+    assert!(over.contains("EXDATE;TZID=Own:20260112T100000"), "{over}");
+    // Once more in its place.
+    let again = object(&stored.replace("SEQUENCE:2", "SEQUENCE:9"));
+    let change = acting("bob", |scene| attendee_change(Some(&copy), Some(&again), scene)).unwrap();
+    assert_eq!(events(&change.stored.unwrap()), stored);
 }
