@@ -119,8 +119,13 @@ impl AccountTx<'_, '_> {
             None => self.calendar_for(account, object.component())?,
         };
         let collection = collection.ok_or(StorageError::NotFound("calendar"))?;
-        let name = self.name_for(&collection, object.uid())?;
-        self.write_object(&collection, None, &name, &object, tag).map(|_| ())
+        // A UID stands once in a calendar.
+        let there = self.find_object_by_uid(collection.id, object.uid())?;
+        let name = match &there {
+            Some(there) => ObjectName::parse(&there.name)?,
+            None => self.name_for(&collection, object.uid())?,
+        };
+        self.write_object(&collection, there.as_ref(), &name, &object, tag).map(|_| ())
     }
 
     /// A name of what has this UID, which nothing has yet.

@@ -122,13 +122,18 @@ impl AccountTx<'_, '_> {
         users: Users,
     ) -> Result<Delivered> {
         let Booking { copy, reply } = self.book(copy, &users)?;
-        match (copy, known) {
-            (Some(copy), known) => self.write_copy(known, &copy, Tag::New)?,
-            (None, Some(known)) => {
-                let collection = self.load_collection(known.collection.id)?;
-                self.withdraw_object(&collection, &known.object)?;
-            }
-            (None, None) => {}
+        let takes_time = match known {
+            Some(known) => self.takes_room(&known.collection, known.object.component)?,
+            None => true,
+        };
+        let stays = known.filter(|_| copy.is_some() && takes_time);
+        if let Some(copy) = &copy {
+            // What somebody moved to where it takes no time is booked anew where it does.
+            self.write_copy(stays, copy, Tag::New)?;
+        }
+        if let Some(known) = known.filter(|_| stays.is_none()) {
+            let collection = self.load_collection(known.collection.id)?;
+            self.withdraw_object(&collection, &known.object)?;
         }
         let room = self.account;
         let answer = reply.map(|reply| RoomAnswer { room, users, reply });

@@ -106,6 +106,18 @@ impl AccountTx<'_, '_> {
         Ok(Booking { copy, reply })
     }
 
+    /// Whether what stands in a calendar of the room takes its time there, as far as what it is does
+    /// anywhere.
+    pub(super) fn takes_room(
+        &mut self,
+        calendar: &Collection,
+        component: Components,
+    ) -> Result<bool> {
+        let account = self.account;
+        let booked = self.bookings_go(account)?;
+        Ok(component != Components::EVENT || counts(calendar, component, booked))
+    }
+
     /// Whether what a person puts into the calendar of a room takes it at a time when something
     /// else has it. The account is locked, so of two that come at once one is second.
     pub(crate) fn is_double_booked(

@@ -8,6 +8,7 @@ mod instances;
 mod invitations;
 mod limits;
 mod mail;
+mod room_changes;
 mod room_time;
 mod rooms;
 mod transfers;
