@@ -115,6 +115,11 @@ fn settle(old: &CalendarObject, new: &CalendarObject, scene: &Scene<'_>) -> Comp
             part.put(Line::new("SEQUENCE", least.to_string()));
         }
         keep_statuses(part, known);
+        if old.find(instance).is_none() {
+            // What they answered to all of them says nothing of how old an answer to this one is.
+            let people = part.lines.iter_mut().filter(|line| line.name() == "ATTENDEE");
+            people.for_each(|line| line.remove_parameter(ANSWERED_SEQUENCE));
+        }
         if what == Change::Rescheduled {
             reset_answers(part, scene);
         }

@@ -212,3 +212,21 @@ fn what_a_program_numbers_hides_no_news() {
     let change = acting("bob", |scene| attendee_change(Some(&copy), Some(&again), scene)).unwrap();
     assert_eq!(events(&change.stored.unwrap()), stored);
 }
+
+/// An answer to the whole says nothing of how old one to an exception is that the organizer makes.
+#[test]
+fn an_answer_to_the_whole_is_none_to_a_new_exception() {
+    let asked = asked_anew();
+    let whole = answered_with(&asked, &reply(3, "ACCEPTED")).unwrap();
+    assert!(whole.contains("X-POSTHORN-ANSWERED=3"), "{whole}");
+    let one = moved(PEOPLE).replace("T150000", "T100000").replace("SEQUENCE:2", "SEQUENCE:3");
+    let with_one = put(&whole, &(whole.clone() + &one));
+    let there = "RECURRENCE-ID;TZID=Own:20260112T100000\nDTSTART;TZID=Own:20260112T100000\n";
+    let one = reply(1, "DECLINED").replace("DTSTART;TZID=Own:20260105T100000\n", there);
+    let found = answered_with(&with_one, &one).unwrap();
+    assert!(found.contains("ATTENDEE;PARTSTAT=DECLINED;CN=Bob"), "{found}");
+    // One to the exception stays one.
+    let newest = answered_with(&found, &one.replace("SEQUENCE:1", "SEQUENCE:3")).unwrap();
+    let client = newest.replace("SUMMARY:Later", "SUMMARY:Other");
+    assert_eq!(answered_with(&put(&newest, &client), &one), Err(Ignored::Stale));
+}
