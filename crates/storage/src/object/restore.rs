@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use ids::{AccountId, CollectionId, Timestamp};
 
 use super::version::{ObjectVersion, read_version};
-use super::{Object, PreparedObject, PutOutcome};
+use super::{Condition, Object, PreparedObject, PutOutcome, Readiness, Tag};
 use crate::collection::{Collection, Home, ObjectName};
 use crate::sql::Value;
 use crate::{AccountTx, CollectionRights, ReadTx, Result, StorageError};
@@ -202,7 +202,10 @@ impl AccountTx<'_, '_> {
         let name = ObjectName::parse(name)?;
         let account = self.account;
         let before = match there {
-            Some(there) if self.is_room(account)? => Some(self.load_object(there.id)?),
+            Some(there) if self.is_room(account)? => Some(Before {
+                bytes: self.load_object(there.id)?,
+                is_meeting: there.schedule_modseq > 0,
+            }),
             _ => None,
         };
         let outcome = self.put_unbooked(collection, &name, object)?;
@@ -240,16 +243,24 @@ impl AccountTx<'_, '_> {
         Ok(kept)
     }
 
+    /// What stood there is there again, or nothing is where that cannot be: its UID may stand elsewhere by
+    /// now. What took its place meets something else in any case.
     fn put_back(&mut self, collection: &Collection, one: Placed<'_>) -> Result<()> {
-        let Some(bytes) = one.before else {
-            let there = self.find_object(collection.id, one.name.as_str())?;
-            let collection = self.load_collection(collection.id)?;
-            return there.map_or(Ok(()), |there| self.withdraw_object(&collection, &there));
-        };
-        let limits = &self.settings.scheduling.objects;
-        let before = PreparedObject::calendar(bytes, limits)
-            .map_err(|_| StorageError::Invalid("what was there cannot be read"))?;
-        self.put_unbooked(collection, &one.name, &before).map(drop)
+        if let Some(before) = one.before {
+            let limits = &self.settings.scheduling.objects;
+            let object = PreparedObject::calendar(before.bytes, limits)
+                .map_err(|_| StorageError::Invalid("what was there cannot be read"))?;
+            // What was put there may have been no meeting.
+            let tag = if before.is_meeting { Tag::New } else { Tag::None };
+            let ready = self.ready_to_put(collection, &one.name, &object, &Condition::default())?;
+            if let Readiness::Ready { collection, there } = ready {
+                let there = there.as_ref();
+                return self.write_object(&collection, there, &one.name, &object, tag).map(drop);
+            }
+        }
+        let there = self.find_object(collection.id, one.name.as_str())?;
+        let collection = self.load_collection(collection.id)?;
+        there.map_or(Ok(()), |there| self.withdraw_object(&collection, &there))
     }
 }
 
@@ -262,6 +273,12 @@ const AGAIN_MAX: usize = 5_000;
 struct Placed<'s> {
     name: ObjectName,
     object: &'s PreparedObject,
-    /// What was there, in the calendar of a room.
-    before: Option<Vec<u8>>,
+    before: Option<Before>,
+}
+
+/// What was there, in the calendar of a room.
+struct Before {
+    bytes: Vec<u8>,
+    /// Whether it had a schedule-tag.
+    is_meeting: bool,
 }

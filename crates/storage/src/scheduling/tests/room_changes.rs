@@ -1,10 +1,11 @@
 //! What is changed of bookings, or brought back, takes no time twice either (R-CAL-4).
 
 use super::fixture::*;
-use super::rooms::{answers, at, notes, other, room};
+use super::rooms::{answers, at, notes, other, prepared, put_in, room};
 use super::transfers::transfer;
+use crate::object::Restored;
 use crate::testing::on_both_engines;
-use crate::{PutOutcome, TransferKind};
+use crate::{PutOutcome, RestoreStep, TransferKind};
 
 #[test]
 fn a_booking_that_is_changed_is_where_it_takes_time() {
@@ -33,5 +34,54 @@ fn a_booking_that_is_changed_is_where_it_takes_time() {
         assert_eq!(answers(store, ann, "personal/m.ics"), ["DECLINED"]);
         assert_eq!(stored(store, room, "notes/m.ics"), "");
         assert_eq!(stored(store, room, "personal/m.ics"), "");
+    });
+}
+
+#[test]
+fn a_booking_that_is_put_back_is_a_meeting_as_before() {
+    on_both_engines(|store| {
+        let ann = store.account("ann");
+        let room = room(store);
+        let personal = personal(store, room);
+        put(store, ann, &meeting(&["room"], AT_NINE));
+        put_in(store, &personal, "x", &at(13));
+        let before = (tag(store, room).unwrap(), stored(store, room, "personal/m.ics"));
+        let restored = store.with(room, move |tx| {
+            let expected = Some(tx.find_object(personal.id, "m.ics")?.expect("there").etag());
+            let object = Some(prepared("m", &at(13)));
+            let steps = [RestoreStep { name: "m.ics".to_owned(), expected, object }];
+            tx.restore_objects(&personal, &steps)
+        });
+        let kept = vec!["m.ics".to_owned()];
+        assert_eq!(restored.unwrap(), Restored { put: 0, removed: 0, kept });
+        assert_eq!(stored(store, room, "personal/m.ics"), before.1);
+        assert!(tag(store, room).is_some_and(|tag| tag != before.0));
+    });
+}
+
+#[test]
+fn what_cannot_be_put_back_does_not_stay() {
+    on_both_engines(|store| {
+        let room = room(store);
+        let personal = personal(store, room);
+        put_in(store, &personal, "a", AT_NINE);
+        put_in(store, &personal, "x", &at(13));
+        let restored = store.with(room, move |tx| {
+            let expected = Some(tx.find_object(personal.id, "a")?.expect("there").etag());
+            let step = |name: &str, expected, object| {
+                let name = name.to_owned();
+                RestoreStep { name, expected, object: Some(object) }
+            };
+            // Its UID is that of another now.
+            let steps = [
+                step("a", expected, prepared("z", &at(13))),
+                step("b", None, prepared("a", AT_NINE)),
+            ];
+            tx.restore_objects(&personal, &steps)
+        });
+        let kept = vec!["a".to_owned()];
+        assert_eq!(restored.unwrap(), Restored { put: 1, removed: 0, kept });
+        assert_eq!(stored(store, room, "personal/a"), "");
+        assert!(stored(store, room, "personal/b").contains("DTSTART:20260105T090000Z"));
     });
 }

@@ -174,7 +174,7 @@ pub(super) fn remove(store: &TestStore, from: &Collection, name: &'static str) {
 }
 
 /// Says that a calendar takes time from now on.
-fn open(store: &TestStore, calendar: &Collection) -> Result<()> {
+pub(super) fn open(store: &TestStore, calendar: &Collection) -> Result<()> {
     let (account, id) = (calendar.account, calendar.id);
     let change = CollectionChange { transparent: Some(false), ..CollectionChange::default() };
     store.with(account, move |tx| tx.update_collection(id, &change, &[]))
