@@ -130,7 +130,8 @@ impl AccountTx<'_, '_> {
         name: &ObjectName,
         object: &PreparedObject,
     ) -> Result<PutOutcome> {
-        // R-CAL-4
+        // R-CAL-4: whether it takes time may have been said since the caller looked.
+        let collection = &self.require_still_there(collection, CollectionRights::WRITE)?;
         if self.is_double_booked(collection, object)? {
             return Ok(PutOutcome::RoomTaken);
         }

@@ -1,11 +1,11 @@
 //! What is changed of bookings, or brought back, takes no time twice either (R-CAL-4).
 
 use super::fixture::*;
-use super::rooms::{answers, at, notes, other, prepared, put_in, room};
+use super::rooms::{answers, at, notes, open, other, prepared, put_in, room};
 use super::transfers::transfer;
-use crate::object::Restored;
+use crate::object::{Imported, Restored};
 use crate::testing::on_both_engines;
-use crate::{PutOutcome, RestoreStep, TransferKind};
+use crate::{Duplicates, Home, PutOutcome, RestoreStep, TransferKind};
 
 #[test]
 fn a_booking_that_is_changed_is_where_it_takes_time() {
@@ -83,5 +83,26 @@ fn what_cannot_be_put_back_does_not_stay() {
         assert_eq!(restored.unwrap(), Restored { put: 1, removed: 0, kept });
         assert_eq!(stored(store, room, "personal/a"), "");
         assert!(stored(store, room, "personal/b").contains("DTSTART:20260105T090000Z"));
+    });
+}
+
+#[test]
+fn what_is_imported_is_held_against_what_the_calendar_is_now() {
+    on_both_engines(|store| {
+        let room = room(store);
+        let before = notes(store, room);
+        put_in(store, &personal(store, room), "x", AT_NINE);
+        open(store, &before).unwrap();
+        let imported = store.with(room, move |tx| {
+            let all = [prepared("y", AT_NINE), prepared("z", &at(10))];
+            tx.import_objects(&before, &all, Duplicates::Keep)
+        });
+        let refused = vec!["y".to_owned()];
+        assert_eq!(imported.unwrap(), Imported { added: 1, refused, ..Imported::default() });
+        let there = store.read(move |tx| {
+            let notes = tx.find_collection(room, Home::Calendars, "notes")?.expect("there");
+            Ok(tx.list_objects(notes.id)?.len())
+        });
+        assert_eq!(there.unwrap(), 1);
     });
 }
