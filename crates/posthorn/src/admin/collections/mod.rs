@@ -4,6 +4,7 @@ mod export;
 mod import;
 mod request;
 mod restore;
+mod set_back;
 
 use ids::AccountId;
 use storage::{Collection, CollectionKind, Home, ReadTx, StorageError};

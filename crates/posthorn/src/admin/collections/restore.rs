@@ -3,18 +3,13 @@
 use std::collections::HashMap;
 
 use ids::{AccountId, CollectionId, Timestamp};
-use storage::{
-    Collection, Duplicates, ObjectId, PreparedObject, ReadTx, RestorePlan, RestoreStep,
-    StorageError,
-};
+use storage::{Collection, ReadTx, RestorePlan, StorageError};
 
 use super::super::access_key::instant;
 use super::super::account::{load, parse};
 use super::super::text::refusal;
+use super::set_back::{Move, Origin, Target};
 use super::{Admin, Progress, Refusal, Response, Restore, RestoreRow, RestoredRow, Store, import};
-
-/// LIMIT: objects of one transaction; their bytes, 10 MiB of each at most, are in memory before it.
-const BATCH: usize = 50;
 
 /// What is to be restored, and where from.
 struct Source {
@@ -22,26 +17,6 @@ struct Source {
     /// `None`: it is gone.
     there: Option<Collection>,
     plan: RestorePlan,
-}
-
-/// Where the bytes of an object come from.
-#[derive(Clone, Copy)]
-enum Origin {
-    Version(i64),
-    Object(ObjectId),
-}
-
-/// Where what comes back goes.
-struct Target {
-    account: AccountId,
-    collection: Collection,
-}
-
-/// What is done with one name.
-struct Move {
-    name: String,
-    expected: Option<String>,
-    origin: Option<Origin>,
 }
 
 impl Admin {
@@ -121,29 +96,19 @@ impl Admin {
         row: &mut RestoredRow,
         progress: &Progress,
     ) -> storage::Result<()> {
-        let (account, store) = (source.account, restore.store);
+        let (account, kind) = (source.account, restore.store);
         let is_copy = restore.into.is_some();
-        let target = match (restore.into, &source.there) {
-            (Some(into), _) => self.target(account, store, into).await?,
+        let collection = match (restore.into, &source.there) {
+            (Some(into), _) => self.target(account, kind, into).await?,
             (None, Some(there)) => there.clone(),
             // What is gone is made again, under the name it had.
-            (None, None) => self.target(account, store, restore.collection).await?,
+            (None, None) => self.target(account, kind, restore.collection).await?,
         };
-        let to = Target { account, collection: target };
-        let all = moves.len();
-        let mut done = 0;
-        let mut rest = moves.into_iter().peekable();
-        while rest.peek().is_some() {
-            let batch: Vec<Move> = rest.by_ref().take(BATCH).collect();
-            done += batch.len();
-            let objects = self.objects_of(account, store, &batch).await?;
-            match is_copy {
-                true => self.copy_batch(&to, objects, row).await?,
-                false => self.move_batch(&to, batch, objects, row).await?,
-            }
-            progress.tell(done, all);
+        let target = Target { store: &self.store, account, kind, collection };
+        match is_copy {
+            true => target.copy(moves, row, progress).await,
+            false => target.set_back(moves, row, progress).await,
         }
-        Ok(())
     }
 
     async fn target(
@@ -155,84 +120,6 @@ impl Admin {
         self.write("restore", move |tx| {
             let make = super::find(tx, account, store, Some(&name))?.is_none();
             import::place(tx, account, store, Some(&name), make, None)
-        })
-        .await
-    }
-
-    /// Sets names back to what they were.
-    async fn move_batch(
-        &self,
-        to: &Target,
-        batch: Vec<Move>,
-        objects: Vec<Option<PreparedObject>>,
-        row: &mut RestoredRow,
-    ) -> storage::Result<()> {
-        let steps: Vec<RestoreStep> = batch
-            .into_iter()
-            .zip(objects)
-            .map(|(one, object)| RestoreStep { name: one.name, expected: one.expected, object })
-            .collect();
-        let (account, target, plan) = (to.account, to.collection.clone(), steps.clone());
-        let done =
-            self.write("restore", move |tx| tx.account(account)?.restore_objects(&target, &plan));
-        let kept = done.await?.kept;
-        for step in steps.into_iter().filter(|step| !kept.contains(&step.name)) {
-            match step.object {
-                Some(_) => row.restored.push(step.name),
-                None => row.removed.push(step.name),
-            }
-        }
-        row.kept.extend(kept);
-        Ok(())
-    }
-
-    /// Puts what was there into another collection.
-    async fn copy_batch(
-        &self,
-        to: &Target,
-        objects: Vec<Option<PreparedObject>>,
-        row: &mut RestoredRow,
-    ) -> storage::Result<()> {
-        let objects: Vec<PreparedObject> = objects.into_iter().flatten().collect();
-        let uids: Vec<String> = objects.iter().map(|object| object.uid().to_owned()).collect();
-        let (account, target) = (to.account, to.collection.clone());
-        let done = self.write("restore", move |tx| {
-            let mut tx = tx.account(account)?;
-            tx.check_import(&target, &objects, Duplicates::Keep)?;
-            tx.import_objects(&target, &objects, Duplicates::Keep)
-        });
-        let kept = done.await?.kept;
-        row.restored.extend(uids.into_iter().filter(|uid| !kept.contains(uid)));
-        row.kept.extend(kept);
-        Ok(())
-    }
-
-    async fn objects_of(
-        &self,
-        account: AccountId,
-        store: Store,
-        batch: &[Move],
-    ) -> storage::Result<Vec<Option<PreparedObject>>> {
-        let origins: Vec<Option<Origin>> = batch.iter().map(|one| one.origin).collect();
-        let limits = self.store.settings().scheduling.objects;
-        self.read(move |tx| {
-            let prepare = |bytes| match store {
-                Store::Calendars => PreparedObject::calendar(bytes, &limits),
-                Store::Contacts => PreparedObject::card(bytes, &limits),
-            };
-            let mut objects = Vec::with_capacity(origins.len());
-            for origin in origins {
-                let bytes = match origin {
-                    None => None,
-                    Some(Origin::Version(id)) => Some(tx.load_version(account, id)?),
-                    Some(Origin::Object(id)) => Some(tx.load_object(id)?),
-                };
-                let object = bytes.map(prepare).transpose();
-                // It was taken once; rules may be stricter now.
-                objects
-                    .push(object.map_err(|_| StorageError::Invalid("it is not valid any more"))?);
-            }
-            Ok(objects)
         })
         .await
     }
@@ -286,25 +173,28 @@ fn source(
 }
 
 /// What goes comes first: what comes back may have its UID.
-fn moves(plan: &RestorePlan, lost_only: bool, is_copy: bool) -> Vec<Move> {
+pub(super) fn moves(plan: &RestorePlan, lost_only: bool, is_copy: bool) -> Vec<Move> {
     let mut moves = Vec::new();
     if !lost_only && !is_copy {
         moves.extend(plan.new.iter().map(|new| Move {
             name: new.name.clone(),
             expected: Some(new.etag()),
             origin: None,
+            size_bytes: 0,
         }));
     }
     moves.extend(plan.lost.iter().map(|lost| Move {
         name: lost.name.clone(),
         expected: None,
         origin: Some(Origin::Version(lost.id)),
+        size_bytes: lost.size_bytes,
     }));
     if !lost_only {
         moves.extend(plan.changed.iter().map(|(then, now)| Move {
             name: then.name.clone(),
             expected: Some(now.etag()),
             origin: Some(Origin::Version(then.id)),
+            size_bytes: then.size_bytes,
         }));
     }
     if is_copy && !lost_only {
@@ -312,6 +202,7 @@ fn moves(plan: &RestorePlan, lost_only: bool, is_copy: bool) -> Vec<Move> {
             name: same.name.clone(),
             expected: None,
             origin: Some(Origin::Object(same.id)),
+            size_bytes: same.size_bytes,
         }));
     }
     moves
