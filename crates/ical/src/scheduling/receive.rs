@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::cancel::cancel;
 use super::changes::{Change, change, change_of_instance, is_moved, seen};
 use super::delegation::keep_own_answer;
+use super::icloud::{have_one_organizer, renew_organizer};
 use super::message::{Message, Method, without_schedule_parameters};
 use super::parts::{Instance, Parts, bytes, is_cancelled, sequence, time_of};
 use super::users::{Scene, partstat};
@@ -38,17 +39,21 @@ pub fn receive(
     message: &Message,
     scene: &Scene<'_>,
 ) -> Result<Component, Ignored> {
-    if existing.is_some_and(|existing| organizer(existing) != organizer(&message.object)) {
+    if existing.is_some_and(|existing| !have_one_organizer(existing, &message.object)) {
         // RFC 5546 §6.1: nobody speaks for another organizer.
         return Err(Ignored::OtherOrganizer);
     }
     let existing = existing.map(|existing| Parts::of(existing, scene.limits));
     let message_parts = Parts::of(&message.object, scene.limits);
-    match message.method {
+    let mut made = match message.method {
         Method::Request => request(existing.as_ref(), &message_parts, scene),
         Method::Cancel => cancel(existing.as_ref().ok_or(Ignored::Unknown)?, &message_parts),
         Method::Reply => Err(Ignored::OtherMethod),
+    }?;
+    if existing.is_some() {
+        renew_organizer(&mut made, &message_parts);
     }
+    Ok(made)
 }
 
 pub(super) fn organizer(object: &CalendarObject) -> Option<String> {

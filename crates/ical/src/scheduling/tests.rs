@@ -3,6 +3,7 @@ use crate::{CalendarObject, Component, Limits};
 
 mod cancelled;
 mod delegation;
+mod icloud;
 mod instances;
 mod late_answers;
 mod many;

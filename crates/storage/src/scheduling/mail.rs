@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use ical::scheduling::{Message, Method, Users};
+use ical::scheduling::{Message, Method, Users, is_of_icloud};
 use ical::{CalendarObject, Line};
 use ids::AccountId;
 use message::{Limits, ListItem, PartIndex, address_list, header_fields};
@@ -134,7 +134,9 @@ impl CalendarMail {
             }
             Method::Request | Method::Cancel => parts.all(|part| {
                 part.line("ORGANIZER").is_some_and(|line| {
-                    author.is(line.value()) || self.is_sent_for(line.value(), line)
+                    author.is(line.value())
+                        || self.is_sent_for(line.value(), line)
+                        || is_of_icloud(line, &self.author)
                 })
             }),
         }

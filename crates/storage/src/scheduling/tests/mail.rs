@@ -333,6 +333,64 @@ fn who_writes_for_an_organizer_is_of_their_domain() {
     });
 }
 
+/// QUIRK(iCloud)
+#[test]
+fn apple_writes_for_an_organizer_at_icloud() {
+    let pile = Arc::new(Pile::default());
+    let change = |settings: &mut Settings| settings.letters = Some(pile.clone());
+    on_both_engines_with(change, |store| {
+        let bob = store.account("bob");
+        personal(store, bob);
+        let invitation = |token: &str, email: &str, lines: &str| {
+            let organizer = format!("ORGANIZER;CN=Dee;EMAIL={email}:mailto:2_{token}@imip.me.com");
+            meeting(&["bob"], lines).replace("ORGANIZER:mailto:ann@example.test", &organizer)
+        };
+        let of_apple = |token: &str, email: &str, lines: &str| {
+            mail("noreply@email.apple.com", "REQUEST", &invitation(token, email, lines))
+        };
+        let first = of_apple("GAYDAMBQ", "dee@icloud.com", AT_NINE);
+        // Whom nobody vouches for, and who is of another domain.
+        assert!(!take(store, bob, &first, "apple.com"));
+        let other = mail(
+            "noreply@apple.com",
+            "REQUEST",
+            &invitation("GAYDAMBQ", "dee@icloud.com", AT_NINE),
+        );
+        assert!(!take(store, bob, &other, "apple.com"));
+        let real = meeting(&["bob"], AT_NINE)
+            .replace("ORGANIZER:mailto:ann@example.test", "ORGANIZER:mailto:dee@icloud.com");
+        assert!(!take(
+            store,
+            bob,
+            &mail("noreply@email.apple.com", "REQUEST", &real),
+            "email.apple.com"
+        ));
+        assert!(take(store, bob, &first, "email.apple.com"));
+        // The next has another token; somebody else's has, too.
+        let later = AT_NINE.replace("T09", "T11") + "SEQUENCE:1\r\n";
+        let eve = of_apple("MFRGGZDF", "eve@icloud.com", &later);
+        assert!(!take(store, bob, &eve, "email.apple.com"));
+        let update = of_apple("GEZDGNBV", "dee@icloud.com", &later);
+        assert!(take(store, bob, &update, "email.apple.com"));
+        assert_eq!(
+            lines(store, bob, &["DTSTART", "ORGANIZER"]),
+            [
+                "DTSTART:20260105T110000Z",
+                "ORGANIZER;CN=Dee;EMAIL=dee@icloud.com:mailto:2_GEZDGNBV@imip.me.com"
+            ]
+        );
+        // That is where the answer goes.
+        let copy = stored(store, bob, "personal/m.ics");
+        let (_, event) = copy.split_once("BEGIN:VEVENT").unwrap();
+        let (event, _) = event.split_once("END:VCALENDAR").unwrap();
+        let own = "PARTSTAT=NEEDS-ACTION:mailto:bob@";
+        let accepted = event.replace(own, "PARTSTAT=ACCEPTED:mailto:bob@");
+        let put = try_put(store, bob, "m.ics", &format!("BEGIN:VEVENT{accepted}"), None);
+        assert_eq!(put.unwrap().outcome, crate::PutOutcome::Replaced);
+        assert_eq!(pile.taken(), ["2_GEZDGNBV@imip.me.com REPLYACCEPTED of bob@example.test"]);
+    });
+}
+
 #[test]
 fn nobody_writes_for_an_organizer_here() {
     on_both_engines(|store| {
