@@ -346,6 +346,10 @@ impl<'a> SortingOne<'a> {
             self.redirect_account().await?;
             self.respond().await?;
         }
+        if self.plan.filings.is_empty() {
+            let copies = self.plan.sends.iter_mut().filter(|send| send.is_forwarded);
+            copies.for_each(redirect::note_unkept);
+        }
         Ok(Verdict::Do(Arc::new(self.plan)))
     }
 

@@ -196,7 +196,7 @@ pub(crate) fn outgoing(
         ("verified", is_verified.then(|| true.into())),
         // RFC 5321 §6.2: nobody is told that a copy could not be brought out who may not have sent
         // the message, whatever address its sender gave.
-        ("doubtful", (!is_verified).then(|| true.into())),
+        ("doubtful", (!arrival.is_believed && !is_owners).then(|| true.into())),
         ("author", author.map(Into::into)),
     ] {
         if let Some(value) = value {
@@ -225,6 +225,16 @@ pub(crate) fn outgoing(
         counted: false,
         copy: None,
         is_forwarded: true,
+    }
+}
+
+/// Notes of a copy that its account has the message nowhere else: where nobody is told that it could
+/// not be brought out, the account gets it after all (RFC 5321 §6.1).
+pub(crate) fn note_unkept(copy: &mut Outgoing) {
+    let envelope = serde_json::from_str::<serde_json::Value>(&copy.entry.envelope_json);
+    if let Ok(mut envelope) = envelope {
+        envelope["unkept"] = true.into();
+        copy.entry.envelope_json = envelope.to_string();
     }
 }
 
@@ -274,6 +284,7 @@ mod tests {
             placement: Placement::Inbox,
             author: Some("b.test"),
             verified: true,
+            is_believed: true,
             parameters: ArrivalParameters {
                 notify: Some("NEVER"),
                 require_tls: true,
@@ -294,11 +305,16 @@ mod tests {
         assert_eq!(envelope["tls_optional"], serde_json::Value::Null);
         assert_eq!(envelope["author"], "b.test");
         assert_eq!((&envelope["verified"], &envelope["doubtful"]), (&true.into(), &NOTHING));
-        let stranger = Arrival { verified: false, ..arrival };
-        let (action, now) = (Redirect::default(), Timestamp::from_secs(0));
-        let doubted = outgoing(&action, message.clone(), &stranger, String::new(), now).entry;
-        let doubted: serde_json::Value = serde_json::from_str(&doubted.envelope_json).unwrap();
-        assert_eq!((&doubted["verified"], &doubted["doubtful"]), (&NOTHING, &true.into()));
+        // Nobody proved it: whether its sender is told goes by whether it is believed.
+        for (is_believed, doubtful) in [(false, true.into()), (true, NOTHING)] {
+            let stranger = Arrival { verified: false, is_believed, ..arrival };
+            let (action, now) = (Redirect::default(), Timestamp::from_secs(0));
+            let mut copy = outgoing(&action, message.clone(), &stranger, String::new(), now);
+            note_unkept(&mut copy);
+            let noted: serde_json::Value = serde_json::from_str(&copy.entry.envelope_json).unwrap();
+            assert_eq!((&noted["verified"], &noted["doubtful"]), (&NOTHING, &doubtful));
+            assert_eq!((&noted["unkept"], &noted["requiretls"]), (&true.into(), &true.into()));
+        }
         assert_eq!(plain.recipients[0].parameters_json, "{\"notify\":\"NEVER\"}");
         // What a script made of it is the script's.
         let action = Redirect { version: responder::Version(1), ..Redirect::default() };

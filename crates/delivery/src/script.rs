@@ -128,6 +128,7 @@ struct Owned {
     placement: storage::Placement,
     author: Option<String>,
     verified: bool,
+    is_believed: bool,
     message: Vec<u8>,
     texts: [String; 3],
     optional: [Option<String>; 4],
@@ -147,6 +148,7 @@ impl Owned {
             placement: arrival.placement,
             author: arrival.author.map(str::to_owned),
             verified: arrival.verified,
+            is_believed: arrival.is_believed,
             message: arrival.message.to_vec(),
             texts: [arrival.reverse_path, arrival.forward_path, parameters.body].map(str::to_owned),
             optional: [
@@ -176,6 +178,7 @@ impl Owned {
             placement: self.placement,
             author: self.author.as_deref(),
             verified: self.verified,
+            is_believed: self.is_believed,
             parameters: storage::ArrivalParameters {
                 body,
                 smtputf8: self.smtputf8,

@@ -31,6 +31,8 @@ pub(crate) struct MailParameters {
     pub(crate) verified: bool,
     /// It may be forged: a stranger brought the message.
     pub(crate) doubtful: bool,
+    /// It was sent on by an account that has it nowhere else.
+    pub(crate) unkept: bool,
     /// This server made it in the name of its sender, and nobody signed it yet.
     pub(crate) sign: bool,
     /// It is a message about the meeting of this UID, in hexadecimal digits.

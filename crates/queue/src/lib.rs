@@ -32,6 +32,7 @@ mod queue;
 mod report;
 mod report_days;
 mod report_mail;
+mod returning;
 mod schedule;
 mod settings;
 mod settle;

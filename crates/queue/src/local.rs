@@ -224,6 +224,7 @@ impl Inner {
             placement: parameters.placement(),
             author: parameters.author.as_deref(),
             verified: parameters.verified,
+            is_believed: !parameters.doubtful,
             parameters: ArrivalParameters {
                 body: parameters.body.as_deref().unwrap_or_default(),
                 smtputf8: parameters.smtputf8,

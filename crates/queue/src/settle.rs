@@ -16,6 +16,7 @@ use crate::counters::add;
 use crate::envelope::MailParameters;
 use crate::queue::Inner;
 use crate::report;
+use crate::returning::Returned;
 use crate::schedule::{after, pause};
 
 /// What an attempt came to for one recipient.
@@ -137,9 +138,12 @@ impl Inner {
             false => None,
         };
         let reported = report.is_some();
+        let is_lost = telling && !reported && decided.iter().any(Decided::is_failed);
+        let returned = if is_lost { self.prepare_return(settling).await? } else { None };
         let (daemon, spool) = (settling.daemon, settling.message.id);
         let outcomes: Vec<Settlement> = decided.iter().map(|one| one.outcome.clone()).collect();
-        let messages = report.iter().map(Prepared::message).cloned().collect();
+        let returning = returned.iter().map(Returned::message);
+        let messages = report.iter().map(Prepared::message).chain(returning).cloned().collect();
         let bounced = if telling { bounced(settling, &decided) } else { Vec::new() };
         self.store
             .write_messages("queue settle", messages, move |tx| {
@@ -150,6 +154,7 @@ impl Inner {
                 for Bounced { account, uid, to } in &bounced {
                     tx.note_bounced_letter(*account, (uid, to), spool)?;
                 }
+                returned.map_or(Ok(()), |returned| returned.spool(tx))?;
                 report.map_or(Ok(()), |report| report.file(tx))
             })
             .await?;
@@ -260,11 +265,7 @@ impl Inner {
             return Ok(None);
         }
         let path = &message.reverse_path;
-        let settings = self.settings();
-        let Some(original) = settings.rewriting.as_ref().and_then(|key| {
-            let address = message::address::Address::parse_path(path.as_bytes()).ok()?;
-            srs::is_rewritten(&address).then(|| srs::reverse(&address, key, self.day()))
-        }) else {
+        let Some(original) = self.before_rewriting(path) else {
             return Ok(Some(path.clone()));
         };
         // A copy that was sent on, whose sender was rewritten here (R-ADDR-10). It goes back only to
@@ -273,8 +274,17 @@ impl Inner {
         if self.store.find_recipient(&ours).await? != Resolution::UnknownRecipient {
             return Ok(Some(path.clone()));
         }
-        let original = original.ok().filter(|_| parameters.verified);
-        Ok(original.map(|original| original.to_string()))
+        Ok(original.filter(|_| parameters.verified))
+    }
+
+    /// The sender that was rewritten (R-ADDR-10), where one was; nobody can say who it was where it
+    /// was not done here, or too long ago.
+    pub(crate) fn before_rewriting(&self, reverse_path: &str) -> Option<Option<String>> {
+        let settings = self.settings();
+        let key = settings.rewriting.as_ref()?;
+        let address = message::address::Address::parse_path(reverse_path.as_bytes()).ok()?;
+        let original = || srs::reverse(&address, key, self.day()).ok();
+        srs::is_rewritten(&address).then(|| original().map(|original| original.to_string()))
     }
 
     /// The number of the day today.
@@ -338,7 +348,7 @@ struct Bounced {
 fn bounced(settling: &Settling<'_>, decided: &[Decided]) -> Vec<Bounced> {
     let message = settling.message;
     let failed = settling.ends.iter().zip(decided);
-    let failed = failed.filter(|(_, decided)| decided.outcome.fate == Fate::Failed);
+    let failed = failed.filter(|(_, decided)| decided.is_failed());
     let (Some(account), Some(uid)) = (message.account, MailParameters::of(message).meeting())
     else {
         return Vec::new();
@@ -354,4 +364,10 @@ fn bounced(settling: &Settling<'_>, decided: &[Decided]) -> Vec<Bounced> {
 struct Decided {
     outcome: Settlement,
     line: Option<Line>,
+}
+
+impl Decided {
+    fn is_failed(&self) -> bool {
+        self.outcome.fate == Fate::Failed
+    }
 }

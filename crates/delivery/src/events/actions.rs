@@ -105,6 +105,7 @@ impl Acting<'_> {
             placement: Placement::Inbox,
             author: None,
             verified: false,
+            is_believed: false,
             parameters,
         };
         let send = redirect::outgoing(to, sent, &arrival, rules.address.clone(), self.now);

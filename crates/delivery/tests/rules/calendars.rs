@@ -38,6 +38,7 @@ fn arrive_at(scene: &Scene, to: &str, message: &str) -> String {
         placement: Placement::Inbox,
         author: scene.author,
         verified: true,
+        is_believed: true,
         parameters: scene.parameters,
     };
     let Verdict::Do(plan) = wait(scene.deliverer.sort(arrival)).unwrap() else { panic!() };

@@ -2,7 +2,7 @@
 
 use storage::{Address, Agreement, ArrivalParameters, Deadline, Placement, WhenLate};
 
-use crate::support::{Scene, on_both_engines};
+use crate::support::{From, Scene, on_both_engines};
 
 const HELLO: &str = "From: a@b.test\r\nTo: julie@example.test\r\nSubject: Hello\r\n\r\nHi\r\n";
 
@@ -30,6 +30,41 @@ fn copies_are_sent_and_the_original_is_kept_or_not() {
         assert_eq!(scene.sent()[0].from, "max@example.test");
         scene.arrive("", "julie@example.test", HELLO);
         assert_eq!(scene.sent()[0].from, "");
+    });
+}
+
+/// What is nowhere else comes back where nobody is told that it could not be brought out.
+#[test]
+fn copies_say_whether_the_message_is_kept() {
+    on_both_engines(|scene| {
+        let notes = |scene: &Scene| {
+            let sent = scene.sent();
+            let envelope: serde_json::Value = serde_json::from_str(&sent[0].envelope).unwrap();
+            ["unkept", "doubtful"].map(|name| envelope[name] == true)
+        };
+        let stranger = |reverse_path| From {
+            reverse_path,
+            placement: Placement::Inbox,
+            verified: false,
+        };
+        for (keep, unkept) in [(false, true), (true, false)] {
+            redirect(scene, "max@example.test", keep);
+            scene.arrive("a@b.test", "julie@example.test", HELLO);
+            assert_eq!(notes(scene), [unkept, false]);
+            scene.arrive_from(stranger("a@b.test"), "julie@example.test", HELLO);
+            assert_eq!(notes(scene), [unkept, true]);
+        }
+        scene.account(|tx| tx.remove_redirection(&Address::parse("max@example.test")?));
+        for (script, unkept) in [
+            ("redirect \"x@y.test\";", true),
+            ("redirect \"x@y.test\"; keep;", false),
+            ("require [\"fileinto\", \"mailbox\"]; redirect \"x@y.test\"; \
+              fileinto :create \"Kept\";", false),
+        ] {
+            scene.script(script);
+            scene.arrive("a@b.test", "julie@example.test", HELLO);
+            assert_eq!(notes(scene), [unkept, false], "{script}");
+        }
     });
 }
 

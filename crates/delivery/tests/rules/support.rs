@@ -226,6 +226,7 @@ impl Scene {
                 placement,
                 author: self.author,
                 verified,
+                is_believed: verified,
                 parameters: self.parameters,
             };
             let plan = match wait(self.deliverer.sort(arrival)).unwrap() {

@@ -8,6 +8,7 @@ mod faults;
 mod filed;
 mod lists;
 mod panics;
+mod returned;
 mod routes;
 mod scene;
 mod server;

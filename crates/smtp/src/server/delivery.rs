@@ -46,7 +46,7 @@ pub(super) struct Delivery<'a> {
     pub(super) tls_optional: bool,
     /// Whether the reverse-path is known to be whose it says.
     pub(super) verified: bool,
-    /// Whether its sender may be told that it has arrived: nobody is who may never have written.
+    /// Whether its sender may be told what becomes of it: nobody is who may never have written.
     pub(super) is_believed: bool,
     pub(super) submitter: Option<AccountId>,
     pub(super) role: Role,
@@ -160,6 +160,7 @@ struct Plan {
     body: &'static str,
     tls_optional: bool,
     verified: bool,
+    is_believed: bool,
     role: Role,
     /// What is written down of it.
     reception: Option<Arc<Reception>>,
@@ -195,6 +196,7 @@ impl Plan {
         let post = lists.then(|| posting::post(&delivery, body, terms));
         let confirming = Confirming::of(&delivery);
         let (tls_optional, verified) = (delivery.tls_optional, delivery.verified);
+        let is_believed = delivery.is_believed;
         let Delivery { bytes, return_path_bytes, targets, placement, author, .. } = delivery;
         let Delivery { reception, changed, .. } = delivery;
         let mut plan = Self {
@@ -215,6 +217,7 @@ impl Plan {
             body,
             tls_optional,
             verified,
+            is_believed,
             role,
             reception,
             changed,
@@ -273,6 +276,7 @@ impl Plan {
                 placement: self.placement,
                 author: self.author.as_deref(),
                 verified: self.verified,
+                is_believed: self.is_believed,
                 parameters: ArrivalParameters {
                     body: self.body,
                     smtputf8: parameters.smtputf8,

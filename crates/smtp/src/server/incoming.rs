@@ -31,7 +31,7 @@ pub(super) struct Incoming {
     pub(super) placement: Placement,
     /// Whether the reverse-path is known to be whose it says: of who signed in, or found to be.
     pub(super) verified: bool,
-    /// Whether its sender may be told that it has arrived.
+    /// Whether its sender may be told what becomes of it.
     pub(super) is_believed: bool,
     /// Whether a check put bytes outside ASCII into it.
     pub(super) eight_bit: bool,

@@ -55,6 +55,9 @@ pub struct Arrival<'a> {
     /// Whether MAIL FROM is known to be whose it says: of somebody who signed in, or found to be
     /// so. Nobody else is told that the message was refused, who may not have sent it.
     pub verified: bool,
+    /// Whether MAIL FROM is taken for whose it says, proved or not: what the operator has not
+    /// checked here is. Nobody else is told that a copy could not be brought out.
+    pub is_believed: bool,
     /// The parameters of MAIL and RCPT, as far as they are about reports and transport.
     pub parameters: ArrivalParameters<'a>,
 }
