@@ -104,8 +104,9 @@ impl Acting<'_> {
             forward_path: &rules.address,
             placement: Placement::Inbox,
             author: None,
-            verified: false,
-            is_believed: false,
+            // Who is its owner, and hears of what cannot be brought out.
+            verified: true,
+            is_believed: true,
             parameters,
         };
         let send = redirect::outgoing(to, sent, &arrival, rules.address.clone(), self.now);
