@@ -159,7 +159,7 @@ impl Sorter for Onward {
         let entry = SpoolEntry {
             account: Some(arrival.account),
             reverse_path: arrival.reverse_path.to_owned(),
-            envelope_json: "{}".to_owned(),
+            envelope_json: format!("{{\"{}\":{}}}", arrival.verified, arrival.is_believed),
             recipients: vec![SpoolRecipient {
                 forward_path: "far@there.test".to_owned(),
                 parameters_json: "{}".to_owned(),
@@ -190,6 +190,37 @@ impl Sorter for Onward {
     fn settled(&self, _: AccountId, _: &DeliveryPlan, _: &[Claimed]) {}
 }
 
+/// Gives Bob rules.
+async fn give_rules(fixture: &Fixture) {
+    let prepared = fixture.store.write("rules", |tx| {
+        let bob = tx.find_account(&Address::parse("bob@here.test")?)?.unwrap().id;
+        let (mut bob, name) = (tx.account(bob)?, ScriptName::parse("main")?);
+        bob.put_script(&name, b"keep;")?;
+        bob.activate_script(Some(&name))
+    });
+    prepared.await.unwrap();
+}
+
+/// RFC 5321 §6.1: whose copies could not be brought out is told where the message was believed, also
+/// where nobody proved it here.
+#[tokio::test]
+async fn rules_hear_whether_a_sender_is_believed() {
+    let mut fixture = Fixture::new().await;
+    fixture.desk = fixture.desk.clone().sorting(Arc::new(Onward));
+    give_rules(&fixture).await;
+    for (role, from, expect) in [
+        (Role::Lmtp, "s@x.test", r#"{"false":true}"#),
+        (Role::Mx, "s@x.test", r#"{"false":true}"#),
+        (Role::Mx, "alice@here.test", r#"{"false":false}"#),
+        (Role::Submission, "alice@here.test", r#"{"true":true}"#),
+    ] {
+        send(&fixture, role, from, &["bob@here.test"], "a: b\r\n\r\nc").await;
+        let spool = fixture.spool().await;
+        assert_eq!(spool.last().unwrap()[1], expect, "{role:?} {from}");
+    }
+    fixture.close().await;
+}
+
 /// R-ADDR-11: what is not sent on is kept, and its sender is told that, not what was planned.
 #[tokio::test]
 async fn what_the_limit_keeps_here_is_not_told_of_as_relayed() {
@@ -200,13 +231,7 @@ async fn what_the_limit_keeps_here_is_not_told_of_as_relayed() {
         let mut changed = (*fixture.store.settings()).clone();
         changed.sent_messages_max = 1;
         fixture.store.replace_settings(changed);
-        let prepared = fixture.store.write("rules", |tx| {
-            let bob = tx.find_account(&Address::parse("bob@here.test")?)?.unwrap().id;
-            let (mut bob, name) = (tx.account(bob)?, ScriptName::parse("main")?);
-            bob.put_script(&name, b"keep;")?;
-            bob.activate_script(Some(&name))
-        });
-        prepared.await.unwrap();
+        give_rules(&fixture).await;
         for expect in ["sent-on", "stored"] {
             let wire = "EHLO a\r\nMAIL FROM:<s@x.test>\r\n\
                         RCPT TO:<bob@here.test> NOTIFY=SUCCESS\r\nDATA\r\n\
