@@ -155,6 +155,17 @@ fn bombs_and_rubbish_are_refused() {
     }
 }
 
+/// Microsoft's reports say nothing of a time zone.
+#[test]
+fn times_without_an_offset_are_in_utc() {
+    for zone in ["", ".25", "+00:00"] {
+        let text = TLS.replace(":00Z", &format!(":00{zone}")).replace(":59Z", &format!(":59{zone}"));
+        let found = read(&message(&gzip(text.as_bytes())));
+        let [Ok(report)] = found.as_slice() else { panic!("{found:?} {zone}") };
+        assert_eq!((report.begins, report.ends), (1_459_468_800, 1_459_555_199), "{zone}");
+    }
+}
+
 #[test]
 fn rows_and_texts_are_bounded() {
     let record =

@@ -109,7 +109,12 @@ pub(super) fn parse(text: &[u8]) -> Result<Vec<Report>, ReportError> {
 }
 
 /// RFC 3339 §5.6, in UTC or not.
+/// QUIRK(Microsoft): it writes no offset, and means UTC.
 fn parse_time(text: &str) -> Option<i64> {
-    let time: jiff::Timestamp = text.parse().ok()?;
-    Some(time.as_second())
+    let in_utc = |text: &str| {
+        let time: jiff::civil::DateTime = text.parse().ok()?;
+        time.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|time| time.timestamp())
+    };
+    let time: Option<jiff::Timestamp> = text.parse().ok().or_else(|| in_utc(text));
+    time.map(jiff::Timestamp::as_second)
 }
