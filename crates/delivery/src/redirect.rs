@@ -176,7 +176,7 @@ pub(crate) fn outgoing(
     if is_owners {
         // What somebody else wanted to be told is no business of the owner's.
         (parameters.notify, parameters.ret, parameters.envelope_id) = (None, None, None);
-        parameters.deadline = None;
+        (parameters.original, parameters.deadline) = (None, None);
     }
     let asked = action.deliver_by.as_ref().map(|by| deadline(by, now));
     let deadline = asked.or(parameters.deadline);
@@ -204,7 +204,11 @@ pub(crate) fn outgoing(
         }
     }
     let notify = action.notify.clone().or_else(|| parameters.notify.map(inherited));
-    let recipient = serde_json::json!({ "notify": notify });
+    let mut recipient = serde_json::json!({ "notify": notify });
+    if let Some(original) = parameters.original {
+        // RFC 3461 §5.2.7.2: the sender hears of whom it wrote to.
+        recipient["orcpt"] = original.into();
+    }
     Outgoing {
         entry: SpoolEntry {
             account: Some(arrival.account),

@@ -134,6 +134,7 @@ fn copies_of_scripts_have_terms_of_their_own() {
         let deadline = Deadline { at, when_late: WhenLate::Notify, trace: false };
         scene.parameters = ArrivalParameters {
             notify: Some("NEVER"),
+            original: Some("rfc822;J+2Bx@example.com"),
             envelope_id: Some("Q+2B1"),
             deadline: Some(deadline),
             ..scene.parameters
@@ -191,6 +192,9 @@ fn copies_of_scripts_have_terms_of_their_own() {
             let recipient: serde_json::Value = serde_json::from_str(&sent[0].recipient).unwrap();
             assert_eq!((&recipient["notify"], &envelope["envid"]), (&notify, &envid), "{tags}");
             assert_eq!(envelope["by"], expect, "{tags}");
+            // RFC 3461 §5.2.7.2: what the sender wrote to is known to it alone.
+            let original = if tags.is_empty() { "rfc822;J+2Bx@example.com".into() } else { nothing.clone() };
+            assert_eq!(recipient["orcpt"], original, "{tags}");
         }
         // The null sender stays: nobody is to hear of what becomes of reports.
         scene.arrive("", "julie@example.test", HELLO);
