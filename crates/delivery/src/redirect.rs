@@ -198,6 +198,8 @@ pub(crate) fn outgoing(
         // the message, whatever address its sender gave.
         ("doubtful", (!arrival.is_believed && !is_owners).then(|| true.into())),
         ("author", author.map(Into::into)),
+        // R-ADDR-13: others wrote it, whoever is its sender now.
+        ("sent_on", Some(true.into())),
     ] {
         if let Some(value) = value {
             envelope[name] = value;
@@ -308,6 +310,7 @@ mod tests {
         assert_eq!(envelope["priority"], -2);
         assert_eq!(envelope["tls_optional"], serde_json::Value::Null);
         assert_eq!(envelope["author"], "b.test");
+        assert_eq!(envelope["sent_on"], true);
         assert_eq!((&envelope["verified"], &envelope["doubtful"]), (&true.into(), &NOTHING));
         // Nobody proved it: whether its sender is told goes by whether it is believed.
         for (is_believed, doubtful) in [(false, true.into()), (true, NOTHING)] {

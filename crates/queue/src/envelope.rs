@@ -31,7 +31,9 @@ pub(crate) struct MailParameters {
     pub(crate) verified: bool,
     /// It may be forged: a stranger brought the message.
     pub(crate) doubtful: bool,
-    /// It was sent on by an account that has it nowhere else.
+    /// Its account sent it on, and did not submit it.
+    pub(crate) sent_on: bool,
+    /// The same, and has it nowhere else.
     pub(crate) unkept: bool,
     /// This server made it in the name of its sender, and nobody signed it yet.
     pub(crate) sign: bool,

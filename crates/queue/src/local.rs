@@ -179,10 +179,11 @@ impl Inner {
         if senders.is_empty() && authors.is_some() {
             senders.extend(Address::parse(&local.message.reverse_path));
         }
-        let (account, whose) = (found.account, local.message.account);
+        // An account sends on what others wrote, too, and may be its sender then (RFC 6009 §6.1).
+        let whose = local.message.account.filter(|_| !local.parameters.sent_on);
+        let account = found.account;
         let sender = Address::parse(&local.message.reverse_path).ok();
         let asked = self.store.read(move |tx| {
-            // An account sends on what others wrote, too.
             let submitter = match (whose, &sender) {
                 (Some(whose), Some(sender)) => match tx.sending(whose, sender) {
                     Ok(right) => right.map(|_| whose),

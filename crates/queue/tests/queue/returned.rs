@@ -12,7 +12,18 @@ const COPY: &str = "Delivered-To: julie@here.test\r\nSubject: x\r\n\r\nHello.\r\
 
 /// Spools a copy that Julie's redirection sends on.
 async fn send_on(scene: &Scene, envelope: &str, from: &str, to: &str, parameters: &str) -> SpoolId {
-    let message = PreparedMessage::new(COPY.as_bytes().to_vec());
+    send_text_on(scene, COPY, envelope, from, to, parameters).await
+}
+
+async fn send_text_on(
+    scene: &Scene,
+    text: &str,
+    envelope: &str,
+    from: &str,
+    to: &str,
+    parameters: &str,
+) -> SpoolId {
+    let message = PreparedMessage::new(text.as_bytes().to_vec());
     let [from, to] = [from, to].map(str::to_owned);
     let [envelope_json, parameters_json] = [envelope, parameters].map(str::to_owned);
     let spooled = scene.store.write("copy", move |tx| {
@@ -80,6 +91,30 @@ async fn what_is_told_or_kept_does_not_come_back() {
     let waiting = scene.spool().await;
     assert_eq!((waiting.len(), &*waiting[0].recipients[0].forward_path), (1, "max@b.test"));
     assert_eq!(scene.inbox().await, [""; 0]);
+    scene.close().await;
+}
+
+/// R-ADDR-13: what an account sends on was written by others, also where the account is its sender
+/// now (RFC 6009 §6.1).
+#[tokio::test(flavor = "multi_thread")]
+async fn what_strangers_wrote_is_external_whoever_sends_it_on() {
+    let scene = Scene::new(&[]).await;
+    let marking = scene.store.write("mark", |tx| tx.set_external_mark("here.test", true));
+    marking.await.unwrap();
+    let julie = "julie@here.test";
+    for (at, (envelope, author, marked)) in (1..).zip([
+        (r#"{"body":"7BIT"}"#, "max@b.test", false),
+        (r#"{"body":"7BIT","sent_on":true}"#, "max@b.test", true),
+        (r#"{"body":"7BIT","sent_on":true}"#, julie, false),
+    ]) {
+        let copy = format!("From: {author}\r\n\r\nHello.\r\n");
+        send_text_on(&scene, &copy, envelope, julie, julie, "{}").await;
+        scene.queue.wait_until(|it| it.delivered == at && it.active == 0).await;
+        let inbox = scene.inbox().await;
+        let mark = if marked { "X-Posthorn-External: yes\r\n" } else { "" };
+        let expect = format!("Return-Path: <{julie}>\r\n{mark}{copy}");
+        assert_eq!(inbox.last(), Some(&expect), "{envelope} {author}");
+    }
     scene.close().await;
 }
 
