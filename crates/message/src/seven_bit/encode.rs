@@ -22,15 +22,17 @@ pub(super) fn is_plain_text(bytes: &[u8]) -> bool {
     true
 }
 
-/// A text whose lines end with CRLF; `None` for what has other line ends, or mostly 8 bits, for which
-/// base64 is shorter.
+/// A text whose lines end with CRLF; `None` for what has other line ends, or so much to be quoted that
+/// base64 is shorter. It makes less than 1.4 bytes of each.
 pub(super) fn quoted_printable(text: &[u8]) -> Option<Vec<u8>> {
-    let high = text.iter().filter(|byte| !byte.is_ascii()).count();
+    let quoted = count_quoted(text);
     // Each takes three characters for one, against four for three.
-    if high * 6 > text.len() {
+    if quoted * 6 > text.len() {
         return None;
     }
-    let mut out = Vec::with_capacity(text.len() + 2 * high + text.len() / LINE_MAX);
+    let characters = text.len() + 2 * quoted;
+    // A soft break comes after 73 characters or more.
+    let mut out = Vec::with_capacity(characters + characters / (LINE_MAX - 3) * 3 + 3);
     let mut lines = text.split(|&byte| byte == b'\n').peekable();
     while let Some(line) = lines.next() {
         let is_last = lines.peek().is_none();
@@ -46,16 +48,30 @@ pub(super) fn quoted_printable(text: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// How many bytes of a text cannot stand for themselves.
+fn count_quoted(text: &[u8]) -> usize {
+    let count = |line: &[u8]| {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let quoted = |at: usize, byte: u8| !is_literal(byte, at + 1 == line.len());
+        line.iter().enumerate().filter(|(at, byte)| quoted(*at, **byte)).count()
+    };
+    text.split(|&byte| byte == b'\n').map(count).sum()
+}
+
+/// RFC 2045 §6.7: whether a byte may stand for itself.
+fn is_literal(byte: u8, is_last_of_line: bool) -> bool {
+    match byte {
+        b'=' => false,
+        // RFC 2045 §6.7 (3): no blank at the end of a line.
+        b' ' | b'\t' => !is_last_of_line,
+        _ => byte.is_ascii_graphic(),
+    }
+}
+
 fn push_line(out: &mut Vec<u8>, line: &[u8]) {
     let mut column = 0;
     for (at, &byte) in line.iter().enumerate() {
-        let at_end = at + 1 == line.len();
-        let literal = match byte {
-            b'=' => false,
-            // RFC 2045 §6.7 (3): no blank at the end of a line.
-            b' ' | b'\t' => !at_end,
-            _ => byte.is_ascii_graphic(),
-        };
+        let literal = is_literal(byte, at + 1 == line.len());
         let width = if literal { 1 } else { 3 };
         // A soft break takes a character itself.
         if column + width > LINE_MAX - 1 {

@@ -100,3 +100,28 @@ fn lines_are_short_and_decode_to_what_they_were() {
         assert_eq!(String::from_utf8(decoded).unwrap(), text);
     }
 }
+
+/// Whatever a body is of, it becomes little more than a third longer.
+#[test]
+fn nothing_makes_three_bytes_of_each() {
+    let bodies: [&[u8]; 8] = [
+        b"=",
+        b"\x01",
+        b"\xff",
+        b" \r\n\xe9",
+        b"=a",
+        b"=aaaaa",
+        b"=aaaa",
+        b"\xe9 and \x01 or so\r\n",
+    ];
+    for of in bodies {
+        let message = [b"X: y\r\n\r\n".as_slice(), &of.repeat(60_000 / of.len())].concat();
+        let name = String::from_utf8_lossy(of);
+        let out = to_seven_bit(&message, &Limits::default()).unwrap();
+        assert!(out.len() < message.len() * 7 / 5 + 150, "{name:?}: {}", out.len());
+        let parts = PartIndex::of(&out, &Limits::default());
+        let part = parts.find(&[1]).unwrap();
+        let decoded = decode_part(&out[bytes_of(&part)], part.encoding).unwrap();
+        assert_eq!(decoded[..], message[8..], "{name:?}");
+    }
+}

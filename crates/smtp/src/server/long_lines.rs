@@ -27,8 +27,9 @@ impl Visit<'_> {
         if is_signed(content) || !has_long_lines(content) {
             return Ok(());
         }
-        // base64 makes four of three bytes; quoted-printable is taken where it makes no more.
-        let more = content.len() / 2 + 1024;
+        // Neither encoding makes half as much again, and bodies are there twice while the whole is put
+        // together, beside what came.
+        let more = content.len().saturating_mul(3).saturating_add(1024);
         if incoming.buffer.reserve(more).await.is_err() {
             // It goes on as it is rather than not at all.
             return Ok(());

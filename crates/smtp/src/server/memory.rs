@@ -21,13 +21,14 @@ const FIRST_BYTES: usize = 16 * 1024;
 #[derive(Debug, Clone)]
 pub struct ReceptionMemory {
     free: Arc<Semaphore>,
+    units: usize,
 }
 
 impl ReceptionMemory {
     /// A budget of so many bytes.
     pub fn new(bytes: usize) -> Self {
         let units = (bytes / UNIT_BYTES).min(Semaphore::MAX_PERMITS);
-        Self { free: Arc::new(Semaphore::new(units)) }
+        Self { free: Arc::new(Semaphore::new(units)), units }
     }
 }
 
@@ -88,6 +89,10 @@ impl MessageBuffer {
         let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let missing = capacity.div_ceil(UNIT_BYTES).saturating_sub(held);
         if missing > 0 {
+            // Nobody gives back what there is not.
+            if held + missing > self.memory.units {
+                return Err(Refusal::Busy);
+            }
             let missing = u32::try_from(missing).map_err(|_| Refusal::Busy)?;
             let acquiring = self.memory.free.clone().acquire_many_owned(missing);
             let permit = match tokio::time::timeout(self.wait, acquiring).await {

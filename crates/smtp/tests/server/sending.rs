@@ -98,6 +98,33 @@ async fn who_sends_on_behalf_of_another_is_named() {
     fixture.close().await;
 }
 
+/// What encoding takes is drawn from the memory for messages; where that is not to be had, they go as
+/// they came.
+#[tokio::test]
+async fn encoding_takes_no_memory_that_is_not_there() {
+    let mut fixture = Fixture::new().await;
+    fixture.memory = smtp::ReceptionMemory::new(64 * 1024);
+    let bounds = || smtp::Settings {
+        memory_wait: std::time::Duration::ZERO,
+        ..settings(Role::Submission)
+    };
+    for (length, is_encoded) in [(12_000, true), (17_000, false)] {
+        let text = "=".repeat(length);
+        let wire = format!(
+            "{SIGN_IN}MAIL FROM:<alice@here.test>\r\nRCPT TO:<x@elsewhere.test>\r\nDATA\r\n\
+             From: alice@here.test\r\n\r\n{text}\r\n.\r\nQUIT\r\n"
+        );
+        let replies = fixture.talk(bounds(), wire.as_bytes(), wire.len()).await;
+        assert!(replies.contains("250 2.0.0"), "{replies}");
+        let spooled = fixture.spooled_contents();
+        let taken = fixture.text_of(*spooled.last().unwrap()).await;
+        let taken = String::from_utf8(taken).unwrap();
+        assert_eq!(taken.contains("\r\nContent-Transfer-Encoding: base64\r\n"), is_encoded);
+        assert_eq!(taken.contains(&format!("\r\n\r\n{text}\r\n")), !is_encoded);
+    }
+    fixture.close().await;
+}
+
 /// RFC 5321 §4.5.3.1.6: what some servers would send back is encoded before it leaves, and before it is
 /// signed; what stays here is as it came.
 #[tokio::test]
