@@ -24,6 +24,15 @@ impl TokenBucket {
 
     /// Takes one token; the error says after how many seconds there will be one.
     pub fn take(&mut self, now: Timestamp) -> Result<(), u64> {
+        if self.count(now) > 0 {
+            self.level -= TOKEN;
+            return Ok(());
+        }
+        Err(self.missing_micros().div_ceil(1_000_000))
+    }
+
+    /// How many tokens there are now.
+    pub fn count(&mut self, now: Timestamp) -> u64 {
         // A clock that was set back adds nothing, and counts on from where it is.
         let elapsed = u64::try_from(now.as_micros().saturating_sub(self.updated.as_micros()));
         self.updated = now;
@@ -31,12 +40,23 @@ impl TokenBucket {
             .level
             .saturating_add(elapsed.unwrap_or(0).saturating_mul(u64::from(self.per_minute)))
             .min(u64::from(self.burst) * TOKEN);
-        if self.level >= TOKEN {
-            self.level -= TOKEN;
-            return Ok(());
-        }
-        let micros = (TOKEN - self.level).div_ceil(u64::from(self.per_minute.max(1)));
-        Err(micros.div_ceil(1_000_000))
+        self.level / TOKEN
+    }
+
+    /// From when on there is one, as seen when it was asked last.
+    pub fn ready_at(&self) -> Timestamp {
+        let micros = i64::try_from(self.missing_micros()).unwrap_or(i64::MAX);
+        Timestamp::from_micros(self.updated.as_micros().saturating_add(micros))
+    }
+
+    /// Puts back a token that was taken and not used.
+    pub fn give_back(&mut self) {
+        self.level = self.level.saturating_add(TOKEN).min(u64::from(self.burst) * TOKEN);
+    }
+
+    /// In how many microseconds there is a token.
+    fn missing_micros(&self) -> u64 {
+        TOKEN.saturating_sub(self.level).div_ceil(u64::from(self.per_minute.max(1)))
     }
 }
 
@@ -65,6 +85,19 @@ mod tests {
         ] {
             assert_eq!(bucket.take(at(secs)), expect, "at {secs}");
         }
+    }
+
+    #[test]
+    fn what_was_not_used_is_put_back() {
+        let at = Timestamp::from_secs;
+        let mut bucket = TokenBucket::new(2, 6, at(100));
+        assert_eq!((bucket.count(at(100)), bucket.ready_at()), (2, at(100)));
+        assert_eq!((bucket.take(at(100)), bucket.take(at(104))), (Ok(()), Ok(())));
+        assert_eq!((bucket.count(at(104)), bucket.ready_at()), (0, at(110)));
+        bucket.give_back();
+        assert_eq!((bucket.count(at(104)), bucket.take(at(104))), (1, Ok(())));
+        (0..9).for_each(|_| bucket.give_back());
+        assert_eq!(bucket.count(at(104)), 2);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod entry;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod ways;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -13,7 +14,8 @@ use ids::Timestamp;
 use tokio::sync::Semaphore;
 
 pub use self::entry::DestinationState;
-use self::entry::{CONNECTIONS_FIRST, Entry, Lane, Pace, bucket};
+use self::entry::{CONNECTIONS_FIRST, Entry, Lane};
+use self::turns::TurnsByWay;
 use self::ways::Ways;
 use crate::answer::Answer;
 use crate::schedule::{after, destination_pause};
@@ -40,6 +42,7 @@ pub(crate) struct Destinations {
     /// Whose bounds of routes hold.
     settings: Arc<Settings>,
     ways: Ways,
+    turns: TurnsByWay,
     /// Domains of ours, as far as visits found out: these go no way that has a bound.
     here: HashSet<String>,
 }
@@ -65,6 +68,7 @@ impl Destinations {
             per_destination_max: settings.connections_per_destination_max.max(1),
             settings,
             ways: Ways::default(),
+            turns: TurnsByWay::default(),
             here: HashSet::new(),
         }
     }
@@ -86,6 +90,7 @@ impl Destinations {
     /// that rest go on by themselves.
     pub(crate) fn begin_visit(&mut self, now: Timestamp) -> Option<String> {
         loop {
+            self.call(now);
             let (at, destination) = self.first()?;
             if *at > now {
                 return None;
@@ -94,6 +99,7 @@ impl Destinations {
             if !self.enter_way(&destination) {
                 continue;
             }
+            self.comes(&destination);
             let mut begins = true;
             self.change(&destination, |entry| {
                 entry.due = None;
@@ -151,19 +157,31 @@ impl Destinations {
         if self.here.contains(destination) == is_here || self.here.len() >= DESTINATIONS_MAX {
             return;
         }
-        let Some((way, _)) = self.settings.bound_for(destination) else { return };
-        let way = way.to_owned();
+        let bound = self.settings.bound_for(destination).map(|(way, _)| way.to_owned());
+        if bound.is_none() && self.settings.rate_for(destination) == 0 {
+            return;
+        }
+        match is_here {
+            true => self.here.insert(destination.to_owned()),
+            false => self.here.remove(destination),
+        };
+        self.change(destination, |entry| entry.awaits_turn &= !is_here);
+        let Some(way) = bound else { return };
         let active = self.entries.get(destination).map_or(0, |entry| entry.active);
         match is_here {
-            true => {
-                self.here.insert(destination.to_owned());
-                (0..active).for_each(|_| self.leave_way(&way, now));
-            }
-            false => {
-                self.here.remove(destination);
-                (0..active).for_each(|_| self.ways.count(&way));
-            }
+            true => (0..active).for_each(|_| self.leave_way(&way, now)),
+            false => (0..active).for_each(|_| self.ways.count(&way)),
         }
+    }
+
+    /// Whether a destination is known to be a domain of ours.
+    pub(crate) fn is_here(&self, destination: &str) -> bool {
+        self.here.contains(destination)
+    }
+
+    /// Whether something is due there that no visit has.
+    pub(crate) fn is_due(&self, destination: &str, now: Timestamp) -> bool {
+        self.entries.get(destination).and_then(|entry| entry.due).is_some_and(|due| due <= now)
     }
 
     /// A visit has nothing to do and keeps its connection for what may come. What is given back has
@@ -201,6 +219,7 @@ impl Destinations {
     /// A visit ended.
     pub(crate) fn end_visit(&mut self, destination: &str, now: Timestamp) {
         self.active = self.active.saturating_sub(1);
+        self.comes_no_more(destination);
         self.change(destination, |entry| entry.active = entry.active.saturating_sub(1));
         if let Some((way, _)) = self.way_of(destination) {
             self.leave_way(&way, now);
@@ -256,55 +275,13 @@ impl Destinations {
         until
     }
 
-    /// A message is about to go there. The error says when the next may.
-    pub(crate) fn take_turn(
-        &mut self,
-        destination: &str,
-        per_minute: u32,
-        now: Timestamp,
-    ) -> Result<(), Timestamp> {
-        if let Some(way) = self.settings.paced_way(destination).filter(|_| per_minute > 0) {
-            // Whoever has a turn ahead keeps to it: each further one would be another's.
-            let pace = self.entries.get(destination).and_then(|entry| entry.pace.as_ref());
-            if let Some(Pace { bucket: None, until, per_minute: same, .. }) = pace
-                && *same == per_minute
-                && *until > now
-            {
-                return Err(*until);
-            }
-            let turn = self.ways.take_turn(way, per_minute, now);
-            let until = turn.err().unwrap_or(now);
-            let pace = Pace { per_minute, bucket: None, until, used: now };
-            self.change(destination, |entry| entry.pace = Some(pace));
-            return turn;
-        }
-        let mut turn = Ok(());
-        self.change(destination, |entry| {
-            if per_minute == 0 {
-                entry.pace = None;
-                return;
-            }
-            let is_other = |pace: &Pace| pace.per_minute != per_minute || pace.bucket.is_none();
-            if entry.pace.as_ref().is_none_or(is_other) {
-                let bucket = Some(bucket(per_minute, now));
-                entry.pace = Some(Pace { per_minute, bucket, until: now, used: now });
-            }
-            let Some(pace) = &mut entry.pace else { return };
-            pace.used = now;
-            if let Some(Err(secs)) = pace.bucket.as_mut().map(|bucket| bucket.take(now)) {
-                pace.until = now.plus_secs(i64::try_from(secs).unwrap_or(i64::MAX));
-                turn = Err(pace.until);
-            }
-        });
-        turn
-    }
-
     /// Other bounds on connections.
     pub(crate) fn limit(&mut self, settings: Arc<Settings>) {
         self.active_max = settings.connections_max.max(1);
         self.per_destination_max = settings.connections_per_destination_max.max(1);
         self.settings = settings;
         self.ways.clear();
+        self.clear_turns();
         let most = self.per_destination_max;
         let names: Vec<String> = self.entries.keys().cloned().collect();
         for name in names {
@@ -314,6 +291,7 @@ impl Destinations {
                 // Whoever is due asks for a connection anew.
                 entry.is_parked = false;
                 // So does who waits for a turn of its way.
+                entry.awaits_turn = false;
                 entry.pace.take_if(|pace| pace.bucket.is_none());
                 active = entry.active;
             });
@@ -341,7 +319,11 @@ impl Destinations {
 
     /// What is known of each.
     pub(crate) fn states(&self, now: Timestamp) -> Vec<DestinationState> {
-        self.entries.iter().map(|(name, entry)| entry.state(name, now)).collect()
+        let calls = self.calls(now);
+        let state = |(name, entry): (&String, &Entry)| {
+            entry.state(name, calls.get(name.as_str()).copied(), now)
+        };
+        self.entries.iter().map(state).collect()
     }
 
     /// How many wait for what.
@@ -349,7 +331,8 @@ impl Destinations {
         let mut waits = Waits::default();
         for entry in self.entries.values() {
             let allowed = if entry.failures > 0 { 1 } else { entry.allowed };
-            let is_paced = entry.pace.as_ref().is_some_and(|pace| pace.until > now);
+            let is_paced =
+                entry.awaits_turn || entry.pace.as_ref().is_some_and(|pace| pace.until > now);
             let is_due = entry.due.is_some_and(|due| due <= now);
             waits.blocked += u64::from(entry.blocked_until > now);
             waits.paced += u64::from(is_due && is_paced);
@@ -361,7 +344,7 @@ impl Destinations {
 
     /// When the next visit may begin.
     pub(crate) fn next(&self) -> Option<Timestamp> {
-        self.first().map(|(at, _)| *at)
+        [self.first().map(|(at, _)| *at), self.next_call()].into_iter().flatten().min()
     }
 
     /// Who is visited next. The last connections are for destinations that have none, so that a

@@ -36,6 +36,10 @@ pub(crate) struct Visit {
     /// What the domain says of TLS, once it was looked for.
     sts: Option<Option<StsPolicy>>,
     server: Option<Server>,
+    /// Whether the destination is a domain of ours, once that is known.
+    here: Option<bool>,
+    /// It may send a message, where only so many go a minute.
+    turn: bool,
     /// By which settings it is known what goes along.
     claimed_by: Option<Arc<Settings>>,
     /// By which settings the hosts were found, and when.
@@ -65,6 +69,8 @@ impl Visit {
             hosts: None,
             sts: None,
             server: None,
+            here: None,
+            turn: false,
             claimed_by: None,
             found: None,
             refused_sender: None,
@@ -76,7 +82,19 @@ impl Visit {
 
     /// Sends until nothing is due there, or it cannot go on.
     pub(crate) async fn run(mut self) {
+        let mut is_called = true;
         while let Some(daemon) = self.may_go_on() {
+            if !std::mem::take(&mut is_called) && self.is_done() {
+                is_called = self.rest().await;
+                if is_called {
+                    continue;
+                }
+                break;
+            }
+            if !self.has_turn().await {
+                self.inner.table().note(&self.destination, self.inner.store.now());
+                break;
+            }
             self.inner.table().claiming(&self.destination);
             let claimed = match self.claim(daemon).await {
                 Ok(claimed) => claimed,
@@ -87,7 +105,10 @@ impl Visit {
                     break;
                 }
             };
-            self.inner.table().learn(&self.destination, claimed.here, self.inner.store.now());
+            self.learn(claimed.here);
+            if claimed.here || claimed.messages.is_empty() {
+                self.return_turn();
+            }
             self.note_rest(&claimed);
             let goes_on = match claimed.messages.is_empty() {
                 true => self.rest().await,
@@ -97,6 +118,7 @@ impl Visit {
                 break;
             }
         }
+        self.return_turn();
         if let Some(server) = self.server.take() {
             server.client.quit().await;
         }
@@ -151,7 +173,7 @@ impl Visit {
         while !messages.is_empty() {
             // Who is not asked for takes nobody's turn.
             let is_refused = messages.front().is_some_and(|next| self.refused(next).is_some());
-            if self.may_go_on() != Some(daemon) || !(is_refused || self.has_turn(here)) {
+            if self.may_go_on() != Some(daemon) || !(is_refused || self.has_turn().await) {
                 self.give_back(daemon, messages.into()).await;
                 return Course::Over;
             }
@@ -161,6 +183,7 @@ impl Visit {
                 ahead = self.inner.read_ahead(messages.make_contiguous()).await;
             }
             let Some(message) = messages.pop_front() else { break };
+            self.turn &= is_refused;
             self.hand.begin(message.id);
             let course = self.send(daemon, &message, ahead.take(), here).await;
             self.hand.end(message.id);

@@ -66,6 +66,8 @@ pub(super) struct Entry {
     pub(super) reason: Option<Answer>,
     /// Whether it waits for a connection of its route, which has as many as it may.
     pub(super) is_parked: bool,
+    /// Whether it waits in line for a turn of its route.
+    pub(super) awaits_turn: bool,
     /// How fast messages go there, where that is bounded.
     pub(super) pace: Option<Pace>,
 }
@@ -99,6 +101,7 @@ impl Entry {
             blocked_until: Timestamp::default(),
             reason: None,
             is_parked: false,
+            awaits_turn: false,
             pace: None,
         }
     }
@@ -108,12 +111,19 @@ impl Entry {
         // One that could not be reached is tried by one connection.
         let allowed = if self.failures > 0 { 1 } else { self.allowed };
         let may_begin = self.active < allowed && !self.is_parked;
-        let due = self.due.filter(|_| may_begin || self.resting > 0)?;
+        let goes_on = (may_begin || self.resting > 0) && !self.awaits_turn;
+        let due = self.due.filter(|_| goes_on)?;
         let paced_until = self.pace.as_ref().map_or(Timestamp::default(), |pace| pace.until);
         Some(due.max(self.blocked_until).max(paced_until))
     }
 
-    pub(super) fn state(&self, destination: &str, now: Timestamp) -> DestinationState {
+    /// `turn_at`: when it has its turn, where it waits in line for one.
+    pub(super) fn state(
+        &self,
+        destination: &str,
+        turn_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> DestinationState {
         let allowed = if self.failures > 0 { 1 } else { self.allowed };
         let due = self.due.is_some_and(|due| due <= now);
         let later = |at: Timestamp| Some(at).filter(|at| *at > now);
@@ -126,7 +136,7 @@ impl Entry {
             blocked_until: later(self.blocked_until),
             answer: self.reason.as_ref().map(Answer::to_string),
             per_minute: self.pace.as_ref().map(|pace| pace.per_minute),
-            paced_until: self.pace.as_ref().and_then(|pace| later(pace.until)),
+            paced_until: turn_at.or(self.pace.as_ref().map(|pace| pace.until)).and_then(later),
             is_full: due && (self.active >= allowed || self.is_parked) && self.resting == 0,
         }
     }
@@ -144,7 +154,8 @@ impl Entry {
         // brings.
         let is_full = |pace: &Pace| pace.used.plus_secs(60) <= now;
         let paced = !self.pace.as_ref().is_none_or(is_full);
-        let idle = self.due.is_none() && self.active == 0 && !paced && !self.is_parked;
+        let waits = paced || self.is_parked || self.awaits_turn;
+        let idle = self.due.is_none() && self.active == 0 && !waits;
         idle && (self.failures == 0 || self.blocked_until < now)
     }
 }

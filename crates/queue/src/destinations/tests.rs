@@ -104,41 +104,99 @@ fn paced(per_minute: u32) -> Arc<Settings> {
     Arc::new(settings)
 }
 
+/// The names of the visits that begin at that instant, each of which asks for a turn.
+fn ask(table: &mut Destinations, now: i64) -> Vec<(String, Result<(), Timestamp>)> {
+    let mut asked = Vec::new();
+    while let Some(found) = table.begin_visit(at(now)) {
+        let turn = table.take_turn(&found, 20, at(now));
+        if turn.is_err() {
+            table.note(&found, at(now));
+        }
+        table.end_visit(&found, at(now));
+        asked.push((found, turn));
+    }
+    asked
+}
+
+fn asked(name: &str, turn: Result<(), Timestamp>) -> (String, Result<(), Timestamp>) {
+    (name.to_owned(), turn)
+}
+
 /// A smart host bounds what all send through it, and those who wait have their turns one by one.
 #[test]
 fn messages_a_minute_of_a_route_are_of_all_that_go_its_way() {
     let mut table = Destinations::new(paced(20));
-    let names = ["a", "b", "c", "d"];
-    for name in names {
+    for name in ["a", "b", "c", "d"] {
         table.note(name, at(1));
-        table.begin_visit(at(1)).unwrap();
     }
-    let turns = names.map(|name| table.take_turn(name, 20, at(1)));
     // A tenth of a minute's at once, then one each three seconds.
-    assert_eq!(turns, [Ok(()), Ok(()), Err(at(4)), Err(at(7))]);
+    let expect = [Ok(()), Ok(()), Err(at(4)), Err(at(7))];
+    let expect = ["a", "b", "c", "d"].into_iter().zip(expect).map(|(name, turn)| asked(name, turn));
+    assert_eq!(ask(&mut table, 1), expect.collect::<Vec<_>>());
+    table.note("a", at(1));
+    table.begin_visit(at(2)).unwrap();
     // However many visits of one destination ask, it has one turn ahead.
     for _ in 0..2 {
-        assert_eq!(table.take_turn("a", 20, at(1)), Err(at(10)));
+        assert_eq!(table.take_turn("a", 20, at(2)), Err(at(10)));
     }
-    for name in names {
-        table.note(name, at(1));
-        table.end_visit(name, at(1));
-    }
-    let next = |table: &mut Destinations, now| {
-        let found = table.begin_visit(at(now))?;
-        let turn = table.take_turn(&found, 20, at(now));
-        Some((found, turn))
-    };
-    // One with its own turn ahead of it.
-    assert_eq!(next(&mut table, 3), Some(("b".to_owned(), Err(at(13)))));
-    assert_eq!(next(&mut table, 3), None);
-    assert_eq!(next(&mut table, 4), Some(("c".to_owned(), Ok(()))));
-    assert_eq!(next(&mut table, 7), Some(("d".to_owned(), Ok(()))));
-    assert_eq!(table.states(at(7)).iter().filter(|one| one.per_minute == Some(20)).count(), 4);
+    table.note("a", at(2));
+    table.end_visit("a", at(2));
+    let states = table.states(at(3));
+    let mut until: Vec<_> =
+        states.iter().map(|one| one.paced_until.map(|at| at.as_secs())).collect();
+    until.sort_unstable();
+    assert_eq!(until, [None, Some(4), Some(7), Some(10)]);
+    assert_eq!(table.waits(at(3)).paced, 3);
+    assert_eq!((ask(&mut table, 3), table.next()), (Vec::new(), Some(at(4))));
+    assert_eq!(ask(&mut table, 4), [asked("c", Ok(()))]);
+    assert_eq!(ask(&mut table, 7), [asked("d", Ok(()))]);
     // Another bound counts for all of them at once.
     table.limit(paced(600));
     assert_eq!(table.begin_visit(at(7)).as_deref(), Some("a"));
     assert_eq!(table.take_turn("a", 600, at(7)), Ok(()));
+}
+
+/// Who comes at the moment of somebody else's turn does not get it.
+#[test]
+fn a_turn_is_of_who_waited_for_it() {
+    let mut table = Destinations::new(paced(20));
+    for name in ["a", "b", "c"] {
+        table.note(name, at(1));
+    }
+    assert_eq!(ask(&mut table, 1)[2], asked("c", Err(at(4))));
+    table.note("a", at(0));
+    assert_eq!(table.begin_visit(at(4)).as_deref(), Some("a"));
+    assert_eq!(table.turns_left("a", at(4)), Some(0));
+    assert_eq!(table.take_turn("a", 20, at(4)), Err(at(7)));
+    assert_eq!(ask(&mut table, 4), [asked("c", Ok(()))]);
+}
+
+/// A turn that is not needed is the next one's at once; who has nothing any more is passed over.
+#[test]
+fn a_turn_that_is_returned_is_the_next_ones() {
+    let mut table = Destinations::new(paced(20));
+    let names = ["a", "b", "c", "d", "e"];
+    for name in names {
+        table.note(name, at(1));
+    }
+    assert_eq!(ask(&mut table, 1).len(), 5);
+    table.claiming("c");
+    assert_eq!(ask(&mut table, 4), [asked("d", Ok(()))]);
+    table.return_turn("d");
+    assert_eq!(ask(&mut table, 4), [asked("e", Ok(()))]);
+    table.return_turn("e");
+    assert_eq!((table.turns_left("e", at(4)), table.next()), (Some(1), None));
+    // A visit that is called and ends without asking keeps nobody up.
+    for name in ["a", "b"] {
+        table.note(name, at(4));
+    }
+    table.note("c", at(5));
+    assert_eq!(ask(&mut table, 4), [asked("a", Ok(())), asked("b", Err(at(7)))]);
+    assert_eq!(ask(&mut table, 5), [asked("c", Err(at(10)))]);
+    assert_eq!(table.begin_visit(at(10)).as_deref(), Some("b"));
+    assert_eq!(table.begin_visit(at(10)), None);
+    table.end_visit("b", at(10));
+    assert_eq!(table.begin_visit(at(10)).as_deref(), Some("c"));
 }
 
 #[test]

@@ -1,30 +1,12 @@
-//! Routes that have bounds of their own, for all destinations that go their way together: on
-//! connections, on messages a minute.
+//! Routes that have a bound on connections of their own, for all destinations that go their way
+//! together.
 
 use std::collections::{HashMap, VecDeque};
-
-use ids::Timestamp;
-use net::TokenBucket;
-
-use super::entry::bucket;
-
-/// In microseconds.
-const MINUTE: i64 = 60_000_000;
 
 /// By the name of a route, what is known of it.
 #[derive(Debug, Default)]
 pub(super) struct Ways {
     ways: HashMap<String, Way>,
-    turns: HashMap<String, Turns>,
-}
-
-/// How fast messages go one way.
-#[derive(Debug)]
-struct Turns {
-    per_minute: u32,
-    bucket: TokenBucket,
-    /// When the last one who waits has its turn.
-    last: Timestamp,
 }
 
 #[derive(Debug, Default)]
@@ -70,33 +52,13 @@ impl Ways {
         self.ways.get_mut(way)?.parked.pop_front()
     }
 
-    /// A message is about to go that way. The error says when whoever sends it has its next turn: each
-    /// who is refused another one, in the order in which they asked, so that a thousand domains do not
-    /// all come for one message.
-    pub(super) fn take_turn(
-        &mut self,
-        way: &str,
-        per_minute: u32,
-        now: Timestamp,
-    ) -> Result<(), Timestamp> {
-        let fresh = || Turns { per_minute, bucket: bucket(per_minute, now), last: now };
-        let turns = self.turns.entry(way.to_owned()).or_insert_with(fresh);
-        if turns.per_minute != per_minute {
-            *turns = fresh();
-        }
-        turns.bucket.take(now).map_err(|secs| {
-            let soonest = now.plus_secs(i64::try_from(secs).unwrap_or(i64::MAX));
-            let next = turns.last.as_micros().saturating_add(MINUTE / i64::from(per_minute.max(1)));
-            turns.last = soonest.max(Timestamp::from_micros(next));
-            turns.last
-        })
+    /// Whether another connection may be opened that way.
+    pub(super) fn has_room(&self, way: &str, connections_max: usize) -> bool {
+        self.ways.get(way).is_none_or(|found| found.active < connections_max)
     }
 
-    /// Nothing is known any more, nor is anybody parked; what went a minute ago is not forgotten.
+    /// Nothing is known any more, nor is anybody parked.
     pub(super) fn clear(&mut self) {
         self.ways.clear();
-        for turns in self.turns.values_mut() {
-            turns.last = Timestamp::default();
-        }
     }
 }

@@ -7,7 +7,8 @@ use crate::counters::add;
 use crate::settings::Reach;
 use ids::{QueueDaemonId, Timestamp};
 use storage::{
-    Claim, ClaimedMessage, ClaimedRecipient, Fate, Settlement, StorageError, spool_destination,
+    Claim, ClaimedMessage, ClaimedRecipient, Fate, ReadTx, Settlement, StorageError,
+    spool_destination,
 };
 
 /// LIMIT: recipients in hand at a time, so that a crash leaves few for others to take over.
@@ -24,31 +25,76 @@ pub(super) struct Claimed {
 }
 
 impl Visit {
-    /// Whether another message may go there now.
-    pub(super) fn has_turn(&self, here: bool) -> bool {
-        let (now, rate) =
-            (self.inner.store.now(), self.inner.settings().rate_for(&self.destination));
-        let turn = match here {
-            true => Ok(()),
-            false => self.inner.table().take_turn(&self.destination, rate, now),
-        };
-        if turn.is_err() {
+    /// Whether another message may go there now: asked for before anything is claimed, so that who has no
+    /// turn writes nothing. A turn is kept until it is used or returned.
+    pub(super) async fn has_turn(&mut self) -> bool {
+        let rate = self.inner.settings().rate_for(&self.destination);
+        if self.turn || rate == 0 || self.is_here().await {
+            return true;
+        }
+        let now = self.inner.store.now();
+        self.turn = self.inner.table().take_turn(&self.destination, rate, now).is_ok();
+        if !self.turn {
             add(&self.inner.counters.paced, 1);
         }
-        turn.is_ok()
+        self.turn
+    }
+
+    /// Leaves a turn that was not used to others.
+    pub(super) fn return_turn(&mut self) {
+        if std::mem::take(&mut self.turn) {
+            self.inner.table().return_turn(&self.destination);
+            self.inner.wake();
+        }
+    }
+
+    /// Whether nothing came since all that was due was claimed, where each message takes a turn: none is
+    /// asked for in vain.
+    pub(super) fn is_done(&self) -> bool {
+        let (settings, now) = (self.inner.settings(), self.inner.store.now());
+        let table = self.inner.table();
+        settings.rate_for(&self.destination) > 0
+            && !table.is_here(&self.destination)
+            && !table.is_due(&self.destination, now)
+    }
+
+    /// Whether the destination is a domain of ours, as far as can be known before a claim.
+    async fn is_here(&mut self) -> bool {
+        if let Some(here) = self.here {
+            return here;
+        }
+        let destination = self.destination.clone();
+        let found = self.inner.store.read(move |tx| is_here(tx, &destination)).await;
+        let here = found.unwrap_or(false);
+        self.learn(here);
+        here
+    }
+
+    /// It turned out whether the destination is a domain of ours.
+    pub(super) fn learn(&mut self, here: bool) {
+        self.here = Some(here);
+        self.inner.table().learn(&self.destination, here, self.inner.store.now());
+    }
+
+    /// How many recipients are claimed at a time: where each message takes a turn, no more than there
+    /// are turns for; what else of the same message waits is claimed along.
+    fn claim_limit(&self) -> usize {
+        let now = self.inner.store.now();
+        let more = self.inner.table().turns_left(&self.destination, now);
+        let limit = more.map_or(CLAIM_MAX, |more| usize::try_from(more).unwrap_or(CLAIM_MAX) + 1);
+        limit.min(CLAIM_MAX)
     }
 
     pub(super) async fn claim(&mut self, daemon: QueueDaemonId) -> Result<Claimed, StorageError> {
-        let claim = Claim { daemon, destination: self.destination.clone(), limit: CLAIM_MAX };
+        let claim =
+            Claim { daemon, destination: self.destination.clone(), limit: self.claim_limit() };
         let settings = self.inner.settings();
         let reach = settings.reach;
         self.claimed_by = Some(settings.clone());
         // Who was refused is asked for again now and then, however long this visit lasts.
         self.refused_sender = None;
         let claimed = self.inner.store.write_messages("queue claim", Vec::new(), move |tx| {
-            let domain = tx.find_domain(&claim.destination)?;
-            // RFC 5321 §4.1.1.3: postmaster without a domain is the one of this server.
-            let here = domain.is_some() || claim.destination == "postmaster";
+            let here = is_here(tx, &claim.destination)?;
             if !here && reach == Reach::Here {
                 return Ok(Claimed { messages: Vec::new(), next_due: None, full: false, here });
             }
@@ -122,4 +168,10 @@ impl Visit {
         });
         written.await.map(|_| ())
     }
+}
+
+/// Whether a destination is a domain of ours.
+fn is_here(tx: &mut ReadTx<'_>, destination: &str) -> storage::Result<bool> {
+    // RFC 5321 §4.1.1.3: postmaster without a domain is the one of this server.
+    Ok(destination == "postmaster" || tx.find_domain(destination)?.is_some())
 }

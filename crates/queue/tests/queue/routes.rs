@@ -72,3 +72,28 @@ async fn of_very_many_there_are_several_copies() {
     assert_eq!(named.len(), 120);
     scene.close().await;
 }
+
+/// A turn is for a copy, whoever asked for it: who finds that others brought theirs along takes none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paced_route_takes_one_turn_for_each_copy() {
+    let (relay, exact) = (Server::start().await, Server::start().await);
+    let routes = by_relay(&relay, &exact);
+    let paced = |settings: &mut queue::Settings| {
+        routes(settings);
+        settings.routes[0].messages_per_minute_max = Some(60);
+    };
+    let scene = Scene::with(&[], paced).await;
+    let all: Vec<String> = (0..520).map(|number| format!("x@{number}.test")).collect();
+    scene.send(&all.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    // Six copies at once, a tenth of what a minute may bring, then one a second.
+    for (copies, delivered) in [(6, 306), (7, 357), (8, 408), (9, 459), (10, 510), (11, 520)] {
+        scene.queue.wait_until(|now| now.delivered == delivered).await;
+        assert_eq!(relay.taken().len(), copies);
+        scene.advance(1);
+    }
+    scene.queue.wait_until(|now| now.active == 0).await;
+    // Mail for here takes no turn.
+    scene.send(&["julie@here.test"]).await;
+    scene.queue.wait_until(|now| now.delivered == 521 && now.active == 0).await;
+    scene.close().await;
+}
