@@ -1,6 +1,6 @@
 //! Taking recipients that are due into one's own hands.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use ids::{AccountId, ContentId, QueueDaemonId, SpoolId, Timestamp};
 
@@ -76,26 +76,6 @@ const CLAIM_POSTGRES: &str = "UPDATE spool_recipient SET owner = ?1 \
      ORDER BY due, spool_id, ordinal LIMIT ?4 FOR UPDATE SKIP LOCKED) \
      RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer, attempted";
 
-const ALONG_SQLITE: &str = "UPDATE spool_recipient SET owner = ?1 \
-     WHERE (spool_id, ordinal) IN (SELECT spool_id, ordinal FROM spool_recipient \
-     WHERE spool_id = ?2 AND destination = ?3 AND held = 0 AND owner = 0 AND due <= ?4 \
-     ORDER BY ordinal LIMIT ?5) \
-     RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer, attempted";
-const ALONG_POSTGRES: &str = "UPDATE spool_recipient SET owner = ?1 \
-     WHERE (spool_id, ordinal) IN (SELECT spool_id, ordinal FROM spool_recipient \
-     WHERE spool_id = ?2 AND destination = ?3 AND held = 0 AND owner = 0 AND due <= ?4 \
-     ORDER BY ordinal LIMIT ?5 FOR UPDATE SKIP LOCKED) \
-     RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer, attempted";
-
-/// By the key of the table: `spool_id`, `ordinal`.
-pub(super) const FREE_PLACES: &str = "SELECT destination FROM spool_recipient \
-     WHERE spool_id = ?1 AND held = 0 AND owner = 0 AND due <= ?2 AND destination > '' \
-     ORDER BY ordinal LIMIT ?3";
-
-/// LIMIT: recipients of one message that are looked at for others that go along, and destinations that
-/// are asked for in one claim: a list may have any number of both.
-const LOOKED_AT_MAX: usize = 200;
-
 /// What the column `warned` is made of.
 pub(super) const WARNED: i64 = 1;
 pub(super) const TOLD_DEADLINE: i64 = 2;
@@ -156,84 +136,6 @@ impl WriteTx<'_> {
         let mut messages = self.load_claimed(recipients)?;
         messages.sort_by_key(|message| order.get(&message.id.get()).copied());
         Ok(messages)
-    }
-
-    /// Claims what else of these messages is due and goes the same way, as `goes_along` says of a
-    /// destination: one copy for all of them (RFC 5321 §4.5.4.1). At most `limit` recipients.
-    ///
-    /// # Errors
-    /// As of the storage.
-    pub fn claim_along(
-        &mut self,
-        daemon: QueueDaemonId,
-        messages: &mut [ClaimedMessage],
-        limit: usize,
-        mut goes_along: impl FnMut(&mut Self, &str) -> Result<bool>,
-    ) -> Result<()> {
-        let sql = match self.sql.dialect() {
-            Dialect::Sqlite => ALONG_SQLITE,
-            Dialect::Postgres => ALONG_POSTGRES,
-        };
-        let (now, mut room) = (self.now.as_micros(), limit);
-        let mut change = WaitingChange::default();
-        let mut known: BTreeMap<String, bool> = BTreeMap::new();
-        for message in messages {
-            for destination in self.free_places(message.id)? {
-                if room == 0 {
-                    break;
-                }
-                let along = match known.get(&destination) {
-                    Some(along) => *along,
-                    None if known.len() >= LOOKED_AT_MAX => false,
-                    None => {
-                        let along = goes_along(self, &destination)?;
-                        known.insert(destination.clone(), along);
-                        along
-                    }
-                };
-                if !along {
-                    continue;
-                }
-                let params = [
-                    Value::Int(daemon.get()),
-                    Value::Int(message.id.get()),
-                    Value::Text(&destination),
-                    Value::Int(now),
-                    Value::Int(i64::try_from(room).unwrap_or(i64::MAX)),
-                ];
-                let before = message.recipients.len();
-                self.sql.query(sql, &params, &mut |row| {
-                    message.recipients.push(read_recipient(row)?);
-                    Ok(())
-                })?;
-                let more = message.recipients.len() - before;
-                room = room.saturating_sub(more);
-                change.add(&destination, -i64::try_from(more).unwrap_or(i64::MAX));
-            }
-            message.recipients.sort_by_key(|recipient| recipient.ordinal);
-            if room == 0 {
-                break;
-            }
-        }
-        self.count_waiting(change)
-    }
-
-    /// Where recipients of a message are that are free and due, the first of them.
-    fn free_places(&mut self, message: SpoolId) -> Result<BTreeSet<String>> {
-        let mut places = BTreeSet::new();
-        let params = [
-            Value::Int(message.get()),
-            Value::Int(self.now.as_micros()),
-            Value::Int(i64::try_from(LOOKED_AT_MAX).unwrap_or(i64::MAX)),
-        ];
-        self.sql.query(FREE_PLACES, &params, &mut |row| {
-            let place = row.text(0)?;
-            if !places.contains(place) {
-                places.insert(place.to_owned());
-            }
-            Ok(())
-        })?;
-        Ok(places)
     }
 
     pub(super) fn load_claimed(

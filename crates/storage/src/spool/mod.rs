@@ -8,6 +8,7 @@
 //! has an end has no row; a message goes in the transaction that ends its last recipient.
 //! **Absent:** schedules, reports to senders and anything of SMTP, which belong to the queue.
 
+mod along;
 mod change;
 mod claim;
 mod lease;

@@ -165,24 +165,40 @@ fn no_question_reads_every_row() {
     assert!(scans.clone().all(|scan| !scan.contains("spool") && !scan.ends_with(" r")), "{plan:?}");
 }
 
-/// A claim looks at the recipients of its messages alone; what is to be sent later is counted without a
-/// look at the rest.
+/// A claim looks at few recipients of its messages, and at no others; what is to be sent later is counted
+/// without a look at the rest.
 #[test]
 fn what_goes_along_or_later_is_found_by_keys() {
+    let by_key = &["(spool_id=? AND ordinal>? AND ordinal<?)"][..];
+    let by_begin = &["spool_begins", "SEARCH r "][..];
     with_clock(|store, _| {
-        if store.read(|tx| Ok(tx.sql.dialect())).unwrap() != Dialect::Sqlite {
-            return;
-        }
-        for (sql, params, is_by) in [
-            (super::super::claim::FREE_PLACES, 3, &["(spool_id=?)"][..]),
-            (super::super::list::SCHEDULED, 1, &["spool_begins", "SEARCH r "]),
-        ] {
-            let params = vec![Value::Int(1); params];
-            let sql: &'static str = format!("EXPLAIN QUERY PLAN {sql}").leak();
-            let plan = store
-                .read(move |tx| tx.sql.query_all(sql, &params, |row| Ok(row.text(3)?.to_owned())));
+        let is_sqlite = store.read(|tx| Ok(tx.sql.dialect())).unwrap() == Dialect::Sqlite;
+        let questions = match is_sqlite {
+            true => vec![
+                (super::super::along::LOOK, 5, by_key),
+                (super::super::list::SCHEDULED, 1, by_begin),
+            ],
+            false => {
+                vec![(super::super::along::LOOK, 5, &["Limit", "Index Cond: ((spool_id ="][..])]
+            }
+        };
+        for (sql, params, is_by) in questions {
+            let explain = if is_sqlite { "EXPLAIN QUERY PLAN" } else { "EXPLAIN" };
+            let mut sql = format!("{explain} {sql}");
+            (1..=params).for_each(|number| sql = sql.replace(&format!("?{number}"), "1"));
+            let (sql, column): (&'static str, _) = (sql.leak(), if is_sqlite { 3 } else { 0 });
+            let plan = store.read(move |tx| {
+                if !is_sqlite {
+                    // The table is empty.
+                    tx.sql.execute("SET LOCAL enable_seqscan = off", &[])?;
+                    tx.sql.execute("SET LOCAL enable_bitmapscan = off", &[])?;
+                }
+                tx.sql.query_all(sql, &[], |row| Ok(row.text(column)?.to_owned()))
+            });
             let plan = plan.unwrap().join("; ");
             assert!(is_by.iter().all(|by| plan.contains(by)), "{plan}");
+            // It ends where enough were looked at: nothing is sorted first.
+            assert!(params == 1 || !(plan.contains("Sort") || plan.contains("B-TREE")), "{plan}");
         }
     });
 }
@@ -289,5 +305,49 @@ fn what_goes_the_same_way_is_claimed_along() {
         assert_eq!(taken[0].recipients.len(), 2);
         assert_eq!(taken[0].recipients[1].forward_path, "b@y.test");
         assert_eq!(waiting(store), ["y.test 2", "z.test 1"]);
+    });
+}
+
+/// However many recipients stand before those that go along, and whatever keeps these: who is behind them
+/// is found by a claim that begins there.
+#[test]
+fn what_goes_along_is_looked_for_from_where_the_claim_is() {
+    with_clock(|store, _| {
+        let daemon = register(store);
+        // The first goes along with nobody; then 300 that nobody brings; then 60 each with its own.
+        let path = |number: usize| match number {
+            1..=300 => format!("x{number}@alone.test"),
+            _ => format!("x@{number}.test"),
+        };
+        let paths: Vec<String> = (0..361).map(path).collect();
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        let (entry, message) =
+            (entry(None, &paths), PreparedMessage::new(b"a: b\r\n\r\n".to_vec()));
+        store.write(move |tx| tx.spool(entry, &message)).unwrap();
+        let along = |destination: &str| {
+            let claim = Claim { daemon, destination: destination.to_owned(), limit: 10 };
+            let taken = store.write(move |tx| {
+                let mut messages = tx.claim_spooled(&claim)?;
+                tx.claim_along(daemon, &mut messages, 50, |_, other| Ok(other != "alone.test"))?;
+                Ok(messages)
+            });
+            let of = |message: &ClaimedMessage| {
+                message.recipients.iter().map(|one| one.ordinal).collect::<Vec<_>>()
+            };
+            taken.unwrap().iter().flat_map(of).collect::<Vec<_>>()
+        };
+        // It looks at 200, none of which goes along.
+        assert_eq!(along("0.test"), [0]);
+        // It looks behind itself, and then from the first one on.
+        assert_eq!(along("350.test"), (350..361).collect::<Vec<_>>());
+        assert_eq!(along("301.test"), (301..350).collect::<Vec<_>>());
+        assert_eq!(along("301.test"), [0; 0]);
+        let waiting: i64 = store
+            .read(|tx| {
+                let sum = "SELECT CAST(SUM(recipients) AS BIGINT) FROM spool_waiting";
+                Ok(tx.sql.query_one(sum, &[], |row| row.int(0))?.unwrap())
+            })
+            .unwrap();
+        assert_eq!(waiting, 300);
     });
 }
