@@ -100,6 +100,11 @@ fn told(row: &ImportedRow) -> String {
         let count = row.refused.len();
         line.push_str(&format!(", {count} left out, the room has something else then"));
     }
+    match row.empty {
+        0 => {}
+        1 => line.push_str(", 1 row left out that is nobody"),
+        count => line.push_str(&format!(", {count} rows left out that are nobody")),
+    }
     line
 }
 
@@ -121,18 +126,21 @@ mod tests {
     #[test]
     fn what_was_left_out_is_told_with_its_reason() {
         let uids = |count: usize| vec!["x".to_owned(); count];
-        let row = |replaced, duplicates, refused| ImportedRow {
+        let row = |replaced, duplicates, refused, empty| ImportedRow {
             collection: "personal".to_owned(),
             added: 1,
             replaced,
             duplicates: uids(duplicates),
             refused: uids(refused),
+            empty,
             ignored: Vec::new(),
         };
         for (row, line) in [
-            (row(0, 0, 0), "personal: 1 added"),
-            (row(2, 3, 0), "personal: 1 added, 2 replaced, 3 duplicates left out"),
-            (row(0, 0, 4), "personal: 1 added, 4 left out, the room has something else then"),
+            (row(0, 0, 0, 0), "personal: 1 added"),
+            (row(0, 0, 0, 1), "personal: 1 added, 1 row left out that is nobody"),
+            (row(0, 0, 0, 2), "personal: 1 added, 2 rows left out that are nobody"),
+            (row(2, 3, 0, 0), "personal: 1 added, 2 replaced, 3 duplicates left out"),
+            (row(0, 0, 4, 0), "personal: 1 added, 4 left out, the room has something else then"),
         ] {
             assert_eq!(told(&row), line);
         }

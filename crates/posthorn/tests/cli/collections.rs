@@ -116,6 +116,31 @@ fn contacts(config: &Path, path: &dyn Fn(&str) -> String) {
         done(config, &import),
         "friends: 0 added, 1 duplicates left out\nnot understood: Shoe size\n"
     );
+    let columns = "Name,E-mail,Notes,Birthday\n";
+    for (rows, said) in [
+        (
+            "Ann,a@example.test,,5/4/1980\nBob,,,25/4/1980\n,,of nobody,\n",
+            ": 2 added, 1 row left out that is nobody\n",
+        ),
+        (
+            "Cid,,,5/4/1980\nDan,,,soon\n",
+            "nothing is imported: row 3 has a date that is not read, unlike 1980-12-31\n",
+        ),
+        (
+            "Cid,,,,1 Way\n",
+            "nothing is imported: row 2 has more fields than the first row has names\n",
+        ),
+    ] {
+        fs::write(path("dates.csv"), format!("{columns}{rows}")).unwrap();
+        let import = ["import", "contacts-csv", JULIE, &path("dates.csv"), "--book", "friends"];
+        match said.strip_prefix(':') {
+            Some(_) => assert_eq!(done(config, &import), format!("friends{said}")),
+            None => assert_eq!(refused(config, &import), said),
+        }
+    }
+    let dates = done(config, &["export", "contacts", JULIE, "friends"]);
+    assert!(dates.contains("BDAY:1980-04-05\r\n") && dates.contains("BDAY:1980-04-25\r\n"));
+    assert!(!dates.contains("FN:Cid"), "{dates}");
     let old = done(config, &["export", "contacts", JULIE, "friends", "--version", "4.0"]);
     assert!(old.contains("VERSION:4.0\r\n") && old.contains("FN:Mia\r\n"), "{old}");
 }

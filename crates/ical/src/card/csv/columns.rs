@@ -79,6 +79,15 @@ impl Column {
                 | Self::Numbered(Numbered::Email | Numbered::Phone, ..)
         )
     }
+
+    /// Whether a field of it is a date.
+    pub(super) fn is_date(&self) -> bool {
+        match self {
+            Self::Birthday | Self::Anniversary => true,
+            Self::Numbered(Numbered::Event, _, part) => part == "value",
+            _ => false,
+        }
+    }
 }
 
 const WORK: &[&str] = &["WORK", "VOICE"];

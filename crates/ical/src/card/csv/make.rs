@@ -1,13 +1,22 @@
 //! A row becomes a card.
 
 use super::columns::{Column, Numbered, Part, Place};
+use super::date::{Day, Order, Unreadable, date};
 use crate::card::parse::{Card, CardVersion, formatted_name};
 use crate::component::Component;
 use crate::line::Line;
 use crate::text::escape_text;
 
-/// Parts of a numbered entry, by name.
-type Parts = Vec<(String, String)>;
+/// A numbered entry.
+#[derive(Debug)]
+struct Entry {
+    which: Numbered,
+    number: u16,
+    /// Its parts, by name.
+    parts: Vec<(String, String)>,
+    /// How the column of its value has dates.
+    order: Order,
+}
 
 /// What a row says of somebody.
 #[derive(Debug, Default)]
@@ -20,13 +29,19 @@ pub(super) struct Contact {
     birth: [String; 3],
     lines: Vec<Line>,
     addresses: Vec<(Place, [String; 7])>,
-    numbered: Vec<(Numbered, u16, Parts)>,
+    numbered: Vec<Entry>,
 }
 
 impl Contact {
-    pub(super) fn put(&mut self, column: &Column, value: &str) {
+    /// A field; `order`: how its column has dates.
+    pub(super) fn put(
+        &mut self,
+        column: &Column,
+        order: Order,
+        value: &str,
+    ) -> Result<(), Unreadable> {
         if value.is_empty() {
-            return;
+            return Ok(());
         }
         let text = || escape_text(value);
         match column {
@@ -42,22 +57,23 @@ impl Contact {
             Column::Nickname => self.lines.push(Line::new("NICKNAME", text())),
             Column::JobTitle => self.lines.push(Line::new("TITLE", text())),
             Column::Note => self.lines.push(Line::new("NOTE", text())),
-            Column::Birthday => self.put_date("BDAY", value),
+            Column::Birthday => self.put_date("BDAY", order, value)?,
             Column::BirthPart(at) => {
                 if let Some(part) = self.birth.get_mut(*at) {
                     value.clone_into(part);
                 }
             }
-            Column::Anniversary => self.put_date("X-ANNIVERSARY", value),
+            Column::Anniversary => self.put_date("X-ANNIVERSARY", order, value)?,
             Column::Categories => self.put_categories(value),
             Column::Website(place) => self.put_typed("URL", text(), place_types(*place)),
             Column::Email(place) => self.put_typed("EMAIL", text(), place_types(*place)),
             Column::Phone(types) => self.put_typed("TEL", text(), types),
             Column::Address(place, part) => self.put_address(*place, *part, value),
             Column::Numbered(which, number, part) => {
-                self.put_numbered(*which, *number, part, value);
+                self.put_numbered((*which, *number), part, order, value);
             }
         }
+        Ok(())
     }
 
     fn put_name(&mut self, at: usize, value: &str) {
@@ -87,8 +103,8 @@ impl Contact {
         }
     }
 
-    fn put_date(&mut self, name: &str, value: &str) {
-        match date(value) {
+    fn put_date(&mut self, name: &str, order: Order, value: &str) -> Result<(), Unreadable> {
+        match date(value, order)? {
             Some(Day { year: Some(year), month, day }) => {
                 let value = format!("{year:04}-{month:02}-{day:02}");
                 self.lines.push(Line::new(name, value));
@@ -99,6 +115,7 @@ impl Contact {
             }
             None => {}
         }
+        Ok(())
     }
 
     fn put_address(&mut self, place: Place, part: Part, value: &str) {
@@ -118,19 +135,28 @@ impl Contact {
         }
     }
 
-    fn put_numbered(&mut self, which: Numbered, number: u16, part: &str, value: &str) {
-        let entry = (part.to_owned(), value.to_owned());
+    fn put_numbered(&mut self, of: (Numbered, u16), part: &str, order: Order, value: &str) {
+        let part = (part.to_owned(), value.to_owned());
         let mut known = self.numbered.iter_mut();
-        match known.find(|(other, at, _)| *other == which && *at == number) {
-            Some((_, _, parts)) => parts.push(entry),
-            None => self.numbered.push((which, number, vec![entry])),
+        match known.find(|entry| (entry.which, entry.number) == of) {
+            Some(entry) => {
+                entry.order = if part.0 == "value" { order } else { entry.order };
+                entry.parts.push(part);
+            }
+            None => {
+                let (which, number) = of;
+                self.numbered.push(Entry { which, number, parts: vec![part], order });
+            }
         }
     }
 
     /// The card; `None` of a row that is nobody.
-    pub(super) fn into_card(mut self, uid: &mut impl FnMut() -> String) -> Option<Card> {
-        for (which, _, parts) in std::mem::take(&mut self.numbered) {
-            self.add_numbered(which, &parts);
+    pub(super) fn into_card(
+        mut self,
+        uid: &mut impl FnMut() -> String,
+    ) -> Result<Option<Card>, Unreadable> {
+        for entry in std::mem::take(&mut self.numbered) {
+            self.add_numbered(&entry)?;
         }
         for (place, parts) in std::mem::take(&mut self.addresses) {
             let parts: Vec<String> = parts.iter().map(|part| escape_text(part)).collect();
@@ -139,7 +165,7 @@ impl Contact {
         if self.birth.iter().skip(1).all(|part| !part.is_empty()) {
             let [year, month, day] = self.birth.clone();
             let year = if year.is_empty() { "-".to_owned() } else { year };
-            self.put_date("BDAY", &format!("{year}-{month}-{day}"));
+            self.put_date("BDAY", Order::Unknown, &format!("{year}-{month}-{day}"))?;
         }
         let mut card = Component::new("VCARD");
         card.lines.push(Line::new("VERSION", "3.0"));
@@ -155,19 +181,22 @@ impl Contact {
         }
         card.lines.extend(self.lines);
         let shown = match formatted_name(&card) {
-            name if name.is_empty() => first_number(&card)?,
-            name => name,
+            name if !name.is_empty() => name,
+            _ => match first_number(&card) {
+                Some(number) => number,
+                None => return Ok(None),
+            },
         };
         if card.line("FN").is_none() {
             card.lines.insert(2, Line::new("FN", escape_text(&shown)));
         }
         card.lines.insert(1, Line::new("UID", uid()));
-        Some(Card::made(card, CardVersion::V3))
+        Ok(Some(Card::made(card, CardVersion::V3)))
     }
 
-    fn add_numbered(&mut self, which: Numbered, parts: &[(String, String)]) {
+    fn add_numbered(&mut self, entry: &Entry) -> Result<(), Unreadable> {
         let part = |name: &str| {
-            parts.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+            entry.parts.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
         };
         let label = part("label").or_else(|| part("type")).unwrap_or_default();
         let types = label_types(label);
@@ -175,7 +204,7 @@ impl Contact {
         // Google puts several values of one kind into one field.
         let values = part("value").unwrap_or_default().split(":::").map(str::trim);
         let values = values.filter(|value| !value.is_empty());
-        match which {
+        match entry.which {
             Numbered::Email => {
                 values.for_each(|value| self.put_typed("EMAIL", escape_text(value), &types));
             }
@@ -186,7 +215,9 @@ impl Contact {
                 values.for_each(|value| self.put_typed("URL", escape_text(value), &types));
             }
             Numbered::Event if label.to_lowercase().contains("anniversary") => {
-                values.for_each(|value| self.put_date("X-ANNIVERSARY", value));
+                for value in values {
+                    self.put_date("X-ANNIVERSARY", entry.order, value)?;
+                }
             }
             Numbered::Event => {}
             Numbered::Address => {
@@ -216,6 +247,7 @@ impl Contact {
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -248,34 +280,4 @@ fn label_types(label: &str) -> Vec<String> {
         }
     }
     types.iter().map(|name| (*name).to_owned()).collect()
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Day {
-    year: Option<i16>,
-    month: i8,
-    day: i8,
-}
-
-/// `1980-12-31`, `--12-31`, `12/31/1980`, `31.12.1980`. `0/0/00` is what Outlook writes for none.
-fn date(text: &str) -> Option<Day> {
-    let text = text.split([' ', 'T']).next().unwrap_or(text);
-    let made = |year: Option<&str>, month: &str, day: &str| {
-        let year = year.filter(|year| !year.is_empty()).map(str::parse).transpose().ok()?;
-        let day = Day { year, month: month.parse().ok()?, day: day.parse().ok()? };
-        let in_leap_year = jiff::civil::Date::new(day.year.unwrap_or(1604), day.month, day.day);
-        in_leap_year.is_ok().then_some(day)
-    };
-    if let Some(rest) = text.strip_prefix("--") {
-        let (month, day) = rest.split_once('-')?;
-        return made(None, month, day);
-    }
-    let parts: Vec<&str> = text.split(['-', '/', '.']).collect();
-    let [first, second, third] = parts[..] else { return None };
-    match text.chars().find(|char| !char.is_ascii_digit())? {
-        '-' => made(Some(first), second, third),
-        '.' => made(Some(third), second, first),
-        // Month before day, as Outlook writes it in America; the other way where it must be.
-        _ => made(Some(third), first, second).or_else(|| made(Some(third), second, first)),
-    }
 }

@@ -5,6 +5,7 @@
 //! signs; columns that nobody knows are left out, and told.
 
 mod columns;
+mod date;
 mod make;
 mod reader;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod write;
 use std::fmt;
 
 use self::columns::{Column, columns};
+use self::date::Order;
 use self::make::Contact;
 use self::reader::{Rows, decode, separator};
 pub use self::write::csv_of_contacts;
@@ -47,6 +49,10 @@ pub enum CsvError {
     TooManyColumns(usize),
     /// A quote that is not closed; the row, from 1.
     Quote(usize),
+    /// A field behind the last column that has a name; the row, from 1.
+    Fields(usize),
+    /// A date that is none; the row, from 1.
+    Date(usize),
     /// No column that names or reaches anybody.
     NoContacts,
 }
@@ -58,6 +64,12 @@ impl fmt::Display for CsvError {
             Self::TooManyRows(max) => write!(f, "the file has more than {max} rows"),
             Self::TooManyColumns(max) => write!(f, "the file has more than {max} columns"),
             Self::Quote(row) => write!(f, "a quote in row {row} is not closed"),
+            Self::Fields(row) => {
+                write!(f, "row {row} has more fields than the first row has names")
+            }
+            Self::Date(row) => {
+                write!(f, "row {row} has a date that is not read, unlike 1980-12-31")
+            }
             Self::NoContacts => f.write_str("no column is a name or an address of contacts"),
         }
     }
@@ -72,6 +84,8 @@ pub struct CsvContacts {
     pub cards: Vec<Card>,
     /// The row that each of them stands in, from 1, as spreadsheets count.
     pub rows: Vec<usize>,
+    /// Rows that have something in them, and nobody: from 1.
+    pub empty: Vec<usize>,
     /// Columns that have no place in a card.
     pub ignored: Vec<String>,
 }
@@ -95,21 +109,46 @@ pub fn contacts_of_csv(
     if !columns.iter().any(Column::is_of_somebody) {
         return Err(CsvError::NoContacts);
     }
-    let (mut cards, mut at) = (Vec::new(), Vec::new());
-    let mut left = limits.rows_max;
+    let orders = orders(rows.clone(), &columns, limits.rows_max)?;
+    let (mut cards, mut at, mut empty) = (Vec::new(), Vec::new(), Vec::new());
     while let Some(row) = rows.next() {
-        left = left.checked_sub(1).ok_or(CsvError::TooManyRows(limits.rows_max))?;
+        let (row, number) = (row?, rows.number());
         let mut contact = Contact::default();
-        for (column, value) in columns.iter().zip(row?) {
-            contact.put(column, value.trim());
+        for ((column, order), value) in columns.iter().zip(&orders).zip(row) {
+            let put = contact.put(column, *order, value.trim());
+            put.map_err(|_| CsvError::Date(number))?;
         }
-        if let Some(card) = contact.into_card(&mut uid) {
-            cards.push(card);
-            at.push(rows.number());
+        match contact.into_card(&mut uid).map_err(|_| CsvError::Date(number))? {
+            Some(card) => {
+                cards.push(card);
+                at.push(number);
+            }
+            None => empty.push(number),
         }
     }
     let unknown = header.iter().zip(&columns).filter(|(_, column)| **column == Column::Unknown);
     let ignored = unknown.map(|(name, _)| name.trim().to_owned());
     let ignored = ignored.filter(|name| !name.is_empty()).collect();
-    Ok(CsvContacts { cards, rows: at, ignored })
+    Ok(CsvContacts { cards, rows: at, empty, ignored })
+}
+
+/// How each column has its dates, which all of its fields tell together. What is wrong with the
+/// rows themselves is found on the way.
+fn orders(mut rows: Rows<'_>, columns: &[Column], rows_max: usize) -> Result<Vec<Order>, CsvError> {
+    let mut orders = vec![Order::default(); columns.len()];
+    let mut left = rows_max;
+    while let Some(row) = rows.next() {
+        left = left.checked_sub(1).ok_or(CsvError::TooManyRows(rows_max))?;
+        let row = row?;
+        if row.iter().skip(columns.len()).any(|field| !field.trim().is_empty()) {
+            return Err(CsvError::Fields(rows.number()));
+        }
+        for ((column, order), field) in columns.iter().zip(&mut orders).zip(&row) {
+            if column.is_date() {
+                // Google puts several values into one field.
+                *order = field.split(":::").map(str::trim).fold(*order, Order::with);
+            }
+        }
+    }
+    Ok(orders)
 }

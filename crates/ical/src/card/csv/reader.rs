@@ -26,6 +26,7 @@ pub(super) fn separator(text: &str) -> char {
 }
 
 /// Rows with their fields, empty ones left out.
+#[derive(Clone)]
 pub(super) struct Rows<'t> {
     rest: &'t str,
     separator: char,

@@ -146,7 +146,117 @@ fn thunderbird_and_others() {
 fn rows_are_counted_as_spreadsheets_do() {
     // Nothing, the names, nobody, somebody whose note has a break, nothing, somebody.
     let found = read("\n Email;Notes\n;x\na;\"1\n2\"\n\nb;\n").unwrap();
-    assert_eq!((found.cards.len(), found.rows), (2, vec![4, 6]));
+    assert_eq!((found.cards.len(), found.rows, found.empty), (2, vec![4, 6], vec![3]));
+}
+
+/// The birthdays of a table that has these.
+fn birthdays(values: &[&str]) -> Result<Vec<Option<String>>, CsvError> {
+    let rows: String = values.iter().map(|value| format!("x,{value}\n")).collect();
+    let found = read(&format!("Name,Birthday\n{rows}"))?;
+    let birthday = |card: &Card| card.component().line("BDAY").map(|line| line.value().to_owned());
+    Ok(found.cards.iter().map(birthday).collect())
+}
+
+#[test]
+fn a_column_has_its_dates_in_one_way() {
+    for (values, expected) in [
+        // One of them tells of all, wherever it stands.
+        (&["05/04/1980", "25/04/1980"][..], ["1980-04-05", "1980-04-25"]),
+        (&["25/04/1980", "05/04/1980"], ["1980-04-25", "1980-04-05"]),
+        (&["04/25/1980", "05/04/1980"], ["1980-04-25", "1980-05-04"]),
+        (&["05-04-1980", "04-25-1980"], ["1980-05-04", "1980-04-25"]),
+        // None does.
+        (&["05/04/1980", "1/2/1981"], ["1980-05-04", "1981-01-02"]),
+        (&["05-04-1980", "1-2-1981"], ["1980-04-05", "1981-02-01"]),
+        (&["05/04/1980", "0/13/00"], ["1980-05-04", ""]),
+        // These say themselves what they are, and nothing of others.
+        (&["05/04/1980", "25.04.1980"], ["1980-05-04", "1980-04-25"]),
+        (&["05/04/1980", "1980/04/25"], ["1980-05-04", "1980-04-25"]),
+        (&["04/25/1980", "05.04.1980"], ["1980-04-25", "1980-04-05"]),
+    ] {
+        if expected[1].is_empty() {
+            assert_eq!(birthdays(values), Err(CsvError::Date(3)), "{values:?}");
+            continue;
+        }
+        let expected = expected.map(|day| Some(day.to_owned())).to_vec();
+        assert_eq!(birthdays(values), Ok(expected), "{values:?}");
+    }
+    // Each column by itself.
+    let text = "Name,Birthday,Event 1 - Label,Event 1 - Value\n\
+        x,05/04/1980,Anniversary,05/04/2001\nx,04/25/1980,Other,25/04/2001\n";
+    let lines = cards(text).concat();
+    assert!(lines.contains(&"BDAY:1980-05-04".to_owned()), "{lines:?}");
+    assert!(lines.contains(&"X-ANNIVERSARY:2001-04-05".to_owned()), "{lines:?}");
+}
+
+#[test]
+fn dates_of_many_programs_are_read() {
+    for (value, day) in [
+        ("1980-03-05", "1980-03-05"),
+        ("1980/03/15", "1980-03-15"),
+        ("1980.3.15", "1980-03-15"),
+        ("19800315", "1980-03-15"),
+        ("1980-03-15T00:00:00Z", "1980-03-15"),
+        ("15-3-1980", "1980-03-15"),
+        ("15.3.1980", "1980-03-15"),
+        ("15. 3. 1980", "1980-03-15"),
+        ("1980. 03. 15.", "1980-03-15"),
+        ("3/15/1980 12:00 AM", "1980-03-15"),
+        ("--03-15", "1604-03-15"),
+        ("--0229", "1604-02-29"),
+    ] {
+        assert_eq!(birthdays(&[value]), Ok(vec![Some(day.to_owned())]), "{value}");
+    }
+    for none in ["", "0/0/00", "00/00/0000", "0000-00-00"] {
+        assert_eq!(birthdays(&[none]), Ok(vec![None]), "{none}");
+    }
+}
+
+#[test]
+fn what_is_no_date_is_refused_with_its_row() {
+    for value in [
+        "soon",
+        "1980-02-30",
+        "3/32/1980",
+        "3/15/80",
+        "1980",
+        "1980-03",
+        "--13-01",
+        "--3",
+        "--1é1",
+        "1980-03-15x",
+        "1-2-3-4",
+        "99999-01-01",
+        "1/2.1980",
+        "1980031",
+    ] {
+        assert_eq!(birthdays(&["3/15/1980", value]), Err(CsvError::Date(3)), "{value}");
+    }
+    // The one way or the other.
+    assert_eq!(birthdays(&["04/25/1980", "25/04/1980"]), Err(CsvError::Date(2)));
+    for (columns, fields) in [
+        ("Anniversary", "soon"),
+        ("Birth Year,Birth Month,Birth Day", "1980,2,30"),
+        ("Event 1 - Label,Event 1 - Value", "Anniversary,soon"),
+    ] {
+        let text = format!("Name,{columns}\nx,{fields}\n");
+        assert_eq!(read(&text).map(|found| found.cards.len()), Err(CsvError::Date(2)), "{text}");
+    }
+    assert_eq!(
+        CsvError::Date(2).to_string(),
+        "row 2 has a date that is not read, unlike 1980-12-31"
+    );
+}
+
+#[test]
+fn a_row_is_not_cut() {
+    let read = |text: &str| read(text).map(|found| found.cards.len());
+    assert_eq!(read("Name,Email\nx,a@b,,\n"), Ok(1));
+    assert_eq!(read("Name,Email\nx,a@b\ny,c@d, ,1 Way\n"), Err(CsvError::Fields(3)));
+    assert_eq!(
+        CsvError::Fields(3).to_string(),
+        "row 3 has more fields than the first row has names"
+    );
 }
 
 #[test]
@@ -162,7 +272,8 @@ fn what_is_no_table_of_contacts_is_refused() {
         ("Email\na\nb\nc\n", Err(CsvError::TooManyRows(2))),
         ("Email,a,b,c\n", Err(CsvError::TooManyColumns(3))),
         ("Email\n\"a\n", Err(CsvError::Quote(2))),
-        ("Email\n\"a\"b,c\n", Ok(1)),
+        ("Email\n\"a\"b,c\n", Err(CsvError::Fields(2))),
+        ("Email\n\"a\"b,\n", Ok(1)),
         ("Email\r\r\n\na", Ok(1)),
     ] {
         assert_eq!(read(text), expected, "{text}");

@@ -30,6 +30,8 @@ struct Ready {
     ignored: Vec<String>,
     /// Left out of the file itself.
     duplicates: usize,
+    /// Rows that are nobody.
+    empty: usize,
 }
 
 impl Admin {
@@ -77,6 +79,7 @@ impl Admin {
             replaced: total.replaced,
             duplicates,
             refused: total.refused,
+            empty: ready.empty as u64,
             ignored: ready.ignored,
         }))
     }
@@ -141,7 +144,7 @@ fn read(format: FileFormat, bytes: &[u8], limits: &ObjectLimits) -> Result<Ready
             let cards =
                 cards_of_file(bytes, &FileLimits::CONTACTS).map_err(|wrong| told(&wrong))?;
             let objects = prepare(cards.into_iter(), limits, PreparedObject::card)?;
-            Ok(Ready { name: None, objects, ignored: Vec::new(), duplicates: 0 })
+            Ok(Ready { name: None, objects, ignored: Vec::new(), duplicates: 0, empty: 0 })
         }
         FileFormat::Table => read_table(bytes, limits),
     }
@@ -158,7 +161,7 @@ fn read_calendar(bytes: &[u8], limits: &ObjectLimits) -> Result<Ready, String> {
         count => vec![format!("{count} components of unknown kinds")],
     };
     let (name, duplicates) = (file.name().map(str::to_owned), file.duplicates());
-    Ok(Ready { name, objects, ignored, duplicates })
+    Ok(Ready { name, objects, ignored, duplicates, empty: 0 })
 }
 
 /// A row has no UID: the same row gets the same one again.
@@ -172,10 +175,11 @@ fn read_table(bytes: &[u8], limits: &ObjectLimits) -> Result<Ready, String> {
         component.put(ical::Line::new("UID", uid));
         component.render()
     };
+    let empty = contacts.empty.len();
     let cards = contacts.rows.into_iter().zip(contacts.cards.into_iter().map(with_uid));
     let objects = cards.map(|(line, bytes)| FileObject { line, bytes });
     let objects = prepare(objects, limits, PreparedObject::card)?;
-    Ok(Ready { name: None, objects, ignored: contacts.ignored, duplicates: 0 })
+    Ok(Ready { name: None, objects, ignored: contacts.ignored, duplicates: 0, empty })
 }
 
 fn prepare(

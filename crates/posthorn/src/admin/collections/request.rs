@@ -92,6 +92,8 @@ pub(crate) struct ImportedRow {
     pub(crate) duplicates: Vec<String>,
     /// UIDs that were left out because the room has something else then.
     pub(crate) refused: Vec<String>,
+    /// Rows of a table that name and reach nobody.
+    pub(crate) empty: u64,
     /// Columns or components that mean nothing here.
     pub(crate) ignored: Vec<String>,
 }
