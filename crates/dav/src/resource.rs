@@ -1,6 +1,7 @@
 //! What is at a place, as far as whoever asks may know.
 
 pub(crate) mod group;
+pub(crate) mod known;
 
 use std::sync::Arc;
 
@@ -181,17 +182,8 @@ impl Target {
     }
 }
 
-/// Whether an account is of the organisation of whoever asks.
-pub(crate) fn is_colleague(
-    tx: &mut ReadTx<'_>,
-    actor: &Actor,
-    account: &Account,
-) -> std::result::Result<bool, StorageError> {
-    Ok(account.domain == actor.account.domain
-        || tx.organisation_of(account.id)? == tx.organisation_of(actor.id())?)
-}
-
-/// The account of this address, as `actor` may know it: those of its organisation are no secret.
+/// The account of this address, as `actor` may know it: those of its organisation are no secret,
+/// but to external users.
 pub(crate) fn find_owner(
     tx: &mut ReadTx<'_>,
     actor: &Actor,
@@ -205,7 +197,7 @@ pub(crate) fn find_owner(
     }
     let address = Address::parse(address).map_err(|_| DavError::NOT_FOUND)?;
     let found = tx.find_account(&address)?.ok_or(DavError::NOT_FOUND)?;
-    match is_colleague(tx, actor, &found)? {
+    match known::is_known(tx, actor, &found)? {
         true => Ok(Arc::new(found)),
         false => Err(DavError::NOT_FOUND),
     }

@@ -84,7 +84,6 @@ fn failed(precondition: &'static str) -> DavError {
 
 /// Whom these paths name.
 fn members(exchange: &Exchange, tx: &mut ReadTx<'_>, hrefs: &[String]) -> Result<Vec<Sharee>> {
-    let organisation = tx.organisation_of(exchange.actor.id())?;
     let mut all = Vec::new();
     for href in hrefs {
         let found = match Place::parse(path_of(href)) {
@@ -92,7 +91,7 @@ fn members(exchange: &Exchange, tx: &mut ReadTx<'_>, hrefs: &[String]) -> Result
                 resource::find_owner(tx, &exchange.actor, &address).map(|found| found.id.into())
             }
             Ok(Some(Place::Group(name))) => {
-                tx.find_sharee(organisation, &name).map_err(DavError::from)
+                resource::group::find_sharee(tx, &exchange.actor, &name).map_err(DavError::from)
             }
             _ => Err(failed("recognized-principal")),
         };

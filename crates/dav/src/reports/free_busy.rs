@@ -6,7 +6,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use ical::{Availability, BusyTimes, Component, Line, TimeRange};
 use jiff::Timestamp;
 use storage::{
-    Account, Collection, CollectionKind, CollectionRights, Components, Home, ObjectId, ReadTx, Role,
+    Account, Collection, CollectionKind, CollectionRights, Components, Home, ObjectId, ReadTx,
 };
 
 use super::pieces::pieces;
@@ -15,7 +15,8 @@ use crate::calendar_data::{self, floating};
 use crate::error::{DavError, Result};
 use crate::exchange::Exchange;
 use crate::methods::post::random_uuid;
-use crate::resource::{Actor, Resource, is_colleague};
+use crate::resource::known::is_colleague;
+use crate::resource::{Actor, Resource};
 use crate::work::{Work, too_much};
 use crate::xml::{Element, Name, QueryZone};
 
@@ -69,7 +70,7 @@ pub(crate) fn of_account(
     let actor = &asker.account;
     // R-SHARE-2: external users are not of the organisation.
     let knows_all =
-        actor.id == account.id || actor.role != Role::External && is_colleague(tx, asker, account)?;
+        actor.id == account.id || !asker.is_external() && is_colleague(tx, asker, account)?;
     let mut busy = BusyTimes::new(range, &tx.calendar_addresses(account.id)?);
     let (mut said, mut is_told) = (Availability::new(&busy), knows_all);
     // R-CAL-4: what is booked takes the time of a room whatever is said of the calendar.

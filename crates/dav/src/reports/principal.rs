@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 use ical::{MatchKind, Quantifier};
-use storage::{Account, ReadTx, SharedWith};
+use storage::{ReadTx, SharedWith};
 
 use crate::answer::{self, Answer};
 use crate::describe::Describer;
@@ -56,7 +56,7 @@ pub(crate) fn searchable(request: &Request) -> Result<Answer> {
 }
 
 /// DAV:principal-property-search (RFC 3744 §9.4): among the accounts and teams of one's own
-/// organisation.
+/// organisation, or those that an external user knows of.
 pub(crate) async fn search(
     exchange: &Exchange,
     request: &Request,
@@ -67,7 +67,8 @@ pub(crate) async fn search(
     let body = exchange
         .read(move |exchange, tx| {
             let mut found = Vec::new();
-            let people = accounts(exchange, tx)?.into_iter().map(Arc::new).map(Resource::Principal);
+            let people = resource::known::accounts(tx, &exchange.actor)?;
+            let people = people.into_iter().map(Arc::new).map(Resource::Principal);
             // QUIRK(Python caldav, 3.6): it asks for everybody by no text at all, and breaks off where
             // one of them has no calendars, as groups have none.
             let groups = match search.searches.is_empty() {
@@ -88,18 +89,6 @@ pub(crate) async fn search(
         })
         .await?;
     Ok(answer::multistatus(body, &request.headers).await)
-}
-
-/// Those whom somebody may know.
-fn accounts(exchange: &Exchange, tx: &mut ReadTx<'_>) -> Result<Vec<Account>> {
-    let organisation = tx.organisation_of(exchange.actor.id())?;
-    let mut domains = tx.list_domains()?;
-    domains.retain(|domain| domain.organisation == organisation);
-    let mut all = tx.list_accounts()?;
-    all.retain(|account| {
-        !account.mail_only && domains.iter().any(|domain| domain.id == account.domain)
-    });
-    Ok(all)
 }
 
 fn is_found(
@@ -244,7 +233,12 @@ pub(crate) async fn of_acl(
                 require_own(exchange, &found)?;
                 for href in readers_of(&found) {
                     let place = Place::parse(&href)?.ok_or(DavError::NOT_FOUND)?;
-                    all.push(resource::find(tx, &exchange.actor, &place)?);
+                    match resource::find(tx, &exchange.actor, &place) {
+                        Ok(reader) => all.push(reader),
+                        Err(DavError::Storage(error)) => return Err(error.into()),
+                        // R-SHARE-2: to an external user, everybody is no principal.
+                        Err(_) => {}
+                    }
                 }
             }
             // RFC 3744 §5.5.4: what is in a collection has its list.

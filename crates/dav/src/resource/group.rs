@@ -2,15 +2,32 @@
 
 use std::sync::Arc;
 
-use storage::{ReadTx, Role, SharedWith, Sharee, StorageError, Team};
+use storage::{ReadTx, SharedWith, Sharee, StorageError, Team};
 
 use super::{Actor, Group, Resource};
 use crate::error::{DavError, Result};
 
+/// Whom a name in lists of rights means to whoever asks. R-SHARE-2: an external user knows of the
+/// teams that they are in, and of no other.
+pub(crate) fn find_sharee(
+    tx: &mut ReadTx<'_>,
+    actor: &Actor,
+    name: &str,
+) -> std::result::Result<Sharee, StorageError> {
+    let organisation = tx.organisation_of(actor.id())?;
+    let found = tx.find_sharee(organisation, name)?;
+    let is_known = match found {
+        _ if !actor.is_external() => true,
+        Sharee::Account(_) => true,
+        Sharee::Team(team) => tx.teams_of(actor.id())?.iter().any(|own| own.id == team),
+        Sharee::Organisation => false,
+    };
+    is_known.then_some(found).ok_or(StorageError::NotFound("team"))
+}
+
 /// A group of the organisation of whoever asks, by the name that lists of rights have for it.
 pub(crate) fn find(tx: &mut ReadTx<'_>, actor: &Actor, name: &str) -> Result<Arc<Group>> {
-    let organisation = tx.organisation_of(actor.id())?;
-    let group = match tx.find_sharee(organisation, name) {
+    let group = match find_sharee(tx, actor, name) {
         Ok(Sharee::Team(team)) => {
             let team = tx.load_team(team)?;
             of_team(tx, &team)?
@@ -22,11 +39,14 @@ pub(crate) fn find(tx: &mut ReadTx<'_>, actor: &Actor, name: &str) -> Result<Arc
     Ok(Arc::new(group))
 }
 
-/// The groups of the organisation of whoever asks.
+/// The groups that whoever asks may know of: those of their organisation.
 pub(crate) fn all(
     tx: &mut ReadTx<'_>,
     actor: &Actor,
 ) -> std::result::Result<Vec<Resource>, StorageError> {
+    if actor.is_external() {
+        return of_actor(tx, actor);
+    }
     let organisation = tx.organisation_of(actor.id())?;
     let mut teams = tx.list_teams()?;
     teams.retain(|team| team.organisation == organisation);
@@ -39,7 +59,7 @@ pub(crate) fn of_actor(
     actor: &Actor,
 ) -> std::result::Result<Vec<Resource>, StorageError> {
     let teams = tx.teams_of(actor.id())?;
-    of_teams(tx, &teams, actor.account.role != Role::External)
+    of_teams(tx, &teams, !actor.is_external())
 }
 
 fn of_teams(

@@ -10,6 +10,7 @@ mod calendars;
 mod contacts;
 mod default_calendar;
 mod discovery;
+mod externals;
 mod files;
 mod homes;
 mod house;

@@ -1,5 +1,7 @@
 //! Who else may do what with a collection (R-SHARE-1).
 
+use std::collections::BTreeSet;
+
 use ids::{AccountId, CollectionId};
 
 use super::{Collection, CollectionKind, Home, ShareState, read, select_collection};
@@ -149,6 +151,20 @@ impl ReadTx<'_> {
             &[Value::Int(actor.get()), Value::Int(home.column())],
             read,
         )
+    }
+
+    /// Whose calendars or address books `actor` has rights on, was invited to, or acts for.
+    pub fn owners_who_share(&mut self, actor: AccountId) -> Result<BTreeSet<AccountId>> {
+        let found = self.sql.query_all(
+            "SELECT c.account_id FROM collection_share s JOIN collection c ON c.id = s.collection_id \
+             WHERE s.state IN (0, 1, 2) \
+             AND s.grantee IN (SELECT grantee FROM grantee_of WHERE account_id = ?1) \
+             UNION SELECT p.account_id FROM calendar_proxy p \
+             WHERE p.grantee IN (SELECT grantee FROM grantee_of WHERE account_id = ?1)",
+            &[Value::Int(actor.get())],
+            |row| Ok(AccountId::new(row.int(0)?)),
+        )?;
+        Ok(found.into_iter().collect())
     }
 
     /// Whether a collection is shared with just this one.
