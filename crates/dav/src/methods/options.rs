@@ -12,7 +12,9 @@ use crate::settings::Settings;
 /// What is served. QUIRK(Apple's programs): look for it on the principal.
 const CLASSES: &str = "1, 2, 3, access-control, extended-mkcol, calendar-access, \
                        calendar-auto-schedule, calendar-availability, calendar-no-timezone, \
-                       addressbook, calendar-proxy, calendarserver-sharing";
+                       addressbook, calendar-proxy, calendarserver-sharing, \
+                       calendarserver-subscribed, calendarserver-principal-property-search, \
+                       calendarserver-principal-search, calendarserver-home-sync";
 
 /// The methods that a resource takes.
 pub(crate) fn allowed(resource: &Resource) -> &'static str {

@@ -107,3 +107,80 @@ fn people_are_found_by_name_and_address() {
         assert!(answer.text.contains("julie</"), "{}", answer.text);
     });
 }
+
+/// Apple's programs do nothing of this where the header does not say that it is there.
+#[test]
+fn what_apple_programs_look_for_is_said_and_served() {
+    on_both_engines(|house| async move {
+        let principal = "/dav/principals/julie@example.test/";
+        let home = "/dav/calendars/julie@example.test/";
+        for path in [principal, home] {
+            let options = house.ask("julie", "OPTIONS", path, "", "").await;
+            assert_eq!(
+                options.header("dav"),
+                "1, 2, 3, access-control, extended-mkcol, calendar-access, calendar-auto-schedule, \
+                 calendar-availability, calendar-no-timezone, addressbook, calendar-proxy, \
+                 calendarserver-sharing, calendarserver-subscribed, \
+                 calendarserver-principal-property-search, calendarserver-principal-search, \
+                 calendarserver-home-sync, calendar-managed-attachments"
+            );
+        }
+        // calendarserver-home-sync
+        let sync = "<sync-collection xmlns=\"DAV:\"><sync-token/><sync-level>1</sync-level>\
+                    <prop><getctag xmlns=\"http://calendarserver.org/ns/\"/></prop>\
+                    </sync-collection>";
+        for home in [home, "/dav/addressbooks/julie@example.test/"] {
+            let answer = house.ask("julie", "REPORT", home, "", sync).await;
+            let member = format!("<D:response><D:href>{home}personal/</D:href>");
+            assert!(answer.status == 207 && answer.text.contains(&member), "{}", answer.text);
+            assert!(answer.text.contains("</D:response><D:sync-token>"), "{}", answer.text);
+        }
+        // calendarserver-principal-property-search: one of several properties, at most so many.
+        let one = |property: &str, kind: &str, text: &str| {
+            format!(
+                "<property-search><prop><{property}/></prop><match match-type=\"{kind}\">{text}\
+                 </match></property-search>"
+            )
+        };
+        let all = [one("displayname", "starts-with", "pau"), one("displayname", "equals", "julie")];
+        let found = |text: &str| text.matches("<D:displayname>").count();
+        for (limit, count, truncated) in [("", 2, false), ("1", 1, true)] {
+            let limit = match limit {
+                "" => String::new(),
+                max => format!("<limit><nresults>{max}</nresults></limit>"),
+            };
+            let body = format!(
+                "<principal-property-search xmlns=\"DAV:\" test=\"anyof\">{}{limit}\
+                 <prop><displayname/></prop></principal-property-search>",
+                all.concat()
+            );
+            let path = "/dav/principals/";
+            let answer = house.ask("julie", "REPORT", path, "depth: 0", &body).await;
+            assert_eq!((answer.status, found(&answer.text)), (207, count), "{}", answer.text);
+            assert_eq!(answer.text.contains("507 Insufficient Storage"), truncated);
+        }
+        // calendarserver-principal-search: every word of what was typed.
+        for (words, count) in [(&["pau", "example"][..], 1), (&["pau", "julie"], 0)] {
+            let tokens =
+                words.iter().map(|word| format!("<C:search-token>{word}</C:search-token>"));
+            let body = format!(
+                "<C:calendarserver-principal-search xmlns=\"DAV:\" context=\"attendee\" \
+                 xmlns:C=\"http://calendarserver.org/ns/\">{}<prop><displayname/></prop>\
+                 </C:calendarserver-principal-search>",
+                tokens.collect::<String>()
+            );
+            let path = "/dav/principals/";
+            let answer = house.ask("julie", "REPORT", path, "depth: 0", &body).await;
+            assert_eq!((answer.status, found(&answer.text)), (207, count), "{}", answer.text);
+        }
+        // calendarserver-subscribed
+        let body = "<mkcol xmlns=\"DAV:\" xmlns:C=\"http://calendarserver.org/ns/\"><set><prop>\
+                    <resourcetype><collection/><C:subscribed/></resourcetype><C:source>\
+                    <href>https://example.test/a.ics</href></C:source></prop></set></mkcol>";
+        let made = house.julie("MKCOL", "news/", "content-type: text/xml", body).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        let ask = "<propfind xmlns=\"DAV:\"><prop><resourcetype/></prop></propfind>";
+        let told = house.julie("PROPFIND", "news/", "depth: 0", ask).await.text;
+        assert!(told.contains("<D:collection/><CS:subscribed/></D:resourcetype>"), "{told}");
+    });
+}
