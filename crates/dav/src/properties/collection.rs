@@ -111,8 +111,12 @@ impl Described<'_> {
             }
             "creationdate" => writer.text_element(name, &rfc3339(collection.created)),
             "getlastmodified" => writer.text_element(name, &http_date(collection.created)),
-            // RFC 5995 §3.2.1. QUIRK(Contacts): breaks where an address book has it.
-            "add-member" if collection.kind != CollectionKind::AddressBook => {
+            // RFC 5995 §3.2.1; into the inbox and the notifications, nobody else puts anything.
+            // QUIRK(Contacts): breaks where an address book has it.
+            "add-member"
+                if collection.kind != CollectionKind::AddressBook
+                    && !collection.kind.is_private() =>
+            {
                 let href = format!("{}?add-member", href_of(account, collection));
                 writer.element(name, |writer| writer.href(&href));
             }

@@ -184,3 +184,19 @@ fn what_apple_programs_look_for_is_said_and_served() {
         assert!(told.contains("<D:collection/><CS:subscribed/></D:resourcetype>"), "{told}");
     });
 }
+
+/// RFC 5995 §3.2.1: who is told of it is answered otherwise than by 405.
+#[test]
+fn members_are_added_where_it_is_said() {
+    on_both_engines(|house| async move {
+        let ask = "<propfind xmlns=\"DAV:\"><prop><add-member/></prop></propfind>";
+        for (name, is_told) in [("personal/", true), ("inbox/", false), ("notifications/", false)] {
+            let told = house.julie("PROPFIND", name, "depth: 0", ask).await.text;
+            let href = format!("/dav/calendars/julie@example.test/{name}?add-member");
+            assert_eq!(told.contains(&href), is_told, "{told}");
+            let type_ = "content-type: text/calendar";
+            let added = house.julie("POST", &format!("{name}?add-member"), type_, "x").await;
+            assert_eq!(added.status == 405, !is_told, "{name} {}", added.status);
+        }
+    });
+}
