@@ -125,7 +125,7 @@ impl Chain {
     /// What a connection keeps of the checks from one message to the next.
     pub fn begin(&self) -> ChainSession {
         let milters = self.checks.iter().map(|_| MilterSession::default()).collect();
-        ChainSession { chain: self.clone(), milters, transaction: None, patience: Vec::new() }
+        ChainSession { chain: self.clone(), milters, transaction: None, standings: Vec::new() }
     }
 }
 
@@ -137,7 +137,16 @@ pub struct ChainSession {
     /// That which the checks heard of last, until its end.
     transaction: Option<u64>,
     /// By the place of their check, for that transaction.
-    patience: Vec<Patience>,
+    standings: Vec<Standing>,
+}
+
+/// How a check stands in a transaction.
+#[derive(Debug)]
+struct Standing {
+    patience: Patience,
+    /// What it said of the message when it was asked of a recipient. That stays said, though it may
+    /// be gone by now.
+    verdict: Option<Judgement>,
 }
 
 /// What a check has left in a transaction, be it asked of many recipients.
@@ -204,8 +213,8 @@ impl ChainSession {
         // Not before nobody refuses the recipient: the message for the others is not kept apart for
         // one who does not get it.
         for (place, reply) in kept_apart {
-            if let Some(session) = self.milters.get_mut(place) {
-                session.decide(Judgement::Reject(reply));
+            if let Some(standing) = self.standings.get_mut(place) {
+                standing.verdict = Some(Judgement::Reject(reply));
             }
         }
         Ok(())
@@ -229,7 +238,7 @@ impl ChainSession {
             if !check.origins.contains(&mail.origin) {
                 continue;
             }
-            if message.len() as u64 > check.size_bytes_max && !self.is_decided(place) {
+            if message.len() as u64 > check.size_bytes_max && self.verdict(place).is_none() {
                 count(&check.counters.skipped);
                 tracing::info!(check = check.name, message = mail.id, "too large to be checked");
                 continue;
@@ -262,7 +271,7 @@ impl ChainSession {
         Outcome::Accept { changed, quarantine, envelope }
     }
 
-    /// Asks a milter of a recipient, in what is left of its time.
+    /// Asks a milter of a recipient, in what is left of its time, unless it has made up its mind.
     async fn ask_of(
         &mut self,
         place: usize,
@@ -271,16 +280,31 @@ impl ChainSession {
         mail: &Mail<'_>,
         recipient: &Recipient,
     ) -> Asked<Judgement> {
+        if let Some(verdict) = self.verdict(place) {
+            return Asked::Answered(verdict);
+        }
         let Some(left) = self.left(place) else { return check.unanswered() };
         let Some(session) = self.milters.get_mut(place) else { return check.unanswered() };
         let begun = Instant::now();
         let asked = timeout(left, session.recipient(milter, mail, recipient)).await;
-        self.note(place, check, mail, begun, asked.unwrap_or(Err(ScanError::TimedOut)))
+        let said = session.verdict();
+        let asked = self.note(place, check, mail, begun, asked.unwrap_or(Err(ScanError::TimedOut)));
+        if let (Asked::Answered(_), Some(standing)) = (&asked, self.standings.get_mut(place)) {
+            standing.verdict = said;
+        }
+        asked
     }
 
-    /// Asks a check about a message, in what is left of its time.
+    /// Asks a check about a message, in what is left of its time, unless it has made up its mind.
     async fn ask_about(&mut self, place: usize, check: &Check, mail: &Mail<'_>) -> Asked<Finding> {
         let Some(left) = self.left(place) else { return check.unanswered() };
+        if let Some(verdict) = self.verdict(place) {
+            if let Some(session) = self.milters.get_mut(place) {
+                // Who does not listen has the connection closed: nothing more is wanted of it.
+                let _ = timeout(left, session.give_up()).await;
+            }
+            return Asked::Answered(verdict.into());
+        }
         let begun = Instant::now();
         let asked = timeout(left, self.ask(place, check, mail)).await;
         self.note(place, check, mail, begun, asked.unwrap_or(Err(ScanError::TimedOut)))
@@ -289,16 +313,17 @@ impl ChainSession {
     /// Begins to count anew for another transaction.
     fn turn_to(&mut self, transaction: u64) {
         if self.transaction.replace(transaction) != Some(transaction) {
-            let whole = self.chain.checks.iter().map(|check| Patience::Left(check.timeout));
-            self.patience = whole.collect();
+            let new =
+                |check: &Check| Standing { patience: Patience::Left(check.timeout), verdict: None };
+            self.standings = self.chain.checks.iter().map(new).collect();
         }
     }
 
     /// What a check has left of its time, unless it failed.
     fn left(&self, place: usize) -> Option<Duration> {
-        match self.patience.get(place) {
-            Some(Patience::Left(left)) => Some(*left),
-            Some(Patience::Failed) | None => None,
+        match self.standings.get(place)?.patience {
+            Patience::Left(left) => Some(left),
+            Patience::Failed => None,
         }
     }
 
@@ -312,7 +337,8 @@ impl ChainSession {
         begun: Instant,
         asked: Result<T, ScanError>,
     ) -> Asked<T> {
-        let Some(patience) = self.patience.get_mut(place) else { return check.unanswered() };
+        let Some(standing) = self.standings.get_mut(place) else { return check.unanswered() };
+        let patience = &mut standing.patience;
         match asked {
             Ok(answer) => {
                 if let Patience::Left(left) = patience {
@@ -332,9 +358,9 @@ impl ChainSession {
         }
     }
 
-    /// Whether a milter spoke of the message when it was asked of a recipient.
-    fn is_decided(&self, place: usize) -> bool {
-        self.milters.get(place).is_some_and(MilterSession::is_decided)
+    /// What a milter said of the message when it was asked of a recipient.
+    fn verdict(&self, place: usize) -> Option<Judgement> {
+        self.standings.get(place)?.verdict.clone()
     }
 
     async fn ask(

@@ -42,7 +42,7 @@ impl From<Judgement> for Finding {
 /// How a message is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// 4yz or 5yz.
+    /// 4yz or 5yz. Behind 421 the connection is closed (RFC 5321 §3.8).
     pub code: u16,
     /// The enhanced code, of the same class (RFC 3463 §2).
     pub enhanced: (u8, u8, u8),
@@ -54,6 +54,12 @@ impl Reply {
     /// RFC 3463 §3.8: X.7.1, delivery not authorized, for now.
     pub(crate) fn defer(text: &str) -> Self {
         Self { code: 451, enhanced: (4, 7, 1), text: printable(text, "Try again later") }
+    }
+
+    /// RFC 5321 §3.8: 421, behind which the connection is closed; RFC 3463 §3.8: X.7.0, as Postfix
+    /// has it.
+    pub(crate) fn shut_down() -> Self {
+        Self { code: 421, enhanced: (4, 7, 0), text: "Closing the connection".to_owned() }
     }
 
     /// RFC 3463 §3.8: X.7.1, message refused.

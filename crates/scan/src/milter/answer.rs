@@ -89,8 +89,7 @@ pub(super) fn verdict(packet: &Packet) -> Result<Judgement, ScanError> {
                 false => Judgement::Reject(reply),
             })
         }
-        // The session is to be shut down with 421; the message is refused for now.
-        b'4' => Ok(Judgement::Defer(Reply::defer("Try again later"))),
+        b'4' => Ok(Judgement::Defer(Reply::shut_down())),
         b'f' => Err(ScanError::Failed("connection failed".to_owned())),
         _ => Err(ScanError::Protocol("an answer that is none of a milter's")),
     }
@@ -126,6 +125,9 @@ mod tests {
         assert_eq!(of(b'y', b"550 5.7.0 No\0"), Ok(Judgement::Reject(said)));
         let said = Reply { code: 452, enhanced: (4, 2, 2), text: "Full".to_owned() };
         assert_eq!(of(b'y', b"452 4.2.2 Full\0"), Ok(Judgement::Defer(said)));
+        let said =
+            Reply { code: 421, enhanced: (4, 7, 0), text: "Closing the connection".to_owned() };
+        assert_eq!(of(b'4', b""), Ok(Judgement::Defer(said)));
         assert!(of(b'y', b"250 2.0.0 Fine\0").is_err());
         assert!(of(b'f', b"").is_err());
         assert!(of(b'?', b"").is_err());

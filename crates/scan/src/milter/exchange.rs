@@ -10,7 +10,14 @@ use crate::error::ScanError;
 use crate::finding::{Finding, Judgement, Reply};
 use crate::mail::{Mail, Recipient};
 
-/// LIMIT: changes to one message, bytes of all that is in them, and of a body put in place of another.
+/// LIMIT: changes of envelopes, beyond one for each recipient; the server takes 1,000 that are added.
+const ENVELOPE_EDITS_SPARE: usize = 1010;
+
+/// LIMIT: bytes of such a change, on the average. RFC 5321 §4.5.3.1.3 has paths of 256, the rest is
+/// for parameters.
+const ENVELOPE_EDIT_BYTES: usize = 1024;
+
+/// LIMIT: changes of one message, bytes of all that is in them, and of a body put in place of another.
 const EDITS_MAX: usize = 1000;
 const FIELDS_BYTES_MAX: usize = 1024 * 1024;
 const NEW_BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -58,12 +65,6 @@ impl Open {
         }
     }
 
-    pub(super) fn decide(&mut self, judgement: Judgement) {
-        if let Some(transaction) = &mut self.transaction {
-            transaction.verdict = Some(judgement);
-        }
-    }
-
     /// What the milter said of the message already.
     pub(super) fn verdict(&self) -> Option<Judgement> {
         self.transaction.as_ref().and_then(|transaction| transaction.verdict.clone())
@@ -85,11 +86,11 @@ impl Open {
             let mechanism = mail.mechanism.unwrap_or_default();
             known.extend([("{auth_authen}", account), ("{auth_type}", mechanism)]);
         }
-        self.macros(b'M', &known);
         let sender = format!("<{}>", mail.reverse_path);
         let parameters = mail.parameters.iter().map(String::as_str);
         let data = list(std::iter::once(sender.as_str()).chain(parameters));
-        let verdict = match self.step(b'M', &data, (step::NO_MAIL, step::SILENT_MAIL)).await? {
+        let flags = (step::NO_MAIL, step::SILENT_MAIL);
+        let verdict = match self.step(b'M', &known, &data, flags).await? {
             Step::Done(judgement) => Some(judgement),
             Step::On | Step::Skip => None,
         };
@@ -132,11 +133,11 @@ impl Open {
     }
 
     async fn tell_recipient(&mut self, recipient: &Recipient) -> Result<Step, ScanError> {
-        self.macros(b'R', &[("{rcpt_addr}", &recipient.address)]);
+        let known = [("{rcpt_addr}", recipient.address.as_str())];
         let path = format!("<{}>", recipient.address);
         let parameters = recipient.parameters.iter().map(String::as_str);
         let data = list(std::iter::once(path.as_str()).chain(parameters));
-        self.step(b'R', &data, (step::NO_RCPT, step::SILENT_RCPT)).await
+        self.step(b'R', &known, &data, (step::NO_RCPT, step::SILENT_RCPT)).await
     }
 
     /// One message, after its sender, to the end of its body.
@@ -155,7 +156,7 @@ impl Open {
         push(&mut self.out, b'E', b"");
         send(&mut *self.link, &mut self.out).await?;
         self.transaction = None;
-        self.modifications().await
+        self.modifications(mail.recipients.len()).await
     }
 
     /// The recipients, where the milter has not heard of all of them: it failed, or was restarted,
@@ -190,10 +191,8 @@ impl Open {
 
     /// Header and body. A judgement comes before the end.
     async fn content(&mut self, mail: &Mail<'_>) -> Result<Option<Judgement>, ScanError> {
-        self.macros(b'T', &[("i", mail.id)]);
-        if let Step::Done(judgement) =
-            self.step(b'T', b"", (step::NO_DATA, step::SILENT_DATA)).await?
-        {
+        let flags = (step::NO_DATA, step::SILENT_DATA);
+        if let Step::Done(judgement) = self.step(b'T', &[("i", mail.id)], b"", flags).await? {
             return Ok(Some(judgement));
         }
         let mut header_bytes = 0;
@@ -205,20 +204,21 @@ impl Open {
             let (name, value) = self.field(&field);
             let data = [&name[..], &value[..]].concat();
             let flags = (step::NO_HEADERS, step::SILENT_HEADER);
-            match self.step(b'L', &data, flags).await? {
+            match self.step(b'L', &[], &data, flags).await? {
                 Step::On => {}
                 Step::Skip => break,
                 Step::Done(judgement) => return Ok(Some(judgement)),
             }
         }
         let flags = (step::NO_END_OF_HEADERS, step::SILENT_END_OF_HEADERS);
-        if let Step::Done(judgement) = self.step(b'N', b"", flags).await? {
+        if let Step::Done(judgement) = self.step(b'N', &[], b"", flags).await? {
             return Ok(Some(judgement));
         }
         let rest = mail.message.get(header_bytes..).unwrap_or_default();
         let body = rest.strip_prefix(b"\r\n").unwrap_or(rest);
+        let flags = (step::NO_BODY, step::SILENT_BODY);
         for piece in body.chunks(DATA_BYTES_MAX) {
-            match self.step(b'B', piece, (step::NO_BODY, step::SILENT_BODY)).await? {
+            match self.step(b'B', &[], piece, flags).await? {
                 Step::On => {}
                 Step::Skip => break,
                 Step::Done(judgement) => return Ok(Some(judgement)),
@@ -243,17 +243,19 @@ impl Open {
         (name, value)
     }
 
-    pub(super) fn macros(&mut self, command: u8, known: &[(&str, &str)]) {
+    fn macros(&mut self, command: u8, known: &[(&str, &str)]) {
         let pairs = known.iter().filter(|(_, value)| !value.is_empty());
         let mut data = vec![command];
         data.extend(list(pairs.flat_map(|(name, value)| [*name, *value])));
         push(&mut self.out, b'D', &data);
     }
 
-    /// One command, unless the milter wants none of its kind, and its answer, if there is one.
+    /// One command with its macros, unless the milter wants none of its kind, and its answer, if there is
+    /// one. Macros alone would pile up until something else is sent, which may be never.
     pub(super) async fn step(
         &mut self,
         command: u8,
+        macros: &[(&str, &str)],
         data: &[u8],
         (unwanted, silent): (u32, u32),
     ) -> Result<Step, ScanError> {
@@ -263,6 +265,9 @@ impl Open {
         // Taken for the answer to this command, what was said before it would shift all answers that
         // follow: that to one message would count for another.
         unasked(&mut *self.link).await?;
+        if !macros.is_empty() {
+            self.macros(command, macros);
+        }
         push(&mut self.out, command, data);
         if self.steps & silent != 0 {
             // It leaves with the next that is answered, unless it grows large.
@@ -283,11 +288,14 @@ impl Open {
         }
     }
 
-    /// What the milter says at the end: changes, then a verdict.
-    async fn modifications(&mut self) -> Result<Finding, ScanError> {
+    /// What the milter says at the end of a message for so many: changes, then a verdict.
+    async fn modifications(&mut self, recipients: usize) -> Result<Finding, ScanError> {
         let mut found = Finding::default();
         let mut body: Option<Vec<u8>> = None;
-        let mut fields_bytes = 0;
+        let (mut fields_bytes, mut envelope_bytes) = (0, 0);
+        // It may take away everybody, and others in their place.
+        let envelope_edits_max = recipients.saturating_add(ENVELOPE_EDITS_SPARE);
+        let envelope_bytes_max = envelope_edits_max.saturating_mul(ENVELOPE_EDIT_BYTES);
         loop {
             let packet = receive(&mut *self.link).await?;
             match packet.command {
@@ -297,7 +305,7 @@ impl Open {
                     found.edits.push(header_edit(&packet, self.actions)?);
                 }
                 b'+' | b'2' | b'-' | b'e' => {
-                    fields_bytes += packet.data.len();
+                    envelope_bytes += packet.data.len();
                     found.envelope.push(envelope_edit(&packet, self.actions)?);
                 }
                 b'b' => {
@@ -320,8 +328,10 @@ impl Open {
                 }
                 _ => return Ok(verdict(&packet)?.into()),
             }
-            if found.edits.len() + found.envelope.len() > EDITS_MAX
+            if found.edits.len() > EDITS_MAX
                 || fields_bytes > FIELDS_BYTES_MAX
+                || found.envelope.len() > envelope_edits_max
+                || envelope_bytes > envelope_bytes_max
             {
                 return Err(ScanError::Protocol("the milter changes too much"));
             }

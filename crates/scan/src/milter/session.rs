@@ -12,6 +12,8 @@ use crate::mail::{Mail, Recipient};
 /// The version of the protocol; version 2 is the oldest still met, and less is of no use.
 const VERSION: u32 = 6;
 const VERSION_MIN: u32 = 2;
+/// Those before it end the connection at a DATA command, which they do not know.
+const VERSION_OF_DATA: u32 = 4;
 
 /// What an SMTP session keeps of a milter.
 #[derive(Default)]
@@ -71,16 +73,18 @@ impl MilterSession {
         Ok(judgement)
     }
 
-    /// What was said of the transaction under way, or of a recipient of it, is said of its message.
-    pub(crate) fn decide(&mut self, judgement: Judgement) {
-        if let Some(open) = &mut self.open {
-            open.decide(judgement);
-        }
+    /// What it said of the peer, or of the message of the transaction under way.
+    pub(crate) fn verdict(&self) -> Option<Judgement> {
+        self.verdict.clone().or_else(|| self.open.as_ref()?.verdict())
     }
 
-    /// Whether it made up its mind about the transaction under way already.
-    pub(crate) fn is_decided(&self) -> bool {
-        self.open.as_ref().is_some_and(|open| open.verdict().is_some())
+    /// Tells the milter that it hears no more of the transaction under way.
+    pub(crate) async fn give_up(&mut self) {
+        let Some(mut open) = self.open.take() else { return };
+        open.give_up();
+        if send(&mut *open.link, &mut open.out).await.is_ok() {
+            self.open = Some(open);
+        }
     }
 
     /// Has a message checked.
@@ -172,6 +176,7 @@ async fn begin(milter: &Milter) -> Result<Open, ScanError> {
     if actions & !action::OFFERED != 0 || steps & !step::OFFERED != 0 {
         return Err(ScanError::Protocol("the milter wants what was not offered"));
     }
+    let steps = if version < VERSION_OF_DATA { steps | step::NO_DATA } else { steps };
     Ok(Open { link, actions, steps, out, transaction: None })
 }
 
@@ -184,9 +189,8 @@ async fn introduce(
 ) -> Result<Option<Judgement>, ScanError> {
     if known.is_none() {
         let named = [("j", mail.hostname), ("{daemon_name}", "posthorn"), ("v", "Posthorn")];
-        open.macros(b'C', &named);
         let flags = (step::NO_CONNECT, step::SILENT_CONNECT);
-        if let Step::Done(verdict) = open.step(b'C', &connect(mail), flags).await? {
+        if let Step::Done(verdict) = open.step(b'C', &named, &connect(mail), flags).await? {
             return Ok(Some(verdict));
         }
     }
@@ -196,10 +200,10 @@ async fn introduce(
         let tls = mail.peer.tls;
         let version = tls.map_or("", |tls| tls.version);
         let cipher = tls.map_or("", |tls| tls.cipher);
-        open.macros(b'H', &[("{tls_version}", version), ("{cipher}", cipher)]);
+        let known = [("{tls_version}", version), ("{cipher}", cipher)];
         let data = list([mail.peer.helo]);
         let flags = (step::NO_HELO, step::SILENT_HELO);
-        if let Step::Done(verdict) = open.step(b'H', &data, flags).await? {
+        if let Step::Done(verdict) = open.step(b'H', &known, &data, flags).await? {
             return Ok(Some(verdict));
         }
     }

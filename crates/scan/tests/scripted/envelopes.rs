@@ -376,7 +376,9 @@ async fn an_envelope_is_changed_only_as_agreed() {
             (right, b'E', 1, true),
             (all & !right, b'E', 1, false),
             (all, b'N', 1, false),
-            (all, b'E', 1001, false),
+            // One for each recipient, 1,000 more and a few.
+            (all, b'E', 1011, true),
+            (all, b'E', 1012, false),
         ] {
             AGREED.store(agreed as usize, Ordering::Relaxed);
             COMMAND.store(usize::from(command) << 16 | times, Ordering::Relaxed);
@@ -398,5 +400,82 @@ async fn an_envelope_is_changed_only_as_agreed() {
             let shown = (char::from(command), char::from(place), times);
             assert_eq!(outcome != unavailable, is_done, "{shown:?}: {outcome:?}");
         }
+    }
+}
+
+/// Changes of the envelope do not count among those of the message.
+#[tokio::test]
+async fn a_message_for_very_many_goes_to_nobody() {
+    let (mut session, _) = session(|command, _| {
+        Some(match command {
+            b'O' => options(6, REMOVE | 0x1, 0),
+            b'D' => Vec::new(),
+            b'E' => {
+                let removed = (0..3000).map(|number| format!("<b{number}@y.test>\0"));
+                let removed = removed.flat_map(|address| packet(b'-', address.as_bytes()));
+                let field = packet(b'h', b"X-End\0last\0");
+                removed.chain(field).chain(packet(b'c', b"")).collect()
+            }
+            _ => packet(b'c', b""),
+        })
+    })
+    .await;
+    let recipients: Vec<_> =
+        (0..3000).map(|number| Recipient::from(format!("b{number}@y.test").as_str())).collect();
+    let outcome = session.run(mail(&recipients)).await;
+    let Outcome::Accept { changed, envelope, .. } = outcome else { panic!("{outcome:?}") };
+    assert!(String::from_utf8(changed.unwrap()).unwrap().contains("X-End: last\r\n"));
+    let removed = (0..3000).collect();
+    assert_eq!(envelope, EnvelopeChanges { removed, ..EnvelopeChanges::default() });
+}
+
+/// A milter may be restarted between a recipient and the message.
+#[tokio::test]
+async fn what_was_said_at_rcpt_stays_said_without_who_said_it() {
+    static SAID: AtomicUsize = AtomicUsize::new(0);
+    for (said, refuses) in [(b'd', true), (b'r', false)] {
+        SAID.store(usize::from(said), Ordering::Relaxed);
+        // What it says after that ends its connection.
+        let (address, told) = milter(|command, _| {
+            Some(match command {
+                b'O' => options(6, 0, 0),
+                b'D' | b'A' => Vec::new(),
+                b'R' => {
+                    let said = packet(SAID.load(Ordering::Relaxed) as u8, b"");
+                    [said, packet(b'c', b"")].concat()
+                }
+                _ => packet(b'c', b""),
+            })
+        })
+        .await;
+        let check = Check { refuses, ..check(Scanner::Milter(Milter { address })) };
+        let mut session = chain(check).begin();
+        let named = to(&["b@y.test", "c@y.test"]);
+        let (taken, refused) = name(&mut session, mail(&[]), &named).await;
+        assert_eq!((&taken, refused), (&named, Vec::new()));
+        assert_eq!(session.run(mail(&taken)).await, kept_apart());
+        let connected = told.lines().iter().filter(|line| *line == "connect").count();
+        assert_eq!(connected, 1);
+    }
+}
+
+#[tokio::test]
+async fn what_was_said_of_the_peer_is_said_of_messages_however_large_they_are() {
+    let (address, _) = milter(|command, _| {
+        Some(match command {
+            b'O' => options(6, 0, 0),
+            b'D' => Vec::new(),
+            b'C' => packet(b'r', b""),
+            _ => packet(b'c', b""),
+        })
+    })
+    .await;
+    let scanner = Scanner::Milter(Milter { address });
+    let lenient = Check { refuses: false, size_bytes_max: 10, ..check(scanner) };
+    let mut session = chain(lenient).begin();
+    for transaction in 1..3 {
+        let mail = Mail { transaction, ..mail(&[]) };
+        let (taken, _) = name(&mut session, mail, &to(&["b@y.test"])).await;
+        assert_eq!(session.run(Mail { recipients: &taken, ..mail }).await, kept_apart());
     }
 }

@@ -87,17 +87,46 @@ async fn steps_that_a_milter_does_not_want_are_left_out() {
     .await;
     let mut session = chain(check(Scanner::Milter(Milter { address }))).begin();
     session.run(mail(&to(&["b@y.test"]))).await;
-    let told: Vec<String> =
-        told.lines().into_iter().filter(|line| !line.starts_with(['D', 'C', 'c'])).collect();
+    // Nor do macros go without the command that they are of.
     let expected = [
+        "connect",
+        "D Cj|mx.test|{daemon_name}|posthorn|v|Posthorn|",
+        "C [192.0.2.7]|4\u{10}\u{fffd}192.0.2.7|",
+        "D M{mail_addr}|a@x.test|",
         "M <a@x.test>|",
         "L From| a@x.test|",
         "L Subject| one\n two|",
         "N ",
         "B Body\r\n.line\r\n",
+        "D Ei|0001|",
         "E ",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(told.lines(), expected);
+}
+
+/// Milters before version 4 close the connection at a command that they do not know.
+#[tokio::test]
+async fn old_milters_hear_of_no_data_command() {
+    let scripts: [Script; 3] =
+        [|command, _| old(2, command), |command, _| old(3, command), |command, _| old(4, command)];
+    for (script, is_known) in scripts.into_iter().zip([false, false, true]) {
+        let (address, told) = milter(script).await;
+        let mut session = chain(check(Scanner::Milter(Milter { address }))).begin();
+        assert_eq!(session.run(mail(&to(&["b@y.test"]))).await == accepted(), !is_known);
+        let lines = told.lines();
+        let of_data = lines.iter().filter(|line| *line == "T " || line.starts_with("D T"));
+        assert_eq!(of_data.count(), if is_known { 2 } else { 0 }, "{lines:?}");
+    }
+}
+
+/// One of this version that does not know DATA.
+fn old(version: u32, command: u8) -> Option<Vec<u8>> {
+    match command {
+        b'O' => Some(options(version, 0, 0)),
+        b'D' => Some(Vec::new()),
+        b'T' => None,
+        _ => Some(packet(b'c', b"")),
+    }
 }
 
 #[tokio::test]
@@ -159,7 +188,7 @@ async fn verdicts_at_every_step() {
     assert_eq!(at!(b'R', packet(b'y', b"550 5.1.1 Nobody of that name\0")), defer);
     assert_eq!(at!(b'T', packet(b'r', b"")), reject);
     assert_eq!(at!(b'L', packet(b't', b"")), defer);
-    assert_eq!(at!(b'N', packet(b'4', b"")), defer);
+    assert_eq!(at!(b'N', packet(b'4', b"")), refused(421, (4, 7, 0), "Closing the connection"));
     assert_eq!(at!(b'B', packet(b'a', b"")), accept);
     let envelope = EnvelopeChanges::default();
     let kept = Outcome::Accept { changed: None, quarantine: true, envelope };
