@@ -66,7 +66,7 @@ pub struct EnvelopeChanges {
     pub sender: Option<String>,
     /// The recipients that are taken away, by their places in the envelope.
     pub removed: Vec<usize>,
-    /// Those that are added. Where one cannot be, the message is refused.
+    /// Those that are added. Where one cannot be, the message is refused for now.
     pub added: Vec<AddedRecipient>,
 }
 
@@ -88,7 +88,7 @@ pub struct AddedRecipient {
 /// How a check has a message, or a recipient, refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckReply {
-    /// 4yz or 5yz.
+    /// 4yz or 5yz. Behind 421 the connection is closed (RFC 5321 §3.8).
     pub code: u16,
     /// Of the same class.
     pub enhanced: Enhanced,

@@ -176,6 +176,9 @@ pub enum Refusal {
     /// Whether the author's domain wants the message refused cannot be found out now.
     #[error("the policy of the author's domain is unknown")]
     AuthorUnknown,
+    /// A recipient that a check adds cannot have the message: a fault of this server.
+    #[error("a recipient cannot be added")]
+    NotAdded,
     /// No memory is left for messages in reception.
     #[error("reception memory used up")]
     Busy,

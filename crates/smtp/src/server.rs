@@ -291,7 +291,7 @@ impl Visit<'_> {
             }
             Next::Respond(response) => self.advance(Some(response.as_slice())).await,
             Next::CheckSender(envelope) => return Ok(self.check_sender(envelope).await),
-            Next::CheckRecipient(recipient) => self.check_recipient(recipient).await?,
+            Next::CheckRecipient(recipient) => return self.check_recipient(recipient).await,
             Next::ReceiveData => return self.receive_data().await,
             Next::ReceiveChunk { size_bytes, last } => {
                 return self.receive_chunk(size_bytes, last).await;

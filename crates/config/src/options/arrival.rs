@@ -132,8 +132,8 @@ sections! {
     /// alone; the first that does so ends it. At the end of a message they may change it, add and take
     /// away recipients and change the sender. A recipient that a milter adds may be anywhere. Where it
     /// cannot have the message (nobody has that name here, the mailbox is full, its sender may not
-    /// post to that list) the message is refused for all, with a warning in the log. A message whose
-    /// recipients were all taken away is accepted and goes to nobody.
+    /// post to that list) the message is refused for all, for now, with a warning in the log. A message
+    /// whose recipients were all taken away is accepted and goes to nobody.
     tables "check" pub struct Check {
         /// What is asked: `rspamd`, `milter` (such as opendkim, clamav-milter), or `clamd`.
         scanner: Scanner = required "rspamd", since "0.1";

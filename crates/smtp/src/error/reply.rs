@@ -20,6 +20,11 @@ impl CommandError {
             Self::Storage(error) => storage_reply(error),
         }
     }
+
+    /// Whether the connection is closed behind the reply, as RFC 5321 §3.8 has 421.
+    pub fn ends_session(&self) -> bool {
+        matches!(self, Self::Checked(reply) if reply.code == 421)
+    }
 }
 
 // RFC 5429 §2.1.1: 550 with 5.7.1, and the reason; RFC 3463 §3.8.
@@ -177,6 +182,11 @@ fn refusal_reply(refusal: Refusal) -> Reply {
         // RFC 7208 §2.6.6: 451 4.4.3 while the DNS does not answer.
         Refusal::AuthorUnknown => {
             (451, Enhanced(4, 4, 3), "The domain in From cannot be checked now, try later")
+        }
+        // RFC 3463 §3.4: X.3.5 system incorrectly configured. Nothing is wrong with whom the client
+        // named, so it may try again.
+        Refusal::NotAdded => {
+            (451, Enhanced(4, 3, 5), "The checks of this server are not in order, try later")
         }
         // RFC 3463 §3.4: X.3.1 mail system full.
         Refusal::Busy => (452, Enhanced(4, 3, 1), "Too much mail at once, try later"),

@@ -15,7 +15,7 @@ use super::calendar_copy::CalendarCopy;
 use super::delivery::{Changed, Delivery, Outcomes};
 use super::incoming::Incoming;
 use super::trace::note_refusal;
-use super::{Visit, log_refusal};
+use super::{Flow, Visit, log_refusal};
 use crate::error::{CommandError, Refusal};
 use crate::header::{HeaderFacts, Originators, is_of_checks, remove_fields};
 use crate::settings::Role;
@@ -29,7 +29,7 @@ const SIGNATURES_BYTES: usize = 4096;
 
 impl Visit<'_> {
     /// Judges a message that was read, stores it, and answers.
-    pub(super) async fn finish(&mut self, mut incoming: Incoming) {
+    pub(super) async fn finish(&mut self, mut incoming: Incoming) -> Flow {
         let id = incoming.id;
         let size_bytes = incoming.content.message_bytes();
         let judged = self.judge(&mut incoming).await;
@@ -55,9 +55,14 @@ impl Visit<'_> {
             Err(error) => {
                 log_refusal(&error);
                 note_refusal(&self.server.desk, reception, &error).await;
+                let ends_session = error.ends_session();
                 self.session.answer_message(id, &Err(error), &mut self.out);
+                if ends_session {
+                    return Flow::End;
+                }
             }
         }
+        Flow::Next
     }
 
     /// Has the content checked of a message that may be stored, and stores it.

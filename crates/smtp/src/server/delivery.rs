@@ -18,7 +18,8 @@ use super::confirming::{Confirming, Reporter};
 use super::desk::Target;
 use super::external::External;
 use super::posting;
-use super::spooling::{body_of, deadline, ret_text, spool_entry, spool_terms};
+use super::readdressing::not_added;
+use super::spooling::{body_of, deadline, path_text, ret_text, spool_entry, spool_terms};
 use crate::error::CommandError;
 use crate::render::notify_text;
 use crate::report::Action;
@@ -106,6 +107,11 @@ pub(super) async fn deliver(
             (Err(_), Some(GivenUp::Refused(refused))) => {
                 plan.redirect_to_spool(store, refused).await?;
             }
+            (Err(error), Some(GivenUp::NotAdded(at))) => {
+                let recipient = envelope.recipients.get(*at);
+                let recipient = recipient.map(|one| path_text(&one.path)).unwrap_or_default();
+                return Err(not_added(&recipient, error.into()));
+            }
             (Err(_), Some(GivenUp::Untrue(actions))) => {
                 sortings += 1;
                 plan.actions.clone_from(actions);
@@ -125,6 +131,8 @@ pub(super) async fn deliver(
 enum GivenUp {
     /// The mailboxes of these are full, while others are not.
     Refused(Vec<usize>),
+    /// This one, whom a check adds, cannot have the message.
+    NotAdded(usize),
     /// By recipient what became of the message, where its sender was to be told something else.
     Untrue(Vec<Option<Action>>),
 }
@@ -191,7 +199,9 @@ impl Plan {
         let elsewhere = targets.contains(&Target::Elsewhere);
         let sorted = sorter.is_some() && targets.iter().any(|target| target.rules().is_some());
         let lists = targets.iter().any(|target| matches!(target, Target::List(_)));
-        let spare = sorted || elsewhere || lists || (role != Role::Lmtp && targets.len() > 1);
+        // Such a copy may have to wait in the spool; over LMTP only where something was added.
+        let waits = role != Role::Lmtp || delivery.changed.added_from < targets.len();
+        let spare = sorted || elsewhere || lists || (waits && targets.len() > 1);
         let entry = spare.then(|| spool_entry(&delivery));
         let post = lists.then(|| posting::post(&delivery, body, terms));
         let confirming = Confirming::of(&delivery);
@@ -250,7 +260,8 @@ impl Plan {
 
     /// Asks what becomes of the message for those whose accounts have rules. Where everybody's
     /// script refuses it, so does this, and no other message tells the sender; the null sender is
-    /// told in no other way at all.
+    /// told in no other way at all. Those count whom the client named, if any is left: what a check
+    /// adds for itself, such as an archive, takes everything.
     async fn sort(
         &mut self,
         sorter: Option<&Arc<dyn Sorter>>,
@@ -302,7 +313,11 @@ impl Plan {
                 *slot = verdict;
             }
         }
-        let mut refusals = self.verdicts.iter().map(|verdict| match verdict {
+        let asked = match self.changed.added_from {
+            0 => self.verdicts.len(),
+            named => named,
+        };
+        let mut refusals = self.verdicts.iter().take(asked).map(|verdict| match verdict {
             Some(Verdict::Refuse { reason, .. }) => Some(reason),
             Some(Verdict::Do(_)) | None => None,
         });

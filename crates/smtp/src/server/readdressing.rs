@@ -12,7 +12,7 @@ use super::delivery::Outcomes;
 use super::desk::Target;
 use super::incoming::Incoming;
 use super::recipients::find_target;
-use super::spooling::path_text;
+use super::spooling::{path_text, sender_text};
 use super::{Server, Visit};
 use crate::check::{AddedRecipient, EnvelopeChanges};
 use crate::error::{CommandError, Refusal, SyntaxError};
@@ -90,16 +90,14 @@ impl Visit<'_> {
             change_sender(incoming, &mut new.envelope, &sender, self.user.is_some()).await?;
         }
         if changes.added.len() > ADDED_MAX {
-            return Err(Refusal::TooManyRecipients(ADDED_MAX).into());
+            tracing::warn!(added = changes.added.len(), "a check adds too many recipients");
+            return Err(Refusal::NotAdded.into());
         }
         let submitter = self.user.as_ref().map(|user| user.account);
         let size_bytes = incoming.buffer.bytes.len() as u64;
         for added in changes.added {
             let found = find_added(self.server, submitter, &new.envelope, &added, size_bytes).await;
-            let (recipient, target) = found.inspect_err(|error| {
-                // Nobody else will tell why a message is refused that was for others.
-                tracing::warn!(recipient = added.address, %error, "not added for a check");
-            })?;
+            let (recipient, target) = found.map_err(|error| not_added(&added.address, error))?;
             new.add(recipient, target);
         }
         let id = format_args!("{:016x}", incoming.id);
@@ -112,6 +110,16 @@ impl Visit<'_> {
         }
         incoming.readdressed = Some(new);
         Ok(())
+    }
+}
+
+/// Why nobody gets a message that one cannot have whom a check adds. Nothing is wrong with those that the
+/// client named, so it is not told of an end, nor of others; that is in the log.
+pub(super) fn not_added(recipient: &str, error: CommandError) -> CommandError {
+    tracing::warn!(recipient, %error, "not added for a check");
+    match error.reply().is_temporary() {
+        true => error,
+        false => Refusal::NotAdded.into(),
     }
 }
 
@@ -170,9 +178,13 @@ async fn change_sender(
     let field = return_path(found.mailbox().map(Address::to_string).as_deref());
     incoming.replace_return_path(&field).await?;
     if !is_submitted {
-        // What was found out was of another.
-        (incoming.verified, incoming.is_believed) = (false, false);
+        // What was found out was of another. Whether somebody is told of a failure is left as it was:
+        // it is the new one who is, in Postfix, too.
+        incoming.verified = false;
     }
+    let id = format_args!("{:016x}", incoming.id);
+    let (before, sender) = (sender_text(&envelope.reverse_path), sender_text(&found));
+    tracing::info!(message = %id, before, sender, "another sender by a check");
     envelope.reverse_path = found;
     Ok(())
 }

@@ -27,8 +27,7 @@ impl Visit<'_> {
         self.begin_reading();
         self.read_dotted(&mut incoming).await?;
         self.end_reading();
-        self.finish(incoming).await;
-        Ok(Flow::Next)
+        Ok(self.finish(incoming).await)
     }
 
     /// Reads a chunk of a message; the last one makes it complete.
@@ -47,8 +46,7 @@ impl Visit<'_> {
         self.end_reading();
         if last {
             incoming.content.finish();
-            self.finish(incoming).await;
-            return Ok(Flow::Next);
+            return Ok(self.finish(incoming).await);
         }
         let outcome = match incoming.refusal() {
             Some(refusal) => Err(refusal.into()),

@@ -31,7 +31,7 @@ impl Visit<'_> {
     pub(super) async fn check_recipient(
         &mut self,
         mut recipient: Recipient,
-    ) -> Result<(), ConnectionError> {
+    ) -> Result<Flow, ConnectionError> {
         let found = match self.find_recipient(&mut recipient).await {
             // Last: what one of the checks takes is not refused by anything after it.
             Ok(target) => self.ask_of_recipient(&recipient).await?.map(|()| target),
@@ -42,9 +42,14 @@ impl Visit<'_> {
                 self.targets.push(target);
                 self.session.add_recipient(recipient, &mut self.out);
             }
-            Err(error) => self.refuse(&error),
+            Err(error) => {
+                self.refuse(&error);
+                if error.ends_session() {
+                    return Ok(Flow::End);
+                }
+            }
         }
-        Ok(())
+        Ok(Flow::Next)
     }
 
     /// Where a recipient gets the message, where the client may name it.

@@ -42,10 +42,7 @@ pub(super) fn spool_entry(delivery: &Delivery<'_>) -> SpoolEntry {
     }
     SpoolEntry {
         account: submitter,
-        reverse_path: match &envelope.reverse_path {
-            ReversePath::Null => String::new(),
-            ReversePath::Mailbox(mailbox) => mailbox.to_string(),
-        },
+        reverse_path: sender_text(&envelope.reverse_path),
         envelope_json: envelope_json.to_string(),
         recipients: envelope.recipients.iter().map(spool_recipient).collect(),
     }
@@ -121,6 +118,14 @@ fn spool_recipient(recipient: &Recipient) -> SpoolRecipient {
     SpoolRecipient {
         forward_path: path_text(&recipient.path),
         parameters_json: parameters_json.to_string(),
+    }
+}
+
+/// A sender as the spool and the trace have it.
+pub(super) fn sender_text(path: &ReversePath) -> String {
+    match path {
+        ReversePath::Null => String::new(),
+        ReversePath::Mailbox(mailbox) => mailbox.to_string(),
     }
 }
 

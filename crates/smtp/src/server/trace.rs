@@ -8,18 +8,17 @@ use storage::{Disposition, Reception, StorageError, WriteTx};
 use super::Visit;
 use super::desk::Desk;
 use super::incoming::Incoming;
-use super::spooling::path_text;
+use super::spooling::{path_text, sender_text};
 use crate::error::CommandError;
 use crate::report::Action;
 use crate::settings::Role;
-use crate::types::{Envelope, ReversePath};
 
 impl Visit<'_> {
     /// What there is to say of a message, if it is to be said.
     pub(super) fn describe(&self, incoming: &Incoming, size_bytes: u64) -> Option<Arc<Reception>> {
-        let envelope = self.session.envelope()?;
+        let given = self.session.envelope()?;
         let readdressed = incoming.readdressed.as_ref();
-        let recipients = &readdressed.map_or(envelope, |new| &new.envelope).recipients;
+        let envelope = readdressed.map_or(given, |new| &new.envelope);
         let removed = readdressed.map_or(&[][..], |new| &new.removed);
         self.server.desk.traces().then(|| {
             let protocol = match self.server.settings.role {
@@ -33,11 +32,11 @@ impl Visit<'_> {
                 protocol: protocol.to_owned(),
                 peer: self.connection.peer().ip().to_canonical().to_string(),
                 user: user.unwrap_or_default(),
-                reverse_path: reverse_path(envelope),
+                reverse_path: sender_text(&envelope.reverse_path),
                 message_id: incoming.message_id.clone().unwrap_or_default(),
                 size_bytes,
                 placement: incoming.placement,
-                forward_paths: (recipients.iter().map(|one| path_text(&one.path)))
+                forward_paths: (envelope.recipients.iter().map(|one| path_text(&one.path)))
                     .chain(removed.iter().cloned())
                     .collect(),
             })
@@ -71,13 +70,6 @@ fn is_fault(error: &CommandError) -> bool {
                 | StorageError::Internal(_)
         )
     )
-}
-
-fn reverse_path(envelope: &Envelope) -> String {
-    match &envelope.reverse_path {
-        ReversePath::Null => String::new(),
-        ReversePath::Mailbox(mailbox) => mailbox.to_string(),
-    }
 }
 
 /// The line that the client is told.

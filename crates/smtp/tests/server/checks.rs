@@ -124,6 +124,15 @@ async fn what_is_refused_is_stored_nowhere() {
         let replies = talk(&fixture, &checks, Role::Mx, TWO).await;
         assert_eq!(replies.matches(reply).count(), 2, "{replies}");
     }
+    // RFC 5321 §3.8: nothing follows 421.
+    let chunk = "EHLO c\r\nMAIL FROM:<s@x.test>\r\nRCPT TO:<bob@here.test>\r\n\
+                 BDAT 8 LAST\r\na: b\r\n\r\nNOOP\r\n";
+    for wire in [TWO, chunk] {
+        let checks = Scripted::new(refuse(421, 4, "Goodbye"));
+        let replies = talk(&fixture, &checks, Role::Mx, wire).await;
+        assert!(replies.ends_with("421 4.7.1 Goodbye\r\n"), "{replies}");
+        assert_eq!(replies.matches("421 ").count(), 1, "{replies}");
+    }
     assert_eq!(fixture.inbox("bob@here.test").await.len(), 0);
     fixture.close().await;
 }

@@ -1,6 +1,7 @@
 //! The server against a real store: over memory here, over sockets with TLS in `tls.rs`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod added;
 mod authenticity;
 mod calendars;
 mod checks;

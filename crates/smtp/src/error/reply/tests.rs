@@ -92,6 +92,7 @@ fn refusals_have_their_replies() {
         (Refusal::BouncesOnly, "550 5.7.1 This address takes reports of delivery only"),
         (Refusal::PolicyOfAuthor, "550 5.7.1 Refused by the DMARC policy of the domain in From"),
         (Refusal::AuthorUnknown, "451 4.4.3 The domain in From cannot be checked now, try later"),
+        (Refusal::NotAdded, "451 4.3.5 The checks of this server are not in order, try later"),
         (Refusal::Busy, "452 4.3.1 Too much mail at once, try later"),
         (Refusal::Lost, "451 4.3.0 Internal error, try later"),
     ];

@@ -63,7 +63,8 @@ impl Attempt {
 
     /// Writes everything. A recipient that alone is refused is told so in its outcome over
     /// LMTP; elsewhere nothing is written, and `given_up` says for whom it must be the spool,
-    /// unless that would be everybody. It also says what the sender must be told instead.
+    /// unless that would be everybody. It also says who cannot be added, and what the sender must be
+    /// told instead.
     pub(super) fn store(
         &self,
         tx: &mut WriteTx<'_>,
@@ -94,8 +95,11 @@ impl Attempt {
                 }
                 Err(error) if !concerns_one_recipient(&error) => return Err(error),
                 // It has no answer of its own: it has the message, or nobody has it.
-                Err(error) if self.role == Role::Lmtp && self.is_added(*at) => return Err(error),
-                Err(error) if self.role == Role::Lmtp => {
+                Err(error) if self.role == Role::Lmtp && self.is_added(*at) => {
+                    let _ = given_up.set(GivenUp::NotAdded(*at));
+                    return Err(error);
+                }
+                Err(error) if self.is_told_alone(*at, &error) => {
                     let refused = CommandError::from(error);
                     trace.refused(*at, &refused);
                     if let Some(outcome) = outcomes.get_mut(*at) {
@@ -104,18 +108,20 @@ impl Attempt {
                 }
                 Err(error) => {
                     failed.push(*at);
-                    last_error = Some(error);
+                    // The client is told of one that it named, where there is one.
+                    if last_error.is_none() || !self.is_added(*at) {
+                        last_error = Some((*at, error));
+                    }
                 }
             }
         }
-        if let Some(error) = last_error {
-            if failed.len() < self.targets.len() {
-                // Set once: this is the only place, and the transaction runs once.
+        if let Some((at, error)) = last_error {
+            // Set once: wherever it is, the transaction ends there, and it runs once.
+            if self.goes_on_without(&failed, &outcomes) {
                 let _ = given_up.set(GivenUp::Refused(failed));
+            } else if self.is_added(at) {
+                let _ = given_up.set(GivenUp::NotAdded(at));
             }
-            return Err(error);
-        }
-        if let Some(error) = self.comes_again(&mut outcomes) {
             return Err(error);
         }
         self.spool(tx, &mut trace)?;
@@ -142,27 +148,24 @@ impl Attempt {
         at >= self.changed.added_from
     }
 
-    /// Why nobody gets a message over LMTP that its client keeps for all whom it named: those who were
-    /// added would have it again each time that it comes.
-    fn comes_again(&self, outcomes: &mut Outcomes) -> Option<StorageError> {
-        let Changed { added_from, removed, .. } = self.changed;
-        let is_added_to = added_from < outcomes.len();
-        if self.role != Role::Lmtp || !is_added_to || removed > 0 {
-            return None;
+    /// Whether a recipient is told alone that it does not have the message: over LMTP, unless it could be
+    /// brought again and others were added. They would have it with each part that comes later.
+    fn is_told_alone(&self, at: usize, error: &StorageError) -> bool {
+        let may_come_again = matches!(error, StorageError::OverQuota { .. });
+        let is_added_to = self.changed.added_from < self.targets.len();
+        self.role == Role::Lmtp && !self.is_added(at) && !(may_come_again && is_added_to)
+    }
+
+    /// Whether these are left to the spool, as somebody else has the message. Over LMTP that is one whom
+    /// the client named, or it would bring it again for all of them, and to those who were added.
+    fn goes_on_without(&self, failed: &[usize], outcomes: &Outcomes) -> bool {
+        if self.role != Role::Lmtp {
+            return failed.len() < self.targets.len();
         }
-        let named = outcomes.get(..added_from)?;
-        if named.iter().any(Result::is_ok) {
-            return None;
-        }
-        let is_kept = |outcome: &Result<(), CommandError>| match outcome {
-            Err(error @ CommandError::Storage(_)) => error.reply().is_temporary(),
-            _ => false,
-        };
-        let kept = named.iter().position(is_kept)?;
-        match outcomes.swap_remove(kept) {
-            Err(CommandError::Storage(error)) => Some(error),
-            _ => None,
-        }
+        let mut named = outcomes.iter().take(self.changed.added_from).enumerate();
+        let has_it =
+            |(at, outcome): (usize, &Result<_, _>)| outcome.is_ok() && !failed.contains(&at);
+        self.changed.removed > 0 || named.any(has_it)
     }
 
     fn deliver(&self, tx: &mut WriteTx<'_>, at: usize) -> storage::Result<CarriedOut> {
