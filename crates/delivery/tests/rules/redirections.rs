@@ -42,11 +42,8 @@ fn copies_say_whether_the_message_is_kept() {
             let envelope: serde_json::Value = serde_json::from_str(&sent[0].envelope).unwrap();
             ["unkept", "doubtful"].map(|name| envelope[name] == true)
         };
-        let stranger = |reverse_path| From {
-            reverse_path,
-            placement: Placement::Inbox,
-            verified: false,
-        };
+        let stranger =
+            |reverse_path| From { reverse_path, placement: Placement::Inbox, verified: false };
         for (keep, unkept) in [(false, true), (true, false)] {
             redirect(scene, "max@example.test", keep);
             scene.arrive("a@b.test", "julie@example.test", HELLO);
@@ -58,8 +55,11 @@ fn copies_say_whether_the_message_is_kept() {
         for (script, unkept) in [
             ("redirect \"x@y.test\";", true),
             ("redirect \"x@y.test\"; keep;", false),
-            ("require [\"fileinto\", \"mailbox\"]; redirect \"x@y.test\"; \
-              fileinto :create \"Kept\";", false),
+            (
+                "require [\"fileinto\", \"mailbox\"]; redirect \"x@y.test\"; \
+              fileinto :create \"Kept\";",
+                false,
+            ),
         ] {
             scene.script(script);
             scene.arrive("a@b.test", "julie@example.test", HELLO);
@@ -193,7 +193,8 @@ fn copies_of_scripts_have_terms_of_their_own() {
             assert_eq!((&recipient["notify"], &envelope["envid"]), (&notify, &envid), "{tags}");
             assert_eq!(envelope["by"], expect, "{tags}");
             // RFC 3461 §5.2.7.2: what the sender wrote to is known to it alone.
-            let original = if tags.is_empty() { "rfc822;J+2Bx@example.com".into() } else { nothing.clone() };
+            let original =
+                if tags.is_empty() { "rfc822;J+2Bx@example.com".into() } else { nothing.clone() };
             assert_eq!(recipient["orcpt"], original, "{tags}");
         }
         // The null sender stays: nobody is to hear of what becomes of reports.

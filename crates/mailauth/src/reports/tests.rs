@@ -159,7 +159,8 @@ fn bombs_and_rubbish_are_refused() {
 #[test]
 fn times_without_an_offset_are_in_utc() {
     for zone in ["", ".25", "+00:00"] {
-        let text = TLS.replace(":00Z", &format!(":00{zone}")).replace(":59Z", &format!(":59{zone}"));
+        let text =
+            TLS.replace(":00Z", &format!(":00{zone}")).replace(":59Z", &format!(":59{zone}"));
         let found = read(&message(&gzip(text.as_bytes())));
         let [Ok(report)] = found.as_slice() else { panic!("{found:?} {zone}") };
         assert_eq!((report.begins, report.ends), (1_459_468_800, 1_459_555_199), "{zone}");

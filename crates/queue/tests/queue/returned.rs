@@ -66,10 +66,7 @@ async fn who_sent_it_on_gets_it_where_nobody_is_told() {
     let mut inbox = Vec::new();
     for (at, (envelope, from, parameters, sender)) in (1..).zip(cases) {
         send_on(&scene, envelope, from, "x@a.test", parameters).await;
-        scene
-            .queue
-            .wait_until(|it| it.failed == at && it.delivered == at && it.active == 0)
-            .await;
+        scene.queue.wait_until(|it| it.failed == at && it.delivered == at && it.active == 0).await;
         inbox.push(format!("Return-Path: <{sender}>\r\n{COPY}"));
         assert_eq!(scene.inbox().await, inbox, "{from}");
     }
