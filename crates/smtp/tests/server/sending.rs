@@ -104,8 +104,11 @@ async fn who_sends_on_behalf_of_another_is_named() {
 async fn encoding_takes_no_memory_that_is_not_there() {
     let mut fixture = Fixture::new().await;
     fixture.memory = smtp::ReceptionMemory::new(64 * 1024);
-    let bounds =
-        || smtp::Settings { memory_wait: std::time::Duration::ZERO, ..settings(Role::Submission) };
+    let bounds = || smtp::Settings {
+        message_line_bytes_max: 20_000,
+        memory_wait: std::time::Duration::ZERO,
+        ..settings(Role::Submission)
+    };
     for (length, is_encoded) in [(12_000, true), (17_000, false)] {
         let text = "=".repeat(length);
         let wire = format!(
