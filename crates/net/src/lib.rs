@@ -54,7 +54,8 @@ pub use listener::{Encryption, Listener, ListenerControl, ListenerSettings, Refu
 pub use memory::{DrawnMemory, MemoryBudget};
 pub use network::IpNetwork;
 pub use network_rates::{
-    NetworkAction, NetworkKey, NetworkPrefix, NetworkRateLimits, NetworkRates,
+    NetworkAction, NetworkKey, NetworkPrefix, NetworkRateLimits, NetworkRates, Party, RateLimits,
+    TooMuch,
 };
 pub use outgoing::connect;
 pub use pace::{Pace, PaceSettings};

@@ -1,4 +1,5 @@
-//! What one network of strangers may do in a minute, whatever number of addresses it has.
+//! What one network of strangers may do in a minute, whatever number of addresses it has, and what
+//! one address of it may, so that a single host does not use up what is for all.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -14,9 +15,12 @@ use ids::Timestamp;
 
 use crate::{AddressKey, TokenBucket};
 
-/// LIMIT: networks that are counted at a time, each some 250 bytes. Who has more of them is not
-/// stopped by counting.
-const NETWORKS_MAX: usize = 20_000;
+/// LIMIT: networks that are counted at a time, and addresses, each some 250 bytes. Who has more of
+/// them is not stopped by counting.
+const PARTIES_MAX: usize = 20_000;
+
+/// Of an address there is nothing smaller: IPv6 counts by /64 (see [`AddressKey`]).
+const WHOLE: NetworkPrefix = NetworkPrefix { v4_bits: 32, v6_bits: 64 };
 
 /// How many leading bits of an address make its network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,20 +74,18 @@ pub enum NetworkAction {
     Recipient,
 }
 
-/// How much of each a network may do in a minute; 0: as much as it likes.
+/// How much of each may be done in a minute; 0: as much as one likes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct NetworkRateLimits {
+pub struct RateLimits {
     /// Connections.
     pub connections: u32,
     /// Messages.
     pub messages: u32,
     /// Recipients.
     pub recipients: u32,
-    /// What a network is.
-    pub prefix: NetworkPrefix,
 }
 
-impl NetworkRateLimits {
+impl RateLimits {
     fn of(&self, action: NetworkAction) -> u32 {
         match action {
             NetworkAction::Connection => self.connections,
@@ -93,7 +95,45 @@ impl NetworkRateLimits {
     }
 }
 
-/// Counts by network; one is shared by several listeners.
+/// How much of each a network may do, and an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NetworkRateLimits {
+    /// A network.
+    pub network: RateLimits,
+    /// An IPv4 address, or an IPv6 /64.
+    pub address: RateLimits,
+    /// What a network is.
+    pub prefix: NetworkPrefix,
+}
+
+/// Whose limit is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Party {
+    /// That of the address alone.
+    Address,
+    /// That of its network.
+    Network,
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Address => "address",
+            Self::Network => "network",
+        })
+    }
+}
+
+/// What was done is too much for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooMuch {
+    /// Of whom.
+    pub party: Party,
+    /// After how many seconds it may be done again; at least 1.
+    pub secs: u64,
+}
+
+/// Counts by network and by address; one is shared by several listeners.
 #[derive(Debug, Default)]
 pub struct NetworkRates {
     state: Mutex<State>,
@@ -103,9 +143,43 @@ pub struct NetworkRates {
 #[derive(Debug, Default)]
 struct State {
     limits: NetworkRateLimits,
-    networks: HashMap<NetworkKey, [Option<TokenBucket>; 3]>,
-    /// Every key of `networks` once, the oldest first.
+    networks: Parties,
+    addresses: Parties,
+}
+
+#[derive(Debug, Default)]
+struct Parties {
+    buckets: HashMap<NetworkKey, [Option<TokenBucket>; 3]>,
+    /// Every key of `buckets` once, the oldest first.
     order: VecDeque<NetworkKey>,
+}
+
+impl Parties {
+    /// Counts what somebody does, unless `limit` is 0; the error says after how many seconds they
+    /// may again.
+    fn take(
+        &mut self,
+        key: NetworkKey,
+        action: NetworkAction,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<(), u64> {
+        if limit == 0 {
+            return Ok(());
+        }
+        let Self { buckets, order } = self;
+        if !buckets.contains_key(&key) {
+            order.push_back(key);
+            if order.len() > PARTIES_MAX
+                && let Some(oldest) = order.pop_front()
+            {
+                buckets.remove(&oldest);
+            }
+        }
+        let own = buckets.entry(key).or_default();
+        let Some(bucket) = own.get_mut(action as usize) else { return Ok(()) };
+        bucket.get_or_insert_with(|| TokenBucket::new(limit, limit, now)).take(now)
+    }
 }
 
 impl NetworkRates {
@@ -122,26 +196,26 @@ impl NetworkRates {
         }
     }
 
-    /// Counts what an address does; the error says after how many seconds its network may again.
-    pub fn take(&self, address: IpAddr, action: NetworkAction, now: Timestamp) -> Result<(), u64> {
+    /// Counts what an address does, for itself and then for its network: what one host does too
+    /// much is not at the cost of the others.
+    pub fn take(
+        &self,
+        address: IpAddr,
+        action: NetworkAction,
+        now: Timestamp,
+    ) -> Result<(), TooMuch> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let limit = state.limits.of(action);
-        if limit == 0 {
-            return Ok(());
-        }
-        let key = NetworkKey::of(AddressKey::of(address), state.limits.prefix);
-        let State { networks, order, .. } = &mut *state;
-        if !networks.contains_key(&key) {
-            order.push_back(key);
-            if order.len() > NETWORKS_MAX
-                && let Some(oldest) = order.pop_front()
-            {
-                networks.remove(&oldest);
-            }
-        }
-        let buckets = networks.entry(key).or_default();
-        let Some(bucket) = buckets.get_mut(action as usize) else { return Ok(()) };
-        let taken = bucket.get_or_insert_with(|| TokenBucket::new(limit, limit, now)).take(now);
+        let State { limits, networks, addresses } = &mut *state;
+        let key = AddressKey::of(address);
+        let (own, network) = (NetworkKey::of(key, WHOLE), NetworkKey::of(key, limits.prefix));
+        let too_much = |party| move |secs| TooMuch { party, secs };
+        let taken = addresses
+            .take(own, action, limits.address.of(action), now)
+            .map_err(too_much(Party::Address))
+            .and_then(|()| {
+                let taken = networks.take(network, action, limits.network.of(action), now);
+                taken.map_err(too_much(Party::Network))
+            });
         if taken.is_err()
             && let Some(refused) = self.refused.get(action as usize)
         {
@@ -180,15 +254,19 @@ mod tests {
         }
     }
 
+    fn of_networks(network: RateLimits) -> NetworkRates {
+        NetworkRates::new(NetworkRateLimits { network, ..NetworkRateLimits::default() })
+    }
+
     #[test]
     fn a_network_waits_as_one_and_others_do_not() {
         use NetworkAction::{Message, Recipient};
-        let limits = NetworkRateLimits { messages: 2, ..NetworkRateLimits::default() };
-        let rates = NetworkRates::new(limits);
+        let rates = of_networks(RateLimits { messages: 2, ..RateLimits::default() });
         let at = Timestamp::from_secs;
         assert_eq!(rates.take(ip("192.0.2.1"), Message, at(100)), Ok(()));
         assert_eq!(rates.take(ip("192.0.2.2"), Message, at(100)), Ok(()));
-        assert_eq!(rates.take(ip("192.0.2.3"), Message, at(100)), Err(30));
+        let too_much = TooMuch { party: Party::Network, secs: 30 };
+        assert_eq!(rates.take(ip("192.0.2.3"), Message, at(100)), Err(too_much));
         assert_eq!(rates.take(ip("192.0.3.1"), Message, at(100)), Ok(()));
         // What has no limit is not counted.
         assert_eq!(rates.take(ip("192.0.2.3"), Recipient, at(100)), Ok(()));
@@ -198,13 +276,44 @@ mod tests {
         assert_eq!(rates.take(ip("192.0.2.1"), Message, at(130)), Ok(()));
     }
 
+    /// R-SMTP-5: a host that does too much leaves its neighbours what they may.
+    #[test]
+    fn an_address_waits_alone() {
+        use NetworkAction::Message;
+        for (first, again, neighbour, last) in [
+            ("192.0.2.0", "::ffff:192.0.2.0", "192.0.2.1", "192.0.2.2"),
+            ("2001:db8:0:1::1", "2001:db8:0:1::2", "2001:db8:0:2::1", "2001:db8:0:3::1"),
+        ] {
+            let network = RateLimits { messages: 3, ..RateLimits::default() };
+            let address = RateLimits { messages: 2, ..RateLimits::default() };
+            let prefix = NetworkPrefix::default();
+            let rates = NetworkRates::new(NetworkRateLimits { network, address, prefix });
+            let now = Timestamp::from_secs(100);
+            assert_eq!(rates.take(ip(first), Message, now), Ok(()));
+            assert_eq!(rates.take(ip(again), Message, now), Ok(()));
+            for _ in 0..10 {
+                let too_much = TooMuch { party: Party::Address, secs: 30 };
+                assert_eq!(rates.take(ip(first), Message, now), Err(too_much), "{first}");
+            }
+            assert_eq!(rates.take(ip(neighbour), Message, now), Ok(()));
+            let too_much = TooMuch { party: Party::Network, secs: 20 };
+            assert_eq!(rates.take(ip(last), Message, now), Err(too_much), "{last}");
+            assert_eq!(rates.refused(), [0, 11, 0]);
+        }
+    }
+
     #[test]
     fn memory_is_bounded() {
-        let rates = NetworkRates::new(NetworkRateLimits { messages: 1, ..Default::default() });
-        for network in 0..u32::try_from(NETWORKS_MAX).unwrap() + 10 {
+        let one = RateLimits { messages: 1, ..RateLimits::default() };
+        let prefix = NetworkPrefix::default();
+        let rates = NetworkRates::new(NetworkRateLimits { network: one, address: one, prefix });
+        for network in 0..u32::try_from(PARTIES_MAX).unwrap() + 10 {
             let address = IpAddr::V4(Ipv4Addr::from(network << 8));
             rates.take(address, NetworkAction::Message, Timestamp::from_secs(1)).unwrap();
         }
-        assert_eq!(rates.state.lock().unwrap().networks.len(), NETWORKS_MAX);
+        let state = rates.state.lock().unwrap();
+        for parties in [&state.networks, &state.addresses] {
+            assert_eq!((parties.buckets.len(), parties.order.len()), (PARTIES_MAX, PARTIES_MAX));
+        }
     }
 }

@@ -22,7 +22,7 @@ sections! {
         connections_per_network: u32 = default 500, since "0.1";
 
         /// Connections a minute that one network may make to the SMTP listeners; 0: as many as it
-        /// likes. This and the next two do not concern the loopback, `peers.exempt`, LMTP and who
+        /// likes. This and the next five do not concern the loopback, `peers.exempt`, LMTP and who
         /// has signed in.
         smtp_connections_per_network: u32 = default 600, since "0.1";
 
@@ -32,6 +32,17 @@ sections! {
         /// Recipients a minute that one network may name, those that do not exist among them; 0:
         /// as many as it likes.
         recipients_per_network: u32 = default 3000, since "0.1";
+
+        /// Connections a minute that one IPv4 address or one IPv6 /64 may make to the SMTP
+        /// listeners; 0: as many as its network may.
+        smtp_connections_per_address: u32 = default 150, since "0.1";
+
+        /// Messages a minute that one IPv4 address or one IPv6 /64 may bring; 0: as many as its
+        /// network may. One host does not use up what is for all of its network then.
+        messages_per_address: u32 = default 250, since "0.1";
+
+        /// Recipients a minute that one IPv4 address or one IPv6 /64 may name, likewise.
+        recipients_per_address: u32 = default 750, since "0.1";
 
         /// How many leading bits of an IPv4 address make a network, 8 to 32.
         /// A change takes effect with the next start.

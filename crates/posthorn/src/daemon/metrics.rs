@@ -116,7 +116,7 @@ impl Collector for Connections {
     }
 }
 
-/// What networks of strangers were refused.
+/// What strangers were refused, for their network or their address did too much.
 #[derive(Debug)]
 struct Networks {
     rates: Arc<NetworkRates>,
@@ -124,7 +124,7 @@ struct Networks {
 
 impl Collector for Networks {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let help = "Refused for now: too much of it from one network within a minute";
+        let help = "Refused for now: too much of it from one network or address within a minute";
         let name = "network_limit_refusals";
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
         let whats = ["connection", "message", "recipient"];

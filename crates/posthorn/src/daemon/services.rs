@@ -14,7 +14,8 @@ use mailauth::srs::SrsKey;
 use mailauth::{Methods, Signatory};
 use managesieve::ManageSieveService;
 use net::{
-    MemoryBudget, NetworkRateLimits, NetworkRates, PaceSettings, ProtocolCounts, ReplaceableDns,
+    MemoryBudget, NetworkRateLimits, NetworkRates, PaceSettings, ProtocolCounts, RateLimits,
+    ReplaceableDns,
 };
 use pop3::Pop3Service;
 use queue::Queue;
@@ -419,12 +420,19 @@ fn authenticity(
     Authenticity::new(dns, settings).counting(tally)
 }
 
-/// What a network of strangers may do in a minute.
+/// What a network of strangers may do in a minute, and an address.
 pub(super) fn network_rates(config: &Config) -> NetworkRateLimits {
     NetworkRateLimits {
-        connections: config.limits.smtp_connections_per_network,
-        messages: config.limits.messages_per_network,
-        recipients: config.limits.recipients_per_network,
+        network: RateLimits {
+            connections: config.limits.smtp_connections_per_network,
+            messages: config.limits.messages_per_network,
+            recipients: config.limits.recipients_per_network,
+        },
+        address: RateLimits {
+            connections: config.limits.smtp_connections_per_address,
+            messages: config.limits.messages_per_address,
+            recipients: config.limits.recipients_per_address,
+        },
         prefix: network_prefix(config),
     }
 }

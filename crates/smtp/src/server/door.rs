@@ -1,7 +1,7 @@
-//! Whether a host may bring mail to a recipient here: how much its network brought, what was found
-//! out about it, and greylisting.
+//! Whether a host may bring mail to a recipient here: how much it and its network brought, what was
+//! found out about it, and greylisting.
 
-use net::{AddressKey, NetworkAction};
+use net::{AddressKey, NetworkAction, TooMuch};
 use storage::{Greylisted, Triplet};
 
 use super::Visit;
@@ -13,9 +13,9 @@ use crate::settings::Role;
 use crate::types::{ClientName, ForwardPath, Recipient, ReversePath};
 
 impl Visit<'_> {
-    /// Counts what a stranger does for its network; the error says for how many seconds that has
-    /// to wait. Local injection, the machine itself, and hosts that are not looked at are free.
-    pub(super) fn take_from_network(&self, action: NetworkAction) -> Result<(), u64> {
+    /// Counts what a stranger does, for its address and its network; the error says which of them
+    /// has to wait. Local injection, the machine itself, and hosts that are not looked at are free.
+    pub(super) fn take_from_network(&self, action: NetworkAction) -> Result<(), TooMuch> {
         let Some(rates) = &self.server.rates else { return Ok(()) };
         let peer = self.connection.peer().ip();
         let is_free = self.server.settings.role == Role::Lmtp
@@ -28,18 +28,18 @@ impl Visit<'_> {
         rates.take(peer, action, self.server.desk.now())
     }
 
-    /// Whether the network of a stranger may name one more recipient, and bring one more message
+    /// Whether the address of a stranger, and its network, may name one more recipient, and bring one more message
     /// if this is the first of it.
     pub(super) fn check_network(&self) -> Result<(), CommandError> {
         let is_first = self.targets.is_empty();
         let message =
             if is_first { self.take_from_network(NetworkAction::Message) } else { Ok(()) };
         let taken = message.and_then(|()| self.take_from_network(NetworkAction::Recipient));
-        taken.map_err(|secs| {
+        taken.map_err(|TooMuch { party, secs }| {
             CommandError::Checked(CheckReply {
                 code: 450,
                 enhanced: Enhanced(4, 7, 1),
-                text: format!("Too much mail from your network, come again in {secs} seconds"),
+                text: format!("Too much mail from your {party}, come again in {secs} seconds"),
             })
         })
     }

@@ -1,8 +1,8 @@
-//! Bounds on what a network of strangers may do in a minute.
+//! Bounds on what a network of strangers, and one address, may do in a minute.
 
 use std::sync::Arc;
 
-use net::{NetworkRateLimits, NetworkRates};
+use net::{NetworkRateLimits, NetworkRates, RateLimits};
 use smtp::{Role, Server};
 
 use crate::support::{Fixture, settings, without_ids};
@@ -15,14 +15,23 @@ async fn talk(fixture: &Fixture, rates: &Arc<NetworkRates>, wire: &str) -> Strin
     without_ids(&replies)
 }
 
+fn of_networks(network: RateLimits) -> Arc<NetworkRates> {
+    Arc::new(NetworkRates::new(NetworkRateLimits { network, ..NetworkRateLimits::default() }))
+}
+
+fn of_addresses(address: RateLimits) -> Arc<NetworkRates> {
+    Arc::new(NetworkRates::new(NetworkRateLimits { address, ..NetworkRateLimits::default() }))
+}
+
 #[tokio::test]
 async fn too_many_connections_are_turned_away() {
     let fixture = Fixture::new().await;
-    let limits = NetworkRateLimits { connections: 1, ..NetworkRateLimits::default() };
-    let rates = Arc::new(NetworkRates::new(limits));
-    assert!(talk(&fixture, &rates, "QUIT\r\n").await.starts_with("220 "));
-    let replies = talk(&fixture, &rates, "").await;
-    assert_eq!(replies, "421 4.7.0 Too many connections, come again later\r\n");
+    let limits = RateLimits { connections: 1, ..RateLimits::default() };
+    for rates in [of_networks(limits), of_addresses(limits)] {
+        assert!(talk(&fixture, &rates, "QUIT\r\n").await.starts_with("220 "));
+        let replies = talk(&fixture, &rates, "").await;
+        assert_eq!(replies, "421 4.7.0 Too many connections, come again later\r\n");
+    }
     fixture.close().await;
 }
 
@@ -30,17 +39,19 @@ async fn too_many_connections_are_turned_away() {
 async fn too_many_messages_and_recipients_come_again() {
     let fixture = Fixture::new().await;
     let one = "MAIL FROM:<a@b.test>\r\nRCPT TO:<alice@here.test>\r\nRSET\r\n";
-    let later = "450 4.7.1 Too much mail from your network, come again in 60 seconds\r\n";
-    let limits = NetworkRateLimits { messages: 1, ..NetworkRateLimits::default() };
-    let rates = Arc::new(NetworkRates::new(limits));
-    let replies = talk(&fixture, &rates, &format!("HELO b.test\r\n{one}{one}QUIT\r\n")).await;
-    assert_eq!(replies.matches(later).count(), 1, "{replies}");
-    // Names that nobody has count too.
-    let limits = NetworkRateLimits { recipients: 1, ..NetworkRateLimits::default() };
-    let rates = Arc::new(NetworkRates::new(limits));
-    let wire = "HELO b.test\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<nobody@here.test>\r\n\
-                RCPT TO:<alice@here.test>\r\nQUIT\r\n";
-    let replies = talk(&fixture, &rates, wire).await;
-    assert_eq!(replies.matches(later).count(), 1, "{replies}");
+    for (party, rates) in [("network", of_networks as fn(_) -> _), ("address", of_addresses)] {
+        let later =
+            format!("450 4.7.1 Too much mail from your {party}, come again in 60 seconds\r\n");
+        let messages = rates(RateLimits { messages: 1, ..RateLimits::default() });
+        let wire = format!("HELO b.test\r\n{one}{one}QUIT\r\n");
+        let replies = talk(&fixture, &messages, &wire).await;
+        assert_eq!(replies.matches(&later).count(), 1, "{replies}");
+        // Names that nobody has count too.
+        let recipients = rates(RateLimits { recipients: 1, ..RateLimits::default() });
+        let wire = "HELO b.test\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<nobody@here.test>\r\n\
+                    RCPT TO:<alice@here.test>\r\nQUIT\r\n";
+        let replies = talk(&fixture, &recipients, wire).await;
+        assert_eq!(replies.matches(&later).count(), 1, "{replies}");
+    }
     fixture.close().await;
 }
